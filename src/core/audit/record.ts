@@ -1,0 +1,118 @@
+import type { AuthMode } from '../evaluate/types.ts'
+import type { CanonicalJson } from '../json/canonical.ts'
+import type { Instant } from '../state/instant.ts'
+import type { Change, WriteRequest } from '../state/plan-write.ts'
+import { rowText } from '../state/row-text.ts'
+import type { AnyRow, FlagRow, Table } from '../state/rows.ts'
+
+/** The last link of a chain: how many records it has, and the hash of the last. */
+export interface AuditHead {
+  readonly seq: number
+  /** SHA-256, 64 lower-case hexadecimal digits. */
+  readonly hash: string
+}
+export const EMPTY_HEAD: AuditHead = { seq: 0, hash: '0'.repeat(64) }
+
+/** The `admin.audit` envelope (page 5, Audit) without its place in the chain and its sink members. */
+export interface AuditEvent {
+  readonly audit_id: string
+  readonly occurred_at: Instant
+  readonly actor: string
+  /** Null where nobody came through the door: a migration, an import. */
+  readonly auth_mode: AuthMode | null
+  readonly action: string
+  readonly outcome: 'applied' | 'refused'
+  readonly target: string
+  readonly before: CanonicalJson | null
+  readonly after: CanonicalJson | null
+  readonly request_id: string
+  readonly approval_ref: string | null
+  readonly phase: string
+}
+export interface AuditRecord extends AuditEvent {
+  readonly seq: number
+  readonly prev_hash: string
+  readonly hash: string
+}
+
+/** Hex SHA-256 of a text in UTF-8. */
+export type Sha256 = (text: string) => string
+
+/** Puts an event at the end of a chain. */
+export function chain(event: AuditEvent, head: AuditHead, sha256: Sha256): AuditRecord {
+  const link = { ...event, seq: head.seq + 1, prev_hash: head.hash }
+  return { ...link, hash: recordHash(link, sha256) }
+}
+
+/**
+ * SHA-256 over `prev_hash` (of fixed length, so the two parts cannot run into each other) and the
+ * RFC 8785 form of the record without its hashes and sink members (page 5).
+ */
+export function recordHash(record: Omit<AuditRecord, 'hash'>, sha256: Sha256): string {
+  const { prev_hash, ...hashed } = record
+  return sha256(prev_hash + memberText(hashed))
+}
+
+/** The record as canonical JSON, as it stands in a log line. */
+export const recordText = (record: AuditRecord): CanonicalJson => memberText(record)
+
+const RAW: ReadonlySet<string> = new Set(['before', 'after'])
+function memberText(members: object): CanonicalJson {
+  const sorted = Object.entries(members).sort(([a], [b]) => (a < b ? -1 : 1))
+  const written = sorted.map(([name, held]) => `"${name}":${RAW.has(name) ? held : JSON.stringify(held)}`)
+  return `{${written.join(',')}}` as CanonicalJson
+}
+
+/** What the event of a change takes from outside the change. */
+export interface AuditContext {
+  readonly audit_id: string
+  readonly phase: string
+  /** Keyed digest of a sensitive value: it never stands in an audit record in clear (page 5). */
+  readonly digest: (value: CanonicalJson) => string
+}
+
+/** The event of one accepted change. @param sensitive whether the flag is, or was before, sensitive */
+export function changeEvent(
+  request: WriteRequest,
+  change: Change & { readonly sensitive: boolean },
+  context: AuditContext,
+): AuditEvent {
+  const seal = change.sensitive
+    ? (value: CanonicalJson) => JSON.stringify({ hmac_sha256: context.digest(value) })
+    : undefined
+  const text = (row: AnyRow | null): CanonicalJson | null => (row === null ? null : rowText(row, seal))
+  return {
+    audit_id: context.audit_id,
+    occurred_at: request.occurred_at,
+    actor: request.actor,
+    auth_mode: request.auth_mode,
+    action: change.action,
+    outcome: 'applied',
+    target: targetOf(request.table, request.key.scope_id, request.key.flag_key),
+    before: text(change.before),
+    after: text(change.after),
+    request_id: request.request_id,
+    approval_ref: request.approval?.approval_ref ?? refOf(change.after),
+    phase: context.phase,
+  }
+}
+
+const TARGETS: Readonly<Record<Table, string>> = {
+  flag_registry: 'flag',
+  tenant_override: 'tenant',
+  user_override: 'user',
+}
+/** The Kafka key of the record: one order per target (page 5). */
+const targetOf = (table: Table, scopeId: string | null, flagKey: string): string =>
+  [TARGETS[table], ...(scopeId === null ? [] : [scopeId]), flagKey].join('/')
+
+/** Whether a change touches values that must not stand in clear. */
+export function isSensitiveChange(change: Change, flag: FlagRow | null): boolean {
+  const was = change.before !== null && 'sensitive' in change.before && change.before.sensitive
+  const is = 'sensitive' in change.after && change.after.sensitive
+  return was || is || (flag?.sensitive ?? false)
+}
+
+/** An override carries the ref it was made under. */
+const refOf = (row: AnyRow): string | null =>
+  'approval_ref' in row && row.approval_ref !== undefined ? row.approval_ref : null

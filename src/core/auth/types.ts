@@ -1,0 +1,56 @@
+import type { Principal } from '../evaluate/types.ts'
+
+/**
+ * The three columns of the mode matrix (page 2): dev with and without the headers allowed, and
+ * everything else. Staging, an unset and an unknown `FF_ENV` are all prod.
+ */
+export const ENVIRONMENTS = ['dev+H', 'dev-H', 'prod'] as const
+export type Environment = (typeof ENVIRONMENTS)[number]
+
+/** Each refusal of a credential and its HTTP status (page 2, mode matrix). */
+export const REFUSALS = {
+  token_malformed: 401,
+  crit_unsupported: 401,
+  alg_not_allowed: 401,
+  key_not_usable: 401,
+  kid_missing: 401,
+  kid_not_found: 401,
+  signature_invalid: 401,
+  claim_missing: 401,
+  issuer_mismatch: 401,
+  audience_mismatch: 401,
+  token_not_yet_valid: 401,
+  token_expired: 401,
+  context_invalid: 403,
+  context_mismatch: 403,
+  jwks_unreachable: 503,
+} as const
+export type RefusalCode = keyof typeof REFUSALS
+
+/** A variant of its own: nothing downstream can take it for a principal of mode `none`. */
+export interface Refused {
+  readonly refused: RefusalCode
+  readonly http: number
+}
+export const refused = (code: RefusalCode): Refused => ({ refused: code, http: REFUSALS[code] })
+
+export type Authentication = Principal | Refused
+export const isRefused = (result: Authentication): result is Refused => 'refused' in result
+
+/** What somebody brings to the door. */
+export interface Credential {
+  /** A compact JWS, exactly as it came; null where there is none. */
+  readonly token: string | null
+  readonly dev_headers: DevHeaders | null
+}
+export interface DevHeaders {
+  readonly user_id: string | null
+  readonly tenant_id: string | null
+  readonly scopes: readonly string[]
+}
+
+/** Who a caller without a verified token may say that it is. */
+export interface NamedContext {
+  readonly tenant_id: string | null
+  readonly user_id: string | null
+}

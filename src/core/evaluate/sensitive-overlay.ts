@@ -1,0 +1,89 @@
+import type { FlagRow } from '../state/rows.ts'
+import { overrideLayer } from './overrides.ts'
+import { deny, failSafe, go, type Step } from './step.ts'
+import { ttlState } from './ttl-state.ts'
+import type {
+  ApprovalAnswer,
+  ApprovalQuestion,
+  ChainEntry,
+  DenyReason,
+  Facts,
+  FailSafeCause,
+  NamedBy,
+  TtlState,
+} from './types.ts'
+
+const AT = { prec: 4, rule: 'sensitive_overlay' } as const
+const NOT_SENSITIVE = go({ ...AT, outcome: 'not_sensitive' })
+
+/** The refusal that each TTL state ends in; null where the approval holds. Writes are held to it too (page 1, state). */
+export const APPROVAL_REFUSALS = {
+  unknown: 'approval_unknown',
+  revoked: 'approval_revoked',
+  not_yet_valid: 'approval_not_yet_valid',
+  expired: 'approval_expired',
+  expiring_soon: null,
+  valid: null,
+} as const satisfies Record<TtlState, DenyReason | null>
+
+/**
+ * Rule 4. Verified auth is asked for first, so whoever is not verified learns nothing about approvals
+ * and Admin hears nothing of them (UC-B4-14).
+ */
+export function approvalRule(facts: Facts, answer: ApprovalAnswer | undefined): Step {
+  const { principal, request, rows, now } = facts
+  if (!(rows.flag?.row as FlagRow).sensitive) return NOT_SENSITIVE
+  if (principal.mode !== 'verified') return refuse('auth_not_verified')
+  if (principal.key_set_stale) return refuse('auth_not_verified', { jwks_stale: true })
+
+  const named = namedApproval(facts)
+  if ('cause' in named) return failSafe(4, named.cause)
+  if (named.ref === null) return refuse('approval_missing')
+  if (answer === undefined) {
+    const { tenant_id, user_id } = principal
+    const question = { approval_ref: named.ref, flag_key: request.flag_key, tenant_id, user_id }
+    return { kind: 'ask', question: question satisfies ApprovalQuestion }
+  }
+
+  const { ref: approval_ref, named_by } = named
+  if (answer.status === 'unreachable') {
+    return deny(denied('admin_unreachable', { named_by }), 'admin_unreachable', { approval_ref, ttl_state: null })
+  }
+  const ttl_state = ttlState(answer, now)
+  const refusal = APPROVAL_REFUSALS[ttl_state]
+  const consulted = { approval_ref, ttl_state }
+  if (refusal !== null) return deny(denied(refusal, { named_by }), refusal, consulted)
+  const outcome = ttl_state === 'expiring_soon' ? ttl_state : 'approved'
+  return go({ ...AT, outcome, named_by }, consulted)
+}
+
+const denied = (code: DenyReason, detail: { named_by?: NamedBy; jwks_stale?: true } = {}): ChainEntry => ({
+  ...AT,
+  outcome: 'denied',
+  code,
+  ...detail,
+})
+const refuse = (code: DenyReason, detail?: { jwks_stale: true }): Step => deny(denied(code, detail), code)
+
+type Named =
+  | { readonly ref: string; readonly named_by: NamedBy }
+  | { readonly ref: null }
+  | { readonly cause: FailSafeCause }
+
+/**
+ * The request's ref wins, with no way back when it is bad; else that of the override that would be
+ * served, which borrows none from another. An override that cannot be read leaves nothing to ask about.
+ */
+function namedApproval(facts: Facts): Named {
+  if (facts.request.approval_ref !== null) {
+    return { ref: facts.request.approval_ref, named_by: 'request' }
+  }
+  for (const scope of ['user', 'tenant'] as const) {
+    const layer = overrideLayer(facts, scope)
+    if (layer.outcome === 'unreadable') return { cause: layer.cause }
+    if (layer.outcome !== 'matched') continue
+    const ref = layer.row.approval_ref
+    return ref === undefined ? { ref: null } : { ref, named_by: `${scope}_override` }
+  }
+  return { ref: null }
+}

@@ -1,0 +1,16 @@
+import { type Instant, toMilliseconds } from '../state/instant.ts'
+import type { ApprovalAnswer, TtlState } from './types.ts'
+
+const SOON_MS = 24 * 60 * 60 * 1000
+
+/** The TTL state of an approval at `now`, in the order of page 1; what Admin does not know is `unknown`. */
+export function ttlState(
+  answer: Exclude<ApprovalAnswer, { status: 'unreachable' }>,
+  now: Instant,
+): TtlState {
+  if (answer.status === 'unknown') return 'unknown'
+  if (answer.revoked) return 'revoked'
+  if (now < answer.not_before) return 'not_yet_valid'
+  if (now >= answer.expires_at) return 'expired'
+  return toMilliseconds(answer.expires_at) - toMilliseconds(now) <= SOON_MS ? 'expiring_soon' : 'valid'
+}

@@ -1,0 +1,90 @@
+import { type Problem, problem } from '../problem.ts'
+import { pointer } from './pointer.ts'
+import { isArray, isNumber, isObject, type JsonNode, type JsonObject, readJson } from './read.ts'
+
+declare const canonical: unique symbol
+/**
+ * A JSON text in RFC 8785 form that is also I-JSON (RFC 7493) and holds no number that a double or
+ * `jsonb` would change. Two such texts are the same value exactly when they are the same string.
+ */
+export type CanonicalJson = string & { readonly [canonical]: true }
+
+export type Canonicalised =
+  | { readonly ok: true; readonly text: CanonicalJson }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/** Holds a node to page 1's rule for values and writes it in RFC 8785 form, or says all that is wrong. */
+export function canonicalise(node: JsonNode, at = ''): Canonicalised {
+  const problems = strictProblems(node, at)
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, text: write(node) as CanonicalJson }
+}
+
+/** The same for a text; a text that is not JSON is one problem at the root. */
+export function canonicaliseText(text: string): Canonicalised {
+  const read = readJson(text)
+  return read.ok ? canonicalise(read.node) : { ok: false, problems: [problem(read.code, '')] }
+}
+
+/** Every breach of I-JSON and of the number rule: code and JSON pointer. */
+export function strictProblems(node: JsonNode, at = ''): readonly Problem[] {
+  const found: Problem[] = []
+  inspect(node, at, found)
+  return found
+}
+
+function inspect(node: JsonNode, at: string, found: Problem[]): void {
+  if (typeof node === 'string') return inspectString(node, at, found)
+  if (typeof node !== 'object' || node === null) return
+  if (isArray(node)) return node.forEach((item, index) => inspect(item, pointer(at, index), found))
+  if (isObject(node)) return inspectObject(node, at, found)
+  if (canonicalNumber(node.lexeme) === undefined) found.push(problem('number_not_canonical', at))
+}
+
+function inspectObject(node: JsonObject, at: string, found: Problem[]): void {
+  const seen = new Set<string>()
+  for (const [name, value] of node.members) {
+    const here = pointer(at, name)
+    if (seen.has(name)) found.push(problem('duplicate_member', here))
+    seen.add(name)
+    inspectString(name, here, found)
+    inspect(value, here, found)
+  }
+}
+
+// `jsonb` cannot hold U+0000 (22P05), and a lone surrogate is no Unicode string (RFC 7493, 2.1).
+const NOT_TEXT = /[\u0000\ud800-\udfff]/u
+function inspectString(text: string, at: string, found: Problem[]): void {
+  const bad = NOT_TEXT.exec(text)?.[0]
+  if (bad !== undefined) found.push(problem(bad === '\u0000' ? 'nul_character' : 'lone_surrogate', at))
+}
+
+/**
+ * The RFC 8785 form of a number, or undefined where that form denotes another decimal or needs an
+ * exponent: then a double, or `jsonb`, would not hold what was written.
+ */
+export function canonicalNumber(lexeme: string): string | undefined {
+  const form = String(Number(lexeme))
+  if (form === lexeme) return form.includes('e') ? undefined : form
+  if (!/^-?[0-9.]+$/.test(form)) return undefined
+  return decimal(lexeme) === decimal(form) ? form : undefined
+}
+
+/** One spelling for each decimal: digits without outer zeros, and the power of ten of the last one. */
+function decimal(lexeme: string): string {
+  const [mantissa = '', exponent = '0'] = lexeme.toLowerCase().split('e')
+  const [whole = '', fraction = ''] = mantissa.replace('-', '').split('.')
+  const digits = (whole + fraction).replace(/^0+/, '')
+  const kept = digits.replace(/0+$/, '')
+  if (kept === '') return '0'
+  const power = BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - kept.length)
+  return `${mantissa.startsWith('-') ? '-' : ''}${kept}e${power}`
+}
+
+function write(node: JsonNode): string {
+  if (typeof node !== 'object' || node === null) return JSON.stringify(node)
+  if (isNumber(node)) return canonicalNumber(node.lexeme) as string
+  if (isArray(node)) return `[${node.map(write).join(',')}]`
+  // RFC 8785, 3.2.3: members sorted by the UTF-16 code units of their names.
+  const sorted = [...node.members].sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${sorted.map(([name, value]) => `${JSON.stringify(name)}:${write(value)}`).join(',')}}`
+}

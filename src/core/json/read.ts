@@ -1,0 +1,185 @@
+/**
+ * A JSON text as it was written: number lexemes, member order and repeated members are all kept.
+ * `JSON.parse` loses the last digit of 2^53+1 and every duplicate member but one before anybody can look.
+ */
+export type JsonNode =
+  null | boolean | string | JsonNumber | readonly JsonNode[] | JsonObject
+export interface JsonNumber {
+  /** The characters of the number, exactly as they stand in the text. */
+  readonly lexeme: string
+}
+export interface JsonObject {
+  /** In the order of the text, repeated names included. */
+  readonly members: readonly JsonMember[]
+}
+export type JsonMember = readonly [name: string, value: JsonNode]
+
+export type JsonReadCode = 'json_empty' | 'json_malformed' | 'json_too_deep'
+export type JsonRead =
+  | { readonly ok: true; readonly node: JsonNode }
+  | { readonly ok: false; readonly code: JsonReadCode; readonly line: number; readonly column: number }
+
+/** Deeper than any artefact or stored value has reason to be, and far from any stack limit. */
+export const MAX_DEPTH = 64
+
+export const isNumber = (node: JsonNode): node is JsonNumber =>
+  typeof node === 'object' && node !== null && 'lexeme' in node
+export const isObject = (node: JsonNode): node is JsonObject =>
+  typeof node === 'object' && node !== null && 'members' in node
+export const isArray = (node: JsonNode): node is readonly JsonNode[] => Array.isArray(node)
+
+/** Reads one JSON text (RFC 8259). A byte order mark is not JSON and is refused. */
+export function readJson(text: string): JsonRead {
+  const reader = new Reader(text)
+  try {
+    return { ok: true, node: reader.document() }
+  } catch (error) {
+    if (!(error instanceof ReadFault)) throw error
+    return { ok: false, code: error.code, ...position(text, error.offset) }
+  }
+}
+
+class ReadFault extends Error {
+  readonly code: JsonReadCode
+  readonly offset: number
+  constructor(code: JsonReadCode, offset: number) {
+    super(code)
+    this.code = code
+    this.offset = offset
+  }
+}
+
+const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y
+// Everything up to the first quote, backslash or control character.
+const PLAIN = /[^"\\\u0000-\u001f]*/y
+const ESCAPES: Readonly<Record<string, string>> = {
+  '"': '"',
+  '\\': '\\',
+  '/': '/',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+}
+const LITERALS: Readonly<Record<string, readonly [string, JsonNode]>> = {
+  t: ['true', true],
+  f: ['false', false],
+  n: ['null', null],
+}
+
+class Reader {
+  private readonly text: string
+  private at = 0
+
+  constructor(text: string) {
+    this.text = text
+  }
+
+  document(): JsonNode {
+    this.space()
+    if (this.at === this.text.length) throw new ReadFault('json_empty', this.at)
+    const node = this.value(0)
+    this.space()
+    if (this.at < this.text.length) this.fail()
+    return node
+  }
+
+  private value(depth: number): JsonNode {
+    if (depth > MAX_DEPTH) throw new ReadFault('json_too_deep', this.at)
+    const first = this.text.charAt(this.at)
+    if (first === '{') return this.object(depth)
+    if (first === '[') return this.array(depth)
+    if (first === '"') return this.string()
+    const literal = LITERALS[first]
+    if (literal === undefined) return { lexeme: this.match(NUMBER, 1) }
+    if (!this.text.startsWith(literal[0], this.at)) this.fail()
+    this.at += literal[0].length
+    return literal[1]
+  }
+
+  private object(depth: number): JsonObject {
+    const members: JsonMember[] = []
+    this.at += 1
+    this.space()
+    if (this.taken('}')) return { members }
+    do {
+      this.space()
+      if (this.text.charAt(this.at) !== '"') this.fail()
+      const name = this.string()
+      this.space()
+      if (!this.taken(':')) this.fail()
+      this.space()
+      members.push([name, this.value(depth + 1)])
+      this.space()
+    } while (this.taken(','))
+    if (!this.taken('}')) this.fail()
+    return { members }
+  }
+
+  private array(depth: number): readonly JsonNode[] {
+    const items: JsonNode[] = []
+    this.at += 1
+    this.space()
+    if (this.taken(']')) return items
+    do {
+      this.space()
+      items.push(this.value(depth + 1))
+      this.space()
+    } while (this.taken(','))
+    if (!this.taken(']')) this.fail()
+    return items
+  }
+
+  private string(): string {
+    this.at += 1
+    let out = this.match(PLAIN, 0)
+    while (!this.taken('"')) {
+      if (!this.taken('\\')) this.fail()
+      out += this.escape() + this.match(PLAIN, 0)
+    }
+    return out
+  }
+
+  private escape(): string {
+    const letter = this.text.charAt(this.at)
+    this.at += 1
+    if (letter !== 'u') return ESCAPES[letter] ?? this.fail()
+    const digits = this.text.slice(this.at, this.at + 4)
+    if (!/^[0-9a-fA-F]{4}$/.test(digits)) this.fail()
+    this.at += 4
+    return String.fromCharCode(Number.parseInt(digits, 16))
+  }
+
+  private match(pattern: RegExp, least: number): string {
+    pattern.lastIndex = this.at
+    const found = pattern.exec(this.text)?.[0] ?? ''
+    if (found.length < least) this.fail()
+    this.at += found.length
+    return found
+  }
+
+  private taken(character: string): boolean {
+    if (this.text.charAt(this.at) !== character) return false
+    this.at += 1
+    return true
+  }
+
+  private space(): void {
+    for (;;) {
+      const code = this.text.charCodeAt(this.at)
+      if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return
+      this.at += 1
+    }
+  }
+
+  private fail(): never {
+    throw new ReadFault('json_malformed', this.at)
+  }
+}
+
+function position(text: string, offset: number): { line: number; column: number } {
+  const before = text.slice(0, offset)
+  const line = before.split('\n').length
+  return { line, column: offset - before.lastIndexOf('\n') }
+}

@@ -1,0 +1,63 @@
+import { answerFrom } from '../evaluate/approvals.ts'
+import { ttlState } from '../evaluate/ttl-state.ts'
+import type { Scope, SensitivePath, TtlState } from '../evaluate/types.ts'
+import type { AnyOverrideRow } from '../state/rows.ts'
+import type { Asker, Covers, Given, VectorRequest } from './vector.ts'
+
+/** What a vector covers, told from its inputs alone: what it says of itself is held against this (page 1). */
+export function deriveCovers(given: Given, asker: Asker, request: VectorRequest): Covers {
+  const overrides = overridesOf(given, asker, request)
+  return {
+    auth_mode: asker.auth_mode,
+    scope: scopeOf(overrides, given),
+    sensitive_path: pathOf(given, request, overrides),
+    ttl_state: ttlOf({ given, asker, request, overrides }),
+  }
+}
+
+interface Overrides {
+  readonly user: AnyOverrideRow | undefined
+  readonly tenant: AnyOverrideRow | undefined
+}
+
+function overridesOf({ state }: Given, asker: Asker, { flag_key }: VectorRequest): Overrides {
+  const ours = (row: AnyOverrideRow): boolean => row.flag_key === flag_key && row.deleted_at === undefined
+  return {
+    user: state.user_override.find((row) => ours(row) && row.user_id === asker.user_id),
+    tenant: state.tenant_override.find((row) => ours(row) && row.tenant_id === asker.tenant_id),
+  }
+}
+
+function scopeOf({ user, tenant }: Overrides, { now }: Given): Scope {
+  const served = (row: AnyOverrideRow | undefined): boolean =>
+    row !== undefined && (row.expires_at === undefined || now < row.expires_at)
+  if (served(user)) return 'user'
+  return served(tenant) ? 'tenant' : 'global'
+}
+
+/** First hit, in the order of page 1: SP-1, SP-5, SP-2, SP-3, SP-4. */
+function pathOf(given: Given, request: VectorRequest, overrides: Overrides): SensitivePath {
+  const flag = given.state.flag_registry.find(({ flag_key }) => flag_key === request.flag_key)
+  if (flag?.sensitive !== true) return 'SP-1'
+  if (request.approval_ref !== null) return given.admin === 'unreachable' ? 'SP-5' : 'SP-2'
+  return refOnOverride(overrides) === undefined ? 'SP-4' : 'SP-3'
+}
+
+const refOnOverride = ({ user, tenant }: Overrides): string | undefined =>
+  user?.approval_ref ?? tenant?.approval_ref
+
+interface Asking {
+  readonly given: Given
+  readonly asker: Asker
+  readonly request: VectorRequest
+  readonly overrides: Overrides
+}
+
+/** Of the approval that is named, else of the only one that Admin holds; null where none is in play. */
+function ttlOf({ given, asker, request, overrides }: Asking): TtlState | null {
+  const approval_ref = request.approval_ref ?? refOnOverride(overrides) ?? given.approvals[0]?.approval_ref
+  if (approval_ref === undefined) return null
+  const { tenant_id, user_id } = asker
+  const question = { approval_ref, flag_key: request.flag_key, tenant_id, user_id }
+  return ttlState(answerFrom(given.approvals, question), given.now)
+}

@@ -1,0 +1,22 @@
+export type ParityRule = 'MUST_MATCH' | 'MUST_DIFFER' | 'MAY_DIFFER'
+/** One line of `cutover_parity_matrix.json`: a field, by JSON pointer; `*` stands for any one token. */
+export interface FieldRule {
+  readonly pointer: string
+  readonly rule: ParityRule
+  readonly why: string
+}
+
+/**
+ * The rule that holds at a place: that of the longest pointer that leads to it. A field that no line
+ * names is MUST_MATCH, so a new field cannot slip past the matrix (page 1, the parity rule).
+ */
+export function ruleAt(rules: readonly FieldRule[], at: string): ParityRule {
+  const tokens = at.split('/')
+  let best: { length: number; rule: ParityRule } = { length: 0, rule: 'MUST_MATCH' }
+  for (const { pointer, rule } of rules) {
+    const pattern = pointer.split('/')
+    const leads = pattern.length <= tokens.length && pattern.every((token, i) => token === '*' || token === tokens[i])
+    if (leads && pattern.length > best.length) best = { length: pattern.length, rule }
+  }
+  return best.rule
+}

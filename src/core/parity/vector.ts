@@ -1,0 +1,45 @@
+import type { Approval } from '../evaluate/approvals.ts'
+import type { AuthMode, Scope, SensitivePath, TtlState } from '../evaluate/types.ts'
+import type { Environment } from '../auth/types.ts'
+import type { JsonObject } from '../json/read.ts'
+import type { Instant } from '../state/instant.ts'
+import type { State } from '../state/rows.ts'
+
+/** What a vector is there for; `null` where no approval is in play. */
+export interface Covers {
+  readonly auth_mode: AuthMode
+  readonly scope: Scope
+  readonly sensitive_path: SensitivePath
+  readonly ttl_state: TtlState | null
+}
+export interface VectorRequest {
+  readonly flag_key: string
+  readonly tenant_id: string | null
+  readonly user_id: string | null
+  readonly approval_ref: string | null
+  readonly request_id: string
+}
+/** Who asks, as far as it can be told before the door was passed. */
+export interface Asker {
+  readonly auth_mode: AuthMode
+  readonly tenant_id: string | null
+  readonly user_id: string | null
+}
+export interface Given {
+  readonly now: Instant
+  readonly environment: Environment
+  readonly state: State
+  readonly approvals: readonly Approval[]
+  readonly admin: 'reachable' | 'unreachable'
+}
+/** A vector whose every part has been held to page 1. */
+export interface Vector<Credential> {
+  readonly id: string
+  readonly title: string
+  readonly covers: Covers
+  readonly given: Given
+  readonly credential: Credential
+  readonly request: VectorRequest
+  /** The whole envelope but `meta.backing_state`. */
+  readonly expected: JsonObject
+}

@@ -1,0 +1,134 @@
+import { canonicalise, type CanonicalJson, strictProblems } from '../json/canonical.ts'
+import { pointer } from '../json/pointer.ts'
+import { isNumber, isObject, type JsonNode } from '../json/read.ts'
+import { type Problem, problem, type ProblemCode } from '../problem.ts'
+import {
+  isApprovalRef,
+  isFlagKey,
+  isScopeId,
+  MAX_TEXT_BYTES,
+  MAX_VALUE_BYTES,
+  utf8Bytes,
+} from './grammar.ts'
+import { parseInstant } from './instant.ts'
+import { FLAG_STATES, REQUIRED_AUTH, type RowOf, type Stored, type Table, typeOfValue, VALUE_TYPES } from './rows.ts'
+
+/** Reads one member: the value a row holds, or the code of what is wrong with it. */
+type Member = (node: JsonNode) => { readonly value: unknown } | { readonly code: ProblemCode }
+interface MemberRule {
+  readonly read: Member
+  readonly required: boolean
+}
+
+const text = (holds: (text: string) => boolean): Member => (node) => {
+  if (typeof node !== 'string') return { code: 'type_wrong' }
+  return holds(node) ? { value: node } : { code: 'form_wrong' }
+}
+const oneOf = (words: readonly string[]): Member => text((word) => words.includes(word))
+const prose: Member = (node) => {
+  if (typeof node !== 'string') return { code: 'type_wrong' }
+  const [bad] = strictProblems(node)
+  if (bad !== undefined) return { code: bad.code }
+  return utf8Bytes(node) > MAX_TEXT_BYTES ? { code: 'text_too_long' } : { value: node }
+}
+const time: Member = (node) => {
+  if (typeof node !== 'string') return { code: 'type_wrong' }
+  const value = parseInstant(node)
+  return value === undefined ? { code: 'time_not_canonical' } : { value }
+}
+const yesNo: Member = (node) => (typeof node === 'boolean' ? { value: node } : { code: 'type_wrong' })
+const count: Member = (node) => {
+  if (node === null || typeof node !== 'object' || !isNumber(node)) return { code: 'type_wrong' }
+  const value = /^[1-9][0-9]{0,15}$/.test(node.lexeme) ? Number(node.lexeme) : Number.NaN
+  return Number.isSafeInteger(value) ? { value } : { code: 'form_wrong' }
+}
+
+const must = (read: Member): MemberRule => ({ read, required: true })
+const may = (read: Member): MemberRule => ({ read, required: false })
+// A value's own problems carry their own pointers, so it is read apart (see `readValue`).
+const VALUE: Member = () => ({ code: 'type_wrong' })
+
+const OVERRIDE = {
+  flag_key: must(text(isFlagKey)),
+  value: may(VALUE),
+  approval_ref: may(text(isApprovalRef)),
+  note: may(prose),
+  expires_at: may(time),
+  created_by: must(text(isScopeId)),
+  updated_by: must(text(isScopeId)),
+  revision: must(count),
+  created_at: must(time),
+  updated_at: must(time),
+  deleted_at: may(time),
+}
+/** The members of each table in the order of the DDL; what a row may hold, and nothing else. */
+export const ROW_MEMBERS: { readonly [T in Table]: Readonly<Record<string, MemberRule>> } = {
+  flag_registry: {
+    flag_key: must(text(isFlagKey)),
+    value_type: must(oneOf(VALUE_TYPES)),
+    default_value: must(VALUE),
+    safe_value: must(VALUE),
+    sensitive: must(yesNo),
+    required_auth: must(oneOf(REQUIRED_AUTH)),
+    state: must(oneOf(FLAG_STATES)),
+    description: must(prose),
+    owner: must(prose),
+    revision: must(count),
+    created_at: must(time),
+    updated_at: must(time),
+  },
+  tenant_override: { tenant_id: must(text(isScopeId)), ...OVERRIDE },
+  user_override: { user_id: must(text(isScopeId)), ...OVERRIDE },
+}
+
+/**
+ * Holds one stored or submitted row to page 1. Whether a value fits its flag's `value_type` is not
+ * asked here: that needs the flag.
+ */
+export function decodeRow<T extends Table>(table: T, node: JsonNode): Stored<RowOf[T]> {
+  if (node === null || typeof node !== 'object' || !isObject(node)) {
+    return { broken: [problem('type_wrong', '')] }
+  }
+  const rules = ROW_MEMBERS[table]
+  const row: Record<string, unknown> = {}
+  const broken: Problem[] = []
+  for (const [name, value] of node.members) {
+    const at = pointer('', name)
+    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
+    if (rule === undefined) broken.push(problem('member_unknown', at))
+    else if (name in row) broken.push(problem('duplicate_member', at))
+    else row[name] = readMember(rule.read, value, at, broken)
+  }
+  for (const [name, rule] of Object.entries(rules)) {
+    if (rule.required && !(name in row)) broken.push(problem('member_missing', pointer('', name)))
+  }
+  if (table !== 'flag_registry') broken.push(...tombstoneProblems(row))
+  return broken.length > 0 ? { broken } : { row: row as unknown as RowOf[T] }
+}
+
+function readMember(read: Member, node: JsonNode, at: string, broken: Problem[]): unknown {
+  if (read === VALUE) return readValue(node, at, broken)
+  const result = read(node)
+  if ('value' in result) return result.value
+  broken.push(problem(result.code, at))
+  return undefined
+}
+
+function readValue(node: JsonNode, at: string, broken: Problem[]): CanonicalJson | undefined {
+  const result = canonicalise(node, at)
+  if (!result.ok) {
+    broken.push(...result.problems)
+    return undefined
+  }
+  if (typeOfValue(result.text) === null) broken.push(problem('value_type_unsupported', at))
+  else if (utf8Bytes(result.text) > MAX_VALUE_BYTES) broken.push(problem('value_too_large', at))
+  return result.text
+}
+
+/** A live override has a value; a tombstone has none, and no ref, note or expiry either (page 1). */
+function tombstoneProblems(row: Readonly<Record<string, unknown>>): readonly Problem[] {
+  if (!('deleted_at' in row)) return 'value' in row ? [] : [problem('member_missing', '/value')]
+  return ['value', 'approval_ref', 'note', 'expires_at']
+    .filter((name) => name in row)
+    .map((name) => problem('tombstone_not_bare', pointer('', name)))
+}

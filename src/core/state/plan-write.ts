@@ -1,0 +1,186 @@
+import { APPROVAL_REFUSALS } from '../evaluate/sensitive-overlay.ts'
+import { ttlState } from '../evaluate/ttl-state.ts'
+import type { ApprovalAnswer, AuthMode } from '../evaluate/types.ts'
+import { isObject, type JsonMember, type JsonNode } from '../json/read.ts'
+import { type Problem, problem, type ProblemCode } from '../problem.ts'
+import { decodeRow } from './decode-row.ts'
+import type { Instant } from './instant.ts'
+import {
+  type AnyOverrideRow,
+  type AnyRow,
+  type FlagRow,
+  REQUIRED_AUTH,
+  type RowKey,
+  SCOPE_MEMBER,
+  type Stored,
+  type Table,
+  typeOfValue,
+} from './rows.ts'
+
+/** One change that somebody asks for. Untrusted: nothing in it has been held to page 1 yet. */
+export interface WriteRequest {
+  readonly table: Table
+  readonly key: RowKey
+  readonly action: 'put' | 'delete'
+  /** What the caller sets, as it was read; null on delete. */
+  readonly body: JsonNode
+  /** The revision the caller saw, `absent` to create only, null to take whatever is there. */
+  readonly expected: number | 'absent' | null
+  readonly actor: string
+  readonly auth_mode: AuthMode | null
+  readonly request_id: string
+  readonly occurred_at: Instant
+  /** What Admin said of the approval the caller named, asked for this flag, tenant and user. */
+  readonly approval: { readonly approval_ref: string; readonly answer: ApprovalAnswer } | null
+}
+
+/** What a backing holds at the moment of the write, under its own lock. */
+export interface Standing {
+  readonly flag: Stored<FlagRow> | null
+  /** The row under the key, tombstones included; the flag row itself where the table is the registry. */
+  readonly row: Stored<AnyRow> | null
+  /** Whether any override of the flag is live. */
+  readonly has_overrides: boolean
+}
+
+export interface Change {
+  readonly before: AnyRow | null
+  readonly after: AnyRow
+  readonly action: 'flag.put' | 'flag.archive' | 'override.put' | 'override.delete' | 'audit.boundary'
+}
+export type WritePlan =
+  | { readonly ok: true; readonly change: Change }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/** What a caller may set; the rest of a row is the store's to write. */
+const BODY: Readonly<Record<Table, readonly string[]>> = {
+  flag_registry: [
+    ...['value_type', 'default_value', 'safe_value', 'sensitive', 'required_auth', 'state'],
+    ...['description', 'owner'],
+  ],
+  tenant_override: ['value', 'approval_ref', 'note', 'expires_at'],
+  user_override: ['value', 'approval_ref', 'note', 'expires_at'],
+}
+
+/** Decides one write (page 1, state): the same function under both backings, so they refuse alike. */
+export function planWrite(request: WriteRequest, standing: Standing): WritePlan {
+  const { row, flag } = standing
+  if (row?.broken !== undefined || flag?.broken !== undefined) return refuse('row_broken')
+  const before = row?.row ?? null
+  const known = flag?.row ?? null
+  if (!meetsExpectation(request.expected, live(before))) return refuse('revision_conflict')
+  if (request.action === 'delete') return planDelete(request, before)
+  return request.table === 'flag_registry'
+    ? planFlagPut(request, known, standing.has_overrides)
+    : planOverridePut(request, known, before as AnyOverrideRow | null)
+}
+
+const live = (row: AnyRow | null): AnyRow | null =>
+  row !== null && 'deleted_at' in row && row.deleted_at !== undefined ? null : row
+
+function meetsExpectation(expected: WriteRequest['expected'], row: AnyRow | null): boolean {
+  if (expected === null) return true
+  return expected === 'absent' ? row === null : row?.revision === expected
+}
+
+function planDelete(request: WriteRequest, before: AnyRow | null): WritePlan {
+  const { actor, occurred_at } = request
+  const standing = live(before)
+  if (standing === null) return refuse(request.table === 'flag_registry' ? 'flag_unknown' : 'override_unknown')
+  const revision = standing.revision + 1
+  if ('state' in standing) {
+    if (standing.state === 'archived') return refuse('flag_archived')
+    const after: FlagRow = { ...standing, state: 'archived', revision, updated_at: occurred_at }
+    return accept('flag.archive', before, after)
+  }
+  const { value: _, approval_ref: __, note: ___, expires_at: ____, ...kept } = standing
+  const after = { ...kept, revision, updated_by: actor, updated_at: occurred_at, deleted_at: occurred_at }
+  return accept('override.delete', before, after)
+}
+
+function planFlagPut(request: WriteRequest, before: FlagRow | null, hasOverrides: boolean): WritePlan {
+  const decoded = decodeBody(request, {
+    revision: revisionAfter(before),
+    created_at: before?.created_at ?? request.occurred_at,
+    updated_at: request.occurred_at,
+  })
+  if (decoded.broken !== undefined) return { ok: false, problems: decoded.broken }
+  const after = decoded.row as FlagRow
+  const misfits = (['default_value', 'safe_value'] as const)
+    .filter((name) => typeOfValue(after[name]) !== after.value_type)
+    .map((name) => problem('value_type_mismatch', `/${name}`))
+  if (misfits.length > 0) return { ok: false, problems: misfits }
+  if (before?.state === 'archived') return refuse('flag_archived', '/state')
+  if (before !== null && before.value_type !== after.value_type && hasOverrides) {
+    return refuse('type_in_use', '/value_type')
+  }
+  if (before === null || !needsApproval(before, after)) return accept('flag.put', before, after)
+  const refusal = approvalRefusal(request)
+  return refusal === null ? accept('audit.boundary', before, after) : refuse(refusal, '/approval_ref')
+}
+
+function planOverridePut(
+  request: WriteRequest,
+  flag: FlagRow | null,
+  before: AnyOverrideRow | null,
+): WritePlan {
+  const standing = live(before) as AnyOverrideRow | null
+  const { actor, occurred_at } = request
+  const decoded = decodeBody(request, {
+    created_by: standing?.created_by ?? actor,
+    updated_by: actor,
+    // A tombstone's revision goes on: two rows under one key never share a revision.
+    revision: revisionAfter(before),
+    created_at: standing?.created_at ?? occurred_at,
+    updated_at: occurred_at,
+  })
+  if (decoded.broken !== undefined) return { ok: false, problems: decoded.broken }
+  const after = decoded.row as AnyOverrideRow
+  if (flag === null) return refuse('flag_unknown', '/flag_key')
+  if (flag.state === 'archived') return refuse('flag_archived', '/flag_key')
+  if (after.value === undefined || typeOfValue(after.value) !== flag.value_type) {
+    return refuse('value_type_mismatch', '/value')
+  }
+  return accept('override.put', before, after)
+}
+
+const revisionAfter = (before: AnyRow | null): number => (before?.revision ?? 0) + 1
+
+/** Puts the caller's members and the store's own together and holds the whole row to page 1. */
+function decodeBody(request: WriteRequest, own: Readonly<Record<string, string | number>>): Stored<AnyRow> {
+  const { table, key, body } = request
+  if (body === null || typeof body !== 'object' || !isObject(body)) return { broken: [problem('type_wrong', '')] }
+  const foreign = body.members.filter(([name]) => !BODY[table].includes(name))
+  if (foreign.length > 0) {
+    return { broken: foreign.map(([name]) => problem('member_unknown', `/${name}`)) }
+  }
+  const scopeMember = SCOPE_MEMBER[table]
+  const identity: JsonMember[] = scopeMember === null ? [] : [[scopeMember, key.scope_id]]
+  const system = Object.entries(own).map(
+    ([name, held]): JsonMember => [name, typeof held === 'number' ? { lexeme: String(held) } : held],
+  )
+  const members = [...identity, ['flag_key', key.flag_key] as const, ...body.members, ...system]
+  return decodeRow(table, { members })
+}
+
+/** Page 1, state: these three loosen a guard. */
+function needsApproval(before: FlagRow, after: FlagRow): boolean {
+  const rank = (flag: FlagRow): number => REQUIRED_AUTH.indexOf(flag.required_auth)
+  return (
+    (before.sensitive && !after.sensitive) ||
+    rank(after) < rank(before) ||
+    (after.state === 'active' && before.state !== 'active')
+  )
+}
+
+function approvalRefusal({ approval, occurred_at }: WriteRequest): ProblemCode | null {
+  if (approval === null) return 'approval_missing'
+  if (approval.answer.status === 'unreachable') return 'admin_unreachable'
+  return APPROVAL_REFUSALS[ttlState(approval.answer, occurred_at)]
+}
+
+const accept = (action: Change['action'], before: AnyRow | null, after: AnyRow): WritePlan => ({
+  ok: true,
+  change: { action, before, after },
+})
+const refuse = (code: ProblemCode, at = ''): WritePlan => ({ ok: false, problems: [problem(code, at)] })

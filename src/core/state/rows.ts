@@ -1,0 +1,107 @@
+import type { CanonicalJson } from '../json/canonical.ts'
+import type { Problem } from '../problem.ts'
+import type { Instant } from './instant.ts'
+
+export const VALUE_TYPES = ['boolean', 'string', 'number', 'object'] as const
+export const REQUIRED_AUTH = ['none', 'any', 'verified'] as const
+export const FLAG_STATES = ['active', 'killed', 'archived'] as const
+export type ValueType = (typeof VALUE_TYPES)[number]
+export type RequiredAuth = (typeof REQUIRED_AUTH)[number]
+export type FlagState = (typeof FLAG_STATES)[number]
+
+/** A row of `ff.flag_registry` (page 1, state). */
+export interface FlagRow {
+  readonly flag_key: string
+  readonly value_type: ValueType
+  readonly default_value: CanonicalJson
+  readonly safe_value: CanonicalJson
+  readonly sensitive: boolean
+  readonly required_auth: RequiredAuth
+  readonly state: FlagState
+  readonly description: string
+  readonly owner: string
+  readonly revision: number
+  readonly created_at: Instant
+  readonly updated_at: Instant
+}
+
+interface OverrideRow {
+  readonly flag_key: string
+  /** Absent on a tombstone, as are the three optional members after it. */
+  readonly value?: CanonicalJson
+  readonly approval_ref?: string
+  readonly note?: string
+  readonly expires_at?: Instant
+  readonly created_by: string
+  readonly updated_by: string
+  readonly revision: number
+  readonly created_at: Instant
+  readonly updated_at: Instant
+  readonly deleted_at?: Instant
+}
+/** A row of `ff.tenant_override`. */
+export interface TenantOverrideRow extends OverrideRow {
+  readonly tenant_id: string
+}
+/** A row of `ff.user_override`. */
+export interface UserOverrideRow extends OverrideRow {
+  readonly user_id: string
+}
+export type AnyOverrideRow = TenantOverrideRow | UserOverrideRow
+
+/** In the order in which files, dumps and reports list them. */
+export const TABLES = ['flag_registry', 'tenant_override', 'user_override'] as const
+export type Table = (typeof TABLES)[number]
+export interface RowOf {
+  readonly flag_registry: FlagRow
+  readonly tenant_override: TenantOverrideRow
+  readonly user_override: UserOverrideRow
+}
+export type AnyRow = RowOf[Table]
+
+/** A stored row as a backing hands it out: fit, or with what is wrong with it. */
+export type Stored<Row> =
+  | { readonly row: Row; readonly broken?: never }
+  | { readonly broken: readonly Problem[]; readonly row?: never }
+
+/** The rows one evaluation needs, read in one snapshot; null where there is no row. */
+export interface RowSet {
+  readonly flag: Stored<FlagRow> | null
+  readonly tenant: Stored<TenantOverrideRow> | null
+  readonly user: Stored<UserOverrideRow> | null
+}
+
+/** What a key is made of: the scope id where the table has one, then the flag key. */
+export interface RowKey {
+  /** Tenant or user id; null in the registry. */
+  readonly scope_id: string | null
+  readonly flag_key: string
+}
+export interface State {
+  readonly flag_registry: readonly FlagRow[]
+  readonly tenant_override: readonly TenantOverrideRow[]
+  readonly user_override: readonly UserOverrideRow[]
+}
+
+export const SCOPE_MEMBER = {
+  flag_registry: null,
+  tenant_override: 'tenant_id',
+  user_override: 'user_id',
+} as const satisfies Record<Table, string | null>
+
+export function keyOf(row: AnyRow): RowKey {
+  const scope_id = 'tenant_id' in row ? row.tenant_id : 'user_id' in row ? row.user_id : null
+  return { scope_id, flag_key: row.flag_key }
+}
+
+/** Ids and flag keys hold no space (page 1), so the pair can be read back from it. */
+export const keyText = (key: RowKey): string => `${key.scope_id ?? ''} ${key.flag_key}`
+
+/** The JSON type that a canonical text denotes, or null where no flag can hold it. */
+export function typeOfValue(value: CanonicalJson): ValueType | null {
+  const first = value.charAt(0)
+  if (first === 't' || first === 'f') return 'boolean'
+  if (first === '"') return 'string'
+  if (first === '{') return 'object'
+  return first === 'n' || first === '[' ? null : 'number'
+}

@@ -1,0 +1,85 @@
+/** The exit statuses (page 8): part of the interface that scripts and CI rely on. */
+export const EXITS = {
+  ok: [0, 'the check holds, or GO'],
+  internal: [1, 'a bug, or the process ended before its verdict was delivered'],
+  usage: [2, 'a bad option, setting, artefact or server version; nothing was measured'],
+  no_go: [20, 'something was measured, and it fails'],
+  not_ready: [21, 'nothing failed; something is pending or stale'],
+  inconclusive: [22, 'nothing failed; something could not be measured'],
+  untrusted: [23, 'a bad or unknown signature, or altered evidence'],
+  busy: [24, 'another run holds the lock'],
+  timeout: [124, '--timeout was reached'],
+  interrupted: [130, 'SIGINT'],
+  terminated: [143, 'SIGTERM'],
+} as const satisfies Readonly<Record<string, readonly [status: number, meaning: string]>>
+export type ExitName = keyof typeof EXITS
+
+/** When several hold, the first of these (page 8). */
+const PRECEDENCE: readonly ExitName[] = [
+  'internal',
+  'untrusted',
+  'timeout',
+  'interrupted',
+  'terminated',
+  'usage',
+  'busy',
+  'no_go',
+  'inconclusive',
+  'not_ready',
+  'ok',
+]
+
+/** The one of several outcomes that decides. Nothing at all is not a pass: `internal`. */
+export const weightiest = (names: readonly ExitName[]): ExitName =>
+  PRECEDENCE.find((name) => names.includes(name)) ?? 'internal'
+
+/** Every error that `ff` ends a run with on purpose, and the exit of each. */
+const EXIT_BY_CODE = {
+  internal: 'internal',
+  output_failed: 'internal',
+  option_invalid: 'usage',
+  command_unknown: 'usage',
+  setting_invalid: 'usage',
+  secret_in_option: 'usage',
+  artefact_invalid: 'usage',
+  nothing_to_check: 'usage',
+  target_invalid: 'usage',
+  server_version_unsupported: 'usage',
+  migration_invalid: 'usage',
+  migration_edited: 'usage',
+  migration_unknown: 'usage',
+  schema_drift: 'no_go',
+  rows_would_be_lost: 'no_go',
+  target_unreachable: 'inconclusive',
+  target_read_only: 'inconclusive',
+  rights_missing: 'inconclusive',
+  store_corrupt: 'inconclusive',
+  backing_unavailable: 'inconclusive',
+  embedded_unavailable: 'inconclusive',
+  disk_full: 'inconclusive',
+  lock_timeout: 'busy',
+  store_locked: 'busy',
+  migration_locked: 'busy',
+  timeout: 'timeout',
+  interrupted: 'interrupted',
+  terminated: 'terminated',
+} as const satisfies Readonly<Record<string, ExitName>>
+export type ErrorCode = keyof typeof EXIT_BY_CODE
+
+/** The only error this program throws on purpose. Branch on `code`, never on `message`. */
+export class FfError extends Error {
+  override readonly name = 'FfError'
+  readonly code: ErrorCode
+  /** What the reader should do next, in one sentence. */
+  readonly hint: string
+
+  constructor(code: ErrorCode, message: string, options: { readonly hint: string; readonly cause?: unknown }) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause })
+    this.code = code
+    this.hint = options.hint
+  }
+
+  get exitName(): ExitName {
+    return EXIT_BY_CODE[this.code]
+  }
+}

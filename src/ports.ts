@@ -1,0 +1,71 @@
+import type { Authentication, Environment } from './core/auth/types.ts'
+import type { ApprovalAnswer, ApprovalQuestion, BackingState } from './core/evaluate/types.ts'
+import type { Problem } from './core/problem.ts'
+import type { AuditHead } from './core/audit/record.ts'
+import type { Instant } from './core/state/instant.ts'
+import type { AnyRow, RowSet, State } from './core/state/rows.ts'
+import type { WriteRequest } from './core/state/plan-write.ts'
+
+/** Which rows one evaluation needs; a layer whose id is null is not read. */
+export interface RowQuery {
+  readonly flag_key: string
+  readonly tenant_id: string | null
+  readonly user_id: string | null
+}
+
+/** Where flags and overrides live: a file or PostgreSQL. Faults, cache and dual write wrap this. */
+export interface FlagStore {
+  readonly kind: BackingState
+  /**
+   * One consistent snapshot of the rows, as they are now.
+   * @throws FfError `backing_unavailable` or `store_corrupt` where the store cannot be read
+   */
+  read(query: RowQuery): Promise<RowSet>
+  /**
+   * Applies one change with its audit record, both or neither; durable when the promise resolves.
+   * @throws FfError as `read`, and `lock_timeout` or `disk_full`; then nothing was acknowledged
+   */
+  write(request: WriteRequest): Promise<WriteResult>
+  /** The end of the audit chain. */
+  auditHead(): Promise<AuditHead>
+  close(): Promise<void>
+}
+export type WriteResult =
+  | { readonly ok: true; readonly row: AnyRow; readonly head: AuditHead }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/** A store of the harness's own, which a vector's rows can be put into. Never somebody's live store. */
+export interface ScratchStore extends FlagStore {
+  /** Replaces all rows, exactly as given, revisions and times included; no audit record is written. */
+  load(state: State): Promise<void>
+}
+
+/** What a scratch store was made on. */
+export interface SideFacts {
+  /** As it may be shown: no password, no path, no schema name. */
+  readonly target: string
+  readonly backing: BackingState
+  /** Server version of a database, null for a file. */
+  readonly server: string | null
+}
+export interface Scratch {
+  readonly facts: SideFacts
+  readonly store: ScratchStore
+  close(): Promise<void>
+}
+
+/** Asks whether an approval covers a flag, tenant and user: `sensitive.check.2b` (page 5). Never throws. */
+export type ApprovalCheck = (question: ApprovalQuestion) => Promise<ApprovalAnswer>
+
+/** Verifies one token (page 2). A token it cannot vouch for is a refusal, never an exception. */
+export interface TokenVerifier {
+  verify(token: string, at: { readonly now: Instant; readonly environment: Environment }): Promise<Authentication>
+}
+
+/** What a backing needs to write audit records. */
+export interface AuditTools {
+  /** Key of the digests that stand for sensitive values, at least 32 bytes. */
+  readonly digestKey: Uint8Array
+  /** Cutover phase that goes into each record (page 7). */
+  readonly phase: string
+}
