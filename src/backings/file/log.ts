@@ -1,0 +1,152 @@
+import { type FileHandle, open, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type AuditHead, type AuditRecord, recordText } from '../../core/audit/record.ts'
+import { readJson } from '../../core/json/read.ts'
+import { rowText } from '../../core/state/row-text.ts'
+import { type AnyRow, keyOf, type Table } from '../../core/state/rows.ts'
+import { openLine, readLines, sealLine } from './lines.ts'
+import { Damage, decodeUtf8, memberOf, numberOf, rowOf, type Snapshot, syncFolder } from './snapshot.ts'
+
+const SEGMENT = /^log-(\d{20})\.ndjson$/
+export const segmentName = (firstSeq: number): string => `log-${String(firstSeq).padStart(20, '0')}.ndjson`
+
+/** One log line: one change with its audit record, so that neither can be without the other (page 5). */
+export interface LogEntry {
+  readonly epoch: number
+  readonly op_id: string
+  readonly changes: readonly { readonly table: Table; readonly row: AnyRow }[]
+  readonly record: AuditRecord
+}
+
+export function logLine({ epoch, op_id, changes, record }: LogEntry): string {
+  const rows = changes.map(
+    ({ table, row }) => `{"key":${JSON.stringify(keyOf(row))},"row":${rowText(row)},"table":"${table}"}`,
+  )
+  const { seq } = record
+  return sealLine(
+    `{"audit":${recordText(record)},"changes":[${rows.join(',')}],"epoch":${epoch},"op_id":${JSON.stringify(op_id)},"seq":${seq}}`,
+  )
+}
+
+/** Where the log stands after it was replayed: what a writer goes on from. */
+export interface Tail {
+  readonly head: AuditHead
+  /** Null where nothing was written since the snapshot. */
+  readonly segment: string | null
+  /** Length of that segment up to its last whole line, in bytes. */
+  readonly size: number
+}
+
+/**
+ * Applies every line after the snapshot to its index.
+ *
+ * @throws Damage at a line that is not as it was written, a gap or a break of the chain. A torn last
+ *   line is left out: its write was never acknowledged.
+ */
+export async function replayLog(folder: string, snapshot: Snapshot): Promise<Tail> {
+  let tail: Tail = { head: snapshot.head, segment: null, size: 0 }
+  const segments = await segmentsAfter(folder, snapshot.head.seq)
+  for (const [at, segment] of segments.entries()) {
+    const last = at === segments.length - 1
+    let { head } = tail
+    let size = 0
+    for await (const line of readLines(join(folder, segment))) {
+      const json = line.ended ? openLine(line.bytes) : null
+      if (json === null && !line.ended && last && !isWholeButForItsEnd(line.bytes)) break
+      if (json === null) throw new Damage(`${segment} is damaged at byte ${line.offset}`)
+      head = apply(json, { snapshot, head, where: `${segment} at byte ${line.offset}` })
+      size = line.offset + line.bytes.length + 1
+    }
+    tail = { head, segment, size }
+  }
+  return tail
+}
+
+/** A last line whose checksum holds but whose newline is another byte was acknowledged, and then changed. */
+const isWholeButForItsEnd = (bytes: Buffer): boolean => openLine(bytes.subarray(0, -1)) !== null
+
+async function segmentsAfter(folder: string, seq: number): Promise<readonly string[]> {
+  const names = (await readdir(folder)).filter((name) => SEGMENT.test(name)).sort()
+  return names.filter((name) => Number(SEGMENT.exec(name)?.[1]) > seq)
+}
+
+interface Applied {
+  readonly snapshot: Snapshot
+  readonly head: AuditHead
+  readonly where: string
+}
+
+function apply(json: string, { snapshot, head, where }: Applied): AuditHead {
+  const read = readJson(decodeUtf8(Buffer.from(json, 'utf8')))
+  if (!read.ok) throw new Damage(`${where} is not JSON`)
+  const seq = numberOf(memberOf(read.node, 'seq'))
+  const audit = memberOf(read.node, 'audit') ?? null
+  const [prev, hash] = [memberOf(audit, 'prev_hash'), memberOf(audit, 'hash')]
+  if (seq !== head.seq + 1) throw new Damage(`${where} has number ${seq} where ${head.seq + 1} follows`)
+  if (prev !== head.hash || typeof hash !== 'string') throw new Damage(`${where} does not continue the audit chain`)
+  const changes = memberOf(read.node, 'changes')
+  if (!Array.isArray(changes)) throw new Damage(`${where} has no changes`)
+  for (const change of changes) {
+    const { table, key, held } = rowOf(change)
+    snapshot.index.set(table, key, held)
+  }
+  return { seq, hash }
+}
+
+/** What the system will say of the next write, when it took only a part of this one. */
+const diskFull = (): Error => Object.assign(new Error('short write'), { code: 'ENOSPC', syscall: 'write' })
+
+/** Appends batches of lines to a segment, each durable before `append` resolves. */
+export class LogWriter {
+  private readonly folder: string
+  private file: FileHandle | null = null
+  private segment: string | null
+  private size: number
+
+  constructor(folder: string, tail: Tail) {
+    this.folder = folder
+    this.segment = tail.segment
+    this.size = tail.size
+  }
+
+  /**
+   * @throws the system's error; then the segment is cut back to what was acknowledged. Where even that
+   *   fails, the next `open` finds a torn last line, which was not acknowledged either.
+   */
+  async append(text: string, firstSeq: number): Promise<void> {
+    const file = (this.file ??= await this.openSegment(firstSeq))
+    const bytes = Buffer.from(text, 'utf8')
+    try {
+      await file.write(bytes, 0, bytes.length, this.size).then(({ bytesWritten }) => {
+        if (bytesWritten < bytes.length) throw diskFull()
+      })
+      await file.datasync()
+    } catch (error) {
+      await file.truncate(this.size)
+      throw error
+    }
+    this.size += bytes.length
+  }
+
+  /** The next line starts a segment of its own: after a compaction. */
+  async rotate(): Promise<void> {
+    await this.close()
+    this.segment = null
+    this.size = 0
+  }
+
+  async close(): Promise<void> {
+    const { file } = this
+    this.file = null
+    await file?.close()
+  }
+
+  private async openSegment(firstSeq: number): Promise<FileHandle> {
+    const fresh = this.segment === null
+    this.segment ??= segmentName(firstSeq)
+    const file = await open(join(this.folder, this.segment), fresh ? 'wx' : 'r+', 0o600)
+    if (fresh) await syncFolder(this.folder)
+    else await file.truncate(this.size)
+    return file
+  }
+}

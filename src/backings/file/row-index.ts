@@ -1,0 +1,81 @@
+import type { AnyRow, RowKey, RowSet, Stored, Table } from '../../core/state/rows.ts'
+import { keyOf, keyText, TABLES } from '../../core/state/rows.ts'
+import type { RowQuery } from '../../ports.ts'
+
+interface Entry {
+  readonly key: RowKey
+  readonly held: Stored<AnyRow>
+}
+
+/**
+ * The rows of a file store in memory; every question costs the same however many there are. One index
+ * may lie over another: what it holds hides the other's, until it is merged down or dropped.
+ */
+export class RowIndex {
+  private readonly base: RowIndex | null
+  private readonly rows: Readonly<Record<Table, Map<string, Entry>>> = {
+    flag_registry: new Map(),
+    tenant_override: new Map(),
+    user_override: new Map(),
+  }
+  private readonly live = new Map<string, number>()
+
+  constructor(base: RowIndex | null = null) {
+    this.base = base
+  }
+
+  get(table: Table, key: RowKey): Stored<AnyRow> | null {
+    return this.rows[table].get(keyText(key))?.held ?? this.base?.get(table, key) ?? null
+  }
+
+  set(table: Table, key: RowKey, held: Stored<AnyRow>): void {
+    const step = liveness(table, held) - liveness(table, this.get(table, key))
+    if (step !== 0) this.live.set(key.flag_key, (this.live.get(key.flag_key) ?? 0) + step)
+    this.rows[table].set(keyText(key), { key, held })
+  }
+
+  /** How many live overrides a flag has; tombstones do not count. */
+  overridesOf(flagKey: string): number {
+    return (this.live.get(flagKey) ?? 0) + (this.base?.overridesOf(flagKey) ?? 0)
+  }
+
+  mergeDown(): void {
+    for (const table of TABLES) {
+      for (const { key, held } of this.rows[table].values()) this.base?.set(table, key, held)
+    }
+  }
+
+  read({ flag_key, tenant_id, user_id }: RowQuery): RowSet {
+    const of = (table: Table, scope_id: string | null): Stored<AnyRow> | null =>
+      this.get(table, { scope_id, flag_key })
+    return {
+      flag: of('flag_registry', null),
+      tenant: tenant_id === null ? null : of('tenant_override', tenant_id),
+      user: user_id === null ? null : of('user_override', user_id),
+    } as RowSet
+  }
+
+  size(table: Table): number {
+    return this.rows[table].size
+  }
+
+  /** Rows of one table by scope id, then flag key. Ids are ASCII, so the order of UTF-16 is that of bytes. */
+  sorted(table: Table): readonly Stored<AnyRow>[] {
+    const entries = [...this.rows[table].entries()].sort(([a], [b]) => (a < b ? -1 : 1))
+    return entries.map(([, { held }]) => held)
+  }
+
+  static of(rows: Readonly<Record<Table, readonly AnyRow[]>>): RowIndex {
+    const index = new RowIndex()
+    for (const table of TABLES) {
+      for (const row of rows[table]) index.set(table, keyOf(row), { row })
+    }
+    return index
+  }
+}
+
+/** 1 for an override that counts, 0 for a tombstone, a flag or nothing. A broken override still stands. */
+function liveness(table: Table, held: Stored<AnyRow> | null): number {
+  if (table === 'flag_registry' || held === null) return 0
+  return held.row !== undefined && 'deleted_at' in held.row ? 0 : 1
+}

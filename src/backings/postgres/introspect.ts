@@ -1,0 +1,76 @@
+import type pg from 'pg'
+import { type Catalogue, columnText } from '../../core/migrations/catalogue.ts'
+import { sha256 } from '../seal-audit.ts'
+
+// Each yields (object, definition) pairs of one schema ($1). Constraints of PostgreSQL 18's own kind for
+// NOT NULL are left out: the column says it, on 15 as on 18. `deparse` forms are relative to search_path.
+const LINES: readonly string[] = [
+  `SELECT 'domain ' || t.typname, format_type(t.typbasetype, t.typtypmod)
+     || CASE WHEN t.typcollation = b.typcollation THEN '' ELSE ' COLLATE ' || c.collname END
+   FROM pg_type t JOIN pg_type b ON b.oid = t.typbasetype LEFT JOIN pg_collation c ON c.oid = t.typcollation
+   WHERE t.typtype = 'd' AND t.typnamespace = $1::regnamespace`,
+  `SELECT 'domain ' || t.typname || ', check ' || c.conname, pg_get_constraintdef(c.oid)
+   FROM pg_constraint c JOIN pg_type t ON t.oid = c.contypid
+   WHERE c.contype = 'c' AND t.typnamespace = $1::regnamespace`,
+  `SELECT 'function ' || p.proname, p.prosrc FROM pg_proc p WHERE p.pronamespace = $1::regnamespace`,
+  `SELECT CASE WHEN c.relkind = 'r' THEN 'table ' ELSE 'relation ' END || c.relname,
+     CASE WHEN c.relkind = 'r' THEN 'table' ELSE c.relkind::text END
+   FROM pg_class c WHERE c.relnamespace = $1::regnamespace AND c.relkind NOT IN ('i', 'I', 't', 'c')`,
+  `SELECT 'table ' || r.relname || ', constraint ' || c.conname, pg_get_constraintdef(c.oid)
+   FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid
+   WHERE c.contype <> 'n' AND r.relnamespace = $1::regnamespace AND r.relkind = 'r'`,
+  `SELECT 'table ' || r.relname || ', index ' || i.relname, replace(pg_get_indexdef(i.oid), ' ON ' || $1 || '.', ' ON ')
+     || CASE WHEN x.indisvalid THEN '' ELSE ' INVALID' END
+   FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class r ON r.oid = x.indrelid
+   WHERE r.relnamespace = $1::regnamespace`,
+  `SELECT 'table ' || r.relname || ', trigger ' || t.tgname, pg_get_triggerdef(t.oid, true)
+     || CASE WHEN t.tgenabled = 'O' THEN '' ELSE ' (not enabled: ' || t.tgenabled || ')' END
+   FROM pg_trigger t JOIN pg_class r ON r.oid = t.tgrelid
+   WHERE NOT t.tgisinternal AND r.relnamespace = $1::regnamespace`,
+  `SELECT 'table ' || r.relname || ', rule ' || w.rulename, pg_get_ruledef(w.oid)
+   FROM pg_rewrite w JOIN pg_class r ON r.oid = w.ev_class
+   WHERE r.relnamespace = $1::regnamespace AND r.relkind = 'r'`,
+  `SELECT 'table ' || r.relname || ', policy ' || p.polname, p.polcmd::text
+   FROM pg_policy p JOIN pg_class r ON r.oid = p.polrelid WHERE r.relnamespace = $1::regnamespace`,
+]
+
+const COLUMNS = `SELECT r.relname, a.attname, format_type(a.atttypid, a.atttypmod)
+    || CASE WHEN a.attcollation IN (0, t.typcollation) THEN '' ELSE ' COLLATE ' || c.collname END,
+    (NOT a.attnotnull)::text, pg_get_expr(d.adbin, d.adrelid)
+  FROM pg_attribute a JOIN pg_class r ON r.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
+  LEFT JOIN pg_collation c ON c.oid = a.attcollation
+  LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+  WHERE r.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND r.relnamespace = $1::regnamespace`
+
+// What the owner may do goes without saying; PUBLIC has role 0.
+const GRANTS = `SELECT r.relname, COALESCE(g.rolname, 'PUBLIC'), x.privilege
+  FROM pg_class r CROSS JOIN LATERAL (
+    SELECT grantee, privilege_type AS privilege FROM aclexplode(r.relacl)
+    UNION ALL
+    SELECT e.grantee, e.privilege_type || '(' || a.attname || ')'
+    FROM pg_attribute a, aclexplode(a.attacl) e WHERE a.attrelid = r.oid
+  ) x LEFT JOIN pg_roles g ON g.oid = x.grantee
+  WHERE r.relkind = 'r' AND x.grantee <> r.relowner AND r.relnamespace = $1::regnamespace`
+
+/** What is in a schema of a live database, in the form of the contract. Runs inside one transaction. */
+export async function introspect(client: pg.ClientBase, schema: string): Promise<Catalogue> {
+  const found = new Map<string, string>()
+  const ask = async (text: string): Promise<readonly (readonly (string | null)[])[]> =>
+    (await client.query<string[]>({ text, values: [schema], rowMode: 'array' })).rows
+  for (const text of LINES) {
+    for (const [object, definition] of await ask(text)) {
+      const line = definition ?? ''
+      found.set(object ?? '', object?.startsWith('function ') === true ? sha256(line) : line)
+    }
+  }
+  for (const [table, column, type, nullable, value] of await ask(COLUMNS)) {
+    found.set(`table ${table}, column ${column}`, columnText(type ?? '', nullable === 'true', value ?? null))
+  }
+  const grants = new Map<string, string[]>()
+  for (const [table, role, privilege] of await ask(GRANTS)) {
+    const object = `table ${table}, grants to ${role}`
+    grants.set(object, [...(grants.get(object) ?? []), privilege ?? ''])
+  }
+  for (const [object, privileges] of grants) found.set(object, privileges.sort().join(', '))
+  return found
+}

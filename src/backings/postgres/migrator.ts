@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import type { CanonicalJson } from '../../core/json/canonical.ts'
+import type { AppliedMigration, Migration } from '../../core/migrations/plan.ts'
+import { isScopeId } from '../../core/state/grammar.ts'
+import { fromMilliseconds } from '../../core/state/instant.ts'
+import { sealBoundary } from '../seal-audit.ts'
+import { pgError } from './pg-error.ts'
+import { appendAudit, headOf } from './postgres-store.ts'
+import { statementsFor } from './statements.ts'
+
+export type Direction = 'up' | 'down'
+
+/** How long one migration may wait for a table lock before it lets the queue behind it go on, and how often it tries. */
+const LOCK_TIMEOUT_MS = 2_000
+const ATTEMPTS = 5
+const RETRY_AFTER_MS = 250
+/** Lock not available, deadlock: the transaction is gone, and trying again is right. */
+const WORTH_A_RETRY: ReadonlySet<string> = new Set(['55P03', '40P01'])
+
+const LEDGER = `CREATE TABLE IF NOT EXISTS migration_ledger (
+  version integer PRIMARY KEY,
+  name text COLLATE "C" NOT NULL,
+  checksum text COLLATE "C" NOT NULL,
+  applied_at timestamptz(3) NOT NULL DEFAULT now(),
+  applied_by text COLLATE "C" NOT NULL DEFAULT current_user
+)`
+
+/** Applies migrations to one schema, over a connection that holds the schema's advisory lock. */
+export class Migrator {
+  private readonly client: pg.Client
+  private readonly schema: string
+  private readonly name: string
+
+  constructor(client: pg.Client, schema: string, name: string) {
+    this.client = client
+    this.schema = schema
+    this.name = name
+  }
+
+  /** The ledger, oldest first; empty where there is no schema or no ledger yet. */
+  async applied(): Promise<readonly AppliedMigration[]> {
+    const ledger = `"${this.schema}".migration_ledger`
+    const { rows: there } = await this.client.query<{ found: string | null }>('SELECT to_regclass($1)::text AS found', [ledger])
+    if (there[0]?.found == null) return []
+    const { rows } = await this.client.query<Record<keyof AppliedMigration, string>>(
+      `SELECT version::text, name, checksum, to_json(applied_at AT TIME ZONE 'UTC') #>> '{}' AS applied_at
+       FROM ${ledger} ORDER BY version`,
+    )
+    return rows.map((row) => ({ ...row, version: Number(row.version) }))
+  }
+
+  /** Makes the ledger, in a schema that exists. */
+  prepare(): Promise<void> {
+    return this.inSchema(async () => {
+      await this.client.query(LEDGER)
+    })
+  }
+
+  /**
+   * One migration, its ledger row and its boundary record, all or nothing.
+   *
+   * @throws FfError `lock_timeout` when every attempt waited in vain for a table lock, `rows_would_be_lost`
+   */
+  async apply(migration: Migration, direction: Direction): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.inSchema(() => this.step(migration, direction))
+        return
+      } catch (error) {
+        const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+        if (!WORTH_A_RETRY.has(code) || attempt === ATTEMPTS) throw pgError(error, this.name)
+        await sleep(RETRY_AFTER_MS * attempt * (0.5 + Math.random()))
+      }
+    }
+  }
+
+  private async step(migration: Migration, direction: Direction): Promise<void> {
+    const { client } = this
+    await client.query(migration[direction])
+    if (direction === 'up') {
+      const { version, name, checksum } = migration
+      await client.query('INSERT INTO migration_ledger (version, name, checksum) VALUES ($1, $2, $3)', [
+        ...[version, name, checksum],
+      ])
+    } else {
+      await client.query('DELETE FROM migration_ledger WHERE version = $1', [migration.version])
+    }
+    await this.recordBoundary(migration, direction)
+  }
+
+  /** A migration is a boundary event (page 5); the step that drops the audit table cannot leave one. */
+  private async recordBoundary(migration: Migration, direction: Direction): Promise<void> {
+    const { rows } = await this.client.query<{ audit: string | null; actor: string; now: string }>(
+      `SELECT to_regclass('audit_head')::text AS audit, current_user AS actor,
+         floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now`,
+    )
+    const { audit, actor = '', now } = rows[0] ?? {}
+    if (audit == null) return
+    const statements = statementsFor(this.schema)
+    const head = headOf(await this.client.query(statements.lockHead))
+    const record = sealBoundary(
+      {
+        occurred_at: fromMilliseconds(Number(now)),
+        actor: isScopeId(actor) ? actor : 'ff-migrate',
+        auth_mode: null,
+        action: 'audit.boundary',
+        outcome: 'applied',
+        target: `migration/${migration.name}`,
+        before: null,
+        after: `{"checksum":"${migration.checksum}","direction":"${direction}"}` as CanonicalJson,
+        request_id: `migration-${migration.name}`,
+        approval_ref: null,
+        phase: 'file',
+      },
+      head,
+    )
+    await appendAudit(this.client, statements, record)
+  }
+
+  private async inSchema(work: () => Promise<void>): Promise<void> {
+    const { client, schema } = this
+    await client.query('BEGIN')
+    try {
+      await client.query(`SET LOCAL search_path = "${schema}"; SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`)
+      await work()
+      await client.query('COMMIT')
+    } catch (error) {
+      // A connection that is gone has rolled back already; what went wrong first is what is told.
+      await client.query('ROLLBACK').catch(() => undefined)
+      throw error
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import type pg from 'pg'
+import type { AuditHead, AuditRecord } from '../../core/audit/record.ts'
+import { planWrite, type Standing, type WriteRequest } from '../../core/state/plan-write.ts'
+import { rowText } from '../../core/state/row-text.ts'
+import { type AnyRow, type RowSet, type State, TABLES } from '../../core/state/rows.ts'
+import { problem } from '../../core/problem.ts'
+import type { AuditTools, RowQuery, ScratchStore, WriteResult } from '../../ports.ts'
+import { sealChange } from '../seal-audit.ts'
+import { columnNames, rowFrom } from './columns.ts'
+import { withPgErrors } from './pg-error.ts'
+import { type Statements, statementsFor } from './statements.ts'
+
+/** A row of texts, as `rowMode: array` gives it: column names of a join would hide one another (hazard 20). */
+type Texts = readonly (string | null)[]
+
+const WIDTHS = {
+  flag: columnNames('flag_registry').length,
+  override: columnNames('tenant_override').length,
+}
+
+/** Flags and overrides in one schema of a PostgreSQL database. */
+export class PostgresStore implements ScratchStore {
+  readonly kind = 'db'
+  private readonly pool: pg.Pool
+  private readonly name: string
+  private readonly tools: AuditTools
+  private readonly statements: Statements
+
+  constructor(pool: pg.Pool, schema: string, options: { readonly name: string; readonly tools: AuditTools }) {
+    this.pool = pool
+    this.name = options.name
+    this.tools = options.tools
+    this.statements = statementsFor(schema)
+  }
+
+  read({ flag_key, tenant_id, user_id }: RowQuery): Promise<RowSet> {
+    return withPgErrors(this.name, async () => {
+      const query = { name: 'ff_read', text: this.statements.read, rowMode: 'array' as const }
+      const { rows } = await this.pool.query<string[]>({ ...query, values: [flag_key, tenant_id, user_id] })
+      return rowSet(rows[0] as Texts)
+    })
+  }
+
+  write(request: WriteRequest): Promise<WriteResult> {
+    return withPgErrors(this.name, () => this.transaction((client) => this.apply(client, request)))
+  }
+
+  auditHead(): Promise<AuditHead> {
+    return withPgErrors(this.name, async () => headOf(await this.pool.query(this.statements.head)))
+  }
+
+  load(state: State): Promise<void> {
+    const { clear, insert } = this.statements
+    return withPgErrors(this.name, async () => {
+      await this.transaction(async (client) => {
+        await client.query(clear)
+        for (const table of TABLES) {
+          const rows: readonly AnyRow[] = state[table]
+          if (rows.length === 0) continue
+          await client.query(insert[table], [`[${rows.map((row) => rowText(row)).join(',')}]`])
+        }
+        return { ok: true }
+      })
+    })
+  }
+
+  close(): Promise<void> {
+    return this.pool.end()
+  }
+
+  private async apply(client: pg.PoolClient, request: WriteRequest): Promise<WriteResult> {
+    // Every writer takes this lock first, so the chain has one order and two writers cannot deadlock.
+    const head = headOf(await client.query(this.statements.lockHead))
+    const standing = await this.standing(client, request)
+    const plan = planWrite(request, standing)
+    if (!plan.ok) return plan
+    const { change } = plan
+    const planned = [`[${rowText(change.after)}]`, change.before?.revision ?? 0]
+    const { rowCount } = await client.query(this.statements.upsert[request.table], planned)
+    // Somebody wrote past the lock, by hand: the row is no longer the one that the plan was made on.
+    if (rowCount !== 1) return { ok: false, problems: [problem('revision_conflict', '')] }
+    const record = sealChange(this.tools, { request, change, standing }, head)
+    await appendAudit(client, this.statements, record)
+    return { ok: true, row: change.after, head: { seq: record.seq, hash: record.hash } }
+  }
+
+  private async standing(client: pg.PoolClient, { table, key }: WriteRequest): Promise<Standing> {
+    const tenant = table === 'tenant_override' ? key.scope_id : null
+    const user = table === 'user_override' ? key.scope_id : null
+    const query = { text: this.statements.standing, rowMode: 'array' as const }
+    const { rows } = await client.query<string[]>({ ...query, values: [key.flag_key, tenant, user] })
+    const [hasOverrides, ...texts] = rows[0] as Texts
+    const set = rowSet(texts)
+    const row = { flag_registry: set.flag, tenant_override: set.tenant, user_override: set.user }[table]
+    return { flag: set.flag, row, has_overrides: hasOverrides === 'true' }
+  }
+
+  /** Commits what `work` calls ok and rolls everything else back. */
+  private async transaction<T extends { readonly ok: boolean }>(
+    work: (client: pg.PoolClient) => Promise<T>,
+  ): Promise<T> {
+    const client = await this.pool.connect()
+    let broken = true
+    try {
+      await client.query('BEGIN')
+      const result = await work(client)
+      await client.query(result.ok ? 'COMMIT' : 'ROLLBACK')
+      broken = false
+      return result
+    } finally {
+      // A connection whose transaction did not end is closed, which ends it; it never goes back to the pool.
+      client.release(broken)
+    }
+  }
+}
+
+/** Adds a record at the end of the chain; its writer holds the lock on the head. */
+export async function appendAudit(
+  client: pg.ClientBase,
+  statements: Statements,
+  record: AuditRecord,
+): Promise<void> {
+  const { seq, audit_id, occurred_at, actor, auth_mode, action, outcome, target } = record
+  const { before, after, request_id, approval_ref, phase, prev_hash, hash } = record
+  await client.query(statements.insertAudit, [
+    ...[seq, audit_id, occurred_at, actor, auth_mode, action, outcome, target],
+    ...[before, after, request_id, approval_ref, phase, prev_hash, hash],
+  ])
+  const { rowCount } = await client.query(statements.moveHead, [seq, hash])
+  if (rowCount !== 1) throw new Error('the audit head moved under its own lock')
+}
+
+export function headOf({ rows }: pg.QueryResult): AuditHead {
+  const [row] = rows as { seq: string; hash: string }[]
+  if (row === undefined) throw new Error('the audit head is missing')
+  return { seq: Number(row.seq), hash: row.hash }
+}
+
+function rowSet(texts: Texts): RowSet {
+  const { flag, override } = WIDTHS
+  return {
+    flag: rowFrom('flag_registry', texts.slice(0, flag)),
+    tenant: rowFrom('tenant_override', texts.slice(flag, flag + override)),
+    user: rowFrom('user_override', texts.slice(flag + override)),
+  }
+}

@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import type { Migration } from '../../core/migrations/plan.ts'
+import type { AuditTools, Scratch } from '../../ports.ts'
+import { tryAdvisoryLock } from './advisory-lock.ts'
+import { checkVersion, clientConfig, type Database, openPool, type SupportedVersions } from './connect.ts'
+import { Migrator } from './migrator.ts'
+import { pgError, withPgErrors } from './pg-error.ts'
+import { PostgresStore } from './postgres-store.ts'
+
+const CONNECTIONS = 4
+const NAME = '^ff_scratch_[0-9a-f]{16}$'
+
+export interface ScratchOptions {
+  readonly migrations: readonly Migration[]
+  readonly versions: SupportedVersions
+  readonly tools: AuditTools
+}
+
+/**
+ * A store in a schema of its own, made by the same migrations as the real one and dropped at the end.
+ * What a killed run left behind is dropped here: its advisory lock went with its connection. Nothing
+ * outside such schemas is written to.
+ */
+export async function openScratchSchema(database: Database, options: ScratchOptions): Promise<Scratch> {
+  const keeper = new pg.Client(clientConfig(database))
+  keeper.on('error', () => undefined) // The next query over it rejects; without one nothing needs it.
+  const schema = `ff_scratch_${randomBytes(8).toString('hex')}`
+  return withPgErrors(database.name, async () => {
+    try {
+      await keeper.connect()
+      const server = await checkVersion(keeper, options.versions)
+      await sweep(keeper)
+      await tryAdvisoryLock(keeper, schema)
+      await keeper.query(`CREATE SCHEMA "${schema}"`)
+      await migrate(new Migrator(keeper, schema, database.name), options.migrations)
+      const pool = openPool(database, CONNECTIONS)
+      const store = new PostgresStore(pool, schema, { name: database.name, tools: options.tools })
+      const facts = { target: database.name, backing: 'db', server } as const
+      return { facts, store, close: () => discard(keeper, { store, schema, name: database.name }) }
+    } catch (error) {
+      await keeper.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`).catch(() => undefined) // The first error is the one to tell.
+      await keeper.end()
+      throw error
+    }
+  })
+}
+
+async function migrate(migrator: Migrator, migrations: readonly Migration[]): Promise<void> {
+  await migrator.prepare()
+  for (const migration of migrations) await migrator.apply(migration, 'up')
+}
+
+interface Made {
+  readonly store: PostgresStore
+  readonly schema: string
+  readonly name: string
+}
+
+async function discard(keeper: pg.Client, { store, schema, name }: Made): Promise<void> {
+  try {
+    await store.close()
+    await keeper.query(`DROP SCHEMA "${schema}" CASCADE`)
+  } catch (error) {
+    throw pgError(error, name)
+  } finally {
+    await keeper.end()
+  }
+}
+
+/** Drops scratch schemas of ours whose run is dead. */
+async function sweep(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ schema: string }>(
+    `SELECT nspname AS schema FROM pg_namespace WHERE nspname ~ $1 AND pg_has_role(nspowner, 'USAGE')`,
+    [NAME],
+  )
+  for (const { schema } of rows) {
+    if (!(await tryAdvisoryLock(client, schema))) continue
+    await client.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`)
+    await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [schema])
+  }
+}

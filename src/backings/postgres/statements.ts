@@ -1,0 +1,63 @@
+import { SCOPE_MEMBER, type Table, TABLES } from '../../core/state/rows.ts'
+import { columnNames, columnTypes, selectList } from './columns.ts'
+
+/** Every statement the store sends, for one schema. Names are schema-qualified: no search_path is relied on. */
+export interface Statements {
+  readonly read: string
+  readonly standing: string
+  readonly lockHead: string
+  readonly head: string
+  readonly moveHead: string
+  readonly insertAudit: string
+  readonly clear: string
+  readonly insert: Readonly<Record<Table, string>>
+  readonly upsert: Readonly<Record<Table, string>>
+}
+
+/** @param schema an identifier of ours: letters, digits and underscores */
+export function statementsFor(schema: string): Statements {
+  const at = (table: string): string => `"${schema}".${table}`
+  // One statement is one snapshot, and one round trip.
+  const rows =
+    `SELECT ${selectList('flag_registry', 'f')}, ${selectList('tenant_override', 't')}, ${selectList('user_override', 'u')}` +
+    ` FROM (SELECT $1::text AS flag_key, $2::text AS tenant_id, $3::text AS user_id) q` +
+    ` LEFT JOIN ${at('flag_registry')} f ON f.flag_key = q.flag_key` +
+    ` LEFT JOIN ${at('tenant_override')} t ON t.tenant_id = q.tenant_id AND t.flag_key = q.flag_key` +
+    ` LEFT JOIN ${at('user_override')} u ON u.user_id = q.user_id AND u.flag_key = q.flag_key`
+  const live = (table: Table): string =>
+    `EXISTS (SELECT FROM ${at(table)} WHERE flag_key = $1 AND deleted_at IS NULL)`
+  return {
+    read: rows,
+    standing: rows.replace('SELECT ', `SELECT (${live('tenant_override')} OR ${live('user_override')})::text, `),
+    lockHead: `SELECT seq::text, hash::text FROM ${at('audit_head')} FOR UPDATE`,
+    head: `SELECT seq::text, hash::text FROM ${at('audit_head')}`,
+    moveHead: `UPDATE ${at('audit_head')} SET seq = $1, hash = $2 WHERE seq = $1 - 1`,
+    insertAudit:
+      `INSERT INTO ${at('audit')} (seq, audit_id, occurred_at, actor, auth_mode, action, outcome, target, before,` +
+      ` after, request_id, approval_ref, phase, prev_hash, hash)` +
+      ` VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, $11, $12, $13, $14, $15)`,
+    clear: TABLES.toReversed().map((table) => `DELETE FROM ${at(table)}`).join('; '),
+    insert: forEachTable((table) => insertInto(at(table), table)),
+    upsert: forEachTable((table) => `${insertInto(at(table), table)} ${onConflict(table)}`),
+  }
+}
+
+const forEachTable = (write: (table: Table) => string): Readonly<Record<Table, string>> =>
+  Object.fromEntries(TABLES.map((table) => [table, write(table)])) as Record<Table, string>
+
+/** Takes any number of rows as one JSON text, so that numbers arrive as they were written. */
+function insertInto(name: string, table: Table): string {
+  const columns = columnNames(table).join(', ')
+  return (
+    `INSERT INTO ${name} AS held (${columns}) SELECT ${columns}` +
+    ` FROM jsonb_to_recordset($1::jsonb) AS r(${columnTypes(table)})`
+  )
+}
+
+/** Replaces only the revision that the change was planned on ($2): 0 rows where somebody was faster. */
+function onConflict(table: Table): string {
+  const scope = SCOPE_MEMBER[table]
+  const sets = columnNames(table).map((name) => `${name} = excluded.${name}`)
+  const key = [...(scope === null ? [] : [scope]), 'flag_key'].join(', ')
+  return `ON CONFLICT (${key}) DO UPDATE SET ${sets.join(', ')} WHERE held.revision = $2::bigint`
+}

@@ -1,0 +1,53 @@
+import { lstat, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { tryLock } from './file/lock.ts'
+
+const LOCK = '.owner'
+
+/** A folder of this process alone. */
+export interface PrivateFolder {
+  readonly path: string
+  remove(): Promise<void>
+}
+
+/**
+ * Makes a locked folder (mode 0700) below `parent`, and removes those that dead processes left there.
+ * A folder gets its name only when it is locked, so nobody sweeps one that is being made.
+ */
+export async function makePrivateFolder(parent: string, prefix: string): Promise<PrivateFolder> {
+  await sweep(parent, prefix)
+  const making = await mkdtemp(join(parent, `.making-${prefix}`))
+  const lock = await tryLock(join(making, LOCK))
+  const path = join(parent, prefix + making.slice(-6))
+  await rename(making, path)
+  return {
+    path,
+    remove: async () => {
+      // A server that was just told to stop may still be writing there.
+      await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+      await lock?.close()
+    },
+  }
+}
+
+async function sweep(parent: string, prefix: string): Promise<void> {
+  const names = await readdir(parent)
+  for (const name of names.filter((one) => one.startsWith(prefix))) {
+    const path = join(parent, name)
+    if (!(await isOurs(path))) continue
+    const lock = await tryLock(join(path, LOCK))
+    if (lock === null) continue
+    await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+    await lock.close()
+  }
+}
+
+/** A real folder that this user owns: the parent may be shared with others. */
+async function isOurs(path: string): Promise<boolean> {
+  try {
+    const stat = await lstat(path)
+    return stat.isDirectory() && stat.uid === process.getuid?.()
+  } catch {
+    return false // Gone since it was listed: another run has swept it.
+  }
+}

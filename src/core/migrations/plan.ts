@@ -1,0 +1,69 @@
+/** One file of `contracts/migrations`. */
+export interface Migration {
+  readonly version: number
+  /** `0001_audit` */
+  readonly name: string
+  /** SHA-256 of the file with its line ends normalised. */
+  readonly checksum: string
+  readonly up: string
+  readonly down: string
+}
+/** One row of the ledger. */
+export interface AppliedMigration {
+  readonly version: number
+  readonly name: string
+  readonly checksum: string
+  readonly applied_at: string
+}
+
+export type MigrationRefusal =
+  /** A file was changed after it was applied. */
+  | { readonly code: 'migration_edited'; readonly name: string }
+  /** The database is ahead of these files, or has another history, or there is no such version. */
+  | { readonly code: 'migration_unknown'; readonly name: string }
+export type MigrationPlan =
+  | { readonly ok: true; readonly steps: readonly Migration[] }
+  | { readonly ok: false; readonly refusal: MigrationRefusal }
+
+/** What to apply, in order, to come to `to`; null means the newest. */
+export function planUp(
+  applied: readonly AppliedMigration[],
+  available: readonly Migration[],
+  to: number | null,
+): MigrationPlan {
+  const refusal = historyFault(applied, available) ?? versionFault(available, to)
+  if (refusal !== null) return { ok: false, refusal }
+  const done = new Set(applied.map(({ version }) => version))
+  return { ok: true, steps: available.filter(({ version }) => !done.has(version) && version <= (to ?? version)) }
+}
+
+/** What to take back, newest first, to come down to `to` (0: all); null means one step. */
+export function planDown(
+  applied: readonly AppliedMigration[],
+  available: readonly Migration[],
+  to: number | null,
+): MigrationPlan {
+  const refusal = historyFault(applied, available) ?? (to === 0 ? null : versionFault(available, to))
+  if (refusal !== null) return { ok: false, refusal }
+  const done = new Set(applied.map(({ version }) => version))
+  const newestFirst = available.filter(({ version }) => done.has(version)).toReversed()
+  return { ok: true, steps: to === null ? newestFirst.slice(0, 1) : newestFirst.filter(({ version }) => version > to) }
+}
+
+/** What has been applied must be the first of what is available, unchanged. */
+export function historyFault(
+  applied: readonly AppliedMigration[],
+  available: readonly Migration[],
+): MigrationRefusal | null {
+  const inOrder = applied.toSorted((a, b) => a.version - b.version)
+  for (const [at, { name, checksum }] of inOrder.entries()) {
+    if (available[at]?.name !== name) return { code: 'migration_unknown', name }
+    if (available[at].checksum !== checksum) return { code: 'migration_edited', name }
+  }
+  return null
+}
+
+const versionFault = (available: readonly Migration[], to: number | null): MigrationRefusal | null =>
+  to === null || available.some(({ version }) => version === to)
+    ? null
+    : { code: 'migration_unknown', name: String(to) }
