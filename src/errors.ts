@@ -66,17 +66,26 @@ const EXIT_BY_CODE = {
 } as const satisfies Readonly<Record<string, ExitName>>
 export type ErrorCode = keyof typeof EXIT_BY_CODE
 
+interface ErrorOptions {
+  readonly hint: string
+  readonly details?: readonly string[]
+  readonly cause?: unknown
+}
+
 /** The only error this program throws on purpose. Branch on `code`, never on `message`. */
 export class FfError extends Error {
   override readonly name = 'FfError'
   readonly code: ErrorCode
   /** What the reader should do next, in one sentence. */
   readonly hint: string
+  /** One line for each thing that is wrong, where there can be several. */
+  readonly details: readonly string[]
 
-  constructor(code: ErrorCode, message: string, options: { readonly hint: string; readonly cause?: unknown }) {
+  constructor(code: ErrorCode, message: string, options: ErrorOptions) {
     super(message, options.cause === undefined ? {} : { cause: options.cause })
     this.code = code
     this.hint = options.hint
+    this.details = options.details ?? []
   }
 
   get exitName(): ExitName {

@@ -20,8 +20,8 @@ const AS_TEXT = { getTypeParser: () => (text: unknown) => text } as unknown as p
 /** Every wait on a server is bounded, on its side and on ours, for a link can be dead without a sign. */
 const BOUNDS = {
   connectionTimeoutMillis: 5_000,
-  query_timeout: 30_000,
-  statement_timeout: 25_000,
+  query_timeout: 10_000,
+  statement_timeout: 8_000,
   lock_timeout: 5_000,
   idle_in_transaction_session_timeout: 30_000,
   keepAlive: true,

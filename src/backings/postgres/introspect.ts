@@ -24,7 +24,7 @@ const LINES: readonly string[] = [
    FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class r ON r.oid = x.indrelid
    WHERE r.relnamespace = $1::regnamespace`,
   `SELECT 'table ' || r.relname || ', trigger ' || t.tgname, pg_get_triggerdef(t.oid, true)
-     || CASE WHEN t.tgenabled = 'O' THEN '' ELSE ' (not enabled: ' || t.tgenabled || ')' END
+     || CASE WHEN t.tgenabled = 'O' THEN '' ELSE ' (not enabled: ' || t.tgenabled::text || ')' END
    FROM pg_trigger t JOIN pg_class r ON r.oid = t.tgrelid
    WHERE NOT t.tgisinternal AND r.relnamespace = $1::regnamespace`,
   `SELECT 'table ' || r.relname || ', rule ' || w.rulename, pg_get_ruledef(w.oid)

@@ -21,7 +21,7 @@ export interface VectorVerdict {
   readonly chains: readonly (ChainSplit & { readonly sides: Sides })[]
   readonly unanswered: readonly { readonly side: 'baseline' | 'candidate'; readonly code: string }[]
   /** Differences between a side and itself: the harness's own noise. */
-  readonly noise: readonly Divergence[]
+  readonly noise: readonly { readonly side: 'baseline' | 'candidate'; readonly divergence: Divergence }[]
   readonly fields: { readonly compared: number; readonly differing: number; readonly expected: number; readonly allowed: number }
 }
 
@@ -47,10 +47,11 @@ export function judgeVector(expected: JsonObject, asked: Asked, rules: readonly 
     judged(b, withState(expected, baseline.kind), 'baseline-expected', [baseline.kind, baseline.kind]),
     judged(c, withState(expected, candidate.kind), 'candidate-expected', [candidate.kind, candidate.kind]),
   ]
-  const controls = [baseline, candidate].map(({ kind, answer, again }) =>
-    judged(nodeOf(answer), nodeOf(again), 'control', [kind, kind]),
-  )
-  const noise = controls.flatMap((control) => control.divergences.filter(isBlocker))
+  const noise = (['baseline', 'candidate'] as const).flatMap((side) => {
+    const { kind, answer, again } = asked[side]
+    const control = judged(nodeOf(answer), nodeOf(again), 'control', [kind, kind])
+    return control.divergences.filter(isBlocker).map((divergence) => ({ side, divergence }))
+  })
   const divergences = compared.flatMap((one) => one.divergences.filter(isBlocker))
   const chains = compared.flatMap(({ sides, chain }) => (chain === null ? [] : [{ sides, ...chain }]))
   const status = divergences.length > 0 ? 'fail' : 'pass'

@@ -1,0 +1,32 @@
+// Writes src/artefacts/types.generated.ts from the schemas: `npm run types`. With --check it writes nothing
+// and fails where the file is not what the schemas say.
+import { readFile, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { compile } from 'json-schema-to-typescript'
+import { format, resolveConfig } from 'prettier'
+
+const TYPED = {
+  parity_test_matrix: 'parity-test-matrix',
+  cutover_parity_matrix: 'cutover-parity-matrix',
+  persistence_schema: 'persistence-schema',
+  jwt_fixtures: 'jwt-fixtures',
+  oracle_cells: 'oracle-cells',
+}
+const target = fileURLToPath(new URL('../../src/artefacts/types.generated.ts', import.meta.url))
+const properties = Object.fromEntries(
+  Object.entries(TYPED).map(([kind, name]) => [kind, { $ref: `${name}.schema.json` }]),
+)
+const umbrella = { title: 'ArtefactByKind', type: 'object', additionalProperties: false, required: Object.keys(TYPED), properties }
+const types = await compile(umbrella, 'ArtefactByKind', {
+  cwd: fileURLToPath(new URL('.', import.meta.url)),
+  bannerComment: '// Made from contracts/schemas by `npm run types`. Change the schemas, not this file.',
+  additionalProperties: false,
+  strictIndexSignatures: false,
+  ignoreMinAndMaxItems: true,
+})
+const made = await format(types, { ...(await resolveConfig(target)), parser: 'typescript' })
+if (!process.argv.includes('--check')) await writeFile(target, made)
+else if ((await readFile(target, 'utf8')) !== made) {
+  console.error('src/artefacts/types.generated.ts is not what contracts/schemas says; run `npm run types`.')
+  process.exitCode = 1
+}

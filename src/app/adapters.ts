@@ -1,0 +1,15 @@
+import type { TargetSpec } from '../core/parity/target.ts'
+import type { Migration } from '../core/migrations/plan.ts'
+import type { Scratch, TokenVerifier } from '../ports.ts'
+import type { Fixture } from '../artefacts/vectors.ts'
+
+/** What use cases are handed by the composition root. Each loads its part of the program when it is called. */
+export interface Adapters {
+  /** @throws FfError saying why the target cannot be had */
+  openScratch(
+    spec: TargetSpec,
+    needs: { readonly migrations: readonly Migration[]; readonly versions: { readonly oldest: number; readonly newest: number } },
+  ): Promise<Scratch>
+  /** A verifier that finds the key set as the fixture says; null is a service without one. */
+  verifierFor(fixture: Fixture | null, expected: { readonly issuer: string; readonly audience: string }): Promise<TokenVerifier>
+}

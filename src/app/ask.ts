@@ -1,0 +1,59 @@
+import { inContext, withoutToken } from '../core/auth/door.ts'
+import { type Authentication, type Credential, type Environment, isRefused } from '../core/auth/types.ts'
+import { decisionText } from '../core/evaluate/decision-text.ts'
+import { evaluate } from '../core/evaluate/evaluate.ts'
+import type { Answer } from '../core/parity/judge.ts'
+import type { VectorRequest } from '../core/parity/vector.ts'
+import type { Instant } from '../core/state/instant.ts'
+import type { RowSet } from '../core/state/rows.ts'
+import { FfError } from '../errors.ts'
+import type { ApprovalCheck, FlagStore, TokenVerifier } from '../ports.ts'
+
+/** One question with everything that the answer may depend on. */
+export interface Question {
+  readonly credential: Credential
+  readonly request: VectorRequest
+  readonly now: Instant
+  readonly environment: Environment
+}
+/** What a question is put to: a store, behind the door and beside Admin. */
+export interface Counter {
+  readonly store: FlagStore
+  readonly verifier: TokenVerifier
+  readonly approvals: ApprovalCheck
+}
+export interface Asked {
+  readonly answer: Answer
+  /** Null where the door refused, or the store could not be read. */
+  readonly rows: RowSet | null
+}
+
+/** Puts one question: through the door, to the rows, past Admin if rule 4 wants it, to a decision. */
+export async function ask(counter: Counter, question: Question): Promise<Asked> {
+  const principal = inContext(await authenticate(counter, question), question.request)
+  if (isRefused(principal)) {
+    return { answer: { status: 'refused', code: principal.refused, http: principal.http }, rows: null }
+  }
+  const { store } = counter
+  const { request, now } = question
+  const { tenant_id, user_id } = principal
+  try {
+    const rows = await store.read({ flag_key: request.flag_key, tenant_id, user_id })
+    const facts = { request, principal, rows, now, backing_state: store.kind }
+    const walk = evaluate(facts)
+    const { decision } = walk.ask === undefined ? walk : evaluate(facts, await counter.approvals(walk.ask))
+    if (decision === undefined) throw new Error('the rules asked for an approval that they had been given')
+    return { answer: { status: 'decided', text: decisionText(decision) }, rows }
+  } catch (error) {
+    // A store that cannot be read is no decision (page 1); anything else is a bug and goes on up.
+    if (!(error instanceof FfError)) throw error
+    return { answer: { status: 'unanswered', code: error.code }, rows: null }
+  }
+}
+
+async function authenticate({ verifier }: Counter, question: Question): Promise<Authentication> {
+  const { credential, environment, now } = question
+  if (credential.token === null) return withoutToken(credential, environment)
+  // A token that is present wins over dev headers, whatever becomes of it (page 2).
+  return verifier.verify(credential.token, { now, environment })
+}

@@ -1,0 +1,76 @@
+import { basename } from 'node:path'
+import { type Loaded, loadArtefact, type LoadResult, packaged, type Place } from '../artefacts/load.ts'
+import { loadMigrations } from '../artefacts/migrations.ts'
+import type { ArtefactProblem } from '../artefacts/problem.ts'
+import { contractProblems, gateMatrixProblems } from '../artefacts/rules/parity-rules.ts'
+import { persistenceProblems } from '../artefacts/rules/persistence-rules.ts'
+import { Schemas } from '../artefacts/schemas.ts'
+import { buildVectors, type RunnableVector } from '../artefacts/vectors.ts'
+import type { Migration } from '../core/migrations/plan.ts'
+
+/** Everything a parity run rests on, held to schemas and rules. */
+export interface ParityInputs {
+  readonly contract: Loaded<'cutover_parity_matrix'>
+  readonly fixtures: Loaded<'jwt_fixtures'>
+  readonly persistence: Loaded<'persistence_schema'>
+  readonly migrations: readonly Migration[]
+  readonly vectors: readonly RunnableVector[]
+  readonly schemas: Schemas
+}
+
+/**
+ * Loads the package's own artefacts and any further matrices.
+ *
+ * @param root the package folder
+ * @param more paths of matrices beside the gate's own
+ * @returns every problem of every file at once, where there is any
+ */
+export async function loadParityInputs(root: string, more: readonly string[]): Promise<LoadResult<ParityInputs>> {
+  const schemas = await Schemas.load(`${root}/contracts/schemas`)
+  const own = <K extends Parameters<typeof packaged>[1]>(kind: K): Promise<LoadResult<Loaded<K>>> =>
+    loadArtefact(kind, packaged(root, kind), schemas)
+  const [contract, fixtures, persistence, migrations, gate, ...extended] = await Promise.all([
+    own('cutover_parity_matrix'),
+    own('jwt_fixtures'),
+    own('persistence_schema'),
+    loadMigrations(root),
+    own('parity_test_matrix'),
+    ...more.map((path) => loadArtefact('parity_test_matrix', placeOf(path), schemas)),
+  ])
+  const parts = [contract, fixtures, persistence, migrations, gate, ...extended]
+  const broken = parts.flatMap((one) => (one.ok ? [] : one.problems))
+  if (!contract.ok || !fixtures.ok || !persistence.ok || !migrations.ok || !gate.ok || broken.length > 0) {
+    return { ok: false, problems: broken }
+  }
+  const matrices = [gate, ...extended].flatMap((one) => (one.ok ? [one.loaded] : []))
+  const built = matrices.map((matrix) => buildVectors(matrix, fixtures.loaded.value.fixtures))
+  const vectors = built.flatMap((one) => one.vectors)
+  const problems = [
+    ...contractProblems(contract.loaded),
+    ...persistenceProblems(persistence.loaded, migrations.loaded),
+    ...built.flatMap((one) => one.problems),
+    ...gateMatrixProblems(gate.loaded, contract.loaded),
+    ...repeatedAcross(matrices),
+  ]
+  if (problems.length > 0) return { ok: false, problems }
+  return {
+    ok: true,
+    loaded: {
+      ...{ contract: contract.loaded, fixtures: fixtures.loaded, persistence: persistence.loaded },
+      ...{ migrations: migrations.loaded, vectors, schemas },
+    },
+  }
+}
+
+const placeOf = (path: string): Place => ({ path, shown: basename(path) })
+
+/** Ids name vectors in reports and options, so no two matrices of one run may share one. */
+function repeatedAcross(matrices: readonly Loaded<'parity_test_matrix'>[]): readonly ArtefactProblem[] {
+  const seen = new Set<string>()
+  return matrices.flatMap(({ file, value }) => {
+    const ids = new Set(value.vectors.map(({ id }) => id))
+    const again = [...ids].filter((id) => seen.has(id))
+    ids.forEach((id) => seen.add(id))
+    return again.map((id): ArtefactProblem => ({ file, pointer: '/vectors', code: 'id_repeated', detail: id }))
+  })
+}

@@ -1,0 +1,74 @@
+import type { ArtefactProblem } from '../artefacts/problem.ts'
+import type { ParityReport } from '../core/report/types.ts'
+import type { TargetSpec } from '../core/parity/target.ts'
+import { FfError } from '../errors.ts'
+import type { TokenVerifier } from '../ports.ts'
+import type { Adapters } from './adapters.ts'
+import { withBoth } from './bracket.ts'
+import { loadParityInputs, type ParityInputs } from './parity-inputs.ts'
+import { runParity, type Sides } from './run-parity.ts'
+
+export interface ParityRequest {
+  /** The package folder. */
+  readonly root: string
+  readonly baseline: TargetSpec
+  readonly candidate: TargetSpec
+  readonly signal: AbortSignal
+  readonly now: () => Date
+  readonly adapters: Adapters
+}
+
+/** `ff parity run`: the vectors, on both sides. @param more further matrices @param only one vector's id */
+export async function parityRun(
+  request: ParityRequest & { readonly more: readonly string[]; readonly only: string | null },
+): Promise<ParityReport> {
+  const inputs = await loadOrThrow(request.root, request.more)
+  const { only, signal, now } = request
+  if (only !== null && !inputs.vectors.some(({ id }) => id === only)) {
+    throw new FfError('nothing_to_check', `No vector is called ${only}.`, { hint: 'Name one of vectors/parity_test_matrix.json.' })
+  }
+  const verifiers = await makeVerifiers(inputs, request.adapters)
+  return withSides(request, inputs, (sides) =>
+    runParity(inputs.vectors, sides, {
+      ...{ rules: inputs.contract.value.decision, only },
+      around: { verifierFor: ({ fixture }) => verifiers.get(fixture?.id ?? '') as TokenVerifier, signal, now },
+    }),
+  )
+}
+
+/** Opens both sides, each in scratch state of its own, and closes them whatever happens. */
+export function withSides<T>(
+  { baseline, candidate, adapters }: ParityRequest,
+  { migrations, persistence }: ParityInputs,
+  use: (sides: Sides) => Promise<T>,
+): Promise<T> {
+  const needs = { migrations, versions: persistence.value.postgres }
+  return withBoth(
+    [() => adapters.openScratch(baseline, needs), () => adapters.openScratch(candidate, needs)],
+    (b, c) => use({ baseline: b, candidate: c }),
+  )
+}
+
+/** One verifier a fixture, and one for those who name none. */
+async function makeVerifiers({ fixtures }: ParityInputs, adapters: Adapters): Promise<ReadonlyMap<string, TokenVerifier>> {
+  const { issuer, audience } = fixtures.value
+  const named = [null, ...fixtures.value.fixtures]
+  const made = named.map(async (fixture) => [fixture?.id ?? '', await adapters.verifierFor(fixture, { issuer, audience })] as const)
+  return new Map(await Promise.all(made))
+}
+
+/** @throws FfError `artefact_invalid` with every problem */
+export async function loadOrThrow(root: string, more: readonly string[]): Promise<ParityInputs> {
+  const result = await loadParityInputs(root, more)
+  if (result.ok) return result.loaded
+  throw artefactError(result.problems)
+}
+
+export function artefactError(problems: readonly ArtefactProblem[]): FfError {
+  const lines = problems.map(({ file, pointer, code, detail }) => `${file}${pointer === '' ? '' : `#${pointer}`}: ${code}${detail === '' ? '' : ` (${detail})`}`)
+  const files = [...new Set(problems.map(({ file }) => file))].join(', ')
+  return new FfError('artefact_invalid', `${files}: ${problems.length} problem${problems.length === 1 ? '' : 's'}, so nothing was measured.`, {
+    hint: 'Correct what is listed, then run `ff artefacts validate`.',
+    details: lines,
+  })
+}

@@ -1,0 +1,152 @@
+import { answerFrom } from '../core/evaluate/approvals.ts'
+import { EQUAL, UNEQUAL, comparerFaults } from '../core/parity/comparer-controls.ts'
+import { coverage } from '../core/parity/coverage.ts'
+import type { FieldRule } from '../core/parity/field-rules.ts'
+import { judgeVector, type VectorVerdict } from '../core/parity/judge-vector.ts'
+import { type Judged, summarise } from '../core/parity/summarise.ts'
+import type { Covers, Vector } from '../core/parity/vector.ts'
+import type { Item, ItemState, ParityReport, RowTexts } from '../core/report/types.ts'
+import { rowText } from '../core/state/row-text.ts'
+import type { AnyRow, RowSet, Stored } from '../core/state/rows.ts'
+import { EXITS, type ExitName, FfError } from '../errors.ts'
+import type { ApprovalCheck, Scratch, TokenVerifier } from '../ports.ts'
+import type { VectorCredential } from '../artefacts/vectors.ts'
+import { ask, type Asked } from './ask.ts'
+
+export interface Sides {
+  readonly baseline: Scratch
+  readonly candidate: Scratch
+}
+/** What a run takes from outside itself. */
+export interface Surroundings {
+  readonly verifierFor: (credential: VectorCredential) => TokenVerifier
+  /** Aborted with the exit name that the run then has. */
+  readonly signal: AbortSignal
+  readonly now: () => Date
+}
+type Runnable = Vector<VectorCredential>
+
+export interface RunOptions {
+  readonly rules: readonly FieldRule[]
+  /** The one vector to run; the others count as skipped. Null runs all. */
+  readonly only: string | null
+}
+
+/** Runs vectors against two sides, one after the other, and reports. */
+export async function runParity(
+  vectors: readonly Runnable[],
+  sides: Sides,
+  options: RunOptions & { readonly around: Surroundings },
+): Promise<ParityReport> {
+  const { around, only, rules } = options
+  const started = around.now()
+  const judged: Judged[] = []
+  let lost = false
+  for (const vector of vectors) {
+    if (only !== null && vector.id !== only) judged.push(leftOut(vector, 'skipped'))
+    else if (lost || around.signal.aborted) judged.push(leftOut(vector, 'never_reached'))
+    else {
+      const one = await runVector(vector, sides, { rules, around })
+      lost = one.item.state === 'unanswered'
+      judged.push(one)
+    }
+  }
+  const answered = vectors.filter((_, at) => isAnswered(judged[at]))
+  const covers = answered.map((vector) => vector.covers)
+  return buildReport({ kind: 'parity_run', judged, expected: vectors.length, covers }, sides, { around, started })
+}
+
+const isAnswered = (judged: Judged | undefined): boolean =>
+  judged?.item.state === 'pass' || judged?.item.state === 'fail'
+
+interface Reporting {
+  readonly kind: ParityReport['kind']
+  readonly judged: readonly Judged[]
+  readonly expected: number
+  readonly covers: readonly Covers[]
+}
+
+/** The same for every kind of parity run: counts, controls, verdict, exit. */
+export function buildReport(
+  { kind, judged, expected, covers }: Reporting,
+  { baseline, candidate }: Sides,
+  { around, started }: { readonly around: Surroundings; readonly started: Date },
+): ParityReport {
+  const faults = comparerFaults()
+  const summary = summarise(judged, expected, { faults, pairs: UNEQUAL.length + EQUAL.length })
+  const exitName = around.signal.aborted ? (around.signal.reason as ExitName) : EXIT_OF[summary.verdict]
+  return {
+    schemaVersion: 1,
+    kind,
+    ...summary,
+    verdict: around.signal.aborted ? 'cancelled' : summary.verdict,
+    exitName,
+    exitCode: EXITS[exitName][0],
+    sides: { baseline: baseline.facts, candidate: candidate.facts },
+    coverage: coverage(covers),
+    items: judged.map(({ item }) => item),
+    timing: { started_at: started.toISOString(), duration_ms: around.now().getTime() - started.getTime() },
+  }
+}
+
+const EXIT_OF = { pass: 'ok', fail: 'no_go', inconclusive: 'inconclusive' } as const satisfies Record<string, ExitName>
+
+async function runVector(
+  vector: Runnable,
+  sides: Sides,
+  { rules, around }: { readonly rules: readonly FieldRule[]; readonly around: Surroundings },
+): Promise<Judged> {
+  const approvals: ApprovalCheck = (question) =>
+    Promise.resolve(vector.given.admin === 'unreachable' ? { status: 'unreachable' } : answerFrom(vector.given.approvals, question))
+  const verifier = around.verifierFor(vector.credential)
+  const put = async ({ store }: Scratch): Promise<readonly [Asked, Asked]> => {
+    const { given, credential, request } = vector
+    const question = { credential, request, now: given.now, environment: given.environment }
+    try {
+      await store.load(given.state)
+    } catch (error) {
+      if (!(error instanceof FfError)) throw error
+      const silent: Asked = { answer: { status: 'unanswered', code: error.code }, rows: null }
+      return [silent, silent]
+    }
+    return [await ask({ store, verifier, approvals }, question), await ask({ store, verifier, approvals }, question)]
+  }
+  const [[b, b2], [c, c2]] = await Promise.all([put(sides.baseline), put(sides.candidate)])
+  const verdict = judgeVector(
+    vector.expected,
+    {
+      baseline: { kind: sides.baseline.store.kind, answer: b.answer, again: b2.answer },
+      candidate: { kind: sides.candidate.store.kind, answer: c.answer, again: c2.answer },
+    },
+    rules,
+  )
+  return judgedItem(vector, verdict, { rows: { baseline: b.rows, candidate: c.rows }, command: `ff parity run --vector ${vector.id}` })
+}
+
+interface Shown {
+  readonly rows: { readonly baseline: RowSet | null; readonly candidate: RowSet | null }
+  readonly command: string
+}
+
+export function judgedItem(subject: { readonly id: string; readonly title: string }, verdict: VectorVerdict, shown: Shown): Judged {
+  const { id, title } = subject
+  const { rows, command: reproduce } = shown
+  const detail =
+    verdict.status === 'pass' && verdict.noise.length === 0
+      ? null
+      : { chains: verdict.chains, rows: { baseline: rowTexts(rows.baseline), candidate: rowTexts(rows.candidate) }, reproduce }
+  const item: Item = { id, title, state: verdict.status, detail }
+  return { id, item, verdict }
+}
+
+export function leftOut({ id, title }: { readonly id: string; readonly title: string }, state: ItemState): Judged {
+  return { id, item: { id, title, state, detail: null }, verdict: null }
+}
+
+function rowTexts(rows: RowSet | null): RowTexts {
+  const text = (stored: Stored<AnyRow> | null | undefined): string | null => {
+    if (stored == null) return null
+    return stored.row === undefined ? JSON.stringify({ broken: stored.broken }) : rowText(stored.row)
+  }
+  return { flag: text(rows?.flag), tenant: text(rows?.tenant), user: text(rows?.user) }
+}

@@ -1,0 +1,61 @@
+import { join } from 'node:path'
+import { strictProblems } from '../core/json/canonical.ts'
+import { type JsonNode, readJson } from '../core/json/read.ts'
+import type { ArtefactProblem } from './problem.ts'
+import { toPlain } from '../core/json/plain.ts'
+import { readText } from './read-text.ts'
+import type { Schemas } from './schemas.ts'
+import type { ArtefactByKind } from './types.generated.ts'
+
+export type ArtefactKind = keyof ArtefactByKind
+/** Where the package keeps each artefact, and the schema it is held to. */
+export const ARTEFACTS: Readonly<Record<ArtefactKind, { readonly file: string; readonly schema: string }>> = {
+  parity_test_matrix: { file: 'vectors/parity_test_matrix.json', schema: 'parity-test-matrix' },
+  cutover_parity_matrix: { file: 'contracts/cutover_parity_matrix.json', schema: 'cutover-parity-matrix' },
+  persistence_schema: { file: 'contracts/persistence_schema.json', schema: 'persistence-schema' },
+  jwt_fixtures: { file: 'vectors/jwt/fixtures.json', schema: 'jwt-fixtures' },
+  oracle_cells: { file: 'vectors/oracle_cells.json', schema: 'oracle-cells' },
+}
+export const KINDS = Object.keys(ARTEFACTS) as ArtefactKind[]
+
+/** An artefact that fits its schema: as plain values, and as it was written. */
+export interface Loaded<K extends ArtefactKind> {
+  readonly file: string
+  readonly value: ArtefactByKind[K]
+  readonly node: JsonNode
+}
+export type LoadResult<T> =
+  | { readonly ok: true; readonly loaded: T }
+  | { readonly ok: false; readonly problems: readonly ArtefactProblem[] }
+
+/** Where a file is, and what to call it in a report. */
+export interface Place {
+  readonly path: string
+  readonly shown: string
+}
+export const packaged = (root: string, kind: ArtefactKind): Place => ({
+  path: join(root, ARTEFACTS[kind].file),
+  shown: ARTEFACTS[kind].file,
+})
+
+/** Reads one artefact: bytes, UTF-8, JSON, I-JSON, schema. Rules that a schema cannot say come after. */
+export async function loadArtefact<K extends ArtefactKind>(
+  kind: K,
+  place: Place,
+  schemas: Schemas,
+): Promise<LoadResult<Loaded<K>>> {
+  const file = place.shown
+  const read = await readText(place.path, file)
+  if (!read.ok) return { ok: false, problems: [read.problem] }
+  const json = readJson(read.text)
+  if (!json.ok) {
+    const detail = `line ${json.line}, column ${json.column}`
+    return { ok: false, problems: [{ file, pointer: '', code: json.code, detail }] }
+  }
+  const strict = strictProblems(json.node).map((one) => ({ file, ...one, detail: '' }))
+  if (strict.length > 0) return { ok: false, problems: strict }
+  const value = toPlain(json.node)
+  const problems = schemas.problems(ARTEFACTS[kind].schema, value, file)
+  if (problems.length > 0) return { ok: false, problems }
+  return { ok: true, loaded: { file, value: value as ArtefactByKind[K], node: json.node } }
+}

@@ -1,0 +1,38 @@
+import type { ProblemCode } from '../core/problem.ts'
+
+/** What is wrong with one place of an artefact. `schema_*` codes carry the JSON Schema keyword that was broken. */
+export interface ArtefactProblem {
+  /** As it was named, or below the package's own folder. */
+  readonly file: string
+  readonly pointer: string
+  readonly code: ArtefactCode
+  /** The offending word, or what was expected; for people. */
+  readonly detail: string
+}
+
+export type ArtefactCode =
+  | ProblemCode
+  | `schema_${string}`
+  | 'file_missing'
+  | 'file_unreadable'
+  | 'file_too_large'
+  | 'utf8_invalid'
+  | 'kind_unknown'
+  | 'id_repeated'
+  | 'row_repeated'
+  | 'vector_missing'
+  | 'vector_unexpected'
+  | 'covers_differs'
+  | 'coverage_missing'
+  | 'fixture_unknown'
+  | 'fixture_clock_differs'
+  | 'fixture_environment_differs'
+  | 'fixture_mode_underivable'
+  | 'pointer_repeated'
+  | 'field_unnamed'
+  | 'cell_count_differs'
+  | 'migration_name_invalid'
+  | 'migration_part_missing'
+  | 'migration_not_in_contract'
+  | 'migration_missing'
+  | 'role_unknown'

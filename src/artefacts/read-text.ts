@@ -1,0 +1,36 @@
+import { open } from 'node:fs/promises'
+import type { ArtefactCode, ArtefactProblem } from './problem.ts'
+
+/** More than ten times the largest artefact, and little enough to be refused at once. */
+export const MAX_ARTEFACT_BYTES = 16_777_216
+
+export type TextRead =
+  { readonly ok: true; readonly text: string } | { readonly ok: false; readonly problem: ArtefactProblem }
+
+/** Reads a file as UTF-8, bounded, without repairing anything: a wrong byte is a problem, not a U+FFFD. */
+export async function readText(path: string, shown: string): Promise<TextRead> {
+  const fail = (code: ArtefactCode, detail: string): TextRead => ({
+    ok: false,
+    problem: { file: shown, pointer: '', code, detail },
+  })
+  try {
+    const file = await open(path, 'r')
+    try {
+      const stat = await file.stat()
+      if (!stat.isFile()) return fail('file_unreadable', 'not a file')
+      if (stat.size > MAX_ARTEFACT_BYTES) return fail('file_too_large', `over ${MAX_ARTEFACT_BYTES} bytes`)
+      return { ok: true, text: UTF8.decode(await file.readFile()) }
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return fail('utf8_invalid', 'not UTF-8')
+    if (code === 'ENOENT' || code === 'ENOTDIR') return fail('file_missing', 'no such file')
+    if (code !== '') return fail('file_unreadable', code)
+    throw error
+  }
+}
+
+// The mark is kept, so that the reader refuses it: it is not JSON (RFC 8259, 8.1).
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -1,0 +1,44 @@
+import { pointer } from '../../core/json/pointer.ts'
+import type { Migration } from '../../core/migrations/plan.ts'
+import { ROW_MEMBERS } from '../../core/state/decode-row.ts'
+import { TABLES } from '../../core/state/rows.ts'
+import type { Loaded } from '../load.ts'
+import type { ArtefactProblem } from '../problem.ts'
+
+type Schema = Loaded<'persistence_schema'>
+
+/** The contract names the migrations that are there, the members that rows have, and no role it does not know. */
+export function persistenceProblems(schema: Schema, migrations: readonly Migration[]): readonly ArtefactProblem[] {
+  const { file, value } = schema
+  const names = migrations.map(({ name }) => name)
+  const order = value.migrations
+  return [
+    ...names.filter((name) => !order.includes(name)).map((name): ArtefactProblem => ({
+      ...{ file, pointer: '/migrations', code: 'migration_not_in_contract', detail: name },
+    })),
+    ...order.flatMap((name, at): ArtefactProblem[] =>
+      names[at] === name ? [] : [{ file, pointer: pointer('/migrations', at), code: 'migration_missing', detail: name }],
+    ),
+    ...unnamedColumns(schema),
+    ...unknownRoles(schema),
+  ]
+}
+
+function unnamedColumns({ file, value }: Schema): readonly ArtefactProblem[] {
+  return TABLES.flatMap((table) => {
+    const columns = value.tables[table]?.columns ?? {}
+    return Object.keys(ROW_MEMBERS[table])
+      .filter((name) => columns[name]?.file_pointer !== `snapshot#/row/${name}`)
+      .map((name): ArtefactProblem => ({
+        ...{ file, pointer: `/tables/${table}/columns`, code: 'field_unnamed', detail: name },
+      }))
+  })
+}
+
+function unknownRoles({ file, value }: Schema): readonly ArtefactProblem[] {
+  return Object.entries(value.tables).flatMap(([table, { grants }]) =>
+    Object.keys(grants)
+      .filter((role) => !Object.hasOwn(value.roles, role))
+      .map((role): ArtefactProblem => ({ file, pointer: `/tables/${table}/grants`, code: 'role_unknown', detail: role })),
+  )
+}

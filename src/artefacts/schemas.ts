@@ -1,0 +1,42 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
+import { pointer } from '../core/json/pointer.ts'
+import type { ArtefactProblem } from './problem.ts'
+
+/** Holds values to the schemas of one folder. Each schema is compiled when it is first asked for: that is the dear part. */
+export class Schemas {
+  private readonly ajv: Ajv2020
+
+  private constructor(ajv: Ajv2020) {
+    this.ajv = ajv
+  }
+
+  static async load(folder: string): Promise<Schemas> {
+    // `strictTypes` and `strictRequired` quarrel with `oneOf` branches that narrow their parent.
+    const ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false, strictRequired: false })
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.schema.json'))
+    for (const name of names) {
+      ajv.addSchema(JSON.parse(await readFile(join(folder, name), 'utf8')) as object)
+    }
+    return new Schemas(ajv)
+  }
+
+  /** Every breach, in the order of the pointers; none means that the value fits. */
+  problems(schemaName: string, value: unknown, file: string): readonly ArtefactProblem[] {
+    const validate = this.ajv.getSchema(`${schemaName}.schema.json`) as ValidateFunction
+    if (validate(value)) return []
+    return (validate.errors ?? []).map((error) => toProblem(error, file))
+  }
+}
+
+function toProblem(error: ErrorObject, file: string): ArtefactProblem {
+  const params = error.params as { additionalProperty?: string; missingProperty?: string }
+  const member = params.additionalProperty ?? params.missingProperty
+  return {
+    file,
+    pointer: member === undefined ? error.instancePath : pointer(error.instancePath, member),
+    code: `schema_${error.keyword.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`,
+    detail: error.message ?? '',
+  }
+}

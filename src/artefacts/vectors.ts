@@ -1,0 +1,180 @@
+import { pointer } from '../core/json/pointer.ts'
+import { isArray, type JsonNode, type JsonObject } from '../core/json/read.ts'
+import { deriveCovers } from '../core/parity/covers.ts'
+import type { Asker, Covers, Given, Vector, VectorRequest } from '../core/parity/vector.ts'
+import type { Approval } from '../core/evaluate/approvals.ts'
+import type { Credential as DoorCredential } from '../core/auth/types.ts'
+import { decodeRow } from '../core/state/decode-row.ts'
+import { type Instant, parseInstant } from '../core/state/instant.ts'
+import { type AnyRow, keyOf, keyText, type State, type Table, TABLES } from '../core/state/rows.ts'
+import type { Loaded } from './load.ts'
+import type { ArtefactCode, ArtefactProblem } from './problem.ts'
+import type { JwtFixtures, ParityTestMatrix } from './types.generated.ts'
+
+export type Fixture = JwtFixtures['fixtures'][number]
+type RawVector = ParityTestMatrix['vectors'][number]
+/** A credential with everything the door needs to judge it. */
+export interface VectorCredential extends DoorCredential {
+  /** Null where no fixture is named: then no token is there to verify. */
+  readonly fixture: Fixture | null
+}
+export type RunnableVector = Vector<VectorCredential>
+
+export interface Built {
+  readonly vectors: readonly RunnableVector[]
+  readonly problems: readonly ArtefactProblem[]
+}
+
+/** Turns a matrix that fits its schema into vectors that can be run, and says what a schema cannot. */
+export function buildVectors(matrix: Loaded<'parity_test_matrix'>, fixtures: readonly Fixture[]): Built {
+  const report = new Report(matrix.file)
+  const nodes = items(member(matrix.node, 'vectors'))
+  const vectors = matrix.value.vectors.map((raw, at) => {
+    report.at = pointer('/vectors', at)
+    return buildVector(raw, nodes[at] as JsonNode, { fixtures, report })
+  })
+  const ids = matrix.value.vectors.map(({ id }) => id)
+  ids.forEach((id, at) => {
+    if (ids.indexOf(id) !== at) report.addAt(pointer('/vectors', at), 'id_repeated', id)
+  })
+  return { vectors, problems: report.problems }
+}
+
+class Report {
+  readonly problems: ArtefactProblem[] = []
+  at = ''
+  private readonly file: string
+  constructor(file: string) {
+    this.file = file
+  }
+  add(below: string, code: ArtefactCode, detail = ''): void {
+    this.addAt(this.at + below, code, detail)
+  }
+  addAt(where: string, code: ArtefactCode, detail: string): void {
+    this.problems.push({ file: this.file, pointer: where, code, detail })
+  }
+}
+
+interface Context {
+  readonly fixtures: readonly Fixture[]
+  readonly report: Report
+}
+
+function buildVector(raw: RawVector, node: JsonNode, { fixtures, report }: Context): RunnableVector {
+  const { given, when } = raw
+  const { flag_key, tenant_id = null, user_id = null, approval_ref = null, request_id } = when.request
+  const request: VectorRequest = { flag_key, tenant_id, user_id, approval_ref, request_id }
+  const built: Given = {
+    now: instant(given.now, '/given/now', report),
+    environment: given.environment,
+    state: buildState(member(node, 'given'), report),
+    approvals: given.approvals.map((one, at) => approval(one, pointer('/given/approvals', at), report)),
+    admin: given.admin,
+  }
+  const credential = resolveCredential(raw, fixtures, report)
+  const asker = askerOf(credential, raw, report)
+  checkCovers(raw.covers, deriveCovers(built, asker, request), report)
+  const { id, title, covers } = raw
+  return { id, title, covers, given: built, credential, request, expected: member(node, 'then') as JsonObject }
+}
+
+const LISTS: Readonly<Record<Table, string>> = {
+  flag_registry: 'flags',
+  tenant_override: 'tenant_overrides',
+  user_override: 'user_overrides',
+}
+
+function buildState(given: JsonNode, report: Report): State {
+  const rowsOf = (table: Table): readonly AnyRow[] => {
+    const seen = new Set<string>()
+    return items(member(given, LISTS[table])).flatMap((node, at): AnyRow[] => {
+      const here = `/given/${pointer(LISTS[table], at)}`
+      const stored = decodeRow(table, node)
+      if (stored.broken !== undefined) {
+        for (const { code, pointer: below } of stored.broken) report.add(here + below, code)
+        return []
+      }
+      const key = keyText(keyOf(stored.row))
+      if (seen.has(key)) report.add(here, 'row_repeated', key.trim())
+      seen.add(key)
+      return [stored.row]
+    })
+  }
+  const state = Object.fromEntries(TABLES.map((table) => [table, rowsOf(table)])) as unknown as State
+  const known = new Set(state.flag_registry.map(({ flag_key }) => flag_key))
+  for (const table of ['tenant_override', 'user_override'] as const) {
+    state[table].forEach(({ flag_key }, at) => {
+      if (!known.has(flag_key)) report.add(`/given/${pointer(LISTS[table], at)}/flag_key`, 'flag_unknown', flag_key)
+    })
+  }
+  return state
+}
+
+function instant(text: string, below: string, report: Report): Instant {
+  const time = parseInstant(text)
+  if (time === undefined) report.add(below, 'time_not_canonical', text)
+  return time ?? (text as Instant)
+}
+
+function approval(raw: RawVector['given']['approvals'][number], below: string, report: Report): Approval {
+  const time = (name: 'not_before' | 'expires_at'): Instant => instant(raw[name], `${below}/${name}`, report)
+  return { ...raw, not_before: time('not_before'), expires_at: time('expires_at') }
+}
+
+/** Finds the fixture and holds it to the vector: one clock, one environment (page 9). */
+function resolveCredential(raw: RawVector, fixtures: readonly Fixture[], report: Report): VectorCredential {
+  const named = raw.given.credential
+  if (named === null) return { token: null, dev_headers: null, fixture: null }
+  if ('dev_headers' in named) return { token: null, dev_headers: headersOf(named.dev_headers), fixture: null }
+  const fixture = fixtures.find(({ id }) => id === named.fixture)
+  if (fixture === undefined) {
+    report.add('/given/credential/fixture', 'fixture_unknown', named.fixture)
+    return { token: null, dev_headers: null, fixture: null }
+  }
+  if (fixture.clock !== raw.given.now) report.add('/given/now', 'fixture_clock_differs', fixture.clock)
+  if (fixture.environment !== raw.given.environment) {
+    report.add('/given/environment', 'fixture_environment_differs', fixture.environment)
+  }
+  const dev_headers = fixture.dev_headers === null ? null : headersOf(fixture.dev_headers)
+  return { token: fixture.token, dev_headers, fixture }
+}
+
+const headersOf = ({ user_id, tenant_id, scopes }: NonNullable<Fixture['dev_headers']>): NonNullable<VectorCredential['dev_headers']> => ({
+  user_id: user_id ?? null,
+  tenant_id: tenant_id ?? null,
+  scopes,
+})
+
+/** Who asks, read off the credential without judging it: the token's claims as they stand. */
+function askerOf(credential: VectorCredential, raw: RawVector, report: Report): Asker {
+  const { token, dev_headers, fixture } = credential
+  const dev = raw.given.environment === 'dev+H'
+  if (token !== null && fixture !== null) {
+    const { sub, tid } = claimsOf(token)
+    const up = fixture.jwks.behaviour === 'up'
+    if (!up && !dev) report.add('/given/credential', 'fixture_mode_underivable', fixture.id)
+    return { auth_mode: up ? 'verified' : 'decode-only', tenant_id: tid ?? null, user_id: sub ?? null }
+  }
+  if (dev_headers !== null && dev) return { auth_mode: 'dev-headers', ...dev_headers }
+  const { tenant_id = null, user_id = null } = raw.when.request
+  return { auth_mode: 'none', tenant_id, user_id }
+}
+
+function claimsOf(token: string): { sub?: string; tid?: string } {
+  try {
+    return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')) as { sub?: string; tid?: string }
+  } catch {
+    return {} // A token without readable claims names nobody; what the door makes of it is measured, not guessed.
+  }
+}
+
+function checkCovers(said: RawVector['covers'], derived: Covers, report: Report): void {
+  for (const name of Object.keys(derived) as (keyof Covers)[]) {
+    if (said[name] !== derived[name]) report.add(`/covers/${name}`, 'covers_differs', `from its inputs: ${String(derived[name])}`)
+  }
+}
+
+/** Only for members that the schema requires. */
+const member = (node: JsonNode, name: string): JsonNode =>
+  (node as JsonObject).members.find(([held]) => held === name)?.[1] as JsonNode
+const items = (node: JsonNode): readonly JsonNode[] => (isArray(node) ? node : [])

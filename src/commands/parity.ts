@@ -1,0 +1,42 @@
+import type { Command } from 'commander'
+import type { Context } from './context.ts'
+import { type ReportOptions, runReport, withReportOptions } from './run-report.ts'
+
+interface ParityOptions extends ReportOptions {
+  readonly baseline?: string
+  readonly candidate?: string
+  readonly vectors?: readonly string[]
+  readonly vector?: string
+}
+
+export function addParity(program: Command, context: Context): void {
+  const parity = program.command('parity').description('prove that two backings decide alike').helpGroup('Prove:')
+  withSides(parity.command('run').description('the 17 vectors on both sides'))
+    .option('--vectors <file...>', 'further matrices of the same schema')
+    .option('--vector <id>', 'this one alone; such a run never ends 0')
+    .addHelpText('after', '\nExamples:\n  $ ff parity run\n  $ ff parity run --candidate env:FF_DATABASE_URL --format junit')
+    .action(async (options: ParityOptions, command: Command) => {
+      await runReport(context, command.optsWithGlobals(), async (signal) => {
+        const { parityRun } = await import('../app/parity.ts')
+        const request = await toRequest(context, options, signal)
+        return parityRun({ ...request, more: options.vectors ?? [], only: options.vector ?? null })
+      })
+    })
+}
+
+const withSides = (command: Command): Command =>
+  withReportOptions(command)
+    .option('--baseline <target>', 'default: file:$FF_STORE_DIR, else a temporary folder')
+    .option('--candidate <target>', 'default: env:FF_DATABASE_URL if set, else embedded')
+
+async function toRequest(context: Context, options: ParityOptions, signal: AbortSignal) {
+  const { env, cwd, root, now, adapters } = context
+  const { resolveTarget } = await import('../app/targets.ts')
+  const { readSettings } = await import('./settings.ts')
+  const settings = await readSettings(env, cwd)
+  const store = settings.FF_STORE_DIR.value
+  const database = settings.FF_DATABASE_URL.value === null ? 'embedded' : 'env:FF_DATABASE_URL'
+  const baseline = resolveTarget(options.baseline ?? (store === null ? 'file' : `file:${store}`), env)
+  const candidate = resolveTarget(options.candidate ?? database, env)
+  return { root, baseline, candidate, signal, now, adapters }
+}

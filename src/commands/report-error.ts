@@ -1,0 +1,56 @@
+import { CommanderError } from 'commander'
+import { FfError } from '../errors.ts'
+import type { Context } from './context.ts'
+
+/** How many details are printed; the JSON form has all of them. */
+const MOST_DETAILS = 20
+
+/** The one door for errors: a sentence what happened, one what to do, a stable code, and the exit. */
+export async function reportError(error: unknown, argv: readonly string[], context: Context): Promise<void> {
+  const known = asFfError(error)
+  context.exit = known.exitName
+  context.io.stderr(textOf(known))
+  if (argv.includes('--debug')) context.io.stderr(`${traceOf(error)}\n`)
+  if (!wantsJson(argv) || known.code === 'output_failed') return
+  const { code, exitName, message, hint, details } = known
+  await context.io.stdout(`${JSON.stringify({ error: { code, exitName, message, hint, details } }, null, 2)}\n`)
+}
+
+function asFfError(error: unknown): FfError {
+  if (error instanceof FfError) return error
+  if (error instanceof CommanderError) return usageError(error)
+  if (error instanceof Error && 'code' in error && error.code === 'EPIPE') {
+    return new FfError('output_failed', 'Whoever read the output has gone, so the verdict was not delivered.', {
+      hint: 'Read the output to its end, or write it with --output.',
+      cause: error,
+    })
+  }
+  return new FfError('internal', `This is a bug in ff: ${error instanceof Error ? error.message : String(error)}.`, {
+    hint: 'Run again with --debug and report what it prints.',
+    cause: error,
+  })
+}
+
+/** commander's own messages name the option and the nearest one that there is. */
+function usageError(error: CommanderError): FfError {
+  const unknownCommand = error.code === 'commander.unknownCommand' || error.code === 'commander.help'
+  const [first = '', ...more] = error.message.replace(/^error: /, '').split('\n')
+  const message = error.code === 'commander.help' ? 'No command was given.' : `${[first, ...more].join(' ').trim()}.`
+  return new FfError(unknownCommand ? 'command_unknown' : 'option_invalid', message, { hint: 'Run `ff help`, or a command with --help.' })
+}
+
+function textOf({ message, hint, code, exitName, details }: FfError): string {
+  const shown = details.slice(0, MOST_DETAILS).map((line) => `  ${line}\n`)
+  const more = details.length > MOST_DETAILS ? `  and ${details.length - MOST_DETAILS} more\n` : ''
+  return `ff: ${message}\n${shown.join('')}${more}${hint}\n[${code}, exit ${exitName}]\n`
+}
+
+/** The stack of an error and of what caused it. */
+function traceOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const own = error.stack ?? error.message
+  return error.cause === undefined ? own : `${own}\ncaused by: ${traceOf(error.cause)}`
+}
+
+const wantsJson = (argv: readonly string[]): boolean =>
+  argv.some((one, at) => one === '--format=json' || (one === '--format' && argv[at + 1] === 'json'))

@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import leven from 'leven'
+import { strictProblems } from '../core/json/canonical.ts'
+import { toPlain } from '../core/json/plain.ts'
+import { readJson } from '../core/json/read.ts'
+import { FfError } from '../errors.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** Every setting there is (page 9). A file key is the name without `FF_`, in camelCase. */
+export const SETTINGS = {
+  FF_STORE_DIR: { secret: false, what: 'folder of the file store; the default baseline' },
+  FF_DATABASE_URL: { secret: true, what: 'PostgreSQL database; the default candidate' },
+} as const satisfies Readonly<Record<string, { readonly secret: boolean; readonly what: string }>>
+export type SettingName = keyof typeof SETTINGS
+
+export interface Setting {
+  readonly value: string | null
+  readonly origin: 'environment' | 'file' | 'default'
+}
+export type Settings = Readonly<Record<SettingName, Setting>>
+
+export const CONFIG_FILE = 'ff.config.json'
+export const fileKey = (name: string): string =>
+  name.slice('FF_'.length).toLowerCase().replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+
+/**
+ * Settings from the environment, else from the nearest `ff.config.json` at or above `folder`.
+ *
+ * @throws FfError `setting_invalid` at an unknown key, naming the nearest, and at a secret in the file
+ */
+export async function readSettings(env: Env, folder: string): Promise<Settings> {
+  const file = await findConfig(folder)
+  const entries = (Object.keys(SETTINGS) as SettingName[]).map((name): [SettingName, Setting] => {
+    const fromEnv = env[name]
+    if (fromEnv !== undefined && fromEnv !== '') return [name, { value: fromEnv, origin: 'environment' }]
+    const fromFile = file[fileKey(name)]
+    return [name, fromFile === undefined ? { value: null, origin: 'default' } : { value: fromFile, origin: 'file' }]
+  })
+  return Object.fromEntries(entries) as Record<SettingName, Setting>
+}
+
+async function findConfig(folder: string): Promise<Readonly<Record<string, string>>> {
+  for (let here = folder; ; here = dirname(here)) {
+    const text = await readIfThere(join(here, CONFIG_FILE))
+    if (text !== null) return checkConfig(text)
+    if (dirname(here) === here) return {}
+  }
+}
+
+async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return null
+    throw invalid(`${CONFIG_FILE} cannot be read.`, 'Check that it is a file that you may read.', error)
+  }
+}
+
+function checkConfig(text: string): Readonly<Record<string, string>> {
+  const keys = (Object.keys(SETTINGS) as SettingName[]).filter((name) => !SETTINGS[name].secret).map(fileKey)
+  const parsed = parse(text)
+  for (const [key, value] of Object.entries(parsed)) {
+    if (!keys.includes(key)) {
+      throw invalid(`${CONFIG_FILE} has no setting "${key}".`, `Did you mean "${nearest(key, keys)}"? Secrets come from the environment only.`)
+    }
+    if (typeof value !== 'string') throw invalid(`"${key}" in ${CONFIG_FILE} is not a text.`, 'Put it in quotes.')
+  }
+  return parsed as Record<string, string>
+}
+
+function parse(text: string): object {
+  const read = readJson(text)
+  if (!read.ok || strictProblems(read.node).length > 0) {
+    throw invalid(`${CONFIG_FILE} is not JSON without repeated members.`, 'Correct it.')
+  }
+  const parsed = toPlain(read.node)
+  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed
+  throw invalid(`${CONFIG_FILE} is not a JSON object.`, 'Write {"storeDir": "..."}, for one.')
+}
+
+/** The word of a list that is typed most like another. */
+export const nearest = (word: string, known: readonly string[]): string =>
+  [...known].sort((a, b) => leven(word, a) - leven(word, b))[0] ?? ''
+
+const invalid = (message: string, hint: string, cause?: unknown): FfError =>
+  new FfError('setting_invalid', message, { hint, cause })

@@ -1,0 +1,14 @@
+import { isArray, isNumber, type JsonNode } from './read.ts'
+
+/** A node as JavaScript values. Only for nodes that `strictProblems` has passed: then nothing is lost but the order of members. */
+export function toPlain(node: JsonNode): unknown {
+  if (typeof node !== 'object' || node === null) return node
+  if (isNumber(node)) return Number(node.lexeme)
+  if (isArray(node)) return node.map(toPlain)
+  const plain: Record<string, unknown> = {}
+  for (const [name, value] of node.members) {
+    // Assigning `__proto__` would set the prototype and lose the member.
+    Object.defineProperty(plain, name, { value: toPlain(value), enumerable: true, writable: true, configurable: true })
+  }
+  return plain
+}

@@ -1,0 +1,86 @@
+import type { ChainSplit, Sides } from '../parity/judge.ts'
+import type { CoverageLine } from '../parity/coverage.ts'
+
+/** What `ff` answers with, whatever it measured; the words of page 9's JSON report. */
+export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'cancelled'
+export type ItemState = 'pass' | 'fail' | 'unanswered' | 'skipped' | 'never_reached'
+
+/** A finding is a code with arguments; reporters own the words. Values are JSON texts, null where a side has nothing. */
+export interface Finding {
+  readonly code: 'divergence' | 'noise' | 'unanswered' | 'comparer_fault'
+  /** The vector, cell or control it was found on. */
+  readonly subject: string
+  readonly sides: Sides | 'baseline' | 'candidate' | null
+  readonly pointer: string | null
+  readonly rule: string | null
+  readonly left: string | null
+  readonly right: string | null
+}
+/** A deliberate check of the harness itself; the run is worth nothing where one does not hold. */
+export interface Control {
+  readonly id: 'comparer' | 'a_a_baseline' | 'a_a_candidate'
+  readonly held: boolean
+  readonly compared: number
+}
+export interface Side {
+  readonly target: string
+  readonly backing: 'file' | 'db'
+  readonly server: string | null
+}
+export interface Item {
+  readonly id: string
+  readonly title: string
+  readonly state: ItemState
+  /** Only where the item is not a pass. */
+  readonly detail: ItemDetail | null
+}
+export interface ItemDetail {
+  readonly chains: readonly (ChainSplit & { readonly sides: Sides })[]
+  /** The rows each side read, as JSON texts by table. */
+  readonly rows: { readonly baseline: RowTexts; readonly candidate: RowTexts }
+  readonly reproduce: string
+}
+export type RowTexts = Readonly<Record<'flag' | 'tenant' | 'user', string | null>>
+
+export interface Counts {
+  readonly expected: number
+  readonly compared: number
+  readonly allowed: number
+  readonly skipped: number
+  readonly neverReached: number
+  readonly fields: { readonly compared: number; readonly differing: number; readonly expected: number; readonly allowed: number }
+}
+export interface ParityReport {
+  readonly schemaVersion: 1
+  readonly kind: 'parity_run' | 'parity_exhaustive'
+  readonly verdict: Verdict
+  readonly exitName: string
+  readonly exitCode: number
+  readonly sides: { readonly baseline: Side; readonly candidate: Side }
+  readonly counts: Counts
+  readonly coverage: readonly CoverageLine[]
+  readonly controls: readonly Control[]
+  readonly findings: readonly Finding[]
+  readonly items: readonly Item[]
+  /** Everything that differs between two runs on the same inputs stands here. */
+  readonly timing: { readonly started_at: string; readonly duration_ms: number }
+}
+
+/** One line of a check that compares nothing: an artefact, a migration, a part of this machine. */
+export interface CheckItem {
+  readonly id: string
+  readonly title: string
+  readonly state: 'pass' | 'fail' | 'inconclusive' | 'pending'
+  readonly codes: readonly string[]
+  /** What to do, where there is something to do. */
+  readonly next: string | null
+}
+export interface CheckReport {
+  readonly schemaVersion: 1
+  readonly kind: 'artefacts' | 'doctor' | 'migrate_down' | 'migrate_status' | 'migrate_up' | 'migrate_verify'
+  readonly verdict: Verdict
+  readonly exitName: string
+  readonly exitCode: number
+  readonly items: readonly CheckItem[]
+}
+export type Report = ParityReport | CheckReport

@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Adapters } from './app/adapters.ts'
+import type { Context, Io } from './commands/context.ts'
+import { runProgram } from './commands/program.ts'
+import { EXITS } from './errors.ts'
+
+/** The composition root: the only reader of arguments, environment, streams, signals and the clock. */
+export async function main(): Promise<number> {
+  const context: Context = {
+    root: packageRoot(),
+    cwd: process.cwd(),
+    env: process.env,
+    now: () => new Date(),
+    io: standardStreams(),
+    adapters,
+    onSignal,
+    exit: 'internal',
+  }
+  await runProgram(process.argv, context)
+  return EXITS[context.exit][0]
+}
+
+/** Each loads what it needs when it is called: `ff --version` loads none of it. */
+const adapters: Adapters = {
+  openScratch: async (spec, needs) => (await import('./backings/index.ts')).openScratch(spec, needs),
+  verifierFor: async (fixture, expected) => {
+    const { KeySetVerifier } = await import('./auth/token-verifier.ts')
+    const source = fixture?.jwks.behaviour === 'up' ? { status: 'up' as const, keys: fixture.jwks.keys } : { status: 'unreachable' as const }
+    return new KeySetVerifier(() => Promise.resolve(source), expected)
+  },
+}
+
+function packageRoot(): string {
+  let here = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(here, 'package.json'))) here = dirname(here)
+  return here
+}
+
+function standardStreams(): Io {
+  // A reader that has gone away (EPIPE) fails the write that notices it; without a listener it would crash us.
+  process.stdout.on('error', () => undefined)
+  process.stderr.on('error', () => undefined)
+  return {
+    stdout: (text) =>
+      new Promise((resolve, reject) => {
+        process.stdout.write(text, (error) => (error == null ? resolve() : reject(error)))
+      }),
+    stderr: (text) => void process.stderr.write(text),
+    stdoutIsTerminal: process.stdout.isTTY === true,
+  }
+}
+
+const SIGNALS = { SIGINT: 'interrupted', SIGTERM: 'terminated' } as const
+
+const onSignal: Context['onSignal'] = (heard) => {
+  const names = Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]
+  let signals = 0
+  const listen = (name: NodeJS.Signals): void => {
+    signals += 1
+    if (signals === 1) return heard(SIGNALS[name as keyof typeof SIGNALS])
+    // Asked twice: stop cleaning up. The next run sweeps what is left.
+    stop()
+    process.kill(process.pid, name)
+  }
+  const stop = (): void => names.forEach((name) => void process.off(name, listen))
+  names.forEach((name) => process.on(name, listen))
+  return stop
+}

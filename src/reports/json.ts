@@ -1,0 +1,19 @@
+import type { Report } from '../core/report/types.ts'
+
+/** The list of a report is named after what it lists (page 9). */
+const LIST: Readonly<Record<Report['kind'], string>> = {
+  parity_run: 'vectors',
+  parity_exhaustive: 'cells',
+  artefacts: 'items',
+  doctor: 'items',
+  migrate_down: 'items',
+  migrate_status: 'items',
+  migrate_up: 'items',
+  migrate_verify: 'items',
+}
+
+export function jsonReport(report: Report): string {
+  const { items, ...rest } = report
+  const { timing, ...facts } = 'timing' in rest ? rest : { ...rest, timing: undefined }
+  return `${JSON.stringify({ ...facts, [LIST[report.kind]]: items, ...(timing && { timing }) }, null, 2)}\n`
+}

@@ -1,0 +1,95 @@
+import type { Finding, Item, ItemDetail, ParityReport, Side } from '../core/report/types.ts'
+import type { Style } from './index.ts'
+import { columns, paintState } from './paint.ts'
+import { findingLine } from './words.ts'
+
+/** How many cells that are not a pass are listed; the numbers are of all of them. */
+const MOST_ITEMS = 20
+const MOST_FINDINGS = 9
+
+export function parityText(report: ParityReport, style: Style): string {
+  const parts = [
+    `ff ${report.kind.replace('_', ' ')}`,
+    sidesText(report),
+    itemsText(report, style),
+    ...wanting(report).slice(0, MOST_ITEMS).map((item) => detailText(item, report)),
+    ...generalFindings(report),
+    measuredText(report),
+    verdictText(report, style),
+  ]
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`
+}
+
+function sidesText({ sides }: ParityReport): string {
+  const row = (name: string, { target, server }: Side): string[] => [name, target, server === null ? '' : `PostgreSQL ${server}`]
+  return columns([row('baseline', sides.baseline), row('candidate', sides.candidate)])
+}
+
+const wanting = ({ items }: ParityReport): readonly Item[] =>
+  items.filter(({ state }) => state !== 'pass' && state !== 'skipped' && state !== 'never_reached')
+
+/** Vectors are listed one by one; cells only where they are not a pass. */
+function itemsText(report: ParityReport, style: Style): string {
+  const listed = report.kind === 'parity_run' ? report.items : wanting(report).slice(0, MOST_ITEMS)
+  const more = report.kind === 'parity_run' ? 0 : wanting(report).length - listed.length
+  if (listed.length === 0) return ''
+  const table = columns(listed.map(({ id, title, state }) => [paintState(state, style), id, title]))
+  return more > 0 ? `${table}\n  and ${more} more` : table
+}
+
+function detailText({ id, detail }: Item, report: ParityReport): string {
+  const findings = report.findings.filter(({ subject }) => subject === id)
+  return [`  ${id}`, ...findingLines(findings), ...(detail === null ? [] : detailLines(detail))].join('\n')
+}
+
+function findingLines(findings: readonly Finding[]): readonly string[] {
+  const shown = findings.slice(0, MOST_FINDINGS).map((finding) => `    ${findingLine(finding)}`)
+  return findings.length > MOST_FINDINGS ? [...shown, `    and ${findings.length - MOST_FINDINGS} more`] : shown
+}
+
+function detailLines({ chains, rows, reproduce }: ItemDetail): readonly string[] {
+  const split = chains.flatMap(({ sides, step, left, right }) => [
+    `    reason chains (${sides}) part at step ${step + 1}:`,
+    `    > ${left ?? 'nothing'}`,
+    `    > ${right ?? 'nothing'}`,
+  ])
+  const read = (['baseline', 'candidate'] as const).flatMap((side) =>
+    (['flag', 'tenant', 'user'] as const)
+      .filter((layer) => rows[side][layer] !== null)
+      .map((layer) => `    ${side} read ${layer}: ${rows[side][layer]}`),
+  )
+  return [...split, ...read, `    again: ${reproduce}`]
+}
+
+const generalFindings = ({ findings }: ParityReport): readonly string[] => {
+  const faults = findings.filter(({ code }) => code === 'comparer_fault' || code === 'noise')
+  return faults.length === 0 ? [] : [findingLines(faults).join('\n')]
+}
+
+function measuredText({ counts, coverage, controls, kind }: ParityReport): string {
+  const dimensions = [...new Set(coverage.map(({ dimension }) => dimension))]
+  const reached = dimensions.map((name) => {
+    const lines = coverage.filter(({ dimension }) => dimension === name)
+    return `${name} ${lines.filter(({ vectors }) => vectors > 0).length}/${lines.length}`
+  })
+  const held = controls.map(({ id, held: holds, compared }) => `${id} ${holds ? 'held' : 'DID NOT HOLD'} (${compared})`)
+  const { expected, compared, skipped, neverReached, fields } = counts
+  const noun = kind === 'parity_run' ? 'vectors' : 'cells'
+  return columns([
+    ['compared', `${compared} of ${expected} ${noun}, ${skipped} skipped, ${neverReached} never reached`],
+    ['fields', `${fields.compared} compared, ${fields.differing} differing, ${fields.expected} differing as they must`],
+    ['coverage', reached.join(', ')],
+    ['controls', held.join(', ')],
+  ])
+}
+
+function verdictText({ verdict, counts, kind, exitCode, exitName }: ParityReport, style: Style): string {
+  const noun = kind === 'parity_run' ? 'vectors' : 'cells'
+  const words = {
+    pass: `Both sides decide ${counts.compared} of ${counts.expected} ${noun} alike, and as expected.`,
+    fail: `The sides do not decide all ${noun} alike and as expected.`,
+    inconclusive: `Not all of it was measured, so it is no pass.`,
+    cancelled: `The run was ended before it was whole; what is above is a part.`,
+  }
+  return `${paintState(verdict, style)}  ${words[verdict]}  exit ${exitCode} (${exitName})`
+}

@@ -1,0 +1,25 @@
+import type { Finding } from '../core/report/types.ts'
+
+const SIDES: Readonly<Record<string, string>> = {
+  'baseline-candidate': 'baseline and candidate differ',
+  'baseline-expected': 'baseline differs from the expectation',
+  'candidate-expected': 'candidate differs from the expectation',
+  baseline: 'baseline',
+  candidate: 'candidate',
+}
+
+/** One finding in one line. */
+export function findingLine({ code, sides, pointer, rule, left, right }: Finding): string {
+  const who = SIDES[sides ?? ''] ?? ''
+  if (code === 'comparer_fault') return 'the comparer got a pair wrong whose answer is known'
+  if (code === 'unanswered') return `${who} gave no answer: ${left ?? ''}`
+  const where = pointer === '' ? 'the whole answer' : pointer
+  const what = `${where} (${rule ?? ''}): ${shown(left)} | ${shown(right)}`
+  return code === 'noise' ? `${who} differs from itself at ${what}` : `${who} at ${what}`
+}
+
+const MOST = 120
+const shown = (text: string | null): string => {
+  if (text === null) return 'absent'
+  return text.length > MOST ? `${text.slice(0, MOST)}... (${text.length} characters)` : text
+}
