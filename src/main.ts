@@ -24,6 +24,7 @@ export async function main(): Promise<number> {
 
 /** Each loads what it needs when it is called: `ff --version` loads none of it. */
 const adapters: Adapters = {
+  cellCredentials: async (root, fixtures, now) => (await import('./auth/cell-credentials.ts')).cellCredentials(root, fixtures, now),
   openScratch: async (spec, needs) => (await import('./backings/index.ts')).openScratch(spec, needs),
   verifierFor: async (fixture, expected) => {
     const { KeySetVerifier } = await import('./auth/token-verifier.ts')

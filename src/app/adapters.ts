@@ -1,7 +1,11 @@
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { Migration } from '../core/migrations/plan.ts'
 import type { Scratch, TokenVerifier } from '../ports.ts'
+import type { JwtFixtures } from '../artefacts/types.generated.ts'
+import type { Instant } from '../core/state/instant.ts'
 import type { Fixture } from '../artefacts/vectors.ts'
+
+import type { Credentials } from './run-exhaustive.ts'
 
 /** What use cases are handed by the composition root. Each loads its part of the program when it is called. */
 export interface Adapters {
@@ -11,5 +15,7 @@ export interface Adapters {
     needs: { readonly migrations: readonly Migration[]; readonly versions: { readonly oldest: number; readonly newest: number } },
   ): Promise<Scratch>
   /** A verifier that finds the key set as the fixture says; null is a service without one. */
+  /** Credentials for the cells, signed as they run with the keys of the fixtures. */
+  cellCredentials(root: string, fixtures: JwtFixtures, now: Instant): Promise<Credentials>
   verifierFor(fixture: Fixture | null, expected: { readonly issuer: string; readonly audience: string }): Promise<TokenVerifier>
 }

@@ -1,9 +1,10 @@
 import { inContext, withoutToken } from '../core/auth/door.ts'
 import { type Authentication, type Credential, type Environment, isRefused } from '../core/auth/types.ts'
+import { answerFrom } from '../core/evaluate/approvals.ts'
 import { decisionText } from '../core/evaluate/decision-text.ts'
 import { evaluate } from '../core/evaluate/evaluate.ts'
 import type { Answer } from '../core/parity/judge.ts'
-import type { VectorRequest } from '../core/parity/vector.ts'
+import type { Given, VectorRequest } from '../core/parity/vector.ts'
 import type { Instant } from '../core/state/instant.ts'
 import type { RowSet } from '../core/state/rows.ts'
 import { FfError } from '../errors.ts'
@@ -50,6 +51,12 @@ export async function ask(counter: Counter, question: Question): Promise<Asked> 
     return { answer: { status: 'unanswered', code: error.code }, rows: null }
   }
 }
+
+/** Admin as a vector or a cell gives it. */
+export const approvalsOf =
+  ({ admin, approvals }: Given): ApprovalCheck =>
+  (question) =>
+    Promise.resolve(admin === 'unreachable' ? { status: 'unreachable' } : answerFrom(approvals, question))
 
 async function authenticate({ verifier }: Counter, question: Question): Promise<Authentication> {
   const { credential, environment, now } = question

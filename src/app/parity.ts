@@ -1,11 +1,16 @@
+import { loadArtefact, packaged } from '../artefacts/load.ts'
 import type { ArtefactProblem } from '../artefacts/problem.ts'
+import type { JsonNode, JsonObject } from '../core/json/read.ts'
+import { buildCells } from '../core/parity/cells.ts'
 import type { ParityReport } from '../core/report/types.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
+import type { Instant } from '../core/state/instant.ts'
 import { FfError } from '../errors.ts'
 import type { TokenVerifier } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
 import { withBoth } from './bracket.ts'
 import { loadParityInputs, type ParityInputs } from './parity-inputs.ts'
+import { groupOf, runExhaustive } from './run-exhaustive.ts'
 import { runParity, type Sides } from './run-parity.ts'
 
 export interface ParityRequest {
@@ -32,6 +37,27 @@ export async function parityRun(
     runParity(inputs.vectors, sides, {
       ...{ rules: inputs.contract.value.decision, only },
       around: { verifierFor: ({ fixture }) => verifiers.get(fixture?.id ?? '') as TokenVerifier, signal, now },
+    }),
+  )
+}
+
+/** `ff parity exhaustive`: every cell at every boundary, held to the oracle. @param only one cell's four dimensions */
+export async function parityExhaustive(request: ParityRequest & { readonly only: string | null }): Promise<ParityReport> {
+  const { root, adapters, signal, now, only } = request
+  const inputs = await loadOrThrow(root, [])
+  const loaded = await loadArtefact('oracle_cells', packaged(root, 'oracle_cells'), inputs.schemas)
+  if (!loaded.ok) throw artefactError(loaded.problems)
+  const { value, node } = loaded.loaded
+  const cells = buildCells(value.now as Instant)
+  if (only !== null && !cells.some((cell) => groupOf(cell) === only)) {
+    throw new FfError('nothing_to_check', `No cell is called ${only}.`, { hint: 'Write MODE/SCOPE/PATH/TTL, such as verified/user/SP-2/valid.' })
+  }
+  const outcomes = (node as JsonObject).members.find(([name]) => name === 'outcomes')?.[1] as readonly JsonNode[]
+  const credentials = await adapters.cellCredentials(root, inputs.fixtures.value, value.now as Instant)
+  return withSides(request, inputs, (sides) =>
+    runExhaustive(cells, sides, {
+      ...{ rules: inputs.contract.value.decision, oracle: { outcomes, cells: value.cells }, credentials, only },
+      ...{ expected: inputs.contract.value.cells.count, around: { signal, now } },
     }),
   )
 }

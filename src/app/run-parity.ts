@@ -1,17 +1,16 @@
-import { answerFrom } from '../core/evaluate/approvals.ts'
 import { EQUAL, UNEQUAL, comparerFaults } from '../core/parity/comparer-controls.ts'
 import { coverage } from '../core/parity/coverage.ts'
 import type { FieldRule } from '../core/parity/field-rules.ts'
 import { judgeVector, type VectorVerdict } from '../core/parity/judge-vector.ts'
 import { type Judged, summarise } from '../core/parity/summarise.ts'
 import type { Covers, Vector } from '../core/parity/vector.ts'
-import type { Item, ItemState, ParityReport, RowTexts } from '../core/report/types.ts'
+import type { ItemState, ParityReport, RowTexts } from '../core/report/types.ts'
 import { rowText } from '../core/state/row-text.ts'
 import type { AnyRow, RowSet, Stored } from '../core/state/rows.ts'
 import { EXITS, type ExitName, FfError } from '../errors.ts'
-import type { ApprovalCheck, Scratch, TokenVerifier } from '../ports.ts'
+import type { Scratch, TokenVerifier } from '../ports.ts'
 import type { VectorCredential } from '../artefacts/vectors.ts'
-import { ask, type Asked } from './ask.ts'
+import { approvalsOf, ask, type Asked } from './ask.ts'
 
 export interface Sides {
   readonly baseline: Scratch
@@ -40,40 +39,39 @@ export async function runParity(
 ): Promise<ParityReport> {
   const { around, only, rules } = options
   const started = around.now()
-  const judged: Judged[] = []
+  const done: Judged[] = []
   let lost = false
   for (const vector of vectors) {
-    if (only !== null && vector.id !== only) judged.push(leftOut(vector, 'skipped'))
-    else if (lost || around.signal.aborted) judged.push(leftOut(vector, 'never_reached'))
+    if (only !== null && vector.id !== only) done.push(leftOut(subjectOf(vector), 'skipped'))
+    else if (lost || around.signal.aborted) done.push(leftOut(subjectOf(vector), 'never_reached'))
     else {
       const one = await runVector(vector, sides, { rules, around })
-      lost = one.item.state === 'unanswered'
-      judged.push(one)
+      lost = one.state === 'unanswered'
+      done.push(one)
     }
   }
-  const answered = vectors.filter((_, at) => isAnswered(judged[at]))
+  const answered = vectors.filter((_, at) => isAnswered(done[at]))
   const covers = answered.map((vector) => vector.covers)
-  return buildReport({ kind: 'parity_run', judged, expected: vectors.length, covers }, sides, { around, started })
+  return buildReport({ kind: 'parity_run', cases: done, expected: vectors.length, covers }, sides, { around, started })
 }
 
-const isAnswered = (judged: Judged | undefined): boolean =>
-  judged?.item.state === 'pass' || judged?.item.state === 'fail'
+const isAnswered = (one: Judged | undefined): boolean => one?.state === 'pass' || one?.state === 'fail'
 
 interface Reporting {
   readonly kind: ParityReport['kind']
-  readonly judged: readonly Judged[]
+  readonly cases: readonly Judged[]
   readonly expected: number
   readonly covers: readonly Covers[]
 }
 
 /** The same for every kind of parity run: counts, controls, verdict, exit. */
 export function buildReport(
-  { kind, judged, expected, covers }: Reporting,
+  { kind, cases, expected, covers }: Reporting,
   { baseline, candidate }: Sides,
-  { around, started }: { readonly around: Surroundings; readonly started: Date },
+  { around, started }: { readonly around: Pick<Surroundings, 'signal' | 'now'>; readonly started: Date },
 ): ParityReport {
   const faults = comparerFaults()
-  const summary = summarise(judged, expected, { faults, pairs: UNEQUAL.length + EQUAL.length })
+  const summary = summarise(cases, expected, { faults, pairs: UNEQUAL.length + EQUAL.length })
   const exitName = around.signal.aborted ? (around.signal.reason as ExitName) : EXIT_OF[summary.verdict]
   return {
     schemaVersion: 1,
@@ -84,7 +82,6 @@ export function buildReport(
     exitCode: EXITS[exitName][0],
     sides: { baseline: baseline.facts, candidate: candidate.facts },
     coverage: coverage(covers),
-    items: judged.map(({ item }) => item),
     timing: { started_at: started.toISOString(), duration_ms: around.now().getTime() - started.getTime() },
   }
 }
@@ -96,8 +93,7 @@ async function runVector(
   sides: Sides,
   { rules, around }: { readonly rules: readonly FieldRule[]; readonly around: Surroundings },
 ): Promise<Judged> {
-  const approvals: ApprovalCheck = (question) =>
-    Promise.resolve(vector.given.admin === 'unreachable' ? { status: 'unreachable' } : answerFrom(vector.given.approvals, question))
+  const approvals = approvalsOf(vector.given)
   const verifier = around.verifierFor(vector.credential)
   const put = async ({ store }: Scratch): Promise<readonly [Asked, Asked]> => {
     const { given, credential, request } = vector
@@ -120,28 +116,29 @@ async function runVector(
     },
     rules,
   )
-  return judgedItem(vector, verdict, { rows: { baseline: b.rows, candidate: c.rows }, command: `ff parity run --vector ${vector.id}` })
+  return judged(subjectOf(vector), verdict, { rows: { baseline: b.rows, candidate: c.rows }, command: `ff parity run --vector ${vector.id}` })
 }
 
+interface Subject {
+  readonly id: string
+  readonly group: string
+  readonly title: string
+}
 interface Shown {
   readonly rows: { readonly baseline: RowSet | null; readonly candidate: RowSet | null }
   readonly command: string
 }
 
-export function judgedItem(subject: { readonly id: string; readonly title: string }, verdict: VectorVerdict, shown: Shown): Judged {
-  const { id, title } = subject
-  const { rows, command: reproduce } = shown
-  const detail =
-    verdict.status === 'pass' && verdict.noise.length === 0
-      ? null
-      : { chains: verdict.chains, rows: { baseline: rowTexts(rows.baseline), candidate: rowTexts(rows.candidate) }, reproduce }
-  const item: Item = { id, title, state: verdict.status, detail }
-  return { id, item, verdict }
+export function judged(subject: Subject, verdict: VectorVerdict, { rows, command: reproduce }: Shown): Judged {
+  const clean = verdict.status === 'pass' && verdict.noise.length === 0
+  const read = { baseline: rowTexts(rows.baseline), candidate: rowTexts(rows.candidate) }
+  const detail = clean ? null : { chains: verdict.chains, rows: read, reproduce }
+  return { ...subject, state: verdict.status, detail, verdict }
 }
 
-export function leftOut({ id, title }: { readonly id: string; readonly title: string }, state: ItemState): Judged {
-  return { id, item: { id, title, state, detail: null }, verdict: null }
-}
+export const leftOut = (subject: Subject, state: ItemState): Judged => ({ ...subject, state, detail: null, verdict: null })
+
+const subjectOf = ({ id, title }: Runnable): Subject => ({ id, group: id, title })
 
 function rowTexts(rows: RowSet | null): RowTexts {
   const text = (stored: Stored<AnyRow> | null | undefined): string | null => {

@@ -504,21 +504,111 @@ export interface JwtFixtures {
   }[]
 }
 /**
- * What the oracle of test/oracle predicts for every cell and boundary; written by it, never by the core.
+ * What the oracle of test/oracle predicts for each cell: the whole envelope but flag_key and request_id, which are the cell's, and backing_state, which is the side's. Written by the oracle, never by the core.
  */
 export interface OracleCells {
   kind: 'oracle_cells'
   schemaVersion: 1
   /**
+   * RFC 3339, UTC, milliseconds, Z.
+   */
+  now: string
+  /**
    * @minItems 1
    */
-  cells: {
-    id: string
+  outcomes: {
     decision: 'allow' | 'deny'
-    reason: string
-    value: string | null
+    value: boolean | string | number | {} | null
+    reason:
+      | ('user_override' | 'tenant_override' | 'global_default')
+      | (
+          | 'flag_unknown'
+          | 'flag_archived'
+          | 'kill_switch'
+          | 'auth_required'
+          | 'auth_not_verified'
+          | 'approval_missing'
+          | 'approval_unknown'
+          | 'approval_not_yet_valid'
+          | 'approval_expired'
+          | 'approval_revoked'
+          | 'admin_unreachable'
+          | 'fail_safe'
+        )
     matched_scope: ('user' | 'tenant' | 'global') | null
-    chain: string[]
+    /**
+     * @minItems 1
+     * @maxItems 8
+     */
+    reason_chain: (
+      | {
+          prec: 1
+          rule: 'registered'
+          outcome: 'pass' | 'unknown' | 'archived'
+        }
+      | {
+          prec: 2
+          rule: 'kill_switch'
+          outcome: 'pass' | 'killed'
+        }
+      | {
+          prec: 3
+          rule: 'authentication'
+          outcome: 'pass' | 'missing' | 'not_verified'
+        }
+      | {
+          prec: 4
+          rule: 'sensitive_overlay'
+          outcome: 'not_sensitive' | 'approved' | 'expiring_soon' | 'denied'
+          code?:
+            | 'flag_unknown'
+            | 'flag_archived'
+            | 'kill_switch'
+            | 'auth_required'
+            | 'auth_not_verified'
+            | 'approval_missing'
+            | 'approval_unknown'
+            | 'approval_not_yet_valid'
+            | 'approval_expired'
+            | 'approval_revoked'
+            | 'admin_unreachable'
+            | 'fail_safe'
+          named_by?: 'request' | 'user_override' | 'tenant_override'
+          jwks_stale?: true
+        }
+      | {
+          prec: 5
+          rule: 'user_override'
+          outcome: 'matched' | 'expired' | 'absent'
+          revision?: number
+          /**
+           * RFC 3339, UTC, milliseconds, Z.
+           */
+          expires_at?: string
+        }
+      | {
+          prec: 6
+          rule: 'tenant_override'
+          outcome: 'matched' | 'expired' | 'absent'
+          revision?: number
+          /**
+           * RFC 3339, UTC, milliseconds, Z.
+           */
+          expires_at?: string
+        }
+      | {
+          prec: 7
+          rule: 'global_default'
+          outcome: 'matched'
+        }
+      | {
+          prec: 8
+          rule: 'fail_safe'
+          outcome: 'engaged'
+          cause: 'row_broken' | 'row_foreign' | 'value_type_mismatch' | 'rules_exhausted'
+          at: number
+        }
+    )[]
     warnings: (
       | 'approval_expiring_soon'
       | 'auth_not_verified'
@@ -529,8 +619,23 @@ export interface OracleCells {
       | 'kid_not_found'
       | 'unauthenticated'
     )[]
-    approval_ref: string | null
-    ttl_state:
-      ('unknown' | 'revoked' | 'not_yet_valid' | 'expired' | 'expiring_soon' | 'valid') | null
+    meta: {
+      auth_mode: 'verified' | 'decode-only' | 'dev-headers' | 'none'
+      auth_source: 'jwt' | 'jwt-unverified' | 'dev-headers' | 'none'
+      tenant_id: string | null
+      user_id: string | null
+      approval_ref: string | null
+      ttl_state:
+        ('unknown' | 'revoked' | 'not_yet_valid' | 'expired' | 'expiring_soon' | 'valid') | null
+      flag_revision: number | null
+      override_revision: number | null
+      /**
+       * RFC 3339, UTC, milliseconds, Z.
+       */
+      evaluated_at: string
+    }
   }[]
+  cells: {
+    [k: string]: number
+  }
 }

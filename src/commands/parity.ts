@@ -7,6 +7,7 @@ interface ParityOptions extends ReportOptions {
   readonly candidate?: string
   readonly vectors?: readonly string[]
   readonly vector?: string
+  readonly cell?: string
 }
 
 export function addParity(program: Command, context: Context): void {
@@ -20,6 +21,15 @@ export function addParity(program: Command, context: Context): void {
         const { parityRun } = await import('../app/parity.ts')
         const request = await toRequest(context, options, signal)
         return parityRun({ ...request, more: options.vectors ?? [], only: options.vector ?? null })
+      })
+    })
+  withSides(parity.command('exhaustive').description('all 360 cells at every boundary, against the oracle'))
+    .option('--cell <id>', 'this one alone, as MODE/SCOPE/PATH/TTL; such a run never ends 0')
+    .addHelpText('after', '\nExamples:\n  $ ff parity exhaustive\n  $ ff parity exhaustive --cell verified/user/SP-2/valid')
+    .action(async (options: ParityOptions, command: Command) => {
+      await runReport(context, command.optsWithGlobals(), async (signal) => {
+        const { parityExhaustive } = await import('../app/parity.ts')
+        return parityExhaustive({ ...(await toRequest(context, options, signal)), only: options.cell ?? null })
       })
     })
 }

@@ -36,7 +36,7 @@ function suiteXml(suite: string, cases: readonly Case[]): string {
 }
 
 function parityCases({ kind, items, controls, findings }: ParityReport): readonly Case[] {
-  const about = (subject: string): readonly Finding[] => findings.filter((one) => one.subject === subject)
+  const about = (subject: string): readonly Finding[] => findings.filter((one) => one.subject === subject || one.subject.startsWith(`${subject}/`))
   return [
     ...items.map(({ id, title, state }): Case => {
       const message = [state, ...about(id).map(findingLine)].join('\n')

@@ -38,7 +38,7 @@ function itemsText(report: ParityReport, style: Style): string {
 }
 
 function detailText({ id, detail }: Item, report: ParityReport): string {
-  const findings = report.findings.filter(({ subject }) => subject === id)
+  const findings = report.findings.filter(({ subject }) => subject === id || subject.startsWith(`${id}/`))
   return [`  ${id}`, ...findingLines(findings), ...(detail === null ? [] : detailLines(detail))].join('\n')
 }
 
@@ -73,10 +73,10 @@ function measuredText({ counts, coverage, controls, kind }: ParityReport): strin
     return `${name} ${lines.filter(({ vectors }) => vectors > 0).length}/${lines.length}`
   })
   const held = controls.map(({ id, held: holds, compared }) => `${id} ${holds ? 'held' : 'DID NOT HOLD'} (${compared})`)
-  const { expected, compared, skipped, neverReached, fields } = counts
+  const { expected, compared, cases, skipped, neverReached, fields } = counts
   const noun = kind === 'parity_run' ? 'vectors' : 'cells'
   return columns([
-    ['compared', `${compared} of ${expected} ${noun}, ${skipped} skipped, ${neverReached} never reached`],
+    ['compared', `${compared} of ${expected} ${noun} (${cases} cases), ${skipped} skipped, ${neverReached} never reached`],
     ['fields', `${fields.compared} compared, ${fields.differing} differing, ${fields.expected} differing as they must`],
     ['coverage', reached.join(', ')],
     ['controls', held.join(', ')],

@@ -1,10 +1,15 @@
-import type { Control, Counts, Finding, Item, Verdict } from '../report/types.ts'
+import type { Control, Counts, Finding, Item, ItemDetail, ItemState, Verdict } from '../report/types.ts'
 import type { VectorVerdict } from './judge-vector.ts'
 
-/** One vector or cell, after it was asked or left out. */
+/** One case, after it was asked or left out. A vector is one case; a cell has one for each boundary. */
 export interface Judged {
+  /** What findings name. */
   readonly id: string
-  readonly item: Item
+  /** The vector or cell that it belongs to: what is counted and listed. */
+  readonly group: string
+  readonly title: string
+  readonly state: ItemState
+  readonly detail: ItemDetail | null
   /** Null where it was skipped or never reached. */
   readonly verdict: VectorVerdict | null
 }
@@ -13,6 +18,7 @@ export interface Summary {
   readonly counts: Counts
   readonly controls: readonly Control[]
   readonly findings: readonly Finding[]
+  readonly items: readonly Item[]
 }
 
 /**
@@ -27,12 +33,13 @@ export function summarise(
   comparer: { readonly faults: readonly string[]; readonly pairs: number },
 ): Summary {
   const controls = controlsOf(judged, comparer)
-  const counts = countAll(judged, expected)
+  const items = itemsOf(judged)
+  const counts = countAll(judged, items, expected)
   const findings = [
     ...comparer.faults.map((why): Finding => ({ ...EMPTY, code: 'comparer_fault', subject: why })),
     ...judged.flatMap(findingsOf),
   ]
-  return { verdict: verdictOf(judged, counts, controls), counts, controls, findings }
+  return { verdict: verdictOf(judged, counts, controls), counts, controls, findings, items }
 }
 
 /** A run whose own control does not hold says nothing, not even "fail": its comparisons are not to be believed. */
@@ -53,16 +60,30 @@ function controlsOf(judged: readonly Judged[], { faults, pairs }: { faults: read
   return [{ id: 'comparer', held: faults.length === 0 && pairs > 0, compared: pairs }, ...sides]
 }
 
-function countAll(judged: readonly Judged[], expected: number): Counts {
+/** The worst state of a group's cases is the group's. */
+const WORST_FIRST: readonly ItemState[] = ['fail', 'unanswered', 'never_reached', 'skipped', 'pass']
+
+function itemsOf(judged: readonly Judged[]): readonly Item[] {
+  const groups = new Map<string, Judged[]>()
+  for (const one of judged) groups.set(one.group, [...(groups.get(one.group) ?? []), one])
+  return [...groups].map(([id, cases]): Item => {
+    const state = WORST_FIRST.find((worst) => cases.some((one) => one.state === worst)) as ItemState
+    const detail = cases.find((one) => one.state === state)?.detail ?? null
+    return { id, title: (cases[0] as Judged).title, state, detail }
+  })
+}
+
+function countAll(judged: readonly Judged[], items: readonly Item[], expected: number): Counts {
   const verdicts = judged.flatMap(({ verdict }) => (verdict === null ? [] : [verdict]))
   const sum = (name: keyof VectorVerdict['fields']): number => verdicts.reduce((total, { fields }) => total + fields[name], 0)
-  const inState = (state: Item['state']): number => judged.filter(({ item }) => item.state === state).length
+  const inState = (...states: readonly ItemState[]): number => items.filter(({ state }) => states.includes(state)).length
   return {
     expected,
-    compared: verdicts.filter(({ status }) => status !== 'unanswered').length,
+    compared: inState('pass', 'fail'),
     allowed: verdicts.filter(({ fields }) => fields.allowed > 0).length,
     skipped: inState('skipped'),
-    neverReached: inState('never_reached') + inState('unanswered'),
+    neverReached: inState('never_reached', 'unanswered'),
+    cases: verdicts.filter(({ status }) => status !== 'unanswered').length,
     fields: { compared: sum('compared'), differing: sum('differing'), expected: sum('expected'), allowed: sum('allowed') },
   }
 }

@@ -42,12 +42,14 @@ export interface ItemDetail {
 }
 export type RowTexts = Readonly<Record<'flag' | 'tenant' | 'user', string | null>>
 
+/** Of vectors or cells; `cases` counts the single comparisons, of which a cell has several. */
 export interface Counts {
   readonly expected: number
   readonly compared: number
   readonly allowed: number
   readonly skipped: number
   readonly neverReached: number
+  readonly cases: number
   readonly fields: { readonly compared: number; readonly differing: number; readonly expected: number; readonly allowed: number }
 }
 export interface ParityReport {

@@ -1,0 +1,92 @@
+import type { Credential } from '../core/auth/types.ts'
+import type { AuthMode } from '../core/evaluate/types.ts'
+import type { JsonNode, JsonObject } from '../core/json/read.ts'
+import type { Cell } from '../core/parity/cells.ts'
+import { expectedOf } from '../core/parity/expected-cell.ts'
+import type { FieldRule } from '../core/parity/field-rules.ts'
+import { judgeVector } from '../core/parity/judge-vector.ts'
+import type { Judged } from '../core/parity/summarise.ts'
+import type { ParityReport } from '../core/report/types.ts'
+import { type State, TABLES } from '../core/state/rows.ts'
+import { FfError } from '../errors.ts'
+import type { Scratch, TokenVerifier } from '../ports.ts'
+import { approvalsOf, ask } from './ask.ts'
+import { buildReport, judged, leftOut, type Sides, type Surroundings } from './run-parity.ts'
+
+/** How many cells are under way at once: enough to keep a connection pool busy. */
+const AT_ONCE = 8
+
+/** What the oracle of test/oracle predicts, by the key of a cell. */
+export interface Oracle {
+  readonly outcomes: readonly JsonNode[]
+  readonly cells: Readonly<Record<string, number>>
+}
+/** A credential of each mode, really signed, and who verifies it. */
+export type Credentials = Readonly<Record<AuthMode, { readonly credential: Credential; readonly verifier: TokenVerifier }>>
+
+export interface ExhaustiveOptions {
+  readonly rules: readonly FieldRule[]
+  readonly oracle: Oracle
+  readonly credentials: Credentials
+  /** How many cells there must be, boundaries apart. */
+  readonly expected: number
+  /** The one cell to run, by its four dimensions; the others count as skipped. Null runs all. */
+  readonly only: string | null
+  readonly around: Pick<Surroundings, 'signal' | 'now'>
+}
+
+/** Puts every cell to both sides; all their rows are loaded once, for no two cells share a flag. */
+export async function runExhaustive(cells: readonly Cell[], sides: Sides, options: ExhaustiveOptions): Promise<ParityReport> {
+  const { around, expected, only } = options
+  const started = around.now()
+  const state = mergeStates(cells)
+  await Promise.all([sides.baseline.store.load(state), sides.candidate.store.load(state)])
+  const cases = new Array<Judged>(cells.length)
+  let next = 0
+  let lost = false
+  const take = async (cell: Cell): Promise<Judged> => {
+    if (only !== null && groupOf(cell) !== only) return leftOut(subjectOf(cell), 'skipped')
+    if (lost || around.signal.aborted) return leftOut(subjectOf(cell), 'never_reached')
+    return runCell(cell, sides, options)
+  }
+  const work = async (): Promise<void> => {
+    for (let at = next++; at < cells.length; at = next++) {
+      const cell = cells[at] as Cell
+      const one = await take(cell)
+      lost ||= one.state === 'unanswered'
+      cases[at] = one
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  const answered = cells.filter((_, at) => cases[at]?.verdict?.status !== 'unanswered' && cases[at]?.verdict != null)
+  const covers = answered.map((cell) => cell.covers)
+  return buildReport({ kind: 'parity_exhaustive', cases, expected, covers }, sides, { around, started })
+}
+
+async function runCell(cell: Cell, sides: Sides, { rules, oracle, credentials }: ExhaustiveOptions): Promise<Judged> {
+  const { given, request, covers } = cell
+  const { credential, verifier } = credentials[covers.auth_mode]
+  const question = { credential, request, now: given.now, environment: given.environment }
+  const put = async ({ store }: Scratch) => {
+    const counter = { store, verifier, approvals: approvalsOf(given) }
+    const first = await ask(counter, question)
+    const again = await ask(counter, question)
+    return { kind: store.kind, answer: first.answer, again: again.answer, rows: first.rows }
+  }
+  const [baseline, candidate] = await Promise.all([put(sides.baseline), put(sides.candidate)])
+  const verdict = judgeVector(expectedOf(outcomeOf(oracle, cell), cell), { baseline, candidate }, rules)
+  const rows = { baseline: baseline.rows, candidate: candidate.rows }
+  return judged(subjectOf(cell), verdict, { rows, command: `ff parity exhaustive --cell ${groupOf(cell)}` })
+}
+
+function outcomeOf({ outcomes, cells }: Oracle, { key }: Cell): JsonObject {
+  const outcome = outcomes[cells[key] ?? -1]
+  if (outcome !== undefined) return outcome as JsonObject
+  throw new FfError('nothing_to_check', `The oracle predicts nothing for ${key}.`, { hint: 'Run `npm run oracle`.' })
+}
+
+export const groupOf = ({ covers }: Cell): string => [covers.auth_mode, covers.scope, covers.sensitive_path, covers.ttl_state].join('/')
+const subjectOf = (cell: Cell) => ({ id: cell.id, group: groupOf(cell), title: 'every boundary and required_auth' })
+
+const mergeStates = (cells: readonly Cell[]): State =>
+  Object.fromEntries(TABLES.map((table) => [table, cells.flatMap(({ given }) => [...given.state[table]])])) as unknown as State
