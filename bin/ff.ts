@@ -7,5 +7,7 @@ import('../src/main.ts')
     process.exitCode = status
   })
   .catch((error: unknown) => {
-    process.stderr.write(`ff: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+    process.stderr.write(
+      `ff: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    )
   })

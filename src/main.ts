@@ -13,6 +13,7 @@ export async function main(): Promise<number> {
     cwd: process.cwd(),
     env: process.env,
     now: () => new Date(),
+    nodeVersion: process.version,
     io: standardStreams(),
     adapters,
     onSignal,
@@ -24,11 +25,18 @@ export async function main(): Promise<number> {
 
 /** Each loads what it needs when it is called: `ff --version` loads none of it. */
 const adapters: Adapters = {
-  cellCredentials: async (root, fixtures, now) => (await import('./auth/cell-credentials.ts')).cellCredentials(root, fixtures, now),
-  openScratch: async (spec, needs) => (await import('./backings/index.ts')).openScratch(spec, needs),
+  withMigrationSession: async (spec, needs, use) =>
+    (await import('./backings/index.ts')).withMigrations(spec, needs, use),
+  cellCredentials: async (root, fixtures, now) =>
+    (await import('./auth/cell-credentials.ts')).cellCredentials(root, fixtures, now),
+  openScratch: async (spec, needs) =>
+    (await import('./backings/index.ts')).openScratch(spec, needs),
   verifierFor: async (fixture, expected) => {
     const { KeySetVerifier } = await import('./auth/token-verifier.ts')
-    const source = fixture?.jwks.behaviour === 'up' ? { status: 'up' as const, keys: fixture.jwks.keys } : { status: 'unreachable' as const }
+    const source =
+      fixture?.jwks.behaviour === 'up'
+        ? { status: 'up' as const, keys: fixture.jwks.keys }
+        : { status: 'unreachable' as const }
     return new KeySetVerifier(() => Promise.resolve(source), expected)
   },
 }

@@ -1,5 +1,7 @@
 import type { Authentication, Environment } from './core/auth/types.ts'
 import type { ApprovalAnswer, ApprovalQuestion, BackingState } from './core/evaluate/types.ts'
+import type { Catalogue } from './core/migrations/catalogue.ts'
+import type { AppliedMigration, Migration } from './core/migrations/plan.ts'
 import type { Problem } from './core/problem.ts'
 import type { AuditHead } from './core/audit/record.ts'
 import type { Instant } from './core/state/instant.ts'
@@ -59,7 +61,10 @@ export type ApprovalCheck = (question: ApprovalQuestion) => Promise<ApprovalAnsw
 
 /** Verifies one token (page 2). A token it cannot vouch for is a refusal, never an exception. */
 export interface TokenVerifier {
-  verify(token: string, at: { readonly now: Instant; readonly environment: Environment }): Promise<Authentication>
+  verify(
+    token: string,
+    at: { readonly now: Instant; readonly environment: Environment },
+  ): Promise<Authentication>
 }
 
 /** What a backing needs to write audit records. */
@@ -68,4 +73,18 @@ export interface AuditTools {
   readonly digestKey: Uint8Array
   /** Cutover phase that goes into each record (page 7). */
   readonly phase: string
+}
+
+/** One connection to a database whose schema is migrated. */
+export interface MigrationSession {
+  /** The ledger, oldest first. */
+  applied(): Promise<readonly AppliedMigration[]>
+  /** Makes roles, schema and ledger; returns the SQL of what this role was not allowed to make. */
+  prepare(): Promise<readonly string[]>
+  /** @throws FfError `lock_timeout`, `rows_would_be_lost`, or what the server said */
+  apply(migration: Migration, direction: 'up' | 'down'): Promise<void>
+  /** Grants what the contract grants, to the roles that exist. */
+  grant(): Promise<void>
+  /** What is there, and which of the contract's roles. */
+  catalogue(): Promise<{ readonly found: Catalogue; readonly roles: ReadonlySet<string> }>
 }

@@ -16,10 +16,17 @@ const target = fileURLToPath(new URL('../../src/artefacts/types.generated.ts', i
 const properties = Object.fromEntries(
   Object.entries(TYPED).map(([kind, name]) => [kind, { $ref: `${name}.schema.json` }]),
 )
-const umbrella = { title: 'ArtefactByKind', type: 'object', additionalProperties: false, required: Object.keys(TYPED), properties }
+const umbrella = {
+  title: 'ArtefactByKind',
+  type: 'object',
+  additionalProperties: false,
+  required: Object.keys(TYPED),
+  properties,
+}
 const types = await compile(umbrella, 'ArtefactByKind', {
   cwd: fileURLToPath(new URL('.', import.meta.url)),
-  bannerComment: '// Made from contracts/schemas by `npm run types`. Change the schemas, not this file.',
+  bannerComment:
+    '// Made from contracts/schemas by `npm run types`. Change the schemas, not this file.',
   additionalProperties: false,
   strictIndexSignatures: false,
   ignoreMinAndMaxItems: true,
@@ -27,6 +34,8 @@ const types = await compile(umbrella, 'ArtefactByKind', {
 const made = await format(types, { ...(await resolveConfig(target)), parser: 'typescript' })
 if (!process.argv.includes('--check')) await writeFile(target, made)
 else if ((await readFile(target, 'utf8')) !== made) {
-  console.error('src/artefacts/types.generated.ts is not what contracts/schemas says; run `npm run types`.')
+  console.error(
+    'src/artefacts/types.generated.ts is not what contracts/schemas says; run `npm run types`.',
+  )
   process.exitCode = 1
 }

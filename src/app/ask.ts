@@ -1,5 +1,10 @@
 import { inContext, withoutToken } from '../core/auth/door.ts'
-import { type Authentication, type Credential, type Environment, isRefused } from '../core/auth/types.ts'
+import {
+  type Authentication,
+  type Credential,
+  type Environment,
+  isRefused,
+} from '../core/auth/types.ts'
 import { answerFrom } from '../core/evaluate/approvals.ts'
 import { decisionText } from '../core/evaluate/decision-text.ts'
 import { evaluate } from '../core/evaluate/evaluate.ts'
@@ -33,7 +38,10 @@ export interface Asked {
 export async function ask(counter: Counter, question: Question): Promise<Asked> {
   const principal = inContext(await authenticate(counter, question), question.request)
   if (isRefused(principal)) {
-    return { answer: { status: 'refused', code: principal.refused, http: principal.http }, rows: null }
+    return {
+      answer: { status: 'refused', code: principal.refused, http: principal.http },
+      rows: null,
+    }
   }
   const { store } = counter
   const { request, now } = question
@@ -42,8 +50,10 @@ export async function ask(counter: Counter, question: Question): Promise<Asked> 
     const rows = await store.read({ flag_key: request.flag_key, tenant_id, user_id })
     const facts = { request, principal, rows, now, backing_state: store.kind }
     const walk = evaluate(facts)
-    const { decision } = walk.ask === undefined ? walk : evaluate(facts, await counter.approvals(walk.ask))
-    if (decision === undefined) throw new Error('the rules asked for an approval that they had been given')
+    const { decision } =
+      walk.ask === undefined ? walk : evaluate(facts, await counter.approvals(walk.ask))
+    if (decision === undefined)
+      throw new Error('the rules asked for an approval that they had been given')
     return { answer: { status: 'decided', text: decisionText(decision) }, rows }
   } catch (error) {
     // A store that cannot be read is no decision (page 1); anything else is a bug and goes on up.
@@ -56,7 +66,9 @@ export async function ask(counter: Counter, question: Question): Promise<Asked> 
 export const approvalsOf =
   ({ admin, approvals }: Given): ApprovalCheck =>
   (question) =>
-    Promise.resolve(admin === 'unreachable' ? { status: 'unreachable' } : answerFrom(approvals, question))
+    Promise.resolve(
+      admin === 'unreachable' ? { status: 'unreachable' } : answerFrom(approvals, question),
+    )
 
 async function authenticate({ verifier }: Counter, question: Question): Promise<Authentication> {
   const { credential, environment, now } = question

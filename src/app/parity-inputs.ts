@@ -1,5 +1,11 @@
 import { basename } from 'node:path'
-import { type Loaded, loadArtefact, type LoadResult, packaged, type Place } from '../artefacts/load.ts'
+import {
+  type Loaded,
+  loadArtefact,
+  type LoadResult,
+  packaged,
+  type Place,
+} from '../artefacts/load.ts'
 import { loadMigrations } from '../artefacts/migrations.ts'
 import type { ArtefactProblem } from '../artefacts/problem.ts'
 import { contractProblems, gateMatrixProblems } from '../artefacts/rules/parity-rules.ts'
@@ -25,7 +31,10 @@ export interface ParityInputs {
  * @param more paths of matrices beside the gate's own
  * @returns every problem of every file at once, where there is any
  */
-export async function loadParityInputs(root: string, more: readonly string[]): Promise<LoadResult<ParityInputs>> {
+export async function loadParityInputs(
+  root: string,
+  more: readonly string[],
+): Promise<LoadResult<ParityInputs>> {
   const schemas = await Schemas.load(`${root}/contracts/schemas`)
   const own = <K extends Parameters<typeof packaged>[1]>(kind: K): Promise<LoadResult<Loaded<K>>> =>
     loadArtefact(kind, packaged(root, kind), schemas)
@@ -39,7 +48,14 @@ export async function loadParityInputs(root: string, more: readonly string[]): P
   ])
   const parts = [contract, fixtures, persistence, migrations, gate, ...extended]
   const broken = parts.flatMap((one) => (one.ok ? [] : one.problems))
-  if (!contract.ok || !fixtures.ok || !persistence.ok || !migrations.ok || !gate.ok || broken.length > 0) {
+  if (
+    !contract.ok ||
+    !fixtures.ok ||
+    !persistence.ok ||
+    !migrations.ok ||
+    !gate.ok ||
+    broken.length > 0
+  ) {
     return { ok: false, problems: broken }
   }
   const matrices = [gate, ...extended].flatMap((one) => (one.ok ? [one.loaded] : []))
@@ -56,8 +72,12 @@ export async function loadParityInputs(root: string, more: readonly string[]): P
   return {
     ok: true,
     loaded: {
-      ...{ contract: contract.loaded, fixtures: fixtures.loaded, persistence: persistence.loaded },
-      ...{ migrations: migrations.loaded, vectors, schemas },
+      contract: contract.loaded,
+      fixtures: fixtures.loaded,
+      persistence: persistence.loaded,
+      migrations: migrations.loaded,
+      vectors,
+      schemas,
     },
   }
 }
@@ -65,12 +85,19 @@ export async function loadParityInputs(root: string, more: readonly string[]): P
 const placeOf = (path: string): Place => ({ path, shown: basename(path) })
 
 /** Ids name vectors in reports and options, so no two matrices of one run may share one. */
-function repeatedAcross(matrices: readonly Loaded<'parity_test_matrix'>[]): readonly ArtefactProblem[] {
+function repeatedAcross(
+  matrices: readonly Loaded<'parity_test_matrix'>[],
+): readonly ArtefactProblem[] {
   const seen = new Set<string>()
   return matrices.flatMap(({ file, value }) => {
     const ids = new Set(value.vectors.map(({ id }) => id))
     const again = [...ids].filter((id) => seen.has(id))
     ids.forEach((id) => seen.add(id))
-    return again.map((id): ArtefactProblem => ({ file, pointer: '/vectors', code: 'id_repeated', detail: id }))
+    return again.map((id): ArtefactProblem => ({
+      file,
+      pointer: '/vectors',
+      code: 'id_repeated',
+      detail: id,
+    }))
   })
 }

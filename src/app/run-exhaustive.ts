@@ -14,7 +14,7 @@ import { approvalsOf, ask } from './ask.ts'
 import { buildReport, judged, leftOut, type Sides, type Surroundings } from './run-parity.ts'
 
 /** How many cells are under way at once: enough to keep a connection pool busy. */
-const AT_ONCE = 8
+const AT_ONCE = 16
 
 /** What the oracle of test/oracle predicts, by the key of a cell. */
 export interface Oracle {
@@ -22,7 +22,9 @@ export interface Oracle {
   readonly cells: Readonly<Record<string, number>>
 }
 /** A credential of each mode, really signed, and who verifies it. */
-export type Credentials = Readonly<Record<AuthMode, { readonly credential: Credential; readonly verifier: TokenVerifier }>>
+export type Credentials = Readonly<
+  Record<AuthMode, { readonly credential: Credential; readonly verifier: TokenVerifier }>
+>
 
 export interface ExhaustiveOptions {
   readonly rules: readonly FieldRule[]
@@ -36,12 +38,17 @@ export interface ExhaustiveOptions {
 }
 
 /** Puts every cell to both sides; all their rows are loaded once, for no two cells share a flag. */
-export async function runExhaustive(cells: readonly Cell[], sides: Sides, options: ExhaustiveOptions): Promise<ParityReport> {
+export async function runExhaustive(
+  cells: readonly Cell[],
+  sides: Sides,
+  options: ExhaustiveOptions,
+): Promise<ParityReport> {
   const { around, expected, only } = options
   const started = around.now()
   const state = mergeStates(cells)
   await Promise.all([sides.baseline.store.load(state), sides.candidate.store.load(state)])
-  const cases = new Array<Judged>(cells.length)
+  const loaded = around.now().getTime()
+  const cases = Array.from<Judged>({ length: cells.length })
   let next = 0
   let lost = false
   const take = async (cell: Cell): Promise<Judged> => {
@@ -58,12 +65,22 @@ export async function runExhaustive(cells: readonly Cell[], sides: Sides, option
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
-  const answered = cells.filter((_, at) => cases[at]?.verdict?.status !== 'unanswered' && cases[at]?.verdict != null)
+  const askedMs = around.now().getTime() - loaded
+  const answered = cells.filter(
+    (_, at) => cases[at]?.verdict?.status !== 'unanswered' && cases[at]?.verdict != null,
+  )
   const covers = answered.map((cell) => cell.covers)
-  return buildReport({ kind: 'parity_exhaustive', cases, expected, covers }, sides, { around, started })
+  return buildReport({ kind: 'parity_exhaustive', cases, expected, covers, askedMs }, sides, {
+    around,
+    started,
+  })
 }
 
-async function runCell(cell: Cell, sides: Sides, { rules, oracle, credentials }: ExhaustiveOptions): Promise<Judged> {
+async function runCell(
+  cell: Cell,
+  sides: Sides,
+  { rules, oracle, credentials }: ExhaustiveOptions,
+): Promise<Judged> {
   const { given, request, covers } = cell
   const { credential, verifier } = credentials[covers.auth_mode]
   const question = { credential, request, now: given.now, environment: given.environment }
@@ -74,19 +91,35 @@ async function runCell(cell: Cell, sides: Sides, { rules, oracle, credentials }:
     return { kind: store.kind, answer: first.answer, again: again.answer, rows: first.rows }
   }
   const [baseline, candidate] = await Promise.all([put(sides.baseline), put(sides.candidate)])
-  const verdict = judgeVector(expectedOf(outcomeOf(oracle, cell), cell), { baseline, candidate }, rules)
+  const verdict = judgeVector(
+    expectedOf(outcomeOf(oracle, cell), cell),
+    { baseline, candidate },
+    rules,
+  )
   const rows = { baseline: baseline.rows, candidate: candidate.rows }
-  return judged(subjectOf(cell), verdict, { rows, command: `ff parity exhaustive --cell ${groupOf(cell)}` })
+  return judged(subjectOf(cell), verdict, {
+    rows,
+    command: `ff parity exhaustive --cell ${groupOf(cell)}`,
+  })
 }
 
 function outcomeOf({ outcomes, cells }: Oracle, { key }: Cell): JsonObject {
   const outcome = outcomes[cells[key] ?? -1]
   if (outcome !== undefined) return outcome as JsonObject
-  throw new FfError('nothing_to_check', `The oracle predicts nothing for ${key}.`, { hint: 'Run `npm run oracle`.' })
+  throw new FfError('nothing_to_check', `The oracle predicts nothing for ${key}.`, {
+    hint: 'Run `npm run oracle`.',
+  })
 }
 
-export const groupOf = ({ covers }: Cell): string => [covers.auth_mode, covers.scope, covers.sensitive_path, covers.ttl_state].join('/')
-const subjectOf = (cell: Cell) => ({ id: cell.id, group: groupOf(cell), title: 'every boundary and required_auth' })
+export const groupOf = ({ covers }: Cell): string =>
+  [covers.auth_mode, covers.scope, covers.sensitive_path, covers.ttl_state].join('/')
+const subjectOf = (cell: Cell) => ({
+  id: cell.id,
+  group: groupOf(cell),
+  title: 'every boundary and required_auth',
+})
 
 const mergeStates = (cells: readonly Cell[]): State =>
-  Object.fromEntries(TABLES.map((table) => [table, cells.flatMap(({ given }) => [...given.state[table]])])) as unknown as State
+  Object.fromEntries(
+    TABLES.map((table) => [table, cells.flatMap(({ given }) => [...given.state[table]])]),
+  ) as unknown as State

@@ -52,27 +52,45 @@ export async function runParity(
   }
   const answered = vectors.filter((_, at) => isAnswered(done[at]))
   const covers = answered.map((vector) => vector.covers)
-  return buildReport({ kind: 'parity_run', cases: done, expected: vectors.length, covers }, sides, { around, started })
+  return buildReport(
+    {
+      kind: 'parity_run',
+      cases: done,
+      expected: vectors.length,
+      covers,
+      askedMs: around.now().getTime() - started.getTime(),
+    },
+    sides,
+    { around, started },
+  )
 }
 
-const isAnswered = (one: Judged | undefined): boolean => one?.state === 'pass' || one?.state === 'fail'
+const isAnswered = (one: Judged | undefined): boolean =>
+  one?.state === 'pass' || one?.state === 'fail'
 
 interface Reporting {
   readonly kind: ParityReport['kind']
   readonly cases: readonly Judged[]
   readonly expected: number
   readonly covers: readonly Covers[]
+  /** How long the asking took, in milliseconds. */
+  readonly askedMs: number
 }
 
 /** The same for every kind of parity run: counts, controls, verdict, exit. */
 export function buildReport(
-  { kind, cases, expected, covers }: Reporting,
+  { kind, cases, expected, covers, askedMs }: Reporting,
   { baseline, candidate }: Sides,
-  { around, started }: { readonly around: Pick<Surroundings, 'signal' | 'now'>; readonly started: Date },
+  {
+    around,
+    started,
+  }: { readonly around: Pick<Surroundings, 'signal' | 'now'>; readonly started: Date },
 ): ParityReport {
   const faults = comparerFaults()
   const summary = summarise(cases, expected, { faults, pairs: UNEQUAL.length + EQUAL.length })
-  const exitName = around.signal.aborted ? (around.signal.reason as ExitName) : EXIT_OF[summary.verdict]
+  const exitName = around.signal.aborted
+    ? (around.signal.reason as ExitName)
+    : EXIT_OF[summary.verdict]
   return {
     schemaVersion: 1,
     kind,
@@ -82,11 +100,24 @@ export function buildReport(
     exitCode: EXITS[exitName][0],
     sides: { baseline: baseline.facts, candidate: candidate.facts },
     coverage: coverage(covers),
-    timing: { started_at: started.toISOString(), duration_ms: around.now().getTime() - started.getTime() },
+    timing: {
+      started_at: started.toISOString(),
+      duration_ms: around.now().getTime() - started.getTime(),
+      pairs_per_second: Math.round(
+        (summary.counts.cases * ASKED_EACH * 1000) / Math.max(askedMs, 1),
+      ),
+    },
   }
 }
 
-const EXIT_OF = { pass: 'ok', fail: 'no_go', inconclusive: 'inconclusive' } as const satisfies Record<string, ExitName>
+/** Once for the answer, once for the A/A control. */
+const ASKED_EACH = 2
+
+const EXIT_OF = {
+  pass: 'ok',
+  fail: 'no_go',
+  inconclusive: 'inconclusive',
+} as const satisfies Record<string, ExitName>
 
 async function runVector(
   vector: Runnable,
@@ -105,7 +136,10 @@ async function runVector(
       const silent: Asked = { answer: { status: 'unanswered', code: error.code }, rows: null }
       return [silent, silent]
     }
-    return [await ask({ store, verifier, approvals }, question), await ask({ store, verifier, approvals }, question)]
+    return [
+      await ask({ store, verifier, approvals }, question),
+      await ask({ store, verifier, approvals }, question),
+    ]
   }
   const [[b, b2], [c, c2]] = await Promise.all([put(sides.baseline), put(sides.candidate)])
   const verdict = judgeVector(
@@ -116,7 +150,10 @@ async function runVector(
     },
     rules,
   )
-  return judged(subjectOf(vector), verdict, { rows: { baseline: b.rows, candidate: c.rows }, command: `ff parity run --vector ${vector.id}` })
+  return judged(subjectOf(vector), verdict, {
+    rows: { baseline: b.rows, candidate: c.rows },
+    command: `ff parity run --vector ${vector.id}`,
+  })
 }
 
 interface Subject {
@@ -129,21 +166,32 @@ interface Shown {
   readonly command: string
 }
 
-export function judged(subject: Subject, verdict: VectorVerdict, { rows, command: reproduce }: Shown): Judged {
+export function judged(
+  subject: Subject,
+  verdict: VectorVerdict,
+  { rows, command: reproduce }: Shown,
+): Judged {
   const clean = verdict.status === 'pass' && verdict.noise.length === 0
   const read = { baseline: rowTexts(rows.baseline), candidate: rowTexts(rows.candidate) }
   const detail = clean ? null : { chains: verdict.chains, rows: read, reproduce }
   return { ...subject, state: verdict.status, detail, verdict }
 }
 
-export const leftOut = (subject: Subject, state: ItemState): Judged => ({ ...subject, state, detail: null, verdict: null })
+export const leftOut = (subject: Subject, state: ItemState): Judged => ({
+  ...subject,
+  state,
+  detail: null,
+  verdict: null,
+})
 
 const subjectOf = ({ id, title }: Runnable): Subject => ({ id, group: id, title })
 
 function rowTexts(rows: RowSet | null): RowTexts {
   const text = (stored: Stored<AnyRow> | null | undefined): string | null => {
     if (stored == null) return null
-    return stored.row === undefined ? JSON.stringify({ broken: stored.broken }) : rowText(stored.row)
+    return stored.row === undefined
+      ? JSON.stringify({ broken: stored.broken })
+      : rowText(stored.row)
   }
   return { flag: text(rows?.flag), tenant: text(rows?.tenant), user: text(rows?.user) }
 }

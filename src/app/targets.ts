@@ -1,22 +1,40 @@
 import { parseTarget, type TargetRefusal, type TargetSpec } from '../core/parity/target.ts'
 import { type ErrorCode, FfError } from '../errors.ts'
 
-const REFUSALS: Readonly<Record<TargetRefusal, readonly [code: ErrorCode, what: string, hint: string]>> = {
-  target_unknown: ['target_invalid', 'is no target', 'Use file, file:DIR, embedded, postgres://... or env:NAME.'],
-  target_url_malformed: ['target_invalid', 'is not a URL that can be read', 'Write postgres://user@host:port/database.'],
+const REFUSALS: Readonly<
+  Record<TargetRefusal, readonly [code: ErrorCode, what: string, hint: string]>
+> = {
+  target_unknown: [
+    'target_invalid',
+    'is no target',
+    'Use file, file:DIR, embedded, postgres://... or env:NAME.',
+  ],
+  target_url_malformed: [
+    'target_invalid',
+    'is not a URL that can be read',
+    'Write postgres://user@host:port/database.',
+  ],
   secret_in_option: [
     'secret_in_option',
     'holds a password, which options must not',
     'Put the URL into FF_DATABASE_URL and name env:FF_DATABASE_URL, or use PGPASSFILE.',
   ],
-  variable_unset: ['target_invalid', 'names a variable that is not set', 'Set it, or name another.'],
+  variable_unset: [
+    'target_invalid',
+    'names a variable that is not set',
+    'Set it, or name another.',
+  ],
 }
 
 /** @throws FfError `target_invalid`, `secret_in_option`; the text is shown only where it can hold no secret */
-export function resolveTarget(text: string, env: Readonly<Record<string, string | undefined>>): TargetSpec {
+export function resolveTarget(
+  text: string,
+  env: Readonly<Record<string, string | undefined>>,
+): TargetSpec {
   const parsed = parseTarget(text, env)
   if (parsed.ok) return parsed.spec
   const [code, what, hint] = REFUSALS[parsed.refusal]
-  const shown = /^postgres/i.test(text) || text.includes('@') ? 'The target' : `The target "${text}"`
+  const shown =
+    /^postgres/i.test(text) || text.includes('@') ? 'The target' : `The target "${text}"`
   throw new FfError(code, `${shown} ${what}.`, { hint })
 }

@@ -9,9 +9,14 @@ import type { ArtefactByKind } from './types.generated.ts'
 
 export type ArtefactKind = keyof ArtefactByKind
 /** Where the package keeps each artefact, and the schema it is held to. */
-export const ARTEFACTS: Readonly<Record<ArtefactKind, { readonly file: string; readonly schema: string }>> = {
+export const ARTEFACTS: Readonly<
+  Record<ArtefactKind, { readonly file: string; readonly schema: string }>
+> = {
   parity_test_matrix: { file: 'vectors/parity_test_matrix.json', schema: 'parity-test-matrix' },
-  cutover_parity_matrix: { file: 'contracts/cutover_parity_matrix.json', schema: 'cutover-parity-matrix' },
+  cutover_parity_matrix: {
+    file: 'contracts/cutover_parity_matrix.json',
+    schema: 'cutover-parity-matrix',
+  },
   persistence_schema: { file: 'contracts/persistence_schema.json', schema: 'persistence-schema' },
   jwt_fixtures: { file: 'vectors/jwt/fixtures.json', schema: 'jwt-fixtures' },
   oracle_cells: { file: 'vectors/oracle_cells.json', schema: 'oracle-cells' },

@@ -12,14 +12,20 @@ const PARTS = /^(?:(?!-- ff:).*\n)*-- ff:up\n([\s\S]*?)^-- ff:down\n([\s\S]*)$/m
 
 /** Reads `NNNN_name.sql` files, numbered from 1 without a gap, each with an up and a down part. */
 export async function loadMigrations(root: string): Promise<LoadResult<readonly Migration[]>> {
-  const names = (await readdir(join(root, MIGRATIONS))).filter((name) => name.endsWith('.sql')).sort()
+  const names = (await readdir(join(root, MIGRATIONS)))
+    .filter((name) => name.endsWith('.sql'))
+    .sort()
   const read = await Promise.all(names.map((file, at) => loadMigration(root, file, at + 1)))
   const problems = read.flatMap((one) => (one.ok ? [] : one.problems))
   if (problems.length > 0) return { ok: false, problems }
   return { ok: true, loaded: read.flatMap((one) => (one.ok ? [one.loaded] : [])) }
 }
 
-async function loadMigration(root: string, file: string, version: number): Promise<LoadResult<Migration>> {
+async function loadMigration(
+  root: string,
+  file: string,
+  version: number,
+): Promise<LoadResult<Migration>> {
   const shown = `${MIGRATIONS}/${file}`
   const fail = (problem: Omit<ArtefactProblem, 'file' | 'pointer'>): LoadResult<Migration> => ({
     ok: false,
@@ -27,14 +33,20 @@ async function loadMigration(root: string, file: string, version: number): Promi
   })
   const name = file.slice(0, -'.sql'.length)
   if (Number(NAME.exec(name)?.[1]) !== version) {
-    return fail({ code: 'migration_name_invalid', detail: `the name of number ${version} begins ${String(version).padStart(4, '0')}_` })
+    return fail({
+      code: 'migration_name_invalid',
+      detail: `the name of number ${version} begins ${String(version).padStart(4, '0')}_`,
+    })
   }
   const read = await readText(join(root, shown), shown)
   if (!read.ok) return { ok: false, problems: [read.problem] }
   const text = normalise(read.text)
   const [, up, down] = PARTS.exec(text) ?? []
   if (up === undefined || down === undefined) {
-    return fail({ code: 'migration_part_missing', detail: 'it needs a part "-- ff:up" and after it one "-- ff:down"' })
+    return fail({
+      code: 'migration_part_missing',
+      detail: 'it needs a part "-- ff:up" and after it one "-- ff:down"',
+    })
   }
   const checksum = createHash('sha256').update(text).digest('hex')
   return { ok: true, loaded: { version, name, checksum, up, down } }

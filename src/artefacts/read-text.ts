@@ -5,7 +5,8 @@ import type { ArtefactCode, ArtefactProblem } from './problem.ts'
 export const MAX_ARTEFACT_BYTES = 16_777_216
 
 export type TextRead =
-  { readonly ok: true; readonly text: string } | { readonly ok: false; readonly problem: ArtefactProblem }
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly problem: ArtefactProblem }
 
 /** Reads a file as UTF-8, bounded, without repairing anything: a wrong byte is a problem, not a U+FFFD. */
 export async function readText(path: string, shown: string): Promise<TextRead> {
@@ -18,7 +19,8 @@ export async function readText(path: string, shown: string): Promise<TextRead> {
     try {
       const stat = await file.stat()
       if (!stat.isFile()) return fail('file_unreadable', 'not a file')
-      if (stat.size > MAX_ARTEFACT_BYTES) return fail('file_too_large', `over ${MAX_ARTEFACT_BYTES} bytes`)
+      if (stat.size > MAX_ARTEFACT_BYTES)
+        return fail('file_too_large', `over ${MAX_ARTEFACT_BYTES} bytes`)
       return { ok: true, text: UTF8.decode(await file.readFile()) }
     } finally {
       await file.close()

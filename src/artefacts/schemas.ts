@@ -14,7 +14,12 @@ export class Schemas {
 
   static async load(folder: string): Promise<Schemas> {
     // `strictTypes` and `strictRequired` quarrel with `oneOf` branches that narrow their parent.
-    const ajv = new Ajv2020({ allErrors: true, strict: true, strictTypes: false, strictRequired: false })
+    const ajv = new Ajv2020({
+      allErrors: true,
+      strict: true,
+      strictTypes: false,
+      strictRequired: false,
+    })
     const names = (await readdir(folder)).filter((name) => name.endsWith('.schema.json'))
     for (const name of names) {
       ajv.addSchema(JSON.parse(await readFile(join(folder, name), 'utf8')) as object)

@@ -26,7 +26,10 @@ export interface Built {
 }
 
 /** Turns a matrix that fits its schema into vectors that can be run, and says what a schema cannot. */
-export function buildVectors(matrix: Loaded<'parity_test_matrix'>, fixtures: readonly Fixture[]): Built {
+export function buildVectors(
+  matrix: Loaded<'parity_test_matrix'>,
+  fixtures: readonly Fixture[],
+): Built {
   const report = new Report(matrix.file)
   const nodes = items(member(matrix.node, 'vectors'))
   const vectors = matrix.value.vectors.map((raw, at) => {
@@ -60,22 +63,42 @@ interface Context {
   readonly report: Report
 }
 
-function buildVector(raw: RawVector, node: JsonNode, { fixtures, report }: Context): RunnableVector {
+function buildVector(
+  raw: RawVector,
+  node: JsonNode,
+  { fixtures, report }: Context,
+): RunnableVector {
   const { given, when } = raw
-  const { flag_key, tenant_id = null, user_id = null, approval_ref = null, request_id } = when.request
+  const {
+    flag_key,
+    tenant_id = null,
+    user_id = null,
+    approval_ref = null,
+    request_id,
+  } = when.request
   const request: VectorRequest = { flag_key, tenant_id, user_id, approval_ref, request_id }
   const built: Given = {
     now: instant(given.now, '/given/now', report),
     environment: given.environment,
     state: buildState(member(node, 'given'), report),
-    approvals: given.approvals.map((one, at) => approval(one, pointer('/given/approvals', at), report)),
+    approvals: given.approvals.map((one, at) =>
+      approval(one, pointer('/given/approvals', at), report),
+    ),
     admin: given.admin,
   }
   const credential = resolveCredential(raw, fixtures, report)
   const asker = askerOf(credential, raw, report)
   checkCovers(raw.covers, deriveCovers(built, asker, request), report)
   const { id, title, covers } = raw
-  return { id, title, covers, given: built, credential, request, expected: member(node, 'then') as JsonObject }
+  return {
+    id,
+    title,
+    covers,
+    given: built,
+    credential,
+    request,
+    expected: member(node, 'then') as JsonObject,
+  }
 }
 
 const LISTS: Readonly<Record<Table, string>> = {
@@ -100,11 +123,14 @@ function buildState(given: JsonNode, report: Report): State {
       return [stored.row]
     })
   }
-  const state = Object.fromEntries(TABLES.map((table) => [table, rowsOf(table)])) as unknown as State
+  const state = Object.fromEntries(
+    TABLES.map((table) => [table, rowsOf(table)]),
+  ) as unknown as State
   const known = new Set(state.flag_registry.map(({ flag_key }) => flag_key))
   for (const table of ['tenant_override', 'user_override'] as const) {
     state[table].forEach(({ flag_key }, at) => {
-      if (!known.has(flag_key)) report.add(`/given/${pointer(LISTS[table], at)}/flag_key`, 'flag_unknown', flag_key)
+      if (!known.has(flag_key))
+        report.add(`/given/${pointer(LISTS[table], at)}/flag_key`, 'flag_unknown', flag_key)
     })
   }
   return state
@@ -116,22 +142,33 @@ function instant(text: string, below: string, report: Report): Instant {
   return time ?? (text as Instant)
 }
 
-function approval(raw: RawVector['given']['approvals'][number], below: string, report: Report): Approval {
-  const time = (name: 'not_before' | 'expires_at'): Instant => instant(raw[name], `${below}/${name}`, report)
+function approval(
+  raw: RawVector['given']['approvals'][number],
+  below: string,
+  report: Report,
+): Approval {
+  const time = (name: 'not_before' | 'expires_at'): Instant =>
+    instant(raw[name], `${below}/${name}`, report)
   return { ...raw, not_before: time('not_before'), expires_at: time('expires_at') }
 }
 
 /** Finds the fixture and holds it to the vector: one clock, one environment (page 9). */
-function resolveCredential(raw: RawVector, fixtures: readonly Fixture[], report: Report): VectorCredential {
+function resolveCredential(
+  raw: RawVector,
+  fixtures: readonly Fixture[],
+  report: Report,
+): VectorCredential {
   const named = raw.given.credential
   if (named === null) return { token: null, dev_headers: null, fixture: null }
-  if ('dev_headers' in named) return { token: null, dev_headers: headersOf(named.dev_headers), fixture: null }
+  if ('dev_headers' in named)
+    return { token: null, dev_headers: headersOf(named.dev_headers), fixture: null }
   const fixture = fixtures.find(({ id }) => id === named.fixture)
   if (fixture === undefined) {
     report.add('/given/credential/fixture', 'fixture_unknown', named.fixture)
     return { token: null, dev_headers: null, fixture: null }
   }
-  if (fixture.clock !== raw.given.now) report.add('/given/now', 'fixture_clock_differs', fixture.clock)
+  if (fixture.clock !== raw.given.now)
+    report.add('/given/now', 'fixture_clock_differs', fixture.clock)
   if (fixture.environment !== raw.given.environment) {
     report.add('/given/environment', 'fixture_environment_differs', fixture.environment)
   }
@@ -139,7 +176,11 @@ function resolveCredential(raw: RawVector, fixtures: readonly Fixture[], report:
   return { token: fixture.token, dev_headers, fixture }
 }
 
-const headersOf = ({ user_id, tenant_id, scopes }: NonNullable<Fixture['dev_headers']>): NonNullable<VectorCredential['dev_headers']> => ({
+const headersOf = ({
+  user_id,
+  tenant_id,
+  scopes,
+}: NonNullable<Fixture['dev_headers']>): NonNullable<VectorCredential['dev_headers']> => ({
   user_id: user_id ?? null,
   tenant_id: tenant_id ?? null,
   scopes,
@@ -153,7 +194,11 @@ function askerOf(credential: VectorCredential, raw: RawVector, report: Report): 
     const { sub, tid } = claimsOf(token)
     const up = fixture.jwks.behaviour === 'up'
     if (!up && !dev) report.add('/given/credential', 'fixture_mode_underivable', fixture.id)
-    return { auth_mode: up ? 'verified' : 'decode-only', tenant_id: tid ?? null, user_id: sub ?? null }
+    return {
+      auth_mode: up ? 'verified' : 'decode-only',
+      tenant_id: tid ?? null,
+      user_id: sub ?? null,
+    }
   }
   if (dev_headers !== null && dev) return { auth_mode: 'dev-headers', ...dev_headers }
   const { tenant_id = null, user_id = null } = raw.when.request
@@ -162,7 +207,10 @@ function askerOf(credential: VectorCredential, raw: RawVector, report: Report): 
 
 function claimsOf(token: string): { sub?: string; tid?: string } {
   try {
-    return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')) as { sub?: string; tid?: string }
+    return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')) as {
+      sub?: string
+      tid?: string
+    }
   } catch {
     return {} // A token without readable claims names nobody; what the door makes of it is measured, not guessed.
   }
@@ -170,7 +218,8 @@ function claimsOf(token: string): { sub?: string; tid?: string } {
 
 function checkCovers(said: RawVector['covers'], derived: Covers, report: Report): void {
   for (const name of Object.keys(derived) as (keyof Covers)[]) {
-    if (said[name] !== derived[name]) report.add(`/covers/${name}`, 'covers_differs', `from its inputs: ${String(derived[name])}`)
+    if (said[name] !== derived[name])
+      report.add(`/covers/${name}`, 'covers_differs', `from its inputs: ${String(derived[name])}`)
   }
 }
 

@@ -11,17 +11,29 @@ interface Expected {
   readonly audience: string
   readonly fixtures: readonly { readonly jwks: { readonly keys: readonly JWK[] } }[]
 }
-type Made = Readonly<Record<AuthMode, { readonly credential: Credential; readonly verifier: KeySetVerifier }>>
+type Made = Readonly<
+  Record<AuthMode, { readonly credential: Credential; readonly verifier: KeySetVerifier }>
+>
 
 /**
  * A credential of each mode for the user and tenant of the cells, signed with the fixtures' own key and
  * verified with the public keys that the fixtures hold.
  */
-export async function cellCredentials(root: string, expected: Expected, now: Instant): Promise<Made> {
+export async function cellCredentials(
+  root: string,
+  expected: Expected,
+  now: Instant,
+): Promise<Made> {
   const file = await readFile(join(root, 'vectors/jwt/keys.json'), 'utf8')
   const [key] = (JSON.parse(file) as { keys: JWK[] }).keys
   const seconds = toMilliseconds(now) / 1000
-  const claims = { iss: expected.issuer, aud: expected.audience, sub: 'U1001', tid: 'T-pty-pilot-01', exp: seconds + 3600 }
+  const claims = {
+    iss: expected.issuer,
+    aud: expected.audience,
+    sub: 'U1001',
+    tid: 'T-pty-pilot-01',
+    exp: seconds + 3600,
+  }
   const token = await signClaims(claims, key as JWK)
   const keys = expected.fixtures.flatMap(({ jwks }) => jwks.keys)
   const up: KeySource = () => Promise.resolve({ status: 'up', keys })
@@ -33,7 +45,10 @@ export async function cellCredentials(root: string, expected: Expected, now: Ins
   return {
     verified: made({ token }, up),
     'decode-only': made({ token }, down),
-    'dev-headers': made({ dev_headers: { user_id: 'U1001', tenant_id: 'T-pty-pilot-01', scopes: [] } }, up),
+    'dev-headers': made(
+      { dev_headers: { user_id: 'U1001', tenant_id: 'T-pty-pilot-01', scopes: [] } },
+      up,
+    ),
     none: made({}, up),
   }
 }

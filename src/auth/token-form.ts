@@ -28,7 +28,14 @@ const isCanonicalBase64url = (segment: string): boolean =>
 function jsonObject(segment: string): Claims | null {
   const text = decodeUtf8(Buffer.from(segment, 'base64url'))
   const read = text === null ? null : readJson(text)
-  if (read === null || !read.ok || read.node === null || typeof read.node !== 'object' || !isObject(read.node)) return null
+  if (
+    read === null ||
+    !read.ok ||
+    read.node === null ||
+    typeof read.node !== 'object' ||
+    !isObject(read.node)
+  )
+    return null
   return strictProblems(read.node).length > 0 ? null : (toPlain(read.node) as Claims)
 }
 

@@ -9,7 +9,9 @@ import { type TokenForm, tokenForm } from './token-form.ts'
 const ALGORITHMS: ReadonlySet<unknown> = new Set(['RS256', 'ES256', 'EdDSA'])
 
 /** Where keys come from: a set, or the fact that none can be had. */
-export type KeySource = () => Promise<{ readonly status: 'up'; readonly keys: readonly JWK[] } | { readonly status: 'unreachable' }>
+export type KeySource = () => Promise<
+  { readonly status: 'up'; readonly keys: readonly JWK[] } | { readonly status: 'unreachable' }
+>
 
 interface Asked {
   readonly token: string
@@ -39,13 +41,22 @@ export class KeySetVerifier implements TokenVerifier {
       : this.withoutKeySet({ token, form, at })
   }
 
-  private async verifySigned({ token, form, at }: Asked, keys: readonly JWK[]): Promise<Authentication> {
+  private async verifySigned(
+    { token, form, at }: Asked,
+    keys: readonly JWK[],
+  ): Promise<Authentication> {
     const { alg, kid } = form.header
     const jwk = keys.find((one) => one.kid === kid)
     if (jwk === undefined) return refused('kid_not_found')
     if (jwk.alg !== alg) return refused('key_not_usable')
-    if (!(await signatureHolds(token, await this.keyOf(jwk), jwk.alg as string))) return refused('signature_invalid')
-    const standing = { mode: 'verified', source: 'jwt', warnings: [], key_set_stale: false } as const
+    if (!(await signatureHolds(token, await this.keyOf(jwk), jwk.alg as string)))
+      return refused('signature_invalid')
+    const standing = {
+      mode: 'verified',
+      source: 'jwt',
+      warnings: [],
+      key_set_stale: false,
+    } as const
     return judgeClaims(form.claims, standing, { ...this.expected, now: at.now })
   }
 

@@ -22,7 +22,8 @@ export function sealChange(
 ): AuditRecord {
   const { request, change, standing } = planned
   const sensitive = isSensitiveChange(change, standing.flag?.row ?? null)
-  const digest = (value: string): string => createHmac('sha256', tools.digestKey).update(value).digest('hex')
+  const digest = (value: string): string =>
+    createHmac('sha256', tools.digestKey).update(value).digest('hex')
   const context = { audit_id: uuidv7(), phase: tools.phase, digest }
   return chain(changeEvent(request, { ...change, sensitive }, context), head, sha256)
 }

@@ -10,6 +10,7 @@ export interface Context {
   readonly cwd: string
   readonly env: Env
   readonly now: () => Date
+  readonly nodeVersion: string
   readonly io: Io
   readonly adapters: Adapters
   /** Calls back at SIGINT and SIGTERM; a second one ends the process. @returns how to stop listening */

@@ -10,7 +10,10 @@ export interface Output {
 }
 
 /** Writes each file beside its place and renames it there when it is whole: nobody reads half a report. */
-export async function writeOutputs(outputs: readonly Output[], write: (format: Format) => string): Promise<void> {
+export async function writeOutputs(
+  outputs: readonly Output[],
+  write: (format: Format) => string,
+): Promise<void> {
   for (const { format, path } of outputs) {
     const temporary = join(dirname(path), `.ff-output-${randomUUID()}`)
     try {

@@ -11,11 +11,17 @@ interface ParityOptions extends ReportOptions {
 }
 
 export function addParity(program: Command, context: Context): void {
-  const parity = program.command('parity').description('prove that two backings decide alike').helpGroup('Prove:')
+  const parity = program
+    .command('parity')
+    .description('prove that two backings decide alike')
+    .helpGroup('Prove:')
   withSides(parity.command('run').description('the 17 vectors on both sides'))
     .option('--vectors <file...>', 'further matrices of the same schema')
     .option('--vector <id>', 'this one alone; such a run never ends 0')
-    .addHelpText('after', '\nExamples:\n  $ ff parity run\n  $ ff parity run --candidate env:FF_DATABASE_URL --format junit')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ ff parity run\n  $ ff parity run --candidate env:FF_DATABASE_URL --format junit',
+    )
     .action(async (options: ParityOptions, command: Command) => {
       await runReport(context, command.optsWithGlobals(), async (signal) => {
         const { parityRun } = await import('../app/parity.ts')
@@ -23,13 +29,21 @@ export function addParity(program: Command, context: Context): void {
         return parityRun({ ...request, more: options.vectors ?? [], only: options.vector ?? null })
       })
     })
-  withSides(parity.command('exhaustive').description('all 360 cells at every boundary, against the oracle'))
+  withSides(
+    parity.command('exhaustive').description('all 360 cells at every boundary, against the oracle'),
+  )
     .option('--cell <id>', 'this one alone, as MODE/SCOPE/PATH/TTL; such a run never ends 0')
-    .addHelpText('after', '\nExamples:\n  $ ff parity exhaustive\n  $ ff parity exhaustive --cell verified/user/SP-2/valid')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ ff parity exhaustive\n  $ ff parity exhaustive --cell verified/user/SP-2/valid',
+    )
     .action(async (options: ParityOptions, command: Command) => {
       await runReport(context, command.optsWithGlobals(), async (signal) => {
         const { parityExhaustive } = await import('../app/parity.ts')
-        return parityExhaustive({ ...(await toRequest(context, options, signal)), only: options.cell ?? null })
+        return parityExhaustive({
+          ...(await toRequest(context, options, signal)),
+          only: options.cell ?? null,
+        })
       })
     })
 }
@@ -42,11 +56,17 @@ const withSides = (command: Command): Command =>
 async function toRequest(context: Context, options: ParityOptions, signal: AbortSignal) {
   const { env, cwd, root, now, adapters } = context
   const { resolveTarget } = await import('../app/targets.ts')
-  const { readSettings } = await import('./settings.ts')
-  const settings = await readSettings(env, cwd)
-  const store = settings.FF_STORE_DIR.value
-  const database = settings.FF_DATABASE_URL.value === null ? 'embedded' : 'env:FF_DATABASE_URL'
-  const baseline = resolveTarget(options.baseline ?? (store === null ? 'file' : `file:${store}`), env)
-  const candidate = resolveTarget(options.candidate ?? database, env)
+  const { defaultTargets, readSettings } = await import('./settings.ts')
+  const targets = { ...defaultTargets(await readSettings(env, cwd)), ...given(options) }
+  const baseline = resolveTarget(targets.baseline, env)
+  const candidate = resolveTarget(targets.candidate, env)
   return { root, baseline, candidate, signal, now, adapters }
 }
+
+const given = ({
+  baseline,
+  candidate,
+}: ParityOptions): { baseline?: string; candidate?: string } => ({
+  ...(baseline !== undefined && { baseline }),
+  ...(candidate !== undefined && { candidate }),
+})

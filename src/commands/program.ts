@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
+import { addArtefacts } from './artefacts.ts'
 import type { Context } from './context.ts'
+import { addDoctor } from './doctor.ts'
+import { addHelp } from './help-topics.ts'
+import { addMigrate } from './migrate.ts'
 import { addParity } from './parity.ts'
 import { reportError } from './report-error.ts'
 
@@ -10,6 +14,7 @@ export async function runProgram(argv: readonly string[], context: Context): Pro
   const said: string[] = []
   try {
     await makeProgram(context, said).parseAsync([...argv])
+    if (said.length > 0) await tell(said, context)
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return tell(said, context)
     await reportError(error, argv, context)
@@ -33,8 +38,15 @@ function makeProgram(context: Context, said: string[]): Command {
     .exitOverride()
     // What goes to stderr comes again with the error that commander throws.
     .configureOutput({ writeOut: (text) => void said.push(text), writeErr: () => undefined })
-    .addHelpText('after', '\nSettings: option > FF_* environment > ff.config.json > default.\nExit codes: ff help exit-codes')
+    .addHelpText(
+      'after',
+      '\nSettings: option > FF_* environment > ff.config.json > default.\nExit codes: ff help exit-codes',
+    )
   addParity(program, context)
+  addMigrate(program, context)
+  addArtefacts(program, context)
+  addDoctor(program, context)
+  addHelp(program, context)
   return program
 }
 

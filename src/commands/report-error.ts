@@ -6,37 +6,57 @@ import type { Context } from './context.ts'
 const MOST_DETAILS = 20
 
 /** The one door for errors: a sentence what happened, one what to do, a stable code, and the exit. */
-export async function reportError(error: unknown, argv: readonly string[], context: Context): Promise<void> {
+export async function reportError(
+  error: unknown,
+  argv: readonly string[],
+  context: Context,
+): Promise<void> {
   const known = asFfError(error)
   context.exit = known.exitName
   context.io.stderr(textOf(known))
   if (argv.includes('--debug')) context.io.stderr(`${traceOf(error)}\n`)
   if (!wantsJson(argv) || known.code === 'output_failed') return
   const { code, exitName, message, hint, details } = known
-  await context.io.stdout(`${JSON.stringify({ error: { code, exitName, message, hint, details } }, null, 2)}\n`)
+  await context.io.stdout(
+    `${JSON.stringify({ error: { code, exitName, message, hint, details } }, null, 2)}\n`,
+  )
 }
 
 function asFfError(error: unknown): FfError {
   if (error instanceof FfError) return error
   if (error instanceof CommanderError) return usageError(error)
   if (error instanceof Error && 'code' in error && error.code === 'EPIPE') {
-    return new FfError('output_failed', 'Whoever read the output has gone, so the verdict was not delivered.', {
-      hint: 'Read the output to its end, or write it with --output.',
-      cause: error,
-    })
+    return new FfError(
+      'output_failed',
+      'Whoever read the output has gone, so the verdict was not delivered.',
+      {
+        hint: 'Read the output to its end, or write it with --output.',
+        cause: error,
+      },
+    )
   }
-  return new FfError('internal', `This is a bug in ff: ${error instanceof Error ? error.message : String(error)}.`, {
-    hint: 'Run again with --debug and report what it prints.',
-    cause: error,
-  })
+  return new FfError(
+    'internal',
+    `This is a bug in ff: ${error instanceof Error ? error.message : String(error)}.`,
+    {
+      hint: 'Run again with --debug and report what it prints.',
+      cause: error,
+    },
+  )
 }
 
 /** commander's own messages name the option and the nearest one that there is. */
 function usageError(error: CommanderError): FfError {
-  const unknownCommand = error.code === 'commander.unknownCommand' || error.code === 'commander.help'
+  const unknownCommand =
+    error.code === 'commander.unknownCommand' || error.code === 'commander.help'
   const [first = '', ...more] = error.message.replace(/^error: /, '').split('\n')
-  const message = error.code === 'commander.help' ? 'No command was given.' : `${[first, ...more].join(' ').trim()}.`
-  return new FfError(unknownCommand ? 'command_unknown' : 'option_invalid', message, { hint: 'Run `ff help`, or a command with --help.' })
+  const message =
+    error.code === 'commander.help'
+      ? 'No command was given.'
+      : `${[first, ...more].join(' ').trim()}.`
+  return new FfError(unknownCommand ? 'command_unknown' : 'option_invalid', message, {
+    hint: 'Run `ff help`, or a command with --help.',
+  })
 }
 
 function textOf({ message, hint, code, exitName, details }: FfError): string {

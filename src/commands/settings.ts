@@ -23,7 +23,10 @@ export type Settings = Readonly<Record<SettingName, Setting>>
 
 export const CONFIG_FILE = 'ff.config.json'
 export const fileKey = (name: string): string =>
-  name.slice('FF_'.length).toLowerCase().replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+  name
+    .slice('FF_'.length)
+    .toLowerCase()
+    .replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
 /**
  * Settings from the environment, else from the nearest `ff.config.json` at or above `folder`.
@@ -34,9 +37,15 @@ export async function readSettings(env: Env, folder: string): Promise<Settings> 
   const file = await findConfig(folder)
   const entries = (Object.keys(SETTINGS) as SettingName[]).map((name): [SettingName, Setting] => {
     const fromEnv = env[name]
-    if (fromEnv !== undefined && fromEnv !== '') return [name, { value: fromEnv, origin: 'environment' }]
+    if (fromEnv !== undefined && fromEnv !== '')
+      return [name, { value: fromEnv, origin: 'environment' }]
     const fromFile = file[fileKey(name)]
-    return [name, fromFile === undefined ? { value: null, origin: 'default' } : { value: fromFile, origin: 'file' }]
+    return [
+      name,
+      fromFile === undefined
+        ? { value: null, origin: 'default' }
+        : { value: fromFile, origin: 'file' },
+    ]
   })
   return Object.fromEntries(entries) as Record<SettingName, Setting>
 }
@@ -53,19 +62,34 @@ async function readIfThere(path: string): Promise<string | null> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return null
-    throw invalid(`${CONFIG_FILE} cannot be read.`, 'Check that it is a file that you may read.', error)
+    if (
+      error instanceof Error &&
+      'code' in error &&
+      (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+    )
+      return null
+    throw invalid(
+      `${CONFIG_FILE} cannot be read.`,
+      'Check that it is a file that you may read.',
+      error,
+    )
   }
 }
 
 function checkConfig(text: string): Readonly<Record<string, string>> {
-  const keys = (Object.keys(SETTINGS) as SettingName[]).filter((name) => !SETTINGS[name].secret).map(fileKey)
+  const keys = (Object.keys(SETTINGS) as SettingName[])
+    .filter((name) => !SETTINGS[name].secret)
+    .map(fileKey)
   const parsed = parse(text)
   for (const [key, value] of Object.entries(parsed)) {
     if (!keys.includes(key)) {
-      throw invalid(`${CONFIG_FILE} has no setting "${key}".`, `Did you mean "${nearest(key, keys)}"? Secrets come from the environment only.`)
+      throw invalid(
+        `${CONFIG_FILE} has no setting "${key}".`,
+        `Did you mean "${nearest(key, keys)}"? Secrets come from the environment only.`,
+      )
     }
-    if (typeof value !== 'string') throw invalid(`"${key}" in ${CONFIG_FILE} is not a text.`, 'Put it in quotes.')
+    if (typeof value !== 'string')
+      throw invalid(`"${key}" in ${CONFIG_FILE} is not a text.`, 'Put it in quotes.')
   }
   return parsed as Record<string, string>
 }
@@ -86,3 +110,23 @@ export const nearest = (word: string, known: readonly string[]): string =>
 
 const invalid = (message: string, hint: string, cause?: unknown): FfError =>
   new FfError('setting_invalid', message, { hint, cause })
+
+/** The targets of a run that names none. */
+export function defaultTargets(settings: Settings): {
+  readonly baseline: string
+  readonly candidate: string
+} {
+  const folder = settings.FF_STORE_DIR.value
+  return {
+    baseline: folder === null ? 'file' : `file:${folder}`,
+    candidate: settings.FF_DATABASE_URL.value === null ? 'embedded' : 'env:FF_DATABASE_URL',
+  }
+}
+
+/** Each setting and where it came from; of a secret only that. */
+export const shownSettings = (settings: Settings): readonly string[] =>
+  (Object.keys(SETTINGS) as SettingName[]).map((name) => {
+    const { value, origin } = settings[name]
+    const shown = value === null ? 'not set' : SETTINGS[name].secret ? 'set' : value
+    return `${name} ${shown} (${origin})`
+  })

@@ -20,5 +20,7 @@ export async function signatureHolds(token: string, key: Key, algorithm: string)
 export async function signClaims(claims: object, jwk: JWK): Promise<string> {
   const { alg = 'RS256', kid = '' } = jwk
   const payload = new TextEncoder().encode(JSON.stringify(claims))
-  return new CompactSign(payload).setProtectedHeader({ alg, kid, typ: 'at+jwt' }).sign(await importKey(jwk))
+  return new CompactSign(payload)
+    .setProtectedHeader({ alg, kid, typ: 'at+jwt' })
+    .sign(await importKey(jwk))
 }

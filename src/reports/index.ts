@@ -1,12 +1,9 @@
 import type { Report } from '../core/report/types.ts'
 import { jsonReport } from './json.ts'
 import { junitReport } from './junit.ts'
+import type { Style } from './style.ts'
 import { textReport } from './text.ts'
 
-/** How a report is written. `color` is for terminals; only text looks at it. */
-export interface Style {
-  readonly color: boolean
-}
 /** One file a format. To add one: its file, its line, its golden file. */
 export const REPORTERS = {
   text: textReport,
@@ -15,4 +12,3 @@ export const REPORTERS = {
 } as const satisfies Readonly<Record<string, (report: Report, style: Style) => string>>
 
 export type Format = keyof typeof REPORTERS
-export const FORMATS = Object.keys(REPORTERS) as Format[]

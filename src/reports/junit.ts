@@ -12,7 +12,12 @@ interface Case {
 export function junitReport(report: Report): string {
   const cases = 'controls' in report ? parityCases(report) : checkCases(report)
   const suites = [...new Set(cases.map(({ suite }) => suite))]
-  const body = suites.map((suite) => suiteXml(suite, cases.filter((one) => one.suite === suite)))
+  const body = suites.map((suite) =>
+    suiteXml(
+      suite,
+      cases.filter((one) => one.suite === suite),
+    ),
+  )
   const failures = cases.filter(({ failure }) => failure !== null).length
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
@@ -36,14 +41,21 @@ function suiteXml(suite: string, cases: readonly Case[]): string {
 }
 
 function parityCases({ kind, items, controls, findings }: ParityReport): readonly Case[] {
-  const about = (subject: string): readonly Finding[] => findings.filter((one) => one.subject === subject || one.subject.startsWith(`${subject}/`))
+  const about = (subject: string): readonly Finding[] =>
+    findings.filter((one) => one.subject === subject || one.subject.startsWith(`${subject}/`))
   return [
     ...items.map(({ id, title, state }): Case => {
       const message = [state, ...about(id).map(findingLine)].join('\n')
-      return { suite: kind, name: `${id} ${title}`, failure: state === 'pass' ? null : { type: state, message } }
+      return {
+        suite: kind,
+        name: `${id} ${title}`,
+        failure: state === 'pass' ? null : { type: state, message },
+      }
     }),
     ...controls.map(({ id, held }): Case => {
-      const failure = held ? null : { type: 'control', message: 'the control did not hold, so the run says nothing' }
+      const failure = held
+        ? null
+        : { type: 'control', message: 'the control did not hold, so the run says nothing' }
       return { suite: `${kind}.controls`, name: id, failure }
     }),
   ]
@@ -52,7 +64,11 @@ function parityCases({ kind, items, controls, findings }: ParityReport): readonl
 const checkCases = ({ kind, items }: CheckReport): readonly Case[] =>
   items.map(({ id, title, state, codes, next }) => {
     const message = [codes.join(' '), next ?? ''].join('\n').trim()
-    return { suite: kind, name: `${id} ${title}`, failure: state === 'pass' ? null : { type: state, message } }
+    return {
+      suite: kind,
+      name: `${id} ${title}`,
+      failure: state === 'pass' ? null : { type: state, message },
+    }
   })
 
 // What XML 1.0 cannot hold at all (section 2.2) is shown as an escape.

@@ -1,6 +1,6 @@
 import { Chalk } from 'chalk'
 import Table from 'cli-table3'
-import type { Style } from './index.ts'
+import type { Style } from './style.ts'
 
 /** A state is always a word; colour only repeats it. */
 const COLORS: Readonly<Record<string, 'green' | 'red' | 'yellow'>> = {
@@ -23,11 +23,23 @@ export function paintState(state: string, { color }: Style): string {
 /** Columns without lines, two blanks in and between. */
 export function columns(rows: readonly (readonly string[])[]): string {
   const none = Object.fromEntries(
-    ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right']
+    [
+      'top',
+      'top-mid',
+      'top-left',
+      'top-right',
+      'bottom',
+      'bottom-mid',
+      'bottom-left',
+      'bottom-right',
+    ]
       .concat(['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'])
       .map((name) => [name, '']),
   )
-  const table = new Table({ chars: { ...none, middle: '  ' }, style: { 'padding-left': 0, 'padding-right': 0, border: [], head: [] } })
+  const table = new Table({
+    chars: { ...none, middle: '  ' },
+    style: { 'padding-left': 0, 'padding-right': 0, border: [], head: [] },
+  })
   table.push(...rows.map((row) => [...row]))
   return table
     .toString()

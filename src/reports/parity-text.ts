@@ -1,5 +1,5 @@
 import type { Finding, Item, ItemDetail, ParityReport, Side } from '../core/report/types.ts'
-import type { Style } from './index.ts'
+import type { Style } from './style.ts'
 import { columns, paintState } from './paint.ts'
 import { findingLine } from './words.ts'
 
@@ -12,7 +12,9 @@ export function parityText(report: ParityReport, style: Style): string {
     `ff ${report.kind.replace('_', ' ')}`,
     sidesText(report),
     itemsText(report, style),
-    ...wanting(report).slice(0, MOST_ITEMS).map((item) => detailText(item, report)),
+    ...wanting(report)
+      .slice(0, MOST_ITEMS)
+      .map((item) => detailText(item, report)),
     ...generalFindings(report),
     measuredText(report),
     verdictText(report, style),
@@ -21,7 +23,11 @@ export function parityText(report: ParityReport, style: Style): string {
 }
 
 function sidesText({ sides }: ParityReport): string {
-  const row = (name: string, { target, server }: Side): string[] => [name, target, server === null ? '' : `PostgreSQL ${server}`]
+  const row = (name: string, { target, server }: Side): string[] => [
+    name,
+    target,
+    server === null ? '' : `PostgreSQL ${server}`,
+  ]
   return columns([row('baseline', sides.baseline), row('candidate', sides.candidate)])
 }
 
@@ -38,13 +44,21 @@ function itemsText(report: ParityReport, style: Style): string {
 }
 
 function detailText({ id, detail }: Item, report: ParityReport): string {
-  const findings = report.findings.filter(({ subject }) => subject === id || subject.startsWith(`${id}/`))
-  return [`  ${id}`, ...findingLines(findings), ...(detail === null ? [] : detailLines(detail))].join('\n')
+  const findings = report.findings.filter(
+    ({ subject }) => subject === id || subject.startsWith(`${id}/`),
+  )
+  return [
+    `  ${id}`,
+    ...findingLines(findings),
+    ...(detail === null ? [] : detailLines(detail)),
+  ].join('\n')
 }
 
 function findingLines(findings: readonly Finding[]): readonly string[] {
   const shown = findings.slice(0, MOST_FINDINGS).map((finding) => `    ${findingLine(finding)}`)
-  return findings.length > MOST_FINDINGS ? [...shown, `    and ${findings.length - MOST_FINDINGS} more`] : shown
+  return findings.length > MOST_FINDINGS
+    ? [...shown, `    and ${findings.length - MOST_FINDINGS} more`]
+    : shown
 }
 
 function detailLines({ chains, rows, reproduce }: ItemDetail): readonly string[] {
@@ -72,18 +86,29 @@ function measuredText({ counts, coverage, controls, kind }: ParityReport): strin
     const lines = coverage.filter(({ dimension }) => dimension === name)
     return `${name} ${lines.filter(({ vectors }) => vectors > 0).length}/${lines.length}`
   })
-  const held = controls.map(({ id, held: holds, compared }) => `${id} ${holds ? 'held' : 'DID NOT HOLD'} (${compared})`)
+  const held = controls.map(
+    ({ id, held: holds, compared }) => `${id} ${holds ? 'held' : 'DID NOT HOLD'} (${compared})`,
+  )
   const { expected, compared, cases, skipped, neverReached, fields } = counts
   const noun = kind === 'parity_run' ? 'vectors' : 'cells'
   return columns([
-    ['compared', `${compared} of ${expected} ${noun} (${cases} cases), ${skipped} skipped, ${neverReached} never reached`],
-    ['fields', `${fields.compared} compared, ${fields.differing} differing, ${fields.expected} differing as they must`],
+    [
+      'compared',
+      `${compared} of ${expected} ${noun} (${cases} cases), ${skipped} skipped, ${neverReached} never reached`,
+    ],
+    [
+      'fields',
+      `${fields.compared} compared, ${fields.differing} differing, ${fields.expected} differing as they must`,
+    ],
     ['coverage', reached.join(', ')],
     ['controls', held.join(', ')],
   ])
 }
 
-function verdictText({ verdict, counts, kind, exitCode, exitName }: ParityReport, style: Style): string {
+function verdictText(
+  { verdict, counts, kind, exitCode, exitName }: ParityReport,
+  style: Style,
+): string {
   const noun = kind === 'parity_run' ? 'vectors' : 'cells'
   const words = {
     pass: `Both sides decide ${counts.compared} of ${counts.expected} ${noun} alike, and as expected.`,

@@ -1,5 +1,5 @@
 import type { Report } from '../core/report/types.ts'
-import type { Style } from './index.ts'
+import type { Style } from './style.ts'
 import { checkText } from './check-text.ts'
 import { parityText } from './parity-text.ts'
 

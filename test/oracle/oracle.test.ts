@@ -4,7 +4,9 @@ import { oracleCells } from './oracle.ts'
 
 describe('the oracle', () => {
   test('has written what vectors/oracle_cells.json says (npm run oracle writes it anew)', async () => {
-    await expect(`${JSON.stringify(oracleCells(), null, 1)}\n`).toMatchFileSnapshot('../../vectors/oracle_cells.json')
+    await expect(`${JSON.stringify(oracleCells(), null, 1)}\n`).toMatchFileSnapshot(
+      '../../vectors/oracle_cells.json',
+    )
   })
 
   test('imports nothing', () => {

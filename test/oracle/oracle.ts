@@ -73,14 +73,27 @@ function predict(where: Where): object {
     chain.push({ prec: 4, rule: 'sensitive_overlay', outcome: 'not_sensitive' })
     return allowed(where, chain, null)
   }
-  const no = (code: string, more: Entry = {}): Entry => ({ prec: 4, rule: 'sensitive_overlay', outcome: 'denied', code, ...more })
-  if (mode !== 'verified') return denied(where, 'auth_not_verified', [...chain, no('auth_not_verified')])
+  const no = (code: string, more: Entry = {}): Entry => ({
+    prec: 4,
+    rule: 'sensitive_overlay',
+    outcome: 'denied',
+    code,
+    ...more,
+  })
+  if (mode !== 'verified')
+    return denied(where, 'auth_not_verified', [...chain, no('auth_not_verified')])
   // SP-4 names nothing; SP-3 with global names it on a row that has expired, which is nothing too.
   if (path === 'SP-4' || (path === 'SP-3' && scope === 'global')) {
     return denied(where, 'approval_missing', [...chain, no('approval_missing')])
   }
   const named_by = path === 'SP-3' ? `${scope}_override` : 'request'
-  if (path === 'SP-5') return denied(where, 'admin_unreachable', [...chain, no('admin_unreachable', { named_by })], null)
+  if (path === 'SP-5')
+    return denied(
+      where,
+      'admin_unreachable',
+      [...chain, no('admin_unreachable', { named_by })],
+      null,
+    )
   const refusal = APPROVAL[ttl] ?? '?'
   if (refusal !== '') return denied(where, refusal, [...chain, no(refusal, { named_by })], ttl)
   const outcome = ttl === 'expiring_soon' ? 'expiring_soon' : 'approved'
@@ -90,9 +103,21 @@ function predict(where: Where): object {
 
 /** @param asked what Admin said of the ref; left out where Admin was not asked, null where it did not answer */
 function denied(where: Where, reason: string, chain: Entry[], asked?: string | null): object {
-  const meta = metaOf(where, { ref: asked === undefined ? null : REF, ttl: asked ?? null, revision: null })
+  const meta = metaOf(where, {
+    ref: asked === undefined ? null : REF,
+    ttl: asked ?? null,
+    revision: null,
+  })
   const warnings = DOOR_WARNINGS[where.mode]
-  return { decision: 'deny', value: 'safe', reason, matched_scope: null, reason_chain: chain, warnings, meta }
+  return {
+    decision: 'deny',
+    value: 'safe',
+    reason,
+    matched_scope: null,
+    reason_chain: chain,
+    warnings,
+    meta,
+  }
 }
 
 function allowed(where: Where, chain: Entry[], ttl: string | null): object {
@@ -114,15 +139,23 @@ function allowed(where: Where, chain: Entry[], ttl: string | null): object {
     ],
   }
   const value = { user: 'user', tenant: 'tenant', global: 'default' }[scope]
-  const reason = { user: 'user_override', tenant: 'tenant_override', global: 'global_default' }[scope]
+  const reason = { user: 'user_override', tenant: 'tenant_override', global: 'global_default' }[
+    scope
+  ]
   const revision = { user: 2, tenant: 3 }[scope] ?? null
-  const warnings = [...(ttl === 'expiring_soon' ? ['approval_expiring_soon'] : []), ...(DOOR_WARNINGS[mode] ?? [])]
+  const warnings = [
+    ...(ttl === 'expiring_soon' ? ['approval_expiring_soon'] : []),
+    ...(DOOR_WARNINGS[mode] ?? []),
+  ]
   const meta = metaOf(where, { ref: ttl === null ? null : REF, ttl, revision })
   const reason_chain = [...chain, ...(walks[scope] ?? [])]
   return { decision: 'allow', value, reason, matched_scope: scope, reason_chain, warnings, meta }
 }
 
-function metaOf({ mode }: Where, about: { ref: string | null; ttl: string | null; revision: number | null }): object {
+function metaOf(
+  { mode }: Where,
+  about: { ref: string | null; ttl: string | null; revision: number | null },
+): object {
   return {
     auth_mode: mode,
     auth_source: SOURCE[mode],

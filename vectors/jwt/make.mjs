@@ -14,7 +14,10 @@ const [key] = keys.keys
 
 async function makeKeys() {
   const { privateKey } = await generateKeyPair('RS256', { modulusLength: 2048, extractable: true })
-  const made = { purpose: 'Signs test tokens. Guards nothing.', keys: [{ ...(await exportJWK(privateKey)), kid: KID, alg: 'RS256', use: 'sig' }] }
+  const made = {
+    purpose: 'Signs test tokens. Guards nothing.',
+    keys: [{ ...(await exportJWK(privateKey)), kid: KID, alg: 'RS256', use: 'sig' }],
+  }
   await writeFile(here('keys.json'), `${JSON.stringify(made, null, 2)}\n`)
   return made
 }
@@ -37,18 +40,47 @@ const sign = async (payload) =>
 const { kty, n, e } = key
 const publicKeys = [{ kty, kid: KID, alg: 'RS256', use: 'sig', n, e }]
 const token = await sign(claims)
-const base = { clock: CLOCK, token: null, dev_headers: null, jwks: { behaviour: 'up', keys: publicKeys } }
+const base = {
+  clock: CLOCK,
+  token: null,
+  dev_headers: null,
+  jwks: { behaviour: 'up', keys: publicKeys },
+}
 const fixtures = [
-  { id: 'JWT-EX-01', title: 'Valid, its key in the set', row: 'M-01', environment: 'prod', ...base, token },
   {
-    ...{ id: 'JWT-EX-02', title: 'Valid, the JWKS endpoint refuses connections', row: 'M-02', environment: 'dev+H' },
+    id: 'JWT-EX-01',
+    title: 'Valid, its key in the set',
+    row: 'M-01',
+    environment: 'prod',
+    ...base,
+    token,
+  },
+  {
+    ...{
+      id: 'JWT-EX-02',
+      title: 'Valid, the JWKS endpoint refuses connections',
+      row: 'M-02',
+      environment: 'dev+H',
+    },
     ...{ ...base, token, jwks: { behaviour: 'refused', keys: [] } },
   },
   {
-    ...{ id: 'JWT-EX-13', title: 'No token, dev headers', row: 'M-09a', environment: 'dev+H', ...base },
+    ...{
+      id: 'JWT-EX-13',
+      title: 'No token, dev headers',
+      row: 'M-09a',
+      environment: 'dev+H',
+      ...base,
+    },
     dev_headers: { user_id: 'U1001', tenant_id: 'T-pty-pilot-01', scopes: [] },
   },
   { id: 'JWT-EX-14', title: 'No token', row: 'M-09b', environment: 'prod', ...base },
 ]
-const made = { kind: 'jwt_fixtures', schemaVersion: 1, issuer: ISSUER, audience: AUDIENCE, fixtures }
+const made = {
+  kind: 'jwt_fixtures',
+  schemaVersion: 1,
+  issuer: ISSUER,
+  audience: AUDIENCE,
+  fixtures,
+}
 await writeFile(here('fixtures.json'), `${JSON.stringify(made, null, 2)}\n`)

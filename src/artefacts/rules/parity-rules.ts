@@ -10,21 +10,37 @@ type Matrix = Loaded<'parity_test_matrix'>
 type Contract = Loaded<'cutover_parity_matrix'>
 
 /** The gate's own matrix holds the vectors that the contract names and reaches every value of every dimension (page 1). */
-export function gateMatrixProblems({ file, value }: Matrix, contract: Contract): readonly ArtefactProblem[] {
-  const at = (code: ArtefactProblem['code'], detail: string, where = '/vectors'): ArtefactProblem => ({
-    ...{ file, pointer: where, code, detail },
+export function gateMatrixProblems(
+  { file, value }: Matrix,
+  contract: Contract,
+): readonly ArtefactProblem[] {
+  const at = (
+    code: ArtefactProblem['code'],
+    detail: string,
+    where = '/vectors',
+  ): ArtefactProblem => ({
+    file,
+    pointer: where,
+    code,
+    detail,
   })
   const wanted = contract.value.vectors.ids
   const ids = value.vectors.map(({ id }) => id)
   const returned = new Set(
-    value.vectors.filter(({ covers }) => covers.auth_mode === 'verified').map(({ then }) => then.meta.ttl_state),
+    value.vectors
+      .filter(({ covers }) => covers.auth_mode === 'verified')
+      .map(({ then }) => then.meta.ttl_state),
   )
   return [
     ...wanted.filter((id) => !ids.includes(id)).map((id) => at('vector_missing', id)),
-    ...ids.flatMap((id, i) => (wanted.includes(id) ? [] : [at('vector_unexpected', id, pointer('/vectors', i))])),
+    ...ids.flatMap((id, i) =>
+      wanted.includes(id) ? [] : [at('vector_unexpected', id, pointer('/vectors', i))],
+    ),
     ...coverage(value.vectors.map(({ covers }) => covers))
       .filter(({ vectors }) => vectors === 0)
-      .map(({ dimension, value: lost }) => at('coverage_missing', `no vector covers ${dimension} ${lost}`)),
+      .map(({ dimension, value: lost }) =>
+        at('coverage_missing', `no vector covers ${dimension} ${lost}`),
+      ),
     ...TTL_STATES.filter((state) => !returned.has(state)).map((state) =>
       at('coverage_missing', `no verified vector answers ttl_state ${state}`),
     ),
@@ -38,14 +54,21 @@ export function contractProblems({ file, value }: Contract): readonly ArtefactPr
     const where = name === 'decision' ? '/decision' : `/rows/${name}`
     const pointers = fields.map((field) => field.pointer)
     return pointers.flatMap((one, i) =>
-      pointers.indexOf(one) === i ? [] : [{ file, pointer: pointer(where, i), code: 'pointer_repeated' as const, detail: one }],
+      pointers.indexOf(one) === i
+        ? []
+        : [{ file, pointer: pointer(where, i), code: 'pointer_repeated' as const, detail: one }],
     )
   })
   const unnamed = TABLES.flatMap((table) => {
     const named = new Set(value.rows[table].map((field) => field.pointer))
     return Object.keys(ROW_MEMBERS[table])
       .filter((name) => !named.has(`/${name}`))
-      .map((name) => ({ file, pointer: `/rows/${table}`, code: 'field_unnamed' as const, detail: name }))
+      .map((name) => ({
+        file,
+        pointer: `/rows/${table}`,
+        code: 'field_unnamed' as const,
+        detail: name,
+      }))
   })
   return [...repeated, ...unnamed]
 }

@@ -8,16 +8,26 @@ import type { ArtefactProblem } from '../problem.ts'
 type Schema = Loaded<'persistence_schema'>
 
 /** The contract names the migrations that are there, the members that rows have, and no role it does not know. */
-export function persistenceProblems(schema: Schema, migrations: readonly Migration[]): readonly ArtefactProblem[] {
+export function persistenceProblems(
+  schema: Schema,
+  migrations: readonly Migration[],
+): readonly ArtefactProblem[] {
   const { file, value } = schema
   const names = migrations.map(({ name }) => name)
   const order = value.migrations
   return [
-    ...names.filter((name) => !order.includes(name)).map((name): ArtefactProblem => ({
-      ...{ file, pointer: '/migrations', code: 'migration_not_in_contract', detail: name },
-    })),
+    ...names
+      .filter((name) => !order.includes(name))
+      .map((name): ArtefactProblem => ({
+        file,
+        pointer: '/migrations',
+        code: 'migration_not_in_contract',
+        detail: name,
+      })),
     ...order.flatMap((name, at): ArtefactProblem[] =>
-      names[at] === name ? [] : [{ file, pointer: pointer('/migrations', at), code: 'migration_missing', detail: name }],
+      names[at] === name
+        ? []
+        : [{ file, pointer: pointer('/migrations', at), code: 'migration_missing', detail: name }],
     ),
     ...unnamedColumns(schema),
     ...unknownRoles(schema),
@@ -30,7 +40,10 @@ function unnamedColumns({ file, value }: Schema): readonly ArtefactProblem[] {
     return Object.keys(ROW_MEMBERS[table])
       .filter((name) => columns[name]?.file_pointer !== `snapshot#/row/${name}`)
       .map((name): ArtefactProblem => ({
-        ...{ file, pointer: `/tables/${table}/columns`, code: 'field_unnamed', detail: name },
+        file,
+        pointer: `/tables/${table}/columns`,
+        code: 'field_unnamed',
+        detail: name,
       }))
   })
 }
@@ -39,6 +52,11 @@ function unknownRoles({ file, value }: Schema): readonly ArtefactProblem[] {
   return Object.entries(value.tables).flatMap(([table, { grants }]) =>
     Object.keys(grants)
       .filter((role) => !Object.hasOwn(value.roles, role))
-      .map((role): ArtefactProblem => ({ file, pointer: `/tables/${table}/grants`, code: 'role_unknown', detail: role })),
+      .map((role): ArtefactProblem => ({
+        file,
+        pointer: `/tables/${table}/grants`,
+        code: 'role_unknown',
+        detail: role,
+      })),
   )
 }

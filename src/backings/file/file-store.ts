@@ -141,7 +141,11 @@ export class FileStore implements ScratchStore {
   }
 
   /** One change put on the staged rows, and its line; no line for what is refused. */
-  private plan(request: WriteRequest, staged: RowIndex, head: AuditHead): { result: WriteResult; line: string } {
+  private plan(
+    request: WriteRequest,
+    staged: RowIndex,
+    head: AuditHead,
+  ): { result: WriteResult; line: string } {
     const { table, key } = request
     const flag = staged.get('flag_registry', { scope_id: null, flag_key: key.flag_key })
     const standing = {
@@ -154,7 +158,12 @@ export class FileStore implements ScratchStore {
     const { change } = plan
     const record = sealChange(this.tools, { request, change, standing }, head)
     staged.set(table, key, { row: change.after })
-    const entry = { epoch: this.snapshot.epoch, op_id: randomUUID(), changes: [{ table, row: change.after }], record }
+    const entry = {
+      epoch: this.snapshot.epoch,
+      op_id: randomUUID(),
+      changes: [{ table, row: change.after }],
+      record,
+    }
     const after = { seq: record.seq, hash: record.hash }
     return { result: { ok: true, row: change.after, head: after }, line: logLine(entry) }
   }
@@ -165,7 +174,8 @@ interface Opened {
   readonly tail: Tail
 }
 
-const snapshotBytes = async (folder: string): Promise<number> => (await stat(join(folder, SNAPSHOT))).size
+const snapshotBytes = async (folder: string): Promise<number> =>
+  (await stat(join(folder, SNAPSHOT))).size
 
 async function replay(folder: string): Promise<Opened> {
   const snapshot = await readSnapshot(folder)
@@ -190,4 +200,3 @@ export async function createStore(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await writeSnapshot(folder, { index: new RowIndex(), epoch: 0, head: EMPTY_HEAD })
 }
-

@@ -19,7 +19,9 @@ export class LineTooLong extends Error {}
 export async function* readLines(path: string): AsyncGenerator<Line> {
   let rest: Buffer = Buffer.alloc(0)
   let offset = 0
-  for await (const chunk of createReadStream(path, { highWaterMark: 262_144 }) as AsyncIterable<Buffer>) {
+  for await (const chunk of createReadStream(path, {
+    highWaterMark: 262_144,
+  }) as AsyncIterable<Buffer>) {
     let data: Buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     for (let end = data.indexOf(NEWLINE); end >= 0; end = data.indexOf(NEWLINE)) {
       yield { bytes: data.subarray(0, end), ended: true, offset }
@@ -42,6 +44,7 @@ export function sealLine(json: string): string {
 /** The JSON of a sealed line without its newline; null where the checksum does not hold. */
 export function openLine(bytes: Buffer): string | null {
   const json = bytes.subarray(9)
-  const held = bytes.length > 9 && bytes[8] === 0x20 && bytes.toString('latin1', 0, 8) === checksum(json)
+  const held =
+    bytes.length > 9 && bytes[8] === 0x20 && bytes.toString('latin1', 0, 8) === checksum(json)
   return held ? json.toString('utf8') : null
 }

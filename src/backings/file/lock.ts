@@ -21,14 +21,20 @@ export async function tryLock(path: string): Promise<FileHandle | null> {
 }
 
 async function flock(fd: number): Promise<number> {
-  const child = spawn('flock', ['--exclusive', '--nonblock', '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] })
+  const child = spawn('flock', ['--exclusive', '--nonblock', '3'], {
+    stdio: ['ignore', 'ignore', 'ignore', fd],
+  })
   try {
     const [status] = (await once(child, 'exit')) as [number | null]
     return status ?? 1
   } catch (cause) {
-    throw new FfError('backing_unavailable', 'The file lock cannot be taken: the command flock did not start.', {
-      hint: 'Install util-linux, which holds flock.',
-      cause,
-    })
+    throw new FfError(
+      'backing_unavailable',
+      'The file lock cannot be taken: the command flock did not start.',
+      {
+        hint: 'Install util-linux, which holds flock.',
+        cause,
+      },
+    )
   }
 }

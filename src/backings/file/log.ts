@@ -5,10 +5,19 @@ import { readJson } from '../../core/json/read.ts'
 import { rowText } from '../../core/state/row-text.ts'
 import { type AnyRow, keyOf, type Table } from '../../core/state/rows.ts'
 import { openLine, readLines, sealLine } from './lines.ts'
-import { Damage, decodeUtf8, memberOf, numberOf, rowOf, type Snapshot, syncFolder } from './snapshot.ts'
+import {
+  Damage,
+  decodeUtf8,
+  memberOf,
+  numberOf,
+  rowOf,
+  type Snapshot,
+  syncFolder,
+} from './snapshot.ts'
 
 const SEGMENT = /^log-(\d{20})\.ndjson$/
-export const segmentName = (firstSeq: number): string => `log-${String(firstSeq).padStart(20, '0')}.ndjson`
+export const segmentName = (firstSeq: number): string =>
+  `log-${String(firstSeq).padStart(20, '0')}.ndjson`
 
 /** One log line: one change with its audit record, so that neither can be without the other (page 5). */
 export interface LogEntry {
@@ -20,7 +29,8 @@ export interface LogEntry {
 
 export function logLine({ epoch, op_id, changes, record }: LogEntry): string {
   const rows = changes.map(
-    ({ table, row }) => `{"key":${JSON.stringify(keyOf(row))},"row":${rowText(row)},"table":"${table}"}`,
+    ({ table, row }) =>
+      `{"key":${JSON.stringify(keyOf(row))},"row":${rowText(row)},"table":"${table}"}`,
   )
   const { seq } = record
   return sealLine(
@@ -82,8 +92,10 @@ function apply(json: string, { snapshot, head, where }: Applied): AuditHead {
   const seq = numberOf(memberOf(read.node, 'seq'))
   const audit = memberOf(read.node, 'audit') ?? null
   const [prev, hash] = [memberOf(audit, 'prev_hash'), memberOf(audit, 'hash')]
-  if (seq !== head.seq + 1) throw new Damage(`${where} has number ${seq} where ${head.seq + 1} follows`)
-  if (prev !== head.hash || typeof hash !== 'string') throw new Damage(`${where} does not continue the audit chain`)
+  if (seq !== head.seq + 1)
+    throw new Damage(`${where} has number ${seq} where ${head.seq + 1} follows`)
+  if (prev !== head.hash || typeof hash !== 'string')
+    throw new Damage(`${where} does not continue the audit chain`)
   const changes = memberOf(read.node, 'changes')
   if (!Array.isArray(changes)) throw new Damage(`${where} has no changes`)
   for (const change of changes) {
@@ -94,7 +106,8 @@ function apply(json: string, { snapshot, head, where }: Applied): AuditHead {
 }
 
 /** What the system will say of the next write, when it took only a part of this one. */
-const diskFull = (): Error => Object.assign(new Error('short write'), { code: 'ENOSPC', syscall: 'write' })
+const diskFull = (): Error =>
+  Object.assign(new Error('short write'), { code: 'ENOSPC', syscall: 'write' })
 
 /** Appends batches of lines to a segment, each durable before `append` resolves. */
 export class LogWriter {

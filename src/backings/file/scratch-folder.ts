@@ -13,7 +13,10 @@ const PREFIX = 'ff-scratch-'
  *
  * @param parent the folder whose file system is meant; null for the system's temporary one
  */
-export async function openScratchFolder(parent: string | null, tools: AuditTools): Promise<Scratch> {
+export async function openScratchFolder(
+  parent: string | null,
+  tools: AuditTools,
+): Promise<Scratch> {
   const place = parent ?? tmpdir()
   try {
     const folder = await makePrivateFolder(await realpath(place), PREFIX)

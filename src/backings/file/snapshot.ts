@@ -5,7 +5,14 @@ import type { AuditHead } from '../../core/audit/record.ts'
 import { isNumber, isObject, type JsonNode, readJson } from '../../core/json/read.ts'
 import { decodeRow } from '../../core/state/decode-row.ts'
 import { rowText } from '../../core/state/row-text.ts'
-import { type AnyRow, type RowKey, SCOPE_MEMBER, type Stored, type Table, TABLES } from '../../core/state/rows.ts'
+import {
+  type AnyRow,
+  type RowKey,
+  SCOPE_MEMBER,
+  type Stored,
+  type Table,
+  TABLES,
+} from '../../core/state/rows.ts'
 import { readLines } from './lines.ts'
 import { RowIndex } from './row-index.ts'
 
@@ -26,7 +33,10 @@ export interface Snapshot extends SnapshotHead {
 export class Damage extends Error {}
 
 /** Writes a snapshot beside the old one, makes it durable, then puts it in its place. */
-export async function writeSnapshot(folder: string, { index, epoch, head }: Snapshot): Promise<void> {
+export async function writeSnapshot(
+  folder: string,
+  { index, epoch, head }: Snapshot,
+): Promise<void> {
   const temporary = join(folder, `.${SNAPSHOT}.${randomUUID()}`)
   const file = await open(temporary, 'wx', 0o600)
   try {
@@ -54,7 +64,8 @@ export async function writeSnapshot(folder: string, { index, epoch, head }: Snap
 }
 
 function rowLine(table: Table, { row }: Stored<AnyRow>): string {
-  if (row === undefined) throw new Damage('a row does not fit its schema and cannot be written anew')
+  if (row === undefined)
+    throw new Damage('a row does not fit its schema and cannot be written anew')
   return `{"row":${rowText(row)},"table":"${table}"}\n`
 }
 
@@ -94,10 +105,12 @@ export async function readSnapshot(folder: string): Promise<Snapshot> {
 }
 
 function readHead(text: string): SnapshotHead {
-  const match = /^\{"v":(\d+),"epoch":(\d+),"seq":(\d+),"head":"([0-9a-f]{64})","counts":\{.*\}\}$/.exec(text)
+  const match =
+    /^\{"v":(\d+),"epoch":(\d+),"seq":(\d+),"head":"([0-9a-f]{64})","counts":\{.*\}\}$/.exec(text)
   if (match === null) throw new Damage(`${SNAPSHOT} has no header`)
   const [, format, epoch, seq, hash = ''] = match
-  if (Number(format) !== FORMAT) throw new Damage(`${SNAPSHOT} is of format ${format}, and ${FORMAT} is known here`)
+  if (Number(format) !== FORMAT)
+    throw new Damage(`${SNAPSHOT} is of format ${format}, and ${FORMAT} is known here`)
   return { epoch: Number(epoch), head: { seq: Number(seq), hash } }
 }
 
@@ -109,7 +122,11 @@ function addRow(index: RowIndex, text: string): void {
 }
 
 /** A row as a snapshot or a log line holds it; a row without a key cannot even be filed as broken. */
-export function rowOf(node: JsonNode): { readonly table: Table; readonly key: RowKey; readonly held: Stored<AnyRow> } {
+export function rowOf(node: JsonNode): {
+  readonly table: Table
+  readonly key: RowKey
+  readonly held: Stored<AnyRow>
+} {
   const table = memberOf(node, 'table')
   const row = memberOf(node, 'row')
   const known = TABLES.find((name) => name === table)
@@ -117,7 +134,8 @@ export function rowOf(node: JsonNode): { readonly table: Table; readonly key: Ro
   const member = SCOPE_MEMBER[known]
   const scope = member === null ? null : memberOf(row, member)
   const flag = memberOf(row, 'flag_key')
-  if (typeof flag !== 'string' || (scope !== null && typeof scope !== 'string')) throw new Damage('a row has no key')
+  if (typeof flag !== 'string' || (scope !== null && typeof scope !== 'string'))
+    throw new Damage('a row has no key')
   return { table: known, key: { scope_id: scope, flag_key: flag }, held: decodeRow(known, row) }
 }
 
@@ -128,7 +146,9 @@ export function memberOf(node: JsonNode, name: string): JsonNode | undefined {
 }
 
 export function numberOf(node: JsonNode | undefined): number {
-  return typeof node === 'object' && node !== null && isNumber(node) ? Number(node.lexeme) : Number.NaN
+  return typeof node === 'object' && node !== null && isNumber(node)
+    ? Number(node.lexeme)
+    : Number.NaN
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -2,14 +2,36 @@ import { type ErrorCode, FfError } from '../../errors.ts'
 import { LineTooLong } from './lines.ts'
 import { Damage } from './snapshot.ts'
 
-const BY_SYSTEM_CODE: Readonly<Record<string, readonly [code: ErrorCode, what: string, hint: string]>> = {
+const BY_SYSTEM_CODE: Readonly<
+  Record<string, readonly [code: ErrorCode, what: string, hint: string]>
+> = {
   ENOENT: ['target_unreachable', 'holds no file store', 'Name a folder that holds one.'],
   ENOTDIR: ['target_unreachable', 'is not a folder', 'Name the folder that holds the snapshot.'],
-  EACCES: ['rights_missing', 'may not be used by this user', 'Grant this user read and write on the folder.'],
-  EPERM: ['rights_missing', 'may not be used by this user', 'Grant this user read and write on the folder.'],
-  EROFS: ['target_read_only', 'is on a read-only file system', 'Name a folder that can be written.'],
-  ENOSPC: ['disk_full', 'is on a disk that is full', 'Free space and try again; nothing acknowledged is lost.'],
-  EDQUOT: ['disk_full', 'is over its disk quota', 'Free space and try again; nothing acknowledged is lost.'],
+  EACCES: [
+    'rights_missing',
+    'may not be used by this user',
+    'Grant this user read and write on the folder.',
+  ],
+  EPERM: [
+    'rights_missing',
+    'may not be used by this user',
+    'Grant this user read and write on the folder.',
+  ],
+  EROFS: [
+    'target_read_only',
+    'is on a read-only file system',
+    'Name a folder that can be written.',
+  ],
+  ENOSPC: [
+    'disk_full',
+    'is on a disk that is full',
+    'Free space and try again; nothing acknowledged is lost.',
+  ],
+  EDQUOT: [
+    'disk_full',
+    'is over its disk quota',
+    'Free space and try again; nothing acknowledged is lost.',
+  ],
 }
 
 const OTHER = ['backing_unavailable', 'cannot be used', 'Look at the cause with --debug.'] as const

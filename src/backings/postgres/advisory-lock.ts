@@ -43,7 +43,11 @@ async function lockedBy(client: pg.Client, name: string): Promise<FfError> {
        AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended($1, 0)`,
     [name],
   )
-  return new FfError('migration_locked', `Another migration is at work: ${rows[0]?.who ?? 'it has just ended'}.`, {
-    hint: 'Wait until it has ended, or end that session, and run again.',
-  })
+  return new FfError(
+    'migration_locked',
+    `Another migration is at work: ${rows[0]?.who ?? 'it has just ended'}.`,
+    {
+      hint: 'Wait until it has ended, or end that session, and run again.',
+    },
+  )
 }

@@ -1,8 +1,9 @@
-import { readJson, type JsonMember, type JsonNode } from '../../core/json/read.ts'
+import { isArray, type JsonMember, readJson } from '../../core/json/read.ts'
+import { problem } from '../../core/problem.ts'
 import { decodeRow } from '../../core/state/decode-row.ts'
 import type { RowOf, Stored, Table } from '../../core/state/rows.ts'
 
-/** How a column travels: as what it is sent, as which text it comes back, and what that text means. */
+/** The type that carries a member, below its domain. */
 type Kind = 'text' | 'boolean' | 'bigint' | 'jsonb' | 'timestamptz'
 
 const OVERRIDE = {
@@ -38,7 +39,8 @@ export const COLUMNS: { readonly [T in Table]: Readonly<Record<keyof RowOf[T], K
   user_override: { user_id: 'text', ...OVERRIDE },
 }
 
-const kindsOf = (table: Table): readonly (readonly [string, Kind])[] => Object.entries(COLUMNS[table])
+const kindsOf = (table: Table): readonly (readonly [string, Kind])[] =>
+  Object.entries(COLUMNS[table])
 export const columnNames = (table: Table): readonly string[] => kindsOf(table).map(([name]) => name)
 /** For `jsonb_to_recordset(...) AS r(...)`. */
 export const columnTypes = (table: Table): string =>
@@ -47,31 +49,33 @@ export const columnTypes = (table: Table): string =>
     .join(', ')
 
 /**
- * The select list of one table, each column as a text that loses nothing: `to_json` writes a time with
- * all its digits in ISO form whatever DateStyle and TimeZone say, and `infinity` as itself.
+ * One row as one JSON text, its columns in a list; null where an outer join found no row. `json` loses
+ * nothing: `jsonb` goes in as it stands, integers as digits, and a time in ISO form with all its digits,
+ * whatever DateStyle and TimeZone say, `infinity` as itself.
  */
-export const selectList = (table: Table, alias: string): string =>
-  kindsOf(table)
-    .map(([name, kind]) =>
-      kind === 'timestamptz' ? `to_json(${alias}.${name} AT TIME ZONE 'UTC') #>> '{}'` : `${alias}.${name}::text`,
-    )
-    .join(', ')
-
-/** The row behind a stretch of such a select list; null where an outer join found none. */
-export function rowFrom<T extends Table>(table: T, texts: readonly (string | null)[]): Stored<RowOf[T]> | null {
-  const members = kindsOf(table).flatMap(([name, kind], at): JsonMember[] => {
-    const text = texts[at] ?? null
-    return text === null ? [] : [[name, nodeOf(kind, text)]]
+export function rowColumn(table: Table, alias: string): string {
+  const columns = kindsOf(table).map(([name, kind]) => {
+    const column = `${alias}.${name}`
+    return kind === 'timestamptz' ? `${column} AT TIME ZONE 'UTC'` : column
   })
-  return members.length === 0 ? null : decodeRow(table, { members })
+  return `CASE WHEN ${alias}.flag_key IS NOT NULL THEN json_build_array(${columns.join(', ')}) END`
 }
 
-function nodeOf(kind: Kind, text: string): JsonNode {
-  if (kind === 'text') return text
-  if (kind === 'timestamptz') return inMilliseconds(text)
-  // PostgreSQL's text of a boolean or bigint is JSON already.
+/** The row behind such a text. */
+export function rowFrom<T extends Table>(table: T, text: string | null): Stored<RowOf[T]> | null {
+  if (text === null) return null
   const read = readJson(text)
-  return read.ok ? read.node : text
+  if (!read.ok || !isArray(read.node))
+    return { broken: [problem(read.ok ? 'type_wrong' : read.code, '')] }
+  const { node } = read
+  const members = kindsOf(table).flatMap(([name, kind], at): JsonMember[] => {
+    const held = node[at] ?? null
+    if (held === null) return []
+    return [
+      [name, kind === 'timestamptz' && typeof held === 'string' ? inMilliseconds(held) : held],
+    ]
+  })
+  return decodeRow(table, { members })
 }
 
 const ISO = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?$/

@@ -28,10 +28,23 @@ const BOUNDS = {
   application_name: 'ff',
 } as const
 
-export const clientConfig = ({ config }: Database): pg.ClientConfig => ({ ...config, ...BOUNDS, types: AS_TEXT })
+/** A migration may rewrite a table, so its statements get longer; its waits for locks do not. */
+export const MIGRATION_BOUNDS = { query_timeout: 1_810_000, statement_timeout: 1_800_000 } as const
+
+export const clientConfig = ({ config }: Database, bounds: object = {}): pg.ClientConfig => ({
+  ...config,
+  ...BOUNDS,
+  ...bounds,
+  types: AS_TEXT,
+})
 
 export function openPool(database: Database, connections: number): pg.Pool {
-  const pool = new pg.Pool({ ...clientConfig(database), max: connections, min: 0, idleTimeoutMillis: 0 })
+  const pool = new pg.Pool({
+    ...clientConfig(database),
+    max: connections,
+    min: 0,
+    idleTimeoutMillis: 0,
+  })
   // An idle connection that breaks is taken out of the pool by the pool itself; the next query makes
   // a new one and meets whatever is wrong, which is where it can be reported.
   pool.on('error', () => undefined)
@@ -39,9 +52,13 @@ export function openPool(database: Database, connections: number): pg.Pool {
 }
 
 /** Lends one connected client to `use` and always takes it back. */
-export async function withClient<T>(database: Database, use: (client: pg.Client) => Promise<T>): Promise<T> {
+export async function withClient<T>(
+  database: Database,
+  use: (client: pg.Client) => Promise<T>,
+  bounds: object = {},
+): Promise<T> {
   return withPgErrors(database.name, async () => {
-    const client = new pg.Client(clientConfig(database))
+    const client = new pg.Client(clientConfig(database, bounds))
     client.on('error', () => undefined) // The query that is under way, or the next one, rejects with it.
     try {
       await client.connect()
@@ -57,8 +74,13 @@ export async function withClient<T>(database: Database, use: (client: pg.Client)
  *
  * @throws FfError `server_version_unsupported` (2): a verdict on another version would be about that one
  */
-export async function checkVersion(client: pg.Client, versions: SupportedVersions): Promise<string> {
-  const { rows } = await client.query<{ number: string }>(`SELECT current_setting('server_version_num') AS number`)
+export async function checkVersion(
+  client: pg.Client,
+  versions: SupportedVersions,
+): Promise<string> {
+  const { rows } = await client.query<{ number: string }>(
+    `SELECT current_setting('server_version_num') AS number`,
+  )
   const number = Number(rows[0]?.number)
   const major = Math.floor(number / 10_000)
   const shown = `${major}.${number % 10_000}`

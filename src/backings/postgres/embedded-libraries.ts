@@ -12,7 +12,8 @@ export async function linkLibraries(native: string, home: string): Promise<strin
   await mkdir(folder, { mode: 0o755 })
   const present = new Set(await readdir(join(native, 'lib')))
   for (const { source, target } of await listed(native)) {
-    if (!present.has(basename(target))) await symlink(join(native, 'lib', basename(source)), join(folder, basename(target)))
+    if (!present.has(basename(target)))
+      await symlink(join(native, 'lib', basename(source)), join(folder, basename(target)))
   }
   return folder
 }
@@ -23,5 +24,7 @@ interface Link {
 }
 async function listed(native: string): Promise<readonly Link[]> {
   const links = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8')) as Link[]
-  return links.filter(({ target }) => target.startsWith('native/lib/') && !target.slice(11).includes('/'))
+  return links.filter(
+    ({ target }) => target.startsWith('native/lib/') && !target.slice(11).includes('/'),
+  )
 }

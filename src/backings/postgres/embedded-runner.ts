@@ -18,7 +18,8 @@ const AS_NOBODY_ELSE = ['unshare', '--user', '--map-user=1000', '--map-group=100
 
 /** The ways to try, in order. An ordinary user needs only the second half of the first. */
 export function runners(): readonly Runner[] {
-  if (process.getuid?.() !== 0) return [{ name: 'user', wrap: DIES_WITH_US, owner: null, copies: false }]
+  if (process.getuid?.() !== 0)
+    return [{ name: 'user', wrap: DIES_WITH_US, owner: null, copies: false }]
   const owner = accountOf('postgres') ?? accountOf('nobody') ?? { uid: 65_534, gid: 65_534 }
   return [
     { name: 'namespace', wrap: [...AS_NOBODY_ELSE, ...DIES_WITH_US], owner: null, copies: false },
@@ -27,7 +28,9 @@ export function runners(): readonly Runner[] {
 }
 
 function accountOf(name: string): { uid: number; gid: number } | null {
-  const line = readFileSync('/etc/passwd', 'utf8').split('\n').find((one) => one.startsWith(`${name}:`))
+  const line = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((one) => one.startsWith(`${name}:`))
   const [, , uid, gid] = line?.split(':') ?? []
   return uid === undefined || gid === undefined ? null : { uid: Number(uid), gid: Number(gid) }
 }

@@ -61,7 +61,11 @@ const unavailable = (what: string, options: { readonly cause: unknown }): FfErro
     ...options,
   })
 
-async function startWith(runner: Runner, packaged: string, folder: PrivateFolder): Promise<EmbeddedServer> {
+async function startWith(
+  runner: Runner,
+  packaged: string,
+  folder: PrivateFolder,
+): Promise<EmbeddedServer> {
   const home = join(folder.path, runner.name)
   await mkdir(home, { mode: 0o700 })
   const native = runner.copies ? join(home, 'native') : packaged
@@ -69,13 +73,19 @@ async function startWith(runner: Runner, packaged: string, folder: PrivateFolder
   const libraries = await linkLibraries(native, home)
   if (runner.owner !== null) await giveAway(folder.path, home, runner.owner)
   const run = (program: string, args: readonly string[]): Server =>
-    launch(runner, [join(native, 'bin', program), ...args], { cwd: home, LD_LIBRARY_PATH: libraries })
+    launch(runner, [join(native, 'bin', program), ...args], {
+      cwd: home,
+      LD_LIBRARY_PATH: libraries,
+    })
 
   const data = join(home, 'data')
   const cluster = ['-D', data, '-U', 'postgres', '--auth=trust', '-N', '--locale=C', '-E', 'UTF8']
   const made = run('initdb', cluster)
   const [status] = (await once(made.child, 'close')) as [number | null]
-  if (status !== 0) throw unavailable(`initdb ended ${status ?? 'on a signal'}: ${made.lastWords()}`, { cause: undefined })
+  if (status !== 0)
+    throw unavailable(`initdb ended ${status ?? 'on a signal'}: ${made.lastWords()}`, {
+      cause: undefined,
+    })
 
   const server = run('postgres', ['-D', data, '-k', home, ...SETTINGS])
   await ready(server)
@@ -94,8 +104,16 @@ async function startWith(runner: Runner, packaged: string, folder: PrivateFolder
 
 // It is thrown away at the end, so it need not survive a power cut: no fsync.
 const SETTINGS = [
-  ...['-c', 'listen_addresses=', '-c', 'fsync=off', '-c', 'shared_buffers=32MB', '-c', 'max_connections=40'],
-  ...['-c', 'autovacuum=off'],
+  '-c',
+  'listen_addresses=',
+  '-c',
+  'fsync=off',
+  '-c',
+  'shared_buffers=32MB',
+  '-c',
+  'max_connections=40',
+  '-c',
+  'autovacuum=off',
 ]
 
 interface Server {
@@ -104,13 +122,23 @@ interface Server {
   readonly onOutput: (listener: () => void) => void
 }
 
-function launch(runner: Runner, command: readonly string[], where: { cwd: string; LD_LIBRARY_PATH: string }): Server {
+function launch(
+  runner: Runner,
+  command: readonly string[],
+  where: { cwd: string; LD_LIBRARY_PATH: string },
+): Server {
   const [program = '', ...args] = [...runner.wrap, ...command]
   const { cwd, LD_LIBRARY_PATH } = where
   const env = { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC', LD_LIBRARY_PATH }
   const ids = runner.owner === null ? {} : { uid: runner.owner.uid, gid: runner.owner.gid }
   // In a process group of its own: a Ctrl-C on the terminal is for ff, which needs the server to clean up.
-  const child = spawn(program, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'], ...ids })
+  const child = spawn(program, args, {
+    cwd,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...ids,
+  })
   let said = ''
   const keep = (chunk: Buffer): void => void (said = (said + chunk.toString()).slice(-2_000))
   child.stdout.on('data', keep)
@@ -122,7 +150,11 @@ function launch(runner: Runner, command: readonly string[], where: { cwd: string
   }
 }
 
-async function giveAway(root: string, home: string, owner: { uid: number; gid: number }): Promise<void> {
+async function giveAway(
+  root: string,
+  home: string,
+  owner: { uid: number; gid: number },
+): Promise<void> {
   await chown(home, owner.uid, owner.gid)
   await chown(root, owner.uid, owner.gid)
 }
@@ -131,7 +163,8 @@ async function giveAway(root: string, home: string, owner: { uid: number; gid: n
 async function ready(server: Server): Promise<void> {
   const deadline = AbortSignal.timeout(START_TIMEOUT_MS)
   await new Promise<void>((resolve, reject) => {
-    const fail = (what: string) => (): void => reject(unavailable(`${what}: ${server.lastWords()}`, { cause: undefined }))
+    const fail = (what: string) => (): void =>
+      reject(unavailable(`${what}: ${server.lastWords()}`, { cause: undefined }))
     server.onOutput(() => {
       if (server.lastWords().includes('ready to accept connections')) resolve()
     })

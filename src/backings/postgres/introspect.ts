@@ -43,34 +43,34 @@ const COLUMNS = `SELECT r.relname, a.attname, format_type(a.atttypid, a.atttypmo
   WHERE r.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND r.relnamespace = $1::regnamespace`
 
 // What the owner may do goes without saying; PUBLIC has role 0.
-const GRANTS = `SELECT r.relname, COALESCE(g.rolname, 'PUBLIC'), x.privilege
+const GRANTS = `SELECT r.relname, COALESCE(g.rolname, 'PUBLIC'), string_agg(x.privilege, ', ' ORDER BY x.privilege COLLATE "C")
   FROM pg_class r CROSS JOIN LATERAL (
     SELECT grantee, privilege_type AS privilege FROM aclexplode(r.relacl)
     UNION ALL
     SELECT e.grantee, e.privilege_type || '(' || a.attname || ')'
     FROM pg_attribute a, aclexplode(a.attacl) e WHERE a.attrelid = r.oid
   ) x LEFT JOIN pg_roles g ON g.oid = x.grantee
-  WHERE r.relkind = 'r' AND x.grantee <> r.relowner AND r.relnamespace = $1::regnamespace`
+  WHERE r.relkind = 'r' AND x.grantee <> r.relowner AND r.relnamespace = $1::regnamespace
+  GROUP BY 1, 2`
 
 /** What is in a schema of a live database, in the form of the contract. Runs inside one transaction. */
 export async function introspect(client: pg.ClientBase, schema: string): Promise<Catalogue> {
-  const found = new Map<string, string>()
-  const ask = async (text: string): Promise<readonly (readonly (string | null)[])[]> =>
+  const ask = async (text: string): Promise<readonly string[][]> =>
     (await client.query<string[]>({ text, values: [schema], rowMode: 'array' })).rows
+  const found = new Map<string, string>()
   for (const text of LINES) {
-    for (const [object, definition] of await ask(text)) {
-      const line = definition ?? ''
-      found.set(object ?? '', object?.startsWith('function ') === true ? sha256(line) : line)
+    for (const [object = '', definition = ''] of await ask(text)) {
+      found.set(object, object.startsWith('function ') ? sha256(definition) : definition)
     }
   }
-  for (const [table, column, type, nullable, value] of await ask(COLUMNS)) {
-    found.set(`table ${table}, column ${column}`, columnText(type ?? '', nullable === 'true', value ?? null))
+  for (const [table, column, type = '', nullable, value] of await ask(COLUMNS)) {
+    found.set(
+      `table ${table}, column ${column}`,
+      columnText(type, nullable === 'true', value ?? null),
+    )
   }
-  const grants = new Map<string, string[]>()
-  for (const [table, role, privilege] of await ask(GRANTS)) {
-    const object = `table ${table}, grants to ${role}`
-    grants.set(object, [...(grants.get(object) ?? []), privilege ?? ''])
+  for (const [table, role, privileges = ''] of await ask(GRANTS)) {
+    found.set(`table ${table}, grants to ${role}`, privileges)
   }
-  for (const [object, privileges] of grants) found.set(object, privileges.sort().join(', '))
   return found
 }

@@ -23,7 +23,7 @@ const LEDGER = `CREATE TABLE IF NOT EXISTS migration_ledger (
   name text COLLATE "C" NOT NULL,
   checksum text COLLATE "C" NOT NULL,
   applied_at timestamptz(3) NOT NULL DEFAULT now(),
-  applied_by text COLLATE "C" NOT NULL DEFAULT current_user
+  applied_by text COLLATE "C" NOT NULL DEFAULT session_user
 )`
 
 /** Applies migrations to one schema, over a connection that holds the schema's advisory lock. */
@@ -31,17 +31,27 @@ export class Migrator {
   private readonly client: pg.Client
   private readonly schema: string
   private readonly name: string
+  private readonly owner: string | null
 
-  constructor(client: pg.Client, schema: string, name: string) {
+  /** @param owner the role that everything is made as; null for the session's own */
+  constructor(
+    client: pg.Client,
+    schema: string,
+    options: { readonly name: string; readonly owner?: string | null },
+  ) {
     this.client = client
     this.schema = schema
-    this.name = name
+    this.name = options.name
+    this.owner = options.owner ?? null
   }
 
   /** The ledger, oldest first; empty where there is no schema or no ledger yet. */
   async applied(): Promise<readonly AppliedMigration[]> {
     const ledger = `"${this.schema}".migration_ledger`
-    const { rows: there } = await this.client.query<{ found: string | null }>('SELECT to_regclass($1)::text AS found', [ledger])
+    const { rows: there } = await this.client.query<{ found: string | null }>(
+      'SELECT to_regclass($1)::text AS found',
+      [ledger],
+    )
     if (there[0]?.found == null) return []
     const { rows } = await this.client.query<Record<keyof AppliedMigration, string>>(
       `SELECT version::text, name, checksum, to_json(applied_at AT TIME ZONE 'UTC') #>> '{}' AS applied_at
@@ -80,9 +90,10 @@ export class Migrator {
     await client.query(migration[direction])
     if (direction === 'up') {
       const { version, name, checksum } = migration
-      await client.query('INSERT INTO migration_ledger (version, name, checksum) VALUES ($1, $2, $3)', [
-        ...[version, name, checksum],
-      ])
+      await client.query(
+        'INSERT INTO migration_ledger (version, name, checksum) VALUES ($1, $2, $3)',
+        [version, name, checksum],
+      )
     } else {
       await client.query('DELETE FROM migration_ledger WHERE version = $1', [migration.version])
     }
@@ -92,7 +103,7 @@ export class Migrator {
   /** A migration is a boundary event (page 5); the step that drops the audit table cannot leave one. */
   private async recordBoundary(migration: Migration, direction: Direction): Promise<void> {
     const { rows } = await this.client.query<{ audit: string | null; actor: string; now: string }>(
-      `SELECT to_regclass('audit_head')::text AS audit, current_user AS actor,
+      `SELECT to_regclass('audit_head')::text AS audit, session_user AS actor,
          floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now`,
     )
     const { audit, actor = '', now } = rows[0] ?? {}
@@ -118,11 +129,15 @@ export class Migrator {
     await appendAudit(this.client, statements, record)
   }
 
-  private async inSchema(work: () => Promise<void>): Promise<void> {
-    const { client, schema } = this
+  /** One transaction in the schema, as its owner. */
+  async inSchema(work: () => Promise<void>): Promise<void> {
+    const { client, schema, owner } = this
     await client.query('BEGIN')
     try {
-      await client.query(`SET LOCAL search_path = "${schema}"; SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`)
+      await client.query(
+        `SET LOCAL search_path = "${schema}"; SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`,
+      )
+      if (owner !== null) await client.query(`SET LOCAL ROLE "${owner}"`)
       await work()
       await client.query('COMMIT')
     } catch (error) {

@@ -7,7 +7,11 @@ const UNREACHABLE: Row = [
   'cannot be reached',
   'Check that the server is up and that host, port and database are right.',
 ]
-const LOST: Row = ['backing_unavailable', 'was lost in the middle of the work', 'Check the server and run again.']
+const LOST: Row = [
+  'backing_unavailable',
+  'was lost in the middle of the work',
+  'Check the server and run again.',
+]
 const NO_RIGHTS: Row = [
   'rights_missing',
   'refuses this role',
@@ -27,28 +31,67 @@ const BY_CODE: Readonly<Record<string, Row>> = {
   ETIMEDOUT: UNREACHABLE,
   EACCES: UNREACHABLE,
   '08P01': LOST,
-  '25006': ['target_read_only', 'is read-only', 'Point at the primary, and at a role without default_transaction_read_only.'],
-  '28000': ['rights_missing', 'refuses the login', 'Check the user, and the password in FF_DATABASE_URL or PGPASSFILE.'],
-  '28P01': ['rights_missing', 'refuses the login', 'Check the user, and the password in FF_DATABASE_URL or PGPASSFILE.'],
+  '25006': [
+    'target_read_only',
+    'is read-only',
+    'Point at the primary, and at a role without default_transaction_read_only.',
+  ],
+  '28000': [
+    'rights_missing',
+    'refuses the login',
+    'Check the user, and the password in FF_DATABASE_URL or PGPASSFILE.',
+  ],
+  '28P01': [
+    'rights_missing',
+    'refuses the login',
+    'Check the user, and the password in FF_DATABASE_URL or PGPASSFILE.',
+  ],
   '3D000': ['target_unreachable', 'has no such database', 'Create the database or name another.'],
   '3F000': ['target_unreachable', 'has no such schema', 'Run `ff migrate up` first.'],
-  '42P01': ['target_unreachable', 'has not the tables that are needed', 'Run `ff migrate up` first.'],
+  '42P01': [
+    'target_unreachable',
+    'has not the tables that are needed',
+    'Run `ff migrate up` first.',
+  ],
   '42501': NO_RIGHTS,
   '53100': ['disk_full', 'has a full disk', 'Free space on the server and run again.'],
-  '53300': ['target_unreachable', 'has no connection left', 'Raise max_connections or close idle ones.'],
-  '55P03': ['lock_timeout', 'did not free a lock in time', 'Find who holds it in pg_locks, then run again.'],
-  '57014': ['backing_unavailable', 'cancelled a statement that took too long', 'Check what it waits for in pg_stat_activity.'],
+  '53300': [
+    'target_unreachable',
+    'has no connection left',
+    'Raise max_connections or close idle ones.',
+  ],
+  '55P03': [
+    'lock_timeout',
+    'did not free a lock in time',
+    'Find who holds it in pg_locks, then run again.',
+  ],
+  '57014': [
+    'backing_unavailable',
+    'cancelled a statement that took too long',
+    'Check what it waits for in pg_stat_activity.',
+  ],
   '57P01': LOST,
   '57P02': LOST,
-  '57P03': ['target_unreachable', 'is starting up or shutting down', 'Wait until it accepts connections.'],
+  '57P03': [
+    'target_unreachable',
+    'is starting up or shutting down',
+    'Wait until it accepts connections.',
+  ],
   FFA01: ['rights_missing', 'keeps its audit table append-only', 'Do not change audit records.'],
-  FFM01: ['rows_would_be_lost', 'holds rows that this step down would delete', 'Export and clear them first, if they may go.'],
+  FFM01: [
+    'rows_would_be_lost',
+    'holds rows that this step down would delete',
+    'Export and clear them first, if they may go.',
+  ],
 }
 
 // pg reports these without a code.
 const BY_MESSAGE: readonly (readonly [RegExp, Row])[] = [
   [/timeout (expired|exceeded)|connection timeout/i, UNREACHABLE],
-  [/Connection terminated|Client has encountered a connection error|Query read timeout|not queryable/i, LOST],
+  [
+    /Connection terminated|Client has encountered a connection error|Query read timeout|not queryable/i,
+    LOST,
+  ],
   [/password must be a string|no password/i, NO_RIGHTS],
   [/invalid response|Unknown message|unexpected message|does not support SSL/i, UNREACHABLE],
 ]
@@ -58,7 +101,10 @@ export function pgError(error: unknown, target: string): unknown {
   if (!(error instanceof Error) || error instanceof FfError) return error
   const code = 'code' in error ? String(error.code) : ''
   const row =
-    BY_CODE[code] ?? (code.startsWith('08') ? LOST : BY_MESSAGE.find(([pattern]) => pattern.test(error.message))?.[1])
+    BY_CODE[code] ??
+    (code.startsWith('08')
+      ? LOST
+      : BY_MESSAGE.find(([pattern]) => pattern.test(error.message))?.[1])
   if (row === undefined) return error
   const [known, what, hint] = row
   return new FfError(known, `The database ${target} ${what}.`, { hint, cause: error })

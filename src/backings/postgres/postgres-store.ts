@@ -6,17 +6,12 @@ import { type AnyRow, type RowSet, type State, TABLES } from '../../core/state/r
 import { problem } from '../../core/problem.ts'
 import type { AuditTools, RowQuery, ScratchStore, WriteResult } from '../../ports.ts'
 import { sealChange } from '../seal-audit.ts'
-import { columnNames, rowFrom } from './columns.ts'
+import { rowFrom } from './columns.ts'
 import { withPgErrors } from './pg-error.ts'
 import { type Statements, statementsFor } from './statements.ts'
 
 /** A row of texts, as `rowMode: array` gives it: column names of a join would hide one another (hazard 20). */
 type Texts = readonly (string | null)[]
-
-const WIDTHS = {
-  flag: columnNames('flag_registry').length,
-  override: columnNames('tenant_override').length,
-}
 
 /** Flags and overrides in one schema of a PostgreSQL database. */
 export class PostgresStore implements ScratchStore {
@@ -26,7 +21,11 @@ export class PostgresStore implements ScratchStore {
   private readonly tools: AuditTools
   private readonly statements: Statements
 
-  constructor(pool: pg.Pool, schema: string, options: { readonly name: string; readonly tools: AuditTools }) {
+  constructor(
+    pool: pg.Pool,
+    schema: string,
+    options: { readonly name: string; readonly tools: AuditTools },
+  ) {
     this.pool = pool
     this.name = options.name
     this.tools = options.tools
@@ -36,7 +35,10 @@ export class PostgresStore implements ScratchStore {
   read({ flag_key, tenant_id, user_id }: RowQuery): Promise<RowSet> {
     return withPgErrors(this.name, async () => {
       const query = { name: 'ff_read', text: this.statements.read, rowMode: 'array' as const }
-      const { rows } = await this.pool.query<string[]>({ ...query, values: [flag_key, tenant_id, user_id] })
+      const { rows } = await this.pool.query<string[]>({
+        ...query,
+        values: [flag_key, tenant_id, user_id],
+      })
       return rowSet(rows[0] as Texts)
     })
   }
@@ -88,10 +90,15 @@ export class PostgresStore implements ScratchStore {
     const tenant = table === 'tenant_override' ? key.scope_id : null
     const user = table === 'user_override' ? key.scope_id : null
     const query = { text: this.statements.standing, rowMode: 'array' as const }
-    const { rows } = await client.query<string[]>({ ...query, values: [key.flag_key, tenant, user] })
+    const { rows } = await client.query<string[]>({
+      ...query,
+      values: [key.flag_key, tenant, user],
+    })
     const [hasOverrides, ...texts] = rows[0] as Texts
     const set = rowSet(texts)
-    const row = { flag_registry: set.flag, tenant_override: set.tenant, user_override: set.user }[table]
+    const row = { flag_registry: set.flag, tenant_override: set.tenant, user_override: set.user }[
+      table
+    ]
     return { flag: set.flag, row, has_overrides: hasOverrides === 'true' }
   }
 
@@ -123,8 +130,21 @@ export async function appendAudit(
   const { seq, audit_id, occurred_at, actor, auth_mode, action, outcome, target } = record
   const { before, after, request_id, approval_ref, phase, prev_hash, hash } = record
   await client.query(statements.insertAudit, [
-    ...[seq, audit_id, occurred_at, actor, auth_mode, action, outcome, target],
-    ...[before, after, request_id, approval_ref, phase, prev_hash, hash],
+    seq,
+    audit_id,
+    occurred_at,
+    actor,
+    auth_mode,
+    action,
+    outcome,
+    target,
+    before,
+    after,
+    request_id,
+    approval_ref,
+    phase,
+    prev_hash,
+    hash,
   ])
   const { rowCount } = await client.query(statements.moveHead, [seq, hash])
   if (rowCount !== 1) throw new Error('the audit head moved under its own lock')
@@ -136,11 +156,10 @@ export function headOf({ rows }: pg.QueryResult): AuditHead {
   return { seq: Number(row.seq), hash: row.hash }
 }
 
-function rowSet(texts: Texts): RowSet {
-  const { flag, override } = WIDTHS
+function rowSet([flag = null, tenant = null, user = null]: Texts): RowSet {
   return {
-    flag: rowFrom('flag_registry', texts.slice(0, flag)),
-    tenant: rowFrom('tenant_override', texts.slice(flag, flag + override)),
-    user: rowFrom('user_override', texts.slice(flag + override)),
+    flag: rowFrom('flag_registry', flag),
+    tenant: rowFrom('tenant_override', tenant),
+    user: rowFrom('user_override', user),
   }
 }

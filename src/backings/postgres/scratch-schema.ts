@@ -3,12 +3,18 @@ import pg from 'pg'
 import type { Migration } from '../../core/migrations/plan.ts'
 import type { AuditTools, Scratch } from '../../ports.ts'
 import { tryAdvisoryLock } from './advisory-lock.ts'
-import { checkVersion, clientConfig, type Database, openPool, type SupportedVersions } from './connect.ts'
+import {
+  checkVersion,
+  clientConfig,
+  type Database,
+  openPool,
+  type SupportedVersions,
+} from './connect.ts'
 import { Migrator } from './migrator.ts'
 import { pgError, withPgErrors } from './pg-error.ts'
 import { PostgresStore } from './postgres-store.ts'
 
-const CONNECTIONS = 4
+const CONNECTIONS = 8
 const NAME = '^ff_scratch_[0-9a-f]{16}$'
 
 export interface ScratchOptions {
@@ -22,7 +28,10 @@ export interface ScratchOptions {
  * What a killed run left behind is dropped here: its advisory lock went with its connection. Nothing
  * outside such schemas is written to.
  */
-export async function openScratchSchema(database: Database, options: ScratchOptions): Promise<Scratch> {
+export async function openScratchSchema(
+  database: Database,
+  options: ScratchOptions,
+): Promise<Scratch> {
   const keeper = new pg.Client(clientConfig(database))
   keeper.on('error', () => undefined) // The next query over it rejects; without one nothing needs it.
   const schema = `ff_scratch_${randomBytes(8).toString('hex')}`
@@ -33,7 +42,7 @@ export async function openScratchSchema(database: Database, options: ScratchOpti
       await sweep(keeper)
       await tryAdvisoryLock(keeper, schema)
       await keeper.query(`CREATE SCHEMA "${schema}"`)
-      await migrate(new Migrator(keeper, schema, database.name), options.migrations)
+      await migrate(new Migrator(keeper, schema, { name: database.name }), options.migrations)
       const pool = openPool(database, CONNECTIONS)
       const store = new PostgresStore(pool, schema, { name: database.name, tools: options.tools })
       const facts = { target: database.name, backing: 'db', server } as const

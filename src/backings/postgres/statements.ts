@@ -1,5 +1,5 @@
 import { SCOPE_MEMBER, type Table, TABLES } from '../../core/state/rows.ts'
-import { columnNames, columnTypes, selectList } from './columns.ts'
+import { columnNames, columnTypes, rowColumn } from './columns.ts'
 
 /** Every statement the store sends, for one schema. Names are schema-qualified: no search_path is relied on. */
 export interface Statements {
@@ -19,7 +19,7 @@ export function statementsFor(schema: string): Statements {
   const at = (table: string): string => `"${schema}".${table}`
   // One statement is one snapshot, and one round trip.
   const rows =
-    `SELECT ${selectList('flag_registry', 'f')}, ${selectList('tenant_override', 't')}, ${selectList('user_override', 'u')}` +
+    `SELECT ${rowColumn('flag_registry', 'f')}, ${rowColumn('tenant_override', 't')}, ${rowColumn('user_override', 'u')}` +
     ` FROM (SELECT $1::text AS flag_key, $2::text AS tenant_id, $3::text AS user_id) q` +
     ` LEFT JOIN ${at('flag_registry')} f ON f.flag_key = q.flag_key` +
     ` LEFT JOIN ${at('tenant_override')} t ON t.tenant_id = q.tenant_id AND t.flag_key = q.flag_key` +
@@ -28,7 +28,10 @@ export function statementsFor(schema: string): Statements {
     `EXISTS (SELECT FROM ${at(table)} WHERE flag_key = $1 AND deleted_at IS NULL)`
   return {
     read: rows,
-    standing: rows.replace('SELECT ', `SELECT (${live('tenant_override')} OR ${live('user_override')})::text, `),
+    standing: rows.replace(
+      'SELECT ',
+      `SELECT (${live('tenant_override')} OR ${live('user_override')})::text, `,
+    ),
     lockHead: `SELECT seq::text, hash::text FROM ${at('audit_head')} FOR UPDATE`,
     head: `SELECT seq::text, hash::text FROM ${at('audit_head')}`,
     moveHead: `UPDATE ${at('audit_head')} SET seq = $1, hash = $2 WHERE seq = $1 - 1`,
@@ -36,7 +39,9 @@ export function statementsFor(schema: string): Statements {
       `INSERT INTO ${at('audit')} (seq, audit_id, occurred_at, actor, auth_mode, action, outcome, target, before,` +
       ` after, request_id, approval_ref, phase, prev_hash, hash)` +
       ` VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, $11, $12, $13, $14, $15)`,
-    clear: TABLES.toReversed().map((table) => `DELETE FROM ${at(table)}`).join('; '),
+    clear: TABLES.toReversed()
+      .map((table) => `DELETE FROM ${at(table)}`)
+      .join('; '),
     insert: forEachTable((table) => insertInto(at(table), table)),
     upsert: forEachTable((table) => `${insertInto(at(table), table)} ${onConflict(table)}`),
   }

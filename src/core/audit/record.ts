@@ -59,7 +59,9 @@ export const recordText = (record: AuditRecord): CanonicalJson => memberText(rec
 const RAW: ReadonlySet<string> = new Set(['before', 'after'])
 function memberText(members: object): CanonicalJson {
   const sorted = Object.entries(members).sort(([a], [b]) => (a < b ? -1 : 1))
-  const written = sorted.map(([name, held]) => `"${name}":${RAW.has(name) ? held : JSON.stringify(held)}`)
+  const written = sorted.map(
+    ([name, held]) => `"${name}":${RAW.has(name) ? held : JSON.stringify(held)}`,
+  )
   return `{${written.join(',')}}` as CanonicalJson
 }
 
@@ -80,7 +82,8 @@ export function changeEvent(
   const seal = change.sensitive
     ? (value: CanonicalJson) => JSON.stringify({ hmac_sha256: context.digest(value) })
     : undefined
-  const text = (row: AnyRow | null): CanonicalJson | null => (row === null ? null : rowText(row, seal))
+  const text = (row: AnyRow | null): CanonicalJson | null =>
+    row === null ? null : rowText(row, seal)
   return {
     audit_id: context.audit_id,
     occurred_at: request.occurred_at,

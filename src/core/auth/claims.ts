@@ -35,17 +35,27 @@ export function judgeClaims(
 
 type Check = (claims: Claims, expected: ClaimExpectations & { readonly now: Instant }) => boolean
 const CHECKS: readonly (readonly [RefusalCode, Check])[] = [
-  ['claim_missing', (claims) => ['exp', 'sub', 'iss', 'aud'].every((name) => claims[name] !== undefined)],
-  ['token_malformed', (claims) => isNumericDate(claims['exp']) && isNumericDate(claims['nbf'] ?? 0)],
+  [
+    'claim_missing',
+    (claims) => ['exp', 'sub', 'iss', 'aud'].every((name) => claims[name] !== undefined),
+  ],
+  [
+    'token_malformed',
+    (claims) => isNumericDate(claims['exp']) && isNumericDate(claims['nbf'] ?? 0),
+  ],
   ['issuer_mismatch', (claims, { issuer }) => claims['iss'] === issuer],
   ['audience_mismatch', (claims, { audience }) => [claims['aud']].flat().includes(audience)],
   ['token_not_yet_valid', (claims, { now }) => seconds(now) >= Number(claims['nbf'] ?? 0)],
   // RFC 7519, 4.1.4: not accepted on or after the time.
   ['token_expired', (claims, { now }) => seconds(now) < Number(claims['exp'])],
-  ['context_invalid', (claims) => isId(claims['sub']) && (claims['tid'] === undefined || isId(claims['tid']))],
+  [
+    'context_invalid',
+    (claims) => isId(claims['sub']) && (claims['tid'] === undefined || isId(claims['tid'])),
+  ],
 ]
 
 // Seconds, not milliseconds: RFC 7519, section 2, NumericDate.
 const seconds = (now: Instant): number => toMilliseconds(now) / 1000
-const isNumericDate = (claim: unknown): boolean => typeof claim === 'number' && Number.isFinite(claim)
+const isNumericDate = (claim: unknown): boolean =>
+  typeof claim === 'number' && Number.isFinite(claim)
 const isId = (claim: unknown): boolean => typeof claim === 'string' && isScopeId(claim)

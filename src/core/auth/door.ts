@@ -43,9 +43,11 @@ export const EVALUATE_ANY = 'ff:evaluate:any'
  */
 export function inContext(result: Authentication, named: NamedContext): Authentication {
   if (isRefused(result)) return result
-  const free = result.mode === 'none' || (result.mode === 'verified' && result.scopes.includes(EVALUATE_ANY))
+  const free =
+    result.mode === 'none' || (result.mode === 'verified' && result.scopes.includes(EVALUATE_ANY))
   const { tenant_id, user_id } = result
-  if (free) return { ...result, tenant_id: named.tenant_id ?? tenant_id, user_id: named.user_id ?? user_id }
+  if (free)
+    return { ...result, tenant_id: named.tenant_id ?? tenant_id, user_id: named.user_id ?? user_id }
   const differs =
     (named.tenant_id !== null && named.tenant_id !== tenant_id) ||
     (named.user_id !== null && named.user_id !== user_id)

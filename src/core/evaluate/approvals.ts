@@ -13,7 +13,10 @@ export interface Approval {
 }
 
 /** Admin's answer from a list: `unknown` unless one covers this flag, tenant and user (page 5). */
-export function answerFrom(approvals: readonly Approval[], question: ApprovalQuestion): Exclude<ApprovalAnswer, { status: 'unreachable' }> {
+export function answerFrom(
+  approvals: readonly Approval[],
+  question: ApprovalQuestion,
+): Exclude<ApprovalAnswer, { status: 'unreachable' }> {
   const found = approvals.find(
     (approval) =>
       approval.approval_ref === question.approval_ref &&

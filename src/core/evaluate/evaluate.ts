@@ -20,7 +20,11 @@ export type Walk =
  * @param answer what Admin said to the question that an earlier call with the same facts came back with
  * @returns the decision, or the one question that has to be asked first
  */
-export function evaluate(facts: Facts, answer?: ApprovalAnswer, rules: readonly Rule[] = RULES): Walk {
+export function evaluate(
+  facts: Facts,
+  answer?: ApprovalAnswer,
+  rules: readonly Rule[] = RULES,
+): Walk {
   const chain: ChainEntry[] = []
   let consulted: Consulted | undefined
   for (const rule of rules) {
@@ -42,40 +46,57 @@ interface End {
 }
 
 function seal(facts: Facts, reason_chain: readonly ChainEntry[], end: End): Decision {
-  const { principal, request, rows, now } = facts
-  const { step } = end
-  const consulted = step.kind === 'deny' ? (step.consulted ?? end.consulted) : end.consulted
-  // A row of another flag is no source of a safe value either.
-  const flag = rows.flag?.row?.flag_key === request.flag_key ? rows.flag.row : undefined
-  const served = step.kind === 'allow' ? step.served : undefined
+  const { principal, request, now, backing_state } = facts
+  const flag = ownFlag(facts)
+  const served = end.step.kind === 'allow' ? end.step.served : withheld(flag, end.step.reason)
+  const asked = consultedBy(end)
   return {
     flag_key: request.flag_key,
-    decision: step.kind,
-    value: served === undefined ? safeValue(flag) : served.value,
-    reason: step.kind === 'allow' ? step.served.reason : step.reason,
-    matched_scope: served?.scope ?? null,
+    decision: end.step.kind,
+    value: served.value,
+    reason: served.reason,
+    matched_scope: served.scope,
     reason_chain,
-    warnings: warningsOf(principal.warnings, consulted),
+    warnings: warningsOf(principal.warnings, asked),
     meta: {
       auth_mode: principal.mode,
       auth_source: principal.source,
       tenant_id: principal.tenant_id,
       user_id: principal.user_id,
-      approval_ref: consulted?.approval_ref ?? null,
-      ttl_state: consulted?.ttl_state ?? null,
+      approval_ref: asked.approval_ref,
+      ttl_state: asked.ttl_state,
       flag_revision: flag?.revision ?? null,
-      override_revision: served?.revision ?? null,
+      override_revision: served.revision,
       evaluated_at: now,
       request_id: request.request_id,
-      backing_state: facts.backing_state,
+      backing_state,
     },
   }
 }
 
-/** A safe value that does not fit is not safe: null then. */
-const safeValue = (flag: FlagRow | undefined): Decision['value'] =>
-  flag !== undefined && typeOfValue(flag.safe_value) === flag.value_type ? flag.safe_value : null
+/** A row of another flag is not even a source of a safe value. */
+const ownFlag = ({ rows, request }: Facts): FlagRow | undefined =>
+  rows.flag?.row?.flag_key === request.flag_key ? rows.flag.row : undefined
+
+/** What a deny serves: the safe value; one that does not fit is not safe, and then it is null. */
+function withheld(flag: FlagRow | undefined, reason: Decision['reason']): Outcome {
+  const fits = flag !== undefined && typeOfValue(flag.safe_value) === flag.value_type
+  return { value: fits ? flag.safe_value : null, reason, scope: null, revision: null }
+}
+interface Outcome {
+  readonly value: Decision['value']
+  readonly reason: Decision['reason']
+  readonly scope: Decision['matched_scope']
+  readonly revision: number | null
+}
+
+const NOBODY_ASKED = { approval_ref: null, ttl_state: null } as const
+const consultedBy = ({ step, consulted }: End): Consulted | typeof NOBODY_ASKED =>
+  (step.kind === 'deny' ? step.consulted : undefined) ?? consulted ?? NOBODY_ASKED
 
 // The approval's warning sorts before all of the door's, which come sorted.
-const warningsOf = (warnings: readonly Warning[], consulted: Consulted | undefined): readonly Warning[] =>
-  consulted?.ttl_state === 'expiring_soon' ? ['approval_expiring_soon', ...warnings] : warnings
+const warningsOf = (
+  warnings: readonly Warning[],
+  asked: Pick<Consulted, 'ttl_state'>,
+): readonly Warning[] =>
+  asked.ttl_state === 'expiring_soon' ? ['approval_expiring_soon', ...warnings] : warnings

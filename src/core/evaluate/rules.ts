@@ -37,7 +37,10 @@ function killSwitch(facts: Facts): Step {
 
 const AUTHENTICATED = go({ prec: 3, rule: 'authentication', outcome: 'pass' })
 const MISSING = deny({ prec: 3, rule: 'authentication', outcome: 'missing' }, 'auth_required')
-const NOT_VERIFIED = deny({ prec: 3, rule: 'authentication', outcome: 'not_verified' }, 'auth_not_verified')
+const NOT_VERIFIED = deny(
+  { prec: 3, rule: 'authentication', outcome: 'not_verified' },
+  'auth_not_verified',
+)
 function authentication(facts: Facts): Step {
   const { required_auth } = flagOf(facts)
   const { mode } = facts.principal
@@ -66,7 +69,10 @@ function override(facts: Facts, scope: OverrideScope): Step {
   if (value === undefined || typeOfValue(value) !== flagOf(facts).value_type) {
     return failSafe(prec, 'value_type_mismatch')
   }
-  return allow({ prec, rule, outcome: 'matched', revision }, { scope, value, revision, reason: rule })
+  return allow(
+    { prec, rule, outcome: 'matched', revision },
+    { scope, value, revision, reason: rule },
+  )
 }
 
 function globalDefault(facts: Facts): Step {

@@ -32,7 +32,8 @@ export const APPROVAL_REFUSALS = {
  */
 export function approvalRule(facts: Facts, answer: ApprovalAnswer | undefined): Step {
   const { principal, request, rows, now } = facts
-  if (!(rows.flag?.row as FlagRow).sensitive) return NOT_SENSITIVE
+  const flag = rows.flag?.row as FlagRow // Rule 1 has seen to it.
+  if (!flag.sensitive) return NOT_SENSITIVE
   if (principal.mode !== 'verified') return refuse('auth_not_verified')
   if (principal.key_set_stale) return refuse('auth_not_verified', { jwks_stale: true })
 
@@ -47,7 +48,10 @@ export function approvalRule(facts: Facts, answer: ApprovalAnswer | undefined): 
 
   const { ref: approval_ref, named_by } = named
   if (answer.status === 'unreachable') {
-    return deny(denied('admin_unreachable', { named_by }), 'admin_unreachable', { approval_ref, ttl_state: null })
+    return deny(denied('admin_unreachable', { named_by }), 'admin_unreachable', {
+      approval_ref,
+      ttl_state: null,
+    })
   }
   const ttl_state = ttlState(answer, now)
   const refusal = APPROVAL_REFUSALS[ttl_state]
@@ -57,13 +61,17 @@ export function approvalRule(facts: Facts, answer: ApprovalAnswer | undefined): 
   return go({ ...AT, outcome, named_by }, consulted)
 }
 
-const denied = (code: DenyReason, detail: { named_by?: NamedBy; jwks_stale?: true } = {}): ChainEntry => ({
+const denied = (
+  code: DenyReason,
+  detail: { named_by?: NamedBy; jwks_stale?: true } = {},
+): ChainEntry => ({
   ...AT,
   outcome: 'denied',
   code,
   ...detail,
 })
-const refuse = (code: DenyReason, detail?: { jwks_stale: true }): Step => deny(denied(code, detail), code)
+const refuse = (code: DenyReason, detail?: { jwks_stale: true }): Step =>
+  deny(denied(code, detail), code)
 
 type Named =
   | { readonly ref: string; readonly named_by: NamedBy }

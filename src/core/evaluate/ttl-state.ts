@@ -12,5 +12,7 @@ export function ttlState(
   if (answer.revoked) return 'revoked'
   if (now < answer.not_before) return 'not_yet_valid'
   if (now >= answer.expires_at) return 'expired'
-  return toMilliseconds(answer.expires_at) - toMilliseconds(now) <= SOON_MS ? 'expiring_soon' : 'valid'
+  return toMilliseconds(answer.expires_at) - toMilliseconds(now) <= SOON_MS
+    ? 'expiring_soon'
+    : 'valid'
 }

@@ -92,13 +92,16 @@ export type DenyReason =
   | 'fail_safe'
 export type AllowReason = 'user_override' | 'tenant_override' | 'global_default'
 
-export type FailSafeCause =
-  'row_broken' | 'row_foreign' | 'value_type_mismatch' | 'rules_exhausted'
+export type FailSafeCause = 'row_broken' | 'row_foreign' | 'value_type_mismatch' | 'rules_exhausted'
 export type NamedBy = 'request' | 'user_override' | 'tenant_override'
 
 /** One entry for each rule reached; a closed set of details for each rule. */
 export type ChainEntry =
-  | { readonly prec: 1; readonly rule: 'registered'; readonly outcome: 'pass' | 'unknown' | 'archived' }
+  | {
+      readonly prec: 1
+      readonly rule: 'registered'
+      readonly outcome: 'pass' | 'unknown' | 'archived'
+    }
   | { readonly prec: 2; readonly rule: 'kill_switch'; readonly outcome: 'pass' | 'killed' }
   | {
       readonly prec: 3

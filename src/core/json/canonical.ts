@@ -1,6 +1,6 @@
 import { type Problem, problem } from '../problem.ts'
 import { pointer } from './pointer.ts'
-import { isArray, isNumber, isObject, type JsonNode, type JsonObject, readJson } from './read.ts'
+import { isArray, isNumber, isObject, type JsonNode, type JsonObject } from './read.ts'
 
 declare const canonical: unique symbol
 /**
@@ -16,13 +16,9 @@ export type Canonicalised =
 /** Holds a node to page 1's rule for values and writes it in RFC 8785 form, or says all that is wrong. */
 export function canonicalise(node: JsonNode, at = ''): Canonicalised {
   const problems = strictProblems(node, at)
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, text: write(node) as CanonicalJson }
-}
-
-/** The same for a text; a text that is not JSON is one problem at the root. */
-export function canonicaliseText(text: string): Canonicalised {
-  const read = readJson(text)
-  return read.ok ? canonicalise(read.node) : { ok: false, problems: [problem(read.code, '')] }
+  return problems.length > 0
+    ? { ok: false, problems }
+    : { ok: true, text: write(node) as CanonicalJson }
 }
 
 /** Every breach of I-JSON and of the number rule: code and JSON pointer. */
@@ -55,7 +51,8 @@ function inspectObject(node: JsonObject, at: string, found: Problem[]): void {
 const NOT_TEXT = /[\u0000\ud800-\udfff]/u
 function inspectString(text: string, at: string, found: Problem[]): void {
   const bad = NOT_TEXT.exec(text)?.[0]
-  if (bad !== undefined) found.push(problem(bad === '\u0000' ? 'nul_character' : 'lone_surrogate', at))
+  if (bad !== undefined)
+    found.push(problem(bad === '\u0000' ? 'nul_character' : 'lone_surrogate', at))
 }
 
 /**

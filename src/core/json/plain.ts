@@ -8,7 +8,12 @@ export function toPlain(node: JsonNode): unknown {
   const plain: Record<string, unknown> = {}
   for (const [name, value] of node.members) {
     // Assigning `__proto__` would set the prototype and lose the member.
-    Object.defineProperty(plain, name, { value: toPlain(value), enumerable: true, writable: true, configurable: true })
+    Object.defineProperty(plain, name, {
+      value: toPlain(value),
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    })
   }
   return plain
 }

@@ -1,5 +1,6 @@
 /** Appends one reference token to a JSON pointer (RFC 6901, section 4). */
 export function pointer(parent: string, token: string | number): string {
-  const escaped = typeof token === 'number' ? token : token.replaceAll('~', '~0').replaceAll('/', '~1')
+  const escaped =
+    typeof token === 'number' ? token : token.replaceAll('~', '~0').replaceAll('/', '~1')
   return `${parent}/${escaped}`
 }

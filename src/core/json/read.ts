@@ -2,8 +2,7 @@
  * A JSON text as it was written: number lexemes, member order and repeated members are all kept.
  * `JSON.parse` loses the last digit of 2^53+1 and every duplicate member but one before anybody can look.
  */
-export type JsonNode =
-  null | boolean | string | JsonNumber | readonly JsonNode[] | JsonObject
+export type JsonNode = null | boolean | string | JsonNumber | readonly JsonNode[] | JsonObject
 export interface JsonNumber {
   /** The characters of the number, exactly as they stand in the text. */
   readonly lexeme: string
@@ -17,7 +16,12 @@ export type JsonMember = readonly [name: string, value: JsonNode]
 export type JsonReadCode = 'json_empty' | 'json_malformed' | 'json_too_deep'
 export type JsonRead =
   | { readonly ok: true; readonly node: JsonNode }
-  | { readonly ok: false; readonly code: JsonReadCode; readonly line: number; readonly column: number }
+  | {
+      readonly ok: false
+      readonly code: JsonReadCode
+      readonly line: number
+      readonly column: number
+    }
 
 /** Deeper than any artefact or stored value has reason to be, and far from any stack limit. */
 export const MAX_DEPTH = 64

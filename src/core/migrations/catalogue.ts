@@ -17,19 +17,24 @@ export function catalogueDrift(expected: Catalogue, found: Catalogue): readonly 
   return objects.flatMap((object): Drift[] => {
     const [want, have] = [expected.get(object) ?? null, found.get(object) ?? null]
     if (want === have) return []
-    const code = have === null ? 'object_missing' : want === null ? 'object_unexpected' : 'object_differs'
+    const code =
+      have === null ? 'object_missing' : want === null ? 'object_unexpected' : 'object_differs'
     return [{ object, code, expected: want, found: have }]
   })
 }
 
 /** The part of `persistence_schema.json` that says what must be in a database. */
 export interface SchemaContract {
-  readonly domains: Readonly<Record<string, { readonly type: string; readonly checks: Readonly<Record<string, string>> }>>
+  readonly domains: Readonly<
+    Record<string, { readonly type: string; readonly checks: Readonly<Record<string, string>> }>
+  >
   readonly functions: Readonly<Record<string, { readonly source_sha256: string }>>
   readonly tables: Readonly<Record<string, TableContract>>
 }
 export interface TableContract {
-  readonly columns: Readonly<Record<string, { readonly type: string; readonly nullable: boolean; readonly default?: string }>>
+  readonly columns: Readonly<
+    Record<string, { readonly type: string; readonly nullable: boolean; readonly default?: string }>
+  >
   readonly constraints: Readonly<Record<string, string>>
   readonly indexes: Readonly<Record<string, string>>
   readonly triggers: Readonly<Record<string, string>>
@@ -42,20 +47,28 @@ export function catalogueOf(contract: SchemaContract, roles: ReadonlySet<string>
   const lines: [string, string][] = []
   for (const [name, { type, checks }] of Object.entries(contract.domains)) {
     lines.push([`domain ${name}`, type])
-    for (const [check, definition] of Object.entries(checks)) lines.push([`domain ${name}, check ${check}`, definition])
+    for (const [check, definition] of Object.entries(checks))
+      lines.push([`domain ${name}, check ${check}`, definition])
   }
   for (const [name, { source_sha256 }] of Object.entries(contract.functions)) {
     lines.push([`function ${name}`, source_sha256])
   }
-  for (const [name, table] of Object.entries(contract.tables)) lines.push(...tableLines(name, table, roles))
+  for (const [name, table] of Object.entries(contract.tables))
+    lines.push(...tableLines(name, table, roles))
   return new Map(lines)
 }
 
-function tableLines(name: string, table: TableContract, roles: ReadonlySet<string>): readonly [string, string][] {
-  const columns = Object.entries(table.columns).map(([column, { type, nullable, default: value }]): [string, string] => [
-    `table ${name}, column ${column}`,
-    columnText(type, nullable, value ?? null),
-  ])
+function tableLines(
+  name: string,
+  table: TableContract,
+  roles: ReadonlySet<string>,
+): readonly [string, string][] {
+  const columns = Object.entries(table.columns).map(
+    ([column, { type, nullable, default: value }]): [string, string] => [
+      `table ${name}, column ${column}`,
+      columnText(type, nullable, value ?? null),
+    ],
+  )
   const named = (['constraints', 'indexes', 'triggers'] as const).flatMap((kind) =>
     Object.entries(table[kind]).map(([object, definition]): [string, string] => [
       `table ${name}, ${SINGULAR[kind]} ${object}`,
@@ -64,11 +77,16 @@ function tableLines(name: string, table: TableContract, roles: ReadonlySet<strin
   )
   const grants = Object.entries(table.grants)
     .filter(([role]) => roles.has(role))
-    .map(([role, privileges]): [string, string] => [`table ${name}, grants to ${role}`, [...privileges].sort().join(', ')])
+    .map(([role, privileges]): [string, string] => [
+      `table ${name}, grants to ${role}`,
+      [...privileges].sort().join(', '),
+    ])
   return [[`table ${name}`, 'table'], ...columns, ...named, ...grants]
 }
 
 const SINGULAR = { constraints: 'constraint', indexes: 'index', triggers: 'trigger' } as const
 
 export const columnText = (type: string, nullable: boolean, value: string | null): string =>
-  [type, ...(nullable ? [] : ['NOT NULL']), ...(value === null ? [] : [`DEFAULT ${value}`])].join(' ')
+  [type, ...(nullable ? [] : ['NOT NULL']), ...(value === null ? [] : [`DEFAULT ${value}`])].join(
+    ' ',
+  )

@@ -34,7 +34,10 @@ export function planUp(
   const refusal = historyFault(applied, available) ?? versionFault(available, to)
   if (refusal !== null) return { ok: false, refusal }
   const done = new Set(applied.map(({ version }) => version))
-  return { ok: true, steps: available.filter(({ version }) => !done.has(version) && version <= (to ?? version)) }
+  return {
+    ok: true,
+    steps: available.filter(({ version }) => !done.has(version) && version <= (to ?? version)),
+  }
 }
 
 /** What to take back, newest first, to come down to `to` (0: all); null means one step. */
@@ -43,11 +46,16 @@ export function planDown(
   available: readonly Migration[],
   to: number | null,
 ): MigrationPlan {
-  const refusal = historyFault(applied, available) ?? (to === 0 ? null : versionFault(available, to))
+  const refusal =
+    historyFault(applied, available) ?? (to === 0 ? null : versionFault(available, to))
   if (refusal !== null) return { ok: false, refusal }
   const done = new Set(applied.map(({ version }) => version))
   const newestFirst = available.filter(({ version }) => done.has(version)).toReversed()
-  return { ok: true, steps: to === null ? newestFirst.slice(0, 1) : newestFirst.filter(({ version }) => version > to) }
+  return {
+    ok: true,
+    steps:
+      to === null ? newestFirst.slice(0, 1) : newestFirst.filter(({ version }) => version > to),
+  }
 }
 
 /** What has been applied must be the first of what is available, unchanged. */
@@ -63,7 +71,10 @@ export function historyFault(
   return null
 }
 
-const versionFault = (available: readonly Migration[], to: number | null): MigrationRefusal | null =>
+const versionFault = (
+  available: readonly Migration[],
+  to: number | null,
+): MigrationRefusal | null =>
   to === null || available.some(({ version }) => version === to)
     ? null
     : { code: 'migration_unknown', name: String(to) }

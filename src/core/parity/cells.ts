@@ -1,8 +1,24 @@
 import type { Approval } from '../evaluate/approvals.ts'
-import { AUTH_MODES, type AuthMode, SCOPES, type Scope, SENSITIVE_PATHS, type SensitivePath, TTL_STATES, type TtlState } from '../evaluate/types.ts'
+import {
+  AUTH_MODES,
+  type AuthMode,
+  SCOPES,
+  type Scope,
+  SENSITIVE_PATHS,
+  type SensitivePath,
+  TTL_STATES,
+  type TtlState,
+} from '../evaluate/types.ts'
 import type { CanonicalJson } from '../json/canonical.ts'
 import { fromMilliseconds, type Instant, toMilliseconds } from '../state/instant.ts'
-import { type FlagRow, REQUIRED_AUTH, type RequiredAuth, type State, type TenantOverrideRow, type UserOverrideRow } from '../state/rows.ts'
+import {
+  type FlagRow,
+  REQUIRED_AUTH,
+  type RequiredAuth,
+  type State,
+  type TenantOverrideRow,
+  type UserOverrideRow,
+} from '../state/rows.ts'
 import type { Asker, Covers, Given, VectorRequest } from './vector.ts'
 
 /** One of the 360 cells (page 1) at one boundary of its TTL state, for one `required_auth`. */
@@ -49,20 +65,24 @@ interface ApprovalShape extends Omit<Approval, 'not_before' | 'expires_at'> {
 /** What every cell is: 360 by the four dimensions, and more with the boundaries of each. */
 export function buildCells(now: Instant): readonly Cell[] {
   const cells: Cell[] = []
-  for (const auth_mode of AUTH_MODES) {
-    for (const scope of SCOPES) {
-      for (const sensitive_path of SENSITIVE_PATHS) {
-        for (const ttl_state of TTL_STATES) {
-          const covers = { auth_mode, scope, sensitive_path, ttl_state }
-          cells.push(...cellsOf(covers, now, cells.length))
-        }
-      }
-    }
-  }
+  for (const covers of everyCover()) cells.push(...cellsOf(covers, now, cells.length))
   return cells
 }
 
-function cellsOf(covers: Covers & { readonly ttl_state: TtlState }, now: Instant, from: number): readonly Cell[] {
+const everyCover = (): readonly (Covers & { readonly ttl_state: TtlState })[] =>
+  AUTH_MODES.flatMap((auth_mode) =>
+    SCOPES.flatMap((scope) =>
+      SENSITIVE_PATHS.flatMap((sensitive_path) =>
+        TTL_STATES.map((ttl_state) => ({ auth_mode, scope, sensitive_path, ttl_state })),
+      ),
+    ),
+  )
+
+function cellsOf(
+  covers: Covers & { readonly ttl_state: TtlState },
+  now: Instant,
+  from: number,
+): readonly Cell[] {
   // Where no ref is named there is no other ref to name.
   const boundaries = Object.entries(BOUNDARIES[covers.ttl_state]).filter(
     ([boundary]) => boundary !== 'another_ref' || covers.sensitive_path !== 'SP-4',
@@ -91,8 +111,11 @@ function buildCell(covers: Covers, { now, flag_key, boundary, shape, required_au
   const approval = { ...base, ...rest, not_before: at(starts), expires_at: at(ends) }
   const named = path === 'SP-2' || path === 'SP-5' || path === 'SP-1'
   const request = {
-    ...{ flag_key, tenant_id: askedId(auth_mode, TENANT), user_id: askedId(auth_mode, USER) },
-    ...{ approval_ref: named ? REF : null, request_id: `req-${flag_key}` },
+    flag_key,
+    tenant_id: askedId(auth_mode, TENANT),
+    user_id: askedId(auth_mode, USER),
+    approval_ref: named ? REF : null,
+    request_id: `req-${flag_key}`,
   }
   return {
     key: [auth_mode, scope, path, ttl_state, required_auth].join('/'),
@@ -129,15 +152,28 @@ function stateOf({ flag_key, required_auth, scope, path, now }: Rows): State {
   const expired = now
   const live = fromMilliseconds(toMilliseconds(now) + 1)
   const ref = path === 'SP-3' ? { approval_ref: REF } : {}
-  const made = { created_by: 'ops.cells', updated_by: 'ops.cells', created_at: now, updated_at: now }
+  const made = {
+    created_by: 'ops.cells',
+    updated_by: 'ops.cells',
+    created_at: now,
+    updated_at: now,
+  }
   const json = (text: string): CanonicalJson => JSON.stringify(text) as CanonicalJson
   const user = (expires_at: Instant, more: object = {}): UserOverrideRow => ({
-    ...{ user_id: USER, flag_key, value: json('user'), expires_at, revision: 2 },
+    user_id: USER,
+    flag_key,
+    value: json('user'),
+    expires_at,
+    revision: 2,
     ...made,
     ...more,
   })
   const tenant = (expires_at: Instant, more: object = {}): TenantOverrideRow => ({
-    ...{ tenant_id: TENANT, flag_key, value: json('tenant'), expires_at, revision: 3 },
+    tenant_id: TENANT,
+    flag_key,
+    value: json('tenant'),
+    expires_at,
+    revision: 3,
     ...made,
     ...more,
   })
@@ -147,9 +183,18 @@ function stateOf({ flag_key, required_auth, scope, path, now }: Rows): State {
     global: { user_override: path === 'SP-3' ? [user(expired, ref)] : [], tenant_override: [] },
   }
   const flag: FlagRow = {
-    ...{ flag_key, value_type: 'string', default_value: json('default'), safe_value: json('safe') },
-    ...{ sensitive: path !== 'SP-1', required_auth, state: 'active', description: '', owner: 'cells' },
-    ...{ revision: 1, created_at: now, updated_at: now },
+    flag_key,
+    value_type: 'string',
+    default_value: json('default'),
+    safe_value: json('safe'),
+    sensitive: path !== 'SP-1',
+    required_auth,
+    state: 'active',
+    description: '',
+    owner: 'cells',
+    revision: 1,
+    created_at: now,
+    updated_at: now,
   }
   return { flag_registry: [flag], ...overrides[scope] }
 }

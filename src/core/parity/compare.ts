@@ -1,5 +1,12 @@
 import { pointer } from '../json/pointer.ts'
-import { isArray, isNumber, isObject, type JsonNode, type JsonObject } from '../json/read.ts'
+import {
+  isArray,
+  isNumber,
+  isObject,
+  type JsonMember,
+  type JsonNode,
+  type JsonObject,
+} from '../json/read.ts'
 
 /** One place where two JSON texts are not the same; undefined where one of them has nothing there. */
 export interface Difference {
@@ -19,12 +26,17 @@ export interface Comparison {
  */
 export function compareJson(left: JsonNode, right: JsonNode): Comparison {
   const differences: Difference[] = []
-  const fields = walk(left, right, { at: '', differences })
+  const fields = walk(left, right, { path: null, differences })
   return { differences, fields }
 }
 
+/** The way to a place, last step first: a pointer is written only where there is a difference to name. */
+interface Path {
+  readonly parent: Path | null
+  readonly token: string | number
+}
 interface Place {
-  readonly at: string
+  readonly path: Path | null
   readonly differences: Difference[]
 }
 type Maybe = JsonNode | undefined
@@ -34,35 +46,53 @@ function walk(left: Maybe, right: Maybe, place: Place): number {
     if (isArray(left) && isArray(right)) return walkArray(left, right, place)
     if (isObject(left) && isObject(right)) return walkObject(left, right, place)
   }
-  if (!sameLeaf(left, right)) place.differences.push({ pointer: place.at, left, right })
+  if (!sameLeaf(left, right))
+    place.differences.push({ pointer: pointerTo(place.path), left, right })
   return 1
 }
+
+const pointerTo = (path: Path | null): string =>
+  path === null ? '' : pointer(pointerTo(path.parent), path.token)
+const step = ({ path, differences }: Place, token: string | number): Place => ({
+  path: { parent: path, token },
+  differences,
+})
 
 function walkArray(left: readonly JsonNode[], right: readonly JsonNode[], place: Place): number {
   let fields = left.length + right.length === 0 ? 1 : 0
   for (let index = 0; index < Math.max(left.length, right.length); index += 1) {
-    fields += walk(left[index], right[index], { ...place, at: pointer(place.at, index) })
+    fields += walk(left[index], right[index], step(place, index))
   }
   return fields
 }
 
 function walkObject(left: JsonObject, right: JsonObject, place: Place): number {
-  const ours = byName(left)
-  const theirs = byName(right)
-  const names = new Set([...ours.keys(), ...theirs.keys()])
-  let fields = names.size === 0 ? 1 : 0
-  for (const name of names) {
-    const [a, b] = [ours.get(name) ?? [], theirs.get(name) ?? []]
-    for (let index = 0; index < Math.max(a.length, b.length); index += 1) {
-      fields += walk(a[index], b[index], { ...place, at: pointer(place.at, name) })
-    }
-  }
+  let fields = left.members.length + right.members.length === 0 ? 1 : 0
+  for (const [name, a, b] of pairs(left.members, right.members))
+    fields += walk(a, b, step(place, name))
   return fields
 }
 
-function byName(node: JsonObject): ReadonlyMap<string, readonly JsonNode[]> {
+type Pair = readonly [name: string, left: Maybe, right: Maybe]
+/** Members of one name side by side, the first with the first, repeated ones too. */
+function pairs(left: readonly JsonMember[], right: readonly JsonMember[]): readonly Pair[] {
+  const aligned =
+    left.length === right.length && left.every(([name], at) => right[at]?.[0] === name)
+  if (aligned) return left.map(([name, value], at): Pair => [name, value, right[at]?.[1]])
+  const [ours, theirs] = [byName(left), byName(right)]
+  return [...new Set([...ours.keys(), ...theirs.keys()])].flatMap((name) => {
+    const [a, b] = [ours.get(name) ?? [], theirs.get(name) ?? []]
+    return Array.from({ length: Math.max(a.length, b.length) }, (_, at): Pair => [
+      name,
+      a[at],
+      b[at],
+    ])
+  })
+}
+
+function byName(members: readonly JsonMember[]): ReadonlyMap<string, readonly JsonNode[]> {
   const found = new Map<string, JsonNode[]>()
-  for (const [name, value] of node.members) {
+  for (const [name, value] of members) {
     const held = found.get(name)
     if (held === undefined) found.set(name, [value])
     else held.push(value)

@@ -21,7 +21,8 @@ interface Overrides {
 }
 
 function overridesOf({ state }: Given, asker: Asker, { flag_key }: VectorRequest): Overrides {
-  const ours = (row: AnyOverrideRow): boolean => row.flag_key === flag_key && row.deleted_at === undefined
+  const ours = (row: AnyOverrideRow): boolean =>
+    row.flag_key === flag_key && row.deleted_at === undefined
   return {
     user: state.user_override.find((row) => ours(row) && row.user_id === asker.user_id),
     tenant: state.tenant_override.find((row) => ours(row) && row.tenant_id === asker.tenant_id),
@@ -55,7 +56,8 @@ interface Asking {
 
 /** Of the approval that is named, else of the only one that Admin holds; null where none is in play. */
 function ttlOf({ given, asker, request, overrides }: Asking): TtlState | null {
-  const approval_ref = request.approval_ref ?? refOnOverride(overrides) ?? given.approvals[0]?.approval_ref
+  const approval_ref =
+    request.approval_ref ?? refOnOverride(overrides) ?? given.approvals[0]?.approval_ref
   if (approval_ref === undefined) return null
   const { tenant_id, user_id } = asker
   const question = { approval_ref, flag_key: request.flag_key, tenant_id, user_id }

@@ -5,7 +5,10 @@ import type { Cell } from './cells.ts'
 export function expectedOf(outcome: JsonObject, { request }: Cell): JsonObject {
   const members = outcome.members.map(([name, value]): JsonMember => {
     if (name !== 'meta') return [name, value]
-    return [name, { members: [...(value as JsonObject).members, ['request_id', request.request_id]] }]
+    return [
+      name,
+      { members: [...(value as JsonObject).members, ['request_id', request.request_id]] },
+    ]
   })
   return { members: [['flag_key', request.flag_key], ...members] }
 }

@@ -15,7 +15,9 @@ export function ruleAt(rules: readonly FieldRule[], at: string): ParityRule {
   let best: { length: number; rule: ParityRule } = { length: 0, rule: 'MUST_MATCH' }
   for (const { pointer, rule } of rules) {
     const pattern = pointer.split('/')
-    const leads = pattern.length <= tokens.length && pattern.every((token, i) => token === '*' || token === tokens[i])
+    const leads =
+      pattern.length <= tokens.length &&
+      pattern.every((token, i) => token === '*' || token === tokens[i])
     if (leads && pattern.length > best.length) best = { length: pattern.length, rule }
   }
   return best.rule

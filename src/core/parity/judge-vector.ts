@@ -1,7 +1,16 @@
 import type { BackingState } from '../evaluate/types.ts'
-import type { JsonNode, JsonObject } from '../json/read.ts'
+import type { JsonObject } from '../json/read.ts'
 import type { FieldRule } from './field-rules.ts'
-import { type Answer, answerNode, type ChainSplit, type Divergence, type Judgement, judge, type Sides } from './judge.ts'
+import {
+  type Answer,
+  answerNode,
+  type ChainSplit,
+  type Divergence,
+  type Judgement,
+  judge,
+  type Party,
+  type Sides,
+} from './judge.ts'
 
 /** Both sides' answers to one question; each is asked twice, and the second answer is the A/A control. */
 export interface Asked {
@@ -21,8 +30,16 @@ export interface VectorVerdict {
   readonly chains: readonly (ChainSplit & { readonly sides: Sides })[]
   readonly unanswered: readonly { readonly side: 'baseline' | 'candidate'; readonly code: string }[]
   /** Differences between a side and itself: the harness's own noise. */
-  readonly noise: readonly { readonly side: 'baseline' | 'candidate'; readonly divergence: Divergence }[]
-  readonly fields: { readonly compared: number; readonly differing: number; readonly expected: number; readonly allowed: number }
+  readonly noise: readonly {
+    readonly side: 'baseline' | 'candidate'
+    readonly divergence: Divergence
+  }[]
+  readonly fields: {
+    readonly compared: number
+    readonly differing: number
+    readonly expected: number
+    readonly allowed: number
+  }
 }
 
 /**
@@ -31,29 +48,46 @@ export interface VectorVerdict {
  *
  * @param expected the whole envelope but `meta.backing_state`, which each side owes by its kind
  */
-export function judgeVector(expected: JsonObject, asked: Asked, rules: readonly FieldRule[]): VectorVerdict {
+export function judgeVector(
+  expected: JsonObject,
+  asked: Asked,
+  rules: readonly FieldRule[],
+): VectorVerdict {
   const unanswered = silent(asked)
   if (unanswered.length > 0) {
-    return { status: 'unanswered', divergences: [], chains: [], unanswered, noise: [], fields: NO_FIELDS }
+    return {
+      status: 'unanswered',
+      divergences: [],
+      chains: [],
+      unanswered,
+      noise: [],
+      fields: NO_FIELDS,
+    }
   }
-  const { baseline, candidate } = asked
-  const [b, c] = [nodeOf(baseline.answer), nodeOf(candidate.answer)]
-  const judged = (left: JsonNode, right: JsonNode, sides: Sides, kinds: readonly [BackingState, BackingState]) => ({
-    sides,
-    ...judge(left, right, rules, { sides, left: kinds[0], right: kinds[1] }),
-  })
+  const [b, c] = [partyOf(asked.baseline), partyOf(asked.candidate)]
+  const owed = ({ kind }: Party): Party => ({ node: withState(expected, kind), kind })
   const compared = [
-    judged(b, c, 'baseline-candidate', [baseline.kind, candidate.kind]),
-    judged(b, withState(expected, baseline.kind), 'baseline-expected', [baseline.kind, baseline.kind]),
-    judged(c, withState(expected, candidate.kind), 'candidate-expected', [candidate.kind, candidate.kind]),
+    {
+      sides: 'baseline-candidate' as const,
+      ...judge(b, c, { rules, sides: 'baseline-candidate' }),
+    },
+    {
+      sides: 'baseline-expected' as const,
+      ...judge(b, owed(b), { rules, sides: 'baseline-expected' }),
+    },
+    {
+      sides: 'candidate-expected' as const,
+      ...judge(c, owed(c), { rules, sides: 'candidate-expected' }),
+    },
   ]
-  const noise = (['baseline', 'candidate'] as const).flatMap((side) => {
-    const { kind, answer, again } = asked[side]
-    const control = judged(nodeOf(answer), nodeOf(again), 'control', [kind, kind])
-    return control.divergences.filter(isBlocker).map((divergence) => ({ side, divergence }))
-  })
+  const noise = [
+    ...noiseOf('baseline', asked.baseline, rules),
+    ...noiseOf('candidate', asked.candidate, rules),
+  ]
   const divergences = compared.flatMap((one) => one.divergences.filter(isBlocker))
-  const chains = compared.flatMap(({ sides, chain }) => (chain === null ? [] : [{ sides, ...chain }]))
+  const chains = compared.flatMap(({ sides, chain }) =>
+    chain === null ? [] : [{ sides, ...chain }],
+  )
   const status = divergences.length > 0 ? 'fail' : 'pass'
   return { status, divergences, chains, unanswered, noise, fields: countFields(compared) }
 }
@@ -76,14 +110,35 @@ function silent(asked: Asked): VectorVerdict['unanswered'] {
   })
 }
 
-/** Only called where `silent` found nobody. */
-const nodeOf = (answer: Answer): JsonNode => answerNode(answer as Exclude<Answer, { status: 'unanswered' }>)
+/** A side against itself. Only called, as the next, where `silent` found nobody. */
+function noiseOf(
+  side: 'baseline' | 'candidate',
+  answers: SideAnswers,
+  rules: readonly FieldRule[],
+): VectorVerdict['noise'] {
+  const { kind, answer, again } = answers
+  // The same characters are the same answer, without a look at what they say.
+  if (answer.status === 'decided' && again.status === 'decided' && answer.text === again.text)
+    return []
+  const control = judge(partyOf(answers), partyOf({ kind, answer: again }), {
+    rules,
+    sides: 'control',
+  })
+  return control.divergences.filter(isBlocker).map((divergence) => ({ side, divergence }))
+}
+
+const partyOf = ({ kind, answer }: Pick<SideAnswers, 'kind' | 'answer'>): Party => ({
+  node: answerNode(answer as Exclude<Answer, { status: 'unanswered' }>),
+  kind,
+})
 
 /** The expectation of one side: the vector's, with the backing state that a side of this kind must name. */
 export function withState(expected: JsonObject, kind: BackingState): JsonObject {
   return {
     members: expected.members.map(([name, value]) =>
-      name === 'meta' ? [name, { members: [...(value as JsonObject).members, ['backing_state', kind]] }] : [name, value],
+      name === 'meta'
+        ? [name, { members: [...(value as JsonObject).members, ['backing_state', kind]] }]
+        : [name, value],
     ),
   }
 }

@@ -1,7 +1,7 @@
 import { isObject, type JsonNode, type JsonObject, readJson } from '../json/read.ts'
 import type { BackingState } from '../evaluate/types.ts'
 import type { RefusalCode } from '../auth/types.ts'
-import { compareJson, type Difference } from './compare.ts'
+import { compareJson } from './compare.ts'
 import { type FieldRule, type ParityRule, ruleAt } from './field-rules.ts'
 import { nodeText } from './node-text.ts'
 
@@ -36,50 +36,71 @@ export interface Judgement {
   readonly chain: ChainSplit | null
 }
 
-export interface Kinds {
+/** What one side of a comparison says, and of what kind that side is. */
+export interface Party {
+  readonly node: JsonNode
+  readonly kind: BackingState
+}
+/** How two parties are compared. */
+export interface Terms {
+  readonly rules: readonly FieldRule[]
   readonly sides: Sides
-  readonly left: BackingState
-  readonly right: BackingState
 }
 
-/** Compares two answered questions by the matrix. Only call it with answers that are not `unanswered`. */
-export function judge(left: JsonNode, right: JsonNode, rules: readonly FieldRule[], kinds: Kinds): Judgement {
-  const { differences, fields } = compareJson(left, right)
-  const classed = differences.map((difference) => classify(difference, rules, kinds))
-  const missed = kinds.left === kinds.right ? [] : unchanged(left, right, rules, kinds)
-  return { divergences: [...classed, ...missed], fields, chain: chainSplit(left, right) }
+/** Compares two answers by the matrix. */
+export function judge(left: Party, right: Party, { rules, sides }: Terms): Judgement {
+  const { differences, fields } = compareJson(left.node, right.node)
+  const alike = left.kind === right.kind
+  const classed = differences.map((difference): Divergence => {
+    const rule = ruleAt(rules, difference.pointer)
+    const { pointer } = difference
+    return {
+      sides,
+      pointer,
+      rule,
+      class: classOf(rule, alike),
+      left: textOf(difference.left),
+      right: textOf(difference.right),
+    }
+  })
+  const missed = alike ? [] : unchanged(left, right, { rules, sides })
+  const chain = differences.length === 0 ? null : chainSplit(left.node, right.node)
+  return { divergences: [...classed, ...missed], fields, chain }
 }
 
 /** A refusal is compared as one field, so a refused side and a decided side differ at once and at the root. */
 export function answerNode(answer: Exclude<Answer, { status: 'unanswered' }>): JsonNode {
   if (answer.status === 'refused') {
-    return { members: [['refused', answer.code], ['http', { lexeme: String(answer.http) }]] }
+    return {
+      members: [
+        ['refused', answer.code],
+        ['http', { lexeme: String(answer.http) }],
+      ],
+    }
   }
   const read = readJson(answer.text)
   // What a side sends is untrusted: text that is not JSON is compared as the text it is, and equals no decision.
   return read.ok ? read.node : answer.text
 }
 
-function classify(difference: Difference, rules: readonly FieldRule[], kinds: Kinds): Divergence {
-  const { pointer, left, right } = difference
-  const rule = ruleAt(rules, pointer)
-  const text = { left: textOf(left), right: textOf(right) }
-  return { sides: kinds.sides, pointer, rule, class: classOf(rule, kinds), ...text }
-}
-
-function classOf(rule: ParityRule, kinds: Kinds): DivergenceClass {
+/** MUST_DIFFER holds between sides of different kinds; between equal kinds the field must match (page 1). */
+function classOf(rule: ParityRule, alike: boolean): DivergenceClass {
   if (rule === 'MAY_DIFFER') return 'allowed'
-  // MUST_DIFFER holds between sides of different kinds; between equal kinds the field must match (page 1).
-  return rule === 'MUST_DIFFER' && kinds.left !== kinds.right ? 'expected' : 'blocker'
+  return rule === 'MUST_DIFFER' && !alike ? 'expected' : 'blocker'
 }
 
 /** The MUST_DIFFER fields that are the same on both sides, though their kinds are not. */
-function unchanged(left: JsonNode, right: JsonNode, rules: readonly FieldRule[], kinds: Kinds): readonly Divergence[] {
+function unchanged(left: Party, right: Party, { rules, sides }: Terms): readonly Divergence[] {
   return rules
     .filter(({ rule }) => rule === 'MUST_DIFFER')
-    .map(({ pointer, rule }) => ({ pointer, rule, a: textAt(left, pointer), b: textAt(right, pointer) }))
-    .filter(({ a, b }) => a === b)
-    .map(({ pointer, rule, a, b }) => ({ sides: kinds.sides, pointer, rule, class: 'blocker', left: a, right: b }))
+    .map(({ pointer, rule }) => ({
+      pointer,
+      rule,
+      left: textAt(left.node, pointer),
+      right: textAt(right.node, pointer),
+    }))
+    .filter((field) => field.left === field.right)
+    .map((field) => ({ sides, class: 'blocker', ...field }))
 }
 
 function chainSplit(left: JsonNode, right: JsonNode): ChainSplit | null {
@@ -111,4 +132,5 @@ const isTree = (node: JsonNode | undefined): node is JsonObject =>
   node !== undefined && node !== null && isObject(node)
 
 const textAt = (node: JsonNode, pointer: string): string | null => textOf(nodeAt(node, pointer))
-const textOf = (node: JsonNode | undefined): string | null => (node === undefined ? null : nodeText(node))
+const textOf = (node: JsonNode | undefined): string | null =>
+  node === undefined ? null : nodeText(node)

@@ -1,4 +1,12 @@
-import type { Control, Counts, Finding, Item, ItemDetail, ItemState, Verdict } from '../report/types.ts'
+import type {
+  Control,
+  Counts,
+  Finding,
+  Item,
+  ItemDetail,
+  ItemState,
+  Verdict,
+} from '../report/types.ts'
 import type { VectorVerdict } from './judge-vector.ts'
 
 /** One case, after it was asked or left out. A vector is one case; a cell has one for each boundary. */
@@ -43,15 +51,25 @@ export function summarise(
 }
 
 /** A run whose own control does not hold says nothing, not even "fail": its comparisons are not to be believed. */
-function verdictOf(judged: readonly Judged[], counts: Counts, controls: readonly Control[]): Summary['verdict'] {
+function verdictOf(
+  judged: readonly Judged[],
+  counts: Counts,
+  controls: readonly Control[],
+): Summary['verdict'] {
   if (controls.some(({ held }) => !held)) return 'inconclusive'
   if (judged.some(({ verdict }) => verdict?.status === 'fail')) return 'fail'
-  const whole = counts.compared > 0 && counts.compared === counts.expected && counts.fields.compared > 0
+  const whole =
+    counts.compared > 0 && counts.compared === counts.expected && counts.fields.compared > 0
   return whole ? 'pass' : 'inconclusive'
 }
 
-function controlsOf(judged: readonly Judged[], { faults, pairs }: { faults: readonly string[]; pairs: number }): readonly Control[] {
-  const answered = judged.flatMap(({ verdict }) => (verdict === null || verdict.status === 'unanswered' ? [] : [verdict]))
+function controlsOf(
+  judged: readonly Judged[],
+  { faults, pairs }: { faults: readonly string[]; pairs: number },
+): readonly Control[] {
+  const answered = judged.flatMap(({ verdict }) =>
+    verdict === null || verdict.status === 'unanswered' ? [] : [verdict],
+  )
   const sides = (['baseline', 'candidate'] as const).map((side): Control => ({
     id: `a_a_${side}`,
     held: answered.every(({ noise }) => noise.every((one) => one.side !== side)),
@@ -75,8 +93,10 @@ function itemsOf(judged: readonly Judged[]): readonly Item[] {
 
 function countAll(judged: readonly Judged[], items: readonly Item[], expected: number): Counts {
   const verdicts = judged.flatMap(({ verdict }) => (verdict === null ? [] : [verdict]))
-  const sum = (name: keyof VectorVerdict['fields']): number => verdicts.reduce((total, { fields }) => total + fields[name], 0)
-  const inState = (...states: readonly ItemState[]): number => items.filter(({ state }) => states.includes(state)).length
+  const sum = (name: keyof VectorVerdict['fields']): number =>
+    verdicts.reduce((total, { fields }) => total + fields[name], 0)
+  const inState = (...states: readonly ItemState[]): number =>
+    items.filter(({ state }) => states.includes(state)).length
   return {
     expected,
     compared: inState('pass', 'fail'),
@@ -84,7 +104,12 @@ function countAll(judged: readonly Judged[], items: readonly Item[], expected: n
     skipped: inState('skipped'),
     neverReached: inState('never_reached', 'unanswered'),
     cases: verdicts.filter(({ status }) => status !== 'unanswered').length,
-    fields: { compared: sum('compared'), differing: sum('differing'), expected: sum('expected'), allowed: sum('allowed') },
+    fields: {
+      compared: sum('compared'),
+      differing: sum('differing'),
+      expected: sum('expected'),
+      allowed: sum('allowed'),
+    },
   }
 }
 
@@ -92,15 +117,25 @@ const EMPTY = { sides: null, pointer: null, rule: null, left: null, right: null 
 
 function findingsOf({ id, verdict }: Judged): readonly Finding[] {
   if (verdict === null) return []
-  const silent = verdict.unanswered.map(
-    ({ side, code }): Finding => ({ ...EMPTY, code: 'unanswered', subject: id, sides: side, left: code }),
-  )
+  const silent = verdict.unanswered.map(({ side, code }): Finding => ({
+    ...EMPTY,
+    code: 'unanswered',
+    subject: id,
+    sides: side,
+    left: code,
+  }))
   const noise = verdict.noise.map(({ side, divergence }): Finding => {
     const { pointer, rule, left, right } = divergence
     return { code: 'noise', subject: id, sides: side, pointer, rule, left, right }
   })
-  const diverging = verdict.divergences.map(
-    ({ sides, pointer, rule, left, right }): Finding => ({ code: 'divergence', subject: id, sides, pointer, rule, left, right }),
-  )
+  const diverging = verdict.divergences.map(({ sides, pointer, rule, left, right }): Finding => ({
+    code: 'divergence',
+    subject: id,
+    sides,
+    pointer,
+    rule,
+    left,
+    right,
+  }))
   return [...silent, ...noise, ...diverging]
 }

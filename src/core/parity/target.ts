@@ -5,7 +5,8 @@ export type TargetSpec =
   | { readonly kind: 'postgres'; readonly url: string; readonly name: string }
   | { readonly kind: 'embedded' }
 
-export type TargetRefusal = 'target_unknown' | 'target_url_malformed' | 'secret_in_option' | 'variable_unset'
+export type TargetRefusal =
+  'target_unknown' | 'target_url_malformed' | 'secret_in_option' | 'variable_unset'
 export type ParsedTarget =
   | { readonly ok: true; readonly spec: TargetSpec }
   | { readonly ok: false; readonly refusal: TargetRefusal }
@@ -14,16 +15,22 @@ export type ParsedTarget =
  * Reads a target as it stands in an option: `file`, `file:DIR`, `embedded`, `postgres://...` without a
  * password, or `env:NAME` for a variable that holds one of these, password allowed.
  */
-export function parseTarget(text: string, env: Readonly<Record<string, string | undefined>>): ParsedTarget {
+export function parseTarget(
+  text: string,
+  env: Readonly<Record<string, string | undefined>>,
+): ParsedTarget {
   if (!text.startsWith('env:')) return parse(text, false)
   const held = env[text.slice('env:'.length)]
-  return held === undefined || held === '' ? { ok: false, refusal: 'variable_unset' } : parse(held, true)
+  return held === undefined || held === ''
+    ? { ok: false, refusal: 'variable_unset' }
+    : parse(held, true)
 }
 
 function parse(text: string, secret: boolean): ParsedTarget {
   if (text === 'embedded') return { ok: true, spec: { kind: 'embedded' } }
   if (text === 'file') return { ok: true, spec: { kind: 'file', folder: null } }
-  if (text.startsWith('file:') && text.length > 5) return { ok: true, spec: { kind: 'file', folder: text.slice(5) } }
+  if (text.startsWith('file:') && text.length > 5)
+    return { ok: true, spec: { kind: 'file', folder: text.slice(5) } }
   if (!/^postgres(ql)?:\/\//.test(text)) return { ok: false, refusal: 'target_unknown' }
   return parseUrl(text, secret)
 }

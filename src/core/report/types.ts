@@ -50,7 +50,18 @@ export interface Counts {
   readonly skipped: number
   readonly neverReached: number
   readonly cases: number
-  readonly fields: { readonly compared: number; readonly differing: number; readonly expected: number; readonly allowed: number }
+  readonly fields: {
+    readonly compared: number
+    readonly differing: number
+    readonly expected: number
+    readonly allowed: number
+  }
+}
+export interface Timing {
+  readonly started_at: string
+  readonly duration_ms: number
+  /** Questions put to both sides, each side's second asking included, a second; loading the rows is not counted. */
+  readonly pairs_per_second: number
 }
 export interface ParityReport {
   readonly schemaVersion: 1
@@ -65,7 +76,7 @@ export interface ParityReport {
   readonly findings: readonly Finding[]
   readonly items: readonly Item[]
   /** Everything that differs between two runs on the same inputs stands here. */
-  readonly timing: { readonly started_at: string; readonly duration_ms: number }
+  readonly timing: Timing
 }
 
 /** One line of a check that compares nothing: an artefact, a migration, a part of this machine. */
@@ -79,10 +90,13 @@ export interface CheckItem {
 }
 export interface CheckReport {
   readonly schemaVersion: 1
-  readonly kind: 'artefacts' | 'doctor' | 'migrate_down' | 'migrate_status' | 'migrate_up' | 'migrate_verify'
+  readonly kind:
+    'artefacts' | 'doctor' | 'migrate_down' | 'migrate_status' | 'migrate_up' | 'migrate_verify'
   readonly verdict: Verdict
   readonly exitName: string
   readonly exitCode: number
   readonly items: readonly CheckItem[]
+  /** Statements for somebody to read or run: a dry run's, or those that this role may not run itself. */
+  readonly sql: readonly string[]
 }
 export type Report = ParityReport | CheckReport

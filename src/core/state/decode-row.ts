@@ -11,7 +11,15 @@ import {
   utf8Bytes,
 } from './grammar.ts'
 import { parseInstant } from './instant.ts'
-import { FLAG_STATES, REQUIRED_AUTH, type RowOf, type Stored, type Table, typeOfValue, VALUE_TYPES } from './rows.ts'
+import {
+  FLAG_STATES,
+  REQUIRED_AUTH,
+  type RowOf,
+  type Stored,
+  type Table,
+  typeOfValue,
+  VALUE_TYPES,
+} from './rows.ts'
 
 /** Reads one member: the value a row holds, or the code of what is wrong with it. */
 type Member = (node: JsonNode) => { readonly value: unknown } | { readonly code: ProblemCode }
@@ -20,10 +28,12 @@ interface MemberRule {
   readonly required: boolean
 }
 
-const text = (holds: (text: string) => boolean): Member => (node) => {
-  if (typeof node !== 'string') return { code: 'type_wrong' }
-  return holds(node) ? { value: node } : { code: 'form_wrong' }
-}
+const text =
+  (holds: (text: string) => boolean): Member =>
+  (node) => {
+    if (typeof node !== 'string') return { code: 'type_wrong' }
+    return holds(node) ? { value: node } : { code: 'form_wrong' }
+  }
 const oneOf = (words: readonly string[]): Member => text((word) => words.includes(word))
 const prose: Member = (node) => {
   if (typeof node !== 'string') return { code: 'type_wrong' }
@@ -36,7 +46,8 @@ const time: Member = (node) => {
   const value = parseInstant(node)
   return value === undefined ? { code: 'time_not_canonical' } : { value }
 }
-const yesNo: Member = (node) => (typeof node === 'boolean' ? { value: node } : { code: 'type_wrong' })
+const yesNo: Member = (node) =>
+  typeof node === 'boolean' ? { value: node } : { code: 'type_wrong' }
 const count: Member = (node) => {
   if (node === null || typeof node !== 'object' || !isNumber(node)) return { code: 'type_wrong' }
   const value = /^[1-9][0-9]{0,15}$/.test(node.lexeme) ? Number(node.lexeme) : Number.NaN
@@ -45,7 +56,7 @@ const count: Member = (node) => {
 
 const must = (read: Member): MemberRule => ({ read, required: true })
 const may = (read: Member): MemberRule => ({ read, required: false })
-// A value's own problems carry their own pointers, so it is read apart (see `readValue`).
+// A value's own problems carry their own pointers, so it is read apart (see `Draft.value`).
 const VALUE: Member = () => ({ code: 'type_wrong' })
 
 const OVERRIDE = {
@@ -89,40 +100,50 @@ export function decodeRow<T extends Table>(table: T, node: JsonNode): Stored<Row
   if (node === null || typeof node !== 'object' || !isObject(node)) {
     return { broken: [problem('type_wrong', '')] }
   }
-  const rules = ROW_MEMBERS[table]
-  const row: Record<string, unknown> = {}
-  const broken: Problem[] = []
-  for (const [name, value] of node.members) {
+  const row = new Draft()
+  for (const [name, value] of node.members) row.take(ROW_MEMBERS[table], name, value)
+  const missing = Object.entries(ROW_MEMBERS[table])
+    .filter(([name, rule]) => rule.required && !(name in row.members))
+    .map(([name]) => problem('member_missing', pointer('', name)))
+  const tombstone = table === 'flag_registry' ? [] : tombstoneProblems(row.members)
+  const broken = [...row.broken, ...missing, ...tombstone]
+  return broken.length > 0 ? { broken } : { row: row.members as unknown as RowOf[T] }
+}
+
+/** A row as far as it has been read, and what was wrong with it so far. */
+class Draft {
+  readonly members: Record<string, unknown> = {}
+  readonly broken: Problem[] = []
+
+  take(rules: Readonly<Record<string, MemberRule>>, name: string, node: JsonNode): void {
     const at = pointer('', name)
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
-    if (rule === undefined) broken.push(problem('member_unknown', at))
-    else if (name in row) broken.push(problem('duplicate_member', at))
-    else row[name] = readMember(rule.read, value, at, broken)
+    if (rule === undefined) return this.refuse('member_unknown', at)
+    if (name in this.members) return this.refuse('duplicate_member', at)
+    this.members[name] =
+      rule.read === VALUE ? this.value(node, at) : this.member(rule.read(node), at)
   }
-  for (const [name, rule] of Object.entries(rules)) {
-    if (rule.required && !(name in row)) broken.push(problem('member_missing', pointer('', name)))
+
+  private member(result: ReturnType<Member>, at: string): unknown {
+    if ('value' in result) return result.value
+    return this.refuse(result.code, at)
   }
-  if (table !== 'flag_registry') broken.push(...tombstoneProblems(row))
-  return broken.length > 0 ? { broken } : { row: row as unknown as RowOf[T] }
-}
 
-function readMember(read: Member, node: JsonNode, at: string, broken: Problem[]): unknown {
-  if (read === VALUE) return readValue(node, at, broken)
-  const result = read(node)
-  if ('value' in result) return result.value
-  broken.push(problem(result.code, at))
-  return undefined
-}
+  private value(node: JsonNode, at: string): CanonicalJson | undefined {
+    const result = canonicalise(node, at)
+    if (!result.ok) {
+      this.broken.push(...result.problems)
+      return undefined
+    }
+    if (typeOfValue(result.text) === null) this.refuse('value_type_unsupported', at)
+    else if (utf8Bytes(result.text) > MAX_VALUE_BYTES) this.refuse('value_too_large', at)
+    return result.text
+  }
 
-function readValue(node: JsonNode, at: string, broken: Problem[]): CanonicalJson | undefined {
-  const result = canonicalise(node, at)
-  if (!result.ok) {
-    broken.push(...result.problems)
+  private refuse(code: ProblemCode, at: string): undefined {
+    this.broken.push(problem(code, at))
     return undefined
   }
-  if (typeOfValue(result.text) === null) broken.push(problem('value_type_unsupported', at))
-  else if (utf8Bytes(result.text) > MAX_VALUE_BYTES) broken.push(problem('value_too_large', at))
-  return result.text
 }
 
 /** A live override has a value; a tombstone has none, and no ref, note or expiry either (page 1). */

@@ -6,7 +6,8 @@ const APPROVAL_REF = /^APP-[0-9]+-[A-Za-z0-9]+$/
 export const isFlagKey = (text: string): boolean => text.length <= 128 && FLAG_KEY.test(text)
 /** Tenant ids, user ids, and whoever made or changed a row. */
 export const isScopeId = (text: string): boolean => SCOPE_ID.test(text)
-export const isApprovalRef = (text: string): boolean => text.length <= 128 && APPROVAL_REF.test(text)
+export const isApprovalRef = (text: string): boolean =>
+  text.length <= 128 && APPROVAL_REF.test(text)
 
 /** Bounds where page 1 sets none: sizes are bounded everywhere. All in UTF-8 bytes, which both backings count alike. */
 export const MAX_VALUE_BYTES = 65_536

@@ -46,7 +46,8 @@ export interface Standing {
 export interface Change {
   readonly before: AnyRow | null
   readonly after: AnyRow
-  readonly action: 'flag.put' | 'flag.archive' | 'override.put' | 'override.delete' | 'audit.boundary'
+  readonly action:
+    'flag.put' | 'flag.archive' | 'override.put' | 'override.delete' | 'audit.boundary'
 }
 export type WritePlan =
   | { readonly ok: true; readonly change: Change }
@@ -55,8 +56,14 @@ export type WritePlan =
 /** What a caller may set; the rest of a row is the store's to write. */
 const BODY: Readonly<Record<Table, readonly string[]>> = {
   flag_registry: [
-    ...['value_type', 'default_value', 'safe_value', 'sensitive', 'required_auth', 'state'],
-    ...['description', 'owner'],
+    'value_type',
+    'default_value',
+    'safe_value',
+    'sensitive',
+    'required_auth',
+    'state',
+    'description',
+    'owner',
   ],
   tenant_override: ['value', 'approval_ref', 'note', 'expires_at'],
   user_override: ['value', 'approval_ref', 'note', 'expires_at'],
@@ -86,7 +93,8 @@ function meetsExpectation(expected: WriteRequest['expected'], row: AnyRow | null
 function planDelete(request: WriteRequest, before: AnyRow | null): WritePlan {
   const { actor, occurred_at } = request
   const standing = live(before)
-  if (standing === null) return refuse(request.table === 'flag_registry' ? 'flag_unknown' : 'override_unknown')
+  if (standing === null)
+    return refuse(request.table === 'flag_registry' ? 'flag_unknown' : 'override_unknown')
   const revision = standing.revision + 1
   if ('state' in standing) {
     if (standing.state === 'archived') return refuse('flag_archived')
@@ -94,11 +102,21 @@ function planDelete(request: WriteRequest, before: AnyRow | null): WritePlan {
     return accept('flag.archive', before, after)
   }
   const { value: _, approval_ref: __, note: ___, expires_at: ____, ...kept } = standing
-  const after = { ...kept, revision, updated_by: actor, updated_at: occurred_at, deleted_at: occurred_at }
+  const after = {
+    ...kept,
+    revision,
+    updated_by: actor,
+    updated_at: occurred_at,
+    deleted_at: occurred_at,
+  }
   return accept('override.delete', before, after)
 }
 
-function planFlagPut(request: WriteRequest, before: FlagRow | null, hasOverrides: boolean): WritePlan {
+function planFlagPut(
+  request: WriteRequest,
+  before: FlagRow | null,
+  hasOverrides: boolean,
+): WritePlan {
   const decoded = decodeBody(request, {
     revision: revisionAfter(before),
     created_at: before?.created_at ?? request.occurred_at,
@@ -110,13 +128,29 @@ function planFlagPut(request: WriteRequest, before: FlagRow | null, hasOverrides
     .filter((name) => typeOfValue(after[name]) !== after.value_type)
     .map((name) => problem('value_type_mismatch', `/${name}`))
   if (misfits.length > 0) return { ok: false, problems: misfits }
-  if (before?.state === 'archived') return refuse('flag_archived', '/state')
-  if (before !== null && before.value_type !== after.value_type && hasOverrides) {
+  return before === null
+    ? accept('flag.put', null, after)
+    : planFlagChange(request, { before, after, hasOverrides })
+}
+
+interface FlagChange {
+  readonly before: FlagRow
+  readonly after: FlagRow
+  readonly hasOverrides: boolean
+}
+
+function planFlagChange(
+  request: WriteRequest,
+  { before, after, hasOverrides }: FlagChange,
+): WritePlan {
+  if (before.state === 'archived') return refuse('flag_archived', '/state')
+  if (before.value_type !== after.value_type && hasOverrides)
     return refuse('type_in_use', '/value_type')
-  }
-  if (before === null || !needsApproval(before, after)) return accept('flag.put', before, after)
+  if (!needsApproval(before, after)) return accept('flag.put', before, after)
   const refusal = approvalRefusal(request)
-  return refusal === null ? accept('audit.boundary', before, after) : refuse(refusal, '/approval_ref')
+  return refusal === null
+    ? accept('audit.boundary', before, after)
+    : refuse(refusal, '/approval_ref')
 }
 
 function planOverridePut(
@@ -147,18 +181,23 @@ function planOverridePut(
 const revisionAfter = (before: AnyRow | null): number => (before?.revision ?? 0) + 1
 
 /** Puts the caller's members and the store's own together and holds the whole row to page 1. */
-function decodeBody(request: WriteRequest, own: Readonly<Record<string, string | number>>): Stored<AnyRow> {
+function decodeBody(
+  request: WriteRequest,
+  own: Readonly<Record<string, string | number>>,
+): Stored<AnyRow> {
   const { table, key, body } = request
-  if (body === null || typeof body !== 'object' || !isObject(body)) return { broken: [problem('type_wrong', '')] }
+  if (body === null || typeof body !== 'object' || !isObject(body))
+    return { broken: [problem('type_wrong', '')] }
   const foreign = body.members.filter(([name]) => !BODY[table].includes(name))
   if (foreign.length > 0) {
     return { broken: foreign.map(([name]) => problem('member_unknown', `/${name}`)) }
   }
   const scopeMember = SCOPE_MEMBER[table]
   const identity: JsonMember[] = scopeMember === null ? [] : [[scopeMember, key.scope_id]]
-  const system = Object.entries(own).map(
-    ([name, held]): JsonMember => [name, typeof held === 'number' ? { lexeme: String(held) } : held],
-  )
+  const system = Object.entries(own).map(([name, held]): JsonMember => [
+    name,
+    typeof held === 'number' ? { lexeme: String(held) } : held,
+  ])
   const members = [...identity, ['flag_key', key.flag_key] as const, ...body.members, ...system]
   return decodeRow(table, { members })
 }
@@ -183,4 +222,7 @@ const accept = (action: Change['action'], before: AnyRow | null, after: AnyRow):
   ok: true,
   change: { action, before, after },
 })
-const refuse = (code: ProblemCode, at = ''): WritePlan => ({ ok: false, problems: [problem(code, at)] })
+const refuse = (code: ProblemCode, at = ''): WritePlan => ({
+  ok: false,
+  problems: [problem(code, at)],
+})

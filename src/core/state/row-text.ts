@@ -4,7 +4,10 @@ import type { AnyRow } from './rows.ts'
 const VALUE_MEMBERS: ReadonlySet<string> = new Set(['value', 'default_value', 'safe_value'])
 
 /** A row as canonical JSON (RFC 8785). @param seal what stands in place of each flag value */
-export function rowText(row: AnyRow, seal: (value: CanonicalJson) => string = (value) => value): CanonicalJson {
+export function rowText(
+  row: AnyRow,
+  seal: (value: CanonicalJson) => string = (value) => value,
+): CanonicalJson {
   const members = Object.entries(row)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, held]) => {

@@ -1,0 +1,73 @@
+import type { TargetSpec } from '../core/parity/target.ts'
+import type { CheckItem, CheckReport } from '../core/report/types.ts'
+import { EXITS, FfError } from '../errors.ts'
+import type { Adapters } from './adapters.ts'
+import { checkReport } from './check-report.ts'
+import { loadPersistence } from './persistence-inputs.ts'
+import { validateArtefacts } from './validate-artefacts.ts'
+
+export interface DoctorRequest {
+  readonly root: string
+  readonly nodeVersion: string
+  /** Name and target of each side that a run without options would use. */
+  readonly targets: readonly (readonly [name: string, spec: TargetSpec])[]
+  /** Each setting with where it came from; a secret is never shown. */
+  readonly settings: readonly string[]
+  readonly adapters: Adapters
+}
+
+/** `ff doctor`: whether a run could work here, found out by doing what a run does first. */
+export async function doctor(request: DoctorRequest): Promise<CheckReport> {
+  const { root, adapters, targets } = request
+  const checks: readonly (readonly [string, () => Promise<string>])[] = [
+    ['node', () => checkNode(request.nodeVersion)],
+    ['settings', () => Promise.resolve(request.settings.join(', '))],
+    ['artefacts', () => checkArtefacts(root)],
+    ...targets.map(([name, spec]) => [name, () => checkTarget(root, spec, adapters)] as const),
+  ]
+  const items: CheckItem[] = []
+  const exits: FfError['exitName'][] = []
+  for (const [id, check] of checks) {
+    try {
+      items.push({ id, title: await check(), state: 'pass', codes: [], next: null })
+    } catch (error) {
+      if (!(error instanceof FfError)) throw error
+      exits.push(error.exitName)
+      items.push({
+        id,
+        title: error.message,
+        state: EXITS[error.exitName][0] === 2 ? 'fail' : 'inconclusive',
+        codes: [error.code],
+        next: error.hint,
+      })
+    }
+  }
+  // What is wrong with a setting or an artefact is a usage fault, not a measured failure.
+  return checkReport('doctor', items, { exits })
+}
+
+function checkNode(version: string): Promise<string> {
+  const [major = 0, minor = 0] = version.replace('v', '').split('.').map(Number)
+  if (major > 20 || (major === 20 && minor >= 19)) return Promise.resolve(version)
+  throw new FfError('setting_invalid', `Node ${version} is too old.`, {
+    hint: 'Use Node 20.19 or newer.',
+  })
+}
+
+async function checkArtefacts(root: string): Promise<string> {
+  const report = await validateArtefacts(root, [])
+  const broken = report.items.filter(({ state }) => state !== 'pass').map(({ title }) => title)
+  if (broken.length === 0) return `${report.items.length} hold to their schemas and rules`
+  throw new FfError('artefact_invalid', `${broken.join(', ')} cannot be used.`, {
+    hint: 'Run `ff artefacts validate`.',
+  })
+}
+
+/** Opens the target as a run would, with scratch state of its own, and closes it again. */
+async function checkTarget(root: string, spec: TargetSpec, adapters: Adapters): Promise<string> {
+  const { migrations, versions } = await loadPersistence(root)
+  const scratch = await adapters.openScratch(spec, { migrations, versions })
+  await scratch.close()
+  const { target, server } = scratch.facts
+  return server === null ? target : `${target}, PostgreSQL ${server}`
+}

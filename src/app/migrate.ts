@@ -1,0 +1,187 @@
+import { catalogueDrift, catalogueOf } from '../core/migrations/catalogue.ts'
+import {
+  historyFault,
+  type Migration,
+  type MigrationPlan,
+  type MigrationRefusal,
+  planDown,
+  planUp,
+} from '../core/migrations/plan.ts'
+import type { TargetSpec } from '../core/parity/target.ts'
+import type { CheckItem, CheckReport } from '../core/report/types.ts'
+import { FfError } from '../errors.ts'
+import type { MigrationSession } from '../ports.ts'
+import type { Adapters } from './adapters.ts'
+import { checkReport } from './check-report.ts'
+import { loadPersistence, type Persistence } from './persistence-inputs.ts'
+
+export interface MigrateRequest {
+  readonly root: string
+  readonly database: TargetSpec
+  readonly adapters: Adapters
+  /** Looked at between two steps; a step that has begun is finished. */
+  readonly signal: AbortSignal
+}
+export interface StepRequest extends MigrateRequest {
+  /** The version to come to; null for the newest on the way up, one step on the way down. */
+  readonly to: number | null
+  readonly dryRun: boolean
+}
+
+/** `ff migrate up`. */
+export async function migrateUp(request: StepRequest): Promise<CheckReport> {
+  return inSession(request, !request.dryRun, async (session, { migrations }) => {
+    const steps = stepsOf(planUp(await session.applied(), migrations, request.to))
+    if (request.dryRun) return dryRun('migrate_up', steps, 'up')
+    const sql = await session.prepare()
+    const done = await applyAll(session, steps, { direction: 'up', signal: request.signal })
+    await session.grant()
+    const items =
+      done.length === 0
+        ? [passed('head', 'nothing was left to apply')]
+        : done.map(({ name }) => passed(name, 'applied'))
+    return checkReport('migrate_up', items, {
+      sql:
+        sql.length === 0
+          ? []
+          : ['-- For whoever may make roles; then run ff migrate up again.', ...sql],
+    })
+  })
+}
+
+/** `ff migrate down`. */
+export async function migrateDown(request: StepRequest): Promise<CheckReport> {
+  return inSession(request, !request.dryRun, async (session, { migrations }) => {
+    const steps = stepsOf(planDown(await session.applied(), migrations, request.to))
+    if (request.dryRun) return dryRun('migrate_down', steps, 'down')
+    const done = await applyAll(session, steps, { direction: 'down', signal: request.signal })
+    const items =
+      done.length === 0
+        ? [passed('base', 'nothing was applied')]
+        : done.map(({ name }) => passed(name, 'taken back'))
+    return checkReport('migrate_down', items)
+  })
+}
+
+/** `ff migrate status`: each migration, applied or pending (21). */
+export async function migrateStatus(request: MigrateRequest): Promise<CheckReport> {
+  return inSession(request, false, async (session, { migrations }) => {
+    const applied = await session.applied()
+    refuse(historyFault(applied, migrations))
+    const when = new Map(applied.map(({ version, applied_at }) => [version, applied_at]))
+    const items = migrations.map(({ version, name }): CheckItem => {
+      const at = when.get(version)
+      return at === undefined
+        ? {
+            id: name,
+            title: 'pending',
+            state: 'pending',
+            codes: ['migration_pending'],
+            next: 'Run `ff migrate up`.',
+          }
+        : passed(name, `applied ${at}Z`)
+    })
+    return checkReport('migrate_status', items)
+  })
+}
+
+/** `ff migrate verify`: the live catalogue against the contract; each drift is named (20). */
+export async function migrateVerify(request: MigrateRequest): Promise<CheckReport> {
+  return inSession(request, false, async (session, { contract, migrations }) => {
+    refuse(historyFault(await session.applied(), migrations))
+    const { found, roles } = await session.catalogue()
+    const expected = catalogueOf(contract, roles)
+    const drifts = catalogueDrift(expected, found).map(
+      ({ object, code, expected: want, found: have }): CheckItem => ({
+        id: object,
+        title: `${have ?? 'nothing'} instead of ${want ?? 'nothing'}`,
+        state: 'fail',
+        codes: [code],
+        next: 'Bring it back with a migration, or change the contract with one.',
+      }),
+    )
+    const absent = Object.keys(contract.roles).filter((role) => !roles.has(role))
+    const missing = absent.map((role): CheckItem => ({
+      id: `role ${role}`,
+      title: 'is not there, so its grants are not either',
+      state: 'fail',
+      codes: ['role_missing'],
+      next: `Have CREATE ROLE ${role} NOLOGIN run, then run \`ff migrate up\`.`,
+    }))
+    const whole = passed('catalogue', `${expected.size} objects as in the contract`)
+    return checkReport(
+      'migrate_verify',
+      drifts.length + missing.length === 0 ? [whole] : [...missing, ...drifts],
+    )
+  })
+}
+
+async function inSession<T>(
+  { root, database, adapters }: MigrateRequest,
+  locked: boolean,
+  use: (session: MigrationSession, inputs: Persistence) => Promise<T>,
+): Promise<T> {
+  const inputs = await loadPersistence(root)
+  return adapters.withMigrationSession(database, { ...inputs, locked }, (session) =>
+    use(session, inputs),
+  )
+}
+
+async function applyAll(
+  session: MigrationSession,
+  steps: readonly Migration[],
+  { direction, signal }: { readonly direction: 'up' | 'down'; readonly signal: AbortSignal },
+): Promise<readonly Migration[]> {
+  const done: Migration[] = []
+  for (const step of steps) {
+    if (signal.aborted) break
+    await session.apply(step, direction)
+    done.push(step)
+  }
+  return done
+}
+
+function stepsOf(plan: MigrationPlan): readonly Migration[] {
+  if (plan.ok) return plan.steps
+  return refuse(plan.refusal)
+}
+
+function refuse(refusal: MigrationRefusal): never
+function refuse(refusal: MigrationRefusal | null): void
+function refuse(refusal: MigrationRefusal | null): void {
+  if (refusal === null) return
+  const { code, name } = refusal
+  const said = {
+    migration_edited: [
+      `The migration ${name} was changed after it was applied.`,
+      'Bring the file back to what was applied, and put the change into a new migration.',
+    ],
+    migration_unknown: [
+      `The migration ${name} is not one of this version's.`,
+      'Use the version of ff that the database was migrated with, or a version number that exists.',
+    ],
+  }[code] as [string, string]
+  throw new FfError(code, said[0], { hint: said[1] })
+}
+
+function dryRun(
+  kind: 'migrate_up' | 'migrate_down',
+  steps: readonly Migration[],
+  direction: 'up' | 'down',
+): CheckReport {
+  const items = steps.map(({ name }) => passed(name, 'would be run; nothing was changed'))
+  const sql = steps.flatMap((step) => [`-- ${step.name}, ${direction}`, step[direction].trim()])
+  return checkReport(
+    kind,
+    items.length === 0 ? [passed('plan', 'there is nothing to run')] : items,
+    { sql },
+  )
+}
+
+const passed = (id: string, title: string): CheckItem => ({
+  id,
+  title,
+  state: 'pass',
+  codes: [],
+  next: null,
+})

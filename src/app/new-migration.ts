@@ -1,0 +1,27 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { loadMigrations, MIGRATIONS } from '../artefacts/migrations.ts'
+import { FfError } from '../errors.ts'
+import { artefactError } from './artefact-error.ts'
+
+const TEMPLATE = `-- What this changes, and why.
+
+-- ff:up
+
+-- ff:down
+-- Where rows would be lost: RAISE EXCEPTION ... USING ERRCODE = 'FFM01'.
+`
+
+/** `ff migrate new`: an empty migration after the last. @returns what was made, and what is still to do */
+export async function newMigration(root: string, name: string): Promise<string> {
+  if (!/^[a-z][a-z0-9_]{0,59}$/.test(name)) {
+    throw new FfError('migration_invalid', `"${name}" is no name for a migration.`, {
+      hint: 'Use lower-case letters, digits and underscores.',
+    })
+  }
+  const known = await loadMigrations(root)
+  if (!known.ok) throw artefactError(known.problems)
+  const file = `${MIGRATIONS}/${String(known.loaded.length + 1).padStart(4, '0')}_${name}.sql`
+  await writeFile(join(root, file), TEMPLATE, { flag: 'wx' })
+  return `${file}\nWrite both parts, then add its name and what it changes to contracts/persistence_schema.json.`
+}

@@ -1,0 +1,35 @@
+import { type Loaded, loadArtefact, packaged } from '../artefacts/load.ts'
+import { loadMigrations } from '../artefacts/migrations.ts'
+import { persistenceProblems } from '../artefacts/rules/persistence-rules.ts'
+import { Schemas } from '../artefacts/schemas.ts'
+import type { Migration } from '../core/migrations/plan.ts'
+import { artefactError } from './artefact-error.ts'
+
+/** What a migration rests on. */
+export interface Persistence {
+  readonly contract: Loaded<'persistence_schema'>['value']
+  readonly versions: { readonly oldest: number; readonly newest: number }
+  readonly roles: readonly string[]
+  readonly migrations: readonly Migration[]
+}
+
+/** @throws FfError `artefact_invalid` with every problem of the contract and the migrations */
+export async function loadPersistence(root: string): Promise<Persistence> {
+  const schemas = await Schemas.load(`${root}/contracts/schemas`)
+  const [schema, migrations] = await Promise.all([
+    loadArtefact('persistence_schema', packaged(root, 'persistence_schema'), schemas),
+    loadMigrations(root),
+  ])
+  if (!schema.ok || !migrations.ok) {
+    throw artefactError([schema, migrations].flatMap((one) => (one.ok ? [] : one.problems)))
+  }
+  const problems = persistenceProblems(schema.loaded, migrations.loaded)
+  if (problems.length > 0) throw artefactError(problems)
+  const { value } = schema.loaded
+  return {
+    contract: value,
+    versions: value.postgres,
+    roles: Object.keys(value.roles),
+    migrations: migrations.loaded,
+  }
+}

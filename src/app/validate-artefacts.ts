@@ -1,0 +1,177 @@
+import { readdir } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import {
+  ARTEFACTS,
+  type ArtefactKind,
+  KINDS,
+  type Loaded,
+  loadArtefact,
+  packaged,
+  type Place,
+} from '../artefacts/load.ts'
+import { loadMigrations, MIGRATIONS } from '../artefacts/migrations.ts'
+import type { ArtefactProblem } from '../artefacts/problem.ts'
+import { readText } from '../artefacts/read-text.ts'
+import { cellProblems } from '../artefacts/rules/cell-rules.ts'
+import { contractProblems, gateMatrixProblems } from '../artefacts/rules/parity-rules.ts'
+import { persistenceProblems } from '../artefacts/rules/persistence-rules.ts'
+import { Schemas } from '../artefacts/schemas.ts'
+import { buildVectors, type Fixture } from '../artefacts/vectors.ts'
+import { isObject, readJson } from '../core/json/read.ts'
+import type { CheckItem, CheckReport } from '../core/report/types.ts'
+import { checkReport } from './check-report.ts'
+
+type AnyLoaded = { readonly [K in ArtefactKind]?: Loaded<K> }
+
+/**
+ * `ff artefacts validate`: the package's own artefacts, or the files named, each held to its schema and
+ * rules; every problem of every file at once. What breaks makes the run end 2: nothing may be measured with it.
+ */
+export async function validateArtefacts(
+  root: string,
+  files: readonly string[],
+): Promise<CheckReport> {
+  const schemas = await Schemas.load(join(root, 'contracts/schemas'))
+  const items =
+    files.length === 0
+      ? await validatePackage(root, schemas)
+      : await validateFiles(root, files, schemas)
+  const broken = items.some(({ state }) => state !== 'pass')
+  return checkReport('artefacts', items, { exits: broken ? ['usage'] : [] })
+}
+
+async function validatePackage(root: string, schemas: Schemas): Promise<readonly CheckItem[]> {
+  const migrations = await loadMigrations(root)
+  const results = await Promise.all(
+    KINDS.map(async (kind) => ({
+      kind,
+      result: await loadArtefact(kind, packaged(root, kind), schemas),
+    })),
+  )
+  const whole = Object.fromEntries(
+    results.flatMap(({ kind, result }) => (result.ok ? [[kind, result.loaded]] : [])),
+  ) as AnyLoaded
+  const problems: readonly ArtefactProblem[] = [
+    ...results.flatMap(({ result }) => (result.ok ? [] : result.problems)),
+    ...(migrations.ok ? [] : migrations.problems),
+    ...ruleProblems(whole),
+    ...(whole.persistence_schema !== undefined && migrations.ok
+      ? persistenceProblems(whole.persistence_schema, migrations.loaded)
+      : []),
+  ]
+  const schemaFiles = (await readdir(join(root, 'contracts/schemas'))).filter((name) =>
+    name.endsWith('.schema.json'),
+  )
+  return [
+    ...KINDS.map((kind) => toItem(ARTEFACTS[kind].file, problems)),
+    ...(migrations.ok
+      ? migrations.loaded.map(({ name }) => toItem(`${MIGRATIONS}/${name}.sql`, problems))
+      : strayItems(problems)),
+    {
+      id: 'contracts/schemas',
+      title: `${schemaFiles.length} schemas`,
+      state: 'pass',
+      codes: [],
+      next: null,
+    },
+  ]
+}
+
+/** What a schema cannot say, as far as the artefacts that it needs are whole. */
+function ruleProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
+  const {
+    parity_test_matrix: matrix,
+    cutover_parity_matrix: contract,
+    jwt_fixtures: fixtures,
+    oracle_cells: oracle,
+  } = whole
+  return [
+    ...(contract === undefined ? [] : contractProblems(contract)),
+    ...(matrix === undefined || contract === undefined ? [] : gateMatrixProblems(matrix, contract)),
+    ...(matrix === undefined || fixtures === undefined
+      ? []
+      : buildVectors(matrix, fixtures.value.fixtures).problems),
+    ...(oracle === undefined || contract === undefined ? [] : cellProblems(oracle, contract)),
+  ]
+}
+
+async function validateFiles(
+  root: string,
+  files: readonly string[],
+  schemas: Schemas,
+): Promise<readonly CheckItem[]> {
+  const fixtures = await loadArtefact('jwt_fixtures', packaged(root, 'jwt_fixtures'), schemas)
+  const known = fixtures.ok ? fixtures.loaded.value.fixtures : []
+  const problems = await Promise.all(
+    files.map((path) => fileProblems({ path, shown: path }, schemas, known)),
+  )
+  return files.map((path, at) => toItem(path, problems[at] ?? []))
+}
+
+async function fileProblems(
+  place: Place,
+  schemas: Schemas,
+  fixtures: readonly Fixture[],
+): Promise<readonly ArtefactProblem[]> {
+  const kind = await kindOf(place)
+  if (typeof kind !== 'string') return [kind]
+  const result = await loadArtefact(kind, place, schemas)
+  if (!result.ok) return result.problems
+  // A matrix beside the gate's own owes no coverage; all else about its vectors holds.
+  if (kind === 'parity_test_matrix')
+    return buildVectors(result.loaded as Loaded<'parity_test_matrix'>, fixtures).problems
+  return kind === 'cutover_parity_matrix'
+    ? contractProblems(result.loaded as Loaded<'cutover_parity_matrix'>)
+    : []
+}
+
+/** An artefact says in its member `kind` what it is. */
+async function kindOf({ path, shown }: Place): Promise<ArtefactKind | ArtefactProblem> {
+  const read = await readText(path, shown)
+  if (!read.ok) return read.problem
+  const json = readJson(read.text)
+  if (!json.ok)
+    return {
+      file: shown,
+      pointer: '',
+      code: json.code,
+      detail: `line ${json.line}, column ${json.column}`,
+    }
+  const { node } = json
+  const said =
+    node !== null && typeof node === 'object' && isObject(node)
+      ? node.members.find(([name]) => name === 'kind')?.[1]
+      : undefined
+  const kind = KINDS.find((one) => one === said)
+  return (
+    kind ?? {
+      file: shown,
+      pointer: '/kind',
+      code: 'kind_unknown',
+      detail: `one of ${KINDS.join(', ')}`,
+    }
+  )
+}
+
+function toItem(file: string, problems: readonly ArtefactProblem[]): CheckItem {
+  const own = problems.filter((one) => one.file === file)
+  if (own.length === 0)
+    return { id: basename(file), title: file, state: 'pass', codes: [], next: null }
+  const next = own.map(
+    ({ pointer, code, detail }) =>
+      `${pointer === '' ? '(whole file)' : pointer} ${code}${detail === '' ? '' : `: ${detail}`}`,
+  )
+  return {
+    id: basename(file),
+    title: file,
+    state: 'fail',
+    codes: [...new Set(own.map(({ code }) => code))],
+    next: next.join('\n    '),
+  }
+}
+
+/** Where a migration could not be read, each file that has a problem is an item. */
+const strayItems = (problems: readonly ArtefactProblem[]): readonly CheckItem[] =>
+  [...new Set(problems.map(({ file }) => file))]
+    .filter((file) => file.startsWith(MIGRATIONS))
+    .map((file) => toItem(file, problems))

@@ -1,0 +1,42 @@
+import { buildCells } from '../../core/parity/cells.ts'
+import { deriveCovers } from '../../core/parity/covers.ts'
+import type { Instant } from '../../core/state/instant.ts'
+import type { Loaded } from '../load.ts'
+import type { ArtefactProblem } from '../problem.ts'
+
+/**
+ * There are as many cells as the contract says, each really is the cell that its inputs make it, and the
+ * oracle predicts each and nothing else.
+ */
+export function cellProblems(
+  { file, value }: Loaded<'oracle_cells'>,
+  contract: Loaded<'cutover_parity_matrix'>,
+): readonly ArtefactProblem[] {
+  const cells = buildCells(value.now as Instant)
+  const dimensions = new Set(cells.map(({ covers }) => JSON.stringify(covers)))
+  const at = (code: ArtefactProblem['code'], detail: string): ArtefactProblem => ({
+    file,
+    pointer: '/cells',
+    code,
+    detail,
+  })
+  const wanted = contract.value.cells.count
+  const keys = new Set(cells.map(({ key }) => key))
+  return [
+    ...(dimensions.size === wanted
+      ? []
+      : [at('cell_count_differs', `${dimensions.size} instead of ${wanted}`)]),
+    ...cells
+      .filter(
+        ({ given, asker, request, covers }) =>
+          JSON.stringify(deriveCovers(given, asker, request)) !== JSON.stringify(covers),
+      )
+      .map(({ id }) => at('covers_differs', id)),
+    ...[...keys]
+      .filter((key) => value.outcomes[value.cells[key] ?? -1] === undefined)
+      .map((key) => at('vector_missing', key)),
+    ...Object.keys(value.cells)
+      .filter((key) => !keys.has(key))
+      .map((key) => at('vector_unexpected', key)),
+  ]
+}

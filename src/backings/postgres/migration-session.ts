@@ -1,0 +1,109 @@
+import type pg from 'pg'
+import type { SchemaContract } from '../../core/migrations/catalogue.ts'
+import type { MigrationSession } from '../../ports.ts'
+import { withAdvisoryLock } from './advisory-lock.ts'
+import {
+  checkVersion,
+  type Database,
+  MIGRATION_BOUNDS,
+  type SupportedVersions,
+  withClient,
+} from './connect.ts'
+import { introspect } from './introspect.ts'
+import { Migrator } from './migrator.ts'
+import { ensureRoles, existingRoles, grantStatements, OWNER } from './roles.ts'
+
+const SCHEMA = 'ff'
+/** How long another migration is waited for. */
+const LOCK_WAIT_MS = 10_000
+
+export interface MigrationNeeds {
+  readonly versions: SupportedVersions
+  readonly contract: SchemaContract
+  readonly roles: readonly string[]
+}
+
+/** Opens a session on the schema `ff`. @param locked whether it may change anything: then it holds the one lock */
+export function withMigrationSession<T>(
+  database: Database,
+  { locked, ...needs }: MigrationNeeds & { readonly locked: boolean },
+  use: (session: MigrationSession) => Promise<T>,
+): Promise<T> {
+  return withClient(
+    database,
+    async (client) => {
+      await checkVersion(client, needs.versions)
+      const session = makeSession(client, database.name, needs)
+      if (!locked) return use(session)
+      return withAdvisoryLock(client, { name: `ff migrate ${SCHEMA}`, waitMs: LOCK_WAIT_MS }, () =>
+        use(session),
+      )
+    },
+    MIGRATION_BOUNDS,
+  )
+}
+
+function makeSession(
+  client: pg.Client,
+  name: string,
+  { contract, roles }: MigrationNeeds,
+): MigrationSession {
+  const migrator = async (): Promise<Migrator> =>
+    new Migrator(client, SCHEMA, { name, owner: await ownerToBe(client) })
+  return {
+    applied: async () => (await migrator()).applied(),
+    prepare: async () => {
+      const { missing, ownerUsable } = await ensureRoles(client, roles)
+      await client.query(
+        `CREATE SCHEMA IF NOT EXISTS "${SCHEMA}"${ownerUsable ? ` AUTHORIZATION "${OWNER}"` : ''}`,
+      )
+      await (await migrator()).prepare()
+      return missing
+    },
+    apply: async (migration, direction) => (await migrator()).apply(migration, direction),
+    grant: async () => {
+      const existing = {
+        roles: await existingRoles(client, roles),
+        tables: await existingTables(client),
+      }
+      const statements = grantStatements(SCHEMA, contract.tables, existing)
+      await (
+        await migrator()
+      ).inSchema(async () => {
+        for (const statement of statements) await client.query(statement)
+      })
+    },
+    catalogue: async () => {
+      // Definitions are written relative to these three settings.
+      await client.query(
+        `BEGIN READ ONLY; SET LOCAL search_path = "${SCHEMA}"; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'`,
+      )
+      try {
+        const there = await existingTables(client)
+        const found =
+          there.size === 0 ? new Map<string, string>() : await introspect(client, SCHEMA)
+        return { found, roles: await existingRoles(client, roles) }
+      } finally {
+        await client.query('ROLLBACK')
+      }
+    },
+  }
+}
+
+/** The schema's owner where that is another role that this session may act as; null for its own. */
+async function ownerToBe(client: pg.Client): Promise<string | null> {
+  const { rows } = await client.query<{ owner: string }>(
+    `SELECT r.rolname AS owner FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+     WHERE n.nspname = $1 AND r.rolname <> current_user AND pg_has_role(current_user, r.oid, 'MEMBER')`,
+    [SCHEMA],
+  )
+  return rows[0]?.owner ?? null
+}
+
+async function existingTables(client: pg.Client): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT tablename AS name FROM pg_tables WHERE schemaname = $1',
+    [SCHEMA],
+  )
+  return new Set(rows.map(({ name }) => name))
+}

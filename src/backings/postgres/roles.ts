@@ -1,0 +1,79 @@
+import type pg from 'pg'
+import type { TableContract } from '../../core/migrations/catalogue.ts'
+
+/** Of all the contract's roles this one owns the schema. */
+export const OWNER = 'ff_owner'
+
+export interface Roles {
+  readonly existing: ReadonlySet<string>
+  /** For the database's administrator: what this role was not allowed to make. */
+  readonly missing: readonly string[]
+  /** Whether the session may act as the owner. */
+  readonly ownerUsable: boolean
+}
+
+/** Makes the roles that are missing where the session may, and says what somebody else has to run. */
+export async function ensureRoles(client: pg.Client, names: readonly string[]): Promise<Roles> {
+  const before = await existingRoles(client, names)
+  const absent = names.filter((name) => !before.has(name))
+  const { rows } = await client.query<{ may: string; super: string; version: string }>(
+    `SELECT (rolsuper OR rolcreaterole)::text AS may, rolsuper::text AS super,
+       current_setting('server_version_num') AS version FROM pg_roles WHERE rolname = current_user`,
+  )
+  const [session] = rows
+  const may = session?.may === 'true'
+  for (const name of may ? absent : []) {
+    await client.query(`CREATE ROLE "${name}" NOLOGIN`)
+    // From 16 on, whoever makes a role may grant it but is not yet allowed to act as it.
+    if (name === OWNER && session?.super !== 'true')
+      await client.query(`GRANT "${name}" TO CURRENT_USER`)
+  }
+  const existing = await existingRoles(client, names)
+  const missing = may ? [] : absent.map((name) => `CREATE ROLE ${name} NOLOGIN;`)
+  return {
+    existing,
+    missing,
+    ownerUsable: existing.has(OWNER) && (await mayActAs(client, OWNER, session?.version)),
+  }
+}
+
+export async function existingRoles(
+  client: pg.Client,
+  names: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT rolname AS name FROM pg_roles WHERE rolname = ANY ($1)',
+    [names],
+  )
+  return new Set(rows.map(({ name }) => name))
+}
+
+/** PostgreSQL 16 split the right to act as a role (SET) from membership. */
+async function mayActAs(client: pg.Client, role: string, version = '0'): Promise<boolean> {
+  const privilege = Number(version) >= 160_000 ? 'SET' : 'MEMBER'
+  const { rows } = await client.query<{ may: string }>(
+    'SELECT pg_has_role(current_user, $1, $2)::text AS may',
+    [role, privilege],
+  )
+  return rows[0]?.may === 'true'
+}
+
+/** The contract's grants as SQL, for roles and tables that exist. */
+export function grantStatements(
+  schema: string,
+  tables: Readonly<Record<string, TableContract>>,
+  existing: { readonly roles: ReadonlySet<string>; readonly tables: ReadonlySet<string> },
+): readonly string[] {
+  const roles = [...existing.roles].filter((role) => role !== OWNER).sort()
+  const usage = roles.map((role) => `GRANT USAGE ON SCHEMA "${schema}" TO "${role}"`)
+  const grants = Object.entries(tables)
+    .filter(([table]) => existing.tables.has(table))
+    .flatMap(([table, { grants: byRole }]) =>
+      roles
+        .filter((role) => byRole[role] !== undefined)
+        .map(
+          (role) => `GRANT ${(byRole[role] ?? []).join(', ')} ON "${schema}".${table} TO "${role}"`,
+        ),
+    )
+  return [...usage, ...grants]
+}

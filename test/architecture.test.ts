@@ -1,0 +1,37 @@
+import { execFile } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { ROOT } from './support/run-ff.ts'
+
+const sources = (folder: string): string[] =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') || name.endsWith('.mjs'))
+    .map((name) => `${folder}/${name}`)
+
+test('the import rules were held against every source file, and hold', async () => {
+  const args = [
+    '--config',
+    '.dependency-cruiser.mjs',
+    '--output-type',
+    'json',
+    'bin',
+    'src',
+    'test',
+  ]
+  const { stdout } = await promisify(execFile)('node_modules/.bin/depcruise', args, {
+    cwd: ROOT,
+    maxBuffer: 64e6,
+  })
+  const { modules, summary } = JSON.parse(stdout) as {
+    modules: { source: string }[]
+    summary: { violations: object[] }
+  }
+  const seen = modules
+    .map(({ source }) => source)
+    .filter((source) => /^(bin|src|test)\//.test(source))
+  // A checker that reads no file finds nothing wrong.
+  expect(seen.sort()).toEqual(['bin', 'src', 'test'].flatMap(sources).sort())
+  expect(summary.violations).toEqual([])
+})

@@ -1,0 +1,114 @@
+import { once } from 'node:events'
+import {
+  type AddressInfo,
+  connect,
+  createServer,
+  type NetConnectOpts,
+  type Server,
+  type Socket,
+} from 'node:net'
+
+/** What the wire does to whoever talks over it. */
+export type Fault =
+  | { readonly kind: 'none' }
+  /** Every chunk is late by this much, each way. */
+  | { readonly kind: 'latency'; readonly ms: number }
+  /** Bytes vanish without a sign; `to_client` loses answers alone, `to_server` questions alone. */
+  | { readonly kind: 'blackhole'; readonly direction: 'both' | 'to_client' | 'to_server' }
+  /** Connections are cut with RST, those that stand and those that come. */
+  | { readonly kind: 'reset' }
+  /** Nobody listens. */
+  | { readonly kind: 'refuse' }
+  /** The server answers with bytes of no protocol. */
+  | { readonly kind: 'garbage' }
+
+interface Link {
+  readonly client: Socket
+  readonly upstream: Socket
+}
+
+/** A TCP proxy between two real parts, whose fault can be changed while connections stand. */
+export class FaultProxy {
+  private readonly target: NetConnectOpts
+  private server: Server | null = null
+  private readonly links = new Set<Link>()
+  private fault: Fault = { kind: 'none' }
+  port = 0
+
+  private constructor(target: NetConnectOpts) {
+    this.target = target
+  }
+
+  static async to(target: NetConnectOpts): Promise<FaultProxy> {
+    const proxy = new FaultProxy(target)
+    await proxy.listen()
+    return proxy
+  }
+
+  async set(fault: Fault): Promise<void> {
+    const before = this.fault
+    this.fault = fault
+    if (fault.kind === 'reset' || fault.kind === 'refuse') this.cutAll()
+    if (fault.kind === 'refuse') await this.stopListening()
+    else if (before.kind === 'refuse') await this.listen()
+  }
+
+  async close(): Promise<void> {
+    this.cutAll()
+    await this.stopListening()
+  }
+
+  private async listen(): Promise<void> {
+    const server = createServer((client) => this.accept(client))
+    server.listen(this.port, '127.0.0.1')
+    await once(server, 'listening')
+    this.port = (server.address() as AddressInfo).port
+    this.server = server
+  }
+
+  private async stopListening(): Promise<void> {
+    const { server } = this
+    this.server = null
+    if (server === null) return
+    server.close()
+    await once(server, 'close')
+  }
+
+  private accept(client: Socket): void {
+    if (this.fault.kind === 'reset') return void client.resetAndDestroy()
+    const link = { client, upstream: connect(this.target) }
+    this.links.add(link)
+    const drop = (): void => {
+      this.links.delete(link)
+      client.destroy()
+      link.upstream.destroy()
+    }
+    for (const socket of [client, link.upstream]) {
+      socket.setNoDelay(true)
+      socket.on('error', drop) // Cut connections are what this is for.
+      socket.on('close', drop)
+    }
+    client.on('data', (chunk) => this.pass(chunk, link.upstream, 'to_server'))
+    link.upstream.on('data', (chunk) => this.pass(chunk, client, 'to_client'))
+  }
+
+  private pass(chunk: Buffer, to: Socket, direction: 'to_client' | 'to_server'): void {
+    const { fault } = this
+    if (fault.kind === 'blackhole' && (fault.direction === 'both' || fault.direction === direction))
+      return
+    const bytes =
+      fault.kind === 'garbage' && direction === 'to_client'
+        ? Buffer.from('HTTP/1.1 418 \r\n\r\n')
+        : chunk
+    if (fault.kind !== 'latency') return void to.write(bytes)
+    setTimeout(() => to.destroyed || to.write(bytes), fault.ms)
+  }
+
+  private cutAll(): void {
+    for (const { client, upstream } of this.links) {
+      client.resetAndDestroy()
+      upstream.destroy()
+    }
+    this.links.clear()
+  }
+}

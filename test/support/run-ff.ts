@@ -1,0 +1,60 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export const ROOT = new URL('../..', import.meta.url).pathname.replace(/\/$/, '')
+
+export interface Run {
+  readonly status: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+  /** Another package folder: a copy with something changed in it. */
+  readonly root?: string
+}
+
+/** Starts the built binary as a user would. */
+export function startFf(
+  args: readonly string[],
+  { env = {}, cwd, root = ROOT }: RunOptions = {},
+): ChildProcess {
+  const clean = {
+    PATH: process.env['PATH'],
+    HOME: process.env['HOME'],
+    TMPDIR: process.env['TMPDIR'] ?? tmpdir(),
+  }
+  return spawn(process.execPath, [join(root, 'dist/bin/ff.js'), ...args], {
+    cwd: cwd ?? tmpdir(),
+    env: { ...clean, ...env },
+  })
+}
+
+/** Runs it to its end. */
+export async function runFf(args: readonly string[], options: RunOptions = {}): Promise<Run> {
+  return finished(startFf(args, options))
+}
+
+export function finished(child: ChildProcess): Promise<Run> {
+  let [stdout, stderr] = ['', '']
+  child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
+  child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (status, signal) => resolve({ status, signal, stdout, stderr }))
+  })
+}
+
+/** A copy of the package that a test may change: artefacts and the built program, without its dependencies. */
+export async function copyPackage(): Promise<{ readonly root: string; remove(): Promise<void> }> {
+  const root = await mkdtemp(join(tmpdir(), 'ff-copy-'))
+  for (const part of ['dist', 'contracts', 'vectors', 'package.json']) {
+    await cp(join(ROOT, part), join(root, part), { recursive: true })
+  }
+  await symlink(join(ROOT, 'node_modules'), join(root, 'node_modules'))
+  return { root, remove: () => rm(root, { recursive: true, force: true }) }
+}
