@@ -7,7 +7,6 @@ import { addDoctor } from './doctor.ts'
 import { addHelp } from './help-topics.ts'
 import { addMigrate } from './migrate.ts'
 import { addParity } from './parity.ts'
-import { reportError } from './report-error.ts'
 
 /** Parses the command line, runs one command and leaves what it came to in `context.exit`. */
 export async function runProgram(argv: readonly string[], context: Context): Promise<void> {
@@ -17,6 +16,7 @@ export async function runProgram(argv: readonly string[], context: Context): Pro
     if (said.length > 0) await tell(said, context)
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return tell(said, context)
+    const { reportError } = await import('./report-error.ts')
     await reportError(error, argv, context)
   }
 }

@@ -3,7 +3,7 @@ import type { Report } from '../core/report/types.ts'
 import { type ExitName, FfError } from '../errors.ts'
 import type { Format } from '../reports/index.ts'
 import type { Context } from './context.ts'
-import { writeOutputs, type Output } from './output.ts'
+import type { Output } from './output.ts'
 
 /** The formats of `src/reports`, named here so that help needs not load them; a test holds the two together. */
 export const FORMAT_NAMES = ['text', 'json', 'junit'] as const satisfies readonly Format[]
@@ -42,6 +42,7 @@ export async function runReport(
     if (controller.signal.aborted && report.verdict !== 'cancelled')
       throw ended(controller.signal.reason as ExitName)
     const { REPORTERS } = await import('../reports/index.ts')
+    const { writeOutputs } = await import('./output.ts')
     const write = (format: Format, color: boolean): string => REPORTERS[format](report, { color })
     await writeOutputs(options.output ?? [], (format) => write(format, false))
     await context.io.stdout(write(options.format, useColor(context, options.color)))

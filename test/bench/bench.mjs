@@ -1,0 +1,89 @@
+// npm run bench: what the README says of speed, as ratios of medians in one run on one machine. Ends 1 where
+// a bound is broken.
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { startEmbedded } from '../../dist/src/backings/postgres/embedded.js'
+import { decisionsPerCpuSecond } from './core-speed.mjs'
+
+const FF = fileURLToPath(new URL('../../dist/bin/ff.js', import.meta.url))
+const RUNS = 9
+const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
+
+/** Wall time of a whole process, in seconds; what it printed comes along. */
+function timed(args, env = {}) {
+  const started = process.hrtime.bigint()
+  const { status, stdout } = spawnSync(process.execPath, args, {
+    env: { ...process.env, ...env },
+    maxBuffer: 64e6,
+  })
+  return {
+    seconds: Number(process.hrtime.bigint() - started) / 1e9,
+    status,
+    stdout: stdout.toString(),
+  }
+}
+
+/** Runs the cases in turn, so that a machine that slows down slows all of them. */
+function medians(cases, runs = RUNS) {
+  const taken = Object.fromEntries(Object.keys(cases).map((name) => [name, []]))
+  for (let run = -1; run < runs; run += 1) {
+    for (const [name, [args, env, expected = 0]] of Object.entries(cases)) {
+      const { seconds, status } = timed(args, env)
+      if (status !== expected) throw new Error(`${name} ended ${status}`)
+      if (run >= 0) taken[name].push(seconds) // The first is a warm-up.
+    }
+  }
+  return Object.fromEntries(Object.entries(taken).map(([name, all]) => [name, median(all)]))
+}
+
+const lines = []
+const hold = (what, figure, bound, holds) => lines.push({ what, figure, bound, holds })
+const below = (what, value, bound, unit) =>
+  hold(what, `${value.toFixed(2)} ${unit}`, `at most ${bound} ${unit}`, value <= bound)
+const above = (what, value, bound, unit) =>
+  hold(what, `${value.toFixed(2)} ${unit}`, `at least ${bound} ${unit}`, value >= bound)
+
+const door = medians(
+  {
+    bare: [['-e', '0']],
+    version: [[FF, '--version']],
+    help: [[FF, '--help']],
+    usage: [[FF, '--nope'], {}, 2],
+  },
+  15,
+)
+below('ff --version', door.version / door.bare, 1.5, 'x node -e 0')
+below('ff --help', door.help / door.bare, 1.5, 'x node -e 0')
+below('a usage error', door.usage / door.bare, 1.5, 'x node -e 0')
+
+const server = await startEmbedded()
+const { host, user, database } = server.database.config
+const env = { FF_DATABASE_URL: `postgres://${user}@/${database}?host=${encodeURIComponent(host)}` }
+const run = medians({
+  version: [[FF, '--version']],
+  database: [[FF, 'parity', 'run'], env],
+  embedded: [[FF, 'parity', 'run', '--candidate', 'embedded']],
+})
+below('ff parity run, PostgreSQL up', run.database - run.version, 0.6, 's over ff --version')
+below('ff parity run, embedded', run.embedded, 3, 's')
+
+const pairs = Array.from({ length: 5 }, () =>
+  timed([FF, 'parity', 'exhaustive', '--format', 'json'], env),
+).map(({ stdout }) => JSON.parse(stdout).timing.pairs_per_second)
+above('ff parity exhaustive, PostgreSQL up', median(pairs), 2000, 'pairs/s')
+await server.stop()
+
+const { ours, theirs } = decisionsPerCpuSecond()
+above(
+  `the core (${Math.round(ours / 1000)}k decisions per CPU second)`,
+  ours / theirs,
+  1,
+  'x flagd-core',
+)
+
+for (const { what, figure, bound, holds } of lines) {
+  process.stdout.write(
+    `${holds ? 'holds ' : 'BROKEN'}  ${what.padEnd(52)} ${figure.padEnd(28)} ${bound}\n`,
+  )
+}
+process.exitCode = lines.every(({ holds }) => holds) ? 0 : 1
