@@ -13,12 +13,13 @@ export class Schemas {
   }
 
   static async load(folder: string): Promise<Schemas> {
-    // `strictTypes` and `strictRequired` quarrel with `oneOf` branches that narrow their parent.
+    // Whether the schemas themselves are good is asked by a test, once, and not at every start.
     const ajv = new Ajv2020({
       allErrors: true,
-      strict: true,
-      strictTypes: false,
-      strictRequired: false,
+      strict: false,
+      meta: false,
+      validateSchema: false,
+      code: { optimize: false },
     })
     const names = (await readdir(folder)).filter((name) => name.endsWith('.schema.json'))
     for (const name of names) {

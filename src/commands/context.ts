@@ -24,3 +24,26 @@ export interface Io {
   readonly stderr: (text: string) => void
   readonly stdoutIsTerminal: boolean
 }
+
+/** Options as they were typed: each command reads its own and says what is wrong with them. */
+export interface Options {
+  readonly format?: string
+  readonly output?: readonly string[]
+  readonly timeout?: string
+  readonly color?: boolean
+  readonly baseline?: string
+  readonly candidate?: string
+  readonly vectors?: readonly string[]
+  readonly vector?: string
+  readonly cell?: string
+  readonly database?: string
+  readonly to?: string
+  readonly dryRun?: boolean
+}
+/** One call of a command. */
+export interface Invocation {
+  readonly context: Context
+  /** Arguments that are not options. */
+  readonly words: readonly string[]
+  readonly options: Options
+}

@@ -1,28 +1,17 @@
-import type { Command } from 'commander'
-import type { Context } from './context.ts'
-import { type ReportOptions, runReport, withReportOptions } from './run-report.ts'
+import { doctor as examine } from '../app/doctor.ts'
+import { resolveTarget } from '../app/targets.ts'
+import type { Invocation } from './context.ts'
+import { runReport } from './run-report.ts'
+import { defaultTargets, readSettings, shownSettings } from './settings.ts'
 
-export function addDoctor(program: Command, context: Context): void {
-  withReportOptions(
-    program
-      .command('doctor')
-      .description('whether a run could work on this machine')
-      .helpGroup('Look after:'),
-  )
-    .addHelpText('after', '\nExamples:\n  $ ff doctor\n  $ ff doctor --format json')
-    .action(async (_: ReportOptions, self: Command) => {
-      await runReport(context, self.optsWithGlobals(), async () => {
-        const { env, cwd, root, adapters, nodeVersion } = context
-        const { doctor } = await import('../app/doctor.ts')
-        const { defaultTargets, readSettings, shownSettings } = await import('./settings.ts')
-        const { resolveTarget } = await import('../app/targets.ts')
-        const settings = await readSettings(env, cwd)
-        const { baseline, candidate } = defaultTargets(settings)
-        const targets = [
-          ['baseline', resolveTarget(baseline, env)] as const,
-          ['candidate', resolveTarget(candidate, env)] as const,
-        ]
-        return doctor({ root, nodeVersion, targets, settings: shownSettings(settings), adapters })
-      })
-    })
-}
+export const doctor = (invocation: Invocation): Promise<void> =>
+  runReport(invocation, async () => {
+    const { env, cwd, root, adapters, nodeVersion } = invocation.context
+    const settings = await readSettings(env, cwd)
+    const { baseline, candidate } = defaultTargets(settings)
+    const targets = [
+      ['baseline', resolveTarget(baseline, env)],
+      ['candidate', resolveTarget(candidate, env)],
+    ] as const
+    return examine({ root, nodeVersion, targets, settings: shownSettings(settings), adapters })
+  })

@@ -1,12 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
-import { addArtefacts } from './artefacts.ts'
-import type { Context } from './context.ts'
-import { addDoctor } from './doctor.ts'
-import { addHelp } from './help-topics.ts'
-import { addMigrate } from './migrate.ts'
-import { addParity } from './parity.ts'
+import type { Context, Options } from './context.ts'
+import { type CommandRow, COMMANDS } from './table.ts'
 
 /** Parses the command line, runs one command and leaves what it came to in `context.exit`. */
 export async function runProgram(argv: readonly string[], context: Context): Promise<void> {
@@ -42,12 +38,70 @@ function makeProgram(context: Context, said: string[]): Command {
       'after',
       '\nSettings: option > FF_* environment > ff.config.json > default.\nExit codes: ff help exit-codes',
     )
-  addParity(program, context)
-  addMigrate(program, context)
-  addArtefacts(program, context)
-  addDoctor(program, context)
-  addHelp(program, context)
+    .helpCommand(false)
+  for (const { noun, what, job, commands } of COMMANDS) {
+    const parent = noun === null ? program : program.command(noun).description(what).helpGroup(job)
+    for (const row of commands)
+      addCommand(parent, row, context).helpGroup(noun === null ? job : 'Commands:')
+  }
+  return addHelp(program, context)
+}
+
+function addCommand(parent: Command, row: CommandRow, context: Context): Command {
+  const command = parent.command(
+    row.arguments === undefined ? row.name : `${row.name} ${row.arguments}`,
+  )
+  command
+    .description(row.what)
+    .addHelpText('after', `\nExamples:\n${row.examples.map((one) => `  $ ${one}`).join('\n')}`)
+  for (const [flags, what, repeated] of row.options) {
+    if (repeated === undefined) command.option(flags, what)
+    else command.option(flags, what, collect)
+  }
+  return command.action(async (...given: unknown[]) => {
+    const run = await row.load()
+    // Commander hands over the declared arguments, then the options and the command itself.
+    await run({
+      context,
+      words: given.slice(0, -2).flat() as string[],
+      options: command.optsWithGlobals<Options>(),
+    })
+  })
+}
+
+const collect = (word: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  word,
+]
+
+/** `ff help`, `ff help COMMAND...` and `ff help TOPIC`. */
+function addHelp(program: Command, context: Context): Command {
+  program
+    .command('help [words...]')
+    .description('help for a command, or a topic: exit-codes')
+    .helpGroup('Look after:')
+    .action(async (words: readonly string[]) => {
+      const { TOPICS } = await import('./help-topics.ts')
+      const topic = TOPICS[words[0] ?? '']
+      if (topic === undefined) return findCommand(program, words).outputHelp()
+      await context.io.stdout(topic())
+      context.exit = 'ok'
+    })
   return program
+}
+
+function findCommand(program: Command, words: readonly string[]): Command {
+  let command = program
+  for (const word of words) {
+    const next = command.commands.find((one) => one.name() === word)
+    if (next === undefined) {
+      program.error(`error: unknown command '${words.join(' ')}'`, {
+        code: 'commander.unknownCommand',
+      })
+    }
+    command = next
+  }
+  return command
 }
 
 const versionOf = (root: string): string =>

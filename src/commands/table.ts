@@ -1,0 +1,145 @@
+import type { Invocation } from './context.ts'
+
+/** Flags and what they mean; a flag that ends in `...>` takes several words, a `repeated` one several times one. */
+export type OptionRow = readonly [flags: string, what: string, repeated?: 'repeated']
+
+/** One command: what its help says, and the module that runs it, which is loaded when it is called. */
+export interface CommandRow {
+  readonly name: string
+  readonly what: string
+  readonly arguments?: string
+  readonly options: readonly OptionRow[]
+  /** Two that work as pasted. */
+  readonly examples: readonly [string, string]
+  readonly load: () => Promise<(invocation: Invocation) => Promise<void>>
+}
+export interface CommandGroup {
+  /** The noun; null for commands that stand alone. */
+  readonly noun: string | null
+  readonly what: string
+  /** The heading in `ff help`: the job that it serves. */
+  readonly job: string
+  readonly commands: readonly CommandRow[]
+}
+
+/** What every command that measures something takes. */
+const REPORT = [
+  ['--format <format>', 'what stdout carries: text (the default), json or junit'],
+  ['--output <format=path>', 'write a file as well; may be repeated', 'repeated'],
+  ['--timeout <seconds>', 'end the run after this long, with exit 124'],
+] as const
+const SIDES = [
+  ...REPORT,
+  ['--baseline <target>', 'default: file:$FF_STORE_DIR, else a temporary folder'],
+  ['--candidate <target>', 'default: env:FF_DATABASE_URL if set, else embedded'],
+] as const
+const DATABASE = [...REPORT, ['--database <target>', 'default: env:FF_DATABASE_URL']] as const
+const STEPS = [
+  ...DATABASE,
+  ['--to <version>', 'the version to come to'],
+  ['--dry-run', 'print the SQL, change nothing'],
+] as const
+
+/** Every command but `help`, in the order in which help lists them. To add one: its row, and its module. */
+export const COMMANDS: readonly CommandGroup[] = [
+  {
+    noun: 'parity',
+    what: 'prove that two backings decide alike',
+    job: 'Prove:',
+    commands: [
+      {
+        name: 'run',
+        what: 'the 17 vectors on both sides',
+        options: [
+          ...SIDES,
+          ['--vectors <file...>', 'further matrices of the same schema'],
+          ['--vector <id>', 'this one alone; such a run never ends 0'],
+        ],
+        examples: ['ff parity run', 'ff parity run --candidate embedded --format junit'],
+        load: async () => (await import('./parity.ts')).run,
+      },
+      {
+        name: 'exhaustive',
+        what: 'all 360 cells at every boundary, against the oracle',
+        options: [
+          ...SIDES,
+          ['--cell <id>', 'this one alone, as MODE/SCOPE/PATH/TTL; never ends 0'],
+        ],
+        examples: ['ff parity exhaustive', 'ff parity exhaustive --cell verified/user/SP-2/valid'],
+        load: async () => (await import('./parity.ts')).exhaustive,
+      },
+    ],
+  },
+  {
+    noun: 'migrate',
+    what: 'bring the schema ff to the contract',
+    job: 'Cut over:',
+    commands: [
+      {
+        name: 'up',
+        what: 'apply what is pending',
+        options: STEPS,
+        examples: ['ff migrate up --dry-run', 'ff migrate up'],
+        load: async () => (await import('./migrate.ts')).up,
+      },
+      {
+        name: 'down',
+        what: 'take back one migration, or down to --to',
+        options: STEPS,
+        examples: ['ff migrate down --dry-run', 'ff migrate down --to 0'],
+        load: async () => (await import('./migrate.ts')).down,
+      },
+      {
+        name: 'status',
+        what: 'what is applied, what is pending',
+        options: DATABASE,
+        examples: ['ff migrate status', 'ff migrate status --format json'],
+        load: async () => (await import('./migrate.ts')).status,
+      },
+      {
+        name: 'verify',
+        what: 'the live catalogue against persistence_schema.json',
+        options: DATABASE,
+        examples: ['ff migrate verify', 'ff migrate verify --format junit'],
+        load: async () => (await import('./migrate.ts')).verify,
+      },
+      {
+        name: 'new',
+        what: 'begin a migration file',
+        arguments: '<name>',
+        options: [],
+        examples: ['ff migrate new phase_record', 'ff migrate new override_index'],
+        load: async () => (await import('./migrate.ts')).begin,
+      },
+    ],
+  },
+  {
+    noun: 'artefacts',
+    what: 'the JSON artefacts that decisions rest on',
+    job: 'Look after:',
+    commands: [
+      {
+        name: 'validate',
+        what: 'hold artefacts to their schemas and rules',
+        arguments: '[files...]',
+        options: REPORT,
+        examples: ['ff artefacts validate', 'ff artefacts validate --format json'],
+        load: async () => (await import('./artefacts.ts')).validate,
+      },
+    ],
+  },
+  {
+    noun: null,
+    what: '',
+    job: 'Look after:',
+    commands: [
+      {
+        name: 'doctor',
+        what: 'whether a run could work on this machine',
+        options: REPORT,
+        examples: ['ff doctor', 'ff doctor --format json'],
+        load: async () => (await import('./doctor.ts')).doctor,
+      },
+    ],
+  },
+]
