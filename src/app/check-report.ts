@@ -1,5 +1,14 @@
-import type { CheckItem, CheckReport, Verdict } from '../core/report/types.ts'
+import type { CheckFinding, CheckItem, CheckReport, Verdict } from '../core/report/types.ts'
 import { EXITS, type ExitName, weightiest } from '../errors.ts'
+
+/** An item with what is wrong with it; nothing wrong is a pass. */
+export interface Checked {
+  readonly id: string
+  readonly title: string
+  readonly state: CheckItem['state']
+  readonly findings: readonly Omit<CheckFinding, 'subject'>[]
+  readonly next: string | null
+}
 
 const EXIT: Readonly<Record<CheckItem['state'], ExitName>> = {
   pass: 'ok',
@@ -11,27 +20,46 @@ const EXIT: Readonly<Record<CheckItem['state'], ExitName>> = {
 /** A report whose exit follows from its items: the weightiest decides, and no item at all is no pass. */
 export function checkReport(
   kind: CheckReport['kind'],
-  items: readonly CheckItem[],
+  checked: readonly Checked[],
   more: { readonly exits?: readonly ExitName[]; readonly sql?: readonly string[] } = {},
 ): CheckReport {
+  const { exits = [], sql = [] } = more
+  const nothing: readonly ExitName[] = checked.length === 0 ? ['inconclusive'] : []
   const exitName = weightiest([
-    ...(items.length === 0 ? ['inconclusive' as const] : []),
-    ...items.map(({ state }) => EXIT[state]),
-    ...(more.exits ?? []),
+    ...nothing,
+    ...exits,
+    ...(exits.length > 0 ? [] : checked.map(({ state }) => EXIT[state])),
   ])
-  const verdict: Verdict =
-    exitName === 'ok'
-      ? 'pass'
-      : exitName === 'no_go' || exitName === 'usage'
-        ? 'fail'
-        : 'inconclusive'
+  const findings = checked.flatMap(({ id, findings: own }) =>
+    own.map((one) => ({ ...one, subject: id })),
+  )
+  const items = checked.map(({ id, title, state, findings: own, next }): CheckItem => {
+    return { id, title, state, codes: [...new Set(own.map(({ code }) => code))], next }
+  })
+  const measured = items.filter(({ state }) => state === 'pass' || state === 'fail').length
   return {
     schemaVersion: 1,
     kind,
-    verdict,
+    verdict: VERDICT[exitName] ?? 'inconclusive',
     exitName,
     exitCode: EXITS[exitName][0],
+    counts: { expected: items.length, compared: measured, neverReached: items.length - measured },
+    findings,
     items,
-    sql: more.sql ?? [],
+    sql,
   }
 }
+
+const VERDICT: Readonly<Partial<Record<ExitName, Verdict>>> = {
+  ok: 'pass',
+  no_go: 'fail',
+  usage: 'fail',
+}
+
+export const passed = (id: string, title: string): Checked => ({
+  id,
+  title,
+  state: 'pass',
+  findings: [],
+  next: null,
+})

@@ -1,8 +1,8 @@
 import type { TargetSpec } from '../core/parity/target.ts'
-import type { CheckItem, CheckReport } from '../core/report/types.ts'
+import type { CheckReport } from '../core/report/types.ts'
 import { EXITS, FfError } from '../errors.ts'
 import type { Adapters } from './adapters.ts'
-import { checkReport } from './check-report.ts'
+import { type Checked, checkReport, passed } from './check-report.ts'
 import { loadPersistence } from './persistence-inputs.ts'
 import { validateArtefacts } from './validate-artefacts.ts'
 
@@ -25,11 +25,11 @@ export async function doctor(request: DoctorRequest): Promise<CheckReport> {
     ['artefacts', () => checkArtefacts(root)],
     ...targets.map(([name, spec]) => [name, () => checkTarget(root, spec, adapters)] as const),
   ]
-  const items: CheckItem[] = []
+  const items: Checked[] = []
   const exits: FfError['exitName'][] = []
   for (const [id, check] of checks) {
     try {
-      items.push({ id, title: await check(), state: 'pass', codes: [], next: null })
+      items.push(passed(id, await check()))
     } catch (error) {
       if (!(error instanceof FfError)) throw error
       exits.push(error.exitName)
@@ -37,7 +37,7 @@ export async function doctor(request: DoctorRequest): Promise<CheckReport> {
         id,
         title: error.message,
         state: EXITS[error.exitName][0] === 2 ? 'fail' : 'inconclusive',
-        codes: [error.code],
+        findings: [{ code: error.code, pointer: null, detail: error.message }],
         next: error.hint,
       })
     }
@@ -56,7 +56,7 @@ function checkNode(version: string): Promise<string> {
 
 async function checkArtefacts(root: string): Promise<string> {
   const report = await validateArtefacts(root, [])
-  const broken = report.items.filter(({ state }) => state !== 'pass').map(({ title }) => title)
+  const broken = report.items.filter(({ state }) => state !== 'pass').map(({ id }) => id)
   if (broken.length === 0) return `${report.items.length} hold to their schemas and rules`
   throw new FfError('artefact_invalid', `${broken.join(', ')} cannot be used.`, {
     hint: 'Run `ff artefacts validate`.',

@@ -8,11 +8,11 @@ import {
   planUp,
 } from '../core/migrations/plan.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
-import type { CheckItem, CheckReport } from '../core/report/types.ts'
+import type { CheckReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
 import type { MigrationSession } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
-import { checkReport } from './check-report.ts'
+import { type Checked, checkReport, passed } from './check-report.ts'
 import { loadPersistence, type Persistence } from './persistence-inputs.ts'
 
 export interface MigrateRequest {
@@ -69,14 +69,14 @@ export async function migrateStatus(request: MigrateRequest): Promise<CheckRepor
     const applied = await session.applied()
     refuse(historyFault(applied, migrations))
     const when = new Map(applied.map(({ version, applied_at }) => [version, applied_at]))
-    const items = migrations.map(({ version, name }): CheckItem => {
+    const items = migrations.map(({ version, name }): Checked => {
       const at = when.get(version)
       return at === undefined
         ? {
             id: name,
             title: 'pending',
             state: 'pending',
-            codes: ['migration_pending'],
+            findings: [{ code: 'migration_pending', pointer: null, detail: '' }],
             next: 'Run `ff migrate up`.',
           }
         : passed(name, `applied ${at}Z`)
@@ -92,20 +92,20 @@ export async function migrateVerify(request: MigrateRequest): Promise<CheckRepor
     const { found, roles } = await session.catalogue()
     const expected = catalogueOf(contract, roles)
     const drifts = catalogueDrift(expected, found).map(
-      ({ object, code, expected: want, found: have }): CheckItem => ({
+      ({ object, code, expected: want, found: have }): Checked => ({
         id: object,
         title: `${have ?? 'nothing'} instead of ${want ?? 'nothing'}`,
         state: 'fail',
-        codes: [code],
+        findings: [{ code, pointer: null, detail: `${want ?? 'nothing'} is in the contract` }],
         next: 'Bring it back with a migration, or change the contract with one.',
       }),
     )
     const absent = Object.keys(contract.roles).filter((role) => !roles.has(role))
-    const missing = absent.map((role): CheckItem => ({
+    const missing = absent.map((role): Checked => ({
       id: `role ${role}`,
       title: 'is not there, so its grants are not either',
       state: 'fail',
-      codes: ['role_missing'],
+      findings: [{ code: 'role_missing', pointer: null, detail: role }],
       next: `Have CREATE ROLE ${role} NOLOGIN run, then run \`ff migrate up\`.`,
     }))
     const whole = passed('catalogue', `${expected.size} objects as in the contract`)
@@ -177,11 +177,3 @@ function dryRun(
     { sql },
   )
 }
-
-const passed = (id: string, title: string): CheckItem => ({
-  id,
-  title,
-  state: 'pass',
-  codes: [],
-  next: null,
-})

@@ -91,21 +91,23 @@ export function buildReport(
   const exitName = around.signal.aborted
     ? (around.signal.reason as ExitName)
     : EXIT_OF[summary.verdict]
+  const { verdict, counts, controls, findings, items } = summary
   return {
     schemaVersion: 1,
     kind,
-    ...summary,
-    verdict: around.signal.aborted ? 'cancelled' : summary.verdict,
+    verdict: around.signal.aborted ? 'cancelled' : verdict,
     exitName,
     exitCode: EXITS[exitName][0],
     sides: { baseline: baseline.facts, candidate: candidate.facts },
+    counts,
     coverage: coverage(covers),
+    controls,
+    findings,
+    items,
     timing: {
       started_at: started.toISOString(),
       duration_ms: around.now().getTime() - started.getTime(),
-      pairs_per_second: Math.round(
-        (summary.counts.cases * ASKED_EACH * 1000) / Math.max(askedMs, 1),
-      ),
+      pairs_per_second: Math.round((counts.cases * ASKED_EACH * 1000) / Math.max(askedMs, 1)),
     },
   }
 }

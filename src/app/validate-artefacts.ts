@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import {
   ARTEFACTS,
   type ArtefactKind,
@@ -18,8 +18,8 @@ import { persistenceProblems } from '../artefacts/rules/persistence-rules.ts'
 import { Schemas } from '../artefacts/schemas.ts'
 import { buildVectors, type Fixture } from '../artefacts/vectors.ts'
 import { isObject, readJson } from '../core/json/read.ts'
-import type { CheckItem, CheckReport } from '../core/report/types.ts'
-import { checkReport } from './check-report.ts'
+import type { CheckReport } from '../core/report/types.ts'
+import { type Checked, checkReport, passed } from './check-report.ts'
 
 type AnyLoaded = { readonly [K in ArtefactKind]?: Loaded<K> }
 
@@ -40,7 +40,7 @@ export async function validateArtefacts(
   return checkReport('artefacts', items, { exits: broken ? ['usage'] : [] })
 }
 
-async function validatePackage(root: string, schemas: Schemas): Promise<readonly CheckItem[]> {
+async function validatePackage(root: string, schemas: Schemas): Promise<readonly Checked[]> {
   const migrations = await loadMigrations(root)
   const results = await Promise.all(
     KINDS.map(async (kind) => ({
@@ -67,13 +67,7 @@ async function validatePackage(root: string, schemas: Schemas): Promise<readonly
     ...(migrations.ok
       ? migrations.loaded.map(({ name }) => toItem(`${MIGRATIONS}/${name}.sql`, problems))
       : strayItems(problems)),
-    {
-      id: 'contracts/schemas',
-      title: `${schemaFiles.length} schemas`,
-      state: 'pass',
-      codes: [],
-      next: null,
-    },
+    passed('contracts/schemas', `${schemaFiles.length} schemas`),
   ]
 }
 
@@ -99,7 +93,7 @@ async function validateFiles(
   root: string,
   files: readonly string[],
   schemas: Schemas,
-): Promise<readonly CheckItem[]> {
+): Promise<readonly Checked[]> {
   const fixtures = await loadArtefact('jwt_fixtures', packaged(root, 'jwt_fixtures'), schemas)
   const known = fixtures.ok ? fixtures.loaded.value.fixtures : []
   const problems = await Promise.all(
@@ -153,25 +147,21 @@ async function kindOf({ path, shown }: Place): Promise<ArtefactKind | ArtefactPr
   )
 }
 
-function toItem(file: string, problems: readonly ArtefactProblem[]): CheckItem {
+function toItem(file: string, problems: readonly ArtefactProblem[]): Checked {
   const own = problems.filter((one) => one.file === file)
-  if (own.length === 0)
-    return { id: basename(file), title: file, state: 'pass', codes: [], next: null }
-  const next = own.map(
-    ({ pointer, code, detail }) =>
-      `${pointer === '' ? '(whole file)' : pointer} ${code}${detail === '' ? '' : `: ${detail}`}`,
-  )
+  if (own.length === 0) return passed(file, 'fits its schema and its rules')
+  const title = `${own.length} problem${own.length === 1 ? '' : 's'}`
   return {
-    id: basename(file),
-    title: file,
+    id: file,
+    title,
     state: 'fail',
-    codes: [...new Set(own.map(({ code }) => code))],
-    next: next.join('\n    '),
+    findings: own.map(({ code, pointer, detail }) => ({ code, pointer, detail })),
+    next: null,
   }
 }
 
 /** Where a migration could not be read, each file that has a problem is an item. */
-const strayItems = (problems: readonly ArtefactProblem[]): readonly CheckItem[] =>
+const strayItems = (problems: readonly ArtefactProblem[]): readonly Checked[] =>
   [...new Set(problems.map(({ file }) => file))]
     .filter((file) => file.startsWith(MIGRATIONS))
     .map((file) => toItem(file, problems))

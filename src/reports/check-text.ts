@@ -1,23 +1,27 @@
-import type { CheckReport } from '../core/report/types.ts'
-import type { Style } from './style.ts'
+import type { CheckFinding, CheckReport } from '../core/report/types.ts'
 import { columns, paintState } from './paint.ts'
+import type { Style } from './style.ts'
 
-export function checkText(
-  { kind, items, sql, verdict, exitCode, exitName }: CheckReport,
-  style: Style,
-): string {
+export function checkText(report: CheckReport, style: Style): string {
+  const { kind, items, sql, verdict, exitCode, exitName } = report
   const rows = items.map(({ state, id, title }) => [paintState(state, style), id, title])
   const wanting = items.filter(({ state }) => state !== 'pass')
-  const todo = wanting.flatMap(({ id, codes, next }) => [
-    `  ${id}: ${codes.join(', ')}`,
-    ...(next === null ? [] : [`    ${next}`]),
-  ])
+  const held = `${items.length - wanting.length} of ${items.length} hold.`
   const parts = [
     `ff ${kind.replace('_', ' ')}`,
     ...(rows.length === 0 ? [] : [columns(rows)]),
-    ...(todo.length === 0 ? [] : [todo.join('\n')]),
+    ...wanting.map(({ id, next }) => wantingText(id, next, report.findings)),
     ...(sql.length === 0 ? [] : [sql.join('\n')]),
-    `${paintState(verdict, style)}  ${items.length - wanting.length} of ${items.length} hold.  exit ${exitCode} (${exitName})`,
+    `${paintState(verdict, style)}  ${held}  exit ${exitCode} (${exitName})`,
   ]
   return `${parts.join('\n\n')}\n`
+}
+
+function wantingText(id: string, next: string | null, findings: readonly CheckFinding[]): string {
+  const own = findings.filter(({ subject }) => subject === id)
+  const lines = own.map(({ code, pointer, detail }) => {
+    const where = pointer === null || pointer === '' ? '' : `${pointer} `
+    return `    ${where}${code}${detail === '' ? '' : `: ${detail}`}`
+  })
+  return [`  ${id}`, ...lines, ...(next === null ? [] : [`    ${next}`])].join('\n')
 }

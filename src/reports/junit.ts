@@ -61,14 +61,15 @@ function parityCases({ kind, items, controls, findings }: ParityReport): readonl
   ]
 }
 
-const checkCases = ({ kind, items }: CheckReport): readonly Case[] =>
-  items.map(({ id, title, state, codes, next }) => {
-    const message = [codes.join(' '), next ?? ''].join('\n').trim()
-    return {
-      suite: kind,
-      name: `${id} ${title}`,
-      failure: state === 'pass' ? null : { type: state, message },
-    }
+const checkCases = ({ kind, items, findings }: CheckReport): readonly Case[] =>
+  items.map(({ id, title, state, next }) => {
+    const own = findings.filter(({ subject }) => subject === id)
+    const lines = own.map(({ code, pointer, detail }) =>
+      `${code} ${pointer ?? ''} ${detail}`.trim(),
+    )
+    const message = [...lines, ...(next === null ? [] : [next])].join('\n')
+    const failure = state === 'pass' ? null : { type: state, message }
+    return { suite: kind, name: `${id} ${title}`, failure }
   })
 
 // What XML 1.0 cannot hold at all (section 2.2) is shown as an escape.

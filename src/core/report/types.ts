@@ -84,9 +84,19 @@ export interface CheckItem {
   readonly id: string
   readonly title: string
   readonly state: 'pass' | 'fail' | 'inconclusive' | 'pending'
+  /** Each code of its findings once. */
   readonly codes: readonly string[]
   /** What to do, where there is something to do. */
   readonly next: string | null
+}
+/** One thing that is wrong with an item. */
+export interface CheckFinding {
+  readonly code: string
+  /** The item's id. */
+  readonly subject: string
+  /** JSON pointer into it, where it is an artefact. */
+  readonly pointer: string | null
+  readonly detail: string
 }
 export interface CheckReport {
   readonly schemaVersion: 1
@@ -95,6 +105,9 @@ export interface CheckReport {
   readonly verdict: Verdict
   readonly exitName: string
   readonly exitCode: number
+  /** Of items; those that are pending or could not be looked at were never reached. */
+  readonly counts: Pick<Counts, 'expected' | 'compared' | 'neverReached'>
+  readonly findings: readonly CheckFinding[]
   readonly items: readonly CheckItem[]
   /** Statements for somebody to read or run: a dry run's, or those that this role may not run itself. */
   readonly sql: readonly string[]

@@ -1,0 +1,70 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { describe, expect, test } from 'vitest'
+import { fileKey, SETTINGS } from '../../src/commands/settings.ts'
+import { EXITS } from '../../src/errors.ts'
+import { ROOT, runFf } from '../support/run-ff.ts'
+
+const FOLDER = join(ROOT, 'contracts/schemas')
+const files = readdirSync(FOLDER).filter((name) => name.endsWith('.schema.json'))
+const read = (name: string): Record<string, unknown> =>
+  JSON.parse(readFileSync(join(FOLDER, name), 'utf8'))
+
+// Stricter than at run time: unknown keywords and formats are errors, and each schema is held to the metaschema.
+const ajv = new Ajv2020({
+  allErrors: true,
+  strict: true,
+  strictTypes: false,
+  strictRequired: false,
+})
+for (const name of files) ajv.addSchema(read(name))
+
+function breaches(schema: string, value: unknown): readonly unknown[] {
+  const validate = ajv.getSchema(`${schema}.schema.json`)
+  if (validate === undefined) throw new Error(`there is no schema ${schema}`)
+  return validate(value) === true ? [] : (validate.errors ?? [])
+}
+
+describe('the schemas', () => {
+  test('there are schemas', () => expect(files.length).toBeGreaterThan(10))
+  test.each(files)('%s is a schema of draft 2020-12 under its own name', (name) => {
+    expect(read(name)['$id']).toBe(name)
+    expect(ajv.getSchema(name)).toBeTypeOf('function')
+  })
+})
+
+describe('what ff writes with --format json fits its schema', () => {
+  test.each([
+    ['a parity run', 'parity-report', ['parity', 'run'], 0],
+    ['a narrowed parity run', 'parity-report', ['parity', 'run', '--vector', 'PT-05'], 22],
+    ['an exhaustive run', 'parity-report', ['parity', 'exhaustive'], 0],
+    ['an artefact check', 'check-report', ['artefacts', 'validate'], 0],
+    [
+      'a failing artefact check',
+      'check-report',
+      ['artefacts', 'validate', join(ROOT, 'package.json')],
+      2,
+    ],
+    ['a doctor', 'check-report', ['doctor'], 0],
+    ['an error', 'error', ['parity', 'run', '--vector', 'PV-99'], 2],
+  ])('%s', async (_what, schema, args, status) => {
+    const run = await runFf([...args, '--format', 'json'])
+    expect(run.status).toBe(status)
+    expect(breaches(schema, JSON.parse(run.stdout))).toEqual([])
+  })
+})
+
+test('the exits in the schema of reports are those of the table', () => {
+  const { properties } = read('parity-report.schema.json') as {
+    properties: { exitName: { enum: string[] }; exitCode: { enum: number[] } }
+  }
+  expect(properties.exitName.enum).toEqual(Object.keys(EXITS))
+  expect(properties.exitCode.enum).toEqual(Object.values(EXITS).map(([status]) => status))
+})
+
+test('the schema of ff.config.json has the settings that a file may hold', () => {
+  const open = Object.entries(SETTINGS).filter(([, { secret }]) => !secret)
+  const { properties } = read('config.schema.json') as { properties: object }
+  expect(Object.keys(properties)).toEqual(open.map(([name]) => fileKey(name)))
+})
