@@ -34,7 +34,8 @@ export function resolveTarget(
   const parsed = parseTarget(text, env)
   if (parsed.ok) return parsed.spec
   const [code, what, hint] = REFUSALS[parsed.refusal]
-  const shown =
-    /^postgres/i.test(text) || text.includes('@') ? 'The target' : `The target "${text}"`
+  // What is not plainly a word or a path may hold a secret.
+  const plain = /^[\w:./-]{1,80}$/.test(text) && !/^postgres/i.test(text)
+  const shown = plain ? `The target "${text}"` : 'The target'
   throw new FfError(code, `${shown} ${what}.`, { hint })
 }

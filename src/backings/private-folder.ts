@@ -18,6 +18,7 @@ export async function makePrivateFolder(parent: string, prefix: string): Promise
   await sweep(parent, prefix)
   const making = await mkdtemp(join(parent, `.making-${prefix}`))
   const lock = await tryLock(join(making, LOCK))
+  if (lock === null) throw new Error(`a folder that was just made is locked: ${making}`)
   const path = join(parent, prefix + making.slice(-6))
   await rename(making, path)
   return {
@@ -25,7 +26,7 @@ export async function makePrivateFolder(parent: string, prefix: string): Promise
     remove: async () => {
       // A server that was just told to stop may still be writing there.
       await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
-      await lock?.close()
+      await lock.close()
     },
   }
 }

@@ -23,6 +23,8 @@ export async function tryLock(path: string): Promise<FileHandle | null> {
 async function flock(fd: number): Promise<number> {
   const child = spawn('flock', ['--exclusive', '--nonblock', '3'], {
     stdio: ['ignore', 'ignore', 'ignore', fd],
+    // Apart from our process group: a Ctrl-C must not make a free lock look taken.
+    detached: true,
   })
   try {
     const [status] = (await once(child, 'exit')) as [number | null]

@@ -136,7 +136,11 @@ export function rowOf(node: JsonNode): {
   const flag = memberOf(row, 'flag_key')
   if (typeof flag !== 'string' || (scope !== null && typeof scope !== 'string'))
     throw new Damage('a row has no key')
-  return { table: known, key: { scope_id: scope, flag_key: flag }, held: decodeRow(known, row) }
+  return {
+    table: known,
+    key: { scope_id: scope, flag_key: flag },
+    held: decodeRow(known, row, 'stored'),
+  }
 }
 
 /** The first member of that name; undefined where there is none. */

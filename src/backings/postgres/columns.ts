@@ -75,7 +75,7 @@ export function rowFrom<T extends Table>(table: T, text: string | null): Stored<
       [name, kind === 'timestamptz' && typeof held === 'string' ? inMilliseconds(held) : held],
     ]
   })
-  return decodeRow(table, { members })
+  return decodeRow(table, { members }, 'stored')
 }
 
 const ISO = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?$/

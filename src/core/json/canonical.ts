@@ -13,38 +13,56 @@ export type Canonicalised =
   | { readonly ok: true; readonly text: CanonicalJson }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
+/** What is submitted may spell a number in another way (`1.0` is taken as `1`); what is stored is already in form. */
+export type Origin = 'submitted' | 'stored'
+export interface Place {
+  readonly at: string
+  readonly origin: Origin
+}
+const ROOT: Place = { at: '', origin: 'submitted' }
+
 /** Holds a node to page 1's rule for values and writes it in RFC 8785 form, or says all that is wrong. */
-export function canonicalise(node: JsonNode, at = ''): Canonicalised {
-  const problems = strictProblems(node, at)
+export function canonicalise(node: JsonNode, place: Place = ROOT): Canonicalised {
+  const problems = strictProblems(node, place)
   return problems.length > 0
     ? { ok: false, problems }
     : { ok: true, text: write(node) as CanonicalJson }
 }
 
 /** Every breach of I-JSON and of the number rule: code and JSON pointer. */
-export function strictProblems(node: JsonNode, at = ''): readonly Problem[] {
+export function strictProblems(node: JsonNode, place: Place = ROOT): readonly Problem[] {
   const found: Problem[] = []
-  inspect(node, at, found)
+  inspect(node, place, found)
   return found
 }
 
-function inspect(node: JsonNode, at: string, found: Problem[]): void {
-  if (typeof node === 'string') return inspectString(node, at, found)
+function inspect(node: JsonNode, place: Place, found: Problem[]): void {
+  if (typeof node === 'string') return inspectString(node, place.at, found)
   if (typeof node !== 'object' || node === null) return
-  if (isArray(node)) return node.forEach((item, index) => inspect(item, pointer(at, index), found))
-  if (isObject(node)) return inspectObject(node, at, found)
-  if (canonicalNumber(node.lexeme) === undefined) found.push(problem('number_not_canonical', at))
+  if (isArray(node)) return node.forEach((item, index) => inspect(item, below(place, index), found))
+  if (isObject(node)) return inspectObject(node, place, found)
+  if (!numberHolds(node.lexeme, place.origin)) found.push(problem('number_not_canonical', place.at))
 }
 
-function inspectObject(node: JsonObject, at: string, found: Problem[]): void {
+function inspectObject(node: JsonObject, place: Place, found: Problem[]): void {
   const seen = new Set<string>()
   for (const [name, value] of node.members) {
-    const here = pointer(at, name)
-    if (seen.has(name)) found.push(problem('duplicate_member', here))
+    const here = below(place, name)
+    if (seen.has(name)) found.push(problem('duplicate_member', here.at))
     seen.add(name)
-    inspectString(name, here, found)
+    inspectString(name, here.at, found)
     inspect(value, here, found)
   }
+}
+
+const below = ({ at, origin }: Place, token: string | number): Place => ({
+  at: pointer(at, token),
+  origin,
+})
+
+function numberHolds(lexeme: string, origin: Origin): boolean {
+  const form = canonicalNumber(lexeme)
+  return origin === 'stored' ? form === lexeme : form !== undefined
 }
 
 // `jsonb` cannot hold U+0000 (22P05), and a lone surrogate is no Unicode string (RFC 7493, 2.1).

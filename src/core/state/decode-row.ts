@@ -1,4 +1,4 @@
-import { canonicalise, type CanonicalJson, strictProblems } from '../json/canonical.ts'
+import { canonicalise, type CanonicalJson, type Origin, strictProblems } from '../json/canonical.ts'
 import { pointer } from '../json/pointer.ts'
 import { isNumber, isObject, type JsonNode } from '../json/read.ts'
 import { type Problem, problem, type ProblemCode } from '../problem.ts'
@@ -93,14 +93,20 @@ export const ROW_MEMBERS: { readonly [T in Table]: Readonly<Record<string, Membe
 }
 
 /**
- * Holds one stored or submitted row to page 1. Whether a value fits its flag's `value_type` is not
- * asked here: that needs the flag.
+ * Holds one row to page 1. Whether a value fits its flag's `value_type` is not asked here: that needs
+ * the flag.
+ *
+ * @param origin a store holds canonical rows only, so in what is stored `1.0` is a fault (page 4)
  */
-export function decodeRow<T extends Table>(table: T, node: JsonNode): Stored<RowOf[T]> {
+export function decodeRow<T extends Table>(
+  table: T,
+  node: JsonNode,
+  origin: Origin = 'submitted',
+): Stored<RowOf[T]> {
   if (node === null || typeof node !== 'object' || !isObject(node)) {
     return { broken: [problem('type_wrong', '')] }
   }
-  const row = new Draft()
+  const row = new Draft(origin)
   for (const [name, value] of node.members) row.take(ROW_MEMBERS[table], name, value)
   const missing = Object.entries(ROW_MEMBERS[table])
     .filter(([name, rule]) => rule.required && !(name in row.members))
@@ -114,6 +120,11 @@ export function decodeRow<T extends Table>(table: T, node: JsonNode): Stored<Row
 class Draft {
   readonly members: Record<string, unknown> = {}
   readonly broken: Problem[] = []
+  private readonly origin: Origin
+
+  constructor(origin: Origin) {
+    this.origin = origin
+  }
 
   take(rules: Readonly<Record<string, MemberRule>>, name: string, node: JsonNode): void {
     const at = pointer('', name)
@@ -130,7 +141,7 @@ class Draft {
   }
 
   private value(node: JsonNode, at: string): CanonicalJson | undefined {
-    const result = canonicalise(node, at)
+    const result = canonicalise(node, { at, origin: this.origin })
     if (!result.ok) {
       this.broken.push(...result.problems)
       return undefined
