@@ -29,7 +29,10 @@ export function judgeClaims(
     ...standing,
     user_id: claims['sub'] as string,
     tenant_id: (claims['tid'] as string | undefined) ?? null,
-    scopes: trusted && typeof claims['scope'] === 'string' ? claims['scope'].split(' ') : [],
+    scopes:
+      trusted && typeof claims['scope'] === 'string'
+        ? claims['scope'].split(' ').filter((scope) => scope !== '')
+        : [],
   }
 }
 
@@ -41,7 +44,8 @@ const CHECKS: readonly (readonly [RefusalCode, Check])[] = [
   ],
   [
     'token_malformed',
-    (claims) => isNumericDate(claims['exp']) && isNumericDate(claims['nbf'] ?? 0),
+    (claims) =>
+      isNumericDate(claims['exp']) && (claims['nbf'] === undefined || isNumericDate(claims['nbf'])),
   ],
   ['issuer_mismatch', (claims, { issuer }) => claims['iss'] === issuer],
   ['audience_mismatch', (claims, { audience }) => [claims['aud']].flat().includes(audience)],

@@ -1,3 +1,4 @@
+import type { Instant } from '../state/instant.ts'
 import { type FlagRow, typeOfValue } from '../state/rows.ts'
 import { type OverrideScope, overrideLayer } from './overrides.ts'
 import { approvalRule } from './sensitive-overlay.ts'
@@ -64,7 +65,7 @@ function override(facts: Facts, scope: OverrideScope): Step {
   if (layer.outcome === 'unreadable') return failSafe(prec, layer.cause)
   const { value, revision, expires_at } = layer.row
   if (layer.outcome === 'expired') {
-    return go({ prec, rule, outcome: 'expired', revision, ...(expires_at && { expires_at }) })
+    return go({ prec, rule, outcome: 'expired', revision, expires_at: expires_at as Instant })
   }
   if (value === undefined || typeOfValue(value) !== flagOf(facts).value_type) {
     return failSafe(prec, 'value_type_mismatch')

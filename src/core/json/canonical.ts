@@ -86,13 +86,20 @@ export function canonicalNumber(lexeme: string): string | undefined {
 
 /** One spelling for each decimal: digits without outer zeros, and the power of ten of the last one. */
 function decimal(lexeme: string): string {
-  const [mantissa = '', exponent = '0'] = lexeme.toLowerCase().split('e')
-  const [whole = '', fraction = ''] = mantissa.replace('-', '').split('.')
+  const [mantissa, exponent = '0'] = lexeme.toLowerCase().split('e') as [string, string?]
+  const [whole, fraction = ''] = mantissa.replace('-', '').split('.') as [string, string?]
   const digits = (whole + fraction).replace(/^0+/, '')
-  const kept = digits.replace(/0+$/, '')
+  const kept = withoutTrailingZeros(digits)
   if (kept === '') return '0'
   const power = BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - kept.length)
   return `${mantissa.startsWith('-') ? '-' : ''}${kept}e${power}`
+}
+
+/** In one pass: `/0+$/` tries again at every zero, and a number may be as long as a request. */
+function withoutTrailingZeros(digits: string): string {
+  let end = digits.length
+  while (digits[end - 1] === '0') end -= 1
+  return digits.slice(0, end)
 }
 
 function write(node: JsonNode): string {

@@ -4,3 +4,10 @@ export function pointer(parent: string, token: string | number): string {
     typeof token === 'number' ? token : token.replaceAll('~', '~0').replaceAll('/', '~1')
   return `${parent}/${escaped}`
 }
+
+/** The reference tokens of a JSON pointer; none for the root. */
+export const tokens = (text: string): readonly string[] =>
+  text
+    .split('/')
+    .slice(1)
+    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))

@@ -1,6 +1,7 @@
 import { isObject, type JsonNode, type JsonObject, readJson } from '../json/read.ts'
 import type { BackingState } from '../evaluate/types.ts'
 import type { RefusalCode } from '../auth/types.ts'
+import { tokens } from '../json/pointer.ts'
 import { compareJson } from './compare.ts'
 import { type FieldRule, type ParityRule, ruleAt } from './field-rules.ts'
 import { nodeText } from './node-text.ts'
@@ -63,12 +64,14 @@ export function judge(left: Party, right: Party, { rules, sides }: Terms): Judge
       right: textOf(difference.right),
     }
   })
-  const missed = alike ? [] : unchanged(left, right, { rules, sides })
+  // Two refusals have no envelope, so there is no field that would have to differ.
+  const exempt = alike || (isRefusal(left.node) && isRefusal(right.node))
+  const missed = exempt ? [] : unchanged(left, right, { rules, sides })
   const chain = differences.length === 0 ? null : chainSplit(left.node, right.node)
   return { divergences: [...classed, ...missed], fields, chain }
 }
 
-/** A refusal is compared as one field, so a refused side and a decided side differ at once and at the root. */
+/** A refusal as JSON: it shares no member with an envelope, so a refused side never equals a decided one. */
 export function answerNode(answer: Exclude<Answer, { status: 'unanswered' }>): JsonNode {
   if (answer.status === 'refused') {
     return {
@@ -119,10 +122,12 @@ function chainOf(node: JsonNode): readonly JsonNode[] {
   return Array.isArray(chain) ? chain : []
 }
 
+const isRefusal = (node: JsonNode): boolean => nodeAt(node, '/refused') !== undefined
+
 /** The node behind a pointer that leads through objects only. */
 function nodeAt(node: JsonNode, pointer: string): JsonNode | undefined {
   let here: JsonNode | undefined = node
-  for (const token of pointer.split('/').slice(1)) {
+  for (const token of tokens(pointer)) {
     const tree: JsonNode | undefined = here
     here = isTree(tree) ? tree.members.find(([name]) => name === token)?.[1] : undefined
   }

@@ -72,7 +72,9 @@ function controlsOf(
   )
   const sides = (['baseline', 'candidate'] as const).map((side): Control => ({
     id: `a_a_${side}`,
-    held: answered.every(({ noise }) => noise.every((one) => one.side !== side)),
+    // Nobody asked is no control.
+    held:
+      answered.length > 0 && answered.every(({ noise }) => noise.every((one) => one.side !== side)),
     compared: answered.length,
   }))
   return [{ id: 'comparer', held: faults.length === 0 && pairs > 0, compared: pairs }, ...sides]
@@ -100,7 +102,9 @@ function countAll(judged: readonly Judged[], items: readonly Item[], expected: n
   return {
     expected,
     compared: inState('pass', 'fail'),
-    allowed: verdicts.filter(({ fields }) => fields.allowed > 0).length,
+    allowed: new Set(
+      judged.filter(({ verdict }) => (verdict?.fields.allowed ?? 0) > 0).map(({ group }) => group),
+    ).size,
     skipped: inState('skipped'),
     neverReached: inState('never_reached', 'unanswered'),
     cases: verdicts.filter(({ status }) => status !== 'unanswered').length,

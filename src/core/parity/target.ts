@@ -20,7 +20,8 @@ export function parseTarget(
   env: Readonly<Record<string, string | undefined>>,
 ): ParsedTarget {
   if (!text.startsWith('env:')) return parse(text, false)
-  const held = env[text.slice('env:'.length)]
+  const name = text.slice('env:'.length)
+  const held = Object.hasOwn(env, name) ? env[name] : undefined
   return held === undefined || held === ''
     ? { ok: false, refusal: 'variable_unset' }
     : parse(held, true)
@@ -35,16 +36,31 @@ function parse(text: string, secret: boolean): ParsedTarget {
   return parseUrl(text, secret)
 }
 
-// authority, path and query of postgres://user:password@host:port/name?option; a host may be empty (a socket).
-const URL_PARTS = /^postgres(?:ql)?:\/\/(?:([^@/?]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/
+// postgres://user:password@host:port,host:port/name?option=x; a host may be empty (a socket). Nothing that
+// belongs to a password can slip into the parts that are shown: a '/', '?' or '@' in one must be escaped.
+const URL_PARTS =
+  /^postgres(?:ql)?:\/\/(?:([^@/?#]*)@)?((?:[\w.-]*|\[[\da-fA-F:]+\])(?::\d+)?(?:,[\w.-]*(?::\d+)?)*)(?:\/([^@/?#]*))?(?:\?([^#\s]*))?$/
 
 function parseUrl(url: string, secret: boolean): ParsedTarget {
   const parts = URL_PARTS.exec(url)
-  if (parts === null) return { ok: false, refusal: 'target_url_malformed' }
-  const [, credentials = '', authority = '', database = '', query = ''] = parts
-  const holdsPassword = credentials.includes(':') || /(^|&)(password|sslpassword)=/.test(query)
+  const options = parts === null ? null : optionNames(parts[4] ?? '')
+  if (parts === null || options === null) {
+    // What cannot be taken apart may still hold a password, and then that is the thing to say.
+    const mayHoldPassword = !secret && /:[^:]*@/.test(url.slice(url.indexOf('//')))
+    return { ok: false, refusal: mayHoldPassword ? 'secret_in_option' : 'target_url_malformed' }
+  }
+  const [, credentials = '', authority = '', database = ''] = parts
+  const holdsPassword = credentials.includes(':') || options.some((name) => /password/i.test(name))
   if (holdsPassword && !secret) return { ok: false, refusal: 'secret_in_option' }
   // Never the credentials, and not the query: a socket's path may stand there.
-  const name = `postgres://${/^[A-Za-z0-9.:,[\]-]*$/.test(authority) ? authority : ''}/${database}`
-  return { ok: true, spec: { kind: 'postgres', url, name } }
+  return { ok: true, spec: { kind: 'postgres', url, name: `postgres://${authority}/${database}` } }
+}
+
+/** The names in a query, decoded as the driver does; null where they cannot be. */
+function optionNames(query: string): readonly string[] | null {
+  try {
+    return query.split('&').map((pair) => decodeURIComponent(pair.split('=', 1)[0] as string))
+  } catch {
+    return null // A broken escape: URIError is all that this can throw.
+  }
 }

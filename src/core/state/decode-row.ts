@@ -24,7 +24,8 @@ import {
 /** Reads one member: the value a row holds, or the code of what is wrong with it. */
 type Member = (node: JsonNode) => { readonly value: unknown } | { readonly code: ProblemCode }
 interface MemberRule {
-  readonly read: Member
+  /** A flag value is read apart (see `Draft.value`), for its problems carry their own pointers. */
+  readonly read: Member | 'value'
   readonly required: boolean
 }
 
@@ -54,14 +55,12 @@ const count: Member = (node) => {
   return Number.isSafeInteger(value) ? { value } : { code: 'form_wrong' }
 }
 
-const must = (read: Member): MemberRule => ({ read, required: true })
-const may = (read: Member): MemberRule => ({ read, required: false })
-// A value's own problems carry their own pointers, so it is read apart (see `Draft.value`).
-const VALUE: Member = () => ({ code: 'type_wrong' })
+const must = (read: MemberRule['read']): MemberRule => ({ read, required: true })
+const may = (read: MemberRule['read']): MemberRule => ({ read, required: false })
 
 const OVERRIDE = {
   flag_key: must(text(isFlagKey)),
-  value: may(VALUE),
+  value: may('value'),
   approval_ref: may(text(isApprovalRef)),
   note: may(prose),
   expires_at: may(time),
@@ -77,8 +76,8 @@ export const ROW_MEMBERS: { readonly [T in Table]: Readonly<Record<string, Membe
   flag_registry: {
     flag_key: must(text(isFlagKey)),
     value_type: must(oneOf(VALUE_TYPES)),
-    default_value: must(VALUE),
-    safe_value: must(VALUE),
+    default_value: must('value'),
+    safe_value: must('value'),
     sensitive: must(yesNo),
     required_auth: must(oneOf(REQUIRED_AUTH)),
     state: must(oneOf(FLAG_STATES)),
@@ -132,7 +131,7 @@ class Draft {
     if (rule === undefined) return this.refuse('member_unknown', at)
     if (name in this.members) return this.refuse('duplicate_member', at)
     this.members[name] =
-      rule.read === VALUE ? this.value(node, at) : this.member(rule.read(node), at)
+      rule.read === 'value' ? this.value(node, at) : this.member(rule.read(node), at)
   }
 
   private member(result: ReturnType<Member>, at: string): unknown {

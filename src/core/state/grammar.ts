@@ -12,6 +12,8 @@ export const isApprovalRef = (text: string): boolean =>
 /** Bounds where page 1 sets none: sizes are bounded everywhere. All in UTF-8 bytes, which both backings count alike. */
 export const MAX_VALUE_BYTES = 65_536
 export const MAX_TEXT_BYTES = 2_048
+/** Beyond it a double no longer counts by one. */
+export const MAX_REVISION = Number.MAX_SAFE_INTEGER
 
 /** Length in UTF-8; `length` counts UTF-16 units and `char_length` code points, so neither agrees with the other. */
 export function utf8Bytes(text: string): number {

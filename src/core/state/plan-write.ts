@@ -1,9 +1,12 @@
 import { APPROVAL_REFUSALS } from '../evaluate/sensitive-overlay.ts'
 import { ttlState } from '../evaluate/ttl-state.ts'
 import type { ApprovalAnswer, AuthMode } from '../evaluate/types.ts'
+import type { CanonicalJson } from '../json/canonical.ts'
+import { pointer } from '../json/pointer.ts'
 import { isObject, type JsonMember, type JsonNode } from '../json/read.ts'
 import { type Problem, problem, type ProblemCode } from '../problem.ts'
 import { decodeRow } from './decode-row.ts'
+import { isScopeId, MAX_REVISION } from './grammar.ts'
 import type { Instant } from './instant.ts'
 import {
   type AnyOverrideRow,
@@ -72,6 +75,8 @@ const BODY: Readonly<Record<Table, readonly string[]>> = {
 /** Decides one write (page 1, state): the same function under both backings, so they refuse alike. */
 export function planWrite(request: WriteRequest, standing: Standing): WritePlan {
   const { row, flag } = standing
+  // Who acts goes into the row or the audit record, and both hold ids.
+  if (!isScopeId(request.actor)) return refuse('form_wrong', '/actor')
   if (row?.broken !== undefined || flag?.broken !== undefined) return refuse('row_broken')
   const before = row?.row ?? null
   const known = flag?.row ?? null
@@ -95,7 +100,8 @@ function planDelete(request: WriteRequest, before: AnyRow | null): WritePlan {
   const standing = live(before)
   if (standing === null)
     return refuse(request.table === 'flag_registry' ? 'flag_unknown' : 'override_unknown')
-  const revision = standing.revision + 1
+  const revision = revisionAfter(standing)
+  if (revision > MAX_REVISION) return refuse('form_wrong', '/revision')
   if ('state' in standing) {
     if (standing.state === 'archived') return refuse('flag_archived')
     const after: FlagRow = { ...standing, state: 'archived', revision, updated_at: occurred_at }
@@ -172,7 +178,8 @@ function planOverridePut(
   const after = decoded.row as AnyOverrideRow
   if (flag === null) return refuse('flag_unknown', '/flag_key')
   if (flag.state === 'archived') return refuse('flag_archived', '/flag_key')
-  if (after.value === undefined || typeOfValue(after.value) !== flag.value_type) {
+  // A body sets no `deleted_at`, so a row made of one has a value.
+  if (typeOfValue(after.value as CanonicalJson) !== flag.value_type) {
     return refuse('value_type_mismatch', '/value')
   }
   return accept('override.put', before, after)
@@ -190,7 +197,7 @@ function decodeBody(
     return { broken: [problem('type_wrong', '')] }
   const foreign = body.members.filter(([name]) => !BODY[table].includes(name))
   if (foreign.length > 0) {
-    return { broken: foreign.map(([name]) => problem('member_unknown', `/${name}`)) }
+    return { broken: foreign.map(([name]) => problem('member_unknown', pointer('', name))) }
   }
   const scopeMember = SCOPE_MEMBER[table]
   const identity: JsonMember[] = scopeMember === null ? [] : [[scopeMember, key.scope_id]]

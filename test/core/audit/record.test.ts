@@ -1,0 +1,292 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  type AuditEvent,
+  type AuditRecord,
+  chain,
+  changeEvent,
+  EMPTY_HEAD,
+  isSensitiveChange,
+  recordHash,
+  recordText,
+} from '../../../src/core/audit/record.ts'
+import type { Change, WriteRequest } from '../../../src/core/state/plan-write.ts'
+import type { Table } from '../../../src/core/state/rows.ts'
+import {
+  FLAG,
+  flagRow,
+  json,
+  known,
+  NOW,
+  REF,
+  sha256,
+  TENANT,
+  tenantRow,
+  USER,
+  userRow,
+  userTombstone,
+} from '../builders.ts'
+
+const EVENT: AuditEvent = {
+  audit_id: '019bbf2e-0000-7000-8000-000000000001',
+  occurred_at: NOW,
+  actor: 'ops.bob',
+  auth_mode: 'verified',
+  action: 'override.put',
+  outcome: 'applied',
+  target: 'user/U1001/ff.a',
+  before: null,
+  after: json('{"a":1}'),
+  request_id: 'req-1',
+  approval_ref: null,
+  phase: 'file',
+}
+const TEXT =
+  '{"action":"override.put","actor":"ops.bob","after":{"a":1},"approval_ref":null,' +
+  '"audit_id":"019bbf2e-0000-7000-8000-000000000001","auth_mode":"verified","before":null,' +
+  '"occurred_at":"2026-01-15T09:00:00.000Z","outcome":"applied","phase":"file",' +
+  '"request_id":"req-1","seq":1,"target":"user/U1001/ff.a"}'
+
+describe('the chain', () => {
+  test('the first record hashes 64 noughts and its own RFC 8785 form', () => {
+    const prev_hash = '0'.repeat(64)
+    expect(EMPTY_HEAD).toEqual({ seq: 0, hash: prev_hash })
+    expect(chain(EVENT, EMPTY_HEAD, sha256)).toEqual({
+      ...EVENT,
+      seq: 1,
+      prev_hash,
+      hash: sha256(prev_hash + TEXT),
+    })
+  })
+
+  test('each record names the one before', () => {
+    const first = chain(EVENT, EMPTY_HEAD, sha256)
+    const second = chain(EVENT, first, sha256)
+    expect(second).toMatchObject({ seq: 2, prev_hash: first.hash })
+    expect(second.hash).not.toBe(first.hash)
+  })
+
+  test('the line of a log is canonical JSON with all of the record in it', () => {
+    const record = chain({ ...EVENT, actor: 'Ünï "x" \u0001' }, EMPTY_HEAD, sha256)
+    const text = recordText(record)
+    expect(json(text)).toBe(text)
+    expect(JSON.parse(text)).toEqual({ ...record, after: { a: 1 } })
+  })
+})
+
+const word = fc.string({ unit: 'binary', maxLength: 8 })
+const row = fc.option(fc.constantFrom(...['{}', '{"a":1}', '{"a":"1"}', '[]'].map(json)), {
+  nil: null,
+})
+const events: fc.Arbitrary<AuditEvent> = fc.record({
+  audit_id: word,
+  occurred_at: fc.constant(NOW),
+  actor: word,
+  auth_mode: fc.constantFrom('verified', 'decode-only', 'dev-headers', 'none', null),
+  action: word,
+  outcome: fc.constantFrom('applied', 'refused'),
+  target: word,
+  before: row,
+  after: row,
+  request_id: word,
+  approval_ref: fc.option(word, { nil: null }),
+  phase: word,
+})
+/** The first record that does not follow from the one before it, by its place; -1 where all do. */
+function firstBroken(records: readonly AuditRecord[]): number {
+  return records.findIndex((record, at) => {
+    const head = records[at - 1] ?? EMPTY_HEAD
+    const { hash, ...hashed } = record
+    return (
+      record.seq !== head.seq + 1 ||
+      record.prev_hash !== head.hash ||
+      recordHash(hashed, sha256) !== hash
+    )
+  })
+}
+const chains = fc
+  .array(events, { minLength: 2, maxLength: 5 })
+  .map((all) =>
+    all.reduce<AuditRecord[]>(
+      (records, event) => [...records, chain(event, records.at(-1) ?? EMPTY_HEAD, sha256)],
+      [],
+    ),
+  )
+
+describe('a chain that somebody laid hands on', () => {
+  test('untouched it holds', () => {
+    fc.assert(
+      fc.property(chains, (records) => {
+        expect(firstBroken(records)).toBe(-1)
+      }),
+    )
+  })
+
+  const FIELDS = Object.keys(chain(EVENT, EMPTY_HEAD, sha256)) as (keyof AuditRecord)[]
+  test('a record has the members of page 5, but those of the sink', () => {
+    expect(FIELDS.toSorted()).toEqual(
+      [
+        'audit_id',
+        'seq',
+        'occurred_at',
+        'actor',
+        'auth_mode',
+        'action',
+        'outcome',
+        'target',
+        'before',
+        'after',
+        'request_id',
+        'approval_ref',
+        'phase',
+        'prev_hash',
+        'hash',
+      ].sort(),
+    )
+  })
+
+  test.each(FIELDS)('another %s breaks it there', (field) => {
+    const other = fc.oneof(word, fc.constant(null), fc.nat(), fc.constant(json('{"b":2}')))
+    fc.assert(
+      fc.property(chains, fc.nat(), other, (records, pick, value) => {
+        const at = pick % records.length
+        fc.pre(records[at]?.[field] !== value)
+        // Row texts are texts already: written as they are, so only another JSON text is another value.
+        fc.pre((field !== 'before' && field !== 'after') || value === null || value === '{"b":2}')
+        const touched = records.map((record, i) =>
+          i === at ? { ...record, [field]: value } : record,
+        )
+        expect(firstBroken(touched as AuditRecord[])).toBe(at)
+      }),
+    )
+  })
+
+  test('a record dropped, doubled or moved breaks it where that was', () => {
+    fc.assert(
+      fc.property(chains, fc.nat(), (records, pick) => {
+        const at = pick % (records.length - 1)
+        const [one, next] = [records[at], records[at + 1]]
+        if (one === undefined || next === undefined) throw new Error('no such record')
+        const [before, after] = [records.slice(0, at), records.slice(at + 2)]
+        expect(firstBroken([...before, next, ...after])).toBe(at)
+        expect(firstBroken([...before, one, one, next, ...after])).toBe(at + 1)
+        expect(firstBroken([...before, next, one, ...after])).toBe(at)
+      }),
+    )
+  })
+})
+
+const KEYS: Readonly<Record<Table, string | null>> = {
+  flag_registry: null,
+  tenant_override: TENANT,
+  user_override: USER,
+}
+const write = (table: Table, more: Partial<WriteRequest> = {}): WriteRequest => ({
+  table,
+  key: { scope_id: KEYS[table], flag_key: FLAG },
+  action: 'put',
+  body: null,
+  expected: null,
+  actor: 'ops.bob',
+  auth_mode: 'verified',
+  request_id: 'req-1',
+  occurred_at: NOW,
+  approval: null,
+  ...more,
+})
+const context = {
+  audit_id: EVENT.audit_id,
+  phase: 'dual',
+  digest: (value: string): string => `digest of ${value.length}`,
+}
+const put = (before: Change['before'], after: Change['after'], sensitive = false) => ({
+  before,
+  after,
+  action: 'override.put' as const,
+  sensitive,
+})
+
+describe('the event of a change', () => {
+  test('says who did what to which row, when and in which phase', () => {
+    const [before, after] = [userRow(), userRow({ value: json('"new"'), revision: 6 })]
+    const event = changeEvent(write('user_override'), put(before, after), context)
+    expect(event).toMatchObject({
+      audit_id: EVENT.audit_id,
+      occurred_at: NOW,
+      actor: 'ops.bob',
+      auth_mode: 'verified',
+      action: 'override.put',
+      outcome: 'applied',
+      target: `user/${USER}/${FLAG}`,
+      request_id: 'req-1',
+      approval_ref: null,
+      phase: 'dual',
+    })
+    expect(JSON.parse(event.before ?? '')).toEqual({ ...before, value: 'user' })
+    expect(JSON.parse(event.after ?? '')).toEqual({ ...after, value: 'new' })
+  })
+
+  test.each([
+    ['flag_registry', flagRow(), `flag/${FLAG}`],
+    ['tenant_override', tenantRow(), `tenant/${TENANT}/${FLAG}`],
+    ['user_override', userRow(), `user/${USER}/${FLAG}`],
+  ] as const)('one target for each row of %s', (table, after, target) => {
+    expect(changeEvent(write(table), put(null, after), context)).toMatchObject({
+      target,
+      before: null,
+    })
+  })
+
+  test.each([
+    ['none', write('user_override'), userRow(), null],
+    ['that of the override', write('user_override'), userRow({ approval_ref: REF }), REF],
+    [
+      'that of the request, before that of the override',
+      write('user_override', { approval: { approval_ref: 'APP-1-a', answer: known() } }),
+      userRow({ approval_ref: REF }),
+      'APP-1-a',
+    ],
+    [
+      'that of the request, for a flag',
+      write('flag_registry', { approval: { approval_ref: 'APP-1-a', answer: known() } }),
+      flagRow(),
+      'APP-1-a',
+    ],
+    ['none, for a tombstone', write('user_override'), userTombstone(), null],
+  ])('the approval it names: %s', (_situation, request, after, approval_ref) => {
+    expect(changeEvent(request, put(null, after), context).approval_ref).toBe(approval_ref)
+  })
+
+  test('the values of a sensitive flag stand in it as digests, never in clear', () => {
+    const [before, after] = [
+      flagRow({ sensitive: true, default_value: json('"hush"') }),
+      flagRow({ default_value: json('"hush-hush"') }),
+    ]
+    const event = changeEvent(write('flag_registry'), put(before, after, true), context)
+    expect(`${event.before}${event.after}`).not.toContain('hush')
+    expect(JSON.parse(event.before ?? '')).toMatchObject({
+      default_value: { hmac_sha256: 'digest of 6' },
+      safe_value: { hmac_sha256: 'digest of 6' },
+      description: 'The new checkout',
+    })
+    expect(JSON.parse(event.after ?? '')).toMatchObject({
+      default_value: { hmac_sha256: 'digest of 11' },
+    })
+  })
+})
+
+describe('isSensitiveChange', () => {
+  const [open, secret] = [flagRow(), flagRow({ sensitive: true })]
+  test.each([
+    ['a new flag that is not sensitive', put(null, open), null, false],
+    ['a new flag that is', put(null, secret), null, true],
+    ['a flag that becomes sensitive', put(open, secret), open, true],
+    ['a flag that was until now', put(secret, open), secret, true],
+    ['a flag that never was', put(open, open), open, false],
+    ['an override of a flag that is not', put(null, userRow()), open, false],
+    ['an override of one that is', put(userRow(), userTombstone()), secret, true],
+    ['an override of a flag that is gone', put(userRow(), userTombstone()), null, false],
+  ])('%s', (_situation, change, flag, sensitive) => {
+    expect(isSensitiveChange(change, flag)).toBe(sensitive)
+  })
+})

@@ -1,0 +1,138 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { EVALUATE_ANY, inContext, withoutToken } from '../../../src/core/auth/door.ts'
+import { type Environment, isRefused, refused } from '../../../src/core/auth/types.ts'
+import { anonymous, decodeOnly, devHeaders, principal, TENANT, USER } from '../builders.ts'
+
+const NOBODY = {
+  mode: 'none',
+  source: 'none',
+  tenant_id: null,
+  user_id: null,
+  scopes: [],
+  warnings: ['unauthenticated'],
+  key_set_stale: false,
+}
+const headers = { user_id: USER, tenant_id: TENANT, scopes: ['ff:registry:read'] }
+
+describe('withoutToken', () => {
+  test('the headers of a developer, where they are allowed', () => {
+    expect(withoutToken({ token: null, dev_headers: headers }, 'dev+H')).toEqual({
+      mode: 'dev-headers',
+      source: 'dev-headers',
+      ...headers,
+      warnings: ['auth_not_verified', 'dev_headers'],
+      key_set_stale: false,
+    })
+  })
+
+  test('half the headers', () => {
+    const dev_headers = { ...headers, tenant_id: null }
+    expect(withoutToken({ token: null, dev_headers }, 'dev+H')).toMatchObject(dev_headers)
+  })
+
+  test.each([
+    ['no headers where they are allowed', null, 'dev+H'],
+    ['headers in dev without the switch', headers, 'dev-H'],
+    ['headers in prod', headers, 'prod'],
+    ['nothing in prod', null, 'prod'],
+    [
+      'headers that break the grammar, where nobody reads them',
+      { ...headers, user_id: 'a:b' },
+      'prod',
+    ],
+  ] as const)('nobody: %s', (_situation, dev_headers, environment) => {
+    expect(withoutToken({ token: null, dev_headers }, environment)).toEqual(NOBODY)
+  })
+
+  test.each([
+    ['user', { ...headers, user_id: 'a:b' }],
+    ['tenant', { ...headers, tenant_id: '*' }],
+  ])('refused: a %s that breaks the grammar', (_situation, dev_headers) => {
+    expect(withoutToken({ token: null, dev_headers }, 'dev+H')).toEqual({
+      refused: 'context_invalid',
+      http: 403,
+    })
+  })
+
+  test('outside dev with the switch no headers whatever give a principal', () => {
+    const id = fc.option(fc.string(), { nil: null })
+    const any = fc.record({ user_id: id, tenant_id: id, scopes: fc.array(fc.string()) })
+    fc.assert(
+      fc.property(
+        any,
+        fc.constantFrom<Environment>('prod', 'dev-H'),
+        (dev_headers, environment) => {
+          expect(withoutToken({ token: null, dev_headers }, environment)).toEqual(NOBODY)
+        },
+      ),
+    )
+  })
+})
+
+describe('inContext', () => {
+  const nobodyNamed = { tenant_id: null, user_id: null }
+  const any = { scopes: [EVALUATE_ANY] }
+
+  test.each([
+    ['a verified caller', principal()],
+    ['a decode-only caller', decodeOnly()],
+    ['a caller by headers', devHeaders()],
+    ['nobody', anonymous({ tenant_id: null, user_id: null })],
+  ])('%s who names no one stays who it is', (_situation, who) => {
+    expect(inContext(who, nobodyNamed)).toEqual(who)
+  })
+
+  test.each([
+    ['a verified caller', principal()],
+    ['a decode-only caller', decodeOnly()],
+    ['a caller by headers', devHeaders()],
+  ])('%s may name itself', (_situation, who) => {
+    expect(inContext(who, { tenant_id: TENANT, user_id: USER })).toEqual(who)
+  })
+
+  test.each([
+    ['a verified caller, another user', principal(), { user_id: 'U2' }],
+    ['a verified caller, another tenant', principal(), { tenant_id: 'T-2' }],
+    [
+      'a verified caller without a tenant, one',
+      principal({ tenant_id: null }),
+      { tenant_id: 'T-2' },
+    ],
+    ['a decode-only caller, another user', decodeOnly(), { user_id: 'U2' }],
+    ['a decode-only caller that claims the scope', decodeOnly(any), { user_id: 'U2' }],
+    ['a caller by headers that claims the scope', devHeaders(any), { tenant_id: 'T-2' }],
+    [
+      'a verified caller with a scope that is longer',
+      principal({ scopes: [`${EVALUATE_ANY}x`] }),
+      { user_id: 'U2' },
+    ],
+  ])('refused: %s', (_situation, who, named) => {
+    expect(inContext(who, { ...nobodyNamed, ...named })).toEqual({
+      refused: 'context_mismatch',
+      http: 403,
+    })
+  })
+
+  test('a verified caller with the scope speaks for others, in part or in whole', () => {
+    const who = principal(any)
+    expect(inContext(who, { tenant_id: 'T-2', user_id: 'U2' })).toEqual({
+      ...who,
+      tenant_id: 'T-2',
+      user_id: 'U2',
+    })
+    expect(inContext(who, { tenant_id: null, user_id: 'U2' })).toEqual({ ...who, user_id: 'U2' })
+  })
+
+  test('nobody is who the request says', () => {
+    const nobody = anonymous({ tenant_id: null, user_id: null })
+    const named = { tenant_id: 'T-2', user_id: 'U2' }
+    expect(inContext(nobody, named)).toEqual({ ...nobody, ...named })
+  })
+
+  test('a refusal stays a refusal, whoever is named', () => {
+    const no = refused('signature_invalid')
+    expect(inContext(no, { tenant_id: 'T-2', user_id: 'U2' })).toBe(no)
+    expect(isRefused(no)).toBe(true)
+  })
+})

@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'vitest'
+import { isRefused, REFUSALS, refused, type RefusalCode } from '../../../src/core/auth/types.ts'
+import { anonymous } from '../builders.ts'
+
+describe('a refusal', () => {
+  // Page 2, mode matrix.
+  const HTTP: readonly (readonly [RefusalCode, number])[] = [
+    ['signature_invalid', 401],
+    ['alg_not_allowed', 401],
+    ['jwks_unreachable', 503],
+    ['token_expired', 401],
+    ['audience_mismatch', 401],
+    ['issuer_mismatch', 401],
+    ['token_not_yet_valid', 401],
+    ['claim_missing', 401],
+    ['context_invalid', 403],
+    ['context_mismatch', 403],
+    ['token_malformed', 401],
+    ['kid_missing', 401],
+    ['kid_not_found', 401],
+    ['key_not_usable', 401],
+    ['crit_unsupported', 401],
+  ]
+  test.each(HTTP)(
+    '%s is answered with %i and nothing that looks like a principal',
+    (code, http) => {
+      expect(refused(code)).toEqual({ refused: code, http })
+    },
+  )
+
+  test('there is no refusal that the mode matrix does not have', () => {
+    expect(Object.keys(REFUSALS).sort()).toEqual(HTTP.map(([code]) => code).sort())
+  })
+
+  test('is told from a principal that is nobody', () => {
+    expect(isRefused(refused('token_expired'))).toBe(true)
+    expect(isRefused(anonymous())).toBe(false)
+  })
+})

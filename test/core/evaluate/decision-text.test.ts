@@ -1,0 +1,30 @@
+import { describe, expect, test } from 'vitest'
+import { decisionText } from '../../../src/core/evaluate/decision-text.ts'
+import { decide, facts, flagRow, json } from '../builders.ts'
+
+describe('decisionText', () => {
+  test('the envelope of page 1, member by member', () => {
+    expect(decisionText(decide(facts()))).toBe(
+      '{"flag_key":"ff.checkout.new-flow","decision":"allow","value":"default","reason":"global_default","matched_scope":"global",' +
+        '"reason_chain":[{"prec":1,"rule":"registered","outcome":"pass"},{"prec":2,"rule":"kill_switch","outcome":"pass"},' +
+        '{"prec":3,"rule":"authentication","outcome":"pass"},{"prec":4,"rule":"sensitive_overlay","outcome":"not_sensitive"},' +
+        '{"prec":5,"rule":"user_override","outcome":"absent"},{"prec":6,"rule":"tenant_override","outcome":"absent"},' +
+        '{"prec":7,"rule":"global_default","outcome":"matched"}],"warnings":[],' +
+        '"meta":{"auth_mode":"verified","auth_source":"jwt","tenant_id":"T-pty-pilot-01","user_id":"U1001",' +
+        '"approval_ref":null,"ttl_state":null,"flag_revision":3,"override_revision":null,' +
+        '"evaluated_at":"2026-01-15T09:00:00.000Z","request_id":"req-1","backing_state":"file"}}',
+    )
+  })
+
+  test('an object is served with its members in RFC 8785 order, numbers for names included', () => {
+    const default_value = json('{"b":1,"10":2,"9":3,"__proto__":4}')
+    const flag = flagRow({ value_type: 'object', default_value, safe_value: json('{}') })
+    expect(decisionText(decide(facts({ flag })))).toContain(
+      '"value":{"10":2,"9":3,"__proto__":4,"b":1},"reason"',
+    )
+  })
+
+  test('an unknown flag serves null', () => {
+    expect(decisionText(decide(facts({ flag: null })))).toContain('"value":null,')
+  })
+})

@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest'
+import { overrideLayer } from '../../../src/core/evaluate/overrides.ts'
+import {
+  broken,
+  facts,
+  fromNow,
+  NOW,
+  principal,
+  tenantRow,
+  userRow,
+  userTombstone,
+} from '../builders.ts'
+
+describe('overrideLayer', () => {
+  test.each([
+    ['no row', 'user', facts(), 'absent'],
+    ['a row', 'user', facts({ user: userRow() }), 'matched'],
+    ['a row of the other scope', 'user', facts({ tenant: tenantRow() }), 'absent'],
+    ['a row of a tenant', 'tenant', facts({ tenant: tenantRow() }), 'matched'],
+    [
+      'a row, and a caller without a user',
+      'user',
+      facts({ user: userRow(), by: principal({ user_id: null }) }),
+      'absent',
+    ],
+    [
+      'a row, and a caller without a tenant',
+      'tenant',
+      facts({ tenant: tenantRow(), by: principal({ tenant_id: null }) }),
+      'absent',
+    ],
+    ['a tombstone', 'user', facts({ user: userTombstone() }), 'absent'],
+    [
+      'a row that ends this instant',
+      'user',
+      facts({ user: userRow({ expires_at: NOW }) }),
+      'expired',
+    ],
+    [
+      'a row that ended a millisecond ago',
+      'tenant',
+      facts({ tenant: tenantRow({ expires_at: fromNow(-1) }) }),
+      'expired',
+    ],
+    [
+      'a row that ends in a millisecond',
+      'user',
+      facts({ user: userRow({ expires_at: fromNow(1) }) }),
+      'matched',
+    ],
+  ] as const)('%s', (_situation, scope, given, outcome) => {
+    expect(overrideLayer(given, scope).outcome).toBe(outcome)
+  })
+
+  test.each([
+    ['a row that cannot be read', 'user', facts({ user: broken }), 'row_broken'],
+    ['a row of another user', 'user', facts({ user: userRow({ user_id: 'U2' }) }), 'row_foreign'],
+    [
+      'a row of another tenant',
+      'tenant',
+      facts({ tenant: tenantRow({ tenant_id: 'T-2' }) }),
+      'row_foreign',
+    ],
+    [
+      'a row of another flag',
+      'tenant',
+      facts({ tenant: tenantRow({ flag_key: 'ff.other' }) }),
+      'row_foreign',
+    ],
+  ] as const)('is not to be relied on: %s', (_situation, scope, given, cause) => {
+    expect(overrideLayer(given, scope)).toEqual({ outcome: 'unreadable', cause })
+  })
+})

@@ -1,0 +1,31 @@
+import { describe, expect, test } from 'vitest'
+import { ttlState } from '../../../src/core/evaluate/ttl-state.ts'
+import { DAY, fromNow, known, NOW } from '../builders.ts'
+
+describe('ttlState', () => {
+  test.each([
+    ['Admin does not know the ref', { status: 'unknown' }, 'unknown'],
+    ['it was revoked', known({ revoked: true }), 'revoked'],
+    ['it was revoked before it began', known({ revoked: true, not_before: fromNow(1) }), 'revoked'],
+    ['it was revoked after it ended', known({ revoked: true, expires_at: fromNow(-1) }), 'revoked'],
+    ['it begins in a millisecond', known({ not_before: fromNow(1) }), 'not_yet_valid'],
+    [
+      'it begins later than it ends, and neither has come',
+      known({ not_before: fromNow(2), expires_at: fromNow(1) }),
+      'not_yet_valid',
+    ],
+    [
+      'it begins later than it ended',
+      known({ not_before: fromNow(1), expires_at: NOW }),
+      'not_yet_valid',
+    ],
+    ['it begins now', known({ not_before: NOW }), 'valid'],
+    ['it ended a millisecond ago', known({ expires_at: fromNow(-1) }), 'expired'],
+    ['it ends now', known({ expires_at: NOW }), 'expired'],
+    ['it ends in a millisecond', known({ expires_at: fromNow(1) }), 'expiring_soon'],
+    ['it ends in a day to the millisecond', known({ expires_at: fromNow(DAY) }), 'expiring_soon'],
+    ['it ends a millisecond later than that', known({ expires_at: fromNow(DAY + 1) }), 'valid'],
+  ] as const)('%s', (_situation, answer, state) => {
+    expect(ttlState(answer, NOW)).toBe(state)
+  })
+})

@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest'
+import {
+  catalogueDrift,
+  catalogueOf,
+  columnText,
+  type SchemaContract,
+} from '../../../src/core/migrations/catalogue.ts'
+
+describe('columnText', () => {
+  test.each([
+    ['a column that may be null', 'text', true, null, 'text'],
+    ['one that may not', 'text', false, null, 'text NOT NULL'],
+    ['one with a default', 'bigint', true, '1', 'bigint DEFAULT 1'],
+    ['one with both', 'bigint', false, '1', 'bigint NOT NULL DEFAULT 1'],
+  ])('%s', (_situation, type, nullable, value, text) => {
+    expect(columnText(type, nullable, value)).toBe(text)
+  })
+})
+
+const CONTRACT: SchemaContract = {
+  domains: { flag_key: { type: 'text', checks: { flag_key_form: 'CHECK (a)' } } },
+  functions: { refuse: { source_sha256: 'abc' } },
+  tables: {
+    audit: {
+      columns: {
+        seq: { type: 'bigint', nullable: false },
+        sink_status: { type: 'text', nullable: false, default: "'pending'" },
+      },
+      constraints: { audit_pkey: 'PRIMARY KEY (seq)' },
+      indexes: { audit_pkey: 'CREATE UNIQUE INDEX' },
+      triggers: { audit_append: 'BEFORE UPDATE' },
+      grants: { ff_ship: ['UPDATE(sink_status)', 'SELECT'], ff_app: ['INSERT'] },
+    },
+  },
+}
+
+describe('catalogueOf', () => {
+  test('a line for each object, and for the grants of the roles that exist', () => {
+    expect([...catalogueOf(CONTRACT, new Set(['ff_ship', 'postgres']))]).toEqual([
+      ['domain flag_key', 'text'],
+      ['domain flag_key, check flag_key_form', 'CHECK (a)'],
+      ['function refuse', 'abc'],
+      ['table audit', 'table'],
+      ['table audit, column seq', 'bigint NOT NULL'],
+      ['table audit, column sink_status', "text NOT NULL DEFAULT 'pending'"],
+      ['table audit, constraint audit_pkey', 'PRIMARY KEY (seq)'],
+      ['table audit, index audit_pkey', 'CREATE UNIQUE INDEX'],
+      ['table audit, trigger audit_append', 'BEFORE UPDATE'],
+      ['table audit, grants to ff_ship', 'SELECT, UPDATE(sink_status)'],
+    ])
+  })
+})
+
+describe('catalogueDrift', () => {
+  const expected = new Map([
+    ['table b', 'table'],
+    ['table a', 'table'],
+    ['table a, column x', 'text'],
+  ])
+  test('nothing, where both are the same in another order', () => {
+    expect(catalogueDrift(expected, new Map([...expected].reverse()))).toEqual([])
+  })
+
+  test('a line gone, a line more and a line that differs, by name', () => {
+    const found = new Map([
+      ['table c', 'table'],
+      ['table a, column x', 'bytea'],
+      ['table b', 'table'],
+    ])
+    expect(catalogueDrift(expected, found)).toEqual([
+      { object: 'table a', code: 'object_missing', expected: 'table', found: null },
+      { object: 'table a, column x', code: 'object_differs', expected: 'text', found: 'bytea' },
+      { object: 'table c', code: 'object_unexpected', expected: null, found: 'table' },
+    ])
+  })
+})

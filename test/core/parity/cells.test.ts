@@ -1,0 +1,191 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { answerFrom } from '../../../src/core/evaluate/approvals.ts'
+import { decisionText } from '../../../src/core/evaluate/decision-text.ts'
+import { evaluate } from '../../../src/core/evaluate/evaluate.ts'
+import type { AuthMode, Facts, Principal } from '../../../src/core/evaluate/types.ts'
+import { isArray, type JsonNode, type JsonObject } from '../../../src/core/json/read.ts'
+import { buildCells, type Cell } from '../../../src/core/parity/cells.ts'
+import { compareJson } from '../../../src/core/parity/compare.ts'
+import { deriveCovers } from '../../../src/core/parity/covers.ts'
+import { expectedOf } from '../../../src/core/parity/expected-cell.ts'
+import { withState } from '../../../src/core/parity/judge-vector.ts'
+import { decodeRow } from '../../../src/core/state/decode-row.ts'
+import { toMilliseconds } from '../../../src/core/state/instant.ts'
+import { rowText } from '../../../src/core/state/row-text.ts'
+import { type AnyRow, TABLES } from '../../../src/core/state/rows.ts'
+import {
+  anonymous,
+  contractSchemas,
+  DAY,
+  decodeOnly,
+  devHeaders,
+  node,
+  NOW,
+  objectNode,
+  principal,
+  readArtefact,
+  rowsFor,
+} from '../builders.ts'
+
+const CELLS = buildCells(NOW)
+const BY_MODE: Readonly<Record<AuthMode, (who: Partial<Principal>) => Principal>> = {
+  verified: principal,
+  'decode-only': decodeOnly,
+  'dev-headers': devHeaders,
+  none: anonymous,
+}
+const rowsOf = ({ given }: Cell): readonly AnyRow[] =>
+  TABLES.flatMap((table) => [...given.state[table]])
+
+/** Puts a cell to the rules, with Admin as the cell has it. */
+function decided({ given, asker, request }: Cell, rows: readonly AnyRow[]): string {
+  const { auth_mode, tenant_id, user_id } = asker
+  const who = BY_MODE[auth_mode]({ tenant_id, user_id })
+  const facts: Facts = {
+    request,
+    principal: who,
+    rows: rowsFor(rows, who, request.flag_key),
+    now: given.now,
+    backing_state: 'db',
+  }
+  const first = evaluate(facts)
+  if (first.ask === undefined) return decisionText(first.decision)
+  const unreachable = given.admin === 'unreachable'
+  const answer = unreachable
+    ? { status: 'unreachable' as const }
+    : answerFrom(given.approvals, first.ask)
+  const { decision } = evaluate(facts, answer)
+  if (decision === undefined) throw new Error(`asked twice in ${request.flag_key}`)
+  return decisionText(decision)
+}
+
+describe('the cells', () => {
+  test('there are 360 of them by the four dimensions, and more with the boundaries', () => {
+    const dimensions = new Set(CELLS.map(({ covers }) => JSON.stringify(covers)))
+    expect(dimensions.size).toBe(360)
+    expect(CELLS.length).toBeGreaterThan(2 * 360)
+    expect(new Set(CELLS.map(({ id }) => id)).size).toBe(CELLS.length)
+  })
+
+  test('each is asked for a flag of its own, of each kind that may be required', () => {
+    expect(CELLS.length).toBeGreaterThan(0)
+    expect(new Set(CELLS.map(({ request }) => request.flag_key)).size).toBe(CELLS.length)
+    const kinds = new Map<string, Set<string>>()
+    for (const { covers, id } of CELLS) {
+      const cell = JSON.stringify(covers)
+      kinds.set(cell, new Set([...(kinds.get(cell) ?? []), id.split('/').at(-1) ?? '']))
+    }
+    for (const kind of kinds.values()) expect([...kind].sort()).toEqual(['any', 'none', 'verified'])
+  })
+
+  test('each is really the cell that it says it is', () => {
+    expect(CELLS.length).toBeGreaterThan(0)
+    for (const { id, given, asker, request, covers } of CELLS) {
+      expect([id, deriveCovers(given, asker, request)]).toEqual([id, covers])
+      expect(id.startsWith(Object.values(covers).join('/'))).toBe(true)
+    }
+  })
+
+  test('each holds rows that a store would take', () => {
+    expect(CELLS.length).toBeGreaterThan(0)
+    for (const { given } of CELLS) {
+      for (const table of TABLES)
+        for (const row of given.state[table])
+          expect(decodeRow(table, node(rowText(row)), 'stored')).toEqual({ row })
+    }
+  })
+
+  test.each([
+    ['not_yet_valid', 'not_before', 1],
+    ['valid', 'not_before', 0],
+    ['expired', 'expires_at', 0],
+    ['expired', 'expires_at', -1],
+    ['expiring_soon', 'expires_at', 1],
+    ['expiring_soon', 'expires_at', DAY],
+    ['valid', 'expires_at', DAY + 1],
+  ] as const)('one is %s with %s %i ms from now', (ttl_state, member, away) => {
+    const distances = CELLS.filter(({ covers }) => covers.ttl_state === ttl_state).flatMap(
+      ({ given }) =>
+        given.approvals.map((one) => toMilliseconds(one[member]) - toMilliseconds(NOW)),
+    )
+    expect(distances).toContain(away)
+  })
+
+  test('an approval is unknown by its ref, its flag, its tenant or its user', () => {
+    const unlike = CELLS.filter(({ covers }) => covers.ttl_state === 'unknown').flatMap(
+      ({ given, asker, request }) =>
+        given.approvals.flatMap((one) => [
+          ...(one.approval_ref === request.approval_ref ? [] : ['ref']),
+          ...(one.flag_key === request.flag_key ? [] : ['flag']),
+          ...(one.tenant_id === asker.tenant_id ? [] : ['tenant']),
+          ...(one.user_id === asker.user_id ? [] : ['user']),
+        ]),
+    )
+    expect(new Set(unlike)).toEqual(new Set(['ref', 'flag', 'tenant', 'user']))
+  })
+})
+
+describe('the decision of every cell', () => {
+  const every = CELLS.flatMap(rowsOf)
+  let decisions: readonly (readonly [Cell, string])[] = []
+  beforeAll(() => {
+    decisions = CELLS.map((cell) => [cell, decided(cell, rowsOf(cell))] as const)
+  })
+
+  test('fits the schema of a decision', () => {
+    const validate = contractSchemas()('decision.schema.json')
+    expect(decisions.length).toBe(CELLS.length)
+    for (const [{ id }, text] of decisions) {
+      expect([id, validate(JSON.parse(text)), validate.errors]).toEqual([id, true, null])
+    }
+  })
+
+  test('is the one that the oracle predicts', () => {
+    const oracle = objectNode(readArtefact('vectors/oracle_cells.json'))
+    const outcomes = member(oracle, 'outcomes') ?? null
+    const places = member(oracle, 'cells') as JsonObject
+    if (!isArray(outcomes)) throw new Error('no outcomes')
+    const placeOf = new Map(places.members)
+    expect(decisions.length).toBeGreaterThan(0)
+    for (const [cell, text] of decisions) {
+      const place = placeOf.get(cell.key) as { lexeme: string } | undefined
+      const outcome = outcomes[Number(place?.lexeme ?? -1)]
+      const expected = withState(expectedOf(outcome as JsonObject, cell), 'db')
+      expect([cell.id, compareJson(node(text), expected).differences]).toEqual([cell.id, []])
+    }
+  })
+
+  test('is the same among the rows of all the others', () => {
+    expect(every.length).toBeGreaterThan(CELLS.length)
+    const sample = decisions.filter((_, at) => at % 37 === 0)
+    expect(sample.length).toBeGreaterThan(10)
+    for (const [cell, text] of sample) expect(decided(cell, every)).toBe(text)
+  })
+
+  test('together they reach every outcome of rule 4', () => {
+    const codes = new Set(
+      decisions.flatMap(([, text]) =>
+        (
+          JSON.parse(text) as { reason_chain: { prec: number; code?: string; outcome: string }[] }
+        ).reason_chain
+          .filter(({ prec }) => prec === 4)
+          .map(({ code, outcome }) => code ?? outcome),
+      ),
+    )
+    expect([...codes].sort()).toEqual([
+      'admin_unreachable',
+      'approval_expired',
+      'approval_missing',
+      'approval_not_yet_valid',
+      'approval_revoked',
+      'approval_unknown',
+      'approved',
+      'auth_not_verified',
+      'expiring_soon',
+      'not_sensitive',
+    ])
+  })
+})
+
+const member = (held: JsonObject, name: string): JsonNode | undefined =>
+  held.members.find(([one]) => one === name)?.[1]

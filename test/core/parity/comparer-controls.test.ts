@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest'
+import { readJson } from '../../../src/core/json/read.ts'
+import { toPlain } from '../../../src/core/json/plain.ts'
+import type { compareJson } from '../../../src/core/parity/compare.ts'
+import { comparerFaults, EQUAL, UNEQUAL } from '../../../src/core/parity/comparer-controls.ts'
+
+const whys = (pairs: typeof EQUAL): readonly string[] => pairs.map(([why]) => why)
+const SAME = { differences: [], fields: 1 }
+const OTHER = { differences: [{ pointer: '', left: null, right: null }], fields: 1 }
+
+describe('comparerFaults', () => {
+  test('there are pairs of both kinds, each can be read, and no two have one reason', () => {
+    const all = [...UNEQUAL, ...EQUAL]
+    expect(UNEQUAL.length).toBeGreaterThan(15)
+    expect(EQUAL.length).toBeGreaterThan(1)
+    expect(new Set(whys(all)).size).toBe(all.length)
+    for (const [, left, right] of all) {
+      expect([readJson(left).ok, readJson(right).ok]).toEqual([true, true])
+      expect(left).not.toBe(right)
+    }
+  })
+
+  test('our comparer has none', () => {
+    expect(comparerFaults()).toEqual([])
+  })
+
+  test('one that calls everything equal misses every difference', () => {
+    expect(comparerFaults(() => SAME)).toEqual(whys(UNEQUAL))
+  })
+
+  test('one that calls everything unequal invents the rest', () => {
+    expect(comparerFaults(() => OTHER)).toEqual(whys(EQUAL))
+  })
+
+  test('one that looks at parsed values loses what parsing loses', () => {
+    const parsing: typeof compareJson = (a, b) =>
+      JSON.stringify(toPlain(a)) === JSON.stringify(toPlain(b)) ? SAME : OTHER
+    expect(comparerFaults(parsing)).toEqual(
+      expect.arrayContaining([
+        'the last digit of a large integer',
+        'a trailing zero',
+        'the sign of zero',
+        'a repeated member lost',
+        'the order of members',
+      ]),
+    )
+  })
+})

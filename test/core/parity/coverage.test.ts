@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest'
+import { coverage } from '../../../src/core/parity/coverage.ts'
+import type { Covers } from '../../../src/core/parity/vector.ts'
+
+describe('coverage', () => {
+  test('every value of page 1 has its line, those that nobody covers at zero', () => {
+    expect(coverage([]).map(({ dimension, value }) => `${dimension} ${value}`)).toEqual([
+      'auth_mode verified',
+      'auth_mode decode-only',
+      'auth_mode dev-headers',
+      'auth_mode none',
+      'scope user',
+      'scope tenant',
+      'scope global',
+      'sensitive_path SP-1',
+      'sensitive_path SP-2',
+      'sensitive_path SP-3',
+      'sensitive_path SP-4',
+      'sensitive_path SP-5',
+      'ttl_state unknown',
+      'ttl_state revoked',
+      'ttl_state not_yet_valid',
+      'ttl_state expired',
+      'ttl_state expiring_soon',
+      'ttl_state valid',
+    ])
+    expect(coverage([]).every(({ vectors }) => vectors === 0)).toBe(true)
+  })
+
+  test('each vector counts once in each dimension it has a value in', () => {
+    const covers: Covers = {
+      auth_mode: 'none',
+      scope: 'user',
+      sensitive_path: 'SP-1',
+      ttl_state: null,
+    }
+    const lines = coverage([covers, { ...covers, scope: 'global', ttl_state: 'valid' }])
+    const counted = lines.filter(({ vectors }) => vectors > 0)
+    expect(counted.map(({ value, vectors }) => [value, vectors])).toEqual([
+      ['none', 2],
+      ['user', 1],
+      ['global', 1],
+      ['SP-1', 2],
+      ['valid', 1],
+    ])
+  })
+})

@@ -1,0 +1,169 @@
+import { describe, expect, test } from 'vitest'
+import type { Approval } from '../../../src/core/evaluate/approvals.ts'
+import { deriveCovers } from '../../../src/core/parity/covers.ts'
+import type { Asker, Given, VectorRequest } from '../../../src/core/parity/vector.ts'
+import type { FlagRow, TenantOverrideRow, UserOverrideRow } from '../../../src/core/state/rows.ts'
+import {
+  DAY,
+  FLAG,
+  flagRow,
+  fromNow,
+  LONG_AGO,
+  NOW,
+  REF,
+  TENANT,
+  tenantRow,
+  USER,
+  userRow,
+  userTombstone,
+} from '../builders.ts'
+
+interface Case {
+  readonly flags?: readonly FlagRow[]
+  readonly users?: readonly UserOverrideRow[]
+  readonly tenants?: readonly TenantOverrideRow[]
+  readonly approvals?: readonly Approval[]
+  readonly admin?: Given['admin']
+  readonly asker?: Partial<Asker>
+  readonly ref?: string
+}
+const secret = [flagRow({ sensitive: true })]
+const approval: Approval = {
+  approval_ref: REF,
+  flag_key: FLAG,
+  tenant_id: TENANT,
+  user_id: USER,
+  not_before: LONG_AGO,
+  expires_at: fromNow(30 * DAY),
+  revoked: false,
+}
+const derive = ({ flags, users, tenants, approvals, admin, asker, ref }: Case) => {
+  const given: Given = {
+    now: NOW,
+    environment: 'prod',
+    state: {
+      flag_registry: flags ?? [flagRow()],
+      tenant_override: tenants ?? [],
+      user_override: users ?? [],
+    },
+    approvals: approvals ?? [],
+    admin: admin ?? 'reachable',
+  }
+  const who: Asker = { auth_mode: 'verified', tenant_id: TENANT, user_id: USER, ...asker }
+  const request: VectorRequest = {
+    flag_key: FLAG,
+    tenant_id: null,
+    user_id: null,
+    approval_ref: ref ?? null,
+    request_id: 'req-1',
+  }
+  return deriveCovers(given, who, request)
+}
+
+describe('the scope', () => {
+  test.each([
+    ['no override', {}, 'global'],
+    ['one of the tenant', { tenants: [tenantRow()] }, 'tenant'],
+    ['one of the user above it', { users: [userRow()], tenants: [tenantRow()] }, 'user'],
+    [
+      'one of the user that has just expired',
+      { users: [userRow({ expires_at: NOW })], tenants: [tenantRow()] },
+      'tenant',
+    ],
+    ['one with a millisecond left', { users: [userRow({ expires_at: fromNow(1) })] }, 'user'],
+    [
+      'both expired',
+      { users: [userRow({ expires_at: NOW })], tenants: [tenantRow({ expires_at: fromNow(-1) })] },
+      'global',
+    ],
+    ['a tombstone', { users: [userTombstone()] }, 'global'],
+    [
+      'others’ overrides',
+      { users: [userRow({ user_id: 'U2' })], tenants: [tenantRow({ tenant_id: 'T-2' })] },
+      'global',
+    ],
+    ['those of another flag', { users: [userRow({ flag_key: 'ff.other' })] }, 'global'],
+    [
+      'a caller without ids',
+      { users: [userRow()], tenants: [tenantRow()], asker: { user_id: null, tenant_id: null } },
+      'global',
+    ],
+  ])('%s', (_situation, given: Case, scope) => {
+    expect(derive(given).scope).toBe(scope)
+  })
+})
+
+describe('the sensitive path', () => {
+  test.each([
+    ['a flag that is not sensitive', { ref: REF, admin: 'unreachable' }, 'SP-1'],
+    ['a flag that is not there', { flags: [], ref: REF }, 'SP-1'],
+    [
+      'another flag that is sensitive',
+      { flags: [flagRow(), flagRow({ flag_key: 'ff.other', sensitive: true })] },
+      'SP-1',
+    ],
+    ['Admin cannot be reached', { flags: secret, ref: REF, admin: 'unreachable' }, 'SP-5'],
+    [
+      'the request names an approval',
+      { flags: secret, ref: REF, users: [userRow({ approval_ref: 'APP-1-a' })] },
+      'SP-2',
+    ],
+    [
+      'the user’s override names one',
+      { flags: secret, users: [userRow({ approval_ref: REF })] },
+      'SP-3',
+    ],
+    [
+      'the tenant’s names one, below one that names none',
+      { flags: secret, users: [userRow()], tenants: [tenantRow({ approval_ref: REF })] },
+      'SP-3',
+    ],
+    [
+      'an expired override names one',
+      { flags: secret, users: [userRow({ approval_ref: REF, expires_at: NOW })] },
+      'SP-3',
+    ],
+    [
+      'another user’s override names one',
+      { flags: secret, users: [userRow({ approval_ref: REF, user_id: 'U2' })] },
+      'SP-4',
+    ],
+    ['nobody names one', { flags: secret, users: [userRow()] }, 'SP-4'],
+  ] as const)('%s', (_situation, given: Case, path) => {
+    expect(derive(given).sensitive_path).toBe(path)
+  })
+})
+
+describe('the TTL state', () => {
+  test.each([
+    ['no approval in play', {}, null],
+    ['one that is named', { ref: REF, approvals: [approval] }, 'valid'],
+    ['one that is named and not there', { ref: REF }, 'unknown'],
+    [
+      'one that is named and another’s',
+      { ref: REF, approvals: [{ ...approval, user_id: 'U2' }] },
+      'unknown',
+    ],
+    [
+      'one that an override names',
+      { users: [userRow({ approval_ref: REF })], approvals: [{ ...approval, revoked: true }] },
+      'revoked',
+    ],
+    [
+      'one that nobody names, but Admin holds',
+      { approvals: [{ ...approval, expires_at: NOW }] },
+      'expired',
+    ],
+    [
+      'the one on the request before that of the override',
+      { ref: 'APP-1-a', users: [userRow({ approval_ref: REF })], approvals: [approval] },
+      'unknown',
+    ],
+  ])('%s', (_situation, given: Case, state) => {
+    expect(derive(given).ttl_state).toBe(state)
+  })
+})
+
+test('the mode is the one the caller came with', () => {
+  expect(derive({ asker: { auth_mode: 'dev-headers' } }).auth_mode).toBe('dev-headers')
+})

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest'
+import { buildCells } from '../../../src/core/parity/cells.ts'
+import { expectedOf } from '../../../src/core/parity/expected-cell.ts'
+import { nodeText } from '../../../src/core/parity/node-text.ts'
+import { NOW, objectNode } from '../builders.ts'
+
+test('what is the cell’s own is added to an outcome: its flag and the id of its request', () => {
+  const [first] = buildCells(NOW)
+  if (first === undefined) throw new Error('no cells')
+  const outcome = objectNode('{"value":1.0,"meta":{"user_id":"U1"}}')
+  const { flag_key, request_id } = first.request
+  expect(nodeText(expectedOf(outcome, first))).toBe(
+    `{"flag_key":"${flag_key}","value":1.0,"meta":{"user_id":"U1","request_id":"${request_id}"}}`,
+  )
+})

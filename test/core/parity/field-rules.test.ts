@@ -1,0 +1,38 @@
+import { describe, expect, test } from 'vitest'
+import { type FieldRule, ruleAt } from '../../../src/core/parity/field-rules.ts'
+
+const line = (pointer: string, rule: FieldRule['rule']): FieldRule => ({ pointer, rule, why: '' })
+const RULES = [
+  line('/meta', 'MAY_DIFFER'),
+  line('/meta/backing_state', 'MUST_DIFFER'),
+  line('/meta/request_id', 'MUST_MATCH'),
+  line('/reason_chain/*/prec', 'MAY_DIFFER'),
+  line('/a~1b', 'MAY_DIFFER'),
+]
+
+describe('ruleAt', () => {
+  test.each([
+    ['a field that is named', '/meta/backing_state', 'MUST_DIFFER'],
+    ['a field that nobody names', '/value', 'MUST_MATCH'],
+    ['a field that is new', '/metadata', 'MUST_MATCH'],
+    ['the root', '', 'MUST_MATCH'],
+    ['a field below one that is named', '/meta/anything/deeper', 'MAY_DIFFER'],
+    ['the longest that leads there', '/meta/request_id', 'MUST_MATCH'],
+    ['a field of any entry of a list', '/reason_chain/7/prec', 'MAY_DIFFER'],
+    ['another field of any entry', '/reason_chain/7/rule', 'MUST_MATCH'],
+    ['the entry above it', '/reason_chain/7', 'MUST_MATCH'],
+    ['a name with a slash in it', '/a~1b', 'MAY_DIFFER'],
+    ['the same letters as two names', '/a/b', 'MUST_MATCH'],
+  ] as const)('%s', (_situation, at, rule) => {
+    expect(ruleAt(RULES, at)).toBe(rule)
+    expect(ruleAt(RULES.toReversed(), at)).toBe(rule)
+  })
+
+  test('without a matrix everything must match', () => {
+    expect(ruleAt([], '/meta/backing_state')).toBe('MUST_MATCH')
+  })
+
+  test('a rule for the root is one for everything', () => {
+    expect(ruleAt([line('', 'MAY_DIFFER')], '/x/y')).toBe('MAY_DIFFER')
+  })
+})

@@ -1,0 +1,201 @@
+import { describe, expect, test } from 'vitest'
+import type { FieldRule } from '../../../src/core/parity/field-rules.ts'
+import type { Answer } from '../../../src/core/parity/judge.ts'
+import { judgeVector, type SideAnswers, withState } from '../../../src/core/parity/judge-vector.ts'
+import { nodeText } from '../../../src/core/parity/node-text.ts'
+import { objectNode } from '../builders.ts'
+
+const RULES: readonly FieldRule[] = [
+  { pointer: '/meta/backing_state', rule: 'MUST_DIFFER', why: '' },
+  { pointer: '/took', rule: 'MAY_DIFFER', why: '' },
+]
+const EXPECTED = objectNode('{"value":1,"reason_chain":["a"],"meta":{"id":"r"}}')
+const decided = (text: string): Answer => ({ status: 'decided', text })
+const right = (kind: string, value = '1', more = ''): Answer =>
+  decided(
+    `{"value":${value},"reason_chain":["a"],"meta":{"id":"r","backing_state":"${kind}"}${more}}`,
+  )
+const side = (kind: 'file' | 'db', answer = right(kind), again = answer): SideAnswers => ({
+  kind,
+  answer,
+  again,
+})
+const silent: Answer = { status: 'unanswered', code: 'backing_unreachable' }
+const refused: Answer = { status: 'refused', code: 'token_expired', http: 401 }
+const verdict = (baseline: SideAnswers, candidate: SideAnswers) =>
+  judgeVector(EXPECTED, { baseline, candidate }, RULES)
+
+describe('judgeVector', () => {
+  test.each([
+    ['both sides give what is expected', side('file'), side('db')],
+    ['two databases do', side('db'), side('db')],
+    [
+      'the members come in another order',
+      side('file'),
+      side(
+        'db',
+        decided('{"meta":{"backing_state":"db","id":"r"},"reason_chain":["a"],"value":1}'),
+      ),
+    ],
+  ])('passes where %s', (_situation, baseline, candidate) => {
+    expect(verdict(baseline, candidate)).toMatchObject({
+      status: 'pass',
+      divergences: [],
+      noise: [],
+      unanswered: [],
+      chains: [],
+    })
+  })
+
+  test.each([
+    [
+      'the candidate has another value',
+      side('file'),
+      side('db', right('db', '2')),
+      ['baseline-candidate /value', 'candidate-expected /value'],
+    ],
+    [
+      'both sides have the same wrong value',
+      side('file', right('file', '2')),
+      side('db', right('db', '2')),
+      ['baseline-expected /value', 'candidate-expected /value'],
+    ],
+    [
+      'the value is 1.0',
+      side('file'),
+      side('db', right('db', '1.0')),
+      ['baseline-candidate /value', 'candidate-expected /value'],
+    ],
+    [
+      'the candidate says it is a file',
+      side('file'),
+      side('db', right('file')),
+      ['baseline-candidate /meta/backing_state', 'candidate-expected /meta/backing_state'],
+    ],
+    [
+      'a member is new on both sides',
+      side('file', right('file', '1', ',"new":1')),
+      side('db', right('db', '1', ',"new":1')),
+      ['baseline-expected /new', 'candidate-expected /new'],
+    ],
+  ])('fails where %s', (_situation, baseline, candidate, found) => {
+    const { status, divergences } = verdict(baseline, candidate)
+    expect(status).toBe('fail')
+    expect(divergences.map(({ sides, pointer }) => `${sides} ${pointer}`)).toEqual(found)
+  })
+
+  test.each([
+    ['a refusal', refused],
+    ['something that is no JSON', decided('oops')],
+    ['nothing at all', decided('')],
+  ])('fails where the candidate answers with %s', (_situation, answer) => {
+    const { status, divergences } = verdict(side('file'), side('db', answer))
+    expect(status).toBe('fail')
+    expect(divergences.some(({ sides }) => sides === 'baseline-candidate')).toBe(true)
+    expect(divergences.some(({ sides }) => sides === 'candidate-expected')).toBe(true)
+  })
+
+  test.each([
+    ['the candidate', side('file'), side('db', silent), [['candidate', 'backing_unreachable']]],
+    [
+      'the baseline, asked again',
+      side('file', right('file'), silent),
+      side('db'),
+      [['baseline', 'backing_unreachable']],
+    ],
+    [
+      'both',
+      side('file', silent),
+      side('db', silent),
+      [
+        ['baseline', 'backing_unreachable'],
+        ['candidate', 'backing_unreachable'],
+      ],
+    ],
+    [
+      'one, while the other is wrong',
+      side('file', right('file', '2')),
+      side('db', silent),
+      [['candidate', 'backing_unreachable']],
+    ],
+  ])('is unanswered where %s stays silent', (_situation, baseline, candidate, quiet) => {
+    const result = verdict(baseline, candidate)
+    expect(result).toMatchObject({
+      status: 'unanswered',
+      divergences: [],
+      noise: [],
+      chains: [],
+      fields: { compared: 0, differing: 0, expected: 0, allowed: 0 },
+    })
+    expect(result.unanswered.map((one) => [one.side, one.code])).toEqual(quiet)
+  })
+
+  test.each([
+    [
+      'the baseline',
+      side('file', right('file'), right('file', '2')),
+      side('db'),
+      [['baseline', '/value']],
+    ],
+    [
+      'the candidate',
+      side('file'),
+      side('db', right('db'), right('file')),
+      [['candidate', '/meta/backing_state']],
+    ],
+    [
+      'a side that is refused the second time',
+      side('file'),
+      side('db', right('db'), refused),
+      [['candidate', '/value']],
+    ],
+  ])(
+    'a side that does not agree with itself is noise: %s',
+    (_situation, baseline, candidate, noise) => {
+      const found = verdict(baseline, candidate).noise.map((one) => [
+        one.side,
+        one.divergence.pointer,
+      ])
+      expect(found).toEqual(expect.arrayContaining(noise))
+      expect(new Set(found.map(([who]) => who)).size).toBe(1)
+    },
+  )
+
+  test.each([
+    [
+      'in the order of members',
+      side('db', decided('{"value":1,"meta":{}}'), decided('{"meta":{},"value":1}')),
+    ],
+    [
+      'where the matrix lets them',
+      side('db', right('db', '1', ',"took":1'), right('db', '1', ',"took":2')),
+    ],
+    ['in nothing, both times refused', side('db', refused, refused)],
+  ])('a side that differs from itself %s is no noise', (_situation, candidate) => {
+    expect(verdict(side('file'), candidate).noise).toEqual([])
+  })
+
+  test('fields are counted over all three comparisons, and classed', () => {
+    const took = (kind: string, ms: number): Answer => right(kind, '1', `,"took":${ms}`)
+    const { fields, status } = verdict(side('file', took('file', 1)), side('db', took('db', 2)))
+    // Five leaves each time; `took` differs each time, the backing state between the sides alone.
+    expect(fields).toEqual({ compared: 15, differing: 0, expected: 1, allowed: 3 })
+    expect(status).toBe('pass')
+  })
+
+  test('a chain that parts is named once for each pair of sides', () => {
+    const other = decided(
+      '{"value":1,"reason_chain":["a","b"],"meta":{"id":"r","backing_state":"db"}}',
+    )
+    expect(verdict(side('file'), side('db', other)).chains).toEqual([
+      { sides: 'baseline-candidate', step: 1, left: null, right: '"b"' },
+      { sides: 'candidate-expected', step: 1, left: '"b"', right: null },
+    ])
+  })
+})
+
+test('each side owes the backing state of its kind', () => {
+  expect(nodeText(withState(EXPECTED, 'db'))).toBe(
+    '{"value":1,"reason_chain":["a"],"meta":{"id":"r","backing_state":"db"}}',
+  )
+})

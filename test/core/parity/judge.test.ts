@@ -1,0 +1,153 @@
+import { describe, expect, test } from 'vitest'
+import type { FieldRule } from '../../../src/core/parity/field-rules.ts'
+import { type Answer, answerNode, judge, type Party } from '../../../src/core/parity/judge.ts'
+import { node } from '../builders.ts'
+
+const RULES: readonly FieldRule[] = [
+  { pointer: '/meta/backing_state', rule: 'MUST_DIFFER', why: '' },
+  { pointer: '/took', rule: 'MAY_DIFFER', why: '' },
+]
+const party = (kind: 'file' | 'db', text: string): Party => ({ kind, node: node(text) })
+const terms = { rules: RULES, sides: 'baseline-candidate' } as const
+const findings = (left: Party, right: Party) =>
+  judge(left, right, terms).divergences.map((one) => [one.class, one.pointer, one.left, one.right])
+
+describe('judge', () => {
+  test.each([
+    [
+      'sides of two kinds that say so',
+      party('file', '{"meta":{"backing_state":"file"}}'),
+      party('db', '{"meta":{"backing_state":"db"}}'),
+      [['expected', '/meta/backing_state', '"file"', '"db"']],
+    ],
+    [
+      'sides of two kinds that say the same',
+      party('file', '{"meta":{"backing_state":"db"}}'),
+      party('db', '{"meta":{"backing_state":"db"}}'),
+      [['blocker', '/meta/backing_state', '"db"', '"db"']],
+    ],
+    [
+      'sides of two kinds that say nothing',
+      party('file', '{"meta":{}}'),
+      party('db', '{"meta":{}}'),
+      [['blocker', '/meta/backing_state', null, null]],
+    ],
+    [
+      'sides of two kinds without meta',
+      party('file', '{"meta":null}'),
+      party('db', '{}'),
+      [
+        ['blocker', '/meta', 'null', null],
+        ['blocker', '/meta/backing_state', null, null],
+      ],
+    ],
+    [
+      'sides of one kind that say the same',
+      party('db', '{"meta":{"backing_state":"db"}}'),
+      party('db', '{"meta":{"backing_state":"db"}}'),
+      [],
+    ],
+    [
+      'sides of one kind that do not',
+      party('db', '{"meta":{"backing_state":"file"}}'),
+      party('db', '{"meta":{"backing_state":"db"}}'),
+      [['blocker', '/meta/backing_state', '"file"', '"db"']],
+    ],
+    [
+      'a field that may differ, and does',
+      party('db', '{"took":1}'),
+      party('db', '{"took":2}'),
+      [['allowed', '/took', '1', '2']],
+    ],
+    [
+      'a field that is new on one side',
+      party('db', '{}'),
+      party('db', '{"new":null}'),
+      [['blocker', '/new', null, 'null']],
+    ],
+    [
+      'a value that is another',
+      party('db', '{"value":1.0}'),
+      party('db', '{"value":1}'),
+      [['blocker', '/value', '1.0', '1']],
+    ],
+  ] as const)('%s', (_situation, left, right, found) => {
+    expect(findings(left, right)).toEqual(found)
+  })
+
+  test('each divergence names its sides and its rule; fields are counted', () => {
+    const found = judge(party('file', '{"a":1,"b":2}'), party('file', '{"a":1,"b":3}'), terms)
+    expect(found).toMatchObject({
+      fields: 2,
+      divergences: [{ sides: 'baseline-candidate', rule: 'MUST_MATCH', pointer: '/b' }],
+    })
+  })
+
+  test.each([
+    [
+      'the same chains, another value',
+      '{"value":1,"reason_chain":[1]}',
+      '{"value":2,"reason_chain":[1]}',
+      null,
+    ],
+    [
+      'the first entry',
+      '{"reason_chain":[1,2]}',
+      '{"reason_chain":[3,2]}',
+      { step: 0, left: '1', right: '3' },
+    ],
+    [
+      'an entry dropped at the end',
+      '{"reason_chain":[1,2]}',
+      '{"reason_chain":[1]}',
+      { step: 1, left: '2', right: null },
+    ],
+    [
+      'an entry more',
+      '{"reason_chain":[1]}',
+      '{"reason_chain":[1,{"prec":2}]}',
+      { step: 1, left: null, right: '{"prec":2}' },
+    ],
+    ['no chain on one side', '{"reason_chain":[1]}', '{}', { step: 0, left: '1', right: null }],
+    ['something else for a chain', '{"reason_chain":{}}', '{"reason_chain":[]}', null],
+    ['nothing that differs', '{"reason_chain":[1]}', '{"reason_chain":[1]}', null],
+    ['no envelope at all', '"x"', 'null', null],
+  ])('where the chains part: %s', (_situation, left, right, chain) => {
+    expect(judge(party('db', left), party('db', right), terms).chain).toEqual(chain)
+  })
+})
+
+describe('an answer that is no decision', () => {
+  const refused: Answer = { status: 'refused', code: 'token_expired', http: 401 }
+
+  test('a refusal and a decision differ', () => {
+    const decided = answerNode({ status: 'decided', text: '{"decision":"deny"}' })
+    const left = { node: answerNode(refused), kind: 'db' } as const
+    expect(judge(left, { node: decided, kind: 'db' }, terms).divergences.length).toBeGreaterThan(0)
+  })
+
+  test.each([
+    ['in its code', { status: 'refused', code: 'token_malformed', http: 401 }],
+    ['in its status', { status: 'refused', code: 'token_expired', http: 403 }],
+  ] as const)('two refusals differ %s', (_situation, other) => {
+    const [a, b] = [answerNode(refused), answerNode(other)]
+    expect(findings({ node: a, kind: 'db' }, { node: b, kind: 'db' })).toHaveLength(1)
+  })
+
+  test('two refusals alike are alike, whatever the kinds of the sides', () => {
+    const same = answerNode(refused)
+    expect(findings({ node: same, kind: 'db' }, { node: same, kind: 'db' })).toEqual([])
+    // A refusal has no envelope, so it has no backing state that could differ.
+    expect(findings({ node: same, kind: 'file' }, { node: same, kind: 'db' })).toEqual([])
+  })
+
+  test('a text that is not JSON is kept as the text it is, and equals no decision', () => {
+    const garbage = answerNode({ status: 'decided', text: '{"decision":' })
+    expect(garbage).toBe('{"decision":')
+    expect(findings({ node: garbage, kind: 'db' }, party('db', '{}'))).toHaveLength(1)
+  })
+
+  test('a decision is read without loss', () => {
+    expect(answerNode({ status: 'decided', text: '[1.0]' })).toEqual([{ lexeme: '1.0' }])
+  })
+})

@@ -1,0 +1,209 @@
+import { describe, expect, test } from 'vitest'
+import type { Divergence } from '../../../src/core/parity/judge.ts'
+import type { VectorVerdict } from '../../../src/core/parity/judge-vector.ts'
+import { type Judged, summarise } from '../../../src/core/parity/summarise.ts'
+
+const PASS: VectorVerdict = {
+  status: 'pass',
+  divergences: [],
+  chains: [],
+  unanswered: [],
+  noise: [],
+  fields: { compared: 10, differing: 0, expected: 1, allowed: 0 },
+}
+const divergence: Divergence = {
+  sides: 'baseline-candidate',
+  pointer: '/value',
+  class: 'blocker',
+  rule: 'MUST_MATCH',
+  left: '1',
+  right: null,
+}
+const FAIL: VectorVerdict = {
+  ...PASS,
+  status: 'fail',
+  divergences: [divergence],
+  fields: { ...PASS.fields, differing: 1 },
+}
+const UNANSWERED: VectorVerdict = {
+  ...PASS,
+  status: 'unanswered',
+  unanswered: [{ side: 'candidate', code: 'backing_unreachable' }],
+  fields: { compared: 0, differing: 0, expected: 0, allowed: 0 },
+}
+const noisy = (side: 'baseline' | 'candidate'): VectorVerdict => ({
+  ...PASS,
+  noise: [{ side, divergence: { ...divergence, sides: 'control' } }],
+})
+const ALLOWED: VectorVerdict = { ...PASS, fields: { ...PASS.fields, allowed: 2 } }
+const detail = (reproduce: string): NonNullable<Judged['detail']> => ({
+  chains: [],
+  rows: {
+    baseline: { flag: null, tenant: null, user: null },
+    candidate: { flag: null, tenant: null, user: null },
+  },
+  reproduce,
+})
+const one = (id: string, verdict: VectorVerdict | null, more: Partial<Judged> = {}): Judged => ({
+  id,
+  group: id,
+  title: `title of ${id}`,
+  state: verdict?.status ?? 'skipped',
+  detail: null,
+  verdict,
+  ...more,
+})
+const SOUND = { faults: [], pairs: 25 }
+
+describe('the verdict', () => {
+  test.each([
+    ['all pass', [one('a', PASS), one('b', PASS)], 2, SOUND, 'pass'],
+    ['one fails', [one('a', PASS), one('b', FAIL)], 2, SOUND, 'fail'],
+    ['one fails and one stays silent', [one('a', FAIL), one('b', UNANSWERED)], 2, SOUND, 'fail'],
+    ['one stays silent', [one('a', PASS), one('b', UNANSWERED)], 2, SOUND, 'inconclusive'],
+    ['one was left out', [one('a', PASS), one('b', null)], 2, SOUND, 'inconclusive'],
+    ['fewer than there must be', [one('a', PASS)], 2, SOUND, 'inconclusive'],
+    ['more than there must be', [one('a', PASS), one('b', PASS)], 1, SOUND, 'inconclusive'],
+    ['nothing was asked', [], 0, SOUND, 'inconclusive'],
+    [
+      'no field was compared',
+      [one('a', { ...PASS, fields: UNANSWERED.fields })],
+      1,
+      SOUND,
+      'inconclusive',
+    ],
+    ['a side does not agree with itself', [one('a', noisy('baseline'))], 1, SOUND, 'inconclusive'],
+    [
+      'one fails and a side does not agree with itself',
+      [one('a', FAIL), one('b', noisy('candidate'))],
+      2,
+      SOUND,
+      'inconclusive',
+    ],
+    ['the comparer is wrong', [one('a', PASS)], 1, { faults: ['x'], pairs: 25 }, 'inconclusive'],
+    [
+      'the comparer is wrong and one fails',
+      [one('a', FAIL)],
+      1,
+      { faults: ['x'], pairs: 25 },
+      'inconclusive',
+    ],
+    ['the comparer was not tried', [one('a', PASS)], 1, { faults: [], pairs: 0 }, 'inconclusive'],
+  ])('%s', (_situation, judged, expected, comparer, verdict) => {
+    expect(summarise(judged, expected, comparer).verdict).toBe(verdict)
+  })
+})
+
+describe('the controls', () => {
+  test.each([
+    ['all hold', [one('a', PASS), one('b', FAIL)], [true, true, true]],
+    ['the baseline is noisy', [one('a', noisy('baseline'))], [true, false, true]],
+    ['the candidate is noisy', [one('a', PASS), one('b', noisy('candidate'))], [true, true, false]],
+  ])('%s', (_situation, judged, held) => {
+    const { controls } = summarise(judged, judged.length, SOUND)
+    expect(controls.map(({ id }) => id)).toEqual(['comparer', 'a_a_baseline', 'a_a_candidate'])
+    expect(controls.map((control) => control.held)).toEqual(held)
+  })
+
+  test('each says on how much it rests', () => {
+    const judged = [one('a', PASS), one('b', UNANSWERED), one('c', null)]
+    const { controls } = summarise(judged, 3, { faults: ['x'], pairs: 25 })
+    expect(controls.map(({ compared }) => compared)).toEqual([25, 1, 1])
+    expect(controls[0]?.held).toBe(false)
+  })
+})
+
+describe('what is counted', () => {
+  test('vectors by state, cases and fields', () => {
+    const judged = [
+      one('a', PASS),
+      one('b', FAIL),
+      one('c', UNANSWERED),
+      one('d', null),
+      one('e', null, { state: 'never_reached' }),
+      one('f', ALLOWED),
+    ]
+    expect(summarise(judged, 7, SOUND).counts).toEqual({
+      expected: 7,
+      compared: 3,
+      allowed: 1,
+      skipped: 1,
+      neverReached: 2,
+      cases: 3,
+      fields: { compared: 30, differing: 1, expected: 3, allowed: 2 },
+    })
+  })
+
+  test('a cell is one, however many cases it has', () => {
+    const judged = ['a1', 'a2', 'a3'].map((id) => one(id, PASS, { group: 'a' }))
+    expect(summarise(judged, 1, SOUND)).toMatchObject({
+      verdict: 'pass',
+      counts: { compared: 1, cases: 3, fields: { compared: 30 } },
+    })
+  })
+
+  test('a cell with something allowed is one too', () => {
+    const judged = ['a1', 'a2'].map((id) => one(id, ALLOWED, { group: 'a' }))
+    expect(summarise(judged, 1, SOUND).counts).toMatchObject({ compared: 1, allowed: 1 })
+  })
+})
+
+describe('the items', () => {
+  test.each([
+    ['one case fails', [FAIL, UNANSWERED, PASS, null], 'fail'],
+    ['one case stays silent', [PASS, UNANSWERED, null], 'unanswered'],
+    ['one case was skipped', [PASS, null], 'skipped'],
+    ['all cases pass', [PASS, PASS], 'pass'],
+  ])('a cell is as bad as its worst case: %s', (_situation, verdicts, state) => {
+    const judged = verdicts.map((verdict, at) =>
+      one(`a${at}`, verdict, { group: 'a', title: `t${at}` }),
+    )
+    for (const order of [judged, judged.toReversed()]) {
+      expect(summarise(order, 1, SOUND).items).toMatchObject([{ id: 'a', state }])
+    }
+    expect(summarise(judged, 1, SOUND).items[0]?.title).toBe('t0')
+  })
+
+  test('a case never reached is worse than one skipped', () => {
+    const judged = [one('a1', null), one('a2', null, { state: 'never_reached' })].map((each) => ({
+      ...each,
+      group: 'a',
+    }))
+    expect(summarise(judged, 1, SOUND).items[0]?.state).toBe('never_reached')
+  })
+
+  test('the detail is that of the first case in the worst state', () => {
+    const judged = [
+      one('a1', PASS, { group: 'a', detail: detail('pass') }),
+      one('a2', FAIL, { group: 'a', detail: detail('first') }),
+      one('a3', FAIL, { group: 'a', detail: detail('second') }),
+      one('b', PASS),
+    ]
+    const { items } = summarise(judged, 2, SOUND)
+    expect(items.map((item) => item.detail?.reproduce ?? null)).toEqual(['first', null])
+  })
+})
+
+describe('the findings', () => {
+  test('the comparer’s first, then those of each case in order', () => {
+    const judged = [
+      one('a', UNANSWERED),
+      one('b', null),
+      one('c', { ...FAIL, noise: noisy('candidate').noise }),
+    ]
+    const nowhere = { pointer: null, rule: null, right: null }
+    const there = { subject: 'c', pointer: '/value', rule: 'MUST_MATCH', left: '1', right: null }
+    expect(summarise(judged, 3, { faults: ['x'], pairs: 1 }).findings).toEqual([
+      { code: 'comparer_fault', subject: 'x', sides: null, left: null, ...nowhere },
+      {
+        code: 'unanswered',
+        subject: 'a',
+        sides: 'candidate',
+        left: 'backing_unreachable',
+        ...nowhere,
+      },
+      { code: 'noise', sides: 'candidate', ...there },
+      { code: 'divergence', sides: 'baseline-candidate', ...there },
+    ])
+  })
+})

@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest'
+import { parseTarget } from '../../../src/core/parity/target.ts'
+
+const ENV = {
+  DB: 'postgres://ff:hush@db.example/ff',
+  EMPTY: '',
+  LOOP: 'env:DB',
+  FILE: 'file:/srv/state',
+}
+const parse = (text: string) => parseTarget(text, ENV)
+
+describe('parseTarget', () => {
+  test.each([
+    ['a temporary folder', 'file', { kind: 'file', folder: null }],
+    ['a folder', 'file:/srv/state', { kind: 'file', folder: '/srv/state' }],
+    ['a private server', 'embedded', { kind: 'embedded' }],
+    ['a folder by way of a variable', 'env:FILE', { kind: 'file', folder: '/srv/state' }],
+  ])('%s', (_situation, text, spec) => {
+    expect(parse(text)).toEqual({ ok: true, spec })
+  })
+
+  test.each([
+    ['a database', 'postgres://db.example/ff', 'postgres://db.example/ff'],
+    ['the longer scheme', 'postgresql://db.example:5432/ff', 'postgres://db.example:5432/ff'],
+    ['an address of six', 'postgres://[::1]:5432/ff', 'postgres://[::1]:5432/ff'],
+    ['a user without a password', 'postgres://ff@db.example/ff', 'postgres://db.example/ff'],
+    ['several hosts', 'postgres://a:1,b:2/ff', 'postgres://a:1,b:2/ff'],
+    ['a socket', 'postgres:///ff?host=/var/run', 'postgres:///ff'],
+    ['no name of a database', 'postgres://db.example', 'postgres://db.example/'],
+    ['options', 'postgres://db.example/ff?sslmode=require', 'postgres://db.example/ff'],
+  ])('%s, by a name without user and options', (_situation, url, name) => {
+    expect(parse(url)).toEqual({ ok: true, spec: { kind: 'postgres', url, name } })
+  })
+
+  test('a password may stand in a variable, and never in the name', () => {
+    expect(parse('env:DB')).toEqual({
+      ok: true,
+      spec: { kind: 'postgres', url: ENV.DB, name: 'postgres://db.example/ff' },
+    })
+  })
+
+  test.each([
+    ['nothing', '', 'target_unknown'],
+    ['a word', 'sqlite', 'target_unknown'],
+    ['another database', 'mysql://db.example/ff', 'target_unknown'],
+    ['a folder that is not named', 'file:', 'target_unknown'],
+    ['a scheme that only starts alike', 'postgresqlx://h/d', 'target_unknown'],
+    ['a variable that is not set', 'env:NO_SUCH', 'variable_unset'],
+    ['a variable that is empty', 'env:EMPTY', 'variable_unset'],
+    ['a variable without a name', 'env:', 'variable_unset'],
+    ['a variable that names another', 'env:LOOP', 'target_unknown'],
+    ['a line end in the options', 'postgres://h/d?a\nb', 'target_url_malformed'],
+  ])('refuses %s', (_situation, text, refusal) => {
+    expect(parse(text)).toEqual({ ok: false, refusal })
+  })
+
+  test.each([
+    ['after the user', 'postgres://ff:hush@db.example/ff'],
+    ['empty', 'postgres://ff:@db.example/ff'],
+    ['with an at sign', 'postgres://ff:hu@sh@db.example/ff'],
+    ['as an option', 'postgres://db.example/ff?password=hush'],
+    ['as the second option', 'postgres://db.example/ff?sslmode=require&password=hush'],
+    ['of a key file', 'postgres://db.example/ff?sslpassword=hush'],
+    ['as an option with its name in disguise', 'postgres://db.example/ff?pass%77ord=hush'],
+  ])('a password in an option is refused: %s', (_situation, text) => {
+    expect(parse(text)).toEqual({ ok: false, refusal: 'secret_in_option' })
+  })
+
+  test.each([
+    ['a slash', 'postgres://ff:hu/sh@db.example/ff'],
+    ['a question mark', 'postgres://ff:hu?sh@db.example/ff'],
+    ['an at sign', 'postgres://ff:hu@sh@db.example/ff'],
+    ['a hash', 'postgres://ff:hu#sh@db.example/ff'],
+  ])(
+    'no part of a password gets into the name, nor through an option: one with %s',
+    (_situation, url) => {
+      const held = parseTarget('env:URL', { URL: url })
+      const name = held.ok && held.spec.kind === 'postgres' ? held.spec.name : ''
+      expect(name).not.toMatch(/hu|sh/)
+      expect(parse(url).ok).toBe(false)
+    },
+  )
+
+  test.each(['constructor', 'toString', '__proto__'])(
+    'a variable called %s is no variable unless somebody set it',
+    (name) => {
+      expect(parseTarget(`env:${name}`, {})).toEqual({ ok: false, refusal: 'variable_unset' })
+    },
+  )
+})

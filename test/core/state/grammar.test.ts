@@ -1,0 +1,97 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { isApprovalRef, isFlagKey, isScopeId, utf8Bytes } from '../../../src/core/state/grammar.ts'
+
+describe('isFlagKey', () => {
+  test.each([
+    ['one word', 'ff.a', true],
+    ['words in every join', 'ff.a.b_c-d0', true],
+    ['digits first', 'ff.0', true],
+    ['128 characters', `ff.${'a'.repeat(125)}`, true],
+    ['129 characters', `ff.${'a'.repeat(126)}`, false],
+    ['no prefix', 'a.b', false],
+    ['the prefix alone', 'ff.', false],
+    ['a capital', 'ff.A', false],
+    ['two joins side by side', 'ff.a..b', false],
+    ['a join at the end', 'ff.a-', false],
+    ['a join at the start', 'ff.-a', false],
+    ['a colon, which parts Redis keys', 'ff.a:b', false],
+    ['an asterisk', 'ff.*', false],
+    ['a letter beyond ASCII', 'ff.ä', false],
+    ['a line end', 'ff.a\n', false],
+    ['nothing', '', false],
+  ])('%s', (_situation, text, fits) => {
+    expect(isFlagKey(text)).toBe(fits)
+  })
+
+  test('a key that almost fits, however long, is refused at once', () => {
+    expect(isFlagKey(`ff.${'a-'.repeat(100_000)}`)).toBe(false)
+  })
+})
+
+describe('isScopeId', () => {
+  test.each([
+    ['a tenant', 'T-pty-pilot-01', true],
+    ['a mail address', 'a.b_c@example.org', true],
+    ['one character', '0', true],
+    ['128 characters', 'a'.repeat(128), true],
+    ['129 characters', 'a'.repeat(129), false],
+    ['a dot first', '.a', false],
+    ['an at sign first', '@a', false],
+    ['a colon', 'a:b', false],
+    ['an asterisk', 'a*', false],
+    ['a question mark', 'a?', false],
+    ['brackets', 'a[b]', false],
+    ['a space', 'a b', false],
+    ['a slash', 'a/b', false],
+    ['a letter beyond ASCII', 'é', false],
+    ['a line end', 'a\n', false],
+    ['nothing', '', false],
+  ])('%s', (_situation, text, fits) => {
+    expect(isScopeId(text)).toBe(fits)
+  })
+})
+
+describe('isApprovalRef', () => {
+  test.each([
+    ['the example of the planning page', 'APP-100001-abcd', true],
+    ['capitals in its tail', 'APP-1-ABC9', true],
+    ['small letters first', 'app-1-a', false],
+    ['no number', 'APP--a', false],
+    ['letters for the number', 'APP-x-a', false],
+    ['no tail', 'APP-1-', false],
+    ['a tail of two', 'APP-1-a-b', false],
+    ['something before it', ' APP-1-a', false],
+    ['a line end', 'APP-1-a\n', false],
+  ])('%s', (_situation, text, fits) => {
+    expect(isApprovalRef(text)).toBe(fits)
+  })
+
+  test('a ref of any length that a request may have is answered', () => {
+    expect(isApprovalRef(`APP-1-${'a'.repeat(122)}`)).toBe(true)
+    expect(isApprovalRef(`APP-1-${'a'.repeat(1_000_000)}`)).toBe(false)
+  })
+})
+
+describe('utf8Bytes', () => {
+  test.each([
+    ['nothing', '', 0],
+    ['the last of one byte', '\u007f', 1],
+    ['the first of two', '\u0080', 2],
+    ['the last of two', '\u07ff', 2],
+    ['the first of three', '\u0800', 3],
+    ['the last of three', '\uffff', 3],
+    ['the first of four', '\u{10000}', 4],
+    ['a letter with a mark of its own', 'e\u0301', 3],
+  ])('%s', (_situation, text, bytes) => {
+    expect(utf8Bytes(text)).toBe(bytes)
+  })
+
+  test('it counts what an encoder writes', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        expect(utf8Bytes(text)).toBe(new TextEncoder().encode(text).length)
+      }),
+    )
+  })
+})

@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest'
+import { decodeRow } from '../../../src/core/state/decode-row.ts'
+import { rowText } from '../../../src/core/state/row-text.ts'
+import {
+  flagRow,
+  fromNow,
+  json,
+  node,
+  REF,
+  tenantRow,
+  userRow,
+  userTombstone,
+} from '../builders.ts'
+
+const full = { approval_ref: REF, note: 'Über "alles" 😀', expires_at: fromNow(1) }
+
+describe('rowText', () => {
+  test.each([
+    ['a flag', 'flag_registry', flagRow({ default_value: json('"é\\n"'), description: '\u0001' })],
+    ['a bare tenant override', 'tenant_override', tenantRow()],
+    ['a full tenant override', 'tenant_override', tenantRow(full)],
+    [
+      'a user override with an object',
+      'user_override',
+      userRow({ value: json('{"b":1,"a":[2]}') }),
+    ],
+    ['a tombstone', 'user_override', userTombstone()],
+  ] as const)('%s is canonical JSON and reads back as the same row', (_situation, table, row) => {
+    const text = rowText(row)
+    expect(json(text)).toBe(text)
+    expect(decodeRow(table, node(text))).toEqual({ row })
+  })
+
+  test('values are written as JSON, not as a text that holds JSON', () => {
+    expect(JSON.parse(rowText(userRow({ value: json('{"on":true}') })))).toHaveProperty('value', {
+      on: true,
+    })
+  })
+
+  test('a seal stands in place of each value, and of nothing else', () => {
+    const seal = (value: string): string => JSON.stringify({ sealed: value.length })
+    const open = { ...flagRow(), default_value: { sealed: 9 }, safe_value: { sealed: 6 } }
+    expect(JSON.parse(rowText(flagRow(), seal))).toEqual(open)
+    expect(JSON.parse(rowText(tenantRow(full), seal))).toEqual({
+      ...tenantRow(full),
+      value: { sealed: 8 },
+    })
+  })
+})

@@ -1,0 +1,234 @@
+import type { ValidateFunction } from 'ajv/dist/2020.js'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { ENVIRONMENTS } from '../../../src/core/auth/types.ts'
+import {
+  AUTH_MODES,
+  SCOPES,
+  SENSITIVE_PATHS,
+  TTL_STATES,
+} from '../../../src/core/evaluate/types.ts'
+import { APPROVAL_REFUSALS } from '../../../src/core/evaluate/sensitive-overlay.ts'
+import { decodeRow, ROW_MEMBERS } from '../../../src/core/state/decode-row.ts'
+import { isApprovalRef, isFlagKey, isScopeId } from '../../../src/core/state/grammar.ts'
+import { parseInstant } from '../../../src/core/state/instant.ts'
+import { rowText } from '../../../src/core/state/row-text.ts'
+import {
+  type AnyRow,
+  FLAG_STATES,
+  REQUIRED_AUTH,
+  type Table,
+  TABLES,
+  VALUE_TYPES,
+} from '../../../src/core/state/rows.ts'
+import {
+  contractSchemas,
+  flagRow,
+  fromNow,
+  node,
+  readArtefact,
+  REF,
+  tenantRow,
+  userRow,
+  userTombstone,
+} from '../builders.ts'
+
+const SCHEMA_OF: Readonly<Record<Table, string>> = {
+  flag_registry: 'flag-row',
+  tenant_override: 'tenant-override-row',
+  user_override: 'user-override-row',
+}
+interface RowSchema {
+  readonly additionalProperties: boolean
+  readonly required: readonly string[]
+  readonly properties: Readonly<Record<string, { readonly $ref?: string }>>
+}
+const schemaOf = (name: string): unknown =>
+  JSON.parse(readArtefact(`contracts/schemas/${name}.schema.json`)) as unknown
+const common = schemaOf('common') as {
+  readonly $defs: Readonly<
+    Record<string, { readonly enum?: readonly string[]; readonly pattern?: string }>
+  >
+}
+const schemas = contractSchemas()
+const defined = (name: string): ValidateFunction => schemas(`common.schema.json#/$defs/${name}`)
+
+describe.each(TABLES)('the schema of a row of %s', (table) => {
+  const schema = schemaOf(SCHEMA_OF[table]) as RowSchema
+  const members = Object.entries(ROW_MEMBERS[table])
+
+  test('has the members that the core knows, and no others', () => {
+    expect(members.length).toBeGreaterThan(0)
+    expect(Object.keys(schema.properties).sort()).toEqual(members.map(([name]) => name).sort())
+    expect(schema.additionalProperties).toBe(false)
+  })
+
+  test('requires what the core requires', () => {
+    const required = members.filter(([, rule]) => rule.required).map(([name]) => name)
+    expect(required.length).toBeGreaterThan(0)
+    expect(schema.required.toSorted()).toEqual(required.sort())
+  })
+})
+
+describe('the words of the schemas are the words of the core', () => {
+  test.each([
+    ['value_type', VALUE_TYPES],
+    ['required_auth', REQUIRED_AUTH],
+    ['flag_state', FLAG_STATES],
+    ['auth_mode', AUTH_MODES],
+    ['scope', SCOPES],
+    ['sensitive_path', SENSITIVE_PATHS],
+    ['ttl_state', TTL_STATES],
+    ['environment', ENVIRONMENTS],
+  ] as const)('%s', (name, words) => {
+    expect(common.$defs[name]?.enum).toEqual(words)
+  })
+
+  test('every refusal of an approval is a reason to deny', () => {
+    const refusals = Object.values(APPROVAL_REFUSALS).filter((code) => code !== null)
+    expect(refusals).toHaveLength(4)
+    expect(common.$defs['deny_reason']?.enum).toEqual(expect.arrayContaining(refusals))
+  })
+})
+
+const GRAMMARS = [
+  ['flag_key', isFlagKey, 'ff.a.b-c_d0'],
+  ['scope_id', isScopeId, 'T-pty_pilot.01@x'],
+  ['approval_ref', isApprovalRef, REF],
+] as const
+describe.each(GRAMMARS)('the form of a %s', (name, holds, example) => {
+  const validate = defined(name)
+  const pattern = new RegExp(common.$defs[name]?.pattern ?? '(?!)')
+
+  test('is held to alike: what fits, and what almost fits', () => {
+    const damaged = fc
+      .tuple(
+        fc.stringMatching(pattern),
+        fc.nat(),
+        fc.nat({ max: 1 }),
+        fc.constantFrom('', ':', '*', ' ', '.', '-', '_', '@', 'A', 'é', '\n', '/'),
+      )
+      .map(([text, at, cut, put]) => {
+        const here = at % (text.length + 1)
+        return text.slice(0, here) + put + text.slice(here + cut)
+      })
+    const any = fc.oneof(
+      fc.stringMatching(pattern),
+      damaged,
+      fc.string(),
+      fc.string({ unit: 'binary' }),
+    )
+    fc.assert(
+      fc.property(any, (text) => {
+        expect(holds(text)).toBe(validate(text))
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  test('takes what the pattern makes, as long as it is not too long', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(pattern), (text) => {
+        expect(holds(text)).toBe(text.length <= 128)
+      }),
+    )
+  })
+
+  test.each([127, 128, 129])('has the same end at %i characters', (length) => {
+    const text = example.padEnd(length, 'a')
+    expect(text).toHaveLength(length)
+    expect([holds(text), validate(text)]).toEqual([length <= 128, length <= 128])
+  })
+})
+
+describe('the form of a time', () => {
+  const validate = defined('instant')
+  const pattern = new RegExp(common.$defs['instant']?.pattern ?? '(?!)')
+
+  test('whatever the core takes fits the schema', () => {
+    const dates = fc
+      .date({ min: new Date(-62135596800000), max: new Date(253402300799999), noInvalidDate: true })
+      .map((date) => date.toISOString())
+    fc.assert(
+      fc.property(dates, (text) => {
+        expect([parseInstant(text), validate(text)]).toEqual([text, true])
+      }),
+    )
+  })
+
+  test('what does not fit the schema the core does not take', () => {
+    const near = fc
+      .tuple(
+        fc.stringMatching(pattern),
+        fc.nat(),
+        fc.constantFrom('', '0', ' ', 'z', '+', '\n', '٣'),
+      )
+      .map(([text, at, put]) => text.slice(0, at % 25) + put + text.slice((at % 25) + 1))
+    fc.assert(
+      fc.property(fc.oneof(near, fc.string()), (text) => {
+        fc.pre(!validate(text))
+        expect(parseInstant(text)).toBeUndefined()
+      }),
+    )
+  })
+})
+
+describe('a row is held to the same by the schema and by the core', () => {
+  const full = { approval_ref: REF, note: 'n', expires_at: fromNow(1) }
+  const ROWS: readonly (readonly [Table, AnyRow])[] = [
+    ['flag_registry', flagRow()],
+    ['tenant_override', tenantRow()],
+    ['tenant_override', tenantRow(full)],
+    ['user_override', userRow(full)],
+    ['user_override', userTombstone()],
+  ]
+  /** For each member: something of each kind that may stand there, or nothing. */
+  const PUT = [
+    'null',
+    'true',
+    '0',
+    '1',
+    '1.5',
+    '9007199254740991',
+    '9007199254740992',
+    '""',
+    '"ff.a"',
+    '"APP-1-a"',
+    '"any"',
+    '"active"',
+    '"string"',
+    '"2026-01-15T09:00:00.000Z"',
+    '"2026-01-15T09:00:00Z"',
+    '[]',
+    '{}',
+    undefined,
+  ]
+
+  test('every member of every row, changed in every way', () => {
+    const bases = ROWS.map(([table, row]) => [table, rowText(row)] as const)
+    const changes = bases.flatMap(([table, text]) =>
+      [...Object.keys(ROW_MEMBERS[table]), 'more'].flatMap((name) =>
+        PUT.map((put) => {
+          const row = JSON.parse(text) as Record<string, unknown>
+          const rest = Object.entries(row).filter(([held]) => held !== name)
+          const members = rest.map(([held, value]) => `"${held}":${JSON.stringify(value)}`)
+          const changed = put === undefined ? members : [...members, `"${name}":${put}`]
+          return [table, `{${changed.join(',')}}`] as const
+        }),
+      ),
+    )
+    expect(changes.length).toBeGreaterThan(1000)
+    const verdicts = new Set<boolean>()
+    for (const [table, text] of changes) {
+      const taken = decodeRow(table, node(text)).broken === undefined
+      const validate = schemas(`${SCHEMA_OF[table]}.schema.json`)
+      expect([text, validate(JSON.parse(text))]).toEqual([text, taken])
+      verdicts.add(taken)
+    }
+    expect(verdicts.size).toBe(2)
+  })
+
+  test.each(ROWS)('a row of %s as it is', (table, row) => {
+    expect(schemas(`${SCHEMA_OF[table]}.schema.json`)(JSON.parse(rowText(row)))).toBe(true)
+  })
+})
