@@ -50,8 +50,9 @@ CREATE INDEX audit_unshipped_idx ON audit (seq) WHERE sink_status <> 'delivered'
 CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF TG_OP = 'UPDATE' AND
-     to_jsonb(NEW) - '{sink_status,sink_reason,sink_attempts,sink_at}'::text[] =
-     to_jsonb(OLD) - '{sink_status,sink_reason,sink_attempts,sink_at}'::text[] THEN
+     -- As texts: to jsonb, 1.0 equals 1.
+     (to_jsonb(NEW) - '{sink_status,sink_reason,sink_attempts,sink_at}'::text[])::text =
+     (to_jsonb(OLD) - '{sink_status,sink_reason,sink_attempts,sink_at}'::text[])::text THEN
     RETURN NEW;
   END IF;
   RAISE EXCEPTION 'audit is append-only: % refused', TG_OP USING ERRCODE = 'FFA01';
@@ -71,6 +72,7 @@ CREATE TABLE audit_head (
 INSERT INTO audit_head (seq, hash) VALUES (0, repeat('0', 64));
 
 -- ff:down
+LOCK TABLE audit IN ACCESS EXCLUSIVE MODE;
 DO $$ BEGIN
   IF EXISTS (SELECT FROM audit WHERE action <> 'audit.boundary' OR target NOT LIKE 'migration/%') THEN
     RAISE EXCEPTION 'audit records would be lost' USING ERRCODE = 'FFM01';

@@ -66,6 +66,7 @@ CREATE TABLE user_override (
 CREATE INDEX user_override_flag_idx ON user_override (flag_key);
 
 -- ff:down
+LOCK TABLE user_override, tenant_override, flag_registry IN ACCESS EXCLUSIVE MODE;
 DO $$ BEGIN
   IF EXISTS (SELECT FROM flag_registry) OR EXISTS (SELECT FROM tenant_override) OR EXISTS (SELECT FROM user_override) THEN
     RAISE EXCEPTION 'flags or overrides would be lost' USING ERRCODE = 'FFM01';

@@ -465,6 +465,11 @@ export interface PersistenceSchema {
       }
     }
   }
+  schema: {
+    grants: {
+      [k: string]: string[]
+    }
+  }
 }
 /**
  * Credentials for the vectors, made by vectors/jwt/make.mjs; each with the clock and environment it is meant for and what the JWKS endpoint does.

@@ -32,6 +32,7 @@ export class FileStore implements ScratchStore {
   private log: LogWriter
   private head: AuditHead
   private queue: Queued[] = []
+  private closed = false
   private turn: Promise<unknown> = Promise.resolve()
 
   private constructor(folder: string, lock: FileHandle, opened: Opened & { tools: AuditTools }) {
@@ -68,6 +69,8 @@ export class FileStore implements ScratchStore {
   }
 
   write(request: WriteRequest): Promise<WriteResult> {
+    // The lock is gone with the handle: somebody else may be writing here by now.
+    if (this.closed) return Promise.reject(closedError(this.folder))
     return new Promise((resolve, reject) => {
       // Whoever queues first takes along all that queue up until its turn: one fsync for the batch.
       if (this.queue.push({ request, resolve, reject }) === 1) {
@@ -94,6 +97,7 @@ export class FileStore implements ScratchStore {
   }
 
   close(): Promise<void> {
+    this.closed = true
     return this.exclusively(async () => {
       await this.log.close()
       await this.lock.close()
@@ -167,6 +171,11 @@ export class FileStore implements ScratchStore {
   }
 }
 
+const closedError = (folder: string): FfError =>
+  new FfError('backing_unavailable', `The file store ${folder} was closed.`, {
+    hint: 'Open it again.',
+  })
+
 interface Opened {
   readonly snapshot: Snapshot
   readonly tail: Tail
@@ -182,7 +191,6 @@ async function replay(folder: string): Promise<Opened> {
 
 async function takeLock(folder: string): Promise<FileHandle> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
     const lock = await tryLock(join(folder, '.lock'))
     if (lock !== null) return lock
   } catch (error) {

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import { type FileHandle, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AuditHead, type AuditRecord, recordText } from '../../core/audit/record.ts'
@@ -15,6 +16,7 @@ import {
   syncFolder,
 } from './snapshot.ts'
 
+const { O_CREAT, O_RDWR } = constants
 const SEGMENT = /^log-(\d{20})\.ndjson$/
 export const segmentName = (firstSeq: number): string =>
   `log-${String(firstSeq).padStart(20, '0')}.ndjson`
@@ -155,11 +157,17 @@ export class LogWriter {
   }
 
   private async openSegment(firstSeq: number): Promise<FileHandle> {
-    const fresh = this.segment === null
-    this.segment ??= segmentName(firstSeq)
-    const file = await open(join(this.folder, this.segment), fresh ? 'wx' : 'r+', 0o600)
-    if (fresh) await syncFolder(this.folder)
-    else await file.truncate(this.size)
+    const segment = this.segment ?? segmentName(firstSeq)
+    // Not exclusively: an earlier try, or a torn first line, may have left the file without a line in it.
+    const file = await open(join(this.folder, segment), O_RDWR | O_CREAT, 0o600)
+    try {
+      await file.truncate(this.size)
+      await syncFolder(this.folder)
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+    this.segment = segment
     return file
   }
 }

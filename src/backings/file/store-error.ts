@@ -7,6 +7,7 @@ const BY_SYSTEM_CODE: Readonly<
 > = {
   ENOENT: ['target_unreachable', 'holds no file store', 'Name a folder that holds one.'],
   ENOTDIR: ['target_unreachable', 'is not a folder', 'Name the folder that holds the snapshot.'],
+  EEXIST: ['target_unreachable', 'is not a folder', 'Name the folder that holds the snapshot.'],
   EACCES: [
     'rights_missing',
     'may not be used by this user',

@@ -48,6 +48,8 @@ export function openPool(database: Database, connections: number): pg.Pool {
   // An idle connection that breaks is taken out of the pool by the pool itself; the next query makes
   // a new one and meets whatever is wrong, which is where it can be reported.
   pool.on('error', () => undefined)
+  // One that breaks while it is lent out tells the query that is under way, too; unheard it would end us.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return pool
 }
 

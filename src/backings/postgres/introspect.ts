@@ -7,15 +7,29 @@ import { sha256 } from '../seal-audit.ts'
 const LINES: readonly string[] = [
   `SELECT 'domain ' || t.typname, format_type(t.typbasetype, t.typtypmod)
      || CASE WHEN t.typcollation = b.typcollation THEN '' ELSE ' COLLATE ' || c.collname END
+     || CASE WHEN t.typnotnull THEN ' NOT NULL' ELSE '' END || COALESCE(' DEFAULT ' || t.typdefault, '')
    FROM pg_type t JOIN pg_type b ON b.oid = t.typbasetype LEFT JOIN pg_collation c ON c.oid = t.typcollation
    WHERE t.typtype = 'd' AND t.typnamespace = $1::regnamespace`,
   `SELECT 'domain ' || t.typname || ', check ' || c.conname, pg_get_constraintdef(c.oid)
    FROM pg_constraint c JOIN pg_type t ON t.oid = c.contypid
    WHERE c.contype = 'c' AND t.typnamespace = $1::regnamespace`,
-  `SELECT 'function ' || p.proname, p.prosrc FROM pg_proc p WHERE p.pronamespace = $1::regnamespace`,
+  `SELECT 'type ' || t.typname, t.typtype::text FROM pg_type t
+   WHERE t.typtype IN ('e', 'r', 'm') AND t.typnamespace = $1::regnamespace`,
+  `SELECT 'function ' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')', concat_ws(' ', l.lanname, p.prokind, p.provolatile,
+     CASE WHEN p.prosecdef THEN 'SECURITY DEFINER' END, p.proconfig, p.prosrc)
+   FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE p.pronamespace = $1::regnamespace`,
   `SELECT CASE WHEN c.relkind = 'r' THEN 'table ' ELSE 'relation ' END || c.relname,
      CASE WHEN c.relkind = 'r' THEN 'table' ELSE c.relkind::text END
-   FROM pg_class c WHERE c.relnamespace = $1::regnamespace AND c.relkind NOT IN ('i', 'I', 't', 'c')`,
+     || CASE WHEN c.relpersistence = 'p' THEN '' ELSE ' UNLOGGED' END
+     || CASE WHEN c.relrowsecurity OR c.relforcerowsecurity THEN ' ROW LEVEL SECURITY' ELSE '' END
+   FROM pg_class c WHERE c.relnamespace = $1::regnamespace AND c.relkind NOT IN ('i', 'I', 't')`,
+  `SELECT 'table ' || r.relname || ', owner', 'not the owner of the schema'
+   FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace
+   WHERE r.relkind = 'r' AND r.relowner <> n.nspowner AND n.oid = $1::regnamespace`,
+  `SELECT 'schema, grants to ' || COALESCE(g.rolname, 'PUBLIC'),
+     string_agg(e.privilege_type, ', ' ORDER BY e.privilege_type COLLATE "C")
+   FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) e LEFT JOIN pg_roles g ON g.oid = e.grantee
+   WHERE e.grantee <> n.nspowner AND n.oid = $1::regnamespace GROUP BY g.rolname`,
   `SELECT 'table ' || r.relname || ', constraint ' || c.conname, pg_get_constraintdef(c.oid)
    FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid
    WHERE c.contype <> 'n' AND r.relnamespace = $1::regnamespace AND r.relkind = 'r'`,
@@ -27,6 +41,9 @@ const LINES: readonly string[] = [
      || CASE WHEN t.tgenabled = 'O' THEN '' ELSE ' (not enabled: ' || t.tgenabled::text || ')' END
    FROM pg_trigger t JOIN pg_class r ON r.oid = t.tgrelid
    WHERE NOT t.tgisinternal AND r.relnamespace = $1::regnamespace`,
+  `SELECT 'table ' || r.relname || ', enforcement of ' || c.conname, 'off'
+   FROM pg_trigger t JOIN pg_constraint c ON c.oid = t.tgconstraint JOIN pg_class r ON r.oid = t.tgrelid
+   WHERE t.tgisinternal AND t.tgenabled <> 'O' AND r.relnamespace = $1::regnamespace`,
   `SELECT 'table ' || r.relname || ', rule ' || w.rulename, pg_get_ruledef(w.oid)
    FROM pg_rewrite w JOIN pg_class r ON r.oid = w.ev_class
    WHERE r.relnamespace = $1::regnamespace AND r.relkind = 'r'`,

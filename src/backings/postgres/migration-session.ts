@@ -54,9 +54,13 @@ function makeSession(
     applied: async () => (await migrator()).applied(),
     prepare: async () => {
       const { missing, ownerUsable } = await ensureRoles(client, roles)
-      await client.query(
-        `CREATE SCHEMA IF NOT EXISTS "${SCHEMA}"${ownerUsable ? ` AUTHORIZATION "${OWNER}"` : ''}`,
-      )
+      // Asked first: IF NOT EXISTS wants the right to create even where there is nothing to create.
+      const there = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [SCHEMA])
+      if (there.rowCount === 0) {
+        await client.query(
+          `CREATE SCHEMA "${SCHEMA}"${ownerUsable ? ` AUTHORIZATION "${OWNER}"` : ''}`,
+        )
+      }
       await (await migrator()).prepare()
       return missing
     },
@@ -66,7 +70,7 @@ function makeSession(
         roles: await existingRoles(client, roles),
         tables: await existingTables(client),
       }
-      const statements = grantStatements(SCHEMA, contract.tables, existing)
+      const statements = grantStatements(SCHEMA, contract, existing)
       await (
         await migrator()
       ).inSchema(async () => {

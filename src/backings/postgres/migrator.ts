@@ -132,7 +132,7 @@ export class Migrator {
   /** One transaction in the schema, as its owner. */
   async inSchema(work: () => Promise<void>): Promise<void> {
     const { client, schema, owner } = this
-    await client.query('BEGIN')
+    await client.query('BEGIN ISOLATION LEVEL READ COMMITTED')
     try {
       await client.query(
         `SET LOCAL search_path = "${schema}"; SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`,

@@ -1,9 +1,11 @@
 import type pg from 'pg'
 import type { AuditHead, AuditRecord } from '../../core/audit/record.ts'
 import { planWrite, type Standing, type WriteRequest } from '../../core/state/plan-write.ts'
+import { requestProblems } from '../../core/state/request-problems.ts'
 import { rowText } from '../../core/state/row-text.ts'
 import { type AnyRow, type RowSet, type State, TABLES } from '../../core/state/rows.ts'
 import { problem } from '../../core/problem.ts'
+import { isFlagKey, isScopeId } from '../../core/state/grammar.ts'
 import type { AuditTools, RowQuery, ScratchStore, WriteResult } from '../../ports.ts'
 import { sealChange } from '../seal-audit.ts'
 import { rowFrom } from './columns.ts'
@@ -35,10 +37,9 @@ export class PostgresStore implements ScratchStore {
   read({ flag_key, tenant_id, user_id }: RowQuery): Promise<RowSet> {
     return withPgErrors(this.name, async () => {
       const query = { name: 'ff_read', text: this.statements.read, rowMode: 'array' as const }
-      const { rows } = await this.pool.query<string[]>({
-        ...query,
-        values: [flag_key, tenant_id, user_id],
-      })
+      // A key that no row can have is not even sent: some of its characters the server would not take.
+      const values = [isFlagKey(flag_key) ? flag_key : null, idOrNull(tenant_id), idOrNull(user_id)]
+      const { rows } = await this.pool.query<string[]>({ ...query, values })
       return rowSet(rows[0] as Texts)
     })
   }
@@ -71,6 +72,8 @@ export class PostgresStore implements ScratchStore {
   }
 
   private async apply(client: pg.PoolClient, request: WriteRequest): Promise<WriteResult> {
+    const problems = requestProblems(request)
+    if (problems.length > 0) return { ok: false, problems }
     // Every writer takes this lock first, so the chain has one order and two writers cannot deadlock.
     const head = headOf(await client.query(this.statements.lockHead))
     const standing = await this.standing(client, request)
@@ -109,7 +112,8 @@ export class PostgresStore implements ScratchStore {
     const client = await this.pool.connect()
     let broken = true
     try {
-      await client.query('BEGIN')
+      // Whatever the database's default: the lock on the head orders writers, and each then reads what is newest.
+      await client.query('BEGIN ISOLATION LEVEL READ COMMITTED')
       const result = await work(client)
       await client.query(result.ok ? 'COMMIT' : 'ROLLBACK')
       broken = false
@@ -120,6 +124,8 @@ export class PostgresStore implements ScratchStore {
     }
   }
 }
+
+const idOrNull = (id: string | null): string | null => (id !== null && isScopeId(id) ? id : null)
 
 /** Adds a record at the end of the chain; its writer holds the lock on the head. */
 export async function appendAudit(

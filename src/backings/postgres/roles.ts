@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { TableContract } from '../../core/migrations/catalogue.ts'
+import type { SchemaContract } from '../../core/migrations/catalogue.ts'
 
 /** Of all the contract's roles this one owns the schema. */
 export const OWNER = 'ff_owner'
@@ -23,7 +23,7 @@ export async function ensureRoles(client: pg.Client, names: readonly string[]): 
   const [session] = rows
   const may = session?.may === 'true'
   for (const name of may ? absent : []) {
-    await client.query(`CREATE ROLE "${name}" NOLOGIN`)
+    await createRole(client, name)
     // From 16 on, whoever makes a role may grant it but is not yet allowed to act as it.
     if (name === OWNER && session?.super !== 'true')
       await client.query(`GRANT "${name}" TO CURRENT_USER`)
@@ -34,6 +34,16 @@ export async function ensureRoles(client: pg.Client, names: readonly string[]): 
     existing,
     missing,
     ownerUsable: existing.has(OWNER) && (await mayActAs(client, OWNER, session?.version)),
+  }
+}
+
+/** Roles belong to the whole server: a migration of another of its databases may be making the same one. */
+async function createRole(client: pg.Client, name: string): Promise<void> {
+  try {
+    await client.query(`CREATE ROLE "${name}" NOLOGIN`)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : ''
+    if (code !== '42710' && code !== '23505') throw error // Duplicate: it is there now.
   }
 }
 
@@ -61,19 +71,19 @@ async function mayActAs(client: pg.Client, role: string, version = '0'): Promise
 /** The contract's grants as SQL, for roles and tables that exist. */
 export function grantStatements(
   schema: string,
-  tables: Readonly<Record<string, TableContract>>,
+  contract: SchemaContract,
   existing: { readonly roles: ReadonlySet<string>; readonly tables: ReadonlySet<string> },
 ): readonly string[] {
-  const roles = [...existing.roles].filter((role) => role !== OWNER).sort()
-  const usage = roles.map((role) => `GRANT USAGE ON SCHEMA "${schema}" TO "${role}"`)
-  const grants = Object.entries(tables)
-    .filter(([table]) => existing.tables.has(table))
-    .flatMap(([table, { grants: byRole }]) =>
-      roles
-        .filter((role) => byRole[role] !== undefined)
-        .map(
-          (role) => `GRANT ${(byRole[role] ?? []).join(', ')} ON "${schema}".${table} TO "${role}"`,
-        ),
-    )
-  return [...usage, ...grants]
+  const grants = (
+    byRole: Readonly<Record<string, readonly string[]>>,
+    object: string,
+  ): readonly string[] =>
+    Object.entries(byRole)
+      .filter(([role]) => existing.roles.has(role))
+      .map(([role, privileges]) => `GRANT ${privileges.join(', ')} ON ${object} TO "${role}"`)
+  const tables = Object.entries(contract.tables).filter(([table]) => existing.tables.has(table))
+  return [
+    ...grants(contract.schema.grants, `SCHEMA "${schema}"`),
+    ...tables.flatMap(([table, { grants: byRole }]) => grants(byRole, `"${schema}".${table}`)),
+  ]
 }

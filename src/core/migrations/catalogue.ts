@@ -25,12 +25,16 @@ export function catalogueDrift(expected: Catalogue, found: Catalogue): readonly 
 
 /** The part of `persistence_schema.json` that says what must be in a database. */
 export interface SchemaContract {
+  /** Privileges of each role on the schema itself. */
+  readonly schema: { readonly grants: Grants }
   readonly domains: Readonly<
     Record<string, { readonly type: string; readonly checks: Readonly<Record<string, string>> }>
   >
   readonly functions: Readonly<Record<string, { readonly source_sha256: string }>>
   readonly tables: Readonly<Record<string, TableContract>>
 }
+/** Role to its privileges, as `SELECT` or, for one column, `UPDATE(sink_status)`. */
+type Grants = Readonly<Record<string, readonly string[]>>
 export interface TableContract {
   readonly columns: Readonly<
     Record<string, { readonly type: string; readonly nullable: boolean; readonly default?: string }>
@@ -38,13 +42,12 @@ export interface TableContract {
   readonly constraints: Readonly<Record<string, string>>
   readonly indexes: Readonly<Record<string, string>>
   readonly triggers: Readonly<Record<string, string>>
-  /** Role to its privileges, as `SELECT` or, for one column, `UPDATE(sink_status)`. */
-  readonly grants: Readonly<Record<string, readonly string[]>>
+  readonly grants: Grants
 }
 
 /** The contract in catalogue form. @param roles those that exist on the server; the others have no grants */
 export function catalogueOf(contract: SchemaContract, roles: ReadonlySet<string>): Catalogue {
-  const lines: [string, string][] = []
+  const lines: [string, string][] = [...grantLines('schema', contract.schema.grants, roles)]
   for (const [name, { type, checks }] of Object.entries(contract.domains)) {
     lines.push([`domain ${name}`, type])
     for (const [check, definition] of Object.entries(checks))
@@ -75,12 +78,7 @@ function tableLines(
       definition,
     ]),
   )
-  const grants = Object.entries(table.grants)
-    .filter(([role]) => roles.has(role))
-    .map(([role, privileges]): [string, string] => [
-      `table ${name}, grants to ${role}`,
-      [...privileges].sort().join(', '),
-    ])
+  const grants = grantLines(`table ${name}`, table.grants, roles)
   return [[`table ${name}`, 'table'], ...columns, ...named, ...grants]
 }
 
@@ -90,3 +88,15 @@ export const columnText = (type: string, nullable: boolean, value: string | null
   [type, ...(nullable ? [] : ['NOT NULL']), ...(value === null ? [] : [`DEFAULT ${value}`])].join(
     ' ',
   )
+
+const grantLines = (
+  object: string,
+  grants: Grants,
+  roles: ReadonlySet<string>,
+): readonly [string, string][] =>
+  Object.entries(grants)
+    .filter(([role]) => roles.has(role))
+    .map(([role, privileges]) => [
+      `${object}, grants to ${role}`,
+      [...privileges].sort().join(', '),
+    ])

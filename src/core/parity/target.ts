@@ -44,17 +44,17 @@ const URL_PARTS =
 function parseUrl(url: string, secret: boolean): ParsedTarget {
   const parts = URL_PARTS.exec(url)
   const options = parts === null ? null : optionNames(parts[4] ?? '')
-  if (parts === null || options === null) {
-    // What cannot be taken apart may still hold a password, and then that is the thing to say.
-    const mayHoldPassword = !secret && /:[^:]*@/.test(url.slice(url.indexOf('//')))
-    return { ok: false, refusal: mayHoldPassword ? 'secret_in_option' : 'target_url_malformed' }
-  }
-  const [, credentials = '', authority = '', database = ''] = parts
-  const holdsPassword = credentials.includes(':') || options.some((name) => /password/i.test(name))
-  if (holdsPassword && !secret) return { ok: false, refusal: 'secret_in_option' }
+  if (!secret && holdsPassword(url, options ?? []))
+    return { ok: false, refusal: 'secret_in_option' }
+  if (parts === null || options === null) return { ok: false, refusal: 'target_url_malformed' }
+  const [, , authority = '', database = ''] = parts
   // Never the credentials, and not the query: a socket's path may stand there.
   return { ok: true, spec: { kind: 'postgres', url, name: `postgres://${authority}/${database}` } }
 }
+
+/** Asked of any text, taken apart or not: a ':' with an '@' after it, or an option of that name. */
+const holdsPassword = (url: string, options: readonly string[]): boolean =>
+  /:[^:]*@/.test(url.slice(url.indexOf('//'))) || options.some((name) => /password/i.test(name))
 
 /** The names in a query, decoded as the driver does; null where they cannot be. */
 function optionNames(query: string): readonly string[] | null {

@@ -1,6 +1,6 @@
 import { canonicalise, type CanonicalJson, type Origin, strictProblems } from '../json/canonical.ts'
 import { pointer } from '../json/pointer.ts'
-import { isNumber, isObject, type JsonNode } from '../json/read.ts'
+import { isArray, isNumber, isObject, type JsonNode } from '../json/read.ts'
 import { type Problem, problem, type ProblemCode } from '../problem.ts'
 import {
   isApprovalRef,
@@ -8,6 +8,7 @@ import {
   isScopeId,
   MAX_TEXT_BYTES,
   MAX_VALUE_BYTES,
+  MAX_VALUE_DEPTH,
   utf8Bytes,
 } from './grammar.ts'
 import { parseInstant } from './instant.ts'
@@ -140,6 +141,7 @@ class Draft {
   }
 
   private value(node: JsonNode, at: string): CanonicalJson | undefined {
+    if (depthOf(node) > MAX_VALUE_DEPTH) return this.refuse('json_too_deep', at)
     const result = canonicalise(node, { at, origin: this.origin })
     if (!result.ok) {
       this.broken.push(...result.problems)
@@ -154,6 +156,13 @@ class Draft {
     this.broken.push(problem(code, at))
     return undefined
   }
+}
+
+/** How many objects and arrays lie in one another; 0 for a value that is neither. */
+function depthOf(node: JsonNode): number {
+  if (typeof node !== 'object' || node === null || isNumber(node)) return 0
+  const inner = isArray(node) ? node : node.members.map(([, value]) => value)
+  return 1 + Math.max(0, ...inner.map(depthOf))
 }
 
 /** A live override has a value; a tombstone has none, and no ref, note or expiry either (page 1). */

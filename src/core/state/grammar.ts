@@ -11,6 +11,8 @@ export const isApprovalRef = (text: string): boolean =>
 
 /** Bounds where page 1 sets none: sizes are bounded everywhere. All in UTF-8 bytes, which both backings count alike. */
 export const MAX_VALUE_BYTES = 65_536
+/** Below the reader's bound, for a value stands some levels deep in a log line. */
+export const MAX_VALUE_DEPTH = 56
 export const MAX_TEXT_BYTES = 2_048
 /** Beyond it a double no longer counts by one. */
 export const MAX_REVISION = Number.MAX_SAFE_INTEGER

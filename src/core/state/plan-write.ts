@@ -6,8 +6,9 @@ import { pointer } from '../json/pointer.ts'
 import { isObject, type JsonMember, type JsonNode } from '../json/read.ts'
 import { type Problem, problem, type ProblemCode } from '../problem.ts'
 import { decodeRow } from './decode-row.ts'
-import { isScopeId, MAX_REVISION } from './grammar.ts'
+import { MAX_REVISION } from './grammar.ts'
 import type { Instant } from './instant.ts'
+import { requestProblems } from './request-problems.ts'
 import {
   type AnyOverrideRow,
   type AnyRow,
@@ -75,15 +76,24 @@ const BODY: Readonly<Record<Table, readonly string[]>> = {
 /** Decides one write (page 1, state): the same function under both backings, so they refuse alike. */
 export function planWrite(request: WriteRequest, standing: Standing): WritePlan {
   const { row, flag } = standing
-  // Who acts goes into the row or the audit record, and both hold ids.
-  if (!isScopeId(request.actor)) return refuse('form_wrong', '/actor')
+  const problems = requestProblems(request)
+  if (problems.length > 0) return { ok: false, problems }
   if (row?.broken !== undefined || flag?.broken !== undefined) return refuse('row_broken')
-  const before = row?.row ?? null
-  const known = flag?.row ?? null
+  const rows = { before: row?.row ?? null, known: flag?.row ?? null }
+  return planSound(request, { ...rows, hasOverrides: standing.has_overrides })
+}
+
+interface Sound {
+  readonly before: AnyRow | null
+  readonly known: FlagRow | null
+  readonly hasOverrides: boolean
+}
+
+function planSound(request: WriteRequest, { before, known, hasOverrides }: Sound): WritePlan {
   if (!meetsExpectation(request.expected, live(before))) return refuse('revision_conflict')
   if (request.action === 'delete') return planDelete(request, before)
   return request.table === 'flag_registry'
-    ? planFlagPut(request, known, standing.has_overrides)
+    ? planFlagPut(request, known, hasOverrides)
     : planOverridePut(request, known, before as AnyOverrideRow | null)
 }
 

@@ -18,6 +18,7 @@ describe('columnText', () => {
 })
 
 const CONTRACT: SchemaContract = {
+  schema: { grants: { ff_ship: ['USAGE'], ff_app: ['USAGE'] } },
   domains: { flag_key: { type: 'text', checks: { flag_key_form: 'CHECK (a)' } } },
   functions: { refuse: { source_sha256: 'abc' } },
   tables: {
@@ -37,6 +38,7 @@ const CONTRACT: SchemaContract = {
 describe('catalogueOf', () => {
   test('a line for each object, and for the grants of the roles that exist', () => {
     expect([...catalogueOf(CONTRACT, new Set(['ff_ship', 'postgres']))]).toEqual([
+      ['schema, grants to ff_ship', 'USAGE'],
       ['domain flag_key', 'text'],
       ['domain flag_key, check flag_key_form', 'CHECK (a)'],
       ['function refuse', 'abc'],

@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const SCRIPT = fileURLToPath(new URL('./store-child.mjs', import.meta.url))
+
+/** A process of its own that holds a store. */
+export interface Child {
+  readonly pid: number
+  /** The next line it says, read as JSON. */
+  next(): Promise<unknown>
+  /** Sends a line and waits for the next. */
+  ask(line: string): Promise<unknown>
+  /** kill -9. @returns every line that it had said and nobody had read */
+  kill(): Promise<readonly unknown[]>
+}
+
+export async function startChild(
+  mode: 'serve' | 'stream' | 'database' | 'scratch',
+  argument: string,
+): Promise<Child> {
+  const child = spawn(process.execPath, [SCRIPT, mode, argument], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const lines: AsyncIterableIterator<string> = createInterface({ input: child.stdout })[
+    Symbol.asyncIterator
+  ]()
+  child.stdin.on('error', () => undefined) // It may have ended; then there is no next line.
+  const closed = once(child, 'close')
+  const { pid } = child
+  if (pid === undefined) throw new Error('the child did not start')
+  const next = async (): Promise<unknown> => {
+    const line = await lines.next()
+    if (line.done === true) throw new Error('the child ended')
+    return JSON.parse(line.value) as unknown
+  }
+  const ready = await next()
+  if (ready !== 'ready') throw new Error('the child is not ready')
+  return {
+    pid,
+    next,
+    ask: (line) => {
+      child.stdin.write(`${line}\n`)
+      return next()
+    },
+    kill: async () => {
+      child.kill('SIGKILL')
+      const rest: unknown[] = []
+      for (;;) {
+        const line = await lines.next()
+        if (line.done === true) break
+        rest.push(JSON.parse(line.value))
+      }
+      await closed
+      return rest
+    },
+  }
+}
