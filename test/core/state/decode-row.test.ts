@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { decodeRow } from '../../../src/core/state/decode-row.ts'
-import { MAX_TEXT_BYTES, MAX_VALUE_BYTES } from '../../../src/core/state/grammar.ts'
+import {
+  MAX_TEXT_BYTES,
+  MAX_VALUE_BYTES,
+  MAX_VALUE_DEPTH,
+} from '../../../src/core/state/grammar.ts'
 import type { Table } from '../../../src/core/state/rows.ts'
 import { json, node } from '../builders.ts'
 
@@ -261,6 +265,18 @@ describe('a row that does not fit', () => {
     expect(Object.keys(FLAG)).toHaveLength(12)
     expect(decodeRow('flag_registry', node('{}'))).toEqual({
       broken: Object.keys(FLAG).map((name) => ({ code: 'member_missing', pointer: `/${name}` })),
+    })
+  })
+
+  test.each([
+    ['objects', '{"a":', '}'],
+    ['arrays below one object', '[', ']'],
+  ])('%s in one another are taken down to the bound, and no further', (_what, open, close) => {
+    const nested = (levels: number): string =>
+      `{"a":${open.repeat(levels - 1)}${open === '[' ? '' : '1'}${close.repeat(levels - 1)}}`
+    expect(decode('tenant_override', { value: nested(MAX_VALUE_DEPTH) })).toHaveProperty('row')
+    expect(decode('tenant_override', { value: nested(MAX_VALUE_DEPTH + 1) })).toEqual({
+      broken: [{ code: 'json_too_deep', pointer: '/value' }],
     })
   })
 

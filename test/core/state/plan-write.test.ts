@@ -340,7 +340,7 @@ describe('an override that is put', () => {
 
   test.each([
     ['an id that breaks the grammar', 'a:b', 'form_wrong'],
-    ['no id', null, 'type_wrong'],
+    ['no id', null, 'form_wrong'],
   ])('is refused under %s', (_situation, scope_id, code) => {
     const plan = planWrite(
       putUser('{"value":"v"}', { key: { scope_id, flag_key: FLAG } }),
