@@ -6,7 +6,7 @@ import type { Problem } from './core/problem.ts'
 import type { AuditHead } from './core/audit/record.ts'
 import type { Instant } from './core/state/instant.ts'
 import type { AnyRow, RowSet, State } from './core/state/rows.ts'
-import type { WriteRequest } from './core/state/plan-write.ts'
+import type { WriteRequest } from './core/state/write-request.ts'
 
 /** Which rows one evaluation needs; a layer whose id is null is not read. */
 export interface RowQuery {

@@ -9,7 +9,8 @@ import {
   isSensitiveChange,
   type Sha256,
 } from '../core/audit/record.ts'
-import type { Change, Standing, WriteRequest } from '../core/state/plan-write.ts'
+import type { Change, Standing } from '../core/state/plan-write.ts'
+import type { WriteRequest } from '../core/state/write-request.ts'
 import type { AuditTools } from '../ports.ts'
 
 export const sha256: Sha256 = (text) => createHash('sha256').update(text, 'utf8').digest('hex')

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { ApprovalAnswer } from '../../src/core/evaluate/types.ts'
 import type { Instant } from '../../src/core/state/instant.ts'
-import type { WriteRequest } from '../../src/core/state/plan-write.ts'
+import type { WriteRequest } from '../../src/core/state/write-request.ts'
 import {
   type AnyRow,
   keyOf,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { WriteRequest } from '../../src/core/state/plan-write.ts'
+import type { WriteRequest } from '../../src/core/state/write-request.ts'
 import type { Stored } from '../../src/core/state/rows.ts'
 import { SUPPORTED } from '../support/database.ts'
 import { expectChain } from './audit-chain.ts'

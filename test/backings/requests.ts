@@ -1,6 +1,6 @@
 import { type JsonNode, readJson } from '../../src/core/json/read.ts'
 import type { Instant } from '../../src/core/state/instant.ts'
-import type { WriteRequest } from '../../src/core/state/plan-write.ts'
+import type { WriteRequest } from '../../src/core/state/write-request.ts'
 import type { Problem } from '../../src/core/problem.ts'
 import type { AnyRow, RowKey, Table } from '../../src/core/state/rows.ts'
 import { FfError } from '../../src/errors.ts'

@@ -1,7 +1,8 @@
 import type { AuthMode } from '../evaluate/types.ts'
 import type { CanonicalJson } from '../json/canonical.ts'
 import type { Instant } from '../state/instant.ts'
-import type { Change, WriteRequest } from '../state/plan-write.ts'
+import type { Change } from '../state/plan-write.ts'
+import type { WriteRequest } from '../state/write-request.ts'
 import { rowText } from '../state/row-text.ts'
 import type { AnyRow, FlagRow, Table } from '../state/rows.ts'
 

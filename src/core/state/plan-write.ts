@@ -1,42 +1,22 @@
 import { APPROVAL_REFUSALS } from '../evaluate/sensitive-overlay.ts'
 import { ttlState } from '../evaluate/ttl-state.ts'
-import type { ApprovalAnswer, AuthMode } from '../evaluate/types.ts'
 import type { CanonicalJson } from '../json/canonical.ts'
 import { pointer } from '../json/pointer.ts'
-import { isObject, type JsonMember, type JsonNode } from '../json/read.ts'
+import { isObject, type JsonMember } from '../json/read.ts'
 import { type Problem, problem, type ProblemCode } from '../problem.ts'
 import { decodeRow } from './decode-row.ts'
 import { MAX_REVISION } from './grammar.ts'
-import type { Instant } from './instant.ts'
-import { requestProblems } from './request-problems.ts'
+import { requestProblems, type WriteRequest } from './write-request.ts'
 import {
   type AnyOverrideRow,
   type AnyRow,
   type FlagRow,
   REQUIRED_AUTH,
-  type RowKey,
   SCOPE_MEMBER,
   type Stored,
   type Table,
   typeOfValue,
 } from './rows.ts'
-
-/** One change that somebody asks for. Untrusted: nothing in it has been held to page 1 yet. */
-export interface WriteRequest {
-  readonly table: Table
-  readonly key: RowKey
-  readonly action: 'put' | 'delete'
-  /** What the caller sets, as it was read; null on delete. */
-  readonly body: JsonNode
-  /** The revision the caller saw, `absent` to create only, null to take whatever is there. */
-  readonly expected: number | 'absent' | null
-  readonly actor: string
-  readonly auth_mode: AuthMode | null
-  readonly request_id: string
-  readonly occurred_at: Instant
-  /** What Admin said of the approval the caller named, asked for this flag, tenant and user. */
-  readonly approval: { readonly approval_ref: string; readonly answer: ApprovalAnswer } | null
-}
 
 /** What a backing holds at the moment of the write, under its own lock. */
 export interface Standing {

@@ -10,7 +10,8 @@ import {
   recordHash,
   recordText,
 } from '../../../src/core/audit/record.ts'
-import type { Change, WriteRequest } from '../../../src/core/state/plan-write.ts'
+import type { Change } from '../../../src/core/state/plan-write.ts'
+import type { WriteRequest } from '../../../src/core/state/write-request.ts'
 import type { Table } from '../../../src/core/state/rows.ts'
 import {
   FLAG,

@@ -1,8 +1,27 @@
 import { strictProblems } from '../json/canonical.ts'
 import { type Problem, problem } from '../problem.ts'
 import { isApprovalRef, isFlagKey, isScopeId } from './grammar.ts'
-import type { WriteRequest } from './plan-write.ts'
-import { SCOPE_MEMBER } from './rows.ts'
+import type { ApprovalAnswer, AuthMode } from '../evaluate/types.ts'
+import type { JsonNode } from '../json/read.ts'
+import type { Instant } from './instant.ts'
+import { type RowKey, SCOPE_MEMBER, type Table } from './rows.ts'
+
+/** One change that somebody asks for. Untrusted: nothing in it has been held to page 1 yet. */
+export interface WriteRequest {
+  readonly table: Table
+  readonly key: RowKey
+  readonly action: 'put' | 'delete'
+  /** What the caller sets, as it was read; null on delete. */
+  readonly body: JsonNode
+  /** The revision the caller saw, `absent` to create only, null to take whatever is there. */
+  readonly expected: number | 'absent' | null
+  readonly actor: string
+  readonly auth_mode: AuthMode | null
+  readonly request_id: string
+  readonly occurred_at: Instant
+  /** What Admin said of the approval the caller named, asked for this flag, tenant and user. */
+  readonly approval: { readonly approval_ref: string; readonly answer: ApprovalAnswer } | null
+}
 
 /** As `common.schema.json` has it. */
 const MAX_REQUEST_ID = 128
