@@ -1,6 +1,6 @@
-import { answerFrom } from '../evaluate/approvals.ts'
-import { ttlState } from '../evaluate/ttl-state.ts'
+import type { Approval } from '../evaluate/approvals.ts'
 import type { Scope, SensitivePath, TtlState } from '../evaluate/types.ts'
+import { toMilliseconds } from '../state/instant.ts'
 import type { AnyOverrideRow } from '../state/rows.ts'
 import type { Asker, Covers, Given, VectorRequest } from './vector.ts'
 
@@ -54,12 +54,30 @@ interface Asking {
   readonly overrides: Overrides
 }
 
-/** Of the approval that is named, else of the only one that Admin holds; null where none is in play. */
+/**
+ * Of the approval that is named, else of the only one that Admin holds; null where none is in play. Told
+ * here once more, and not by the rule of `evaluate`: a rule that is wrong must end as a divergence of the
+ * vectors that see it, never as a matrix that is refused.
+ */
 function ttlOf({ given, asker, request, overrides }: Asking): TtlState | null {
-  const approval_ref =
-    request.approval_ref ?? refOnOverride(overrides) ?? given.approvals[0]?.approval_ref
-  if (approval_ref === undefined) return null
-  const { tenant_id, user_id } = asker
-  const question = { approval_ref, flag_key: request.flag_key, tenant_id, user_id }
-  return ttlState(answerFrom(given.approvals, question), given.now)
+  const { approvals } = given
+  const ref = request.approval_ref ?? refOnOverride(overrides) ?? approvals[0]?.approval_ref
+  if (ref === undefined) return null
+  const held = approvals.find(
+    ({ approval_ref, flag_key, tenant_id, user_id }) =>
+      approval_ref === ref &&
+      flag_key === request.flag_key &&
+      tenant_id === asker.tenant_id &&
+      user_id === asker.user_id,
+  )
+  return held === undefined ? 'unknown' : stateOf(held, toMilliseconds(given.now))
+}
+
+const DAY_MS = 86_400_000
+function stateOf(approval: Approval, now: number): TtlState {
+  const left = toMilliseconds(approval.expires_at) - now
+  if (approval.revoked) return 'revoked'
+  if (toMilliseconds(approval.not_before) > now) return 'not_yet_valid'
+  if (left <= 0) return 'expired'
+  return left > DAY_MS ? 'valid' : 'expiring_soon'
 }
