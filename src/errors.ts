@@ -1,8 +1,8 @@
 /** The exit statuses (page 8): part of the interface that scripts and CI rely on. */
 export const EXITS = {
   ok: [0, 'the check holds, or GO'],
-  internal: [1, 'a bug, or the process ended before its verdict was delivered'],
-  usage: [2, 'a bad option, setting, artefact or server version; nothing was measured'],
+  internal: [1, 'a bug, or the process ended before its verdict was out'],
+  usage: [2, 'a bad option, setting, artefact or server version'],
   no_go: [20, 'something was measured, and it fails'],
   not_ready: [21, 'nothing failed; something is pending or stale'],
   inconclusive: [22, 'nothing failed; something could not be measured'],

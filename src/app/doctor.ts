@@ -12,7 +12,7 @@ export interface DoctorRequest {
   /** Name and target of each side that a run without options would use. */
   readonly targets: readonly (readonly [name: string, spec: TargetSpec])[]
   /** Each setting with where it came from; a secret is never shown. */
-  readonly settings: readonly string[]
+  readonly settings: readonly (readonly [name: string, shown: string])[]
   readonly adapters: Adapters
 }
 
@@ -21,7 +21,7 @@ export async function doctor(request: DoctorRequest): Promise<CheckReport> {
   const { root, adapters, targets } = request
   const checks: readonly (readonly [string, () => Promise<string>])[] = [
     ['node', () => checkNode(request.nodeVersion)],
-    ['settings', () => Promise.resolve(request.settings.join(', '))],
+    ...request.settings.map(([name, shown]) => [name, () => Promise.resolve(shown)] as const),
     ['artefacts', () => checkArtefacts(root)],
     ...targets.map(([name, spec]) => [name, () => checkTarget(root, spec, adapters)] as const),
   ]

@@ -1,8 +1,9 @@
+import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { ArtefactCode, ArtefactProblem } from './problem.ts'
 
-/** More than ten times the largest artefact, and little enough to be refused at once. */
-export const MAX_ARTEFACT_BYTES = 16_777_216
+/** Forty times the largest artefact, and little enough that even hostile bytes are taken apart in a moment. */
+export const MAX_ARTEFACT_BYTES = 4_194_304
 
 export type TextRead =
   | { readonly ok: true; readonly text: string }
@@ -15,7 +16,8 @@ export async function readText(path: string, shown: string): Promise<TextRead> {
     problem: { file: shown, pointer: '', code, detail },
   })
   try {
-    const file = await open(path, 'r')
+    // Not waiting, for a pipe that nobody writes to would never open.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
     try {
       const stat = await file.stat()
       if (!stat.isFile()) return fail('file_unreadable', 'not a file')

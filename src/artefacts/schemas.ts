@@ -1,8 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { pointer } from '../core/json/pointer.ts'
+import { FfError } from '../errors.ts'
 import type { ArtefactProblem } from './problem.ts'
+import { readText } from './read-text.ts'
 
 /** Holds values to the schemas of one folder. Each schema is compiled when it is first asked for: that is the dear part. */
 export class Schemas {
@@ -22,19 +24,44 @@ export class Schemas {
       code: { optimize: false },
     })
     const names = (await readdir(folder)).filter((name) => name.endsWith('.schema.json'))
-    for (const name of names) {
-      ajv.addSchema(JSON.parse(await readFile(join(folder, name), 'utf8')) as object)
-    }
+    for (const name of names) ajv.addSchema(await readSchema(folder, name))
     return new Schemas(ajv)
+  }
+
+  /** @throws FfError `artefact_invalid` where the schema, or one that it refers to, is not there */
+  private compiled(name: string): ValidateFunction {
+    try {
+      const validate = this.ajv.getSchema(name)
+      if (validate !== undefined) return validate
+    } catch (cause) {
+      throw unusable(name, cause)
+    }
+    throw unusable(name, undefined)
   }
 
   /** Every breach, in the order of the pointers; none means that the value fits. */
   problems(schemaName: string, value: unknown, file: string): readonly ArtefactProblem[] {
-    const validate = this.ajv.getSchema(`${schemaName}.schema.json`) as ValidateFunction
+    const validate = this.compiled(`${schemaName}.schema.json`)
     if (validate(value)) return []
     return (validate.errors ?? []).map((error) => toProblem(error, file))
   }
 }
+
+async function readSchema(folder: string, name: string): Promise<object> {
+  const read = await readText(join(folder, name), name)
+  try {
+    if (read.ok) return JSON.parse(read.text) as object
+  } catch (cause) {
+    throw unusable(name, cause)
+  }
+  throw unusable(name, read.problem.code)
+}
+
+const unusable = (name: string, cause: unknown): FfError =>
+  new FfError('artefact_invalid', `The schema ${name} cannot be used, so nothing was measured.`, {
+    hint: 'Install ff anew: its own contracts are not whole.',
+    cause,
+  })
 
 function toProblem(error: ErrorObject, file: string): ArtefactProblem {
   const params = error.params as { additionalProperty?: string; missingProperty?: string }

@@ -13,14 +13,19 @@ export async function reportError(
 ): Promise<void> {
   const known = asFfError(error)
   context.exit = known.exitName
-  context.io.stderr(textOf(known))
-  if (argv.includes('--debug')) context.io.stderr(`${traceOf(error)}\n`)
+  context.io.stderr(withoutSecrets(textOf(known)))
+  if (argv.includes('--debug')) context.io.stderr(withoutSecrets(`${traceOf(error)}\n`))
   if (!wantsJson(argv) || known.code === 'output_failed') return
   const { code, exitName, message, hint, details } = known
   await context.io.stdout(
-    `${JSON.stringify({ error: { code, exitName, message, hint, details } }, null, 2)}\n`,
+    withoutSecrets(
+      `${JSON.stringify({ error: { code, exitName, message, hint, details } }, null, 2)}\n`,
+    ),
   )
 }
+
+/** What was typed in the wrong place may be a URL with its password, and messages quote what was typed. */
+const withoutSecrets = (text: string): string => text.replaceAll(/:\/\/[^\s'"]*@/g, '://***@')
 
 function asFfError(error: unknown): FfError {
   if (error instanceof FfError) return error

@@ -30,9 +30,8 @@ async function underSignals(
   const stop = context.onSignal(abort)
   const timer = timeoutMs === null ? undefined : setTimeout(() => abort('timeout'), timeoutMs)
   try {
-    const report = await work(controller.signal)
-    if (controller.signal.aborted && report.verdict !== 'cancelled')
-      throw ended(controller.signal.reason as Ending)
+    const report = await untilEnded(work(controller.signal), controller.signal)
+    if (controller.signal.aborted && report.verdict !== 'cancelled') throw ended(controller.signal)
     return report
   } finally {
     clearTimeout(timer)
@@ -40,10 +39,31 @@ async function underSignals(
   }
 }
 
+/** How long a run that was ended has for its partial report; what hangs longer is left to its own bounds. */
+const GRACE_MS = 2_000
+
+async function untilEnded(work: Promise<Report>, signal: AbortSignal): Promise<Report> {
+  let grace: NodeJS.Timeout | undefined
+  const overdue = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => {
+      grace = setTimeout(() => reject(ended(signal)), GRACE_MS)
+    })
+  })
+  try {
+    return await Promise.race([work, overdue])
+  } catch (error) {
+    // Whatever failed after the end was asked for, the end is what happened (page 8, the order of exits).
+    throw signal.aborted ? ended(signal, error) : error
+  } finally {
+    clearTimeout(grace)
+  }
+}
+
 type Ending = 'interrupted' | 'terminated' | 'timeout'
-const ended = (name: Ending): FfError =>
-  new FfError(name, 'The command was ended before it was done.', {
+const ended = (signal: AbortSignal, cause?: unknown): FfError =>
+  new FfError(signal.reason as Ending, 'The command was ended before it was done.', {
     hint: 'What it had finished by then stands; run it again for the rest.',
+    cause,
   })
 
 /** `--color` > `NO_COLOR` > `FORCE_COLOR` > is it a terminal (page 8). */

@@ -124,9 +124,9 @@ export function defaultTargets(settings: Settings): {
 }
 
 /** Each setting and where it came from; of a secret only that. */
-export const shownSettings = (settings: Settings): readonly string[] =>
+export const shownSettings = (settings: Settings): readonly (readonly [string, string])[] =>
   (Object.keys(SETTINGS) as SettingName[]).map((name) => {
     const { value, origin } = settings[name]
     const shown = value === null ? 'not set' : SETTINGS[name].secret ? 'set' : value
-    return `${name} ${shown} (${origin})`
+    return [name, `${shown} (${origin})`]
   })

@@ -101,7 +101,7 @@ function measuredText({ counts, coverage, controls, kind }: ParityReport): strin
       `${fields.compared} compared, ${fields.differing} differing, ${fields.expected} differing as they must`,
     ],
     ['coverage', reached.join(', ')],
-    ['controls', held.join(', ')],
+    ...held.map((one, at) => [at === 0 ? 'controls' : '', one]),
   ])
 }
 

@@ -92,6 +92,7 @@ const BY_MESSAGE: readonly (readonly [RegExp, Row])[] = [
     /Connection terminated|Client has encountered a connection error|Query read timeout|not queryable/i,
     LOST,
   ],
+  [/authenticationOk|SASL/, UNREACHABLE],
   [/password must be a string|no password/i, NO_RIGHTS],
   [/invalid response|Unknown message|unexpected message|does not support SSL/i, UNREACHABLE],
 ]

@@ -43,7 +43,7 @@ const URL_PARTS =
 
 function parseUrl(url: string, secret: boolean): ParsedTarget {
   const parts = URL_PARTS.exec(url)
-  const options = parts === null ? null : optionNames(parts[4] ?? '')
+  const options = parts === null || !canBeUsed(parts) ? null : optionNames(parts[4] ?? '')
   if (!secret && holdsPassword(url, options ?? []))
     return { ok: false, refusal: 'secret_in_option' }
   if (parts === null || options === null) return { ok: false, refusal: 'target_url_malformed' }
@@ -55,6 +55,14 @@ function parseUrl(url: string, secret: boolean): ParsedTarget {
 /** Asked of any text, taken apart or not: a ':' with an '@' after it, or an option of that name. */
 const holdsPassword = (url: string, options: readonly string[]): boolean =>
   /:[^:]*@/.test(url.slice(url.indexOf('//'))) || options.some((name) => /password/i.test(name))
+
+/** Ports that exist, and escapes that the driver can undo. */
+function canBeUsed([whole, , authority = '']: RegExpExecArray): boolean {
+  const ports = authority.match(/:\d+(?=,|$)/g) ?? []
+  return (
+    ports.every((port) => Number(port.slice(1)) <= 65_535) && !/%(?![0-9a-fA-F]{2})/.test(whole)
+  )
+}
 
 /** The names in a query, decoded as the driver does; null where they cannot be. */
 function optionNames(query: string): readonly string[] | null {
