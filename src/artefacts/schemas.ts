@@ -60,6 +60,7 @@ async function readSchema(folder: string, name: string): Promise<object> {
 const unusable = (name: string, cause: unknown): FfError =>
   new FfError('artefact_invalid', `The schema ${name} cannot be used, so nothing was measured.`, {
     hint: 'Install ff anew: its own contracts are not whole.',
+    details: cause instanceof Error ? [cause.message] : [],
     cause,
   })
 

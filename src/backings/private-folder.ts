@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { tryLock } from './file/lock.ts'
 
 const LOCK = '.owner'
+const MAKING = '.making-'
+/** A folder is locked within milliseconds; one that old and still without its name was left by a dead process. */
+const MAKING_MS = 1_000
 
 /** A folder of this process alone. */
 export interface PrivateFolder {
@@ -16,7 +19,7 @@ export interface PrivateFolder {
  */
 export async function makePrivateFolder(parent: string, prefix: string): Promise<PrivateFolder> {
   await sweep(parent, prefix)
-  const making = await mkdtemp(join(parent, `.making-${prefix}`))
+  const making = await mkdtemp(join(parent, MAKING + prefix))
   const lock = await tryLock(join(making, LOCK))
   if (lock === null) throw new Error(`a folder that was just made is locked: ${making}`)
   const path = join(parent, prefix + making.slice(-6))
@@ -33,9 +36,11 @@ export async function makePrivateFolder(parent: string, prefix: string): Promise
 
 async function sweep(parent: string, prefix: string): Promise<void> {
   const names = await readdir(parent)
-  for (const name of names.filter((one) => one.startsWith(prefix))) {
+  for (const name of names.filter(
+    (one) => one.startsWith(prefix) || one.startsWith(MAKING + prefix),
+  )) {
     const path = join(parent, name)
-    if (!(await isOurs(path))) continue
+    if (!(await isOurs(path, name.startsWith(MAKING) ? MAKING_MS : 0))) continue
     const lock = await tryLock(join(path, LOCK))
     if (lock === null) continue
     await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
@@ -43,11 +48,12 @@ async function sweep(parent: string, prefix: string): Promise<void> {
   }
 }
 
-/** A real folder that this user owns: the parent may be shared with others. */
-async function isOurs(path: string): Promise<boolean> {
+/** A real folder that this user owns, old enough: the parent may be shared with others. */
+async function isOurs(path: string, olderThanMs: number): Promise<boolean> {
   try {
     const stat = await lstat(path)
-    return stat.isDirectory() && stat.uid === process.getuid?.()
+    const ageMs = Date.now() - stat.mtimeMs
+    return stat.isDirectory() && stat.uid === process.getuid?.() && ageMs >= olderThanMs
   } catch {
     return false // Gone since it was listed: another run has swept it.
   }

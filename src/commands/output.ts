@@ -26,7 +26,7 @@ export async function writeOutputs(
       }
       await rename(temporary, path)
     } catch (cause) {
-      await rm(temporary, { force: true })
+      await rm(temporary, { force: true }).catch(() => undefined) // The first error is the one to tell.
       throw new FfError('output_failed', `The report could not be written to ${path}.`, {
         hint: 'Check that its folder is there, may be written and has room.',
         cause,

@@ -8,12 +8,20 @@ import { type CommandRow, COMMANDS } from './table.ts'
 export async function runProgram(argv: readonly string[], context: Context): Promise<void> {
   const said: string[] = []
   try {
-    await makeProgram(context, said).parseAsync([...argv])
+    await parse(argv, context, said)
     if (said.length > 0) await tell(said, context)
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return tell(said, context)
     const { reportError } = await import('./report-error.ts')
     await reportError(error, argv, context)
+  }
+}
+
+async function parse(argv: readonly string[], context: Context, said: string[]): Promise<void> {
+  try {
+    await makeProgram(context, said).parseAsync([...argv])
+  } catch (error) {
+    // How commander ends after it has printed help or the version.
+    if (!(error instanceof CommanderError && error.exitCode === 0)) throw error
   }
 }
 
@@ -80,22 +88,34 @@ function addHelp(program: Command, context: Context): Command {
     .command('help [words...]')
     .description('help for a command, or a topic: exit-codes')
     .helpGroup('Look after:')
+    .addHelpText('after', '\nExamples:\n  $ ff help parity run\n  $ ff help exit-codes')
     .action(async (words: readonly string[]) => {
       const { TOPICS } = await import('./help-topics.ts')
       const topic = TOPICS[words[0] ?? '']
-      if (topic === undefined) return findCommand(program, words).outputHelp()
+      if (topic === undefined) {
+        const { nearest } = await import('./settings.ts')
+        return findCommand(program, words, (word, known) =>
+          nearest(word, [...known, ...Object.keys(TOPICS)]),
+        ).outputHelp()
+      }
       await context.io.stdout(topic())
       context.exit = 'ok'
     })
   return program
 }
 
-function findCommand(program: Command, words: readonly string[]): Command {
+type Nearest = (word: string, known: readonly string[]) => string
+
+function findCommand(program: Command, words: readonly string[], nearest: Nearest): Command {
   let command = program
   for (const word of words) {
     const next = command.commands.find((one) => one.name() === word)
     if (next === undefined) {
-      program.error(`error: unknown command '${words.join(' ')}'`, {
+      const meant = nearest(
+        word,
+        command.commands.map((one) => one.name()),
+      )
+      program.error(`error: unknown command '${words.join(' ')}' (Did you mean ${meant}?)`, {
         code: 'commander.unknownCommand',
       })
     }

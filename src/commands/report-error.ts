@@ -30,12 +30,12 @@ const withoutSecrets = (text: string): string => text.replaceAll(/:\/\/[^\s'"]*@
 function asFfError(error: unknown): FfError {
   if (error instanceof FfError) return error
   if (error instanceof CommanderError) return usageError(error)
-  if (error instanceof Error && 'code' in error && error.code === 'EPIPE') {
+  if (error instanceof Error && 'syscall' in error && error.syscall === 'write') {
     return new FfError(
       'output_failed',
-      'Whoever read the output has gone, so the verdict was not delivered.',
+      'The output could not be written, so the verdict was not delivered.',
       {
-        hint: 'Read the output to its end, or write it with --output.',
+        hint: 'See that its reader stays or its disk has room, or write it with --output.',
         cause: error,
       },
     )

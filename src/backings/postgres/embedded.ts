@@ -111,7 +111,7 @@ const SETTINGS = [
   '-c',
   'shared_buffers=32MB',
   '-c',
-  'max_connections=40',
+  'max_connections=100',
   '-c',
   'autovacuum=off',
 ]

@@ -1,0 +1,160 @@
+import { readFile, readdir, readlink, writeFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Run, RunOptions } from '../support/run-ff.ts'
+
+interface ItemJson {
+  readonly id: string
+  readonly title: string
+  readonly state: string
+  readonly detail: null | {
+    readonly chains: readonly {
+      readonly sides: string
+      readonly step: number
+      readonly left: string | null
+      readonly right: string | null
+    }[]
+    readonly rows: object
+    readonly reproduce: string
+  }
+}
+interface FindingJson {
+  readonly code: string
+  readonly subject: string
+  readonly sides: string | null
+  readonly pointer: string | null
+  readonly left: string | null
+  readonly right: string | null
+}
+interface SideJson {
+  readonly target: string
+  readonly backing: string
+  readonly server: string | null
+}
+
+/** The JSON report of a parity run, as page 9 has it. */
+interface ParityJson {
+  readonly schemaVersion: number
+  readonly kind: string
+  readonly verdict: string
+  readonly exitName: string
+  readonly exitCode: number
+  readonly sides: { readonly baseline: SideJson; readonly candidate: SideJson }
+  readonly counts: Readonly<
+    Record<'expected' | 'compared' | 'allowed' | 'skipped' | 'neverReached', number>
+  >
+  readonly controls: readonly { readonly id: string; readonly held: boolean }[]
+  readonly findings: readonly FindingJson[]
+  readonly vectors: readonly ItemJson[]
+  readonly cells: readonly ItemJson[]
+  readonly timing: object
+}
+export const parityOf = ({ stdout }: Run): ParityJson => JSON.parse(stdout) as ParityJson
+
+/** The JSON report of a check: artefacts, doctor, migrations. */
+interface CheckJson {
+  readonly schemaVersion: number
+  readonly kind: string
+  readonly verdict: string
+  readonly exitName: string
+  readonly exitCode: number
+  readonly items: readonly {
+    readonly id: string
+    readonly title: string
+    readonly state: string
+    readonly codes: readonly string[]
+    readonly next: string | null
+  }[]
+  readonly findings: readonly {
+    readonly subject: string
+    readonly code: string
+    readonly pointer: string
+  }[]
+  readonly sql: readonly string[]
+}
+export const checkOf = ({ stdout }: Run): CheckJson => JSON.parse(stdout) as CheckJson
+
+interface ErrorJson {
+  readonly error: {
+    readonly code: string
+    readonly exitName: string
+    readonly message: string
+    readonly hint: string
+    readonly details?: readonly string[]
+  }
+}
+export const errorOf = ({ stdout }: Run): ErrorJson['error'] =>
+  (JSON.parse(stdout) as ErrorJson).error
+
+/** A stack trace, wherever it is printed. */
+export const STACK = /^\s+at .*(?::\d+:\d+\)?|node:internal)/m
+
+/** A sentence what happened, details if any, a sentence what to do, and a stable code. */
+export const ERROR_FORM = (code: string, exitName: string): RegExp =>
+  new RegExp(`^ff: [^\\n]+\\.\\n(?:  [^\\n]*\\n)*[^\\n]+\\.\\n\\[${code}, exit ${exitName}\\]\\n$`)
+
+/** Replaces the one place where a text stands; a text that is not there, or there twice, is a broken test. */
+export async function edit(path: string, from: string, to: string): Promise<void> {
+  const parts = (await readFile(path, 'utf8')).split(from)
+  if (parts.length !== 2) throw new Error(`${parts.length - 1} places of "${from}" in ${path}`)
+  await writeFile(path, parts.join(to))
+}
+
+export async function editJson<T>(path: string, change: (value: T) => void): Promise<void> {
+  const value = JSON.parse(await readFile(path, 'utf8')) as T
+  change(value)
+  await writeFile(path, JSON.stringify(value, null, 2))
+}
+
+/** A vector with another expectation. */
+export const expecting = (vector: object, expectation: object): object =>
+  JSON.parse(JSON.stringify(vector), (name, value: unknown) =>
+    name === 'then' ? expectation : value,
+  ) as object
+
+type RunFf = (args: readonly string[], options?: RunOptions) => Promise<Run>
+
+/** Never more than three at once: each may take nine of the connections that a test server has. */
+export function inTurns(run: RunFf): RunFf {
+  const waiting: (() => void)[] = []
+  let free = 3
+  return async (args, options) => {
+    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve))
+    else free -= 1
+    try {
+      return await run(args, options)
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) free += 1
+      else next()
+    }
+  }
+}
+
+/** Processes that were started in a folder or were handed its path, by id. */
+export async function processesOf(folder: string): Promise<readonly number[]> {
+  const ids = (await readdir('/proc')).filter((name) => /^[0-9]+$/.test(name)).map(Number)
+  const ours = await Promise.all(
+    ids.map(async (id) => {
+      try {
+        const words = await readFile(`/proc/${id}/cmdline`, 'utf8')
+        return words.includes(folder) || (await readlink(`/proc/${id}/cwd`)).startsWith(folder)
+      } catch {
+        return false // It ended between the listing and the reading.
+      }
+    }),
+  )
+  return ids.filter((id, at) => ours[at] === true && id !== process.pid)
+}
+
+/** Asks again until the answer is yes. @throws when it never is */
+export async function until(
+  what: string,
+  holds: () => Promise<boolean>,
+  withinMs = 15_000,
+): Promise<void> {
+  const deadline = performance.now() + withinMs
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`never came: ${what}`)
+    await sleep(5)
+  }
+}

@@ -1,0 +1,505 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createDatabase, type TestDatabase } from '../support/database.ts'
+import { copyPackage, type Run, runFf as runNow } from '../support/run-ff.ts'
+import { edit, editJson, ERROR_FORM, errorOf, checkOf, parityOf, inTurns } from './outcome.ts'
+
+const runFf = inTurns(runNow)
+
+const MATRIX = 'vectors/parity_test_matrix.json'
+const FIXTURES = 'vectors/jwt/fixtures.json'
+const CORE = 'dist/src/core/evaluate'
+
+interface Row {
+  [name: string]: unknown
+}
+interface RawVector {
+  id: string
+  covers: Row
+  given: { now: string; credential: unknown } & Record<string, unknown> & {
+      flags: Row[]
+      tenant_overrides: Row[]
+      user_overrides: Row[]
+      approvals: Row[]
+    }
+  when: { request: Row }
+  then: { [name: string]: unknown; reason_chain: Row[]; warnings: string[]; meta: Row }
+}
+interface RawMatrix {
+  vectors: RawVector[]
+}
+
+let database: TestDatabase
+beforeAll(async () => {
+  database = await createDatabase('18')
+})
+afterAll(() => database.drop())
+
+/** A copy of the package with something changed in it, and what its program says then. */
+interface Copy {
+  readonly root: string
+  readonly inCopy: (path: string) => string
+  readonly ff: (...args: readonly string[]) => Promise<Run>
+  readonly parity: (command: 'run' | 'exhaustive', ...args: readonly string[]) => Promise<Run>
+  readonly editMatrix: (change: (matrix: RawMatrix) => void) => Promise<void>
+}
+async function withCopy(use: (copy: Copy) => Promise<void>): Promise<void> {
+  const made = await copyPackage()
+  const { root } = made
+  const inCopy = (path: string): string => join(root, path)
+  const ff: Copy['ff'] = (...args) => runFf([...args, '--format', 'json'], { root })
+  try {
+    await use({
+      root,
+      inCopy,
+      ff,
+      parity: (command, ...args) => ff('parity', command, '--candidate', database.url, ...args),
+      editMatrix: (change) => editJson(inCopy(MATRIX), change),
+    })
+  } finally {
+    await made.remove()
+  }
+}
+
+function vector(matrix: RawMatrix, id: string): RawVector {
+  const found = matrix.vectors.find((one) => one.id === id)
+  if (found === undefined) throw new Error(`no vector ${id}`)
+  return found
+}
+function first(rows: readonly Row[]): Row {
+  const [row] = rows
+  if (row === undefined) throw new Error('no row')
+  return row
+}
+
+test('a copy in which nothing was changed but the spacing still passes', () =>
+  withCopy(async ({ inCopy, parity, editMatrix }) => {
+    await editMatrix(() => undefined)
+    await editJson(inCopy(FIXTURES), () => undefined)
+    const [vectors, cells] = await Promise.all([parity('run'), parity('exhaustive')])
+    expect([vectors.status, cells.status]).toEqual([0, 0])
+    expect(parityOf(vectors).counts).toMatchObject({ expected: 17, compared: 17 })
+    expect(parityOf(cells).counts).toMatchObject({ expected: 360, compared: 360 })
+  }))
+
+describe.concurrent('one changed stored value', () => {
+  test.each<[situation: string, id: string, pointer: string, change: (one: RawVector) => void]>([
+    [
+      'the default',
+      'PV-01',
+      '/value',
+      (v) => (first(v.given.flags)['default_value'] = 'Grüß Gott'),
+    ],
+    [
+      'the default, in another form of one letter',
+      'PV-01',
+      '/value',
+      (v) => {
+        const flag = first(v.given.flags)
+        flag['default_value'] = String(flag['default_value']).normalize('NFD')
+      },
+    ],
+    [
+      'the last digit of a double',
+      'PV-02',
+      '/value',
+      (v) => (first(v.given.tenant_overrides)['value'] = 0.3),
+    ],
+    [
+      'the revision of an override',
+      'PV-03',
+      '/meta/override_revision',
+      (v) => {
+        const row = first(v.given.user_overrides)
+        row['revision'] = Number(row['revision']) + 1
+      },
+    ],
+    [
+      'the revision of a flag',
+      'PV-01',
+      '/meta/flag_revision',
+      (v) => (first(v.given.flags)['revision'] = 4),
+    ],
+    [
+      'a flag that is not killed',
+      'PV-08',
+      '/reason',
+      (v) => (first(v.given.flags)['state'] = 'active'),
+    ],
+    [
+      'an override that lives a millisecond more',
+      'PV-07',
+      '/reason',
+      ({ given, covers }) => {
+        first(given.user_overrides)['expires_at'] = '2026-01-15T09:00:00.001Z'
+        covers['scope'] = 'user' // A matrix that lies about what it covers is refused.
+      },
+    ],
+  ])('%s: a no-go that names %s and %s', (_situation, id, pointer, change) =>
+    withCopy(async ({ parity, editMatrix }) => {
+      await editMatrix((matrix) => change(vector(matrix, id)))
+      const done = await parity('run')
+      expect(done.status).toBe(20)
+      const { findings, verdict, exitName, vectors } = parityOf(done)
+      expect({ verdict, exitName }).toEqual({ verdict: 'fail', exitName: 'no_go' })
+      expect([...new Set(findings.map(({ subject }) => subject))]).toEqual([id])
+      expect(findings.map((one) => one.pointer)).toContain(pointer)
+      expect(vectors.filter(({ state }) => state === 'fail').map((one) => one.id)).toEqual([id])
+      expect(vectors.find((one) => one.id === id)?.detail?.reproduce).toBe(
+        `ff parity run --vector ${id}`,
+      )
+    }),
+  )
+})
+
+describe.concurrent('one changed expected field', () => {
+  test.each<[pointer: string, id: string, change: (then: RawVector['then']) => void]>([
+    ['/decision', 'PV-01', (then) => (then['decision'] = 'deny')],
+    ['/value', 'PV-02', (then) => (then['value'] = '0.30000000000000004')],
+    ['/reason', 'PV-02', (then) => (then['reason'] = 'global_default')],
+    ['/matched_scope', 'PV-08', (then) => (then['matched_scope'] = 'user')],
+    ['/warnings/0', 'PV-06', (then) => (then.warnings = [])],
+    ['/meta/approval_ref', 'PT-04', (then) => (then.meta['approval_ref'] = null)],
+    ['/meta/ttl_state', 'PT-08', (then) => (then.meta['ttl_state'] = 'valid')],
+    [
+      '/meta/evaluated_at',
+      'PV-03',
+      (then) => (then.meta['evaluated_at'] = '2026-01-15T09:00:00.001Z'),
+    ],
+    ['/meta/request_id', 'PV-05', (then) => (then.meta['request_id'] = 'req-pv-05')],
+    ['/reason_chain/6', 'PV-01', (then) => void then.reason_chain.pop()],
+  ])('%s of %s', (pointer, id, change) =>
+    withCopy(async ({ parity, editMatrix }) => {
+      await editMatrix((matrix) => change(vector(matrix, id).then))
+      const done = await parity('run')
+      expect(done.status).toBe(20)
+      const { findings } = parityOf(done)
+      expect([...new Set(findings.map(({ subject }) => subject))]).toEqual([id])
+      expect(findings.some((one) => one.pointer?.startsWith(pointer))).toBe(true)
+      expect(findings.map(({ sides }) => sides)).not.toContain('baseline-candidate')
+    }),
+  )
+
+  test('an expected chain that goes another way: the first step that differs is shown', () =>
+    withCopy(async ({ root, parity, editMatrix }) => {
+      await editMatrix((matrix) => {
+        const { reason_chain } = vector(matrix, 'PV-07').then
+        const step = reason_chain[4]
+        if (step === undefined) throw new Error('no fifth step')
+        reason_chain[4] = { prec: 5, rule: 'user_override', outcome: 'absent' }
+      })
+      const [json, text] = await Promise.all([
+        parity('run'),
+        runFf(['parity', 'run', '--candidate', database.url], { root: root }),
+      ])
+      expect([json.status, text.status]).toEqual([20, 20])
+      const detail = parityOf(json).vectors.find(({ id }) => id === 'PV-07')?.detail
+      const [chain] = detail?.chains ?? []
+      expect(chain).toMatchObject({ step: 4 })
+      expect([chain?.left, chain?.right].join(' ')).toContain('"absent"')
+      expect([chain?.left, chain?.right].join(' ')).toContain('"expired"')
+      expect(text.stdout).toContain('step 5')
+    }))
+})
+
+/** Each is wrong on both sides at once, for both sides share the core. */
+const SEEN_BY_A_VECTOR: readonly [fault: string, file: string, from: string, to: string][] = [
+  [
+    'the tenant goes before the user',
+    'rules.js',
+    `(facts) => override(facts, 'user'),\n    (facts) => override(facts, 'tenant'),`,
+    `(facts) => override(facts, 'tenant'),\n    (facts) => override(facts, 'user'),`,
+  ],
+  ['an override lives a moment too long', 'overrides.js', 'now >= expiresAt', 'now > expiresAt'],
+  [
+    'an approval lives a moment too long',
+    'ttl-state.js',
+    'now >= answer.expires_at',
+    'now > answer.expires_at',
+  ],
+  ['a day is short of a millisecond', 'ttl-state.js', '<= SOON_MS', '< SOON_MS'],
+  ['a revocation is overlooked', 'ttl-state.js', 'if (answer.revoked)', 'if (false)'],
+  [
+    'whoever is not verified gets past rule 4',
+    'sensitive-overlay.js',
+    `principal.mode !== 'verified'`,
+    `principal.mode === 'none'`,
+  ],
+  [
+    'a chain entry is dropped',
+    'evaluate.js',
+    "if (step.kind === 'go')",
+    "if (step.entry.prec === 3) chain.pop();\n        if (step.kind === 'go')",
+  ],
+  ['a kill switch does not switch', 'rules.js', `.state === 'killed'`, `.state === 'dead'`],
+  ['a warning is swallowed', 'evaluate.js', `['approval_expiring_soon', ...warnings]`, 'warnings'],
+  [
+    'an approval of another tenant counts',
+    'approvals.js',
+    'approval.tenant_id === question.tenant_id &&',
+    '',
+  ],
+]
+
+/** Held to the oracle as well, which has its own word for each. */
+const SEEN_BY_A_CELL: readonly string[] = [
+  'the tenant goes before the user',
+  'an approval lives a moment too long',
+  'whoever is not verified gets past rule 4',
+  'a chain entry is dropped',
+]
+
+/** The 17 vectors are blind to these; only the oracle has an opinion of its own. */
+const SEEN_BY_THE_ORACLE: readonly [fault: string, file: string, from: string, to: string][] = [
+  [
+    'the approval that an expired override names is asked about',
+    'sensitive-overlay.js',
+    `layer.outcome !== 'matched'`,
+    `layer.outcome === 'absent'`,
+  ],
+  [
+    'a flag that wants verified takes any token',
+    'rules.js',
+    `required_auth === 'any' || mode === 'verified' ?`,
+    'mode ?',
+  ],
+]
+
+describe.concurrent('one changed rule of the core', () => {
+  test.each(SEEN_BY_A_VECTOR)('%s: a no-go', (fault, file, from, to) =>
+    withCopy(async ({ ff, inCopy, parity }) => {
+      await edit(inCopy(`${CORE}/${file}`), from, to)
+      const done = await parity('run')
+      expect(done.status, done.stderr).toBe(20)
+      const { findings, vectors } = parityOf(done)
+      expect(findings.length).toBeGreaterThan(0)
+      expect(findings.every(({ pointer, subject }) => pointer !== null && subject !== '')).toBe(
+        true,
+      )
+      const failing = vectors.filter(({ state }) => state === 'fail')
+      expect(failing.length).toBeGreaterThan(0)
+      for (const { id, detail } of failing) {
+        expect(findings.map(({ subject }) => subject)).toContain(id)
+        expect(detail).not.toBeNull()
+      }
+      if (!SEEN_BY_A_CELL.includes(fault)) return
+      // The core is the same on both sides, so two files do as well.
+      const cells = await ff('parity', 'exhaustive', '--candidate', 'file')
+      expect(cells.status, cells.stderr).toBe(20)
+      expect(parityOf(cells).findings.length).toBeGreaterThan(0)
+    }),
+  )
+
+  test.each(SEEN_BY_THE_ORACLE)('%s: only the oracle sees it', (_fault, file, from, to) =>
+    withCopy(async ({ inCopy, parity }) => {
+      await edit(inCopy(`${CORE}/${file}`), from, to)
+      const [vectors, cells] = await Promise.all([parity('run'), parity('exhaustive')])
+      expect([vectors.status, cells.status]).toEqual([0, 20])
+    }),
+  )
+
+  test('the chains part where the rule is wrong, and the words of it are shown', () =>
+    withCopy(async ({ root, inCopy, parity }) => {
+      const [[, file, from, to] = ['', '', '', '']] = SEEN_BY_A_VECTOR
+      await edit(inCopy(`${CORE}/${file}`), from, to)
+      const [json, text] = await Promise.all([
+        parity('run'),
+        runFf(['parity', 'run', '--candidate', database.url], { root: root }),
+      ])
+      expect([json.status, text.status]).toEqual([20, 20])
+      const detail = parityOf(json).vectors.find(({ id }) => id === 'PV-03')?.detail
+      expect(detail?.chains.map(({ step }) => step)).toContain(4)
+      const steps = JSON.stringify(detail?.chains)
+      expect(steps).toContain('user_override')
+      expect(steps).toContain('tenant_override')
+      for (const words of ['PV-03', '/reason', 'step 5', 'ff parity run --vector PV-03']) {
+        expect(text.stdout).toContain(words)
+      }
+    }))
+})
+
+describe.concurrent('one flipped byte of a signature', () => {
+  test.each([['JWT-EX-01'], ['JWT-EX-13'], ['JWT-EX-14']])('of %s', (fixture) =>
+    withCopy(async ({ inCopy, parity }) => {
+      let signed = false
+      await editJson<{ fixtures: { id: string; token: string | null }[] }>(
+        inCopy(FIXTURES),
+        ({ fixtures }) => {
+          const one = fixtures.find(({ id }) => id === fixture)
+          if (one?.token == null) return
+          const [head, claims, signature = ''] = one.token.split('.')
+          const bytes = Buffer.from(signature, 'base64url')
+          bytes[100] = (bytes[100] ?? 0) ^ 1
+          one.token = [head, claims, bytes.toString('base64url')].join('.')
+          signed = true
+        },
+      )
+      const done = await parity('run')
+      // A fixture without a token has nothing to flip, and must then still pass.
+      expect(done.status).toBe(signed ? 20 : 0)
+      if (fixture === 'JWT-EX-01') expect(signed).toBe(true)
+      const failed = parityOf(done).vectors.filter(({ state }) => state === 'fail')
+      expect(failed.length > 0).toBe(signed)
+    }),
+  )
+})
+
+describe.concurrent('a fault of one side alone', () => {
+  const STATEMENTS = 'dist/src/backings/postgres/statements.js'
+  test.each([
+    ['the tenant is looked up by the user', 't.tenant_id = q.tenant_id', 't.tenant_id = q.user_id'],
+    ['another tenant is looked up', 't.tenant_id = q.tenant_id', 't.tenant_id <> q.tenant_id'],
+    ['the user layer is lost', 'u.user_id = q.user_id', 'false'],
+    ['the flag is not found', 'f.flag_key = q.flag_key', "f.flag_key = q.flag_key || '.'"],
+  ])('%s', (_situation, from, to) =>
+    withCopy(async ({ inCopy, parity }) => {
+      await edit(inCopy(STATEMENTS), from, to)
+      const done = await parity('run')
+      expect(done.status).toBe(20)
+      const { findings } = parityOf(done)
+      expect(findings.map(({ sides }) => sides)).toContain('baseline-candidate')
+      expect(findings.map(({ sides }) => sides)).not.toContain('baseline-expected')
+    }),
+  )
+
+  test('a side that answers otherwise each time is no measure: inconclusive', () =>
+    withCopy(async ({ inCopy, parity }) => {
+      await edit(
+        inCopy('dist/src/backings/postgres/postgres-store.js'),
+        'return rowSet(rows[0]);',
+        'this.asked = (this.asked ?? 0) + 1; return rowSet(this.asked % 2 === 0 ? [] : rows[0]);',
+      )
+      const done = await parity('run')
+      expect(done.status).toBe(22)
+      const { controls, verdict } = parityOf(done)
+      expect(verdict).toBe('inconclusive')
+      expect(controls.find(({ id }) => id === 'a_a_candidate')?.held).toBe(false)
+      expect(controls.find(({ id }) => id === 'a_a_baseline')?.held).toBe(true)
+    }))
+
+  test('a comparer that calls everything equal is found out', () =>
+    withCopy(async ({ inCopy, parity }) => {
+      await edit(
+        inCopy('dist/src/core/parity/compare.js'),
+        'return { differences, fields };',
+        'return { differences: [], fields };',
+      )
+      const [vectors, cells] = await Promise.all([parity('run'), parity('exhaustive')])
+      expect([vectors.status, cells.status]).toEqual([22, 22])
+      expect(parityOf(vectors).controls.find(({ id }) => id === 'comparer')?.held).toBe(false)
+    }))
+})
+
+describe.concurrent('a matrix that is not the 17', () => {
+  test.each<[situation: string, codes: readonly string[], change: (matrix: RawMatrix) => void]>([
+    ['one vector was removed', ['vector_missing'], ({ vectors }) => void vectors.splice(3, 1)],
+    ['the last was removed', ['vector_missing'], ({ vectors }) => void vectors.pop()],
+    ['none is left', ['schema_min_items'], ({ vectors }) => void vectors.splice(0)],
+    [
+      'two have one id',
+      ['id_repeated', 'vector_missing'],
+      (matrix) => (vector(matrix, 'PV-02').id = 'PV-01'),
+    ],
+    [
+      'there are 17, but one is a stranger',
+      ['vector_missing', 'vector_unexpected'],
+      (matrix) => (vector(matrix, 'PV-02').id = 'PV-18'),
+    ],
+    [
+      'there is an eighteenth',
+      ['vector_unexpected'],
+      ({ vectors }) => void vectors.push({ ...vector({ vectors }, 'PV-01'), id: 'PV-18' }),
+    ],
+    [
+      'covers names another mode',
+      ['covers_differs'],
+      (matrix) => (vector(matrix, 'PV-01').covers['auth_mode'] = 'none'),
+    ],
+    [
+      'covers names another scope',
+      ['covers_differs'],
+      (matrix) => (vector(matrix, 'PV-07').covers['scope'] = 'user'),
+    ],
+    [
+      'covers names another path',
+      ['covers_differs'],
+      (matrix) => (vector(matrix, 'PT-08').covers['sensitive_path'] = 'SP-2'),
+    ],
+    [
+      'covers names another TTL state',
+      ['covers_differs'],
+      (matrix) => (vector(matrix, 'PT-04').covers['ttl_state'] = 'expiring_soon'),
+    ],
+    [
+      'nobody covers mode none',
+      ['coverage_missing'],
+      ({ vectors }) => {
+        const at = vectors.findIndex(({ id }) => id === 'PV-06')
+        vectors[at] = { ...vector({ vectors }, 'PV-01'), id: 'PV-06' }
+      },
+    ],
+    [
+      'nobody covers SP-5',
+      ['coverage_missing'],
+      ({ vectors }) => {
+        const at = vectors.findIndex(({ id }) => id === 'PT-08')
+        vectors[at] = { ...vector({ vectors }, 'PT-04'), id: 'PT-08' }
+      },
+    ],
+    [
+      "the clock is not the fixture's",
+      ['fixture_clock_differs'],
+      (matrix) => (vector(matrix, 'PV-01').given.now = '2026-01-15T09:00:00.001Z'),
+    ],
+    [
+      "the environment is not the fixture's",
+      ['fixture_environment_differs'],
+      (matrix) => (vector(matrix, 'PV-01').given['environment'] = 'dev+H'),
+    ],
+    [
+      'the fixture is not there',
+      ['fixture_unknown'],
+      (matrix) => (vector(matrix, 'PV-01').given.credential = { fixture: 'JWT-EX-99' }),
+    ],
+    [
+      'an override is of an unknown flag',
+      ['flag_unknown'],
+      (matrix) => (first(vector(matrix, 'PV-02').given.tenant_overrides)['flag_key'] = 'ff.nobody'),
+    ],
+    [
+      'one row stands twice',
+      ['row_repeated'],
+      (matrix) => {
+        const { flags } = vector(matrix, 'PV-01').given
+        flags.push(first(flags))
+      },
+    ],
+    [
+      'one vector expects a member too few',
+      ['schema_required'],
+      (matrix) => delete vector(matrix, 'PV-01').then.meta['ttl_state'],
+    ],
+  ])('%s: nothing is measured', (_situation, codes, change) =>
+    withCopy(async ({ ff, parity, editMatrix }) => {
+      await editMatrix(change)
+      const [vectors, artefacts] = await Promise.all([parity('run'), ff('artefacts', 'validate')])
+      expect([vectors.status, artefacts.status]).toEqual([2, 2])
+      const error = errorOf(vectors)
+      expect(error).toMatchObject({ code: 'artefact_invalid', exitName: 'usage' })
+      for (const code of codes) expect(error.details?.join('\n')).toContain(`: ${code}`)
+      expect(error.details?.every((line) => line.startsWith('vectors/'))).toBe(true)
+      expect(vectors.stderr).toMatch(ERROR_FORM('artefact_invalid', 'usage'))
+      const item = checkOf(artefacts).items.find(({ id }) => id === MATRIX)
+      expect(item?.state).toBe('fail')
+      for (const code of codes) expect(item?.codes).toContain(code)
+    }),
+  )
+
+  test('and the cells are not measured either', () =>
+    withCopy(async ({ parity, editMatrix }) => {
+      await editMatrix(({ vectors }) => void vectors.pop())
+      const done = await parity('exhaustive')
+      expect(done.status).toBe(2)
+      expect(errorOf(done).code).toBe('artefact_invalid')
+    }))
+})
