@@ -230,6 +230,11 @@ describe.concurrent('a server that', () => {
     ['accepts and never answers', () => undefined],
     ['answers in no protocol', (socket) => socket.write('HTTP/1.1 418 I am a teapot\r\n\r\n')],
     ['answers without an end', (socket) => flood(socket)],
+    [
+      'asks for a login that nobody knows',
+      (socket) =>
+        socket.once('data', () => socket.write(Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 99]))),
+    ],
     ['hangs up at once', (socket) => socket.destroy()],
     ['resets at once', (socket) => socket.resetAndDestroy()],
     [

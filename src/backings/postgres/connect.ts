@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import pg from 'pg'
 import { FfError } from '../../errors.ts'
 import { withPgErrors } from './pg-error.ts'
@@ -38,9 +39,35 @@ export const clientConfig = ({ config }: Database, bounds: object = {}): pg.Clie
   types: AS_TEXT,
 })
 
+type Attach = (stream: Pick<Socket, 'on'>) => void
+
+/**
+ * A client whose connection breaks where its peer speaks another protocol: the driver's parser throws inside
+ * the socket's own handler (pg-protocol, `parse`), which nobody could catch.
+ */
+export class Client extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config)
+    const { connection } = this as unknown as { connection: { attachListeners: Attach } }
+    const attach = connection.attachListeners.bind(connection) as (stream: object) => void
+    connection.attachListeners = (stream): void =>
+      attach({
+        on: (event: string, listener: (...values: unknown[]) => void) =>
+          stream.on(event, (...values: unknown[]) => {
+            try {
+              listener(...values)
+            } catch (error) {
+              ;(stream as Socket).destroy(error as Error)
+            }
+          }),
+      })
+  }
+}
+
 export function openPool(database: Database, connections: number): pg.Pool {
   const pool = new pg.Pool({
     ...clientConfig(database),
+    Client,
     max: connections,
     min: 0,
     idleTimeoutMillis: 0,
@@ -60,7 +87,7 @@ export async function withClient<T>(
   bounds: object = {},
 ): Promise<T> {
   return withPgErrors(database.name, async () => {
-    const client = new pg.Client(clientConfig(database, bounds))
+    const client = new Client(clientConfig(database, bounds))
     client.on('error', () => undefined) // The query that is under way, or the next one, rejects with it.
     try {
       await client.connect()

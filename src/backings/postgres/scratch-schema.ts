@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import pg from 'pg'
+import type pg from 'pg'
 import type { Migration } from '../../core/migrations/plan.ts'
 import type { AuditTools, Scratch } from '../../ports.ts'
 import { tryAdvisoryLock } from './advisory-lock.ts'
 import {
   checkVersion,
+  Client,
   clientConfig,
   type Database,
   openPool,
@@ -32,7 +33,7 @@ export async function openScratchSchema(
   database: Database,
   options: ScratchOptions,
 ): Promise<Scratch> {
-  const keeper = new pg.Client(clientConfig(database))
+  const keeper = new Client(clientConfig(database))
   keeper.on('error', () => undefined) // The next query over it rejects; without one nothing needs it.
   const schema = `ff_scratch_${randomBytes(8).toString('hex')}`
   return withPgErrors(database.name, async () => {
