@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { cp, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import {
+  cp,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createStore, FileStore } from '../../src/backings/file/file-store.ts'
@@ -339,6 +349,18 @@ describe('kill -9', () => {
 })
 
 describe('compaction', () => {
+  test('replaces what a killed one left, and follows no link that stands there', async () => {
+    const store = await opened()
+    await taken(store, putFlag(FLAG))
+    const victim = join(folder, 'victim')
+    await writeFile(victim, 'kept')
+    await symlink(victim, join(folder, '.snapshot.ndjson.new'))
+    await store.compact()
+    expect(await readFile(victim, 'utf8')).toBe('kept')
+    expect(await readdir(folder)).not.toContain('.snapshot.ndjson.new')
+    await closed(store)
+  })
+
   test('keeps rows, tombstones, chain and segments', async () => {
     const store = await opened()
     await taken(store, putFlag(FLAG))

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AuditHead } from '../../core/audit/record.ts'
@@ -37,7 +37,9 @@ export async function writeSnapshot(
   folder: string,
   { index, epoch, head }: Snapshot,
 ): Promise<void> {
-  const temporary = join(folder, `.${SNAPSHOT}.${randomUUID()}`)
+  // The writer holds the lock, so one name is enough, and what a kill left there goes.
+  const temporary = join(folder, `.${SNAPSHOT}.new`)
+  await rm(temporary, { force: true })
   const file = await open(temporary, 'wx', 0o600)
   try {
     const hash = createHash('sha256')

@@ -28,6 +28,11 @@ const BY_SYSTEM_CODE: Readonly<
     'is on a disk that is full',
     'Free space and try again; nothing acknowledged is lost.',
   ],
+  EFBIG: [
+    'disk_full',
+    'would grow past the size that a file may have here',
+    'Raise the limit (ulimit -f) and try again; nothing acknowledged is lost.',
+  ],
   EDQUOT: [
     'disk_full',
     'is over its disk quota',
