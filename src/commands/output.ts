@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { FfError } from '../errors.ts'
 import type { Format } from '../reports/index.ts'
@@ -9,28 +9,61 @@ export interface Output {
   readonly path: string
 }
 
+/** Takes away the reports of an earlier run: what stands at the path at the end is this run's, or nothing. */
+export async function clearOutputs(outputs: readonly Output[]): Promise<void> {
+  for (const { path } of outputs) {
+    await orFail(path, async () => {
+      if (!(await isDevice(path))) await rm(path, { force: true })
+    })
+  }
+}
+
 /** Writes each file beside its place and renames it there when it is whole: nobody reads half a report. */
 export async function writeOutputs(
   outputs: readonly Output[],
   write: (format: Format) => string,
 ): Promise<void> {
   for (const { format, path } of outputs) {
-    const temporary = join(dirname(path), `.ff-output-${randomUUID()}`)
+    await orFail(path, async () => {
+      if (await isDevice(path)) await writeFile(path, write(format))
+      else await replaceFile(path, write(format))
+    })
+  }
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = join(dirname(path), `.ff-output-${randomUUID()}`)
+  try {
+    const file = await open(temporary, 'wx')
     try {
-      const file = await open(temporary, 'wx')
-      try {
-        await file.writeFile(write(format))
-        await file.sync()
-      } finally {
-        await file.close()
-      }
-      await rename(temporary, path)
-    } catch (cause) {
-      await rm(temporary, { force: true }).catch(() => undefined) // The first error is the one to tell.
-      throw new FfError('output_failed', `The report could not be written to ${path}.`, {
-        hint: 'Check that its folder is there, may be written and has room.',
-        cause,
-      })
+      await file.writeFile(text)
+      await file.sync()
+    } finally {
+      await file.close()
     }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined) // The first error is the one to tell.
+    throw error
+  }
+}
+
+/** A pipe or a device is written to where it is; a name that leads to one, such as `/dev/stdout`, counts as one. */
+async function isDevice(path: string): Promise<boolean> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null
+    throw error
+  })
+  return found !== null && !found.isFile() && !found.isDirectory()
+}
+
+async function orFail(path: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (cause) {
+    throw new FfError('output_failed', `The report could not be written to ${path}.`, {
+      hint: 'Check that its folder is there, may be written and has room.',
+      cause,
+    })
   }
 }

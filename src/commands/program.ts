@@ -16,6 +16,20 @@ export async function runProgram(argv: readonly string[], context: Context): Pro
   }
 }
 
+/** Sees of a mistyped `--name=value` the name alone: it tells which was meant, and the value may be a secret. */
+class NamedCommand extends Command {
+  override createCommand(name?: string): Command {
+    return new NamedCommand(name)
+  }
+  /** Called by commander (lib/command.js), whose types leave it out. */
+  unknownOption(flag: string): void {
+    const { unknownOption } = Command.prototype as unknown as {
+      unknownOption: (flag: string) => void
+    }
+    unknownOption.call(this, flag.split('=', 1)[0] ?? flag)
+  }
+}
+
 async function parse(argv: readonly string[], context: Context, said: string[]): Promise<void> {
   try {
     await makeProgram(context, said).parseAsync([...argv])
@@ -32,7 +46,7 @@ async function tell(said: readonly string[], context: Context): Promise<void> {
 }
 
 function makeProgram(context: Context, said: string[]): Command {
-  const program = new Command('ff')
+  const program = new NamedCommand('ff')
   program
     .description('Go or no-go for moving feature flags from a file to PostgreSQL.')
     .version(versionOf(context.root), '--version')

@@ -2,7 +2,7 @@ import type { Report } from '../core/report/types.ts'
 import { type ExitName, FfError } from '../errors.ts'
 import { type Format, REPORTERS } from '../reports/index.ts'
 import type { Context, Invocation } from './context.ts'
-import { type Output, writeOutputs } from './output.ts'
+import { clearOutputs, type Output, writeOutputs } from './output.ts'
 
 /** Runs a measurement under the signals and the time limit, writes its report, and sets the exit. */
 export async function runReport(
@@ -13,6 +13,7 @@ export async function runReport(
   const outputs = (options.output ?? []).map(parseOutput)
   const timeoutMs = options.timeout === undefined ? null : parseSeconds(options.timeout) * 1000
   const color = useColor(context, options.color)
+  await clearOutputs(outputs)
   const report = await underSignals(context, timeoutMs, work)
   const write = (as: Format, painted: boolean): string => REPORTERS[as](report, { color: painted })
   await writeOutputs(outputs, (as) => write(as, false))

@@ -321,6 +321,7 @@ describe.concurrent('a word that is mistyped', () => {
     [['help', 'parity', 'rnu'], 'command_unknown', 'run'],
     [['help', 'exit-code'], 'command_unknown', 'exit-codes'],
     [['parity', 'run', '--vektor', 'PV-01'], 'option_invalid', '--vector'],
+    [['parity', 'run', '--candidat=file'], 'option_invalid', '--candidate'],
     [['--verison'], 'option_invalid', '--version'],
     [['parity', 'run', '--format', 'jsn'], 'option_invalid', 'json'],
     [['parity', 'run', '--output', 'jnuit=r.xml'], 'option_invalid', 'junit'],

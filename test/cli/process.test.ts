@@ -1,7 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -440,7 +440,7 @@ describe.concurrent('--output', () => {
   test('to a place without room fails, and leaves no part', async () => {
     const place = await mkdtemp(join(folder, 'out-'))
     const path = join(place, 'r.json')
-    await writeFile(path, 'kept')
+    await writeFile(path, 'of an earlier run')
     const command = [process.execPath, FF, 'artefacts', 'validate', '--output', `json=${path}`]
     const limited = ['ulimit -f 0; exec "$@"', 'sh', ...command]
     const child = spawn('sh', ['-c', ...limited], {
@@ -450,8 +450,28 @@ describe.concurrent('--output', () => {
     const done = await finished(child)
     expect(done).toMatchObject({ status: 1, signal: null })
     expect(done.stderr).toContain('[output_failed, exit internal]')
-    expect(await readdir(place)).toEqual(['r.json'])
-    expect(await readFile(path, 'utf8')).toBe('kept')
+    expect(await readdir(place)).toEqual([])
+  })
+
+  test('keeps no report of an earlier run where this one ends in an error', async () => {
+    const place = await mkdtemp(join(folder, 'out-'))
+    const path = join(place, 'r.json')
+    await writeFile(path, '{"verdict": "pass"}')
+    const args = ['parity', 'run', '--candidate', 'postgres://u@/d?host=%2Fnowhere']
+    const done = await runFf([...args, '--output', `json=${path}`])
+    expect(done.status).toBe(22)
+    expect(await readdir(place)).toEqual([])
+  })
+
+  test('goes into a pipe that is there, which stays', async () => {
+    const place = await mkdtemp(join(folder, 'out-'))
+    const path = join(place, 'pipe')
+    execFileSync('mkfifo', [path])
+    const reader = finished(spawn('cat', [path]))
+    const done = await validate(`json=${path}`)
+    expect(done.status).toBe(0)
+    expect((await reader).stdout).toBe(done.stdout)
+    expect((await stat(path)).isFIFO()).toBe(true)
   })
 
   test.each([['json'], ['json='], ['=r.json'], ['yaml=r.yaml'], [''], ['JSON=r.json']])(
