@@ -20,17 +20,23 @@ export interface PrivateFolder {
 export async function makePrivateFolder(parent: string, prefix: string): Promise<PrivateFolder> {
   await sweep(parent, prefix)
   const making = await mkdtemp(join(parent, MAKING + prefix))
-  const lock = await tryLock(join(making, LOCK))
-  if (lock === null) throw new Error(`a folder that was just made is locked: ${making}`)
   const path = join(parent, prefix + making.slice(-6))
-  await rename(making, path)
-  return {
-    path,
-    remove: async () => {
-      // A server that was just told to stop may still be writing there.
-      await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
-      await lock.close()
-    },
+  try {
+    const lock = await tryLock(join(making, LOCK))
+    if (lock === null) throw new Error(`a folder that was just made is locked: ${making}`)
+    await rename(making, path)
+    return {
+      path,
+      remove: async () => {
+        // A server that was just told to stop may still be writing there.
+        await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+        await lock.close()
+      },
+    }
+  } catch (error) {
+    // A Ctrl-C may have met the command that takes the lock.
+    await rm(making, { recursive: true, force: true })
+    throw error
   }
 }
 
