@@ -1,16 +1,17 @@
 import type { CheckFinding, CheckReport } from '../core/report/types.ts'
-import { columns, paintState } from './paint.ts'
+import { columns, fold, paintState } from './paint.ts'
 import type { Style } from './style.ts'
 
 export function checkText(report: CheckReport, style: Style): string {
   const { kind, items, sql, verdict, exitCode, exitName } = report
   const rows = items.map(({ state, id, title }) => [paintState(state, style), id, title])
   const wanting = items.filter(({ state }) => state !== 'pass')
+  const telling = wanting.filter(({ codes, next }) => codes.length > 0 || next !== null)
   const held = `${items.length - wanting.length} of ${items.length} hold.`
   const parts = [
     `ff ${kind.replace('_', ' ')}`,
     ...(rows.length === 0 ? [] : [columns(rows)]),
-    ...wanting.map(({ id, next }) => wantingText(id, next, report.findings)),
+    ...telling.map(({ id, next }) => wantingText(id, next, report.findings)),
     ...(sql.length === 0 ? [] : [sql.join('\n')]),
     `${paintState(verdict, style)}  ${held}  exit ${exitCode} (${exitName})`,
   ]
@@ -21,7 +22,7 @@ function wantingText(id: string, next: string | null, findings: readonly CheckFi
   const own = findings.filter(({ subject }) => subject === id)
   const lines = own.map(({ code, pointer, detail }) => {
     const where = pointer === null || pointer === '' ? '' : `${pointer} `
-    return `    ${where}${code}${detail === '' ? '' : `: ${detail}`}`
+    return fold(`    ${where}${code}${detail === '' ? '' : `: ${detail}`}`, '      ')
   })
-  return [`  ${id}`, ...lines, ...(next === null ? [] : [`    ${next}`])].join('\n')
+  return [`  ${id}`, ...lines, ...(next === null ? [] : [fold(`    ${next}`, '    ')])].join('\n')
 }

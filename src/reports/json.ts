@@ -10,6 +10,9 @@ const LIST: Readonly<Record<Report['kind'], string>> = {
   migrate_status: 'items',
   migrate_up: 'items',
   migrate_verify: 'items',
+  jwks_check: 'items',
+  jwks_fetch: 'items',
+  token_verify: 'items',
 }
 
 export function jsonReport(report: Report): string {

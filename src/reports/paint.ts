@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { Chalk } from 'chalk'
 import Table from 'cli-table3'
 import type { Style } from './style.ts'
@@ -20,8 +21,29 @@ export function paintState(state: string, { color }: Style): string {
   return chalk[COLORS[state] ?? 'yellow'](word)
 }
 
-/** Columns without lines, two blanks in and between. */
+/** How wide text may be (page 8). */
+const WIDTH = 80
+const widthOf = (cell: string): number => stripVTControlCharacters(cell).length
+
+/** Breaks a line at its blanks, and begins each further one with the indent. A word alone may be too wide. */
+export function fold(line: string, indent: string): string {
+  const [first = '', ...words] = line.trimStart().split(' ')
+  const lines = [line.slice(0, line.length - line.trimStart().length) + first]
+  for (const word of words) {
+    const longer = `${lines.at(-1) ?? ''} ${word}`
+    if (longer.length > WIDTH) lines.push(indent + word)
+    else lines[lines.length - 1] = longer
+  }
+  return lines.join('\n')
+}
+
+/** Columns without lines, two blanks in and between; the last one is folded where it is too wide. */
 export function columns(rows: readonly (readonly string[])[]): string {
+  const first = rows[0] ?? []
+  const before = first
+    .slice(0, -1)
+    .map((_, at) => Math.max(...rows.map((row) => widthOf(row[at] ?? ''))))
+  const room = WIDTH - before.reduce((all, width) => all + width + 2, 2)
   const none = Object.fromEntries(
     [
       'top',
@@ -38,6 +60,8 @@ export function columns(rows: readonly (readonly string[])[]): string {
   )
   const table = new Table({
     chars: { ...none, middle: '  ' },
+    // A column that is left narrower than a word or two is better off unfolded.
+    ...(room > 20 ? { wordWrap: true, colWidths: [...before, room] } : {}),
     style: { 'padding-left': 0, 'padding-right': 0, border: [], head: [] },
   })
   table.push(...rows.map((row) => [...row]))
