@@ -27,18 +27,18 @@ export async function main(): Promise<number> {
 const adapters: Adapters = {
   withMigrationSession: async (spec, needs, use) =>
     (await import('./backings/index.ts')).withMigrations(spec, needs, use),
-  cellCredentials: async (root, fixtures, now) =>
-    (await import('./auth/cell-credentials.ts')).cellCredentials(root, fixtures, now),
+  cellCredentials: async (root, settings, now) =>
+    (await import('./auth/cell-credentials.ts')).cellCredentials(root, settings, now),
+  fetchKeys: async (url, contract) =>
+    (await import('./auth/served-keys.ts')).fetchKeys(url, contract),
+  openDevIssuer: async (claims) => (await import('./auth/dev-issuer.ts')).openDevIssuer(claims),
+  openDoorOn: async (keys, settings) => (await import('./auth/door.ts')).openDoorOn(keys, settings),
+  openDoor: async (script, settings) => {
+    if (script === null) return adapters.openDoorOn(null, settings)
+    return (await import('./auth/scripted-door.ts')).openScriptedDoor(script, settings)
+  },
   openScratch: async (spec, needs) =>
     (await import('./backings/index.ts')).openScratch(spec, needs),
-  verifierFor: async (fixture, expected) => {
-    const { KeySetVerifier } = await import('./auth/token-verifier.ts')
-    const source =
-      fixture?.jwks.behaviour === 'up'
-        ? { status: 'up' as const, keys: fixture.jwks.keys }
-        : { status: 'unreachable' as const }
-    return new KeySetVerifier(() => Promise.resolve(source), expected)
-  },
 }
 
 function packageRoot(): string {
@@ -57,6 +57,7 @@ function standardStreams(): Io {
         process.stdout.write(text, (error) => (error == null ? resolve() : reject(error)))
       }),
     stderr: (text) => void process.stderr.write(text),
+    stdin: () => process.stdin as AsyncIterable<Uint8Array>,
     stdoutIsTerminal: process.stdout.isTTY === true,
   }
 }

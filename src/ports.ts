@@ -1,3 +1,6 @@
+import type { Claims } from './core/auth/claims.ts'
+import type { DoorRules } from './core/auth/door.ts'
+import type { Condition } from './core/auth/modes.ts'
 import type { Authentication, Environment } from './core/auth/types.ts'
 import type { ApprovalAnswer, ApprovalQuestion, BackingState } from './core/evaluate/types.ts'
 import type { Catalogue } from './core/migrations/catalogue.ts'
@@ -61,10 +64,62 @@ export type ApprovalCheck = (question: ApprovalQuestion) => Promise<ApprovalAnsw
 
 /** Verifies one token (page 2). A token it cannot vouch for is a refusal, never an exception. */
 export interface TokenVerifier {
-  verify(
-    token: string,
-    at: { readonly now: Instant; readonly environment: Environment },
-  ): Promise<Authentication>
+  verify(token: string, at: TokenTime): Promise<Authentication>
+  /** The same, with the ground. */
+  explain(token: string, at: TokenTime): Promise<Explained>
+  /** The checks up to the signature, whatever the payload is: `verified`, or the first that does not hold. */
+  signature(token: string): Promise<Condition>
+}
+export interface TokenTime {
+  readonly now: Instant
+  readonly environment: Environment
+}
+export interface Explained {
+  readonly authentication: Authentication
+  /** Rows of the mode matrix; several where each adds a warning. */
+  readonly conditions: readonly Condition[]
+  /** Null where the checks ended at the form. Nothing here says that they are true. */
+  readonly claims: Claims | null
+}
+
+/** Where a door has its keys from: an endpoint, a set that was given, or nowhere. */
+export type KeysFrom =
+  { readonly url: URL } | { readonly keys: readonly Readonly<Record<string, unknown>>[] } | null
+
+/** What a key server served. */
+export interface ServedKeys {
+  readonly keys: readonly ServedKey[]
+  /** Only those that say how long an answer may be kept. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly cache_s: number
+}
+export interface ServedKey {
+  readonly kid: string | null
+  /** Type, curve or size, algorithm and use, as the key says. */
+  readonly words: readonly string[]
+  /** Why it verifies nothing; null where it does. */
+  readonly fault: string | null
+}
+export type KeysFetched =
+  | { readonly ok: true; readonly served: ServedKeys }
+  | { readonly ok: false; readonly kind: 'unreachable' | 'misconfigured'; readonly detail: string }
+
+/** A key of this moment's making, its key server on loopback, and a token that it signed. */
+export interface DevIssuer {
+  readonly origin: string
+  readonly jwks_url: string
+  readonly token: string
+  close(): Promise<void>
+}
+
+/** What a caller meets first: the rules for those without a token, and the verifier for those with one. */
+export interface Door {
+  readonly rules: DoorRules
+  readonly verifier: TokenVerifier
+}
+/** A door of the harness's own, with a key server behind it. */
+export interface OpenDoor extends Door {
+  close(): Promise<void>
 }
 
 /** What a backing needs to write audit records. */

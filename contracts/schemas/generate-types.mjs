@@ -9,6 +9,7 @@ const TYPED = {
   parity_test_matrix: 'parity-test-matrix',
   cutover_parity_matrix: 'cutover-parity-matrix',
   persistence_schema: 'persistence-schema',
+  jwks_integration_notes: 'jwks-integration-notes',
   jwt_fixtures: 'jwt-fixtures',
   oracle_cells: 'oracle-cells',
 }

@@ -1,10 +1,16 @@
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { Migration } from '../core/migrations/plan.ts'
-import type { MigrationSession, Scratch, TokenVerifier } from '../ports.ts'
+import type {
+  DevIssuer,
+  KeysFetched,
+  KeysFrom,
+  MigrationSession,
+  OpenDoor,
+  Scratch,
+} from '../ports.ts'
 import type { SchemaContract } from '../core/migrations/catalogue.ts'
-import type { JwtFixtures } from '../artefacts/types.generated.ts'
+import type { AuthContract, AuthSettings, KeyServerScript } from '../core/auth/contract.ts'
 import type { Instant } from '../core/state/instant.ts'
-import type { Fixture } from '../artefacts/vectors.ts'
 
 import type { Credentials } from './run-exhaustive.ts'
 
@@ -18,13 +24,19 @@ export interface Adapters {
       readonly versions: { readonly oldest: number; readonly newest: number }
     },
   ): Promise<Scratch>
-  /** A verifier that finds the key set as the fixture says; null is a service without one. */
-  /** Credentials for the cells, signed as they run with the keys of the fixtures. */
-  cellCredentials(root: string, fixtures: JwtFixtures, now: Instant): Promise<Credentials>
-  verifierFor(
-    fixture: Fixture | null,
-    expected: { readonly issuer: string; readonly audience: string },
-  ): Promise<TokenVerifier>
+  /** Credentials for the cells, signed as they run with the keys of the fixtures; to be closed. */
+  cellCredentials(
+    root: string,
+    settings: AuthSettings,
+    now: Instant,
+  ): Promise<{ readonly byMode: Credentials; close(): Promise<void> }>
+  /** A door with a real key server on loopback that goes through the script; null is a service without keys. */
+  openDoor(script: KeyServerScript | null, settings: AuthSettings): Promise<OpenDoor>
+  /** A door over real keys; to be closed. */
+  openDoorOn(keys: KeysFrom, settings: AuthSettings): Promise<OpenDoor>
+  fetchKeys(url: URL, contract: AuthContract): Promise<KeysFetched>
+  /** Signs the claims; the issuer is the server itself where they name none.  */
+  openDevIssuer(claims: Readonly<Record<string, unknown>>): Promise<DevIssuer>
   /** @throws FfError saying why the database cannot be migrated, `migration_locked` where somebody else is at it */
   withMigrationSession<T>(
     spec: TargetSpec,

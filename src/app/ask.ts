@@ -1,10 +1,5 @@
-import { inContext, withoutToken } from '../core/auth/door.ts'
-import {
-  type Authentication,
-  type Credential,
-  type Environment,
-  isRefused,
-} from '../core/auth/types.ts'
+import { inContext } from '../core/auth/door.ts'
+import { type Credential, type Environment, isRefused } from '../core/auth/types.ts'
 import { answerFrom } from '../core/evaluate/approvals.ts'
 import { decisionText } from '../core/evaluate/decision-text.ts'
 import { evaluate } from '../core/evaluate/evaluate.ts'
@@ -13,7 +8,8 @@ import type { Given, VectorRequest } from '../core/parity/vector.ts'
 import type { Instant } from '../core/state/instant.ts'
 import type { RowSet } from '../core/state/rows.ts'
 import { FfError } from '../errors.ts'
-import type { ApprovalCheck, FlagStore, TokenVerifier } from '../ports.ts'
+import { admit } from './admit.ts'
+import type { ApprovalCheck, Door, FlagStore } from '../ports.ts'
 
 /** One question with everything that the answer may depend on. */
 export interface Question {
@@ -25,7 +21,7 @@ export interface Question {
 /** What a question is put to: a store, behind the door and beside Admin. */
 export interface Counter {
   readonly store: FlagStore
-  readonly verifier: TokenVerifier
+  readonly door: Door
   readonly approvals: ApprovalCheck
 }
 export interface Asked {
@@ -36,7 +32,10 @@ export interface Asked {
 
 /** Puts one question: through the door, to the rows, past Admin if rule 4 wants it, to a decision. */
 export async function ask(counter: Counter, question: Question): Promise<Asked> {
-  const principal = inContext(await authenticate(counter, question), question.request)
+  const principal = inContext(
+    await admit(counter.door, question.credential, question),
+    question.request,
+  )
   if (isRefused(principal)) {
     return {
       answer: { status: 'refused', code: principal.refused, http: principal.http },
@@ -69,10 +68,3 @@ export const approvalsOf =
     Promise.resolve(
       admin === 'unreachable' ? { status: 'unreachable' } : answerFrom(approvals, question),
     )
-
-async function authenticate({ verifier }: Counter, question: Question): Promise<Authentication> {
-  const { credential, environment, now } = question
-  if (credential.token === null) return withoutToken(credential, environment)
-  // A token that is present wins over dev headers, whatever becomes of it (page 2).
-  return verifier.verify(credential.token, { now, environment })
-}

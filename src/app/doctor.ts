@@ -4,6 +4,8 @@ import { EXITS, FfError } from '../errors.ts'
 import type { Adapters } from './adapters.ts'
 import { type Checked, checkReport, passed } from './check-report.ts'
 import { loadPersistence } from './persistence-inputs.ts'
+import { loadAuth } from './jwks-check.ts'
+import { type AuthTexts, checkAuth, checkEnvironment, checkJwksUrl } from './start-up.ts'
 import { validateArtefacts } from './validate-artefacts.ts'
 
 export interface DoctorRequest {
@@ -13,6 +15,8 @@ export interface DoctorRequest {
   readonly targets: readonly (readonly [name: string, spec: TargetSpec])[]
   /** Each setting with where it came from; a secret is never shown. */
   readonly settings: readonly (readonly [name: string, shown: string])[]
+  /** Settings that say who is let in. */
+  readonly auth: AuthTexts
   readonly adapters: Adapters
 }
 
@@ -21,6 +25,7 @@ export async function doctor(request: DoctorRequest): Promise<CheckReport> {
   const { root, adapters, targets } = request
   const checks: readonly (readonly [string, () => Promise<string>])[] = [
     ['node', () => checkNode(request.nodeVersion)],
+    ['start-up', () => checkStartUp(root, request.auth)],
     ...request.settings.map(([name, shown]) => [name, () => Promise.resolve(shown)] as const),
     ['artefacts', () => checkArtefacts(root)],
     ...targets.map(([name, spec]) => [name, () => checkTarget(root, spec, adapters)] as const),
@@ -44,6 +49,16 @@ export async function doctor(request: DoctorRequest): Promise<CheckReport> {
   }
   // What is wrong with a setting or an artefact is a usage fault, not a measured failure.
   return checkReport('doctor', items, { exits })
+}
+
+/** What a service refuses to start with. */
+async function checkStartUp(root: string, auth: AuthTexts): Promise<string> {
+  const environment = checkEnvironment(auth)
+  const url = checkJwksUrl(auth.jwks_url)
+  const column = `counts as ${environment}`
+  if (url === null) return `${column}; without FF_JWKS_URL no token is accepted`
+  checkAuth((await loadAuth(root)).notes, auth)
+  return `${column}; keys from ${url.origin}`
 }
 
 function checkNode(version: string): Promise<string> {

@@ -9,6 +9,7 @@ import {
 import { loadMigrations } from '../artefacts/migrations.ts'
 import type { ArtefactProblem } from '../artefacts/problem.ts'
 import { contractProblems, gateMatrixProblems } from '../artefacts/rules/parity-rules.ts'
+import { authProblems } from '../artefacts/rules/auth-rules.ts'
 import { persistenceProblems } from '../artefacts/rules/persistence-rules.ts'
 import { Schemas } from '../artefacts/schemas.ts'
 import { buildVectors, type RunnableVector } from '../artefacts/vectors.ts'
@@ -17,6 +18,7 @@ import type { Migration } from '../core/migrations/plan.ts'
 /** Everything a parity run rests on, held to schemas and rules. */
 export interface ParityInputs {
   readonly contract: Loaded<'cutover_parity_matrix'>
+  readonly auth: Loaded<'jwks_integration_notes'>
   readonly fixtures: Loaded<'jwt_fixtures'>
   readonly persistence: Loaded<'persistence_schema'>
   readonly migrations: readonly Migration[]
@@ -38,18 +40,20 @@ export async function loadParityInputs(
   const schemas = await Schemas.load(`${root}/contracts/schemas`)
   const own = <K extends Parameters<typeof packaged>[1]>(kind: K): Promise<LoadResult<Loaded<K>>> =>
     loadArtefact(kind, packaged(root, kind), schemas)
-  const [contract, fixtures, persistence, migrations, gate, ...extended] = await Promise.all([
+  const [contract, auth, fixtures, persistence, migrations, gate, ...extended] = await Promise.all([
     own('cutover_parity_matrix'),
+    own('jwks_integration_notes'),
     own('jwt_fixtures'),
     own('persistence_schema'),
     loadMigrations(root),
     own('parity_test_matrix'),
     ...more.map((path) => loadArtefact('parity_test_matrix', placeOf(path), schemas)),
   ])
-  const parts = [contract, fixtures, persistence, migrations, gate, ...extended]
+  const parts = [contract, auth, fixtures, persistence, migrations, gate, ...extended]
   const broken = parts.flatMap((one) => (one.ok ? [] : one.problems))
   if (
     !contract.ok ||
+    !auth.ok ||
     !fixtures.ok ||
     !persistence.ok ||
     !migrations.ok ||
@@ -63,6 +67,7 @@ export async function loadParityInputs(
   const vectors = built.flatMap((one) => one.vectors)
   const problems = [
     ...contractProblems(contract.loaded),
+    ...authProblems(auth.loaded, fixtures.loaded),
     ...persistenceProblems(persistence.loaded, migrations.loaded),
     ...built.flatMap((one) => one.problems),
     ...gateMatrixProblems(gate.loaded, contract.loaded),
@@ -73,6 +78,7 @@ export async function loadParityInputs(
     ok: true,
     loaded: {
       contract: contract.loaded,
+      auth: auth.loaded,
       fixtures: fixtures.loaded,
       persistence: persistence.loaded,
       migrations: migrations.loaded,

@@ -6,7 +6,9 @@ import type { ParityReport } from '../core/report/types.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { Instant } from '../core/state/instant.ts'
 import { FfError } from '../errors.ts'
-import type { TokenVerifier } from '../ports.ts'
+import type { VectorCredential } from '../artefacts/vectors.ts'
+import { byContract } from '../core/auth/contract.ts'
+import type { Door } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
 import { artefactError } from './artefact-error.ts'
 import { withBoth } from './bracket.ts'
@@ -35,17 +37,14 @@ export async function parityRun(
       hint: 'Name one of vectors/parity_test_matrix.json.',
     })
   }
-  const verifiers = await makeVerifiers(inputs, request.adapters)
-  return withSides(request, inputs, (sides) =>
-    runParity(inputs.vectors, sides, {
-      rules: inputs.contract.value.decision,
-      only,
-      around: {
-        verifierFor: ({ fixture }) => verifiers.get(fixture?.id ?? '') as TokenVerifier,
-        signal,
-        now,
-      },
-    }),
+  return withDoors(inputs, request.adapters, (doorFor) =>
+    withSides(request, inputs, (sides) =>
+      runParity(inputs.vectors, sides, {
+        rules: inputs.contract.value.decision,
+        only,
+        around: { doorFor, signal, now },
+      }),
+    ),
   )
 }
 
@@ -69,27 +68,22 @@ export async function parityExhaustive(
   const outcomes = (node as JsonObject).members.find(
     ([name]) => name === 'outcomes',
   )?.[1] as readonly JsonNode[]
-  const credentials = await adapters.cellCredentials(
-    root,
-    inputs.fixtures.value,
-    value.now as Instant,
-  )
-  return withSides(request, inputs, (sides) =>
-    runExhaustive(cells, sides, {
-      rules: inputs.contract.value.decision,
-      oracle: {
-        outcomes,
-        cells: value.cells,
-      },
-      credentials,
-      only,
-      expected: inputs.contract.value.cells.count,
-      around: {
-        signal,
-        now,
-      },
-    }),
-  )
+  const settings = byContract(inputs.auth.value, inputs.fixtures.value)
+  const credentials = await adapters.cellCredentials(root, settings, value.now as Instant)
+  try {
+    return await withSides(request, inputs, (sides) =>
+      runExhaustive(cells, sides, {
+        rules: inputs.contract.value.decision,
+        oracle: { outcomes, cells: value.cells },
+        credentials: credentials.byMode,
+        only,
+        expected: inputs.contract.value.cells.count,
+        around: { signal, now },
+      }),
+    )
+  } finally {
+    await credentials.close()
+  }
 }
 
 /** Opens both sides, each in scratch state of its own, and closes them whatever happens. */
@@ -105,18 +99,26 @@ export function withSides<T>(
   )
 }
 
-/** One verifier a fixture, and one for those who name none. */
-async function makeVerifiers(
-  { fixtures }: ParityInputs,
+/** One door a fixture that a vector names, and one for the vectors that name none; all close at the end. */
+async function withDoors<T>(
+  { fixtures, auth, vectors }: ParityInputs,
   adapters: Adapters,
-): Promise<ReadonlyMap<string, TokenVerifier>> {
-  const { issuer, audience } = fixtures.value
-  const named = [null, ...fixtures.value.fixtures]
-  const made = named.map(
-    async (fixture) =>
-      [fixture?.id ?? '', await adapters.verifierFor(fixture, { issuer, audience })] as const,
+  use: (doorFor: (credential: VectorCredential) => Door) => Promise<T>,
+): Promise<T> {
+  const settings = byContract(auth.value, fixtures.value)
+  const named = new Set(vectors.map(({ credential }) => credential.fixture))
+  const opened = await Promise.all(
+    [...named].map(
+      async (fixture) =>
+        [fixture, await adapters.openDoor(fixture?.jwks ?? null, settings)] as const,
+    ),
   )
-  return new Map(await Promise.all(made))
+  const doors = new Map(opened)
+  try {
+    return await use(({ fixture }) => doors.get(fixture) as Door)
+  } finally {
+    await Promise.all(opened.map(([, door]) => door.close()))
+  }
 }
 
 /** @throws FfError `artefact_invalid` with every problem */

@@ -9,7 +9,7 @@ import type { Judged } from '../core/parity/summarise.ts'
 import type { ParityReport } from '../core/report/types.ts'
 import { type State, TABLES } from '../core/state/rows.ts'
 import { FfError } from '../errors.ts'
-import type { Scratch, TokenVerifier } from '../ports.ts'
+import type { Door, Scratch } from '../ports.ts'
 import { approvalsOf, ask } from './ask.ts'
 import { buildReport, judged, leftOut, type Sides, type Surroundings } from './run-parity.ts'
 
@@ -21,9 +21,9 @@ export interface Oracle {
   readonly outcomes: readonly JsonNode[]
   readonly cells: Readonly<Record<string, number>>
 }
-/** A credential of each mode, really signed, and who verifies it. */
+/** A credential of each mode, really signed, and the door that it is for. */
 export type Credentials = Readonly<
-  Record<AuthMode, { readonly credential: Credential; readonly verifier: TokenVerifier }>
+  Record<AuthMode, { readonly credential: Credential; readonly door: Door }>
 >
 
 export interface ExhaustiveOptions {
@@ -82,10 +82,10 @@ async function runCell(
   { rules, oracle, credentials }: ExhaustiveOptions,
 ): Promise<Judged> {
   const { given, request, covers } = cell
-  const { credential, verifier } = credentials[covers.auth_mode]
+  const { credential, door } = credentials[covers.auth_mode]
   const question = { credential, request, now: given.now, environment: given.environment }
   const put = async ({ store }: Scratch) => {
-    const counter = { store, verifier, approvals: approvalsOf(given) }
+    const counter = { store, door, approvals: approvalsOf(given) }
     const first = await ask(counter, question)
     const again = await ask(counter, question)
     return { kind: store.kind, answer: first.answer, again: again.answer, rows: first.rows }

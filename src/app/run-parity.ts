@@ -8,7 +8,7 @@ import type { ItemState, ParityReport, RowTexts } from '../core/report/types.ts'
 import { rowText } from '../core/state/row-text.ts'
 import type { AnyRow, RowSet, Stored } from '../core/state/rows.ts'
 import { EXITS, type ExitName, FfError } from '../errors.ts'
-import type { Scratch, TokenVerifier } from '../ports.ts'
+import type { Door, Scratch } from '../ports.ts'
 import type { VectorCredential } from '../artefacts/vectors.ts'
 import { approvalsOf, ask, type Asked } from './ask.ts'
 
@@ -18,7 +18,7 @@ export interface Sides {
 }
 /** What a run takes from outside itself. */
 export interface Surroundings {
-  readonly verifierFor: (credential: VectorCredential) => TokenVerifier
+  readonly doorFor: (credential: VectorCredential) => Door
   /** Aborted with the exit name that the run then has. */
   readonly signal: AbortSignal
   readonly now: () => Date
@@ -127,7 +127,7 @@ async function runVector(
   { rules, around }: { readonly rules: readonly FieldRule[]; readonly around: Surroundings },
 ): Promise<Judged> {
   const approvals = approvalsOf(vector.given)
-  const verifier = around.verifierFor(vector.credential)
+  const door = around.doorFor(vector.credential)
   const put = async ({ store }: Scratch): Promise<readonly [Asked, Asked]> => {
     const { given, credential, request } = vector
     const question = { credential, request, now: given.now, environment: given.environment }
@@ -139,8 +139,8 @@ async function runVector(
       return [silent, silent]
     }
     return [
-      await ask({ store, verifier, approvals }, question),
-      await ask({ store, verifier, approvals }, question),
+      await ask({ store, door, approvals }, question),
+      await ask({ store, door, approvals }, question),
     ]
   }
   const [[b, b2], [c, c2]] = await Promise.all([put(sides.baseline), put(sides.candidate)])

@@ -14,6 +14,7 @@ import type { ArtefactProblem } from '../artefacts/problem.ts'
 import { readText } from '../artefacts/read-text.ts'
 import { cellProblems } from '../artefacts/rules/cell-rules.ts'
 import { contractProblems, gateMatrixProblems } from '../artefacts/rules/parity-rules.ts'
+import { authProblems } from '../artefacts/rules/auth-rules.ts'
 import { persistenceProblems } from '../artefacts/rules/persistence-rules.ts'
 import { Schemas } from '../artefacts/schemas.ts'
 import { buildVectors, type Fixture } from '../artefacts/vectors.ts'
@@ -76,11 +77,13 @@ function ruleProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
   const {
     parity_test_matrix: matrix,
     cutover_parity_matrix: contract,
+    jwks_integration_notes: auth,
     jwt_fixtures: fixtures,
     oracle_cells: oracle,
   } = whole
   return [
     ...(contract === undefined ? [] : contractProblems(contract)),
+    ...(auth === undefined || fixtures === undefined ? [] : authProblems(auth, fixtures)),
     ...(matrix === undefined || contract === undefined ? [] : gateMatrixProblems(matrix, contract)),
     ...(matrix === undefined || fixtures === undefined
       ? []

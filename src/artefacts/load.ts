@@ -18,6 +18,10 @@ export const ARTEFACTS: Readonly<
     schema: 'cutover-parity-matrix',
   },
   persistence_schema: { file: 'contracts/persistence_schema.json', schema: 'persistence-schema' },
+  jwks_integration_notes: {
+    file: 'contracts/jwks_integration_notes.json',
+    schema: 'jwks-integration-notes',
+  },
   jwt_fixtures: { file: 'vectors/jwt/fixtures.json', schema: 'jwt-fixtures' },
   oracle_cells: { file: 'vectors/oracle_cells.json', schema: 'oracle-cells' },
 }

@@ -1,3 +1,4 @@
+import type { ModeFaultCode } from '../core/auth/modes.ts'
 import type { ProblemCode } from '../core/problem.ts'
 
 /** What is wrong with one place of an artefact. `schema_*` codes carry the JSON Schema keyword that was broken. */
@@ -12,6 +13,7 @@ export interface ArtefactProblem {
 
 export type ArtefactCode =
   | ProblemCode
+  | ModeFaultCode
   | `schema_${string}`
   | 'file_missing'
   | 'file_unreadable'
@@ -24,7 +26,11 @@ export type ArtefactCode =
   | 'vector_unexpected'
   | 'covers_differs'
   | 'coverage_missing'
+  | 'error_differs'
+  | 'limit_differs'
   | 'fixture_unknown'
+  | 'fixture_missing'
+  | 'fixture_row_differs'
   | 'fixture_clock_differs'
   | 'fixture_environment_differs'
   | 'fixture_mode_underivable'

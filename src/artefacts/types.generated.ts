@@ -91,11 +91,16 @@ export type Credential =
       dev_headers: DevHeaders
     }
   | null
+/**
+ * Items: A JWK as the endpoint serves it; hostile ones among them.
+ */
+export type Keys = {}[]
 
 export interface ArtefactByKind {
   parity_test_matrix: ParityTestMatrix
   cutover_parity_matrix: CutoverParityMatrix
   persistence_schema: PersistenceSchema
+  jwks_integration_notes: JwksIntegrationNotes
   jwt_fixtures: JwtFixtures
   oracle_cells: OracleCells
 }
@@ -472,7 +477,196 @@ export interface PersistenceSchema {
   }
 }
 /**
- * Credentials for the vectors, made by vectors/jwt/make.mjs; each with the clock and environment it is meant for and what the JWKS endpoint does.
+ * Who is let in, as what, and on which ground: the mode matrix, and every number of the way to a verified token.
+ */
+export interface JwksIntegrationNotes {
+  kind: 'jwks_integration_notes'
+  schemaVersion: 1
+  algorithms: {
+    /**
+     * @minItems 1
+     *
+     * Items: RFC 7518 and RFC 8037; asymmetric ones alone.
+     */
+    default: (
+      | 'RS256'
+      | 'RS384'
+      | 'RS512'
+      | 'PS256'
+      | 'PS384'
+      | 'PS512'
+      | 'ES256'
+      | 'ES384'
+      | 'ES512'
+      | 'EdDSA'
+    )[]
+    /**
+     * @minItems 1
+     *
+     * Items: RFC 7518 and RFC 8037; asymmetric ones alone.
+     */
+    allowable: (
+      | 'RS256'
+      | 'RS384'
+      | 'RS512'
+      | 'PS256'
+      | 'PS384'
+      | 'PS512'
+      | 'ES256'
+      | 'ES384'
+      | 'ES512'
+      | 'EdDSA'
+    )[]
+  }
+  token: {
+    max_bytes: number
+  }
+  claims: {
+    /**
+     * @minItems 1
+     */
+    required: ('exp' | 'sub' | 'iss' | 'aud')[]
+    audience: string
+    leeway_s: number
+    max_leeway_s: number
+  }
+  keys: {
+    rsa_min_bits: number
+    rsa_max_bits: number
+  }
+  client: {
+    timeout_ms: number
+    max_bytes: number
+    max_redirects: number
+    cooldown_s: number
+    cache_min_s: number
+    cache_max_s: number
+    cache_default_s: number
+    last_known_good_s: number
+    sensitive_max_age_s: number
+  }
+  token_cache: {
+    max_entries: number
+    max_age_s: number
+  }
+  /**
+   * @minItems 1
+   */
+  errors: {
+    /**
+     * Why a credential was refused; src/core/auth/types.ts has the HTTP status of each.
+     */
+    code:
+      | 'token_malformed'
+      | 'crit_unsupported'
+      | 'alg_not_allowed'
+      | 'key_not_usable'
+      | 'kid_missing'
+      | 'kid_not_found'
+      | 'signature_invalid'
+      | 'claim_missing'
+      | 'issuer_mismatch'
+      | 'audience_mismatch'
+      | 'token_not_yet_valid'
+      | 'token_expired'
+      | 'token_missing'
+      | 'context_invalid'
+      | 'context_mismatch'
+      | 'jwks_unreachable'
+    http: 401 | 403 | 503
+    retry_after_s?: number
+  }[]
+  environments: ['dev+H', 'dev-H', 'prod']
+  /**
+   * @minItems 1
+   */
+  modes: {
+    id: string
+    title: string
+    /**
+     * @minItems 1
+     */
+    when: {
+      /**
+       * What was found out about a credential, before anybody says what follows from it.
+       */
+      condition:
+        | 'verified'
+        | 'keys_unreachable'
+        | 'refresh_unreachable'
+        | 'signature_invalid'
+        | 'alg_not_allowed'
+        | 'keys_misconfigured'
+        | 'keys_unconfigured'
+        | 'token_expired'
+        | 'audience_mismatch'
+        | 'issuer_mismatch'
+        | 'token_not_yet_valid'
+        | 'claim_missing'
+        | 'context_invalid'
+        | 'dev_headers'
+        | 'no_token'
+        | 'token_malformed'
+        | 'verified_without_kid'
+        | 'kid_ambiguous'
+        | 'kid_absent'
+        | 'refresh_misconfigured'
+        | 'verified_stale'
+        | 'key_not_usable'
+        | 'crit_unsupported'
+      /**
+       * @minItems 1
+       *
+       * Items: A column of the mode matrix: dev with the headers allowed, dev without, everything else.
+       */
+      environments: ('dev+H' | 'dev-H' | 'prod')[]
+    }[]
+    outcome:
+      | {
+          mode: 'verified' | 'decode-only' | 'dev-headers' | 'none'
+          source: 'jwt' | 'jwt-unverified' | 'dev-headers' | 'none'
+          warnings: (
+            | 'approval_expiring_soon'
+            | 'auth_not_verified'
+            | 'dev_headers'
+            | 'jwks_stale'
+            | 'jwks_unreachable'
+            | 'kid_missing'
+            | 'kid_not_found'
+            | 'unauthenticated'
+          )[]
+        }
+      | {
+          /**
+           * Why a credential was refused; src/core/auth/types.ts has the HTTP status of each.
+           */
+          refused:
+            | 'token_malformed'
+            | 'crit_unsupported'
+            | 'alg_not_allowed'
+            | 'key_not_usable'
+            | 'kid_missing'
+            | 'kid_not_found'
+            | 'signature_invalid'
+            | 'claim_missing'
+            | 'issuer_mismatch'
+            | 'audience_mismatch'
+            | 'token_not_yet_valid'
+            | 'token_expired'
+            | 'token_missing'
+            | 'context_invalid'
+            | 'context_mismatch'
+            | 'jwks_unreachable'
+          http: 401 | 403 | 503
+        }
+    /**
+     * @minItems 1
+     */
+    fixtures: string[]
+  }[]
+}
+/**
+ * Credentials for the vectors and the mode matrix, made by vectors/jwt/make.mjs: each with its clock, what the JWKS endpoint does, and what must come of it in each environment.
  */
 export interface JwtFixtures {
   kind: 'jwt_fixtures'
@@ -480,11 +674,18 @@ export interface JwtFixtures {
   issuer: string
   audience: string
   /**
+   * FF_DEV_SCOPES for all of them.
+   */
+  dev_scopes: string[]
+  /**
    * @minItems 1
    */
   fixtures: {
     id: string
     title: string
+    /**
+     * The row that this is the example of, in its environment.
+     */
     row: string
     /**
      * A column of the mode matrix: dev with the headers allowed, dev without, everything else.
@@ -497,14 +698,168 @@ export interface JwtFixtures {
     token: string | null
     dev_headers: DevHeaders | null
     jwks: {
-      behaviour: 'up' | 'refused'
-      keys: {
-        kty: string
-        kid: string
-        alg?: string
-        use?: string
-        [k: string]: string | undefined
-      }[]
+      behaviour:
+        | 'up'
+        | 'refused'
+        | 'hanging'
+        | 'slow'
+        | 'error_500'
+        | 'not_found'
+        | 'redirect_away'
+        | 'oversize'
+        | 'not_json'
+      keys: Keys
+      /**
+       * What the endpoint did when the set was first asked for, so many seconds before the token came.
+       */
+      before?: {
+        behaviour:
+          | 'up'
+          | 'refused'
+          | 'hanging'
+          | 'slow'
+          | 'error_500'
+          | 'not_found'
+          | 'redirect_away'
+          | 'oversize'
+          | 'not_json'
+        keys: Keys
+        elapsed_s: number
+      }
+    }
+    expected: {
+      'dev+H':
+        | {
+            row: string
+            mode: 'verified' | 'decode-only' | 'dev-headers' | 'none'
+            source: 'jwt' | 'jwt-unverified' | 'dev-headers' | 'none'
+            user_id: string | null
+            tenant_id: string | null
+            scopes: string[]
+            warnings: (
+              | 'approval_expiring_soon'
+              | 'auth_not_verified'
+              | 'dev_headers'
+              | 'jwks_stale'
+              | 'jwks_unreachable'
+              | 'kid_missing'
+              | 'kid_not_found'
+              | 'unauthenticated'
+            )[]
+            key_set_stale: boolean
+          }
+        | {
+            row: string
+            /**
+             * Why a credential was refused; src/core/auth/types.ts has the HTTP status of each.
+             */
+            refused:
+              | 'token_malformed'
+              | 'crit_unsupported'
+              | 'alg_not_allowed'
+              | 'key_not_usable'
+              | 'kid_missing'
+              | 'kid_not_found'
+              | 'signature_invalid'
+              | 'claim_missing'
+              | 'issuer_mismatch'
+              | 'audience_mismatch'
+              | 'token_not_yet_valid'
+              | 'token_expired'
+              | 'token_missing'
+              | 'context_invalid'
+              | 'context_mismatch'
+              | 'jwks_unreachable'
+            http: 401 | 403 | 503
+          }
+      'dev-H':
+        | {
+            row: string
+            mode: 'verified' | 'decode-only' | 'dev-headers' | 'none'
+            source: 'jwt' | 'jwt-unverified' | 'dev-headers' | 'none'
+            user_id: string | null
+            tenant_id: string | null
+            scopes: string[]
+            warnings: (
+              | 'approval_expiring_soon'
+              | 'auth_not_verified'
+              | 'dev_headers'
+              | 'jwks_stale'
+              | 'jwks_unreachable'
+              | 'kid_missing'
+              | 'kid_not_found'
+              | 'unauthenticated'
+            )[]
+            key_set_stale: boolean
+          }
+        | {
+            row: string
+            /**
+             * Why a credential was refused; src/core/auth/types.ts has the HTTP status of each.
+             */
+            refused:
+              | 'token_malformed'
+              | 'crit_unsupported'
+              | 'alg_not_allowed'
+              | 'key_not_usable'
+              | 'kid_missing'
+              | 'kid_not_found'
+              | 'signature_invalid'
+              | 'claim_missing'
+              | 'issuer_mismatch'
+              | 'audience_mismatch'
+              | 'token_not_yet_valid'
+              | 'token_expired'
+              | 'token_missing'
+              | 'context_invalid'
+              | 'context_mismatch'
+              | 'jwks_unreachable'
+            http: 401 | 403 | 503
+          }
+      prod:
+        | {
+            row: string
+            mode: 'verified' | 'decode-only' | 'dev-headers' | 'none'
+            source: 'jwt' | 'jwt-unverified' | 'dev-headers' | 'none'
+            user_id: string | null
+            tenant_id: string | null
+            scopes: string[]
+            warnings: (
+              | 'approval_expiring_soon'
+              | 'auth_not_verified'
+              | 'dev_headers'
+              | 'jwks_stale'
+              | 'jwks_unreachable'
+              | 'kid_missing'
+              | 'kid_not_found'
+              | 'unauthenticated'
+            )[]
+            key_set_stale: boolean
+          }
+        | {
+            row: string
+            /**
+             * Why a credential was refused; src/core/auth/types.ts has the HTTP status of each.
+             */
+            refused:
+              | 'token_malformed'
+              | 'crit_unsupported'
+              | 'alg_not_allowed'
+              | 'key_not_usable'
+              | 'kid_missing'
+              | 'kid_not_found'
+              | 'signature_invalid'
+              | 'claim_missing'
+              | 'issuer_mismatch'
+              | 'audience_mismatch'
+              | 'token_not_yet_valid'
+              | 'token_expired'
+              | 'token_missing'
+              | 'context_invalid'
+              | 'context_mismatch'
+              | 'jwks_unreachable'
+            http: 401 | 403 | 503
+          }
     }
   }[]
 }

@@ -176,7 +176,7 @@ function resolveCredential(
   return { token: fixture.token, dev_headers, fixture }
 }
 
-const headersOf = ({
+export const headersOf = ({
   user_id,
   tenant_id,
   scopes,
@@ -192,10 +192,11 @@ function askerOf(credential: VectorCredential, raw: RawVector, report: Report): 
   const dev = raw.given.environment === 'dev+H'
   if (token !== null && fixture !== null) {
     const { sub, tid } = claimsOf(token)
-    const up = fixture.jwks.behaviour === 'up'
-    if (!up && !dev) report.add('/given/credential', 'fixture_mode_underivable', fixture.id)
+    const expected = fixture.expected[raw.given.environment]
+    if ('refused' in expected)
+      report.add('/given/credential', 'fixture_mode_underivable', fixture.id)
     return {
-      auth_mode: up ? 'verified' : 'decode-only',
+      auth_mode: 'refused' in expected ? 'none' : expected.mode,
       tenant_id: tid ?? null,
       user_id: sub ?? null,
     }

@@ -1,54 +1,54 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { AuthSettings } from '../core/auth/contract.ts'
 import type { Credential } from '../core/auth/types.ts'
 import type { AuthMode } from '../core/evaluate/types.ts'
 import { type Instant, toMilliseconds } from '../core/state/instant.ts'
-import { type JWK, signClaims } from '../jose/compact.ts'
-import { type KeySource, KeySetVerifier } from './token-verifier.ts'
+import { type JWK, publicPart, signClaims } from '../jose/compact.ts'
+import type { Door } from '../ports.ts'
+import { makeDoor } from './door.ts'
+import { NO_KEYS } from './key-source.ts'
+import { openSteadyDoor } from './scripted-door.ts'
 
-interface Expected {
-  readonly issuer: string
-  readonly audience: string
-  readonly fixtures: readonly { readonly jwks: { readonly keys: readonly JWK[] } }[]
+export interface CellCredentials {
+  readonly byMode: Readonly<
+    Record<AuthMode, { readonly credential: Credential; readonly door: Door }>
+  >
+  close(): Promise<void>
 }
-type Made = Readonly<
-  Record<AuthMode, { readonly credential: Credential; readonly verifier: KeySetVerifier }>
->
 
 /**
- * A credential of each mode for the user and tenant of the cells, signed with the fixtures' own key and
- * verified with the public keys that the fixtures hold.
+ * A credential of each mode for the user and tenant of the cells, signed with the fixtures' own key, and the
+ * door that it is for: a key server that is up, one that refuses connections, or none.
  */
 export async function cellCredentials(
   root: string,
-  expected: Expected,
+  settings: AuthSettings,
   now: Instant,
-): Promise<Made> {
+): Promise<CellCredentials> {
   const file = await readFile(join(root, 'vectors/jwt/keys.json'), 'utf8')
-  const [key] = (JSON.parse(file) as { keys: JWK[] }).keys
-  const seconds = toMilliseconds(now) / 1000
+  const [key] = (JSON.parse(file) as { keys: [JWK] }).keys
   const claims = {
-    iss: expected.issuer,
-    aud: expected.audience,
+    iss: settings.issuer,
+    aud: settings.audience,
     sub: 'U1001',
     tid: 'T-pty-pilot-01',
-    exp: seconds + 3600,
+    exp: toMilliseconds(now) / 1000 + 3600,
   }
-  const token = await signClaims(claims, key as JWK)
-  const keys = expected.fixtures.flatMap(({ jwks }) => jwks.keys)
-  const up: KeySource = () => Promise.resolve({ status: 'up', keys })
-  const down: KeySource = () => Promise.resolve({ status: 'unreachable' })
-  const made = (credential: Partial<Credential>, source: KeySource): Made[AuthMode] => ({
-    credential: { token: null, dev_headers: null, ...credential },
-    verifier: new KeySetVerifier(source, expected),
-  })
+  const token = await signClaims(claims, key)
+  const [up, down] = await Promise.all([
+    openSteadyDoor({ behaviour: 'up', keys: [publicPart(key)] }, settings),
+    openSteadyDoor({ behaviour: 'refused', keys: [] }, settings),
+  ])
+  const without = makeDoor(NO_KEYS, settings)
+  const dev_headers = { user_id: 'U1001', tenant_id: 'T-pty-pilot-01', scopes: [] }
   return {
-    verified: made({ token }, up),
-    'decode-only': made({ token }, down),
-    'dev-headers': made(
-      { dev_headers: { user_id: 'U1001', tenant_id: 'T-pty-pilot-01', scopes: [] } },
-      up,
-    ),
-    none: made({}, up),
+    byMode: {
+      verified: { credential: { token, dev_headers: null }, door: up },
+      'decode-only': { credential: { token, dev_headers: null }, door: down },
+      'dev-headers': { credential: { token: null, dev_headers }, door: without },
+      none: { credential: { token: null, dev_headers: null }, door: without },
+    },
+    close: async () => void (await Promise.all([up.close(), down.close()])),
   }
 }

@@ -1,83 +1,148 @@
-import { type ClaimExpectations, judgeClaims } from '../core/auth/claims.ts'
-import { type Authentication, type Environment, refused } from '../core/auth/types.ts'
+import { type ClaimExpectations, claimFault, type Claims, identityOf } from '../core/auth/claims.ts'
+import type { Condition, ModeMatrix, Standing } from '../core/auth/modes.ts'
+import type { Authentication, Environment, Refused } from '../core/auth/types.ts'
 import type { Instant } from '../core/state/instant.ts'
-import { importKey, type JWK, type Key, signatureHolds } from '../jose/compact.ts'
-import type { TokenVerifier } from '../ports.ts'
-import { type TokenForm, tokenForm } from './token-form.ts'
+import { signatureHolds } from '../jose/compact.ts'
+import type { Explained, TokenVerifier } from '../ports.ts'
+import type { Held, KeySource } from './key-source.ts'
+import type { TokenCache } from './token-cache.ts'
+import { claimsSet, compactForm } from './token-form.ts'
 
-/** Page 2: asymmetric ones only. */
-const ALGORITHMS: ReadonlySet<unknown> = new Set(['RS256', 'ES256', 'EdDSA'])
-
-/** Where keys come from: a set, or the fact that none can be had. */
-export type KeySource = () => Promise<
-  { readonly status: 'up'; readonly keys: readonly JWK[] } | { readonly status: 'unreachable' }
->
-
-interface Asked {
-  readonly token: string
-  readonly form: TokenForm
-  readonly at: { readonly now: Instant; readonly environment: Environment }
+export interface VerifierRules {
+  readonly modes: ModeMatrix
+  /** The allow-list: asymmetric ones alone, by the contract's schema. */
+  readonly algorithms: ReadonlySet<string>
+  readonly claims: ClaimExpectations
+  readonly max_bytes: number
+  /** A set older than this verifies, but not for sensitive flags. */
+  readonly sensitive_max_age_s: number
+}
+interface At {
+  readonly now: Instant
+  readonly environment: Environment
 }
 
-/** Verifies tokens in page 2's order of checks: form, crit, alg, key, signature, claims. */
-export class KeySetVerifier implements TokenVerifier {
-  private readonly source: KeySource
-  private readonly expected: ClaimExpectations
-  private readonly imported = new Map<string, Promise<Key>>()
+/** What the signature half of the checks came to. */
+interface Proof {
+  /** Several only where each of them lets the caller in. */
+  readonly conditions: readonly Condition[]
+  /** Null where the checks ended before anybody could go on with them. */
+  readonly claims: Claims | null
+  readonly age_ms: number
+  /** Of the keys under which the signature was seen to hold. */
+  readonly generation?: number
+}
+const ended = (condition: Condition): Proof => ({
+  conditions: [condition],
+  claims: null,
+  age_ms: 0,
+})
 
-  constructor(source: KeySource, expected: ClaimExpectations) {
-    this.source = source
-    this.expected = expected
+/**
+ * Verifies tokens in page 2's order of checks: form, crit, alg, key, signature, then the claims. What is found
+ * out is a condition; what follows from it in an environment stands in the mode matrix and nowhere else.
+ */
+export class JwksVerifier implements TokenVerifier {
+  private readonly keys: KeySource
+  private readonly rules: VerifierRules
+  private readonly cache: TokenCache
+
+  constructor(keys: KeySource, rules: VerifierRules, cache: TokenCache) {
+    this.keys = keys
+    this.rules = rules
+    this.cache = cache
   }
 
-  async verify(token: string, at: Asked['at']): Promise<Authentication> {
-    const form = tokenForm(token)
-    if (form === null) return refused('token_malformed')
-    if (form.header['crit'] !== undefined) return refused('crit_unsupported')
-    if (!ALGORITHMS.has(form.header['alg'])) return refused('alg_not_allowed')
-    const keySet = await this.source()
-    return keySet.status === 'up'
-      ? this.verifySigned({ token, form, at }, keySet.keys)
-      : this.withoutKeySet({ token, form, at })
+  async verify(token: string, at: At): Promise<Authentication> {
+    return (await this.explain(token, at)).authentication
   }
 
-  private async verifySigned(
-    { token, form, at }: Asked,
-    keys: readonly JWK[],
-  ): Promise<Authentication> {
-    const { alg, kid } = form.header
-    const jwk = keys.find((one) => one.kid === kid)
-    if (jwk === undefined) return refused('kid_not_found')
-    if (jwk.alg !== alg) return refused('key_not_usable')
-    if (!(await signatureHolds(token, await this.keyOf(jwk), jwk.alg as string)))
-      return refused('signature_invalid')
-    const standing = {
-      mode: 'verified',
-      source: 'jwt',
-      warnings: [],
-      key_set_stale: false,
-    } as const
-    return judgeClaims(form.claims, standing, { ...this.expected, now: at.now })
+  async explain(token: string, at: At): Promise<Explained> {
+    const { conditions, claims, age_ms } =
+      this.remembered(token) ?? this.remember(token, await this.prove(token, claimsSet))
+    const outcomes = conditions.map((one) => this.rules.modes(one, at.environment))
+    const refusal = outcomes.find((one): one is Refused => 'refused' in one)
+    if (refusal !== undefined) return { authentication: refusal, conditions, claims }
+    if (claims === null) throw new Error(`${conditions.join()} lets somebody in without claims`)
+    const fault = claimFault(claims, this.rules.claims, at.now)
+    if (fault !== null) {
+      const authentication = this.rules.modes(fault, at.environment) as Refused
+      return { authentication, conditions: [fault], claims }
+    }
+    const standing = together(outcomes as readonly Standing[])
+    const { user_id, tenant_id, scopes } = identityOf(claims)
+    const authentication = {
+      ...standing,
+      user_id,
+      tenant_id,
+      scopes: standing.mode === 'verified' ? scopes : [],
+      key_set_stale: age_ms > this.rules.sensitive_max_age_s * 1000,
+    }
+    return { authentication, conditions, claims }
   }
 
-  /** M-02 in dev with headers allowed, M-06 everywhere else. */
-  private withoutKeySet({ form, at }: Asked): Authentication {
-    if (at.environment !== 'dev+H') return refused('jwks_unreachable')
-    const standing = {
-      mode: 'decode-only',
-      source: 'jwt-unverified',
-      warnings: ['auth_not_verified', 'jwks_unreachable'],
-      key_set_stale: false,
-    } as const
-    return judgeClaims(form.claims, standing, { ...this.expected, now: at.now })
+  async signature(token: string): Promise<Condition> {
+    return (await this.prove(token, () => ({}))).conditions[0] as Condition
   }
 
-  private keyOf(jwk: JWK): Promise<Key> {
-    const kid = jwk.kid ?? ''
-    const known = this.imported.get(kid)
-    if (known !== undefined) return known
-    const key = importKey(jwk)
-    this.imported.set(kid, key)
-    return key
+  /** What is known of this very token under the keys of now. */
+  private remembered(token: string): Proof | null {
+    const held = token.length > this.rules.max_bytes ? null : this.keys.current()
+    const proven = held === null ? null : this.cache.get(token, held.generation)
+    return held === null || proven === null ? null : proofOf(proven.claims, proven.kid, held)
   }
+
+  private remember(token: string, proof: Proof): Proof {
+    const { claims, generation, conditions } = proof
+    if (claims !== null && generation !== undefined)
+      this.cache.put(token, generation, { claims, kid: conditions[0] === 'verified' })
+    return proof
+  }
+
+  private async prove(token: string, read: (payload: Uint8Array) => Claims | null): Promise<Proof> {
+    const form = compactForm(token, this.rules.max_bytes)
+    const claims = form === null ? null : read(form.payload)
+    if (form === null || claims === null) return ended('token_malformed')
+    const { alg, kid = null } = form.header
+    if (asksForMore(form.header)) return ended('crit_unsupported')
+    if (typeof alg !== 'string' || !this.rules.algorithms.has(alg)) return ended('alg_not_allowed')
+    return this.hold(token, { alg, kid, claims })
+  }
+
+  /** Holds a token whose form is good to its key. */
+  private async hold(token: string, { alg, kid, claims }: Named): Promise<Proof> {
+    const answer = await this.keys.forKid(kid)
+    if (answer.status !== 'held')
+      return { conditions: [`keys_${answer.status}`], claims, age_ms: 0 }
+    const { held, refreshed } = answer
+    const selected = await held.set.select(kid, alg)
+    if (selected.status === 'kid_absent' && refreshed !== 'ok')
+      return { conditions: [`refresh_${refreshed}`], claims, age_ms: held.age_ms }
+    if (selected.status !== 'found') return ended(selected.status)
+    const holds = await signatureHolds(token, selected.key, alg)
+    return holds ? proofOf(claims, kid !== null, held) : ended('signature_invalid')
+  }
+}
+
+/** No extension is understood here (RFC 7515, 4.1.11), and `b64` is one whether or not it says so (RFC 7797). */
+const asksForMore = ({ crit, b64 }: Claims): boolean => crit !== undefined || b64 === false
+
+/** What of a token names its key. */
+interface Named {
+  readonly alg: string
+  readonly kid: string | null
+  readonly claims: Claims
+}
+
+/** A signature that holds; a token without kid and a set past its time are told as well. */
+function proofOf(claims: Claims, kid: boolean, { stale, age_ms, generation }: Held): Proof {
+  const named: Condition = kid ? 'verified' : 'verified_without_kid'
+  const conditions: readonly Condition[] = stale ? [named, 'verified_stale'] : [named]
+  return { conditions, claims, age_ms, generation }
+}
+
+/** One standing with the warnings of all. */
+function together(outcomes: readonly Standing[]): Standing {
+  const [{ mode, source }] = outcomes as readonly [Standing, ...Standing[]]
+  return { mode, source, warnings: [...new Set(outcomes.flatMap((one) => one.warnings))].sort() }
 }

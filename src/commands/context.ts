@@ -22,6 +22,7 @@ export interface Io {
   /** Resolves when the text is with the reader, or rejects when it never will be. */
   readonly stdout: (text: string) => Promise<void>
   readonly stderr: (text: string) => void
+  readonly stdin: () => AsyncIterable<Uint8Array>
   readonly stdoutIsTerminal: boolean
 }
 
@@ -39,6 +40,13 @@ export interface Options {
   readonly database?: string
   readonly to?: string
   readonly dryRun?: boolean
+  readonly signatureOnly?: boolean
+  readonly explain?: boolean
+  readonly now?: string
+  readonly dev?: boolean
+  readonly user?: string
+  readonly tenant?: string
+  readonly scopes?: string
 }
 /** One call of a command. */
 export interface Invocation {

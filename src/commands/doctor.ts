@@ -1,5 +1,6 @@
 import { doctor as examine } from '../app/doctor.ts'
 import { resolveTarget } from '../app/targets.ts'
+import { authTexts } from './auth-texts.ts'
 import type { Invocation } from './context.ts'
 import { runReport } from './run-report.ts'
 import { defaultTargets, readSettings, shownSettings } from './settings.ts'
@@ -13,5 +14,12 @@ export const doctor = (invocation: Invocation): Promise<void> =>
       ['baseline', resolveTarget(baseline, env)],
       ['candidate', resolveTarget(candidate, env)],
     ] as const
-    return examine({ root, nodeVersion, targets, settings: shownSettings(settings), adapters })
+    return examine({
+      root,
+      nodeVersion,
+      targets,
+      settings: shownSettings(settings),
+      auth: authTexts(settings),
+      adapters,
+    })
   })

@@ -8,11 +8,34 @@ import { FfError } from '../errors.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
+interface SettingRow {
+  /** Never shown, and only from the environment. */
+  readonly secret?: true
+  /** Decides who is trusted: only from the environment. */
+  readonly environmentOnly?: true
+  readonly what: string
+}
 /** Every setting there is (page 9). A file key is the name without `FF_`, in camelCase. */
 export const SETTINGS = {
-  FF_STORE_DIR: { secret: false, what: 'folder of the file store; the default baseline' },
+  FF_STORE_DIR: { what: 'folder of the file store; the default baseline' },
   FF_DATABASE_URL: { secret: true, what: 'PostgreSQL database; the default candidate' },
-} as const satisfies Readonly<Record<string, { readonly secret: boolean; readonly what: string }>>
+  FF_ENV: { environmentOnly: true, what: 'dev, or else it counts as prod' },
+  FF_ALLOW_DEV_HEADERS: {
+    environmentOnly: true,
+    what: 'true lets developers in without a token, with FF_ENV=dev alone',
+  },
+  FF_JWKS_URL: { what: 'key server: https, or http on this machine; without it no token counts' },
+  FF_JWT_ISSUER: { what: 'who issues tokens: the iss of each' },
+  FF_JWT_AUDIENCE: { what: 'for whom: in the aud of each; default pty-feature-flags' },
+  FF_JWT_ALGORITHMS: { what: 'allow-list, with commas; default RS256,ES256,EdDSA' },
+  FF_JWT_LEEWAY: { what: 'seconds by which clocks may differ, at most 60; default 0' },
+  FF_DEV_SCOPES: { what: 'the scopes that dev headers can give, with commas' },
+} as const satisfies Readonly<Record<string, SettingRow>>
+const rowOf = (name: SettingName): SettingRow => SETTINGS[name]
+/** Settings that the file may hold. */
+export const FILE_SETTINGS = (Object.keys(SETTINGS) as SettingName[]).filter(
+  (name) => rowOf(name).secret !== true && rowOf(name).environmentOnly !== true,
+)
 export type SettingName = keyof typeof SETTINGS
 
 export interface Setting {
@@ -77,15 +100,13 @@ async function readIfThere(path: string): Promise<string | null> {
 }
 
 function checkConfig(text: string): Readonly<Record<string, string>> {
-  const keys = (Object.keys(SETTINGS) as SettingName[])
-    .filter((name) => !SETTINGS[name].secret)
-    .map(fileKey)
+  const keys = FILE_SETTINGS.map(fileKey)
   const parsed = parse(text)
   for (const [key, value] of Object.entries(parsed)) {
     if (!keys.includes(key)) {
       throw invalid(
         `${CONFIG_FILE} has no setting "${key}".`,
-        `Did you mean "${nearest(key, keys)}"? Secrets come from the environment only.`,
+        `Did you mean "${nearest(key, keys)}"? Secrets, and what decides who is trusted, come from the environment only.`,
       )
     }
     if (typeof value !== 'string')
@@ -123,10 +144,14 @@ export function defaultTargets(settings: Settings): {
   }
 }
 
+/** A URL with a password is refused where it is used; until then it is not shown. */
+const withoutUser = (text: string): string => text.replace(/:\/\/[^/]*@/, '://***@')
+
 /** Each setting and where it came from; of a secret only that. */
 export const shownSettings = (settings: Settings): readonly (readonly [string, string])[] =>
   (Object.keys(SETTINGS) as SettingName[]).map((name) => {
     const { value, origin } = settings[name]
-    const shown = value === null ? 'not set' : SETTINGS[name].secret ? 'set' : value
+    const shown =
+      value === null ? 'not set' : rowOf(name).secret === true ? 'set' : withoutUser(value)
     return [name, `${shown} (${origin})`]
   })

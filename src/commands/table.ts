@@ -71,6 +71,65 @@ export const COMMANDS: readonly CommandGroup[] = [
     ],
   },
   {
+    noun: 'jwks',
+    what: 'who is let in, and by whose keys',
+    job: 'Prove:',
+    commands: [
+      {
+        name: 'check',
+        what: 'every row of the mode matrix, against the fixtures',
+        options: REPORT,
+        examples: ['ff jwks check', 'ff jwks check --format junit'],
+        load: async () => (await import('./jwks.ts')).check,
+      },
+      {
+        name: 'fetch',
+        what: 'what a key server serves, and which of its keys verify',
+        arguments: '<url>',
+        options: REPORT,
+        examples: [
+          'ff jwks fetch https://idp.example/.well-known/jwks.json',
+          'ff jwks fetch http://127.0.0.1:8080/jwks --format json',
+        ],
+        load: async () => (await import('./jwks.ts')).fetch,
+      },
+    ],
+  },
+  {
+    noun: 'token',
+    what: 'one token: whether it is verified, and why not',
+    job: 'Look after:',
+    commands: [
+      {
+        name: 'verify',
+        what: 'a token, or lines of {id, token, jwks, algs}, on standard input',
+        options: [
+          ...REPORT,
+          ['--signature-only', 'stop before the claims'],
+          ['--now <time>', 'judge the claims as of then: 2026-01-15T09:00:00.000Z'],
+          ['--explain', 'show each check in turn'],
+        ],
+        examples: ['ff token verify --explain < token.txt', 'ff token verify < tokens.ndjson'],
+        load: async () => (await import('./token.ts')).verify,
+      },
+      {
+        name: 'mint',
+        what: 'a token for a developer, its key served until Ctrl-C; FF_ENV=dev alone',
+        options: [
+          ['--dev', 'there is no other kind'],
+          ['--user <id>', 'its sub; default dev-user'],
+          ['--tenant <id>', 'its tid; default dev-tenant'],
+          ['--scopes <list>', 'with commas; default none'],
+        ],
+        examples: [
+          'FF_ENV=dev ff token mint --dev',
+          'FF_ENV=dev ff token mint --dev --user U1001 --scopes ff:registry:read',
+        ],
+        load: async () => (await import('./token.ts')).mint,
+      },
+    ],
+  },
+  {
     noun: 'migrate',
     what: 'bring the schema ff to the contract',
     job: 'Cut over:',

@@ -459,7 +459,7 @@ describe.concurrent('a matrix that is not the 17', () => {
     [
       'the fixture is not there',
       ['fixture_unknown'],
-      (matrix) => (vector(matrix, 'PV-01').given.credential = { fixture: 'JWT-EX-99' }),
+      (matrix) => (vector(matrix, 'PV-01').given.credential = { fixture: 'JWT-EX-999' }),
     ],
     [
       'an override is of an unknown flag',

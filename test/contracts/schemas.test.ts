@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
-import { fileKey, SETTINGS } from '../../src/commands/settings.ts'
+import { FILE_SETTINGS, fileKey } from '../../src/commands/settings.ts'
 import { EXITS } from '../../src/errors.ts'
 import { ROOT, runFf } from '../support/run-ff.ts'
 
@@ -64,7 +64,6 @@ test('the exits in the schema of reports are those of the table', () => {
 })
 
 test('the schema of ff.config.json has the settings that a file may hold', () => {
-  const open = Object.entries(SETTINGS).filter(([, { secret }]) => !secret)
   const { properties } = read('config.schema.json') as { properties: object }
-  expect(Object.keys(properties)).toEqual(open.map(([name]) => fileKey(name)))
+  expect(Object.keys(properties)).toEqual(FILE_SETTINGS.map(fileKey))
 })

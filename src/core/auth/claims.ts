@@ -1,65 +1,80 @@
-import type { Principal, Warning } from '../evaluate/types.ts'
 import { type Instant, toMilliseconds } from '../state/instant.ts'
 import { isScopeId } from '../state/grammar.ts'
-import { type Authentication, type RefusalCode, refused } from './types.ts'
+import type { Condition } from './modes.ts'
 
+/** What the claims of a token are held to. */
 export interface ClaimExpectations {
   readonly issuer: string
   readonly audience: string
-}
-/** Whether a signature was checked, and what the key set was like: what the mode rests on. */
-export type Standing = Pick<Principal, 'mode' | 'source' | 'key_set_stale'> & {
-  readonly warnings: readonly Warning[]
+  /** By how much clocks may differ, in seconds: at most 60 (page 2). */
+  readonly leeway_s: number
 }
 export type Claims = Readonly<Record<string, unknown>>
+export type ClaimCondition = Extract<
+  Condition,
+  | 'claim_missing'
+  | 'issuer_mismatch'
+  | 'audience_mismatch'
+  | 'token_not_yet_valid'
+  | 'token_expired'
+  | 'context_invalid'
+>
 
 /**
- * The claims half of page 2's order of checks: present, iss, aud, nbf, exp, ids. decode-only skips the
- * signature and none of this (M-07, "also where M-02 or M-03 would apply").
+ * The first thing that is wrong with the claims, in page 2's order: present, iss, aud, nbf, exp, ids.
+ * Null where nothing is. decode-only skips the signature and none of this.
+ *
+ * @param claims of a token whose form holds: `exp` and `nbf` are finite numbers where they are there
  */
-export function judgeClaims(
+export const claimFault = (
   claims: Claims,
-  standing: Standing,
-  expected: ClaimExpectations & { readonly now: Instant },
-): Authentication {
-  const refusal = CHECKS.find(([, holds]) => !holds(claims, expected))
-  if (refusal !== undefined) return refused(refusal[0])
-  const trusted = standing.mode === 'verified'
-  return {
-    ...standing,
-    user_id: claims['sub'] as string,
-    tenant_id: (claims['tid'] as string | undefined) ?? null,
-    scopes:
-      trusted && typeof claims['scope'] === 'string'
-        ? claims['scope'].split(' ').filter((scope) => scope !== '')
-        : [],
-  }
-}
+  expected: ClaimExpectations,
+  now: Instant,
+): ClaimCondition | null =>
+  CHECKS.find(([, holds]) => !holds(claims, expected, toMilliseconds(now) / 1000))?.[0] ?? null
 
-type Check = (claims: Claims, expected: ClaimExpectations & { readonly now: Instant }) => boolean
-const CHECKS: readonly (readonly [RefusalCode, Check])[] = [
+/** Seconds since the epoch: RFC 7519, section 2, NumericDate. */
+type Check = (claims: Claims, expected: ClaimExpectations, now: number) => boolean
+const CHECKS: readonly (readonly [ClaimCondition, Check])[] = [
   [
     'claim_missing',
     (claims) => ['exp', 'sub', 'iss', 'aud'].every((name) => claims[name] !== undefined),
   ],
-  [
-    'token_malformed',
-    (claims) =>
-      isNumericDate(claims['exp']) && (claims['nbf'] === undefined || isNumericDate(claims['nbf'])),
-  ],
   ['issuer_mismatch', (claims, { issuer }) => claims['iss'] === issuer],
   ['audience_mismatch', (claims, { audience }) => [claims['aud']].flat().includes(audience)],
-  ['token_not_yet_valid', (claims, { now }) => seconds(now) >= Number(claims['nbf'] ?? 0)],
+  [
+    'token_not_yet_valid',
+    (claims, { leeway_s }, now) => now >= Number(claims['nbf'] ?? 0) - leeway_s,
+  ],
   // RFC 7519, 4.1.4: not accepted on or after the time.
-  ['token_expired', (claims, { now }) => seconds(now) < Number(claims['exp'])],
+  ['token_expired', (claims, { leeway_s }, now) => now < Number(claims['exp']) + leeway_s],
   [
     'context_invalid',
     (claims) => isId(claims['sub']) && (claims['tid'] === undefined || isId(claims['tid'])),
   ],
 ]
-
-// Seconds, not milliseconds: RFC 7519, section 2, NumericDate.
-const seconds = (now: Instant): number => toMilliseconds(now) / 1000
-const isNumericDate = (claim: unknown): boolean =>
-  typeof claim === 'number' && Number.isFinite(claim)
 const isId = (claim: unknown): boolean => typeof claim === 'string' && isScopeId(claim)
+
+/** `exp` and `nbf`, where there, are numbers that end somewhere; `1e400` is none. */
+export const timesHold = (claims: Claims): boolean =>
+  ['exp', 'nbf'].every(
+    (name) =>
+      claims[name] === undefined ||
+      (typeof claims[name] === 'number' && Number.isFinite(claims[name])),
+  )
+
+/** Who the claims say it is; `scope` as RFC 8693, 4.2 has it. Nothing here says that they are true. */
+export const identityOf = (
+  claims: Claims,
+): {
+  readonly user_id: string
+  readonly tenant_id: string | null
+  readonly scopes: readonly string[]
+} => ({
+  user_id: claims['sub'] as string,
+  tenant_id: (claims['tid'] as string | undefined) ?? null,
+  scopes:
+    typeof claims['scope'] === 'string'
+      ? claims['scope'].split(' ').filter((scope) => scope !== '')
+      : [],
+})

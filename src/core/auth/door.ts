@@ -1,4 +1,4 @@
-import type { Principal } from '../evaluate/types.ts'
+import type { ModeMatrix } from './modes.ts'
 import { isScopeId } from '../state/grammar.ts'
 import {
   type Authentication,
@@ -9,29 +9,33 @@ import {
   refused,
 } from './types.ts'
 
-/** M-09a and M-09b: who comes without a token. Headers count in dev+H alone and are ignored elsewhere. */
-export function withoutToken(credential: Credential, environment: Environment): Authentication {
-  const { dev_headers } = credential
-  if (dev_headers === null || environment !== 'dev+H') return ANONYMOUS
-  const ids = [dev_headers.tenant_id, dev_headers.user_id]
-  if (ids.some((id) => id !== null && !isScopeId(id))) return refused('context_invalid')
-  return {
-    mode: 'dev-headers',
-    source: 'dev-headers',
-    ...dev_headers,
-    warnings: ['auth_not_verified', 'dev_headers'],
-    key_set_stale: false,
-  }
+/** By what the door goes. */
+export interface DoorRules {
+  readonly modes: ModeMatrix
+  /** The only scopes that dev headers can give (`FF_DEV_SCOPES`). */
+  readonly dev_scopes: readonly string[]
 }
 
-const ANONYMOUS: Principal = {
-  mode: 'none',
-  source: 'none',
-  tenant_id: null,
-  user_id: null,
-  scopes: [],
-  warnings: ['unauthenticated'],
-  key_set_stale: false,
+/** Who comes without a token. Dev headers count where the matrix lets them, and are ignored elsewhere. */
+export function withoutToken(
+  { dev_headers }: Credential,
+  environment: Environment,
+  { modes, dev_scopes }: DoorRules,
+): Authentication {
+  const outcome = modes(dev_headers === null ? 'no_token' : 'dev_headers', environment)
+  if ('refused' in outcome) return outcome
+  const standing = { ...outcome, key_set_stale: false }
+  if (dev_headers === null || outcome.mode === 'none')
+    return { ...standing, tenant_id: null, user_id: null, scopes: [] }
+  const { tenant_id, user_id, scopes } = dev_headers
+  if ([tenant_id, user_id].some((id) => id !== null && !isScopeId(id)))
+    return refused('context_invalid')
+  return {
+    ...standing,
+    tenant_id,
+    user_id,
+    scopes: scopes.filter((one) => dev_scopes.includes(one)),
+  }
 }
 
 /** Lets a verified caller speak for others (page 5). */

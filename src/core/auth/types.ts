@@ -21,6 +21,7 @@ export const REFUSALS = {
   audience_mismatch: 401,
   token_not_yet_valid: 401,
   token_expired: 401,
+  token_missing: 401,
   context_invalid: 403,
   context_mismatch: 403,
   jwks_unreachable: 503,

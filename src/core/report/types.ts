@@ -101,7 +101,15 @@ export interface CheckFinding {
 export interface CheckReport {
   readonly schemaVersion: 1
   readonly kind:
-    'artefacts' | 'doctor' | 'migrate_down' | 'migrate_status' | 'migrate_up' | 'migrate_verify'
+    | 'artefacts'
+    | 'doctor'
+    | 'jwks_check'
+    | 'jwks_fetch'
+    | 'token_verify'
+    | 'migrate_down'
+    | 'migrate_status'
+    | 'migrate_up'
+    | 'migrate_verify'
   readonly verdict: Verdict
   readonly exitName: string
   readonly exitCode: number

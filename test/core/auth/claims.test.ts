@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { judgeClaims, type Standing } from '../../../src/core/auth/claims.ts'
-import { REFUSALS, type RefusalCode } from '../../../src/core/auth/types.ts'
+import {
+  type ClaimCondition,
+  claimFault,
+  identityOf,
+  timesHold,
+} from '../../../src/core/auth/claims.ts'
 import { toMilliseconds } from '../../../src/core/state/instant.ts'
 import { fromNow, NOW } from '../builders.ts'
 
@@ -14,35 +18,18 @@ const GOOD = {
   nbf: SECONDS - 300,
   scope: 'ff:override:write ff:tenant:any',
 }
-const expected = { issuer: GOOD.iss, audience: GOOD.aud, now: NOW }
-const VERIFIED: Standing = { mode: 'verified', source: 'jwt', key_set_stale: false, warnings: [] }
-const UNVERIFIED: Standing = {
-  mode: 'decode-only',
-  source: 'jwt-unverified',
-  key_set_stale: false,
-  warnings: ['auth_not_verified', 'jwks_unreachable'],
-}
+const expected = { issuer: GOOD.iss, audience: GOOD.aud, leeway_s: 0 }
 const without = (name: keyof typeof GOOD) => {
   const { [name]: _, ...rest } = GOOD
   return rest
 }
 
-describe('judgeClaims', () => {
-  test('a good token says who it is and what it may', () => {
-    expect(judgeClaims(GOOD, VERIFIED, expected)).toEqual({
-      ...VERIFIED,
+describe('identityOf', () => {
+  test('says who it is and what it may', () => {
+    expect(identityOf(GOOD)).toEqual({
       user_id: 'U1001',
       tenant_id: 'T-1',
       scopes: ['ff:override:write', 'ff:tenant:any'],
-    })
-  })
-
-  test('what nobody verified gives no scopes', () => {
-    expect(judgeClaims(GOOD, UNVERIFIED, expected)).toEqual({
-      ...UNVERIFIED,
-      user_id: 'U1001',
-      tenant_id: 'T-1',
-      scopes: [],
     })
   })
 
@@ -50,47 +37,64 @@ describe('judgeClaims', () => {
     ['no tenant', without('tid'), { tenant_id: null }],
     ['no scope', without('scope'), { scopes: [] }],
     ['a scope that is no text', { ...GOOD, scope: ['ff:operator'] }, { scopes: [] }],
-    ['no start', without('nbf'), { user_id: 'U1001' }],
-    ['a start of this very second', { ...GOOD, nbf: SECONDS }, { user_id: 'U1001' }],
-    ['a second left', { ...GOOD, exp: SECONDS + 1 }, { user_id: 'U1001' }],
-    ['several audiences, ours among them', { ...GOOD, aud: ['a', GOOD.aud] }, { user_id: 'U1001' }],
-    ['claims that nobody asked for', { ...GOOD, admin: true, mode: 'none' }, { mode: 'verified' }],
-  ])('taken: %s', (_situation, claims, principal) => {
-    expect(judgeClaims(claims, VERIFIED, expected)).toMatchObject(principal)
+    ['spaces between scopes', { ...GOOD, scope: ' a  b ' }, { scopes: ['a', 'b'] }],
+  ])('%s', (_situation, claims, identity) => {
+    expect(identityOf(claims)).toMatchObject(identity)
+  })
+})
+
+describe('timesHold', () => {
+  test.each<[string, object, boolean]>([
+    ['both', GOOD, true],
+    ['neither', {}, true],
+    ['an expiry that is a text', { exp: '1' }, false],
+    ['an expiry without end', { exp: Number.POSITIVE_INFINITY }, false],
+    ['an expiry of null', { exp: null }, false],
+    ['a start that is a text', { ...GOOD, nbf: '0' }, false],
+    ['a start before all time', { nbf: Number.NEGATIVE_INFINITY }, false],
+  ])('%s: %s', (_situation, claims, holds) => {
+    expect(timesHold(claims as Readonly<Record<string, unknown>>)).toBe(holds)
+  })
+})
+
+describe('claimFault', () => {
+  test.each([
+    ['all as it should be', GOOD],
+    ['no tenant', without('tid')],
+    ['no start', without('nbf')],
+    ['a start of this very second', { ...GOOD, nbf: SECONDS }],
+    ['a second left', { ...GOOD, exp: SECONDS + 1 }],
+    ['several audiences, ours among them', { ...GOOD, aud: ['a', GOOD.aud] }],
+    ['claims that nobody asked for', { ...GOOD, admin: true, mode: 'none' }],
+  ])('none: %s', (_situation, claims) => {
+    expect(claimFault(claims, expected, NOW)).toBeNull()
   })
 
-  const REFUSED: readonly (readonly [string, Readonly<Record<string, unknown>>, RefusalCode])[] = [
-    ['no expiry', without('exp'), 'claim_missing'],
-    ['no subject', without('sub'), 'claim_missing'],
-    ['no issuer', without('iss'), 'claim_missing'],
-    ['no audience', without('aud'), 'claim_missing'],
-    ['an expiry that is a text', { ...GOOD, exp: String(GOOD.exp) }, 'token_malformed'],
-    ['an expiry without end', { ...GOOD, exp: Number.POSITIVE_INFINITY }, 'token_malformed'],
-    ['a start that is a text', { ...GOOD, nbf: '0' }, 'token_malformed'],
-    ['another issuer', { ...GOOD, iss: `${GOOD.iss}/` }, 'issuer_mismatch'],
-    ['another audience', { ...GOOD, aud: 'pty-feature-flags-2' }, 'audience_mismatch'],
-    ['several audiences, ours not among them', { ...GOOD, aud: ['a', 'b'] }, 'audience_mismatch'],
-    ['no audience in the list', { ...GOOD, aud: [] }, 'audience_mismatch'],
-    ['a start a second from now', { ...GOOD, nbf: SECONDS + 1 }, 'token_not_yet_valid'],
-    ['an end of this very second', { ...GOOD, exp: SECONDS }, 'token_expired'],
-    ['an end in the past', { ...GOOD, exp: SECONDS - 1 }, 'token_expired'],
-    ['an expiry in milliseconds, now past', { ...GOOD, exp: 1 }, 'token_expired'],
-    ['a subject with a colon', { ...GOOD, sub: 'a:b' }, 'context_invalid'],
-    ['an empty subject', { ...GOOD, sub: '' }, 'context_invalid'],
-    ['a subject that is a number', { ...GOOD, sub: 1001 }, 'context_invalid'],
-    ['a tenant with an asterisk', { ...GOOD, tid: '*' }, 'context_invalid'],
-    ['a tenant of null', { ...GOOD, tid: null }, 'context_invalid'],
-  ]
-  test.each(REFUSED)('refused: %s, whether verified or not', (_situation, claims, code) => {
-    expect(judgeClaims(claims, VERIFIED, expected)).toEqual({ refused: code, http: REFUSALS[code] })
-    expect(judgeClaims(claims, UNVERIFIED, expected)).toEqual({
-      refused: code,
-      http: REFUSALS[code],
-    })
+  const FAULTY: readonly (readonly [string, Readonly<Record<string, unknown>>, ClaimCondition])[] =
+    [
+      ['no expiry', without('exp'), 'claim_missing'],
+      ['no subject', without('sub'), 'claim_missing'],
+      ['no issuer', without('iss'), 'claim_missing'],
+      ['no audience', without('aud'), 'claim_missing'],
+      ['another issuer', { ...GOOD, iss: `${GOOD.iss}/` }, 'issuer_mismatch'],
+      ['another audience', { ...GOOD, aud: 'pty-feature-flags-2' }, 'audience_mismatch'],
+      ['several audiences, none ours', { ...GOOD, aud: ['a', 'b'] }, 'audience_mismatch'],
+      ['no audience in the list', { ...GOOD, aud: [] }, 'audience_mismatch'],
+      ['a start a second from now', { ...GOOD, nbf: SECONDS + 1 }, 'token_not_yet_valid'],
+      ['an end of this very second', { ...GOOD, exp: SECONDS }, 'token_expired'],
+      ['an end in the past', { ...GOOD, exp: SECONDS - 1 }, 'token_expired'],
+      ['a subject with a colon', { ...GOOD, sub: 'a:b' }, 'context_invalid'],
+      ['an empty subject', { ...GOOD, sub: '' }, 'context_invalid'],
+      ['a subject that is a number', { ...GOOD, sub: 1001 }, 'context_invalid'],
+      ['a tenant with an asterisk', { ...GOOD, tid: '*' }, 'context_invalid'],
+      ['a tenant of null', { ...GOOD, tid: null }, 'context_invalid'],
+    ]
+  test.each(FAULTY)('%s', (_situation, claims, condition) => {
+    expect(claimFault(claims, expected, NOW)).toBe(condition)
   })
 
   // Page 2, order of checks: claims present, iss, aud, nbf, exp, ids.
-  const IN_ORDER: readonly (readonly [RefusalCode, object])[] = [
+  const IN_ORDER: readonly (readonly [ClaimCondition, object])[] = [
     ['claim_missing', { aud: undefined }],
     ['issuer_mismatch', { iss: 'x' }],
     ['audience_mismatch', { aud: 'x' }],
@@ -102,20 +106,22 @@ describe('judgeClaims', () => {
     for (let first = 0; first < IN_ORDER.length; first += 1) {
       const wrong = IN_ORDER.slice(first).map(([, claims]) => claims)
       const claims = Object.assign({}, GOOD, ...wrong.toReversed()) as typeof GOOD
-      expect(judgeClaims(claims, VERIFIED, expected)).toMatchObject({
-        refused: IN_ORDER[first]?.[0],
-      })
+      expect(claimFault(claims, expected, NOW)).toBe(IN_ORDER[first]?.[0])
     }
     expect(IN_ORDER).toHaveLength(6)
   })
 
   test('milliseconds of the clock count', () => {
-    const late = { ...expected, now: fromNow(-1) }
-    expect(judgeClaims({ ...GOOD, exp: SECONDS }, VERIFIED, late)).toMatchObject({
-      mode: 'verified',
-    })
-    expect(judgeClaims({ ...GOOD, nbf: SECONDS }, VERIFIED, late)).toMatchObject({
-      refused: 'token_not_yet_valid',
-    })
+    const late = fromNow(-1)
+    expect(claimFault({ ...GOOD, exp: SECONDS }, expected, late)).toBeNull()
+    expect(claimFault({ ...GOOD, nbf: SECONDS }, expected, late)).toBe('token_not_yet_valid')
+  })
+
+  test('clocks may differ by the leeway, and by no second more', () => {
+    const lenient = { ...expected, leeway_s: 60 }
+    expect(claimFault({ ...GOOD, exp: SECONDS - 59 }, lenient, NOW)).toBeNull()
+    expect(claimFault({ ...GOOD, exp: SECONDS - 60 }, lenient, NOW)).toBe('token_expired')
+    expect(claimFault({ ...GOOD, nbf: SECONDS + 60 }, lenient, NOW)).toBeNull()
+    expect(claimFault({ ...GOOD, nbf: SECONDS + 61 }, lenient, NOW)).toBe('token_not_yet_valid')
   })
 })

@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { EVALUATE_ANY, inContext, withoutToken } from '../../../src/core/auth/door.ts'
 import { type Environment, isRefused, refused } from '../../../src/core/auth/types.ts'
+import { modeMatrix } from '../../../src/core/auth/modes.ts'
+import { MODES } from '../auth-contract.ts'
 import { anonymous, decodeOnly, devHeaders, principal, TENANT, USER } from '../builders.ts'
 
 const NOBODY = {
@@ -13,11 +15,12 @@ const NOBODY = {
   warnings: ['unauthenticated'],
   key_set_stale: false,
 }
+const RULES = { modes: modeMatrix(MODES), dev_scopes: ['ff:registry:read'] }
 const headers = { user_id: USER, tenant_id: TENANT, scopes: ['ff:registry:read'] }
 
 describe('withoutToken', () => {
   test('the headers of a developer, where they are allowed', () => {
-    expect(withoutToken({ token: null, dev_headers: headers }, 'dev+H')).toEqual({
+    expect(withoutToken({ token: null, dev_headers: headers }, 'dev+H', RULES)).toEqual({
       mode: 'dev-headers',
       source: 'dev-headers',
       ...headers,
@@ -26,9 +29,24 @@ describe('withoutToken', () => {
     })
   })
 
+  test('no more scopes than dev headers may give', () => {
+    const dev_headers = { ...headers, scopes: ['ff:operator', 'ff:registry:read'] }
+    expect(withoutToken({ token: null, dev_headers }, 'dev+H', RULES)).toMatchObject({
+      scopes: ['ff:registry:read'],
+    })
+  })
+
+  test('nobody, where the matrix refuses those who bring nothing', () => {
+    const closed = { ...RULES, modes: () => refused('token_missing') }
+    expect(withoutToken({ token: null, dev_headers: null }, 'prod', closed)).toEqual({
+      refused: 'token_missing',
+      http: 401,
+    })
+  })
+
   test('half the headers', () => {
     const dev_headers = { ...headers, tenant_id: null }
-    expect(withoutToken({ token: null, dev_headers }, 'dev+H')).toMatchObject(dev_headers)
+    expect(withoutToken({ token: null, dev_headers }, 'dev+H', RULES)).toMatchObject(dev_headers)
   })
 
   test.each([
@@ -42,14 +60,14 @@ describe('withoutToken', () => {
       'prod',
     ],
   ] as const)('nobody: %s', (_situation, dev_headers, environment) => {
-    expect(withoutToken({ token: null, dev_headers }, environment)).toEqual(NOBODY)
+    expect(withoutToken({ token: null, dev_headers }, environment, RULES)).toEqual(NOBODY)
   })
 
   test.each([
     ['user', { ...headers, user_id: 'a:b' }],
     ['tenant', { ...headers, tenant_id: '*' }],
   ])('refused: a %s that breaks the grammar', (_situation, dev_headers) => {
-    expect(withoutToken({ token: null, dev_headers }, 'dev+H')).toEqual({
+    expect(withoutToken({ token: null, dev_headers }, 'dev+H', RULES)).toEqual({
       refused: 'context_invalid',
       http: 403,
     })
@@ -63,7 +81,7 @@ describe('withoutToken', () => {
         any,
         fc.constantFrom<Environment>('prod', 'dev-H'),
         (dev_headers, environment) => {
-          expect(withoutToken({ token: null, dev_headers }, environment)).toEqual(NOBODY)
+          expect(withoutToken({ token: null, dev_headers }, environment, RULES)).toEqual(NOBODY)
         },
       ),
     )

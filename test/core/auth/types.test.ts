@@ -9,6 +9,7 @@ describe('a refusal', () => {
     ['alg_not_allowed', 401],
     ['jwks_unreachable', 503],
     ['token_expired', 401],
+    ['token_missing', 401],
     ['audience_mismatch', 401],
     ['issuer_mismatch', 401],
     ['token_not_yet_valid', 401],

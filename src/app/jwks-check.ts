@@ -1,0 +1,151 @@
+import { loadArtefact, packaged } from '../artefacts/load.ts'
+import { authProblems } from '../artefacts/rules/auth-rules.ts'
+import { Schemas } from '../artefacts/schemas.ts'
+import type { JwksIntegrationNotes, JwtFixtures } from '../artefacts/types.generated.ts'
+import { type Fixture, headersOf } from '../artefacts/vectors.ts'
+import { type AuthSettings, byContract } from '../core/auth/contract.ts'
+import { type Authentication, ENVIRONMENTS, type Environment } from '../core/auth/types.ts'
+import type { CheckReport } from '../core/report/types.ts'
+import type { Instant } from '../core/state/instant.ts'
+import { FfError } from '../errors.ts'
+import type { Adapters } from './adapters.ts'
+import { admit } from './admit.ts'
+import { artefactError } from './artefact-error.ts'
+import { type Checked, checkReport, passed } from './check-report.ts'
+
+/** How many key servers stand at once. */
+const AT_ONCE = 16
+
+export interface JwksCheckRequest {
+  /** The package folder. */
+  readonly root: string
+  readonly adapters: Adapters
+  /** Aborted with the exit name that the run then has. */
+  readonly signal: AbortSignal
+}
+
+type Expected = Fixture['expected'][Environment]
+/** One fixture in one environment. */
+interface Case {
+  readonly fixture: Fixture
+  readonly environment: Environment
+  readonly expected: Expected
+}
+/** @returns what came of a case: null where it could not be run any more */
+type Outcome = { readonly one: Case; readonly came: Authentication | null }
+
+/**
+ * `ff jwks check`: every fixture in every environment, each through a door of its own with a real key server
+ * behind it. A line for each row of the mode matrix, and one for the comparison itself.
+ */
+export async function jwksCheck({
+  root,
+  adapters,
+  signal,
+}: JwksCheckRequest): Promise<CheckReport> {
+  const { notes, fixtures } = await loadAuth(root)
+  const settings = byContract(notes, fixtures)
+  const cases = fixtures.fixtures.flatMap((fixture) =>
+    ENVIRONMENTS.map((environment): Case => {
+      return { fixture, environment, expected: fixture.expected[environment] }
+    }),
+  )
+  const outcomes = await inTurns(cases, async (one): Promise<Outcome> => {
+    return { one, came: signal.aborted ? null : await run(one, settings, adapters) }
+  })
+  if (signal.aborted)
+    throw new FfError(signal.reason as 'interrupted', 'The check was ended.', {
+      hint: 'Run it again: nothing of it is kept.',
+    })
+  const rows = notes.modes.map(({ id, title }) => rowItem(id, title, outcomes))
+  return checkReport('jwks_check', [...rows, control(outcomes)])
+}
+
+/** @throws FfError `artefact_invalid` */
+export async function loadAuth(
+  root: string,
+): Promise<{ readonly notes: JwksIntegrationNotes; readonly fixtures: JwtFixtures }> {
+  const schemas = await Schemas.load(`${root}/contracts/schemas`)
+  const [notes, fixtures] = await Promise.all([
+    loadArtefact('jwks_integration_notes', packaged(root, 'jwks_integration_notes'), schemas),
+    loadArtefact('jwt_fixtures', packaged(root, 'jwt_fixtures'), schemas),
+  ])
+  if (!notes.ok || !fixtures.ok)
+    throw artefactError([notes, fixtures].flatMap((one) => (one.ok ? [] : one.problems)))
+  const problems = authProblems(notes.loaded, fixtures.loaded)
+  if (problems.length > 0) throw artefactError(problems)
+  return { notes: notes.loaded.value, fixtures: fixtures.loaded.value }
+}
+
+async function inTurns<T, R>(
+  given: readonly T[],
+  work: (one: T) => Promise<R>,
+): Promise<readonly R[]> {
+  const results: R[] = []
+  let next = 0
+  const worker = async (): Promise<void> => {
+    for (let at = next++; at < given.length; at = next++) results[at] = await work(given[at] as T)
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  return results
+}
+
+async function run(
+  { fixture, environment }: Case,
+  settings: AuthSettings,
+  adapters: Adapters,
+): Promise<Authentication> {
+  const door = await adapters.openDoor(fixture.jwks, settings)
+  try {
+    const { token, dev_headers, clock } = fixture
+    const credential = { token, dev_headers: dev_headers === null ? null : headersOf(dev_headers) }
+    return await admit(door, credential, { now: clock as Instant, environment })
+  } finally {
+    await door.close()
+  }
+}
+
+/** Every case whose outcome is this row's; a row that no case came to was not measured. */
+function rowItem(id: string, title: string, outcomes: readonly Outcome[]): Checked {
+  const own = outcomes.filter(({ one }) => one.expected.row === id)
+  const findings = own.filter(misses).map(({ one, came }) => ({
+    code: 'outcome_differs',
+    pointer: null,
+    detail: `${one.fixture.id} in ${one.environment}: ${one.fixture.title}: expected ${textOf(one.expected)}, came ${came === null ? 'nothing' : textOf(came)}`,
+  }))
+  const state = own.length === 0 ? 'inconclusive' : findings.length === 0 ? 'pass' : 'fail'
+  const next = state === 'pass' ? null : 'ff token verify --explain'
+  return { id, title: `${title} (${own.length} cases)`, state, findings, next }
+}
+
+const misses = ({ one, came }: Outcome): boolean =>
+  came === null || textOf(came) !== textOf(one.expected)
+
+/** All that counts, in one line: what differs in it is a miss. */
+function textOf(outcome: Authentication | Expected): string {
+  if ('refused' in outcome) return `${outcome.http} ${outcome.refused}`
+  const { mode, source, user_id, tenant_id, scopes, warnings, key_set_stale } = outcome
+  const who = JSON.stringify([user_id, tenant_id, scopes])
+  const stale = key_set_stale ? ', too old for sensitive flags' : ''
+  return `200 ${mode} (${source}) ${who} [${warnings.join(', ')}]${stale}`
+}
+
+/** Each outcome that is right, put beside the expectation of a case that wants another, has to be found out. */
+function control(outcomes: readonly Outcome[]): Checked {
+  const id = 'control'
+  const right = outcomes.filter((one) => !misses(one))
+  const pairs = right.flatMap(({ one, came }) => {
+    const other = outcomes.find((any) => textOf(any.one.expected) !== textOf(one.expected))
+    return other === undefined ? [] : [{ one: other.one, came }]
+  })
+  const missed = pairs.filter((pair) => !misses(pair)).length
+  if (pairs.length > 0 && pairs.length === right.length && missed === 0)
+    return passed(id, `a wrong expectation is found out (${pairs.length} cases)`)
+  return {
+    id,
+    title: 'a wrong expectation is found out',
+    state: 'inconclusive',
+    findings: [{ code: 'control_not_held', pointer: null, detail: `${missed} were not` }],
+    next: null,
+  }
+}

@@ -1,0 +1,64 @@
+import type { CheckReport } from '../core/report/types.ts'
+import type { ServedKey } from '../ports.ts'
+import type { Adapters } from './adapters.ts'
+import { type Checked, checkReport, passed } from './check-report.ts'
+import { loadAuth } from './jwks-check.ts'
+import { checkJwksUrl } from './start-up.ts'
+
+export interface JwksFetchRequest {
+  /** The package folder. */
+  readonly root: string
+  readonly url: string
+  readonly adapters: Adapters
+}
+
+/** `ff jwks fetch`: what an endpoint serves now, which of its keys verify, which do not and why. */
+export async function jwksFetch({ root, url, adapters }: JwksFetchRequest): Promise<CheckReport> {
+  const { notes } = await loadAuth(root)
+  const fetched = await adapters.fetchKeys(checkJwksUrl(url) as URL, notes)
+  if (!fetched.ok) {
+    const { kind, detail } = fetched
+    const state = kind === 'unreachable' ? 'inconclusive' : 'fail'
+    const findings = [{ code: `jwks_${kind}`, pointer: null, detail }]
+    const next = 'Look at the endpoint with a browser, from this machine.'
+    return checkReport('jwks_fetch', [{ id: 'endpoint', title: detail, state, findings, next }])
+  }
+  const { keys, headers, cache_s } = fetched.served
+  const said = headers.map(([name, value]) => `${name}: ${value}`).join('; ')
+  const usable = keys.filter(({ fault }) => fault === null).length
+  return checkReport('jwks_fetch', [
+    passed('endpoint', `kept for ${cache_s} s (${said === '' ? 'no caching headers' : said})`),
+    usable > 0
+      ? passed('usable', `${usable} of ${keys.length} keys`)
+      : {
+          id: 'usable',
+          title: `none of ${keys.length} keys`,
+          state: 'fail',
+          findings: [{ code: 'key_not_usable', pointer: '/keys', detail: '' }],
+          next: 'Publish a key for RS256, ES256 or EdDSA with use sig.',
+        },
+    ...keys.map(toItem),
+  ])
+}
+
+/** Keys for other purposes, which belong in a set as well as ours; what else is wrong with a key is a fault of it. */
+const OTHERS: ReadonlySet<string> = new Set([
+  'kty_unknown',
+  'use_not_sig',
+  'key_ops_without_verify',
+  'alg_unknown',
+  'curve_unknown',
+])
+
+function toItem({ kid, words, fault }: ServedKey, at: number): Checked {
+  const id = kid ?? `key ${at + 1}, without kid`
+  if (fault === null) return passed(id, words.join(' '))
+  if (OTHERS.has(fault)) return passed(id, `${words.join(' ')}: left alone (${fault})`)
+  return {
+    id,
+    title: words.join(' '),
+    state: 'fail',
+    findings: [{ code: fault, pointer: `/keys/${at}`, detail: '' }],
+    next: 'Have it taken out of the set.',
+  }
+}

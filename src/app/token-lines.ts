@@ -1,0 +1,110 @@
+import { strictProblems } from '../core/json/canonical.ts'
+import { toPlain } from '../core/json/plain.ts'
+import { readJson } from '../core/json/read.ts'
+import type { AuthSettings } from '../core/auth/contract.ts'
+import type { ExitName } from '../errors.ts'
+import type { KeysFrom, OpenDoor } from '../ports.ts'
+import type { Adapters } from './adapters.ts'
+import { checkAlgorithms } from './start-up.ts'
+import { checksOf, exitOf, judgeToken, type Step, type VerifyOptions } from './token-verify.ts'
+
+/** What one line asks: a token, and where it does not go by the settings, the keys and algorithms to hold it to. */
+interface TokenLine {
+  readonly id: unknown
+  readonly token: string
+  readonly jwks: readonly Jwk[] | null
+  readonly algs: readonly string[] | null
+}
+type Jwk = Readonly<Record<string, unknown>>
+export interface LineAnswer {
+  readonly id: unknown
+  readonly verdict: 'verified' | 'decode-only' | 'refused' | 'error'
+  readonly code: string | null
+  readonly checks?: readonly Step[]
+}
+
+/** Whether a line begins a run of lines; a JSON text without a token is itself taken for one, and malformed. */
+export const isTokenLine = (text: string): boolean => objectOf(text)?.['token'] !== undefined
+
+/** Judges lines one after the other, with one door for those that go by the settings. */
+export class TokenLines {
+  private readonly adapters: Adapters
+  private readonly settings: AuthSettings
+  private readonly options: VerifyOptions
+  private readonly live: OpenDoor
+
+  constructor(
+    live: OpenDoor,
+    settings: AuthSettings,
+    more: { readonly adapters: Adapters; readonly options: VerifyOptions },
+  ) {
+    this.live = live
+    this.settings = settings
+    this.adapters = more.adapters
+    this.options = more.options
+  }
+
+  async answer(text: string): Promise<{ readonly answer: LineAnswer; readonly exit: ExitName }> {
+    const line = readLine(text)
+    if (line === null) return error(objectOf(text)?.['id'] ?? null, 'line_invalid')
+    const { id, token, jwks, algs } = line
+    if (algs?.some((one) => !this.settings.contract.algorithms.allowable.includes(one)) === true)
+      return error(id, 'algorithm_not_allowable')
+    const door = await this.doorFor(jwks, algs)
+    try {
+      const verdict = await judgeToken(door, token, this.options)
+      const checks = checksOf(verdict, this.options.signatureOnly)
+      const answer = { id, verdict: verdict.verdict, code: verdict.code }
+      return {
+        answer: this.options.explain ? { ...answer, checks } : answer,
+        exit: exitOf(verdict),
+      }
+    } finally {
+      if (door !== this.live) await door.close()
+    }
+  }
+
+  private async doorFor(
+    jwks: readonly Jwk[] | null,
+    algs: readonly string[] | null,
+  ): Promise<OpenDoor> {
+    if (jwks === null) return this.live
+    const algorithms =
+      algs === null ? this.settings.algorithms : checkAlgorithms(this.settings.contract, algs)
+    const from: KeysFrom = { keys: jwks }
+    return this.adapters.openDoorOn(from, { ...this.settings, algorithms })
+  }
+}
+
+const error = (id: unknown, code: string): { answer: LineAnswer; exit: ExitName } => ({
+  answer: { id, verdict: 'error', code },
+  exit: 'usage',
+})
+
+/** Null where the line is not of the form; keys are inline, never a URL (page 2). */
+function readLine(text: string): TokenLine | null {
+  const { id = null, token, jwks, algs } = objectOf(text) ?? {}
+  const keys = jwks === undefined ? null : keysOf(jwks)
+  if (typeof token !== 'string' || keys === undefined) return null
+  if (algs !== undefined && !isTexts(algs)) return null
+  // Algorithms go with the keys of the line; those of the endpoint are the settings'.
+  if (algs !== undefined && keys === null) return null
+  return { id, token, jwks: keys, algs: algs ?? null }
+}
+
+function keysOf(jwks: unknown): readonly Jwk[] | undefined {
+  const keys: unknown = Array.isArray(jwks) ? jwks : isRecord(jwks) ? jwks['keys'] : undefined
+  return Array.isArray(keys) && keys.every(isRecord) ? keys : undefined
+}
+const isRecord = (value: unknown): value is Jwk =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+const isTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string')
+
+function objectOf(text: string): Jwk | null {
+  const read = readJson(text)
+  if (!read.ok || strictProblems(read.node).some(({ code }) => code === 'duplicate_member'))
+    return null
+  const plain = toPlain(read.node)
+  return isRecord(plain) ? plain : null
+}

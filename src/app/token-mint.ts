@@ -1,0 +1,62 @@
+import { isScopeId } from '../core/state/grammar.ts'
+import { type Instant, toMilliseconds } from '../core/state/instant.ts'
+import { FfError } from '../errors.ts'
+import type { Adapters } from './adapters.ts'
+import { loadAuth } from './jwks-check.ts'
+import { type AuthTexts, checkEnvironment } from './start-up.ts'
+
+const LIFETIME_S = 3_600
+
+export interface MintRequest {
+  /** The package folder. */
+  readonly root: string
+  readonly texts: AuthTexts
+  readonly adapters: Adapters
+  readonly user: string
+  readonly tenant: string
+  /** With commas. */
+  readonly scopes: string
+  readonly now: Instant
+}
+
+/**
+ * A token for one developer, and the settings with which a service takes it; its key server stands on loopback
+ * until it is closed.
+ *
+ * @throws FfError `setting_invalid` where FF_ENV is not dev: nobody else may have a token that anybody can make
+ */
+export async function mintToken(
+  request: MintRequest,
+): Promise<{ readonly lines: readonly string[]; close(): Promise<void> }> {
+  const { root, texts, adapters, user, tenant, scopes, now } = request
+  if (checkEnvironment(texts) === 'prod')
+    throw new FfError('setting_invalid', 'Dev tokens are minted with FF_ENV=dev alone.', {
+      hint: 'Set FF_ENV=dev on a machine of your own.',
+    })
+  for (const id of [user, tenant]) {
+    if (!isScopeId(id))
+      throw new FfError('option_invalid', `"${id}" is no id.`, {
+        hint: 'Letters, digits, . _ @ and -, at most 128, the first a letter or digit.',
+      })
+  }
+  const { notes } = await loadAuth(root)
+  const audience = texts.audience ?? notes.claims.audience
+  const seconds = Math.floor(toMilliseconds(now) / 1000)
+  const issuer = await adapters.openDevIssuer({
+    aud: audience,
+    sub: user,
+    tid: tenant,
+    scope: scopes.split(',').join(' '),
+    iat: seconds,
+    nbf: seconds,
+    exp: seconds + LIFETIME_S,
+    ...(texts.issuer === null ? {} : { iss: texts.issuer }),
+  })
+  const lines = [
+    `FF_JWKS_URL=${issuer.jwks_url}`,
+    `FF_JWT_ISSUER=${texts.issuer ?? issuer.origin}`,
+    `FF_JWT_AUDIENCE=${audience}`,
+    `TOKEN=${issuer.token}`,
+  ]
+  return { lines, close: () => issuer.close() }
+}

@@ -1,0 +1,137 @@
+import type { AuthSettings } from '../core/auth/contract.ts'
+import type { Claims } from '../core/auth/claims.ts'
+import type { Condition } from '../core/auth/modes.ts'
+import { isRefused } from '../core/auth/types.ts'
+import type { CheckReport } from '../core/report/types.ts'
+import type { ExitName } from '../errors.ts'
+import type { Door, TokenTime } from '../ports.ts'
+import { type Checked, checkReport, passed } from './check-report.ts'
+
+export interface VerifyOptions {
+  readonly at: TokenTime
+  /** Stop before the claims: for collections whose payload is none. */
+  readonly signatureOnly: boolean
+  /** Show each check in turn. */
+  readonly explain: boolean
+}
+
+/** What became of one token. */
+export interface Verdict {
+  readonly verdict: 'verified' | 'decode-only' | 'refused'
+  /** Why it was not verified; null where it was. */
+  readonly code: string | null
+  readonly conditions: readonly Condition[]
+  readonly claims: Claims | null
+}
+
+export async function judgeToken(
+  { verifier, rules }: Door,
+  token: string,
+  { at, signatureOnly }: VerifyOptions,
+): Promise<Verdict> {
+  if (signatureOnly) {
+    const condition = await verifier.signature(token)
+    const outcome = rules.modes(condition, 'prod')
+    return 'refused' in outcome
+      ? { verdict: 'refused', code: outcome.refused, conditions: [condition], claims: null }
+      : { verdict: 'verified', code: null, conditions: [condition], claims: null }
+  }
+  const { authentication, conditions, claims } = await verifier.explain(token, at)
+  if (isRefused(authentication))
+    return { verdict: 'refused', code: authentication.refused, conditions, claims }
+  return authentication.mode === 'verified'
+    ? { verdict: 'verified', code: null, conditions, claims }
+    : { verdict: 'decode-only', code: 'auth_not_verified', conditions, claims }
+}
+
+/** A token that no key server could speak for is no NO-GO, and no pass. */
+export const exitOf = ({ verdict, code }: Verdict): ExitName =>
+  verdict === 'verified'
+    ? 'ok'
+    : verdict === 'decode-only' || code === 'jwks_unreachable'
+      ? 'inconclusive'
+      : 'no_go'
+
+/** The order of checks (page 2), with what each can come to, and the claim that it looks at. */
+export const CHECKS: readonly (readonly [
+  id: string,
+  ends: readonly Condition[],
+  claim?: string,
+])[] = [
+  ['form', ['token_malformed']],
+  ['crit', ['crit_unsupported']],
+  ['alg', ['alg_not_allowed']],
+  [
+    'key',
+    [
+      'keys_unreachable',
+      'keys_misconfigured',
+      'keys_unconfigured',
+      'refresh_unreachable',
+      'refresh_misconfigured',
+      'kid_ambiguous',
+      'kid_absent',
+      'key_not_usable',
+    ],
+  ],
+  ['signature', ['signature_invalid']],
+  ['claims', ['claim_missing']],
+  ['iss', ['issuer_mismatch'], 'iss'],
+  ['aud', ['audience_mismatch'], 'aud'],
+  ['nbf', ['token_not_yet_valid'], 'nbf'],
+  ['exp', ['token_expired'], 'exp'],
+  ['ids', ['context_invalid'], 'sub'],
+]
+
+/** What each check came to: `pass`, the one that ended it, and what was left out or never reached. */
+export function checksOf(
+  { verdict, conditions }: Verdict,
+  signatureOnly: boolean,
+): readonly Step[] {
+  const end = CHECKS.findIndex(([, ends]) => ends.some((one) => conditions.includes(one)))
+  const last = signatureOnly ? CHECKS.findIndex(([id]) => id === 'claims') : CHECKS.length
+  return CHECKS.slice(0, last).map(([id], at): Step => {
+    if (verdict === 'decode-only')
+      return { id, state: at === end || id === 'signature' ? 'inconclusive' : 'pass' }
+    if (end === -1 || at < end) return { id, state: 'pass' }
+    return { id, state: at === end ? 'fail' : 'pending' }
+  })
+}
+export interface Step {
+  readonly id: string
+  readonly state: Checked['state']
+}
+
+/** The report of one token. */
+export function verdictReport(
+  verdict: Verdict,
+  { explain, signatureOnly, at }: VerifyOptions,
+  { issuer, audience }: AuthSettings,
+): CheckReport {
+  const { code, claims } = verdict
+  const summary: Checked =
+    code === null
+      ? passed('token', verdict.conditions.join(', '))
+      : {
+          id: 'token',
+          title: verdict.verdict,
+          state: exitOf(verdict) === 'inconclusive' ? 'inconclusive' : 'fail',
+          findings: [{ code, pointer: null, detail: verdict.conditions.join(', ') }],
+          next: explain ? null : 'Run again with --explain.',
+        }
+  const wanted: Readonly<Record<string, string>> = {
+    iss: issuer,
+    aud: audience,
+    nbf: at.now,
+    exp: at.now,
+  }
+  const steps = explain ? checksOf(verdict, signatureOnly) : []
+  const items = steps.map(({ id, state }): Checked => {
+    const claim = CHECKS.find(([name]) => name === id)?.[2]
+    const shown =
+      claim === undefined || claims === null ? '' : JSON.stringify(claims[claim] ?? null)
+    const against = wanted[id] === undefined || shown === '' ? '' : `, against ${wanted[id]}`
+    return { id, title: `${shown}${against}`, state, findings: [], next: null }
+  })
+  return checkReport('token_verify', [...items, summary], { exits: [exitOf(verdict)] })
+}

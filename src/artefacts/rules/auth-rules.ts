@@ -1,0 +1,128 @@
+import { modeFaults, type ModeRow } from '../../core/auth/modes.ts'
+import { ENVIRONMENTS, REFUSALS } from '../../core/auth/types.ts'
+import { pointer } from '../../core/json/pointer.ts'
+import type { Loaded } from '../load.ts'
+import type { ArtefactCode, ArtefactProblem } from '../problem.ts'
+
+type Contract = Loaded<'jwks_integration_notes'>
+type Fixtures = Loaded<'jwt_fixtures'>
+type Fixture = Fixtures['value']['fixtures'][number]
+type Expected = Fixture['expected']['prod']
+
+/** What page 2 asks of the contract and its fixtures beyond their schemas: a matrix that is whole and lets nobody in unproven. */
+export const authProblems = (
+  contract: Contract,
+  fixtures: Fixtures,
+): readonly ArtefactProblem[] => [
+  ...matrixProblems(contract),
+  ...limitProblems(contract),
+  ...errorProblems(contract),
+  ...exampleProblems(contract, fixtures),
+  ...fixtureProblems(contract, fixtures),
+]
+
+function matrixProblems({ file, value }: Contract): readonly ArtefactProblem[] {
+  const { modes } = value
+  const repeated = modes.flatMap(({ id }, at): ArtefactProblem[] =>
+    modes.findIndex((one) => one.id === id) === at
+      ? []
+      : [{ file, pointer: pointer('/modes', at), code: 'id_repeated', detail: id }],
+  )
+  const faults = modeFaults(modes).map(({ code, row, detail }): ArtefactProblem => {
+    return { file, pointer: row === null ? '/modes' : pointer('/modes', row), code, detail }
+  })
+  return [...repeated, ...faults]
+}
+
+/** Pairs of which the first may not be more than the second. */
+function limitProblems({ file, value }: Contract): readonly ArtefactProblem[] {
+  const { claims, keys, client, algorithms } = value
+  const pairs: readonly (readonly [string, number, number])[] = [
+    ['/claims/leeway_s', claims.leeway_s, claims.max_leeway_s],
+    ['/keys/rsa_min_bits', keys.rsa_min_bits, keys.rsa_max_bits],
+    ['/client/cache_min_s', client.cache_min_s, client.cache_default_s],
+    ['/client/cache_default_s', client.cache_default_s, client.cache_max_s],
+    ['/client/cache_max_s', client.cache_max_s, client.last_known_good_s],
+    ['/client/cooldown_s', client.cooldown_s, client.cache_min_s],
+    ['/client/timeout_ms', client.timeout_ms, client.cooldown_s * 1000],
+  ]
+  const tooMuch = pairs.filter(([, less, more]) => less > more)
+  const strange = algorithms.default.filter((one) => !algorithms.allowable.includes(one))
+  return [
+    ...tooMuch.map(([where, less, more]): ArtefactProblem => {
+      return { file, pointer: where, code: 'limit_differs', detail: `${less} is more than ${more}` }
+    }),
+    ...strange.map((detail): ArtefactProblem => {
+      return { file, pointer: '/algorithms/default', code: 'limit_differs', detail }
+    }),
+  ]
+}
+
+/** The codes and statuses of the program and of the contract are the same ones. */
+function errorProblems({ file, value }: Contract): readonly ArtefactProblem[] {
+  const said = new Map(value.errors.map(({ code, http }) => [code, http]))
+  return Object.entries(REFUSALS)
+    .filter(([code, http]) => said.get(code as keyof typeof REFUSALS) !== http)
+    .map(([detail]) => ({ file, pointer: '/errors', code: 'error_differs' as const, detail }))
+}
+
+/** Each row has its examples, and they are of that row. */
+function exampleProblems(
+  { file, value }: Contract,
+  fixtures: Fixtures,
+): readonly ArtefactProblem[] {
+  const rows = new Map(fixtures.value.fixtures.map(({ id, row }) => [id, row]))
+  return value.modes.flatMap(({ id, fixtures: named }, at) =>
+    named.flatMap((one): ArtefactProblem[] => {
+      const where = pointer('/modes', at)
+      if (!rows.has(one)) return [{ file, pointer: where, code: 'fixture_missing', detail: one }]
+      return rows.get(one) === id
+        ? []
+        : [{ file, pointer: where, code: 'fixture_row_differs', detail: one }]
+    }),
+  )
+}
+
+/** A fixture says on its own what comes of it; that has to be what the row that it names says. */
+function fixtureProblems(
+  contract: Contract,
+  { file, value }: Fixtures,
+): readonly ArtefactProblem[] {
+  const rows = new Map(contract.value.modes.map((row) => [row.id, row]))
+  return value.fixtures.flatMap((fixture, at) => {
+    const where = pointer('/fixtures', at)
+    const problem = (below: string, code: ArtefactCode, detail: string): ArtefactProblem => ({
+      file,
+      pointer: where + below,
+      code,
+      detail,
+    })
+    const again = value.fixtures.findIndex(({ id }) => id === fixture.id) !== at
+    const own = fixture.expected[fixture.environment].row === fixture.row
+    return [
+      ...(again ? [problem('', 'id_repeated', fixture.id)] : []),
+      ...(own ? [] : [problem('/row', 'fixture_row_differs', fixture.row)]),
+      ...ENVIRONMENTS.filter(
+        (one) => !agrees(fixture.expected[one], rows.get(fixture.expected[one].row)),
+      ).map((one) => problem(`/expected/${one}`, 'fixture_row_differs', fixture.expected[one].row)),
+    ]
+  })
+}
+
+/** Warnings may be more than the row's, where a second row adds its own. */
+function agrees(expected: Expected, row: ModeRow | undefined): boolean {
+  if (row === undefined) return false
+  const { outcome } = row
+  if ('refused' in expected || 'refused' in outcome)
+    return (
+      'refused' in expected &&
+      'refused' in outcome &&
+      expected.refused === outcome.refused &&
+      expected.http === outcome.http
+    )
+  return (
+    expected.mode === outcome.mode &&
+    expected.source === outcome.source &&
+    outcome.warnings.every((one) => expected.warnings.includes(one))
+  )
+}

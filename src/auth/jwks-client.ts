@@ -1,0 +1,175 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Clock } from './clock.ts'
+import type { Fetched } from './jwks-fetch.ts'
+import type { KeyLimits } from './key-filter.ts'
+import { KeySet } from './key-set.ts'
+import type { Held, KeyAnswer, KeySource, RefreshOutcome } from './key-source.ts'
+
+/** In seconds; `contracts/jwks_integration_notes.json` has the figures. */
+export interface CacheTimes {
+  /** Between the beginnings of two fetches, whatever became of the first. */
+  readonly cooldown_s: number
+  readonly cache_min_s: number
+  readonly cache_max_s: number
+  /** Where the endpoint says nothing. */
+  readonly cache_default_s: number
+  readonly last_known_good_s: number
+}
+export interface JwksClientOptions {
+  readonly fetch: () => Promise<Fetched>
+  readonly times: CacheTimes
+  readonly keys: KeyLimits
+  readonly clock: Clock
+}
+
+interface Loaded {
+  readonly set: KeySet
+  readonly body: Buffer
+  readonly generation: number
+  readonly at: number
+  readonly refreshAt: number
+  readonly expiresAt: number
+}
+
+/** How much of the cache time passes before the set is fetched anew. */
+const REFRESH_AT = 0.8
+
+/**
+ * Keeps one key set up to date (page 2, "The JWKS client"): one fetch at a time, one a cooldown, in the
+ * background before the set ends; the last good set for as long as it may serve. Who names a known kid never waits.
+ */
+export class JwksClient implements KeySource {
+  private readonly options: JwksClientOptions
+  private loaded: Loaded | null = null
+  private outcome: RefreshOutcome = 'unreachable'
+  private startedAt = Number.NEGATIVE_INFINITY
+  private running: Promise<void> | null = null
+  private cancel: () => void = () => undefined
+  private closed = false
+  private fetches = 0
+  private failures = 0
+  /** Never starts again, not even when a set has run out. */
+  private generation = 0
+
+  constructor(options: JwksClientOptions) {
+    this.options = options
+  }
+
+  current(): Held | null {
+    const now = this.options.clock.now()
+    const loaded = this.usable(now)
+    return loaded === null || this.overdue(loaded, now) ? null : heldAt(loaded, now)
+  }
+
+  async forKid(kid: string | null): Promise<KeyAnswer> {
+    const now = this.options.clock.now()
+    const loaded = this.usable(now)
+    const lacks = loaded === null || (kid !== null && !loaded.set.has(kid))
+    if (lacks || this.overdue(loaded, now)) await this.refresh()
+    const then = this.options.clock.now()
+    const held = this.usable(then)
+    if (held !== null) return { status: 'held', held: heldAt(held, then), refreshed: this.outcome }
+    // A set that was refreshed and is gone has run out: whoever waits that long is told as of a dead endpoint.
+    return { status: this.outcome === 'ok' ? 'unreachable' : this.outcome }
+  }
+
+  /** Counts since the start, and the age of the set in milliseconds, null while there is none. */
+  metrics(): {
+    readonly fetches: number
+    readonly failures: number
+    readonly age_ms: number | null
+  } {
+    const { fetches, failures, loaded } = this
+    return {
+      fetches,
+      failures,
+      age_ms: loaded === null ? null : this.options.clock.now() - loaded.at,
+    }
+  }
+
+  /** When no fetch is under way. */
+  async idle(): Promise<void> {
+    await this.running
+  }
+
+  /** Ends the background refresh. */
+  close(): void {
+    this.closed = true
+    this.cancel()
+  }
+
+  private usable(now: number): Loaded | null {
+    if (this.loaded !== null && now - this.loaded.at > this.options.times.last_known_good_s * 1000)
+      this.loaded = null
+    return this.loaded
+  }
+
+  /** Past its time though nobody has tried since the refresh was due: a machine that slept. */
+  private overdue(loaded: Loaded, now: number): boolean {
+    return now >= loaded.expiresAt && this.startedAt < loaded.refreshAt
+  }
+
+  private refresh(): Promise<void> {
+    const { clock, times } = this.options
+    if (this.running === null && clock.now() - this.startedAt >= times.cooldown_s * 1000) {
+      this.startedAt = clock.now()
+      this.running = this.attempt().finally(() => {
+        this.running = null
+      })
+    }
+    return this.running ?? Promise.resolve()
+  }
+
+  private async attempt(): Promise<void> {
+    this.cancel()
+    this.fetches += 1
+    const fetched = await this.options.fetch()
+    if (fetched.ok) this.take(fetched)
+    else this.failures += 1
+    this.outcome = fetched.ok ? 'ok' : fetched.kind
+    this.plan()
+  }
+
+  private take({ body, keys, headers }: Extract<Fetched, { ok: true }>): void {
+    const at = this.options.clock.now()
+    const ms = cacheSeconds(headers, this.options.times) * 1000
+    const before = this.loaded
+    const same = before !== null && before.body.equals(body)
+    if (!same) this.generation += 1
+    this.loaded = {
+      set: same ? before.set : new KeySet(keys, this.options.keys),
+      generation: this.generation,
+      body,
+      at,
+      refreshAt: at + ms * REFRESH_AT,
+      expiresAt: at + ms,
+    }
+  }
+
+  /** The next fetch in the background: before the set ends, or as soon as the cooldown lets it after a failure. */
+  private plan(): void {
+    if (this.closed) return
+    const { clock, times } = this.options
+    const now = clock.now()
+    const retry = this.startedAt + times.cooldown_s * 1000
+    const due = this.outcome === 'ok' && this.loaded !== null ? this.loaded.refreshAt : retry
+    this.cancel = clock.later(Math.max(due, retry) - now, () => void this.refresh())
+  }
+}
+
+const heldAt = ({ set, generation, at, expiresAt }: Loaded, now: number): Held => ({
+  set,
+  generation,
+  stale: now >= expiresAt,
+  age_ms: now - at,
+})
+
+/** How long a set may be kept: `max-age` less `Age` (RFC 9111, 4.2), within the bounds. */
+export function cacheSeconds(headers: IncomingHttpHeaders, times: CacheTimes): number {
+  const { 'cache-control': control = '', age = '0' } = headers
+  const { cache_min_s, cache_max_s, cache_default_s } = times
+  if (/\bno-(store|cache)\b/i.test(control)) return cache_min_s
+  const said = /(?:^|[\s,])max-age="?(\d{1,9})\b/i.exec(control)?.[1]
+  const seconds = said === undefined ? cache_default_s : Number(said) - (Number(age) || 0)
+  return Math.min(Math.max(seconds, cache_min_s), cache_max_s)
+}

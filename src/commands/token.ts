@@ -1,0 +1,136 @@
+import { loadAuth } from '../app/jwks-check.ts'
+import { checkAuth, checkEnvironment, checkJwksUrl } from '../app/start-up.ts'
+import { isTokenLine, TokenLines } from '../app/token-lines.ts'
+import { mintToken } from '../app/token-mint.ts'
+import { judgeToken, verdictReport, type VerifyOptions } from '../app/token-verify.ts'
+import type { AuthSettings } from '../core/auth/contract.ts'
+import { fromMilliseconds, type Instant, parseInstant } from '../core/state/instant.ts'
+import { type ExitName, FfError, weightiest } from '../errors.ts'
+import type { OpenDoor } from '../ports.ts'
+import { authTexts } from './auth-texts.ts'
+import type { Context, Invocation } from './context.ts'
+import { type Line, readLines } from './input.ts'
+import { runReport } from './run-report.ts'
+import { readSettings } from './settings.ts'
+
+/** A line may hold a key set of a mebibyte beside its token. */
+const MAX_LINE = 4_194_304
+
+interface Bench {
+  readonly door: OpenDoor
+  readonly settings: AuthSettings
+  readonly options: VerifyOptions
+}
+
+/** `ff token verify`: one token, or one a line as JSON; which, the first line tells. */
+export async function verify(invocation: Invocation): Promise<void> {
+  const lines = readLines(invocation.context.io.stdin(), MAX_LINE)
+  const { value: first } = await lines.next()
+  if (first === undefined)
+    throw new FfError('nothing_to_check', 'No token came on standard input.', {
+      hint: 'Pipe one in: ff token verify < token.txt',
+    })
+  if (isTokenLine(first.text)) return verifyLines(invocation, first, lines)
+  const { value: second } = await lines.next()
+  // More than a token: no segment holds a line feed, so it is malformed.
+  const token = second === undefined ? first.text : `${first.text}\n`
+  return runReport(invocation, () =>
+    atBench(invocation, async ({ door, settings, options }) =>
+      verdictReport(await judgeToken(door, token, options), options, settings),
+    ),
+  )
+}
+
+async function verifyLines(
+  invocation: Invocation,
+  first: Line,
+  rest: AsyncIterable<Line>,
+): Promise<void> {
+  const { context, options: given } = invocation
+  if (given.format !== undefined || given.output !== undefined)
+    throw new FfError('option_invalid', 'Lines of JSON are answered with lines of JSON alone.', {
+      hint: 'Leave out --format and --output, or give one token.',
+    })
+  const exits: ExitName[] = []
+  await atBench(invocation, async ({ door, settings, options }) => {
+    const lines = new TokenLines(door, settings, { adapters: context.adapters, options })
+    const put = async ({ text }: Line): Promise<void> => {
+      if (text.trim() === '') return
+      const { answer, exit } = await lines.answer(text)
+      exits.push(exit)
+      await context.io.stdout(`${JSON.stringify(answer)}\n`)
+    }
+    await put(first)
+    for await (const line of rest) await put(line)
+  })
+  context.exit = weightiest(exits)
+}
+
+/** Everything a token is judged with, closed at the end. */
+async function atBench<T>(
+  { context, options }: Invocation,
+  use: (bench: Bench) => Promise<T>,
+): Promise<T> {
+  const { env, cwd, root, adapters } = context
+  const { notes } = await loadAuth(root)
+  const texts = authTexts(await readSettings(env, cwd))
+  const { signatureOnly = false, explain = false } = options
+  const environment = checkEnvironment(texts)
+  // Nobody looks at the issuer where the checks stop before the claims.
+  const settings = checkAuth(
+    notes,
+    signatureOnly ? { ...texts, issuer: texts.issuer ?? '' } : texts,
+  )
+  const url = checkJwksUrl(texts.jwks_url)
+  const now = options.now === undefined ? nowOf(context) : parseNow(options.now)
+  const door = await adapters.openDoorOn(url === null ? null : { url }, settings)
+  try {
+    return await use({
+      door,
+      settings,
+      options: { at: { now, environment }, signatureOnly, explain },
+    })
+  } finally {
+    await door.close()
+  }
+}
+
+const nowOf = ({ now }: Context): Instant => fromMilliseconds(now().getTime())
+
+function parseNow(text: string): Instant {
+  const now = parseInstant(text)
+  if (now !== undefined) return now
+  throw new FfError('option_invalid', `"${text}" is not a time.`, {
+    hint: 'Write it as 2026-01-15T09:00:00.000Z.',
+  })
+}
+
+/** `ff token mint --dev`: prints a token and serves its key until it is ended. */
+export async function mint({ context, options }: Invocation): Promise<void> {
+  const { env, cwd, root, adapters, io } = context
+  if (options.dev !== true)
+    throw new FfError('option_invalid', 'Tokens are minted for developers alone.', {
+      hint: 'Add --dev, with FF_ENV=dev.',
+    })
+  const texts = authTexts(await readSettings(env, cwd))
+  const { user = 'dev-user', tenant = 'dev-tenant', scopes = '' } = options
+  const minted = await mintToken({
+    root,
+    texts,
+    adapters,
+    user,
+    tenant,
+    scopes,
+    now: nowOf(context),
+  })
+  const ended = new Promise<ExitName>((resolve) => {
+    context.onSignal((name) => resolve(name === 'terminated' ? 'ok' : name))
+  })
+  try {
+    await io.stdout(minted.lines.map((line) => `${line}\n`).join(''))
+    io.stderr('The key is served until Ctrl-C; a token whose key is gone is refused.\n')
+    context.exit = await ended
+  } finally {
+    await minted.close()
+  }
+}

@@ -1,0 +1,147 @@
+import type { AuthMode, AuthSource, Principal, Warning } from '../evaluate/types.ts'
+import {
+  ENVIRONMENTS,
+  type Environment,
+  type RefusalCode,
+  type Refused,
+  REFUSALS,
+} from './types.ts'
+
+/** What was found out about a credential, before anybody says what follows from it (page 2). */
+export const CONDITIONS = [
+  'verified',
+  'verified_without_kid',
+  'verified_stale',
+  'keys_unreachable',
+  'keys_misconfigured',
+  'keys_unconfigured',
+  'refresh_unreachable',
+  'refresh_misconfigured',
+  'token_malformed',
+  'crit_unsupported',
+  'alg_not_allowed',
+  'kid_ambiguous',
+  'kid_absent',
+  'key_not_usable',
+  'signature_invalid',
+  'claim_missing',
+  'issuer_mismatch',
+  'audience_mismatch',
+  'token_not_yet_valid',
+  'token_expired',
+  'context_invalid',
+  'dev_headers',
+  'no_token',
+] as const
+export type Condition = (typeof CONDITIONS)[number]
+
+/** As what somebody is let in. */
+export type Standing = Pick<Principal, 'mode' | 'source' | 'warnings'>
+export type Outcome = Standing | Refused
+
+/** A row of the mode matrix: `contracts/jwks_integration_notes.json`. */
+export interface ModeRow {
+  readonly id: string
+  readonly when: readonly {
+    readonly condition: Condition
+    readonly environments: readonly Environment[]
+  }[]
+  readonly outcome:
+    | {
+        readonly mode: AuthMode
+        readonly source: AuthSource
+        readonly warnings: readonly Warning[]
+      }
+    | { readonly refused: RefusalCode; readonly http: number }
+}
+
+/** The matrix as the door asks it: a condition and an environment to what follows. */
+export type ModeMatrix = (condition: Condition, environment: Environment) => Outcome
+
+/** @param rows without a fault (`modeFaults`), so every place is filled */
+export function modeMatrix(rows: readonly ModeRow[]): ModeMatrix {
+  const places = new Map<string, Outcome>()
+  for (const { when, outcome } of rows) {
+    for (const { condition, environments } of when)
+      for (const environment of environments) places.set(`${condition} ${environment}`, outcome)
+  }
+  return (condition, environment) => places.get(`${condition} ${environment}`) as Outcome
+}
+
+export type ModeFaultCode =
+  | 'place_empty'
+  | 'rows_contradict'
+  | 'not_outside_dev'
+  | 'verified_without_signature'
+  | 'warning_differs'
+  | 'status_differs'
+export interface ModeFault {
+  readonly code: ModeFaultCode
+  /** Index of the row; null where it is a row that is missing. */
+  readonly row: number | null
+  readonly detail: string
+}
+
+/** Every way in which rows would let somebody in whom page 2 keeps out, or leave a case without an answer. */
+export const modeFaults = (rows: readonly ModeRow[]): readonly ModeFault[] => [
+  ...placeFaults(rows),
+  ...rows.flatMap((row, at) =>
+    ROW_RULES.filter(([, breaks]) => breaks(row)).map(([code]) => ({
+      code,
+      row: at,
+      detail: row.id,
+    })),
+  ),
+]
+
+function placeFaults(rows: readonly ModeRow[]): readonly ModeFault[] {
+  return CONDITIONS.flatMap((condition) =>
+    ENVIRONMENTS.flatMap((environment): ModeFault[] => {
+      const held = rows.flatMap((row, at) => (covers(row, condition, environment) ? [at] : []))
+      const [first] = held
+      const detail = `${condition} in ${environment}`
+      if (first === undefined) return [{ code: 'place_empty', row: null, detail }]
+      const said = textOf(rows[first] as ModeRow)
+      return held
+        .filter((at) => textOf(rows[at] as ModeRow) !== said)
+        .map((at) => ({ code: 'rows_contradict', row: at, detail }))
+    }),
+  )
+}
+const covers = ({ when }: ModeRow, condition: Condition, environment: Environment): boolean =>
+  when.some((one) => one.condition === condition && one.environments.includes(environment))
+const textOf = ({ outcome }: ModeRow): string =>
+  'refused' in outcome
+    ? `${outcome.refused} ${outcome.http}`
+    : `${outcome.mode} ${outcome.source} ${[...outcome.warnings].sort().join()}`
+
+const UNVERIFIED: ReadonlySet<AuthMode> = new Set(['decode-only', 'dev-headers'])
+type RowRule = readonly [code: ModeFaultCode, breaks: (row: ModeRow) => boolean]
+/** Page 2, "What holds beside the rows". */
+const ROW_RULES: readonly RowRule[] = [
+  [
+    'not_outside_dev',
+    ({ outcome, when }) =>
+      'mode' in outcome &&
+      UNVERIFIED.has(outcome.mode) &&
+      when.some(({ environments }) => environments.some((one) => one !== 'dev+H')),
+  ],
+  [
+    'verified_without_signature',
+    ({ outcome, when }) =>
+      when.some(
+        ({ condition }) =>
+          condition.startsWith('verified') !== ('mode' in outcome && outcome.mode === 'verified'),
+      ),
+  ],
+  [
+    'warning_differs',
+    ({ outcome }) =>
+      'mode' in outcome &&
+      UNVERIFIED.has(outcome.mode) !== outcome.warnings.includes('auth_not_verified'),
+  ],
+  [
+    'status_differs',
+    ({ outcome }) => 'refused' in outcome && REFUSALS[outcome.refused] !== outcome.http,
+  ],
+]
