@@ -1,5 +1,5 @@
-import { strictProblems } from '../core/json/canonical.ts'
 import { toPlain } from '../core/json/plain.ts'
+import { repeatsMember } from '../core/json/repeats.ts'
 import { readJson } from '../core/json/read.ts'
 import type { AuthSettings } from '../core/auth/contract.ts'
 import type { ExitName } from '../errors.ts'
@@ -103,8 +103,7 @@ const isTexts = (value: unknown): value is readonly string[] =>
 
 function objectOf(text: string): Jwk | null {
   const read = readJson(text)
-  if (!read.ok || strictProblems(read.node).some(({ code }) => code === 'duplicate_member'))
-    return null
+  if (!read.ok || repeatsMember(read.node)) return null
   const plain = toPlain(read.node)
   return isRecord(plain) ? plain : null
 }

@@ -2,7 +2,7 @@ import type { Jwk } from './key-filter.ts'
 import { jsonObject } from './token-form.ts'
 
 /** The keys of a JWK set (RFC 7517, 5); null where the bytes are none. A member of `keys` that is no object is no set. */
-export function readJwks(bytes: Uint8Array): readonly Jwk[] | null {
+export function readJwks(bytes: Buffer): readonly Jwk[] | null {
   const keys: unknown = jsonObject(bytes)?.['keys']
   return Array.isArray(keys) && keys.every(isObject) ? keys : null
 }

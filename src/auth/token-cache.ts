@@ -30,21 +30,21 @@ export class TokenCache {
     this.clock = clock
   }
 
-  get(token: string, generation: number): Proven | null {
+  get(digest: string, generation: number): Proven | null {
     this.turnTo(generation)
-    const found = this.entries.get(digest(token))
+    const found = this.entries.get(digest)
     const fresh = found !== undefined && found.until > this.clock.now()
     if (fresh) this.hits += 1
     else this.misses += 1
     return fresh ? found : null
   }
 
-  put(token: string, generation: number, proven: Proven): void {
+  put(digest: string, generation: number, proven: Proven): void {
     this.turnTo(generation)
     // The oldest goes: a map keeps the order in which its entries came.
     if (this.entries.size >= this.limits.max_entries)
       this.entries.delete(this.entries.keys().next().value as string)
-    this.entries.set(digest(token), {
+    this.entries.set(digest, {
       ...proven,
       until: this.clock.now() + this.limits.max_age_s * 1000,
     })
@@ -60,4 +60,5 @@ export class TokenCache {
   }
 }
 
-const digest = (token: string): string => hash('sha256', token, 'base64')
+/** What a token is kept under: the cache never holds one. */
+export const digestOf = (token: string): string => hash('sha256', token, 'base64')

@@ -1,12 +1,13 @@
+import { isUtf8 } from 'node:buffer'
 import { type Claims, timesHold } from '../core/auth/claims.ts'
-import { strictProblems } from '../core/json/canonical.ts'
 import { toPlain } from '../core/json/plain.ts'
+import { repeatsMember } from '../core/json/repeats.ts'
 import { isObject, readJson } from '../core/json/read.ts'
 
 /** A compact JWS taken apart (RFC 7515, 7.1); nothing is said of its signature. */
 export interface CompactForm {
   readonly header: Claims & { readonly kid?: string }
-  readonly payload: Uint8Array
+  readonly payload: Buffer
 }
 
 /**
@@ -27,7 +28,7 @@ export function compactForm(token: string, maxBytes: number): CompactForm | null
 }
 
 /** The claims set of a payload (RFC 7519, 7.2), its times finite; null where there is none. */
-export function claimsSet(payload: Uint8Array): Claims | null {
+export function claimsSet(payload: Buffer): Claims | null {
   const claims = jsonObject(payload)
   return claims !== null && timesHold(claims) ? claims : null
 }
@@ -37,22 +38,12 @@ export const isBase64url = (text: string): boolean =>
   /^(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/.test(text)
 
 /** A JSON object without repeated members, as a document's bytes hold it; null where they hold something else. */
-export function jsonObject(bytes: Uint8Array): Claims | null {
-  const text = decodeUtf8(bytes)
-  const read = text === null ? null : readJson(text)
-  if (read === null || !read.ok) return null
+export function jsonObject(bytes: Buffer): Claims | null {
+  if (!isUtf8(bytes)) return null
+  const read = readJson(bytes.toString('utf8'))
+  if (!read.ok) return null
   const { node } = read
   if (node === null || typeof node !== 'object' || !isObject(node)) return null
   // Numbers and texts that RFC 7493 advises against are the issuer's affair; two members of one name are an attack.
-  const repeated = strictProblems(node).some(({ code }) => code === 'duplicate_member')
-  return repeated ? null : (toPlain(node) as Claims)
-}
-
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-function decodeUtf8(bytes: Uint8Array): string | null {
-  try {
-    return UTF8.decode(bytes)
-  } catch {
-    return null // Not UTF-8: malformed, like any other break of form.
-  }
+  return repeatsMember(node) ? null : (toPlain(node) as Claims)
 }

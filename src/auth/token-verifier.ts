@@ -1,11 +1,11 @@
 import { type ClaimExpectations, claimFault, type Claims, identityOf } from '../core/auth/claims.ts'
-import type { Condition, ModeMatrix, Standing } from '../core/auth/modes.ts'
+import type { Condition, ModeMatrix, Outcome, Standing } from '../core/auth/modes.ts'
 import type { Authentication, Environment, Refused } from '../core/auth/types.ts'
 import type { Instant } from '../core/state/instant.ts'
-import { signatureHolds } from '../jose/compact.ts'
+import { type Algorithm, signatureHolds } from '../jose/compact.ts'
 import type { Explained, TokenVerifier } from '../ports.ts'
 import type { Held, KeySource } from './key-source.ts'
-import type { TokenCache } from './token-cache.ts'
+import { digestOf, type TokenCache } from './token-cache.ts'
 import { claimsSet, compactForm } from './token-form.ts'
 
 export interface VerifierRules {
@@ -54,14 +54,42 @@ export class JwksVerifier implements TokenVerifier {
   }
 
   async verify(token: string, at: At): Promise<Authentication> {
-    return (await this.explain(token, at)).authentication
+    return this.judge(await this.proof(token), at).authentication
   }
 
   async explain(token: string, at: At): Promise<Explained> {
-    const { conditions, claims, age_ms } =
-      this.remembered(token) ?? this.remember(token, await this.prove(token, claimsSet))
+    return this.judge(await this.proof(token), at)
+  }
+
+  async signature(token: string): Promise<Condition> {
+    return (await this.prove(token, () => ({}))).conditions[0] as Condition
+  }
+
+  /** What is known of this very token under the keys of now, or else what the checks come to. */
+  private proof(token: string): Proof | Promise<Proof> {
+    const held = token.length > this.rules.max_bytes ? null : this.keys.current()
+    if (held === null) return this.proveAnew(token, null)
+    const digest = digestOf(token)
+    const proven = this.cache.get(digest, held.generation)
+    return proven === null
+      ? this.proveAnew(token, digest)
+      : proofOf(proven.claims, proven.kid, held)
+  }
+
+  private async proveAnew(token: string, known: string | null): Promise<Proof> {
+    const proof = await this.prove(token, claimsSet)
+    const { claims, generation, conditions } = proof
+    if (claims !== null && generation !== undefined) {
+      const kid = conditions[0] === 'verified'
+      this.cache.put(known ?? digestOf(token), generation, { claims, kid })
+    }
+    return proof
+  }
+
+  /** The claims half of the checks, and what follows from both. */
+  private judge({ conditions, claims, age_ms }: Proof, at: At): Explained {
     const outcomes = conditions.map((one) => this.rules.modes(one, at.environment))
-    const refusal = outcomes.find((one): one is Refused => 'refused' in one)
+    const refusal = outcomes.find(isRefusal)
     if (refusal !== undefined) return { authentication: refusal, conditions, claims }
     if (claims === null) throw new Error(`${conditions.join()} lets somebody in without claims`)
     const fault = claimFault(claims, this.rules.claims, at.now)
@@ -69,37 +97,21 @@ export class JwksVerifier implements TokenVerifier {
       const authentication = this.rules.modes(fault, at.environment) as Refused
       return { authentication, conditions: [fault], claims }
     }
-    const standing = together(outcomes as readonly Standing[])
+    const { mode, source, warnings } = together(outcomes as readonly Standing[])
     const { user_id, tenant_id, scopes } = identityOf(claims)
-    const authentication = {
-      ...standing,
+    const authentication: Authentication = {
+      mode,
+      source,
+      warnings,
       user_id,
       tenant_id,
-      scopes: standing.mode === 'verified' ? scopes : [],
+      scopes: mode === 'verified' ? scopes : [],
       key_set_stale: age_ms > this.rules.sensitive_max_age_s * 1000,
     }
     return { authentication, conditions, claims }
   }
 
-  async signature(token: string): Promise<Condition> {
-    return (await this.prove(token, () => ({}))).conditions[0] as Condition
-  }
-
-  /** What is known of this very token under the keys of now. */
-  private remembered(token: string): Proof | null {
-    const held = token.length > this.rules.max_bytes ? null : this.keys.current()
-    const proven = held === null ? null : this.cache.get(token, held.generation)
-    return held === null || proven === null ? null : proofOf(proven.claims, proven.kid, held)
-  }
-
-  private remember(token: string, proof: Proof): Proof {
-    const { claims, generation, conditions } = proof
-    if (claims !== null && generation !== undefined)
-      this.cache.put(token, generation, { claims, kid: conditions[0] === 'verified' })
-    return proof
-  }
-
-  private async prove(token: string, read: (payload: Uint8Array) => Claims | null): Promise<Proof> {
+  private async prove(token: string, read: (payload: Buffer) => Claims | null): Promise<Proof> {
     const form = compactForm(token, this.rules.max_bytes)
     const claims = form === null ? null : read(form.payload)
     if (form === null || claims === null) return ended('token_malformed')
@@ -119,7 +131,7 @@ export class JwksVerifier implements TokenVerifier {
     if (selected.status === 'kid_absent' && refreshed !== 'ok')
       return { conditions: [`refresh_${refreshed}`], claims, age_ms: held.age_ms }
     if (selected.status !== 'found') return ended(selected.status)
-    const holds = await signatureHolds(token, selected.key, alg)
+    const holds = signatureHolds(token, selected.key, alg as Algorithm)
     return holds ? proofOf(claims, kid !== null, held) : ended('signature_invalid')
   }
 }
@@ -143,6 +155,10 @@ function proofOf(claims: Claims, kid: boolean, { stale, age_ms, generation }: He
 
 /** One standing with the warnings of all. */
 function together(outcomes: readonly Standing[]): Standing {
-  const [{ mode, source }] = outcomes as readonly [Standing, ...Standing[]]
-  return { mode, source, warnings: [...new Set(outcomes.flatMap((one) => one.warnings))].sort() }
+  const [first, ...more] = outcomes as readonly [Standing, ...Standing[]]
+  if (more.length === 0) return first
+  const warnings = [...new Set(outcomes.flatMap((one) => one.warnings))].sort()
+  return { ...first, warnings }
 }
+
+const isRefusal = (outcome: Outcome): outcome is Refused => 'refused' in outcome

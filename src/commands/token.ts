@@ -28,7 +28,7 @@ export async function verify(invocation: Invocation): Promise<void> {
   const { value: first } = await lines.next()
   if (first === undefined)
     throw new FfError('nothing_to_check', 'No token came on standard input.', {
-      hint: 'Pipe one in: ff token verify < token.txt',
+      hint: 'Pipe one in, as in `ff token verify < token.txt`.',
     })
   if (isTokenLine(first.text)) return verifyLines(invocation, first, lines)
   const { value: second } = await lines.next()

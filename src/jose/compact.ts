@@ -1,8 +1,7 @@
+import { constants, KeyObject, verify } from 'node:crypto'
 import {
   calculateJwkThumbprint,
-  compactVerify,
   CompactSign,
-  type CryptoKey,
   exportJWK,
   generateKeyPair,
   importJWK,
@@ -11,25 +10,49 @@ import {
 
 export type { JWK } from 'jose'
 /** A key that jose has taken in; never shown. */
-export type Key = CryptoKey | Uint8Array
+export type Key = KeyObject
 
 /** Null where the members name no key: a point that is not on its curve, for one. */
 export async function importKey(jwk: object, alg: string): Promise<Key | null> {
   try {
-    return await importJWK({ ...jwk, alg, key_ops: ['verify'] } as JWK, alg)
+    const key = await importJWK({ ...jwk, alg, key_ops: ['verify'] } as JWK, alg)
+    return key instanceof Uint8Array ? null : KeyObject.from(key)
   } catch {
     return null // Whatever the reason, it is no key for this algorithm.
   }
 }
 
-/** Whether the signature of a compact JWS holds under this key and algorithm (RFC 7515, 5.2). */
-export async function signatureHolds(token: string, key: Key, algorithm: string): Promise<boolean> {
-  try {
-    await compactVerify(token, key, { algorithms: [algorithm] })
-    return true
-  } catch {
-    return false // Whatever the reason, it is not a token that this key vouches for.
-  }
+const { RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST } = constants
+const PKCS1 = { padding: RSA_PKCS1_PADDING }
+const PSS = { padding: RSA_PKCS1_PSS_PADDING, saltLength: RSA_PSS_SALTLEN_DIGEST }
+const ECDSA = { dsaEncoding: 'ieee-p1363' } as const
+/** How each algorithm signs (RFC 7518, 3.3 to 3.5; RFC 8037, 3.1). */
+const SCHEMES = {
+  RS256: ['sha256', PKCS1],
+  RS384: ['sha384', PKCS1],
+  RS512: ['sha512', PKCS1],
+  PS256: ['sha256', PSS],
+  PS384: ['sha384', PSS],
+  PS512: ['sha512', PSS],
+  ES256: ['sha256', ECDSA],
+  ES384: ['sha384', ECDSA],
+  ES512: ['sha512', ECDSA],
+  EdDSA: [null, {}],
+} as const satisfies Readonly<Record<string, readonly [hash: string | null, scheme: object]>>
+export type Algorithm = keyof typeof SCHEMES
+
+/**
+ * Whether the signature of a compact JWS holds (RFC 7515, 5.2). jose takes the keys in and signs; this one step
+ * goes to node:crypto at once, because the way through WebCrypto's threads costs more than the check itself.
+ *
+ * @param token whose three segments are base64url, one spelling for each byte string
+ */
+export function signatureHolds(token: string, key: Key, algorithm: Algorithm): boolean {
+  const dot = token.lastIndexOf('.')
+  const [hash, scheme] = SCHEMES[algorithm]
+  const input = Buffer.from(token.slice(0, dot), 'latin1')
+  const signature = Buffer.from(token.slice(dot + 1), 'base64url')
+  return verify(hash, input, { key, ...scheme }, signature)
 }
 
 /** An Ed25519 key, named by its thumbprint (RFC 7638). */

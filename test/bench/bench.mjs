@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { startEmbedded } from '../../dist/src/backings/postgres/embedded.js'
 import { decisionsPerCpuSecond } from './core-speed.mjs'
+import { tokenSpeed } from './token-speed.mjs'
 
 const FF = fileURLToPath(new URL('../../dist/bin/ff.js', import.meta.url))
 const RUNS = 9
@@ -80,6 +81,11 @@ above(
   1,
   'x flagd-core',
 )
+
+const token = await tokenSpeed()
+above(`a token (${token.microseconds.toFixed(0)} us of CPU)`, token.plain, 0.9, 'x jose alone')
+above('a cached token', token.cached, 5, 'x a bare verify')
+below('good tokens among random kids', token.flood, 1.1, 'x good ones alone')
 
 for (const { what, figure, bound, holds } of lines) {
   process.stdout.write(

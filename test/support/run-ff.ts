@@ -16,22 +16,27 @@ export interface RunOptions {
   readonly cwd?: string
   /** Another package folder: a copy with something changed in it. */
   readonly root?: string
+  /** What it reads on standard input; nothing, and the end of it, where none is given. */
+  readonly input?: string
 }
 
 /** Starts the built binary as a user would. */
 export function startFf(
   args: readonly string[],
-  { env = {}, cwd, root = ROOT }: RunOptions = {},
+  { env = {}, cwd, root = ROOT, input = '' }: RunOptions = {},
 ): ChildProcess {
   const clean = {
     PATH: process.env['PATH'],
     HOME: process.env['HOME'],
     TMPDIR: process.env['TMPDIR'] ?? tmpdir(),
   }
-  return spawn(process.execPath, [join(root, 'dist/bin/ff.js'), ...args], {
+  const child = spawn(process.execPath, [join(root, 'dist/bin/ff.js'), ...args], {
     cwd: cwd ?? tmpdir(),
     env: { ...clean, ...env },
   })
+  child.stdin.on('error', () => undefined) // It may end without reading.
+  child.stdin.end(input)
+  return child
 }
 
 /** Runs it to its end. */

@@ -6,24 +6,23 @@ const PURPOSE = 'Signs test tokens. Guards nothing.'
 const rsa = (bits) => generateKeyPairSync('rsa', { modulusLength: bits }).privateKey
 const jwk = (key, kid, alg) => ({ ...key.export({ format: 'jwk' }), kid, alg, use: 'sig' })
 
+const MAKERS = [
+  () => jwk(rsa(2048), 'ff-fixture-rsa-1', 'RS256'),
+  () => jwk(rsa(2048), 'ff-fixture-rsa-2', 'RS256'),
+  () =>
+    jwk(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey, 'ff-fixture-ec-1', 'ES256'),
+  () => jwk(generateKeyPairSync('ed25519').privateKey, 'ff-fixture-ed-1', 'EdDSA'),
+  () => jwk(rsa(2048), 'ff-fixture-attacker', 'RS256'),
+  () => jwk(rsa(1024), 'ff-fixture-rsa-1024', 'RS256'),
+  () => {
+    const n = toBase64url(rocaPrime() * rocaPrime())
+    return { kty: 'RSA', kid: 'ff-fixture-roca', alg: 'RS256', use: 'sig', n, e: 'AQAB' }
+  },
+]
+/** @param kept those that are there already, in this order */
 export const makeKeys = (kept = []) => ({
   purpose: PURPOSE,
-  keys: [
-    kept[0] ?? jwk(rsa(2048), 'ff-fixture-rsa-1', 'RS256'),
-    jwk(rsa(2048), 'ff-fixture-rsa-2', 'RS256'),
-    jwk(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey, 'ff-fixture-ec-1', 'ES256'),
-    jwk(generateKeyPairSync('ed25519').privateKey, 'ff-fixture-ed-1', 'EdDSA'),
-    jwk(rsa(2048), 'ff-fixture-attacker', 'RS256'),
-    jwk(rsa(1024), 'ff-fixture-rsa-1024', 'RS256'),
-    {
-      kty: 'RSA',
-      kid: 'ff-fixture-roca',
-      alg: 'RS256',
-      use: 'sig',
-      n: toBase64url(rocaPrime() * rocaPrime()),
-      e: 'AQAB',
-    },
-  ],
+  keys: MAKERS.map((make, at) => kept[at] ?? make()),
 })
 
 /** A prime as the broken generator of CVE-2017-15361 made them: k * M + (65537^a mod M). */
@@ -32,8 +31,9 @@ function rocaPrime() {
   for (;;) {
     const power = modPow(65_537n, BigInt(`0x${randomBytes(16).toString('hex')}`), product)
     const bits = 1024 - product.toString(2).length
-    const top = 1n << BigInt(bits - 1)
-    const k = top | (BigInt(`0x${randomBytes(8).toString('hex')}`) % top)
+    // The two highest bits: then the product of two has all of its 2,048.
+    const top = 3n << BigInt(bits - 2)
+    const k = top | (BigInt(`0x${randomBytes(8).toString('hex')}`) % (1n << BigInt(bits - 2)))
     const candidate = k * product + power
     if (candidate.toString(2).length === 1024 && checkPrimeSync(candidate)) return candidate
   }

@@ -13,7 +13,7 @@ const DEV_SCOPES = ['ff:registry:read']
 const MAX_BYTES = 8192
 
 const held = await readFile(here('keys.json'), 'utf8').then(JSON.parse, () => ({ keys: [] }))
-const { keys, ...purpose } = held.keys.length < 7 ? makeKeys(held.keys) : held
+const { keys, ...purpose } = makeKeys(held.keys)
 await writeFile(here('keys.json'), `${JSON.stringify({ ...purpose, keys }, null, 2)}\n`)
 const [rsa1, rsa2, ec, ed, attacker, weak, roca] = keys
 

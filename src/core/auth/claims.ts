@@ -26,12 +26,14 @@ export type ClaimCondition = Extract<
  *
  * @param claims of a token whose form holds: `exp` and `nbf` are finite numbers where they are there
  */
-export const claimFault = (
+export function claimFault(
   claims: Claims,
   expected: ClaimExpectations,
   now: Instant,
-): ClaimCondition | null =>
-  CHECKS.find(([, holds]) => !holds(claims, expected, toMilliseconds(now) / 1000))?.[0] ?? null
+): ClaimCondition | null {
+  const seconds = toMilliseconds(now) / 1000
+  return CHECKS.find(([, holds]) => !holds(claims, expected, seconds))?.[0] ?? null
+}
 
 /** Seconds since the epoch: RFC 7519, section 2, NumericDate. */
 type Check = (claims: Claims, expected: ClaimExpectations, now: number) => boolean

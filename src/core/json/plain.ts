@@ -6,14 +6,17 @@ export function toPlain(node: JsonNode): unknown {
   if (isNumber(node)) return Number(node.lexeme)
   if (isArray(node)) return node.map(toPlain)
   const plain: Record<string, unknown> = {}
-  for (const [name, value] of node.members) {
-    // Assigning `__proto__` would set the prototype and lose the member.
-    Object.defineProperty(plain, name, {
-      value: toPlain(value),
-      enumerable: true,
-      writable: true,
-      configurable: true,
-    })
+  for (const [name, held] of node.members) {
+    const value = toPlain(held)
+    if (name !== '__proto__') plain[name] = value
+    // Assigning it would set the prototype and lose the member.
+    else
+      Object.defineProperty(plain, name, {
+        value,
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      })
   }
   return plain
 }

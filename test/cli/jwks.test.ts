@@ -1,0 +1,345 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { copyPackage, ROOT, type Run, runFf as runNow } from '../support/run-ff.ts'
+import { checkOf, edit, editJson, ERROR_FORM, errorOf, inTurns, STACK } from './outcome.ts'
+
+const runFf = inTurns(runNow)
+const NOTES = 'contracts/jwks_integration_notes.json'
+const FIXTURES = 'vectors/jwt/fixtures.json'
+
+interface Mode {
+  id: string
+  when: { condition: string; environments: string[] }[]
+  outcome: Record<string, unknown>
+  fixtures: string[]
+}
+interface Notes {
+  modes: Mode[]
+  errors: { code: string; http: number }[]
+  client: Record<string, number>
+}
+
+describe.concurrent('ff jwks check', () => {
+  test('every row of the matrix holds, in every environment', async () => {
+    const done = await runFf(['jwks', 'check', '--format', 'json'])
+    expect(done).toMatchObject({ status: 0, stderr: '' })
+    const { kind, verdict, items } = checkOf(done)
+    expect({ kind, verdict }).toEqual({ kind: 'jwks_check', verdict: 'pass' })
+    const notes = JSON.parse(await readFile(join(ROOT, NOTES), 'utf8')) as Notes
+    expect(items.map(({ id }) => id)).toEqual([...notes.modes.map(({ id }) => id), 'control'])
+    expect(items.every(({ state }) => state === 'pass')).toBe(true)
+    const { fixtures } = JSON.parse(await readFile(join(ROOT, FIXTURES), 'utf8')) as {
+      fixtures: unknown[]
+    }
+    const cases = items.slice(0, -1).map(({ title }) => Number(/\((\d+) cases\)$/.exec(title)?.[1]))
+    expect(cases.reduce((all, one) => all + one, 0)).toBe(fixtures.length * 3)
+    expect(fixtures.length).toBeGreaterThan(100)
+  })
+
+  test('says so as text and as JUnit', async () => {
+    const [text, junit] = await Promise.all([
+      runFf(['jwks', 'check']),
+      runFf(['jwks', 'check', '--format', 'junit']),
+    ])
+    expect([text.status, junit.status]).toEqual([0, 0])
+    expect(text.stdout).toMatch(/PASS {2}M-05c +HS256 keyed with the public key \(\d+ cases\)/)
+    expect(text.stdout).toContain('27 of 27 hold.  exit 0 (ok)')
+    expect(junit.stdout).toContain('tests="27" failures="0"')
+  })
+
+  const AUTH = 'dist/src/auth'
+  /** A hole in the program, and the row that must notice it. */
+  const HOLES: readonly (readonly [string, string, string, string, string])[] = [
+    ['no signature is checked', 'token-verifier.js', 'return holds ?', 'return true ?', 'M-04'],
+    [
+      'there is no allow-list',
+      'token-verifier.js',
+      '!this.rules.algorithms.has(alg)',
+      'false',
+      'M-05a',
+    ],
+    [
+      'critical headers are ignored',
+      'token-verifier.js',
+      'if (asksForMore(form.header))',
+      'if (false)',
+      'M-18',
+    ],
+    ['a repeated member is taken', 'token-form.js', 'repeatsMember(node) ? null :', '', 'M-10'],
+    ['padding is taken', 'token-form.js', '048])?$/', '048])?=*$/', 'M-10'],
+    ['weak moduli are taken', 'key-filter.js', 'bits < rsa_min_bits', 'false', 'M-16'],
+    ['broken moduli are taken', 'key-filter.js', "isRoca(value) ? 'roca' : null", 'null', 'M-16'],
+    ['the use of a key is ignored', 'key-filter.js', "use !== 'sig'", 'false', 'M-16'],
+    ['any key will do without a kid', 'key-set.js', 'sound.length > 1', 'false', 'M-11b'],
+    [
+      'no set is ever refreshed',
+      'jwks-client.js',
+      'lacks || this.overdue',
+      'loaded === null || this.overdue',
+      'M-14',
+    ],
+    ['there is no cooldown', 'jwks-client.js', '>= times.cooldown_s * 1000', '>= 0', 'M-12'],
+    [
+      'a set never runs out',
+      'jwks-client.js',
+      '> this.options.times.last_known_good_s * 1000',
+      '> Infinity',
+      'M-02',
+    ],
+    [
+      'a dead endpoint ends the set at once',
+      'jwks-client.js',
+      'this.failures += 1;',
+      '(this.failures += 1, this.loaded = null);',
+      'M-13',
+    ],
+    [
+      'redirects are followed anywhere',
+      'jwks-fetch.js',
+      'url.origin !== first.origin',
+      'false',
+      'M-06',
+    ],
+    [
+      'a page counts as no answer',
+      'jwks-fetch.js',
+      "'misconfigured', 'the answer is",
+      "'unreachable', 'the answer is",
+      'M-06',
+    ],
+  ]
+  test.each(HOLES)('notices that %s', async (_hole, file, from, to, row) => {
+    const copy = await copyPackage()
+    try {
+      await edit(join(copy.root, AUTH, file), from, to)
+      const done = await runFf(['jwks', 'check', '--format', 'json'], { root: copy.root })
+      expect(done.status, done.stderr + done.stdout.slice(0, 2000)).toBe(20)
+      const { items, findings } = checkOf(done)
+      expect(items.find(({ id }) => id === row)?.state).toBe('fail')
+      const finding = findings.find(({ subject }) => subject === row) as {
+        code: string
+        detail?: string
+      }
+      expect(finding.code).toBe('outcome_differs')
+      expect(finding.detail).toMatch(/^JWT-EX-\d+ in (dev\+H|dev-H|prod): .+ expected .+, came .+/)
+    } finally {
+      await copy.remove()
+    }
+  })
+
+  /** Two locks on one door: each alone keeps it shut. */
+  test.each([
+    ['private keys pass the filter', 'key-filter.js', 'jwk[name] !== undefined)', 'false)'],
+    [
+      'nothing is fetched in the background',
+      'jwks-client.js',
+      '() => void this.refresh()',
+      '() => undefined',
+    ],
+    ['the announced size is ignored', 'jwks-fetch.js', 'Number(length ?? 0) > maxBytes', 'false'],
+  ])('every row holds although %s', async (_lock, file, from, to) => {
+    const copy = await copyPackage()
+    try {
+      await edit(join(copy.root, AUTH, file), from, to)
+      expect((await runFf(['jwks', 'check'], { root: copy.root })).status).toBe(0)
+    } finally {
+      await copy.remove()
+    }
+  })
+
+  test.each<[string, string, (notes: Notes) => void]>([
+    [
+      'somebody unverified is let in outside dev',
+      'not_outside_dev',
+      ({ modes }) => modes.find(({ id }) => id === 'M-02')?.when[0]?.environments.push('prod'),
+    ],
+    ['a row is missing', 'place_empty', (notes) => notes.modes.pop()],
+    [
+      'a bad signature is verified',
+      'verified_without_signature',
+      ({ modes }) =>
+        Object.assign(modes.find(({ id }) => id === 'M-04') as Mode, {
+          outcome: { mode: 'verified', source: 'jwt', warnings: [] },
+        }),
+    ],
+    [
+      'a refusal has another status',
+      'status_differs',
+      ({ modes }) => Object.assign((modes.at(-1) as Mode).outcome, { http: 403 }),
+    ],
+    [
+      'two rows have one id',
+      'id_repeated',
+      ({ modes }) => Object.assign(modes[1] as Mode, { id: 'M-01' }),
+    ],
+    [
+      'a row has no example',
+      'fixture_missing',
+      ({ modes }) => modes[0]?.fixtures.push('JWT-EX-999'),
+    ],
+    [
+      'a row has the example of another',
+      'fixture_row_differs',
+      ({ modes }) => modes[0]?.fixtures.push('JWT-EX-02'),
+    ],
+    [
+      'an error has another status',
+      'error_differs',
+      ({ errors }) => Object.assign(errors[0] as object, { http: 503 }),
+    ],
+    [
+      'the cache is shorter than the cooldown',
+      'limit_differs',
+      ({ client }) => Object.assign(client, { cooldown_s: 120 }),
+    ],
+    [
+      'the fetch may take a minute',
+      'schema_maximum',
+      ({ client }) => Object.assign(client, { timeout_ms: 60_000 }),
+    ],
+  ])('a contract in which %s is not measured with', async (_situation, code, change) => {
+    const copy = await copyPackage()
+    try {
+      await editJson<Notes>(join(copy.root, NOTES), change)
+      for (const args of [
+        ['jwks', 'check'],
+        ['parity', 'run', '--candidate', 'file'],
+      ]) {
+        const done = await runFf([...args, '--format', 'json'], { root: copy.root })
+        expect(done.status).toBe(2)
+        expect(errorOf(done).code).toBe('artefact_invalid')
+        expect(errorOf(done).details?.join('\n')).toContain(code)
+      }
+      const validated = await runFf(['artefacts', 'validate', '--format', 'json'], {
+        root: copy.root,
+      })
+      expect(validated.status).toBe(2)
+      expect(checkOf(validated).findings.map((one) => one.code)).toContain(code)
+    } finally {
+      await copy.remove()
+    }
+  })
+
+  test('a fixture that says otherwise than its row is not measured with', async () => {
+    const copy = await copyPackage()
+    try {
+      await edit(join(copy.root, FIXTURES), '"id": "JWT-EX-03"', '"id": "JWT-EX-04"')
+      const done = await runFf(['jwks', 'check', '--format', 'json'], { root: copy.root })
+      expect(done.status).toBe(2)
+      expect(errorOf(done).details?.join('\n')).toMatch(/id_repeated|fixture_row_differs/)
+    } finally {
+      await copy.remove()
+    }
+  })
+})
+
+describe.concurrent('ff jwks fetch', () => {
+  let server: Server
+  let origin: string
+  const key = async (kid: string): Promise<Record<string, unknown>> => {
+    const { keys } = JSON.parse(await readFile(join(ROOT, 'vectors/jwt/keys.json'), 'utf8')) as {
+      keys: Record<string, unknown>[]
+    }
+    const { kty, n, e, crv, x, y, alg, use } = keys.find((one) => one['kid'] === kid) ?? {}
+    return { kty, kid, alg, use, n, e, crv, x, y }
+  }
+  const PAGES: Readonly<
+    Record<string, () => Promise<readonly [number, Record<string, string>, string]>>
+  > = {
+    '/good': async () => [
+      200,
+      { 'cache-control': 'public, max-age=120', etag: '"1"' },
+      JSON.stringify({
+        keys: [await key('ff-fixture-rsa-1'), { ...(await key('ff-fixture-ec-1')), use: 'enc' }],
+      }),
+    ],
+    '/weak': async () => [
+      200,
+      {},
+      JSON.stringify({ keys: [await key('ff-fixture-rsa-1'), await key('ff-fixture-rsa-1024')] }),
+    ],
+    '/none': () => Promise.resolve([200, {}, '{"keys": []}']),
+    '/escape': async () => [
+      200,
+      {},
+      JSON.stringify({
+        keys: [{ ...(await key('ff-fixture-rsa-1')), kid: '\u001b[2J\u0007evil' }],
+      }),
+    ],
+    '/page': () => Promise.resolve([200, {}, '<html>']),
+    '/gone': () => Promise.resolve([404, {}, '']),
+    '/broken': () => Promise.resolve([500, {}, '']),
+    '/away': () => Promise.resolve([302, { location: 'http://127.0.0.9:1/' }, '']),
+  }
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      const page = PAGES[request.url ?? '']
+      if (page === undefined) return void response.destroy()
+      void page().then(([status, headers, body]) => response.writeHead(status, headers).end(body))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  afterAll(() => void server.close())
+  const fetched = (path: string, ...args: readonly string[]): Promise<Run> =>
+    runFf(['jwks', 'fetch', origin + path, ...args])
+
+  test('says what is served, how long it keeps, and what each key is good for', async () => {
+    const done = await fetched('/good')
+    expect(done).toMatchObject({ status: 0, stderr: '' })
+    expect(done.stdout).toContain('kept for 120 s')
+    expect(done.stdout).toContain('cache-control: public, max-age=120')
+    expect(done.stdout).toContain('1 of 2 keys')
+    expect(done.stdout).toMatch(/PASS +ff-fixture-rsa-1 +RSA 2048 bits RS256 sig/)
+    expect(done.stdout).toMatch(/ff-fixture-ec-1 +EC P-256 ES256 enc: left alone \(use_not_sig\)/)
+  })
+
+  test.each([
+    ['/weak', 20, 'rsa_too_short'],
+    ['/none', 20, 'key_not_usable'],
+    ['/page', 20, 'jwks_misconfigured'],
+    ['/gone', 20, 'jwks_misconfigured'],
+    ['/away', 20, 'jwks_misconfigured'],
+    ['/broken', 22, 'jwks_unreachable'],
+    ['/reset', 22, 'jwks_unreachable'],
+  ])('%s ends %i: %s', async (path, exit, code) => {
+    const done = await fetched(path, '--format', 'json')
+    expect(done.status).toBe(exit)
+    expect(checkOf(done).findings.map((one) => one.code)).toEqual([code])
+    expect(done.stdout + done.stderr).not.toMatch(STACK)
+  })
+
+  test('what a stranger wrote moves no cursor', async () => {
+    const done = await fetched('/escape')
+    expect(done.status).toBe(0)
+    expect(done.stdout).toContain('\\u{1b}[2J\\u{7}evil')
+    // oxlint-disable-next-line no-control-regex
+    expect(done.stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/)
+  })
+
+  test.each([
+    ['http://idp.example/jwks'],
+    ['http://127.0.0.1.evil.example/jwks'],
+    ['ftp://127.0.0.1/jwks'],
+    ['file:///etc/passwd'],
+    ['https://user:hunter2@127.0.0.1/jwks'],
+    ['jwks'],
+    [''],
+  ])('%s is no place for keys', async (url) => {
+    const done = await runFf(['jwks', 'fetch', url])
+    expect(done).toMatchObject({ status: 2, stdout: '' })
+    expect(done.stderr).toMatch(ERROR_FORM('setting_invalid', 'usage'))
+    expect(done.stderr).not.toContain('hunter2')
+  })
+
+  test('a host that is not there is inconclusive', async () => {
+    const done = await runFf(['jwks', 'fetch', 'https://127.0.0.1:1/jwks', '--format', 'json'])
+    expect(done.status).toBe(22)
+    expect(checkOf(done).findings).toMatchObject([
+      { code: 'jwks_unreachable', detail: 'ECONNREFUSED' },
+    ])
+  })
+})

@@ -1,0 +1,23 @@
+import { describe, expect, test } from 'vitest'
+import { readJson } from '../../../src/core/json/read.ts'
+import { repeatsMember } from '../../../src/core/json/repeats.ts'
+
+describe('repeatsMember', () => {
+  test.each<[string, boolean]>([
+    ['{"a":1,"a":1}', true],
+    ['{"a":1,"\\u0061":2}', true],
+    ['{"a":{"b":1,"b":2}}', true],
+    ['[0,[{"a":null,"a":true}]]', true],
+    ['{"a":1,"A":1}', false],
+    ['{"a":{"a":{"a":[]}}}', false],
+    ['[{"a":1},{"a":1}]', false],
+    ['{}', false],
+    ['null', false],
+    ['true', false],
+    ['1e400', false],
+    ['"a"', false],
+  ])('%s: %s', (text, repeats) => {
+    const read = readJson(text)
+    expect(read.ok && repeatsMember(read.node)).toBe(repeats)
+  })
+})
