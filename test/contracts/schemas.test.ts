@@ -47,9 +47,12 @@ describe('what ff writes with --format json fits its schema', () => {
       2,
     ],
     ['a doctor', 'check-report', ['doctor'], 0],
+    ['a mode matrix', 'check-report', ['jwks', 'check'], 0],
+    ['a key server', 'check-report', ['jwks', 'fetch', 'https://127.0.0.1:1/jwks'], 22],
+    ['a token', 'check-report', ['token', 'verify', '--signature-only', '--explain'], 20],
     ['an error', 'error', ['parity', 'run', '--vector', 'PV-99'], 2],
   ])('%s', async (_what, schema, args, status) => {
-    const run = await runFf([...args, '--format', 'json'])
+    const run = await runFf([...args, '--format', 'json'], { input: 'a.b.c' })
     expect(run.status).toBe(status)
     expect(breaches(schema, JSON.parse(run.stdout))).toEqual([])
   })
