@@ -37,7 +37,7 @@ export class ManualClock implements Clock {
       return null
     }
     this.due.delete(next)
-    this.time = next.at
+    this.time = Math.max(this.time, next.at)
     next.work()
     return end - this.time
   }

@@ -79,7 +79,8 @@ export class JwksClient implements KeySource {
     readonly failures: number
     readonly age_ms: number | null
   } {
-    const { fetches, failures, loaded } = this
+    const { fetches, failures } = this
+    const loaded = this.usable(this.options.clock.now())
     return {
       fetches,
       failures,
@@ -153,7 +154,11 @@ export class JwksClient implements KeySource {
     const now = clock.now()
     const retry = this.startedAt + times.cooldown_s * 1000
     const due = this.outcome === 'ok' && this.loaded !== null ? this.loaded.refreshAt : retry
-    this.cancel = clock.later(Math.max(due, retry) - now, () => void this.refresh())
+    this.cancel = clock.later(Math.max(Math.max(due, retry) - now, 1), () => {
+      void this.refresh()
+      // A timer may come a breath before its time: then the cooldown still stands, and it has to come again.
+      if (this.running === null) this.plan()
+    })
   }
 }
 
@@ -169,7 +174,9 @@ export function cacheSeconds(headers: IncomingHttpHeaders, times: CacheTimes): n
   const { 'cache-control': control = '', age = '0' } = headers
   const { cache_min_s, cache_max_s, cache_default_s } = times
   if (/\bno-(store|cache)\b/i.test(control)) return cache_min_s
-  const said = /(?:^|[\s,])max-age="?(\d{1,9})\b/i.exec(control)?.[1]
-  const seconds = said === undefined ? cache_default_s : Number(said) - (Number(age) || 0)
+  const said = /(?:^|[\s,])max-age="?(\d+)\b/i.exec(control)?.[1]
+  // What cannot be read counts as short-lived (RFC 9111, 4.2.1).
+  const unsaid = /(?:^|[\s,])max-age/i.test(control) ? cache_min_s : cache_default_s
+  const seconds = said === undefined ? unsaid : Number(said) - Math.max(Number(age) || 0, 0)
   return Math.min(Math.max(seconds, cache_min_s), cache_max_s)
 }

@@ -23,6 +23,8 @@ export type Fetched =
     }
   | ({ readonly ok: false } & FetchFault)
 
+const MAX_HEADER_BYTES = 16_384
+
 class Fault extends Error {
   readonly kind: FetchFault['kind']
   constructor(kind: FetchFault['kind'], detail: string) {
@@ -45,13 +47,16 @@ export async function fetchJwks(url: URL, limits: FetchLimits, clock: Clock): Pr
   } catch (error) {
     const seen: unknown = controller.signal.aborted ? controller.signal.reason : error
     if (seen instanceof Fault) return { ok: false, kind: seen.kind, detail: seen.message }
-    if (seen instanceof Error) return { ok: false, kind: 'unreachable', detail: codeOf(seen) }
+    if (seen instanceof Error) return { ok: false, kind: kindOf(seen), detail: codeOf(seen) }
     throw error
   } finally {
     stop()
   }
 }
 
+/** What is no HTTP, or has more headers than anybody needs, does not pass by itself. */
+const kindOf = (error: Error): FetchFault['kind'] =>
+  codeOf(error).startsWith('HPE_') ? 'misconfigured' : 'unreachable'
 const codeOf = (error: Error): string => ('code' in error ? String(error.code) : error.message)
 
 async function follow(
@@ -82,8 +87,20 @@ async function get(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
   const { request } = secure ? await import('node:https') : await import('node:http')
   return new Promise((resolve, reject) => {
     const headers = { accept: 'application/json', 'accept-encoding': 'identity' }
-    request(url, { agent: false, headers, signal, maxHeaderSize: 16_384 })
-      .once('response', resolve)
+    // Said, because an environment variable can switch it off for the whole process.
+    const options = { agent: false, headers, signal, rejectUnauthorized: true } as const
+    const asked = request(url, { ...options, maxHeaderSize: MAX_HEADER_BYTES })
+    asked
+      .once('response', (response) => {
+        // A body that breaks off without a length would else look whole.
+        asked.on('error', (error) => response.destroy(error))
+        resolve(response)
+      })
+      .once('upgrade', (_, socket) => {
+        socket.destroy()
+        reject(new Fault('misconfigured', 'status 101'))
+      })
+      .once('close', () => reject(new Fault('unreachable', 'the connection was closed')))
       .on('error', reject)
       .end()
   })
@@ -94,7 +111,7 @@ async function readBody(response: IncomingMessage, maxBytes: number): Promise<Bu
   const { 'content-length': length, 'content-encoding': encoding = 'identity' } = response.headers
   try {
     if (Number(length ?? 0) > maxBytes) throw tooLarge
-    if (encoding !== 'identity')
+    if (encoding.toLowerCase() !== 'identity')
       throw new Fault('misconfigured', 'an encoding that was not asked for')
     const chunks: Buffer[] = []
     let bytes = 0

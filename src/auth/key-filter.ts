@@ -86,7 +86,9 @@ function rsaFault({ n, e }: Jwk, { rsa_min_bits, rsa_max_bits }: KeyLimits): Key
   const bits = value.toString(2).length
   if (bits < rsa_min_bits) return 'rsa_too_short'
   if (bits > rsa_max_bits) return 'rsa_too_long'
-  return exponentHolds(exponent) ? (isRoca(value) ? 'roca' : null) : 'rsa_exponent'
+  if (!exponentHolds(exponent)) return 'rsa_exponent'
+  if (isRoca(value)) return 'roca'
+  return value % 2n === 0n ? 'malformed' : null
 }
 
 /** Odd, at least 3, and within four bytes: an exponent of 1 makes each message its own signature. */
@@ -97,7 +99,8 @@ function exponentHolds(bytes: Buffer): boolean {
 }
 
 function pointFault(jwk: Jwk): KeyFault | null {
-  const found = COORDINATES[`${String(jwk['kty'])} ${String(jwk['crv'])}`]
+  const { kty, crv } = jwk
+  const found = typeof crv === 'string' ? COORDINATES[`${String(kty)} ${crv}`] : undefined
   if (found === undefined) return 'curve_unknown'
   const [names, bytes] = found
   return names.every((name) => bytesOf(jwk[name])?.length === bytes) ? null : 'malformed'

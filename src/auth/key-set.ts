@@ -26,7 +26,9 @@ export class KeySet {
     }))
     for (const entry of this.entries) {
       const { kid } = entry.jwk
-      this.byKid.set(kid, [...(this.byKid.get(kid) ?? []), entry])
+      const named = this.byKid.get(kid)
+      if (named === undefined) this.byKid.set(kid, [entry])
+      else named.push(entry)
     }
   }
 

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { AuthSettings, KeyServerScript } from '../core/auth/contract.ts'
 import type { OpenDoor, TokenVerifier } from '../ports.ts'
 import { ManualClock, systemClock } from './clock.ts'
@@ -14,7 +15,8 @@ export async function openScriptedDoor(
   const server = await LoopbackJwks.start(before ?? last)
   const clock = new ManualClock()
   const keys = liveKeys(server.url, settings.contract, clock)
-  const scene: Scene = { server, clock, keys }
+  const { timeout_ms } = settings.contract.client
+  const scene: Scene = { server, clock, keys, timeout_ms, handled: 0 }
   if (before !== undefined) {
     await played(scene, () => keys.forKid(null))
     await server.become(last)
@@ -49,24 +51,40 @@ interface Scene {
   readonly server: LoopbackJwks
   readonly clock: ManualClock
   readonly keys: JwksClient
+  readonly timeout_ms: number
+  /** How many of the server's stalls have had their time-out. */
+  handled: number
 }
 
-/** Does something that may fetch; when the server leaves it without an end, its time-out comes at once. */
-async function played<T>({ server, clock }: Scene, work: () => Promise<T>): Promise<T> {
-  const since = server.stalls
+/** Does something that may fetch; when the server leaves it without an end, its time-out comes at once, and once. */
+async function played<T>(scene: Scene, work: () => Promise<T>): Promise<T> {
   const done = work()
-  const stalled = server.stalled(since).then(() => 'stalled' as const)
-  if ((await Promise.race([done, stalled])) === 'stalled') clock.step(HOUR_MS)
-  return done
+  let over = false
+  const ended = done.finally(() => {
+    over = true
+  })
+  while (!over) {
+    await Promise.race([ended, scene.server.stalled(scene.handled)])
+    await setImmediate() // Whoever does not have to wait for the server is done by now.
+    if (!over) timeOut(scene)
+  }
+  return ended
 }
-const HOUR_MS = 3_600_000
 
-/** Lets time pass, with all that is due in it. */
-async function pass(scene: Scene, ms: number): Promise<void> {
-  let left: number | null = ms
-  while (left !== null) {
-    left = scene.clock.step(left)
-    await played(scene, () => scene.keys.idle())
+/** Whatever was left without an end runs into its time-out; several who wait for one fetch have one. */
+function timeOut(scene: Scene): void {
+  if (scene.handled === scene.server.stalls) return
+  scene.handled = scene.server.stalls
+  scene.clock.step(scene.timeout_ms)
+}
+
+/** Lets time pass, with all that is due in it: a fetch without an end costs the time that it has, and no more. */
+async function pass({ server, clock, keys }: Scene, ms: number): Promise<void> {
+  const end = clock.now() + ms
+  for (let left: number | null = ms; left !== null;) {
+    const since = server.stalls
+    left = clock.step(end - clock.now())
+    if (left !== null) await Promise.race([keys.idle(), server.stalled(since)])
   }
 }
 

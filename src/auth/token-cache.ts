@@ -40,7 +40,10 @@ export class TokenCache {
   }
 
   put(digest: string, generation: number, proven: Proven): void {
+    // Of keys that have gone meanwhile.
+    if (generation < this.generation) return
     this.turnTo(generation)
+    this.entries.delete(digest)
     // The oldest goes: a map keeps the order in which its entries came.
     if (this.entries.size >= this.limits.max_entries)
       this.entries.delete(this.entries.keys().next().value as string)

@@ -28,6 +28,7 @@ interface Proof {
   readonly conditions: readonly Condition[]
   /** Null where the checks ended before anybody could go on with them. */
   readonly claims: Claims | null
+  /** Of the set that it was held to; 0 where it was held to none. */
   readonly age_ms: number
   /** Of the keys under which the signature was seen to hold. */
   readonly generation?: number
@@ -129,7 +130,7 @@ export class JwksVerifier implements TokenVerifier {
     const { held, refreshed } = answer
     const selected = await held.set.select(kid, alg)
     if (selected.status === 'kid_absent' && refreshed !== 'ok')
-      return { conditions: [`refresh_${refreshed}`], claims, age_ms: held.age_ms }
+      return { conditions: [`refresh_${refreshed}`], claims, age_ms: 0 }
     if (selected.status !== 'found') return ended(selected.status)
     const holds = signatureHolds(token, selected.key, alg as Algorithm)
     return holds ? proofOf(claims, kid !== null, held) : ended('signature_invalid')

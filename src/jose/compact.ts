@@ -10,16 +10,25 @@ import {
 
 export type { JWK } from 'jose'
 /** A key that jose has taken in; never shown. */
-export type Key = KeyObject
+export interface Key {
+  readonly object: KeyObject
+  /** How long a signature must be; null where the scheme says it by itself. */
+  readonly signatureBytes: number | null
+}
 
 /** Null where the members name no key: a point that is not on its curve, for one. */
 export async function importKey(jwk: object, alg: string): Promise<Key | null> {
   try {
     const key = await importJWK({ ...jwk, alg, key_ops: ['verify'] } as JWK, alg)
-    return key instanceof Uint8Array ? null : KeyObject.from(key)
+    return key instanceof Uint8Array ? null : toKey(KeyObject.from(key))
   } catch {
     return null // Whatever the reason, it is no key for this algorithm.
   }
+}
+
+function toKey(object: KeyObject): Key {
+  const bits = object.asymmetricKeyDetails?.modulusLength
+  return { object, signatureBytes: bits === undefined ? null : Math.ceil(bits / 8) }
 }
 
 const { RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST } = constants
@@ -47,12 +56,18 @@ export type Algorithm = keyof typeof SCHEMES
  *
  * @param token whose three segments are base64url, one spelling for each byte string
  */
-export function signatureHolds(token: string, key: Key, algorithm: Algorithm): boolean {
+export function signatureHolds(
+  token: string,
+  { object, signatureBytes }: Key,
+  algorithm: Algorithm,
+): boolean {
   const dot = token.lastIndexOf('.')
   const [hash, scheme] = SCHEMES[algorithm]
   const input = Buffer.from(token.slice(0, dot), 'latin1')
   const signature = Buffer.from(token.slice(dot + 1), 'base64url')
-  return verify(hash, input, { key, ...scheme }, signature)
+  // RFC 8017, 8.1.2: exactly as long as the modulus; OpenSSL takes a PSS signature without its leading zero.
+  if (signatureBytes !== null && signature.length !== signatureBytes) return false
+  return verify(hash, input, { key: object, ...scheme }, signature)
 }
 
 /** An Ed25519 key, named by its thumbprint (RFC 7638). */

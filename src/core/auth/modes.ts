@@ -61,7 +61,8 @@ export type ModeMatrix = (condition: Condition, environment: Environment) => Out
 /** @param rows without a fault (`modeFaults`), so every place is filled */
 export function modeMatrix(rows: readonly ModeRow[]): ModeMatrix {
   const places = new Map<string, Outcome>()
-  for (const { when, outcome } of rows) {
+  for (const { when, outcome: said } of rows) {
+    const outcome = 'refused' in said ? said : { ...said, warnings: [...said.warnings].sort() }
     for (const { condition, environments } of when)
       for (const environment of environments) places.set(`${condition} ${environment}`, outcome)
   }
