@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { PUBLISHED_VECTORS } from '../auth/rfc-vectors.ts'
 import { finished, ROOT, type Run, runFf as runNow, startFf } from '../support/run-ff.ts'
 import { checkOf, ERROR_FORM, errorOf, inTurns, STACK, until } from './outcome.ts'
 
@@ -136,6 +137,17 @@ describe.concurrent('lines of tokens', () => {
     const done = await verify(lines(good), ['--format', 'json'])
     expect(done.status).toBe(2)
     expect(errorOf(done).code).toBe('option_invalid')
+  })
+
+  test('the vectors of RFC 7515, 7520 and 8037 have their verdicts, and no other', async () => {
+    const input = lines(
+      ...PUBLISHED_VECTORS.map(({ id, token, jwks, algs }) => ({ id, token, jwks, algs })),
+    )
+    const done = await verify(input, ['--signature-only'], {})
+    expect(done).toMatchObject({ status: 20, stderr: '' })
+    const wanted = PUBLISHED_VECTORS.map(({ id, verdict, code }) => ({ id, verdict, code }))
+    expect(answersOf(done)).toEqual(wanted)
+    expect(wanted.filter(({ verdict }) => verdict === 'verified').length).toBeGreaterThan(5)
   })
 
   test('--signature-only asks nothing of the claims', async () => {
