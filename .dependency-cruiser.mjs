@@ -91,6 +91,13 @@ export default {
     ),
     only('bin-is-a-door', '^bin/', '^src/main[.]ts$', 'bin only starts main.'),
     {
+      name: 'faults-stay-in-the-selftest',
+      severity: 'error',
+      comment: 'Nothing that serves, measures or gates can reach a planted fault (page 4).',
+      from: { path: '^(src|bin)/', pathNot: '^src/(app/selftest/|commands/selftest[.]ts$)' },
+      to: { path: '^src/app/selftest/' },
+    },
+    {
       name: 'nobody-imports-main',
       severity: 'error',
       from: { path: '^src/' },

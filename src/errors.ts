@@ -52,6 +52,7 @@ const EXIT_BY_CODE = {
   rows_would_be_lost: 'no_go',
   target_unreachable: 'inconclusive',
   target_read_only: 'inconclusive',
+  row_refused: 'inconclusive',
   rights_missing: 'inconclusive',
   store_corrupt: 'inconclusive',
   backing_unavailable: 'inconclusive',

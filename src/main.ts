@@ -59,6 +59,7 @@ function standardStreams(): Io {
     stderr: (text) => void process.stderr.write(text),
     stdin: () => process.stdin as AsyncIterable<Uint8Array>,
     stdoutIsTerminal: process.stdout.isTTY === true,
+    stderrIsTerminal: process.stderr.isTTY === true,
   }
 }
 

@@ -30,8 +30,14 @@ export interface Asked {
   readonly rows: RowSet | null
 }
 
+export type Ask = (counter: Counter, question: Question) => Promise<Asked>
+/** The rules of a decision, as the core has them or with a fault in them. */
+export type Evaluate = typeof evaluate
+
 /** Puts one question: through the door, to the rows, past Admin if rule 4 wants it, to a decision. */
-export async function ask(counter: Counter, question: Question): Promise<Asked> {
+export const ask: Ask = (counter, question) => askBy(evaluate, counter, question)
+
+export async function askBy(rules: Evaluate, counter: Counter, question: Question): Promise<Asked> {
   const principal = inContext(
     await admit(counter.door, question.credential, question),
     question.request,
@@ -48,9 +54,9 @@ export async function ask(counter: Counter, question: Question): Promise<Asked> 
   try {
     const rows = await store.read({ flag_key: request.flag_key, tenant_id, user_id })
     const facts = { request, principal, rows, now, backing_state: store.kind }
-    const walk = evaluate(facts)
+    const walk = rules(facts)
     const { decision } =
-      walk.ask === undefined ? walk : evaluate(facts, await counter.approvals(walk.ask))
+      walk.ask === undefined ? walk : rules(facts, await counter.approvals(walk.ask))
     if (decision === undefined)
       throw new Error('the rules asked for an approval that they had been given')
     return { answer: { status: 'decided', text: decisionText(decision) }, rows }

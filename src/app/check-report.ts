@@ -8,6 +8,7 @@ export interface Checked {
   readonly state: CheckItem['state']
   readonly findings: readonly Omit<CheckFinding, 'subject'>[]
   readonly next: string | null
+  readonly seen_by?: CheckItem['seen_by']
 }
 
 const EXIT: Readonly<Record<CheckItem['state'], ExitName>> = {
@@ -21,9 +22,13 @@ const EXIT: Readonly<Record<CheckItem['state'], ExitName>> = {
 export function checkReport(
   kind: CheckReport['kind'],
   checked: readonly Checked[],
-  more: { readonly exits?: readonly ExitName[]; readonly sql?: readonly string[] } = {},
+  more: {
+    readonly exits?: readonly ExitName[]
+    readonly sql?: readonly string[]
+    readonly timing?: CheckReport['timing']
+  } = {},
 ): CheckReport {
-  const { exits = [], sql = [] } = more
+  const { exits = [], sql = [], timing } = more
   const nothing: readonly ExitName[] = checked.length === 0 ? ['inconclusive'] : []
   const exitName = weightiest([
     ...nothing,
@@ -33,8 +38,9 @@ export function checkReport(
   const findings = checked.flatMap(({ id, findings: own }) =>
     own.map((one) => ({ ...one, subject: id })),
   )
-  const items = checked.map(({ id, title, state, findings: own, next }): CheckItem => {
-    return { id, title, state, codes: [...new Set(own.map(({ code }) => code))], next }
+  const items = checked.map(({ id, title, state, findings: own, next, seen_by }): CheckItem => {
+    const codes = [...new Set(own.map(({ code }) => code))]
+    return { id, title, state, codes, next, ...(seen_by === undefined ? {} : { seen_by }) }
   })
   const measured = items.filter(({ state }) => state === 'pass' || state === 'fail').length
   return {
@@ -47,6 +53,7 @@ export function checkReport(
     findings,
     items,
     sql,
+    ...(timing === undefined ? {} : { timing }),
   }
 }
 

@@ -1,7 +1,7 @@
 import { loadArtefact, packaged } from '../artefacts/load.ts'
 import { cellProblems } from '../artefacts/rules/cell-rules.ts'
 import type { JsonNode, JsonObject } from '../core/json/read.ts'
-import { buildCells } from '../core/parity/cells.ts'
+import { buildCells, type Cell } from '../core/parity/cells.ts'
 import type { ParityReport } from '../core/report/types.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { Instant } from '../core/state/instant.ts'
@@ -13,8 +13,9 @@ import type { Adapters } from './adapters.ts'
 import { artefactError } from './artefact-error.ts'
 import { withBoth } from './bracket.ts'
 import { loadParityInputs, type ParityInputs } from './parity-inputs.ts'
-import { groupOf, runExhaustive } from './run-exhaustive.ts'
+import { type Credentials, groupOf, type Oracle, runExhaustive } from './run-exhaustive.ts'
 import { runParity, type Sides } from './run-parity.ts'
+import { HONEST } from './workings.ts'
 
 export interface ParityRequest {
   /** The package folder. */
@@ -42,7 +43,7 @@ export async function parityRun(
       runParity(inputs.vectors, sides, {
         rules: inputs.contract.value.decision,
         only,
-        around: { doorFor, signal, now },
+        around: { doorFor, signal, now, workings: HONEST },
       }),
     ),
   )
@@ -54,33 +55,58 @@ export async function parityExhaustive(
 ): Promise<ParityReport> {
   const { root, adapters, signal, now, only } = request
   const inputs = await loadOrThrow(root, [])
-  const loaded = await loadArtefact('oracle_cells', packaged(root, 'oracle_cells'), inputs.schemas)
-  if (!loaded.ok) throw artefactError(loaded.problems)
-  const problems = cellProblems(loaded.loaded, inputs.contract)
-  if (problems.length > 0) throw artefactError(problems)
-  const { value, node } = loaded.loaded
-  const cells = buildCells(value.now as Instant)
+  const { cells, oracle, time } = await loadCells(root, inputs)
   if (only !== null && !cells.some((cell) => groupOf(cell) === only)) {
     throw new FfError('nothing_to_check', `No cell is called ${only}.`, {
       hint: 'Write MODE/SCOPE/PATH/TTL, such as verified/user/SP-2/valid.',
     })
   }
+  return withCredentials(root, { inputs, adapters, time }, (credentials) =>
+    withSides(request, inputs, (sides) =>
+      runExhaustive(cells, sides, {
+        rules: inputs.contract.value.decision,
+        oracle,
+        credentials,
+        only,
+        expected: inputs.contract.value.cells.count,
+        around: { signal, now, workings: HONEST },
+      }),
+    ),
+  )
+}
+
+/** The cells, the oracle's predictions for them, and the moment that they are put at. @throws FfError `artefact_invalid` */
+export async function loadCells(
+  root: string,
+  inputs: ParityInputs,
+): Promise<{ readonly cells: readonly Cell[]; readonly oracle: Oracle; readonly time: Instant }> {
+  const loaded = await loadArtefact('oracle_cells', packaged(root, 'oracle_cells'), inputs.schemas)
+  if (!loaded.ok) throw artefactError(loaded.problems)
+  const problems = cellProblems(loaded.loaded, inputs.contract)
+  if (problems.length > 0) throw artefactError(problems)
+  const { value, node } = loaded.loaded
+  const time = value.now as Instant
   const outcomes = (node as JsonObject).members.find(
     ([name]) => name === 'outcomes',
   )?.[1] as readonly JsonNode[]
+  return { cells: buildCells(time), oracle: { outcomes, cells: value.cells }, time }
+}
+
+interface Signing {
+  readonly inputs: ParityInputs
+  readonly adapters: Adapters
+  readonly time: Instant
+}
+/** Credentials of each mode, whose key servers close at the end. */
+export async function withCredentials<T>(
+  root: string,
+  { inputs, adapters, time }: Signing,
+  use: (credentials: Credentials) => Promise<T>,
+): Promise<T> {
   const settings = byContract(inputs.auth.value, inputs.fixtures.value)
-  const credentials = await adapters.cellCredentials(root, settings, value.now as Instant)
+  const credentials = await adapters.cellCredentials(root, settings, time)
   try {
-    return await withSides(request, inputs, (sides) =>
-      runExhaustive(cells, sides, {
-        rules: inputs.contract.value.decision,
-        oracle: { outcomes, cells: value.cells },
-        credentials: credentials.byMode,
-        only,
-        expected: inputs.contract.value.cells.count,
-        around: { signal, now },
-      }),
-    )
+    return await use(credentials.byMode)
   } finally {
     await credentials.close()
   }
@@ -100,7 +126,7 @@ export function withSides<T>(
 }
 
 /** One door a fixture that a vector names, and one for the vectors that name none; all close at the end. */
-async function withDoors<T>(
+export async function withDoors<T>(
   { fixtures, auth, vectors }: ParityInputs,
   adapters: Adapters,
   use: (doorFor: (credential: VectorCredential) => Door) => Promise<T>,

@@ -10,7 +10,7 @@ import type { ParityReport } from '../core/report/types.ts'
 import { type State, TABLES } from '../core/state/rows.ts'
 import { FfError } from '../errors.ts'
 import type { Door, Scratch } from '../ports.ts'
-import { approvalsOf, ask } from './ask.ts'
+import { approvalsOf, type Ask } from './ask.ts'
 import { buildReport, judged, leftOut, type Sides, type Surroundings } from './run-parity.ts'
 
 /** How many cells are under way at once: enough to keep a connection pool busy. */
@@ -34,7 +34,7 @@ export interface ExhaustiveOptions {
   readonly expected: number
   /** The one cell to run, by its four dimensions; the others count as skipped. Null runs all. */
   readonly only: string | null
-  readonly around: Pick<Surroundings, 'signal' | 'now'>
+  readonly around: Pick<Surroundings, 'signal' | 'now' | 'workings'>
 }
 
 /** Puts every cell to both sides; all their rows are loaded once, for no two cells share a flag. */
@@ -79,22 +79,25 @@ export async function runExhaustive(
 async function runCell(
   cell: Cell,
   sides: Sides,
-  { rules, oracle, credentials }: ExhaustiveOptions,
+  { rules, oracle, credentials, around: { workings } }: ExhaustiveOptions,
 ): Promise<Judged> {
   const { given, request, covers } = cell
   const { credential, door } = credentials[covers.auth_mode]
   const question = { credential, request, now: given.now, environment: given.environment }
-  const put = async ({ store }: Scratch) => {
+  const put = async ({ store }: Scratch, ask: Ask) => {
     const counter = { store, door, approvals: approvalsOf(given) }
     const first = await ask(counter, question)
     const again = await ask(counter, question)
     return { kind: store.kind, answer: first.answer, again: again.answer, rows: first.rows }
   }
-  const [baseline, candidate] = await Promise.all([put(sides.baseline), put(sides.candidate)])
+  const [baseline, candidate] = await Promise.all([
+    put(sides.baseline, workings.ask.baseline),
+    put(sides.candidate, workings.ask.candidate),
+  ])
   const verdict = judgeVector(
     expectedOf(outcomeOf(oracle, cell), cell),
     { baseline, candidate },
-    rules,
+    { rules, compare: workings.compare },
   )
   const rows = { baseline: baseline.rows, candidate: candidate.rows }
   return judged(subjectOf(cell), verdict, {

@@ -10,7 +10,8 @@ import type { AnyRow, RowSet, Stored } from '../core/state/rows.ts'
 import { EXITS, type ExitName, FfError } from '../errors.ts'
 import type { Door, Scratch } from '../ports.ts'
 import type { VectorCredential } from '../artefacts/vectors.ts'
-import { approvalsOf, ask, type Asked } from './ask.ts'
+import { approvalsOf, type Ask, type Asked } from './ask.ts'
+import type { Workings } from './workings.ts'
 
 export interface Sides {
   readonly baseline: Scratch
@@ -19,6 +20,7 @@ export interface Sides {
 /** What a run takes from outside itself. */
 export interface Surroundings {
   readonly doorFor: (credential: VectorCredential) => Door
+  readonly workings: Workings
   /** Aborted with the exit name that the run then has. */
   readonly signal: AbortSignal
   readonly now: () => Date
@@ -84,9 +86,9 @@ export function buildReport(
   {
     around,
     started,
-  }: { readonly around: Pick<Surroundings, 'signal' | 'now'>; readonly started: Date },
+  }: { readonly around: Pick<Surroundings, 'signal' | 'now' | 'workings'>; readonly started: Date },
 ): ParityReport {
-  const faults = comparerFaults()
+  const faults = comparerFaults(around.workings.compare)
   const summary = summarise(cases, expected, { faults, pairs: UNEQUAL.length + EQUAL.length })
   const exitName = around.signal.aborted
     ? (around.signal.reason as ExitName)
@@ -128,7 +130,8 @@ async function runVector(
 ): Promise<Judged> {
   const approvals = approvalsOf(vector.given)
   const door = around.doorFor(vector.credential)
-  const put = async ({ store }: Scratch): Promise<readonly [Asked, Asked]> => {
+  const { workings } = around
+  const put = async ({ store }: Scratch, ask: Ask): Promise<readonly [Asked, Asked]> => {
     const { given, credential, request } = vector
     const question = { credential, request, now: given.now, environment: given.environment }
     try {
@@ -143,14 +146,17 @@ async function runVector(
       await ask({ store, door, approvals }, question),
     ]
   }
-  const [[b, b2], [c, c2]] = await Promise.all([put(sides.baseline), put(sides.candidate)])
+  const [[b, b2], [c, c2]] = await Promise.all([
+    put(sides.baseline, workings.ask.baseline),
+    put(sides.candidate, workings.ask.candidate),
+  ])
   const verdict = judgeVector(
     vector.expected,
     {
       baseline: { kind: sides.baseline.store.kind, answer: b.answer, again: b2.answer },
       candidate: { kind: sides.candidate.store.kind, answer: c.answer, again: c2.answer },
     },
-    rules,
+    { rules, compare: workings.compare },
   )
   return judged(subjectOf(vector), verdict, {
     rows: { baseline: b.rows, candidate: c.rows },

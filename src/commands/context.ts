@@ -24,6 +24,7 @@ export interface Io {
   readonly stderr: (text: string) => void
   readonly stdin: () => AsyncIterable<Uint8Array>
   readonly stdoutIsTerminal: boolean
+  readonly stderrIsTerminal: boolean
 }
 
 /** Options as they were typed: each command reads its own and says what is wrong with them. */

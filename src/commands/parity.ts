@@ -18,7 +18,7 @@ export const exhaustive = (invocation: Invocation): Promise<void> =>
     }),
   )
 
-async function toRequest(
+export async function toRequest(
   { context, options }: Invocation,
   signal: AbortSignal,
 ): Promise<ParityRequest> {

@@ -68,6 +68,13 @@ export const COMMANDS: readonly CommandGroup[] = [
         examples: ['ff parity exhaustive', 'ff parity exhaustive --cell verified/user/SP-2/valid'],
         load: async () => (await import('./parity.ts')).exhaustive,
       },
+      {
+        name: 'selftest',
+        what: 'plant every fault of the catalogue, and see that it is caught',
+        options: SIDES,
+        examples: ['ff parity selftest', 'ff parity selftest --candidate file --format junit'],
+        load: async () => (await import('./selftest.ts')).selftest,
+      },
     ],
   },
   {

@@ -63,6 +63,7 @@ interface CheckJson {
     readonly state: string
     readonly codes: readonly string[]
     readonly next: string | null
+    readonly seen_by?: { readonly proof: string; readonly subject: string } | null
   }[]
   readonly findings: readonly {
     readonly subject: string

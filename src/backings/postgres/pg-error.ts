@@ -18,6 +18,12 @@ const NO_RIGHTS: Row = [
   'Use a role that may create a schema in this database, or have it granted.',
 ]
 
+const REFUSED: Row = [
+  'row_refused',
+  'refuses a row that breaks its schema',
+  'Look at the constraint that the cause names.',
+]
+
 /** SQLSTATE (PostgreSQL manual, appendix A) or system code to what it means for whoever ran `ff`. */
 const BY_CODE: Readonly<Record<string, Row>> = {
   ECONNREFUSED: UNREACHABLE,
@@ -85,6 +91,9 @@ const BY_CODE: Readonly<Record<string, Row>> = {
   ],
 }
 
+/** By the first two characters: 08 connections, 22 values, 23 constraints. */
+const BY_CLASS: Readonly<Record<string, Row>> = { '08': LOST, '22': REFUSED, '23': REFUSED }
+
 // pg reports these without a code.
 const BY_MESSAGE: readonly (readonly [RegExp, Row])[] = [
   [/timeout (expired|exceeded)|connection timeout/i, UNREACHABLE],
@@ -103,9 +112,8 @@ export function pgError(error: unknown, target: string): unknown {
   const code = 'code' in error ? String(error.code) : ''
   const row =
     BY_CODE[code] ??
-    (code.startsWith('08')
-      ? LOST
-      : BY_MESSAGE.find(([pattern]) => pattern.test(error.message))?.[1])
+    BY_CLASS[code.slice(0, 2)] ??
+    BY_MESSAGE.find(([pattern]) => pattern.test(error.message))?.[1]
   if (row === undefined) return error
   const [known, what, hint] = row
   return new FfError(known, `The database ${target} ${what}.`, { hint, cause: error })

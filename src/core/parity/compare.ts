@@ -20,6 +20,9 @@ export interface Comparison {
   readonly fields: number
 }
 
+/** What compares two answers; a fault of it has to be found out before anything it says is believed. */
+export type Compare = (left: JsonNode, right: JsonNode) => Comparison
+
 /**
  * Compares without loss (page 4): JSON type, number lexeme, code points, members with their
  * multiplicity, array order and presence all count; the order of members does not.

@@ -1,10 +1,10 @@
 import type { BackingState } from '../evaluate/types.ts'
 import type { JsonObject } from '../json/read.ts'
-import type { FieldRule } from './field-rules.ts'
 import {
   type Answer,
   answerNode,
   type ChainSplit,
+  type Comparing,
   type Divergence,
   type Judgement,
   judge,
@@ -51,7 +51,7 @@ export interface VectorVerdict {
 export function judgeVector(
   expected: JsonObject,
   asked: Asked,
-  rules: readonly FieldRule[],
+  comparing: Comparing,
 ): VectorVerdict {
   const unanswered = silent(asked)
   if (unanswered.length > 0) {
@@ -69,20 +69,20 @@ export function judgeVector(
   const compared = [
     {
       sides: 'baseline-candidate' as const,
-      ...judge(b, c, { rules, sides: 'baseline-candidate' }),
+      ...judge(b, c, { ...comparing, sides: 'baseline-candidate' }),
     },
     {
       sides: 'baseline-expected' as const,
-      ...judge(b, owed(b), { rules, sides: 'baseline-expected' }),
+      ...judge(b, owed(b), { ...comparing, sides: 'baseline-expected' }),
     },
     {
       sides: 'candidate-expected' as const,
-      ...judge(c, owed(c), { rules, sides: 'candidate-expected' }),
+      ...judge(c, owed(c), { ...comparing, sides: 'candidate-expected' }),
     },
   ]
   const noise = [
-    ...noiseOf('baseline', asked.baseline, rules),
-    ...noiseOf('candidate', asked.candidate, rules),
+    ...noiseOf('baseline', asked.baseline, comparing),
+    ...noiseOf('candidate', asked.candidate, comparing),
   ]
   const divergences = compared.flatMap((one) => one.divergences.filter(isBlocker))
   const chains = compared.flatMap(({ sides, chain }) =>
@@ -114,14 +114,14 @@ function silent(asked: Asked): VectorVerdict['unanswered'] {
 function noiseOf(
   side: 'baseline' | 'candidate',
   answers: SideAnswers,
-  rules: readonly FieldRule[],
+  comparing: Comparing,
 ): VectorVerdict['noise'] {
   const { kind, answer, again } = answers
   // The same characters are the same answer, without a look at what they say.
   if (answer.status === 'decided' && again.status === 'decided' && answer.text === again.text)
     return []
   const control = judge(partyOf(answers), partyOf({ kind, answer: again }), {
-    rules,
+    ...comparing,
     sides: 'control',
   })
   return control.divergences.filter(isBlocker).map((divergence) => ({ side, divergence }))

@@ -2,7 +2,7 @@ import { isObject, type JsonNode, type JsonObject, readJson } from '../json/read
 import type { BackingState } from '../evaluate/types.ts'
 import type { RefusalCode } from '../auth/types.ts'
 import { tokens } from '../json/pointer.ts'
-import { compareJson } from './compare.ts'
+import { type Compare, compareJson } from './compare.ts'
 import { type FieldRule, type ParityRule, ruleAt } from './field-rules.ts'
 import { nodeText } from './node-text.ts'
 
@@ -42,15 +42,21 @@ export interface Party {
   readonly node: JsonNode
   readonly kind: BackingState
 }
-/** How two parties are compared. */
-export interface Terms {
+/** What every comparison of a run goes by. */
+export interface Comparing {
   readonly rules: readonly FieldRule[]
+  /** The lossless one where none is named. */
+  readonly compare?: Compare
+}
+/** How two parties are compared. */
+export interface Terms extends Comparing {
   readonly sides: Sides
 }
 
 /** Compares two answers by the matrix. */
-export function judge(left: Party, right: Party, { rules, sides }: Terms): Judgement {
-  const { differences, fields } = compareJson(left.node, right.node)
+export function judge(left: Party, right: Party, terms: Terms): Judgement {
+  const { rules, sides, compare = compareJson } = terms
+  const { differences, fields } = compare(left.node, right.node)
   const alike = left.kind === right.kind
   const classed = differences.map((difference): Divergence => {
     const rule = ruleAt(rules, difference.pointer)
@@ -66,7 +72,7 @@ export function judge(left: Party, right: Party, { rules, sides }: Terms): Judge
   })
   // Two refusals have no envelope, so there is no field that would have to differ.
   const exempt = alike || (isRefusal(left.node) && isRefusal(right.node))
-  const missed = exempt ? [] : unchanged(left, right, { rules, sides })
+  const missed = exempt ? [] : unchanged(left, right, terms)
   const chain = differences.length === 0 ? null : chainSplit(left.node, right.node)
   return { divergences: [...classed, ...missed], fields, chain }
 }

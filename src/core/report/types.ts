@@ -88,6 +88,14 @@ export interface CheckItem {
   readonly codes: readonly string[]
   /** What to do, where there is something to do. */
   readonly next: string | null
+  /** Of a planted fault: what gave it away, or null where nothing did. */
+  readonly seen_by?: SeenBy | null
+}
+/** A vector, cell, control or pair of the comparer, and the field where it showed. */
+export interface SeenBy {
+  readonly proof: 'comparer' | 'vectors' | 'cells'
+  readonly subject: string
+  readonly pointer: string | null
 }
 /** One thing that is wrong with an item. */
 export interface CheckFinding {
@@ -105,6 +113,7 @@ export interface CheckReport {
     | 'doctor'
     | 'jwks_check'
     | 'jwks_fetch'
+    | 'parity_selftest'
     | 'token_verify'
     | 'migrate_down'
     | 'migrate_status'
@@ -119,5 +128,11 @@ export interface CheckReport {
   readonly items: readonly CheckItem[]
   /** Statements for somebody to read or run: a dry run's, or those that this role may not run itself. */
   readonly sql: readonly string[]
+  /** Everything that differs between two runs on the same inputs stands here; milliseconds by item. */
+  readonly timing?: {
+    readonly started_at: string
+    readonly duration_ms: number
+    readonly ms: Readonly<Record<string, number>>
+  }
 }
 export type Report = ParityReport | CheckReport

@@ -23,7 +23,7 @@ const side = (kind: 'file' | 'db', answer = right(kind), again = answer): SideAn
 const silent: Answer = { status: 'unanswered', code: 'backing_unreachable' }
 const refused: Answer = { status: 'refused', code: 'token_expired', http: 401 }
 const verdict = (baseline: SideAnswers, candidate: SideAnswers) =>
-  judgeVector(EXPECTED, { baseline, candidate }, RULES)
+  judgeVector(EXPECTED, { baseline, candidate }, { rules: RULES })
 
 describe('judgeVector', () => {
   test.each([

@@ -1,0 +1,15 @@
+import { COMPARER_FAULTS } from './comparer-faults.ts'
+import { EDGE_FAULTS } from './edge-faults.ts'
+import type { Fault } from './fault.ts'
+import { READ_FAULTS } from './read-faults.ts'
+import { ROW_FAULTS } from './row-faults.ts'
+import { RULE_FAULTS } from './rule-faults.ts'
+
+/** Every fault that we know how to plant. A part of the project that comes later adds its own. */
+export const CATALOGUE: readonly Fault[] = [
+  ...COMPARER_FAULTS,
+  ...ROW_FAULTS,
+  ...READ_FAULTS,
+  ...EDGE_FAULTS,
+  ...RULE_FAULTS,
+]

@@ -1,0 +1,136 @@
+import { isArray, isNumber, isObject, type JsonNode } from '../../core/json/read.ts'
+import type { Compare } from '../../core/parity/compare.ts'
+import { type Fault, inComparer, type Row } from './fault.ts'
+
+type Change = (compare: Compare) => Compare
+
+/** Both sides are changed alike before they are compared: what the change hides, the comparer does not see. */
+const through =
+  (change: (node: JsonNode) => JsonNode): Change =>
+  (compare) =>
+  (left, right) =>
+    compare(deep(left, change), deep(right, change))
+
+function deep(node: JsonNode, change: (node: JsonNode) => JsonNode): JsonNode {
+  if (typeof node !== 'object' || node === null || isNumber(node)) return change(node)
+  if (isArray(node)) return change(node.map((one) => deep(one, change)))
+  return change({
+    members: node.members.map(([name, value]) => [name, deep(value, change)] as const),
+  })
+}
+const texts = (change: (text: string) => string): Change =>
+  through((node) => (typeof node === 'string' ? change(node) : node))
+const numbers = (change: (lexeme: string) => string): Change =>
+  through((node) => (isLexeme(node) ? { lexeme: change(node.lexeme) } : node))
+const isLexeme = (node: JsonNode): node is { readonly lexeme: string } =>
+  typeof node === 'object' && node !== null && isNumber(node)
+const isEmpty = (node: JsonNode): boolean =>
+  typeof node === 'object' &&
+  node !== null &&
+  ((isArray(node) && node.length === 0) ||
+    (!isNumber(node) && !isArray(node) && isObject(node) && node.members.length === 0))
+
+const COMPARERS: readonly Row<Change>[] = [
+  [
+    'numbers-as-doubles',
+    'JSON.parse before comparing',
+    numbers((lexeme) => String(Number(lexeme))),
+  ],
+  ['numbers-rounded', 'a tolerance for floats', numbers((lexeme) => Number(lexeme).toFixed(6))],
+  [
+    'zero-without-sign',
+    '-0 is written as 0',
+    numbers((lexeme) => (Number(lexeme) === 0 ? '0' : lexeme)),
+  ],
+  [
+    'types-loose',
+    '== where === was meant',
+    through((node) =>
+      isLexeme(node) ? node.lexeme : node === true ? '1' : node === false ? '0' : node,
+    ),
+  ],
+  ['null-as-false', 'truthiness', through((node) => (node === null ? false : node))],
+  ['empty-as-null', 'coalesce before comparing', through((node) => (node === '' ? null : node))],
+  ['normalised', 'NFC before comparing', texts((text) => text.normalize('NFC'))],
+  ['trimmed', 'trim before comparing', texts((text) => text.trim())],
+  ['case-folded', 'lower case before comparing', texts((text) => text.toLowerCase())],
+  [
+    'surrogates-replaced',
+    'through UTF-8 before comparing',
+    texts((text) => Buffer.from(text, 'utf8').toString('utf8')),
+  ],
+  [
+    'order-ignored',
+    'lists as sets',
+    through((node) =>
+      typeof node === 'object' && node !== null && !isNumber(node) && isArray(node)
+        ? node.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+        : node,
+    ),
+  ],
+  [
+    'duplicates-lost',
+    'members as a map',
+    through((node) =>
+      typeof node === 'object' && node !== null && !isNumber(node) && !isArray(node)
+        ? { members: [...new Map(node.members)] }
+        : node,
+    ),
+  ],
+  [
+    'nulls-dropped',
+    'null is as good as absent',
+    through((node) =>
+      typeof node === 'object' && node !== null && !isNumber(node) && !isArray(node)
+        ? { members: node.members.filter(([, value]) => value !== null) }
+        : node,
+    ),
+  ],
+  ['empties-alike', '[] is as good as {}', through((node) => (isEmpty(node) ? [] : node))],
+  [
+    'separators-joined',
+    'lists compared as joined texts',
+    through((node) =>
+      typeof node === 'object' && node !== null && !isNumber(node) && isArray(node)
+        ? [node.map((one) => JSON.stringify(one).replaceAll('"', '')).join(',')]
+        : node,
+    ),
+  ],
+  [
+    'left-members-only',
+    'what is extra on the right is not seen',
+    (compare) => (left, right) => {
+      const { differences, fields } = compare(left, right)
+      return { fields, differences: differences.filter((one) => one.left !== undefined) }
+    },
+  ],
+  [
+    'shallow',
+    'what lies deep is not looked at',
+    (compare) => (left, right) => {
+      const { differences, fields } = compare(left, right)
+      return {
+        fields,
+        differences: differences.filter(({ pointer }) => pointer.split('/').length <= 3),
+      }
+    },
+  ],
+  ['blind', 'everything is equal', () => () => ({ differences: [], fields: 1 })],
+  [
+    'suspicious',
+    'nothing is equal',
+    (compare) => (left, right) => ({
+      ...compare(left, right),
+      differences: [{ pointer: '', left, right }],
+    }),
+  ],
+  ['idle', 'nothing is compared', () => () => ({ differences: [], fields: 0 })],
+]
+
+/** The judge itself, before anything that it says is believed. */
+export const COMPARER_FAULTS: readonly Fault[] = COMPARERS.map(([name, models, change]) => ({
+  id: `comparer.${name}`,
+  models,
+  proof: 'comparer',
+  plant: inComparer(change),
+}))

@@ -1,0 +1,177 @@
+import { type Authentication, isRefused } from '../../core/auth/types.ts'
+import type { ApprovalAnswer, ApprovalQuestion, Principal } from '../../core/evaluate/types.ts'
+import type { Instant } from '../../core/state/instant.ts'
+import type { TokenVerifier } from '../../ports.ts'
+import type { Counter } from '../ask.ts'
+import { type Fault, inAnswer, inCounter, type Row } from './fault.ts'
+
+const BOTH = ['baseline', 'candidate'] as const
+
+/** The door takes who comes with a token for somebody else. */
+const mistaken =
+  (change: (who: Principal) => Principal) =>
+  (counter: Counter): Counter => {
+    const { rules, verifier } = counter.door
+    const changed: TokenVerifier['verify'] = async (token, at) => {
+      const came: Authentication = await verifier.verify(token, at)
+      return isRefused(came) ? came : change(came)
+    }
+    return {
+      ...counter,
+      door: {
+        rules,
+        verifier: {
+          verify: changed,
+          explain: (token, at) => verifier.explain(token, at),
+          signature: (token) => verifier.signature(token),
+        },
+      },
+    }
+  }
+const DOOR: readonly Row<(counter: Counter) => Counter>[] = [
+  [
+    'unverified-as-verified',
+    'a token is believed that nobody checked',
+    mistaken((who) => ({ ...who, mode: 'verified', source: 'jwt', warnings: [] })),
+  ],
+  [
+    'verified-as-unverified',
+    'a signature that holds is thrown away',
+    mistaken((who) => ({ ...who, mode: 'decode-only' })),
+  ],
+  ['tenant-lost', 'tid is not read', mistaken((who) => ({ ...who, tenant_id: null }))],
+  ['user-lost', 'sub is not read', mistaken((who) => ({ ...who, user_id: null }))],
+  [
+    'warning-lost',
+    'nobody hears that a token was not verified',
+    mistaken((who) => ({ ...who, warnings: [] })),
+  ],
+  [
+    'keys-too-old',
+    'every key set counts as too old',
+    mistaken((who) => ({ ...who, key_set_stale: true })),
+  ],
+]
+
+const admin =
+  (change: (answer: ApprovalAnswer, question: ApprovalQuestion) => ApprovalAnswer) =>
+  (counter: Counter): Counter => ({
+    ...counter,
+    approvals: async (question) => change(await counter.approvals(question), question),
+  })
+const known = (
+  change: (
+    answer: Extract<ApprovalAnswer, { status: 'known' }>,
+  ) => Partial<Extract<ApprovalAnswer, { status: 'known' }>>,
+) => admin((answer) => (answer.status === 'known' ? { ...answer, ...change(answer) } : answer))
+const FOREVER = {
+  status: 'known',
+  revoked: false,
+  not_before: '2000-01-01T00:00:00.000Z' as Instant,
+  expires_at: '2100-01-01T00:00:00.000Z' as Instant,
+} as const
+const ADMIN: readonly Row<(counter: Counter) => Counter>[] = [
+  [
+    'unreachable-as-allowed',
+    'no answer is taken for a good one',
+    admin((answer) => (answer.status === 'unreachable' ? FOREVER : answer)),
+  ],
+  [
+    'unreachable-as-unknown',
+    'no answer is taken for a bad one',
+    admin((answer) => (answer.status === 'unreachable' ? { status: 'unknown' } : answer)),
+  ],
+  [
+    'unknown-as-allowed',
+    'an approval of somebody else is taken',
+    admin((answer) => (answer.status === 'unknown' ? FOREVER : answer)),
+  ],
+  [
+    'known-as-unknown',
+    'an approval is not found',
+    admin((answer) => (answer.status === 'known' ? { status: 'unknown' } : answer)),
+  ],
+  ['revoked-ignored', 'a revoked approval holds', known(() => ({ revoked: false }))],
+  [
+    'start-ignored',
+    'an approval holds before its start',
+    known(() => ({ not_before: FOREVER.not_before })),
+  ],
+  ['end-ignored', 'an approval never ends', known(() => ({ expires_at: FOREVER.expires_at }))],
+]
+
+const TEXTS: readonly Row<(text: string) => string>[] = [
+  ['member-extra', 'a field that nobody named', (text) => text.replace(/\}$/, ',"extra":null}')],
+  [
+    'member-twice',
+    'a repeated member',
+    (text) => text.replace('"warnings":', '"warnings":[],"warnings":'),
+  ],
+  ['member-lost', 'a field is left out', (text) => text.replace(/"matched_scope":[^,]+,/, '')],
+  [
+    'null-for-false',
+    'an empty list becomes null',
+    (text) => text.replace('"warnings":[]', '"warnings":null'),
+  ],
+  [
+    'revision-as-text',
+    'a revision arrives as a text',
+    (text) => text.replace(/"flag_revision":(\d+)/, '"flag_revision":"$1"'),
+  ],
+  [
+    'revision-scaled',
+    'a revision keeps its scale',
+    (text) => text.replace(/"flag_revision":(\d+)/, '"flag_revision":$1.0'),
+  ],
+  [
+    'milliseconds-lost',
+    'a time in another precision',
+    (text) => text.replace(/("evaluated_at":"[^."]+)\.\d+Z/, '$1Z'),
+  ],
+  [
+    'microseconds-gained',
+    'a time in another precision',
+    (text) => text.replace(/("evaluated_at":"[^"]+)Z"/, '$1001Z"'),
+  ],
+  [
+    'request-id-folded',
+    'an id in another case',
+    (text) =>
+      text.replace(
+        /("request_id":")([^"]+)/,
+        (_, name: string, id: string) => name + id.toUpperCase(),
+      ),
+  ],
+  [
+    'backing-state-copied',
+    'an answer of the other side',
+    (text) =>
+      text.replace(
+        /("backing_state":")(db|file)/,
+        (_, name: string, kind: string) => name + (kind === 'db' ? 'file' : 'db'),
+      ),
+    'vectors',
+  ],
+  [
+    'value-quoted',
+    'a value is put into quotes',
+    (text) => text.replace(/"value":(true|false)/, '"value":"$1"'),
+  ],
+  ['cut-short', 'an answer that breaks off', (text) => text.slice(0, -1)],
+]
+
+const toFault =
+  <T>(layer: string, plant: (does: T) => Fault['plant']) =>
+  ([name, models, does, proof = 'vectors']: Row<T>): Fault => ({
+    id: `${layer}.${name}`,
+    models,
+    proof,
+    plant: plant(does),
+  })
+
+/** What surrounds a decision: the door before it, Admin beside it, the way back. */
+export const EDGE_FAULTS: readonly Fault[] = [
+  ...DOOR.map(toFault('door', (change) => inCounter(BOTH, change))),
+  ...ADMIN.map(toFault('admin', (change) => inCounter(['candidate'], change))),
+  ...TEXTS.map(toFault('answer', inAnswer)),
+]

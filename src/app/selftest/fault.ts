@@ -1,0 +1,132 @@
+import type { Decision, Facts } from '../../core/evaluate/types.ts'
+import { evaluate } from '../../core/evaluate/evaluate.ts'
+import { RULES } from '../../core/evaluate/rules.ts'
+import type { Rule } from '../../core/evaluate/step.ts'
+import type { Compare } from '../../core/parity/compare.ts'
+import type { State } from '../../core/state/rows.ts'
+import type { Scratch, ScratchStore } from '../../ports.ts'
+import { type Ask, askBy, type Counter, type Evaluate } from '../ask.ts'
+import type { Sides } from '../run-parity.ts'
+import type { Workings } from '../workings.ts'
+
+/** Everything that a proof is made with, and that a fault can be put into. */
+export interface Bench {
+  readonly sides: Sides
+  readonly workings: Workings
+}
+export type Side = keyof Sides
+export type Proof = 'comparer' | 'vectors' | 'cells'
+
+/** One planted fault. A fault that does nothing is caught by nothing, and so found out. */
+export interface Fault {
+  readonly id: string
+  /** What goes wrong in the field, in a few words. */
+  readonly models: string
+  /** The proof that must catch it. */
+  readonly proof: Proof
+  readonly plant: (bench: Bench) => Bench
+}
+
+/** How a kind of fault is written down: its name, what it models, what it does. */
+export type Row<T> = readonly [name: string, models: string, does: T, proof?: Proof]
+
+const SIDES: readonly Side[] = ['baseline', 'candidate']
+const perSide = <T>(
+  sides: readonly Side[],
+  held: Readonly<Record<Side, T>>,
+  change: (one: T) => T,
+): Readonly<Record<Side, T>> => ({
+  baseline: sides.includes('baseline') ? change(held.baseline) : held.baseline,
+  candidate: sides.includes('candidate') ? change(held.candidate) : held.candidate,
+})
+
+/** Other rows are stored than those that were given. */
+export const inStore =
+  (sides: readonly Side[], change: (state: State) => State) =>
+  (bench: Bench): Bench => ({
+    ...bench,
+    sides: perSide(sides, bench.sides, (scratch) =>
+      withStore(scratch, (store) => ({
+        ...delegate(store),
+        load: (state) => store.load(change(state)),
+      })),
+    ),
+  })
+
+/** Rows come out of the store in another way. @param make one reader a store: it may keep what it saw */
+export const inReading =
+  (sides: readonly Side[], make: (store: ScratchStore) => Partial<ScratchStore>) =>
+  (bench: Bench): Bench => ({
+    ...bench,
+    sides: perSide(sides, bench.sides, (scratch) =>
+      withStore(scratch, (store) => ({ ...delegate(store), ...make(store) })),
+    ),
+  })
+
+/** The rules of a decision are others, on both sides: comparing them with each other shows nothing. */
+export const inRules = (change: (rules: readonly Rule[]) => readonly Rule[]): Fault['plant'] => {
+  const rules = change(RULES)
+  return deciding((facts, answer) => evaluate(facts, answer, rules))
+}
+/** What the rules are told is not what is so, on both sides. */
+export const inFacts = (change: (facts: Facts) => Facts): Fault['plant'] =>
+  deciding((facts, answer) => evaluate(change(facts), answer))
+/** The envelope is made wrongly, on both sides. */
+export const inDecision = (change: (decision: Decision) => Decision): Fault['plant'] =>
+  deciding((facts, answer) => {
+    const walk = evaluate(facts, answer)
+    return walk.decision === undefined ? walk : { decision: change(walk.decision) }
+  })
+
+const deciding =
+  (rules: Evaluate): Fault['plant'] =>
+  (bench) =>
+    asking(SIDES, () => (counter, question) => askBy(rules, counter, question))(bench)
+
+/** The door, or Admin behind it, is another one. */
+export const inCounter =
+  (sides: readonly Side[], change: (counter: Counter) => Counter): Fault['plant'] =>
+  (bench) =>
+    asking(sides, (ask) => (counter, question) => ask(change(counter), question))(bench)
+
+/** The answer is changed on its way. */
+export const inAnswer =
+  (change: (text: string) => string): Fault['plant'] =>
+  (bench) =>
+    asking(['candidate'], (ask) => async (counter, question) => {
+      const asked = await ask(counter, question)
+      const { answer } = asked
+      return answer.status === 'decided'
+        ? { ...asked, answer: { ...answer, text: change(answer.text) } }
+        : asked
+    })(bench)
+
+const asking =
+  (sides: readonly Side[], change: (ask: Ask) => Ask): Fault['plant'] =>
+  ({ sides: both, workings }) => ({
+    sides: both,
+    workings: { ...workings, ask: perSide(sides, workings.ask, change) },
+  })
+
+export const inComparer =
+  (change: (compare: Compare) => Compare): Fault['plant'] =>
+  ({ sides, workings }) => ({
+    sides,
+    workings: { ...workings, compare: change(workings.compare) },
+  })
+
+const withStore = (scratch: Scratch, change: (store: ScratchStore) => ScratchStore): Scratch => ({
+  facts: scratch.facts,
+  store: change(scratch.store),
+  close: () => scratch.close(),
+})
+
+/** A store is an object with a state of its own, so its methods are called on it. */
+const delegate = (store: ScratchStore): ScratchStore => ({
+  kind: store.kind,
+  read: (query) => store.read(query),
+  write: (request) => store.write(request),
+  load: (state) => store.load(state),
+  auditHead: () => store.auditHead(),
+  close: () => store.close(),
+})

@@ -1,0 +1,50 @@
+import type { CheckReport } from '../../core/report/types.ts'
+import {
+  loadCells,
+  loadOrThrow,
+  type ParityRequest,
+  withCredentials,
+  withDoors,
+  withSides,
+} from '../parity.ts'
+import { runExhaustive } from '../run-exhaustive.ts'
+import { runParity } from '../run-parity.ts'
+import { CATALOGUE } from './catalogue.ts'
+import { runSelftest } from './run-selftest.ts'
+
+/** `ff parity selftest`: whether the proofs would notice. @param progress told how many faults are done */
+export async function paritySelftest(
+  request: ParityRequest & { readonly progress: (done: number, of: number) => void },
+): Promise<CheckReport> {
+  const { root, adapters, signal, now, progress } = request
+  const inputs = await loadOrThrow(root, [])
+  const { cells, oracle, time } = await loadCells(root, inputs)
+  const { decision: rules, cells: owed } = inputs.contract.value
+  const expected = owed.count
+  return withDoors(inputs, adapters, (doorFor) =>
+    withCredentials(root, { inputs, adapters, time }, (credentials) =>
+      withSides(request, inputs, (own) =>
+        runSelftest(CATALOGUE, own, {
+          signal,
+          now,
+          progress,
+          vectors: ({ sides, workings }) =>
+            runParity(inputs.vectors, sides, {
+              rules,
+              only: null,
+              around: { doorFor, signal, now, workings },
+            }),
+          cells: ({ sides, workings }) =>
+            runExhaustive(cells, sides, {
+              rules,
+              oracle,
+              credentials,
+              expected,
+              only: null,
+              around: { signal, now, workings },
+            }),
+        }),
+      ),
+    ),
+  )
+}

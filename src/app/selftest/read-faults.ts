@@ -1,0 +1,151 @@
+import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/state/instant.ts'
+import type { AnyOverrideRow, RowSet, State, Stored } from '../../core/state/rows.ts'
+import type { RowQuery, ScratchStore } from '../../ports.ts'
+import { type Fault, inReading, type Row } from './fault.ts'
+
+type Make = (store: ScratchStore) => Partial<ScratchStore>
+
+/** The query is another one. */
+const asked =
+  (change: (query: RowQuery) => RowQuery): Make =>
+  (store) => ({ read: (query) => store.read(change(query)) })
+/** The rows are decoded in another way. */
+const decoded =
+  (change: (rows: RowSet) => RowSet): Make =>
+  (store) => ({ read: async (query) => change(await store.read(query)) })
+
+function overrides(change: <T extends AnyOverrideRow>(row: T) => T): Make {
+  const of = <T extends AnyOverrideRow>(stored: Stored<T> | null): Stored<T> | null =>
+    stored?.row === undefined ? stored : { row: change(stored.row) }
+  return decoded(({ flag, tenant, user }) => ({ flag, tenant: of(tenant), user: of(user) }))
+}
+const expiry = (change: (time: Instant) => Instant): Make =>
+  overrides((row) =>
+    row.expires_at === undefined ? row : { ...row, expires_at: change(row.expires_at) },
+  )
+
+/** Answers from rows that it saw before, as a cache without invalidation does. */
+const stale: Make = (store) => {
+  let before: RowSet | null = null
+  return {
+    read: async (query) => {
+      const rows = await store.read(query)
+      const served = before ?? rows
+      before = rows
+      return served
+    },
+  }
+}
+
+/** Keeps what was loaded, and takes any tenant's override for the one that was asked for. */
+const anyTenant: Make = (store) => {
+  let held: State | null = null
+  return {
+    load: async (state) => {
+      held = state
+      await store.load(state)
+    },
+    read: async (query) => {
+      const rows = await store.read(query)
+      const other = held?.tenant_override.find(
+        (row) => row.flag_key === query.flag_key && row.tenant_id !== query.tenant_id,
+      )
+      const tenant =
+        other === undefined || query.tenant_id === null
+          ? rows.tenant
+          : { row: { ...other, tenant_id: query.tenant_id } }
+      return { ...rows, tenant }
+    },
+  }
+}
+
+/** Every other answer misses the user's row: a replica that lags, a pool of two servers. */
+const wavering: Make = (store) => {
+  let count = 0
+  return {
+    read: async (query) => {
+      const rows = await store.read(query)
+      count += 1
+      return count % 2 === 0 ? { ...rows, user: null, tenant: null, flag: null } : rows
+    },
+  }
+}
+
+/** An error that is taken for an absent row. */
+const swallowed: Make = (store) => ({
+  read: async (query) => {
+    const rows = await store.read(query)
+    return { ...rows, user: rows.user?.row?.value?.startsWith('{') === true ? null : rows.user }
+  },
+})
+
+const READS: readonly Row<Make>[] = [
+  [
+    'tenant-of-another',
+    'the query binds another tenant',
+    asked((query) => ({ ...query, tenant_id: 'T-other' })),
+  ],
+  ['tenant-filter-lost', 'the query forgets whose override it wants', anyTenant],
+  [
+    'user-of-another',
+    'the query binds another user',
+    asked((query) => ({ ...query, user_id: 'U-other' })),
+  ],
+  [
+    'user-layer-skipped',
+    'a join that drops the user\u2019s row',
+    decoded((rows) => ({ ...rows, user: null })),
+  ],
+  [
+    'tenant-layer-skipped',
+    'a join that drops the tenant\u2019s row',
+    decoded((rows) => ({ ...rows, tenant: null })),
+  ],
+  [
+    'flag-skipped',
+    'an inner join where an outer one was meant',
+    decoded((rows) =>
+      rows.user === null && rows.tenant === null ? { ...rows, flag: null } : rows,
+    ),
+  ],
+  [
+    'layers-crossed',
+    'columns of two tables under one name',
+    decoded(({ flag, tenant }) => ({ flag, tenant, user: null })),
+  ],
+  ['stale-entry', 'a cache serves what it saw before', stale],
+  [
+    'time-to-the-second',
+    'a driver that drops milliseconds',
+    expiry((time) => `${time.slice(0, 19)}.000Z` as Instant),
+  ],
+  [
+    'time-zone',
+    'a timestamp read in the zone of the client',
+    expiry((time) => fromMilliseconds(toMilliseconds(time) - 5 * 3_600_000)),
+  ],
+  [
+    'number-in-doubles',
+    'JSON.parse in the driver',
+    overrides((row) =>
+      row.value === undefined
+        ? row
+        : {
+            ...row,
+            value: row.value.replaceAll('9007199254740991', '9007199254740992') as typeof row.value,
+          },
+    ),
+  ],
+  ['deep-value-swallowed', 'an error of decoding is taken for no row', swallowed],
+  ['wavering', 'every other answer comes from a replica that lags', wavering],
+]
+
+/** What is stored is right, and what comes out is not: SQL, drivers, caches. */
+export const READ_FAULTS: readonly Fault[] = READS.map(
+  ([name, models, make, proof = 'vectors']) => ({
+    id: `reading.${name}`,
+    models,
+    proof,
+    plant: inReading(['candidate'], make),
+  }),
+)

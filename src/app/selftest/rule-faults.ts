@@ -1,0 +1,181 @@
+import type { ChainEntry, Decision, Facts } from '../../core/evaluate/types.ts'
+import { go, type Rule } from '../../core/evaluate/step.ts'
+import { fromMilliseconds, toMilliseconds } from '../../core/state/instant.ts'
+import { type Fault, inDecision, inFacts, inRules, type Row } from './fault.ts'
+
+const [REGISTERED, KILL, AUTH, APPROVAL, USER, TENANT] = [0, 1, 2, 3, 4, 5] as const
+type Rules = (rules: readonly Rule[]) => readonly Rule[]
+
+const dropped =
+  (at: number): Rules =>
+  (rules) =>
+    rules.filter((_, index) => index !== at)
+const exchanged =
+  (a: number, b: number): Rules =>
+  (rules) =>
+    rules.map((rule, at) => rules[at === a ? b : at === b ? a : at] ?? rule)
+/** One rule is told something else. */
+const told =
+  (at: number, change: (facts: Facts) => Facts): Rules =>
+  (rules) =>
+    rules.map((rule, index) =>
+      index === at ? (facts, answer) => rule(change(facts), answer) : rule,
+    )
+const moved =
+  (ms: number) =>
+  (facts: Facts): Facts => ({
+    ...facts,
+    now: fromMilliseconds(toMilliseconds(facts.now) + ms),
+  })
+const both =
+  (first: Rules, second: Rules): Rules =>
+  (rules) =>
+    second(first(rules))
+/** A rule that always lets the walk go on, and says that it did. */
+const waved =
+  (at: number, entry: ChainEntry): Rules =>
+  (rules) =>
+    rules.map((rule, index) => (index === at ? () => go(entry) : rule))
+
+const RULE_ROWS: readonly Row<Rules>[] = [
+  [
+    'precedence-swapped',
+    'the tenant\u2019s override beats the user\u2019s',
+    exchanged(USER, TENANT),
+  ],
+  ['user-rule-lost', 'user overrides are not looked at', dropped(USER)],
+  ['tenant-rule-lost', 'tenant overrides are not looked at', dropped(TENANT)],
+  ['kill-rule-lost', 'a killed flag is served', dropped(KILL)],
+  [
+    'kill-after-approval',
+    'the kill switch is looked at too late',
+    exchanged(KILL, APPROVAL),
+    'cells',
+  ],
+  ['auth-rule-lost', 'nobody is asked who they are', dropped(AUTH)],
+  [
+    'auth-waved-through',
+    'everybody counts as known',
+    waved(AUTH, { prec: 3, rule: 'authentication', outcome: 'pass' }),
+    'cells',
+  ],
+  ['approval-rule-lost', 'sensitive flags are ordinary ones', dropped(APPROVAL)],
+  [
+    'approval-waved-through',
+    'every approval is taken to hold',
+    waved(APPROVAL, { prec: 4, rule: 'sensitive_overlay', outcome: 'not_sensitive' }),
+  ],
+  ['registered-rule-lost', 'the registry is not asked', dropped(REGISTERED)],
+  [
+    'expiry-one-late',
+    '> where >= was meant, at an override\u2019s end',
+    both(told(USER, moved(-1)), told(TENANT, moved(-1))),
+  ],
+  [
+    'expiry-one-early',
+    'an override ends a millisecond too soon',
+    both(told(USER, moved(1)), told(TENANT, moved(1))),
+  ],
+  [
+    'approval-one-late',
+    '> where >= was meant, at an approval\u2019s end',
+    told(APPROVAL, moved(-1)),
+  ],
+  [
+    'approval-one-early',
+    'an approval ends a millisecond too soon',
+    told(APPROVAL, moved(1)),
+    'cells',
+  ],
+  [
+    'unverified-approved',
+    'an unverified caller counts as verified for sensitive flags',
+    told(APPROVAL, (facts) => ({ ...facts, principal: { ...facts.principal, mode: 'verified' } })),
+  ],
+  [
+    'request-ref-ignored',
+    'the approval named on the request is not asked about',
+    told(APPROVAL, (facts) => ({ ...facts, request: { ...facts.request, approval_ref: null } })),
+  ],
+]
+
+const FACT_ROWS: readonly Row<(facts: Facts) => Facts>[] = [
+  ['clock-late', 'a clock that is a minute behind', moved(-60_000)],
+  [
+    'everybody-verified',
+    'the mode of the door is not passed on',
+    (facts) => ({ ...facts, principal: { ...facts.principal, mode: 'verified' } }),
+  ],
+  [
+    'nobody-known',
+    'the user is not passed on',
+    (facts) => ({ ...facts, principal: { ...facts.principal, user_id: null } }),
+  ],
+  [
+    'warnings-lost',
+    'what the door warned of is not passed on',
+    (facts) => ({ ...facts, principal: { ...facts.principal, warnings: [] } }),
+  ],
+]
+
+const meta =
+  (change: Partial<Decision['meta']>) =>
+  (decision: Decision): Decision => ({
+    ...decision,
+    meta: { ...decision.meta, ...change },
+  })
+const DECISION_ROWS: readonly Row<(decision: Decision) => Decision>[] = [
+  [
+    'chain-entry-lost',
+    'the chain forgets its last entry',
+    (decision) => ({ ...decision, reason_chain: decision.reason_chain.slice(0, -1) }),
+  ],
+  [
+    'chain-first-lost',
+    'the chain begins too late',
+    (decision) => ({ ...decision, reason_chain: decision.reason_chain.slice(1) }),
+  ],
+  [
+    'chain-reversed',
+    'the chain is written backwards',
+    (decision) => ({ ...decision, reason_chain: [...decision.reason_chain].reverse() }),
+  ],
+  [
+    'deny-allowed',
+    'a denied decision is allowed',
+    (decision) => ({ ...decision, decision: 'allow' }),
+  ],
+  [
+    'deny-without-value',
+    'a denied flag serves nothing',
+    (decision) => (decision.decision === 'deny' ? { ...decision, value: null } : decision),
+  ],
+  ['reason-lost', 'one reason for all', (decision) => ({ ...decision, reason: 'global_default' })],
+  [
+    'scope-lost',
+    'where a value came from is not said',
+    (decision) => ({ ...decision, matched_scope: null }),
+  ],
+  ['ttl-state-lost', 'what the approval came to is not said', meta({ ttl_state: null })],
+  ['approval-ref-lost', 'which approval it was is not said', meta({ approval_ref: null })],
+  ['revision-lost', 'the revision that was served is not said', meta({ override_revision: null })],
+  ['flag-revision-lost', 'the revision of the flag is not said', meta({ flag_revision: null })],
+  ['request-id-lost', 'every decision answers the same request', meta({ request_id: 'r' })],
+  ['mode-lost', 'everybody is nobody', meta({ auth_mode: 'none', auth_source: 'none' })],
+]
+
+const toFault =
+  <T>(plant: (does: T) => Fault['plant']) =>
+  ([name, models, does, proof = 'vectors']: Row<T>): Fault => ({
+    id: `core.${name}`,
+    models,
+    proof,
+    plant: plant(does),
+  })
+
+/** Both sides share the core, so each of these is wrong on both: the expectation and the oracle have to show it. */
+export const RULE_FAULTS: readonly Fault[] = [
+  ...RULE_ROWS.map(toFault(inRules)),
+  ...FACT_ROWS.map(toFault(inFacts)),
+  ...DECISION_ROWS.map(toFault(inDecision)),
+]

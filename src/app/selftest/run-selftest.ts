@@ -1,0 +1,134 @@
+import type { CheckItem, CheckReport, ParityReport } from '../../core/report/types.ts'
+import { FfError } from '../../errors.ts'
+import { type Checked, checkReport, passed } from '../check-report.ts'
+import { comparerFaults } from '../../core/parity/comparer-controls.ts'
+import type { Sides } from '../run-parity.ts'
+import { HONEST, type Workings } from '../workings.ts'
+import type { Bench, Fault, Proof } from './fault.ts'
+
+/** The proofs of a parity run, made on a bench that may have a fault in it. */
+export type Prove = (bench: Bench) => Promise<ParityReport>
+export interface SelftestOptions {
+  readonly vectors: Prove
+  readonly cells: Prove
+  readonly signal: AbortSignal
+  readonly now: () => Date
+  /** Told what came of each fault as it comes. */
+  readonly progress: (done: number, of: number) => void
+}
+
+/** By what a fault was seen; null where nothing saw it. */
+type Seen = NonNullable<CheckItem['seen_by']>
+
+/**
+ * Plants each fault of the catalogue, one after the other, and makes the proof that has to catch it. The proofs
+ * without any fault come first: an alarm there would make every other one worthless.
+ */
+export async function runSelftest(
+  catalogue: readonly Fault[],
+  sides: Sides,
+  options: SelftestOptions,
+): Promise<CheckReport> {
+  const { signal, now, progress } = options
+  const started = now()
+  const honest: Bench = { sides, workings: HONEST }
+  const items: Checked[] = await controls(honest, options)
+  const ms: Record<string, number> = {}
+  for (const fault of catalogue) {
+    if (signal.aborted) break
+    const from = now().getTime()
+    items.push(await tried(fault, honest, options))
+    ms[fault.id] = now().getTime() - from
+    progress(Object.keys(ms).length, catalogue.length)
+  }
+  if (signal.aborted)
+    throw new FfError(
+      signal.reason as 'interrupted',
+      'The selftest was ended before it was done.',
+      {
+        hint: 'Run it again: a part of the catalogue proves nothing.',
+      },
+    )
+  const timing = {
+    started_at: started.toISOString(),
+    duration_ms: now().getTime() - started.getTime(),
+    ms,
+  }
+  return checkReport('parity_selftest', items, { timing })
+}
+
+async function controls(honest: Bench, options: SelftestOptions): Promise<Checked[]> {
+  const proofs: readonly Proof[] = ['comparer', 'vectors', 'cells']
+  const items: Checked[] = []
+  for (const proof of proofs) {
+    const seen = await prove(proof, honest, options)
+    const id = `control.${proof}`
+    items.push(
+      seen === null
+        ? passed(id, 'no fault, and no alarm')
+        : {
+            ...passed(id, 'no fault, and an alarm all the same'),
+            state: 'inconclusive',
+            findings: [{ code: 'false_alarm', pointer: seen.pointer, detail: seen.subject }],
+            next: `Run ff parity ${proof === 'cells' ? 'exhaustive' : 'run'} and mend what it shows.`,
+            seen_by: seen,
+          },
+    )
+  }
+  return items
+}
+
+async function tried(fault: Fault, honest: Bench, options: SelftestOptions): Promise<Checked> {
+  const { id, models, proof, plant } = fault
+  const seen = await prove(proof, plant(honest), options)
+  if (seen !== null) return { ...passed(id, models), seen_by: seen }
+  return {
+    ...passed(id, models),
+    state: 'fail',
+    findings: [{ code: 'fault_not_caught', pointer: null, detail: `by ${proof}` }],
+    next: 'Either the fault does nothing, or the proof is blind to it.',
+    seen_by: null,
+  }
+}
+
+/** @returns the first thing that gave the fault away @throws FfError where a side was lost: that catches nothing */
+async function prove(proof: Proof, bench: Bench, options: SelftestOptions): Promise<Seen | null> {
+  if (proof === 'comparer') return seenByPairs(bench.workings)
+  const report = await refusable(() => options[proof](bench))
+  if (typeof report === 'string') return { proof, subject: report, pointer: null }
+  if (report.verdict === 'pass' || report.verdict === 'cancelled') return null
+  const lost = report.findings.find(
+    ({ code, left }) => code === 'unanswered' && !REFUSALS.includes(left ?? ''),
+  )
+  if (lost !== undefined)
+    throw new FfError(
+      'backing_unavailable',
+      `A side gave no answer to ${lost.subject}: ${lost.left ?? ''}.`,
+      {
+        hint: 'Check the server and run again: what a side does not answer catches no fault.',
+      },
+    )
+  return seenIn(proof, report)
+}
+
+function seenIn(proof: Proof, { findings, controls, verdict }: ParityReport): Seen {
+  const [finding] = findings
+  const subject = finding?.subject ?? controls.find(({ held }) => !held)?.id ?? verdict
+  return { proof, subject, pointer: finding?.pointer ?? null }
+}
+
+/** A row that a store does not let in, or finds damaged, is caught before anybody asks for it. */
+const REFUSALS: readonly string[] = ['row_refused', 'store_corrupt']
+async function refusable(work: () => Promise<ParityReport>): Promise<ParityReport | string> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof FfError && REFUSALS.includes(error.code)) return error.code
+    throw error
+  }
+}
+
+function seenByPairs({ compare }: Workings): Seen | null {
+  const [pair] = comparerFaults(compare)
+  return pair === undefined ? null : { proof: 'comparer', subject: pair, pointer: null }
+}

@@ -1,0 +1,119 @@
+import { describe, expect, test } from 'vitest'
+import { CATALOGUE } from '../../src/app/selftest/catalogue.ts'
+import type { Bench, Fault } from '../../src/app/selftest/fault.ts'
+import { runSelftest, type SelftestOptions } from '../../src/app/selftest/run-selftest.ts'
+import type { Finding, ParityReport } from '../../src/core/report/types.ts'
+import { type ExitName, FfError } from '../../src/errors.ts'
+import type { Sides } from '../../src/app/run-parity.ts'
+
+/** What a proof came to, as far as the selftest looks at it. */
+const report = (verdict: string, findings: readonly Partial<Finding>[] = []): ParityReport =>
+  ({ verdict, findings, controls: [] }) as unknown as ParityReport
+const SIDES = {} as unknown as Sides
+const DIVERGENCE = { code: 'divergence', subject: 'PV-01', pointer: '/value' } as const
+
+interface Planted extends Bench {
+  readonly planted?: true
+}
+const fault = (id: string, plant: Fault['plant']): Fault => ({
+  id,
+  models: id,
+  proof: 'vectors',
+  plant,
+})
+const real = fault('real', (bench) => ({ ...bench, planted: true }) as Planted)
+const idle = fault('idle', (bench) => bench)
+
+const options = (more: Partial<SelftestOptions> = {}): SelftestOptions => ({
+  vectors: (bench: Planted) =>
+    Promise.resolve(bench.planted === true ? report('fail', [DIVERGENCE]) : report('pass')),
+  cells: () => Promise.resolve(report('pass')),
+  signal: new AbortController().signal,
+  now: () => new Date(0),
+  progress: () => undefined,
+  ...more,
+})
+
+describe('the catalogue', () => {
+  test('has 60 faults or more, no two of one name, each saying what it models', () => {
+    expect(CATALOGUE.length).toBeGreaterThanOrEqual(60)
+    expect(new Set(CATALOGUE.map(({ id }) => id)).size).toBe(CATALOGUE.length)
+    expect(CATALOGUE.every(({ models }) => models.length > 5)).toBe(true)
+  })
+
+  test('three quarters of it act below the rules', () => {
+    const above = CATALOGUE.filter(({ id }) => id.startsWith('core.'))
+    expect(above.length / CATALOGUE.length).toBeLessThan(0.25)
+  })
+})
+
+describe('a selftest', () => {
+  test('that catches all is a pass, and says by what', async () => {
+    const done = await runSelftest([real], SIDES, options())
+    expect(done).toMatchObject({ verdict: 'pass', exitName: 'ok', counts: { expected: 4 } })
+    expect(done.items.at(-1)).toMatchObject({
+      id: 'real',
+      state: 'pass',
+      seen_by: { proof: 'vectors', subject: 'PV-01', pointer: '/value' },
+    })
+  })
+
+  test('finds out a fault that does nothing', async () => {
+    const done = await runSelftest([real, idle], SIDES, options())
+    expect(done).toMatchObject({ verdict: 'fail', exitName: 'no_go' })
+    expect(done.findings).toMatchObject([{ subject: 'idle', code: 'fault_not_caught' }])
+  })
+
+  test('finds out a proof that is blind', async () => {
+    const blind = options({ vectors: () => Promise.resolve(report('pass')) })
+    expect(await runSelftest([real], SIDES, blind)).toMatchObject({ exitName: 'no_go' })
+  })
+
+  test('whose proof raises an alarm without a fault is no pass', async () => {
+    const nervous = options({ cells: () => Promise.resolve(report('fail', [DIVERGENCE])) })
+    const done = await runSelftest([real], SIDES, nervous)
+    expect(done.exitName).toBe('inconclusive')
+    expect(done.findings).toMatchObject([{ subject: 'control.cells', code: 'false_alarm' }])
+  })
+
+  test.each(['row_refused', 'store_corrupt'])('takes %s for a catch', async (left) => {
+    const vectors: SelftestOptions['vectors'] = (bench: Planted) =>
+      Promise.resolve(
+        bench.planted === true
+          ? report('inconclusive', [{ code: 'unanswered', subject: 'PV-02', left }])
+          : report('pass'),
+      )
+    const done = await runSelftest([real], SIDES, options({ vectors }))
+    expect(done.exitName).toBe('ok')
+    expect(done.items.at(-1)?.seen_by).toMatchObject({ subject: 'PV-02' })
+  })
+
+  test('takes a side that was lost for none', async () => {
+    const vectors: SelftestOptions['vectors'] = (bench: Planted) =>
+      Promise.resolve(
+        bench.planted === true
+          ? report('inconclusive', [
+              { code: 'unanswered', subject: 'PV-02', left: 'backing_unavailable' },
+            ])
+          : report('pass'),
+      )
+    await expect(runSelftest([real], SIDES, options({ vectors }))).rejects.toMatchObject({
+      code: 'backing_unavailable',
+    })
+  })
+
+  test('passes on what a side threw', async () => {
+    const lost = new FfError('backing_unavailable', 'It is gone.', { hint: 'Look.' })
+    const cells: SelftestOptions['cells'] = () => Promise.reject(lost)
+    await expect(runSelftest([real], SIDES, options({ cells }))).rejects.toBe(lost)
+  })
+
+  test('that is ended says nothing', async () => {
+    const controller = new AbortController()
+    const signal = controller.signal
+    const progress = (): void => controller.abort('interrupted' satisfies ExitName)
+    await expect(
+      runSelftest([real, real], SIDES, options({ signal, progress })),
+    ).rejects.toMatchObject({ code: 'interrupted' })
+  })
+})
