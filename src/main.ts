@@ -29,8 +29,8 @@ const adapters: Adapters = {
     (await import('./backings/index.ts')).withMigrations(spec, needs, use),
   cellCredentials: async (root, settings, now) =>
     (await import('./auth/cell-credentials.ts')).cellCredentials(root, settings, now),
-  fetchKeys: async (url, contract) =>
-    (await import('./auth/served-keys.ts')).fetchKeys(url, contract),
+  fetchKeys: async (url, contract, algorithms) =>
+    (await import('./auth/served-keys.ts')).fetchKeys(url, contract, algorithms),
   openDevIssuer: async (claims) => (await import('./auth/dev-issuer.ts')).openDevIssuer(claims),
   openDoorOn: async (keys, settings) => (await import('./auth/door.ts')).openDoorOn(keys, settings),
   openDoor: async (script, settings) => {
@@ -57,7 +57,7 @@ function standardStreams(): Io {
         process.stdout.write(text, (error) => (error == null ? resolve() : reject(error)))
       }),
     stderr: (text) => void process.stderr.write(text),
-    stdin: () => process.stdin as AsyncIterable<Uint8Array>,
+    stdin: () => process.stdin,
     stdoutIsTerminal: process.stdout.isTTY === true,
     stderrIsTerminal: process.stderr.isTTY === true,
   }

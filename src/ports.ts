@@ -78,7 +78,7 @@ export interface Explained {
   readonly authentication: Authentication
   /** Rows of the mode matrix; several where each adds a warning. */
   readonly conditions: readonly Condition[]
-  /** Null where the checks ended at the form. Nothing here says that they are true. */
+  /** Null where the checks ended before them. Nothing here says that they are true. */
   readonly claims: Claims | null
 }
 

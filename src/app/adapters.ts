@@ -34,7 +34,8 @@ export interface Adapters {
   openDoor(script: KeyServerScript | null, settings: AuthSettings): Promise<OpenDoor>
   /** A door over real keys; to be closed. */
   openDoorOn(keys: KeysFrom, settings: AuthSettings): Promise<OpenDoor>
-  fetchKeys(url: URL, contract: AuthContract): Promise<KeysFetched>
+  /** @param algorithms the allow-list that the keys are held to */
+  fetchKeys(url: URL, contract: AuthContract, algorithms: readonly string[]): Promise<KeysFetched>
   /** Signs the claims; the issuer is the server itself where they name none.  */
   openDevIssuer(claims: Readonly<Record<string, unknown>>): Promise<DevIssuer>
   /** @throws FfError saying why the database cannot be migrated, `migration_locked` where somebody else is at it */

@@ -56,8 +56,10 @@ async function checkStartUp(root: string, auth: AuthTexts): Promise<string> {
   const environment = checkEnvironment(auth)
   const url = checkJwksUrl(auth.jwks_url)
   const column = `counts as ${environment}`
+  const { notes } = await loadAuth(root)
+  // Nobody needs an issuer where no token is accepted; what is set has to be right all the same.
+  checkAuth(notes, url === null ? { ...auth, issuer: auth.issuer ?? '' } : auth)
   if (url === null) return `${column}; without FF_JWKS_URL no token is accepted`
-  checkAuth((await loadAuth(root)).notes, auth)
   return `${column}; keys from ${url.origin}`
 }
 

@@ -3,19 +3,23 @@ import type { ServedKey } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
 import { type Checked, checkReport, passed } from './check-report.ts'
 import { loadAuth } from './jwks-check.ts'
-import { checkJwksUrl } from './start-up.ts'
+import { type AuthTexts, checkAuth, checkJwksUrl } from './start-up.ts'
 
 export interface JwksFetchRequest {
   /** The package folder. */
   readonly root: string
   readonly url: string
+  readonly auth: AuthTexts
   readonly adapters: Adapters
 }
 
 /** `ff jwks fetch`: what an endpoint serves now, which of its keys verify, which do not and why. */
-export async function jwksFetch({ root, url, adapters }: JwksFetchRequest): Promise<CheckReport> {
+export async function jwksFetch(request: JwksFetchRequest): Promise<CheckReport> {
+  const { root, adapters, auth } = request
   const { notes } = await loadAuth(root)
-  const fetched = await adapters.fetchKeys(checkJwksUrl(url) as URL, notes)
+  const url = checkJwksUrl(request.url) as URL
+  const { algorithms } = checkAuth(notes, { ...auth, issuer: auth.issuer ?? '' })
+  const fetched = await adapters.fetchKeys(url, notes, algorithms)
   if (!fetched.ok) {
     const { kind, detail } = fetched
     const state = kind === 'unreachable' ? 'inconclusive' : 'fail'
@@ -35,7 +39,7 @@ export async function jwksFetch({ root, url, adapters }: JwksFetchRequest): Prom
           title: `none of ${keys.length} keys`,
           state: 'fail',
           findings: [{ code: 'key_not_usable', pointer: '/keys', detail: '' }],
-          next: 'Publish a key for RS256, ES256 or EdDSA with use sig.',
+          next: `Publish a key for ${algorithms.join(' or ')} with use sig.`,
         },
     ...keys.map(toItem),
   ])
@@ -47,11 +51,12 @@ const OTHERS: ReadonlySet<string> = new Set([
   'use_not_sig',
   'key_ops_without_verify',
   'alg_unknown',
+  'alg_not_allowed',
   'curve_unknown',
 ])
 
 function toItem({ kid, words, fault }: ServedKey, at: number): Checked {
-  const id = kid ?? `key ${at + 1}, without kid`
+  const id = kid === null ? `key ${at + 1}, without kid` : `key ${kid}`
   if (fault === null) return passed(id, words.join(' '))
   if (OTHERS.has(fault)) return passed(id, `${words.join(' ')}: left alone (${fault})`)
   return {

@@ -32,8 +32,12 @@ export function checkEnvironment({ env, allow_dev_headers }: AuthTexts): Environ
   throw new FfError('setting_invalid', what, { hint })
 }
 
-/** @throws FfError `setting_invalid` where the URL is not one that keys may come from */
+/** @throws FfError `secret_in_option` where the URL has a user or password, `setting_invalid` where no key may come from it */
 export function checkJwksUrl(text: string | null): URL | null {
+  if (text !== null && /^[a-z]+:\/\/[^/]*@/i.test(text))
+    throw new FfError('secret_in_option', 'The URL of the key server holds a user or a password.', {
+      hint: 'Key sets are public: write the URL without them.',
+    })
   const url = text === null ? null : jwksUrl(text)
   if (text === null || url !== null) return url
   throw new FfError('setting_invalid', 'The key server is not https, nor http on this machine.', {

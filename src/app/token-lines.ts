@@ -23,8 +23,11 @@ export interface LineAnswer {
   readonly checks?: readonly Step[]
 }
 
-/** Whether a line begins a run of lines; a JSON text without a token is itself taken for one, and malformed. */
-export const isTokenLine = (text: string): boolean => objectOf(text)?.['token'] !== undefined
+/** Whether a line begins a run of lines; another JSON text is itself taken for a token, and malformed. */
+export function isTokenLine(text: string): boolean {
+  const { token, id } = objectOf(text) ?? {}
+  return token !== undefined || id !== undefined
+}
 
 /** Judges lines one after the other, with one door for those that go by the settings. */
 export class TokenLines {
@@ -46,7 +49,7 @@ export class TokenLines {
 
   async answer(text: string): Promise<{ readonly answer: LineAnswer; readonly exit: ExitName }> {
     const line = readLine(text)
-    if (line === null) return error(objectOf(text)?.['id'] ?? null, 'line_invalid')
+    if (line === null) return error(idOf(objectOf(text)?.['id']) ?? null, 'line_invalid')
     const { id, token, jwks, algs } = line
     if (algs?.some((one) => !this.settings.contract.algorithms.allowable.includes(one)) === true)
       return error(id, 'algorithm_not_allowable')
@@ -83,7 +86,9 @@ const error = (id: unknown, code: string): { answer: LineAnswer; exit: ExitName 
 
 /** Null where the line is not of the form; keys are inline, never a URL (page 2). */
 function readLine(text: string): TokenLine | null {
-  const { id = null, token, jwks, algs } = objectOf(text) ?? {}
+  const { id: named = null, token, jwks, algs } = objectOf(text) ?? {}
+  const id = idOf(named)
+  if (id === undefined) return null
   const keys = jwks === undefined ? null : keysOf(jwks)
   if (typeof token !== 'string' || keys === undefined) return null
   if (algs !== undefined && !isTexts(algs)) return null
@@ -91,6 +96,12 @@ function readLine(text: string): TokenLine | null {
   if (algs !== undefined && keys === null) return null
   return { id, token, jwks: keys, algs: algs ?? null }
 }
+
+/** What can be given back as it came: a text, null, or an integer that a double holds. */
+const idOf = (id: unknown): string | number | null | undefined =>
+  id === null || typeof id === 'string' || Number.isSafeInteger(id)
+    ? (id as string | number | null)
+    : undefined
 
 function keysOf(jwks: unknown): readonly Jwk[] | undefined {
   const keys: unknown = Array.isArray(jwks) ? jwks : isRecord(jwks) ? jwks['keys'] : undefined

@@ -56,6 +56,7 @@ export async function mintToken(
     `FF_JWKS_URL=${issuer.jwks_url}`,
     `FF_JWT_ISSUER=${texts.issuer ?? issuer.origin}`,
     `FF_JWT_AUDIENCE=${audience}`,
+    'FF_JWT_ALGORITHMS=EdDSA',
     `TOKEN=${issuer.token}`,
   ]
   return { lines, close: () => issuer.close() }

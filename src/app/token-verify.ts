@@ -1,14 +1,17 @@
 import type { AuthSettings } from '../core/auth/contract.ts'
 import type { Claims } from '../core/auth/claims.ts'
 import type { Condition } from '../core/auth/modes.ts'
-import { isRefused } from '../core/auth/types.ts'
+import { type Environment, isRefused } from '../core/auth/types.ts'
 import type { CheckReport } from '../core/report/types.ts'
 import type { ExitName } from '../errors.ts'
-import type { Door, TokenTime } from '../ports.ts'
+import type { Instant } from '../core/state/instant.ts'
+import type { Door } from '../ports.ts'
 import { type Checked, checkReport, passed } from './check-report.ts'
 
 export interface VerifyOptions {
-  readonly at: TokenTime
+  readonly environment: Environment
+  /** Read for each token: lines may come for hours. */
+  readonly now: () => Instant
   /** Stop before the claims: for collections whose payload is none. */
   readonly signatureOnly: boolean
   /** Show each check in turn. */
@@ -27,7 +30,7 @@ export interface Verdict {
 export async function judgeToken(
   { verifier, rules }: Door,
   token: string,
-  { at, signatureOnly }: VerifyOptions,
+  { environment, now, signatureOnly }: VerifyOptions,
 ): Promise<Verdict> {
   if (signatureOnly) {
     const condition = await verifier.signature(token)
@@ -36,7 +39,10 @@ export async function judgeToken(
       ? { verdict: 'refused', code: outcome.refused, conditions: [condition], claims: null }
       : { verdict: 'verified', code: null, conditions: [condition], claims: null }
   }
-  const { authentication, conditions, claims } = await verifier.explain(token, at)
+  const { authentication, conditions, claims } = await verifier.explain(token, {
+    now: now(),
+    environment,
+  })
   if (isRefused(authentication))
     return { verdict: 'refused', code: authentication.refused, conditions, claims }
   return authentication.mode === 'verified'
@@ -44,13 +50,13 @@ export async function judgeToken(
     : { verdict: 'decode-only', code: 'auth_not_verified', conditions, claims }
 }
 
+/** Nobody could say whose token it is: a key server that is away, or none. */
+const isOpen = ({ conditions }: Verdict): boolean =>
+  conditions.some((one) => one.startsWith('keys_') || one.startsWith('refresh_'))
+
 /** A token that no key server could speak for is no NO-GO, and no pass. */
-export const exitOf = ({ verdict, code }: Verdict): ExitName =>
-  verdict === 'verified'
-    ? 'ok'
-    : verdict === 'decode-only' || code === 'jwks_unreachable'
-      ? 'inconclusive'
-      : 'no_go'
+export const exitOf = (verdict: Verdict): ExitName =>
+  verdict.verdict === 'verified' ? 'ok' : isOpen(verdict) ? 'inconclusive' : 'no_go'
 
 /** The order of checks (page 2), with what each can come to, and the claim that it looks at. */
 export const CHECKS: readonly (readonly [
@@ -84,17 +90,15 @@ export const CHECKS: readonly (readonly [
 ]
 
 /** What each check came to: `pass`, the one that ended it, and what was left out or never reached. */
-export function checksOf(
-  { verdict, conditions }: Verdict,
-  signatureOnly: boolean,
-): readonly Step[] {
+export function checksOf(judged: Verdict, signatureOnly: boolean): readonly Step[] {
+  const { verdict, conditions } = judged
   const end = CHECKS.findIndex(([, ends]) => ends.some((one) => conditions.includes(one)))
   const last = signatureOnly ? CHECKS.findIndex(([id]) => id === 'claims') : CHECKS.length
   return CHECKS.slice(0, last).map(([id], at): Step => {
     if (verdict === 'decode-only')
       return { id, state: at === end || id === 'signature' ? 'inconclusive' : 'pass' }
     if (end === -1 || at < end) return { id, state: 'pass' }
-    return { id, state: at === end ? 'fail' : 'pending' }
+    return { id, state: at > end ? 'pending' : isOpen(judged) ? 'inconclusive' : 'fail' }
   })
 }
 export interface Step {
@@ -105,7 +109,7 @@ export interface Step {
 /** The report of one token. */
 export function verdictReport(
   verdict: Verdict,
-  { explain, signatureOnly, at }: VerifyOptions,
+  { explain, signatureOnly, now }: VerifyOptions,
   { issuer, audience }: AuthSettings,
 ): CheckReport {
   const { code, claims } = verdict
@@ -122,8 +126,8 @@ export function verdictReport(
   const wanted: Readonly<Record<string, string>> = {
     iss: issuer,
     aud: audience,
-    nbf: at.now,
-    exp: at.now,
+    nbf: now(),
+    exp: now(),
   }
   const steps = explain ? checksOf(verdict, signatureOnly) : []
   const items = steps.map(({ id, state }): Checked => {

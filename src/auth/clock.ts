@@ -5,13 +5,41 @@ export interface Clock {
   later(ms: number, work: () => void): () => void
 }
 
-export const systemClock: Clock = {
-  now: () => performance.now(),
-  later: (ms, work) => {
+/**
+ * The clock of this machine. While it is suspended its monotonic clock stands still (CLOCK_MONOTONIC) and the
+ * wall clock does not: of the two, whichever went further. A wall clock that is set back changes nothing; one
+ * that is set forward makes keys older than they are, which costs a fetch.
+ */
+export class SystemClock implements Clock {
+  private readonly monotonic: () => number
+  private readonly wall: () => number
+  /** By how much the wall clock is ahead of the other. */
+  private lead: number
+  private slept = 0
+
+  constructor(monotonic = (): number => performance.now(), wall = (): number => Date.now()) {
+    this.monotonic = monotonic
+    this.wall = wall
+    this.lead = wall() - monotonic()
+  }
+
+  now(): number {
+    const monotonic = this.monotonic()
+    const lead = this.wall() - monotonic
+    // Below a second it is drift.
+    if (Math.abs(lead - this.lead) >= 1_000) {
+      this.slept += Math.max(lead - this.lead, 0)
+      this.lead = lead
+    }
+    return monotonic + this.slept
+  }
+
+  later(ms: number, work: () => void): () => void {
     const timer = setTimeout(work, ms).unref()
     return () => clearTimeout(timer)
-  },
+  }
 }
+export const systemClock: Clock = new SystemClock()
 
 /** A clock that its owner moves: half an hour without a key server passes in no time. */
 export class ManualClock implements Clock {

@@ -19,7 +19,7 @@ export function makeDoor(
   const rules = {
     modes,
     algorithms: new Set(algorithms),
-    claims: { issuer, audience, leeway_s },
+    claims: { issuer, audience, leeway_s, required: contract.claims.required },
     max_bytes: contract.token.max_bytes,
     sensitive_max_age_s: contract.client.sensitive_max_age_s,
   }

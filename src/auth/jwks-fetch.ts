@@ -54,9 +54,10 @@ export async function fetchJwks(url: URL, limits: FetchLimits, clock: Clock): Pr
   }
 }
 
-/** What is no HTTP, or has more headers than anybody needs, does not pass by itself. */
+/** What is no HTTP, has more headers than anybody needs, or a certificate that does not hold: it does not pass by itself. */
+const LASTING = /^(HPE|CERT|ERR_TLS|ERR_SSL|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|HOSTNAME)_/
 const kindOf = (error: Error): FetchFault['kind'] =>
-  codeOf(error).startsWith('HPE_') ? 'misconfigured' : 'unreachable'
+  LASTING.test(codeOf(error)) ? 'misconfigured' : 'unreachable'
 const codeOf = (error: Error): string => ('code' in error ? String(error.code) : error.message)
 
 async function follow(

@@ -1,4 +1,5 @@
 import { isRoca } from './roca.ts'
+import { isWeakPoint } from './small-order.ts'
 import { isBase64url } from './token-form.ts'
 
 /** A key as a document holds it (RFC 7517): nothing is said of its members yet. */
@@ -19,6 +20,7 @@ export type KeyFault =
   | 'rsa_too_long'
   | 'rsa_exponent'
   | 'roca'
+  | 'small_order'
 
 export interface KeyLimits {
   readonly rsa_min_bits: number
@@ -76,16 +78,21 @@ const RULES: readonly (readonly [KeyFault, (jwk: Jwk) => boolean])[] = [
   ['alg_not_of_key', (jwk) => isKnown(jwk['alg']) && !keyFits(jwk, jwk['alg'])],
 ]
 
+/** How many bits a modulus has, zeros before it not counted; null where it is none. */
+export function modulusBits(n: unknown): number | null {
+  const bytes = bytesOf(n)
+  const first = bytes?.findIndex((byte) => byte !== 0) ?? -1
+  if (bytes === null || first === -1) return bytes === null ? null : 0
+  return (bytes.length - first) * 8 - (Math.clz32(bytes[first] as number) - 24)
+}
+
 function rsaFault({ n, e }: Jwk, { rsa_min_bits, rsa_max_bits }: KeyLimits): KeyFault | null {
-  const modulus = bytesOf(n)
-  const exponent = bytesOf(e)
-  if (modulus === null || exponent === null) return 'malformed'
-  // Before any arithmetic: a number of a megabyte is never made.
-  if (modulus.length * 8 > rsa_max_bits + 8) return 'rsa_too_long'
-  const value = BigInt(`0x${modulus.toString('hex')}`)
-  const bits = value.toString(2).length
+  const [modulus, exponent, bits] = [bytesOf(n), bytesOf(e), modulusBits(n)]
+  if (modulus === null || exponent === null || bits === null) return 'malformed'
+  // Before any arithmetic: a number of a megabyte is never made. Zeros before it count as well.
+  if (modulus.length * 8 > rsa_max_bits + 8 || bits > rsa_max_bits) return 'rsa_too_long'
   if (bits < rsa_min_bits) return 'rsa_too_short'
-  if (bits > rsa_max_bits) return 'rsa_too_long'
+  const value = BigInt(`0x${modulus.toString('hex')}`)
   if (!exponentHolds(exponent)) return 'rsa_exponent'
   if (isRoca(value)) return 'roca'
   return value % 2n === 0n ? 'malformed' : null
@@ -103,7 +110,9 @@ function pointFault(jwk: Jwk): KeyFault | null {
   const found = typeof crv === 'string' ? COORDINATES[`${String(kty)} ${crv}`] : undefined
   if (found === undefined) return 'curve_unknown'
   const [names, bytes] = found
-  return names.every((name) => bytesOf(jwk[name])?.length === bytes) ? null : 'malformed'
+  const points = names.map((name) => bytesOf(jwk[name]))
+  if (!points.every((one) => one?.length === bytes)) return 'malformed'
+  return kty === 'OKP' && isWeakPoint(points[0] as Buffer) ? 'small_order' : null
 }
 
 function bytesOf(member: unknown): Buffer | null {

@@ -3,20 +3,29 @@ import type { KeysFetched, ServedKey } from '../ports.ts'
 import { systemClock } from './clock.ts'
 import { cacheSeconds } from './jwks-client.ts'
 import { fetchJwks } from './jwks-fetch.ts'
-import type { Jwk } from './key-filter.ts'
+import { importKey } from '../jose/compact.ts'
+import { type Jwk, keyFits, modulusBits } from './key-filter.ts'
 import { KeySet } from './key-set.ts'
 
 const CACHING = ['cache-control', 'age', 'date', 'expires', 'etag', 'last-modified'] as const
 
 /** What an endpoint serves now, and what each key of it is good for. */
-export async function fetchKeys(url: URL, contract: AuthContract): Promise<KeysFetched> {
+export async function fetchKeys(
+  url: URL,
+  contract: AuthContract,
+  algorithms: readonly string[],
+): Promise<KeysFetched> {
   const fetched = await fetchJwks(url, contract.client, systemClock)
   if (!fetched.ok) return fetched
   const { keys, headers } = fetched
   return {
     ok: true,
     served: {
-      keys: new KeySet(keys, contract.keys).entries.map(({ jwk, fault }) => toServed(jwk, fault)),
+      keys: await Promise.all(
+        new KeySet(keys, contract.keys).entries.map(async ({ jwk, fault }) =>
+          toServed(jwk, fault ?? (await foundOut(jwk, keys, algorithms))),
+        ),
+      ),
       headers: CACHING.flatMap((name) => {
         const value = headers[name]
         return value === undefined ? [] : [[name, printable(value)] as const]
@@ -26,9 +35,26 @@ export async function fetchKeys(url: URL, contract: AuthContract): Promise<KeysF
   }
 }
 
+/** What keeps a sound key from verifying a token all the same; null where nothing does. */
+async function foundOut(
+  jwk: Jwk,
+  all: readonly Jwk[],
+  algorithms: readonly string[],
+): Promise<string | null> {
+  const fitting = algorithms.filter((alg) => keyFits(jwk, alg))
+  const [alg] = fitting
+  if (alg === undefined) return 'alg_not_allowed'
+  const twins = all.filter(
+    (one) => one['kid'] === jwk['kid'] && fitting.some((own) => keyFits(one, own)),
+  )
+  if (jwk['kid'] !== undefined && twins.length > 1) return 'kid_repeated'
+  return (await importKey(jwk, alg)) === null ? 'malformed' : null
+}
+
 function toServed(jwk: Jwk, fault: string | null): ServedKey {
   const { kid, kty, crv, n, alg, use } = jwk
-  const bits = typeof n === 'string' ? `${Buffer.from(n, 'base64url').length * 8} bits` : undefined
+  const size = modulusBits(n)
+  const bits = size === null ? undefined : `${size} bits`
   const words = [kty, crv ?? bits, alg, use].filter((one) => typeof one === 'string')
   return {
     kid: typeof kid === 'string' ? printable(kid) : null,

@@ -22,7 +22,8 @@ export interface Io {
   /** Resolves when the text is with the reader, or rejects when it never will be. */
   readonly stdout: (text: string) => Promise<void>
   readonly stderr: (text: string) => void
-  readonly stdin: () => AsyncIterable<Uint8Array>
+  /** Ended by its reader, or from outside: a read that waits then comes to its end. */
+  readonly stdin: () => AsyncIterable<Uint8Array> & { destroy(): unknown }
   readonly stdoutIsTerminal: boolean
   readonly stderrIsTerminal: boolean
 }

@@ -1,7 +1,9 @@
 import { jwksCheck } from '../app/jwks-check.ts'
 import { jwksFetch } from '../app/jwks-fetch.ts'
 import type { Invocation } from './context.ts'
+import { authTexts } from './auth-texts.ts'
 import { runReport } from './run-report.ts'
+import { readSettings } from './settings.ts'
 
 export const check = (invocation: Invocation): Promise<void> =>
   runReport(invocation, (signal) => {
@@ -10,7 +12,8 @@ export const check = (invocation: Invocation): Promise<void> =>
   })
 
 export const fetch = (invocation: Invocation): Promise<void> =>
-  runReport(invocation, () => {
-    const { root, adapters } = invocation.context
-    return jwksFetch({ root, adapters, url: invocation.words[0] ?? '' })
+  runReport(invocation, async () => {
+    const { root, adapters, env, cwd } = invocation.context
+    const auth = authTexts(await readSettings(env, cwd))
+    return jwksFetch({ root, adapters, auth, url: invocation.words[0] ?? '' })
   })

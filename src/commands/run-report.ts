@@ -4,10 +4,13 @@ import { type Format, REPORTERS } from '../reports/index.ts'
 import type { Context, Invocation } from './context.ts'
 import { clearOutputs, type Output, writeOutputs } from './output.ts'
 
-/** Runs a measurement under the signals and the time limit, writes its report, and sets the exit. */
+/**
+ * Runs a measurement under the signals and the time limit, writes its report, and sets the exit. Work that
+ * wrote its answers itself returns how it ended.
+ */
 export async function runReport(
   { context, options }: Invocation,
-  work: (signal: AbortSignal) => Promise<Report>,
+  work: (signal: AbortSignal) => Promise<Report | ExitName>,
 ): Promise<void> {
   const format = parseFormat(options.format ?? 'text')
   const outputs = (options.output ?? []).map(parseOutput)
@@ -15,53 +18,61 @@ export async function runReport(
   const color = useColor(context, options.color)
   await clearOutputs(outputs)
   const report = await underSignals(context, timeoutMs, work)
+  if (typeof report === 'string') {
+    context.exit = report
+    return
+  }
   const write = (as: Format, painted: boolean): string => REPORTERS[as](report, { color: painted })
   await writeOutputs(outputs, (as) => write(as, false))
   await context.io.stdout(write(format, color))
   context.exit = report.exitName as ExitName
 }
 
+type Done = Report | ExitName
+
 async function underSignals(
   context: Context,
   timeoutMs: number | null,
-  work: (signal: AbortSignal) => Promise<Report>,
-): Promise<Report> {
+  work: (signal: AbortSignal) => Promise<Done>,
+): Promise<Done> {
   const controller = new AbortController()
   const abort = (name: ExitName): void => controller.abort(name)
   const stop = context.onSignal(abort)
   const timer = timeoutMs === null ? undefined : setTimeout(() => abort('timeout'), timeoutMs)
   try {
-    const report = await untilEnded(work(controller.signal), controller.signal)
-    if (controller.signal.aborted && report.verdict !== 'cancelled') throw ended(controller.signal)
-    return report
+    const done = await untilEnded(work(controller.signal), controller.signal)
+    if (controller.signal.aborted && !isCancelled(done)) throw endedBy(controller.signal)
+    return done
   } finally {
     clearTimeout(timer)
     stop()
   }
 }
+const isCancelled = (done: Done): boolean =>
+  typeof done !== 'string' && done.verdict === 'cancelled'
 
 /** How long a run that was ended has for its partial report; what hangs longer is left to its own bounds. */
 const GRACE_MS = 2_000
 
-async function untilEnded(work: Promise<Report>, signal: AbortSignal): Promise<Report> {
+async function untilEnded(work: Promise<Done>, signal: AbortSignal): Promise<Done> {
   let grace: NodeJS.Timeout | undefined
   const overdue = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => {
-      grace = setTimeout(() => reject(ended(signal)), GRACE_MS)
+      grace = setTimeout(() => reject(endedBy(signal)), GRACE_MS)
     })
   })
   try {
     return await Promise.race([work, overdue])
   } catch (error) {
     // Whatever failed after the end was asked for, the end is what happened (page 8, the order of exits).
-    throw signal.aborted ? ended(signal, error) : error
+    throw signal.aborted ? endedBy(signal, error) : error
   } finally {
     clearTimeout(grace)
   }
 }
 
 type Ending = 'interrupted' | 'terminated' | 'timeout'
-const ended = (signal: AbortSignal, cause?: unknown): FfError =>
+export const endedBy = (signal: AbortSignal, cause?: unknown): FfError =>
   new FfError(signal.reason as Ending, 'The command was ended before it was done.', {
     hint: 'What it had finished by then stands; run it again for the rest.',
     cause,

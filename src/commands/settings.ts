@@ -11,7 +11,7 @@ type Env = Readonly<Record<string, string | undefined>>
 interface SettingRow {
   /** Never shown, and only from the environment. */
   readonly secret?: true
-  /** Decides who is trusted: only from the environment. */
+  /** Decides which checks may be left out: only from the environment. */
   readonly environmentOnly?: true
   readonly what: string
 }
@@ -106,7 +106,7 @@ function checkConfig(text: string): Readonly<Record<string, string>> {
     if (!keys.includes(key)) {
       throw invalid(
         `${CONFIG_FILE} has no setting "${key}".`,
-        `Did you mean "${nearest(key, keys)}"? Secrets, and what decides who is trusted, come from the environment only.`,
+        `Did you mean "${nearest(key, keys)}"? Secrets, FF_ENV and FF_ALLOW_DEV_HEADERS come from the environment only.`,
       )
     }
     if (typeof value !== 'string')

@@ -10,7 +10,8 @@ import type { OpenDoor } from '../ports.ts'
 import { authTexts } from './auth-texts.ts'
 import type { Context, Invocation } from './context.ts'
 import { type Line, readLines } from './input.ts'
-import { runReport } from './run-report.ts'
+import type { Report } from '../core/report/types.ts'
+import { endedBy, runReport } from './run-report.ts'
 import { readSettings } from './settings.ts'
 
 /** A line may hold a key set of a mebibyte beside its token. */
@@ -23,47 +24,68 @@ interface Bench {
 }
 
 /** `ff token verify`: one token, or one a line as JSON; which, the first line tells. */
-export async function verify(invocation: Invocation): Promise<void> {
-  const lines = readLines(invocation.context.io.stdin(), MAX_LINE)
-  const { value: first } = await lines.next()
-  if (first === undefined)
-    throw new FfError('nothing_to_check', 'No token came on standard input.', {
-      hint: 'Pipe one in, as in `ff token verify < token.txt`.',
-    })
-  if (isTokenLine(first.text)) return verifyLines(invocation, first, lines)
-  const { value: second } = await lines.next()
-  // More than a token: no segment holds a line feed, so it is malformed.
-  const token = second === undefined ? first.text : `${first.text}\n`
-  return runReport(invocation, () =>
-    atBench(invocation, async ({ door, settings, options }) =>
-      verdictReport(await judgeToken(door, token, options), options, settings),
-    ),
+export const verify = (invocation: Invocation): Promise<void> =>
+  runReport(invocation, (signal) =>
+    atBench(invocation, async (bench) => {
+      const stdin = invocation.context.io.stdin()
+      const end = (): void => void stdin.destroy()
+      signal.addEventListener('abort', end)
+      const lines = readLines(stdin, MAX_LINE)
+      try {
+        return await judgeAll(invocation, bench, lines)
+      } catch (error) {
+        if (signal.aborted) throw endedBy(signal, error)
+        throw error
+      } finally {
+        end() // Whoever still writes has had the answer.
+      }
+    }),
   )
+
+async function judgeAll(
+  invocation: Invocation,
+  bench: Bench,
+  lines: AsyncGenerator<Line>,
+): Promise<Report | ExitName> {
+  const first = await firstOf(lines)
+  if (first.whole && isTokenLine(first.text)) return judgeLines(invocation, bench, { first, lines })
+  // What does not end within the limit is no token, whatever comes after it.
+  const next = first.whole ? await lines.next() : { done: true }
+  // More than a token: no segment holds a line feed, so it is malformed.
+  const token = next.done === true ? first.text : `${first.text}\n`
+  const { door, settings, options } = bench
+  return verdictReport(await judgeToken(door, token, options), options, settings)
 }
 
-async function verifyLines(
-  invocation: Invocation,
-  first: Line,
-  rest: AsyncIterable<Line>,
-): Promise<void> {
-  const { context, options: given } = invocation
+async function firstOf(lines: AsyncGenerator<Line>): Promise<Line> {
+  const { value, done } = await lines.next()
+  if (done !== true) return value
+  throw new FfError('nothing_to_check', 'No token came on standard input.', {
+    hint: 'Pipe one in, as in `ff token verify < token.txt`.',
+  })
+}
+
+async function judgeLines(
+  { context, options: given }: Invocation,
+  { door, settings, options }: Bench,
+  { first, lines: rest }: { readonly first: Line; readonly lines: AsyncIterable<Line> },
+): Promise<ExitName> {
   if (given.format !== undefined || given.output !== undefined)
     throw new FfError('option_invalid', 'Lines of JSON are answered with lines of JSON alone.', {
       hint: 'Leave out --format and --output, or give one token.',
     })
-  const exits: ExitName[] = []
-  await atBench(invocation, async ({ door, settings, options }) => {
-    const lines = new TokenLines(door, settings, { adapters: context.adapters, options })
-    const put = async ({ text }: Line): Promise<void> => {
-      if (text.trim() === '') return
-      const { answer, exit } = await lines.answer(text)
-      exits.push(exit)
-      await context.io.stdout(`${JSON.stringify(answer)}\n`)
-    }
-    await put(first)
-    for await (const line of rest) await put(line)
-  })
-  context.exit = weightiest(exits)
+  const lines = new TokenLines(door, settings, { adapters: context.adapters, options })
+  let worst: ExitName = 'ok'
+  const put = async ({ text, whole }: Line): Promise<void> => {
+    if (whole && text.trim() === '') return
+    // A line that was cut is not the line that came.
+    const { answer, exit } = await lines.answer(whole ? text : '')
+    worst = weightiest([worst, exit])
+    await context.io.stdout(`${JSON.stringify(answer)}\n`)
+  }
+  await put(first)
+  for await (const line of rest) await put(line)
+  return worst
 }
 
 /** Everything a token is judged with, closed at the end. */
@@ -82,13 +104,14 @@ async function atBench<T>(
     signatureOnly ? { ...texts, issuer: texts.issuer ?? '' } : texts,
   )
   const url = checkJwksUrl(texts.jwks_url)
-  const now = options.now === undefined ? nowOf(context) : parseNow(options.now)
+  const fixed = options.now === undefined ? null : parseNow(options.now)
+  const now = (): Instant => fixed ?? nowOf(context)
   const door = await adapters.openDoorOn(url === null ? null : { url }, settings)
   try {
     return await use({
       door,
       settings,
-      options: { at: { now, environment }, signatureOnly, explain },
+      options: { now, environment, signatureOnly, explain },
     })
   } finally {
     await door.close()

@@ -12,7 +12,7 @@ export function textReport(report: Report, style: Style): string {
 function printable(value: unknown): unknown {
   if (typeof value === 'string') {
     return value.replaceAll(
-      /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g,
+      /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
       (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
     )
   }

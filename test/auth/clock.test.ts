@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ManualClock, systemClock } from '../../src/auth/clock.ts'
+import { ManualClock, SystemClock, systemClock } from '../../src/auth/clock.ts'
 
 describe('ManualClock', () => {
   test('does what is due one after the other, each at its time', () => {
@@ -65,5 +65,45 @@ describe('systemClock', () => {
     })()
     await new Promise((resolve) => setTimeout(resolve, 20))
     expect(done).toBe(false)
+  })
+})
+
+describe('the clock of a machine that is suspended', () => {
+  const at = { monotonic: 5_000, wall: 1_000_000 }
+  const clock = (): SystemClock =>
+    new SystemClock(
+      () => at.monotonic,
+      () => at.wall,
+    )
+  const pass = (monotonic: number, wall: number): void => {
+    at.monotonic += monotonic
+    at.wall += wall
+  }
+
+  test('counts the time that only the wall clock saw', () => {
+    const own = clock()
+    const before = own.now()
+    pass(10, 3_600_010)
+    expect(own.now() - before).toBe(3_600_010)
+    pass(5, 5)
+    expect(own.now() - before).toBe(3_600_015)
+  })
+
+  test('does not go back with a wall clock that is set back', () => {
+    const own = clock()
+    const before = own.now()
+    pass(10, -86_400_000)
+    expect(own.now() - before).toBe(10)
+    pass(10, 86_400_010)
+    expect(own.now() - before).toBe(86_400_020)
+  })
+
+  test('takes no drift for a suspension', () => {
+    const own = clock()
+    const before = own.now()
+    pass(1_000, 1_999)
+    expect(own.now() - before).toBe(1_000)
+    pass(1_000, 1_001)
+    expect(own.now() - before).toBe(3_000)
   })
 })

@@ -274,7 +274,7 @@ describe('an endpoint that cannot be reached', () => {
     const { url, asked } = await servers.https(answer(200, {}))
     expect(await fetched(url)).toEqual({
       ok: false,
-      kind: 'unreachable',
+      kind: 'misconfigured',
       detail: 'DEPTH_ZERO_SELF_SIGNED_CERT',
     })
     expect(asked).toEqual([])
@@ -285,7 +285,7 @@ describe('an endpoint that cannot be reached', () => {
     process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0'
     try {
       const { url, asked } = await servers.https(answer(200, {}))
-      expect(await classed(url)).toBe('unreachable')
+      expect(await classed(url)).toBe('misconfigured')
       expect(asked).toEqual([])
     } finally {
       if (before === undefined) delete process.env['NODE_TLS_REJECT_UNAUTHORIZED']

@@ -7,6 +7,8 @@ import { EC, ED, encoded, published, ROCA, RSA_1, RSA_2, WEAK } from './signed.t
 
 const LIMITS = CONTRACT.keys
 const [R1, EC1, ED1] = [RSA_1, EC, ED].map(published) as [Jwk, Jwk, Jwk]
+/** The 32 bytes of a point, zeros after those that are given. */
+const point = (hex: string): string => encoded(Buffer.from(hex.padEnd(64, '0'), 'hex'))
 const curve = (namedCurve: string): Jwk =>
   generateKeyPairSync('ec', { namedCurve }).publicKey.export({ format: 'jwk' }) as Jwk
 const P384 = curve('P-384')
@@ -110,6 +112,30 @@ describe('keyFault', () => {
     ['a coordinate of 33 bytes', { ...EC1, y: encoded(Buffer.alloc(33, 1)) }, 'malformed'],
     ['65 bytes of P-521', { ...P521, x: encoded(Buffer.alloc(65, 1)) }, 'malformed'],
     ['Ed25519 without its point', without(ED1, 'x'), 'malformed'],
+    ['the neutral point', { ...ED1, x: point('01') }, 'small_order'],
+    [
+      'the neutral point with a sign',
+      { ...ED1, x: point(`01${'00'.repeat(30)}80`) },
+      'small_order',
+    ],
+    ['a point of order 2', { ...ED1, x: point(`ec${'ff'.repeat(30)}7f`) }, 'small_order'],
+    ['a point of order 4', { ...ED1, x: point('00') }, 'small_order'],
+    [
+      'a point of order 8',
+      { ...ED1, x: point('c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a') },
+      'small_order',
+    ],
+    [
+      'its negative',
+      { ...ED1, x: point('c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa') },
+      'small_order',
+    ],
+    [
+      'another point of order 8',
+      { ...ED1, x: point('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05') },
+      'small_order',
+    ],
+    ['another spelling of a point', { ...ED1, x: point(`ee${'ff'.repeat(30)}7f`) }, 'small_order'],
     ['RSA of 1024 bits', published(WEAK), 'rsa_too_short'],
     ['RSA of 2047 bits', { ...R1, n: modulus(2047) }, 'rsa_too_short'],
     ['2047 bits behind zeros', { ...R1, n: modulus(2047, 2) }, 'rsa_too_short'],

@@ -1,3 +1,5 @@
+import { connect } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/auth/clock.ts'
 import { fetchJwks } from '../../src/auth/jwks-fetch.ts'
@@ -61,7 +63,20 @@ describe('a key server of our own', () => {
   })
 
   test('is on this machine alone', async () => {
-    expect((await started('up')).url.hostname).toBe('127.0.0.1')
+    const { url } = await started('up')
+    expect(url.hostname).toBe('127.0.0.1')
+    const others = Object.values(networkInterfaces())
+      .flatMap((all) => all ?? [])
+      .filter(({ address, family }) => family === 'IPv4' && address !== '127.0.0.1')
+      .map(({ address }) => address)
+    // Every machine has more of 127.0.0.0/8 than the one.
+    for (const host of ['127.0.0.2', ...others]) {
+      const refused = await new Promise((resolve) => {
+        const socket = connect(Number(url.port), host, () => resolve('connected'))
+        socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code))
+      })
+      expect(refused).toBe('ECONNREFUSED')
+    }
   })
 
   test('counts whom it left without an end', async () => {

@@ -267,6 +267,23 @@ describe('a token that anybody may write', () => {
     expect(seen.size).toBeGreaterThan(5)
   })
 
+  test('that is refused while there is a set is refused alike, whatever became of the last refresh', async () => {
+    const seen = new Set<RefusalCode>()
+    await forAll(async (_cases, token) => {
+      for (const environment of ENVIRONMENTS) {
+        const result = await ask(up, token, environment)
+        // A kid that the set has not is the one thing that a refresh could have changed.
+        if (!isRefused(result) || result.refused === 'kid_not_found') continue
+        seen.add(result.refused)
+        for (const door of holding.values())
+          expect(await ask(door, token, environment)).toEqual(result)
+      }
+    })
+    expect(seen).toContain('signature_invalid')
+    expect(seen).toContain('key_not_usable')
+    expect(seen.size).toBeGreaterThan(7)
+  })
+
   test('whose signature does not hold is not verified by any other header', async () => {
     let forged = 0
     await fc.assert(

@@ -39,7 +39,7 @@ function verifying(keys: KeySource, endpoint: KeyEndpoint) {
   const rules = {
     modes: modeMatrix(CONTRACT.modes),
     algorithms: new Set(CONTRACT.algorithms.default),
-    claims: { issuer: ISSUER, audience: AUDIENCE, leeway_s: 0 },
+    claims: { required: CONTRACT.claims.required, issuer: ISSUER, audience: AUDIENCE, leeway_s: 0 },
     max_bytes: CONTRACT.token.max_bytes,
     sensitive_max_age_s: CONTRACT.client.sensitive_max_age_s,
   }

@@ -110,6 +110,28 @@ describe.concurrent('ff jwks check', () => {
       "'unreachable', 'the answer is",
       'M-06',
     ],
+    [
+      'an unusable key is taken for one that a refresh could bring',
+      'token-verifier.js',
+      "selected.status === 'kid_absent' && refreshed !== 'ok'",
+      "selected.status !== 'found' && refreshed !== 'ok'",
+      'M-16',
+    ],
+    [
+      'a forged signature falls through while the key server is away',
+      'token-verifier.js',
+      ": ended('signature_invalid')",
+      ": refreshed !== 'ok' ? { conditions: [`refresh_${refreshed}`], claims, age_ms: 0 } : ended('signature_invalid')",
+      'M-04',
+    ],
+    ['anybody can sign', 'key-filter.js', 'isWeakPoint(points[0])', 'false', 'M-16'],
+    [
+      'an issuer is not asked for',
+      'token-verifier.js',
+      'claimFault(claims, this.rules.claims',
+      'claimFault(claims, { ...this.rules.claims, required: [] }',
+      'M-08d',
+    ],
   ]
   test.each(HOLES)('notices that %s', async (_hole, file, from, to, row) => {
     const copy = await copyPackage()
@@ -261,6 +283,23 @@ describe.concurrent('ff jwks fetch', () => {
       {},
       JSON.stringify({ keys: [await key('ff-fixture-rsa-1'), await key('ff-fixture-rsa-1024')] }),
     ],
+    '/off-curve': async () => {
+      const ec = await key('ff-fixture-ec-1')
+      return [
+        200,
+        {},
+        JSON.stringify({ keys: [await key('ff-fixture-rsa-1'), { ...ec, y: ec['x'] }] }),
+      ]
+    },
+    '/twins': async () => {
+      const [one, two] = [await key('ff-fixture-rsa-1'), await key('ff-fixture-rsa-2')]
+      return [200, {}, JSON.stringify({ keys: [one, { ...two, kid: one['kid'] }] })]
+    },
+    '/other': async () => [
+      200,
+      {},
+      JSON.stringify({ keys: [{ ...(await key('ff-fixture-rsa-1')), alg: 'RS512' }] }),
+    ],
     '/none': () => Promise.resolve([200, {}, '{"keys": []}']),
     '/escape': async () => [
       200,
@@ -291,14 +330,19 @@ describe.concurrent('ff jwks fetch', () => {
     const done = await fetched('/good')
     expect(done).toMatchObject({ status: 0, stderr: '' })
     expect(done.stdout).toContain('kept for 120 s')
-    expect(done.stdout).toContain('cache-control: public, max-age=120')
+    // A long line is folded.
+    expect(done.stdout.replaceAll(/\s+/g, ' ')).toContain('cache-control: public, max-age=120')
     expect(done.stdout).toContain('1 of 2 keys')
-    expect(done.stdout).toMatch(/PASS +ff-fixture-rsa-1 +RSA 2048 bits RS256 sig/)
-    expect(done.stdout).toMatch(/ff-fixture-ec-1 +EC P-256 ES256 enc: left alone \(use_not_sig\)/)
+    expect(done.stdout).toMatch(/PASS +key ff-fixture-rsa-1 +RSA 2048 bits RS256 sig/)
+    expect(done.stdout).toMatch(
+      /key ff-fixture-ec-1 +EC P-256 ES256 enc: left alone \(use_not_sig\)/,
+    )
   })
 
   test.each([
     ['/weak', 20, 'rsa_too_short'],
+    ['/off-curve', 20, 'malformed'],
+    ['/other', 20, 'key_not_usable'],
     ['/none', 20, 'key_not_usable'],
     ['/page', 20, 'jwks_misconfigured'],
     ['/gone', 20, 'jwks_misconfigured'],
@@ -310,6 +354,16 @@ describe.concurrent('ff jwks fetch', () => {
     expect(done.status).toBe(exit)
     expect(checkOf(done).findings.map((one) => one.code)).toEqual([code])
     expect(done.stdout + done.stderr).not.toMatch(STACK)
+  })
+
+  test('two keys of one kid are no key for anybody', async () => {
+    const done = await fetched('/twins', '--format', 'json')
+    expect(done.status).toBe(20)
+    expect(checkOf(done).findings.map((one) => one.code)).toEqual([
+      'key_not_usable',
+      'kid_repeated',
+      'kid_repeated',
+    ])
   })
 
   test('what a stranger wrote moves no cursor', async () => {
@@ -325,13 +379,19 @@ describe.concurrent('ff jwks fetch', () => {
     ['http://127.0.0.1.evil.example/jwks'],
     ['ftp://127.0.0.1/jwks'],
     ['file:///etc/passwd'],
-    ['https://user:hunter2@127.0.0.1/jwks'],
     ['jwks'],
     [''],
   ])('%s is no place for keys', async (url) => {
     const done = await runFf(['jwks', 'fetch', url])
     expect(done).toMatchObject({ status: 2, stdout: '' })
     expect(done.stderr).toMatch(ERROR_FORM('setting_invalid', 'usage'))
+    expect(done.stderr).not.toContain('hunter2')
+  })
+
+  test('a URL with a password is refused as such, and not shown', async () => {
+    const done = await runFf(['jwks', 'fetch', 'https://user:hunter2@127.0.0.1/jwks'])
+    expect(done).toMatchObject({ status: 2, stdout: '' })
+    expect(done.stderr).toMatch(ERROR_FORM('secret_in_option', 'usage'))
     expect(done.stderr).not.toContain('hunter2')
   })
 

@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { spawn } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
+import { type JWK, signClaims } from '../../src/jose/compact.ts'
 import { PUBLISHED_VECTORS } from '../auth/rfc-vectors.ts'
 import { finished, ROOT, type Run, runFf as runNow, startFf } from '../support/run-ff.ts'
 import { checkOf, ERROR_FORM, errorOf, inTurns, STACK, until } from './outcome.ts'
@@ -133,6 +136,56 @@ describe.concurrent('lines of tokens', () => {
     expect(answersOf(done).map(({ code }) => code)).toEqual(['token_malformed', null])
   })
 
+  test('a line that goes past the limit is none, however well it begins', async () => {
+    const long = `${JSON.stringify(good)}${' '.repeat(4_194_304)}}}`
+    const done = await verify(`${lines(good)}${long}\n${lines(good)}`)
+    expect(done.status).toBe(2)
+    expect(answersOf(done).map(({ verdict }) => verdict)).toEqual(['verified', 'error', 'verified'])
+  })
+
+  test('an id that a double does not hold is none', async () => {
+    const text = JSON.stringify(good).replace('"id":1', '"id":12345678901234567890')
+    const done = await verify(`${lines(good)}${text}\n`)
+    expect(answersOf(done)[1]).toEqual({ id: null, verdict: 'error', code: 'line_invalid' })
+  })
+
+  test('are judged as of the moment at which each comes', async () => {
+    const key = JSON.parse(await readFile(join(ROOT, 'vectors/jwt/keys.json'), 'utf8')) as {
+      keys: JWK[]
+    }
+    const now = Math.floor(Date.now() / 1000)
+    const claims = { iss: issuer, aud: 'pty-feature-flags', sub: 'U1', exp: now + 3 }
+    const token = await signClaims(claims, key.keys[0] as JWK)
+    const line = JSON.stringify({ id: 1, token, jwks: VALID.jwks.keys })
+    const judge = spawn(process.execPath, [join(ROOT, 'dist/bin/ff.js'), 'token', 'verify'], {
+      env: { PATH: process.env['PATH'], ...ENV },
+    })
+    const end = finished(judge)
+    judge.stdin.write(`${line}\n`)
+    await sleep(4_500)
+    judge.stdin.end(`${line}\n`)
+    expect(answersOf(await end).map(({ code }) => code)).toEqual([null, 'token_expired'])
+  })
+
+  test.each<[NodeJS.Signals | null, number]>([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    [null, 124],
+  ])('that never end are ended by %s with %i', async (kill, status) => {
+    const child = spawn(
+      process.execPath,
+      [join(ROOT, 'dist/bin/ff.js'), 'token', 'verify', '--now', NOW, '--timeout', '2'],
+      { env: { PATH: process.env['PATH'], ...ENV } },
+    )
+    const end = finished(child)
+    child.stdin.write(lines(good))
+    await sleep(1_000)
+    if (kill !== null) child.kill(kill)
+    const done = await end
+    expect(done).toMatchObject({ status, signal: null })
+    expect(answersOf(done)).toHaveLength(1)
+  })
+
   test('they are answered with lines alone', async () => {
     const done = await verify(lines(good), ['--format', 'json'])
     expect(done.status).toBe(2)
@@ -179,6 +232,24 @@ describe.concurrent('one token', () => {
     const done = await verify(input, ['--format', 'json'])
     expect(done).toMatchObject({ status: exit, stderr: '' })
     expect(checkOf(done).findings.map((one) => one.code)).toEqual([code])
+  })
+
+  test('that never ends is none', async () => {
+    const child = spawn(
+      'sh',
+      [
+        '-c',
+        `exec "$0" "$1" token verify < /dev/zero`,
+        process.execPath,
+        join(ROOT, 'dist/bin/ff.js'),
+      ],
+      {
+        env: { PATH: process.env['PATH'], ...ENV },
+      },
+    )
+    const done = await finished(child)
+    expect(done.status).toBe(20)
+    expect(done.stdout).toContain('token_malformed')
   })
 
   test('that does not come is nothing to check', async () => {
@@ -255,7 +326,7 @@ describe.concurrent('the start-up check', () => {
     expect(item?.state).toBe(exit === 0 ? 'pass' : 'fail')
   })
 
-  test('who is trusted is never decided by a file', async () => {
+  test('which checks may be left out is never decided by a file', async () => {
     for (const key of ['env', 'allowDevHeaders']) {
       const { mkdtemp, rm, writeFile } = await import('node:fs/promises')
       const cwd = await mkdtemp(join((await import('node:os')).tmpdir(), 'ff-token-'))

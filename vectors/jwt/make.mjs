@@ -1,5 +1,5 @@
 // Makes fixtures.json from the keys beside it: `npm run vectors:jwt`. RS256 and EdDSA are deterministic, so the
-// same keys and claims give the same bytes; the one ES256 token differs each time. What must come of a fixture is
+// same keys and claims give the same bytes; the ES256 tokens differ each time. What must come of a fixture is
 // written down here by hand, from the mode matrix, and not read from the contract that it is held against.
 import { createHmac, createPublicKey, sign as signBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -109,6 +109,8 @@ const NOT_FOUND = refused('M-12', 'kid_not_found')
 const MALFORMED = any(refused('M-10', 'token_malformed'))
 const UNUSABLE = any(refused('M-16', 'key_not_usable'))
 const CRIT = any(refused('M-18', 'crit_unsupported'))
+/** The neutral point of Ed25519, as a key and as half a signature. */
+const IDENTITY = Buffer.from([1, ...Array(31).fill(0)])
 const FORGED = any(refused('M-17', 'signature_invalid'))
 const NONE = any(refused('M-05b', 'alg_not_allowed'))
 const NO_CLAIM = any(refused('M-08d', 'claim_missing'))
@@ -551,6 +553,38 @@ const more = [
     any(verified('M-11a', ['jwks_stale', 'kid_missing'], { key_set_stale: true })),
   ],
 ]
+
+// Appended, for ids are counted: new ones go to the end.
+more.push(
+  [
+    'A forged token, and the last refresh was refused',
+    P,
+    forged({}),
+    then(key1, 500, down('refused')),
+    any(refused('M-04', 'signature_invalid')),
+  ],
+  [
+    'A key for encryption, and the last refresh was refused',
+    P,
+    VALID,
+    then(up({ ...R1, use: 'enc' }), 500, down('refused')),
+    UNUSABLE,
+  ],
+  [
+    'No kid, two usable keys, and the last refresh was refused',
+    P,
+    token({ header: { kid: undefined } }),
+    then(up(R1, R2), 500, down('refused')),
+    any(refused('M-11b', 'kid_missing')),
+  ],
+  [
+    'A key under which anybody can sign',
+    P,
+    `${b64(JSON.stringify({ alg: 'EdDSA', kid: ED.kid }))}.${BODY}.${b64(Buffer.concat([IDENTITY, Buffer.alloc(32)]))}`,
+    up({ ...ED, x: b64(IDENTITY) }),
+    UNUSABLE,
+  ],
+)
 
 function flip(text) {
   const bytes = Buffer.from(text, 'base64url')

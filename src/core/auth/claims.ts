@@ -4,6 +4,8 @@ import type { Condition } from './modes.ts'
 
 /** What the claims of a token are held to. */
 export interface ClaimExpectations {
+  /** Names of the claims that have to be there. */
+  readonly required: readonly string[]
   readonly issuer: string
   readonly audience: string
   /** By how much clocks may differ, in seconds: at most 60 (page 2). */
@@ -38,15 +40,13 @@ export function claimFault(
 /** Seconds since the epoch: RFC 7519, section 2, NumericDate. */
 type Check = (claims: Claims, expected: ClaimExpectations, now: number) => boolean
 const CHECKS: readonly (readonly [ClaimCondition, Check])[] = [
-  [
-    'claim_missing',
-    (claims) => ['exp', 'sub', 'iss', 'aud'].every((name) => claims[name] !== undefined),
-  ],
+  ['claim_missing', (claims, { required }) => required.every((name) => claims[name] !== undefined)],
   ['issuer_mismatch', (claims, { issuer }) => claims['iss'] === issuer],
   ['audience_mismatch', (claims, { audience }) => [claims['aud']].flat().includes(audience)],
   [
     'token_not_yet_valid',
-    (claims, { leeway_s }, now) => now >= Number(claims['nbf'] ?? 0) - leeway_s,
+    (claims, { leeway_s }, now) =>
+      claims['nbf'] === undefined || now >= Number(claims['nbf']) - leeway_s,
   ],
   // RFC 7519, 4.1.4: not accepted on or after the time.
   ['token_expired', (claims, { leeway_s }, now) => now < Number(claims['exp']) + leeway_s],

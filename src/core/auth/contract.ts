@@ -9,6 +9,7 @@ export interface AuthContract {
   }
   readonly token: { readonly max_bytes: number }
   readonly claims: {
+    readonly required: readonly string[]
     readonly audience: string
     readonly leeway_s: number
     readonly max_leeway_s: number

@@ -18,7 +18,12 @@ const GOOD = {
   nbf: SECONDS - 300,
   scope: 'ff:override:write ff:tenant:any',
 }
-const expected = { issuer: GOOD.iss, audience: GOOD.aud, leeway_s: 0 }
+const expected = {
+  required: ['exp', 'sub', 'iss', 'aud'],
+  issuer: GOOD.iss,
+  audience: GOOD.aud,
+  leeway_s: 0,
+}
 const without = (name: keyof typeof GOOD) => {
   const { [name]: _, ...rest } = GOOD
   return rest
@@ -109,6 +114,12 @@ describe('claimFault', () => {
       expect(claimFault(claims, expected, NOW)).toBe(IN_ORDER[first]?.[0])
     }
     expect(IN_ORDER).toHaveLength(6)
+  })
+
+  test('what has to be there is what is said to', () => {
+    const { nbf: _, ...claims } = GOOD
+    const more = { ...expected, required: [...expected.required, 'nbf'] }
+    expect(claimFault(claims, more, NOW)).toBe('claim_missing')
   })
 
   test('milliseconds of the clock count', () => {
