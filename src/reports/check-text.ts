@@ -1,13 +1,18 @@
-import type { CheckFinding, CheckReport } from '../core/report/types.ts'
+import type { CheckFinding, CheckItem, CheckReport } from '../core/report/types.ts'
 import { columns, fold, paintState } from './paint.ts'
 import type { Style } from './style.ts'
 
 export function checkText(report: CheckReport, style: Style): string {
   const { kind, items, sql, verdict, exitCode, exitName } = report
-  const rows = items.map(({ state, id, title }) => [paintState(state, style), id, title])
+  const rows = items.map((item) => [
+    paintState(item.state, style),
+    item.id,
+    shownBeside(item, report),
+  ])
   const wanting = items.filter(({ state }) => state !== 'pass')
   const telling = wanting.filter(({ codes, next }) => codes.length > 0 || next !== null)
-  const held = `${items.length - wanting.length} of ${items.length} hold.`
+  const what = kind === 'parity_selftest' ? 'are caught or raise no alarm' : 'hold'
+  const held = `${items.length - wanting.length} of ${items.length} ${what}.`
   const parts = [
     `ff ${kind.replace('_', ' ')}`,
     ...(rows.length === 0 ? [] : [columns(rows)]),
@@ -16,6 +21,14 @@ export function checkText(report: CheckReport, style: Style): string {
     `${paintState(verdict, style)}  ${held}  exit ${exitCode} (${exitName})`,
   ]
   return `${parts.join('\n\n')}\n`
+}
+
+/** What an item is; of a planted fault that was caught, by what and how fast. */
+function shownBeside({ id, title, seen_by }: CheckItem, { timing }: CheckReport): string {
+  if (seen_by == null) return title
+  const { proof, subject, pointer } = seen_by
+  const where = pointer === null || pointer === '' ? '' : ` ${pointer}`
+  return `${proof}: ${subject}${where}, ${timing?.ms[id] ?? 0} ms`
 }
 
 function wantingText(id: string, next: string | null, findings: readonly CheckFinding[]): string {

@@ -43,7 +43,10 @@ export function columns(rows: readonly (readonly string[])[]): string {
   const before = first
     .slice(0, -1)
     .map((_, at) => Math.max(...rows.map((row) => widthOf(row[at] ?? ''))))
-  const room = WIDTH - before.reduce((all, width) => all + width + 2, 2)
+  const left = WIDTH - before.reduce((all, width) => all + width + 2, 2)
+  // A word is never cut, and what is left narrower than a word or two is better off unfolded.
+  const words = rows.flatMap((row) => (row.at(-1) ?? '').split(' '))
+  const room = left > 20 ? Math.max(left, ...words.map(widthOf)) : null
   const none = Object.fromEntries(
     [
       'top',
@@ -60,8 +63,7 @@ export function columns(rows: readonly (readonly string[])[]): string {
   )
   const table = new Table({
     chars: { ...none, middle: '  ' },
-    // A column that is left narrower than a word or two is better off unfolded.
-    ...(room > 20 ? { wordWrap: true, colWidths: [...before, room] } : {}),
+    ...(room !== null ? { wordWrap: true, colWidths: [...before, room] } : {}),
     style: { 'padding-left': 0, 'padding-right': 0, border: [], head: [] },
   })
   table.push(...rows.map((row) => [...row]))
