@@ -10,7 +10,11 @@ export type TextRead =
   | { readonly ok: false; readonly problem: ArtefactProblem }
 
 /** Reads a file as UTF-8, bounded, without repairing anything: a wrong byte is a problem, not a U+FFFD. */
-export async function readText(path: string, shown: string): Promise<TextRead> {
+export async function readText(
+  path: string,
+  shown: string,
+  maxBytes = MAX_ARTEFACT_BYTES,
+): Promise<TextRead> {
   const fail = (code: ArtefactCode, detail: string): TextRead => ({
     ok: false,
     problem: { file: shown, pointer: '', code, detail },
@@ -21,8 +25,7 @@ export async function readText(path: string, shown: string): Promise<TextRead> {
     try {
       const stat = await file.stat()
       if (!stat.isFile()) return fail('file_unreadable', 'not a file')
-      if (stat.size > MAX_ARTEFACT_BYTES)
-        return fail('file_too_large', `over ${MAX_ARTEFACT_BYTES} bytes`)
+      if (stat.size > maxBytes) return fail('file_too_large', `over ${maxBytes} bytes`)
       return { ok: true, text: UTF8.decode(await file.readFile()) }
     } finally {
       await file.close()

@@ -75,6 +75,17 @@ export const COMMANDS: readonly CommandGroup[] = [
         examples: ['ff parity selftest', 'ff parity selftest --candidate file --format junit'],
         load: async () => (await import('./selftest.ts')).selftest,
       },
+      {
+        name: 'preflight',
+        what: 'what an import of a JSON file would change or refuse',
+        arguments: '<file>',
+        options: REPORT,
+        examples: [
+          'ff parity preflight flags.json',
+          'ff parity preflight flags.json --format json',
+        ],
+        load: async () => (await import('./preflight.ts')).examine,
+      },
     ],
   },
   {

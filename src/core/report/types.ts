@@ -113,6 +113,7 @@ export interface CheckReport {
     | 'doctor'
     | 'jwks_check'
     | 'jwks_fetch'
+    | 'parity_preflight'
     | 'parity_selftest'
     | 'token_verify'
     | 'migrate_down'

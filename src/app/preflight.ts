@@ -1,0 +1,73 @@
+import { readText } from '../artefacts/read-text.ts'
+import { readJson } from '../core/json/read.ts'
+import { type HazardCode, HAZARDS, hazardsOf, type Hit } from '../core/preflight/hazards.ts'
+import type { CheckReport } from '../core/report/types.ts'
+import { FfError } from '../errors.ts'
+import { type Checked, checkReport, passed } from './check-report.ts'
+
+/** A whole document is held in memory while it is looked at. */
+const MAX_BYTES = 67_108_864
+/** Of one hazard; the count says how many there are. */
+const MOST_FINDINGS = 100
+
+/**
+ * `ff parity preflight FILE`: each value of the real file that PostgreSQL, its driver or JSON parsing would
+ * change or refuse, before anything is imported.
+ *
+ * @throws FfError `artefact_invalid` where the file is no JSON document that can be looked at
+ */
+export async function preflight(path: string): Promise<CheckReport> {
+  const hits = await hitsOf(path)
+  const codes = Object.keys(HAZARDS) as HazardCode[]
+  return checkReport(
+    'parity_preflight',
+    codes.map((code) =>
+      toItem(
+        code,
+        hits.filter((hit) => hit.code === code),
+      ),
+    ),
+  )
+}
+
+async function hitsOf(path: string): Promise<readonly Hit[]> {
+  const read = await readText(path, path, MAX_BYTES)
+  if (!read.ok) {
+    // Nothing more can be said of bytes that are no text.
+    if (read.problem.code === 'utf8_invalid')
+      return [{ code: 'utf8_invalid', pointer: '', shown: 'the file' }]
+    throw unusable(path, `${read.problem.code} (${read.problem.detail})`)
+  }
+  const marked = read.text.startsWith('\ufeff')
+  const json = readJson(marked ? read.text.slice(1) : read.text)
+  const mark: readonly Hit[] = marked
+    ? [{ code: 'byte_order_mark', pointer: '', shown: 'the file' }]
+    : []
+  if (json.ok) return [...mark, ...hazardsOf(json.node)]
+  const place = `line ${json.line}, column ${json.column}`
+  if (json.code === 'json_too_deep')
+    return [...mark, { code: 'too_deep', pointer: '', shown: place }]
+  throw unusable(path, `${json.code} at ${place}`)
+}
+
+const unusable = (path: string, what: string): FfError =>
+  new FfError('artefact_invalid', `${path} cannot be looked at: ${what}.`, {
+    hint: 'Name a JSON document of at most 64 MiB that you may read.',
+  })
+
+function toItem(code: HazardCode, hits: readonly Hit[]): Checked {
+  const [kind, what] = HAZARDS[code]
+  if (hits.length === 0) return passed(code, 'none')
+  return {
+    id: code,
+    title: `${hits.length}, ${kind}: ${what}`,
+    state: 'fail',
+    findings: hits
+      .slice(0, MOST_FINDINGS)
+      .map(({ pointer, shown }) => ({ code, pointer, detail: shown })),
+    next:
+      hits.length > MOST_FINDINGS
+        ? `The first ${MOST_FINDINGS} of ${hits.length} are shown.`
+        : 'Correct the file, or decide what it shall be and write that.',
+  }
+}

@@ -1,0 +1,149 @@
+import { canonicalNumber } from '../json/canonical.ts'
+import { pointer } from '../json/pointer.ts'
+import { isArray, isNumber, type JsonNode, type JsonObject } from '../json/read.ts'
+import { utf8Bytes } from '../state/grammar.ts'
+
+/**
+ * What PostgreSQL, its driver or JSON parsing would change or refuse without anybody asking for it, and what
+ * becomes of it. `refused` ends an import with an error; `changed` goes through in silence.
+ */
+export const HAZARDS = {
+  byte_order_mark: ['refused', 'jsonb takes no byte order mark'],
+  utf8_invalid: ['changed', 'the bytes are read as U+FFFD'],
+  duplicate_member: ['changed', 'jsonb and JSON.parse keep the last of them'],
+  nul_character: ['refused', 'neither text nor jsonb can hold U+0000'],
+  lone_surrogate: ['changed', 'jsonb refuses it, and as text it becomes U+FFFD'],
+  proto_member: ['changed', 'an object that is copied in JavaScript may lose it'],
+  names_alike: [
+    'changed',
+    'names that differ by case, blanks or normal form alone may fall together',
+  ],
+  name_too_long: ['refused', 'an index takes no key over 2,704 bytes'],
+  too_deep: ['refused', 'a value may be nested 56 levels, and a parser gives up somewhere'],
+  integer_past_doubles: ['changed', 'a double, and so JSON.parse, keeps another integer'],
+  number_past_doubles: ['changed', 'it is read as Infinity and written back as null'],
+  number_rounded: ['changed', 'a double keeps fewer digits'],
+  number_rewritten: [
+    'changed',
+    'jsonb keeps the scale and drops the exponent: it comes back as another text',
+  ],
+  zero_sign_lost: ['changed', 'jsonb stores 0'],
+  time_truncated: ['changed', 'a time keeps three digits of a second'],
+  time_offset_lost: ['changed', 'the instant is kept, its offset is not'],
+  time_zone_absent: ['changed', 'it is read in the zone of whoever reads it'],
+  time_moved: ['changed', 'second 60 and hour 24 become the next second and the next day'],
+  time_out_of_range: ['refused', 'PostgreSQL has no year 0, and the contract none past 9999'],
+} as const satisfies Readonly<Record<string, readonly ['refused' | 'changed', string]>>
+export type HazardCode = keyof typeof HAZARDS
+
+/** One value that would not come out as it went in. */
+export interface Hit {
+  readonly code: HazardCode
+  readonly pointer: string
+  /** The value as it stands in the file, cut where it is long. */
+  readonly shown: string
+}
+
+/** A btree entry may take a third of a page; what compresses may be longer, and is not counted on. */
+const MAX_NAME_BYTES = 2_704
+const MAX_DEPTH = 56
+const MAX_SHOWN = 60
+
+/** Every place of a document where a hazard stands, in the order of the document. */
+export function hazardsOf(node: JsonNode): readonly Hit[] {
+  const hits: Hit[] = []
+  visit(node, { at: '', depth: 0 }, hits)
+  return hits
+}
+
+interface Place {
+  readonly at: string
+  readonly depth: number
+}
+
+function visit(node: JsonNode, place: Place, hits: Hit[]): void {
+  const { at, depth } = place
+  if (typeof node === 'string') return void hits.push(...hitsAt(at, textHazards(node), node))
+  if (typeof node !== 'object' || node === null) return
+  if (isNumber(node)) return void hits.push(...hitsAt(at, numberHazards(node.lexeme), node.lexeme))
+  // Told once, at the level that is too many; what lies below is looked at all the same.
+  if (depth === MAX_DEPTH) hits.push(...hitsAt(at, ['too_deep'], `${depth + 1} levels`))
+  if (isArray(node))
+    return node.forEach((one, index) =>
+      visit(one, { at: pointer(at, index), depth: depth + 1 }, hits),
+    )
+  visitObject(node, place, hits)
+}
+
+function visitObject({ members }: JsonObject, { at, depth }: Place, hits: Hit[]): void {
+  const seen = new Set<string>()
+  const folded = new Map<string, string>()
+  for (const [name, value] of members) {
+    const here = pointer(at, name)
+    const alike = folded.get(fold(name))
+    hits.push(...hitsAt(here, nameHazards(name), name))
+    if (seen.has(name)) hits.push(...hitsAt(here, ['duplicate_member'], name))
+    else if (alike !== undefined)
+      hits.push(...hitsAt(here, ['names_alike'], `${alike} and ${name}`))
+    seen.add(name)
+    folded.set(fold(name), name)
+    visit(value, { at: here, depth: depth + 1 }, hits)
+  }
+}
+
+/** What was found in one place. @param text as it stands there */
+function hitsAt(at: string, codes: readonly HazardCode[], text: string): readonly Hit[] {
+  const shown = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text
+  return codes.map((code) => ({ code, pointer: at, shown }))
+}
+
+const fold = (name: string): string => name.normalize('NFC').trim().toLowerCase()
+
+type Rule<T> = readonly [HazardCode, (value: T) => boolean]
+const holding = <T>(rules: readonly Rule<T>[], value: T): readonly HazardCode[] =>
+  rules.filter(([, holds]) => holds(value)).map(([code]) => code)
+
+const CHARACTERS: readonly Rule<string>[] = [
+  ['nul_character', (text) => text.includes('\u0000')],
+  ['lone_surrogate', (text) => /\p{Surrogate}/u.test(text)],
+]
+const nameHazards = (name: string): readonly HazardCode[] =>
+  holding(
+    [
+      ...CHARACTERS,
+      ['proto_member', (text) => text === '__proto__'],
+      ['name_too_long', (text) => utf8Bytes(text) > MAX_NAME_BYTES],
+    ],
+    name,
+  )
+
+/** What a number would be kept as, and whether that is the number that was written. */
+const numberHazards = (lexeme: string): readonly HazardCode[] =>
+  NUMBERS.filter(([, holds]) => holds(lexeme))
+    .slice(0, 1)
+    .map(([code]) => code)
+/** The first that holds is told. */
+const NUMBERS: readonly Rule<string>[] = [
+  ['number_past_doubles', (lexeme) => !Number.isFinite(Number(lexeme))],
+  ['zero_sign_lost', (lexeme) => /^-0(\.0+)?$/.test(lexeme)],
+  [
+    'integer_past_doubles',
+    (lexeme) => /^-?\d+$/.test(lexeme) && !Number.isSafeInteger(Number(lexeme)),
+  ],
+  ['number_rounded', (lexeme) => canonicalNumber(lexeme) === undefined],
+  ['number_rewritten', (lexeme) => canonicalNumber(lexeme) !== lexeme],
+]
+
+/** RFC 3339, or what looks enough like it that a database would take it for a time. */
+const TIME = /^(\d{4,6})-\d\d-\d\d[T ](\d\d):\d\d:(\d\d)(\.\d+)?(Z|[+-]\d\d(?::?\d\d)?)?$/i
+const textHazards = (text: string): readonly HazardCode[] => {
+  const time = TIME.exec(text)
+  return [...holding(CHARACTERS, text), ...(time === null ? [] : holding(TIMES, time))]
+}
+const TIMES: readonly Rule<RegExpExecArray>[] = [
+  ['time_out_of_range', ([, year = '']) => year.length > 4 || year === '0000'],
+  ['time_moved', ([, , hour, second]) => hour === '24' || second === '60'],
+  ['time_truncated', ([, , , , fraction = '']) => fraction.length > 4],
+  ['time_offset_lost', ([, , , , , zone = 'Z']) => zone.toUpperCase() !== 'Z'],
+  ['time_zone_absent', ([, , , , , zone]) => zone === undefined],
+]
