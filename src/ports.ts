@@ -116,6 +116,19 @@ export interface DevIssuer {
 export interface Door {
   readonly rules: DoorRules
   readonly verifier: TokenVerifier
+  readonly metrics: () => DoorMetrics
+}
+/** What a door counted since it was made (page 2): for whoever serves it, to show. */
+export interface DoorMetrics {
+  /** Null where there is no endpoint to fetch from; the age is null while there is no set. */
+  readonly keys: {
+    readonly fetches: number
+    readonly failures: number
+    readonly age_ms: number | null
+  } | null
+  readonly tokens: { readonly hits: number; readonly misses: number; readonly entries: number }
+  /** Callers who were let in by a token that nobody verified. */
+  readonly decode_only: number
 }
 /** A door of the harness's own, with a key server behind it. */
 export interface OpenDoor extends Door {

@@ -24,7 +24,16 @@ export function makeDoor(
     sensitive_max_age_s: contract.client.sensitive_max_age_s,
   }
   const cache = new TokenCache(contract.token_cache, clock)
-  return { rules: { modes, dev_scopes }, verifier: new JwksVerifier(keys, rules, cache) }
+  const verifier = new JwksVerifier(keys, rules, cache)
+  return {
+    rules: { modes, dev_scopes },
+    verifier,
+    metrics: () => ({
+      keys: keys.metrics?.() ?? null,
+      tokens: cache.metrics(),
+      decode_only: verifier.decodeOnly,
+    }),
+  }
 }
 
 /** A door over an endpoint, a set that was given, or no keys at all; to be closed. */

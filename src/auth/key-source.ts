@@ -1,3 +1,4 @@
+import type { DoorMetrics } from '../ports.ts'
 import type { KeySet } from './key-set.ts'
 
 /** A set that tokens may be held to now. */
@@ -20,6 +21,8 @@ export interface KeySource {
   current(): Held | null
   /** The set, refreshed first if it lacks the kid and a refresh is due. @param kid null where the token names none */
   forKid(kid: string | null): Promise<KeyAnswer>
+  /** Of an endpoint: what was fetched from it. */
+  metrics?(): NonNullable<DoorMetrics['keys']>
 }
 
 /** Keys that were given, and never change. */

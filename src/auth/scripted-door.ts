@@ -22,10 +22,10 @@ export async function openScriptedDoor(
     await server.become(last)
     await pass(scene, before.elapsed_s * 1000)
   }
-  const { rules, verifier } = makeDoor(keys, settings, clock)
+  const door = makeDoor(keys, settings, clock)
   return {
-    rules,
-    verifier: playedVerifier(scene, verifier),
+    ...door,
+    verifier: playedVerifier(scene, door.verifier),
     close: async () => {
       keys.close()
       await server.close()

@@ -47,6 +47,8 @@ export class JwksVerifier implements TokenVerifier {
   private readonly keys: KeySource
   private readonly rules: VerifierRules
   private readonly cache: TokenCache
+  /** How many were let in by a token that nobody verified. */
+  decodeOnly = 0
 
   constructor(keys: KeySource, rules: VerifierRules, cache: TokenCache) {
     this.keys = keys
@@ -99,6 +101,7 @@ export class JwksVerifier implements TokenVerifier {
       return { authentication, conditions: [fault], claims }
     }
     const { mode, source, warnings } = together(outcomes as readonly Standing[])
+    if (mode === 'decode-only') this.decodeOnly += 1
     const { user_id, tenant_id, scopes } = identityOf(claims)
     const authentication: Authentication = {
       mode,

@@ -36,6 +36,26 @@ describe('a door', () => {
     expect(asked).toHaveLength(1)
   })
 
+  test('counts what it fetched, what it knew, and whom nobody verified', async () => {
+    const { url } = await servers.http(
+      (_, response) => void response.end(JSON.stringify({ keys: KEYS })),
+    )
+    const { verifier, metrics } = await opened({ url })
+    expect(metrics()).toMatchObject({ keys: { fetches: 0, age_ms: null }, decode_only: 0 })
+    for (const _ of [1, 2, 3]) await verifier.verify(signed(), AT)
+    expect(metrics()).toMatchObject({
+      keys: { fetches: 1, failures: 0, age_ms: expect.any(Number) as number },
+      tokens: { hits: 2, entries: 1 },
+      decode_only: 0,
+    })
+    await servers.close()
+    const away = await opened({ url })
+    await away.verifier.verify(signed(), { now: NOW, environment: 'dev+H' })
+    await away.verifier.verify(signed(), AT)
+    expect(away.metrics()).toMatchObject({ keys: { failures: 1 }, decode_only: 1 })
+    expect((await opened(null)).metrics().keys).toBeNull()
+  })
+
   test('over a set that was given', async () => {
     const { verifier } = await opened({ keys: KEYS })
     expect(await verifier.verify(signed(), AT)).toMatchObject({

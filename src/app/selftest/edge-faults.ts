@@ -11,7 +11,7 @@ const BOTH = ['baseline', 'candidate'] as const
 const mistaken =
   (change: (who: Principal) => Principal) =>
   (counter: Counter): Counter => {
-    const { rules, verifier } = counter.door
+    const { verifier } = counter.door
     const changed: TokenVerifier['verify'] = async (token, at) => {
       const came: Authentication = await verifier.verify(token, at)
       return isRefused(came) ? came : change(came)
@@ -19,7 +19,7 @@ const mistaken =
     return {
       ...counter,
       door: {
-        rules,
+        ...counter.door,
         verifier: {
           verify: changed,
           explain: (token, at) => verifier.explain(token, at),
