@@ -64,6 +64,12 @@ export default {
       '^src/(auth/|jose/|core/|ports[.]ts$|errors[.]ts$)',
       'Auth implements TokenVerifier.',
     ),
+    only(
+      'fuzz-inward',
+      '^src/fuzz/',
+      '^src/(fuzz/|core/|ports[.]ts$)',
+      'Scenes are made of core shapes; who plays them is somebody else.',
+    ),
     {
       name: 'no-sibling-backings',
       severity: 'error',
@@ -131,6 +137,7 @@ export default {
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
     },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    home('fast-check', 'src/fuzz/'),
     home('commander', 'src/commands/'),
     home('leven', 'src/commands/'),
     home('pg', 'src/backings/postgres/'),

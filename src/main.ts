@@ -29,6 +29,8 @@ const adapters: Adapters = {
     (await import('./backings/index.ts')).withMigrations(spec, needs, use),
   cellCredentials: async (root, settings, now) =>
     (await import('./auth/cell-credentials.ts')).cellCredentials(root, settings, now),
+  searchScenes: async (fails, options) =>
+    (await import('./fuzz/search.ts')).searchScenes(fails, options),
   fetchKeys: async (url, contract, algorithms) =>
     (await import('./auth/served-keys.ts')).fetchKeys(url, contract, algorithms),
   openDevIssuer: async (claims) => (await import('./auth/dev-issuer.ts')).openDevIssuer(claims),

@@ -5,6 +5,7 @@ import type { Authentication, Environment } from './core/auth/types.ts'
 import type { ApprovalAnswer, ApprovalQuestion, BackingState } from './core/evaluate/types.ts'
 import type { Catalogue } from './core/migrations/catalogue.ts'
 import type { AppliedMigration, Migration } from './core/migrations/plan.ts'
+import type { Scene } from './core/parity/scene.ts'
 import type { Problem } from './core/problem.ts'
 import type { AuditHead } from './core/audit/record.ts'
 import type { Instant } from './core/state/instant.ts'
@@ -118,6 +119,23 @@ export interface Door {
   readonly verifier: TokenVerifier
   readonly metrics: () => DoorMetrics
 }
+/** Looks for a scene that fails, by making scenes at random. @param fails rejects where a side was lost */
+export type SceneSearch = (
+  fails: (scene: Scene) => Promise<boolean>,
+  options: {
+    readonly runs: number
+    readonly seed: number
+    /** The search ends after this long, with what it has; null for all runs. */
+    readonly timeMs: number | null
+    readonly stopped: () => boolean
+  },
+) => Promise<{
+  /** How many scenes were tried until the first that failed, or all of them. */
+  readonly played: number
+  /** Null where none failed. */
+  readonly smallest: Scene | null
+}>
+
 /** What a door counted since it was made (page 2): for whoever serves it, to show. */
 export interface DoorMetrics {
   /** Null where there is no endpoint to fetch from; the age is null while there is no set. */

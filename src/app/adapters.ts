@@ -6,6 +6,7 @@ import type {
   KeysFrom,
   MigrationSession,
   OpenDoor,
+  SceneSearch,
   Scratch,
 } from '../ports.ts'
 import type { SchemaContract } from '../core/migrations/catalogue.ts'
@@ -33,6 +34,7 @@ export interface Adapters {
   /** A door with a real key server on loopback that goes through the script; null is a service without keys. */
   openDoor(script: KeyServerScript | null, settings: AuthSettings): Promise<OpenDoor>
   /** A door over real keys; to be closed. */
+  readonly searchScenes: SceneSearch
   openDoorOn(keys: KeysFrom, settings: AuthSettings): Promise<OpenDoor>
   /** @param algorithms the allow-list that the keys are held to */
   fetchKeys(url: URL, contract: AuthContract, algorithms: readonly string[]): Promise<KeysFetched>

@@ -26,9 +26,10 @@ export function checkReport(
     readonly exits?: readonly ExitName[]
     readonly sql?: readonly string[]
     readonly timing?: CheckReport['timing']
+    readonly counterexample?: object
   } = {},
 ): CheckReport {
-  const { exits = [], sql = [], timing } = more
+  const { exits = [], sql = [], timing, counterexample } = more
   const nothing: readonly ExitName[] = checked.length === 0 ? ['inconclusive'] : []
   const exitName = weightiest([
     ...nothing,
@@ -53,6 +54,7 @@ export function checkReport(
     findings,
     items,
     sql,
+    ...(counterexample === undefined ? {} : { counterexample }),
     ...(timing === undefined ? {} : { timing }),
   }
 }

@@ -42,6 +42,9 @@ export interface Options {
   readonly database?: string
   readonly to?: string
   readonly dryRun?: boolean
+  readonly runs?: string
+  readonly seed?: string
+  readonly time?: string
   readonly signatureOnly?: boolean
   readonly explain?: boolean
   readonly now?: string

@@ -69,6 +69,18 @@ export const COMMANDS: readonly CommandGroup[] = [
         load: async () => (await import('./parity.ts')).exhaustive,
       },
       {
+        name: 'fuzz',
+        what: 'rows, approvals and questions at random; a difference is made small',
+        options: [
+          ...SIDES,
+          ['--runs <n>', 'how many scenes; default 300'],
+          ['--seed <n>', 'the same seed makes the same scenes'],
+          ['--time <seconds>', 'stop looking after this long'],
+        ],
+        examples: ['ff parity fuzz --runs 1000', 'ff parity fuzz --seed 7 --candidate file'],
+        load: async () => (await import('./fuzz.ts')).fuzz,
+      },
+      {
         name: 'selftest',
         what: 'plant every fault of the catalogue, and see that it is caught',
         options: SIDES,

@@ -27,6 +27,8 @@ interface Bench {
 export const verify = (invocation: Invocation): Promise<void> =>
   runReport(invocation, (signal) =>
     atBench(invocation, async (bench) => {
+      // An end that came while the bench was made is heard by no listener.
+      if (signal.aborted) throw endedBy(signal)
       const stdin = invocation.context.io.stdin()
       const end = (): void => void stdin.destroy()
       signal.addEventListener('abort', end)

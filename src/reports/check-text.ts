@@ -18,6 +18,9 @@ export function checkText(report: CheckReport, style: Style): string {
     ...(rows.length === 0 ? [] : [columns(rows)]),
     ...telling.map(({ id, next }) => wantingText(id, next, report.findings)),
     ...(sql.length === 0 ? [] : [sql.join('\n')]),
+    ...(report.counterexample === undefined
+      ? []
+      : [JSON.stringify(report.counterexample, null, 2)]),
     `${paintState(verdict, style)}  ${held}  exit ${exitCode} (${exitName})`,
   ]
   return `${parts.join('\n\n')}\n`

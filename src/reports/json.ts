@@ -12,6 +12,7 @@ const LIST: Readonly<Record<Report['kind'], string>> = {
   migrate_verify: 'items',
   jwks_check: 'items',
   jwks_fetch: 'items',
+  parity_fuzz: 'items',
   parity_preflight: 'items',
   parity_selftest: 'items',
   token_verify: 'items',

@@ -48,6 +48,7 @@ describe('what ff writes with --format json fits its schema', () => {
     ],
     ['a doctor', 'check-report', ['doctor'], 0],
     ['a selftest', 'check-report', ['parity', 'selftest', '--candidate', 'file'], 0],
+    ['a fuzz', 'check-report', ['parity', 'fuzz', '--candidate', 'file', '--runs', '20'], 0],
     ['a preflight', 'check-report', ['parity', 'preflight', join(ROOT, 'package.json')], 0],
     ['a mode matrix', 'check-report', ['jwks', 'check'], 0],
     ['a key server', 'check-report', ['jwks', 'fetch', 'https://127.0.0.1:1/jwks'], 22],

@@ -113,6 +113,7 @@ export interface CheckReport {
     | 'doctor'
     | 'jwks_check'
     | 'jwks_fetch'
+    | 'parity_fuzz'
     | 'parity_preflight'
     | 'parity_selftest'
     | 'token_verify'
@@ -129,11 +130,15 @@ export interface CheckReport {
   readonly items: readonly CheckItem[]
   /** Statements for somebody to read or run: a dry run's, or those that this role may not run itself. */
   readonly sql: readonly string[]
+  /** A matrix of one vector: the smallest case that fails. */
+  readonly counterexample?: object
   /** Everything that differs between two runs on the same inputs stands here; milliseconds by item. */
   readonly timing?: {
     readonly started_at: string
     readonly duration_ms: number
     readonly ms: Readonly<Record<string, number>>
+    /** Of a fuzz: pairs of decisions, loading the rows included. */
+    readonly decisions_per_second?: number
   }
 }
 export type Report = ParityReport | CheckReport

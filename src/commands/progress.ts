@@ -1,0 +1,21 @@
+import type { Invocation } from './context.ts'
+
+const LINE_MS = 60_000
+
+/** On a terminal one line that counts, elsewhere a line a minute (page 8). */
+export function progressTo(
+  { context }: Invocation,
+  what: string,
+): (done: number, of: number) => void {
+  const { io, now } = context
+  const started = now().getTime()
+  let told = started
+  return (done, of) => {
+    const at = now().getTime()
+    const left = Math.ceil(((at - started) / done) * (of - done)) / 1000
+    const line = `${done} of ${of} ${what}, about ${Math.ceil(left)} s left`
+    if (io.stderrIsTerminal) io.stderr(`\r\u001b[K${done === of ? '' : line}`)
+    else if (at - told >= LINE_MS) io.stderr(`${line}\n`)
+    if (at - told >= LINE_MS) told = at
+  }
+}

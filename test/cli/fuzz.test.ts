@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest'
+import { runFf } from '../support/run-ff.ts'
+import { checkOf, ERROR_FORM } from './outcome.ts'
+
+describe.concurrent('ff parity fuzz', () => {
+  test('finds nothing between a file and a database, and says how much it looked at', async () => {
+    const args = ['parity', 'fuzz', '--candidate', 'embedded', '--runs', '60', '--seed', '5']
+    const done = await runFf([...args, '--format', 'json'])
+    expect(done.status, done.stdout).toBe(0)
+    const { kind, items } = checkOf(done)
+    expect(kind).toBe('parity_fuzz')
+    expect(items.map(({ id }) => id)).toEqual(['decisions', 'metamorphic'])
+    expect(items[0]?.title).toMatch(/^60 scenes of seed 5, \d{3,} decisions compared$/)
+  })
+
+  test('without a seed names the one that it took', async () => {
+    const done = await runFf(['parity', 'fuzz', '--candidate', 'file', '--runs', '5'])
+    expect(done.status).toBe(0)
+    expect(done.stdout).toMatch(/5 scenes of seed \d+, /)
+  })
+
+  test('ends when its time is over, with what it has', async () => {
+    const started = performance.now()
+    const args = ['parity', 'fuzz', '--candidate', 'file', '--runs', '1000000', '--time', '2']
+    const done = await runFf(args)
+    expect(done.status).toBe(0)
+    expect(performance.now() - started).toBeLessThan(15_000)
+  })
+
+  test.each([
+    ['--runs', '0'],
+    ['--runs', 'many'],
+    ['--seed', '-1'],
+    ['--seed', '2147483648'],
+    ['--time', '1.5'],
+  ])('%s %s is no number for it', async (name, value) => {
+    const done = await runFf(['parity', 'fuzz', '--candidate', 'file', `${name}=${value}`])
+    expect(done).toMatchObject({ status: 2, stdout: '' })
+    expect(done.stderr).toMatch(ERROR_FORM('option_invalid', 'usage'))
+  })
+})
