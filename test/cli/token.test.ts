@@ -174,12 +174,14 @@ describe.concurrent('lines of tokens', () => {
   ])('that never end are ended by %s with %i', async (kill, status) => {
     const child = spawn(
       process.execPath,
-      [join(ROOT, 'dist/bin/ff.js'), 'token', 'verify', '--now', NOW, '--timeout', '2'],
+      [join(ROOT, 'dist/bin/ff.js'), 'token', 'verify', '--now', NOW, '--timeout', '5'],
       { env: { PATH: process.env['PATH'], ...ENV } },
     )
     const end = finished(child)
+    let answered = false
+    child.stdout.once('data', () => (answered = true))
     child.stdin.write(lines(good))
-    await sleep(1_000)
+    await until('the first answer', () => Promise.resolve(answered))
     if (kill !== null) child.kill(kill)
     const done = await end
     expect(done).toMatchObject({ status, signal: null })
