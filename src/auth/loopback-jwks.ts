@@ -26,25 +26,28 @@ const ANSWERS: Readonly<Record<Exclude<KeyServerBehaviour, 'refused'>, Answer | 
 /** A real key server on this machine alone, which behaves as it is told. */
 export class LoopbackJwks {
   private readonly server: Server
+  private readonly host: string
   private port = 0
   private stage: KeyServerStage
   private left = 0
   private readonly waiting = new Set<() => void>()
 
-  private constructor(stage: KeyServerStage) {
+  private constructor(stage: KeyServerStage, host: string) {
     this.stage = stage
+    this.host = host
     this.server = createServer({ keepAlive: false }, (_, response) => this.answer(response))
   }
 
-  static async start(stage: KeyServerStage): Promise<LoopbackJwks> {
-    const started = new LoopbackJwks(stage)
+  /** @param host a loopback address; one of its own keeps a port that it gave up from being taken by somebody else */
+  static async start(stage: KeyServerStage, host = '127.0.0.1'): Promise<LoopbackJwks> {
+    const started = new LoopbackJwks(stage, host)
     await started.listen()
     if (stage.behaviour === 'refused') await started.close()
     return started
   }
 
   get origin(): string {
-    return `http://127.0.0.1:${this.port}`
+    return `http://${this.host}:${this.port}`
   }
   get url(): URL {
     return new URL(PATH, this.origin)
@@ -74,7 +77,7 @@ export class LoopbackJwks {
   }
 
   private async listen(): Promise<void> {
-    this.server.listen(this.port, '127.0.0.1')
+    this.server.listen(this.port, this.host)
     await once(this.server, 'listening')
     this.port = (this.server.address() as AddressInfo).port
   }

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { AuthSettings, KeyServerScript } from '../core/auth/contract.ts'
 import type { OpenDoor, TokenVerifier } from '../ports.ts'
@@ -12,7 +13,7 @@ export async function openScriptedDoor(
   settings: AuthSettings,
 ): Promise<OpenDoor> {
   const { before, ...last } = script
-  const server = await LoopbackJwks.start(before ?? last)
+  const server = await LoopbackJwks.start(before ?? last, ownAddress())
   const clock = new ManualClock()
   const keys = liveKeys(server.url, settings.contract, clock)
   const { timeout_ms } = settings.contract.client
@@ -38,7 +39,7 @@ export async function openSteadyDoor(
   stage: KeyServerScript,
   settings: AuthSettings,
 ): Promise<OpenDoor> {
-  const server = await LoopbackJwks.start(stage)
+  const server = await LoopbackJwks.start(stage, ownAddress())
   const keys = liveKeys(server.url, settings.contract, systemClock)
   const close = async (): Promise<void> => {
     keys.close()
@@ -46,6 +47,10 @@ export async function openSteadyDoor(
   }
   return { ...makeDoor(keys, settings), close }
 }
+
+/** One of sixteen million: all of 127.0.0.0/8 is this machine (RFC 1122, 3.2.1.3). */
+const ownAddress = (): string =>
+  `127.${randomInt(1, 255)}.${randomInt(0, 256)}.${randomInt(1, 255)}`
 
 interface Scene {
   readonly server: LoopbackJwks
