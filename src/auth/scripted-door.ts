@@ -70,6 +70,7 @@ async function played<T>(scene: Scene, work: () => Promise<T>): Promise<T> {
   })
   while (!over) {
     await Promise.race([ended, scene.server.stalled(scene.handled)])
+    if (over) break
     await setImmediate() // Whoever does not have to wait for the server is done by now.
     if (!over) timeOut(scene)
   }
