@@ -24,7 +24,8 @@ export class Schemas {
       code: { optimize: false },
     })
     const names = (await readdir(folder)).filter((name) => name.endsWith('.schema.json'))
-    for (const name of names) ajv.addSchema(await readSchema(folder, name))
+    const schemas = await Promise.all(names.map((name) => readSchema(folder, name)))
+    ajv.addSchema(schemas)
     return new Schemas(ajv)
   }
 
