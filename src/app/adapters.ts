@@ -33,12 +33,12 @@ export interface Adapters {
   ): Promise<{ readonly byMode: Credentials; close(): Promise<void> }>
   /** A door with a real key server on loopback that goes through the script; null is a service without keys. */
   openDoor(script: KeyServerScript | null, settings: AuthSettings): Promise<OpenDoor>
-  /** A door over real keys; to be closed. */
   readonly searchScenes: SceneSearch
+  /** A door over real keys; to be closed. */
   openDoorOn(keys: KeysFrom, settings: AuthSettings): Promise<OpenDoor>
   /** @param algorithms the allow-list that the keys are held to */
   fetchKeys(url: URL, contract: AuthContract, algorithms: readonly string[]): Promise<KeysFetched>
-  /** Signs the claims; the issuer is the server itself where they name none.  */
+  /** Signs the claims; the issuer is the server itself where they name none. */
   openDevIssuer(claims: Readonly<Record<string, unknown>>): Promise<DevIssuer>
   /** @throws FfError saying why the database cannot be migrated, `migration_locked` where somebody else is at it */
   withMigrationSession<T>(

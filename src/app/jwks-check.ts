@@ -31,7 +31,7 @@ interface Case {
   readonly environment: Environment
   readonly expected: Expected
 }
-/** @returns what came of a case: null where it could not be run any more */
+/** What came of a case; null where it was not run any more. */
 type Outcome = { readonly one: Case; readonly came: Authentication | null }
 
 /**

@@ -1,6 +1,7 @@
 import type { Fixture } from '../artefacts/vectors.ts'
 import { byContract } from '../core/auth/contract.ts'
 import { readJson } from '../core/json/read.ts'
+import { comparerFaults } from '../core/parity/comparer-controls.ts'
 import {
   type Answer,
   answerNode,
@@ -106,16 +107,28 @@ export async function runFuzz(
     'metamorphic',
     `${player.twins} decisions among rows that do not concern them`,
   )
+  const controls = [comparerControl(bench.workings), player.control()]
   const timing = timed(started, now(), player.compared + player.twins)
   if (smallest === null || miss === null) {
     const empty = player.compared === 0 || player.twins === 0
     const idle: Checked = { ...item, state: 'inconclusive', next: 'Give more --runs or --time.' }
-    return checkReport('parity_fuzz', empty ? [idle] : [item, twins], { timing })
+    return checkReport('parity_fuzz', [...(empty ? [idle] : [item, twins]), ...controls], {
+      timing,
+    })
   }
-  return checkReport('parity_fuzz', [failed(miss, { item, twins, seed })], {
+  return checkReport('parity_fuzz', [failed(miss, { item, twins, seed }), ...controls], {
     counterexample: vectorOf(smallest, miss, bench.callers),
     timing,
   })
+}
+
+/** A comparer that is blind finds nothing in any scene. */
+function comparerControl({ compare }: Workings): Checked {
+  const item = passed('control.comparer', 'pairs whose answer is known')
+  const faults = comparerFaults(compare)
+  if (faults.length === 0) return item
+  const findings = faults.map((detail) => ({ code: 'control_not_held', pointer: null, detail }))
+  return { ...item, state: 'inconclusive', findings }
 }
 
 function timed(from: Date, to: Date, decisions: number): NonNullable<CheckReport['timing']> {
@@ -137,10 +150,21 @@ function failed(
   }
 }
 
+/** What both sides said to one question. */
+interface Pair {
+  readonly ask: SceneAsk
+  readonly baseline: Answer
+  readonly candidate: Answer
+}
+
 /** Plays scenes on both sides, one after the other. */
 class Player {
+  /** Pairs of answers in which somebody decided: two refusals say little. */
   compared = 0
   twins = 0
+  /** Questions put to one side twice, and those of them that it answered in two ways. */
+  private twice = 0
+  private noise = 0
   private readonly bench: FuzzBench
   private readonly rules: ParityInputs['contract']['value']['decision']
 
@@ -163,7 +187,10 @@ class Player {
         return { ask, baseline, candidate }
       }),
     )
-    this.compared += pairs.length
+    this.compared += pairs.filter(
+      ({ baseline, candidate }) => baseline.status === 'decided' || candidate.status === 'decided',
+    ).length
+    await this.askAgain(scene, pairs)
     for (const { ask, baseline, candidate } of pairs) {
       const at = this.differs(sides.baseline, baseline, {
         side: sides.candidate,
@@ -174,15 +201,29 @@ class Player {
     return this.playTwin(scene, pairs)
   }
 
+  /** The A/A control (page 4): each side against itself, on the first question of the scene. */
+  private async askAgain(scene: Scene, [first]: readonly Pair[]): Promise<void> {
+    if (first === undefined) return
+    const { sides, workings } = this.bench
+    for (const name of ['baseline', 'candidate'] as const) {
+      const side = sides[name]
+      const answer = await this.put(scene, first.ask, { side, by: workings.ask[name] })
+      this.twice += 1
+      if (this.differs(side, first[name], { side, answer }) !== null) this.noise += 1
+    }
+  }
+
+  /** Whether the sides agreed with themselves; nobody asked twice is no control. */
+  control(): Checked {
+    const item = passed('control.a_a', `${this.twice} questions put to one side twice`)
+    if (this.noise === 0 && this.twice > 0) return item
+    const detail = `${this.noise} were answered in two ways`
+    const findings = [{ code: 'control_not_held', pointer: null, detail }]
+    return { ...item, state: 'inconclusive', findings }
+  }
+
   /** The same questions among rows of other flags, tenants and users, all in another order. */
-  private async playTwin(
-    scene: Scene,
-    pairs: readonly {
-      readonly ask: SceneAsk
-      readonly baseline: Answer
-      readonly candidate: Answer
-    }[],
-  ): Promise<Miss | null> {
+  private async playTwin(scene: Scene, pairs: readonly Pair[]): Promise<Miss | null> {
     const { sides, workings } = this.bench
     const side = sides.candidate
     await side.store.load(crowded(scene.given.state))

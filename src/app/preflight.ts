@@ -1,5 +1,5 @@
 import { readText } from '../artefacts/read-text.ts'
-import { readJson } from '../core/json/read.ts'
+import { isArray, isNumber, type JsonNode, readJson } from '../core/json/read.ts'
 import { type HazardCode, HAZARDS, hazardsOf, type Hit } from '../core/preflight/hazards.ts'
 import type { CheckReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
@@ -17,25 +17,32 @@ const MOST_FINDINGS = 100
  * @throws FfError `artefact_invalid` where the file is no JSON document that can be looked at
  */
 export async function preflight(path: string): Promise<CheckReport> {
-  const hits = await hitsOf(path)
+  const { hits, values } = await lookAt(path)
+  if (values === 0)
+    throw new FfError('nothing_to_check', `${path} holds no value.`, {
+      hint: 'Name the file that the service keeps its flags in.',
+    })
   const codes = Object.keys(HAZARDS) as HazardCode[]
   return checkReport(
     'parity_preflight',
-    codes.map((code) =>
-      toItem(
-        code,
-        hits.filter((hit) => hit.code === code),
-      ),
-    ),
+    codes.map((code) => {
+      const own = hits.filter((hit) => hit.code === code)
+      return own.length === 0 && values === null ? unseen(code) : toItem(code, own)
+    }),
   )
 }
 
-async function hitsOf(path: string): Promise<readonly Hit[]> {
+/** What was found, among how many values; null where the document could not be taken apart. */
+interface Looked {
+  readonly hits: readonly Hit[]
+  readonly values: number | null
+}
+async function lookAt(path: string): Promise<Looked> {
   const read = await readText(path, path, MAX_BYTES)
   if (!read.ok) {
     // Nothing more can be said of bytes that are no text.
     if (read.problem.code === 'utf8_invalid')
-      return [{ code: 'utf8_invalid', pointer: '', shown: 'the file' }]
+      return { hits: [{ code: 'utf8_invalid', pointer: '', shown: 'the file' }], values: null }
     throw unusable(path, `${read.problem.code} (${read.problem.detail})`)
   }
   const marked = read.text.startsWith('\ufeff')
@@ -43,17 +50,29 @@ async function hitsOf(path: string): Promise<readonly Hit[]> {
   const mark: readonly Hit[] = marked
     ? [{ code: 'byte_order_mark', pointer: '', shown: 'the file' }]
     : []
-  if (json.ok) return [...mark, ...hazardsOf(json.node)]
+  if (json.ok) return { hits: [...mark, ...hazardsOf(json.node)], values: leavesOf(json.node) }
   const place = `line ${json.line}, column ${json.column}`
   if (json.code === 'json_too_deep')
-    return [...mark, { code: 'too_deep', pointer: '', shown: place }]
+    return { hits: [...mark, { code: 'too_deep', pointer: '', shown: place }], values: null }
   throw unusable(path, `${json.code} at ${place}`)
+}
+
+/** Texts, numbers, truths and nulls; an empty list or object holds nothing. */
+function leavesOf(node: JsonNode): number {
+  if (typeof node !== 'object' || node === null || isNumber(node)) return 1
+  const below = isArray(node) ? node : node.members.map(([, value]) => value)
+  return below.reduce((all: number, one) => all + leavesOf(one), 0)
 }
 
 const unusable = (path: string, what: string): FfError =>
   new FfError('artefact_invalid', `${path} cannot be looked at: ${what}.`, {
     hint: 'Name a JSON document of at most 64 MiB that you may read.',
   })
+
+const unseen = (code: HazardCode): Checked => ({
+  ...passed(code, 'not looked at: the document could not be taken apart'),
+  state: 'inconclusive',
+})
 
 function toItem(code: HazardCode, hits: readonly Hit[]): Checked {
   const [kind, what] = HAZARDS[code]

@@ -144,6 +144,14 @@ describe('a fuzz', () => {
     expect(found.exitName).toBe('no_go')
   })
 
+  test('with a comparer that is blind is no pass', async () => {
+    const blind = { ...HONEST, compare: () => ({ differences: [], fields: 1 }) }
+    const done = await runFuzz(request({ runs: 5 }), inputs, { ...bench, workings: blind })
+    // A blind comparer does not even see what has to differ, so it may fail before its control speaks.
+    expect(done.exitName).not.toBe('ok')
+    expect(done.findings.map(({ subject }) => subject)).toContain('control.comparer')
+  })
+
   test('that may look at nothing is no pass', async () => {
     const nothing: FuzzRequest['adapters']['searchScenes'] = () =>
       Promise.resolve({ played: 0, smallest: null })

@@ -50,8 +50,8 @@ describe('the catalogue', () => {
 describe('a selftest', () => {
   test('that catches all is a pass, and says by what', async () => {
     const done = await runSelftest([real], SIDES, options())
-    expect(done).toMatchObject({ verdict: 'pass', exitName: 'ok', counts: { expected: 4 } })
-    expect(done.items.at(-1)).toMatchObject({
+    expect(done).toMatchObject({ verdict: 'pass', exitName: 'ok', counts: { expected: 7 } })
+    expect(done.items.find(({ id }) => id === 'real')).toMatchObject({
       id: 'real',
       state: 'pass',
       seen_by: { proof: 'vectors', subject: 'PV-01', pointer: '/value' },
@@ -73,7 +73,21 @@ describe('a selftest', () => {
     const nervous = options({ cells: () => Promise.resolve(report('fail', [DIVERGENCE])) })
     const done = await runSelftest([real], SIDES, nervous)
     expect(done.exitName).toBe('inconclusive')
-    expect(done.findings).toMatchObject([{ subject: 'control.cells', code: 'false_alarm' }])
+    expect(done.findings).toMatchObject([
+      { subject: 'control.cells.before', code: 'false_alarm' },
+      { subject: 'control.cells.after', code: 'false_alarm' },
+    ])
+  })
+
+  test('whose side goes wrong on the way is no pass, whatever it seemed to catch', async () => {
+    let asked = 0
+    const rotting: SelftestOptions['vectors'] = () => {
+      asked += 1
+      return Promise.resolve(asked === 1 ? report('pass') : report('fail', [DIVERGENCE]))
+    }
+    const done = await runSelftest([idle], SIDES, options({ vectors: rotting }))
+    expect(done.items.find(({ id }) => id === 'idle')?.state).toBe('pass')
+    expect(done.exitName).toBe('inconclusive')
   })
 
   test.each(['row_refused', 'store_corrupt'])('takes %s for a catch', async (left) => {
@@ -85,7 +99,7 @@ describe('a selftest', () => {
       )
     const done = await runSelftest([real], SIDES, options({ vectors }))
     expect(done.exitName).toBe('ok')
-    expect(done.items.at(-1)?.seen_by).toMatchObject({ subject: 'PV-02' })
+    expect(done.items.find(({ id }) => id === 'real')?.seen_by).toMatchObject({ subject: 'PV-02' })
   })
 
   test('takes a side that was lost for none', async () => {

@@ -9,7 +9,12 @@ describe.concurrent('ff parity fuzz', () => {
     expect(done.status, done.stdout).toBe(0)
     const { kind, items } = checkOf(done)
     expect(kind).toBe('parity_fuzz')
-    expect(items.map(({ id }) => id)).toEqual(['decisions', 'metamorphic'])
+    expect(items.map(({ id }) => id)).toEqual([
+      'decisions',
+      'metamorphic',
+      'control.comparer',
+      'control.a_a',
+    ])
     expect(items[0]?.title).toMatch(/^60 scenes of seed 5, \d{3,} decisions compared$/)
   })
 

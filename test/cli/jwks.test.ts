@@ -370,7 +370,6 @@ describe.concurrent('ff jwks fetch', () => {
     const done = await fetched('/escape')
     expect(done.status).toBe(0)
     expect(done.stdout).toContain('\\u{1b}[2J\\u{7}evil')
-    // oxlint-disable-next-line no-control-regex
     expect(done.stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/)
   })
 

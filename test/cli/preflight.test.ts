@@ -42,13 +42,17 @@ describe.concurrent('ff parity preflight', () => {
   })
 
   test.each<[string, string | Buffer, string]>([
-    ['a byte order mark', '\ufeff{}', 'byte_order_mark'],
+    ['a byte order mark', '\ufeff[1]', 'byte_order_mark'],
     ['bytes that are no UTF-8', Buffer.from([0x22, 0xff, 0x22]), 'utf8_invalid'],
     ['a hundred thousand levels', '['.repeat(100_000), 'too_deep'],
   ])('%s is a hazard of the whole file', async (_hazard, bytes, code) => {
     const done = await examined(bytes, '--format', 'json')
     expect(done.status).toBe(20)
-    expect(checkOf(done).findings.map((one) => one.code)).toEqual([code])
+    const { findings, items } = checkOf(done)
+    expect(findings.map((one) => one.code)).toEqual([code])
+    if (code === 'byte_order_mark') return
+    // What was not looked at is not said to be clean.
+    expect(items.filter(({ state }) => state === 'pass')).toEqual([])
   })
 
   test('shows a hundred of a thousand, and counts them all', async () => {
@@ -63,6 +67,12 @@ describe.concurrent('ff parity preflight', () => {
     const item = items.find(({ id }) => id === 'number_rewritten')
     expect(item?.title).toMatch(/^1000, /)
     expect(item?.next).toBe('The first 100 of 1000 are shown.')
+  })
+
+  test.each(['[]', '{"flags":{},"overrides":[]}'])('%s holds nothing to look at', async (text) => {
+    const done = await examined(text)
+    expect(done).toMatchObject({ status: 2, stdout: '' })
+    expect(done.stderr).toMatch(ERROR_FORM('nothing_to_check', 'usage'))
   })
 
   test.each<[string, string | Buffer]>([

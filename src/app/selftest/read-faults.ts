@@ -108,11 +108,6 @@ const READS: readonly Row<Make>[] = [
       rows.user === null && rows.tenant === null ? { ...rows, flag: null } : rows,
     ),
   ],
-  [
-    'layers-crossed',
-    'columns of two tables under one name',
-    decoded(({ flag, tenant }) => ({ flag, tenant, user: null })),
-  ],
   ['stale-entry', 'a cache serves what it saw before', stale],
   [
     'time-to-the-second',
