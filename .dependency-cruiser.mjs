@@ -141,6 +141,7 @@ export default {
     home('commander', 'src/commands/'),
     home('leven', 'src/commands/'),
     home('pg', 'src/backings/postgres/'),
+    home('pg-copy-streams', 'src/backings/postgres/'),
     home('crc-32', 'src/backings/file/'),
     home('uuid', 'src/backings/'),
     home('jose', 'src/jose/'),

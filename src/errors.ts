@@ -61,6 +61,7 @@ const EXIT_BY_CODE = {
   lock_timeout: 'busy',
   store_locked: 'busy',
   migration_locked: 'busy',
+  import_locked: 'busy',
   timeout: 'timeout',
   interrupted: 'interrupted',
   terminated: 'terminated',

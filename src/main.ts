@@ -25,6 +25,13 @@ export async function main(): Promise<number> {
 
 /** Each loads what it needs when it is called: `ff --version` loads none of it. */
 const adapters: Adapters = {
+  openRows: async (spec, needs) => (await import('./backings/index.ts')).openRows(spec, needs),
+  withRowSink: async (spec, needs, use) =>
+    (await import('./backings/index.ts')).withSink(spec, needs, use),
+  writeNewStore: async (folder, about, batches) =>
+    (await import('./backings/file/new-store.ts')).writeNewStore(folder, about, batches),
+  withPrivateDatabase: async (use) =>
+    (await import('./backings/index.ts')).withPrivateDatabase(use),
   withMigrationSession: async (spec, needs, use) =>
     (await import('./backings/index.ts')).withMigrations(spec, needs, use),
   cellCredentials: async (root, settings, now) =>

@@ -7,9 +7,9 @@ import type { Catalogue } from './core/migrations/catalogue.ts'
 import type { AppliedMigration, Migration } from './core/migrations/plan.ts'
 import type { Scene } from './core/parity/scene.ts'
 import type { Problem } from './core/problem.ts'
-import type { AuditHead } from './core/audit/record.ts'
+import type { AuditEvent, AuditHead } from './core/audit/record.ts'
 import type { Instant } from './core/state/instant.ts'
-import type { AnyRow, RowSet, State } from './core/state/rows.ts'
+import type { AnyRow, RowKey, RowSet, State, Table } from './core/state/rows.ts'
 import type { WriteRequest } from './core/state/write-request.ts'
 
 /** Which rows one evaluation needs; a layer whose id is null is not read. */
@@ -174,3 +174,55 @@ export interface MigrationSession {
   /** What is there, and which of the contract's roles. */
   catalogue(): Promise<{ readonly found: Catalogue; readonly roles: ReadonlySet<string> }>
 }
+
+/** Lines of rows, each `{"row":...,"table":"..."}` and a newline as a snapshot has them (page 9), all of one table. */
+export interface RowBatch {
+  readonly table: Table
+  readonly bytes: Buffer
+  /** Offsets of the lines that nobody has held to page 1 yet; null where none was looked at. */
+  readonly unsure: readonly number[] | null
+}
+/** What is wrong with a source as a whole, rather than with a row. */
+export interface SourceFault {
+  readonly code: 'column_unknown' | 'column_missing' | 'digest_wrong' | 'count_wrong'
+  readonly detail: string
+}
+/** All stored rows of a side as they are, in one consistent snapshot: read only, and without the writer's lock. */
+export interface RowSource {
+  readonly facts: SideFacts
+  /** How many rows it says that it holds; of a file that is being written to, at least about so many. */
+  readonly counts: Readonly<Record<Table, number>>
+  /** The end of its audit chain, and its epoch (page 9). */
+  readonly head: AuditHead
+  readonly epoch: number
+  /**
+   * Every row by table, scope id and flag key, in bytes; once.
+   * @throws FfError `store_corrupt`, `backing_unavailable` and the like: what was said until then is worth nothing
+   */
+  lines(): AsyncIterable<RowBatch>
+  /** Known when the lines are through. */
+  faults(): readonly SourceFault[]
+  /** The lines, without their newline, that stand under these keys by now, outside the snapshot. */
+  lookup(table: Table, keys: readonly RowKey[]): Promise<readonly string[]>
+  close(): Promise<void>
+}
+
+/** One row on its way into a database: a text for each column in the order of the DDL, null where it has none. */
+export type ColumnTexts = readonly (string | null)[]
+/** Where rows are merged into. One at a time holds the lock. */
+export interface RowSink {
+  /**
+   * Writes rows that are new, and those whose revision is past what is there, in one transaction; a newer
+   * row is never overwritten, whoever wrote it meanwhile.
+   *
+   * @throws FfError `row_refused` where the database takes a row not; then nothing of this call is written
+   */
+  merge(
+    table: Table,
+    rows: readonly ColumnTexts[],
+  ): Promise<{ readonly inserted: number; readonly updated: number }>
+  /** Writes a boundary record at the end of the audit chain, unless one of this target is there. */
+  record(event: BoundaryEvent): Promise<void>
+}
+/** What a boundary record says of what crossed it (page 5). */
+export type BoundaryEvent = Pick<AuditEvent, 'target' | 'after' | 'request_id'>

@@ -5,6 +5,8 @@ import type {
   KeysFetched,
   KeysFrom,
   MigrationSession,
+  RowSink,
+  RowSource,
   OpenDoor,
   SceneSearch,
   Scratch,
@@ -40,6 +42,18 @@ export interface Adapters {
   fetchKeys(url: URL, contract: AuthContract, algorithms: readonly string[]): Promise<KeysFetched>
   /** Signs the claims; the issuer is the server itself where they name none. */
   openDevIssuer(claims: Readonly<Record<string, unknown>>): Promise<DevIssuer>
+  /** The rows of a live store, read only. @throws FfError `target_invalid` for a target that holds none */
+  openRows(spec: TargetSpec, needs: RowNeeds): Promise<RowSource>
+  /** Lends what rows are merged with. @throws FfError `target_invalid`, `import_locked` while another import is at work */
+  withRowSink<T>(spec: TargetSpec, needs: RowNeeds, use: (sink: RowSink) => Promise<T>): Promise<T>
+  /** Makes a file store, whole or not at all. @throws FfError `option_invalid` where one is there */
+  writeNewStore(
+    folder: string,
+    about: Pick<RowSource, 'epoch' | 'head' | 'counts'>,
+    batches: AsyncIterable<Buffer>,
+  ): Promise<void>
+  /** A database of a private server, empty; both are gone afterwards. */
+  withPrivateDatabase<T>(use: (spec: TargetSpec) => Promise<T>): Promise<T>
   /** @throws FfError saying why the database cannot be migrated, `migration_locked` where somebody else is at it */
   withMigrationSession<T>(
     spec: TargetSpec,
@@ -47,6 +61,8 @@ export interface Adapters {
     use: (session: MigrationSession) => Promise<T>,
   ): Promise<T>
 }
+/** What reading the rows of a database rests on. */
+export type RowNeeds = Pick<MigrationNeeds, 'versions' | 'contract'>
 export interface MigrationNeeds {
   readonly versions: { readonly oldest: number; readonly newest: number }
   readonly contract: SchemaContract

@@ -42,6 +42,7 @@ export interface Options {
   readonly database?: string
   readonly to?: string
   readonly dryRun?: boolean
+  readonly maxDiffs?: string
   readonly runs?: string
   readonly seed?: string
   readonly time?: string

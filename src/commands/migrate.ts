@@ -8,6 +8,7 @@ import {
 } from '../app/migrate.ts'
 import { newMigration } from '../app/new-migration.ts'
 import { resolveTarget } from '../app/targets.ts'
+import type { TargetSpec } from '../core/parity/target.ts'
 import { FfError } from '../errors.ts'
 import type { Invocation } from './context.ts'
 import { runReport } from './run-report.ts'
@@ -36,23 +37,21 @@ async function toSteps(invocation: Invocation, signal: AbortSignal): Promise<Ste
   }
 }
 
-async function toRequest(
-  { context, options }: Invocation,
-  signal: AbortSignal,
-): Promise<MigrateRequest> {
-  const { env, cwd, root, adapters } = context
+async function toRequest(invocation: Invocation, signal: AbortSignal): Promise<MigrateRequest> {
+  const { root, adapters } = invocation.context
+  return { root, database: await databaseTarget(invocation), signal, adapters }
+}
+
+/** What `--database` names, or FF_DATABASE_URL. @throws FfError `target_invalid` where neither is given */
+export async function databaseTarget({ context, options }: Invocation): Promise<TargetSpec> {
+  const { env, cwd } = context
   const settings = await readSettings(env, cwd)
   if (options.database === undefined && settings.FF_DATABASE_URL.value === null) {
     throw new FfError('target_invalid', 'No database was named.', {
       hint: 'Set FF_DATABASE_URL, or give --database.',
     })
   }
-  return {
-    root,
-    database: resolveTarget(options.database ?? 'env:FF_DATABASE_URL', env),
-    signal,
-    adapters,
-  }
+  return resolveTarget(options.database ?? 'env:FF_DATABASE_URL', env)
 }
 
 function parseVersion(text: string): number {

@@ -88,6 +88,19 @@ export const COMMANDS: readonly CommandGroup[] = [
         load: async () => (await import('./selftest.ts')).selftest,
       },
       {
+        name: 'diff',
+        what: 'every field of every stored row of two live stores, read only',
+        options: [
+          ...SIDES,
+          ['--max-diffs <n>', 'stop after so many rows that differ; default 1000'],
+        ],
+        examples: [
+          'ff parity diff --baseline file:store --candidate env:FF_DATABASE_URL',
+          'ff parity diff --baseline file:store --candidate embedded',
+        ],
+        load: async () => (await import('./rows.ts')).diff,
+      },
+      {
         name: 'preflight',
         what: 'what an import of a JSON file would change or refuse',
         arguments: '<file>',
@@ -199,6 +212,29 @@ export const COMMANDS: readonly CommandGroup[] = [
         options: [],
         examples: ['ff migrate new phase_record', 'ff migrate new override_index'],
         load: async () => (await import('./migrate.ts')).begin,
+      },
+    ],
+  },
+  {
+    noun: null,
+    what: '',
+    job: 'Cut over:',
+    commands: [
+      {
+        name: 'import',
+        what: 'every row of a file store into the database; newer rows stay',
+        arguments: '<store>',
+        options: [...DATABASE, ['--dry-run', 'judge every row, write none']],
+        examples: ['ff import store --dry-run', 'ff import store'],
+        load: async () => (await import('./rows.ts')).importFrom,
+      },
+      {
+        name: 'export',
+        what: 'every row of the database as a file store in a new folder',
+        arguments: '<folder>',
+        options: DATABASE,
+        examples: ['ff export store-again', 'ff export store-again --format json'],
+        load: async () => (await import('./rows.ts')).exportTo,
       },
     ],
   },

@@ -12,10 +12,9 @@ import {
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createStore, FileStore } from '../../src/backings/file/file-store.ts'
+import { createStore, FileStore, replayStore } from '../../src/backings/file/file-store.ts'
 import { LineTooLong } from '../../src/backings/file/lines.ts'
-import { replayLog } from '../../src/backings/file/log.ts'
-import { Damage, readSnapshot } from '../../src/backings/file/snapshot.ts'
+import { Damage } from '../../src/backings/file/snapshot.ts'
 import type { Instant } from '../../src/core/state/instant.ts'
 import type { AnyRow, RowSet, TenantOverrideRow } from '../../src/core/state/rows.ts'
 import { EXITS, FfError } from '../../src/errors.ts'
@@ -92,8 +91,7 @@ describe('a last line that was torn', () => {
     expect(lengths.length).toBeGreaterThan(500)
     await inCopies(lengths, async (copy, length) => {
       await writeFile(join(copy, (await segments()).at(-1) ?? ''), whole.subarray(0, length))
-      const snapshot = await readSnapshot(copy)
-      const tail = await replayLog(copy, snapshot)
+      const { snapshot, tail } = await replayStore(copy)
       const query = { flag_key: FLAG, tenant_id: 'A1', user_id: null }
       expect(snapshot.index.read(query), `cut after ${length} bytes`).toStrictEqual(before)
       expect([tail.head.seq, tail.size]).toStrictEqual([3, start])
@@ -242,7 +240,7 @@ async function bytesOf(names: readonly string[]): Promise<readonly Place[]> {
 
 async function isDamaged(where: string): Promise<boolean> {
   try {
-    await replayLog(where, await readSnapshot(where))
+    await replayStore(where)
     return false
   } catch (error) {
     if (error instanceof Damage || error instanceof LineTooLong) return true

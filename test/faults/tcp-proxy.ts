@@ -15,6 +15,8 @@ export type Fault =
   | { readonly kind: 'latency'; readonly ms: number }
   /** Bytes vanish without a sign; `to_client` loses answers alone, `to_server` questions alone. */
   | { readonly kind: 'blackhole'; readonly direction: 'both' | 'to_client' | 'to_server' }
+  /** Connections are cut with RST once so many bytes of answers went through. */
+  | { readonly kind: 'cut_after'; readonly bytes: number }
   /** Connections are cut with RST, those that stand and those that come. */
   | { readonly kind: 'reset' }
   /** Nobody listens. */
@@ -33,6 +35,7 @@ export class FaultProxy {
   private server: Server | null = null
   private readonly links = new Set<Link>()
   private fault: Fault = { kind: 'none' }
+  private answered = 0
   port = 0
 
   private constructor(target: NetConnectOpts) {
@@ -94,6 +97,8 @@ export class FaultProxy {
 
   private pass(chunk: Buffer, to: Socket, direction: 'to_client' | 'to_server'): void {
     const { fault } = this
+    if (direction === 'to_client') this.answered += chunk.length
+    if (fault.kind === 'cut_after' && this.answered > fault.bytes) return this.cutAll()
     if (fault.kind === 'blackhole' && (fault.direction === 'both' || fault.direction === direction))
       return
     const bytes =

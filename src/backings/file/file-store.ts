@@ -11,7 +11,7 @@ import { sealChange } from '../seal-audit.ts'
 import { tryLock } from './lock.ts'
 import { logLine, LogWriter, replayLog, type Tail } from './log.ts'
 import { RowIndex } from './row-index.ts'
-import { readSnapshot, SNAPSHOT, type Snapshot, writeSnapshot } from './snapshot.ts'
+import { readSnapshot, rowOf, SNAPSHOT, type Snapshot, writeSnapshot } from './snapshot.ts'
 import { storeError } from './store-error.ts'
 
 /** An opening compacts a log that is longer than this and than the snapshot it follows. */
@@ -53,10 +53,10 @@ export class FileStore implements ScratchStore {
   static async open(folder: string, tools: AuditTools): Promise<FileStore> {
     const lock = await takeLock(folder)
     try {
-      let opened = await replay(folder)
+      let opened = await replayStore(folder)
       if (opened.tail.size > Math.max(COMPACT_ABOVE_BYTES, await snapshotBytes(folder))) {
         await writeSnapshot(folder, { ...opened.snapshot, head: opened.tail.head })
-        opened = await replay(folder)
+        opened = await replayStore(folder)
       }
       return new FileStore(folder, lock, { ...opened, tools })
     } catch (error) {
@@ -185,12 +185,21 @@ interface Opened {
 const snapshotBytes = async (folder: string): Promise<number> =>
   (await stat(join(folder, SNAPSHOT))).size
 
-async function replay(folder: string): Promise<Opened> {
+/** What a folder holds: its snapshot with the log laid over it, and where the log ends. @throws Damage, LineTooLong */
+export async function replayStore(folder: string): Promise<Opened> {
   const snapshot = await readSnapshot(folder)
-  return { snapshot, tail: await replayLog(folder, snapshot) }
+  let tail: Tail = { head: snapshot.head, segment: null, size: 0 }
+  for await (const { changes, tail: after } of replayLog(folder, snapshot.head)) {
+    for (const change of changes) {
+      const { table, key, held } = rowOf(change)
+      snapshot.index.set(table, key, held)
+    }
+    tail = after
+  }
+  return { snapshot, tail }
 }
 
-async function takeLock(folder: string): Promise<FileHandle> {
+export async function takeLock(folder: string): Promise<FileHandle> {
   try {
     const lock = await tryLock(join(folder, '.lock'))
     if (lock !== null) return lock

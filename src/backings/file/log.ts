@@ -2,19 +2,12 @@ import { constants } from 'node:fs'
 import { type FileHandle, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AuditHead, type AuditRecord, recordText } from '../../core/audit/record.ts'
-import { readJson } from '../../core/json/read.ts'
+import { type JsonNode, readJson } from '../../core/json/read.ts'
+import { memberOf } from '../../core/rows/row-line.ts'
 import { rowText } from '../../core/state/row-text.ts'
 import { type AnyRow, keyOf, type Table } from '../../core/state/rows.ts'
 import { openLine, readLines, sealLine } from './lines.ts'
-import {
-  Damage,
-  decodeUtf8,
-  memberOf,
-  numberOf,
-  rowOf,
-  type Snapshot,
-  syncFolder,
-} from './snapshot.ts'
+import { Damage, decodeUtf8, numberOf, syncFolder } from './snapshot.ts'
 
 const { O_CREAT, O_RDWR } = constants
 const SEGMENT = /^log-(\d{20})\.ndjson$/
@@ -49,29 +42,34 @@ export interface Tail {
   readonly size: number
 }
 
+/** What one log line changed, or nothing where a segment begins; and where the log stands after it. */
+export interface Replayed {
+  readonly changes: readonly JsonNode[]
+  readonly tail: Tail
+}
+
 /**
- * Applies every line after the snapshot to its index.
+ * Every line after a place in the chain. Segments that appear meanwhile are not read.
  *
  * @throws Damage at a line that is not as it was written, a gap or a break of the chain. A torn last
  *   line is left out: its write was never acknowledged.
  */
-export async function replayLog(folder: string, snapshot: Snapshot): Promise<Tail> {
-  let tail: Tail = { head: snapshot.head, segment: null, size: 0 }
-  const segments = await segmentsAfter(folder, snapshot.head.seq)
+export async function* replayLog(folder: string, from: AuditHead): AsyncGenerator<Replayed> {
+  let head = from
+  const segments = await segmentsAfter(folder, from.seq)
   for (const [at, segment] of segments.entries()) {
     const last = at === segments.length - 1
-    let { head } = tail
-    let size = 0
+    yield { changes: [], tail: { head, segment, size: 0 } }
     for await (const line of readLines(join(folder, segment))) {
       const json = line.ended ? openLine(line.bytes) : null
       if (json === null && !line.ended && last && !isWholeButForItsEnd(line.bytes)) break
       if (json === null) throw new Damage(`${segment} is damaged at byte ${line.offset}`)
-      head = apply(json, { snapshot, head, where: `${segment} at byte ${line.offset}` })
-      size = line.offset + line.bytes.length + 1
+      const read = readEntry(json, head, `${segment} at byte ${line.offset}`)
+      head = read.head
+      const size = line.offset + line.bytes.length + 1
+      yield { changes: read.changes, tail: { head, segment, size } }
     }
-    tail = { head, segment, size }
   }
-  return tail
 }
 
 /** A last line whose checksum holds but whose newline is another byte was acknowledged, and then changed. */
@@ -82,13 +80,11 @@ async function segmentsAfter(folder: string, seq: number): Promise<readonly stri
   return names.filter((name) => Number(SEGMENT.exec(name)?.[1]) > seq)
 }
 
-interface Applied {
-  readonly snapshot: Snapshot
-  readonly head: AuditHead
-  readonly where: string
-}
-
-function apply(json: string, { snapshot, head, where }: Applied): AuditHead {
+function readEntry(
+  json: string,
+  head: AuditHead,
+  where: string,
+): { readonly changes: readonly JsonNode[]; readonly head: AuditHead } {
   const read = readJson(decodeUtf8(Buffer.from(json, 'utf8')))
   if (!read.ok) throw new Damage(`${where} is not JSON`)
   const seq = numberOf(memberOf(read.node, 'seq'))
@@ -100,11 +96,7 @@ function apply(json: string, { snapshot, head, where }: Applied): AuditHead {
     throw new Damage(`${where} does not continue the audit chain`)
   const changes = memberOf(read.node, 'changes')
   if (!Array.isArray(changes)) throw new Damage(`${where} has no changes`)
-  for (const change of changes) {
-    const { table, key, held } = rowOf(change)
-    snapshot.index.set(table, key, held)
-  }
-  return { seq, hash }
+  return { changes: changes as readonly JsonNode[], head: { seq, hash } }
 }
 
 /** What the system will say of the next write, when it took only a part of this one. */

@@ -2,17 +2,11 @@ import { createHash } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AuditHead } from '../../core/audit/record.ts'
-import { isNumber, isObject, type JsonNode, readJson } from '../../core/json/read.ts'
+import { isNumber, type JsonNode, readJson } from '../../core/json/read.ts'
+import { lineOf, rowLine } from '../../core/rows/row-line.ts'
 import { decodeRow } from '../../core/state/decode-row.ts'
 import { rowText } from '../../core/state/row-text.ts'
-import {
-  type AnyRow,
-  type RowKey,
-  SCOPE_MEMBER,
-  type Stored,
-  type Table,
-  TABLES,
-} from '../../core/state/rows.ts'
+import { type AnyRow, type RowKey, type Stored, type Table, TABLES } from '../../core/state/rows.ts'
 import { readLines } from './lines.ts'
 import { RowIndex } from './row-index.ts'
 
@@ -29,13 +23,31 @@ export interface Snapshot extends SnapshotHead {
   readonly index: RowIndex
 }
 
+/** Rows by table. */
+export type RowCounts = Readonly<Record<Table, number>>
+
 /** What is wrong with a store's bytes, and where; the store turns it into `store_corrupt`. */
 export class Damage extends Error {}
 
 /** Writes a snapshot beside the old one, makes it durable, then puts it in its place. */
-export async function writeSnapshot(
+export function writeSnapshot(folder: string, snapshot: Snapshot): Promise<void> {
+  const { index } = snapshot
+  const counts = Object.fromEntries(TABLES.map((table) => [table, index.size(table)])) as RowCounts
+  return replaceSnapshot(folder, { ...snapshot, counts }, batchesOf(index))
+}
+
+function* batchesOf(index: RowIndex): Generator<string> {
+  for (const table of TABLES) {
+    const lines = index.sorted(table).map((held) => heldLine(table, held))
+    while (lines.length > 0) yield lines.splice(0, BATCH_ROWS).join('')
+  }
+}
+
+/** The same of rows that come as lines, sorted. @throws what `batches` throws; then nothing was put in place */
+export async function replaceSnapshot(
   folder: string,
-  { index, epoch, head }: Snapshot,
+  { epoch, head, counts }: SnapshotHead & { readonly counts: RowCounts },
+  batches: Iterable<string> | AsyncIterable<Buffer>,
 ): Promise<void> {
   // The writer holds the lock, so one name is enough, and what a kill left there goes.
   const temporary = join(folder, `.${SNAPSHOT}.new`)
@@ -43,16 +55,12 @@ export async function writeSnapshot(
   const file = await open(temporary, 'wx', 0o600)
   try {
     const hash = createHash('sha256')
-    const put = async (text: string): Promise<void> => {
-      hash.update(text)
-      await file.writeFile(text)
+    const put = async (bytes: string | Buffer): Promise<void> => {
+      hash.update(bytes)
+      await file.writeFile(bytes)
     }
-    const counts = Object.fromEntries(TABLES.map((table) => [table, index.size(table)]))
     await put(`${JSON.stringify({ v: FORMAT, epoch, seq: head.seq, head: head.hash, counts })}\n`)
-    for (const table of TABLES) {
-      const lines = index.sorted(table).map((held) => rowLine(table, held))
-      while (lines.length > 0) await put(lines.splice(0, BATCH_ROWS).join(''))
-    }
+    for await (const batch of batches) await put(batch)
     await file.writeFile(`${JSON.stringify({ sha256: hash.digest('hex') })}\n`)
     await file.sync()
   } catch (error) {
@@ -65,10 +73,10 @@ export async function writeSnapshot(
   await syncFolder(folder)
 }
 
-function rowLine(table: Table, { row }: Stored<AnyRow>): string {
+function heldLine(table: Table, { row }: Stored<AnyRow>): string {
   if (row === undefined)
     throw new Damage('a row does not fit its schema and cannot be written anew')
-  return `{"row":${rowText(row)},"table":"${table}"}\n`
+  return `${rowLine(table, rowText(row))}\n`
 }
 
 /** Without this a rename or a new file may be gone after a power cut, though its bytes are not. */
@@ -103,17 +111,24 @@ export async function readSnapshot(folder: string): Promise<Snapshot> {
   if (last !== JSON.stringify({ sha256: hash.digest('hex') })) {
     throw new Damage(`${SNAPSHOT} does not have the digest that its footer names`)
   }
-  return { ...first, index }
+  return { epoch: first.epoch, head: first.head, index }
 }
 
-function readHead(text: string): SnapshotHead {
-  const match =
-    /^\{"v":(\d+),"epoch":(\d+),"seq":(\d+),"head":"([0-9a-f]{64})","counts":\{.*\}\}$/.exec(text)
+const HEAD =
+  /^\{"v":(\d+),"epoch":(\d+),"seq":(\d+),"head":"([0-9a-f]{64})","counts":\{"flag_registry":(\d+),"tenant_override":(\d+),"user_override":(\d+)\}\}$/
+
+/** @throws Damage where the first line is not a snapshot's */
+export function readHead(text: string): SnapshotHead & { readonly counts: RowCounts } {
+  const match = HEAD.exec(text)
   if (match === null) throw new Damage(`${SNAPSHOT} has no header`)
-  const [, format, epoch, seq, hash = ''] = match
+  const [, format, epoch, seq, hash = '', ...counts] = match
   if (Number(format) !== FORMAT)
     throw new Damage(`${SNAPSHOT} is of format ${format}, and ${FORMAT} is known here`)
-  return { epoch: Number(epoch), head: { seq: Number(seq), hash } }
+  return {
+    epoch: Number(epoch),
+    head: { seq: Number(seq), hash },
+    counts: Object.fromEntries(TABLES.map((table, at) => [table, Number(counts[at])])) as RowCounts,
+  }
 }
 
 function addRow(index: RowIndex, text: string): void {
@@ -129,26 +144,9 @@ export function rowOf(node: JsonNode): {
   readonly key: RowKey
   readonly held: Stored<AnyRow>
 } {
-  const table = memberOf(node, 'table')
-  const row = memberOf(node, 'row')
-  const known = TABLES.find((name) => name === table)
-  if (known === undefined || row === undefined) throw new Damage('a row names no table')
-  const member = SCOPE_MEMBER[known]
-  const scope = member === null ? null : memberOf(row, member)
-  const flag = memberOf(row, 'flag_key')
-  if (typeof flag !== 'string' || (scope !== null && typeof scope !== 'string'))
-    throw new Damage('a row has no key')
-  return {
-    table: known,
-    key: { scope_id: scope, flag_key: flag },
-    held: decodeRow(known, row, 'stored'),
-  }
-}
-
-/** The first member of that name; undefined where there is none. */
-export function memberOf(node: JsonNode, name: string): JsonNode | undefined {
-  if (node === null || typeof node !== 'object' || !isObject(node)) return undefined
-  return node.members.find(([held]) => held === name)?.[1]
+  const line = lineOf(node)
+  if (line === null) throw new Damage('a row has no table or no key')
+  return { table: line.table, key: line.key, held: decodeRow(line.table, line.node, 'stored') }
 }
 
 export function numberOf(node: JsonNode | undefined): number {

@@ -4,7 +4,7 @@ import { decodeRow } from '../../core/state/decode-row.ts'
 import type { RowOf, Stored, Table } from '../../core/state/rows.ts'
 
 /** The type that carries a member, below its domain. */
-type Kind = 'text' | 'boolean' | 'bigint' | 'jsonb' | 'timestamptz'
+export type Kind = 'text' | 'boolean' | 'bigint' | 'jsonb' | 'timestamptz'
 
 const OVERRIDE = {
   flag_key: 'text',

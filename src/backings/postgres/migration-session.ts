@@ -13,7 +13,8 @@ import { introspect } from './introspect.ts'
 import { Migrator } from './migrator.ts'
 import { ensureRoles, existingRoles, grantStatements, OWNER } from './roles.ts'
 
-const SCHEMA = 'ff'
+/** The live schema; scratch schemas have other names. */
+export const SCHEMA = 'ff'
 /** How long another migration is waited for. */
 const LOCK_WAIT_MS = 10_000
 
@@ -35,9 +36,9 @@ export function withMigrationSession<T>(
       await checkVersion(client, needs.versions)
       const session = makeSession(client, database.name, needs)
       if (!locked) return use(session)
-      return withAdvisoryLock(client, { name: `ff migrate ${SCHEMA}`, waitMs: LOCK_WAIT_MS }, () =>
-        use(session),
-      )
+      const busy = ['migration_locked', 'migration'] as const
+      const lock = { name: `ff migrate ${SCHEMA}`, waitMs: LOCK_WAIT_MS, busy }
+      return withAdvisoryLock(client, lock, () => use(session))
     },
     MIGRATION_BOUNDS,
   )

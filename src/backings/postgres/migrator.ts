@@ -2,12 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import type { AppliedMigration, Migration } from '../../core/migrations/plan.ts'
-import { isScopeId } from '../../core/state/grammar.ts'
-import { fromMilliseconds } from '../../core/state/instant.ts'
-import { sealBoundary } from '../seal-audit.ts'
+import { appendBoundary } from './boundary.ts'
 import { pgError } from './pg-error.ts'
-import { appendAudit, headOf } from './postgres-store.ts'
-import { statementsFor } from './statements.ts'
 
 export type Direction = 'up' | 'down'
 
@@ -102,31 +98,15 @@ export class Migrator {
 
   /** A migration is a boundary event (page 5); the step that drops the audit table cannot leave one. */
   private async recordBoundary(migration: Migration, direction: Direction): Promise<void> {
-    const { rows } = await this.client.query<{ audit: string | null; actor: string; now: string }>(
-      `SELECT to_regclass('audit_head')::text AS audit, session_user AS actor,
-         floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now`,
+    const { rows } = await this.client.query<{ audit: string | null }>(
+      `SELECT to_regclass('audit_head')::text AS audit`,
     )
-    const { audit, actor = '', now } = rows[0] ?? {}
-    if (audit == null) return
-    const statements = statementsFor(this.schema)
-    const head = headOf(await this.client.query(statements.lockHead))
-    const record = sealBoundary(
-      {
-        occurred_at: fromMilliseconds(Number(now)),
-        actor: isScopeId(actor) ? actor : 'ff-migrate',
-        auth_mode: null,
-        action: 'audit.boundary',
-        outcome: 'applied',
-        target: `migration/${migration.name}`,
-        before: null,
-        after: `{"checksum":"${migration.checksum}","direction":"${direction}"}` as CanonicalJson,
-        request_id: `migration-${migration.name}`,
-        approval_ref: null,
-        phase: 'file',
-      },
-      head,
-    )
-    await appendAudit(this.client, statements, record)
+    if (rows[0]?.audit == null) return
+    await appendBoundary(this.client, this.schema, {
+      target: `migration/${migration.name}`,
+      after: `{"checksum":"${migration.checksum}","direction":"${direction}"}` as CanonicalJson,
+      request_id: `migration-${migration.name}`,
+    })
   }
 
   /** One transaction in the schema, as its owner. */

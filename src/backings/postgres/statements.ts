@@ -12,6 +12,8 @@ export interface Statements {
   readonly clear: string
   readonly insert: Readonly<Record<Table, string>>
   readonly upsert: Readonly<Record<Table, string>>
+  /** Merges what is staged under a name: how many rows were written (`all`), and how many of them are new (`fresh`). */
+  readonly merge: Readonly<Record<Table, (staged: string) => string>>
 }
 
 /** @param schema an identifier of ours: letters, digits and underscores */
@@ -43,12 +45,26 @@ export function statementsFor(schema: string): Statements {
       .map((table) => `DELETE FROM ${at(table)}`)
       .join('; '),
     insert: forEachTable((table) => insertInto(at(table), table)),
-    upsert: forEachTable((table) => `${insertInto(at(table), table)} ${onConflict(table)}`),
+    upsert: forEachTable(
+      (table) =>
+        `${insertInto(at(table), table)} ${onConflict(table)} WHERE held.revision = $2::bigint`,
+    ),
+    merge: forEachTable((table) => (staged) => mergeFrom(staged, at(table), table)),
   }
 }
 
-const forEachTable = (write: (table: Table) => string): Readonly<Record<Table, string>> =>
-  Object.fromEntries(TABLES.map((table) => [table, write(table)])) as Record<Table, string>
+const forEachTable = <T>(write: (table: Table) => T): Readonly<Record<Table, T>> =>
+  Object.fromEntries(TABLES.map((table) => [table, write(table)])) as Record<Table, T>
+
+/** `xmax` is 0 in a row that replaced none. */
+function mergeFrom(staged: string, name: string, table: Table): string {
+  const columns = columnNames(table).join(', ')
+  return (
+    `WITH merged AS (INSERT INTO ${name} AS held (${columns}) SELECT ${columns} FROM ${staged}` +
+    ` ${onConflict(table)} WHERE held.revision < excluded.revision RETURNING xmax = 0 AS fresh)` +
+    ` SELECT count(*)::text AS "all", (count(*) FILTER (WHERE fresh))::text AS fresh FROM merged`
+  )
+}
 
 /** Takes any number of rows as one JSON text, so that numbers arrive as they were written. */
 function insertInto(name: string, table: Table): string {
@@ -59,10 +75,10 @@ function insertInto(name: string, table: Table): string {
   )
 }
 
-/** Replaces only the revision that the change was planned on ($2): 0 rows where somebody was faster. */
+/** What a row of the same key is replaced by; the condition on its revision is the caller's, for somebody may have been faster. */
 function onConflict(table: Table): string {
   const scope = SCOPE_MEMBER[table]
   const sets = columnNames(table).map((name) => `${name} = excluded.${name}`)
   const key = [...(scope === null ? [] : [scope]), 'flag_key'].join(', ')
-  return `ON CONFLICT (${key}) DO UPDATE SET ${sets.join(', ')} WHERE held.revision = $2::bigint`
+  return `ON CONFLICT (${key}) DO UPDATE SET ${sets.join(', ')}`
 }

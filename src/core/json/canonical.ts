@@ -85,7 +85,7 @@ export function canonicalNumber(lexeme: string): string | undefined {
 }
 
 /** One spelling for each decimal: digits without outer zeros, and the power of ten of the last one. */
-function decimal(lexeme: string): string {
+export function decimal(lexeme: string): string {
   const [mantissa, exponent = '0'] = lexeme.toLowerCase().split('e') as [string, string?]
   const [whole, fraction = ''] = mantissa.replace('-', '').split('.') as [string, string?]
   const digits = (whole + fraction).replace(/^0+/, '')

@@ -111,8 +111,11 @@ export interface CheckReport {
   readonly kind:
     | 'artefacts'
     | 'doctor'
+    | 'export'
+    | 'import'
     | 'jwks_check'
     | 'jwks_fetch'
+    | 'parity_diff'
     | 'parity_fuzz'
     | 'parity_preflight'
     | 'parity_selftest'

@@ -1,0 +1,164 @@
+import { createHash } from 'node:crypto'
+import type { CanonicalJson } from '../core/json/canonical.ts'
+import type { TargetSpec } from '../core/parity/target.ts'
+import type { CheckReport } from '../core/report/types.ts'
+import { TABLES } from '../core/state/rows.ts'
+import { FfError } from '../errors.ts'
+import type { RowSource } from '../ports.ts'
+import type { Adapters } from './adapters.ts'
+import { withBoth } from './bracket.ts'
+import { type Checked, checkReport, passed } from './check-report.ts'
+import { loadPersistence, type Persistence } from './persistence-inputs.ts'
+import { ImportVisitor, type TableImport } from './rows/import-visitor.ts'
+import { mergeRows } from './rows/merge-rows.ts'
+
+export interface ImportRequest {
+  readonly root: string
+  readonly source: TargetSpec
+  readonly database: TargetSpec
+  /** Judge only; nothing is written. */
+  readonly dryRun: boolean
+  readonly signal: AbortSignal
+  readonly now: () => Date
+  readonly adapters: Adapters
+  readonly progress: (rows: number, of: number) => void
+}
+
+/**
+ * `ff import`: every row of a store into a database (page 7, backfill). All rows are judged before the first
+ * is written. What is there already, or is newer there, stays; so it can be stopped anywhere and run again.
+ */
+export async function importRows(request: ImportRequest): Promise<CheckReport> {
+  return importInto(request, await loadPersistence(request.root))
+}
+
+/** The same, with the contract at hand. */
+export async function importInto(
+  request: ImportRequest,
+  inputs: Persistence,
+): Promise<CheckReport> {
+  const started = request.now()
+  const judged = await walk(request, inputs, null)
+  const refused = judged.visitor.refused > 0 || judged.faults.length > 0
+  if (refused || request.dryRun) return toReport(request, started, { ...judged, written: false })
+  const { adapters, database } = request
+  const done = await adapters.withRowSink(database, inputs, async (sink) => {
+    const merged = await walk(request, inputs, sink)
+    if (merged.visitor.refused > 0 || merged.digest !== judged.digest) throw changed()
+    await sink.record({
+      target: `import/${merged.digest}`,
+      after: boundaryText(merged),
+      request_id: `import-${merged.digest.slice(0, 16)}`,
+    })
+    return merged
+  })
+  return toReport(request, started, { ...done, written: true })
+}
+
+const changed = (): FfError =>
+  new FfError('backing_unavailable', 'The source was changed while it was imported.', {
+    hint: 'What was written is right as far as it goes; run the import again for the rest.',
+  })
+
+interface Walked {
+  readonly visitor: ImportVisitor
+  readonly faults: readonly { readonly code: string; readonly detail: string }[]
+  /** SHA-256 of the source's lines. */
+  readonly digest: string
+}
+
+/** Goes through the source beside what the database holds. @param sink null only judges */
+async function walk(
+  { source, database, adapters, signal, progress }: ImportRequest,
+  inputs: Persistence,
+  sink: Parameters<Parameters<Adapters['withRowSink']>[2]>[0] | null,
+): Promise<Walked> {
+  return withBoth(
+    [() => adapters.openRows(source, inputs), () => adapters.openRows(database, inputs)],
+    async (rows, held) => {
+      const of = Object.values(rows.counts).reduce((all, one) => all + one, 0)
+      const visitor = new ImportVisitor(sink, {
+        stopped: () => signal.aborted,
+        progress: (done) => progress(Math.min(done, of), of),
+      })
+      const hash = createHash('sha256')
+      await mergeRows(hashed(rows, hash), visitor.seeFlags(held), visitor)
+      await visitor.finish()
+      if (signal.aborted)
+        throw new FfError(
+          signal.reason as 'interrupted',
+          'The import was ended before it was done.',
+          {
+            hint: 'Run it again: it goes on where it stopped.',
+          },
+        )
+      return { visitor, faults: rows.faults(), digest: hash.digest('hex') }
+    },
+  )
+}
+
+const hashed = (
+  source: RowSource,
+  hash: ReturnType<typeof createHash>,
+): Pick<RowSource, 'lines'> => ({
+  lines: async function* () {
+    for await (const batch of source.lines()) {
+      hash.update(batch.bytes)
+      yield batch
+    }
+  },
+})
+
+function boundaryText({ visitor, digest }: Walked): CanonicalJson {
+  const counts = TABLES.map((table) => `"${table}":${visitor.tables[table].rows}`).join(',')
+  return `{"rows":{${counts}},"sha256":"${digest}"}` as CanonicalJson
+}
+
+function toReport(
+  { now, dryRun }: ImportRequest,
+  started: Date,
+  { visitor, faults, digest, written }: Walked & { readonly written: boolean },
+): CheckReport {
+  const items = TABLES.map((table): Checked => {
+    const { findings, ...counts } = visitor.tables[table]
+    const item = { ...passed(table, words(counts, written)), findings }
+    return findings.length === 0 ? item : { ...item, state: 'fail', next: NEXT }
+  })
+  const source = passed('source', `sha256 ${digest} over ${visitor.rows} rows`)
+  const broken: Checked = {
+    ...source,
+    state: 'fail',
+    findings: faults.map(({ code, detail }) => ({ code, pointer: null, detail })),
+    next: 'Restore the store from its last good copy; nothing was written.',
+  }
+  const empty: Checked = {
+    ...source,
+    state: 'inconclusive',
+    title: 'holds no row',
+    next: 'Name the store that holds the rows.',
+  }
+  const duration_ms = now().getTime() - started.getTime()
+  return checkReport(
+    'import',
+    [faults.length > 0 ? broken : visitor.rows === 0 ? empty : source, ...items],
+    {
+      // Nothing was changed yet: that is not the state that an import leaves.
+      exits:
+        dryRun && visitor.refused === 0 && faults.length === 0 && visitor.writes > 0
+          ? ['not_ready']
+          : [],
+      timing: { started_at: started.toISOString(), duration_ms, ms: {} },
+    },
+  )
+}
+const NEXT = 'Correct these rows, or decide what they shall be; nothing was written.'
+
+function words(counts: Omit<TableImport, 'findings'>, written: boolean): string {
+  const { rows, inserted, updated, same, newer, extra, writes } = counts
+  const done = written ? `${inserted} inserted, ${updated} updated` : `${writes} to write`
+  const more = [
+    ...(newer === 0 ? [] : [`${newer} newer in the database`]),
+    ...(extra === 0 ? [] : [`${extra} only in the database`]),
+  ]
+  return [`${rows} rows`, done, `${same} as they were`, ...more].join(', ')
+}

@@ -1,0 +1,141 @@
+import { compareJson } from '../core/parity/compare.ts'
+import type { TargetSpec } from '../core/parity/target.ts'
+import type { CheckReport } from '../core/report/types.ts'
+import type { Table } from '../core/state/rows.ts'
+import { FfError } from '../errors.ts'
+import type { RowSource } from '../ports.ts'
+import type { Adapters } from './adapters.ts'
+import { withBoth } from './bracket.ts'
+import { type Checked, checkReport, passed } from './check-report.ts'
+import { importInto } from './import-rows.ts'
+import { migrateUp } from './migrate.ts'
+import { loadPersistence, type Persistence } from './persistence-inputs.ts'
+import { diffControls } from './rows/diff-controls.ts'
+import { type DiffResult, diffSources, type TableDiff } from './rows/diff-sources.ts'
+import type { SideName } from './rows/merge-rows.ts'
+import { fieldsOf, rowPointer } from './rows/row-report.ts'
+
+export interface DiffRequest {
+  readonly root: string
+  readonly baseline: TargetSpec
+  readonly candidate: TargetSpec
+  readonly maxDiffs: number
+  readonly signal: AbortSignal
+  readonly now: () => Date
+  readonly adapters: Adapters
+  readonly progress: (rows: number, of: number) => void
+}
+
+/**
+ * `ff parity diff`: every field of every stored row of two live stores, neither of which is written to.
+ * A private server is no store of anybody's: the baseline is imported into it first.
+ *
+ * @throws FfError `target_invalid` where a side is no store, or both are the same one
+ */
+export async function parityDiff(request: DiffRequest): Promise<CheckReport> {
+  const { baseline, candidate, adapters, root } = request
+  if (JSON.stringify(baseline) === JSON.stringify(candidate))
+    throw new FfError('target_invalid', 'Both sides are the same store.', {
+      hint: 'Name another with --baseline or --candidate.',
+    })
+  const inputs = await loadPersistence(root)
+  if (candidate.kind !== 'embedded') return diffStores(request, inputs)
+  return adapters.withPrivateDatabase(async (database) => {
+    await migrateUp({ ...request, database, to: null, dryRun: false })
+    const report = await importInto(
+      { ...request, source: baseline, database, dryRun: false },
+      inputs,
+    )
+    // What could not be imported is the answer already: the sides cannot be the same.
+    return report.exitName === 'ok'
+      ? diffStores({ ...request, candidate: database }, inputs)
+      : report
+  })
+}
+
+function diffStores(request: DiffRequest, inputs: Persistence): Promise<CheckReport> {
+  const { baseline, candidate, adapters } = request
+  return withBoth(
+    [() => adapters.openRows(baseline, inputs), () => adapters.openRows(candidate, inputs)],
+    (left, right) => diffSides(request, { baseline: left, candidate: right }),
+  )
+}
+
+async function diffSides(
+  { maxDiffs, signal, now, progress }: DiffRequest,
+  sides: Readonly<Record<SideName, RowSource>>,
+): Promise<CheckReport> {
+  const started = now()
+  const controls = await diffControls(compareJson)
+  const of = Math.max(rowsOf(sides.baseline), rowsOf(sides.candidate))
+  const result = await diffSources(sides, {
+    maxDiffs,
+    progress: (rows) => progress(Math.min(rows, of), of),
+    stopped: () => signal.aborted,
+    compare: compareJson,
+  })
+  const items = [
+    ...result.tables.map((table) => tableItem(table, result)),
+    sideItem('baseline', sides.baseline),
+    sideItem('candidate', sides.candidate),
+    ...controls,
+  ]
+  const rows = result.tables.reduce((all, table) => all + table.rows, 0)
+  const duration_ms = now().getTime() - started.getTime()
+  return checkReport('parity_diff', rows === 0 ? [...items, NOTHING] : items, {
+    timing: { started_at: started.toISOString(), duration_ms, ms: {} },
+  })
+}
+
+const rowsOf = ({ counts }: RowSource): number =>
+  Object.values(counts).reduce((all, one) => all + one, 0)
+
+const NOTHING: Checked = {
+  id: 'rows',
+  title: 'neither side holds a row',
+  state: 'inconclusive',
+  findings: [],
+  next: 'Name the stores that hold the rows.',
+}
+
+function tableItem(diff: TableDiff, { complete }: DiffResult): Checked {
+  const { table, rows, findings, settled, inFlight } = diff
+  const differing = new Set(findings.map(({ pointer }) => rowOf(pointer ?? '', table))).size
+  const title = [
+    `${rows} rows, ${rows * fieldsOf(table)} fields compared`,
+    `${differing} rows differ`,
+    ...(settled === 0 ? [] : [`${settled} were on their way`]),
+    ...(complete ? [] : ['not all rows were come to']),
+  ].join(', ')
+  const moving = inFlight.map((key) => ({
+    code: 'in_flight',
+    pointer: rowPointer(key),
+    detail: 'changed at each look',
+  }))
+  const item = { ...passed(table, title), findings: [...findings, ...moving] }
+  if (findings.length > 0) return { ...item, state: 'fail', next: NEXT }
+  if (complete && moving.length === 0) return item
+  return { ...item, state: 'inconclusive', next: 'Run it again, while less is written.' }
+}
+const NEXT = 'Import again where the file is right, or correct the row; then run this again.'
+
+/** The row that a finding is about: the first steps of its pointer. */
+const rowOf = (pointer: string, table: Table): string =>
+  pointer
+    .split('/')
+    .slice(0, table === 'flag_registry' ? 2 : 3)
+    .join('/')
+
+function sideItem(id: SideName, source: RowSource): Checked {
+  const { target, server } = source.facts
+  const item = passed(id, server === null ? target : `${target} PostgreSQL ${server}`)
+  const faults = source.faults()
+  if (faults.length === 0) return item
+  const findings = faults.map(({ code, detail }) => ({ code, pointer: null, detail }))
+  return {
+    ...item,
+    state: 'fail',
+    findings,
+    next: 'Find out who changed the store, and restore it.',
+  }
+}

@@ -1,0 +1,213 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Compare } from '../../core/parity/compare.ts'
+import { keyOfLine } from '../../core/rows/row-line.ts'
+import { keyText, type RowKey, type Table, TABLES } from '../../core/state/rows.ts'
+import type { RowSource } from '../../ports.ts'
+import { type HeldLine, mergeRows, type MergeVisitor, type SideName } from './merge-rows.ts'
+import {
+  brokenFindings,
+  lineProblems,
+  pairFindings,
+  type RowFinding,
+  rowPointer,
+} from './row-report.ts'
+
+/** How often a difference is looked at again while its rows keep changing, and the pause before each look. */
+const LOOKS = 3
+const PAUSE_MS = 250
+
+export interface DiffOptions {
+  /** After so many the walk ends. */
+  readonly maxDiffs: number
+  /** Told how many rows lie behind. */
+  readonly progress: (rows: number) => void
+  readonly stopped: () => boolean
+  readonly compare: Compare
+}
+/** What came of one table. */
+export interface TableDiff {
+  readonly table: Table
+  /** Keys that stand on either side. */
+  readonly rows: number
+  readonly findings: readonly RowFinding[]
+  /** Rows that were different and are not any more. */
+  readonly settled: number
+  /** Rows that changed at each look. */
+  readonly inFlight: readonly RowKey[]
+}
+export interface DiffResult {
+  readonly tables: readonly TableDiff[]
+  /** False where the walk ended at `maxDiffs`. */
+  readonly complete: boolean
+}
+
+/** Compares all rows of two sides; each difference is looked at once more before it is called one. */
+export async function diffSources(
+  sides: Readonly<Record<SideName, RowSource>>,
+  options: DiffOptions,
+): Promise<DiffResult> {
+  const visitor = new DiffVisitor(options)
+  await mergeRows(sides.baseline, sides.candidate, visitor)
+  const tables: TableDiff[] = []
+  for (const table of TABLES) {
+    const { rows, broken, suspects } = visitor.found[table]
+    const looked = await settle(sides, suspects, { table, compare: options.compare })
+    tables.push({ ...looked, table, rows, findings: [...broken, ...looked.findings] })
+  }
+  return { tables, complete: !visitor.full }
+}
+
+/** A key whose rows were not the same bytes; null where a side has none. */
+export interface Suspect {
+  readonly key: RowKey
+  readonly lines: Readonly<Record<SideName, readonly string[]>>
+}
+interface Found {
+  rows: number
+  readonly broken: RowFinding[]
+  readonly suspects: Suspect[]
+}
+
+class DiffVisitor implements MergeVisitor {
+  readonly found: Readonly<Record<Table, Found>> = {
+    flag_registry: { rows: 0, broken: [], suspects: [] },
+    tenant_override: { rows: 0, broken: [], suspects: [] },
+    user_override: { rows: 0, broken: [], suspects: [] },
+  }
+  full = false
+  private rows = 0
+  private differing = 0
+  private readonly options: DiffOptions
+
+  constructor(options: DiffOptions) {
+    this.options = options
+  }
+
+  same(table: Table, count: number, uncertain: readonly string[]): void {
+    for (const line of uncertain) this.hold(table, line, null)
+    this.count(table, count)
+  }
+
+  pair(baseline: HeldLine, candidate: HeldLine): boolean {
+    const { table, key } = baseline
+    this.count(table, 1)
+    this.hold(table, baseline.line, 'baseline')
+    this.hold(table, candidate.line, 'candidate')
+    if (pairFindings(key, [baseline.line, candidate.line], this.options.compare).length > 0)
+      this.suspect(table, {
+        key,
+        lines: { baseline: [baseline.line], candidate: [candidate.line] },
+      })
+    return this.goesOn()
+  }
+
+  only(side: SideName, { table, key, line }: HeldLine): boolean {
+    this.count(table, 1)
+    this.hold(table, line, side)
+    this.suspect(table, { key, lines: { baseline: [], candidate: [], [side]: [line] } })
+    return this.goesOn()
+  }
+
+  private goesOn(): boolean {
+    this.full ||= this.differing >= this.options.maxDiffs
+    return !this.full && !this.options.stopped()
+  }
+
+  private count(table: Table, rows: number): void {
+    this.found[table].rows += rows
+    this.rows += rows
+    this.options.progress(this.rows)
+  }
+
+  private suspect(table: Table, suspect: Suspect): void {
+    this.found[table].suspects.push(suspect)
+    this.differing += 1
+  }
+
+  /** What breaks page 1 is a finding on either side, and on both alike. */
+  private hold(table: Table, line: string, side: SideName | null): void {
+    const problems = lineProblems(table, line)
+    const key = problems.length === 0 ? null : (keyOfLine(table, line)?.key ?? null)
+    if (key === null) return
+    this.found[table].broken.push(...brokenFindings(key, problems, side))
+    this.differing += 1
+  }
+}
+
+interface Settling {
+  readonly table: Table
+  readonly compare: Compare
+}
+
+/** Looks again at what differs: a row that was on its way is the same by then, and one that stays is a difference. */
+async function settle(
+  sides: Readonly<Record<SideName, RowSource>>,
+  suspects: readonly Suspect[],
+  { table, compare }: Settling,
+): Promise<Pick<TableDiff, 'findings' | 'settled' | 'inFlight'>> {
+  const findings: RowFinding[] = []
+  let settled = 0
+  let waiting = suspects
+  for (let look = 0; look < LOOKS && waiting.length > 0; look += 1) {
+    await sleep(PAUSE_MS)
+    const now = await lookAgain(sides, waiting, table)
+    const moving: Suspect[] = []
+    for (const [index, suspect] of now.entries()) {
+      const own = suspectFindings(suspect, compare)
+      if (own.length === 0) settled += 1
+      else if (sameLines(suspect, waiting[index] as Suspect)) findings.push(...own)
+      else moving.push(suspect)
+    }
+    waiting = moving
+  }
+  return { findings, settled, inFlight: waiting.map(({ key }) => key) }
+}
+
+async function lookAgain(
+  sides: Readonly<Record<SideName, RowSource>>,
+  suspects: readonly Suspect[],
+  table: Table,
+): Promise<readonly Suspect[]> {
+  const keys = suspects.map(({ key }) => key)
+  const [baseline, candidate] = (
+    await Promise.all([sides.baseline.lookup(table, keys), sides.candidate.lookup(table, keys)])
+  ).map((lines) => byKey(lines, table)) as [Lines, Lines]
+  return suspects.map(({ key }) => ({
+    key,
+    lines: {
+      baseline: baseline.get(keyText(key)) ?? [],
+      candidate: candidate.get(keyText(key)) ?? [],
+    },
+  }))
+}
+
+type Lines = ReadonlyMap<string, readonly string[]>
+
+function byKey(lines: readonly string[], table: Table): Lines {
+  const found = new Map<string, string[]>()
+  for (const line of lines) {
+    const read = keyOfLine(table, line)
+    if (read === null) continue
+    const text = keyText(read.key)
+    found.set(text, [...(found.get(text) ?? []), line])
+  }
+  return found
+}
+
+const sameLines = (a: Suspect, b: Suspect): boolean =>
+  a.lines.baseline.join('\n') === b.lines.baseline.join('\n') &&
+  a.lines.candidate.join('\n') === b.lines.candidate.join('\n')
+
+/** What is different about one key by now. */
+function suspectFindings({ key, lines }: Suspect, compare: Compare): readonly RowFinding[] {
+  const { baseline, candidate } = lines
+  const row = rowPointer(key)
+  if (baseline.length > 1 || candidate.length > 1)
+    return [{ code: 'row_repeated', pointer: row, detail: 'more than one row of this key' }]
+  const [left, right] = [baseline[0], candidate[0]]
+  if (left !== undefined && right !== undefined) return pairFindings(key, [left, right], compare)
+  if (left === undefined && right === undefined) return []
+  return left === undefined
+    ? [{ code: 'row_extra', pointer: row, detail: 'in the candidate alone' }]
+    : [{ code: 'row_missing', pointer: row, detail: 'not in the candidate' }]
+}

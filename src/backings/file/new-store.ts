@@ -1,0 +1,37 @@
+import { mkdir, readdir } from 'node:fs/promises'
+import { FfError } from '../../errors.ts'
+import type { RowSource } from '../../ports.ts'
+import { takeLock } from './file-store.ts'
+import { replaceSnapshot, SNAPSHOT } from './snapshot.ts'
+import { storeError } from './store-error.ts'
+
+/**
+ * Makes a store of the rows of another side, in a folder that holds none: there whole, or not at all.
+ *
+ * @param batches the source's lines, as its counts say
+ * @throws FfError `option_invalid` where a store is there already, `store_locked`, `disk_full` and the like
+ */
+export async function writeNewStore(
+  folder: string,
+  { epoch, head, counts }: Pick<RowSource, 'epoch' | 'head' | 'counts'>,
+  batches: AsyncIterable<Buffer>,
+): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const lock = await takeLock(folder)
+    try {
+      const names = await readdir(folder)
+      if (names.some((name) => name === SNAPSHOT || name.startsWith('log-'))) throw occupied(folder)
+      await replaceSnapshot(folder, { epoch, head, counts }, batches)
+    } finally {
+      await lock.close()
+    }
+  } catch (error) {
+    throw storeError(error, folder)
+  }
+}
+
+const occupied = (folder: string): FfError =>
+  new FfError('option_invalid', `${folder} holds a file store already.`, {
+    hint: 'Name a new or empty folder; an export never writes over a store.',
+  })

@@ -1,0 +1,278 @@
+import { isUtf8 } from 'node:buffer'
+import { createHash } from 'node:crypto'
+import { type FileHandle, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { nodeText } from '../../core/parity/node-text.ts'
+import {
+  compareLines,
+  keyOfLine,
+  lineOf,
+  readLine,
+  type RowLine,
+  rowLine,
+} from '../../core/rows/row-line.ts'
+import { keyText, type RowKey, type Table, TABLES } from '../../core/state/rows.ts'
+import { FfError } from '../../errors.ts'
+import type { RowBatch, RowSource, SourceFault } from '../../ports.ts'
+import { LineTooLong } from './lines.ts'
+import { replayLog } from './log.ts'
+import { Damage, readHead, SNAPSHOT, type SnapshotHead } from './snapshot.ts'
+import { storeError } from './store-error.ts'
+
+const READ_BYTES = 1_048_576
+/** Longer than any line that this store writes. */
+const MAX_LINE_BYTES = 1_048_576
+const NEWLINE = 0x0a
+
+/** A row of the log, which stands for whatever the snapshot has under its key. */
+interface Later extends RowLine {
+  readonly line: string
+}
+
+/**
+ * The rows of a store's folder, as bytes: the snapshot that is there now, with the log behind it laid over.
+ * Takes no lock and writes nothing: a service may be writing meanwhile, and segments are never taken away.
+ *
+ * @throws FfError `target_unreachable`, `store_corrupt` and what else the system says of a folder
+ */
+export async function openFileRows(folder: string): Promise<RowSource> {
+  try {
+    const file = await open(join(folder, SNAPSHOT))
+    try {
+      const first = await firstLine(file)
+      const { rows: later, head } = await laterRows(folder, first.head)
+      return new FileRows(folder, file, { ...first, later, head })
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+  } catch (error) {
+    throw storeError(error, folder)
+  }
+}
+
+type FirstLine = ReturnType<typeof readHead> & { readonly header: Buffer }
+
+async function firstLine(file: FileHandle): Promise<FirstLine> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(4_096), 0, 4_096, 0)
+  const end = buffer.subarray(0, bytesRead).indexOf(NEWLINE)
+  if (end < 0) throw new Damage(`${SNAPSHOT} has no header`)
+  return { ...readHead(buffer.toString('utf8', 0, end)), header: buffer.subarray(0, end + 1) }
+}
+
+async function laterRows(
+  folder: string,
+  from: SnapshotHead['head'],
+): Promise<{ readonly rows: readonly Later[]; readonly head: SnapshotHead['head'] }> {
+  const rows = new Map<string, Later>()
+  let head = from
+  for await (const { changes, tail } of replayLog(folder, from)) {
+    for (const change of changes) {
+      const read = lineOf(change)
+      if (read === null) throw new Damage('a row of the log has no table or no key')
+      const { table, key, node } = read
+      rows.set(`${table} ${keyText(key)}`, { table, key, line: rowLine(table, nodeText(node)) })
+    }
+    head = tail.head
+  }
+  return { rows: [...rows.values()].sort(compareLines), head }
+}
+
+interface About extends FirstLine {
+  readonly later: readonly Later[]
+}
+
+class FileRows implements RowSource {
+  readonly facts = { target: 'file', backing: 'file', server: null } as const
+  readonly counts: RowSource['counts']
+  readonly head: RowSource['head']
+  readonly epoch: number
+  private readonly folder: string
+  private readonly file: FileHandle
+  private readonly about: About
+  private found: readonly SourceFault[] = []
+
+  constructor(folder: string, file: FileHandle, about: About) {
+    this.folder = folder
+    this.file = file
+    this.about = about
+    this.head = about.head
+    this.epoch = about.epoch
+    this.counts = about.counts
+  }
+
+  async *lines(): AsyncGenerator<RowBatch> {
+    try {
+      const { later } = this.about
+      if (later.length === 0) yield* this.snapshot()
+      else yield* laidOver(this.snapshot(), later)
+    } catch (error) {
+      throw storeError(error, this.folder)
+    }
+  }
+
+  faults(): readonly SourceFault[] {
+    return this.found
+  }
+
+  async lookup(table: Table, keys: readonly RowKey[]): Promise<readonly string[]> {
+    const wanted = new Set(keys.map(keyText))
+    const now = await openFileRows(this.folder)
+    const isWanted = (line: string): boolean => {
+      const read = keyOfLine(table, line)
+      return read !== null && wanted.has(keyText(read.key))
+    }
+    const found: string[] = []
+    try {
+      for await (const batch of now.lines()) {
+        if (batch.table === table) found.push(...textLines(batch).filter(isWanted))
+      }
+    } finally {
+      await now.close()
+    }
+    return found
+  }
+
+  async close(): Promise<void> {
+    await this.file.close()
+  }
+
+  /** The snapshot's own rows; what its footer says of them is looked at when they are through. */
+  private async *snapshot(): AsyncGenerator<RowBatch> {
+    const { header, counts: said } = this.about
+    const before = await this.file.stat()
+    const hash = createHash('sha256').update(header)
+    const counts = { flag_registry: 0, tenant_override: 0, user_override: 0 }
+    let rest: Buffer = Buffer.alloc(0)
+    for await (const chunk of this.chunks(header.length)) {
+      const data = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+      // The last line may be the footer, so it waits until another one ends.
+      const end = startOfLast(data)
+      if (data.length - end > 2 * MAX_LINE_BYTES) throw new LineTooLong(SNAPSHOT)
+      const whole = data.subarray(0, end)
+      if (!isUtf8(whole)) throw new Damage('a line is not UTF-8')
+      hash.update(whole)
+      for (const batch of byTable(whole)) {
+        counts[batch.table] += countLines(batch.bytes)
+        yield batch
+      }
+      rest = data.subarray(end)
+    }
+    if (rest.indexOf(NEWLINE) !== rest.length - 1)
+      throw new Damage(`${SNAPSHOT} breaks off in its last line`)
+    const footer = FOOTER.exec(rest.toString('latin1'))
+    if (footer === null) throw new Damage(`${SNAPSHOT} breaks off: it has no footer`)
+    const after = await this.file.stat()
+    if (after.size !== before.size || after.mtimeMs !== before.mtimeMs) throw changed(this.folder)
+    this.found = [
+      ...(footer[1] === hash.digest('hex')
+        ? []
+        : [fault('digest_wrong', 'the footer names another')]),
+      ...TABLES.filter((table) => counts[table] !== said[table]).map((table) =>
+        fault(
+          'count_wrong',
+          `${counts[table]} rows of ${table}, and the header names ${said[table]}`,
+        ),
+      ),
+    ]
+  }
+
+  private async *chunks(from: number): AsyncGenerator<Buffer> {
+    for (let at = from; ;) {
+      const { buffer, bytesRead } = await this.file.read(
+        Buffer.allocUnsafe(READ_BYTES),
+        0,
+        READ_BYTES,
+        at,
+      )
+      if (bytesRead === 0) return
+      at += bytesRead
+      yield buffer.subarray(0, bytesRead)
+    }
+  }
+}
+
+const FOOTER = /^\{"sha256":"([0-9a-f]{64})"\}\n$/
+const fault = (code: SourceFault['code'], detail: string): SourceFault => ({ code, detail })
+const changed = (folder: string): FfError =>
+  new FfError('backing_unavailable', `The snapshot of ${folder} was changed while it was read.`, {
+    hint: 'Writers replace a snapshot and never change one; find out who did, and run again.',
+  })
+
+/** Where the last whole line begins; 0 where there is none before it. */
+function startOfLast(data: Buffer): number {
+  const last = data.lastIndexOf(NEWLINE)
+  return last <= 0 ? 0 : data.lastIndexOf(NEWLINE, last - 1) + 1
+}
+
+function countLines(bytes: Buffer): number {
+  let count = 0
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) count += 1
+  return count
+}
+
+/** Whole lines in pieces of one table each. */
+function* byTable(bytes: Buffer): Generator<RowBatch> {
+  let from = 0
+  while (from < bytes.length) {
+    const table = tableAt(bytes, from)
+    let end = bytes.length
+    // Rows are sorted by table, so mostly the last line is of the same one, and nothing between is looked at.
+    if (tableAt(bytes, startOfLast(bytes)) !== table) {
+      end = from
+      while (end < bytes.length && tableAt(bytes, end) === table)
+        end = bytes.indexOf(NEWLINE, end) + 1
+    }
+    yield { table, bytes: bytes.subarray(from, end), unsure: null }
+    from = end
+  }
+}
+
+/** Of the line that begins there. */
+function tableAt(bytes: Buffer, from: number): Table {
+  const end = bytes.indexOf(NEWLINE, from)
+  const named = FRAME.exec(bytes.toString('latin1', Math.max(from, end - FRAME_BYTES), end))?.[1]
+  const table =
+    TABLES.find((one) => one === named) ?? readLine(bytes.toString('utf8', from, end))?.table
+  if (table === undefined) throw new Damage(`${SNAPSHOT} has a line that is no row`)
+  return table
+}
+const FRAME = /\},"table":"([a-z_]+)"\}$/
+const FRAME_BYTES = 40
+
+const textLines = ({ bytes }: RowBatch): readonly string[] =>
+  bytes.toString('utf8').split('\n').slice(0, -1)
+
+/** What the log says later takes the place of what the snapshot says, or comes between. */
+async function* laidOver(
+  snapshot: AsyncIterable<RowBatch>,
+  later: readonly Later[],
+): AsyncGenerator<RowBatch> {
+  let next = 0
+  let before: RowLine | null = null
+  for await (const batch of snapshot) {
+    const merged: Later[] = []
+    for (const line of textLines(batch)) {
+      const here = keyOfLine(batch.table, line)
+      if (here === null) throw new Damage(`${SNAPSHOT} has a line that is no row`)
+      if (before !== null && compareLines(before, here) >= 0)
+        throw new Damage(`${SNAPSHOT} is not sorted`)
+      before = here
+      while (next < later.length && compareLines(later[next] as Later, here) < 0)
+        merged.push(later[next++] as Later)
+      const newer = later[next]
+      const replaced = newer !== undefined && compareLines(newer, here) === 0
+      merged.push(replaced ? newer : { ...here, line })
+      if (replaced) next += 1
+    }
+    yield* inBatches(merged)
+  }
+  yield* inBatches(later.slice(next))
+}
+
+function* inBatches(rows: readonly Later[]): Generator<RowBatch> {
+  for (const table of TABLES) {
+    const lines = rows.filter((row) => row.table === table).map(({ line }) => `${line}\n`)
+    if (lines.length > 0) yield { table, bytes: Buffer.from(lines.join('')), unsure: null }
+  }
+}

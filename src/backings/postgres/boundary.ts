@@ -1,0 +1,37 @@
+import type pg from 'pg'
+import { fromMilliseconds } from '../../core/state/instant.ts'
+import { isScopeId } from '../../core/state/grammar.ts'
+import type { BoundaryEvent } from '../../ports.ts'
+import { sealBoundary } from '../seal-audit.ts'
+import { appendAudit, headOf } from './postgres-store.ts'
+import { statementsFor } from './statements.ts'
+
+/** Writes a boundary record (page 5) at the end of a schema's chain, in the caller's transaction. */
+export async function appendBoundary(
+  client: pg.ClientBase,
+  schema: string,
+  event: BoundaryEvent,
+): Promise<void> {
+  const { rows } = await client.query<{ actor: string; now: string }>(
+    `SELECT session_user AS actor, floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now`,
+  )
+  const { actor = '', now } = rows[0] ?? {}
+  const statements = statementsFor(schema)
+  const head = headOf(await client.query(statements.lockHead))
+  const record = sealBoundary(
+    {
+      ...event,
+      occurred_at: fromMilliseconds(Number(now)),
+      // Whoever has another name than page 1 allows is the program itself.
+      actor: isScopeId(actor) ? actor : 'ff',
+      auth_mode: null,
+      action: 'audit.boundary',
+      outcome: 'applied',
+      before: null,
+      approval_ref: null,
+      phase: 'file',
+    },
+    head,
+  )
+  await appendAudit(client, statements, record)
+}

@@ -1,0 +1,55 @@
+const START_BYTES = 262_144
+const ZERO = 0x30
+
+/**
+ * Bytes that grow at their end. Everything is written by hand: what a row is made of is shorter than what
+ * a call to copy or to encode costs, and a million rows hold ten million pieces.
+ */
+export class LineBuffer {
+  bytes: Buffer
+  at = 0
+
+  constructor(size = 0) {
+    this.bytes = Buffer.allocUnsafe(Math.max(START_BYTES, size))
+  }
+
+  /** Makes room for what is written next; the writers below do not look. */
+  reserve(size: number): void {
+    if (this.at + size <= this.bytes.length) return
+    const larger = Buffer.allocUnsafe((this.at + size) * 2)
+    this.bytes.copy(larger, 0, 0, this.at)
+    this.bytes = larger
+  }
+
+  byte(byte: number): void {
+    this.bytes[this.at++] = byte
+  }
+
+  copy(from: Buffer, start: number, end: number): void {
+    const { bytes } = this
+    let { at } = this
+    if (end - start > 64) at += from.copy(bytes, at, start, end)
+    else for (let next = start; next < end; next += 1) bytes[at++] = from[next] as number
+    this.at = at
+  }
+
+  text(text: string): void {
+    this.reserve(text.length * 3)
+    this.at += this.bytes.write(text, this.at)
+  }
+
+  /** A number below 100 as two digits. */
+  two(number: number): void {
+    const tens = (number * 205) >> 11
+    this.bytes[this.at] = ZERO + tens
+    this.bytes[this.at + 1] = ZERO + number - tens * 10
+    this.at += 2
+  }
+
+  /** A number below 1,000 as three digits. */
+  three(number: number): void {
+    const hundreds = Math.floor(number / 100)
+    this.bytes[this.at++] = ZERO + hundreds
+    this.two(number - hundreds * 100)
+  }
+}

@@ -1,0 +1,123 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type pg from 'pg'
+import copyStreams from 'pg-copy-streams'
+import { type Table, TABLES } from '../../../core/state/rows.ts'
+import type { ColumnTexts, RowSink } from '../../../ports.ts'
+import { withAdvisoryLock } from '../advisory-lock.ts'
+import { appendBoundary } from '../boundary.ts'
+import { columnNames, columnTypes } from '../columns.ts'
+import { checkVersion, type Database, type SupportedVersions, withClient } from '../connect.ts'
+import { withPgErrors } from '../pg-error.ts'
+import { statementsFor } from '../statements.ts'
+
+/** A chunk is a transaction of thousands of rows, each with its checks. */
+const BOUNDS = { query_timeout: 610_000, statement_timeout: 600_000 } as const
+/** Another import is not waited for: it may take an hour. */
+const LOCK_WAIT_MS = 500
+const PIECE_ROWS = 500
+
+/** Lends the one sink of a schema. @throws FfError `import_locked` (24) while somebody else has it */
+export function withRowSink<T>(
+  database: Database,
+  { schema, versions }: { readonly schema: string; readonly versions: SupportedVersions },
+  use: (sink: RowSink) => Promise<T>,
+): Promise<T> {
+  return withClient(
+    database,
+    async (client) => {
+      await checkVersion(client, versions)
+      const lock = {
+        name: `ff import ${schema}`,
+        waitMs: LOCK_WAIT_MS,
+        busy: ['import_locked', 'import'],
+      } as const
+      return withAdvisoryLock(client, lock, async () => {
+        // Below the domains: what comes in is held to them where it goes to, and no sooner.
+        for (const table of TABLES)
+          await client.query(
+            `CREATE TEMP TABLE ${stagedName(table)} (${columnTypes(table)}) ON COMMIT DELETE ROWS`,
+          )
+        return use(new DatabaseSink(client, schema, database.name))
+      })
+    },
+    BOUNDS,
+  )
+}
+
+const stagedName = (table: Table): string => `ff_staged_${table}`
+
+class DatabaseSink implements RowSink {
+  private readonly client: pg.Client
+  private readonly schema: string
+  private readonly name: string
+
+  constructor(client: pg.Client, schema: string, name: string) {
+    this.client = client
+    this.schema = schema
+    this.name = name
+  }
+
+  merge(
+    table: Table,
+    rows: readonly ColumnTexts[],
+  ): Promise<{ readonly inserted: number; readonly updated: number }> {
+    return this.inTransaction(async () => {
+      const staged = `pg_temp.${stagedName(table)}`
+      const columns = columnNames(table).join(', ')
+      const stream = this.client.query(copyStreams.from(`COPY ${staged} (${columns}) FROM STDIN`))
+      await pipeline(Readable.from(pieces(rows)), stream)
+      const { merge } = statementsFor(this.schema)
+      const { rows: counted } = await this.client.query<{ all: string; fresh: string }>(
+        merge[table](staged),
+      )
+      const [all, inserted] = [Number(counted[0]?.all), Number(counted[0]?.fresh)]
+      return { inserted, updated: all - inserted }
+    })
+  }
+
+  record(event: Parameters<RowSink['record']>[0]): Promise<void> {
+    return this.inTransaction(async () => {
+      const there = await this.client.query(
+        `SELECT FROM "${this.schema}".audit WHERE target = $1 LIMIT 1`,
+        [event.target],
+      )
+      if (there.rowCount === 0) await appendBoundary(this.client, this.schema, event)
+    })
+  }
+
+  private inTransaction<T>(work: () => Promise<T>): Promise<T> {
+    return withPgErrors(this.name, async () => {
+      await this.client.query('BEGIN ISOLATION LEVEL READ COMMITTED')
+      try {
+        const result = await work()
+        await this.client.query('COMMIT')
+        return result
+      } catch (error) {
+        // A connection that is gone has rolled back already; what went wrong first is what is told.
+        await this.client.query('ROLLBACK').catch(() => undefined)
+        throw error
+      }
+    })
+  }
+}
+
+/** The text format of COPY (PostgreSQL manual): tabs between columns, a backslash before what would be taken for one. */
+function* pieces(rows: readonly ColumnTexts[]): Generator<string> {
+  for (let at = 0; at < rows.length; at += PIECE_ROWS) {
+    yield rows
+      .slice(at, at + PIECE_ROWS)
+      .map(copyLine)
+      .join('')
+  }
+}
+const copyLine = (row: ColumnTexts): string =>
+  `${row.map((text) => (text === null ? '\\N' : escaped(text))).join('\t')}\n`
+const ESCAPES: Readonly<Record<string, string>> = {
+  '\\': '\\\\',
+  '\t': '\\t',
+  '\n': '\\n',
+  '\r': '\\r',
+}
+const escaped = (text: string): string =>
+  /[\\\t\n\r]/.test(text) ? text.replace(/[\\\t\n\r]/g, (one) => ESCAPES[one] as string) : text

@@ -1,0 +1,226 @@
+import type pg from 'pg'
+import { to as copyTo } from 'pg-copy-streams'
+import {
+  catalogueDrift,
+  catalogueOf,
+  type SchemaContract,
+} from '../../../core/migrations/catalogue.ts'
+import { type RowKey, SCOPE_MEMBER, type Table, TABLES } from '../../../core/state/rows.ts'
+import type { RowBatch, RowSource, SourceFault } from '../../../ports.ts'
+import { COLUMNS } from '../columns.ts'
+import {
+  checkVersion,
+  Client,
+  clientConfig,
+  type Database,
+  type SupportedVersions,
+  withClient,
+} from '../connect.ts'
+import { introspect } from '../introspect.ts'
+import { pgError, withPgErrors } from '../pg-error.ts'
+import { headOf } from '../postgres-store.ts'
+import { statementsFor } from '../statements.ts'
+import { RowLines } from './row-lines.ts'
+import { type ColumnTypes, type Selection, selectRows } from './select-rows.ts'
+
+/** A copy may take as long as it takes, as long as something comes; the driver's own limit is on the whole. */
+const BOUNDS = { query_timeout: 0, statement_timeout: 3_600_000 } as const
+const STALL_MS = 60_000
+const READ_BYTES = 1_048_576
+
+export interface SourceNeeds {
+  readonly versions: SupportedVersions
+  readonly contract: SchemaContract
+}
+
+/** The rows of one schema, in a transaction of one snapshot that cannot write. */
+export async function openRowSource(
+  database: Database,
+  schema: string,
+  needs: SourceNeeds,
+): Promise<RowSource> {
+  const client = new Client(clientConfig(database, BOUNDS))
+  client.on('error', () => undefined) // The query that is under way, or the next one, rejects with it.
+  return withPgErrors(database.name, async () => {
+    try {
+      await client.connect()
+      const server = await checkVersion(client, needs.versions)
+      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+      const shape = await shapeOf(client, schema, needs.contract)
+      const counts = await countRows(client, schema)
+      const head = headOf(await client.query(statementsFor(schema).head))
+      return new DatabaseRows(
+        client,
+        { shape, database },
+        {
+          facts: { target: database.name, backing: 'db', server },
+          counts,
+          head,
+        },
+      )
+    } catch (error) {
+      await client.end()
+      throw error
+    }
+  })
+}
+
+async function countRows(client: pg.Client, schema: string): Promise<RowSource['counts']> {
+  const counts = TABLES.map((table) => `(SELECT count(*) FROM "${schema}".${table})::text`)
+  const text = `SELECT ${counts.join(', ')}`
+  const [row = []] = (await client.query<string[]>({ text, rowMode: 'array' })).rows
+  return Object.fromEntries(
+    TABLES.map((table, at) => [table, Number(row[at])]),
+  ) as RowSource['counts']
+}
+
+/** How each table is read, and in what it is not as the contract has it. */
+interface Shape {
+  readonly selections: Readonly<Record<Table, Selection>>
+  readonly schema: string
+  readonly faults: readonly SourceFault[]
+  /** Whether the database's own constraints hold rows to page 1. */
+  readonly guarded: boolean
+}
+
+async function shapeOf(
+  client: pg.Client,
+  schema: string,
+  contract: SchemaContract,
+): Promise<Shape> {
+  await client.query(
+    `SET LOCAL search_path = "${schema}"; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'`,
+  )
+  const drift = catalogueDrift(catalogueOf(contract, new Set()), await introspect(client, schema))
+  const types = await columnTypes(client, schema)
+  const faults = TABLES.flatMap((table): SourceFault[] => {
+    const declared = Object.keys(COLUMNS[table])
+    const found = [...(types.get(table)?.keys() ?? [])]
+    const named = (code: SourceFault['code'], names: readonly string[]): SourceFault[] =>
+      names.map((name) => ({ code, detail: `${table}.${name}` }))
+    return [
+      ...named(
+        'column_unknown',
+        found.filter((name) => !declared.includes(name)),
+      ),
+      ...named(
+        'column_missing',
+        declared.filter((name) => !found.includes(name)),
+      ),
+    ]
+  })
+  const selections = Object.fromEntries(
+    TABLES.map((table) => [
+      table,
+      selectRows(`"${schema}".${table}`, table, types.get(table) ?? new Map()),
+    ]),
+  ) as Record<Table, Selection>
+  return { selections, schema, faults, guarded: !drift.some(({ object }) => GUARDS.test(object)) }
+}
+
+/** What keeps a row that breaks page 1 out of the database. */
+const GUARDS =
+  /^domain |^table (?:flag_registry|tenant_override|user_override)(?:, (?:column|constraint|enforcement of) |$)/
+
+/** The type of each column below its domain. */
+async function columnTypes(
+  client: pg.Client,
+  schema: string,
+): Promise<ReadonlyMap<string, ColumnTypes>> {
+  const { rows } = await client.query<string[]>({
+    text: `SELECT r.relname, a.attname, format_type(COALESCE(NULLIF(t.typbasetype, 0), t.oid), NULL)
+      FROM pg_attribute a JOIN pg_class r ON r.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
+      WHERE r.relnamespace = $1::regnamespace AND r.relname = ANY ($2) AND a.attnum > 0 AND NOT a.attisdropped`,
+    values: [schema, TABLES],
+    rowMode: 'array',
+  })
+  const found = new Map<string, Map<string, string>>()
+  for (const [table = '', column = '', type = ''] of rows) {
+    const held = found.get(table) ?? new Map<string, string>()
+    found.set(table, held.set(column, type))
+  }
+  return found
+}
+
+class DatabaseRows implements RowSource {
+  readonly facts: RowSource['facts']
+  readonly counts: RowSource['counts']
+  readonly head: RowSource['head']
+  // Epochs come with the phase record; until then there is one.
+  readonly epoch = 0
+  private readonly client: pg.Client
+  private readonly shape: Shape
+  private readonly database: Database
+
+  constructor(
+    client: pg.Client,
+    { shape, database }: { readonly shape: Shape; readonly database: Database },
+    about: Pick<RowSource, 'facts' | 'counts' | 'head'>,
+  ) {
+    this.client = client
+    this.shape = shape
+    this.database = database
+    this.facts = about.facts
+    this.counts = about.counts
+    this.head = about.head
+  }
+
+  async *lines(): AsyncGenerator<RowBatch> {
+    for (const table of TABLES)
+      yield* this.copy(this.client, table, this.shape.selections[table].sql)
+  }
+
+  faults(): readonly SourceFault[] {
+    return this.shape.faults
+  }
+
+  async lookup(table: Table, keys: readonly RowKey[]): Promise<readonly string[]> {
+    const scope = SCOPE_MEMBER[table]
+    const pairs = keys.filter(canBeHeld).map(({ scope_id, flag_key }) => [flag_key, scope_id ?? ''])
+    const wanted = this.client.escapeLiteral(JSON.stringify(pairs))
+    const sql =
+      `SELECT * FROM (${this.shape.selections[table].sql}) q WHERE ` +
+      `(flag_key::text, ${scope === null ? "''" : `${scope}::text`}) IN` +
+      ` (SELECT k ->> 0, k ->> 1 FROM jsonb_array_elements(${wanted}::jsonb) k)`
+    return withClient(
+      this.database,
+      async (client) => {
+        const found: Buffer[] = []
+        for await (const { bytes } of this.copy(client, table, sql)) found.push(bytes)
+        return Buffer.concat(found).toString('utf8').split('\n').slice(0, -1)
+      },
+      BOUNDS,
+    )
+  }
+
+  async close(): Promise<void> {
+    await this.client.end() // In the middle of a copy it breaks the connection, and the server its transaction.
+  }
+
+  private async *copy(client: pg.Client, table: Table, sql: string): AsyncGenerator<RowBatch> {
+    const { columns } = this.shape.selections[table]
+    const lines = new RowLines(table, columns)
+    const stream = client.query(
+      copyTo(`COPY (${sql}) TO STDOUT (FORMAT binary)`, { highWaterMark: READ_BYTES }),
+    )
+    const stalled = (): void =>
+      void stream.destroy(new Error('Connection terminated: nothing came'))
+    let timer = setTimeout(stalled, STALL_MS)
+    try {
+      for await (const chunk of stream as AsyncIterable<Buffer>) {
+        clearTimeout(timer)
+        const batch = lines.push(chunk)
+        if (batch.bytes.length > 0) yield this.shape.guarded ? batch : { ...batch, unsure: null }
+        timer = setTimeout(stalled, STALL_MS)
+      }
+    } catch (error) {
+      throw pgError(error, this.facts.target)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** A key that the server would not take is in no row of it. */
+const canBeHeld = ({ scope_id, flag_key }: RowKey): boolean =>
+  !/[\u0000\ud800-\udfff]/u.test(`${scope_id ?? ''} ${flag_key}`)

@@ -1,0 +1,73 @@
+import type { Table } from '../../../core/state/rows.ts'
+import { SCOPE_MEMBER } from '../../../core/state/rows.ts'
+import { COLUMNS, type Kind } from '../columns.ts'
+
+/** How the bytes of a column become JSON. `raw` is JSON already, made by the server of a column that is not as in the contract. */
+export type FieldKind = 'plain' | 'word' | 'prose' | 'value' | 'instant' | 'raw'
+export interface SelectedColumn {
+  readonly name: string
+  readonly kind: FieldKind
+  /** `"name":`, and the same after a comma. */
+  readonly first: Buffer
+  readonly next: Buffer
+}
+/** A type as `format_type` writes it, for each column that a table has. */
+export type ColumnTypes = ReadonlyMap<string, string>
+
+const PROSE: ReadonlySet<string> = new Set(['note', 'description', 'owner'])
+const KINDS: Readonly<Record<Kind, FieldKind>> = {
+  text: 'word',
+  boolean: 'plain',
+  bigint: 'plain',
+  jsonb: 'value',
+  timestamptz: 'instant',
+}
+
+/** The columns in the order of RFC 8785, and the query for them. */
+export interface Selection {
+  readonly columns: readonly SelectedColumn[]
+  readonly sql: string
+}
+
+/**
+ * What to ask of a table so that nothing is lost on the way: texts as they are, whatever the session's
+ * DateStyle, TimeZone and `extra_float_digits` are, and times as a count of microseconds.
+ *
+ * @param found the base type of each column that is there; one of another type than the contract's is
+ *   written by `to_json`, which shows what it is
+ */
+export function selectRows(at: string, table: Table, found: ColumnTypes): Selection {
+  const declared: Readonly<Record<string, Kind>> = COLUMNS[table]
+  const names = Object.keys(declared)
+    .filter((name) => found.has(name))
+    .toSorted()
+  const columns = names.map((name): SelectedColumn => {
+    const asDeclared = found.get(name) === TYPES[declared[name] as Kind]
+    const kind = PROSE.has(name) ? 'prose' : KINDS[declared[name] as Kind]
+    const text = JSON.stringify(name)
+    return {
+      name,
+      kind: asDeclared ? kind : 'raw',
+      first: Buffer.from(`${text}:`),
+      next: Buffer.from(`,${text}:`),
+    }
+  })
+  const fields = columns.map(({ name, kind }) => expression(`"${name}"`, kind))
+  const scope = SCOPE_MEMBER[table]
+  const key = [...(scope === null ? [] : [scope]), 'flag_key'].map(
+    (name) => `"${name}"::text COLLATE "C"`,
+  )
+  return { columns, sql: `SELECT ${fields.join(', ')} FROM ${at} ORDER BY ${key.join(', ')}` }
+}
+
+const TYPES: Readonly<Record<Kind, string>> = {
+  text: 'text',
+  boolean: 'boolean',
+  bigint: 'bigint',
+  jsonb: 'jsonb',
+  timestamptz: 'timestamp with time zone',
+}
+function expression(name: string, kind: FieldKind): string {
+  if (kind === 'raw') return `to_json(${name})::text`
+  return kind === 'instant' ? `${name}::timestamptz` : `${name}::text`
+}

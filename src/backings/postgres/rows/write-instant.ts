@@ -1,0 +1,69 @@
+import type { LineBuffer } from './line-buffer.ts'
+
+/** PostgreSQL counts microseconds from 2000-01-01 (manual, "Date/Time Types"). */
+const EPOCH_MS = 946_684_800_000
+const DAY_MS = 86_400_000
+const HIGH = 4_294_967_296
+/** Beyond these a double does not hold every microsecond: the years before 1857 and after 2142. */
+const EXACT = 1_048_576
+const INFINITY_HIGH = 0x7fff_ffff
+/** The days of page 1, years 1 to 9999, counted from 1970. */
+const [FIRST_DAY, LAST_DAY] = [-719_162, 2_932_896]
+
+/**
+ * Writes a `timestamptz` of the binary protocol as JSON: milliseconds and `Z` as page 1 has them, with
+ * further digits where it holds any.
+ */
+export class InstantWriter {
+  // Rows that were written one after the other share their day.
+  private days = Number.NaN
+  private day: Buffer = Buffer.alloc(0)
+
+  /**
+   * @param high the upper half of the 64 bits, signed
+   * @param low the lower half, unsigned
+   * @returns whether page 1 has such a time
+   */
+  write(out: LineBuffer, high: number, low: number): boolean {
+    if (high === INFINITY_HIGH || high === -INFINITY_HIGH - 1) {
+      out.text(high > 0 ? '"infinity"' : '"-infinity"')
+      return false
+    }
+    const near = high > -EXACT && high < EXACT
+    const microseconds = high * HIGH + low
+    const ms = (near ? Math.floor(microseconds / 1000) : farMilliseconds(high, low)) + EPOCH_MS
+    const us = near ? microseconds - (ms - EPOCH_MS) * 1000 : farRest(high, low)
+    const days = Math.floor(ms / DAY_MS)
+    if (days !== this.days) this.turn(days)
+    out.copy(this.day, 0, this.day.length)
+    clock(out, ms - days * DAY_MS, us)
+    return us === 0 && days >= FIRST_DAY && days <= LAST_DAY
+  }
+
+  private turn(days: number): void {
+    this.days = days
+    this.day = Buffer.from(`"${new Date(days * DAY_MS).toISOString().split('T', 1)[0]}T`)
+  }
+}
+
+const whole = (high: number, low: number): bigint => BigInt(high) * BigInt(HIGH) + BigInt(low)
+const farRest = (high: number, low: number): number =>
+  Number(((whole(high, low) % 1000n) + 1000n) % 1000n)
+const farMilliseconds = (high: number, low: number): number =>
+  Number((whole(high, low) - BigInt(farRest(high, low))) / 1000n)
+
+function clock(out: LineBuffer, ms: number, us: number): void {
+  const seconds = Math.floor(ms / 1000)
+  const minutes = Math.floor(seconds / 60)
+  const hours = Math.floor(minutes / 60)
+  out.two(hours)
+  out.byte(0x3a)
+  out.two(minutes - hours * 60)
+  out.byte(0x3a)
+  out.two(seconds - minutes * 60)
+  out.byte(0x2e)
+  out.three(ms - seconds * 1000)
+  if (us !== 0) out.three(us)
+  out.byte(0x5a)
+  out.byte(0x22)
+}

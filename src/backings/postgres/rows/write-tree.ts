@@ -1,0 +1,143 @@
+import type { LineBuffer } from './line-buffer.ts'
+
+const [QUOTE, BACKSLASH, COMMA, COLON, SPACE] = [0x22, 0x5c, 0x2c, 0x3a, 0x20]
+const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_LIST, CLOSE_LIST] = [0x7b, 0x7d, 0x5b, 0x5d]
+const [ZERO, NINE, MINUS] = [0x30, 0x39, 0x2d]
+/** Integers of so many digits are in canonical form as they stand, a double holding each of them. */
+const SAFE_DIGITS = 15
+/** Page 1 allows more; what lies deeper takes the long way. */
+const MAX_DEPTH = 16
+
+/**
+ * Writes an object as `jsonb` prints it in RFC 8785 form, where that takes no more than leaving out the
+ * blanks: names in ASCII and in order at every level, no number but short integers. Names in order are
+ * also names without repeats.
+ *
+ * @returns false where it takes more, and nothing is written
+ */
+export function writeTree(out: LineBuffer, data: Buffer, span: readonly [number, number]): boolean {
+  const start = out.at
+  if (new TreeWriter(out, data, span).whole()) return true
+  out.at = start
+  return false
+}
+
+class TreeWriter {
+  private readonly out: LineBuffer
+  private readonly data: Buffer
+  private readonly end: number
+  private at: number
+
+  constructor(out: LineBuffer, data: Buffer, [from, end]: readonly [number, number]) {
+    this.out = out
+    this.data = data
+    this.at = from
+    this.end = end
+  }
+
+  whole(): boolean {
+    return this.value(0) && this.at === this.end
+  }
+
+  private value(depth: number): boolean {
+    const first = this.data[this.at] as number
+    if (first === QUOTE) return this.string()
+    if (first === OPEN_OBJECT) return depth < MAX_DEPTH && this.object(depth)
+    if (first === OPEN_LIST) return depth < MAX_DEPTH && this.list(depth)
+    return first === MINUS || (first >= ZERO && first <= NINE) ? this.integer() : this.word()
+  }
+
+  private object(depth: number): boolean {
+    this.step()
+    if (this.data[this.at] === CLOSE_OBJECT) return this.step()
+    let [before, beforeEnd] = [0, 0]
+    for (;;) {
+      const name = this.at
+      if (!this.string()) return false
+      if (beforeEnd > 0 && !this.follows([before, beforeEnd], name)) return false
+      ;[before, beforeEnd] = [name, this.at]
+      if (this.data[this.at] !== COLON) return false
+      this.step()
+      this.blank()
+      if (!this.value(depth + 1)) return false
+      if (this.data[this.at] === CLOSE_OBJECT) return this.step()
+      if (this.data[this.at] !== COMMA) return false
+      this.step()
+      this.blank()
+    }
+  }
+
+  private list(depth: number): boolean {
+    this.step()
+    if (this.data[this.at] === CLOSE_LIST) return this.step()
+    for (;;) {
+      if (!this.value(depth + 1)) return false
+      if (this.data[this.at] === CLOSE_LIST) return this.step()
+      if (this.data[this.at] !== COMMA) return false
+      this.step()
+      this.blank()
+    }
+  }
+
+  /** Whether the name that was just read comes after the one before; quotes stand at both ends. */
+  private follows([before, beforeEnd]: readonly [number, number], name: number): boolean {
+    const { data } = this
+    const shorter = Math.min(beforeEnd - before, this.at - name) - 1
+    for (let offset = 1; offset < shorter; offset += 1) {
+      const [a, b] = [data[before + offset] as number, data[name + offset] as number]
+      if (a !== b) return a < b
+    }
+    return beforeEnd - before < this.at - name
+  }
+
+  /** Any text as a value; as a name only what sorts by its bytes, so a backslash or more than ASCII takes the long way. */
+  private string(): boolean {
+    const { data, end } = this
+    let at = this.at + 1
+    for (; at < end; at += 1) {
+      const byte = data[at] as number
+      if (byte === QUOTE) break
+      if (byte === BACKSLASH || byte > 0x7e) return false
+    }
+    this.out.copy(data, this.at, at + 1)
+    this.at = at + 1
+    return true
+  }
+
+  private integer(): boolean {
+    const { data } = this
+    let at = this.at + 1
+    for (let byte = data[at] as number; byte >= ZERO && byte <= NINE; byte = data[at] as number)
+      at += 1
+    if (at - this.at > SAFE_DIGITS || isFractional(data[at])) return false
+    this.out.copy(data, this.at, at)
+    this.at = at
+    return true
+  }
+
+  /** `true`, `false` or `null`. */
+  private word(): boolean {
+    const { data, end } = this
+    let { at } = this
+    for (; at < end; at += 1) {
+      const byte = data[at] as number
+      if (byte === COMMA || byte === CLOSE_OBJECT || byte === CLOSE_LIST) break
+    }
+    this.out.copy(data, this.at, at)
+    this.at = at
+    return true
+  }
+
+  private step(): true {
+    this.out.byte(this.data[this.at] as number)
+    this.at += 1
+    return true
+  }
+
+  private blank(): void {
+    if (this.data[this.at] === SPACE) this.at += 1
+  }
+}
+
+/** `.`; `jsonb` prints no exponent. */
+const isFractional = (byte: number | undefined): boolean => byte === 0x2e

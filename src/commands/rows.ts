@@ -1,0 +1,58 @@
+import { exportRows } from '../app/export-rows.ts'
+import { importRows } from '../app/import-rows.ts'
+import { parityDiff } from '../app/parity-diff.ts'
+import { resolveTarget } from '../app/targets.ts'
+import type { TargetSpec } from '../core/parity/target.ts'
+import { FfError } from '../errors.ts'
+import type { Invocation } from './context.ts'
+import { databaseTarget } from './migrate.ts'
+import { toRequest } from './parity.ts'
+import { progressTo } from './progress.ts'
+import { runReport } from './run-report.ts'
+import { wholeNumber } from './whole-number.ts'
+
+const MAX_DIFFS = 1_000
+
+export const diff = (invocation: Invocation): Promise<void> =>
+  runReport(invocation, async (signal) => {
+    const { maxDiffs } = invocation.options
+    return parityDiff({
+      ...(await toRequest(invocation, signal)),
+      maxDiffs:
+        maxDiffs === undefined ? MAX_DIFFS : wholeNumber('--max-diffs', maxDiffs, [1, 1_000_000]),
+      progress: progressTo(invocation, 'rows'),
+    })
+  })
+
+export const importFrom = (invocation: Invocation): Promise<void> =>
+  runReport(invocation, async (signal) =>
+    importRows({
+      ...(await common(invocation, signal)),
+      source: toSource(invocation.words[0] ?? '', invocation.context.env),
+      dryRun: invocation.options.dryRun ?? false,
+    }),
+  )
+
+export const exportTo = (invocation: Invocation): Promise<void> =>
+  runReport(invocation, async (signal) =>
+    exportRows({
+      ...(await common(invocation, signal)),
+      folder: invocation.words[0] ?? '',
+    }),
+  )
+
+async function common(invocation: Invocation, signal: AbortSignal) {
+  const { root, now, adapters } = invocation.context
+  const database = await databaseTarget(invocation)
+  return { root, database, signal, now, adapters, progress: progressTo(invocation, 'rows') }
+}
+
+/** A folder by its path, or any target that holds rows. */
+function toSource(text: string, env: Invocation['context']['env']): TargetSpec {
+  if (text === '')
+    throw new FfError('option_invalid', 'No source was named.', {
+      hint: 'Name the folder of a file store.',
+    })
+  const target = /^(?:file:|env:|postgres(?:ql)?:|embedded$|file$)/.test(text)
+  return target ? resolveTarget(text, env) : { kind: 'file', folder: text }
+}

@@ -1,0 +1,57 @@
+import type { AnyRow, Table } from '../state/rows.ts'
+import { decodeRow, ROW_MEMBERS } from '../state/decode-row.ts'
+import type { Problem } from '../problem.ts'
+import { plainRow } from './plain-row.ts'
+import { readLine } from './row-line.ts'
+
+/** A stored line as a database takes it: a text for each column in the order of the DDL. */
+export interface ImportRow {
+  readonly texts: readonly (string | null)[]
+  readonly revision: number
+  /** Its first characters tell its JSON type; null on a tombstone. */
+  readonly values: readonly (string | null)[]
+}
+export type ImportRead =
+  | { readonly ok: true; readonly row: ImportRow }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+const NAMES: Readonly<Record<Table, readonly string[]>> = {
+  flag_registry: Object.keys(ROW_MEMBERS.flag_registry),
+  tenant_override: Object.keys(ROW_MEMBERS.tenant_override),
+  user_override: Object.keys(ROW_MEMBERS.user_override),
+}
+
+/** Takes a line apart, or says what in it breaks page 1. */
+export function importRow(table: Table, line: string): ImportRead {
+  const plain = plainRow(table, line)
+  if (plain !== null) {
+    const { members, revision } = plain
+    const texts = NAMES[table].map((name) => unquoted(name, members[name]))
+    return {
+      ok: true,
+      row: { texts, revision: Number(revision), values: [members['value'] ?? null] },
+    }
+  }
+  const read = readLine(line)
+  if (read === null) return { ok: false, problems: [{ code: 'form_wrong', pointer: '' }] }
+  const { row, broken } = decodeRow(table, read.node, 'stored')
+  return broken === undefined
+    ? { ok: true, row: rowTexts(table, row) }
+    : { ok: false, problems: broken }
+}
+
+/** A plain text has nothing to unescape. */
+function unquoted(name: string, text: string | undefined): string | null {
+  if (text === undefined) return null
+  return name !== 'value' && text.startsWith('"') ? text.slice(1, -1) : text
+}
+
+function rowTexts(table: Table, row: AnyRow): ImportRow {
+  const held = row as unknown as Readonly<Record<string, string | number | boolean | undefined>>
+  const texts = NAMES[table].map((name) => {
+    const member = held[name]
+    return member === undefined ? null : String(member)
+  })
+  const values = 'value_type' in row ? [row.default_value, row.safe_value] : [row.value ?? null]
+  return { texts, revision: row.revision, values }
+}

@@ -1,0 +1,151 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { type HeldLine, mergeRows, type SideName } from '../../../src/app/rows/merge-rows.ts'
+import { rowLine } from '../../../src/core/rows/row-line.ts'
+import { type Table, TABLES } from '../../../src/core/state/rows.ts'
+import type { RowBatch, RowSource } from '../../../src/ports.ts'
+
+interface Row {
+  readonly table: Table
+  readonly scope: string
+  readonly value: number
+}
+const lineOf = ({ table, scope, value }: Row): string =>
+  rowLine(
+    table,
+    table === 'flag_registry'
+      ? `{"flag_key":"ff.${scope}","owner":"${value}"}`
+      : `{"flag_key":"ff.a","${table === 'tenant_override' ? 'tenant_id' : 'user_id'}":"${scope}","value":${value}}`,
+  )
+const keyOf = ({ table, scope }: Row): string => `${TABLES.indexOf(table)} ${scope}`
+
+/** A side whose rows come in batches of the sizes given, over and over. */
+const side = (
+  rows: readonly Row[],
+  sizes: readonly number[],
+  looked: boolean,
+): Pick<RowSource, 'lines'> => ({
+  async *lines(): AsyncGenerator<RowBatch> {
+    await Promise.resolve()
+    for (const table of TABLES) {
+      const own = rows.filter((row) => row.table === table)
+      for (let at = 0, turn = 0; at < own.length; turn += 1) {
+        const piece = own.slice(at, at + (sizes[turn % sizes.length] ?? 1))
+        at += piece.length
+        const bytes = Buffer.from(piece.map((row) => `${lineOf(row)}\n`).join(''))
+        // The first of each batch is the one that nobody looked at.
+        yield { table, bytes, unsure: looked ? [0] : null }
+      }
+    }
+  },
+})
+
+async function walk(left: Pick<RowSource, 'lines'>, right: Pick<RowSource, 'lines'>) {
+  const seen = { same: 0, uncertain: 0, pairs: [] as string[], only: [] as string[] }
+  await mergeRows(left, right, {
+    same: (_, count, uncertain) => {
+      seen.same += count
+      seen.uncertain += uncertain.length
+    },
+    pair: (a: HeldLine, b: HeldLine) => seen.pairs.push(`${a.line} ${b.line}`) > 0,
+    only: (name: SideName, { line }: HeldLine) => seen.only.push(`${name} ${line}`) > 0,
+  })
+  return seen
+}
+
+const row: fc.Arbitrary<Row> = fc.record({
+  table: fc.constantFrom(...TABLES),
+  scope: fc.string({ unit: fc.constantFrom('a', 'b', 'z', '0'), minLength: 1, maxLength: 3 }),
+  value: fc.constantFrom(1, 2),
+})
+const rows = fc
+  .uniqueArray(row, { selector: keyOf, maxLength: 30 })
+  .map((made) => made.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)))
+const sizes = fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 4 })
+
+describe('a walk of two sides', () => {
+  test('finds what a look at all rows at once finds, however they come in batches', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        rows,
+        rows,
+        fc.tuple(sizes, sizes, fc.boolean()),
+        async (a, b, [x, y, looked]) => {
+          const seen = await walk(side(a, x, looked), side(b, y, false))
+          const [left, right] = [a, b].map(
+            (all) => new Map(all.map((one) => [keyOf(one), lineOf(one)])),
+          )
+          const keys = [...new Set([...(left?.keys() ?? []), ...(right?.keys() ?? [])])]
+          const held = keys.map((key) => [left?.get(key), right?.get(key)] as const)
+          expect(seen.same).toBe(held.filter(([one, other]) => one === other).length)
+          expect(seen.pairs.toSorted()).toStrictEqual(
+            held
+              .filter(([one, other]) => one !== undefined && other !== undefined && one !== other)
+              .map(([one, other]) => `${one} ${other}`)
+              .toSorted(),
+          )
+          expect(seen.only.toSorted()).toStrictEqual(
+            held
+              .flatMap(([one, other]) =>
+                one === undefined
+                  ? [`candidate ${other}`]
+                  : other === undefined
+                    ? [`baseline ${one}`]
+                    : [],
+              )
+              .toSorted(),
+          )
+          // Nobody looked on either side: each equal row is told; where one side looked, only those it was unsure of.
+          if (!looked) expect(seen.uncertain).toBe(seen.same)
+          else expect(seen.uncertain).toBeLessThanOrEqual(seen.same)
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+
+  const [a, b] = ['a', 'b'].map((scope): Row => ({
+    table: 'tenant_override',
+    scope,
+    value: 1,
+  })) as [Row, Row]
+  test.each([
+    ['is not sorted', [b, a], [{ ...a, scope: 'c' }]],
+    ['has a row without a key', [{ ...a, table: 'user_override' as Table }], [b]],
+  ] as const)('a side that %s cannot be walked through', async (what, left, right) => {
+    const broken =
+      what === 'is not sorted'
+        ? side(left, [1], true)
+        : {
+            async *lines(): AsyncGenerator<RowBatch> {
+              await Promise.resolve()
+              yield { table: 'tenant_override', bytes: Buffer.from('{"row":{}}\n'), unsure: [] }
+            },
+          }
+    await expect(walk(broken, side(right, [1], true))).rejects.toMatchObject({
+      code: 'store_corrupt',
+    })
+  })
+
+  test('ends where the visitor wants no more, and waits for what the visitor does', async () => {
+    const [many, none] = [side([a, b], [1], true), side([], [1], true)]
+    const seen: string[] = []
+    await mergeRows(many, none, {
+      same: () => undefined,
+      pair: () => true,
+      only: () => seen.push('x') < 1,
+    })
+    expect(seen).toHaveLength(1)
+    const order: string[] = []
+    await mergeRows(many, none, {
+      same: () => undefined,
+      pair: () => true,
+      only: (_, { key }) => order.push(`row ${key.scope_id}`) > 0,
+      pending: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        order.push('waited')
+      },
+    })
+    expect(order).toStrictEqual(['row a', 'waited', 'row b', 'waited'])
+  })
+})

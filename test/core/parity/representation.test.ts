@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest'
+import { compareJson } from '../../../src/core/parity/compare.ts'
+import { fieldDifferences } from '../../../src/core/parity/field-differences.ts'
+import { REPRESENTATIONS } from '../../../src/core/parity/representation.ts'
+import { node } from '../builders.ts'
+
+/** Pairs of rows, and what the one difference between them is: where, and from what. */
+const CASES: readonly (readonly [left: string, right: string, pointer: string, code: string])[] = [
+  ['{"a":null}', '{}', '/a', 'null_for_absent'],
+  ['{}', '{"a":""}', '/a', 'empty_for_absent'],
+  ['{"a":"<null>"}', '{}', '/a', 'marker_for_absent'],
+  ['{"a":"\\\\N"}', '{}', '/a', 'marker_for_absent'],
+  ['{"a":"x"}', '{}', '/a', 'member_absent'],
+  ['{"a":""}', '{"a":null}', '/a', 'empty_for_null'],
+  ['{"a":[]}', '{"a":{}}', '/a', 'list_for_object'],
+  ['{"a":"1"}', '{"a":1}', '/a', 'text_for_number'],
+  ['{"a":"true"}', '{"a":true}', '/a', 'text_for_truth'],
+  ['{"a":true}', '{"a":1}', '/a', 'truth_for_number'],
+  ['{"a":true}', '{"a":2}', '/a', 'type_differs'],
+  ['{"a":[1]}', '{"a":{}}', '/a', 'type_differs'],
+  ['{"a":true}', '{"a":false}', '/a', 'truth_flipped'],
+  ['{"a":1.0}', '{"a":1}', '/a', 'number_spelled'],
+  ['{"a":0}', '{"a":0e0}', '/a', 'number_spelled'],
+  ['{"a":9007199254740993}', '{"a":9007199254740992}', '/a', 'integer_past_doubles'],
+  ['{"a":0.30000000000000004}', '{"a":0.3}', '/a', 'number_rounded'],
+  ['{"a":0.12345}', '{"a":0.1235}', '/a', 'number_close'],
+  ['{"a":1}', '{"a":2}', '/a', 'number_differs'],
+  ['{"a":1.5}', '{"a":2.5}', '/a', 'number_differs'],
+  ['{"revision":1}', '{"revision":2}', '/revision', 'revision_behind'],
+  ['{"revision":1}', '{"revision":"2"}', '/revision', 'type_differs'],
+  ['{"a":"2026-01-01T00:00:00.000Z"}', '{"a":"2026-01-01 05:30:00+05:30"}', '/a', 'time_spelled'],
+  [
+    '{"a":"2026-01-01T00:00:00.000Z"}',
+    '{"a":"2026-01-01T00:00:00.000001Z"}',
+    '/a',
+    'time_truncated',
+  ],
+  ['{"a":"2026-01-01T00:00:00.000Z"}', '{"a":"2026-01-01T05:00:00+00"}', '/a', 'time_zone_shifted'],
+  ['{"a":"2026-01-01T00:00:00.000Z"}', '{"a":"2026-01-01T00:00:00.001Z"}', '/a', 'time_differs'],
+  ['{"a":"2026-01-01T00:00:00"}', '{"a":"2026-01-01T00:00:00Z"}', '/a', 'time_spelled'],
+  ['{"a":"\u00e9"}', '{"a":"e\u0301"}', '/a', 'normal_form'],
+  ['{"a":"x "}', '{"a":"x"}', '/a', 'blanks'],
+  ['{"a":"X"}', '{"a":"x"}', '/a', 'letter_case'],
+  ['{"a":"x\ufffd"}', '{"a":"x\u0080"}', '/a', 'replacement_character'],
+  ['{"a":"x"}', '{"a":"y"}', '/a', 'text_differs'],
+  ['{"a":{"b":[1,2,3]}}', '{"a":{"b":[3,2,1]}}', '/a/b', 'list_order'],
+  ['{"a":{"b":1,"b":2}}', '{"a":{"b":2}}', '/a', 'duplicate_member_lost'],
+  ['{"a":{"c":{"b":1,"b":1}}}', '{"a":{"c":{"b":1}}}', '/a/c', 'duplicate_member_lost'],
+  ['{"a/b":{"c~":1}}', '{"a/b":{"c~":2}}', '/a~1b/c~0', 'number_differs'],
+  ['{"a":[{"b":1},{"b":2}]}', '{"a":[{"b":1},{"b":3}]}', '/a/1/b', 'number_differs'],
+  ['{"a":{"b":{"c":1}}}', '{"a":{"b":{}}}', '/a/b/c', 'member_absent'],
+]
+
+describe('what a difference of stored rows comes from', () => {
+  test.each(CASES)('%s and %s', (left, right, pointer, code) => {
+    for (const [a, b] of [
+      [node(left), node(right)],
+      [node(right), node(left)],
+    ] as const) {
+      const found = fieldDifferences(a, b, compareJson(a, b).differences)
+      expect(found.map((one) => [one.pointer, one.representation])).toStrictEqual([[pointer, code]])
+    }
+  })
+
+  test('every class of the table is one that can be told', () => {
+    const told = new Set(CASES.map(([, , , code]) => code))
+    expect(Object.keys(REPRESENTATIONS).filter((code) => !told.has(code))).toStrictEqual([])
+  })
+
+  test('a difference below a place that one side has not at all is told at its own place', () => {
+    const [a, b] = [node('{"a":{"b":1}}'), node('{"a":2}')]
+    const difference = { pointer: '/a/b', left: node('1'), right: undefined }
+    expect(fieldDifferences(a, b, [difference])[0]?.pointer).toBe('/a/b')
+    expect(fieldDifferences(a, b, [{ ...difference, pointer: '/a/b/c' }])[0]?.pointer).toBe(
+      '/a/b/c',
+    )
+  })
+})

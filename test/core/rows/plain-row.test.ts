@@ -1,0 +1,243 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { canonicalise } from '../../../src/core/json/canonical.ts'
+import { isCanonicalText } from '../../../src/core/json/canonical-text.ts'
+import { readJson } from '../../../src/core/json/read.ts'
+import { importRow } from '../../../src/core/rows/column-texts.ts'
+import { plainRow } from '../../../src/core/rows/plain-row.ts'
+import { compareLines, keyOfLine, readLine, rowLine } from '../../../src/core/rows/row-line.ts'
+import { decodeRow } from '../../../src/core/state/decode-row.ts'
+import { rowText } from '../../../src/core/state/row-text.ts'
+import { keyOf, type Table } from '../../../src/core/state/rows.ts'
+import { flagRow, instant, json, tenantRow, userRow } from '../builders.ts'
+
+const line = (table: Table, row: Parameters<typeof rowText>[0]): string =>
+  rowLine(table, rowText(row))
+const tenant = (more: object = {}): string =>
+  line('tenant_override', tenantRow({ ...more } as Parameters<typeof tenantRow>[0]))
+
+describe('a line that is plainly in form', () => {
+  const full = {
+    approval_ref: 'APP-100001-abcd',
+    note: 'as agreed',
+    expires_at: instant('2026-03-31T23:59:59.999Z'),
+  }
+  test.each([
+    ['a truth', { value: json('true') }],
+    ['a negative number', { value: json('-12') }],
+    ['a text', { value: json('"on"') }],
+    ['an object', { value: json('{"a":[1,{"b":null}],"c":"é"}') }],
+    ['every optional member', full],
+  ])('%s', (_, more) => {
+    const text = tenant(more)
+    const row = plainRow('tenant_override', text)
+    expect(row?.key).toStrictEqual(keyOf(tenantRow(more as Parameters<typeof tenantRow>[0])))
+    expect(importRow('tenant_override', text).ok).toBe(true)
+  })
+
+  test('a user override and a tombstone', () => {
+    const { value: _, ...bare } = userRow()
+    const gone = { ...bare, deleted_at: bare.updated_at }
+    expect(plainRow('user_override', line('user_override', userRow()))).not.toBeNull()
+    const text = line('user_override', gone)
+    expect(plainRow('user_override', text)?.members['value']).toBeUndefined()
+    const read = importRow('user_override', text)
+    expect(read.ok && read.row.values).toStrictEqual([null])
+  })
+
+  test.each([
+    ['a flag', line('flag_registry', flagRow()), 'flag_registry'],
+    ['another table', tenant(), 'user_override'],
+    ['a second blank', tenant().replace('"row":', '"row": '), 'tenant_override'],
+    ['a missing comma', tenant().replace(',"revision"', '"revision"'), 'tenant_override'],
+    [
+      'a day that is not there',
+      tenant({ expires_at: '2026-02-30T00:00:00.000Z' }),
+      'tenant_override',
+    ],
+    ['a double', tenant({ value: '0.1' }), 'tenant_override'],
+    ['minus zero', tenant({ value: '-0' }), 'tenant_override'],
+    ['a number of many digits', tenant({ value: '1234567890123456' }), 'tenant_override'],
+    ['an object out of order', tenant({ value: '{"b":1,"a":2}' }), 'tenant_override'],
+    ['an object cut short', tenant({ value: '{"b":1,}' }), 'tenant_override'],
+    ['no value, and no tombstone', tenant().replace(/,"value":[^}]*/, ''), 'tenant_override'],
+    [
+      'a tombstone with a value',
+      tenant({ deleted_at: '2026-01-01T00:00:00.000Z' }),
+      'tenant_override',
+    ],
+    [
+      'a flag key that is too long',
+      tenant({ flag_key: `ff.${'a'.repeat(126)}` }),
+      'tenant_override',
+    ],
+    ['a line that is very long', tenant({ value: `"${'a'.repeat(9000)}"` }), 'tenant_override'],
+  ] as const)('is not: %s', (_, text, table) => {
+    expect(plainRow(table, text)).toBeNull()
+  })
+
+  test('is a row of page 1, whatever it is made of', () => {
+    const mostly = <T>(good: T, ...odd: readonly T[]): fc.Arbitrary<T> =>
+      fc.oneof({ weight: 3, arbitrary: fc.constant(good) }, fc.constantFrom(...odd))
+    const values = [
+      '1',
+      '-0',
+      '"\\u0000"',
+      '"\\ud800"',
+      '{}',
+      '[]',
+      'null',
+      '1.0',
+      '1e3',
+      '{"a":1,"a":2}',
+    ]
+    const objects = [
+      '{"b":1,"a":1}',
+      '{"a":"\\ud800"}',
+      '{"a":1e2}',
+      '{"é":"é"}',
+      '{"a":9007199254740993}',
+    ]
+    const days = [
+      '2026-02-29',
+      '2024-02-29',
+      '2026-04-31',
+      '2026-12-31',
+      '0000-01-01',
+      '2026-13-01',
+    ]
+    const made = fc.record({
+      value: mostly('true', ...values, ...objects),
+      created_at: mostly(
+        '2026-01-31T00:00:00.000Z',
+        ...days.map((day) => `${day}T00:00:00.000Z`),
+        '2024-12-31T24:00:00.000Z',
+        '2026-01-01T00:00:00.000000Z',
+      ),
+      tenant_id: mostly('T1', '-T', 'a b', '', 'T:1', 'ü'),
+      flag_key: mostly('ff.a', 'ff.a..b', 'ff.A', 'ff.', 'ff.a-'),
+      revision: mostly(1, 0, 1.5, 2 ** 53),
+    })
+    let plain = 0
+    fc.assert(
+      fc.property(made, (more) => {
+        const text = tenant(more)
+        if (plainRow('tenant_override', text) === null) return
+        plain += 1
+        const read = readLine(text)
+        expect(decodeRow('tenant_override', read?.node ?? null, 'stored').broken).toBeUndefined()
+      }),
+      { numRuns: 2_000 },
+    )
+    expect(plain).toBeGreaterThan(5)
+  })
+})
+
+describe('canonical text', () => {
+  test('is what the long way calls canonical, for every JSON value', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 4 }), fc.boolean(), (value, sorted) => {
+        const text = JSON.stringify({ a: value })
+        const read = readJson(text)
+        const form = read.ok ? canonicalise(read.node, { at: '', origin: 'stored' }) : null
+        const candidate = sorted && form?.ok === true ? form.text : text
+        if (isCanonicalText(candidate)) expect(form).toStrictEqual({ ok: true, text: candidate })
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test.each([
+    ['a half surrogate', '{"a":"\\ud800"}'],
+    ['U+0000', '{"a":"\\u0000"}'],
+    ['an exponent', '{"a":1e+21}'],
+    ['a repeated member', '{"a":1,"a":1}'],
+    ['2^53+1', '{"a":9007199254740993}'],
+    ['no JSON', '{"a"'],
+    ['too deep', `${'{"a":'.repeat(60)}1${'}'.repeat(60)}`],
+  ])('%s takes the long way', (_, text) => {
+    expect(isCanonicalText(text)).toBe(false)
+  })
+})
+
+describe('the order of lines', () => {
+  const at = (scope_id: string | null, flag_key = 'ff.a', table: Table = 'tenant_override') => ({
+    table,
+    key: { scope_id, flag_key },
+  })
+  test('is that of bytes: a half width mark comes before an emoji', () => {
+    const order = (a: string, b: string): number => Math.sign(compareLines(at(a), at(b)))
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (a, b) => {
+        expect(order(a, b)).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)))
+      }),
+    )
+    expect(order('\uff61', '😀')).toBe(-1)
+    expect(order('a', 'ab')).toBe(-1)
+  })
+  test('goes by table, then scope, then flag', () => {
+    expect(compareLines(at(null, 'ff.z', 'flag_registry'), at('a'))).toBeLessThan(0)
+    const flag = (key: string) => at(null, key, 'flag_registry')
+    expect(compareLines(flag('ff.b'), flag('ff.a'))).toBeGreaterThan(0)
+    expect(compareLines(at('a', 'ff.b'), at('b', 'ff.a'))).toBeLessThan(0)
+    expect(compareLines(at('a', 'ff.b'), at('a', 'ff.a'))).toBeGreaterThan(0)
+  })
+})
+
+describe('a line by its key alone', () => {
+  test.each([
+    [
+      'is read the long way where it is not plain',
+      rowLine('tenant_override', '{"flag_key":"x","tenant_id":"y"}'),
+      { scope_id: 'y', flag_key: 'x' },
+    ],
+    [
+      'a flag has no scope',
+      rowLine('flag_registry', '{"flag_key":"x"}'),
+      { scope_id: null, flag_key: 'x' },
+    ],
+  ])('%s', (_, text, key) => {
+    expect(keyOfLine('tenant_override', text)?.key).toStrictEqual(key)
+  })
+  test.each([
+    ['no JSON', '{'],
+    ['no table', '{"row":{"flag_key":"x"}}'],
+    ['an unknown table', '{"row":{"flag_key":"x"},"table":"audit"}'],
+    ['no row', '{"table":"flag_registry"}'],
+    ['no scope', '{"row":{"flag_key":"x"},"table":"user_override"}'],
+    ['a scope that is no text', '{"row":{"flag_key":"x","user_id":1},"table":"user_override"}'],
+    ['a flag key that is no text', '{"row":{"flag_key":1},"table":"flag_registry"}'],
+    ['a list', '[]'],
+    ['a text', '"x"'],
+    ['null', 'null'],
+  ])('%s is no row', (_, text) => {
+    expect(keyOfLine('user_override', text)).toBeNull()
+    expect(importRow('user_override', text)).toMatchObject({ ok: false })
+  })
+})
+
+describe('a row on its way into a database', () => {
+  test('has a text for each column, the long way and the short', () => {
+    const row = tenantRow({ value: json('"a\\"b"'), note: 'x\ty' })
+    const read = importRow('tenant_override', line('tenant_override', row))
+    expect(read.ok && read.row.texts.slice(0, 5)).toStrictEqual([
+      row.tenant_id,
+      row.flag_key,
+      '"a\\"b"',
+      null,
+      'x\ty',
+    ])
+    const flag = importRow('flag_registry', line('flag_registry', flagRow()))
+    expect(flag.ok && flag.row.values).toHaveLength(2)
+    expect(importRow('flag_registry', rowLine('flag_registry', '{"flag_key":"ff.a"}')).ok).toBe(
+      false,
+    )
+  })
+  test('a tombstone that is not plain has no value', () => {
+    const { value: _, ...bare } = tenantRow()
+    const gone = { ...bare, note: undefined, deleted_at: bare.updated_at, revision: 2 ** 52 }
+    const { note: __, ...row } = gone
+    const read = importRow('tenant_override', line('tenant_override', row))
+    expect(read.ok && read.row.values).toStrictEqual([null])
+  })
+})

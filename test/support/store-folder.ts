@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+type Table = 'flag_registry' | 'tenant_override' | 'user_override'
+/** A row of a store: its table and its own JSON, whatever that is. */
+export type StoredLine = readonly [table: Table, row: string]
+
+/** Writes a file store's snapshot by hand, byte for byte as it is told to, its header and footer true. */
+export async function writeStore(folder: string, lines: readonly StoredLine[]): Promise<string> {
+  await mkdir(folder, { recursive: true })
+  const count = (table: Table): number => lines.filter(([one]) => one === table).length
+  const counts = {
+    flag_registry: count('flag_registry'),
+    tenant_override: count('tenant_override'),
+    user_override: count('user_override'),
+  }
+  const header = JSON.stringify({ v: 1, epoch: 0, seq: 0, head: '0'.repeat(64), counts })
+  const body = lines.map(([table, row]) => `{"row":${row},"table":"${table}"}\n`).join('')
+  const text = `${header}\n${body}`
+  const sha256 = createHash('sha256').update(text).digest('hex')
+  await writeFile(join(folder, 'snapshot.ndjson'), `${text}${JSON.stringify({ sha256 })}\n`)
+  return folder
+}
+
+export const storeFolder = async (lines: readonly StoredLine[]): Promise<string> =>
+  writeStore(await mkdtemp(join(tmpdir(), 'ff-test-store-')), lines)
+
+const AT = '2026-01-15T09:00:00.000Z'
+type Members = Readonly<Record<string, string | undefined>>
+const rowOf = (members: Members): string =>
+  `{${Object.entries(members)
+    .filter(([, text]) => text !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, text]) => `"${name}":${text}`)
+    .join(',')}}`
+
+/** A flag of some type, every other member given as JSON text. */
+export const flagLine = (flag_key: string, value_type: string, more: Members = {}): StoredLine => [
+  'flag_registry',
+  rowOf({
+    created_at: `"${AT}"`,
+    default_value: DEFAULTS[value_type],
+    description: '"Made by hand"',
+    flag_key: `"${flag_key}"`,
+    owner: '"tests"',
+    required_auth: '"any"',
+    revision: '1',
+    safe_value: DEFAULTS[value_type],
+    sensitive: 'false',
+    state: '"active"',
+    updated_at: `"${AT}"`,
+    value_type: `"${value_type}"`,
+    ...more,
+  }),
+]
+const DEFAULTS: Members = { boolean: 'false', string: '""', number: '0', object: '{}' }
+
+export const tenantLine = (tenant: string, flag_key: string, more: Members): StoredLine => [
+  'tenant_override',
+  rowOf({
+    created_at: `"${AT}"`,
+    created_by: '"U1"',
+    flag_key: `"${flag_key}"`,
+    revision: '3',
+    tenant_id: `"${tenant}"`,
+    updated_at: `"${AT}"`,
+    updated_by: '"U1"',
+    ...more,
+  }),
+]
