@@ -12,6 +12,12 @@ const TYPED = {
   jwks_integration_notes: 'jwks-integration-notes',
   jwt_fixtures: 'jwt-fixtures',
   oracle_cells: 'oracle-cells',
+  readiness_gate: 'readiness-gate',
+  cutover_readiness_checklist: 'cutover-readiness-checklist',
+  cutover_plan: 'cutover-plan',
+  rollback_triggers: 'rollback-triggers',
+  waivers: 'waivers',
+  team_commands: 'team-commands',
 }
 const target = fileURLToPath(new URL('../../src/artefacts/types.generated.ts', import.meta.url))
 const properties = Object.fromEntries(

@@ -6,6 +6,7 @@ import {
   KINDS,
   type Loaded,
   loadArtefact,
+  type LoadResult,
   packaged,
   type Place,
 } from '../artefacts/load.ts'
@@ -15,9 +16,16 @@ import { readText } from '../artefacts/read-text.ts'
 import { cellProblems } from '../artefacts/rules/cell-rules.ts'
 import { contractProblems, gateMatrixProblems } from '../artefacts/rules/parity-rules.ts'
 import { authProblems } from '../artefacts/rules/auth-rules.ts'
+import {
+  checklistProblems,
+  gateContractProblems,
+  planProblems,
+  triggerProblems,
+  waiverProblems,
+} from '../artefacts/rules/gate-rules.ts'
 import { persistenceProblems } from '../artefacts/rules/persistence-rules.ts'
 import { Schemas } from '../artefacts/schemas.ts'
-import { buildVectors, type Fixture } from '../artefacts/vectors.ts'
+import { buildVectors } from '../artefacts/vectors.ts'
 import { isObject, readJson } from '../core/json/read.ts'
 import type { CheckReport } from '../core/report/types.ts'
 import { type Checked, checkReport, passed } from './check-report.ts'
@@ -89,6 +97,27 @@ function ruleProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
       ? []
       : buildVectors(matrix, fixtures.value.fixtures).problems),
     ...(oracle === undefined || contract === undefined ? [] : cellProblems(oracle, contract)),
+    ...gateProblems(whole),
+  ]
+}
+
+/** The checklist, what it may not loosen, and what is filled in beside it. */
+function gateProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
+  const {
+    readiness_gate: gate,
+    cutover_readiness_checklist: checklist,
+    cutover_plan: plan,
+    rollback_triggers: triggers,
+    waivers,
+  } = whole
+  return [
+    ...(gate === undefined ? [] : gateContractProblems(gate)),
+    ...(plan === undefined ? [] : planProblems(plan)),
+    ...(triggers === undefined ? [] : triggerProblems(triggers)),
+    ...(gate === undefined || checklist === undefined ? [] : checklistProblems(checklist, gate)),
+    ...(gate === undefined || checklist === undefined || waivers === undefined
+      ? []
+      : waiverProblems(waivers, checklist, gate)),
   ]
 }
 
@@ -97,29 +126,47 @@ async function validateFiles(
   files: readonly string[],
   schemas: Schemas,
 ): Promise<readonly Checked[]> {
-  const fixtures = await loadArtefact('jwt_fixtures', packaged(root, 'jwt_fixtures'), schemas)
-  const known = fixtures.ok ? fixtures.loaded.value.fixtures : []
+  const own: Own = (kind) => loadArtefact(kind, packaged(root, kind), schemas)
   const problems = await Promise.all(
-    files.map((path) => fileProblems({ path, shown: path }, schemas, known)),
+    files.map((path) => fileProblems({ path, shown: path }, schemas, own)),
   )
   return files.map((path, at) => toItem(path, problems[at] ?? []))
 }
 
+type Own = <K extends ArtefactKind>(kind: K) => Promise<LoadResult<Loaded<K>>>
+
+/** A file is held to its own rules, beside the package's own artefacts where a rule takes two. */
 async function fileProblems(
   place: Place,
   schemas: Schemas,
-  fixtures: readonly Fixture[],
+  own: Own,
 ): Promise<readonly ArtefactProblem[]> {
   const kind = await kindOf(place)
   if (typeof kind !== 'string') return [kind]
   const result = await loadArtefact(kind, place, schemas)
   if (!result.ok) return result.problems
   // A matrix beside the gate's own owes no coverage; all else about its vectors holds.
-  if (kind === 'parity_test_matrix')
-    return buildVectors(result.loaded as Loaded<'parity_test_matrix'>, fixtures).problems
-  return kind === 'cutover_parity_matrix'
-    ? contractProblems(result.loaded as Loaded<'cutover_parity_matrix'>)
-    : []
+  if (kind === 'parity_test_matrix') {
+    const fixtures = await own('jwt_fixtures')
+    const known = fixtures.ok ? fixtures.loaded.value.fixtures : []
+    return buildVectors(result.loaded as Loaded<'parity_test_matrix'>, known).problems
+  }
+  const beside = await Promise.all(
+    BESIDE[kind]?.map(async (one) => {
+      const loaded = await own(one)
+      return loaded.ok ? { [one]: loaded.loaded } : {}
+    }) ?? [],
+  )
+  const problems = ruleProblems(
+    Object.assign({}, ...beside, { [kind]: result.loaded }) as AnyLoaded,
+  )
+  return problems.filter(({ file }) => file === place.shown)
+}
+
+/** Which of the package's own artefacts the rules of a file need. */
+const BESIDE: Readonly<Partial<Record<ArtefactKind, readonly ArtefactKind[]>>> = {
+  cutover_readiness_checklist: ['readiness_gate'],
+  waivers: ['readiness_gate', 'cutover_readiness_checklist'],
 }
 
 /** An artefact says in its member `kind` what it is. */

@@ -24,6 +24,18 @@ export const ARTEFACTS: Readonly<
   },
   jwt_fixtures: { file: 'vectors/jwt/fixtures.json', schema: 'jwt-fixtures' },
   oracle_cells: { file: 'vectors/oracle_cells.json', schema: 'oracle-cells' },
+  readiness_gate: { file: 'contracts/readiness_gate.json', schema: 'readiness-gate' },
+  cutover_readiness_checklist: {
+    file: 'checklists/cutover_readiness_checklist.json',
+    schema: 'cutover-readiness-checklist',
+  },
+  cutover_plan: { file: 'checklists/templates/plan.json', schema: 'cutover-plan' },
+  rollback_triggers: {
+    file: 'checklists/templates/rollback_triggers.json',
+    schema: 'rollback-triggers',
+  },
+  waivers: { file: 'checklists/templates/waivers.json', schema: 'waivers' },
+  team_commands: { file: 'checklists/templates/team_commands.json', schema: 'team-commands' },
 }
 export const KINDS = Object.keys(ARTEFACTS) as ArtefactKind[]
 

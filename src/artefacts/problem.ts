@@ -1,4 +1,5 @@
 import type { ModeFaultCode } from '../core/auth/modes.ts'
+import type { WaiverFault } from '../core/gate/waivers.ts'
 import type { ProblemCode } from '../core/problem.ts'
 
 /** What is wrong with one place of an artefact. `schema_*` codes carry the JSON Schema keyword that was broken. */
@@ -42,3 +43,18 @@ export type ArtefactCode =
   | 'migration_not_in_contract'
   | 'migration_missing'
   | 'role_unknown'
+  | WaiverFault
+  | 'item_count_differs'
+  | 'group_count_differs'
+  | 'item_missing'
+  | 'item_unknown'
+  | 'group_missing'
+  | 'group_differs'
+  | 'kind_differs'
+  | 'age_too_long'
+  | 'waivable_loosened'
+  | 'attest_role_differs'
+  | 'where_differs'
+  | 'identity_incomplete'
+  | 'limit_has_no_order'
+  | 'span_invalid'

@@ -103,6 +103,12 @@ export interface ArtefactByKind {
   jwks_integration_notes: JwksIntegrationNotes
   jwt_fixtures: JwtFixtures
   oracle_cells: OracleCells
+  readiness_gate: ReadinessGate
+  cutover_readiness_checklist: CutoverReadinessChecklist
+  cutover_plan: CutoverPlan
+  rollback_triggers: RollbackTriggers
+  waivers: Waivers
+  team_commands: TeamCommands
 }
 /**
  * Vectors: inputs, and the whole envelope that both sides must answer with.
@@ -998,4 +1004,305 @@ export interface OracleCells {
   cells: {
     [k: string]: number
   }
+}
+/**
+ * contracts/readiness_gate.json: how many items there are, and what of each a checklist may not loosen.
+ */
+export interface ReadinessGate {
+  kind: 'readiness_gate'
+  schemaVersion: 1
+  counts: {
+    items: number
+    groups: number
+  }
+  /**
+   * @minItems 1
+   */
+  groups: string[]
+  /**
+   * What every item's evidence has to share, wherever it was measured.
+   *
+   * @minItems 1
+   */
+  must_agree: (
+    | 'environment'
+    | 'cutover_id'
+    | 'attempt'
+    | 'database'
+    | 'schema_head'
+    | 'code'
+    | 'config_digest'
+    | 'checklist_digest'
+  )[]
+  waivers: {
+    max_active: number
+    max_days: number
+  }
+  /**
+   * @minItems 1
+   */
+  items: {
+    id: string
+    kind: 'probe' | 'probe_and_attestation' | 'signature' | 'command'
+    /**
+     * ISO 8601, whole hours or days alone.
+     */
+    max_age: string
+    /**
+     * By nobody, by the platform lead, by both leads.
+     */
+    waivable: 'no' | 'one' | 'two'
+    attest_role: ('platform-lead' | 'security-lead') | null
+    /**
+     * What is cut over, its staging, or scratch on loopback.
+     */
+    where: 'target' | 'staging' | 'scratch'
+  }[]
+}
+/**
+ * checklists/cutover_readiness_checklist.json: what has to hold, by which measure, before the cutover.
+ */
+export interface CutoverReadinessChecklist {
+  kind: 'cutover_readiness_checklist'
+  schemaVersion: 1
+  /**
+   * @minItems 1
+   */
+  groups: {
+    id: string
+    title: string
+  }[]
+  /**
+   * @minItems 1
+   */
+  items: {
+    id: string
+    group: string
+    title: string
+    why: string
+    kind: 'probe' | 'probe_and_attestation' | 'signature' | 'command'
+    probe: Probe
+    /**
+     * @minItems 1
+     */
+    limits: Limit[]
+    min_sample: number
+    /**
+     * ISO 8601, whole hours or days alone.
+     */
+    max_age: string
+    /**
+     * @minItems 1
+     */
+    identity: (
+      | 'environment'
+      | 'cutover_id'
+      | 'attempt'
+      | 'database'
+      | 'schema_head'
+      | 'code'
+      | 'config_digest'
+      | 'checklist_digest'
+    )[]
+    control: {
+      name: string
+      run: 'with_probe' | 'selftest'
+      /**
+       * ISO 8601, whole hours or days alone.
+       */
+      max_age: string
+    }
+    /**
+     * By nobody, by the platform lead, by both leads.
+     */
+    waivable: 'no' | 'one' | 'two'
+    attest_role: ('platform-lead' | 'security-lead') | null
+    /**
+     * What is cut over, its staging, or scratch on loopback.
+     */
+    where: 'target' | 'staging' | 'scratch'
+    effect: 'observe' | 'write' | 'disrupt'
+    owner: string
+    remediation: string
+    docs: string
+  }[]
+}
+export interface Probe {
+  name: string
+  version: number
+  params: {}
+}
+/**
+ * A bound on a measured value; with or_times the looser of value and factor x measure.
+ */
+export interface Limit {
+  measure: string
+  op: 'at_most' | 'at_least' | 'equals'
+  value: number | boolean | string
+  unit: string
+  or_times?: {
+    factor: number
+    measure: string
+  }
+}
+/**
+ * The plan of one cutover: what, when, who, and where the Admin service stands.
+ */
+export interface CutoverPlan {
+  kind: 'cutover_plan'
+  schemaVersion: 1
+  cutover_id: string
+  attempt: number
+  environment: string
+  /**
+   * system_identifier/oid/schema of the database that is cut over to.
+   */
+  database: string
+  window: {
+    /**
+     * RFC 3339, UTC, milliseconds, Z.
+     */
+    from: string
+    /**
+     * RFC 3339, UTC, milliseconds, Z.
+     */
+    until: string
+  }
+  freeze: {
+    /**
+     * RFC 3339, UTC, milliseconds, Z.
+     */
+    from: string
+    /**
+     * RFC 3339, UTC, milliseconds, Z.
+     */
+    until: string
+  }
+  peak_requests_per_second: number
+  replicas: number
+  /**
+   * @minItems 2
+   */
+  on_call: {
+    role: string
+    name: string
+    contact: string
+  }[]
+  admin: {
+    checklist_digest: string
+    verdict: 'go' | 'no_go' | 'not_ready' | 'inconclusive' | 'untrusted'
+    /**
+     * RFC 3339, UTC, milliseconds, Z.
+     */
+    date: string
+    contact: string
+  }
+  runbook_digest: string
+}
+/**
+ * When to switch back, and who does it.
+ */
+export interface RollbackTriggers {
+  kind: 'rollback_triggers'
+  schemaVersion: 1
+  /**
+   * @minItems 1
+   */
+  triggers: {
+    id: string
+    metric: string
+    op: 'at_most' | 'at_least'
+    limit: number
+    window_s: number
+    action: string
+    owner: string
+  }[]
+}
+/**
+ * Waivers: each for one item, until a day, within a bound.
+ */
+export interface Waivers {
+  kind: 'waivers'
+  schemaVersion: 1
+  waivers: {
+    id: string
+    item: string
+    covers:
+      | {
+          state: 'fail'
+          /**
+           * @minItems 1
+           */
+          bounds: {
+            measure: string
+            op: 'at_most' | 'at_least'
+            value: number
+          }[]
+        }
+      | {
+          state: 'inconclusive'
+          code: string
+        }
+    reason: string
+    risk: string
+    compensation: string
+    requester: string
+    /**
+     * RFC 3339, UTC, milliseconds, Z.
+     */
+    requested_at: string
+    /**
+     * RFC 3339, UTC, milliseconds, Z.
+     */
+    expires_at: string
+    approvals: {
+      person: string
+      role: 'platform-lead' | 'security-lead'
+      /**
+       * RFC 7638 thumbprint, SHA-256.
+       */
+      kid: string
+      /**
+       * Compact JWS, Ed25519, by this person over the waiver without its approvals.
+       */
+      jws: string
+    }[]
+  }[]
+}
+/**
+ * Commands of a team in place of probes: each is put into the checklist item that it names.
+ */
+export interface TeamCommands {
+  kind: 'team_commands'
+  schemaVersion: 1
+  /**
+   * @minItems 1
+   */
+  commands: {
+    item: string
+    kind: 'command'
+    probe: Probe1
+    /**
+     * @minItems 1
+     */
+    limits: Limit[]
+  }[]
+}
+export interface Probe1 {
+  name: 'command'
+  version: number
+  params: Params
+}
+export interface Params {
+  /**
+   * @minItems 1
+   * @maxItems 64
+   */
+  argv: string[]
+  /**
+   * @minItems 1
+   * @maxItems 64
+   */
+  control_argv: string[]
+  timeout_s: number
 }

@@ -53,6 +53,7 @@ export interface Options {
   readonly user?: string
   readonly tenant?: string
   readonly scopes?: string
+  readonly checklist?: string
 }
 /** One call of a command. */
 export interface Invocation {

@@ -28,6 +28,10 @@ const REPORT = [
   ['--output <format=path>', 'write a file as well; may be repeated', 'repeated'],
   ['--timeout <seconds>', 'end the run after this long, with exit 124'],
 ] as const
+const DOCUMENT = [
+  ['--format <format>', 'what stdout carries: text (the default) or json'],
+  ['--checklist <file>', "default: the folder's own, else the package's"],
+] as const
 const SIDES = [
   ...REPORT,
   ['--baseline <target>', 'default: file:$FF_STORE_DIR, else a temporary folder'],
@@ -135,6 +139,36 @@ export const COMMANDS: readonly CommandGroup[] = [
           'ff jwks fetch http://127.0.0.1:8080/jwks --format json',
         ],
         load: async () => (await import('./jwks.ts')).fetch,
+      },
+    ],
+  },
+  {
+    noun: 'checklist',
+    what: 'the 42 items that have to hold before the cutover',
+    job: 'Gate:',
+    commands: [
+      {
+        name: 'validate',
+        what: 'hold a checklist to its schema, and to what it may not loosen',
+        arguments: '[file]',
+        options: REPORT,
+        examples: ['ff checklist validate', 'ff checklist validate --format json'],
+        load: async () => (await import('./checklist.ts')).validate,
+      },
+      {
+        name: 'show',
+        what: 'all items by group',
+        options: DOCUMENT,
+        examples: ['ff checklist show', 'ff checklist show --format json'],
+        load: async () => (await import('./checklist.ts')).show,
+      },
+      {
+        name: 'explain',
+        what: 'one item: why, what is required, and what to do when it fails',
+        arguments: '<id>',
+        options: DOCUMENT,
+        examples: ['ff checklist explain A1', 'ff checklist explain H3 --format json'],
+        load: async () => (await import('./checklist.ts')).explain,
       },
     ],
   },

@@ -57,7 +57,7 @@ export function finished(child: ChildProcess): Promise<Run> {
 /** A copy of the package that a test may change: artefacts and the built program, without its dependencies. */
 export async function copyPackage(): Promise<{ readonly root: string; remove(): Promise<void> }> {
   const root = await mkdtemp(join(tmpdir(), 'ff-copy-'))
-  for (const part of ['dist', 'contracts', 'vectors', 'package.json']) {
+  for (const part of ['dist', 'checklists', 'contracts', 'vectors', 'package.json']) {
     await cp(join(ROOT, part), join(root, part), { recursive: true })
   }
   await symlink(join(ROOT, 'node_modules'), join(root, 'node_modules'))

@@ -1,0 +1,209 @@
+import { pointer } from '../../core/json/pointer.ts'
+import { durationMs } from '../../core/gate/duration.ts'
+import type { Waivable } from '../../core/gate/types.ts'
+import { waiverFaults } from '../../core/gate/waivers.ts'
+import { parseInstant, type Instant } from '../../core/state/instant.ts'
+import type { Loaded } from '../load.ts'
+import type { ArtefactCode, ArtefactProblem } from '../problem.ts'
+
+type Checklist = Loaded<'cutover_readiness_checklist'>
+type Contract = Loaded<'readiness_gate'>
+type Item = Checklist['value']['items'][number]
+type Floor = Contract['value']['items'][number]
+
+/** The contract lists as many items and groups as it says there are. */
+export function gateContractProblems({ file, value }: Contract): readonly ArtefactProblem[] {
+  const { counts, items, groups } = value
+  return [
+    ...countProblems(file, counts, { items: items.length, groups: groups.length }),
+    ...repeated(items.map(({ id }) => id)).map(([at, detail]): ArtefactProblem => ({
+      file,
+      pointer: pointer('/items', at),
+      code: 'id_repeated',
+      detail,
+    })),
+  ]
+}
+
+/** A checklist has the contract's items, no more and no fewer, and loosens none of them. */
+export function checklistProblems(
+  { file, value }: Checklist,
+  contract: Contract,
+): readonly ArtefactProblem[] {
+  const { counts, groups, items: floors, must_agree } = contract.value
+  const named = value.groups.map(({ id }) => id)
+  const add = (where: string, code: ArtefactCode, detail: string): ArtefactProblem => ({
+    file,
+    pointer: where,
+    code,
+    detail,
+  })
+  return [
+    ...countProblems(file, counts, { items: value.items.length, groups: named.length }),
+    ...repeated(value.items.map(({ id }) => id)).map(([at, id]) =>
+      add(pointer('/items', at), 'id_repeated', id),
+    ),
+    ...repeated(named).map(([at, id]) => add(pointer('/groups', at), 'id_repeated', id)),
+    ...groups.filter((id) => !named.includes(id)).map((id) => add('/groups', 'group_missing', id)),
+    ...floors
+      .filter(({ id }) => !value.items.some((one) => one.id === id))
+      .map(({ id }) => add('/items', 'item_missing', id)),
+    ...value.items.flatMap((item, at) => {
+      const floor = floors.find(({ id }) => id === item.id)
+      const faults: readonly Fault[] =
+        floor === undefined
+          ? [['', 'item_unknown', item.id]]
+          : [...loosened(item, floor), ...ownFaults(item, must_agree)]
+      return faults.map(([below, code, detail]) => add(pointer('/items', at) + below, code, detail))
+    }),
+  ]
+}
+
+function countProblems(
+  file: string,
+  wanted: { readonly items: number; readonly groups: number },
+  found: { readonly items: number; readonly groups: number },
+): readonly ArtefactProblem[] {
+  const rows: readonly (readonly [string, ArtefactCode, number, number])[] = [
+    ['/items', 'item_count_differs', found.items, wanted.items],
+    ['/groups', 'group_count_differs', found.groups, wanted.groups],
+  ]
+  return rows
+    .filter(([, , is, should]) => is !== should)
+    .map(([where, code, is, should]) => ({
+      file,
+      pointer: where,
+      code,
+      detail: `${is} instead of ${should}`,
+    }))
+}
+
+const repeated = (ids: readonly string[]): readonly (readonly [number, string])[] =>
+  ids.flatMap((id, at) => (ids.indexOf(id) === at ? [] : [[at, id] as const]))
+
+type Fault = readonly [below: string, code: ArtefactCode, detail: string]
+/** Page 3's table: `one` asks for less than `two`, and `no` for more than either. */
+const LOOSER: Readonly<Record<Waivable, readonly Waivable[]>> = {
+  no: ['one', 'two'],
+  two: ['one'],
+  one: [],
+}
+
+function loosened(item: Item, floor: Floor): readonly Fault[] {
+  // A team may put a command of its own in the place of a probe, where the item may be waived (page 3).
+  const ownCommand = item.kind === 'command' && floor.kind === 'probe' && floor.waivable !== 'no'
+  const rows: readonly (readonly [boolean, Fault])[] = [
+    [item.kind !== floor.kind && !ownCommand, ['/kind', 'kind_differs', floor.kind]],
+    [
+      durationMs(item.max_age) > durationMs(floor.max_age),
+      ['/max_age', 'age_too_long', floor.max_age],
+    ],
+    [
+      LOOSER[floor.waivable].includes(item.waivable),
+      ['/waivable', 'waivable_loosened', floor.waivable],
+    ],
+    [
+      item.attest_role !== floor.attest_role,
+      ['/attest_role', 'attest_role_differs', String(floor.attest_role)],
+    ],
+    [item.where !== floor.where, ['/where', 'where_differs', floor.where]],
+    [item.group !== item.id.charAt(0), ['/group', 'group_differs', item.id.charAt(0)]],
+  ]
+  return rows.flatMap(([broken, fault]) => (broken ? [fault] : []))
+}
+
+function ownFaults(item: Item, mustAgree: readonly Item['identity'][number][]): readonly Fault[] {
+  const strange = item.limits.flatMap(({ op, value, or_times }, at): Fault[] => {
+    const number = typeof value === 'number'
+    const good = op === 'equals' ? or_times === undefined : number
+    return good ? [] : [[`/limits/${at}`, 'limit_has_no_order', op]]
+  })
+  return [
+    ...mustAgree
+      .filter((field) => !item.identity.includes(field))
+      .map((field): Fault => ['/identity', 'identity_incomplete', field]),
+    ...strange,
+  ]
+}
+
+/** Waivers that could apply if what was measured lets them: for waivable items, within the terms, not approved by their requester alone. */
+export function waiverProblems(
+  { file, value }: Loaded<'waivers'>,
+  checklist: Checklist,
+  contract: Contract,
+): readonly ArtefactProblem[] {
+  const { waivers } = value
+  const times = waivers.flatMap(({ requested_at, expires_at }, at) =>
+    timeProblems(file, pointer('/waivers', at), { requested_at, expires_at }),
+  )
+  const rules = { items: checklist.value.items, policy: contract.value.waivers }
+  const dated = waivers.map((one) => ({
+    ...one,
+    requested_at: one.requested_at as Instant,
+    expires_at: one.expires_at as Instant,
+  }))
+  return [
+    ...repeated(waivers.map(({ id }) => id)).map(([at, detail]): ArtefactProblem => ({
+      file,
+      pointer: pointer('/waivers', at),
+      code: 'id_repeated',
+      detail,
+    })),
+    ...times,
+    ...waiverFaults(dated, rules).map(({ at, code }): ArtefactProblem => ({
+      file,
+      pointer: pointer('/waivers', at),
+      code,
+      detail: waivers[at]?.item ?? '',
+    })),
+  ]
+}
+
+/** A window and a freeze that are spans, the window within the freeze. */
+export function planProblems({ file, value }: Loaded<'cutover_plan'>): readonly ArtefactProblem[] {
+  const { window, freeze, admin } = value
+  const order: readonly (readonly [boolean, string, string])[] = [
+    [window.from >= window.until, '/window/until', 'it does not lie after the beginning'],
+    [freeze.from >= freeze.until, '/freeze/until', 'it does not lie after the beginning'],
+    [freeze.from > window.from, '/freeze/from', 'the freeze begins after the window'],
+    [freeze.until < window.until, '/freeze/until', 'the freeze ends before the window'],
+  ]
+  return [
+    ...timeProblems(file, '/window', window),
+    ...timeProblems(file, '/freeze', freeze),
+    ...timeProblems(file, '/admin', { date: admin.date }),
+    ...order
+      .filter(([broken]) => broken)
+      .map(([, where, detail]): ArtefactProblem => ({
+        file,
+        pointer: where,
+        code: 'span_invalid',
+        detail,
+      })),
+  ]
+}
+
+const timeProblems = (
+  file: string,
+  parent: string,
+  times: Readonly<Record<string, string>>,
+): readonly ArtefactProblem[] =>
+  Object.entries(times)
+    .filter(([, text]) => parseInstant(text) === undefined)
+    .map(([name, detail]) => ({
+      file,
+      pointer: pointer(parent, name),
+      code: 'time_not_canonical',
+      detail,
+    }))
+
+export const triggerProblems = ({
+  file,
+  value,
+}: Loaded<'rollback_triggers'>): readonly ArtefactProblem[] =>
+  repeated(value.triggers.map(({ id }) => id)).map(([at, detail]) => ({
+    file,
+    pointer: pointer('/triggers', at),
+    code: 'id_repeated',
+    detail,
+  }))

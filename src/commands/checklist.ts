@@ -1,0 +1,62 @@
+import { relative } from 'node:path'
+import { checklistPlace, loadChecklist } from '../app/gate-files.ts'
+import { validateArtefacts } from '../app/validate-artefacts.ts'
+import type { ChecklistItem } from '../core/gate/types.ts'
+import { FfError } from '../errors.ts'
+import { checklistText, itemText } from '../reports/checklist-text.ts'
+import type { Invocation } from './context.ts'
+import { runReport } from './run-report.ts'
+import { nearest } from './settings.ts'
+
+/** `ff checklist validate [FILE]` */
+export const validate = (invocation: Invocation): Promise<void> =>
+  runReport(invocation, async () => {
+    const { root, cwd } = invocation.context
+    const place = await checklistPlace({ root, cwd, checklist: invocation.words[0] ?? null })
+    return validateArtefacts(root, [relative(cwd, place.path)])
+  })
+
+/** `ff checklist show` */
+export async function show(invocation: Invocation): Promise<void> {
+  const { value } = await checklistOf(invocation)
+  await print(invocation, { json: value, text: checklistText(value) })
+}
+
+/** `ff checklist explain ID` */
+export async function explain(invocation: Invocation): Promise<void> {
+  const { value } = await checklistOf(invocation)
+  const item = itemNamed(value.items, invocation.words[0] ?? '')
+  await print(invocation, { json: item, text: itemText(item) })
+}
+
+const checklistOf = async ({ context: { root, cwd }, options }: Invocation) =>
+  (await loadChecklist({ root, cwd, checklist: options.checklist ?? null })).checklist
+
+function itemNamed(items: readonly ChecklistItem[], id: string): ChecklistItem {
+  const found = items.find((one) => one.id === id)
+  if (found !== undefined) return found
+  const ids = items.map((one) => one.id)
+  throw new FfError('option_invalid', `The checklist has no item "${id}".`, {
+    hint: `Did you mean "${nearest(id.toUpperCase(), ids)}"? \`ff checklist show\` lists them.`,
+  })
+}
+
+interface Document {
+  readonly json: object
+  readonly text: string
+}
+/** A document that is no report: as JSON it is the artefact, or the part of it, itself. */
+async function print({ context, options }: Invocation, { json, text }: Document): Promise<void> {
+  const written: Readonly<Record<string, string>> = {
+    text,
+    json: `${JSON.stringify(json, null, 2)}\n`,
+  }
+  const format = options.format ?? 'text'
+  const chosen = Object.hasOwn(written, format) ? written[format] : undefined
+  if (chosen === undefined)
+    throw new FfError('option_invalid', `"${format}" is no format for this command.`, {
+      hint: `The formats are ${Object.keys(written).join(' and ')}.`,
+    })
+  await context.io.stdout(chosen)
+  context.exit = 'ok'
+}

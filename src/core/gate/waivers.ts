@@ -1,0 +1,139 @@
+import { toMilliseconds, type Instant } from '../state/instant.ts'
+import { durationMs } from './duration.ts'
+import type {
+  ChecklistItem,
+  ItemVerdict,
+  Role,
+  Waivable,
+  Waiver,
+  WaiverBound,
+  WaiverCover,
+  WaiverPolicy,
+} from './types.ts'
+
+/** Why a waiver is refused as it is written, whatever was measured. */
+export type WaiverFault =
+  | 'waiver_item_unknown'
+  | 'waiver_item_unwaivable'
+  | 'waiver_item_repeated'
+  | 'waiver_too_long'
+  | 'waiver_ends_before_it_begins'
+  | 'waiver_self_approved'
+  | 'waivers_too_many'
+/** Why a good waiver does not apply now. */
+export type WaiverMiss =
+  | 'waiver_expired'
+  | 'waiver_not_yet_requested'
+  | 'waiver_not_approved'
+  | 'waiver_past_bound'
+  | 'waiver_covers_another_state'
+  | 'waiver_covers_another_reason'
+
+/** A waiver as far as its form goes; approvals may be unverified here. */
+export type WaiverForm = Pick<
+  Waiver,
+  'id' | 'item' | 'requester' | 'requested_at' | 'expires_at'
+> & {
+  readonly approvals: readonly { readonly person: string; readonly role: string }[]
+}
+export interface WaiverRules {
+  readonly items: readonly Pick<ChecklistItem, 'id' | 'waivable'>[]
+  readonly policy: WaiverPolicy
+}
+
+/** What is wrong with each waiver of a list, by the rules of page 3. */
+export function waiverFaults(
+  waivers: readonly WaiverForm[],
+  { items, policy }: WaiverRules,
+): readonly { readonly at: number; readonly code: WaiverFault }[] {
+  return waivers.flatMap((waiver, at) => {
+    const item = items.find(({ id }) => id === waiver.item)
+    const codes: readonly (WaiverFault | false)[] = [
+      item === undefined && 'waiver_item_unknown',
+      item?.waivable === 'no' && 'waiver_item_unwaivable',
+      waivers.findIndex((one) => one.item === waiver.item) !== at && 'waiver_item_repeated',
+      ...spanFaults(waiver, policy),
+      isSelfApproved(waiver) && 'waiver_self_approved',
+    ]
+    return codes.filter((code) => code !== false).map((code) => ({ at, code }))
+  })
+}
+
+function spanFaults(
+  { requested_at, expires_at }: WaiverForm,
+  { max_days }: WaiverPolicy,
+): readonly (WaiverFault | false)[] {
+  const span = toMilliseconds(expires_at) - toMilliseconds(requested_at)
+  return [
+    span > durationMs(`P${max_days}D`) && 'waiver_too_long',
+    // Not `<= 0`: a time that is none makes NaN, and is no good either.
+    !(span > 0) && 'waiver_ends_before_it_begins',
+  ]
+}
+
+const isSelfApproved = ({ approvals, requester }: WaiverForm): boolean =>
+  approvals.length > 0 && approvals.every(({ person }) => person === requester)
+
+/** Those that are in force now, whatever they cover; an expired one counts no more. */
+export const activeWaivers = <W extends WaiverForm>(
+  waivers: readonly W[],
+  now: Instant,
+): readonly W[] => waivers.filter(({ expires_at }) => now < expires_at)
+
+const APPROVERS: Readonly<Record<Exclude<Waivable, 'no'>, readonly Role[]>> = {
+  one: ['platform-lead'],
+  two: ['platform-lead', 'security-lead'],
+}
+
+/** Why the waiver does not turn this state into `waived`; null where it does. */
+export function waiverMiss(
+  waiver: Waiver,
+  item: ChecklistItem,
+  {
+    state,
+    codes,
+    measured,
+    now,
+  }: Pick<ItemVerdict, 'state' | 'codes' | 'measured'> & { readonly now: Instant },
+): WaiverMiss | null {
+  if (now >= waiver.expires_at) return 'waiver_expired'
+  if (now < waiver.requested_at) return 'waiver_not_yet_requested'
+  if (!isApproved(waiver, item.waivable)) return 'waiver_not_approved'
+  const { covers } = waiver
+  if (covers.state !== state) return 'waiver_covers_another_state'
+  return covers.state === 'fail'
+    ? missOfFailure(covers, measured)
+    : codes.every((code) => code === covers.code)
+      ? null
+      : 'waiver_covers_another_reason'
+}
+
+/** All approvers that the item wants, two people where there are two roles, and one at least who did not ask for it. */
+function isApproved({ approvals, requester }: Waiver, waivable: Waivable): boolean {
+  if (waivable === 'no') return false
+  const roles = APPROVERS[waivable]
+  const counted = approvals.filter(({ role }) => roles.includes(role))
+  const people = new Set(counted.map(({ person }) => person))
+  return (
+    roles.every((role) => counted.some((one) => one.role === role)) &&
+    people.size >= roles.length &&
+    approvals.some(({ person }) => person !== requester)
+  )
+}
+
+/** Each limit that is broken has to be within a bound of the waiver, and one at least has to be broken. */
+function missOfFailure(
+  { bounds }: Extract<WaiverCover, { state: 'fail' }>,
+  measured: ItemVerdict['measured'],
+): WaiverMiss | null {
+  const broken = measured.filter(({ held }) => !held)
+  if (broken.length === 0) return 'waiver_past_bound'
+  const within = broken.every(({ limit, value }) => {
+    const own = bounds.filter(({ measure }) => measure === limit.measure)
+    return own.length > 0 && own.every((bound) => holds(bound, value))
+  })
+  return within ? null : 'waiver_past_bound'
+}
+
+const holds = ({ op, value: bound }: WaiverBound, value: unknown): boolean =>
+  typeof value === 'number' && (op === 'at_most' ? value <= bound : value >= bound)

@@ -1,0 +1,68 @@
+import type { Checklist, ChecklistItem, Limit } from '../core/gate/types.ts'
+import { columns, fold } from './paint.ts'
+
+/** How `fold` and people read a limit: `p99_ms at most 2000 ms`. */
+export function limitText({ measure, op, value, unit, or_times }: Limit): string {
+  const words = { at_most: 'at most', at_least: 'at least', equals: 'is' } as const
+  const looser =
+    or_times === undefined ? '' : `, or ${or_times.factor} x ${or_times.measure} where that is more`
+  // A unit that the measure already ends in says nothing new.
+  const counted = unit === 'count' || typeof value !== 'number' ? '' : ` ${unit}`
+  return `${measure} ${words[op]} ${value}${counted}${looser}`
+}
+
+/** The items by group, one line each. */
+export function checklistText({ groups, items }: Checklist): string {
+  const parts = groups.map(({ id, title }) => {
+    const own = items.filter(({ group }) => group === id)
+    const rows = own.map((item) => [
+      item.id,
+      item.where,
+      item.max_age,
+      WAIVED[item.waivable],
+      item.title,
+    ])
+    return `${id}  ${title} (${own.length})\n${columns(rows)}`
+  })
+  const last = `${items.length} items in ${groups.length} groups. ff checklist explain ID says more of one.`
+  return `${[...parts, last].join('\n\n')}\n`
+}
+
+const WAIVED = { no: 'not waivable', one: 'platform lead', two: 'both leads' } as const
+const KINDS = {
+  probe: 'measured',
+  probe_and_attestation: 'measured, and attested to',
+  signature: 'signed',
+  command: "measured by a command of the team's own",
+} as const
+
+/** Everything about one item. */
+export function itemText(item: ChecklistItem): string {
+  const rows: readonly (readonly [string, string])[] = [
+    [
+      'kind',
+      `${KINDS[item.kind]}${item.attest_role === null ? '' : ` by the ${item.attest_role.replace('-', ' ')}`}`,
+    ],
+    ['probe', `${item.probe.name}, version ${item.probe.version}`],
+    ['where', `${item.where} (${item.effect})`],
+    ...item.limits.map((limit, at): [string, string] => [
+      at === 0 ? 'required' : '',
+      limitText(limit),
+    ]),
+    ['sample', `at least ${item.min_sample}`],
+    ['control', item.control.name],
+    ['good for', item.max_age],
+    ['stale when', `${item.identity.join(', ')} change`],
+    ['waived by', WAIVED[item.waivable]],
+    ['owner', item.owner],
+    ['read', item.docs],
+  ]
+  const parts = [
+    `${item.id}  ${item.title}`,
+    fold(`  ${item.why}`, '  '),
+    columns(rows),
+    fold(`  To leave a failure: ${item.remediation}`, '  '),
+    `  Measure it: ff probe run ${item.id}`,
+  ]
+  return `${parts.join('\n\n')}\n`
+}

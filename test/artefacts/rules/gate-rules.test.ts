@@ -1,0 +1,200 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  loadArtefact,
+  type ArtefactKind,
+  type Loaded,
+  packaged,
+} from '../../../src/artefacts/load.ts'
+import {
+  checklistProblems,
+  gateContractProblems,
+  planProblems,
+  waiverProblems,
+} from '../../../src/artefacts/rules/gate-rules.ts'
+import { Schemas } from '../../../src/artefacts/schemas.ts'
+import { ROOT, runFf } from '../../support/run-ff.ts'
+
+type Checklist = Loaded<'cutover_readiness_checklist'>
+type Item = Checklist['value']['items'][number]
+let schemas: Schemas
+beforeAll(async () => {
+  schemas = await Schemas.load(join(ROOT, 'contracts/schemas'))
+})
+async function own<K extends ArtefactKind>(kind: K): Promise<Loaded<K>> {
+  const loaded = await loadArtefact(kind, packaged(ROOT, kind), schemas)
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
+  return loaded.loaded
+}
+const changed = <L extends { readonly value: object }>(
+  loaded: L,
+  change: (value: L['value']) => void,
+): L => {
+  const value = structuredClone(loaded.value)
+  change(value)
+  return { ...loaded, value }
+}
+
+describe('a checklist', () => {
+  const item = (value: Checklist['value'], id: string): Item => {
+    const found = value.items.find((one) => one.id === id)
+    if (found === undefined) throw new Error(`no item ${id}`)
+    return found
+  }
+  test('the one of the package has the 42 items and 10 groups of its contract', async () => {
+    const [checklist, contract] = [
+      await own('cutover_readiness_checklist'),
+      await own('readiness_gate'),
+    ]
+    expect(checklist.value.items).toHaveLength(42)
+    expect(checklist.value.groups).toHaveLength(10)
+    expect(gateContractProblems(contract)).toEqual([])
+    expect(checklistProblems(checklist, contract)).toEqual([])
+  })
+  test.each<readonly [string, (value: Checklist['value']) => void, readonly string[]]>([
+    ['41 items', (value) => value.items.pop(), ['item_count_differs', 'item_missing']],
+    [
+      '43 items',
+      (value) => value.items.push({ ...item(value, 'A1'), id: 'A9' }),
+      ['item_count_differs', 'item_unknown'],
+    ],
+    [
+      'one twice in the place of another',
+      (value) => void (item(value, 'A2').id = 'A1'),
+      ['id_repeated', 'item_missing'],
+    ],
+    ['nine groups', (value) => value.groups.pop(), ['group_count_differs', 'group_missing']],
+    ['older evidence', (value) => void (item(value, 'C1').max_age = 'P2D'), ['age_too_long']],
+    ['younger evidence', (value) => void (item(value, 'A3').max_age = 'PT1H'), []],
+    [
+      'a waiver where none may be',
+      (value) => void (item(value, 'A1').waivable = 'one'),
+      ['waivable_loosened'],
+    ],
+    [
+      'one approver in place of two',
+      (value) => void (item(value, 'A3').waivable = 'one'),
+      ['waivable_loosened'],
+    ],
+    ['no waiver where one might be', (value) => void (item(value, 'A3').waivable = 'no'), []],
+    ['another place', (value) => void (item(value, 'C1').where = 'scratch'), ['where_differs']],
+    [
+      'nobody attests',
+      (value) => void (item(value, 'J1').attest_role = null),
+      ['attest_role_differs'],
+    ],
+    [
+      'a signature that is measured',
+      (value) => void (item(value, 'J2').kind = 'probe'),
+      ['kind_differs'],
+    ],
+    [
+      'a command for an unwaivable item',
+      (value) => void (item(value, 'A1').kind = 'command'),
+      ['kind_differs'],
+    ],
+    ['a command for a waivable item', (value) => void (item(value, 'H2').kind = 'command'), []],
+    [
+      'evidence of other code',
+      (value) =>
+        void (item(value, 'A1').identity = ['schema_head', 'config_digest', 'checklist_digest']),
+      ['identity_incomplete'],
+    ],
+    [
+      'a bound on a word',
+      (value) =>
+        void (item(value, 'B1').limits = [
+          { measure: 'head', op: 'at_most', value: 'x', unit: '' },
+        ]),
+      ['limit_has_no_order'],
+    ],
+  ])('%s', async (_what, change, codes) => {
+    const checklist = changed(await own('cutover_readiness_checklist'), change)
+    const found = checklistProblems(checklist, await own('readiness_gate'))
+    expect([...new Set(found.map(({ code }) => code))].sort()).toEqual([...codes].sort())
+  })
+})
+
+describe('waivers and plans', () => {
+  const WAIVER: Loaded<'waivers'>['value']['waivers'][number] = {
+    id: 'WV-1',
+    item: 'H4',
+    covers: { state: 'inconclusive', code: 'not_measured_yet' },
+    reason: 'r',
+    risk: 'r',
+    compensation: 'c',
+    requester: 'Ada',
+    requested_at: '2026-01-01T00:00:00.000Z',
+    expires_at: '2026-01-15T00:00:00.000Z',
+    approvals: [],
+  }
+  const by = (...people: string[]) =>
+    people.map((person) => ({ person, role: 'platform-lead' as const, kid: 'k', jws: 'j' }))
+  test.each<readonly [string, Partial<typeof WAIVER>, readonly string[]]>([
+    ['a good one', {}, []],
+    ['for no item of the checklist', { item: 'Z9' }, ['waiver_item_unknown']],
+    ['for an unwaivable item', { item: 'A1' }, ['waiver_item_unwaivable']],
+    ['for a millisecond too long', { expires_at: '2026-01-15T00:00:00.001Z' }, ['waiver_too_long']],
+    [
+      'that ends as it begins',
+      { expires_at: WAIVER.requested_at },
+      ['waiver_ends_before_it_begins'],
+    ],
+    [
+      'of no day',
+      { expires_at: '2026-01-32T00:00:00.000Z' },
+      ['time_not_canonical', 'waiver_ends_before_it_begins'],
+    ],
+    ['approved by its requester alone', { approvals: by('Ada') }, ['waiver_self_approved']],
+    ['approved by somebody else too', { approvals: by('Ada', 'Grace') }, []],
+  ])('a waiver %s', async (_what, change, codes) => {
+    const waivers = changed(await own('waivers'), (value) => {
+      value.waivers = [{ ...WAIVER, ...change }]
+    })
+    const found = waiverProblems(
+      waivers,
+      await own('cutover_readiness_checklist'),
+      await own('readiness_gate'),
+    )
+    expect(found.map(({ code }) => code).sort()).toEqual([...codes].sort())
+  })
+  test('a plan whose window is no span, or outside its freeze', async () => {
+    const plan = changed(await own('cutover_plan'), (value) => {
+      value.window.until = value.window.from
+      value.freeze.from = value.window.until.replace('T06', 'T07')
+    })
+    expect(planProblems(plan).map(({ pointer }) => pointer)).toEqual([
+      '/window/until',
+      '/freeze/from',
+    ])
+  })
+})
+
+describe('ff checklist', () => {
+  let folder = ''
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ff-checklist-'))
+  })
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+  test.each([41, 43])('validate ends 2 at %i items', async (count) => {
+    const text = readFileSync(join(ROOT, 'checklists/cutover_readiness_checklist.json'), 'utf8')
+    const value = JSON.parse(text) as Checklist['value']
+    value.items = [...value.items, ...value.items].slice(0, count)
+    const path = join(folder, `${count}.json`)
+    await writeFile(path, JSON.stringify(value))
+    const run = await runFf(['checklist', 'validate', path, '--format', 'json'])
+    expect(run.status).toBe(2)
+    expect(run.stdout).toContain('item_count_differs')
+    const shown = await runFf(['checklist', 'show', '--checklist', path, '--format', 'json'])
+    expect([shown.status, JSON.parse(shown.stdout).error.code]).toEqual([2, 'artefact_invalid'])
+  })
+  test('explain names the nearest item, and shows one as JSON', async () => {
+    const wrong = await runFf(['checklist', 'explain', 'h9'])
+    expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringMatching(/"H\d"/)])
+    const item = await runFf(['checklist', 'explain', 'H3', '--format', 'json'])
+    expect(JSON.parse(item.stdout)).toMatchObject({ id: 'H3', max_age: 'PT24H', waivable: 'no' })
+  })
+})
