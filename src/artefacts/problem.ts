@@ -56,5 +56,6 @@ export type ArtefactCode =
   | 'attest_role_differs'
   | 'where_differs'
   | 'identity_incomplete'
+  | 'attests_loosened'
   | 'limit_has_no_order'
   | 'span_invalid'

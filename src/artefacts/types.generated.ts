@@ -1057,6 +1057,10 @@ export interface ReadinessGate {
      * What is cut over, its staging, or scratch on loopback.
      */
     where: 'target' | 'staging' | 'scratch'
+    /**
+     * What the signer has to name: groups, and waivers for each waiver.
+     */
+    attests: string[]
   }[]
 }
 /**
@@ -1130,7 +1134,9 @@ export interface CutoverReadinessChecklist {
 export interface Probe {
   name: string
   version: number
-  params: {}
+  params: {
+    [k: string]: unknown
+  }
 }
 /**
  * A bound on a measured value; with or_times the looser of value and factor x measure.

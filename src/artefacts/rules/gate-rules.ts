@@ -109,7 +109,12 @@ function loosened(item: Item, floor: Floor): readonly Fault[] {
     [item.where !== floor.where, ['/where', 'where_differs', floor.where]],
     [item.group !== item.id.charAt(0), ['/group', 'group_differs', item.id.charAt(0)]],
   ]
-  return rows.flatMap(([broken, fault]) => (broken ? [fault] : []))
+  const named = [item.probe.params['attests'] ?? []].flat()
+  const unnamed = floor.attests.filter((one) => !named.includes(one))
+  return [
+    ...rows.flatMap(([broken, fault]) => (broken ? [fault] : [])),
+    ...unnamed.map((one): Fault => ['/probe/params/attests', 'attests_loosened', one]),
+  ]
 }
 
 function ownFaults(item: Item, mustAgree: readonly Item['identity'][number][]): readonly Fault[] {

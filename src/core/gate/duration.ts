@@ -7,14 +7,14 @@ const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z')
 
 /** Milliseconds; 0 for what is no duration, so that nothing counts as fresh by it. */
 export function durationMs(text: Duration): number {
-  const [, hours, days] = FORM.exec(text) ?? []
-  if (hours !== undefined) return Number(hours) * HOUR_MS
-  return Number(days ?? 0) * 24 * HOUR_MS
+  const [, hours = 0, days = 0] = FORM.exec(text) ?? []
+  return (Number(hours) + Number(days) * 24) * HOUR_MS
 }
 
 /** The moment that lies so many milliseconds after another, at most the end of the year 9999. */
 export const later = (from: Instant, milliseconds: number): Instant =>
   fromMilliseconds(Math.min(toMilliseconds(from) + milliseconds, LATEST_MS))
 
-/** Undefined for none. */
-export const earliest = (times: readonly Instant[]): Instant | undefined => [...times].sort()[0]
+/** The first of those that are there; null where none is. */
+export const earliest = (times: readonly (Instant | null)[]): Instant | null =>
+  times.filter((time) => time !== null).sort()[0] ?? null

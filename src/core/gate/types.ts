@@ -136,6 +136,13 @@ export type EvidenceFault =
   | 'evidence_recomputed'
   | 'evidence_missing'
 
+/** A key whose evidence counts, while it may sign; `until` is outside. */
+export interface RunnerKey {
+  readonly kid: string
+  readonly from: Instant
+  readonly until: Instant
+}
+
 export interface Waiver {
   readonly id: string
   readonly item: string

@@ -42,10 +42,10 @@ export interface WaiverRules {
 }
 
 /** What is wrong with each waiver of a list, by the rules of page 3. */
-export function waiverFaults(
-  waivers: readonly WaiverForm[],
+export function waiverFaults<W extends WaiverForm>(
+  waivers: readonly W[],
   { items, policy }: WaiverRules,
-): readonly { readonly at: number; readonly code: WaiverFault }[] {
+): readonly { readonly waiver: W; readonly at: number; readonly code: WaiverFault }[] {
   return waivers.flatMap((waiver, at) => {
     const item = items.find(({ id }) => id === waiver.item)
     const codes: readonly (WaiverFault | false)[] = [
@@ -55,7 +55,7 @@ export function waiverFaults(
       ...spanFaults(waiver, policy),
       isSelfApproved(waiver) && 'waiver_self_approved',
     ]
-    return codes.filter((code) => code !== false).map((code) => ({ at, code }))
+    return codes.filter((code) => code !== false).map((code) => ({ waiver, at, code }))
   })
 }
 

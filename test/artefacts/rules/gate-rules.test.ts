@@ -98,6 +98,11 @@ describe('a checklist', () => {
     ],
     ['a command for a waivable item', (value) => void (item(value, 'H2').kind = 'command'), []],
     [
+      'a signer who names nothing',
+      (value) => void (item(value, 'J3').probe.params = {}),
+      ['attests_loosened'],
+    ],
+    [
       'evidence of other code',
       (value) =>
         void (item(value, 'A1').identity = ['schema_head', 'config_digest', 'checklist_digest']),

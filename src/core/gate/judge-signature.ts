@@ -1,0 +1,87 @@
+import { durationMs, later } from './duration.ts'
+import type { ChecklistItem, ItemVerdict, Role, SignoffOutcome, VerifiedSignoff } from './types.ts'
+import type { Instant } from '../state/instant.ts'
+
+/** What the sign-off says about one item, beside its evidence. */
+export interface SignatureBench {
+  readonly signoff: SignoffOutcome
+  /** The other items, as they are now. */
+  readonly others: readonly ItemVerdict[]
+  readonly now: Instant
+}
+type Half = Pick<ItemVerdict, 'state' | 'codes' | 'detail' | 'valid_until'>
+
+/** The signature of one role: whether it holds, covers what is accepted now, and names what it has to name. */
+export function judgeSignature(
+  item: ChecklistItem,
+  { signoff, others, now }: SignatureBench,
+): Half {
+  const role = item.attest_role
+  if (role === null) return half('pending', 'signature_missing', 'of no role')
+  if (signoff.status === 'missing') return missing(signoff.roles, role)
+  if (signoff.status !== 'verified')
+    return half(signoff.status === 'stale' ? 'stale' : 'fail', signoff.code, signoff.detail)
+  return ofRole(item, role, { signoff, others, now })
+}
+
+const half = (state: Half['state'], code: string, detail: string): Half => ({
+  state,
+  codes: [code],
+  detail,
+  valid_until: null,
+})
+
+/** Whose name is not on the list has signed, and validly: that is asked before anybody is missed. */
+const missing = (roles: readonly Role[], role: Role): Half =>
+  roles.includes(role)
+    ? half('pending', 'signature_missing', role)
+    : { state: 'pass', codes: [], detail: '', valid_until: null }
+
+function ofRole(
+  item: ChecklistItem,
+  role: Role,
+  { signoff, others, now }: SignatureBench & { readonly signoff: VerifiedSignoff },
+): Half {
+  const signature = signoff.signatures.find((one) => one.role === role)
+  if (signature === undefined) return half('pending', 'signature_missing', role)
+  const until = later(signature.signed_at, durationMs(item.max_age))
+  if (now >= until || now >= signoff.valid_until)
+    return half('stale', 'signature_old', `signed at ${signature.signed_at}`)
+  const added = acceptedSince(signoff, others)
+  if (added.length > 0) return half('stale', 'accepted_since_signing', added.join(', '))
+  const unnamed = toName(item, others).filter((one) => !signature.attests.includes(one))
+  if (unnamed.length > 0) return half('pending', 'attestation_missing', unnamed.join(', '))
+  return {
+    state: 'pass',
+    codes: [],
+    detail: '',
+    valid_until: until < signoff.valid_until ? until : signoff.valid_until,
+  }
+}
+
+/** Items that are accepted now, and were not when it was signed, or were for another reason (page 3, "Bound"). */
+const acceptedSince = (
+  { accepted }: VerifiedSignoff,
+  others: readonly ItemVerdict[],
+): readonly string[] =>
+  others.flatMap(({ id, state }) => {
+    const then = Object.hasOwn(accepted, id) ? accepted[id] : undefined
+    if (state === 'pass') return then === undefined ? [id] : []
+    return state === 'waived' && then !== 'waived' ? [id] : []
+  })
+
+/** The checklist says which groups a signer names; `waivers` there is each waiver that is made use of. */
+function toName({ probe }: ChecklistItem, others: readonly ItemVerdict[]): readonly string[] {
+  const asked: readonly unknown[] = [probe.params['attests'] ?? []].flat()
+  return asked.flatMap((one) =>
+    one === 'waivers' ? others.flatMap(({ waiver }) => waiver ?? []) : [String(one)],
+  )
+}
+
+/** Whether the role of a measured item has attested to it. */
+export function isAttested({ id, attest_role }: ChecklistItem, signoff: SignoffOutcome): boolean {
+  if (signoff.status !== 'verified') return false
+  return signoff.signatures.some(
+    ({ role, attests }) => role === attest_role && attests.includes(id),
+  )
+}

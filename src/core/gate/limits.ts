@@ -1,0 +1,35 @@
+import type { ItemVerdict, Limit, Scalar } from './types.ts'
+
+type Measured = Readonly<Record<string, Scalar>>
+
+/** Holds what was measured to each limit; a value that is not there, or of another type, holds nothing. */
+export const judgeLimits = (
+  limits: readonly Limit[],
+  measured: Measured,
+): ItemVerdict['measured'] =>
+  limits.map((limit) => {
+    const value = valueOf(measured, limit.measure)
+    return { limit, value, held: value !== null && holds(limit, value, measured) }
+  })
+
+const valueOf = (measured: Measured, name: string): Scalar | null =>
+  new Map(Object.entries(measured)).get(name) ?? null
+
+function holds({ op, value: bound, or_times }: Limit, value: Scalar, measured: Measured): boolean {
+  if (op === 'equals') return value === bound
+  if (typeof value !== 'number' || typeof bound !== 'number' || !Number.isFinite(value))
+    return false
+  const looser = or_times === undefined ? bound : scaled(or_times, measured)
+  return op === 'at_most'
+    ? value <= Math.max(bound, looser ?? bound)
+    : value >= Math.min(bound, looser ?? bound)
+}
+
+/** Undefined where the other value was not measured: then the bound stays as strict as it is written. */
+function scaled(
+  { factor, measure }: NonNullable<Limit['or_times']>,
+  measured: Measured,
+): number | undefined {
+  const other = valueOf(measured, measure)
+  return typeof other === 'number' && Number.isFinite(other) ? factor * other : undefined
+}

@@ -1,0 +1,57 @@
+import type { ChecklistItem, ItemVerdict, Judgement } from './types.ts'
+
+const MEASURE = (id: string): string => `ff probe run ${id}`
+const SIGN = (): string => 'ff signoff sign'
+const ANEW = (): string => 'mv .ff/evidence .ff/evidence.old && ff probe run'
+
+/** What leaves a state, where it is not measuring again. */
+const COMMANDS: Readonly<Record<string, (id: string) => string>> = {
+  signature_missing: SIGN,
+  attestation_missing: SIGN,
+  signature_old: () => 'ff signoff request',
+  accepted_since_signing: () => 'ff signoff request',
+  evidence_edited: ANEW,
+  evidence_cut: ANEW,
+  evidence_reordered: ANEW,
+  evidence_recomputed: ANEW,
+  evidence_missing: ANEW,
+}
+
+/** The command that leaves the state of an item; null where there is none to leave. */
+export function nextCommand(
+  { id, kind, control }: ChecklistItem,
+  { state, codes }: Pick<ItemVerdict, 'state' | 'codes'>,
+): string | null {
+  if (state === 'pass' || state === 'waived') return null
+  const named = codes.find((code) => Object.hasOwn(COMMANDS, code))
+  const known = named === undefined ? undefined : COMMANDS[named]
+  if (known !== undefined) return known(id)
+  if (control.run === 'selftest' && codes.some((code) => code.startsWith('control_')))
+    return `ff probe selftest ${id}`
+  // A signature that was refused, or went stale by what it covers, is looked at; one that was never measured is measured.
+  const measured = codes.some((code) => MEASURED.has(code))
+  return kind === 'signature' && !measured ? 'ff signoff verify' : MEASURE(id)
+}
+const MEASURED: ReadonlySet<string> = new Set([
+  'no_record',
+  'not_measured_yet',
+  'evidence_old',
+  'identity_changed',
+  'identity_not_said',
+  'probe_changed',
+  'runner_not_named',
+  'measured_elsewhere',
+  'limit_broken',
+])
+
+/** One command that measures again all that is stale, or was never measured and can be; null where nothing is. */
+export function remeasureCommand({ items }: Pick<Judgement, 'items'>): string | null {
+  const ids = items.filter(({ codes }) => codes.some((code) => AGAIN.has(code))).map(({ id }) => id)
+  return ids.length === 0 ? null : `ff probe run ${ids.join(' ')}`
+}
+const AGAIN: ReadonlySet<string> = new Set([
+  'no_record',
+  'evidence_old',
+  'identity_changed',
+  'probe_changed',
+])

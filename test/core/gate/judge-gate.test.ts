@@ -1,0 +1,709 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { durationMs } from '../../../src/core/gate/duration.ts'
+import { type GateInput, judgeGate } from '../../../src/core/gate/judge-gate.ts'
+import type { EvidenceDraft, GateItemState, ItemVerdict } from '../../../src/core/gate/types.ts'
+import { waiverMiss } from '../../../src/core/gate/waivers.ts'
+import type { Instant } from '../../../src/core/state/instant.ts'
+import { EXITS, weightiest } from '../../../src/errors.ts'
+import {
+  at,
+  CHECKLIST,
+  go,
+  goBut,
+  hashOf,
+  IDENTITY,
+  itemOf,
+  NOW,
+  passing,
+  signed,
+  waiver,
+  whole,
+} from './world.ts'
+
+const verdictOf = (input: GateInput, id: string): ItemVerdict => {
+  const found = judgeGate(input).items.find((one) => one.id === id)
+  if (found === undefined) throw new Error(`${id} is not accounted for`)
+  return found
+}
+const WITHOUT = (...ids: string[]) =>
+  CHECKLIST.items.filter(({ id }) => !ids.includes(id)).map((item) => passing(item))
+
+test('a GO: all 42, until the first of them goes stale', () => {
+  const judged = judgeGate(go())
+  expect(judged).toMatchObject({ verdict: 'go', exitName: 'ok', faults: [] })
+  expect(judged.counts).toMatchObject({ pass: 42, waived: 0 })
+  // B1, C1 and C2 are good for an hour, and were measured a minute ago.
+  expect(judged.valid_until).toBe(at(3_600_000 - 60_000))
+  expect(
+    judged.expires_next
+      .slice(0, 3)
+      .map(({ id }) => id)
+      .sort(),
+  ).toEqual(['B1', 'C1', 'C2'])
+})
+
+describe('evidence', () => {
+  test.each<readonly [string, string, Partial<EvidenceDraft>, GateItemState, string]>([
+    ['measured elsewhere', 'B1', { where: 'scratch' }, 'inconclusive', 'measured_elsewhere'],
+    [
+      'of other code',
+      'A1',
+      { identity: { ...IDENTITY, code: 'sha256:def' } },
+      'stale',
+      'identity_changed',
+    ],
+    [
+      'of code that could not be told',
+      'A1',
+      { identity: { ...IDENTITY, code: null } },
+      'stale',
+      'identity_changed',
+    ],
+    [
+      'of another attempt',
+      'C1',
+      { identity: { ...IDENTITY, attempt: 2 } },
+      'stale',
+      'identity_changed',
+    ],
+    [
+      'of another environment, on scratch',
+      'A1',
+      { identity: { ...IDENTITY, environment: 'x' } },
+      'pass',
+      '',
+    ],
+    [
+      'by an older probe',
+      'A1',
+      { probe: { name: 'token-forgeries', version: 2, params: {} } },
+      'stale',
+      'probe_changed',
+    ],
+    [
+      'by another probe',
+      'A1',
+      { probe: { name: 'x', version: 1, params: {} } },
+      'stale',
+      'probe_changed',
+    ],
+    ['at its last moment', 'A1', { ended_at: at(-86_399_999) }, 'pass', ''],
+    ['a moment too old', 'A1', { ended_at: at(-86_400_000) }, 'stale', 'evidence_old'],
+    ['from after now', 'A1', { ended_at: at(1) }, 'inconclusive', 'clock_set_back'],
+    [
+      'with a reason why not',
+      'A1',
+      { result: 'inconclusive', codes: ['target_unreachable'], example: 'x' },
+      'inconclusive',
+      'target_unreachable',
+    ],
+    [
+      'without a reason why not',
+      'A1',
+      { result: 'inconclusive' },
+      'inconclusive',
+      'no_reason_given',
+    ],
+    [
+      'of a probe that broke',
+      'A1',
+      { result: 'error', codes: ['probe_threw'] },
+      'error',
+      'probe_threw',
+    ],
+    ['without its control', 'A1', { control: null }, 'inconclusive', 'control_not_run'],
+    [
+      'whose control was missed',
+      'A1',
+      { control: { name: 'c', outcome: 'not_detected', at: NOW } },
+      'inconclusive',
+      'control_not_detected',
+    ],
+    ['of too few samples', 'A5', { sample_size: 499 }, 'inconclusive', 'too_few_samples'],
+    ['without a measure', 'A1', { measured: {} }, 'inconclusive', 'measure_missing'],
+    [
+      'past a limit',
+      'A1',
+      { measured: { forged_accepted: 1, attacker_key_requests: 0, valid_accepted: 1 } },
+      'fail',
+      'limit_broken',
+    ],
+    [
+      'that is no number',
+      'A1',
+      { measured: { forged_accepted: 'none', attacker_key_requests: 0, valid_accepted: 1 } },
+      'fail',
+      'limit_broken',
+    ],
+    [
+      'below a limit',
+      'A1',
+      { measured: { forged_accepted: 0, attacker_key_requests: 0, valid_accepted: 0 } },
+      'fail',
+      'limit_broken',
+    ],
+    [
+      'within limits that the probe still calls a failure',
+      'A1',
+      { result: 'fail', codes: ['odd'], example: 'x' },
+      'fail',
+      'odd',
+    ],
+    ['called a failure for no reason', 'A1', { result: 'fail' }, 'fail', 'probe_failed'],
+    [
+      'past the value, within the factor',
+      'E5',
+      { measured: { db_p99_ms: 90, file_p99_ms: 72, error_share: 0, load_share: 1.5 } },
+      'pass',
+      '',
+    ],
+    [
+      'past the factor too',
+      'E5',
+      { measured: { db_p99_ms: 90.1, file_p99_ms: 72, error_share: 0, load_share: 1.5 } },
+      'fail',
+      'limit_broken',
+    ],
+    [
+      'without the other value of the factor',
+      'E5',
+      { measured: { db_p99_ms: 51, error_share: 0, load_share: 1.5 } },
+      'fail',
+      'limit_broken',
+    ],
+    [
+      'below a lower bound',
+      'E5',
+      { measured: { db_p99_ms: 50, error_share: 0, load_share: 1.4 } },
+      'fail',
+      'limit_broken',
+    ],
+  ])('%s', (_what, id, change, state, code) => {
+    const found = verdictOf(goBut(id, change), id)
+    expect([
+      found.state,
+      found.codes.includes(code) || found.codes.length === 0 ? code : found.codes,
+    ]).toEqual([state, code])
+    expect(judgeGate(goBut(id, change)).verdict === 'go').toBe(state === 'pass')
+  })
+
+  test('the newest record counts by its place, whatever its time says', () => {
+    const older = { ...passing(itemOf('A1')), ended_at: at(-3_000), started_at: at(-4_000) }
+    const failing: EvidenceDraft = { ...passing(itemOf('A1')), result: 'fail', codes: ['x'] }
+    const all = WITHOUT('A1')
+    expect(verdictOf(go({ evidence: whole([older, ...all, failing]) }), 'A1').state).toBe('fail')
+    expect(verdictOf(go({ evidence: whole([failing, ...all, older]) }), 'A1').state).toBe('pass')
+  })
+  test('no record: pending, or inconclusive with what is missing', () => {
+    const evidence = whole(WITHOUT('D1', 'A1'))
+    const input = go({ evidence, unmeasurable: { propagation: 'the cache' } })
+    expect(verdictOf(input, 'A1')).toMatchObject({ state: 'pending', codes: ['no_record'] })
+    expect(verdictOf(input, 'D1')).toMatchObject({
+      state: 'inconclusive',
+      codes: ['not_measured_yet'],
+      detail: 'needs the cache',
+    })
+    expect(judgeGate(input).exitName).toBe('inconclusive')
+    // What people signed for stays signed where an item falls away; the gate is still no GO.
+    expect(verdictOf(input, 'J2').state).toBe('pass')
+  })
+  test.each<readonly [string, GateInput['runners']]>([
+    ['nobody names', []],
+    ['was named until then', [{ kid: 'r'.repeat(43), from: at(-86_400_000), until: at(-60_000) }]],
+    ['is named from later on', [{ kid: 'r'.repeat(43), from: at(-59_999), until: at(1) }]],
+    ['is another', [{ kid: 's'.repeat(43), from: at(-86_400_000), until: at(1) }]],
+  ])('a runner that %s is local', (_what, runners) => {
+    const judged = judgeGate(go({ runners }))
+    expect(judged.exitName).toBe('inconclusive')
+    expect(judged.items.every(({ codes }) => codes.includes('runner_not_named'))).toBe(true)
+  })
+  test('what nobody said agrees with nothing', () => {
+    const found = verdictOf(go({ expected: { ...IDENTITY, code: null } }), 'A1')
+    expect(found).toMatchObject({ state: 'stale', codes: ['identity_not_said'] })
+  })
+
+  describe('of a dear control', () => {
+    const measurement: EvidenceDraft = { ...passing(itemOf('H2')), control: null }
+    const control = (change: Partial<EvidenceDraft> = {}): EvidenceDraft => ({
+      ...passing(itemOf('H2')),
+      kind: 'control',
+      measured: {},
+      ...change,
+    })
+    const h2 = (...records: EvidenceDraft[]): string => {
+      const { state, codes } = verdictOf(
+        go({ evidence: whole([...WITHOUT('H2'), ...records]) }),
+        'H2',
+      )
+      return [state, ...codes].join(' ')
+    }
+    test('it is kept for its age, by the same code', () => {
+      expect(h2(control(), measurement)).toBe('pass')
+      expect(h2(measurement, control())).toBe('pass')
+      expect(h2(measurement)).toBe('inconclusive control_not_run')
+      expect(h2(control())).toBe('pending no_record')
+      expect(h2(control({ ended_at: at(-durationMs('P7D')) }), measurement)).toBe(
+        'inconclusive control_stale',
+      )
+      const other = { ...IDENTITY, code: 'sha256:def' }
+      expect(h2(control({ identity: other }), measurement)).toBe('inconclusive control_stale')
+    })
+    test('the newest one counts', () => {
+      const missed = control({ control: { name: 'c', outcome: 'not_detected', at: NOW } })
+      expect(h2(control(), measurement, missed)).toBe('inconclusive control_not_detected')
+      expect(h2(missed, control(), measurement)).toBe('pass')
+    })
+    test('a control beside the probe does not stand in for the one within it', () => {
+      const { state, codes } = verdictOf(
+        go({
+          evidence: whole([
+            ...WITHOUT('A1'),
+            { ...passing(itemOf('A1')), control: { name: 'c', outcome: 'not_detected', at: NOW } },
+            { ...passing(itemOf('A1')), kind: 'control' },
+          ]),
+        }),
+        'A1',
+      )
+      expect([state, codes]).toEqual(['inconclusive', ['control_not_detected']])
+    })
+    test('one signed by a runner that is not named says nothing', () => {
+      const input = go({ evidence: whole([...WITHOUT('H2'), control(), measurement]) })
+      if (input.evidence.status !== 'whole') throw new Error('not whole')
+      const entries = input.evidence.entries.map((one) =>
+        one.record.kind === 'control' ? { ...one, runner: 's'.repeat(43) } : one,
+      )
+      const found = verdictOf({ ...input, evidence: { ...input.evidence, entries } }, 'H2')
+      expect(found.codes).toEqual(['control_runner_not_named'])
+    })
+  })
+})
+
+describe("a log that is nobody's", () => {
+  const log = whole(WITHOUT())
+  if (log.status !== 'whole') throw new Error('not whole')
+  test.each<readonly [string, Partial<GateInput>, string]>([
+    [
+      'read as edited',
+      { evidence: { status: 'untrusted', code: 'evidence_edited', detail: 'line 3' } },
+      'evidence_edited',
+    ],
+    [
+      'without a record in its middle',
+      { evidence: { ...log, entries: log.entries.toSpliced(7, 1) } },
+      'evidence_missing',
+    ],
+    [
+      'without its last record',
+      { evidence: { ...log, entries: log.entries.slice(0, -1) } },
+      'evidence_cut',
+    ],
+    [
+      'shorter than what was signed for',
+      { signoff: signed({ evidence_head: { seq: 43, hash: hashOf(43) } }) },
+      'evidence_cut',
+    ],
+    [
+      'other than what was signed for',
+      { signoff: signed({ evidence_head: { seq: 5, hash: hashOf(6) } }) },
+      'evidence_recomputed',
+    ],
+  ])('%s', (_what, change, code) => {
+    const judged = judgeGate(go(change))
+    expect(judged).toMatchObject({ verdict: 'untrusted', exitName: 'untrusted', valid_until: null })
+    expect(judged.faults.map((one) => one.code)).toEqual([code])
+    expect(judged.items).toHaveLength(42)
+  })
+  test('one that goes on from what was signed for is good', () =>
+    expect(
+      judgeGate(go({ signoff: signed({ evidence_head: { seq: 42, hash: hashOf(42) } }) })).verdict,
+    ).toBe('go'))
+})
+
+describe('the sign-off', () => {
+  const [platform, security] = signed().signatures
+  if (platform === undefined || security === undefined) throw new Error('two signatures')
+  const attesting = (attests: readonly string[]) =>
+    signed({ signatures: [platform, { ...security, attests }] })
+  test.each<readonly [string, GateInput['signoff'], string, string, string]>([
+    [
+      'of nobody',
+      { status: 'missing', roles: ['platform-lead', 'security-lead'] },
+      'J2',
+      'pending signature_missing',
+      'not_ready',
+    ],
+    ['of one', { status: 'missing', roles: ['security-lead'] }, 'J2', 'pass', 'not_ready'],
+    [
+      'of the other',
+      { status: 'missing', roles: ['security-lead'] },
+      'J3',
+      'pending signature_missing',
+      'not_ready',
+    ],
+    [
+      'for another checklist',
+      { status: 'stale', code: 'subject_changed', detail: 'checklist' },
+      'J2',
+      'stale subject_changed',
+      'not_ready',
+    ],
+    [
+      'by an unknown key',
+      { status: 'refused', code: 'key_unknown', detail: '' },
+      'J3',
+      'fail key_unknown',
+      'untrusted',
+    ],
+    [
+      'without the one role',
+      signed({ signatures: [platform] }),
+      'J3',
+      'pending signature_missing',
+      'not_ready',
+    ],
+    [
+      'too long ago',
+      signed({ signatures: [platform, { ...security, signed_at: at(-durationMs('PT72H')) }] }),
+      'J3',
+      'stale signature_old',
+      'not_ready',
+    ],
+    ['past its own end', signed({ valid_until: NOW }), 'J2', 'stale signature_old', 'not_ready'],
+    [
+      'that names too few groups',
+      attesting(['A', 'G', 'G3']),
+      'J3',
+      'pending attestation_missing',
+      'not_ready',
+    ],
+    [
+      'that does not attest to what was measured',
+      attesting(['A', 'F', 'G']),
+      'G3',
+      'pending attestation_missing',
+      'not_ready',
+    ],
+    [
+      'by the wrong role for what was measured',
+      signed({
+        signatures: [
+          { ...platform, attests: ['J1', 'G3', 'I4'] },
+          { ...security, attests: ['A', 'F', 'G'] },
+        ],
+      }),
+      'G3',
+      'pending attestation_missing',
+      'not_ready',
+    ],
+    [
+      'before an item was accepted',
+      signed({ accepted: Object.fromEntries(Object.entries(signed().accepted).slice(1)) }),
+      'J2',
+      'stale accepted_since_signing',
+      'not_ready',
+    ],
+  ])('%s', (_what, signoff, id, said, exitName) => {
+    const { state, codes } = verdictOf(go({ signoff }), id)
+    expect([state, ...codes].join(' ')).toBe(said)
+    expect(judgeGate(go({ signoff })).exitName).toBe(exitName)
+  })
+  test('an item that nobody answers for is never signed', () => {
+    const items = CHECKLIST.items.map((item) =>
+      item.id === 'J2' ? { ...item, attest_role: null } : item,
+    )
+    const input = go({ checklist: { ...CHECKLIST, items } })
+    expect(verdictOf(input, 'J2').codes).toEqual(['signature_missing'])
+  })
+  test('a signature that the checklist asks to name nothing names nothing', () => {
+    const items = CHECKLIST.items.map((item) =>
+      item.id === 'J2' ? { ...item, probe: { ...item.probe, params: {} } } : item,
+    )
+    expect(judgeGate(go({ checklist: { ...CHECKLIST, items } })).verdict).toBe('go')
+  })
+  test('its end comes before that of the evidence', () => {
+    const input = go({ signoff: signed({ valid_until: at(5_000) }) })
+    expect(judgeGate(input).valid_until).toBe(at(5_000))
+  })
+  test('without a plan, or past its window, there is no GO', () => {
+    expect(judgeGate(go({ plan_until: null })).exitName).toBe('not_ready')
+    expect(judgeGate(go({ plan_until: NOW })).exitName).toBe('not_ready')
+    expect(judgeGate(go({ plan_until: at(1_000) })).valid_until).toBe(at(1_000))
+  })
+})
+
+describe('waivers', () => {
+  const broken: Partial<EvidenceDraft> = {
+    measured: { memory_share: 0.85, connections_share: 0.5, disk_share: 0.5 },
+  }
+  const accepted = { ...signed().accepted, H4: 'waived' } as const
+  const withWaiver = (
+    change: Parameters<typeof waiver>[0] = {},
+    evidence = broken,
+    id = 'H4',
+  ): GateInput => goBut(id, evidence, { waivers: [waiver(change)], signoff: signed({ accepted }) })
+
+  test('a GO with one', () => {
+    const judged = judgeGate(withWaiver())
+    expect([judged.verdict, judged.counts.waived]).toEqual(['go', 1])
+    const soon = judgeGate(withWaiver({ expires_at: at(1_000) }))
+    expect(soon.valid_until).toBe(at(1_000))
+  })
+  test('what nobody could measure is waived for its one reason, for as long as the waiver holds', () => {
+    const covers = { state: 'inconclusive', code: 'target_unreachable' } as const
+    const down: Partial<EvidenceDraft> = { result: 'inconclusive', codes: ['target_unreachable'] }
+    expect(judgeGate(withWaiver({ covers }, down)).verdict).toBe('go')
+    const two = { ...down, codes: ['target_unreachable', 'disk_full'] }
+    expect(verdictOf(withWaiver({ covers }, two), 'H4').codes).toContain(
+      'waiver_covers_another_reason',
+    )
+  })
+  test.each<readonly [string, Parameters<typeof waiver>[0], Partial<EvidenceDraft>, string]>([
+    ['that has expired', { expires_at: NOW }, broken, 'waiver_expired'],
+    ['that was not asked for yet', { requested_at: at(1) }, broken, 'waiver_not_yet_requested'],
+    [
+      'that one lead approved',
+      { approvals: [{ person: 'Ada', role: 'platform-lead' }] },
+      broken,
+      'waiver_not_approved',
+    ],
+    [
+      'that one person approved as both',
+      {
+        approvals: [
+          { person: 'Ada', role: 'platform-lead' },
+          { person: 'Ada', role: 'security-lead' },
+        ],
+      },
+      broken,
+      'waiver_not_approved',
+    ],
+    [
+      'that is for another state',
+      { covers: { state: 'inconclusive', code: 'x' } },
+      broken,
+      'waiver_covers_another_state',
+    ],
+    [
+      'whose bound is passed',
+      {},
+      { measured: { memory_share: 0.91, connections_share: 0.5, disk_share: 0.5 } },
+      'waiver_past_bound',
+    ],
+    [
+      'that bounds another measure',
+      { covers: { state: 'fail', bounds: [{ measure: 'disk_share', op: 'at_most', value: 0.9 }] } },
+      broken,
+      'waiver_past_bound',
+    ],
+    [
+      'whose bound lies on the other side',
+      {
+        covers: {
+          state: 'fail',
+          bounds: [{ measure: 'memory_share', op: 'at_least', value: 0.9 }],
+        },
+      },
+      broken,
+      'waiver_past_bound',
+    ],
+    [
+      'for a failure without a measure',
+      {},
+      { result: 'fail', codes: ['odd'] },
+      'waiver_past_bound',
+    ],
+  ])('one %s does not apply', (_what, change, evidence, code) => {
+    const input = withWaiver(change, evidence)
+    expect(verdictOf(input, 'H4').codes).toContain(code)
+    expect(judgeGate(input).exitName).toBe('no_go')
+  })
+  test('a requester does not approve alone', () => {
+    const approvals = [{ person: 'Ada', role: 'platform-lead' }] as const
+    const plan: Partial<EvidenceDraft> = {
+      measured: { ...passing(itemOf('J1')).measured, window_starts_in_h: 169 },
+    }
+    const covers = {
+      state: 'fail',
+      bounds: [{ measure: 'window_starts_in_h', op: 'at_most', value: 200 }],
+    } as const
+    const of = (requester: string): GateInput =>
+      goBut('J1', plan, {
+        waivers: [waiver({ item: 'J1', covers, requester, approvals })],
+        signoff: signed({ accepted: { ...signed().accepted, J1: 'waived' } }),
+      })
+    expect(judgeGate(of('Rosalind')).verdict).toBe('go')
+    expect(judgeGate(of('Ada'))).toMatchObject({
+      verdict: 'no_go',
+      faults: [{ code: 'waiver_self_approved' }],
+    })
+    // Waived, an item that people attest to still wants their word.
+    const unattested = {
+      ...of('Rosalind'),
+      signoff: signed({
+        accepted: { ...signed().accepted, J1: 'waived' },
+        signatures: signed().signatures.map((one) => ({
+          ...one,
+          attests: ['A', 'F', 'G', 'G3', 'I4', 'WV-1'],
+        })),
+      }),
+    }
+    expect(verdictOf(unattested, 'J1').state).toBe('pending')
+  })
+  test('neither stale, pending nor error is waived, nor what nobody may waive', () => {
+    const stale = withWaiver({}, { ended_at: at(-durationMs('P9D')) })
+    expect(verdictOf(stale, 'H4').state).toBe('stale')
+    const error = withWaiver(
+      { covers: { state: 'inconclusive', code: 'x' } },
+      { result: 'error', codes: ['x'] },
+    )
+    expect(verdictOf(error, 'H4').state).toBe('error')
+    const unwaivable = goBut(
+      'A1',
+      { result: 'inconclusive', codes: ['x'] },
+      { waivers: [waiver({ item: 'A1', covers: { state: 'inconclusive', code: 'x' } })] },
+    )
+    expect(judgeGate(unwaivable)).toMatchObject({
+      exitName: 'inconclusive',
+      faults: [{ code: 'waiver_item_unwaivable' }],
+    })
+    expect(judgeGate(go({ waivers: [waiver({ item: 'Z9' })] })).faults).toEqual([
+      { code: 'waiver_item_unknown', detail: 'WV-1' },
+    ])
+  })
+  test('an item that is waived now and passed then makes the signatures stale', () => {
+    const input = { ...withWaiver(), signoff: signed() }
+    expect(verdictOf(input, 'J2').codes).toEqual(['accepted_since_signing'])
+  })
+  test('of two for one item the second counts for nothing', () => {
+    const judged = judgeGate({ ...withWaiver(), waivers: [waiver(), waiver({ id: 'WV-2' })] })
+    expect(judged).toMatchObject({ verdict: 'go', faults: [{ code: 'waiver_item_repeated' }] })
+  })
+  test('no approval waives what nobody may waive', () => {
+    const found = { state: 'fail', codes: [], measured: [], now: NOW } as const
+    expect(waiverMiss(waiver(), itemOf('A1'), found)).toBe('waiver_not_approved')
+  })
+  test('a waiver that is made use of is named by the security lead', () => {
+    const input = withWaiver({ id: 'WV-2' })
+    expect(verdictOf(input, 'J3')).toMatchObject({ state: 'pending', detail: 'WV-2' })
+  })
+  test('with four in force none applies; the expired do not count', () => {
+    const four = (expires_at: Instant): GateInput => ({
+      ...withWaiver(),
+      waivers: [
+        waiver(),
+        ...['H1', 'H2', 'I3'].map((item, index) =>
+          waiver({ item, id: `WV-${index + 2}`, expires_at }),
+        ),
+      ],
+    })
+    expect(judgeGate(four(at(1_000)))).toMatchObject({
+      verdict: 'no_go',
+      faults: [{ code: 'waivers_too_many' }],
+    })
+    expect(judgeGate(four(NOW)).verdict).toBe('go')
+  })
+})
+
+describe('for any evidence', () => {
+  const CHANGES: readonly Partial<EvidenceDraft>[] = [
+    {},
+    {},
+    {},
+    { result: 'fail', codes: ['x'] },
+    { result: 'inconclusive', codes: ['x'] },
+    { result: 'error', codes: ['x'] },
+    { ended_at: at(-30 * 86_400_000) },
+    { where: 'staging' },
+    { control: null },
+    { sample_size: 0 },
+  ]
+  const drafts = fc
+    .array(fc.tuple(fc.nat(41), fc.constantFrom(...CHANGES)), { maxLength: 3 })
+    .map((changes) => {
+      const all = CHECKLIST.items.map((item) => passing(item))
+      const more = changes.map(([index, change]) => ({ ...all[index], ...change }) as EvidenceDraft)
+      return [...all, ...more]
+    })
+  const signoffs = fc.constantFrom<GateInput['signoff']>(
+    signed(),
+    signed(),
+    { status: 'missing', roles: ['platform-lead'] },
+    { status: 'stale', code: 'x', detail: '' },
+    { status: 'refused', code: 'x', detail: '' },
+  )
+  const inputs = fc
+    .record({ drafts, signoff: signoffs })
+    .map(({ drafts: all, signoff }) => ({ input: go({ evidence: whole(all), signoff }), all }))
+
+  test('the states sum to 42, and the exit is the weightiest of theirs', () =>
+    fc.assert(
+      fc.property(inputs, ({ input }) => {
+        const { items, counts, exitName, verdict } = judgeGate(input)
+        expect(Object.values(counts).reduce((all, one) => all + one, 0)).toBe(42)
+        expect(items.map(({ id }) => id)).toEqual(CHECKLIST.items.map(({ id }) => id))
+        const weights = {
+          pass: 'ok',
+          waived: 'ok',
+          fail: 'no_go',
+          inconclusive: 'inconclusive',
+          error: 'inconclusive',
+          stale: 'not_ready',
+          pending: 'not_ready',
+        } as const
+        const refused = input.signoff.status === 'refused' ? (['untrusted'] as const) : []
+        expect(exitName).toBe(weightiest([...items.map(({ state }) => weights[state]), ...refused]))
+        expect(EXITS[exitName][0] === 0).toBe(verdict === 'go')
+      }),
+    ))
+
+  test('removing, ageing or failing a result never makes a GO of what was none', () =>
+    fc.assert(
+      fc.property(
+        inputs,
+        fc.nat(),
+        fc.constantFrom('remove', 'age', 'fail'),
+        ({ input, all }, index, how) => {
+          const place = index % all.length
+          const { evidence } = input
+          if (evidence.status !== 'whole') throw new Error('not whole')
+          const ways = {
+            remove: () => ({ ...evidence, entries: evidence.entries.toSpliced(place, 1) }),
+            age: () =>
+              whole(
+                all.with(place, {
+                  ...(all[place] as EvidenceDraft),
+                  ended_at: at(-30 * 86_400_000),
+                }),
+              ),
+            fail: () =>
+              whole([...all, { ...(all[place] as EvidenceDraft), result: 'fail', codes: ['x'] }]),
+          }
+          const after = judgeGate({ ...input, evidence: ways[how]() })
+          // Nobody's evidence is made better by less of it, or by worse.
+          if (judgeGate(input).verdict !== 'go') expect(after.verdict).not.toBe('go')
+          if (how !== 'age') expect(after.verdict).not.toBe('go')
+        },
+      ),
+    ))
+
+  test('a GO holds until its end and not a moment longer, and time makes no GO of a NO-GO', () =>
+    fc.assert(
+      fc.property(inputs, fc.integer({ min: 0, max: 40 * 86_400_000 }), ({ input }, ms) => {
+        const before = judgeGate(input)
+        const after = judgeGate({ ...input, now: at(ms) })
+        if (before.verdict === 'no_go') expect(after.verdict).not.toBe('go')
+        if (before.valid_until === null) return
+        expect(after.verdict === 'go').toBe(at(ms) < before.valid_until)
+      }),
+    ))
+  test('at the very end of a GO', () => {
+    const { valid_until } = judgeGate(go())
+    const end = valid_until as Instant
+    const last = new Date(Date.parse(end) - 1).toISOString() as Instant
+    expect(judgeGate(go({ now: last })).verdict).toBe('go')
+    expect(judgeGate(go({ now: end })).verdict).toBe('not_ready')
+  })
+  test('of no item there is no GO', () =>
+    expect(judgeGate(go({ checklist: { groups: [], items: [] } })).verdict).toBe('not_ready'))
+})

@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest'
+import { durationMs, earliest, later } from '../../../src/core/gate/duration.ts'
+import { judgeLimits } from '../../../src/core/gate/limits.ts'
+import { judgeGate } from '../../../src/core/gate/judge-gate.ts'
+import { nextCommand, remeasureCommand } from '../../../src/core/gate/next.ts'
+import type { GateItemState } from '../../../src/core/gate/types.ts'
+import { at, CHECKLIST, go, IDENTITY, itemOf, NOW, whole } from './world.ts'
+
+describe('durations', () => {
+  test.each([
+    ['PT1H', 3_600_000],
+    ['P7D', 604_800_000],
+    ['P1W', 0],
+    ['', 0],
+  ])('%s', (text, ms) => expect(durationMs(text)).toBe(ms))
+  test('no time lies beyond the year 9999', () =>
+    expect(later(NOW, 1e18)).toBe('9999-12-31T23:59:59.999Z'))
+  test('the first of some, and of none', () => {
+    expect(earliest([at(2), null, at(1)])).toBe(at(1))
+    expect(earliest([null])).toBeNull()
+  })
+})
+
+test.each([
+  [4, 10, true],
+  [4, Number.NaN, false],
+  [4.9, 'ten', false],
+] as const)(
+  'a lower bound may be lowered by a factor of another measure: %s, %s',
+  (rate, other, held) => {
+    const or_times = { factor: 0.4, measure: 'other' }
+    const limit = { measure: 'rate', op: 'at_least', value: 5, unit: '', or_times } as const
+    expect(judgeLimits([limit], { rate, other })).toEqual([{ limit, value: rate, held }])
+  },
+)
+
+describe('the command that leaves a state', () => {
+  test.each<readonly [string, GateItemState, readonly string[], string | null]>([
+    ['A1', 'pass', [], null],
+    ['H4', 'waived', ['limit_broken'], null],
+    ['A1', 'pending', ['no_record'], 'ff probe run A1'],
+    ['A1', 'fail', ['limit_broken'], 'ff probe run A1'],
+    ['A1', 'inconclusive', ['control_not_run'], 'ff probe run A1'],
+    ['H2', 'inconclusive', ['control_not_run'], 'ff probe selftest H2'],
+    ['H2', 'inconclusive', ['too_few_samples'], 'ff probe run H2'],
+    ['J2', 'pending', ['signature_missing'], 'ff signoff sign'],
+    ['J3', 'stale', ['accepted_since_signing'], 'ff signoff request'],
+    ['J3', 'fail', ['key_unknown'], 'ff signoff verify'],
+    ['J2', 'stale', ['evidence_old'], 'ff probe run J2'],
+    ['G3', 'pending', ['attestation_missing'], 'ff signoff sign'],
+    ['J2', 'stale', ['signature_old'], 'ff signoff request'],
+    ['B1', 'error', ['evidence_cut'], 'mv .ff/evidence .ff/evidence.old && ff probe run'],
+  ])('%s, %s %j', (id, state, codes, command) =>
+    expect(nextCommand(itemOf(id), { state, codes })).toBe(command),
+  )
+  test('one measures again all that is stale or was never measured, and nothing else', () => {
+    const identity = { ...IDENTITY, attempt: 2 }
+    // B1, B2, B4, C1, C2, C3, ... name the attempt; A1 does not.
+    const command = remeasureCommand(judgeGate(go({ expected: identity })))
+    expect(command).toMatch(/^ff probe run B1 B2 B4 C1 C2 C3 /)
+    expect(remeasureCommand(judgeGate(go()))).toBeNull()
+    const all = CHECKLIST.items.map(({ id }) => id).join(' ')
+    expect(remeasureCommand(judgeGate(go({ evidence: whole([]) })))).toContain(all.slice(0, 80))
+  })
+})

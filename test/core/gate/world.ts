@@ -1,0 +1,154 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { later } from '../../../src/core/gate/duration.ts'
+import type { GateInput } from '../../../src/core/gate/judge-gate.ts'
+import type {
+  Checklist,
+  ChecklistItem,
+  EvidenceDraft,
+  EvidenceEntry,
+  Identity,
+  Scalar,
+  VerifiedSignoff,
+  Waiver,
+} from '../../../src/core/gate/types.ts'
+import type { Instant } from '../../../src/core/state/instant.ts'
+import { ROOT } from '../../support/run-ff.ts'
+
+export const CHECKLIST = JSON.parse(
+  readFileSync(join(ROOT, 'checklists/cutover_readiness_checklist.json'), 'utf8'),
+) as Checklist
+export const itemOf = (id: string): ChecklistItem => {
+  const found = CHECKLIST.items.find((one) => one.id === id)
+  if (found === undefined) throw new Error(`the checklist has no ${id}`)
+  return found
+}
+
+export const NOW = '2026-01-15T09:00:00.000Z' as Instant
+export const at = (offsetMs: number): Instant => later(NOW, offsetMs)
+export const RUNNER = 'r'.repeat(43)
+export const IDENTITY: Identity = {
+  environment: 'production',
+  cutover_id: 'flags-to-postgres',
+  attempt: 1,
+  database: '7/16384/ff',
+  schema_head: '0002_flags',
+  code: 'sha256:abc',
+  config_digest: 'c'.repeat(64),
+  checklist_digest: 'd'.repeat(64),
+}
+
+/** Values that hold every limit of an item, each at its edge. */
+export const holding = ({ limits }: ChecklistItem): Record<string, Scalar> =>
+  Object.fromEntries(
+    limits.flatMap(({ measure, value, or_times }) => [
+      [measure, value],
+      ...(or_times === undefined ? [] : [[or_times.measure, 0]]),
+    ]),
+  ) as Record<string, Scalar>
+
+/** A record by which its item passes. */
+export const passing = (item: ChecklistItem, identity = IDENTITY): EvidenceDraft => ({
+  schemaVersion: 1,
+  kind: 'measurement',
+  item: item.id,
+  probe: item.probe,
+  where: item.where,
+  effect: item.effect,
+  result: 'pass',
+  codes: [],
+  measured: holding(item),
+  limits: item.limits,
+  sample_size: item.min_sample,
+  control: { name: item.control.name, outcome: 'detected', at: at(-60_000) },
+  met: { server: 'a test' },
+  example: null,
+  started_at: at(-120_000),
+  ended_at: at(-60_000),
+  identity,
+  tool_version: '0.0.0',
+})
+
+/** Puts records in a chain whose hashes are told apart, and nothing more. */
+export const chained = (drafts: readonly EvidenceDraft[]): readonly EvidenceEntry[] =>
+  drafts.map((draft, index) => ({
+    record: { ...draft, seq: index + 1, prev_hash: hashOf(index) },
+    hash: hashOf(index + 1),
+    runner: RUNNER,
+  }))
+export const hashOf = (seq: number): string => String(seq).padStart(64, '0')
+export const whole = (drafts: readonly EvidenceDraft[]): GateInput['evidence'] => ({
+  status: 'whole',
+  entries: chained(drafts),
+  head: { seq: drafts.length, hash: hashOf(drafts.length) },
+})
+
+export const waiver = (change: Partial<Waiver> = {}): Waiver => ({
+  id: 'WV-1',
+  item: 'H4',
+  covers: { state: 'fail', bounds: [{ measure: 'memory_share', op: 'at_most', value: 0.9 }] },
+  reason: 'r',
+  risk: 'r',
+  compensation: 'c',
+  requester: 'Rosalind',
+  requested_at: at(-86_400_000),
+  expires_at: at(86_400_000),
+  approvals: [
+    { person: 'Ada', role: 'platform-lead' },
+    { person: 'Grace', role: 'security-lead' },
+  ],
+  ...change,
+})
+
+export const signed = (change: Partial<VerifiedSignoff> = {}): VerifiedSignoff => ({
+  status: 'verified',
+  signatures: [
+    {
+      role: 'platform-lead',
+      person: 'Ada',
+      kid: 'a',
+      signed_at: at(-3_600_000),
+      attests: ['I4', 'J1'],
+    },
+    {
+      role: 'security-lead',
+      person: 'Grace',
+      kid: 'g',
+      signed_at: at(-3_600_000),
+      attests: ['A', 'F', 'G', 'G3', 'WV-1'],
+    },
+  ],
+  accepted: Object.fromEntries(
+    CHECKLIST.items.filter(({ kind }) => kind !== 'signature').map(({ id }) => [id, 'pass']),
+  ),
+  evidence_head: { seq: 0, hash: hashOf(0) },
+  valid_until: at(7 * 86_400_000),
+  ...change,
+})
+
+/** All 42 pass, two people have signed, and the window is ahead: a GO. */
+export const go = (change: Partial<GateInput> = {}): GateInput => ({
+  checklist: CHECKLIST,
+  evidence: whole(CHECKLIST.items.map((item) => passing(item))),
+  waivers: [],
+  policy: { max_active: 3, max_days: 14 },
+  signoff: signed(),
+  plan_until: at(6 * 86_400_000),
+  expected: IDENTITY,
+  runners: [{ kid: RUNNER, from: at(-90 * 86_400_000), until: at(86_400_000) }],
+  unmeasurable: {},
+  now: NOW,
+  ...change,
+})
+/** The same, with the record of one item changed. */
+export const goBut = (
+  id: string,
+  change: Partial<EvidenceDraft>,
+  more: Partial<GateInput> = {},
+): GateInput =>
+  go({
+    evidence: whole(
+      CHECKLIST.items.map((item) => ({ ...passing(item), ...(item.id === id ? change : {}) })),
+    ),
+    ...more,
+  })
