@@ -49,7 +49,7 @@ export default {
     only(
       'backings-inward',
       '^src/backings/',
-      '^src/(backings/|core/|ports[.]ts$|errors[.]ts$)',
+      '^src/(backings/|locks/|core/|ports[.]ts$|errors[.]ts$)',
       'A backing implements a port and calls no use case.',
     ),
     only(
@@ -63,6 +63,18 @@ export default {
       '^src/auth/',
       '^src/(auth/|jose/|core/|ports[.]ts$|errors[.]ts$)',
       'Auth implements TokenVerifier.',
+    ),
+    only(
+      'locks-inward',
+      '^src/locks/',
+      '^src/(locks/|errors[.]ts$)',
+      'A lock knows nothing of what it guards.',
+    ),
+    only(
+      'evidence-inward',
+      '^src/evidence/',
+      '^src/(evidence/|locks/|core/|ports[.]ts$|errors[.]ts$)',
+      'The log is a file with a chain; what is in it is judged by core.',
     ),
     only(
       'fuzz-inward',

@@ -3,6 +3,7 @@ import type { DoorRules } from './core/auth/door.ts'
 import type { Condition } from './core/auth/modes.ts'
 import type { Authentication, Environment } from './core/auth/types.ts'
 import type { ApprovalAnswer, ApprovalQuestion, BackingState } from './core/evaluate/types.ts'
+import type { EvidenceDraft, EvidenceEntry } from './core/gate/types.ts'
 import type { Catalogue } from './core/migrations/catalogue.ts'
 import type { AppliedMigration, Migration } from './core/migrations/plan.ts'
 import type { Scene } from './core/parity/scene.ts'
@@ -150,6 +151,13 @@ export interface DoorMetrics {
 }
 /** A door of the harness's own, with a key server behind it. */
 export interface OpenDoor extends Door {
+  close(): Promise<void>
+}
+
+/** An evidence log that is open for writing; nobody else writes there until it is closed. */
+export interface EvidenceWriter {
+  /** Signs a record, puts it at the end of the log, and resolves when it is on disk. One at a time. */
+  append(draft: EvidenceDraft): Promise<EvidenceEntry>
   close(): Promise<void>
 }
 

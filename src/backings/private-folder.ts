@@ -1,6 +1,6 @@
 import { lstat, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { tryLock } from './file/lock.ts'
+import { tryLock } from '../locks/file-lock.ts'
 
 const LOCK = '.owner'
 const MAKING = '.making-'

@@ -1,0 +1,34 @@
+import type { ChainHead, EvidenceEntry, EvidenceLog } from './types.ts'
+
+export const EMPTY_CHAIN: ChainHead = { seq: 0, hash: '0'.repeat(64) }
+
+/**
+ * Whether entries, each good by itself, are the log: in order, none left out, each after the one before it, and
+ * going on from the head that was written down beside them.
+ */
+export function judgeChain(entries: readonly EvidenceEntry[], noted: ChainHead): EvidenceLog {
+  const places = entries.map(({ record }) => record.seq)
+  const odd = places.findIndex((seq, at) => seq !== at + 1)
+  if (odd !== -1) {
+    const sorted = [...places].sort((a, b) => a - b)
+    const shuffled = sorted.every((seq, at) => seq === at + 1)
+    const code = shuffled ? 'evidence_reordered' : 'evidence_missing'
+    return { status: 'untrusted', code, detail: `at record ${odd + 1}` }
+  }
+  const torn = entries.findIndex(
+    ({ record }, at) => record.prev_hash !== (entries[at - 1]?.hash ?? EMPTY_CHAIN.hash),
+  )
+  if (torn !== -1)
+    return { status: 'untrusted', code: 'evidence_recomputed', detail: `at record ${torn + 1}` }
+  if (noted.seq > entries.length) {
+    const detail = `${entries.length} of ${noted.seq} records are there`
+    return { status: 'untrusted', code: 'evidence_cut', detail }
+  }
+  const [then] = [EMPTY_CHAIN.hash, ...entries.map(({ hash }) => hash)].slice(noted.seq)
+  if (then !== noted.hash)
+    return { status: 'untrusted', code: 'evidence_recomputed', detail: `at record ${noted.seq}` }
+  return { status: 'whole', entries, head: headOf(entries) }
+}
+
+const headOf = (entries: readonly EvidenceEntry[]): ChainHead =>
+  entries.map(({ record: { seq }, hash }) => ({ seq, hash })).at(-1) ?? EMPTY_CHAIN

@@ -1,0 +1,93 @@
+import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
+import type { EvidenceEntry, EvidenceRecord } from '../core/gate/types.ts'
+import { plainText } from '../core/json/plain-text.ts'
+import { type Runner, type RunnerJwk, thumbprint } from './runner-key.ts'
+
+/** One line of the log (`contracts/schemas/evidence-line.schema.json`). */
+interface EvidenceLine {
+  readonly hash: string
+  readonly record: EvidenceRecord
+  readonly runner: RunnerJwk
+  /** Compact JWS with detached content (RFC 7515, appendix F) over the record's RFC 8785 form. */
+  readonly signature: string
+}
+export type LineRead =
+  | { readonly ok: true; readonly entry: EvidenceEntry }
+  /** `edited`: it is not what its own hash says. `recomputed`: its hash was made to fit, its signature was not. */
+  | { readonly ok: false; readonly fault: 'edited' | 'recomputed' }
+
+const recordHash = (text: string): string => createHash('sha256').update(text).digest('hex')
+const base64url = (text: string): string => Buffer.from(text).toString('base64url')
+/** The one header there is: whatever else a header could say, nobody listens to. */
+const headerOf = (kid: string): string =>
+  base64url(plainText({ alg: 'Ed25519', kid, typ: 'ff-evidence+jws' }))
+
+/** A record as a line, signed. */
+export function writeLine(
+  record: EvidenceRecord,
+  runner: Runner,
+): { text: string; entry: EvidenceEntry } {
+  const content = plainText(record)
+  const header = headerOf(runner.kid)
+  const signed = runner.sign(`${header}.${base64url(content)}`)
+  const signature = `${header}..${Buffer.from(signed).toString('base64url')}`
+  const hash = recordHash(content)
+  const line: EvidenceLine = { hash, record, runner: runner.jwk, signature }
+  return { text: plainText(line), entry: { record, hash, runner: runner.kid } }
+}
+
+/** Reads lines, and keeps the keys it has taken in. @param fits whether a value is of the line's schema */
+export class LineReader {
+  private readonly fits: (value: unknown) => boolean
+  private readonly keys = new Map<string, KeyObject | null>()
+
+  constructor(fits: (value: unknown) => boolean) {
+    this.fits = fits
+  }
+
+  /** One line, byte for byte: another spelling of the same values is an edit. */
+  read(text: string): LineRead {
+    const line = this.parse(text)
+    if (line === null) return { ok: false, fault: 'edited' }
+    const content = plainText(line.record)
+    if (recordHash(content) !== line.hash) return { ok: false, fault: 'edited' }
+    const kid = thumbprint(line.runner)
+    if (!this.holds(line, kid, content)) return { ok: false, fault: 'recomputed' }
+    return { ok: true, entry: { record: line.record, hash: line.hash, runner: kid } }
+  }
+
+  private parse(text: string): EvidenceLine | null {
+    try {
+      const value = JSON.parse(text) as unknown
+      return plainText(value) === text && this.fits(value) ? (value as EvidenceLine) : null
+    } catch (error) {
+      if (error instanceof SyntaxError) return null
+      throw error
+    }
+  }
+
+  private holds({ runner, signature }: EvidenceLine, kid: string, content: string): boolean {
+    const [header = '', , bytes = ''] = signature.split('.')
+    const raw = Buffer.from(bytes, 'base64url')
+    // One spelling for each signature: the last character carries bits that nothing reads.
+    if (header !== headerOf(kid) || raw.toString('base64url') !== bytes) return false
+    const key = this.keyOf(runner)
+    return key !== null && verify(null, Buffer.from(`${header}.${base64url(content)}`), key, raw)
+  }
+
+  private keyOf(jwk: RunnerJwk): KeyObject | null {
+    const known = this.keys.get(jwk.x)
+    if (known !== undefined) return known
+    const made = publicKey(jwk)
+    this.keys.set(jwk.x, made)
+    return made
+  }
+}
+
+function publicKey(jwk: RunnerJwk): KeyObject | null {
+  try {
+    return createPublicKey({ key: { ...jwk }, format: 'jwk' })
+  } catch {
+    return null // Whatever the reason, it is no key.
+  }
+}

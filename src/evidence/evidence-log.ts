@@ -1,0 +1,184 @@
+import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { EMPTY_CHAIN, judgeChain } from '../core/gate/chain.ts'
+import type { ChainHead, EvidenceDraft, EvidenceEntry, EvidenceLog } from '../core/gate/types.ts'
+import { plainText } from '../core/json/plain-text.ts'
+import { FfError } from '../errors.ts'
+import { tryLock } from '../locks/file-lock.ts'
+import type { EvidenceWriter } from '../ports.ts'
+import { LineReader, writeLine } from './evidence-line.ts'
+import type { Runner } from './runner-key.ts'
+
+const LOG = 'evidence.ndjson'
+const HEAD = 'head.json'
+const LOCK = 'lock'
+/** Whether a value is of the schema of a line. */
+export type Fits = (value: unknown) => boolean
+
+/**
+ * Reads the log of a folder under its lock, and says why it is nobody's where it is. A folder that is not there
+ * holds no evidence, which is no fault.
+ *
+ * @throws FfError `evidence_locked` while somebody writes there
+ */
+export async function readEvidence(folder: string, fits: Fits): Promise<EvidenceLog> {
+  const lock = await lockIfThere(folder)
+  try {
+    return (await load(folder, fits)).log
+  } finally {
+    await lock?.close()
+  }
+}
+
+/**
+ * Opens a log to add to it, and keeps others from it until it is closed. What a process that died had begun to
+ * write, and nobody was told of, is cut off.
+ *
+ * @throws FfError `evidence_locked`, and `evidence_untrusted` where the log is not whole: nothing is added to such a one
+ */
+export async function openEvidence(
+  folder: string,
+  { fits, runner }: { readonly fits: Fits; readonly runner: Runner },
+): Promise<EvidenceWriter> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const lock = await tryLock(join(folder, LOCK))
+  if (lock === null) throw locked(folder)
+  try {
+    const { log, bytes } = await load(folder, fits)
+    if (log.status === 'untrusted') throw untrusted(log)
+    if (log.head.seq === 0) await writeHead(folder, EMPTY_CHAIN)
+    const file = await open(join(folder, LOG), 'a', 0o600)
+    await file.truncate(bytes)
+    return new Writer(folder, { file, lock, runner, head: log.head })
+  } catch (error) {
+    await lock.close()
+    throw error
+  }
+}
+
+class Writer implements EvidenceWriter {
+  private readonly folder: string
+  private readonly held: { file: FileHandle; lock: FileHandle; runner: Runner }
+  private head: ChainHead
+
+  constructor(
+    folder: string,
+    { head, ...held }: { file: FileHandle; lock: FileHandle; runner: Runner; head: ChainHead },
+  ) {
+    this.folder = folder
+    this.held = held
+    this.head = head
+  }
+
+  async append(draft: EvidenceDraft): Promise<EvidenceEntry> {
+    const record = { ...draft, seq: this.head.seq + 1, prev_hash: this.head.hash }
+    const { text, entry } = writeLine(record, this.held.runner)
+    await this.held.file.writeFile(`${text}\n`)
+    await this.held.file.sync()
+    this.head = { seq: record.seq, hash: entry.hash }
+    await writeHead(this.folder, this.head)
+    return entry
+  }
+
+  async close(): Promise<void> {
+    await this.held.file.close()
+    await this.held.lock.close()
+  }
+}
+
+/** The log, and how many bytes of it are whole lines. */
+async function load(
+  folder: string,
+  fits: Fits,
+): Promise<{ readonly log: EvidenceLog; readonly bytes: number }> {
+  const [text, head] = await Promise.all([
+    textIfThere(join(folder, LOG)),
+    textIfThere(join(folder, HEAD)),
+  ])
+  const whole = (text ?? '').slice(0, (text ?? '').lastIndexOf('\n') + 1)
+  const bytes = Buffer.byteLength(whole)
+  if (head === null) return { log: whole === '' ? judgeChain([], EMPTY_CHAIN) : gone(HEAD), bytes }
+  const noted = readHead(head)
+  if (noted === null) return { log: fault('evidence_edited', HEAD), bytes }
+  if (text === null && noted.seq > 0) return { log: gone(LOG), bytes }
+  return { log: judgeLines(whole.split('\n').slice(0, -1), noted, fits), bytes }
+}
+
+function judgeLines(lines: readonly string[], noted: ChainHead, fits: Fits): EvidenceLog {
+  const reader = new LineReader(fits)
+  const entries: EvidenceEntry[] = []
+  for (const [at, line] of lines.entries()) {
+    const read = reader.read(line)
+    if (!read.ok) return fault(`evidence_${read.fault}`, `line ${at + 1}`)
+    entries.push(read.entry)
+  }
+  return judgeChain(entries, noted)
+}
+
+const fault = (
+  code: Extract<EvidenceLog, { status: 'untrusted' }>['code'],
+  detail: string,
+): EvidenceLog => ({ status: 'untrusted', code, detail })
+const gone = (name: string): EvidenceLog => fault('evidence_missing', `${name} is gone`)
+
+/** The head as it was written, byte for byte; null for anything else. */
+function readHead(text: string): ChainHead | null {
+  const [, hash, seq] = /^\{"hash":"([0-9a-f]{64})","seq":(0|[1-9]\d{0,14})\}\n$/.exec(text) ?? []
+  return hash === undefined ? null : { hash, seq: Number(seq) }
+}
+
+/** The last thing that is written: a log may go on beyond its head, by what nobody was told of, and never end before it. */
+async function writeHead(folder: string, head: ChainHead): Promise<void> {
+  const path = join(folder, HEAD)
+  const file = await open(`${path}.new`, 'w', 0o600)
+  try {
+    await file.writeFile(`${plainText({ hash: head.hash, seq: head.seq })}\n`)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(`${path}.new`, path)
+  const parent = await open(dirname(path), 'r')
+  try {
+    await parent.sync()
+  } finally {
+    await parent.close()
+  }
+}
+
+async function textIfThere(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return null
+    throw new FfError('evidence_unreadable', `${path} cannot be read (${codeOf(error)}).`, {
+      hint: 'Name a folder of evidence that you may read with --evidence.',
+      cause: error,
+    })
+  }
+}
+
+/** Null where there is no folder to lock, or none that this user, or anybody here, could write to. */
+async function lockIfThere(folder: string): Promise<FileHandle | null> {
+  try {
+    const lock = await tryLock(join(folder, LOCK))
+    if (lock === null) throw locked(folder)
+    return lock
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'EACCES', 'EROFS'].includes(codeOf(error))) return null
+    throw error
+  }
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : ''
+
+const locked = (folder: string): FfError =>
+  new FfError('evidence_locked', `Another run reads or adds evidence in ${folder}.`, {
+    hint: 'Wait until it has ended, and run this again.',
+  })
+
+const untrusted = ({ code, detail }: { readonly code: string; readonly detail: string }): FfError =>
+  new FfError('evidence_untrusted', `The evidence log is not whole: ${code}, ${detail}.`, {
+    hint: 'Keep it for whoever looks into it: move the folder away, and measure again.',
+  })

@@ -1,0 +1,65 @@
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+} from 'node:crypto'
+import { mkdir, open, readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { FfError } from '../errors.ts'
+
+/** The public half, as it stands in each line. */
+export interface RunnerJwk {
+  readonly kty: 'OKP'
+  readonly crv: 'Ed25519'
+  readonly x: string
+}
+/** What signs evidence. The key itself is never shown. */
+export interface Runner {
+  readonly jwk: RunnerJwk
+  /** RFC 7638 thumbprint, by which a trust file names it. */
+  readonly kid: string
+  readonly sign: (text: string) => Uint8Array
+}
+
+export const thumbprint = ({ crv, kty, x }: RunnerJwk): string =>
+  createHash('sha256').update(JSON.stringify({ crv, kty, x })).digest('base64url')
+
+/**
+ * Reads a runner's key: PKCS#8 in PEM, Ed25519, without a passphrase, for a runner asks nobody.
+ *
+ * @throws FfError `runner_key_invalid`
+ */
+export async function readRunnerKey(path: string): Promise<Runner> {
+  try {
+    return runnerOf(createPrivateKey(await readFile(path)))
+  } catch (cause) {
+    throw new FfError('runner_key_invalid', `${path} holds no Ed25519 key of a runner.`, {
+      hint: 'Point FF_RUNNER_KEY_FILE at a PEM file of `openssl genpkey -algorithm ed25519`.',
+      cause,
+    })
+  }
+}
+
+/** Makes a key that nobody names yet, for its owner alone to read. Never replaces one. */
+export async function makeRunnerKey(path: string): Promise<Runner> {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const file = await open(path, 'wx', 0o600)
+  try {
+    await file.writeFile(privateKey.export({ type: 'pkcs8', format: 'pem' }))
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  return runnerOf(privateKey)
+}
+
+function runnerOf(key: KeyObject): Runner {
+  if (key.asymmetricKeyType !== 'ed25519') throw new TypeError('not an Ed25519 key')
+  const { x = '' } = createPublicKey(key).export({ format: 'jwk' })
+  const jwk: RunnerJwk = { kty: 'OKP', crv: 'Ed25519', x }
+  return { jwk, kid: thumbprint(jwk), sign: (text) => sign(null, Buffer.from(text), key) }
+}

@@ -1,0 +1,239 @@
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Schemas } from '../../src/artefacts/schemas.ts'
+import type { EvidenceLog } from '../../src/core/gate/types.ts'
+import { type Fits, openEvidence, readEvidence } from '../../src/evidence/evidence-log.ts'
+import { makeRunnerKey, readRunnerKey, type Runner } from '../../src/evidence/runner-key.ts'
+import { writeLine } from '../../src/evidence/evidence-line.ts'
+import { itemOf, passing } from '../core/gate/world.ts'
+import { ROOT } from '../support/run-ff.ts'
+
+let parent = ''
+let fits: Fits
+let runner: Runner
+const ITEMS = ['A1', 'B1', 'C1']
+beforeAll(async () => {
+  parent = await mkdtemp(join(tmpdir(), 'ff-evidence-'))
+  const schemas = await Schemas.load(join(ROOT, 'contracts/schemas'))
+  fits = (value) => schemas.problems('evidence-line', value, '').length === 0
+  runner = await makeRunnerKey(join(parent, 'runner.pem'))
+})
+afterAll(() => rm(parent, { recursive: true, force: true }))
+
+/** A folder with a record for each item. */
+async function written(ids: readonly string[] = ITEMS): Promise<string> {
+  const folder = await mkdtemp(join(parent, 'log-'))
+  const log = await openEvidence(folder, { fits, runner })
+  for (const id of ids) await log.append(passing(itemOf(id)))
+  await log.close()
+  return folder
+}
+const logOf = (folder: string): string => join(folder, 'evidence.ndjson')
+const headOf = (folder: string): string => join(folder, 'head.json')
+const linesOf = async (folder: string): Promise<string[]> =>
+  (await readFile(logOf(folder), 'utf8')).split('\n').slice(0, -1)
+const write = (folder: string, lines: readonly string[]): Promise<void> =>
+  writeFile(logOf(folder), lines.map((line) => `${line}\n`).join(''))
+const said = (log: EvidenceLog): string => (log.status === 'whole' ? 'whole' : log.code)
+
+describe('what was appended', () => {
+  test('is read back in order, signed by its runner, by whoever writes next too', async () => {
+    const folder = await written()
+    const again = await openEvidence(folder, {
+      fits,
+      runner: await readRunnerKey(join(parent, 'runner.pem')),
+    })
+    const tiny = {
+      ...passing(itemOf('D1')),
+      measured: { share: 1e-9, p99_ms: 0.1 + 0.2, text: '\u2028 "x"' },
+    }
+    const entry = await again.append(tiny)
+    await again.close()
+    const log = await readEvidence(folder, fits)
+    if (log.status !== 'whole') throw new Error(log.code)
+    expect(log.entries.map(({ record }) => record.item)).toEqual([...ITEMS, 'D1'])
+    expect(log.entries.every((one) => one.runner === runner.kid)).toBe(true)
+    expect(log.entries[3]?.record.measured).toEqual(tiny.measured)
+    expect(log.head).toEqual({ seq: 4, hash: entry.hash })
+  })
+  test('nothing is no fault', async () => {
+    expect(await readEvidence(join(parent, 'nowhere'), fits)).toMatchObject({
+      status: 'whole',
+      entries: [],
+    })
+    expect(said(await readEvidence(await written([]), fits))).toBe('whole')
+  })
+  test('a line that a dead process had begun is left out, and cut off by the next', async () => {
+    const folder = await written()
+    await appendFile(logOf(folder), '{"hash":"12')
+    expect(said(await readEvidence(folder, fits))).toBe('whole')
+    const log = await openEvidence(folder, { fits, runner })
+    await log.append(passing(itemOf('D1')))
+    await log.close()
+    expect(await linesOf(folder)).toHaveLength(4)
+    expect(said(await readEvidence(folder, fits))).toBe('whole')
+  })
+  test('a head that was not written any more is behind, which is no fault', async () => {
+    const folder = await written(['A1'])
+    const head = await readFile(headOf(folder), 'utf8')
+    const log = await openEvidence(folder, { fits, runner })
+    await log.append(passing(itemOf('B1')))
+    await log.close()
+    await writeFile(headOf(folder), head)
+    expect(said(await readEvidence(folder, fits))).toBe('whole')
+  })
+  test('one at a time', async () => {
+    const folder = await written()
+    const log = await openEvidence(folder, { fits, runner })
+    const busy = { code: 'evidence_locked', exitName: 'busy' }
+    await expect(openEvidence(folder, { fits, runner })).rejects.toMatchObject(busy)
+    await expect(readEvidence(folder, fits)).rejects.toMatchObject(busy)
+    await log.close()
+    expect(said(await readEvidence(folder, fits))).toBe('whole')
+  })
+})
+
+describe('a log that somebody had their hands on', () => {
+  type Change = (lines: string[], folder: string) => Promise<unknown>
+  const replaced = (text: string, from: string | RegExp, to: string): string => {
+    const made = text.replace(from, to)
+    if (made === text) throw new Error(`${String(from)} is not there`)
+    return made
+  }
+  test.each<readonly [string, Change, string]>([
+    [
+      'a value edited',
+      (lines, folder) =>
+        write(
+          folder,
+          lines.with(1, replaced(lines[1] ?? '', '"sample_size":1', '"sample_size":2')),
+        ),
+      'evidence_edited',
+    ],
+    [
+      'a blank added',
+      (lines, folder) => write(folder, lines.with(1, replaced(lines[1] ?? '', ':', ': '))),
+      'evidence_edited',
+    ],
+    [
+      'a member twice',
+      (lines, folder) =>
+        write(folder, lines.with(1, replaced(lines[1] ?? '', '"seq":2', '"seq":2,"seq":2'))),
+      'evidence_edited',
+    ],
+    ['another schema', (lines, folder) => write(folder, lines.with(1, '{}')), 'evidence_edited'],
+    [
+      'a hash recomputed after an edit',
+      async (_lines, folder) => {
+        const log = await readEvidence(folder, fits)
+        if (log.status !== 'whole') throw new Error(log.code)
+        const lines = log.entries.map(
+          ({ record }) => writeLine({ ...record, sample_size: 99_999 }, runner).text,
+        )
+        const old = await linesOf(folder)
+        const parsed = JSON.parse(lines[1] ?? '') as { signature: string }
+        const { signature } = JSON.parse(old[1] ?? '') as { signature: string }
+        return write(folder, old.with(1, (lines[1] ?? '').replace(parsed.signature, signature)))
+      },
+      'evidence_recomputed',
+    ],
+    [
+      'a record of another log by the same runner',
+      async (lines, folder) => {
+        const other = await linesOf(await written(['D1', 'D2', 'D3']))
+        return write(folder, lines.with(1, other[1] ?? ''))
+      },
+      'evidence_recomputed',
+    ],
+    [
+      'the whole log made anew by the runner',
+      async (_lines, folder) =>
+        writeFile(logOf(folder), await readFile(logOf(await written(['D1', 'B1', 'C1'])))),
+      'evidence_recomputed',
+    ],
+    [
+      'two records changed over',
+      (lines, folder) => write(folder, [lines[1] ?? '', lines[0] ?? '', lines[2] ?? '']),
+      'evidence_reordered',
+    ],
+    [
+      'a record taken out',
+      (lines, folder) => write(folder, lines.toSpliced(1, 1)),
+      'evidence_missing',
+    ],
+    [
+      'a record twice',
+      (lines, folder) => write(folder, [...lines, lines[2] ?? '']),
+      'evidence_missing',
+    ],
+    ['the last record cut', (lines, folder) => write(folder, lines.slice(0, -1)), 'evidence_cut'],
+    [
+      'the last record cut short',
+      (lines, folder) => writeFile(logOf(folder), `${lines.join('\n')}`),
+      'evidence_cut',
+    ],
+    ['everything cut', (_lines, folder) => write(folder, []), 'evidence_cut'],
+    ['the log gone', (_lines, folder) => rm(logOf(folder)), 'evidence_missing'],
+    ['the head gone', (_lines, folder) => rm(headOf(folder)), 'evidence_missing'],
+    ['the head edited', (_lines, folder) => appendFile(headOf(folder), ' '), 'evidence_edited'],
+    [
+      'the head of another log',
+      async (_lines, folder) =>
+        writeFile(headOf(folder), await readFile(headOf(await written(['D1'])))),
+      'evidence_recomputed',
+    ],
+  ])('%s', async (_what, change, code) => {
+    const folder = await written()
+    await change(await linesOf(folder), folder)
+    expect(said(await readEvidence(folder, fits))).toBe(code)
+    // Nothing is added to it either.
+    await expect(openEvidence(folder, { fits, runner })).rejects.toMatchObject({
+      code: 'evidence_untrusted',
+      exitName: 'untrusted',
+    })
+  })
+
+  test('any bit of any byte, of the log or of its head', async () => {
+    const folder = await written()
+    const files = await Promise.all(
+      [logOf(folder), headOf(folder)].map(async (path) => ({ path, bytes: await readFile(path) })),
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...files),
+        fc.nat(),
+        fc.nat(7),
+        async ({ path, bytes }, where, bit) => {
+          const flipped = Buffer.from(bytes)
+          const place = where % bytes.length
+          flipped[place] = (bytes[place] ?? 0) ^ (1 << bit)
+          await writeFile(path, flipped)
+          try {
+            expect(said(await readEvidence(folder, fits))).not.toBe('whole')
+          } finally {
+            await writeFile(path, bytes)
+          }
+        },
+      ),
+      { numRuns: 150 },
+    )
+    expect(said(await readEvidence(folder, fits))).toBe('whole')
+  })
+})
+
+describe("a runner's key", () => {
+  test('is never replaced', async () => {
+    await expect(makeRunnerKey(join(parent, 'runner.pem'))).rejects.toMatchObject({
+      code: 'EEXIST',
+    })
+    expect((await readRunnerKey(join(parent, 'runner.pem'))).kid).toBe(runner.kid)
+  })
+  test('of another kind is none', async () => {
+    const path = join(parent, 'x.pem')
+    await writeFile(path, 'x')
+    await expect(readRunnerKey(path)).rejects.toMatchObject({ code: 'runner_key_invalid' })
+  })
+})
