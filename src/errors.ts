@@ -46,6 +46,7 @@ const EXIT_BY_CODE = {
   target_invalid: 'usage',
   server_version_unsupported: 'usage',
   runner_key_invalid: 'usage',
+  waiver_invalid: 'usage',
   migration_invalid: 'usage',
   migration_edited: 'usage',
   migration_unknown: 'usage',

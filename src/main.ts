@@ -38,6 +38,10 @@ const adapters: Adapters = {
     (await import('./auth/cell-credentials.ts')).cellCredentials(root, settings, now),
   searchScenes: async (fails, options) =>
     (await import('./fuzz/search.ts')).searchScenes(fails, options),
+  readEvidence: async (folder, fits) =>
+    (await import('./evidence/evidence-log.ts')).readEvidence(folder, fits),
+  codeVersion: async (folder) => (await import('./evidence/code-version.ts')).codeVersion(folder),
+  verifySignoff: async (question) => (await import('./app/unsigned.ts')).unsigned(question),
   fetchKeys: async (url, contract, algorithms) =>
     (await import('./auth/served-keys.ts')).fetchKeys(url, contract, algorithms),
   openDevIssuer: async (claims) => (await import('./auth/dev-issuer.ts')).openDevIssuer(claims),

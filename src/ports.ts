@@ -3,7 +3,17 @@ import type { DoorRules } from './core/auth/door.ts'
 import type { Condition } from './core/auth/modes.ts'
 import type { Authentication, Environment } from './core/auth/types.ts'
 import type { ApprovalAnswer, ApprovalQuestion, BackingState } from './core/evaluate/types.ts'
-import type { EvidenceDraft, EvidenceEntry } from './core/gate/types.ts'
+import type {
+  ChecklistItem,
+  EvidenceDraft,
+  EvidenceEntry,
+  Identity,
+  Role,
+  RunnerKey,
+  SignoffOutcome,
+  Waiver,
+  WaiverPolicy,
+} from './core/gate/types.ts'
 import type { Catalogue } from './core/migrations/catalogue.ts'
 import type { AppliedMigration, Migration } from './core/migrations/plan.ts'
 import type { Scene } from './core/parity/scene.ts'
@@ -159,6 +169,37 @@ export interface EvidenceWriter {
   /** Signs a record, puts it at the end of the log, and resolves when it is on disk. One at a time. */
   append(draft: EvidenceDraft): Promise<EvidenceEntry>
   close(): Promise<void>
+}
+
+/** What of the gate is to be held to people's signatures. */
+export interface SignoffQuestion {
+  /** The folder whose `checklists` hold what was signed. */
+  readonly folder: string
+  readonly items: readonly ChecklistItem[]
+  readonly identity: Identity
+  /** As they are written: no approval is believed yet. */
+  readonly waivers: readonly UnverifiedWaiver[]
+  /** `FF_TRUST_SHA256`: which trust file counts, said from outside the repository. */
+  readonly trust_pin: string | null
+  readonly now: Instant
+}
+export type UnverifiedWaiver = Omit<Waiver, 'approvals'> & {
+  readonly approvals: readonly {
+    readonly person: string
+    readonly role: Role
+    readonly kid: string
+    readonly jws: string
+  }[]
+}
+/** Whose word counts, and what they said. */
+export interface SignoffFound {
+  readonly outcome: SignoffOutcome
+  /** Runners that the trust file names and has not revoked. */
+  readonly runners: readonly RunnerKey[]
+  /** With the approvals that hold. */
+  readonly waivers: readonly Waiver[]
+  /** What the trust file allows, where it is stricter than the contract; null where there is none. */
+  readonly policy: WaiverPolicy | null
 }
 
 /** What a backing needs to write audit records. */

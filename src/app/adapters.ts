@@ -10,7 +10,10 @@ import type {
   OpenDoor,
   SceneSearch,
   Scratch,
+  SignoffFound,
+  SignoffQuestion,
 } from '../ports.ts'
+import type { EvidenceLog } from '../core/gate/types.ts'
 import type { SchemaContract } from '../core/migrations/catalogue.ts'
 import type { AuthContract, AuthSettings, KeyServerScript } from '../core/auth/contract.ts'
 import type { Instant } from '../core/state/instant.ts'
@@ -54,6 +57,11 @@ export interface Adapters {
   ): Promise<void>
   /** A database of a private server, empty; both are gone afterwards. */
   withPrivateDatabase<T>(use: (spec: TargetSpec) => Promise<T>): Promise<T>
+  /** @throws FfError `evidence_locked`, `evidence_unreadable` */
+  readEvidence(folder: string, fits: (line: unknown) => boolean): Promise<EvidenceLog>
+  /** The commit of a folder, with `-dirty` where something is changed in it; null where there is none to tell. */
+  codeVersion(folder: string): Promise<string | null>
+  verifySignoff(question: SignoffQuestion): Promise<SignoffFound>
   /** @throws FfError saying why the database cannot be migrated, `migration_locked` where somebody else is at it */
   withMigrationSession<T>(
     spec: TargetSpec,

@@ -18,6 +18,8 @@ import {
 import type { ArtefactProblem } from '../artefacts/problem.ts'
 import { Schemas } from '../artefacts/schemas.ts'
 import { canonicalise } from '../core/json/canonical.ts'
+import type { Instant } from '../core/state/instant.ts'
+import type { UnverifiedWaiver } from '../ports.ts'
 import { artefactError } from './artefact-error.ts'
 
 /** Where somebody looks for the files of a gate; a null path is looked for in `checklists` below the folder. */
@@ -36,7 +38,9 @@ export interface GateFiles {
   readonly contract: Loaded<'readiness_gate'>['value']
   readonly plan: Loaded<'cutover_plan'>['value'] | null
   readonly triggers: Loaded<'rollback_triggers'>['value'] | null
-  readonly waivers: Loaded<'waivers'>['value']['waivers']
+  readonly waivers: readonly UnverifiedWaiver[]
+  /** Whether a value is of the schema of a line of evidence. */
+  readonly isLine: (value: unknown) => boolean
 }
 
 /**
@@ -70,7 +74,13 @@ export async function loadGateFiles(folder: GateFolder): Promise<GateFiles> {
     contract: contract.value,
     plan: plan?.value ?? null,
     triggers: triggers?.value ?? null,
-    waivers: waivers?.value.waivers ?? [],
+    waivers: (waivers?.value.waivers ?? []).map((one) => ({
+      ...one,
+      // The rules have passed both.
+      requested_at: one.requested_at as Instant,
+      expires_at: one.expires_at as Instant,
+    })),
+    isLine: (value) => schemas.problems('evidence-line', value, '').length === 0,
   }
 }
 

@@ -13,6 +13,12 @@ export interface Persistence {
   readonly migrations: readonly Migration[]
 }
 
+/** The name of the last migration; null where there is none that can be read. */
+export async function newestMigration(root: string): Promise<string | null> {
+  const migrations = await loadMigrations(root)
+  return (migrations.ok ? migrations.loaded.at(-1)?.name : null) ?? null
+}
+
 /** @throws FfError `artefact_invalid` with every problem of the contract and the migrations */
 export async function loadPersistence(root: string): Promise<Persistence> {
   const schemas = await Schemas.load(`${root}/contracts/schemas`)

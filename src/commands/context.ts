@@ -54,6 +54,7 @@ export interface Options {
   readonly tenant?: string
   readonly scopes?: string
   readonly checklist?: string
+  readonly evidence?: string
 }
 /** One call of a command. */
 export interface Invocation {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { open, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { appendFile, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { FfError } from '../errors.ts'
 import type { Format } from '../reports/index.ts'
@@ -30,6 +30,10 @@ export async function writeOutputs(
     })
   }
 }
+
+/** Adds to a file that is somebody else's. */
+export const appendOutput = (path: string, text: string): Promise<void> =>
+  orFail(path, () => appendFile(path, text))
 
 async function replaceFile(path: string, text: string): Promise<void> {
   const temporary = join(dirname(path), `.ff-output-${randomUUID()}`)

@@ -2,7 +2,7 @@ import type { Report } from '../core/report/types.ts'
 import { type ExitName, FfError } from '../errors.ts'
 import { type Format, REPORTERS } from '../reports/index.ts'
 import type { Context, Invocation } from './context.ts'
-import { clearOutputs, type Output, writeOutputs } from './output.ts'
+import { appendOutput, clearOutputs, type Output, writeOutputs } from './output.ts'
 
 /**
  * Runs a measurement under the signals and the time limit, writes its report, and sets the exit. Work that
@@ -25,7 +25,14 @@ export async function runReport(
   const write = (as: Format, painted: boolean): string => REPORTERS[as](report, { color: painted })
   await writeOutputs(outputs, (as) => write(as, false))
   await context.io.stdout(write(format, color))
+  if (format === 'github') await addToSummary(context, write('markdown', false))
   context.exit = report.exitName as ExitName
+}
+
+/** GitHub names a file for what a job wants to say of itself; nobody else does. */
+async function addToSummary({ env }: Context, text: string): Promise<void> {
+  const path = env['GITHUB_STEP_SUMMARY'] ?? ''
+  if (path !== '') await appendOutput(path, text)
 }
 
 type Done = Report | ExitName

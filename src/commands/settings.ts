@@ -13,6 +13,8 @@ interface SettingRow {
   readonly secret?: true
   /** Decides which checks may be left out: only from the environment. */
   readonly environmentOnly?: true
+  /** Decides what the service does, wherever it runs; what differs from place to place, such as a URL, does not. */
+  readonly behavioural?: true
   readonly what: string
 }
 /** Every setting there is (page 9). A file key is the name without `FF_`, in camelCase. */
@@ -22,14 +24,29 @@ export const SETTINGS = {
   FF_ENV: { environmentOnly: true, what: 'dev, or else it counts as prod' },
   FF_ALLOW_DEV_HEADERS: {
     environmentOnly: true,
+    behavioural: true,
     what: 'true lets developers in without a token, with FF_ENV=dev alone',
   },
   FF_JWKS_URL: { what: 'key server: https, or http on this machine; without it no token counts' },
   FF_JWT_ISSUER: { what: 'who issues tokens: the iss of each' },
-  FF_JWT_AUDIENCE: { what: 'for whom: in the aud of each; default pty-feature-flags' },
-  FF_JWT_ALGORITHMS: { what: 'allow-list, with commas; default RS256,ES256,EdDSA' },
-  FF_JWT_LEEWAY: { what: 'seconds by which clocks may differ, at most 60; default 0' },
-  FF_DEV_SCOPES: { what: 'the scopes that dev headers can give, with commas' },
+  FF_JWT_AUDIENCE: {
+    behavioural: true,
+    what: 'for whom: in the aud of each; default pty-feature-flags',
+  },
+  FF_JWT_ALGORITHMS: {
+    behavioural: true,
+    what: 'allow-list, with commas; default RS256,ES256,EdDSA',
+  },
+  FF_JWT_LEEWAY: {
+    behavioural: true,
+    what: 'seconds by which clocks may differ, at most 60; default 0',
+  },
+  FF_CODE_VERSION: {
+    environmentOnly: true,
+    what: 'what runs: an image digest; default the commit',
+  },
+  FF_TRUST_SHA256: { environmentOnly: true, what: 'digest of the trust file that counts' },
+  FF_DEV_SCOPES: { behavioural: true, what: 'the scopes that dev headers can give, with commas' },
 } as const satisfies Readonly<Record<string, SettingRow>>
 const rowOf = (name: SettingName): SettingRow => SETTINGS[name]
 /** Settings that the file may hold. */
@@ -143,6 +160,14 @@ export function defaultTargets(settings: Settings): {
     candidate: settings.FF_DATABASE_URL.value === null ? 'embedded' : 'env:FF_DATABASE_URL',
   }
 }
+
+/** What the configuration digest of evidence is taken of (page 9). */
+export const behaviouralSettings = (settings: Settings): Readonly<Record<string, string | null>> =>
+  Object.fromEntries(
+    (Object.keys(SETTINGS) as SettingName[])
+      .filter((name) => rowOf(name).behavioural === true)
+      .map((name) => [name, settings[name].value]),
+  )
 
 /** A URL with a password is refused where it is used; until then it is not shown. */
 const withoutUser = (text: string): string => text.replace(/:\/\/[^/]*@/, '://***@')

@@ -24,9 +24,14 @@ export interface CommandGroup {
 
 /** What every command that measures something takes. */
 const REPORT = [
-  ['--format <format>', 'what stdout carries: text (the default), json or junit'],
+  ['--format <format>', 'text (the default), json, junit, sarif, github or markdown'],
   ['--output <format=path>', 'write a file as well; may be repeated', 'repeated'],
   ['--timeout <seconds>', 'end the run after this long, with exit 124'],
+] as const
+const GATE = [
+  ...REPORT,
+  ['--checklist <file>', "default: the folder's own, else the package's"],
+  ['--evidence <dir>', 'where the evidence is; default .ff/evidence'],
 ] as const
 const DOCUMENT = [
   ['--format <format>', 'what stdout carries: text (the default) or json'],
@@ -284,6 +289,27 @@ export const COMMANDS: readonly CommandGroup[] = [
         options: REPORT,
         examples: ['ff artefacts validate', 'ff artefacts validate --format json'],
         load: async () => (await import('./artefacts.ts')).validate,
+      },
+    ],
+  },
+  {
+    noun: null,
+    what: '',
+    job: 'Gate:',
+    commands: [
+      {
+        name: 'gate',
+        what: 'go or no-go, from the checklist, the evidence and the signatures',
+        options: GATE,
+        examples: ['ff gate', 'ff gate --format json --output junit=gate.xml'],
+        load: async () => (await import('./gate.ts')).judge,
+      },
+      {
+        name: 'report',
+        what: 'the same verdict and exit, to hand on; markdown where no format is named',
+        options: GATE,
+        examples: ['ff report', 'ff report --format sarif'],
+        load: async () => (await import('./gate.ts')).report,
       },
     ],
   },

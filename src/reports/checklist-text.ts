@@ -1,15 +1,6 @@
-import type { Checklist, ChecklistItem, Limit } from '../core/gate/types.ts'
+import { limitText } from '../core/gate/limit-text.ts'
+import type { Checklist, ChecklistItem } from '../core/gate/types.ts'
 import { columns, fold } from './paint.ts'
-
-/** How `fold` and people read a limit: `p99_ms at most 2000 ms`. */
-export function limitText({ measure, op, value, unit, or_times }: Limit): string {
-  const words = { at_most: 'at most', at_least: 'at least', equals: 'is' } as const
-  const looser =
-    or_times === undefined ? '' : `, or ${or_times.factor} x ${or_times.measure} where that is more`
-  // A unit that the measure already ends in says nothing new.
-  const counted = unit === 'count' || typeof value !== 'number' ? '' : ` ${unit}`
-  return `${measure} ${words[op]} ${value}${counted}${looser}`
-}
 
 /** The items by group, one line each. */
 export function checklistText({ groups, items }: Checklist): string {

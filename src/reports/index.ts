@@ -1,6 +1,9 @@
 import type { Report } from '../core/report/types.ts'
+import { githubReport } from './github.ts'
 import { jsonReport } from './json.ts'
 import { junitReport } from './junit.ts'
+import { markdownReport } from './markdown.ts'
+import { sarifReport } from './sarif.ts'
 import type { Style } from './style.ts'
 import { textReport } from './text.ts'
 
@@ -9,6 +12,9 @@ export const REPORTERS = {
   text: textReport,
   json: jsonReport,
   junit: junitReport,
+  sarif: sarifReport,
+  github: githubReport,
+  markdown: markdownReport,
 } as const satisfies Readonly<Record<string, (report: Report, style: Style) => string>>
 
 export type Format = keyof typeof REPORTERS

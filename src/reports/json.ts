@@ -19,6 +19,7 @@ const LIST: Readonly<Record<Report['kind'], string>> = {
   parity_preflight: 'items',
   parity_selftest: 'items',
   token_verify: 'items',
+  gate: 'items',
 }
 
 export function jsonReport(report: Report): string {

@@ -7,6 +7,10 @@ import type { Style } from './style.ts'
 const COLORS: Readonly<Record<string, 'green' | 'red' | 'yellow'>> = {
   pass: 'green',
   fail: 'red',
+  go: 'green',
+  waived: 'green',
+  no_go: 'red',
+  untrusted: 'red',
   inconclusive: 'yellow',
   cancelled: 'yellow',
   unanswered: 'yellow',
@@ -16,10 +20,12 @@ const COLORS: Readonly<Record<string, 'green' | 'red' | 'yellow'>> = {
 }
 
 export function paintState(state: string, { color }: Style): string {
-  const chalk = new Chalk({ level: color ? 1 : 0 })
-  const word = state.replaceAll('_', ' ').toUpperCase()
-  return chalk[COLORS[state] ?? 'yellow'](word)
+  return paintWord(state.replaceAll('_', ' ').toUpperCase(), state, { color })
 }
+
+/** A word of its own in the colour of a state. */
+export const paintWord = (word: string, state: string, { color }: Style): string =>
+  new Chalk({ level: color ? 1 : 0 })[COLORS[state] ?? 'yellow'](word)
 
 /** How wide text may be (page 8). */
 const WIDTH = 80

@@ -1,4 +1,12 @@
-import type { Finding } from '../core/report/types.ts'
+import type { Finding, Report } from '../core/report/types.ts'
+import { verdictWords } from './gate-words.ts'
+
+/** A report in one line. */
+export function headline(report: Report): string {
+  const { kind, exitCode, exitName } = report
+  const verdict = report.kind === 'gate' ? verdictWords(report) : report.verdict.toUpperCase()
+  return `ff ${kind.replace('_', ' ')}: ${verdict} (exit ${exitCode}, ${exitName})`
+}
 
 const SIDES: Readonly<Record<string, string>> = {
   'baseline-candidate': 'baseline and candidate differ',

@@ -53,6 +53,8 @@ describe('what ff writes with --format json fits its schema', () => {
     ['a mode matrix', 'check-report', ['jwks', 'check'], 0],
     ['a key server', 'check-report', ['jwks', 'fetch', 'https://127.0.0.1:1/jwks'], 22],
     ['a token', 'check-report', ['token', 'verify', '--signature-only', '--explain'], 20],
+    ['a gate', 'gate-report', ['gate'], 22],
+    ['a report of the gate', 'gate-report', ['report'], 22],
     ['an error', 'error', ['parity', 'run', '--vector', 'PV-99'], 2],
   ])('%s', async (_what, schema, args, status) => {
     const run = await runFf([...args, '--format', 'json'], { input: 'a.b.c' })

@@ -19,6 +19,8 @@ export interface EvidenceBench {
   readonly runners: readonly RunnerKey[]
   /** What a probe needs that is not there yet, by its name. */
   readonly unmeasurable: Readonly<Record<string, string>>
+  /** The end of the plan's window; null where there is no plan. */
+  readonly plan_until: Instant | null
   readonly now: Instant
 }
 
@@ -128,6 +130,13 @@ const checkAge: Check = ({ item, entry: { record }, bench: { now } }) =>
     ? []
     : [['stale', 'evidence_old', `measured at ${record.ended_at}`]]
 
+const PLAN = 'plan'
+/** A plan whose window is over is nobody's plan, however young the evidence is. */
+const checkPlan: Check = ({ item, bench: { plan_until, now } }) =>
+  item.probe.name !== PLAN || (plan_until !== null && now < plan_until)
+    ? []
+    : [['stale', 'plan_over', plan_until ?? 'there is no plan']]
+
 /** What a probe could not measure, it says itself. */
 function checkAnswer({ entry: { record } }: Weighed): readonly Finding[] {
   const { result } = record
@@ -203,6 +212,7 @@ const CHECKS: readonly Check[] = [
   checkClock,
   checkIdentity,
   checkAge,
+  checkPlan,
   checkAnswer,
   checkControl,
   checkLimits,

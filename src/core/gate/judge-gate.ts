@@ -1,4 +1,3 @@
-import type { Instant } from '../state/instant.ts'
 import { earliest } from './duration.ts'
 import { type EvidenceBench, judgeEvidence } from './judge-evidence.ts'
 import { isAttested, judgeSignature } from './judge-signature.ts'
@@ -23,8 +22,6 @@ export interface GateInput extends Omit<EvidenceBench, 'entries'> {
   readonly waivers: readonly Waiver[]
   readonly policy: WaiverPolicy
   readonly signoff: SignoffOutcome
-  /** The end of the plan's window; null where there is no plan. */
-  readonly plan_until: Instant | null
 }
 
 /**

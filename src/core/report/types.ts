@@ -1,3 +1,11 @@
+import type {
+  ChainHead,
+  EvidenceRecord,
+  GateItemState,
+  GateVerdict,
+  Identity,
+  ItemVerdict,
+} from '../gate/types.ts'
 import type { ChainSplit, Sides } from '../parity/judge.ts'
 import type { CoverageLine } from '../parity/coverage.ts'
 
@@ -144,4 +152,61 @@ export interface CheckReport {
     readonly decisions_per_second?: number
   }
 }
-export type Report = ParityReport | CheckReport
+
+/** One of the 42, with all that somebody needs who has to leave its state. */
+export interface GateItem extends Omit<ItemVerdict, 'measured' | 'evidence'> {
+  readonly title: string
+  readonly why: string
+  readonly owner: string
+  readonly remediation: string
+  /** Each limit in words, what was measured, and whether that holds it; null where nothing was. */
+  readonly measured: readonly {
+    readonly measure: string
+    readonly required: string
+    readonly value: string | null
+    readonly held: boolean
+  }[]
+  /** The record that counted. */
+  readonly evidence: GateEvidence | null
+  /** The records before it, newest first, and no more than a few. */
+  readonly history: readonly Pick<GateEvidence, 'seq' | 'ended_at' | 'result' | 'where'>[]
+  /** The command that leaves this state. */
+  readonly next: string | null
+}
+export interface GateEvidence extends Pick<
+  EvidenceRecord,
+  'seq' | 'result' | 'where' | 'sample_size' | 'started_at' | 'ended_at' | 'example' | 'met'
+> {
+  readonly hash: string
+  readonly runner: string
+}
+export interface GateReport {
+  readonly schemaVersion: 1
+  readonly kind: 'gate'
+  readonly verdict: GateVerdict
+  readonly exitName: string
+  readonly exitCode: number
+  /** Measured are those that passed, failed, or failed and are waived. */
+  readonly counts: Pick<Counts, 'expected' | 'compared' | 'neverReached'> & {
+    readonly states: Readonly<Record<GateItemState, number>>
+  }
+  readonly groups: readonly {
+    readonly id: string
+    readonly title: string
+    readonly items: number
+    readonly states: Readonly<Record<GateItemState, number>>
+  }[]
+  readonly findings: readonly CheckFinding[]
+  readonly items: readonly GateItem[]
+  /** Of a GO alone. */
+  readonly valid_until: string | null
+  readonly expires_next: readonly { readonly id: string; readonly at: string }[]
+  /** One command that measures again all that is stale or was never measured; null where nothing is. */
+  readonly remeasure: string | null
+  /** What to do first. */
+  readonly next: string | null
+  readonly identity: Identity
+  readonly evidence_head: ChainHead | null
+  readonly timing: { readonly started_at: string; readonly duration_ms: number }
+}
+export type Report = ParityReport | CheckReport | GateReport

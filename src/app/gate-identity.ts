@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto'
+import type { Identity } from '../core/gate/types.ts'
+import { plainText } from '../core/json/plain-text.ts'
+import type { GateFiles } from './gate-files.ts'
+
+/** What runs, as whoever runs it says. */
+export interface Running {
+  readonly code: string | null
+  /** Behavioural settings by name; null is the default. */
+  readonly settings: Readonly<Record<string, string | null>>
+  /** The newest migration that the package knows. */
+  readonly schema_head: string | null
+}
+
+/** The identity that evidence has to have to count (page 9): where and which cutover the plan says, the rest is what runs. */
+export function identityOf(
+  { code, settings, schema_head }: Running,
+  { plan, checklist }: Pick<GateFiles, 'plan' | 'checklist'>,
+): Identity {
+  return {
+    environment: plan?.environment ?? null,
+    cutover_id: plan?.cutover_id ?? null,
+    attempt: plan?.attempt ?? null,
+    database: plan?.database ?? null,
+    schema_head,
+    code,
+    config_digest: createHash('sha256').update(plainText(settings)).digest('hex'),
+    checklist_digest: checklist.digest,
+  }
+}

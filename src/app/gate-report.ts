@@ -1,0 +1,124 @@
+import { limitText } from '../core/gate/limit-text.ts'
+import { nextCommand, remeasureCommand } from '../core/gate/next.ts'
+import type {
+  ChecklistItem,
+  EvidenceEntry,
+  EvidenceLog,
+  GateItemState,
+  Identity,
+  ItemVerdict,
+  Judgement,
+} from '../core/gate/types.ts'
+import type { GateEvidence, GateItem, GateReport } from '../core/report/types.ts'
+import { EXITS } from '../errors.ts'
+import type { GateFiles } from './gate-files.ts'
+
+interface Beside {
+  readonly files: GateFiles
+  readonly evidence: EvidenceLog
+  readonly identity: Identity
+  readonly timing: GateReport['timing']
+}
+/** How many records of an item are shown beside the one that counted, and how many ends. */
+const MOST_HISTORY = 5
+const MOST_ENDS = 3
+
+/** The judgement with what people need beside it. */
+export function gateReport(
+  judgement: Judgement,
+  { files, evidence, identity, timing }: Beside,
+): GateReport {
+  const { checklist } = files
+  const entries = evidence.status === 'whole' ? evidence.entries : []
+  const items = checklist.value.items.flatMap((item) =>
+    judgement.items
+      .filter(({ id }) => id === item.id)
+      .map((found) => gateItem(item, found, entries)),
+  )
+  const measured = items.filter(({ state, evidence: one }) => MEASURED.has(state) && one !== null)
+  const remeasure = remeasureCommand(judgement)
+  return {
+    schemaVersion: 1,
+    kind: 'gate',
+    verdict: judgement.verdict,
+    exitName: judgement.exitName,
+    exitCode: EXITS[judgement.exitName][0],
+    counts: {
+      expected: items.length,
+      compared: measured.length,
+      neverReached: items.length - measured.length,
+      states: judgement.counts,
+    },
+    groups: checklist.value.groups.map(({ id, title }) => {
+      const own = items.filter(({ group }) => group === id)
+      return { id, title, items: own.length, states: countStates(own, judgement.counts) }
+    }),
+    findings: [
+      ...judgement.faults.map(({ code, detail }) => ({
+        code,
+        subject: 'gate',
+        pointer: null,
+        detail,
+      })),
+      ...items.flatMap(({ id, codes, detail }) =>
+        codes.map((code) => ({ code, subject: id, pointer: null, detail })),
+      ),
+    ],
+    items,
+    valid_until: judgement.valid_until,
+    expires_next: judgement.expires_next.slice(0, MOST_ENDS),
+    remeasure,
+    next: firstCommand(items, remeasure),
+    identity,
+    evidence_head: evidence.status === 'whole' ? evidence.head : null,
+    timing,
+  }
+}
+const MEASURED: ReadonlySet<GateItemState> = new Set(['pass', 'fail', 'waived'])
+
+const countStates = (
+  items: readonly GateItem[],
+  states: Judgement['counts'],
+): GateReport['counts']['states'] =>
+  Object.fromEntries(
+    Object.keys(states).map((state) => [state, items.filter((one) => one.state === state).length]),
+  ) as GateReport['counts']['states']
+
+/** What fails comes first; then what can be measured in one go; then whatever is left. */
+function firstCommand(items: readonly GateItem[], remeasure: string | null): string | null {
+  const failing = items.find(({ state }) => state === 'fail')
+  return failing?.next ?? remeasure ?? items.find(({ next }) => next !== null)?.next ?? null
+}
+
+function gateItem(
+  item: ChecklistItem,
+  { measured, evidence, ...found }: ItemVerdict,
+  entries: readonly EvidenceEntry[],
+): GateItem {
+  const own = entries.filter(({ record }) => record.item === item.id).reverse()
+  const counted = own.find(({ record }) => record.seq === evidence?.seq)
+  return {
+    ...found,
+    title: item.title,
+    why: item.why,
+    owner: item.owner,
+    remediation: item.remediation,
+    measured: measured.map(({ limit, value, held }) => ({
+      measure: limit.measure,
+      required: limitText(limit),
+      value: value === null ? null : String(value),
+      held,
+    })),
+    evidence: counted === undefined ? null : evidenceOf(counted),
+    history: own
+      .filter((one) => one !== counted)
+      .slice(0, MOST_HISTORY)
+      .map(({ record: { seq, ended_at, result, where } }) => ({ seq, ended_at, result, where })),
+    next: nextCommand(item, found),
+  }
+}
+
+function evidenceOf({ record, hash, runner }: EvidenceEntry): GateEvidence {
+  const { seq, result, where, sample_size, started_at, ended_at, example, met } = record
+  return { seq, result, where, sample_size, started_at, ended_at, example, met, hash, runner }
+}

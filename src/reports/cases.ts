@@ -1,0 +1,76 @@
+import type {
+  CheckReport,
+  Finding,
+  GateReport,
+  ParityReport,
+  Report,
+} from '../core/report/types.ts'
+import { measuredLines } from './gate-words.ts'
+import { findingLine } from './words.ts'
+
+/** One thing that a report accounts for, in the form that CI formats have in common. */
+export interface Case {
+  readonly suite: string
+  readonly id: string
+  readonly title: string
+  readonly state: string
+  readonly passed: boolean
+  /** Why it did not pass. */
+  readonly lines: readonly string[]
+  /** What leads out of it. */
+  readonly next: string | null
+}
+
+/** Every item and control of a report. What was not measured did not pass; nothing is left out. */
+export function casesOf(report: Report): readonly Case[] {
+  if (report.kind === 'gate') return gateCases(report)
+  return 'controls' in report ? parityCases(report) : checkCases(report)
+}
+
+/** Where what a report speaks of is written down, for formats that want a file. */
+export const sourceOf = (report: Report): string =>
+  'controls' in report
+    ? 'vectors/parity_test_matrix.json'
+    : 'checklists/cutover_readiness_checklist.json'
+
+function gateCases({ groups, items }: GateReport): readonly Case[] {
+  const titles = new Map(groups.map(({ id, title }) => [id, title]))
+  return items.map((item) => ({
+    suite: `gate.${item.group} ${titles.get(item.group) ?? ''}`,
+    id: item.id,
+    title: item.title,
+    state: item.state,
+    passed: item.state === 'pass' || item.state === 'waived',
+    lines: [
+      `${item.codes.join(', ')}${item.detail === '' ? '' : `: ${item.detail}`}`,
+      ...measuredLines(item),
+    ],
+    next: item.next,
+  }))
+}
+
+function parityCases({ kind, items, controls, findings }: ParityReport): readonly Case[] {
+  const about = (subject: string): readonly Finding[] =>
+    findings.filter((one) => one.subject === subject || one.subject.startsWith(`${subject}/`))
+  return [
+    ...items.map(({ id, title, state, detail }): Case => {
+      const lines = [state, ...about(id).map(findingLine)]
+      const passed = state === 'pass'
+      return { suite: kind, id, title, state, passed, lines, next: detail?.reproduce ?? null }
+    }),
+    ...controls.map(({ id, held }): Case => {
+      const lines = ['the control did not hold, so the run says nothing']
+      const suite = `${kind}.controls`
+      return { suite, id, title: '', state: 'control', passed: held, lines, next: null }
+    }),
+  ]
+}
+
+const checkCases = ({ kind, items, findings }: CheckReport): readonly Case[] =>
+  items.map(({ id, title, state, next }) => {
+    const own = findings.filter(({ subject }) => subject === id)
+    const lines = own.map(({ code, pointer, detail }) =>
+      `${code} ${pointer ?? ''} ${detail}`.trim(),
+    )
+    return { suite: kind, id, title, state, passed: state === 'pass', lines, next }
+  })

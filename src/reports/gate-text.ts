@@ -1,0 +1,101 @@
+import type { GateItem, GateReport } from '../core/report/types.ts'
+import {
+  BLOCKING,
+  measuredLines,
+  statesText,
+  verdictRest,
+  verdictWord,
+  verdictWords,
+} from './gate-words.ts'
+import { columns, fold, paintState, paintWord } from './paint.ts'
+import type { Style } from './style.ts'
+
+/** Page 3, "The report": groups, what is pending, what is waived, blockers, and at the end the verdict and what to do. */
+export function gateText(report: GateReport, style: Style): string {
+  const { items } = report
+  const blockers = items.filter(isMeasuredBlocker)
+  const others = BLOCKING.map((state) =>
+    items.filter((one) => one.state === state && !isMeasuredBlocker(one)),
+  ).filter((list) => list.length > 0)
+  const waived = items.filter(({ state }) => state === 'waived')
+  const parts = [
+    `ff gate  ${verdictWords(report)}`,
+    groupsText(report),
+    ...others.reverse().map((list) => listText(list, style)),
+    ...(waived.length === 0 ? [] : [waivedText(waived, style)]),
+    ...blockers.map((item) => blockerText(item, style)),
+    ...generalFindings(report),
+    lastText(report, style),
+  ]
+  return `${parts.join('\n\n')}\n`
+}
+
+/** What was measured and is no pass is told at length; what was not has a line. */
+const isMeasuredBlocker = ({ state, evidence }: GateItem): boolean =>
+  state === 'fail' || ((state === 'error' || state === 'inconclusive') && evidence !== null)
+
+function groupsText({ groups, counts }: GateReport): string {
+  const rows = groups.map(({ id, title, items, states }) => [
+    id,
+    title,
+    String(items),
+    statesText(states),
+  ])
+  return columns([...rows, ['', 'all', String(counts.expected), statesText(counts.states)]])
+}
+
+function listText(list: readonly GateItem[], style: Style): string {
+  const rows = list.map(({ id, codes, detail, next }) => [
+    id,
+    next ?? '',
+    `${codes.join(', ')}${detail === '' ? '' : `: ${detail}`}`,
+  ])
+  return `  ${paintState(list[0]?.state ?? '', style)} (${list.length})\n${columns(rows)}`
+}
+
+const waivedText = (waived: readonly GateItem[], style: Style): string =>
+  `  ${paintState('waived', style)} (${waived.length})\n${columns(
+    waived.map(({ id, waiver, valid_until, title }) => [
+      id,
+      waiver ?? '',
+      `until ${valid_until ?? ''}`,
+      title,
+    ]),
+  )}`
+
+function blockerText(item: GateItem, style: Style): string {
+  const { id, state, title, codes, detail, evidence, why, remediation, owner, next } = item
+  const say = (name: string, text: string | null): readonly string[] =>
+    text === null || text === '' ? [] : [fold(`    ${name}: ${text}`, '      ')]
+  return [
+    `  ${paintState(state, style)}  ${id}  ${title}`,
+    ...measuredLines(item).map((line) => fold(`    ${line}`, '      ')),
+    ...say('because', `${codes.join(', ')}${detail === '' ? '' : ` (${detail})`}`),
+    ...say('example', evidence?.example ?? null),
+    ...say('why it matters', why),
+    ...say('fix', remediation),
+    ...say('owner', owner),
+    ...say('check again', next),
+  ].join('\n')
+}
+
+const generalFindings = ({ findings }: GateReport): readonly string[] => {
+  const own = findings.filter(({ subject }) => subject === 'gate')
+  return own.length === 0
+    ? []
+    : [own.map(({ code, detail }) => fold(`  ${code}: ${detail}`, '    ')).join('\n')]
+}
+
+function lastText(report: GateReport, style: Style): string {
+  const { verdict, exitCode, exitName, expires_next, remeasure, next } = report
+  const ends = expires_next.map(({ id, at }) => `${id} at ${at}`).join(', ')
+  const rows = [
+    ...(ends === '' ? [] : [['expires next', ends]]),
+    ...(remeasure === null ? [] : [['measure again', remeasure]]),
+    ...(next === null ? [] : [['next', next]]),
+  ]
+  const word = verdictWord(report)
+  const line = fold(`${word}  ${verdictRest(report)}.  exit ${exitCode} (${exitName})`, '  ')
+  const painted = paintWord(word, verdict, style) + line.slice(word.length)
+  return `${rows.length === 0 ? '' : `${columns(rows)}\n\n`}${painted}`
+}

@@ -1,0 +1,47 @@
+import type { GateItem, GateReport } from '../core/report/types.ts'
+
+/** Each limit of an item that was measured and does not hold. */
+export const measuredLines = ({ measured }: Pick<GateItem, 'measured'>): readonly string[] =>
+  measured
+    .filter(({ held, value }) => !held && value !== null)
+    .map(
+      ({ measure, value, required }) => `measured ${measure} ${value ?? ''}; required ${required}`,
+    )
+
+/** The states that keep an item from being accepted, as they are listed, the worst first. */
+export const BLOCKING = ['fail', 'error', 'inconclusive', 'stale', 'pending'] as const
+
+const WORDS: Readonly<Record<GateReport['verdict'], string>> = {
+  go: 'GO',
+  no_go: 'NO-GO',
+  not_ready: 'NOT READY',
+  inconclusive: 'INCONCLUSIVE',
+  untrusted: 'UNTRUSTED',
+}
+export const verdictWord = ({ verdict, counts: { states } }: GateReport): string => {
+  const waivers = states.waived === 1 ? 'waiver' : 'waivers'
+  return verdict === 'go' && states.waived > 0
+    ? `GO with ${states.waived} ${waivers}`
+    : WORDS[verdict]
+}
+
+/** What stands beside the verdict: until when, or how far it is. */
+export const verdictRest = ({
+  verdict,
+  counts: { states, expected },
+  valid_until,
+}: GateReport): string =>
+  verdict === 'go'
+    ? `valid until ${valid_until ?? ''}`
+    : `not ready to go: ${states.pass + states.waived} of ${expected} items are accepted`
+
+/** The verdict in words. */
+export const verdictWords = (report: GateReport): string =>
+  `${verdictWord(report)}, ${verdictRest(report)}`
+
+/** `3 pass, 2 pending`: the states that there are. */
+export const statesText = (states: GateReport['counts']['states']): string =>
+  Object.entries(states)
+    .filter(([, count]) => count > 0)
+    .map(([state, count]) => `${count} ${state}`)
+    .join(', ')

@@ -1,0 +1,32 @@
+import type { Report } from '../core/report/types.ts'
+import { type Case, casesOf } from './cases.ts'
+import { printable } from './printable.ts'
+import { headline } from './words.ts'
+
+/** GitHub shows ten annotations of a kind for each step, and drops the rest without a word. */
+const MOST = 9
+
+/** Workflow commands: an annotation for the worst of what did not pass, and how many more there are. */
+export function githubReport(report: Report): string {
+  const wanting = casesOf(printable(report)).filter(({ passed }) => !passed)
+  const worst = [...wanting].sort((a, b) => rank(a) - rank(b))
+  const more = wanting.length - MOST
+  const lines = [
+    ...worst.slice(0, MOST).map(annotation),
+    ...(more > 0 ? [`::notice title=ff::${data(`${more} more`)}`] : []),
+    headline(report),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+const rank = ({ state }: Case): number => (state === 'fail' ? 0 : 1)
+
+function annotation({ id, title, state, lines, next }: Case): string {
+  const level = state === 'fail' ? 'error' : 'warning'
+  const text = [state, ...lines, ...(next === null ? [] : [next])].join('\n')
+  return `::${level} title=${property(`${id} ${title}`.trim())}::${data(text)}`
+}
+
+const data = (text: string): string =>
+  text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
+const property = (text: string): string => data(text).replaceAll(':', '%3A').replaceAll(',', '%2C')

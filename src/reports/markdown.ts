@@ -1,0 +1,64 @@
+import type { GateReport, Report } from '../core/report/types.ts'
+import { type Case, casesOf } from './cases.ts'
+import { statesText } from './gate-words.ts'
+import { printable } from './printable.ts'
+import { headline } from './words.ts'
+
+/** For a job summary or a pull request: the verdict, the groups, and what did not pass. */
+export function markdownReport(report: Report): string {
+  const shown = printable(report)
+  const wanting = casesOf(shown).filter(({ passed }) => !passed)
+  const parts = [
+    `## ${cell(headline(shown))}`,
+    ...(shown.kind === 'gate' ? [groupsTable(shown), endsText(shown)] : [countsText(shown)]),
+    ...(wanting.length === 0 ? [] : [casesTable(wanting)]),
+    ...(shown.kind === 'gate' && shown.next !== null ? [`Next: ${code(shown.next)}`] : []),
+  ]
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`
+}
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+
+const groupsTable = ({ groups, counts }: GateReport): string =>
+  table(
+    ['group', 'items', 'states'],
+    [
+      ...groups.map(({ id, title, items, states }) => [
+        `${id} ${cell(title)}`,
+        String(items),
+        statesText(states),
+      ]),
+      ['all', String(counts.expected), statesText(counts.states)],
+    ],
+  )
+
+const endsText = ({ expires_next }: GateReport): string =>
+  expires_next.length === 0
+    ? ''
+    : `Expires next: ${expires_next.map(({ id, at }) => `${id} at ${at}`).join(', ')}`
+
+const countsText = ({ counts }: Exclude<Report, GateReport>): string =>
+  `${counts.compared} of ${counts.expected} compared, ${counts.neverReached} never reached`
+
+const casesTable = (cases: readonly Case[]): string =>
+  table(
+    ['', 'state', 'why', 'next'],
+    cases.map(({ id, title, state, lines, next }) => [
+      cell(`${id} ${title}`.trim()),
+      state,
+      lines.map(cell).join('<br>'),
+      next === null ? '' : code(next),
+    ]),
+  )
+
+/** Text in a cell: nothing in it is markup, and no line ends it. */
+const cell = (text: string): string =>
+  text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll(/[\\`*_[\]|]/g, (one) => `&#${one.charCodeAt(0)};`)
+    .replaceAll('\n', ' ')
+
+const code = (text: string): string => `<code>${cell(text)}</code>`

@@ -1,0 +1,47 @@
+import type { Report } from '../core/report/types.ts'
+import { type Case, casesOf, sourceOf } from './cases.ts'
+
+/** SARIF 2.1.0: a rule for each thing that the run accounts for, whatever it came to, and a result for each that did not pass. */
+export function sarifReport(report: Report): string {
+  const cases = casesOf(report)
+  const uri = sourceOf(report)
+  const run = {
+    tool: { driver: { name: 'ff', rules: cases.map(ruleOf) } },
+    invocations: [
+      {
+        executionSuccessful: true,
+        exitCode: report.exitCode,
+        exitCodeDescription: report.exitName,
+      },
+    ],
+    artifacts: [{ location: { uri } }],
+    results: cases.flatMap((one, at) => (one.passed ? [] : [resultOf(one, at, uri)])),
+    columnKind: 'utf16CodeUnits',
+    properties: { kind: report.kind, verdict: report.verdict },
+  }
+  const log = {
+    $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
+    version: '2.1.0',
+    runs: [run],
+  }
+  return `${JSON.stringify(log, null, 2)}\n`
+}
+
+const ruleOf = ({ id, title, suite }: Case) => ({
+  id: `${suite.split(' ')[0] ?? suite}/${id}`,
+  shortDescription: { text: title === '' ? id : `${id} ${title}` },
+  properties: { suite },
+})
+
+const resultOf = (one: Case, ruleIndex: number, uri: string) => ({
+  ruleId: ruleOf(one).id,
+  ruleIndex,
+  kind: one.state === 'fail' ? 'fail' : 'open',
+  // SARIF 2.1.0, 3.27.10: a level other than none goes with the kind fail alone.
+  level: one.state === 'fail' ? 'error' : 'none',
+  message: { text: [one.state, ...one.lines, ...(one.next === null ? [] : [one.next])].join('\n') },
+  locations: [
+    { physicalLocation: { artifactLocation: { uri, index: 0 }, region: { startLine: 1 } } },
+  ],
+  partialFingerprints: { 'ff/case/v1': ruleOf(one).id },
+})
