@@ -1,0 +1,63 @@
+import { cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { identityOf } from '../../src/app/gate-identity.ts'
+import { loadGateFiles } from '../../src/app/gate-files.ts'
+import { behaviouralSettings, readSettings } from '../../src/commands/settings.ts'
+import { fromMilliseconds, type Instant } from '../../src/core/state/instant.ts'
+import type { EvidenceDraft, Identity } from '../../src/core/gate/types.ts'
+import { openEvidence } from '../../src/evidence/evidence-log.ts'
+import { makeRunnerKey, type Runner } from '../../src/evidence/runner-key.ts'
+import { CHECKLIST, passing } from '../core/gate/world.ts'
+import { ROOT } from './run-ff.ts'
+
+export const CODE = 'sha256:of-a-test'
+const HOUR_MS = 3_600_000
+const ahead = (ms: number): Instant => fromMilliseconds(Date.now() + ms)
+
+/** A team's folder: its checklist and a plan whose window is ahead. */
+export async function gateFolder(): Promise<string> {
+  const cwd = await mkdtemp(join(tmpdir(), 'ff-gate-'))
+  await mkdir(join(cwd, 'checklists'))
+  const own = (name: string): string => join(cwd, 'checklists', name)
+  await cp(
+    join(ROOT, 'checklists/cutover_readiness_checklist.json'),
+    own('cutover_readiness_checklist.json'),
+  )
+  await cp(join(ROOT, 'checklists/templates/rollback_triggers.json'), own('rollback_triggers.json'))
+  const plan = JSON.parse(
+    await readFile(join(ROOT, 'checklists/templates/plan.json'), 'utf8'),
+  ) as object
+  const spans = {
+    window: { from: ahead(24 * HOUR_MS), until: ahead(28 * HOUR_MS) },
+    freeze: { from: ahead(HOUR_MS), until: ahead(48 * HOUR_MS) },
+  }
+  await writeFile(own('plan.json'), JSON.stringify({ ...plan, ...spans }))
+  return cwd
+}
+
+/** The identity that evidence needs there, as the process with FF_CODE_VERSION finds it. */
+export async function identityIn(cwd: string): Promise<Identity> {
+  const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
+  const settings = behaviouralSettings(await readSettings({}, cwd))
+  return identityOf({ code: CODE, settings, schema_head: '0002_flags' }, files)
+}
+
+/** A record by which each item passes now, but for those that are changed. */
+export async function fullEvidence(
+  cwd: string,
+  change: (draft: EvidenceDraft) => EvidenceDraft = (draft) => draft,
+): Promise<Runner> {
+  const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
+  const identity = await identityIn(cwd)
+  const runner = await makeRunnerKey(join(cwd, '.ff', 'runner.pem'))
+  const log = await openEvidence(join(cwd, '.ff', 'evidence'), { fits: files.isLine, runner })
+  for (const item of CHECKLIST.items) {
+    const at = ahead(-1_000)
+    const draft = passing(item, identity)
+    const control = draft.control === null ? null : { ...draft.control, at }
+    await log.append(change({ ...draft, control, started_at: ahead(-2_000), ended_at: at }))
+  }
+  await log.close()
+  return runner
+}
