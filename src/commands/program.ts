@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import type { Context, Options } from './context.ts'
-import { type CommandRow, COMMANDS } from './table.ts'
+import { COMMANDS } from './table/index.ts'
+import type { CommandRow } from './table/row.ts'
 
 /** Parses the command line, runs one command and leaves what it came to in `context.exit`. */
 export async function runProgram(argv: readonly string[], context: Context): Promise<void> {

@@ -1,0 +1,71 @@
+import { type CommandGroup, DATABASE, STEPS } from './row.ts'
+
+/** What changes a database, or fills one. */
+export const CUT_OVER: readonly CommandGroup[] = [
+  {
+    noun: 'migrate',
+    what: 'bring the schema ff to the contract',
+    job: 'Cut over:',
+    commands: [
+      {
+        name: 'up',
+        what: 'apply what is pending',
+        options: STEPS,
+        examples: ['ff migrate up --dry-run', 'ff migrate up'],
+        load: async () => (await import('../migrate.ts')).up,
+      },
+      {
+        name: 'down',
+        what: 'take back one migration, or down to --to',
+        options: STEPS,
+        examples: ['ff migrate down --dry-run', 'ff migrate down --to 0'],
+        load: async () => (await import('../migrate.ts')).down,
+      },
+      {
+        name: 'status',
+        what: 'what is applied, what is pending',
+        options: DATABASE,
+        examples: ['ff migrate status', 'ff migrate status --format json'],
+        load: async () => (await import('../migrate.ts')).status,
+      },
+      {
+        name: 'verify',
+        what: 'the live catalogue against persistence_schema.json',
+        options: DATABASE,
+        examples: ['ff migrate verify', 'ff migrate verify --format junit'],
+        load: async () => (await import('../migrate.ts')).verify,
+      },
+      {
+        name: 'new',
+        what: 'begin a migration file',
+        arguments: '<name>',
+        options: [],
+        examples: ['ff migrate new phase_record', 'ff migrate new override_index'],
+        load: async () => (await import('../migrate.ts')).begin,
+      },
+    ],
+  },
+  {
+    noun: null,
+    what: '',
+    job: 'Cut over:',
+    commands: [
+      {
+        name: 'import',
+        what: 'every row of a file store into the database; newer rows stay',
+        arguments: '<store>',
+        options: [...DATABASE, ['--dry-run', 'judge every row, write none']],
+        examples: ['ff import store --dry-run', 'ff import store'],
+        load: async () => (await import('../rows.ts')).importFrom,
+      },
+      {
+        name: 'export',
+        what: 'every row of the database as a file store in a new folder',
+        arguments: '<folder>',
+        options: DATABASE,
+        examples: ['ff export store-again', 'ff export store-again --format json'],
+        load: async () => (await import('../rows.ts')).exportTo,
+      },
+    ],
+  },
+]

@@ -1,0 +1,56 @@
+import { type CommandGroup, DOCUMENT, GATE, REPORT } from './row.ts'
+
+/** What go or no-go rests on. */
+export const DECIDE: readonly CommandGroup[] = [
+  {
+    noun: 'checklist',
+    what: 'the 42 items that have to hold before the cutover',
+    job: 'Gate:',
+    commands: [
+      {
+        name: 'validate',
+        what: 'hold a checklist to its schema, and to what it may not loosen',
+        arguments: '[file]',
+        options: REPORT,
+        examples: ['ff checklist validate', 'ff checklist validate --format json'],
+        load: async () => (await import('../checklist.ts')).validate,
+      },
+      {
+        name: 'show',
+        what: 'all items by group',
+        options: DOCUMENT,
+        examples: ['ff checklist show', 'ff checklist show --format json'],
+        load: async () => (await import('../checklist.ts')).show,
+      },
+      {
+        name: 'explain',
+        what: 'one item: why, what is required, and what to do when it fails',
+        arguments: '<id>',
+        options: DOCUMENT,
+        examples: ['ff checklist explain A1', 'ff checklist explain H3 --format json'],
+        load: async () => (await import('../checklist.ts')).explain,
+      },
+    ],
+  },
+  {
+    noun: null,
+    what: '',
+    job: 'Gate:',
+    commands: [
+      {
+        name: 'gate',
+        what: 'go or no-go, from the checklist, the evidence and the signatures',
+        options: GATE,
+        examples: ['ff gate', 'ff gate --format json --output junit=gate.xml'],
+        load: async () => (await import('../gate.ts')).judge,
+      },
+      {
+        name: 'report',
+        what: 'the same verdict and exit, to hand on; markdown where no format is named',
+        options: GATE,
+        examples: ['ff report', 'ff report --format sarif'],
+        load: async () => (await import('../gate.ts')).report,
+      },
+    ],
+  },
+]

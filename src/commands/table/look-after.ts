@@ -1,0 +1,68 @@
+import { type CommandGroup, REPORT } from './row.ts'
+
+/** What keeps the rest in order. */
+export const LOOK_AFTER: readonly CommandGroup[] = [
+  {
+    noun: 'token',
+    what: 'one token: whether it is verified, and why not',
+    job: 'Look after:',
+    commands: [
+      {
+        name: 'verify',
+        what: 'a token, or lines of {id, token, jwks, algs}, on standard input',
+        options: [
+          ...REPORT,
+          ['--signature-only', 'stop before the claims'],
+          ['--now <time>', 'judge the claims as of then: 2026-01-15T09:00:00.000Z'],
+          ['--explain', 'show each check in turn'],
+        ],
+        examples: ['ff token verify --explain < token.txt', 'ff token verify < tokens.ndjson'],
+        load: async () => (await import('../token.ts')).verify,
+      },
+      {
+        name: 'mint',
+        what: 'a token for a developer, its key served until Ctrl-C; FF_ENV=dev alone',
+        options: [
+          ['--dev', 'there is no other kind'],
+          ['--user <id>', 'its sub; default dev-user'],
+          ['--tenant <id>', 'its tid; default dev-tenant'],
+          ['--scopes <list>', 'with commas; default none'],
+        ],
+        examples: [
+          'FF_ENV=dev ff token mint --dev',
+          'FF_ENV=dev ff token mint --dev --user U1001 --scopes ff:registry:read',
+        ],
+        load: async () => (await import('../token.ts')).mint,
+      },
+    ],
+  },
+  {
+    noun: 'artefacts',
+    what: 'the JSON artefacts that decisions rest on',
+    job: 'Look after:',
+    commands: [
+      {
+        name: 'validate',
+        what: 'hold artefacts to their schemas and rules',
+        arguments: '[files...]',
+        options: REPORT,
+        examples: ['ff artefacts validate', 'ff artefacts validate --format json'],
+        load: async () => (await import('../artefacts.ts')).validate,
+      },
+    ],
+  },
+  {
+    noun: null,
+    what: '',
+    job: 'Look after:',
+    commands: [
+      {
+        name: 'doctor',
+        what: 'whether a run could work on this machine',
+        options: REPORT,
+        examples: ['ff doctor', 'ff doctor --format json'],
+        load: async () => (await import('../doctor.ts')).doctor,
+      },
+    ],
+  },
+]

@@ -1,0 +1,101 @@
+import { type CommandGroup, REPORT, SIDES } from './row.ts'
+
+/** What proves that two backings decide alike, and who is let in. */
+export const PROVE: readonly CommandGroup[] = [
+  {
+    noun: 'parity',
+    what: 'prove that two backings decide alike',
+    job: 'Prove:',
+    commands: [
+      {
+        name: 'run',
+        what: 'the 17 vectors on both sides',
+        options: [
+          ...SIDES,
+          ['--vectors <file...>', 'further matrices of the same schema'],
+          ['--vector <id>', 'this one alone; such a run never ends 0'],
+        ],
+        examples: ['ff parity run', 'ff parity run --candidate embedded --format junit'],
+        load: async () => (await import('../parity.ts')).run,
+      },
+      {
+        name: 'exhaustive',
+        what: 'all 360 cells at every boundary, against the oracle',
+        options: [
+          ...SIDES,
+          ['--cell <id>', 'this one alone, as MODE/SCOPE/PATH/TTL; never ends 0'],
+        ],
+        examples: ['ff parity exhaustive', 'ff parity exhaustive --cell verified/user/SP-2/valid'],
+        load: async () => (await import('../parity.ts')).exhaustive,
+      },
+      {
+        name: 'fuzz',
+        what: 'rows, approvals and questions at random; a difference is made small',
+        options: [
+          ...SIDES,
+          ['--runs <n>', 'how many scenes; default 300'],
+          ['--seed <n>', 'the same seed makes the same scenes'],
+          ['--time <seconds>', 'stop looking after this long'],
+        ],
+        examples: ['ff parity fuzz --runs 1000', 'ff parity fuzz --seed 7 --candidate file'],
+        load: async () => (await import('../fuzz.ts')).fuzz,
+      },
+      {
+        name: 'selftest',
+        what: 'plant every fault of the catalogue, and see that it is caught',
+        options: SIDES,
+        examples: ['ff parity selftest', 'ff parity selftest --candidate file --format junit'],
+        load: async () => (await import('../selftest.ts')).selftest,
+      },
+      {
+        name: 'diff',
+        what: 'every field of every stored row of two live stores, read only',
+        options: [
+          ...SIDES,
+          ['--max-diffs <n>', 'stop after so many rows that differ; default 1000'],
+        ],
+        examples: [
+          'ff parity diff --baseline file:store --candidate env:FF_DATABASE_URL',
+          'ff parity diff --baseline file:store --candidate embedded',
+        ],
+        load: async () => (await import('../rows.ts')).diff,
+      },
+      {
+        name: 'preflight',
+        what: 'what an import of a JSON file would change or refuse',
+        arguments: '<file>',
+        options: REPORT,
+        examples: [
+          'ff parity preflight flags.json',
+          'ff parity preflight flags.json --format json',
+        ],
+        load: async () => (await import('../preflight.ts')).examine,
+      },
+    ],
+  },
+  {
+    noun: 'jwks',
+    what: 'who is let in, and by whose keys',
+    job: 'Prove:',
+    commands: [
+      {
+        name: 'check',
+        what: 'every row of the mode matrix, against the fixtures',
+        options: REPORT,
+        examples: ['ff jwks check', 'ff jwks check --format junit'],
+        load: async () => (await import('../jwks.ts')).check,
+      },
+      {
+        name: 'fetch',
+        what: 'what a key server serves, and which of its keys verify',
+        arguments: '<url>',
+        options: REPORT,
+        examples: [
+          'ff jwks fetch https://idp.example/.well-known/jwks.json',
+          'ff jwks fetch http://127.0.0.1:8080/jwks --format json',
+        ],
+        load: async () => (await import('../jwks.ts')).fetch,
+      },
+    ],
+  },
+]
