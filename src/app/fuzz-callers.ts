@@ -1,36 +1,113 @@
+import type { Fixture } from '../artefacts/vectors.ts'
+import type { AuthSettings } from '../core/auth/contract.ts'
 import type { Credential, Environment } from '../core/auth/types.ts'
 import type { AuthMode } from '../core/evaluate/types.ts'
-import type { SceneAsk } from '../core/parity/scene.ts'
+import { type CallerName, type SceneAsk, TOKEN_TENANT, TOKEN_USER } from '../core/parity/scene.ts'
 import type { VectorRequest } from '../core/parity/vector.ts'
-import type { Door } from '../ports.ts'
+import { FfError } from '../errors.ts'
+import type { Door, OpenDoor } from '../ports.ts'
+import type { Adapters } from './adapters.ts'
 
-/** Who asks in a scene, by mode: the fixture whose token it is, and where it holds. */
+/** Who asks in a scene: the fixture whose token it is, and where it holds. */
 export interface Caller {
   readonly door: Door
   readonly token: string | null
   readonly fixture: string | null
   readonly environment: Environment
+  /** As it may be told from the credential; a token that is refused has none. */
+  readonly mode: AuthMode
+  /** The claims of the token; null where the caller says it itself. */
+  readonly claims: { readonly tenant_id: string | null; readonly user_id: string } | null
+  /** Whether the request may name tenant and user. */
+  readonly names: boolean
 }
-export type Callers = Readonly<Record<AuthMode, Caller>>
+export type Callers = Readonly<Record<CallerName, Caller>>
+
+type Row = readonly [
+  fixture: string | null,
+  environment: Environment,
+  mode: AuthMode,
+  more?: { readonly names?: true; readonly tenant_id?: null },
+]
+/** The fixtures say of themselves what must come of them (`vectors/jwt`); all are of one moment. */
+const ROWS: Readonly<Record<CallerName, Row>> = {
+  verified: ['JWT-EX-01', 'prod', 'verified'],
+  'decode-only': ['JWT-EX-02', 'dev+H', 'decode-only'],
+  'dev-headers': [null, 'dev+H', 'dev-headers'],
+  none: [null, 'prod', 'none', { names: true }],
+  'any-tenant': ['JWT-EX-29', 'prod', 'verified', { names: true }],
+  'no-tenant': ['JWT-EX-30', 'prod', 'verified', { tenant_id: null }],
+  expired: ['JWT-EX-03', 'prod', 'none'],
+  forged: ['JWT-EX-04', 'prod', 'none'],
+  'for-another': ['JWT-EX-10', 'prod', 'none'],
+}
+
+/** Opens one door a key server, for all whose tokens are held to it; to be closed. */
+export async function openCallers({
+  adapters,
+  settings,
+  fixtures,
+}: Opening): Promise<{ readonly callers: Callers; readonly close: () => Promise<void> }> {
+  const doors = new Map<string, OpenDoor>()
+  const close = async (): Promise<void> => {
+    await Promise.all([...doors.values()].map((door) => door.close()))
+  }
+  try {
+    const callers: Partial<Record<CallerName, Caller>> = {}
+    for (const [name, row] of Object.entries(ROWS)) {
+      const fixture = row[0] === null ? null : named(fixtures, row[0])
+      const script = JSON.stringify(fixture?.jwks ?? null)
+      const door = doors.get(script) ?? (await adapters.openDoor(fixture?.jwks ?? null, settings))
+      doors.set(script, door)
+      callers[name as CallerName] = callerOf(row, door, fixture)
+    }
+    return { callers: callers as Callers, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+function callerOf(
+  [id, environment, mode, more = {}]: Row,
+  door: Door,
+  fixture: Fixture | null,
+): Caller {
+  const { names = false, tenant_id = TOKEN_TENANT } = more
+  const claims = fixture === null ? null : { tenant_id, user_id: TOKEN_USER }
+  return { door, token: fixture?.token ?? null, fixture: id, environment, mode, claims, names }
+}
+export interface Opening {
+  readonly adapters: Pick<Adapters, 'openDoor'>
+  readonly settings: AuthSettings
+  readonly fixtures: readonly Fixture[]
+}
+
+function named(fixtures: readonly Fixture[], id: string): Fixture {
+  const fixture = fixtures.find((one) => one.id === id)
+  if (fixture !== undefined) return fixture
+  throw new FfError('artefact_invalid', `The fixture ${id} is missing, so nothing was measured.`, {
+    hint: 'Restore vectors/jwt/fixtures.json.',
+  })
+}
 
 export const credentialOf = (
-  { mode, tenant_id, user_id }: SceneAsk,
+  { caller, tenant_id, user_id }: SceneAsk,
   callers: Callers,
 ): Credential => ({
-  token: callers[mode].token,
-  dev_headers: mode === 'dev-headers' ? { tenant_id, user_id, scopes: [] } : null,
+  token: callers[caller].token,
+  dev_headers: caller === 'dev-headers' ? { tenant_id, user_id, scopes: [] } : null,
 })
-/** Only who comes with nothing names a context; the others bring theirs. */
-export const requestOf = ({
-  mode,
-  flag_key,
-  tenant_id,
-  user_id,
-  approval_ref,
-}: SceneAsk): VectorRequest => ({
-  flag_key,
-  tenant_id: mode === 'none' ? tenant_id : null,
-  user_id: mode === 'none' ? user_id : null,
-  approval_ref,
-  request_id: 'fuzz',
-})
+/** Only some may name a context; the others bring theirs. */
+export const requestOf = (
+  { caller, flag_key, tenant_id, user_id, approval_ref }: SceneAsk,
+  callers: Callers,
+): VectorRequest => {
+  const { names } = callers[caller]
+  return {
+    flag_key,
+    tenant_id: names ? tenant_id : null,
+    user_id: names ? user_id : null,
+    approval_ref,
+    request_id: 'fuzz',
+  }
+}

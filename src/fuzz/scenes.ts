@@ -1,72 +1,15 @@
 import fc from 'fast-check'
-import { AUTH_MODES } from '../core/evaluate/types.ts'
 import type { Approval } from '../core/evaluate/approvals.ts'
-import { canonicalise, type CanonicalJson } from '../core/json/canonical.ts'
-import { readJson } from '../core/json/read.ts'
-import {
-  type Scene,
-  SCENE_TIME,
-  type SceneAsk,
-  TOKEN_TENANT,
-  TOKEN_USER,
-} from '../core/parity/scene.ts'
-import { fromMilliseconds, type Instant, toMilliseconds } from '../core/state/instant.ts'
+import { CALLERS, type Scene, type SceneAsk } from '../core/parity/scene.ts'
 import {
   type FlagRow,
   REQUIRED_AUTH,
   type TenantOverrideRow,
   type UserOverrideRow,
   VALUE_TYPES,
-  type ValueType,
 } from '../core/state/rows.ts'
-
-// Few of each, so that things meet.
-const FLAGS = ['ff.a', 'ff.a.b', 'ff.a-b', 'ff.z'] as const
-const TENANTS = [TOKEN_TENANT, 'T-other', 'T-pty-pilot-0'] as const
-const USERS = [TOKEN_USER, 'U-other', 'u1001'] as const
-const REFS = ['APP-1-a', 'APP-1-b', 'APP-2-a'] as const
-const CREATED = '2025-09-01T00:00:00.000Z' as Instant
-const DAY = 86_400_000
-
-/** Both sides of each boundary, one millisecond apart, and anything else. */
-const moment = fc
-  .oneof(
-    { weight: 3, arbitrary: fc.constantFrom(0, 1, -1, DAY, DAY + 1, -DAY) },
-    { weight: 1, arbitrary: fc.integer({ min: -10 * DAY, max: 10 * DAY }) },
-  )
-  .map((ms) => fromMilliseconds(toMilliseconds(SCENE_TIME) + ms))
-
-/** The text in canonical form, or null where it is no value that a store takes. */
-function canonical(text: string): CanonicalJson | null {
-  const read = readJson(text)
-  const made = read.ok ? canonicalise(read.node) : null
-  return made?.ok === true ? made.text : null
-}
-const values = (made: fc.Arbitrary<unknown>): fc.Arbitrary<CanonicalJson> =>
-  made
-    .map((value) => canonical(JSON.stringify(value)))
-    .filter((text): text is CanonicalJson => text !== null)
-
-const text = fc.oneof(
-  fc.string({ unit: 'grapheme', maxLength: 8 }),
-  fc.constantFrom('', ' ', 'é', 'e\u0301', 'A', 'a', '😀', '__proto__', '"', '\\', '0', 'null'),
-)
-const number = fc.oneof(
-  fc.maxSafeInteger(),
-  fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e20, max: 1e20 }),
-  fc.constantFrom(0, 1, 0.1, 0.30000000000000004, 9_007_199_254_740_991),
-)
-const leaf = fc.oneof(fc.boolean(), fc.constant(null), number, text)
-const VALUES: Readonly<Record<ValueType, fc.Arbitrary<CanonicalJson>>> = {
-  boolean: values(fc.boolean()),
-  string: values(text),
-  number: values(number),
-  object: values(
-    fc.dictionary(text, fc.oneof(leaf, fc.array(leaf, { maxLength: 3 }), fc.constant({})), {
-      maxKeys: 4,
-    }),
-  ),
-}
+import { CREATED, FLAGS, moment, REFS, TENANTS, USERS, VALUES } from './values.ts'
+import { type RawWrite, rawWrite, writeOf } from './writes.ts'
 
 const revision = fc.integer({ min: 1, max: 9 })
 const flagOf = (flag_key: string): fc.Arbitrary<FlagRow> =>
@@ -130,7 +73,10 @@ const approval: fc.Arbitrary<Approval> = fc.record({
 })
 
 const ask: fc.Arbitrary<SceneAsk> = fc.record({
-  mode: fc.constantFrom(...AUTH_MODES),
+  caller: fc.oneof(
+    { weight: 9, arbitrary: fc.constantFrom(...CALLERS.slice(0, 4)) },
+    { weight: 1, arbitrary: fc.constantFrom(...CALLERS.slice(4)) },
+  ),
   flag_key: fc.constantFrom(...FLAGS, 'ff.nobody'),
   tenant_id: fc.constantFrom(...TENANTS, null),
   user_id: fc.constantFrom(...USERS, null),
@@ -147,15 +93,22 @@ const flagAlone = (flag_key: string) =>
     }),
   )
 
-/** Scenes of up to four flags, each of which may go when a scene is made smaller, with as many questions as make loading them worth while. */
+type RawStep = { readonly ask: SceneAsk } | { readonly raw: RawWrite }
+/** One in ten is a write. */
+const step: fc.Arbitrary<RawStep> = fc.oneof(
+  { weight: 9, arbitrary: ask.map((one) => ({ ask: one })) },
+  { weight: 1, arbitrary: rawWrite.map((one) => ({ raw: one })) },
+)
+
+/** Scenes of up to four flags, each of which may go when a scene is made smaller, with as many steps as make loading them worth while. */
 export const scenes: fc.Arbitrary<Scene> = fc
   .record({
     flags: fc.tuple(...FLAGS.map((key) => fc.option(flagAlone(key), { nil: null, freq: 3 }))),
     approvals: fc.uniqueArray(approval, { selector: JSON.stringify, maxLength: 4 }),
     admin: fc.constantFrom('reachable', 'reachable', 'reachable', 'unreachable'),
-    asks: fc.array(ask, { minLength: 1, maxLength: 40, size: 'max' }),
+    steps: fc.array(step, { minLength: 1, maxLength: 66, size: 'max' }),
   })
-  .map(({ flags, approvals, admin, asks }): Scene => {
+  .map(({ flags, approvals, admin, steps }): Scene => {
     const held = flags.filter((one) => one !== null)
     const flag_registry = held.map(({ flag }) => flag)
     const tenant_override = held.flatMap(({ flag: { flag_key }, tenants }) =>
@@ -166,6 +119,8 @@ export const scenes: fc.Arbitrary<Scene> = fc
     )
     return {
       given: { state: { flag_registry, tenant_override, user_override }, approvals, admin },
-      asks,
+      steps: steps.map((one) =>
+        'ask' in one ? one : { write: writeOf(one.raw, flag_registry, approvals) },
+      ),
     }
   })

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { askBy } from '../../src/app/ask.ts'
-import type { Callers } from '../../src/app/fuzz-callers.ts'
-import { type FuzzBench, type FuzzRequest, runFuzz } from '../../src/app/parity-fuzz.ts'
+import { openCallers } from '../../src/app/fuzz-callers.ts'
+import type { FuzzBench } from '../../src/app/fuzz-player.ts'
+import { type FuzzRequest, runFuzz } from '../../src/app/parity-fuzz.ts'
 import { loadOrThrow } from '../../src/app/parity.ts'
 import type { ParityInputs } from '../../src/app/parity-inputs.ts'
 import { CATALOGUE } from '../../src/app/selftest/catalogue.ts'
 import { HONEST } from '../../src/app/workings.ts'
-import { buildVectors, type Fixture } from '../../src/artefacts/vectors.ts'
+import { buildVectors } from '../../src/artefacts/vectors.ts'
 import { openDoorOn } from '../../src/auth/door.ts'
 import { openScriptedDoor } from '../../src/auth/scripted-door.ts'
 import { openScratch } from '../../src/backings/index.ts'
@@ -17,43 +18,32 @@ import { readJson } from '../../src/core/json/read.ts'
 import { fromMilliseconds, toMilliseconds } from '../../src/core/state/instant.ts'
 import { FfError } from '../../src/errors.ts'
 import { searchScenes } from '../../src/fuzz/search.ts'
-import type { OpenDoor, Scratch } from '../../src/ports.ts'
+import type { AnyRow, Stored } from '../../src/core/state/rows.ts'
+import type { Scratch, ScratchStore } from '../../src/ports.ts'
 import { ROOT } from '../support/run-ff.ts'
 
 let inputs: ParityInputs
 let bench: FuzzBench
-const opened: (Scratch | OpenDoor)[] = []
+const opened: Pick<Scratch, 'close'>[] = []
 beforeAll(async () => {
   inputs = await loadOrThrow(ROOT, [])
   const settings = byContract(inputs.auth.value, inputs.fixtures.value)
-  const fixture = (id: string): Fixture =>
-    inputs.fixtures.value.fixtures.find((one) => one.id === id) as Fixture
-  const [verified, unverified] = [fixture('JWT-EX-01'), fixture('JWT-EX-02')]
-  const doors = await Promise.all([
-    openScriptedDoor(verified.jwks, settings),
-    openScriptedDoor(unverified.jwks, settings),
-    openDoorOn(null, settings),
-  ])
+  const opening = await openCallers({
+    adapters: {
+      openDoor: (script, own) =>
+        script === null ? openDoorOn(null, own) : openScriptedDoor(script, own),
+    },
+    settings,
+    fixtures: inputs.fixtures.value.fixtures,
+  })
   const needs = { migrations: inputs.migrations, versions: inputs.persistence.value.postgres }
   const folder = { kind: 'file', folder: null } as const
   const [baseline, candidate] = await Promise.all([
     openScratch(folder, needs),
     openScratch(folder, needs),
   ])
-  opened.push(...doors, baseline, candidate)
-  const [up, down, without] = doors
-  const nobody = { door: without, token: null, fixture: null }
-  const callers: Callers = {
-    verified: { door: up, token: verified.token, fixture: verified.id, environment: 'prod' },
-    'decode-only': {
-      door: down,
-      token: unverified.token,
-      fixture: unverified.id,
-      environment: 'dev+H',
-    },
-    'dev-headers': { ...nobody, environment: 'dev+H' },
-    none: { ...nobody, environment: 'prod' },
-  }
+  opened.push(opening, baseline, candidate)
+  const { callers } = opening
   bench = { sides: { baseline, candidate }, workings: HONEST, callers }
 })
 afterAll(() => Promise.all(opened.map((one) => one.close())))
@@ -76,6 +66,19 @@ interface Matrix {
       Record<'flags' | 'tenant_overrides' | 'user_overrides', readonly { expires_at?: string }[]>
     >
   }[]
+}
+
+/** What `ff artefacts validate` would say of a matrix that was printed. */
+function vectorProblems(printed: object | undefined): readonly object[] {
+  const text = JSON.stringify(printed)
+  const read = readJson(text)
+  if (!read.ok) throw new Error(read.code)
+  const value = JSON.parse(text) as Parameters<typeof buildVectors>[0]['value']
+  const loaded = { file: 'found.json', value, node: read.node }
+  return [
+    ...inputs.schemas.problems('parity-test-matrix', value, 'found.json'),
+    ...buildVectors(loaded, inputs.fixtures.value.fixtures).problems,
+  ]
 }
 
 describe('a fuzz', () => {
@@ -116,16 +119,7 @@ describe('a fuzz', () => {
     const { sides, workings } = fault?.plant(bench) ?? bench
     const found = await runFuzz(request(), inputs, { ...bench, sides, workings })
     expect(found.exitName).toBe('no_go')
-    const text = JSON.stringify(found.counterexample)
-    const read = readJson(text)
-    if (!read.ok) throw new Error(read.code)
-    const value = JSON.parse(text) as Parameters<typeof buildVectors>[0]['value']
-    expect(inputs.schemas.problems('parity-test-matrix', value, 'found.json')).toEqual([])
-    const { problems } = buildVectors(
-      { file: 'found.json', value, node: read.node },
-      inputs.fixtures.value.fixtures,
-    )
-    expect(problems).toEqual([])
+    expect(vectorProblems(found.counterexample)).toEqual([])
   })
 
   test.each([
@@ -142,6 +136,102 @@ describe('a fuzz', () => {
     const { sides, workings } = fault.plant(bench)
     const found = await runFuzz(request(), inputs, { ...bench, sides, workings })
     expect(found.exitName).toBe('no_go')
+  })
+
+  /** The candidate with something wrong in its store. */
+  const withStore = (make: (store: ScratchStore) => Partial<ScratchStore>): FuzzBench => {
+    const { baseline, candidate } = bench.sides
+    const { store } = candidate
+    const honest: ScratchStore = {
+      kind: store.kind,
+      read: (query) => store.read(query),
+      write: (one) => store.write(one),
+      load: (state) => store.load(state),
+      auditHead: () => store.auditHead(),
+      close: () => store.close(),
+    }
+    const sides = { baseline, candidate: { ...candidate, store: { ...honest, ...make(store) } } }
+    return { ...bench, sides }
+  }
+  const bare = <T extends AnyRow>(stored: Stored<T> | null): Stored<T> | null =>
+    stored?.row !== undefined && 'deleted_at' in stored.row ? null : stored
+  const WRITE_FAULTS: readonly [string, string, (store: ScratchStore) => Partial<ScratchStore>][] =
+    [
+      [
+        'a revision that does not advance',
+        'write_differs',
+        (store) => ({
+          write: async (one) => {
+            const done = await store.write(one)
+            return done.ok ? { ...done, row: { ...done.row, revision: 1 } } : done
+          },
+        }),
+      ],
+      [
+        'a delete that leaves no tombstone',
+        'row_differs',
+        (store) => ({
+          read: async (query) => {
+            const { flag, tenant, user } = await store.read(query)
+            return { flag, tenant: bare(tenant), user: bare(user) }
+          },
+        }),
+      ],
+      [
+        'an expected revision that nobody looks at',
+        'write_differs',
+        (store) => ({ write: (one) => store.write({ ...one, expected: null }) }),
+      ],
+      [
+        'an approval that nobody asks for',
+        'write_differs',
+        (store) => ({ write: (one) => store.write({ ...one, approval: null }) }),
+      ],
+      [
+        'a row that the constraints of one side refuse',
+        'write_differs',
+        (store) => ({
+          write: (one) =>
+            one.action === 'delete'
+              ? Promise.reject(new FfError('row_refused', 'No.', { hint: 'Look.' }))
+              : store.write(one),
+        }),
+      ],
+    ]
+  test.each(WRITE_FAULTS)('finds %s, and shows the writes', async (_what, code, make) => {
+    const found = await runFuzz(request({ runs: 1_000 }), inputs, withStore(make))
+    expect(found).toMatchObject({ verdict: 'fail', exitName: 'no_go' })
+    expect(found.findings[0]).toMatchObject({ code, subject: 'writes' })
+    const written = found.findings.filter((one) => one.code === 'written_before')
+    expect(written.length).toBeGreaterThan(0)
+    // What is shown is what to do again: the rows, and each step.
+    const { kind, steps } = found.counterexample as { kind: string; steps: readonly object[] }
+    expect(kind).toBe('parity_fuzz_scene')
+    expect(steps).toContainEqual({ write: JSON.parse(written.at(-1)?.detail ?? '') as object })
+    // The same seed does find it again.
+    const again = await runFuzz(request({ runs: 1_000 }), inputs, withStore(make))
+    expect(again).toEqual(found)
+  })
+
+  test('finds an answer from before a write, as the vector of the rows after it', async () => {
+    const stale = withStore((store) => {
+      const seen = new Map<string, ReturnType<ScratchStore['read']>>()
+      return {
+        load: (state) => {
+          seen.clear()
+          return store.load(state)
+        },
+        read: (query) => {
+          const rows = seen.get(JSON.stringify(query)) ?? store.read(query)
+          seen.set(JSON.stringify(query), rows)
+          return rows
+        },
+      }
+    })
+    const found = await runFuzz(request(), inputs, stale)
+    expect(found.findings[0]).toMatchObject({ code: 'divergence', subject: 'decisions' })
+    expect(found.findings.map(({ code }) => code)).toContain('written_before')
+    expect(vectorProblems(found.counterexample)).toEqual([])
   })
 
   test('with a comparer that is blind is no pass', async () => {

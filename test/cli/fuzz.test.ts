@@ -11,11 +11,13 @@ describe.concurrent('ff parity fuzz', () => {
     expect(kind).toBe('parity_fuzz')
     expect(items.map(({ id }) => id)).toEqual([
       'decisions',
+      'writes',
       'metamorphic',
       'control.comparer',
       'control.a_a',
     ])
     expect(items[0]?.title).toMatch(/^60 scenes of seed 5, \d{3,} decisions compared$/)
+    expect(items[1]?.title).toMatch(/^\d{2,} writes, each compared and its row read back$/)
   })
 
   test('without a seed names the one that it took', async () => {

@@ -71,6 +71,8 @@ export function openPool(database: Database, connections: number): pg.Pool {
     max: connections,
     min: 0,
     idleTimeoutMillis: 0,
+    // What does not wait for an answer is sent at once; the server still does one after the other.
+    pipeline: true,
   })
   // An idle connection that breaks is taken out of the pool by the pool itself; the next query makes
   // a new one and meets whatever is wrong, which is where it can be reported.

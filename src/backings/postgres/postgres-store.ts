@@ -11,7 +11,16 @@ import type { AuditTools, RowQuery, ScratchStore, WriteResult } from '../../port
 import { sealChange } from '../seal-audit.ts'
 import { rowFrom } from './columns.ts'
 import { withPgErrors } from './pg-error.ts'
+import type { ReadPipe } from './read-pipe.ts'
 import { type Statements, statementsFor } from './statements.ts'
+
+/** What a store of the harness's own may do without; a live store takes neither. */
+export interface ScratchWays {
+  /** Nobody keeps its rows, so a commit need not be on the disk before it is answered. */
+  readonly durable: false
+  /** Connections over which many reads are sent before the first is answered. */
+  readonly readers: ReadPipe
+}
 
 /** A row of texts, as `rowMode: array` gives it: column names of a join would hide one another (hazard 20). */
 type Texts = readonly (string | null)[]
@@ -23,15 +32,21 @@ export class PostgresStore implements ScratchStore {
   private readonly name: string
   private readonly tools: AuditTools
   private readonly statements: Statements
+  private readonly scratch: ScratchWays | undefined
 
   constructor(
     pool: pg.Pool,
     schema: string,
-    options: { readonly name: string; readonly tools: AuditTools },
+    options: {
+      readonly name: string
+      readonly tools: AuditTools
+      readonly scratch?: ScratchWays
+    },
   ) {
     this.pool = pool
     this.name = options.name
     this.tools = options.tools
+    this.scratch = options.scratch
     this.statements = statementsFor(schema)
   }
 
@@ -40,7 +55,9 @@ export class PostgresStore implements ScratchStore {
       const query = { name: 'ff_read', text: this.statements.read, rowMode: 'array' as const }
       // A key that no row can have is not even sent: some of its characters the server would not take.
       const values = [isFlagKey(flag_key) ? flag_key : null, idOrNull(tenant_id), idOrNull(user_id)]
-      const { rows } = await this.pool.query<string[]>({ ...query, values })
+      const { rows } = await (this.scratch === undefined
+        ? this.pool.query<string[]>({ ...query, values })
+        : this.scratch.readers.query({ ...query, values }))
       return rowSet(rows[0] as Texts)
     })
   }
@@ -55,48 +72,56 @@ export class PostgresStore implements ScratchStore {
 
   load(state: State): Promise<void> {
     const { clear, insert } = this.statements
+    const filled = TABLES.filter((table) => state[table].length > 0)
+    const texts = filled.map((table) => state[table].map((row: AnyRow) => rowText(row)).join(','))
     return withPgErrors(this.name, async () => {
       await this.transaction(async (client) => {
-        await client.query(clear)
-        for (const table of TABLES) {
-          const rows: readonly AnyRow[] = state[table]
-          if (rows.length === 0) continue
-          await client.query(insert[table], [`[${rows.map((row) => rowText(row)).join(',')}]`])
-        }
+        // In the order in which they are sent.
+        const cleared = client.query(clear)
+        const filling = filled.map((table, at) =>
+          client.query(named(`ff_insert_${table}`, insert[table], [`[${texts[at] ?? ''}]`])),
+        )
+        await Promise.all([cleared, ...filling])
         return { ok: true }
       })
     })
   }
 
-  close(): Promise<void> {
-    return this.pool.end()
+  async close(): Promise<void> {
+    await Promise.all([this.pool.end(), this.scratch?.readers.end()])
   }
 
   private async apply(client: pg.PoolClient, request: WriteRequest): Promise<WriteResult> {
     const problems = requestProblems(request)
     if (problems.length > 0) return { ok: false, problems }
-    // Every writer takes this lock first, so the chain has one order and two writers cannot deadlock.
-    const head = headOf(await client.query(this.statements.lockHead))
-    const standing = await this.standing(client, request)
+    const { lockHead, upsert } = this.statements
+    // Every writer takes this lock first, so the chain has one order and two writers cannot deadlock. What is
+    // sent behind it is begun when it is held, and sees what was committed by then.
+    const [locked, standing] = await Promise.all([
+      client.query<HeadRow>(named('ff_lock_head', lockHead)),
+      this.standing(client, request),
+    ])
+    const head = headOf(locked)
     const plan = planWrite(request, standing)
     if (!plan.ok) return plan
     const { change } = plan
     const planned = [`[${rowText(change.after)}]`, change.before?.revision ?? 0]
-    const { rowCount } = await client.query(this.statements.upsert[request.table], planned)
-    // Somebody wrote past the lock, by hand: the row is no longer the one that the plan was made on.
-    if (rowCount !== 1) return { ok: false, problems: [problem('revision_conflict', '')] }
     const record = sealChange(this.tools, { request, change, standing }, head)
-    await appendAudit(client, this.statements, record)
+    const [{ rowCount }] = await Promise.all([
+      client.query(named(`ff_upsert_${request.table}`, upsert[request.table], planned)),
+      appendAudit(client, this.statements, record),
+    ])
+    // Somebody wrote past the lock, by hand: the row is no longer the one that the plan was made on. The record goes, too.
+    if (rowCount !== 1) return { ok: false, problems: [problem('revision_conflict', '')] }
     return { ok: true, row: change.after, head: { seq: record.seq, hash: record.hash } }
   }
 
   private async standing(client: pg.PoolClient, { table, key }: WriteRequest): Promise<Standing> {
     const tenant = table === 'tenant_override' ? key.scope_id : null
     const user = table === 'user_override' ? key.scope_id : null
-    const query = { text: this.statements.standing, rowMode: 'array' as const }
     const { rows } = await client.query<string[]>({
-      ...query,
-      values: [key.flag_key, tenant, user],
+      ...named('ff_standing', this.statements.standing, [key.flag_key, tenant, user]),
+      rowMode: 'array',
     })
     const [hasOverrides, ...texts] = rows[0] as Texts
     const set = rowSet(texts)
@@ -114,8 +139,11 @@ export class PostgresStore implements ScratchStore {
     let broken = true
     try {
       // Whatever the database's default: the lock on the head orders writers, and each then reads what is newest.
-      await client.query('BEGIN ISOLATION LEVEL READ COMMITTED')
-      const result = await work(client)
+      const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED'
+      const begun = client.query(
+        this.scratch === undefined ? begin : `${begin}; SET LOCAL synchronous_commit = off`,
+      )
+      const [result] = await Promise.all([work(client), begun])
       await client.query(result.ok ? 'COMMIT' : 'ROLLBACK')
       broken = false
       return result
@@ -125,6 +153,17 @@ export class PostgresStore implements ScratchStore {
     }
   }
 }
+
+/** A statement that a connection prepares once. */
+const named = (
+  name: string,
+  text: string,
+  values: readonly (string | number | null)[] = [],
+): { name: string; text: string; values: (string | number | null)[] } => ({
+  name,
+  text,
+  values: [...values],
+})
 
 const idOrNull = (id: string | null): string | null => (id !== null && isScopeId(id) ? id : null)
 
@@ -136,7 +175,7 @@ export async function appendAudit(
 ): Promise<void> {
   const { seq, audit_id, occurred_at, actor, auth_mode, action, outcome, target } = record
   const { before, after, request_id, approval_ref, phase, prev_hash, hash } = record
-  await client.query(statements.insertAudit, [
+  const values = [
     seq,
     audit_id,
     occurred_at,
@@ -152,13 +191,20 @@ export async function appendAudit(
     phase,
     prev_hash,
     hash,
+  ]
+  const [{ rowCount }] = await Promise.all([
+    client.query(named('ff_move_head', statements.moveHead, [seq, hash])),
+    client.query(named('ff_insert_audit', statements.insertAudit, values)),
   ])
-  const { rowCount } = await client.query(statements.moveHead, [seq, hash])
   if (rowCount !== 1) throw new Error('the audit head moved under its own lock')
 }
 
-export function headOf({ rows }: pg.QueryResult): AuditHead {
-  const [row] = rows as { seq: string; hash: string }[]
+interface HeadRow {
+  readonly seq: string
+  readonly hash: string
+}
+export function headOf({ rows }: pg.QueryResult<HeadRow>): AuditHead {
+  const [row] = rows
   if (row === undefined) throw new Error('the audit head is missing')
   return { seq: Number(row.seq), hash: row.hash }
 }

@@ -14,8 +14,10 @@ import {
 import { Migrator } from './migrator.ts'
 import { pgError, withPgErrors } from './pg-error.ts'
 import { PostgresStore } from './postgres-store.ts'
+import { ReadPipe } from './read-pipe.ts'
 
 const CONNECTIONS = 8
+const READERS = 2
 const NAME = '^ff_scratch_[0-9a-f]{16}$'
 
 export interface ScratchOptions {
@@ -45,7 +47,12 @@ export async function openScratchSchema(
       await keeper.query(`CREATE SCHEMA "${schema}"`)
       await migrate(new Migrator(keeper, schema, { name: database.name }), options.migrations)
       const pool = openPool(database, CONNECTIONS)
-      const store = new PostgresStore(pool, schema, { name: database.name, tools: options.tools })
+      const readers = new ReadPipe(database, READERS)
+      const store = new PostgresStore(pool, schema, {
+        name: database.name,
+        tools: options.tools,
+        scratch: { durable: false, readers },
+      })
       const facts = { target: database.name, backing: 'db', server } as const
       return { facts, store, close: () => discard(keeper, { store, schema, name: database.name }) }
     } catch (error) {

@@ -30,7 +30,7 @@ export const PROVE: readonly CommandGroup[] = [
       },
       {
         name: 'fuzz',
-        what: 'rows, approvals and questions at random; a difference is made small',
+        what: 'rows, questions and writes at random; a difference is made small',
         options: [
           ...SIDES,
           ['--runs <n>', 'how many scenes; default 300'],

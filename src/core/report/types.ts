@@ -141,7 +141,7 @@ export interface CheckReport {
   readonly items: readonly CheckItem[]
   /** Statements for somebody to read or run: a dry run's, or those that this role may not run itself. */
   readonly sql: readonly string[]
-  /** A matrix of one vector: the smallest case that fails. */
+  /** The smallest case that fails: a matrix of one vector, or the scene where no vector can hold it. */
   readonly counterexample?: object
   /** Everything that differs between two runs on the same inputs stands here; milliseconds by item. */
   readonly timing?: {

@@ -1,0 +1,90 @@
+import { deriveCovers } from '../core/parity/covers.ts'
+import type { Answer } from '../core/parity/judge.ts'
+import { type Scene, SCENE_TIME, type SceneAsk, type SceneStep } from '../core/parity/scene.ts'
+import { rowText } from '../core/state/row-text.ts'
+import type { AnyRow, State } from '../core/state/rows.ts'
+import { type Callers, credentialOf, requestOf } from './fuzz-callers.ts'
+
+/** A question on which the sides part: what was asked, and the rows that stood by then. */
+export interface AskedCase {
+  readonly ask: SceneAsk
+  readonly state: State
+  readonly given: Scene['given']
+  readonly baseline: Answer
+}
+
+/** A matrix of one vector, ready to be put into a file: what the baseline said is what must come. */
+export function vectorOf({ ask, state, given, baseline }: AskedCase, callers: Callers): object {
+  const { approvals, admin } = given
+  const { environment, fixture, mode, claims } = callers[ask.caller]
+  const request = requestOf(ask, callers)
+  const { tenant_id, user_id } = claims ?? ask
+  const asker = { auth_mode: mode, tenant_id, user_id }
+  const covers = deriveCovers(
+    { state, approvals, admin, now: SCENE_TIME, environment },
+    asker,
+    request,
+  )
+  return {
+    kind: 'parity_test_matrix',
+    schemaVersion: 1,
+    vectors: [
+      {
+        id: 'PF-01',
+        title: 'Found at random, and made as small as it gets',
+        use_cases: [],
+        covers,
+        given: {
+          now: SCENE_TIME,
+          environment,
+          ...rowsOf(state),
+          approvals,
+          admin,
+          credential: fixture === null ? headersOf(ask, callers) : { fixture },
+        },
+        when: { request: withoutNulls(request) },
+        // The baseline is the side that is trusted; look at it before you commit this.
+        ...Object.fromEntries(
+          baseline.status === 'decided' ? [['then', expectationOf(baseline.text)]] : [],
+        ),
+      },
+    ],
+  }
+}
+
+/** What no vector can hold, such as a write: the rows before it, and all that was done until the sides parted. */
+export const sceneOf = ({ given, steps }: Scene): object => ({
+  kind: 'parity_fuzz_scene',
+  given: {
+    now: SCENE_TIME,
+    ...rowsOf(given.state),
+    approvals: given.approvals,
+    admin: given.admin,
+  },
+  steps: steps.map(stepOf),
+})
+
+/** A body stands as the text that was sent: its numbers and members are what it may be about. */
+const stepOf = ({ ask, write }: SceneStep): object => (ask === undefined ? { write } : { ask })
+
+const rowsOf = (state: State): object => ({
+  flags: rows(state.flag_registry),
+  tenant_overrides: rows(state.tenant_override),
+  user_overrides: rows(state.user_override),
+})
+const rows = (held: readonly AnyRow[]): readonly unknown[] =>
+  held.map((row) => JSON.parse(rowText(row)) as unknown)
+const withoutNulls = (held: object): object =>
+  Object.fromEntries(Object.entries(held).filter(([, value]) => value !== null))
+
+function headersOf(ask: SceneAsk, callers: Callers): object | null {
+  const { dev_headers } = credentialOf(ask, callers)
+  return dev_headers === null ? null : { dev_headers: withoutNulls(dev_headers) }
+}
+
+/** The whole envelope but the side's own mark. */
+function expectationOf(text: string): object {
+  const { meta, ...rest } = JSON.parse(text) as { meta: Record<string, unknown> }
+  const { backing_state: _, ...shared } = meta
+  return { ...rest, meta: shared }
+}

@@ -1,0 +1,300 @@
+import { readJson } from '../core/json/read.ts'
+import {
+  type Answer,
+  answerNode,
+  type Divergence,
+  judge,
+  type Party,
+} from '../core/parity/judge.ts'
+import { crowded } from '../core/parity/crowd.ts'
+import { Ledger } from '../core/parity/ledger.ts'
+import { nodeText } from '../core/parity/node-text.ts'
+import { type Scene, SCENE_TIME, type SceneAsk, type SceneWrite } from '../core/parity/scene.ts'
+import {
+  outcomeNode,
+  storedNode,
+  type WriteOutcome,
+  writeRequest,
+} from '../core/parity/scene-write.ts'
+import type { JsonNode } from '../core/json/read.ts'
+import type { AnyRow, State, Stored } from '../core/state/rows.ts'
+import type { WriteRequest } from '../core/state/write-request.ts'
+import { FfError } from '../errors.ts'
+import type { Scratch } from '../ports.ts'
+import { approvalsOf, type Ask } from './ask.ts'
+import { type Callers, credentialOf, requestOf } from './fuzz-callers.ts'
+import type { FieldRule } from '../core/parity/field-rules.ts'
+import type { Sides } from './run-parity.ts'
+import type { Workings } from './workings.ts'
+
+export interface FuzzBench {
+  readonly sides: Sides
+  readonly workings: Workings
+  readonly callers: Callers
+}
+/** What gave a scene away: the step, the field, and what either side says there. */
+export interface Miss {
+  /** A decision, what came of a write, the row that stands after it, or rows that count and must not. */
+  readonly kind: 'divergence' | 'write_differs' | 'row_differs' | 'metamorphic'
+  readonly at: Pick<Divergence, 'pointer' | 'left' | 'right'>
+  /** Null where the step is a write. */
+  readonly asked: { readonly ask: SceneAsk; readonly baseline: Answer } | null
+  /** The rows that stood, and the writes that had been taken to the sides. */
+  readonly state: State
+  readonly written: readonly SceneWrite[]
+}
+type Found = Pick<Miss, 'kind' | 'at' | 'asked'>
+
+/** What both sides said to one question. */
+interface Pair {
+  readonly ask: SceneAsk
+  readonly baseline: Answer
+  readonly candidate: Answer
+}
+/** A write as it was sent, and what came of it on the candidate. */
+interface Written {
+  readonly request: WriteRequest
+  readonly outcome: WriteOutcome
+}
+/** Questions that are asked at once, or one write, which waits for all before it. */
+type Turn = { readonly pairs: readonly Pair[] } | { readonly written: Written }
+
+/** One scene as far as it has been played. */
+interface Playing {
+  readonly scene: Scene
+  readonly ledger: Ledger
+  readonly turns: Turn[]
+  readonly written: SceneWrite[]
+}
+
+/** Plays scenes on both sides, one after the other. */
+export class Player {
+  /** Pairs of answers in which somebody decided: two refusals say little. */
+  compared = 0
+  writes = 0
+  twins = 0
+  /** Questions put to one side twice, and those of them that it answered in two ways. */
+  twice = 0
+  noise = 0
+  private readonly bench: FuzzBench
+  private readonly rules: readonly FieldRule[]
+
+  constructor(bench: FuzzBench, rules: readonly FieldRule[]) {
+    this.bench = bench
+    this.rules = rules
+  }
+
+  /** @returns the first thing in which the sides differ, or in which rows count that must not */
+  async play(scene: Scene): Promise<Miss | null> {
+    const { baseline, candidate } = this.bench.sides
+    const { state } = scene.given
+    await Promise.all([baseline.store.load(state), candidate.store.load(state)])
+    const playing = { scene, ledger: new Ledger(state), turns: [], written: [] }
+    const found = (await this.playSteps(playing)) ?? (await this.playTwin(playing))
+    if (found === null) return null
+    return { ...found, state: playing.ledger.state(), written: playing.written }
+  }
+
+  private async playSteps(playing: Playing): Promise<Found | null> {
+    for (const step of turnsOf(playing.scene)) {
+      const found = Array.isArray(step)
+        ? await this.askAll(playing, step)
+        : await this.writeOne(playing, step as SceneWrite)
+      if (found !== null) return found
+    }
+    return null
+  }
+
+  private async askAll(
+    { scene, turns }: Playing,
+    asks: readonly SceneAsk[],
+  ): Promise<Found | null> {
+    const { sides, workings } = this.bench
+    const pairs = await Promise.all(
+      asks.map(async (ask): Promise<Pair> => {
+        const [baseline, candidate] = await Promise.all([
+          this.put(scene, ask, { side: sides.baseline, by: workings.ask.baseline }),
+          this.put(scene, ask, { side: sides.candidate, by: workings.ask.candidate }),
+        ])
+        return { ask, baseline, candidate }
+      }),
+    )
+    this.compared += pairs.filter(someoneDecided).length
+    if (turns.every((turn) => !('pairs' in turn))) await this.askAgain(scene, pairs)
+    turns.push({ pairs })
+    for (const { ask, baseline, candidate } of pairs) {
+      const at = this.differs(sides.baseline, baseline, {
+        side: sides.candidate,
+        answer: candidate,
+      })
+      if (at !== null) return { kind: 'divergence', at, asked: { ask, baseline } }
+    }
+    return null
+  }
+
+  /** The A/A control (page 4): each side against itself, on the first question of the scene. */
+  private async askAgain(scene: Scene, [first]: readonly Pair[]): Promise<void> {
+    if (first === undefined) return
+    const { sides, workings } = this.bench
+    const again = async (name: keyof Sides): Promise<void> => {
+      const side = sides[name]
+      const answer = await this.put(scene, first.ask, { side, by: workings.ask[name] })
+      this.twice += 1
+      if (this.differs(side, first[name], { side, answer }) !== null) this.noise += 1
+    }
+    await Promise.all([again('baseline'), again('candidate')])
+  }
+
+  /** One write on both sides: what came of it, and what stands there now. */
+  private async writeOne(
+    { scene, ledger, turns, written }: Playing,
+    write: SceneWrite,
+  ): Promise<Found | null> {
+    const { baseline, candidate } = this.bench.sides
+    const request = writeRequest(write, scene.given, ledger.get(write.table, write.key))
+    written.push(write)
+    const [ours, theirs] = await Promise.all([
+      outcomeOf(baseline, request),
+      outcomeOf(candidate, request),
+    ])
+    this.writes += 1
+    turns.push({ written: { request, outcome: theirs } })
+    const at = this.unequal(outcomeNode(ours), outcomeNode(theirs))
+    if (at !== null) return { kind: 'write_differs', at, asked: null }
+    if ('ok' in ours && ours.ok) ledger.put(write.table, ours.row)
+    const [here, there] = await Promise.all([held(baseline, request), held(candidate, request)])
+    const row = this.unequal(storedNode(here), storedNode(there))
+    return row === null ? null : { kind: 'row_differs', at: row, asked: null }
+  }
+
+  /** The same steps on the candidate, among rows of other flags, tenants and users, all in another order. */
+  private async playTwin({ scene, turns }: Playing): Promise<Found | null> {
+    const { sides, workings } = this.bench
+    const side = sides.candidate
+    await side.store.load(crowded(scene))
+    for (const turn of turns) {
+      const found =
+        'pairs' in turn
+          ? await this.askTwins(scene, turn.pairs, { side, by: workings.ask.candidate })
+          : await this.writeTwin(turn.written, side)
+      if (found !== null) return found
+    }
+    return null
+  }
+
+  private async askTwins(
+    scene: Scene,
+    pairs: readonly Pair[],
+    to: { readonly side: Scratch; readonly by: Ask },
+  ): Promise<Found | null> {
+    const again = await Promise.all(pairs.map(({ ask }) => this.put(scene, ask, to)))
+    this.twins += pairs.filter(someoneDecided).length
+    for (const [index, { ask, baseline, candidate }] of pairs.entries()) {
+      const at = this.differs(to.side, candidate, {
+        side: to.side,
+        answer: again[index] as Answer,
+      })
+      if (at !== null) return { kind: 'metamorphic', at, asked: { ask, baseline } }
+    }
+    return null
+  }
+
+  private async writeTwin({ request, outcome }: Written, side: Scratch): Promise<Found | null> {
+    const at = this.unequal(outcomeNode(outcome), outcomeNode(await outcomeOf(side, request)))
+    return at === null ? null : { kind: 'metamorphic', at, asked: null }
+  }
+
+  /** The first place in which two texts that no rule excuses are not the same. */
+  private unequal(left: JsonNode, right: JsonNode): Miss['at'] | null {
+    const [first] = this.bench.workings.compare(left, right).differences
+    if (first === undefined) return null
+    const text = (node: JsonNode | undefined): string | null =>
+      node === undefined ? null : nodeText(node)
+    return { pointer: first.pointer, left: text(first.left), right: text(first.right) }
+  }
+
+  private differs(
+    left: Scratch,
+    answer: Answer,
+    right: { readonly side: Scratch; readonly answer: Answer },
+  ): Miss['at'] | null {
+    const terms = { rules: this.rules, compare: this.bench.workings.compare } as const
+    const { divergences } = judge(partyOf(left, answer), partyOf(right.side, right.answer), {
+      ...terms,
+      sides: 'baseline-candidate',
+    })
+    return divergences.find((one) => one.class === 'blocker') ?? null
+  }
+
+  /** @throws FfError `backing_unavailable` where the side gave no answer: that is no decision */
+  private async put(
+    { given }: Scene,
+    ask: SceneAsk,
+    { side, by }: { readonly side: Scratch; readonly by: Ask },
+  ): Promise<Answer> {
+    const { callers } = this.bench
+    const { door, environment } = callers[ask.caller]
+    const counter = {
+      store: side.store,
+      door,
+      approvals: approvalsOf({ ...given, now: SCENE_TIME, environment }),
+    }
+    const { answer } = await by(counter, {
+      credential: credentialOf(ask, callers),
+      request: requestOf(ask, callers),
+      now: SCENE_TIME,
+      environment,
+    })
+    if (answer.status !== 'unanswered') return answer
+    throw new FfError('backing_unavailable', `A side gave no answer: ${answer.code}.`, {
+      hint: 'Check the server and run again.',
+    })
+  }
+}
+
+const someoneDecided = ({ baseline, candidate }: Pair): boolean =>
+  baseline.status === 'decided' || candidate.status === 'decided'
+
+/** A write is a barrier: what is asked before it is answered before it. */
+function turnsOf({ steps }: Scene): readonly (readonly SceneAsk[] | SceneWrite)[] {
+  const turns: (SceneAsk[] | SceneWrite)[] = []
+  for (const { ask, write } of steps) {
+    const last = turns.at(-1)
+    if (write !== undefined) turns.push(write)
+    else if (Array.isArray(last)) last.push(ask)
+    else turns.push([ask])
+  }
+  return turns
+}
+
+/** @throws what the store throws but for a row that its own constraints refuse: that is what came of the write */
+async function outcomeOf({ store }: Scratch, request: WriteRequest): Promise<WriteOutcome> {
+  try {
+    return await store.write(request)
+  } catch (error) {
+    if (error instanceof FfError && error.code === 'row_refused') return { failed: error.code }
+    throw error
+  }
+}
+
+/** The row under the key of a write, as the store reads it. */
+async function held(
+  { store }: Scratch,
+  { table, key: { flag_key, scope_id } }: WriteRequest,
+): Promise<Stored<AnyRow> | null> {
+  const rows = await store.read({
+    flag_key,
+    tenant_id: table === 'tenant_override' ? scope_id : null,
+    user_id: table === 'user_override' ? scope_id : null,
+  })
+  return { flag_registry: rows.flag, tenant_override: rows.tenant, user_override: rows.user }[table]
+}
+
+/** As it was said; what is no JSON differs from everything. */
+function partyOf({ store }: Scratch, answer: Answer): Party {
+  if (answer.status === 'unanswered') throw new Error('an answer that was not given is compared')
+  const read = answer.status === 'decided' ? readJson(answer.text) : null
+  const node =
+    read?.ok === false ? `no JSON: ${(answer as { text: string }).text}` : answerNode(answer)
+  return { node, kind: store.kind }
+}

@@ -1,0 +1,32 @@
+import type { FlagRow, State } from '../state/rows.ts'
+import type { Scene } from './scene.ts'
+
+/** The rows of a scene among rows that concern nobody in it, and every list backwards. */
+export function crowded({ given: { state }, steps }: Scene): State {
+  // A flag's type cannot change while anybody has an override (page 1), so a stranger's would concern that write.
+  const written = new Set(
+    steps
+      .filter(({ write }) => write?.table === 'flag_registry')
+      .map(({ write }) => write?.key.flag_key),
+  )
+  const strangers = state.flag_registry
+    .slice(0, 1)
+    .map((flag): FlagRow => ({ ...flag, flag_key: 'ff.stranger' }))
+  const extra = state.flag_registry
+    .filter(({ flag_key }) => !written.has(flag_key))
+    .map(({ flag_key, safe_value: value, created_at, updated_at }) => {
+      const author = { created_by: 'fuzz', updated_by: 'fuzz' }
+      return { flag_key, value, ...author, revision: 9, created_at, updated_at }
+    })
+  return {
+    flag_registry: [...strangers, ...state.flag_registry].toReversed(),
+    tenant_override: [
+      ...state.tenant_override,
+      ...extra.map((row) => ({ tenant_id: 'T-stranger', ...row })),
+    ].toReversed(),
+    user_override: [
+      ...state.user_override,
+      ...extra.map((row) => ({ user_id: 'U-stranger', ...row })),
+    ].toReversed(),
+  }
+}

@@ -1,0 +1,89 @@
+import { answerFrom } from '../evaluate/approvals.ts'
+import type { ApprovalAnswer } from '../evaluate/types.ts'
+import { type JsonNode, readJson } from '../json/read.ts'
+import { rowText } from '../state/row-text.ts'
+import type { AnyRow, Stored } from '../state/rows.ts'
+import type { WriteRequest } from '../state/write-request.ts'
+import type { Problem } from '../problem.ts'
+import { type Scene, SCENE_TIME, type SceneWrite } from './scene.ts'
+
+/** The request of a scene's write. @param standing the row under its key when it comes */
+export function writeRequest(
+  { table, key, action, body, expected, approval }: SceneWrite,
+  given: Scene['given'],
+  standing: AnyRow | null,
+): WriteRequest {
+  return {
+    table,
+    key,
+    action,
+    body: body === null ? null : nodeOf(body),
+    expected: expected === null ? null : REVISIONS[expected](standing),
+    actor: 'fuzz',
+    auth_mode: 'verified',
+    request_id: 'fuzz',
+    occurred_at: SCENE_TIME,
+    approval:
+      approval === null
+        ? null
+        : { approval_ref: approval.approval_ref, answer: adminSays(approval, given, key.flag_key) },
+  }
+}
+
+/** What the caller believes: `stale` is what stood before, and of a tombstone its own revision. */
+const REVISIONS: Readonly<
+  Record<NonNullable<SceneWrite['expected']>, (standing: AnyRow | null) => number | 'absent'>
+> = {
+  absent: () => 'absent',
+  right: (standing) => liveRevision(standing) ?? 'absent',
+  stale: (standing) => {
+    const live = liveRevision(standing)
+    return live === null ? (standing?.revision ?? 1) : live - 1
+  },
+}
+const liveRevision = (row: AnyRow | null): number | null =>
+  row === null || 'deleted_at' in row ? null : row.revision
+
+function adminSays(
+  { approval_ref, tenant_id, user_id }: NonNullable<SceneWrite['approval']>,
+  { admin, approvals }: Scene['given'],
+  flag_key: string,
+): ApprovalAnswer {
+  if (admin === 'unreachable') return { status: 'unreachable' }
+  return answerFrom(approvals, { approval_ref, flag_key, tenant_id, user_id })
+}
+
+/** What came of a write; a refusal by the store's own constraints is an answer, too. */
+export type WriteOutcome =
+  | { readonly ok: true; readonly row: AnyRow }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+  | { readonly failed: string }
+
+/** As JSON, so that two of them are compared without loss. */
+export function outcomeNode(outcome: WriteOutcome): JsonNode {
+  if ('failed' in outcome) return { members: [['failed', outcome.failed]] }
+  return outcome.ok
+    ? { members: [['row', nodeOf(rowText(outcome.row))]] }
+    : { members: [['problems', outcome.problems.map(problemNode)]] }
+}
+
+/** A row as a store hands it out; null where there is none. */
+export function storedNode(stored: Stored<AnyRow> | null): JsonNode {
+  if (stored === null) return null
+  return stored.row === undefined
+    ? { members: [['broken', stored.broken.map(problemNode)]] }
+    : nodeOf(rowText(stored.row))
+}
+
+const problemNode = ({ code, pointer }: Problem): JsonNode => ({
+  members: [
+    ['code', code],
+    ['pointer', pointer],
+  ],
+})
+
+/** What a row says of itself is JSON; text that is none is compared as the text it is. */
+function nodeOf(text: string): JsonNode {
+  const read = readJson(text)
+  return read.ok ? read.node : text
+}

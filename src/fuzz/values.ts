@@ -1,0 +1,54 @@
+import fc from 'fast-check'
+import { canonicalise, type CanonicalJson } from '../core/json/canonical.ts'
+import { readJson } from '../core/json/read.ts'
+import { SCENE_TIME, TOKEN_TENANT, TOKEN_USER } from '../core/parity/scene.ts'
+import { fromMilliseconds, type Instant, toMilliseconds } from '../core/state/instant.ts'
+import type { ValueType } from '../core/state/rows.ts'
+
+// Few of each, so that things meet.
+export const FLAGS = ['ff.a', 'ff.a.b', 'ff.a-b', 'ff.z'] as const
+export const TENANTS = [TOKEN_TENANT, 'T-other', 'T-pty-pilot-0'] as const
+export const USERS = [TOKEN_USER, 'U-other', 'u1001'] as const
+export const REFS = ['APP-1-a', 'APP-1-b', 'APP-2-a'] as const
+export const CREATED = '2025-09-01T00:00:00.000Z' as Instant
+const DAY = 86_400_000
+
+/** Both sides of each boundary, one millisecond apart, and anything else. */
+export const moment = fc
+  .oneof(
+    { weight: 3, arbitrary: fc.constantFrom(0, 1, -1, DAY, DAY + 1, -DAY) },
+    { weight: 1, arbitrary: fc.integer({ min: -10 * DAY, max: 10 * DAY }) },
+  )
+  .map((ms) => fromMilliseconds(toMilliseconds(SCENE_TIME) + ms))
+
+/** The text in canonical form, or null where it is no value that a store takes. */
+function canonical(text: string): CanonicalJson | null {
+  const read = readJson(text)
+  const made = read.ok ? canonicalise(read.node) : null
+  return made?.ok === true ? made.text : null
+}
+const values = (made: fc.Arbitrary<unknown>): fc.Arbitrary<CanonicalJson> =>
+  made
+    .map((value) => canonical(JSON.stringify(value)))
+    .filter((text): text is CanonicalJson => text !== null)
+
+const text = fc.oneof(
+  fc.string({ unit: 'grapheme', maxLength: 8 }),
+  fc.constantFrom('', ' ', 'é', 'e\u0301', 'A', 'a', '😀', '__proto__', '"', '\\', '0', 'null'),
+)
+const number = fc.oneof(
+  fc.maxSafeInteger(),
+  fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e20, max: 1e20 }),
+  fc.constantFrom(0, 1, 0.1, 0.30000000000000004, 9_007_199_254_740_991),
+)
+const leaf = fc.oneof(fc.boolean(), fc.constant(null), number, text)
+export const VALUES: Readonly<Record<ValueType, fc.Arbitrary<CanonicalJson>>> = {
+  boolean: values(fc.boolean()),
+  string: values(text),
+  number: values(number),
+  object: values(
+    fc.dictionary(text, fc.oneof(leaf, fc.array(leaf, { maxLength: 3 }), fc.constant({})), {
+      maxKeys: 4,
+    }),
+  ),
+}
