@@ -50,6 +50,7 @@ const adapters: Adapters = {
     if (script === null) return adapters.openDoorOn(null, settings)
     return (await import('./auth/scripted-door.ts')).openScriptedDoor(script, settings)
   },
+  openLive: async (spec, needs) => (await import('./backings/index.ts')).openLive(spec, needs),
   openScratch: async (spec, needs) =>
     (await import('./backings/index.ts')).openScratch(spec, needs),
 }

@@ -30,14 +30,17 @@ export interface RowQuery {
   readonly user_id: string | null
 }
 
-/** Where flags and overrides live: a file or PostgreSQL. Faults, cache and dual write wrap this. */
-export interface FlagStore {
+/** Rows to decide by: all that a question needs of a store. */
+export interface FlagReader {
   readonly kind: BackingState
   /**
    * One consistent snapshot of the rows, as they are now.
    * @throws FfError `backing_unavailable` or `store_corrupt` where the store cannot be read
    */
   read(query: RowQuery): Promise<RowSet>
+}
+/** Where flags and overrides live: a file or PostgreSQL. Faults, cache and dual write wrap this. */
+export interface FlagStore extends FlagReader {
   /**
    * Applies one change with its audit record, both or neither; durable when the promise resolves.
    * @throws FfError as `read`, and `lock_timeout` or `disk_full`; then nothing was acknowledged
@@ -68,6 +71,15 @@ export interface SideFacts {
 export interface Scratch {
   readonly facts: SideFacts
   readonly store: ScratchStore
+  close(): Promise<void>
+}
+
+/** Somebody's live store, which is read and never written. */
+export interface Live {
+  readonly facts: SideFacts
+  readonly store: FlagReader
+  /** Every row. @throws FfError `row_refused` where one does not fit its schema */
+  state(): Promise<State>
   close(): Promise<void>
 }
 

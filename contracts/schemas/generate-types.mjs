@@ -18,6 +18,7 @@ const TYPED = {
   rollback_triggers: 'rollback-triggers',
   waivers: 'waivers',
   team_commands: 'team-commands',
+  replay_request: 'replay-request',
 }
 const target = fileURLToPath(new URL('../../src/artefacts/types.generated.ts', import.meta.url))
 const properties = Object.fromEntries(

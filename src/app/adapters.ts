@@ -4,6 +4,7 @@ import type {
   DevIssuer,
   KeysFetched,
   KeysFrom,
+  Live,
   MigrationSession,
   RowSink,
   RowSource,
@@ -17,6 +18,7 @@ import type { EvidenceLog } from '../core/gate/types.ts'
 import type { SchemaContract } from '../core/migrations/catalogue.ts'
 import type { AuthContract, AuthSettings, KeyServerScript } from '../core/auth/contract.ts'
 import type { Instant } from '../core/state/instant.ts'
+import type { State } from '../core/state/rows.ts'
 
 import type { Credentials } from './run-exhaustive.ts'
 
@@ -30,6 +32,15 @@ export interface Adapters {
       readonly versions: { readonly oldest: number; readonly newest: number }
     },
   ): Promise<Scratch>
+  /** A store that somebody keeps, to be read alone. @throws FfError saying why the target cannot be had */
+  openLive(
+    spec: TargetSpec,
+    needs: {
+      readonly migrations: readonly Migration[]
+      readonly versions: { readonly oldest: number; readonly newest: number }
+      readonly copied: (() => Promise<State>) | null
+    },
+  ): Promise<Live>
   /** Credentials for the cells, signed as they run with the keys of the fixtures; to be closed. */
   cellCredentials(
     root: string,

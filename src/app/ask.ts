@@ -9,7 +9,7 @@ import type { Instant } from '../core/state/instant.ts'
 import type { RowSet } from '../core/state/rows.ts'
 import { FfError } from '../errors.ts'
 import { admit } from './admit.ts'
-import type { ApprovalCheck, Door, FlagStore } from '../ports.ts'
+import type { ApprovalCheck, Door, FlagReader } from '../ports.ts'
 
 /** One question with everything that the answer may depend on. */
 export interface Question {
@@ -20,7 +20,7 @@ export interface Question {
 }
 /** What a question is put to: a store, behind the door and beside Admin. */
 export interface Counter {
-  readonly store: FlagStore
+  readonly store: FlagReader
   readonly door: Door
   readonly approvals: ApprovalCheck
 }

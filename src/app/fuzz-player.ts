@@ -218,6 +218,8 @@ export class Player {
     answer: Answer,
     right: { readonly side: Scratch; readonly answer: Answer },
   ): Miss['at'] | null {
+    // The same characters from the same side are the same answer, without a look at what they say.
+    if (left === right.side && sameText(answer, right.answer)) return null
     const terms = { rules: this.rules, compare: this.bench.workings.compare } as const
     const { divergences } = judge(partyOf(left, answer), partyOf(right.side, right.answer), {
       ...terms,
@@ -251,6 +253,9 @@ export class Player {
     })
   }
 }
+
+const sameText = (one: Answer, other: Answer): boolean =>
+  one.status === 'decided' && other.status === 'decided' && one.text === other.text
 
 const someoneDecided = ({ baseline, candidate }: Pair): boolean =>
   baseline.status === 'decided' || candidate.status === 'decided'

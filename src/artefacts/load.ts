@@ -7,7 +7,8 @@ import { readText } from './read-text.ts'
 import type { Schemas } from './schemas.ts'
 import type { ArtefactByKind } from './types.generated.ts'
 
-export type ArtefactKind = keyof ArtefactByKind
+/** Those that the package keeps one file of. */
+export type ArtefactKind = Exclude<keyof ArtefactByKind, 'replay_request'>
 /** Where the package keeps each artefact, and the schema it is held to. */
 export const ARTEFACTS: Readonly<
   Record<ArtefactKind, { readonly file: string; readonly schema: string }>

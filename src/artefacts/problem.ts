@@ -20,6 +20,8 @@ export type ArtefactCode =
   | 'file_unreadable'
   | 'file_too_large'
   | 'utf8_invalid'
+  | 'byte_order_mark'
+  | 'line_too_long'
   | 'kind_unknown'
   | 'id_repeated'
   | 'row_repeated'

@@ -95,6 +95,31 @@ export type Credential =
  * Items: A JWK as the endpoint serves it; hostile ones among them.
  */
 export type Keys = {}[]
+/**
+ * One line of what ff parity replay reads: a request as it was recorded, and all that its answer may depend on but the rows.
+ */
+export type ReplayRequest = {
+  [k: string]: unknown
+} & {
+  request: EvaluationRequest
+  /**
+   * RFC 3339, UTC, milliseconds, Z.
+   */
+  recorded_at?: string
+  /**
+   * RFC 3339, UTC, milliseconds, Z.
+   */
+  now?: string
+  /**
+   * A column of the mode matrix: dev with the headers allowed, dev without, everything else.
+   */
+  environment?: 'dev+H' | 'dev-H' | 'prod'
+  credential?: Credential
+  /**
+   * What Admin knows; where there is no list, Admin cannot be reached.
+   */
+  approvals?: Approval[]
+}
 
 export interface ArtefactByKind {
   parity_test_matrix: ParityTestMatrix
@@ -109,6 +134,7 @@ export interface ArtefactByKind {
   rollback_triggers: RollbackTriggers
   waivers: Waivers
   team_commands: TeamCommands
+  replay_request: ReplayRequest
 }
 /**
  * Vectors: inputs, and the whole envelope that both sides must answer with.

@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { FfError } from '../errors.ts'
-import type { MigrationSession, RowSink, RowSource, Scratch } from '../ports.ts'
+import { FileReader } from './file/file-reader.ts'
+import { openFileRows } from './file/row-source.ts'
+import type { Live, MigrationSession, RowSink, RowSource, Scratch } from '../ports.ts'
+import type { State } from '../core/state/rows.ts'
 import type { Migration } from '../core/migrations/plan.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
-import { openFileRows } from './file/row-source.ts'
 import { openScratchFolder } from './file/scratch-folder.ts'
 import type { Database, SupportedVersions } from './postgres/connect.ts'
 import { type EmbeddedServer, startEmbedded } from './postgres/embedded.ts'
 import { type MigrationNeeds, SCHEMA, withMigrationSession } from './postgres/migration-session.ts'
 import { withRowSink } from './postgres/rows/row-sink.ts'
 import { openRowSource, type SourceNeeds } from './postgres/rows/row-source.ts'
+import { openLiveSchema } from './postgres/live-schema.ts'
 import { openScratchSchema } from './postgres/scratch-schema.ts'
 
 export interface ScratchNeeds {
@@ -50,6 +53,49 @@ async function closeBoth(scratch: Scratch, server: EmbeddedServer): Promise<void
   } finally {
     await server.stop()
   }
+}
+
+/** What a live side may need beside its target. */
+export interface LiveNeeds extends ScratchNeeds {
+  /** The rows that a private server is filled with; null where this side has nothing to copy. */
+  readonly copied: (() => Promise<State>) | null
+}
+type LiveOpener<K extends TargetSpec['kind']> = (
+  spec: Extract<TargetSpec, { kind: K }>,
+  needs: LiveNeeds,
+) => Promise<Live>
+
+/** How each kind of target is read where it stands. To add one, such as a service: its folder, and its line here. */
+const READERS: { readonly [K in TargetSpec['kind']]: LiveOpener<K> } = {
+  file: async ({ folder }) => {
+    if (folder === null) throw nothingLive('file')
+    const store = await FileReader.open(folder)
+    const facts = { target: 'file', backing: 'file', server: null } as const
+    return { facts, store, state: () => store.state(), close: () => Promise.resolve() }
+  },
+  postgres: (spec, { versions }) => openLiveSchema(databaseOf(spec), versions),
+  embedded: async (spec, { copied, ...needs }) => {
+    if (copied === null) throw nothingLive('embedded')
+    const scratch = await OPENERS.embedded(spec, needs)
+    try {
+      const rows = await copied()
+      await scratch.store.load(rows)
+      return { ...scratch, state: () => Promise.resolve(rows), close: () => scratch.close() }
+    } catch (error) {
+      await scratch.close()
+      throw error
+    }
+  },
+}
+
+const nothingLive = (kind: string): FfError =>
+  new FfError('target_invalid', `The baseline "${kind}" holds no rows of anybody.`, {
+    hint: 'Name a store that is there: file:DIR, postgres://... or env:NAME.',
+  })
+
+/** @throws FfError saying why the target cannot be had */
+export function openLive(spec: TargetSpec, needs: LiveNeeds): Promise<Live> {
+  return (READERS[spec.kind] as LiveOpener<TargetSpec['kind']>)(spec as never, needs)
 }
 
 /** @throws FfError saying why the target cannot be had */

@@ -19,7 +19,9 @@ export const diff = (invocation: Invocation): Promise<void> =>
     return parityDiff({
       ...(await toRequest(invocation, signal)),
       maxDiffs:
-        maxDiffs === undefined ? MAX_DIFFS : wholeNumber('--max-diffs', maxDiffs, [1, 1_000_000]),
+        maxDiffs === undefined
+          ? MAX_DIFFS
+          : wholeNumber('--max-diffs', maxDiffs, { most: 1_000_000 }),
       progress: progressTo(invocation, 'rows'),
     })
   })

@@ -106,7 +106,7 @@ export const scenes: fc.Arbitrary<Scene> = fc
     flags: fc.tuple(...FLAGS.map((key) => fc.option(flagAlone(key), { nil: null, freq: 3 }))),
     approvals: fc.uniqueArray(approval, { selector: JSON.stringify, maxLength: 4 }),
     admin: fc.constantFrom('reachable', 'reachable', 'reachable', 'unreachable'),
-    steps: fc.array(step, { minLength: 1, maxLength: 66, size: 'max' }),
+    steps: fc.array(step, { minLength: 1, maxLength: 90, size: 'max' }),
   })
   .map(({ flags, approvals, admin, steps }): Scene => {
     const held = flags.filter((one) => one !== null)

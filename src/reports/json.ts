@@ -4,6 +4,7 @@ import type { Report } from '../core/report/types.ts'
 const LIST: Readonly<Record<Report['kind'], string>> = {
   parity_run: 'vectors',
   parity_exhaustive: 'cells',
+  parity_replay: 'requests',
   artefacts: 'items',
   export: 'items',
   import: 'items',

@@ -7,6 +7,13 @@ import { findingLine } from './words.ts'
 const MOST_ITEMS = 20
 const MOST_FINDINGS = 9
 
+/** What a run counts. */
+const NOUN: Readonly<Record<ParityReport['kind'], string>> = {
+  parity_run: 'vectors',
+  parity_exhaustive: 'cells',
+  parity_replay: 'requests',
+}
+
 export function parityText(report: ParityReport, style: Style): string {
   const parts = [
     `ff ${report.kind.replace('_', ' ')}`,
@@ -89,18 +96,19 @@ function measuredText({ counts, coverage, controls, kind }: ParityReport): strin
   const held = controls.map(
     ({ id, held: holds, compared }) => `${id} ${holds ? 'held' : 'DID NOT HOLD'} (${compared})`,
   )
-  const { expected, compared, cases, skipped, neverReached, fields } = counts
-  const noun = kind === 'parity_run' ? 'vectors' : 'cells'
+  const { expected, compared, cases, differing, skipped, neverReached, fields } = counts
+  const noun = NOUN[kind]
+  const counted = differing === undefined ? `${cases} cases` : `${differing} differing`
   return columns([
     [
       'compared',
-      `${compared} of ${expected} ${noun} (${cases} cases), ${skipped} skipped, ${neverReached} never reached`,
+      `${compared} of ${expected} ${noun} (${counted}), ${skipped} skipped, ${neverReached} never reached`,
     ],
     [
       'fields',
       `${fields.compared} compared, ${fields.differing} differing, ${fields.expected} differing as they must`,
     ],
-    ['coverage', reached.join(', ')],
+    ...(reached.length === 0 ? [] : [['coverage', reached.join(', ')]]),
     ...held.map((one, at) => [at === 0 ? 'controls' : '', one]),
   ])
 }
@@ -109,10 +117,12 @@ function verdictText(
   { verdict, counts, kind, exitCode, exitName }: ParityReport,
   style: Style,
 ): string {
-  const noun = kind === 'parity_run' ? 'vectors' : 'cells'
+  const noun = NOUN[kind]
+  // Nobody knows what must come of a recorded request.
+  const expectation = kind === 'parity_replay' ? '' : ' and as expected'
   const words = {
-    pass: `Both sides decide ${counts.compared} of ${counts.expected} ${noun} alike, and as expected.`,
-    fail: `The sides do not decide all ${noun} alike and as expected.`,
+    pass: `Both sides decide ${counts.compared} of ${counts.expected} ${noun} alike${expectation && `,${expectation}`}.`,
+    fail: `The sides do not decide all ${noun} alike${expectation}.`,
     inconclusive: `Not all of it was measured, so it is no pass.`,
     cancelled: `The run was ended before it was whole; what is above is a part.`,
   }

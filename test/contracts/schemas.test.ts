@@ -1,9 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createStore, FileStore } from '../../src/backings/file/file-store.ts'
 import { FILE_SETTINGS, fileKey } from '../../src/commands/settings.ts'
 import { EXITS } from '../../src/errors.ts'
+import { flagRow } from '../core/builders.ts'
 import { ROOT, runFf } from '../support/run-ff.ts'
 
 const FOLDER = join(ROOT, 'contracts/schemas')
@@ -26,6 +29,31 @@ function breaches(schema: string, value: unknown): readonly unknown[] {
   return validate(value) === true ? [] : (validate.errors ?? [])
 }
 
+/** Two stores that differ in one flag, and a request for it. */
+const folder = mkdtempSync(join(tmpdir(), 'ff-schemas-'))
+const [ours, theirs, requests] = ['a', 'b', 'c'].map((name) => join(folder, name)) as [
+  string,
+  string,
+  string,
+]
+const SIDES = ['--baseline', `file:${ours}`, '--candidate', `file:${theirs}`]
+const REPLAY = ['parity', 'replay', requests, ...SIDES]
+beforeAll(async () => {
+  const rows = { tenant_override: [], user_override: [] }
+  for (const [path, revision] of [
+    [ours, 1],
+    [theirs, 2],
+  ] as const) {
+    await createStore(path)
+    const store = await FileStore.open(path, { digestKey: new Uint8Array(32), phase: 'file' })
+    await store.load({ ...rows, flag_registry: [flagRow({ revision })] })
+    await store.close()
+  }
+  const request = { flag_key: flagRow().flag_key, request_id: 'r' }
+  writeFileSync(requests, JSON.stringify({ request, now: '2026-01-15T09:00:00.000Z' }))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
 describe('the schemas', () => {
   test('there are schemas', () => expect(files.length).toBeGreaterThan(10))
   test.each(files)('%s is a schema of draft 2020-12 under its own name', (name) => {
@@ -39,6 +67,7 @@ describe('what ff writes with --format json fits its schema', () => {
     ['a parity run', 'parity-report', ['parity', 'run'], 0],
     ['a narrowed parity run', 'parity-report', ['parity', 'run', '--vector', 'PT-05'], 22],
     ['an exhaustive run', 'parity-report', ['parity', 'exhaustive'], 0],
+    ['a replay', 'parity-report', REPLAY, 20],
     ['an artefact check', 'check-report', ['artefacts', 'validate'], 0],
     [
       'a failing artefact check',

@@ -6,12 +6,11 @@ import { requestProblems } from '../../core/state/write-request.ts'
 import { rowText } from '../../core/state/row-text.ts'
 import { type AnyRow, type RowSet, type State, TABLES } from '../../core/state/rows.ts'
 import { problem } from '../../core/problem.ts'
-import { isFlagKey, isScopeId } from '../../core/state/grammar.ts'
 import type { AuditTools, RowQuery, ScratchStore, WriteResult } from '../../ports.ts'
 import { sealChange } from '../seal-audit.ts'
-import { rowFrom } from './columns.ts'
 import { withPgErrors } from './pg-error.ts'
 import type { ReadPipe } from './read-pipe.ts'
+import { RowReader, rowSet, type Texts } from './row-reader.ts'
 import { type Statements, statementsFor } from './statements.ts'
 
 /** What a store of the harness's own may do without; a live store takes neither. */
@@ -22,9 +21,6 @@ export interface ScratchWays {
   readonly readers: ReadPipe
 }
 
-/** A row of texts, as `rowMode: array` gives it: column names of a join would hide one another (hazard 20). */
-type Texts = readonly (string | null)[]
-
 /** Flags and overrides in one schema of a PostgreSQL database. */
 export class PostgresStore implements ScratchStore {
   readonly kind = 'db'
@@ -33,6 +29,7 @@ export class PostgresStore implements ScratchStore {
   private readonly tools: AuditTools
   private readonly statements: Statements
   private readonly scratch: ScratchWays | undefined
+  private readonly reader: RowReader
 
   constructor(
     pool: pg.Pool,
@@ -48,18 +45,16 @@ export class PostgresStore implements ScratchStore {
     this.tools = options.tools
     this.scratch = options.scratch
     this.statements = statementsFor(schema)
+    const { readers } = options.scratch ?? {}
+    this.reader = new RowReader(
+      (query) => (readers === undefined ? pool.query<string[]>(query) : readers.query(query)),
+      schema,
+      options.name,
+    )
   }
 
-  read({ flag_key, tenant_id, user_id }: RowQuery): Promise<RowSet> {
-    return withPgErrors(this.name, async () => {
-      const query = { name: 'ff_read', text: this.statements.read, rowMode: 'array' as const }
-      // A key that no row can have is not even sent: some of its characters the server would not take.
-      const values = [isFlagKey(flag_key) ? flag_key : null, idOrNull(tenant_id), idOrNull(user_id)]
-      const { rows } = await (this.scratch === undefined
-        ? this.pool.query<string[]>({ ...query, values })
-        : this.scratch.readers.query({ ...query, values }))
-      return rowSet(rows[0] as Texts)
-    })
+  read(query: RowQuery): Promise<RowSet> {
+    return this.reader.read(query)
   }
 
   write(request: WriteRequest): Promise<WriteResult> {
@@ -165,8 +160,6 @@ const named = (
   values: [...values],
 })
 
-const idOrNull = (id: string | null): string | null => (id !== null && isScopeId(id) ? id : null)
-
 /** Adds a record at the end of the chain; its writer holds the lock on the head. */
 export async function appendAudit(
   client: pg.ClientBase,
@@ -207,12 +200,4 @@ export function headOf({ rows }: pg.QueryResult<HeadRow>): AuditHead {
   const [row] = rows
   if (row === undefined) throw new Error('the audit head is missing')
   return { seq: Number(row.seq), hash: row.hash }
-}
-
-function rowSet([flag = null, tenant = null, user = null]: Texts): RowSet {
-  return {
-    flag: rowFrom('flag_registry', flag),
-    tenant: rowFrom('tenant_override', tenant),
-    user: rowFrom('user_override', user),
-  }
 }

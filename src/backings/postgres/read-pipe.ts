@@ -23,8 +23,10 @@ export class ReadPipe {
   }
 
   async end(): Promise<void> {
-    const ended = async (client: Promise<pg.Client>): Promise<void> => (await client).end()
-    await Promise.all([...this.clients.values()].map(ended))
+    const made = await Promise.allSettled(this.clients.values())
+    // One that never stood has told whoever asked for it.
+    const stood = made.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    await Promise.all(stood.map((client) => client.end()))
   }
 
   private connect(at: number): Promise<pg.Client> {

@@ -4,6 +4,8 @@ import { columnNames, columnTypes, rowColumn } from './columns.ts'
 /** Every statement the store sends, for one schema. Names are schema-qualified: no search_path is relied on. */
 export interface Statements {
   readonly read: string
+  /** Every row of a table. */
+  readonly all: Readonly<Record<Table, string>>
   readonly standing: string
   readonly lockHead: string
   readonly head: string
@@ -30,6 +32,7 @@ export function statementsFor(schema: string): Statements {
     `EXISTS (SELECT FROM ${at(table)} WHERE flag_key = $1 AND deleted_at IS NULL)`
   return {
     read: rows,
+    all: forEachTable((table) => `SELECT ${rowColumn(table, 'held')} FROM ${at(table)} held`),
     standing: rows.replace(
       'SELECT ',
       `SELECT (${live('tenant_override')} OR ${live('user_override')})::text, `,

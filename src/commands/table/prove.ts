@@ -41,6 +41,20 @@ export const PROVE: readonly CommandGroup[] = [
         load: async () => (await import('../fuzz.ts')).fuzz,
       },
       {
+        name: 'replay',
+        what: 'recorded requests on two live stores, which are read alone',
+        arguments: '<file>',
+        options: [
+          ...SIDES,
+          ['--max-diffs <n>', 'how many that differ are listed; default 100, all are counted'],
+        ],
+        examples: [
+          'ff parity replay requests.ndjson --baseline file:/srv/ff',
+          'ff parity replay requests.ndjson --baseline file:/srv/ff --candidate env:FF_DATABASE_URL',
+        ],
+        load: async () => (await import('../replay.ts')).replay,
+      },
+      {
         name: 'selftest',
         what: 'plant every fault of the catalogue, and see that it is caught',
         options: SIDES,

@@ -117,9 +117,9 @@ function countAll(judged: readonly Judged[], items: readonly Item[], expected: n
   }
 }
 
-const EMPTY = { sides: null, pointer: null, rule: null, left: null, right: null } as const
+export const EMPTY = { sides: null, pointer: null, rule: null, left: null, right: null } as const
 
-function findingsOf({ id, verdict }: Judged): readonly Finding[] {
+export function findingsOf({ id, verdict }: Judged): readonly Finding[] {
   if (verdict === null) return []
   const silent = verdict.unanswered.map(({ side, code }): Finding => ({
     ...EMPTY,

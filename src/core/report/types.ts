@@ -58,6 +58,8 @@ export interface Counts {
   readonly skipped: number
   readonly neverReached: number
   readonly cases: number
+  /** Of a replay: how many differ, listed or not. */
+  readonly differing?: number
   readonly fields: {
     readonly compared: number
     readonly differing: number
@@ -73,7 +75,7 @@ export interface Timing {
 }
 export interface ParityReport {
   readonly schemaVersion: 1
-  readonly kind: 'parity_run' | 'parity_exhaustive'
+  readonly kind: 'parity_run' | 'parity_exhaustive' | 'parity_replay'
   readonly verdict: Verdict
   readonly exitName: string
   readonly exitCode: number

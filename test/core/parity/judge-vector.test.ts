@@ -47,6 +47,17 @@ describe('judgeVector', () => {
     })
   })
 
+  test('holds the sides to each other alone where nobody knows what must come', () => {
+    const known = (candidate: SideAnswers) =>
+      judgeVector(null, { baseline: side('file'), candidate }, { rules: RULES })
+    expect(known(side('db')).status).toBe('pass')
+    const { status, divergences } = known(side('db', right('db', '2')))
+    expect([status, ...divergences.map(({ sides, pointer }) => `${sides} ${pointer}`)]).toEqual([
+      'fail',
+      'baseline-candidate /value',
+    ])
+  })
+
   test.each([
     [
       'the candidate has another value',

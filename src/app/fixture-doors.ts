@@ -1,0 +1,30 @@
+import type { Fixture } from '../artefacts/vectors.ts'
+import type { AuthSettings } from '../core/auth/contract.ts'
+import type { Door, OpenDoor } from '../ports.ts'
+import type { Adapters } from './adapters.ts'
+
+/** A door for each fixture whose token comes, opened when it first does; all close at the end. */
+export class FixtureDoors {
+  private readonly adapters: Pick<Adapters, 'openDoor'>
+  private readonly settings: AuthSettings
+  private readonly doors = new Map<string | null, Promise<OpenDoor>>()
+
+  constructor(adapters: Pick<Adapters, 'openDoor'>, settings: AuthSettings) {
+    this.adapters = adapters
+    this.settings = settings
+  }
+
+  /** @param fixture null for who comes without a token */
+  of(fixture: Fixture | null): Promise<Door> {
+    const id = fixture?.id ?? null
+    const opened =
+      this.doors.get(id) ?? this.adapters.openDoor(fixture?.jwks ?? null, this.settings)
+    this.doors.set(id, opened)
+    return opened
+  }
+
+  async close(): Promise<void> {
+    const closed = async (door: Promise<OpenDoor>): Promise<void> => (await door).close()
+    await Promise.all([...this.doors.values()].map(closed))
+  }
+}

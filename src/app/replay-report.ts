@@ -1,0 +1,48 @@
+import { comparerFaults, EQUAL, UNEQUAL } from '../core/parity/comparer-controls.ts'
+import type { Tally } from '../core/parity/tally.ts'
+import type { ParityReport, Side } from '../core/report/types.ts'
+import { EXITS, type ExitName } from '../errors.ts'
+import type { Workings } from './workings.ts'
+
+interface Ended {
+  readonly sides: Readonly<Record<'baseline' | 'candidate', { readonly facts: Side }>>
+  readonly workings: Workings
+  readonly started: Date
+  readonly signal: AbortSignal
+  readonly now: () => Date
+}
+const EXIT_OF = { pass: 'ok', fail: 'no_go', inconclusive: 'inconclusive' } as const
+
+/** Each side is asked twice, so one request is two pairs. */
+const ASKED_EACH = 2
+
+export function replayReport(
+  tally: Tally,
+  expected: number,
+  { sides, workings, started, signal, now }: Ended,
+): ParityReport {
+  const faults = comparerFaults(workings.compare)
+  const { verdict, ...found } = tally.summary({
+    expected,
+    comparer: { faults, pairs: UNEQUAL.length + EQUAL.length },
+  })
+  const exitName = signal.aborted ? (signal.reason as ExitName) : EXIT_OF[verdict]
+  const duration_ms = now().getTime() - started.getTime()
+  return {
+    schemaVersion: 1,
+    kind: 'parity_replay',
+    verdict: signal.aborted ? 'cancelled' : verdict,
+    exitName,
+    exitCode: EXITS[exitName][0],
+    sides: { baseline: sides.baseline.facts, candidate: sides.candidate.facts },
+    ...found,
+    coverage: [],
+    timing: {
+      started_at: started.toISOString(),
+      duration_ms,
+      pairs_per_second: Math.round(
+        (found.counts.compared * ASKED_EACH * 1000) / Math.max(duration_ms, 1),
+      ),
+    },
+  }
+}

@@ -1,0 +1,72 @@
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import type { ArtefactCode } from './problem.ts'
+
+const NEWLINE = 0x0a
+const CHUNK_BYTES = 262_144
+
+/** One line of a file, from 1 on: its text, or why it has none. */
+export type TextLine =
+  | { readonly line: number; readonly text: string }
+  | { readonly line: number; readonly code: ArtefactCode; readonly text?: never }
+
+/** A file as far as it went when it was opened: what is appended later is not of it. */
+export interface PlainFile {
+  readonly handle: FileHandle
+  readonly size: number
+}
+
+/**
+ * The lines of a file, without repairing anything, and never more of it in memory than a chunk and a line.
+ *
+ * @param maxBytes of a longer line only that it is too long is told
+ */
+export async function* readTextLines(
+  { handle, size }: PlainFile,
+  maxBytes: number,
+): AsyncGenerator<TextLine> {
+  let [line, rest, position]: [number, Buffer, number] = [1, Buffer.alloc(0), 0]
+  while (position < size) {
+    const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size - position))
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, position)
+    if (bytesRead === 0) break
+    position += bytesRead
+    let data: Buffer = Buffer.concat([rest, chunk.subarray(0, bytesRead)])
+    for (let end = data.indexOf(NEWLINE); end >= 0; end = data.indexOf(NEWLINE)) {
+      yield textOf(data.subarray(0, end), line, maxBytes)
+      line += 1
+      data = data.subarray(end + 1)
+    }
+    // Of a line that is too long by now its length is all that will be told.
+    rest = data.subarray(0, maxBytes + 1)
+  }
+  if (rest.length > 0) yield textOf(rest, line, maxBytes)
+}
+
+// The mark is kept, so that the reader refuses it: it is not JSON (RFC 8259, 8.1).
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const BYTE_ORDER_MARK = '\ufeff'
+
+function textOf(bytes: Buffer, line: number, maxBytes: number): TextLine {
+  if (bytes.length > maxBytes) return { line, code: 'line_too_long' }
+  try {
+    const text = UTF8.decode(bytes)
+    return text.startsWith(BYTE_ORDER_MARK) ? { line, code: 'byte_order_mark' } : { line, text }
+  } catch {
+    return { line, code: 'utf8_invalid' } // All that the decoder can say.
+  }
+}
+
+/**
+ * Opens what can be read twice.
+ *
+ * @returns null for anything but a file @throws what the system says of the path
+ */
+export async function openPlainFile(path: string): Promise<PlainFile | null> {
+  // Not waiting, for a pipe that nobody writes to would never open.
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  const found = await handle.stat()
+  if (found.isFile()) return { handle, size: found.size }
+  await handle.close()
+  return null
+}

@@ -1,0 +1,82 @@
+import type { Counts, Finding, Item } from '../report/types.ts'
+import { EMPTY, findingsOf, type Judged, type Summary } from './summarise.ts'
+import type { VectorVerdict } from './judge-vector.ts'
+
+/** Where a tally ends: nothing said is no number, and fewer compared than there were is never a pass. */
+export interface TallyEnd {
+  readonly expected: number
+  readonly comparer: { readonly faults: readonly string[]; readonly pairs: number }
+}
+
+/**
+ * What a number of requests comes to that is too large to be held: all are counted, and of those that are no
+ * pass the first ones are kept.
+ */
+export class Tally {
+  private readonly mostListed: number
+  private readonly items: Item[] = []
+  private readonly findings: Finding[] = []
+  private readonly fields = { compared: 0, differing: 0, expected: 0, allowed: 0 }
+  private readonly noise = { baseline: 0, candidate: 0 }
+  private compared = 0
+  private differing = 0
+  private allowed = 0
+
+  /** @param mostListed how many requests are listed with what was found */
+  constructor(mostListed: number) {
+    this.mostListed = mostListed
+  }
+
+  add(judged: Judged & { readonly verdict: VectorVerdict }): void {
+    const { verdict, id, title, state, detail } = judged
+    const { status, fields, noise } = verdict
+    if (status !== 'unanswered') this.compared += 1
+    if (status === 'fail') this.differing += 1
+    if (fields.allowed > 0) this.allowed += 1
+    for (const name of ['compared', 'differing', 'expected', 'allowed'] as const)
+      this.fields[name] += fields[name]
+    for (const { side } of noise) this.noise[side] += 1
+    const clean = status === 'pass' && noise.length === 0
+    if (clean || this.items.length === this.mostListed) return
+    this.items.push({ id, title, state, detail })
+    this.findings.push(...findingsOf(judged))
+  }
+
+  summary({ expected, comparer: { faults, pairs } }: TallyEnd): Summary {
+    const { compared, differing, allowed, items } = this
+    const aa = (['baseline', 'candidate'] as const).map((side) => ({
+      id: `a_a_${side}` as const,
+      held: compared > 0 && this.noise[side] === 0,
+      compared,
+    }))
+    const controls = [
+      { id: 'comparer' as const, held: faults.length === 0 && pairs > 0, compared: pairs },
+      ...aa,
+    ]
+    const counts: Counts = {
+      expected,
+      compared,
+      allowed,
+      skipped: 0,
+      neverReached: expected - compared,
+      cases: compared,
+      differing,
+      fields: { ...this.fields },
+    }
+    const broken = faults.map((why): Finding => ({
+      ...EMPTY,
+      code: 'comparer_fault',
+      subject: why,
+    }))
+    const held = controls.every((one) => one.held)
+    const whole = compared > 0 && compared === expected && this.fields.compared > 0
+    const verdict = !held
+      ? 'inconclusive'
+      : differing > 0
+        ? 'fail'
+        : whole
+          ? 'pass'
+          : 'inconclusive'
+    return { verdict, counts, controls, findings: [...broken, ...this.findings], items }
+  }
+}

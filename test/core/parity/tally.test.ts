@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest'
+import type { VectorVerdict } from '../../../src/core/parity/judge-vector.ts'
+import { Tally } from '../../../src/core/parity/tally.ts'
+
+const divergence = {
+  sides: 'baseline-candidate',
+  pointer: '/value',
+  class: 'blocker',
+  rule: 'MUST_MATCH',
+  left: '1',
+  right: '2',
+} as const
+const fields = { compared: 3, differing: 0, expected: 1, allowed: 0 }
+const clean: VectorVerdict = {
+  status: 'pass',
+  divergences: [],
+  chains: [],
+  unanswered: [],
+  noise: [],
+  fields,
+}
+const differing: VectorVerdict = {
+  ...clean,
+  status: 'fail',
+  divergences: [divergence],
+  fields: { ...fields, differing: 1 },
+}
+const noisy: VectorVerdict = { ...clean, noise: [{ side: 'candidate', divergence }] }
+const silent: VectorVerdict = {
+  ...clean,
+  status: 'unanswered',
+  unanswered: [{ side: 'candidate', code: 'backing_unavailable' }],
+  fields: { compared: 0, differing: 0, expected: 0, allowed: 0 },
+}
+const SOUND = { faults: [], pairs: 25 }
+
+function counted(
+  verdicts: readonly VectorVerdict[],
+  more: { expected?: number; most?: number; comparer?: { faults: string[]; pairs: number } } = {},
+) {
+  const { expected = verdicts.length, most = 10, comparer = SOUND } = more
+  const tally = new Tally(most)
+  verdicts.forEach((verdict, at) => {
+    const id = `line ${at + 1}`
+    tally.add({ id, group: id, title: 'ff.a', state: verdict.status, detail: null, verdict })
+  })
+  return tally.summary({ expected, comparer })
+}
+
+describe('a tally', () => {
+  test.each([
+    ['all alike', counted([clean, clean]), 'pass'],
+    ['one that differs', counted([clean, differing]), 'fail'],
+    ['fewer than there are', counted([clean], { expected: 2 }), 'inconclusive'],
+    ['one that differs, and fewer than there are', counted([differing], { expected: 2 }), 'fail'],
+    ['a side that fell silent', counted([clean, silent]), 'inconclusive'],
+    ['nothing', counted([]), 'inconclusive'],
+    ['a side that differs from itself', counted([noisy, differing]), 'inconclusive'],
+    [
+      'a comparer that is wrong',
+      counted([clean], { comparer: { faults: ['a pair'], pairs: 25 } }),
+      'inconclusive',
+    ],
+    [
+      'a comparer that nobody judged',
+      counted([clean], { comparer: { faults: [], pairs: 0 } }),
+      'inconclusive',
+    ],
+    ['no field', counted([{ ...clean, fields: silent.fields }]), 'inconclusive'],
+  ])('of %s', (_what, { verdict }, expected) => {
+    expect(verdict).toBe(expected)
+  })
+
+  test('counts all and lists the first', () => {
+    const allowed = { ...clean, fields: { ...fields, allowed: 2 } }
+    const done = counted([clean, differing, allowed, differing, silent], { expected: 9, most: 1 })
+    expect(done.counts).toEqual({
+      expected: 9,
+      compared: 4,
+      allowed: 1,
+      skipped: 0,
+      neverReached: 5,
+      cases: 4,
+      differing: 2,
+      fields: { compared: 12, differing: 2, expected: 4, allowed: 2 },
+    })
+    expect(done.items.map(({ id }) => id)).toEqual(['line 2'])
+    expect(done.findings.map(({ subject }) => subject)).toEqual(['line 2'])
+  })
+
+  test('says which control did not hold', () => {
+    const { controls, findings } = counted([noisy], {
+      comparer: { faults: ['a pair'], pairs: 25 },
+    })
+    expect(controls).toEqual([
+      { id: 'comparer', held: false, compared: 25 },
+      { id: 'a_a_baseline', held: true, compared: 1 },
+      { id: 'a_a_candidate', held: false, compared: 1 },
+    ])
+    expect(findings.map(({ code }) => code)).toEqual(['comparer_fault', 'noise'])
+  })
+})
