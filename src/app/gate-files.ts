@@ -16,7 +16,7 @@ import {
   waiverProblems,
 } from '../artefacts/rules/gate-rules.ts'
 import type { ArtefactProblem } from '../artefacts/problem.ts'
-import { Schemas } from '../artefacts/schemas.ts'
+import { readySchemas } from '../artefacts/ready-schemas.ts'
 import { canonicalise } from '../core/json/canonical.ts'
 import type { Instant } from '../core/state/instant.ts'
 import type { UnverifiedWaiver } from '../ports.ts'
@@ -51,18 +51,17 @@ export interface GateFiles {
 export async function loadChecklist(
   folder: GateFolder,
 ): Promise<Pick<GateFiles, 'checklist' | 'contract'>> {
-  const { checklist, contract } = await checklistOf(folder, await schemasOf(folder))
+  const { checklist, contract } = await checklistOf(folder)
   return { checklist, contract: contract.value }
 }
 
 /** @throws FfError `artefact_invalid` with every problem of every file */
 export async function loadGateFiles(folder: GateFolder): Promise<GateFiles> {
-  const schemas = await schemasOf(folder)
-  const { checklist, contract } = await checklistOf(folder, schemas)
+  const { checklist, contract } = await checklistOf(folder)
   const [plan, triggers, waivers] = await Promise.all([
-    ifThere('cutover_plan', folder, schemas),
-    ifThere('rollback_triggers', folder, schemas),
-    ifThere('waivers', folder, schemas),
+    ifThere('cutover_plan', folder),
+    ifThere('rollback_triggers', folder),
+    ifThere('waivers', folder),
   ])
   refuse([
     ...(plan === null ? [] : planProblems(plan)),
@@ -80,20 +79,16 @@ export async function loadGateFiles(folder: GateFolder): Promise<GateFiles> {
       requested_at: one.requested_at as Instant,
       expires_at: one.expires_at as Instant,
     })),
-    isLine: (value) => schemas.problems('evidence-line', value, '').length === 0,
+    isLine: (value) => readySchemas.problems('evidence-line', value, '').length === 0,
   }
 }
 
-const schemasOf = ({ root }: GateFolder): Promise<Schemas> =>
-  Schemas.load(join(root, 'contracts/schemas'))
-
 async function checklistOf(
   folder: GateFolder,
-  schemas: Schemas,
 ): Promise<{ checklist: LoadedChecklist; contract: Loaded<'readiness_gate'> }> {
   const [loaded, contract] = await Promise.all([
-    loadArtefact('cutover_readiness_checklist', await checklistPlace(folder), schemas),
-    loadArtefact('readiness_gate', packaged(folder.root, 'readiness_gate'), schemas),
+    loadArtefact('cutover_readiness_checklist', await checklistPlace(folder), readySchemas),
+    loadArtefact('readiness_gate', packaged(folder.root, 'readiness_gate'), readySchemas),
   ])
   if (!loaded.ok || !contract.ok)
     throw artefactError([loaded, contract].flatMap((one) => (one.ok ? [] : one.problems)))
@@ -124,12 +119,11 @@ export async function checklistPlace({ root, cwd, checklist }: GateFolder): Prom
 async function ifThere<K extends ArtefactKind>(
   kind: K,
   { cwd }: GateFolder,
-  schemas: Schemas,
 ): Promise<Loaded<K> | null> {
   const shown = ARTEFACTS[kind].file.replace('/templates/', '/')
   const path = join(cwd, shown)
   if (!(await isThere(path))) return null
-  const loaded = await loadArtefact(kind, { path, shown }, schemas)
+  const loaded = await loadArtefact(kind, { path, shown }, readySchemas)
   if (!loaded.ok) throw artefactError(loaded.problems)
   return loaded.loaded
 }

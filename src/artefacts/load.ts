@@ -4,7 +4,7 @@ import { type JsonNode, readJson } from '../core/json/read.ts'
 import type { ArtefactProblem } from './problem.ts'
 import { toPlain } from '../core/json/plain.ts'
 import { readText } from './read-text.ts'
-import type { Schemas } from './schemas.ts'
+import type { SchemaCheck } from './schema-check.ts'
 import type { ArtefactByKind } from './types.generated.ts'
 
 /** Those that the package keeps one file of. */
@@ -64,7 +64,7 @@ export const packaged = (root: string, kind: ArtefactKind): Place => ({
 export async function loadArtefact<K extends ArtefactKind>(
   kind: K,
   place: Place,
-  schemas: Schemas,
+  schemas: SchemaCheck,
 ): Promise<LoadResult<Loaded<K>>> {
   const file = place.shown
   const read = await readText(place.path, file)

@@ -1,13 +1,13 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
-import { pointer } from '../core/json/pointer.ts'
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { FfError } from '../errors.ts'
 import type { ArtefactProblem } from './problem.ts'
 import { readText } from './read-text.ts'
+import { type SchemaCheck, toProblem } from './schema-check.ts'
 
 /** Holds values to the schemas of one folder. Each schema is compiled when it is first asked for: that is the dear part. */
-export class Schemas {
+export class Schemas implements SchemaCheck {
   private readonly ajv: Ajv2020
 
   private constructor(ajv: Ajv2020) {
@@ -64,14 +64,3 @@ const unusable = (name: string, cause: unknown): FfError =>
     details: cause instanceof Error ? [cause.message] : [],
     cause,
   })
-
-function toProblem(error: ErrorObject, file: string): ArtefactProblem {
-  const params = error.params as { additionalProperty?: string; missingProperty?: string }
-  const member = params.additionalProperty ?? params.missingProperty
-  return {
-    file,
-    pointer: member === undefined ? error.instancePath : pointer(error.instancePath, member),
-    code: `schema_${error.keyword.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`,
-    detail: error.message ?? '',
-  }
-}
