@@ -70,7 +70,7 @@ export interface Adapters {
   withPrivateDatabase<T>(use: (spec: TargetSpec) => Promise<T>): Promise<T>
   /** @throws FfError `evidence_locked`, `evidence_unreadable` */
   readEvidence(folder: string, fits: (line: unknown) => boolean): Promise<EvidenceLog>
-  /** The commit of a folder, with `-dirty` where something is changed in it; null where there is none to tell. */
+  /** The commit of a folder, and a digest of what is changed in it; null where nothing can be told. */
   codeVersion(folder: string): Promise<string | null>
   verifySignoff(question: SignoffQuestion): Promise<SignoffFound>
   /** @throws FfError saying why the database cannot be migrated, `migration_locked` where somebody else is at it */

@@ -8,6 +8,7 @@ import type {
   Identity,
   ItemVerdict,
   Judgement,
+  SignoffOutcome,
 } from '../core/gate/types.ts'
 import type { GateEvidence, GateItem, GateReport } from '../core/report/types.ts'
 import { EXITS } from '../errors.ts'
@@ -17,6 +18,7 @@ interface Beside {
   readonly files: GateFiles
   readonly evidence: EvidenceLog
   readonly identity: Identity
+  readonly signoff: SignoffOutcome
   readonly timing: GateReport['timing']
 }
 /** How many records of an item are shown beside the one that counted, and how many ends. */
@@ -26,7 +28,7 @@ const MOST_ENDS = 3
 /** The judgement with what people need beside it. */
 export function gateReport(
   judgement: Judgement,
-  { files, evidence, identity, timing }: Beside,
+  { files, evidence, identity, signoff, timing }: Beside,
 ): GateReport {
   const { checklist } = files
   const entries = evidence.status === 'whole' ? evidence.entries : []
@@ -70,6 +72,7 @@ export function gateReport(
     remeasure,
     next: firstCommand(items, remeasure),
     identity,
+    signatures: signoff.status === 'verified' ? signoff.signatures : [],
     evidence_head: evidence.status === 'whole' ? evidence.head : null,
     timing,
   }

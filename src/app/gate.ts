@@ -56,7 +56,7 @@ export async function gate(request: GateRequest, hands: Hands): Promise<GateRepo
     started_at: now,
     duration_ms: request.now().getTime() - started.getTime(),
   }
-  return gateReport(judgement, { files, evidence, identity, timing })
+  return gateReport(judgement, { files, evidence, identity, signoff: signoff.outcome, timing })
 }
 
 const stricter = (contract: WaiverPolicy, trust: WaiverPolicy | null): WaiverPolicy => ({

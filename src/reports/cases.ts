@@ -5,7 +5,7 @@ import type {
   ParityReport,
   Report,
 } from '../core/report/types.ts'
-import { measuredLines } from './gate-words.ts'
+import { isAccepted, measuredLines } from './gate-words.ts'
 import { findingLine } from './words.ts'
 
 /** One thing that a report accounts for, in the form that CI formats have in common. */
@@ -40,7 +40,7 @@ function gateCases({ groups, items }: GateReport): readonly Case[] {
     id: item.id,
     title: item.title,
     state: item.state,
-    passed: item.state === 'pass' || item.state === 'waived',
+    passed: isAccepted(item),
     lines: [
       `${item.codes.join(', ')}${item.detail === '' ? '' : `: ${item.detail}`}`,
       ...measuredLines(item),

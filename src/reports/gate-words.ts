@@ -8,6 +8,9 @@ export const measuredLines = ({ measured }: Pick<GateItem, 'measured'>): readonl
       ({ measure, value, required }) => `measured ${measure} ${value ?? ''}; required ${required}`,
     )
 
+export const isAccepted = ({ state }: Pick<GateItem, 'state'>): boolean =>
+  state === 'pass' || state === 'waived'
+
 /** The states that keep an item from being accepted, as they are listed, the worst first. */
 export const BLOCKING = ['fail', 'error', 'inconclusive', 'stale', 'pending'] as const
 

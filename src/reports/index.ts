@@ -1,5 +1,6 @@
 import type { Report } from '../core/report/types.ts'
 import { githubReport } from './github.ts'
+import { htmlReport } from './html.ts'
 import { jsonReport } from './json.ts'
 import { junitReport } from './junit.ts'
 import { markdownReport } from './markdown.ts'
@@ -15,6 +16,7 @@ export const REPORTERS = {
   sarif: sarifReport,
   github: githubReport,
   markdown: markdownReport,
+  html: htmlReport,
 } as const satisfies Readonly<Record<string, (report: Report, style: Style) => string>>
 
 export type Format = keyof typeof REPORTERS

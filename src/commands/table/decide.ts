@@ -48,7 +48,7 @@ export const DECIDE: readonly CommandGroup[] = [
         name: 'report',
         what: 'the same verdict and exit, to hand on; markdown where no format is named',
         options: GATE,
-        examples: ['ff report', 'ff report --format sarif'],
+        examples: ['ff report', 'ff report --output html=gate.html'],
         load: async () => (await import('../gate.ts')).report,
       },
     ],

@@ -24,7 +24,7 @@ export interface CommandGroup {
 
 /** What every command that measures something takes. */
 export const REPORT = [
-  ['--format <format>', 'text (the default), json, junit, sarif, github or markdown'],
+  ['--format <format>', 'text (the default), json, junit, sarif, github, markdown, html'],
   ['--output <format=path>', 'write a file as well; may be repeated', 'repeated'],
   ['--timeout <seconds>', 'end the run after this long, with exit 124'],
 ] as const

@@ -5,6 +5,7 @@ import type {
   GateVerdict,
   Identity,
   ItemVerdict,
+  VerifiedSignoff,
 } from '../gate/types.ts'
 import type { ChainSplit, Sides } from '../parity/judge.ts'
 import type { CoverageLine } from '../parity/coverage.ts'
@@ -208,6 +209,8 @@ export interface GateReport {
   /** What to do first. */
   readonly next: string | null
   readonly identity: Identity
+  /** Those that were verified. */
+  readonly signatures: VerifiedSignoff['signatures']
   readonly evidence_head: ChainHead | null
   readonly timing: { readonly started_at: string; readonly duration_ms: number }
 }

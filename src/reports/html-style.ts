@@ -1,0 +1,25 @@
+/** The whole style of the HTML report: no font, no picture, nothing from anywhere else. */
+export const STYLE = `
+:root { color-scheme: light dark; --line: #8884; --bad: #b3261e; --wait: #8a5a00; --good: #1b6e3c }
+@media (prefers-color-scheme: dark) { :root { --bad: #ff8a80; --wait: #ffc46b; --good: #7fd6a0 } }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 62rem; padding: 1.5rem }
+h1 { font-size: 1.6rem; margin: 0 0 .25rem }
+h2 { font-size: 1.1rem; margin: 2rem 0 .5rem }
+table { border-collapse: collapse; width: 100% }
+th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem .3rem 0; text-align: left; vertical-align: top }
+code { font: .9em ui-monospace, monospace; overflow-wrap: anywhere }
+details { border: 1px solid var(--line); border-radius: .4rem; margin: .4rem 0; padding: .4rem .8rem }
+summary { cursor: pointer }
+.state { display: inline-block; font-weight: 600; min-width: 7.5rem }
+.bad { color: var(--bad) }
+.wait { color: var(--wait) }
+.good { color: var(--good) }
+dl { display: grid; grid-template-columns: 9rem 1fr; gap: .2rem .8rem; margin: .6rem 0 }
+dt { opacity: .75 }
+dd { margin: 0; overflow-wrap: anywhere }
+@media print {
+  body { max-width: none; padding: 0; font-size: 11px }
+  details, tr { break-inside: avoid }
+  details::details-content { content-visibility: visible; display: block }
+}
+`

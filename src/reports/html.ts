@@ -1,0 +1,215 @@
+import { createHash } from 'node:crypto'
+import type { GateItem, GateReport, Report } from '../core/report/types.ts'
+import { type Case, casesOf } from './cases.ts'
+import { BLOCKING, isAccepted, statesText, verdictRest, verdictWord } from './gate-words.ts'
+import { STYLE } from './html-style.ts'
+import { printable } from './printable.ts'
+import { headline } from './words.ts'
+
+/** HTML that is safe to put in a page. */
+interface Html {
+  readonly html: string
+}
+
+/** Puts texts into HTML: whatever is not `Html` is escaped, so that nothing from outside is markup. */
+function markup(
+  parts: TemplateStringsArray,
+  ...held: readonly (Html | string | number | readonly Html[])[]
+): Html {
+  const written = held.map((one) => {
+    if (typeof one === 'string' || typeof one === 'number') return escape(String(one))
+    return 'html' in one ? one.html : one.map((inner) => inner.html).join('\n')
+  })
+  return { html: parts.map((part, at) => part + (written[at] ?? '')).join('') }
+}
+
+const escape = (text: string): string =>
+  text.replaceAll(/[&<>"']/g, (one) => `&#${one.charCodeAt(0)};`)
+
+/** One file that asks nothing of the network and runs nothing: it can be mailed, opened from disk and printed. */
+export function htmlReport(report: Report): string {
+  const shown = printable(report)
+  const title = headline(shown)
+  // The policy lets in this one style and nothing else, whatever a text might try.
+  const digest = createHash('sha256').update(STYLE).digest('base64')
+  const policy = `default-src 'none'; style-src 'sha256-${digest}'; base-uri 'none'; form-action 'none'`
+  const page = markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8" />
+<meta http-equiv="Content-Security-Policy" content="${policy}" />
+<meta name="viewport" content="width=device-width, initial-scale=1" />
+<title>${title}</title>
+<style>${{ html: STYLE }}</style>
+</head>
+<body>
+${shown.kind === 'gate' ? gateBody(shown) : casesBody(title, casesOf(shown))}
+</body>
+</html>
+`
+  return page.html
+}
+
+const classOf = (state: string): string =>
+  ['pass', 'waived', 'go'].includes(state)
+    ? 'good'
+    : ['fail', 'no_go', 'untrusted'].includes(state)
+      ? 'bad'
+      : 'wait'
+const stateMark = (state: string): Html =>
+  markup`<span class="state ${classOf(state)}">${state.replaceAll('_', ' ').toUpperCase()}</span>`
+
+function gateBody(report: GateReport): Html {
+  const { items, verdict, next, remeasure } = report
+  const blocking = BLOCKING.flatMap((state) => items.filter((one) => one.state === state))
+  const accepted = items.filter(isAccepted)
+  return markup`<header>
+<h1 class="${classOf(verdict)}">${verdictWord(report)}</h1>
+<p>${verdictRest(report)}</p>
+</header>
+${facts([
+  ['decided at', report.timing.started_at],
+  ['environment', report.identity.environment],
+  ['cutover', report.identity.cutover_id],
+  ['attempt', report.identity.attempt?.toString() ?? null],
+  ['code', report.identity.code],
+  ['schema', report.identity.schema_head],
+  ['checklist', report.identity.checklist_digest],
+  ['expires next', report.expires_next.map(({ id, at }) => `${id} at ${at}`).join(', ')],
+  ['measure again', remeasure],
+  ['next', next],
+])}
+${section('Not accepted', blocking, true)}
+<h2>Groups</h2>
+${groupsTable(report)}
+${section('Accepted', accepted, false)}
+<h2>Signatures</h2>
+${signaturesTable(report)}`
+}
+
+/** A list of terms; one without a text is left out. */
+const facts = (rows: readonly (readonly [string, string | null])[]): Html =>
+  markup`<dl>
+${rows.flatMap(([name, text]) =>
+  text === null || text === ''
+    ? []
+    : [
+        markup`<dt>${name}</dt>
+<dd>${text}</dd>`,
+      ],
+)}
+</dl>`
+
+const table = (head: readonly string[], rows: readonly (readonly (Html | string)[])[]): Html =>
+  markup`<table>
+<thead>
+<tr>
+${head.map((name) => markup`<th scope="col">${name}</th>`)}
+</tr>
+</thead>
+<tbody>
+${rows.map(
+  (row) =>
+    markup`<tr>
+${row.map((one) => markup`<td>${one}</td>`)}
+</tr>`,
+)}
+</tbody>
+</table>`
+
+const groupsTable = ({ groups, counts }: GateReport): Html =>
+  table(
+    ['group', 'items', 'states'],
+    [
+      ...groups.map(({ id, title, items, states }) => [
+        `${id} ${title}`,
+        String(items),
+        statesText(states),
+      ]),
+      ['all', String(counts.expected), statesText(counts.states)],
+    ],
+  )
+
+const section = (title: string, items: readonly GateItem[], open: boolean): Html =>
+  items.length === 0
+    ? markup``
+    : markup`<h2>${title} (${items.length})</h2>
+${items.map((item) => itemDetails(item, open && item.state === 'fail'))}`
+
+const itemDetails = (item: GateItem, open: boolean): Html =>
+  markup`<details id="${item.id}"${{ html: open ? ' open' : '' }}>
+<summary>${stateMark(item.state)} <strong>${item.id}</strong> ${item.title}</summary>
+${facts([
+  ['because', `${item.codes.join(', ')}${item.detail === '' ? '' : ` (${item.detail})`}`],
+  ['example', item.evidence?.example ?? null],
+  ['why it matters', item.why],
+  ['fix', item.remediation],
+  ['owner', item.owner],
+  ['waiver', item.waiver],
+  ['good until', isAccepted(item) ? item.valid_until : null],
+  ['check again', item.next],
+])}
+${table(
+  ['measured', 'required', ''],
+  item.measured.map(({ measure, value, required, held }) => [
+    value === null ? `${measure}: nothing` : `${measure} ${value}`,
+    required,
+    value === null ? '' : stateMark(held ? 'pass' : 'fail'),
+  ]),
+)}
+${evidenceOf(item)}
+</details>`
+
+function evidenceOf({ evidence, history }: GateItem): Html {
+  if (evidence === null) return markup`<p>There is no evidence.</p>`
+  const { seq, result, where, sample_size, started_at, ended_at, met, hash, runner } = evidence
+  return markup`${facts([
+    ['record', `${seq}, ${result}, measured on ${where}`],
+    ['measured', `${started_at} to ${ended_at}, ${sample_size} samples`],
+    [
+      'it met',
+      Object.entries(met)
+        .map(([name, held]) => `${name}: ${held}`)
+        .join(', '),
+    ],
+    ['digest', hash],
+    ['runner', runner],
+  ])}
+${
+  history.length === 0
+    ? markup``
+    : table(
+        ['earlier record', 'ended', 'result', 'where'],
+        history.map((one) => [String(one.seq), one.ended_at, stateMark(one.result), one.where]),
+      )
+}`
+}
+
+const signaturesTable = ({ signatures }: GateReport): Html =>
+  signatures.length === 0
+    ? markup`<p>Nobody's signature was verified.</p>`
+    : table(
+        ['role', 'person', 'signed at', 'attests', 'key'],
+        signatures.map(({ role, person, signed_at, attests, kid }) => [
+          role,
+          person,
+          signed_at,
+          attests.join(', '),
+          markup`<code>${kid}</code>`,
+        ]),
+      )
+
+/** Of a run that is no gate: every case, those that did not pass first. */
+function casesBody(title: string, cases: readonly Case[]): Html {
+  const sorted = [...cases.filter(({ passed }) => !passed), ...cases.filter(({ passed }) => passed)]
+  return markup`<h1>${title}</h1>
+${table(
+  ['', 'state', 'why', 'next'],
+  sorted.map(({ id, title: what, state, passed, lines, next }) => [
+    `${id} ${what}`.trim(),
+    stateMark(passed ? 'pass' : state),
+    passed ? '' : lines.join('; '),
+    next === null || passed ? '' : markup`<code>${next}</code>`,
+  ]),
+)}`
+}
