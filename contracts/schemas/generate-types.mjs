@@ -16,9 +16,17 @@ const TYPED = {
   cutover_readiness_checklist: 'cutover-readiness-checklist',
   cutover_plan: 'cutover-plan',
   rollback_triggers: 'rollback-triggers',
-  waivers: 'waivers',
   team_commands: 'team-commands',
   replay_request: 'replay-request',
+  trust: 'trust',
+  trust_chain: 'trust-chain',
+  signoff_envelope: 'signoff-envelope',
+  signoff_header: 'signoff-header',
+  signoff_statement: 'signoff-statement',
+  waivers: 'waivers',
+  key_file: 'key-file',
+  public_key: 'public-key',
+  gate_decision: 'decision-file',
 }
 const target = fileURLToPath(new URL('../../src/artefacts/types.generated.ts', import.meta.url))
 const properties = Object.fromEntries(

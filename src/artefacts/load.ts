@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { strictProblems } from '../core/json/canonical.ts'
 import { type JsonNode, readJson } from '../core/json/read.ts'
+import type { DocumentKind } from './documents.ts'
 import type { ArtefactProblem } from './problem.ts'
 import { toPlain } from '../core/json/plain.ts'
 import { readText } from './read-text.ts'
@@ -8,7 +9,10 @@ import type { SchemaCheck } from './schema-check.ts'
 import type { ArtefactByKind } from './types.generated.ts'
 
 /** Those that the package keeps one file of. */
-export type ArtefactKind = Exclude<keyof ArtefactByKind, 'replay_request'>
+export type ArtefactKind = Exclude<
+  keyof ArtefactByKind,
+  Exclude<DocumentKind, 'waivers'> | 'replay_request'
+>
 /** Where the package keeps each artefact, and the schema it is held to. */
 export const ARTEFACTS: Readonly<
   Record<ArtefactKind, { readonly file: string; readonly schema: string }>

@@ -132,9 +132,17 @@ export interface ArtefactByKind {
   cutover_readiness_checklist: CutoverReadinessChecklist
   cutover_plan: CutoverPlan
   rollback_triggers: RollbackTriggers
-  waivers: Waivers
   team_commands: TeamCommands
   replay_request: ReplayRequest
+  trust: Trust
+  trust_chain: TrustChain
+  signoff_envelope: SignoffEnvelope
+  signoff_header: SignoffHeader
+  signoff_statement: SignoffStatement
+  waivers: Waivers
+  key_file: KeyFile
+  public_key: PublicKey
+  gate_decision: DecisionFile
 }
 /**
  * Vectors: inputs, and the whole envelope that both sides must answer with.
@@ -1251,6 +1259,289 @@ export interface RollbackTriggers {
   }[]
 }
 /**
+ * Commands of a team in place of probes: each is put into the checklist item that it names.
+ */
+export interface TeamCommands {
+  kind: 'team_commands'
+  schemaVersion: 1
+  /**
+   * @minItems 1
+   */
+  commands: {
+    item: string
+    kind: 'command'
+    probe: Probe1
+    /**
+     * @minItems 1
+     */
+    limits: Limit[]
+  }[]
+}
+export interface Probe1 {
+  name: 'command'
+  version: number
+  params: Params
+}
+export interface Params {
+  /**
+   * @minItems 1
+   * @maxItems 64
+   */
+  argv: string[]
+  /**
+   * @minItems 1
+   * @maxItems 64
+   */
+  control_argv: string[]
+  timeout_s: number
+}
+/**
+ * trust.json: whose signatures count, until when. A file of its bytes is named from outside by FF_TRUST_SHA256; version n+1 is signed by both roles of n.
+ */
+export interface Trust {
+  kind: 'trust'
+  schemaVersion: 1
+  /**
+   * Only up, by one.
+   */
+  version: number
+  /**
+   * RFC 3339, UTC, milliseconds, Z.
+   */
+  expires: string
+  /**
+   * @minItems 1
+   * @maxItems 64
+   */
+  signers: Signer[]
+  /**
+   * Both, always.
+   *
+   * @minItems 2
+   * @maxItems 2
+   */
+  required_roles: ('platform-lead' | 'security-lead')[]
+  /**
+   * Keys whose evidence counts.
+   *
+   * @maxItems 64
+   */
+  runners: Runner[]
+  /**
+   * May be stricter than the rules, never laxer.
+   */
+  waiver_policy: {
+    max_active: number
+    max_days: number
+  }
+  revoked: {
+    /**
+     * @maxItems 1024
+     */
+    keys: {
+      /**
+       * RFC 7638 thumbprint, SHA-256.
+       */
+      kid: string
+      /**
+       * RFC 3339, UTC, milliseconds, Z.
+       */
+      at: string
+      reason: string
+    }[]
+    /**
+     * @maxItems 1024
+     */
+    statements: {
+      sha256: string
+      /**
+       * RFC 3339, UTC, milliseconds, Z.
+       */
+      at: string
+      reason: string
+    }[]
+  }
+}
+export interface Signer {
+  /**
+   * A tenant id, a user id, or whoever made or changed a row.
+   */
+  person: string
+  name: string
+  role: 'platform-lead' | 'security-lead'
+  /**
+   * RFC 7638 thumbprint, SHA-256.
+   */
+  kid: string
+  jwk: Jwk
+  /**
+   * RFC 3339, UTC, milliseconds, Z.
+   */
+  from: string
+  /**
+   * RFC 3339, UTC, milliseconds, Z.
+   */
+  until: string
+}
+/**
+ * A public key and nothing else.
+ */
+export interface Jwk {
+  kty: 'OKP'
+  crv: 'Ed25519'
+  x: string
+}
+export interface Runner {
+  name: string
+  /**
+   * RFC 7638 thumbprint, SHA-256.
+   */
+  kid: string
+  jwk: Jwk
+  /**
+   * RFC 3339, UTC, milliseconds, Z.
+   */
+  from: string
+  /**
+   * RFC 3339, UTC, milliseconds, Z.
+   */
+  until: string
+}
+/**
+ * trust-chain.json: every version of the trust file, each but the first signed by both roles of the one before.
+ */
+export interface TrustChain {
+  kind: 'trust_chain'
+  schemaVersion: 1
+  /**
+   * @minItems 1
+   * @maxItems 1024
+   */
+  links: SignoffEnvelope[]
+}
+/**
+ * JWS General JSON (RFC 7515, 7.2.1) without an unprotected header: signoff.json, and each step of the trust file. No signature yet is an empty list.
+ */
+export interface SignoffEnvelope {
+  payload: string
+  /**
+   * @maxItems 16
+   */
+  signatures: Signature[]
+}
+export interface Signature {
+  protected: string
+  signature: string
+}
+/**
+ * The protected header of one signature: who signs, as what, when, and what they attest.
+ */
+export interface SignoffHeader {
+  alg: 'Ed25519'
+  typ: 'ff-signoff+jws' | 'ff-trust+jws' | 'ff-waiver+jws'
+  /**
+   * RFC 7638 thumbprint, SHA-256.
+   */
+  kid: string
+  /**
+   * @minItems 1
+   * @maxItems 1
+   */
+  crit: 'ff'[]
+  ff: {
+    /**
+     * A tenant id, a user id, or whoever made or changed a row.
+     */
+    person: string
+    name: string
+    role: 'platform-lead' | 'security-lead'
+    meaning: 'approves-decision' | 'approves-trust' | 'approves-waiver'
+    /**
+     * RFC 3339, UTC, milliseconds, Z.
+     */
+    signed_at: string
+    /**
+     * @maxItems 64
+     */
+    attests: string[]
+  }
+}
+/**
+ * An in-toto Statement v1, made canonical by RFC 8785: what people sign.
+ */
+export interface SignoffStatement {
+  _type: 'https://in-toto.io/Statement/v1'
+  /**
+   * Bound. SHA-256 of the bytes of each file; a file that is not there counts as empty.
+   *
+   * @minItems 1
+   * @maxItems 8
+   */
+  subject: {
+    name: 'checklist' | 'waivers' | 'plan' | 'rollback_triggers'
+    digest: {
+      sha256: string
+    }
+  }[]
+  predicateType: 'https://pty-flags.example/ff/signoff/v1'
+  predicate: {
+    decision: 'go' | 'no-go'
+    identity: Identity
+    /**
+     * Bound. The items that were accepted when this was prepared; those that are the signatures themselves are not among them.
+     */
+    accepted: {
+      [k: string]: 'pass' | 'waived'
+    }
+    /**
+     * Recorded, not bound: later evidence may take its place. The head of the evidence log, the digest of the bundle, and its records.
+     */
+    seen: {
+      head: {
+        seq: number
+        hash: string
+      }
+      bundle: string | null
+      /**
+       * @maxItems 64
+       */
+      records: {
+        item: string
+        sha256: string
+        /**
+         * RFC 3339, UTC, milliseconds, Z.
+         */
+        ended_at: string
+      }[]
+    }
+    trust: {
+      version: number
+      sha256: string
+    }
+    /**
+     * RFC 3339, UTC, milliseconds, Z.
+     */
+    prepared_at: string
+    /**
+     * RFC 3339, UTC, milliseconds, Z.
+     */
+    not_after: string
+  }
+}
+/**
+ * The identity of evidence (page 9), every member of it known: nobody signs for what could not be told.
+ */
+export interface Identity {
+  environment: string
+  cutover_id: string
+  attempt: number
+  database: string
+  schema_head: string
+  code: string
+  config_digest: string
+  checklist_digest: string
+}
+/**
  * Waivers: each for one item, until a day, within a bound.
  */
 export interface Waivers {
@@ -1302,39 +1593,81 @@ export interface Waivers {
   }[]
 }
 /**
- * Commands of a team in place of probes: each is put into the checklist item that it names.
+ * A person's key at rest: scrypt (RFC 7914) and AES-256-GCM; everything but the sealed bytes is authenticated with them.
  */
-export interface TeamCommands {
-  kind: 'team_commands'
+export interface KeyFile {
+  kind: 'key_file'
   schemaVersion: 1
   /**
-   * @minItems 1
+   * A tenant id, a user id, or whoever made or changed a row.
    */
-  commands: {
-    item: string
-    kind: 'command'
-    probe: Probe1
-    /**
-     * @minItems 1
-     */
-    limits: Limit[]
-  }[]
-}
-export interface Probe1 {
-  name: 'command'
-  version: number
-  params: Params
-}
-export interface Params {
+  person: string
+  name: string
   /**
-   * @minItems 1
-   * @maxItems 64
+   * RFC 7638 thumbprint, SHA-256.
    */
-  argv: string[]
+  kid: string
+  jwk: Jwk
+  kdf: {
+    name: 'scrypt'
+    n: number
+    r: number
+    p: number
+    salt: string
+  }
+  cipher: {
+    name: 'aes-256-gcm'
+    iv: string
+  }
   /**
-   * @minItems 1
-   * @maxItems 64
+   * The private key (PKCS#8, DER), encrypted, and the tag of 16 bytes.
    */
-  control_argv: string[]
-  timeout_s: number
+  sealed: string
+}
+/**
+ * What ff key show prints: all that a trust file needs of a person or a runner.
+ */
+export interface PublicKey {
+  kind: 'public_key'
+  schemaVersion: 1
+  /**
+   * A tenant id, a user id, or whoever made or changed a row.
+   */
+  person: string
+  name: string
+  /**
+   * RFC 7638 thumbprint, SHA-256.
+   */
+  kid: string
+  jwk: Jwk
+}
+/**
+ * decision.json: all that a third party needs to come to the verdict again. Its trust file counts only under a pin from elsewhere.
+ */
+export interface DecisionFile {
+  kind: 'gate_decision'
+  schemaVersion: 1
+  tool_version: string
+  /**
+   * RFC 3339, UTC, milliseconds, Z.
+   */
+  decided_at: string
+  /**
+   * The report as ff gate wrote it.
+   */
+  verdict: {}
+  identity: Identity
+  /**
+   * Each file as it was, byte for byte; null where there was none.
+   */
+  files: {
+    checklist: string | null
+    waivers: string | null
+    plan: string | null
+    rollback_triggers: string | null
+    trust: string | null
+    trust_chain: string | null
+    signoff: string | null
+    evidence: string | null
+  }
 }

@@ -1,0 +1,32 @@
+import type { Documents, SignoffTools } from '../core/signoff/types.ts'
+import { Schemas } from './schemas.ts'
+import type { ArtefactByKind } from './types.generated.ts'
+
+/** Documents that people's folders hold and the package does not, with the schema of each. */
+const DOCUMENTS = {
+  trust: 'trust',
+  trust_chain: 'trust-chain',
+  signoff_envelope: 'signoff-envelope',
+  signoff_header: 'signoff-header',
+  signoff_statement: 'signoff-statement',
+  waivers: 'waivers',
+  key_file: 'key-file',
+  public_key: 'public-key',
+  gate_decision: 'decision-file',
+} as const satisfies Partial<Record<keyof ArtefactByKind, string>>
+export type DocumentKind = keyof typeof DOCUMENTS
+type Made = Pick<ArtefactByKind, DocumentKind>
+
+/** Holds values to the schemas of the sign-off. @param folder of the schemas */
+export async function documentShapes(folder: string): Promise<SignoffTools['shape']> {
+  const schemas = await Schemas.load(folder)
+  return (kind, value) => {
+    const [problem] = schemas.problems(DOCUMENTS[kind], value, '')
+    return problem === undefined
+      ? { ok: true, value: asCore(value as Made[typeof kind]) }
+      : { ok: false, detail: `${problem.code} at ${problem.pointer || 'the root'}` }
+  }
+}
+
+/** What the schema says is what core takes it for; the compiler holds one to the other. */
+const asCore = <K extends DocumentKind>(value: Made[K]): Documents[K] => value

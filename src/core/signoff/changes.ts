@@ -1,0 +1,32 @@
+import type { Statement, Target } from './types.ts'
+
+/** One thing that is not as it was; null where it was not there. */
+export interface Change {
+  readonly what: string
+  readonly before: string | null
+  readonly after: string | null
+}
+
+/** What differs between two statements, for somebody who signed the first and is asked to sign the second. */
+export function changesBetween(before: Statement, after: Statement): readonly Change[] {
+  const [old, young] = [flatten(before), flatten(after)]
+  return [...new Set([...old.keys(), ...young.keys()])]
+    .map((what) => ({
+      what,
+      before: old.get(what) ?? null,
+      after: young.get(what) ?? null,
+    }))
+    .filter((one) => one.before !== one.after)
+}
+
+function flatten({ subject, predicate }: Statement): ReadonlyMap<string, string> {
+  const { identity, accepted, decision, trust } = predicate
+  const members = Object.keys(identity) as (keyof Target)[]
+  return new Map([
+    ['decision', decision],
+    ...members.map((name): [string, string] => [name, String(identity[name])]),
+    ...subject.map(({ name, digest }): [string, string] => [name, digest.sha256]),
+    ...Object.entries(accepted),
+    ['trust', `version ${trust.version}`],
+  ])
+}

@@ -1,0 +1,130 @@
+import type { SignoffOutcome } from '../gate/types.ts'
+import type { Instant } from '../state/instant.ts'
+import { readEnvelope } from './envelope.ts'
+import { type Fault, fault, REFUSALS, type Step } from './refusals.ts'
+import { checkSignature, coverageFault } from './signature.ts'
+import { readStatement, statementFault } from './statement.ts'
+import type { TrustOutcome } from './trust.ts'
+import {
+  type Envelope,
+  type Present,
+  ROLES,
+  type Signed,
+  type SignoffTools,
+  type Statement,
+  type TrustFile,
+} from './types.ts'
+
+export interface SignoffInput {
+  readonly trust: TrustOutcome
+  /** Text of signoff.json; null where there is none. */
+  readonly envelope: string | null
+  readonly present: Present
+  readonly now: Instant
+}
+
+/** What was signed, and by whom, before it is asked whether everybody did who has to. */
+export interface Verified {
+  readonly statement: Statement
+  readonly signed: readonly Signed[]
+}
+
+/**
+ * What the sign-off comes to, in the order of page 3: trust file, envelope, each signature singly, and only then
+ * the payload; target, subjects, times; both roles by two persons with two keys.
+ */
+export function judgeSignoff(input: SignoffInput, tools: SignoffTools): SignoffOutcome {
+  const { trust, envelope } = input
+  if (trust.status === 'refused') return refused(trust.fault)
+  if (envelope === null) return { status: 'missing', roles: ROLES }
+  if (trust.status !== 'trusted') return refused(NO_TRUST[trust.status])
+  const read = readEnvelope(envelope, tools)
+  if (!read.ok) return refused(read.fault)
+  if (read.value.signatures.length === 0) return { status: 'missing', roles: ROLES }
+  const verified = verifyEnvelope(read.value, { ...input, trust }, tools)
+  if (!verified.ok) return refused(verified.fault)
+  const { statement, signed } = verified.value
+  const uncovered = coverageFault(signed, trust.trust.required_roles)
+  if (uncovered?.code === 'role_missing')
+    return { status: 'missing', roles: missingRoles(trust.trust, signed) }
+  if (uncovered !== null) return refused(uncovered)
+  return {
+    status: 'verified',
+    signatures: signed,
+    accepted: statement.predicate.accepted,
+    evidence_head: statement.predicate.seen.head,
+    valid_until: earliest(trust.trust, verified.value),
+  }
+}
+
+const NO_TRUST = {
+  absent: fault('trust_missing', 'there are signatures, and nothing says whose count'),
+  unpinned: fault('trust_pin_missing', 'FF_TRUST_SHA256 is not set'),
+} as const
+
+function refused({ code, detail }: Fault): SignoffOutcome {
+  return { status: REFUSALS[code] === 'stale' ? 'stale' : 'refused', code, detail }
+}
+
+const missingRoles = ({ required_roles }: TrustFile, signed: readonly Signed[]) =>
+  required_roles.filter((role) => !signed.some((one) => one.role === role))
+
+/** Everything but who is missing: for those who sign, and for the verdict. */
+export function verifyEnvelope(
+  envelope: Envelope,
+  {
+    trust: { trust, sha256 },
+    present,
+    now,
+  }: Omit<SignoffInput, 'trust'> & {
+    readonly trust: { readonly trust: TrustFile; readonly sha256: string }
+  },
+  tools: SignoffTools,
+): Step<Verified> {
+  const checked = checkSignatures(envelope, { trust, now }, tools)
+  if (!checked.ok) return checked
+  const read = readStatement(envelope.payload, tools)
+  if (!read.ok) return read
+  const { statement } = read.value
+  const found = statementFault({
+    ...read.value,
+    trust: { file: trust, sha256 },
+    present,
+    signed: checked.value,
+    now,
+  })
+  return found === null
+    ? { ok: true, value: { statement, signed: checked.value } }
+    : { ok: false, fault: found }
+}
+
+/** Each singly. Where none holds although each is in form, it is the payload that was altered. */
+function checkSignatures(
+  { payload, signatures }: Envelope,
+  { trust, now }: { readonly trust: TrustFile; readonly now: Instant },
+  tools: SignoffTools,
+): Step<readonly Signed[]> {
+  const signed: Signed[] = []
+  const faults: Fault[] = []
+  for (const one of signatures) {
+    const checked = checkSignature(one, { payload, typ: 'ff-signoff+jws', trust, now }, tools)
+    if (checked.ok) signed.push(checked.value)
+    else faults.push(checked.fault)
+  }
+  const invalid = faults.filter(({ code }) => code === 'signature_invalid')
+  if (invalid.length > 1 && invalid.length === signatures.length)
+    return { ok: false, fault: fault('payload_altered', 'no signature holds over it') }
+  const [first] = faults
+  return first === undefined ? { ok: true, value: signed } : { ok: false, fault: first }
+}
+
+/** The first moment at which one of these ends: the statement, the trust file, a key. */
+function earliest({ signers, expires }: TrustFile, { statement, signed }: Verified): Instant {
+  const kids = new Set(signed.map(({ kid }) => kid))
+  const ends = signers.filter(({ kid }) => kids.has(kid)).map(({ until }) => until)
+  const first = [expires, ...ends].reduce(
+    (before, end) => (end < before ? end : before),
+    statement.predicate.not_after,
+  )
+  return first as Instant
+}

@@ -1,0 +1,62 @@
+import { canonicalise, strictProblems } from '../json/canonical.ts'
+import { toPlain } from '../json/plain.ts'
+import { type JsonNode, readJson } from '../json/read.ts'
+import { parseInstant } from '../state/instant.ts'
+import type { Documents, Shaped, SignoffTools } from './types.ts'
+
+/** A JSON text as a value of its schema, its times real ones; or the first thing that is wrong with it. */
+export function readDocument<K extends keyof Documents>(
+  kind: K,
+  text: string,
+  { shape }: Pick<SignoffTools, 'shape'>,
+): Shaped<Documents[K]> {
+  const read = readJson(text)
+  if (!read.ok)
+    return { ok: false, detail: `${read.code} at line ${read.line}, column ${read.column}` }
+  return shapeNode(kind, read.node, shape)
+}
+
+/** The same, of a text that has been read. */
+export function shapeNode<K extends keyof Documents>(
+  kind: K,
+  node: JsonNode,
+  shape: SignoffTools['shape'],
+): Shaped<Documents[K]> {
+  const [problem] = strictProblems(node)
+  if (problem !== undefined) return { ok: false, detail: `${problem.code} at ${problem.pointer}` }
+  const value = toPlain(node)
+  const strange = noInstant(value)
+  return strange === null
+    ? shape(kind, value)
+    : { ok: false, detail: `${strange} is no time that exists` }
+}
+
+const LOOKS_LIKE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
+/** A text of the form of a time that is none, such as 30 February, which a pattern cannot see. */
+function noInstant(value: unknown): string | null {
+  if (typeof value === 'string')
+    return LOOKS_LIKE_TIME.test(value) && parseInstant(value) === undefined ? value : null
+  if (typeof value !== 'object' || value === null) return null
+  for (const one of Object.values(value)) {
+    const found = noInstant(one)
+    if (found !== null) return found
+  }
+  return null
+}
+
+/** UTF-8 without repair: null where the bytes are none. A byte order mark is kept, so that the reader refuses it. */
+export function decodeUtf8(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return null // TextDecoder throws for this reason alone.
+  }
+}
+
+/** RFC 8785 form of plain values of ours. @throws Error where they are not I-JSON: then this program is at fault */
+export function canonicalText(value: object): string {
+  const read = readJson(JSON.stringify(value))
+  const made = read.ok ? canonicalise(read.node) : null
+  if (made?.ok !== true) throw new Error('a document of our own is not I-JSON')
+  return made.text
+}

@@ -1,0 +1,84 @@
+/**
+ * Every reason for which a sign-off does not count, and what follows: `refused` is 23 (somebody or something
+ * is not to be trusted), `stale` and `missing` are 21 (it has to be signed anew, or still).
+ */
+export const REFUSALS = {
+  // the trust file
+  trust_missing: 'refused',
+  trust_pin_missing: 'refused',
+  trust_pin_mismatch: 'refused',
+  trust_malformed: 'refused',
+  trust_kid_differs: 'refused',
+  trust_key_weak: 'refused',
+  trust_key_shared: 'refused',
+  trust_role_unfilled: 'refused',
+  trust_chain_broken: 'refused',
+  trust_unsigned: 'refused',
+  trust_rolled_back: 'refused',
+  trust_forked: 'refused',
+  trust_expired: 'refused',
+  // the envelope
+  envelope_malformed: 'refused',
+  envelope_not_canonical: 'refused',
+  unprotected_header: 'refused',
+  // each signature
+  header_malformed: 'refused',
+  header_key_embedded: 'refused',
+  alg_none: 'refused',
+  alg_symmetric: 'refused',
+  alg_not_allowed: 'refused',
+  typ_wrong: 'refused',
+  meaning_wrong: 'refused',
+  key_unknown: 'refused',
+  signature_malformed: 'refused',
+  signature_invalid: 'refused',
+  payload_altered: 'refused',
+  role_not_of_signer: 'refused',
+  person_not_of_signer: 'refused',
+  key_revoked: 'refused',
+  key_outside_window: 'refused',
+  signed_in_future: 'refused',
+  // the statement
+  duplicate_member: 'refused',
+  payload_not_canonical: 'refused',
+  statement_malformed: 'refused',
+  statement_revoked: 'refused',
+  decision_no_go: 'refused',
+  environment_differs: 'refused',
+  cutover_differs: 'refused',
+  attempt_ahead: 'refused',
+  attempt_ended: 'stale',
+  database_changed: 'stale',
+  schema_changed: 'stale',
+  code_changed: 'stale',
+  config_changed: 'stale',
+  subject_not_covered: 'refused',
+  checklist_changed: 'stale',
+  waivers_changed: 'stale',
+  plan_changed: 'stale',
+  triggers_changed: 'stale',
+  signoff_expired: 'stale',
+  signed_before_evidence: 'refused',
+  attestation_missing: 'refused',
+  waiver_altered: 'refused',
+  // who signed
+  key_repeated: 'refused',
+  person_repeated: 'refused',
+  role_missing: 'missing',
+} as const satisfies Readonly<Record<string, 'refused' | 'stale' | 'missing'>>
+export type Refusal = keyof typeof REFUSALS
+
+export interface Fault {
+  readonly code: Refusal
+  /** For people: which key, member or file it is about. Never a secret. */
+  readonly detail: string
+}
+export const fault = (code: Refusal, detail: string): Fault => ({ code, detail })
+
+/** What a step came to: a value, or the reason why there is none. */
+export type Step<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: Fault }
+export const refuse = (code: Refusal, detail: string): { readonly ok: false; fault: Fault } => ({
+  ok: false,
+  fault: fault(code, detail),
+})

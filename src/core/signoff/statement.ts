@@ -1,0 +1,168 @@
+import { canonicalise } from '../json/canonical.ts'
+import { readJson } from '../json/read.ts'
+import { repeatsMember } from '../json/repeats.ts'
+import type { Instant } from '../state/instant.ts'
+import { canonicalText, decodeUtf8, shapeNode } from './read-document.ts'
+import { type Fault, fault, type Refusal, refuse, type Step } from './refusals.ts'
+import {
+  type Present,
+  type Signed,
+  type SignoffTools,
+  type Statement,
+  type Subject,
+  SUBJECTS,
+  type Target,
+  type TrustFile,
+} from './types.ts'
+
+/** What is prepared for people to sign. */
+export interface Preparation extends Omit<Statement['predicate'], 'trust'> {
+  readonly subjects: Present['subjects']
+  readonly trust: Statement['predicate']['trust']
+}
+
+/** The bytes that people sign: an in-toto Statement v1 in RFC 8785 form. */
+export function writeStatement({ subjects, ...predicate }: Preparation): string {
+  const statement: Statement = {
+    _type: 'https://in-toto.io/Statement/v1',
+    subject: SUBJECTS.map((name) => ({ name, digest: { sha256: subjects[name] } })),
+    predicateType: 'https://pty-flags.example/ff/signoff/v1',
+    predicate,
+  }
+  return canonicalText(statement)
+}
+
+export interface ReadStatement {
+  readonly statement: Statement
+  /** SHA-256 of its bytes: by it a statement is revoked. */
+  readonly sha256: string
+}
+
+/** Reads a payload whose signatures hold: one spelling alone, and every member known. */
+export function readStatement(payload: string, tools: SignoffTools): Step<ReadStatement> {
+  const bytes = tools.decode(payload)
+  const text = bytes === null ? null : decodeUtf8(bytes)
+  const read = text === null ? null : readJson(text)
+  if (read === null || !read.ok) return refuse('statement_malformed', 'not JSON')
+  if (repeatsMember(read.node)) return refuse('duplicate_member', 'readers would not agree on it')
+  const form = canonicalise(read.node)
+  if (!form.ok || form.text !== text) return refuse('payload_not_canonical', 'not in RFC 8785 form')
+  const shaped = shapeNode('signoff_statement', read.node, tools.shape)
+  return shaped.ok
+    ? { ok: true, value: { statement: shaped.value, sha256: tools.sha256(form.text) } }
+    : refuse('statement_malformed', shaped.detail)
+}
+
+export interface StatementBench extends ReadStatement {
+  readonly trust: { readonly file: TrustFile; readonly sha256: string }
+  readonly present: Present
+  readonly signed: readonly Signed[]
+  readonly now: Instant
+}
+type Check = (bench: StatementBench) => Fault | null
+
+/** The first thing that keeps a statement from counting here and now; in the order of page 3. */
+export function statementFault(bench: StatementBench): Fault | null {
+  for (const check of CHECKS) {
+    const found = check(bench)
+    if (found !== null) return found
+  }
+  return null
+}
+
+/** What a difference in each member of the identity means; the attempt has an order, and its own check. */
+const TARGET: readonly (readonly [member: Exclude<keyof Target, 'attempt'>, code: Refusal])[] = [
+  ['environment', 'environment_differs'],
+  ['cutover_id', 'cutover_differs'],
+  ['database', 'database_changed'],
+  ['schema_head', 'schema_changed'],
+  ['code', 'code_changed'],
+  ['config_digest', 'config_changed'],
+  ['checklist_digest', 'checklist_changed'],
+]
+const CHANGED: Readonly<Record<Subject, Refusal>> = {
+  checklist: 'checklist_changed',
+  waivers: 'waivers_changed',
+  plan: 'plan_changed',
+  rollback_triggers: 'triggers_changed',
+}
+
+const CHECKS: readonly Check[] = [
+  ({ sha256, trust }) =>
+    trust.file.revoked.statements.some((one) => one.sha256 === sha256)
+      ? fault('statement_revoked', sha256)
+      : null,
+  trustFault,
+  ({ statement: { predicate } }) =>
+    predicate.decision === 'go' ? null : fault('decision_no_go', 'they signed that it is a no-go'),
+  targetFault,
+  attemptFault,
+  subjectFault,
+  ({ statement: { predicate }, now }) =>
+    predicate.not_after > now ? null : fault('signoff_expired', predicate.not_after),
+  evidenceFault,
+  attestationFault,
+]
+
+/** A trust file older than the one they signed under would undo what was changed since: a revocation, for one. */
+function trustFault({ statement, trust }: StatementBench): Fault | null {
+  const { version, sha256 } = statement.predicate.trust
+  if (version > trust.file.version)
+    return fault(
+      'trust_rolled_back',
+      `signed under version ${version}, here is ${trust.file.version}`,
+    )
+  return version === trust.file.version && sha256 !== trust.sha256
+    ? fault('trust_forked', `two files say that they are version ${version}`)
+    : null
+}
+
+function targetFault({ statement, present }: StatementBench): Fault | null {
+  const { identity } = statement.predicate
+  const found = TARGET.find(([member]) => identity[member] !== present.identity[member])
+  if (found === undefined) return null
+  const [member, code] = found
+  return fault(
+    code,
+    `${member}: signed ${identity[member]}, here ${present.identity[member] ?? 'none'}`,
+  )
+}
+
+/** A rollback raises the attempt, which ends the signatures of the one before. */
+function attemptFault({ statement, present }: StatementBench): Fault | null {
+  const signed = statement.predicate.identity.attempt
+  const { attempt } = present.identity
+  if (signed === attempt) return null
+  return fault(
+    signed < (attempt ?? 0) ? 'attempt_ended' : 'attempt_ahead',
+    `signed for attempt ${signed}, this is ${attempt ?? 'not known'}`,
+  )
+}
+
+function subjectFault({ statement, present }: StatementBench): Fault | null {
+  for (const name of SUBJECTS) {
+    const named = statement.subject.filter((one) => one.name === name)
+    if (named.length !== 1) return fault('subject_not_covered', `${name}: ${named.length} times`)
+    if (named[0]?.digest.sha256 !== present.subjects[name])
+      return fault(CHANGED[name], `${name} is not the one that was signed`)
+  }
+  return null
+}
+
+/** Nobody can have looked at a record before it ended. */
+function evidenceFault({ statement, signed }: StatementBench): Fault | null {
+  for (const { person, signed_at } of signed) {
+    const later = statement.predicate.seen.records.find(({ ended_at }) => ended_at > signed_at)
+    if (later !== undefined)
+      return fault('signed_before_evidence', `${person}: ${later.item} ended ${later.ended_at}`)
+  }
+  return null
+}
+
+function attestationFault({ signed, present }: StatementBench): Fault | null {
+  for (const { person, role, attests } of signed) {
+    const missing = present.attestations[role].filter((one) => !attests.includes(one))
+    if (missing.length > 0) return fault('attestation_missing', `${person}: ${missing.join(', ')}`)
+  }
+  return null
+}

@@ -1,0 +1,234 @@
+import type { ChainHead, Identity, Role, WaiverCover, WaiverPolicy } from '../gate/types.ts'
+import type { Instant } from '../state/instant.ts'
+
+/** Who has to sign (page 3); a trust file requires both. */
+export const ROLES: readonly Role[] = ['platform-lead', 'security-lead']
+
+/** Times in documents are `Instant`s once their reader has passed them; before that they are texts of that form. */
+type Time = string
+
+/** An Ed25519 public key (RFC 8037). */
+export interface PublicJwk {
+  readonly kty: 'OKP'
+  readonly crv: 'Ed25519'
+  readonly x: string
+}
+/** A key with the time within which it may sign: `from` is inside, `until` is not. */
+interface KeyWindow {
+  readonly kid: string
+  readonly jwk: PublicJwk
+  readonly from: Time
+  readonly until: Time
+}
+export interface Signer extends KeyWindow {
+  readonly person: string
+  readonly name: string
+  readonly role: Role
+}
+export interface Runner extends KeyWindow {
+  readonly name: string
+}
+/** trust.json: whose signatures count. */
+export interface TrustFile {
+  readonly kind: 'trust'
+  readonly schemaVersion: 1
+  readonly version: number
+  readonly expires: Time
+  readonly signers: readonly Signer[]
+  readonly required_roles: readonly Role[]
+  readonly runners: readonly Runner[]
+  readonly waiver_policy: WaiverPolicy
+  readonly revoked: {
+    readonly keys: readonly { readonly kid: string; readonly at: Time; readonly reason: string }[]
+    readonly statements: readonly {
+      readonly sha256: string
+      readonly at: Time
+      readonly reason: string
+    }[]
+  }
+}
+export interface TrustChain {
+  readonly kind: 'trust_chain'
+  readonly schemaVersion: 1
+  /** The bytes of each version, oldest first, each but the first signed by both roles of the one before. */
+  readonly links: readonly Envelope[]
+}
+
+/** JWS General JSON (RFC 7515, 7.2.1), every part base64url. */
+export interface Envelope {
+  readonly payload: string
+  readonly signatures: readonly JwsSignature[]
+}
+export interface JwsSignature {
+  readonly protected: string
+  readonly signature: string
+}
+export type Meaning = 'approves-decision' | 'approves-trust' | 'approves-waiver'
+export type HeaderType = 'ff-signoff+jws' | 'ff-trust+jws' | 'ff-waiver+jws'
+export interface Header {
+  readonly alg: 'Ed25519'
+  readonly typ: HeaderType
+  readonly kid: string
+  readonly crit: readonly 'ff'[]
+  readonly ff: {
+    readonly person: string
+    readonly name: string
+    readonly role: Role
+    readonly meaning: Meaning
+    readonly signed_at: Time
+    readonly attests: readonly string[]
+  }
+}
+
+/** What a signature is about (page 9): all of it is bound, and all of it known. */
+export type Target = { readonly [K in keyof Identity]: NonNullable<Identity[K]> }
+/** The files that are bound by the SHA-256 of their bytes. */
+export type Subject = 'checklist' | 'waivers' | 'plan' | 'rollback_triggers'
+export const SUBJECTS: readonly Subject[] = ['checklist', 'waivers', 'plan', 'rollback_triggers']
+
+/** An in-toto Statement v1. */
+export interface Statement {
+  readonly _type: 'https://in-toto.io/Statement/v1'
+  readonly subject: readonly {
+    readonly name: Subject
+    readonly digest: { readonly sha256: string }
+  }[]
+  readonly predicateType: 'https://pty-flags.example/ff/signoff/v1'
+  readonly predicate: {
+    readonly decision: 'go' | 'no-go'
+    readonly identity: Target
+    /** Of the 40 items that are not signatures, those that were accepted. */
+    readonly accepted: Accepted
+    readonly seen: Seen
+    readonly trust: { readonly version: number; readonly sha256: string }
+    readonly prepared_at: Time
+    readonly not_after: Time
+  }
+}
+export type Accepted = Readonly<Record<string, 'pass' | 'waived'>>
+/** The evidence that was there: recorded, so that later evidence may take its place. */
+export interface Seen {
+  readonly head: ChainHead
+  readonly bundle: string | null
+  readonly records: readonly {
+    readonly item: string
+    readonly sha256: string
+    readonly ended_at: Time
+  }[]
+}
+
+/** What is there now, that a statement is held against. */
+export interface Present {
+  readonly identity: Identity
+  readonly subjects: Readonly<Record<Subject, string>>
+  /** What each role has to attest. */
+  readonly attestations: Readonly<Record<Role, readonly string[]>>
+}
+
+/** waivers.json. */
+export interface Waivers {
+  readonly kind: 'waivers'
+  readonly schemaVersion: 1
+  readonly waivers: readonly WaiverEntry[]
+}
+export interface WaiverEntry {
+  readonly id: string
+  readonly item: string
+  readonly covers: WaiverCover
+  readonly reason: string
+  readonly risk: string
+  readonly compensation: string
+  readonly requester: string
+  readonly requested_at: Time
+  readonly expires_at: Time
+  /** Who says that they approve; nothing of it is believed before the signature is verified. */
+  readonly approvals: readonly {
+    readonly person: string
+    readonly role: Role
+    readonly kid: string
+    /** Compact JWS over the RFC 8785 form of the waiver without its approvals. */
+    readonly jws: string
+  }[]
+}
+
+/** A person's key at rest; `sealed` is the private key (PKCS#8) under scrypt and AES-256-GCM. */
+export interface KeyFile {
+  readonly kind: 'key_file'
+  readonly schemaVersion: 1
+  readonly person: string
+  readonly name: string
+  readonly kid: string
+  readonly jwk: PublicJwk
+  readonly kdf: {
+    readonly name: 'scrypt'
+    readonly n: number
+    readonly r: number
+    readonly p: number
+    readonly salt: string
+  }
+  readonly cipher: { readonly name: 'aes-256-gcm'; readonly iv: string }
+  readonly sealed: string
+}
+export interface PublicKey {
+  readonly kind: 'public_key'
+  readonly schemaVersion: 1
+  readonly person: string
+  readonly name: string
+  readonly kid: string
+  readonly jwk: PublicJwk
+}
+
+/** decision.json: every file that the verdict came from, byte for byte; null where there was none. */
+export interface DecisionFile {
+  readonly kind: 'gate_decision'
+  readonly schemaVersion: 1
+  readonly tool_version: string
+  readonly decided_at: Time
+  /** The report as `ff gate` wrote it. */
+  readonly verdict: object
+  readonly identity: Identity
+  readonly files: Readonly<
+    Record<Subject | 'trust' | 'trust_chain' | 'signoff' | 'evidence', string | null>
+  >
+}
+
+/** Documents that have a schema, by the name of its kind. */
+export interface Documents {
+  readonly trust: TrustFile
+  readonly trust_chain: TrustChain
+  readonly signoff_envelope: Envelope
+  readonly signoff_header: Header
+  readonly signoff_statement: Statement
+  readonly waivers: Waivers
+  readonly key_file: KeyFile
+  readonly public_key: PublicKey
+  readonly gate_decision: DecisionFile
+}
+
+/** What the checks are handed, for core has no cryptography of its own. */
+export interface SignoffTools {
+  /** Of the UTF-8 bytes, in hexadecimal. */
+  readonly sha256: (text: string) => string
+  /** RFC 7638, SHA-256, base64url. */
+  readonly thumbprint: (jwk: PublicJwk) => string
+  /** Whether signatures under the key mean anything: not so of a point of small order. */
+  readonly isSound: (jwk: PublicJwk) => boolean
+  /** Whether the Ed25519 signature is one over the ASCII bytes of `input`. */
+  readonly holds: (jwk: PublicJwk, input: string, signature: string) => boolean
+  /** The bytes of base64url in its only spelling; null for any other text. */
+  readonly decode: (base64url: string) => Uint8Array | null
+  /** Base64url of the UTF-8 bytes. */
+  readonly encode: (text: string) => string
+  readonly shape: <K extends keyof Documents>(kind: K, value: unknown) => Shaped<Documents[K]>
+}
+export type Shaped<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly detail: string }
+
+/** One signature that holds, by a key that the trust file names, within its time. */
+export interface Signed {
+  readonly role: Role
+  readonly person: string
+  readonly kid: string
+  readonly signed_at: Instant
+  readonly attests: readonly string[]
+}

@@ -1,0 +1,483 @@
+import { createHmac, createPublicKey, verify } from 'node:crypto'
+import fc from 'fast-check'
+import { generalVerify, importJWK } from 'jose'
+import { describe, expect, test } from 'vitest'
+import { judgeSignoff } from '../../src/core/signoff/judge.ts'
+import { canonicalText } from '../../src/core/signoff/read-document.ts'
+import { writeStatement } from '../../src/core/signoff/statement.ts'
+import { REFUSALS } from '../../src/core/signoff/refusals.ts'
+import { checkTrust, type TrustOutcome } from '../../src/core/signoff/trust.ts'
+import type { Envelope, Present, TrustFile } from '../../src/core/signoff/types.ts'
+import type { Instant } from '../../src/core/state/instant.ts'
+import {
+  alice,
+  asSigner,
+  bob,
+  digest,
+  encode,
+  envelopeText,
+  headerOf,
+  makePerson,
+  NOW,
+  PREPARED,
+  PRESENT,
+  signAs,
+  signedBy,
+  signRaw,
+  tools,
+  TRUST,
+  trusted,
+  trustText,
+} from './people.ts'
+
+interface Given {
+  readonly trust?: TrustOutcome
+  readonly envelope?: object
+  readonly present?: Present
+  readonly now?: Instant
+}
+function outcomeOf(given: Given) {
+  const { trust = trusted(), envelope = signedBy([alice, bob]), present = PRESENT } = given
+  const text = envelopeText(envelope)
+  return judgeSignoff({ trust, envelope: text, present, now: given.now ?? NOW }, tools)
+}
+const codeOf = (given: Given): string => {
+  const outcome = outcomeOf(given)
+  if (outcome.status === 'missing') return `role_missing:${outcome.roles.join('+')}`
+  return 'code' in outcome ? outcome.code : outcome.status
+}
+
+/** Both signatures over any payload text, validly made. */
+const over = (text: string): Envelope => {
+  const payload = encode(text)
+  return { payload, signatures: [signAs(payload, alice), signAs(payload, bob)] }
+}
+const good = signedBy([alice, bob])
+const statement = writeStatement(PREPARED)
+const [byAlice, byBob] = good.signatures
+const pair = (second: object): object => ({ ...good, signatures: [byAlice, second] })
+const bobWith = (header: object): object =>
+  pair(signRaw(good.payload, { ...headerOf(bob), ...header }, bob.key))
+const withTrust = (change: Partial<TrustFile>, now?: Instant): TrustOutcome =>
+  trusted({ ...TRUST, ...change }, now)
+/** A trust file, and a statement that was signed under it. */
+const under = (change: Partial<TrustFile>, people = [alice, bob]): Given => {
+  const sha256 = digest(trustText({ ...TRUST, ...change }))
+  return { trust: withTrust(change), envelope: signedBy(people, { trust: { version: 1, sha256 } }) }
+}
+const present = (identity: Partial<Present['identity']>): Present => ({
+  ...PRESENT,
+  identity: { ...PRESENT.identity, ...identity },
+})
+const flipped = (text: string, at: number): string =>
+  text.slice(0, at) + (text[at] === 'A' ? 'B' : 'A') + text.slice(at + 1)
+
+const mallory = makePerson('mallory', 'security-lead')
+const aliceAgain = { ...makePerson('alice', 'security-lead'), name: alice.name }
+
+/** HS256 with the bytes of the public key as its secret (the confusion of RFC 8725, 2.1). */
+function symmetric(): object {
+  const shown = encode(JSON.stringify({ ...headerOf(bob), alg: 'HS256' }))
+  const secret = Buffer.from(bob.jwk.x, 'base64url')
+  const mac = createHmac('sha256', secret).update(`${shown}.${good.payload}`).digest('base64url')
+  return { protected: shown, signature: mac }
+}
+
+/** The 30 cases of the sign-off: the pair that counts, and 29 that do not; some in several spellings. */
+const CASES: readonly (readonly [what: string, code: string, given: () => Given])[] = [
+  ['a valid pair', 'verified', () => ({})],
+  ['one role only', 'role_missing:security-lead', () => ({ envelope: signedBy([alice]) })],
+  ['the same key twice', 'key_repeated', () => ({ envelope: signedBy([alice, alice, bob]) })],
+  [
+    'a platform key claiming security',
+    'role_not_of_signer',
+    () => ({ envelope: pair(signAs(good.payload, alice, { role: 'security-lead' })) }),
+  ],
+  [
+    'one person with two keys',
+    'person_repeated',
+    () =>
+      under({ signers: [asSigner(alice), asSigner(aliceAgain), asSigner(bob)] }, [
+        alice,
+        aliceAgain,
+      ]),
+  ],
+  [
+    'one key for two persons',
+    'trust_key_shared',
+    () => ({
+      trust: withTrust({
+        signers: [asSigner(alice), { ...asSigner(bob), kid: alice.kid, jwk: alice.jwk }],
+      }),
+    }),
+  ],
+  [
+    'a garbage second signature',
+    'signature_malformed',
+    () => ({ envelope: pair({ ...byBob, signature: encode('garbage') }) }),
+  ],
+  [
+    'an unknown key added',
+    'key_unknown',
+    () => ({
+      envelope: { ...good, signatures: [...good.signatures, signAs(good.payload, mallory)] },
+    }),
+  ],
+  [
+    "an attacker's key under a known kid",
+    'signature_invalid',
+    () => ({ envelope: pair(signRaw(good.payload, headerOf(bob), mallory.key)) }),
+  ],
+  [
+    'an embedded jwk',
+    'header_key_embedded',
+    () => ({
+      envelope: pair(signRaw(good.payload, { ...headerOf(bob), jwk: mallory.jwk }, mallory.key)),
+    }),
+  ],
+  [
+    'the checklist edited',
+    'checklist_changed',
+    () => ({
+      present: { ...PRESENT, subjects: { ...PRESENT.subjects, checklist: digest('another') } },
+    }),
+  ],
+  [
+    'a subject not covered',
+    'subject_not_covered',
+    () => {
+      const read = JSON.parse(statement)
+      read.subject = read.subject.filter(({ name }: { name: string }) => name !== 'plan')
+      return { envelope: over(envelopeText(read).trimEnd()) }
+    },
+  ],
+  [
+    'a staging statement at production',
+    'environment_differs',
+    () => ({
+      envelope: signedBy([alice, bob], {
+        identity: { ...PREPARED.identity, environment: 'staging' },
+      }),
+    }),
+  ],
+  ['an earlier attempt', 'attempt_ended', () => ({ present: present({ attempt: 3 }) })],
+  ['another image', 'code_changed', () => ({ present: present({ code: 'sha256:bb' }) })],
+  [
+    'another configuration',
+    'config_changed',
+    () => ({ present: present({ config_digest: digest('other') }) }),
+  ],
+  ['past not_after', 'signoff_expired', () => ({ now: PREPARED.not_after as Instant })],
+  [
+    'signed in the future',
+    'signed_in_future',
+    () => ({ envelope: signedBy([alice, bob], {}, { signed_at: '2026-01-15T09:00:00.001Z' }) }),
+  ],
+  [
+    'signed before the evidence',
+    'signed_before_evidence',
+    () => ({ envelope: signedBy([alice, bob], {}, { signed_at: '2026-01-15T07:29:59.999Z' }) }),
+  ],
+  [
+    'a revoked key',
+    'key_revoked',
+    () => ({
+      trust: withTrust({
+        revoked: { keys: [{ kid: bob.kid, at: NOW, reason: 'lost' }], statements: [] },
+      }),
+    }),
+  ],
+  [
+    'a key outside its window',
+    'key_outside_window',
+    () => ({
+      trust: withTrust({ signers: [asSigner(alice), { ...asSigner(bob), until: NOW }] }),
+    }),
+  ],
+  ['the trust file expired', 'trust_expired', () => ({ trust: withTrust({ expires: NOW }) })],
+  [
+    'the trust file rolled back',
+    'trust_rolled_back',
+    () => ({ envelope: signedBy([alice, bob], { trust: { version: 2, sha256: digest('v2') } }) }),
+  ],
+  ['a wrong typ', 'typ_wrong', () => ({ envelope: bobWith({ typ: 'ff-trust+jws' }) })],
+  [
+    'an unprotected header',
+    'unprotected_header',
+    () => ({ envelope: pair({ ...byBob, header: { kid: bob.kid } }) }),
+  ],
+  [
+    'alg none',
+    'alg_none',
+    () => ({
+      envelope: pair({
+        protected: encode(JSON.stringify({ ...headerOf(bob), alg: 'none' })),
+        signature: '',
+      }),
+    }),
+  ],
+  ['HS256 with the public key', 'alg_symmetric', () => ({ envelope: pair(symmetric()) })],
+  [
+    'a duplicate member validly signed',
+    'duplicate_member',
+    () => ({
+      envelope: over(statement.replace('"decision":"go"', '"decision":"no-go","decision":"go"')),
+    }),
+  ],
+  [
+    'white space validly signed',
+    'payload_not_canonical',
+    () => ({ envelope: over(statement.replace('"decision":"go"', '"decision": "go"')) }),
+  ],
+  [
+    'a signed no-go',
+    'decision_no_go',
+    () => ({ envelope: signedBy([alice, bob], { decision: 'no-go' }) }),
+  ],
+  [
+    'one payload byte flipped',
+    'payload_altered',
+    () => ({ envelope: { ...good, payload: flipped(good.payload, 40) } }),
+  ],
+]
+
+describe('the 30 cases of the sign-off', () => {
+  test.each(CASES)('%s: %s', (_what, code, given) => expect(codeOf(given())).toBe(code))
+  test('there are 30, two of them in two spellings, and each refused one has a code of its own', () => {
+    const codes = CASES.map(([, code]) => code)
+    expect(new Set(codes).size).toBe(codes.length)
+    expect(CASES.length).toBe(31) // Another image and another configuration are one case of two.
+  })
+})
+
+/** Refusals that the 30 do not name. */
+const MORE: typeof CASES = [
+  ['another cutover', 'cutover_differs', () => ({ present: present({ cutover_id: 'other' }) })],
+  ['another database', 'database_changed', () => ({ present: present({ database: '8/1/ff' }) })],
+  ['a schema moved on', 'schema_changed', () => ({ present: present({ schema_head: '0003' }) })],
+  ['code that nobody knows', 'code_changed', () => ({ present: present({ code: null }) })],
+  ['a later attempt signed', 'attempt_ahead', () => ({ present: present({ attempt: 1 }) })],
+  [
+    'an attempt that nobody knows',
+    'attempt_ahead',
+    () => ({ present: present({ attempt: null }) }),
+  ],
+  [
+    'another form of the checklist',
+    'checklist_changed',
+    () => ({ present: present({ checklist_digest: digest('other') }) }),
+  ],
+  ...(['waivers', 'plan', 'rollback_triggers'] as const).map(
+    (name) =>
+      [
+        `${name} edited`,
+        name === 'rollback_triggers' ? 'triggers_changed' : `${name}_changed`,
+        () => ({
+          present: { ...PRESENT, subjects: { ...PRESENT.subjects, [name]: digest('edited') } },
+        }),
+      ] as const,
+  ),
+  [
+    'an attestation left out',
+    'attestation_missing',
+    () => ({ envelope: pair(signAs(good.payload, bob, { attests: ['A', 'F', 'G'] })) }),
+  ],
+  [
+    'a statement revoked',
+    'statement_revoked',
+    () => {
+      const revoked = [{ sha256: digest(statement), at: NOW, reason: 'withdrawn' }]
+      return { trust: withTrust({ revoked: { keys: [], statements: revoked } }) }
+    },
+  ],
+  [
+    'two trust files of one version',
+    'trust_forked',
+    () => ({ envelope: signedBy([alice, bob], { trust: { version: 1, sha256: digest('v1') } }) }),
+  ],
+  [
+    'a name that is not the signer',
+    'person_not_of_signer',
+    () => ({ envelope: pair(signAs(good.payload, bob, { person: 'carol' })) }),
+  ],
+  [
+    'the meaning of another signature',
+    'meaning_wrong',
+    () => ({ envelope: pair(signAs(good.payload, bob, { meaning: 'approves-waiver' })) }),
+  ],
+  ['RS256', 'alg_not_allowed', () => ({ envelope: bobWith({ alg: 'RS256' }) })],
+  ['alg that is no text', 'alg_not_allowed', () => ({ envelope: bobWith({ alg: 1 }) })],
+  ['crit that is more', 'header_malformed', () => ({ envelope: bobWith({ crit: ['ff', 'exp'] }) })],
+  ['a strange header member', 'header_malformed', () => ({ envelope: bobWith({ cty: 'json' }) })],
+  [
+    'a day that does not exist',
+    'header_malformed',
+    () => ({ envelope: signedBy([alice, bob], {}, { signed_at: '2026-02-30T00:00:00.000Z' }) }),
+  ],
+  [
+    'a header that is no object',
+    'header_malformed',
+    () => ({ envelope: pair(signRaw(good.payload, [], bob.key)) }),
+  ],
+  [
+    'a header that is no JSON',
+    'header_malformed',
+    () => ({ envelope: pair({ ...byBob, protected: encode('{') }) }),
+  ],
+  [
+    'a header that is no UTF-8',
+    'header_malformed',
+    () => ({ envelope: pair({ ...byBob, protected: '_w' }) }),
+  ],
+  [
+    'a header in two spellings of base64',
+    'header_malformed',
+    () => ({ envelope: pair({ ...byBob, protected: 'AB' }) }),
+  ],
+  ['a member too many', 'envelope_malformed', () => ({ envelope: { ...good, extra: 1 } })],
+  ['no JSON signed', 'statement_malformed', () => ({ envelope: over('{') })],
+  [
+    'a payload that is no text',
+    'statement_malformed',
+    () => {
+      const payload = Buffer.from([0xff]).toString('base64url')
+      return { envelope: { payload, signatures: [signAs(payload, alice), signAs(payload, bob)] } }
+    },
+  ],
+  [
+    'a payload in another spelling of base64',
+    'statement_malformed',
+    () => ({ envelope: { payload: 'AB', signatures: [signAs('AB', alice), signAs('AB', bob)] } }),
+  ],
+  ['another statement signed', 'statement_malformed', () => ({ envelope: over('{}') })],
+  ['a lone surrogate signed', 'payload_not_canonical', () => ({ envelope: over('"\\ud800"') })],
+  ['no trust file', 'trust_missing', () => ({ trust: { status: 'absent' } })],
+  ['no pin', 'trust_pin_missing', () => ({ trust: { status: 'unpinned', sha256: '' } })],
+  [
+    'nobody signed yet',
+    'role_missing:platform-lead+security-lead',
+    () => ({
+      envelope: { ...good, signatures: [] },
+    }),
+  ],
+]
+describe('what else is refused', () => {
+  test.each(MORE)('%s: %s', (_what, code, given) => expect(codeOf(given())).toBe(code))
+  test('each code has one outcome, and the outcome is that of the table', () => {
+    for (const [, code, given] of [...CASES, ...MORE]) {
+      const { status } = outcomeOf(given())
+      const [name = ''] = code.split(':')
+      expect([name, status]).toEqual([
+        name,
+        name === 'verified' ? 'verified' : REFUSALS[name as keyof typeof REFUSALS],
+      ])
+    }
+  })
+})
+
+test('no envelope is missing, whatever the trust file; a refused trust file is refused without one', () => {
+  const judge = (trust: TrustOutcome) =>
+    judgeSignoff({ trust, envelope: null, present: PRESENT, now: NOW }, tools).status
+  expect(judge(trusted())).toBe('missing')
+  expect(judge({ status: 'absent' })).toBe('missing')
+  expect(judge(withTrust({ expires: NOW }))).toBe('refused')
+})
+
+test.each([
+  ['no JSON', '{', 'envelope_malformed'],
+  ['a list', '[]', 'envelope_malformed'],
+  ['signatures that are none', '{"payload":"e30","signatures":null}\n', 'envelope_malformed'],
+  ['signatures that are no objects', '{"payload":"e30","signatures":[1]}\n', 'envelope_malformed'],
+  ['another spelling', JSON.stringify(good, null, 2), 'envelope_not_canonical'],
+  ['no line feed', envelopeText(good).trimEnd(), 'envelope_not_canonical'],
+])('an envelope that is %s: %s', (_what, envelope, code) => {
+  expect(
+    judgeSignoff({ trust: trusted(), envelope, present: PRESENT, now: NOW }, tools),
+  ).toMatchObject({
+    status: 'refused',
+    code,
+  })
+})
+
+test('what is no I-JSON is never written as a document', () => {
+  expect(() => canonicalText({ a: '\ud800' })).toThrow('I-JSON')
+  let deep: object = {}
+  for (let level = 0; level < 70; level += 1) deep = { deep }
+  expect(() => canonicalText(deep)).toThrow('I-JSON')
+})
+
+test('a verified pair says who signed, what was accepted, and until when it holds', () => {
+  const until = '2026-01-16T00:00:00.000Z'
+  const given = under({ signers: [asSigner(alice), { ...asSigner(bob), until }] })
+  expect(outcomeOf(given)).toMatchObject({
+    status: 'verified',
+    signatures: [{ person: 'alice' }, { person: 'bob', role: 'security-lead', kid: bob.kid }],
+    accepted: PREPARED.accepted,
+    evidence_head: PREPARED.seen.head,
+    valid_until: until,
+  })
+  expect(outcomeOf({})).toMatchObject({ valid_until: PREPARED.not_after })
+})
+
+test('others come to the same: jose, and node:crypto over the signing input', async () => {
+  for (const [at, who] of [alice, bob].entries()) {
+    const signature = good.signatures[at] as Envelope['signatures'][number]
+    const key = createPublicKey({ key: { ...who.jwk }, format: 'jwk' })
+    const input = Buffer.from(`${signature.protected}.${good.payload}`)
+    expect(verify(null, input, key, Buffer.from(signature.signature, 'base64url'))).toBe(true)
+    const one = { payload: good.payload, signatures: [signature] }
+    const jose = await generalVerify(one, await importJWK({ ...who.jwk }, 'Ed25519'), {
+      algorithms: ['Ed25519'],
+      crit: { ff: true },
+    })
+    expect(Buffer.from(jose.payload).toString()).toBe(statement)
+  }
+})
+
+describe('each byte counts', () => {
+  const text = Buffer.from(envelopeText(good))
+  const judge = (envelope: Buffer): string =>
+    judgeSignoff(
+      { trust: trusted(), envelope: envelope.toString('latin1'), present: PRESENT, now: NOW },
+      tools,
+    ).status
+  const changed = (bytes: Buffer, at: number, mask: number): Buffer => {
+    const copy = Buffer.from(bytes)
+    copy[at] = (copy[at] ?? 0) ^ mask
+    return copy
+  }
+
+  test('of the envelope, every one', () => {
+    expect(judge(text)).toBe('verified')
+    for (let at = 0; at < text.length; at += 1) {
+      expect([at, judge(changed(text, at, 1))]).not.toEqual([at, 'verified'])
+    }
+  })
+  test('of the envelope, in any way', () => {
+    fc.assert(
+      fc.property(
+        fc.nat({ max: text.length - 1 }),
+        fc.integer({ min: 1, max: 255 }),
+        (at, mask) => judge(changed(text, at, mask)) !== 'verified',
+      ),
+      { numRuns: 1_000 },
+    )
+  })
+  test('of the payload, every one, though it be signed by one of the two', () => {
+    for (let at = 0; at < good.payload.length; at += 1) {
+      const payload = flipped(good.payload, at)
+      const envelope = { payload, signatures: [signAs(payload, alice), byBob] }
+      expect([at, outcomeOf({ envelope }).status]).toEqual([at, 'refused'])
+    }
+  })
+  test('of the trust file, every one, against the pin', () => {
+    const file = trustText(TRUST)
+    const pin = digest(file)
+    const judgeTrust = (one: string) => checkTrust({ text: one, chain: null, pin }, NOW, tools)
+    expect(judgeTrust(file).status).toBe('trusted')
+    for (let at = 0; at < file.length; at += 1) {
+      const bytes = changed(Buffer.from(file), at, 1).toString('latin1')
+      expect([at, judgeTrust(bytes).status]).toEqual([at, 'refused'])
+    }
+  })
+})

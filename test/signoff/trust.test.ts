@@ -1,0 +1,175 @@
+import { describe, expect, test } from 'vitest'
+import { checkTrust, readTrust, revokeStatement } from '../../src/core/signoff/trust.ts'
+import type { Envelope, TrustFile } from '../../src/core/signoff/types.ts'
+import {
+  alice,
+  asSigner,
+  bob,
+  digest,
+  encode,
+  headerOf,
+  makePerson,
+  NOW,
+  type Person,
+  signRaw,
+  tools,
+  TRUST,
+  trustText,
+} from './people.ts'
+
+const carol = makePerson('carol', 'security-lead')
+const second: TrustFile = { ...TRUST, version: 2, signers: [asSigner(alice), asSigner(carol)] }
+const third: TrustFile = { ...second, version: 3 }
+const link = (trust: TrustFile, people: readonly Person[], ff: object = {}): Envelope => {
+  const payload = encode(trustText(trust))
+  const header = (who: Person) => ({
+    ...headerOf(who, { meaning: 'approves-trust', attests: [], ...ff }),
+    typ: 'ff-trust+jws',
+  })
+  return { payload, signatures: people.map((who) => signRaw(payload, header(who), who.key)) }
+}
+const chainOf = (...links: readonly Envelope[]): string =>
+  JSON.stringify({ kind: 'trust_chain', schemaVersion: 1, links })
+
+interface Given {
+  readonly trust?: TrustFile
+  readonly chain?: string | null
+  readonly pinned?: TrustFile
+}
+function codeOf({ trust = second, chain = WHOLE, pinned = TRUST }: Given): string {
+  const text = trustText(trust)
+  const found = checkTrust({ text, chain, pin: digest(trustText(pinned)) }, NOW, tools)
+  return found.status === 'refused' ? found.fault.code : found.status
+}
+const first = link(TRUST, [])
+const WHOLE = chainOf(first, link(second, [alice, bob]))
+
+describe('the chain of a trust file', () => {
+  const cases: readonly (readonly [string, string, Given])[] = [
+    ['a pin of the version before', 'trusted', {}],
+    ['a pin of the version itself', 'trusted', { pinned: second }],
+    [
+      'three versions',
+      'trusted',
+      {
+        trust: third,
+        chain: chainOf(first, link(second, [alice, bob]), link(third, [alice, carol])),
+      },
+    ],
+    ['a pin of neither', 'trust_pin_mismatch', { pinned: third }],
+    ['version 2 without a chain', 'trust_unsigned', { chain: null, pinned: second }],
+    ['a file that is not in its chain', 'trust_unsigned', { trust: third }],
+    ['the file rolled back', 'trust_rolled_back', { trust: TRUST, pinned: second }],
+    [
+      'a link signed by one role',
+      'trust_unsigned',
+      { chain: chainOf(first, link(second, [alice])) },
+    ],
+    [
+      'a link signed by those whom it brings in',
+      'key_unknown',
+      { chain: chainOf(first, link(second, [alice, carol])) },
+    ],
+    [
+      'a link signed before its signer was one',
+      'key_outside_window',
+      {
+        chain: chainOf(
+          first,
+          link(second, [alice, bob], { signed_at: '2025-12-31T23:59:59.999Z' }),
+        ),
+      },
+    ],
+    [
+      'a version left out',
+      'trust_chain_broken',
+      { trust: third, chain: chainOf(first, link(third, [alice, bob])) },
+    ],
+    [
+      'a version that goes down',
+      'trust_rolled_back',
+      { chain: chainOf(first, link(second, [alice, bob]), link(TRUST, [alice, carol])) },
+    ],
+    ['a chain that is none', 'trust_chain_broken', { chain: '{}' }],
+    [
+      'a link that is no text',
+      'trust_chain_broken',
+      { chain: chainOf({ payload: '_w', signatures: [] }) },
+    ],
+    [
+      'a link in another spelling of base64',
+      'trust_chain_broken',
+      { chain: chainOf({ payload: 'AB', signatures: [] }) },
+    ],
+    [
+      'a link that is no trust file',
+      'trust_malformed',
+      { chain: chainOf({ payload: encode('{}'), signatures: [] }) },
+    ],
+  ]
+  test.each(cases)('%s: %s', (_what, code, given) => expect(codeOf(given)).toBe(code))
+
+  test('no file: absent without a pin, refused with one; no pin: nobody is believed', () => {
+    const text = trustText(TRUST)
+    const check = (one: string | null, pin: string | null) =>
+      checkTrust({ text: one, chain: null, pin }, NOW, tools)
+    expect(check(null, null)).toEqual({ status: 'absent' })
+    expect(check(null, digest(text))).toMatchObject({ fault: { code: 'trust_missing' } })
+    expect(check(text, null)).toEqual({ status: 'unpinned', sha256: digest(text) })
+    expect(check(text, digest('other'))).toMatchObject({ fault: { code: 'trust_pin_mismatch' } })
+  })
+})
+
+describe('the rules of a trust file', () => {
+  const runner = { ...asSigner(alice), name: 'ci' }
+  const { person: _p, role: _r, ...plain } = runner
+  const cases: readonly (readonly [string, string, Partial<TrustFile>])[] = [
+    ['as it is', 'ok', {}],
+    [
+      'a kid of another key',
+      'trust_kid_differs',
+      { signers: [{ ...asSigner(alice), kid: bob.kid }] },
+    ],
+    ['a runner with the key of a person', 'trust_key_shared', { runners: [plain] }],
+    ['nobody for a role', 'trust_role_unfilled', { signers: [asSigner(alice)] }],
+    [
+      'a window that never opens',
+      'trust_malformed',
+      { signers: [{ ...asSigner(alice), until: asSigner(alice).from }, asSigner(bob)] },
+    ],
+    ['one role alone required', 'trust_malformed', { required_roles: ['platform-lead'] }],
+    [
+      'a laxer waiver policy',
+      'trust_malformed',
+      { waiver_policy: { max_active: 4, max_days: 14 } },
+    ],
+    ['no such day', 'trust_malformed', { expires: '2026-02-30T00:00:00.000Z' }],
+  ]
+  const codeOfFile = (text: string): string => {
+    const read = readTrust(text, tools)
+    return read.ok ? 'ok' : read.fault.code
+  }
+  test.each(cases)('%s: %s', (_what, code, change) =>
+    expect(codeOfFile(trustText({ ...TRUST, ...change }))).toBe(code),
+  )
+  test('a key of small order, under which anybody could sign', () => {
+    const jwk = { kty: 'OKP', crv: 'Ed25519', x: 'A'.repeat(43) } as const
+    const weak = { ...asSigner(bob), jwk, kid: tools.thumbprint(jwk) }
+    expect(codeOfFile(trustText({ ...TRUST, signers: [asSigner(alice), weak] }))).toBe(
+      'trust_key_weak',
+    )
+  })
+  test('what is no JSON, or repeats a member', () => {
+    expect(codeOfFile('{')).toBe('trust_malformed')
+    expect(codeOfFile(trustText(TRUST).replace('{', '{"version": 1,'))).toBe('trust_malformed')
+  })
+})
+
+test('a revocation is the next version', () => {
+  const revoked = { sha256: digest('x'), at: NOW, reason: 'withdrawn' }
+  expect(revokeStatement(TRUST, revoked)).toEqual({
+    ...TRUST,
+    version: 2,
+    revoked: { keys: [], statements: [revoked] },
+  })
+})

@@ -1,0 +1,210 @@
+import { describe, expect, test } from 'vitest'
+import { requiredAttestations } from '../../src/core/signoff/attestations.ts'
+import { changesBetween } from '../../src/core/signoff/changes.ts'
+import {
+  packDecision,
+  subjectDigests,
+  trustOfDecision,
+  unpackDecision,
+} from '../../src/core/signoff/decision-file.ts'
+import { writeStatement } from '../../src/core/signoff/statement.ts'
+import { verifyWaivers, waiverText } from '../../src/core/signoff/waivers.ts'
+import type { Header, Statement, WaiverEntry } from '../../src/core/signoff/types.ts'
+import {
+  alice,
+  bob,
+  digest,
+  encode,
+  headerOf,
+  NOW,
+  type Person,
+  PREPARED,
+  PRESENT,
+  signRaw,
+  tools,
+  TRUST,
+  trustText,
+} from './people.ts'
+
+const WAIVER: WaiverEntry = {
+  id: 'WV-1',
+  item: 'E5',
+  covers: { state: 'fail', bounds: [{ measure: 'p99_ms', op: 'at_most', value: 80 }] },
+  reason: 'the peak is a week away',
+  risk: 'slow answers',
+  compensation: 'two more replicas',
+  requester: 'dora',
+  requested_at: '2026-01-14T09:00:00.000Z',
+  expires_at: '2026-01-20T09:00:00.000Z',
+  approvals: [],
+}
+function approval(waiver: WaiverEntry, who: Person, ff: Partial<Header['ff']> = {}) {
+  const header = {
+    ...headerOf(who, { meaning: 'approves-waiver', attests: [], ...ff }),
+    typ: 'ff-waiver+jws',
+  }
+  const payload = encode(waiverText(waiver))
+  const { protected: shown, signature } = signRaw(payload, header, who.key)
+  return {
+    person: who.person,
+    role: who.role,
+    kid: who.kid,
+    jws: `${shown}.${payload}.${signature}`,
+  }
+}
+const verify = (waiver: WaiverEntry, trust: typeof TRUST | null = TRUST) =>
+  verifyWaivers({ kind: 'waivers', schemaVersion: 1, waivers: [waiver] }, { trust, now: NOW }, tools)
+const codes = (waiver: WaiverEntry): readonly string[] =>
+  verify(waiver).faults.map(({ code }) => code)
+
+describe('approvals of a waiver', () => {
+  const approved = { ...WAIVER, approvals: [approval(WAIVER, alice), approval(WAIVER, bob)] }
+  const [first, second] = approved.approvals as [
+    WaiverEntry['approvals'][number],
+    WaiverEntry['approvals'][number],
+  ]
+  test('those whose signatures hold are handed on, by person and role', () => {
+    expect(verify(approved)).toEqual({
+      waivers: [
+        {
+          ...WAIVER,
+          approvals: [
+            { person: 'alice', role: 'platform-lead' },
+            { person: 'bob', role: 'security-lead' },
+          ],
+        },
+      ],
+      faults: [],
+    })
+  })
+  test('without a trust file nobody has approved', () => {
+    expect(verify(approved, null).waivers[0]?.approvals).toEqual([])
+  })
+  const changed: readonly (readonly [string, string, WaiverEntry])[] = [
+    ['the waiver edited after it', 'waiver_altered', { ...approved, expires_at: NOW }],
+    [
+      'of another waiver',
+      'waiver_altered',
+      { ...WAIVER, approvals: [approval({ ...WAIVER, item: 'A3' }, alice)] },
+    ],
+    [
+      'more than a compact JWS',
+      'waiver_altered',
+      { ...WAIVER, approvals: [{ ...first, jws: `${first.jws}.x` }] },
+    ],
+    [
+      'less than a compact JWS',
+      'waiver_altered',
+      { ...WAIVER, approvals: [{ ...first, jws: '' }] },
+    ],
+    [
+      'another person than it says',
+      'person_not_of_signer',
+      { ...WAIVER, approvals: [{ ...first, person: 'dora' }] },
+    ],
+    [
+      'another role than it says',
+      'person_not_of_signer',
+      { ...WAIVER, approvals: [{ ...first, role: 'security-lead' }] },
+    ],
+    [
+      'another key than it says',
+      'person_not_of_signer',
+      { ...WAIVER, approvals: [{ ...first, kid: second.kid }] },
+    ],
+    [
+      'meant as a sign-off',
+      'meaning_wrong',
+      { ...WAIVER, approvals: [approval(WAIVER, alice, { meaning: 'approves-decision' })] },
+    ],
+  ]
+  test.each(changed)('%s: %s, and it counts for nothing', (_what, code, waiver) => {
+    expect(new Set(codes(waiver))).toEqual(new Set([code]))
+    expect(verify(waiver).waivers[0]?.approvals).toEqual([])
+  })
+})
+
+test('each role attests its own items, and the security lead A, F, G and each waiver', () => {
+  const item = (
+    id: string,
+    kind: 'signature' | 'probe',
+    attest_role: Person['role'] | null,
+    attests?: unknown,
+  ) => ({
+    id,
+    kind,
+    attest_role,
+    probe: { name: 'x', version: 1, params: { attests } },
+  })
+  const items = [
+    item('A1', 'probe', null),
+    item('G3', 'probe', 'security-lead'),
+    item('J1', 'probe', 'platform-lead'),
+    item('J2', 'signature', 'platform-lead'),
+    item('J3', 'signature', 'security-lead', ['A', 'F', 'G', 'waivers']),
+  ]
+  expect(requiredAttestations(items, ['WV-1', 'WV-2'])).toEqual({
+    'platform-lead': ['J1'],
+    'security-lead': ['G3', 'A', 'F', 'G', 'WV-1', 'WV-2'],
+  })
+})
+
+test('what changed since somebody last signed', () => {
+  const before = JSON.parse(writeStatement(PREPARED)) as Statement
+  const after = JSON.parse(
+    writeStatement({
+      ...PREPARED,
+      identity: { ...PREPARED.identity, code: 'sha256:bb' },
+      accepted: { A1: 'pass', A3: 'pass' },
+    }),
+  ) as Statement
+  expect(changesBetween(before, before)).toEqual([])
+  expect(changesBetween(before, after)).toEqual([
+    { what: 'code', before: 'sha256:aa', after: 'sha256:bb' },
+    { what: 'E5', before: 'waived', after: null },
+    { what: 'A3', before: null, after: 'pass' },
+  ])
+})
+
+describe('decision.json', () => {
+  const files = {
+    checklist: '{}\n',
+    waivers: null,
+    plan: '{"a": "\u00e9"}',
+    rollback_triggers: null,
+    trust: trustText(TRUST),
+    trust_chain: null,
+    signoff: null,
+    evidence: null,
+  }
+  const text = packDecision({
+    tool_version: '0.1.0',
+    decided_at: NOW,
+    verdict: { verdict: 'go' },
+    identity: PRESENT.identity,
+    files,
+  })
+  test('gives back every file byte for byte, and says nothing for itself', () => {
+    const read = unpackDecision(text, tools)
+    expect(read).toMatchObject({ ok: true, value: { files, decided_at: NOW } })
+    if (!read.ok) return
+    const trust = (pin: string | null) =>
+      trustOfDecision(read.value, { pin, now: NOW }, tools).status
+    expect([trust(digest(trustText(TRUST))), trust(null), trust(digest('own'))]).toEqual([
+      'trusted',
+      'unpinned',
+      'refused',
+    ])
+  })
+  test('is refused where a member is missing', () => {
+    expect(unpackDecision(text.replace('"tool_version"', '"tool"'), tools).ok).toBe(false)
+  })
+  test('its files are bound by their bytes, and one that is not there counts as empty', () => {
+    expect(subjectDigests(files, tools)).toEqual({
+      checklist: digest('{}\n'),
+      waivers: digest(''),
+      plan: digest(files.plan),
+      rollback_triggers: digest(''),
+    })
+  })
+})
