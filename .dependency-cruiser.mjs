@@ -77,6 +77,18 @@ export default {
       'The log is a file with a chain; what is in it is judged by core.',
     ),
     only(
+      'process-inward',
+      '^src/process/',
+      '^src/process/',
+      'The one place that starts programs by a command line knows nothing else.',
+    ),
+    only(
+      'signoff-inward',
+      '^src/signoff/',
+      '^src/(signoff/|jose/|process/|core/|ports[.]ts$|errors[.]ts$)',
+      "People's keys: whose signature counts is decided in core.",
+    ),
+    only(
       'fuzz-inward',
       '^src/fuzz/',
       '^src/(fuzz/|core/|ports[.]ts$)',
@@ -157,6 +169,8 @@ export default {
     home('crc-32', 'src/backings/file/'),
     home('uuid', 'src/backings/'),
     home('jose', 'src/jose/'),
+    home('execa', 'src/process/'),
+    home('read', 'src/signoff/'),
     home('ajv', 'src/artefacts/'),
     home('chalk', 'src/reports/'),
     home('cli-table3', 'src/reports/'),

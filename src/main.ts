@@ -51,6 +51,13 @@ const adapters: Adapters = {
     return (await import('./auth/scripted-door.ts')).openScriptedDoor(script, settings)
   },
   openLive: async (spec, needs) => (await import('./backings/index.ts')).openLive(spec, needs),
+  signoffKeys: async () => (await import('./signoff/index.ts')).signoffKeys,
+  readGate: async () => {
+    const { FfError } = await import('./errors.ts')
+    throw new FfError('nothing_to_check', 'No gate measures yet what would be signed.', {
+      hint: 'Keys, the trust file and waivers can be prepared.',
+    })
+  },
   openScratch: async (spec, needs) =>
     (await import('./backings/index.ts')).openScratch(spec, needs),
 }
@@ -72,6 +79,10 @@ function standardStreams(): Io {
       }),
     stderr: (text) => void process.stderr.write(text),
     stdin: () => process.stdin,
+    terminal: async () => {
+      if (!process.stdin.isTTY || !process.stderr.isTTY) return null
+      return (await import('./signoff/terminal.ts')).terminalOn(process.stdin, process.stderr)
+    },
     stdoutIsTerminal: process.stdout.isTTY === true,
     stderrIsTerminal: process.stderr.isTTY === true,
   }

@@ -16,6 +16,7 @@ import type {
 } from './core/gate/types.ts'
 import type { Catalogue } from './core/migrations/catalogue.ts'
 import type { AppliedMigration, Migration } from './core/migrations/plan.ts'
+import type { JwsSignature, KeyFile, PublicJwk, SignoffTools } from './core/signoff/types.ts'
 import type { Scene } from './core/parity/scene.ts'
 import type { Problem } from './core/problem.ts'
 import type { AuditEvent, AuditHead } from './core/audit/record.ts'
@@ -287,3 +288,33 @@ export interface RowSink {
 }
 /** What a boundary record says of what crossed it (page 5). */
 export type BoundaryEvent = Pick<AuditEvent, 'target' | 'after' | 'request_id'>
+/** Signs bytes with the key of one person. */
+export type ByteSigner = (bytes: Uint8Array) => Promise<Uint8Array>
+
+/** Somebody who is there to be asked. */
+export interface Terminal {
+  readonly show: (text: string) => void
+  /** @throws FfError `interrupted` where it is not answered */
+  readonly ask: (question: string) => Promise<string>
+  /** The same, of what nobody may see being typed. */
+  readonly secret: (question: string) => Promise<string>
+}
+
+/** People's keys: at rest, and at work. */
+export interface SignoffKeys {
+  readonly crypto: Omit<SignoffTools, 'shape'>
+  readonly make: (
+    owner: { readonly person: string; readonly name: string },
+    passphrase: string,
+  ) => Promise<KeyFile>
+  /** @throws FfError `file_exists`: a key is never overwritten */
+  readonly write: (path: string, file: KeyFile) => Promise<void>
+  /** @throws FfError `key_file_missing`, `key_file_unreadable`, `key_file_loose` where others may read it */
+  readonly read: (path: string) => Promise<string>
+  /** @throws FfError `passphrase_wrong` */
+  readonly unseal: (file: KeyFile, passphrase: string) => Promise<ByteSigner>
+  /** A program that signs; it throws FfError `signer_failed` where it does not. */
+  readonly byCommand: (line: string) => ByteSigner
+  /** Whether a second implementation takes the signature too. */
+  readonly accepts: (jwk: PublicJwk, payload: string, signature: JwsSignature) => Promise<boolean>
+}

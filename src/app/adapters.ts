@@ -13,6 +13,7 @@ import type {
   Scratch,
   SignoffFound,
   SignoffQuestion,
+  SignoffKeys,
 } from '../ports.ts'
 import type { EvidenceLog } from '../core/gate/types.ts'
 import type { SchemaContract } from '../core/migrations/catalogue.ts'
@@ -21,6 +22,7 @@ import type { Instant } from '../core/state/instant.ts'
 import type { State } from '../core/state/rows.ts'
 
 import type { Credentials } from './run-exhaustive.ts'
+import type { ReadGate } from './signoff/desk.ts'
 
 /** What use cases are handed by the composition root. Each loads its part of the program when it is called. */
 export interface Adapters {
@@ -54,6 +56,9 @@ export interface Adapters {
   openDoorOn(keys: KeysFrom, settings: AuthSettings): Promise<OpenDoor>
   /** @param algorithms the allow-list that the keys are held to */
   fetchKeys(url: URL, contract: AuthContract, algorithms: readonly string[]): Promise<KeysFetched>
+  signoffKeys(): Promise<SignoffKeys>
+  /** What the gate says now, for people to sign. */
+  readonly readGate: ReadGate
   /** Signs the claims; the issuer is the server itself where they name none. */
   openDevIssuer(claims: Readonly<Record<string, unknown>>): Promise<DevIssuer>
   /** The rows of a live store, read only. @throws FfError `target_invalid` for a target that holds none */

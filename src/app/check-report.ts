@@ -63,6 +63,7 @@ const VERDICT: Readonly<Partial<Record<ExitName, Verdict>>> = {
   ok: 'pass',
   no_go: 'fail',
   usage: 'fail',
+  untrusted: 'fail',
 }
 
 export const passed = (id: string, title: string): Checked => ({

@@ -1,5 +1,6 @@
 import type { Adapters } from '../app/adapters.ts'
 import type { ExitName } from '../errors.ts'
+import type { Terminal } from '../ports.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
@@ -24,6 +25,8 @@ export interface Io {
   readonly stderr: (text: string) => void
   /** Ended by its reader, or from outside: a read that waits then comes to its end. */
   readonly stdin: () => AsyncIterable<Uint8Array> & { destroy(): unknown }
+  /** Where people are asked; null where nobody is there. */
+  readonly terminal: () => Promise<Terminal | null>
   readonly stdoutIsTerminal: boolean
   readonly stderrIsTerminal: boolean
 }
@@ -53,6 +56,22 @@ export interface Options {
   readonly user?: string
   readonly tenant?: string
   readonly scopes?: string
+  readonly key?: string
+  readonly signerCmd?: string
+  readonly person?: string
+  readonly name?: string
+  readonly out?: string
+  readonly platformLead?: string
+  readonly securityLead?: string
+  readonly runner?: readonly string[]
+  readonly until?: string
+  readonly reason?: string
+  readonly risk?: string
+  readonly compensation?: string
+  readonly requester?: string
+  readonly expires?: string
+  readonly bound?: readonly string[]
+  readonly code?: string
   readonly checklist?: string
   readonly evidence?: string
 }

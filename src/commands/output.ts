@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto'
-import { appendFile, open, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { appendFile, rm, stat, writeFile } from 'node:fs/promises'
+import { replaceFile } from '../app/replace-file.ts'
 import { FfError } from '../errors.ts'
 import type { Format } from '../reports/index.ts'
 
@@ -34,23 +33,6 @@ export async function writeOutputs(
 /** Adds to a file that is somebody else's. */
 export const appendOutput = (path: string, text: string): Promise<void> =>
   orFail(path, () => appendFile(path, text))
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = join(dirname(path), `.ff-output-${randomUUID()}`)
-  try {
-    const file = await open(temporary, 'wx')
-    try {
-      await file.writeFile(text)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined) // The first error is the one to tell.
-    throw error
-  }
-}
 
 /** A pipe or a device is written to where it is; a name that leads to one, such as `/dev/stdout`, counts as one. */
 async function isDevice(path: string): Promise<boolean> {

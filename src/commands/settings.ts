@@ -45,7 +45,10 @@ export const SETTINGS = {
     environmentOnly: true,
     what: 'what runs: an image digest; default the commit',
   },
-  FF_TRUST_SHA256: { environmentOnly: true, what: 'digest of the trust file that counts' },
+  FF_TRUST_SHA256: {
+    environmentOnly: true,
+    what: 'pin of the trust file, from outside the repository; without it nobody is trusted',
+  },
   FF_DEV_SCOPES: { behavioural: true, what: 'the scopes that dev headers can give, with commas' },
 } as const satisfies Readonly<Record<string, SettingRow>>
 const rowOf = (name: SettingName): SettingRow => SETTINGS[name]
@@ -123,7 +126,7 @@ function checkConfig(text: string): Readonly<Record<string, string>> {
     if (!keys.includes(key)) {
       throw invalid(
         `${CONFIG_FILE} has no setting "${key}".`,
-        `Did you mean "${nearest(key, keys)}"? Secrets, FF_ENV and FF_ALLOW_DEV_HEADERS come from the environment only.`,
+        `Did you mean "${nearest(key, keys)}"? Secrets, FF_ENV, FF_ALLOW_DEV_HEADERS and FF_TRUST_SHA256 come from the environment only.`,
       )
     }
     if (typeof value !== 'string')

@@ -21,6 +21,10 @@ const LIST: Readonly<Record<Report['kind'], string>> = {
   parity_selftest: 'items',
   token_verify: 'items',
   gate: 'items',
+  signoff_verify: 'items',
+  trust_show: 'items',
+  waiver_lint: 'items',
+  waiver_list: 'items',
 }
 
 export function jsonReport(report: Report): string {

@@ -84,6 +84,8 @@ describe('what ff writes with --format json fits its schema', () => {
     ['a token', 'check-report', ['token', 'verify', '--signature-only', '--explain'], 20],
     ['a gate', 'gate-report', ['gate'], 22],
     ['a report of the gate', 'gate-report', ['report'], 22],
+    ['a trust file', 'check-report', ['trust', 'show'], 23],
+    ['waivers', 'check-report', ['waiver', 'lint'], 0],
     ['an error', 'error', ['parity', 'run', '--vector', 'PV-99'], 2],
   ])('%s', async (_what, schema, args, status) => {
     const run = await runFf([...args, '--format', 'json'], { input: 'a.b.c' })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { checkTrust, readTrust, revokeStatement } from '../../src/core/signoff/trust.ts'
+import { checkTrust, readTrust, revokeStatement, trustFault } from '../../src/core/signoff/trust.ts'
 import type { Envelope, TrustFile } from '../../src/core/signoff/types.ts'
 import {
   alice,
@@ -116,7 +116,12 @@ describe('the chain of a trust file', () => {
     expect(check(null, null)).toEqual({ status: 'absent' })
     expect(check(null, digest(text))).toMatchObject({ fault: { code: 'trust_missing' } })
     expect(check(text, null)).toEqual({ status: 'unpinned', sha256: digest(text) })
-    expect(check(text, digest('other'))).toMatchObject({ fault: { code: 'trust_pin_mismatch' } })
+    const mismatch = check(text, digest('other'))
+    expect(mismatch).toMatchObject({ fault: { code: 'trust_pin_mismatch' } })
+    const codes = [check(null, null), check(text, null), mismatch].map(
+      (one) => one.status !== 'trusted' && trustFault(one).code,
+    )
+    expect(codes).toEqual(['trust_missing', 'trust_pin_missing', 'trust_pin_mismatch'])
   })
 })
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { signoffOutcome } from '../../src/app/signoff/verify.ts'
 import { requiredAttestations } from '../../src/core/signoff/attestations.ts'
 import { changesBetween } from '../../src/core/signoff/changes.ts'
 import {
@@ -20,12 +21,20 @@ import {
   type Person,
   PREPARED,
   PRESENT,
+  envelopeText,
+  signedBy,
   signRaw,
   tools,
   TRUST,
   trustText,
 } from './people.ts'
 
+const asked = (id: string, attest_role: Person['role']) => ({
+  id,
+  kind: 'probe_and_attestation' as const,
+  attest_role,
+  probe: { name: 'x', version: 1, params: {} },
+})
 const WAIVER: WaiverEntry = {
   id: 'WV-1',
   item: 'E5',
@@ -53,7 +62,11 @@ function approval(waiver: WaiverEntry, who: Person, ff: Partial<Header['ff']> = 
   }
 }
 const verify = (waiver: WaiverEntry, trust: typeof TRUST | null = TRUST) =>
-  verifyWaivers({ kind: 'waivers', schemaVersion: 1, waivers: [waiver] }, { trust, now: NOW }, tools)
+  verifyWaivers(
+    { kind: 'waivers', schemaVersion: 1, waivers: [waiver] },
+    { trust, now: NOW },
+    tools,
+  )
 const codes = (waiver: WaiverEntry): readonly string[] =>
   verify(waiver).faults.map(({ code }) => code)
 
@@ -195,6 +208,34 @@ describe('decision.json', () => {
       'unpinned',
       'refused',
     ])
+  })
+  test('a third party comes to the same outcome from it, under the pin alone', () => {
+    const subjects = subjectDigests(files, tools)
+    const own = { ...PREPARED, subjects }
+    const signoff = envelopeText(signedBy([alice, bob], own))
+    const read = unpackDecision(
+      packDecision({
+        tool_version: '0.1.0',
+        decided_at: NOW,
+        verdict: {},
+        identity: PRESENT.identity,
+        files: { ...files, signoff },
+      }),
+      tools,
+    )
+    const judge = (pin: string | null): string => {
+      if (!read.ok) return read.detail
+      const { files: texts, identity } = read.value
+      const trust = trustOfDecision(read.value, { pin, now: NOW }, tools)
+      const items = [
+        asked('I4', 'platform-lead'),
+        asked('J1', 'platform-lead'),
+        asked('G3', 'security-lead'),
+      ]
+      return signoffOutcome({ texts, tools, trust, now: NOW }, { identity, items }).status
+    }
+    expect(judge(digest(trustText(TRUST)))).toBe('verified')
+    expect(judge(null)).toBe('refused')
   })
   test('is refused where a member is missing', () => {
     expect(unpackDecision(text.replace('"tool_version"', '"tool"'), tools).ok).toBe(false)

@@ -109,7 +109,7 @@ export function waiverMiss(
 }
 
 /** All approvers that the item wants, two people where there are two roles, and one at least who did not ask for it. */
-function isApproved({ approvals, requester }: Waiver, waivable: Waivable): boolean {
+export function isApproved({ approvals, requester }: Waiver, waivable: Waivable): boolean {
   if (waivable === 'no') return false
   const roles = APPROVERS[waivable]
   const counted = approvals.filter(({ role }) => roles.includes(role))

@@ -1,7 +1,7 @@
 import type { ChecklistItem, Role } from '../gate/types.ts'
 import type { Present } from './types.ts'
 
-type Asked = Pick<ChecklistItem, 'id' | 'kind' | 'attest_role' | 'probe'>
+export type Asked = Pick<ChecklistItem, 'id' | 'kind' | 'attest_role' | 'probe'>
 
 /**
  * What each role has to attest: the P+A items of the role, and what its signature item names; `waivers` there is

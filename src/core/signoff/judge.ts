@@ -4,7 +4,7 @@ import { readEnvelope } from './envelope.ts'
 import { type Fault, fault, REFUSALS, type Step } from './refusals.ts'
 import { checkSignature, coverageFault } from './signature.ts'
 import { readStatement, statementFault } from './statement.ts'
-import type { TrustOutcome } from './trust.ts'
+import { trustFault, type TrustOutcome } from './trust.ts'
 import {
   type Envelope,
   type Present,
@@ -37,7 +37,7 @@ export function judgeSignoff(input: SignoffInput, tools: SignoffTools): SignoffO
   const { trust, envelope } = input
   if (trust.status === 'refused') return refused(trust.fault)
   if (envelope === null) return { status: 'missing', roles: ROLES }
-  if (trust.status !== 'trusted') return refused(NO_TRUST[trust.status])
+  if (trust.status !== 'trusted') return refused(trustFault(trust))
   const read = readEnvelope(envelope, tools)
   if (!read.ok) return refused(read.fault)
   if (read.value.signatures.length === 0) return { status: 'missing', roles: ROLES }
@@ -57,11 +57,6 @@ export function judgeSignoff(input: SignoffInput, tools: SignoffTools): SignoffO
   }
 }
 
-const NO_TRUST = {
-  absent: fault('trust_missing', 'there are signatures, and nothing says whose count'),
-  unpinned: fault('trust_pin_missing', 'FF_TRUST_SHA256 is not set'),
-} as const
-
 function refused({ code, detail }: Fault): SignoffOutcome {
   return { status: REFUSALS[code] === 'stale' ? 'stale' : 'refused', code, detail }
 }
@@ -76,7 +71,7 @@ export function verifyEnvelope(
     trust: { trust, sha256 },
     present,
     now,
-  }: Omit<SignoffInput, 'trust'> & {
+  }: Pick<SignoffInput, 'present' | 'now'> & {
     readonly trust: { readonly trust: TrustFile; readonly sha256: string }
   },
   tools: SignoffTools,

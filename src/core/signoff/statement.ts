@@ -93,8 +93,6 @@ const CHECKS: readonly Check[] = [
       ? fault('statement_revoked', sha256)
       : null,
   trustFault,
-  ({ statement: { predicate } }) =>
-    predicate.decision === 'go' ? null : fault('decision_no_go', 'they signed that it is a no-go'),
   targetFault,
   attemptFault,
   subjectFault,
@@ -102,6 +100,9 @@ const CHECKS: readonly Check[] = [
     predicate.not_after > now ? null : fault('signoff_expired', predicate.not_after),
   evidenceFault,
   attestationFault,
+  // Last, so that whoever is asked to sign one hears of all else that is wrong with it.
+  ({ statement: { predicate } }) =>
+    predicate.decision === 'go' ? null : fault('decision_no_go', 'they signed that it is a no-go'),
 ]
 
 /** A trust file older than the one they signed under would undo what was changed since: a revocation, for one. */

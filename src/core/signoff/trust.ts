@@ -12,6 +12,14 @@ export type TrustOutcome =
   | { readonly status: 'refused'; readonly fault: Fault }
   | { readonly status: 'trusted'; readonly trust: TrustFile; readonly sha256: string }
 
+/** Why nobody is trusted. */
+export function trustFault(outcome: Exclude<TrustOutcome, { status: 'trusted' }>): Fault {
+  if (outcome.status === 'refused') return outcome.fault
+  return outcome.status === 'absent'
+    ? fault('trust_missing', 'there is none, so that nothing says whose signatures count')
+    : fault('trust_pin_missing', 'FF_TRUST_SHA256 is not set')
+}
+
 export interface TrustInput {
   /** Text of trust.json; null where there is none. */
   readonly text: string | null

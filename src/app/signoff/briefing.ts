@@ -1,0 +1,90 @@
+import type { ChecklistItem } from '../../core/gate/types.ts'
+import { changesBetween } from '../../core/signoff/changes.ts'
+import { readEnvelope } from '../../core/signoff/envelope.ts'
+import { readDocument } from '../../core/signoff/read-document.ts'
+import { readStatement } from '../../core/signoff/statement.ts'
+import type { Signer, Statement, WaiverEntry } from '../../core/signoff/types.ts'
+import { FfError } from '../../errors.ts'
+import type { Terminal } from '../../ports.ts'
+import type { Desk, GateState } from './desk.ts'
+import { readPastSignoffs } from './folder.ts'
+import { printable } from './printable.ts'
+
+export interface Matter {
+  readonly statement: Statement
+  readonly state: GateState
+  readonly signer: Signer
+  readonly waivers: readonly WaiverEntry[]
+}
+
+/** What somebody sees before they are asked: decision, target, counts, waivers, what changed since they last signed. */
+export async function briefing(desk: Desk, matter: Matter): Promise<string> {
+  const { statement, state, signer, waivers } = matter
+  const { decision, identity, not_after, accepted } = statement.predicate
+  const counts = Object.entries(state.counts).filter(([, count]) => count > 0)
+  const lines = [
+    `Decision    ${decision.toUpperCase()}, until ${not_after} at most`,
+    `You sign    as ${signer.name}, ${signer.role}`,
+    ...Object.entries(identity).map(([member, value]) => `  ${member.padEnd(17)} ${value}`),
+    `Accepted    ${Object.keys(accepted).length} items; now ${counts.map(([name, count]) => `${count} ${name}`).join(', ')}`,
+    waivers.length === 0 ? 'Waivers     none' : `Waivers     ${waivers.length}`,
+    ...waivers.map(
+      ({ id, item, reason, expires_at }) => `  ${id} for ${item} until ${expires_at}: ${reason}`,
+    ),
+    ...(await changeLines(desk, matter)),
+  ]
+  return `${printable(lines.join('\n'))}\n\n`
+}
+
+async function changeLines(desk: Desk, { statement, signer }: Matter): Promise<readonly string[]> {
+  const before = await lastSigned(desk, signer)
+  if (before === null) return ['Changes     you have not signed before']
+  const changes = changesBetween(before, statement)
+  if (changes.length === 0) return ['Changes     none since you last signed']
+  return [
+    'Changes     since you last signed',
+    ...changes.map((one) => `  ${one.what}: ${one.before ?? 'absent'} -> ${one.after ?? 'absent'}`),
+  ]
+}
+
+/** The newest statement under which a signature of this key holds, whatever became of it. */
+async function lastSigned({ cwd, tools }: Desk, signer: Signer): Promise<Statement | null> {
+  const found: { readonly at: string; readonly statement: Statement }[] = []
+  for (const text of await readPastSignoffs(cwd)) {
+    const envelope = readEnvelope(text, tools)
+    if (!envelope.ok) continue
+    const { payload, signatures } = envelope.value
+    const read = readStatement(payload, tools)
+    const own = signatures.find(({ protected: shown, signature }) =>
+      tools.holds(signer.jwk, `${shown}.${payload}`, signature),
+    )
+    if (!read.ok || own === undefined) continue
+    const bytes = tools.decode(own.protected) ?? new Uint8Array()
+    const header = readDocument('signoff_header', new TextDecoder().decode(bytes), tools)
+    if (header.ok) found.push({ at: header.value.ff.signed_at, statement: read.value.statement })
+  }
+  return found.sort((a, b) => (a.at < b.at ? 1 : -1))[0]?.statement ?? null
+}
+
+/** Asks for each attestation. @throws FfError `not_attested` at the first that is not given */
+export async function attest(
+  terminal: Terminal,
+  attests: readonly string[],
+  { items }: GateState,
+): Promise<void> {
+  for (const id of attests) {
+    const title = printable(titleOf(id, items))
+    const answer = await terminal.ask(`Do you attest ${id} (${title})? (yes/no)`)
+    if (answer !== 'yes')
+      throw new FfError('not_attested', `${id} was not attested, so nothing was signed.`, {
+        hint: 'Sign when you can say yes to each.',
+      })
+  }
+}
+
+function titleOf(id: string, items: readonly ChecklistItem[]): string {
+  const item = items.find((one) => one.id === id)
+  if (item !== undefined) return item.title
+  const group = items.filter((one) => one.group === id).map((one) => one.id)
+  return group.length === 0 ? 'this waiver' : `all of ${group.join(', ')}`
+}

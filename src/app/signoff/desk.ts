@@ -1,0 +1,116 @@
+import { join } from 'node:path'
+import { documentShapes } from '../../artefacts/documents.ts'
+import type { ChecklistItem, Identity } from '../../core/gate/types.ts'
+import { type Asked, requiredAttestations } from '../../core/signoff/attestations.ts'
+import { subjectDigests } from '../../core/signoff/decision-file.ts'
+import { readDocument } from '../../core/signoff/read-document.ts'
+import { checkTrust, trustFault, type TrustOutcome } from '../../core/signoff/trust.ts'
+import type { Accepted, Present, Seen, SignoffTools, Waivers } from '../../core/signoff/types.ts'
+import type { Instant } from '../../core/state/instant.ts'
+import { FfError } from '../../errors.ts'
+import type { SignoffKeys, Terminal } from '../../ports.ts'
+import { readSignoffFiles, SIGNOFF_FILES, type SignoffTexts } from './folder.ts'
+
+/** What the gate says of this moment, for people to sign. */
+export interface GateState {
+  readonly identity: Identity
+  readonly items: readonly ChecklistItem[]
+  /** Of the items that are no signatures; of a P+A its probe half. */
+  readonly accepted: Accepted
+  /** How many items are in each state. */
+  readonly counts: Readonly<Record<string, number>>
+  readonly seen: Seen
+}
+export interface GateQuestion {
+  readonly root: string
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly now: Instant
+}
+export type ReadGate = (question: GateQuestion) => Promise<GateState>
+
+export interface DeskNeeds extends GateQuestion {
+  /** FF_TRUST_SHA256. */
+  readonly pin: string | null
+  readonly keys: SignoffKeys
+  /** Null where nobody is there to be asked. */
+  readonly terminal: Terminal | null
+  readonly readGate: ReadGate
+}
+/** What every use case of the sign-off works with: the files as they are, and whom to trust. */
+export interface Desk extends DeskNeeds {
+  readonly tools: SignoffTools
+  readonly texts: SignoffTexts
+  readonly trust: TrustOutcome
+}
+
+/** @throws FfError `setting_invalid` where the pin is no SHA-256, `artefact_invalid` where a file cannot be read */
+export async function openDesk(needs: DeskNeeds): Promise<Desk> {
+  const { root, cwd, now } = needs
+  const pin = checkPin(needs.pin)
+  const tools = await toolsOf(root, needs.keys)
+  const texts = await readSignoffFiles({ root, cwd })
+  const trust = checkTrust({ text: texts.trust, chain: texts.trust_chain, pin }, now, tools)
+  return { ...needs, pin, tools, texts, trust }
+}
+
+/** What the checks are handed: cryptography, and the schemas of the package. */
+export const toolsOf = async (
+  root: string,
+  { crypto }: Pick<SignoffKeys, 'crypto'>,
+): Promise<SignoffTools> => ({
+  ...crypto,
+  shape: await documentShapes(join(root, 'contracts/schemas')),
+})
+
+function checkPin(pin: string | null): string | null {
+  if (pin === null || /^[0-9a-f]{64}$/.test(pin)) return pin
+  throw new FfError(
+    'setting_invalid',
+    'FF_TRUST_SHA256 is no SHA-256 in small hexadecimal letters.',
+    {
+      hint: 'Take what `ff trust pin` prints.',
+    },
+  )
+}
+
+/** The trust file, where it may be gone by. @throws FfError `trust_refused` */
+export function trustedOf({ trust }: Desk): Extract<TrustOutcome, { status: 'trusted' }> {
+  if (trust.status === 'trusted') return trust
+  const { code, detail } = trustFault(trust)
+  throw new FfError('trust_refused', 'The trust file cannot be gone by.', {
+    hint: 'Run `ff trust show`, which says what to do.',
+    details: [`${code}: ${detail}`],
+  })
+}
+
+/** What of the gate's state a signature is held against; of the items no more than who attests them. */
+export interface PresentState {
+  readonly identity: Identity
+  readonly items: readonly Asked[]
+}
+/** What a statement is held against now. */
+export function presentOf(
+  { texts, tools }: Pick<Desk, 'texts' | 'tools'>,
+  { identity, items }: PresentState,
+): Present {
+  return {
+    identity,
+    subjects: subjectDigests(texts, tools),
+    attestations: requiredAttestations(
+      items,
+      waiversOf({ texts, tools }).waivers.map(({ id }) => id),
+    ),
+  }
+}
+
+/** The waivers as they are written; none where there is no file. @throws FfError `artefact_invalid` */
+export function waiversOf({ texts, tools }: Pick<Desk, 'texts' | 'tools'>): Waivers {
+  if (texts.waivers === null) return { kind: 'waivers', schemaVersion: 1, waivers: [] }
+  const read = readDocument('waivers', texts.waivers, tools)
+  if (read.ok) return read.value
+  throw new FfError('artefact_invalid', `${SIGNOFF_FILES.waivers} is not a file of waivers.`, {
+    hint: 'Correct it, then run `ff waiver lint`.',
+    details: [read.detail],
+  })
+}

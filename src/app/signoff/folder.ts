@@ -1,0 +1,80 @@
+import { mkdir, readdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { readText } from '../../artefacts/read-text.ts'
+import type { Subject } from '../../core/signoff/types.ts'
+import { FfError } from '../../errors.ts'
+import { artefactError } from '../artefact-error.ts'
+import { checklistPlace } from '../gate-files.ts'
+import { replaceFile } from '../replace-file.ts'
+
+/** Where a team's folder keeps what is signed and who signs; the checklist may be the package's own. */
+export const SIGNOFF_FILES = {
+  waivers: 'checklists/waivers.json',
+  plan: 'checklists/plan.json',
+  rollback_triggers: 'checklists/rollback_triggers.json',
+  trust: 'checklists/trust.json',
+  trust_chain: 'checklists/trust-chain.json',
+  signoff: 'checklists/signoff.json',
+} as const
+/** A next version of the trust file on its way, and the sign-offs that were replaced. */
+export const TRUST_NEXT = 'checklists/trust-next.json'
+export const TRUST_ROTATION = 'checklists/trust-rotation.json'
+export const PAST_SIGNOFFS = 'checklists/signoffs'
+
+export type SignoffFile = keyof typeof SIGNOFF_FILES | 'checklist'
+/** Each file as it is; null where it is not there. */
+export type SignoffTexts = Readonly<Record<SignoffFile | Subject, string | null>>
+
+/** @throws FfError `artefact_invalid` where a file is there and cannot be read */
+export async function readSignoffFiles(where: {
+  readonly root: string
+  readonly cwd: string
+}): Promise<SignoffTexts> {
+  const checklist = await checklistPlace({ ...where, checklist: null })
+  const names = Object.keys(SIGNOFF_FILES) as (keyof typeof SIGNOFF_FILES)[]
+  const entries = await Promise.all([
+    readIfThere(checklist.path, checklist.shown).then((text) => ['checklist', text] as const),
+    ...names.map(async (name) => {
+      const shown = SIGNOFF_FILES[name]
+      return [name, await readIfThere(join(where.cwd, shown), shown)] as const
+    }),
+  ])
+  return Object.fromEntries(entries) as SignoffTexts
+}
+
+export async function readIfThere(path: string, shown: string): Promise<string | null> {
+  const read = await readText(path, shown)
+  if (read.ok) return read.text
+  if (read.problem.code === 'file_missing') return null
+  throw artefactError([read.problem])
+}
+
+/** @throws FfError `artefact_invalid` where it is not there either */
+export async function readNamed(path: string): Promise<string> {
+  const read = await readText(path, path)
+  if (read.ok) return read.text
+  throw artefactError([read.problem])
+}
+
+/** Writes a file below the folder, whole or not at all. @throws FfError `output_failed` */
+export async function writeBelow(cwd: string, shown: string, text: string): Promise<void> {
+  const path = join(cwd, shown)
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await replaceFile(path, text)
+  } catch (cause) {
+    throw new FfError('output_failed', `${shown} could not be written.`, {
+      hint: 'Check that its folder may be written and has room.',
+      cause,
+    })
+  }
+}
+
+/** The texts of the sign-offs that were replaced. */
+export async function readPastSignoffs(cwd: string): Promise<readonly string[]> {
+  const names = await readdir(join(cwd, PAST_SIGNOFFS)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  return Promise.all(names.map((name) => readNamed(join(cwd, PAST_SIGNOFFS, name))))
+}

@@ -1,0 +1,53 @@
+import { isScopeId } from '../../core/state/grammar.ts'
+import type { PublicKey } from '../../core/signoff/types.ts'
+import { FfError } from '../../errors.ts'
+import type { Desk } from './desk.ts'
+import { readKey, terminalOf } from './pen.ts'
+
+/** Long enough that scrypt outlasts whoever has the file. */
+const MIN_PASSPHRASE = 12
+
+/** `ff key new`: asks for a passphrase twice and writes a sealed key. @returns what may be shown of it */
+export async function newKey(
+  desk: Pick<Desk, 'terminal' | 'keys'>,
+  path: string,
+  owner: { readonly person: string; readonly name: string },
+): Promise<PublicKey> {
+  if (!isScopeId(owner.person) || owner.name === '')
+    throw new FfError('option_invalid', `"${owner.person}" is no id of a person, or has no name.`, {
+      hint: 'Give --person with letters, digits, . _ @ and -, and --name.',
+    })
+  const terminal = terminalOf(desk)
+  const passphrase = await terminal.secret(`New passphrase for ${owner.person}:`)
+  if (passphrase.length < MIN_PASSPHRASE)
+    throw new FfError('passphrase_weak', 'The passphrase is too short.', {
+      hint: `Take at least ${MIN_PASSPHRASE} characters: five random words do well.`,
+    })
+  if ((await terminal.secret('The same again:')) !== passphrase)
+    throw new FfError('passphrase_wrong', 'The two passphrases are not the same.', {
+      hint: 'Nothing was written; try again.',
+    })
+  const file = await desk.keys.make(owner, passphrase)
+  await desk.keys.write(path, file)
+  return publicPart(file)
+}
+
+/** `ff key show`: what a trust file needs of a key. */
+export const showKey = async (
+  desk: Pick<Desk, 'keys' | 'tools'>,
+  path: string,
+): Promise<PublicKey> => publicPart(await readKey(desk, path))
+
+const publicPart = ({
+  person,
+  name,
+  kid,
+  jwk,
+}: Omit<PublicKey, 'kind' | 'schemaVersion'>): PublicKey => ({
+  kind: 'public_key',
+  schemaVersion: 1,
+  person,
+  name,
+  kid,
+  jwk,
+})

@@ -1,0 +1,117 @@
+import { readDocument } from '../../core/signoff/read-document.ts'
+import { checkSignature, SIGNATURE_KINDS } from '../../core/signoff/signature.ts'
+import type {
+  Header,
+  HeaderType,
+  JwsSignature,
+  KeyFile,
+  Signer,
+  TrustFile,
+} from '../../core/signoff/types.ts'
+import { FfError } from '../../errors.ts'
+import type { ByteSigner, Terminal } from '../../ports.ts'
+import type { Desk } from './desk.ts'
+
+/** With which key somebody signs, as it was named on the command line. */
+export interface PenChoice {
+  readonly key: string | null
+  readonly signerCommand: string | null
+  readonly person: string | null
+}
+/** One person's way to sign. The passphrase is asked for when it is taken up, and not before. */
+export interface Pen {
+  readonly signer: Signer
+  readonly takeUp: () => Promise<ByteSigner>
+}
+
+/** @throws FfError `terminal_missing`: nobody signs unasked */
+export function terminalOf({ terminal }: Pick<Desk, 'terminal'>): Terminal {
+  if (terminal !== null) return terminal
+  throw new FfError('terminal_missing', 'People sign on a terminal, and this is none.', {
+    hint: 'Run it by hand; the keys of people are never in CI.',
+  })
+}
+
+/** Finds whom the trust file knows by the key named. @throws FfError `signer_unknown`, and what reading a key throws */
+export async function choosePen(
+  desk: Desk,
+  trust: TrustFile,
+  { key, signerCommand, person }: PenChoice,
+): Promise<Pen> {
+  if (key !== null && signerCommand === null) {
+    const file = await readKey(desk, key)
+    const signer = trust.signers.find(({ kid }) => kid === file.kid)
+    if (signer === undefined) throw unknownSigner(`the key ${file.kid}`)
+    return { signer, takeUp: () => unseal(desk, file) }
+  }
+  if (key === null && signerCommand !== null && person !== null) {
+    const own = trust.signers.filter((one) => one.person === person && isLive(one, desk.now))
+    const [signer] = own
+    if (signer === undefined || own.length > 1)
+      throw unknownSigner(`${own.length} keys of ${person}`)
+    return { signer, takeUp: () => Promise.resolve(desk.keys.byCommand(signerCommand)) }
+  }
+  throw new FfError('option_invalid', 'It is not clear with which key to sign.', {
+    hint: 'Give --key FILE, or --signer-cmd COMMAND with --person ID.',
+  })
+}
+
+const isLive = ({ from, until }: Signer, now: string): boolean => from <= now && now < until
+
+const unknownSigner = (what: string): FfError =>
+  new FfError('signer_unknown', `The trust file does not say who signs here: ${what}.`, {
+    hint: 'See `ff trust show` for those whose signatures count.',
+  })
+
+/** @throws FfError `key_file_malformed`, and what reading it throws */
+export async function readKey(
+  { keys, tools }: Pick<Desk, 'keys' | 'tools'>,
+  path: string,
+): Promise<KeyFile> {
+  const read = readDocument('key_file', await keys.read(path), tools)
+  if (read.ok) return read.value
+  throw new FfError('key_file_malformed', `${path} is no key file.`, {
+    hint: 'Name a file that `ff key new` made.',
+    details: [read.detail],
+  })
+}
+
+async function unseal(desk: Desk, file: KeyFile): Promise<ByteSigner> {
+  const passphrase = await terminalOf(desk).secret(`Passphrase of ${file.person}:`)
+  return desk.keys.unseal(file, passphrase)
+}
+
+export interface ToSign {
+  readonly trust: TrustFile
+  /** Base64url. */
+  readonly payload: string
+  readonly typ: HeaderType
+  readonly attests: readonly string[]
+}
+
+/**
+ * Signs, and takes the signature only where it verifies by the same rules as everybody else's, and by jose.
+ *
+ * @throws FfError `signature_not_accepted`
+ */
+export async function signWith(
+  desk: Desk,
+  { signer, takeUp }: Pen,
+  { trust, payload, typ, attests }: ToSign,
+): Promise<JwsSignature> {
+  const { person, name, role, kid, jwk } = signer
+  const { meaning } = SIGNATURE_KINDS[typ]
+  const ff: Header['ff'] = { person, name, role, meaning, signed_at: desk.now, attests }
+  const header: Header = { alg: 'Ed25519', typ, kid, crit: ['ff'], ff }
+  const shown = desk.tools.encode(JSON.stringify(header))
+  const sign = await takeUp()
+  const bytes = await sign(new TextEncoder().encode(`${shown}.${payload}`))
+  const made = { protected: shown, signature: Buffer.from(bytes).toString('base64url') }
+  const checked = checkSignature(made, { payload, typ, trust, now: desk.now }, desk.tools)
+  if (checked.ok && (await desk.keys.accepts(jwk, payload, made))) return made
+  const why = checked.ok ? 'a second implementation refuses it' : checked.fault.code
+  throw new FfError('signature_not_accepted', 'What was signed does not count, and was not kept.', {
+    hint: 'See that the key is the one of the trust file, and within its time.',
+    details: [`${why}: ${checked.ok ? kid : checked.fault.detail}`],
+  })
+}

@@ -1,0 +1,62 @@
+import { readEnvelope, writeEnvelope } from '../../core/signoff/envelope.ts'
+import { type Preparation, writeStatement } from '../../core/signoff/statement.ts'
+import type { Target } from '../../core/signoff/types.ts'
+import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/state/instant.ts'
+import { FfError } from '../../errors.ts'
+import { type Desk, type GateState, presentOf, trustedOf } from './desk.ts'
+import { PAST_SIGNOFFS, SIGNOFF_FILES, writeBelow } from './folder.ts'
+
+/** Page 3, J2 and J3: a signature is 72 hours old at most. */
+const LASTS_MS = 72 * 3_600_000
+
+export interface Requested {
+  readonly decision: 'go' | 'no-go'
+  readonly sha256: string
+  readonly accepted: number
+  readonly of: number
+}
+
+/** `ff signoff request`: prepares what is true now for two people to sign. What stood before is kept aside. */
+export async function requestSignoff(desk: Desk): Promise<Requested> {
+  const { trust, sha256 } = trustedOf(desk)
+  const state = await desk.readGate(desk)
+  const measured = state.items.filter(({ kind }) => kind !== 'signature')
+  const accepted = measured.filter(({ id }) => Object.hasOwn(state.accepted, id)).length
+  const decision = accepted === measured.length ? 'go' : 'no-go'
+  const prepared: Preparation = {
+    subjects: presentOf(desk, state).subjects,
+    decision,
+    identity: targetOf(state),
+    accepted: state.accepted,
+    seen: state.seen,
+    trust: { version: trust.version, sha256 },
+    prepared_at: desk.now,
+    not_after: after(desk.now),
+  }
+  const text = writeStatement(prepared)
+  await keepAside(desk)
+  const envelope = { payload: desk.tools.encode(text), signatures: [] }
+  await writeBelow(desk.cwd, SIGNOFF_FILES.signoff, writeEnvelope(envelope))
+  return { decision, sha256: desk.tools.sha256(text), accepted, of: measured.length }
+}
+
+const after = (now: Instant): Instant => fromMilliseconds(toMilliseconds(now) + LASTS_MS)
+
+/** @throws FfError `identity_incomplete`: nobody signs for what could not be told */
+function targetOf({ identity }: GateState): Target {
+  const unknown = Object.entries(identity).filter(([, value]) => value === null)
+  if (unknown.length === 0) return identity as Target
+  throw new FfError('identity_incomplete', 'Not all that is signed for is known.', {
+    hint: 'Set what is missing, then measure again with `ff probe run`.',
+    details: unknown.map(([member]) => `${member}: not known`),
+  })
+}
+
+/** A sign-off that somebody signed is kept, so that they can be told what changed since. */
+async function keepAside({ cwd, texts, tools }: Desk): Promise<void> {
+  if (texts.signoff === null) return
+  const read = readEnvelope(texts.signoff, tools)
+  if (!read.ok || read.value.signatures.length === 0) return
+  const name = tools.sha256(texts.signoff).slice(0, 16)
+  await writeBelow(cwd, `${PAST_SIGNOFFS}/${name}.json`, texts.signoff)
+}

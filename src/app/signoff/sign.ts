@@ -1,0 +1,126 @@
+import { readEnvelope, writeEnvelope } from '../../core/signoff/envelope.ts'
+import { verifyEnvelope } from '../../core/signoff/judge.ts'
+import { type Fault, REFUSALS, type Step } from '../../core/signoff/refusals.ts'
+import { readStatement } from '../../core/signoff/statement.ts'
+import type { Envelope, Statement } from '../../core/signoff/types.ts'
+import { FfError } from '../../errors.ts'
+import { attest, briefing } from './briefing.ts'
+import { type Desk, presentOf, trustedOf, waiversOf } from './desk.ts'
+import { readNamed, SIGNOFF_FILES, writeBelow } from './folder.ts'
+import { choosePen, type PenChoice, signWith, terminalOf } from './pen.ts'
+
+/**
+ * `ff signoff sign`: verifies, shows, asks for each attestation, and only then for the passphrase.
+ *
+ * @throws FfError `terminal_missing`, `trust_refused`, `signoff_refused`, `signoff_stale`, `signed_already`,
+ * `clock_set_back`, `not_attested`, and what the key or the signer throws
+ */
+export async function signSignoff(desk: Desk, choice: PenChoice): Promise<string> {
+  const terminal = terminalOf(desk)
+  const { trust } = trustedOf(desk)
+  const pen = await choosePen(desk, trust, choice)
+  const envelope = envelopeOf(desk)
+  const state = await desk.readGate(desk)
+  const present = presentOf(desk, state)
+  const statement = verifiedOf(desk, envelope, present)
+  refuseRepeated(desk, envelope, pen.signer.kid)
+  refuseClock(desk, statement)
+  terminal.show(
+    await briefing(desk, {
+      statement,
+      state,
+      signer: pen.signer,
+      waivers: waiversOf(desk).waivers,
+    }),
+  )
+  const attests = present.attestations[pen.signer.role]
+  await attest(terminal, attests, state)
+  const toSign = { trust, payload: envelope.payload, typ: 'ff-signoff+jws', attests } as const
+  const signature = await signWith(desk, pen, toSign)
+  const signed = { ...envelope, signatures: [...envelope.signatures, signature] }
+  await writeBelow(desk.cwd, SIGNOFF_FILES.signoff, writeEnvelope(signed))
+  return `${pen.signer.person} signed as ${pen.signer.role}`
+}
+
+/** `ff signoff add FILE`: takes over the signatures of another copy of the same statement, if all of them hold. */
+export async function addSignatures(desk: Desk, path: string): Promise<number> {
+  trustedOf(desk)
+  const own = envelopeOf(desk)
+  const other = unwrap(readEnvelope(await readNamed(path), desk.tools), path)
+  if (other.payload !== own.payload)
+    throw new FfError('signoff_refused', `${path} signs another statement.`, {
+      hint: 'Have both people sign the same request.',
+    })
+  const known = new Set(own.signatures.map(({ protected: shown }) => shown))
+  const more = other.signatures.filter(({ protected: shown }) => !known.has(shown))
+  const merged = { ...own, signatures: [...own.signatures, ...more] }
+  verifiedOf(desk, merged, presentOf(desk, await desk.readGate(desk)))
+  await writeBelow(desk.cwd, SIGNOFF_FILES.signoff, writeEnvelope(merged))
+  return more.length
+}
+
+/** @throws FfError `nothing_to_check`, `signoff_refused` */
+function envelopeOf({ texts, tools }: Desk): Envelope {
+  if (texts.signoff === null)
+    throw new FfError('nothing_to_check', 'There is nothing to sign.', {
+      hint: 'Prepare it with `ff signoff request`.',
+    })
+  return unwrap(readEnvelope(texts.signoff, tools), SIGNOFF_FILES.signoff)
+}
+
+/** All that the gate would ask of it, but for those who have not signed yet. */
+function verifiedOf(
+  desk: Desk,
+  envelope: Envelope,
+  present: ReturnType<typeof presentOf>,
+): Statement {
+  const trust = trustedOf(desk)
+  const step = verifyEnvelope(envelope, { trust, present, now: desk.now }, desk.tools)
+  // A no-go can be signed: it is then on record, and lets nothing through.
+  if (!step.ok && step.fault.code !== 'decision_no_go') throw refusal(step.fault, 'The sign-off')
+  return unwrap(readStatement(envelope.payload, desk.tools), 'The statement').statement
+}
+
+const unwrap = <T>(step: Step<T>, what: string): T => {
+  if (step.ok) return step.value
+  throw refusal(step.fault, what)
+}
+
+function refusal({ code, detail }: Fault, what: string): FfError {
+  const stale = REFUSALS[code] === 'stale'
+  return new FfError(
+    stale ? 'signoff_stale' : 'signoff_refused',
+    stale ? `${what} is about what is no more.` : `${what} cannot be gone by.`,
+    {
+      hint: stale ? 'Prepare it anew with `ff signoff request`.' : 'Find out where it came from.',
+      details: [`${code}: ${detail}`],
+    },
+  )
+}
+
+function refuseRepeated({ tools }: Desk, { signatures }: Envelope, kid: string): void {
+  const kids = signatures.map(({ protected: shown }) => {
+    const header = JSON.parse(new TextDecoder().decode(tools.decode(shown) ?? undefined)) as {
+      kid: string
+    }
+    return header.kid
+  })
+  if (kids.includes(kid))
+    throw new FfError('signed_already', 'This key has signed this statement.', {
+      hint: 'The other role has to sign; see `ff signoff verify`.',
+    })
+}
+
+/** A clock that was set back would date the signature before what it is about. */
+function refuseClock({ now }: Desk, { predicate }: Statement): void {
+  const times = [predicate.prepared_at, ...predicate.seen.records.map(({ ended_at }) => ended_at)]
+  const later = times.find((time) => time > now)
+  if (later === undefined) return
+  throw new FfError(
+    'clock_set_back',
+    `It is ${now} here, and what is to be signed is of ${later}.`,
+    {
+      hint: 'Set the clock of this machine right.',
+    },
+  )
+}

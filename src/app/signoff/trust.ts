@@ -1,0 +1,149 @@
+import type { Role } from '../../core/gate/types.ts'
+import type { CheckReport } from '../../core/report/types.ts'
+import { readDocument } from '../../core/signoff/read-document.ts'
+import { checkTrust, readTrust, trustFault } from '../../core/signoff/trust.ts'
+import type { PublicKey, TrustFile } from '../../core/signoff/types.ts'
+import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/state/instant.ts'
+import { FfError } from '../../errors.ts'
+import { type Checked, checkReport, passed } from '../check-report.ts'
+import type { Desk } from './desk.ts'
+import { readNamed, SIGNOFF_FILES, writeBelow } from './folder.ts'
+
+export interface TrustMembers {
+  /** Files that `ff key show` printed. */
+  readonly signers: Readonly<Record<Role, string>>
+  readonly runners: readonly string[]
+  readonly until: Instant
+}
+
+/** Keys outlive the trust file, so that its people can sign the one that follows it. */
+const KEYS_LONGER_MS = 90 * 86_400_000
+
+/** `ff trust init`: version 1, which nobody signs; the pin is what vouches for it. @returns its SHA-256 */
+export async function initTrust(desk: Desk, members: TrustMembers): Promise<string> {
+  if (desk.texts.trust !== null)
+    throw new FfError('file_exists', `${SIGNOFF_FILES.trust} is there already.`, {
+      hint: 'Change it with `ff trust rotate`, so that both roles sign the change.',
+    })
+  const end = toMilliseconds(members.until) + KEYS_LONGER_MS
+  const window = { from: desk.now, until: fromMilliseconds(end) }
+  const roles = Object.entries(members.signers) as [Role, string][]
+  const trust: TrustFile = {
+    kind: 'trust',
+    schemaVersion: 1,
+    version: 1,
+    expires: members.until,
+    signers: await Promise.all(
+      roles.map(async ([role, path]) => {
+        const { person, name, kid, jwk } = await readPublicKey(desk, path)
+        return { person, name, role, kid, jwk, ...window }
+      }),
+    ),
+    required_roles: ['platform-lead', 'security-lead'],
+    runners: await Promise.all(
+      members.runners.map(async (path) => {
+        const { name, kid, jwk } = await readPublicKey(desk, path)
+        return { name, kid, jwk, ...window }
+      }),
+    ),
+    waiver_policy: { max_active: 3, max_days: 14 },
+    revoked: { keys: [], statements: [] },
+  }
+  const text = trustText(trust)
+  wholeTrust(desk, text)
+  await writeBelow(desk.cwd, SIGNOFF_FILES.trust, text)
+  return desk.tools.sha256(text)
+}
+
+async function readPublicKey({ tools }: Desk, path: string): Promise<PublicKey> {
+  const read = readDocument('public_key', await readNamed(path), tools)
+  if (read.ok) return read.value
+  throw new FfError('artefact_invalid', `${path} is no public key.`, {
+    hint: 'Name a file with what `ff key show` prints.',
+    details: [read.detail],
+  })
+}
+
+export const trustText = (trust: TrustFile): string => `${JSON.stringify(trust, null, 2)}\n`
+
+/** @throws FfError `artefact_invalid` */
+export function wholeTrust({ tools }: Desk, text: string): TrustFile {
+  const read = readTrust(text, tools)
+  if (read.ok) return read.value
+  throw new FfError('artefact_invalid', 'The trust file breaks a rule.', {
+    hint: 'Correct what is named.',
+    details: [`${read.fault.code}: ${read.fault.detail}`],
+  })
+}
+
+/** `ff trust pin`: the line that goes into a protected variable of CI. @throws FfError `trust_refused` */
+export function pinOf(desk: Desk): string {
+  const { texts, tools, now } = desk
+  const sha256 = tools.sha256(texts.trust ?? '')
+  const input = { text: texts.trust, chain: texts.trust_chain, pin: sha256 }
+  const found = checkTrust(input, now, tools)
+  if (found.status === 'trusted') return `FF_TRUST_SHA256=${sha256}`
+  const { code, detail } = trustFault(found)
+  throw new FfError('trust_refused', 'There is no trust file that could be pinned.', {
+    hint: 'Make one with `ff trust init`, or take the last good one from the history.',
+    details: [`${code}: ${detail}`],
+  })
+}
+
+/** `ff trust show`: whether it may be gone by, and whose signatures count. */
+export function showTrust(desk: Desk): CheckReport {
+  const { trust, texts, tools, now } = desk
+  const fault = trust.status === 'trusted' ? null : trustFault(trust)
+  const head: Checked =
+    fault === null
+      ? passed('trust', 'pinned from outside, or signed on from what is')
+      : {
+          id: 'trust',
+          title: 'nobody is trusted',
+          state: 'fail',
+          findings: [{ ...fault, pointer: null }],
+          next: NEXT[fault.code] ?? null,
+        }
+  const read = texts.trust === null ? null : readTrust(texts.trust, tools)
+  const people = read?.ok === true ? membersOf(read.value, now) : []
+  return checkReport('trust_show', [head, ...people], {
+    exits: fault === null ? [] : ['untrusted'],
+  })
+}
+
+const NEXT: Readonly<Record<string, string>> = {
+  trust_missing: 'Run ff trust init.',
+  trust_pin_missing:
+    'Set FF_TRUST_SHA256, from outside the repository, to what ff trust pin prints.',
+  trust_pin_mismatch: 'Find out who changed the file, then take back the one that is pinned.',
+  trust_expired: 'Run ff trust rotate with a next version.',
+}
+
+function membersOf(
+  { version, expires, signers, runners, revoked }: TrustFile,
+  now: string,
+): readonly Checked[] {
+  const gone = new Set(revoked.keys.map(({ kid }) => kid))
+  return [
+    passed('version', `${version}, until ${expires}`),
+    ...signers.map((one) => member(one, `${one.person}, ${one.role}`, { gone, now })),
+    ...runners.map((one) => member(one, `runner ${one.name}`, { gone, now })),
+    ...revoked.statements.map(({ sha256, reason }) => passed(sha256, `revoked: ${reason}`)),
+  ]
+}
+
+function member(
+  { kid, from, until }: TrustFile['runners'][number],
+  who: string,
+  { gone, now }: { readonly gone: ReadonlySet<string>; readonly now: string },
+): Checked {
+  const code = gone.has(kid)
+    ? 'key_revoked'
+    : from <= now && now < until
+      ? null
+      : 'key_outside_window'
+  const title = `${who}, ${from} to ${until}`
+  if (code === null) return passed(kid, title)
+  const findings = [{ code, pointer: null, detail: who }]
+  return { id: kid, title, state: 'pending', findings, next: null }
+}

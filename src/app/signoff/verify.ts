@@ -1,0 +1,70 @@
+import type { SignoffOutcome } from '../../core/gate/types.ts'
+import type { CheckReport } from '../../core/report/types.ts'
+import { judgeSignoff } from '../../core/signoff/judge.ts'
+import { ROLES } from '../../core/signoff/types.ts'
+import type { ExitName } from '../../errors.ts'
+import { type Checked, checkReport, passed } from '../check-report.ts'
+import { type Desk, presentOf, type PresentState } from './desk.ts'
+
+/** What the sign-off of a folder comes to now: for the verdict, and for `ff signoff verify`. */
+export const signoffOutcome = (
+  desk: Pick<Desk, 'texts' | 'tools' | 'trust' | 'now'>,
+  state: PresentState,
+): SignoffOutcome =>
+  judgeSignoff(
+    {
+      trust: desk.trust,
+      envelope: desk.texts.signoff,
+      present: presentOf(desk, state),
+      now: desk.now,
+    },
+    desk.tools,
+  )
+
+const EXIT: Readonly<Record<SignoffOutcome['status'], ExitName>> = {
+  verified: 'ok',
+  missing: 'not_ready',
+  stale: 'not_ready',
+  refused: 'untrusted',
+}
+
+/** `ff signoff verify` */
+export async function verifySignoff(desk: Desk): Promise<CheckReport> {
+  const outcome = signoffOutcome(desk, await desk.readGate(desk))
+  return checkReport(
+    'signoff_verify',
+    ROLES.map((role) => roleItem(role, outcome)),
+    {
+      exits: [EXIT[outcome.status]],
+    },
+  )
+}
+
+function roleItem(role: (typeof ROLES)[number], outcome: SignoffOutcome): Checked {
+  if (outcome.status === 'verified') {
+    const signed = outcome.signatures.find((one) => one.role === role)
+    return passed(
+      role,
+      `${signed?.person ?? ''} at ${signed?.signed_at ?? ''}, until ${outcome.valid_until}`,
+    )
+  }
+  if (outcome.status === 'missing') {
+    return outcome.roles.includes(role)
+      ? {
+          id: role,
+          title: 'has not signed',
+          state: 'pending',
+          findings: [{ code: 'role_missing', pointer: null, detail: role }],
+          next: 'Run ff signoff sign, after ff signoff request.',
+        }
+      : passed(role, 'has signed')
+  }
+  const { status, code, detail } = outcome
+  return {
+    id: role,
+    title: status,
+    state: status === 'stale' ? 'pending' : 'fail',
+    findings: [{ code, pointer: null, detail }],
+    next: status === 'stale' ? 'Run ff signoff request, and have it signed anew.' : null,
+  }
+}

@@ -1,0 +1,183 @@
+import {
+  activeWaivers,
+  isApproved,
+  waiverFaults,
+  type WaiverRules,
+} from '../../core/gate/waivers.ts'
+import type { Waiver, WaiverCover } from '../../core/gate/types.ts'
+import type { CheckReport } from '../../core/report/types.ts'
+import { verifyWaivers, waiverText } from '../../core/signoff/waivers.ts'
+import type { WaiverEntry, Waivers } from '../../core/signoff/types.ts'
+import type { Instant } from '../../core/state/instant.ts'
+import { FfError } from '../../errors.ts'
+import { type Checked, checkReport, passed } from '../check-report.ts'
+import { loadChecklist } from '../gate-files.ts'
+import { type Desk, trustedOf, waiversOf } from './desk.ts'
+import { SIGNOFF_FILES, writeBelow } from './folder.ts'
+import { choosePen, type PenChoice, signWith, terminalOf } from './pen.ts'
+import { printable } from './printable.ts'
+
+export type WaiverRequest = Omit<WaiverEntry, 'id' | 'requested_at' | 'approvals'>
+
+/** `ff waiver new`: adds a waiver that nobody has approved yet. @throws FfError `artefact_invalid` where it breaks a rule */
+export async function newWaiver(desk: Desk, asked: WaiverRequest): Promise<string> {
+  const before = waiversOf(desk)
+  const numbers = before.waivers.map(({ id }) => Number(id.replace(/^\D+/, '')))
+  const id = `WV-${Math.max(0, ...numbers) + 1}`
+  const entry: WaiverEntry = { id, ...asked, requested_at: desk.now, approvals: [] }
+  const after = { ...before, waivers: [...before.waivers, entry] }
+  const wrong = (await formFaults(desk, after)).filter((one) => one.id === id)
+  const shaped = desk.tools.shape('waivers', after)
+  const details = [
+    ...(shaped.ok ? [] : [shaped.detail]),
+    ...wrong.map(({ code, detail }) => `${code}: ${detail}`),
+  ]
+  if (details.length > 0)
+    throw new FfError('artefact_invalid', 'The waiver breaks a rule, so it was not written.', {
+      hint: 'Ask for less, or for another item.',
+      details,
+    })
+  await write(desk, after)
+  return id
+}
+
+/** `ff waiver sign ID`: one person approves. A change after it takes the approval away. */
+export async function signWaiver(desk: Desk, id: string, choice: PenChoice): Promise<string> {
+  const terminal = terminalOf(desk)
+  const { trust } = trustedOf(desk)
+  const before = waiversOf(desk)
+  const entry = before.waivers.find((one) => one.id === id)
+  if (entry === undefined)
+    throw new FfError('option_invalid', `There is no waiver "${id}".`, {
+      hint: '`ff waiver list` shows them.',
+    })
+  const pen = await choosePen(desk, trust, choice)
+  const { person, role, kid } = pen.signer
+  const text = waiverText(entry)
+  terminal.show(`${printable(text)}\n`)
+  if ((await terminal.ask(`Do you approve ${id} for ${entry.item}, ${person}? (yes/no)`)) !== 'yes')
+    throw new FfError('not_attested', `${id} was not approved.`, {
+      hint: 'Measure the item again when it is mended.',
+    })
+  const payload = desk.tools.encode(text)
+  const toSign = { trust, payload, typ: 'ff-waiver+jws', attests: [] } as const
+  const { protected: shown, signature } = await signWith(desk, pen, toSign)
+  const approval = { person, role, kid, jws: `${shown}.${payload}.${signature}` }
+  const approvals = [...entry.approvals.filter((one) => one.kid !== kid), approval]
+  const waivers = before.waivers.map((one) => (one.id === id ? { ...one, approvals } : one))
+  await write(desk, { ...before, waivers })
+  return `${person} approved ${id}`
+}
+
+const write = (desk: Desk, waivers: Waivers): Promise<void> =>
+  writeBelow(desk.cwd, SIGNOFF_FILES.waivers, `${JSON.stringify(waivers, null, 2)}\n`)
+
+interface WaiverProblem {
+  readonly id: string
+  readonly code: string
+  readonly detail: string
+}
+
+/** `ff waiver lint`: every rule, and every approval. A file that is none is `artefact_invalid`. */
+export async function lintWaivers(desk: Desk): Promise<CheckReport> {
+  const written = waiversOf(desk)
+  const { faults } = approvalsOf(desk, written)
+  const problems = [...(await formFaults(desk, written)), ...faults]
+  const items = written.waivers.map(({ id, item }) => {
+    const own = problems.filter((one) => one.id === id)
+    return own.length === 0 ? passed(id, `for ${item}`) : failed(id, `for ${item}`, own)
+  })
+  const none = passed(SIGNOFF_FILES.waivers, 'no waivers')
+  return checkReport('waiver_lint', items.length === 0 ? [none] : items, {
+    exits: [...(faults.length > 0 ? (['untrusted'] as const) : []), ...usageOf(problems)],
+  })
+}
+
+const usageOf = (problems: readonly WaiverProblem[]) =>
+  problems.length === 0 ? [] : (['usage'] as const)
+
+const failed = (id: string, title: string, own: readonly WaiverProblem[]): Checked => ({
+  id,
+  title,
+  state: 'fail',
+  findings: own.map(({ code, detail }) => ({ code, pointer: null, detail })),
+  next: null,
+})
+
+/** `ff waiver list`: who approved what until when; one that is in force is a pass. */
+export async function listWaivers(desk: Desk): Promise<CheckReport> {
+  const { waivers } = approvalsOf(desk, waiversOf(desk))
+  const rules = await rulesOf(desk)
+  const active = new Set(activeWaivers(waivers, desk.now).map(({ id }) => id))
+  const items = waivers.map((one) => {
+    const waivable = rules.items.find(({ id }) => id === one.item)?.waivable ?? 'no'
+    return listed(one, { active: active.has(one.id), approved: isApproved(one, waivable) })
+  })
+  const none = passed(SIGNOFF_FILES.waivers, 'no waivers')
+  return checkReport('waiver_list', items.length === 0 ? [none] : items)
+}
+
+function listed(
+  { id, item, expires_at, approvals }: Waiver,
+  { active, approved }: { readonly active: boolean; readonly approved: boolean },
+): Checked {
+  const who = approvals.map(({ person, role }) => `${person} (${role})`).join(', ')
+  const title = `for ${item} until ${expires_at}, ${who === '' ? 'approved by nobody' : `approved by ${who}`}`
+  if (active && approved) return passed(id, title)
+  const code = active ? 'waiver_not_approved' : 'waiver_expired'
+  const next = active ? `Run ff waiver sign ${id}.` : null
+  return { id, title, state: 'pending', findings: [{ code, pointer: null, detail: item }], next }
+}
+
+/** The waivers with the approvals that hold, for the verdict too; without a trust file there are none. */
+export const approvalsOf = ({ trust, now, tools }: Desk, waivers: Waivers) =>
+  verifyWaivers(waivers, { trust: trust.status === 'trusted' ? trust.trust : null, now }, tools)
+
+async function formFaults(desk: Desk, { waivers }: Waivers): Promise<readonly WaiverProblem[]> {
+  const rules = await rulesOf(desk)
+  const dated = waivers.map((one) => ({
+    ...one,
+    requested_at: one.requested_at as Instant,
+    expires_at: one.expires_at as Instant,
+  }))
+  const broken = waiverFaults(dated, rules).map(({ at, code }) => {
+    return { id: waivers[at]?.id ?? '', code, detail: waivers[at]?.item ?? '' }
+  })
+  const { max_active } = rules.policy
+  const active = activeWaivers(dated, desk.now)
+  const many = active.slice(max_active).map(({ id }) => {
+    return { id, code: 'waivers_too_many', detail: `${active.length}, at most ${max_active}` }
+  })
+  return [...broken, ...many]
+}
+
+/** The contract's rules; the trust file's where they are stricter. */
+async function rulesOf({ root, cwd, trust }: Desk): Promise<WaiverRules> {
+  const { checklist, contract } = await loadChecklist({ root, cwd, checklist: null })
+  const own = trust.status === 'trusted' ? trust.trust.waiver_policy : contract.waivers
+  return {
+    items: checklist.value.items,
+    policy: {
+      max_active: Math.min(own.max_active, contract.waivers.max_active),
+      max_days: Math.min(own.max_days, contract.waivers.max_days),
+    },
+  }
+}
+
+const BOUND = /^([a-z][a-z0-9_]{0,63})(<=|>=)(-?\d+(?:\.\d+)?)$/
+/** What a waiver covers, as it is typed: `p99_ms<=80` for a fail, a reason code for an inconclusive. */
+export function coverOf(bounds: readonly string[], code: string | null): WaiverCover {
+  const read = bounds.map((text) => BOUND.exec(text))
+  if ((code === null) === (bounds.length === 0) || read.includes(null))
+    throw new FfError('option_invalid', 'It is not clear what the waiver covers.', {
+      hint: 'Give --bound MEASURE<=VALUE or MEASURE>=VALUE for a fail, or --code CODE for an inconclusive.',
+    })
+  if (code !== null) return { state: 'inconclusive', code }
+  return {
+    state: 'fail',
+    bounds: read.map((found) => {
+      const [, measure = '', sign, value] = found ?? []
+      return { measure, op: sign === '<=' ? 'at_most' : 'at_least', value: Number(value) }
+    }),
+  }
+}

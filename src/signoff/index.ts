@@ -1,0 +1,16 @@
+import type { SignoffKeys } from '../ports.ts'
+import { acceptedByJose } from '../jose/ed25519.ts'
+import { signoffCrypto } from './crypto.ts'
+import { makeKeyFile, readKeyFile, unsealKey, writeKeyFile } from './key-file.ts'
+import { signerCommand } from './signer-command.ts'
+
+/** Everything about people's keys. */
+export const signoffKeys: SignoffKeys = {
+  crypto: signoffCrypto,
+  make: makeKeyFile,
+  write: writeKeyFile,
+  read: readKeyFile,
+  unseal: unsealKey,
+  byCommand: signerCommand,
+  accepts: acceptedByJose,
+}

@@ -1,0 +1,140 @@
+import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto'
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { canonicalText } from '../core/signoff/read-document.ts'
+import type { KeyFile } from '../core/signoff/types.ts'
+import { FfError } from '../errors.ts'
+import { makeKeyPair, signBytes, thumbprint } from '../jose/ed25519.ts'
+import type { ByteSigner } from '../ports.ts'
+
+/** 128 MiB and about half a second for each guess (RFC 7914; OWASP's first choice). */
+const KDF = { name: 'scrypt', n: 131_072, r: 8, p: 1 } as const
+const KEY_BYTES = 32
+const TAG_BYTES = 16
+/** Far more than a key file has. */
+const MAX_BYTES = 65_536
+
+type Head = Omit<KeyFile, 'sealed'>
+
+/** A new key, sealed under a passphrase. */
+export async function makeKeyFile(
+  owner: { readonly person: string; readonly name: string },
+  passphrase: string,
+): Promise<KeyFile> {
+  const { jwk, pkcs8 } = await makeKeyPair()
+  const [salt, iv] = [randomBytes(16), randomBytes(12)]
+  const head: Head = {
+    kind: 'key_file',
+    schemaVersion: 1,
+    ...owner,
+    kid: thumbprint(jwk),
+    jwk,
+    kdf: { ...KDF, salt: salt.toString('base64url') },
+    cipher: { name: 'aes-256-gcm', iv: iv.toString('base64url') },
+  }
+  const cipher = createCipheriv('aes-256-gcm', await derive(head, passphrase), iv)
+  cipher.setAAD(Buffer.from(canonicalText(head)))
+  const sealed = Buffer.concat([cipher.update(pkcs8), cipher.final(), cipher.getAuthTag()])
+  return { ...head, sealed: sealed.toString('base64url') }
+}
+
+/** @throws FfError `passphrase_wrong`; an altered file shows in the same way, for its head is authenticated too */
+export async function unsealKey(file: KeyFile, passphrase: string): Promise<ByteSigner> {
+  const { sealed, ...head } = file
+  const pkcs8 = open256(head, await derive(head, passphrase), Buffer.from(sealed, 'base64url'))
+  return (bytes) => Promise.resolve(signBytes(pkcs8, bytes))
+}
+
+function open256(head: Head, key: Buffer, sealed: Buffer): Buffer {
+  const iv = Buffer.from(head.cipher.iv, 'base64url')
+  try {
+    const options = { authTagLength: TAG_BYTES }
+    const decipher = createDecipheriv('aes-256-gcm', key, iv, options)
+    decipher.setAAD(Buffer.from(canonicalText(head)))
+    decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
+    return Buffer.concat([decipher.update(sealed.subarray(0, -TAG_BYTES)), decipher.final()])
+  } catch {
+    // The cause says no more than that the tag is not right, and nothing of a key belongs into an error.
+    throw new FfError('passphrase_wrong', 'The passphrase is wrong, or the key file was altered.', {
+      hint: 'Try again; if the passphrase is right, take the key file from its backup.',
+    })
+  }
+}
+
+function derive({ kdf: { n, r, p, salt } }: Head, passphrase: string): Promise<Buffer> {
+  // One spelling of a passphrase, whichever way a keyboard composes its letters (RFC 8265, 4.2).
+  const secret = passphrase.normalize('NFC')
+  const options = { N: n, r, p, maxmem: 256 * n * r }
+  return new Promise((resolve, reject) => {
+    scrypt(secret, Buffer.from(salt, 'base64url'), KEY_BYTES, options, (error, key) =>
+      error === null ? resolve(key) : reject(error),
+    )
+  })
+}
+
+/** Writes a key file for its owner alone. @throws FfError `file_exists` rather than overwrite a key */
+export async function writeKeyFile(path: string, file: KeyFile): Promise<void> {
+  try {
+    const handle = await open(path, 'wx', 0o600)
+    try {
+      await handle.writeFile(`${JSON.stringify(file, null, 2)}\n`)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  } catch (cause) {
+    throw codeOf(cause) === 'EEXIST'
+      ? new FfError('file_exists', `${path} is there already.`, {
+          hint: 'Name another file: a key is never overwritten.',
+        })
+      : new FfError('output_failed', `The key could not be written to ${path}.`, {
+          hint: 'Check that its folder is there and may be written.',
+          cause,
+        })
+  }
+}
+
+/** The text of a key file that nobody but its owner can read. */
+export async function readKeyFile(path: string): Promise<string> {
+  try {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      const stat = await handle.stat()
+      if (!stat.isFile() || stat.size > MAX_BYTES)
+        throw new FfError('key_file_malformed', `${path} is no key file.`, {
+          hint: 'Name a file that `ff key new` made.',
+        })
+      if ((stat.mode & 0o077) !== 0) throw looseMode(path, stat.mode)
+      return await handle.readFile('utf8')
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+}
+
+const looseMode = (path: string, mode: number): FfError =>
+  new FfError(
+    'key_file_loose',
+    `${path} has mode ${(mode & 0o777).toString(8)}: others may have read it.`,
+    {
+      hint: `Make it 600 if nobody else was on this machine; else make a new key and revoke this one.`,
+    },
+  )
+
+function unreadable(path: string, error: unknown): unknown {
+  const code = codeOf(error)
+  if (error instanceof FfError || code === null) return error
+  if (code === 'ENOENT' || code === 'ENOTDIR')
+    return new FfError('key_file_missing', `There is no key file ${path}.`, {
+      hint: 'Make one with `ff key new`, or name the right one with --key.',
+    })
+  return new FfError('key_file_unreadable', `The key file ${path} cannot be read (${code}).`, {
+    hint: 'Check that it belongs to you.',
+    cause: error,
+  })
+}
+
+const codeOf = (error: unknown): string | null =>
+  error instanceof Error && 'code' in error ? String(error.code) : null

@@ -1,0 +1,425 @@
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { GateState } from '../../src/app/signoff/desk.ts'
+import type { ChecklistItem } from '../../src/core/gate/types.ts'
+import { onTerminal, type PtyRun, type Script } from '../support/pty.ts'
+import { ROOT, type Run, runFf } from '../support/run-ff.ts'
+import { digest, PRESENT, tools } from './people.ts'
+
+const FF = [process.execPath, join(ROOT, 'dist/bin/ff.js')]
+const CHILD = [process.execPath, new URL('./gate-child.mjs', import.meta.url).pathname]
+const SECRET = 'correct horse battery'
+let folder = ''
+let pin = ''
+
+const ff = (args: readonly string[], script: Script = []): Promise<PtyRun> =>
+  onTerminal([...FF, ...args], script, { cwd: folder, env: { FF_TRUST_SHA256: pin } })
+const plain = (args: readonly string[]): Promise<Run> =>
+  runFf(args, { cwd: folder, env: { FF_TRUST_SHA256: pin } })
+const soon = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString()
+/** With what the gate says now, at a time of our choosing. */
+const gated = (args: readonly string[], script: Script = [], now = soon(0)): Promise<PtyRun> =>
+  onTerminal([...CHILD, 'gate.json', now, ...args], script, {
+    cwd: folder,
+    env: { FF_TRUST_SHA256: pin },
+  })
+const newKey = (who: string, out = `${who}.key.json`): Promise<PtyRun> =>
+  ff(
+    ['key', 'new', '--person', who, '--name', `${who} Example`, '--out', out],
+    [
+      ['New passphrase', `${SECRET}\n`],
+      ['again:', `${SECRET}\n`],
+    ],
+  )
+const yes = (count: number): Script =>
+  Array.from({ length: count }, () => ['(yes/no)', 'yes\n'] as const)
+const withPassphrase: Script = [['Passphrase of', `${SECRET}\n`]]
+
+async function gateSays(change: Partial<GateState> = {}): Promise<void> {
+  const text = await readFile(join(ROOT, 'checklists/cutover_readiness_checklist.json'), 'utf8')
+  const { items } = JSON.parse(text) as { items: readonly ChecklistItem[] }
+  const measured = items.filter(({ kind }) => kind !== 'signature')
+  const state: GateState = {
+    identity: PRESENT.identity,
+    items,
+    accepted: Object.fromEntries(measured.map(({ id }) => [id, 'pass'])),
+    counts: { pass: 40, pending: 2 },
+    seen: { head: { seq: 1, hash: digest('head') }, bundle: null, records: [] },
+    ...change,
+  }
+  await writeFile(join(folder, 'gate.json'), JSON.stringify(state))
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ff-signoff-'))
+  for (const who of ['alice', 'bob']) {
+    const made = await newKey(who)
+    expect(made.screen).not.toContain(SECRET)
+    expect(made.status).toBe(0)
+    const shown = await plain(['key', 'show', `${who}.key.json`])
+    await writeFile(join(folder, `${who}.pub.json`), shown.stdout)
+  }
+  const init = ['trust', 'init', '--platform-lead', 'alice.pub.json', '--security-lead']
+  expect((await plain([...init, 'bob.pub.json'])).status).toBe(0)
+  pin = (await plain(['trust', 'pin'])).stdout.trim().replace('FF_TRUST_SHA256=', '')
+  await gateSays()
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+describe('keys at rest', () => {
+  test('a key file is for its owner alone, says nothing of the private half, and is never overwritten', async () => {
+    const text = await readFile(join(folder, 'alice.key.json'), 'utf8')
+    expect(Object.keys(JSON.parse(text).jwk)).toEqual(['kty', 'crv', 'x'])
+    const again = await newKey('mallory', 'alice.key.json')
+    expect([again.status, again.screen]).toEqual([
+      2,
+      expect.stringContaining('[file_exists, exit usage]'),
+    ])
+    expect(await readFile(join(folder, 'alice.key.json'), 'utf8')).toBe(text)
+  })
+  const asked = ['key', 'new', '--person', 'carol', '--name', 'Carol', '--out', 'carol.key.json']
+  test.each<readonly [string, Script, number]>([
+    ['passphrase_weak', [['New passphrase', 'short\n']], 2],
+    [
+      'passphrase_wrong',
+      [
+        ['New passphrase', `${SECRET}\n`],
+        ['again:', 'something else\n'],
+      ],
+      2,
+    ],
+    ['interrupted', [['New passphrase', '\u0003']], 130],
+    ['interrupted', [['New passphrase', '\u0004']], 130],
+  ])('%s', async (code, script, status) => {
+    const run = await ff(asked, script)
+    expect([run.status, run.screen]).toEqual([status, expect.stringContaining(`[${code},`)])
+  })
+  test('nobody makes a key without a terminal', async () => {
+    const run = await plain(asked)
+    expect([run.status, run.stderr]).toEqual([2, expect.stringContaining('[terminal_missing,')])
+  })
+})
+
+describe('the trust file', () => {
+  test('is gone by under its pin alone', async () => {
+    const show = async (value: string) => {
+      const env = { FF_TRUST_SHA256: value }
+      const run = await runFf(['trust', 'show', '--format', 'json'], { cwd: folder, env })
+      return [
+        run.status,
+        JSON.parse(run.stdout).findings?.[0]?.code ?? JSON.parse(run.stdout).error?.code,
+      ]
+    }
+    expect(await show(pin)).toEqual([0, undefined])
+    expect(await show('')).toEqual([23, 'trust_pin_missing'])
+    expect(await show(digest('other'))).toEqual([23, 'trust_pin_mismatch'])
+    expect(await show('ABC')).toEqual([2, 'setting_invalid'])
+  })
+  test('is not made twice', async () => {
+    const init = [
+      'trust',
+      'init',
+      '--platform-lead',
+      'alice.pub.json',
+      '--security-lead',
+      'bob.pub.json',
+    ]
+    expect((await plain(init)).stderr).toContain('[file_exists,')
+  })
+})
+
+const signoff = async () =>
+  JSON.parse(await readFile(join(folder, 'checklists/signoff.json'), 'utf8'))
+const sign = (who: string, script: Script) =>
+  gated(['signoff', 'sign', '--key', `${who}.key.json`], script)
+
+describe('two people sign', () => {
+  test('request, sign, sign, verify: from not ready to verified', async () => {
+    expect((await gated(['signoff', 'request'])).screen).toContain('GO, with 40 of 40 items')
+    expect((await gated(['signoff', 'verify'])).status).toBe(21)
+    const early = await gated(['signoff', 'sign', '--key', 'alice.key.json'], [], soon(-1))
+    expect([early.status, early.screen]).toEqual([23, expect.stringContaining('[clock_set_back,')])
+    const first = await sign('alice', [...yes(2), ...withPassphrase])
+    expect([first.status, first.screen]).toEqual([
+      0,
+      expect.stringContaining('alice signed as platform-lead'),
+    ])
+    expect(first.screen).toContain('Decision    GO')
+    expect(first.screen).toContain('you have not signed before')
+    expect(first.screen).not.toContain(SECRET)
+    expect((await gated(['signoff', 'verify'])).status).toBe(21)
+    expect((await sign('alice', [])).screen).toContain('[signed_already,')
+    const second = await sign('bob', [...yes(4), ...withPassphrase])
+    expect(second.status).toBe(0)
+    const verified = await gated(['signoff', 'verify'])
+    expect([verified.status, verified.screen]).toEqual([0, expect.stringContaining('2 of 2 hold')])
+    const [one] = (await signoff()).signatures
+    const header = JSON.parse(Buffer.from(one.protected, 'base64url').toString())
+    expect(header).toMatchObject({ alg: 'Ed25519', typ: 'ff-signoff+jws', crit: ['ff'] })
+    expect(header.ff.attests).toEqual(['I4', 'J1'])
+  })
+
+  test('what changed since somebody last signed is shown before they are asked again', async () => {
+    await gateSays({ identity: { ...PRESENT.identity, code: 'sha256:bb' } })
+    const stale = await gated(['signoff', 'verify'])
+    expect([stale.status, stale.screen]).toEqual([21, expect.stringContaining('code_changed')])
+    expect((await sign('alice', [])).screen).toContain('[signoff_stale,')
+    await gated(['signoff', 'request'])
+    const run = await sign('alice', [
+      ['code: sha256:aa -> sha256:bb', ''],
+      ['(yes/no)', 'no\n'],
+    ])
+    expect([run.status, run.screen]).toEqual([21, expect.stringContaining('[not_attested,')])
+    expect((await signoff()).signatures).toEqual([])
+  })
+
+  test('copies are put together with add', async () => {
+    const empty = await readFile(join(folder, 'checklists/signoff.json'), 'utf8')
+    await sign('alice', [...yes(2), ...withPassphrase])
+    const byAlice = await readFile(join(folder, 'checklists/signoff.json'), 'utf8')
+    await writeFile(join(folder, 'alice-signed.json'), byAlice)
+    await writeFile(join(folder, 'checklists/signoff.json'), empty)
+    await sign('bob', [...yes(4), ...withPassphrase])
+    expect((await gated(['signoff', 'add', 'alice-signed.json'])).screen).toContain('taken over: 1')
+    expect((await gated(['signoff', 'verify'])).status).toBe(0)
+  })
+
+  test('a revocation is a next version that both roles sign; then it holds, under the old pin too', async () => {
+    await gated(['signoff', 'revoke', '--reason', 'the image was withdrawn'])
+    const rotate = (who: string, file: readonly string[]) =>
+      gated(
+        ['trust', 'rotate', ...file, '--key', `${who}.key.json`],
+        [...yes(1), ...withPassphrase],
+      )
+    const begun = await rotate('alice', ['checklists/trust-next.json'])
+    expect(begun.screen).toContain('Still to sign, with ff trust rotate: security-lead')
+    expect((await gated(['signoff', 'verify'])).status).toBe(0)
+    expect((await rotate('alice', [])).screen).toContain('[signed_already,')
+    expect((await rotate('bob', [])).screen).toContain('The next version stands.')
+    const run = await gated(['signoff', 'verify'])
+    expect([run.status, run.screen]).toEqual([23, expect.stringContaining('statement_revoked')])
+  })
+})
+
+describe('what keeps somebody from signing', () => {
+  beforeAll(async () => {
+    await gateSays()
+    await gated(['signoff', 'request'])
+  })
+  test('a wrong passphrase', async () => {
+    const run = await sign('alice', [...yes(2), ['Passphrase of', 'something else\n']])
+    expect([run.status, run.screen]).toEqual([2, expect.stringContaining('[passphrase_wrong,')])
+    expect(run.screen).not.toContain('something else')
+  })
+  test.each([
+    ['a loose mode', 0o644, 23, 'key_file_loose'],
+    ['readable by its group', 0o640, 23, 'key_file_loose'],
+  ])('a key file with %s', async (_what, mode, status, code) => {
+    await chmod(join(folder, 'alice.key.json'), mode)
+    const run = await sign('alice', [])
+    await chmod(join(folder, 'alice.key.json'), 0o600)
+    expect([run.status, run.screen]).toEqual([status, expect.stringContaining(`[${code},`)])
+  })
+  test('a key file that is not there, is none, or cannot be read', async () => {
+    expect((await sign('nobody', [])).screen).toContain('[key_file_missing, exit usage]')
+    await writeFile(join(folder, 'bad.key.json'), '{}', { mode: 0o600 })
+    expect((await sign('bad', [])).screen).toContain('[key_file_malformed, exit usage]')
+    expect((await gated(['signoff', 'sign', '--key', '/proc/self/mem'])).screen).toContain(
+      'key_file_',
+    )
+  })
+  test('each altered member of a key file', async () => {
+    const text = await readFile(join(folder, 'alice.key.json'), 'utf8')
+    const file = JSON.parse(text)
+    const altered = { ...file, name: 'Somebody Else' }
+    await writeFile(join(folder, 'altered.key.json'), JSON.stringify(altered), { mode: 0o600 })
+    expect((await sign('altered', [...yes(2), ...withPassphrase])).screen).toContain(
+      '[passphrase_wrong,',
+    )
+  })
+  test('a key that the trust file does not name', async () => {
+    await newKey('mallory')
+    const run = await sign('mallory', [])
+    expect([run.status, run.screen]).toEqual([23, expect.stringContaining('[signer_unknown,')])
+  })
+  test('no terminal', async () => {
+    const run = await plain(['signoff', 'sign', '--key', 'alice.key.json'])
+    expect([run.status, run.stderr]).toEqual([2, expect.stringContaining('[terminal_missing,')])
+  })
+  test('no way to sign, or two', async () => {
+    expect((await gated(['signoff', 'sign'])).screen).toContain('[option_invalid,')
+  })
+  test('an identity that is not whole', async () => {
+    await gateSays({ identity: { ...PRESENT.identity, code: null } })
+    const run = await gated(['signoff', 'request'])
+    await gateSays()
+    expect([run.status, run.screen]).toEqual([22, expect.stringContaining('[identity_incomplete,')])
+  })
+  test('a no-go can be signed, and lets nothing through', async () => {
+    await gateSays({ accepted: { A1: 'pass' } })
+    expect((await gated(['signoff', 'request'])).screen).toContain('NO-GO, with 1 of 40')
+    expect((await sign('alice', [...yes(2), ...withPassphrase])).status).toBe(0)
+    expect((await sign('bob', [...yes(4), ...withPassphrase])).status).toBe(0)
+    const run = await gated(['signoff', 'verify'])
+    expect([run.status, run.screen]).toEqual([23, expect.stringContaining('decision_no_go')])
+    await gateSays()
+    await gated(['signoff', 'request'])
+  })
+})
+
+describe('--signer-cmd', () => {
+  const signer = (line: string, script: Script = yes(2)) =>
+    gated(['signoff', 'sign', '--signer-cmd', line, '--person', 'card'], script)
+  const card = generateKeyPairSync('ed25519')
+
+  beforeAll(async () => {
+    // A person whose key is on a card comes in as platform lead, in a folder of their own.
+    const jwk = card.publicKey.export({ format: 'jwk' }) as never
+    const pem = card.privateKey.export({ type: 'pkcs8', format: 'pem' })
+    expect(createPrivateKey(pem).asymmetricKeyType).toBe('ed25519')
+    await writeFile(join(folder, 'card.pem'), pem)
+    const shown = { kind: 'public_key', schemaVersion: 1, person: 'card', name: 'Card Example' }
+    const kid = tools.thumbprint(jwk)
+    await writeFile(join(folder, 'card.pub.json'), JSON.stringify({ ...shown, kid, jwk }))
+    for (const name of ['trust', 'trust-chain', 'trust-rotation', 'signoff'])
+      await rm(join(folder, `checklists/${name}.json`), { force: true })
+    await plain([
+      'trust',
+      'init',
+      '--platform-lead',
+      'card.pub.json',
+      '--security-lead',
+      'bob.pub.json',
+    ])
+    pin = (await plain(['trust', 'pin'])).stdout.trim().replace('FF_TRUST_SHA256=', '')
+    await writeFile(
+      join(folder, 'sign.mjs'),
+      `import { createPrivateKey, sign } from 'node:crypto'
+       import { readFileSync } from 'node:fs'
+       const key = createPrivateKey(readFileSync(process.argv[2]))
+       process.stdout.write(sign(null, readFileSync(0), key))`,
+    )
+    await gated(['signoff', 'request'])
+  })
+  const cases: readonly (readonly [string, string, number, string])[] = [
+    ['a signature by another key', 'node sign.mjs other.pem', 23, 'signature_not_accepted'],
+    ['a program that is not there', 'no-such-program', 22, 'signer_failed'],
+    ['a program that fails', 'false', 22, 'signer_failed'],
+    ['a program that says nothing', 'true', 23, 'signature_not_accepted'],
+    ['a program that says too much', 'head -c 100000 /dev/zero', 22, 'signer_failed'],
+    [
+      'no shell: a pipe is but a word',
+      'node sign.mjs card.pem | cat',
+      0,
+      'signed as platform-lead',
+    ],
+  ]
+  test.each(cases)('%s', async (_what, line, status, code) => {
+    const other = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })
+    await writeFile(join(folder, 'other.pem'), other)
+    const run = await signer(line)
+    expect([run.status, run.screen]).toEqual([status, expect.stringContaining(code)])
+  })
+})
+
+describe('waivers', () => {
+  const asked = (change: Readonly<Record<string, string>> = {}, item = 'E5') => {
+    const given = {
+      '--bound': 'p99_ms<=80',
+      '--reason': 'the peak is a week away',
+      '--risk': 'slow answers',
+      '--compensation': 'two more replicas',
+      '--requester': 'dora',
+      '--expires': soon(7),
+      ...change,
+    }
+    return plain([
+      'waiver',
+      'new',
+      item,
+      ...Object.entries(given)
+        .flat()
+        .filter((one) => one !== ''),
+    ])
+  }
+  test('new, sign by both, lint and list', async () => {
+    expect((await plain(['waiver', 'lint'])).status).toBe(0)
+    expect((await asked()).stdout).toContain('WV-1 is written')
+    expect((await plain(['waiver', 'list'])).status).toBe(21)
+    const run = await ff(
+      ['waiver', 'sign', 'WV-1', '--key', 'bob.key.json'],
+      [...yes(1), ...withPassphrase],
+    )
+    expect([run.status, run.screen]).toEqual([0, expect.stringContaining('bob approved WV-1')])
+    expect((await plain(['waiver', 'lint'])).status).toBe(0)
+    const list = async () => {
+      const found = await plain(['waiver', 'list', '--format', 'json'])
+      return [found.status, JSON.parse(found.stdout).items[0].title]
+    }
+    // The item wants both leads.
+    expect(await list()).toEqual([21, expect.stringContaining('approved by bob (security-lead)')])
+    const second = await gated(
+      ['waiver', 'sign', 'WV-1', '--signer-cmd', 'node sign.mjs card.pem', '--person', 'card'],
+      yes(1),
+    )
+    expect(second.status).toBe(0)
+    expect(await list()).toEqual([0, expect.stringContaining('card (platform-lead)')])
+  })
+  test.each<readonly [string, string, Readonly<Record<string, string>>, string]>([
+    ['no expiry', 'E5', { '--expires': '' }, 'option_invalid'],
+    ['longer than 14 days', 'E5', { '--expires': soon(15) }, 'waiver_too_long'],
+    ['an item that nobody may waive', 'A1', {}, 'waiver_item_unwaivable'],
+    ['an item that there is not', 'Z9', {}, 'waiver_item_unknown'],
+    ['an item that has one', 'E5', {}, 'waiver_item_repeated'],
+    ['no bound and no code', 'E5', { '--bound': 'p99' }, 'option_invalid'],
+  ])('%s', async (_what, item, change, code) => {
+    const options = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== ''))
+    const run = await (change['--expires'] === ''
+      ? plain([
+          'waiver',
+          'new',
+          item,
+          '--bound',
+          'p99_ms<=80',
+          '--reason',
+          'r',
+          '--risk',
+          'r',
+          '--compensation',
+          'c',
+          '--requester',
+          'dora',
+        ])
+      : asked(options, item))
+    expect([run.status, run.stderr]).toEqual([2, expect.stringContaining(code)])
+  })
+  test('an edited waiver loses its approvals, and lint says so with 23', async () => {
+    const path = join(folder, 'checklists/waivers.json')
+    const text = await readFile(path, 'utf8')
+    await writeFile(path, text.replace('"value": 80', '"value": 800'))
+    const run = await plain(['waiver', 'lint', '--format', 'json'])
+    await writeFile(path, text)
+    expect([run.status, JSON.parse(run.stdout).findings[0].code]).toEqual([23, 'waiver_altered'])
+  })
+})
+
+test('an expired trust file is refused, and followed by one that its people sign', async () => {
+  const later = soon(181)
+  const at = (args: readonly string[], script: Script = []) => gated(args, script, later)
+  expect((await at(['trust', 'show'])).screen).toContain('trust_expired')
+  const trust = JSON.parse(await readFile(join(folder, 'checklists/trust.json'), 'utf8'))
+  const next = { ...trust, version: trust.version + 1, expires: soon(200) }
+  await writeFile(join(folder, 'next.json'), JSON.stringify(next))
+  const card = ['--signer-cmd', 'node sign.mjs card.pem', '--person', 'card']
+  expect((await at(['trust', 'rotate', 'next.json', ...card], yes(1))).status).toBe(0)
+  const last = await at(
+    ['trust', 'rotate', '--key', 'bob.key.json'],
+    [...yes(1), ...withPassphrase],
+  )
+  expect(last.status).toBe(0)
+  const shown = await at(['trust', 'show'])
+  expect([shown.status, shown.screen]).toEqual([0, expect.stringContaining('version')])
+})

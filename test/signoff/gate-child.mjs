@@ -1,0 +1,33 @@
+// The program as it is, but for what the gate says: that comes from a file, for there is no gate in this test.
+import { readFile } from 'node:fs/promises'
+import { runProgram } from '../../dist/src/commands/program.js'
+import { EXITS } from '../../dist/src/errors.js'
+import { signoffKeys } from '../../dist/src/signoff/index.js'
+import { terminalOn } from '../../dist/src/signoff/terminal.js'
+
+process.exitCode = 1
+const [stateFile, now, ...words] = process.argv.slice(2)
+const isTerminal = process.stdin.isTTY === true && process.stderr.isTTY === true
+const context = {
+  root: new URL('../..', import.meta.url).pathname,
+  cwd: process.cwd(),
+  env: process.env,
+  now: () => new Date(now),
+  nodeVersion: process.version,
+  io: {
+    stdout: (text) => new Promise((resolve) => process.stdout.write(text, () => resolve())),
+    stderr: (text) => void process.stderr.write(text),
+    stdin: () => process.stdin,
+    terminal: async () => (isTerminal ? terminalOn(process.stdin, process.stderr) : null),
+    stdoutIsTerminal: false,
+    stderrIsTerminal: isTerminal,
+  },
+  adapters: {
+    signoffKeys: async () => signoffKeys,
+    readGate: async () => JSON.parse(await readFile(stateFile, 'utf8')),
+  },
+  onSignal: () => () => undefined,
+  exit: 'internal',
+}
+await runProgram(['node', 'ff', ...words], context)
+process.exitCode = EXITS[context.exit][0]
