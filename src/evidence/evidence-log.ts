@@ -49,34 +49,45 @@ export async function openEvidence(
     if (log.head.seq === 0) await writeHead(folder, EMPTY_CHAIN)
     const file = await open(join(folder, LOG), 'a', 0o600)
     await file.truncate(bytes)
-    return new Writer(folder, { file, lock, runner, head: log.head })
+    return new Writer({ folder, file, lock, runner }, { head: log.head, bytes })
   } catch (error) {
     await lock.close()
     throw error
   }
 }
 
+interface Held {
+  readonly folder: string
+  readonly file: FileHandle
+  readonly lock: FileHandle
+  readonly runner: Runner
+}
 class Writer implements EvidenceWriter {
-  private readonly folder: string
-  private readonly held: { file: FileHandle; lock: FileHandle; runner: Runner }
+  private readonly held: Held
   private head: ChainHead
+  /** Of the log up to its last whole line. */
+  private bytes: number
 
-  constructor(
-    folder: string,
-    { head, ...held }: { file: FileHandle; lock: FileHandle; runner: Runner; head: ChainHead },
-  ) {
-    this.folder = folder
+  constructor(held: Held, at: { readonly head: ChainHead; readonly bytes: number }) {
     this.held = held
-    this.head = head
+    this.head = at.head
+    this.bytes = at.bytes
   }
 
   async append(draft: EvidenceDraft): Promise<EvidenceEntry> {
+    const { folder, file, runner } = this.held
     const record = { ...draft, seq: this.head.seq + 1, prev_hash: this.head.hash }
-    const { text, entry } = writeLine(record, this.held.runner)
-    await this.held.file.writeFile(`${text}\n`)
-    await this.held.file.sync()
+    const { text, entry } = writeLine(record, runner)
+    // What an append before this one left behind when it failed.
+    await file.truncate(this.bytes)
+    const line = Buffer.from(`${text}\n`)
+    await writing(folder, async () => {
+      await file.writeFile(line)
+      await file.sync()
+      await writeHead(folder, { seq: record.seq, hash: entry.hash })
+    })
     this.head = { seq: record.seq, hash: entry.hash }
-    await writeHead(this.folder, this.head)
+    this.bytes += line.length
     return entry
   }
 
@@ -86,22 +97,43 @@ class Writer implements EvidenceWriter {
   }
 }
 
+async function writing(folder: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (cause) {
+    if (codeOf(cause) !== 'ENOSPC' && codeOf(cause) !== 'EDQUOT') throw cause
+    throw new FfError('disk_full', `There is no room for evidence in ${folder}.`, {
+      hint: 'Make room, and measure again: this record was not kept.',
+      cause,
+    })
+  }
+}
+
 /** The log, and how many bytes of it are whole lines. */
 async function load(
   folder: string,
   fits: Fits,
 ): Promise<{ readonly log: EvidenceLog; readonly bytes: number }> {
-  const [text, head] = await Promise.all([
-    textIfThere(join(folder, LOG)),
-    textIfThere(join(folder, HEAD)),
+  const [log, head] = await Promise.all([
+    bytesIfThere(join(folder, LOG)),
+    bytesIfThere(join(folder, HEAD)),
   ])
-  const whole = (text ?? '').slice(0, (text ?? '').lastIndexOf('\n') + 1)
-  const bytes = Buffer.byteLength(whole)
-  if (head === null) return { log: whole === '' ? judgeChain([], EMPTY_CHAIN) : gone(HEAD), bytes }
-  const noted = readHead(head)
+  const bytes = log === null ? 0 : log.lastIndexOf('\n') + 1
+  if (head === null) return { log: bytes === 0 ? judgeChain([], EMPTY_CHAIN) : gone(HEAD), bytes }
+  const noted = readHead(textOf(head))
   if (noted === null) return { log: fault('evidence_edited', HEAD), bytes }
-  if (text === null && noted.seq > 0) return { log: gone(LOG), bytes }
-  return { log: judgeLines(whole.split('\n').slice(0, -1), noted, fits), bytes }
+  if (log === null) return { log: noted.seq > 0 ? gone(LOG) : judgeChain([], noted), bytes }
+  const lines = textOf(log.subarray(0, bytes)).split('\n').slice(0, -1)
+  return { log: judgeLines(lines, noted, fits), bytes }
+}
+
+/** Bytes that are no UTF-8 are kept as what no line and no head can be: nothing is repaired. */
+function textOf(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return '\ufffd\n' // TextDecoder throws for this reason alone.
+  }
 }
 
 function judgeLines(lines: readonly string[], noted: ChainHead, fits: Fits): EvidenceLog {
@@ -146,9 +178,9 @@ async function writeHead(folder: string, head: ChainHead): Promise<void> {
   }
 }
 
-async function textIfThere(path: string): Promise<string | null> {
+async function bytesIfThere(path: string): Promise<Buffer | null> {
   try {
-    return await readFile(path, 'utf8')
+    return await readFile(path)
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return null
     throw new FfError('evidence_unreadable', `${path} cannot be read (${codeOf(error)}).`, {

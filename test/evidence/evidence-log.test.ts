@@ -175,6 +175,15 @@ describe('a log that somebody had their hands on', () => {
       (lines, folder) => writeFile(logOf(folder), `${lines.join('\n')}`),
       'evidence_cut',
     ],
+    [
+      'a byte that is no UTF-8 in the place of a character that stands for such',
+      async (_lines, folder) => {
+        const text = await readFile(logOf(folder))
+        const [at] = [text.indexOf('a test')]
+        return writeFile(logOf(folder), text.fill(0xff, at, at + 1))
+      },
+      'evidence_edited',
+    ],
     ['everything cut', (_lines, folder) => write(folder, []), 'evidence_cut'],
     ['the log gone', (_lines, folder) => rm(logOf(folder)), 'evidence_missing'],
     ['the head gone', (_lines, folder) => rm(headOf(folder)), 'evidence_missing'],

@@ -205,7 +205,7 @@ function summed(
       STATES.map((state) => [state, items.filter((one) => one.state === state).length]),
     ) as Record<GateItemState, number>,
     valid_until: verdict === 'go' ? until : null,
-    expires_next: ends.sort((a, b) => (a.at < b.at ? -1 : 1)),
+    expires_next: ends.sort((a, b) => (a.at < b.at ? -1 : Number(a.at > b.at))),
     faults,
   }
 }
