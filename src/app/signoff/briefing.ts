@@ -1,3 +1,4 @@
+import type { GateState } from '../../core/signoff/gate-state.ts'
 import type { ChecklistItem } from '../../core/gate/types.ts'
 import { changesBetween } from '../../core/signoff/changes.ts'
 import { readEnvelope } from '../../core/signoff/envelope.ts'
@@ -6,7 +7,7 @@ import { readStatement } from '../../core/signoff/statement.ts'
 import type { Signer, Statement, WaiverEntry } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
 import type { Terminal } from '../../ports.ts'
-import type { Desk, GateState } from './desk.ts'
+import type { Desk } from './desk.ts'
 import { readPastSignoffs } from './folder.ts'
 import { printable } from './printable.ts'
 

@@ -1,26 +1,17 @@
 import { join } from 'node:path'
 import { documentShapes } from '../../artefacts/documents.ts'
-import type { ChecklistItem, Identity } from '../../core/gate/types.ts'
+import type { Identity } from '../../core/gate/types.ts'
 import { type Asked, requiredAttestations } from '../../core/signoff/attestations.ts'
 import { subjectDigests } from '../../core/signoff/decision-file.ts'
+import type { GateState } from '../../core/signoff/gate-state.ts'
 import { readDocument } from '../../core/signoff/read-document.ts'
 import { checkTrust, trustFault, type TrustOutcome } from '../../core/signoff/trust.ts'
-import type { Accepted, Present, Seen, SignoffTools, Waivers } from '../../core/signoff/types.ts'
+import type { Present, SignoffTools, Waivers } from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/state/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { SignoffKeys, Terminal } from '../../ports.ts'
 import { readSignoffFiles, SIGNOFF_FILES, type SignoffTexts } from './folder.ts'
 
-/** What the gate says of this moment, for people to sign. */
-export interface GateState {
-  readonly identity: Identity
-  readonly items: readonly ChecklistItem[]
-  /** Of the items that are no signatures; of a P+A its probe half. */
-  readonly accepted: Accepted
-  /** How many items are in each state. */
-  readonly counts: Readonly<Record<string, number>>
-  readonly seen: Seen
-}
 export interface GateQuestion {
   readonly root: string
   readonly cwd: string
@@ -63,7 +54,8 @@ export const toolsOf = async (
   shape: await documentShapes(join(root, 'contracts/schemas')),
 })
 
-function checkPin(pin: string | null): string | null {
+/** @throws FfError `setting_invalid` where it is no SHA-256 */
+export function checkPin(pin: string | null): string | null {
   if (pin === null || /^[0-9a-f]{64}$/.test(pin)) return pin
   throw new FfError(
     'setting_invalid',

@@ -1,9 +1,10 @@
+import type { GateState } from '../../core/signoff/gate-state.ts'
 import { readEnvelope, writeEnvelope } from '../../core/signoff/envelope.ts'
 import { type Preparation, writeStatement } from '../../core/signoff/statement.ts'
 import type { Target } from '../../core/signoff/types.ts'
 import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/state/instant.ts'
 import { FfError } from '../../errors.ts'
-import { type Desk, type GateState, presentOf, trustedOf } from './desk.ts'
+import { type Desk, presentOf, trustedOf } from './desk.ts'
 import { PAST_SIGNOFFS, SIGNOFF_FILES, writeBelow } from './folder.ts'
 
 /** Page 3, J2 and J3: a signature is 72 hours old at most. */
