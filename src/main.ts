@@ -41,7 +41,14 @@ const adapters: Adapters = {
   readEvidence: async (folder, fits) =>
     (await import('./evidence/evidence-log.ts')).readEvidence(folder, fits),
   codeVersion: async (folder) => (await import('./evidence/code-version.ts')).codeVersion(folder),
-  verifySignoff: async (question) => (await import('./app/unsigned.ts')).unsigned(question),
+  verifySignoff: async (question) => {
+    const [{ peopleOfFolder }, { signoffCrypto: crypto }] = await Promise.all([
+      import('./app/signoff/for-gate.ts'),
+      import('./signoff/crypto.ts'),
+    ])
+    const keys = { crypto }
+    return peopleOfFolder({ root: packageRoot(), folder: question.folder, keys }, question)
+  },
   fetchKeys: async (url, contract, algorithms) =>
     (await import('./auth/served-keys.ts')).fetchKeys(url, contract, algorithms),
   openDevIssuer: async (claims) => (await import('./auth/dev-issuer.ts')).openDevIssuer(claims),
@@ -52,11 +59,13 @@ const adapters: Adapters = {
   },
   openLive: async (spec, needs) => (await import('./backings/index.ts')).openLive(spec, needs),
   signoffKeys: async () => (await import('./signoff/index.ts')).signoffKeys,
-  readGate: async () => {
-    const { FfError } = await import('./errors.ts')
-    throw new FfError('nothing_to_check', 'No gate measures yet what would be signed.', {
-      hint: 'Keys, the trust file and waivers can be prepared.',
-    })
+  readGate: async ({ root, cwd, env, now }) => {
+    const [{ readGate }, { gateRequest }] = await Promise.all([
+      import('./app/gate.ts'),
+      import('./commands/gate.ts'),
+    ])
+    const place = { root, cwd, env, adapters, now: () => new Date(now) }
+    return readGate(await gateRequest(place, {}), adapters)
   },
   openScratch: async (spec, needs) =>
     (await import('./backings/index.ts')).openScratch(spec, needs),

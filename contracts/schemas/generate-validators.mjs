@@ -1,4 +1,4 @@
-// Writes src/artefacts/validators.generated.ts, which is not kept in git: the schemas that `ff gate` needs, compiled
+// Writes src/artefacts/validators.generated.ts, which is not kept in git: the schemas that `ff gate` and the sign-off need, compiled
 // ahead as a part of `npm run build`, because compiling them costs more than all the rest of a gate.
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -8,9 +8,17 @@ import standalone from 'ajv/dist/standalone/index.js'
 const READY = {
   cutover_plan: 'cutover-plan',
   cutover_readiness_checklist: 'cutover-readiness-checklist',
+  decision_file: 'decision-file',
   evidence_line: 'evidence-line',
+  key_file: 'key-file',
+  public_key: 'public-key',
   readiness_gate: 'readiness-gate',
   rollback_triggers: 'rollback-triggers',
+  signoff_envelope: 'signoff-envelope',
+  signoff_header: 'signoff-header',
+  signoff_statement: 'signoff-statement',
+  trust: 'trust',
+  trust_chain: 'trust-chain',
   waivers: 'waivers',
 }
 const target = fileURLToPath(

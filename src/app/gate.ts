@@ -1,10 +1,17 @@
 import { judgeGate } from '../core/gate/judge-gate.ts'
-import type { Judgement, WaiverPolicy } from '../core/gate/types.ts'
+import type {
+  EvidenceLog,
+  Identity,
+  Judgement,
+  SignoffOutcome,
+  WaiverPolicy,
+} from '../core/gate/types.ts'
+import { type GateState, gateStateOf } from '../core/signoff/gate-state.ts'
 import type { GateReport } from '../core/report/types.ts'
 import type { Instant } from '../core/state/instant.ts'
 import { FfError } from '../errors.ts'
 import type { Adapters } from './adapters.ts'
-import { type GateFolder, loadGateFiles } from './gate-files.ts'
+import { type GateFiles, type GateFolder, loadGateFiles } from './gate-files.ts'
 import { gateReport } from './gate-report.ts'
 import { identityOf, type Running } from './gate-identity.ts'
 import { UNMEASURABLE } from './unmeasurable.ts'
@@ -18,14 +25,30 @@ export interface GateRequest extends Running {
 }
 type Hands = Pick<Adapters, 'readEvidence' | 'verifySignoff'>
 
+/** Everything that was on disk at one moment, and what follows from it. */
+export interface Judged {
+  readonly judgement: Judgement
+  readonly files: GateFiles
+  readonly evidence: EvidenceLog
+  readonly identity: Identity
+  readonly signoff: SignoffOutcome
+  readonly at: Instant
+}
+
 /**
  * `ff gate`: all that is on disk, and the verdict that follows from it. It measures nothing itself.
  *
  * @throws FfError `artefact_invalid`, `waiver_invalid`, `evidence_locked`
  */
 export async function gate(request: GateRequest, hands: Hands): Promise<GateReport> {
-  const started = request.now()
-  const now = started.toISOString() as Instant
+  const { judgement, at, ...rest } = await judgeFolder(request, hands)
+  const duration_ms = request.now().getTime() - Date.parse(at)
+  return gateReport(judgement, { ...rest, timing: { started_at: at, duration_ms } })
+}
+
+/** The judgement itself, for whoever wants more than a report. */
+export async function judgeFolder(request: GateRequest, hands: Hands): Promise<Judged> {
+  const now = request.now().toISOString() as Instant
   const files = await loadGateFiles(request.folder)
   const identity = identityOf(request, files)
   const [evidence, signoff] = await Promise.all([
@@ -52,11 +75,21 @@ export async function gate(request: GateRequest, hands: Hands): Promise<GateRepo
     now,
   })
   refuseWaivers(judgement)
-  const timing = {
-    started_at: now,
-    duration_ms: request.now().getTime() - started.getTime(),
-  }
-  return gateReport(judgement, { files, evidence, identity, signoff: signoff.outcome, timing })
+  return { judgement, files, evidence, identity, signoff: signoff.outcome, at: now }
+}
+
+/**
+ * What there is to sign now.
+ *
+ * @throws FfError as `gate`, and `evidence_untrusted` where the log is not whole: nobody signs over that
+ */
+export async function readGate(request: GateRequest, hands: Hands): Promise<GateState> {
+  const { judgement, files, evidence, identity } = await judgeFolder(request, hands)
+  if (evidence.status !== 'whole')
+    throw new FfError('evidence_untrusted', `The evidence cannot be trusted: ${evidence.detail}.`, {
+      hint: 'Restore the evidence folder as it was written, or begin a new one and measure again.',
+    })
+  return gateStateOf(judgement, { checklist: files.checklist.value, identity, log: evidence })
 }
 
 const stricter = (contract: WaiverPolicy, trust: WaiverPolicy | null): WaiverPolicy => ({

@@ -1,5 +1,5 @@
 import type { Documents, SignoffTools } from '../core/signoff/types.ts'
-import { Schemas } from './schemas.ts'
+import { readySchemas } from './ready-schemas.ts'
 import type { ArtefactByKind } from './types.generated.ts'
 
 /** Documents that people's folders hold and the package does not, with the schema of each. */
@@ -17,15 +17,12 @@ const DOCUMENTS = {
 export type DocumentKind = keyof typeof DOCUMENTS
 type Made = Pick<ArtefactByKind, DocumentKind>
 
-/** Holds values to the schemas of the sign-off. @param folder of the schemas */
-export async function documentShapes(folder: string): Promise<SignoffTools['shape']> {
-  const schemas = await Schemas.load(folder)
-  return (kind, value) => {
-    const [problem] = schemas.problems(DOCUMENTS[kind], value, '')
-    return problem === undefined
-      ? { ok: true, value: asCore(value as Made[typeof kind]) }
-      : { ok: false, detail: `${problem.code} at ${problem.pointer || 'the root'}` }
-  }
+/** Holds values to the schemas of the sign-off. */
+export const documentShape: SignoffTools['shape'] = (kind, value) => {
+  const [problem] = readySchemas.problems(DOCUMENTS[kind], value, '')
+  return problem === undefined
+    ? { ok: true, value: asCore(value as Made[typeof kind]) }
+    : { ok: false, detail: `${problem.code} at ${problem.pointer || 'the root'}` }
 }
 
 /** What the schema says is what core takes it for; the compiler holds one to the other. */

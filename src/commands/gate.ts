@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { gate } from '../app/gate.ts'
+import { gate, type GateRequest } from '../app/gate.ts'
 import { newestMigration } from '../app/persistence-inputs.ts'
 import type { GateReport } from '../core/report/types.ts'
-import type { Invocation } from './context.ts'
+import type { Context, Invocation } from './context.ts'
 import { runReport } from './run-report.ts'
 import { behaviouralSettings, readSettings } from './settings.ts'
 
@@ -18,22 +18,30 @@ export const report = (invocation: Invocation): Promise<void> => {
 }
 
 async function verdictOf({ context, options }: Invocation): Promise<GateReport> {
-  const { root, cwd, env, adapters, now } = context
+  return gate(await gateRequest(context, options), context.adapters)
+}
+
+/** What a gate is asked of a folder, by the settings that hold there. */
+export async function gateRequest(
+  { root, cwd, env, adapters, now }: Pick<Context, 'root' | 'cwd' | 'env' | 'adapters' | 'now'>,
+  { checklist = null, evidence = join(cwd, '.ff', 'evidence') }: GateOptions,
+): Promise<GateRequest> {
   const settings = await readSettings(env, cwd)
   const [code, schema_head] = await Promise.all([
     settings.FF_CODE_VERSION.value ?? adapters.codeVersion(root),
     newestMigration(root),
   ])
-  return gate(
-    {
-      folder: { root, cwd, checklist: options.checklist ?? null },
-      evidence: options.evidence ?? join(cwd, '.ff', 'evidence'),
-      trust_pin: settings.FF_TRUST_SHA256.value,
-      code,
-      schema_head,
-      settings: behaviouralSettings(settings),
-      now,
-    },
-    adapters,
-  )
+  return {
+    folder: { root, cwd, checklist },
+    evidence,
+    trust_pin: settings.FF_TRUST_SHA256.value,
+    code,
+    schema_head,
+    settings: behaviouralSettings(settings),
+    now,
+  }
+}
+interface GateOptions {
+  readonly checklist?: string | null
+  readonly evidence?: string
 }

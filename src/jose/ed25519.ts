@@ -1,6 +1,13 @@
-import { createHash, createPrivateKey, createPublicKey, KeyObject, sign, verify } from 'node:crypto'
-import { exportJWK, flattenedVerify, generateKeyPair, importJWK } from 'jose'
-import type { JwsSignature, PublicJwk } from '../core/signoff/types.ts'
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto'
+import type { PublicJwk } from '../core/signoff/types.ts'
 import { isWeakPoint } from './small-order.ts'
 
 /** RFC 7638 over the members that RFC 8037, 2 requires: SHA-256, base64url. */
@@ -27,31 +34,15 @@ function publicKey(jwk: PublicJwk): KeyObject | null {
 }
 
 /** A new key: what may be shown, and the private half as PKCS#8 (RFC 8410). */
-export async function makeKeyPair(): Promise<{ readonly jwk: PublicJwk; readonly pkcs8: Buffer }> {
-  const { privateKey, publicKey: shown } = await generateKeyPair('Ed25519', { extractable: true })
-  const { x = '' } = await exportJWK(shown)
+export function makeKeyPair(): { readonly jwk: PublicJwk; readonly pkcs8: Buffer } {
+  const { privateKey, publicKey: shown } = generateKeyPairSync('ed25519')
+  const { x = '' } = shown.export({ format: 'jwk' })
   return {
     jwk: { kty: 'OKP', crv: 'Ed25519', x },
-    pkcs8: KeyObject.from(privateKey).export({ type: 'pkcs8', format: 'der' }),
+    pkcs8: privateKey.export({ type: 'pkcs8', format: 'der' }),
   }
 }
 
 /** Signs bytes with a private key (PKCS#8). */
 export const signBytes = (pkcs8: Buffer, bytes: Uint8Array): Uint8Array =>
   sign(null, bytes, createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' }))
-
-/** Whether jose, which made none of it, takes the signature: asked of each before it is written down. */
-export async function acceptedByJose(
-  jwk: PublicJwk,
-  payload: string,
-  signature: JwsSignature,
-): Promise<boolean> {
-  try {
-    const key = await importJWK({ ...jwk }, 'Ed25519')
-    const options = { algorithms: ['Ed25519'], crit: { ff: true } }
-    await flattenedVerify({ payload, ...signature }, key, options)
-    return true
-  } catch {
-    return false // jose throws for every signature that it does not take.
-  }
-}

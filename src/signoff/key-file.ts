@@ -21,7 +21,7 @@ export async function makeKeyFile(
   owner: { readonly person: string; readonly name: string },
   passphrase: string,
 ): Promise<KeyFile> {
-  const { jwk, pkcs8 } = await makeKeyPair()
+  const { jwk, pkcs8 } = makeKeyPair()
   const [salt, iv] = [randomBytes(16), randomBytes(12)]
   const head: Head = {
     kind: 'key_file',

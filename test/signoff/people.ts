@@ -1,6 +1,5 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
-import { join } from 'node:path'
-import { documentShapes } from '../../src/artefacts/documents.ts'
+import { documentShape } from '../../src/artefacts/documents.ts'
 import { canonicalText } from '../../src/core/signoff/read-document.ts'
 import { checkTrust, type TrustOutcome } from '../../src/core/signoff/trust.ts'
 import type { Role } from '../../src/core/gate/types.ts'
@@ -16,11 +15,10 @@ import type {
 } from '../../src/core/signoff/types.ts'
 import type { Instant } from '../../src/core/state/instant.ts'
 import { signoffCrypto } from '../../src/signoff/crypto.ts'
-import { ROOT } from '../support/run-ff.ts'
 
 export const tools: SignoffTools = {
   ...signoffCrypto,
-  shape: await documentShapes(join(ROOT, 'contracts/schemas')),
+  shape: documentShape,
 }
 
 export interface Person {

@@ -1,5 +1,4 @@
-import { join } from 'node:path'
-import { documentShapes } from '../../artefacts/documents.ts'
+import { documentShape } from '../../artefacts/documents.ts'
 import type { Identity } from '../../core/gate/types.ts'
 import { type Asked, requiredAttestations } from '../../core/signoff/attestations.ts'
 import { subjectDigests } from '../../core/signoff/decision-file.ts'
@@ -39,19 +38,16 @@ export interface Desk extends DeskNeeds {
 export async function openDesk(needs: DeskNeeds): Promise<Desk> {
   const { root, cwd, now } = needs
   const pin = checkPin(needs.pin)
-  const tools = await toolsOf(root, needs.keys)
+  const tools = toolsOf(needs.keys)
   const texts = await readSignoffFiles({ root, cwd })
   const trust = checkTrust({ text: texts.trust, chain: texts.trust_chain, pin }, now, tools)
   return { ...needs, pin, tools, texts, trust }
 }
 
 /** What the checks are handed: cryptography, and the schemas of the package. */
-export const toolsOf = async (
-  root: string,
-  { crypto }: Pick<SignoffKeys, 'crypto'>,
-): Promise<SignoffTools> => ({
+export const toolsOf = ({ crypto }: Pick<SignoffKeys, 'crypto'>): SignoffTools => ({
   ...crypto,
-  shape: await documentShapes(join(root, 'contracts/schemas')),
+  shape: documentShape,
 })
 
 /** @throws FfError `setting_invalid` where it is no SHA-256 */

@@ -37,10 +37,14 @@ export interface PeopleSaid {
 
 /** For `ff gate`: the sign-off of a folder. @throws FfError as `openDesk` */
 export async function peopleOfFolder(
-  where: { readonly root: string; readonly folder: string; readonly keys: SignoffKeys },
+  where: {
+    readonly root: string
+    readonly folder: string
+    readonly keys: Pick<SignoffKeys, 'crypto'>
+  },
   matter: GateMatter,
 ): Promise<PeopleSaid> {
-  const tools = await toolsOf(where.root, where.keys)
+  const tools = toolsOf(where.keys)
   const texts = await readSignoffFiles({ root: where.root, cwd: where.folder })
   return peopleOf(texts, matter, tools)
 }
