@@ -46,6 +46,7 @@ export interface Options {
   readonly to?: string
   readonly dryRun?: boolean
   readonly maxDiffs?: string
+  readonly sample?: string
   readonly runs?: string
   readonly seed?: string
   readonly time?: string

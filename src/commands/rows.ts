@@ -15,16 +15,25 @@ const MAX_DIFFS = 1_000
 
 export const diff = (invocation: Invocation): Promise<void> =>
   runReport(invocation, async (signal) => {
-    const { maxDiffs } = invocation.options
+    const { maxDiffs, sample } = invocation.options
     return parityDiff({
       ...(await toRequest(invocation, signal)),
       maxDiffs:
         maxDiffs === undefined
           ? MAX_DIFFS
           : wholeNumber('--max-diffs', maxDiffs, { most: 1_000_000 }),
+      sample: sample === undefined ? null : toShare(sample),
       progress: progressTo(invocation, 'rows'),
     })
   })
+
+function toShare(text: string): number {
+  const share = Number(text)
+  if (/^0?\.\d+$/.test(text) && share > 0) return share
+  throw new FfError('option_invalid', `"${text}" is no share for --sample.`, {
+    hint: 'Give a part of one, such as 0.01.',
+  })
+}
 
 export const importFrom = (invocation: Invocation): Promise<void> =>
   runReport(invocation, async (signal) =>

@@ -327,6 +327,20 @@ describe('a diff of stored rows', () => {
     expect((await side.diff(none, '--max-diffs', '0')).status).toBe(2)
   })
 
+  test('--sample looks at a part, finds what lies in it, and never passes', async () => {
+    const clean = await side.diff(side.store, '--sample', '0.999999')
+    expect([clean.status, checkOf(clean).findings]).toStrictEqual([22, []])
+    const found = await side.diff(
+      await side.storeOf(spoiled('ff.int', { value: '2' })),
+      '--sample',
+      '0.999999',
+    )
+    expect(found.status).toBe(20)
+    const none = await side.diff(side.store, '--sample', '0.000001')
+    expect(none.status).toBe(22)
+    expect((await side.diff(side.store, '--sample', '2')).status).toBe(2)
+  })
+
   test('a side with itself, a folder that is none and an empty pair prove nothing', async () => {
     const same = await side.diff(side.store, '--candidate', `file:${side.store}`)
     expect([same.status, errorOf(same).code]).toStrictEqual([2, 'target_invalid'])

@@ -4,6 +4,7 @@ import { keyOfLine } from '../../core/rows/row-line.ts'
 import { keyText, type RowKey, type Table, TABLES } from '../../core/state/rows.ts'
 import type { RowSource } from '../../ports.ts'
 import { type HeldLine, mergeRows, type MergeVisitor, type SideName } from './merge-rows.ts'
+import { mergeSample } from './merge-sample.ts'
 import {
   brokenFindings,
   lineProblems,
@@ -23,6 +24,8 @@ export interface DiffOptions {
   readonly progress: (rows: number) => void
   readonly stopped: () => boolean
   readonly compare: Compare
+  /** Which share of the baseline's rows is looked at, 0 to 1; null for all of both sides. */
+  readonly sample: number | null
 }
 /** What came of one table. */
 export interface TableDiff {
@@ -47,7 +50,8 @@ export async function diffSources(
   options: DiffOptions,
 ): Promise<DiffResult> {
   const visitor = new DiffVisitor(options)
-  await mergeRows(sides.baseline, sides.candidate, visitor)
+  if (options.sample === null) await mergeRows(sides.baseline, sides.candidate, visitor)
+  else await mergeSample(sides, visitor, options.sample)
   const tables: TableDiff[] = []
   for (const table of TABLES) {
     const { rows, broken, suspects } = visitor.found[table]

@@ -67,6 +67,7 @@ export const PROVE: readonly CommandGroup[] = [
         options: [
           ...SIDES,
           ['--max-diffs <n>', 'stop after so many rows that differ; default 1000'],
+          ['--sample <share>', "a part of the baseline's rows, such as 0.01; never ends 0"],
         ],
         examples: [
           'ff parity diff --baseline file:store --candidate env:FF_DATABASE_URL',

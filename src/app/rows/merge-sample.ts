@@ -1,0 +1,79 @@
+import { keyOfLine } from '../../core/rows/row-line.ts'
+import { keyText, type Table } from '../../core/state/rows.ts'
+import type { RowBatch, RowSource } from '../../ports.ts'
+import type { HeldLine, MergeVisitor, SideName } from './merge-rows.ts'
+
+/** How many rows are asked for at once. */
+const CHUNK_ROWS = 100_000
+const WHOLE = 2 ** 32
+
+/**
+ * Walks a share of the baseline's rows and asks the candidate for those alone. Which ones follows from their
+ * keys, so another run takes the same. Rows that only the candidate has are not seen.
+ */
+export async function mergeSample(
+  sides: Readonly<Record<SideName, RowSource>>,
+  visitor: MergeVisitor,
+  share: number,
+): Promise<void> {
+  let chosen: HeldLine[] = []
+  for await (const batch of sides.baseline.lines()) {
+    if (
+      chosen[0] !== undefined &&
+      (chosen[0].table !== batch.table || chosen.length >= CHUNK_ROWS)
+    ) {
+      if (!(await visit(sides.candidate, chosen, visitor))) return
+      chosen = []
+    }
+    chosen.push(...sampled(batch, share))
+  }
+  await visit(sides.candidate, chosen, visitor)
+}
+
+function sampled({ table, bytes }: RowBatch, share: number): readonly HeldLine[] {
+  const lines = bytes.toString('utf8').split('\n').slice(0, -1)
+  return lines.flatMap((line): HeldLine[] => {
+    const read = keyOfLine(table, line)
+    return read !== null && spread(keyText(read.key)) < share * WHOLE ? [{ ...read, line }] : []
+  })
+}
+
+/** FNV-1a with a last mixing step (murmur3's): it spreads keys evenly, and nothing is compared by it. */
+function spread(text: string): number {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < text.length; at += 1)
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  return (hash ^ (hash >>> 13)) >>> 0
+}
+
+async function visit(
+  candidate: RowSource,
+  chosen: readonly HeldLine[],
+  visitor: MergeVisitor,
+): Promise<boolean> {
+  const [first] = chosen
+  if (first === undefined) return true
+  const { table } = first
+  const lines = await candidate.lookup(
+    table,
+    chosen.map(({ key }) => key),
+  )
+  const there = byKey(table, lines)
+  return chosen.every((row) => {
+    const other = there.get(keyText(row.key))
+    if (other === undefined) return visitor.only('baseline', row)
+    if (other.line !== row.line) return visitor.pair(row, other)
+    visitor.same(table, 1, [row.line])
+    return true
+  })
+}
+
+function byKey(table: Table, lines: readonly string[]): ReadonlyMap<string, HeldLine> {
+  const found = new Map<string, HeldLine>()
+  for (const line of lines) {
+    const read = keyOfLine(table, line)
+    if (read !== null) found.set(keyText(read.key), { ...read, line })
+  }
+  return found
+}
