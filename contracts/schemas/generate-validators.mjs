@@ -1,5 +1,5 @@
-// Writes src/artefacts/validators.generated.ts, which is not kept in git: the schemas that `ff gate` and the sign-off need, compiled
-// ahead as a part of `npm run build`, because compiling them costs more than all the rest of a gate.
+// Writes src/artefacts/validators.generated.ts, which is not kept in git: the schemas of the gate, the sign-off and the database, compiled
+// ahead as a part of `npm run build`, because compiling them costs more than the rest of what a short command does.
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { Ajv2020 } from 'ajv/dist/2020.js'
@@ -11,6 +11,7 @@ const READY = {
   decision_file: 'decision-file',
   evidence_line: 'evidence-line',
   key_file: 'key-file',
+  persistence_schema: 'persistence-schema',
   public_key: 'public-key',
   readiness_gate: 'readiness-gate',
   rollback_triggers: 'rollback-triggers',

@@ -65,12 +65,12 @@ export interface Adapters {
   openRows(spec: TargetSpec, needs: RowNeeds): Promise<RowSource>
   /** Lends what rows are merged with. @throws FfError `target_invalid`, `import_locked` while another import is at work */
   withRowSink<T>(spec: TargetSpec, needs: RowNeeds, use: (sink: RowSink) => Promise<T>): Promise<T>
-  /** Makes a file store, whole or not at all. @throws FfError `option_invalid` where one is there */
+  /** Makes a file store, whole or not at all. @returns the digest of its snapshot @throws FfError `option_invalid` where one is there */
   writeNewStore(
     folder: string,
     about: Pick<RowSource, 'epoch' | 'head' | 'counts'>,
     batches: AsyncIterable<Buffer>,
-  ): Promise<void>
+  ): Promise<string>
   /** A database of a private server, empty; both are gone afterwards. */
   withPrivateDatabase<T>(use: (spec: TargetSpec) => Promise<T>): Promise<T>
   /** @throws FfError `evidence_locked`, `evidence_unreadable` */

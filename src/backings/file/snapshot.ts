@@ -30,10 +30,10 @@ export type RowCounts = Readonly<Record<Table, number>>
 export class Damage extends Error {}
 
 /** Writes a snapshot beside the old one, makes it durable, then puts it in its place. */
-export function writeSnapshot(folder: string, snapshot: Snapshot): Promise<void> {
+export async function writeSnapshot(folder: string, snapshot: Snapshot): Promise<void> {
   const { index } = snapshot
   const counts = Object.fromEntries(TABLES.map((table) => [table, index.size(table)])) as RowCounts
-  return replaceSnapshot(folder, { ...snapshot, counts }, batchesOf(index))
+  await replaceSnapshot(folder, { ...snapshot, counts }, batchesOf(index))
 }
 
 function* batchesOf(index: RowIndex): Generator<string> {
@@ -43,25 +43,32 @@ function* batchesOf(index: RowIndex): Generator<string> {
   }
 }
 
-/** The same of rows that come as lines, sorted. @throws what `batches` throws; then nothing was put in place */
+/**
+ * The same of rows that come as lines, sorted.
+ *
+ * @returns the digest that its footer names
+ * @throws what `batches` throws; then nothing was put in place
+ */
 export async function replaceSnapshot(
   folder: string,
   { epoch, head, counts }: SnapshotHead & { readonly counts: RowCounts },
   batches: Iterable<string> | AsyncIterable<Buffer>,
-): Promise<void> {
+): Promise<string> {
   // The writer holds the lock, so one name is enough, and what a kill left there goes.
   const temporary = join(folder, `.${SNAPSHOT}.new`)
   await rm(temporary, { force: true })
   const file = await open(temporary, 'wx', 0o600)
+  const hash = createHash('sha256')
+  let sha256 = ''
   try {
-    const hash = createHash('sha256')
     const put = async (bytes: string | Buffer): Promise<void> => {
       hash.update(bytes)
       await file.writeFile(bytes)
     }
     await put(`${JSON.stringify({ v: FORMAT, epoch, seq: head.seq, head: head.hash, counts })}\n`)
     for await (const batch of batches) await put(batch)
-    await file.writeFile(`${JSON.stringify({ sha256: hash.digest('hex') })}\n`)
+    sha256 = hash.digest('hex')
+    await file.writeFile(`${JSON.stringify({ sha256 })}\n`)
     await file.sync()
   } catch (error) {
     await rm(temporary, { force: true })
@@ -71,6 +78,7 @@ export async function replaceSnapshot(
   }
   await rename(temporary, join(folder, SNAPSHOT))
   await syncFolder(folder)
+  return sha256
 }
 
 function heldLine(table: Table, { row }: Stored<AnyRow>): string {

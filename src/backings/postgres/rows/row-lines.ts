@@ -46,10 +46,14 @@ export class RowLines {
     let from = this.headed || data.length < HEADER_BYTES ? 0 : HEADER_BYTES
     this.headed ||= from > 0
     if (this.headed) {
-      for (let end = rowEnd(data, from); end > from; end = rowEnd(data, from)) {
+      for (;;) {
         const start = this.out.at
         this.sure = true
-        this.row(data, from, end)
+        const end = this.row(data, from)
+        if (end < 0) {
+          this.out.at = start
+          break
+        }
         if (!this.sure) unsure.push(start)
         from = end
       }
@@ -58,16 +62,22 @@ export class RowLines {
     return { table: this.table, bytes: this.out.bytes.subarray(0, this.out.at), unsure }
   }
 
-  private row(data: Buffer, from: number, end: number): void {
+  /** @returns where it ends; -1 where it is not whole yet, or is the trailer: then what was written of it counts for nothing */
+  private row(data: Buffer, from: number): number {
     const { out } = this
-    out.reserve((end - from) * GROWTH + FRAME_BYTES)
+    const size = data.length
+    if (from + 2 > size || data.readInt16BE(from) < 0) return -1
+    out.reserve(FRAME_BYTES)
     out.copy(OPEN, 0, OPEN.length)
     let at = from + 2
     let first = true
     for (const column of this.columns) {
+      if (at + 4 > size) return -1
       const length = data.readInt32BE(at)
       at += 4
       if (length < 0) continue
+      if (at + length > size) return -1
+      out.reserve(length * GROWTH + FRAME_BYTES)
       const name = first ? column.first : column.next
       out.copy(name, 0, name.length)
       first = false
@@ -75,6 +85,7 @@ export class RowLines {
       at += length
     }
     out.copy(this.tail, 0, this.tail.length)
+    return at
   }
 
   private field({ kind }: SelectedColumn, data: Buffer, [from, end]: Span): void {
@@ -130,16 +141,3 @@ export class RowLines {
 }
 
 type Span = readonly [from: number, end: number]
-
-/** Where the row that begins at `from` ends, or `from` where it is not whole yet, or is the trailer. */
-function rowEnd(data: Buffer, from: number): number {
-  if (from + 2 > data.length) return from
-  let at = from + 2
-  for (let left = data.readInt16BE(from); left > 0; left -= 1) {
-    if (at + 4 > data.length) return from
-    const length = data.readInt32BE(at)
-    at += length < 0 ? 4 : 4 + length
-    if (at > data.length) return from
-  }
-  return at === from + 2 ? from : at
-}

@@ -1,0 +1,93 @@
+// diff, import and export of a million overrides beside psql's \copy, on one server in one run.
+import { spawn, spawnSync } from 'node:child_process'
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { evaluationSpeed } from './evaluation-speed.mjs'
+import { makeStore } from './make-store.mjs'
+
+const FF = fileURLToPath(new URL('../../dist/bin/ff.js', import.meta.url))
+const POLL_MS = 20
+
+/** Wall seconds and the peak of resident memory, in MB, of one run of ff. */
+function measured(args, env, expected = 0) {
+  return new Promise((resolve, reject) => {
+    const started = process.hrtime.bigint()
+    const child = spawn(process.execPath, [FF, ...args], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let [megabytes, said] = [0, '']
+    child.stdout.on('data', (chunk) => (said += chunk))
+    const timer = setInterval(() => {
+      try {
+        // VmHWM only grows, so the last look is the peak but for its last moments.
+        const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))
+        megabytes = Math.max(megabytes, Number(peak?.[1] ?? 0) / 1024)
+      } catch {
+        // It has ended.
+      }
+    }, POLL_MS)
+    child.on('close', (status) => {
+      clearInterval(timer)
+      const seconds = Number(process.hrtime.bigint() - started) / 1e9
+      if (status === expected && megabytes > 0) resolve({ seconds, megabytes })
+      else reject(new Error(`ff ${args.join(' ')} ended ${status}: ${said}`))
+    })
+  })
+}
+
+function psql(url, command) {
+  const started = process.hrtime.bigint()
+  const { status, error, stderr } = spawnSync('psql', [
+    '-X',
+    '-q',
+    '-v',
+    'ON_ERROR_STOP=1',
+    url,
+    '-c',
+    command,
+  ])
+  if (error !== undefined) throw new Error('psql is missing: apt-get install postgresql-client')
+  if (status !== 0) throw new Error(`psql ended ${status}: ${stderr}`)
+  return Number(process.hrtime.bigint() - started) / 1e9
+}
+
+/** @param place a folder for the stores @param url of a database of the bench's own */
+export async function rowsSpeed(place, url) {
+  const env = { FF_DATABASE_URL: url }
+  const sizes = {
+    thousand: { tenants: 1, flags: 1000 },
+    tenth: { tenants: 100, flags: 1000 },
+    million: { tenants: 1000, flags: 1000 },
+  }
+  const found = {}
+  for (const [name, size] of Object.entries(sizes)) {
+    const store = makeStore(join(place, name), size)
+    await measured(['migrate', 'up'], env)
+    const imported = await measured(['import', store.folder], env)
+    psql(url, 'ANALYZE ff.tenant_override')
+    const diffs = []
+    for (let round = 0; round < 3; round += 1)
+      diffs.push(await measured(['parity', 'diff', '--baseline', `file:${store.folder}`], env))
+    const exported = await measured(['export', join(place, `${name}-out`)], env)
+    const evaluated = await evaluationSpeed(store, url)
+    const copiedOut = psql(url, `\\copy ff.tenant_override TO '${join(place, 'out.tsv')}'`)
+    psql(url, 'TRUNCATE ff.user_override, ff.tenant_override, ff.flag_registry')
+    psql(url, `\\copy ff.flag_registry FROM '${store.flags}'`)
+    const copiedIn = psql(url, `\\copy ff.tenant_override FROM '${store.overrides}'`)
+    psql(url, 'DROP SCHEMA ff CASCADE')
+    diffs.sort((a, b) => a.seconds - b.seconds)
+    found[name] = {
+      rows: store.rows,
+      imported,
+      exported,
+      copiedIn,
+      copiedOut,
+      diff: diffs[1],
+      evaluated,
+    }
+    rmSync(join(place, `${name}-out`), { recursive: true })
+  }
+  return found
+}
