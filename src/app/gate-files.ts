@@ -16,7 +16,7 @@ import {
   waiverProblems,
 } from '../artefacts/rules/gate-rules.ts'
 import type { ArtefactProblem } from '../artefacts/problem.ts'
-import { readySchemas } from '../artefacts/ready-schemas.ts'
+import { schemaProblems } from '../artefacts/schemas.ts'
 import { canonicalise } from '../core/json/canonical.ts'
 import type { Instant } from '../core/state/instant.ts'
 import type { UnverifiedWaiver } from '../ports.ts'
@@ -79,7 +79,7 @@ export async function loadGateFiles(folder: GateFolder): Promise<GateFiles> {
       requested_at: one.requested_at as Instant,
       expires_at: one.expires_at as Instant,
     })),
-    isLine: (value) => readySchemas.problems('evidence-line', value, '').length === 0,
+    isLine: (value) => schemaProblems('evidence-line', value, '').length === 0,
   }
 }
 
@@ -87,8 +87,8 @@ async function checklistOf(
   folder: GateFolder,
 ): Promise<{ checklist: LoadedChecklist; contract: Loaded<'readiness_gate'> }> {
   const [loaded, contract] = await Promise.all([
-    loadArtefact('cutover_readiness_checklist', await checklistPlace(folder), readySchemas),
-    loadArtefact('readiness_gate', packaged(folder.root, 'readiness_gate'), readySchemas),
+    loadArtefact('cutover_readiness_checklist', await checklistPlace(folder)),
+    loadArtefact('readiness_gate', packaged(folder.root, 'readiness_gate')),
   ])
   if (!loaded.ok || !contract.ok)
     throw artefactError([loaded, contract].flatMap((one) => (one.ok ? [] : one.problems)))
@@ -123,7 +123,7 @@ async function ifThere<K extends ArtefactKind>(
   const shown = ARTEFACTS[kind].file.replace('/templates/', '/')
   const path = join(cwd, shown)
   if (!(await isThere(path))) return null
-  const loaded = await loadArtefact(kind, { path, shown }, readySchemas)
+  const loaded = await loadArtefact(kind, { path, shown })
   if (!loaded.ok) throw artefactError(loaded.problems)
   return loaded.loaded
 }

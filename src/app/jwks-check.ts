@@ -1,6 +1,5 @@
 import { loadArtefact, packaged } from '../artefacts/load.ts'
 import { authProblems } from '../artefacts/rules/auth-rules.ts'
-import { Schemas } from '../artefacts/schemas.ts'
 import type { JwksIntegrationNotes, JwtFixtures } from '../artefacts/types.generated.ts'
 import { type Fixture, headersOf } from '../artefacts/vectors.ts'
 import { type AuthSettings, byContract } from '../core/auth/contract.ts'
@@ -65,10 +64,9 @@ export async function jwksCheck({
 export async function loadAuth(
   root: string,
 ): Promise<{ readonly notes: JwksIntegrationNotes; readonly fixtures: JwtFixtures }> {
-  const schemas = await Schemas.load(`${root}/contracts/schemas`)
   const [notes, fixtures] = await Promise.all([
-    loadArtefact('jwks_integration_notes', packaged(root, 'jwks_integration_notes'), schemas),
-    loadArtefact('jwt_fixtures', packaged(root, 'jwt_fixtures'), schemas),
+    loadArtefact('jwks_integration_notes', packaged(root, 'jwks_integration_notes')),
+    loadArtefact('jwt_fixtures', packaged(root, 'jwt_fixtures')),
   ])
   if (!notes.ok || !fixtures.ok)
     throw artefactError([notes, fixtures].flatMap((one) => (one.ok ? [] : one.problems)))

@@ -11,7 +11,6 @@ import type { ArtefactProblem } from '../artefacts/problem.ts'
 import { contractProblems, gateMatrixProblems } from '../artefacts/rules/parity-rules.ts'
 import { authProblems } from '../artefacts/rules/auth-rules.ts'
 import { persistenceProblems } from '../artefacts/rules/persistence-rules.ts'
-import { Schemas } from '../artefacts/schemas.ts'
 import { buildVectors, type RunnableVector } from '../artefacts/vectors.ts'
 import type { Migration } from '../core/migrations/plan.ts'
 
@@ -23,7 +22,6 @@ export interface ParityInputs {
   readonly persistence: Loaded<'persistence_schema'>
   readonly migrations: readonly Migration[]
   readonly vectors: readonly RunnableVector[]
-  readonly schemas: Schemas
 }
 
 /**
@@ -37,9 +35,8 @@ export async function loadParityInputs(
   root: string,
   more: readonly string[],
 ): Promise<LoadResult<ParityInputs>> {
-  const schemas = await Schemas.load(`${root}/contracts/schemas`)
   const own = <K extends Parameters<typeof packaged>[1]>(kind: K): Promise<LoadResult<Loaded<K>>> =>
-    loadArtefact(kind, packaged(root, kind), schemas)
+    loadArtefact(kind, packaged(root, kind))
   const [contract, auth, fixtures, persistence, migrations, gate, ...extended] = await Promise.all([
     own('cutover_parity_matrix'),
     own('jwks_integration_notes'),
@@ -47,7 +44,7 @@ export async function loadParityInputs(
     own('persistence_schema'),
     loadMigrations(root),
     own('parity_test_matrix'),
-    ...more.map((path) => loadArtefact('parity_test_matrix', placeOf(path), schemas)),
+    ...more.map((path) => loadArtefact('parity_test_matrix', placeOf(path))),
   ])
   const parts = [contract, auth, fixtures, persistence, migrations, gate, ...extended]
   const broken = parts.flatMap((one) => (one.ok ? [] : one.problems))
@@ -83,7 +80,6 @@ export async function loadParityInputs(
       persistence: persistence.loaded,
       migrations: migrations.loaded,
       vectors,
-      schemas,
     },
   }
 }

@@ -200,8 +200,8 @@ function brokenLines(path: string, lines: number, problems: readonly LineProblem
   )
 }
 
-const linesOf = (file: PlainFile, { schemas, fixtures }: ParityInputs) =>
-  readRecorded(file, { schemas, fixtures: fixtures.value.fixtures })
+const linesOf = (file: PlainFile, { fixtures }: ParityInputs) =>
+  readRecorded(file, { fixtures: fixtures.value.fixtures })
 
 /** The same lines again. @throws FfError `artefact_invalid` where one has been changed since */
 async function* recordedLines(file: PlainFile, inputs: ParityInputs): AsyncGenerator<Recorded> {

@@ -80,7 +80,7 @@ export async function loadCells(
   root: string,
   inputs: ParityInputs,
 ): Promise<{ readonly cells: readonly Cell[]; readonly oracle: Oracle; readonly time: Instant }> {
-  const loaded = await loadArtefact('oracle_cells', packaged(root, 'oracle_cells'), inputs.schemas)
+  const loaded = await loadArtefact('oracle_cells', packaged(root, 'oracle_cells'))
   if (!loaded.ok) throw artefactError(loaded.problems)
   const problems = cellProblems(loaded.loaded, inputs.contract)
   if (problems.length > 0) throw artefactError(problems)

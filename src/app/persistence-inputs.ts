@@ -1,7 +1,6 @@
 import { type Loaded, loadArtefact, packaged } from '../artefacts/load.ts'
 import { loadMigrations } from '../artefacts/migrations.ts'
 import { persistenceProblems } from '../artefacts/rules/persistence-rules.ts'
-import { readySchemas } from '../artefacts/ready-schemas.ts'
 import type { Migration } from '../core/migrations/plan.ts'
 import { artefactError } from './artefact-error.ts'
 
@@ -22,7 +21,7 @@ export async function newestMigration(root: string): Promise<string | null> {
 /** @throws FfError `artefact_invalid` with every problem of the contract and the migrations */
 export async function loadPersistence(root: string): Promise<Persistence> {
   const [schema, migrations] = await Promise.all([
-    loadArtefact('persistence_schema', packaged(root, 'persistence_schema'), readySchemas),
+    loadArtefact('persistence_schema', packaged(root, 'persistence_schema')),
     loadMigrations(root),
   ])
   if (!schema.ok || !migrations.ok) {

@@ -24,7 +24,6 @@ import {
   waiverProblems,
 } from '../artefacts/rules/gate-rules.ts'
 import { persistenceProblems } from '../artefacts/rules/persistence-rules.ts'
-import { Schemas } from '../artefacts/schemas.ts'
 import { buildVectors } from '../artefacts/vectors.ts'
 import { isObject, readJson } from '../core/json/read.ts'
 import type { CheckReport } from '../core/report/types.ts'
@@ -40,21 +39,17 @@ export async function validateArtefacts(
   root: string,
   files: readonly string[],
 ): Promise<CheckReport> {
-  const schemas = await Schemas.load(join(root, 'contracts/schemas'))
-  const items =
-    files.length === 0
-      ? await validatePackage(root, schemas)
-      : await validateFiles(root, files, schemas)
+  const items = files.length === 0 ? await validatePackage(root) : await validateFiles(root, files)
   const broken = items.some(({ state }) => state !== 'pass')
   return checkReport('artefacts', items, { exits: broken ? ['usage'] : [] })
 }
 
-async function validatePackage(root: string, schemas: Schemas): Promise<readonly Checked[]> {
+async function validatePackage(root: string): Promise<readonly Checked[]> {
   const migrations = await loadMigrations(root)
   const results = await Promise.all(
     KINDS.map(async (kind) => ({
       kind,
-      result: await loadArtefact(kind, packaged(root, kind), schemas),
+      result: await loadArtefact(kind, packaged(root, kind)),
     })),
   )
   const whole = Object.fromEntries(
@@ -121,29 +116,19 @@ function gateProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
   ]
 }
 
-async function validateFiles(
-  root: string,
-  files: readonly string[],
-  schemas: Schemas,
-): Promise<readonly Checked[]> {
-  const own: Own = (kind) => loadArtefact(kind, packaged(root, kind), schemas)
-  const problems = await Promise.all(
-    files.map((path) => fileProblems({ path, shown: path }, schemas, own)),
-  )
+async function validateFiles(root: string, files: readonly string[]): Promise<readonly Checked[]> {
+  const own: Own = (kind) => loadArtefact(kind, packaged(root, kind))
+  const problems = await Promise.all(files.map((path) => fileProblems({ path, shown: path }, own)))
   return files.map((path, at) => toItem(path, problems[at] ?? []))
 }
 
 type Own = <K extends ArtefactKind>(kind: K) => Promise<LoadResult<Loaded<K>>>
 
 /** A file is held to its own rules, beside the package's own artefacts where a rule takes two. */
-async function fileProblems(
-  place: Place,
-  schemas: Schemas,
-  own: Own,
-): Promise<readonly ArtefactProblem[]> {
+async function fileProblems(place: Place, own: Own): Promise<readonly ArtefactProblem[]> {
   const kind = await kindOf(place)
   if (typeof kind !== 'string') return [kind]
-  const result = await loadArtefact(kind, place, schemas)
+  const result = await loadArtefact(kind, place)
   if (!result.ok) return result.problems
   // A matrix beside the gate's own owes no coverage; all else about its vectors holds.
   if (kind === 'parity_test_matrix') {

@@ -1,5 +1,5 @@
 import type { Documents, SignoffTools } from '../core/signoff/types.ts'
-import { readySchemas } from './ready-schemas.ts'
+import { schemaProblems } from './schemas.ts'
 import type { ArtefactByKind } from './types.generated.ts'
 
 /** Documents that people's folders hold and the package does not, with the schema of each. */
@@ -19,7 +19,7 @@ type Made = Pick<ArtefactByKind, DocumentKind>
 
 /** Holds values to the schemas of the sign-off. */
 export const documentShape: SignoffTools['shape'] = (kind, value) => {
-  const [problem] = readySchemas.problems(DOCUMENTS[kind], value, '')
+  const [problem] = schemaProblems(DOCUMENTS[kind], value, '')
   return problem === undefined
     ? { ok: true, value: asCore(value as Made[typeof kind]) }
     : { ok: false, detail: `${problem.code} at ${problem.pointer || 'the root'}` }

@@ -5,7 +5,7 @@ import type { DocumentKind } from './documents.ts'
 import type { ArtefactProblem } from './problem.ts'
 import { toPlain } from '../core/json/plain.ts'
 import { readText } from './read-text.ts'
-import type { SchemaCheck } from './schema-check.ts'
+import { schemaProblems } from './schemas.ts'
 import type { ArtefactByKind } from './types.generated.ts'
 
 /** Those that the package keeps one file of. */
@@ -68,7 +68,6 @@ export const packaged = (root: string, kind: ArtefactKind): Place => ({
 export async function loadArtefact<K extends ArtefactKind>(
   kind: K,
   place: Place,
-  schemas: SchemaCheck,
 ): Promise<LoadResult<Loaded<K>>> {
   const file = place.shown
   const read = await readText(place.path, file)
@@ -81,7 +80,7 @@ export async function loadArtefact<K extends ArtefactKind>(
   const strict = strictProblems(json.node).map((one) => ({ file, ...one, detail: '' }))
   if (strict.length > 0) return { ok: false, problems: strict }
   const value = toPlain(json.node)
-  const problems = schemas.problems(ARTEFACTS[kind].schema, value, file)
+  const problems = schemaProblems(ARTEFACTS[kind].schema, value, file)
   if (problems.length > 0) return { ok: false, problems }
   return { ok: true, loaded: { file, value: value as ArtefactByKind[K], node: json.node } }
 }

@@ -7,7 +7,7 @@ import type { VectorRequest } from '../core/parity/vector.ts'
 import { type Instant, parseInstant } from '../core/state/instant.ts'
 import { type PlainFile, readTextLines, type TextLine } from './lines.ts'
 import type { ArtefactCode } from './problem.ts'
-import type { Schemas } from './schemas.ts'
+import { schemaProblems } from './schemas.ts'
 import type { ReplayRequest } from './types.generated.ts'
 import { type Fixture, headersOf, type VectorCredential } from './vectors.ts'
 
@@ -35,7 +35,6 @@ export type RecordedLine =
   | { readonly problems: readonly LineProblem[]; readonly recorded?: never }
 
 interface Terms {
-  readonly schemas: Schemas
   readonly fixtures: readonly Fixture[]
 }
 
@@ -46,7 +45,7 @@ export async function* readRecorded(file: PlainFile, terms: Terms): AsyncGenerat
   }
 }
 
-function recordedOf(held: TextLine, { schemas, fixtures }: Terms): RecordedLine {
+function recordedOf(held: TextLine, { fixtures }: Terms): RecordedLine {
   const { line } = held
   const wrong = (
     ...found: readonly { readonly pointer: string; readonly code: ArtefactCode }[]
@@ -57,7 +56,7 @@ function recordedOf(held: TextLine, { schemas, fixtures }: Terms): RecordedLine 
   const strict = strictProblems(json.node)
   if (strict.length > 0) return wrong(...strict)
   const value = toPlain(json.node)
-  const misfits = schemas.problems('replay-request', value, '')
+  const misfits = schemaProblems('replay-request', value, '')
   if (misfits.length > 0) return wrong(...misfits)
   return built(value as ReplayRequest, line, { fixtures, wrong })
 }

@@ -7,6 +7,7 @@ import { loadOrThrow } from '../../src/app/parity.ts'
 import type { ParityInputs } from '../../src/app/parity-inputs.ts'
 import { CATALOGUE } from '../../src/app/selftest/catalogue.ts'
 import { HONEST } from '../../src/app/workings.ts'
+import { schemaProblems } from '../../src/artefacts/schemas.ts'
 import { buildVectors } from '../../src/artefacts/vectors.ts'
 import { openDoorOn } from '../../src/auth/door.ts'
 import { openScriptedDoor } from '../../src/auth/scripted-door.ts'
@@ -76,7 +77,7 @@ function vectorProblems(printed: object | undefined): readonly object[] {
   const value = JSON.parse(text) as Parameters<typeof buildVectors>[0]['value']
   const loaded = { file: 'found.json', value, node: read.node }
   return [
-    ...inputs.schemas.problems('parity-test-matrix', value, 'found.json'),
+    ...schemaProblems('parity-test-matrix', value, 'found.json'),
     ...buildVectors(loaded, inputs.fixtures.value.fixtures).problems,
   ]
 }

@@ -49,7 +49,7 @@ function psql(url, command) {
     command,
   ])
   if (error !== undefined) throw new Error('psql is missing: apt-get install postgresql-client')
-  if (status !== 0) throw new Error(`psql ended ${status}: ${stderr}`)
+  if (status !== 0) throw new Error(`psql ended ${status}: ${stderr.toString()}`)
   return Number(process.hrtime.bigint() - started) / 1e9
 }
 

@@ -332,8 +332,6 @@ describe.concurrent("the package's own artefacts", () => {
       'contracts/migrations/0009_stray.sql',
       (path) => writeFile(path, '-- ff:up\n-- ff:down\n'),
     ],
-    ['a schema is gone', 'contracts/schemas/decision.schema.json', (path) => rm(path)],
-    ['a schema is cut off', 'contracts/schemas/common.schema.json', cutOff],
     ['no migration is there at all', 'contracts/migrations', (p) => rm(p, { recursive: true })],
   ]
   async function cutOff(path: string): Promise<void> {

@@ -3,13 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Schemas } from '../../src/artefacts/schemas.ts'
+import { schemaProblems } from '../../src/artefacts/schemas.ts'
 import type { EvidenceLog } from '../../src/core/gate/types.ts'
 import { type Fits, openEvidence, readEvidence } from '../../src/evidence/evidence-log.ts'
 import { makeRunnerKey, readRunnerKey, type Runner } from '../../src/evidence/runner-key.ts'
 import { writeLine } from '../../src/evidence/evidence-line.ts'
 import { itemOf, passing } from '../core/gate/world.ts'
-import { ROOT } from '../support/run-ff.ts'
 
 let parent = ''
 let fits: Fits
@@ -17,8 +16,7 @@ let runner: Runner
 const ITEMS = ['A1', 'B1', 'C1']
 beforeAll(async () => {
   parent = await mkdtemp(join(tmpdir(), 'ff-evidence-'))
-  const schemas = await Schemas.load(join(ROOT, 'contracts/schemas'))
-  fits = (value) => schemas.problems('evidence-line', value, '').length === 0
+  fits = (value) => schemaProblems('evidence-line', value, '').length === 0
   runner = await makeRunnerKey(join(parent, 'runner.pem'))
 })
 afterAll(() => rm(parent, { recursive: true, force: true }))

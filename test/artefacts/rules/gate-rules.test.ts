@@ -15,17 +15,12 @@ import {
   planProblems,
   waiverProblems,
 } from '../../../src/artefacts/rules/gate-rules.ts'
-import { Schemas } from '../../../src/artefacts/schemas.ts'
 import { ROOT, runFf } from '../../support/run-ff.ts'
 
 type Checklist = Loaded<'cutover_readiness_checklist'>
 type Item = Checklist['value']['items'][number]
-let schemas: Schemas
-beforeAll(async () => {
-  schemas = await Schemas.load(join(ROOT, 'contracts/schemas'))
-})
 async function own<K extends ArtefactKind>(kind: K): Promise<Loaded<K>> {
-  const loaded = await loadArtefact(kind, packaged(ROOT, kind), schemas)
+  const loaded = await loadArtefact(kind, packaged(ROOT, kind))
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
   return loaded.loaded
 }
