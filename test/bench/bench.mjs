@@ -1,9 +1,13 @@
 // npm run bench: what the README says of speed, as ratios of medians in one run on one machine. Ends 1 where
 // a bound is broken.
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { arch, cpus, release, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startEmbedded } from '../../dist/src/backings/postgres/embedded.js'
 import { decisionsPerCpuSecond } from './core-speed.mjs'
+import { rowsSpeed } from './rows-speed.mjs'
 import { tokenSpeed } from './token-speed.mjs'
 
 const FF = fileURLToPath(new URL('../../dist/bin/ff.js', import.meta.url))
@@ -76,7 +80,41 @@ const fuzzed = [1, 2, 3, 4, 5]
   .map((seed) => timed([FF, 'parity', 'fuzz', '--seed', String(seed), '--format', 'json'], env))
   .map(({ stdout }) => JSON.parse(stdout).timing.decisions_per_second)
 above('ff parity fuzz, PostgreSQL up, writes between', median(fuzzed), 1500, 'decisions/s')
+
+const urlOf = (name) => `postgres://${user}@/${name}?host=${encodeURIComponent(host)}`
+const place = mkdtempSync(join(tmpdir(), 'ff-bench-'))
+const rows = await rowsSpeed(place, { url: urlOf(database), urlOf })
+rmSync(place, { recursive: true })
 await server.stop()
+const { million, tenth, evaluated } = rows
+below('ff parity diff, 1,000,000 overrides', million.diff.seconds, 12, 's')
+below('the same, at its peak', million.diff.megabytes, 256, 'MB')
+below(
+  'ten times the rows',
+  (million.diff.seconds - run.version) / (tenth.diff.seconds - run.version),
+  12,
+  'x the time',
+)
+below('the same', million.diff.megabytes / tenth.diff.megabytes, 1.25, 'x the memory')
+above(
+  'ff import, 1,000,000 overrides',
+  million.copiedIn / million.imported.seconds,
+  0.33,
+  'x the rows a second of \\copy',
+)
+above(
+  'ff export, 1,000,000 overrides',
+  million.copiedOut / million.exported.seconds,
+  0.5,
+  'x the rows a second of \\copy',
+)
+for (const backing of ['file', 'db'])
+  below(
+    `p99 of an evaluation, ${backing} (${Math.round(evaluated.million[backing])} us)`,
+    evaluated.million[backing] / evaluated.thousand[backing],
+    1.3,
+    'x that against 1,000 overrides',
+  )
 
 const { ours, theirs } = decisionsPerCpuSecond()
 above(
@@ -91,6 +129,25 @@ above(`a token (${token.microseconds.toFixed(0)} us of CPU)`, token.plain, 0.9, 
 above('a cached token', token.cached, 5, 'x a bare verify')
 below('good tokens among random kids', token.flood, 1.1, 'x good ones alone')
 
+const versions = [
+  `Node ${process.version}`,
+  spawnSync('psql', ['--version']).stdout?.toString().trim() ?? 'no psql',
+  'PostgreSQL 18 (embedded, without fsync)',
+  `Linux ${release()} ${arch()}`,
+]
+const [cpu] = cpus()
+writeFileSync(
+  new URL('RESULTS.md', import.meta.url),
+  `# What \`npm run bench\` measured
+
+Written by it, last on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} x ${cpu.model}, ${Math.round(totalmem() / 2 ** 30)} GiB. ${versions.join(', ')}.
+Ratios of medians in one run.
+
+| what | measured | bound | |
+| --- | --- | --- | --- |
+${lines.map(({ what, figure, bound, holds }) => `| ${what} | ${figure} | ${bound} | ${holds ? 'holds' : '**broken**'} |`).join('\n')}
+`,
+)
 for (const { what, figure, bound, holds } of lines) {
   process.stdout.write(
     `${holds ? 'holds ' : 'BROKEN'}  ${what.padEnd(52)} ${figure.padEnd(28)} ${bound}\n`,

@@ -13,37 +13,34 @@ const root = new URL('../../', import.meta.url)
 const read = (path) => JSON.parse(readFileSync(new URL(path, root), 'utf8'))
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
 
-/** The median of five p99s, in microseconds. */
-async function p99(counter, token, { keys, count }) {
-  const question = (at) => ({
-    credential: { token, dev_headers: null },
-    request: {
+/** Microseconds of each of so many evaluations, one after the other, of one window. @returns their p99 */
+async function p99(counter, { token, keys, count }) {
+  const taken = new Float64Array(count)
+  for (let at = 0; at < count; at += 1) {
+    const request = {
       flag_key: keys[(at * 7919) % keys.length],
       tenant_id: null,
       user_id: null,
       approval_ref: null,
       request_id: 'bench',
-    },
-    now: NOW,
-    environment: 'prod',
-  })
-  const windows = []
-  for (let window = -1; window < WINDOWS; window += 1) {
-    const taken = new Float64Array(count)
-    for (let at = 0; at < count; at += 1) {
-      const started = process.hrtime.bigint()
-      const { answer } = await ask(counter, question(at))
-      taken[at] = Number(process.hrtime.bigint() - started) / 1e3
-      if (answer.status !== 'decided' || !answer.text.includes('"reason":"tenant_override"'))
-        throw new Error(`the bench was answered ${JSON.stringify(answer)}`)
     }
-    if (window >= 0) windows.push(taken.sort()[Math.floor(count * 0.99)]) // The first is a warm-up.
+    const credential = { token, dev_headers: null }
+    const started = process.hrtime.bigint()
+    const { answer } = await ask(counter, { credential, request, now: NOW, environment: 'prod' })
+    taken[at] = Number(process.hrtime.bigint() - started) / 1e3
+    if (answer.status !== 'decided' || !answer.text.includes('"reason":"tenant_override"'))
+      throw new Error(`the bench was answered ${JSON.stringify(answer)}`)
   }
-  return median(windows)
+  return taken.sort()[Math.floor(count * 0.99)]
 }
 
-/** p99 on a folder and on a database that hold the same rows, in microseconds. */
-export async function evaluationSpeed({ folder, keys }, url) {
+/**
+ * The median of five p99s on each side, in microseconds. The sides take turns, so that a machine that slows
+ * down slows all of them.
+ *
+ * @param sizes by name: a folder and the URL of a database that hold the same rows, and the flags' keys
+ */
+export async function evaluationSpeed(sizes) {
   const fixtures = read('vectors/jwt/fixtures.json')
   const settings = byContract(read('contracts/jwks_integration_notes.json'), fixtures)
   const { token, jwks } = fixtures.fixtures.find(({ id }) => id === 'JWT-EX-01')
@@ -51,13 +48,32 @@ export async function evaluationSpeed({ folder, keys }, url) {
   if (!claims.includes(TENANT)) throw new Error('the token is for another tenant')
   const door = await openSteadyDoor(jwks, settings)
   const approvals = () => Promise.resolve({ status: 'unreachable' })
-  const store = await FileStore.open(folder, { digestKey: Buffer.alloc(32, 1), phase: 'file' })
-  const file = await p99({ store, door, approvals }, token, { keys, count: 20_000 })
-  await store.close()
-  const needs = { migrations: [], versions: { oldest: 15, newest: 18 }, copied: null }
-  const live = await openLive({ kind: 'postgres', url, name: 'bench' }, needs)
-  const db = await p99({ store: live.store, door, approvals }, token, { keys, count: 3_000 })
-  await live.close()
+  const sides = []
+  for (const [name, { folder, url, keys }] of Object.entries(sizes)) {
+    const store = await FileStore.open(folder, { digestKey: Buffer.alloc(32, 1), phase: 'file' })
+    const needs = { migrations: [], versions: { oldest: 15, newest: 18 }, copied: null }
+    const live = await openLive({ kind: 'postgres', url, name: 'bench' }, needs)
+    sides.push({ name, backing: 'file', store, keys, count: 20_000, close: () => store.close() })
+    sides.push({
+      name,
+      backing: 'db',
+      store: live.store,
+      keys,
+      count: 3_000,
+      close: () => live.close(),
+    })
+  }
+  const windows = sides.map(() => [])
+  for (let window = -1; window < WINDOWS; window += 1) {
+    for (const [at, { store, keys, count }] of sides.entries()) {
+      const taken = await p99({ store, door, approvals }, { token, keys, count })
+      if (window >= 0) windows[at].push(taken) // The first is a warm-up.
+    }
+  }
+  for (const { close } of sides) await close()
   await door.close()
-  return { file, db }
+  const found = {}
+  for (const [at, { name, backing }] of sides.entries())
+    found[name] = { ...found[name], [backing]: median(windows[at]) }
+  return found
 }
