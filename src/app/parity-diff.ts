@@ -75,6 +75,7 @@ async function diffSides(
     progress: (rows) => progress(Math.min(rows, of), of),
     stopped: () => signal.aborted,
     compare: compareJson,
+    pauseMs: PAUSE_MS,
     sample,
   })
   const items = [
@@ -90,6 +91,9 @@ async function diffSides(
     timing: { started_at: started.toISOString(), duration_ms, ms: {} },
   })
 }
+
+/** A row that is on its way between two sides is there within it. */
+const PAUSE_MS = 250
 
 const rowsOf = ({ counts }: RowSource): number =>
   Object.values(counts).reduce((all, one) => all + one, 0)

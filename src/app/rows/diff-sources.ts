@@ -13,9 +13,8 @@ import {
   rowPointer,
 } from './row-report.ts'
 
-/** How often a difference is looked at again while its rows keep changing, and the pause before each look. */
+/** How often a difference is looked at again while its rows keep changing. */
 const LOOKS = 3
-const PAUSE_MS = 250
 
 export interface DiffOptions {
   /** After so many the walk ends. */
@@ -24,6 +23,8 @@ export interface DiffOptions {
   readonly progress: (rows: number) => void
   readonly stopped: () => boolean
   readonly compare: Compare
+  /** How long is waited before each further look at what differs. */
+  readonly pauseMs: number
   /** Which share of the baseline's rows is looked at, 0 to 1; null for all of both sides. */
   readonly sample: number | null
 }
@@ -55,7 +56,7 @@ export async function diffSources(
   const tables: TableDiff[] = []
   for (const table of TABLES) {
     const { rows, broken, suspects } = visitor.found[table]
-    const looked = await settle(sides, suspects, { table, compare: options.compare })
+    const looked = await settle(sides, suspects, { ...options, table })
     tables.push({ ...looked, table, rows, findings: [...broken, ...looked.findings] })
   }
   return { tables, complete: !visitor.full }
@@ -138,22 +139,21 @@ class DiffVisitor implements MergeVisitor {
   }
 }
 
-interface Settling {
+interface Settling extends Pick<DiffOptions, 'compare' | 'pauseMs'> {
   readonly table: Table
-  readonly compare: Compare
 }
 
 /** Looks again at what differs: a row that was on its way is the same by then, and one that stays is a difference. */
 async function settle(
   sides: Readonly<Record<SideName, RowSource>>,
   suspects: readonly Suspect[],
-  { table, compare }: Settling,
+  { table, compare, pauseMs }: Settling,
 ): Promise<Pick<TableDiff, 'findings' | 'settled' | 'inFlight'>> {
   const findings: RowFinding[] = []
   let settled = 0
   let waiting = suspects
   for (let look = 0; look < LOOKS && waiting.length > 0; look += 1) {
-    await sleep(PAUSE_MS)
+    await sleep(pauseMs)
     const now = await lookAgain(sides, waiting, table)
     const moving: Suspect[] = []
     for (const [index, suspect] of now.entries()) {

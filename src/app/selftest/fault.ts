@@ -3,7 +3,7 @@ import { evaluate } from '../../core/evaluate/evaluate.ts'
 import { RULES } from '../../core/evaluate/rules.ts'
 import type { Rule } from '../../core/evaluate/step.ts'
 import type { Compare } from '../../core/parity/compare.ts'
-import type { State } from '../../core/state/rows.ts'
+import type { State, Table } from '../../core/state/rows.ts'
 import type { Scratch, ScratchStore } from '../../ports.ts'
 import { type Ask, askBy, type Counter, type Evaluate } from '../ask.ts'
 import type { Sides } from '../run-parity.ts'
@@ -13,9 +13,16 @@ import type { Workings } from '../workings.ts'
 export interface Bench {
   readonly sides: Sides
   readonly workings: Workings
+  /** The stored rows that a diff walks, as the lines of a snapshot. */
+  readonly lines: Readonly<Record<Side, readonly StoredLine[]>>
+}
+/** A line of a table, without its newline. */
+export interface StoredLine {
+  readonly table: Table
+  readonly line: string
 }
 export type Side = keyof Sides
-export type Proof = 'comparer' | 'vectors' | 'cells'
+export type Proof = 'comparer' | 'vectors' | 'cells' | 'rows'
 
 /** One planted fault. A fault that does nothing is caught by nothing, and so found out. */
 export interface Fault {
@@ -103,17 +110,22 @@ export const inAnswer =
 
 const asking =
   (sides: readonly Side[], change: (ask: Ask) => Ask): Fault['plant'] =>
-  ({ sides: both, workings }) => ({
-    sides: both,
+  ({ workings, ...bench }) => ({
+    ...bench,
     workings: { ...workings, ask: perSide(sides, workings.ask, change) },
   })
 
 export const inComparer =
   (change: (compare: Compare) => Compare): Fault['plant'] =>
-  ({ sides, workings }) => ({
-    sides,
+  ({ workings, ...bench }) => ({
+    ...bench,
     workings: { ...workings, compare: change(workings.compare) },
   })
+
+/** The candidate holds other rows than the baseline, in ways that no question about a decision would show. */
+export const inLines =
+  (change: (lines: readonly StoredLine[]) => readonly StoredLine[]): Fault['plant'] =>
+  ({ lines, ...bench }) => ({ ...bench, lines: { ...lines, candidate: change(lines.candidate) } })
 
 const withStore = (scratch: Scratch, change: (store: ScratchStore) => ScratchStore): Scratch => ({
   facts: scratch.facts,

@@ -11,6 +11,7 @@ import { runExhaustive } from '../run-exhaustive.ts'
 import { runParity } from '../run-parity.ts'
 import { CATALOGUE } from './catalogue.ts'
 import { runSelftest } from './run-selftest.ts'
+import { STORED_LINES } from './stored-rows.ts'
 
 /** `ff parity selftest`: whether the proofs would notice. @param progress told how many faults are done */
 export async function paritySelftest(
@@ -28,6 +29,7 @@ export async function paritySelftest(
           signal,
           now,
           progress,
+          lines: STORED_LINES,
           vectors: ({ sides, workings }) =>
             runParity(inputs.vectors, sides, {
               rules,

@@ -4,13 +4,16 @@ import { type Checked, checkReport, passed } from '../check-report.ts'
 import { comparerFaults } from '../../core/parity/comparer-controls.ts'
 import type { Sides } from '../run-parity.ts'
 import { HONEST, type Workings } from '../workings.ts'
-import type { Bench, Fault, Proof } from './fault.ts'
+import type { Bench, Fault, Proof, StoredLine } from './fault.ts'
+import { seenInRows } from './stored-rows.ts'
 
 /** The proofs of a parity run, made on a bench that may have a fault in it. */
 export type Prove = (bench: Bench) => Promise<ParityReport>
 export interface SelftestOptions {
   readonly vectors: Prove
   readonly cells: Prove
+  /** The rows that both sides of a diff hold while there is no fault. */
+  readonly lines: readonly StoredLine[]
   readonly signal: AbortSignal
   readonly now: () => Date
   /** Told what came of each fault as it comes. */
@@ -31,7 +34,8 @@ export async function runSelftest(
 ): Promise<CheckReport> {
   const { signal, now, progress } = options
   const started = now()
-  const honest: Bench = { sides, workings: HONEST }
+  const lines = { baseline: options.lines, candidate: options.lines }
+  const honest: Bench = { sides, workings: HONEST, lines }
   const items: Checked[] = await controls('before', honest, options)
   const ms: Record<string, number> = {}
   for (const fault of catalogue) {
@@ -64,7 +68,7 @@ async function controls(
   honest: Bench,
   options: SelftestOptions,
 ): Promise<Checked[]> {
-  const proofs: readonly Proof[] = ['comparer', 'vectors', 'cells']
+  const proofs: readonly Proof[] = ['comparer', 'vectors', 'cells', 'rows']
   const items: Checked[] = []
   for (const proof of proofs) {
     const seen = await prove(proof, honest, options)
@@ -76,12 +80,20 @@ async function controls(
             ...passed(id, 'no fault, and an alarm all the same'),
             state: 'inconclusive',
             findings: [{ code: 'false_alarm', pointer: seen.pointer, detail: seen.subject }],
-            next: `Run ff parity ${proof === 'cells' ? 'exhaustive' : 'run'} and mend what it shows.`,
+            next: `Run ff parity ${COMMANDS[proof]} and mend what it shows.`,
             seen_by: seen,
           },
     )
   }
   return items
+}
+
+/** What makes each proof for a person. */
+const COMMANDS: Readonly<Record<Proof, string>> = {
+  comparer: 'run',
+  vectors: 'run',
+  cells: 'exhaustive',
+  rows: 'diff',
 }
 
 async function tried(fault: Fault, honest: Bench, options: SelftestOptions): Promise<Checked> {
@@ -100,6 +112,7 @@ async function tried(fault: Fault, honest: Bench, options: SelftestOptions): Pro
 /** @returns the first thing that gave the fault away @throws FfError where a side was lost: that catches nothing */
 async function prove(proof: Proof, bench: Bench, options: SelftestOptions): Promise<Seen | null> {
   if (proof === 'comparer') return seenByPairs(bench.workings)
+  if (proof === 'rows') return seenInRows(bench)
   const report = await refusable(() => options[proof](bench))
   if (typeof report === 'string') return { proof, subject: report, pointer: null }
   if (report.verdict === 'pass' || report.verdict === 'cancelled') return null

@@ -104,7 +104,7 @@ export interface CheckItem {
 }
 /** A vector, cell, control or pair of the comparer, and the field where it showed. */
 export interface SeenBy {
-  readonly proof: 'comparer' | 'vectors' | 'cells'
+  readonly proof: 'comparer' | 'vectors' | 'cells' | 'rows'
   readonly subject: string
   readonly pointer: string | null
 }

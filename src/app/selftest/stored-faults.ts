@@ -1,0 +1,151 @@
+import { type Fault, inLines, type StoredLine } from './fault.ts'
+
+type Change = (lines: readonly StoredLine[]) => readonly StoredLine[]
+
+/** The lines of one flag's override for a tenant, or those of every line that holds a text. */
+const inLine =
+  (flag: string, from: string, to: string): Change =>
+  (lines) =>
+    lines.map((one) =>
+      one.table === 'tenant_override' && one.line.includes(`"flag_key":"${flag}"`)
+        ? { ...one, line: one.line.replace(from, to) }
+        : one,
+    )
+const everywhere =
+  (from: string, to: string): Change =>
+  (lines) =>
+    lines.map((one) => ({ ...one, line: one.line.replaceAll(from, to) }))
+/** The values of two neighbours change places: every sum over the table stays what it was. */
+const swapped: Change = (lines) => {
+  const valueOf = (flag: string): string =>
+    /"value":(.*)\},"table"/.exec(
+      lines.find(({ line }) => line.includes(`"flag_key":"${flag}"`) && line.includes('"value":'))
+        ?.line ?? '',
+    )?.[1] ?? ''
+  const [big, int] = [valueOf('ff.big'), valueOf('ff.int')]
+  return inLine(
+    'ff.int',
+    `"value":${int}`,
+    `"value":${big}`,
+  )(inLine('ff.big', `"value":${big}`, `"value":${int}`)(lines))
+}
+const dropped =
+  (holds: (one: StoredLine) => boolean): Change =>
+  (lines) => {
+    const at = lines.findIndex(holds)
+    return lines.filter((_, index) => index !== at)
+  }
+
+/** What a backfill can do to rows, much of which no decision would show: who changed one, and why. */
+const STORED: readonly (readonly [name: string, models: string, does: Change])[] = [
+  [
+    'who-created',
+    'created_by is whoever ran the import',
+    everywhere('"created_by":"U-a"', '"created_by":"import"'),
+  ],
+  [
+    'who-updated',
+    'updated_by is whoever ran the import',
+    everywhere('"updated_by":"U-b"', '"updated_by":"import"'),
+  ],
+  [
+    'when-created',
+    'created_at is the time of the import',
+    everywhere('"created_at":"2026-01-15T09', '"created_at":"2026-01-16T09'),
+  ],
+  ['note-lost', 'a column that nobody reads was left out', everywhere('"note":"as agreed",', '')],
+  [
+    'note-empty',
+    'NULL loaded as an empty text',
+    inLine('ff.int', '"note":"as agreed"', '"note":""'),
+  ],
+  [
+    'note-null',
+    'an absent member written as null',
+    inLine('ff.int', '"note":"as agreed"', '"note":null'),
+  ],
+  [
+    'note-marker',
+    'the null marker of a loader kept as a text',
+    inLine('ff.int', '"note":"as agreed"', '"note":"\\\\N"'),
+  ],
+  ['note-blank', 'char(n) pads', inLine('ff.int', '"note":"as agreed"', '"note":"as agreed "')],
+  ['owner-folded', 'lower() over an owner', everywhere('"owner":"team-a"', '"owner":"TEAM-A"')],
+  ['description-cut', 'varchar(n) cuts', everywhere('Made for the selftest', 'Made for the self')],
+  ['revision-reset', 'revisions begin again at 1', everywhere('"revision":4', '"revision":1')],
+  [
+    'revision-behind',
+    'one revision not advanced',
+    inLine('ff.int', '"revision":4', '"revision":3'),
+  ],
+  [
+    'boolean-flipped',
+    'a boolean read the other way round',
+    inLine('ff.bool', '"value":true', '"value":false'),
+  ],
+  ['list-for-object', 'an empty object bound as a list', inLine('ff.object', '{"a":{}', '{"a":[]')],
+  [
+    'microsecond',
+    'a wider column, rounded',
+    inLine('ff.int', '09:00:00.000Z","updated_by"', '09:00:00.000001Z","updated_by"'),
+  ],
+  [
+    'offset',
+    'an offset instead of Z',
+    inLine('ff.int', '09:00:00.000Z","updated_by"', '14:30:00.000+05:30","updated_by"'),
+  ],
+  [
+    'zone-shifted',
+    'a time read in a session of another zone',
+    everywhere('23:59:59.999Z', '18:59:59.999Z'),
+  ],
+  ['normal-form', 'NFD for NFC', inLine('ff.text', 'caf\u00e9', 'cafe\u0301')],
+  ['integer-rounded', '2^53+1 for 2^53', inLine('ff.big', '9007199254740992', '9007199254740993')],
+  ['list-order', 'elements in another order', inLine('ff.object', '[1,2,3]', '[3,2,1]')],
+  ['text-for-number', 'a number quoted', inLine('ff.int', '"value":1', '"value":"1"')],
+  ['truth-for-number', 'a number cast to boolean', inLine('ff.int', '"value":1', '"value":true')],
+  ['scale', '1.0 for 1', inLine('ff.int', '"value":1', '"value":1.0')],
+  ['double-shortened', 'extra_float_digits = 0', inLine('ff.double', '0.30000000000000004', '0.3')],
+  ['member-twice', 'a member kept twice', inLine('ff.object', '{"d":1}', '{"d":1,"d":1}')],
+  [
+    'separator-shifted',
+    'a key put together without an escape',
+    (lines) =>
+      lines.map((one) => ({
+        ...one,
+        line: one.line.replace(
+          '"flag_key":"ff.text","note":"as agreed","revision":4,"tenant_id":"T-1"',
+          '"flag_key":"ff.tex","note":"as agreed","revision":4,"tenant_id":"T-1t"',
+        ),
+      })),
+  ],
+  [
+    'row-missing',
+    'the last row of a table lost',
+    dropped(({ table, line }) => table === 'user_override' && line.includes('ff.text')),
+  ],
+  [
+    'row-missing-first',
+    'the first row of a table lost',
+    dropped(({ table }) => table === 'tenant_override'),
+  ],
+  [
+    'table-missing',
+    'a table not loaded at all',
+    (lines) => lines.filter(({ table }) => table !== 'user_override'),
+  ],
+  [
+    'row-repeated',
+    'a row loaded twice',
+    (lines) => lines.flatMap((one) => (one.line.includes('ff.int') ? [one, one] : [one])),
+  ],
+  ['values-swapped', "two values in each other's place: sums agree", swapped],
+  ['rows-unsorted', 'rows in the order of another collation', (lines) => lines.toReversed()],
+]
+
+export const STORED_FAULTS: readonly Fault[] = STORED.map(([name, models, does]) => ({
+  id: `stored.${name}`,
+  models,
+  proof: 'rows',
+  plant: inLines(does),
+}))

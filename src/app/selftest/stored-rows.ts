@@ -1,0 +1,106 @@
+import { keyOfLine, rowLine } from '../../core/rows/row-line.ts'
+import { keyText, type Table, TABLES } from '../../core/state/rows.ts'
+import type { CheckItem } from '../../core/report/types.ts'
+import { FfError } from '../../errors.ts'
+import type { RowSource } from '../../ports.ts'
+import { diffSources } from '../rows/diff-sources.ts'
+import type { Bench, StoredLine } from './fault.ts'
+
+const AT = '"2026-01-15T09:00:00.000Z"'
+const flag = (key: string, type: string, value: string): StoredLine => ({
+  table: 'flag_registry',
+  line: rowLine(
+    'flag_registry',
+    `{"created_at":${AT},"default_value":${value},"description":"Made for the selftest","flag_key":"${key}","owner":"team-a","required_auth":"any","revision":4,"safe_value":${value},"sensitive":false,"state":"active","updated_at":${AT},"value_type":"${type}"}`,
+  ),
+})
+type Override = readonly [key: string, more: string, value: string]
+const override = (table: Table, [key, more, value]: Override): StoredLine => {
+  const scope = table === 'tenant_override' ? '"tenant_id":"T-1",' : ''
+  const user = table === 'user_override' ? ',"user_id":"U-1"' : ''
+  return {
+    table,
+    line: rowLine(
+      table,
+      `{"approval_ref":"APP-1-a","created_at":${AT},"created_by":"U-a","expires_at":"2026-03-31T23:59:59.999Z","flag_key":"${key}",${more}"revision":4,${scope}"updated_at":${AT},"updated_by":"U-b"${user},"value":${value}}`,
+    ),
+  }
+}
+const VALUES: readonly (readonly [key: string, type: string, value: string])[] = [
+  ['ff.big', 'number', '9007199254740992'],
+  ['ff.bool', 'boolean', 'true'],
+  ['ff.double', 'number', '0.30000000000000004'],
+  ['ff.int', 'number', '1'],
+  ['ff.object', 'object', '{"a":{},"b":[1,2,3],"c":{"d":1}}'],
+  ['ff.text', 'string', '"caf\u00e9"'],
+]
+
+/** Rows with a value of each kind to spoil, sorted as a snapshot is. */
+export const STORED_LINES: readonly StoredLine[] = [
+  ...VALUES.map(([key, type, value]) => flag(key, type, value)),
+  ...VALUES.map(([key, , value]) =>
+    override('tenant_override', [key, '"note":"as agreed",', value]),
+  ),
+  ...VALUES.map(([key, , value]) => override('user_override', [key, '', value])),
+]
+
+/** @returns the first thing that a diff of the bench's rows finds; null where it finds nothing */
+export async function seenInRows({
+  lines,
+  workings,
+}: Bench): Promise<NonNullable<CheckItem['seen_by']> | null> {
+  const sides = { baseline: sourceOf(lines.baseline), candidate: sourceOf(lines.candidate) }
+  const options = {
+    maxDiffs: 1_000,
+    progress: () => undefined,
+    stopped: () => false,
+    compare: workings.compare,
+    pauseMs: 0,
+    sample: null,
+  }
+  try {
+    const { tables } = await diffSources(sides, options)
+    const found = tables.flatMap(({ table, findings }) =>
+      findings.map((one) => ({ table, ...one })),
+    )
+    const [first] = found
+    if (first === undefined) return null
+    return { proof: 'rows', subject: `${first.table} ${first.code}`, pointer: first.pointer }
+  } catch (error) {
+    // Rows that cannot even be walked past were noticed.
+    if (error instanceof FfError && error.code === 'store_corrupt')
+      return { proof: 'rows', subject: error.code, pointer: null }
+    throw error
+  }
+}
+
+function sourceOf(lines: readonly StoredLine[]): RowSource {
+  const textOf = (table: Table): readonly string[] =>
+    lines.filter((one) => one.table === table).map(({ line }) => line)
+  return {
+    facts: { target: 'selftest', backing: 'file', server: null },
+    counts: { flag_registry: 0, tenant_override: 0, user_override: 0 },
+    head: { seq: 0, hash: '' },
+    epoch: 0,
+    // A source is asynchronous, though these lines are there already.
+    // oxlint-disable-next-line require-await
+    lines: async function* () {
+      for (const table of TABLES) {
+        const bytes = Buffer.from(
+          textOf(table)
+            .map((line) => `${line}\n`)
+            .join(''),
+        )
+        if (bytes.length > 0) yield { table, bytes, unsure: null }
+      }
+    },
+    faults: () => [],
+    lookup: (table, keys) => {
+      const wanted = new Set(keys.map(keyText))
+      const isWanted = (line: string): boolean =>
+        wanted.has(keyText(keyOfLine(table, line)?.key ?? { scope_id: null, flag_key: '' }))
+      return Promise.resolve(textOf(table).filter(isWanted))
+    },
+    close: () => Promise.resolve(),
+  }
+}
