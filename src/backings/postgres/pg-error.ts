@@ -15,7 +15,7 @@ const LOST: Row = [
 const NO_RIGHTS: Row = [
   'rights_missing',
   'refuses this role',
-  'Use a role that may create a schema in this database, or have it granted.',
+  'Use a role that may read every row, and for a run create a schema, or have it granted.',
 ]
 
 const REFUSED: Row = [

@@ -83,14 +83,16 @@ interface Shape {
   readonly guarded: boolean
 }
 
+/** Of a transaction. Rows that a policy would hide from this role are an error, never rows that are not there. */
+const settings = (schema: string): string =>
+  `SET LOCAL search_path = "${schema}"; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL row_security = off`
+
 async function shapeOf(
   client: pg.Client,
   schema: string,
   contract: SchemaContract,
 ): Promise<Shape> {
-  await client.query(
-    `SET LOCAL search_path = "${schema}"; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'`,
-  )
+  await client.query(settings(schema))
   const drift = catalogueDrift(catalogueOf(contract, new Set()), await introspect(client, schema))
   const types = await columnTypes(client, schema)
   const faults = TABLES.flatMap((table): SourceFault[] => {
@@ -185,6 +187,7 @@ class DatabaseRows implements RowSource {
     return withClient(
       this.database,
       async (client) => {
+        await client.query(`BEGIN READ ONLY; ${settings(this.shape.schema)}`)
         const found: Buffer[] = []
         for await (const { bytes } of this.copy(client, table, sql)) found.push(bytes)
         return Buffer.concat(found).toString('utf8').split('\n').slice(0, -1)
