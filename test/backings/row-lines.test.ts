@@ -35,6 +35,7 @@ describe('a time of the binary protocol', () => {
     ['infinity', 2n ** 63n - 1n, '"infinity"'],
     ['minus infinity', -(2n ** 63n), '"-infinity"'],
     ['the year 10000', (253_402_300_800_000n - EPOCH) * 1000n, '"+010000-01-01T00:00:00.000Z"'],
+    ['a year past Date', 9_223_371_331_199_000_000n, '"+294276-12-31T23:59:59.000Z"'],
     ['the year 0', (-62_135_596_800_001n - EPOCH) * 1000n, '"0000-12-31T23:59:59.999Z"'],
   ])('%s is none of page 1', (_, microseconds, text) => {
     expect(instant(microseconds)).toStrictEqual({ text, sure: false })

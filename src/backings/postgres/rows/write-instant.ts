@@ -42,9 +42,19 @@ export class InstantWriter {
 
   private turn(days: number): void {
     this.days = days
-    this.day = Buffer.from(`"${new Date(days * DAY_MS).toISOString().split('T', 1)[0]}T`)
+    this.day = Buffer.from(`"${dayText(days)}T`)
   }
 }
+
+const isoDay = (days: number): string =>
+  new Date(days * DAY_MS).toISOString().split('T', 1)[0] as string
+/** The calendar repeats itself; `Date` ends in the year 275760, and PostgreSQL in 294276. */
+const [CYCLE_DAYS, CYCLE_YEARS] = [14_609_700, 40_000]
+const dayText = (days: number): string =>
+  days <= LAST_OF_DATE
+    ? isoDay(days)
+    : isoDay(days - CYCLE_DAYS).replace(/^\+\d+/, (year) => `+${Number(year) + CYCLE_YEARS}`)
+const LAST_OF_DATE = 100_000_000
 
 const whole = (high: number, low: number): bigint => BigInt(high) * BigInt(HIGH) + BigInt(low)
 const farRest = (high: number, low: number): number =>
