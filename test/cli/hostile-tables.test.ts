@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { connect, createDatabase, type TestDatabase, urlOf } from '../support/database.ts'
 import { type Run, runFf } from '../support/run-ff.ts'
 import { flagLine, storeFolder, type StoredLine, tenantLine } from '../support/store-folder.ts'
-import { errorOf } from './outcome.ts'
+import { checkOf, errorOf } from './outcome.ts'
 
 const FLAGS = [flagLine('ff.a', 'number'), flagLine('ff.b', 'object'), flagLine('ff.c', 'string')]
 const LAST = tenantLine('T1', 'ff.c', { value: '"x"', note: '"n"' })
@@ -15,6 +15,8 @@ const ROWS: readonly StoredLine[] = [
   tenantLine('T1', 'ff.b', { value: '{"a":1,"bb":{"c":[true]}}' }),
   LAST,
 ]
+
+const DEEP = `{"a":${'['.repeat(56)}${']'.repeat(56)}}`
 
 let database: TestDatabase
 let client: pg.Client
@@ -30,6 +32,8 @@ const ff = (...args: readonly string[]): Promise<Run> =>
 const diff = (folder: string, ...more: readonly string[]): Promise<Run> =>
   ff('parity', 'diff', '--baseline', `file:${folder}`, ...more)
 const sql = (text: string): Promise<unknown> => client.query(`SET search_path = ff; ${text}`)
+const found = (run: Run): readonly string[] =>
+  checkOf(run).findings.map(({ pointer, code }) => `${pointer} ${code}`)
 
 beforeAll(async () => {
   database = await createDatabase('18')
@@ -64,5 +68,58 @@ describe('tables that somebody changed', () => {
     } finally {
       await sql(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
     }
+  })
+
+  const EXPIRING = [
+    ...FLAGS,
+    tenantLine('T1', 'ff.a', { value: '1', expires_at: '"2027-01-01T00:00:00.000Z"' }),
+    ...ROWS.slice(4),
+  ]
+  const LONG = `"${'x'.repeat(65_535)}"`
+  test.each([
+    [
+      'a text that spells the members of another row',
+      `ALTER DOMAIN scope_id DROP CONSTRAINT scope_id_form;
+       UPDATE tenant_override SET created_by = 'U1","expires_at":"2027-01-01T00:00:00.000Z' WHERE flag_key = 'ff.a'`,
+      EXPIRING,
+      '/T1/ff.a/expires_at member_absent',
+    ],
+    [
+      'a text with a line break',
+      `ALTER DOMAIN scope_id DROP CONSTRAINT scope_id_form;
+       UPDATE tenant_override SET created_by = E'U\n1' WHERE flag_key = 'ff.a'`,
+      ROWS,
+      '/T1/ff.a/created_by form_wrong',
+    ],
+    [
+      'a json column with line breaks',
+      `ALTER TABLE tenant_override ALTER value TYPE json;
+       UPDATE tenant_override SET value = E'{"a":2,\r\n "bb":{"c":[true]}}' WHERE flag_key = 'ff.b'`,
+      ROWS,
+      '/T1/ff.b/value/a number_differs',
+    ],
+    [
+      'a time that Date has not',
+      `ALTER DOMAIN instant DROP CONSTRAINT instant_range;
+       UPDATE tenant_override SET updated_at = '294276-12-31 23:59:59' WHERE flag_key = 'ff.a'`,
+      ROWS,
+      '/T1/ff.a/updated_at time_not_canonical',
+    ],
+    [
+      'a value longer than page 1 has them, on both sides',
+      `UPDATE tenant_override SET value = '${LONG}' WHERE flag_key = 'ff.c'`,
+      [...ROWS.slice(0, -1), tenantLine('T1', 'ff.c', { value: LONG, note: '"n"' })],
+      '/T1/ff.c/value value_too_large',
+    ],
+    [
+      'a value deeper than page 1 has them, on both sides',
+      `UPDATE tenant_override SET value = '${DEEP}' WHERE flag_key = 'ff.b'`,
+      [...ROWS.slice(0, -2), tenantLine('T1', 'ff.b', { value: DEEP }), LAST],
+      '/T1/ff.b/value json_too_deep',
+    ],
+  ])('%s is a finding', async (_, change, rows, expected) => {
+    await sql(change)
+    const run = await diff(await store(rows))
+    expect([run.status, found(run)]).toStrictEqual([20, expect.arrayContaining([expected])])
   })
 })

@@ -17,8 +17,8 @@ export function isCanonicalText(text: string): boolean {
 }
 
 function written(value: unknown, depth: number): string {
-  if (depth > MAX_DEPTH) throw new RangeError('too deep')
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  if (depth >= MAX_DEPTH) throw new RangeError('too deep')
   if (Array.isArray(value)) return `[${value.map((one) => written(one, depth + 1)).join(',')}]`
   const names = Object.keys(value).sort()
   const held = value as Readonly<Record<string, unknown>>

@@ -159,7 +159,7 @@ class Draft {
 }
 
 /** How many objects and arrays lie in one another; 0 for a value that is neither. */
-function depthOf(node: JsonNode): number {
+export function depthOf(node: JsonNode): number {
   if (typeof node !== 'object' || node === null || isNumber(node)) return 0
   const inner = isArray(node) ? node : node.members.map(([, value]) => value)
   return 1 + Math.max(0, ...inner.map(depthOf))

@@ -1,5 +1,7 @@
 import { canonicalise, canonicalNumber } from '../../../core/json/canonical.ts'
 import { readJson } from '../../../core/json/read.ts'
+import { depthOf } from '../../../core/state/decode-row.ts'
+import { MAX_VALUE_BYTES, MAX_VALUE_DEPTH } from '../../../core/state/grammar.ts'
 import type { Table } from '../../../core/state/rows.ts'
 import type { RowBatch } from '../../../ports.ts'
 import { LineBuffer } from './line-buffer.ts'
@@ -15,6 +17,7 @@ const GROWTH = 6
 const FRAME_BYTES = 2_048
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
+const [LINE_FEED, CARRIAGE_RETURN, BLANK] = [0x0a, 0x0d, 0x20]
 const OPEN = Buffer.from('{"row":{')
 
 /**
@@ -98,9 +101,22 @@ export class RowLines {
       return
     }
     if (kind === 'prose') return this.prose(data, from, end)
-    if (kind === 'value') return this.value(data, from, end)
+    if (kind === 'value') {
+      const start = this.out.at
+      this.value(data, from, end)
+      this.sure &&= this.out.at - start <= MAX_VALUE_BYTES // The schema sets no bound.
+      return
+    }
     this.sure = false
-    this.out.copy(data, from, end)
+    this.raw(data, from, end)
+  }
+
+  /** A `json` column keeps its line breaks; outside of texts, where alone they stand, they are blanks. */
+  private raw(data: Buffer, from: number, end: number): void {
+    for (let at = from; at < end; at += 1) {
+      const byte = data[at] as number
+      this.out.byte(byte === LINE_FEED || byte === CARRIAGE_RETURN ? BLANK : byte)
+    }
   }
 
   private quoted(data: Buffer, from: number, end: number): void {
@@ -135,7 +151,7 @@ export class RowLines {
   private tree(held: string): void {
     const read = readJson(held)
     const form = read.ok ? canonicalise(read.node, { at: '', origin: 'stored' }) : null
-    this.sure &&= form?.ok === true
+    this.sure &&= form?.ok === true && read.ok && depthOf(read.node) <= MAX_VALUE_DEPTH
     this.out.text(form?.ok === true ? form.text : held) // Nothing is mended: what breaks page 1 is shown as it is.
   }
 }

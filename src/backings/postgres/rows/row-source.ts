@@ -94,6 +94,7 @@ async function shapeOf(
 ): Promise<Shape> {
   await client.query(settings(schema))
   const drift = catalogueDrift(catalogueOf(contract, new Set()), await introspect(client, schema))
+  const guarded = !drift.some(({ object }) => GUARDS.test(object))
   const types = await columnTypes(client, schema)
   const faults = TABLES.flatMap((table): SourceFault[] => {
     const declared = Object.keys(COLUMNS[table])
@@ -114,10 +115,10 @@ async function shapeOf(
   const selections = Object.fromEntries(
     TABLES.map((table) => [
       table,
-      selectRows(`"${schema}".${table}`, table, types.get(table) ?? new Map()),
+      selectRows(`"${schema}".${table}`, table, { types: types.get(table) ?? new Map(), guarded }),
     ]),
   ) as Record<Table, Selection>
-  return { selections, schema, faults, guarded: !drift.some(({ object }) => GUARDS.test(object)) }
+  return { selections, schema, faults, guarded }
 }
 
 /** What keeps a row that breaks page 1 out of the database. */

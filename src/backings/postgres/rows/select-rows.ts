@@ -13,6 +13,11 @@ export interface SelectedColumn {
 }
 /** A type as `format_type` writes it, for each column that a table has. */
 export type ColumnTypes = ReadonlyMap<string, string>
+export interface FoundTable {
+  readonly types: ColumnTypes
+  /** Whether the database's own constraints hold ids and words to their forms, so that none needs an escape. */
+  readonly guarded: boolean
+}
 
 const PROSE: ReadonlySet<string> = new Set(['note', 'description', 'owner'])
 const KINDS: Readonly<Record<Kind, FieldKind>> = {
@@ -33,17 +38,18 @@ export interface Selection {
  * What to ask of a table so that nothing is lost on the way: texts as they are, whatever the session's
  * DateStyle, TimeZone and `extra_float_digits` are, and times as a count of microseconds.
  *
- * @param found the base type of each column that is there; one of another type than the contract's is
- *   written by `to_json`, which shows what it is
+ * @param found its `types` are the base type of each column that is there; one of another type than the
+ *   contract's is written by `to_json`, which shows what it is
  */
-export function selectRows(at: string, table: Table, found: ColumnTypes): Selection {
+export function selectRows(at: string, table: Table, { types, guarded }: FoundTable): Selection {
   const declared: Readonly<Record<string, Kind>> = COLUMNS[table]
   const names = Object.keys(declared)
-    .filter((name) => found.has(name))
+    .filter((name) => types.has(name))
     .toSorted()
   const columns = names.map((name): SelectedColumn => {
-    const asDeclared = found.get(name) === TYPES[declared[name] as Kind]
-    const kind = PROSE.has(name) ? 'prose' : KINDS[declared[name] as Kind]
+    const asDeclared = types.get(name) === TYPES[declared[name] as Kind]
+    const held = KINDS[declared[name] as Kind]
+    const kind = PROSE.has(name) || (held === 'word' && !guarded) ? 'prose' : held
     const text = JSON.stringify(name)
     return {
       name,
