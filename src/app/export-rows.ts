@@ -1,13 +1,12 @@
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { CheckReport } from '../core/report/types.ts'
-import { keyOfLine } from '../core/rows/row-line.ts'
 import { type Table, TABLES } from '../core/state/rows.ts'
 import { FfError } from '../errors.ts'
 import type { RowBatch, RowSource } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
 import { type Checked, checkReport, passed } from './check-report.ts'
 import { loadPersistence } from './persistence-inputs.ts'
-import { brokenFindings, lineProblems, type RowFinding } from './rows/row-report.ts'
+import { LineSequence, type RowFinding } from './rows/row-report.ts'
 
 export interface ExportRequest {
   readonly root: string
@@ -63,6 +62,7 @@ const MOST_FINDINGS = 1_000
 class Outgoing {
   private readonly request: ExportRequest
   private readonly source: RowSource
+  private readonly sequence = new LineSequence()
   private readonly broken: Readonly<Record<Table, RowFinding[]>> = {
     flag_registry: [],
     tenant_override: [],
@@ -113,10 +113,8 @@ class Outgoing {
         ? bytes.toString('utf8').split('\n').slice(0, -1)
         : unsure.map((at) => bytes.toString('utf8', at, bytes.indexOf('\n', at)))
     for (const line of lines) {
-      const problems = lineProblems(table, line)
-      const key = problems.length === 0 ? null : keyOfLine(table, line)?.key
-      if (key != null && this.broken[table].length < MOST_FINDINGS)
-        this.broken[table].push(...brokenFindings(key, problems, null))
+      const findings = this.sequence.findings(table, line)
+      if (this.broken[table].length < MOST_FINDINGS) this.broken[table].push(...findings)
     }
   }
 }

@@ -122,4 +122,64 @@ describe('tables that somebody changed', () => {
     const run = await diff(await store(rows))
     expect([run.status, found(run)]).toStrictEqual([20, expect.arrayContaining([expected])])
   })
+
+  const NO_PRIMARY_KEY = `ALTER TABLE tenant_override DROP CONSTRAINT tenant_override_pkey, ALTER tenant_id DROP NOT NULL;
+    INSERT INTO tenant_override `
+  test.each([
+    [
+      'has no key',
+      `SELECT NULL, flag_key, value, NULL, NULL, NULL, created_by, updated_by, 1, created_at, updated_at FROM tenant_override LIMIT 1`,
+      '/ form_wrong',
+    ],
+    [
+      'stands there twice',
+      `SELECT * FROM tenant_override WHERE flag_key = 'ff.a'`,
+      '/T1/ff.a row_repeated',
+    ],
+  ])('a row that %s is not exported', async (_, rows, expected) => {
+    await sql(NO_PRIMARY_KEY + rows)
+    const run = await ff('export', join(await store([]), 'out'))
+    expect([run.status, found(run)]).toStrictEqual([20, [expected]])
+  })
+})
+
+describe('stores that no store wrote', () => {
+  const [A, B, C] = ['T1', 'T2', 'T3'].map((tenant) =>
+    tenantLine(tenant, 'ff.a', { value: '1' }),
+  ) as [StoredLine, StoredLine, StoredLine]
+  const keyless: StoredLine = ['tenant_override', '{"value":1}']
+  test.each([
+    ['a line without a key', [A, keyless, B], '/ form_wrong'],
+    ['a row twice', [A, B, B, C], '/T2/ff.a row_repeated'],
+    ['rows out of order', [A, C, B], '/T2/ff.a row_unsorted'],
+  ])('are not equal because both have %s', async (_, lines, expected) => {
+    const [one, other] = [await store([...FLAGS, ...lines]), await store([...FLAGS, ...lines])]
+    const run = await diff(one, '--candidate', `file:${other}`)
+    expect([run.status, found(run)]).toStrictEqual([20, [expected]])
+  })
+
+  test('are refused by an import where they hold a row twice', async () => {
+    const twice = await store([
+      ...FLAGS,
+      A,
+      B,
+      tenantLine('T2', 'ff.a', { value: '2', revision: '4' }),
+    ])
+    const run = await ff('import', twice)
+    expect([run.status, found(run)]).toStrictEqual([20, ['/T2/ff.a row_repeated']])
+  })
+
+  test('with one fault in every row end the walk at --max-diffs', async () => {
+    const lines = Array.from({ length: 50 }, (_, at) =>
+      tenantLine(`T${100 + at}`, 'ff.a', { value: '1.0' }),
+    )
+    const run = await diff(
+      await store(lines),
+      '--candidate',
+      `file:${await store(lines)}`,
+      '--max-diffs',
+      '3',
+    )
+    expect([run.status, found(run).length]).toStrictEqual([20, 3])
+  })
 })

@@ -62,7 +62,7 @@ async function walkFaults(compare: Compare): Promise<readonly string[]> {
 async function differencesOf(left: Side, right: Side, compare: Compare): Promise<number> {
   let found = 0
   await mergeRows(left, right, {
-    same: () => undefined,
+    same: () => true,
     pair: (a, b) => {
       if (pairFindings(a.key, [a.line, b.line], compare).length > 0) found += 1
       return true

@@ -6,9 +6,10 @@ import type { RowSource } from '../../ports.ts'
 import { type HeldLine, mergeRows, type MergeVisitor, type SideName } from './merge-rows.ts'
 import { mergeSample } from './merge-sample.ts'
 import {
-  brokenFindings,
-  lineProblems,
+  lineFindings,
+  LineSequence,
   pairFindings,
+  repeatedFinding,
   type RowFinding,
   rowPointer,
 } from './row-report.ts'
@@ -82,22 +83,27 @@ class DiffVisitor implements MergeVisitor {
   full = false
   private rows = 0
   private differing = 0
+  private readonly sequence = new LineSequence()
   private readonly options: DiffOptions
 
   constructor(options: DiffOptions) {
     this.options = options
   }
 
-  same(table: Table, count: number, uncertain: readonly string[]): void {
-    for (const line of uncertain) this.hold(table, line, null)
+  same(table: Table, count: number, uncertain: readonly string[]): boolean {
+    for (const line of uncertain) {
+      if (!this.goesOn()) break
+      this.hold(table, this.sequence.findings(table, line))
+    }
     this.count(table, count)
+    return this.goesOn()
   }
 
   pair(baseline: HeldLine, candidate: HeldLine): boolean {
     const { table, key } = baseline
     this.count(table, 1)
-    this.hold(table, baseline.line, 'baseline')
-    this.hold(table, candidate.line, 'candidate')
+    this.hold(table, lineFindings(table, baseline.line, 'baseline'))
+    this.hold(table, lineFindings(table, candidate.line, 'candidate'))
     if (pairFindings(key, [baseline.line, candidate.line], this.options.compare).length > 0)
       this.suspect(table, {
         key,
@@ -108,7 +114,7 @@ class DiffVisitor implements MergeVisitor {
 
   only(side: SideName, { table, key, line }: HeldLine): boolean {
     this.count(table, 1)
-    this.hold(table, line, side)
+    this.hold(table, lineFindings(table, line, side))
     this.suspect(table, { key, lines: { baseline: [], candidate: [], [side]: [line] } })
     return this.goesOn()
   }
@@ -130,11 +136,9 @@ class DiffVisitor implements MergeVisitor {
   }
 
   /** What breaks page 1 is a finding on either side, and on both alike. */
-  private hold(table: Table, line: string, side: SideName | null): void {
-    const problems = lineProblems(table, line)
-    const key = problems.length === 0 ? null : (keyOfLine(table, line)?.key ?? null)
-    if (key === null) return
-    this.found[table].broken.push(...brokenFindings(key, problems, side))
+  private hold(table: Table, findings: readonly RowFinding[]): void {
+    if (findings.length === 0) return
+    this.found[table].broken.push(...findings)
     this.differing += 1
   }
 }
@@ -206,8 +210,7 @@ const sameLines = (a: Suspect, b: Suspect): boolean =>
 function suspectFindings({ key, lines }: Suspect, compare: Compare): readonly RowFinding[] {
   const { baseline, candidate } = lines
   const row = rowPointer(key)
-  if (baseline.length > 1 || candidate.length > 1)
-    return [{ code: 'row_repeated', pointer: row, detail: 'more than one row of this key' }]
+  if (baseline.length > 1 || candidate.length > 1) return [repeatedFinding(key)]
   const [left, right] = [baseline[0], candidate[0]]
   if (left !== undefined && right !== undefined) return pairFindings(key, [left, right], compare)
   if (left === undefined && right === undefined) return []

@@ -1,12 +1,17 @@
 import { compareJson } from '../../core/parity/compare.ts'
 import { problem, type ProblemCode } from '../../core/problem.ts'
 import { type ImportRow, importRow } from '../../core/rows/column-texts.ts'
-import { keyOfLine } from '../../core/rows/row-line.ts'
 import { type RowKey, type Table, typeOfValue } from '../../core/state/rows.ts'
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import type { ColumnTexts, RowSink, RowSource } from '../../ports.ts'
 import type { HeldLine, MergeVisitor, SideName } from './merge-rows.ts'
-import { brokenFindings, lineProblems, pairFindings, type RowFinding } from './row-report.ts'
+import {
+  brokenFindings,
+  LineSequence,
+  pairFindings,
+  repeatedFinding,
+  type RowFinding,
+} from './row-report.ts'
 
 /** A chunk is one transaction: its locks are held for some tenths of a second. */
 const CHUNK_ROWS = 5_000
@@ -59,6 +64,7 @@ export class ImportVisitor implements MergeVisitor {
   private readonly types = new Map<string, string>()
   /** What waits to be sent, in the order of the tables. */
   private chunks: Chunk[] = []
+  private readonly sequence = new LineSequence()
 
   /** @param sink null where nothing is to be written */
   constructor(sink: RowSink | null, options: ImportOptions) {
@@ -85,15 +91,12 @@ export class ImportVisitor implements MergeVisitor {
     }
   }
 
-  same(table: Table, count: number, uncertain: readonly string[]): void {
+  same(table: Table, count: number, uncertain: readonly string[]): boolean {
     const counts = this.tables[table]
     counts.same += count
     this.count(table, count)
-    for (const line of uncertain) {
-      const problems = lineProblems(table, line)
-      if (problems.length > 0)
-        this.refuse(table, brokenFindings(keyOfLine(table, line)?.key ?? NO_KEY, problems, null))
-    }
+    for (const line of uncertain) this.refuse(table, this.sequence.findings(table, line))
+    return this.goesOn()
   }
 
   pair(source: HeldLine, held: HeldLine): boolean {
@@ -170,7 +173,8 @@ export class ImportVisitor implements MergeVisitor {
   }
 
   /** The row, or null where it is refused, which is noted. */
-  private judged({ table, key, line }: HeldLine): ImportRow | null {
+  private judged({ table, key, line, repeated }: HeldLine): ImportRow | null {
+    if (repeated) this.refuse(table, [repeatedFinding(key)])
     const read = importRow(table, line)
     if (!read.ok) {
       this.refuse(table, brokenFindings(key, read.problems, null))
@@ -212,9 +216,6 @@ export class ImportVisitor implements MergeVisitor {
     this.chunks.at(-1)?.rows.push(row.texts)
   }
 }
-
-/** A line that could be walked past has a key; what is said of it needs none. */
-const NO_KEY: RowKey = { scope_id: null, flag_key: '' }
 
 interface Chunk {
   readonly table: Table

@@ -6,13 +6,15 @@ import type { RowBatch, RowSource } from '../../ports.ts'
 /** One row of a side: what it is about, and its line without the newline. */
 export interface HeldLine extends RowLine {
   readonly line: string
+  /** Whether the row before it has the same key. */
+  readonly repeated: boolean
 }
 export type SideName = 'baseline' | 'candidate'
 
 /** What two sides come to, row by row. Returning false ends the merge. */
 export interface MergeVisitor {
   /** Rows that are the same bytes on both sides. @param uncertain those of them that nobody held to page 1 */
-  same(table: Table, count: number, uncertain: readonly string[]): void
+  same(table: Table, count: number, uncertain: readonly string[]): boolean
   /** One key, other bytes. */
   pair(baseline: HeldLine, candidate: HeldLine): boolean
   /** A key that the other side has not. */
@@ -50,7 +52,10 @@ export async function mergeRows(
 /** As far as one look goes. @returns false where the visitor wants no more */
 function step(left: Cursor, right: Cursor, visitor: MergeVisitor): boolean {
   if (left.batch?.table !== right.batch?.table) return visitor.only(...alone(left, right))
-  return sameRegion(left, right, visitor) || firstDifference(left, right, visitor)
+  const length = Math.min(left.left, right.left)
+  return left.equals(right, length)
+    ? skip(left, right, { length, visitor })
+    : firstDifference(left, right, visitor)
 }
 
 /** Where one side has a table, or rows of it, that the other has come past. */
@@ -61,14 +66,6 @@ function alone(left: Cursor, right: Cursor): readonly [SideName, HeldLine] {
   return [cursor.side, cursor.take()]
 }
 
-/** As much as both have loaded, where that is equal. */
-function sameRegion(left: Cursor, right: Cursor, visitor: MergeVisitor): boolean {
-  const length = Math.min(left.left, right.left)
-  if (!left.equals(right, length)) return false
-  skip(left, right, { length, visitor })
-  return true
-}
-
 /** The equal lines up to the first that differs, and that one. */
 function firstDifference(left: Cursor, right: Cursor, visitor: MergeVisitor): boolean {
   let length = 0
@@ -77,7 +74,7 @@ function firstDifference(left: Cursor, right: Cursor, visitor: MergeVisitor): bo
     if (a !== b || !left.equals(right, a)) break
     length = a
   }
-  if (length > 0) skip(left, right, { length, visitor })
+  if (length > 0 && !skip(left, right, { length, visitor })) return false
   const order = compareLines(left.peek(), right.peek())
   if (order === 0) return visitor.pair(left.take(), right.take())
   const cursor = order < 0 ? left : right
@@ -89,12 +86,13 @@ interface Region {
   readonly length: number
   readonly visitor: MergeVisitor
 }
-function skip(left: Cursor, right: Cursor, { length, visitor }: Region): void {
+/** Passes what is the same on both sides. */
+function skip(left: Cursor, right: Cursor, { length, visitor }: Region): boolean {
   const table = left.table
   const { count, uncertain } = left.looked ? left.describe(length) : right.describe(length)
-  visitor.same(table, count, uncertain)
-  left.pass(length)
-  right.pass(length)
+  left.passLines(length)
+  right.passLines(length)
+  return visitor.same(table, count, uncertain)
 }
 
 const NEWLINE = 0x0a
@@ -191,6 +189,15 @@ class Cursor {
     while (unsure !== null && (unsure[this.passed] ?? Infinity) < this.at) this.passed += 1
   }
 
+  /** Passes whole lines that were not taken apart; the last of them is what the next one follows. */
+  passLines(length: number): void {
+    const { table, bytes } = this.loaded
+    const end = this.at + length - 1
+    const start = Math.max(this.at, bytes.lastIndexOf(NEWLINE, end - 1) + 1)
+    this.before = keyOfLine(table, bytes.toString('utf8', start, end)) ?? this.before
+    this.pass(length)
+  }
+
   /** The next row, taken apart as far as its key. */
   peek(): HeldLine {
     if (this.head !== null) return this.head
@@ -198,10 +205,10 @@ class Cursor {
     const line = bytes.toString('utf8', this.at, bytes.indexOf(NEWLINE, this.at))
     const read = keyOfLine(table, line)
     if (read === null) throw corrupt(this.side, `${table} has a row without a key`)
-    if (this.before !== null && compareLines(this.before, read) > 0)
-      throw corrupt(this.side, `${table} is not sorted by its key`)
+    const order = this.before === null ? -1 : compareLines(this.before, read)
+    if (order > 0) throw corrupt(this.side, `${table} is not sorted by its key`)
     this.before = read
-    this.head = { ...read, line }
+    this.head = { ...read, line, repeated: order === 0 }
     return this.head
   }
 

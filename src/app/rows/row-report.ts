@@ -7,7 +7,7 @@ import type { JsonNode } from '../../core/json/read.ts'
 import type { Problem } from '../../core/problem.ts'
 import type { CheckFinding } from '../../core/report/types.ts'
 import { plainRow } from '../../core/rows/plain-row.ts'
-import { readLine } from '../../core/rows/row-line.ts'
+import { compareLines, readLine, type RowLine } from '../../core/rows/row-line.ts'
 import { decodeRow, ROW_MEMBERS } from '../../core/state/decode-row.ts'
 import type { RowKey, Table } from '../../core/state/rows.ts'
 
@@ -28,11 +28,54 @@ export const rowPointer = ({ scope_id, flag_key }: RowKey): string =>
 export const fieldsOf = (table: Table): number => Object.keys(ROW_MEMBERS[table]).length
 
 /** What breaks page 1 in a stored line; nothing for most, which are plain. */
-export function lineProblems(table: Table, line: string): readonly Problem[] {
-  if (plainRow(table, line) !== null) return []
+export function lineFindings(
+  table: Table,
+  line: string,
+  side: string | null,
+): readonly RowFinding[] {
+  const { row, problems } = lookAt(table, line)
+  return brokenFindings(row?.key ?? NO_KEY, problems, side)
+}
+
+/** The same of lines that follow one another, which are also held to their order. */
+export class LineSequence {
+  private before: RowLine | null = null
+
+  findings(table: Table, line: string): readonly RowFinding[] {
+    const { row, problems } = lookAt(table, line)
+    const found = brokenFindings(row?.key ?? NO_KEY, problems, null)
+    if (row === null) return found
+    const order = this.before === null ? -1 : compareLines(this.before, row)
+    this.before = row
+    if (order < 0) return found
+    return [...found, order === 0 ? repeatedFinding(row.key) : unsortedFinding(row.key)]
+  }
+}
+
+export const repeatedFinding = (key: RowKey): RowFinding => ({
+  code: 'row_repeated',
+  pointer: rowPointer(key),
+  detail: 'more than one row of this key',
+})
+const unsortedFinding = (key: RowKey): RowFinding => ({
+  code: 'row_unsorted',
+  pointer: rowPointer(key),
+  detail: 'stands behind a row that it comes before',
+})
+
+/** What is said of a line that is no row of anything. */
+const NO_KEY: RowKey = { scope_id: null, flag_key: '' }
+
+interface Looked {
+  readonly row: RowLine | null
+  readonly problems: readonly Problem[]
+}
+function lookAt(table: Table, line: string): Looked {
+  const plain = plainRow(table, line)
+  if (plain !== null) return { row: { table, key: plain.key }, problems: [] }
   const read = readLine(line)
-  if (read === null) return [{ code: 'form_wrong', pointer: '' }]
-  return decodeRow(table, read.node, 'stored').broken ?? []
+  if (read === null) return { row: null, problems: [{ code: 'form_wrong', pointer: '' }] }
+  return { row: read, problems: decodeRow(table, read.node, 'stored').broken ?? [] }
 }
 
 /** @param side whose row it is; null for both */

@@ -46,6 +46,7 @@ async function walk(left: Pick<RowSource, 'lines'>, right: Pick<RowSource, 'line
     same: (_, count, uncertain) => {
       seen.same += count
       seen.uncertain += uncertain.length
+      return true
     },
     pair: (a: HeldLine, b: HeldLine) => seen.pairs.push(`${a.line} ${b.line}`) > 0,
     only: (name: SideName, { line }: HeldLine) => seen.only.push(`${name} ${line}`) > 0,
@@ -131,14 +132,14 @@ describe('a walk of two sides', () => {
     const [many, none] = [side([a, b], [1], true), side([], [1], true)]
     const seen: string[] = []
     await mergeRows(many, none, {
-      same: () => undefined,
+      same: () => true,
       pair: () => true,
       only: () => seen.push('x') < 1,
     })
     expect(seen).toHaveLength(1)
     const order: string[] = []
     await mergeRows(many, none, {
-      same: () => undefined,
+      same: () => true,
       pair: () => true,
       only: (_, { key }) => order.push(`row ${key.scope_id}`) > 0,
       pending: async () => {
