@@ -1,6 +1,8 @@
 import { compareJson } from '../../core/parity/compare.ts'
 import { problem, type ProblemCode } from '../../core/problem.ts'
+import { isNumber } from '../../core/json/read.ts'
 import { type ImportRow, importRow } from '../../core/rows/column-texts.ts'
+import { memberOf, readLine } from '../../core/rows/row-line.ts'
 import { type RowKey, type Table, typeOfValue } from '../../core/state/rows.ts'
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import type { ColumnTexts, RowSink, RowSource } from '../../ports.ts'
@@ -11,6 +13,7 @@ import {
   pairFindings,
   repeatedFinding,
   type RowFinding,
+  rowPointer,
 } from './row-report.ts'
 
 /** A chunk is one transaction: its locks are held for some tenths of a second. */
@@ -105,12 +108,13 @@ export class ImportVisitor implements MergeVisitor {
     this.count(table, 1)
     const row = this.judged(source)
     const there = importRow(table, held.line)
-    const revision = there.ok ? there.row.revision : 0
+    const revision = there.ok ? there.row.revision : revisionOf(held.line)
     if (row === null) return this.goesOn()
     if (row.revision > revision) this.write(table, row)
     else if (row.revision < revision) {
       counts.newer += 1
       this.noteFlag(there, table)
+      this.stays(held)
     } else {
       const differing = pairFindings(key, [source.line, held.line], compareJson)
       if (differing.length === 0) counts.same += 1
@@ -127,6 +131,7 @@ export class ImportVisitor implements MergeVisitor {
     const { table } = held
     if (side === 'candidate') {
       this.tables[table].extra += 1
+      this.stays(held)
       return this.goesOn()
     }
     this.count(table, 1)
@@ -202,6 +207,16 @@ export class ImportVisitor implements MergeVisitor {
     return at < 0 ? null : ['value_type_mismatch', names[at] ?? '']
   }
 
+  /** A row that the database keeps must go with its flag as it will be (page 1, `type_in_use`). */
+  private stays({ table, key, line }: HeldLine): void {
+    if (table === 'flag_registry') return
+    const read = importRow(table, line)
+    const wrong = read.ok ? this.misfits(table, key, read.row) : null
+    if (wrong === null) return
+    const detail = 'stands in the database, and its flag would be of another type'
+    this.refuse(table, [{ code: 'type_in_use', pointer: `${rowPointer(key)}${wrong[1]}`, detail }])
+  }
+
   /** Told of every flag that stands, or will. */
   private noteFlag(read: ReturnType<typeof importRow>, table: Table): void {
     if (!read.ok || table !== 'flag_registry') return
@@ -215,6 +230,14 @@ export class ImportVisitor implements MergeVisitor {
     if (this.chunks.at(-1)?.table !== table) this.chunks.push({ table, rows: [] })
     this.chunks.at(-1)?.rows.push(row.texts)
   }
+}
+
+/** Of a row that breaks page 1; no number where it has none, which is past none and before none. */
+function revisionOf(line: string): number {
+  const revision = memberOf(readLine(line)?.node ?? null, 'revision') ?? null
+  return typeof revision === 'object' && revision !== null && isNumber(revision)
+    ? Number(revision.lexeme)
+    : Number.NaN
 }
 
 interface Chunk {
