@@ -252,6 +252,8 @@ export interface SourceFault {
 /** All stored rows of a side as they are, in one consistent snapshot: read only, and without the writer's lock. */
 export interface RowSource {
   readonly facts: SideFacts
+  /** Which store this is, by whatever name it was reached; shown to nobody. */
+  readonly identity: string
   /** How many rows it says that it holds; of a file that is being written to, at least about so many. */
   readonly counts: Readonly<Record<Table, number>>
   /** The end of its audit chain, and its epoch (page 9). */

@@ -36,10 +36,7 @@ export interface DiffRequest {
  */
 export async function parityDiff(request: DiffRequest): Promise<CheckReport> {
   const { baseline, candidate, adapters, root } = request
-  if (JSON.stringify(baseline) === JSON.stringify(candidate))
-    throw new FfError('target_invalid', 'Both sides are the same store.', {
-      hint: 'Name another with --baseline or --candidate.',
-    })
+  if (JSON.stringify(baseline) === JSON.stringify(candidate)) throw sameStore()
   const inputs = await loadPersistence(root)
   if (candidate.kind !== 'embedded') return diffStores(request, inputs)
   return adapters.withPrivateDatabase(async (database) => {
@@ -55,6 +52,11 @@ export async function parityDiff(request: DiffRequest): Promise<CheckReport> {
   })
 }
 
+const sameStore = (): FfError =>
+  new FfError('target_invalid', 'Both sides are the same store.', {
+    hint: 'Name another with --baseline or --candidate.',
+  })
+
 function diffStores(request: DiffRequest, inputs: Persistence): Promise<CheckReport> {
   const { baseline, candidate, adapters } = request
   return withBoth(
@@ -67,6 +69,7 @@ async function diffSides(
   { maxDiffs, sample, signal, now, progress }: DiffRequest,
   sides: Readonly<Record<SideName, RowSource>>,
 ): Promise<CheckReport> {
+  if (sides.baseline.identity === sides.candidate.identity) throw sameStore()
   const started = now()
   const controls = await diffControls(compareJson)
   const of = Math.max(rowsOf(sides.baseline), rowsOf(sides.candidate))

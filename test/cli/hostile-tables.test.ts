@@ -183,3 +183,29 @@ describe('stores that no store wrote', () => {
     expect([run.status, found(run).length]).toStrictEqual([20, 3])
   })
 })
+
+describe('an import', () => {
+  test('takes no broken row of the same revision for a newer one', async () => {
+    await sql(`UPDATE tenant_override SET value = '1.0' WHERE flag_key = 'ff.a'`)
+    const run = await ff('import', await store(ROWS))
+    expect([run.status, found(run)]).toStrictEqual([20, ['/T1/ff.a/value revision_conflict']])
+  })
+
+  test('changes no type of a flag while overrides that only the database has stand', async () => {
+    const changed = [flagLine('ff.a', 'string', { revision: '2' }), ...FLAGS.slice(1)]
+    const run = await ff('import', await store(changed))
+    expect([run.status, found(run)]).toStrictEqual([20, ['/T1/ff.a/value type_in_use']])
+  })
+})
+
+test('a store by another name is the same store', async () => {
+  const folder = await store(ROWS)
+  const pairs = [
+    [`file:${folder}`, `file:${folder}/`],
+    [database.url, database.url.replace('postgres:', 'postgresql:')],
+  ] as const
+  for (const [baseline, candidate] of pairs) {
+    const run = await ff('parity', 'diff', '--baseline', baseline, '--candidate', candidate)
+    expect([run.status, errorOf(run).code]).toStrictEqual([2, 'target_invalid'])
+  }
+})

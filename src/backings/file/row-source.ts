@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { nodeText } from '../../core/parity/node-text.ts'
 import {
@@ -41,7 +41,8 @@ export async function openFileRows(folder: string): Promise<RowSource> {
     try {
       const first = await firstLine(file)
       const { rows: later, head } = await laterRows(folder, first.head)
-      return new FileRows(folder, file, { ...first, later, head })
+      const { dev, ino } = await stat(folder)
+      return new FileRows(folder, file, { ...first, later, head, identity: `${dev}/${ino}` })
     } catch (error) {
       await file.close()
       throw error
@@ -79,11 +80,13 @@ async function laterRows(
 }
 
 interface About extends FirstLine {
+  readonly identity: string
   readonly later: readonly Later[]
 }
 
 class FileRows implements RowSource {
   readonly facts = { target: 'file', backing: 'file', server: null } as const
+  readonly identity: string
   readonly counts: RowSource['counts']
   readonly head: RowSource['head']
   readonly epoch: number
@@ -96,6 +99,7 @@ class FileRows implements RowSource {
     this.folder = folder
     this.file = file
     this.about = about
+    this.identity = about.identity
     this.head = about.head
     this.epoch = about.epoch
     this.counts = about.counts

@@ -54,6 +54,7 @@ export async function openRowSource(
         { shape, database },
         {
           facts: { target: database.name, backing: 'db', server },
+          identity: await identityOf(client, schema),
           counts,
           head,
         },
@@ -63,6 +64,16 @@ export async function openRowSource(
       throw error
     }
   })
+}
+
+/** A copy of the data has the same system identifier, but not the same server process. */
+async function identityOf(client: pg.Client, schema: string): Promise<string> {
+  const { rows } = await client.query<{ identity: string }>(
+    `SELECT concat_ws('/', extract(epoch FROM pg_postmaster_start_time()), oid, $1::text) AS identity
+     FROM pg_database WHERE datname = current_database()`,
+    [schema],
+  )
+  return rows[0]?.identity ?? ''
 }
 
 async function countRows(client: pg.Client, schema: string): Promise<RowSource['counts']> {
@@ -147,6 +158,7 @@ async function columnTypes(
 
 class DatabaseRows implements RowSource {
   readonly facts: RowSource['facts']
+  readonly identity: string
   readonly counts: RowSource['counts']
   readonly head: RowSource['head']
   // Epochs come with the phase record; until then there is one.
@@ -158,12 +170,13 @@ class DatabaseRows implements RowSource {
   constructor(
     client: pg.Client,
     { shape, database }: { readonly shape: Shape; readonly database: Database },
-    about: Pick<RowSource, 'facts' | 'counts' | 'head'>,
+    about: Pick<RowSource, 'facts' | 'identity' | 'counts' | 'head'>,
   ) {
     this.client = client
     this.shape = shape
     this.database = database
     this.facts = about.facts
+    this.identity = about.identity
     this.counts = about.counts
     this.head = about.head
   }
