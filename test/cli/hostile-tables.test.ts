@@ -184,6 +184,15 @@ describe('stores that no store wrote', () => {
   })
 })
 
+test.each([
+  ['ALTER TABLE tenant_override RENAME flag_key TO key', '42703'],
+  ['ALTER TABLE tenant_override DROP CONSTRAINT tenant_override_pkey', '42P10'],
+])('an import after "%s" says what to run (%s)', async (change) => {
+  await sql(change)
+  const run = await ff('import', await store([...ROWS, tenantLine('T2', 'ff.a', { value: '1' })]))
+  expect([run.status, errorOf(run).hint]).toStrictEqual([22, 'Run `ff migrate verify`.'])
+})
+
 describe('an import', () => {
   test('takes no broken row of the same revision for a newer one', async () => {
     await sql(`UPDATE tenant_override SET value = '1.0' WHERE flag_key = 'ff.a'`)

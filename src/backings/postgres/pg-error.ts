@@ -18,6 +18,13 @@ const NO_RIGHTS: Row = [
   'Use a role that may read every row, and for a run create a schema, or have it granted.',
 ]
 
+/** A column is not there, or no key is that a conflict could be about. */
+const ALTERED: Row = [
+  'target_unreachable',
+  'has tables that are not as in the contract',
+  'Run `ff migrate verify`.',
+]
+
 const REFUSED: Row = [
   'row_refused',
   'refuses a row that breaks its schema',
@@ -60,6 +67,8 @@ const BY_CODE: Readonly<Record<string, Row>> = {
     'Run `ff migrate up` first.',
   ],
   '42501': NO_RIGHTS,
+  '42703': ALTERED,
+  '42P10': ALTERED,
   '53100': ['disk_full', 'has a full disk', 'Free space on the server and run again.'],
   '53300': [
     'target_unreachable',
