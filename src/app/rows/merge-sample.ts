@@ -34,7 +34,9 @@ function sampled({ table, bytes }: RowBatch, share: number): readonly HeldLine[]
   const lines = bytes.toString('utf8').split('\n').slice(0, -1)
   return lines.flatMap((line): HeldLine[] => {
     const read = keyOfLine(table, line)
-    return read !== null && spread(keyText(read.key)) < share * WHOLE ? [{ ...read, line }] : []
+    return read !== null && spread(keyText(read.key)) < share * WHOLE
+      ? [{ ...read, line, repeated: false }]
+      : []
   })
 }
 
@@ -64,8 +66,7 @@ async function visit(
     const other = there.get(keyText(row.key))
     if (other === undefined) return visitor.only('baseline', row)
     if (other.line !== row.line) return visitor.pair(row, other)
-    visitor.same(table, 1, [row.line])
-    return true
+    return visitor.same(table, 1, [row.line])
   })
 }
 
@@ -73,7 +74,8 @@ function byKey(table: Table, lines: readonly string[]): ReadonlyMap<string, Held
   const found = new Map<string, HeldLine>()
   for (const line of lines) {
     const read = keyOfLine(table, line)
-    if (read !== null) found.set(keyText(read.key), { ...read, line })
+    if (read !== null)
+      found.set(keyText(read.key), { ...read, line, repeated: found.has(keyText(read.key)) })
   }
   return found
 }

@@ -79,6 +79,7 @@ function sourceOf(lines: readonly StoredLine[]): RowSource {
     lines.filter((one) => one.table === table).map(({ line }) => line)
   return {
     facts: { target: 'selftest', backing: 'file', server: null },
+    identity: '',
     counts: { flag_registry: 0, tenant_override: 0, user_override: 0 },
     head: { seq: 0, hash: '' },
     epoch: 0,
