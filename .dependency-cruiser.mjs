@@ -77,6 +77,12 @@ export default {
       'The log is a file with a chain; what is in it is judged by core.',
     ),
     only(
+      'processes-inward',
+      '^src/processes/',
+      '^src/(processes/|ports[.]ts$)',
+      'It starts a program and says how it ended.',
+    ),
+    only(
       'fuzz-inward',
       '^src/fuzz/',
       '^src/(fuzz/|core/|ports[.]ts$)',
@@ -152,6 +158,7 @@ export default {
     home('fast-check', 'src/fuzz/'),
     home('commander', 'src/commands/'),
     home('leven', 'src/commands/'),
+    home('execa', 'src/processes/'),
     home('pg', 'src/backings/postgres/'),
     home('pg-copy-streams', 'src/backings/postgres/'),
     home('crc-32', 'src/backings/file/'),

@@ -63,6 +63,9 @@ const VERDICT: Readonly<Partial<Record<ExitName, Verdict>>> = {
   ok: 'pass',
   no_go: 'fail',
   usage: 'fail',
+  timeout: 'cancelled',
+  interrupted: 'cancelled',
+  terminated: 'cancelled',
 }
 
 export const passed = (id: string, title: string): Checked => ({

@@ -55,6 +55,9 @@ export interface Options {
   readonly scopes?: string
   readonly checklist?: string
   readonly evidence?: string
+  readonly repeat?: string
+  readonly scratch?: string
+  readonly store?: string
 }
 /** One call of a command. */
 export interface Invocation {

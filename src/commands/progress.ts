@@ -1,3 +1,4 @@
+import type { Progress } from '../app/probes/run-probes.ts'
 import type { Invocation } from './context.ts'
 
 const LINE_MS = 60_000
@@ -16,6 +17,20 @@ export function progressTo(
     const line = `${done} of ${of} ${what}, about ${Math.ceil(left)} s left`
     if (io.stderrIsTerminal) io.stderr(`\r\u001b[K${done === of ? '' : line}`)
     else if (at - told >= LINE_MS) io.stderr(`${line}\n`)
+    if (at - told >= LINE_MS) told = at
+  }
+}
+
+/** How many items of each group are done: on a terminal at once, elsewhere once a minute. */
+export function groupsTo({ context }: Invocation): (groups: Progress) => void {
+  const { io, now } = context
+  let told = now().getTime()
+  return (groups) => {
+    const parts = [...groups].map(([group, [done, of]]) => `${group} ${done}/${of}`)
+    const over = [...groups.values()].every(([done, of]) => done === of)
+    const at = now().getTime()
+    if (io.stderrIsTerminal) io.stderr(`\r\u001b[K${over ? '' : parts.join('  ')}`)
+    else if (at - told >= LINE_MS) io.stderr(`${parts.join('  ')}\n`)
     if (at - told >= LINE_MS) told = at
   }
 }

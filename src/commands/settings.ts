@@ -46,6 +46,7 @@ export const SETTINGS = {
     what: 'what runs: an image digest; default the commit',
   },
   FF_TRUST_SHA256: { environmentOnly: true, what: 'digest of the trust file that counts' },
+  FF_RUNNER_KEY_FILE: { what: 'the key that signs evidence; default .ff/runner.pem, made there' },
   FF_DEV_SCOPES: { behavioural: true, what: 'the scopes that dev headers can give, with commas' },
 } as const satisfies Readonly<Record<string, SettingRow>>
 const rowOf = (name: SettingName): SettingRow => SETTINGS[name]
