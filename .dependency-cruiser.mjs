@@ -122,6 +122,13 @@ export default {
       to: { path: '^src/app/selftest/' },
     },
     {
+      name: 'faulty-parts-stay-in-probes',
+      severity: 'error',
+      comment: 'A part that is wrong on purpose is for the controls of probes alone.',
+      from: { path: '^(src|bin)/', pathNot: '^src/app/probes/' },
+      to: { path: '^src/app/probes/faults/' },
+    },
+    {
       name: 'nobody-imports-main',
       severity: 'error',
       from: { path: '^src/' },

@@ -1,13 +1,21 @@
 import type { ChecklistItem } from '../../core/gate/types.ts'
 import { UNMEASURABLE } from '../unmeasurable.ts'
 import { command } from './command.ts'
+import { jwksOutage } from './jwks-outage.ts'
+import { keyRotation } from './key-rotation.ts'
 import { plan } from './plan.ts'
 import type { Probe } from './probe.ts'
+import { tokenClaims } from './token-claims.ts'
+import { tokenForgeries } from './token-forgeries.ts'
 
 /** Every probe by the name that the checklist calls it. To add one: its file, and its line here. */
 export const PROBES: Readonly<Record<string, Probe>> = {
   command,
+  'jwks-outage': jwksOutage,
+  'key-rotation': keyRotation,
   plan,
+  'token-claims': tokenClaims,
+  'token-forgeries': tokenForgeries,
 }
 
 /** How an item is measured, or why it is not. */

@@ -7,6 +7,7 @@ import type { ProbeRow } from '../../core/report/types.ts'
 import { type Checked, checkReport, passed } from '../check-report.ts'
 import { type GateFiles, type GateFolder, loadChecklist, loadGateFiles } from '../gate-files.ts'
 import { identityOf, type Running } from '../gate-identity.ts'
+import { inTurns } from '../in-turns.ts'
 import { type Measurable, measurable } from './index.ts'
 import type { Probe, World } from './probe.ts'
 import { type ProbeTerms, runControl, runProbe } from './run-probe.ts'
@@ -174,18 +175,6 @@ class ProbeRun {
     this.groups.set(group, [before + done, all + of])
     if (done > 0) this.request.progress(this.groups)
   }
-}
-
-async function inTurns<T>(
-  given: readonly T[],
-  atOnce: number,
-  work: (one: T) => Promise<void>,
-): Promise<void> {
-  const queue = [...given]
-  const worker = async (): Promise<void> => {
-    for (let one = queue.shift(); one !== undefined; one = queue.shift()) await work(one)
-  }
-  await Promise.all(Array.from({ length: atOnce }, worker))
 }
 
 const left = ({ item }: Measurable): Checked => ({
