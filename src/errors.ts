@@ -57,6 +57,7 @@ const EXIT_BY_CODE = {
   target_missing: 'inconclusive',
   production_refused: 'inconclusive',
   command_unanswered: 'inconclusive',
+  proof_inconclusive: 'inconclusive',
   row_refused: 'inconclusive',
   rights_missing: 'inconclusive',
   store_corrupt: 'inconclusive',

@@ -84,7 +84,7 @@ export interface Adapters {
   /** A key server on loopback that its holder commands. */
   openKeyServer(stage: KeyServerStage): Promise<KeyServer>
   /** A door with such a server behind it; only time is played. */
-  openStagedDoor(stage: KeyServerStage, settings: AuthSettings): Promise<StagedDoor>
+  readonly openStagedDoor: (stage: KeyServerStage, settings: AuthSettings) => Promise<StagedDoor>
   /** Runs a program without a shell; whatever it does is an outcome. */
   runCommand(
     argv: readonly string[],

@@ -3,6 +3,10 @@ import { UNMEASURABLE } from '../unmeasurable.ts'
 import { command } from './command.ts'
 import { jwksOutage } from './jwks-outage.ts'
 import { keyRotation } from './key-rotation.ts'
+import { modeMatrix } from './mode-matrix.ts'
+import { parityBreadth } from './parity-breadth.ts'
+import { selftestCatches } from './parity-selftest.ts'
+import { parityVectors } from './parity-vectors.ts'
 import { plan } from './plan.ts'
 import type { Probe } from './probe.ts'
 import { tokenClaims } from './token-claims.ts'
@@ -13,6 +17,10 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   command,
   'jwks-outage': jwksOutage,
   'key-rotation': keyRotation,
+  'mode-matrix': modeMatrix,
+  'parity-breadth': parityBreadth,
+  'parity-selftest': selftestCatches,
+  'parity-vectors': parityVectors,
   plan,
   'token-claims': tokenClaims,
   'token-forgeries': tokenForgeries,

@@ -1,18 +1,24 @@
 import { isRefused } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import type { StagedDoor, TokenVerifier } from '../../ports.ts'
-import type { Adapters } from '../adapters.ts'
 import { numberParam, probe } from './probe.ts'
-import { honestToken, openTokenShop, publicPart, TOKEN_TIME, type TokenShop } from './token-shop.ts'
-
-type OpenDoor = Adapters['openStagedDoor']
+import {
+  honestToken,
+  type OpenDoor,
+  openTokenShop,
+  publicPart,
+  realDoor,
+  withDoor,
+  TOKEN_TIME,
+  type TokenShop,
+} from './token-shop.ts'
 
 /** A4: the key server is away for nearly as long as the last good set may serve; then kids that nobody knows arrive. */
 export const jwksOutage = probe<OpenDoor>({
   version: 1,
   site: 'scratch',
   company: 'together',
-  honest: ({ adapters }, use) => use(adapters.openStagedDoor),
+  honest: realDoor,
   faulty: ({ adapters }, use) =>
     use(async (stage, settings) => {
       const staged = await adapters.openStagedDoor(stage, settings)
@@ -29,13 +35,12 @@ export const jwksOutage = probe<OpenDoor>({
   measure: async (openDoor, world): Promise<Measurement> => {
     const kids = numberParam(world, 'unknown_kids')
     const shop = await openTokenShop(world)
-    const keys = [publicPart(shop.keys.rsa)]
-    const door = await openDoor({ behaviour: 'up', keys }, shop.settings)
-    try {
+    const { settings, keys } = shop
+    return withDoor(openDoor, { keys: [keys.rsa], settings }, async (door) => {
       const run = new Outage(door, shop)
       await run.outage()
-      await door.server.become({ behaviour: 'up', keys })
-      await door.pass(shop.settings.contract.client.cooldown_s + 1)
+      await door.server.become({ behaviour: 'up', keys: [publicPart(keys.rsa)] })
+      await door.pass(settings.contract.client.cooldown_s + 1)
       const fetches = await run.flood(kids)
       return {
         measured: {
@@ -54,9 +59,7 @@ export const jwksOutage = probe<OpenDoor>({
         sample_size: run.unknown,
         example: run.refused[0] ?? null,
       }
-    } finally {
-      await door.close()
-    }
+    })
   },
 })
 

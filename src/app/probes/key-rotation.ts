@@ -1,25 +1,25 @@
 import { isRefused } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import type { StagedDoor } from '../../ports.ts'
-import type { Adapters } from '../adapters.ts'
 import { probe } from './probe.ts'
 import {
   honestToken,
   type Jwk,
+  type OpenDoor,
   openTokenShop,
   publicPart,
+  realDoor,
+  withDoor,
   TOKEN_TIME,
   type TokenShop,
 } from './token-shop.ts'
-
-type OpenDoor = Adapters['openStagedDoor']
 
 /** A3: a key comes, and the one before it goes, while tokens of both arrive; time is played, the key server is real. */
 export const keyRotation = probe<OpenDoor>({
   version: 1,
   site: 'scratch',
   company: 'together',
-  honest: ({ adapters }, use) => use(adapters.openStagedDoor),
+  honest: realDoor,
   faulty: ({ adapters }, use) =>
     use(async (stage, settings) => {
       const staged = await adapters.openStagedDoor(stage, settings)
@@ -31,20 +31,17 @@ export const keyRotation = probe<OpenDoor>({
     }),
   measure: async (openDoor, world): Promise<Measurement> => {
     const shop = await openTokenShop(world)
-    let opened = 0
-    const { rsa, next } = shop.keys
-    opened += 1
-    const door = await openDoor({ behaviour: 'up', keys: [publicPart(rsa)] }, shop.settings)
-    try {
+    const { settings, keys } = shop
+    return withDoor(openDoor, { keys: [keys.rsa], settings }, async (door) => {
       const run = new Rotation(door, shop)
-      await run.steady(rsa)
-      const accepted = await run.introduce([rsa, next])
-      const refused = await run.retire(rsa, next)
+      await run.steady(keys.rsa)
+      const accepted = await run.introduce([keys.rsa, keys.next])
+      const refused = await run.retire(keys.rsa, keys.next)
       return {
         measured: {
           new_key_accepted_s: accepted,
           retired_key_refused: refused !== null,
-          restarts: opened - 1,
+          restarts: run.restarts,
           valid_refused: run.refused.length,
         },
         met: {
@@ -56,9 +53,7 @@ export const keyRotation = probe<OpenDoor>({
         sample_size: run.tokens,
         example: run.refused[0] ?? null,
       }
-    } finally {
-      await door.close()
-    }
+    })
   },
 })
 
@@ -69,6 +64,9 @@ class Rotation {
   tokens = 0
   /** Tokens that had to be let in, and were not. */
   readonly refused: string[] = []
+  /** How often the door's own count of fetches began anew, which it does with the process alone. */
+  restarts = 0
+  private fetches = 0
   private second = 0
   private readonly door: StagedDoor
   private readonly shop: TokenShop
@@ -118,6 +116,9 @@ class Rotation {
   private async pass(seconds: number): Promise<void> {
     await this.door.pass(seconds)
     this.second += seconds
+    const fetches = this.door.metrics().keys?.fetches ?? 0
+    if (fetches < this.fetches) this.restarts += 1
+    this.fetches = fetches
   }
 
   private async mustHold(key: Jwk): Promise<void> {

@@ -144,14 +144,21 @@ const ENDINGS: ReadonlySet<string> = new Set(['interrupted', 'terminated', 'time
 
 /** What a probe says when it could not look, and what a probe that broke is taken for. */
 function unmeasured(error: unknown): Attempt {
-  const known = error instanceof FfError && error.code !== 'internal'
   const text = error instanceof Error ? error.message : String(error)
+  const code = reasonOf(error)
+  const more = error instanceof FfError ? [...error.details.slice(0, 3), error.hint] : []
   return {
-    result: known ? 'inconclusive' : 'error',
-    codes: [known ? error.code : 'probe_broke'],
-    detail: known ? [text, ...error.details.slice(0, 3), error.hint].join(' ') : text,
+    result: code === null ? 'error' : 'inconclusive',
+    codes: [code ?? 'probe_broke'],
+    detail: [text, ...more].join(' '),
     found: NOTHING,
   }
+}
+
+/** Why nothing could be seen: what was foreseen, or what this machine refused. Null for a bug. */
+function reasonOf(error: unknown): string | null {
+  if (error instanceof FfError) return error.code === 'internal' ? null : error.code
+  return error instanceof Error && 'syscall' in error ? 'system_refused' : null
 }
 
 /**

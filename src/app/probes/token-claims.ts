@@ -4,17 +4,17 @@ import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { TOKEN_TENANT } from '../../core/parity/scene.ts'
 import { fromMilliseconds, type Instant } from '../../core/state/instant.ts'
 import type { StagedDoor } from '../../ports.ts'
-import type { Adapters } from '../adapters.ts'
 import { numberParam, probe } from './probe.ts'
 import {
   honestToken,
+  type OpenDoor,
   openTokenShop,
-  publicPart,
+  realDoor,
+  withDoor,
   TOKEN_SECONDS,
   type TokenShop,
 } from './token-shop.ts'
 
-type OpenDoor = Adapters['openStagedDoor']
 /** One token at one moment. */
 interface Case {
   readonly what: string
@@ -32,7 +32,7 @@ export const tokenClaims = probe<OpenDoor>({
   version: 1,
   site: 'scratch',
   company: 'together',
-  honest: ({ adapters }, use) => use(adapters.openStagedDoor),
+  honest: realDoor,
   faulty: ({ adapters }, use) =>
     use(async (stage, settings) => {
       const door = await adapters.openStagedDoor(stage, settings)
@@ -42,36 +42,45 @@ export const tokenClaims = probe<OpenDoor>({
     const shop = await openTokenShop(world)
     const edge = numberParam(world, 'edge_s')
     const { leeway_s, max_leeway_s } = shop.settings.contract.claims
-    const wrong: string[] = []
-    const codes = new Map<string, Set<string>>()
-    let judged = 0
+    const tally = new Tally()
     let requests = 0
     for (const leeway of new Set([leeway_s, max_leeway_s])) {
       const settings = { ...shop.settings, leeway_s: leeway }
-      const keys = [publicPart(shop.keys.rsa)]
-      const door = await openDoor({ behaviour: 'up', keys }, settings)
-      try {
-        for (const one of [...FAULTS, ...edges(leeway, edge)]) {
-          const came = codeOf(await put(one, door, shop))
-          judged += 1
-          if (came !== one.code)
-            wrong.push(`${one.what}: ${came ?? 'let in'} instead of ${one.code ?? 'let in'}`)
-          if (one.code !== null && came !== null)
-            codes.set(one.code, (codes.get(one.code) ?? new Set()).add(came))
-        }
-        requests += door.server.requests()
-      } finally {
-        await door.close()
-      }
+      requests += await withDoor(openDoor, { keys: [shop.keys.rsa], settings }, async (door) => {
+        for (const one of [...FAULTS, ...edges(leeway, edge)])
+          tally.add(one, codeOf(await put(one, door, shop)))
+        return door.server.requests()
+      })
     }
     return {
-      measured: { wrong_outcomes: wrong.length, codes_shared: shared([...codes.values()]) },
-      met: { key_server: 'one on loopback', key_server_requests: requests, tokens: judged },
-      sample_size: judged,
-      example: wrong[0] ?? null,
+      measured: { wrong_outcomes: tally.wrong.length, codes_shared: tally.shared() },
+      met: { key_server: 'one on loopback', key_server_requests: requests, tokens: tally.judged },
+      sample_size: tally.judged,
+      example: tally.wrong[0] ?? null,
     }
   },
 })
+
+class Tally {
+  judged = 0
+  readonly wrong: string[] = []
+  /** With which codes each kind of fault was refused. */
+  private readonly codes = new Map<string, Set<string>>()
+
+  add({ what, code }: Case, came: string | null): void {
+    this.judged += 1
+    if (came !== code)
+      this.wrong.push(`${what}: ${came ?? 'let in'} instead of ${code ?? 'let in'}`)
+    if (code !== null && came !== null)
+      this.codes.set(code, (this.codes.get(code) ?? new Set()).add(came))
+  }
+
+  /** How many codes stand for more than one thing that can be wrong. */
+  shared(): number {
+    const all = [...this.codes.values()].flatMap((codes) => [...codes])
+    return all.length - new Set(all).size
+  }
+}
 
 /** A clock that stands still at what it was first asked. */
 function stoppedClock({ verifier }: StagedDoor): StagedDoor['verifier']['verify'] {
@@ -145,9 +154,3 @@ async function put(
 }
 
 const codeOf = (came: Authentication): string | null => (isRefused(came) ? came.refused : null)
-
-/** How many codes stand for more than one thing that can be wrong. */
-function shared(kinds: readonly ReadonlySet<string>[]): number {
-  const all = kinds.flatMap((codes) => [...codes])
-  return all.length - new Set(all).size
-}

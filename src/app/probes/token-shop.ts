@@ -12,7 +12,27 @@ import { SCENE_TIME, TOKEN_TENANT, TOKEN_USER } from '../../core/parity/scene.ts
 import { type Instant, toMilliseconds } from '../../core/state/instant.ts'
 import { FfError } from '../../errors.ts'
 import { loadAuth } from '../jwks-check.ts'
-import type { World } from './probe.ts'
+import type { StagedDoor } from '../../ports.ts'
+import type { Adapters } from '../adapters.ts'
+import type { Lend, World } from './probe.ts'
+
+/** How a door is made, with a key server on loopback behind it. */
+export type OpenDoor = Adapters['openStagedDoor']
+export const realDoor: Lend<OpenDoor> = ({ adapters }, use) => use(adapters.openStagedDoor)
+
+/** Lends a door whose key server serves the public halves of some keys. */
+export async function withDoor<T>(
+  openDoor: OpenDoor,
+  { keys, settings }: { readonly keys: readonly Jwk[]; readonly settings: AuthSettings },
+  use: (door: StagedDoor) => Promise<T>,
+): Promise<T> {
+  const door = await openDoor({ behaviour: 'up', keys: keys.map(publicPart) }, settings)
+  try {
+    return await use(door)
+  } finally {
+    await door.close()
+  }
+}
 
 export type Jwk = Readonly<Record<string, string>>
 /** The moment that tokens of the shop are made for. */
