@@ -21,16 +21,24 @@ export function progressTo(
   }
 }
 
-/** How many items of each group are done: on a terminal at once, elsewhere once a minute. */
-export function groupsTo({ context }: Invocation): (groups: Progress) => void {
+/** How many items of each group are done, and how far those are that say so: on a terminal at once, elsewhere once a minute. */
+export function groupsTo({ context }: Invocation): (progress: Progress) => void {
   const { io, now } = context
   let told = now().getTime()
-  return (groups) => {
-    const parts = [...groups].map(([group, [done, of]]) => `${group} ${done}/${of}`)
+  let shown = ''
+  return ({ groups, running }) => {
+    const counts = [...groups].map(([group, [done, of]]) => `${group} ${done}/${of}`)
+    const shares = [...running].map(
+      ([id, [done, of]]) => `${id} ${Math.floor((100 * done) / of)} %`,
+    )
     const over = [...groups.values()].every(([done, of]) => done === of)
+    const line = over ? '' : [...counts, ...shares].join('  ')
     const at = now().getTime()
-    if (io.stderrIsTerminal) io.stderr(`\r\u001b[K${over ? '' : parts.join('  ')}`)
-    else if (at - told >= LINE_MS) io.stderr(`${parts.join('  ')}\n`)
-    if (at - told >= LINE_MS) told = at
+    if (io.stderrIsTerminal && line !== shown) io.stderr(`\r\u001b[K${line}`)
+    else if (!io.stderrIsTerminal && at - told >= LINE_MS) {
+      io.stderr(`${line}\n`)
+      told = at
+    }
+    shown = line
   }
 }

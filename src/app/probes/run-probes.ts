@@ -25,11 +25,16 @@ export interface ProbeRequest
   readonly ids: readonly string[]
   /** Told who signs, before anything is measured. */
   readonly onRunner: (runner: OpenedEvidence['runner']) => void
-  /** Told how far each group is. */
-  readonly progress: (groups: Progress) => void
+  /** Told how far it is, as often as something says so. */
+  readonly progress: (progress: Progress) => void
 }
-/** Of each group, how many items are done, and of how many. */
-export type Progress = ReadonlyMap<string, readonly [done: number, of: number]>
+type Count = readonly [done: number, of: number]
+export interface Progress {
+  /** Items by group. */
+  readonly groups: ReadonlyMap<string, Count>
+  /** What items that are under way say of themselves. */
+  readonly running: ReadonlyMap<string, Count>
+}
 type Work = (
   item: ChecklistItem,
   probe: Probe,
@@ -100,13 +105,14 @@ function choose(items: readonly ChecklistItem[], ids: readonly string[]): readon
     : all.filter(({ item }) => ids.includes(item.id))
 }
 
-class ProbeRun {
+class ProbeRun implements Progress {
   readonly ms: Record<string, number> = {}
   private readonly request: ProbeRequest
   private readonly world: World
   private readonly terms: ProbeTerms
   private readonly hands: { readonly writer: EvidenceWriter; readonly work: Work }
-  private readonly groups = new Map<string, readonly [number, number]>()
+  readonly groups = new Map<string, Count>()
+  readonly running = new Map<string, Count>()
   /** Records go to the log one at a time. */
   private written: Promise<unknown> = Promise.resolve()
 
@@ -128,6 +134,7 @@ class ProbeRun {
   /** Those that get on with each other first and side by side, then each of the others by itself. */
   async all(chosen: readonly Measurable[]): Promise<readonly Checked[]> {
     for (const { item } of chosen) this.count(item.group, [0, 1])
+    this.tell()
     const places = chosen.map((one, at) => [one, at] as const)
     const alone = places.filter(([one]) => one.ok && one.probe.company === 'alone')
     const together = places.filter(([one]) => !(one.ok && one.probe.company === 'alone'))
@@ -145,7 +152,9 @@ class ProbeRun {
     const { item } = found
     const draft = found.ok ? await this.measure(item, found.probe) : null
     if (found.ok && draft === null) return null
+    this.running.delete(item.id)
     this.count(item.group, [1, 0])
+    this.tell()
     return draft === null ? unmet(found as Exclude<Measurable, { ok: true }>) : lineOf(item, draft)
   }
 
@@ -154,7 +163,12 @@ class ProbeRun {
     const { now, signal } = this.request
     const from = now().getTime()
     try {
-      const draft = await this.hands.work(item, probe, { world: this.world, terms: this.terms })
+      const progress = (done: number, of: number): void => {
+        this.running.set(item.id, [done, of])
+        this.tell()
+      }
+      const world = { ...this.world, progress }
+      const draft = await this.hands.work(item, probe, { world, terms: this.terms })
       if (signal.aborted) return null
       await this.append(draft)
       this.ms[item.id] = now().getTime() - from
@@ -170,10 +184,13 @@ class ProbeRun {
     return this.written
   }
 
-  private count(group: string, [done, of]: readonly [number, number]): void {
+  private count(group: string, [done, of]: Count): void {
     const [before, all] = this.groups.get(group) ?? [0, 0]
     this.groups.set(group, [before + done, all + of])
-    if (done > 0) this.request.progress(this.groups)
+  }
+
+  private tell(): void {
+    this.request.progress(this)
   }
 }
 
