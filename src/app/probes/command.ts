@@ -8,7 +8,7 @@ const COULD_NOT_LOOK = 22
 /** A team's own command in the place of a probe: what it ends with is what was measured. */
 export const command = probe<readonly string[]>({
   version: 1,
-  site: 'scratch',
+  site: 'declared',
   company: 'together',
   honest: given((world) => wordsOf(world, 'argv')),
   faulty: given((world) => wordsOf(world, 'control_argv')),

@@ -36,8 +36,8 @@ export type Lend<S> = <T>(world: World, use: (subject: S) => Promise<T>) => Prom
 export interface ProbeSpec<S> {
   /** Goes up when it measures something else; older evidence is stale then. */
   readonly version: number
-  /** Scratch it makes itself; the database is one that somebody named. */
-  readonly site: 'scratch' | 'database'
+  /** Scratch it makes itself; the database is one that somebody named; a team's command goes where its item says. */
+  readonly site: 'scratch' | 'database' | 'declared'
   /** Whether what others do beside it may change what it measures. */
   readonly company: 'together' | 'alone'
   /** The real thing. */

@@ -168,18 +168,41 @@ function reasonOf(error: unknown): string | null {
  * @throws FfError `production_refused`, `target_missing`, or why the database could not be asked who it is
  */
 async function placeOf(item: ChecklistItem, { site }: Probe, world: World): Promise<Place> {
-  const spec = site === 'database' ? databaseOf(world) : world.targets.scratch
   const changes = item.effect !== 'observe'
-  const asked = site === 'database' || (spec.kind === 'postgres' && changes)
-  const database = asked ? await identify(spec, world) : null
-  if (changes && isLive(database, world))
+  const spec = specOf(site, world)
+  const asked = site !== 'scratch' || (spec?.kind === 'postgres' && changes)
+  const database = asked && spec !== null ? await identify(spec, world) : null
+  if (changes && (isLive(database, world) || isDeclaredLive(item, site, world)))
     throw new FfError('production_refused', `${item.id} changes what it is pointed at.`, {
       hint: 'Point it at staging, or at a scratch server: no probe writes to production.',
     })
-  if (site === 'scratch') return { where: 'scratch', database: null }
-  if (database === world.plan?.database) return { where: 'target', database }
-  return { where: isLoopback(spec) ? 'scratch' : 'staging', database }
+  return {
+    where: whereOf(item, { site, spec, database }, world),
+    database: site === 'scratch' ? null : database,
+  }
 }
+
+const specOf = (site: Probe['site'], world: World): TargetSpec | null =>
+  ({
+    scratch: () => world.targets.scratch,
+    database: () => databaseOf(world),
+    declared: () => world.targets.database,
+  })[site]()
+
+interface Found {
+  readonly site: Probe['site']
+  readonly spec: TargetSpec | null
+  readonly database: string | null
+}
+function whereOf(item: ChecklistItem, { site, spec, database }: Found, { plan }: World): Where {
+  if (site === 'scratch') return 'scratch'
+  if (site === 'declared') return item.where
+  if (database === plan?.database) return 'target'
+  return spec !== null && isLoopback(spec) ? 'scratch' : 'staging'
+}
+
+const isDeclaredLive = ({ where }: ChecklistItem, site: Probe['site'], { plan }: World): boolean =>
+  site === 'declared' && where === 'target' && plan?.environment === 'production'
 
 const identify = async (spec: TargetSpec, { adapters, root }: World): Promise<string> =>
   adapters.identifyDatabase(spec, (await loadPersistence(root)).versions)

@@ -107,6 +107,7 @@ function choose(items: readonly ChecklistItem[], ids: readonly string[]): readon
 
 class ProbeRun implements Progress {
   readonly ms: Record<string, number> = {}
+  private readonly ended: Promise<null>
   private readonly request: ProbeRequest
   private readonly world: World
   private readonly terms: ProbeTerms
@@ -124,6 +125,7 @@ class ProbeRun implements Progress {
     const { folder, adapters, targets, now, signal, tool_version, repeat } = request
     this.request = request
     this.hands = hands
+    this.ended = ended(signal)
     this.terms = { identity: identityOf(request, files), tool_version, repeat }
     const { root, cwd } = folder
     const { plan } = files
@@ -168,8 +170,10 @@ class ProbeRun implements Progress {
         this.tell()
       }
       const world = { ...this.world, progress }
-      const draft = await this.hands.work(item, probe, { world, terms: this.terms })
-      if (signal.aborted) return null
+      const work = this.hands.work(item, probe, { world, terms: this.terms })
+      // What takes long to end is not waited for: the report is due now, and it cleans up behind itself.
+      const draft = await Promise.race([work, this.ended])
+      if (draft === null || signal.aborted) return null
       await this.append(draft)
       this.ms[item.id] = now().getTime() - from
       return draft
@@ -193,6 +197,10 @@ class ProbeRun implements Progress {
     this.request.progress(this)
   }
 }
+
+/** When the run is ended. */
+const ended = (signal: AbortSignal): Promise<null> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }))
 
 const left = ({ item }: Measurable): Checked => ({
   ...passed(item.id, item.title),

@@ -83,8 +83,16 @@ test('a record of a control alone is no measurement', async () => {
 
 test('a run that was ended says cancelled, and records nothing of what it had not finished', async () => {
   const controller = new AbortController()
-  controller.abort('terminated')
-  const report = await probeRun({ ...(await requestFor(['A1', 'A2'])), signal: controller.signal })
+  const request = await requestFor(['A1', 'A2', 'E3'])
+  const running = probeRun({
+    ...request,
+    signal: controller.signal,
+    progress: ({ running }) => {
+      if (running.has('E3')) controller.abort('terminated')
+    },
+  })
+  const report = await running
   expect([report.verdict, report.exitCode]).toEqual(['cancelled', 143])
-  expect(report.items.map(({ state }) => state)).toEqual(['pending', 'pending'])
+  expect(report.items.at(-1)).toMatchObject({ id: 'E3', state: 'pending' })
+  expect(await statesOf(['E3'])).toEqual([['E3', 'pending', ['no_record']]])
 })

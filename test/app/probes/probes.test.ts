@@ -9,6 +9,7 @@ import { runProbe } from '../../../src/app/probes/run-probe.ts'
 import { UNMEASURABLE } from '../../../src/app/unmeasurable.ts'
 import { judgeLimits } from '../../../src/core/gate/limits.ts'
 import type { ChecklistItem } from '../../../src/core/gate/types.ts'
+import { adapters } from '../../../src/main.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
 import { ITEMS, itemOf, TERMS, worldOf } from './world.ts'
 
@@ -132,6 +133,23 @@ describe('put to the real thing, and to the deliberate fault', () => {
     expect(measured['catalogue']).toBeGreaterThanOrEqual(200)
     expect(example).toContain('fault_not_caught')
   })
+})
+
+test('a database says who it is, whatever it is called', async () => {
+  const versions = { oldest: 15, newest: 18 }
+  const other = await createDatabase('18')
+  const [one, again, two] = await Promise.all(
+    [database, database, other].map(({ url, name }) =>
+      adapters.identifyDatabase({ kind: 'postgres', url, name }, versions),
+    ),
+  )
+  await other.drop()
+  expect(one).toMatch(/^\d{15,20}\/\d+\/ff$/)
+  expect(again).toBe(one)
+  expect([two?.split('/')[0], two]).toEqual([
+    one?.split('/')[0],
+    expect.not.stringMatching(one as string),
+  ])
 })
 
 test('a verifier that believes headers lets most forgeries in, and asks the attacker for a key', async () => {

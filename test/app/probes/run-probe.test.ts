@@ -132,6 +132,19 @@ describe('where a probe goes', () => {
   ] as const)('is never production where it would %s (%s)', async (effect, site, code) => {
     expect((await of({ database }, effect, site)).codes).toEqual([code])
   })
+  test('is where the item says, for a command of the team', async () => {
+    const at = async (where: ChecklistItem['where'], effect: ChecklistItem['effect']) => {
+      const targets = { scratch: local, database: null, store: null }
+      const world = worldOf({ adapters, plan, targets })
+      const declared = losing(0, 1, { site: 'declared' })
+      const draft = await runProbe({ ...item, where, effect }, declared, { world, terms: TERMS })
+      return [draft.where, draft.result, draft.codes]
+    }
+    expect(await at('staging', 'disrupt')).toEqual(['staging', 'pass', []])
+    expect(await at('target', 'observe')).toEqual(['target', 'pass', []])
+    const refused = await at('target', 'write')
+    expect(refused.slice(1)).toEqual(['inconclusive', ['production_refused']])
+  })
   test('is nowhere where no database is named', async () => {
     const draft = await of({}, 'observe', 'database')
     expect([draft.result, draft.codes]).toEqual(['inconclusive', ['target_missing']])
