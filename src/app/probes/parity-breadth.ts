@@ -45,19 +45,20 @@ interface Random {
   readonly seeds: readonly number[]
   readonly example: string | null
 }
-/** Scenes of the first run; how many questions are in one is seen then. */
+/** Scenes of the first run at most, and about how many questions are in one: how many there are is seen then. */
 const FIRST_RUNS = 100
+const QUESTIONS = 20
 const SEEDS = 2 ** 31
 
 /** Fuzzes until so many questions were put to both sides, or until they differ. */
 async function randomCases(wanted: number, adapters: Adapters, world: World): Promise<Random> {
-  const counted = { scenes: 0, cases: 0 }
+  const counted = { scenes: 0, cases: 0, failed: false }
   const hands: Adapters = { ...adapters, searchScenes: counting(adapters.searchScenes, counted) }
   const seeds: number[] = []
   while (counted.cases < wanted) {
     const perScene = counted.cases / Math.max(counted.scenes, 1)
     const left = Math.ceil((wanted - counted.cases) / Math.max(perScene, 1))
-    const runs = counted.scenes === 0 ? Math.min(FIRST_RUNS, wanted) : left
+    const runs = counted.scenes === 0 ? Math.min(FIRST_RUNS, Math.ceil(wanted / QUESTIONS)) : left
     const seed = (world.now().getTime() + seeds.length) % SEEDS
     seeds.push(seed)
     const progress = (): void => world.progress(Math.min(counted.cases, wanted), wanted)
@@ -70,13 +71,14 @@ async function randomCases(wanted: number, adapters: Adapters, world: World): Pr
   return { cases: counted.cases, divergences: 0, seeds, example: null }
 }
 
-/** Counts the questions of every scene that is played. */
+/** Counts the questions of every scene that is played. One that fails is enough: ff parity fuzz makes it small. */
 const counting =
-  (search: SceneSearch, counted: { scenes: number; cases: number }): SceneSearch =>
+  (search: SceneSearch, counted: { scenes: number; cases: number; failed: boolean }): SceneSearch =>
   (fails, options) =>
     search(async (scene) => {
-      const failed = await fails(scene)
+      if (counted.failed) return false
+      counted.failed = await fails(scene)
       counted.scenes += 1
       counted.cases += scene.asks.length
-      return failed
+      return counted.failed
     }, options)

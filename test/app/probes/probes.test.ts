@@ -111,21 +111,25 @@ describe('pointed at a closed port and an empty folder', () => {
 
 describe('put to the real thing, and to the deliberate fault', () => {
   const quick = MEASURED.filter(([id]) => !SLOW.has(id))
-  test.each(quick)('%s holds, is no constant, and sees the fault', async (_id, item, probe) => {
-    await mkdir(join(cwd, 'checklists'), { recursive: true })
-    await writeFile(join(cwd, 'checklists/runbook.md'), RUNBOOK)
-    const limits = item.limits.filter(({ measure }) => measure !== 'random_cases')
-    const honest = await probe.measure(here(item))
-    expect(judgeLimits(limits, honest.measured).filter(({ held }) => !held)).toEqual([])
-    expect(Object.keys(honest.met).length).toBeGreaterThan(1)
-    expect(honest.sample_size).toBeGreaterThan(0)
-    const faulty = await probe.control(here(item))
-    const broken = judgeLimits(limits, faulty.measured).filter(
-      ({ held, value }) => !held && value !== null,
-    )
-    expect(broken.length).toBeGreaterThan(0)
-    expect(faulty.measured).not.toEqual(honest.measured)
-  })
+  test.each(quick)(
+    '%s holds, is no constant, and sees the fault',
+    async (_id, item, probe) => {
+      await mkdir(join(cwd, 'checklists'), { recursive: true })
+      await writeFile(join(cwd, 'checklists/runbook.md'), RUNBOOK)
+      const limits = item.limits.filter(({ measure }) => measure !== 'random_cases')
+      const honest = await probe.measure(here(item))
+      expect(judgeLimits(limits, honest.measured).filter(({ held }) => !held)).toEqual([])
+      expect(Object.keys(honest.met).length).toBeGreaterThan(1)
+      expect(honest.sample_size).toBeGreaterThan(0)
+      const faulty = await probe.control(here(item))
+      const broken = judgeLimits(limits, faulty.measured).filter(
+        ({ held, value }) => !held && value !== null,
+      )
+      expect(broken.length).toBeGreaterThan(0)
+      expect(faulty.measured).not.toEqual(honest.measured)
+    },
+    120_000,
+  )
   test('E3 finds out an entry that does nothing, for each proof', async () => {
     const probe = PROBES['parity-selftest'] as Probe
     const { measured, example } = await probe.control(here(itemOf('E3')))
