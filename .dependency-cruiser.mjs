@@ -79,7 +79,7 @@ export default {
     only(
       'process-inward',
       '^src/process/',
-      '^src/process/',
+      '^src/(process/|ports[.]ts$)',
       'The one place that starts programs by a command line knows nothing else.',
     ),
     only(
@@ -123,9 +123,20 @@ export default {
     {
       name: 'faults-stay-in-the-selftest',
       severity: 'error',
-      comment: 'Nothing that serves, measures or gates can reach a planted fault (page 4).',
-      from: { path: '^(src|bin)/', pathNot: '^src/(app/selftest/|commands/selftest[.]ts$)' },
+      comment:
+        'Nothing that serves, measures or gates can reach a planted fault (page 4), but for the probe that measures the selftest.',
+      from: {
+        path: '^(src|bin)/',
+        pathNot: '^src/(app/selftest/|app/probes/parity-selftest[.]ts$|commands/selftest[.]ts$)',
+      },
       to: { path: '^src/app/selftest/' },
+    },
+    {
+      name: 'faulty-parts-stay-in-probes',
+      severity: 'error',
+      comment: 'A part that is wrong on purpose is for the controls of probes alone.',
+      from: { path: '^(src|bin)/', pathNot: '^src/app/probes/' },
+      to: { path: '^src/app/probes/faults/' },
     },
     {
       name: 'nobody-imports-main',

@@ -24,7 +24,7 @@ export async function main(): Promise<number> {
 }
 
 /** Each loads what it needs when it is called: `ff --version` loads none of it. */
-const adapters: Adapters = {
+export const adapters: Adapters = {
   openRows: async (spec, needs) => (await import('./backings/index.ts')).openRows(spec, needs),
   withRowSink: async (spec, needs, use) =>
     (await import('./backings/index.ts')).withSink(spec, needs, use),
@@ -40,6 +40,15 @@ const adapters: Adapters = {
     (await import('./fuzz/search.ts')).searchScenes(fails, options),
   readEvidence: async (folder, fits) =>
     (await import('./evidence/evidence-log.ts')).readEvidence(folder, fits),
+  openEvidence: async (folder, needs) =>
+    (await import('./evidence/opened-log.ts')).openLog(folder, needs),
+  identifyDatabase: async (spec, versions) =>
+    (await import('./backings/index.ts')).identifyDatabase(spec, versions),
+  openKeyServer: async (stage) => (await import('./auth/scripted-door.ts')).openKeyServer(stage),
+  openStagedDoor: async (stage, settings) =>
+    (await import('./auth/scripted-door.ts')).openStagedDoor(stage, settings),
+  runCommand: async (argv, limits) =>
+    (await import('./process/run-command.ts')).runCommand(argv, limits),
   codeVersion: async (folder) => (await import('./evidence/code-version.ts')).codeVersion(folder),
   verifySignoff: async (question) => {
     const [{ peopleOfFolder }, { signoffCrypto: crypto }] = await Promise.all([

@@ -1,4 +1,5 @@
 import type { Claims } from './core/auth/claims.ts'
+import type { KeyServerStage } from './core/auth/contract.ts'
 import type { DoorRules } from './core/auth/door.ts'
 import type { Condition } from './core/auth/modes.ts'
 import type { Authentication, Environment } from './core/auth/types.ts'
@@ -177,12 +178,43 @@ export interface OpenDoor extends Door {
   close(): Promise<void>
 }
 
+/** A key server on this machine, which does as its holder says. */
+export interface KeyServer {
+  readonly url: URL
+  /** How many requests it has met. */
+  requests(): number
+  /** From now on. */
+  become(stage: KeyServerStage): Promise<void>
+  close(): Promise<void>
+}
+/** A door with such a server behind it, in a time that its holder makes pass. */
+export interface StagedDoor extends OpenDoor {
+  readonly server: KeyServer
+  pass(seconds: number): Promise<void>
+}
+
 /** An evidence log that is open for writing; nobody else writes there until it is closed. */
 export interface EvidenceWriter {
   /** Signs a record, puts it at the end of the log, and resolves when it is on disk. One at a time. */
   append(draft: EvidenceDraft): Promise<EvidenceEntry>
   close(): Promise<void>
 }
+
+/** A log that is open for writing, and who signs what is put there. */
+export interface OpenedEvidence {
+  readonly writer: EvidenceWriter
+  readonly runner: {
+    /** RFC 7638 thumbprint, by which a trust file names it. */
+    readonly kid: string
+    /** Whether there was no key before: then nobody names it yet. */
+    readonly made: boolean
+  }
+}
+
+/** What became of a program that was started without a shell. */
+export type CommandOutcome =
+  | { readonly kind: 'exited'; readonly status: number; readonly last_line: string }
+  | { readonly kind: 'unanswered'; readonly detail: string }
 
 /** What of the gate is to be held to people's signatures. */
 export interface SignoffQuestion {

@@ -1,23 +1,32 @@
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { Migration } from '../core/migrations/plan.ts'
 import type {
+  CommandOutcome,
   DevIssuer,
   KeysFetched,
+  KeyServer,
   KeysFrom,
   Live,
   MigrationSession,
   RowSink,
   RowSource,
   OpenDoor,
+  OpenedEvidence,
   SceneSearch,
   Scratch,
   SignoffFound,
   SignoffQuestion,
   SignoffKeys,
+  StagedDoor,
 } from '../ports.ts'
 import type { EvidenceLog } from '../core/gate/types.ts'
 import type { SchemaContract } from '../core/migrations/catalogue.ts'
-import type { AuthContract, AuthSettings, KeyServerScript } from '../core/auth/contract.ts'
+import type {
+  AuthContract,
+  AuthSettings,
+  KeyServerScript,
+  KeyServerStage,
+} from '../core/auth/contract.ts'
 import type { Instant } from '../core/state/instant.ts'
 import type { State } from '../core/state/rows.ts'
 
@@ -75,6 +84,28 @@ export interface Adapters {
   withPrivateDatabase<T>(use: (spec: TargetSpec) => Promise<T>): Promise<T>
   /** @throws FfError `evidence_locked`, `evidence_unreadable` */
   readEvidence(folder: string, fits: (line: unknown) => boolean): Promise<EvidenceLog>
+  /**
+   * Opens the log of a folder to add to it. The runner's key is read from its file, or made there where `make` says so.
+   * @throws FfError `evidence_locked`, `evidence_untrusted`, `runner_key_invalid`
+   */
+  openEvidence(
+    folder: string,
+    needs: {
+      readonly fits: (line: unknown) => boolean
+      readonly key: { readonly path: string; readonly make: boolean }
+    },
+  ): Promise<OpenedEvidence>
+  /** `system_identifier/oid/schema` of a database (page 9). @throws FfError saying why it cannot be asked */
+  identifyDatabase(spec: TargetSpec, versions: MigrationNeeds['versions']): Promise<string>
+  /** A key server on loopback that its holder commands. */
+  openKeyServer(stage: KeyServerStage): Promise<KeyServer>
+  /** A door with such a server behind it; only time is played. */
+  readonly openStagedDoor: (stage: KeyServerStage, settings: AuthSettings) => Promise<StagedDoor>
+  /** Runs a program without a shell; whatever it does is an outcome. */
+  runCommand(
+    argv: readonly string[],
+    limits: { readonly cwd: string; readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<CommandOutcome>
   /** The commit of a folder, and a digest of what is changed in it; null where nothing can be told. */
   codeVersion(folder: string): Promise<string | null>
   verifySignoff(question: SignoffQuestion): Promise<SignoffFound>

@@ -64,6 +64,9 @@ const VERDICT: Readonly<Partial<Record<ExitName, Verdict>>> = {
   no_go: 'fail',
   usage: 'fail',
   untrusted: 'fail',
+  timeout: 'cancelled',
+  interrupted: 'cancelled',
+  terminated: 'cancelled',
 }
 
 export const passed = (id: string, title: string): Checked => ({

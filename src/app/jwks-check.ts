@@ -11,6 +11,7 @@ import type { Adapters } from './adapters.ts'
 import { admit } from './admit.ts'
 import { artefactError } from './artefact-error.ts'
 import { type Checked, checkReport, passed } from './check-report.ts'
+import { inTurns } from './in-turns.ts'
 
 /** How many key servers stand at once. */
 const AT_ONCE = 16
@@ -49,7 +50,7 @@ export async function jwksCheck({
       return { fixture, environment, expected: fixture.expected[environment] }
     }),
   )
-  const outcomes = await inTurns(cases, async (one): Promise<Outcome> => {
+  const outcomes = await inTurns(cases, AT_ONCE, async (one): Promise<Outcome> => {
     return { one, came: signal.aborted ? null : await run(one, settings, adapters) }
   })
   if (signal.aborted)
@@ -73,19 +74,6 @@ export async function loadAuth(
   const problems = authProblems(notes.loaded, fixtures.loaded)
   if (problems.length > 0) throw artefactError(problems)
   return { notes: notes.loaded.value, fixtures: fixtures.loaded.value }
-}
-
-async function inTurns<T, R>(
-  given: readonly T[],
-  work: (one: T) => Promise<R>,
-): Promise<readonly R[]> {
-  const results: R[] = []
-  let next = 0
-  const worker = async (): Promise<void> => {
-    for (let at = next++; at < given.length; at = next++) results[at] = await work(given[at] as T)
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, worker))
-  return results
 }
 
 async function run(

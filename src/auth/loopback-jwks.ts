@@ -30,6 +30,7 @@ export class LoopbackJwks {
   private port = 0
   private stage: KeyServerStage
   private left = 0
+  private met = 0
   private readonly waiting = new Set<() => void>()
 
   private constructor(stage: KeyServerStage, host: string) {
@@ -60,6 +61,11 @@ export class LoopbackJwks {
     else if (!this.server.listening) await this.listen()
   }
 
+  /** How many have asked so far, whatever they were told. */
+  requests(): number {
+    return this.met
+  }
+
   /** How many askers were left without an end so far. */
   get stalls(): number {
     return this.left
@@ -83,6 +89,7 @@ export class LoopbackJwks {
   }
 
   private answer(response: ServerResponse): void {
+    this.met += 1
     const { behaviour, keys } = this.stage
     const answer = behaviour === 'refused' ? null : ANSWERS[behaviour]
     if (answer !== null) return answer(response, keys)

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import type { AuthSettings, KeyServerScript } from '../core/auth/contract.ts'
-import type { OpenDoor, TokenVerifier } from '../ports.ts'
+import type { AuthSettings, KeyServerScript, KeyServerStage } from '../core/auth/contract.ts'
+import type { KeyServer, OpenDoor, StagedDoor, TokenVerifier } from '../ports.ts'
 import { ManualClock, systemClock } from './clock.ts'
 import { liveKeys, makeDoor } from './door.ts'
 import type { JwksClient } from './jwks-client.ts'
@@ -34,9 +34,36 @@ export async function openScriptedDoor(
   }
 }
 
+/** A key server that its holder commands. */
+export const openKeyServer = (stage: KeyServerStage): Promise<KeyServer> =>
+  LoopbackJwks.start(stage, ownAddress())
+
+/** A door with such a server behind it, in a time that its holder makes pass. */
+export async function openStagedDoor(
+  stage: KeyServerStage,
+  settings: AuthSettings,
+): Promise<StagedDoor> {
+  const server = await LoopbackJwks.start(stage, ownAddress())
+  const clock = new ManualClock()
+  const keys = liveKeys(server.url, settings.contract, clock)
+  const { timeout_ms } = settings.contract.client
+  const scene: Scene = { server, clock, keys, timeout_ms, handled: 0 }
+  const door = makeDoor(keys, settings, clock)
+  return {
+    ...door,
+    server,
+    verifier: playedVerifier(scene, door.verifier),
+    pass: (seconds) => pass(scene, seconds * 1000),
+    close: async () => {
+      keys.close()
+      await server.close()
+    },
+  }
+}
+
 /** A door with a key server that stays as it is, in real time. */
 export async function openSteadyDoor(
-  stage: KeyServerScript,
+  stage: KeyServerStage,
   settings: AuthSettings,
 ): Promise<OpenDoor> {
   const server = await LoopbackJwks.start(stage, ownAddress())

@@ -8,6 +8,7 @@ import type { Migration } from '../core/migrations/plan.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import { openScratchFolder } from './file/scratch-folder.ts'
 import type { Database, SupportedVersions } from './postgres/connect.ts'
+import { identityOf } from './postgres/database-identity.ts'
 import { type EmbeddedServer, startEmbedded } from './postgres/embedded.ts'
 import { type MigrationNeeds, SCHEMA, withMigrationSession } from './postgres/migration-session.ts'
 import { withRowSink } from './postgres/rows/row-sink.ts'
@@ -141,6 +142,12 @@ export async function withMigrations<T>(
 ): Promise<T> {
   return withMigrationSession(keptDatabase(spec, 'has a schema to migrate'), needs, use)
 }
+
+/** @throws FfError `target_invalid` for anything but a database that somebody keeps */
+export const identifyDatabase = async (
+  spec: TargetSpec,
+  versions: SupportedVersions,
+): Promise<string> => identityOf(keptDatabase(spec, 'has an identity'), SCHEMA, versions)
 
 function keptDatabase(spec: TargetSpec, what: string): Database {
   if (spec.kind === 'postgres') return databaseOf(spec)

@@ -5,6 +5,7 @@ import type { ChecklistItem } from '../core/gate/types.ts'
 import { FfError } from '../errors.ts'
 import { checklistText, itemText } from '../reports/checklist-text.ts'
 import type { Invocation } from './context.ts'
+import { print } from './document.ts'
 import { runReport } from './run-report.ts'
 import { nearest } from './settings.ts'
 
@@ -39,24 +40,4 @@ function itemNamed(items: readonly ChecklistItem[], id: string): ChecklistItem {
   throw new FfError('option_invalid', `The checklist has no item "${id}".`, {
     hint: `Did you mean "${nearest(id.toUpperCase(), ids)}"? \`ff checklist show\` lists them.`,
   })
-}
-
-interface Document {
-  readonly json: object
-  readonly text: string
-}
-/** A document that is no report: as JSON it is the artefact, or the part of it, itself. */
-async function print({ context, options }: Invocation, { json, text }: Document): Promise<void> {
-  const written: Readonly<Record<string, string>> = {
-    text,
-    json: `${JSON.stringify(json, null, 2)}\n`,
-  }
-  const format = options.format ?? 'text'
-  const chosen = Object.hasOwn(written, format) ? written[format] : undefined
-  if (chosen === undefined)
-    throw new FfError('option_invalid', `"${format}" is no format for this command.`, {
-      hint: `The formats are ${Object.keys(written).join(' and ')}.`,
-    })
-  await context.io.stdout(chosen)
-  context.exit = 'ok'
 }

@@ -75,6 +75,9 @@ export interface Options {
   readonly code?: string
   readonly checklist?: string
   readonly evidence?: string
+  readonly repeat?: string
+  readonly scratch?: string
+  readonly store?: string
 }
 /** One call of a command. */
 export interface Invocation {

@@ -1,3 +1,4 @@
+import type { Progress } from '../app/probes/run-probes.ts'
 import type { Invocation } from './context.ts'
 
 const LINE_MS = 60_000
@@ -17,5 +18,27 @@ export function progressTo(
     if (io.stderrIsTerminal) io.stderr(`\r\u001b[K${done === of ? '' : line}`)
     else if (at - told >= LINE_MS) io.stderr(`${line}\n`)
     if (at - told >= LINE_MS) told = at
+  }
+}
+
+/** How many items of each group are done, and how far those are that say so: on a terminal at once, elsewhere once a minute. */
+export function groupsTo({ context }: Invocation): (progress: Progress) => void {
+  const { io, now } = context
+  let told = now().getTime()
+  let shown = ''
+  return ({ groups, running }) => {
+    const counts = [...groups].map(([group, [done, of]]) => `${group} ${done}/${of}`)
+    const shares = [...running].map(
+      ([id, [done, of]]) => `${id} ${Math.floor((100 * done) / of)} %`,
+    )
+    const over = [...groups.values()].every(([done, of]) => done === of)
+    const line = over ? '' : [...counts, ...shares].join('  ')
+    const at = now().getTime()
+    if (io.stderrIsTerminal && line !== shown) io.stderr(`\r\u001b[K${line}`)
+    else if (!io.stderrIsTerminal && at - told >= LINE_MS) {
+      io.stderr(`${line}\n`)
+      told = at
+    }
+    shown = line
   }
 }

@@ -19,6 +19,8 @@ const LIST: Readonly<Record<Report['kind'], string>> = {
   parity_fuzz: 'items',
   parity_preflight: 'items',
   parity_selftest: 'items',
+  probe_run: 'items',
+  probe_selftest: 'items',
   token_verify: 'items',
   gate: 'items',
   signoff_verify: 'items',

@@ -10,12 +10,19 @@ import {
 import { runExhaustive } from '../run-exhaustive.ts'
 import { runParity } from '../run-parity.ts'
 import { CATALOGUE } from './catalogue.ts'
+import type { Fault } from './fault.ts'
 import { runSelftest } from './run-selftest.ts'
 import { STORED_LINES } from './stored-rows.ts'
 
-/** `ff parity selftest`: whether the proofs would notice. @param progress told how many faults are done */
+/**
+ * `ff parity selftest`: whether the proofs would notice.
+ *
+ * @param progress told how many faults are done
+ * @param catalogue another one than ours: with an entry that does nothing, for one
+ */
 export async function paritySelftest(
   request: ParityRequest & { readonly progress: (done: number, of: number) => void },
+  catalogue: readonly Fault[] = CATALOGUE,
 ): Promise<CheckReport> {
   const { root, adapters, signal, now, progress } = request
   const inputs = await loadOrThrow(root, [])
@@ -25,7 +32,7 @@ export async function paritySelftest(
   return withDoors(inputs, adapters, (doorFor) =>
     withCredentials(root, { inputs, adapters, time }, (credentials) =>
       withSides(request, inputs, (own) =>
-        runSelftest(CATALOGUE, own, {
+        runSelftest(catalogue, own, {
           signal,
           now,
           progress,

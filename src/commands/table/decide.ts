@@ -1,4 +1,4 @@
-import { type CommandGroup, DOCUMENT, GATE, REPORT } from './row.ts'
+import { type CommandGroup, DOCUMENT, GATE, PROBE, REPORT } from './row.ts'
 
 /** What go or no-go rests on. */
 export const DECIDE: readonly CommandGroup[] = [
@@ -29,6 +29,36 @@ export const DECIDE: readonly CommandGroup[] = [
         options: DOCUMENT,
         examples: ['ff checklist explain A1', 'ff checklist explain H3 --format json'],
         load: async () => (await import('../checklist.ts')).explain,
+      },
+    ],
+  },
+  {
+    noun: 'probe',
+    what: 'what measures the items, and the evidence that comes of it',
+    job: 'Gate:',
+    commands: [
+      {
+        name: 'list',
+        what: 'each item with its probe, and what those need that cannot be measured yet',
+        options: DOCUMENT,
+        examples: ['ff probe list', 'ff probe list --format json'],
+        load: async () => (await import('../probe.ts')).list,
+      },
+      {
+        name: 'run',
+        what: 'measure items, or all that can be, and add signed records',
+        arguments: '[ids...]',
+        options: [...PROBE, ['--repeat <n>', 'measure so often; answers that differ are none']],
+        examples: ['ff probe run', 'ff probe run A1 E1 --repeat 3'],
+        load: async () => (await import('../probe.ts')).run,
+      },
+      {
+        name: 'selftest',
+        what: 'plant the deliberate fault of each probe, and see that it fails',
+        arguments: '[ids...]',
+        options: PROBE,
+        examples: ['ff probe selftest', 'ff probe selftest A1 E1'],
+        load: async () => (await import('../probe.ts')).selftest,
       },
     ],
   },

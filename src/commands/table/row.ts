@@ -51,3 +51,9 @@ export const STEPS = [
   ['--to <version>', 'the version to come to'],
   ['--dry-run', 'print the SQL, change nothing'],
 ] as const
+export const PROBE = [
+  ...GATE,
+  ['--database <target>', 'what is cut over; default: env:FF_DATABASE_URL'],
+  ['--store <target>', 'what it takes over from; default: file:$FF_STORE_DIR'],
+  ['--scratch <target>', 'where scratch schemas are made, on this machine; default embedded'],
+] as const

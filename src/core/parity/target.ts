@@ -72,3 +72,16 @@ function optionNames(query: string): readonly string[] | null {
     return null // A broken escape: URIError is all that this can throw.
   }
 }
+
+/**
+ * Whether a target is of this machine: a folder, a private server, or a database whose hosts are all loopback
+ * addresses or sockets. A URL without a host is none, for then the environment decides where it leads.
+ */
+export function isLoopback(spec: TargetSpec): boolean {
+  if (spec.kind !== 'postgres') return true
+  const [, , authority = '', , query = ''] = URL_PARTS.exec(spec.url) ?? []
+  const named = [...new URLSearchParams(query)].filter(([name]) => name === 'host')
+  const hosts = named.length > 0 ? named.map(([, host]) => host) : authority.split(',')
+  return hosts.flatMap((one) => one.split(',')).every((host) => LOOPBACK.test(host))
+}
+const LOOPBACK = /^(\/.*|(localhost|127(\.\d{1,3}){3}|\[::1\]|::1)(:\d+)?)$/

@@ -131,6 +131,8 @@ export interface CheckReport {
     | 'parity_preflight'
     | 'parity_selftest'
     | 'signoff_verify'
+    | 'probe_run'
+    | 'probe_selftest'
     | 'token_verify'
     | 'trust_show'
     | 'waiver_lint'
@@ -158,6 +160,18 @@ export interface CheckReport {
     /** Of a fuzz: pairs of decisions, loading the rows included. */
     readonly decisions_per_second?: number
   }
+}
+
+/** How an item is measured. */
+export interface ProbeRow {
+  readonly id: string
+  readonly title: string
+  readonly probe: string
+  readonly where: string
+  readonly effect: string
+  readonly control: string
+  /** Null where it can be measured. */
+  readonly needs: string | null
 }
 
 /** One of the 42, with all that somebody needs who has to leave its state. */

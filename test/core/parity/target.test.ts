@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseTarget } from '../../../src/core/parity/target.ts'
+import { isLoopback, parseTarget } from '../../../src/core/parity/target.ts'
 
 const ENV = {
   DB: 'postgres://ff:hush@db.example/ff',
@@ -87,4 +87,22 @@ describe('parseTarget', () => {
       expect(parseTarget(`env:${name}`, {})).toEqual({ ok: false, refusal: 'variable_unset' })
     },
   )
+})
+
+test.each([
+  ['embedded', true],
+  ['file:x', true],
+  ['postgres://ff@127.0.0.1:5432/ff', true],
+  ['postgres://localhost/ff', true],
+  ['postgres://[::1]:5432/ff', true],
+  ['postgres:///ff?host=%2Frun%2Fpg', true],
+  ['postgres://127.0.0.1,127.0.0.2/ff', true],
+  ['postgres://127.0.0.1,db.example/ff', false],
+  ['postgres://127.0.0.1/ff?host=db.example', false],
+  ['postgres://127.0.0.1.evil.example/ff', false],
+  ['postgres://127.0.0.1@db.example/ff', false],
+  ['postgres:///ff', false],
+])('%s is of this machine: %s', (text, expected) => {
+  const parsed = parseTarget(text, {})
+  expect(parsed.ok && isLoopback(parsed.spec)).toBe(expected)
 })

@@ -1,0 +1,50 @@
+import type { ChecklistItem } from '../../core/gate/types.ts'
+import { UNMEASURABLE } from '../unmeasurable.ts'
+import { command } from './command.ts'
+import { jwksOutage } from './jwks-outage.ts'
+import { keyRotation } from './key-rotation.ts'
+import { modeMatrix } from './mode-matrix.ts'
+import { parityBreadth } from './parity-breadth.ts'
+import { selftestCatches } from './parity-selftest.ts'
+import { parityVectors } from './parity-vectors.ts'
+import { plan } from './plan.ts'
+import type { Probe } from './probe.ts'
+import { tokenClaims } from './token-claims.ts'
+import { tokenForgeries } from './token-forgeries.ts'
+
+/** Every probe by the name that the checklist calls it. To add one: its file, and its line here. */
+export const PROBES: Readonly<Record<string, Probe>> = {
+  command,
+  'jwks-outage': jwksOutage,
+  'key-rotation': keyRotation,
+  'mode-matrix': modeMatrix,
+  'parity-breadth': parityBreadth,
+  'parity-selftest': selftestCatches,
+  'parity-vectors': parityVectors,
+  plan,
+  'token-claims': tokenClaims,
+  'token-forgeries': tokenForgeries,
+}
+
+/** How an item is measured, or why it is not. */
+export type Measurable =
+  | { readonly ok: true; readonly item: ChecklistItem; readonly probe: Probe }
+  | {
+      readonly ok: false
+      readonly item: ChecklistItem
+      readonly code: string
+      readonly needs: string
+    }
+
+export function measurable(item: ChecklistItem): Measurable {
+  const { name } = item.probe
+  if (item.kind === 'signature')
+    return { ok: false, item, code: 'signature_missing', needs: 'a person: run ff signoff sign' }
+  if (item.kind === 'command' && item.waivable === 'no')
+    return { ok: false, item, code: 'command_refused', needs: 'its own probe: nobody may waive it' }
+  const found = Object.hasOwn(PROBES, name) ? PROBES[name] : undefined
+  if (found !== undefined && (name === 'command') === (item.kind === 'command'))
+    return { ok: true, item, probe: found }
+  const needs = Object.hasOwn(UNMEASURABLE, name) ? UNMEASURABLE[name] : undefined
+  return { ok: false, item, code: 'not_measured_yet', needs: needs ?? `the probe ${name}` }
+}

@@ -1,0 +1,91 @@
+import { join } from 'node:path'
+import { newestMigration } from '../app/persistence-inputs.ts'
+import { probeList, type ProbeRequest, probeRun, probeSelftest } from '../app/probes/run-probes.ts'
+import { resolveTarget } from '../app/targets.ts'
+import { isLoopback, type TargetSpec } from '../core/parity/target.ts'
+import { FfError } from '../errors.ts'
+import { probeListText } from '../reports/probe-list-text.ts'
+import type { Invocation } from './context.ts'
+import { print } from './document.ts'
+import { groupsTo } from './progress.ts'
+import { runReport } from './run-report.ts'
+import { behaviouralSettings, readSettings, type Settings } from './settings.ts'
+import { versionOf } from './version.ts'
+import { wholeNumber } from './whole-number.ts'
+
+/** `ff probe list` */
+export async function list(invocation: Invocation): Promise<void> {
+  const { root, cwd } = invocation.context
+  const rows = await probeList({ root, cwd, checklist: invocation.options.checklist ?? null })
+  await print(invocation, { json: rows, text: probeListText(rows) })
+}
+
+export const run = (invocation: Invocation): Promise<void> =>
+  runReport(invocation, async (signal) => probeRun(await toRequest(invocation, signal)))
+
+export const selftest = (invocation: Invocation): Promise<void> =>
+  runReport(invocation, async (signal) => probeSelftest(await toRequest(invocation, signal)))
+
+const MOST_REPEATS = 100
+
+async function toRequest(invocation: Invocation, signal: AbortSignal): Promise<ProbeRequest> {
+  const { context, options, words } = invocation
+  const { root, cwd, env, adapters, now, io } = context
+  const settings = await readSettings(env, cwd)
+  const named = settings.FF_RUNNER_KEY_FILE.value
+  const path = named ?? join(cwd, '.ff', 'runner.pem')
+  const [code, schema_head] = await Promise.all([
+    settings.FF_CODE_VERSION.value ?? adapters.codeVersion(root),
+    newestMigration(root),
+  ])
+  return {
+    folder: { root, cwd, checklist: options.checklist ?? null },
+    evidence: options.evidence ?? join(cwd, '.ff', 'evidence'),
+    key: { path, make: named === null },
+    code,
+    schema_head,
+    settings: behaviouralSettings(settings),
+    tool_version: versionOf(root),
+    repeat:
+      options.repeat === undefined
+        ? 1
+        : wholeNumber('--repeat', options.repeat, { most: MOST_REPEATS }),
+    ids: words,
+    targets: targetsOf(invocation, settings),
+    adapters,
+    now,
+    signal,
+    onRunner: ({ kid, made }) => {
+      if (made)
+        io.stderr(
+          `Made a key for this runner in ${path}. Evidence counts once the trust file names ${kid}.\n`,
+        )
+    },
+    progress: groupsTo(invocation),
+  }
+}
+
+function targetsOf({ context, options }: Invocation, settings: Settings): ProbeRequest['targets'] {
+  const { env } = context
+  const folder = settings.FF_STORE_DIR.value
+  const database =
+    options.database ?? (settings.FF_DATABASE_URL.value === null ? null : 'env:FF_DATABASE_URL')
+  const store = options.store ?? (folder === null ? null : `file:${folder}`)
+  return {
+    scratch: scratchOf(resolveTarget(options.scratch ?? 'embedded', env)),
+    database: database === null ? null : resolveTarget(database, env),
+    store: store === null ? null : resolveTarget(store, env),
+  }
+}
+
+/** Scratch state is made by probes that write: never on somebody else's machine (page 3, where). */
+function scratchOf(spec: TargetSpec): TargetSpec {
+  if (isLoopback(spec) && spec.kind !== 'file') return spec
+  throw new FfError(
+    'target_invalid',
+    'Scratch state is made in a database of this machine alone.',
+    {
+      hint: 'Use embedded, or a PostgreSQL on 127.0.0.1 or a socket.',
+    },
+  )
+}

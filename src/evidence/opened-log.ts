@@ -1,0 +1,30 @@
+import { access } from 'node:fs/promises'
+import type { OpenedEvidence } from '../ports.ts'
+import { type Fits, openEvidence } from './evidence-log.ts'
+import { makeRunnerKey, readRunnerKey, type Runner } from './runner-key.ts'
+
+/** The log of a folder, open, with the key of whoever writes to it. @throws FfError as `openEvidence` and `readRunnerKey` */
+export async function openLog(
+  folder: string,
+  {
+    fits,
+    key,
+  }: {
+    readonly fits: Fits
+    readonly key: { readonly path: string; readonly make: boolean }
+  },
+): Promise<OpenedEvidence> {
+  const made = key.make && !(await isThere(key.path))
+  const runner: Runner = made ? await makeRunnerKey(key.path) : await readRunnerKey(key.path)
+  const writer = await openEvidence(folder, { fits, runner })
+  return { writer, runner: { kid: runner.kid, made } }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await access(path)
+    return true
+  } catch {
+    return false // Whatever keeps us from it also keeps us from making one, which then says why.
+  }
+}

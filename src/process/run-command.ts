@@ -1,0 +1,41 @@
+import { execa, ExecaError } from 'execa'
+import type { CommandOutcome } from '../ports.ts'
+
+/** How long it has to end after it was told to. */
+const GRACE_MS = 2_000
+
+/**
+ * Runs a program without a shell, its standard input closed. A signal, a failed start and a time-out are no answer
+ * of the program, and so no status.
+ */
+export async function runCommand(
+  [file = '', ...args]: readonly string[],
+  limits: { readonly cwd: string; readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<CommandOutcome> {
+  try {
+    const { exitCode, all } = await execa(file, args, {
+      cwd: limits.cwd,
+      timeout: limits.timeoutMs,
+      cancelSignal: limits.signal,
+      forceKillAfterDelay: GRACE_MS,
+      stdin: 'ignore',
+      all: true,
+      reject: true,
+    })
+    return { kind: 'exited', status: exitCode ?? 0, last_line: lastLine(all) }
+  } catch (error) {
+    if (!(error instanceof ExecaError)) throw error
+    return outcomeOf(error)
+  }
+}
+
+function outcomeOf(error: ExecaError): CommandOutcome {
+  const { exitCode, signal, timedOut, isCanceled, shortMessage, all } = error
+  if (timedOut) return { kind: 'unanswered', detail: 'it ran into its time limit' }
+  if (isCanceled) return { kind: 'unanswered', detail: 'the run was ended' }
+  if (signal !== undefined) return { kind: 'unanswered', detail: `it was ended by ${signal}` }
+  if (exitCode === undefined) return { kind: 'unanswered', detail: shortMessage }
+  return { kind: 'exited', status: exitCode, last_line: lastLine(String(all ?? '')) }
+}
+
+const lastLine = (text: string): string => text.trimEnd().split('\n').at(-1)?.slice(0, 300) ?? ''

@@ -1,0 +1,98 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { gate } from '../../../src/app/gate.ts'
+import { type ProbeRequest, probeRun, probeSelftest } from '../../../src/app/probes/run-probes.ts'
+import { behaviouralSettings, readSettings } from '../../../src/commands/settings.ts'
+import { fromMilliseconds } from '../../../src/core/state/instant.ts'
+import { readEvidence } from '../../../src/evidence/evidence-log.ts'
+import { CODE, gateFolder } from '../../support/gate-folder.ts'
+import { ROOT } from '../../support/run-ff.ts'
+import { worldOf } from './world.ts'
+
+let cwd = ''
+let kid = ''
+beforeAll(async () => {
+  cwd = await gateFolder()
+  await mkdir(join(cwd, '.ff'), { recursive: true })
+})
+afterAll(() => rm(cwd, { recursive: true, force: true }))
+
+async function requestFor(ids: readonly string[]): Promise<ProbeRequest> {
+  const { adapters, targets, now, signal } = worldOf()
+  return {
+    folder: { root: ROOT, cwd, checklist: null },
+    evidence: join(cwd, '.ff/evidence'),
+    key: { path: join(cwd, '.ff/runner.pem'), make: true },
+    code: CODE,
+    schema_head: '0002_flags',
+    settings: behaviouralSettings(await readSettings({}, cwd)),
+    tool_version: '0.0.0',
+    repeat: 1,
+    ids,
+    adapters,
+    targets,
+    now,
+    signal,
+    onRunner: (runner) => {
+      kid = runner.kid
+    },
+    progress: () => undefined,
+  }
+}
+const at = (ms: number) => fromMilliseconds(Date.now() + ms)
+async function statesOf(ids: readonly string[]): Promise<readonly unknown[]> {
+  const request = { ...(await requestFor([])), trust_pin: null }
+  const runners = [{ kid, from: at(-86_400_000), until: at(86_400_000) }]
+  const found = { runners, waivers: [], policy: null }
+  const verifySignoff = () =>
+    Promise.resolve({ ...found, outcome: { status: 'missing', roles: [] } as const })
+  const { items } = await gate(request, { readEvidence, verifySignoff })
+  return items
+    .filter(({ id }) => ids.includes(id))
+    .map(({ id, state, codes }) => [id, state, codes])
+}
+
+test('what probes recorded passes at the gate, where the trust file names their runner', async () => {
+  const groups: string[] = []
+  const request = await requestFor(['A1', 'A2', 'A3', 'A4'])
+  const report = await probeRun({
+    ...request,
+    progress: (all) =>
+      groups.push([...all.groups].map(([id, count]) => `${id} ${count.join('/')}`).join()),
+  })
+  expect([report.exitCode, report.items.map(({ state }) => state)]).toEqual([
+    0,
+    ['pass', 'pass', 'pass', 'pass'],
+  ])
+  expect(groups).toEqual(['A 0/4', 'A 1/4', 'A 2/4', 'A 3/4', 'A 4/4'])
+  expect(await statesOf(['A1', 'A2', 'A3', 'A4', 'A5'])).toEqual([
+    ['A1', 'pass', []],
+    ['A2', 'pass', []],
+    ['A3', 'pass', []],
+    ['A4', 'pass', []],
+    ['A5', 'pending', ['no_record']],
+  ])
+})
+
+test('a record of a control alone is no measurement', async () => {
+  const report = await probeSelftest(await requestFor(['A1']))
+  expect([report.exitCode, report.kind]).toEqual([0, 'probe_selftest'])
+  expect(await statesOf(['A1'])).toEqual([['A1', 'pass', []]])
+})
+
+test('a run that was ended says cancelled, and records nothing of what it had not finished', async () => {
+  const controller = new AbortController()
+  const request = await requestFor(['A1', 'A2', 'E3'])
+  const running = probeRun({
+    ...request,
+    signal: controller.signal,
+    progress: ({ running }) => {
+      if (running.has('E3')) controller.abort('terminated')
+    },
+  })
+  const report = await running
+  expect([report.verdict, report.exitCode]).toEqual(['cancelled', 143])
+  expect(report.items.at(-1)).toMatchObject({ id: 'E3', state: 'pending' })
+  expect(await statesOf(['E3'])).toEqual([['E3', 'pending', ['no_record']]])
+})

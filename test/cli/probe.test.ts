@@ -1,0 +1,134 @@
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { schemaProblems } from '../../src/artefacts/schemas.ts'
+import type { EvidenceRecord } from '../../src/core/gate/types.ts'
+import { openLog } from '../../src/evidence/opened-log.ts'
+import { gateFolder } from '../support/gate-folder.ts'
+import { runFf } from '../support/run-ff.ts'
+
+let cwd = ''
+beforeEach(async () => {
+  cwd = await gateFolder()
+})
+afterEach(() => rm(cwd, { recursive: true, force: true }))
+
+const ff = (...args: string[]) => runFf(args, { cwd, env: { FF_CODE_VERSION: 'sha256:x' } })
+async function records(): Promise<readonly EvidenceRecord[]> {
+  const text = await readFile(join(cwd, '.ff/evidence/evidence.ndjson'), 'utf8')
+  const lines = text.trimEnd().split('\n')
+  return lines.map((line) => (JSON.parse(line) as { record: EvidenceRecord }).record)
+}
+const LIMIT = { measure: 'exit_status', op: 'equals', value: 0, unit: 'status' }
+/** Puts a command of the team's own in the place of a probe. */
+async function replaced(id: string, argv: readonly string[], control_argv: readonly string[]) {
+  const path = join(cwd, 'checklists/cutover_readiness_checklist.json')
+  const checklist = JSON.parse(await readFile(path, 'utf8')) as { items: { id: string }[] }
+  const probe = { name: 'command', version: 1, params: { argv, control_argv, timeout_s: 1 } }
+  const own = { kind: 'command', probe, limits: [LIMIT], min_sample: 1 }
+  const items = checklist.items.map((one) => (one.id === id ? { ...one, ...own } : one))
+  await writeFile(path, JSON.stringify({ ...checklist, items }))
+}
+const node = (script: string): readonly string[] => [process.execPath, '-e', script]
+const FAILS = node('process.exit(3)')
+
+describe('a command of the team', () => {
+  test.each([
+    ['that ends 0', node('process.exit(0)'), FAILS, 0, 'pass', []],
+    ['that ends with anything else', node('process.exit(7)'), FAILS, 20, 'fail', ['limit_broken']],
+    ['that ends 22', node('process.exit(22)'), FAILS, 22, 'inconclusive', ['command_unanswered']],
+    [
+      'that is ended by a signal',
+      node('process.kill(process.pid, "SIGKILL")'),
+      FAILS,
+      22,
+      'inconclusive',
+      ['command_unanswered'],
+    ],
+    ['that cannot start', ['./not-there'], FAILS, 22, 'inconclusive', ['command_unanswered']],
+    [
+      'that runs into its time limit',
+      node('setTimeout(() => 0, 60000)'),
+      FAILS,
+      22,
+      'inconclusive',
+      ['command_unanswered'],
+    ],
+    [
+      'whose control holds',
+      node('process.exit(0)'),
+      node('process.exit(0)'),
+      22,
+      'inconclusive',
+      ['control_not_detected'],
+    ],
+    ['that a shell would take apart', ['echo', '$(exit 1); exit 1'], FAILS, 0, 'pass', []],
+  ] as const)('%s', async (_what, argv, control, status, result, codes) => {
+    await replaced('D1', argv, control)
+    const run = await ff('probe', 'run', 'D1')
+    expect([run.status, run.stdout.split('\n')[0]]).toEqual([status, 'ff probe run'])
+    expect(await records()).toMatchObject([{ item: 'D1', result, codes, seq: 1 }])
+  })
+  test('is refused for an item that nobody may waive', async () => {
+    await replaced('A1', node('process.exit(0)'), FAILS)
+    const run = await ff('probe', 'run', 'A1')
+    expect([run.status, run.stderr]).toEqual([2, expect.stringContaining('kind_differs')])
+  })
+})
+
+test('a runner without a key gets one, for its owner alone, and is told so', async () => {
+  const first = await ff('probe', 'run', 'J1')
+  expect(first.stderr).toMatch(/Made a key for this runner in .*runner\.pem\..*names [\w-]{43}\./)
+  expect((await stat(join(cwd, '.ff/runner.pem'))).mode & 0o777).toBe(0o600)
+  const again = await ff('probe', 'run', 'J1')
+  expect([again.status, again.stderr]).toEqual([22, ''])
+  expect((await records()).map(({ seq }) => seq)).toEqual([1, 2])
+})
+
+test('two at once: the second is told to wait', async () => {
+  const folder = join(cwd, '.ff/evidence')
+  await mkdir(folder, { recursive: true })
+  const key = { path: join(cwd, '.ff/runner.pem'), make: true }
+  const { writer } = await openLog(folder, { fits: () => true, key })
+  const run = await ff('probe', 'run', 'J1')
+  await writer.close()
+  expect([run.status, run.stderr]).toEqual([24, expect.stringContaining('evidence_locked')])
+})
+
+test.each([
+  ['an item that there is not', ['probe', 'run', 'Z9'], 2, 'no item Z9'],
+  [
+    'scratch that is elsewhere',
+    ['probe', 'run', 'J1', '--scratch', 'postgres://db.example/x'],
+    2,
+    'this machine',
+  ],
+  ['no number of times', ['probe', 'run', 'J1', '--repeat', '0'], 2, '--repeat'],
+  ['a key that is not there', ['probe', 'run', 'J1'], 2, 'runner_key_invalid'],
+])('%s', async (what, args, status, text) => {
+  const env: Record<string, string> = what.startsWith('a key')
+    ? { FF_RUNNER_KEY_FILE: './none.pem' }
+    : {}
+  const run = await runFf(args, { cwd, env })
+  expect([run.status, run.stderr]).toEqual([status, expect.stringContaining(text)])
+})
+
+test('the list has all 42, and says what those need that cannot be measured yet', async () => {
+  const run = await ff('probe', 'list', '--format', 'json')
+  const rows = JSON.parse(run.stdout) as { id: string; needs: string | null }[]
+  expect([run.status, rows.length]).toEqual([0, 42])
+  expect(rows.find(({ id }) => id === 'D1')?.needs).toBe('the cache')
+  expect(rows.find(({ id }) => id === 'J1')?.needs).toBeNull()
+})
+
+test('the report fits its schema', async () => {
+  const run = await ff('probe', 'run', 'J1', 'D1', '--format', 'json')
+  expect(schemaProblems('check-report', JSON.parse(run.stdout), '')).toEqual([])
+})
+
+test('what cannot be measured yet is inconclusive, and leaves no record', async () => {
+  const run = await ff('probe', 'run', 'D2', 'J2')
+  expect(run.status).toBe(22)
+  expect(run.stdout).toContain('not_measured_yet: needs the cache')
+  expect((await readFile(join(cwd, '.ff/evidence/evidence.ndjson'), 'utf8')).length).toBe(0)
+})
