@@ -47,10 +47,20 @@ async function sweep(parent: string, prefix: string): Promise<void> {
   )) {
     const path = join(parent, name)
     if (!(await isOurs(path, name.startsWith(MAKING) ? MAKING_MS : 0))) continue
-    const lock = await tryLock(join(path, LOCK))
+    const lock = await lockOf(path)
     if (lock === null) continue
     await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
     await lock.close()
+  }
+}
+
+/** Null where its owner lives, or has just taken it away. */
+async function lockOf(path: string): ReturnType<typeof tryLock> {
+  try {
+    return await tryLock(join(path, LOCK))
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    throw error
   }
 }
 
