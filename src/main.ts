@@ -32,6 +32,15 @@ export const adapters: Adapters = {
     (await import('./backings/file/new-store.ts')).writeNewStore(folder, about, batches),
   withPrivateDatabase: async (use) =>
     (await import('./backings/index.ts')).withPrivateDatabase(use),
+  withScratchDatabase: async (spec, versions, use) =>
+    (await import('./backings/index.ts')).withScratchDatabase(spec, versions, use),
+  withScratchFolder: async (use) => (await import('./backings/index.ts')).withScratchFolder(use),
+  inspectSchema: async (spec, versions) =>
+    (await import('./backings/index.ts')).inspectSchema(spec, versions),
+  inspectRole: async (spec, versions) =>
+    (await import('./backings/index.ts')).inspectRole(spec, versions),
+  importedDigests: async (spec, versions) =>
+    (await import('./backings/index.ts')).importedDigests(spec, versions),
   withMigrationSession: async (spec, needs, use) =>
     (await import('./backings/index.ts')).withMigrations(spec, needs, use),
   cellCredentials: async (root, settings, now) =>

@@ -22,6 +22,7 @@ import type { Scene } from './core/parity/scene.ts'
 import type { Problem } from './core/problem.ts'
 import type { AuditEvent, AuditHead } from './core/audit/record.ts'
 import type { Instant } from './core/state/instant.ts'
+import type { TargetSpec } from './core/parity/target.ts'
 import type { AnyRow, RowKey, RowSet, State, Table } from './core/state/rows.ts'
 import type { WriteRequest } from './core/state/write-request.ts'
 
@@ -216,6 +217,15 @@ export type CommandOutcome =
   | { readonly kind: 'exited'; readonly status: number; readonly last_line: string }
   | { readonly kind: 'unanswered'; readonly detail: string }
 
+/** Within what a program runs. */
+export interface CommandLimits {
+  readonly cwd: string
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+  /** Beside the environment of this process. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
 /** What of the gate is to be held to people's signatures. */
 export interface SignoffQuestion {
   /** The folder whose `checklists` hold what was signed. */
@@ -351,4 +361,46 @@ export interface SignoffKeys {
   readonly byCommand: (line: string) => ByteSigner
   /** Whether a second implementation takes the signature too. */
   readonly accepts: (jwk: PublicJwk, payload: string, signature: JwsSignature) => Promise<boolean>
+}
+
+/** A database that is made for a measurement and dropped after it, so that anything may be done to it. */
+export interface ScratchDatabase {
+  readonly target: TargetSpec
+  /** Version of its server, such as `15.18`. */
+  readonly server: string
+  /** How PostgreSQL's own programs reach it. */
+  readonly environment: Readonly<Record<string, string>>
+  run(sql: string): Promise<void>
+  /** The service's store on its schema `ff`. */
+  openStore(): FlagStore
+  watchLocks(): Promise<LockWatch>
+  /** A digest of the rows of each table of its schema `ff`, and of the schema itself under `schema`. */
+  fingerprint(): Promise<ReadonlyMap<string, string>>
+  /** Which file holds the rows of each table, by name and oid: another one where they were all written anew. */
+  files(): Promise<ReadonlyMap<string, string>>
+}
+export interface LockWatch {
+  /** Ends the watch. @returns milliseconds that no table was kept from everybody (ACCESS EXCLUSIVE) for longer than */
+  end(): Promise<number>
+}
+
+/** What of a schema may be there and yet do nothing. */
+export interface SchemaFacts {
+  readonly server: string
+  readonly constraints: { readonly seen: number; readonly invalid: readonly string[] }
+  readonly indexes: { readonly seen: number; readonly unusable: readonly string[] }
+  /** Definition by `table.constraint`; `not enforced` where its triggers are off. */
+  readonly foreign_keys: ReadonlyMap<string, string>
+  /** The queries of every evaluation and write, each with what it reads without an index. */
+  readonly queries: readonly { readonly name: string; readonly scans: readonly string[] }[]
+}
+export interface RoleFacts {
+  readonly server: string
+  readonly role: string
+  /** What the service must not be able to do, and whether the server would let it. */
+  readonly forbidden: readonly { readonly what: string; readonly allowed: boolean }[]
+  /** Settings of a session as the service opens them; `0` is none. */
+  readonly timeouts: ReadonlyMap<string, string>
+  /** Of the server, or of the role or the database where that is less. */
+  readonly max_connections: number
 }

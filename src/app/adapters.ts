@@ -1,6 +1,7 @@
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { Migration } from '../core/migrations/plan.ts'
 import type {
+  CommandLimits,
   CommandOutcome,
   DevIssuer,
   KeysFetched,
@@ -12,8 +13,11 @@ import type {
   RowSource,
   OpenDoor,
   OpenedEvidence,
+  RoleFacts,
   SceneSearch,
+  SchemaFacts,
   Scratch,
+  ScratchDatabase,
   SignoffFound,
   SignoffQuestion,
   SignoffKeys,
@@ -82,6 +86,23 @@ export interface Adapters {
   ): Promise<string>
   /** A database of a private server, empty; both are gone afterwards. */
   withPrivateDatabase<T>(use: (spec: TargetSpec) => Promise<T>): Promise<T>
+  /** A database made for the purpose on a server of this machine, or of a private one; it is gone afterwards. */
+  withScratchDatabase<T>(
+    spec: TargetSpec,
+    versions: MigrationNeeds['versions'],
+    use: (scratch: ScratchDatabase) => Promise<T>,
+  ): Promise<T>
+  /** A folder of this process alone; it is gone afterwards. */
+  withScratchFolder<T>(use: (folder: string) => Promise<T>): Promise<T>
+  /** Whether what the schema promises is kept, as a session sees it that cannot write. */
+  inspectSchema(spec: TargetSpec, versions: MigrationNeeds['versions']): Promise<SchemaFacts>
+  /** What the role of a connection string may do, as a session sees it that cannot write. */
+  inspectRole(spec: TargetSpec, versions: MigrationNeeds['versions']): Promise<RoleFacts>
+  /** SHA-256 of every source that was imported whole, as the audit trail of a database has it. */
+  importedDigests(
+    spec: TargetSpec,
+    versions: MigrationNeeds['versions'],
+  ): Promise<readonly string[]>
   /** @throws FfError `evidence_locked`, `evidence_unreadable` */
   readEvidence(folder: string, fits: (line: unknown) => boolean): Promise<EvidenceLog>
   /**
@@ -102,10 +123,7 @@ export interface Adapters {
   /** A door with such a server behind it; only time is played. */
   readonly openStagedDoor: (stage: KeyServerStage, settings: AuthSettings) => Promise<StagedDoor>
   /** Runs a program without a shell; whatever it does is an outcome. */
-  runCommand(
-    argv: readonly string[],
-    limits: { readonly cwd: string; readonly timeoutMs: number; readonly signal: AbortSignal },
-  ): Promise<CommandOutcome>
+  runCommand(argv: readonly string[], limits: CommandLimits): Promise<CommandOutcome>
   /** The commit of a folder, and a digest of what is changed in it; null where nothing can be told. */
   codeVersion(folder: string): Promise<string | null>
   verifySignoff(question: SignoffQuestion): Promise<SignoffFound>

@@ -11,7 +11,7 @@ import { importInto } from './import-rows.ts'
 import { migrateUp } from './migrate.ts'
 import { loadPersistence, type Persistence } from './persistence-inputs.ts'
 import { diffControls } from './rows/diff-controls.ts'
-import { type DiffResult, diffSources, type TableDiff } from './rows/diff-sources.ts'
+import { type DiffResult, diffSources, SETTLE_MS, type TableDiff } from './rows/diff-sources.ts'
 import type { SideName } from './rows/merge-rows.ts'
 import { fieldsOf, rowPointer } from './rows/row-report.ts'
 
@@ -78,7 +78,7 @@ async function diffSides(
     progress: (rows) => progress(Math.min(rows, of), of),
     stopped: () => signal.aborted,
     compare: compareJson,
-    pauseMs: PAUSE_MS,
+    pauseMs: SETTLE_MS,
     sample,
   })
   const items = [
@@ -94,9 +94,6 @@ async function diffSides(
     timing: { started_at: started.toISOString(), duration_ms, ms: {} },
   })
 }
-
-/** A row that is on its way between two sides is there within it. */
-const PAUSE_MS = 250
 
 const rowsOf = ({ counts }: RowSource): number =>
   Object.values(counts).reduce((all, one) => all + one, 0)

@@ -2,11 +2,21 @@ import { randomBytes } from 'node:crypto'
 import { FfError } from '../errors.ts'
 import { FileReader } from './file/file-reader.ts'
 import { openFileRows } from './file/row-source.ts'
-import type { Live, MigrationSession, RowSink, RowSource, Scratch } from '../ports.ts'
+import type {
+  Live,
+  MigrationSession,
+  RoleFacts,
+  RowSink,
+  RowSource,
+  SchemaFacts,
+  Scratch,
+  ScratchDatabase,
+} from '../ports.ts'
 import type { State } from '../core/state/rows.ts'
 import type { Migration } from '../core/migrations/plan.ts'
-import type { TargetSpec } from '../core/parity/target.ts'
-import { openScratchFolder } from './file/scratch-folder.ts'
+import { inDatabase, type TargetSpec } from '../core/parity/target.ts'
+import { openScratchFolder, withFolder } from './file/scratch-folder.ts'
+import { importsOf } from './postgres/boundary.ts'
 import type { Database, SupportedVersions } from './postgres/connect.ts'
 import { identityOf } from './postgres/database-identity.ts'
 import { type EmbeddedServer, startEmbedded } from './postgres/embedded.ts'
@@ -14,6 +24,9 @@ import { type MigrationNeeds, SCHEMA, withMigrationSession } from './postgres/mi
 import { withRowSink } from './postgres/rows/row-sink.ts'
 import { openRowSource, type SourceNeeds } from './postgres/rows/row-source.ts'
 import { openLiveSchema } from './postgres/live-schema.ts'
+import { roleFacts } from './postgres/role-facts.ts'
+import { schemaFacts } from './postgres/schema-facts.ts'
+import { scratchDatabase, withMadeDatabase } from './postgres/scratch-database.ts'
 import { openScratchSchema } from './postgres/scratch-schema.ts'
 
 export interface ScratchNeeds {
@@ -149,12 +162,55 @@ export const identifyDatabase = async (
   versions: SupportedVersions,
 ): Promise<string> => identityOf(keptDatabase(spec, 'has an identity'), SCHEMA, versions)
 
-function keptDatabase(spec: TargetSpec, what: string): Database {
-  if (spec.kind === 'postgres') return databaseOf(spec)
-  throw new FfError('target_invalid', `No target of kind ${spec.kind} ${what}.`, {
-    hint: 'Name a database: --database env:FF_DATABASE_URL or postgres://...',
+/** @throws FfError `target_invalid` for a folder */
+export async function withScratchDatabase<T>(
+  spec: TargetSpec,
+  versions: SupportedVersions,
+  use: (scratch: ScratchDatabase) => Promise<T>,
+): Promise<T> {
+  if (spec.kind === 'embedded')
+    return withPrivateDatabase((made) => withScratchDatabase(made, versions, use))
+  if (spec.kind === 'file') throw notKept(spec, 'can hold a scratch database')
+  return withMadeDatabase(databaseOf(spec), versions, ({ name, server }) => {
+    const target = inDatabase(spec, name)
+    const tools = scratchTools()
+    return use({
+      target,
+      server,
+      ...scratchDatabase(databaseOf(target), { schema: SCHEMA, tools }),
+    })
   })
 }
+
+export const withScratchFolder = withFolder
+
+/** @throws FfError `target_invalid` for anything but a database that somebody keeps */
+export const inspectSchema = async (
+  spec: TargetSpec,
+  versions: SupportedVersions,
+): Promise<SchemaFacts> => schemaFacts(keptDatabase(spec, 'has a schema'), SCHEMA, versions)
+
+/** @throws FfError `target_invalid` for anything but a database that somebody keeps */
+export const inspectRole = async (
+  spec: TargetSpec,
+  versions: SupportedVersions,
+): Promise<RoleFacts> => roleFacts(keptDatabase(spec, 'has roles'), SCHEMA, versions)
+
+/** @throws FfError `target_invalid` for anything but a database that somebody keeps */
+export const importedDigests = async (
+  spec: TargetSpec,
+  versions: SupportedVersions,
+): Promise<readonly string[]> => importsOf(keptDatabase(spec, 'is imported into'), SCHEMA, versions)
+
+function keptDatabase(spec: TargetSpec, what: string): Database {
+  if (spec.kind === 'postgres') return databaseOf(spec)
+  throw notKept(spec, what)
+}
+
+const notKept = ({ kind }: TargetSpec, what: string): FfError =>
+  new FfError('target_invalid', `No target of kind ${kind} ${what}.`, {
+    hint: 'Name a database: --database env:FF_DATABASE_URL or postgres://...',
+  })
 
 const databaseOf = ({ url, name }: Extract<TargetSpec, { kind: 'postgres' }>): Database => ({
   config: { connectionString: url },

@@ -1,5 +1,5 @@
 import { execa, ExecaError } from 'execa'
-import type { CommandOutcome } from '../ports.ts'
+import type { CommandLimits, CommandOutcome } from '../ports.ts'
 
 /** How long it has to end after it was told to. */
 const GRACE_MS = 2_000
@@ -10,11 +10,12 @@ const GRACE_MS = 2_000
  */
 export async function runCommand(
   [file = '', ...args]: readonly string[],
-  limits: { readonly cwd: string; readonly timeoutMs: number; readonly signal: AbortSignal },
+  limits: CommandLimits,
 ): Promise<CommandOutcome> {
   try {
     const { exitCode, all } = await execa(file, args, {
       cwd: limits.cwd,
+      env: limits.env ?? {},
       timeout: limits.timeoutMs,
       cancelSignal: limits.signal,
       forceKillAfterDelay: GRACE_MS,

@@ -1,5 +1,7 @@
 import type { ChecklistItem } from '../../core/gate/types.ts'
 import { UNMEASURABLE } from '../unmeasurable.ts'
+import { backfillComplete } from './backfill-complete.ts'
+import { backfillRepeat } from './backfill-repeat.ts'
 import { command } from './command.ts'
 import { jwksOutage } from './jwks-outage.ts'
 import { keyRotation } from './key-rotation.ts'
@@ -7,10 +9,17 @@ import { modeMatrix } from './mode-matrix.ts'
 import { parityBreadth } from './parity-breadth.ts'
 import { selftestCatches } from './parity-selftest.ts'
 import { parityVectors } from './parity-vectors.ts'
+import { concurrentEdits } from './concurrent-edits.ts'
+import { contentEqual } from './content-equal.ts'
+import { migrationRoundTrip } from './migration-round-trip.ts'
 import { plan } from './plan.ts'
+import { privileges } from './privileges.ts'
 import type { Probe } from './probe.ts'
 import { tokenClaims } from './token-claims.ts'
 import { tokenForgeries } from './token-forgeries.ts'
+import { restore } from './restore.ts'
+import { schemaConstraints } from './schema-constraints.ts'
+import { schemaHead } from './schema-head.ts'
 
 /** Every probe by the name that the checklist calls it. To add one: its file, and its line here. */
 export const PROBES: Readonly<Record<string, Probe>> = {
@@ -24,6 +33,15 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   plan,
   'token-claims': tokenClaims,
   'token-forgeries': tokenForgeries,
+  'schema-head': schemaHead,
+  'schema-constraints': schemaConstraints,
+  'migration-round-trip': migrationRoundTrip,
+  privileges,
+  'backfill-complete': backfillComplete,
+  'content-equal': contentEqual,
+  'backfill-repeat': backfillRepeat,
+  'concurrent-edits': concurrentEdits,
+  restore,
 }
 
 /** How an item is measured, or why it is not. */

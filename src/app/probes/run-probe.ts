@@ -13,7 +13,7 @@ import type {
 import { isLoopback, type TargetSpec } from '../../core/parity/target.ts'
 import type { Instant } from '../../core/state/instant.ts'
 import { FfError } from '../../errors.ts'
-import { loadPersistence } from '../persistence-inputs.ts'
+import { identify, productionRefused, refuseLive } from './live.ts'
 import { databaseOf, type Probe, type World } from './probe.ts'
 
 /** What a record says beside what was measured. */
@@ -172,10 +172,8 @@ async function placeOf(item: ChecklistItem, { site }: Probe, world: World): Prom
   const spec = specOf(site, world)
   const asked = site !== 'scratch' || (spec?.kind === 'postgres' && changes)
   const database = asked && spec !== null ? await identify(spec, world) : null
-  if (changes && (isLive(database, world) || isDeclaredLive(item, site, world)))
-    throw new FfError('production_refused', `${item.id} changes what it is pointed at.`, {
-      hint: 'Point it at staging, or at a scratch server: no probe writes to production.',
-    })
+  if (changes && isDeclaredLive(item, site, world)) throw productionRefused()
+  if (changes) refuseLive(database, world)
   return {
     where: whereOf(item, { site, spec, database }, world),
     database: site === 'scratch' ? null : database,
@@ -203,16 +201,6 @@ function whereOf(item: ChecklistItem, { site, spec, database }: Found, { plan }:
 
 const isDeclaredLive = ({ where }: ChecklistItem, site: Probe['site'], { plan }: World): boolean =>
   site === 'declared' && where === 'target' && plan?.environment === 'production'
-
-const identify = async (spec: TargetSpec, { adapters, root }: World): Promise<string> =>
-  adapters.identifyDatabase(spec, (await loadPersistence(root)).versions)
-
-const isLive = (database: string | null, { plan }: World): boolean =>
-  plan?.environment === 'production' &&
-  database !== null &&
-  clusterOf(database) === clusterOf(plan.database)
-/** The server that a database is on: scratch state is made in other databases and schemas of it. */
-const clusterOf = (database: string): string => database.split('/', 1)[0] as string
 
 interface Control {
   /** Null where it could not be run. */

@@ -16,6 +16,8 @@ import {
 
 /** How often a difference is looked at again while its rows keep changing. */
 const LOOKS = 3
+/** A row that is on its way between two sides is there within it. */
+export const SETTLE_MS = 250
 
 export interface DiffOptions {
   /** After so many the walk ends. */

@@ -37,3 +37,13 @@ export async function openScratchFolder(
     throw storeError(error, place)
   }
 }
+
+/** Lends such a folder, empty, of the system's temporary one. */
+export async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await makePrivateFolder(await realpath(tmpdir()), PREFIX)
+  try {
+    return await use(folder.path)
+  } finally {
+    await folder.remove()
+  }
+}

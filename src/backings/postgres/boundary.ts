@@ -3,6 +3,7 @@ import { fromMilliseconds } from '../../core/state/instant.ts'
 import { isScopeId } from '../../core/state/grammar.ts'
 import type { BoundaryEvent } from '../../ports.ts'
 import { sealBoundary } from '../seal-audit.ts'
+import { checkVersion, type Database, type SupportedVersions, withClient } from './connect.ts'
 import { appendAudit, headOf } from './postgres-store.ts'
 import { statementsFor } from './statements.ts'
 
@@ -34,4 +35,21 @@ export async function appendBoundary(
     head,
   )
   await appendAudit(client, statements, record)
+}
+
+/** The digests of sources that were imported whole, by the boundary records that `ff import` leaves. */
+export async function importsOf(
+  database: Database,
+  schema: string,
+  versions: SupportedVersions,
+): Promise<readonly string[]> {
+  return withClient(database, async (client) => {
+    await checkVersion(client, versions)
+    await client.query('SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY')
+    const { rows } = await client.query<{ digest: string }>(
+      `SELECT substr(target, length('import/') + 1) AS digest FROM "${schema}".audit
+       WHERE action = 'audit.boundary' AND target LIKE 'import/%' ORDER BY seq`,
+    )
+    return rows.map(({ digest }) => digest)
+  })
 }

@@ -35,7 +35,10 @@ export function withMigrationSession<T>(
     async (client) => {
       await checkVersion(client, needs.versions)
       const session = makeSession(client, database.name, needs)
-      if (!locked) return use(session)
+      if (!locked) {
+        await client.query('SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY')
+        return use(session)
+      }
       const busy = ['migration_locked', 'migration'] as const
       const lock = { name: `ff migrate ${SCHEMA}`, waitMs: LOCK_WAIT_MS, busy }
       return withAdvisoryLock(client, lock, () => use(session))

@@ -73,6 +73,14 @@ function optionNames(query: string): readonly string[] | null {
   }
 }
 
+type DatabaseSpec = Extract<TargetSpec, { kind: 'postgres' }>
+/** Another database of the same server. @param database letters, digits and underscores */
+export const inDatabase = ({ url, name }: DatabaseSpec, database: string): DatabaseSpec => ({
+  kind: 'postgres',
+  url: url.replace(/^(\w+:\/\/[^/?]*)(?:\/[^?]*)?/, `$1/${database}`),
+  name: name.replace(/[^/]*$/, database),
+})
+
 /**
  * Whether a target is of this machine: a folder, a private server, or a database whose hosts are all loopback
  * addresses or sockets. A URL without a host is none, for then the environment decides where it leads.

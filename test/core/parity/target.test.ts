@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { isLoopback, parseTarget } from '../../../src/core/parity/target.ts'
+import { inDatabase, isLoopback, parseTarget } from '../../../src/core/parity/target.ts'
 
 const ENV = {
   DB: 'postgres://ff:hush@db.example/ff',
@@ -105,4 +105,15 @@ test.each([
 ])('%s is of this machine: %s', (text, expected) => {
   const parsed = parseTarget(text, {})
   expect(parsed.ok && isLoopback(parsed.spec)).toBe(expected)
+})
+
+test.each([
+  ['postgres://u@h:1/one?host=%2Frun', 'postgres://u@h:1/two?host=%2Frun', 'postgres://h:1/two'],
+  ['postgres://u@/one', 'postgres://u@/two', 'postgres:///two'],
+  ['postgresql://h', 'postgresql://h/two', 'postgres://h/two'],
+  ['postgres://h?sslmode=require', 'postgres://h/two?sslmode=require', 'postgres://h/two'],
+])('another database of the server of %s', (from, url, name) => {
+  const parsed = parseTarget(from, {})
+  const spec = parsed.ok && parsed.spec.kind === 'postgres' ? parsed.spec : null
+  expect(spec && inDatabase(spec, 'two')).toEqual({ kind: 'postgres', url, name })
 })

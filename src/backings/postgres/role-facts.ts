@@ -1,0 +1,113 @@
+import type pg from 'pg'
+import { FfError } from '../../errors.ts'
+import type { RoleFacts } from '../../ports.ts'
+import { checkVersion, type Database, type SupportedVersions, withClient } from './connect.ts'
+
+/**
+ * Writes that the service must not be able to make. They are put as EXPLAIN: the server looks at the rights
+ * as it does before it runs a statement, and runs nothing.
+ */
+export const forbiddenWrites = (schema: string): readonly string[] => [
+  `UPDATE ${schema}.audit SET actor = actor`,
+  `UPDATE ${schema}.audit SET hash = hash`,
+  `DELETE FROM ${schema}.audit`,
+  `DELETE FROM ${schema}.audit_head`,
+  `INSERT INTO ${schema}.audit_head (seq, hash) VALUES (0, repeat('0', 64))`,
+  `DELETE FROM ${schema}.flag_registry`,
+  `DELETE FROM ${schema}.tenant_override`,
+  `DELETE FROM ${schema}.user_override`,
+  `INSERT INTO ${schema}.migration_ledger (version, name, checksum) VALUES (0, '', '')`,
+  `UPDATE ${schema}.migration_ledger SET checksum = checksum`,
+  `DELETE FROM ${schema}.migration_ledger`,
+]
+
+/** What changes the schema itself is asked for and never tried: on a live database not even to be rolled back. */
+const QUESTIONS = `
+  SELECT 'TRUNCATE ' || relname, has_table_privilege(oid, 'TRUNCATE') FROM tables
+  UNION ALL SELECT 'ALTER or DROP TABLE ' || relname, pg_has_role(relowner, 'MEMBER') FROM tables
+  UNION ALL SELECT 'CREATE TRIGGER ON ' || relname, has_table_privilege(oid, 'TRIGGER') FROM tables
+  UNION ALL SELECT 'UPDATE of any column of ' || relname, has_any_column_privilege(oid, 'UPDATE')
+    FROM tables WHERE relname = 'audit'
+  UNION ALL SELECT 'CREATE TABLE', has_schema_privilege($1::text, 'CREATE')
+  UNION ALL SELECT 'DROP SCHEMA', pg_has_role(nspowner, 'MEMBER') FROM pg_namespace WHERE nspname = $1::text
+  UNION ALL SELECT 'CREATE SCHEMA', has_database_privilege(current_database(), 'CREATE')
+  UNION ALL SELECT 'being a superuser', rolsuper FROM pg_roles WHERE rolname = current_user
+  UNION ALL SELECT 'CREATE ROLE', rolcreaterole FROM pg_roles WHERE rolname = current_user`
+const TIMEOUTS = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']
+const MAX_CONNECTIONS = `SELECT least(current_setting('max_connections')::int, NULLIF(r.rolconnlimit, -1),
+    NULLIF(d.datconnlimit, -1))::text AS most
+  FROM pg_roles r, pg_database d WHERE r.rolname = session_user AND d.datname = current_database()`
+const REFUSED = '42501'
+
+/** Asks what a role may do, in one transaction that cannot write. @throws FfError `rights_missing` where it is not the service's */
+export function roleFacts(
+  database: Database,
+  schema: string,
+  versions: SupportedVersions,
+): Promise<RoleFacts> {
+  return withClient(database, async (client) => {
+    const server = await checkVersion(client, versions)
+    await client.query('BEGIN READ ONLY')
+    const { rows: who } = await client.query<{ role: string; reads: string }>(
+      `SELECT current_user AS role, (has_schema_privilege($1::text, 'USAGE')
+         AND has_table_privilege($1::text || '.flag_registry', 'SELECT'))::text AS reads`,
+      [schema],
+    )
+    const { role = '', reads } = who[0] ?? {}
+    if (reads !== 'true') throw notTheService(role)
+    const { rows: limits } = await client.query<{ most: string }>(MAX_CONNECTIONS)
+    return {
+      server,
+      role,
+      forbidden: [...(await answers(client, schema)), ...(await attempts(client, schema))],
+      timeouts: await timeouts(client),
+      max_connections: Number(limits[0]?.most),
+    }
+  })
+}
+
+const notTheService = (role: string): FfError =>
+  new FfError('rights_missing', `The role ${role} cannot read flags: it is not the service's.`, {
+    hint: 'Name the connection string of the service, whose role is a member of ff_app.',
+  })
+
+async function answers(client: pg.Client, schema: string): Promise<RoleFacts['forbidden']> {
+  const { rows } = await client.query<{ what: string; allowed: string }>(
+    `WITH tables AS (SELECT oid, relname, relowner FROM pg_class
+       WHERE relnamespace = to_regnamespace($1::text) AND relkind = 'r')
+     SELECT what, allowed::text FROM (${QUESTIONS}) q (what, allowed)`,
+    [schema],
+  )
+  return rows.map(({ what, allowed }) => ({ what, allowed: allowed === 'true' }))
+}
+
+async function attempts(client: pg.Client, schema: string): Promise<RoleFacts['forbidden']> {
+  const tried: { what: string; allowed: boolean }[] = []
+  for (const what of forbiddenWrites(schema)) {
+    await client.query('SAVEPOINT attempt')
+    tried.push({ what, allowed: await isAllowed(client, what) })
+    await client.query('ROLLBACK TO attempt')
+  }
+  return tried
+}
+
+async function isAllowed(client: pg.Client, statement: string): Promise<boolean> {
+  try {
+    await client.query(`EXPLAIN ${statement}`)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === REFUSED) return false
+    throw error
+  }
+}
+
+async function timeouts(client: pg.Client): Promise<RoleFacts['timeouts']> {
+  const found = new Map<string, string>()
+  for (const name of TIMEOUTS) {
+    const { rows } = await client.query<{ value: string }>('SELECT current_setting($1) AS value', [
+      name,
+    ])
+    found.set(name, rows[0]?.value ?? '0')
+  }
+  return found
+}

@@ -1,0 +1,92 @@
+import type pg from 'pg'
+import { TABLES } from '../../core/state/rows.ts'
+import type { SchemaFacts } from '../../ports.ts'
+import { checkVersion, type Database, type SupportedVersions, withClient } from './connect.ts'
+import { fullReads, type LeadingColumns, type PlanNode } from './query-plan.ts'
+import { statementsFor } from './statements.ts'
+
+/** From so many rows on reading a whole table is never right; below, the planner may well choose to. */
+const MANY_ROWS = 10_000
+/** A key that fits; whether rows have it changes nothing of how they are looked for. */
+const KEYS = ['ff.any', 'any', 'any'] as const
+
+const CONSTRAINTS = `SELECT COALESCE(r.relname, t.typname) || '.' || c.conname, c.convalidated::text, c.contype::text,
+    replace(pg_get_constraintdef(c.oid), ' NOT VALID', ''),
+    EXISTS (SELECT FROM pg_trigger g WHERE g.tgconstraint = c.oid AND g.tgenabled <> 'O')::text
+  FROM pg_constraint c LEFT JOIN pg_class r ON r.oid = c.conrelid LEFT JOIN pg_type t ON t.oid = c.contypid
+  WHERE c.connamespace = $1::regnamespace`
+const INDEXES = `SELECT i.relname, (x.indisvalid AND x.indisready AND x.indislive)::text,
+    pg_get_indexdef(x.indexrelid, 1, true)
+  FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE i.relnamespace = $1::regnamespace`
+
+/** Asks what a schema promises, in one transaction that cannot write. */
+export function schemaFacts(
+  database: Database,
+  schema: string,
+  versions: SupportedVersions,
+): Promise<SchemaFacts> {
+  return withClient(database, async (client) => {
+    const server = await checkVersion(client, versions)
+    await client.query(
+      `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = "${schema}"`,
+    )
+    const ask = async (text: string): Promise<readonly string[][]> =>
+      (await client.query<string[]>({ text, values: [schema], rowMode: 'array' })).rows
+    const constraints = await ask(CONSTRAINTS)
+    const indexes = await ask(INDEXES)
+    const leading = new Map(indexes.map(([name = '', , column = '']) => [name, column]))
+    const named = (rows: readonly string[][]): readonly string[] =>
+      rows.filter(([, good]) => good !== 'true').map(([name = '']) => name)
+    return {
+      server,
+      constraints: { seen: constraints.length, invalid: named(constraints) },
+      indexes: { seen: indexes.length, unusable: named(indexes) },
+      foreign_keys: new Map(
+        constraints
+          .filter(([, , type]) => type === 'f')
+          .map(([name = '', , , text = '', off]) => [name, off === 'true' ? 'not enforced' : text]),
+      ),
+      queries: await queriesOf(client, schema, leading),
+    }
+  })
+}
+
+async function queriesOf(
+  client: pg.Client,
+  schema: string,
+  leading: LeadingColumns,
+): Promise<SchemaFacts['queries']> {
+  const { read, standing } = statementsFor(schema)
+  const large = await largeTables(client, schema)
+  const found: { name: string; scans: readonly string[] }[] = []
+  for (const [name, text] of Object.entries({ read, standing })) {
+    const asIs = fullReads(await planOf(client, text), leading)
+    await client.query('SET LOCAL enable_seqscan = off')
+    const atBest = fullReads(await planOf(client, text), leading)
+    await client.query('SET LOCAL enable_seqscan = on')
+    const scans = [...atBest, ...asIs.filter((one) => large.has(one))]
+    found.push({ name, scans: [...new Set(scans)] })
+  }
+  return found
+}
+
+async function planOf(client: pg.Client, text: string): Promise<PlanNode> {
+  const { rows } = await client.query<string[]>({
+    text: `EXPLAIN (FORMAT JSON) ${text}`,
+    values: [...KEYS],
+    rowMode: 'array',
+  })
+  const [explained] = JSON.parse(rows[0]?.[0] ?? '[]') as readonly { readonly Plan: PlanNode }[]
+  if (explained === undefined) throw new Error('the server explained nothing')
+  return explained.Plan
+}
+
+async function largeTables(client: pg.Client, schema: string): Promise<ReadonlySet<string>> {
+  const counts = TABLES.map(
+    (table) =>
+      `SELECT '${table}' FROM (SELECT FROM "${schema}".${table} LIMIT ${MANY_ROWS}) q HAVING count(*) = ${MANY_ROWS}`,
+  )
+  const text = counts.join(' UNION ALL ')
+  const { rows } = await client.query<string[]>({ text, rowMode: 'array' })
+  return new Set(rows.map(([name = '']) => name))
+}

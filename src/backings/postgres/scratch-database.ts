@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import type { AuditTools, ScratchDatabase } from '../../ports.ts'
+import { tryAdvisoryLock } from './advisory-lock.ts'
+import {
+  checkVersion,
+  clientConfig,
+  type Database,
+  MIGRATION_BOUNDS,
+  openPool,
+  type SupportedVersions,
+  withClient,
+} from './connect.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import { watchLocks } from './lock-watch.ts'
+import { PostgresStore } from './postgres-store.ts'
+
+const CONNECTIONS = 8
+
+/**
+ * Makes an empty database on the server of another one, and drops it at the end. What a killed run left is
+ * dropped by the next one there: advisory locks are of one database, so the name says from which it was made.
+ */
+export function withMadeDatabase<T>(
+  database: Database,
+  versions: SupportedVersions,
+  use: (made: { readonly name: string; readonly server: string }) => Promise<T>,
+): Promise<T> {
+  return withClient(
+    database,
+    async (keeper) => {
+      const server = await checkVersion(keeper, versions)
+      const prefix = await prefixOf(keeper)
+      await sweep(keeper, prefix)
+      const name = `${prefix}${randomBytes(8).toString('hex')}`
+      await tryAdvisoryLock(keeper, name)
+      try {
+        // Nobody may be connected to what is copied, and to template0 nobody can be.
+        await keeper.query(`CREATE DATABASE ${name} TEMPLATE template0`)
+        return await use({ name, server })
+      } finally {
+        await keeper.query(dropping(name))
+      }
+    },
+    MIGRATION_BOUNDS,
+  )
+}
+
+const dropping = (name: string): string => `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`
+
+async function prefixOf(client: pg.Client): Promise<string> {
+  const { rows } = await client.query<{ oid: string }>(
+    'SELECT oid FROM pg_database WHERE datname = current_database()',
+  )
+  return `ff_scratch_${rows[0]?.oid}_`
+}
+
+async function sweep(client: pg.Client, prefix: string): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT datname AS name FROM pg_database WHERE datname ~ $1 AND pg_has_role(datdba, 'USAGE')`,
+    [`^${prefix}[0-9a-f]{16}$`],
+  )
+  for (const { name } of rows) {
+    if (!(await tryAdvisoryLock(client, name))) continue
+    await client.query(dropping(name))
+    await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [name])
+  }
+}
+
+/** What can be done with a database that is nobody's. */
+export function scratchDatabase(
+  database: Database,
+  { schema, tools }: { readonly schema: string; readonly tools: AuditTools },
+): Omit<ScratchDatabase, 'target' | 'server'> {
+  const { name } = database
+  return {
+    environment: libpqEnvironment(database),
+    run: (sql) =>
+      withClient(database, async (client) => void (await client.query(sql)), MIGRATION_BOUNDS),
+    openStore: () => new PostgresStore(openPool(database, CONNECTIONS), schema, { name, tools }),
+    watchLocks: () => watchLocks(database),
+    fingerprint: () => fingerprintOf(database, schema),
+    files: () => withClient(database, (client) => filesOf(client, schema)),
+  }
+}
+
+/** Nothing of it is an argument: those everybody can read. */
+function libpqEnvironment(database: Database): Readonly<Record<string, string>> {
+  const { host, port, user, database: name, password } = new pg.Client(clientConfig(database))
+  const entries = Object.entries({
+    PGHOST: host,
+    PGPORT: String(port),
+    PGUSER: user,
+    PGDATABASE: name,
+    PGPASSWORD: typeof password === 'string' ? password : undefined,
+  })
+  return Object.fromEntries(
+    entries.filter((entry): entry is [string, string] => entry[1] !== undefined),
+  )
+}
+
+async function filesOf(client: pg.Client, schema: string): Promise<ReadonlyMap<string, string>> {
+  const { rows } = await client.query<{ name: string; oid: string; file: string }>(
+    `SELECT relname AS name, oid, relfilenode AS file FROM pg_class
+     WHERE relnamespace = to_regnamespace($1) AND relkind = 'r'`,
+    [schema],
+  )
+  return new Map(rows.map(({ name, oid, file }) => [`${name} (${oid})`, file]))
+}

@@ -1,0 +1,95 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { EvidenceRecord } from '../../src/core/gate/types.ts'
+import { connect, createDatabase, type TestDatabase, urlOf } from '../support/database.ts'
+import { gateFolder } from '../support/gate-folder.ts'
+import { type Run, runFf } from '../support/run-ff.ts'
+import { flagLine, storeFolder, tenantLine } from '../support/store-folder.ts'
+
+const ROWS = [
+  flagLine('ff.a', 'boolean'),
+  flagLine('ff.b', 'number'),
+  tenantLine('T1', 'ff.a', { value: 'true' }),
+  tenantLine('T1', 'ff.b', { value: '0.1' }),
+  tenantLine('T2', 'ff.a', { value: 'false', note: '"as it was"' }),
+]
+let cwd = ''
+let store = ''
+let database: TestDatabase
+let admin: pg.Client
+const service = `svc_cli_${process.pid}`
+
+beforeAll(async () => {
+  cwd = await gateFolder()
+  store = await storeFolder(ROWS)
+  database = await createDatabase('15')
+  admin = await connect('15', database.database)
+  const env = { FF_DATABASE_URL: database.url }
+  expect((await runFf(['migrate', 'up'], { env })).status).toBe(0)
+  expect((await runFf(['import', store], { env })).status).toBe(0)
+  await admin.query(`CREATE ROLE ${service} LOGIN IN ROLE ff_app`)
+})
+afterAll(async () => {
+  await admin.query(`DROP ROLE ${service}`)
+  await admin.end()
+  await database.drop()
+  await Promise.all([cwd, store].map((folder) => rm(folder, { recursive: true, force: true })))
+})
+
+interface Probed extends Run {
+  readonly records: readonly EvidenceRecord[]
+}
+/** In a log of its own, with the service's connection string. */
+async function probe(ids: readonly string[], options: Record<string, string>): Promise<Probed> {
+  const evidence = await mkdtemp(join(cwd, 'evidence-'))
+  const env = {
+    FF_CODE_VERSION: 'sha256:x',
+    FF_DATABASE_URL: urlOf('15', database.database, service),
+  }
+  const given = { store: `file:${store}`, evidence, ...options }
+  const args = Object.entries(given).flatMap(([name, value]) => [`--${name}`, value])
+  const run = await runFf(['probe', 'run', ...ids, '--format', 'json', ...args], { cwd, env })
+  const text = await readFile(join(evidence, 'evidence.ndjson'), 'utf8')
+  const lines = text.split('\n').slice(0, -1)
+  return { ...run, records: lines.map((line) => (JSON.parse(line) as Line).record) }
+}
+interface Line {
+  readonly record: EvidenceRecord
+}
+const ALL = ['B1', 'B2', 'B3', 'B4', 'C1', 'C2', 'C4', 'C5', 'I3']
+const NOTHING_THERE = 'postgres://nobody@127.0.0.1:1/none'
+
+test('a database that holds what the store holds passes, and each planted fault is seen', async () => {
+  const run = await probe(ALL, { scratch: urlOf('15', 'postgres') })
+  const shown = ALL.map((id) => {
+    const found = run.records.find(({ item }) => item === id)
+    return [id, found?.result, found?.control?.outcome]
+  })
+  expect(run.stderr.replace(/^Made a key .*\n/, '')).toBe('')
+  // A dump is measured where a pg_dump of the server's version is installed, and nowhere else.
+  const restored = hasPgDump('15') ? ['pass', 'detected'] : ['inconclusive', undefined]
+  expect(shown).toEqual(
+    ALL.map((id) => (id === 'I3' ? [id, ...restored] : [id, 'pass', 'detected'])),
+  )
+  expect(run.status).toBe(hasPgDump('15') ? 0 : 22)
+  const { rows } = await admin.query(`SELECT FROM pg_database WHERE datname LIKE 'ff\\_scratch%'`)
+  expect(rows).toEqual([])
+}, 240_000)
+
+test('what is not there is inconclusive, and says what to set', async () => {
+  const nowhere = { database: NOTHING_THERE, scratch: NOTHING_THERE, store: 'file:/nowhere/at/all' }
+  const run = await probe(ALL, nowhere)
+  expect(run.status).toBe(22)
+  expect(run.records.map(({ result }) => result)).toEqual(ALL.map(() => 'inconclusive'))
+  for (const { example } of run.records) expect(example).toMatch(/cannot be reached\. Check that/)
+})
+
+/** Asked by itself: by name on the path, and where Debian has it. */
+function hasPgDump(major: string): boolean {
+  return [`/usr/lib/postgresql/${major}/bin/pg_dump`, 'pg_dump'].some((file) =>
+    spawnSync(file, ['--version'], { encoding: 'utf8' }).stdout?.includes(`(PostgreSQL) ${major}.`),
+  )
+}
