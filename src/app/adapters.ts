@@ -14,8 +14,10 @@ import type {
   SignoffFound,
   SignoffQuestion,
   SignoffKeys,
+  EvidenceTexts,
 } from '../ports.ts'
 import type { EvidenceLog } from '../core/gate/types.ts'
+import type { SignoffTools } from '../core/signoff/types.ts'
 import type { SchemaContract } from '../core/migrations/catalogue.ts'
 import type { AuthContract, AuthSettings, KeyServerScript } from '../core/auth/contract.ts'
 import type { Instant } from '../core/state/instant.ts'
@@ -57,6 +59,8 @@ export interface Adapters {
   /** @param algorithms the allow-list that the keys are held to */
   fetchKeys(url: URL, contract: AuthContract, algorithms: readonly string[]): Promise<KeysFetched>
   signoffKeys(): Promise<SignoffKeys>
+  /** What sign-offs are checked with; signs nothing. */
+  signoffTools(): Promise<SignoffTools>
   /** What the gate says now, for people to sign. */
   readonly readGate: ReadGate
   /** Signs the claims; the issuer is the server itself where they name none. */
@@ -74,7 +78,8 @@ export interface Adapters {
   /** A database of a private server, empty; both are gone afterwards. */
   withPrivateDatabase<T>(use: (spec: TargetSpec) => Promise<T>): Promise<T>
   /** @throws FfError `evidence_locked`, `evidence_unreadable` */
-  readEvidence(folder: string, fits: (line: unknown) => boolean): Promise<EvidenceLog>
+  readEvidence(folder: string): Promise<EvidenceTexts>
+  judgeEvidence(texts: EvidenceTexts, fits: (line: unknown) => boolean): Promise<EvidenceLog>
   /** The commit of a folder, and a digest of what is changed in it; null where nothing can be told. */
   codeVersion(folder: string): Promise<string | null>
   verifySignoff(question: SignoffQuestion): Promise<SignoffFound>

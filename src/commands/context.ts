@@ -74,6 +74,8 @@ export interface Options {
   readonly code?: string
   readonly checklist?: string
   readonly evidence?: string
+  readonly decision?: string
+  readonly offline?: string
 }
 /** One call of a command. */
 export interface Invocation {

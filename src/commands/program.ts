@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import type { Context, Options } from './context.ts'
 import { COMMANDS } from './table/index.ts'
 import type { CommandRow } from './table/row.ts'
+import { versionOf } from './version.ts'
 
 /** Parses the command line, runs one command and leaves what it came to in `context.exit`. */
 export async function runProgram(argv: readonly string[], context: Context): Promise<void> {
@@ -138,6 +137,3 @@ function findCommand(program: Command, words: readonly string[], nearest: Neares
   }
   return command
 }
-
-const versionOf = (root: string): string =>
-  (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version
