@@ -41,6 +41,7 @@ const adapters: Adapters = {
   readEvidence: async (folder) => (await import('./evidence/evidence-log.ts')).readEvidence(folder),
   judgeEvidence: async (texts, fits) =>
     (await import('./evidence/evidence-log.ts')).judgeTexts(texts, fits),
+  makeRunner: async (path) => (await import('./evidence/runner-key.ts')).makeRunnerKey(path),
   codeVersion: async (folder) => (await import('./evidence/code-version.ts')).codeVersion(folder),
   verifySignoff: async (question) => {
     const [{ peopleOf }, tools] = await Promise.all([

@@ -17,7 +17,7 @@ import type {
   EvidenceTexts,
 } from '../ports.ts'
 import type { EvidenceLog } from '../core/gate/types.ts'
-import type { SignoffTools } from '../core/signoff/types.ts'
+import type { PublicJwk, SignoffTools } from '../core/signoff/types.ts'
 import type { SchemaContract } from '../core/migrations/catalogue.ts'
 import type { AuthContract, AuthSettings, KeyServerScript } from '../core/auth/contract.ts'
 import type { Instant } from '../core/state/instant.ts'
@@ -80,6 +80,8 @@ export interface Adapters {
   /** @throws FfError `evidence_locked`, `evidence_unreadable` */
   readEvidence(folder: string): Promise<EvidenceTexts>
   judgeEvidence(texts: EvidenceTexts, fits: (line: unknown) => boolean): Promise<EvidenceLog>
+  /** Makes a key that signs evidence. Never replaces one. */
+  makeRunner(path: string): Promise<{ readonly kid: string; readonly jwk: PublicJwk }>
   /** The commit of a folder, and a digest of what is changed in it; null where nothing can be told. */
   codeVersion(folder: string): Promise<string | null>
   verifySignoff(question: SignoffQuestion): Promise<SignoffFound>
