@@ -65,13 +65,18 @@ export function reportOf(judged: Judged, now: () => Date): GateReport {
 export async function judgeFolder(request: GateRequest, hands: Hands): Promise<Judged> {
   const { folder, trust_pin } = request
   const at = request.now().toISOString() as Instant
-  const [own, evidence] = await Promise.all([
-    readSignoffFiles(folder),
+  // The lock of the evidence takes as long as reading all the rest.
+  const [{ own, files }, evidence] = await Promise.all([
+    readOwn(folder),
     hands.readEvidence(request.evidence),
   ])
   const texts = { ...own, evidence }
-  const files = await gateFilesOf(folder.root, texts)
   return judge({ texts, files, identity: identityOf(request, files), trust_pin, at }, hands)
+}
+
+async function readOwn(folder: GateFolder): Promise<{ own: SignoffTexts; files: GateFiles }> {
+  const own = await readSignoffFiles(folder)
+  return { own, files: await gateFilesOf(folder.root, own) }
 }
 
 /** The verdict over texts: the same whether they were read from a folder or from decision.json. */

@@ -1,7 +1,6 @@
 import { type Loaded, loadArtefact, packaged } from '../artefacts/load.ts'
 import { loadMigrations } from '../artefacts/migrations.ts'
 import { persistenceProblems } from '../artefacts/rules/persistence-rules.ts'
-import { Schemas } from '../artefacts/schemas.ts'
 import type { Migration } from '../core/migrations/plan.ts'
 import { artefactError } from './artefact-error.ts'
 
@@ -21,6 +20,8 @@ export async function newestMigration(root: string): Promise<string | null> {
 
 /** @throws FfError `artefact_invalid` with every problem of the contract and the migrations */
 export async function loadPersistence(root: string): Promise<Persistence> {
+  // Loaded here alone: a gate asks for no more than the name of the newest migration.
+  const { Schemas } = await import('../artefacts/schemas.ts')
   const schemas = await Schemas.load(`${root}/contracts/schemas`)
   const [schema, migrations] = await Promise.all([
     loadArtefact('persistence_schema', packaged(root, 'persistence_schema'), schemas),

@@ -84,6 +84,16 @@ describe('42 records of a runner that is named, and two people who signed', () =
   })
 })
 
+test('a gate loads neither the compiler of schemas nor the driver of the database', async () => {
+  const watch = `const m=process.getBuiltinModule('node:module');const load=m._load;m._load=function(name,from,main){const path=m._resolveFilename(name,from,main);if(/node_modules.(ajv.dist.(core|2020)|pg.)/.test(path))process.stderr.write(path+'\\n');return load.call(this,name,from,main)}`
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(watch)}`
+  const { status, stderr } = await gate(go, [], { NODE_OPTIONS })
+  expect([status, stderr]).toEqual([0, ''])
+  // It would be seen: other commands need it.
+  const other = await runFf(['artefacts', 'validate'], { env: { NODE_OPTIONS } })
+  expect(other.stderr).toMatch(/ajv.dist.core/)
+})
+
 describe('two gates at once', () => {
   test('the second ends 24 while the first reads, and the first comes to its verdict', async () => {
     const head = join(go.cwd, '.ff/evidence/head.json')
