@@ -84,6 +84,7 @@ const EXIT_BY_CODE = {
   disk_full: 'inconclusive',
   evidence_unreadable: 'inconclusive',
   evidence_untrusted: 'untrusted',
+  decision_altered: 'untrusted',
   evidence_locked: 'busy',
   lock_timeout: 'busy',
   store_locked: 'busy',

@@ -47,8 +47,10 @@ export const adapters: Adapters = {
     (await import('./auth/cell-credentials.ts')).cellCredentials(root, settings, now),
   searchScenes: async (fails, options) =>
     (await import('./fuzz/search.ts')).searchScenes(fails, options),
-  readEvidence: async (folder, fits) =>
-    (await import('./evidence/evidence-log.ts')).readEvidence(folder, fits),
+  readEvidence: async (folder) => (await import('./evidence/evidence-log.ts')).readEvidence(folder),
+  judgeEvidence: async (texts, fits) =>
+    (await import('./evidence/evidence-log.ts')).judgeTexts(texts, fits),
+  makeRunner: async (path) => (await import('./evidence/runner-key.ts')).makeRunnerKey(path),
   openEvidence: async (folder, needs) =>
     (await import('./evidence/opened-log.ts')).openLog(folder, needs),
   identifyDatabase: async (spec, versions) =>
@@ -60,12 +62,11 @@ export const adapters: Adapters = {
     (await import('./process/run-command.ts')).runCommand(argv, limits),
   codeVersion: async (folder) => (await import('./evidence/code-version.ts')).codeVersion(folder),
   verifySignoff: async (question) => {
-    const [{ peopleOfFolder }, { signoffCrypto: crypto }] = await Promise.all([
+    const [{ peopleOf }, tools] = await Promise.all([
       import('./app/signoff/for-gate.ts'),
-      import('./signoff/crypto.ts'),
+      adapters.signoffTools(),
     ])
-    const keys = { crypto }
-    return peopleOfFolder({ root: packageRoot(), folder: question.folder, keys }, question)
+    return peopleOf(question.texts, question, tools)
   },
   fetchKeys: async (url, contract, algorithms) =>
     (await import('./auth/served-keys.ts')).fetchKeys(url, contract, algorithms),
@@ -76,6 +77,13 @@ export const adapters: Adapters = {
     return (await import('./auth/scripted-door.ts')).openScriptedDoor(script, settings)
   },
   openLive: async (spec, needs) => (await import('./backings/index.ts')).openLive(spec, needs),
+  signoffTools: async () => {
+    const [{ toolsOf }, { signoffCrypto: crypto }] = await Promise.all([
+      import('./app/signoff/desk.ts'),
+      import('./signoff/crypto.ts'),
+    ])
+    return toolsOf({ crypto })
+  },
   signoffKeys: async () => (await import('./signoff/index.ts')).signoffKeys,
   readGate: async ({ root, cwd, env, now }) => {
     const [{ readGate }, { gateRequest }] = await Promise.all([

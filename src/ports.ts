@@ -17,7 +17,13 @@ import type {
 } from './core/gate/types.ts'
 import type { Catalogue } from './core/migrations/catalogue.ts'
 import type { AppliedMigration, Migration } from './core/migrations/plan.ts'
-import type { JwsSignature, KeyFile, PublicJwk, SignoffTools } from './core/signoff/types.ts'
+import type {
+  JwsSignature,
+  KeyFile,
+  PublicJwk,
+  SignoffTexts,
+  SignoffTools,
+} from './core/signoff/types.ts'
 import type { Scene } from './core/parity/scene.ts'
 import type { Problem } from './core/problem.ts'
 import type { AuditEvent, AuditHead } from './core/audit/record.ts'
@@ -225,11 +231,15 @@ export interface CommandLimits {
   /** Beside the environment of this process. */
   readonly env?: Readonly<Record<string, string>>
 }
+/** The evidence of a folder as it is; null where it is not there. */
+export interface EvidenceTexts {
+  readonly log: string | null
+  readonly head: string | null
+}
 
 /** What of the gate is to be held to people's signatures. */
 export interface SignoffQuestion {
-  /** The folder whose `checklists` hold what was signed. */
-  readonly folder: string
+  readonly texts: SignoffTexts
   readonly items: readonly ChecklistItem[]
   readonly identity: Identity
   /** As they are written: no approval is believed yet. */

@@ -22,8 +22,10 @@ import type {
   SignoffQuestion,
   SignoffKeys,
   StagedDoor,
+  EvidenceTexts,
 } from '../ports.ts'
 import type { EvidenceLog } from '../core/gate/types.ts'
+import type { PublicJwk, SignoffTools } from '../core/signoff/types.ts'
 import type { SchemaContract } from '../core/migrations/catalogue.ts'
 import type {
   AuthContract,
@@ -70,6 +72,8 @@ export interface Adapters {
   /** @param algorithms the allow-list that the keys are held to */
   fetchKeys(url: URL, contract: AuthContract, algorithms: readonly string[]): Promise<KeysFetched>
   signoffKeys(): Promise<SignoffKeys>
+  /** What sign-offs are checked with; signs nothing. */
+  signoffTools(): Promise<SignoffTools>
   /** What the gate says now, for people to sign. */
   readonly readGate: ReadGate
   /** Signs the claims; the issuer is the server itself where they name none. */
@@ -104,7 +108,10 @@ export interface Adapters {
     versions: MigrationNeeds['versions'],
   ): Promise<readonly string[]>
   /** @throws FfError `evidence_locked`, `evidence_unreadable` */
-  readEvidence(folder: string, fits: (line: unknown) => boolean): Promise<EvidenceLog>
+  readEvidence(folder: string): Promise<EvidenceTexts>
+  judgeEvidence(texts: EvidenceTexts, fits: (line: unknown) => boolean): Promise<EvidenceLog>
+  /** Makes a key that signs evidence. Never replaces one. */
+  makeRunner(path: string): Promise<{ readonly kid: string; readonly jwk: PublicJwk }>
   /**
    * Opens the log of a folder to add to it. The runner's key is read from its file, or made there where `make` says so.
    * @throws FfError `evidence_locked`, `evidence_untrusted`, `runner_key_invalid`

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto'
-import { access } from 'node:fs/promises'
-import { join } from 'node:path'
 import {
   ARTEFACTS,
   type ArtefactKind,
   type Loaded,
   loadArtefact,
+  type LoadResult,
   packaged,
-  type Place,
+  parseArtefact,
 } from '../artefacts/load.ts'
 import {
   checklistProblems,
@@ -19,15 +18,14 @@ import type { ArtefactProblem } from '../artefacts/problem.ts'
 import { schemaProblems } from '../artefacts/schemas.ts'
 import { canonicalise } from '../core/json/canonical.ts'
 import type { Instant } from '../core/state/instant.ts'
+import type { SignoffTexts } from '../core/signoff/types.ts'
 import type { UnverifiedWaiver } from '../ports.ts'
 import { artefactError } from './artefact-error.ts'
+import { checklistPlace, type GateFolder } from './checklist-place.ts'
+import { readSignoffFiles, SIGNOFF_FILES } from './signoff/folder.ts'
 
-/** Where somebody looks for the files of a gate; a null path is looked for in `checklists` below the folder. */
-export interface GateFolder {
-  readonly root: string
-  readonly cwd: string
-  readonly checklist: string | null
-}
+export type { GateFolder }
+
 export type LoadedChecklist = Loaded<'cutover_readiness_checklist'> & {
   /** SHA-256 of its RFC 8785 form: what evidence and signatures name. */
   readonly digest: string
@@ -51,18 +49,35 @@ export interface GateFiles {
 export async function loadChecklist(
   folder: GateFolder,
 ): Promise<Pick<GateFiles, 'checklist' | 'contract'>> {
-  const { checklist, contract } = await checklistOf(folder)
-  return { checklist, contract: contract.value }
+  const place = await checklistPlace(folder)
+  const [loaded, contract] = await Promise.all([
+    loadArtefact('cutover_readiness_checklist', place),
+    loadContract(folder.root),
+  ])
+  return { checklist: checkedList(loadedOf(loaded), contract), contract: contract.value }
 }
 
 /** @throws FfError `artefact_invalid` with every problem of every file */
 export async function loadGateFiles(folder: GateFolder): Promise<GateFiles> {
-  const { checklist, contract } = await checklistOf(folder)
-  const [plan, triggers, waivers] = await Promise.all([
-    ifThere('cutover_plan', folder),
-    ifThere('rollback_triggers', folder),
-    ifThere('waivers', folder),
-  ])
+  return gateFilesOf(folder.root, await readSignoffFiles(folder))
+}
+
+/**
+ * The same of texts, wherever they come from. What a checklist may not loosen is the package's own.
+ *
+ * @throws FfError `artefact_invalid`
+ */
+export async function gateFilesOf(root: string, texts: SignoffTexts): Promise<GateFiles> {
+  const contract = await loadContract(root)
+  const { file: shown } = ARTEFACTS.cutover_readiness_checklist
+  const own = { text: texts.checklist ?? '', shown }
+  const checklist = checkedList(
+    loadedOf(parseArtefact('cutover_readiness_checklist', own)),
+    contract,
+  )
+  const plan = parsed('cutover_plan', texts)
+  const triggers = parsed('rollback_triggers', texts)
+  const waivers = parsed('waivers', texts)
   refuse([
     ...(plan === null ? [] : planProblems(plan)),
     ...(triggers === null ? [] : triggerProblems(triggers)),
@@ -83,20 +98,15 @@ export async function loadGateFiles(folder: GateFolder): Promise<GateFiles> {
   }
 }
 
-async function checklistOf(
-  folder: GateFolder,
-): Promise<{ checklist: LoadedChecklist; contract: Loaded<'readiness_gate'> }> {
-  const [loaded, contract] = await Promise.all([
-    loadArtefact('cutover_readiness_checklist', await checklistPlace(folder)),
-    loadArtefact('readiness_gate', packaged(folder.root, 'readiness_gate')),
-  ])
-  if (!loaded.ok || !contract.ok)
-    throw artefactError([loaded, contract].flatMap((one) => (one.ok ? [] : one.problems)))
-  refuse(checklistProblems(loaded.loaded, contract.loaded))
-  return {
-    checklist: { ...loaded.loaded, digest: digestOf(loaded.loaded) },
-    contract: contract.loaded,
-  }
+const loadContract = async (root: string): Promise<Loaded<'readiness_gate'>> =>
+  loadedOf(await loadArtefact('readiness_gate', packaged(root, 'readiness_gate')))
+
+function checkedList(
+  loaded: Loaded<'cutover_readiness_checklist'>,
+  contract: Loaded<'readiness_gate'>,
+): LoadedChecklist {
+  refuse(checklistProblems(loaded, contract))
+  return { ...loaded, digest: digestOf(loaded) }
 }
 
 /** The digest by which people sign a file: another layout of the same document is the same document. */
@@ -108,39 +118,23 @@ export function digestOf({ node }: Pick<Loaded<ArtefactKind>, 'node'>): string {
     .digest('hex')
 }
 
-export async function checklistPlace({ root, cwd, checklist }: GateFolder): Promise<Place> {
-  if (checklist !== null) return { path: checklist, shown: checklist }
-  const shown = ARTEFACTS.cutover_readiness_checklist.file
-  const own = join(cwd, shown)
-  return (await isThere(own)) ? { path: own, shown } : packaged(root, 'cutover_readiness_checklist')
+/** What a team fills in has its own place; a template is nobody's plan. */
+function parsed<K extends keyof typeof OWN>(kind: K, texts: SignoffTexts): Loaded<K> | null {
+  const subject: keyof typeof SIGNOFF_FILES = OWN[kind]
+  const text = texts[subject]
+  return text === null
+    ? null
+    : loadedOf(parseArtefact(kind, { text, shown: SIGNOFF_FILES[subject] }))
 }
+const OWN = {
+  cutover_plan: 'plan',
+  rollback_triggers: 'rollback_triggers',
+  waivers: 'waivers',
+} as const
 
-/** What a team fills in lies in its own folder; a template is nobody's plan. */
-async function ifThere<K extends ArtefactKind>(
-  kind: K,
-  { cwd }: GateFolder,
-): Promise<Loaded<K> | null> {
-  const shown = ARTEFACTS[kind].file.replace('/templates/', '/')
-  const path = join(cwd, shown)
-  if (!(await isThere(path))) return null
-  const loaded = await loadArtefact(kind, { path, shown })
-  if (!loaded.ok) throw artefactError(loaded.problems)
-  return loaded.loaded
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await access(path)
-    return true
-  } catch (error) {
-    if (
-      error instanceof Error &&
-      'code' in error &&
-      (error.code === 'ENOENT' || error.code === 'ENOTDIR')
-    )
-      return false
-    return true // It is there and cannot be read: reading it says why.
-  }
+const loadedOf = <T>(result: LoadResult<T>): T => {
+  if (result.ok) return result.loaded
+  throw artefactError(result.problems)
 }
 
 function refuse(problems: readonly ArtefactProblem[]): void {

@@ -7,13 +7,16 @@ import type {
   WaiverPolicy,
 } from '../core/gate/types.ts'
 import { type GateState, gateStateOf } from '../core/signoff/gate-state.ts'
+import type { SignoffTexts } from '../core/signoff/types.ts'
 import type { GateReport } from '../core/report/types.ts'
 import type { Instant } from '../core/state/instant.ts'
 import { FfError } from '../errors.ts'
+import type { EvidenceTexts } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
-import { type GateFiles, type GateFolder, loadGateFiles } from './gate-files.ts'
+import { type GateFiles, gateFilesOf, type GateFolder } from './gate-files.ts'
 import { gateReport } from './gate-report.ts'
 import { identityOf, type Running } from './gate-identity.ts'
+import { readSignoffFiles } from './signoff/folder.ts'
 import { UNMEASURABLE } from './unmeasurable.ts'
 
 export interface GateRequest extends Running {
@@ -23,16 +26,24 @@ export interface GateRequest extends Running {
   readonly trust_pin: string | null
   readonly now: () => Date
 }
-type Hands = Pick<Adapters, 'readEvidence' | 'verifySignoff'>
+type Hands = Pick<Adapters, 'readEvidence' | 'judgeEvidence' | 'verifySignoff'>
 
-/** Everything that was on disk at one moment, and what follows from it. */
-export interface Judged {
-  readonly judgement: Judgement
+/** Every file that a verdict follows from, as it was at one moment. */
+export interface GateTexts extends SignoffTexts {
+  readonly evidence: EvidenceTexts
+}
+/** What is judged: the files, and what they are held to. */
+export interface Matter {
+  readonly texts: GateTexts
   readonly files: GateFiles
-  readonly evidence: EvidenceLog
   readonly identity: Identity
-  readonly signoff: SignoffOutcome
+  readonly trust_pin: string | null
   readonly at: Instant
+}
+export interface Judged extends Matter {
+  readonly judgement: Judgement
+  readonly evidence: EvidenceLog
+  readonly signoff: SignoffOutcome
 }
 
 /**
@@ -40,27 +51,44 @@ export interface Judged {
  *
  * @throws FfError `artefact_invalid`, `waiver_invalid`, `evidence_locked`
  */
-export async function gate(request: GateRequest, hands: Hands): Promise<GateReport> {
-  const { judgement, at, ...rest } = await judgeFolder(request, hands)
-  const duration_ms = request.now().getTime() - Date.parse(at)
-  return gateReport(judgement, { ...rest, timing: { started_at: at, duration_ms } })
+export const gate = async (request: GateRequest, hands: Hands): Promise<GateReport> =>
+  reportOf(await judgeFolder(request, hands), request.now)
+
+/** A judgement as a report. */
+export function reportOf(judged: Judged, now: () => Date): GateReport {
+  const { judgement, at } = judged
+  const duration_ms = now().getTime() - Date.parse(at)
+  return gateReport(judgement, { ...judged, timing: { started_at: at, duration_ms } })
 }
 
 /** The judgement itself, for whoever wants more than a report. */
 export async function judgeFolder(request: GateRequest, hands: Hands): Promise<Judged> {
-  const now = request.now().toISOString() as Instant
-  const files = await loadGateFiles(request.folder)
-  const identity = identityOf(request, files)
+  const { folder, trust_pin } = request
+  const at = request.now().toISOString() as Instant
+  // The lock of the evidence takes as long as reading all the rest.
+  const [{ own, files }, evidence] = await Promise.all([
+    readOwn(folder),
+    hands.readEvidence(request.evidence),
+  ])
+  const texts = { ...own, evidence }
+  return judge({ texts, files, identity: identityOf(request, files), trust_pin, at }, hands)
+}
+
+async function readOwn(folder: GateFolder): Promise<{ own: SignoffTexts; files: GateFiles }> {
+  const own = await readSignoffFiles(folder)
+  return { own, files: await gateFilesOf(folder.root, own) }
+}
+
+/** The verdict over texts: the same whether they were read from a folder or from decision.json. */
+export async function judge(
+  matter: Matter,
+  hands: Pick<Hands, 'judgeEvidence' | 'verifySignoff'>,
+): Promise<Judged> {
+  const { texts, files, identity, trust_pin, at: now } = matter
+  const { items } = files.checklist.value
   const [evidence, signoff] = await Promise.all([
-    hands.readEvidence(request.evidence, files.isLine),
-    hands.verifySignoff({
-      folder: request.folder.cwd,
-      items: files.checklist.value.items,
-      identity,
-      waivers: files.waivers,
-      trust_pin: request.trust_pin,
-      now,
-    }),
+    hands.judgeEvidence(texts.evidence, files.isLine),
+    hands.verifySignoff({ texts, items, identity, waivers: files.waivers, trust_pin, now }),
   ])
   const judgement = judgeGate({
     checklist: files.checklist.value,
@@ -75,7 +103,7 @@ export async function judgeFolder(request: GateRequest, hands: Hands): Promise<J
     now,
   })
   refuseWaivers(judgement)
-  return { judgement, files, evidence, identity, signoff: signoff.outcome, at: now }
+  return { ...matter, judgement, evidence, signoff: signoff.outcome }
 }
 
 /**

@@ -69,10 +69,17 @@ export async function loadArtefact<K extends ArtefactKind>(
   kind: K,
   place: Place,
 ): Promise<LoadResult<Loaded<K>>> {
-  const file = place.shown
-  const read = await readText(place.path, file)
+  const read = await readText(place.path, place.shown)
   if (!read.ok) return { ok: false, problems: [read.problem] }
-  const json = readJson(read.text)
+  return parseArtefact(kind, { text: read.text, shown: place.shown })
+}
+
+/** The same of a text that was read already. */
+export function parseArtefact<K extends ArtefactKind>(
+  kind: K,
+  { text, shown: file }: { readonly text: string; readonly shown: string },
+): LoadResult<Loaded<K>> {
+  const json = readJson(text)
   if (!json.ok) {
     const detail = `line ${json.line}, column ${json.column}`
     return { ok: false, problems: [{ file, pointer: '', code: json.code, detail }] }

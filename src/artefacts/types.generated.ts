@@ -1656,7 +1656,7 @@ export interface DecisionFile {
    * The report as ff gate wrote it.
    */
   verdict: {}
-  identity: Identity
+  identity: Identity1
   /**
    * Each file as it was, byte for byte; null where there was none.
    */
@@ -1669,5 +1669,16 @@ export interface DecisionFile {
     trust_chain: string | null
     signoff: string | null
     evidence: string | null
+    evidence_head: string | null
   }
+}
+export interface Identity1 {
+  environment: string | null
+  cutover_id: string | null
+  attempt: number | null
+  database: string | null
+  schema_head: string | null
+  code: string | null
+  config_digest: string | null
+  checklist_digest: string | null
 }

@@ -78,6 +78,8 @@ export interface Options {
   readonly repeat?: string
   readonly scratch?: string
   readonly store?: string
+  readonly decision?: string
+  readonly offline?: string
 }
 /** One call of a command. */
 export interface Invocation {

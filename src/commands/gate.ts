@@ -1,14 +1,22 @@
 import { join } from 'node:path'
-import { gate, type GateRequest } from '../app/gate.ts'
+import { decisionText, gateOffline } from '../app/gate-decision.ts'
+import { gate, type GateRequest, judgeFolder, reportOf } from '../app/gate.ts'
 import { newestMigration } from '../app/persistence-inputs.ts'
 import type { GateReport } from '../core/report/types.ts'
-import type { Context, Invocation } from './context.ts'
+import { FfError } from '../errors.ts'
+import type { Context, Invocation, Options } from './context.ts'
+import { clearOutputs, writeOutput } from './output.ts'
 import { runReport } from './run-report.ts'
 import { behaviouralSettings, readSettings } from './settings.ts'
+import { versionOf } from './version.ts'
 
-/** `ff gate`: the verdict. */
+/** `ff gate`: the verdict, of this folder or of a decision that somebody handed over. */
 export const judge = (invocation: Invocation): Promise<void> =>
-  runReport(invocation, () => verdictOf(invocation))
+  runReport(invocation, async () => {
+    const { offline, decision } = invocation.options
+    if (offline !== undefined) return verdictOffline(invocation, offline)
+    return decision === undefined ? verdictOf(invocation) : decided(invocation, decision)
+  })
 
 /** `ff report`: the same verdict, and the same exit, in a form to hand on. */
 export const report = (invocation: Invocation): Promise<void> => {
@@ -19,6 +27,34 @@ export const report = (invocation: Invocation): Promise<void> => {
 
 async function verdictOf({ context, options }: Invocation): Promise<GateReport> {
   return gate(await gateRequest(context, options), context.adapters)
+}
+
+/** The verdict, and in a file all that it followed from. */
+async function decided({ context, options }: Invocation, path: string): Promise<GateReport> {
+  const { adapters, now, root } = context
+  await clearOutputs([{ path }])
+  const judged = await judgeFolder(await gateRequest(context, options), adapters)
+  const made = reportOf(judged, now)
+  await writeOutput(path, decisionText(judged, { report: made, tool_version: versionOf(root) }))
+  return made
+}
+
+async function verdictOffline(
+  { context: { root, cwd, env, adapters, now }, options }: Invocation,
+  path: string,
+): Promise<GateReport> {
+  refuseBeside(options)
+  const { FF_TRUST_SHA256 } = await readSettings(env, cwd)
+  return gateOffline({ root, path, trust_pin: FF_TRUST_SHA256.value, now }, adapters)
+}
+
+/** A decision brings its own files: another one beside it would be passed over in silence. */
+function refuseBeside(options: Options): void {
+  const given = (['checklist', 'evidence', 'decision'] as const).find((one) => one in options)
+  if (given === undefined) return
+  throw new FfError('option_invalid', `--${given} was given with --offline.`, {
+    hint: 'Leave one of them out: with --offline all comes from the file named.',
+  })
 }
 
 /** What a gate is asked of a folder, by the settings that hold there. */

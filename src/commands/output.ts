@@ -9,7 +9,7 @@ export interface Output {
 }
 
 /** Takes away the reports of an earlier run: what stands at the path at the end is this run's, or nothing. */
-export async function clearOutputs(outputs: readonly Output[]): Promise<void> {
+export async function clearOutputs(outputs: readonly Pick<Output, 'path'>[]): Promise<void> {
   for (const { path } of outputs) {
     await orFail(path, async () => {
       if (!(await isDevice(path))) await rm(path, { force: true })
@@ -22,13 +22,14 @@ export async function writeOutputs(
   outputs: readonly Output[],
   write: (format: Format) => string,
 ): Promise<void> {
-  for (const { format, path } of outputs) {
-    await orFail(path, async () => {
-      if (await isDevice(path)) await writeFile(path, write(format))
-      else await replaceFile(path, write(format))
-    })
-  }
+  for (const { format, path } of outputs) await writeOutput(path, write(format))
 }
+
+export const writeOutput = (path: string, text: string): Promise<void> =>
+  orFail(path, async () => {
+    if (await isDevice(path)) await writeFile(path, text)
+    else await replaceFile(path, text)
+  })
 
 /** Adds to a file that is somebody else's. */
 export const appendOutput = (path: string, text: string): Promise<void> =>

@@ -5,7 +5,7 @@ import type { ChainHead, EvidenceDraft, EvidenceEntry, EvidenceLog } from '../co
 import { plainText } from '../core/json/plain-text.ts'
 import { FfError } from '../errors.ts'
 import { tryLock } from '../locks/file-lock.ts'
-import type { EvidenceWriter } from '../ports.ts'
+import type { EvidenceTexts, EvidenceWriter } from '../ports.ts'
 import { LineReader, writeLine } from './evidence-line.ts'
 import type { Runner } from './runner-key.ts'
 
@@ -16,18 +16,29 @@ const LOCK = 'lock'
 export type Fits = (value: unknown) => boolean
 
 /**
- * Reads the log of a folder under its lock, and says why it is nobody's where it is. A folder that is not there
- * holds no evidence, which is no fault.
+ * Reads the log of a folder under its lock, as far as its lines are whole. A folder that is not there holds no evidence, which is no fault.
  *
- * @throws FfError `evidence_locked` while somebody writes there
+ * @throws FfError `evidence_locked` while somebody writes there, or reads
  */
-export async function readEvidence(folder: string, fits: Fits): Promise<EvidenceLog> {
+export async function readEvidence(folder: string): Promise<EvidenceTexts> {
   const lock = await lockIfThere(folder)
   try {
-    return (await load(folder, fits)).log
+    return (await readTexts(folder)).texts
   } finally {
     await lock?.close()
   }
+}
+
+/** What the texts of a log come to: whole, or why it is nobody's. */
+export function judgeTexts({ log, head }: EvidenceTexts, fits: Fits): EvidenceLog {
+  // What follows the last line feed was being written when its writer died, and nobody was told of it: if anybody
+  // was, the head says so.
+  const lines = log === null ? [] : log.split('\n').slice(0, -1)
+  if (head === null) return lines.length === 0 ? judgeChain([], EMPTY_CHAIN) : gone(HEAD)
+  const noted = readHead(head)
+  if (noted === null) return fault('evidence_edited', HEAD)
+  if (log === null) return noted.seq > 0 ? gone(LOG) : judgeChain([], noted)
+  return judgeLines(lines, noted, fits)
 }
 
 /**
@@ -44,7 +55,8 @@ export async function openEvidence(
   const lock = await tryLock(join(folder, LOCK))
   if (lock === null) throw locked(folder)
   try {
-    const { log, bytes } = await load(folder, fits)
+    const { texts, bytes } = await readTexts(folder)
+    const log = judgeTexts(texts, fits)
     if (log.status === 'untrusted') throw untrusted(log)
     if (log.head.seq === 0) await writeHead(folder, EMPTY_CHAIN)
     const file = await open(join(folder, LOG), 'a', 0o600)
@@ -109,22 +121,18 @@ async function writing(folder: string, work: () => Promise<void>): Promise<void>
   }
 }
 
-/** The log, and how many bytes of it are whole lines. */
-async function load(
-  folder: string,
-  fits: Fits,
-): Promise<{ readonly log: EvidenceLog; readonly bytes: number }> {
+/** The whole lines of the log, how many bytes they are, and the head. */
+async function readTexts(folder: string): Promise<{ texts: EvidenceTexts; bytes: number }> {
   const [log, head] = await Promise.all([
     bytesIfThere(join(folder, LOG)),
     bytesIfThere(join(folder, HEAD)),
   ])
   const bytes = log === null ? 0 : log.lastIndexOf('\n') + 1
-  if (head === null) return { log: bytes === 0 ? judgeChain([], EMPTY_CHAIN) : gone(HEAD), bytes }
-  const noted = readHead(textOf(head))
-  if (noted === null) return { log: fault('evidence_edited', HEAD), bytes }
-  if (log === null) return { log: noted.seq > 0 ? gone(LOG) : judgeChain([], noted), bytes }
-  const lines = textOf(log.subarray(0, bytes)).split('\n').slice(0, -1)
-  return { log: judgeLines(lines, noted, fits), bytes }
+  const texts = {
+    log: log === null ? null : textOf(log.subarray(0, bytes)),
+    head: head === null ? null : textOf(head),
+  }
+  return { texts, bytes }
 }
 
 /** Bytes that are no UTF-8 are kept as what no line and no head can be: nothing is repaired. */

@@ -5,18 +5,24 @@ export const STYLE = `
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 62rem; padding: 1.5rem }
 h1 { font-size: 1.6rem; margin: 0 0 .25rem }
 h2 { font-size: 1.1rem; margin: 2rem 0 .5rem }
-table { border-collapse: collapse; width: 100% }
-th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem .3rem 0; text-align: left; vertical-align: top }
+table { border-collapse: collapse; table-layout: fixed; width: 100% }
+th, td { border-bottom: 1px solid var(--line); overflow-wrap: anywhere; padding: .3rem .6rem .3rem 0; text-align: left; vertical-align: top }
 code { font: .9em ui-monospace, monospace; overflow-wrap: anywhere }
 details { border: 1px solid var(--line); border-radius: .4rem; margin: .4rem 0; padding: .4rem .8rem }
 summary { cursor: pointer }
-.state { display: inline-block; font-weight: 600; min-width: 7.5rem }
+.state { display: inline-block; font-weight: 600 }
+summary .state { min-width: 8.5rem }
 .bad { color: var(--bad) }
 .wait { color: var(--wait) }
 .good { color: var(--good) }
 dl { display: grid; grid-template-columns: 9rem 1fr; gap: .2rem .8rem; margin: .6rem 0 }
 dt { opacity: .75 }
 dd { margin: 0; overflow-wrap: anywhere }
+@media (max-width: 40rem) {
+  body { padding: .8rem }
+  dl { display: block }
+  dt { margin-top: .4rem }
+}
 @media print {
   body { max-width: none; padding: 0; font-size: 11px }
   details, tr { break-inside: avoid }

@@ -154,7 +154,7 @@ ${table(
   item.measured.map(({ measure, value, required, held }) => [
     value === null ? `${measure}: nothing` : `${measure} ${value}`,
     required,
-    value === null ? '' : stateMark(held ? 'pass' : 'fail'),
+    stateMark(value === null ? 'not measured' : held ? 'pass' : 'fail'),
   ]),
 )}
 ${evidenceOf(item)}

@@ -5,7 +5,7 @@ import { gate } from '../../src/app/gate.ts'
 import { behaviouralSettings, readSettings } from '../../src/commands/settings.ts'
 import type { GateReport } from '../../src/core/report/types.ts'
 import { fromMilliseconds } from '../../src/core/state/instant.ts'
-import { readEvidence } from '../../src/evidence/evidence-log.ts'
+import { judgeTexts, readEvidence } from '../../src/evidence/evidence-log.ts'
 import type { Runner } from '../../src/evidence/runner-key.ts'
 import type { SignoffFound } from '../../src/ports.ts'
 import { REPORTERS } from '../../src/reports/index.ts'
@@ -43,7 +43,11 @@ async function judged(change: Partial<SignoffFound> = {}): Promise<GateReport> {
     settings: behaviouralSettings(await readSettings({}, cwd)),
     now: () => new Date(),
   }
-  return gate(request, { readEvidence, verifySignoff: () => Promise.resolve(found(change)) })
+  return gate(request, {
+    readEvidence,
+    judgeEvidence: async (texts, fits) => judgeTexts(texts, fits),
+    verifySignoff: async () => found(change),
+  })
 }
 
 describe('all 42 records, a runner that is named, and two people', () => {

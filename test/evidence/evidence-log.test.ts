@@ -5,7 +5,12 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { schemaProblems } from '../../src/artefacts/schemas.ts'
 import type { EvidenceLog } from '../../src/core/gate/types.ts'
-import { type Fits, openEvidence, readEvidence } from '../../src/evidence/evidence-log.ts'
+import {
+  type Fits,
+  judgeTexts,
+  openEvidence,
+  readEvidence,
+} from '../../src/evidence/evidence-log.ts'
 import { makeRunnerKey, readRunnerKey, type Runner } from '../../src/evidence/runner-key.ts'
 import { writeLine } from '../../src/evidence/evidence-line.ts'
 import { itemOf, passing } from '../core/gate/world.ts'
@@ -29,6 +34,8 @@ async function written(ids: readonly string[] = ITEMS): Promise<string> {
   await log.close()
   return folder
 }
+const readLog = async (folder: string): Promise<EvidenceLog> =>
+  judgeTexts(await readEvidence(folder), fits)
 const logOf = (folder: string): string => join(folder, 'evidence.ndjson')
 const headOf = (folder: string): string => join(folder, 'head.json')
 const linesOf = async (folder: string): Promise<string[]> =>
@@ -50,7 +57,7 @@ describe('what was appended', () => {
     }
     const entry = await again.append(tiny)
     await again.close()
-    const log = await readEvidence(folder, fits)
+    const log = await readLog(folder)
     if (log.status !== 'whole') throw new Error(log.code)
     expect(log.entries.map(({ record }) => record.item)).toEqual([...ITEMS, 'D1'])
     expect(log.entries.every((one) => one.runner === runner.kid)).toBe(true)
@@ -58,21 +65,21 @@ describe('what was appended', () => {
     expect(log.head).toEqual({ seq: 4, hash: entry.hash })
   })
   test('nothing is no fault', async () => {
-    expect(await readEvidence(join(parent, 'nowhere'), fits)).toMatchObject({
+    expect(await readLog(join(parent, 'nowhere'))).toMatchObject({
       status: 'whole',
       entries: [],
     })
-    expect(said(await readEvidence(await written([]), fits))).toBe('whole')
+    expect(said(await readLog(await written([])))).toBe('whole')
   })
   test('a line that a dead process had begun is left out, and cut off by the next', async () => {
     const folder = await written()
     await appendFile(logOf(folder), '{"hash":"12')
-    expect(said(await readEvidence(folder, fits))).toBe('whole')
+    expect(said(await readLog(folder))).toBe('whole')
     const log = await openEvidence(folder, { fits, runner })
     await log.append(passing(itemOf('D1')))
     await log.close()
     expect(await linesOf(folder)).toHaveLength(4)
-    expect(said(await readEvidence(folder, fits))).toBe('whole')
+    expect(said(await readLog(folder))).toBe('whole')
   })
   test('a head that was not written any more is behind, which is no fault', async () => {
     const folder = await written(['A1'])
@@ -81,16 +88,16 @@ describe('what was appended', () => {
     await log.append(passing(itemOf('B1')))
     await log.close()
     await writeFile(headOf(folder), head)
-    expect(said(await readEvidence(folder, fits))).toBe('whole')
+    expect(said(await readLog(folder))).toBe('whole')
   })
   test('one at a time', async () => {
     const folder = await written()
     const log = await openEvidence(folder, { fits, runner })
     const busy = { code: 'evidence_locked', exitName: 'busy' }
     await expect(openEvidence(folder, { fits, runner })).rejects.toMatchObject(busy)
-    await expect(readEvidence(folder, fits)).rejects.toMatchObject(busy)
+    await expect(readLog(folder)).rejects.toMatchObject(busy)
     await log.close()
-    expect(said(await readEvidence(folder, fits))).toBe('whole')
+    expect(said(await readLog(folder))).toBe('whole')
   })
 })
 
@@ -126,7 +133,7 @@ describe('a log that somebody had their hands on', () => {
     [
       'a hash recomputed after an edit',
       async (_lines, folder) => {
-        const log = await readEvidence(folder, fits)
+        const log = await readLog(folder)
         if (log.status !== 'whole') throw new Error(log.code)
         const lines = log.entries.map(
           ({ record }) => writeLine({ ...record, sample_size: 99_999 }, runner).text,
@@ -195,7 +202,7 @@ describe('a log that somebody had their hands on', () => {
   ])('%s', async (_what, change, code) => {
     const folder = await written()
     await change(await linesOf(folder), folder)
-    expect(said(await readEvidence(folder, fits))).toBe(code)
+    expect(said(await readLog(folder))).toBe(code)
     // Nothing is added to it either.
     await expect(openEvidence(folder, { fits, runner })).rejects.toMatchObject({
       code: 'evidence_untrusted',
@@ -219,7 +226,7 @@ describe('a log that somebody had their hands on', () => {
           flipped[place] = (bytes[place] ?? 0) ^ (1 << bit)
           await writeFile(path, flipped)
           try {
-            expect(said(await readEvidence(folder, fits))).not.toBe('whole')
+            expect(said(await readLog(folder))).not.toBe('whole')
           } finally {
             await writeFile(path, bytes)
           }
@@ -227,7 +234,7 @@ describe('a log that somebody had their hands on', () => {
       ),
       { numRuns: 150 },
     )
-    expect(said(await readEvidence(folder, fits))).toBe('whole')
+    expect(said(await readLog(folder))).toBe('whole')
   })
 })
 

@@ -2,13 +2,12 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type GateMatter, peopleOf, peopleOfFolder } from '../../src/app/signoff/for-gate.ts'
-import type { SignoffTexts } from '../../src/app/signoff/folder.ts'
+import { type GateMatter, peopleOf } from '../../src/app/signoff/for-gate.ts'
+import { readSignoffFiles } from '../../src/app/signoff/folder.ts'
 import type { Checklist, ItemVerdict } from '../../src/core/gate/types.ts'
 import { subjectDigests } from '../../src/core/signoff/decision-file.ts'
 import { gateStateOf } from '../../src/core/signoff/gate-state.ts'
-import type { TrustFile, WaiverEntry } from '../../src/core/signoff/types.ts'
-import { signoffKeys } from '../../src/signoff/index.ts'
+import type { SignoffTexts, TrustFile, WaiverEntry } from '../../src/core/signoff/types.ts'
 import { ROOT } from '../support/run-ff.ts'
 import {
   alice,
@@ -93,7 +92,8 @@ describe('what the gate is told of people', () => {
     }
     for (const [name, text] of Object.entries(written))
       await writeFile(join(folder, 'checklists', name), text ?? '')
-    const ask = () => peopleOfFolder({ root: ROOT, folder, keys: signoffKeys }, matter)
+    const where = { root: ROOT, cwd: folder, checklist: null }
+    const ask = async () => peopleOf(await readSignoffFiles(where), matter, tools)
     expect((await ask()).outcome.status).toBe('verified')
     await writeFile(join(folder, 'checklists/plan.json'), 'p ')
     expect((await ask()).outcome).toMatchObject({ status: 'stale', code: 'plan_changed' })

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
+import { checkTrust } from '../../src/core/signoff/trust.ts'
 import { signoffOutcome } from '../../src/app/signoff/verify.ts'
 import { requiredAttestations } from '../../src/core/signoff/attestations.ts'
 import { changesBetween } from '../../src/core/signoff/changes.ts'
 import {
   packDecision,
   subjectDigests,
-  trustOfDecision,
   unpackDecision,
 } from '../../src/core/signoff/decision-file.ts'
 import { writeStatement } from '../../src/core/signoff/statement.ts'
@@ -189,6 +189,7 @@ describe('decision.json', () => {
     trust_chain: null,
     signoff: null,
     evidence: null,
+    evidence_head: null,
   }
   const text = packDecision({
     tool_version: '0.1.0',
@@ -202,7 +203,7 @@ describe('decision.json', () => {
     expect(read).toMatchObject({ ok: true, value: { files, decided_at: NOW } })
     if (!read.ok) return
     const trust = (pin: string | null) =>
-      trustOfDecision(read.value, { pin, now: NOW }, tools).status
+      checkTrust({ text: read.value.files.trust, chain: null, pin }, NOW, tools).status
     expect([trust(digest(trustText(TRUST))), trust(null), trust(digest('own'))]).toEqual([
       'trusted',
       'unpinned',
@@ -226,7 +227,7 @@ describe('decision.json', () => {
     const judge = (pin: string | null): string => {
       if (!read.ok) return read.detail
       const { files: texts, identity } = read.value
-      const trust = trustOfDecision(read.value, { pin, now: NOW }, tools)
+      const trust = checkTrust({ text: texts.trust, chain: null, pin }, NOW, tools)
       const items = [
         asked('I4', 'platform-lead'),
         asked('J1', 'platform-lead'),

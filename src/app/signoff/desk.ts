@@ -5,11 +5,11 @@ import { subjectDigests } from '../../core/signoff/decision-file.ts'
 import type { GateState } from '../../core/signoff/gate-state.ts'
 import { readDocument } from '../../core/signoff/read-document.ts'
 import { checkTrust, trustFault, type TrustOutcome } from '../../core/signoff/trust.ts'
-import type { Present, SignoffTools, Waivers } from '../../core/signoff/types.ts'
+import type { Present, SignoffTexts, SignoffTools, Waivers } from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/state/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { SignoffKeys, Terminal } from '../../ports.ts'
-import { readSignoffFiles, SIGNOFF_FILES, type SignoffTexts } from './folder.ts'
+import { readSignoffFiles, SIGNOFF_FILES } from './folder.ts'
 
 export interface GateQuestion {
   readonly root: string
@@ -39,7 +39,7 @@ export async function openDesk(needs: DeskNeeds): Promise<Desk> {
   const { root, cwd, now } = needs
   const pin = checkPin(needs.pin)
   const tools = toolsOf(needs.keys)
-  const texts = await readSignoffFiles({ root, cwd })
+  const texts = await readSignoffFiles({ root, cwd, checklist: null })
   const trust = checkTrust({ text: texts.trust, chain: texts.trust_chain, pin }, now, tools)
   return { ...needs, pin, tools, texts, trust }
 }

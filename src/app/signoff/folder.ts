@@ -1,10 +1,10 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { readText } from '../../artefacts/read-text.ts'
-import type { Subject } from '../../core/signoff/types.ts'
+import type { SignoffTexts } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
 import { artefactError } from '../artefact-error.ts'
-import { checklistPlace } from '../gate-files.ts'
+import { checklistPlace, type GateFolder } from '../checklist-place.ts'
 import { replaceFile } from '../replace-file.ts'
 
 /** Where a team's folder keeps what is signed and who signs; the checklist may be the package's own. */
@@ -21,16 +21,9 @@ export const TRUST_NEXT = 'checklists/trust-next.json'
 export const TRUST_ROTATION = 'checklists/trust-rotation.json'
 export const PAST_SIGNOFFS = 'checklists/signoffs'
 
-export type SignoffFile = keyof typeof SIGNOFF_FILES | 'checklist'
-/** Each file as it is; null where it is not there. */
-export type SignoffTexts = Readonly<Record<SignoffFile | Subject, string | null>>
-
 /** @throws FfError `artefact_invalid` where a file is there and cannot be read */
-export async function readSignoffFiles(where: {
-  readonly root: string
-  readonly cwd: string
-}): Promise<SignoffTexts> {
-  const checklist = await checklistPlace({ ...where, checklist: null })
+export async function readSignoffFiles(where: GateFolder): Promise<SignoffTexts> {
+  const checklist = await checklistPlace(where)
   const names = Object.keys(SIGNOFF_FILES) as (keyof typeof SIGNOFF_FILES)[]
   const entries = await Promise.all([
     readIfThere(checklist.path, checklist.shown).then((text) => ['checklist', text] as const),

@@ -1,12 +1,10 @@
 import type { Identity, SignoffOutcome, Waiver, WaiverPolicy } from '../../core/gate/types.ts'
 import type { Asked } from '../../core/signoff/attestations.ts'
 import { checkTrust, type TrustOutcome } from '../../core/signoff/trust.ts'
-import type { SignoffTools, WaiverEntry } from '../../core/signoff/types.ts'
+import type { SignoffTexts, SignoffTools, WaiverEntry } from '../../core/signoff/types.ts'
 import { verifyWaivers } from '../../core/signoff/waivers.ts'
 import type { Instant } from '../../core/state/instant.ts'
-import type { SignoffKeys } from '../../ports.ts'
-import { checkPin, toolsOf } from './desk.ts'
-import { readSignoffFiles, type SignoffTexts } from './folder.ts'
+import { checkPin } from './desk.ts'
 import { signoffOutcome } from './verify.ts'
 
 /** What of the gate is to be held to people's signatures. */
@@ -35,21 +33,7 @@ export interface PeopleSaid {
   readonly trust_expires: Instant | null
 }
 
-/** For `ff gate`: the sign-off of a folder. @throws FfError as `openDesk` */
-export async function peopleOfFolder(
-  where: {
-    readonly root: string
-    readonly folder: string
-    readonly keys: Pick<SignoffKeys, 'crypto'>
-  },
-  matter: GateMatter,
-): Promise<PeopleSaid> {
-  const tools = toolsOf(where.keys)
-  const texts = await readSignoffFiles({ root: where.root, cwd: where.folder })
-  return peopleOf(texts, matter, tools)
-}
-
-/** The same of texts that came another way, as from decision.json: the pin alone says whom to trust. */
+/** For `ff gate`: the sign-off in texts of a folder or of decision.json; the pin alone says whom to trust. */
 export function peopleOf(texts: SignoffTexts, matter: GateMatter, tools: SignoffTools): PeopleSaid {
   const { now, identity, items } = matter
   const input = { text: texts.trust, chain: texts.trust_chain, pin: checkPin(matter.trust_pin) }

@@ -70,8 +70,12 @@ export const DECIDE: readonly CommandGroup[] = [
       {
         name: 'gate',
         what: 'go or no-go, from the checklist, the evidence and the signatures',
-        options: GATE,
-        examples: ['ff gate', 'ff gate --format json --output junit=gate.xml'],
+        options: [
+          ...GATE,
+          ['--decision <file>', 'write all that the verdict follows from, for a third party'],
+          ['--offline <file>', 'judge such a file, as of now; opens no socket'],
+        ],
+        examples: ['ff gate --decision decision.json', 'ff gate --offline decision.json'],
         load: async () => (await import('../gate.ts')).judge,
       },
       {

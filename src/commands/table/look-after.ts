@@ -57,6 +57,13 @@ export const LOOK_AFTER: readonly CommandGroup[] = [
     job: 'Look after:',
     commands: [
       {
+        name: 'init',
+        what: 'a folder to begin with: configuration, checklist, templates, key, CI job',
+        options: [],
+        examples: ['ff init', 'mkdir cutover && cd cutover && ff init'],
+        load: async () => (await import('../init.ts')).init,
+      },
+      {
         name: 'doctor',
         what: 'whether a run could work on this machine',
         options: REPORT,

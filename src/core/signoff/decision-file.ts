@@ -1,6 +1,4 @@
 import { canonicalText, readDocument } from './read-document.ts'
-import { checkTrust, type TrustOutcome } from './trust.ts'
-import type { Instant } from '../state/instant.ts'
 import type { DecisionFile, Shaped, SignoffTools, Subject } from './types.ts'
 import { SUBJECTS } from './types.ts'
 
@@ -11,13 +9,6 @@ export const packDecision = (decision: Omit<DecisionFile, 'kind' | 'schemaVersio
 /** Reads decision.json; nothing in it is believed yet. */
 export const unpackDecision = (text: string, tools: SignoffTools): Shaped<DecisionFile> =>
   readDocument('gate_decision', text, tools)
-
-/** The trust file of a decision, under a pin that came from elsewhere: without one it is `unpinned`, whatever it holds. */
-export const trustOfDecision = (
-  { files }: DecisionFile,
-  { pin, now }: { readonly pin: string | null; readonly now: Instant },
-  tools: SignoffTools,
-): TrustOutcome => checkTrust({ text: files.trust, chain: files.trust_chain, pin }, now, tools)
 
 /** The digests of bound files: SHA-256 of their bytes; a file that is not there counts as empty. */
 export const subjectDigests = (

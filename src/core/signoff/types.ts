@@ -86,6 +86,11 @@ export type Target = { readonly [K in keyof Identity]: NonNullable<Identity[K]> 
 export type Subject = 'checklist' | 'waivers' | 'plan' | 'rollback_triggers'
 export const SUBJECTS: readonly Subject[] = ['checklist', 'waivers', 'plan', 'rollback_triggers']
 
+/** Every file that a sign-off is judged by, as it is; null where it is not there. */
+export type SignoffTexts = Readonly<
+  Record<Subject | 'trust' | 'trust_chain' | 'signoff', string | null>
+>
+
 /** An in-toto Statement v1. */
 export interface Statement {
   readonly _type: 'https://in-toto.io/Statement/v1'
@@ -187,9 +192,7 @@ export interface DecisionFile {
   /** The report as `ff gate` wrote it. */
   readonly verdict: object
   readonly identity: Identity
-  readonly files: Readonly<
-    Record<Subject | 'trust' | 'trust_chain' | 'signoff' | 'evidence', string | null>
-  >
+  readonly files: SignoffTexts & Readonly<Record<'evidence' | 'evidence_head', string | null>>
 }
 
 /** Documents that have a schema, by the name of its kind. */

@@ -5,7 +5,7 @@ import { gate } from '../../../src/app/gate.ts'
 import { type ProbeRequest, probeRun, probeSelftest } from '../../../src/app/probes/run-probes.ts'
 import { behaviouralSettings, readSettings } from '../../../src/commands/settings.ts'
 import { fromMilliseconds } from '../../../src/core/state/instant.ts'
-import { readEvidence } from '../../../src/evidence/evidence-log.ts'
+import { judgeTexts, readEvidence } from '../../../src/evidence/evidence-log.ts'
 import { CODE, gateFolder } from '../../support/gate-folder.ts'
 import { ROOT } from '../../support/run-ff.ts'
 import { worldOf } from './world.ts'
@@ -47,7 +47,11 @@ async function statesOf(ids: readonly string[]): Promise<readonly unknown[]> {
   const found = { runners, waivers: [], policy: null }
   const verifySignoff = () =>
     Promise.resolve({ ...found, outcome: { status: 'missing', roles: [] } as const })
-  const { items } = await gate(request, { readEvidence, verifySignoff })
+  const { items } = await gate(request, {
+    readEvidence,
+    judgeEvidence: (texts, fits) => Promise.resolve(judgeTexts(texts, fits)),
+    verifySignoff,
+  })
   return items
     .filter(({ id }) => ids.includes(id))
     .map(({ id, state, codes }) => [id, state, codes])

@@ -1,0 +1,33 @@
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ARTEFACTS, packaged, type Place } from '../artefacts/load.ts'
+
+/** Where somebody looks for the files of a gate; a null path is looked for in `checklists` below the folder. */
+export interface GateFolder {
+  readonly root: string
+  readonly cwd: string
+  readonly checklist: string | null
+}
+
+/** The checklist named, else the folder's own, else the package's. */
+export async function checklistPlace({ root, cwd, checklist }: GateFolder): Promise<Place> {
+  if (checklist !== null) return { path: checklist, shown: checklist }
+  const shown = ARTEFACTS.cutover_readiness_checklist.file
+  const own = join(cwd, shown)
+  return (await isThere(own)) ? { path: own, shown } : packaged(root, 'cutover_readiness_checklist')
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await access(path)
+    return true
+  } catch (error) {
+    if (
+      error instanceof Error &&
+      'code' in error &&
+      (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+    )
+      return false
+    return true // It is there and cannot be read: reading it says why.
+  }
+}

@@ -1,0 +1,95 @@
+import { readText } from '../artefacts/read-text.ts'
+import { packDecision, unpackDecision } from '../core/signoff/decision-file.ts'
+import type { DecisionFile } from '../core/signoff/types.ts'
+import type { Identity } from '../core/gate/types.ts'
+import type { GateReport } from '../core/report/types.ts'
+import type { Instant } from '../core/state/instant.ts'
+import { FfError } from '../errors.ts'
+import type { Adapters } from './adapters.ts'
+import { artefactError } from './artefact-error.ts'
+import { gateFilesOf } from './gate-files.ts'
+import { identityOf } from './gate-identity.ts'
+import { judge, type Judged, reportOf } from './gate.ts'
+
+/** A log of evidence as long as it may be, in the spelling of JSON, and the files beside it. */
+const MAX_DECISION_BYTES = 268_435_456
+
+/** decision.json: the report, and every file that it followed from. */
+export function decisionText(
+  { texts, identity, at }: Judged,
+  { report, tool_version }: { readonly report: GateReport; readonly tool_version: string },
+): string {
+  const { evidence, ...files } = texts
+  return packDecision({
+    tool_version,
+    decided_at: at,
+    verdict: report,
+    identity,
+    files: { ...files, evidence: evidence.log, evidence_head: evidence.head },
+  })
+}
+
+export interface OfflineRequest {
+  readonly root: string
+  readonly path: string
+  /** From whoever asks, never from the file. */
+  readonly trust_pin: string | null
+  readonly now: () => Date
+}
+
+/**
+ * `ff gate --offline FILE`: the verdict over what decision.json holds, as of now, by this program's own rules.
+ *
+ * @throws FfError `artefact_invalid`, `waiver_invalid`, and `decision_altered` where the file says one thing and is another
+ */
+export async function gateOffline(
+  { root, path, trust_pin, now }: OfflineRequest,
+  hands: Pick<Adapters, 'judgeEvidence' | 'verifySignoff' | 'signoffTools'>,
+): Promise<GateReport> {
+  const decision = await readDecision(path, hands)
+  const { evidence: log, evidence_head: head, ...own } = decision.files
+  const texts = { ...own, evidence: { log, head } }
+  const files = await gateFilesOf(root, texts)
+  const identity = { ...identityOf(NOBODY, files), ...toldBy(decision) }
+  const at = now().toISOString() as Instant
+  const judged = await judge({ texts, files, identity, trust_pin, at }, hands)
+  if (judged.judgement.verdict === 'go') refuseOther(decision, identity)
+  return reportOf(judged, now)
+}
+
+/** What the folder's plan and checklist say of an identity, and nothing of what runs. */
+const NOBODY = { code: null, settings: {}, schema_head: null }
+/** What of the identity no file of the decision says: it was the program's that decided. */
+const toldBy = ({ identity: { code, schema_head, config_digest } }: DecisionFile) => ({
+  code,
+  schema_head,
+  config_digest,
+})
+
+async function readDecision(
+  path: string,
+  hands: Pick<Adapters, 'signoffTools'>,
+): Promise<DecisionFile> {
+  const read = await readText(path, path, MAX_DECISION_BYTES)
+  if (!read.ok) throw artefactError([read.problem])
+  const decision = unpackDecision(read.text, await hands.signoffTools())
+  if (decision.ok) return decision.value
+  throw new FfError('artefact_invalid', `${path} is no decision of a gate.`, {
+    hint: 'Name a file that `ff gate --decision FILE` wrote.',
+    details: [decision.detail],
+  })
+}
+
+/** What says of itself that it was no GO, or that it was about something else, is not made one by its files. */
+function refuseOther({ verdict, identity }: DecisionFile, found: Identity): void {
+  const members = Object.keys(found) as (keyof Identity)[]
+  const details = [
+    ...('verdict' in verdict && verdict.verdict === 'go' ? [] : ['verdict']),
+    ...members.filter((name) => identity[name] !== found[name]),
+  ]
+  if (details.length === 0) return
+  throw new FfError('decision_altered', 'The decision does not say what its files come to.', {
+    hint: 'Take the file as `ff gate --decision FILE` wrote it.',
+    details,
+  })
+}

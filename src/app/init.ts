@@ -1,0 +1,95 @@
+import { lstat, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { FfError } from '../errors.ts'
+import type { Adapters } from './adapters.ts'
+
+/** Files of the package that a team begins with, under the same names. */
+const COPIED = [
+  'checklists/cutover_readiness_checklist.json',
+  'checklists/templates/plan.json',
+  'checklists/templates/rollback_triggers.json',
+  'checklists/templates/waivers.json',
+  'checklists/templates/team_commands.json',
+  'checklists/templates/trust.json',
+] as const
+const WORKFLOW = {
+  from: 'checklists/templates/ff-gate.yml',
+  to: '.github/workflows/ff-gate.yml',
+} as const
+const RUNNER = { key: '.ff/runner.pem', public: '.ff/runner.pub.json' } as const
+
+/** The defaults, written out so that somebody sees what there is to set. */
+const CONFIG = {
+  jwtAudience: 'pty-feature-flags',
+  jwtAlgorithms: 'RS256,ES256,EdDSA',
+  jwtLeeway: '0',
+}
+/** Evidence may be kept with the code; the key that signs it may not. */
+const IGNORED = 'runner.pem\nevidence/lock\n'
+
+/**
+ * `ff init`: what a team begins with, in its own folder.
+ *
+ * @returns the names of the files that were written
+ * @throws FfError `file_exists` where one of them is there already: then nothing is written
+ */
+export async function initFolder(
+  { root, cwd }: { readonly root: string; readonly cwd: string },
+  { makeRunner }: Pick<Adapters, 'makeRunner'>,
+): Promise<readonly string[]> {
+  const texts = new Map<string, string>([['ff.config.json', jsonText(CONFIG)]])
+  for (const name of COPIED) texts.set(name, await readFile(join(root, name), 'utf8'))
+  texts.set(WORKFLOW.to, await readFile(join(root, WORKFLOW.from), 'utf8'))
+  texts.set('.ff/.gitignore', IGNORED)
+  const names = [...texts.keys(), RUNNER.key, RUNNER.public]
+  await refuseExisting(cwd, names)
+  const written: string[] = []
+  try {
+    for (const [name, text] of texts) await writeNew(cwd, name, { text, written })
+    const { kid, jwk } = await makeRunner(join(cwd, RUNNER.key))
+    written.push(RUNNER.key)
+    const own = { kind: 'public_key', schemaVersion: 1, person: 'runner', name: 'runner', kid, jwk }
+    await writeNew(cwd, RUNNER.public, { text: jsonText(own), written })
+  } catch (cause) {
+    for (const name of written) await rm(join(cwd, name), { force: true })
+    throw new FfError('output_failed', 'The files could not be written, so none was kept.', {
+      hint: 'Check that the folder may be written and has room.',
+      cause,
+    })
+  }
+  return names
+}
+
+const jsonText = (value: object): string => `${JSON.stringify(value, null, 2)}\n`
+
+async function refuseExisting(cwd: string, names: readonly string[]): Promise<void> {
+  const there: string[] = []
+  for (const name of names) if (await isThere(join(cwd, name))) there.push(name)
+  if (there.length === 0) return
+  throw new FfError('file_exists', 'Some of the files are there already, so none was written.', {
+    hint: 'Run `ff init` in another folder, or move them away.',
+    details: there,
+  })
+}
+
+/** A link that leads nowhere is there as well. */
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    return true // Something stands in the way, such as a file in place of a folder.
+  }
+}
+
+async function writeNew(
+  cwd: string,
+  name: string,
+  { text, written }: { readonly text: string; readonly written: string[] },
+): Promise<void> {
+  const path = join(cwd, name)
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, text, { flag: 'wx' })
+  written.push(name)
+}

@@ -1,0 +1,17 @@
+import { initFolder } from '../app/init.ts'
+import type { Invocation } from './context.ts'
+
+const NEXT = [
+  'ff doctor        # whether a run could work here',
+  'ff parity run    # the 17 vectors, on a file and on a private PostgreSQL',
+  'ff gate          # go or no-go: ends 22 until something was measured',
+] as const
+
+/** `ff init` */
+export async function init({ context }: Invocation): Promise<void> {
+  const { root, cwd, adapters, io } = context
+  const names = await initFolder({ root, cwd }, adapters)
+  const lines = [...names.map((name) => `  ${name}`), '', 'Next:', ...NEXT.map((one) => `  ${one}`)]
+  await io.stdout(`Written:\n${lines.join('\n')}\n`)
+  context.exit = 'ok'
+}

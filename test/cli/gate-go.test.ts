@@ -1,0 +1,177 @@
+import { execFile } from 'node:child_process'
+import { constants } from 'node:fs'
+import { type FileHandle, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { GateReport } from '../../src/core/report/types.ts'
+import { gate as gateHere } from '../../src/app/gate.ts'
+import { FfError } from '../../src/errors.ts'
+import { flipped } from '../support/flipped.ts'
+import {
+  HANDS,
+  measureAgain,
+  requestIn,
+  type SignedFolder,
+  signedFolder,
+} from '../support/signed-folder.ts'
+import { type Run, runFf } from '../support/run-ff.ts'
+
+let go: SignedFolder
+let waived: SignedFolder
+beforeAll(async () => {
+  go = await signedFolder()
+  waived = await signedFolder({ waived: true })
+})
+afterAll(() =>
+  Promise.all([go, waived].map(({ cwd }) => rm(cwd, { recursive: true, force: true }))),
+)
+
+type Env = Readonly<Record<string, string>>
+const gate = (folder: SignedFolder, args: readonly string[] = [], env: Env = {}): Promise<Run> =>
+  runFf(['gate', ...args], { cwd: folder.cwd, env: { ...folder.env, ...env } })
+const told = async (folder: SignedFolder, env: Env = {}): Promise<GateReport> =>
+  JSON.parse((await gate(folder, ['--format', 'json'], env)).stdout) as GateReport
+/** The process as it is, but for its clock. */
+const shifted = (ms: number): Env => {
+  const clock = `const Real=Date;const by=${ms};globalThis.Date=class extends Real{constructor(...a){a.length?super(...a):super(Real.now()+by)}static now(){return Real.now()+by}}`
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(clock)}` }
+}
+const HOUR_MS = 3_600_000
+
+describe('42 records of a runner that is named, and two people who signed', () => {
+  test('are a GO until the first of them goes stale, and what expires next is said', async () => {
+    const { status, stdout } = await gate(go)
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/all +42 {2}42 pass/)])
+    expect(stdout).toMatch(/expires next {2}B1 at [^\n]*, C1 at/)
+    expect(stdout).toMatch(/\nGO {2}valid until \S+Z\. {2}exit 0 \(ok\)\n$/)
+    const { valid_until, timing } = await told(go)
+    const left = Date.parse(valid_until ?? '') - Date.parse(timing.started_at)
+    expect(left).toBeGreaterThan(0)
+    expect(left).toBeLessThan(HOUR_MS)
+  })
+  test('with a waiver say so', async () => {
+    const { status, stdout } = await gate(waived)
+    expect([status, stdout]).toEqual([
+      0,
+      expect.stringMatching(/\nGO with 1 waiver {2}valid until/),
+    ])
+  })
+  test.each<readonly [string, () => Env, number, string]>([
+    ['after its end', () => shifted(HOUR_MS + 1_000), 21, 'evidence_old'],
+    ['after the plan', () => shifted(29 * HOUR_MS), 21, 'plan_over'],
+    ['with the clock set back', () => shifted(-HOUR_MS), 23, 'signed_in_future'],
+    ['of another image', () => ({ FF_CODE_VERSION: 'sha256:other' }), 21, 'identity_changed'],
+    ['with other settings', () => ({ FF_JWT_LEEWAY: '5' }), 21, 'identity_changed'],
+    ['without a pin', () => ({ FF_TRUST_SHA256: '' }), 23, 'trust_pin_missing'],
+    ['under another pin', () => ({ FF_TRUST_SHA256: 'a'.repeat(64) }), 23, 'trust_pin_mismatch'],
+  ])('are none %s', async (_when, env, exitCode, code) => {
+    const report = await told(go, env())
+    const codes = report.findings.map((one) => one.code)
+    expect([report.exitCode, codes]).toEqual([exitCode, expect.arrayContaining([code])])
+  })
+  test('are none once an item fails again, and again one when it passes', async () => {
+    const folder = await signedFolder()
+    try {
+      await measureAgain(folder, 'A1', { result: 'fail', codes: ['token_accepted'] })
+      expect(await told(folder)).toMatchObject({ verdict: 'no_go', exitCode: 20 })
+      await measureAgain(folder, 'A1')
+      expect(await told(folder)).toMatchObject({ verdict: 'go', exitCode: 0 })
+    } finally {
+      await rm(folder.cwd, { recursive: true, force: true })
+    }
+  })
+})
+
+test('a gate loads neither the compiler of schemas nor the driver of the database', async () => {
+  const watch = `const m=process.getBuiltinModule('node:module');const load=m._load;m._load=function(name,from,main){const path=m._resolveFilename(name,from,main);if(/node_modules.(ajv.dist.(core|2020)|pg.)/.test(path))process.stderr.write(path+'\\n');return load.call(this,name,from,main)}`
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(watch)}`
+  const { status, stderr } = await gate(go, [], { NODE_OPTIONS })
+  expect([status, stderr]).toEqual([0, ''])
+  // It would be seen: other commands need it.
+  const other = await runFf(['artefacts', 'validate'], { env: { NODE_OPTIONS } })
+  expect(other.stderr).toMatch(/ajv.dist.core/)
+})
+
+describe('two gates at once', () => {
+  test('the second ends 24 while the first reads, and the first comes to its verdict', async () => {
+    const head = join(go.cwd, '.ff/evidence/head.json')
+    const text = await readFile(head, 'utf8')
+    await rm(head)
+    await promisify(execFile)('mkfifo', [head])
+    const first = gate(go)
+    // Nobody but the first reads it, and it does so under the lock.
+    const feed = await reading(head)
+    try {
+      expect((await gate(go)).status).toBe(24)
+    } finally {
+      await feed.writeFile(text)
+      await feed.close()
+      await rm(head)
+      await writeFile(head, text)
+    }
+    expect((await first).status).toBe(0)
+  })
+  test('that only come close together both answer, or one of them ends 24', async () => {
+    const runs = await Promise.all([gate(go), gate(go), gate(go)])
+    expect(runs.every(({ status }) => status === 0 || status === 24)).toBe(true)
+    expect((await gate(go)).status).toBe(0)
+  })
+})
+
+/** A pipe, once somebody reads it. */
+async function reading(path: string): Promise<FileHandle> {
+  for (;;) {
+    try {
+      return await open(path, constants.O_WRONLY | constants.O_NONBLOCK)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENXIO')) throw error
+      await setTimeout(20)
+    }
+  }
+}
+
+/** How many bytes of each file are flipped in turn, besides its first and its last. */
+const FLIPS = { here: 40, spawned: 2 }
+describe('each flipped byte takes the GO away', () => {
+  test.each<readonly [string, string, () => SignedFolder]>([
+    ['the checklist', 'checklists/cutover_readiness_checklist.json', () => go],
+    ['the evidence', '.ff/evidence/evidence.ndjson', () => go],
+    ['the head of the evidence', '.ff/evidence/head.json', () => go],
+    ['the trust file', 'checklists/trust.json', () => go],
+    ['the signatures', 'checklists/signoff.json', () => go],
+    ['the plan', 'checklists/plan.json', () => go],
+    ['the triggers', 'checklists/rollback_triggers.json', () => go],
+    ['the waivers', 'checklists/waivers.json', () => waived],
+  ])('of %s', async (_what, name, folder) => {
+    const survived: string[] = []
+    const path = join(folder().cwd, name)
+    const bytes = await readFile(path)
+    try {
+      for (const [at, changed] of flipped(bytes, FLIPS.here)) {
+        await writeFile(path, changed)
+        if ((await judged(folder())) === 'ok') survived.push(`byte ${at}`)
+      }
+      for (const [at, changed] of flipped(bytes, FLIPS.spawned)) {
+        await writeFile(path, changed)
+        const { status } = await gate(folder())
+        if (status === 0 || status === 1) survived.push(`byte ${at} ends ${status}`)
+      }
+    } finally {
+      await writeFile(path, bytes)
+    }
+    expect(survived).toEqual([])
+    expect(await judged(folder())).toBe('ok')
+  })
+})
+
+/** How a gate ends that is run in this process: by the same files, and quicker. */
+async function judged({ cwd, env }: SignedFolder): Promise<string> {
+  try {
+    return (await gateHere(await requestIn(cwd, env.FF_TRUST_SHA256), HANDS)).exitName
+  } catch (error) {
+    if (error instanceof FfError) return error.exitName
+    throw error
+  }
+}

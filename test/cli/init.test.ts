@@ -1,0 +1,111 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { COMMANDS } from '../../src/commands/table/index.ts'
+import { readTrust } from '../../src/core/signoff/trust.ts'
+import { tools } from '../signoff/people.ts'
+import { ROOT, type Run, runFf } from '../support/run-ff.ts'
+
+let cwd = ''
+let made: Run
+beforeAll(async () => {
+  cwd = await mkdtemp(join(tmpdir(), 'ff-init-'))
+  made = await runFf(['init'], { cwd })
+  await mkdir(join(cwd, 'node_modules/.bin'), { recursive: true })
+  await symlink(join(ROOT, 'dist/bin/ff.js'), join(cwd, 'node_modules/.bin/ff'))
+})
+afterAll(() => rm(cwd, { recursive: true, force: true }))
+
+/** What somebody pastes into a shell in the folder; it waits for no answer. */
+const pasted = (line: string): Promise<Run> =>
+  new Promise((resolve) => {
+    const env = { ...process.env, PATH: `${join(cwd, 'node_modules/.bin')}:${process.env['PATH']}` }
+    const child = execFile('bash', ['-c', line], { cwd, env }, (_error, stdout, stderr) =>
+      resolve({ status: child.exitCode, signal: child.signalCode, stdout, stderr }),
+    )
+    child.stdin?.end()
+  })
+const listed = ({ stdout }: Run): readonly string[] =>
+  [...(stdout.split('Next:')[0] ?? '').matchAll(/^ {2}(\S+)$/gm)].map(([, name = '']) => name)
+const next = ({ stdout }: Run): readonly string[] =>
+  [...(stdout.split('Next:')[1] ?? '').matchAll(/^ {2}(ff .*)$/gm)].map(([, line = '']) => line)
+
+describe('ff init', () => {
+  test('writes what it lists, the key for its owner alone', async () => {
+    expect(made.status).toBe(0)
+    const found = await readdir(cwd, { recursive: true, withFileTypes: true })
+    const files = found
+      .filter((one) => one.isFile())
+      .map((one) => join(one.parentPath, one.name).slice(cwd.length + 1))
+      .filter((name) => !name.startsWith('node_modules'))
+    expect([...listed(made)].sort()).toEqual(files.sort())
+    expect((await stat(join(cwd, '.ff/runner.pem'))).mode & 0o777).toBe(0o600)
+    expect(await readFile(join(cwd, '.ff/.gitignore'), 'utf8')).toContain('runner.pem')
+  })
+  test('again ends 2, lists what is there, and changes nothing', async () => {
+    const before = await readFile(join(cwd, '.ff/runner.pem'), 'utf8')
+    const run = await runFf(['init', '--debug'], { cwd })
+    expect([run.status, run.stderr]).toEqual([2, expect.stringContaining('[file_exists')])
+    for (const name of listed(made)) expect(run.stderr).toContain(name)
+    expect(await readFile(join(cwd, '.ff/runner.pem'), 'utf8')).toBe(before)
+  })
+  test('where one file is there writes none', async () => {
+    const other = await mkdtemp(join(tmpdir(), 'ff-init-'))
+    await mkdir(join(other, 'checklists/templates'), { recursive: true })
+    await writeFile(join(other, 'checklists/templates/plan.json'), 'mine')
+    const run = await runFf(['init'], { cwd: other })
+    expect([run.status, await readdir(other)]).toEqual([2, ['checklists']])
+    expect(run.stderr).toContain('  checklists/templates/plan.json\n')
+    await rm(other, { recursive: true })
+  })
+  test('the three commands that it names work as they are', async () => {
+    const lines = next(made)
+    expect(lines).toHaveLength(3)
+    const runs = []
+    for (const line of lines) runs.push((await pasted(line)).status)
+    expect(runs).toEqual([0, 0, 22])
+  })
+  test('the CI job runs always, and its exit is that of the gate', async () => {
+    const text = await readFile(join(cwd, '.github/workflows/ff-gate.yml'), 'utf8')
+    expect(text.match(/if: always\(\)/g)).toHaveLength(3)
+    expect(text).not.toMatch(/continue-on-error|\|\||npx/)
+    const lines = [...text.matchAll(/^ +(?:- )?run: (.*)$/gm)].map(([, line = '']) => line)
+    expect(lines).toEqual([
+      'npm ci',
+      expect.stringMatching(/^node_modules\/\.bin\/ff gate [^|;&]*$/),
+    ])
+    const run = await pasted(lines[1] ?? '')
+    expect([run.status, run.stdout]).toEqual([22, expect.stringContaining('::')])
+    for (const name of ['gate.html', 'gate.xml', 'decision.json'])
+      expect((await stat(join(cwd, name))).size).toBeGreaterThan(0)
+  })
+  test('the skeleton of a trust file has its form, and can never be trusted', async () => {
+    const text = await readFile(join(cwd, 'checklists/templates/trust.json'), 'utf8')
+    expect(readTrust(text, tools)).toMatchObject({
+      ok: false,
+      fault: { code: 'trust_kid_differs' },
+    })
+  })
+  test('its public key is one that a trust file takes', async () => {
+    const shown = await readFile(join(cwd, '.ff/runner.pub.json'), 'utf8')
+    expect(tools.shape('public_key', JSON.parse(shown) as unknown)).toMatchObject({ ok: true })
+  })
+})
+
+describe('the first example of each command, as pasted there', () => {
+  // What measures for long, waits on a terminal or serves has tests of its own.
+  const LONG = /^ff (parity (?!preflight)|jwks check|migrate|init)|mkdir|mint/
+  const examples = COMMANDS.flatMap(({ noun, commands }) =>
+    commands.map(({ name, examples: [line] }) => [`${noun ?? ''} ${name}`, line]),
+  ).filter(([, line]) => !LONG.test(line ?? ''))
+  test.each(examples)('%s: %s', async (_name, line = '') => {
+    const { status, stderr } = await pasted(line)
+    // Done, or a sentence that says what happened, and one that says what to do; the shell's own is one as well.
+    if (stderr.startsWith('bash:')) return expect(stderr).toMatch(/No such file or directory/)
+    expect(status).not.toBe(1)
+    if (status === 2 || stderr.startsWith('ff:'))
+      expect(stderr).toMatch(/^ff: [^\n]+[.!?]\n( {2}[^\n]*\n)*[^\n]+[.!?]\n\[\w+, exit \w+\]\n$/)
+  })
+})

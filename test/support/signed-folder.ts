@@ -1,0 +1,159 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Adapters } from '../../src/app/adapters.ts'
+import { type GateRequest, readGate } from '../../src/app/gate.ts'
+import { openDesk, presentOf } from '../../src/app/signoff/desk.ts'
+import { peopleOf } from '../../src/app/signoff/for-gate.ts'
+import { requestSignoff } from '../../src/app/signoff/request.ts'
+import { behaviouralSettings, readSettings } from '../../src/commands/settings.ts'
+import type { EvidenceDraft } from '../../src/core/gate/types.ts'
+import type { Envelope, TrustFile, WaiverEntry } from '../../src/core/signoff/types.ts'
+import { waiverText } from '../../src/core/signoff/waivers.ts'
+import { fromMilliseconds, type Instant } from '../../src/core/state/instant.ts'
+import { judgeTexts, openEvidence, readEvidence } from '../../src/evidence/evidence-log.ts'
+import { readRunnerKey, type Runner } from '../../src/evidence/runner-key.ts'
+import { loadGateFiles } from '../../src/app/gate-files.ts'
+import { signoffKeys } from '../../src/signoff/index.ts'
+import { itemOf, passing } from '../core/gate/world.ts'
+import {
+  alice,
+  asSigner,
+  bob,
+  encode,
+  envelopeText,
+  headerOf,
+  type Person,
+  signAs,
+  signRaw,
+  tools,
+  TRUST,
+  trustText,
+} from '../signoff/people.ts'
+import { CODE, fullEvidence, gateFolder, identityIn } from './gate-folder.ts'
+import { ROOT } from './run-ff.ts'
+
+/** A team's folder that is a GO: 42 signed records, a trust file under its pin, and two people who signed. */
+export interface SignedFolder {
+  readonly cwd: string
+  readonly runner: Runner
+  /** What a process needs to be told. */
+  readonly env: Readonly<Record<'FF_CODE_VERSION' | 'FF_TRUST_SHA256', string>>
+}
+interface Wanted {
+  /** H4 fails within the bound of a waiver that both approved. */
+  readonly waived?: boolean
+}
+
+const DAY_MS = 86_400_000
+const soon = (ms: number): Instant => fromMilliseconds(Date.now() + ms)
+const window = () => ({ from: soon(-DAY_MS), until: soon(90 * DAY_MS) })
+
+export async function signedFolder({ waived = false }: Wanted = {}): Promise<SignedFolder> {
+  const cwd = await gateFolder()
+  const put = (name: string, text: string): Promise<void> =>
+    writeFile(join(cwd, 'checklists', name), text)
+  const runner = await fullEvidence(cwd, waived ? leaking : (draft) => draft)
+  const trust = trustText(trustOf(runner))
+  await put('trust.json', trust)
+  if (waived) await put('waivers.json', JSON.stringify(WAIVERS(waiver()), null, 2))
+  const pin = tools.sha256(trust)
+  const { envelope, attests } = await requested(cwd, pin)
+  const signatures = [alice, bob].map((who) =>
+    signAs(envelope.payload, who, { signed_at: soon(0), attests: [...attests[who.role]] }),
+  )
+  await put('signoff.json', envelopeText({ ...envelope, signatures }))
+  return { cwd, runner, env: { FF_CODE_VERSION: CODE, FF_TRUST_SHA256: pin } }
+}
+
+/** Adds a record that its item passed, but for what is changed, to the end of the log. */
+export async function measureAgain(
+  { cwd }: Pick<SignedFolder, 'cwd'>,
+  id: string,
+  change: Partial<EvidenceDraft> = {},
+): Promise<void> {
+  const { isLine: fits } = await loadGateFiles({ root: ROOT, cwd, checklist: null })
+  const runner = await readRunnerKey(join(cwd, '.ff', 'runner.pem'))
+  const log = await openEvidence(join(cwd, '.ff', 'evidence'), { fits, runner })
+  const draft = passing(itemOf(id), await identityIn(cwd))
+  const at = soon(-500)
+  const control = draft.control === null ? null : { ...draft.control, at }
+  await log.append({ ...draft, control, started_at: at, ended_at: at, ...change })
+  await log.close()
+}
+
+const trustOf = ({ jwk, kid }: Runner): TrustFile => ({
+  ...TRUST,
+  expires: soon(30 * DAY_MS),
+  signers: [alice, bob].map((who) => ({ ...asSigner(who), ...window() })),
+  runners: [{ name: 'ci', kid, jwk, ...window() }],
+})
+
+/** What a process in the folder asks of the gate. */
+export const requestIn = async (cwd: string, trust_pin: string): Promise<GateRequest> => ({
+  folder: { root: ROOT, cwd, checklist: null },
+  evidence: join(cwd, '.ff', 'evidence'),
+  trust_pin,
+  code: CODE,
+  schema_head: '0002_flags',
+  settings: behaviouralSettings(await readSettings({}, cwd)),
+  now: () => new Date(),
+})
+/** What the program hands its gate. */
+export const HANDS = {
+  readEvidence,
+  judgeEvidence: async (texts, fits) => judgeTexts(texts, fits),
+  verifySignoff: async (question) => peopleOf(question.texts, question, tools),
+  signoffTools: async () => tools,
+} as const satisfies Pick<
+  Adapters,
+  'readEvidence' | 'judgeEvidence' | 'verifySignoff' | 'signoffTools'
+>
+
+/** What the library prepares to be signed, by what the gate says of the folder. */
+async function requested(cwd: string, pin: string) {
+  const state = await readGate(await requestIn(cwd, pin), HANDS)
+  const desk = await openDesk({
+    root: ROOT,
+    cwd,
+    env: {},
+    now: soon(0),
+    pin,
+    keys: signoffKeys,
+    terminal: null,
+    readGate: async () => state,
+  })
+  await requestSignoff(desk)
+  const text = await readFile(join(cwd, 'checklists/signoff.json'), 'utf8')
+  return { envelope: JSON.parse(text) as Envelope, attests: presentOf(desk, state).attestations }
+}
+
+const leaking = (draft: EvidenceDraft): EvidenceDraft =>
+  draft.item === 'H4'
+    ? { ...draft, result: 'fail', measured: { ...draft.measured, memory_share: 0.85 } }
+    : draft
+
+const WAIVERS = (one: WaiverEntry) => ({ kind: 'waivers', schemaVersion: 1, waivers: [one] })
+function waiver(): WaiverEntry {
+  const asked: WaiverEntry = {
+    id: 'WV-1',
+    item: 'H4',
+    covers: { state: 'fail', bounds: [{ measure: 'memory_share', op: 'at_most', value: 0.9 }] },
+    reason: 'the cache was warmed twice',
+    risk: 'a restart within the week',
+    compensation: 'an alert at 0.9',
+    requester: 'dora',
+    requested_at: soon(-DAY_MS),
+    expires_at: soon(DAY_MS),
+    approvals: [],
+  }
+  return { ...asked, approvals: [alice, bob].map((who) => approval(asked, who)) }
+}
+
+function approval(asked: WaiverEntry, who: Person): WaiverEntry['approvals'][number] {
+  const { person, role, kid } = who
+  const own = headerOf(who, { meaning: 'approves-waiver', attests: [], signed_at: soon(-1_000) })
+  const header = { ...own, typ: 'ff-waiver+jws' }
+  const payload = encode(waiverText(asked))
+  const { protected: shown, signature } = signRaw(payload, header, who.key)
+  return { person, role, kid, jws: `${shown}.${payload}.${signature}` }
+}
