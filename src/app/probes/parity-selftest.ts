@@ -1,13 +1,13 @@
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { CATALOGUE } from '../selftest/catalogue.ts'
 import { COMPARER_FAULTS } from '../selftest/comparer-faults.ts'
-import type { Fault, Proof } from '../selftest/fault.ts'
+import type { Fault } from '../selftest/fault.ts'
 import { paritySelftest } from '../selftest/parity-selftest.ts'
 import { FfError } from '../../errors.ts'
 import { given, probe } from './probe.ts'
 import { exampleOf, proofRequest } from './proofs.ts'
 
-const PROOFS: readonly Proof[] = ['comparer', 'vectors', 'cells']
+const PROOFS = [...new Set(CATALOGUE.map(({ proof }) => proof))]
 /** An entry that does nothing, for each proof: it has to be found out. */
 const IDLE = PROOFS.map((proof): Fault => ({
   id: `idle.${proof}`,
