@@ -1,8 +1,9 @@
+import { Readable } from 'node:stream'
 import { keyOfLine, rowLine } from '../../core/rows/row-line.ts'
 import { keyText, type Table, TABLES } from '../../core/state/rows.ts'
 import type { CheckItem } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
-import type { RowSource } from '../../ports.ts'
+import type { RowBatch, RowSource } from '../../ports.ts'
 import { diffSources } from '../rows/diff-sources.ts'
 import type { Bench, StoredLine } from './fault.ts'
 
@@ -83,18 +84,17 @@ function sourceOf(lines: readonly StoredLine[]): RowSource {
     counts: { flag_registry: 0, tenant_override: 0, user_override: 0 },
     head: { seq: 0, hash: '' },
     epoch: 0,
-    // A source is asynchronous, though these lines are there already.
-    // oxlint-disable-next-line require-await
-    lines: async function* () {
-      for (const table of TABLES) {
-        const bytes = Buffer.from(
-          textOf(table)
-            .map((line) => `${line}\n`)
-            .join(''),
-        )
-        if (bytes.length > 0) yield { table, bytes, unsure: null }
-      }
-    },
+    lines: () =>
+      Readable.from(
+        TABLES.map((table): RowBatch => {
+          const bytes = Buffer.from(
+            textOf(table)
+              .map((line) => `${line}\n`)
+              .join(''),
+          )
+          return { table, bytes, unsure: null }
+        }),
+      ),
     faults: () => [],
     lookup: (table, keys) => {
       const wanted = new Set(keys.map(keyText))
