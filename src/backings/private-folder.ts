@@ -4,8 +4,11 @@ import { tryLock } from '../locks/file-lock.ts'
 
 const LOCK = '.owner'
 const MAKING = '.making-'
-/** A folder is locked within milliseconds; one that old and still without its name was left by a dead process. */
-const MAKING_MS = 1_000
+/**
+ * A folder is locked within milliseconds, or seconds where the machine is crowded; one that old and still without
+ * its name was left by a dead process.
+ */
+const MAKING_MS = 60_000
 
 /** A folder of this process alone. */
 export interface PrivateFolder {

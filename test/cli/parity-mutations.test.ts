@@ -172,7 +172,7 @@ describe.concurrent('one changed expected field', () => {
     withCopy(async ({ parity, editMatrix }) => {
       await editMatrix((matrix) => change(vector(matrix, id).then))
       const done = await parity('run')
-      expect(done.status).toBe(20)
+      expect(done.status, done.stdout.slice(0, 2000)).toBe(20)
       const { findings } = parityOf(done)
       expect([...new Set(findings.map(({ subject }) => subject))]).toEqual([id])
       expect(findings.some((one) => one.pointer?.startsWith(pointer))).toBe(true)
@@ -355,7 +355,7 @@ describe.concurrent('a fault of one side alone', () => {
     withCopy(async ({ inCopy, parity }) => {
       await edit(inCopy(STATEMENTS), from, to)
       const done = await parity('run')
-      expect(done.status).toBe(20)
+      expect(done.status, done.stdout.slice(0, 2000)).toBe(20)
       const { findings } = parityOf(done)
       expect(findings.map(({ sides }) => sides)).toContain('baseline-candidate')
       expect(findings.map(({ sides }) => sides)).not.toContain('baseline-expected')
