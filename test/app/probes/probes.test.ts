@@ -86,9 +86,12 @@ describe('the table', () => {
   })
 })
 
+/** They meet nothing but the verifier of the gate, which is always at hand. */
+const SELF_CONTAINED: ReadonlySet<string> = new Set(['J2', 'J3'])
 describe('pointed at a closed port and an empty folder', () => {
   const closed = { kind: 'postgres', url: 'postgres://127.0.0.1:1/x', name: 'x' } as const
-  test.each(MEASURED)('%s is inconclusive, and says what it needs', async (_id, item, probe) => {
+  const pointed = MEASURED.filter(([id]) => !SELF_CONTAINED.has(id))
+  test.each(pointed)('%s is inconclusive, and says what it needs', async (_id, item, probe) => {
     const nowhere = join(tmpdir(), `ff-none-${randomBytes(6).toString('hex')}`)
     const targets = {
       scratch: closed,
