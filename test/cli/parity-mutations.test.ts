@@ -365,7 +365,7 @@ describe.concurrent('a fault of one side alone', () => {
   test('a side that answers otherwise each time is no measure: inconclusive', () =>
     withCopy(async ({ inCopy, parity }) => {
       await edit(
-        inCopy('dist/src/backings/postgres/postgres-store.js'),
+        inCopy('dist/src/backings/postgres/row-reader.js'),
         'return rowSet(rows[0]);',
         'this.asked = (this.asked ?? 0) + 1; return rowSet(this.asked % 2 === 0 ? [] : rows[0]);',
       )
