@@ -50,6 +50,7 @@ describe('parseTarget', () => {
     ['a variable without a name', 'env:', 'variable_unset'],
     ['a variable that names another', 'env:LOOP', 'target_unknown'],
     ['a line end in the options', 'postgres://h/d?a\nb', 'target_url_malformed'],
+    ['an escape that is no UTF-8', 'postgres://h/d?%FF=1', 'target_url_malformed'],
   ])('refuses %s', (_situation, text, refusal) => {
     expect(parse(text)).toEqual({ ok: false, refusal })
   })

@@ -186,6 +186,7 @@ describe('the order of lines', () => {
 
 describe('a line by its key alone', () => {
   test.each([
+    ['is read the short way where it is plain', tenant(), keyOf(tenantRow())],
     [
       'is read the long way where it is not plain',
       rowLine('tenant_override', '{"flag_key":"x","tenant_id":"y"}'),
