@@ -118,3 +118,7 @@ test.each([
   const spec = parsed.ok && parsed.spec.kind === 'postgres' ? parsed.spec : null
   expect(spec && inDatabase(spec, 'two')).toEqual({ kind: 'postgres', url, name })
 })
+
+test('a URL that cannot be taken apart is of no machine', () => {
+  expect(isLoopback({ kind: 'postgres', url: 'nowhere at all', name: 'x' })).toBe(false)
+})
