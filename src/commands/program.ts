@@ -32,7 +32,7 @@ class NamedCommand extends Command {
 
 async function parse(argv: readonly string[], context: Context, said: string[]): Promise<void> {
   try {
-    await makeProgram(context, said).parseAsync([...argv])
+    await makeProgram(argv.slice(2), context, said).parseAsync([...argv])
   } catch (error) {
     // How commander ends after it has printed help or the version.
     if (!(error instanceof CommanderError && error.exitCode === 0)) throw error
@@ -45,7 +45,7 @@ async function tell(said: readonly string[], context: Context): Promise<void> {
   context.exit = 'ok'
 }
 
-function makeProgram(context: Context, said: string[]): Command {
+function makeProgram(words: readonly string[], context: Context, said: string[]): Command {
   const program = new NamedCommand('ff')
   program
     .description('Go or no-go for moving feature flags from a file to PostgreSQL.')
@@ -63,7 +63,9 @@ function makeProgram(context: Context, said: string[]): Command {
     .helpCommand(false)
   for (const { noun, what, job, commands } of COMMANDS) {
     const parent = noun === null ? program : program.command(noun).description(what).helpGroup(job)
-    for (const row of commands)
+    // What nobody asks for is not made: it would be a part of every start.
+    const asked = noun === null || words.includes(noun) || words.includes('help')
+    for (const row of asked ? commands : [])
       addCommand(parent, row, context).helpGroup(noun === null ? job : 'Commands:')
   }
   return addHelp(program, context)
