@@ -127,7 +127,7 @@ test('the report fits its schema', async () => {
 })
 
 test('what cannot be measured yet is inconclusive, and leaves no record', async () => {
-  const run = await ff('probe', 'run', 'D2', 'J2')
+  const run = await ff('probe', 'run', 'D2', 'H3')
   expect(run.status).toBe(22)
   expect(run.stdout).toContain('not_measured_yet: needs the cache')
   expect((await readFile(join(cwd, '.ff/evidence/evidence.ndjson'), 'utf8')).length).toBe(0)
