@@ -35,8 +35,8 @@ export default {
     only('core-imports-core', '^src/core/', '^src/core/', 'Dependencies point inwards.'),
     only(
       'ports-speak-core',
-      '^src/ports[.]ts$',
-      '^src/core/',
+      '^src/ports(/|[.]ts$)',
+      '^src/(core/|ports(/|[.]ts$))',
       'Ports are types in the language of core.',
     ),
     only('errors-import-nothing', '^src/errors[.]ts$', '^$', 'Everybody imports errors.'),
@@ -49,7 +49,7 @@ export default {
     only(
       'backings-inward',
       '^src/backings/',
-      '^src/(backings/|locks/|core/|ports[.]ts$|errors[.]ts$)',
+      '^src/(backings/|locks/|core/|ports(/|[.]ts$)|errors[.]ts$)',
       'A backing implements a port and calls no use case.',
     ),
     only(
@@ -61,7 +61,7 @@ export default {
     only(
       'auth-inward',
       '^src/auth/',
-      '^src/(auth/|jose/|core/|ports[.]ts$|errors[.]ts$)',
+      '^src/(auth/|jose/|core/|ports(/|[.]ts$)|errors[.]ts$)',
       'Auth implements TokenVerifier.',
     ),
     only(
@@ -73,25 +73,25 @@ export default {
     only(
       'evidence-inward',
       '^src/evidence/',
-      '^src/(evidence/|locks/|core/|ports[.]ts$|errors[.]ts$)',
+      '^src/(evidence/|locks/|core/|ports(/|[.]ts$)|errors[.]ts$)',
       'The log is a file with a chain; what is in it is judged by core.',
     ),
     only(
       'process-inward',
       '^src/process/',
-      '^src/(process/|ports[.]ts$)',
+      '^src/(process/|ports(/|[.]ts$))',
       'The one place that starts programs by a command line knows nothing else.',
     ),
     only(
       'signoff-inward',
       '^src/signoff/',
-      '^src/(signoff/|jose/|process/|core/|ports[.]ts$|errors[.]ts$)',
+      '^src/(signoff/|jose/|process/|core/|ports(/|[.]ts$)|errors[.]ts$)',
       "People's keys: whose signature counts is decided in core.",
     ),
     only(
       'fuzz-inward',
       '^src/fuzz/',
-      '^src/(fuzz/|core/|ports[.]ts$)',
+      '^src/(fuzz/|core/|ports(/|[.]ts$))',
       'Scenes are made of core shapes; who plays them is somebody else.',
     ),
     {
@@ -110,13 +110,13 @@ export default {
     only(
       'app-inward',
       '^src/app/',
-      '^src/(app/|core/|ports[.]ts$|errors[.]ts$|artefacts/)',
+      '^src/(app/|core/|ports(/|[.]ts$)|errors[.]ts$|artefacts/)',
       'Use cases are handed their adapters.',
     ),
     only(
       'commands-are-thin',
       '^src/commands/',
-      '^src/(commands/|app/|reports/|ports[.]ts$|errors[.]ts$|core/)',
+      '^src/(commands/|app/|reports/|ports(/|[.]ts$)|errors[.]ts$|core/)',
       'A command reads options, calls one use case and prints.',
     ),
     only('bin-is-a-door', '^bin/', '^src/main[.]ts$', 'bin only starts main.'),

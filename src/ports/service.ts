@@ -1,0 +1,49 @@
+import type { AuditHead } from '../core/audit/record.ts'
+import type { FlagRow, RowSet, Stored } from '../core/state/rows.ts'
+import type { WriteRequest } from '../core/state/write-request.ts'
+import type { ApprovalCheck, FlagStore } from '../ports.ts'
+
+/** Which rows a bulk evaluation needs: of several flags, for one caller. */
+export interface BulkQuery {
+  readonly flag_keys: readonly string[]
+  readonly tenant_id: string | null
+  readonly user_id: string | null
+}
+/** A flag of the registry as it is listed, fit or not. */
+export interface FlagEntry {
+  readonly flag_key: string
+  readonly held: Stored<FlagRow>
+}
+/** A change that somebody known asked for and was refused (page 5, Audit). */
+export interface RefusedWrite {
+  readonly request: WriteRequest
+  /** Why, as the caller was told. */
+  readonly code: string
+}
+
+/** What a service asks of its store beside one evaluation and one change. */
+export interface ServedStore extends FlagStore {
+  /** The rows of each flag in the order of the keys, in one snapshot. @throws FfError as `read` */
+  readMany(query: BulkQuery): Promise<readonly RowSet[]>
+  /** Flags in the order of their keys, in bytes, from the first past `after`. @throws FfError as `read` */
+  page(query: { readonly after: string | null; readonly limit: number }): Promise<
+    readonly FlagEntry[]
+  >
+  /** Puts a refusal at the end of the audit chain; durable when it resolves. @throws FfError as `write` */
+  refuse(refused: RefusedWrite): Promise<AuditHead>
+}
+
+/** Admin as a service has it (page 5, `sensitive.check.2b`). */
+export interface Approvals {
+  /** The check of one request: all that it asks shares one deadline, however many flags it is about. */
+  begin(): ApprovalCheck
+  /** For whoever serves it to show. */
+  metrics(): AdminMetrics
+  close(): Promise<void>
+}
+export interface AdminMetrics {
+  /** Answers, and the failures that became `unreachable`, since it was made. */
+  readonly calls: { readonly answered: number; readonly failed: number; readonly refused: number }
+  /** Null where no breaker stands before it. */
+  readonly breaker: 'closed' | 'open' | 'half_open' | null
+}
