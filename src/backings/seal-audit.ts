@@ -7,11 +7,12 @@ import {
   chain,
   changeEvent,
   isSensitiveChange,
+  refusalEvent,
   type Sha256,
 } from '../core/audit/record.ts'
 import type { Change, Standing } from '../core/state/plan-write.ts'
 import type { WriteRequest } from '../core/state/write-request.ts'
-import type { AuditTools } from '../ports.ts'
+import type { AuditTools, RefusedWrite } from '../ports.ts'
 
 export const sha256: Sha256 = (text) => createHash('sha256').update(text, 'utf8').digest('hex')
 
@@ -28,6 +29,13 @@ export function sealChange(
   const context = { audit_id: uuidv7(), phase: tools.phase, digest }
   return chain(changeEvent(request, { ...change, sensitive }, context), head, sha256)
 }
+
+/** The chained record of a change that was refused. */
+export const sealRefusal = (
+  { phase }: AuditTools,
+  refused: RefusedWrite,
+  head: AuditHead,
+): AuditRecord => chain(refusalEvent(refused, { audit_id: uuidv7(), phase }), head, sha256)
 
 /** A boundary record that belongs to no row: a migration, say (page 5, UC-B4-15). */
 export const sealBoundary = (event: Omit<AuditEvent, 'audit_id'>, head: AuditHead): AuditRecord =>

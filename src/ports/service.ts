@@ -1,4 +1,5 @@
 import type { AuditHead } from '../core/audit/record.ts'
+import type { Problem } from '../core/problem.ts'
 import type { FlagRow, RowSet, Stored } from '../core/state/rows.ts'
 import type { WriteRequest } from '../core/state/write-request.ts'
 import type { ApprovalCheck, FlagStore } from '../ports.ts'
@@ -17,7 +18,7 @@ export interface FlagEntry {
 /** A change that somebody known asked for and was refused (page 5, Audit). */
 export interface RefusedWrite {
   readonly request: WriteRequest
-  /** Why, as the caller was told. */
+  /** A code of ours: why, as the caller was told. */
   readonly code: string
 }
 
@@ -25,13 +26,18 @@ export interface RefusedWrite {
 export interface ServedStore extends FlagStore {
   /** The rows of each flag in the order of the keys, in one snapshot. @throws FfError as `read` */
   readMany(query: BulkQuery): Promise<readonly RowSet[]>
-  /** Flags in the order of their keys, in bytes, from the first past `after`. @throws FfError as `read` */
-  page(query: { readonly after: string | null; readonly limit: number }): Promise<
-    readonly FlagEntry[]
-  >
+  /** Flags in the order of their keys, in bytes, from the first past `after`, at most `limit`. @throws FfError as `read` */
+  page(query: {
+    readonly after: string | null
+    readonly limit: number
+  }): Promise<readonly FlagEntry[]>
   /** Puts a refusal at the end of the audit chain; durable when it resolves. @throws FfError as `write` */
-  refuse(refused: RefusedWrite): Promise<AuditHead>
+  refuse(refused: RefusedWrite): Promise<RefusalResult>
 }
+/** Where the chain ends then; or why there is no record: who asked for what does not even fit into one (page 1). */
+export type RefusalResult =
+  | { readonly ok: true; readonly head: AuditHead }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
 
 /** Admin as a service has it (page 5, `sensitive.check.2b`). */
 export interface Approvals {

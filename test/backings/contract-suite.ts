@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ApprovalAnswer } from '../../src/core/evaluate/types.ts'
 import type { Instant } from '../../src/core/state/instant.ts'
 import type { WriteRequest } from '../../src/core/state/write-request.ts'
@@ -9,12 +9,14 @@ import {
   type RowSet,
   type Table,
 } from '../../src/core/state/rows.ts'
-import type { FlagStore, ScratchStore } from '../../src/ports.ts'
+import type { FlagStore } from '../../src/ports.ts'
 import type { AuditRecord } from '../../src/core/audit/record.ts'
 import { changesIn, expectChain } from './audit-chain.ts'
 import { DEEPEST, FLAG_OF, HOSTILE_BODIES, type Kind, type Verdict } from './hostile-bodies.ts'
 import { HOSTILE_FLAG_KEYS, HOSTILE_TENANT_IDS } from './hostile-keys.ts'
+import { fresh, shared } from './held.ts'
 import type { Backing, OpenedStore } from './opened-store.ts'
+import { servedSuite } from './served-suite.ts'
 import {
   attempt,
   flagKey,
@@ -45,36 +47,8 @@ export function contractSuite(backing: Backing): void {
     describe('hostile keys', () => hostileKeys(backing))
     describe('writers at once', () => writersAtOnce(backing))
     describe('the audit trail', () => auditTrail(backing))
+    describe('what a service asks', () => servedSuite(fresh(backing)))
   })
-}
-
-interface Held {
-  readonly store: ScratchStore
-  readonly opened: OpenedStore
-}
-type Hook = (work: () => Promise<void>) => void
-
-/** A store of its own for each test. */
-const fresh = (backing: Backing): Held => held(backing, [beforeEach, afterEach])
-/** One store for all tests of a group, which keep to flags of their own. */
-const shared = (backing: Backing): Held => held(backing, [beforeAll, afterAll])
-
-function held(backing: Backing, [before, after]: readonly [Hook, Hook]): Held {
-  let now: OpenedStore | undefined
-  const opened = (): OpenedStore => {
-    if (now === undefined) throw new Error('no store is open')
-    return now
-  }
-  before(async () => void (now = await backing.open()))
-  after(() => opened().close())
-  return {
-    get store() {
-      return opened().store
-    },
-    get opened() {
-      return opened()
-    },
-  }
 }
 
 const OVERRIDES = [

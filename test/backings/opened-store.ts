@@ -14,19 +14,22 @@ import { type JsonNode, isObject, readJson } from '../../src/core/json/read.ts'
 import { canonicalise } from '../../src/core/json/canonical.ts'
 import { toPlain } from '../../src/core/json/plain.ts'
 import type { Migration } from '../../src/core/migrations/plan.ts'
-import type { AuditTools, ScratchStore } from '../../src/ports.ts'
+import type { AuditTools, ScratchStore, ServedStore } from '../../src/ports.ts'
 import { connect, createDatabase, type TestDatabase, type Version } from '../support/database.ts'
 import { ROOT } from '../support/run-ff.ts'
 import { canonicalText } from './audit-chain.ts'
+import { type Child, startChild } from './child.ts'
 
 export const TOOLS: AuditTools = { digestKey: randomBytes(32), phase: 'file' }
 export const VERSIONS = { oldest: 15, newest: 18 } as const
 
 /** A store of one kind with what a test needs to look behind it. */
 export interface OpenedStore {
-  readonly store: ScratchStore
+  readonly store: ScratchStore & ServedStore
   /** Another store on the same rows, as after a restart; `store` is not used any more. */
-  reopen(): Promise<ScratchStore>
+  reopen(): Promise<ScratchStore & ServedStore>
+  /** A process of its own on the same rows; `store` is not used until it was opened anew. */
+  elsewhere(): Promise<Child>
   /** The audit records as they are kept, read past the store. */
   records(): Promise<readonly AuditRecord[]>
   close(): Promise<void>
@@ -67,6 +70,10 @@ async function openFile(): Promise<OpenedStore> {
       await store.close()
       store = await FileStore.open(folder, TOOLS)
       return store
+    },
+    elsewhere: async () => {
+      await store.close()
+      return startChild('serve', folder)
     },
     records: () => loggedRecords(folder),
     close: async () => {
@@ -137,12 +144,12 @@ async function openSchema(database: TestDatabase): Promise<OpenedSchema> {
   const scratch = await openScratchSchema(database, options)
   const sql = await connect(database.version, database.database)
   const schema = await newestScratchSchema(sql)
-  const others: ScratchStore[] = []
+  const others: PostgresStore[] = []
   return {
     database,
     sql,
     schema,
-    store: scratch.store,
+    store: scratch.store as PostgresStore,
     reopen: () => {
       const again = new PostgresStore(openPool(database, 8), schema, {
         name: database.name,
@@ -151,6 +158,7 @@ async function openSchema(database: TestDatabase): Promise<OpenedSchema> {
       others.push(again)
       return Promise.resolve(again)
     },
+    elsewhere: () => startChild('database', JSON.stringify({ config: database.config, schema })),
     records: () => selectedRecords(sql, schema),
     close: async () => {
       for (const other of others) await other.close()

@@ -1,5 +1,5 @@
 // A process that holds a store, so that a test can end it without a warning or take its resources away.
-//   serve FOLDER    answers each line of stdin: write N, compact
+//   serve FOLDER    answers each line of stdin: write N, refuse N, compact
 //   stream FOLDER   writes one flag as fast as it can, and says each revision once it is acknowledged
 //   database PLACE  answers as serve does, on a schema of a database: {config, schema} in JSON
 //   scratch CONFIG  makes a scratch schema (a pg configuration in JSON) and holds it
@@ -49,6 +49,10 @@ async function answer(store, line) {
     if (what === 'compact') {
       await store.compact()
       return { code: 'ok', revision: null }
+    }
+    if (what === 'refuse') {
+      const { head } = await store.refuse({ request: request(name, 'child'), code: 'forbidden' })
+      return { code: 'ok', revision: null, seq: head.seq }
     }
     const result = await store.write(request(name, 'child'))
     return result.ok

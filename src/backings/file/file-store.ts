@@ -1,30 +1,39 @@
-import { randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AuditHead, EMPTY_HEAD } from '../../core/audit/record.ts'
-import { planWrite, type Standing } from '../../core/state/plan-write.ts'
 import type { WriteRequest } from '../../core/state/write-request.ts'
 import type { RowSet, State } from '../../core/state/rows.ts'
 import { FfError } from '../../errors.ts'
-import type { AuditTools, RowQuery, ScratchStore, WriteResult } from '../../ports.ts'
-import { sealChange } from '../seal-audit.ts'
+import type {
+  AuditTools,
+  BulkQuery,
+  FlagEntry,
+  RefusalResult,
+  RefusedWrite,
+  RowQuery,
+  ScratchStore,
+  ServedStore,
+  WriteResult,
+} from '../../ports.ts'
 import { tryLock } from '../../locks/file-lock.ts'
-import { logLine, LogWriter, replayLog, type Tail } from './log.ts'
+import { LogWriter, replayLog, type Tail } from './log.ts'
 import { RowIndex } from './row-index.ts'
 import { readSnapshot, rowOf, SNAPSHOT, type Snapshot, writeSnapshot } from './snapshot.ts'
+import { type Stage, type Staged, stageRefusal, stageWrite } from './stage.ts'
 import { storeError } from './store-error.ts'
 
 /** An opening compacts a log that is longer than this and than the snapshot it follows. */
 const COMPACT_ABOVE_BYTES = 4_194_304
 
+type Result = WriteResult | RefusalResult
 interface Queued {
-  readonly request: WriteRequest
-  readonly resolve: (result: WriteResult) => void
+  readonly put: (stage: Stage) => Staged<Result>
+  readonly resolve: (result: Result) => void
   readonly reject: (error: unknown) => void
 }
 
 /** Flags and overrides in a folder: a snapshot and an append-only log (page 9, file store). One writer. */
-export class FileStore implements ScratchStore {
+export class FileStore implements ScratchStore, ServedStore {
   readonly kind = 'file'
   private readonly folder: string
   private readonly lock: FileHandle
@@ -69,15 +78,21 @@ export class FileStore implements ScratchStore {
     return Promise.resolve(this.snapshot.index.read(query))
   }
 
+  readMany({ flag_keys, ...ids }: BulkQuery): Promise<readonly RowSet[]> {
+    const { index } = this.snapshot
+    return Promise.resolve(flag_keys.map((flag_key) => index.read({ flag_key, ...ids })))
+  }
+
+  page({ after, limit }: Parameters<ServedStore['page']>[0]): Promise<readonly FlagEntry[]> {
+    return Promise.resolve(this.snapshot.index.page(after, limit))
+  }
+
   write(request: WriteRequest): Promise<WriteResult> {
-    // The lock is gone with the handle: somebody else may be writing here by now.
-    if (this.closed) return Promise.reject(closedError(this.folder))
-    return new Promise((resolve, reject) => {
-      // Whoever queues first takes along all that queue up until its turn: one fsync for the batch.
-      if (this.queue.push({ request, resolve, reject }) === 1) {
-        void this.exclusively(() => this.commit(this.queue.splice(0)))
-      }
-    })
+    return this.inLine((stage) => stageWrite(request, stage))
+  }
+
+  refuse(refused: RefusedWrite): Promise<RefusalResult> {
+    return this.inLine((stage) => stageRefusal(refused, stage))
   }
 
   auditHead(): Promise<AuditHead> {
@@ -110,6 +125,18 @@ export class FileStore implements ScratchStore {
     await this.log.rotate()
   }
 
+  private inLine<T extends Result>(put: (stage: Stage) => Staged<T>): Promise<T> {
+    // The lock is gone with the handle: somebody else may be writing here by now.
+    if (this.closed) return Promise.reject(closedError(this.folder))
+    return new Promise((resolve, reject) => {
+      // Whoever queues first takes along all that queue up until its turn: one fsync for the batch.
+      const queued = { put, resolve: resolve as Queued['resolve'], reject }
+      if (this.queue.push(queued) === 1) {
+        void this.exclusively(() => this.commit(this.queue.splice(0)))
+      }
+    })
+  }
+
   private exclusively<T>(work: () => Promise<T>): Promise<T> {
     const done = this.turn.then(work)
     // A failure belongs to whoever asked for the work; the next in line goes on.
@@ -121,12 +148,14 @@ export class FileStore implements ScratchStore {
 
   private async commit(batch: readonly Queued[]): Promise<void> {
     const staged = new RowIndex(this.snapshot.index)
-    const done: { readonly queued: Queued; readonly result: WriteResult }[] = []
+    const done: { readonly queued: Queued; readonly result: Result }[] = []
     const lines: string[] = []
+    const { tools } = this
+    const { epoch } = this.snapshot
     let { head } = this
     try {
       for (const queued of batch) {
-        const { result, line } = this.plan(queued.request, staged, head)
+        const { result, line } = queued.put({ staged, head, epoch, tools })
         if (result.ok) head = result.head
         lines.push(line)
         done.push({ queued, result })
@@ -141,34 +170,6 @@ export class FileStore implements ScratchStore {
     staged.mergeDown()
     this.head = head
     for (const { queued, result } of done) queued.resolve(result)
-  }
-
-  /** One change put on the staged rows, and its line; no line for what is refused. */
-  private plan(
-    request: WriteRequest,
-    staged: RowIndex,
-    head: AuditHead,
-  ): { result: WriteResult; line: string } {
-    const { table, key } = request
-    const flag = staged.get('flag_registry', { scope_id: null, flag_key: key.flag_key })
-    const standing = {
-      flag: flag as Standing['flag'],
-      row: staged.get(table, key),
-      has_overrides: staged.overridesOf(key.flag_key) > 0,
-    }
-    const plan = planWrite(request, standing)
-    if (!plan.ok) return { result: plan, line: '' }
-    const { change } = plan
-    const record = sealChange(this.tools, { request, change, standing }, head)
-    staged.set(table, key, { row: change.after })
-    const entry = {
-      epoch: this.snapshot.epoch,
-      op_id: randomUUID(),
-      changes: [{ table, row: change.after }],
-      record,
-    }
-    const after = { seq: record.seq, hash: record.hash }
-    return { result: { ok: true, row: change.after, head: after }, line: logLine(entry) }
   }
 }
 

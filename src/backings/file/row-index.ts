@@ -1,6 +1,6 @@
-import type { AnyRow, RowKey, RowSet, Stored, Table } from '../../core/state/rows.ts'
+import type { AnyRow, FlagRow, RowKey, RowSet, Stored, Table } from '../../core/state/rows.ts'
 import { keyOf, keyText, TABLES } from '../../core/state/rows.ts'
-import type { RowQuery } from '../../ports.ts'
+import type { FlagEntry, RowQuery } from '../../ports.ts'
 
 interface Entry {
   readonly key: RowKey
@@ -19,6 +19,8 @@ export class RowIndex {
     user_override: new Map(),
   }
   private readonly live = new Map<string, number>()
+  /** Keys of flags in the order of their bytes: made when a page is first asked for, and anew after a flag is added. */
+  private flagKeys: readonly string[] | null = null
 
   constructor(base: RowIndex | null = null) {
     this.base = base
@@ -31,6 +33,7 @@ export class RowIndex {
   set(table: Table, key: RowKey, held: Stored<AnyRow>): void {
     const step = liveness(table, held) - liveness(table, this.get(table, key))
     if (step !== 0) this.live.set(key.flag_key, (this.live.get(key.flag_key) ?? 0) + step)
+    if (table === 'flag_registry' && !this.rows[table].has(keyText(key))) this.flagKeys = null
     this.rows[table].set(keyText(key), { key, held })
   }
 
@@ -53,6 +56,18 @@ export class RowIndex {
       tenant: tenant_id === null ? null : of('tenant_override', tenant_id),
       user: user_id === null ? null : of('user_override', user_id),
     } as RowSet
+  }
+
+  /** Flags of this index alone, from the first whose key is past `after`. */
+  page(after: string | null, limit: number): readonly FlagEntry[] {
+    const keys = (this.flagKeys ??= [...this.rows.flag_registry.values()]
+      .map(({ key }) => key.flag_key)
+      .sort())
+    const from = after === null ? 0 : firstPast(keys, after)
+    return keys.slice(from, from + limit).map((flag_key) => {
+      const held = this.get('flag_registry', { scope_id: null, flag_key })
+      return { flag_key, held: held as Stored<FlagRow> }
+    })
   }
 
   size(table: Table): number {
@@ -78,4 +93,15 @@ export class RowIndex {
 function liveness(table: Table, held: Stored<AnyRow> | null): number {
   if (table === 'flag_registry' || held === null) return 0
   return held.row !== undefined && 'deleted_at' in held.row ? 0 : 1
+}
+
+/** Where the first text of a sorted list stands that comes after another; its length where none does. */
+function firstPast(sorted: readonly string[], text: string): number {
+  let [from, to] = [0, sorted.length]
+  while (from < to) {
+    const middle = (from + to) >>> 1
+    if ((sorted[middle] as string) <= text) from = middle + 1
+    else to = middle
+  }
+  return from
 }

@@ -3,8 +3,8 @@ import { fromMilliseconds } from '../../core/state/instant.ts'
 import { isScopeId } from '../../core/state/grammar.ts'
 import type { BoundaryEvent } from '../../ports.ts'
 import { sealBoundary } from '../seal-audit.ts'
+import { appendAudit, headOf } from './append-audit.ts'
 import { checkVersion, type Database, type SupportedVersions, withClient } from './connect.ts'
-import { appendAudit, headOf } from './postgres-store.ts'
 import { statementsFor } from './statements.ts'
 
 /** Writes a boundary record (page 5) at the end of a schema's chain, in the caller's transaction. */

@@ -1,13 +1,24 @@
 import type pg from 'pg'
-import type { AuditHead, AuditRecord } from '../../core/audit/record.ts'
+import type { AuditHead } from '../../core/audit/record.ts'
 import { planWrite, type Standing } from '../../core/state/plan-write.ts'
 import type { WriteRequest } from '../../core/state/write-request.ts'
 import { requestProblems } from '../../core/state/write-request.ts'
 import { rowText } from '../../core/state/row-text.ts'
 import { type AnyRow, type RowSet, type State, TABLES } from '../../core/state/rows.ts'
 import { problem } from '../../core/problem.ts'
-import type { AuditTools, RowQuery, ScratchStore, WriteResult } from '../../ports.ts'
-import { sealChange } from '../seal-audit.ts'
+import type {
+  AuditTools,
+  BulkQuery,
+  FlagEntry,
+  RefusalResult,
+  RefusedWrite,
+  RowQuery,
+  ScratchStore,
+  ServedStore,
+  WriteResult,
+} from '../../ports.ts'
+import { sealChange, sealRefusal } from '../seal-audit.ts'
+import { appendAudit, headOf, named } from './append-audit.ts'
 import { withPgErrors } from './pg-error.ts'
 import type { ReadPipe } from './read-pipe.ts'
 import { RowReader, rowSet, type Texts } from './row-reader.ts'
@@ -22,7 +33,7 @@ export interface ScratchWays {
 }
 
 /** Flags and overrides in one schema of a PostgreSQL database. */
-export class PostgresStore implements ScratchStore {
+export class PostgresStore implements ScratchStore, ServedStore {
   readonly kind = 'db'
   private readonly pool: pg.Pool
   private readonly name: string
@@ -61,6 +72,27 @@ export class PostgresStore implements ScratchStore {
     return withPgErrors(this.name, () => this.transaction((client) => this.apply(client, request)))
   }
 
+  readMany(query: BulkQuery): Promise<readonly RowSet[]> {
+    return this.reader.readMany(query)
+  }
+
+  page(query: Parameters<ServedStore['page']>[0]): Promise<readonly FlagEntry[]> {
+    return this.reader.page(query)
+  }
+
+  async refuse(refused: RefusedWrite): Promise<RefusalResult> {
+    const problems = requestProblems(refused.request)
+    if (problems.length > 0) return { ok: false, problems }
+    return withPgErrors(this.name, () =>
+      this.transaction(async (client) => {
+        const head = headOf(await client.query(named('ff_lock_head', this.statements.lockHead)))
+        const record = sealRefusal(this.tools, refused, head)
+        await appendAudit(client, this.statements, record)
+        return { ok: true, head: { seq: record.seq, hash: record.hash } }
+      }),
+    )
+  }
+
   auditHead(): Promise<AuditHead> {
     return withPgErrors(this.name, async () => headOf(await this.pool.query(this.statements.head)))
   }
@@ -93,7 +125,7 @@ export class PostgresStore implements ScratchStore {
     // Every writer takes this lock first, so the chain has one order and two writers cannot deadlock. What is
     // sent behind it is begun when it is held, and sees what was committed by then.
     const [locked, standing] = await Promise.all([
-      client.query<HeadRow>(named('ff_lock_head', lockHead)),
+      client.query(named('ff_lock_head', lockHead)),
       this.standing(client, request),
     ])
     const head = headOf(locked)
@@ -147,57 +179,4 @@ export class PostgresStore implements ScratchStore {
       client.release(broken)
     }
   }
-}
-
-/** A statement that a connection prepares once. */
-const named = (
-  name: string,
-  text: string,
-  values: readonly (string | number | null)[] = [],
-): { name: string; text: string; values: (string | number | null)[] } => ({
-  name,
-  text,
-  values: [...values],
-})
-
-/** Adds a record at the end of the chain; its writer holds the lock on the head. */
-export async function appendAudit(
-  client: pg.ClientBase,
-  statements: Statements,
-  record: AuditRecord,
-): Promise<void> {
-  const { seq, audit_id, occurred_at, actor, auth_mode, action, outcome, target } = record
-  const { before, after, request_id, approval_ref, phase, prev_hash, hash } = record
-  const values = [
-    seq,
-    audit_id,
-    occurred_at,
-    actor,
-    auth_mode,
-    action,
-    outcome,
-    target,
-    before,
-    after,
-    request_id,
-    approval_ref,
-    phase,
-    prev_hash,
-    hash,
-  ]
-  const [{ rowCount }] = await Promise.all([
-    client.query(named('ff_move_head', statements.moveHead, [seq, hash])),
-    client.query(named('ff_insert_audit', statements.insertAudit, values)),
-  ])
-  if (rowCount !== 1) throw new Error('the audit head moved under its own lock')
-}
-
-interface HeadRow {
-  readonly seq: string
-  readonly hash: string
-}
-export function headOf({ rows }: pg.QueryResult<HeadRow>): AuditHead {
-  const [row] = rows
-  if (row === undefined) throw new Error('the audit head is missing')
-  return { seq: Number(row.seq), hash: row.hash }
 }

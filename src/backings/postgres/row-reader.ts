@@ -1,40 +1,62 @@
 import type pg from 'pg'
-import type { RowSet } from '../../core/state/rows.ts'
+import type { FlagRow, RowSet, Stored } from '../../core/state/rows.ts'
 import { isFlagKey, isScopeId } from '../../core/state/grammar.ts'
-import type { RowQuery } from '../../ports.ts'
+import type { BulkQuery, FlagEntry, RowQuery, ServedStore } from '../../ports.ts'
 import { rowFrom } from './columns.ts'
 import { withPgErrors } from './pg-error.ts'
-import { statementsFor } from './statements.ts'
+import { type Statements, statementsFor } from './statements.ts'
 
 /** A row of texts, as `rowMode: array` gives it: column names of a join would hide one another (hazard 20). */
 export type Texts = readonly (string | null)[]
 export type Send = (query: pg.QueryArrayConfig) => Promise<pg.QueryArrayResult<string[]>>
 
-/** Reads the rows of one evaluation from one schema: one statement is one snapshot, and one round trip. */
+/** Reads the rows of evaluations from one schema: one statement is one snapshot, and one round trip. */
 export class RowReader {
   readonly kind = 'db'
   private readonly send: Send
   private readonly name: string
-  private readonly text: string
+  private readonly statements: Statements
 
   constructor(send: Send, schema: string, name: string) {
     this.send = send
     this.name = name
-    this.text = statementsFor(schema).read
+    this.statements = statementsFor(schema)
   }
 
-  read({ flag_key, tenant_id, user_id }: RowQuery): Promise<RowSet> {
-    return withPgErrors(this.name, async () => {
-      const query = { name: 'ff_read', text: this.text, rowMode: 'array' as const }
-      // A key that no row can have is not even sent: some of its characters the server would not take.
-      const values = [isFlagKey(flag_key) ? flag_key : null, idOrNull(tenant_id), idOrNull(user_id)]
-      const { rows } = await this.send({ ...query, values })
-      return rowSet(rows[0] as Texts)
-    })
+  async read({ flag_key, tenant_id, user_id }: RowQuery): Promise<RowSet> {
+    const values = [keyOrNull(flag_key), idOrNull(tenant_id), idOrNull(user_id)]
+    const [texts] = await this.ask('ff_read', this.statements.read, values)
+    return rowSet(texts as Texts)
+  }
+
+  async readMany({ flag_keys, tenant_id, user_id }: BulkQuery): Promise<readonly RowSet[]> {
+    const values = [flag_keys.map(keyOrNull), idOrNull(tenant_id), idOrNull(user_id)]
+    return (await this.ask('ff_read_many', this.statements.readMany, values)).map(rowSet)
+  }
+
+  async page({ after, limit }: Parameters<ServedStore['page']>[0]): Promise<readonly FlagEntry[]> {
+    const rows = await this.ask('ff_page', this.statements.page, [placeOf(after ?? ''), limit])
+    return rows.map(([flag_key, text = null]) => ({
+      flag_key: flag_key as string,
+      held: rowFrom('flag_registry', text) as Stored<FlagRow>,
+    }))
+  }
+
+  private ask(name: string, text: string, values: readonly unknown[]): Promise<readonly Texts[]> {
+    const query = { name, text, rowMode: 'array' as const, values: [...values] }
+    return withPgErrors(this.name, async () => (await this.send(query)).rows)
   }
 }
 
+// A key that no row can have is not even sent: some of its characters the server would not take.
+const keyOrNull = (key: string): string | null => (isFlagKey(key) ? key : null)
 const idOrNull = (id: string | null): string | null => (id !== null && isScopeId(id) ? id : null)
+/**
+ * A place among keys, without the characters that no key has: none comes after a key like a control character
+ * does, every one like a tilde.
+ */
+const placeOf = (after: string): string =>
+  after.replace(/[^ -~].*$/su, (rest) => (rest < ' ' ? '' : '~'))
 
 export function rowSet([flag = null, tenant = null, user = null]: Texts): RowSet {
   return {

@@ -7,8 +7,13 @@ import { statementsFor } from './statements.ts'
 
 /** From so many rows on reading a whole table is never right; below, the planner may well choose to. */
 const MANY_ROWS = 10_000
-/** A key that fits; whether rows have it changes nothing of how they are looked for. */
-const KEYS = ['ff.any', 'any', 'any'] as const
+/** What each is asked for: keys that fit; whether rows have them changes nothing of how they are looked for. */
+const ASKED = {
+  read: ['ff.any', 'any', 'any'],
+  readMany: [['ff.any'], 'any', 'any'],
+  page: ['ff.any', 1],
+  standing: ['ff.any', 'any', 'any'],
+} as const
 
 const CONSTRAINTS = `SELECT COALESCE(r.relname, t.typname) || '.' || c.conname, c.convalidated::text, c.contype::text,
     replace(pg_get_constraintdef(c.oid), ' NOT VALID', ''),
@@ -56,13 +61,14 @@ async function queriesOf(
   schema: string,
   leading: LeadingColumns,
 ): Promise<SchemaFacts['queries']> {
-  const { read, standing } = statementsFor(schema)
+  const statements = statementsFor(schema)
   const large = await largeTables(client, schema)
   const found: { name: string; scans: readonly string[] }[] = []
-  for (const [name, text] of Object.entries({ read, standing })) {
-    const asIs = fullReads(await planOf(client, text), leading)
+  for (const [name, values] of Object.entries(ASKED)) {
+    const query = { text: statements[name as keyof typeof ASKED], values }
+    const asIs = fullReads(await planOf(client, query), leading)
     await client.query('SET LOCAL enable_seqscan = off')
-    const atBest = fullReads(await planOf(client, text), leading)
+    const atBest = fullReads(await planOf(client, query), leading)
     await client.query('SET LOCAL enable_seqscan = on')
     const scans = [...atBest, ...asIs.filter((one) => large.has(one))]
     found.push({ name, scans: [...new Set(scans)] })
@@ -70,10 +76,13 @@ async function queriesOf(
   return found
 }
 
-async function planOf(client: pg.Client, text: string): Promise<PlanNode> {
+async function planOf(
+  client: pg.Client,
+  { text, values }: { readonly text: string; readonly values: readonly unknown[] },
+): Promise<PlanNode> {
   const { rows } = await client.query<string[]>({
     text: `EXPLAIN (FORMAT JSON) ${text}`,
-    values: [...KEYS],
+    values: [...values],
     rowMode: 'array',
   })
   const [explained] = JSON.parse(rows[0]?.[0] ?? '[]') as readonly { readonly Plan: PlanNode }[]

@@ -4,6 +4,10 @@ import { columnNames, columnTypes, rowColumn } from './columns.ts'
 /** Every statement the store sends, for one schema. Names are schema-qualified: no search_path is relied on. */
 export interface Statements {
   readonly read: string
+  /** The same of a list of flags, in its order. */
+  readonly readMany: string
+  /** Flags by key, past one, at most so many. */
+  readonly page: string
   /** Every row of a table. */
   readonly all: Readonly<Record<Table, string>>
   readonly standing: string
@@ -22,16 +26,24 @@ export interface Statements {
 export function statementsFor(schema: string): Statements {
   const at = (table: string): string => `"${schema}".${table}`
   // One statement is one snapshot, and one round trip.
-  const rows =
+  const rowsOf = (asked: string): string =>
     `SELECT ${rowColumn('flag_registry', 'f')}, ${rowColumn('tenant_override', 't')}, ${rowColumn('user_override', 'u')}` +
-    ` FROM (SELECT $1::text AS flag_key, $2::text AS tenant_id, $3::text AS user_id) q` +
+    ` FROM (SELECT ${asked}) q` +
     ` LEFT JOIN ${at('flag_registry')} f ON f.flag_key = q.flag_key` +
     ` LEFT JOIN ${at('tenant_override')} t ON t.tenant_id = q.tenant_id AND t.flag_key = q.flag_key` +
     ` LEFT JOIN ${at('user_override')} u ON u.user_id = q.user_id AND u.flag_key = q.flag_key`
+  const rows = rowsOf('$1::text AS flag_key, $2::text AS tenant_id, $3::text AS user_id')
   const live = (table: Table): string =>
     `EXISTS (SELECT FROM ${at(table)} WHERE flag_key = $1 AND deleted_at IS NULL)`
   return {
     read: rows,
+    readMany: `${rowsOf(
+      'k.flag_key, k.place, $2::text AS tenant_id, $3::text AS user_id' +
+        ' FROM unnest($1::text[]) WITH ORDINALITY k (flag_key, place)',
+    )} ORDER BY q.place`,
+    page:
+      `SELECT f.flag_key, ${rowColumn('flag_registry', 'f')} FROM ${at('flag_registry')} f` +
+      ` WHERE f.flag_key > $1::text ORDER BY f.flag_key LIMIT $2::bigint`,
     all: forEachTable((table) => `SELECT ${rowColumn(table, 'held')} FROM ${at(table)} held`),
     standing: rows.replace(
       'SELECT ',

@@ -101,6 +101,33 @@ export function changeEvent(
   }
 }
 
+const ASKED: Readonly<Record<Table, Readonly<Record<WriteRequest['action'], Change['action']>>>> = {
+  flag_registry: { put: 'flag.put', delete: 'flag.archive' },
+  tenant_override: { put: 'override.put', delete: 'override.delete' },
+  user_override: { put: 'override.put', delete: 'override.delete' },
+}
+
+/** The event of a change that was refused: what was asked of which row, and why not; of what was sent nothing else. */
+export function refusalEvent(
+  { request, code }: { readonly request: WriteRequest; readonly code: string },
+  context: Omit<AuditContext, 'digest'>,
+): AuditEvent {
+  const { table, key, action, occurred_at, actor, auth_mode, request_id, approval } = request
+  return {
+    ...context,
+    occurred_at,
+    actor,
+    auth_mode,
+    action: ASKED[table][action],
+    outcome: 'refused',
+    target: targetOf(table, key.scope_id, key.flag_key),
+    before: null,
+    after: JSON.stringify({ refused: code }) as CanonicalJson,
+    request_id,
+    approval_ref: approval?.approval_ref ?? null,
+  }
+}
+
 const TARGETS: Readonly<Record<Table, string>> = {
   flag_registry: 'flag',
   tenant_override: 'tenant',

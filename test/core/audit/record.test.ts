@@ -9,6 +9,7 @@ import {
   isSensitiveChange,
   recordHash,
   recordText,
+  refusalEvent,
 } from '../../../src/core/audit/record.ts'
 import type { Change } from '../../../src/core/state/plan-write.ts'
 import type { WriteRequest } from '../../../src/core/state/write-request.ts'
@@ -273,6 +274,33 @@ describe('the event of a change', () => {
     expect(JSON.parse(event.after ?? '')).toMatchObject({
       default_value: { hmac_sha256: 'digest of 11' },
     })
+  })
+})
+
+describe('the event of a refusal', () => {
+  test.each([
+    ['flag_registry', 'put', 'flag.put', `flag/${FLAG}`],
+    ['flag_registry', 'delete', 'flag.archive', `flag/${FLAG}`],
+    ['tenant_override', 'put', 'override.put', `tenant/${TENANT}/${FLAG}`],
+    ['tenant_override', 'delete', 'override.delete', `tenant/${TENANT}/${FLAG}`],
+    ['user_override', 'put', 'override.put', `user/${USER}/${FLAG}`],
+    ['user_override', 'delete', 'override.delete', `user/${USER}/${FLAG}`],
+  ] as const)('says what was asked of %s: %s', (table, action, word, target) => {
+    const request = write(table, { action, body: { members: [['value', 'hush']] } })
+    const { digest: _, ...where } = context
+    expect(refusalEvent({ request, code: 'forbidden' }, where)).toStrictEqual({
+      ...EVENT,
+      action: word,
+      outcome: 'refused',
+      target,
+      after: '{"refused":"forbidden"}',
+      phase: 'dual',
+    })
+  })
+
+  test('names the approval that was offered', () => {
+    const request = write('user_override', { approval: { approval_ref: REF, answer: known() } })
+    expect(refusalEvent({ request, code: 'forbidden' }, context).approval_ref).toBe(REF)
   })
 })
 

@@ -18,7 +18,7 @@ import {
 } from '../connect.ts'
 import { introspect } from '../introspect.ts'
 import { pgError, withPgErrors } from '../pg-error.ts'
-import { headOf } from '../postgres-store.ts'
+import { headOf } from '../append-audit.ts'
 import { statementsFor } from '../statements.ts'
 import { RowLines } from './row-lines.ts'
 import { type ColumnTypes, type Selection, selectRows } from './select-rows.ts'

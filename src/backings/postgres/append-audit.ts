@@ -1,0 +1,56 @@
+import type pg from 'pg'
+import type { AuditHead, AuditRecord } from '../../core/audit/record.ts'
+import type { Statements } from './statements.ts'
+
+/** A statement that a connection prepares once. */
+export const named = (
+  name: string,
+  text: string,
+  values: readonly (string | number | null)[] = [],
+): { name: string; text: string; values: (string | number | null)[] } => ({
+  name,
+  text,
+  values: [...values],
+})
+
+/** Adds a record at the end of the chain; its writer holds the lock on the head. */
+export async function appendAudit(
+  client: pg.ClientBase,
+  statements: Statements,
+  record: AuditRecord,
+): Promise<void> {
+  const { seq, audit_id, occurred_at, actor, auth_mode, action, outcome, target } = record
+  const { before, after, request_id, approval_ref, phase, prev_hash, hash } = record
+  const values = [
+    seq,
+    audit_id,
+    occurred_at,
+    actor,
+    auth_mode,
+    action,
+    outcome,
+    target,
+    before,
+    after,
+    request_id,
+    approval_ref,
+    phase,
+    prev_hash,
+    hash,
+  ]
+  const [{ rowCount }] = await Promise.all([
+    client.query(named('ff_move_head', statements.moveHead, [seq, hash])),
+    client.query(named('ff_insert_audit', statements.insertAudit, values)),
+  ])
+  if (rowCount !== 1) throw new Error('the audit head moved under its own lock')
+}
+
+interface HeadRow {
+  readonly seq: string
+  readonly hash: string
+}
+export function headOf({ rows }: pg.QueryResult<HeadRow>): AuditHead {
+  const [row] = rows
+  if (row === undefined) throw new Error('the audit head is missing')
+  return { seq: Number(row.seq), hash: row.hash }
+}
