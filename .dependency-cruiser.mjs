@@ -89,6 +89,18 @@ export default {
       "People's keys: whose signature counts is decided in core.",
     ),
     only(
+      'http-inward',
+      '^src/http/',
+      '^src/(http/|core/|ports(/|[.]ts$)|errors[.]ts$)',
+      'A server is handed its routes; what they answer is decided in app.',
+    ),
+    only(
+      'telemetry-inward',
+      '^src/telemetry/',
+      '^src/(telemetry/|core/|ports(/|[.]ts$))',
+      'Logs and metrics are told what happened.',
+    ),
+    only(
       'fuzz-inward',
       '^src/fuzz/',
       '^src/(fuzz/|core/|ports(/|[.]ts$))',
@@ -186,6 +198,8 @@ export default {
     home('jose', 'src/jose/'),
     home('execa', 'src/process/'),
     home('read', 'src/signoff/'),
+    home('fastify', 'src/http/'),
+    home('pino', 'src/telemetry/'),
     home('ajv', 'src/artefacts/'),
     home('chalk', 'src/reports/'),
     home('cli-table3', 'src/reports/'),

@@ -93,6 +93,13 @@ export const adapters: Adapters = {
     const place = { root, cwd, env, adapters, now: () => new Date(now) }
     return readGate(await gateRequest(place, {}), adapters)
   },
+  openServed: async (spec, needs) => (await import('./backings/index.ts')).openServed(spec, needs),
+  openSample: async (sample, tools) =>
+    (await import('./backings/index.ts')).openSample(sample, tools),
+  openServer: async (routes, options) =>
+    (await import('./http/server.ts')).openServer(routes, options),
+  openLog: async (write) => (await import('./telemetry/log.ts')).openLog(write),
+  openWitness: async (log) => (await import('./telemetry/log.ts')).loggingWitness(log),
   openScratch: async (spec, needs) =>
     (await import('./backings/index.ts')).openScratch(spec, needs),
 }

@@ -32,6 +32,7 @@ import type { TargetSpec } from './core/parity/target.ts'
 import type { AnyRow, RowKey, RowSet, State, Table } from './core/state/rows.ts'
 import type { WriteRequest } from './core/state/write-request.ts'
 
+export type * from './ports/http.ts'
 export type * from './ports/service.ts'
 
 /** Which rows one evaluation needs; a layer whose id is null is not read. */

@@ -1,6 +1,7 @@
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { Migration } from '../core/migrations/plan.ts'
 import type {
+  AuditTools,
   CommandLimits,
   CommandOutcome,
   DevIssuer,
@@ -16,13 +17,20 @@ import type {
   RoleFacts,
   SceneSearch,
   SchemaFacts,
-  Scratch,
   ScratchDatabase,
   SignoffFound,
   SignoffQuestion,
   SignoffKeys,
   StagedDoor,
   EvidenceTexts,
+  HttpLimits,
+  HttpRoute,
+  HttpServer,
+  HttpWitness,
+  ListenAt,
+  Served,
+  Scratch,
+  ServiceLog,
 } from '../ports.ts'
 import type { EvidenceLog } from '../core/gate/types.ts'
 import type { PublicJwk, SignoffTools } from '../core/signoff/types.ts'
@@ -49,6 +57,19 @@ export interface Adapters {
       readonly versions: { readonly oldest: number; readonly newest: number }
     },
   ): Promise<Scratch>
+  /** A store that somebody keeps, for the one service that writes to it. @throws FfError saying why it is not served */
+  openServed(spec: TargetSpec, needs: ServeNeeds): Promise<Served>
+  /** A store of a sample, which goes with the service. */
+  openSample(sample: State, tools: AuditTools): Promise<Served>
+  /** @throws FfError `listen_failed` */
+  openServer(
+    routes: readonly HttpRoute[],
+    options: { readonly at: ListenAt; readonly limits: HttpLimits; readonly witness: HttpWitness },
+  ): Promise<HttpServer>
+  /** @param write takes a line of JSON */
+  openLog(write: (line: string) => void): Promise<ServiceLog>
+  /** Who tells the log what a server did. */
+  openWitness(log: ServiceLog): Promise<HttpWitness>
   /** A store that somebody keeps, to be read alone. @throws FfError saying why the target cannot be had */
   openLive(
     spec: TargetSpec,
@@ -140,6 +161,11 @@ export interface Adapters {
     needs: MigrationNeeds,
     use: (session: MigrationSession) => Promise<T>,
   ): Promise<T>
+}
+/** What a store is opened with to be served. */
+export interface ServeNeeds extends Pick<MigrationNeeds, 'versions'> {
+  readonly migrations: readonly Migration[]
+  readonly tools: AuditTools
 }
 /** What reading the rows of a database rests on. */
 export type RowNeeds = Pick<MigrationNeeds, 'versions' | 'contract'>

@@ -3,6 +3,7 @@ import { type Credential, type Environment, isRefused } from '../core/auth/types
 import { answerFrom } from '../core/evaluate/approvals.ts'
 import { decisionText } from '../core/evaluate/decision-text.ts'
 import { evaluate } from '../core/evaluate/evaluate.ts'
+import type { Decision, Facts } from '../core/evaluate/types.ts'
 import type { Answer } from '../core/parity/judge.ts'
 import type { Given, VectorRequest } from '../core/parity/vector.ts'
 import type { Instant } from '../core/state/instant.ts'
@@ -54,17 +55,25 @@ export async function askBy(rules: Evaluate, counter: Counter, question: Questio
   try {
     const rows = await store.read({ flag_key: request.flag_key, tenant_id, user_id })
     const facts = { request, principal, rows, now, backing_state: store.kind }
-    const walk = rules(facts)
-    const { decision } =
-      walk.ask === undefined ? walk : rules(facts, await counter.approvals(walk.ask))
-    if (decision === undefined)
-      throw new Error('the rules asked for an approval that they had been given')
+    const decision = await decide(rules, counter.approvals, facts)
     return { answer: { status: 'decided', text: decisionText(decision) }, rows }
   } catch (error) {
     // A store that cannot be read is no decision (page 1); anything else is a bug and goes on up.
     if (!(error instanceof FfError)) throw error
     return { answer: { status: 'unanswered', code: error.code }, rows: null }
   }
+}
+
+/** Past Admin, if rule 4 wants it, to a decision. */
+export async function decide(
+  rules: Evaluate,
+  approvals: ApprovalCheck,
+  facts: Facts,
+): Promise<Decision> {
+  const walk = rules(facts)
+  const { decision } = walk.ask === undefined ? walk : rules(facts, await approvals(walk.ask))
+  if (decision !== undefined) return decision
+  throw new Error('the rules asked for an approval that they had been given')
 }
 
 /** Admin as a vector or a cell gives it. */

@@ -4,17 +4,20 @@ import { FileReader } from './file/file-reader.ts'
 import { openFileRows } from './file/row-source.ts'
 import type {
   Live,
+  AuditTools,
   MigrationSession,
   RoleFacts,
   RowSink,
   RowSource,
   SchemaFacts,
-  Scratch,
   ScratchDatabase,
+  Served,
+  ServedScratch,
 } from '../ports.ts'
 import type { State } from '../core/state/rows.ts'
 import type { Migration } from '../core/migrations/plan.ts'
 import { inDatabase, type TargetSpec } from '../core/parity/target.ts'
+import { FileStore } from './file/file-store.ts'
 import { openScratchFolder, withFolder } from './file/scratch-folder.ts'
 import { importsOf } from './postgres/boundary.ts'
 import type { Database, SupportedVersions } from './postgres/connect.ts'
@@ -28,6 +31,7 @@ import { roleFacts } from './postgres/role-facts.ts'
 import { schemaFacts } from './postgres/schema-facts.ts'
 import { scratchDatabase, withMadeDatabase } from './postgres/scratch-database.ts'
 import { openScratchSchema } from './postgres/scratch-schema.ts'
+import { openServedSchema } from './postgres/served-schema.ts'
 
 export interface ScratchNeeds {
   readonly migrations: readonly Migration[]
@@ -36,7 +40,7 @@ export interface ScratchNeeds {
 type Opener<K extends TargetSpec['kind']> = (
   spec: Extract<TargetSpec, { kind: K }>,
   needs: ScratchNeeds,
-) => Promise<Scratch>
+) => Promise<ServedScratch>
 
 /** How each kind of target gives the harness a store of its own. To add one: its folder, and its line here. */
 const OPENERS: { readonly [K in TargetSpec['kind']]: Opener<K> } = {
@@ -61,7 +65,7 @@ const scratchTools = (): { digestKey: Uint8Array; phase: string } => ({
   phase: 'file',
 })
 
-async function closeBoth(scratch: Scratch, server: EmbeddedServer): Promise<void> {
+async function closeBoth(scratch: ServedScratch, server: EmbeddedServer): Promise<void> {
   try {
     await scratch.close()
   } finally {
@@ -113,7 +117,7 @@ export function openLive(spec: TargetSpec, needs: LiveNeeds): Promise<Live> {
 }
 
 /** @throws FfError saying why the target cannot be had */
-export function openScratch(spec: TargetSpec, needs: ScratchNeeds): Promise<Scratch> {
+export function openScratch(spec: TargetSpec, needs: ScratchNeeds): Promise<ServedScratch> {
   return (OPENERS[spec.kind] as Opener<TargetSpec['kind']>)(spec as never, needs)
 }
 
@@ -180,6 +184,32 @@ export async function withScratchDatabase<T>(
       ...scratchDatabase(databaseOf(target), { schema: SCHEMA, tools }),
     })
   })
+}
+
+/** What a store is opened with to be served. */
+export interface ServeNeeds extends ScratchNeeds {
+  readonly tools: AuditTools
+}
+
+/**
+ * A store for the one service that writes to it.
+ *
+ * @throws FfError `store_locked`, `store_corrupt` and the like, or `target_invalid` where nobody keeps it
+ */
+export async function openServed(spec: TargetSpec, needs: ServeNeeds): Promise<Served> {
+  if (spec.kind === 'postgres') return openServedSchema(databaseOf(spec), needs)
+  if (spec.kind === 'embedded') throw notKept(spec, 'can be served')
+  if (spec.folder === null) return openScratchFolder(null, needs.tools)
+  const facts = { target: 'file', backing: 'file', server: null } as const
+  const store = await FileStore.open(spec.folder, needs.tools)
+  return { facts, store, close: () => store.close() }
+}
+
+/** A store of a sample, which goes with the service. */
+export async function openSample(sample: State, tools: AuditTools): Promise<Served> {
+  const made = await openScratchFolder(null, tools)
+  await made.store.load(sample)
+  return made
 }
 
 export const withScratchFolder = withFolder

@@ -19,6 +19,17 @@ interface SettingRow {
 }
 /** Every setting there is (page 9). A file key is the name without `FF_`, in camelCase. */
 export const SETTINGS = {
+  FF_BACKING: {
+    behavioural: true,
+    what: 'where decisions are served from: file (the default) or db',
+  },
+  FF_LISTEN: { what: 'where the service listens; default 127.0.0.1:8420' },
+  FF_ADMIN_LISTEN: {
+    what: 'a port of its own for health, metrics and the description; default FF_LISTEN',
+  },
+  FF_AUDIT_DIGEST_KEY_FILE: {
+    what: 'key of the digests that stand for sensitive values in audit records, 32 bytes or more',
+  },
   FF_STORE_DIR: { what: 'folder of the file store; the default baseline' },
   FF_DATABASE_URL: { secret: true, what: 'PostgreSQL database; the default candidate' },
   FF_ENV: { environmentOnly: true, what: 'dev, or else it counts as prod' },

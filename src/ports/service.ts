@@ -2,7 +2,7 @@ import type { AuditHead } from '../core/audit/record.ts'
 import type { Problem } from '../core/problem.ts'
 import type { FlagRow, RowSet, Stored } from '../core/state/rows.ts'
 import type { WriteRequest } from '../core/state/write-request.ts'
-import type { ApprovalCheck, FlagStore } from '../ports.ts'
+import type { ApprovalCheck, FlagStore, Scratch, ScratchStore, SideFacts } from '../ports.ts'
 
 /** Which rows a bulk evaluation needs: of several flags, for one caller. */
 export interface BulkQuery {
@@ -39,6 +39,18 @@ export type RefusalResult =
   | { readonly ok: true; readonly head: AuditHead }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
+/** A store that somebody keeps, open to be served. */
+export interface Served {
+  readonly facts: SideFacts
+  readonly store: ServedStore
+  close(): Promise<void>
+}
+
+/** A store of the harness's own that can be served, too. */
+export interface ServedScratch extends Scratch {
+  readonly store: ScratchStore & ServedStore
+}
+
 /** Admin as a service has it (page 5, `sensitive.check.2b`). */
 export interface Approvals {
   /** The check of one request: all that it asks shares one deadline, however many flags it is about. */
@@ -52,4 +64,11 @@ export interface AdminMetrics {
   readonly calls: { readonly answered: number; readonly failed: number; readonly refused: number }
   /** Null where no breaker stands before it. */
   readonly breaker: 'closed' | 'open' | 'half_open' | null
+}
+
+/** What a service says of itself, a line of JSON each. Nothing that is given is a secret or a value of a flag. */
+export interface ServiceLog {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
 }

@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import type { AuditTools, Scratch } from '../../ports.ts'
+import type { AuditTools, ServedScratch } from '../../ports.ts'
 import { makePrivateFolder } from '../private-folder.ts'
 import { createStore, FileStore } from './file-store.ts'
 import { storeError } from './store-error.ts'
@@ -16,7 +16,7 @@ const PREFIX = 'ff-scratch-'
 export async function openScratchFolder(
   parent: string | null,
   tools: AuditTools,
-): Promise<Scratch> {
+): Promise<ServedScratch> {
   const place = parent ?? tmpdir()
   try {
     const folder = await makePrivateFolder(await realpath(place), PREFIX)

@@ -49,6 +49,8 @@ export class PostgresStore implements ScratchStore, ServedStore {
       readonly name: string
       readonly tools: AuditTools
       readonly scratch?: ScratchWays
+      /** Where reads go instead of to the pool, which is then for writes. */
+      readonly readers?: ReadPipe
     },
   ) {
     this.pool = pool

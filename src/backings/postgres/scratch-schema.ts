@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type pg from 'pg'
 import type { Migration } from '../../core/migrations/plan.ts'
-import type { AuditTools, Scratch } from '../../ports.ts'
+import type { AuditTools, ServedScratch } from '../../ports.ts'
 import { tryAdvisoryLock } from './advisory-lock.ts'
 import {
   checkVersion,
@@ -34,7 +34,7 @@ export interface ScratchOptions {
 export async function openScratchSchema(
   database: Database,
   options: ScratchOptions,
-): Promise<Scratch> {
+): Promise<ServedScratch> {
   const keeper = new Client(clientConfig(database))
   keeper.on('error', () => undefined) // The next query over it rejects; without one nothing needs it.
   const schema = `ff_scratch_${randomBytes(8).toString('hex')}`

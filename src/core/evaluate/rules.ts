@@ -1,6 +1,7 @@
 import type { Instant } from '../state/instant.ts'
 import { type FlagRow, typeOfValue } from '../state/rows.ts'
 import { type OverrideScope, overrideLayer } from './overrides.ts'
+import { meetsRequired } from './required-auth.ts'
 import { approvalRule } from './sensitive-overlay.ts'
 import type { AllowReason, Facts } from './types.ts'
 import { allow, deny, failSafe, go, type Rule, type Step } from './step.ts'
@@ -45,9 +46,8 @@ const NOT_VERIFIED = deny(
 function authentication(facts: Facts): Step {
   const { required_auth } = flagOf(facts)
   const { mode } = facts.principal
-  if (required_auth === 'none') return AUTHENTICATED
-  if (mode === 'none') return MISSING
-  return required_auth === 'any' || mode === 'verified' ? AUTHENTICATED : NOT_VERIFIED
+  if (meetsRequired(mode, required_auth)) return AUTHENTICATED
+  return mode === 'none' ? MISSING : NOT_VERIFIED
 }
 
 const LAYERS = {

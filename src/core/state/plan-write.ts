@@ -82,6 +82,7 @@ const live = (row: AnyRow | null): AnyRow | null =>
 
 function meetsExpectation(expected: WriteRequest['expected'], row: AnyRow | null): boolean {
   if (expected === null) return true
+  if (expected === 'present') return row !== null
   return expected === 'absent' ? row === null : row?.revision === expected
 }
 

@@ -13,8 +13,8 @@ export interface WriteRequest {
   readonly action: 'put' | 'delete'
   /** What the caller sets, as it was read; null on delete. */
   readonly body: JsonNode
-  /** The revision the caller saw, `absent` to create only, null to take whatever is there. */
-  readonly expected: number | 'absent' | null
+  /** The revision the caller saw, `absent` to create only, `present` to replace only, null to take whatever is there. */
+  readonly expected: number | 'absent' | 'present' | null
   readonly actor: string
   readonly auth_mode: AuthMode | null
   readonly request_id: string
@@ -45,5 +45,5 @@ export function requestProblems(request: WriteRequest): readonly Problem[] {
   return checks.filter(([holds]) => !holds).map(([, at]) => problem('form_wrong', at))
 }
 
-const isRequestId = (text: string): boolean =>
+export const isRequestId = (text: string): boolean =>
   text.length > 0 && text.length <= MAX_REQUEST_ID && strictProblems(text).length === 0

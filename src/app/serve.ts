@@ -1,0 +1,124 @@
+import type { AuthTexts } from './start-up.ts'
+import { checkAuth, checkEnvironment, checkJwksUrl } from './start-up.ts'
+import type { TargetSpec } from '../core/parity/target.ts'
+import { fromMilliseconds } from '../core/state/instant.ts'
+import type { Approvals, HttpServer, ServiceLog } from '../ports.ts'
+import type { Adapters } from './adapters.ts'
+import { loadAuth } from './jwks-check.ts'
+import { loadPersistence } from './persistence-inputs.ts'
+import { healthRoutes } from './service/health.ts'
+import type { ServiceParts } from './service/parts.ts'
+import { type ServePlan, planServe, type ServeTexts } from './service/plan.ts'
+import { serviceRoutes } from './service/routes.ts'
+import { SAMPLE } from './service/sample.ts'
+import { readDigestKey } from './service/digest-key.ts'
+
+export interface ServeRequest {
+  /** The package folder. */
+  readonly root: string
+  readonly adapters: Adapters
+  readonly auth: AuthTexts
+  readonly serve: ServeTexts
+  /** What `FF_DATABASE_URL` names. @throws FfError `target_invalid` */
+  readonly database: () => TargetSpec
+  readonly now: () => Date
+  readonly log: ServiceLog
+}
+/** A service that listens. */
+export interface Service {
+  readonly origin: string
+  /** Null where health and metrics are served beside the rest. */
+  readonly admin_origin: string | null
+  /** Whether what is served is a sample, for nobody named a store. */
+  readonly sample: boolean
+  /** Lets what is under way come to its end, and closes all that was opened. */
+  close(): Promise<void>
+}
+
+/** Page 5, limits. */
+const LIMITS = {
+  body_bytes: 262_144,
+  header_bytes: 16_384,
+  headers_ms: 10_000,
+  request_ms: 20_000,
+  in_flight: 1_000,
+  drain_ms: 25_000,
+}
+
+/** `ff serve`: checks everything that it starts with, then listens. @throws FfError saying why it does not start */
+export async function startService(request: ServeRequest): Promise<Service> {
+  const { adapters, auth, root } = request
+  const environment = checkEnvironment(auth)
+  const plan = planServe(request.serve, environment, request.database)
+  const url = checkJwksUrl(auth.jwks_url)
+  const { notes } = await loadAuth(root)
+  // Nobody needs an issuer where no token is accepted.
+  const settings = checkAuth(notes, url === null ? { ...auth, issuer: auth.issuer ?? '' } : auth)
+  const opened: (() => Promise<void>)[] = []
+  const close = async (): Promise<void> => {
+    for (const one of opened.splice(0).reverse()) await one()
+  }
+  try {
+    const store = await openStore(request, plan, opened)
+    const door = await adapters.openDoorOn(url === null ? null : { url }, settings)
+    opened.push(() => door.close())
+    const now = () => fromMilliseconds(request.now().getTime())
+    const parts: ServiceParts = { store, door, approvals: NO_ADMIN, environment, now }
+    const servers = await listen(request, plan, { parts, opened })
+    return { ...servers, sample: plan.store === null, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function openStore(
+  { adapters, root }: ServeRequest,
+  { store, digest_key_file }: ServePlan,
+  opened: (() => Promise<void>)[],
+): Promise<ServiceParts['store']> {
+  const { migrations, versions } = await loadPersistence(root)
+  const tools = { digestKey: await readDigestKey(digest_key_file), phase: 'file' }
+  const needs = { migrations, versions, tools }
+  if (store !== null) {
+    const served = await adapters.openServed(store, needs)
+    opened.push(() => served.close())
+    return served.store
+  }
+  const scratch = await adapters.openSample(SAMPLE, tools)
+  opened.push(() => scratch.close())
+  return scratch.store
+}
+
+async function listen(
+  { adapters, log }: ServeRequest,
+  { listen: at, admin_listen }: ServePlan,
+  { parts, opened }: { readonly parts: ServiceParts; readonly opened: (() => Promise<void>)[] },
+): Promise<Pick<Service, 'origin' | 'admin_origin'>> {
+  let draining = false
+  const witness = await adapters.openWitness(log)
+  const routes = serviceRoutes(() => parts)
+  const own = healthRoutes(
+    () => parts,
+    () => draining,
+  )
+  const open = async (served: typeof routes, where: ServePlan['listen']): Promise<HttpServer> => {
+    const server = await adapters.openServer(served, { at: where, limits: LIMITS, witness })
+    opened.push(() => server.drain())
+    return server
+  }
+  const admin = admin_listen === null ? null : await open(own, admin_listen)
+  const main = await open(admin === null ? [...routes, ...own] : routes, at)
+  // The first to be undone: readiness says so before anything is closed.
+  opened.push(() => {
+    draining = true
+    return Promise.resolve()
+  })
+  return { origin: main.origin, admin_origin: admin?.origin ?? null }
+}
+
+const NO_ADMIN: Approvals = {
+  begin: () => () => Promise.resolve({ status: 'unreachable' }),
+  metrics: () => ({ calls: { answered: 0, failed: 0, refused: 0 }, breaker: null }),
+  close: () => Promise.resolve(),
+}

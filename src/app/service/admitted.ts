@@ -1,0 +1,34 @@
+import { inContext } from '../../core/auth/door.ts'
+import { isRefused, type NamedContext } from '../../core/auth/types.ts'
+import type { Principal } from '../../core/evaluate/types.ts'
+import { accessRefusal, type Need } from '../../core/service/access.ts'
+import type { Instant } from '../../core/state/instant.ts'
+import type { HttpCall } from '../../ports.ts'
+import { admit } from '../admit.ts'
+import type { ServiceParts } from './parts.ts'
+import { Refusal } from './reply.ts'
+
+/** Who calls. @throws Refusal with the door's code */
+export async function callerOf(
+  { door, environment }: ServiceParts,
+  { credential }: HttpCall,
+  now: Instant,
+): Promise<Principal> {
+  const caller = await admit(door, credential, { now, environment })
+  if (isRefused(caller)) throw new Refusal(caller.refused)
+  return caller
+}
+
+/** Whose decision it is. @throws Refusal `context_mismatch` */
+export function speaksFor(caller: Principal, named: Partial<NamedContext>): Principal {
+  const { tenant_id = null, user_id = null } = named
+  const principal = inContext(caller, { tenant_id, user_id })
+  if (isRefused(principal)) throw new Refusal(principal.refused)
+  return principal
+}
+
+/** @throws Refusal where a caller may not do what takes this */
+export function mayDo(caller: Principal, need: Need): void {
+  const refusal = accessRefusal(caller, need)
+  if (refusal !== null) throw new Refusal(refusal)
+}

@@ -1,0 +1,36 @@
+import { schemaProblems } from '../../artefacts/schemas.ts'
+import { strictProblems } from '../../core/json/canonical.ts'
+import { toPlain } from '../../core/json/plain.ts'
+import { isObject, type JsonNode, type JsonObject, readJson } from '../../core/json/read.ts'
+import { type Problem, problem, type ProblemCode } from '../../core/problem.ts'
+import { Refusal } from './reply.ts'
+
+/** A JSON object as it was written. @throws Refusal with where it is none */
+export function readObject(body: string): JsonObject {
+  const read = readJson(body)
+  if (!read.ok) throw new Refusal(read.code, [problem(read.code, '')])
+  const { node } = read
+  const strict = strictProblems(node)
+  if (strict[0] !== undefined) throw new Refusal(strict[0].code, strict)
+  if (node === null || typeof node !== 'object' || !isObject(node))
+    throw new Refusal('type_wrong', [problem('type_wrong', '')])
+  return node
+}
+
+/** What a breach of a schema is called here; any other is of the form. */
+const CODES: Readonly<Record<string, ProblemCode>> = {
+  schema_required: 'member_missing',
+  schema_additional_properties: 'member_unknown',
+  schema_type: 'type_wrong',
+}
+
+/** The values of an object that fits a schema. @throws Refusal with each place that does not */
+export function fitting<T>(schema: string, node: JsonNode): T {
+  const value = toPlain(node)
+  const breaches = schemaProblems(schema, value, '')
+  const places = breaches.map(({ code, pointer }): Problem =>
+    problem(CODES[code] ?? 'form_wrong', pointer),
+  )
+  if (places[0] !== undefined) throw new Refusal(places[0].code, places)
+  return value as T
+}

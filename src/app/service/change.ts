@@ -1,0 +1,129 @@
+import type { Principal } from '../../core/evaluate/types.ts'
+import type { JsonNode, JsonObject } from '../../core/json/read.ts'
+import { problem } from '../../core/problem.ts'
+import type { Need } from '../../core/service/access.ts'
+import { entityTag, expectedOf } from '../../core/service/preconditions.ts'
+import type { ServiceCode } from '../../core/service/problems.ts'
+import { isApprovalRef } from '../../core/state/grammar.ts'
+import type { Instant } from '../../core/state/instant.ts'
+import type { AnyRow, RowKey, Table } from '../../core/state/rows.ts'
+import { rowText } from '../../core/state/row-text.ts'
+import { requestProblems, type WriteRequest } from '../../core/state/write-request.ts'
+import type { HttpCall, HttpReply } from '../../ports.ts'
+import { callerOf, mayDo } from './admitted.ts'
+import { readObject } from './body.ts'
+import type { Parts, ServiceParts } from './parts.ts'
+import { jsonReply, Refusal } from './reply.ts'
+
+/** What a route changes. */
+export interface Changed {
+  readonly table: Table
+  readonly action: WriteRequest['action']
+  readonly key: (params: HttpCall['params']) => RowKey
+  readonly need: (key: RowKey) => Need
+}
+
+/** A change by somebody who may make it; a refusal of somebody who is known goes into the audit trail (page 5). */
+export const changeRoute =
+  (parts: Parts, changed: Changed) =>
+  async (call: HttpCall): Promise<HttpReply> => {
+    const service = parts()
+    const now = service.now()
+    const caller = await callerOf(service, call, now)
+    // A mode that never writes has no name that could be held to it, and is refused without a record.
+    if (!WRITES.has(caller.mode)) mayDo(caller, changed.need(changed.key(call.params)))
+    const bare = bareRequest(changed, { call, caller, now })
+    try {
+      mayDo(caller, changed.need(bare.key))
+      const request = await fullRequest(service, bare, { call, caller, now })
+      const written = await service.store.write(request)
+      if (!written.ok) throw new Refusal(written.problems[0]?.code as ServiceCode, written.problems)
+      return rowReply(
+        written.row,
+        changed.action === 'put' && written.row.revision === 1 ? 201 : 200,
+      )
+    } catch (error) {
+      await record(service, bare, error)
+      throw error
+    }
+  }
+
+const WRITES: ReadonlySet<Principal['mode']> = new Set(['verified', 'dev-headers'])
+
+/** The row as it stands, with its tag. */
+export const rowReply = (row: AnyRow, status = 200): HttpReply =>
+  jsonReply(rowText(row), { status, headers: { etag: entityTag(row.revision) } })
+
+interface Met {
+  readonly call: HttpCall
+  readonly caller: Principal
+  readonly now: Instant
+}
+
+/** Who wants to change what: all that a refusal is recorded by. @throws Refusal where it names nothing that there can be */
+function bareRequest({ table, action, key }: Changed, { call, caller, now }: Met): WriteRequest {
+  if (caller.user_id === null) throw new Refusal('actor_missing')
+  const request: WriteRequest = {
+    table,
+    key: key(call.params),
+    action,
+    body: null,
+    expected: null,
+    actor: caller.user_id,
+    auth_mode: caller.mode,
+    request_id: call.request_id,
+    occurred_at: now,
+    approval: null,
+  }
+  const problems = requestProblems(request)
+  if (problems.length > 0) throw new Refusal('form_wrong', problems)
+  return request
+}
+
+async function fullRequest(
+  service: ServiceParts,
+  bare: WriteRequest,
+  { call: { header, body }, caller }: Met,
+): Promise<WriteRequest> {
+  const expected = expectedOf(header('if-match'), header('if-none-match'))
+  if (expected === undefined) throw new Refusal('precondition_invalid')
+  if (bare.action === 'delete') return { ...bare, expected }
+  const node = readObject(body)
+  if (bare.table !== 'flag_registry') return { ...bare, expected, body: node }
+  const { named, rest } = withoutApproval(node)
+  const approval =
+    named === null ? null : await approvalOf(service, caller, { ...bare.key, approval_ref: named })
+  return { ...bare, expected, body: rest, approval }
+}
+
+/** Three changes of a flag take an approval, which is named beside the members of the row (page 1, State). */
+function withoutApproval(node: JsonObject): {
+  readonly named: string | null
+  readonly rest: JsonNode
+} {
+  const [member] = node.members.filter(([name]) => name === 'approval_ref')
+  if (member === undefined) return { named: null, rest: node }
+  const [, ref] = member
+  if (typeof ref !== 'string' || !isApprovalRef(ref))
+    throw new Refusal('form_wrong', [problem('form_wrong', '/approval_ref')])
+  return { named: ref, rest: { members: node.members.filter((one) => one !== member) } }
+}
+
+/** Asked for this flag and the caller's own tenant and user. */
+async function approvalOf(
+  { approvals }: ServiceParts,
+  { tenant_id, user_id }: Principal,
+  { approval_ref, flag_key }: { readonly approval_ref: string; readonly flag_key: string },
+): Promise<NonNullable<WriteRequest['approval']>> {
+  const answer = await approvals.begin()({ approval_ref, flag_key, tenant_id, user_id })
+  return { approval_ref, answer }
+}
+
+/** What could not be recorded was not refused either: the caller is told what is wrong with the store. */
+async function record(
+  { store }: ServiceParts,
+  request: WriteRequest,
+  error: unknown,
+): Promise<void> {
+  if (error instanceof Refusal) await store.refuse({ request, code: error.code })
+}

@@ -1,0 +1,19 @@
+import type { Environment } from '../../core/auth/types.ts'
+import type { Instant } from '../../core/state/instant.ts'
+import type { Approvals, Door, ServedStore } from '../../ports.ts'
+
+/** What a service answers with. A harness puts others in their place between two requests. */
+export interface ServiceParts {
+  readonly store: ServedStore
+  readonly door: Door
+  readonly approvals: Approvals
+  readonly environment: Environment
+  readonly now: () => Instant
+}
+export type Parts = () => ServiceParts
+
+/** Page 5: how much one answer holds. */
+export const MAX_BULK = 500
+export const MAX_ALL = 5_000
+export const MAX_PAGE = 500
+export const DEFAULT_PAGE = 100

@@ -1,0 +1,63 @@
+import type { Problem } from '../../core/problem.ts'
+import {
+  isServiceCode,
+  PROBLEMS,
+  problemText,
+  type ServiceCode,
+} from '../../core/service/problems.ts'
+import { FfError } from '../../errors.ts'
+import type { HttpReply } from '../../ports.ts'
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+/** How long whoever is refused with 503 is asked to wait, in seconds. */
+const RETRY_AFTER = '1'
+/** No answer is of use to anybody else, or later. */
+const NO_STORE = { 'cache-control': 'no-store' } as const
+
+export const jsonReply = (
+  text: string,
+  { status = 200, headers = {} }: Partial<Pick<HttpReply, 'status' | 'headers'>> = {},
+): HttpReply => ({
+  status,
+  type: JSON_TYPE,
+  headers: { ...NO_STORE, ...headers },
+  text,
+  code: null,
+})
+
+/** Ends a request from wherever it is; the reply is a problem detail (RFC 9457). */
+export class Refusal extends Error {
+  readonly code: ServiceCode
+  readonly places: readonly Problem[]
+  constructor(code: ServiceCode, places: readonly Problem[] = []) {
+    super(code)
+    this.code = code
+    this.places = places
+  }
+}
+
+export function problemReply(
+  code: ServiceCode,
+  request_id: string,
+  places: readonly Problem[] = [],
+): HttpReply {
+  const [status] = PROBLEMS[code]
+  return {
+    status,
+    type: 'application/problem+json; charset=utf-8',
+    headers: {
+      ...NO_STORE,
+      ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+      ...(status === 503 ? { 'retry-after': RETRY_AFTER } : {}),
+    },
+    text: problemText(code, request_id, places),
+    code,
+  }
+}
+
+/** The refusal that an error stands for; undefined for a bug. */
+export function refusalOf(error: unknown): Refusal | undefined {
+  if (error instanceof Refusal) return error
+  if (error instanceof FfError && isServiceCode(error.code)) return new Refusal(error.code)
+  return undefined
+}

@@ -1,0 +1,84 @@
+import { problem } from '../../core/problem.ts'
+import type { Need } from '../../core/service/access.ts'
+import { isFlagKey, isScopeId } from '../../core/state/grammar.ts'
+import { type AnyRow, type RowKey, type Stored, type Table } from '../../core/state/rows.ts'
+import { rowText } from '../../core/state/row-text.ts'
+import type { HttpCall, HttpReply, ServedStore } from '../../ports.ts'
+import { callerOf, mayDo } from './admitted.ts'
+import { rowReply } from './change.ts'
+import { DEFAULT_PAGE, MAX_PAGE, type Parts } from './parts.ts'
+import { jsonReply, Refusal } from './reply.ts'
+
+export const READ_REGISTRY: Need = { scopes: ['ff:registry:read'], tenant: null }
+
+/** `GET /v1/flags`: the registry by key; `next` is where the following page begins, null at the end. */
+export const listRoute =
+  (parts: Parts) =>
+  async (call: HttpCall): Promise<HttpReply> => {
+    const service = parts()
+    mayDo(await callerOf(service, call, service.now()), READ_REGISTRY)
+    const { limit, after } = pageOf(call.query)
+    const entries = await service.store.page({ after, limit: limit + 1 })
+    const shown = entries.slice(0, limit)
+    const next = entries.length > limit ? (shown.at(-1)?.flag_key ?? null) : null
+    const rows = shown.map(({ held }) => rowText(fit(held) as AnyRow))
+    return jsonReply(`{"flags":[${rows.join(',')}],"next":${JSON.stringify(next)}}`)
+  }
+
+function pageOf(query: URLSearchParams): { readonly limit: number; readonly after: string | null } {
+  const unknown = [...query.keys()].find((name) => name !== 'limit' && name !== 'after')
+  const repeated = ['limit', 'after'].find((name) => query.getAll(name).length > 1)
+  if (unknown !== undefined || repeated !== undefined) throw badQuery(unknown ?? repeated ?? '')
+  const text = query.get('limit') ?? String(DEFAULT_PAGE)
+  const limit = /^[1-9]\d{0,2}$/.test(text) ? Number(text) : Number.NaN
+  if (!(limit <= MAX_PAGE)) throw badQuery('limit')
+  const after = query.get('after')
+  if (after !== null && !isFlagKey(after)) throw badQuery('after')
+  return { limit, after }
+}
+const badQuery = (name: string): Refusal =>
+  new Refusal('query_invalid', [problem('form_wrong', `/${name}`)])
+
+/** `GET` of one row. @param pick which row of a set is meant */
+export const rowRoute =
+  (
+    parts: Parts,
+    shown: {
+      readonly table: Table
+      readonly key: (params: HttpCall['params']) => RowKey
+      readonly need: (key: RowKey) => Need
+    },
+  ) =>
+  async (call: HttpCall): Promise<HttpReply> => {
+    const service = parts()
+    const caller = await callerOf(service, call, service.now())
+    const key = shown.key(call.params)
+    mayDo(caller, shown.need(key))
+    const { flag_key, scope_id } = key
+    if (!isFlagKey(flag_key) || (scope_id !== null && !isScopeId(scope_id)))
+      throw new Refusal('form_wrong', [problem('form_wrong', '')])
+    const row = fit(await heldRow(service.store, shown.table, key))
+    if (row === null || ('deleted_at' in row && row.deleted_at !== undefined))
+      throw new Refusal(shown.table === 'flag_registry' ? 'flag_unknown' : 'override_unknown')
+    return rowReply(row)
+  }
+
+async function heldRow(
+  store: ServedStore,
+  table: Table,
+  { flag_key, scope_id }: RowKey,
+): Promise<Stored<AnyRow> | null> {
+  const set = await store.read({
+    flag_key,
+    tenant_id: table === 'tenant_override' ? scope_id : null,
+    user_id: table === 'user_override' ? scope_id : null,
+  })
+  return { flag_registry: set.flag, tenant_override: set.tenant, user_override: set.user }[table]
+}
+
+/** @throws Refusal `row_broken`: what does not fit its schema is not shown as if it did */
+function fit(held: Stored<AnyRow> | null): AnyRow | null {
+  if (held === null) return null
+  if (held.row === undefined) throw new Refusal('row_broken')
+  return held.row
+}

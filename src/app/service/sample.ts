@@ -1,0 +1,53 @@
+import type { CanonicalJson } from '../../core/json/canonical.ts'
+import type { Instant } from '../../core/state/instant.ts'
+import type { FlagRow, State } from '../../core/state/rows.ts'
+
+const MADE = '2026-01-01T00:00:00.000Z' as Instant
+const json = (text: string): CanonicalJson => text as CanonicalJson
+const flag = (
+  flag_key: string,
+  held: Pick<FlagRow, 'value_type' | 'default_value' | 'safe_value' | 'description'>,
+): FlagRow => ({
+  flag_key,
+  ...held,
+  sensitive: false,
+  required_auth: 'none',
+  state: 'active',
+  owner: 'sample',
+  revision: 1,
+  created_at: MADE,
+  updated_at: MADE,
+})
+
+/** The one flag that the first question is about. */
+export const SAMPLE_FLAG = 'ff.sample.banner'
+/** Something to ask a service about that nobody gave a store. */
+export const SAMPLE: State = {
+  flag_registry: [
+    flag(SAMPLE_FLAG, {
+      value_type: 'boolean',
+      default_value: json('true'),
+      safe_value: json('false'),
+      description: 'whether the banner is shown',
+    }),
+    flag('ff.sample.colours', {
+      value_type: 'object',
+      default_value: json('{"accent":"#663399","dark":false}'),
+      safe_value: json('{"accent":"#000000","dark":false}'),
+      description: 'colours of the page',
+    }),
+  ],
+  tenant_override: [],
+  user_override: [
+    {
+      user_id: 'U1001',
+      flag_key: SAMPLE_FLAG,
+      value: json('false'),
+      created_by: 'sample',
+      updated_by: 'sample',
+      revision: 1,
+      created_at: MADE,
+      updated_at: MADE,
+    },
+  ],
+}

@@ -1,0 +1,36 @@
+import type { IncomingMessage } from 'node:http'
+import type { Credential, DevHeaders } from '../core/auth/types.ts'
+
+/** A scheme that is not Bearer, or two credentials at once: no token that anybody could have issued. */
+const NO_TOKEN = ''
+
+/** What a request brings to the door (RFC 6750, 2.1). What is there and cannot be read is refused there as malformed. */
+export function credentialOf(request: IncomingMessage): Credential {
+  const { authorization } = request.headers
+  return {
+    token: authorization === undefined ? null : tokenOf(authorization, request),
+    dev_headers: devHeadersOf(request),
+  }
+}
+
+function tokenOf(authorization: string, { rawHeaders }: IncomingMessage): string {
+  const bearer = /^bearer +([^ ]+)$/i.exec(authorization)
+  if (bearer === null) return NO_TOKEN
+  // Node keeps the first of several and drops the rest without a word.
+  let seen = 0
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (rawHeaders[at]?.length === 13 && rawHeaders[at]?.toLowerCase() === 'authorization')
+      seen += 1
+  return seen === 1 ? (bearer[1] as string) : NO_TOKEN
+}
+
+function devHeadersOf({ headers }: IncomingMessage): DevHeaders | null {
+  const user = oneOf(headers['x-ff-user'])
+  const tenant = oneOf(headers['x-ff-tenant'])
+  const scopes = oneOf(headers['x-ff-scopes'])
+  if (user === null && tenant === null && scopes === null) return null
+  const words = (scopes ?? '').split(/[\s,]+/).filter((one) => one !== '')
+  return { user_id: user, tenant_id: tenant, scopes: words }
+}
+const oneOf = (value: string | readonly string[] | undefined): string | null =>
+  value === undefined ? null : String(value)

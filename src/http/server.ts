@@ -1,0 +1,236 @@
+import { isUtf8 } from 'node:buffer'
+import { randomUUID } from 'node:crypto'
+import type { AddressInfo, Socket } from 'node:net'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { PROBLEMS, problemText, type RequestCode } from '../core/service/problems.ts'
+import { isRequestId } from '../core/state/write-request.ts'
+import type {
+  HttpCall,
+  HttpLimits,
+  HttpReply,
+  HttpRoute,
+  HttpServer,
+  HttpWitness,
+  ListenAt,
+} from '../ports.ts'
+import { credentialOf } from './credential.ts'
+import { listenFault } from './listen-fault.ts'
+
+const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
+const METHODS = ['GET', 'PUT', 'POST', 'DELETE', 'PATCH'] as const
+/** How often the server looks for requests that are too slow, in milliseconds. */
+const CHECKED_EVERY_MS = 1_000
+/** Longer than any id in a path, so that what is too long is refused by its own name. */
+const MAX_PARAM = 1_024
+
+export interface ServerOptions {
+  readonly at: ListenAt
+  readonly limits: HttpLimits
+  readonly witness: HttpWitness
+}
+
+/**
+ * Serves routes over HTTP/1.1, bounded in sizes and times (page 5, limits).
+ *
+ * @throws FfError `listen_failed`
+ */
+export async function openServer(
+  routes: readonly HttpRoute[],
+  options: ServerOptions,
+): Promise<HttpServer> {
+  const { at, limits } = options
+  const server = makeServer(options)
+  const state: State = { inFlight: 0, draining: false }
+  watch(server, state, options)
+  takeBodies(server)
+  refuseFailures(server, options.witness)
+  for (const route of routes) serve(server, route)
+  refuseOtherMethods(server, routes)
+  try {
+    await server.listen(at)
+  } catch (error) {
+    throw listenFault(error, at)
+  }
+  return {
+    origin: originOf(server.server.address() as AddressInfo),
+    inFlight: () => state.inFlight,
+    drain: async () => {
+      state.draining = true
+      const closed = server.close()
+      const timer = setTimeout(() => server.server.closeAllConnections(), limits.drain_ms)
+      await closed
+      clearTimeout(timer)
+    },
+  }
+}
+
+const makeServer = ({ limits }: ServerOptions): FastifyInstance =>
+  fastify({
+    bodyLimit: limits.body_bytes,
+    requestTimeout: limits.request_ms,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: MAX_PARAM, caseSensitive: true },
+    genReqId: ({ headers }) => requestIdOf(headers['x-request-id']),
+    frameworkErrors: (error, _request, reply) =>
+      void refuse(reply, error.code === 'FST_ERR_BAD_URL' ? 'request_malformed' : 'route_unknown'),
+    clientErrorHandler: (error, socket) => refuseSocket(error, socket),
+    http: {
+      headersTimeout: limits.headers_ms,
+      maxHeaderSize: limits.header_bytes,
+      connectionsCheckingInterval: CHECKED_EVERY_MS,
+    },
+  })
+
+interface State {
+  inFlight: number
+  draining: boolean
+}
+
+/** Counts what is under way, refuses one too many, and tells the witness of each reply, sent or cut off. */
+function watch(server: FastifyInstance, state: State, { limits, witness }: ServerOptions): void {
+  server.decorateRequest('refusedAs', null)
+  server.addHook('onRequest', (request, reply, done) => {
+    const started = process.hrtime.bigint()
+    state.inFlight += 1
+    reply.raw.once('close', () => {
+      state.inFlight -= 1
+      witness.replied({
+        route: request.routeOptions.config.id ?? null,
+        status: reply.statusCode,
+        seconds: Number(process.hrtime.bigint() - started) / 1e9,
+        request_id: request.id,
+        code: request.refusedAs,
+      })
+    })
+    if (state.draining) reply.header('connection', 'close')
+    if (state.inFlight > limits.in_flight) refuse(reply, 'too_many_requests_in_flight')
+    else done()
+  })
+}
+
+function refuseFailures(server: FastifyInstance, witness: HttpWitness): void {
+  server.setErrorHandler((error, request, reply) => {
+    const code = codeOf(error)
+    if (code === null) witness.failed(error, request.id)
+    return refuse(reply, code ?? 'internal')
+  })
+  server.setNotFoundHandler((_request, reply) => refuse(reply, 'route_unknown'))
+}
+
+/** A caller's own id where it is one, so that its logs and ours can be laid side by side. */
+const requestIdOf = (named: string | readonly string[] | undefined): string =>
+  typeof named === 'string' && isRequestId(named) ? named : randomUUID()
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Name of the route that was met. */
+    id?: string
+  }
+  interface FastifyRequest {
+    /** A code of the contract. */
+    refusedAs: string | null
+  }
+}
+
+function serve(server: FastifyInstance, { id, method, path, handle }: HttpRoute): void {
+  server.route({
+    method,
+    url: path,
+    config: { id },
+    handler: async (request, reply) => send(request, reply, await handle(callOf(request))),
+  })
+}
+
+const callOf = (request: FastifyRequest): HttpCall => ({
+  request_id: request.id,
+  params: request.params as Readonly<Record<string, string>>,
+  query: queryOf(request.url),
+  credential: credentialOf(request.raw),
+  header: (name) => {
+    const value = request.headers[name]
+    return value === undefined ? null : String(value)
+  },
+  body: typeof request.body === 'string' ? request.body : '',
+})
+
+function queryOf(url: string): URLSearchParams {
+  const from = url.indexOf('?')
+  return new URLSearchParams(from === -1 ? '' : url.slice(from + 1))
+}
+
+function send(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { status, type, headers, text, code }: HttpReply,
+): FastifyReply {
+  request.refusedAs = code
+  return reply.code(status).headers(headers).type(type).send(text)
+}
+
+function refuse(reply: FastifyReply, code: RequestCode | 'internal'): FastifyReply {
+  const [status] = PROBLEMS[code]
+  reply.request.refusedAs = code
+  reply.header('cache-control', 'no-store')
+  if (status === 503) reply.header('retry-after', '1')
+  return reply.code(status).type(PROBLEM_TYPE).send(problemText(code, reply.request.id))
+}
+
+/** A body is the text of a JSON value, whoever reads it; nothing is parsed twice, and nothing is lost (page 4). */
+function takeBodies(server: FastifyInstance): void {
+  server.removeAllContentTypeParsers()
+  server.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    (_request, bytes: Buffer, done) => {
+      if (isUtf8(bytes)) done(null, bytes.toString('utf8'))
+      else done(Object.assign(new Error('not UTF-8'), { code: 'utf8_invalid' }))
+    },
+  )
+}
+
+/** What of fastify's own errors is the caller's doing. */
+const CODES: Readonly<Record<string, RequestCode>> = {
+  utf8_invalid: 'utf8_invalid',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'media_type_unsupported',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'request_malformed',
+  FST_ERR_CTP_EMPTY_TYPE: 'media_type_unsupported',
+}
+const codeOf = (error: unknown): RequestCode | null =>
+  error instanceof Error && 'code' in error ? (CODES[String(error.code)] ?? null) : null
+
+/** A path that is served, with a method that it is not served with (RFC 9110, 15.5.6). */
+function refuseOtherMethods(server: FastifyInstance, routes: readonly HttpRoute[]): void {
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const taken = routes.filter((route) => route.path === path).map(({ method }) => method)
+    server.route({
+      method: METHODS.filter((method) => !(taken as readonly string[]).includes(method)),
+      url: path,
+      handler: (_request, reply) =>
+        refuse(reply.header('allow', taken.join(', ')), 'method_not_allowed'),
+    })
+  }
+}
+
+/** What Node refuses before there is a request to answer. */
+const SOCKET_CODES: Readonly<Record<string, RequestCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+}
+
+function refuseSocket(error: NodeJS.ErrnoException, socket: Socket): void {
+  // The other end is gone: there is nobody to tell.
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const code = SOCKET_CODES[error.code ?? ''] ?? 'request_malformed'
+  const text = problemText(code, randomUUID())
+  const [status] = PROBLEMS[code]
+  socket.end(
+    `HTTP/1.1 ${status} ${code}\r\nconnection: close\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
+      `content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+  )
+}
+
+const originOf = ({ address, family, port }: AddressInfo): string =>
+  `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`

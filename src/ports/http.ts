@@ -1,0 +1,71 @@
+import type { Credential } from '../core/auth/types.ts'
+
+/** One HTTP request as a route sees it: bounded, its body UTF-8 (page 5, limits). */
+export interface HttpCall {
+  readonly request_id: string
+  /** As the path's pattern names them, decoded. */
+  readonly params: Readonly<Record<string, string>>
+  readonly query: URLSearchParams
+  readonly credential: Credential
+  /** Lower-case names; null where the request has none. */
+  readonly header: (name: string) => string | null
+  /** Empty where there is none. */
+  readonly body: string
+}
+export interface HttpReply {
+  readonly status: number
+  /** Media type of the text. */
+  readonly type: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly text: string
+  /** Of the contract, where the request was refused; for logs and metrics. */
+  readonly code: string | null
+}
+export type HttpMethod = 'GET' | 'PUT' | 'POST' | 'DELETE'
+export interface HttpRoute {
+  /** By which metrics, logs and the description of the interface name it. */
+  readonly id: string
+  readonly method: HttpMethod
+  /** Segments that begin with a colon are parameters. */
+  readonly path: string
+  readonly handle: (call: HttpCall) => Promise<HttpReply>
+}
+
+/** Where a service listens. Port 0 takes a free one. */
+export interface ListenAt {
+  readonly host: string
+  readonly port: number
+}
+/** Within what requests are taken (page 5, limits). */
+export interface HttpLimits {
+  readonly body_bytes: number
+  readonly header_bytes: number
+  readonly headers_ms: number
+  readonly request_ms: number
+  /** Requests under way at once; one more is refused. */
+  readonly in_flight: number
+  /** How long a drain waits for requests that are under way. */
+  readonly drain_ms: number
+}
+/** What a server tells of what it did. */
+export interface HttpWitness {
+  /** @param route null where no route was met */
+  replied(done: {
+    readonly route: string | null
+    readonly status: number
+    readonly seconds: number
+    readonly request_id: string
+    /** A code of the contract where it was refused. */
+    readonly code: string | null
+  }): void
+  /** A bug: what was thrown is nothing that a route throws on purpose. */
+  failed(error: unknown, request_id: string): void
+}
+export interface HttpServer {
+  /** `http://host:port`. */
+  readonly origin: string
+  /** Requests under way. */
+  inFlight(): number
+  /** Takes nothing more, lets what is under way come to its end, within its bound, and closes. */
+  drain(): Promise<void>
+}
