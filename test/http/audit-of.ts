@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto'
+import { type AuditRecord, EMPTY_HEAD, recordHash } from '../../src/core/audit/record.ts'
+import { loggedRecords, selectedRecords } from '../backings/opened-store.ts'
+import { connect } from '../support/database.ts'
+import type { Ground } from '../support/service.ts'
+
+const sha256 = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex')
+
+type Shown = Omit<AuditRecord, 'after' | 'before'> & {
+  readonly before: unknown
+  readonly after: unknown
+}
+
+/** The audit trail of a service as its store keeps it, read past the service. */
+export async function auditOf(
+  ground: Ground,
+): Promise<{ readonly records: readonly Shown[]; readonly whole: boolean }> {
+  const records = await recordsOf(ground)
+  let link = EMPTY_HEAD
+  let whole = true
+  for (const { hash, ...hashed } of records) {
+    whole &&= hashed.prev_hash === link.hash && hashed.seq === link.seq + 1
+    whole &&= recordHash(hashed, sha256) === hash
+    link = { seq: hashed.seq, hash }
+  }
+  const shown = records.map((record) => ({
+    ...record,
+    before: valueOf(record.before),
+    after: valueOf(record.after),
+  }))
+  return { records: shown, whole }
+}
+const valueOf = (text: string | null): unknown => (text === null ? null : JSON.parse(text))
+
+async function recordsOf({ folder, database }: Ground): Promise<readonly AuditRecord[]> {
+  if (folder !== null) return loggedRecords(folder)
+  if (database === null) throw new Error('a ground has a folder or a database')
+  const sql = await connect(database.version, database.database)
+  try {
+    return await selectedRecords(sql, 'ff')
+  } finally {
+    await sql.end()
+  }
+}

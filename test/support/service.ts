@@ -1,0 +1,170 @@
+import { type ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { request as httpRequest } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { LoopbackJwks } from '../../src/auth/loopback-jwks.ts'
+import { makeSigningKey, publicPart, signClaims } from '../../src/jose/compact.ts'
+import { type Run, startFf } from './run-ff.ts'
+import { connect, createDatabase, type TestDatabase, urlOf, type Version } from './database.ts'
+import { runFf } from './run-ff.ts'
+
+/** Who issues tokens for a test. */
+export interface Issuer {
+  readonly env: Readonly<Record<string, string>>
+  token(claims?: Readonly<Record<string, unknown>>): Promise<string>
+  close(): Promise<void>
+}
+export const EVERY_SCOPE =
+  'ff:registry:read ff:registry:write ff:override:write ff:tenant:any ff:operator ff:evaluate:any'
+
+export async function openIssuer(): Promise<Issuer> {
+  const key = await makeSigningKey()
+  const server = await LoopbackJwks.start({ behaviour: 'up', keys: [publicPart(key)] })
+  return {
+    env: { FF_JWKS_URL: server.url.href, FF_JWT_ISSUER: server.origin },
+    token: (claims = {}) =>
+      signClaims(
+        {
+          iss: server.origin,
+          aud: 'pty-feature-flags',
+          sub: 'U1',
+          tid: 'T1',
+          scope: EVERY_SCOPE,
+          exp: Math.floor(Date.now() / 1000) + 3600,
+          ...claims,
+        },
+        key,
+      ),
+    close: () => server.close(),
+  }
+}
+
+/** A service in a process of its own. */
+export interface Started {
+  readonly origin: string
+  readonly child: ChildProcess
+  readonly stderr: () => string
+  /** How it ended. */
+  readonly ended: Promise<Run>
+  /** Asks it to end, and waits until it has. */
+  stop(signal?: NodeJS.Signals): Promise<Run>
+}
+
+export async function startService(
+  env: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): Promise<Started> {
+  const child = startFf(['serve', ...args], { env: { FF_LISTEN: '127.0.0.1:0', ...env } })
+  let [stdout, stderr] = ['', '']
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  const ended = new Promise<Run>((resolve) => {
+    child.once('close', (status, signal) => resolve({ status, signal, stdout, stderr }))
+  })
+  const origin = await new Promise<string>((resolve, reject) => {
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text
+      const found = /Listening on (\S+)/.exec(stdout)?.[1]
+      if (found !== undefined) resolve(found)
+    })
+    child.once('close', () => reject(new Error(`the service did not start: ${stderr}`)))
+  })
+  const stop = (signal: NodeJS.Signals = 'SIGTERM'): Promise<Run> => {
+    child.kill(signal)
+    return ended
+  }
+  return { origin, child, stderr: () => stderr, ended, stop }
+}
+
+/** What a service is started on: a fresh store of a kind, and how it is taken away again. */
+export interface Ground {
+  readonly name: string
+  readonly env: Readonly<Record<string, string>>
+  /** The folder of a file store, or the database of a db. */
+  readonly folder: string | null
+  readonly database: TestDatabase | null
+  remove(): Promise<void>
+}
+
+export async function fileGround(): Promise<Ground> {
+  const folder = await mkdtemp(join(tmpdir(), 'ff-test-serve-'))
+  const store = join(folder, 'store')
+  await makeEmptyStore(store)
+  const key = await digestKey(folder)
+  const env = { FF_BACKING: 'file', FF_STORE_DIR: store, FF_AUDIT_DIGEST_KEY_FILE: key }
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true })
+  return { name: 'file', env, folder: store, database: null, remove }
+}
+
+async function makeEmptyStore(folder: string): Promise<void> {
+  const { createStore } = await import('../../src/backings/file/file-store.ts')
+  await createStore(folder)
+}
+
+async function digestKey(folder: string): Promise<string> {
+  const path = join(folder, 'digest.key')
+  await writeFile(path, randomBytes(32), { mode: 0o600 })
+  return path
+}
+
+/** A migrated database, served by a role that is a member of ff_app alone. */
+export async function databaseGround(version: Version): Promise<Ground> {
+  const database = await createDatabase(version)
+  const folder = await mkdtemp(join(tmpdir(), 'ff-test-serve-'))
+  const up = await runFf(['migrate', 'up'], { env: { FF_DATABASE_URL: database.url } })
+  if (up.status !== 0) throw new Error(up.stderr)
+  const role = `svc_${randomBytes(6).toString('hex')}`
+  const admin = await connect(version, database.database)
+  await admin.query(`CREATE ROLE ${role} LOGIN IN ROLE ff_app`)
+  await admin.end()
+  const env = {
+    FF_BACKING: 'db',
+    FF_DATABASE_URL: urlOf(version, database.database, role),
+    FF_AUDIT_DIGEST_KEY_FILE: await digestKey(folder),
+  }
+  const remove = async (): Promise<void> => {
+    await database.drop()
+    const server = await connect(version)
+    await server.query(`DROP ROLE ${role}`)
+    await server.end()
+    await rm(folder, { recursive: true, force: true })
+  }
+  return { name: `PostgreSQL ${version}`, env, folder: null, database, remove }
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly text: string
+}
+export interface Asked {
+  readonly method?: string
+  readonly token?: string
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
+  readonly body?: string | Uint8Array
+}
+
+/** One request, its path sent as it is written. */
+export function ask(origin: string, path: string, given: Asked = {}): Promise<Answer> {
+  const { hostname, port } = new URL(origin)
+  const { method = given.body === undefined ? 'GET' : 'POST', token, body } = given
+  const headers = {
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...given.headers,
+  }
+  return new Promise((resolve, reject) => {
+    const sent = httpRequest({ hostname, port, method, path, headers }, (answer) => {
+      const chunks: Buffer[] = []
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk))
+      answer.once('error', reject)
+      answer.once('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8')
+        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text })
+      })
+    })
+    sent.once('error', reject)
+    sent.end(body)
+  })
+}
