@@ -192,6 +192,8 @@ function takeBodies(server: FastifyInstance): void {
 
 /** What of fastify's own errors is the caller's doing. */
 const CODES: Readonly<Record<string, RequestCode>> = {
+  // The caller went away before the end of its request.
+  ECONNRESET: 'request_malformed',
   utf8_invalid: 'utf8_invalid',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'media_type_unsupported',
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',

@@ -40,6 +40,7 @@ export class PostgresStore implements ScratchStore, ServedStore {
   private readonly tools: AuditTools
   private readonly statements: Statements
   private readonly scratch: ScratchWays | undefined
+  private readonly readers: ReadPipe | undefined
   private readonly reader: RowReader
 
   constructor(
@@ -58,7 +59,8 @@ export class PostgresStore implements ScratchStore, ServedStore {
     this.tools = options.tools
     this.scratch = options.scratch
     this.statements = statementsFor(schema)
-    const { readers } = options.scratch ?? {}
+    const readers = options.scratch?.readers ?? options.readers
+    this.readers = readers
     this.reader = new RowReader(
       (query) => (readers === undefined ? pool.query<string[]>(query) : readers.query(query)),
       schema,
@@ -117,7 +119,7 @@ export class PostgresStore implements ScratchStore, ServedStore {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.pool.end(), this.scratch?.readers.end()])
+    await Promise.all([this.pool.end(), this.readers?.end()])
   }
 
   private async apply(client: pg.PoolClient, request: WriteRequest): Promise<WriteResult> {

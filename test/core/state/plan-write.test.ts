@@ -422,6 +422,9 @@ describe('the revision that a write expects', () => {
     ['none, where one stands', 'absent', fit(userRow()), STALE],
     ['none, where there is none', 'absent', null, []],
     ['none, where a tombstone lies', 'absent', fit(userTombstone()), []],
+    ['whichever, where one stands', 'present', fit(userRow()), []],
+    ['whichever, where there is none', 'present', null, STALE],
+    ['whichever, where a tombstone lies', 'present', fit(userTombstone()), STALE],
     ['one, where there is none', 1, null, STALE],
     ['one that is deleted by now', 4, fit(userTombstone()), STALE],
   ] as const)('%s', (_situation, expected, row, problems) => {

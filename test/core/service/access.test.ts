@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { accessRefusal } from '../../../src/core/service/access.ts'
+import { anonymous, decodeOnly, principal, TENANT } from '../builders.ts'
+
+const needs = (scopes: readonly string[], tenant: string | null = null) => ({ scopes, tenant })
+
+test.each([
+  ['a scope that is held', ['ff:a'], needs(['ff:a']), null],
+  ['a scope that is not', ['ff:a'], needs(['ff:b']), 'scope_missing'],
+  ['one of two', ['ff:a'], needs(['ff:a', 'ff:b']), 'scope_missing'],
+  ['nothing at all', [], needs([]), null],
+  ['the own tenant', ['ff:a'], needs(['ff:a'], TENANT), null],
+  ['another tenant', ['ff:a'], needs(['ff:a'], 'T-other'), 'tenant_foreign'],
+  ['any tenant', ['ff:a', 'ff:tenant:any'], needs(['ff:a'], 'T-other'), null],
+  [
+    'any tenant, without the scope itself',
+    ['ff:tenant:any'],
+    needs(['ff:a'], TENANT),
+    'scope_missing',
+  ],
+] as const)('%s', (_what, scopes, need, refusal) => {
+  expect(accessRefusal(principal({ scopes }), need)).toBe(refusal)
+})
+
+test('whoever brought no token is told so, before any scope', () => {
+  expect(accessRefusal(anonymous(), needs([]))).toBe('token_missing')
+})
+
+test('an unverified token has no scopes', () => {
+  expect(accessRefusal(decodeOnly(), needs(['ff:a']))).toBe('scope_missing')
+})

@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest'
+import { REFUSALS } from '../../../src/core/auth/types.ts'
+import { problem } from '../../../src/core/problem.ts'
+import { isServiceCode, PROBLEMS, problemText } from '../../../src/core/service/problems.ts'
+
+describe('every code', () => {
+  test.each(Object.entries(PROBLEMS))(
+    '%s has a status and one sentence',
+    (_code, [status, title]) => {
+      expect(status).toBeGreaterThanOrEqual(400)
+      expect(status).toBeLessThan(600)
+      expect(title).toMatch(/^[A-Z].*\.$/)
+    },
+  )
+
+  test('of the door has the status of the mode matrix', () => {
+    for (const [code, status] of Object.entries(REFUSALS))
+      expect(PROBLEMS[code as keyof typeof REFUSALS][0]).toBe(status)
+  })
+})
+
+test('a problem says what, how bad, which request, and where', () => {
+  const text = problemText('form_wrong', 'r-1', [problem('form_wrong', '/flag_key')])
+  expect(JSON.parse(text)).toEqual({
+    type: 'about:blank',
+    title: 'A value has another form.',
+    status: 400,
+    code: 'form_wrong',
+    request_id: 'r-1',
+    errors: [{ code: 'form_wrong', pointer: '/flag_key' }],
+  })
+  expect(JSON.parse(problemText('draining', 'r-2'))).not.toHaveProperty('errors')
+})
+
+test('an error of the program is told by its name only where callers know it', () => {
+  expect([
+    isServiceCode('disk_full'),
+    isServiceCode('artefact_invalid'),
+    isServiceCode('toString'),
+  ]).toEqual([true, false, false])
+})

@@ -1,0 +1,227 @@
+import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  type Answer,
+  ask,
+  type Asked,
+  fileGround,
+  type Ground,
+  type Issuer,
+  openIssuer,
+  type Started,
+  startService,
+} from '../support/service.ts'
+
+let ground: Ground
+let issuer: Issuer
+let service: Started
+let token = ''
+beforeAll(async () => {
+  ;[ground, issuer] = await Promise.all([fileGround(), openIssuer()])
+  service = await startService({ ...ground.env, ...issuer.env })
+  token = await issuer.token()
+})
+afterAll(async () => {
+  const ended = await service.stop()
+  expect(ended.status).toBe(0)
+  // Whatever was sent, nothing of it was a bug.
+  expect(ended.stderr).not.toContain('"level":"error"')
+  await ground.remove()
+  await issuer.close()
+})
+
+const EVALUATE = '/v1/flags/evaluate'
+const call = (path: string, asked: Asked = {}): Promise<Answer> =>
+  ask(service.origin, path, { token, ...asked })
+const codeOf = ({ text }: Answer): string => (JSON.parse(text) as { code: string }).code
+
+describe('a body', () => {
+  test.each([
+    ['of a mebibyte', { body: `{"flag_key":"${'x'.repeat(1_048_576)}"}` }, 413, 'body_too_large'],
+    [
+      'that is text',
+      { body: 'x', headers: { 'content-type': 'text/plain' } },
+      415,
+      'media_type_unsupported',
+    ],
+    [
+      'of a form',
+      { body: 'a=b', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+      415,
+      'media_type_unsupported',
+    ],
+    ['of no type', { body: '{}', headers: { 'content-type': '' } }, 415, 'media_type_unsupported'],
+    ['of broken UTF-8', { body: Buffer.from([0x7b, 0xff, 0x7d]) }, 400, 'utf8_invalid'],
+    ['with a mark at its beginning', { body: '\ufeff{"flag_key":"ff.x"}' }, 400, 'json_malformed'],
+    [
+      'nested a thousand deep',
+      { body: `{"flag_key":${'['.repeat(1_000)}${']'.repeat(1_000)}}` },
+      400,
+      'json_too_deep',
+    ],
+    [
+      'of 10,000 flags',
+      {
+        body: JSON.stringify({ flag_keys: Array.from({ length: 10_000 }, (_, at) => `ff.f${at}`) }),
+      },
+      400,
+      'too_many_flags',
+    ],
+    [
+      'of 501 flags',
+      { body: JSON.stringify({ flag_keys: Array.from({ length: 501 }, (_, at) => `ff.f${at}`) }) },
+      400,
+      'too_many_flags',
+    ],
+    ['of one flag twice', { body: '{"flag_keys":["ff.x","ff.x"]}' }, 400, 'form_wrong'],
+    ['of no flags', { body: '{"flag_keys":[]}' }, 400, 'form_wrong'],
+    ['that asks for all, and does not', { body: '{"all":false}' }, 400, 'form_wrong'],
+  ] as const)('%s', async (_what, asked, status, code) => {
+    const answer = await call(EVALUATE, asked)
+    expect([answer.status, codeOf(answer)]).toEqual([status, code])
+    expect(answer.headers['content-type']).toContain('application/problem+json')
+  })
+
+  test('of 500 flags is answered', async () => {
+    const flag_keys = Array.from({ length: 500 }, (_, at) => `ff.f${at}`)
+    const answer = await call(EVALUATE, { body: JSON.stringify({ flag_keys }) })
+    expect((JSON.parse(answer.text) as { decisions: unknown[] }).decisions).toHaveLength(500)
+  })
+})
+
+describe('a path', () => {
+  test.each([
+    ['with a star', '/v1/flags/override/tenant/*/ff.x'],
+    ['with a colon', '/v1/flags/override/tenant/a:b/ff.x'],
+    ['with a line break', '/v1/flags/override/tenant/a%0D%0Ab/ff.x'],
+    ['with a nought', '/v1/flags/override/tenant/a%00/ff.x'],
+    ['with a flag in capitals', '/v1/flags/FF.X'],
+    ['with a prototype', '/v1/flags/__proto__'],
+    ['with a constructor', '/v1/flags/override/user/constructor/constructor'],
+    ['with an id of 129 characters', `/v1/flags/override/user/${'a'.repeat(129)}/ff.x`],
+  ])('%s is refused, read or written', async (_what, path) => {
+    for (const asked of [{}, { method: 'PUT', body: '{"value":true}' }, { method: 'DELETE' }]) {
+      const answer = await call(path, asked)
+      expect([answer.status, codeOf(answer)]).toEqual([400, 'form_wrong'])
+    }
+  })
+
+  test.each([
+    ['of a broken escape', '/v1/flags/%E0%A4%A', 400, 'request_malformed'],
+    ['that nobody serves', '/v2/flags', 404, 'route_unknown'],
+    ['in capitals', '/V1/FLAGS', 404, 'route_unknown'],
+  ] as const)('%s', async (_what, path, status, code) => {
+    const answer = await call(path)
+    expect([answer.status, codeOf(answer)]).toEqual([status, code])
+  })
+
+  test('that is served with other methods says with which', async () => {
+    const answer = await call('/v1/flags/ff.x', { method: 'POST', body: '{}' })
+    expect([answer.status, codeOf(answer)]).toEqual([405, 'method_not_allowed'])
+    expect(answer.headers['allow']).toBe('GET, PUT, DELETE')
+  })
+})
+
+describe('a credential', () => {
+  test('that stands twice is none', async () => {
+    const twice = [`Bearer ${token}`, 'Bearer x']
+    const answer = await ask(service.origin, EVALUATE, {
+      body: '{"flag_key":"ff.x"}',
+      headers: { authorization: twice },
+    })
+    expect([answer.status, codeOf(answer)]).toEqual([401, 'token_malformed'])
+  })
+
+  test("of developers is ignored in production, and their changes are nobody's", async () => {
+    const headers = { 'x-ff-user': 'U1', 'x-ff-scopes': 'ff:registry:write' }
+    const answer = await ask(service.origin, '/v1/flags/ff.x', { method: 'DELETE', headers })
+    expect([answer.status, codeOf(answer)]).toEqual([401, 'token_missing'])
+    const decided = await ask(service.origin, EVALUATE, { body: '{"flag_key":"ff.x"}', headers })
+    expect(JSON.parse(decided.text)).toMatchObject({ meta: { auth_mode: 'none', user_id: null } })
+  })
+})
+
+/** What a socket was answered, until the service closed it. */
+function raw(send: (socket: Socket) => void): Promise<string> {
+  const { hostname, port } = new URL(service.origin)
+  return new Promise((resolve) => {
+    const socket = connect(Number(port), hostname)
+    let text = ''
+    socket.on('data', (chunk) => (text += chunk.toString('latin1')))
+    socket.on('error', () => undefined) // It was closed from the other side; `close` follows.
+    socket.once('close', () => resolve(text))
+    socket.once('connect', () => send(socket))
+  })
+}
+
+describe('a connection', () => {
+  test('that speaks no HTTP is told so', async () => {
+    expect(await raw((socket) => socket.write('\x16\x03\x01 hello\r\n\r\n'))).toContain(
+      'request_malformed',
+    )
+  })
+
+  test('of endless headers is told so', async () => {
+    const answer = await raw((socket) =>
+      socket.write(`GET / HTTP/1.1\r\nx: ${'a'.repeat(20_000)}\r\n\r\n`),
+    )
+    expect(answer).toContain('headers_too_large')
+  })
+
+  test('with two lengths of one body is told so', async () => {
+    const answer = await raw((socket) =>
+      socket.write(
+        'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab',
+      ),
+    )
+    expect(answer).toContain('400')
+  })
+
+  test('of slow headers ends within its time', { timeout: 60_000 }, async () => {
+    const started = Date.now()
+    const answer = await raw(
+      (socket) =>
+        void drip(socket, 'GET /health/live HTTP/1.1\r\nhost: a\r\nx: aaaaaaaaaaaaaaaaaaaaaaaaaaa'),
+    )
+    expect(answer).toContain('request_timeout')
+    expect(Date.now() - started).toBeLessThan(14_000)
+  })
+
+  test('of a slow body ends within its time', { timeout: 60_000 }, async () => {
+    const started = Date.now()
+    const head = `POST ${EVALUATE} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n`
+    const answer = await raw((socket) => {
+      socket.write(head)
+      void drip(socket, '{"flag_key":"ff.xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    })
+    expect(answer).toContain('request_timeout')
+    expect(Date.now() - started).toBeLessThan(26_000)
+  })
+
+  test('that is cut in the middle of a body harms nobody', async () => {
+    await raw((socket) => {
+      socket.write(`POST ${EVALUATE} HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{"fl`)
+      setTimeout(() => socket.destroy(), 50)
+    })
+    expect((await call('/health/live')).status).toBe(200)
+  })
+
+  test('that is half closed is still answered', async () => {
+    const body = '{"flag_key":"ff.x"}'
+    const answer = await raw((socket) =>
+      socket.end(
+        `POST ${EVALUATE} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      ),
+    )
+    expect(answer).toContain('"reason":"flag_unknown"')
+  })
+})
+
+async function drip(socket: Socket, text: string): Promise<void> {
+  for (const character of text) {
+    if (socket.destroyed) return
+    socket.write(character)
+    await sleep(700)
+  }
+}

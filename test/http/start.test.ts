@@ -1,0 +1,102 @@
+import { chmod } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { connect } from '../support/database.ts'
+import { runFf } from '../support/run-ff.ts'
+import { ask, databaseGround, fileGround, type Ground, startService } from '../support/service.ts'
+
+const LISTEN = { FF_LISTEN: '127.0.0.1:0' }
+
+test('with nothing set, sample flags are served, with a line to try', async () => {
+  const service = await startService({})
+  const { text } = await ask(service.origin, '/v1/flags/evaluate', {
+    body: '{"flag_key":"ff.sample.banner"}',
+  })
+  expect(JSON.parse(text)).toMatchObject({ decision: 'allow', value: true })
+  const { status, stdout } = await service.stop()
+  expect(status).toBe(0)
+  expect(stdout).toContain(`curl -s ${service.origin}/v1/flags/evaluate`)
+})
+
+test('health has a port of its own where one is set', async () => {
+  const service = await startService({ FF_ADMIN_LISTEN: '127.0.0.1:0' })
+  expect((await ask(service.origin, '/health/ready')).status).toBe(404)
+  const { stdout } = await service.stop()
+  expect(stdout).toMatch(/Health and metrics on http:\/\/127\.0\.0\.1:\d+/)
+})
+
+test('Ctrl-C ends it, too, and says so', async () => {
+  const service = await startService({})
+  expect((await service.stop('SIGINT')).status).toBe(130)
+})
+
+describe('it does not start', () => {
+  let file: Ground
+  let database: Ground
+  beforeAll(async () => {
+    ;[file, database] = await Promise.all([fileGround(), databaseGround('15')])
+  })
+  afterAll(async () => {
+    await Promise.all([file.remove(), database.remove()])
+  })
+  const refused = async (env: Readonly<Record<string, string>>, status: number, code: string) => {
+    const run = await runFf(['serve'], { env: { ...LISTEN, ...env } })
+    expect([run.status, run.stderr]).toEqual([status, expect.stringContaining(`[${code},`)])
+    expect(run.stdout).toBe('')
+  }
+
+  test('with dev headers outside dev', () =>
+    refused({ FF_ALLOW_DEV_HEADERS: 'true', FF_ENV: 'staging' }, 2, 'setting_invalid'))
+  test('with dev headers for others than this machine', () =>
+    refused(
+      { ...file.env, FF_ALLOW_DEV_HEADERS: 'true', FF_ENV: 'dev', FF_LISTEN: '0.0.0.0:0' },
+      2,
+      'setting_invalid',
+    ))
+  test('with a sample where an environment is named', () =>
+    refused({ FF_ENV: 'prod' }, 2, 'setting_invalid'))
+  test('without a database for FF_BACKING=db', () =>
+    refused({ FF_BACKING: 'db' }, 2, 'target_invalid'))
+  test('in a phase that nobody recorded', () =>
+    refused({ FF_BACKING: 'managed' }, 2, 'setting_invalid'))
+  test('at no place', () => refused({ FF_LISTEN: 'here' }, 2, 'setting_invalid'))
+  test('at a port that there is not', () =>
+    refused({ FF_LISTEN: '127.0.0.1:70000' }, 2, 'setting_invalid'))
+  test('in production without a key for digests', () =>
+    refused({ FF_STORE_DIR: file.folder ?? '' }, 2, 'setting_invalid'))
+  test('on a folder that is no store', () =>
+    refused({ ...file.env, FF_STORE_DIR: `${file.folder}/none` }, 22, 'target_unreachable'))
+  test('on a store that somebody else writes to', async () => {
+    const first = await startService(file.env)
+    await refused(file.env, 24, 'store_locked')
+    await first.stop()
+  })
+  test('at a port that is taken', async () => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => taken.once('listening', resolve))
+    const { port } = taken.address() as { port: number }
+    await refused({ FF_LISTEN: `127.0.0.1:${port}` }, 2, 'listen_failed')
+    taken.close()
+  })
+  test('with a key that others may read', async () => {
+    await chmod(file.env['FF_AUDIT_DIGEST_KEY_FILE'] ?? '', 0o644)
+    await refused(file.env, 23, 'key_file_loose')
+    await chmod(file.env['FF_AUDIT_DIGEST_KEY_FILE'] ?? '', 0o600)
+  })
+  test('by the role that owns the schema', () =>
+    refused({ ...database.env, FF_DATABASE_URL: database.database?.url ?? '' }, 2, 'owner_refused'))
+  test('on a schema of another head, and on one that lost what was imported', async () => {
+    const { version = '15', database: name = '' } = database.database ?? {}
+    const admin = await connect(version, name)
+    await admin.query(`UPDATE ff.migration_ledger SET checksum = 'x' WHERE version = 2`)
+    await refused(database.env, 20, 'schema_drift')
+    await admin.query(`UPDATE ff.migration_ledger SET checksum = checksum`)
+    await admin.end()
+  })
+  test('where nobody answers', () =>
+    refused(
+      { ...database.env, FF_DATABASE_URL: 'postgres://x@127.0.0.1:1/x' },
+      22,
+      'target_unreachable',
+    ))
+})
