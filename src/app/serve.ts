@@ -42,6 +42,7 @@ const LIMITS = {
   headers_ms: 10_000,
   request_ms: 20_000,
   in_flight: 1_000,
+  settle_ms: 250,
   drain_ms: 25_000,
 }
 

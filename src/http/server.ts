@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import type { AddressInfo, Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { PROBLEMS, problemText, type RequestCode } from '../core/service/problems.ts'
 import { isRequestId } from '../core/state/write-request.ts'
@@ -55,7 +56,9 @@ export async function openServer(
     origin: originOf(server.server.address() as AddressInfo),
     inFlight: () => state.inFlight,
     drain: async () => {
+      // A connection that the system has taken and we have not would be reset; one that is kept alive is told.
       state.draining = true
+      await sleep(limits.settle_ms)
       const closed = server.close()
       const timer = setTimeout(() => server.server.closeAllConnections(), limits.drain_ms)
       await closed

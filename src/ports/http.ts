@@ -44,7 +44,9 @@ export interface HttpLimits {
   readonly request_ms: number
   /** Requests under way at once; one more is refused. */
   readonly in_flight: number
-  /** How long a drain waits for requests that are under way. */
+  /** How long a drain still takes in what was on its way when it was asked for. */
+  readonly settle_ms: number
+  /** How long it then waits for requests that are under way. */
   readonly drain_ms: number
 }
 /** What a server tells of what it did. */
@@ -66,6 +68,6 @@ export interface HttpServer {
   readonly origin: string
   /** Requests under way. */
   inFlight(): number
-  /** Takes nothing more, lets what is under way come to its end, within its bound, and closes. */
+  /** Takes in what is on its way, then nothing more, lets all of it come to its end, within its bounds, and closes. */
   drain(): Promise<void>
 }

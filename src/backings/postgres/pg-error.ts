@@ -70,6 +70,7 @@ const BY_CODE: Readonly<Record<string, Row>> = {
   '42703': ALTERED,
   '42P10': ALTERED,
   '53100': ['disk_full', 'has a full disk', 'Free space on the server and run again.'],
+  '55000': ['target_unreachable', 'takes no connections', 'Ask whoever closed it.'],
   '53300': [
     'target_unreachable',
     'has no connection left',
@@ -100,8 +101,14 @@ const BY_CODE: Readonly<Record<string, Row>> = {
   ],
 }
 
-/** By the first two characters: 08 connections, 22 values, 23 constraints. */
-const BY_CLASS: Readonly<Record<string, Row>> = { '08': LOST, '22': REFUSED, '23': REFUSED }
+/** By the first two characters: 08 connections, 22 values, 23 constraints, 53 resources, 58 the system below. */
+const BY_CLASS: Readonly<Record<string, Row>> = {
+  '08': LOST,
+  '22': REFUSED,
+  '23': REFUSED,
+  '53': LOST,
+  '58': LOST,
+}
 
 // pg reports these without a code.
 const BY_MESSAGE: readonly (readonly [RegExp, Row])[] = [

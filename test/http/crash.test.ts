@@ -1,0 +1,201 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { connect } from '../support/database.ts'
+import { finished, ROOT } from '../support/run-ff.ts'
+import {
+  type Answer,
+  ask,
+  databaseGround,
+  fileGround,
+  type Ground,
+  type Issuer,
+  openIssuer,
+  type Started,
+  startService,
+} from '../support/service.ts'
+import { auditOf } from './audit-of.ts'
+
+const FLAG = JSON.stringify({
+  value_type: 'number',
+  default_value: 0,
+  safe_value: 0,
+  sensitive: false,
+  required_auth: 'any',
+  state: 'active',
+  description: '',
+  owner: '',
+})
+const TENANT = '/v1/flags/override/tenant/T1/ff.count'
+const put = (service: Started, token: string, value: number): Promise<Answer> =>
+  ask(service.origin, TENANT, { method: 'PUT', token, body: JSON.stringify({ value }) })
+const stored = async (service: Started, token: string) => {
+  const { text } = await ask(service.origin, TENANT, { token })
+  return JSON.parse(text) as { readonly value: number; readonly revision: number }
+}
+
+let issuer: Issuer
+let token = ''
+beforeAll(async () => {
+  issuer = await openIssuer()
+  token = await issuer.token()
+})
+afterAll(() => issuer.close())
+
+describe.each([
+  ['file', fileGround],
+  ['PostgreSQL 15', () => databaseGround('15')],
+] as const)('%s', (_name, makeGround) => {
+  let ground: Ground
+  beforeAll(async () => {
+    ground = await makeGround()
+  })
+  afterAll(() => ground.remove())
+  const started = (): Promise<Started> => startService({ ...ground.env, ...issuer.env })
+
+  test('killed while it writes, it has lost nothing that it acknowledged, and every change has its record', async () => {
+    let service = await started()
+    await ask(service.origin, '/v1/flags/ff.count', { method: 'PUT', token, body: FLAG })
+    let acknowledged = 0
+    for (const kill of [7, 19, 3, 31, 11]) {
+      const doomed = service
+      let value = acknowledged
+      const writers = Array.from({ length: 4 }, async () => {
+        for (;;) {
+          value += 1
+          const answer = await put(doomed, token, value)
+          expect(answer.status).toBeLessThan(300)
+          acknowledged += 1
+        }
+      })
+      await sleep(100 + kill)
+      const ended = doomed.stop('SIGKILL')
+      // Each is cut off by the kill, and by nothing before it.
+      for (const { status } of await Promise.allSettled(writers)) expect(status).toBe('rejected')
+      await ended
+      service = await started()
+      const { revision } = await stored(service, token)
+      const { records, whole } = await auditOf(ground)
+      const written = records.filter(({ target }) => target === 'tenant/T1/ff.count')
+      expect(whole).toBe(true)
+      // What was under way may have been written or not: with its record, or without either.
+      expect(written).toHaveLength(revision)
+      expect(revision).toBeGreaterThanOrEqual(acknowledged)
+      expect(revision).toBeLessThanOrEqual(acknowledged + 4)
+      expect(written.at(-1)?.after).toMatchObject({ revision })
+      acknowledged = revision
+    }
+    expect((await service.stop()).status).toBe(0)
+    expect(acknowledged).toBeGreaterThan(5)
+  })
+
+  test('asked to end, it answers all that is under way, and takes nothing more', async () => {
+    const service = await started()
+    const asked = Array.from({ length: 40 }, (_, at) => put(service, token, at))
+    await sleep(15)
+    const ended = service.stop()
+    const answers = await Promise.allSettled(asked)
+    // Taken or never connected: none is cut off in the middle.
+    for (const answer of answers) {
+      if (answer.status === 'fulfilled') expect(answer.value.status).toBe(200)
+      else expect(answer.reason).toMatchObject({ code: 'ECONNREFUSED' })
+    }
+    expect(answers.some(({ status }) => status === 'fulfilled')).toBe(true)
+    expect((await ended).status).toBe(0)
+    await expect(ask(service.origin, '/health/live')).rejects.toMatchObject({
+      code: 'ECONNREFUSED',
+    })
+  })
+})
+
+describe('a database', () => {
+  let ground: Ground
+  let service: Started
+  beforeAll(async () => {
+    ground = await databaseGround('15')
+    service = await startService({ ...ground.env, ...issuer.env })
+    await ask(service.origin, '/v1/flags/ff.count', { method: 'PUT', token, body: FLAG })
+  })
+  afterAll(async () => {
+    await service.stop()
+    await ground.remove()
+  })
+  const admin = async (sql: string): Promise<void> => {
+    const client = await connect('15')
+    await client.query(sql).finally(() => client.end())
+  }
+  const name = (): string => ground.database?.database ?? ''
+  const codeOf = ({ text }: Answer): string => (JSON.parse(text) as { code: string }).code
+
+  test('that drops every connection is had again at once', async () => {
+    expect((await put(service, token, 1)).status).toBe(201)
+    await admin(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name()}'`,
+    )
+    await sleep(50)
+    expect(
+      (await ask(service.origin, '/v1/flags/evaluate', { token, body: '{"flag_key":"ff.count"}' }))
+        .status,
+    ).toBe(200)
+    expect((await put(service, token, 2)).status).toBe(200)
+  })
+
+  test('that takes no connections is named by readiness, and its requests are refused until it is back', async () => {
+    await admin(`ALTER DATABASE ${name()} ALLOW_CONNECTIONS false`)
+    await admin(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name()}'`,
+    )
+    await sleep(50)
+    const asked = await ask(service.origin, '/v1/flags/evaluate', {
+      token,
+      body: '{"flag_key":"ff.count"}',
+    })
+    expect(asked.status).toBe(503)
+    expect(asked.headers['retry-after']).toBe('1')
+    const ready = await ask(service.origin, '/health/ready')
+    expect(ready.status).toBe(503)
+    expect(JSON.parse(ready.text)).toMatchObject({ dependencies: { store: { state: 'down' } } })
+    expect((await ask(service.origin, '/health/live')).status).toBe(200)
+    await admin(`ALTER DATABASE ${name()} ALLOW_CONNECTIONS true`)
+    expect((await put(service, token, 3)).status).toBe(200)
+    expect((await ask(service.origin, '/health/ready')).status).toBe(200)
+  })
+
+  test('that is read-only refuses changes by name, and goes on being read', async () => {
+    await admin(`ALTER DATABASE ${name()} SET default_transaction_read_only = on`)
+    await admin(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name()}'`,
+    )
+    await sleep(50)
+    const before = await stored(service, token)
+    const answer = await put(service, token, 9)
+    expect([answer.status, codeOf(answer)]).toEqual([503, 'target_read_only'])
+    expect(await stored(service, token)).toEqual(before)
+    await admin(`ALTER DATABASE ${name()} RESET default_transaction_read_only`)
+    await admin(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name()}'`,
+    )
+    await sleep(50)
+    expect((await put(service, token, 9)).status).toBe(200)
+  })
+})
+
+test('a disk that is full loses nothing, says so, and is written to again when there is room', async () => {
+  const place = await mkdtemp(join(tmpdir(), 'ff-test-full-'))
+  // A namespace of its own, with a small disk in it, where the whole scene is played.
+  const scene = join(ROOT, 'test/http/full-disk.mjs')
+  const child = spawn('unshare', ['-rm', process.execPath, scene, place, token], {
+    env: { ...process.env, ...issuer.env },
+  })
+  const played = await finished(child)
+  await rm(place, { recursive: true, force: true })
+  expect(played.stderr).toBe('')
+  const { taken, refused, code, kept, again } = JSON.parse(played.stdout) as Record<string, unknown>
+  expect(taken).toBeGreaterThan(0)
+  expect([refused, code]).toEqual([507, 'disk_full'])
+  expect(kept).toBe(taken)
+  expect(again).toBe(200)
+})
