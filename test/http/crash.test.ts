@@ -125,7 +125,11 @@ describe('a database', () => {
   })
   const admin = async (sql: string): Promise<void> => {
     const client = await connect('15')
-    await client.query(sql).finally(() => client.end())
+    try {
+      await client.query(sql)
+    } finally {
+      await client.end()
+    }
   }
   const name = (): string => ground.database?.database ?? ''
   const codeOf = ({ text }: Answer): string => (JSON.parse(text) as { code: string }).code

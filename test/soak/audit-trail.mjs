@@ -1,0 +1,48 @@
+// An audit trail as its store keeps it, read past the service, and whether its chain is whole.
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** @param from the folder of a file store, or a client of a database */
+export async function auditTrail({ folder, sql }) {
+  const records = folder === undefined ? await ofDatabase(sql) : ofFolder(folder)
+  let [seq, hash, whole] = [0, '0'.repeat(64), true]
+  for (const record of records) {
+    whole &&= record.seq === seq + 1 && record.prev_hash === hash
+    whole &&= record.text === undefined || digest(record.text, record.prev_hash) === record.hash
+    ;[seq, hash] = [record.seq, record.hash]
+  }
+  return { records, whole }
+}
+
+/** Page 5: SHA-256 over `prev_hash` and the canonical form without the two hashes. */
+function digest(text, prev) {
+  const hashed = text
+    .replace(/"hash":"[0-9a-f]{64}",/, '')
+    .replace(/"prev_hash":"[0-9a-f]{64}",/, '')
+  return createHash('sha256')
+    .update(prev + hashed)
+    .digest('hex')
+}
+
+function ofFolder(folder) {
+  const names = readdirSync(folder)
+    .filter((name) => name.startsWith('log-'))
+    .sort()
+  return names.flatMap((name) =>
+    readFileSync(join(folder, name), 'utf8')
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => {
+        const text = /"audit":(\{.*?\}),"changes":\[/.exec(line)[1]
+        return { ...JSON.parse(text), text }
+      }),
+  )
+}
+
+async function ofDatabase(sql) {
+  const { rows } = await sql.query(
+    'SELECT seq::int, prev_hash, hash, request_id, outcome, target FROM ff.audit ORDER BY seq',
+  )
+  return rows
+}

@@ -1,0 +1,296 @@
+// npm run soak [-- SECONDS]: a property run over the HTTP surface, on a file store and on PostgreSQL at once, killed
+// and started again now and then. No status of 500 or more that is not declared, no bug in the log, no acknowledged
+// change lost, no change without its audit record. Ends 1 where one of these does not hold.
+import { spawn, spawnSync } from 'node:child_process'
+import { randomBytes, randomInt, randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
+import pg from 'pg'
+import { LoopbackJwks } from '../../dist/src/auth/loopback-jwks.js'
+import { createStore } from '../../dist/src/backings/file/file-store.js'
+import { startEmbedded } from '../../dist/src/backings/postgres/embedded.js'
+import { makeSigningKey, publicPart, signClaims } from '../../dist/src/jose/compact.js'
+import { PROBLEMS } from '../../dist/src/core/service/problems.js'
+import { auditTrail } from './audit-trail.mjs'
+import { hostile } from './requests.mjs'
+
+const FF = fileURLToPath(new URL('../../dist/bin/ff.js', import.meta.url))
+const SECONDS = Number(process.argv[2] ?? 600)
+const WORKERS = 8
+const KILLED_EVERY_MS = 20_000
+const seed = Number(process.argv[3] ?? randomInt(2 ** 31))
+const breaches = []
+const breach = (what) => {
+  if (breaches.length < 50) breaches.push(what)
+}
+
+/** A service that is killed and started again at the same port. */
+class Service {
+  constructor(name, env) {
+    this.name = name
+    this.env = env
+    this.log = ''
+    this.starts = 0
+  }
+  async start() {
+    const child = spawn(process.execPath, [FF, 'serve'], { env: { ...process.env, ...this.env } })
+    child.stderr.on('data', (chunk) => (this.log += chunk))
+    this.child = child
+    this.starts += 1
+    this.up = new Promise((resolve, reject) => {
+      child.stdout.on('data', (chunk) => /Listening on/.test(chunk) && resolve())
+      child.once('close', (status) =>
+        reject(new Error(`${this.name} ended ${status}: ${this.log}`)),
+      )
+    })
+    this.up.catch(() => undefined) // Whoever waits for it is told.
+    await this.up
+  }
+  async end(signal) {
+    const ended = new Promise((resolve) => this.child.once('close', (status) => resolve(status)))
+    this.child.kill(signal)
+    return ended
+  }
+}
+
+/** One request. @returns null where it was cut off, so that nobody knows what came of it */
+function ask({ env }, token, { method, path, body, headers = {} }) {
+  const [host, port] = env.FF_LISTEN.split(':')
+  return new Promise((resolve) => {
+    const sent = request(
+      {
+        host,
+        port,
+        method,
+        path,
+        agent: false,
+        headers: {
+          'content-type': 'application/json',
+          ...(token ? { authorization: `Bearer ${token}` } : {}),
+          ...headers,
+        },
+      },
+      (answer) => {
+        let text = ''
+        answer.setEncoding('utf8').on('data', (chunk) => (text += chunk))
+        answer.once('end', () => resolve({ status: answer.statusCode, text }))
+        answer.once('error', () => resolve(null))
+      },
+    )
+    sent.once('error', () => resolve(null))
+    sent.end(body)
+  })
+}
+
+/** Holds an answer to what is declared. */
+function judge(service, asked, answer) {
+  if (answer === null || answer.status < 400) return
+  let code = null
+  try {
+    const said = JSON.parse(answer.text)
+    code = said.code ?? said.errorCode ?? said.status
+  } catch {
+    breach(
+      `${service.name}: ${asked.method} ${asked.path} was answered ${answer.status} with ${answer.text.slice(0, 200)}`,
+    )
+  }
+  const undeclared = answer.status >= 500 && PROBLEMS[code]?.[0] !== answer.status
+  if (undeclared || code === 'internal')
+    breach(
+      `${service.name}: ${asked.method} ${asked.path} was answered ${answer.status} ${answer.text}`,
+    )
+}
+
+/** One caller with keys of its own, who knows what must be stored under them. */
+async function work(service, token, { id, until, tallies }) {
+  const rows = new Map(
+    ['a', 'b', 'c'].map((name) => [`/v1/flags/override/tenant/T${id}/ff.soak.${name}`, null]),
+  )
+  const nasty = fc.sample(hostile, { seed: seed + id, numRuns: 2_000 })
+  for (let turn = 0; Date.now() < until(); turn += 1) {
+    await service.up.catch(() => sleep(50))
+    if (turn % 3 === 0) {
+      const one = nasty[(turn / 3) % nasty.length]
+      judge(service, one, await ask(service, turn % 2 === 0 ? token : null, one).catch(() => null))
+      tallies.hostile += 1
+      continue
+    }
+    const path = [...rows.keys()][randomInt(rows.size)]
+    await change(service, token, { path, rows, tallies, value: turn })
+  }
+  return rows
+}
+
+/** @param rows by path what is stored: a revision and a value, or null before the first change */
+async function change(service, token, { path, rows, tallies, value }) {
+  const held = rows.get(path)
+  const stale = value % 7 === 0 && held !== null
+  const gone = value % 5 === 0 && held?.value != null
+  const request_id = randomUUID()
+  const asked = {
+    method: gone ? 'DELETE' : 'PUT',
+    path,
+    headers: {
+      'x-request-id': request_id,
+      ...(stale ? { 'if-match': `"${held.revision + 5}"` } : {}),
+    },
+    ...(gone ? {} : { body: JSON.stringify({ value }) }),
+  }
+  const answer = await ask(service, token, asked)
+  judge(service, asked, answer)
+  const after = { revision: (held?.revision ?? 0) + 1, value: gone ? null : value }
+  if (answer === null) rows.set(path, await settle(service, token, { path, held, after }))
+  else if (stale) {
+    if (answer.status === 412) tallies.refused.add(request_id)
+    else breach(`${service.name}: ${path} took a stale revision: ${answer.status}`)
+  } else if (answer.status < 300) {
+    const { revision } = JSON.parse(answer.text)
+    if (revision !== after.revision)
+      breach(`${service.name}: ${path} is at ${revision} where ${after.revision} follows`)
+    tallies.applied.add(request_id)
+    rows.set(path, after)
+  } else
+    breach(`${service.name}: ${asked.method} ${path} was answered ${answer.status} ${answer.text}`)
+}
+
+/** A request that was cut off was taken or not: the row is as before, or as after. */
+async function settle(service, token, { path, held, after }) {
+  for (let tries = 0; tries < 600; tries += 1) {
+    await service.up.catch(() => undefined)
+    const answer = await ask(service, token, { method: 'GET', path })
+    if (answer?.status === 200) {
+      const { revision, value } = JSON.parse(answer.text)
+      for (const one of [held, after])
+        if (one !== null && one.revision === revision && one.value === value) return one
+      breach(
+        `${service.name}: ${path} holds ${answer.text}, neither ${JSON.stringify(held)} nor ${JSON.stringify(after)}`,
+      )
+      return { revision, value }
+    }
+    // A tombstone is not shown: which of two it is, the next change tells by its revision.
+    if (answer?.status === 404) return after.value === null ? after : held
+    await sleep(50)
+  }
+  throw new Error(`${service.name} did not come back`)
+}
+
+async function run(service, token, auditOf) {
+  await service.start()
+  const flags = ['a', 'b', 'c'].map((name) => `/v1/flags/ff.soak.${name}`)
+  const flag = {
+    value_type: 'number',
+    default_value: 0,
+    safe_value: 0,
+    sensitive: false,
+    required_auth: 'any',
+    state: 'active',
+    description: '',
+    owner: '',
+  }
+  for (const path of flags)
+    await ask(service, token, { method: 'PUT', path, body: JSON.stringify(flag) })
+  const end = Date.now() + SECONDS * 1000
+  const tallies = { applied: new Set(), refused: new Set(), hostile: 0 }
+  const workers = Array.from({ length: WORKERS }, (_, id) =>
+    work(service, token, { id, until: () => end, tallies }),
+  )
+  const killer = (async () => {
+    for (;;) {
+      const pause = Math.min(KILLED_EVERY_MS, end - Date.now() - 3_000)
+      if (pause < 1_000) return
+      await sleep(pause)
+      await service.end('SIGKILL')
+      await service.start()
+    }
+  })()
+  const models = await Promise.all(workers)
+  await killer
+  const status = await service.end('SIGTERM')
+  if (status !== 0) breach(`${service.name} ended ${status}`)
+  if (/"level":"error"[^\n]*"bug"|Unhandled|uncaught/i.test(service.log))
+    breach(
+      `${service.name} logged ${/[^\n]*(?:"bug"|Unhandled|uncaught)[^\n]*/i.exec(service.log)?.[0]}`,
+    )
+  holdAudit(service, await auditOf(), { tallies, models })
+  return `${service.name}: ${tallies.applied.size} changes, ${tallies.refused.size} refused, ${tallies.hostile} hostile requests, ${service.starts} starts`
+}
+
+function holdAudit({ name }, { records, whole }, { tallies, models }) {
+  if (!whole) breach(`${name}: the audit chain is broken`)
+  const counts = (outcome) => {
+    const seen = new Map()
+    for (const one of records.filter((record) => record.outcome === outcome))
+      seen.set(one.request_id, (seen.get(one.request_id) ?? 0) + 1)
+    return seen
+  }
+  const [applied, refused] = [counts('applied'), counts('refused')]
+  for (const id of tallies.applied)
+    if (applied.get(id) !== 1)
+      breach(`${name}: the change ${id} has ${applied.get(id) ?? 0} records`)
+  for (const id of tallies.refused)
+    if (refused.get(id) !== 1)
+      breach(`${name}: the refusal ${id} has ${refused.get(id) ?? 0} records`)
+  for (const rows of models)
+    for (const [path, held] of rows) {
+      const target = path.replace('/v1/flags/override/', '')
+      const found = records.filter((one) => one.target === target && one.outcome === 'applied')
+      if (held !== null && found.length !== held.revision)
+        breach(`${name}: ${target} is at ${held.revision} and has ${found.length} records`)
+    }
+}
+
+const place = mkdtempSync(join(tmpdir(), 'ff-soak-'))
+const key = await makeSigningKey()
+const keys = await LoopbackJwks.start({ behaviour: 'up', keys: [publicPart(key)] })
+const server = await startEmbedded()
+const { host, user, database } = server.database.config
+const urlOf = (role) => `postgres://${role}@/${database}?host=${encodeURIComponent(host)}`
+const migrated = spawnSync(process.execPath, [FF, 'migrate', 'up'], {
+  env: { ...process.env, FF_DATABASE_URL: urlOf(user) },
+})
+if (migrated.status !== 0) throw new Error(String(migrated.stderr))
+const admin = new pg.Client({ host, user, database })
+await admin.connect()
+await admin.query('CREATE ROLE soak_app LOGIN IN ROLE ff_app')
+writeFileSync(join(place, 'digest.key'), randomBytes(32), { mode: 0o600 })
+await createStore(join(place, 'store'))
+const env = {
+  FF_JWKS_URL: keys.url.href,
+  FF_JWT_ISSUER: keys.origin,
+  FF_STORE_DIR: join(place, 'store'),
+  FF_DATABASE_URL: urlOf('soak_app'),
+  FF_AUDIT_DIGEST_KEY_FILE: join(place, 'digest.key'),
+}
+const port = 20_000 + randomInt(10_000)
+const scope = 'ff:registry:read ff:registry:write ff:override:write ff:tenant:any ff:evaluate:any'
+const claims = { iss: keys.origin, aud: 'pty-feature-flags', sub: 'U1', tid: 'T1', scope }
+const token = await signClaims(
+  { ...claims, exp: Math.floor(Date.now() / 1000) + SECONDS + 3_600 },
+  key,
+)
+process.stdout.write(`seed ${seed}, ${SECONDS} s\n`)
+const said = await Promise.all([
+  run(
+    new Service('file', { ...env, FF_BACKING: 'file', FF_LISTEN: `127.0.0.1:${port}` }),
+    token,
+    () => auditTrail({ folder: join(place, 'store') }),
+  ),
+  run(
+    new Service('db', { ...env, FF_BACKING: 'db', FF_LISTEN: `127.0.0.1:${port + 1}` }),
+    token,
+    () => auditTrail({ sql: admin }),
+  ),
+])
+await admin.end()
+await server.stop()
+await keys.close()
+rmSync(place, { recursive: true })
+process.stdout.write(
+  `${[...said, ...breaches].join('\n')}\n${breaches.length === 0 ? 'All of it holds.' : 'It does not hold.'}\n`,
+)
+process.exitCode = breaches.length === 0 ? 0 : 1
