@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FileReader } from '../../src/backings/file/file-reader.ts'
 import { createStore, FileStore } from '../../src/backings/file/file-store.ts'
 import { ReadPipe } from '../../src/backings/postgres/read-pipe.ts'
-import { createDatabase, type TestDatabase } from '../support/database.ts'
+import { connect, createDatabase, type TestDatabase } from '../support/database.ts'
 import { startChild } from './child.ts'
 import { temporaryFolder, TOOLS } from './opened-store.ts'
 import { failure, putFlag, taken } from './requests.ts'
@@ -81,19 +81,42 @@ describe('a database that is read where it stands', () => {
     await pipe.end()
   })
 
-  test('is had again after a connection was lost, and fails what was under way', async () => {
+  const asked = (text: string) => ({ text, rowMode: 'array' }) as const
+  const KILL = asked('SELECT pg_terminate_backend(pg_backend_pid())')
+
+  test('is had again after a connection was lost, and fails what loses it every time', async () => {
     const pipe = new ReadPipe(database, 2)
-    const killed = pipe.query({
-      text: 'SELECT pg_terminate_backend(pg_backend_pid())',
-      rowMode: 'array',
-    })
-    const behind = pipe.query({ text: 'SELECT 1', rowMode: 'array' })
-    await expect(killed).rejects.toThrow()
-    expect((await behind).rows).toEqual([['1']])
-    const again = await Promise.all(
-      [1, 2].map((one) => pipe.query({ text: `SELECT ${one}`, rowMode: 'array' })),
-    )
+    const killed = pipe.query(KILL)
+    const beside = pipe.query(asked('SELECT 1'))
+    await expect(killed).rejects.toMatchObject({ code: '57P01' })
+    expect((await beside).rows).toEqual([['1']])
+    // The server said that it goes, and its socket may still take what nobody reads.
+    const again = await Promise.all([1, 2].map((one) => pipe.query(asked(`SELECT ${one}`))))
     expect(again.map(({ rows }) => rows)).toEqual([[['1']], [['2']]])
     await pipe.end()
+  })
+
+  test('answers all the same what was under way or sent on a connection that somebody ends', async () => {
+    const admin = await connect('15', database.database)
+    const pipe = new ReadPipe(database, 1)
+    const end = async (): Promise<void> => {
+      const [[pid] = []] = (await pipe.query(asked('SELECT pg_backend_pid()::text'))).rows
+      const waiting = ['SELECT 1, pg_sleep(0.1)::text', 'SELECT 2', 'SELECT 3']
+      const sent = waiting.map((text) => pipe.query(asked(text)))
+      await admin.query('SELECT pg_terminate_backend($1)', [pid])
+      const behind = pipe.query(asked('SELECT 4'))
+      const answers = await Promise.all([...sent, behind])
+      expect(answers.map(({ rows: [row] }) => row?.[0])).toEqual(['1', '2', '3', '4'])
+    }
+    for (let loss = 0; loss < 5; loss += 1) await end()
+    await Promise.all([pipe.end(), admin.end()])
+  })
+
+  test('makes no new connection once it is closed', async () => {
+    const pipe = new ReadPipe(database, 1)
+    await pipe.query(asked('SELECT 1'))
+    const sent = Promise.allSettled([KILL, asked('SELECT 1')].map((one) => pipe.query(one)))
+    await Promise.all([pipe.end(), sent])
+    expect((await sent).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
   })
 })
