@@ -27,6 +27,7 @@ const TYPED = {
   key_file: 'key-file',
   public_key: 'public-key',
   gate_decision: 'decision-file',
+  incumbent_mapping: 'incumbent-mapping',
 }
 const target = fileURLToPath(new URL('../../src/artefacts/types.generated.ts', import.meta.url))
 const properties = Object.fromEntries(

@@ -12,9 +12,12 @@ import { loadPersistence, type Persistence } from './persistence-inputs.ts'
 import { ImportVisitor, type TableImport } from './rows/import-visitor.ts'
 import { mergeRows } from './rows/merge-rows.ts'
 
+/** Rows that are at hand, as a store would hold them; they may be gone through more than once. */
+export type ImportSource = Pick<RowSource, 'counts' | 'lines' | 'faults' | 'close'>
+
 export interface ImportRequest {
   readonly root: string
-  readonly source: TargetSpec
+  readonly source: TargetSpec | ImportSource
   readonly database: TargetSpec
   /** Judge only; nothing is written. */
   readonly dryRun: boolean
@@ -32,15 +35,17 @@ export async function importRows(request: ImportRequest): Promise<CheckReport> {
   return importInto(request, await loadPersistence(request.root))
 }
 
-/** The same, with the contract at hand. */
+/** The same, with the contract at hand. @param before what was judged before the rows */
 export async function importInto(
   request: ImportRequest,
   inputs: Persistence,
+  before: readonly Checked[] = [],
 ): Promise<CheckReport> {
   const started = request.now()
   const judged = await walk(request, inputs, null)
   const refused = judged.visitor.refused > 0 || judged.faults.length > 0
-  if (refused || request.dryRun) return toReport(request, started, { ...judged, written: false })
+  if (refused || request.dryRun)
+    return toReport(request, started, { ...judged, written: false, before })
   const { adapters, database } = request
   const done = await adapters.withRowSink(database, inputs, async (sink) => {
     const merged = await walk(request, inputs, sink)
@@ -52,7 +57,7 @@ export async function importInto(
     })
     return merged
   })
-  return toReport(request, started, { ...done, written: true })
+  return toReport(request, started, { ...done, written: true, before })
 }
 
 const changed = (): FfError =>
@@ -74,7 +79,10 @@ async function walk(
   sink: Parameters<Parameters<Adapters['withRowSink']>[2]>[0] | null,
 ): Promise<Walked> {
   return withBoth(
-    [() => adapters.openRows(source, inputs), () => adapters.openRows(database, inputs)],
+    [
+      async () => ('lines' in source ? source : adapters.openRows(source, inputs)),
+      () => adapters.openRows(database, inputs),
+    ],
     async (rows, held) => {
       const of = Object.values(rows.counts).reduce((all, one) => all + one, 0)
       const visitor = new ImportVisitor(sink, {
@@ -98,7 +106,7 @@ async function walk(
 }
 
 const hashed = (
-  source: RowSource,
+  source: ImportSource,
   hash: ReturnType<typeof createHash>,
 ): Pick<RowSource, 'lines'> => ({
   lines: async function* () {
@@ -114,10 +122,14 @@ function boundaryText({ visitor, digest }: Walked): CanonicalJson {
   return `{"rows":{${counts}},"sha256":"${digest}"}` as CanonicalJson
 }
 
+interface Done extends Walked {
+  readonly written: boolean
+  readonly before: readonly Checked[]
+}
 function toReport(
   { now, dryRun }: ImportRequest,
   started: Date,
-  { visitor, faults, digest, written }: Walked & { readonly written: boolean },
+  { visitor, faults, digest, written, before }: Done,
 ): CheckReport {
   const items = TABLES.map((table): Checked => {
     const { findings, ...counts } = visitor.tables[table]
@@ -140,7 +152,7 @@ function toReport(
   const duration_ms = now().getTime() - started.getTime()
   return checkReport(
     'import',
-    [faults.length > 0 ? broken : visitor.rows === 0 ? empty : source, ...items],
+    [...before, faults.length > 0 ? broken : visitor.rows === 0 ? empty : source, ...items],
     {
       // Nothing was changed yet: that is not the state that an import leaves.
       exits:

@@ -1,12 +1,10 @@
-import { readText } from '../artefacts/read-text.ts'
-import { isArray, isNumber, type JsonNode, readJson } from '../core/json/read.ts'
+import { isArray, isNumber, type JsonNode } from '../core/json/read.ts'
 import { type HazardCode, HAZARDS, hazardsOf, type Hit } from '../core/preflight/hazards.ts'
 import type { CheckReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
 import { type Checked, checkReport, passed } from './check-report.ts'
+import { readDocument } from './read-document.ts'
 
-/** A whole document is held in memory while it is looked at. */
-const MAX_BYTES = 67_108_864
 /** Of one hazard; the count says how many there are. */
 const MOST_FINDINGS = 100
 
@@ -38,23 +36,10 @@ interface Looked {
   readonly values: number | null
 }
 async function lookAt(path: string): Promise<Looked> {
-  const read = await readText(path, path, MAX_BYTES)
-  if (!read.ok) {
-    // Nothing more can be said of bytes that are no text.
-    if (read.problem.code === 'utf8_invalid')
-      return { hits: [{ code: 'utf8_invalid', pointer: '', shown: 'the file' }], values: null }
-    throw unusable(path, `${read.problem.code} (${read.problem.detail})`)
-  }
-  const marked = read.text.startsWith('\ufeff')
-  const json = readJson(marked ? read.text.slice(1) : read.text)
-  const mark: readonly Hit[] = marked
-    ? [{ code: 'byte_order_mark', pointer: '', shown: 'the file' }]
-    : []
-  if (json.ok) return { hits: [...mark, ...hazardsOf(json.node)], values: leavesOf(json.node) }
-  const place = `line ${json.line}, column ${json.column}`
-  if (json.code === 'json_too_deep')
-    return { hits: [...mark, { code: 'too_deep', pointer: '', shown: place }], values: null }
-  throw unusable(path, `${json.code} at ${place}`)
+  const { node, faults } = await readDocument(path)
+  const hits = faults.map(({ code, detail }) => ({ code, pointer: '', shown: detail }))
+  if (node === null) return { hits, values: null }
+  return { hits: [...hits, ...hazardsOf(node)], values: leavesOf(node) }
 }
 
 /** Texts, numbers, truths and nulls; an empty list or object holds nothing. */
@@ -63,11 +48,6 @@ function leavesOf(node: JsonNode): number {
   const below = isArray(node) ? node : node.members.map(([, value]) => value)
   return below.reduce((all: number, one) => all + leavesOf(one), 0)
 }
-
-const unusable = (path: string, what: string): FfError =>
-  new FfError('artefact_invalid', `${path} cannot be looked at: ${what}.`, {
-    hint: 'Name a JSON document of at most 64 MiB that you may read.',
-  })
 
 const unseen = (code: HazardCode): Checked => ({
   ...passed(code, 'not looked at: the document could not be taken apart'),

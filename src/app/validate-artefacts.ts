@@ -23,6 +23,7 @@ import {
   triggerProblems,
   waiverProblems,
 } from '../artefacts/rules/gate-rules.ts'
+import { mappingProblems } from '../artefacts/rules/mapping-rules.ts'
 import { persistenceProblems } from '../artefacts/rules/persistence-rules.ts'
 import { buildVectors } from '../artefacts/vectors.ts'
 import { isObject, readJson } from '../core/json/read.ts'
@@ -83,6 +84,7 @@ function ruleProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
     jwks_integration_notes: auth,
     jwt_fixtures: fixtures,
     oracle_cells: oracle,
+    incumbent_mapping: mapping,
   } = whole
   return [
     ...(contract === undefined ? [] : contractProblems(contract)),
@@ -92,6 +94,7 @@ function ruleProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
       ? []
       : buildVectors(matrix, fixtures.value.fixtures).problems),
     ...(oracle === undefined || contract === undefined ? [] : cellProblems(oracle, contract)),
+    ...(mapping === undefined ? [] : mappingProblems(mapping)),
     ...gateProblems(whole),
   ]
 }

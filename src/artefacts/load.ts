@@ -41,6 +41,10 @@ export const ARTEFACTS: Readonly<
   },
   waivers: { file: 'checklists/templates/waivers.json', schema: 'waivers' },
   team_commands: { file: 'checklists/templates/team_commands.json', schema: 'team-commands' },
+  incumbent_mapping: {
+    file: 'contracts/examples/incumbent/mapping.json',
+    schema: 'incumbent-mapping',
+  },
 }
 export const KINDS = Object.keys(ARTEFACTS) as ArtefactKind[]
 

@@ -61,3 +61,5 @@ export type ArtefactCode =
   | 'attests_loosened'
   | 'limit_has_no_order'
   | 'span_invalid'
+  | 'wildcard_missing'
+  | 'value_repeated'

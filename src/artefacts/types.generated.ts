@@ -120,6 +120,21 @@ export type ReplayRequest = {
    */
   approvals?: Approval[]
 }
+export type Ours = boolean | string | number | {}
+/**
+ * JSON; where there is none, it counts as if nothing stood there.
+ */
+export type Ours1 = boolean | string | number | {}
+/**
+ * What is not in it goes on as it is.
+ *
+ * @minItems 1
+ */
+export type ValueMap = Becomes[]
+/**
+ * What the row has where nothing stands there; without it the row has none.
+ */
+export type Ours2 = boolean | string | number | {}
 
 export interface ArtefactByKind {
   parity_test_matrix: ParityTestMatrix
@@ -143,6 +158,7 @@ export interface ArtefactByKind {
   key_file: KeyFile
   public_key: PublicKey
   gate_decision: DecisionFile
+  incumbent_mapping: IncumbentMapping
 }
 /**
  * Vectors: inputs, and the whole envelope that both sides must answer with.
@@ -1681,4 +1697,139 @@ export interface Identity1 {
   code: string | null
   config_digest: string | null
   checklist_digest: string | null
+}
+/**
+ * Where flags and overrides stand in the JSON file of another service, and how their members become ours: a closed table, for ff import --mapping. A member is read, then map, as and prefix are applied in this order; what comes of it is held to page 1.
+ */
+export interface IncumbentMapping {
+  kind: 'incumbent_mapping'
+  schemaVersion: 1
+  /**
+   * Whose file this is the mapping of.
+   */
+  title: string
+  /**
+   * Where flags stand.
+   *
+   * @minItems 1
+   */
+  flags: {
+    /**
+     * Where the entries stand: each place that it matches makes one row.
+     */
+    at: string
+    members: {
+      flag_key: Said | Named | Read
+      value_type: Said | Named | Read
+      default_value: Said | Named | Read
+      safe_value: Said | Named | Read
+      sensitive: Said | Named | Read
+      required_auth: Said | Named | Read
+      state: Said | Named | Read
+      description: Said | Named | Read
+      owner: Said | Named | Read
+      revision: Said | Named | Read
+      created_at: Said | Named | Read
+      updated_at: Said | Named | Read
+    }
+  }[]
+  /**
+   * Where overrides of tenants stand.
+   */
+  tenant_overrides: {
+    /**
+     * Where the entries stand: each place that it matches makes one row.
+     */
+    at: string
+    members: {
+      tenant_id: Said | Named | Read
+      flag_key: Said | Named | Read
+      value: Said | Named | Read
+      created_by: Said | Named | Read
+      updated_by: Said | Named | Read
+      revision: Said | Named | Read
+      created_at: Said | Named | Read
+      updated_at: Said | Named | Read
+      approval_ref?: Said | Named | Read
+      note?: Said | Named | Read
+      expires_at?: Said | Named | Read
+      deleted_at?: Said | Named | Read
+    }
+  }[]
+  /**
+   * Where overrides of users stand.
+   */
+  user_overrides: {
+    /**
+     * Where the entries stand: each place that it matches makes one row.
+     */
+    at: string
+    members: {
+      user_id: Said | Named | Read
+      flag_key: Said | Named | Read
+      value: Said | Named | Read
+      created_by: Said | Named | Read
+      updated_by: Said | Named | Read
+      revision: Said | Named | Read
+      created_at: Said | Named | Read
+      updated_at: Said | Named | Read
+      approval_ref?: Said | Named | Read
+      note?: Said | Named | Read
+      expires_at?: Said | Named | Read
+      deleted_at?: Said | Named | Read
+    }
+  }[]
+  /**
+   * What of the file is left behind on purpose. Whatever is neither read nor named here is refused.
+   *
+   * Items: A JSON pointer (RFC 6901) from the root of the file; the token * stands for each member or element.
+   */
+  ignored: string[]
+}
+/**
+ * Every row has this.
+ */
+export interface Said {
+  const: Ours
+}
+/**
+ * The name of the member, or the number of the element, that the n-th * of the entry stands for.
+ */
+export interface Named {
+  key: number
+  map?: ValueMap
+  /**
+   * A time in another form, read without rounding (a date is its midnight, UTC); type is the JSON type of what stands there, which does not count as reading it.
+   */
+  as?: 'rfc3339' | 'unix_s' | 'unix_ms' | 'date' | 'type'
+  /**
+   * Put before a text.
+   */
+  prefix?: string
+}
+export interface Becomes {
+  /**
+   * JSON, compared in RFC 8785 form.
+   */
+  was: null | boolean | string | number | {} | unknown[]
+  becomes?: Ours1
+}
+/**
+ * What stands at a JSON pointer from the entry; an empty pointer is the entry itself.
+ */
+export interface Read {
+  /**
+   * A JSON pointer without *.
+   */
+  from: string
+  default?: Ours2
+  map?: ValueMap
+  /**
+   * A time in another form, read without rounding (a date is its midnight, UTC); type is the JSON type of what stands there, which does not count as reading it.
+   */
+  as?: 'rfc3339' | 'unix_s' | 'unix_ms' | 'date' | 'type'
+  /**
+   * Put before a text.
+   */
+  prefix?: string
 }

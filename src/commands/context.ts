@@ -80,6 +80,8 @@ export interface Options {
   readonly store?: string
   readonly decision?: string
   readonly offline?: string
+  readonly mapping?: string
+  readonly into?: string
 }
 /** One call of a command. */
 export interface Invocation {

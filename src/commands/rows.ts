@@ -1,8 +1,10 @@
 import { exportRows } from '../app/export-rows.ts'
+import { importMapped } from '../app/import-mapped.ts'
 import { importRows } from '../app/import-rows.ts'
 import { parityDiff } from '../app/parity-diff.ts'
 import { resolveTarget } from '../app/targets.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
+import type { CheckReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
 import type { Invocation } from './context.ts'
 import { databaseTarget } from './migrate.ts'
@@ -36,13 +38,45 @@ function toShare(text: string): number {
 }
 
 export const importFrom = (invocation: Invocation): Promise<void> =>
-  runReport(invocation, async (signal) =>
-    importRows({
-      ...(await common(invocation, signal)),
-      source: toSource(invocation.words[0] ?? '', invocation.context.env),
-      dryRun: invocation.options.dryRun ?? false,
-    }),
+  runReport(invocation, (signal) =>
+    invocation.options.mapping === undefined
+      ? importStore(invocation, signal)
+      : importFile(invocation, invocation.options.mapping, signal),
   )
+
+async function importStore(invocation: Invocation, signal: AbortSignal): Promise<CheckReport> {
+  const { context, options, words } = invocation
+  if (options.into !== undefined)
+    throw new FfError('option_invalid', '--into goes with --mapping.', {
+      hint: 'To have a store once more, copy its folder while nothing writes to it.',
+    })
+  return importRows({
+    ...(await common(invocation, signal)),
+    source: toSource(words[0] ?? '', context.env),
+    dryRun: options.dryRun ?? false,
+  })
+}
+
+async function importFile(
+  invocation: Invocation,
+  mapping: string,
+  signal: AbortSignal,
+): Promise<CheckReport> {
+  const { context, options, words } = invocation
+  const { root, now, adapters, env } = context
+  const { into } = options
+  return importMapped({
+    root,
+    file: words[0] ?? '',
+    mapping,
+    into: into === undefined ? await databaseTarget(invocation) : resolveTarget(into, env),
+    dryRun: options.dryRun ?? false,
+    signal,
+    now,
+    adapters,
+    progress: progressTo(invocation, 'rows'),
+  })
+}
 
 export const exportTo = (invocation: Invocation): Promise<void> =>
   runReport(invocation, async (signal) =>

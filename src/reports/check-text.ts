@@ -10,7 +10,9 @@ export function checkText(report: CheckReport, style: Style): string {
     shownBeside(item, report),
   ])
   const wanting = items.filter(({ state }) => state !== 'pass')
-  const telling = wanting.filter(({ codes, next }) => codes.length > 0 || next !== null)
+  const telling = items.filter(
+    ({ state, codes, next }) => codes.length > 0 || (state !== 'pass' && next !== null),
+  )
   const what = kind === 'parity_selftest' ? 'are caught or raise no alarm' : 'hold'
   const held = `${items.length - wanting.length} of ${items.length} ${what}.`
   const parts = [

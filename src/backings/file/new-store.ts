@@ -34,5 +34,5 @@ export async function writeNewStore(
 
 const occupied = (folder: string): FfError =>
   new FfError('option_invalid', `${folder} holds a file store already.`, {
-    hint: 'Name a new or empty folder; an export never writes over a store.',
+    hint: 'Name a new or empty folder; a store that is there is never written over.',
   })

@@ -52,10 +52,21 @@ export const CUT_OVER: readonly CommandGroup[] = [
     commands: [
       {
         name: 'import',
-        what: 'every row of a file store into the database; newer rows stay',
-        arguments: '<store>',
-        options: [...DATABASE, ['--dry-run', 'judge every row, write none']],
-        examples: ['ff import store --dry-run', 'ff import store'],
+        what: "every row of a file store, or of a service's own file, into the database; newer rows stay",
+        arguments: '<source>',
+        options: [
+          ...DATABASE,
+          ['--mapping <file>', 'the source is a JSON file, read by this mapping'],
+          [
+            '--into <target>',
+            'with --mapping: file:DIR, a new file store in place of the database',
+          ],
+          ['--dry-run', 'judge every row, write none'],
+        ],
+        examples: [
+          'ff import store --dry-run',
+          'ff import flags.json --mapping mapping.json --into file:store',
+        ],
         load: async () => (await import('../rows.ts')).importFrom,
       },
       {

@@ -1,0 +1,153 @@
+import { loadArtefact } from '../artefacts/load.ts'
+import { mappingProblems } from '../artefacts/rules/mapping-rules.ts'
+import { EMPTY_HEAD } from '../core/audit/record.ts'
+import type { Listing } from '../core/mapping/listing.ts'
+import { mapDocument, type MappedDocument } from '../core/mapping/map-document.ts'
+import type { Change, MappedRow, Mapping } from '../core/mapping/types.ts'
+import type { TargetSpec } from '../core/parity/target.ts'
+import type { CheckReport } from '../core/report/types.ts'
+import { TABLES } from '../core/state/rows.ts'
+import { FfError } from '../errors.ts'
+import type { RowBatch, RowSource } from '../ports.ts'
+import { artefactError } from './artefact-error.ts'
+import { type Checked, checkReport, passed } from './check-report.ts'
+import { importInto, type ImportRequest, type ImportSource } from './import-rows.ts'
+import { loadPersistence } from './persistence-inputs.ts'
+import { readDocument } from './read-document.ts'
+import type { RowFinding } from './rows/row-report.ts'
+
+export interface MappedRequest extends Omit<ImportRequest, 'source' | 'database'> {
+  /** The file of another service, in its own format. */
+  readonly file: string
+  /** How that format is read: contracts/schemas/incumbent-mapping.schema.json. */
+  readonly mapping: string
+  /** A database, or the folder of a store that is made. */
+  readonly into: TargetSpec
+}
+
+/**
+ * `ff import FILE --mapping MAPPING`: the flags and overrides that another service keeps in its own format
+ * (page 7, phase 0). All that is refused is listed with its place in that file, and then nothing is written; so is
+ * each value that a row holds otherwise (page 4).
+ */
+export async function importMapped(request: MappedRequest): Promise<CheckReport> {
+  const started = request.now()
+  const mapping = await loadMapping(request.mapping)
+  const { node, faults } = await readDocument(request.file)
+  const document = node === null ? null : mapDocument(node, mapping)
+  const whole = faults.map(({ code, detail }) => ({ code, pointer: '', detail }))
+  const items = documentItems(whole, document)
+  if (document === null || items.some(({ state }) => state === 'fail'))
+    return checkReport('import', items)
+  if (document.rows.length === 0)
+    throw new FfError('nothing_to_check', `${request.file} holds no row that the mapping names.`, {
+      hint: 'Name the file that the service keeps its flags in, and a mapping that was made for it.',
+    })
+  const source = sourceOf(document.rows)
+  const { into } = request
+  if (into.kind !== 'file')
+    return importInto(
+      { ...request, source, database: into },
+      await loadPersistence(request.root),
+      items,
+    )
+  const written = await storeItems(request, into.folder, source)
+  const duration_ms = request.now().getTime() - started.getTime()
+  return checkReport('import', [...items, ...written], {
+    exits: request.dryRun ? ['not_ready'] : [],
+    timing: { started_at: started.toISOString(), duration_ms, ms: {} },
+  })
+}
+
+/** @throws FfError `artefact_invalid` with all that is wrong with it */
+async function loadMapping(path: string): Promise<Mapping> {
+  const result = await loadArtefact('incumbent_mapping', { path, shown: path })
+  const problems = result.ok ? mappingProblems(result.loaded) : result.problems
+  if (!result.ok || problems.length > 0) throw artefactError(problems)
+  return result.loaded.value
+}
+
+function documentItems(
+  faults: readonly RowFinding[],
+  document: MappedDocument | null,
+): readonly Checked[] {
+  const refused = faults.length + (document?.refusals.count ?? 0)
+  const findings = [...faults, ...(document?.refusals.kept ?? [])]
+  const title = `left behind on purpose: ${document?.ignored ?? 0}`
+  const item: Checked =
+    refused === 0
+      ? passed('mapping', title)
+      : { id: 'mapping', title: `${refused} refused`, state: 'fail', findings, next: NEXT }
+  return document === null ? [item] : [item, changesItem(document.changes)]
+}
+const NEXT = 'Correct the file, or its mapping; nothing was written.'
+
+const changesItem = ({ count, kept }: Listing<Change>): Checked => ({
+  ...passed('changes', `values that a row holds otherwise: ${count}, listed: ${kept.length}`),
+  findings: kept.map(({ code, pointer, was, becomes }) => ({
+    code,
+    pointer,
+    detail: `${shown(was)} -> ${shown(becomes)}`,
+  })),
+})
+const MOST_SHOWN = 60
+const shown = (text: string | null): string =>
+  text === null
+    ? 'absent'
+    : text.length > MOST_SHOWN
+      ? `${text.slice(0, MOST_SHOWN)}... (${text.length} characters)`
+      : text
+
+/** @param folder null makes no store: a temporary one would be gone */
+async function storeItems(
+  { adapters, dryRun, signal }: MappedRequest,
+  folder: string | null,
+  source: ImportSource,
+): Promise<readonly Checked[]> {
+  if (folder === null)
+    throw new FfError('target_invalid', 'No folder was named for the store.', {
+      hint: 'Write --into file:DIR, for a new folder or an empty one.',
+    })
+  const words = dryRun ? 'to write' : 'written'
+  const rows = TABLES.map((table) => passed(table, `${source.counts[table]} rows ${words}`))
+  if (dryRun) return rows
+  const about = { counts: source.counts, head: EMPTY_HEAD, epoch: 0 }
+  const sha256 = await adapters.writeNewStore(folder, about, bytesOf(source, signal))
+  return [...rows, passed('store', `snapshot sha256 ${sha256}`)]
+}
+
+async function* bytesOf(source: ImportSource, signal: AbortSignal): AsyncGenerator<Buffer> {
+  for await (const { bytes } of source.lines()) {
+    if (signal.aborted)
+      throw new FfError(
+        signal.reason as 'interrupted',
+        'The import was ended before it was done.',
+        {
+          hint: 'No store was written; run it again.',
+        },
+      )
+    yield bytes
+  }
+}
+
+const BATCH_ROWS = 1_000
+
+function sourceOf(rows: readonly MappedRow[]): ImportSource {
+  const of = (table: MappedRow['table']): readonly MappedRow[] =>
+    rows.filter((row) => row.table === table)
+  const counts = Object.fromEntries(
+    TABLES.map((table) => [table, of(table).length]),
+  ) as RowSource['counts']
+  return {
+    counts,
+    lines: async function* (): AsyncGenerator<RowBatch> {
+      for (const table of TABLES) {
+        const lines = of(table).map(({ line }) => `${line}\n`)
+        while (lines.length > 0)
+          yield { table, bytes: Buffer.from(lines.splice(0, BATCH_ROWS).join('')), unsure: [] }
+      }
+    },
+    faults: () => [],
+    close: () => Promise.resolve(),
+  }
+}

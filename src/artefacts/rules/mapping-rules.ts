@@ -1,0 +1,42 @@
+import { plainText } from '../../core/json/plain-text.ts'
+import { pointer, tokens } from '../../core/json/pointer.ts'
+import { WILDCARD } from '../../core/mapping/entries.ts'
+import type { EntryRule, MemberRule } from '../../core/mapping/types.ts'
+import type { Loaded } from '../load.ts'
+import type { ArtefactProblem } from '../problem.ts'
+
+const LISTS = ['flags', 'tenant_overrides', 'user_overrides'] as const
+type Found = Omit<ArtefactProblem, 'file'>
+
+/** A key is of a wildcard that is there, and a table says once what a value becomes. */
+export function mappingProblems({
+  file,
+  value,
+}: Loaded<'incumbent_mapping'>): readonly ArtefactProblem[] {
+  const found = LISTS.flatMap((list) =>
+    value[list].flatMap((entry, at) => entryProblems(entry, pointer(pointer('', list), at))),
+  )
+  return found.map((one) => ({ file, ...one }))
+}
+
+function entryProblems({ at, members }: EntryRule, place: string): readonly Found[] {
+  const wildcards = tokens(at).filter((token) => token === WILDCARD).length
+  return Object.entries(members).flatMap(([name, rule]) => {
+    const here = pointer(`${place}/members`, name)
+    const beyond = 'key' in rule && rule.key > wildcards
+    const detail = `${at} has ${wildcards}`
+    return [
+      ...(beyond ? [{ pointer: `${here}/key`, code: 'wildcard_missing', detail } as const] : []),
+      ...tableProblems(rule, `${here}/map`),
+    ]
+  })
+}
+
+function tableProblems(rule: MemberRule, place: string): readonly Found[] {
+  const texts = 'const' in rule ? [] : (rule.map ?? []).map(({ was }) => plainText(was))
+  return texts.flatMap((text, at): readonly Found[] =>
+    texts.indexOf(text) === at
+      ? []
+      : [{ pointer: pointer(place, at), code: 'value_repeated', detail: text }],
+  )
+}

@@ -1,0 +1,107 @@
+import type { CanonicalJson } from '../json/canonical.ts'
+import type { JsonNode } from '../json/read.ts'
+import { compareLines, rowLine } from '../rows/row-line.ts'
+import { rowText } from '../state/row-text.ts'
+import {
+  type AnyRow,
+  keyOf,
+  keyText,
+  type Table,
+  typeOfValue,
+  type ValueType,
+} from '../state/rows.ts'
+import { entriesAt, type Entry, rootEntry, WILDCARD } from './entries.ts'
+import { Listing } from './listing.ts'
+import { readRow, type RowRead } from './read-row.ts'
+import { survey } from './survey.ts'
+import type { Change, EntryRule, MappedRow, Mapping, Refusal } from './types.ts'
+
+/** A document as rows: all that is refused of it, and all that a row holds otherwise than the file. */
+export interface MappedDocument {
+  /** In the order of a snapshot; worth nothing where anything is refused. */
+  readonly rows: readonly MappedRow[]
+  readonly refusals: Listing<Refusal>
+  readonly changes: Listing<Change>
+  /** How many places were left behind on purpose. */
+  readonly ignored: number
+}
+
+/** Converts a document by its mapping. The same texts give the same rows, whoever converts them and when. */
+export function mapDocument(root: JsonNode, mapping: Mapping): MappedDocument {
+  const { refusals, ignored } = survey(root, mapping)
+  const maker = new RowMaker(refusals)
+  // Flags come first: an override is held to its flag.
+  maker.take('flag_registry', mapping.flags, root)
+  maker.take('tenant_override', mapping.tenant_overrides, root)
+  maker.take('user_override', mapping.user_overrides, root)
+  return { rows: maker.rows.sort(compareLines), refusals, changes: maker.changes, ignored }
+}
+
+class RowMaker {
+  readonly rows: MappedRow[] = []
+  readonly changes = new Listing<Change>()
+  private readonly refusals: Listing<Refusal>
+  /** Of every flag that the file names, the type of its values; null where the flag itself is refused. */
+  private readonly types = new Map<string, ValueType | null>()
+  /** Where each row came from first. */
+  private readonly seen = new Map<string, string>()
+
+  constructor(refusals: Listing<Refusal>) {
+    this.refusals = refusals
+  }
+
+  take(table: Table, rules: readonly EntryRule[], root: JsonNode): void {
+    for (const rule of rules) {
+      const fixed = literalPart(rule.at)
+      if (entriesAt(rootEntry(root), fixed).length === 0)
+        this.refusals.add([{ code: 'place_missing', pointer: fixed, detail: `rows of ${table}` }])
+      for (const entry of entriesAt(rootEntry(root), rule.at)) this.entry(table, rule, entry)
+    }
+  }
+
+  private entry(table: Table, rule: EntryRule, entry: Entry): void {
+    const read = readRow(table, rule, entry)
+    const { row, refusals, changes, flagKey } = read
+    this.refusals.add(refusals)
+    if (table === 'flag_registry' && flagKey !== null)
+      this.types.set(flagKey, row !== null && 'value_type' in row ? row.value_type : null)
+    if (row === null) return
+    const wrong = [...this.repeated(table, row, read), ...this.misfits(row, read)]
+    this.refusals.add(wrong)
+    this.changes.add(changes)
+    this.rows.push({ table, key: keyOf(row), line: rowLine(table, rowText(row)) })
+  }
+
+  /** Two entries that come to one row. */
+  private repeated(table: Table, row: AnyRow, { refusal }: RowRead): readonly Refusal[] {
+    const key = `${table} ${keyText(keyOf(row))}`
+    const repeat = refusal('row_repeated', 'flag_key')
+    const first = this.seen.get(key)
+    if (first !== undefined) return [{ ...repeat, detail: `${repeat.detail}, as at ${first}` }]
+    this.seen.set(key, repeat.pointer)
+    return []
+  }
+
+  /** What a row says that its flag does not allow (page 1, state). */
+  private misfits(row: AnyRow, { refusal }: RowRead): readonly Refusal[] {
+    const type = this.types.get(row.flag_key)
+    if (type === undefined) return [refusal('flag_unknown', 'flag_key')]
+    const values: readonly (readonly [string, CanonicalJson | undefined])[] =
+      'value_type' in row
+        ? [
+            ['default_value', row.default_value],
+            ['safe_value', row.safe_value],
+          ]
+        : [['value', row.value]]
+    return values
+      .filter(([, value]) => type !== null && value !== undefined && typeOfValue(value) !== type)
+      .map(([name]) => refusal('value_type_mismatch', name))
+  }
+}
+
+/** Of a pattern, what comes before its first wildcard: that part has to be there. */
+const literalPart = (at: string): string => {
+  const parts = at.split('/')
+  const first = parts.indexOf(WILDCARD)
+  return first < 0 ? at : parts.slice(0, first).join('/')
+}

@@ -1,0 +1,296 @@
+import { describe, expect, test } from 'vitest'
+import { mapDocument } from '../../../src/core/mapping/map-document.ts'
+import type { EntryRule, Mapping, MemberRule } from '../../../src/core/mapping/types.ts'
+import { node } from '../builders.ts'
+
+const AT = { const: '2026-01-01T00:00:00.000Z' }
+type Members = Readonly<Record<string, MemberRule>>
+
+/** Where flags stand: names are keys, values are the defaults, and all else is said. */
+const flags = (more: Members = {}, at = '/flags/*'): EntryRule => ({
+  at,
+  members: {
+    flag_key: { key: 1, prefix: 'ff.' },
+    value_type: { from: '', as: 'type' },
+    default_value: { from: '' },
+    safe_value: { from: '' },
+    sensitive: { const: false },
+    required_auth: { const: 'any' },
+    state: { const: 'active' },
+    description: { const: '' },
+    owner: { const: 'nobody' },
+    revision: { const: 1 },
+    created_at: AT,
+    updated_at: AT,
+    ...more,
+  },
+})
+/** Entries of the form `{"v": value, ...}` by tenant and flag. */
+const tenants = (more: Members = {}): EntryRule => ({
+  at: '/tenants/*/*',
+  members: {
+    tenant_id: { key: 1 },
+    flag_key: { key: 2, prefix: 'ff.' },
+    value: { from: '/v' },
+    created_by: { const: 'U1' },
+    updated_by: { const: 'U1' },
+    revision: { const: 1 },
+    created_at: AT,
+    updated_at: AT,
+    ...more,
+  },
+})
+const users = (more: Members = {}): EntryRule => ({
+  at: '/users/*',
+  members: { ...tenants().members, user_id: { from: '/u' }, flag_key: { from: '/f' }, ...more },
+})
+
+const none = { flags: [], tenant_overrides: [], user_overrides: [], ignored: [] }
+function mapped(text: string, mapping: Partial<Mapping> = {}) {
+  const { rows, refusals, changes, ignored } = mapDocument(node(text), {
+    ...none,
+    flags: [flags()],
+    ...mapping,
+  })
+  return {
+    ignored,
+    keys: rows.map(({ key }) => `${key.scope_id ?? ''} ${key.flag_key}`),
+    lines: rows.map(({ line }) => line),
+    refused: refusals.kept.map(({ code, pointer }) => `${pointer} ${code}`),
+    changed: changes.kept.map(
+      ({ code, pointer, was, becomes }) => `${pointer} ${code} ${was} > ${becomes}`,
+    ),
+  }
+}
+
+describe('mapDocument', () => {
+  test('makes rows in the order of a snapshot, whatever the order of the file', () => {
+    const text = `{"flags":{"b":1,"a":true},"tenants":{"T2":{"a":{"v":false}},"T1":{"b":{"v":2},"a":{"v":true}}}}`
+    const { keys, refused, lines } = mapped(text, { tenant_overrides: [tenants()] })
+    expect(refused).toEqual([])
+    expect(keys).toEqual([' ff.a', ' ff.b', 'T1 ff.a', 'T1 ff.b', 'T2 ff.a'])
+    expect(lines[3]).toBe(
+      '{"row":{"created_at":"2026-01-01T00:00:00.000Z","created_by":"U1","flag_key":"ff.b","revision":1,"tenant_id":"T1","updated_at":"2026-01-01T00:00:00.000Z","updated_by":"U1","value":2},"table":"tenant_override"}',
+    )
+  })
+
+  test('reads the elements of a list, and escaped names', () => {
+    const { keys, refused } = mapped('{"flags":{"a":1},"u/~s":[{"u":"U1","f":"ff.a","v":2}]}', {
+      user_overrides: [{ ...users(), at: '/u~1~0s/*', members: without(users(), 'tenant_id') }],
+    })
+    expect([keys, refused]).toEqual([[' ff.a', 'U1 ff.a'], []])
+  })
+
+  test('lists what a row holds otherwise, and where it stood', () => {
+    const text = `{"flags":{"a":{"x":1.0,"b":[-0,"1.0"]},"n":2.50},"tenants":{"T1":{"n":{"v":"many","until":null,"by":"U2"}}}}`
+    const until: MemberRule = { from: '/until', map: [{ was: null }], as: 'unix_s' }
+    const value: MemberRule = { from: '/v', map: [{ was: 'few' }, { was: 'many', becomes: 99 }] }
+    const { changed, refused, lines } = mapped(text, {
+      tenant_overrides: [
+        tenants({
+          value,
+          expires_at: until,
+          note: { from: '/why', default: 'none' },
+          created_by: { from: '/by', map: [{ was: 'U2', becomes: 'U2' }] },
+          updated_by: { from: '/by' },
+        }),
+      ],
+    })
+    expect(refused).toEqual([])
+    expect(changed).toEqual([
+      '/flags/a prefixed "a" > "ff.a"',
+      '/flags/a members_sorted ["x","b"] > ["b","x"]',
+      '/flags/a/x number_respelled 1.0 > 1',
+      '/flags/a/b/0 number_respelled -0 > 0',
+      '/flags/n prefixed "n" > "ff.n"',
+      '/flags/n number_respelled 2.50 > 2.5',
+      '/tenants/T1/n prefixed "n" > "ff.n"',
+      '/tenants/T1/n/v mapped "many" > 99',
+      '/tenants/T1/n/until left_out null > null',
+      '/tenants/T1/n/why default_taken null > "none"',
+    ])
+    expect(lines[2]).toContain('"created_by":"U2"')
+    expect(lines[2]).not.toContain('expires_at')
+  })
+
+  test.each<[string, string, Partial<Mapping>, readonly string[]]>([
+    ['a document that is no object', '7', {}, [' member_unmapped', '/flags place_missing']],
+    ['flags that are a number', '{"flags":7}', {}, ['/flags member_unmapped']],
+    ['a member that nothing reads', '{"flags":{},"x":{"y":1}}', {}, ['/x member_unmapped']],
+    ['a place that is not there', '{}', {}, ['/flags place_missing']],
+    [
+      'a place that is not there, without a wildcard',
+      '{"flags":{}}',
+      { user_overrides: [{ ...users(), at: '/users/list' }] },
+      ['/users/list place_missing'],
+    ],
+    [
+      'a member that is told the type of, and not read',
+      '{"flags":{"a":{"t":1,"d":2}}}',
+      { flags: [flags({ value_type: { from: '/t', as: 'type' }, ...from('/d') })] },
+      ['/flags/a/t member_unmapped'],
+    ],
+    [
+      'a name that no row has',
+      '{"flags":{"a":{"k":"ff.a","d":1}}}',
+      { flags: [flags({ flag_key: { from: '/k' }, ...from('/d') })] },
+      ['/flags/a name_unmapped'],
+    ],
+    [
+      'a value that is a list',
+      '{"flags":{"a":[]}}',
+      {},
+      ['/flags/a form_wrong', '/flags/a value_type_unsupported', '/flags/a value_type_unsupported'],
+    ],
+    ['a name that is no flag key', '{"flags":{"A b":1}}', {}, ['/flags/A b form_wrong']],
+    ['2^53+1', '{"flags":{"a":9007199254740993}}', {}, ['/flags/a number_not_canonical']],
+    [
+      'a member twice',
+      '{"flags":{"a":1,"a":2}}',
+      {},
+      ['/flags/a duplicate_member', '/flags/a row_repeated'],
+    ],
+    [
+      'a member of a value twice',
+      '{"flags":{"a":{"x":1,"x":2}}}',
+      {},
+      ['/flags/a/x duplicate_member'],
+    ],
+    [
+      'half a surrogate in a name',
+      '{"flags":{"\\ud800":1}}',
+      {},
+      ['/flags/\ud800 lone_surrogate', '/flags/\ud800 form_wrong'],
+    ],
+    ['U+0000 in a value', '{"flags":{"a":"\\u0000"}}', {}, ['/flags/a nul_character']],
+    [
+      'a member that is missing',
+      '{"flags":{"a":{}}}',
+      { flags: [flags(from('/d'))] },
+      ['/flags/a/d member_missing', '/flags/a/d member_missing', '/flags/a/d member_missing'],
+    ],
+    [
+      'a row whose mapping has no owner',
+      '{"flags":{"a":1}}',
+      { flags: [{ at: '/flags/*', members: without(flags(), 'owner') }] },
+      ['/flags/a member_missing'],
+    ],
+    [
+      'a key of a wildcard that is not there',
+      '{"flags":{"a":1}}',
+      { flags: [flags({ owner: { key: 2 } })] },
+      ['/flags/a member_missing'],
+    ],
+    [
+      'what the mapping says and is wrong',
+      '{"flags":{"a":1}}',
+      { flags: [flags({ state: { const: 'on' }, revision: { const: 0 } })] },
+      ['/flags/a form_wrong', '/flags/a form_wrong'],
+    ],
+    [
+      'a prefix before what is no text',
+      '{"flags":{"a":1}}',
+      { flags: [flags({ owner: { from: '', prefix: 'x' } })] },
+      ['/flags/a type_wrong'],
+    ],
+    [
+      'a time that would be rounded',
+      '{"flags":{"a":{"d":1,"t":"2026-01-01T00:00:00.0001Z"}}}',
+      { flags: [flags({ ...from('/d'), updated_at: { from: '/t', as: 'rfc3339' } })] },
+      ['/flags/a/t time_not_convertible'],
+    ],
+    [
+      'an override of a flag that the file has not',
+      '{"flags":{"a":1},"tenants":{"T1":{"b":{"v":1}}}}',
+      { tenant_overrides: [tenants()] },
+      ['/tenants/T1/b flag_unknown'],
+    ],
+    [
+      'an override of another type than its flag',
+      '{"flags":{"a":1},"tenants":{"T1":{"a":{"v":"1"}}}}',
+      { tenant_overrides: [tenants()] },
+      ['/tenants/T1/a/v value_type_mismatch'],
+    ],
+    [
+      'a flag of another type than its values',
+      '{"flags":{"a":1}}',
+      { flags: [flags({ value_type: { const: 'string' } })] },
+      ['/flags/a value_type_mismatch', '/flags/a value_type_mismatch'],
+    ],
+    [
+      'an override of a flag that is refused itself is not refused for that',
+      '{"flags":{"a":1},"tenants":{"T1":{"a":{"v":"1"}}}}',
+      { flags: [flags({ owner: { const: 7 } })], tenant_overrides: [tenants()] },
+      ['/flags/a type_wrong'],
+    ],
+    [
+      'two entries that come to one row',
+      '{"flags":{"a":1,"b":1}}',
+      {
+        flags: [flags({ flag_key: { key: 1, map: [{ was: 'b', becomes: 'a' }], prefix: 'ff.' } })],
+      },
+      ['/flags/b row_repeated'],
+    ],
+    [
+      'a tombstone that has a value',
+      '{"flags":{"a":1},"tenants":{"T1":{"a":{"v":1,"gone":"2026-01-01"}}}}',
+      { tenant_overrides: [tenants({ deleted_at: { from: '/gone', as: 'date' } })] },
+      ['/tenants/T1/a/v tombstone_not_bare'],
+    ],
+  ])('refuses %s', (_what, text, mapping, expected) => {
+    expect(mapped(text, mapping).refused).toEqual(expected)
+  })
+
+  test('takes a tombstone that is bare', () => {
+    const { refused, lines } = mapped(
+      '{"flags":{"a":1},"tenants":{"T1":{"a":{"gone":"2026-01-01"}}}}',
+      { tenant_overrides: [tenants({ deleted_at: { from: '/gone', as: 'date' } })] },
+    )
+    expect(refused).toEqual([])
+    expect(lines[1]).toContain('"deleted_at":"2026-01-01T00:00:00.000Z"')
+  })
+
+  test('leaves behind what is ignored, however it is broken, and counts it', () => {
+    const { ignored, refused } = mapped('{"flags":{"a":1},"x":[1,{"y":2,"y":3}],"z":{}}', {
+      ignored: ['/x/*', '/z', '/nowhere'],
+    })
+    expect([ignored, refused]).toEqual([3, []])
+  })
+
+  test('reads in what is ignored all the same, and holds that to its form', () => {
+    const rules = [flags({ flag_key: { from: '/k' }, ...from('/d') })]
+    const text = '{"flags":{"a":{"k":"ff.a","d":9007199254740993,"e":1e400,"g":{"h":1}},"b":7}}'
+    const { ignored, refused } = mapped(text, { flags: rules, ignored: ['/flags/*'] })
+    expect(refused).toEqual([
+      '/flags/a/d number_not_canonical',
+      '/flags/b/k member_missing',
+      '/flags/b/d member_missing',
+      '/flags/b/d member_missing',
+      '/flags/b/d member_missing',
+    ])
+    expect(ignored).toBe(3)
+  })
+
+  test('keeps a thousand refusals and changes, and counts them all', () => {
+    const members = Array.from({ length: 1_500 }, (_, at) => `"k${at}":1`).join(',')
+    const document = mapDocument(node(`{"flags":{${members}},"x":{${members}}}`), {
+      ...none,
+      flags: [flags()],
+      ignored: ['/x/y'],
+    })
+    const { refusals, changes } = document
+    expect([refusals.count, refusals.kept.length]).toEqual([1_500, 1_000])
+    expect([changes.count, changes.kept.length]).toEqual([1_500, 1_000])
+  })
+})
+
+function from(at: string): Members {
+  return {
+    default_value: { from: at },
+    safe_value: { from: at },
+    value_type: { from: at, as: 'type' },
+  }
+}
+function without({ members }: EntryRule, name: string): Members {
+  return Object.fromEntries(Object.entries(members).filter(([one]) => one !== name))
+}
