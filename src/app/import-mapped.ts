@@ -6,7 +6,7 @@ import { mapDocument, type MappedDocument } from '../core/mapping/map-document.t
 import type { Change, MappedRow, Mapping } from '../core/mapping/types.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { CheckReport } from '../core/report/types.ts'
-import { TABLES } from '../core/state/rows.ts'
+import { type Table, TABLES } from '../core/state/rows.ts'
 import { FfError } from '../errors.ts'
 import type { RowBatch, RowSource } from '../ports.ts'
 import { artefactError } from './artefact-error.ts'
@@ -133,8 +133,7 @@ async function* bytesOf(source: ImportSource, signal: AbortSignal): AsyncGenerat
 const BATCH_ROWS = 1_000
 
 function sourceOf(rows: readonly MappedRow[]): ImportSource {
-  const of = (table: MappedRow['table']): readonly MappedRow[] =>
-    rows.filter((row) => row.table === table)
+  const of = (table: Table): readonly MappedRow[] => rows.filter((row) => row.table === table)
   const counts = Object.fromEntries(
     TABLES.map((table) => [table, of(table).length]),
   ) as RowSource['counts']
@@ -142,9 +141,11 @@ function sourceOf(rows: readonly MappedRow[]): ImportSource {
     counts,
     lines: async function* (): AsyncGenerator<RowBatch> {
       for (const table of TABLES) {
-        const lines = of(table).map(({ line }) => `${line}\n`)
-        while (lines.length > 0)
-          yield { table, bytes: Buffer.from(lines.splice(0, BATCH_ROWS).join('')), unsure: [] }
+        const own = of(table)
+        for (let from = 0; from < own.length; from += BATCH_ROWS) {
+          const lines = own.slice(from, from + BATCH_ROWS).map(({ line }) => `${line}\n`)
+          yield { table, bytes: Buffer.from(lines.join('')), unsure: [] }
+        }
       }
     },
     faults: () => [],

@@ -23,25 +23,29 @@ export function childrenOf(node: JsonNode): readonly Child[] {
   return node.members.map(([name, one]) => ({ name, node: one }))
 }
 
-/** Every place that a pattern matches below a place, in the order of the file. */
-export const entriesAt = (from: Entry, pattern: string): readonly Entry[] =>
-  tokens(pattern).reduce<readonly Entry[]>(
-    (found, token) => found.flatMap((entry) => below(entry, token)),
-    [from],
-  )
+/** Every place that a pattern matches below a place, in the order of the file; one at a time, for there may be many. */
+export function* entriesAt(from: Entry, pattern: string): Generator<Entry> {
+  yield* below(from, tokens(pattern))
+}
+
+/** The first of them; undefined where there is none. */
+export const firstAt = (from: Entry, pattern: string): Entry | undefined =>
+  entriesAt(from, pattern).next().value ?? undefined
 
 export const rootEntry = (node: JsonNode): Entry => ({ node, at: '', names: [] })
 
-function below({ node, at, names }: Entry, token: string): readonly Entry[] {
-  const children = childrenOf(node)
-  if (token !== WILDCARD)
-    return children
-      .filter(({ name }) => String(name) === token)
-      .map((child) => ({ node: child.node, at: pointer(at, child.name), names }))
-  return children.map((child) => {
+function* below(entry: Entry, [token, ...further]: readonly string[]): Generator<Entry> {
+  if (token === undefined) return yield entry
+  const { at, names } = entry
+  for (const child of childrenOf(entry.node)) {
+    if (token !== WILDCARD && token !== String(child.name)) continue
     const here = pointer(at, child.name)
-    return { node: child.node, at: here, names: [...names, { node: nameOf(child), at: here }] }
-  })
+    const name = { node: nameOf(child), at: here }
+    yield* below(
+      { node: child.node, at: here, names: token === WILDCARD ? [...names, name] : names },
+      further,
+    )
+  }
 }
 
 const nameOf = ({ name }: Child): JsonNode =>

@@ -10,7 +10,7 @@ import {
   typeOfValue,
   type ValueType,
 } from '../state/rows.ts'
-import { entriesAt, type Entry, rootEntry, WILDCARD } from './entries.ts'
+import { entriesAt, type Entry, firstAt, rootEntry, WILDCARD } from './entries.ts'
 import { Listing } from './listing.ts'
 import { readRow, type RowRead } from './read-row.ts'
 import { survey } from './survey.ts'
@@ -53,7 +53,7 @@ class RowMaker {
   take(table: Table, rules: readonly EntryRule[], root: JsonNode): void {
     for (const rule of rules) {
       const fixed = literalPart(rule.at)
-      if (entriesAt(rootEntry(root), fixed).length === 0)
+      if (firstAt(rootEntry(root), fixed) === undefined)
         this.refusals.add([{ code: 'place_missing', pointer: fixed, detail: `rows of ${table}` }])
       for (const entry of entriesAt(rootEntry(root), rule.at)) this.entry(table, rule, entry)
     }

@@ -4,7 +4,7 @@ import { canonicalise } from '../json/canonical.ts'
 import type { JsonNode } from '../json/read.ts'
 import { nodeText } from '../parity/node-text.ts'
 import { convert } from './convert.ts'
-import { entriesAt, type Entry } from './entries.ts'
+import { type Entry, firstAt } from './entries.ts'
 import type { Change, ChangeCode, MemberRule, Refusal, Steps } from './types.ts'
 
 /** One member of a row to be: where it comes from, and what the row has; undefined where it has none. */
@@ -39,7 +39,7 @@ const begun = (at: string, node: JsonNode | undefined): Taken => ({
 const named = (key: number, { at, names }: Entry): Taken =>
   begun(names[key - 1]?.at ?? at, names[key - 1]?.node)
 const standing = (from: string, entry: Entry): Taken =>
-  begun(`${entry.at}${from}`, entriesAt({ ...entry, names: [] }, from)[0]?.node)
+  begun(`${entry.at}${from}`, firstAt(entry, from)?.node)
 
 const goesOn = ({ node, fault }: Taken): boolean => node !== undefined && fault === null
 
