@@ -82,6 +82,7 @@ export interface Options {
   readonly offline?: string
   readonly mapping?: string
   readonly into?: string
+  readonly origin?: boolean
 }
 /** One call of a command. */
 export interface Invocation {

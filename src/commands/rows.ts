@@ -65,6 +65,10 @@ async function importFile(
   const { context, options, words } = invocation
   const { root, now, adapters, env } = context
   const { into } = options
+  if (into !== undefined && options.database !== undefined)
+    throw new FfError('option_invalid', 'Two places were named, --into and --database.', {
+      hint: 'Give one of them: file:DIR for a new store, or a database.',
+    })
   return importMapped({
     root,
     file: words[0] ?? '',

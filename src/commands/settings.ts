@@ -73,6 +73,8 @@ export type SettingName = keyof typeof SETTINGS
 export interface Setting {
   readonly value: string | null
   readonly origin: 'environment' | 'file' | 'default'
+  /** The path of the file that it came from; absent where it came from none. */
+  readonly path?: string
 }
 export type Settings = Readonly<Record<SettingName, Setting>>
 
@@ -89,27 +91,31 @@ export const fileKey = (name: string): string =>
  * @throws FfError `setting_invalid` at an unknown key, naming the nearest, and at a secret in the file
  */
 export async function readSettings(env: Env, folder: string): Promise<Settings> {
-  const file = await findConfig(folder)
+  const { path, held } = await findConfig(folder)
   const entries = (Object.keys(SETTINGS) as SettingName[]).map((name): [SettingName, Setting] => {
     const fromEnv = env[name]
     if (fromEnv !== undefined && fromEnv !== '')
       return [name, { value: fromEnv, origin: 'environment' }]
-    const fromFile = file[fileKey(name)]
+    const fromFile = held[fileKey(name)]
     return [
       name,
       fromFile === undefined
         ? { value: null, origin: 'default' }
-        : { value: fromFile, origin: 'file' },
+        : { value: fromFile, origin: 'file', path },
     ]
   })
   return Object.fromEntries(entries) as Record<SettingName, Setting>
 }
 
-async function findConfig(folder: string): Promise<Readonly<Record<string, string>>> {
+async function findConfig(folder: string): Promise<{
+  readonly path: string
+  readonly held: Readonly<Record<string, string>>
+}> {
   for (let here = folder; ; here = dirname(here)) {
-    const text = await readIfThere(join(here, CONFIG_FILE))
-    if (text !== null) return checkConfig(text)
-    if (dirname(here) === here) return {}
+    const path = join(here, CONFIG_FILE)
+    const text = await readIfThere(path)
+    if (text !== null) return { path, held: checkConfig(text) }
+    if (dirname(here) === here) return { path, held: {} }
   }
 }
 
@@ -187,11 +193,26 @@ export const behaviouralSettings = (settings: Settings): Readonly<Record<string,
 /** A URL with a password is refused where it is used; until then it is not shown. */
 const withoutUser = (text: string): string => text.replace(/:\/\/[^/]*@/, '://***@')
 
-/** Each setting and where it came from; of a secret only that. */
-export const shownSettings = (settings: Settings): readonly (readonly [string, string])[] =>
+/** A setting as it may be shown: of a secret only whether it is set, and where. */
+export interface ShownSetting extends Setting {
+  readonly name: SettingName
+  /** Its key in the file; null where the file may not hold it. */
+  readonly key: string | null
+  readonly set: boolean
+  readonly what: string
+}
+export const settingFacts = (settings: Settings): readonly ShownSetting[] =>
   (Object.keys(SETTINGS) as SettingName[]).map((name) => {
-    const { value, origin } = settings[name]
-    const shown =
-      value === null ? 'not set' : rowOf(name).secret === true ? 'set' : withoutUser(value)
-    return [name, `${shown} (${origin})`]
+    const { value, ...from } = settings[name]
+    const { secret = false, what } = rowOf(name)
+    const key = FILE_SETTINGS.includes(name) ? fileKey(name) : null
+    const shown = value === null || secret ? null : withoutUser(value)
+    return { name, key, value: shown, set: value !== null, ...from, what }
   })
+
+export const shownValue = ({ value, set }: ShownSetting): string =>
+  value ?? (set ? 'set' : 'not set')
+
+/** Each setting and where it came from, in a line. */
+export const shownSettings = (settings: Settings): readonly (readonly [string, string])[] =>
+  settingFacts(settings).map((one) => [one.name, `${shownValue(one)} (${one.origin})`])

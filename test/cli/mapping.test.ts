@@ -494,6 +494,11 @@ describe.concurrent('a run that cannot start ends 2:', () => {
       'target_invalid',
     ],
     ['a private server', [FILE, '--mapping', MAPPING, '--into', 'embedded'], 'target_invalid'],
+    [
+      'two places',
+      [FILE, '--mapping', MAPPING, '--into', 'file:x', '--database', 'embedded'],
+      'option_invalid',
+    ],
     ['--into without --mapping', [FILE, '--into', 'file:x'], 'option_invalid'],
   ])('%s', async (_what, args, code) => {
     const run = await ff('import', ...args)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createStore, FileStore } from '../../src/backings/file/file-store.ts'
-import { FILE_SETTINGS, fileKey } from '../../src/commands/settings.ts'
+import { FILE_SETTINGS, fileKey, SETTINGS } from '../../src/commands/settings.ts'
 import { EXITS } from '../../src/errors.ts'
 import { flagRow } from '../core/builders.ts'
 import { ROOT, runFf } from '../support/run-ff.ts'
@@ -38,6 +38,14 @@ const [ours, theirs, requests] = ['a', 'b', 'c'].map((name) => join(folder, name
 ]
 const SIDES = ['--baseline', `file:${ours}`, '--candidate', `file:${theirs}`]
 const REPLAY = ['parity', 'replay', requests, ...SIDES]
+const INCUMBENT = join(ROOT, 'contracts/examples/incumbent')
+const INTO = ['--into', `file:${join(folder, 'd')}`, '--dry-run']
+const MAPPED = [
+  'import',
+  join(INCUMBENT, 'flags.json'),
+  '--mapping',
+  join(INCUMBENT, 'mapping.json'),
+]
 beforeAll(async () => {
   const rows = { tenant_override: [], user_override: [] }
   for (const [path, revision] of [
@@ -79,6 +87,8 @@ describe('what ff writes with --format json fits its schema', () => {
     ['a selftest', 'check-report', ['parity', 'selftest', '--candidate', 'file'], 0],
     ['a fuzz', 'check-report', ['parity', 'fuzz', '--candidate', 'file', '--runs', '20'], 0],
     ['a preflight', 'check-report', ['parity', 'preflight', join(ROOT, 'package.json')], 0],
+    ['a mapped import', 'check-report', [...MAPPED, ...INTO], 21],
+    ['the settings', 'settings', ['config', 'show', '--origin'], 0],
     ['a mode matrix', 'check-report', ['jwks', 'check'], 0],
     ['a key server', 'check-report', ['jwks', 'fetch', 'https://127.0.0.1:1/jwks'], 22],
     ['a token', 'check-report', ['token', 'verify', '--signature-only', '--explain'], 20],
@@ -109,4 +119,9 @@ test('the exits in the schema of reports are those of the table', () => {
 test('the schema of ff.config.json has the settings that a file may hold', () => {
   const { properties } = read('config.schema.json') as { properties: object }
   expect(Object.keys(properties)).toEqual(FILE_SETTINGS.map(fileKey))
+})
+
+test('the schema of shown settings names every one', () => {
+  const { $defs } = read('settings.schema.json') as { $defs: { name: { enum: string[] } } }
+  expect($defs.name.enum).toEqual(Object.keys(SETTINGS))
 })

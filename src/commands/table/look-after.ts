@@ -52,6 +52,23 @@ export const LOOK_AFTER: readonly CommandGroup[] = [
     ],
   },
   {
+    noun: 'config',
+    what: 'the settings that a run here would have',
+    job: 'Look after:',
+    commands: [
+      {
+        name: 'show',
+        what: 'every setting and its value; of a secret only whether it is set',
+        options: [
+          ['--format <format>', 'what stdout carries: text (the default) or json'],
+          ['--origin', 'and where it came from: environment, file or default'],
+        ],
+        examples: ['ff config show --origin', 'ff config show --format json'],
+        load: async () => (await import('../config.ts')).show,
+      },
+    ],
+  },
+  {
     noun: null,
     what: '',
     job: 'Look after:',

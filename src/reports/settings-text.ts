@@ -1,0 +1,13 @@
+import { columns } from './paint.ts'
+import { printable } from './printable.ts'
+
+interface Row {
+  readonly name: string
+  readonly shown: string
+  /** Where it came from; null where that was not asked. */
+  readonly from: string | null
+}
+
+/** The settings, a line each. */
+export const settingsText = (rows: readonly Row[]): string =>
+  `${columns(printable(rows).map(({ name, shown, from }) => [name, ...(from === null ? [] : [from]), shown]))}\n`
