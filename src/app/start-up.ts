@@ -1,6 +1,6 @@
 import type { AuthContract, AuthSettings } from '../core/auth/contract.ts'
 import { type EnvironmentFault, readEnvironment } from '../core/auth/environment.ts'
-import { jwksUrl } from '../core/auth/jwks-url.ts'
+import { hasUserPart, jwksUrl } from '../core/auth/jwks-url.ts'
 import type { Environment } from '../core/auth/types.ts'
 import { FfError } from '../errors.ts'
 
@@ -34,7 +34,7 @@ export function checkEnvironment({ env, allow_dev_headers }: AuthTexts): Environ
 
 /** @throws FfError `secret_in_option` where the URL has a user or password, `setting_invalid` where no key may come from it */
 export function checkJwksUrl(text: string | null): URL | null {
-  if (text !== null && /^[a-z]+:\/\/[^/]*@/i.test(text))
+  if (text !== null && hasUserPart(text))
     throw new FfError('secret_in_option', 'The URL of the key server holds a user or a password.', {
       hint: 'Key sets are public: write the URL without them.',
     })

@@ -5,7 +5,12 @@ export function jwksUrl(text: string): URL | null {
   if (!URL.canParse(text)) return null
   const url = new URL(text)
   if (url.username !== '' || url.password !== '') return null
-  const safe =
-    url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.test(url.hostname))
+  const safe = url.protocol === 'https:' || (url.protocol === 'http:' && isOfThisMachine(url))
   return safe ? url : null
 }
+
+/** Whether what is sent there never leaves this machine. */
+export const isOfThisMachine = ({ hostname }: URL): boolean => LOOPBACK.test(hostname)
+
+/** Whether a user or password stands in a URL, even in one that cannot be taken apart. */
+export const hasUserPart = (text: string): boolean => /^[a-z]+:\/\/[^/]*@/i.test(text)

@@ -1,14 +1,24 @@
 import { type Instant, toMilliseconds } from '../state/instant.ts'
-import type { ApprovalAnswer, TtlState } from './types.ts'
+import { type ApprovalAnswer, TTL_STATES, type TtlState } from './types.ts'
 
 const SOON_MS = 24 * 60 * 60 * 1000
 
-/** The TTL state of an approval at `now`, in the order of page 1; what Admin does not know is `unknown`. */
+/**
+ * The TTL state of an approval at `now`, in the order of page 1; what Admin does not know is `unknown`. Where
+ * Admin states another one, the earlier of the two in that order counts: those that deny come first (page 5).
+ */
 export function ttlState(
   answer: Exclude<ApprovalAnswer, { status: 'unreachable' }>,
   now: Instant,
 ): TtlState {
   if (answer.status === 'unknown') return 'unknown'
+  const told = stateAt(answer, now)
+  const { stated = told } = answer
+  return TTL_STATES.indexOf(stated) < TTL_STATES.indexOf(told) ? stated : told
+}
+
+/** By its times alone. */
+function stateAt(answer: Extract<ApprovalAnswer, { status: 'known' }>, now: Instant): TtlState {
   if (answer.revoked) return 'revoked'
   if (now < answer.not_before) return 'not_yet_valid'
   if (now >= answer.expires_at) return 'expired'

@@ -75,6 +75,8 @@ export type ApprovalAnswer =
       readonly revoked: boolean
       readonly not_before: Instant
       readonly expires_at: Instant
+      /** What Admin itself takes it for; absent where nobody said. */
+      readonly stated?: Exclude<TtlState, 'unknown'>
     }
 
 export type DenyReason =

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { TTL_STATES } from '../../../src/core/evaluate/types.ts'
 import { ttlState } from '../../../src/core/evaluate/ttl-state.ts'
 import { DAY, fromNow, known, NOW } from '../builders.ts'
 
@@ -27,5 +28,23 @@ describe('ttlState', () => {
     ['it ends a millisecond later than that', known({ expires_at: fromNow(DAY + 1) }), 'valid'],
   ] as const)('%s', (_situation, answer, state) => {
     expect(ttlState(answer, NOW)).toBe(state)
+  })
+})
+
+describe('where Admin states another state than the times say', () => {
+  const TOLD = [
+    ['revoked', known({ revoked: true })],
+    ['not_yet_valid', known({ not_before: fromNow(1) })],
+    ['expired', known({ expires_at: fromNow(0) })],
+    ['expiring_soon', known({ expires_at: fromNow(DAY) })],
+    ['valid', known()],
+  ] as const
+  const pairs = TOLD.flatMap(([told, answer]) =>
+    TOLD.map(([stated]) => [stated, told, { ...answer, stated }] as const),
+  )
+
+  test.each(pairs)('%s, and by its times %s: the earlier of them', (stated, told, answer) => {
+    const earlier = TTL_STATES.find((state) => state === stated || state === told)
+    expect(ttlState(answer, NOW)).toBe(earlier)
   })
 })

@@ -1,0 +1,121 @@
+import {
+  type ApprovalAnswer,
+  type ApprovalQuestion,
+  TTL_STATES,
+  type TtlState,
+} from '../evaluate/types.ts'
+import { isObject, type JsonNode, readJson } from '../json/read.ts'
+import { isApprovalRef, isFlagKey, isScopeId } from '../state/grammar.ts'
+import { type Instant, parseInstant } from '../state/instant.ts'
+
+/** What Admin answers (page 5), as far as it is no failure. */
+export type CheckAnswer = Exclude<ApprovalAnswer, { status: 'unreachable' }>
+
+const CHECK = 'sensitive.check.2b'
+
+/** The body of a question: `contracts/schemas/admin-check-request.schema.json`. */
+export const checkText = ({
+  approval_ref,
+  flag_key,
+  tenant_id,
+  user_id,
+}: ApprovalQuestion): string =>
+  JSON.stringify({ check: CHECK, approval_ref, flag_key, tenant_id, user_id })
+
+/** A body as a question; null where it is none. */
+export function readCheck(text: string): ApprovalQuestion | null {
+  const members = membersOf(text, { check: (node) => node === CHECK, ...ECHO })
+  if (members === null) return null
+  return {
+    approval_ref: members.get('approval_ref') as string,
+    flag_key: members.get('flag_key') as string,
+    tenant_id: members.get('tenant_id') as string | null,
+    user_id: members.get('user_id') as string | null,
+  }
+}
+
+/**
+ * A body as the answer to this very question; null where it is none: what breaks
+ * `contracts/schemas/admin-check-response.schema.json`, names a day that there is not, or answers somebody else.
+ */
+export function readAnswer(text: string, question: ApprovalQuestion): CheckAnswer | null {
+  const unknown = membersOf(text, UNKNOWN)
+  const members = unknown ?? membersOf(text, KNOWN)
+  if (members === null) return null
+  if (ECHOED.some((name) => members.get(name) !== question[name])) return null
+  if (unknown !== null) return { status: 'unknown' }
+  return {
+    status: 'known',
+    revoked: members.get('revoked') as boolean,
+    not_before: members.get('not_before') as Instant,
+    expires_at: members.get('expires_at') as Instant,
+    stated: members.get('ttl_state') as Exclude<TtlState, 'unknown'>,
+  }
+}
+
+/** The body of an answer, as Admin writes it. */
+export function answerText(
+  { approval_ref, flag_key, tenant_id, user_id }: ApprovalQuestion,
+  answer: CheckAnswer,
+  ttl_state: TtlState,
+): string {
+  const {
+    not_before = null,
+    expires_at = null,
+    revoked = false,
+  } = answer.status === 'known' ? answer : {}
+  const echo = { approval_ref, flag_key, tenant_id, user_id }
+  return JSON.stringify({ ...echo, ttl_state, not_before, expires_at, revoked })
+}
+
+type Holds = (node: JsonNode | undefined) => boolean
+const text =
+  (holds: (text: string) => boolean): Holds =>
+  (node) =>
+    typeof node === 'string' && holds(node)
+/** A caller that has no tenant or user is no approval's, and is asked about all the same. */
+const scopeId: Holds = (node) => node === null || text(isScopeId)(node)
+const time = text((one) => parseInstant(one) !== undefined)
+const flag: Holds = (node) => typeof node === 'boolean'
+const maybe =
+  (holds: Holds): Holds =>
+  (node) =>
+    node === undefined || node === null || holds(node)
+
+const ECHO = {
+  approval_ref: text(isApprovalRef),
+  flag_key: text(isFlagKey),
+  tenant_id: scopeId,
+  user_id: scopeId,
+}
+const ECHOED = Object.keys(ECHO) as (keyof ApprovalQuestion)[]
+const KNOWN = {
+  ...ECHO,
+  ttl_state: text((one) => one !== 'unknown' && (TTL_STATES as readonly string[]).includes(one)),
+  not_before: time,
+  expires_at: time,
+  revoked: flag,
+}
+/** Of what it does not know Admin has nothing to say. */
+const UNKNOWN = {
+  ...ECHO,
+  ttl_state: text((one) => one === 'unknown'),
+  not_before: maybe(time),
+  expires_at: maybe(time),
+  revoked: maybe(flag),
+}
+
+/** The members of an object that has these, each once, and no others; null where the text is no such object. */
+function membersOf(
+  body: string,
+  shape: Readonly<Record<string, Holds>>,
+): ReadonlyMap<string, JsonNode> | null {
+  const read = readJson(body)
+  if (!read.ok || typeof read.node !== 'object' || read.node === null || !isObject(read.node))
+    return null
+  const members = new Map(read.node.members)
+  const repeated = members.size < read.node.members.length
+  const strange = [...members.keys()].some((name) => !Object.hasOwn(shape, name))
+  const held = Object.entries(shape).every(([name, holds]) => holds(members.get(name)))
+  return repeated || strange || !held ? null : members
+}

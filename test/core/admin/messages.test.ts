@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest'
+import { answerText, checkText, readAnswer, readCheck } from '../../../src/core/admin/messages.ts'
+import { TTL_STATES } from '../../../src/core/evaluate/types.ts'
+import { contractSchemas, FLAG, fromNow, known, REF, TENANT, USER } from '../builders.ts'
+
+const QUESTION = { approval_ref: REF, flag_key: FLAG, tenant_id: TENANT, user_id: USER }
+const NOBODY = { ...QUESTION, tenant_id: null, user_id: null }
+const schemas = contractSchemas()
+const asked = schemas('admin-check-request.schema.json')
+const answered = schemas('admin-check-response.schema.json')
+const VALID = answerText(QUESTION, known(), 'valid')
+const UNKNOWN = answerText(QUESTION, { status: 'unknown' }, 'unknown')
+
+describe('a question', () => {
+  test.each([
+    ['of a tenant and user', QUESTION],
+    ['of nobody in particular', NOBODY],
+  ])('%s is written and read alike, as the schema has it', (_whose, question) => {
+    const text = checkText(question)
+    expect(asked(JSON.parse(text))).toBe(true)
+    expect(readCheck(text)).toEqual(question)
+  })
+})
+
+describe('an answer', () => {
+  test.each(TTL_STATES.filter((state) => state !== 'unknown'))('%s, with its times', (stated) => {
+    const answer = known({ revoked: stated === 'revoked', stated })
+    const text = answerText(QUESTION, answer, stated)
+    expect(answered(JSON.parse(text))).toBe(true)
+    expect(readAnswer(text, QUESTION)).toEqual(answer)
+  })
+
+  test('unknown, with nothing more', () => {
+    expect(answered(JSON.parse(UNKNOWN))).toBe(true)
+    expect(readAnswer(UNKNOWN, QUESTION)).toEqual({ status: 'unknown' })
+  })
+
+  test.each([
+    ['another ref', { ...QUESTION, approval_ref: 'APP-2-b' }],
+    ['another flag', { ...QUESTION, flag_key: 'ff.other' }],
+    ['another tenant', { ...QUESTION, tenant_id: 'T-other' }],
+    ['another user', { ...QUESTION, user_id: 'U-other' }],
+    ['nobody in particular', NOBODY],
+  ])('about %s is none', (_whom, other) => {
+    for (const text of [VALID, UNKNOWN]) expect(readAnswer(text, other)).toBeNull()
+  })
+
+  test.each([
+    ['nothing', ''],
+    ['no JSON', '{'],
+    ['a list', '[]'],
+    ['null', 'null'],
+    ['a number', '1'],
+    ['a text', '"valid"'],
+    ['a member twice', VALID.replace('"revoked":', '"revoked":true,"revoked":')],
+    ['a member of every object', VALID.replace('{', '{"__proto__":null,')],
+    ['a byte order mark', `\uFEFF${VALID}`],
+    ['more than one', `${VALID}${VALID}`],
+    ['a day that there is not', VALID.replace(/"\d{4}-\d\d-\d\d/, '"2026-02-30')],
+    ['a state that nobody knows', VALID.replace('"valid"', '"granted"')],
+  ])('that is %s is none', (_what, text) => {
+    expect(readAnswer(text, QUESTION)).toBeNull()
+  })
+})
+
+/** For each member: something of each kind that may stand there, or nothing. */
+const PUT = [
+  'null',
+  'true',
+  'false',
+  '0',
+  '""',
+  '[]',
+  '{}',
+  '"sensitive.check.2b"',
+  `"${REF}"`,
+  `"${FLAG}"`,
+  `"${TENANT}"`,
+  '"valid"',
+  '"unknown"',
+  '"revoked"',
+  '"granted"',
+  `"${fromNow(1)}"`,
+  '"2026-01-15T09:00:00Z"',
+  undefined,
+]
+
+describe('the schemas and the core have one opinion', () => {
+  const changes = (text: string): readonly string[] =>
+    [...Object.keys(JSON.parse(text) as object), 'more'].flatMap((name) =>
+      PUT.map((put) => {
+        const kept = Object.entries(JSON.parse(text) as object).filter(([held]) => held !== name)
+        const members = kept.map(([held, value]) => `"${held}":${JSON.stringify(value)}`)
+        return `{${(put === undefined ? members : [...members, `"${name}":${put}`]).join(',')}}`
+      }),
+    )
+
+  test('of every answer with a member changed in every way', () => {
+    const bodies = [VALID, UNKNOWN].flatMap(changes).flatMap((body) => [body, ...changes(body)])
+    expect(bodies.length).toBeGreaterThan(10_000)
+    const verdicts = new Set<boolean>()
+    for (const body of bodies) {
+      const plain = JSON.parse(body) as typeof QUESTION
+      const taken = readAnswer(body, plain) !== null
+      expect([body, taken]).toEqual([body, answered(plain)])
+      verdicts.add(taken)
+    }
+    expect(verdicts.size).toBe(2)
+  })
+
+  test('of every question with a member changed in every way', () => {
+    const bodies = [checkText(QUESTION), checkText(NOBODY)].flatMap(changes)
+    const verdicts = new Set<boolean>()
+    for (const body of bodies) {
+      const taken = readCheck(body) !== null
+      expect([body, taken]).toEqual([body, asked(JSON.parse(body))])
+      verdicts.add(taken)
+    }
+    expect(verdicts.size).toBe(2)
+  })
+})
