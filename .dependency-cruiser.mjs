@@ -65,6 +65,12 @@ export default {
       'Auth implements TokenVerifier.',
     ),
     only(
+      'admin-inward',
+      '^src/admin/',
+      '^src/(admin/|core/|ports(/|[.]ts$)|errors[.]ts$)',
+      'The client of Admin implements Approvals.',
+    ),
+    only(
       'locks-inward',
       '^src/locks/',
       '^src/(locks/|errors[.]ts$)',
@@ -189,6 +195,7 @@ export default {
     },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     home('fast-check', 'src/fuzz/'),
+    home('cockatiel', 'src/admin/'),
     home('commander', 'src/commands/'),
     home('leven', 'src/commands/'),
     home('pg', 'src/backings/postgres/'),

@@ -1,0 +1,104 @@
+import type { AdminLimits } from '../core/admin/limits.ts'
+import { type CheckAnswer, checkText, readAnswer } from '../core/admin/messages.ts'
+import type { ApprovalAnswer, ApprovalQuestion } from '../core/evaluate/types.ts'
+import type { AdminMetrics, ApprovalCheck, Approvals } from '../ports.ts'
+import type { AdminLine } from './admin-line.ts'
+import { Breaker } from './breaker.ts'
+
+const UNREACHABLE: ApprovalAnswer = { status: 'unreachable' }
+/** A machine that slept comes back with its deadlines over; the wall clock may be set, this one not. */
+const now = (): number => performance.now()
+
+/** Asks Admin over its line, within the limits (page 5). Answers are shared by calls in flight and never kept. */
+export class AdminClient implements Approvals {
+  private readonly line: AdminLine
+  private readonly limits: AdminLimits
+  private readonly breaker: Breaker | null
+  private readonly shared = new Map<string, Promise<ApprovalAnswer>>()
+  private readonly running = new Set<AbortController>()
+  private closed = false
+  private answered = 0
+  private failed = 0
+  private refused = 0
+
+  constructor(line: AdminLine, limits: AdminLimits) {
+    this.line = line
+    this.limits = limits
+    this.breaker = limits.breaker === null ? null : new Breaker(limits.breaker, now)
+  }
+
+  begin(): ApprovalCheck {
+    let until: number | null = null
+    return (question) => {
+      until ??= now() + this.limits.timeout_ms
+      return this.within(until - now(), question)
+    }
+  }
+
+  metrics(): AdminMetrics {
+    const { answered, failed, refused } = this
+    return {
+      calls: { answered, failed, refused },
+      breaker: this.breaker?.state ?? null,
+      sockets: this.line.sockets(),
+    }
+  }
+
+  close(): void {
+    this.closed = true
+    for (const one of this.running) one.abort()
+    this.line.close()
+  }
+
+  private async within(ms: number, question: ApprovalQuestion): Promise<ApprovalAnswer> {
+    if (ms <= 0 || this.closed) return UNREACHABLE
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<ApprovalAnswer>((resolve) => {
+      timer = setTimeout(resolve, ms, UNREACHABLE)
+    })
+    try {
+      return await Promise.race([this.sharedCall(question), late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Who asks what somebody else is asking at this moment waits for the same answer. */
+  private sharedCall(question: ApprovalQuestion): Promise<ApprovalAnswer> {
+    const key = checkText(question)
+    const running = this.shared.get(key)
+    if (running !== undefined) return running
+    const call = this.call(question).finally(() => this.shared.delete(key))
+    this.shared.set(key, call)
+    return call
+  }
+
+  /** Never rejects: whatever goes wrong is the same for whoever asked. */
+  private async call(question: ApprovalQuestion): Promise<ApprovalAnswer> {
+    const send = (): Promise<CheckAnswer> => this.send(question)
+    try {
+      const answer = await (this.breaker === null ? send() : this.breaker.run(send))
+      if (answer === null) this.refused += 1
+      else this.answered += 1
+      return answer ?? UNREACHABLE
+    } catch {
+      this.failed += 1
+      return UNREACHABLE
+    }
+  }
+
+  private async send(question: ApprovalQuestion): Promise<CheckAnswer> {
+    const controller = new AbortController()
+    const timer = setTimeout(() => controller.abort(), this.limits.timeout_ms)
+    this.running.add(controller)
+    try {
+      const body = await this.line.post(checkText(question), controller.signal)
+      const answer = readAnswer(body, question)
+      if (answer === null) throw new Error('no answer to this question')
+      return answer
+    } finally {
+      clearTimeout(timer)
+      this.running.delete(controller)
+    }
+  }
+}

@@ -1,0 +1,154 @@
+import { randomBytes, randomInt } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { answerText, readCheck } from '../core/admin/messages.ts'
+import { type Approval, answerFrom } from '../core/evaluate/approvals.ts'
+import { ttlState } from '../core/evaluate/ttl-state.ts'
+import type { Instant } from '../core/state/instant.ts'
+import type { AdminBehaviour, AdminExchange, AdminServer, AdminStage } from '../ports.ts'
+import { FullPort } from './full-port.ts'
+
+const PATH = '/v1/sensitive/check'
+const ELSEWHERE = '/elsewhere'
+const JSON_TYPE = { 'content-type': 'application/json' }
+const DRIP_MS = 200
+
+/** @param body what an honest Admin would say */
+type Answer = (response: ServerResponse, body: string) => unknown
+const status =
+  (code: number, headers: object = {}): Answer =>
+  (response) =>
+    response.writeHead(code, { ...JSON_TYPE, ...headers }).end('{}')
+const whole = (response: ServerResponse, body: string): unknown =>
+  response.writeHead(200, { ...JSON_TYPE, 'content-length': Buffer.byteLength(body) }).end(body)
+
+/** Those that no request is met in have no answer. */
+const ANSWERS: Readonly<Record<Exclude<AdminBehaviour, 'refused' | 'no_accept'>, Answer>> = {
+  honest: whole,
+  reset: ({ socket }) => socket?.resetAndDestroy(),
+  error_500: status(500),
+  error_503: status(503, { 'retry-after': '1' }),
+  error_429: status(429, { 'retry-after': '1' }),
+  redirect: status(307, { location: ELSEWHERE }),
+  cut_short: (response, body) => {
+    response.writeHead(200, { ...JSON_TYPE, 'content-length': Buffer.byteLength(body) })
+    response.write(body.slice(0, -10), () => response.socket?.end())
+  },
+  malformed: (response, body) => whole(response, body.slice(0, -1)),
+  empty: (response) => whole(response, ''),
+  wrong_type: (response, body) =>
+    response.writeHead(200, { 'content-type': 'text/plain' }).end(body),
+  unknown_state: (response, body) =>
+    whole(response, body.replace(/"ttl_state":"[a-z_]*"/, '"ttl_state":"granted"')),
+  never: () => undefined,
+  slow_body: async (response, body) => {
+    response.writeHead(200, JSON_TYPE)
+    for (const byte of body) {
+      if (response.destroyed) return
+      response.write(byte)
+      await sleep(DRIP_MS)
+    }
+    response.end()
+  },
+}
+
+/** A real Admin on this machine alone, which behaves as it is told; its clock is the machine's. */
+export class ScriptedAdmin implements AdminServer {
+  readonly token = randomBytes(24).toString('base64url')
+  private readonly server: Server
+  /** All of 127.0.0.0/8 is this machine (RFC 1122, 3.2.1.3): a port that is given up here nobody else takes. */
+  private readonly host = `127.${randomInt(1, 255)}.${randomInt(0, 256)}.${randomInt(1, 255)}`
+  private readonly approvals: readonly Approval[]
+  private readonly open = new Set<Socket>()
+  private readonly answered: AdminExchange[] = []
+  private port = 0
+  private stage: AdminStage = { behaviour: 'honest', delay_ms: 0 }
+  private met = 0
+  private full: FullPort | null = null
+
+  private constructor(approvals: readonly Approval[]) {
+    this.approvals = approvals
+    this.server = createServer((request, response) => void this.meet(request, response))
+    this.server.on('connection', (socket: Socket) => {
+      this.open.add(socket)
+      socket.once('close', () => this.open.delete(socket))
+    })
+  }
+
+  static async start(approvals: readonly Approval[]): Promise<ScriptedAdmin> {
+    const started = new ScriptedAdmin(approvals)
+    await started.listen()
+    return started
+  }
+
+  get url(): URL {
+    return new URL(`http://${this.host}:${this.port}`)
+  }
+  requests(): number {
+    return this.met
+  }
+  sockets(): number {
+    return this.open.size
+  }
+  exchanges(): readonly AdminExchange[] {
+    return this.answered
+  }
+
+  async become(stage: AdminStage): Promise<void> {
+    this.stage = stage
+    await this.full?.close()
+    this.full = null
+    const listens = stage.behaviour !== 'refused' && stage.behaviour !== 'no_accept'
+    if (!listens) await this.unlisten()
+    else if (!this.server.listening) await this.listen()
+    if (stage.behaviour === 'no_accept') this.full = await FullPort.open(this.port, this.host)
+  }
+
+  async close(): Promise<void> {
+    await this.become({ behaviour: 'refused', delay_ms: 0 })
+  }
+
+  private async listen(): Promise<void> {
+    this.server.listen(this.port, this.host)
+    await once(this.server, 'listening')
+    this.port = (this.server.address() as AddressInfo).port
+  }
+
+  private async unlisten(): Promise<void> {
+    if (!this.server.listening) return
+    this.server.close()
+    this.server.closeAllConnections()
+    await once(this.server, 'close')
+  }
+
+  private async meet(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.met += 1
+    // Whoever asks may go away at any time.
+    response.on('error', () => undefined)
+    const asked = await text(request).catch(() => '')
+    const { behaviour, delay_ms } = this.stage
+    if (delay_ms > 0) await sleep(delay_ms)
+    if (behaviour === 'refused' || behaviour === 'no_accept') return
+    const [code, body] = this.honestly(request, asked)
+    if (code !== 200) return void status(code)(response, '')
+    if (behaviour === 'honest') this.answered.push({ request: asked, response: body })
+    await ANSWERS[behaviour](response, body)
+  }
+
+  /** Where a redirect leads to it answers as well: who follows it has an approval. */
+  private honestly(
+    { method, url, headers }: IncomingMessage,
+    asked: string,
+  ): readonly [status: number, body: string] {
+    if (headers.authorization !== `Bearer ${this.token}`) return [401, '']
+    if (method !== 'POST' || (url !== PATH && url !== ELSEWHERE)) return [404, '']
+    const question = readCheck(asked)
+    if (question === null || headers['content-type'] !== 'application/json') return [400, '']
+    const answer = answerFrom(this.approvals, question)
+    const state = ttlState(answer, new Date().toISOString() as Instant)
+    return [200, answerText(question, answer, state)]
+  }
+}

@@ -1,0 +1,23 @@
+import { lookup, type LookupAddress, type LookupOptions } from 'node:dns'
+import type { LookupFunction } from 'node:net'
+
+type Told = Parameters<LookupFunction>[2]
+
+/**
+ * Asks for a name once, however many wait for it; nothing is kept. A lookup holds one of the few threads that
+ * files are read by, and cannot be called off: many of them would stop whoever has nothing to do with Admin.
+ */
+export function sharedLookup(): LookupFunction {
+  const waiting = new Map<string, Told[]>()
+  return (hostname, options, told) => {
+    const key = JSON.stringify([hostname, options.family, options.all, options.hints])
+    const others = waiting.get(key)
+    if (others !== undefined) return void others.push(told)
+    const all = [told]
+    waiting.set(key, all)
+    lookup(hostname, options as LookupOptions, (error, address, family) => {
+      waiting.delete(key)
+      for (const one of all) one(error, address as string | LookupAddress[], family)
+    })
+  }
+}

@@ -1,0 +1,89 @@
+import { afterEach } from 'vitest'
+import { openApprovals } from '../../src/admin/index.ts'
+import { ScriptedAdmin } from '../../src/admin/scripted-admin.ts'
+import { ADMIN_LIMITS, type AdminLimits } from '../../src/core/admin/limits.ts'
+import type { CheckAnswer } from '../../src/core/admin/messages.ts'
+import type { Approval } from '../../src/core/evaluate/approvals.ts'
+import type { ApprovalAnswer, ApprovalQuestion } from '../../src/core/evaluate/types.ts'
+import { fromMilliseconds } from '../../src/core/state/instant.ts'
+import type { AdminCredential, Approvals } from '../../src/ports.ts'
+import { DAY, FLAG, REF, TENANT, USER } from '../core/builders.ts'
+
+export const QUESTION: ApprovalQuestion = {
+  approval_ref: REF,
+  flag_key: FLAG,
+  tenant_id: TENANT,
+  user_id: USER,
+}
+/** Refs of approvals that the stage holds, each for the same flag, tenant and user. */
+export const refOf = (at: number): string => `APP-${at}-x`
+export const asked = (at: number): ApprovalQuestion => ({ ...QUESTION, approval_ref: refOf(at) })
+export const approval = (change: Partial<Approval> = {}): Approval => ({
+  approval_ref: REF,
+  flag_key: FLAG,
+  tenant_id: TENANT,
+  user_id: USER,
+  not_before: fromMilliseconds(Date.now() - DAY),
+  expires_at: fromMilliseconds(Date.now() + 30 * DAY),
+  revoked: false,
+  ...change,
+})
+const answerOf = ({ not_before, expires_at, revoked }: Approval): CheckAnswer => ({
+  status: 'known',
+  revoked,
+  not_before,
+  expires_at,
+  stated: 'valid',
+})
+const HERS = approval()
+/** What the stage says to `QUESTION`. */
+export const ANSWER = answerOf(HERS)
+const HELD: readonly Approval[] = [
+  HERS,
+  ...Array.from({ length: 200 }, (_, at) => approval({ approval_ref: refOf(at) })),
+]
+export const UNREACHABLE: ApprovalAnswer = { status: 'unreachable' }
+
+const closers: (() => unknown)[] = []
+/** Closed after the test, the last one first. */
+export const closing = <T extends { close(): unknown }>(opened: T): T => {
+  closers.push(() => opened.close())
+  return opened
+}
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+export const startAdmin = async (): Promise<ScriptedAdmin> =>
+  closing(await ScriptedAdmin.start(HELD))
+interface ClientChange {
+  readonly url?: URL
+  readonly credential?: Partial<AdminCredential>
+  readonly limits?: Partial<AdminLimits>
+}
+export const clientOf = async (
+  admin: ScriptedAdmin,
+  change: ClientChange = {},
+): Promise<Approvals> =>
+  closing(
+    await openApprovals({
+      kind: 'admin',
+      url: change.url ?? admin.url,
+      credential: { token: admin.token, client: null, ca: null, ...change.credential },
+      limits: { ...ADMIN_LIMITS, ...change.limits },
+    }),
+  )
+
+export async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; result: T }> {
+  const began = performance.now()
+  const result = await work()
+  return { ms: performance.now() - began, result }
+}
+/** Resolves when it holds; fails the test where it does not within a while. */
+export async function soon(holds: () => boolean): Promise<void> {
+  const until = performance.now() + 1_000
+  while (!holds()) {
+    if (performance.now() > until) throw new Error('it did not come to hold')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
