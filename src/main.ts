@@ -58,6 +58,9 @@ export const adapters: Adapters = {
   openKeyServer: async (stage) => (await import('./auth/scripted-door.ts')).openKeyServer(stage),
   openStagedDoor: async (stage, settings) =>
     (await import('./auth/scripted-door.ts')).openStagedDoor(stage, settings),
+  openApprovals: async (plan) => (await import('./admin/index.ts')).openApprovals(plan),
+  openAdminServer: async (approvals) =>
+    (await import('./admin/scripted-admin.ts')).ScriptedAdmin.start(approvals),
   runCommand: async (argv, limits) =>
     (await import('./process/run-command.ts')).runCommand(argv, limits),
   codeVersion: async (folder) => (await import('./evidence/code-version.ts')).codeVersion(folder),

@@ -2,6 +2,9 @@ import type { TargetSpec } from '../core/parity/target.ts'
 import type { Migration } from '../core/migrations/plan.ts'
 import type {
   AuditTools,
+  AdminServer,
+  Approvals,
+  ApprovalsPlan,
   CommandLimits,
   CommandOutcome,
   DevIssuer,
@@ -32,6 +35,7 @@ import type {
   Scratch,
   ServiceLog,
 } from '../ports.ts'
+import type { Approval } from '../core/evaluate/approvals.ts'
 import type { EvidenceLog } from '../core/gate/types.ts'
 import type { PublicJwk, SignoffTools } from '../core/signoff/types.ts'
 import type { SchemaContract } from '../core/migrations/catalogue.ts'
@@ -150,6 +154,10 @@ export interface Adapters {
   openKeyServer(stage: KeyServerStage): Promise<KeyServer>
   /** A door with such a server behind it; only time is played. */
   readonly openStagedDoor: (stage: KeyServerStage, settings: AuthSettings) => Promise<StagedDoor>
+  /** Whoever answers for approvals; to be closed. */
+  openApprovals(plan: ApprovalsPlan): Promise<Approvals>
+  /** An Admin on loopback that holds these, and does as its holder says. */
+  openAdminServer(approvals: readonly Approval[]): Promise<AdminServer>
   /** Runs a program without a shell; whatever it does is an outcome. */
   runCommand(argv: readonly string[], limits: CommandLimits): Promise<CommandOutcome>
   /** The commit of a folder, and a digest of what is changed in it; null where nothing can be told. */

@@ -5,6 +5,7 @@ import type { Adapters } from './adapters.ts'
 import { type Checked, checkReport, passed } from './check-report.ts'
 import { loadPersistence } from './persistence-inputs.ts'
 import { loadAuth } from './jwks-check.ts'
+import { type AdminTexts, approvalsPlan } from './service/admin-settings.ts'
 import { type AuthTexts, checkAuth, checkEnvironment, checkJwksUrl } from './start-up.ts'
 import { validateArtefacts } from './validate-artefacts.ts'
 
@@ -17,6 +18,8 @@ export interface DoctorRequest {
   readonly settings: readonly (readonly [name: string, shown: string])[]
   /** Settings that say who is let in. */
   readonly auth: AuthTexts
+  /** Settings that say who answers for approvals. */
+  readonly admin: AdminTexts
   readonly adapters: Adapters
 }
 
@@ -26,6 +29,7 @@ export async function doctor(request: DoctorRequest): Promise<CheckReport> {
   const checks: readonly (readonly [string, () => Promise<string>])[] = [
     ['node', () => checkNode(request.nodeVersion)],
     ['start-up', () => checkStartUp(root, request.auth)],
+    ['approvals', () => checkApprovals(request)],
     ...request.settings.map(([name, shown]) => [name, () => Promise.resolve(shown)] as const),
     ['artefacts', () => checkArtefacts(root)],
     ...targets.map(([name, spec]) => [name, () => checkTarget(root, spec, adapters)] as const),
@@ -61,6 +65,14 @@ async function checkStartUp(root: string, auth: AuthTexts): Promise<string> {
   checkAuth(notes, url === null ? { ...auth, issuer: auth.issuer ?? '' } : auth)
   if (url === null) return `${column}; without FF_JWKS_URL no token is accepted`
   return `${column}; keys from ${url.origin}`
+}
+
+/** Who would answer for approvals; nobody is called. */
+async function checkApprovals({ auth, admin }: DoctorRequest): Promise<string> {
+  const plan = await approvalsPlan(admin, checkEnvironment(auth))
+  if (plan.kind === 'admin') return `from Admin at ${plan.url.origin}`
+  if (plan.kind === 'file') return `from a file of ${plan.approvals.length}`
+  return 'without FF_ADMIN_URL no approval holds'
 }
 
 function checkNode(version: string): Promise<string> {

@@ -1,5 +1,6 @@
 import { doctor as examine } from '../app/doctor.ts'
 import { resolveTarget } from '../app/targets.ts'
+import { adminTexts } from './admin-texts.ts'
 import { authTexts } from './auth-texts.ts'
 import type { Invocation } from './context.ts'
 import { runReport } from './run-report.ts'
@@ -20,6 +21,7 @@ export const doctor = (invocation: Invocation): Promise<void> =>
       targets,
       settings: shownSettings(settings),
       auth: authTexts(settings),
+      admin: adminTexts(settings),
       adapters,
     })
   })

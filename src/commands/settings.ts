@@ -52,6 +52,14 @@ export const SETTINGS = {
     behavioural: true,
     what: 'seconds by which clocks may differ, at most 60; default 0',
   },
+  FF_ADMIN_URL: { what: 'Admin, which knows approvals: https, or http on this machine' },
+  FF_ADMIN_TOKEN_FILE: { what: 'file of the bearer token that Admin knows FF by' },
+  FF_ADMIN_CERT_FILE: { what: 'the certificate that Admin knows FF by, with its key' },
+  FF_ADMIN_KEY_FILE: { what: 'the key of that certificate' },
+  FF_ADMIN_CA_FILE: { what: "authorities for Admin's certificate; default those of this machine" },
+  FF_APPROVALS_FILE: {
+    what: 'approvals that answer where there is no FF_ADMIN_URL, with FF_ENV=dev',
+  },
   FF_CODE_VERSION: {
     environmentOnly: true,
     what: 'what runs: an image digest; default the commit',

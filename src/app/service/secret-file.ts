@@ -1,0 +1,48 @@
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { FfError } from '../../errors.ts'
+
+/** Far more than a token, a key or a chain of certificates has. */
+const MAX_BYTES = 65_536
+
+/** A file that a setting names, and whether it holds what nobody else may read. */
+export interface NamedFile {
+  readonly setting: string
+  readonly path: string
+  readonly secret: boolean
+}
+
+/**
+ * The text of a file that a setting names.
+ *
+ * @throws FfError `setting_invalid`, of a secret also where it is open to everybody on the machine. A group may
+ *   read it: that is how secrets are mounted for a service that is not root.
+ */
+export async function readNamedFile({ setting, path, secret }: NamedFile): Promise<string> {
+  const refused = (what: string, hint: string, cause?: unknown): FfError =>
+    new FfError('setting_invalid', `${setting} names a file that ${what}.`, { hint, cause })
+  try {
+    // Not waiting, for a pipe that nobody writes to would never open.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      const stat = await file.stat()
+      if (!stat.isFile() || stat.size > MAX_BYTES)
+        throw refused('is no small file', 'Name a file of at most 64 KiB.')
+      if (secret && (stat.mode & 0o007) !== 0)
+        throw refused(
+          'everybody on this machine may read',
+          'Make a new secret, and give its file mode 600.',
+        )
+      return await file.readFile('utf8')
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (error instanceof FfError || !(error instanceof Error && 'code' in error)) throw error
+    throw refused(
+      `cannot be read (${String(error.code)})`,
+      'Check that it is there, and that the service may read it.',
+      error,
+    )
+  }
+}

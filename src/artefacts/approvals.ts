@@ -1,0 +1,53 @@
+import { strictProblems } from '../core/json/canonical.ts'
+import { toPlain } from '../core/json/plain.ts'
+import { readJson } from '../core/json/read.ts'
+import type { Approval } from '../core/evaluate/approvals.ts'
+import { parseInstant } from '../core/state/instant.ts'
+import type { LoadResult, Place } from './load.ts'
+import type { ArtefactProblem } from './problem.ts'
+import { readText } from './read-text.ts'
+import { schemaProblems } from './schemas.ts'
+
+/** Reads a file of approvals: of each ref, flag, tenant and user there is one. */
+export async function loadApprovals({
+  path,
+  shown,
+}: Place): Promise<LoadResult<readonly Approval[]>> {
+  const read = await readText(path, shown)
+  return read.ok ? parseApprovals(read.text, shown) : { ok: false, problems: [read.problem] }
+}
+
+function parseApprovals(text: string, file: string): LoadResult<readonly Approval[]> {
+  const json = readJson(text)
+  if (!json.ok) {
+    const detail = `line ${json.line}, column ${json.column}`
+    return { ok: false, problems: [{ file, pointer: '', code: json.code, detail }] }
+  }
+  const strict = strictProblems(json.node).map((one) => ({ file, ...one, detail: '' }))
+  if (strict.length > 0) return { ok: false, problems: strict }
+  const value = toPlain(json.node) as { readonly approvals: readonly Approval[] }
+  const shape = schemaProblems('approvals', value, file)
+  const problems = shape.length > 0 ? shape : ruleProblems(value.approvals, file)
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, loaded: value.approvals }
+}
+
+/** What the schema cannot say: days that there are, and no two that answer the same question. */
+function ruleProblems(approvals: readonly Approval[], file: string): readonly ArtefactProblem[] {
+  const seen = new Set<string>()
+  return approvals.flatMap((one, at) => {
+    const { approval_ref, flag_key, tenant_id, user_id } = one
+    const found: ArtefactProblem[] = (['not_before', 'expires_at'] as const)
+      .filter((name) => parseInstant(one[name]) === undefined)
+      .map((name) => ({
+        file,
+        pointer: `/approvals/${at}/${name}`,
+        code: 'time_not_canonical',
+        detail: one[name],
+      }))
+    const key = JSON.stringify([approval_ref, flag_key, tenant_id, user_id])
+    if (seen.has(key))
+      found.push({ file, pointer: `/approvals/${at}`, code: 'row_repeated', detail: approval_ref })
+    seen.add(key)
+    return found
+  })
+}

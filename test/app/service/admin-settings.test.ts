@@ -1,0 +1,200 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openApprovals } from '../../../src/admin/index.ts'
+import { type AdminTexts, approvalsPlan } from '../../../src/app/service/admin-settings.ts'
+import { FfError } from '../../../src/errors.ts'
+import { makeAuthority, makeCertificate } from '../../admin/certificates.ts'
+import { approval, QUESTION } from '../../admin/stage.ts'
+import { runFf } from '../../support/run-ff.ts'
+
+const TOKEN = 'hunter2-secret-of-ff'
+const NONE: AdminTexts = {
+  url: null,
+  token_file: null,
+  cert_file: null,
+  key_file: null,
+  ca_file: null,
+  approvals_file: null,
+}
+let folder = ''
+const at = (name: string): string => join(folder, name)
+const put = async (name: string, text: string, mode = 0o600): Promise<string> => {
+  await writeFile(at(name), text)
+  await chmod(at(name), mode)
+  return at(name)
+}
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ff-admin-settings-'))
+  makeAuthority(folder, 'ca')
+  for (const name of ['ff', 'other']) makeCertificate(folder, 'ca', { name, alternative: 'DNS:ff' })
+  await put('token', `${TOKEN}\n`)
+  await mkdir(at('folder'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+async function fault(texts: Partial<AdminTexts>, env: 'prod' | 'dev-H' = 'prod'): Promise<FfError> {
+  const error: unknown = await approvalsPlan({ ...NONE, ...texts }, env).then(
+    () => null,
+    (thrown: unknown) => thrown,
+  )
+  if (!(error instanceof FfError)) throw new Error('it was taken')
+  expect(`${error.message} ${error.hint} ${error.details.join()}`).not.toContain('hunter2')
+  expect(error.exitName).toBe('usage')
+  return error
+}
+
+describe('Admin', () => {
+  const url = 'https://admin.example/base'
+  test('with a token', async () => {
+    expect(await approvalsPlan({ ...NONE, url, token_file: at('token') }, 'prod')).toMatchObject({
+      kind: 'admin',
+      url: new URL(url),
+      credential: { token: TOKEN, client: null, ca: null },
+      limits: { timeout_ms: 1_000, breaker: { failures: 5, within_ms: 10_000 } },
+    })
+  })
+  test('with a certificate, and an authority', async () => {
+    const files = { cert_file: at('ff.pem'), key_file: at('ff.key'), ca_file: at('ca.pem') }
+    const plan = await approvalsPlan({ ...NONE, url, ...files }, 'prod')
+    expect(plan).toMatchObject({
+      credential: {
+        token: null,
+        client: { cert: expect.stringContaining('BEGIN CERTIFICATE') },
+        ca: expect.stringContaining('BEGIN CERTIFICATE'),
+      },
+    })
+  })
+  test.each(['http://127.0.0.1:1', 'http://localhost:1', 'https://[::1]:1'])(
+    'on this machine without either: %s',
+    async (own) => {
+      const plan = await approvalsPlan({ ...NONE, url: own }, 'prod')
+      expect(plan).toMatchObject({ kind: 'admin', credential: { token: null, client: null } })
+    },
+  )
+  test('counts before a file of approvals, which nobody then reads', async () => {
+    const texts = { ...NONE, url, token_file: at('token'), approvals_file: at('none') }
+    expect(await approvalsPlan(texts, 'prod')).toMatchObject({ kind: 'admin' })
+  })
+  test('takes a token that a group may read', async () => {
+    const token_file = await put('group', TOKEN, 0o640)
+    expect(await approvalsPlan({ ...NONE, url, token_file }, 'prod')).toMatchObject({ url: {} })
+  })
+
+  test.each<[string, Partial<AdminTexts>, string]>([
+    ['http elsewhere', { url: 'http://admin.example' }, 'not https'],
+    ['no URL', { url: 'admin' }, 'not https'],
+    ['a query', { url: 'https://admin.example?a' }, 'not https'],
+    ['nobody who asks', { url }, 'who asks'],
+    ['a certificate without its key', { url, cert_file: 'ff.pem' }, 'key that fits'],
+    ['a key without its certificate', { url, key_file: 'ff.key' }, 'key that fits'],
+    ['two that do not fit', { url, cert_file: 'ff.pem', key_file: 'other.key' }, 'key that fits'],
+    ['a key that is none', { url, cert_file: 'ff.pem', key_file: 'token' }, 'key that fits'],
+    [
+      'authorities that are none',
+      { url, token_file: 'token', ca_file: 'token' },
+      'FF_ADMIN_CA_FILE',
+    ],
+    ['a token that is not there', { url, token_file: 'none' }, 'ENOENT'],
+    ['a folder for a token', { url, token_file: 'folder' }, 'no small file'],
+  ])('%s is refused', async (_what, { url: place, ...files }, text) => {
+    const there = Object.entries(files).map(([name, file]) => [name, at(String(file))])
+    const error = await fault({ url: place ?? null, ...Object.fromEntries(there) })
+    expect([error.code, error.message]).toEqual(['setting_invalid', expect.stringContaining(text)])
+  })
+  test.each([
+    ['empty', '', 0o600, 'no bearer token'],
+    ['short', 'hunter2', 0o600, 'no bearer token'],
+    ['of two lines', `${TOKEN}\n${TOKEN}`, 0o600, 'no bearer token'],
+    ['with a header in it', `${TOKEN}\r\nx: y`, 0o600, 'no bearer token'],
+    ['that is too large', TOKEN.repeat(10_000), 0o600, 'no small file'],
+    ['that everybody may read', TOKEN, 0o604, 'everybody'],
+    ['that everybody may write', TOKEN, 0o602, 'everybody'],
+  ])('a token %s is refused', async (_what, text, mode, said) => {
+    const token_file = await put('bad-token', text, mode)
+    const error = await fault({ url, token_file })
+    expect([error.code, error.message]).toEqual(['setting_invalid', expect.stringContaining(said)])
+  })
+  test('a key that everybody may read is refused', async () => {
+    await chmod(at('other.key'), 0o644)
+    const error = await fault({ url, cert_file: at('other.pem'), key_file: at('other.key') })
+    expect(error.message).toContain('FF_ADMIN_KEY_FILE')
+  })
+  test.each(['https://u:hunter2@admin.example', 'https://:hunter2@', 'http://hunter2@127.0.0.1'])(
+    'a user or password in the URL is refused',
+    async (text) => {
+      expect((await fault({ url: text })).code).toBe('secret_in_option')
+    },
+  )
+})
+
+describe('a file of approvals', () => {
+  const file = (approvals: readonly object[]): Promise<string> =>
+    put('approvals.json', JSON.stringify({ approvals }))
+
+  test('answers where there is no Admin, for the same ref, flag, tenant and user', async () => {
+    const approvals_file = await file([approval()])
+    const opened = await openApprovals(await approvalsPlan({ ...NONE, approvals_file }, 'dev-H'))
+    const check = opened.begin()
+    expect(await check(QUESTION)).toMatchObject({ status: 'known', revoked: false })
+    const others = ['approval_ref', 'flag_key', 'tenant_id', 'user_id']
+    for (const name of others)
+      expect(await check({ ...QUESTION, [name]: 'other' })).toEqual({ status: 'unknown' })
+    expect(opened.metrics()).toMatchObject({ breaker: null, sockets: 0 })
+    opened.close()
+  })
+
+  test('does not in prod', async () => {
+    const error = await fault({ approvals_file: await file([]) })
+    expect([error.code, error.message]).toEqual([
+      'setting_invalid',
+      expect.stringContaining('FF_APPROVALS_FILE'),
+    ])
+  })
+
+  test.each([
+    ['is not there', null, 'file_missing'],
+    ['is no JSON', '{"approvals":[', 'json_malformed'],
+    ['is a list', '[]', 'schema_type'],
+    ['has a member twice', '{"approvals":[],"approvals":[]}', 'duplicate_member'],
+    ['has more members', '{"approvals":[],"more":1}', 'schema_additional_properties'],
+    ['has half an approval', '{"approvals":[{}]}', 'schema_required'],
+    [
+      'has an approval twice',
+      JSON.stringify({ approvals: [approval(), approval()] }),
+      'row_repeated',
+    ],
+    [
+      'has a day that there is not',
+      JSON.stringify({
+        approvals: [approval({ not_before: '2026-02-30T00:00:00.000Z' as never })],
+      }),
+      'time_not_canonical',
+    ],
+  ])('that %s is refused', async (_what, text, code) => {
+    const approvals_file = text === null ? at('no-such-file') : await put('bad.json', text)
+    const error = await fault({ approvals_file }, 'dev-H')
+    expect([error.code, error.details.join()]).toEqual([
+      'artefact_invalid',
+      expect.stringContaining(code),
+    ])
+  })
+})
+
+test('with neither of them no approval can be asked about', async () => {
+  const opened = await openApprovals(await approvalsPlan(NONE, 'prod'))
+  expect(await opened.begin()(QUESTION)).toEqual({ status: 'unreachable' })
+})
+
+describe('ff doctor', () => {
+  test.each([
+    ['nothing is set', {}, 0, 'no approval holds'],
+    ['Admin is set', { FF_ADMIN_URL: 'http://127.0.0.1:1' }, 0, 'from Admin at http://127.0.0.1:1'],
+    ['nobody asks', { FF_ADMIN_URL: 'https://admin.example' }, 2, 'who asks'],
+    ['a file stands in for Admin in prod', { FF_APPROVALS_FILE: 'x.json' }, 2, 'stand in'],
+  ])('says so where %s', async (_what, env, status, text) => {
+    const run = await runFf(['doctor'], { cwd: folder, env })
+    expect([run.status, run.stdout]).toEqual([status, expect.stringContaining(text)])
+  })
+})
