@@ -26,6 +26,13 @@ export async function main(): Promise<number> {
 /** Each loads what it needs when it is called: `ff --version` loads none of it. */
 export const adapters: Adapters = {
   openRows: async (spec, needs) => (await import('./backings/index.ts')).openRows(spec, needs),
+  openTrail: async (spec, versions) =>
+    (await import('./backings/index.ts')).openTrail(spec, versions),
+  auditSigner: async (path) => (await import('./evidence/audit-head.ts')).auditSigner(path),
+  signHead: async (head, signer) =>
+    (await import('./evidence/audit-head.ts')).signHead(head, signer),
+  readHead: async (text, fits) => (await import('./evidence/audit-head.ts')).readHead(text, fits),
+  tryLock: async (path) => (await import('./locks/file-lock.ts')).tryLock(path),
   withRowSink: async (spec, needs, use) =>
     (await import('./backings/index.ts')).withSink(spec, needs, use),
   writeNewStore: async (folder, about, batches) =>

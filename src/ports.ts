@@ -33,6 +33,7 @@ import type { AnyRow, RowKey, RowSet, State, Table } from './core/state/rows.ts'
 import type { WriteRequest } from './core/state/write-request.ts'
 
 export type * from './ports/http.ts'
+export type * from './ports/audit.ts'
 export type * from './ports/service.ts'
 
 /** Which rows one evaluation needs; a layer whose id is null is not read. */
@@ -404,6 +405,8 @@ export interface SchemaFacts {
   readonly indexes: { readonly seen: number; readonly unusable: readonly string[] }
   /** Definition by `table.constraint`; `not enforced` where its triggers are off. */
   readonly foreign_keys: ReadonlyMap<string, string>
+  /** Whether it fires, by `table.trigger`. */
+  readonly triggers: ReadonlyMap<string, boolean>
   /** The queries of every evaluation and write, each with what it reads without an index. */
   readonly queries: readonly { readonly name: string; readonly scans: readonly string[] }[]
 }

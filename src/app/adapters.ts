@@ -5,6 +5,10 @@ import type {
   AdminServer,
   Approvals,
   ApprovalsPlan,
+  AuditHeadRead,
+  AuditSigner,
+  AuditTrail,
+  SignedHead,
   CommandLimits,
   CommandOutcome,
   DevIssuer,
@@ -105,6 +109,15 @@ export interface Adapters {
   openDevIssuer(claims: Readonly<Record<string, unknown>>): Promise<DevIssuer>
   /** The rows of a live store, read only. @throws FfError `target_invalid` for a target that holds none */
   openRows(spec: TargetSpec, needs: RowNeeds): Promise<RowSource>
+  /** The audit trail of a live store, read only. @throws FfError `target_invalid` for a target that has none */
+  openTrail(spec: TargetSpec, versions: MigrationNeeds['versions']): Promise<AuditTrail>
+  /** Who signs heads with a key file. @throws FfError `runner_key_invalid` */
+  auditSigner(path: string): Promise<AuditSigner>
+  /** The file of a signed head. @throws FfError `signature_not_accepted` */
+  signHead(head: SignedHead, signer: AuditSigner): Promise<string>
+  readHead(text: string, fits: (value: unknown) => boolean): Promise<AuditHeadRead>
+  /** An exclusive lock on a file; null while somebody else has it. */
+  tryLock(path: string): Promise<{ close(): Promise<void> } | null>
   /** Lends what rows are merged with. @throws FfError `target_invalid`, `import_locked` while another import is at work */
   withRowSink<T>(spec: TargetSpec, needs: RowNeeds, use: (sink: RowSink) => Promise<T>): Promise<T>
   /** Makes a file store, whole or not at all. @returns the digest of its snapshot @throws FfError `option_invalid` where one is there */

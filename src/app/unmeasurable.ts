@@ -13,7 +13,6 @@ export const UNMEASURABLE: Readonly<Record<string, string>> = {
   'admin-breaker': 'the client of Admin',
   'admin-blast-radius': 'the client of Admin',
   'audit-once': 'a served management API',
-  'audit-append-only': 'the audit tools',
   'audit-continuity': 'the audit tools',
   signals: 'a served endpoint',
   alerts: 'a served endpoint',

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { FfError } from '../errors.ts'
+import { FileTrail } from './file/audit-trail.ts'
 import { FileReader } from './file/file-reader.ts'
 import { openFileRows } from './file/row-source.ts'
 import type {
+  AuditTrail,
   Live,
   AuditTools,
   MigrationSession,
@@ -19,6 +21,7 @@ import type { Migration } from '../core/migrations/plan.ts'
 import { inDatabase, type TargetSpec } from '../core/parity/target.ts'
 import { FileStore } from './file/file-store.ts'
 import { openScratchFolder, withFolder } from './file/scratch-folder.ts'
+import { PostgresTrail } from './postgres/audit-trail.ts'
 import { importsOf } from './postgres/boundary.ts'
 import type { Database, SupportedVersions } from './postgres/connect.ts'
 import { identityOf } from './postgres/database-identity.ts'
@@ -127,6 +130,18 @@ export async function openRows(spec: TargetSpec, needs: SourceNeeds): Promise<Ro
   if (spec.kind === 'postgres') return openRowSource(databaseOf(spec), SCHEMA, needs)
   throw new FfError('target_invalid', `A target of kind ${spec.kind} holds no rows of its own.`, {
     hint: 'Name a store: file:DIR, postgres://... or env:NAME.',
+  })
+}
+
+/** @throws FfError `target_invalid` for a target that is made anew for each run and so has no trail */
+export async function openTrail(
+  spec: TargetSpec,
+  versions: SupportedVersions,
+): Promise<AuditTrail> {
+  if (spec.kind === 'file' && spec.folder !== null) return FileTrail.open(spec.folder)
+  if (spec.kind === 'postgres') return PostgresTrail.open(databaseOf(spec), SCHEMA, versions)
+  throw new FfError('target_invalid', `A target of kind ${spec.kind} has no audit trail.`, {
+    hint: 'Name a store: --store file:DIR, or a database with --database.',
   })
 }
 

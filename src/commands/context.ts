@@ -83,6 +83,11 @@ export interface Options {
   readonly mapping?: string
   readonly into?: string
   readonly origin?: boolean
+  readonly lines?: string
+  readonly follow?: boolean
+  readonly since?: string
+  readonly head?: string
+  readonly export?: string
 }
 /** One call of a command. */
 export interface Invocation {

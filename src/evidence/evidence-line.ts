@@ -1,6 +1,7 @@
-import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { createHash, type KeyObject } from 'node:crypto'
 import type { EvidenceEntry, EvidenceRecord } from '../core/gate/types.ts'
 import { plainText } from '../core/json/plain-text.ts'
+import { detachedHolds, detachedJws, publicKey, signingInput } from './detached.ts'
 import { type Runner, type RunnerJwk, thumbprint } from './runner-key.ts'
 
 /** One line of the log (`contracts/schemas/evidence-line.schema.json`). */
@@ -17,10 +18,7 @@ export type LineRead =
   | { readonly ok: false; readonly fault: 'edited' | 'recomputed' }
 
 const recordHash = (text: string): string => createHash('sha256').update(text).digest('hex')
-const base64url = (text: string): string => Buffer.from(text).toString('base64url')
-/** The one header there is: whatever else a header could say, nobody listens to. */
-const headerOf = (kid: string): string =>
-  base64url(plainText({ alg: 'Ed25519', kid, typ: 'ff-evidence+jws' }))
+const TYP = 'ff-evidence+jws'
 
 /** A record as a line, signed. */
 export function writeLine(
@@ -28,9 +26,8 @@ export function writeLine(
   runner: Runner,
 ): { text: string; entry: EvidenceEntry } {
   const content = plainText(record)
-  const header = headerOf(runner.kid)
-  const signed = runner.sign(`${header}.${base64url(content)}`)
-  const signature = `${header}..${Buffer.from(signed).toString('base64url')}`
+  const signed = { typ: TYP, kid: runner.kid, content } as const
+  const signature = detachedJws(signed, runner.sign(signingInput(signed)))
   const hash = recordHash(content)
   const line: EvidenceLine = { hash, record, runner: runner.jwk, signature }
   return { text: plainText(line), entry: { record, hash, runner: runner.kid } }
@@ -67,12 +64,8 @@ export class LineReader {
   }
 
   private holds({ runner, signature }: EvidenceLine, kid: string, content: string): boolean {
-    const [header = '', , bytes = ''] = signature.split('.')
-    const raw = Buffer.from(bytes, 'base64url')
-    // One spelling for each signature: the last character carries bits that nothing reads.
-    if (header !== headerOf(kid) || raw.toString('base64url') !== bytes) return false
     const key = this.keyOf(runner)
-    return key !== null && verify(null, Buffer.from(`${header}.${base64url(content)}`), key, raw)
+    return key !== null && detachedHolds(signature, { typ: TYP, kid, content }, key)
   }
 
   private keyOf(jwk: RunnerJwk): KeyObject | null {
@@ -81,13 +74,5 @@ export class LineReader {
     const made = publicKey(jwk)
     this.keys.set(jwk.x, made)
     return made
-  }
-}
-
-function publicKey(jwk: RunnerJwk): KeyObject | null {
-  try {
-    return createPublicKey({ key: { ...jwk }, format: 'jwk' })
-  } catch {
-    return null // Whatever the reason, it is no key.
   }
 }

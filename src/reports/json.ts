@@ -5,6 +5,8 @@ const LIST: Readonly<Record<Report['kind'], string>> = {
   parity_run: 'vectors',
   parity_exhaustive: 'cells',
   parity_replay: 'requests',
+  audit_export: 'items',
+  audit_verify: 'items',
   artefacts: 'items',
   export: 'items',
   import: 'items',

@@ -1,5 +1,6 @@
 import type { ChecklistItem } from '../../core/gate/types.ts'
 import { UNMEASURABLE } from '../unmeasurable.ts'
+import { auditAppendOnly } from './audit-append-only.ts'
 import { backfillComplete } from './backfill-complete.ts'
 import { backfillRepeat } from './backfill-repeat.ts'
 import { command } from './command.ts'
@@ -43,6 +44,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'backfill-repeat': backfillRepeat,
   'concurrent-edits': concurrentEdits,
   restore,
+  'audit-append-only': auditAppendOnly,
   'signoff-platform': signoffRole('platform-lead'),
   'signoff-security': signoffRole('security-lead'),
 }

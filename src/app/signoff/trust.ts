@@ -55,7 +55,11 @@ export async function initTrust(desk: Desk, members: TrustMembers): Promise<stri
   return desk.tools.sha256(text)
 }
 
-async function readPublicKey({ tools }: Desk, path: string): Promise<PublicKey> {
+/** @throws FfError `artefact_invalid` */
+export async function readPublicKey(
+  { tools }: Pick<Desk, 'tools'>,
+  path: string,
+): Promise<PublicKey> {
   const read = readDocument('public_key', await readNamed(path), tools)
   if (read.ok) return read.value
   throw new FfError('artefact_invalid', `${path} is no public key.`, {

@@ -15,11 +15,12 @@ export interface Line {
 /** A line that no writer of this store can have made. */
 export class LineTooLong extends Error {}
 
-/** Yields the lines of a file, never holding more than one chunk and one line. */
-export async function* readLines(path: string): AsyncGenerator<Line> {
+/** Yields the lines of a file from an offset on, never holding more than one chunk and one line. */
+export async function* readLines(path: string, start = 0): AsyncGenerator<Line> {
   let rest: Buffer = Buffer.alloc(0)
-  let offset = 0
+  let offset = start
   for await (const chunk of createReadStream(path, {
+    start,
     highWaterMark: 262_144,
   }) as AsyncIterable<Buffer>) {
     let data: Buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])

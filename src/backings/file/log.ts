@@ -73,11 +73,20 @@ export async function* replayLog(folder: string, from: AuditHead): AsyncGenerato
 }
 
 /** A last line whose checksum holds but whose newline is another byte was acknowledged, and then changed. */
-const isWholeButForItsEnd = (bytes: Buffer): boolean => openLine(bytes.subarray(0, -1)) !== null
+export const isWholeButForItsEnd = (bytes: Buffer): boolean =>
+  openLine(bytes.subarray(0, -1)) !== null
+
+/** Every segment, oldest first, with the number of its first line. */
+export async function segmentsOf(
+  folder: string,
+): Promise<readonly { readonly name: string; readonly first: number }[]> {
+  const names = (await readdir(folder)).filter((name) => SEGMENT.test(name)).sort()
+  return names.map((name) => ({ name, first: Number(SEGMENT.exec(name)?.[1]) }))
+}
 
 async function segmentsAfter(folder: string, seq: number): Promise<readonly string[]> {
-  const names = (await readdir(folder)).filter((name) => SEGMENT.test(name)).sort()
-  return names.filter((name) => Number(SEGMENT.exec(name)?.[1]) > seq)
+  const all = await segmentsOf(folder)
+  return all.filter(({ first }) => first > seq).map(({ name }) => name)
 }
 
 function readEntry(

@@ -80,7 +80,7 @@ export function rowFrom<T extends Table>(table: T, text: string | null): Stored<
 
 const ISO = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?$/
 /** Pads to milliseconds; further digits stay, so that a row which holds them is found not to fit. */
-function inMilliseconds(text: string): string {
+export function inMilliseconds(text: string): string {
   const match = ISO.exec(text)
   return match === null ? text : `${match[1]}.${(match[2] ?? '').padEnd(3, '0')}Z`
 }

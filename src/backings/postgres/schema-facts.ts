@@ -23,6 +23,10 @@ const CONSTRAINTS = `SELECT COALESCE(r.relname, t.typname) || '.' || c.conname, 
 const INDEXES = `SELECT i.relname, (x.indisvalid AND x.indisready AND x.indislive)::text,
     pg_get_indexdef(x.indexrelid, 1, true)
   FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE i.relnamespace = $1::regnamespace`
+/** `A` fires on a replica too. */
+const TRIGGERS = `SELECT r.relname || '.' || g.tgname, (g.tgenabled IN ('O', 'A'))::text
+  FROM pg_trigger g JOIN pg_class r ON r.oid = g.tgrelid
+  WHERE r.relnamespace = $1::regnamespace AND NOT g.tgisinternal`
 
 /** Asks what a schema promises, in one transaction that cannot write. */
 export function schemaFacts(
@@ -39,6 +43,7 @@ export function schemaFacts(
       (await client.query<string[]>({ text, values: [schema], rowMode: 'array' })).rows
     const constraints = await ask(CONSTRAINTS)
     const indexes = await ask(INDEXES)
+    const triggers = await ask(TRIGGERS)
     const leading = new Map(indexes.map(([name = '', , column = '']) => [name, column]))
     const named = (rows: readonly string[][]): readonly string[] =>
       rows.filter(([, good]) => good !== 'true').map(([name = '']) => name)
@@ -51,6 +56,7 @@ export function schemaFacts(
           .filter(([, , type]) => type === 'f')
           .map(([name = '', , , text = '', off]) => [name, off === 'true' ? 'not enforced' : text]),
       ),
+      triggers: new Map(triggers.map(([name = '', fires]) => [name, fires === 'true'])),
       queries: await queriesOf(client, schema, leading),
     }
   })

@@ -1,4 +1,4 @@
-import { type CommandGroup, REPORT } from './row.ts'
+import { type CommandGroup, REPORT, TRAIL } from './row.ts'
 
 /** What keeps the rest in order. */
 export const LOOK_AFTER: readonly CommandGroup[] = [
@@ -33,6 +33,62 @@ export const LOOK_AFTER: readonly CommandGroup[] = [
           'FF_ENV=dev ff token mint --dev --user U1001 --scopes ff:registry:read',
         ],
         load: async () => (await import('../token.ts')).mint,
+      },
+    ],
+  },
+  {
+    noun: 'audit',
+    what: 'the record of every change: whether it is whole, and a copy of it',
+    job: 'Look after:',
+    commands: [
+      {
+        name: 'tail',
+        what: 'the last records',
+        options: [
+          ...TRAIL,
+          ['--lines <count>', 'how many; default 10'],
+          ['--follow', 'and those that come, until Ctrl-C'],
+          ['--format <format>', 'text (the default) or ndjson, without the sink members'],
+        ],
+        examples: [
+          'ff audit tail --store file:store',
+          'ff audit tail --database env:FF_DATABASE_URL --follow',
+        ],
+        load: async () => (await import('../audit.ts')).tail,
+      },
+      {
+        name: 'verify',
+        what: 'walk the hash chain; the first record that is not as it was is named',
+        options: [
+          ...REPORT,
+          ...TRAIL,
+          ['--head <file>', 'a signed head that was exported: nothing before it may be cut'],
+          ['--export <path>', 'a folder of batches, or one head, in place of a store'],
+          ['--runner <file>', 'public key of a signer; default: the trust file', 'repeated'],
+        ],
+        examples: [
+          'ff audit verify --store file:store',
+          'ff audit verify --export worm --runner .ff/runner.pub.json',
+        ],
+        load: async () => (await import('../audit.ts')).verify,
+      },
+      {
+        name: 'export',
+        what: 'records as NDJSON without sink members, and a signed head; never overwritten',
+        options: [
+          ...REPORT,
+          ...TRAIL,
+          ['--out <dir>', 'where they go: for a WORM bucket'],
+          ['--since <seq>', 'after which record; default: the last head in the folder'],
+          ['--key <file>', 'PEM key of the signer; default: FF_RUNNER_KEY_FILE'],
+          ['--signer-cmd <command>', 'a program that signs: bytes on stdin, 64 bytes on stdout'],
+          ['--runner <file>', 'with --signer-cmd: the public key of that', 'repeated'],
+        ],
+        examples: [
+          'ff audit export --store file:store --out worm',
+          'ff audit export --out worm --key signer.pem',
+        ],
+        load: async () => (await import('../audit.ts')).exportTo,
       },
     ],
   },

@@ -46,6 +46,11 @@ export const DATABASE = [
   ...REPORT,
   ['--database <target>', 'default: env:FF_DATABASE_URL'],
 ] as const
+/** Whose audit trail. */
+export const TRAIL = [
+  ['--database <target>', 'default: env:FF_DATABASE_URL'],
+  ['--store <target>', 'a file store in its place: file:DIR'],
+] as const
 export const STEPS = [
   ...DATABASE,
   ['--to <version>', 'the version to come to'],

@@ -121,6 +121,8 @@ export interface CheckReport {
   readonly schemaVersion: 1
   readonly kind:
     | 'artefacts'
+    | 'audit_export'
+    | 'audit_verify'
     | 'doctor'
     | 'export'
     | 'import'

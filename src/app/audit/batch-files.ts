@@ -1,0 +1,127 @@
+import { link, mkdir, open, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { FfError } from '../../errors.ts'
+
+/** A batch in a folder: its records, one a line, and the head that was signed with them. */
+export interface BatchNames {
+  readonly records: string
+  readonly head: string
+}
+/** @param first number of the first record @param last of the last */
+export function batchNames(first: number, last: number): BatchNames {
+  const name = `audit-${[first, last].map((seq) => String(seq).padStart(20, '0')).join('-')}`
+  return { records: `${name}.ndjson`, head: `${name}.head.json` }
+}
+const HEAD = /^audit-(\d{20})-(\d{20})\.head\.json$/
+
+/** Heads of a folder by where their batches begin and end; none where it is not there. */
+export async function headsIn(folder: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(folder)).filter((name) => HEAD.test(name)).sort()
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return []
+    throw unusable(folder, error)
+  }
+}
+/** Of the head that comes to the furthest record. */
+export const furthest = (heads: readonly string[]): string | null =>
+  heads.toSorted((a, b) => endOf(a) - endOf(b)).at(-1) ?? null
+const endOf = (name: string): number => Number(HEAD.exec(name)?.[2])
+
+/** Makes the folder of a batch, for its owner alone. @throws FfError `output_failed` */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw unusable(folder, error)
+  }
+}
+
+const WRITE_CHARACTERS = 262_144
+
+/** A file on its way: written beside its place, and linked there when it is whole. One writer holds the folder. */
+export class NewFile {
+  private readonly folder: string
+  private readonly temporary: string
+
+  constructor(folder: string, kind: 'records' | 'head') {
+    this.folder = folder
+    this.temporary = join(folder, `.audit-export-${kind}`)
+  }
+
+  /** Writes what `pieces` yields, durably; what a killed run left there goes. */
+  async write(pieces: AsyncIterable<string> | Iterable<string>): Promise<void> {
+    await this.guarded(async () => {
+      await rm(this.temporary, { force: true })
+      const file = await open(this.temporary, 'wx', 0o600)
+      try {
+        let waiting = ''
+        for await (const piece of pieces) {
+          waiting += piece
+          if (waiting.length < WRITE_CHARACTERS) continue
+          await file.appendFile(waiting)
+          waiting = ''
+        }
+        await file.appendFile(waiting)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+    })
+  }
+
+  /** Puts it in its place. @returns whether nothing was there: nothing is ever written over */
+  async place(name: string): Promise<boolean> {
+    return this.guarded(async () => {
+      const placed = await link(this.temporary, join(this.folder, name)).then(
+        () => true,
+        (error: unknown) => {
+          if (codeOf(error) === 'EEXIST') return false
+          throw error
+        },
+      )
+      await this.drop()
+      await syncFolder(this.folder)
+      return placed
+    })
+  }
+
+  async drop(): Promise<void> {
+    await rm(this.temporary, { force: true })
+  }
+
+  private async guarded<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      throw unusable(this.folder, error)
+    }
+  }
+}
+
+/** Without this the new name may be gone after a power cut, though the bytes are not. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+function unusable(folder: string, error: unknown): unknown {
+  const code = codeOf(error)
+  if (error instanceof FfError || code === null) return error
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new FfError('disk_full', `There is no room in ${folder}.`, {
+      hint: 'Make room, and export again.',
+      cause: error,
+    })
+  return new FfError('output_failed', `${folder} cannot be used (${code}).`, {
+    hint: 'Check that it is a folder that may be read and written.',
+    cause: error,
+  })
+}
+
+const codeOf = (error: unknown): string | null =>
+  error instanceof Error && 'code' in error && 'syscall' in error ? String(error.code) : null

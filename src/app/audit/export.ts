@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { type AuditHead, EMPTY_HEAD, recordText } from '../../core/audit/record.ts'
+import { ChainWalk } from '../../core/audit/walk.ts'
+import type { TargetSpec } from '../../core/parity/target.ts'
+import type { CheckReport } from '../../core/report/types.ts'
+import { fromMilliseconds } from '../../core/state/instant.ts'
+import { FfError } from '../../errors.ts'
+import type { AuditReading, AuditSigner, SignedHead } from '../../ports.ts'
+import type { Adapters } from '../adapters.ts'
+import { type Checked, checkReport, passed } from '../check-report.ts'
+import { loadPersistence } from '../persistence-inputs.ts'
+import { batchNames, furthest, headsIn, makeFolder, NewFile } from './batch-files.ts'
+import { digestOf } from './batch-lines.ts'
+import { endIfAborted, HEAD_NEXT, readHeadFile } from './signed-heads.ts'
+import { sha256 } from './verify.ts'
+
+export interface AuditExportRequest {
+  readonly root: string
+  readonly target: TargetSpec
+  readonly folder: string
+  /** The record behind which the batch begins; null for where the last head of the folder ends. */
+  readonly since: number | null
+  readonly signer: AuditSigner
+  readonly now: () => Date
+  readonly adapters: Adapters
+  readonly signal: AbortSignal
+  readonly progress: (done: number, of: number) => void
+}
+
+/** `ff audit export`: records as lines, and the signed head that shows later if the tail was cut (page 5). */
+export async function exportAudit(request: AuditExportRequest): Promise<CheckReport> {
+  const { root, adapters, folder, target } = request
+  const { versions } = await loadPersistence(root)
+  await makeFolder(folder)
+  const lock = await adapters.tryLock(join(folder, '.lock'))
+  if (lock === null) throw locked(folder)
+  try {
+    const start = await startOf(request)
+    const trail = await adapters.openTrail(target, versions)
+    try {
+      // The record that the last batch ended with comes first: it has to be there as it was.
+      const from = Math.max(0, start.seq - 1)
+      return await trail.read(from, (reading) => exportBatch(reading, start, request))
+    } finally {
+      await trail.close()
+    }
+  } finally {
+    await lock.close()
+  }
+}
+
+/** Where the walk begins: at the last head of the folder, where the batch does; else with the first record. */
+async function startOf({ folder, since, adapters }: AuditExportRequest): Promise<AuditHead> {
+  const last = furthest(await headsIn(folder))
+  if (last === null) return EMPTY_HEAD
+  const read = await readHeadFile(join(folder, last), adapters)
+  if (!read.ok)
+    throw new FfError('audit_altered', `${last} is not as it was written: ${read.code}.`, {
+      hint: HEAD_NEXT,
+    })
+  const { count, hash } = read.head
+  return since === null || since === count ? { seq: count, hash } : EMPTY_HEAD
+}
+
+async function exportBatch(
+  reading: AuditReading,
+  start: AuditHead,
+  request: AuditExportRequest,
+): Promise<CheckReport> {
+  const since = request.since ?? start.seq
+  const batch = new Batch(reading, { start, since })
+  const file = new NewFile(request.folder, 'records')
+  try {
+    await file.write(batch.lines(request))
+    const fault = batch.fault()
+    if (fault !== null) throw altered(fault)
+    const { head } = batch
+    if (head.seq === since) return nothingNew(since)
+    if (head.seq < since) throw beyond(since, head.seq)
+    const names = batchNames(since + 1, head.seq)
+    const time = fromMilliseconds(request.now().getTime())
+    await keep(file, { ...batch.signed(), time, file: names.records }, request)
+    return checkReport('audit_export', [
+      passed('records', `${head.seq - since} records, to ${head.seq}: ${names.records}`),
+      passed('signed_head', `${head.hash}: ${names.head}`),
+    ])
+  } finally {
+    await file.drop()
+  }
+}
+
+/** The records of one batch as they are walked through. */
+class Batch {
+  private readonly reading: AuditReading
+  private readonly start: AuditHead
+  private readonly since: number
+  private readonly walk: ChainWalk
+  private readonly hash = createHash('sha256')
+  /** Whether the record that the walk begins behind is there as it was. */
+  private anchored: boolean
+  private before: AuditHead
+
+  constructor(
+    reading: AuditReading,
+    { start, since }: { readonly start: AuditHead; readonly since: number },
+  ) {
+    this.reading = reading
+    this.start = start
+    this.since = since
+    this.walk = new ChainWalk(sha256, { from: start, marks: [reading.said.head] })
+    this.anchored = start.seq === 0
+    this.before = start
+  }
+
+  get head(): AuditHead {
+    return this.walk.head
+  }
+
+  async *lines({ signal, progress }: AuditExportRequest): AsyncGenerator<string> {
+    const { start, since, walk, reading } = this
+    for await (const record of reading.records) {
+      endIfAborted(signal, 'Nothing was exported; run it again.')
+      if (!this.anchored && record?.seq === start.seq && record.hash === start.hash)
+        this.anchored = true
+      else if (walk.take(record) && record !== null) {
+        progress(record.seq, Math.max(record.seq, reading.said.head.seq))
+        if (record.seq === since) this.before = walk.head
+        if (record.seq > since) yield this.line(recordText(record))
+      }
+    }
+  }
+
+  /** Known when the lines are through. */
+  fault(): string | null {
+    const { walk, start } = this
+    const { head, as } = this.reading.said
+    if (walk.fault !== null) return walk.fault.detail
+    if (!this.anchored) return `record ${start.seq} is not there as it was exported`
+    if (head.seq >= start.seq && walk.placeOf(head) !== 'held')
+      return `record ${head.seq} is not the one that the store says`
+    const goesOn = as === 'end' && walk.head.seq !== head.seq
+    return goesOn ? `the store says ${head.seq} records, and ${walk.head.seq} are there` : null
+  }
+
+  signed(): Omit<SignedHead, 'time' | 'file'> {
+    const { head, before } = this
+    return {
+      count: head.seq,
+      hash: head.hash,
+      first_seq: before.seq + 1,
+      prev_hash: before.hash,
+      sha256: this.hash.digest('hex'),
+    }
+  }
+
+  private line(text: string): string {
+    this.hash.update(`${text}\n`)
+    return `${text}\n`
+  }
+}
+
+const altered = (fault: string): FfError =>
+  new FfError('audit_altered', `The audit trail is not whole: ${fault}.`, {
+    hint: 'Nothing was signed. Run `ff audit verify` with the last head.',
+  })
+const beyond = (since: number, last: number): FfError =>
+  new FfError('option_invalid', `There is no record ${since}: the last is ${last}.`, {
+    hint: 'Leave --since out, to go on from the last head of the folder.',
+  })
+
+/** The records first, then the head: a head never names what is not there. */
+async function keep(
+  file: NewFile,
+  head: SignedHead,
+  { folder, adapters, signer }: AuditExportRequest,
+): Promise<void> {
+  const text = await adapters.signHead(head, signer)
+  // A run that was killed between the two has left the same bytes.
+  const fresh = await file.place(head.file)
+  if (!fresh && (await digestOf(join(folder, head.file))) !== head.sha256) throw exists(head.file)
+  const names = batchNames(head.first_seq, head.count)
+  const headFile = new NewFile(folder, 'head')
+  await headFile.write([text])
+  if (!(await headFile.place(names.head))) throw exists(names.head)
+}
+
+function nothingNew(since: number): CheckReport {
+  const item: Checked =
+    since > 0
+      ? passed('records', `none since ${since}`)
+      : {
+          ...passed('records', 'there are none'),
+          state: 'inconclusive',
+          findings: [{ code: 'audit_empty', pointer: null, detail: 'there are no records' }],
+          next: 'Name the store that changes are written to.',
+        }
+  return checkReport('audit_export', [item])
+}
+
+const exists = (name: string): FfError =>
+  new FfError('file_exists', `${name} is there already, and is another one.`, {
+    hint: 'Name another folder: what was exported is never written over.',
+  })
+const locked = (folder: string): FfError =>
+  new FfError('export_locked', `Another run exports to ${folder}.`, {
+    hint: 'Wait until it has ended, and run this again.',
+  })

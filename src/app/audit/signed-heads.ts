@@ -1,0 +1,78 @@
+import { schemaProblems } from '../../artefacts/schemas.ts'
+import { checkTrust } from '../../core/signoff/trust.ts'
+import type { Instant } from '../../core/state/instant.ts'
+import { FfError } from '../../errors.ts'
+import type { AuditHeadRead, SignedHead } from '../../ports.ts'
+import type { Adapters } from '../adapters.ts'
+import { checkPin } from '../signoff/desk.ts'
+import { readNamed, readSignoffFiles } from '../signoff/folder.ts'
+import { readPublicKey } from '../signoff/trust.ts'
+
+/** Whose heads count: runners that are named by their public keys, else those of the trust file under its pin. */
+export interface HeadTrust {
+  readonly root: string
+  readonly cwd: string
+  /** Files of public keys. */
+  readonly runners: readonly string[]
+  /** FF_TRUST_SHA256. */
+  readonly pin: string | null
+  readonly now: Instant
+  readonly adapters: Adapters
+}
+/** Whether a key may sign a head of that time. */
+export type Knows = (kid: string, at: string) => boolean
+export type HeadJudged =
+  | { readonly ok: true; readonly head: SignedHead }
+  | { readonly ok: false; readonly code: string; readonly detail: string }
+
+/** @throws FfError `artefact_invalid` where a file is no public key */
+export async function knownSigners(trust: HeadTrust): Promise<Knows> {
+  const tools = await trust.adapters.signoffTools()
+  if (trust.runners.length > 0) {
+    const kids = new Set<string>()
+    for (const path of trust.runners) {
+      const { jwk } = await readPublicKey({ tools }, path)
+      if (tools.isSound(jwk)) kids.add(tools.thumbprint(jwk))
+    }
+    return (kid) => kids.has(kid)
+  }
+  const { root, cwd, now, pin } = trust
+  const texts = await readSignoffFiles({ root, cwd, checklist: null })
+  const input = { text: texts.trust, chain: texts.trust_chain, pin: checkPin(pin) }
+  const found = checkTrust(input, now, tools)
+  if (found.status !== 'trusted') return () => false
+  const { runners, revoked } = found.trust
+  const gone = new Set(revoked.keys.map(({ kid }) => kid))
+  return (kid, at) =>
+    !gone.has(kid) &&
+    runners.some((runner) => runner.kid === kid && runner.from <= at && at < runner.until)
+}
+
+/** The head of a file, believed only where a known key signed it. @throws FfError `artefact_invalid` where there is no such file */
+export async function judgeHead(
+  path: string,
+  knows: Knows,
+  adapters: Adapters,
+): Promise<HeadJudged> {
+  const read = await readHeadFile(path, adapters)
+  if (!read.ok) return { ok: false, code: read.code, detail: path }
+  if (knows(read.kid, read.head.time)) return { ok: true, head: read.head }
+  return { ok: false, code: 'head_signer_unknown', detail: `nobody names the key ${read.kid}` }
+}
+
+export const HEAD_NEXT =
+  'Name the runner with --runner, or in the trust file; take the head from where it was kept.'
+
+/** @throws FfError `artefact_invalid` where there is no such file */
+export const readHeadFile = async (path: string, adapters: Adapters): Promise<AuditHeadRead> =>
+  adapters.readHead(
+    await readNamed(path),
+    (value) => schemaProblems('audit-head', value, '').length === 0,
+  )
+
+/** @throws FfError where the run is to end */
+export function endIfAborted(signal: AbortSignal, hint: string): void {
+  if (!signal.aborted) return
+  const message = 'The audit trail was not read to its end.'
+  throw new FfError(signal.reason as 'interrupted', message, { hint })
+}

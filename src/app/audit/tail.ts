@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { AuditRecord } from '../../core/audit/record.ts'
+import { FfError } from '../../errors.ts'
+import type { AuditReading, AuditTrail } from '../../ports.ts'
+
+const POLL_MS = 1_000
+/** At once; what is more comes with the next reading. */
+const MOST_AT_ONCE = 1_000
+
+/**
+ * The last records of a trail, and those that come after them until the signal.
+ *
+ * @throws FfError `audit_altered` at what is kept there and is no record, and as the store does
+ */
+export async function* tailRecords(
+  trail: AuditTrail,
+  { lines, follow, signal }: TailOptions,
+): AsyncGenerator<readonly AuditRecord[]> {
+  const last = await lastRecords(trail, lines)
+  yield last
+  let after = last.at(-1)?.seq ?? 0
+  while (follow && !signal.aborted) {
+    const more = await trail.read(after, firstRecords)
+    if (more.length > 0) yield more
+    after = more.at(-1)?.seq ?? after
+    // Woken by the signal, which the loop then sees.
+    if (more.length < MOST_AT_ONCE) await sleep(POLL_MS, null, { signal }).catch(() => null)
+  }
+}
+export interface TailOptions {
+  readonly lines: number
+  readonly follow: boolean
+  readonly signal: AbortSignal
+}
+
+async function lastRecords(trail: AuditTrail, most: number): Promise<readonly AuditRecord[]> {
+  // A store that does not keep where its chain ends is read from the start.
+  const end = await trail.read(0, ({ said: { head, as } }) =>
+    Promise.resolve(as === 'end' ? head.seq : 0),
+  )
+  return trail.read(Math.max(0, end - most), async (reading) => {
+    const kept: AuditRecord[] = []
+    for await (const record of whole(reading)) {
+      kept.push(record)
+      if (kept.length > most) kept.shift()
+    }
+    return kept
+  })
+}
+
+async function firstRecords(reading: AuditReading): Promise<readonly AuditRecord[]> {
+  const found: AuditRecord[] = []
+  for await (const record of whole(reading)) {
+    found.push(record)
+    if (found.length === MOST_AT_ONCE) break
+  }
+  return found
+}
+
+async function* whole({ records }: AuditReading): AsyncGenerator<AuditRecord> {
+  for await (const record of records) {
+    if (record === null)
+      throw new FfError('audit_altered', 'The audit trail holds what is no record.', {
+        hint: 'Run `ff audit verify`, which names the first place.',
+      })
+    yield record
+  }
+}

@@ -1,0 +1,110 @@
+import { stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { AuditHead } from '../../core/audit/record.ts'
+import { ChainWalk } from '../../core/audit/walk.ts'
+import type { CheckReport } from '../../core/report/types.ts'
+import type { SignedHead } from '../../ports.ts'
+import { type Checked, checkReport, passed } from '../check-report.ts'
+import { headsIn } from './batch-files.ts'
+import { withBatch } from './batch-lines.ts'
+import {
+  endIfAborted,
+  HEAD_NEXT,
+  type HeadJudged,
+  type HeadTrust,
+  judgeHead,
+  knownSigners,
+} from './signed-heads.ts'
+import { failing, sha256, walkThrough } from './verify.ts'
+
+export interface VerifyExportRequest extends HeadTrust {
+  /** A folder of batches, or the file of one head. */
+  readonly path: string
+  readonly signal: AbortSignal
+}
+
+interface Walked {
+  readonly head: SignedHead
+  readonly walk: ChainWalk
+}
+const startOf = ({ first_seq, prev_hash }: SignedHead): AuditHead => ({
+  seq: first_seq - 1,
+  hash: prev_hash,
+})
+
+/** `ff audit verify --export`: batches by their signed heads alone, where no store is at hand. */
+export async function verifyExport(request: VerifyExportRequest): Promise<CheckReport> {
+  const { path, adapters, signal } = request
+  const knows = await knownSigners(request)
+  const paths = await headPaths(path)
+  const judged: [name: string, judged: HeadJudged][] = []
+  for (const one of paths) judged.push([one, await judgeHead(one, knows, adapters)])
+  const heads = judged.flatMap(([, one]) => (one.ok ? [one.head] : []))
+  const items: Checked[] = []
+  const walked: Walked[] = []
+  for (const [at, one] of judged) {
+    endIfAborted(signal, 'Run it again: a part of a chain proves nothing.')
+    const name = basename(at)
+    if (!one.ok) items.push(failing(name, 'nobody is believed', { ...one, next: HEAD_NEXT }))
+    else {
+      const walk = new ChainWalk(sha256, { from: startOf(one.head), marks: heads.map(startOf) })
+      items.push(await batchItem(name, join(dirname(at), one.head.file), { head: one.head, walk }))
+      walked.push({ head: one.head, walk })
+    }
+  }
+  if (walked.length > 1) items.push(continuity(walked))
+  const failed = items.some(({ state }) => state === 'fail')
+  return checkReport('audit_verify', items.length > 0 ? items : [EMPTY], {
+    exits: failed ? ['untrusted'] : [],
+  })
+}
+
+async function headPaths(path: string): Promise<readonly string[]> {
+  const found = await stat(path).catch(() => null)
+  if (found?.isDirectory() !== true) return [path]
+  return (await headsIn(path)).map((name) => join(path, name))
+}
+
+const EMPTY: Checked = {
+  id: 'export',
+  title: 'nothing to check',
+  state: 'inconclusive',
+  findings: [{ code: 'audit_empty', pointer: null, detail: 'there is no signed head' }],
+  next: 'Name the folder that ff audit export wrote to.',
+}
+const NEXT = 'Take the batch from where it was kept, and find out who changed it here.'
+
+function batchItem(name: string, path: string, { head, walk }: Walked): Promise<Checked> {
+  const title = `records ${head.first_seq} to ${head.count}, ${head.time}`
+  const wrong = (code: string, detail: string): Checked =>
+    failing(name, title, { code, detail, next: NEXT })
+  return withBatch(path, async (lines) => {
+    if (lines === null) return wrong('export_missing', `${head.file} is not there`)
+    await walkThrough(walk, lines)
+    const { fault } = walk
+    if (fault !== null) return wrong(fault.code, fault.detail)
+    if (walk.head.seq !== head.count || walk.head.hash !== head.hash)
+      return wrong('audit_cut', `${head.file} ends with record ${walk.head.seq}`)
+    if (lines.digest() !== head.sha256)
+      return wrong('export_altered', `${head.file} is not as it was written`)
+    return passed(name, title)
+  })
+}
+
+/** Whether the batches are parts of one chain, with none between them left out; the first may begin anywhere. */
+function continuity(walked: readonly Walked[]): Checked {
+  const first = Math.min(...walked.map(({ head }) => head.first_seq))
+  const title = `${walked.length} batches, from record ${first}`
+  const wrong = (code: string, detail: string): Checked =>
+    failing('continuity', title, { code, detail, next: NEXT })
+  for (const { head } of walked) {
+    const start = startOf(head)
+    const others = walked.filter((one) => one.head !== head).map(({ walk }) => walk.placeOf(start))
+    const batch = `the batch of ${head.first_seq} to ${head.count}`
+    if (others.includes('differs'))
+      return wrong('audit_rewritten', `${batch} goes on from another record`)
+    if (head.first_seq > first && !others.includes('held'))
+      return wrong('audit_dropped', `no batch ends where ${batch} begins`)
+  }
+  return passed('continuity', title)
+}

@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto'
+import type { AuditHead, Sha256 } from '../../core/audit/record.ts'
+import { ChainWalk } from '../../core/audit/walk.ts'
+import type { TargetSpec } from '../../core/parity/target.ts'
+import type { CheckReport } from '../../core/report/types.ts'
+import type { AuditReading, AuditTrail } from '../../ports.ts'
+import { type Checked, checkReport, passed } from '../check-report.ts'
+import { loadPersistence } from '../persistence-inputs.ts'
+import {
+  endIfAborted,
+  HEAD_NEXT,
+  type HeadJudged,
+  type HeadTrust,
+  judgeHead,
+  knownSigners,
+} from './signed-heads.ts'
+
+export interface VerifyRequest extends HeadTrust {
+  readonly target: TargetSpec
+  /** A file of a head that was exported; null where there is none to hold the chain to. */
+  readonly head: string | null
+  readonly signal: AbortSignal
+  readonly progress: (done: number, of: number) => void
+}
+
+export const sha256: Sha256 = (text) => createHash('sha256').update(text, 'utf8').digest('hex')
+
+/** `ff audit verify`: walks the whole chain of a store, and holds its end to what is said of it (page 5). */
+export async function verifyAudit(request: VerifyRequest): Promise<CheckReport> {
+  const { root, adapters, target, head } = request
+  const { versions } = await loadPersistence(root)
+  const signed = head === null ? null : await judgeHead(head, await knownSigners(request), adapters)
+  const trail = await adapters.openTrail(target, versions)
+  try {
+    return await walkTrail(trail, signed, request)
+  } finally {
+    await trail.close()
+  }
+}
+
+function walkTrail(
+  trail: AuditTrail,
+  signed: HeadJudged | null,
+  { signal, progress }: Pick<VerifyRequest, 'signal' | 'progress'>,
+): Promise<CheckReport> {
+  return trail.read(0, async (reading) => {
+    const { said } = reading
+    const marks = signed?.ok === true ? [said.head, headAt(signed)] : [said.head]
+    const walk = new ChainWalk(sha256, { marks })
+    const records = await walkThrough(walk, reading, (done) => {
+      endIfAborted(signal, 'Run it again: a part of a chain proves nothing.')
+      progress(done, Math.max(done, said.head.seq))
+    })
+    const items = [
+      chainItem(walk, records),
+      saidItem(walk, said),
+      ...(signed === null ? [] : [signedItem(walk, signed)]),
+    ]
+    const failed = items.some(({ state }) => state === 'fail')
+    return checkReport('audit_verify', items, { exits: failed ? ['untrusted'] : [] })
+  })
+}
+
+/** @returns how many records there are */
+export async function walkThrough(
+  walk: ChainWalk,
+  { records }: Pick<AuditReading, 'records'>,
+  each: (done: number) => void = () => undefined,
+): Promise<number> {
+  let done = 0
+  for await (const record of records) {
+    walk.take(record)
+    each((done += 1))
+  }
+  return done
+}
+
+const headAt = ({ head }: HeadJudged & { readonly ok: true }): AuditHead => ({
+  seq: head.count,
+  hash: head.hash,
+})
+
+const ALTERED =
+  'Keep the store as it is for whoever looks into it, and compare it with what was exported.'
+
+function chainItem({ fault, head }: ChainWalk, records: number): Checked {
+  if (fault !== null) return failing('chain', `${records} records`, { ...fault, next: ALTERED })
+  if (records > 0) return passed('chain', `${records} records, the last hash ${head.hash}`)
+  const findings = [{ code: 'audit_empty', pointer: null, detail: 'there are no records' }]
+  const next = 'Name the store that changes are written to.'
+  return { id: 'chain', title: 'nothing to check', state: 'inconclusive', findings, next }
+}
+
+/** What the store itself says: its head, or where its snapshot stands. */
+function saidItem(walk: ChainWalk, { head, as }: AuditReading['said']): Checked {
+  const what = as === 'end' ? 'the end that the store keeps' : 'where the snapshot stands'
+  const item = placedItem(walk, head, { id: 'store_head', what, differs: 'audit_head_differs' })
+  if (item.state !== 'pass' || as === 'passed' || walk.head.seq === head.seq) return item
+  const detail = `the store says ${head.seq} records, and ${walk.head.seq} are there`
+  return failing('store_head', what, { code: 'audit_head_differs', detail, next: ALTERED })
+}
+
+function signedItem(walk: ChainWalk, signed: HeadJudged): Checked {
+  if (!signed.ok)
+    return failing('signed_head', 'nobody is believed', { ...signed, next: HEAD_NEXT })
+  const what = `a head of ${signed.head.time}`
+  return placedItem(walk, headAt(signed), { id: 'signed_head', what, differs: 'audit_rewritten' })
+}
+
+interface Place {
+  readonly id: string
+  readonly what: string
+  readonly differs: string
+}
+function placedItem(walk: ChainWalk, mark: AuditHead, { id, what, differs }: Place): Checked {
+  const title = `${what}: ${mark.seq} records`
+  const placed = walk.placeOf(mark)
+  if (placed === 'held') return passed(id, title)
+  if (placed === 'differs') {
+    const detail = `record ${mark.seq} has another hash`
+    return failing(id, title, { code: differs, detail, next: ALTERED })
+  }
+  // Behind a fault nothing is known.
+  if (walk.fault !== null)
+    return { id, title, state: 'inconclusive', findings: [], next: 'Nobody comes that far.' }
+  const detail = `${walk.head.seq} records are there: the rest was cut off`
+  return failing(id, title, { code: 'audit_cut', detail, next: ALTERED })
+}
+
+export const failing = (
+  id: string,
+  title: string,
+  fault: { readonly code: string; readonly detail: string; readonly next: string },
+): Checked => ({
+  id,
+  title,
+  state: 'fail',
+  findings: [{ code: fault.code, pointer: null, detail: fault.detail }],
+  next: fault.next,
+})

@@ -1,0 +1,106 @@
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readRecord } from '../../core/audit/read-record.ts'
+import type { AuditHead, AuditRecord } from '../../core/audit/record.ts'
+import { readJson } from '../../core/json/read.ts'
+import { memberOf } from '../../core/rows/row-line.ts'
+import type { AuditReading, AuditTrail } from '../../ports.ts'
+import { type Line, openLine, readLines } from './lines.ts'
+import { isWholeButForItsEnd, segmentsOf } from './log.ts'
+import { Damage, numberOf, readHead, SNAPSHOT } from './snapshot.ts'
+import { storeError } from './store-error.ts'
+
+/** Longer than any header. */
+const HEADER_BYTES = 4_096
+
+/**
+ * The audit trail of a store's folder: its log from the first segment on, read beside a writer. A line that is
+ * being written is left out, for nobody was told of it.
+ */
+export class FileTrail implements AuditTrail {
+  readonly facts = { target: 'file', backing: 'file', server: null } as const
+  private readonly folder: string
+  /** Behind which record a reading ended, and where its line did: the next goes on from there. */
+  private place: { readonly seq: number; readonly name: string; readonly end: number } | null = null
+
+  private constructor(folder: string) {
+    this.folder = folder
+  }
+
+  /** @throws FfError `target_unreachable`, `store_corrupt` and what else the system says of a folder */
+  static async open(folder: string): Promise<FileTrail> {
+    await snapshotHead(folder)
+    return new FileTrail(folder)
+  }
+
+  async read<T>(after: number, use: (reading: AuditReading) => Promise<T>): Promise<T> {
+    // Before the log: what a snapshot stands on is in the log by then.
+    const head = await snapshotHead(this.folder)
+    return use({ said: { head, as: 'passed' }, records: this.records(after) })
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  private async *records(after: number): AsyncGenerator<AuditRecord | null> {
+    try {
+      for await (const { record, name, end } of this.linesAfter(after)) {
+        if (record !== null) this.place = { seq: record.seq, name, end }
+        if (record === null || record.seq > after) yield record
+      }
+    } catch (error) {
+      throw storeError(error, this.folder)
+    }
+  }
+
+  /** From the place where a reading ended there, else from the segment that the record behind it is in. */
+  private async *linesAfter(after: number): AsyncGenerator<TrailLine> {
+    const segments = await segmentsOf(this.folder)
+    const place = this.place?.seq === after ? this.place : null
+    const from = segments.findLastIndex(({ name, first }) =>
+      place === null ? first <= after : name === place.name,
+    )
+    for (const { name } of segments.slice(Math.max(0, from))) {
+      const path = join(this.folder, name)
+      const last = name === segments.at(-1)?.name
+      for await (const line of readLines(path, name === place?.name ? place.end : 0)) {
+        if (last && isTorn(line)) return
+        yield { record: recordOf(line), name, end: line.offset + line.bytes.length + 1 }
+      }
+    }
+  }
+}
+
+interface TrailLine {
+  readonly record: AuditRecord | null
+  /** Its segment, and where it ends there. */
+  readonly name: string
+  readonly end: number
+}
+const isTorn = ({ bytes }: Line): boolean => openLine(bytes) === null && !isWholeButForItsEnd(bytes)
+
+/** Null where the line is not as it was written, or its record is not the one of its number. */
+function recordOf({ bytes, ended }: Line): AuditRecord | null {
+  const json = ended ? openLine(bytes) : null
+  const read = json === null ? null : readJson(json)
+  if (read?.ok !== true) return null
+  const record = readRecord(memberOf(read.node, 'audit') ?? null)
+  return record?.seq === numberOf(memberOf(read.node, 'seq')) ? record : null
+}
+
+async function snapshotHead(folder: string): Promise<AuditHead> {
+  try {
+    const file = await open(join(folder, SNAPSHOT))
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0)
+      const end = buffer.subarray(0, bytesRead).indexOf('\n')
+      if (end < 0) throw new Damage(`${SNAPSHOT} has no header`)
+      return readHead(buffer.toString('utf8', 0, end)).head
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    throw storeError(error, folder)
+  }
+}

@@ -1,0 +1,58 @@
+import { plainText } from '../core/json/plain-text.ts'
+import { FfError } from '../errors.ts'
+import type { AuditHeadRead, AuditSigner, SignedHead } from '../ports.ts'
+import { detachedHolds, detachedJws, publicKey, signingInput } from './detached.ts'
+import { readRunnerKey, type RunnerJwk, thumbprint } from './runner-key.ts'
+
+const TYP = 'ff-audit-head+jws'
+const FRAME = { kind: 'audit_head', schemaVersion: 1 } as const
+
+/** A file of a signed head (`contracts/schemas/audit-head.schema.json`). */
+interface HeadFile {
+  readonly head: SignedHead
+  readonly runner: RunnerJwk
+  /** Compact JWS with detached content over the RFC 8785 form of `head`. */
+  readonly signature: string
+}
+
+/** Who signs with a runner's key file. @throws FfError `runner_key_invalid` */
+export async function auditSigner(path: string): Promise<AuditSigner> {
+  const { jwk, sign } = await readRunnerKey(path)
+  return { jwk, sign: (bytes) => Promise.resolve(sign(Buffer.from(bytes).toString('latin1'))) }
+}
+
+/** The text of a head, signed. @throws FfError `signature_not_accepted` where the signature is none of the key's */
+export async function signHead(head: SignedHead, { jwk, sign }: AuditSigner): Promise<string> {
+  const signed = { typ: TYP, kid: thumbprint(jwk), content: plainText(head) } as const
+  const bytes = await sign(Buffer.from(signingInput(signed), 'latin1'))
+  const signature = detachedJws(signed, bytes)
+  const key = publicKey(jwk)
+  if (key !== null && detachedHolds(signature, signed, key))
+    return `${plainText({ ...FRAME, head, runner: jwk, signature })}\n`
+  throw new FfError('signature_not_accepted', 'What was signed is not a signature of the key.', {
+    hint: 'See that --runner names the public half of the key that --signer-cmd signs with.',
+  })
+}
+
+/** A head and whose key signed it, byte for byte as it was written. @param fits whether a value is of the file's schema */
+export function readHead(text: string, fits: (value: unknown) => boolean): AuditHeadRead {
+  const file = parse(text, fits)
+  if (file === null) return { ok: false, code: 'head_malformed' }
+  const { head, runner, signature } = file
+  const kid = thumbprint(runner)
+  const key = publicKey(runner)
+  const signed = { typ: TYP, kid, content: plainText(head) } as const
+  return key !== null && detachedHolds(signature, signed, key)
+    ? { ok: true, head, kid }
+    : { ok: false, code: 'head_signature_invalid' }
+}
+
+function parse(text: string, fits: (value: unknown) => boolean): HeadFile | null {
+  try {
+    const value = JSON.parse(text) as unknown
+    return `${plainText(value)}\n` === text && fits(value) ? (value as HeadFile) : null
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
+}

@@ -1,0 +1,41 @@
+import { createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { plainText } from '../core/json/plain-text.ts'
+import type { RunnerJwk } from './runner-key.ts'
+
+/** What a signature is about, so that none counts for anything else. */
+export type SignedType = 'ff-evidence+jws' | 'ff-audit-head+jws'
+interface Signed {
+  readonly typ: SignedType
+  readonly kid: string
+  /** In RFC 8785 form. */
+  readonly content: string
+}
+
+const base64url = (text: string): string => Buffer.from(text).toString('base64url')
+/** The one header there is: whatever else a header could say, nobody listens to. */
+const headerOf = ({ typ, kid }: Signed): string =>
+  base64url(plainText({ alg: 'Ed25519', kid, typ }))
+
+/** What is signed of a compact JWS with detached content (RFC 7515, appendix F). */
+export const signingInput = (signed: Signed): string =>
+  `${headerOf(signed)}.${base64url(signed.content)}`
+
+export const detachedJws = (signed: Signed, signature: Uint8Array): string =>
+  `${headerOf(signed)}..${Buffer.from(signature).toString('base64url')}`
+
+/** Whether such a JWS is a signature of this key, in its only spelling. */
+export function detachedHolds(jws: string, signed: Signed, key: KeyObject): boolean {
+  const [header = '', , bytes = ''] = jws.split('.')
+  const raw = Buffer.from(bytes, 'base64url')
+  // One spelling for each signature: the last character carries bits that nothing reads.
+  if (header !== headerOf(signed) || raw.toString('base64url') !== bytes) return false
+  return verify(null, Buffer.from(signingInput(signed)), key, raw)
+}
+
+export function publicKey(jwk: RunnerJwk): KeyObject | null {
+  try {
+    return createPublicKey({ key: { ...jwk }, format: 'jwk' })
+  } catch {
+    return null // Whatever the reason, it is no key.
+  }
+}

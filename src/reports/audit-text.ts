@@ -1,0 +1,12 @@
+import type { AuditRecord } from '../core/audit/record.ts'
+import { recordText } from '../core/audit/record.ts'
+import { printable } from './printable.ts'
+
+/** How `ff audit tail` shows a record: a line of text, or of JSON without its sink members. */
+export const RECORD_LINES = {
+  text: (record: AuditRecord): string => {
+    const { seq, occurred_at, outcome, action, target, actor, request_id } = printable(record)
+    return `${[seq, occurred_at, outcome, action, target, `by ${actor}`, request_id].join('  ')}\n`
+  },
+  ndjson: (record: AuditRecord): string => `${recordText(record)}\n`,
+} as const

@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest'
+import { readRecord } from '../../../src/core/audit/read-record.ts'
+import { chain, EMPTY_HEAD, recordText } from '../../../src/core/audit/record.ts'
+import { json, node, NOW, sha256 } from '../builders.ts'
+
+const RECORD = chain(
+  {
+    audit_id: '019bbf2e-0000-7000-8000-000000000001',
+    occurred_at: NOW,
+    actor: 'ops.bob',
+    auth_mode: null,
+    action: 'override.put',
+    outcome: 'applied',
+    target: 'user/U1001/ff.a',
+    before: null,
+    after: json('{"b":[1,"x"],"a":0.30000000000000004}'),
+    request_id: 'req-1',
+    approval_ref: 'APP-1-a',
+    phase: 'file',
+  },
+  EMPTY_HEAD,
+  sha256,
+)
+const TEXT = recordText(RECORD)
+
+describe('a record that is read', () => {
+  test('is the one that was written', () => {
+    expect(readRecord(node(TEXT))).toStrictEqual(RECORD)
+  })
+
+  test('in another order, and with other members sorted, it is the same', () => {
+    const { after: _, ...rest } = JSON.parse(TEXT) as Record<string, unknown>
+    const members = Object.entries(rest).map(([name, held]) => `"${name}": ${JSON.stringify(held)}`)
+    const turned = `{"after": {"b": [1, "x"], "a": 0.30000000000000004}, ${members.toReversed().join(', ')}}`
+    expect(readRecord(node(turned))).toStrictEqual(RECORD)
+  })
+
+  test.each([
+    ['a list', '[]'],
+    ['null', 'null'],
+    ['a text', '"record"'],
+    ['a member too few', TEXT.replace('"phase":"file",', '')],
+    ['a member too many', TEXT.replace('{', '{"sink":1,')],
+    ['another member in its place', TEXT.replace('"phase"', '"phases"')],
+    ['an inherited name in its place', TEXT.replace('"phase"', '"constructor"')],
+    ['a member twice', TEXT.replace('"phase":"file"', '"actor":"ops.bob"')],
+    ['a number that is spelled in another way', TEXT.replace('[1,', '[1.0,')],
+    ['a number in a text', TEXT.replace('"seq":1', '"seq":"1"')],
+    ['a number that is none of ours', TEXT.replace('"seq":1', '"seq":1.5')],
+    ['no number', TEXT.replace('"seq":1', '"seq":null')],
+    ['a text that is null', TEXT.replace('"actor":"ops.bob"', '"actor":null')],
+    ['a text that is a number', TEXT.replace('"auth_mode":null', '"auth_mode":1')],
+    ['a lone surrogate', TEXT.replace('ops.bob', '\\ud800')],
+  ])('is none: %s', (_what, text) => {
+    expect(text).not.toBe(TEXT)
+    expect(readRecord(node(text))).toBeNull()
+  })
+})

@@ -1,0 +1,119 @@
+import { describe, expect, test } from 'vitest'
+import {
+  type AuditRecord,
+  chain,
+  EMPTY_HEAD,
+  recordHash,
+  type Sha256,
+} from '../../../src/core/audit/record.ts'
+import { ChainWalk } from '../../../src/core/audit/walk.ts'
+import { NOW, sha256 } from '../builders.ts'
+
+const record = (request_id: string, head = EMPTY_HEAD): AuditRecord =>
+  chain(
+    {
+      audit_id: '019bbf2e-0000-7000-8000-000000000001',
+      occurred_at: NOW,
+      actor: 'ops.bob',
+      auth_mode: 'verified',
+      action: 'flag.put',
+      outcome: 'refused',
+      target: 'flag/ff.a',
+      before: null,
+      after: null,
+      request_id,
+      approval_ref: null,
+      phase: 'file',
+    },
+    head,
+    sha256,
+  )
+const CHAIN = Array.from({ length: 6 }).reduce<AuditRecord[]>(
+  (all, _, at) => [...all, record(`r-${at}`, all.at(-1) ?? EMPTY_HEAD)],
+  [],
+)
+const at = (seq: number): AuditRecord => CHAIN[seq - 1] as AuditRecord
+const rehashed = (changed: AuditRecord, by: Sha256 = sha256): AuditRecord => {
+  const { hash: _, ...hashed } = changed
+  return { ...changed, hash: recordHash(hashed, by) }
+}
+function walked(
+  records: readonly (AuditRecord | null)[],
+  way?: ConstructorParameters<typeof ChainWalk>[1],
+): ChainWalk {
+  const walk = new ChainWalk(sha256, way)
+  for (const one of records) walk.take(one)
+  return walk
+}
+const faultOf = (records: readonly (AuditRecord | null)[]): unknown => {
+  const { fault } = walked(records)
+  return fault === null ? null : [fault.code, fault.seq]
+}
+const [one, two, three, four, five, six] = CHAIN as [
+  AuditRecord,
+  AuditRecord,
+  AuditRecord,
+  AuditRecord,
+  AuditRecord,
+  AuditRecord,
+]
+
+describe('a walk', () => {
+  test('over a whole chain comes to its end without a fault', () => {
+    const walk = walked(CHAIN)
+    expect([walk.fault, walk.head]).toStrictEqual([null, { seq: 6, hash: at(6).hash }])
+  })
+
+  test('says of each record whether all holds so far', () => {
+    const walk = new ChainWalk(sha256)
+    expect([one, three, four].map((next) => walk.take(next))).toStrictEqual([true, false, false])
+  })
+
+  test('from a place begins behind it', () => {
+    const from = { seq: 3, hash: at(3).hash }
+    expect(walked([four, five], { from }).fault).toBeNull()
+    expect(walked([five], { from }).fault).toMatchObject({ code: 'audit_dropped', seq: 4 })
+  })
+
+  const FORGED = rehashed({ ...three, actor: 'mallory' })
+  test.each<[string, readonly (AuditRecord | null)[], unknown]>([
+    ['a member is another', [one, two, { ...three, actor: 'x' }, four], ['audit_changed', 3]],
+    ['the first is another', [{ ...one, phase: 'db' }, two], ['audit_changed', 1]],
+    ['one cannot be read', [one, two, null, four], ['audit_changed', 3]],
+    ['one is another, with a hash that fits', [one, two, FORGED, four, five], ['audit_changed', 3]],
+    [
+      'the first goes on from something',
+      [rehashed({ ...one, prev_hash: '1'.repeat(64) })],
+      ['audit_changed', 1],
+    ],
+    ['the first is gone', [two, three, four], ['audit_dropped', 1]],
+    ['one is gone', [one, two, four, five], ['audit_dropped', 3]],
+    ['several are gone', [one, five, six], ['audit_dropped', 2]],
+    ['one is gone and the next is changed', [one, { ...three, actor: 'x' }], ['audit_dropped', 2]],
+    ['two were swapped', [one, three, two, four], ['audit_reordered', 2]],
+    [
+      'two swapped their numbers',
+      [one, { ...three, seq: 2 }, { ...two, seq: 3 }],
+      ['audit_reordered', 2],
+    ],
+    ['one was moved to the end', [one, three, four, five, two], ['audit_reordered', 2]],
+    ['one is there twice', [one, two, two, three], ['audit_reordered', 3]],
+    ['one is there twice at the end', [one, two, one], ['audit_reordered', 1]],
+    ['one stands before the first', [{ ...one, seq: 0 }, one, two], ['audit_reordered', 1]],
+  ])('names the first record: %s', (_what, records, fault) => {
+    expect(faultOf(records)).toStrictEqual(fault)
+  })
+
+  test('behind its first fault finds no other', () => {
+    const walk = walked([one, { ...two, actor: 'x' }, three, null, six])
+    expect(walk.fault).toMatchObject({ code: 'audit_changed', seq: 2 })
+    expect(walk.head.seq).toBe(1)
+  })
+
+  test('tells of a place whether the chain passes it', () => {
+    const mark = (seq: number, hash = at(seq).hash) => ({ seq, hash })
+    const marks = [EMPTY_HEAD, mark(2), mark(4, 'f'.repeat(64)), { seq: 7, hash: at(6).hash }]
+    const walk = walked(CHAIN, { marks })
+    expect(marks.map((one) => walk.placeOf(one))).toStrictEqual(['held', 'held', 'differs', 'cut'])
+  })
+})
