@@ -2,10 +2,11 @@ import type { AuthTexts } from './start-up.ts'
 import { checkAuth, checkEnvironment, checkJwksUrl } from './start-up.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import { fromMilliseconds } from '../core/state/instant.ts'
-import type { Approvals, HttpServer, ServiceLog } from '../ports.ts'
+import type { HttpServer, ServiceLog } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
 import { loadAuth } from './jwks-check.ts'
 import { loadPersistence } from './persistence-inputs.ts'
+import { type AdminTexts, approvalsPlan } from './service/admin-settings.ts'
 import { healthRoutes } from './service/health.ts'
 import type { ServiceParts } from './service/parts.ts'
 import { type ServePlan, planServe, type ServeTexts } from './service/plan.ts'
@@ -19,6 +20,7 @@ export interface ServeRequest {
   readonly adapters: Adapters
   readonly auth: AuthTexts
   readonly serve: ServeTexts
+  readonly admin: AdminTexts
   /** What `FF_DATABASE_URL` names. @throws FfError `target_invalid` */
   readonly database: () => TargetSpec
   readonly now: () => Date
@@ -55,6 +57,7 @@ export async function startService(request: ServeRequest): Promise<Service> {
   const { notes } = await loadAuth(root)
   // Nobody needs an issuer where no token is accepted.
   const settings = checkAuth(notes, url === null ? { ...auth, issuer: auth.issuer ?? '' } : auth)
+  const answering = await approvalsPlan(request.admin, environment)
   const opened: (() => Promise<void>)[] = []
   const close = async (): Promise<void> => {
     for (const one of opened.splice(0).reverse()) await one()
@@ -63,8 +66,10 @@ export async function startService(request: ServeRequest): Promise<Service> {
     const store = await openStore(request, plan, opened)
     const door = await adapters.openDoorOn(url === null ? null : { url }, settings)
     opened.push(() => door.close())
+    const approvals = await adapters.openApprovals(answering)
+    opened.push(() => Promise.resolve(approvals.close()))
     const now = () => fromMilliseconds(request.now().getTime())
-    const parts: ServiceParts = { store, door, approvals: NO_ADMIN, environment, now }
+    const parts: ServiceParts = { store, door, approvals, environment, now }
     const servers = await listen(request, plan, { parts, opened })
     return { ...servers, sample: plan.store === null, close }
   } catch (error) {
@@ -116,10 +121,4 @@ async function listen(
     return Promise.resolve()
   })
   return { origin: main.origin, admin_origin: admin?.origin ?? null }
-}
-
-const NO_ADMIN: Approvals = {
-  begin: () => () => Promise.resolve({ status: 'unreachable' }),
-  metrics: () => ({ calls: { answered: 0, failed: 0, refused: 0 }, breaker: null }),
-  close: () => Promise.resolve(),
 }

@@ -4,6 +4,7 @@ import { resolveTarget } from '../app/targets.ts'
 import type { ExitName } from '../errors.ts'
 import { FfError } from '../errors.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
+import { adminTexts } from './admin-texts.ts'
 import { authTexts } from './auth-texts.ts'
 import type { Env, Invocation } from './context.ts'
 import { readSettings, type Settings } from './settings.ts'
@@ -21,6 +22,7 @@ export async function serve({ context }: Invocation): Promise<void> {
     now,
     auth: authTexts(settings),
     serve: serveTexts(settings),
+    admin: adminTexts(settings),
     database: () => databaseOf(settings, env),
     log: await adapters.openLog(io.stderr),
   })

@@ -80,7 +80,7 @@ describe('it does not start', () => {
   })
   test('with a key that others may read', async () => {
     await chmod(file.env['FF_AUDIT_DIGEST_KEY_FILE'] ?? '', 0o644)
-    await refused(file.env, 23, 'key_file_loose')
+    await refused(file.env, 2, 'setting_invalid')
     await chmod(file.env['FF_AUDIT_DIGEST_KEY_FILE'] ?? '', 0o600)
   })
   test('by the role that owns the schema', () =>

@@ -12,13 +12,17 @@ export interface NamedFile {
   readonly secret: boolean
 }
 
+/** The text of such a file. @throws FfError as the bytes */
+export const readNamedFile = async (file: NamedFile): Promise<string> =>
+  (await readNamedBytes(file)).toString('utf8')
+
 /**
- * The text of a file that a setting names.
+ * The bytes of a file that a setting names.
  *
  * @throws FfError `setting_invalid`, of a secret also where it is open to everybody on the machine. A group may
  *   read it: that is how secrets are mounted for a service that is not root.
  */
-export async function readNamedFile({ setting, path, secret }: NamedFile): Promise<string> {
+export async function readNamedBytes({ setting, path, secret }: NamedFile): Promise<Buffer> {
   const refused = (what: string, hint: string, cause?: unknown): FfError =>
     new FfError('setting_invalid', `${setting} names a file that ${what}.`, { hint, cause })
   try {
@@ -33,7 +37,7 @@ export async function readNamedFile({ setting, path, secret }: NamedFile): Promi
           'everybody on this machine may read',
           'Make a new secret, and give its file mode 600.',
         )
-      return await file.readFile('utf8')
+      return await file.readFile()
     } finally {
       await file.close()
     }
