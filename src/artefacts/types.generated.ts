@@ -1780,7 +1780,7 @@ export interface IncumbentMapping {
     }
   }[]
   /**
-   * What of the file is left behind on purpose. Whatever is neither read nor named here is refused.
+   * What of the file is left behind on purpose. Whatever is neither read nor named here is refused; what a rule reads below such a place is read all the same.
    *
    * Items: A JSON pointer (RFC 6901) from the root of the file; the token * stands for each member or element.
    */
