@@ -44,10 +44,11 @@ export class AdminClient implements Approvals {
     }
   }
 
-  close(): void {
+  close(): Promise<void> {
     this.closed = true
     for (const one of this.running) one.abort()
     this.line.close()
+    return Promise.resolve()
   }
 
   private async within(ms: number, question: ApprovalQuestion): Promise<ApprovalAnswer> {

@@ -18,5 +18,5 @@ const onTheSpot = (check: ApprovalCheck): Approvals => ({
     breaker: null,
     sockets: 0,
   }),
-  close: () => undefined,
+  close: () => Promise.resolve(),
 })

@@ -81,7 +81,7 @@ export interface Approvals {
   /** For whoever serves it to show. */
   metrics(): AdminMetrics
   /** Whoever still waits is told `unreachable`. */
-  close(): void
+  close(): Promise<void>
 }
 export interface AdminMetrics {
   /** Since it was made: calls that were answered and that failed, and questions that the breaker sent nowhere. */

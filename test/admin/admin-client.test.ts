@@ -217,7 +217,7 @@ describe('calls in flight', () => {
 
   test('have few connections, which are used again', async () => {
     const admin = await startAdmin()
-    await admin.become({ behaviour: 'honest', delay_ms: 20 })
+    await admin.become({ behaviour: 'honest', delay_ms: 100 })
     const client = await clientOf(admin)
     const check = client.begin()
     const all = Promise.all(Array.from({ length: 200 }, (_, at) => check(asked(at))))
@@ -236,8 +236,8 @@ describe('calls in flight', () => {
     const check = client.begin()
     const all = Array.from({ length: 100 }, (_, at) => check(asked(at)))
     await soon(() => admin.requests() === 64)
-    const { ms, result } = await timed(() => {
-      client.close()
+    const { ms, result } = await timed(async () => {
+      await client.close()
       return Promise.all(all)
     })
     expect([new Set(result.map(({ status }) => status)), ms < 200]).toEqual([

@@ -142,7 +142,7 @@ describe('a file of approvals', () => {
     for (const name of others)
       expect(await check({ ...QUESTION, [name]: 'other' })).toEqual({ status: 'unknown' })
     expect(opened.metrics()).toMatchObject({ breaker: null, sockets: 0 })
-    opened.close()
+    await opened.close()
   })
 
   test('does not in prod', async () => {
