@@ -1,6 +1,10 @@
 import type { ChecklistItem } from '../../core/gate/types.ts'
 import { UNMEASURABLE } from '../unmeasurable.ts'
 import { auditAppendOnly } from './audit-append-only.ts'
+import { adminBreaker } from './admin-breaker.ts'
+import { adminContract } from './admin-contract.ts'
+import { adminFailures } from './admin-failures.ts'
+import { adminTimeout } from './admin-timeout.ts'
 import { backfillComplete } from './backfill-complete.ts'
 import { backfillRepeat } from './backfill-repeat.ts'
 import { command } from './command.ts'
@@ -26,6 +30,10 @@ import { signoffRole } from './signoff-role.ts'
 /** Every probe by the name that the checklist calls it. To add one: its file, and its line here. */
 export const PROBES: Readonly<Record<string, Probe>> = {
   command,
+  'admin-contract': adminContract,
+  'admin-timeout': adminTimeout,
+  'admin-failures': adminFailures,
+  'admin-breaker': adminBreaker,
   'jwks-outage': jwksOutage,
   'key-rotation': keyRotation,
   'mode-matrix': modeMatrix,

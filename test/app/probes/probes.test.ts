@@ -76,7 +76,7 @@ const RUNBOOK_DIGEST = '5f87cb774049414f61f3d283c2a3d2f2d72340cefc62b914b5d0d1af
 describe('the table', () => {
   test('has probes for these, and every other item says what it needs', () => {
     expect(MEASURED.map(([id]) => id)).toEqual(
-      expect.arrayContaining(['A1', 'A2', 'A3', 'A4', 'A5', 'E1', 'E2', 'E3', 'J1']),
+      expect.arrayContaining(['A1', 'A2', 'A3', 'A4', 'A5', 'E1', 'E2', 'E3', 'F1', 'F4', 'J1']),
     )
     const both = Object.keys(PROBES).filter((name) => Object.hasOwn(UNMEASURABLE, name))
     expect(both).toEqual([])
@@ -86,8 +86,8 @@ describe('the table', () => {
   })
 })
 
-/** They meet nothing but the verifier of the gate, which is always at hand. */
-const SELF_CONTAINED: ReadonlySet<string> = new Set(['J2', 'J3'])
+/** They meet nothing but the verifier of the gate, or an Admin of their own, which are always at hand. */
+const SELF_CONTAINED: ReadonlySet<string> = new Set(['F2', 'F3', 'J2', 'J3'])
 describe('pointed at a closed port and an empty folder', () => {
   const closed = { kind: 'postgres', url: 'postgres://127.0.0.1:1/x', name: 'x' } as const
   const pointed = MEASURED.filter(([id]) => !SELF_CONTAINED.has(id))

@@ -1,0 +1,22 @@
+import { canonicalText } from '../signoff/read-document.ts'
+
+/**
+ * The contract with Admin that FF was made for: SHA-256 of its text. Whoever changes a schema agrees it with Admin
+ * first, and then changes it here.
+ */
+export const ADMIN_CONTRACT_SHA256 =
+  '8175ccb54281b67eeeb3796aceb296b72695c70a9e450cbbedf07f5064fca77c'
+
+/** Forms of the common schema that the two messages name. */
+const FORMS = ['approval_ref', 'flag_key', 'scope_id', 'instant', 'ttl_state']
+
+/** All that the contract says, in one text: both schemas, and of the common one what they name (RFC 8785). */
+export function contractText(schemas: {
+  readonly request: object
+  readonly response: object
+  readonly common: { readonly $defs: Readonly<Record<string, object>> }
+}): string {
+  const { request, response, common } = schemas
+  const forms = Object.fromEntries(FORMS.map((name) => [name, common.$defs[name] ?? null]))
+  return canonicalText({ request, response, forms })
+}
