@@ -66,6 +66,7 @@ interface CheckJson {
     readonly seen_by?: { readonly proof: string; readonly subject: string } | null
   }[]
   readonly findings: readonly {
+    readonly detail: string
     readonly subject: string
     readonly code: string
     readonly pointer: string

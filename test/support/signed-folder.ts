@@ -81,7 +81,8 @@ export async function measureAgain(
   await log.close()
 }
 
-const trustOf = ({ jwk, kid }: Runner): TrustFile => ({
+/** Two people and one runner, for a month from now. */
+export const trustOf = ({ jwk, kid }: Pick<Runner, 'jwk' | 'kid'>): TrustFile => ({
   ...TRUST,
   expires: soon(30 * DAY_MS),
   signers: [alice, bob].map((who) => ({ ...asSigner(who), ...window() })),

@@ -78,7 +78,9 @@ interface TrailLine {
   readonly name: string
   readonly end: number
 }
-const isTorn = ({ bytes }: Line): boolean => openLine(bytes) === null && !isWholeButForItsEnd(bytes)
+/** Nobody was told of it; a whole line whose end alone was changed is none. */
+const isTorn = ({ bytes, ended }: Line): boolean =>
+  !ended && openLine(bytes) === null && !isWholeButForItsEnd(bytes)
 
 /** Null where the line is not as it was written, or its record is not the one of its number. */
 function recordOf({ bytes, ended }: Line): AuditRecord | null {

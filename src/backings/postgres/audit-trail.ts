@@ -89,8 +89,8 @@ export class PostgresTrail implements AuditTrail {
   private async *records(after: number): AsyncGenerator<AuditRecord | null> {
     const members = PLAIN.map((name) => `'${name}', ${name}`).join(', ')
     const text =
-      `SELECT seq::text, json_build_object(${members}, 'occurred_at', occurred_at AT TIME ZONE 'UTC')::text` +
-      ` FROM "${this.schema}".audit WHERE seq > $1::bigint ORDER BY seq LIMIT ${BATCH}`
+      `SELECT a.seq::text, json_build_object(${members}, 'occurred_at', occurred_at AT TIME ZONE 'UTC')::text` +
+      ` FROM "${this.schema}".audit a WHERE a.seq > $1::bigint ORDER BY a.seq LIMIT ${BATCH}`
     const page = (past: string) =>
       this.asking(() =>
         this.client.query<string[]>({

@@ -1,0 +1,459 @@
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type pg from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createStore } from '../../src/backings/file/file-store.ts'
+import type { PostgresStore } from '../../src/backings/postgres/postgres-store.ts'
+import { makeRunnerKey } from '../../src/evidence/runner-key.ts'
+import { selectedRecords } from '../backings/opened-store.ts'
+import { putFlag } from '../backings/requests.ts'
+import {
+  auditedFolder,
+  fiveRecords,
+  hashAnew,
+  inStore,
+  resealed,
+  runnerIn,
+  serviceStore,
+  tamper,
+} from '../support/audited.ts'
+import { connect, createDatabase, SUPPORTED, type TestDatabase } from '../support/database.ts'
+import { type Run, runFf } from '../support/run-ff.ts'
+import { trustOf } from '../support/signed-folder.ts'
+import { tools, trustText } from '../signoff/people.ts'
+import { checkOf, errorOf } from './outcome.ts'
+
+let cwd = ''
+beforeAll(async () => {
+  cwd = await mkdtemp(join(tmpdir(), 'ff-audit-'))
+  await runnerIn(cwd, 'ci')
+  await runnerIn(cwd, 'mallory')
+})
+afterAll(() => rm(cwd, { recursive: true, force: true }))
+
+const ff = (args: readonly string[], env: Record<string, string> = {}): Promise<Run> =>
+  runFf(['audit', ...args, '--format', 'json'], { cwd, env })
+/** Exit, and the codes of each item that is no pass. */
+const outcome = (run: Run): unknown => {
+  const { items } = checkOf(run)
+  const wanting = items.filter(({ codes }) => codes.length > 0)
+  return [run.status, Object.fromEntries(wanting.map(({ id, codes }) => [id, codes]))]
+}
+const details = (run: Run): string =>
+  checkOf(run)
+    .findings.map(({ detail }) => detail)
+    .join('; ')
+
+/** Exports to a folder, and says where the head is. */
+async function exported(args: readonly string[], out: string): Promise<string> {
+  const run = await ff(['export', ...args, '--out', out, '--key', 'ci.pem'])
+  expect(run).toMatchObject({ status: 0, stderr: '' })
+  const names = await readdir(join(cwd, out))
+  return join(
+    out,
+    names
+      .filter((name) => name.endsWith('.head.json'))
+      .sort()
+      .at(-1) ?? '',
+  )
+}
+
+describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) => {
+  let database: TestDatabase
+  let sql: pg.Client
+  let store: PostgresStore
+  let count = 0
+  let head = ''
+  beforeAll(async () => {
+    database = await createDatabase(version)
+    sql = await connect(version, database.database)
+    expect((await runFf(['migrate', 'up', '--database', database.url])).status).toBe(0)
+    store = serviceStore(database)
+    await fiveRecords(store, 'ff.a')
+    head = await exported(['--database', database.url], `worm-${version}`)
+    await fiveRecords(store, 'ff.b')
+    count = (await store.auditHead()).seq
+    await sql.query(
+      `CREATE TABLE kept AS TABLE ff.audit; CREATE TABLE kept_head AS TABLE ff.audit_head`,
+    )
+  })
+  afterEach(() =>
+    tamper(
+      sql,
+      `DELETE FROM ff.audit; INSERT INTO ff.audit TABLE kept;
+       DELETE FROM ff.audit_head; INSERT INTO ff.audit_head TABLE kept_head`,
+    ),
+  )
+  afterAll(async () => {
+    await store.close()
+    await sql.end()
+    await database.drop()
+  })
+  const verify = (...args: readonly string[]): Promise<Run> =>
+    ff(['verify', '--database', database.url, ...args])
+  const against = (): Promise<Run> => verify('--head', head, '--runner', 'ci.pub.json')
+
+  test('holds, with migrations, changes and refusals in it', async () => {
+    const run = await verify()
+    expect(outcome(run)).toEqual([0, {}])
+    expect(checkOf(run).items[0]?.title).toContain(`${count} records`)
+    expect(count).toBe(12)
+    expect(outcome(await against())).toEqual([0, {}])
+  })
+
+  const CHANGED = { chain: ['audit_changed'] }
+  test.each<[string, string, object, string]>([
+    [
+      'a member is another',
+      "UPDATE ff.audit SET actor = 'mallory' WHERE seq = 5",
+      CHANGED,
+      'record 5',
+    ],
+    [
+      'a refusal was applied',
+      "UPDATE ff.audit SET outcome = 'applied' WHERE seq = 5",
+      CHANGED,
+      'record 5',
+    ],
+    [
+      'a number is spelled in another way',
+      "UPDATE ff.audit SET after = jsonb_set(after, '{revision}', '1.0') WHERE seq = 4",
+      CHANGED,
+      'record 4',
+    ],
+    [
+      'a digit far behind the point is another',
+      "UPDATE ff.audit SET after = jsonb_set(after, '{value}', '0.30000000000000005') WHERE seq = 4",
+      CHANGED,
+      'record 4',
+    ],
+    ['a row is gone', 'UPDATE ff.audit SET before = NULL WHERE seq = 6', CHANGED, 'record 6'],
+    [
+      'a number cannot be held',
+      "UPDATE ff.audit SET after = '1e400' WHERE seq = 6",
+      CHANGED,
+      'record 6',
+    ],
+    [
+      'microseconds were added',
+      "ALTER TABLE ff.audit ALTER COLUMN occurred_at TYPE timestamptz(6); UPDATE ff.audit SET occurred_at = occurred_at + '1 microsecond' WHERE seq = 3",
+      CHANGED,
+      'record 3',
+    ],
+    [
+      'a record is gone',
+      'DELETE FROM ff.audit WHERE seq = 5',
+      { chain: ['audit_dropped'] },
+      'record 5',
+    ],
+    [
+      'the first are gone',
+      'DELETE FROM ff.audit WHERE seq < 3',
+      { chain: ['audit_dropped'] },
+      'record 1',
+    ],
+    [
+      'two were swapped',
+      'UPDATE ff.audit SET seq = -seq WHERE seq IN (5, 6); UPDATE ff.audit SET seq = 11 + seq WHERE seq < 0',
+      { chain: ['audit_reordered'] },
+      'record 5 stands as 6',
+    ],
+    [
+      'one was put before the first',
+      'INSERT INTO ff.audit SELECT 0, gen_random_uuid(), occurred_at, actor, auth_mode, action, outcome, target, before, after, request_id, approval_ref, phase, prev_hash, hash FROM kept WHERE seq = 7',
+      { chain: ['audit_reordered'] },
+      'record 1 stands further on',
+    ],
+    [
+      'the tail is cut',
+      'DELETE FROM ff.audit WHERE seq > 10',
+      { store_head: ['audit_cut'] },
+      '10 records are there',
+    ],
+    [
+      'the head is another',
+      "UPDATE ff.audit_head SET hash = repeat('0', 64)",
+      { store_head: ['audit_head_differs'] },
+      'record 12',
+    ],
+    [
+      'the head is behind',
+      'UPDATE ff.audit_head SET (seq, hash) = (SELECT seq, hash FROM kept WHERE seq = 11)',
+      { store_head: ['audit_head_differs'] },
+      'says 11 records, and 12',
+    ],
+  ])('is broken: %s', async (_what, text, codes, detail) => {
+    await tamper(sql, text)
+    const run = await verify()
+    expect(outcome(run)).toEqual([23, codes])
+    expect(details(run)).toContain(detail)
+  })
+
+  test('is broken where a record was changed and its hash made to fit', async () => {
+    const fifth = (await selectedRecords(sql, 'ff'))[4]
+    if (fifth === undefined) throw new Error('there is no such record')
+    const hash = hashAnew({ ...fifth, actor: 'mallory' })
+    await tamper(sql, `UPDATE ff.audit SET actor = 'mallory', hash = '${hash}' WHERE seq = 5`)
+    const run = await verify()
+    expect(outcome(run)).toEqual([23, CHANGED])
+    expect(details(run)).toContain('record 5')
+  })
+
+  const CUT = `DELETE FROM ff.audit WHERE seq > 5;
+    UPDATE ff.audit_head SET (seq, hash) = (SELECT seq, hash FROM ff.audit WHERE seq = 5)`
+  test('whose tail was cut with its head looks whole, but not beside a head that was exported', async () => {
+    await tamper(sql, CUT)
+    expect(outcome(await verify())).toEqual([0, {}])
+    const run = await against()
+    expect(outcome(run)).toEqual([23, { signed_head: ['audit_cut'] }])
+    expect(details(run)).toContain('5 records are there')
+  })
+
+  test('that was written anew behind the cut is not the one that was exported', async () => {
+    await tamper(sql, CUT)
+    for (let at = 0; at < 4; at += 1)
+      await store.refuse({ request: putFlag('ff.z'), code: 'forbidden' })
+    expect(outcome(await verify())).toEqual([0, {}])
+    expect(outcome(await against())).toEqual([23, { signed_head: ['audit_rewritten'] }])
+  })
+
+  test('that is gone altogether is no pass', async () => {
+    await tamper(
+      sql,
+      `DELETE FROM ff.audit; UPDATE ff.audit_head SET seq = 0, hash = repeat('0', 64)`,
+    )
+    expect(outcome(await verify())).toEqual([22, { chain: ['audit_empty'] }])
+    expect(outcome(await against())).toEqual([
+      23,
+      { chain: ['audit_empty'], signed_head: ['audit_cut'] },
+    ])
+  })
+
+  test('is read by the role of the service, too', async () => {
+    const role = `svc_audit_${process.pid}_${version}`
+    await sql.query(`CREATE ROLE ${role} LOGIN IN ROLE ff_app`)
+    try {
+      const url = database.url.replace('postgres@', `${role}@`)
+      expect((await ff(['verify'], { FF_DATABASE_URL: url })).status).toBe(0)
+    } finally {
+      await sql.query(`DROP ROLE ${role}`)
+    }
+  })
+})
+
+describe('the chain of a file store', () => {
+  let whole = ''
+  let folder = ''
+  beforeAll(async () => {
+    whole = join(cwd, 'whole')
+    await auditedFolder(whole)
+  })
+  beforeEach(async () => {
+    folder = await mkdtemp(join(cwd, 'store-'))
+    await cp(whole, folder, { recursive: true })
+  })
+  const verify = (...args: readonly string[]): Promise<Run> =>
+    ff(['verify', '--store', `file:${folder}`, ...args])
+  const segment = async (at: number): Promise<string> => {
+    const names = (await readdir(folder)).filter((name) => name.startsWith('log-')).sort()
+    return join(folder, names.at(at) ?? '')
+  }
+  async function edit(at: number, change: (lines: readonly string[]) => readonly string[]) {
+    const path = await segment(at)
+    const lines = (await readFile(path, 'utf8')).split('\n').slice(0, -1)
+    await writeFile(
+      path,
+      change(lines)
+        .map((line) => `${line}\n`)
+        .join(''),
+    )
+  }
+
+  test('holds across segments, past the snapshot, and beside the writer', async () => {
+    const run = await verify()
+    expect(outcome(run)).toEqual([0, {}])
+    expect(checkOf(run).items.map(({ title }) => title)).toEqual([
+      expect.stringContaining('10 records'),
+      'where the snapshot stands: 5 records',
+    ])
+    await inStore(folder, async () => expect((await verify()).status).toBe(0))
+  })
+
+  test('is broken where the end of its last line is another byte', async () => {
+    const path = await segment(-1)
+    const bytes = await readFile(path)
+    await writeFile(path, Buffer.concat([bytes.subarray(0, -1), Buffer.from(' ')]))
+    expect(outcome(await verify())).toEqual([23, { chain: ['audit_changed'] }])
+  })
+
+  test('holds where its last line is being written', async () => {
+    const path = await segment(-1)
+    await truncate(path, (await readFile(path)).length - 20)
+    expect(checkOf(await verify()).items[0]?.title).toContain('9 records')
+  })
+
+  const as = (lines: readonly string[], order: readonly number[]): readonly string[] =>
+    order.map((at) => lines[at] ?? '')
+  test.each<[string, (lines: readonly string[]) => readonly string[], string, string]>([
+    [
+      'a byte',
+      ([a, b = '', ...rest]) => [a ?? '', b.replace('U-editor', 'U-edited'), ...rest],
+      'audit_changed',
+      'record 7',
+    ],
+    [
+      'a member, its checksum made to fit',
+      ([a, b = '', ...rest]) => [
+        a ?? '',
+        resealed(b, (json) => json.replaceAll('U-editor', 'mallory')).trimEnd(),
+        ...rest,
+      ],
+      'audit_changed',
+      'record 7',
+    ],
+    [
+      'a member too many',
+      ([a = '', ...rest]) => [
+        resealed(a, (json) => json.replace('{"audit":{', '{"audit":{"aa":1,')).trimEnd(),
+        ...rest,
+      ],
+      'audit_changed',
+      'record 6',
+    ],
+    ['a line that is gone', (lines) => as(lines, [0, 2, 3, 4]), 'audit_dropped', 'record 7'],
+    ['a line that was moved', (lines) => as(lines, [0, 2, 1, 3, 4]), 'audit_reordered', 'record 7'],
+    [
+      'a line that is there twice',
+      (lines) => as(lines, [0, 1, 1, 2, 3, 4]),
+      'audit_reordered',
+      'record 8',
+    ],
+  ])('is broken by %s', async (_what, change, code, detail) => {
+    await edit(-1, change)
+    const run = await verify()
+    expect(outcome(run)).toEqual([23, { chain: [code] }])
+    expect(details(run)).toContain(detail)
+  })
+
+  test('is broken where a segment is gone', async () => {
+    await rm(await segment(0))
+    const run = await verify()
+    expect(outcome(run)).toEqual([23, { chain: ['audit_dropped'] }])
+    expect(details(run)).toContain('record 1 ')
+  })
+
+  test('is cut where it ends before its snapshot, or before a head that was exported', async () => {
+    const head = await exported(['--store', `file:${folder}`], 'worm-file')
+    await edit(-1, (lines) => lines.slice(0, 3))
+    expect(outcome(await verify())).toEqual([0, {}])
+    const trust = ['--head', head, '--runner', 'ci.pub.json']
+    expect(outcome(await verify(...trust))).toEqual([23, { signed_head: ['audit_cut'] }])
+    await rm(await segment(-1))
+    await edit(0, (lines) => lines.slice(0, 4))
+    expect(outcome(await verify())).toEqual([23, { store_head: ['audit_cut'] }])
+  })
+
+  test('counts for nothing where there are no records', async () => {
+    const empty = join(cwd, 'empty')
+    await createStore(empty)
+    const run = await ff(['verify', '--store', `file:${empty}`])
+    expect(outcome(run)).toEqual([22, { chain: ['audit_empty'] }])
+  })
+
+  test('of a folder that holds no store is inconclusive', async () => {
+    const run = await ff(['verify', '--store', 'file:nowhere'])
+    expect([run.status, errorOf(run).code]).toEqual([22, 'target_unreachable'])
+  })
+})
+
+describe('a signed head', () => {
+  let head = ''
+  const verify = (args: readonly string[], env: Record<string, string> = {}): Promise<Run> =>
+    ff(['verify', '--store', 'file:signed', ...args], env)
+  beforeAll(async () => {
+    await auditedFolder(join(cwd, 'signed'))
+    head = await exported(['--store', 'file:signed'], 'worm-signed')
+  })
+  const altered = async (name: string, change: (text: string) => string): Promise<string> => {
+    const text = await readFile(join(cwd, head), 'utf8')
+    expect(change(text)).not.toBe(text)
+    await writeFile(join(cwd, name), change(text))
+    return name
+  }
+
+  test.each<[string, (text: string) => string, string]>([
+    [
+      'the count is another',
+      (text) => text.replace('"count":10', '"count":11'),
+      'head_signature_invalid',
+    ],
+    [
+      'the hash is another',
+      (text) => text.replace(/"hash":"[0-9a-f]{64}"/, `"hash":"${'0'.repeat(64)}"`),
+      'head_signature_invalid',
+    ],
+    [
+      'the signature is another',
+      (text) => text.replace(/\.\.(.)/, (_, one: string) => `..${one === 'A' ? 'B' : 'A'}`),
+      'head_signature_invalid',
+    ],
+    [
+      'the last character of the signature carries other idle bits',
+      (text) =>
+        text.replace(
+          /(.)"\}\n$/,
+          (_, one: string) => `${String.fromCharCode(one.charCodeAt(0) + 1)}"}\n`,
+        ),
+      'head_signature_invalid',
+    ],
+    ['it is laid out in another way', (text) => text.replace('":', '": '), 'head_malformed'],
+    [
+      'a member is not one of its own',
+      (text) => text.replace('{"head"', '{"a":1,"head"'),
+      'head_malformed',
+    ],
+    ['it is no JSON', () => 'head', 'head_malformed'],
+  ])('of which %s proves nothing', async (_what, change, code) => {
+    const path = await altered('altered.json', change)
+    const run = await verify(['--head', path, '--runner', 'ci.pub.json'])
+    expect(outcome(run)).toEqual([23, { signed_head: [code] }])
+  })
+
+  test('of a key that nobody names proves nothing', async () => {
+    const UNKNOWN = { signed_head: ['head_signer_unknown'] }
+    const other = ['--head', head, '--runner', 'mallory.pub.json']
+    expect(outcome(await verify(other))).toEqual([23, UNKNOWN])
+    expect(outcome(await verify(['--head', head]))).toEqual([23, UNKNOWN])
+    const both = [...other, '--runner', 'ci.pub.json']
+    expect(outcome(await verify(both))).toEqual([0, {}])
+  })
+
+  test('of a runner that the trust file names under its pin is believed', async () => {
+    const folder = await mkdtemp(join(cwd, 'team-'))
+    const runner = await makeRunnerKey(join(folder, 'key.pem'))
+    const trust = trustText(trustOf(runner))
+    await mkdir(join(folder, 'checklists'))
+    await writeFile(join(folder, 'checklists/trust.json'), trust)
+    const store = `file:${join(cwd, 'signed')}`
+    const run = (args: readonly string[], env: Record<string, string> = {}): Promise<Run> =>
+      runFf(['audit', ...args, '--store', store, '--format', 'json'], { cwd: folder, env })
+    expect((await run(['export', '--out', 'worm', '--key', 'key.pem'])).status).toBe(0)
+    const [name = ''] = (await readdir(join(folder, 'worm'))).filter((one) => one.endsWith('.json'))
+    const given = ['verify', '--head', join('worm', name)]
+    const pinned = { FF_TRUST_SHA256: tools.sha256(trust) }
+    expect(outcome(await run(given, pinned))).toEqual([0, {}])
+    const unpinned = await run(given, { FF_TRUST_SHA256: 'f'.repeat(64) })
+    expect(outcome(unpinned)).toEqual([23, { signed_head: ['head_signer_unknown'] }])
+  })
+
+  test.each([
+    [['--head', 'nowhere.json', '--runner', 'ci.pub.json'], 'artefact_invalid'],
+    [['--runner', 'ci.pem', '--head', 'ci.pub.json'], 'artefact_invalid'],
+    [['--database', 'postgres://nobody@127.0.0.1:1/none'], 'option_invalid'],
+    [['--export', 'worm-signed'], 'option_invalid'],
+  ])('and %j ends 2', async (args, code) => {
+    const run = await verify(args)
+    expect([run.status, errorOf(run).code]).toEqual([2, code])
+  })
+})

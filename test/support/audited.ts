@@ -1,0 +1,72 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type pg from 'pg'
+import { type AuditRecord, recordHash } from '../../src/core/audit/record.ts'
+import { openPool } from '../../src/backings/postgres/connect.ts'
+import { PostgresStore } from '../../src/backings/postgres/postgres-store.ts'
+import { createStore, FileStore } from '../../src/backings/file/file-store.ts'
+import { sealLine } from '../../src/backings/file/lines.ts'
+import { makeRunnerKey, type Runner } from '../../src/evidence/runner-key.ts'
+import type { FlagStore, ServedStore } from '../../src/ports.ts'
+import { TOOLS } from '../backings/opened-store.ts'
+import { overrideText, putFlag, putTenant, taken } from '../backings/requests.ts'
+import { sha256 } from '../core/builders.ts'
+import type { TestDatabase } from './database.ts'
+
+type Store = FlagStore & ServedStore
+
+/** Changes of several kinds, and refusals among them: five records. */
+export async function fiveRecords(store: Store, flag: string): Promise<void> {
+  await taken(store, putFlag(flag, { ...NUMBER, description: '"\\u2028 é 😀"' }))
+  await taken(store, putTenant('A1', flag, overrideText('0.30000000000000004')))
+  await store.refuse({ request: putFlag(flag, { owner: '"x"' }), code: 'forbidden' })
+  await taken(store, putTenant('A1', flag, overrideText('-1')))
+  await store.refuse({ request: putFlag('ff.other'), code: 'approval_missing' })
+}
+const NUMBER = { value_type: '"number"', default_value: '9007199254740991', safe_value: '0.1' }
+
+/** A file store with ten records, five of them behind its snapshot. */
+export async function auditedFolder(folder: string): Promise<void> {
+  await createStore(folder)
+  await inStore(folder, async (store) => {
+    await fiveRecords(store, 'ff.a')
+    await store.compact()
+    await fiveRecords(store, 'ff.b')
+  })
+}
+export async function inStore<T>(
+  folder: string,
+  use: (store: FileStore) => Promise<T>,
+): Promise<T> {
+  const store = await FileStore.open(folder, TOOLS)
+  try {
+    return await use(store)
+  } finally {
+    await store.close()
+  }
+}
+
+/** A store on the schema that `ff migrate up` made. */
+export const serviceStore = (database: TestDatabase): PostgresStore =>
+  new PostgresStore(openPool(database, 2), 'ff', { name: database.name, tools: TOOLS })
+
+/** Somebody with every right changes what they like. */
+export async function tamper(sql: pg.Client, text: string): Promise<void> {
+  await sql.query(`SET session_replication_role = replica; ${text}; RESET session_replication_role`)
+}
+
+/** The hash that a record has once it was changed. */
+export const hashAnew = ({ hash: _, ...hashed }: AuditRecord): string => recordHash(hashed, sha256)
+
+/** A log line whose checksum fits, whatever was done to it. */
+export const resealed = (line: string, change: (json: string) => string): string =>
+  sealLine(change(line.slice(9)))
+
+/** A runner's key in a folder, with its public half as a file. */
+export async function runnerIn(folder: string, name: string): Promise<Runner> {
+  const runner = await makeRunnerKey(join(folder, `${name}.pem`))
+  const { kid, jwk } = runner
+  const shown = { kind: 'public_key', schemaVersion: 1, person: name, name, kid, jwk }
+  await writeFile(join(folder, `${name}.pub.json`), JSON.stringify(shown))
+  return runner
+}
