@@ -35,6 +35,7 @@ import type {
   HttpServer,
   HttpWitness,
   ListenAt,
+  RefusalAt,
   Served,
   Scratch,
   ServiceLog,
@@ -72,7 +73,12 @@ export interface Adapters {
   /** @throws FfError `listen_failed` */
   openServer(
     routes: readonly HttpRoute[],
-    options: { readonly at: ListenAt; readonly limits: HttpLimits; readonly witness: HttpWitness },
+    options: {
+      readonly at: ListenAt
+      readonly limits: HttpLimits
+      readonly witness: HttpWitness
+      readonly refusal?: RefusalAt
+    },
   ): Promise<HttpServer>
   /** @param write takes a line of JSON */
   openLog(write: (line: string) => void): Promise<ServiceLog>

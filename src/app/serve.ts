@@ -8,6 +8,7 @@ import { loadAuth } from './jwks-check.ts'
 import { loadPersistence } from './persistence-inputs.ts'
 import { type AdminTexts, approvalsPlan } from './service/admin-settings.ts'
 import { healthRoutes } from './service/health.ts'
+import { ofrepRefusalAt } from './service/ofrep-reply.ts'
 import type { ServiceParts } from './service/parts.ts'
 import { type ServePlan, planServe, type ServeTexts } from './service/plan.ts'
 import { serviceRoutes } from './service/routes.ts'
@@ -109,7 +110,12 @@ async function listen(
     () => draining,
   )
   const open = async (served: typeof routes, where: ServePlan['listen']): Promise<HttpServer> => {
-    const server = await adapters.openServer(served, { at: where, limits: LIMITS, witness })
+    const server = await adapters.openServer(served, {
+      at: where,
+      limits: LIMITS,
+      witness,
+      refusal: ofrepRefusalAt,
+    })
     opened.push(() => server.drain())
     return server
   }

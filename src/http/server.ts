@@ -3,7 +3,12 @@ import { randomUUID } from 'node:crypto'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { PROBLEMS, problemText, type RequestCode } from '../core/service/problems.ts'
+import {
+  PROBLEMS,
+  problemText,
+  type RequestCode,
+  type ServerCode,
+} from '../core/service/problems.ts'
 import { isRequestId } from '../core/state/write-request.ts'
 import type {
   HttpCall,
@@ -13,6 +18,7 @@ import type {
   HttpServer,
   HttpWitness,
   ListenAt,
+  RefusalAt,
 } from '../ports.ts'
 import { credentialOf } from './credential.ts'
 import { listenFault } from './listen-fault.ts'
@@ -28,6 +34,7 @@ export interface ServerOptions {
   readonly at: ListenAt
   readonly limits: HttpLimits
   readonly witness: HttpWitness
+  readonly refusal?: RefusalAt
 }
 
 /**
@@ -41,6 +48,7 @@ export async function openServer(
 ): Promise<HttpServer> {
   const { at, limits } = options
   const server = makeServer(options)
+  server.decorate('refusalAt', options.refusal ?? (() => null))
   const state: State = { inFlight: 0, draining: false }
   watch(server, state, options)
   takeBodies(server)
@@ -135,6 +143,9 @@ declare module 'fastify' {
     /** A code of the contract. */
     refusedAs: string | null
   }
+  interface FastifyInstance {
+    refusalAt: RefusalAt
+  }
 }
 
 function serve(server: FastifyInstance, { id, method, path, handle }: HttpRoute): void {
@@ -162,6 +173,7 @@ function queryOf(url: string): URLSearchParams {
   const from = url.indexOf('?')
   return new URLSearchParams(from === -1 ? '' : url.slice(from + 1))
 }
+const pathOf = (url: string): string => url.split('?', 1)[0] as string
 
 function send(
   request: FastifyRequest,
@@ -169,15 +181,23 @@ function send(
   { status, type, headers, text, code }: HttpReply,
 ): FastifyReply {
   request.refusedAs = code
-  return reply.code(status).headers(headers).type(type).send(text)
+  // An empty text would be a body of no bytes, which a 304 does not have (RFC 9110, 15.4.5).
+  return reply
+    .code(status)
+    .headers(headers)
+    .type(type)
+    .send(status === 304 ? undefined : text)
 }
 
-function refuse(reply: FastifyReply, code: RequestCode | 'internal'): FastifyReply {
+function refuse(reply: FastifyReply, code: ServerCode): FastifyReply {
+  const { request } = reply
+  const worded = reply.server.refusalAt(pathOf(request.url), code)
+  if (worded !== null) return send(request, reply, worded)
   const [status] = PROBLEMS[code]
-  reply.request.refusedAs = code
+  request.refusedAs = code
   reply.header('cache-control', 'no-store')
   if (status === 503) reply.header('retry-after', '1')
-  return reply.code(status).type(PROBLEM_TYPE).send(problemText(code, reply.request.id))
+  return reply.code(status).type(PROBLEM_TYPE).send(problemText(code, request.id))
 }
 
 /** A body is the text of a JSON value, whoever reads it; nothing is parsed twice, and nothing is lost (page 4). */

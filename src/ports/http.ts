@@ -1,4 +1,5 @@
 import type { Credential } from '../core/auth/types.ts'
+import type { ServerCode } from '../core/service/problems.ts'
 
 /** One HTTP request as a route sees it: bounded, its body UTF-8 (page 5, limits). */
 export interface HttpCall {
@@ -30,6 +31,13 @@ export interface HttpRoute {
   readonly path: string
   readonly handle: (call: HttpCall) => Promise<HttpReply>
 }
+
+/**
+ * How a server words what it refuses itself where it is not a problem detail; null leaves it at that.
+ *
+ * @param path as it was asked for, not decoded, without its query
+ */
+export type RefusalAt = (path: string, code: ServerCode) => HttpReply | null
 
 /** Where a service listens. Port 0 takes a free one. */
 export interface ListenAt {

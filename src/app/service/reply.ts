@@ -45,15 +45,17 @@ export function problemReply(
   return {
     status,
     type: 'application/problem+json; charset=utf-8',
-    headers: {
-      ...NO_STORE,
-      ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
-      ...(status === 503 ? { 'retry-after': RETRY_AFTER } : {}),
-    },
+    headers: { ...NO_STORE, ...refusalHeaders(status) },
     text: problemText(code, request_id, places),
     code,
   }
 }
+
+/** What a caller is told beside the reason. */
+export const refusalHeaders = (status: number): HttpReply['headers'] => ({
+  ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+  ...(status === 503 ? { 'retry-after': RETRY_AFTER } : {}),
+})
 
 /** The refusal that an error stands for; undefined for a bug. */
 export function refusalOf(error: unknown): Refusal | undefined {

@@ -2,6 +2,7 @@ import { ANY_TENANT } from '../../core/service/access.ts'
 import type { HttpMethod, HttpRoute } from '../../ports.ts'
 import { type Changed, changeRoute } from './change.ts'
 import { evaluateRoute } from './evaluate.ts'
+import { ofrepRoutes } from './ofrep.ts'
 import type { Parts } from './parts.ts'
 import { problemReply, refusalOf } from './reply.ts'
 import { listRoute, READ_REGISTRY, rowRoute } from './rows.ts'
@@ -60,9 +61,16 @@ const ROUTES: readonly Row[] = [
   ['user_overrides.delete', 'DELETE', USER_PATH, (parts) => remove(parts, USER_OVERRIDE)],
 ]
 
-/** What the service answers under `/v1`. To add one: its row. */
-export const serviceRoutes = (parts: Parts): readonly HttpRoute[] =>
-  ROUTES.map(([id, method, path, make]) => ({ id, method, path, handle: refusing(make(parts)) }))
+/** What the service answers, under `/v1` and by OFREP. To add one: its row. */
+export const serviceRoutes = (parts: Parts): readonly HttpRoute[] => [
+  ...ROUTES.map(([id, method, path, make]) => ({
+    id,
+    method,
+    path,
+    handle: refusing(make(parts)),
+  })),
+  ...ofrepRoutes(parts),
+]
 
 /** Whatever is refused on purpose becomes a problem detail; a bug goes on up. */
 export const refusing =

@@ -16,6 +16,8 @@ export type RequestCode =
   | 'too_many_requests_in_flight'
   | 'too_many_flags'
   | 'draining'
+/** What a server says of itself, whatever is served. */
+export type ServerCode = RequestCode | 'internal'
 /** What somebody may not do who is let in. */
 export type AccessCode = 'scope_missing' | 'tenant_foreign' | 'actor_missing'
 /** What a store says of itself. */

@@ -1,0 +1,44 @@
+import { ofrepFailure, ofrepStatus } from '../../core/ofrep/failure.ts'
+import type { Problem } from '../../core/problem.ts'
+import type { ServiceCode } from '../../core/service/problems.ts'
+import type { HttpReply } from '../../ports.ts'
+import { jsonReply, refusalHeaders } from './reply.ts'
+
+const PREFIX = '/ofrep/'
+const FLAGS = `${PREFIX}v1/evaluate/flags/`
+
+/** What is answered belongs to who asked. */
+export const ofrepReply = (
+  text: string,
+  status: number,
+  headers: HttpReply['headers'] = {},
+): HttpReply => jsonReply(text, { status, headers: { vary: 'Authorization', ...headers } })
+
+export function ofrepRefusal(
+  code: ServiceCode,
+  key: string | null,
+  places: readonly Problem[] = [],
+): HttpReply {
+  const status = ofrepStatus(code)
+  return { ...ofrepReply(ofrepFailure(code, key, places), status, refusalHeaders(status)), code }
+}
+
+/**
+ * What a server refuses before any route, or instead of one, as the clients of that path read it: a path that no flag
+ * has below the flags is an unknown flag, for stock clients do not encode a key.
+ *
+ * @returns null where the path is not of OFREP
+ */
+export function ofrepRefusalAt(path: string, code: ServiceCode): HttpReply | null {
+  if (!path.startsWith(PREFIX)) return null
+  const key = path.startsWith(FLAGS) ? decoded(path.slice(FLAGS.length)) : null
+  return ofrepRefusal(code === 'route_unknown' && key !== null ? 'flag_unknown' : code, key)
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text // What cannot be decoded is named as it came.
+  }
+}

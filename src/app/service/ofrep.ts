@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto'
+import { ofrepAnswer } from '../../core/ofrep/answer.ts'
+import { readOfrepRequest } from '../../core/ofrep/context.ts'
+import { namesTag } from '../../core/ofrep/none-match.ts'
+import { ofrepFailure } from '../../core/ofrep/failure.ts'
+import { isFlagKey } from '../../core/state/grammar.ts'
+import type { HttpCall, HttpReply, HttpRoute } from '../../ports.ts'
+import { callerOf, speaksFor } from './admitted.ts'
+import { type Asking, decideMany, decideOne, metBy } from './evaluate.ts'
+import { ofrepRefusal, ofrepReply } from './ofrep-reply.ts'
+import type { Parts, ServiceParts } from './parts.ts'
+import { Refusal, refusalOf } from './reply.ts'
+
+type Answer = (service: ServiceParts, call: HttpCall) => Promise<HttpReply>
+
+/** The OpenFeature Remote Evaluation Protocol (`ofrep.md`), of a bearer token alone: `X-API-Key` is not looked at. */
+export const ofrepRoutes = (parts: Parts): readonly HttpRoute[] => [
+  {
+    id: 'ofrep.evaluate',
+    method: 'POST',
+    path: '/ofrep/v1/evaluate/flags/:key',
+    handle: answering(parts, answerOne),
+  },
+  {
+    id: 'ofrep.evaluate_all',
+    method: 'POST',
+    path: '/ofrep/v1/evaluate/flags',
+    handle: answering(parts, answerAll),
+  },
+]
+
+const answering =
+  (parts: Parts, answer: Answer): HttpRoute['handle'] =>
+  async (call) => {
+    try {
+      return await answer(parts(), call)
+    } catch (error) {
+      const refusal = refusalOf(error)
+      if (refusal === undefined) throw error
+      return ofrepRefusal(refusal.code, call.params['key'] ?? null, refusal.places)
+    }
+  }
+
+const answerOne: Answer = async (service, call) => {
+  const asking = await askingOf(service, call)
+  const { key = '' } = call.params
+  if (!isFlagKey(key)) throw new Refusal('flag_unknown')
+  const { text, failure } = ofrepAnswer(await decideOne(service, key, asking))
+  if (failure !== undefined) throw new Refusal(failure)
+  return ofrepReply(text, 200)
+}
+
+/**
+ * Every flag whose required_auth the caller meets, in the order of the keys; one that cannot be served fails alone.
+ * The strong tag is over all that is sent, so nothing that the answer depends on is left out of it.
+ */
+const answerAll: Answer = async (service, call) => {
+  const asking = await askingOf(service, call)
+  const decisions = await decideMany(service, await metBy(service, asking.principal), asking)
+  const items = decisions.map((decision) => {
+    const { text, failure } = ofrepAnswer(decision)
+    return text ?? ofrepFailure(failure, decision.flag_key)
+  })
+  const text = `{"flags":[${items.join(',')}]}`
+  const etag = `"${createHash('sha256').update(text).digest('hex')}"`
+  const known = namesTag(call.header('if-none-match'), etag)
+  return ofrepReply(known ? '' : text, known ? 304 : 200, { etag })
+}
+
+/** Who asks, before what is asked is looked at (page 2). @throws Refusal */
+async function askingOf(service: ServiceParts, call: HttpCall): Promise<Asking> {
+  const now = service.now()
+  const caller = await callerOf(service, call, now)
+  const read = readOfrepRequest(call.body)
+  if (!read.ok) throw new Refusal(read.problem.code, [read.problem])
+  const { approval_ref, ...named } = read.context
+  return { principal: speaksFor(caller, named), approval_ref, request_id: call.request_id, now }
+}

@@ -1,0 +1,76 @@
+import { pointer } from '../json/pointer.ts'
+import { isObject, type JsonNode, type JsonObject, readJson } from '../json/read.ts'
+import { type Problem, problem } from '../problem.ts'
+import { isApprovalRef, isScopeId } from '../state/grammar.ts'
+
+/** What of an OFREP context is looked at; null where it is not there. Any other attribute is the client's own. */
+export interface OfrepContext {
+  readonly user_id: string | null
+  readonly tenant_id: string | null
+  readonly approval_ref: string | null
+}
+export type OfrepRequest =
+  | { readonly ok: true; readonly context: OfrepContext }
+  | { readonly ok: false; readonly problem: Problem }
+
+type Attribute = readonly [name: string, holds: (text: string) => boolean]
+const ATTRIBUTES: { readonly [K in keyof OfrepContext]: Attribute } = {
+  user_id: ['targetingKey', isScopeId],
+  tenant_id: ['tenant_id', isScopeId],
+  approval_ref: ['approval_ref', isApprovalRef],
+}
+
+/**
+ * Reads the body of an OFREP request. Numbers and texts that page 1 would not store may stand in attributes that
+ * nobody looks at; a member that is looked at and stands twice is refused, for two readers could read two of them.
+ */
+export function readOfrepRequest(body: string): OfrepRequest {
+  const read = readJson(body)
+  if (!read.ok) return refused(read.code, '')
+  const context = memberOf(objectOf(read.node), 'context', '')
+  if (context.problem !== undefined) return { ok: false, problem: context.problem }
+  if (context.node === undefined) return refused('member_missing', '/context')
+  const members = objectOf(context.node)
+  if (members === null) return refused('type_wrong', '/context')
+  const found = Object.entries(ATTRIBUTES).map(
+    ([name, attribute]) => [name, textOf(members, attribute)] as const,
+  )
+  const wrong = found.find(([, { problem: one }]) => one !== undefined)?.[1].problem
+  if (wrong !== undefined) return { ok: false, problem: wrong }
+  return {
+    ok: true,
+    context: Object.fromEntries(
+      found.map(([name, { text = null }]) => [name, text]),
+    ) as unknown as OfrepContext,
+  }
+}
+
+const refused = (code: Problem['code'], at: string): OfrepRequest => ({
+  ok: false,
+  problem: problem(code, at),
+})
+const objectOf = (node: JsonNode): JsonObject | null =>
+  node !== null && typeof node === 'object' && isObject(node) ? node : null
+
+interface Member {
+  readonly node?: JsonNode
+  readonly problem?: Problem
+}
+function memberOf(object: JsonObject | null, name: string, below: string): Member {
+  if (object === null) return { problem: problem('type_wrong', below) }
+  const [first, second] = object.members.filter(([member]) => member === name)
+  if (second !== undefined) return { problem: problem('duplicate_member', pointer(below, name)) }
+  return first === undefined ? {} : { node: first[1] }
+}
+
+function textOf(
+  context: JsonObject,
+  [name, holds]: Attribute,
+): { readonly text?: string; readonly problem?: Problem } {
+  const { node, problem: twice } = memberOf(context, name, '/context')
+  if (twice !== undefined) return { problem: twice }
+  if (node === undefined) return {}
+  const at = pointer('/context', name)
+  if (typeof node !== 'string') return { problem: problem('type_wrong', at) }
+  return holds(node) ? { text: node } : { problem: problem('form_wrong', at) }
+}

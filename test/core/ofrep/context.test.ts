@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest'
+import { readOfrepRequest } from '../../../src/core/ofrep/context.ts'
+
+const NOBODY = { user_id: null, tenant_id: null, approval_ref: null }
+
+describe('what an OFREP request says', () => {
+  test.each([
+    ['nobody', '{"context":{}}', NOBODY],
+    ['a user', '{"context":{"targetingKey":"U1"}}', { ...NOBODY, user_id: 'U1' }],
+    ['a tenant', '{"context":{"tenant_id":"T-1"}}', { ...NOBODY, tenant_id: 'T-1' }],
+    [
+      'an approval',
+      '{"context":{"approval_ref":"APP-1-a"}}',
+      { ...NOBODY, approval_ref: 'APP-1-a' },
+    ],
+    [
+      'attributes that nobody looks at, whatever they hold',
+      '{"context":{"a":1e-7,"b":null,"c":[{}],"d":"\\u0000","a":2,"targetingKey":"U1"},"more":1}',
+      { ...NOBODY, user_id: 'U1' },
+    ],
+  ])('%s', (_what, body, context) => {
+    expect(readOfrepRequest(body)).toStrictEqual({ ok: true, context })
+  })
+
+  test.each([
+    ['', 'json_empty', ''],
+    ['{"context":', 'json_malformed', ''],
+    [`${'['.repeat(70)}`, 'json_too_deep', ''],
+    ['[]', 'type_wrong', ''],
+    ['null', 'type_wrong', ''],
+    ['7', 'type_wrong', ''],
+    ['{}', 'member_missing', '/context'],
+    ['{"context":null}', 'type_wrong', '/context'],
+    ['{"context":[]}', 'type_wrong', '/context'],
+    ['{"context":"U1"}', 'type_wrong', '/context'],
+    ['{"context":{},"context":{}}', 'duplicate_member', '/context'],
+    ['{"context":{"tenant_id":7}}', 'type_wrong', '/context/tenant_id'],
+    ['{"context":{"tenant_id":null}}', 'type_wrong', '/context/tenant_id'],
+    ['{"context":{"tenant_id":"T:*"}}', 'form_wrong', '/context/tenant_id'],
+    ['{"context":{"targetingKey":{}}}', 'type_wrong', '/context/targetingKey'],
+    ['{"context":{"targetingKey":""}}', 'form_wrong', '/context/targetingKey'],
+    [
+      '{"context":{"targetingKey":"a","targetingKey":"b"}}',
+      'duplicate_member',
+      '/context/targetingKey',
+    ],
+    ['{"context":{"approval_ref":"APP"}}', 'form_wrong', '/context/approval_ref'],
+  ])('%s is refused: %s at "%s"', (body, code, pointer) => {
+    expect(readOfrepRequest(body)).toStrictEqual({ ok: false, problem: { code, pointer } })
+  })
+})

@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest'
+import { ofrepFailure, ofrepStatus } from '../../../src/core/ofrep/failure.ts'
+import { PROBLEMS, type ServiceCode } from '../../../src/core/service/problems.ts'
+
+describe('a refusal as OFREP has it', () => {
+  test.each([
+    ['json_empty', 400, 'PARSE_ERROR'],
+    ['json_malformed', 400, 'PARSE_ERROR'],
+    ['utf8_invalid', 400, 'PARSE_ERROR'],
+    ['media_type_unsupported', 415, 'PARSE_ERROR'],
+    ['body_too_large', 413, 'GENERAL'],
+    ['type_wrong', 400, 'INVALID_CONTEXT'],
+    ['form_wrong', 400, 'INVALID_CONTEXT'],
+    ['flag_unknown', 404, 'FLAG_NOT_FOUND'],
+    ['context_mismatch', 403, 'GENERAL'],
+    ['token_expired', 401, 'GENERAL'],
+    ['jwks_unreachable', 503, 'GENERAL'],
+    ['too_many_requests_in_flight', 503, 'GENERAL'],
+    ['backing_unavailable', 500, 'GENERAL'],
+    ['store_corrupt', 500, 'GENERAL'],
+    ['disk_full', 500, 'GENERAL'],
+    ['row_broken', 500, 'GENERAL'],
+    ['internal', 500, 'GENERAL'],
+  ] as const)('%s is %i %s', (code, status, errorCode) => {
+    expect(ofrepStatus(code)).toBe(status)
+    expect(JSON.parse(ofrepFailure(code, 'ff.a'))).toStrictEqual({
+      key: 'ff.a',
+      errorCode,
+      errorDetails: PROBLEMS[code][1],
+      metadata: { code },
+    })
+  })
+
+  test('every code of the service has a status that a client of OFREP knows, and an error code', () => {
+    const codes = Object.keys(PROBLEMS) as ServiceCode[]
+    expect(codes.length).toBeGreaterThan(50)
+    for (const code of codes) {
+      expect([...Array(100).keys()].map((n) => n + 400).concat(500, 503)).toContain(
+        ofrepStatus(code),
+      )
+      expect(JSON.parse(ofrepFailure(code, 'ff.a')).errorCode).toMatch(/^[A-Z_]+$/)
+    }
+  })
+
+  test('a bulk request has no key, and what is wrong is named by its place', () => {
+    const places = [{ code: 'type_wrong', pointer: '/context/tenant_id' }] as const
+    expect(JSON.parse(ofrepFailure('type_wrong', null, places))).toStrictEqual({
+      errorCode: 'INVALID_CONTEXT',
+      errorDetails: 'A value is of another type. (/context/tenant_id)',
+      metadata: { code: 'type_wrong' },
+    })
+  })
+
+  test('the whole body is no place', () => {
+    const text = ofrepFailure('json_malformed', null, [{ code: 'json_malformed', pointer: '' }])
+    expect(JSON.parse(text).errorDetails).toBe('The body is not JSON.')
+  })
+})

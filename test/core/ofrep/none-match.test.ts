@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { namesTag } from '../../../src/core/ofrep/none-match.ts'
+
+test.each([
+  ['nothing', null, false],
+  ['the tag', '"abc"', true],
+  ['the tag, weak', 'W/"abc"', true],
+  ['another', '"abd"', false],
+  ['a list with it', '"x", W/"abc", "y"', true],
+  ['a list without it', '"x","y"', false],
+  ['a comma inside of a tag', '"x,y","abc"', true],
+  ['anything', '*', true],
+  ['anything, with spaces', ' * ', true],
+  ['a star in a list is no star', '"x", *', false],
+  ['the tag without its quotes', 'abc', false],
+  ['nothing of use', '"', false],
+  ['empty', '', false],
+])('If-None-Match: %s', (_what, header, named) => {
+  expect(namesTag(header, '"abc"')).toBe(named)
+})
