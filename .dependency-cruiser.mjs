@@ -207,6 +207,7 @@ export default {
     home('read', 'src/signoff/'),
     home('fastify', 'src/http/'),
     home('pino', 'src/telemetry/'),
+    home('prom-client', 'src/telemetry/'),
     home('ajv', 'src/artefacts/'),
     home('chalk', 'src/reports/'),
     home('cli-table3', 'src/reports/'),

@@ -109,7 +109,8 @@ export const adapters: Adapters = {
   openServer: async (routes, options) =>
     (await import('./http/server.ts')).openServer(routes, options),
   openLog: async (write) => (await import('./telemetry/log.ts')).openLog(write),
-  openWitness: async (log) => (await import('./telemetry/log.ts')).loggingWitness(log),
+  openTelemetry: async (log, readings) =>
+    (await import('./telemetry/index.ts')).openTelemetry(log, readings),
   openScratch: async (spec, needs) =>
     (await import('./backings/index.ts')).openScratch(spec, needs),
 }

@@ -17,6 +17,7 @@ const TYPED = {
   cutover_plan: 'cutover-plan',
   rollback_triggers: 'rollback-triggers',
   team_commands: 'team-commands',
+  alert_rules: 'alert-rules',
   replay_request: 'replay-request',
   trust: 'trust',
   trust_chain: 'trust-chain',

@@ -1,9 +1,9 @@
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { Migration } from '../core/migrations/plan.ts'
 import type {
-  AuditTools,
   AdminServer,
   Approvals,
+  AuditTools,
   ApprovalsPlan,
   AuditHeadRead,
   AuditSigner,
@@ -36,9 +36,11 @@ import type {
   HttpWitness,
   ListenAt,
   RefusalAt,
+  Readings,
   Served,
   Scratch,
   ServiceLog,
+  Telemetry,
 } from '../ports.ts'
 import type { Approval } from '../core/evaluate/approvals.ts'
 import type { EvidenceLog } from '../core/gate/types.ts'
@@ -82,8 +84,8 @@ export interface Adapters {
   ): Promise<HttpServer>
   /** @param write takes a line of JSON */
   openLog(write: (line: string) => void): Promise<ServiceLog>
-  /** Who tells the log what a server did. */
-  openWitness(log: ServiceLog): Promise<HttpWitness>
+  /** Logs and counts what a service does. */
+  openTelemetry(log: ServiceLog, readings: Readings): Promise<Telemetry>
   /** A store that somebody keeps, to be read alone. @throws FfError saying why the target cannot be had */
   openLive(
     spec: TargetSpec,

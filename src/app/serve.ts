@@ -2,17 +2,19 @@ import type { AuthTexts } from './start-up.ts'
 import { checkAuth, checkEnvironment, checkJwksUrl } from './start-up.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import { fromMilliseconds } from '../core/state/instant.ts'
-import type { HttpServer, ServiceLog } from '../ports.ts'
+import type { HttpServer, ServiceLog, Telemetry } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
 import { loadAuth } from './jwks-check.ts'
 import { loadPersistence } from './persistence-inputs.ts'
 import { type AdminTexts, approvalsPlan } from './service/admin-settings.ts'
 import { healthRoutes } from './service/health.ts'
 import { ofrepRefusalAt } from './service/ofrep-reply.ts'
+import { metricsRoute } from './service/metrics.ts'
 import type { ServiceParts } from './service/parts.ts'
 import { type ServePlan, planServe, type ServeTexts } from './service/plan.ts'
 import { serviceRoutes } from './service/routes.ts'
 import { SAMPLE } from './service/sample.ts'
+import { storeAnswer } from './service/store-answer.ts'
 import { readDigestKey } from './service/digest-key.ts'
 
 export interface ServeRequest {
@@ -70,8 +72,17 @@ export async function startService(request: ServeRequest): Promise<Service> {
     const approvals = await adapters.openApprovals(answering)
     opened.push(() => Promise.resolve(approvals.close()))
     const now = () => fromMilliseconds(request.now().getTime())
-    const parts: ServiceParts = { store, door, approvals, environment, now }
-    const servers = await listen(request, plan, { parts, opened })
+    const sockets: Sockets = { server: null }
+    const telemetry = await adapters.openTelemetry(request.log, {
+      in_flight_limit: LIMITS.in_flight,
+      inFlight: () => sockets.server?.inFlight() ?? 0,
+      door: () => door.metrics(),
+      admin: () => approvals.metrics(),
+      head: async () => (await storeAnswer(store)).head,
+    })
+    const { observer } = telemetry
+    const parts: ServiceParts = { store, door, approvals, environment, now, observer }
+    const servers = await listen(request, plan, { parts, opened, telemetry, sockets })
     return { ...servers, sample: plan.store === null, close }
   } catch (error) {
     await close()
@@ -97,18 +108,30 @@ async function openStore(
   return scratch.store
 }
 
+/** Whose requests under way are counted: there is none before it listens. */
+interface Sockets {
+  server: HttpServer | null
+}
+interface Made {
+  readonly parts: ServiceParts
+  readonly opened: (() => Promise<void>)[]
+  readonly telemetry: Telemetry
+  readonly sockets: Sockets
+}
+
 async function listen(
-  { adapters, log }: ServeRequest,
+  { adapters }: ServeRequest,
   { listen: at, admin_listen }: ServePlan,
-  { parts, opened }: { readonly parts: ServiceParts; readonly opened: (() => Promise<void>)[] },
+  { parts, opened, telemetry, sockets }: Made,
 ): Promise<Pick<Service, 'origin' | 'admin_origin'>> {
   let draining = false
-  const witness = await adapters.openWitness(log)
+  const { witness } = telemetry
   const routes = serviceRoutes(() => parts)
-  const own = healthRoutes(
+  const health = healthRoutes(
     () => parts,
     () => draining,
   )
+  const own = [...health, metricsRoute(telemetry)]
   const open = async (served: typeof routes, where: ServePlan['listen']): Promise<HttpServer> => {
     const server = await adapters.openServer(served, {
       at: where,
@@ -121,6 +144,7 @@ async function listen(
   }
   const admin = admin_listen === null ? null : await open(own, admin_listen)
   const main = await open(admin === null ? [...routes, ...own] : routes, at)
+  sockets.server = main
   // The first to be undone: readiness says so before anything is closed.
   opened.push(() => {
     draining = true

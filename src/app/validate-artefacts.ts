@@ -13,6 +13,7 @@ import {
 import { loadMigrations, MIGRATIONS } from '../artefacts/migrations.ts'
 import type { ArtefactProblem } from '../artefacts/problem.ts'
 import { readText } from '../artefacts/read-text.ts'
+import { alertProblems } from '../artefacts/rules/alert-rules.ts'
 import { cellProblems } from '../artefacts/rules/cell-rules.ts'
 import { contractProblems, gateMatrixProblems } from '../artefacts/rules/parity-rules.ts'
 import { authProblems } from '../artefacts/rules/auth-rules.ts'
@@ -85,6 +86,7 @@ function ruleProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
     jwt_fixtures: fixtures,
     oracle_cells: oracle,
     incumbent_mapping: mapping,
+    alert_rules: alerts,
   } = whole
   return [
     ...(contract === undefined ? [] : contractProblems(contract)),
@@ -93,6 +95,7 @@ function ruleProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
     ...(matrix === undefined || fixtures === undefined
       ? []
       : buildVectors(matrix, fixtures.value.fixtures).problems),
+    ...(alerts === undefined ? [] : alertProblems(alerts)),
     ...(oracle === undefined || contract === undefined ? [] : cellProblems(oracle, contract)),
     ...(mapping === undefined ? [] : mappingProblems(mapping)),
     ...gateProblems(whole),

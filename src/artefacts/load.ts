@@ -45,6 +45,7 @@ export const ARTEFACTS: Readonly<
     file: 'contracts/examples/incumbent/mapping.json',
     schema: 'incumbent-mapping',
   },
+  alert_rules: { file: 'contracts/alert_rules.json', schema: 'alert-rules' },
 }
 export const KINDS = Object.keys(ARTEFACTS) as ArtefactKind[]
 

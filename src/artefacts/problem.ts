@@ -63,3 +63,6 @@ export type ArtefactCode =
   | 'span_invalid'
   | 'wildcard_missing'
   | 'value_repeated'
+  | 'signal_unknown'
+  | 'signal_has_no_buckets'
+  | 'label_unknown'

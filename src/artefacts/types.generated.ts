@@ -148,6 +148,7 @@ export interface ArtefactByKind {
   cutover_plan: CutoverPlan
   rollback_triggers: RollbackTriggers
   team_commands: TeamCommands
+  alert_rules: AlertRules
   replay_request: ReplayRequest
   trust: Trust
   trust_chain: TrustChain
@@ -1310,6 +1311,73 @@ export interface Params {
    */
   control_argv: string[]
   timeout_s: number
+}
+/**
+ * The metrics of a service, and when somebody is to be told of them.
+ */
+export interface AlertRules {
+  kind: 'alert_rules'
+  schemaVersion: 1
+  /**
+   * @minItems 1
+   */
+  signals: {
+    metric: string
+    type: 'counter' | 'gauge' | 'histogram'
+    labels: string[]
+    /**
+     * Whether something can happen that changes it: a limit stays as it is.
+     */
+    moves: boolean
+  }[]
+  /**
+   * @minItems 1
+   */
+  rules: {
+    id: string
+    measure:
+      | {
+          kind: 'value' | 'absent'
+          of: Selector
+        }
+      | {
+          kind: 'share'
+          of: Selector
+          to: Selector
+        }
+      | {
+          kind: 'rate'
+          of: Selector
+          window_s: number
+        }
+      | {
+          kind: 'ratio'
+          of: Selector
+          to: Selector
+          window_s: number
+        }
+      | {
+          kind: 'quantile'
+          of: Selector
+          quantile: number
+          window_s: number
+        }
+    op: 'above' | 'below'
+    threshold: number
+    for_s: number
+    severity: 'page' | 'ticket'
+    means: string
+    do: string
+  }[]
+}
+export interface Selector {
+  metric: string
+  labels: {
+    /**
+     * @minItems 1
+     */
+    [k: string]: string[]
+  }
 }
 /**
  * trust.json: whose signatures count, until when. A file of its bytes is named from outside by FF_TRUST_SHA256; version n+1 is signed by both roles of n.

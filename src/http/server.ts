@@ -130,9 +130,11 @@ function refuseFailures(server: FastifyInstance, witness: HttpWitness): void {
   server.setNotFoundHandler((_request, reply) => refuse(reply, 'route_unknown'))
 }
 
-/** A caller's own id where it is one, so that its logs and ours can be laid side by side. */
+/** A caller's own id where it is one, so that its logs and ours can be laid side by side; a token is none. */
 const requestIdOf = (named: string | readonly string[] | undefined): string =>
-  typeof named === 'string' && isRequestId(named) ? named : randomUUID()
+  typeof named === 'string' && isRequestId(named) && !TOKEN.test(named) ? named : randomUUID()
+/** A compact JWS: its header is an object, and `{"` is `eyJ` in base64url. */
+const TOKEN = /eyJ[\w-]*\.[\w-]*\./
 
 declare module 'fastify' {
   interface FastifyContextConfig {

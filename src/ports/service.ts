@@ -1,10 +1,19 @@
 import type { AdminLimits } from '../core/admin/limits.ts'
 import type { Approval } from '../core/evaluate/approvals.ts'
 import type { AuditHead } from '../core/audit/record.ts'
+import type { Decision } from '../core/evaluate/types.ts'
 import type { Problem } from '../core/problem.ts'
 import type { FlagRow, RowSet, Stored } from '../core/state/rows.ts'
 import type { WriteRequest } from '../core/state/write-request.ts'
-import type { ApprovalCheck, FlagStore, Scratch, ScratchStore, SideFacts } from '../ports.ts'
+import type {
+  ApprovalCheck,
+  DoorMetrics,
+  FlagStore,
+  HttpWitness,
+  Scratch,
+  ScratchStore,
+  SideFacts,
+} from '../ports.ts'
 
 /** Which rows a bulk evaluation needs: of several flags, for one caller. */
 export interface BulkQuery {
@@ -140,4 +149,32 @@ export interface ServiceLog {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
+}
+
+/** Told what a service does, to count it; costs whoever tells next to nothing. */
+export interface ServiceObserver {
+  decided(decision: Pick<Decision, 'decision' | 'reason'>): void
+  /** What became of a change that somebody who was let in asked for. */
+  changed(action: WriteRequest['action'], outcome: ChangeOutcome): void
+  /** Somebody was let in by a token that nobody verified (page 2, containment). @param sub as it says, and an id */
+  unverified(sub: string): void
+}
+/** `failed` where the store did not take it; `refused` where it was the caller's doing. */
+export type ChangeOutcome = 'applied' | 'refused' | 'failed'
+
+/** What metrics are read from when somebody asks for them. */
+export interface Readings {
+  readonly in_flight_limit: number
+  readonly inFlight: () => number
+  readonly door: () => DoorMetrics
+  readonly admin: () => AdminMetrics
+  /** The end of the audit chain; null where the store gives no answer in its time. */
+  readonly head: () => Promise<AuditHead | null>
+}
+/** What a service says of itself to those who look after it. */
+export interface Telemetry {
+  readonly witness: HttpWitness
+  readonly observer: ServiceObserver
+  /** In Prometheus' text format 0.0.4. */
+  readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>
 }

@@ -26,8 +26,33 @@ export const loggingWitness = (log: ServiceLog): HttpWitness => ({
     if (status >= 500) log.error(fields, 'failed')
     else log.info(fields, 'refused')
   },
-  failed: (error, request_id) => {
-    const { name, message, stack } = error instanceof Error ? error : new Error(String(error))
-    log.error({ request_id, error: { name, message, stack } }, 'bug')
-  },
+  failed: (error, request_id) => log.error({ request_id, error: traceOf(error) }, 'bug'),
 })
+
+const FRAME = /^at .*:\d+:\d+\)?$/
+/** Where a bug came up. Its message is left out: that may hold anything that a caller sent, or a store said. */
+function traceOf(error: unknown): { readonly name: string; readonly at: readonly string[] } {
+  if (!(error instanceof Error)) return { name: typeof error, at: [] }
+  const { name, message, stack = '' } = error
+  const frames = stack.slice(stack.indexOf(message) + message.length).split('\n')
+  return { name, at: frames.map((one) => one.trim()).filter((one) => FRAME.test(one)) }
+}
+
+const MINUTE_MS = 60_000
+/** How many names a minute; more are counted, and not named. */
+const MOST_NAMES = 100
+
+/** Logs each caller whose token nobody verified once a minute (page 2, containment). @param now in milliseconds */
+export function logUnverified(log: ServiceLog, now = performance.now.bind(performance)) {
+  const named = new Set<string>()
+  let since = Number.NEGATIVE_INFINITY
+  return (sub: string): void => {
+    if (now() - since >= MINUTE_MS) {
+      named.clear()
+      since = now()
+    }
+    if (named.has(sub) || named.size >= MOST_NAMES) return
+    named.add(sub)
+    log.warn({ caller: `unverified:${sub}` }, 'a token was not verified')
+  }
+}

@@ -429,7 +429,7 @@ describe('what a server refuses itself', () => {
   ])('%s has a key and an error code', async (_what, in_flight, path, status, code) => {
     const server = await openServer([route], {
       at: { host: '127.0.0.1', port: 0 },
-      limits: { ...LIMITS, in_flight, drain_ms: 1_000 },
+      limits: { ...LIMITS, in_flight, settle_ms: 0, drain_ms: 1_000 },
       witness,
       refusal: ofrepRefusalAt,
     })

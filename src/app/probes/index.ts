@@ -25,6 +25,7 @@ import { tokenForgeries } from './token-forgeries.ts'
 import { restore } from './restore.ts'
 import { schemaConstraints } from './schema-constraints.ts'
 import { schemaHead } from './schema-head.ts'
+import { signals } from './signals.ts'
 import { signoffRole } from './signoff-role.ts'
 
 /** Every probe by the name that the checklist calls it. To add one: its file, and its line here. */
@@ -53,6 +54,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'concurrent-edits': concurrentEdits,
   restore,
   'audit-append-only': auditAppendOnly,
+  signals,
   'signoff-platform': signoffRole('platform-lead'),
   'signoff-security': signoffRole('security-lead'),
 }

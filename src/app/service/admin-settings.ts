@@ -20,6 +20,16 @@ export interface AdminTexts {
   readonly approvals_file: string | null
 }
 
+/** Nobody answers. */
+export const NO_ADMIN: AdminTexts = {
+  url: null,
+  token_file: null,
+  cert_file: null,
+  key_file: null,
+  ca_file: null,
+  approvals_file: null,
+}
+
 /**
  * Admin, else a file of approvals outside prod, else nobody (page 5). All files are read here, once.
  *

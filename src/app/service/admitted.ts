@@ -10,12 +10,13 @@ import { Refusal } from './reply.ts'
 
 /** Who calls. @throws Refusal with the door's code */
 export async function callerOf(
-  { door, environment }: ServiceParts,
+  { door, environment, observer }: ServiceParts,
   { credential }: HttpCall,
   now: Instant,
 ): Promise<Principal> {
   const caller = await admit(door, credential, { now, environment })
   if (isRefused(caller)) throw new Refusal(caller.refused)
+  if (caller.mode === 'decode-only') observer.unverified(String(caller.user_id))
   return caller
 }
 

@@ -30,23 +30,33 @@ export const changeRoute =
     const service = parts()
     const now = service.now()
     const caller = await callerOf(service, call, now)
-    // A mode that never writes has no name that could be held to it, and is refused without a record.
-    if (!WRITES.has(caller.mode)) mayDo(caller, changed.need(changed.key(call.params)))
-    const bare = bareRequest(changed, { call, caller, now })
+    const { observer } = service
     try {
-      mayDo(caller, changed.need(bare.key))
-      const request = await fullRequest(service, bare, { call, caller, now })
-      const written = await service.store.write(request)
-      if (!written.ok) throw new Refusal(written.problems[0]?.code as ServiceCode, written.problems)
-      return rowReply(
-        written.row,
-        changed.action === 'put' && written.row.revision === 1 ? 201 : 200,
-      )
+      const reply = await changeBy(service, changed, { call, caller, now })
+      observer.changed(changed.action, 'applied')
+      return reply
     } catch (error) {
-      await record(service, bare, error)
+      observer.changed(changed.action, error instanceof Refusal ? 'refused' : 'failed')
       throw error
     }
   }
+
+async function changeBy(service: ServiceParts, changed: Changed, met: Met): Promise<HttpReply> {
+  const { call, caller } = met
+  // A mode that never writes has no name that could be held to it, and is refused without a record.
+  if (!WRITES.has(caller.mode)) mayDo(caller, changed.need(changed.key(call.params)))
+  const bare = bareRequest(changed, met)
+  try {
+    mayDo(caller, changed.need(bare.key))
+    const request = await fullRequest(service, bare, met)
+    const written = await service.store.write(request)
+    if (!written.ok) throw new Refusal(written.problems[0]?.code as ServiceCode, written.problems)
+    return rowReply(written.row, changed.action === 'put' && written.row.revision === 1 ? 201 : 200)
+  } catch (error) {
+    await record(service, bare, error)
+    throw error
+  }
+}
 
 const WRITES: ReadonlySet<Principal['mode']> = new Set(['verified', 'dev-headers'])
 

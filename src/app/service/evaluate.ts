@@ -86,7 +86,7 @@ const listText = (decisions: readonly Decision[]): string =>
   `{"decisions":[${decisions.map(decisionText).join(',')}]}`
 
 export async function decideOne(
-  { store, approvals }: ServiceParts,
+  { store, approvals, observer }: ServiceParts,
   flag_key: string,
   { principal, approval_ref, request_id, now }: Asking,
 ): Promise<Decision> {
@@ -94,25 +94,29 @@ export async function decideOne(
   const rows = await store.read({ flag_key, tenant_id, user_id })
   const request = { flag_key, approval_ref, request_id }
   const facts = { request, principal, rows, now, backing_state: store.kind }
-  return decide(evaluate, approvals.begin(), facts)
+  const decision = await decide(evaluate, approvals.begin(), facts)
+  observer.decided(decision)
+  return decision
 }
 
 /** Decisions in the order of the keys, of one snapshot and one deadline of Admin. */
 export async function decideMany(
-  { store, approvals }: ServiceParts,
+  { store, approvals, observer }: ServiceParts,
   flag_keys: readonly string[],
   { principal, approval_ref, request_id, now }: Asking,
 ): Promise<readonly Decision[]> {
   const { tenant_id, user_id } = principal
   const sets = await store.readMany({ flag_keys, tenant_id, user_id })
   const check = approvals.begin()
-  return Promise.all(
+  const decisions = await Promise.all(
     sets.map((rows, at) => {
       const request = { flag_key: flag_keys[at] as string, approval_ref, request_id }
       const facts = { request, principal, rows, now, backing_state: store.kind }
       return decide(evaluate, check, facts)
     }),
   )
+  decisions.forEach((decision) => observer.decided(decision))
+  return decisions
 }
 
 /** Every flag whose required_auth a caller meets. @throws Refusal `too_many_flags` rather than leave some out */

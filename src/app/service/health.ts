@@ -1,9 +1,7 @@
 import type { DoorMetrics, HttpRoute } from '../../ports.ts'
 import type { Parts } from './parts.ts'
 import { jsonReply } from './reply.ts'
-
-/** How long a store may take to answer before it counts as down. */
-const STORE_MS = 1_000
+import { storeAnswer, type StoreAnswer } from './store-answer.ts'
 
 interface Dependency {
   readonly state: 'up' | 'down' | 'unknown' | 'not_configured'
@@ -25,7 +23,7 @@ export const healthRoutes = (parts: Parts, draining: () => boolean): readonly Ht
     handle: async () => {
       const { store, door, approvals } = parts()
       const dependencies = {
-        store: { kind: store.kind, ...(await storeState(() => store.auditHead())) },
+        store: { kind: store.kind, ...storeState(await storeAnswer(store)) },
         keys: keysState(door.metrics().keys),
         admin: adminState(approvals.metrics().breaker),
       }
@@ -36,23 +34,8 @@ export const healthRoutes = (parts: Parts, draining: () => boolean): readonly Ht
   },
 ]
 
-async function storeState(ask: () => Promise<unknown>): Promise<Dependency> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<Dependency>((resolve) => {
-    timer = setTimeout(() => resolve({ state: 'down', detail: 'timeout' }), STORE_MS)
-  })
-  const asked = ask().then(
-    (): Dependency => ({ state: 'up' }),
-    (error: unknown): Dependency => ({ state: 'down', detail: codeOf(error) }),
-  )
-  try {
-    return await Promise.race([asked, late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'internal'
+const storeState = ({ fault }: StoreAnswer): Dependency =>
+  fault === null ? { state: 'up' } : { state: 'down', detail: fault }
 
 function keysState(keys: DoorMetrics['keys']): Dependency {
   if (keys === null) return { state: 'not_configured' }

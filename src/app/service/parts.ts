@@ -1,6 +1,6 @@
 import type { Environment } from '../../core/auth/types.ts'
 import type { Instant } from '../../core/state/instant.ts'
-import type { Approvals, Door, ServedStore } from '../../ports.ts'
+import type { Approvals, Door, ServedStore, ServiceObserver } from '../../ports.ts'
 
 /** What a service answers with. A harness puts others in their place between two requests. */
 export interface ServiceParts {
@@ -9,6 +9,7 @@ export interface ServiceParts {
   readonly approvals: Approvals
   readonly environment: Environment
   readonly now: () => Instant
+  readonly observer: ServiceObserver
 }
 export type Parts = () => ServiceParts
 

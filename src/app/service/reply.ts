@@ -12,7 +12,7 @@ const JSON_TYPE = 'application/json; charset=utf-8'
 /** How long whoever is refused with 503 is asked to wait, in seconds. */
 const RETRY_AFTER = '1'
 /** No answer is of use to anybody else, or later. */
-const NO_STORE = { 'cache-control': 'no-store' } as const
+export const NO_STORE = { 'cache-control': 'no-store' } as const
 
 export const jsonReply = (
   text: string,

@@ -1,0 +1,211 @@
+import { TOKEN_TENANT } from '../../../core/parity/scene.ts'
+import { type Exposition, readExposition } from '../../../core/alerts/exposition.ts'
+import { FfError } from '../../../errors.ts'
+import type { ServiceLog, StagedDoor } from '../../../ports.ts'
+import type { Adapters } from '../../adapters.ts'
+import { NO_ADMIN } from '../../service/admin-settings.ts'
+import { type Service, startService } from '../../serve.ts'
+import type { World } from '../probe.ts'
+import {
+  honestToken,
+  type Jwk,
+  openTokenShop,
+  publicPart,
+  TOKEN_TIME,
+  type TokenShop,
+} from '../token-shop.ts'
+import { PLAIN_FLAG, SENSITIVE_FLAG, STAGE_ROWS } from './stage-rows.ts'
+import { type AdminFault, stagedAdmin } from './staged-admin.ts'
+import { type StoreFault, troubledStore } from './troubled-store.ts'
+
+/** So few that a drill can have them all under way. */
+export const STAGE_IN_FLIGHT = 20
+const SCOPES = 'ff:override:write'
+const SILENT: ServiceLog = { info: () => undefined, warn: () => undefined, error: () => undefined }
+/** Who is let in by an unverified token is let in on a developer's machine alone. */
+const AUTH = {
+  env: 'dev',
+  allow_dev_headers: 'true',
+  // The door of the stage brings a key server of its own; this says only that there is one.
+  jwks_url: 'http://127.0.0.1:9/jwks.json',
+  algorithms: null,
+  leeway: null,
+  dev_scopes: null,
+}
+const SERVE = {
+  env: 'dev',
+  backing: 'file',
+  store_dir: 'a scratch folder',
+  listen: '127.0.0.1:0',
+  admin_listen: '127.0.0.1:0',
+  digest_key_file: null,
+}
+
+/** How a service is started, or with what of it changed. */
+export type StageHands = (adapters: Adapters) => Adapters
+
+/**
+ * The real service in this process, on loopback, over a scratch file store: asked over HTTP, with a store, an Admin and a
+ * key server that can be made to fail. Only the time of its door is played.
+ */
+export class ServiceStage {
+  readonly fault: StoreFault & AdminFault = {
+    store: 'none',
+    admin: 'none',
+    released: Promise.resolve(),
+  }
+  private readonly world: World
+  private readonly hands: StageHands
+  private readonly shop: TokenShop
+  private service: Service | null = null
+  private staged: StagedDoor | null = null
+  private tokens = 0
+
+  private constructor(world: World, hands: StageHands, shop: TokenShop) {
+    this.world = world
+    this.hands = hands
+    this.shop = shop
+  }
+
+  /** Lends a stage whose service runs. @throws FfError `artefact_invalid` */
+  static async lend<T>(
+    world: World,
+    hands: StageHands,
+    use: (stage: ServiceStage) => Promise<T>,
+  ): Promise<T> {
+    const stage = new ServiceStage(world, hands, await openTokenShop(world))
+    try {
+      await stage.start()
+      return await use(stage)
+    } finally {
+      await stage.stop()
+    }
+  }
+
+  async start(): Promise<void> {
+    const { issuer, audience } = this.shop.settings
+    this.service = await startService({
+      root: this.world.root,
+      adapters: this.hands(this.adapters()),
+      auth: { ...AUTH, issuer, audience },
+      serve: SERVE,
+      // The stage brings an Admin of its own, too.
+      admin: NO_ADMIN,
+      database: () => {
+        throw new FfError('target_invalid', 'The stage has no database.', { hint: 'It is a bug.' })
+      },
+      now: () => new Date(TOKEN_TIME),
+      log: SILENT,
+    })
+  }
+
+  async stop(): Promise<void> {
+    await this.service?.close()
+    this.service = null
+  }
+
+  /** In the time of the door: of keys and of tokens. */
+  async pass(seconds: number): Promise<void> {
+    await this.staged?.pass(seconds)
+  }
+
+  async keyServer(behaviour: 'up' | 'refused'): Promise<void> {
+    await this.staged?.server.become({ behaviour, keys: [publicPart(this.shop.keys.rsa)] })
+  }
+
+  /** What the service says of itself; null where it does not answer. */
+  async scrape(): Promise<Exposition | null> {
+    if (this.service === null) return null
+    const response = await fetch(`${this.service.admin_origin}/metrics`)
+    return readExposition(await response.text())
+  }
+
+  /** @returns the status */
+  evaluate(change: object = {}, token: string | null = null): Promise<number> {
+    return this.call('POST', '/v1/flags/evaluate', {
+      token,
+      body: { flag_key: PLAIN_FLAG, ...change },
+    })
+  }
+  /** Admin is asked. */
+  evaluateSensitive(): Promise<number> {
+    return this.evaluate({ flag_key: SENSITIVE_FLAG, approval_ref: 'APP-1-drill' }, this.token())
+  }
+  change(): Promise<number> {
+    const path = `/v1/flags/override/tenant/${TOKEN_TENANT}/${PLAIN_FLAG}`
+    return this.call('PUT', path, { token: this.token(), body: { value: true } })
+  }
+  /** Brings a token of a key that nobody knows. */
+  evaluateUnverified(): Promise<number> {
+    return this.evaluate({}, this.token({ kid: 'a-kid-of-nobody' }))
+  }
+  getNothing(): Promise<number> {
+    return this.call('GET', '/nothing', {})
+  }
+
+  /** Requests that wait for the store. @returns what lets them go on, and comes to an end with them */
+  hold(count: number): () => Promise<void> {
+    let release = (): void => undefined
+    this.fault.released = new Promise((resolve) => (release = resolve))
+    this.fault.store = 'stuck'
+    const held = Array.from({ length: count }, () => this.evaluate())
+    return async () => {
+      this.fault.store = 'none'
+      release()
+      await Promise.all(held)
+    }
+  }
+  /** From now on another one is brought. */
+  renewToken(): void {
+    this.tokens += 1
+  }
+
+  private token(change: Partial<Jwk> = {}): string {
+    const claims = this.shop.claims({ scope: SCOPES, jti: `drill-${this.tokens}` })
+    return honestToken({ ...this.shop.keys.rsa, ...change } as Jwk, claims)
+  }
+
+  private async call(
+    method: string,
+    path: string,
+    { token = null, body }: { readonly token?: string | null; readonly body?: object },
+  ): Promise<number> {
+    const response = await fetch(`${this.service?.origin}${path}`, {
+      method,
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    await response.arrayBuffer()
+    return response.status
+  }
+
+  /** The real ones, with what can be made to fail in the place of what they would open. */
+  private adapters(): Adapters {
+    const { adapters } = this.world
+    const { keys } = this.shop
+    return {
+      ...adapters,
+      openServed: async (_spec, { tools }) => {
+        const made = await adapters.openSample(STAGE_ROWS, tools)
+        return { ...made, store: troubledStore(made.store, this.fault) }
+      },
+      openDoorOn: async (_keys, settings) => {
+        const stage = { behaviour: 'up', keys: [publicPart(keys.rsa)] } as const
+        this.staged = await adapters.openStagedDoor(stage, settings)
+        return this.staged
+      },
+      openApprovals: () => Promise.resolve(stagedAdmin(this.fault)),
+      openTelemetry: (log, readings) =>
+        adapters.openTelemetry(log, { ...readings, in_flight_limit: STAGE_IN_FLIGHT }),
+      openServer: (routes, { at, limits, witness }) =>
+        adapters.openServer(routes, {
+          at,
+          witness,
+          limits: { ...limits, in_flight: STAGE_IN_FLIGHT },
+        }),
+    }
+  }
+}

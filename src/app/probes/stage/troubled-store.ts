@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { FfError } from '../../../errors.ts'
+import type { ServedStore } from '../../../ports.ts'
+
+/** What is the matter with a store. */
+export type StoreTrouble = 'none' | 'down' | 'full' | 'slow' | 'stuck' | 'unaudited'
+/** What its holder sets while the store is at work. */
+export interface StoreFault {
+  store: StoreTrouble
+  /** Resolves when whoever is stuck goes on. */
+  released: Promise<void>
+}
+type Overrides = Partial<Omit<ServedStore, 'kind'>>
+
+const SLOW_MS = 80
+/** The end of a chain that no change reaches. */
+const STANDING = { seq: 7, hash: '7'.repeat(64) }
+
+const refusing = (code: 'backing_unavailable' | 'disk_full', what: string) => () =>
+  Promise.reject(new FfError(code, what, { hint: 'This is a drill.' }))
+const down = refusing('backing_unavailable', 'The store is away.')
+
+const TROUBLES: Readonly<
+  Record<StoreTrouble, (store: ServedStore, fault: StoreFault) => Overrides>
+> = {
+  none: () => ({}),
+  down: () => ({
+    read: down,
+    readMany: down,
+    page: down,
+    write: down,
+    refuse: down,
+    auditHead: down,
+  }),
+  full: () => ({ write: refusing('disk_full', 'The disk is full.') }),
+  slow: (store) => ({
+    read: async (query) => {
+      await sleep(SLOW_MS)
+      return store.read(query)
+    },
+  }),
+  stuck: (store, { released }) => ({
+    read: async (query) => {
+      await released
+      return store.read(query)
+    },
+  }),
+  unaudited: () => ({ auditHead: () => Promise.resolve(STANDING) }),
+}
+
+/** A store with whatever its holder has set against it. */
+export function troubledStore(store: ServedStore, fault: StoreFault): ServedStore {
+  const over = (): Overrides => TROUBLES[fault.store](store, fault)
+  return {
+    kind: store.kind,
+    read: (query) => over().read?.(query) ?? store.read(query),
+    readMany: (query) => over().readMany?.(query) ?? store.readMany(query),
+    page: (query) => over().page?.(query) ?? store.page(query),
+    write: (request) => over().write?.(request) ?? store.write(request),
+    refuse: (refused) => over().refuse?.(refused) ?? store.refuse(refused),
+    auditHead: () => over().auditHead?.() ?? store.auditHead(),
+    close: () => store.close(),
+  }
+}

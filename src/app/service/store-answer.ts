@@ -1,0 +1,29 @@
+import type { AuditHead } from '../../core/audit/record.ts'
+import type { ServedStore } from '../../ports.ts'
+
+/** How long a store may take to answer before it counts as down. */
+const STORE_MS = 1_000
+
+/** The end of the chain, or why there was no answer: a code, or `timeout`. */
+export type StoreAnswer =
+  | { readonly head: AuditHead; readonly fault: null }
+  | { readonly head: null; readonly fault: string }
+
+/** Asks a store for the little that only one that works can say. */
+export async function storeAnswer(store: Pick<ServedStore, 'auditHead'>): Promise<StoreAnswer> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<StoreAnswer>((resolve) => {
+    timer = setTimeout(() => resolve({ head: null, fault: 'timeout' }), STORE_MS)
+  })
+  const asked = store.auditHead().then(
+    (head): StoreAnswer => ({ head, fault: null }),
+    (error: unknown): StoreAnswer => ({ head: null, fault: codeOf(error) }),
+  )
+  try {
+    return await Promise.race([asked, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : 'internal'

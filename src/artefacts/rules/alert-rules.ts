@@ -1,0 +1,69 @@
+import type { AlertRule, Selector } from '../../core/alerts/types.ts'
+import { pointer } from '../../core/json/pointer.ts'
+import type { Loaded } from '../load.ts'
+import type { ArtefactProblem } from '../problem.ts'
+
+type Contract = Loaded<'alert_rules'>
+
+/** Every id once, and every rule about metrics and labels that the service has. */
+export function alertProblems({ file, value }: Contract): readonly ArtefactProblem[] {
+  const { signals, rules } = value
+  return [
+    ...repeated(
+      file,
+      '/signals',
+      signals.map(({ metric }) => metric),
+    ),
+    ...repeated(
+      file,
+      '/rules',
+      rules.map(({ id }) => id),
+    ),
+    ...rules.flatMap((rule, at) =>
+      selectorsOf(rule).flatMap(([member, selector]) =>
+        faults(rule, selector, signals).map(([code, detail]): ArtefactProblem => ({
+          file,
+          pointer: `${pointer('/rules', at)}/measure/${member}`,
+          code,
+          detail,
+        })),
+      ),
+    ),
+  ]
+}
+
+const repeated = (
+  file: string,
+  where: string,
+  ids: readonly string[],
+): readonly ArtefactProblem[] =>
+  ids.flatMap((detail, at) =>
+    ids.indexOf(detail) === at
+      ? []
+      : [{ file, pointer: pointer(where, at), code: 'id_repeated', detail }],
+  )
+
+function selectorsOf({ measure }: Pick<AlertRule, 'measure'>): readonly [string, Selector][] {
+  return 'to' in measure
+    ? [
+        ['of', measure.of],
+        ['to', measure.to],
+      ]
+    : [['of', measure.of]]
+}
+
+type Fault = readonly [code: ArtefactProblem['code'], detail: string]
+function faults(
+  { measure }: Pick<AlertRule, 'measure'>,
+  { metric, labels }: Selector,
+  signals: Contract['value']['signals'],
+): readonly Fault[] {
+  const signal = signals.find((one) => one.metric === metric)
+  if (signal === undefined) return [['signal_unknown', metric]]
+  const bucketless = measure.kind === 'quantile' && signal.type !== 'histogram'
+  const strange = Object.keys(labels).filter((name) => !signal.labels.includes(name))
+  return [
+    ...(bucketless ? [['signal_has_no_buckets', metric] as const] : []),
+    ...strange.map((name) => ['label_unknown', name] as const),
+  ]
+}

@@ -1,0 +1,52 @@
+import { quantileOf, rises, selected } from './series.ts'
+import type { AlertMeasure, AlertRule, AlertState, Scrape, Selector } from './types.ts'
+
+/**
+ * Whether a rule fires at the time of the last scrape. What cannot be told, because nothing was seen or nothing
+ * happened, holds not: that something is missing is a rule of its own.
+ *
+ * @param scrapes the oldest first
+ */
+export function alertState(rule: AlertRule, scrapes: readonly Scrape[]): AlertState {
+  const now = scrapes.at(-1)?.at_ms ?? 0
+  let since: number | null = null
+  for (let end = scrapes.length; end > 0 && holds(rule, scrapes.slice(0, end)); end -= 1) {
+    since = (scrapes[end - 1] as Scrape).at_ms
+    if (now - since >= rule.for_s * 1000) return 'firing'
+  }
+  return since === null ? 'clear' : 'pending'
+}
+
+function holds({ measure, op, threshold }: AlertRule, scrapes: readonly Scrape[]): boolean {
+  const values = measured(measure, scrapes)
+  return values.some((value) => (op === 'above' ? value > threshold : value < threshold))
+}
+
+/** What is held to the threshold: for a value each series by itself. */
+function measured(measure: AlertMeasure, scrapes: readonly Scrape[]): readonly number[] {
+  const last = scrapes.at(-1) as Scrape
+  if (measure.kind === 'value') return selected(last, measure.of).map(({ value }) => value)
+  if (measure.kind === 'absent') return [selected(last, measure.of).length === 0 ? 1 : 0]
+  if (measure.kind === 'share') return parted(sum(last, measure.of), sum(last, measure.to))
+  const within = scrapes.filter(({ at_ms }) => at_ms >= last.at_ms - measure.window_s * 1000)
+  if (measure.kind === 'quantile') {
+    const buckets = { ...measure.of, metric: `${measure.of.metric}_bucket` }
+    const found = quantileOf(rises(within, buckets), measure.quantile)
+    return found === null ? [] : [found]
+  }
+  const rate = rateOf(within, measure.of)
+  if (measure.kind === 'ratio') return parted(rate, rateOf(within, measure.to))
+  return rate === null ? [] : [rate]
+}
+
+/** Null where there is no series. */
+const total = (values: readonly number[]): number | null =>
+  values.length === 0 ? null : values.reduce((all, one) => all + one, 0)
+const sum = (scrape: Scrape, of: Selector): number | null =>
+  total(selected(scrape, of).map(({ value }) => value))
+const rateOf = (scrapes: readonly Scrape[], of: Selector): number | null =>
+  total(rises(scrapes, of).map(({ per_second }) => per_second))
+
+/** Nothing of nothing is no part; something of nothing is more than any. */
+const parted = (part: number | null, whole: number | null): readonly number[] =>
+  part === null || whole === null || (part === 0 && whole === 0) ? [] : [part / whole]

@@ -1,0 +1,67 @@
+import type { Sample, Scrape, Selector } from './types.ts'
+
+/** Samples of a scrape that a selector names. */
+export const selected = ({ samples }: Scrape, { metric, labels }: Selector): readonly Sample[] => {
+  const wanted = Object.entries(labels)
+  return samples.filter(
+    (one) =>
+      one.name === metric &&
+      wanted.every(([name, values]) => values.includes(one.labels[name] ?? '')),
+  )
+}
+
+/** How one series rises. */
+export interface Rise {
+  readonly labels: Sample['labels']
+  readonly per_second: number
+}
+
+/**
+ * How fast each series rises over the scrapes of a window. One that was seen once says nothing yet; a counter that falls
+ * began again at nothing.
+ */
+export function rises(scrapes: readonly Scrape[], of: Selector): readonly Rise[] {
+  const series = new Map<string, { readonly labels: Sample['labels']; readonly seen: Seen[] }>()
+  for (const scrape of scrapes)
+    for (const { labels, value } of selected(scrape, of)) {
+      const key = JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)))
+      const one = series.get(key) ?? { labels, seen: [] }
+      series.set(key, one)
+      one.seen.push([scrape.at_ms, value])
+    }
+  return [...series.values()]
+    .filter(({ seen }) => seen.length > 1)
+    .map(({ labels, seen }) => ({ labels, per_second: perSecond(seen) }))
+}
+
+type Seen = readonly [at_ms: number, value: number]
+function perSecond(seen: readonly Seen[]): number {
+  const [[first], [last]] = [seen[0] as Seen, seen.at(-1) as Seen]
+  const risen = seen.slice(1).reduce((sum, [, value], at) => {
+    const [, before] = seen[at] as Seen
+    return sum + (value < before ? value : value - before)
+  }, 0)
+  return (risen * 1000) / (last - first)
+}
+
+/**
+ * A quantile of a histogram, from how fast its buckets rise, as `histogram_quantile` of Prometheus has it: between
+ * bounds as if evenly spread, past the last bound that bound. Null where nothing was observed.
+ */
+export function quantileOf(buckets: readonly Rise[], quantile: number): number | null {
+  const sums = new Map<number, number>()
+  for (const { labels, per_second } of buckets) {
+    const bound = boundOf(labels['le'])
+    sums.set(bound, (sums.get(bound) ?? 0) + per_second)
+  }
+  const sorted = [...sums].sort(([a], [b]) => a - b)
+  const [, total] = sorted.at(-1) ?? [0, 0]
+  if (total === 0) return null
+  const rank = quantile * total
+  const at = sorted.findIndex(([, count]) => count >= rank)
+  const [bound, count] = sorted[at] as readonly [number, number]
+  const [lower, below] = sorted[at - 1] ?? [0, 0]
+  if (bound === Number.POSITIVE_INFINITY) return lower
+  return lower + ((bound - lower) * (rank - below)) / (count - below)
+}
+const boundOf = (le = ''): number => (le === '+Inf' ? Number.POSITIVE_INFINITY : Number(le))

@@ -1,0 +1,77 @@
+import { Counter, Histogram, Registry } from 'prom-client'
+import type { HttpWitness, Readings, ServiceObserver } from '../ports.ts'
+import { processMetrics } from './process-metrics.ts'
+import { readingMetrics } from './reading-metrics.ts'
+
+/** Resolves half a millisecond, and the time that a caller of a deny would wait at most. In seconds. */
+const BUCKETS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 1, 1.5, 2,
+]
+/** Stands for a request that met no route. */
+const NO_ROUTE = 'none'
+const ACTIONS = ['put', 'delete'] as const
+const OUTCOMES = ['applied', 'refused', 'failed'] as const
+
+export interface Metrics {
+  readonly replied: HttpWitness['replied']
+  readonly observer: Pick<ServiceObserver, 'decided' | 'changed'>
+  readonly text: () => Promise<string>
+}
+
+/** Counts in a registry of its own. Every label has few values that stand in the code: no id, key or tenant is one. */
+export function makeMetrics(readings: Readings): Metrics {
+  const registry = new Registry()
+  const { requests, seconds, refusals, decisions, changes } = counted([registry])
+  for (const action of ACTIONS) for (const outcome of OUTCOMES) changes.inc({ action, outcome }, 0)
+  const read = readingMetrics([registry], readings)
+  return {
+    replied: ({ route, status, seconds: took, code }) => {
+      requests.inc({ route: route ?? NO_ROUTE, status }, 1)
+      seconds.observe({ route: route ?? NO_ROUTE }, took)
+      if (code !== null) refusals.inc({ code }, 1)
+    },
+    observer: {
+      decided: ({ decision, reason }) => decisions.inc({ decision, reason }, 1),
+      changed: (action, outcome) => changes.inc({ action, outcome }, 1),
+    },
+    text: async () => {
+      await read()
+      const [own, process] = await Promise.all([registry.metrics(), processMetrics().metrics()])
+      return `${own.trimEnd()}\n${process}`
+    },
+  }
+}
+
+const counted = (registers: Registry[]) => ({
+  requests: new Counter({
+    name: 'ff_http_requests_total',
+    help: 'Requests that were answered, by route and status.',
+    labelNames: ['route', 'status'],
+    registers,
+  }),
+  seconds: new Histogram({
+    name: 'ff_http_request_duration_seconds',
+    help: 'From the head of a request to the end of its answer.',
+    labelNames: ['route'],
+    buckets: BUCKETS,
+    registers,
+  }),
+  refusals: new Counter({
+    name: 'ff_http_refusals_total',
+    help: 'Requests that were refused, by code of the contract.',
+    labelNames: ['code'],
+    registers,
+  }),
+  decisions: new Counter({
+    name: 'ff_decisions_total',
+    help: 'Flags that were decided, by decision and reason.',
+    labelNames: ['decision', 'reason'],
+    registers,
+  }),
+  changes: new Counter({
+    name: 'ff_changes_total',
+    help: 'Changes that somebody who was let in asked for, by action and outcome.',
+    labelNames: ['action', 'outcome'],
+    registers,
+  }),
+})

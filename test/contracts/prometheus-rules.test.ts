@@ -1,0 +1,160 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { loadArtefact, packaged } from '../../src/artefacts/load.ts'
+import { alertState } from '../../src/core/alerts/alert-state.ts'
+import type { AlertRule, Sample, Scrape, Selector } from '../../src/core/alerts/types.ts'
+import { promtoolSays } from '../support/promtool.ts'
+import { ROOT } from '../support/run-ff.ts'
+
+const loaded = await loadArtefact('alert_rules', packaged(ROOT, 'alert_rules'))
+if (!loaded.ok) throw new Error('the contract does not fit its schema')
+const { rules } = loaded.loaded.value
+const FILE = join(ROOT, 'contracts/prometheus_rules.json')
+interface PrometheusRule {
+  readonly alert: string
+  readonly expr: string
+  readonly for: string
+  readonly labels: object
+  readonly annotations: object
+}
+const written = JSON.parse(await readFile(FILE, 'utf8')) as {
+  readonly groups: readonly { readonly rules: readonly PrometheusRule[] }[]
+}
+const prometheus = written.groups.flatMap((group) => group.rules)
+
+test('they are what the contract says, each of its rules once', () => {
+  execFileSync(process.execPath, [join(ROOT, 'contracts/prometheus-rules.mjs'), '--check'])
+  expect(prometheus).toHaveLength(rules.length)
+  expect(prometheus.map(({ annotations }) => annotations)).toEqual(
+    rules.map(({ means, do: description }) => ({ summary: means, description })),
+  )
+})
+
+test('each kind of measure is spelled in PromQL', () => {
+  const expr = (alert: string) => prometheus.find((one) => one.alert === alert)?.expr
+  expect(expr('FfStoreDown')).toBe('min by (instance, job) (ff_store_up) < 1')
+  expect(expr('FfServiceAbsent')).toBe('absent(ff_store_up) > 0')
+  expect(expr('FfDiskFull')).toBe(
+    'sum by (instance, job) (rate(ff_http_refusals_total{code="disk_full"}[300s])) > 0',
+  )
+  expect(expr('FfLatencyP99')).toBe(
+    'histogram_quantile(0.99, sum by (instance, job, le) (rate(ff_http_request_duration_seconds_bucket{route="flags.evaluate"}[300s]))) > 0.05',
+  )
+  expect(expr('FfErrorRate')).toBe(
+    'sum by (instance, job) (rate(ff_http_requests_total{status=~"500|503|507"}[300s])) / sum by (instance, job) (rate(ff_http_requests_total[300s])) > 0.001',
+  )
+  expect(expr('FfInFlightHigh')).toBe(
+    'sum by (instance, job) (ff_http_requests_in_flight) / sum by (instance, job) (ff_http_requests_in_flight_limit) > 0.8',
+  )
+})
+
+test('Prometheus takes them', () => {
+  expect(promtoolSays(['check', 'rules', FILE])).toBe('')
+})
+
+const EVERY_S = 15
+const PHASES = [40, 60, 100]
+const SCRAPES = PHASES.reduce((sum, one) => sum + one, 0)
+const isFaulty = (at: number): boolean => at >= (PHASES[0] as number) && at < 100
+const INSTANCE = { instance: 'i', job: 'ff' }
+
+type Line = { readonly name: string; readonly labels: Sample['labels']; readonly values: Values }
+/** Null where the series is not there. */
+type Values = readonly (number | null)[]
+const times = Array.from({ length: SCRAPES }, (_, at) => at)
+const flat = (well: number, faulty: number | null): Values =>
+  times.map((at) => (isFaulty(at) ? faulty : well))
+function rising(well: number, faulty: number): Values {
+  let value = 5
+  return times.map((at) => (value += isFaulty(at) ? faulty : well))
+}
+const lineOf = (of: Selector, values: Values, more: object = {}): Line => ({
+  name: of.metric,
+  labels: {
+    ...INSTANCE,
+    ...Object.fromEntries(
+      Object.entries(of.labels).map(([name, [first]]) => [name, String(first)]),
+    ),
+    ...more,
+  },
+  values,
+})
+
+/** Series in which a rule has nothing to say, then all reason to, then nothing again. */
+function scene({ measure, op, threshold }: AlertRule): readonly Line[] {
+  const { of } = measure
+  const fault = op === 'above' ? threshold + 1 : threshold - 1
+  if (measure.kind === 'value') return [lineOf(of, flat(threshold, fault))]
+  if (measure.kind === 'absent') return [lineOf(of, flat(1, null))]
+  if (measure.kind === 'rate') return [lineOf(of, rising(0, 1))]
+  if (measure.kind === 'share') return [lineOf(of, flat(1, 9)), lineOf(measure.to, flat(10, 10))]
+  if (measure.kind === 'ratio') {
+    const [well, faulty] = op === 'above' ? [0, 20] : [10, 0]
+    const other = of.metric === measure.to.metric ? { other: 'series' } : {}
+    return [lineOf(of, rising(well, faulty)), lineOf(measure.to, rising(10, 10), other)]
+  }
+  const buckets = { ...of, metric: `${of.metric}_bucket` }
+  return [
+    lineOf(buckets, rising(10, 0), { le: '0.01' }),
+    lineOf(buckets, rising(10, 10), { le: '1' }),
+    lineOf(buckets, rising(10, 10), { le: '+Inf' }),
+  ]
+}
+
+const scrapesOf = (lines: readonly Line[]): readonly Scrape[] =>
+  times.map((at) => ({
+    at_ms: at * EVERY_S * 1000,
+    samples: lines.flatMap(({ name, labels, values }) => {
+      const value = values[at] ?? null
+      return value === null ? [] : [{ name, labels, value }]
+    }),
+  }))
+
+const labelText = (labels: Sample['labels']): string =>
+  Object.entries(labels)
+    .map(([name, value]) => `${name}="${value}"`)
+    .join(',')
+
+test.each(rules.map((rule, at) => [rule.id, rule, prometheus[at] as PrometheusRule] as const))(
+  '%s fires and clears here as in Prometheus',
+  async (_id, rule, { alert, labels, annotations }) => {
+    const lines = scene(rule)
+    const scrapes = scrapesOf(lines)
+    const fires = times.map((at) => alertState(rule, scrapes.slice(0, at + 1)) === 'firing')
+    expect([fires[39], fires[99], fires[SCRAPES - 1]]).toEqual([false, true, false])
+    // Prometheus spreads a rate to the ends of its window: the two may differ by a scrape where it turns.
+    const settled = times.filter((at) =>
+      [-2, -1, 0, 1, 2].every((by) => (fires[at + by] ?? fires[at]) === fires[at]),
+    )
+    const folder = await mkdtemp(join(tmpdir(), 'ff-promtool-'))
+    try {
+      const exp_labels = { ...(rule.measure.kind === 'absent' ? {} : INSTANCE), ...labels }
+      const file = {
+        rule_files: [FILE],
+        evaluation_interval: `${EVERY_S}s`,
+        tests: [
+          {
+            interval: `${EVERY_S}s`,
+            input_series: lines.map((line) => ({
+              series: `${line.name}{${labelText(line.labels)}}`,
+              values: line.values.map((value) => value ?? 'stale').join(' '),
+            })),
+            alert_rule_test: settled.map((at) => ({
+              eval_time: `${at * EVERY_S}s`,
+              alertname: alert,
+              exp_alerts: fires[at] === true ? [{ exp_labels, exp_annotations: annotations }] : [],
+            })),
+          },
+        ],
+      }
+      const path = join(folder, 'test.json')
+      await writeFile(path, JSON.stringify(file))
+      expect(promtoolSays(['test', 'rules', path]).slice(0, 1_500)).toBe('')
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  },
+)

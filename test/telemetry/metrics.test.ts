@@ -1,0 +1,176 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { loadArtefact, packaged } from '../../src/artefacts/load.ts'
+import { readExposition } from '../../src/core/alerts/exposition.ts'
+import { SAMPLE_FLAG } from '../../src/app/service/sample.ts'
+import type { AdminMetrics } from '../../src/ports.ts'
+import { adapters } from '../../src/main.ts'
+import { promtoolSays } from '../support/promtool.ts'
+import { ROOT } from '../support/run-ff.ts'
+import { askFlag, except, type RunningService, serviceOf } from '../support/service-here.ts'
+
+let service: RunningService | null = null
+afterEach(async () => {
+  await service?.close()
+  service = null
+})
+async function started(options: Parameters<typeof serviceOf>[0] = {}): Promise<RunningService> {
+  service = await serviceOf(options)
+  return service
+}
+
+const loaded = await loadArtefact('alert_rules', packaged(ROOT, 'alert_rules'))
+if (!loaded.ok) throw new Error('the contract does not fit its schema')
+const { signals } = loaded.loaded.value
+
+async function scrape(origin: string) {
+  const response = await fetch(`${origin}/metrics`)
+  const text = await response.text()
+  const read = readExposition(text)
+  if (!read.ok) throw new Error(`${read.code}: ${text.split('\n')[read.line - 1]}`)
+  const value = (name: string, labels: object = {}): number | undefined =>
+    read.samples.find(
+      (one) =>
+        one.name === name &&
+        Object.entries(labels).every(([label, wanted]) => one.labels[label] === wanted),
+    )?.value
+  return { response, text, ...read, value }
+}
+
+describe('what is scraped', () => {
+  test('is Prometheus text, with the metrics of the contract, and nothing more of ours', async () => {
+    const { origin } = await started()
+    await askFlag(origin, { flag_key: SAMPLE_FLAG })
+    const { response, text, families } = await scrape(origin)
+    expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
+    expect(promtoolSays(['check', 'metrics'], text)).toBe('')
+    const own = [...families].filter(([name]) => name.startsWith('ff_'))
+    expect(Object.fromEntries(own.map(([name, { type }]) => [name, type]))).toEqual(
+      Object.fromEntries(signals.map(({ metric, type }) => [metric, type])),
+    )
+    expect([...families.values()].filter(({ help }) => help === '')).toEqual([])
+    expect([...families.keys()]).toEqual(
+      expect.arrayContaining([
+        'process_resident_memory_bytes',
+        'nodejs_heap_size_used_bytes',
+        'nodejs_eventloop_lag_p99_seconds',
+        'process_open_fds',
+      ]),
+    )
+  })
+  test('has the labels of the contract, and never what a caller sent', async () => {
+    const { origin } = await started()
+    for (let at = 0; at < 30; at += 1) {
+      await askFlag(origin, { flag_key: `ff.canary.n${at}`, user_id: `canary${at}` })
+      await fetch(`${origin}/canary/${at}`, { headers: { 'x-request-id': `canary-${at}` } })
+      await fetch(`${origin}/v1/flags/override/tenant/canary${at}/ff.canary.n${at}`)
+    }
+    const { text, samples } = await scrape(origin)
+    expect(text).not.toContain('canary')
+    for (const { metric, labels } of signals)
+      for (const sample of samples.filter(({ name }) => name === metric))
+        expect(Object.keys(sample.labels).sort()).toEqual([...labels].sort())
+    expect(samples.length).toBeLessThan(250)
+  })
+  test('stands on the admin port alone where there is one', async () => {
+    const { origin, admin_origin } = await started({ serve: { admin_listen: '127.0.0.1:0' } })
+    expect((await fetch(`${origin}/metrics`)).status).toBe(404)
+    await askFlag(origin, { flag_key: SAMPLE_FLAG })
+    const { value } = await scrape(String(admin_origin))
+    expect(value('ff_decisions_total')).toBe(1)
+  })
+})
+
+describe('what is counted', () => {
+  test('requests by route and status, refusals by code, decisions by reason', async () => {
+    const { origin } = await started()
+    await askFlag(origin, { flag_key: SAMPLE_FLAG })
+    await askFlag(origin, { flag_keys: [SAMPLE_FLAG, 'ff.nobody.knows'] })
+    await askFlag(origin, { flag: 'none' })
+    await fetch(`${origin}/v1/flags`)
+    await fetch(`${origin}/nothing`)
+    const { value } = await scrape(origin)
+    const evaluated = { route: 'flags.evaluate' }
+    expect(value('ff_http_requests_total', { ...evaluated, status: '200' })).toBe(2)
+    expect(value('ff_http_requests_total', { ...evaluated, status: '400' })).toBe(1)
+    expect(value('ff_http_requests_total', { route: 'none', status: '404' })).toBe(1)
+    expect(value('ff_http_request_duration_seconds_count', evaluated)).toBe(3)
+    expect(value('ff_http_refusals_total', { code: 'token_missing' })).toBe(1)
+    expect(value('ff_decisions_total', { decision: 'allow', reason: 'global_default' })).toBe(2)
+    expect(value('ff_decisions_total', { decision: 'deny', reason: 'flag_unknown' })).toBe(1)
+  })
+  test('changes by what became of them', async () => {
+    const auth = { env: 'dev', allow_dev_headers: 'true', dev_scopes: 'ff:override:write' }
+    const failing: { store: boolean } = { store: false }
+    const { origin } = await started({
+      auth,
+      serve: { store_dir: '/unused' },
+      hands: {
+        openServed: async (_spec, { tools }) => {
+          const made = await adapters.openSample(
+            { flag_registry: [], tenant_override: [], user_override: [] },
+            tools,
+          )
+          const write: typeof made.store.write = (request) =>
+            failing.store ? Promise.reject(new Error('a bug')) : made.store.write(request)
+          const store = except(made.store, { write })
+          return { ...made, store }
+        },
+      },
+    })
+    const headers = {
+      'x-ff-user': 'U1',
+      'x-ff-tenant': 'T1',
+      'x-ff-scopes': 'ff:override:write',
+      'content-type': 'application/json',
+    }
+    const put = (tenant: string) =>
+      fetch(`${origin}/v1/flags/override/tenant/${tenant}/ff.a`, {
+        method: 'PUT',
+        headers,
+        body: '{"value":true}',
+      })
+    expect((await put('T1')).status).toBe(404)
+    expect((await put('T2')).status).toBe(403)
+    failing.store = true
+    expect((await put('T1')).status).toBe(500)
+    const { value } = await scrape(origin)
+    expect(value('ff_changes_total', { action: 'put', outcome: 'refused' })).toBe(2)
+    expect(value('ff_changes_total', { action: 'put', outcome: 'failed' })).toBe(1)
+    expect(value('ff_changes_total', { action: 'put', outcome: 'applied' })).toBe(0)
+    expect(value('ff_audit_head_seq')).toBe(2)
+  })
+  test('what Admin counts, and the state of its breaker', async () => {
+    const nobody = await adapters.openApprovals({ kind: 'none' })
+    const metrics = (): AdminMetrics => ({
+      ...nobody.metrics(),
+      calls: { answered: 3, failed: 2, refused: 1 },
+      breaker: 'half_open',
+    })
+    const { origin } = await started({
+      hands: { openApprovals: () => Promise.resolve({ ...nobody, metrics }) },
+    })
+    const { value } = await scrape(origin)
+    expect(value('ff_admin_calls_total', { outcome: 'answered' })).toBe(3)
+    expect(value('ff_admin_calls_total', { outcome: 'failed' })).toBe(2)
+    expect(value('ff_admin_calls_total', { outcome: 'refused' })).toBe(1)
+    expect(value('ff_admin_breaker', { state: 'half_open' })).toBe(1)
+    expect(value('ff_admin_breaker', { state: 'open' })).toBe(0)
+  })
+  test('requests under way, and a store that hangs as one that is down', async () => {
+    const { origin } = await started({
+      hands: {
+        openSample: async (sample, tools) => {
+          const made = await adapters.openSample(sample, tools)
+          const never = () => new Promise<never>(() => undefined)
+          return { ...made, store: except(made.store, { auditHead: never }) }
+        },
+      },
+    })
+    const began = performance.now()
+    const { value } = await scrape(origin)
+    expect(performance.now() - began).toBeLessThan(5_000)
+    expect(value('ff_store_up')).toBe(0)
+    expect(value('ff_audit_head_seq')).toBeUndefined()
+    expect(value('ff_http_requests_in_flight')).toBe(1)
+  })
+})
