@@ -1,5 +1,5 @@
 import { createServer, type RequestListener } from 'node:http'
-import { connect } from 'node:net'
+import { connect, createServer as createPlainServer, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { answerText } from '../../src/core/admin/messages.ts'
@@ -140,6 +140,33 @@ describe('answers that are none', () => {
 })
 
 describe('the deadline', () => {
+  test.each<[string, string, (socket: Socket) => void]>([
+    ['a handshake', 'https', (socket) => void socket.resume()],
+    ['a head', 'http', drip],
+  ])('holds for %s that does not come to its end', async (_what, scheme, meet) => {
+    const sockets = new Set<Socket>()
+    const server = createPlainServer((socket) => {
+      sockets.add(socket.on('close', () => sockets.delete(socket)).on('error', () => undefined))
+      meet(socket)
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    closing(server)
+    const { port } = server.address() as { port: number }
+    const admin = await startAdmin()
+    const client = await clientOf(admin, { url: new URL(`${scheme}://127.0.0.1:${port}`) })
+    const { ms, result } = await timed(() => client.begin()(QUESTION))
+    expect([result, ms < 1_200, ms > 900]).toEqual([UNREACHABLE, true, true])
+    await soon(() => client.metrics().sockets === 0 && sockets.size === 0)
+  })
+  function drip(socket: Socket): void {
+    let sent = 0
+    const timer = setInterval(
+      () => socket.write('HTTP/1.1 200 OK\r\nmore: '.charAt(sent++) || 'x'),
+      50,
+    )
+    socket.on('close', () => clearInterval(timer))
+  }
+
   test('an answer after 0.9 s counts', async () => {
     const admin = await startAdmin()
     await admin.become({ behaviour: 'honest', delay_ms: 900 })
