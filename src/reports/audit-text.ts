@@ -6,7 +6,9 @@ import { printable } from './printable.ts'
 export const RECORD_LINES = {
   text: (record: AuditRecord): string => {
     const { seq, occurred_at, outcome, action, target, actor, request_id } = printable(record)
-    return `${[seq, occurred_at, outcome, action, target, `by ${actor}`, request_id].join('  ')}\n`
+    const told = [seq, occurred_at, outcome, action, target, `by ${actor}`, request_id].join('  ')
+    // One line each, whatever a caller put into its id.
+    return `${told.replaceAll('\n', '\\u000a')}\n`
   },
   ndjson: (record: AuditRecord): string => `${recordText(record)}\n`,
 } as const

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { openPlainFile, readTextLines } from '../../artefacts/lines.ts'
+import { openPlainFile, type PlainFile, readTextLines } from '../../artefacts/lines.ts'
 import { readRecord } from '../../core/audit/read-record.ts'
 import type { AuditRecord } from '../../core/audit/record.ts'
 import { readJson } from '../../core/json/read.ts'
@@ -7,44 +7,41 @@ import { readJson } from '../../core/json/read.ts'
 /** Longer than any record: values stand in it twice. */
 const MAX_LINE_BYTES = 1_048_576
 
-/** What a file of records holds. */
+/** A file of records, in bounded memory. */
 export interface BatchLines {
   /** Null for a line that is no record. */
   readonly records: AsyncIterable<AuditRecord | null>
-  /** SHA-256 of the lines, when they are through; of what is not as it was written another one. */
-  digest(): string
+  /** SHA-256 of its bytes. */
+  digest(): Promise<string>
 }
 
-/** Lends the records of a file; null where there is no such file. */
+/** Lends the records of a file; null where there is none that can be read. */
 export async function withBatch<T>(
   path: string,
   use: (lines: BatchLines | null) => Promise<T>,
 ): Promise<T> {
-  const file = await openPlainFile(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'EACCES') return null
+  const file = await openPlainFile(path).catch((error: unknown) => {
+    if (error instanceof Error && 'syscall' in error) return null
     throw error
   })
   if (file === null) return use(null)
-  const hash = createHash('sha256')
-  async function* records(): AsyncGenerator<AuditRecord | null> {
-    if (file === null) return
-    for await (const { text = '' } of readTextLines(file, MAX_LINE_BYTES)) {
-      hash.update(`${text}\n`)
-      const read = readJson(text)
-      yield read.ok ? readRecord(read.node) : null
-    }
-  }
   try {
-    return await use({ records: records(), digest: () => hash.digest('hex') })
+    return await use({ records: recordsOf(file), digest: () => digestOf(file) })
   } finally {
     await file.handle.close()
   }
 }
 
-/** SHA-256 of the bytes of a file; null where there is none. */
-export const digestOf = (path: string): Promise<string | null> =>
-  withBatch(path, async (lines) => {
-    if (lines === null) return null
-    for await (const _ of lines.records);
-    return lines.digest()
-  })
+async function* recordsOf(file: PlainFile): AsyncGenerator<AuditRecord | null> {
+  for await (const { text } of readTextLines(file, MAX_LINE_BYTES)) {
+    const read = text === undefined ? null : readJson(text)
+    yield read?.ok === true ? readRecord(read.node) : null
+  }
+}
+
+async function digestOf({ handle }: PlainFile): Promise<string> {
+  const hash = createHash('sha256')
+  const bytes = handle.createReadStream({ start: 0, autoClose: false }) as AsyncIterable<Buffer>
+  for await (const chunk of bytes) hash.update(chunk)
+  return hash.digest('hex')
+}

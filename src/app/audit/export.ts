@@ -11,7 +11,7 @@ import type { Adapters } from '../adapters.ts'
 import { type Checked, checkReport, passed } from '../check-report.ts'
 import { loadPersistence } from '../persistence-inputs.ts'
 import { batchNames, furthest, headsIn, makeFolder, NewFile } from './batch-files.ts'
-import { digestOf } from './batch-lines.ts'
+import { withBatch } from './batch-lines.ts'
 import { endIfAborted, HEAD_NEXT, readHeadFile } from './signed-heads.ts'
 import { sha256 } from './verify.ts'
 
@@ -178,7 +178,9 @@ async function keep(
   const text = await adapters.signHead(head, signer)
   // A run that was killed between the two has left the same bytes.
   const fresh = await file.place(head.file)
-  if (!fresh && (await digestOf(join(folder, head.file))) !== head.sha256) throw exists(head.file)
+  const path = join(folder, head.file)
+  const there = fresh ? null : await withBatch(path, async (lines) => lines?.digest() ?? '')
+  if (there !== null && there !== head.sha256) throw exists(head.file)
   const names = batchNames(head.first_seq, head.count)
   const headFile = new NewFile(folder, 'head')
   await headFile.write([text])

@@ -52,7 +52,8 @@ export async function verifyExport(request: VerifyExportRequest): Promise<CheckR
       walked.push({ head: one.head, walk })
     }
   }
-  if (walked.length > 1) items.push(continuity(walked))
+  const whole = items.every(({ state }) => state === 'pass')
+  if (whole && walked.length > 1) items.push(continuity(walked))
   const failed = items.some(({ state }) => state === 'fail')
   return checkReport('audit_verify', items.length > 0 ? items : [EMPTY], {
     exits: failed ? ['untrusted'] : [],
@@ -85,7 +86,7 @@ function batchItem(name: string, path: string, { head, walk }: Walked): Promise<
     if (fault !== null) return wrong(fault.code, fault.detail)
     if (walk.head.seq !== head.count || walk.head.hash !== head.hash)
       return wrong('audit_cut', `${head.file} ends with record ${walk.head.seq}`)
-    if (lines.digest() !== head.sha256)
+    if ((await lines.digest()) !== head.sha256)
       return wrong('export_altered', `${head.file} is not as it was written`)
     return passed(name, title)
   })
