@@ -8,6 +8,7 @@ import { loadAuth } from './jwks-check.ts'
 import { loadPersistence } from './persistence-inputs.ts'
 import { type AdminTexts, approvalsPlan } from './service/admin-settings.ts'
 import { healthRoutes } from './service/health.ts'
+import { openapiRoute } from './service/openapi/route.ts'
 import { ofrepRefusalAt } from './service/ofrep-reply.ts'
 import { metricsRoute } from './service/metrics.ts'
 import type { ServiceParts } from './service/parts.ts'
@@ -41,7 +42,7 @@ export interface Service {
 }
 
 /** Page 5, limits. */
-const LIMITS = {
+export const LIMITS = {
   body_bytes: 262_144,
   header_bytes: 16_384,
   headers_ms: 10_000,
@@ -120,7 +121,7 @@ interface Made {
 }
 
 async function listen(
-  { adapters }: ServeRequest,
+  { adapters, root }: ServeRequest,
   { listen: at, admin_listen }: ServePlan,
   { parts, opened, telemetry, sockets }: Made,
 ): Promise<Pick<Service, 'origin' | 'admin_origin'>> {
@@ -131,7 +132,8 @@ async function listen(
     () => parts,
     () => draining,
   )
-  const own = [...health, metricsRoute(telemetry)]
+  const beside = [...health, metricsRoute(telemetry)]
+  const own = [...beside, await openapiRoute(root, [...routes, ...beside], LIMITS)]
   const open = async (served: typeof routes, where: ServePlan['listen']): Promise<HttpServer> => {
     const server = await adapters.openServer(served, {
       at: where,

@@ -1,0 +1,78 @@
+import { REFUSALS, type RefusalCode } from '../../../core/auth/types.ts'
+import type { ServiceCode } from '../../../core/service/problems.ts'
+
+/** Why any request may be refused, whatever it is about. */
+export const ANY: readonly ServiceCode[] = [
+  'request_malformed',
+  'request_timeout',
+  'headers_too_large',
+  'too_many_requests_in_flight',
+  'internal',
+]
+const ABOUT_SOMETHING: readonly RefusalCode[] = ['token_missing', 'context_mismatch']
+/** Why a credential may be refused. */
+export const DOOR = (Object.keys(REFUSALS) as RefusalCode[]).filter(
+  (code) => !ABOUT_SOMETHING.includes(code),
+)
+/** Why somebody may be refused what takes a scope. */
+export const SCOPED: readonly ServiceCode[] = [...DOOR, 'token_missing', 'scope_missing']
+
+export const READ: readonly ServiceCode[] = [
+  'backing_unavailable',
+  'target_unreachable',
+  'rights_missing',
+  'store_corrupt',
+  'lock_timeout',
+]
+/** Why a body is not even looked at, or is no JSON object that could be kept (RFC 7493). */
+export const BODY: readonly ServiceCode[] = [
+  'body_too_large',
+  'media_type_unsupported',
+  'utf8_invalid',
+  'json_empty',
+  'json_malformed',
+  'json_too_deep',
+  'duplicate_member',
+  'type_wrong',
+]
+export const STRICT: readonly ServiceCode[] = [
+  'lone_surrogate',
+  'nul_character',
+  'number_not_canonical',
+  'member_missing',
+  'member_unknown',
+  'form_wrong',
+]
+/** Why a change may be refused, besides its body. */
+export const CHANGE: readonly ServiceCode[] = [
+  ...SCOPED,
+  ...READ,
+  'actor_missing',
+  'form_wrong',
+  'precondition_invalid',
+  'revision_conflict',
+  'row_broken',
+  'flag_unknown',
+  'flag_archived',
+  'target_read_only',
+  'disk_full',
+]
+/** Why a row that is put may be refused. */
+export const PUT: readonly ServiceCode[] = [
+  ...CHANGE,
+  ...BODY,
+  ...STRICT,
+  'time_not_canonical',
+  'value_type_unsupported',
+  'value_type_mismatch',
+  'value_too_large',
+  'text_too_long',
+]
+export const APPROVAL: readonly ServiceCode[] = [
+  'approval_missing',
+  'approval_unknown',
+  'approval_revoked',
+  'approval_not_yet_valid',
+  'approval_expired',
+  'admin_unreachable',
+]

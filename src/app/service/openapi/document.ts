@@ -1,0 +1,104 @@
+import type { HttpLimits, HttpRoute } from '../../../ports.ts'
+import { MAX_ALL, MAX_BULK, MAX_PAGE } from '../parts.ts'
+import { type Operation, OPERATIONS } from './operations.ts'
+import { jsonOf, responsesOf } from './responses.ts'
+import { type Json, rehomed } from './schema-refs.ts'
+
+type Route = Pick<HttpRoute, 'id' | 'method' | 'path'>
+
+/**
+ * The interface as OpenAPI 3.1: pure data, of the routes that are served and of the schemas that validate.
+ *
+ * @param schemas by name, all that the operations name and whatever these name
+ */
+export function openapiDocument(
+  routes: readonly Route[],
+  schemas: Readonly<Record<string, Json>>,
+  limits: HttpLimits,
+): Json {
+  const described = routes.flatMap((route) => {
+    const operation = OPERATIONS[route.id]
+    return operation === undefined ? [] : [[route, operation] as const]
+  })
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Feature Flags',
+      version: '1',
+      description:
+        'Decisions, flags and overrides. Every refusal has a stable `code`; those of OFREP have it in `metadata`.',
+    },
+    servers: [{ url: '/' }],
+    'x-limits': { ...limits, bulk_flags: MAX_BULK, all_flags: MAX_ALL, page_flags: MAX_PAGE },
+    paths: Object.fromEntries(
+      [...new Set(routes.map(({ path }) => path))].map((path) => [
+        templated(path),
+        Object.fromEntries(
+          described
+            .filter(([route]) => route.path === path)
+            .map(([route, operation]) => [
+              route.method.toLowerCase(),
+              operationOf(route, operation),
+            ]),
+        ),
+      ]),
+    ),
+    components: {
+      schemas: Object.fromEntries(
+        Object.entries(schemas).map(([name, schema]) => [name, rehomed(schema)]),
+      ),
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'An asymmetric JWS whose `sub` is the user and whose `tid` is the tenant.',
+        },
+      },
+    },
+  }
+}
+
+const templated = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}')
+
+function operationOf({ id, path }: Route, operation: Operation): Json {
+  const { summary, who, body } = operation
+  return {
+    operationId: id,
+    tags: [id.split('.')[0] as string],
+    summary,
+    security: who === 'open' ? [] : who === 'optional' ? [{}, { bearer: [] }] : [{ bearer: who }],
+    parameters: parametersOf(path, operation),
+    ...(body === undefined ? {} : { requestBody: { required: true, content: jsonOf(body) } }),
+    responses: responsesOf(path, operation),
+  }
+}
+
+/** What stands in a path; any other is a flag's key to OFREP, which answers an unknown flag to what is none. */
+const PATH_SCHEMAS: Readonly<Record<string, string>> = {
+  flag: 'common.schema.json#/$defs/flag_key',
+  tenant: 'common.schema.json#/$defs/scope_id',
+  user: 'common.schema.json#/$defs/scope_id',
+}
+
+function parametersOf(path: string, { query = {}, headers = {} }: Operation): readonly Json[] {
+  const named = [...path.matchAll(/:(\w+)/g)].map(([, name = '']): Json => {
+    const $ref = PATH_SCHEMAS[name]
+    const schema = $ref === undefined ? { type: 'string' } : rehomed({ $ref })
+    return { name, in: 'path', required: true, schema }
+  })
+  return [
+    ...named,
+    ...Object.entries(query).map(([name, schema]) => ({
+      name,
+      in: 'query',
+      schema: rehomed(schema as Json),
+    })),
+    ...Object.entries(headers).map(([name, description]) => ({
+      name,
+      in: 'header',
+      description,
+      schema: { type: 'string' },
+    })),
+  ]
+}

@@ -1,0 +1,179 @@
+import type { ServiceCode } from '../../../core/service/problems.ts'
+import { DEFAULT_PAGE, MAX_PAGE } from '../parts.ts'
+import { ANY, APPROVAL, BODY, CHANGE, DOOR, PUT, READ, SCOPED, STRICT } from './codes.ts'
+
+/** What a route takes and answers, in the names of the schemas that it is held to. */
+export interface Operation {
+  readonly summary: string
+  /** Scopes of the token; `optional` goes on as nobody without one, `open` looks at none. */
+  readonly who: 'open' | 'optional' | readonly string[]
+  readonly query?: Readonly<Record<string, object>>
+  /** Names of request headers and what they say. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** A body of one of these schemas. */
+  readonly body?: readonly string[]
+  readonly answers: Readonly<Record<number, Answer>>
+  readonly refusals: readonly ServiceCode[]
+}
+export interface Answer {
+  readonly what: string
+  /** One of these schemas; none is an answer without a body. */
+  readonly schemas: readonly string[]
+  /** What its ETag is. */
+  readonly etag?: string
+}
+
+const REVISION = 'The revision of the row, in quotes.'
+const row = (schema: string, what = 'The row as it stands.'): Answer => ({
+  what,
+  schemas: [schema],
+  etag: REVISION,
+})
+const PRECONDITIONS = {
+  'If-Match': 'The tag of the row that is to be changed, or * for any row that is there.',
+  'If-None-Match': '* where there may be no row yet.',
+}
+
+interface Rows {
+  readonly a: string
+  readonly schema: string
+  readonly body: string
+  readonly read: readonly string[]
+  readonly write: readonly string[]
+  readonly put: readonly ServiceCode[]
+  readonly unknown: ServiceCode
+  /** Beside the scopes: whose row it is. */
+  readonly also: readonly ServiceCode[]
+}
+function get({ a, schema, read, unknown, also }: Rows): Operation {
+  return {
+    summary: `Shows ${a}.`,
+    who: read,
+    answers: { 200: row(schema) },
+    refusals: [...ANY, ...SCOPED, ...READ, ...also, 'form_wrong', 'row_broken', unknown],
+  }
+}
+function put({ a, schema, body, write, put: more, also }: Rows): Operation {
+  return {
+    summary: `Makes or changes ${a}.`,
+    who: write,
+    headers: PRECONDITIONS,
+    body: [body],
+    answers: { 200: row(schema), 201: row(schema, 'The row, made.') },
+    refusals: [...ANY, ...PUT, ...also, ...more],
+  }
+}
+function remove({ a, schema, write, unknown, also }: Rows, what: string): Operation {
+  return {
+    summary: `${what} ${a}.`,
+    who: write,
+    headers: PRECONDITIONS,
+    answers: { 200: row(schema) },
+    refusals: [...ANY, ...CHANGE, ...also, unknown],
+  }
+}
+
+const WRITE_OVERRIDE = ['ff:override:write']
+const FLAG: Rows = {
+  a: 'a flag',
+  schema: 'flag-row',
+  body: 'flag-put',
+  read: ['ff:registry:read'],
+  write: ['ff:registry:write'],
+  put: ['type_in_use', ...APPROVAL],
+  unknown: 'flag_unknown',
+  also: [],
+}
+const TENANT: Rows = {
+  a: 'an override of a tenant: the own one, or with ff:tenant:any any',
+  schema: 'tenant-override-row',
+  body: 'override-put',
+  read: WRITE_OVERRIDE,
+  write: WRITE_OVERRIDE,
+  put: [],
+  unknown: 'override_unknown',
+  also: ['tenant_foreign'],
+}
+const USER: Rows = {
+  ...TENANT,
+  a: 'an override of a user',
+  schema: 'user-override-row',
+  read: [...WRITE_OVERRIDE, 'ff:tenant:any'],
+  write: [...WRITE_OVERRIDE, 'ff:tenant:any'],
+  also: [],
+}
+
+const EVALUATE: readonly ServiceCode[] = [...ANY, ...DOOR, ...READ, ...BODY, 'context_mismatch']
+const REST: readonly ServiceCode[] = [...EVALUATE, 'member_missing', 'form_wrong', 'row_broken']
+
+/** Every route by its id. To add one: its line here, then `npm run openapi`. */
+export const OPERATIONS: Readonly<Record<string, Operation>> = {
+  'flags.evaluate': {
+    summary: 'Decides one flag, several, or all whose required_auth the caller meets.',
+    who: 'optional',
+    body: ['evaluate-one', 'evaluate-many', 'evaluate-all'],
+    answers: {
+      200: { what: 'Allow or deny alike.', schemas: ['decision', 'decision-list'] },
+    },
+    refusals: [...EVALUATE, ...STRICT, 'too_many_flags'],
+  },
+  'flags.list': {
+    summary: 'Shows flags in the order of their keys.',
+    who: ['ff:registry:read'],
+    query: {
+      limit: { type: 'integer', minimum: 1, maximum: MAX_PAGE, default: DEFAULT_PAGE },
+      after: { $ref: 'common.schema.json#/$defs/flag_key' },
+    },
+    answers: { 200: { what: 'A page.', schemas: ['flag-page'] } },
+    refusals: [...ANY, ...SCOPED, ...READ, 'query_invalid', 'row_broken'],
+  },
+  'flags.get': get(FLAG),
+  'flags.put': put(FLAG),
+  'flags.delete': remove(FLAG, 'Archives, which is final,'),
+  'tenant_overrides.get': get(TENANT),
+  'tenant_overrides.put': put(TENANT),
+  'tenant_overrides.delete': remove(TENANT, 'Deletes'),
+  'user_overrides.get': get(USER),
+  'user_overrides.put': put(USER),
+  'user_overrides.delete': remove(USER, 'Deletes'),
+  'ofrep.evaluate': {
+    summary: 'Decides one flag for an OpenFeature client (OFREP).',
+    who: 'optional',
+    body: ['ofrep-request'],
+    answers: { 200: { what: 'Allow or deny alike.', schemas: ['ofrep-success'] } },
+    refusals: [...REST, 'flag_unknown'],
+  },
+  'ofrep.evaluate_all': {
+    summary: 'Decides all flags whose required_auth the caller meets, for an OpenFeature client.',
+    who: 'optional',
+    headers: { 'If-None-Match': 'Tags of answers that are at hand, compared weakly, or *.' },
+    query: { flagConfigEtag: { type: 'string' }, flagConfigLastModified: { type: 'string' } },
+    body: ['ofrep-request'],
+    answers: {
+      200: { what: 'The flags.', schemas: ['ofrep-bulk'], etag: 'Strong, over the whole answer.' },
+      304: { what: 'The answer is at hand.', schemas: [], etag: 'Of that answer.' },
+    },
+    refusals: [...REST, 'too_many_flags'],
+  },
+  'health.live': {
+    summary: 'Whether the process answers.',
+    who: 'open',
+    answers: { 200: { what: 'It does.', schemas: ['health-live'] } },
+    refusals: ANY,
+  },
+  'health.ready': {
+    summary: 'Whether requests should come here, with the state of each dependency.',
+    who: 'open',
+    answers: {
+      200: { what: 'They should.', schemas: ['health-ready'] },
+      503: { what: 'They should not.', schemas: ['health-ready'] },
+    },
+    refusals: ANY,
+  },
+  openapi: {
+    summary: 'This document.',
+    who: 'open',
+    answers: { 200: { what: 'OpenAPI 3.1.', schemas: ['openapi'] } },
+    refusals: ANY,
+  },
+}

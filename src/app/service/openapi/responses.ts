@@ -1,0 +1,95 @@
+import { ofrepStatus } from '../../../core/ofrep/failure.ts'
+import { PROBLEMS, type ServiceCode } from '../../../core/service/problems.ts'
+import type { Answer, Operation } from './operations.ts'
+import { type Json, schemaRef } from './schema-refs.ts'
+
+type Response = readonly [status: string, response: Json]
+
+/** Every status of a route: its answers, then its refusals, each with the codes that it may have. */
+export function responsesOf(path: string, { answers, refusals }: Operation): Json {
+  const found = new Map<string, Json>()
+  const responses: readonly Response[] = [
+    ...Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)] as const),
+    ...(path.startsWith('/ofrep/') ? ofrepRefusals(path, refusals) : problems(refusals)),
+  ]
+  for (const [status, response] of responses) {
+    const before = found.get(status)
+    found.set(status, before === undefined ? response : both(before, response))
+  }
+  return Object.fromEntries(found)
+}
+
+/** A status may be an answer and a refusal, each of a media type of its own. */
+const both = (answer: Json, refusal: Json): Json => ({
+  ...refusal,
+  ...answer,
+  content: { ...(answer['content'] as Json), ...(refusal['content'] as Json) },
+})
+
+function answerOf({ what, schemas, etag }: Answer): Json {
+  return {
+    description: what,
+    ...(etag === undefined ? {} : { headers: { ETag: header(etag) } }),
+    ...(schemas.length === 0 ? {} : { content: jsonOf(schemas) }),
+  }
+}
+
+export const jsonOf = (names: readonly string[]): Json => {
+  const schemas = names.map(schemaRef)
+  return { 'application/json': { schema: schemas.length === 1 ? schemas[0] : { oneOf: schemas } } }
+}
+const header = (description: string): Json => ({ description, schema: { type: 'string' } })
+
+const problems = (codes: readonly ServiceCode[]): readonly Response[] =>
+  byStatus(codes, (code) => PROBLEMS[code][0]).map(([status, listed]) => [
+    status,
+    refusal(status, listed, {
+      'application/problem+json': {
+        schema: { allOf: [schemaRef('problem'), { properties: { code: { enum: listed } } }] },
+      },
+    }),
+  ])
+
+const ofrepRefusals = (path: string, codes: readonly ServiceCode[]): readonly Response[] =>
+  byStatus(codes, ofrepStatus).map(([status, listed]) => [
+    status,
+    refusal(status, listed, {
+      'application/json': {
+        schema: {
+          allOf: [
+            schemaRef('ofrep-failure'),
+            { properties: { metadata: { properties: { code: { enum: listed } } } } },
+          ],
+          ...(path.endsWith('/:key') ? { required: ['key'] } : {}),
+        },
+      },
+    }),
+  ])
+
+function byStatus(
+  codes: readonly ServiceCode[],
+  statusOf: (code: ServiceCode) => number,
+): readonly (readonly [status: string, codes: readonly ServiceCode[]])[] {
+  const found = new Map<number, Set<ServiceCode>>()
+  for (const code of codes) {
+    const status = statusOf(code)
+    found.set(status, (found.get(status) ?? new Set()).add(code))
+  }
+  return [...found]
+    .sort(([a], [b]) => a - b)
+    .map(([status, listed]) => [String(status), [...listed].sort()])
+}
+
+const TOLD: Readonly<Record<string, readonly [name: string, what: string]>> = {
+  401: ['WWW-Authenticate', 'Bearer'],
+  503: ['Retry-After', 'Seconds to wait.'],
+}
+
+function refusal(status: string, codes: readonly ServiceCode[], content: Json): Json {
+  const told = TOLD[status]
+  return {
+    description: codes.join(', '),
+    ...(told === undefined ? {} : { headers: { [told[0]]: header(told[1]) } }),
+    content,
+  }
+}

@@ -1,0 +1,52 @@
+import { join } from 'node:path'
+import { readText } from '../../../artefacts/read-text.ts'
+import type { HttpLimits, HttpRoute } from '../../../ports.ts'
+import { artefactError } from '../../artefact-error.ts'
+import { jsonReply } from '../reply.ts'
+import { openapiDocument } from './document.ts'
+import { OPERATIONS } from './operations.ts'
+import { type Json, referredTo } from './schema-refs.ts'
+
+/** What every description names, whatever the routes are. */
+const ALWAYS = ['common', 'problem', 'ofrep-failure']
+export const OWN = { id: 'openapi', method: 'GET', path: '/openapi.json' } as const
+
+/**
+ * `GET /openapi.json`: what is served, this route included. The document is made once, at the start.
+ *
+ * @param root the package folder
+ * @throws FfError `artefact_invalid` where a schema of the package is not there
+ */
+export async function openapiRoute(
+  root: string,
+  routes: readonly HttpRoute[],
+  limits: HttpLimits,
+): Promise<HttpRoute> {
+  const document = openapiDocument([...routes, OWN], await readSchemas(root), limits)
+  const reply = jsonReply(JSON.stringify(document))
+  return { ...OWN, handle: () => Promise.resolve(reply) }
+}
+
+/** The schemas that operations name, and those that they refer to, in the order of their names. */
+export async function readSchemas(root: string): Promise<Readonly<Record<string, Json>>> {
+  const named = Object.values(OPERATIONS).flatMap(({ body = [], answers }) => [
+    ...body,
+    ...Object.values(answers).flatMap(({ schemas }) => schemas),
+  ])
+  const read = new Map<string, Json>()
+  const wanted = [...ALWAYS, ...named]
+  for (let name = wanted.pop(); name !== undefined; name = wanted.pop()) {
+    if (read.has(name)) continue
+    const schema = await readSchema(root, name)
+    read.set(name, schema)
+    wanted.push(...referredTo(schema))
+  }
+  return Object.fromEntries([...read].sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+async function readSchema(root: string, name: string): Promise<Json> {
+  const file = `contracts/schemas/${name}.schema.json`
+  const found = await readText(join(root, file), file)
+  if (!found.ok) throw artefactError([found.problem])
+  return JSON.parse(found.text) as Json
+}

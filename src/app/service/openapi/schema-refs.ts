@@ -1,0 +1,38 @@
+/** A value of JSON's own kinds, as this program writes it. */
+export interface Json {
+  readonly [member: string]: unknown
+}
+
+const FILE = /^([a-z-]+)\.schema\.json(#.*)?$/
+const COMPONENTS = '#/components/schemas/'
+
+export const schemaRef = (name: string): Json => ({ $ref: `${COMPONENTS}${name}` })
+
+/** A schema as a component: each reference to another file's leads to the component of that name. */
+export function rehomed(schema: Json): Json {
+  const { $schema: _, $id: __, ...kept } = schema
+  return moved(kept) as Json
+}
+
+function moved(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(moved)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([name, held]) => [
+      name,
+      name === '$ref' ? String(held).replace(FILE, placed) : moved(held),
+    ]),
+  )
+}
+const placed = (_: string, name: string, within = ''): string =>
+  `${COMPONENTS}${name}${within.replace(/^#/, '')}`
+
+/** The names of the schemas that a value refers to, in the files' own spelling. */
+export function referredTo(value: unknown): readonly string[] {
+  if (Array.isArray(value)) return value.flatMap(referredTo)
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, held]) => {
+    const file = name === '$ref' ? FILE.exec(String(held))?.[1] : undefined
+    return file === undefined ? referredTo(held) : [file]
+  })
+}

@@ -1,0 +1,66 @@
+import { join } from 'node:path'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { describe, expect, test } from 'vitest'
+import { healthRoutes } from '../../src/app/service/health.ts'
+import { OPERATIONS } from '../../src/app/service/openapi/operations.ts'
+import { openapiDocument } from '../../src/app/service/openapi/document.ts'
+import { OWN, readSchemas } from '../../src/app/service/openapi/route.ts'
+import type { Json } from '../../src/app/service/openapi/schema-refs.ts'
+import { LIMITS } from '../../src/app/serve.ts'
+import { serviceRoutes } from '../../src/app/service/routes.ts'
+import { PROBLEMS, type ServiceCode } from '../../src/core/service/problems.ts'
+import { ROOT } from '../support/run-ff.ts'
+
+const parts = (): never => {
+  throw new Error('nothing is asked here')
+}
+const routes = [...serviceRoutes(parts), ...healthRoutes(parts, () => false), OWN]
+const codes = Object.keys(PROBLEMS) as ServiceCode[]
+const files = await readSchemas(ROOT)
+
+/** The schema of refusals, with every code that there is under its status. */
+function problemSchema(): Json {
+  const statuses = [...new Set(codes.map((code) => PROBLEMS[code][0]))].sort((a, b) => a - b)
+  const oneOf = statuses.map((status) => ({
+    title: String(status),
+    properties: {
+      status: { const: status },
+      code: { enum: codes.filter((code) => PROBLEMS[code][0] === status) },
+    },
+  }))
+  return { ...files['problem'], oneOf, $defs: { code: { enum: codes } } }
+}
+const document = openapiDocument(routes, { ...files, problem: problemSchema() }, LIMITS)
+const text = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
+
+describe('the contract of the service', () => {
+  test('every route is described, and nothing else', () => {
+    expect(Object.keys(OPERATIONS).sort()).toEqual(routes.map(({ id }) => id).sort())
+  })
+
+  test('the schema of refusals lists every code with its status (npm run openapi)', async () => {
+    await expect(text(problemSchema())).toMatchFileSnapshot(
+      join(ROOT, 'contracts/schemas/problem.schema.json'),
+    )
+  })
+
+  test('contracts/openapi.json is what is served (npm run openapi)', async () => {
+    await expect(text(document)).toMatchFileSnapshot(join(ROOT, 'contracts/openapi.json'))
+  })
+
+  test('it is OpenAPI 3.1 by the meta-schema', async () => {
+    expect(await new Validator().validate(structuredClone(document))).toMatchObject({ valid: true })
+    const spoiled = { ...document, paths: { '/x': { get: { responses: 7 } } } }
+    expect(await new Validator().validate(spoiled)).toMatchObject({ valid: false })
+  })
+
+  test('no code is without a route that it can come from, but where there is no route', () => {
+    const listed = new Set(Object.values(OPERATIONS).flatMap(({ refusals }) => refusals))
+    expect(codes.filter((code) => !listed.has(code))).toEqual([
+      'draining',
+      'method_not_allowed',
+      'route_unknown',
+      'tombstone_not_bare',
+    ])
+  })
+})

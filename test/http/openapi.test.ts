@@ -1,0 +1,217 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readArtefact } from '../core/builders.ts'
+import {
+  type Answer,
+  ask,
+  type Asked,
+  fileGround,
+  type Ground,
+  type Issuer,
+  openIssuer,
+  type Started,
+  startService,
+} from '../support/service.ts'
+
+interface Described {
+  readonly paths: Readonly<
+    Record<
+      string,
+      Readonly<Record<string, { operationId: string; responses: Record<string, Response> }>>
+    >
+  >
+}
+interface Response {
+  readonly headers?: Readonly<Record<string, unknown>>
+  readonly content?: Readonly<Record<string, unknown>>
+}
+
+let ground: Ground
+let issuer: Issuer
+let service: Started
+let token = ''
+let document: Described
+const ajv = new Ajv2020({ strict: false, allErrors: true })
+/** `operation status`, of all that was asked. */
+const seen = new Set<string>()
+
+beforeAll(async () => {
+  ;[ground, issuer] = await Promise.all([fileGround(), openIssuer()])
+  service = await startService({ ...ground.env, ...issuer.env })
+  token = await issuer.token()
+  const { status, headers, text } = await ask(service.origin, '/openapi.json')
+  expect([status, headers['content-type']]).toEqual([200, 'application/json; charset=utf-8'])
+  document = JSON.parse(text) as Described
+  ajv.addSchema(document, 'served')
+})
+afterAll(async () => {
+  expect((await service.stop()).status).toBe(0)
+  await ground.remove()
+  await issuer.close()
+})
+
+const fragment = (...tokens: readonly string[]): string =>
+  tokens
+    .map((one) => `/${encodeURIComponent(one.replaceAll('~', '~0').replaceAll('/', '~1'))}`)
+    .join('')
+
+/** Asks, and holds the answer to what the document says of that path, method, status and media type. */
+async function walk(path: string, template: string, asked: Asked & { method: string }) {
+  const answer = await ask(service.origin, path, { token, ...asked })
+  const method = asked.method.toLowerCase()
+  const operation = document.paths[template]?.[method]
+  if (operation === undefined) throw new Error(`${method} ${template} is not described`)
+  const status = String(answer.status)
+  const response = operation.responses[status]
+  if (response === undefined)
+    throw new Error(`${operation.operationId} ${status} is not described: ${answer.text}`)
+  seen.add(`${operation.operationId} ${status}`)
+  fitsResponse(answer, response, ['paths', template, method, 'responses', status])
+}
+
+function fitsResponse(
+  { headers, text }: Answer,
+  { headers: told = {}, content }: Response,
+  at: readonly string[],
+) {
+  for (const name of Object.keys(told)) expect(headers).toHaveProperty(name.toLowerCase())
+  if (content === undefined) return expect(text).toBe('')
+  const [type = ''] = String(headers['content-type']).split(';')
+  expect(Object.keys(content)).toContain(type)
+  const validate = ajv.getSchema(`served#${fragment(...at, 'content', type, 'schema')}`)
+  if (validate === undefined) throw new Error(`no schema at ${at.join(' ')}`)
+  expect([text, validate(JSON.parse(text)), validate.errors]).toEqual([text, true, null])
+}
+
+const FLAG = {
+  value_type: 'boolean',
+  default_value: true,
+  safe_value: false,
+  sensitive: false,
+  required_auth: 'none',
+  state: 'active',
+  description: '',
+  owner: '',
+}
+const FLAGS = '/v1/flags/{flag}'
+const TENANT = '/v1/flags/override/tenant/{tenant}/{flag}'
+const USER = '/v1/flags/override/user/{user}/{flag}'
+const ONE = '/ofrep/v1/evaluate/flags/{key}'
+const ALL = '/ofrep/v1/evaluate/flags'
+const EVALUATE = '/v1/flags/evaluate'
+const json = { 'content-type': 'application/json' }
+const put = (body: unknown, headers = {}) => ({
+  method: 'PUT',
+  body: JSON.stringify(body),
+  headers: { ...json, ...headers },
+})
+const post = (body: string, headers = {}) => ({
+  method: 'POST',
+  body,
+  headers: { ...json, ...headers },
+})
+const GET = { method: 'GET' }
+const DELETE = { method: 'DELETE' }
+const BAD_TOKEN = { authorization: 'Basic eDp5' }
+
+test('every answer of a walk through the routes is one that is described', async () => {
+  const at = (path: string): string =>
+    path.replace('{flag}', 'ff.a').replace(/\{(tenant|user)\}/, '$11')
+  const steps: readonly (readonly [
+    path: string,
+    template: string,
+    asked: Asked & { method: string },
+  ])[] = [
+    ['/v1/flags/ff.a', FLAGS, put(FLAG)],
+    ['/v1/flags/ff.a', FLAGS, put({ ...FLAG, description: 'again' })],
+    ['/v1/flags/ff.killed', FLAGS, put({ ...FLAG, state: 'killed' })],
+    ['/v1/flags/ff.killed', FLAGS, put(FLAG)],
+    ['/v1/flags/ff.killed', FLAGS, put({ ...FLAG, approval_ref: 'APP-1-a' })],
+    ['/v1/flags/ff.b', FLAGS, put({ ...FLAG, default_value: 1 })],
+    ['/v1/flags/ff.b', FLAGS, put({ ...FLAG, extra: 1, owner: 7 })],
+    ['/v1/flags/ff.b', FLAGS, put(FLAG, { 'content-type': 'text/plain' })],
+    ['/v1/flags/ff.b', FLAGS, put('x'.repeat(262_145))],
+    ['/v1/flags/ff.a', FLAGS, put(FLAG, { 'if-match': '"9"' })],
+    ['/v1/flags/ff.a', FLAGS, GET],
+    ['/v1/flags/ff.none', FLAGS, GET],
+    ['/v1/flags/No', FLAGS, GET],
+    ['/v1/flags?limit=1', '/v1/flags', GET],
+    ['/v1/flags?limit=0', '/v1/flags', GET],
+    ['/v1/flags', '/v1/flags', { ...GET, headers: BAD_TOKEN }],
+    ...[TENANT, USER].flatMap((template) => [
+      [at(template), template, put({ value: false, note: 'n' })] as const,
+      [at(template), template, put({ value: true })] as const,
+      [at(template), template, put({ value: 'no' })] as const,
+      [at(template), template, GET] as const,
+      [at(template), template, DELETE] as const,
+      [at(template), template, GET] as const,
+      [at(template), template, DELETE] as const,
+      [at(template), template, { ...DELETE, headers: BAD_TOKEN }] as const,
+    ]),
+    [EVALUATE, EVALUATE, post('{"flag_key":"ff.a"}')],
+    [EVALUATE, EVALUATE, post('{"flag_keys":["ff.a","ff.none"]}')],
+    [EVALUATE, EVALUATE, post('{"all":true,"user_id":"U2"}')],
+    [EVALUATE, EVALUATE, post('{"flag_key":7,"x":1}')],
+    [EVALUATE, EVALUATE, post('')],
+    [EVALUATE, EVALUATE, post('{}', BAD_TOKEN)],
+    ['/ofrep/v1/evaluate/flags/ff.a', ONE, post('{"context":{}}')],
+    ['/ofrep/v1/evaluate/flags/ff.killed', ONE, post('{"context":{}}')],
+    ['/ofrep/v1/evaluate/flags/ff.none', ONE, post('{"context":{}}')],
+    ['/ofrep/v1/evaluate/flags/ff.a', ONE, post('{"context":7}')],
+    ['/ofrep/v1/evaluate/flags/ff.a', ONE, post('{"context":{}}', BAD_TOKEN)],
+    ['/ofrep/v1/evaluate/flags/ff.a', ONE, post(' '.repeat(262_145))],
+    ['/ofrep/v1/evaluate/flags/ff.a', ONE, post('{}', { 'content-type': 'text/plain' })],
+    [ALL, ALL, post('{"context":{}}')],
+    [ALL, ALL, post('{"context":{}}', { 'if-none-match': '*' })],
+    [ALL, ALL, post('{')],
+    [ALL, ALL, post('{"context":{}}', BAD_TOKEN)],
+    ['/v1/flags/ff.a', FLAGS, DELETE],
+    ['/v1/flags/ff.a', FLAGS, DELETE],
+    ['/v1/flags/ff.none', FLAGS, DELETE],
+    ['/health/live', '/health/live', GET],
+    ['/health/ready', '/health/ready', GET],
+    ['/openapi.json', '/openapi.json', GET],
+  ]
+  for (const [path, template, asked] of steps) await walk(path, template, asked)
+})
+
+test('what is served is the contract that is kept', () => {
+  expect(document).toEqual(JSON.parse(readArtefact('contracts/openapi.json')))
+})
+
+test('the walk met every operation, with each of its successes', () => {
+  const successes = Object.values(document.paths).flatMap((methods) =>
+    Object.values(methods).flatMap(({ operationId, responses }) =>
+      Object.keys(responses)
+        .filter((status) => status < '400')
+        .map((status) => `${operationId} ${status}`),
+    ),
+  )
+  expect(successes.length).toBeGreaterThan(15)
+  expect(successes.filter((one) => !seen.has(one))).toEqual([])
+  expect(new Set([...seen].map((one) => one.split(' ')[1]))).toEqual(
+    new Set([
+      '200',
+      '201',
+      '304',
+      '400',
+      '401',
+      '403',
+      '404',
+      '409',
+      '412',
+      '413',
+      '415',
+      '422',
+      '503',
+    ]),
+  )
+})
+
+test('where nobody may ask it is refused as it is described', async () => {
+  const plain = await issuer.token({ scope: '' })
+  await walk('/v1/flags', '/v1/flags', { ...GET, token: plain })
+  await walk(ALL, ALL, { ...post('{"context":{"tenant_id":"T2"}}'), token: plain })
+  await walk(EVALUATE, EVALUATE, { ...post('{"all":true,"tenant_id":"T2"}'), token: plain })
+  await walk('/v1/flags/override/tenant/T2/ff.a', TENANT, { ...GET, token: plain })
+})
