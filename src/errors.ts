@@ -72,6 +72,7 @@ const EXIT_BY_CODE = {
   schema_drift: 'no_go',
   rows_would_be_lost: 'no_go',
   target_unreachable: 'inconclusive',
+  request_unsendable: 'inconclusive',
   target_read_only: 'inconclusive',
   target_missing: 'inconclusive',
   production_refused: 'inconclusive',

@@ -113,6 +113,9 @@ export const adapters: Adapters = {
     (await import('./telemetry/index.ts')).openTelemetry(log, readings),
   openScratch: async (spec, needs) =>
     (await import('./backings/index.ts')).openScratch(spec, needs),
+  openServedScratch: async (spec, needs) =>
+    (await import('./backings/index.ts')).openScratch(spec, needs),
+  openClient: async (origin) => (await import('./http/client.ts')).openClient(origin),
 }
 
 function packageRoot(): string {

@@ -30,6 +30,7 @@ import type {
   SignoffKeys,
   StagedDoor,
   EvidenceTexts,
+  HttpClient,
   HttpLimits,
   HttpRoute,
   HttpServer,
@@ -38,6 +39,7 @@ import type {
   RefusalAt,
   Readings,
   Served,
+  ServedScratch,
   Scratch,
   ServiceLog,
   Telemetry,
@@ -55,7 +57,7 @@ import type {
 import type { Instant } from '../core/state/instant.ts'
 import type { State } from '../core/state/rows.ts'
 
-import type { Credentials } from './run-exhaustive.ts'
+import type { Credentials } from './respondents.ts'
 import type { ReadGate } from './signoff/desk.ts'
 
 /** What use cases are handed by the composition root. Each loads its part of the program when it is called. */
@@ -68,6 +70,13 @@ export interface Adapters {
       readonly versions: { readonly oldest: number; readonly newest: number }
     },
   ): Promise<Scratch>
+  /** The same, of a store that can be served, too. */
+  openServedScratch(
+    spec: TargetSpec,
+    needs: Pick<ServeNeeds, 'migrations' | 'versions'>,
+  ): Promise<ServedScratch>
+  /** Asks one service. @param origin `http://host:port` */
+  openClient(origin: string): Promise<HttpClient>
   /** A store that somebody keeps, for the one service that writes to it. @throws FfError saying why it is not served */
   openServed(spec: TargetSpec, needs: ServeNeeds): Promise<Served>
   /** A store of a sample, which goes with the service. */

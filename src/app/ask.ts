@@ -78,7 +78,7 @@ export async function decide(
 
 /** Admin as a vector or a cell gives it. */
 export const approvalsOf =
-  ({ admin, approvals }: Given): ApprovalCheck =>
+  ({ admin, approvals }: Pick<Given, 'admin' | 'approvals'>): ApprovalCheck =>
   (question) =>
     Promise.resolve(
       admin === 'unreachable' ? { status: 'unreachable' } : answerFrom(approvals, question),

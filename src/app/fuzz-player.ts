@@ -236,11 +236,7 @@ export class Player {
   ): Promise<Answer> {
     const { callers } = this.bench
     const { door, environment } = callers[ask.caller]
-    const counter = {
-      store: side.store,
-      door,
-      approvals: approvalsOf({ ...given, now: SCENE_TIME, environment }),
-    }
+    const counter = { store: side.store, door, approvals: approvalsOf(given) }
     const { answer } = await by(counter, {
       credential: credentialOf(ask, callers),
       request: requestOf(ask, callers),

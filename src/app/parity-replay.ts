@@ -4,102 +4,106 @@ import {
   readRecorded,
   type Recorded,
   type RecordedLine,
+  type Terms,
 } from '../artefacts/replay-requests.ts'
-import { byContract } from '../core/auth/contract.ts'
-import { answerFrom } from '../core/evaluate/approvals.ts'
-import { type FieldRule } from '../core/parity/field-rules.ts'
+import type { BackingState } from '../core/evaluate/types.ts'
+import type { Comparing } from '../core/parity/judge.ts'
 import { judgeVector, type VectorVerdict } from '../core/parity/judge-vector.ts'
 import type { Judged } from '../core/parity/summarise.ts'
 import { Tally } from '../core/parity/tally.ts'
 import type { ParityReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
-import type { ApprovalCheck, Live } from '../ports.ts'
-import type { Ask, Asked } from './ask.ts'
-import { withLiveSides } from './live-sides.ts'
+import type { Asked } from './ask.ts'
 import { loadOrThrow, type ParityRequest } from './parity.ts'
 import type { ParityInputs } from './parity-inputs.ts'
-import { FixtureDoors } from './fixture-doors.ts'
 import { replayReport } from './replay-report.ts'
+import {
+  type ReplaySide,
+  type ReplaySides,
+  servicesOf,
+  withServices,
+  withStores,
+} from './replay-sides.ts'
 import { judged } from './run-parity.ts'
-import { HONEST, type Workings } from './workings.ts'
+import { HONEST } from './workings.ts'
 
 export interface ReplayRequest extends ParityRequest {
   /** Path of the recorded requests, one a line. */
   readonly file: string
+  /** Where a line finds the token that it names. */
+  readonly env: Readonly<Record<string, string | undefined>>
   /** How many requests that are no pass are listed; all are counted. */
   readonly maxDiffs: number
   readonly progress: (done: number, of: number) => void
 }
-/** Two live stores, which are read and never written. */
-export interface LiveSides {
-  readonly baseline: Live
-  readonly candidate: Live
-}
-
 /** So many requests are under way at once: enough to keep a database busy, and little to hold. */
 const WINDOW = 32
 /** Of lines that are no requests; the count says how many there are. */
 const MOST_PROBLEMS = 100
 
 /**
- * `ff parity replay FILE`: recorded requests against two live stores, each asked twice.
+ * `ff parity replay FILE`: recorded requests against two live stores, or two services, each asked twice.
  *
  * @throws FfError `artefact_invalid` with each line that is no request, before anybody is asked;
  *   `nothing_to_check` for a file without one
  */
 export async function parityReplay(request: ReplayRequest): Promise<ParityReport> {
+  const services = servicesOf(request)
   const inputs = await loadOrThrow(request.root, [])
+  const terms: Terms = {
+    fixtures: inputs.fixtures.value.fixtures,
+    of: services === null ? 'stores' : 'services',
+    env: request.env,
+  }
   const file = await openRequests(request.file)
   try {
-    const expected = await countRequests(file, inputs, request)
-    return await withLiveSides(request, inputs, (sides) =>
-      runReplay(request, inputs, { sides, workings: HONEST, file, expected }),
-    )
+    const expected = await countRequests(file, terms, request)
+    const replay = (sides: ReplaySides): Promise<ParityReport> =>
+      runReplay(request, inputs, { sides, file, terms, expected })
+    return services === null
+      ? await withStores(request, inputs, replay)
+      : await withServices(services, request, replay)
   } finally {
     await file.handle.close()
   }
 }
 
-export interface ReplayBench {
-  readonly sides: LiveSides
-  readonly workings: Workings
+interface ReplayBench {
+  readonly sides: ReplaySides
   readonly file: PlainFile
+  readonly terms: Terms
   readonly expected: number
 }
 
-export async function runReplay(
+async function runReplay(
   request: ReplayRequest,
-  inputs: ParityInputs,
-  { sides, workings, file, expected }: ReplayBench,
+  { contract }: ParityInputs,
+  { sides, file, terms, expected }: ReplayBench,
 ): Promise<ParityReport> {
-  const { adapters, signal, now, progress } = request
+  const { signal, now, progress } = request
   const started = now()
   const tally = new Tally(request.maxDiffs)
-  const doors = new FixtureDoors(adapters, byContract(inputs.auth.value, inputs.fixtures.value))
-  const asking = { sides, workings, doors, rules: inputs.contract.value.decision }
+  // Of two rules for one place the first counts.
+  const comparing = { rules: [...sides.rules, ...contract.value.decision], compare: HONEST.compare }
   let done = 0
-  try {
-    for await (const window of windows(recordedLines(file, inputs))) {
-      if (signal.aborted) break
-      const answered = await Promise.all(window.map((line) => putOne(line, request, asking)))
-      // Of what was under way behind the first that got no answer nothing is counted, and nothing more is asked.
-      const silent = answered.findIndex(({ verdict }) => verdict.status === 'unanswered')
-      answered.slice(0, silent < 0 ? undefined : silent + 1).forEach((one) => tally.add(one))
-      if (silent >= 0) break
-      done += window.length
-      progress(done, expected)
-    }
-  } finally {
-    await doors.close()
+  for await (const window of windows(recordedLines(file, terms))) {
+    if (signal.aborted) break
+    const answered = await Promise.all(
+      window.map((line) => putOne(line, request, { sides, comparing })),
+    )
+    // Of what was under way behind the first that got no answer nothing is counted, and nothing more is asked.
+    const silent = answered.findIndex(({ verdict }) => verdict.status === 'unanswered')
+    answered.slice(0, silent < 0 ? undefined : silent + 1).forEach((one) => tally.add(one))
+    if (silent >= 0) break
+    done += window.length
+    progress(done, expected)
   }
-  return replayReport(tally, expected, { sides, workings, started, signal, now })
+  return replayReport(tally, expected, { sides, compare: HONEST.compare, started, signal, now })
 }
 
 interface Asking {
-  readonly sides: LiveSides
-  readonly workings: Workings
-  readonly doors: FixtureDoors
-  readonly rules: readonly FieldRule[]
+  readonly sides: ReplaySides
+  readonly comparing: Comparing
 }
 type JudgedLine = Judged & { readonly verdict: VectorVerdict }
 
@@ -107,26 +111,21 @@ type JudgedLine = Judged & { readonly verdict: VectorVerdict }
 async function putOne(
   recorded: Recorded,
   { file }: Pick<ReplayRequest, 'file'>,
-  { sides, workings, doors, rules }: Asking,
+  { sides, comparing }: Asking,
 ): Promise<JudgedLine> {
-  const { line, request, credential, now, environment } = recorded
-  const door = await doors.of(credential.fixture)
-  const put = async ({ store }: Live, ask: Ask): Promise<readonly [Asked, Asked]> => {
-    const counter = { store, door, approvals: adminOf(recorded) }
-    const question = { credential, request, now, environment }
-    return [await ask(counter, question), await ask(counter, question)]
-  }
-  const [[b, b2], [c, c2]] = await Promise.all([
-    put(sides.baseline, workings.ask.baseline),
-    put(sides.candidate, workings.ask.candidate),
-  ])
+  const { line, request } = recorded
+  const put = async (side: ReplaySide): Promise<readonly [Asked, Asked]> => [
+    await side.ask(recorded),
+    await side.ask(recorded),
+  ]
+  const [[b, b2], [c, c2]] = await Promise.all([put(sides.baseline), put(sides.candidate)])
   const verdict = judgeVector(
     null,
     {
-      baseline: { kind: sides.baseline.store.kind, answer: b.answer, again: b2.answer },
-      candidate: { kind: sides.candidate.store.kind, answer: c.answer, again: c2.answer },
+      baseline: { kind: kindOf(sides.baseline), answer: b.answer, again: b2.answer },
+      candidate: { kind: kindOf(sides.candidate), answer: c.answer, again: c2.answer },
     },
-    { rules, compare: workings.compare },
+    comparing,
   )
   const id = `line ${line}`
   const subject = { id, group: id, title: request.flag_key }
@@ -137,13 +136,8 @@ async function putOne(
   return { ...judged(subject, verdict, shown), verdict }
 }
 
-/** Admin as the line has it; one that was not recorded cannot be reached. */
-const adminOf =
-  ({ approvals }: Recorded): ApprovalCheck =>
-  (question) =>
-    Promise.resolve(
-      approvals === null ? { status: 'unreachable' } : answerFrom(approvals, question),
-    )
+/** A service that has decided nothing yet has said nothing that it could go by. */
+const kindOf = ({ facts }: ReplaySide): BackingState => facts.backing ?? 'file'
 
 async function openRequests(path: string): Promise<PlainFile> {
   const unusable = (what: string, cause?: unknown): FfError =>
@@ -164,12 +158,12 @@ async function openRequests(path: string): Promise<PlainFile> {
 /** Holds every line to its schema. @returns how many requests there are */
 async function countRequests(
   file: PlainFile,
-  inputs: ParityInputs,
+  terms: Terms,
   { file: path, signal }: ReplayRequest,
 ): Promise<number> {
   const broken: LineProblem[] = []
   let [requests, lines] = [0, 0]
-  for await (const { problems } of linesOf(file, inputs)) {
+  for await (const { problems } of readRecorded(file, terms)) {
     if (signal.aborted) throw ended(signal)
     if (problems === undefined) requests += 1
     else {
@@ -200,12 +194,9 @@ function brokenLines(path: string, lines: number, problems: readonly LineProblem
   )
 }
 
-const linesOf = (file: PlainFile, { fixtures }: ParityInputs) =>
-  readRecorded(file, { fixtures: fixtures.value.fixtures })
-
 /** The same lines again. @throws FfError `artefact_invalid` where one has been changed since */
-async function* recordedLines(file: PlainFile, inputs: ParityInputs): AsyncGenerator<Recorded> {
-  for await (const line of linesOf(file, inputs)) yield unchanged(line)
+async function* recordedLines(file: PlainFile, terms: Terms): AsyncGenerator<Recorded> {
+  for await (const line of readRecorded(file, terms)) yield unchanged(line)
 }
 function unchanged({ recorded }: RecordedLine): Recorded {
   if (recorded !== undefined) return recorded

@@ -7,13 +7,20 @@ import type { TargetSpec } from '../core/parity/target.ts'
 import type { Instant } from '../core/state/instant.ts'
 import { FfError } from '../errors.ts'
 import type { VectorCredential } from '../artefacts/vectors.ts'
+import type { OpenDoor } from '../ports.ts'
 import { byContract } from '../core/auth/contract.ts'
-import type { Door } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
 import { artefactError } from './artefact-error.ts'
 import { withBoth } from './bracket.ts'
 import { loadParityInputs, type ParityInputs } from './parity-inputs.ts'
-import { type Credentials, groupOf, type Oracle, runExhaustive } from './run-exhaustive.ts'
+import { openHarness } from './harness-side.ts'
+import {
+  answeringBy,
+  type Credentials,
+  type Respondents,
+  type ScriptedDoor,
+} from './respondents.ts'
+import { groupOf, type Oracle, runExhaustive } from './run-exhaustive.ts'
 import { runParity, type Sides } from './run-parity.ts'
 import { HONEST } from './workings.ts'
 
@@ -39,11 +46,11 @@ export async function parityRun(
     })
   }
   return withDoors(inputs, request.adapters, (doorFor) =>
-    withSides(request, inputs, (sides) =>
+    withRespondents(request, inputs, (sides) =>
       runParity(inputs.vectors, sides, {
         rules: inputs.contract.value.decision,
         only,
-        around: { doorFor, signal, now, workings: HONEST },
+        around: { doorFor, signal, now, compare: HONEST.compare },
       }),
     ),
   )
@@ -62,14 +69,14 @@ export async function parityExhaustive(
     })
   }
   return withCredentials(root, { inputs, adapters, time }, (credentials) =>
-    withSides(request, inputs, (sides) =>
+    withRespondents(request, inputs, (sides) =>
       runExhaustive(cells, sides, {
         rules: inputs.contract.value.decision,
         oracle,
         credentials,
         only,
         expected: inputs.contract.value.cells.count,
-        around: { signal, now, workings: HONEST },
+        around: { signal, now, compare: HONEST.compare },
       }),
     ),
   )
@@ -125,11 +132,26 @@ export function withSides<T>(
   )
 }
 
+/** The same, of sides that may be services: only a harness takes the rows and the clock of a proof. */
+function withRespondents<T>(
+  { baseline, candidate, adapters }: ParityRequest,
+  { migrations, persistence }: ParityInputs,
+  use: (sides: Respondents) => Promise<T>,
+): Promise<T> {
+  const needs = { migrations, versions: persistence.value.postgres }
+  const open = (spec: TargetSpec) => async () => {
+    if (spec.kind === 'http') return openHarness(spec, adapters)
+    const scratch = await adapters.openScratch(spec, needs)
+    return { ...answeringBy(scratch, HONEST.ask.baseline), close: () => scratch.close() }
+  }
+  return withBoth([open(baseline), open(candidate)], (b, c) => use({ baseline: b, candidate: c }))
+}
+
 /** One door a fixture that a vector names, and one for the vectors that name none; all close at the end. */
 export async function withDoors<T>(
   { fixtures, auth, vectors }: ParityInputs,
   adapters: Adapters,
-  use: (doorFor: (credential: VectorCredential) => Door) => Promise<T>,
+  use: (doorFor: (credential: VectorCredential) => ScriptedDoor) => Promise<T>,
 ): Promise<T> {
   const settings = byContract(auth.value, fixtures.value)
   const named = new Set(vectors.map(({ credential }) => credential.fixture))
@@ -141,7 +163,10 @@ export async function withDoors<T>(
   )
   const doors = new Map(opened)
   try {
-    return await use(({ fixture }) => doors.get(fixture) as Door)
+    return await use(({ fixture }) => ({
+      door: doors.get(fixture) as OpenDoor,
+      script: fixture?.jwks ?? null,
+    }))
   } finally {
     await Promise.all(opened.map(([, door]) => door.close()))
   }

@@ -1,12 +1,13 @@
 import { comparerFaults, EQUAL, UNEQUAL } from '../core/parity/comparer-controls.ts'
 import type { Tally } from '../core/parity/tally.ts'
-import type { ParityReport, Side } from '../core/report/types.ts'
+import type { Compare } from '../core/parity/compare.ts'
+import type { ParityReport } from '../core/report/types.ts'
 import { EXITS, type ExitName } from '../errors.ts'
-import type { Workings } from './workings.ts'
+import type { ReplaySides } from './replay-sides.ts'
 
 interface Ended {
-  readonly sides: Readonly<Record<'baseline' | 'candidate', { readonly facts: Side }>>
-  readonly workings: Workings
+  readonly sides: ReplaySides
+  readonly compare: Compare
   readonly started: Date
   readonly signal: AbortSignal
   readonly now: () => Date
@@ -19,9 +20,9 @@ const ASKED_EACH = 2
 export function replayReport(
   tally: Tally,
   expected: number,
-  { sides, workings, started, signal, now }: Ended,
+  { sides, compare, started, signal, now }: Ended,
 ): ParityReport {
-  const faults = comparerFaults(workings.compare)
+  const faults = comparerFaults(compare)
   const { verdict, ...found } = tally.summary({
     expected,
     comparer: { faults, pairs: UNEQUAL.length + EQUAL.length },
@@ -35,6 +36,7 @@ export function replayReport(
     exitName,
     exitCode: EXITS[exitName][0],
     sides: { baseline: sides.baseline.facts, candidate: sides.candidate.facts },
+    ...(sides.rules.length > 0 ? { rules: sides.rules } : {}),
     ...found,
     coverage: [],
     timing: {

@@ -1,5 +1,3 @@
-import type { Credential } from '../core/auth/types.ts'
-import type { AuthMode } from '../core/evaluate/types.ts'
 import type { JsonNode, JsonObject } from '../core/json/read.ts'
 import type { Cell } from '../core/parity/cells.ts'
 import { expectedOf } from '../core/parity/expected-cell.ts'
@@ -9,9 +7,8 @@ import type { Judged } from '../core/parity/summarise.ts'
 import type { ParityReport } from '../core/report/types.ts'
 import { type State, TABLES } from '../core/state/rows.ts'
 import { FfError } from '../errors.ts'
-import type { Door, Scratch } from '../ports.ts'
-import { approvalsOf, type Ask } from './ask.ts'
-import { buildReport, judged, leftOut, type Sides, type Surroundings } from './run-parity.ts'
+import type { Credentials, Respondent, Respondents } from './respondents.ts'
+import { buildReport, judged, leftOut, type Surroundings } from './run-parity.ts'
 
 /** How many cells are under way at once: enough to keep a connection pool busy. */
 const AT_ONCE = 16
@@ -21,10 +18,6 @@ export interface Oracle {
   readonly outcomes: readonly JsonNode[]
   readonly cells: Readonly<Record<string, number>>
 }
-/** A credential of each mode, really signed, and the door that it is for. */
-export type Credentials = Readonly<
-  Record<AuthMode, { readonly credential: Credential; readonly door: Door }>
->
 
 export interface ExhaustiveOptions {
   readonly rules: readonly FieldRule[]
@@ -34,19 +27,19 @@ export interface ExhaustiveOptions {
   readonly expected: number
   /** The one cell to run, by its four dimensions; the others count as skipped. Null runs all. */
   readonly only: string | null
-  readonly around: Pick<Surroundings, 'signal' | 'now' | 'workings'>
+  readonly around: Pick<Surroundings, 'signal' | 'now' | 'compare'>
 }
 
 /** Puts every cell to both sides; all their rows are loaded once, for no two cells share a flag. */
 export async function runExhaustive(
   cells: readonly Cell[],
-  sides: Sides,
+  sides: Respondents,
   options: ExhaustiveOptions,
 ): Promise<ParityReport> {
   const { around, expected, only } = options
   const started = around.now()
   const state = mergeStates(cells)
-  await Promise.all([sides.baseline.store.load(state), sides.candidate.store.load(state)])
+  await Promise.all([sides.baseline.load(state), sides.candidate.load(state)])
   const loaded = around.now().getTime()
   const cases = Array.from<Judged>({ length: cells.length })
   let next = 0
@@ -78,26 +71,28 @@ export async function runExhaustive(
 
 async function runCell(
   cell: Cell,
-  sides: Sides,
-  { rules, oracle, credentials, around: { workings } }: ExhaustiveOptions,
+  sides: Respondents,
+  { rules, oracle, credentials, around: { compare } }: ExhaustiveOptions,
 ): Promise<Judged> {
   const { given, request, covers } = cell
-  const { credential, door } = credentials[covers.auth_mode]
+  const { credential, ...door } = credentials[covers.auth_mode]
   const question = { credential, request, now: given.now, environment: given.environment }
-  const put = async ({ store }: Scratch, ask: Ask) => {
-    const counter = { store, door, approvals: approvalsOf(given) }
-    const first = await ask(counter, question)
-    const again = await ask(counter, question)
-    return { kind: store.kind, answer: first.answer, again: again.answer, rows: first.rows }
+  const posed = { question, given, ...door }
+  const put = async (side: Respondent) => {
+    const first = await side.ask(posed)
+    const again = await side.ask(posed)
+    return {
+      kind: side.facts.backing,
+      answer: first.answer,
+      again: again.answer,
+      rows: first.rows,
+    }
   }
-  const [baseline, candidate] = await Promise.all([
-    put(sides.baseline, workings.ask.baseline),
-    put(sides.candidate, workings.ask.candidate),
-  ])
+  const [baseline, candidate] = await Promise.all([put(sides.baseline), put(sides.candidate)])
   const verdict = judgeVector(
     expectedOf(outcomeOf(oracle, cell), cell),
     { baseline, candidate },
-    { rules, compare: workings.compare },
+    { rules, compare },
   )
   const rows = { baseline: baseline.rows, candidate: candidate.rows }
   return judged(subjectOf(cell), verdict, {

@@ -1,4 +1,5 @@
 import { EQUAL, UNEQUAL, comparerFaults } from '../core/parity/comparer-controls.ts'
+import type { Compare } from '../core/parity/compare.ts'
 import { coverage } from '../core/parity/coverage.ts'
 import type { FieldRule } from '../core/parity/field-rules.ts'
 import { judgeVector, type VectorVerdict } from '../core/parity/judge-vector.ts'
@@ -8,10 +9,10 @@ import type { ItemState, ParityReport, RowTexts } from '../core/report/types.ts'
 import { rowText } from '../core/state/row-text.ts'
 import type { AnyRow, RowSet, Stored } from '../core/state/rows.ts'
 import { EXITS, type ExitName, FfError } from '../errors.ts'
-import type { Door, Scratch } from '../ports.ts'
+import type { Scratch } from '../ports.ts'
 import type { VectorCredential } from '../artefacts/vectors.ts'
-import { approvalsOf, type Ask, type Asked } from './ask.ts'
-import type { Workings } from './workings.ts'
+import type { Asked } from './ask.ts'
+import type { Posed, Respondent, Respondents, ScriptedDoor } from './respondents.ts'
 
 export interface Sides {
   readonly baseline: Scratch
@@ -19,8 +20,8 @@ export interface Sides {
 }
 /** What a run takes from outside itself. */
 export interface Surroundings {
-  readonly doorFor: (credential: VectorCredential) => Door
-  readonly workings: Workings
+  readonly doorFor: (credential: VectorCredential) => ScriptedDoor
+  readonly compare: Compare
   /** Aborted with the exit name that the run then has. */
   readonly signal: AbortSignal
   readonly now: () => Date
@@ -36,7 +37,7 @@ export interface RunOptions {
 /** Runs vectors against two sides, one after the other, and reports. */
 export async function runParity(
   vectors: readonly Runnable[],
-  sides: Sides,
+  sides: Respondents,
   options: RunOptions & { readonly around: Surroundings },
 ): Promise<ParityReport> {
   const { around, only, rules } = options
@@ -82,13 +83,13 @@ interface Reporting {
 /** The same for every kind of parity run: counts, controls, verdict, exit. */
 export function buildReport(
   { kind, cases, expected, covers, askedMs }: Reporting,
-  { baseline, candidate }: Sides,
+  { baseline, candidate }: Respondents,
   {
     around,
     started,
-  }: { readonly around: Pick<Surroundings, 'signal' | 'now' | 'workings'>; readonly started: Date },
+  }: { readonly around: Pick<Surroundings, 'signal' | 'now' | 'compare'>; readonly started: Date },
 ): ParityReport {
-  const faults = comparerFaults(around.workings.compare)
+  const faults = comparerFaults(around.compare)
   const summary = summarise(cases, expected, { faults, pairs: UNEQUAL.length + EQUAL.length })
   const exitName = around.signal.aborted
     ? (around.signal.reason as ExitName)
@@ -125,38 +126,30 @@ const EXIT_OF = {
 
 async function runVector(
   vector: Runnable,
-  sides: Sides,
+  sides: Respondents,
   { rules, around }: { readonly rules: readonly FieldRule[]; readonly around: Surroundings },
 ): Promise<Judged> {
-  const approvals = approvalsOf(vector.given)
-  const door = around.doorFor(vector.credential)
-  const { workings } = around
-  const put = async ({ store }: Scratch, ask: Ask): Promise<readonly [Asked, Asked]> => {
-    const { given, credential, request } = vector
-    const question = { credential, request, now: given.now, environment: given.environment }
+  const { given, credential, request } = vector
+  const question = { credential, request, now: given.now, environment: given.environment }
+  const posed: Posed = { question, given, ...around.doorFor(credential) }
+  const put = async (side: Respondent): Promise<readonly [Asked, Asked]> => {
     try {
-      await store.load(given.state)
+      await side.load(given.state)
     } catch (error) {
       if (!(error instanceof FfError)) throw error
       const silent: Asked = { answer: { status: 'unanswered', code: error.code }, rows: null }
       return [silent, silent]
     }
-    return [
-      await ask({ store, door, approvals }, question),
-      await ask({ store, door, approvals }, question),
-    ]
+    return [await side.ask(posed), await side.ask(posed)]
   }
-  const [[b, b2], [c, c2]] = await Promise.all([
-    put(sides.baseline, workings.ask.baseline),
-    put(sides.candidate, workings.ask.candidate),
-  ])
+  const [[b, b2], [c, c2]] = await Promise.all([put(sides.baseline), put(sides.candidate)])
   const verdict = judgeVector(
     vector.expected,
     {
-      baseline: { kind: sides.baseline.store.kind, answer: b.answer, again: b2.answer },
-      candidate: { kind: sides.candidate.store.kind, answer: c.answer, again: c2.answer },
+      baseline: { kind: sides.baseline.facts.backing, answer: b.answer, again: b2.answer },
+      candidate: { kind: sides.candidate.facts.backing, answer: c.answer, again: c2.answer },
     },
-    { rules, compare: workings.compare },
+    { rules, compare: around.compare },
   )
   return judged(subjectOf(vector), verdict, {
     rows: { baseline: b.rows, candidate: c.rows },

@@ -7,7 +7,7 @@ const REFUSALS: Readonly<
   target_unknown: [
     'target_invalid',
     'is no target',
-    'Use file, file:DIR, embedded, postgres://... or env:NAME.',
+    'Use file, file:DIR, embedded, postgres://..., http://... or env:NAME.',
   ],
   target_url_malformed: [
     'target_invalid',
@@ -17,7 +17,17 @@ const REFUSALS: Readonly<
   secret_in_option: [
     'secret_in_option',
     'holds a password, which options must not',
-    'Put the URL into FF_DATABASE_URL and name env:FF_DATABASE_URL, or use PGPASSFILE.',
+    'Put the URL of a database into FF_DATABASE_URL and name env:FF_DATABASE_URL, or use PGPASSFILE; that of a service has none.',
+  ],
+  service_url_malformed: [
+    'target_invalid',
+    'is not the URL of a service',
+    'Write https://host:port, with nothing behind it.',
+  ],
+  service_not_https: [
+    'target_invalid',
+    'is a service on another machine that is not asked over https',
+    'Write https://, for tokens are sent there.',
   ],
   variable_unset: [
     'target_invalid',
@@ -35,7 +45,7 @@ export function resolveTarget(
   if (parsed.ok) return parsed.spec
   const [code, what, hint] = REFUSALS[parsed.refusal]
   // What is not plainly a word or a path may hold a secret.
-  const plain = /^[\w:./-]{1,80}$/.test(text) && !/^postgres/i.test(text)
+  const plain = /^[\w:./-]{1,80}$/.test(text) && !/^(postgres|http)/i.test(text)
   const shown = plain ? `The target "${text}"` : 'The target'
   throw new FfError(code, `${shown} ${what}.`, { hint })
 }

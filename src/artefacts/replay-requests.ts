@@ -34,8 +34,11 @@ export type RecordedLine =
   | { readonly recorded: Recorded; readonly problems?: never }
   | { readonly problems: readonly LineProblem[]; readonly recorded?: never }
 
-interface Terms {
+/** Whom the requests are put to, and where a token is looked for. */
+export interface Terms {
   readonly fixtures: readonly Fixture[]
+  readonly of: 'stores' | 'services'
+  readonly env: Readonly<Record<string, string | undefined>>
 }
 
 /** Each line of a file of recorded requests, from its beginning; a line of blanks is none. */
@@ -45,7 +48,7 @@ export async function* readRecorded(file: PlainFile, terms: Terms): AsyncGenerat
   }
 }
 
-function recordedOf(held: TextLine, { fixtures }: Terms): RecordedLine {
+function recordedOf(held: TextLine, terms: Terms): RecordedLine {
   const { line } = held
   const wrong = (
     ...found: readonly { readonly pointer: string; readonly code: ArtefactCode }[]
@@ -58,36 +61,65 @@ function recordedOf(held: TextLine, { fixtures }: Terms): RecordedLine {
   const value = toPlain(json.node)
   const misfits = schemaProblems('replay-request', value, '')
   if (misfits.length > 0) return wrong(...misfits)
-  return built(value as ReplayRequest, line, { fixtures, wrong })
+  return built(value as ReplayRequest, line, { ...terms, wrong })
 }
 
-interface Building {
-  readonly fixtures: readonly Fixture[]
+interface Building extends Terms {
   readonly wrong: (
     ...found: readonly { readonly pointer: string; readonly code: ArtefactCode }[]
   ) => RecordedLine
 }
 
-/** What a schema cannot say: times that exist, and fixtures that are there. */
-function built(raw: ReplayRequest, line: number, { fixtures, wrong }: Building): RecordedLine {
+/** What a schema cannot say: times that exist, fixtures and tokens that are there, and what nobody can give a service. */
+function built(raw: ReplayRequest, line: number, building: Building): RecordedLine {
+  const { fixtures, wrong } = building
   const named = fixtureOf(raw)
   const fixture = fixtures.find(({ id }) => id === named) ?? null
-  const times = timesOf(raw).filter(([, text]) => parseInstant(text) === undefined)
-  const problems = times.map(([pointer]) => ({ pointer, code: 'time_not_canonical' as const }))
-  if (named !== null && fixture === null)
-    return wrong(...problems, { pointer: '/credential/fixture', code: 'fixture_unknown' })
-  return problems.length > 0 ? wrong(...problems) : { recorded: recordedFrom(raw, line, fixture) }
+  const unknown = named !== null && fixture === null
+  const problems: readonly LineFault[] = [
+    ...timesOf(raw)
+      .filter(([, text]) => parseInstant(text) === undefined)
+      .map(([pointer]) => ({ pointer, code: 'time_not_canonical' as const })),
+    ...(unknown ? [{ pointer: '/credential/fixture', code: 'fixture_unknown' as const }] : []),
+    ...givenFaults(raw, building),
+    ...tokenFaults(raw, building),
+  ]
+  if (problems.length > 0) return wrong(...problems)
+  return { recorded: recordedFrom(raw, line, { fixture, token: tokenOf(raw, building) }) }
+}
+type LineFault = Pick<LineProblem, 'pointer' | 'code'>
+
+/** A service has a clock, an environment and approvals of its own. */
+const givenFaults = (raw: ReplayRequest, { of }: Terms): readonly LineFault[] =>
+  (['now', 'environment', 'approvals'] as const)
+    .filter((name) => of === 'services' && raw[name] !== undefined)
+    .map((name) => ({ pointer: `/${name}`, code: 'given_to_a_service' }))
+
+const tokenEnvOf = ({ credential }: ReplayRequest): string | null =>
+  credential != null && 'token_env' in credential ? credential.token_env : null
+function tokenOf(raw: ReplayRequest, { env }: Terms): string | null {
+  const name = tokenEnvOf(raw)
+  return name !== null && Object.hasOwn(env, name) ? (env[name] ?? null) : null
+}
+
+/** A store has no keys that a live token would be signed with. */
+function tokenFaults(raw: ReplayRequest, terms: Terms): readonly LineFault[] {
+  if (tokenEnvOf(raw) === null) return []
+  const pointer = '/credential/token_env'
+  if (terms.of === 'stores') return [{ pointer, code: 'token_for_a_store' }]
+  return (tokenOf(raw, terms) ?? '') === '' ? [{ pointer, code: 'variable_unset' }] : []
 }
 
 const fixtureOf = ({ credential }: ReplayRequest): string | null =>
   credential != null && 'fixture' in credential ? credential.fixture : null
 
-function recordedFrom(raw: ReplayRequest, line: number, fixture: Fixture | null): Recorded {
+function recordedFrom(raw: ReplayRequest, line: number, held: Held): Recorded {
+  const { fixture } = held
   const { flag_key, tenant_id = null, user_id = null, approval_ref = null } = raw.request
   return {
     line,
     request: { flag_key, tenant_id, user_id, approval_ref, request_id: raw.request.request_id },
-    credential: credentialOf(raw, fixture),
+    credential: credentialOf(raw, held),
     // The schema asks for one of the two.
     now: (raw.now ?? raw.recorded_at) as Instant,
     environment: raw.environment ?? fixture?.environment ?? 'prod',
@@ -113,11 +145,15 @@ function timesOf({
   )
 }
 
-function credentialOf({ credential }: ReplayRequest, fixture: Fixture | null): VectorCredential {
+interface Held {
+  readonly fixture: Fixture | null
+  readonly token: string | null
+}
+function credentialOf({ credential }: ReplayRequest, { fixture, token }: Held): VectorCredential {
   const said = credential != null && 'dev_headers' in credential ? credential.dev_headers : null
   const headers = fixture === null ? said : fixture.dev_headers
   return {
-    token: fixture?.token ?? null,
+    token: fixture?.token ?? token,
     dev_headers: headers === null ? null : headersOf(headers),
     fixture,
   }

@@ -114,7 +114,14 @@ export type ReplayRequest = {
    * A column of the mode matrix: dev with the headers allowed, dev without, everything else.
    */
   environment?: 'dev+H' | 'dev-H' | 'prod'
-  credential?: Credential
+  /**
+   * A token of a live service is never in the line: token_env names the variable that holds it.
+   */
+  credential?:
+    | Credential
+    | {
+        token_env: string
+      }
   /**
    * What Admin knows; where there is no list, Admin cannot be reached.
    */
@@ -754,36 +761,7 @@ export interface JwtFixtures {
     clock: string
     token: string | null
     dev_headers: DevHeaders | null
-    jwks: {
-      behaviour:
-        | 'up'
-        | 'refused'
-        | 'hanging'
-        | 'slow'
-        | 'error_500'
-        | 'not_found'
-        | 'redirect_away'
-        | 'oversize'
-        | 'not_json'
-      keys: Keys
-      /**
-       * What the endpoint did when the set was first asked for, so many seconds before the token came.
-       */
-      before?: {
-        behaviour:
-          | 'up'
-          | 'refused'
-          | 'hanging'
-          | 'slow'
-          | 'error_500'
-          | 'not_found'
-          | 'redirect_away'
-          | 'oversize'
-          | 'not_json'
-        keys: Keys
-        elapsed_s: number
-      }
-    }
+    jwks: Script
     expected: {
       'dev+H':
         | {
@@ -919,6 +897,36 @@ export interface JwtFixtures {
           }
     }
   }[]
+}
+export interface Script {
+  behaviour:
+    | 'up'
+    | 'refused'
+    | 'hanging'
+    | 'slow'
+    | 'error_500'
+    | 'not_found'
+    | 'redirect_away'
+    | 'oversize'
+    | 'not_json'
+  keys: Keys
+  /**
+   * What the endpoint did when the set was first asked for, so many seconds before the token came.
+   */
+  before?: {
+    behaviour:
+      | 'up'
+      | 'refused'
+      | 'hanging'
+      | 'slow'
+      | 'error_500'
+      | 'not_found'
+      | 'redirect_away'
+      | 'oversize'
+      | 'not_json'
+    keys: Keys
+    elapsed_s: number
+  }
 }
 /**
  * What the oracle of test/oracle predicts for each cell: the whole envelope but flag_key and request_id, which are the cell's, and backing_state, which is the side's. Written by the oracle, never by the core.

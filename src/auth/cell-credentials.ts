@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { AuthSettings } from '../core/auth/contract.ts'
+import type { AuthSettings, KeyServerScript } from '../core/auth/contract.ts'
 import type { Credential } from '../core/auth/types.ts'
 import type { AuthMode } from '../core/evaluate/types.ts'
 import { type Instant, toMilliseconds } from '../core/state/instant.ts'
@@ -12,7 +12,15 @@ import { openSteadyDoor } from './scripted-door.ts'
 
 export interface CellCredentials {
   readonly byMode: Readonly<
-    Record<AuthMode, { readonly credential: Credential; readonly door: Door }>
+    Record<
+      AuthMode,
+      {
+        readonly credential: Credential
+        readonly door: Door
+        /** What another process makes the same door of. */
+        readonly script: KeyServerScript | null
+      }
+    >
   >
   close(): Promise<void>
 }
@@ -36,18 +44,22 @@ export async function cellCredentials(
     exp: toMilliseconds(now) / 1000 + 3600,
   }
   const token = await signClaims(claims, key)
+  const scripts = {
+    up: { behaviour: 'up', keys: [publicPart(key)] },
+    down: { behaviour: 'refused', keys: [] },
+  } as const
   const [up, down] = await Promise.all([
-    openSteadyDoor({ behaviour: 'up', keys: [publicPart(key)] }, settings),
-    openSteadyDoor({ behaviour: 'refused', keys: [] }, settings),
+    openSteadyDoor(scripts.up, settings),
+    openSteadyDoor(scripts.down, settings),
   ])
   const without = makeDoor(NO_KEYS, settings)
   const dev_headers = { user_id: 'U1001', tenant_id: 'T-pty-pilot-01', scopes: [] }
   return {
     byMode: {
-      verified: { credential: { token, dev_headers: null }, door: up },
-      'decode-only': { credential: { token, dev_headers: null }, door: down },
-      'dev-headers': { credential: { token: null, dev_headers }, door: without },
-      none: { credential: { token: null, dev_headers: null }, door: without },
+      verified: { credential: { token, dev_headers: null }, door: up, script: scripts.up },
+      'decode-only': { credential: { token, dev_headers: null }, door: down, script: scripts.down },
+      'dev-headers': { credential: { token: null, dev_headers }, door: without, script: null },
+      none: { credential: { token: null, dev_headers: null }, door: without, script: null },
     },
     close: async () => void (await Promise.all([up.close(), down.close()])),
   }

@@ -60,7 +60,13 @@ const OPENERS: { readonly [K in TargetSpec['kind']]: Opener<K> } = {
       throw error
     }
   },
+  http: (spec) => Promise.reject(noStore(spec)),
 }
+
+const noStore = ({ origin }: Extract<TargetSpec, { kind: 'http' }>): FfError =>
+  new FfError('target_invalid', `${origin} is a service, and this takes a store.`, {
+    hint: 'Name a store, or use ff parity run, exhaustive or replay, which ask services too.',
+  })
 
 // Nobody keeps a scratch store's audit records, so the key of their digests need not be kept either.
 const scratchTools = (): { digestKey: Uint8Array; phase: string } => ({
@@ -107,6 +113,7 @@ const READERS: { readonly [K in TargetSpec['kind']]: LiveOpener<K> } = {
       throw error
     }
   },
+  http: (spec) => Promise.reject(noStore(spec)),
 }
 
 const nothingLive = (kind: string): FfError =>
@@ -189,7 +196,7 @@ export async function withScratchDatabase<T>(
 ): Promise<T> {
   if (spec.kind === 'embedded')
     return withPrivateDatabase((made) => withScratchDatabase(made, versions, use))
-  if (spec.kind === 'file') throw notKept(spec, 'can hold a scratch database')
+  if (spec.kind !== 'postgres') throw notKept(spec, 'can hold a scratch database')
   return withMadeDatabase(databaseOf(spec), versions, ({ name, server }) => {
     const target = inDatabase(spec, name)
     const tools = scratchTools()
@@ -213,7 +220,7 @@ export interface ServeNeeds extends ScratchNeeds {
  */
 export async function openServed(spec: TargetSpec, needs: ServeNeeds): Promise<Served> {
   if (spec.kind === 'postgres') return openServedSchema(databaseOf(spec), needs)
-  if (spec.kind === 'embedded') throw notKept(spec, 'can be served')
+  if (spec.kind !== 'file') throw notKept(spec, 'can be served')
   if (spec.folder === null) return openScratchFolder(null, needs.tools)
   const facts = { target: 'file', backing: 'file', server: null } as const
   const store = await FileStore.open(spec.folder, needs.tools)

@@ -88,6 +88,7 @@ export interface Options {
   readonly since?: string
   readonly head?: string
   readonly export?: string
+  readonly harness?: boolean
 }
 /** One call of a command. */
 export interface Invocation {

@@ -13,6 +13,7 @@ export const replay = (invocation: Invocation): Promise<void> =>
     return parityReplay({
       ...(await toRequest(invocation, signal)),
       file: invocation.words[0] ?? '',
+      env: invocation.context.env,
       maxDiffs:
         maxDiffs === undefined ? MAX_DIFFS : wholeNumber('--max-diffs', maxDiffs, { most: 10_000 }),
       progress: progressTo(invocation, 'requests'),

@@ -1,3 +1,4 @@
+import { startHarness } from '../app/serve-harness.ts'
 import { type Service, startService } from '../app/serve.ts'
 import { SAMPLE_FLAG } from '../app/service/sample.ts'
 import { resolveTarget } from '../app/targets.ts'
@@ -10,22 +11,23 @@ import type { Env, Invocation } from './context.ts'
 import { readSettings, type Settings } from './settings.ts'
 
 /** `ff serve`: until SIGTERM or Ctrl-C, which let what is under way come to its end. */
-export async function serve({ context }: Invocation): Promise<void> {
+export async function serve({ context, options }: Invocation): Promise<void> {
   const { env, cwd, root, adapters, io, now } = context
   const settings = await readSettings(env, cwd)
   const ended = new Promise<ExitName>((resolve) => {
     context.onSignal((name) => resolve(name === 'terminated' ? 'ok' : name))
   })
-  const service = await startService({
-    root,
-    adapters,
-    now,
-    auth: authTexts(settings),
-    serve: serveTexts(settings),
-    admin: adminTexts(settings),
-    database: () => databaseOf(settings, env),
-    log: await adapters.openLog(io.stderr),
-  })
+  const log = await adapters.openLog(io.stderr)
+  const shared = { root, adapters, now, log, serve: serveTexts(settings) }
+  const service =
+    options.harness === true
+      ? await startHarness({ ...shared, database: () => namedDatabase(settings, env) })
+      : await startService({
+          ...shared,
+          auth: authTexts(settings),
+          admin: adminTexts(settings),
+          database: () => databaseOf(settings, env),
+        })
   try {
     await io.stdout(greeting(service))
     context.exit = await ended
@@ -43,8 +45,12 @@ const serveTexts = (settings: Settings) => ({
   digest_key_file: settings.FF_AUDIT_DIGEST_KEY_FILE.value,
 })
 
+const namedDatabase = (settings: Settings, env: Env): TargetSpec | null =>
+  settings.FF_DATABASE_URL.value === null ? null : resolveTarget('env:FF_DATABASE_URL', env)
+
 function databaseOf(settings: Settings, env: Env): TargetSpec {
-  if (settings.FF_DATABASE_URL.value !== null) return resolveTarget('env:FF_DATABASE_URL', env)
+  const named = namedDatabase(settings, env)
+  if (named !== null) return named
   throw new FfError('target_invalid', 'FF_BACKING is db, and FF_DATABASE_URL is not set.', {
     hint: "Set it to the connection string of the service's own role.",
   })

@@ -150,11 +150,13 @@ declare module 'fastify' {
   }
 }
 
-function serve(server: FastifyInstance, { id, method, path, handle }: HttpRoute): void {
+function serve(server: FastifyInstance, route: HttpRoute): void {
+  const { id, method, path, handle, body_bytes } = route
   server.route({
     method,
     url: path,
     config: { id },
+    ...(body_bytes === undefined ? {} : { bodyLimit: body_bytes }),
     handler: async (request, reply) => send(request, reply, await handle(callOf(request))),
   })
 }

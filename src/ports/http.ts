@@ -30,6 +30,8 @@ export interface HttpRoute {
   /** Segments that begin with a colon are parameters. */
   readonly path: string
   readonly handle: (call: HttpCall) => Promise<HttpReply>
+  /** The largest body that it takes, where that is not the server's limit. */
+  readonly body_bytes?: number
 }
 
 /**
@@ -78,4 +80,27 @@ export interface HttpServer {
   inFlight(): number
   /** Takes in what is on its way, then nothing more, lets all of it come to its end, within its bounds, and closes. */
   drain(): Promise<void>
+}
+
+/** What a service is sent. The credential goes as headers, and nowhere else. */
+export interface HttpRequest {
+  readonly method: HttpMethod | 'PATCH'
+  /** With its query, encoded. */
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** A JSON text; null for none. */
+  readonly body?: string | null
+}
+export interface HttpResponse {
+  readonly status: number
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly text: string
+}
+/** Asks one service over HTTP/1.1, bounded in sizes and times. Redirects are answers like any other. */
+export interface HttpClient {
+  readonly origin: string
+  /** @throws FfError `target_unreachable` where no whole answer came, `request_unsendable` where none could be asked for */
+  send(request: HttpRequest): Promise<HttpResponse>
+  close(): void
 }

@@ -87,7 +87,7 @@ const generalFindings = ({ findings }: ParityReport): readonly string[] => {
   return faults.length === 0 ? [] : [findingLines(faults).join('\n')]
 }
 
-function measuredText({ counts, coverage, controls, kind }: ParityReport): string {
+function measuredText({ counts, coverage, controls, kind, rules = [] }: ParityReport): string {
   const dimensions = [...new Set(coverage.map(({ dimension }) => dimension))]
   const reached = dimensions.map((name) => {
     const lines = coverage.filter(({ dimension }) => dimension === name)
@@ -109,6 +109,7 @@ function measuredText({ counts, coverage, controls, kind }: ParityReport): strin
       `${fields.compared} compared, ${fields.differing} differing, ${fields.expected} differing as they must`,
     ],
     ...(reached.length === 0 ? [] : [['coverage', reached.join(', ')]]),
+    ...rules.map(({ pointer, rule, why }) => ['rule', `${pointer} ${rule}: ${why}`]),
     ...held.map((one, at) => [at === 0 ? 'controls' : '', one]),
   ])
 }

@@ -7,6 +7,7 @@ import {
   withDoors,
   withSides,
 } from '../parity.ts'
+import { bothAnsweringBy } from '../respondents.ts'
 import { runExhaustive } from '../run-exhaustive.ts'
 import { runParity } from '../run-parity.ts'
 import { CATALOGUE } from './catalogue.ts'
@@ -38,19 +39,19 @@ export async function paritySelftest(
           progress,
           lines: STORED_LINES,
           vectors: ({ sides, workings }) =>
-            runParity(inputs.vectors, sides, {
+            runParity(inputs.vectors, bothAnsweringBy(sides, workings.ask), {
               rules,
               only: null,
-              around: { doorFor, signal, now, workings },
+              around: { doorFor, signal, now, compare: workings.compare },
             }),
           cells: ({ sides, workings }) =>
-            runExhaustive(cells, sides, {
+            runExhaustive(cells, bothAnsweringBy(sides, workings.ask), {
               rules,
               oracle,
               credentials,
               expected,
               only: null,
-              around: { signal, now, workings },
+              around: { signal, now, compare: workings.compare },
             }),
         }),
       ),

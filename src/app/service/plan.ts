@@ -21,8 +21,8 @@ export interface ServePlan {
   readonly digest_key_file: string | null
 }
 
-const DEFAULT_LISTEN: ListenAt = { host: '127.0.0.1', port: 8420 }
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
+export const DEFAULT_LISTEN: ListenAt = { host: '127.0.0.1', port: 8420 }
+export const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
 
 /** @param database what `FF_DATABASE_URL` names @throws FfError `setting_invalid`, `target_invalid` */
 export function planServe(
@@ -63,7 +63,7 @@ function storeOf(
 }
 
 /** `HOST:PORT`, the host of an IPv6 address in brackets. */
-function listenAt(name: string, text: string | null): ListenAt | null {
+export function listenAt(name: string, text: string | null): ListenAt | null {
   if (text === null) return null
   const parts = /^(?:\[([0-9a-fA-F:]+)\]|([\w.-]+)):(\d{1,5})$/.exec(text)
   const port = Number(parts?.[3])
@@ -72,5 +72,5 @@ function listenAt(name: string, text: string | null): ListenAt | null {
   return { host: parts[1] ?? (parts[2] as string), port }
 }
 
-const invalid = (message: string, hint: string): FfError =>
+export const invalid = (message: string, hint: string): FfError =>
   new FfError('setting_invalid', message, { hint })

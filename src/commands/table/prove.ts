@@ -42,14 +42,14 @@ export const PROVE: readonly CommandGroup[] = [
       },
       {
         name: 'replay',
-        what: 'recorded requests on two live stores, which are read alone',
+        what: 'recorded requests on two live stores or two services, which are read alone',
         arguments: '<file>',
         options: [
           ...SIDES,
           ['--max-diffs <n>', 'how many that differ are listed; default 100, all are counted'],
         ],
         examples: [
-          'ff parity replay requests.ndjson --baseline file:/srv/ff',
+          'ff parity replay requests.ndjson --baseline https://flags.example --candidate http://127.0.0.1:8420',
           'ff parity replay requests.ndjson --baseline file:/srv/ff --candidate env:FF_DATABASE_URL',
         ],
         load: async () => (await import('../replay.ts')).replay,

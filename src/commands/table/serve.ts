@@ -10,8 +10,13 @@ export const SERVE: readonly CommandGroup[] = [
       {
         name: 'serve',
         what: 'answer evaluations and changes over HTTP, until SIGTERM',
-        options: [],
-        examples: ['ff serve', 'FF_LISTEN=127.0.0.1:0 ff serve'],
+        options: [
+          [
+            '--harness',
+            'scratch state alone, whose rows and clock proofs put there; never for callers',
+          ],
+        ],
+        examples: ['ff serve', 'FF_LISTEN=127.0.0.1:8421 ff serve --harness'],
         load: async () => (await import('../serve.ts')).serve,
       },
     ],

@@ -4,16 +4,23 @@ export type TargetSpec =
   | { readonly kind: 'file'; readonly folder: string | null }
   | { readonly kind: 'postgres'; readonly url: string; readonly name: string }
   | { readonly kind: 'embedded' }
+  /** A service: `http://host:port`, and nothing behind it. */
+  | { readonly kind: 'http'; readonly origin: string }
 
 export type TargetRefusal =
-  'target_unknown' | 'target_url_malformed' | 'secret_in_option' | 'variable_unset'
+  | 'target_unknown'
+  | 'target_url_malformed'
+  | 'service_url_malformed'
+  | 'service_not_https'
+  | 'secret_in_option'
+  | 'variable_unset'
 export type ParsedTarget =
   | { readonly ok: true; readonly spec: TargetSpec }
   | { readonly ok: false; readonly refusal: TargetRefusal }
 
 /**
- * Reads a target as it stands in an option: `file`, `file:DIR`, `embedded`, `postgres://...` without a
- * password, or `env:NAME` for a variable that holds one of these, password allowed.
+ * Reads a target as it stands in an option: `file`, `file:DIR`, `embedded`, `http://...` or `https://...`,
+ * `postgres://...` without a password, or `env:NAME` for a variable that holds one of these, password allowed.
  */
 export function parseTarget(
   text: string,
@@ -32,8 +39,22 @@ function parse(text: string, secret: boolean): ParsedTarget {
   if (text === 'file') return { ok: true, spec: { kind: 'file', folder: null } }
   if (text.startsWith('file:') && text.length > 5)
     return { ok: true, spec: { kind: 'file', folder: text.slice(5) } }
+  if (/^https?:\/\//.test(text)) return parseService(text)
   if (!/^postgres(ql)?:\/\//.test(text)) return { ok: false, refusal: 'target_unknown' }
   return parseUrl(text, secret)
+}
+
+const SERVICE = /^(https?):\/\/([\w.-]+|\[[\da-fA-F:]+\])(?::(\d{1,5}))?\/?$/
+
+/** A service is asked with credentials of its own, so its URL has none, wherever it stands. */
+function parseService(text: string): ParsedTarget {
+  if (text.includes('@')) return { ok: false, refusal: 'secret_in_option' }
+  const [, scheme, host = '', port] = SERVICE.exec(text) ?? []
+  if (scheme === undefined || Number(port ?? 1) > 65_535)
+    return { ok: false, refusal: 'service_url_malformed' }
+  // What a token is sent to is known to be who it is, or is this machine.
+  if (scheme === 'http' && !LOOPBACK.test(host)) return { ok: false, refusal: 'service_not_https' }
+  return { ok: true, spec: { kind: 'http', origin: text.replace(/\/$/, '') } }
 }
 
 // postgres://user:password@host:port,host:port/name?option=x; a host may be empty (a socket). Nothing that
@@ -82,10 +103,11 @@ export const inDatabase = ({ url, name }: DatabaseSpec, database: string): Datab
 })
 
 /**
- * Whether a target is of this machine: a folder, a private server, or a database whose hosts are all loopback
- * addresses or sockets. A URL without a host is none, for then the environment decides where it leads.
+ * Whether a target is of this machine: a folder, a private server, or a service or database whose hosts are all
+ * loopback addresses or sockets. A URL without a host is none, for then the environment decides where it leads.
  */
 export function isLoopback(spec: TargetSpec): boolean {
+  if (spec.kind === 'http') return LOOPBACK.test(spec.origin.replace(/^\w+:\/\//, ''))
   if (spec.kind !== 'postgres') return true
   const [, , authority = '', , query = ''] = URL_PARTS.exec(spec.url) ?? []
   const named = [...new URLSearchParams(query)].filter(([name]) => name === 'host')

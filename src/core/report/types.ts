@@ -8,6 +8,7 @@ import type {
   VerifiedSignoff,
 } from '../gate/types.ts'
 import type { ChainSplit, Sides } from '../parity/judge.ts'
+import type { FieldRule } from '../parity/field-rules.ts'
 import type { CoverageLine } from '../parity/coverage.ts'
 
 /** What `ff` answers with, whatever it measured; the words of page 9's JSON report. */
@@ -33,7 +34,8 @@ export interface Control {
 }
 export interface Side {
   readonly target: string
-  readonly backing: 'file' | 'db'
+  /** Null of a service that has not said it. */
+  readonly backing: 'file' | 'db' | null
   readonly server: string | null
 }
 export interface Item {
@@ -81,6 +83,8 @@ export interface ParityReport {
   readonly exitName: string
   readonly exitCode: number
   readonly sides: { readonly baseline: Side; readonly candidate: Side }
+  /** Rules that held beside those of the contract, and before them. */
+  readonly rules?: readonly FieldRule[]
   readonly counts: Counts
   readonly coverage: readonly CoverageLine[]
   readonly controls: readonly Control[]

@@ -16,6 +16,8 @@ export type RequestCode =
   | 'too_many_requests_in_flight'
   | 'too_many_flags'
   | 'draining'
+  | 'scene_unknown'
+  | 'too_many_scenes'
 /** What a server says of itself, whatever is served. */
 export type ServerCode = RequestCode | 'internal'
 /** What somebody may not do who is let in. */
@@ -56,6 +58,8 @@ const OWN: Readonly<Record<Exclude<ServiceCode, RefusalCode>, readonly [number, 
   ],
   too_many_flags: [BAD, 'More flags are asked for than one answer holds.'],
   draining: [UNAVAILABLE, 'The service is going down.'],
+  scene_unknown: [UNKNOWN, 'No scene of the harness is called as the request says.'],
+  too_many_scenes: [BAD, 'More scenes or doors stand than a harness holds; put the rows anew.'],
   scope_missing: [FORBIDDEN, 'The token lacks the scope that this takes.'],
   tenant_foreign: [FORBIDDEN, 'The token is of another tenant.'],
   actor_missing: [FORBIDDEN, 'Nobody is named who makes the change.'],

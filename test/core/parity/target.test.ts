@@ -14,6 +14,10 @@ describe('parseTarget', () => {
     ['a temporary folder', 'file', { kind: 'file', folder: null }],
     ['a folder', 'file:/srv/state', { kind: 'file', folder: '/srv/state' }],
     ['a private server', 'embedded', { kind: 'embedded' }],
+    ['a service', 'https://ff.example:8420/', { kind: 'http', origin: 'https://ff.example:8420' }],
+    ['a service here', 'http://127.0.0.1:8420', { kind: 'http', origin: 'http://127.0.0.1:8420' }],
+    ['a service, six', 'http://[::1]:80', { kind: 'http', origin: 'http://[::1]:80' }],
+    ['a service of a name', 'https://ff.example', { kind: 'http', origin: 'https://ff.example' }],
     ['a folder by way of a variable', 'env:FILE', { kind: 'file', folder: '/srv/state' }],
   ])('%s', (_situation, text, spec) => {
     expect(parse(text)).toEqual({ ok: true, spec })
@@ -49,6 +53,12 @@ describe('parseTarget', () => {
     ['a variable that is empty', 'env:EMPTY', 'variable_unset'],
     ['a variable without a name', 'env:', 'variable_unset'],
     ['a variable that names another', 'env:LOOP', 'target_unknown'],
+    ['a service with a path', 'https://ff.example/v1', 'service_url_malformed'],
+    ['a service with a query', 'https://ff.example?token=hush', 'service_url_malformed'],
+    ['a service on no port', 'https://ff.example:70000', 'service_url_malformed'],
+    ['a service that is nowhere', 'http://', 'service_url_malformed'],
+    ['a service elsewhere, in the clear', 'http://ff.example:8420', 'service_not_https'],
+    ['a service with a user', 'https://ff:hush@ff.example', 'secret_in_option'],
     ['a line end in the options', 'postgres://h/d?a\nb', 'target_url_malformed'],
     ['an escape that is no UTF-8', 'postgres://h/d?%FF=1', 'target_url_malformed'],
   ])('refuses %s', (_situation, text, refusal) => {

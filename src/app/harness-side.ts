@@ -1,0 +1,119 @@
+import {
+  HARNESS_PROTOCOL,
+  type HarnessScene,
+  rowsText,
+  SCENE_HEADER,
+} from '../core/parity/harness-scene.ts'
+import { isLoopback, type TargetSpec } from '../core/parity/target.ts'
+import { FfError } from '../errors.ts'
+import type { HttpClient, HttpResponse, SideFacts } from '../ports.ts'
+import type { Adapters } from './adapters.ts'
+import type { Posed, Respondent } from './respondents.ts'
+import { codeOf, evaluateOver } from './service-client.ts'
+
+type Service = Extract<TargetSpec, { kind: 'http' }>
+
+/**
+ * `ff serve --harness` as a side: rows and scenes are put into it, questions go through its sockets.
+ *
+ * @throws FfError `target_invalid` where it is none, and nothing was written to it
+ */
+export async function openHarness(
+  spec: Service,
+  { openClient }: Pick<Adapters, 'openClient'>,
+): Promise<Respondent & { close(): Promise<void> }> {
+  if (!isLoopback(spec)) throw noHarness(spec)
+  const client = await openClient(spec.origin)
+  try {
+    const facts = factsOf(await client.send({ method: 'GET', path: '/harness' }), spec)
+    return new HarnessSide(client, facts)
+  } catch (error) {
+    client.close()
+    throw error
+  }
+}
+
+class HarnessSide implements Respondent {
+  readonly facts: SideFacts
+  private readonly client: HttpClient
+  /** Of each question, asked how often it may be. */
+  private readonly scenes = new WeakMap<Posed, Promise<string>>()
+  private made = 0
+
+  constructor(client: HttpClient, facts: SideFacts) {
+    this.client = client
+    this.facts = facts
+  }
+
+  async load(state: Parameters<Respondent['load']>[0]): Promise<void> {
+    await this.put('/harness/rows', rowsText(state))
+  }
+
+  async ask(posed: Posed): ReturnType<Respondent['ask']> {
+    const known = this.scenes.get(posed) ?? this.putScene(posed)
+    this.scenes.set(posed, known)
+    const { credential, request } = posed.question
+    try {
+      const headers = { [SCENE_HEADER]: await known }
+      return {
+        answer: await evaluateOver(this.client, { credential, request, headers }),
+        rows: null,
+      }
+    } catch (error) {
+      if (!(error instanceof FfError)) throw error
+      return { answer: { status: 'unanswered', code: error.code }, rows: null }
+    }
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve(this.client.close())
+  }
+
+  private async putScene({ question, given, script }: Posed): Promise<string> {
+    const { now, environment } = question
+    const { approvals, admin } = given
+    const scene: HarnessScene = { now, environment, approvals, admin, keys: script }
+    const id = `scene-${(this.made += 1)}`
+    await this.put(`/harness/scenes/${id}`, JSON.stringify(scene))
+    return id
+  }
+
+  private async put(path: string, body: string): Promise<void> {
+    const { status, text } = await this.client.send({ method: 'PUT', path, body })
+    if (status === 200) return
+    throw new FfError(
+      'backing_unavailable',
+      `The harness did not take ${path} (${codeOf(text) ?? status}).`,
+      { hint: 'Start ff serve --harness of the same version anew, and run again.' },
+    )
+  }
+}
+
+function factsOf({ status, text }: HttpResponse, spec: Service): SideFacts {
+  const said: unknown = status === 200 ? parsed(text) : null
+  if (typeof said !== 'object' || said === null || !('harness' in said)) throw noHarness(spec)
+  const { harness, backing, server } = said as Record<string, unknown>
+  const known = backing === 'file' || backing === 'db'
+  if (harness !== HARNESS_PROTOCOL || !known)
+    throw new FfError('target_invalid', `${spec.origin} is a harness of another version.`, {
+      hint: 'Start ff serve --harness of this version.',
+    })
+  return { target: spec.origin, backing, server: typeof server === 'string' ? server : null }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null // Whatever it is, it is no harness.
+  }
+}
+
+const noHarness = ({ origin }: Service): FfError =>
+  new FfError(
+    'target_invalid',
+    `${origin} is no ff serve --harness, so it takes no rows and no clock of ours.`,
+    {
+      hint: 'Start ff serve --harness on this machine, or use ff parity replay, which only reads.',
+    },
+  )

@@ -1,0 +1,140 @@
+import type { Recorded } from '../artefacts/replay-requests.ts'
+import { answerFrom } from '../core/evaluate/approvals.ts'
+import type { BackingState } from '../core/evaluate/types.ts'
+import { envelopeAbout } from '../core/parity/envelope.ts'
+import type { FieldRule } from '../core/parity/field-rules.ts'
+import type { TargetSpec } from '../core/parity/target.ts'
+import type { Side } from '../core/report/types.ts'
+import { FfError } from '../errors.ts'
+import type { ApprovalCheck, HttpClient, Live } from '../ports.ts'
+import type { Ask, Asked } from './ask.ts'
+import { byContract } from '../core/auth/contract.ts'
+import { withBoth } from './bracket.ts'
+import { FixtureDoors } from './fixture-doors.ts'
+import type { ParityRequest } from './parity.ts'
+import type { ParityInputs } from './parity-inputs.ts'
+import { evaluateOver } from './service-client.ts'
+import { HONEST } from './workings.ts'
+
+/** Who answers recorded requests, and is never written to. */
+export interface ReplaySide {
+  /** As far as it is known by now. */
+  readonly facts: Side
+  ask(recorded: Recorded): Promise<Asked>
+}
+export interface ReplaySides {
+  readonly baseline: ReplaySide
+  readonly candidate: ReplaySide
+  /** What holds beside the contract, where the sides are no stores of ours. */
+  readonly rules: readonly FieldRule[]
+}
+type Services = Readonly<Record<'baseline' | 'candidate', Extract<TargetSpec, { kind: 'http' }>>>
+
+/** @throws FfError `target_invalid` where one is a service and the other is none */
+export function servicesOf({
+  baseline,
+  candidate,
+}: Pick<ParityRequest, 'baseline' | 'candidate'>): Services | null {
+  if (baseline.kind === 'http' && candidate.kind === 'http') return { baseline, candidate }
+  if (baseline.kind !== 'http' && candidate.kind !== 'http') return null
+  throw new FfError(
+    'target_invalid',
+    'One side is a service, which has a clock, keys and approvals of its own, and the other is a store, which has none.',
+    { hint: 'Start ff serve on the store, and name its URL.' },
+  )
+}
+
+/** Two services have two clocks, and no request can set them. */
+const SERVICE_RULES: readonly FieldRule[] = [
+  {
+    pointer: '/meta/evaluated_at',
+    rule: 'MAY_DIFFER',
+    why: 'Each service decides by its own clock.',
+  },
+]
+
+/** Two services as their callers meet them. */
+export function withServices<T>(
+  { baseline, candidate }: Services,
+  { adapters }: Pick<ParityRequest, 'adapters'>,
+  use: (sides: ReplaySides) => Promise<T>,
+): Promise<T> {
+  const open = (spec: Services['baseline']) => async () => {
+    const client = await adapters.openClient(spec.origin)
+    const side = new ServiceSide(client)
+    return { side, close: () => Promise.resolve(client.close()) }
+  }
+  return withBoth([open(baseline), open(candidate)], (b, c) =>
+    use({ baseline: b.side, candidate: c.side, rules: SERVICE_RULES }),
+  )
+}
+
+class ServiceSide implements ReplaySide {
+  private readonly client: HttpClient
+  /** What its first decision said; another one later is a difference. */
+  private backing: BackingState | null = null
+
+  constructor(client: HttpClient) {
+    this.client = client
+  }
+
+  get facts(): Side {
+    return { target: this.client.origin, backing: this.backing, server: null }
+  }
+
+  async ask({ request, credential }: Recorded): Promise<Asked> {
+    const answer = await evaluateOver(this.client, { request, credential })
+    if (answer.status !== 'decided') return { answer, rows: null }
+    // Two pages for a person to sign in at are alike, and no decisions.
+    const backing = envelopeAbout(answer.text, request.flag_key)
+    if (backing === null)
+      return { answer: { status: 'unanswered', code: 'no_envelope' }, rows: null }
+    this.backing ??= backing
+    return { answer, rows: null }
+  }
+}
+
+/** Both stores as they stand, the baseline first: a private candidate is filled with its rows. All closes at the end. */
+export async function withStores<T>(
+  { baseline, candidate, adapters }: ParityRequest,
+  { migrations, persistence, auth, fixtures }: ParityInputs,
+  use: (sides: ReplaySides) => Promise<T>,
+): Promise<T> {
+  const needs = { migrations, versions: persistence.value.postgres }
+  const doors = new FixtureDoors(adapters, byContract(auth.value, fixtures.value))
+  const opened: { close(): Promise<void> }[] = [doors]
+  try {
+    const first = await adapters.openLive(baseline, { ...needs, copied: null })
+    opened.push(first)
+    const second = await adapters.openLive(candidate, { ...needs, copied: () => first.state() })
+    opened.push(second)
+    return await use({
+      baseline: storeSide(first, { ask: HONEST.ask.baseline, doors }),
+      candidate: storeSide(second, { ask: HONEST.ask.candidate, doors }),
+      rules: [],
+    })
+  } finally {
+    for (const one of opened.toReversed()) await one.close()
+  }
+}
+
+const storeSide = (
+  { store, facts }: Live,
+  { ask, doors }: { readonly ask: Ask; readonly doors: FixtureDoors },
+): ReplaySide => ({
+  facts,
+  ask: async (recorded) => {
+    const { request, credential, now, environment } = recorded
+    const door = await doors.of(credential.fixture)
+    const counter = { store, door, approvals: adminOf(recorded) }
+    return ask(counter, { credential, request, now, environment })
+  },
+})
+
+/** Admin as the line has it; one that was not recorded cannot be reached. */
+const adminOf =
+  ({ approvals }: Recorded): ApprovalCheck =>
+  (question) =>
+    Promise.resolve(
+      approvals === null ? { status: 'unreachable' } : answerFrom(approvals, question),
+    )

@@ -1,0 +1,47 @@
+import type { AuthMode } from '../core/evaluate/types.ts'
+import type { KeyServerScript } from '../core/auth/contract.ts'
+import type { Credential } from '../core/auth/types.ts'
+import type { Given } from '../core/parity/vector.ts'
+import type { State } from '../core/state/rows.ts'
+import type { Door, Scratch, SideFacts } from '../ports.ts'
+import { approvalsOf, type Ask, type Asked, type Question } from './ask.ts'
+
+/** A door of this process, and by what another process makes the same. */
+export interface ScriptedDoor {
+  readonly door: Door
+  /** Null is a service without keys. */
+  readonly script: KeyServerScript | null
+}
+/** A question with everything that its answer depends on but the rows. */
+export interface Posed extends ScriptedDoor {
+  readonly question: Question
+  readonly given: Pick<Given, 'approvals' | 'admin'>
+}
+/** Who answers in a run: a store behind our own door, or a service that takes rows and scenes. */
+export interface Respondent {
+  readonly facts: SideFacts
+  /** Replaces all rows. @throws FfError where it does not */
+  load(state: State): Promise<void>
+  ask(posed: Posed): Promise<Asked>
+}
+export type Respondents = Readonly<Record<'baseline' | 'candidate', Respondent>>
+
+/** A credential of each mode, really signed, and the door that it is for. */
+export type Credentials = Readonly<
+  Record<AuthMode, ScriptedDoor & { readonly credential: Credential }>
+>
+
+/** A store of this process. */
+export const answeringBy = ({ facts, store }: Scratch, ask: Ask): Respondent => ({
+  facts,
+  load: (state) => store.load(state),
+  ask: ({ question, given, door }) => ask({ store, door, approvals: approvalsOf(given) }, question),
+})
+/** Both stores of this process, with whatever asks them. */
+export const bothAnsweringBy = (
+  { baseline, candidate }: Readonly<Record<'baseline' | 'candidate', Scratch>>,
+  ask: Readonly<Record<'baseline' | 'candidate', Ask>>,
+): Respondents => ({
+  baseline: answeringBy(baseline, ask.baseline),
+  candidate: answeringBy(candidate, ask.candidate),
+})

@@ -1,0 +1,69 @@
+import { type Credential, type RefusalCode, REFUSALS } from '../core/auth/types.ts'
+import { toPlain } from '../core/json/plain.ts'
+import { readJson } from '../core/json/read.ts'
+import type { Answer } from '../core/parity/judge.ts'
+import type { VectorRequest } from '../core/parity/vector.ts'
+import { FfError } from '../errors.ts'
+import type { HttpClient, HttpResponse } from '../ports.ts'
+
+/** What is put to a service, as a caller does it. */
+export interface Put {
+  readonly credential: Credential
+  readonly request: VectorRequest
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** `POST /v1/flags/evaluate`, which writes nothing. Whatever comes of it is an answer. */
+export async function evaluateOver(
+  client: HttpClient,
+  { credential, request, headers = {} }: Put,
+): Promise<Answer> {
+  const { request_id, ...asked } = request
+  const named = Object.entries(asked).filter(([, value]) => value !== null)
+  try {
+    const response = await client.send({
+      method: 'POST',
+      path: '/v1/flags/evaluate',
+      headers: { ...credentialHeaders(credential), ...headers, 'x-request-id': request_id },
+      body: JSON.stringify(Object.fromEntries(named)),
+    })
+    return answerOf(response)
+  } catch (error) {
+    if (!(error instanceof FfError)) throw error
+    return { status: 'unanswered', code: error.code }
+  }
+}
+
+/** A credential as HTTP carries it (page 2). */
+export function credentialHeaders({
+  token,
+  dev_headers,
+}: Credential): Readonly<Record<string, string>> {
+  const { user_id, tenant_id, scopes } = dev_headers ?? {}
+  const headers: Record<string, string> = {}
+  const put = (name: string, value: string | null | undefined): void => {
+    if (value != null) headers[name] = value
+  }
+  put('authorization', token === null ? null : `Bearer ${token}`)
+  put('x-ff-user', user_id)
+  put('x-ff-tenant', tenant_id)
+  put('x-ff-scopes', scopes?.join(' '))
+  return headers
+}
+
+/** A decision is its very text; a refusal of the door is one; anything else is no answer to the question. */
+function answerOf({ status, text }: HttpResponse): Answer {
+  if (status === 200) return { status: 'decided', text }
+  const code = codeOf(text)
+  if (code !== null && Object.hasOwn(REFUSALS, code))
+    return { status: 'refused', code: code as RefusalCode, http: status }
+  return { status: 'unanswered', code: code ?? `http_${status}` }
+}
+
+/** The code of a problem detail; null where there is none. */
+export function codeOf(text: string): string | null {
+  const read = readJson(text)
+  const value = read.ok ? toPlain(read.node) : null
+  if (typeof value !== 'object' || value === null || !('code' in value)) return null
+  return typeof value.code === 'string' && /^[a-z_]{1,64}$/.test(value.code) ? value.code : null
+}

@@ -1,0 +1,195 @@
+import {
+  type HarnessScene,
+  HARNESS_PROTOCOL,
+  ROW_LISTS,
+  SCENE_HEADER,
+} from '../../core/parity/harness-scene.ts'
+import type { JsonNode, JsonObject } from '../../core/json/read.ts'
+import { isArray } from '../../core/json/read.ts'
+import { pointer } from '../../core/json/pointer.ts'
+import { type Problem, problem } from '../../core/problem.ts'
+import { decodeRow } from '../../core/state/decode-row.ts'
+import { parseInstant } from '../../core/state/instant.ts'
+import { type AnyRow, type State, type Table, TABLES } from '../../core/state/rows.ts'
+import type {
+  Approvals,
+  HttpCall,
+  HttpReply,
+  HttpRoute,
+  OpenDoor,
+  ServedScratch,
+  ServiceObserver,
+} from '../../ports.ts'
+import type { Adapters } from '../adapters.ts'
+import { approvalsOf } from '../ask.ts'
+import { fitting, readObject } from './body.ts'
+import type { Parts } from './parts.ts'
+import { jsonReply, Refusal } from './reply.ts'
+import { refusing } from './routes.ts'
+
+/** The rows of all cells at once, several times over. */
+const MAX_ROWS_BYTES = 33_554_432
+/** Until rows are put again. */
+const MAX_SCENES = 10_000
+const MAX_DOORS = 64
+
+/** What a harness is made of. */
+export interface HarnessBench {
+  readonly scratch: ServedScratch
+  /** A door whose key server goes through the script. */
+  readonly openDoor: (script: HarnessScene['keys']) => ReturnType<Adapters['openDoor']>
+  readonly observer: ServiceObserver
+  /** The routes that a service has, over these parts. */
+  readonly routes: (parts: Parts) => readonly HttpRoute[]
+}
+type Scene = ReadonlyMap<string, HttpRoute>
+
+/**
+ * A service whose rows, clock, environment, approvals and keys are put into it, for proofs alone (page 4, targets).
+ * Each request names its scene, so that many are answered at once.
+ */
+export class Harness {
+  private readonly bench: HarnessBench
+  private readonly scenes = new Map<string, Scene>()
+  /** By their script: what is the same is one, as it is for the proofs in a process. */
+  private readonly doors = new Map<string, Promise<OpenDoor>>()
+
+  constructor(bench: HarnessBench) {
+    this.bench = bench
+  }
+
+  routes(): readonly HttpRoute[] {
+    const inScenes = this.bench.routes(noParts).map((route) => ({
+      ...route,
+      handle: refusing((call: HttpCall) => this.sceneOf(call, route.id).handle(call)),
+    }))
+    return [
+      {
+        id: 'harness.facts',
+        method: 'GET',
+        path: '/harness',
+        handle: () => Promise.resolve(this.facts()),
+      },
+      {
+        id: 'harness.rows',
+        method: 'PUT',
+        path: '/harness/rows',
+        body_bytes: MAX_ROWS_BYTES,
+        handle: refusing((call) => this.putRows(call)),
+      },
+      {
+        id: 'harness.scene',
+        method: 'PUT',
+        path: '/harness/scenes/:scene',
+        handle: refusing((call) => this.putScene(call)),
+      },
+      ...inScenes,
+    ]
+  }
+
+  async close(): Promise<void> {
+    this.scenes.clear()
+    const doors = [...this.doors.values()]
+    this.doors.clear()
+    for (const door of doors) await (await door).close()
+  }
+
+  private facts(): HttpReply {
+    return jsonReply(JSON.stringify({ harness: HARNESS_PROTOCOL, ...this.bench.scratch.facts }))
+  }
+
+  /** All rows anew, and with them what was played on those before. */
+  private async putRows({ body }: HttpCall): Promise<HttpReply> {
+    const state = stateOf(readObject(body))
+    await this.close()
+    await this.bench.scratch.store.load(state)
+    return DONE
+  }
+
+  private async putScene({ body, params }: HttpCall): Promise<HttpReply> {
+    const scene = fitting<HarnessScene>('harness-scene', readObject(body))
+    checkTimes(scene)
+    const door = await this.doorOf(scene.keys)
+    if (this.scenes.size >= MAX_SCENES) throw new Refusal('too_many_scenes')
+    const { now, environment } = scene
+    const parts = {
+      store: this.bench.scratch.store,
+      door,
+      approvals: adminOf(scene),
+      environment,
+      now: () => now,
+      observer: this.bench.observer,
+    }
+    const routes = this.bench.routes(() => parts)
+    this.scenes.set(params['scene'] ?? '', new Map(routes.map((route) => [route.id, route])))
+    return DONE
+  }
+
+  private sceneOf({ header }: HttpCall, route: string): HttpRoute {
+    const found = this.scenes.get(header(SCENE_HEADER) ?? '')?.get(route)
+    if (found === undefined) throw new Refusal('scene_unknown')
+    return found
+  }
+
+  private doorOf(script: HarnessScene['keys']): Promise<OpenDoor> {
+    const name = JSON.stringify(script)
+    const held = this.doors.get(name)
+    if (held !== undefined) return held
+    if (this.doors.size >= MAX_DOORS) throw new Refusal('too_many_scenes')
+    const opened = this.bench.openDoor(script)
+    this.doors.set(name, opened)
+    return opened
+  }
+}
+
+const DONE = jsonReply('{}')
+/** Until a scene is named there is nothing to answer with. */
+const noParts: Parts = () => {
+  throw new Refusal('scene_unknown')
+}
+
+const adminOf = (scene: HarnessScene): Approvals => ({
+  begin: () => approvalsOf(scene),
+  metrics: () => ({ calls: { answered: 0, failed: 0, refused: 0 }, breaker: null, sockets: 0 }),
+  close: () => Promise.resolve(),
+})
+
+/** @throws Refusal with each row that does not fit page 1 */
+function stateOf({ members }: JsonObject): State {
+  const places: Problem[] = []
+  const rowsOf = (table: Table): readonly AnyRow[] => {
+    const list = members.find(([name]) => name === ROW_LISTS[table])?.[1]
+    if (list == null || typeof list !== 'object' || !isArray(list)) {
+      places.push(problem('member_missing', pointer('', ROW_LISTS[table])))
+      return []
+    }
+    return list.flatMap((node: JsonNode, at): readonly AnyRow[] => {
+      const stored = decodeRow(table, node)
+      if (stored.row !== undefined) return [stored.row]
+      const here = pointer(pointer('', ROW_LISTS[table]), at)
+      places.push(...stored.broken.map((one) => problem(one.code, here + one.pointer)))
+      return []
+    })
+  }
+  const state = Object.fromEntries(TABLES.map((table) => [table, rowsOf(table)]))
+  if (places[0] !== undefined) throw new Refusal(places[0].code, places.slice(0, MOST_PLACES))
+  return state as unknown as State
+}
+const MOST_PLACES = 100
+
+/** What a schema cannot say: times that exist. */
+function checkTimes({ now, approvals }: HarnessScene): void {
+  const times = [
+    ['/now', now] as const,
+    ...approvals.flatMap(({ not_before, expires_at }, at) => [
+      [`/approvals/${at}/not_before`, not_before] as const,
+      [`/approvals/${at}/expires_at`, expires_at] as const,
+    ]),
+  ]
+  const wrong = times.filter(([, text]) => parseInstant(text) === undefined)
+  if (wrong.length > 0)
+    throw new Refusal(
+      'time_not_canonical',
+      wrong.map(([at]) => problem('time_not_canonical', at)),
+    )
+}

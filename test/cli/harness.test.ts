@@ -1,0 +1,170 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { connect, createDatabase, type TestDatabase } from '../support/database.ts'
+import { runFf } from '../support/run-ff.ts'
+import { openMeddler, type ServedProcess, startServe } from '../support/served.ts'
+import { ERROR_FORM, errorOf, parityOf } from './outcome.ts'
+
+let database: TestDatabase
+let file: ServedProcess
+let db: ServedProcess
+beforeAll(async () => {
+  database = await createDatabase('18')
+  file = await startServe(['--harness'])
+  db = await startServe(['--harness'], {
+    FF_ENV: 'dev',
+    FF_BACKING: 'db',
+    FF_DATABASE_URL: database.url,
+  })
+})
+afterAll(async () => {
+  for (const one of [file, db]) expect(await one.stop()).toMatchObject({ status: 0, stderr: '' })
+  // Its schema went with it.
+  const client = await connect('18', database.database)
+  const { rows } = await client.query(`SELECT 1 FROM pg_namespace WHERE nspname LIKE 'ff_%'`)
+  await client.end()
+  expect(rows).toEqual([])
+  await database.drop()
+})
+
+const prove = (kind: string, baseline: string, candidate: string, more: readonly string[] = []) =>
+  runFf([
+    'parity',
+    kind,
+    '--format',
+    'json',
+    '--baseline',
+    baseline,
+    '--candidate',
+    candidate,
+    ...more,
+  ])
+
+describe('proofs over HTTP', () => {
+  test('17 of 17 on a file and a database, and again the other way round', async () => {
+    const done = await prove('run', file.origin, db.origin)
+    expect(done, done.stderr).toMatchObject({ status: 0, stderr: '' })
+    const report = parityOf(done)
+    expect(report).toMatchObject({
+      verdict: 'pass',
+      sides: {
+        baseline: { target: file.origin, backing: 'file', server: null },
+        candidate: { target: db.origin, backing: 'db', server: expect.stringMatching(/^18\./) },
+      },
+      counts: { expected: 17, compared: 17, skipped: 0, neverReached: 0 },
+      findings: [],
+    })
+    expect(report.controls.every(({ held }) => held)).toBe(true)
+    expect(await prove('run', db.origin, 'file')).toMatchObject({ status: 0 })
+  })
+
+  test('360 of 360 cells, held to the oracle', { timeout: 300_000 }, async () => {
+    const done = await prove('exhaustive', file.origin, db.origin)
+    expect(done, done.stdout).toMatchObject({ status: 0, stderr: '' })
+    expect(parityOf(done)).toMatchObject({
+      verdict: 'pass',
+      counts: { expected: 360, compared: 360, cases: 2664, neverReached: 0 },
+      findings: [],
+    })
+  })
+
+  test.each([
+    ['a byte of a reason', (body: string) => body.replace('"value":"', '"value":"x')],
+    ['a number', (body: string) => body.replace(/"flag_revision":(\d+)/, '"flag_revision":$1.0')],
+    [
+      'the backing',
+      (body: string) => body.replace('"backing_state":"db"', '"backing_state":"file"'),
+    ],
+    [
+      'a member that comes twice',
+      (body: string) => body.replace('"warnings":', '"warnings":[],"warnings":'),
+    ],
+  ])('%s that is changed on the way is found', async (_what, change) => {
+    const meddler = await openMeddler(db.origin, (body, path) =>
+      path === '/v1/flags/evaluate' ? change(body) : body,
+    )
+    try {
+      const done = await prove('run', file.origin, meddler.origin)
+      expect(done, done.stderr).toMatchObject({ status: 20 })
+      expect(parityOf(done).findings[0]).toMatchObject({ code: 'divergence' })
+    } finally {
+      await meddler.close()
+    }
+  })
+
+  test('a side that goes away is no difference, and no pass', async () => {
+    const gone = await startServe(['--harness'])
+    const meddler = await openMeddler(gone.origin, (body, path) => {
+      if (path.startsWith('/harness/scenes/scene-3')) process.kill(gone.pid, 'SIGKILL')
+      return body
+    })
+    const done = await prove('run', file.origin, meddler.origin, ['--timeout', '60'])
+    await meddler.close()
+    await gone.stop()
+    expect(done.status).toBe(22)
+    expect(parityOf(done)).toMatchObject({ verdict: 'inconclusive' })
+  })
+})
+
+describe('who is no harness', () => {
+  test('is written to by nobody: a service that answers callers', async () => {
+    const live = await startServe()
+    const meddler = await openMeddler(live.origin)
+    const done = await prove('run', 'file', meddler.origin)
+    await meddler.close()
+    await live.stop()
+    expect(done.status).toBe(2)
+    expect(errorOf(done)).toMatchObject({ code: 'target_invalid' })
+    expect(errorOf(done).hint).toContain('ff parity replay')
+    expect(meddler.seen).toEqual(['GET /harness'])
+  })
+
+  test.each([
+    ['nobody listens', 'http://127.0.0.1:1', 22, 'target_unreachable'],
+    ['another machine', 'https://ff.example', 2, 'target_invalid'],
+    ['another machine, in the clear', 'http://ff.example', 2, 'target_invalid'],
+    ['a path', `http://127.0.0.1:1/x`, 2, 'target_invalid'],
+    ['a password', 'http://ff:hush@127.0.0.1:1', 2, 'secret_in_option'],
+  ])('%s', async (_what, target, status, code) => {
+    const done = await runFf(['parity', 'run', '--baseline', target, '--candidate', 'file'])
+    expect(done.status).toBe(status)
+    expect(done.stderr).toMatch(ERROR_FORM(code, status === 2 ? 'usage' : 'inconclusive'))
+    expect(done.stderr).not.toContain('hush')
+  })
+
+  test.each(['fuzz', 'diff', 'selftest'])('ff parity %s takes stores alone', async (kind) => {
+    const done = await prove(kind, file.origin, file.origin)
+    expect(done.status).toBe(2)
+    expect(errorOf(done)).toMatchObject({ code: 'target_invalid' })
+  })
+})
+
+describe('a harness does not start', () => {
+  test.each([
+    ['in prod', { FF_ENV: 'prod' }],
+    ['in staging', { FF_ENV: 'staging' }],
+    ['for other machines', { FF_ENV: 'dev', FF_LISTEN: '0.0.0.0:0' }],
+    ['with a second port', { FF_ENV: 'dev', FF_ADMIN_LISTEN: '127.0.0.1:0' }],
+    ['in a cutover', { FF_ENV: 'dev', FF_BACKING: 'managed' }],
+    [
+      'on a database that nobody calls dev',
+      { FF_BACKING: 'db', FF_DATABASE_URL: 'postgres://h/d' },
+    ],
+    ['in a folder that nobody calls dev', { FF_STORE_DIR: tmpdir() }],
+  ])('%s', async (_where, env) => {
+    const done = await runFf(['serve', '--harness'], { env })
+    expect(done).toMatchObject({ status: 2, stdout: '' })
+    expect(done.stderr).toMatch(ERROR_FORM('setting_invalid', 'usage'))
+  })
+
+  test('and in dev it leaves the folder that it was given as it was', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'ff-harness-'))
+    const started = await startServe(['--harness'], { FF_ENV: 'dev', FF_STORE_DIR: folder })
+    expect(await readdir(folder)).toHaveLength(1)
+    expect(await started.stop()).toMatchObject({ status: 0 })
+    expect(await readdir(folder)).toEqual([])
+    await rm(folder, { recursive: true })
+  })
+})

@@ -1,0 +1,217 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createStore, FileStore } from '../../src/backings/file/file-store.ts'
+import { openDevIssuer } from '../../src/auth/dev-issuer.ts'
+import type { DevIssuer } from '../../src/ports.ts'
+import { flagRow, json, tenantRow, userRow } from '../core/builders.ts'
+import { type Run, runFf } from '../support/run-ff.ts'
+import { openMeddler, type ServedProcess, startServe } from '../support/served.ts'
+import { errorOf, parityOf } from './outcome.ts'
+
+const FLAG = 'ff.checkout.new-flow'
+const STATE = {
+  flag_registry: [
+    flagRow(),
+    flagRow({ flag_key: 'ff.plain', required_auth: 'none' }),
+    flagRow({ flag_key: 'ff.verified', required_auth: 'verified' }),
+  ],
+  tenant_override: [tenantRow()],
+  user_override: [userRow({ flag_key: 'ff.verified' })],
+}
+
+let folder: string
+let issuer: DevIssuer
+let incumbent: ServedProcess
+let successor: ServedProcess
+const services: ServedProcess[] = []
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ff-replay-services-'))
+  issuer = await openDevIssuer({
+    aud: 'pty-feature-flags',
+    sub: 'U1001',
+    tid: 'T-pty-pilot-01',
+    exp: Math.floor(Date.now() / 1000) + 3_600,
+  })
+  incumbent = await serveStore('incumbent', STATE)
+  successor = await serveStore('successor', STATE)
+})
+afterAll(async () => {
+  for (const one of services) await one.stop()
+  await issuer.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** A service on a store of its own that holds these rows. */
+async function serveStore(name: string, state: typeof STATE): Promise<ServedProcess> {
+  const store = join(folder, name)
+  await createStore(store)
+  const file = await FileStore.open(store, { digestKey: new Uint8Array(32), phase: 'file' })
+  await file.load(state)
+  await file.close()
+  const served = await startServe([], {
+    FF_ENV: 'dev',
+    FF_STORE_DIR: store,
+    FF_JWKS_URL: issuer.jwks_url,
+    FF_JWT_ISSUER: issuer.origin,
+  })
+  services.push(served)
+  return served
+}
+
+const line = (flag_key: string, more: object = {}, request: object = {}): string =>
+  JSON.stringify({
+    request: { flag_key, request_id: 'r-1', ...request },
+    recorded_at: '2026-01-15T09:00:00.000Z',
+    ...more,
+  })
+const LIVE = { credential: { token_env: 'FF_TEST_TOKEN' } }
+const REQUESTS = [
+  line('ff.plain', {}, { tenant_id: 'T-1', user_id: 'U-1' }),
+  line(FLAG),
+  line('ff.nobody'),
+  line('ff.verified', LIVE),
+  line('ff.verified', LIVE, { tenant_id: 'T-other' }),
+  line('ff.verified', { credential: { fixture: 'JWT-EX-03' } }),
+]
+
+let count = 0
+async function replay(
+  lines: readonly string[],
+  baseline: string,
+  candidate: string,
+  more: readonly string[] = ['--format', 'json'],
+): Promise<Run> {
+  const path = join(folder, `${(count += 1)}.ndjson`)
+  await writeFile(path, lines.join('\n'))
+  const sides = ['--baseline', baseline, '--candidate', candidate]
+  return runFf(['parity', 'replay', path, ...sides, ...more], {
+    env: { FF_TEST_TOKEN: issuer.token },
+  })
+}
+
+describe('ff parity replay, of two services', () => {
+  test('asks both for decisions, and for nothing else', async () => {
+    const seen = await openMeddler(successor.origin)
+    const done = await replay(REQUESTS, incumbent.origin, seen.origin)
+    await seen.close()
+    expect(done.status, done.stdout + done.stderr).toBe(0)
+    const report = parityOf(done)
+    expect(report).toMatchObject({
+      kind: 'parity_replay',
+      verdict: 'pass',
+      sides: {
+        baseline: { target: incumbent.origin, backing: 'file', server: null },
+        candidate: { target: seen.origin, backing: 'file', server: null },
+      },
+      rules: [{ pointer: '/meta/evaluated_at', rule: 'MAY_DIFFER' }],
+      counts: { expected: 6, compared: 6, neverReached: 0 },
+      findings: [],
+    })
+    expect(seen.seen).toHaveLength(12)
+    expect(new Set(seen.seen)).toEqual(new Set(['POST /v1/flags/evaluate']))
+    expect(done.stdout + done.stderr).not.toContain(issuer.token)
+    const text = await replay(REQUESTS, incumbent.origin, successor.origin, [])
+    expect(text.stdout).toContain('/meta/evaluated_at MAY_DIFFER: Each service decides by its own')
+  })
+
+  test('a row that is another in one of them is found, and so is a token that one refuses', async () => {
+    const flag = flagRow({ flag_key: 'ff.plain', required_auth: 'none', safe_value: json('"no"') })
+    const rows = { ...STATE, flag_registry: [{ ...flag, default_value: json('"other"') }] }
+    const other = await serveStore('other', { ...rows, tenant_override: [], user_override: [] })
+    const done = await replay(REQUESTS, incumbent.origin, other.origin)
+    expect(done.status).toBe(20)
+    expect(parityOf(done).findings).toContainEqual(
+      expect.objectContaining({ subject: 'line 1', pointer: '/value', right: '"other"' }),
+    )
+    const strict = await openMeddler(successor.origin, (body) =>
+      body.replace('context_mismatch', 'token_expired'),
+    )
+    const refused = await replay(REQUESTS, incumbent.origin, strict.origin)
+    await strict.close()
+    expect(refused.status).toBe(20)
+    expect(parityOf(refused).findings.map(({ subject }) => subject)).toEqual(['line 5'])
+  })
+
+  test.each([
+    ['a page for people', '<!doctype html>'],
+    ['a decision about another flag', '{"flag_key":"ff.b","meta":{"backing_state":"file"}}'],
+    ['an object of somebody else', '{"enabled":true}'],
+  ])('two services that answer with %s are not alike', async (_what, page) => {
+    const both = [
+      await openMeddler(incumbent.origin, () => page),
+      await openMeddler(successor.origin, () => page),
+    ] as const
+    const done = await replay([line(FLAG)], both[0].origin, both[1].origin)
+    for (const one of both) await one.close()
+    expect(done.status).toBe(22)
+    expect(parityOf(done)).toMatchObject({
+      verdict: 'inconclusive',
+      sides: { baseline: { backing: null } },
+      findings: [{ code: 'unanswered' }, { code: 'unanswered' }],
+    })
+  })
+
+  test('a side that says another backing in between is found', async () => {
+    let answers = 0
+    const wavering = await openMeddler(successor.origin, (body) =>
+      (answers += 1) > 4 ? body.replace('"file"', '"db"') : body,
+    )
+    const many = Array.from({ length: 40 }, () => line('ff.plain'))
+    const done = await replay(many, incumbent.origin, wavering.origin)
+    await wavering.close()
+    expect([20, 22]).toContain(done.status)
+    expect(parityOf(done).verdict).not.toBe('pass')
+  })
+
+  test('a service and a store are no two sides', async () => {
+    const done = await replay([line(FLAG)], incumbent.origin, `file:${join(folder, 'successor')}`)
+    expect(done.status).toBe(2)
+    expect(errorOf(done)).toMatchObject({
+      code: 'target_invalid',
+      hint: expect.stringContaining('ff serve') as string,
+    })
+  })
+
+  test('what nobody can give a service is told line by line, before anybody is asked', async () => {
+    const done = await replay(
+      [
+        line(FLAG),
+        line(FLAG, { now: '2026-01-15T09:00:00.000Z' }),
+        line(FLAG, { environment: 'dev-H' }),
+        line(FLAG, { approvals: [] }),
+        line(FLAG, { credential: { token_env: 'FF_NO_SUCH' } }),
+        line(FLAG, { credential: { token_env: 'constructor' } }),
+        line(FLAG, { credential: { token: 'hush' } }),
+      ],
+      'http://127.0.0.1:1',
+      'http://127.0.0.1:2',
+    )
+    expect(done.status).toBe(2)
+    expect(errorOf(done).details).toEqual(
+      expect.arrayContaining([
+        'line 2 /now given_to_a_service',
+        'line 3 /environment given_to_a_service',
+        'line 4 /approvals given_to_a_service',
+        'line 5 /credential/token_env variable_unset',
+        'line 6 /credential/token_env variable_unset',
+      ]),
+    )
+    expect(errorOf(done).message).toContain('6 lines')
+    expect(done.stdout).not.toContain('hush')
+  })
+
+  test('a live token is not for a store', async () => {
+    const store = `file:${join(folder, 'successor')}`
+    const done = await replay([line(FLAG, LIVE)], store, store)
+    expect(done.status).toBe(2)
+    expect(errorOf(done).details).toEqual(['line 1 /credential/token_env token_for_a_store'])
+  })
+
+  test('a service that is not there is no pass', async () => {
+    const done = await replay(REQUESTS, incumbent.origin, 'http://127.0.0.1:1')
+    expect(done.status).toBe(22)
+    expect(parityOf(done).findings[0]).toMatchObject({ code: 'unanswered', sides: 'candidate' })
+  })
+})

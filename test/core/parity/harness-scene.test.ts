@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest'
+import { rowsText } from '../../../src/core/parity/harness-scene.ts'
+import { flagRow, json, tenantRow, userRow } from '../builders.ts'
+
+test('rows are written as they are stored, number for number', () => {
+  const state = {
+    flag_registry: [
+      flagRow(),
+      flagRow({ flag_key: 'ff.n', default_value: json('9007199254740991') }),
+    ],
+    tenant_override: [tenantRow()],
+    user_override: [userRow()],
+  }
+  const text = rowsText(state)
+  expect(text).toContain('"default_value":9007199254740991')
+  expect(Object.keys(JSON.parse(text) as object)).toEqual([
+    'flags',
+    'tenant_overrides',
+    'user_overrides',
+  ])
+})
