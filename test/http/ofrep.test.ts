@@ -395,6 +395,25 @@ test('a row that nothing can be served of fails alone', async () => {
   }
 })
 
+test('more flags than one answer holds are refused, not cut', async () => {
+  const flags = Array.from({ length: 5_001 }, (_, at) =>
+    flagLine(`ff.n${String(at).padStart(4, '0')}`, 'boolean'),
+  )
+  const folder = await storeFolder(flags)
+  const service = await startService({ FF_BACKING: 'file', FF_STORE_DIR: folder, FF_ENV: 'dev' })
+  try {
+    const bulk = await ask(service.origin, ALL, { body: NOBODY })
+    expect([bulk.status, said(bulk)]).toMatchObject([
+      400,
+      { errorCode: 'GENERAL', metadata: { code: 'too_many_flags' } },
+    ])
+    expect(breaches('bulkFailure', bulk.text)).toEqual([])
+  } finally {
+    await service.stop()
+    await rm(folder, { recursive: true })
+  }
+})
+
 test('a key server that is away is a 503, and no other token', async () => {
   const jwks = { FF_JWKS_URL: 'http://127.0.0.1:1/jwks', FF_JWT_ISSUER: 'https://idp.example' }
   const [service, issuer] = await Promise.all([startService(jwks), openIssuer()])

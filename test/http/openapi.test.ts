@@ -1,6 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readArtefact } from '../core/builders.ts'
+import { finished, startFf } from '../support/run-ff.ts'
 import {
   type Answer,
   ask,
@@ -206,6 +207,28 @@ test('the walk met every operation, with each of its successes', () => {
       '503',
     ]),
   )
+})
+
+test('where health has a port of its own, the document is there', async () => {
+  const env = { FF_LISTEN: '127.0.0.1:0', FF_ADMIN_LISTEN: '127.0.0.1:0' }
+  const apart = startFf(['serve'], { env })
+  const ended = finished(apart)
+  try {
+    const [main, admin] = await new Promise<readonly string[]>((resolve, reject) => {
+      let told = ''
+      apart.stdout?.on('data', (text: string) => {
+        told += text
+        const origins = [...told.matchAll(/ on (http:\S+)\n/g)].map(([, origin = '']) => origin)
+        if (origins.length === 2) resolve(origins)
+      })
+      apart.once('close', () => reject(new Error('it did not start')))
+    })
+    expect(JSON.parse((await ask(String(admin), '/openapi.json')).text)).toEqual(document)
+    expect((await ask(String(main), '/openapi.json')).status).toBe(404)
+  } finally {
+    apart.kill('SIGTERM')
+    expect((await ended).status).toBe(0)
+  }
 })
 
 test('where nobody may ask it is refused as it is described', async () => {
