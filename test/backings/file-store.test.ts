@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import {
   cp,
   mkdtemp,
+  open as openHandle,
   readdir,
   readFile,
   rm,
@@ -11,7 +12,7 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createStore, FileStore, replayStore } from '../../src/backings/file/file-store.ts'
 import { LineTooLong } from '../../src/backings/file/lines.ts'
 import { Damage } from '../../src/backings/file/snapshot.ts'
@@ -561,4 +562,22 @@ describe('a write that fails before its first line is on the disk', () => {
     expect(await store.ask('compact')).toMatchObject({ code: 'ok' })
     expect(await store.ask('write ff.a')).toStrictEqual({ code: 'ok', revision: 1 })
   })
+})
+
+test("a store waits for the disk at each write, and one of the harness's own never", async () => {
+  const handle = await openHandle(folder)
+  const prototype = Object.getPrototypeOf(handle) as typeof handle
+  await handle.close()
+  const waits = [vi.spyOn(prototype, 'datasync'), vi.spyOn(prototype, 'sync')]
+  const waited = async (store: FileStore): Promise<readonly number[]> => {
+    for (const wait of waits) wait.mockClear()
+    await store.load({ flag_registry: [], tenant_override: [], user_override: [] })
+    await taken(store, putFlag('ff.a'))
+    await store.close()
+    return waits.map(({ mock }) => mock.calls.length)
+  }
+  // The line; and the snapshot, its folder, and the folder of the segment that begins.
+  expect(await waited(await FileStore.open(folder, TOOLS))).toEqual([1, 3])
+  expect(await waited(await FileStore.open(folder, TOOLS, { durable: false }))).toEqual([0, 0])
+  for (const wait of waits) wait.mockRestore()
 })

@@ -26,6 +26,12 @@ import { storeError } from './store-error.ts'
 const COMPACT_ABOVE_BYTES = 4_194_304
 
 type Result = WriteResult | RefusalResult
+/** A store of the harness's own need not outlive a power cut: nobody keeps its rows. */
+export interface FileWays {
+  readonly durable: boolean
+}
+const DURABLE: FileWays = { durable: true }
+
 interface Queued {
   readonly put: (stage: Stage) => Staged<Result>
   readonly resolve: (result: Result) => void
@@ -38,6 +44,7 @@ export class FileStore implements ScratchStore, ServedStore {
   private readonly folder: string
   private readonly lock: FileHandle
   private readonly tools: AuditTools
+  private readonly durable: boolean
   private snapshot: Snapshot
   private log: LogWriter
   private head: AuditHead
@@ -45,13 +52,18 @@ export class FileStore implements ScratchStore, ServedStore {
   private closed = false
   private turn: Promise<unknown> = Promise.resolve()
 
-  private constructor(folder: string, lock: FileHandle, opened: Opened & { tools: AuditTools }) {
+  private constructor(
+    folder: string,
+    lock: FileHandle,
+    opened: Opened & FileWays & { readonly tools: AuditTools },
+  ) {
     this.folder = folder
+    this.durable = opened.durable
     this.lock = lock
     this.tools = opened.tools
     this.snapshot = opened.snapshot
     this.head = opened.tail.head
-    this.log = new LogWriter(folder, opened.tail)
+    this.log = new LogWriter(folder, opened.tail, opened.durable)
   }
 
   /**
@@ -59,7 +71,7 @@ export class FileStore implements ScratchStore, ServedStore {
    *
    * @throws FfError `store_locked`, `store_corrupt`, or what the system said of the folder
    */
-  static async open(folder: string, tools: AuditTools): Promise<FileStore> {
+  static async open(folder: string, tools: AuditTools, { durable } = DURABLE): Promise<FileStore> {
     const lock = await takeLock(folder)
     try {
       let opened = await replayStore(folder)
@@ -67,7 +79,7 @@ export class FileStore implements ScratchStore, ServedStore {
         await writeSnapshot(folder, { ...opened.snapshot, head: opened.tail.head })
         opened = await replayStore(folder)
       }
-      return new FileStore(folder, lock, { ...opened, tools })
+      return new FileStore(folder, lock, { ...opened, tools, durable })
     } catch (error) {
       await lock.close()
       throw storeError(error, folder)
@@ -121,7 +133,8 @@ export class FileStore implements ScratchStore, ServedStore {
   }
 
   private async replaceSnapshot(index: RowIndex): Promise<void> {
-    await writeSnapshot(this.folder, { index, epoch: this.snapshot.epoch, head: this.head })
+    const { epoch } = this.snapshot
+    await writeSnapshot(this.folder, { index, epoch, head: this.head }, this.durable)
     await this.log.rotate()
   }
 

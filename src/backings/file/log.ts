@@ -112,15 +112,17 @@ function readEntry(
 const diskFull = (): Error =>
   Object.assign(new Error('short write'), { code: 'ENOSPC', syscall: 'write' })
 
-/** Appends batches of lines to a segment, each durable before `append` resolves. */
+/** Appends batches of lines to a segment, each durable before `append` resolves where that is asked. */
 export class LogWriter {
   private readonly folder: string
+  private readonly durable: boolean
   private file: FileHandle | null = null
   private segment: string | null
   private size: number
 
-  constructor(folder: string, tail: Tail) {
+  constructor(folder: string, tail: Tail, durable: boolean) {
     this.folder = folder
+    this.durable = durable
     this.segment = tail.segment
     this.size = tail.size
   }
@@ -136,7 +138,7 @@ export class LogWriter {
       await file.write(bytes, 0, bytes.length, this.size).then(({ bytesWritten }) => {
         if (bytesWritten < bytes.length) throw diskFull()
       })
-      await file.datasync()
+      if (this.durable) await file.datasync()
     } catch (error) {
       await file.truncate(this.size)
       throw error
@@ -163,7 +165,7 @@ export class LogWriter {
     const file = await open(join(this.folder, segment), O_RDWR | O_CREAT, 0o600)
     try {
       await file.truncate(this.size)
-      await syncFolder(this.folder)
+      if (this.durable) await syncFolder(this.folder)
     } catch (error) {
       await file.close()
       throw error

@@ -23,7 +23,7 @@ export async function openScratchFolder(
     try {
       const home = `${folder.path}/store`
       await createStore(home)
-      const store = await FileStore.open(home, tools)
+      const store = await FileStore.open(home, tools, { durable: false })
       const close = async (): Promise<void> => {
         await store.close()
         await folder.remove()

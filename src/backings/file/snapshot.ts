@@ -26,14 +26,24 @@ export interface Snapshot extends SnapshotHead {
 /** Rows by table. */
 export type RowCounts = Readonly<Record<Table, number>>
 
+interface SnapshotWritten extends SnapshotHead {
+  readonly counts: RowCounts
+  /** Whether it has to outlive a power cut; where nothing is said, it has. */
+  readonly durable?: boolean
+}
+
 /** What is wrong with a store's bytes, and where; the store turns it into `store_corrupt`. */
 export class Damage extends Error {}
 
 /** Writes a snapshot beside the old one, makes it durable, then puts it in its place. */
-export async function writeSnapshot(folder: string, snapshot: Snapshot): Promise<void> {
+export async function writeSnapshot(
+  folder: string,
+  snapshot: Snapshot,
+  durable = true,
+): Promise<void> {
   const { index } = snapshot
   const counts = Object.fromEntries(TABLES.map((table) => [table, index.size(table)])) as RowCounts
-  await replaceSnapshot(folder, { ...snapshot, counts }, batchesOf(index))
+  await replaceSnapshot(folder, { ...snapshot, counts, durable }, batchesOf(index))
 }
 
 function* batchesOf(index: RowIndex): Generator<string> {
@@ -51,7 +61,7 @@ function* batchesOf(index: RowIndex): Generator<string> {
  */
 export async function replaceSnapshot(
   folder: string,
-  { epoch, head, counts }: SnapshotHead & { readonly counts: RowCounts },
+  { epoch, head, counts, durable = true }: SnapshotWritten,
   batches: Iterable<string> | AsyncIterable<Buffer>,
 ): Promise<string> {
   // The writer holds the lock, so one name is enough, and what a kill left there goes.
@@ -69,7 +79,7 @@ export async function replaceSnapshot(
     for await (const batch of batches) await put(batch)
     sha256 = hash.digest('hex')
     await file.writeFile(`${JSON.stringify({ sha256 })}\n`)
-    await file.sync()
+    if (durable) await file.sync()
   } catch (error) {
     await rm(temporary, { force: true })
     throw error
@@ -77,7 +87,7 @@ export async function replaceSnapshot(
     await file.close()
   }
   await rename(temporary, join(folder, SNAPSHOT))
-  await syncFolder(folder)
+  if (durable) await syncFolder(folder)
   return sha256
 }
 
