@@ -106,15 +106,22 @@ export class PostgresStore implements ScratchStore, ServedStore {
     const filled = TABLES.filter((table) => state[table].length > 0)
     const texts = filled.map((table) => state[table].map((row: AnyRow) => rowText(row)).join(','))
     return withPgErrors(this.name, async () => {
-      await this.transaction(async (client) => {
-        // In the order in which they are sent.
-        const cleared = client.query(clear)
-        const filling = filled.map((table, at) =>
-          client.query(named(`ff_insert_${table}`, insert[table], [`[${texts[at] ?? ''}]`])),
-        )
-        await Promise.all([cleared, ...filling])
-        return { ok: true }
-      })
+      const client = await this.pool.connect()
+      try {
+        // In the order in which they are sent; where one fails, the server makes the COMMIT a ROLLBACK.
+        await Promise.all([
+          this.begin(client),
+          client.query(clear),
+          ...filled.map((table, at) =>
+            client.query(named(`ff_insert_${table}`, insert[table], [`[${texts[at] ?? ''}]`])),
+          ),
+          client.query('COMMIT'),
+        ])
+        client.release()
+      } catch (error) {
+        client.release(true)
+        throw error
+      }
     })
   }
 
@@ -162,25 +169,31 @@ export class PostgresStore implements ScratchStore, ServedStore {
     return { flag: set.flag, row, has_overrides: hasOverrides === 'true' }
   }
 
-  /** Commits what `work` calls ok and rolls everything else back. */
+  /** Commits what `work` calls ok and rolls everything else back, for which nobody has to wait. */
   private async transaction<T extends { readonly ok: boolean }>(
     work: (client: pg.PoolClient) => Promise<T>,
   ): Promise<T> {
     const client = await this.pool.connect()
-    let broken = true
+    const giveBack = (): void => client.release()
+    // A connection whose transaction did not end is closed, which ends it; it never goes back to the pool.
+    const close = (): void => client.release(true)
     try {
-      // Whatever the database's default: the lock on the head orders writers, and each then reads what is newest.
-      const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED'
-      const begun = client.query(
-        this.scratch === undefined ? begin : `${begin}; SET LOCAL synchronous_commit = off`,
-      )
+      const begun = this.begin(client)
       const [result] = await Promise.all([work(client), begun])
-      await client.query(result.ok ? 'COMMIT' : 'ROLLBACK')
-      broken = false
+      if (result.ok) await client.query('COMMIT').then(giveBack)
+      else void client.query('ROLLBACK').then(giveBack, close)
       return result
-    } finally {
-      // A connection whose transaction did not end is closed, which ends it; it never goes back to the pool.
-      client.release(broken)
+    } catch (error) {
+      close()
+      throw error
     }
+  }
+
+  private begin(client: pg.PoolClient): Promise<unknown> {
+    // Whatever the database's default: the lock on the head orders writers, and each then reads what is newest.
+    const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED'
+    return client.query(
+      this.scratch === undefined ? begin : `${begin}; SET LOCAL synchronous_commit = off`,
+    )
   }
 }
