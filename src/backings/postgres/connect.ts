@@ -40,15 +40,27 @@ export const clientConfig = ({ config }: Database, bounds: object = {}): pg.Clie
 })
 
 type Attach = (stream: Pick<Socket, 'on'>) => void
+interface Wire {
+  readonly stream: Pick<Socket, 'cork' | 'uncork'>
+  attachListeners: Attach
+}
 
 /**
  * A client whose connection breaks where its peer speaks another protocol: the driver's parser throws inside
- * the socket's own handler (pg-protocol, `parse`), which nobody could catch.
+ * the socket's own handler (pg-protocol, `parse`), which nobody could catch. What it is asked in one turn of the
+ * event loop goes out in one piece.
  */
 export class Client extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config)
-    const { connection } = this as unknown as { connection: { attachListeners: Attach } }
+    const { connection } = this as unknown as { connection: Wire }
+    const query = this.query.bind(this) as (...asked: unknown[]) => unknown
+    this.query = ((...asked: unknown[]) => {
+      const { stream } = connection
+      stream.cork()
+      process.nextTick(() => stream.uncork())
+      return query(...asked)
+    }) as typeof this.query
     const attach = connection.attachListeners.bind(connection) as (stream: object) => void
     connection.attachListeners = (stream): void =>
       attach({
