@@ -39,14 +39,15 @@ export const COLUMNS: { readonly [T in Table]: Readonly<Record<keyof RowOf[T], K
   user_override: { user_id: 'text', ...OVERRIDE },
 }
 
-const kindsOf = (table: Table): readonly (readonly [string, Kind])[] =>
-  Object.entries(COLUMNS[table])
-export const columnNames = (table: Table): readonly string[] => kindsOf(table).map(([name]) => name)
+const KINDS: Readonly<Record<Table, readonly (readonly [string, Kind])[]>> = {
+  flag_registry: Object.entries(COLUMNS.flag_registry),
+  tenant_override: Object.entries(COLUMNS.tenant_override),
+  user_override: Object.entries(COLUMNS.user_override),
+}
+export const columnNames = (table: Table): readonly string[] => KINDS[table].map(([name]) => name)
 /** For `jsonb_to_recordset(...) AS r(...)`. */
 export const columnTypes = (table: Table): string =>
-  kindsOf(table)
-    .map(([name, kind]) => `${name} ${kind}`)
-    .join(', ')
+  KINDS[table].map(([name, kind]) => `${name} ${kind}`).join(', ')
 
 /**
  * One row as one JSON text, its columns in a list; null where an outer join found no row. `json` loses
@@ -54,7 +55,7 @@ export const columnTypes = (table: Table): string =>
  * whatever DateStyle and TimeZone say, `infinity` as itself.
  */
 export function rowColumn(table: Table, alias: string): string {
-  const columns = kindsOf(table).map(([name, kind]) => {
+  const columns = KINDS[table].map(([name, kind]) => {
     const column = `${alias}.${name}`
     return kind === 'timestamptz' ? `${column} AT TIME ZONE 'UTC'` : column
   })
@@ -68,13 +69,13 @@ export function rowFrom<T extends Table>(table: T, text: string | null): Stored<
   if (!read.ok || !isArray(read.node))
     return { broken: [problem(read.ok ? 'type_wrong' : read.code, '')] }
   const { node } = read
-  const members = kindsOf(table).flatMap(([name, kind], at): JsonMember[] => {
+  const members: JsonMember[] = []
+  for (const [at, [name, kind]] of KINDS[table].entries()) {
     const held = node[at] ?? null
-    if (held === null) return []
-    return [
-      [name, kind === 'timestamptz' && typeof held === 'string' ? inMilliseconds(held) : held],
-    ]
-  })
+    if (held === null) continue
+    const time = kind === 'timestamptz' && typeof held === 'string'
+    members.push([name, time ? inMilliseconds(held) : held])
+  }
   return decodeRow(table, { members }, 'stored')
 }
 

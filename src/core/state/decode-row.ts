@@ -92,6 +92,14 @@ export const ROW_MEMBERS: { readonly [T in Table]: Readonly<Record<string, Membe
   user_override: { user_id: must(text(isScopeId)), ...OVERRIDE },
 }
 
+const requiredOf = (table: Table): readonly string[] =>
+  Object.entries(ROW_MEMBERS[table]).flatMap(([name, { required }]) => (required ? [name] : []))
+const REQUIRED: Readonly<Record<Table, readonly string[]>> = {
+  flag_registry: requiredOf('flag_registry'),
+  tenant_override: requiredOf('tenant_override'),
+  user_override: requiredOf('user_override'),
+}
+
 /**
  * Holds one row to page 1. Whether a value fits its flag's `value_type` is not asked here: that needs
  * the flag.
@@ -108,9 +116,9 @@ export function decodeRow<T extends Table>(
   }
   const row = new Draft(origin)
   for (const [name, value] of node.members) row.take(ROW_MEMBERS[table], name, value)
-  const missing = Object.entries(ROW_MEMBERS[table])
-    .filter(([name, rule]) => rule.required && !(name in row.members))
-    .map(([name]) => problem('member_missing', pointer('', name)))
+  const missing = REQUIRED[table]
+    .filter((name) => !(name in row.members))
+    .map((name) => problem('member_missing', pointer('', name)))
   const tombstone = table === 'flag_registry' ? [] : tombstoneProblems(row.members)
   const broken = [...row.broken, ...missing, ...tombstone]
   return broken.length > 0 ? { broken } : { row: row.members as unknown as RowOf[T] }
