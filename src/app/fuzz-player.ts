@@ -56,7 +56,7 @@ interface Written {
   readonly request: WriteRequest
   readonly outcome: WriteOutcome
 }
-/** Questions that are asked at once, or one write, which waits for all before it. */
+/** Questions that were asked at once, or one write. */
 type Turn = { readonly pairs: readonly Pair[] } | { readonly written: Written }
 
 /** One scene as far as it has been played. */
@@ -96,11 +96,16 @@ export class Player {
   }
 
   private async playSteps(playing: Playing): Promise<Found | null> {
-    for (const step of turnsOf(playing.scene)) {
-      const found = Array.isArray(step)
-        ? await this.askAll(playing, step)
-        : await this.writeOne(playing, step as SceneWrite)
-      if (found !== null) return found
+    for (const { write, asks } of roundsOf(playing.scene)) {
+      const request = write === null ? null : this.requestOf(playing, write)
+      const refused = request === null ? null : await this.writeOne(playing, request)
+      if (refused !== null) return refused
+      // Nobody writes meanwhile, so the row is read back among the questions.
+      const [row, answer] = await Promise.all([
+        request === null ? null : this.readBack(request),
+        asks.length === 0 ? null : this.askAll(playing, asks),
+      ])
+      if (row !== null || answer !== null) return row ?? answer
     }
     return null
   }
@@ -145,14 +150,14 @@ export class Player {
     await Promise.all([again('baseline'), again('candidate')])
   }
 
-  /** One write on both sides: what came of it, and what stands there now. */
-  private async writeOne(
-    { scene, ledger, turns, written }: Playing,
-    write: SceneWrite,
-  ): Promise<Found | null> {
-    const { baseline, candidate } = this.bench.sides
-    const request = writeRequest(write, scene.given, ledger.get(write.table, write.key))
+  private requestOf({ scene, ledger, written }: Playing, write: SceneWrite): WriteRequest {
     written.push(write)
+    return writeRequest(write, scene.given, ledger.get(write.table, write.key))
+  }
+
+  /** One write on both sides, and what came of it. */
+  private async writeOne({ ledger, turns }: Playing, request: WriteRequest): Promise<Found | null> {
+    const { baseline, candidate } = this.bench.sides
     const [ours, theirs] = await Promise.all([
       outcomeOf(baseline, request),
       outcomeOf(candidate, request),
@@ -161,10 +166,16 @@ export class Player {
     turns.push({ written: { request, outcome: theirs } })
     const at = this.unequal(outcomeNode(ours), outcomeNode(theirs))
     if (at !== null) return { kind: 'write_differs', at, asked: null }
-    if ('ok' in ours && ours.ok) ledger.put(write.table, ours.row)
+    if ('ok' in ours && ours.ok) ledger.put(request.table, ours.row)
+    return null
+  }
+
+  /** What stands under the key of a write on both sides. */
+  private async readBack(request: WriteRequest): Promise<Found | null> {
+    const { baseline, candidate } = this.bench.sides
     const [here, there] = await Promise.all([held(baseline, request), held(candidate, request)])
-    const row = this.unequal(storedNode(here), storedNode(there))
-    return row === null ? null : { kind: 'row_differs', at: row, asked: null }
+    const at = this.unequal(storedNode(here), storedNode(there))
+    return at === null ? null : { kind: 'row_differs', at, asked: null }
   }
 
   /** The same steps on the candidate, among rows of other flags, tenants and users, all in another order. */
@@ -256,16 +267,18 @@ const sameText = (one: Answer, other: Answer): boolean =>
 const someoneDecided = ({ baseline, candidate }: Pair): boolean =>
   baseline.status === 'decided' || candidate.status === 'decided'
 
-/** A write is a barrier: what is asked before it is answered before it. */
-function turnsOf({ steps }: Scene): readonly (readonly SceneAsk[] | SceneWrite)[] {
-  const turns: (SceneAsk[] | SceneWrite)[] = []
+/** A write, and what is asked until the next one; it waits for all before it. The first round has no write. */
+interface Round {
+  readonly write: SceneWrite | null
+  readonly asks: SceneAsk[]
+}
+function roundsOf({ steps }: Scene): readonly Round[] {
+  const rounds: Round[] = [{ write: null, asks: [] }]
   for (const { ask, write } of steps) {
-    const last = turns.at(-1)
-    if (write !== undefined) turns.push(write)
-    else if (Array.isArray(last)) last.push(ask)
-    else turns.push([ask])
+    if (write === undefined) rounds.at(-1)?.asks.push(ask)
+    else rounds.push({ write, asks: [] })
   }
-  return turns
+  return rounds
 }
 
 /** @throws what the store throws but for a row that its own constraints refuse: that is what came of the write */
