@@ -120,7 +120,7 @@ export const adapters: Adapters = {
 
 function packageRoot(): string {
   let here = dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(join(here, 'package.json'))) here = dirname(here)
+  while (!existsSync(join(here, 'package.json')) && dirname(here) !== here) here = dirname(here)
   return here
 }
 
