@@ -68,7 +68,9 @@ export const SETTINGS = {
     environmentOnly: true,
     what: 'pin of the trust file, from outside the repository; without it nobody is trusted',
   },
-  FF_RUNNER_KEY_FILE: { what: 'the key that signs evidence; default .ff/runner.pem, made there' },
+  FF_RUNNER_KEY_FILE: {
+    what: 'signs evidence and audit heads; default .ff/runner.pem, made there',
+  },
   FF_DEV_SCOPES: { behavioural: true, what: 'the scopes that dev headers can give, with commas' },
 } as const satisfies Readonly<Record<string, SettingRow>>
 const rowOf = (name: SettingName): SettingRow => SETTINGS[name]

@@ -59,7 +59,7 @@ async function probe(ids: readonly string[], options: Record<string, string>): P
 interface Line {
   readonly record: EvidenceRecord
 }
-const ALL = ['B1', 'B2', 'B3', 'B4', 'C1', 'C2', 'C4', 'C5', 'I3']
+const ALL = ['B1', 'B2', 'B3', 'B4', 'C1', 'C2', 'C4', 'C5', 'G2', 'I3']
 const NOTHING_THERE = 'postgres://nobody@127.0.0.1:1/none'
 
 test('a database that holds what the store holds passes, and each planted fault is seen', async () => {

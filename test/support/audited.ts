@@ -56,8 +56,10 @@ export async function tamper(sql: pg.Client, text: string): Promise<void> {
 }
 
 /** The hash that a record has once it was changed. */
-export const hashAnew = ({ hash: _hash, ...hashed }: AuditRecord): string =>
-  recordHash(hashed, sha256)
+export function hashAnew(record: AuditRecord): string {
+  const { hash: _, ...hashed } = record
+  return recordHash(hashed, sha256)
+}
 
 /** A log line whose checksum fits, whatever was done to it. */
 export const resealed = (line: string, change: (json: string) => string): string =>

@@ -55,6 +55,10 @@ async function spoil(sql: string, back: string): Promise<void> {
   await admin.query(sql)
 }
 
+/** Past the triggers. */
+const unguarded = (sql: string): string =>
+  `SET session_replication_role = replica; ${sql}; RESET session_replication_role`
+
 /** What a probe says without its control, or its control alone. */
 async function measured(
   id: string,
@@ -83,6 +87,7 @@ describe('each planted fault is seen for what it is', () => {
     ['C2', { differing: 1 }],
     ['C4', { writes_lost: expect.any(Number), rows_changed_again: 0 }],
     ['B3', { tables_rewritten: 1, rows_lost: 0, fingerprints_differing: 0 }],
+    ['G2', { chain_breaks: 1, forbidden_allowed: 0 }],
   ])('%s', async (id, expected) => {
     const found = await measured(id, {}, 'control')
     expect([found.result, found.measured]).toEqual(['fail', expect.objectContaining(expected)])
@@ -165,6 +170,42 @@ describe('what is spoiled fails, and by the right measure', () => {
       `UPDATE ff.tenant_override SET note = 'as it was' WHERE note IS NOT NULL`,
       { differing: 1 },
     ],
+    [
+      'G2',
+      'a right to truncate audit records',
+      `GRANT TRUNCATE ON ff.audit TO ${service}`,
+      `REVOKE TRUNCATE ON ff.audit FROM ${service}`,
+      { forbidden_allowed: 1, chain_breaks: 0 },
+    ],
+    [
+      'G2',
+      'a trigger that is off',
+      'ALTER TABLE ff.audit DISABLE TRIGGER audit_rows_stay',
+      'ALTER TABLE ff.audit ENABLE TRIGGER audit_rows_stay',
+      { forbidden_allowed: 1, chain_breaks: 0 },
+    ],
+    [
+      'G2',
+      'a trigger that is gone',
+      'DROP TRIGGER audit_table_stays ON ff.audit',
+      `CREATE TRIGGER audit_table_stays BEFORE TRUNCATE ON ff.audit
+         FOR EACH STATEMENT EXECUTE FUNCTION ff.audit_is_append_only()`,
+      { forbidden_allowed: 1, chain_breaks: 0 },
+    ],
+    [
+      'G2',
+      'a record that is another',
+      unguarded(`UPDATE ff.audit SET phase = 'x' || phase WHERE seq = 2`),
+      unguarded('UPDATE ff.audit SET phase = substr(phase, 2) WHERE seq = 2'),
+      { chain_breaks: 1, forbidden_allowed: 0 },
+    ],
+    [
+      'G2',
+      'a head that is ahead of the chain',
+      'UPDATE ff.audit_head SET seq = seq + 1',
+      'UPDATE ff.audit_head SET seq = seq - 1',
+      { chain_breaks: 1, forbidden_allowed: 0 },
+    ],
   ])('%s: %s', async (id, _what, sql, back, expected) => {
     await spoil(sql, back)
     const found = await measured(id)
@@ -188,6 +229,13 @@ describe('what is spoiled fails, and by the right measure', () => {
   test('B4: a superuser', async () => {
     const found = await measured('B4', { user: 'postgres' })
     expect([found.result, found.met['role']]).toEqual(['fail', 'postgres'])
+  })
+
+  test('G2: is passed by the records of migrations and imports, whose number it names', async () => {
+    const found = await measured('G2')
+    expect([found.result, found.sample_size]).toEqual(['pass', 3])
+    expect(found.measured).toEqual({ forbidden_allowed: 0, chain_breaks: 0 })
+    expect(found.met).toMatchObject({ role: service, records: 3 })
   })
 
   test('C1: what the file took since the import, until it is imported too', async () => {
