@@ -13,8 +13,11 @@ import {
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { FileReader } from '../../src/backings/file/file-reader.ts'
 import { createStore, FileStore, replayStore } from '../../src/backings/file/file-store.ts'
 import { LineTooLong } from '../../src/backings/file/lines.ts'
+import { openFileRows } from '../../src/backings/file/row-source.ts'
 import { Damage } from '../../src/backings/file/snapshot.ts'
 import type { Instant } from '../../src/core/state/instant.ts'
 import type { AnyRow, RowSet, TenantOverrideRow } from '../../src/core/state/rows.ts'
@@ -345,6 +348,38 @@ describe('kill -9', () => {
       await closed(store)
     }
   })
+})
+
+describe('lines that change nothing', () => {
+  test('move the chain on, and every reader takes the rows for what they were', async () => {
+    await smallStore()
+    const { snapshot: before } = await replayStore(folder)
+    const wanted = await linesOf(folder)
+    const store = await opened()
+    const request = putFlag(FLAG, { owner: '"refused"' })
+    for (const _ of [1, 2, 3]) await store.refuse({ request, code: 'forbidden' })
+    const { snapshot, tail } = await replayStore(folder)
+    expect(tail.head.seq).toBe(7)
+    expect(snapshot.index.sorted('flag_registry')).toStrictEqual(
+      before.index.sorted('flag_registry'),
+    )
+    expect(await linesOf(folder)).toStrictEqual(wanted)
+    const reader = await FileReader.open(folder)
+    expect(await reader.read({ flag_key: FLAG, tenant_id: 'A1', user_id: null })).toStrictEqual(
+      await rowsOf(store),
+    )
+    await store.compact()
+    expect(await linesOf(folder)).toStrictEqual(wanted)
+    expectChain(await loggedRecords(folder), await store.auditHead())
+  })
+
+  const linesOf = async (where: string): Promise<string> => {
+    const source = await openFileRows(where)
+    let text = ''
+    for await (const { bytes } of source.lines()) text += bytes.toString('utf8')
+    await source.close()
+    return text
+  }
 })
 
 describe('compaction', () => {

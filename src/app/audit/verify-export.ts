@@ -18,7 +18,7 @@ import {
 import { failing, sha256, walkThrough } from './verify.ts'
 
 export interface VerifyExportRequest extends HeadTrust {
-  /** A folder of batches, or the file of one head. */
+  /** A folder of batches, or one: the file of its head, or that of its records. */
   readonly path: string
   readonly signal: AbortSignal
 }
@@ -62,7 +62,7 @@ export async function verifyExport(request: VerifyExportRequest): Promise<CheckR
 
 async function headPaths(path: string): Promise<readonly string[]> {
   const found = await stat(path).catch(() => null)
-  if (found?.isDirectory() !== true) return [path]
+  if (found?.isDirectory() !== true) return [path.replace(/\.ndjson$/, '.head.json')]
   return (await headsIn(path)).map((name) => join(path, name))
 }
 

@@ -63,7 +63,7 @@ export const LOOK_AFTER: readonly CommandGroup[] = [
           ...REPORT,
           ...TRAIL,
           ['--head <file>', 'a signed head that was exported: nothing before it may be cut'],
-          ['--export <path>', 'a folder of batches, or one head, in place of a store'],
+          ['--export <path>', 'a folder of batches, or one of them, in place of a store'],
           ['--runner <file>', 'public key of a signer; default: the trust file', 'repeated'],
         ],
         examples: [
