@@ -13,7 +13,6 @@ import {
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FileReader } from '../../src/backings/file/file-reader.ts'
 import { createStore, FileStore, replayStore } from '../../src/backings/file/file-store.ts'
 import { LineTooLong } from '../../src/backings/file/lines.ts'

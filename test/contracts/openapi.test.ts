@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { describe, expect, test } from 'vitest'
 import { healthRoutes } from '../../src/app/service/health.ts'
+import { METRICS } from '../../src/app/service/metrics.ts'
 import { OPERATIONS } from '../../src/app/service/openapi/operations.ts'
 import { openapiDocument } from '../../src/app/service/openapi/document.ts'
 import { OWN, readSchemas } from '../../src/app/service/openapi/route.ts'
@@ -14,7 +15,7 @@ import { ROOT } from '../support/run-ff.ts'
 const parts = (): never => {
   throw new Error('nothing is asked here')
 }
-const routes = [...serviceRoutes(parts), ...healthRoutes(parts, () => false), OWN]
+const routes = [...serviceRoutes(parts), ...healthRoutes(parts, () => false), METRICS, OWN]
 const codes = Object.keys(PROBLEMS) as ServiceCode[]
 const files = await readSchemas(ROOT)
 
@@ -57,10 +58,11 @@ describe('the contract of the service', () => {
   test('no code is without a route that it can come from, but where there is no route', () => {
     const listed = new Set(Object.values(OPERATIONS).flatMap(({ refusals }) => refusals))
     expect(codes.filter((code) => !listed.has(code))).toEqual([
-      'draining',
       'method_not_allowed',
       'route_unknown',
+      'scene_unknown',
       'tombstone_not_bare',
+      'too_many_scenes',
     ])
   })
 })

@@ -22,7 +22,6 @@ const ERROR_CODES: Readonly<Partial<Record<ServiceCode, OfrepErrorCode>>> = {
 const ELSEWHERE: ReadonlySet<ServiceCode> = new Set([
   'jwks_unreachable',
   'too_many_requests_in_flight',
-  'draining',
 ])
 
 /** The HTTP status of a refusal: ours, but a store that is away is 500, the only failure that clients read. */

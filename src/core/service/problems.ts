@@ -15,7 +15,6 @@ export type RequestCode =
   | 'precondition_invalid'
   | 'too_many_requests_in_flight'
   | 'too_many_flags'
-  | 'draining'
   | 'scene_unknown'
   | 'too_many_scenes'
 /** What a server says of itself, whatever is served. */
@@ -57,7 +56,6 @@ const OWN: Readonly<Record<Exclude<ServiceCode, RefusalCode>, readonly [number, 
     'As many requests are under way as the service takes.',
   ],
   too_many_flags: [BAD, 'More flags are asked for than one answer holds.'],
-  draining: [UNAVAILABLE, 'The service is going down.'],
   scene_unknown: [UNKNOWN, 'No scene of the harness is called as the request says.'],
   too_many_scenes: [BAD, 'More scenes or doors stand than a harness holds; put the rows anew.'],
   scope_missing: [FORBIDDEN, 'The token lacks the scope that this takes.'],

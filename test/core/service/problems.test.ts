@@ -29,7 +29,7 @@ test('a problem says what, how bad, which request, and where', () => {
     request_id: 'r-1',
     errors: [{ code: 'form_wrong', pointer: '/flag_key' }],
   })
-  expect(JSON.parse(problemText('draining', 'r-2'))).not.toHaveProperty('errors')
+  expect(JSON.parse(problemText('internal', 'r-2'))).not.toHaveProperty('errors')
 })
 
 test('an error of the program is told by its name only where callers know it', () => {

@@ -19,6 +19,8 @@ export interface Answer {
   readonly what: string
   /** One of these schemas; none is an answer without a body. */
   readonly schemas: readonly string[]
+  /** Of what media type, where it is not JSON; then it is a text. */
+  readonly type?: string
   /** What its ETag is. */
   readonly etag?: string
 }
@@ -168,6 +170,12 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       200: { what: 'They should.', schemas: ['health-ready'] },
       503: { what: 'They should not.', schemas: ['health-ready'] },
     },
+    refusals: ANY,
+  },
+  metrics: {
+    summary: 'What the service counts, for Prometheus.',
+    who: 'open',
+    answers: { 200: { what: "Prometheus' text format.", type: 'text/plain', schemas: [] } },
     refusals: ANY,
   },
   openapi: {

@@ -26,11 +26,12 @@ const both = (answer: Json, refusal: Json): Json => ({
   content: { ...(answer['content'] as Json), ...(refusal['content'] as Json) },
 })
 
-function answerOf({ what, schemas, etag }: Answer): Json {
+function answerOf({ what, schemas, type, etag }: Answer): Json {
   return {
     description: what,
     ...(etag === undefined ? {} : { headers: { ETag: header(etag) } }),
     ...(schemas.length === 0 ? {} : { content: jsonOf(schemas) }),
+    ...(type === undefined ? {} : { content: { [type]: { schema: { type: 'string' } } } }),
   }
 }
 
