@@ -5,6 +5,7 @@ import { adminBreaker } from './admin-breaker.ts'
 import { adminContract } from './admin-contract.ts'
 import { adminFailures } from './admin-failures.ts'
 import { adminTimeout } from './admin-timeout.ts'
+import { apiParity } from './api-parity.ts'
 import { backfillComplete } from './backfill-complete.ts'
 import { backfillRepeat } from './backfill-repeat.ts'
 import { command } from './command.ts'
@@ -35,6 +36,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'admin-timeout': adminTimeout,
   'admin-failures': adminFailures,
   'admin-breaker': adminBreaker,
+  'api-parity': apiParity,
   'jwks-outage': jwksOutage,
   'key-rotation': keyRotation,
   'mode-matrix': modeMatrix,

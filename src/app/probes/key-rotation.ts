@@ -1,7 +1,8 @@
-import { isRefused } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import type { StagedDoor } from '../../ports.ts'
+import { FfError } from '../../errors.ts'
 import { probe } from './probe.ts'
+import { type Knock, withEndpoint } from './served.ts'
 import {
   honestToken,
   type Jwk,
@@ -10,13 +11,15 @@ import {
   publicPart,
   realDoor,
   withDoor,
-  TOKEN_TIME,
   type TokenShop,
 } from './token-shop.ts'
 
-/** A3: a key comes, and the one before it goes, while tokens of both arrive; time is played, the key server is real. */
+/**
+ * A3: a key comes, and the one before it goes, while tokens of both arrive at a served endpoint; time is played, the key
+ * server and the sockets are real.
+ */
 export const keyRotation = probe<OpenDoor>({
-  version: 1,
+  version: 2,
   site: 'scratch',
   company: 'together',
   honest: realDoor,
@@ -32,28 +35,31 @@ export const keyRotation = probe<OpenDoor>({
   measure: async (openDoor, world): Promise<Measurement> => {
     const shop = await openTokenShop(world)
     const { settings, keys } = shop
-    return withDoor(openDoor, { keys: [keys.rsa], settings }, async (door) => {
-      const run = new Rotation(door, shop)
-      await run.steady(keys.rsa)
-      const accepted = await run.introduce([keys.rsa, keys.next])
-      const refused = await run.retire(keys.rsa, keys.next)
-      return {
-        measured: {
-          new_key_accepted_s: accepted,
-          retired_key_refused: refused !== null,
-          restarts: run.restarts,
-          valid_refused: run.refused.length,
-        },
-        met: {
-          key_server: 'one on loopback',
-          key_server_requests: door.server.requests(),
-          tokens: run.tokens,
-          retired_after_s: refused ?? 'never',
-        },
-        sample_size: run.tokens,
-        example: run.refused[0] ?? null,
-      }
-    })
+    return withDoor(openDoor, { keys: [keys.rsa], settings }, (door) =>
+      withEndpoint(world, door, async (knock) => {
+        const run = new Rotation({ door, knock }, shop)
+        await run.steady(keys.rsa)
+        const accepted = await run.introduce([keys.rsa, keys.next])
+        const refused = await run.retire(keys.rsa, keys.next)
+        return {
+          measured: {
+            new_key_accepted_s: accepted,
+            retired_key_refused: refused !== null,
+            restarts: run.restarts,
+            valid_refused: run.refused.length,
+          },
+          met: {
+            key_server: 'one on loopback',
+            endpoint: 'POST /v1/flags/evaluate',
+            key_server_requests: door.server.requests(),
+            tokens: run.tokens,
+            retired_after_s: refused ?? 'never',
+          },
+          sample_size: run.tokens,
+          example: run.refused[0] ?? null,
+        }
+      }),
+    )
   },
 })
 
@@ -69,10 +75,12 @@ class Rotation {
   private fetches = 0
   private second = 0
   private readonly door: StagedDoor
+  private readonly knock: Knock
   private readonly shop: TokenShop
 
-  constructor(door: StagedDoor, shop: TokenShop) {
+  constructor({ door, knock }: { door: StagedDoor; knock: Knock }, shop: TokenShop) {
     this.door = door
+    this.knock = knock
     this.shop = shop
   }
 
@@ -129,8 +137,10 @@ class Rotation {
   private async isHeld(key: Jwk): Promise<boolean> {
     this.tokens += 1
     const token = honestToken(key, this.shop.claims({ jti: `rotation-${this.tokens}` }))
-    return !isRefused(
-      await this.door.verifier.verify(token, { now: TOKEN_TIME, environment: 'prod' }),
-    )
+    const status = await this.knock(token, 'prod')
+    if (status === 200 || status === 401) return status === 200
+    throw new FfError('proof_inconclusive', `The endpoint answered with ${status}.`, {
+      hint: 'Run ff serve, and see what its log says.',
+    })
   }
 }

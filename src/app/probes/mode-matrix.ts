@@ -1,52 +1,57 @@
-import { type Fixture, headersOf, type RunnableVector } from '../../artefacts/vectors.ts'
+import { type Fixture, headersOf } from '../../artefacts/vectors.ts'
 import { byContract } from '../../core/auth/contract.ts'
-import { ENVIRONMENTS, type Environment } from '../../core/auth/types.ts'
+import { type Credential, ENVIRONMENTS, type Environment } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
-import { type Answer, answerNode, judge } from '../../core/parity/judge.ts'
+import { type HarnessScene, rowsText, SCENE_HEADER } from '../../core/parity/harness-scene.ts'
 import type { Instant } from '../../core/state/instant.ts'
 import { FfError } from '../../errors.ts'
-import type { Scratch } from '../../ports.ts'
-import { approvalsOf, type Question } from '../ask.ts'
+import type { HttpClient, HttpRequest, HttpRoute } from '../../ports.ts'
 import { inTurns } from '../in-turns.ts'
 import { jwksCheck } from '../jwks-check.ts'
-import { loadOrThrow, withSides } from '../parity.ts'
-import type { ParityInputs } from '../parity-inputs.ts'
-import type { Sides } from '../run-parity.ts'
-import { HONEST, type Workings } from '../workings.ts'
+import { loadOrThrow } from '../parity.ts'
+import type { Parts } from '../service/parts.ts'
+import { serviceRoutes } from '../service/routes.ts'
+import { SAMPLE } from '../service/sample.ts'
+import { credentialHeaders, saidBy } from '../service-client.ts'
+import { endpointRequest, ENDPOINTS } from './endpoints.ts'
 import { unguarded } from './faults/letting-in.ts'
 import { given, numberParam, probe, type World } from './probe.ts'
-import { proofRequest } from './proofs.ts'
+import { type Two, withTwoHarnesses } from './served.ts'
 
-type Routes = Workings['ask']
-/** How many key servers stand at once. */
+/** What the second of both services answers with. */
+type Routes = (parts: Parts) => readonly HttpRoute[]
+/** How many callers come at once, each with a key server of its own. */
 const AT_ONCE = 16
 
 /**
- * A5, as far as there is no served endpoint: every row of the mode matrix, and every credential in every environment
- * with a question to both stores, which have to give the same answer.
+ * A5: every row of the mode matrix, and every credential at every endpoint of a service on a file and of one on a
+ * database, which have to answer alike in status and code.
  */
 export const modeMatrix = probe<Routes>({
-  version: 1,
+  version: 2,
   site: 'scratch',
   company: 'together',
-  honest: given(() => HONEST.ask),
-  faulty: given(() => ({ ...HONEST.ask, candidate: unguarded })),
+  honest: given((): Routes => serviceRoutes),
+  faulty: given((): Routes => unguarded),
   measure: async (routes, world): Promise<Measurement> => {
     const { root, adapters, signal } = world
     const matrix = await jwksCheck({ root, adapters, signal })
-    const inputs = await loadOrThrow(root, [])
-    const request = proofRequest(world, adapters)
-    return withSides(request, inputs, async (sides) => {
-      const pairs = new Pairs({ routes, sides, inputs, world })
-      await pairs.ask(numberParam(world, 'pairs'))
+    const { auth, fixtures } = await loadOrThrow(root, [])
+    const settings = byContract(auth.value, fixtures.value)
+    const bench = { settings, routes: { file: serviceRoutes, db: routes } }
+    return withTwoHarnesses(world, bench, async (services) => {
+      const pairs = new Pairs(services, world)
+      await pairs.ask(fixtures.value.fixtures)
       const wrong = matrix.items.filter(({ state }) => state !== 'pass')
       return {
         measured: { rows_wrong: wrong.length, differences: pairs.differing.length },
         met: {
-          server: `PostgreSQL ${sides.candidate.facts.server ?? 'none'}`,
+          server: `PostgreSQL ${services.server ?? 'none'}`,
           rows_of_the_matrix: matrix.items.length,
+          endpoints: ENDPOINTS.length,
           pairs: pairs.asked,
-          let_in: pairs.decided,
+          let_in: pairs.letIn,
+          unsendable: pairs.unsendable,
         },
         sample_size: pairs.asked,
         example: pairs.differing[0] ?? wrong[0]?.title ?? null,
@@ -55,12 +60,6 @@ export const modeMatrix = probe<Routes>({
   },
 })
 
-interface Bench {
-  readonly routes: Routes
-  readonly sides: Sides
-  readonly inputs: ParityInputs
-  readonly world: World
-}
 interface Caller {
   readonly fixture: Fixture
   readonly environment: Environment
@@ -68,68 +67,88 @@ interface Caller {
 
 class Pairs {
   asked = 0
-  /** Of them, those in which both stores decided. */
-  decided = 0
+  /** Of them, those that both services answered with 2xx. */
+  letIn = 0
+  /** Callers whose credential no header can hold. */
+  unsendable = 0
   readonly differing: string[] = []
-  private readonly bench: Bench
+  private readonly services: Two
+  private readonly world: World
 
-  constructor(bench: Bench) {
-    this.bench = bench
+  constructor(services: Two, world: World) {
+    this.services = services
+    this.world = world
   }
 
-  /** Every caller with the question of one vector after the other, until there are so many pairs. */
-  async ask(wanted: number): Promise<void> {
-    const { inputs, sides } = this.bench
-    const callers = inputs.fixtures.value.fixtures.flatMap((fixture) =>
-      ENVIRONMENTS.map((environment): Caller => ({ fixture, environment })),
-    )
-    for (const vector of inputs.vectors) {
+  /** Every fixture in its own environment, then in the others until there are so many pairs. */
+  async ask(fixtures: readonly Fixture[]): Promise<void> {
+    const wanted = numberParam(this.world, 'pairs')
+    await this.both((client) => put(client, '/harness/rows', rowsText(SAMPLE)))
+    const own = fixtures.map((fixture): Caller => ({ fixture, environment: fixture.environment }))
+    await inTurns(own, AT_ONCE, (caller) => this.visit(caller))
+    for (const environment of ENVIRONMENTS) {
       if (this.asked >= wanted) return
-      const { state } = vector.given
-      await Promise.all([sides.baseline.store.load(state), sides.candidate.store.load(state)])
-      await inTurns(callers, AT_ONCE, (caller) => this.put(caller, vector))
+      const others = fixtures.filter((fixture) => fixture.environment !== environment)
+      await inTurns(others, AT_ONCE, (fixture) => this.visit({ fixture, environment }))
     }
   }
 
-  private async put(caller: Caller, vector: RunnableVector): Promise<void> {
-    const { inputs, routes, sides, world } = this.bench
-    const { fixture, environment } = caller
-    const settings = byContract(inputs.auth.value, inputs.fixtures.value)
-    const door = await world.adapters.openDoor(fixture.jwks, settings)
+  /** One caller at each endpoint, with rows that nobody else has to do with. */
+  private async visit({ fixture, environment }: Caller): Promise<void> {
+    const scene = `${fixture.id}.${environment.replace('+', '.')}`
+    const given: HarnessScene = {
+      now: fixture.clock as Instant,
+      environment,
+      approvals: [],
+      admin: 'unreachable',
+      keys: fixture.jwks,
+    }
+    const path = `/harness/scenes/${scene}`
+    await this.both((client) => put(client, path, JSON.stringify(given)))
+    const flag_key = `ff.pair.${scene.toLowerCase()}`
+    const headers = { ...credentialHeaders(credentialOf(fixture)), [SCENE_HEADER]: scene }
+    for (const endpoint of ENDPOINTS) {
+      const request = endpointRequest(endpoint, flag_key)
+      const sendable = await this.pair({ ...request, headers }, `${scene} at ${endpoint.id}`)
+      if (!sendable) return void (this.unsendable += 1)
+    }
+  }
+
+  /** @returns whether the request could be sent at all */
+  private async pair(request: HttpRequest, what: string): Promise<boolean> {
     try {
-      const question: Question = {
-        credential: {
-          token: fixture.token,
-          dev_headers: fixture.dev_headers === null ? null : headersOf(fixture.dev_headers),
-        },
-        request: vector.request,
-        now: fixture.clock as Instant,
-        environment,
-      }
-      const at = ({ store }: Scratch) => ({ store, door, approvals: approvalsOf(vector.given) })
-      const left = await routes.baseline(at(sides.baseline), question)
-      const right = await routes.candidate(at(sides.candidate), question)
-      this.compare(`${fixture.id} in ${environment}, ${vector.id}`, left.answer, right.answer)
-    } finally {
-      await door.close()
+      const [left, right] = await this.both(async (client) => {
+        const { status, text } = await client.send(request)
+        return { status, said: saidBy(text) }
+      })
+      this.asked += 1
+      if (left.status < 300 && right.status < 300) this.letIn += 1
+      if (left.status !== right.status || left.said !== right.said)
+        this.differing.push(
+          `${what}: ${left.status} ${left.said} on the file, ${right.status} ${right.said} on the database`,
+        )
+      return true
+    } catch (error) {
+      if (error instanceof FfError && error.code === 'request_unsendable') return false
+      throw error
     }
   }
 
-  /** @throws FfError `backing_unavailable` where a store gave no answer: that is no decision */
-  private compare(what: string, left: Answer, right: Answer): void {
-    const { sides, inputs } = this.bench
-    if (left.status === 'unanswered' || right.status === 'unanswered')
-      throw new FfError('backing_unavailable', `A store gave no answer to ${what}.`, {
-        hint: 'Check the server and run again.',
-      })
-    this.asked += 1
-    if (left.status === 'decided' && right.status === 'decided') this.decided += 1
-    const { divergences } = judge(
-      { node: answerNode(left), kind: sides.baseline.store.kind },
-      { node: answerNode(right), kind: sides.candidate.store.kind },
-      { rules: inputs.contract.value.decision, sides: 'baseline-candidate' },
-    )
-    const blocker = divergences.find((one) => one.class === 'blocker')
-    if (blocker !== undefined) this.differing.push(`${what}: ${blocker.pointer}`)
+  private both<T>(work: (client: HttpClient) => Promise<T>): Promise<[T, T]> {
+    const { file, db } = this.services
+    return Promise.all([work(file), work(db)])
   }
+}
+
+const credentialOf = ({ token, dev_headers }: Fixture): Credential => ({
+  token,
+  dev_headers: dev_headers === null ? null : headersOf(dev_headers),
+})
+
+async function put(client: HttpClient, path: string, body: string): Promise<void> {
+  const { status, text } = await client.send({ method: 'PUT', path, body })
+  if (status === 200) return
+  throw new FfError('proof_inconclusive', `The service took no ${path}: ${saidBy(text)}.`, {
+    hint: 'Run ff parity run against ff serve --harness, and mend what it shows.',
+  })
 }

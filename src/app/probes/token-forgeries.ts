@@ -4,6 +4,7 @@ import { believing } from './faults/believing-verifier.ts'
 import { type Forged, forgeries } from './forged-tokens.ts'
 import type { StagedDoor } from '../../ports.ts'
 import { probe } from './probe.ts'
+import { type Knock, withEndpoint } from './served.ts'
 import {
   honestToken,
   type Jwk,
@@ -16,10 +17,11 @@ import {
 } from './token-shop.ts'
 
 const UNAUTHORISED = 401
+const LET_IN = 200
 
-/** A1: forged tokens at a door, in every environment, beside good ones. */
+/** A1: forged tokens at a door and at a served endpoint behind it, in every environment, beside good ones. */
 export const tokenForgeries = probe<OpenDoor>({
-  version: 1,
+  version: 2,
   site: 'scratch',
   company: 'together',
   honest: realDoor,
@@ -36,42 +38,63 @@ export const tokenForgeries = probe<OpenDoor>({
       keys: [publicPart(keys.attacker)],
     })
     try {
-      return await withDoor(openDoor, { keys: good, settings }, async (door) => {
-        const forged = forgeries({ settings, keys, claims }, theirs.url.href)
-        const accepted = await letIn(door, forged)
-        const valid = good.map((key) => ({ what: 'valid', token: honestToken(key, claims()) }))
-        const known = await letIn(door, valid)
-        return {
-          measured: {
-            forged_accepted: accepted.length,
-            attacker_key_requests: theirs.requests(),
-            valid_accepted: known.length,
-          },
-          met: {
-            key_server: "one on loopback, and the attacker's beside it",
-            key_server_requests: door.server.requests(),
-            forged_tokens: forged.length,
-            valid_tokens: valid.length,
-            environments: ENVIRONMENTS.length,
-          },
-          sample_size: forged.length + valid.length,
-          example: accepted[0] ?? null,
-        }
-      })
+      return await withDoor(openDoor, { keys: good, settings }, (door) =>
+        withEndpoint(world, door, async (knock) => {
+          const forged = forgeries({ settings, keys, claims }, theirs.url.href)
+          const accepted = (await visits(door, knock, forged)).filter(
+            ({ door: came, endpoint }) => came !== UNAUTHORISED || endpoint !== UNAUTHORISED,
+          )
+          const valid = good.map((key) => ({ what: 'valid', token: honestToken(key, claims()) }))
+          const known = (await visits(door, knock, valid)).filter(
+            ({ door: came, endpoint }) => came === LET_IN && endpoint === LET_IN,
+          )
+          return {
+            measured: {
+              forged_accepted: accepted.length,
+              attacker_key_requests: theirs.requests(),
+              valid_accepted: known.length,
+            },
+            met: {
+              key_server: "one on loopback, and the attacker's beside it",
+              key_server_requests: door.server.requests(),
+              forged_tokens: forged.length,
+              valid_tokens: valid.length,
+              environments: ENVIRONMENTS.length,
+              ways_in: 'the door, and POST /v1/flags/evaluate behind it',
+            },
+            sample_size: forged.length + valid.length,
+            example: accepted[0]?.what ?? null,
+          }
+        }),
+      )
     } finally {
       await theirs.close()
     }
   },
 })
 
-/** Those that were not refused with 401, in each environment. */
-async function letIn(door: StagedDoor, tokens: readonly Forged[]): Promise<readonly string[]> {
-  const found: string[] = []
+interface Visit {
+  readonly what: string
+  /** HTTP status of each. */
+  readonly door: number
+  readonly endpoint: number
+}
+/** Each token in each environment, at the door itself and at the endpoint. */
+async function visits(
+  { verifier }: StagedDoor,
+  knock: Knock,
+  tokens: readonly Forged[],
+): Promise<readonly Visit[]> {
+  const made: Visit[] = []
   for (const environment of ENVIRONMENTS) {
     for (const { what, token } of tokens) {
-      const came = await door.verifier.verify(token, { now: TOKEN_TIME, environment })
-      if (!isRefused(came) || came.http !== UNAUTHORISED) found.push(`${what}, in ${environment}`)
+      const came = await verifier.verify(token, { now: TOKEN_TIME, environment })
+      made.push({
+        what: `${what}, in ${environment}`,
+        door: isRefused(came) ? came.http : LET_IN,
+        endpoint: await knock(token, environment),
+      })
     }
   }
-  return found
+  return made
 }

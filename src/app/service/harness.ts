@@ -31,7 +31,7 @@ import { refusing } from './routes.ts'
 const MAX_ROWS_BYTES = 33_554_432
 /** Until rows are put again. */
 const MAX_SCENES = 10_000
-const MAX_DOORS = 64
+const MAX_DOORS = 256
 
 /** What a harness is made of. */
 export interface HarnessBench {

@@ -1,25 +1,32 @@
 import type { Authentication } from '../../../core/auth/types.ts'
 import type { Adapters } from '../../adapters.ts'
-import { type Ask, ask } from '../../ask.ts'
-import type { ScratchStore } from '../../../ports.ts'
+import type { HttpRoute, ScratchStore } from '../../../ports.ts'
+import type { Parts } from '../../service/parts.ts'
+import { serviceRoutes } from '../../service/routes.ts'
 
 const ANYBODY: Authentication = {
   mode: 'verified',
   source: 'jwt',
   user_id: 'U1001',
   tenant_id: 'T-pty-pilot-01',
-  scopes: [],
+  scopes: ['ff:registry:read'],
   warnings: [],
   key_set_stale: false,
 }
 
-/** A route that somebody forgot to guard: whoever comes is somebody. */
-export const unguarded: Ask = (counter, question) => {
-  const verify = (): Promise<Authentication> => Promise.resolve(ANYBODY)
-  const verifier = { ...counter.door.verifier, verify }
+/** A service in which somebody forgot to guard one route: whoever lists the registry is somebody. */
+export const unguarded = (parts: Parts): readonly HttpRoute[] => {
+  const open = serviceRoutes(() => {
+    const { door, ...rest } = parts()
+    const verifier = { ...door.verifier, verify: () => Promise.resolve(ANYBODY) }
+    return { ...rest, door: { ...door, verifier } }
+  })
   const credential = { token: 'any', dev_headers: null }
-  const door = { ...counter.door, verifier }
-  return ask({ ...counter, door }, { ...question, credential })
+  return serviceRoutes(parts).map((route, at) =>
+    route.id === 'flags.list'
+      ? { ...route, handle: (call) => (open[at] ?? route).handle({ ...call, credential }) }
+      : route,
+  )
 }
 
 /** Databases that lose the overrides of users as they are loaded: one fault, and the stores decide apart. */

@@ -1,0 +1,130 @@
+import type { AuthSettings } from '../../core/auth/contract.ts'
+import type { Environment } from '../../core/auth/types.ts'
+import type { TargetSpec } from '../../core/parity/target.ts'
+import type { Door, HttpClient, HttpRoute, HttpWitness, ServedScratch } from '../../ports.ts'
+import { loadPersistence } from '../persistence-inputs.ts'
+import { LIMITS, NO_ADMIN } from '../serve.ts'
+import { Harness, type HarnessBench } from '../service/harness.ts'
+import { serviceRoutes } from '../service/routes.ts'
+import { SAMPLE, SAMPLE_FLAG } from '../service/sample.ts'
+import { credentialHeaders } from '../service-client.ts'
+import type { World } from './probe.ts'
+import { TOKEN_TIME } from './token-shop.ts'
+
+/** Lends routes over a socket of this machine, and who asks them. */
+export async function withService<T>(
+  { adapters }: Pick<World, 'adapters'>,
+  routes: readonly HttpRoute[],
+  use: (client: HttpClient) => Promise<T>,
+): Promise<T> {
+  const at = { host: '127.0.0.1', port: 0 }
+  const server = await adapters.openServer(routes, { at, limits: LIMITS, witness: NOBODY })
+  const client = await adapters.openClient(server.origin)
+  try {
+    return await use(client)
+  } finally {
+    client.close()
+    await server.drain()
+  }
+}
+/** What a service fails at is in its answers, which are measured. */
+const NOBODY: HttpWitness = { replied: () => undefined, failed: () => undefined }
+
+/** Lends a store that can be served, of scratch state. */
+export async function withServedScratch<T>(
+  { adapters, root }: Pick<World, 'adapters' | 'root'>,
+  spec: TargetSpec,
+  use: (scratch: ServedScratch) => Promise<T>,
+): Promise<T> {
+  const { migrations, versions } = await loadPersistence(root)
+  const scratch = await adapters.openServedScratch(spec, { migrations, versions })
+  try {
+    return await use(scratch)
+  } finally {
+    await scratch.close()
+  }
+}
+
+/** Brings a token to the endpoint of evaluations. One at a time. @returns the status of the answer */
+export type Knock = (token: string, environment: Environment) => Promise<number>
+
+/** Lends a served endpoint behind a door. */
+export const withEndpoint = <T>(
+  world: World,
+  door: Door,
+  use: (knock: Knock) => Promise<T>,
+): Promise<T> =>
+  withServedScratch(world, { kind: 'file', folder: null }, async ({ store }) => {
+    await store.load(SAMPLE)
+    let standing: Environment = 'prod'
+    const now = () => TOKEN_TIME
+    const routes = serviceRoutes(() => ({
+      store,
+      door,
+      approvals: NO_ADMIN,
+      environment: standing,
+      now,
+    }))
+    return withService(world, routes, (client) =>
+      use(async (token, environment) => {
+        standing = environment
+        const { status } = await client.send({
+          method: 'POST',
+          path: '/v1/flags/evaluate',
+          headers: credentialHeaders({ token, dev_headers: null }),
+          body: JSON.stringify({ flag_key: SAMPLE_FLAG }),
+        })
+        return status
+      }),
+    )
+  })
+
+/** A service on a file and one on a database, and who asks them. */
+export interface Two {
+  readonly file: HttpClient
+  readonly db: HttpClient
+  /** Version of the database. */
+  readonly server: string | null
+}
+export interface TwoBench<R> {
+  readonly settings: AuthSettings
+  readonly routes: { readonly file: R; readonly db: R }
+}
+
+/** Lends two harnesses on scratch state. */
+export const withTwoHarnesses = <T>(
+  world: World,
+  { settings, routes }: TwoBench<HarnessBench['routes']>,
+  use: (two: Two) => Promise<T>,
+): Promise<T> => {
+  const openDoor: HarnessBench['openDoor'] = (script) => world.adapters.openDoor(script, settings)
+  return withTwoScratches(world, ({ file, db }) =>
+    withHarness(world, { scratch: file, openDoor, routes: routes.file }, (left) =>
+      withHarness(world, { scratch: db, openDoor, routes: routes.db }, (right) =>
+        use({ file: left, db: right, server: db.facts.server }),
+      ),
+    ),
+  )
+}
+
+/** Lends a folder and scratch state of the database. */
+export const withTwoScratches = <T>(
+  world: World,
+  use: (two: { readonly file: ServedScratch; readonly db: ServedScratch }) => Promise<T>,
+): Promise<T> =>
+  withServedScratch(world, { kind: 'file', folder: null }, (file) =>
+    withServedScratch(world, world.targets.scratch, (db) => use({ file, db })),
+  )
+
+async function withHarness<T>(
+  world: World,
+  bench: HarnessBench,
+  use: (client: HttpClient) => Promise<T>,
+): Promise<T> {
+  const harness = new Harness(bench)
+  try {
+    return await withService(world, harness.routes(), use)
+  } finally {
+    await harness.close()
+  }
+}
