@@ -1,14 +1,7 @@
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { type JsonNode, readJson } from '../../core/json/read.ts'
 import { compareJson } from '../../core/parity/compare.ts'
-import type {
-  Door,
-  HttpClient,
-  HttpRequest,
-  HttpResponse,
-  ServedScratch,
-  ServedStore,
-} from '../../ports.ts'
+import type { Door, HttpClient, HttpResponse, ServedScratch, ServedStore } from '../../ports.ts'
 import { approvalsOf } from '../ask.ts'
 import { credentialHeaders } from '../service-client.ts'
 import { serviceRoutes } from '../service/routes.ts'
