@@ -77,7 +77,7 @@ describe('evidence', () => {
     [
       'by an older probe',
       'A1',
-      { probe: { name: 'token-forgeries', version: 2, params: {} } },
+      { probe: { name: 'token-forgeries', version: 99, params: {} } },
       'stale',
       'probe_changed',
     ],
