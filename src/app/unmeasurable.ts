@@ -9,7 +9,6 @@ export const UNMEASURABLE: Readonly<Record<string, string>> = {
   'admin-blast-radius': 'a served endpoint',
   'audit-once': 'a served management API',
   'audit-continuity': 'the audit tools',
-  alerts: 'a served endpoint',
   observation: 'the staging observation',
   leak: 'the staging observation',
   'switch-back': 'the cutover',

@@ -6,6 +6,7 @@ import { adminContract } from './admin-contract.ts'
 import { adminFailures } from './admin-failures.ts'
 import { adminTimeout } from './admin-timeout.ts'
 import { apiParity } from './api-parity.ts'
+import { alerts } from './alerts.ts'
 import { backfillComplete } from './backfill-complete.ts'
 import { backfillRepeat } from './backfill-repeat.ts'
 import { command } from './command.ts'
@@ -31,6 +32,7 @@ import { signoffRole } from './signoff-role.ts'
 
 /** Every probe by the name that the checklist calls it. To add one: its file, and its line here. */
 export const PROBES: Readonly<Record<string, Probe>> = {
+  alerts,
   command,
   'admin-contract': adminContract,
   'admin-timeout': adminTimeout,

@@ -54,6 +54,8 @@ export class ServiceStage {
     admin: 'none',
     released: Promise.resolve(),
   }
+  /** How much of that time has passed. */
+  passed_s = 0
   private readonly world: World
   private readonly hands: StageHands
   private readonly shop: TokenShop
@@ -106,6 +108,7 @@ export class ServiceStage {
 
   /** In the time of the door: of keys and of tokens. */
   async pass(seconds: number): Promise<void> {
+    this.passed_s += seconds
     await this.staged?.pass(seconds)
   }
 

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { loadArtefact, packaged } from '../../../src/artefacts/load.ts'
+import { alertProblems } from '../../../src/artefacts/rules/alert-rules.ts'
+import { ROOT } from '../../support/run-ff.ts'
+
+const loaded = await loadArtefact('alert_rules', packaged(ROOT, 'alert_rules'))
+if (!loaded.ok) throw new Error('the contract does not fit its schema')
+const own = loaded.loaded
+type Contract = (typeof own)['value']
+
+test('the contract holds', () => {
+  expect(alertProblems(own)).toEqual([])
+})
+
+const first = (value: Contract): Contract['rules'][number] => value.rules[0] as never
+test.each<[string, (value: Contract) => void, readonly (readonly [string, string])[]]>([
+  [
+    'a rule that stands twice',
+    (value) => void value.rules.push(first(value)),
+    [['/rules/15', 'id_repeated']],
+  ],
+  [
+    'a metric that stands twice',
+    (value) => void value.signals.push(value.signals[0] as never),
+    [['/signals/19', 'id_repeated']],
+  ],
+  [
+    'a metric that the service has not',
+    (value) => void (first(value).measure.of.metric = 'ff_nothing_total'),
+    [['/rules/0/measure/of', 'signal_unknown']],
+  ],
+  [
+    'a label that the metric has not, on the other side',
+    (value) =>
+      void ((first(value).measure as { to: object }).to = {
+        metric: 'ff_decisions_total',
+        labels: { tenant: ['T1'] },
+      }),
+    [['/rules/0/measure/to', 'label_unknown']],
+  ],
+  [
+    'a quantile of a counter',
+    (value) =>
+      void ((value.rules[1] as { measure: object }).measure = {
+        kind: 'quantile',
+        quantile: 0.9,
+        window_s: 60,
+        of: { metric: 'ff_decisions_total', labels: {} },
+      }),
+    [['/rules/1/measure/of', 'signal_has_no_buckets']],
+  ],
+])('%s is named', (_what, spoil, problems) => {
+  const value = structuredClone(own.value)
+  spoil(value)
+  expect(alertProblems({ ...own, value }).map(({ pointer, code }) => [pointer, code])).toEqual(
+    problems,
+  )
+})
