@@ -96,7 +96,8 @@ describe('ff init', () => {
 
 describe('the first example of each command, as pasted there', () => {
   // What measures for long, waits on a terminal or serves has tests of its own.
-  const LONG = /^ff (parity (?!preflight)|jwks check|migrate|init|probe run$)|mkdir|mint/
+  const LONG =
+    /^ff (parity (?!preflight)|jwks check|migrate|init|serve|probe (run$|selftest))|mkdir|mint/
   const examples = COMMANDS.flatMap(({ noun, commands }) =>
     commands.map(({ name, examples: [line] }) => [`${noun ?? ''} ${name}`, line]),
   ).filter(([, line]) => !LONG.test(line ?? ''))

@@ -132,3 +132,13 @@ test('what cannot be measured yet is inconclusive, and leaves no record', async 
   expect(run.stdout).toContain('not_measured_yet: needs the cache')
   expect((await readFile(join(cwd, '.ff/evidence/evidence.ndjson'), 'utf8')).length).toBe(0)
 })
+
+test('a selftest keeps what became of the controls, those of a served endpoint among them', async () => {
+  const run = await ff('probe', 'selftest', 'H1', 'H2')
+  expect(run.status).toBe(0)
+  const kept = (await records()).map(({ item, kind, control }) => [item, kind, control?.outcome])
+  expect(kept).toEqual([
+    ['H1', 'control', 'detected'],
+    ['H2', 'control', 'detected'],
+  ])
+})

@@ -18,8 +18,8 @@ const usual: Traffic = (stage) =>
   Promise.all([stage.evaluate(), stage.evaluateSensitive(), stage.change()])
 /** So many that one which is slow by chance is less than one in a hundred. */
 const many: Traffic = async (stage) => {
-  for (let batch = 0; batch < 4; batch += 1)
-    await Promise.all(Array.from({ length: 5 }, () => stage.evaluate()))
+  for (let batch = 0; batch < 2; batch += 1)
+    await Promise.all(Array.from({ length: 10 }, () => stage.evaluate()))
 }
 const nothing: Traffic = () => Promise.resolve()
 

@@ -8,7 +8,6 @@ import { type Service, startService } from '../../serve.ts'
 import type { World } from '../probe.ts'
 import {
   honestToken,
-  type Jwk,
   openTokenShop,
   publicPart,
   TOKEN_TIME,
@@ -62,6 +61,7 @@ export class ServiceStage {
   private service: Service | null = null
   private staged: StagedDoor | null = null
   private tokens = 0
+  private readonly signed = new Map<string, string>()
 
   private constructor(world: World, hands: StageHands, shop: TokenShop) {
     this.world = world
@@ -140,7 +140,7 @@ export class ServiceStage {
   }
   /** Brings a token of a key that nobody knows. */
   evaluateUnverified(): Promise<number> {
-    return this.evaluate({}, this.token({ kid: 'a-kid-of-nobody' }))
+    return this.evaluate({}, this.token('a-kid-of-nobody'))
   }
   getNothing(): Promise<number> {
     return this.call('GET', '/nothing', {})
@@ -163,9 +163,14 @@ export class ServiceStage {
     this.tokens += 1
   }
 
-  private token(change: Partial<Jwk> = {}): string {
-    const claims = this.shop.claims({ scope: SCOPES, jti: `drill-${this.tokens}` })
-    return honestToken({ ...this.shop.keys.rsa, ...change } as Jwk, claims)
+  /** Signed once, and then the same. */
+  private token(kid = String(this.shop.keys.rsa['kid'])): string {
+    const jti = `drill-${this.tokens}`
+    const name = `${kid} ${jti}`
+    const claims = this.shop.claims({ scope: SCOPES, jti })
+    const token = this.signed.get(name) ?? honestToken({ ...this.shop.keys.rsa, kid }, claims)
+    this.signed.set(name, token)
+    return token
   }
 
   private async call(
