@@ -7,6 +7,7 @@ import { LIMITS, type ServeRequest, type Service } from './serve.ts'
 import { Harness } from './service/harness.ts'
 import { healthRoutes } from './service/health.ts'
 import { planHarness } from './service/harness-plan.ts'
+import { NO_APPROVALS } from './service/nobody.ts'
 import { serviceRoutes } from './service/routes.ts'
 
 export interface HarnessRequest extends Pick<
@@ -26,15 +27,12 @@ export async function startHarness(request: HarnessRequest): Promise<Service> {
   const { migrations, versions } = await loadPersistence(root)
   const scratch = await adapters.openServedScratch(target, { migrations, versions })
   try {
-    const [door, approvals] = await Promise.all([
-      adapters.openDoor(null, settings),
-      adapters.openApprovals({ kind: 'none' }),
-    ])
+    const door = await adapters.openDoor(null, settings)
     const { witness, observer } = await adapters.openTelemetry(log, {
       in_flight_limit: LIMITS.in_flight,
       inFlight: () => 0,
       door: () => door.metrics(),
-      admin: () => approvals.metrics(),
+      admin: () => NO_APPROVALS.metrics(),
       head: () => scratch.store.auditHead(),
     })
     const harness = new Harness({
@@ -47,7 +45,7 @@ export async function startHarness(request: HarnessRequest): Promise<Service> {
     const idle = {
       store: scratch.store,
       door,
-      approvals,
+      approvals: NO_APPROVALS,
       environment: 'prod',
       now,
       observer,

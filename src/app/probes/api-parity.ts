@@ -4,6 +4,8 @@ import { compareJson } from '../../core/parity/compare.ts'
 import type { Door, HttpClient, HttpResponse, ServedScratch, ServedStore } from '../../ports.ts'
 import { approvalsOf } from '../ask.ts'
 import { credentialHeaders } from '../service-client.ts'
+import { NO_OBSERVER, NOTHING_ASKED } from '../service/nobody.ts'
+import type { ServiceParts } from '../service/parts.ts'
 import { serviceRoutes } from '../service/routes.ts'
 import { reversed } from './faults/reversed.ts'
 import { SUITE, type SuiteStep } from './management-suite.ts'
@@ -64,10 +66,17 @@ const measurementOf = ({ differing, statuses }: Suite, { facts }: ServedScratch)
 const routesOn = (store: ServedStore, door: Door) => {
   const approvals = {
     begin: () => approvalsOf({ admin: 'reachable', approvals: SUITE_APPROVALS }),
-    metrics: () => ({ calls: { answered: 0, failed: 0, refused: 0 }, breaker: null }),
+    metrics: () => NOTHING_ASKED,
     close: () => Promise.resolve(),
   }
-  const parts = { store, door, approvals, environment: 'prod', now: () => TOKEN_TIME } as const
+  const parts: ServiceParts = {
+    store,
+    door,
+    approvals,
+    environment: 'prod',
+    now: () => TOKEN_TIME,
+    observer: NO_OBSERVER,
+  }
   return serviceRoutes(() => parts)
 }
 

@@ -3,8 +3,9 @@ import type { Environment } from '../../core/auth/types.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { Door, HttpClient, HttpRoute, HttpWitness, ServedScratch } from '../../ports.ts'
 import { loadPersistence } from '../persistence-inputs.ts'
-import { LIMITS, NO_ADMIN } from '../serve.ts'
+import { LIMITS } from '../serve.ts'
 import { Harness, type HarnessBench } from '../service/harness.ts'
+import { NO_APPROVALS, NO_OBSERVER } from '../service/nobody.ts'
 import { serviceRoutes } from '../service/routes.ts'
 import { SAMPLE, SAMPLE_FLAG } from '../service/sample.ts'
 import { credentialHeaders } from '../service-client.ts'
@@ -61,9 +62,10 @@ export const withEndpoint = <T>(
     const routes = serviceRoutes(() => ({
       store,
       door,
-      approvals: NO_ADMIN,
+      approvals: NO_APPROVALS,
       environment: standing,
       now,
+      observer: NO_OBSERVER,
     }))
     return withService(world, routes, (client) =>
       use(async (token, environment) => {
@@ -98,9 +100,10 @@ export const withTwoHarnesses = <T>(
   use: (two: Two) => Promise<T>,
 ): Promise<T> => {
   const openDoor: HarnessBench['openDoor'] = (script) => world.adapters.openDoor(script, settings)
+  const shared = { openDoor, observer: NO_OBSERVER }
   return withTwoScratches(world, ({ file, db }) =>
-    withHarness(world, { scratch: file, openDoor, routes: routes.file }, (left) =>
-      withHarness(world, { scratch: db, openDoor, routes: routes.db }, (right) =>
+    withHarness(world, { ...shared, scratch: file, routes: routes.file }, (left) =>
+      withHarness(world, { ...shared, scratch: db, routes: routes.db }, (right) =>
         use({ file: left, db: right, server: db.facts.server }),
       ),
     ),

@@ -23,6 +23,7 @@ import type {
 import type { Adapters } from '../adapters.ts'
 import { approvalsOf } from '../ask.ts'
 import { fitting, readObject } from './body.ts'
+import { NOTHING_ASKED } from './nobody.ts'
 import type { Parts } from './parts.ts'
 import { jsonReply, Refusal } from './reply.ts'
 import { refusing } from './routes.ts'
@@ -150,7 +151,7 @@ const noParts: Parts = () => {
 
 const adminOf = (scene: HarnessScene): Approvals => ({
   begin: () => approvalsOf(scene),
-  metrics: () => ({ calls: { answered: 0, failed: 0, refused: 0 }, breaker: null, sockets: 0 }),
+  metrics: () => NOTHING_ASKED,
   close: () => Promise.resolve(),
 })
 
