@@ -4,20 +4,24 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connect, createDatabase, type TestDatabase } from '../support/database.ts'
 import { runFf } from '../support/run-ff.ts'
-import { openMeddler, type ServedProcess, startServe } from '../support/served.ts'
+import { openMeddler } from '../support/meddler.ts'
+import { type Started, startService } from '../support/service.ts'
 import { ERROR_FORM, errorOf, parityOf } from './outcome.ts'
 
 let database: TestDatabase
-let file: ServedProcess
-let db: ServedProcess
+let file: Started
+let db: Started
 beforeAll(async () => {
   database = await createDatabase('18')
-  file = await startServe(['--harness'])
-  db = await startServe(['--harness'], {
-    FF_ENV: 'dev',
-    FF_BACKING: 'db',
-    FF_DATABASE_URL: database.url,
-  })
+  file = await startService({}, ['--harness'])
+  db = await startService(
+    {
+      FF_ENV: 'dev',
+      FF_BACKING: 'db',
+      FF_DATABASE_URL: database.url,
+    },
+    ['--harness'],
+  )
 })
 afterAll(async () => {
   for (const one of [file, db]) {
@@ -99,9 +103,9 @@ describe('proofs over HTTP', () => {
   })
 
   test('a side that goes away is no difference, and no pass', async () => {
-    const gone = await startServe(['--harness'])
+    const gone = await startService({}, ['--harness'])
     const meddler = await openMeddler(gone.origin, (body, path) => {
-      if (path.startsWith('/harness/scenes/scene-3')) process.kill(gone.pid, 'SIGKILL')
+      if (path.startsWith('/harness/scenes/scene-3')) gone.child.kill('SIGKILL')
       return body
     })
     const done = await prove('run', file.origin, meddler.origin, ['--timeout', '60'])
@@ -114,7 +118,7 @@ describe('proofs over HTTP', () => {
 
 describe('who is no harness', () => {
   test('is written to by nobody: a service that answers callers', async () => {
-    const live = await startServe()
+    const live = await startService()
     const meddler = await openMeddler(live.origin)
     const done = await prove('run', 'file', meddler.origin)
     await meddler.close()
@@ -165,7 +169,7 @@ describe('a harness does not start', () => {
 
   test('and in dev it leaves the folder that it was given as it was', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'ff-harness-'))
-    const started = await startServe(['--harness'], { FF_ENV: 'dev', FF_STORE_DIR: folder })
+    const started = await startService({ FF_ENV: 'dev', FF_STORE_DIR: folder }, ['--harness'])
     expect(await readdir(folder)).toHaveLength(1)
     expect(await started.stop()).toMatchObject({ status: 0 })
     expect(await readdir(folder)).toEqual([])

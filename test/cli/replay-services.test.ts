@@ -7,7 +7,8 @@ import { openDevIssuer } from '../../src/auth/dev-issuer.ts'
 import type { DevIssuer } from '../../src/ports.ts'
 import { flagRow, json, tenantRow, userRow } from '../core/builders.ts'
 import { type Run, runFf } from '../support/run-ff.ts'
-import { openMeddler, type ServedProcess, startServe } from '../support/served.ts'
+import { openMeddler } from '../support/meddler.ts'
+import { type Started, startService } from '../support/service.ts'
 import { errorOf, parityOf } from './outcome.ts'
 
 const FLAG = 'ff.checkout.new-flow'
@@ -23,9 +24,9 @@ const STATE = {
 
 let folder: string
 let issuer: DevIssuer
-let incumbent: ServedProcess
-let successor: ServedProcess
-const services: ServedProcess[] = []
+let incumbent: Started
+let successor: Started
+const services: Started[] = []
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ff-replay-services-'))
   issuer = await openDevIssuer({
@@ -44,13 +45,13 @@ afterAll(async () => {
 })
 
 /** A service on a store of its own that holds these rows. */
-async function serveStore(name: string, state: typeof STATE): Promise<ServedProcess> {
+async function serveStore(name: string, state: typeof STATE): Promise<Started> {
   const store = join(folder, name)
   await createStore(store)
   const file = await FileStore.open(store, { digestKey: new Uint8Array(32), phase: 'file' })
   await file.load(state)
   await file.close()
-  const served = await startServe([], {
+  const served = await startService({
     FF_ENV: 'dev',
     FF_STORE_DIR: store,
     FF_JWKS_URL: issuer.jwks_url,

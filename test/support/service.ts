@@ -53,7 +53,7 @@ export interface Started {
 }
 
 export async function startService(
-  env: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string>> = {},
   args: readonly string[] = [],
 ): Promise<Started> {
   const child = startFf(['serve', ...args], { env: { FF_LISTEN: '127.0.0.1:0', ...env } })

@@ -1,42 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { finished, type Run, startFf } from './run-ff.ts'
-
-/** A service in a process of its own. */
-export interface ServedProcess {
-  readonly origin: string
-  readonly pid: number
-  /** Ends it as an operator does. */
-  stop(): Promise<Run>
-}
-
-/** `ff serve` on a free port, when it listens. @throws with what it said where it does not start */
-export async function startServe(
-  args: readonly string[] = [],
-  env: Readonly<Record<string, string>> = {},
-): Promise<ServedProcess> {
-  const child = startFf(['serve', ...args], { env: { FF_LISTEN: '127.0.0.1:0', ...env } })
-  const ended = finished(child)
-  let said = ''
-  const listening = new Promise<string>((resolve) => {
-    child.stdout?.on('data', (text: string) => {
-      said += text
-      const origin = /Listening on (\S+)/.exec(said)?.[1]
-      if (origin !== undefined) resolve(origin)
-    })
-  })
-  const origin = await Promise.race([listening, ended.then(() => null)])
-  if (origin === null) throw new Error(`ff serve did not start: ${(await ended).stderr}`)
-  return {
-    origin,
-    pid: child.pid ?? 0,
-    stop: () => {
-      child.kill('SIGTERM')
-      return ended
-    },
-  }
-}
 
 /** Something between a caller and a service that may change what is answered, and sees what is asked. */
 export interface Meddler {
