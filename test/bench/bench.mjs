@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { startEmbedded } from '../../dist/src/backings/postgres/embedded.js'
 import { decisionsPerCpuSecond } from './core-speed.mjs'
 import { rowsSpeed } from './rows-speed.mjs'
+import { serviceSpeed } from './service-speed.mjs'
 import { tokenSpeed } from './token-speed.mjs'
 
 const FF = fileURLToPath(new URL('../../dist/bin/ff.js', import.meta.url))
@@ -128,6 +129,29 @@ const token = await tokenSpeed()
 above(`a token (${token.microseconds.toFixed(0)} us of CPU)`, token.plain, 0.9, 'x jose alone')
 above('a cached token', token.cached, 5, 'x a bare verify')
 below('good tokens among random kids', token.flood, 1.1, 'x good ones alone')
+
+const served = await serviceSpeed()
+const rate = (name) => `${Math.round(served.top[name])} requests/s`
+above(
+  `served from a file (${rate('file')})`,
+  served.top.file / served.top.bare,
+  0.5,
+  'x bare fastify',
+)
+above(
+  `served from PostgreSQL (${rate('db')})`,
+  served.top.db / served.top.bare,
+  0.15,
+  'x bare fastify',
+)
+for (const name of ['file', 'db'])
+  below(`p99 at half of its own top rate, ${name}`, served.p99[name], 10, 'ms')
+below(
+  `memory after 1,000,000 requests (${Math.round(served.memory.late)} MB)`,
+  served.memory.late / served.memory.early,
+  1.1,
+  'x that after 200,000',
+)
 
 const versions = [
   `Node ${process.version}`,
