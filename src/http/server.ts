@@ -75,7 +75,7 @@ export async function openServer(
   }
 }
 
-const makeServer = ({ limits }: ServerOptions): FastifyInstance =>
+const makeServer = ({ limits, witness }: ServerOptions): FastifyInstance =>
   fastify({
     bodyLimit: limits.body_bytes,
     requestTimeout: limits.request_ms,
@@ -84,9 +84,12 @@ const makeServer = ({ limits }: ServerOptions): FastifyInstance =>
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: MAX_PARAM, caseSensitive: true },
     genReqId: ({ headers }) => requestIdOf(headers['x-request-id']),
-    frameworkErrors: (error, _request, reply) =>
-      void refuse(reply, error.code === 'FST_ERR_BAD_URL' ? 'request_malformed' : 'route_unknown'),
-    clientErrorHandler: (error, socket) => refuseSocket(error, socket),
+    frameworkErrors: (error, { id }, reply) => {
+      const code = error.code === 'FST_ERR_BAD_URL' ? 'request_malformed' : 'route_unknown'
+      tellUnmet(witness, code, id)
+      void refuse(reply, code)
+    },
+    clientErrorHandler: (error, socket) => refuseSocket(error, socket, witness),
     http: {
       headersTimeout: limits.headers_ms,
       maxHeaderSize: limits.header_bytes,
@@ -249,12 +252,18 @@ const SOCKET_CODES: Readonly<Record<string, RequestCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 }
 
-function refuseSocket(error: NodeJS.ErrnoException, socket: Socket): void {
+/** No hook hears of what never came to a route. */
+const tellUnmet = (witness: HttpWitness, code: RequestCode, request_id: string): void =>
+  witness.replied({ route: null, status: PROBLEMS[code][0], seconds: 0, request_id, code })
+
+function refuseSocket(error: NodeJS.ErrnoException, socket: Socket, witness: HttpWitness): void {
   // The other end is gone: there is nobody to tell.
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   const code = SOCKET_CODES[error.code ?? ''] ?? 'request_malformed'
-  const text = problemText(code, randomUUID())
+  const id = randomUUID()
+  const text = problemText(code, id)
   const [status] = PROBLEMS[code]
+  tellUnmet(witness, code, id)
   socket.end(
     `HTTP/1.1 ${status} ${code}\r\nconnection: close\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
       `content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,

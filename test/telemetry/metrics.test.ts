@@ -98,6 +98,16 @@ describe('what is counted', () => {
     expect(value('ff_decisions_total', { decision: 'allow', reason: 'global_default' })).toBe(2)
     expect(value('ff_decisions_total', { decision: 'deny', reason: 'flag_unknown' })).toBe(1)
   })
+  test('what is refused before there is a route, or a request', async () => {
+    const { origin } = await started()
+    expect((await fetch(`${origin}/%zz`)).status).toBe(400)
+    const headers = { 'x-long': 'x'.repeat(20_000) }
+    expect((await fetch(`${origin}/v1/flags`, { headers })).status).toBe(431)
+    const { value } = await scrape(origin)
+    expect(value('ff_http_refusals_total', { code: 'request_malformed' })).toBe(1)
+    expect(value('ff_http_refusals_total', { code: 'headers_too_large' })).toBe(1)
+    expect(value('ff_http_requests_total', { route: 'none', status: '431' })).toBe(1)
+  })
   test('changes by what became of them', async () => {
     const auth = { env: 'dev', allow_dev_headers: 'true', dev_scopes: 'ff:override:write' }
     const failing: { store: boolean } = { store: false }
