@@ -2,6 +2,7 @@ import { Counter, Histogram, Registry } from 'prom-client'
 import type { HttpWitness, Readings, ServiceObserver } from '../ports.ts'
 import { processMetrics } from './process-metrics.ts'
 import { readingMetrics } from './reading-metrics.ts'
+import { Tally } from './tally.ts'
 
 /** Resolves half a millisecond, and the time that a caller of a deny would wait at most. In seconds. */
 const BUCKETS = [
@@ -21,20 +22,26 @@ export interface Metrics {
 /** Counts in a registry of its own. Every label has few values that stand in the code: no id, key or tenant is one. */
 export function makeMetrics(readings: Readings): Metrics {
   const registry = new Registry()
-  const { requests, seconds, refusals, decisions, changes } = counted([registry])
-  for (const action of ACTIONS) for (const outcome of OUTCOMES) changes.inc({ action, outcome }, 0)
+  const { seconds, ...counters } = counted([registry])
+  for (const action of ACTIONS)
+    for (const outcome of OUTCOMES) counters.changes.inc({ action, outcome }, 0)
   const read = readingMetrics([registry], readings)
+  const requests = new Tally(counters.requests)
+  const refusals = new Tally(counters.refusals)
+  const decisions = new Tally(counters.decisions)
+  const changes = new Tally(counters.changes)
   return {
     replied: ({ route, status, seconds: took, code }) => {
-      requests.inc({ route: route ?? NO_ROUTE, status }, 1)
+      requests.add(route ?? NO_ROUTE, String(status))
       seconds.observe({ route: route ?? NO_ROUTE }, took)
-      if (code !== null) refusals.inc({ code }, 1)
+      if (code !== null) refusals.add(code)
     },
     observer: {
-      decided: ({ decision, reason }) => decisions.inc({ decision, reason }, 1),
-      changed: (action, outcome) => changes.inc({ action, outcome }, 1),
+      decided: ({ decision, reason }) => decisions.add(decision, reason),
+      changed: (action, outcome) => changes.add(action, outcome),
     },
     text: async () => {
+      for (const tally of [requests, refusals, decisions, changes]) tally.tell()
       await read()
       const [own, process] = await Promise.all([registry.metrics(), processMetrics().metrics()])
       return `${own.trimEnd()}\n${process}`
