@@ -93,12 +93,12 @@ function bareRequest({ table, action, key }: Changed, { call, caller, now }: Met
 async function fullRequest(
   service: ServiceParts,
   bare: WriteRequest,
-  { call: { header, body }, caller }: Met,
+  { call, caller }: Met,
 ): Promise<WriteRequest> {
-  const expected = expectedOf(header('if-match'), header('if-none-match'))
+  const expected = expectedOf(call.header('if-match'), call.header('if-none-match'))
   if (expected === undefined) throw new Refusal('precondition_invalid')
   if (bare.action === 'delete') return { ...bare, expected }
-  const node = readObject(body)
+  const node = readObject(call.body)
   if (bare.table !== 'flag_registry') return { ...bare, expected, body: node }
   const { named, rest } = withoutApproval(node)
   const approval =

@@ -126,8 +126,8 @@ export class Harness {
     return DONE
   }
 
-  private sceneOf({ header }: HttpCall, route: string): HttpRoute {
-    const found = this.scenes.get(header(SCENE_HEADER) ?? '')?.get(route)
+  private sceneOf(call: HttpCall, route: string): HttpRoute {
+    const found = this.scenes.get(call.header(SCENE_HEADER) ?? '')?.get(route)
     if (found === undefined) throw new Refusal('scene_unknown')
     return found
   }
