@@ -62,13 +62,14 @@ function answerOf({ status, text }: HttpResponse): Answer {
 
 /** The code of a problem detail; null where there is none. */
 export const codeOf = (text: string): string | null => wordAt(text, 'code')
-/** In a word what an answer says: the code of a problem detail, or the reason of a decision. */
-export const saidBy = (text: string): string | null => codeOf(text) ?? wordAt(text, 'reason')
+/** In a word what an answer says: the code of a problem detail or of OFREP, or the reason of a decision. */
+export const saidBy = (text: string): string | null =>
+  codeOf(text) ?? wordAt(text, 'errorCode') ?? wordAt(text, 'reason')
 
 function wordAt(text: string, name: string): string | null {
   const read = readJson(text)
   const value = read.ok ? toPlain(read.node) : null
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return null
   const word: unknown = (value as Readonly<Record<string, unknown>>)[name]
-  return typeof word === 'string' && /^[a-z_]{1,64}$/.test(word) ? word : null
+  return typeof word === 'string' && /^[a-z_]{1,64}$/i.test(word) ? word : null
 }

@@ -259,9 +259,9 @@ const SEEN_BY_THE_ORACLE: readonly [fault: string, file: string, from: string, t
   ],
   [
     'a flag that wants verified takes any token',
-    'rules.js',
-    `required_auth === 'any' || mode === 'verified' ?`,
-    'mode ?',
+    'required-auth.js',
+    `mode === 'verified'`,
+    `mode !== 'none'`,
   ],
 ]
 
@@ -366,8 +366,8 @@ describe.concurrent('a fault of one side alone', () => {
     withCopy(async ({ inCopy, parity }) => {
       await edit(
         inCopy('dist/src/backings/postgres/row-reader.js'),
-        'return rowSet(rows[0]);',
-        'this.asked = (this.asked ?? 0) + 1; return rowSet(this.asked % 2 === 0 ? [] : rows[0]);',
+        'return rowSet(texts);',
+        'this.asked = (this.asked ?? 0) + 1; return rowSet(this.asked % 2 === 0 ? [] : texts);',
       )
       const done = await parity('run')
       expect(done.status).toBe(22)
