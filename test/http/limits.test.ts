@@ -83,6 +83,15 @@ describe('a body', () => {
     expect(answer.headers['content-type']).toContain('application/problem+json')
   })
 
+  test('of thousands of breaches under a long name is refused at once, in few words', async () => {
+    const breaches = Array.from({ length: 30_000 }, () => '1e99').join(',')
+    const started = Date.now()
+    const answer = await call(EVALUATE, { body: `{"${'a'.repeat(100_000)}":[${breaches}]}` })
+    expect([answer.status, codeOf(answer)]).toEqual([400, 'number_not_canonical'])
+    expect(answer.text.length).toBeLessThan(10_000)
+    expect(Date.now() - started).toBeLessThan(2_000)
+  })
+
   test('of 500 flags is answered', async () => {
     const flag_keys = Array.from({ length: 500 }, (_, at) => `ff.f${at}`)
     const answer = await call(EVALUATE, { body: JSON.stringify({ flag_keys }) })

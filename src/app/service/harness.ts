@@ -173,10 +173,9 @@ function stateOf({ members }: JsonObject): State {
     })
   }
   const state = Object.fromEntries(TABLES.map((table) => [table, rowsOf(table)]))
-  if (places[0] !== undefined) throw new Refusal(places[0].code, places.slice(0, MOST_PLACES))
+  if (places[0] !== undefined) throw new Refusal(places[0].code, places)
   return state as unknown as State
 }
-const MOST_PLACES = 100
 
 /** What a schema cannot say: times that exist. */
 function checkTimes({ now, approvals }: HarnessScene): void {

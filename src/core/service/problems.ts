@@ -134,7 +134,20 @@ export const PROBLEMS: Readonly<Record<ServiceCode, readonly [status: number, ti
 /** Whether an error of a store is one that callers are told by its own name. */
 export const isServiceCode = (code: string): code is ServiceCode => Object.hasOwn(PROBLEMS, code)
 
-/** A problem detail (RFC 9457) as JSON. @param places what is wrong, each with its JSON pointer */
+/** One body can break a rule at tens of thousands of places, each with a pointer as long as the body. */
+const MOST_PLACES = 100
+const MAX_POINTER = 1_024
+
+/** Where it is, or the nearest place above that can be named in so many characters. */
+const near = ({ code, pointer }: Problem): Problem => ({
+  code,
+  pointer:
+    pointer.length <= MAX_POINTER
+      ? pointer
+      : pointer.slice(0, pointer.lastIndexOf('/', MAX_POINTER)),
+})
+
+/** A problem detail (RFC 9457) as JSON. @param places what is wrong, each with its JSON pointer; the first are told */
 export function problemText(
   code: ServiceCode,
   request_id: string,
@@ -147,6 +160,6 @@ export function problemText(
     status,
     code,
     request_id,
-    ...(places.length > 0 ? { errors: places } : {}),
+    ...(places.length > 0 ? { errors: places.slice(0, MOST_PLACES).map(near) } : {}),
   })
 }

@@ -32,6 +32,33 @@ test('a problem says what, how bad, which request, and where', () => {
   expect(JSON.parse(problemText('internal', 'r-2'))).not.toHaveProperty('errors')
 })
 
+describe('a refusal stays small, whatever it is about', () => {
+  const shown = (places: readonly string[]): readonly string[] => {
+    const text = problemText(
+      'form_wrong',
+      'r-1',
+      places.map((at) => problem('form_wrong', at)),
+    )
+    const { errors } = JSON.parse(text) as { readonly errors: readonly { pointer: string }[] }
+    return errors.map(({ pointer }) => pointer)
+  }
+
+  test('it names the first hundred places', () => {
+    const places = Array.from({ length: 101 }, (_, at) => `/${at}`)
+    expect(shown(places)).toEqual(places.slice(0, 100))
+  })
+
+  test('a place that is too long to be named is told by the nearest one above it', () => {
+    const [fits, long] = [`/${'a'.repeat(1_023)}`, 'a'.repeat(1_024)]
+    expect(shown([fits, `${fits}/b/c`, `/b/c/${long}/d`, `/${long}`])).toEqual([
+      fits,
+      fits,
+      '/b/c',
+      '',
+    ])
+  })
+})
+
 test('an error of the program is told by its name only where callers know it', () => {
   expect([
     isServiceCode('disk_full'),
