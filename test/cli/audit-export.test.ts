@@ -285,6 +285,35 @@ describe('batches without their store', () => {
     expect(outcome(await verified())).toEqual([23, ['audit_rewritten']])
   })
 
+  /** The store with records 15 and 16 lost, and four others in their place. */
+  async function rewritten(): Promise<void> {
+    const logs = (await readdir(join(cwd, 'store'))).filter((one) => one.startsWith('log-')).sort()
+    const path = join(cwd, 'store', logs.at(-1) ?? '')
+    const lines = (await readFile(path, 'utf8')).split('\n')
+    await writeFile(path, `${lines.slice(0, -3).join('\n')}\n`)
+    await inStore(join(cwd, 'store'), async (store) => {
+      for (let at = 0; at < 4; at += 1)
+        await store.refuse({ request: putFlag('ff.d'), code: 'forbidden' })
+    })
+  }
+
+  test('of a tail that was written anew are not signed, wherever --since begins', async () => {
+    await rewritten()
+    for (const since of ['0', '14']) {
+      const run = await exported(...KEY, '--since', since)
+      expect([run.status, errorOf(run).code]).toEqual([23, 'audit_altered'])
+      expect(errorOf(run).message).toContain('record 16')
+    }
+    expect(await names()).toHaveLength(6)
+  })
+
+  test('of which two end with other records are not of one chain', async () => {
+    await rewritten()
+    await ff('export', '--store', 'file:store', '--out', 'anew', '--since', '14', ...KEY)
+    await cp(join(cwd, 'anew'), join(cwd, 'worm'), { recursive: true, force: true })
+    expect(outcome(await verified())).toEqual([23, ['audit_rewritten']])
+  })
+
   test('are nothing where there is no head, and untrusted where a key is unknown', async () => {
     const empty = await mkdtemp(join(cwd, 'empty-'))
     expect(outcome(await verified(empty))).toEqual([22, ['audit_empty']])

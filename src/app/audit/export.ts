@@ -36,12 +36,12 @@ export async function exportAudit(request: AuditExportRequest): Promise<CheckRep
   const lock = await adapters.tryLock(join(folder, '.lock'))
   if (lock === null) throw locked(folder)
   try {
-    const start = await startOf(request)
+    const way = await wayOf(request)
     const trail = await adapters.openTrail(target, versions)
     try {
       // The record that the last batch ended with comes first: it has to be there as it was.
-      const from = Math.max(0, start.seq - 1)
-      return await trail.read(from, (reading) => exportBatch(reading, start, request))
+      const from = Math.max(0, way.start.seq - 1)
+      return await trail.read(from, (reading) => exportBatch(reading, way, request))
     } finally {
       await trail.close()
     }
@@ -50,26 +50,32 @@ export async function exportAudit(request: AuditExportRequest): Promise<CheckRep
   }
 }
 
-/** Where the walk begins: at the last head of the folder, where the batch does; else with the first record. */
-async function startOf({ folder, since, adapters }: AuditExportRequest): Promise<AuditHead> {
-  const last = furthest(await headsIn(folder))
-  if (last === null) return EMPTY_HEAD
-  const read = await readHeadFile(join(folder, last), adapters)
+interface Way {
+  /** Where the walk begins: at the last head, where the batch does; else with the first record. */
+  readonly start: AuditHead
+  /** What the last head of the folder says, which has to hold still. */
+  readonly last: AuditHead
+}
+
+async function wayOf({ folder, since, adapters }: AuditExportRequest): Promise<Way> {
+  const name = furthest(await headsIn(folder))
+  if (name === null) return { start: EMPTY_HEAD, last: EMPTY_HEAD }
+  const read = await readHeadFile(join(folder, name), adapters)
   if (!read.ok)
-    throw new FfError('audit_altered', `${last} is not as it was written: ${read.code}.`, {
+    throw new FfError('audit_altered', `${name} is not as it was written: ${read.code}.`, {
       hint: HEAD_NEXT,
     })
-  const { count, hash } = read.head
-  return since === null || since === count ? { seq: count, hash } : EMPTY_HEAD
+  const last = { seq: read.head.count, hash: read.head.hash }
+  return { start: since === null || since === last.seq ? last : EMPTY_HEAD, last }
 }
 
 async function exportBatch(
   reading: AuditReading,
-  start: AuditHead,
+  way: Way,
   request: AuditExportRequest,
 ): Promise<CheckReport> {
-  const since = request.since ?? start.seq
-  const batch = new Batch(reading, { start, since })
+  const since = request.since ?? way.start.seq
+  const batch = new Batch(reading, { ...way, since })
   const file = new NewFile(request.folder, 'records')
   try {
     await file.write(batch.lines(request))
@@ -94,6 +100,7 @@ async function exportBatch(
 class Batch {
   private readonly reading: AuditReading
   private readonly start: AuditHead
+  private readonly last: AuditHead
   private readonly since: number
   private readonly walk: ChainWalk
   private readonly hash = createHash('sha256')
@@ -101,14 +108,12 @@ class Batch {
   private anchored: boolean
   private before: AuditHead
 
-  constructor(
-    reading: AuditReading,
-    { start, since }: { readonly start: AuditHead; readonly since: number },
-  ) {
+  constructor(reading: AuditReading, { start, last, since }: Way & { readonly since: number }) {
     this.reading = reading
     this.start = start
+    this.last = last
     this.since = since
-    this.walk = new ChainWalk(sha256, { from: start, marks: [reading.said.head] })
+    this.walk = new ChainWalk(sha256, { from: start, marks: [reading.said.head, last] })
     this.anchored = start.seq === 0
     this.before = start
   }
@@ -133,10 +138,11 @@ class Batch {
 
   /** Known when the lines are through. */
   fault(): string | null {
-    const { walk, start } = this
+    const { walk, start, last } = this
     const { head, as } = this.reading.said
     if (walk.fault !== null) return walk.fault.detail
-    if (!this.anchored) return `record ${start.seq} is not there as it was exported`
+    if (!this.anchored || walk.placeOf(last) !== 'held')
+      return `record ${last.seq} is not there as it was exported`
     if (head.seq >= start.seq && walk.placeOf(head) !== 'held')
       return `record ${head.seq} is not the one that the store says`
     const goesOn = as === 'end' && walk.head.seq !== head.seq

@@ -31,6 +31,7 @@ const startOf = ({ first_seq, prev_hash }: SignedHead): AuditHead => ({
   seq: first_seq - 1,
   hash: prev_hash,
 })
+const endOf = ({ count, hash }: SignedHead): AuditHead => ({ seq: count, hash })
 
 /** `ff audit verify --export`: batches by their signed heads alone, where no store is at hand. */
 export async function verifyExport(request: VerifyExportRequest): Promise<CheckReport> {
@@ -40,6 +41,7 @@ export async function verifyExport(request: VerifyExportRequest): Promise<CheckR
   const judged: [name: string, judged: HeadJudged][] = []
   for (const one of paths) judged.push([one, await judgeHead(one, knows, adapters)])
   const heads = judged.flatMap(([, one]) => (one.ok ? [one.head] : []))
+  const marks = heads.flatMap((head) => [startOf(head), endOf(head)])
   const items: Checked[] = []
   const walked: Walked[] = []
   for (const [at, one] of judged) {
@@ -47,7 +49,7 @@ export async function verifyExport(request: VerifyExportRequest): Promise<CheckR
     const name = basename(at)
     if (!one.ok) items.push(failing(name, 'nobody is believed', { ...one, next: HEAD_NEXT }))
     else {
-      const walk = new ChainWalk(sha256, { from: startOf(one.head), marks: heads.map(startOf) })
+      const walk = new ChainWalk(sha256, { from: startOf(one.head), marks })
       items.push(await batchItem(name, join(dirname(at), one.head.file), { head: one.head, walk }))
       walked.push({ head: one.head, walk })
     }
@@ -99,12 +101,15 @@ function continuity(walked: readonly Walked[]): Checked {
   const wrong = (code: string, detail: string): Checked =>
     failing('continuity', title, { code, detail, next: NEXT })
   for (const { head } of walked) {
-    const start = startOf(head)
-    const others = walked.filter((one) => one.head !== head).map(({ walk }) => walk.placeOf(start))
+    const others = walked.filter((one) => one.head !== head).map(({ walk }) => walk)
+    const placesOf = (mark: AuditHead) => others.map((walk) => walk.placeOf(mark))
+    const [starts, ends] = [placesOf(startOf(head)), placesOf(endOf(head))]
     const batch = `the batch of ${head.first_seq} to ${head.count}`
-    if (others.includes('differs'))
+    if (starts.includes('differs'))
       return wrong('audit_rewritten', `${batch} goes on from another record`)
-    if (head.first_seq > first && !others.includes('held'))
+    if (ends.includes('differs'))
+      return wrong('audit_rewritten', `${batch} ends with another record`)
+    if (head.first_seq > first && !starts.includes('held'))
       return wrong('audit_dropped', `no batch ends where ${batch} begins`)
   }
   return passed('continuity', title)
