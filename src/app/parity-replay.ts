@@ -8,9 +8,8 @@ import {
 } from '../artefacts/replay-requests.ts'
 import type { BackingState } from '../core/evaluate/types.ts'
 import type { Comparing } from '../core/parity/judge.ts'
-import { judgeVector, type VectorVerdict } from '../core/parity/judge-vector.ts'
-import type { Judged } from '../core/parity/summarise.ts'
-import { Tally } from '../core/parity/tally.ts'
+import { judgeVector } from '../core/parity/judge-vector.ts'
+import { type TalliedLine, Tally } from '../core/parity/tally.ts'
 import type { ParityReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
 import type { Asked } from './ask.ts'
@@ -105,14 +104,13 @@ interface Asking {
   readonly sides: ReplaySides
   readonly comparing: Comparing
 }
-type JudgedLine = Judged & { readonly verdict: VectorVerdict }
 
 /** One request to both sides, twice each: the second answer is the A/A control. */
 async function putOne(
   recorded: Recorded,
   { file }: Pick<ReplayRequest, 'file'>,
   { sides, comparing }: Asking,
-): Promise<JudgedLine> {
+): Promise<TalliedLine> {
   const { line, request } = recorded
   const put = async (side: ReplaySide): Promise<readonly [Asked, Asked]> => [
     await side.ask(recorded),
@@ -133,7 +131,8 @@ async function putOne(
     rows: { baseline: b.rows, candidate: c.rows },
     command: `sed -n ${line}p '${file}' > one.ndjson && ff parity replay one.ndjson`,
   }
-  return { ...judged(subject, verdict, shown), verdict }
+  const decided = [b, c].some(({ answer }) => answer.status === 'decided')
+  return { ...judged(subject, verdict, shown), verdict, decided }
 }
 
 /** A service that has decided nothing yet has said nothing that it could go by. */

@@ -82,8 +82,9 @@ function detailLines({ chains, rows, reproduce }: ItemDetail): readonly string[]
   return [...split, ...read, `    again: ${reproduce}`]
 }
 
+const GENERAL: ReadonlySet<string> = new Set(['comparer_fault', 'noise', 'nothing_decided'])
 const generalFindings = ({ findings }: ParityReport): readonly string[] => {
-  const faults = findings.filter(({ code }) => code === 'comparer_fault' || code === 'noise')
+  const faults = findings.filter(({ code }) => GENERAL.has(code))
   return faults.length === 0 ? [] : [findingLines(faults).join('\n')]
 }
 

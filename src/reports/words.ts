@@ -20,6 +20,7 @@ const SIDES: Readonly<Record<string, string>> = {
 export function findingLine({ code, sides, pointer, rule, left, right }: Finding): string {
   const who = SIDES[sides ?? ''] ?? ''
   if (code === 'comparer_fault') return 'the comparer got a pair wrong whose answer is known'
+  if (code === 'nothing_decided') return 'every request was refused, so no decision was compared'
   if (code === 'unanswered') return `${who} gave no answer: ${left ?? ''}`
   const where = pointer === '' ? 'the whole answer' : pointer
   const what = `${where} (${rule ?? ''}): ${shown(left)} | ${shown(right)}`

@@ -154,6 +154,19 @@ describe('ff parity replay, of two services', () => {
     })
   })
 
+  test('two services that refuse everybody have decided nothing, and that is no pass', async () => {
+    const late = [line('ff.plain', { credential: { fixture: 'JWT-EX-03' } }), REQUESTS[4] as string]
+    const done = await replay(late, incumbent.origin, successor.origin)
+    expect(done.status).toBe(22)
+    expect(parityOf(done)).toMatchObject({
+      verdict: 'inconclusive',
+      counts: { expected: 2, compared: 2 },
+      findings: [{ code: 'nothing_decided' }],
+    })
+    const text = await replay(late, incumbent.origin, successor.origin, [])
+    expect(text.stdout).toContain('every request was refused, so no decision was compared')
+  })
+
   test('a side that says another backing in between is found', async () => {
     let answers = 0
     const wavering = await openMeddler(successor.origin, (body) =>

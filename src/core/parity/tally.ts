@@ -8,6 +8,9 @@ export interface TallyEnd {
   readonly comparer: { readonly faults: readonly string[]; readonly pairs: number }
 }
 
+/** One request that was put, and whether anybody decided it: at a door that refuses all, no flag is compared. */
+export type TalliedLine = Judged & { readonly verdict: VectorVerdict; readonly decided: boolean }
+
 /**
  * What a number of requests comes to that is too large to be held: all are counted, and of those that are no
  * pass the first ones are kept.
@@ -19,6 +22,7 @@ export class Tally {
   private readonly fields = { compared: 0, differing: 0, expected: 0, allowed: 0 }
   private readonly noise = { baseline: 0, candidate: 0 }
   private compared = 0
+  private decided = 0
   private differing = 0
   private allowed = 0
 
@@ -27,10 +31,11 @@ export class Tally {
     this.mostListed = mostListed
   }
 
-  add(judged: Judged & { readonly verdict: VectorVerdict }): void {
-    const { verdict, id, title, state, detail } = judged
+  add(judged: TalliedLine): void {
+    const { verdict, decided, id, title, state, detail } = judged
     const { status, fields, noise } = verdict
     if (status !== 'unanswered') this.compared += 1
+    if (decided) this.decided += 1
     if (status === 'fail') this.differing += 1
     if (fields.allowed > 0) this.allowed += 1
     for (const name of ['compared', 'differing', 'expected', 'allowed'] as const)
@@ -43,7 +48,7 @@ export class Tally {
   }
 
   summary({ expected, comparer: { faults, pairs } }: TallyEnd): Summary {
-    const { compared, differing, allowed, items } = this
+    const { compared, decided, differing, allowed, items } = this
     const aa = (['baseline', 'candidate'] as const).map((side) => ({
       id: `a_a_${side}` as const,
       held: compared > 0 && this.noise[side] === 0,
@@ -69,7 +74,11 @@ export class Tally {
       subject: why,
     }))
     const held = controls.every((one) => one.held)
-    const whole = compared > 0 && compared === expected && this.fields.compared > 0
+    const refused: Finding[] =
+      compared > 0 && decided === 0
+        ? [{ ...EMPTY, code: 'nothing_decided', subject: 'every request' }]
+        : []
+    const whole = decided > 0 && compared === expected && this.fields.compared > 0
     const verdict = !held
       ? 'inconclusive'
       : differing > 0
@@ -77,6 +86,6 @@ export class Tally {
         : whole
           ? 'pass'
           : 'inconclusive'
-    return { verdict, counts, controls, findings: [...broken, ...this.findings], items }
+    return { verdict, counts, controls, findings: [...broken, ...refused, ...this.findings], items }
   }
 }

@@ -17,7 +17,7 @@ export type ItemState = 'pass' | 'fail' | 'unanswered' | 'skipped' | 'never_reac
 
 /** A finding is a code with arguments; reporters own the words. Values are JSON texts, null where a side has nothing. */
 export interface Finding {
-  readonly code: 'divergence' | 'noise' | 'unanswered' | 'comparer_fault'
+  readonly code: 'divergence' | 'noise' | 'unanswered' | 'comparer_fault' | 'nothing_decided'
   /** The vector, cell or control it was found on. */
   readonly subject: string
   readonly sides: Sides | 'baseline' | 'candidate' | null

@@ -36,13 +36,26 @@ const SOUND = { faults: [], pairs: 25 }
 
 function counted(
   verdicts: readonly VectorVerdict[],
-  more: { expected?: number; most?: number; comparer?: { faults: string[]; pairs: number } } = {},
+  more: {
+    expected?: number
+    most?: number
+    comparer?: { faults: string[]; pairs: number }
+    decided?: boolean
+  } = {},
 ) {
-  const { expected = verdicts.length, most = 10, comparer = SOUND } = more
+  const { expected = verdicts.length, most = 10, comparer = SOUND, decided = true } = more
   const tally = new Tally(most)
   verdicts.forEach((verdict, at) => {
     const id = `line ${at + 1}`
-    tally.add({ id, group: id, title: 'ff.a', state: verdict.status, detail: null, verdict })
+    tally.add({
+      id,
+      group: id,
+      title: 'ff.a',
+      state: verdict.status,
+      detail: null,
+      verdict,
+      decided,
+    })
   })
   return tally.summary({ expected, comparer })
 }
@@ -66,6 +79,8 @@ describe('a tally', () => {
       counted([clean], { comparer: { faults: [], pairs: 0 } }),
       'inconclusive',
     ],
+    ['refusals alone', counted([clean, clean], { decided: false }), 'inconclusive'],
+    ['refusals that differ', counted([clean, differing], { decided: false }), 'fail'],
     ['no field', counted([{ ...clean, fields: silent.fields }]), 'inconclusive'],
   ])('of %s', (_what, { verdict }, expected) => {
     expect(verdict).toBe(expected)
@@ -86,6 +101,11 @@ describe('a tally', () => {
     })
     expect(done.items.map(({ id }) => id)).toEqual(['line 2'])
     expect(done.findings.map(({ subject }) => subject)).toEqual(['line 2'])
+  })
+
+  test('says so where every request was refused', () => {
+    const { findings } = counted([clean], { decided: false })
+    expect(findings.map(({ code }) => code)).toEqual(['nothing_decided'])
   })
 
   test('says which control did not hold', () => {
