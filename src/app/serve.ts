@@ -47,6 +47,7 @@ export const LIMITS = {
   header_bytes: 16_384,
   headers_ms: 10_000,
   request_ms: 20_000,
+  answer_ms: 60_000,
   in_flight: 1_000,
   settle_ms: 250,
   drain_ms: 25_000,

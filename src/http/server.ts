@@ -123,6 +123,12 @@ function watch(server: FastifyInstance, state: State, { limits, witness }: Serve
     if (state.inFlight > limits.in_flight) refuse(reply, 'too_many_requests_in_flight')
     else done()
   })
+  // Whoever does not receive an answer would hold it, and a place among those under way, for ever.
+  server.addHook('onSend', (_request, { raw }, _text, done) => {
+    const late = setTimeout(() => raw.destroy(), limits.answer_ms)
+    raw.once('close', () => clearTimeout(late))
+    done()
+  })
 }
 
 function refuseFailures(server: FastifyInstance, witness: HttpWitness): void {

@@ -52,6 +52,8 @@ export interface HttpLimits {
   readonly header_bytes: number
   readonly headers_ms: number
   readonly request_ms: number
+  /** How long whoever asked may take to receive an answer. */
+  readonly answer_ms: number
   /** Requests under way at once; one more is refused. */
   readonly in_flight: number
   /** How long a drain still takes in what was on its way when it was asked for. */

@@ -1,6 +1,10 @@
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { LIMITS } from '../../src/app/serve.ts'
+import { jsonReply } from '../../src/app/service/reply.ts'
+import { openServer } from '../../src/http/server.ts'
+import type { HttpRoute } from '../../src/ports.ts'
 import {
   type Answer,
   ask,
@@ -224,6 +228,35 @@ describe('a connection', () => {
       ),
     )
     expect(answer).toContain('"reason":"flag_unknown"')
+  })
+})
+
+describe('an answer', () => {
+  test('that is not received is given up, and gives back its place', async () => {
+    const text = JSON.stringify('x'.repeat(64_000_000))
+    const big: HttpRoute = {
+      id: 'big',
+      method: 'GET',
+      path: '/big',
+      handle: () => Promise.resolve(jsonReply(text)),
+    }
+    const server = await openServer([big], {
+      at: { host: '127.0.0.1', port: 0 },
+      limits: { ...LIMITS, answer_ms: 1_500, settle_ms: 0 },
+      witness: { replied: () => undefined, failed: () => undefined },
+    })
+    const asking = connect(Number(new URL(server.origin).port), '127.0.0.1')
+    try {
+      asking.on('error', () => undefined).pause()
+      asking.write('GET /big HTTP/1.1\r\nhost: a\r\n\r\n')
+      await expect.poll(server.inFlight).toBe(1)
+      // Whoever receives it is answered meanwhile.
+      expect((await ask(server.origin, '/big')).text).toHaveLength(text.length)
+      await expect.poll(server.inFlight, { timeout: 5_000 }).toBe(0)
+    } finally {
+      asking.destroy()
+      await server.drain()
+    }
   })
 })
 

@@ -438,7 +438,13 @@ describe('what a server refuses itself', () => {
     path: `${ONE}:key`,
     handle: () => Promise.reject(new Error('a bug')),
   }
-  const LIMITS = { body_bytes: 1_000, header_bytes: 8_192, headers_ms: 1_000, request_ms: 1_000 }
+  const LIMITS = {
+    body_bytes: 1_000,
+    header_bytes: 8_192,
+    headers_ms: 1_000,
+    request_ms: 1_000,
+    answer_ms: 1_000,
+  }
   const witness = { replied: () => undefined, failed: () => undefined }
 
   test.each([
