@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ADMIN_LIMITS, type AdminLimits } from '../../core/admin/limits.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
+import { percentile, rounded } from '../../core/load/load.ts'
 import type { AdminServer, ApprovalCheck, Approvals } from '../../ports.ts'
 import { approvalOf, questionOf, withAdmin } from './admin-scene.ts'
 import { given, numberParam, probe } from './probe.ts'
@@ -52,11 +53,10 @@ interface Took {
   readonly p99_ms: number
   readonly slowest_ms: number
 }
-function tookOf(ms: readonly number[]): Took {
-  const sorted = ms.map((one) => Math.round(one * 100) / 100).toSorted((a, b) => a - b)
-  const at = (share: number): number => sorted[Math.ceil(sorted.length * share) - 1] ?? Infinity
-  return { p99_ms: at(0.99), slowest_ms: at(1) }
-}
+const tookOf = (ms: readonly number[]): Took => ({
+  p99_ms: rounded(percentile(ms, 0.99)),
+  slowest_ms: rounded(percentile(ms, 1)),
+})
 
 class Outage {
   private readonly server: AdminServer

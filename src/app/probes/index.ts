@@ -9,6 +9,7 @@ import { apiParity } from './api-parity.ts'
 import { alerts } from './alerts.ts'
 import { backfillComplete } from './backfill-complete.ts'
 import { backfillRepeat } from './backfill-repeat.ts'
+import { capacity } from './capacity.ts'
 import { command } from './command.ts'
 import { jwksOutage } from './jwks-outage.ts'
 import { keyRotation } from './key-rotation.ts'
@@ -45,6 +46,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'parity-breadth': parityBreadth,
   'parity-selftest': selftestCatches,
   'parity-vectors': parityVectors,
+  capacity,
   plan,
   'token-claims': tokenClaims,
   'token-forgeries': tokenForgeries,

@@ -54,7 +54,8 @@ export const plan = probe<Plan>({
   },
 })
 
-function planOf({ plan: found }: World): Plan {
+/** @throws FfError `target_missing` */
+export function planOf({ plan: found }: Pick<World, 'plan'>): Plan {
   if (found !== null) return found
   throw new FfError('target_missing', 'It needs checklists/plan.json.', {
     hint: 'Copy checklists/templates/plan.json there, and fill it in with the Admin team.',

@@ -106,6 +106,11 @@ export class ServiceStage {
     this.service = null
   }
 
+  /** Where it is asked. */
+  get origin(): string {
+    return this.service?.origin ?? ''
+  }
+
   /** In the time of the door: of keys and of tokens. */
   async pass(seconds: number): Promise<void> {
     this.passed_s += seconds
@@ -163,8 +168,8 @@ export class ServiceStage {
     this.tokens += 1
   }
 
-  /** Signed once, and then the same. */
-  private token(kid = String(this.shop.keys.rsa['kid'])): string {
+  /** Of somebody who may do it all. Signed once, and then the same. */
+  token(kid = String(this.shop.keys.rsa['kid'])): string {
     const jti = `drill-${this.tokens}`
     const name = `${kid} ${jti}`
     const claims = this.shop.claims({ scope: SCOPES, jti })
@@ -178,7 +183,7 @@ export class ServiceStage {
     path: string,
     { token = null, body }: { readonly token?: string | null; readonly body?: object },
   ): Promise<number> {
-    const response = await fetch(`${this.service?.origin}${path}`, {
+    const response = await fetch(`${this.origin}${path}`, {
       method,
       headers: {
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),

@@ -49,8 +49,11 @@ const TROUBLES: Readonly<
 }
 
 /** A store with whatever its holder has set against it. */
-export function troubledStore(store: ServedStore, fault: StoreFault): ServedStore {
-  const over = (): Overrides => TROUBLES[fault.store](store, fault)
+export const troubledStore = (store: ServedStore, fault: StoreFault): ServedStore =>
+  overlaid(store, () => TROUBLES[fault.store](store, fault))
+
+/** A store of which some is done otherwise, looked up at each call. */
+export function overlaid(store: ServedStore, over: () => Overrides): ServedStore {
   return {
     kind: store.kind,
     read: (query) => over().read?.(query) ?? store.read(query),

@@ -1,0 +1,41 @@
+import type { HttpClient, ServedStore } from '../../../ports.ts'
+import type { Adapters } from '../../adapters.ts'
+import type { World } from '../probe.ts'
+import { ServiceStage } from './service-stage.ts'
+
+/** What a service under load is made of: its store, and whatever of the stage is otherwise. */
+export interface Serving {
+  readonly store: ServedStore
+  readonly hands?: Partial<Adapters>
+}
+
+/** Lends a stage within the limits of the service, and who asks it over connections that are kept. */
+export const withServing = <T>(
+  world: World,
+  { store, hands = {} }: Serving,
+  use: (client: HttpClient, stage: ServiceStage) => Promise<T>,
+): Promise<T> =>
+  ServiceStage.lend(
+    world,
+    (staged) => ({
+      ...staged,
+      openServer: (routes, options) => world.adapters.openServer(routes, options),
+      openTelemetry: (log, readings) => world.adapters.openTelemetry(log, readings),
+      // Whoever lent the store closes it.
+      openServed: () =>
+        Promise.resolve({
+          facts: { target: 'scratch', backing: store.kind, server: null },
+          store,
+          close: () => Promise.resolve(),
+        }),
+      ...hands,
+    }),
+    async (stage) => {
+      const client = await world.adapters.openClient(stage.origin)
+      try {
+        return await use(client, stage)
+      } finally {
+        client.close()
+      }
+    },
+  )
