@@ -1,6 +1,7 @@
 import type { ChecklistItem } from '../../core/gate/types.ts'
 import { UNMEASURABLE } from '../unmeasurable.ts'
 import { auditAppendOnly } from './audit-append-only.ts'
+import { adminBlastRadius } from './admin-blast-radius.ts'
 import { adminBreaker } from './admin-breaker.ts'
 import { adminContract } from './admin-contract.ts'
 import { adminFailures } from './admin-failures.ts'
@@ -38,6 +39,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'admin-contract': adminContract,
   'admin-timeout': adminTimeout,
   'admin-failures': adminFailures,
+  'admin-blast-radius': adminBlastRadius,
   'admin-breaker': adminBreaker,
   'api-parity': apiParity,
   'jwks-outage': jwksOutage,

@@ -69,3 +69,18 @@ const spanOf = (burst: readonly Arrival[], every_ms: number): number =>
   burst.reduce((span, { sent_ms }) => Math.max(span, sent_ms + every_ms), burst.length * every_ms)
 
 export const rounded = (value: number): number => Math.round(value * 100) / 100
+
+/** The same load before something happened, and while it did. */
+export interface BeforeAndDuring {
+  readonly before: LoadSummary
+  readonly during: LoadSummary
+}
+/** The widest change of all runs, beside the least that any of them was before: what holds for these holds for each. */
+export const widestChange = (
+  runs: readonly BeforeAndDuring[],
+): { readonly p99_before_ms: number; readonly p99_change_ms: number } => ({
+  p99_before_ms: Math.min(...runs.map(({ before }) => before.p99_ms)),
+  p99_change_ms: rounded(
+    Math.max(...runs.map(({ before, during }) => during.p99_ms - before.p99_ms)),
+  ),
+})

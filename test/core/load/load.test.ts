@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { type Arrival, paceOf, percentile, summariseLoad } from '../../../src/core/load/load.ts'
+import {
+  type Arrival,
+  paceOf,
+  percentile,
+  summariseLoad,
+  widestChange,
+} from '../../../src/core/load/load.ts'
 
 describe('a pace', () => {
   test('is a tenth above the least, so that a late timer does not miss it', () => {
@@ -72,4 +78,21 @@ describe('a load', () => {
     expect(summariseLoad([], PACE)).toEqual(none)
     expect(summariseLoad([[]], PACE)).toEqual(none)
   })
+})
+
+test('of several runs, the widest change and the least there was before', () => {
+  const p99 = (p99_ms: number) => ({
+    requests: 1,
+    failed: 0,
+    failed_share: 0,
+    p99_ms,
+    per_s: 1,
+  })
+  const runs = [
+    { before: p99(9), during: p99(12.004) },
+    { before: p99(4), during: p99(3) },
+    { before: p99(30), during: p99(31) },
+  ]
+  expect(widestChange(runs)).toEqual({ p99_before_ms: 4, p99_change_ms: 3 })
+  expect(widestChange(runs.slice(1, 2))).toEqual({ p99_before_ms: 4, p99_change_ms: -1 })
 })

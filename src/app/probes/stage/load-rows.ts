@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import type { Credential } from '../../../core/auth/types.ts'
 import type { CanonicalJson } from '../../../core/json/canonical.ts'
 import type {
   FlagRow,
@@ -10,7 +12,7 @@ import type { HttpClient } from '../../../ports.ts'
 import { evaluateOver } from '../../service-client.ts'
 import type { Send } from '../load.ts'
 import { TOKEN_TIME } from '../token-shop.ts'
-import { STAGE_ROWS } from './stage-rows.ts'
+import { SENSITIVE_FLAG, STAGE_ROWS } from './stage-rows.ts'
 
 const FLAGS = 20
 const TENANTS = 50
@@ -70,18 +72,26 @@ export const LOAD_ROWS: State = {
 /** Asks for a decision that needs no Admin: of flags, tenants and users in turn, one flag of them unknown. */
 export const ordinary =
   (client: HttpClient): Send =>
-  async (at) => {
+  (at) => {
     const tenant_id = `T-load-${at % TENANTS}`
     const user_id = `U-load-${Math.floor(at / TENANTS) % USERS}`
-    const { status } = await evaluateOver(client, {
-      credential: { token: null, dev_headers: { tenant_id, user_id, scopes: [] } },
-      request: {
-        flag_key: flagKey(at % (FLAGS + 1)),
-        tenant_id: null,
-        user_id: null,
-        approval_ref: null,
-        request_id: `load-${at}`,
-      },
-    })
-    return status === 'decided'
+    const dev_headers = { tenant_id, user_id, scopes: [] }
+    return decided(client, { token: null, dev_headers }, { flag_key: flagKey(at % (FLAGS + 1)) })
   }
+/** Asks for one that Admin is asked about, by an approval that nobody else names. */
+export const sensitive =
+  (client: HttpClient, token: string): Send =>
+  (at) => {
+    const asked = { flag_key: SENSITIVE_FLAG, approval_ref: `APP-${at}-load` }
+    return decided(client, { token, dev_headers: null }, asked)
+  }
+
+async function decided(
+  client: HttpClient,
+  credential: Credential,
+  asked: { readonly flag_key: string; readonly approval_ref?: string },
+): Promise<boolean> {
+  const named = { tenant_id: null, user_id: null, approval_ref: null, ...asked }
+  const request = { ...named, request_id: randomUUID() }
+  return (await evaluateOver(client, { credential, request })).status === 'decided'
+}
