@@ -70,6 +70,11 @@ export const adapters: Adapters = {
     (await import('./admin/scripted-admin.ts')).ScriptedAdmin.start(approvals),
   runCommand: async (argv, limits) =>
     (await import('./process/run-command.ts')).runCommand(argv, limits),
+  startFf: async (args, limits) =>
+    (await import('./process/start-program.ts')).startProgram(
+      [process.execPath, join(packageRoot(), 'dist/bin/ff.js'), ...args],
+      limits,
+    ),
   codeVersion: async (folder) => (await import('./evidence/code-version.ts')).codeVersion(folder),
   verifySignoff: async (question) => {
     const [{ peopleOf }, tools] = await Promise.all([

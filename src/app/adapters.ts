@@ -37,6 +37,7 @@ import type {
   HttpWitness,
   ListenAt,
   RefusalAt,
+  RunningProgram,
   Readings,
   Served,
   ServedScratch,
@@ -190,6 +191,8 @@ export interface Adapters {
   openAdminServer(approvals: readonly Approval[]): Promise<AdminServer>
   /** Runs a program without a shell; whatever it does is an outcome. */
   runCommand(argv: readonly string[], limits: CommandLimits): Promise<CommandOutcome>
+  /** This very program in a process of its own, with no environment but the given one and the path. */
+  startFf(args: readonly string[], limits: CommandLimits): Promise<RunningProgram>
   /** The commit of a folder, and a digest of what is changed in it; null where nothing can be told. */
   codeVersion(folder: string): Promise<string | null>
   verifySignoff(question: SignoffQuestion): Promise<SignoffFound>

@@ -5,7 +5,6 @@ export const UNMEASURABLE: Readonly<Record<string, string>> = {
   'lost-message': 'the cache',
   'cache-outage': 'the cache',
   'cache-keys': 'the cache',
-  'audit-once': 'a served management API',
   'audit-continuity': 'the audit tools',
   observation: 'the staging observation',
   leak: 'the staging observation',

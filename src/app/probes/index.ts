@@ -2,6 +2,7 @@ import type { ChecklistItem } from '../../core/gate/types.ts'
 import { UNMEASURABLE } from '../unmeasurable.ts'
 import { auditAppendOnly } from './audit-append-only.ts'
 import { adminBlastRadius } from './admin-blast-radius.ts'
+import { auditOnce } from './audit-once.ts'
 import { adminBreaker } from './admin-breaker.ts'
 import { adminContract } from './admin-contract.ts'
 import { adminFailures } from './admin-failures.ts'
@@ -62,6 +63,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'concurrent-edits': concurrentEdits,
   restore,
   'audit-append-only': auditAppendOnly,
+  'audit-once': auditOnce,
   signals,
   'signoff-platform': signoffRole('platform-lead'),
   'signoff-security': signoffRole('security-lead'),

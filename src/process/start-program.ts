@@ -1,0 +1,51 @@
+import { execa } from 'execa'
+import type { CommandLimits, RunningProgram } from '../ports.ts'
+
+/** The kernel sends the signal when we are gone, however we went. */
+const DIES_WITH_US = ['setpriv', '--pdeathsig', 'KILL', '--']
+/** Of what it said, as much as is kept. */
+const KEPT_CHARACTERS = 4_096
+
+/** Starts a program without a shell, its standard input closed, with this environment and the path of ours. */
+export function startProgram(
+  argv: readonly string[],
+  { cwd, env, timeoutMs, signal }: CommandLimits,
+): RunningProgram {
+  const [file = '', ...args] = [...DIES_WITH_US, ...argv]
+  const child = execa(file, args, {
+    cwd,
+    env: { PATH: process.env['PATH'], ...env },
+    extendEnv: false,
+    timeout: timeoutMs,
+    cancelSignal: signal,
+    killSignal: 'SIGKILL',
+    stdin: 'ignore',
+    all: true,
+    buffer: false,
+    reject: false,
+  })
+  let said = ''
+  child.all.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-KEPT_CHARACTERS)
+  })
+  return {
+    says: async (pattern) => {
+      const found = new Promise<void>((resolve) => {
+        const look = (): void => {
+          if (pattern.test(said)) resolve()
+        }
+        child.all.on('data', look)
+        look()
+      })
+      await Promise.race([found, child])
+      const [, text] = pattern.exec(said) ?? []
+      return text === undefined
+        ? { ok: false, last_line: said.trimEnd().split('\n').at(-1) ?? '' }
+        : { ok: true, text }
+    },
+    kill: async () => {
+      child.kill('SIGKILL')
+      await child
+    },
+  }
+}
