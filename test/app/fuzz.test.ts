@@ -6,6 +6,7 @@ import { type FuzzRequest, runFuzz } from '../../src/app/parity-fuzz.ts'
 import { loadOrThrow } from '../../src/app/parity.ts'
 import type { ParityInputs } from '../../src/app/parity-inputs.ts'
 import { CATALOGUE } from '../../src/app/selftest/catalogue.ts'
+import { HONEST_SERVING } from '../../src/app/selftest/served-sides.ts'
 import { HONEST } from '../../src/app/workings.ts'
 import { schemaProblems } from '../../src/artefacts/schemas.ts'
 import { buildVectors } from '../../src/artefacts/vectors.ts'
@@ -119,7 +120,8 @@ describe('a fuzz', () => {
 
   test('prints a vector that holds to its schema and its rules', async () => {
     const fault = CATALOGUE.find(({ id }) => id === 'database.users-missing')
-    const { sides, workings } = fault?.plant({ ...bench, lines: NO_LINES }) ?? bench
+    const { sides, workings } =
+      fault?.plant({ ...bench, lines: NO_LINES, served: HONEST_SERVING }) ?? bench
     const found = await runFuzz(request(), inputs, { ...bench, sides, workings })
     expect(found.exitName).toBe('no_go')
     expect(vectorProblems(found.counterexample)).toEqual([])
@@ -136,7 +138,7 @@ describe('a fuzz', () => {
   ])('finds %s', async (id) => {
     const fault = CATALOGUE.find((one) => one.id === id)
     if (fault === undefined) throw new Error(`there is no fault ${id}`)
-    const { sides, workings } = fault.plant({ ...bench, lines: NO_LINES })
+    const { sides, workings } = fault.plant({ ...bench, lines: NO_LINES, served: HONEST_SERVING })
     const found = await runFuzz(request(), inputs, { ...bench, sides, workings })
     expect(found.exitName).toBe('no_go')
   })

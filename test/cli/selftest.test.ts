@@ -14,7 +14,7 @@ describe('ff parity selftest', LONG, () => {
     expect(done.status, done.stderr + done.stdout.slice(-2000)).toBe(0)
     const { items, verdict } = checkOf(done)
     expect(verdict).toBe('pass')
-    expect(items.filter(({ id }) => id.startsWith('control.'))).toHaveLength(8)
+    expect(items.filter(({ id }) => id.startsWith('control.'))).toHaveLength(10)
     for (const { id, proof } of CATALOGUE) {
       const item = items.find((one) => one.id === id)
       expect(item, id).toMatchObject({ state: 'pass', seen_by: { proof } })

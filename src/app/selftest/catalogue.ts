@@ -4,6 +4,7 @@ import type { Fault } from './fault.ts'
 import { READ_FAULTS } from './read-faults.ts'
 import { ROW_FAULTS } from './row-faults.ts'
 import { RULE_FAULTS } from './rule-faults.ts'
+import { SERVED_FAULTS } from './served-faults.ts'
 import { STORED_FAULTS } from './stored-faults.ts'
 
 /** Every fault that we know how to plant. A part of the project that comes later adds its own. */
@@ -14,4 +15,5 @@ export const CATALOGUE: readonly Fault[] = [
   ...EDGE_FAULTS,
   ...RULE_FAULTS,
   ...STORED_FAULTS,
+  ...SERVED_FAULTS,
 ]

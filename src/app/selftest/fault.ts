@@ -4,7 +4,7 @@ import { RULES } from '../../core/evaluate/rules.ts'
 import type { Rule } from '../../core/evaluate/step.ts'
 import type { Compare } from '../../core/parity/compare.ts'
 import type { State, Table } from '../../core/state/rows.ts'
-import type { Scratch, ScratchStore } from '../../ports.ts'
+import type { HttpRoute, Scratch, ScratchStore } from '../../ports.ts'
 import { type Ask, askBy, type Counter, type Evaluate } from '../ask.ts'
 import type { Sides } from '../run-parity.ts'
 import type { Workings } from '../workings.ts'
@@ -15,14 +15,18 @@ export interface Bench {
   readonly workings: Workings
   /** The stored rows that a diff walks, as the lines of a snapshot. */
   readonly lines: Readonly<Record<Side, readonly StoredLine[]>>
+  readonly served: ServingSides
 }
+/** What stands between the routes of a service and its sockets: how each route is really answered. */
+export type Serving = (route: HttpRoute) => HttpRoute['handle']
+export type ServingSides = Readonly<Record<Side, Serving>>
 /** A line of a table, without its newline. */
 export interface StoredLine {
   readonly table: Table
   readonly line: string
 }
 export type Side = keyof Sides
-export type Proof = 'comparer' | 'vectors' | 'cells' | 'rows'
+export type Proof = 'comparer' | 'vectors' | 'cells' | 'rows' | 'served'
 
 /** One planted fault. A fault that does nothing is caught by nothing, and so found out. */
 export interface Fault {
@@ -126,6 +130,11 @@ export const inComparer =
 export const inLines =
   (change: (lines: readonly StoredLine[]) => readonly StoredLine[]): Fault['plant'] =>
   ({ lines, ...bench }) => ({ ...bench, lines: { ...lines, candidate: change(lines.candidate) } })
+
+/** Services answer in another way. @param make for each of them: it may keep what it saw */
+export const inService =
+  (sides: readonly Side[], make: () => Serving): Fault['plant'] =>
+  ({ served, ...bench }) => ({ ...bench, served: perSide(sides, served, make) })
 
 const withStore = (scratch: Scratch, change: (store: ScratchStore) => ScratchStore): Scratch => ({
   facts: scratch.facts,

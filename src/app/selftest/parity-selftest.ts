@@ -1,3 +1,4 @@
+import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import {
   loadCells,
@@ -5,14 +6,15 @@ import {
   type ParityRequest,
   withCredentials,
   withDoors,
-  withSides,
 } from '../parity.ts'
+import { withBoth } from '../bracket.ts'
 import { bothAnsweringBy } from '../respondents.ts'
 import { runExhaustive } from '../run-exhaustive.ts'
 import { runParity } from '../run-parity.ts'
 import { CATALOGUE } from './catalogue.ts'
 import type { Fault } from './fault.ts'
 import { runSelftest } from './run-selftest.ts'
+import { withServed } from './served-sides.ts'
 import { STORED_LINES } from './stored-rows.ts'
 
 /**
@@ -25,36 +27,50 @@ export async function paritySelftest(
   request: ParityRequest & { readonly progress: (done: number, of: number) => void },
   catalogue: readonly Fault[] = CATALOGUE,
 ): Promise<CheckReport> {
-  const { root, adapters, signal, now, progress } = request
+  const { root, adapters, signal, now, progress, baseline, candidate } = request
   const inputs = await loadOrThrow(root, [])
   const { cells, oracle, time } = await loadCells(root, inputs)
   const { decision: rules, cells: owed } = inputs.contract.value
   const expected = owed.count
+  const { migrations, persistence } = inputs
+  const open = (spec: TargetSpec) => () =>
+    adapters.openServedScratch(spec, { migrations, versions: persistence.value.postgres })
   return withDoors(inputs, adapters, (doorFor) =>
     withCredentials(root, { inputs, adapters, time }, (credentials) =>
-      withSides(request, inputs, (own) =>
-        runSelftest(catalogue, own, {
-          signal,
-          now,
-          progress,
-          lines: STORED_LINES,
-          vectors: ({ sides, workings }) =>
-            runParity(inputs.vectors, bothAnsweringBy(sides, workings.ask), {
-              rules,
-              only: null,
-              around: { doorFor, signal, now, compare: workings.compare },
-            }),
-          cells: ({ sides, workings }) =>
-            runExhaustive(cells, bothAnsweringBy(sides, workings.ask), {
-              rules,
-              oracle,
-              credentials,
-              expected,
-              only: null,
-              around: { signal, now, compare: workings.compare },
-            }),
-        }),
-      ),
+      withBoth([open(baseline), open(candidate)], (b, c) => {
+        const own = { baseline: b, candidate: c }
+        return withServed(request, own, (services) =>
+          runSelftest(catalogue, own, {
+            signal,
+            now,
+            progress,
+            lines: STORED_LINES,
+            vectors: ({ sides, workings }) =>
+              runParity(inputs.vectors, bothAnsweringBy(sides, workings.ask), {
+                rules,
+                only: null,
+                around: { doorFor, signal, now, compare: workings.compare },
+              }),
+            served: ({ served, workings }) => {
+              services.serve(served)
+              return runParity(inputs.vectors, services.respondents, {
+                rules,
+                only: null,
+                around: { doorFor, signal, now, compare: workings.compare },
+              })
+            },
+            cells: ({ sides, workings }) =>
+              runExhaustive(cells, bothAnsweringBy(sides, workings.ask), {
+                rules,
+                oracle,
+                credentials,
+                expected,
+                only: null,
+                around: { signal, now, compare: workings.compare },
+              }),
+          }),
+        )
+      }),
     ),
   )
 }

@@ -5,6 +5,7 @@ import { comparerFaults } from '../../core/parity/comparer-controls.ts'
 import type { Sides } from '../run-parity.ts'
 import { HONEST, type Workings } from '../workings.ts'
 import type { Bench, Fault, Proof, StoredLine } from './fault.ts'
+import { HONEST_SERVING } from './served-sides.ts'
 import { seenInRows } from './stored-rows.ts'
 
 /** The proofs of a parity run, made on a bench that may have a fault in it. */
@@ -12,6 +13,7 @@ export type Prove = (bench: Bench) => Promise<ParityReport>
 export interface SelftestOptions {
   readonly vectors: Prove
   readonly cells: Prove
+  readonly served: Prove
   /** The rows that both sides of a diff hold while there is no fault. */
   readonly lines: readonly StoredLine[]
   readonly signal: AbortSignal
@@ -35,7 +37,7 @@ export async function runSelftest(
   const { signal, now, progress } = options
   const started = now()
   const lines = { baseline: options.lines, candidate: options.lines }
-  const honest: Bench = { sides, workings: HONEST, lines }
+  const honest: Bench = { sides, workings: HONEST, lines, served: HONEST_SERVING }
   const items: Checked[] = await controls('before', honest, options)
   const ms: Record<string, number> = {}
   for (const fault of catalogue) {
@@ -68,7 +70,7 @@ async function controls(
   honest: Bench,
   options: SelftestOptions,
 ): Promise<Checked[]> {
-  const proofs: readonly Proof[] = ['comparer', 'vectors', 'cells', 'rows']
+  const proofs: readonly Proof[] = ['comparer', 'vectors', 'cells', 'rows', 'served']
   const items: Checked[] = []
   for (const proof of proofs) {
     const seen = await prove(proof, honest, options)
@@ -94,6 +96,7 @@ const COMMANDS: Readonly<Record<Proof, string>> = {
   vectors: 'run',
   cells: 'exhaustive',
   rows: 'diff',
+  served: 'run',
 }
 
 async function tried(fault: Fault, honest: Bench, options: SelftestOptions): Promise<Checked> {

@@ -108,7 +108,7 @@ export interface CheckItem {
 }
 /** A vector, cell, control or pair of the comparer, and the field where it showed. */
 export interface SeenBy {
-  readonly proof: 'comparer' | 'vectors' | 'cells' | 'rows'
+  readonly proof: 'comparer' | 'vectors' | 'cells' | 'rows' | 'served'
   readonly subject: string
   readonly pointer: string | null
 }

@@ -1,0 +1,87 @@
+import type { HttpRoute, ServedScratch } from '../../ports.ts'
+import type { Adapters } from '../adapters.ts'
+import { type Closable, withBoth } from '../bracket.ts'
+import { openHarness } from '../harness-side.ts'
+import type { ParityRequest } from '../parity.ts'
+import type { Respondent, Respondents } from '../respondents.ts'
+import { startHarness } from '../serve-harness.ts'
+import type { Serving, ServingSides, Side } from './fault.ts'
+
+/** Both sides as services of this process, asked over their sockets. */
+export interface ServedSides {
+  readonly respondents: Respondents
+  /** From now on they serve so. */
+  serve(by: ServingSides): void
+}
+type Scratches = Readonly<Record<Side, ServedScratch>>
+
+const AS_THEY_ARE: Serving = ({ handle }) => handle
+export const HONEST_SERVING: ServingSides = { baseline: AS_THEY_ARE, candidate: AS_THEY_ARE }
+
+/** Lends a service on each scratch side; the scratch itself stays open. */
+export const withServed = <T>(
+  request: Pick<ParityRequest, 'root' | 'adapters' | 'now'>,
+  sides: Scratches,
+  use: (served: ServedSides) => Promise<T>,
+): Promise<T> => {
+  let serving = HONEST_SERVING
+  const open = (side: Side) => (): Promise<Respondent & Closable> =>
+    openService(request, sides[side], (route) => serving[side](route))
+  return withBoth([open('baseline'), open('candidate')], (baseline, candidate) =>
+    use({
+      respondents: { baseline, candidate },
+      serve: (by) => {
+        serving = by
+      },
+    }),
+  )
+}
+
+async function openService(
+  { root, adapters, now }: Pick<ParityRequest, 'root' | 'adapters' | 'now'>,
+  scratch: ServedScratch,
+  serving: Serving,
+): Promise<Respondent & Closable> {
+  const hands: Adapters = {
+    ...adapters,
+    openServedScratch: () => Promise.resolve({ ...scratch, close: () => Promise.resolve() }),
+    openServer: (routes, options) => adapters.openServer(routes.map(through(serving)), options),
+  }
+  const service = await startHarness({
+    root,
+    adapters: hands,
+    serve: SETTINGS,
+    database: () => null,
+    now,
+    log: SILENT,
+  })
+  try {
+    const side = await openHarness({ kind: 'http', origin: service.origin }, adapters)
+    return {
+      facts: side.facts,
+      load: (state) => side.load(state),
+      ask: (posed) => side.ask(posed),
+      close: async () => {
+        await side.close()
+        await service.close()
+      },
+    }
+  } catch (error) {
+    await service.close()
+    throw error
+  }
+}
+
+const through =
+  (serving: Serving) =>
+  (route: HttpRoute): HttpRoute => ({ ...route, handle: (call) => serving(route)(call) })
+
+const SETTINGS = {
+  env: null,
+  backing: null,
+  store_dir: null,
+  listen: '127.0.0.1:0',
+  admin_listen: null,
+  digest_key_file: null,
+}
+const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
