@@ -180,7 +180,7 @@ class Audited {
     })
     await Promise.any(first).catch(() => undefined)
     await sleep(momentOf(at))
-    await this.ground.strike(kill)
+    await this.ground.strike(kill, at)
     const other = (await Promise.all(writing)).find((end) => !isCutOff(end))
     if (other !== undefined) throw other
     this.struck += 1

@@ -19,8 +19,12 @@ export interface Ground {
   readonly name: 'the file' | 'the database'
   readonly store: Store
   readonly server: string | null
-  /** Kills whoever is writing, between a change and its record where that can be chosen; resolves when all of it is over. */
-  readonly strike: (kill: () => Promise<void>) => Promise<void>
+  /**
+   * Kills whoever is writing, and resolves when all of it is over.
+   *
+   * @param at which kill it is: every second one comes between a change and its record, where that can be chosen
+   */
+  readonly strike: (kill: () => Promise<void>, at: number) => Promise<void>
   /** What of its trail counts as written. */
   readonly kept: (records: readonly AuditRecord[]) => readonly AuditRecord[]
 }
@@ -51,7 +55,10 @@ const databaseGround = (scratch: ScratchDatabase): Ground => ({
   name: 'the database',
   store: scratch.target as Store,
   server: scratch.server,
-  strike: (kill) => killBehindTheRow(scratch, kill),
+  strike: async (kill, at) => {
+    await (at % 2 === 0 ? killBehindTheRow(scratch, kill) : kill())
+    await scratch.run(SETTLE)
+  },
   kept: (records) => records,
 })
 
@@ -68,7 +75,6 @@ async function killBehindTheRow(
 ): Promise<void> {
   const middle = new Promise((resolve) => setTimeout(resolve, (HELD_S * 1000) / 2))
   await Promise.all([scratch.run(HOLD), middle.then(kill)])
-  await scratch.run(SETTLE)
 }
 
 /** A service that runs, and what ends it. */
