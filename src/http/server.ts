@@ -106,11 +106,13 @@ interface State {
 /** Counts what is under way, refuses one too many, and tells the witness of each reply, sent or cut off. */
 function watch(server: FastifyInstance, state: State, { limits, witness }: ServerOptions): void {
   server.decorateRequest('refusedAs', null)
+  server.decorateRequest('late', undefined)
   server.addHook('onRequest', (request, reply, done) => {
     const started = process.hrtime.bigint()
     state.inFlight += 1
     reply.raw.once('close', () => {
       state.inFlight -= 1
+      clearTimeout(request.late)
       witness.replied({
         route: request.routeOptions.config.id ?? null,
         status: reply.statusCode,
@@ -124,9 +126,8 @@ function watch(server: FastifyInstance, state: State, { limits, witness }: Serve
     else done()
   })
   // Whoever does not receive an answer would hold it, and a place among those under way, for ever.
-  server.addHook('onSend', (_request, { raw }, _text, done) => {
-    const late = setTimeout(() => raw.destroy(), limits.answer_ms)
-    raw.once('close', () => clearTimeout(late))
+  server.addHook('onSend', (request, { raw }, _text, done) => {
+    request.late = setTimeout(() => raw.destroy(), limits.answer_ms)
     done()
   })
 }
@@ -154,6 +155,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** A code of the contract. */
     refusedAs: string | null
+    /** Gives up an answer that nobody receives. */
+    late: NodeJS.Timeout | undefined
   }
   interface FastifyInstance {
     refusalAt: RefusalAt
