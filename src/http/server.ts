@@ -106,13 +106,14 @@ interface State {
 /** Counts what is under way, refuses one too many, and tells the witness of each reply, sent or cut off. */
 function watch(server: FastifyInstance, state: State, { limits, witness }: ServerOptions): void {
   server.decorateRequest('refusedAs', null)
-  server.decorateRequest('late', undefined)
   server.addHook('onRequest', (request, reply, done) => {
     const started = process.hrtime.bigint()
+    // Whoever does not receive an answer would hold it, and a place among those under way, for ever.
+    const late = setTimeout(() => reply.raw.destroy(), limits.request_ms + limits.answer_ms)
     state.inFlight += 1
     reply.raw.once('close', () => {
       state.inFlight -= 1
-      clearTimeout(request.late)
+      clearTimeout(late)
       witness.replied({
         route: request.routeOptions.config.id ?? null,
         status: reply.statusCode,
@@ -124,11 +125,6 @@ function watch(server: FastifyInstance, state: State, { limits, witness }: Serve
     if (state.draining) reply.header('connection', 'close')
     if (state.inFlight > limits.in_flight) refuse(reply, 'too_many_requests_in_flight')
     else done()
-  })
-  // Whoever does not receive an answer would hold it, and a place among those under way, for ever.
-  server.addHook('onSend', (request, { raw }, _text, done) => {
-    request.late = setTimeout(() => raw.destroy(), limits.answer_ms)
-    done()
   })
 }
 
@@ -155,8 +151,6 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** A code of the contract. */
     refusedAs: string | null
-    /** Gives up an answer that nobody receives. */
-    late: NodeJS.Timeout | undefined
   }
   interface FastifyInstance {
     refusalAt: RefusalAt

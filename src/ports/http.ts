@@ -52,7 +52,7 @@ export interface HttpLimits {
   readonly header_bytes: number
   readonly headers_ms: number
   readonly request_ms: number
-  /** How long whoever asked may take to receive an answer. */
+  /** How long whoever asked may take to receive an answer, past the time for the request. */
   readonly answer_ms: number
   /** Requests under way at once; one more is refused. */
   readonly in_flight: number

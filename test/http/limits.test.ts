@@ -242,17 +242,17 @@ describe('an answer', () => {
     }
     const server = await openServer([big], {
       at: { host: '127.0.0.1', port: 0 },
-      limits: { ...LIMITS, answer_ms: 1_500, settle_ms: 0 },
+      limits: { ...LIMITS, request_ms: 500, answer_ms: 1_000, settle_ms: 0 },
       witness: { replied: () => undefined, failed: () => undefined },
     })
     const asking = connect(Number(new URL(server.origin).port), '127.0.0.1')
     try {
       asking.on('error', () => undefined).pause()
       asking.write('GET /big HTTP/1.1\r\nhost: a\r\n\r\n')
-      await expect.poll(server.inFlight).toBe(1)
+      await expect.poll(() => server.inFlight()).toBe(1)
       // Whoever receives it is answered meanwhile.
       expect((await ask(server.origin, '/big')).text).toHaveLength(text.length)
-      await expect.poll(server.inFlight, { timeout: 5_000 }).toBe(0)
+      await expect.poll(() => server.inFlight(), { timeout: 5_000 }).toBe(0)
     } finally {
       asking.destroy()
       await server.drain()
