@@ -55,6 +55,8 @@ describe('it does not start', () => {
     ))
   test('with a sample where an environment is named', () =>
     refused({ FF_ENV: 'prod' }, 2, 'setting_invalid'))
+  test('with a sample for others than this machine', () =>
+    refused({ FF_LISTEN: '0.0.0.0:0' }, 2, 'setting_invalid'))
   test('without a database for FF_BACKING=db', () =>
     refused({ FF_BACKING: 'db' }, 2, 'target_invalid'))
   test('in a phase that nobody recorded', () =>

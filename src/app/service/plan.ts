@@ -22,6 +22,7 @@ export interface ServePlan {
 }
 
 export const DEFAULT_LISTEN: ListenAt = { host: '127.0.0.1', port: 8420 }
+const STORE_HINT = 'Set it to the folder of the file store.'
 export const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
 
 /** @param database what `FF_DATABASE_URL` names @throws FfError `setting_invalid`, `target_invalid` */
@@ -33,6 +34,8 @@ export function planServe(
   const store = storeOf(texts, database)
   const listen = listenAt('FF_LISTEN', texts.listen) ?? DEFAULT_LISTEN
   const admin_listen = listenAt('FF_ADMIN_LISTEN', texts.admin_listen)
+  if (store === null && !LOOPBACK.test(listen.host))
+    throw invalid('FF_STORE_DIR is not set, and a sample is for this machine alone.', STORE_HINT)
   // Whoever is let in unverified is let in from this machine alone (page 2, containment).
   if (environment === 'dev+H' && !LOOPBACK.test(listen.host))
     throw invalid(
@@ -59,7 +62,7 @@ function storeOf(
   if (store_dir !== null) return { kind: 'file', folder: store_dir }
   // A sample must never be served to those who meant a store of their own.
   if (backing === null && env === null) return null
-  throw invalid('FF_STORE_DIR is not set.', 'Set it to the folder of the file store.')
+  throw invalid('FF_STORE_DIR is not set.', STORE_HINT)
 }
 
 /** `HOST:PORT`, the host of an IPv6 address in brackets. */

@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { PROBLEMS, problemText, type RequestCode } from '../core/service/problems.ts'
+import type { HttpRoute, HttpWitness } from '../ports.ts'
+import { PROBLEM_TYPE, refuse } from './reply.ts'
+
+const METHODS = ['GET', 'PUT', 'POST', 'DELETE', 'PATCH'] as const
+
+/** What a route throws, and what met none. */
+export function refuseFailures(server: FastifyInstance, witness: HttpWitness): void {
+  server.setErrorHandler((error, request, reply) => {
+    // Who went away before the end of its request is told by nobody that it is malformed, and is no bug of ours.
+    const gone = request.raw.destroyed && !request.raw.complete
+    const code = gone ? 'request_malformed' : codeOf(error)
+    if (code === null) witness.failed(error, request.id)
+    return refuse(reply, code ?? 'internal')
+  })
+  server.setNotFoundHandler((_request, reply) => refuse(reply, 'route_unknown'))
+}
+
+/** What of fastify's own errors is the caller's doing. */
+const CODES: Readonly<Record<string, RequestCode>> = {
+  utf8_invalid: 'utf8_invalid',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'media_type_unsupported',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'request_malformed',
+  FST_ERR_CTP_EMPTY_TYPE: 'media_type_unsupported',
+}
+const codeOf = (error: unknown): RequestCode | null =>
+  error instanceof Error && 'code' in error ? (CODES[String(error.code)] ?? null) : null
+
+/** A path that is served, with a method that it is not served with (RFC 9110, 15.5.6). */
+export function refuseOtherMethods(server: FastifyInstance, routes: readonly HttpRoute[]): void {
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const taken = routes.filter((route) => route.path === path).map(({ method }) => method)
+    server.route({
+      method: METHODS.filter((method) => !(taken as readonly string[]).includes(method)),
+      url: path,
+      handler: (_request, reply) =>
+        refuse(reply.header('allow', taken.join(', ')), 'method_not_allowed'),
+    })
+  }
+}
+
+/** What Node refuses before there is a request to answer. */
+const SOCKET_CODES: Readonly<Record<string, RequestCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+}
+
+/** No hook hears of what never came to a route. */
+export const tellUnmet = (witness: HttpWitness, code: RequestCode, request_id: string): void =>
+  witness.replied({ route: null, status: PROBLEMS[code][0], seconds: 0, request_id, code })
+
+export function refuseSocket(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  witness: HttpWitness,
+): void {
+  // The other end is gone: there is nobody to tell.
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const code = SOCKET_CODES[error.code ?? ''] ?? 'request_malformed'
+  const id = randomUUID()
+  const text = problemText(code, id)
+  const [status] = PROBLEMS[code]
+  tellUnmet(witness, code, id)
+  socket.end(
+    `HTTP/1.1 ${status} ${code}\r\nconnection: close\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
+      `content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+  )
+}

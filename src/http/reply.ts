@@ -1,0 +1,46 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { PROBLEMS, problemText, type ServerCode } from '../core/service/problems.ts'
+import type { HttpReply, RefusalAt } from '../ports.ts'
+
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Name of the route that was met. */
+    id?: string
+  }
+  interface FastifyRequest {
+    /** A code of the contract. */
+    refusedAs: string | null
+  }
+  interface FastifyInstance {
+    refusalAt: RefusalAt
+  }
+}
+
+const pathOf = (url: string): string => url.split('?', 1)[0] as string
+
+export function send(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { status, type, headers, text, code }: HttpReply,
+): FastifyReply {
+  request.refusedAs = code
+  // An empty text would be a body of no bytes, which a 304 does not have (RFC 9110, 15.4.5).
+  return reply
+    .code(status)
+    .headers(headers)
+    .type(type)
+    .send(status === 304 ? undefined : text)
+}
+
+export function refuse(reply: FastifyReply, code: ServerCode): FastifyReply {
+  const { request } = reply
+  const worded = reply.server.refusalAt(pathOf(request.url), code)
+  if (worded !== null) return send(request, reply, worded)
+  const [status] = PROBLEMS[code]
+  request.refusedAs = code
+  reply.header('cache-control', 'no-store')
+  if (status === 503) reply.header('retry-after', '1')
+  return reply.code(status).type(PROBLEM_TYPE).send(problemText(code, request.id))
+}
