@@ -86,7 +86,7 @@ class ServiceSide implements ReplaySide {
     const answer = await evaluateOver(this.client, { request, credential })
     if (answer.status !== 'decided') return { answer, rows: null }
     // Two pages for a person to sign in at are alike, and no decisions.
-    const backing = envelopeAbout(answer.text, request.flag_key)
+    const backing = envelopeAbout(answer.text, request)
     if (backing === null)
       return { answer: { status: 'unanswered', code: 'no_envelope' }, rows: null }
     this.backing ??= backing

@@ -7,7 +7,7 @@ import { openDevIssuer } from '../../src/auth/dev-issuer.ts'
 import type { DevIssuer } from '../../src/ports.ts'
 import { flagRow, json, tenantRow, userRow } from '../core/builders.ts'
 import { type Run, runFf } from '../support/run-ff.ts'
-import { openMeddler } from '../support/meddler.ts'
+import { type Meddler, openMeddler } from '../support/meddler.ts'
 import { type Started, startService } from '../support/service.ts'
 import { errorOf, parityOf } from './outcome.ts'
 
@@ -165,6 +165,26 @@ describe('ff parity replay, of two services', () => {
     })
     const text = await replay(late, incumbent.origin, successor.origin, [])
     expect(text.stdout).toContain('every request was refused, so no decision was compared')
+  })
+
+  test('what was said to an earlier request is no answer to this one', async () => {
+    const remembering = (origin: string): Promise<Meddler> => {
+      let first: string | null = null
+      return openMeddler(origin, (body) => (first ??= body))
+    }
+    const sides = await Promise.all([incumbent, successor].map(({ origin }) => remembering(origin)))
+    const lines = ['r-1', 'r-2'].map((request_id) => line('ff.plain', {}, { request_id }))
+    const done = await replay(lines, sides[0]?.origin ?? '', sides[1]?.origin ?? '')
+    for (const side of sides) await side.close()
+    expect(done.status).toBe(22)
+    expect(parityOf(done)).toMatchObject({
+      verdict: 'inconclusive',
+      counts: { expected: 2, compared: 1 },
+      findings: [
+        { code: 'unanswered', subject: 'line 2', left: 'no_envelope' },
+        { code: 'unanswered', subject: 'line 2', left: 'no_envelope' },
+      ],
+    })
   })
 
   test('a side that says another backing in between is found', async () => {

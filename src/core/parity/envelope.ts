@@ -1,16 +1,23 @@
 import type { BackingState } from '../evaluate/types.ts'
+import type { VectorRequest } from './vector.ts'
 import { isObject, type JsonNode, readJson } from '../json/read.ts'
 
 /**
  * What the answer of a service names as its backing.
  *
- * @returns null where the text is no decision about this flag, whatever else it is
+ * @returns null where the text is no decision on this very request, whatever else it is
  */
-export function envelopeAbout(text: string, flag_key: string): BackingState | null {
+export function envelopeAbout(
+  text: string,
+  { flag_key, request_id }: Pick<VectorRequest, 'flag_key' | 'request_id'>,
+): BackingState | null {
   const read = readJson(text)
   const envelope = read.ok ? read.node : null
-  const backing = member(member(envelope, 'meta'), 'backing_state')
-  const about = member(envelope, 'flag_key') === flag_key
+  const meta = member(envelope, 'meta')
+  const backing = member(meta, 'backing_state')
+  // A cache on the way would answer for somebody else, on both sides alike.
+  const about =
+    member(envelope, 'flag_key') === flag_key && member(meta, 'request_id') === request_id
   return about && (backing === 'file' || backing === 'db') ? backing : null
 }
 

@@ -2,10 +2,31 @@ import { expect, test } from 'vitest'
 import { envelopeAbout } from '../../../src/core/parity/envelope.ts'
 
 test.each([
-  ['a decision from a file', '{"flag_key":"ff.a","meta":{"backing_state":"file"}}', 'file'],
-  ['a decision from a database', '{"flag_key":"ff.a","meta":{"backing_state":"db"}}', 'db'],
-  ['a decision about another flag', '{"flag_key":"ff.b","meta":{"backing_state":"db"}}', null],
-  ['a backing that nobody has', '{"flag_key":"ff.a","meta":{"backing_state":"tape"}}', null],
+  [
+    'a decision from a file',
+    '{"flag_key":"ff.a","meta":{"request_id":"r-1","backing_state":"file"}}',
+    'file',
+  ],
+  [
+    'a decision from a database',
+    '{"flag_key":"ff.a","meta":{"request_id":"r-1","backing_state":"db"}}',
+    'db',
+  ],
+  [
+    'a decision about another flag',
+    '{"flag_key":"ff.b","meta":{"request_id":"r-1","backing_state":"db"}}',
+    null,
+  ],
+  [
+    'a decision on another request',
+    '{"flag_key":"ff.a","meta":{"request_id":"r-2","backing_state":"db"}}',
+    null,
+  ],
+  [
+    'a backing that nobody has',
+    '{"flag_key":"ff.a","meta":{"request_id":"r-1","backing_state":"tape"}}',
+    null,
+  ],
   ['no meta', '{"flag_key":"ff.a"}', null],
   ['a meta that is a list', '{"flag_key":"ff.a","meta":["backing_state","db"]}', null],
   ['a list', '[]', null],
@@ -13,5 +34,5 @@ test.each([
   ['nothing', 'null', null],
   ['a page to sign in at', '<!doctype html>', null],
 ])('%s', (_what, text, backing) => {
-  expect(envelopeAbout(text, 'ff.a')).toBe(backing)
+  expect(envelopeAbout(text, { flag_key: 'ff.a', request_id: 'r-1' })).toBe(backing)
 })
