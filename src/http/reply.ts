@@ -4,6 +4,13 @@ import type { HttpReply, RefusalAt } from '../ports.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
+/** How a server stands. */
+export interface Standing {
+  inFlight: number
+  /** Whether each connection ends with the answer that is under way on it. */
+  draining: boolean
+}
+
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Name of the route that was met. */
@@ -15,6 +22,7 @@ declare module 'fastify' {
   }
   interface FastifyInstance {
     refusalAt: RefusalAt
+    standing: Standing
   }
 }
 
@@ -26,6 +34,7 @@ export function send(
   { status, type, headers, text, code }: HttpReply,
 ): FastifyReply {
   request.refusedAs = code
+  endIfDraining(reply)
   // An empty text would be a body of no bytes, which a 304 does not have (RFC 9110, 15.4.5).
   return reply
     .code(status)
@@ -34,12 +43,17 @@ export function send(
     .send(status === 304 ? undefined : text)
 }
 
+function endIfDraining(reply: FastifyReply): void {
+  if (reply.server.standing.draining) reply.header('connection', 'close')
+}
+
 export function refuse(reply: FastifyReply, code: ServerCode): FastifyReply {
   const { request } = reply
   const worded = reply.server.refusalAt(pathOf(request.url), code)
   if (worded !== null) return send(request, reply, worded)
   const [status] = PROBLEMS[code]
   request.refusedAs = code
+  endIfDraining(reply)
   reply.header('cache-control', 'no-store')
   if (status === 503) reply.header('retry-after', '1')
   return reply.code(status).type(PROBLEM_TYPE).send(problemText(code, request.id))

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage } from 'node:http'
+import { type AddressInfo, Server as NetServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fastify, { type FastifyInstance } from 'fastify'
 import { isRequestId } from '../core/state/write-request.ts'
@@ -15,10 +16,12 @@ import type {
 import { Call } from './call.ts'
 import { listenFault } from './listen-fault.ts'
 import { refuseFailures, refuseOtherMethods, refuseSocket, tellUnmet } from './refusals.ts'
-import { refuse, send } from './reply.ts'
+import { refuse, send, type Standing } from './reply.ts'
 
 /** How often the server looks for requests that are too slow, in milliseconds. */
 const CHECKED_EVERY_MS = 1_000
+/** How often a drain looks whether anything is still under way, in milliseconds. */
+const DRAINED_EVERY_MS = 20
 /** Longer than any id in a path, so that what is too long is refused by its own name. */
 const MAX_PARAM = 1_024
 
@@ -41,8 +44,11 @@ export async function openServer(
   const { at, limits } = options
   const server = makeServer(options)
   server.decorate('refusalAt', options.refusal ?? (() => null))
-  const state: State = { inFlight: 0, draining: false }
-  watch(server, state, options)
+  const standing: Standing = { inFlight: 0, draining: false }
+  server.decorate('standing', standing)
+  watch(server, standing, options)
+  // An expectation that nobody knows may be passed over (RFC 9110, 10.1.1); Node would refuse it without a code.
+  server.server.on('checkExpectation', (request, reply) => server.routing(request, reply))
   takeBodies(server)
   refuseFailures(server, options.witness)
   for (const route of routes) serve(server, route)
@@ -54,14 +60,16 @@ export async function openServer(
   }
   return {
     origin: originOf(server.server.address() as AddressInfo),
-    inFlight: () => state.inFlight,
+    inFlight: () => standing.inFlight,
     drain: async () => {
       // A connection that the system has taken and we have not would be reset; one that is kept alive is told.
-      state.draining = true
+      standing.draining = true
       await sleep(limits.settle_ms)
-      const closed = server.close()
+      // It only listens no more: to close it would break off what is being sent, which Node takes for idle.
+      NetServer.prototype.close.call(server.server)
       const timer = setTimeout(() => server.server.closeAllConnections(), limits.drain_ms)
-      await closed
+      while (standing.inFlight > 0) await sleep(DRAINED_EVERY_MS)
+      await server.close()
       clearTimeout(timer)
     },
   }
@@ -86,24 +94,25 @@ const makeServer = ({ limits, witness }: ServerOptions): FastifyInstance =>
       headersTimeout: limits.headers_ms,
       maxHeaderSize: limits.header_bytes,
       connectionsCheckingInterval: CHECKED_EVERY_MS,
+      // Node would refuse it without a code; `watch` does.
+      requireHostHeader: false,
     },
   })
 
-interface State {
-  inFlight: number
-  draining: boolean
-}
-
 /** Counts what is under way, refuses one too many, and tells the witness of each reply, sent or cut off. */
-function watch(server: FastifyInstance, state: State, { limits, witness }: ServerOptions): void {
+function watch(
+  server: FastifyInstance,
+  standing: Standing,
+  { limits, witness }: ServerOptions,
+): void {
   server.decorateRequest('refusedAs', null)
   server.addHook('onRequest', (request, reply, done) => {
     const started = process.hrtime.bigint()
     // Whoever does not receive an answer would hold it, and a place among those under way, for ever.
     const late = setTimeout(() => reply.raw.destroy(), limits.request_ms + limits.answer_ms)
-    state.inFlight += 1
+    standing.inFlight += 1
     reply.raw.once('close', () => {
-      state.inFlight -= 1
+      standing.inFlight -= 1
       clearTimeout(late)
       witness.replied({
         route: request.routeOptions.config.id ?? null,
@@ -113,11 +122,15 @@ function watch(server: FastifyInstance, state: State, { limits, witness }: Serve
         code: request.refusedAs,
       })
     })
-    if (state.draining) reply.header('connection', 'close')
-    if (state.inFlight > limits.in_flight) refuse(reply, 'too_many_requests_in_flight')
+    if (standing.inFlight > limits.in_flight) refuse(reply, 'too_many_requests_in_flight')
+    else if (isWithoutHost(request.raw)) refuse(reply, 'request_malformed')
     else done()
   })
 }
+
+/** RFC 9112, 3.2. */
+const isWithoutHost = ({ httpVersion, headers }: IncomingMessage): boolean =>
+  httpVersion === '1.1' && headers.host === undefined
 
 /** A caller's own id where it is one, so that its logs and ours can be laid side by side; a token is none. */
 const requestIdOf = (named: string | readonly string[] | undefined): string =>

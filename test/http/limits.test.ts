@@ -1,10 +1,11 @@
+import { Agent, get, type IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LIMITS } from '../../src/app/serve.ts'
 import { jsonReply } from '../../src/app/service/reply.ts'
 import { openServer } from '../../src/http/server.ts'
-import type { HttpRoute } from '../../src/ports.ts'
+import type { HttpLimits, HttpRoute, HttpServer } from '../../src/ports.ts'
 import {
   type Answer,
   ask,
@@ -220,6 +221,20 @@ describe('a connection', () => {
     expect((await call('/health/live')).status).toBe(200)
   })
 
+  test('that is cut does not hold up whoever stops the service', async () => {
+    const stopped = await startService()
+    const socket = connect(Number(new URL(stopped.origin).port), '127.0.0.1')
+    socket.write(
+      `POST ${EVALUATE} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"fl`,
+    )
+    await sleep(100)
+    socket.destroy()
+    await sleep(100)
+    const started = Date.now()
+    expect((await stopped.stop()).status).toBe(0)
+    expect(Date.now() - started).toBeLessThan(5_000)
+  })
+
   test('that is half closed is still answered', async () => {
     const body = '{"flag_key":"ff.x"}'
     const answer = await raw((socket) =>
@@ -232,18 +247,48 @@ describe('a connection', () => {
 })
 
 describe('an answer', () => {
-  test('that is not received is given up, and gives back its place', async () => {
-    const text = JSON.stringify('x'.repeat(64_000_000))
-    const big: HttpRoute = {
-      id: 'big',
-      method: 'GET',
-      path: '/big',
-      handle: () => Promise.resolve(jsonReply(text)),
-    }
-    const server = await openServer([big], {
+  const text = JSON.stringify('x'.repeat(64_000_000))
+  const serve = (handle: HttpRoute['handle'], more: Partial<HttpLimits>): Promise<HttpServer> =>
+    openServer([{ id: 'big', method: 'GET', path: '/big', handle }], {
       at: { host: '127.0.0.1', port: 0 },
-      limits: { ...LIMITS, request_ms: 500, answer_ms: 1_000, settle_ms: 0 },
+      limits: { ...LIMITS, settle_ms: 0, ...more },
       witness: { replied: () => undefined, failed: () => undefined },
+    })
+
+  test('that is on its way when the server drains comes to its end', async () => {
+    const server = await serve(() => Promise.resolve(jsonReply(text)), {})
+    const { port } = new URL(server.origin)
+    const answer = await new Promise<IncomingMessage>((resolve) =>
+      get({ port, path: '/big', agent: new Agent({ keepAlive: true }) }, resolve),
+    )
+    const drained = server.drain()
+    await sleep(200)
+    let bytes = 0
+    for await (const chunk of answer as AsyncIterable<Buffer>) bytes += chunk.length
+    expect(bytes).toBe(text.length)
+    await drained
+  })
+
+  test('that a drain waits for is the last of its connection', async () => {
+    const server = await serve(async () => {
+      await sleep(300)
+      return jsonReply('{}')
+    }, {})
+    const { port } = new URL(server.origin)
+    const answered = new Promise<IncomingMessage>((resolve) =>
+      get({ port, path: '/big', agent: new Agent({ keepAlive: true }) }, resolve),
+    )
+    await expect.poll(() => server.inFlight()).toBe(1)
+    const started = Date.now()
+    await server.drain()
+    expect(Date.now() - started).toBeLessThan(3_000)
+    expect((await answered).headers.connection).toBe('close')
+  })
+
+  test('that is not received is given up, and gives back its place', async () => {
+    const server = await serve(() => Promise.resolve(jsonReply(text)), {
+      request_ms: 500,
+      answer_ms: 1_000,
     })
     const asking = connect(Number(new URL(server.origin).port), '127.0.0.1')
     try {
