@@ -13,7 +13,7 @@ import type {
   ListenAt,
   RefusalAt,
 } from '../ports.ts'
-import { Call } from './call.ts'
+import { callOf } from './call.ts'
 import { listenFault } from './listen-fault.ts'
 import { refuseFailures, refuseOtherMethods, refuseSocket, tellUnmet } from './refusals.ts'
 import { refuse, send, type Standing } from './reply.ts'
@@ -147,7 +147,7 @@ function serve(server: FastifyInstance, route: HttpRoute): void {
     ...(body_bytes === undefined ? {} : { bodyLimit: body_bytes }),
     // Not async: what fastify does beside to wait for a promise costs more than the wait.
     handler: (request, reply) =>
-      void handle(new Call(request)).then(
+      void handle(callOf(request)).then(
         (done) => send(request, reply, done),
         (error: unknown) => reply.send(error),
       ),

@@ -9,7 +9,7 @@ export interface HttpCall {
   readonly query: URLSearchParams
   readonly credential: Credential
   /** Lower-case names; null where the request has none. */
-  header(name: string): string | null
+  readonly header: (name: string) => string | null
   /** Empty where there is none. */
   readonly body: string
 }
