@@ -15,6 +15,7 @@ import type {
 } from '../ports.ts'
 import { callOf } from './call.ts'
 import { listenFault } from './listen-fault.ts'
+import { Outbox } from './outbox.ts'
 import { refuseFailures, refuseOtherMethods, refuseSocket, tellUnmet } from './refusals.ts'
 import { refuse, send, type Standing } from './reply.ts'
 
@@ -51,7 +52,8 @@ export async function openServer(
   server.server.on('checkExpectation', (request, reply) => server.routing(request, reply))
   takeBodies(server)
   refuseFailures(server, options.witness)
-  for (const route of routes) serve(server, route)
+  const outbox = new Outbox()
+  for (const route of routes) serve(server, route, outbox)
   refuseOtherMethods(server, routes)
   try {
     await server.listen(at)
@@ -138,7 +140,7 @@ const requestIdOf = (named: string | readonly string[] | undefined): string =>
 /** A compact JWS: its header is an object, and `{"` is `eyJ` in base64url. */
 const TOKEN = /eyJ[\w-]*\.[\w-]*\./
 
-function serve(server: FastifyInstance, route: HttpRoute): void {
+function serve(server: FastifyInstance, route: HttpRoute, outbox: Outbox): void {
   const { id, method, path, handle, body_bytes } = route
   server.route({
     method,
@@ -146,11 +148,13 @@ function serve(server: FastifyInstance, route: HttpRoute): void {
     config: { id },
     ...(body_bytes === undefined ? {} : { bodyLimit: body_bytes }),
     // Not async: what fastify does beside to wait for a promise costs more than the wait.
-    handler: (request, reply) =>
+    handler: (request, reply) => {
+      const failed = (error: unknown): unknown => reply.send(error)
       void handle(callOf(request)).then(
-        (done) => send(request, reply, done),
-        (error: unknown) => reply.send(error),
-      ),
+        (done) => outbox.put(() => send(request, reply, done), failed),
+        failed,
+      )
+    },
   })
 }
 
