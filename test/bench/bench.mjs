@@ -150,7 +150,7 @@ below(
   `memory after 1,000,000 requests (${Math.round(served.memory.late)} MB)`,
   served.memory.late / served.memory.early,
   1.1,
-  'x that after 200,000',
+  'x that before 500,000',
 )
 
 const versions = [
