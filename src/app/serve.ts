@@ -72,7 +72,7 @@ export async function startService(request: ServeRequest): Promise<Service> {
     const door = await adapters.openDoorOn(url === null ? null : { url }, settings)
     opened.push(() => door.close())
     const approvals = await adapters.openApprovals(answering)
-    opened.push(() => Promise.resolve(approvals.close()))
+    opened.push(() => approvals.close())
     const now = () => fromMilliseconds(request.now().getTime())
     const sockets: Sockets = { server: null }
     const telemetry = await adapters.openTelemetry(request.log, {

@@ -5,6 +5,7 @@ import type { ApprovalQuestion, Decision, Facts } from '../../core/evaluate/type
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import { fromMilliseconds, type Instant } from '../../core/state/instant.ts'
 import type { AdminServer, ApprovalCheck, Approvals } from '../../ports.ts'
+import { decide } from '../ask.ts'
 import type { World } from './probe.ts'
 
 const DAY_MS = 86_400_000
@@ -74,13 +75,8 @@ export async function withAdmin<T>(
 }
 
 /** What a sensitive flag is decided to be, for a request that names one of the approvals. */
-export async function decided(check: ApprovalCheck, at: number, world: World): Promise<Decision> {
-  const facts = factsOf(at, world)
-  const first = evaluate(facts)
-  const walk = first.ask === undefined ? first : evaluate(facts, await check(first.ask))
-  if (walk.decision !== undefined) return walk.decision
-  throw new Error('the rules asked for an approval that they had been given')
-}
+export const decided = (check: ApprovalCheck, at: number, world: World): Promise<Decision> =>
+  decide(evaluate, check, factsOf(at, world))
 
 const factsOf = (at: number, { now }: World): Facts => ({
   request: { flag_key: FLAG_KEY, approval_ref: refOf(at), request_id: `probe-${at}` },

@@ -39,7 +39,7 @@ function pageOf(query: URLSearchParams): { readonly limit: number; readonly afte
 const badQuery = (name: string): Refusal =>
   new Refusal('query_invalid', [problem('form_wrong', `/${name}`)])
 
-/** `GET` of one row. @param pick which row of a set is meant */
+/** `GET` of one row. */
 export const rowRoute =
   (
     parts: Parts,

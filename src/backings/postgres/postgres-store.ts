@@ -24,14 +24,6 @@ import type { ReadPipe } from './read-pipe.ts'
 import { RowReader, rowSet, type Texts } from './row-reader.ts'
 import { type Statements, statementsFor } from './statements.ts'
 
-/** What a store of the harness's own may do without; a live store takes neither. */
-export interface ScratchWays {
-  /** Nobody keeps its rows, so a commit need not be on the disk before it is answered. */
-  readonly durable: false
-  /** Connections over which many reads are sent before the first is answered. */
-  readonly readers: ReadPipe
-}
-
 /** Flags and overrides in one schema of a PostgreSQL database. */
 export class PostgresStore implements ScratchStore, ServedStore {
   readonly kind = 'db'
@@ -39,7 +31,7 @@ export class PostgresStore implements ScratchStore, ServedStore {
   private readonly name: string
   private readonly tools: AuditTools
   private readonly statements: Statements
-  private readonly scratch: ScratchWays | undefined
+  private readonly durable: boolean
   private readonly readers: ReadPipe | undefined
   private readonly reader: RowReader
 
@@ -49,7 +41,8 @@ export class PostgresStore implements ScratchStore, ServedStore {
     options: {
       readonly name: string
       readonly tools: AuditTools
-      readonly scratch?: ScratchWays
+      /** False where nobody keeps its rows: then a commit need not be on the disk before it is answered. */
+      readonly durable?: boolean
       /** Where reads go instead of to the pool, which is then for writes. */
       readonly readers?: ReadPipe
     },
@@ -57,9 +50,9 @@ export class PostgresStore implements ScratchStore, ServedStore {
     this.pool = pool
     this.name = options.name
     this.tools = options.tools
-    this.scratch = options.scratch
+    this.durable = options.durable ?? true
     this.statements = statementsFor(schema)
-    const readers = options.scratch?.readers ?? options.readers
+    const { readers } = options
     this.readers = readers
     this.reader = new RowReader(
       (query) => (readers === undefined ? pool.query<string[]>(query) : readers.query(query)),
@@ -192,8 +185,6 @@ export class PostgresStore implements ScratchStore, ServedStore {
   private begin(client: pg.PoolClient): Promise<unknown> {
     // Whatever the database's default: the lock on the head orders writers, and each then reads what is newest.
     const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED'
-    return client.query(
-      this.scratch === undefined ? begin : `${begin}; SET LOCAL synchronous_commit = off`,
-    )
+    return client.query(this.durable ? begin : `${begin}; SET LOCAL synchronous_commit = off`)
   }
 }

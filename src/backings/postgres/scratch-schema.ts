@@ -51,7 +51,8 @@ export async function openScratchSchema(
       const store = new PostgresStore(pool, schema, {
         name: database.name,
         tools: options.tools,
-        scratch: { durable: false, readers },
+        durable: false,
+        readers,
       })
       const facts = { target: database.name, backing: 'db', server } as const
       return { facts, store, close: () => discard(keeper, { store, schema, name: database.name }) }
