@@ -90,6 +90,8 @@ export interface Scratch {
 /** Somebody's live store, which is read and never written. */
 export interface Live {
   readonly facts: SideFacts
+  /** Which store this is, by whatever name it was reached; shown to nobody. */
+  readonly identity: string
   readonly store: FlagReader
   /** Every row. @throws FfError `row_refused` where one does not fit its schema */
   state(): Promise<State>

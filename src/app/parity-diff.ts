@@ -2,7 +2,6 @@ import { compareJson } from '../core/parity/compare.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { CheckReport } from '../core/report/types.ts'
 import type { Table } from '../core/state/rows.ts'
-import { FfError } from '../errors.ts'
 import type { RowSource } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
 import { withBoth } from './bracket.ts'
@@ -14,6 +13,7 @@ import { diffControls } from './rows/diff-controls.ts'
 import { type DiffResult, diffSources, SETTLE_MS, type TableDiff } from './rows/diff-sources.ts'
 import type { SideName } from './rows/merge-rows.ts'
 import { fieldsOf, rowPointer } from './rows/row-report.ts'
+import { sameSides } from './targets.ts'
 
 export interface DiffRequest {
   readonly root: string
@@ -36,7 +36,7 @@ export interface DiffRequest {
  */
 export async function parityDiff(request: DiffRequest): Promise<CheckReport> {
   const { baseline, candidate, adapters, root } = request
-  if (JSON.stringify(baseline) === JSON.stringify(candidate)) throw sameStore()
+  if (JSON.stringify(baseline) === JSON.stringify(candidate)) throw sameSides('store')
   const inputs = await loadPersistence(root)
   if (candidate.kind !== 'embedded') return diffStores(request, inputs)
   return adapters.withPrivateDatabase(async (database) => {
@@ -52,11 +52,6 @@ export async function parityDiff(request: DiffRequest): Promise<CheckReport> {
   })
 }
 
-const sameStore = (): FfError =>
-  new FfError('target_invalid', 'Both sides are the same store.', {
-    hint: 'Name another with --baseline or --candidate.',
-  })
-
 function diffStores(request: DiffRequest, inputs: Persistence): Promise<CheckReport> {
   const { baseline, candidate, adapters } = request
   return withBoth(
@@ -69,7 +64,7 @@ async function diffSides(
   { maxDiffs, sample, signal, now, progress }: DiffRequest,
   sides: Readonly<Record<SideName, RowSource>>,
 ): Promise<CheckReport> {
-  if (sides.baseline.identity === sides.candidate.identity) throw sameStore()
+  if (sides.baseline.identity === sides.candidate.identity) throw sameSides('store')
   const started = now()
   const controls = await diffControls(compareJson)
   const of = Math.max(rowsOf(sides.baseline), rowsOf(sides.candidate))

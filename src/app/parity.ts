@@ -3,7 +3,7 @@ import { cellProblems } from '../artefacts/rules/cell-rules.ts'
 import type { JsonNode, JsonObject } from '../core/json/read.ts'
 import { buildCells, type Cell } from '../core/parity/cells.ts'
 import type { ParityReport } from '../core/report/types.ts'
-import type { TargetSpec } from '../core/parity/target.ts'
+import { isSameService, type TargetSpec } from '../core/parity/target.ts'
 import type { Instant } from '../core/state/instant.ts'
 import { FfError } from '../errors.ts'
 import type { VectorCredential } from '../artefacts/vectors.ts'
@@ -22,6 +22,7 @@ import {
 } from './respondents.ts'
 import { groupOf, type Oracle, runExhaustive } from './run-exhaustive.ts'
 import { runParity, type Sides } from './run-parity.ts'
+import { sameSides } from './targets.ts'
 import { HONEST } from './workings.ts'
 
 export interface ParityRequest {
@@ -132,12 +133,18 @@ export function withSides<T>(
   )
 }
 
-/** The same, of sides that may be services: only a harness takes the rows and the clock of a proof. */
+/**
+ * The same, of sides that may be services: only a harness takes the rows and the clock of a proof, and one holds those
+ * of one side alone.
+ *
+ * @throws FfError `target_invalid` where both are the same service
+ */
 function withRespondents<T>(
   { baseline, candidate, adapters }: ParityRequest,
   { migrations, persistence }: ParityInputs,
   use: (sides: Respondents) => Promise<T>,
 ): Promise<T> {
+  if (isSameService(baseline, candidate)) throw sameSides('service')
   const needs = { migrations, versions: persistence.value.postgres }
   const open = (spec: TargetSpec) => async () => {
     if (spec.kind === 'http') return openHarness(spec, adapters)

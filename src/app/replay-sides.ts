@@ -3,7 +3,7 @@ import { answerFrom } from '../core/evaluate/approvals.ts'
 import type { BackingState } from '../core/evaluate/types.ts'
 import { envelopeAbout } from '../core/parity/envelope.ts'
 import type { FieldRule } from '../core/parity/field-rules.ts'
-import type { TargetSpec } from '../core/parity/target.ts'
+import { isSameService, type TargetSpec } from '../core/parity/target.ts'
 import type { Side } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
 import type { ApprovalCheck, HttpClient, Live } from '../ports.ts'
@@ -14,6 +14,7 @@ import { FixtureDoors } from './fixture-doors.ts'
 import type { ParityRequest } from './parity.ts'
 import type { ParityInputs } from './parity-inputs.ts'
 import { evaluateOver } from './service-client.ts'
+import { sameSides } from './targets.ts'
 import { HONEST } from './workings.ts'
 
 /** Who answers recorded requests, and is never written to. */
@@ -30,12 +31,15 @@ export interface ReplaySides {
 }
 type Services = Readonly<Record<'baseline' | 'candidate', Extract<TargetSpec, { kind: 'http' }>>>
 
-/** @throws FfError `target_invalid` where one is a service and the other is none */
+/** @throws FfError `target_invalid` where one is a service and the other is none, or both are the same one */
 export function servicesOf({
   baseline,
   candidate,
 }: Pick<ParityRequest, 'baseline' | 'candidate'>): Services | null {
-  if (baseline.kind === 'http' && candidate.kind === 'http') return { baseline, candidate }
+  if (baseline.kind === 'http' && candidate.kind === 'http') {
+    if (isSameService(baseline, candidate)) throw sameSides('service')
+    return { baseline, candidate }
+  }
   if (baseline.kind !== 'http' && candidate.kind !== 'http') return null
   throw new FfError(
     'target_invalid',
@@ -94,7 +98,11 @@ class ServiceSide implements ReplaySide {
   }
 }
 
-/** Both stores as they stand, the baseline first: a private candidate is filled with its rows. All closes at the end. */
+/**
+ * Both stores as they stand, the baseline first: a private candidate is filled with its rows. All closes at the end.
+ *
+ * @throws FfError `target_invalid` where both are the same one
+ */
 export async function withStores<T>(
   { baseline, candidate, adapters }: ParityRequest,
   { migrations, persistence, auth, fixtures }: ParityInputs,
@@ -108,6 +116,7 @@ export async function withStores<T>(
     opened.push(first)
     const second = await adapters.openLive(candidate, { ...needs, copied: () => first.state() })
     opened.push(second)
+    if (first.identity === second.identity) throw sameSides('store')
     return await use({
       baseline: storeSide(first, { ask: HONEST.ask.baseline, doors }),
       candidate: storeSide(second, { ask: HONEST.ask.candidate, doors }),

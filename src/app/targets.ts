@@ -49,3 +49,9 @@ export function resolveTarget(
   const shown = plain ? `The target "${text}"` : 'The target'
   throw new FfError(code, `${shown} ${what}.`, { hint })
 }
+
+/** What is compared with itself is never different, so that would prove nothing. */
+export const sameSides = (what: 'store' | 'service'): FfError =>
+  new FfError('target_invalid', `Both sides are the same ${what}.`, {
+    hint: 'Name another with --baseline or --candidate.',
+  })

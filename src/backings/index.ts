@@ -98,7 +98,8 @@ const READERS: { readonly [K in TargetSpec['kind']]: LiveOpener<K> } = {
     if (folder === null) throw nothingLive('file')
     const store = await FileReader.open(folder)
     const facts = { target: 'file', backing: 'file', server: null } as const
-    return { facts, store, state: () => store.state(), close: () => Promise.resolve() }
+    const { identity } = store
+    return { facts, identity, store, state: () => store.state(), close: () => Promise.resolve() }
   },
   postgres: (spec, { versions }) => openLiveSchema(databaseOf(spec), versions),
   embedded: async (spec, { copied, ...needs }) => {
@@ -107,7 +108,9 @@ const READERS: { readonly [K in TargetSpec['kind']]: LiveOpener<K> } = {
     try {
       const rows = await copied()
       await scratch.store.load(rows)
-      return { ...scratch, state: () => Promise.resolve(rows), close: () => scratch.close() }
+      const { facts, store } = scratch
+      const state = (): Promise<State> => Promise.resolve(rows)
+      return { facts, identity: 'embedded', store, state, close: () => scratch.close() }
     } catch (error) {
       await scratch.close()
       throw error

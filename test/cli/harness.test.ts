@@ -142,6 +142,15 @@ describe('who is no harness', () => {
     expect(done.stderr).not.toContain('hush')
   })
 
+  test.each(['run', 'exhaustive'])('ff parity %s takes no service for both sides', async (kind) => {
+    const done = await prove(kind, file.origin, `${file.origin}/`)
+    expect(done.status).toBe(2)
+    expect(errorOf(done)).toMatchObject({
+      code: 'target_invalid',
+      message: 'Both sides are the same service.',
+    })
+  })
+
   test.each(['fuzz', 'diff', 'selftest'])('ff parity %s takes stores alone', async (kind) => {
     const done = await prove(kind, file.origin, file.origin)
     expect(done.status).toBe(2)

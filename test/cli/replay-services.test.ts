@@ -199,6 +199,15 @@ describe('ff parity replay, of two services', () => {
     expect(parityOf(done).verdict).not.toBe('pass')
   })
 
+  test('a service is not compared with itself', async () => {
+    const done = await replay([line(FLAG)], incumbent.origin, `${incumbent.origin}/`)
+    expect(done.status).toBe(2)
+    expect(errorOf(done)).toMatchObject({
+      code: 'target_invalid',
+      message: 'Both sides are the same service.',
+    })
+  })
+
   test('a service and a store are no two sides', async () => {
     const done = await replay([line(FLAG)], incumbent.origin, `file:${join(folder, 'successor')}`)
     expect(done.status).toBe(2)

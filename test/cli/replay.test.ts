@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -251,6 +251,24 @@ describe('ff parity replay', () => {
     expect({ status: done.status, code: errorOf(done).code }).toEqual({ status: exit, code })
   })
 
+  test('a store is not compared with itself, whatever it is called', async () => {
+    const other = join(folder, 'other')
+    await symlink(store, other)
+    const pairs = [
+      [`file:${store}`, `file:${other}`],
+      [database.url, database.url.replace('postgres:', 'postgresql:')],
+    ] as const
+    for (const [baseline, candidate] of pairs) {
+      const path = await written(line(FLAG))
+      const args = ['--baseline', baseline, '--candidate', candidate, '--format', 'json']
+      const done = await runFf(['parity', 'replay', path, ...args])
+      expect({ status: done.status, code: errorOf(done).code }).toEqual({
+        status: 2,
+        code: 'target_invalid',
+      })
+    }
+  })
+
   test('a database without the schema is told, and what to do', async () => {
     const bare = await createDatabase('15')
     const done = await replay(line(FLAG), bare.url)
@@ -296,7 +314,9 @@ describe('ff parity replay', () => {
     // Thirty megabytes, in a heap of forty-eight that would not hold them as they are read.
     const long = line('ff.plain', { approvals: Array.from({ length: 20 }, () => approval) })
     const path = await written(`${long}\n`.repeat(6_000))
-    const args = ['--baseline', `file:${store}`, '--candidate', `file:${store}`]
+    const copy = join(folder, 'copy')
+    await cp(store, copy, { recursive: true })
+    const args = ['--baseline', `file:${store}`, '--candidate', `file:${copy}`]
     const env = { NODE_OPTIONS: '--max-old-space-size=48' }
     const done = await runFf(['parity', 'replay', path, ...args], { env })
     expect(done.status, done.stderr).toBe(0)

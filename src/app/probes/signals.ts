@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Exposition } from '../../core/alerts/exposition.ts'
 import { loadAlerts } from '../alert-contract.ts'
+import { METRICS } from '../service/metrics.ts'
 import { probe, type World } from './probe.ts'
 import { ServiceStage, type StageHands } from './stage/service-stage.ts'
 
@@ -10,7 +11,7 @@ const EVERY_MS = 50
 
 /** H1: whether each metric of the contract is there, and moves when what it counts is made to happen. */
 export const signals = probe<StageHands>({
-  version: 1,
+  version: 2,
   site: 'scratch',
   company: 'together',
   honest: (_world, use) => use((adapters) => adapters),
@@ -177,12 +178,13 @@ class Watch {
   }
 }
 
-/** All series of a metric as a text; null where it is not there. */
+/** All series of a metric as a text but those that looking itself moves; null where it is not there. */
 function seriesOf(read: Exposition | null, metric: string): string | null {
   if (read?.ok !== true || !read.families.has(metric)) return null
   const own = read.samples.filter(
-    ({ name }) =>
-      name === metric || (name.startsWith(metric) && PARTS.has(name.slice(metric.length))),
+    ({ name, labels }) =>
+      labels['route'] !== METRICS.id &&
+      (name === metric || (name.startsWith(metric) && PARTS.has(name.slice(metric.length)))),
   )
   return JSON.stringify(own)
 }

@@ -139,6 +139,8 @@ export class Harness {
     if (this.doors.size >= MAX_DOORS) throw new Refusal('too_many_scenes')
     const opened = this.bench.openDoor(script)
     this.doors.set(name, opened)
+    // One that did not open is not held: it would be asked for again, and closed.
+    opened.catch(() => this.doors.delete(name))
     return opened
   }
 }

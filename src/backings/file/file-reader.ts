@@ -3,6 +3,7 @@ import type { State } from '../../core/state/rows.ts'
 import { TABLES } from '../../core/state/rows.ts'
 import { unfit } from '../unfit-rows.ts'
 import { replayStore } from './file-store.ts'
+import { folderIdentity } from './folder-identity.ts'
 import type { RowIndex } from './row-index.ts'
 import { storeError } from './store-error.ts'
 
@@ -13,17 +14,20 @@ import { storeError } from './store-error.ts'
  */
 export class FileReader implements FlagReader {
   readonly kind = 'file'
+  /** Of its folder. */
+  readonly identity: string
   private readonly index: RowIndex
 
-  private constructor(index: RowIndex) {
+  private constructor(index: RowIndex, identity: string) {
     this.index = index
+    this.identity = identity
   }
 
   /** @throws FfError `target_unreachable`, `store_corrupt`, or what the system said of the folder */
   static async open(folder: string): Promise<FileReader> {
     try {
       const { snapshot } = await replayStore(folder)
-      return new FileReader(snapshot.index)
+      return new FileReader(snapshot.index, await folderIdentity(folder))
     } catch (error) {
       throw storeError(error, folder)
     }

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
-import { type FileHandle, open, stat } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { nodeText } from '../../core/parity/node-text.ts'
 import {
@@ -14,6 +14,7 @@ import {
 import { keyText, type RowKey, type Table, TABLES } from '../../core/state/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource, SourceFault } from '../../ports.ts'
+import { folderIdentity } from './folder-identity.ts'
 import { LineTooLong } from './lines.ts'
 import { replayLog } from './log.ts'
 import { Damage, readHead, SNAPSHOT, type SnapshotHead } from './snapshot.ts'
@@ -41,8 +42,8 @@ export async function openFileRows(folder: string): Promise<RowSource> {
     try {
       const first = await firstLine(file)
       const { rows: later, head } = await laterRows(folder, first.head)
-      const { dev, ino } = await stat(folder)
-      return new FileRows(folder, file, { ...first, later, head, identity: `${dev}/${ino}` })
+      const identity = await folderIdentity(folder)
+      return new FileRows(folder, file, { ...first, later, head, identity })
     } catch (error) {
       await file.close()
       throw error

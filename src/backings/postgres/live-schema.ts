@@ -8,6 +8,7 @@ import { withPgErrors } from './pg-error.ts'
 import { ReadPipe } from './read-pipe.ts'
 import { RowReader } from './row-reader.ts'
 import { statementsFor } from './statements.ts'
+import { storeIdentity } from './store-identity.ts'
 
 const READERS = 2
 
@@ -20,7 +21,10 @@ export async function openLiveSchema(
   database: Database,
   versions: SupportedVersions,
 ): Promise<Live> {
-  const server = await withClient(database, (client) => checkVersion(client, versions))
+  const { server, identity } = await withClient(database, async (client) => ({
+    server: await checkVersion(client, versions),
+    identity: await storeIdentity(client, SCHEMA),
+  }))
   const pipe = new ReadPipe(database, READERS)
   const store = new RowReader((query) => pipe.query(query), SCHEMA, database.name)
   try {
@@ -32,6 +36,7 @@ export async function openLiveSchema(
   }
   return {
     facts: { target: database.name, backing: 'db', server },
+    identity,
     store,
     state: () => withPgErrors(database.name, () => allRows(pipe)),
     close: () => pipe.end(),

@@ -115,3 +115,7 @@ export function isLoopback(spec: TargetSpec): boolean {
   return hosts.flatMap((one) => one.split(',')).every((host) => LOOPBACK.test(host))
 }
 const LOOPBACK = /^(\/.*|(localhost|127(\.\d{1,3}){3}|\[::1\]|::1)(:\d+)?)$/
+
+/** Whether both are services that answer at one origin, however that is spelled (RFC 6454, section 4). */
+export const isSameService = (a: TargetSpec, b: TargetSpec): boolean =>
+  a.kind === 'http' && b.kind === 'http' && new URL(a.origin).origin === new URL(b.origin).origin

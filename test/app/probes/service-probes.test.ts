@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { PROBES } from '../../../src/app/probes/index.ts'
 import type { Probe } from '../../../src/app/probes/probe.ts'
+import { adapters } from '../../../src/main.ts'
 import { copyPackage } from '../../support/run-ff.ts'
-import { worldOf } from './world.ts'
+import { handsOf, worldOf } from './world.ts'
 
 const probeOf = (name: string): Probe => {
   const found = PROBES[name]
@@ -23,6 +24,25 @@ test('H1: every metric moves, and one under another name is missed', async () =>
   const faulty = await probeOf('signals').control(worldOf())
   expect(faulty).toMatchObject({ measured: { metrics_missing: 1, metrics_still: 0 } })
   expect(faulty.example).toBe('ff_decisions_total is not there')
+})
+
+test('H1: a scrape is not what a metric of requests has to show', async () => {
+  const forgetful = handsOf({
+    openTelemetry: async (log, readings) => {
+      const telemetry = await adapters.openTelemetry(log, readings)
+      const witness: typeof telemetry.witness = {
+        replied: (done) => {
+          if (done.route === 'metrics') telemetry.witness.replied(done)
+        },
+        failed: (error, request_id) => telemetry.witness.failed(error, request_id),
+      }
+      return { ...telemetry, witness }
+    },
+  })
+  // Nobody waits a minute for what never moves.
+  const signal = AbortSignal.timeout(10_000)
+  const seen = await probeOf('signals').measure(worldOf({ adapters: forgetful, signal }))
+  expect(seen.example).toBe('ff_http_requests_total did not move')
 })
 
 /** H2 against a contract with other rules in it. */

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { inDatabase, isLoopback, parseTarget } from '../../../src/core/parity/target.ts'
+import {
+  inDatabase,
+  isLoopback,
+  isSameService,
+  parseTarget,
+} from '../../../src/core/parity/target.ts'
 
 const ENV = {
   DB: 'postgres://ff:hush@db.example/ff',
@@ -127,6 +132,18 @@ test.each([
   const parsed = parseTarget(from, {})
   const spec = parsed.ok && parsed.spec.kind === 'postgres' ? parsed.spec : null
   expect(spec && inDatabase(spec, 'two')).toEqual({ kind: 'postgres', url, name })
+})
+
+test.each([
+  ['http://127.0.0.1:1', 'http://127.0.0.1:1/', true],
+  ['https://Flags.example', 'https://flags.example:443', true],
+  ['http://127.0.0.1:80', 'http://127.0.0.1', true],
+  ['http://127.0.0.1:1', 'http://127.0.0.1:2', false],
+  ['http://127.0.0.1:443', 'https://127.0.0.1', false],
+  ['file:x', 'file:x', false],
+])('%s and %s are one service: %s', (one, other, expected) => {
+  const [a, b] = [parseTarget(one, {}), parseTarget(other, {})]
+  expect(a.ok && b.ok && isSameService(a.spec, b.spec)).toBe(expected)
 })
 
 test('a URL that cannot be taken apart is of no machine', () => {

@@ -20,6 +20,7 @@ import { introspect } from '../introspect.ts'
 import { pgError, withPgErrors } from '../pg-error.ts'
 import { headOf } from '../append-audit.ts'
 import { statementsFor } from '../statements.ts'
+import { storeIdentity } from '../store-identity.ts'
 import { RowLines } from './row-lines.ts'
 import { type ColumnTypes, type Selection, selectRows } from './select-rows.ts'
 
@@ -54,7 +55,7 @@ export async function openRowSource(
         { shape, database },
         {
           facts: { target: database.name, backing: 'db', server },
-          identity: await identityOf(client, schema),
+          identity: await storeIdentity(client, schema),
           counts,
           head,
         },
@@ -64,16 +65,6 @@ export async function openRowSource(
       throw error
     }
   })
-}
-
-/** A copy of the data has the same system identifier, but not the same server process. */
-async function identityOf(client: pg.Client, schema: string): Promise<string> {
-  const { rows } = await client.query<{ identity: string }>(
-    `SELECT concat_ws('/', extract(epoch FROM pg_postmaster_start_time()), oid, $1::text) AS identity
-     FROM pg_database WHERE datname = current_database()`,
-    [schema],
-  )
-  return rows[0]?.identity ?? ''
 }
 
 async function countRows(client: pg.Client, schema: string): Promise<RowSource['counts']> {
