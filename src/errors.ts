@@ -34,7 +34,7 @@ export const weightiest = (names: readonly ExitName[]): ExitName =>
   PRECEDENCE.find((name) => names.includes(name)) ?? 'internal'
 
 /** Every error that `ff` ends a run with on purpose, and the exit of each. */
-const EXIT_BY_CODE = {
+export const EXIT_BY_CODE = {
   internal: 'internal',
   output_failed: 'internal',
   option_invalid: 'usage',

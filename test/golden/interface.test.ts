@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { Registry } from 'prom-client'
+import { afterEach, expect, test, vi } from 'vitest'
+import { PROBES } from '../../src/app/probes/index.ts'
+import { CATALOGUE } from '../../src/app/selftest/catalogue.ts'
+import { SETTINGS } from '../../src/commands/settings.ts'
+import { PROBLEMS } from '../../src/core/service/problems.ts'
+import { EXIT_BY_CODE, EXITS } from '../../src/errors.ts'
+import { makeMetrics } from '../../src/telemetry/metrics.ts'
+import { processMetrics } from '../../src/telemetry/process-metrics.ts'
+import { ROOT } from '../support/run-ff.ts'
+import { runInProcess } from '../support/run-in-process.ts'
+
+/**
+ * What users, scripts and dashboards rely on, held to a copy in interface.json: no move, rename or new wording may
+ * change it. Where a change is meant, `npm run golden` writes the copy anew.
+ */
+test('the interface is that of the golden copy (npm run golden writes it anew)', async () => {
+  const found = {
+    commands: await commands(),
+    settings: Object.keys(SETTINGS).sort(),
+    exits: mapValues(EXITS, ([status]) => status),
+    errors: sorted(EXIT_BY_CODE),
+    refusals: sorted(mapValues(PROBLEMS, ([status]) => status)),
+    probes: sorted(mapValues(PROBES, ({ version, site }) => ({ version, site }))),
+    planted_faults: CATALOGUE.map(({ id, proof }) => `${id} ${proof}`).sort(),
+    metrics: metrics(),
+    schemas: digests('contracts/schemas', '.schema.json', withoutProse),
+    contracts: digests('contracts', 'openapi.json', withoutProse),
+    migrations: digests('contracts/migrations', '.sql', asWritten),
+    admin_schemas: digests('contracts/schemas', /^admin-.*\.schema\.json$/, asWritten),
+  }
+  for (const [part, entries] of Object.entries(found))
+    expect(Object.keys(entries).length, part).toBeGreaterThan(0)
+  await expect(`${JSON.stringify(found, null, 1)}\n`).toMatchFileSnapshot('interface.json')
+})
+
+afterEach(() => vi.restoreAllMocks())
+
+/** Arguments and options of each command, from the program that commander was handed. */
+async function commands(): Promise<Record<string, readonly string[]>> {
+  const parse = vi.spyOn(Command.prototype, 'parseAsync')
+  await runInProcess(['help'])
+  const program = parse.mock.contexts[0] as Command
+  return sorted(Object.fromEntries(walk(program, [])))
+}
+function walk(command: Command, parents: readonly string[]): [string, readonly string[]][] {
+  const path = [...parents, command.name()]
+  const args = command.registeredArguments.map((one) => {
+    const word = `${one.name()}${one.variadic ? '...' : ''}`
+    return one.required ? `<${word}>` : `[${word}]`
+  })
+  return [
+    [path.join(' '), [...args, ...command.options.map(({ flags }) => flags)]],
+    ...command.commands.flatMap((one) => walk(one, path)),
+  ]
+}
+
+/** Type and labels of each metric that a service shows. */
+function metrics(): Record<string, string> {
+  const register = vi.spyOn(Registry.prototype, 'registerMetric')
+  makeMetrics({
+    in_flight_limit: 1,
+    inFlight: notRead,
+    door: notRead,
+    admin: notRead,
+    head: notRead,
+  })
+  processMetrics()
+  const registries = [...new Set(register.mock.contexts as Registry[])]
+  // Their types leave out what every metric has.
+  const shown = registries.flatMap((one) => one.getMetricsAsArray()) as unknown as Shown[]
+  return sorted(
+    Object.fromEntries(
+      shown.map(({ name, labelNames, constructor }) => [
+        name,
+        `${constructor.name.toLowerCase()} {${labelNames.join(', ')}}`,
+      ]),
+    ),
+  )
+}
+interface Shown {
+  readonly name: string
+  readonly labelNames: readonly string[]
+}
+const notRead = (): never => {
+  throw new Error('read before a scrape')
+}
+
+function digests(
+  folder: string,
+  end: string | RegExp,
+  toText: (text: string) => string,
+): Record<string, string> {
+  const names = readdirSync(join(ROOT, folder)).filter((name) =>
+    typeof end === 'string' ? name.endsWith(end) : end.test(name),
+  )
+  return Object.fromEntries(
+    names.sort().map((name) => {
+      const text = toText(readFileSync(join(ROOT, folder, name), 'utf8'))
+      return [name, createHash('sha256').update(text).digest('hex')]
+    }),
+  )
+}
+const asWritten = (text: string): string => text
+
+/**
+ * A schema in one spelling, without what is written for people. A member of `properties` may have such a name, and
+ * is kept: it is then an object, and prose is a text.
+ */
+const withoutProse = (text: string): string =>
+  JSON.stringify(JSON.parse(text), (name, value: unknown) => {
+    if (typeof value === 'string' && PROSE.includes(name)) return undefined
+    return isPlainObject(value) ? sorted(value) : value
+  })
+const PROSE = ['title', 'summary', 'description', '$comment']
+const isPlainObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const sorted = <T>(record: Readonly<Record<string, T>>): Record<string, T> =>
+  Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)))
+const mapValues = <T, U>(record: Readonly<Record<string, T>>, to: (value: T) => U) =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, to(value)]))

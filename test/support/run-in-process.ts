@@ -1,0 +1,40 @@
+import { Readable } from 'node:stream'
+import { tmpdir } from 'node:os'
+import type { Context } from '../../src/commands/context.ts'
+import { ROOT, type Run, type RunOptions } from './run-ff.ts'
+
+/**
+ * Runs a command in this process, and loads the program anew: modules that a test replaced with `vi.doMock` are
+ * replaced in it. The status is what the process would end with.
+ */
+export async function runInProcess(
+  args: readonly string[],
+  { env = {}, cwd = tmpdir(), root = ROOT, input = '' }: RunOptions = {},
+): Promise<Run> {
+  const [{ runProgram }, { adapters }, { EXITS }] = await Promise.all([
+    import('../../src/commands/program.ts'),
+    import('../../src/main.ts'),
+    import('../../src/errors.ts'),
+  ])
+  let [stdout, stderr] = ['', '']
+  const context: Context = {
+    root,
+    cwd,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], TMPDIR: tmpdir(), ...env },
+    now: () => new Date(),
+    nodeVersion: process.version,
+    io: {
+      stdout: async (text) => void (stdout += text),
+      stderr: (text) => void (stderr += text),
+      stdin: () => Readable.from([Buffer.from(input)]),
+      terminal: async () => null,
+      stdoutIsTerminal: false,
+      stderrIsTerminal: false,
+    },
+    adapters,
+    onSignal: () => () => undefined,
+    exit: 'internal',
+  }
+  await runProgram(['node', 'ff', ...args], context)
+  return { status: EXITS[context.exit][0], signal: null, stdout, stderr }
+}
