@@ -1,10 +1,38 @@
-import { createServer, type Server } from 'node:http'
+import { type ClientRequest, createServer, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { JwksClient, type JwksClientOptions } from '../../src/auth/jwks-client.ts'
+import { readJwks } from '../../src/auth/jwks-document.ts'
+import { fetchJwks } from '../../src/auth/jwks-fetch.ts'
+import { keyFault, keyFits, type KeyLimits } from '../../src/auth/key-filter.ts'
+import { KeySet, type Selection } from '../../src/auth/key-set.ts'
+import type { KeyAnswer } from '../../src/auth/key-source.ts'
+import { isRoca } from '../../src/auth/roca.ts'
+import { compactForm } from '../../src/auth/token-form.ts'
+import { JwksVerifier, type VerifierRules } from '../../src/auth/token-verifier.ts'
+import { repeatsMember } from '../../src/core/json/repeats.ts'
+import { signatureHolds } from '../../src/jose/compact.ts'
+import { isWeakPoint } from '../../src/jose/small-order.ts'
+import { type Fault, replace, withFault } from '../support/faults.ts'
 import { copyPackage, ROOT, type Run, runFf as runNow } from '../support/run-ff.ts'
+import { runInProcess } from '../support/run-in-process.ts'
 import { checkOf, edit, editJson, ERROR_FORM, errorOf, inTurns, STACK } from './outcome.ts'
+
+const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
+vi.mock(import('node:http'), replaceable)
+vi.mock(import('../../src/auth/jwks-client.ts'), replaceable)
+vi.mock(import('../../src/auth/jwks-document.ts'), replaceable)
+vi.mock(import('../../src/auth/jwks-fetch.ts'), replaceable)
+vi.mock(import('../../src/auth/key-filter.ts'), replaceable)
+vi.mock(import('../../src/auth/key-set.ts'), replaceable)
+vi.mock(import('../../src/auth/roca.ts'), replaceable)
+vi.mock(import('../../src/auth/token-form.ts'), replaceable)
+vi.mock(import('../../src/auth/token-verifier.ts'), replaceable)
+vi.mock(import('../../src/core/json/repeats.ts'), replaceable)
+vi.mock(import('../../src/jose/compact.ts'), replaceable)
+vi.mock(import('../../src/jose/small-order.ts'), replaceable)
 
 const runFf = inTurns(runNow)
 const NOTES = 'contracts/jwks_integration_notes.json'
@@ -48,128 +76,6 @@ describe.concurrent('ff jwks check', () => {
     expect(text.stdout).toMatch(/PASS {2}M-05c +HS256 keyed with the public key \(\d+ cases\)/)
     expect(text.stdout).toContain('27 of 27 hold.  exit 0 (ok)')
     expect(junit.stdout).toContain('tests="27" failures="0"')
-  })
-
-  const AUTH = 'dist/src/auth'
-  /** A hole in the program, and the row that must notice it. */
-  const HOLES: readonly (readonly [string, string, string, string, string])[] = [
-    ['no signature is checked', 'token-verifier.js', 'return holds ?', 'return true ?', 'M-04'],
-    [
-      'there is no allow-list',
-      'token-verifier.js',
-      '!this.rules.algorithms.has(alg)',
-      'false',
-      'M-05a',
-    ],
-    [
-      'critical headers are ignored',
-      'token-verifier.js',
-      'if (asksForMore(form.header))',
-      'if (false)',
-      'M-18',
-    ],
-    ['a repeated member is taken', 'token-form.js', 'repeatsMember(node) ? null :', '', 'M-10'],
-    ['padding is taken', 'token-form.js', '048])?$/', '048])?=*$/', 'M-10'],
-    ['weak moduli are taken', 'key-filter.js', 'bits < rsa_min_bits', 'false', 'M-16'],
-    ['broken moduli are taken', 'key-filter.js', 'if (isRoca(value))', 'if (false)', 'M-16'],
-    ['the use of a key is ignored', 'key-filter.js', "use !== 'sig'", 'false', 'M-16'],
-    ['any key will do without a kid', 'key-set.js', 'sound.length > 1', 'false', 'M-11b'],
-    [
-      'no set is ever refreshed',
-      'jwks-client.js',
-      'lacks || this.overdue',
-      'loaded === null || this.overdue',
-      'M-14',
-    ],
-    ['there is no cooldown', 'jwks-client.js', '>= times.cooldown_s * 1000', '>= 0', 'M-12'],
-    [
-      'a set never runs out',
-      'jwks-client.js',
-      '> this.options.times.last_known_good_s * 1000',
-      '> Infinity',
-      'M-02',
-    ],
-    [
-      'a dead endpoint ends the set at once',
-      'jwks-client.js',
-      'this.failures += 1;',
-      '(this.failures += 1, this.loaded = null);',
-      'M-13',
-    ],
-    [
-      'redirects are followed anywhere',
-      'jwks-fetch.js',
-      'url.origin !== first.origin',
-      'false',
-      'M-06',
-    ],
-    [
-      'a page counts as no answer',
-      'jwks-fetch.js',
-      "'misconfigured', 'the answer is",
-      "'unreachable', 'the answer is",
-      'M-06',
-    ],
-    [
-      'an unusable key is taken for one that a refresh could bring',
-      'token-verifier.js',
-      "selected.status === 'kid_absent' && refreshed !== 'ok'",
-      "selected.status !== 'found' && refreshed !== 'ok'",
-      'M-16',
-    ],
-    [
-      'a forged signature falls through while the key server is away',
-      'token-verifier.js',
-      ": ended('signature_invalid')",
-      ": refreshed !== 'ok' ? { conditions: [`refresh_${refreshed}`], claims, age_ms: 0 } : ended('signature_invalid')",
-      'M-04',
-    ],
-    ['anybody can sign', 'key-filter.js', 'isWeakPoint(points[0])', 'false', 'M-16'],
-    [
-      'an issuer is not asked for',
-      'token-verifier.js',
-      'claimFault(claims, this.rules.claims',
-      'claimFault(claims, { ...this.rules.claims, required: [] }',
-      'M-08d',
-    ],
-  ]
-  test.each(HOLES)('notices that %s', async (_hole, file, from, to, row) => {
-    const copy = await copyPackage()
-    try {
-      await edit(join(copy.root, AUTH, file), from, to)
-      const done = await runFf(['jwks', 'check', '--format', 'json'], { root: copy.root })
-      expect(done.status, done.stderr + done.stdout.slice(0, 2000)).toBe(20)
-      const { items, findings } = checkOf(done)
-      expect(items.find(({ id }) => id === row)?.state).toBe('fail')
-      const finding = findings.find(({ subject }) => subject === row) as {
-        code: string
-        detail?: string
-      }
-      expect(finding.code).toBe('outcome_differs')
-      expect(finding.detail).toMatch(/^JWT-EX-\d+ in (dev\+H|dev-H|prod): .+ expected .+, came .+/)
-    } finally {
-      await copy.remove()
-    }
-  })
-
-  /** Two locks on one door: each alone keeps it shut. */
-  test.each([
-    ['private keys pass the filter', 'key-filter.js', 'jwk[name] !== undefined)', 'false)'],
-    [
-      'nothing is fetched in the background',
-      'jwks-client.js',
-      'this.cancel = clock.later(',
-      'this.cancel = ((_ms, _work) => () => undefined)(',
-    ],
-    ['the announced size is ignored', 'jwks-fetch.js', 'Number(length ?? 0) > maxBytes', 'false'],
-  ])('every row holds although %s', async (_lock, file, from, to) => {
-    const copy = await copyPackage()
-    try {
-      await edit(join(copy.root, AUTH, file), from, to)
-      expect((await runFf(['jwks', 'check'], { root: copy.root })).status).toBe(0)
-    } finally {
-      await copy.remove()
-    }
   })
 
   test.each<[string, string, (notes: Notes) => void]>([
@@ -257,6 +163,277 @@ describe.concurrent('ff jwks check', () => {
     }
   })
 })
+
+// A fault is in the whole process: one test at a time.
+describe('ff jwks check', () => {
+  /** A hole in the program, and the row that must notice it. */
+  const HOLES: readonly (readonly [hole: string, fault: Fault, row: string])[] = [
+    ['no signature is checked', replace(signatureHolds, () => () => true), 'M-04'],
+    [
+      'there is no allow-list',
+      withRules((rules) => ({ ...rules, algorithms: new Every<string>() })),
+      'M-05a',
+    ],
+    [
+      'critical headers are ignored',
+      replace(compactForm, (real) => (token, maxBytes) => {
+        const form = real(token, maxBytes)
+        if (form === null) return null
+        const { crit: _, b64: __, ...header } = form.header
+        return { ...form, header }
+      }),
+      'M-18',
+    ],
+    ['a repeated member is taken', replace(repeatsMember, () => () => false), 'M-10'],
+    [
+      'padding is taken',
+      replace(
+        compactForm,
+        (real) => (token, maxBytes) => real(token.replaceAll(/=+(?=[.]|$)/g, ''), maxBytes),
+      ),
+      'M-10',
+    ],
+    [
+      'weak moduli are taken',
+      replace(keyFault, (real) => (jwk, limits) => real(jwk, { ...limits, rsa_min_bits: 0 })),
+      'M-16',
+    ],
+    ['broken moduli are taken', replace(isRoca, () => () => false), 'M-16'],
+    [
+      'the use of a key is ignored',
+      replace(keyFault, (real) => (jwk, limits) => real({ ...jwk, use: undefined }, limits)),
+      'M-16',
+    ],
+    [
+      'any key will do without a kid',
+      replace(
+        KeySet,
+        (real) =>
+          class extends real {
+            override async select(kid: string | null, alg: string): Promise<Selection> {
+              if (kid !== null) return super.select(kid, alg)
+              const fits = this.entries.filter(({ fault, jwk }) => !fault && keyFits(jwk, alg))
+              const [only] = fits
+              if (only === undefined || fits.length > 1) return { status: 'key_not_usable' }
+              return new real([only.jwk], LIMITS).select(null, alg)
+            }
+          },
+      ),
+      'M-11b',
+    ],
+    [
+      'no set is ever refreshed',
+      replace(
+        JwksClient,
+        (real) =>
+          class extends real {
+            override forKid(): Promise<KeyAnswer> {
+              return super.forKid(null)
+            }
+          },
+      ),
+      'M-14',
+    ],
+    [
+      'there is no cooldown',
+      replace(
+        JwksClient,
+        (real) =>
+          class extends real {
+            override forKid(kid: string | null): Promise<KeyAnswer> {
+              this['startedAt'] = Number.NEGATIVE_INFINITY
+              return super.forKid(kid)
+            }
+          },
+      ),
+      'M-12',
+    ],
+    [
+      'a set never runs out',
+      withClientOptions(({ times, ...rest }) => ({
+        ...rest,
+        times: { ...times, last_known_good_s: Infinity },
+      })),
+      'M-02',
+    ],
+    [
+      'a dead endpoint ends the set at once',
+      replace(
+        JwksClient,
+        (real) =>
+          class extends real {
+            constructor(options: JwksClientOptions) {
+              const lose = (): void => void (this['loaded'] = null)
+              super({
+                ...options,
+                fetch: async () => {
+                  const fetched = await options.fetch()
+                  if (!fetched.ok) lose()
+                  return fetched
+                },
+              })
+            }
+          },
+      ),
+      'M-13',
+    ],
+    [
+      'redirects are followed anywhere',
+      replace(fetchJwks, (real) => async (url, limits, clock) => {
+        const fetched = await real(url, limits, clock)
+        if (fetched.ok || fetched.kind !== 'misconfigured') return fetched
+        const { headers } = await globalThis.fetch(url, { redirect: 'manual' })
+        const location = headers.get('location')
+        return location === null ? fetched : real(new URL(location, url), limits, clock)
+      }),
+      'M-06',
+    ],
+    [
+      'a page counts as no answer',
+      replace(readJwks, (real) => (bytes) => {
+        const keys = real(bytes)
+        if (keys === null) throw new Error('no answer')
+        return keys
+      }),
+      'M-06',
+    ],
+    [
+      'an unusable key is taken for one that a refresh could bring',
+      replace(
+        JwksClient,
+        (real) =>
+          class extends real {
+            override async forKid(kid: string | null): Promise<KeyAnswer> {
+              const answer = await super.forKid(kid)
+              if (answer.status !== 'held' || answer.refreshed === 'ok') return answer
+              const { set, ...held } = answer.held
+              return { ...answer, held: { ...held, set: lacking(set) } }
+            }
+          },
+      ),
+      'M-16',
+    ],
+    [
+      'a forged signature falls through while the key server is away',
+      replace(
+        JwksVerifier,
+        (real) =>
+          class extends real {
+            constructor(...given: ConstructorParameters<typeof JwksVerifier>) {
+              super(...given)
+              const [keys, { max_bytes }] = given
+              const prove = this['prove'].bind(this)
+              this['prove'] = async (token, read) => {
+                const proof = await prove(token, read)
+                if (proof.conditions[0] !== 'signature_invalid') return proof
+                const form = compactForm(token, max_bytes)
+                const answer = await keys.forKid(form?.header.kid ?? null)
+                if (form === null || answer.status !== 'held' || answer.refreshed === 'ok')
+                  return proof
+                const { refreshed } = answer
+                return {
+                  conditions: [`refresh_${refreshed}`],
+                  claims: read(form.payload),
+                  age_ms: 0,
+                }
+              }
+            }
+          },
+      ),
+      'M-04',
+    ],
+    ['anybody can sign', replace(isWeakPoint, () => () => false), 'M-16'],
+    [
+      'an issuer is not asked for',
+      withRules(({ claims, ...rest }) => ({ ...rest, claims: { ...claims, required: [] } })),
+      'M-08d',
+    ],
+  ]
+  test.each(HOLES)('notices that %s', (_hole, fault, row) =>
+    withFault(fault, async () => {
+      const done = await runInProcess(['jwks', 'check', '--format', 'json'])
+      expect(done.status, done.stderr + done.stdout.slice(0, 2000)).toBe(20)
+      const { items, findings } = checkOf(done)
+      expect(items.find(({ id }) => id === row)?.state).toBe('fail')
+      const finding = findings.find(({ subject }) => subject === row) as {
+        code: string
+        detail?: string
+      }
+      expect(finding.code).toBe('outcome_differs')
+      expect(finding.detail).toMatch(/^JWT-EX-\d+ in (dev\+H|dev-H|prod): .+ expected .+, came .+/)
+    }),
+  )
+
+  /** Two locks on one door: each alone keeps it shut. */
+  test.each([
+    [
+      'private keys pass the filter',
+      replace(keyFault, (real) => (jwk, limits) => {
+        const shown = Object.entries(jwk).filter(([name]) => !PRIVATE.includes(name))
+        return real(Object.fromEntries(shown), limits)
+      }),
+    ],
+    [
+      'nothing is fetched in the background',
+      withClientOptions(({ clock, ...rest }) => ({
+        ...rest,
+        clock: { now: () => clock.now(), later: () => () => undefined },
+      })),
+    ],
+    [
+      'the announced size is ignored',
+      replace(request, (real) => {
+        const unannounced = (...given: Parameters<typeof request>): ClientRequest =>
+          real(...given).prependListener('response', ({ headers }) => {
+            delete headers['content-length']
+          })
+        return unannounced as typeof request
+      }),
+    ],
+  ])('every row holds although %s', (_lock, fault) =>
+    withFault(fault, async () => {
+      expect((await runInProcess(['jwks', 'check'])).status).toBe(0)
+    }),
+  )
+})
+
+const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
+const LIMITS: KeyLimits = { rsa_min_bits: 0, rsa_max_bits: 1e6 }
+class Every<T> extends Set<T> {
+  override has(): boolean {
+    return true
+  }
+}
+/** A key set that calls each key that cannot be used absent. */
+function lacking(set: KeySet): KeySet {
+  const select = async (kid: string | null, alg: string): Promise<Selection> => {
+    const selected = await set.select(kid, alg)
+    return selected.status === 'found' ? selected : { status: 'kid_absent' }
+  }
+  return Object.create(set, { select: { value: select } }) as KeySet
+}
+function withRules(change: (rules: VerifierRules) => VerifierRules): Fault {
+  return replace(
+    JwksVerifier,
+    (real) =>
+      class extends real {
+        constructor(...[keys, rules, cache]: ConstructorParameters<typeof JwksVerifier>) {
+          super(keys, change(rules), cache)
+        }
+      },
+  )
+}
+function withClientOptions(change: (options: JwksClientOptions) => JwksClientOptions): Fault {
+  return replace(
+    JwksClient,
+    (real) =>
+      class extends real {
+        constructor(options: JwksClientOptions) {
+          super(change(options))
+        }
+      },
+  )
+}
 
 describe.concurrent('ff jwks fetch', () => {
   let server: Server

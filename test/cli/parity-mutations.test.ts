@@ -1,14 +1,41 @@
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { RowReader } from '../../src/backings/postgres/row-reader.ts'
+import { statementsFor } from '../../src/backings/postgres/statements.ts'
+import { answerFrom } from '../../src/core/evaluate/approvals.ts'
+import { evaluate } from '../../src/core/evaluate/evaluate.ts'
+import { overrideLayer } from '../../src/core/evaluate/overrides.ts'
+import { meetsRequired } from '../../src/core/evaluate/required-auth.ts'
+import { RULES } from '../../src/core/evaluate/rules.ts'
+import { approvalRule } from '../../src/core/evaluate/sensitive-overlay.ts'
+import type { Rule } from '../../src/core/evaluate/step.ts'
+import { ttlState } from '../../src/core/evaluate/ttl-state.ts'
+import type { Decision } from '../../src/core/evaluate/types.ts'
+import { compareJson } from '../../src/core/parity/compare.ts'
+import { fromMilliseconds, type Instant, toMilliseconds } from '../../src/core/state/instant.ts'
+import type { AnyOverrideRow, RowSet, Stored } from '../../src/core/state/rows.ts'
+import type { RowQuery } from '../../src/ports.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
+import { type Fault, replace, withFault } from '../support/faults.ts'
 import { copyPackage, type Run, runFf as runNow } from '../support/run-ff.ts'
-import { edit, editJson, ERROR_FORM, errorOf, checkOf, parityOf, inTurns } from './outcome.ts'
+import { runInProcess } from '../support/run-in-process.ts'
+import { editJson, ERROR_FORM, errorOf, checkOf, parityOf, inTurns } from './outcome.ts'
+
+const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
+vi.mock(import('../../src/backings/postgres/row-reader.ts'), replaceable)
+vi.mock(import('../../src/backings/postgres/statements.ts'), replaceable)
+vi.mock(import('../../src/core/evaluate/approvals.ts'), replaceable)
+vi.mock(import('../../src/core/evaluate/evaluate.ts'), replaceable)
+vi.mock(import('../../src/core/evaluate/overrides.ts'), replaceable)
+vi.mock(import('../../src/core/evaluate/required-auth.ts'), replaceable)
+vi.mock(import('../../src/core/evaluate/sensitive-overlay.ts'), replaceable)
+vi.mock(import('../../src/core/evaluate/ttl-state.ts'), replaceable)
+vi.mock(import('../../src/core/parity/compare.ts'), replaceable)
 
 const runFf = inTurns(runNow)
 
 const MATRIX = 'vectors/parity_test_matrix.json'
 const FIXTURES = 'vectors/jwt/fixtures.json'
-const CORE = 'dist/src/core/evaluate'
 
 interface Row {
   [name: string]: unknown
@@ -203,43 +230,107 @@ describe.concurrent('one changed expected field', () => {
 })
 
 /** Each is wrong on both sides at once, for both sides share the core. */
-const SEEN_BY_A_VECTOR: readonly [fault: string, file: string, from: string, to: string][] = [
+const SEEN_BY_A_VECTOR: readonly (readonly [situation: string, fault: Fault])[] = [
   [
     'the tenant goes before the user',
-    'rules.js',
-    `(facts) => override(facts, 'user'),\n    (facts) => override(facts, 'tenant'),`,
-    `(facts) => override(facts, 'tenant'),\n    (facts) => override(facts, 'user'),`,
+    withRules(([registered, killed, authenticated, approved, user, tenant, ...rest]) => [
+      registered,
+      killed,
+      authenticated,
+      approved,
+      tenant,
+      user,
+      ...rest,
+    ]),
   ],
-  ['an override lives a moment too long', 'overrides.js', 'now >= expiresAt', 'now > expiresAt'],
+  [
+    'an override lives a moment too long',
+    replace(
+      overrideLayer,
+      (real) => (facts, scope) => real({ ...facts, now: justBefore(facts.now) }, scope),
+    ),
+  ],
   [
     'an approval lives a moment too long',
-    'ttl-state.js',
-    'now >= answer.expires_at',
-    'now > answer.expires_at',
+    replace(
+      ttlState,
+      (real) => (answer, now) =>
+        real(answer, 'expires_at' in answer && answer.expires_at === now ? justBefore(now) : now),
+    ),
   ],
-  ['a day is short of a millisecond', 'ttl-state.js', '<= SOON_MS', '< SOON_MS'],
-  ['a revocation is overlooked', 'ttl-state.js', 'if (answer.revoked)', 'if (false)'],
+  [
+    'a day is short of a millisecond',
+    replace(ttlState, (real) => (answer, now) => {
+      const state = real(answer, now)
+      const isDayAhead =
+        'expires_at' in answer && toMilliseconds(answer.expires_at) - toMilliseconds(now) === DAY_MS
+      return state === 'expiring_soon' && isDayAhead ? 'valid' : state
+    }),
+  ],
+  [
+    'a revocation is overlooked',
+    replace(
+      ttlState,
+      (real) => (answer, now) =>
+        real(answer.status === 'known' ? { ...answer, revoked: false } : answer, now),
+    ),
+  ],
   [
     'whoever is not verified gets past rule 4',
-    'sensitive-overlay.js',
-    `principal.mode !== 'verified'`,
-    `principal.mode === 'none'`,
+    replace(approvalRule, (real) => (facts, answer) => {
+      const { principal } = facts
+      if (principal.mode === 'none') return real(facts, answer)
+      return real({ ...facts, principal: { ...principal, mode: 'verified' } }, answer)
+    }),
   ],
   [
     'a chain entry is dropped',
-    'evaluate.js',
-    "if (step.kind === 'go')",
-    "if (step.entry.prec === 3) chain.pop();\n        if (step.kind === 'go')",
+    inDecision(({ reason_chain, ...rest }) => ({
+      ...rest,
+      reason_chain: reason_chain.filter(({ prec }) => prec !== 3),
+    })),
   ],
-  ['a kill switch does not switch', 'rules.js', `.state === 'killed'`, `.state === 'dead'`],
-  ['a warning is swallowed', 'evaluate.js', `['approval_expiring_soon', ...warnings]`, 'warnings'],
+  [
+    'a kill switch does not switch',
+    withRules(([registered, killed, ...rest]) => {
+      const blind: Rule = ({ rows, ...facts }, answer) =>
+        (killed as Rule)({ ...facts, rows: { ...rows, flag: active(rows.flag) } }, answer)
+      return [registered, blind, ...rest]
+    }),
+  ],
+  [
+    'a warning is swallowed',
+    inDecision(({ warnings, ...rest }) => ({
+      ...rest,
+      warnings: warnings.filter((one) => one !== 'approval_expiring_soon'),
+    })),
+  ],
   [
     'an approval of another tenant counts',
-    'approvals.js',
-    'approval.tenant_id === question.tenant_id &&',
-    '',
+    replace(answerFrom, (real) => (approvals, question) => {
+      const { tenant_id } = question
+      const moved = approvals.map((one) => (tenant_id === null ? one : { ...one, tenant_id }))
+      return real(moved, question)
+    }),
   ],
 ]
+const DAY_MS = 86_400_000
+function justBefore(time: Instant): Instant {
+  return fromMilliseconds(toMilliseconds(time) - 1)
+}
+function active(stored: RowSet['flag']): RowSet['flag'] {
+  return stored?.row === undefined ? stored : { row: { ...stored.row, state: 'active' } }
+}
+function withRules(change: (rules: readonly Rule[]) => readonly (Rule | undefined)[]): Fault {
+  const changed = change(RULES) as readonly Rule[]
+  return replace(evaluate, (real) => (facts, answer) => real(facts, answer, changed))
+}
+function inDecision(change: (decision: Decision) => Decision): Fault {
+  return replace(evaluate, (real) => (facts, answer, rules) => {
+    const walk = real(facts, answer, rules)
+    return walk.decision === undefined ? walk : { decision: change(walk.decision) }
+  })
+}
 
 /** Held to the oracle as well, which has its own word for each. */
 const SEEN_BY_A_CELL: readonly string[] = [
@@ -250,26 +341,40 @@ const SEEN_BY_A_CELL: readonly string[] = [
 ]
 
 /** The 17 vectors are blind to these; only the oracle has an opinion of its own. */
-const SEEN_BY_THE_ORACLE: readonly [fault: string, file: string, from: string, to: string][] = [
+const SEEN_BY_THE_ORACLE: readonly (readonly [situation: string, fault: Fault])[] = [
   [
     'the approval that an expired override names is asked about',
-    'sensitive-overlay.js',
-    `layer.outcome !== 'matched'`,
-    `layer.outcome === 'absent'`,
+    replace(approvalRule, (real) => ({ rows, ...facts }, answer) => {
+      const { user, tenant } = rows
+      return real(
+        { ...facts, rows: { ...rows, user: lasting(user), tenant: lasting(tenant) } },
+        answer,
+      )
+    }),
   ],
   [
     'a flag that wants verified takes any token',
-    'required-auth.js',
-    `mode === 'verified'`,
-    `mode !== 'none'`,
+    replace(
+      meetsRequired,
+      (real) => (mode, required) => real(mode, required === 'verified' ? 'any' : required),
+    ),
   ],
 ]
+function lasting<T extends AnyOverrideRow>(stored: Stored<T> | null): Stored<T> | null {
+  if (stored?.row === undefined) return stored
+  const { expires_at: _, ...row } = stored.row
+  return { row: row as T }
+}
 
-describe.concurrent('one changed rule of the core', () => {
-  test.each(SEEN_BY_A_VECTOR)('%s: a no-go', (fault, file, from, to) =>
-    withCopy(async ({ ff, inCopy, parity }) => {
-      await edit(inCopy(`${CORE}/${file}`), from, to)
-      const done = await parity('run')
+/** What a command says in this process, where a fault can be in it. */
+const parityHere = (command: 'run' | 'exhaustive', candidate = database.url): Promise<Run> =>
+  runInProcess(['parity', command, '--candidate', candidate, '--format', 'json'])
+
+// A fault is in the whole process: one test at a time.
+describe('one changed rule of the core', () => {
+  test.each(SEEN_BY_A_VECTOR)('%s: a no-go', (situation, fault) =>
+    withFault(fault, async () => {
+      const done = await parityHere('run')
       expect(done.status, done.stderr).toBe(20)
       const { findings, vectors } = parityOf(done)
       expect(findings.length).toBeGreaterThan(0)
@@ -282,29 +387,28 @@ describe.concurrent('one changed rule of the core', () => {
         expect(findings.map(({ subject }) => subject)).toContain(id)
         expect(detail).not.toBeNull()
       }
-      if (!SEEN_BY_A_CELL.includes(fault)) return
+      if (!SEEN_BY_A_CELL.includes(situation)) return
       // The core is the same on both sides, so two files do as well.
-      const cells = await ff('parity', 'exhaustive', '--candidate', 'file')
+      const cells = await parityHere('exhaustive', 'file')
       expect(cells.status, cells.stderr).toBe(20)
       expect(parityOf(cells).findings.length).toBeGreaterThan(0)
     }),
   )
 
-  test.each(SEEN_BY_THE_ORACLE)('%s: only the oracle sees it', (_fault, file, from, to) =>
-    withCopy(async ({ inCopy, parity }) => {
-      await edit(inCopy(`${CORE}/${file}`), from, to)
-      const [vectors, cells] = await Promise.all([parity('run'), parity('exhaustive')])
+  test.each(SEEN_BY_THE_ORACLE)('%s: only the oracle sees it', (_situation, fault) =>
+    withFault(fault, async () => {
+      const [vectors, cells] = await Promise.all([parityHere('run'), parityHere('exhaustive')])
       expect([vectors.status, cells.status]).toEqual([0, 20])
     }),
   )
 
-  test('the chains part where the rule is wrong, and the words of it are shown', () =>
-    withCopy(async ({ root, inCopy, parity }) => {
-      const [[, file, from, to] = ['', '', '', '']] = SEEN_BY_A_VECTOR
-      await edit(inCopy(`${CORE}/${file}`), from, to)
+  test('the chains part where the rule is wrong, and the words of it are shown', () => {
+    const [[, fault] = []] = SEEN_BY_A_VECTOR
+    if (fault === undefined) throw new Error('no fault')
+    return withFault(fault, async () => {
       const [json, text] = await Promise.all([
-        parity('run'),
-        runFf(['parity', 'run', '--candidate', database.url], { root: root }),
+        parityHere('run'),
+        runInProcess(['parity', 'run', '--candidate', database.url]),
       ])
       expect([json.status, text.status]).toEqual([20, 20])
       const detail = parityOf(json).vectors.find(({ id }) => id === 'PV-03')?.detail
@@ -315,7 +419,8 @@ describe.concurrent('one changed rule of the core', () => {
       for (const words of ['PV-03', '/reason', 'step 5', 'ff parity run --vector PV-03']) {
         expect(text.stdout).toContain(words)
       }
-    }))
+    })
+  })
 })
 
 describe.concurrent('one flipped byte of a signature', () => {
@@ -344,17 +449,15 @@ describe.concurrent('one flipped byte of a signature', () => {
   )
 })
 
-describe.concurrent('a fault of one side alone', () => {
-  const STATEMENTS = 'dist/src/backings/postgres/statements.js'
+describe('a fault of one side alone', () => {
   test.each([
     ['the tenant is looked up by the user', 't.tenant_id = q.tenant_id', 't.tenant_id = q.user_id'],
     ['another tenant is looked up', 't.tenant_id = q.tenant_id', 't.tenant_id <> q.tenant_id'],
     ['the user layer is lost', 'u.user_id = q.user_id', 'false'],
     ['the flag is not found', 'f.flag_key = q.flag_key', "f.flag_key = q.flag_key || '.'"],
   ])('%s', (_situation, from, to) =>
-    withCopy(async ({ inCopy, parity }) => {
-      await edit(inCopy(STATEMENTS), from, to)
-      const done = await parity('run')
+    withFault(inReads(from, to), async () => {
+      const done = await parityHere('run')
       expect(done.status, done.stdout.slice(0, 2000)).toBe(20)
       const { findings } = parityOf(done)
       expect(findings.map(({ sides }) => sides)).toContain('baseline-candidate')
@@ -362,32 +465,52 @@ describe.concurrent('a fault of one side alone', () => {
     }),
   )
 
+  /** The statements that read rows, with a part of their text exchanged. */
+  function inReads(from: string, to: string): Fault {
+    const exchange = (sql: string): string => {
+      const parts = sql.split(from)
+      if (parts.length !== 2) throw new Error(`${parts.length - 1} places of "${from}" in ${sql}`)
+      return parts.join(to)
+    }
+    return replace(statementsFor, (real) => (schema) => {
+      const { read, readMany, standing, ...rest } = real(schema)
+      const [one, many, seen] = [exchange(read), exchange(readMany), exchange(standing)]
+      return { ...rest, read: one, readMany: many, standing: seen }
+    })
+  }
+
   test('a side that answers otherwise each time is no measure: inconclusive', () =>
-    withCopy(async ({ inCopy, parity }) => {
-      await edit(
-        inCopy('dist/src/backings/postgres/row-reader.js'),
-        'return rowSet(texts);',
-        'this.asked = (this.asked ?? 0) + 1; return rowSet(this.asked % 2 === 0 ? [] : texts);',
-      )
-      const done = await parity('run')
+    withFault(EVERY_OTHER_TIME, async () => {
+      const done = await parityHere('run')
       expect(done.status).toBe(22)
       const { controls, verdict } = parityOf(done)
       expect(verdict).toBe('inconclusive')
       expect(controls.find(({ id }) => id === 'a_a_candidate')?.held).toBe(false)
       expect(controls.find(({ id }) => id === 'a_a_baseline')?.held).toBe(true)
     }))
+  const EVERY_OTHER_TIME = replace(
+    RowReader,
+    (real) =>
+      class extends real {
+        asked = 0
+        override async read(query: RowQuery): Promise<RowSet> {
+          const rows = await super.read(query)
+          this.asked += 1
+          return this.asked % 2 === 0 ? { flag: null, tenant: null, user: null } : rows
+        }
+      },
+  )
 
   test('a comparer that calls everything equal is found out', () =>
-    withCopy(async ({ inCopy, parity }) => {
-      await edit(
-        inCopy('dist/src/core/parity/compare.js'),
-        'return { differences, fields };',
-        'return { differences: [], fields };',
-      )
-      const [vectors, cells] = await Promise.all([parity('run'), parity('exhaustive')])
+    withFault(ALL_EQUAL, async () => {
+      const [vectors, cells] = await Promise.all([parityHere('run'), parityHere('exhaustive')])
       expect([vectors.status, cells.status]).toEqual([22, 22])
       expect(parityOf(vectors).controls.find(({ id }) => id === 'comparer')?.held).toBe(false)
     }))
+  const ALL_EQUAL = replace(compareJson, (real) => (left, right) => ({
+    ...real(left, right),
+    differences: [],
+  }))
 })
 
 describe.concurrent('a matrix that is not the 17', () => {

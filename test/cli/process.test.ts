@@ -16,11 +16,24 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { parityRun } from '../../src/app/parity.ts'
 import { FaultProxy } from '../faults/tcp-proxy.ts'
 import { connect, createDatabase, type TestDatabase } from '../support/database.ts'
+import { replace, withFault } from '../support/faults.ts'
 import { copyPackage, finished, ROOT, type Run, runFf, startFf } from '../support/run-ff.ts'
-import { checkOf, edit, errorOf, parityOf, processesOf, STACK, until } from './outcome.ts'
+import { runInProcess } from '../support/run-in-process.ts'
+import { checkOf, editJson, errorOf, parityOf, processesOf, STACK, until } from './outcome.ts'
+
+const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
+vi.mock(import('../../src/app/parity.ts'), replaceable)
+
+interface Matrix {
+  readonly vectors: { readonly then: { decision: string } }[]
+}
+interface Oracle {
+  readonly outcomes: { readonly meta: { override_revision: number | null } }[]
+}
 
 const FF = join(ROOT, 'dist/bin/ff.js')
 let folder = ''
@@ -268,8 +281,9 @@ describe.concurrent('on the embedded default', () => {
 
   test('a no-go stays a no-go after the server is gone', async () => {
     const copy = await copyPackage()
-    const rule = join(copy.root, 'dist/src/core/evaluate/overrides.js')
-    await edit(rule, 'now >= expiresAt', 'now > expiresAt')
+    await editJson<Matrix>(join(copy.root, 'vectors/parity_test_matrix.json'), ({ vectors }) => {
+      for (const { then } of vectors) then.decision = 'deny'
+    })
     const done = await runFf(['parity', 'run'], { root: copy.root })
     await copy.remove()
     expect(done.status).toBe(20)
@@ -277,30 +291,37 @@ describe.concurrent('on the embedded default', () => {
 })
 
 describe.concurrent('a promise that never settles', () => {
-  test.each([
-    ['in the use case', 'dist/src/app/parity.js', 'export async function parityRun(request) {'],
-    ['before anything was read', 'dist/src/main.js', 'export async function main() {'],
-  ])('%s does not end in 0', async (_situation, file, from) => {
-    const copy = await copyPackage()
-    await edit(join(copy.root, file), from, `${from}\n  await new Promise(() => {})`)
-    const done = await runFf(['parity', 'run', '--candidate', 'file'], { root: copy.root })
-    await copy.remove()
+  test('in the use case does not end in 0', async () => {
+    const env = { NODE_OPTIONS: `--import=${new URL('never-settles.mjs', import.meta.url).href}` }
+    const done = await runFf(['parity', 'run', '--candidate', 'file'], { env })
     expect(done).toMatchObject({ status: 1, signal: null, stdout: '' })
+    expect(done.stderr).toMatch(/never settles: \w+/)
   })
 
-  test('ends with the limit where there is one', async () => {
+  test('before anything was read does not end in 0', async () => {
     const copy = await copyPackage()
-    const from = 'export async function parityRun(request) {'
-    await edit(
-      join(copy.root, 'dist/src/app/parity.js'),
-      from,
-      `${from}\n  await new Promise((resolve, reject) => request.signal.addEventListener('abort', () => reject(new Error('aborted'))))`,
-    )
-    const args = ['parity', 'run', '--candidate', 'file', '--timeout', '1']
-    const done = await runFf(args, { root: copy.root })
+    const main = join(copy.root, 'dist/src/main.js')
+    await rm(main)
+    await writeFile(main, 'export const main = () => new Promise(() => {})\n')
+    const done = await runFf(['parity', 'run', '--candidate', 'file'], { root: copy.root })
     await copy.remove()
-    expect([1, 124]).toContain(done.status)
+    expect(done).toMatchObject({ status: 1, signal: null, stdout: '', stderr: '' })
   })
+
+  test('ends with the limit where there is one', () =>
+    withFault(UNTIL_ENDED, async () => {
+      const args = ['parity', 'run', '--candidate', 'file', '--timeout', '1']
+      const done = await runInProcess(args)
+      expect([1, 124]).toContain(done.status)
+    }))
+  const UNTIL_ENDED = replace(
+    parityRun,
+    () =>
+      ({ signal }) =>
+        new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(new Error('aborted')))
+        }),
+  )
 })
 
 describe.concurrent('a reader that', () => {
@@ -339,8 +360,9 @@ describe.concurrent('a reader that', () => {
 
   test('pauses gets all 360 cells, and a no-go stays one', async () => {
     const copy = await copyPackage()
-    const rule = join(copy.root, 'dist/src/core/evaluate/evaluate.js')
-    await edit(rule, 'override_revision: served.revision,', 'override_revision: 0,')
+    await editJson<Oracle>(join(copy.root, 'vectors/oracle_cells.json'), ({ outcomes }) => {
+      for (const { meta } of outcomes) meta.override_revision = 9
+    })
     const args = ['parity', 'exhaustive', '--candidate', 'file', '--format', 'json']
     const done = await readSlowly(startFf(args, { root: copy.root }))
     await copy.remove()
