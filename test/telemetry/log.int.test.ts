@@ -155,7 +155,7 @@ test('each line is one object, and says where a bug came up', () => {
   }
   const bug = service.lines.find((line) => line.includes('"msg":"bug"')) ?? '{}'
   expect(JSON.parse(bug)).toMatchObject({ error: { name: 'Error', at: expect.any(Array) } })
-  expect(bug).toContain('log.test.ts')
+  expect(bug).toContain('log.int.test.ts')
 })
 
 test("a caller's own id is in the line, so that two logs can be laid side by side", async () => {
