@@ -6,20 +6,26 @@ import type { Context, Io } from './commands/context.ts'
 import { runProgram } from './commands/program.ts'
 import { EXITS } from './errors.ts'
 
-/** The composition root: the only reader of arguments, environment, streams, signals and the clock. */
-export async function main(): Promise<number> {
+/**
+ * The composition root: the only reader of arguments, environment, streams, signals and the clock.
+ *
+ * @param given what a test runs the program with instead of what belongs to this process
+ * @returns the exit status
+ */
+export async function main(given: Partial<Context> = {}, argv = process.argv): Promise<number> {
   const context: Context = {
     root: packageRoot(),
     cwd: process.cwd(),
     env: process.env,
     now: () => new Date(),
     nodeVersion: process.version,
-    io: standardStreams(),
+    io: given.io ?? standardStreams(),
     adapters,
     onSignal,
     exit: 'internal',
+    ...given,
   }
-  await runProgram(process.argv, context)
+  await runProgram(argv, context)
   return EXITS[context.exit][0]
 }
 

@@ -21,7 +21,7 @@ import { parityRun } from '../../src/app/parity.ts'
 import { FaultProxy } from '../faults/tcp-proxy.ts'
 import { connect, createDatabase, type TestDatabase } from '../support/database.ts'
 import { replace, withFault } from '../support/faults.ts'
-import { copyPackage, finished, ROOT, type Run, runFf, startFf } from '../support/run-ff.ts'
+import { copyPackage, finished, ROOT, type Run, spawnFf, startFf } from '../support/run-ff.ts'
 import { runInProcess } from '../support/run-in-process.ts'
 import { checkOf, editJson, errorOf, parityOf, processesOf, STACK, until } from './outcome.ts'
 
@@ -178,7 +178,7 @@ test('a second SIGINT ends it at once, and the next run sweeps', async () => {
     const text = 'SELECT FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()'
     return (await watcher.query(text, [database.database])).rowCount === 0
   })
-  expect((await runFf(['parity', 'run', '--candidate', database.url])).status).toBe(0)
+  expect((await spawnFf(['parity', 'run', '--candidate', database.url])).status).toBe(0)
   await expectNothingTouched()
 })
 
@@ -196,14 +196,14 @@ test('after kill -9 the next run sweeps, but not a run that is alive', async () 
   await until('another scratch schema', async () =>
     (await scratchSchemas()).some((name) => !left.includes(name)),
   )
-  const beside = await runFf(['parity', 'run', '--candidate', database.url])
+  const beside = await spawnFf(['parity', 'run', '--candidate', database.url])
   expect([beside.status, (await aliveEnd).status]).toEqual([0, 0])
   await expectNothingTouched()
 })
 
 test('four runs at once against one database all end 0', async () => {
   const runs = await Promise.all(
-    [0, 1, 2, 3].map(() => runFf(['parity', 'run', '--candidate', database.url])),
+    [0, 1, 2, 3].map(() => spawnFf(['parity', 'run', '--candidate', database.url])),
   )
   expect(runs.map(({ status }) => status)).toEqual([0, 0, 0, 0])
   await expectNothingTouched()
@@ -273,7 +273,7 @@ describe.concurrent('on the embedded default', () => {
       await until('the end of the server', async () => (await processesOf(home)).length === 0)
       expect(await readdir(home)).not.toEqual([])
       await ageUnnamed(home)
-      const next = await runFf(['parity', 'run'], { env: { TMPDIR: home } })
+      const next = await spawnFf(['parity', 'run'], { env: { TMPDIR: home } })
       expect(next.status).toBe(0)
       expect(await readdir(home)).toEqual([])
     },
@@ -284,7 +284,7 @@ describe.concurrent('on the embedded default', () => {
     await editJson<Matrix>(join(copy.root, 'vectors/parity_test_matrix.json'), ({ vectors }) => {
       for (const { then } of vectors) then.decision = 'deny'
     })
-    const done = await runFf(['parity', 'run'], { root: copy.root })
+    const done = await spawnFf(['parity', 'run'], { root: copy.root })
     await copy.remove()
     expect(done.status).toBe(20)
   })
@@ -293,7 +293,7 @@ describe.concurrent('on the embedded default', () => {
 describe.concurrent('a promise that never settles', () => {
   test('in the use case does not end in 0', async () => {
     const env = { NODE_OPTIONS: `--import=${new URL('never-settles.mjs', import.meta.url).href}` }
-    const done = await runFf(['parity', 'run', '--candidate', 'file'], { env })
+    const done = await spawnFf(['parity', 'run', '--candidate', 'file'], { env })
     expect(done).toMatchObject({ status: 1, signal: null, stdout: '' })
     expect(done.stderr).toMatch(/never settles: \w+/)
   })
@@ -303,7 +303,7 @@ describe.concurrent('a promise that never settles', () => {
     const main = join(copy.root, 'dist/src/main.js')
     await rm(main)
     await writeFile(main, 'export const main = () => new Promise(() => {})\n')
-    const done = await runFf(['parity', 'run', '--candidate', 'file'], { root: copy.root })
+    const done = await spawnFf(['parity', 'run', '--candidate', 'file'], { root: copy.root })
     await copy.remove()
     expect(done).toMatchObject({ status: 1, signal: null, stdout: '', stderr: '' })
   })
@@ -419,7 +419,7 @@ describe.concurrent('a reader that', () => {
 
 describe.concurrent('--output', () => {
   const validate = (...outputs: readonly string[]): Promise<Run> =>
-    runFf(
+    spawnFf(
       ['artefacts', 'validate', '--format', 'json'].concat(
         outputs.flatMap((one) => ['--output', one]),
       ),
@@ -452,7 +452,7 @@ describe.concurrent('--output', () => {
   test('is written for a run that fails as well', async () => {
     const path = join(folder, 'failed.json')
     const args = ['artefacts', 'validate', '/nowhere.json', '--output', `json=${path}`]
-    const done = await runFf(args)
+    const done = await spawnFf(args)
     expect(done.status).toBe(2)
     const report = JSON.parse(await readFile(path, 'utf8')) as object
     expect(report).toMatchObject({ verdict: 'fail', exitCode: 2 })
@@ -496,7 +496,7 @@ describe.concurrent('--output', () => {
     const path = join(place, 'r.json')
     await writeFile(path, '{"verdict": "pass"}')
     const args = ['parity', 'run', '--candidate', 'postgres://u@/d?host=%2Fnowhere']
-    const done = await runFf([...args, '--output', `json=${path}`])
+    const done = await spawnFf([...args, '--output', `json=${path}`])
     expect(done.status).toBe(22)
     expect(await readdir(place)).toEqual([])
   })

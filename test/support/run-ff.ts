@@ -2,6 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pathToFileURL } from 'node:url'
+import type * as Main from '../../src/main.ts'
 
 export const ROOT = new URL('../..', import.meta.url).pathname.replace(/\/$/, '')
 
@@ -20,28 +23,77 @@ export interface RunOptions {
   readonly input?: string
 }
 
+/** What the program has of this environment in every test. */
+const cleanEnv = () => ({
+  PATH: process.env['PATH'],
+  HOME: process.env['HOME'],
+  TMPDIR: process.env['TMPDIR'] ?? tmpdir(),
+})
+
 /** Starts the built binary as a user would. */
 export function startFf(
   args: readonly string[],
   { env = {}, cwd, root = ROOT, input = '' }: RunOptions = {},
 ): ChildProcess {
-  const clean = {
-    PATH: process.env['PATH'],
-    HOME: process.env['HOME'],
-    TMPDIR: process.env['TMPDIR'] ?? tmpdir(),
-  }
   const child = spawn(process.execPath, [join(root, 'dist/bin/ff.js'), ...args], {
     cwd: cwd ?? tmpdir(),
-    env: { ...clean, ...env },
+    env: { ...cleanEnv(), ...env },
   })
   child.stdin.on('error', () => undefined) // It may end without reading.
   child.stdin.end(input)
   return child
 }
 
-/** Runs it to its end. */
-export async function runFf(args: readonly string[], options: RunOptions = {}): Promise<Run> {
-  return finished(startFf(args, options))
+/** Runs it to its end in a process of its own: where that process is what a test is about. */
+export const spawnFf = (args: readonly string[], options: RunOptions = {}): Promise<Run> =>
+  finished(startFf(args, options))
+
+/** The runs in this process at this moment, all of them in one working directory. */
+const here = { cwd: '', runs: 0, before: '' }
+
+/**
+ * Runs one command of the built program to its end, in this process, which saves its start.
+ *
+ * A process of their own get: a copy of the package, a variable that is not ours and so may be read by a library or by
+ * Node itself, and a run in another directory than the runs of this moment, for a process has one.
+ */
+export function runFf(args: readonly string[], options: RunOptions = {}): Promise<Run> {
+  const { root, env = {}, cwd = tmpdir() } = options
+  const alone =
+    root !== undefined ||
+    Object.keys(env).some((name) => !name.startsWith('FF_')) ||
+    (here.runs > 0 && here.cwd !== cwd)
+  return alone ? spawnFf(args, options) : runHere(args, options)
+}
+
+async function runHere(
+  args: readonly string[],
+  { env = {}, cwd = tmpdir(), input = '' }: RunOptions,
+): Promise<Run> {
+  let [stdout, stderr] = ['', '']
+  const io = {
+    stdout: async (text: string) => void (stdout += text),
+    stderr: (text: string) => void (stderr += text),
+    stdin: () => Readable.from(input === '' ? [] : [Buffer.from(input)]),
+    terminal: () => Promise.resolve(null),
+    stdoutIsTerminal: false,
+    stderrIsTerminal: false,
+  }
+  const onSignal = () => () => undefined
+  const given = { cwd, env: { ...cleanEnv(), ...env }, io, onSignal }
+  if (here.runs === 0) here.before = process.cwd()
+  here.cwd = cwd
+  here.runs += 1
+  process.chdir(cwd) // Paths in options are read as typed.
+  try {
+    const url = pathToFileURL(join(ROOT, 'dist/src/main.js')).href
+    const { main } = (await import(url)) as typeof Main
+    const status = await main(given, [process.execPath, 'ff', ...args])
+    return { status, signal: null, stdout, stderr }
+  } finally {
+    here.runs -= 1
+    if (here.runs === 0) process.chdir(here.before)
+  }
 }
 
 export function finished(child: ChildProcess): Promise<Run> {
