@@ -1,18 +1,50 @@
 import { defineConfig } from 'vitest/config'
+import { SlowestReporter } from './test/support/slowest-reporter.ts'
+
+// All processes of a run share one seed, which the reporter prints.
+process.env['FF_TEST_SEED'] ??= String(Date.now() % 2 ** 31)
+
+const SHARED = 'test/support/shared-server.ts'
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/postgres-servers.ts', 'test/support/chromium.ts'],
     // Most of a test's time is spent waiting for processes: left to itself, vitest would leave a core idle.
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    reporters: ['default', new SlowestReporter()],
     coverage: {
       provider: 'v8',
       include: ['src/core/**'],
       reporter: ['text-summary', 'html'],
       thresholds: { branches: 100 },
     },
+    // The file's name says which project a test belongs to.
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/**/*.{int,e2e}.test.ts'],
+          // Nothing in these files outlives a test, so they can share a process.
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'int', include: ['test/**/*.int.test.ts'], globalSetup: [SHARED] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['test/**/*.e2e.test.ts'],
+          globalSetup: ['test/support/build.ts', SHARED],
+          // The built program runs as Node loads it, not as vitest would change it.
+          server: { deps: { external: [/\/dist\/(bin|src)\//] } },
+        },
+      },
+    ],
   },
 })

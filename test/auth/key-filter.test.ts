@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { type Jwk, keyFault, type KeyFault, keyFits } from '../../src/auth/key-filter.ts'
 import { CONTRACT } from '../core/auth-contract.ts'
 import { EC, ED, encoded, published, ROCA, RSA_1, RSA_2, WEAK } from './signed.ts'
+import { examples } from '../support/scale.ts'
 
 const LIMITS = CONTRACT.keys
 const [R1, EC1, ED1] = [RSA_1, EC, ED].map(published) as [Jwk, Jwk, Jwk]
@@ -180,7 +181,7 @@ describe('keyFault', () => {
           keyFault({ kty: type, ...members } as Jwk, LIMITS),
         )
       }),
-      { numRuns: 500 },
+      examples(500),
     )
   })
 })

@@ -39,6 +39,7 @@ import {
   strangeTokens,
 } from './hostile-tokens.ts'
 import { makeOpinion } from './second-opinion.ts'
+import { examples } from '../support/scale.ts'
 
 // Where the attacker listens ------------------------------------------------------------------------------------
 
@@ -117,7 +118,7 @@ async function judge(
 const modeOf = (result: Authentication): AuthMode | null => (isRefused(result) ? null : result.mode)
 const UNVERIFIED: readonly (AuthMode | null)[] = ['decode-only', 'dev-headers']
 
-const RUNS = { numRuns: 400 }
+const RUNS = examples(400)
 const tokens = anyToken(trapUrl)
 const opinion = makeOpinion(GOOD_KEYS)
 /** Of each token what came of it everywhere, one after the other. */
@@ -301,7 +302,7 @@ describe('a token that anybody may write', () => {
           }
         },
       ),
-      { numRuns: 150 },
+      examples(150),
     )
     expect(forged).toBeGreaterThan(10)
   })

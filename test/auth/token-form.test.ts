@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { claimsSet, compactForm, isBase64url, jsonObject } from '../../src/auth/token-form.ts'
 import { CONTRACT } from '../core/auth-contract.ts'
 import { CLAIMS, encoded, RSA_1, signed } from './signed.ts'
+import { examples } from '../support/scale.ts'
 
 const MAX = CONTRACT.token.max_bytes
 const TOKEN = signed()
@@ -118,7 +119,7 @@ describe('isBase64url', () => {
         const again = Buffer.from(text, 'base64url').toString('base64url')
         expect(isBase64url(text)).toBe(again === text)
       }),
-      { numRuns: 2_000 },
+      examples(2_000),
     )
   })
 

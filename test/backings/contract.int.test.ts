@@ -26,6 +26,7 @@ import {
   remove,
   taken,
 } from './requests.ts'
+import { examples } from '../support/scale.ts'
 
 contractSuite(fileBacking)
 for (const version of SUPPORTED) contractSuite(postgresBacking(version))
@@ -142,7 +143,7 @@ describe('a file store and both databases side by side', () => {
           )
         },
       ),
-      { numRuns: 400, seed: 20260115 },
+      { ...examples(400), seed: 20260115 },
     )
     expect([...outcomes].sort()).toStrictEqual(['refused', 'taken'])
   })

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type pg from 'pg'
 import { withMigrations } from '../../src/backings/index.ts'
 import { type Database, openPool } from '../../src/backings/postgres/connect.ts'
@@ -12,6 +12,7 @@ import { type Fault, FaultProxy } from '../faults/tcp-proxy.ts'
 import {
   connect,
   createDatabase,
+  socketOf,
   SUPPORTED,
   type TestDatabase,
   urlOf,
@@ -35,7 +36,7 @@ const FLAG = 'ff.checkout'
 const BOUND_MS = 18_000
 const LOST = ['backing_unavailable', 'target_unreachable']
 
-const socketFile = (version: Version): string => `${inject('servers')[version]}/.s.PGSQL.5432`
+const socketFile = (version: Version): string => `${socketOf(version)}/.s.PGSQL.5432`
 const readFlag = (store: FlagStore) =>
   store.read({ flag_key: FLAG, tenant_id: 'A1', user_id: null })
 const scratchOn = async (database: Database): Promise<Scratch> =>

@@ -5,6 +5,7 @@ import { type JsonNode, readJson } from '../../src/core/json/read.ts'
 import { compareJson } from '../../src/core/parity/compare.ts'
 import { hazardsOf } from '../../src/core/preflight/hazards.ts'
 import { connect } from '../support/database.ts'
+import { examples } from '../support/scale.ts'
 
 const nodeOf = (text: string): JsonNode => {
   const read = readJson(text)
@@ -71,7 +72,7 @@ describe.each(['15', '18'] as const)('on PostgreSQL %s', (version) => {
         expect(same(json, back ?? ''), json).toBe(true)
         expect(same(json, JSON.stringify(JSON.parse(json))), json).toBe(true)
       }),
-      { numRuns: 1_500 },
+      examples(1_500),
     )
     expect(clean).toBeGreaterThan(200)
   })

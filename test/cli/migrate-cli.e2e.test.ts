@@ -6,6 +6,7 @@ import { FaultProxy } from '../faults/tcp-proxy.ts'
 import {
   connect,
   createDatabase,
+  startServer,
   SUPPORTED,
   type TestDatabase,
   urlOf,
@@ -287,6 +288,7 @@ describe.concurrent('a usage fault', () => {
     ['version 13', ['up', '--database', 'PG13'], 'server_version_unsupported'],
   ])('%s', (_situation, args, code) =>
     withDatabase('18', async ({ migrate, tables }) => {
+      await startServer('13')
       const url = urlOf('13', 'postgres')
       const done = await migrate(args.map((one) => (one === 'PG13' ? url : one)))
       expect(done.status).toBe(2)

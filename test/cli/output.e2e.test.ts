@@ -2,7 +2,13 @@ import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { connect, createDatabase, type TestDatabase, urlOf } from '../support/database.ts'
+import {
+  connect,
+  createDatabase,
+  startServer,
+  type TestDatabase,
+  urlOf,
+} from '../support/database.ts'
 import { copyPackage, ROOT, type Run, runFf as runNow } from '../support/run-ff.ts'
 import {
   checkOf,
@@ -437,6 +443,7 @@ describe.concurrent('doctor and settings', () => {
   })
 
   test('a server of the wrong version is a usage fault', async () => {
+    await startServer('13')
     const done = await json(['doctor'], folder, { FF_DATABASE_URL: urlOf('13', 'postgres') })
     expect(done.status).toBe(2)
     expect(checkOf(done).items.flatMap(({ codes }) => codes)).toEqual([

@@ -11,6 +11,7 @@ import {
   type Version,
 } from '../support/database.ts'
 import { finished, ROOT, runFf as runNow, startFf } from '../support/run-ff.ts'
+import { shared } from '../support/shared.ts'
 import { errorOf, expecting, parityOf, processesOf, until, inTurns } from './outcome.ts'
 
 const runFf = inTurns(runNow)
@@ -51,7 +52,7 @@ async function writeMatrix(name: string, vectors: readonly object[]): Promise<st
 
 describe.concurrent('with no configuration at all', () => {
   test('17 of 17 hold on the embedded default, and the report says what was used', async () => {
-    const done = await run([])
+    const done = await shared('parity-run')
     expect(done).toMatchObject({ status: 0, signal: null, stderr: '' })
     const report = parityOf(done)
     expect(report).toMatchObject({
@@ -95,7 +96,7 @@ describe.concurrent('with no configuration at all', () => {
   })
 
   test('two runs say the same, byte for byte, but for the timing', async () => {
-    const [one, two] = [await run([]), await run([])]
+    const [one, two] = [await shared('parity-run'), await run([])]
     expect(untimed(two.stdout)).toBe(untimed(one.stdout))
   })
 })

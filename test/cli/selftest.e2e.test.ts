@@ -1,10 +1,10 @@
 import { describe, expect, test, vi } from 'vitest'
-import { CATALOGUE } from '../../src/app/selftest/catalogue.ts'
 import { ruleAt } from '../../src/core/parity/field-rules.ts'
 import { judgeVector } from '../../src/core/parity/judge-vector.ts'
 import { type Fault, replace, withFault } from '../support/faults.ts'
-import { finished, runFf, startFf } from '../support/run-ff.ts'
-import { runInProcess } from '../support/run-in-process.ts'
+import { finished, startFf } from '../support/run-ff.ts'
+import { FAULTS, selftestOf } from '../support/planted-faults.ts'
+import { shared } from '../support/shared.ts'
 import { checkOf, errorOf } from './outcome.ts'
 
 const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
@@ -12,17 +12,18 @@ vi.mock(import('../../src/core/parity/field-rules.ts'), replaceable)
 vi.mock(import('../../src/core/parity/judge-vector.ts'), replaceable)
 
 const ARGS = ['parity', 'selftest', '--format', 'json']
-/** Some two hundred runs of the vectors, and a dozen of all cells. */
+/** A full run plants some 270 faults for each, and makes a dozen runs of all cells. */
 const LONG = { timeout: 300_000 }
 
 describe('ff parity selftest', LONG, () => {
   test('catches every fault on a file and a database, and each by the proof that it names', async () => {
-    const done = await runFf([...ARGS, '--candidate', 'embedded'])
+    const done = await shared('selftest')
     expect(done.status, done.stderr + done.stdout.slice(-2000)).toBe(0)
     const { items, verdict } = checkOf(done)
     expect(verdict).toBe('pass')
     expect(items.filter(({ id }) => id.startsWith('control.'))).toHaveLength(10)
-    for (const { id, proof } of CATALOGUE) {
+    expect(FAULTS.length).toBeGreaterThan(5)
+    for (const { id, proof } of FAULTS) {
       const item = items.find((one) => one.id === id)
       expect(item, id).toMatchObject({ state: 'pass', seen_by: { proof } })
       expect(item?.seen_by?.subject).not.toBe('')
@@ -30,13 +31,12 @@ describe('ff parity selftest', LONG, () => {
   })
 
   test('two runs say the same, but for the time', async () => {
-    const runs = await Promise.all([1, 2].map(() => runFf([...ARGS, '--candidate', 'file'])))
-    const [first, second] = runs.map(({ stdout }) => {
-      const { timing, ...facts } = JSON.parse(stdout) as { timing: object }
+    const untimed = async (): Promise<object> => {
+      const { timing, ...facts } = await selftestOf({ kind: 'file', folder: null })
       expect(timing).toHaveProperty('duration_ms')
       return facts
-    })
-    expect(first).toEqual(second)
+    }
+    expect(await untimed()).toEqual(await untimed())
   })
 
   /** A harness that has gone blind in one eye. */
@@ -61,8 +61,8 @@ describe('ff parity selftest', LONG, () => {
   ]
   test.each(BLIND)('does not pass with %s gone blind', (_eye, fault) =>
     withFault(fault, async () => {
-      const done = await runInProcess([...ARGS, '--candidate', 'file'])
-      expect([20, 22]).toContain(done.status)
+      const { exitName } = await selftestOf({ kind: 'file', folder: null })
+      expect(['no_go', 'inconclusive']).toContain(exitName)
     }),
   )
 

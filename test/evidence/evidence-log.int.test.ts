@@ -14,6 +14,7 @@ import {
 import { makeRunnerKey, readRunnerKey, type Runner } from '../../src/evidence/runner-key.ts'
 import { writeLine } from '../../src/evidence/evidence-line.ts'
 import { itemOf, passing } from '../core/gate/world.ts'
+import { examples } from '../support/scale.ts'
 
 let parent = ''
 let fits: Fits
@@ -232,7 +233,7 @@ describe('a log that somebody had their hands on', () => {
           }
         },
       ),
-      { numRuns: 150 },
+      examples(150),
     )
     expect(said(await readLog(folder))).toBe('whole')
   })

@@ -2,8 +2,9 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runFf } from '../support/run-ff.ts'
+import { shared } from '../support/shared.ts'
 import { measureAgain, type SignedFolder, signedFolder } from '../support/signed-folder.ts'
 
 const HOSTILE = `</dd><script>document.title='owned'</script><img src="https://x.example/" onerror="document.title='owned'">`
@@ -31,7 +32,7 @@ const asked: string[] = []
 const said: string[] = []
 
 beforeAll(async () => {
-  const missing = inject('chromiumMissing')
+  const missing = await shared('chromium')
   if (missing !== null) throw new Error(missing)
   folder = await signedFolder({ waived: true })
   const failed = { result: 'fail', codes: ['change_late'], example: HOSTILE } as const

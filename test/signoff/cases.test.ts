@@ -29,6 +29,7 @@ import {
   trusted,
   trustText,
 } from './people.ts'
+import { examples } from '../support/scale.ts'
 
 interface Given {
   readonly trust?: TrustOutcome
@@ -460,7 +461,7 @@ describe('each byte counts', () => {
         fc.integer({ min: 1, max: 255 }),
         (at, mask) => judge(changed(text, at, mask)) !== 'verified',
       ),
-      { numRuns: 1_000 },
+      examples(1_000),
     )
   })
   test('of the payload, every one, though it be signed by one of the two', () => {

@@ -1,12 +1,28 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { inject } from 'vitest'
 import type { Database } from '../../src/backings/postgres/connect.ts'
+import { shared } from './shared.ts'
 
 export type Version = '13' | '15' | '18'
 export const SUPPORTED = ['15', '18'] as const
+/** A version that our migrations run on. */
+export type Migratable = (typeof SUPPORTED)[number]
 
-const socketOf = (version: Version): string => inject('servers')[version]
+const sockets = new Map<Version, string>()
+
+/** Starts the server of a version, unless it runs. Who makes a database or connects has done so. */
+export async function startServer(version: Version): Promise<string> {
+  const socket = sockets.get(version) ?? (await shared(`postgres-${version}`))
+  sockets.set(version, socket)
+  return socket
+}
+
+/** Where a server that was started listens. */
+export function socketOf(version: Version): string {
+  const socket = sockets.get(version)
+  if (socket === undefined) throw new Error(`call startServer('${version}') first`)
+  return socket
+}
 
 /** A connection of the test's own, as superuser unless another user is named. */
 export async function connect(
@@ -14,7 +30,7 @@ export async function connect(
   database = 'postgres',
   user = 'postgres',
 ): Promise<pg.Client> {
-  const client = new pg.Client({ host: socketOf(version), user, database })
+  const client = new pg.Client({ host: await startServer(version), user, database })
   await client.connect()
   return client
 }
@@ -28,10 +44,19 @@ export interface TestDatabase extends Database {
 }
 
 /** A fresh, empty database on one of the servers. */
-export async function createDatabase(version: Version): Promise<TestDatabase> {
+export const createDatabase = (version: Version): Promise<TestDatabase> =>
+  copyOf(version, 'template1')
+
+/** A fresh database on which `ff migrate up` was run: a copy of one that was migrated. */
+export async function migratedDatabase(version: Migratable): Promise<TestDatabase> {
+  await shared(`migrated-${version}`)
+  return copyOf(version, 'migrated_template')
+}
+
+async function copyOf(version: Version, template: string): Promise<TestDatabase> {
   const database = `test_${randomBytes(6).toString('hex')}`
   const admin = await connect(version)
-  await admin.query(`CREATE DATABASE ${database}`)
+  await admin.query(`CREATE DATABASE ${database} TEMPLATE ${template}`)
   await admin.end()
   return {
     version,

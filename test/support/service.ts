@@ -7,8 +7,7 @@ import { join } from 'node:path'
 import { LoopbackJwks } from '../../src/auth/loopback-jwks.ts'
 import { makeSigningKey, publicPart, signClaims } from '../../src/jose/compact.ts'
 import { type Run, startFf } from './run-ff.ts'
-import { connect, createDatabase, type TestDatabase, urlOf, type Version } from './database.ts'
-import { runFf } from './run-ff.ts'
+import { connect, migratedDatabase, type Migratable, type TestDatabase, urlOf } from './database.ts'
 
 /** Who issues tokens for a test. */
 export interface Issuer {
@@ -109,11 +108,9 @@ async function digestKey(folder: string): Promise<string> {
 }
 
 /** A migrated database, served by a role that is a member of ff_app alone. */
-export async function databaseGround(version: Version): Promise<Ground> {
-  const database = await createDatabase(version)
+export async function databaseGround(version: Migratable): Promise<Ground> {
+  const database = await migratedDatabase(version)
   const folder = await mkdtemp(join(tmpdir(), 'ff-test-serve-'))
-  const up = await runFf(['migrate', 'up'], { env: { FF_DATABASE_URL: database.url } })
-  if (up.status !== 0) throw new Error(up.stderr)
   const role = `svc_${randomBytes(6).toString('hex')}`
   const admin = await connect(version, database.database)
   await admin.query(`CREATE ROLE ${role} LOGIN IN ROLE ff_app`)

@@ -10,7 +10,13 @@ import { judgeMeasurement } from '../../../src/core/gate/judge-measurement.ts'
 import type { TargetSpec } from '../../../src/core/parity/target.ts'
 import { NOW, overrideText, putTenant } from '../../backings/requests.ts'
 import { edit } from '../../cli/outcome.ts'
-import { connect, createDatabase, type TestDatabase, urlOf } from '../../support/database.ts'
+import {
+  connect,
+  createDatabase,
+  startServer,
+  type TestDatabase,
+  urlOf,
+} from '../../support/database.ts'
 import { copyPackage, runFf } from '../../support/run-ff.ts'
 import { flagLine, storeFolder, tenantLine } from '../../support/store-folder.ts'
 import { itemOf, worldOf } from './world.ts'
@@ -304,6 +310,7 @@ test('what B4 asks and explains is what the server refuses when it is tried', as
 })
 
 test('a backup needs the programs of the version of the server, and says which', async () => {
+  await startServer('18')
   const targets = { scratch: spec(urlOf('18', 'postgres')), database: null }
   const runCommand = async () =>
     ({ kind: 'exited', status: 0, last_line: 'pg_dump (PostgreSQL) 17.2' }) as const

@@ -4,6 +4,7 @@ import { type HeldLine, mergeRows, type SideName } from '../../../src/app/rows/m
 import { rowLine } from '../../../src/core/rows/row-line.ts'
 import { type Table, TABLES } from '../../../src/core/state/rows.ts'
 import type { RowBatch, RowSource } from '../../../src/ports.ts'
+import { examples } from '../../support/scale.ts'
 
 interface Row {
   readonly table: Table
@@ -101,7 +102,7 @@ describe('a walk of two sides', () => {
           else expect(seen.uncertain).toBeLessThanOrEqual(seen.same)
         },
       ),
-      { numRuns: 300 },
+      examples(300),
     )
   })
 

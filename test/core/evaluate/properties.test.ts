@@ -38,6 +38,7 @@ import {
   USER,
   userRow,
 } from '../builders.ts'
+import { examples } from '../../support/scale.ts'
 
 const OTHER_REF = 'APP-100002-efgh'
 const times = fc.constantFrom(-DAY, -1, 0, 1, DAY - 1, DAY, DAY + 1, 30 * DAY).map(fromNow)
@@ -139,7 +140,7 @@ const goodNews = fc.oneof(
   fc.constantFrom(known(), known({ not_before: fromNow(-2 * DAY), expires_at: fromNow(DAY + 2) })),
   anyAnswer,
 )
-const MANY = { numRuns: 1000 }
+const MANY = examples(1000)
 
 /** The outcomes that let a request through to the next rule; every other one ends the walk (page 1). */
 const GOES_ON: Readonly<Record<string, readonly string[]>> = {
@@ -296,7 +297,7 @@ describe('time passes one way', () => {
           expect(entry?.outcome ?? 'expired').toBe('expired')
         }
       }),
-      { numRuns: 3000 },
+      examples(3000),
     )
   })
 

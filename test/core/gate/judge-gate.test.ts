@@ -571,6 +571,13 @@ describe('waivers', () => {
       { code: 'waiver_item_unknown', detail: 'WV-1' },
     ])
   })
+  test.each([
+    ['longer than 14 days', at(-1), at(14 * 86_400_000), 'waiver_too_long'],
+    ['whose end is before its request', at(2), at(1), 'waiver_ends_before_it_begins'],
+  ])('a waiver %s is a fault', (_what, requested_at, expires_at, code) => {
+    const asked = waiver({ item: 'H4', requested_at, expires_at })
+    expect(judgeGate(go({ waivers: [asked] })).faults).toMatchObject([{ code }])
+  })
   test('an item that is waived now and passed then makes the signatures stale', () => {
     const input = { ...withWaiver(), signoff: signed() }
     expect(verdictOf(input, 'J2').codes).toEqual(['accepted_since_signing'])

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonicalise, canonicalNumber, strictProblems } from '../../../src/core/json/canonical.ts'
 import { json, node } from '../builders.ts'
+import { examples } from '../../support/scale.ts'
 
 describe('canonicalNumber', () => {
   test.each([
@@ -79,7 +80,7 @@ describe('canonicalNumber', () => {
         const taken = plain && sameDecimal(lexeme, form)
         expect(canonicalNumber(lexeme)).toBe(taken ? form : undefined)
       }),
-      { numRuns: 5000 },
+      examples(5000),
     )
   })
 
@@ -308,7 +309,7 @@ describe('canonical texts as values', () => {
         expect(json(a)).toBe(json(b))
         expect(isDeepStrictEqual(JSON.parse(json(a)), JSON.parse(JSON.stringify(value)))).toBe(true)
       }),
-      { numRuns: 500 },
+      examples(500),
     )
   })
 
@@ -323,7 +324,7 @@ describe('canonical texts as values', () => {
         const same = json(spell(a, one)) === json(spell(b, other))
         expect(same).toBe(isDeepStrictEqual(plain(a), plain(b)))
       }),
-      { numRuns: 2000 },
+      examples(2000),
     )
   })
 

@@ -9,6 +9,7 @@ import {
   MAX_DEPTH,
   readJson,
 } from '../../../src/core/json/read.ts'
+import { examples } from '../../support/scale.ts'
 
 const ok = (node: JsonNode): unknown => ({ ok: true, node })
 const number = (lexeme: string): JsonNode => ({ lexeme })
@@ -144,7 +145,7 @@ describe('readJson against the parser of the platform', () => {
         const here = at % (text.length + 1)
         agrees(text.slice(0, here) + put + text.slice(here + cut))
       }),
-      { numRuns: 2000 },
+      examples(2000),
     )
   })
 })

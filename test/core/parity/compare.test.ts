@@ -4,6 +4,7 @@ import type { JsonNode } from '../../../src/core/json/read.ts'
 import { compareJson } from '../../../src/core/parity/compare.ts'
 import { nodeText } from '../../../src/core/parity/node-text.ts'
 import { node } from '../builders.ts'
+import { examples } from '../../support/scale.ts'
 
 const textOf = (held: JsonNode | undefined): string | null =>
   held === undefined ? null : nodeText(held)
@@ -162,7 +163,7 @@ describe('compareJson as an equality', () => {
           back.differences.map((one) => line(one.pointer, one.right, one.left)).sort(),
         ).toEqual(there.differences.map((one) => line(one.pointer, one.left, one.right)).sort())
       }),
-      { numRuns: 1000 },
+      examples(1000),
     )
   })
 
@@ -175,7 +176,7 @@ describe('compareJson as an equality', () => {
       fc.property(twins, ([a, b]) => {
         expect(compareJson(a, b).differences.length === 0).toBe(normal(a) === normal(b))
       }),
-      { numRuns: 3000 },
+      examples(3000),
     )
   })
 })

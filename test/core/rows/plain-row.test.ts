@@ -10,6 +10,7 @@ import { decodeRow } from '../../../src/core/state/decode-row.ts'
 import { rowText } from '../../../src/core/state/row-text.ts'
 import { keyOf, type Table } from '../../../src/core/state/rows.ts'
 import { flagRow, instant, json, tenantRow, userRow } from '../builders.ts'
+import { examples } from '../../support/scale.ts'
 
 const line = (table: Table, row: Parameters<typeof rowText>[0]): string =>
   rowLine(table, rowText(row))
@@ -127,7 +128,7 @@ describe('a line that is plainly in form', () => {
         const read = readLine(text)
         expect(decodeRow('tenant_override', read?.node ?? null, 'stored').broken).toBeUndefined()
       }),
-      { numRuns: 2_000 },
+      examples(2_000),
     )
     expect(plain).toBeGreaterThan(5)
   })
@@ -143,7 +144,7 @@ describe('canonical text', () => {
         const candidate = sorted && form?.ok === true ? form.text : text
         if (isCanonicalText(candidate)) expect(form).toStrictEqual({ ok: true, text: candidate })
       }),
-      { numRuns: 500 },
+      examples(500),
     )
   })
 

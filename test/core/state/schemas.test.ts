@@ -32,6 +32,7 @@ import {
   userRow,
   userTombstone,
 } from '../builders.ts'
+import { examples } from '../../support/scale.ts'
 
 const SCHEMA_OF: Readonly<Record<Table, string>> = {
   flag_registry: 'flag-row',
@@ -122,7 +123,7 @@ describe.each(GRAMMARS)('the form of a %s', (name, holds, example) => {
       fc.property(any, (text) => {
         expect(holds(text)).toBe(validate(text))
       }),
-      { numRuns: 2000 },
+      examples(2000),
     )
   })
 

@@ -1,0 +1,25 @@
+import { CATALOGUE } from '../../src/app/selftest/catalogue.ts'
+import { paritySelftest } from '../../src/app/selftest/parity-selftest.ts'
+import type { TargetSpec } from '../../src/core/parity/target.ts'
+import type { CheckReport } from '../../src/core/report/types.ts'
+import { adapters } from '../../src/main.ts'
+import { ROOT } from './run-ff.ts'
+import { oneOfEach } from './scale.ts'
+
+/** The faults that a run of the tests plants: by proof and place all of them, or one of each. */
+export const FAULTS = oneOfEach(CATALOGUE, ({ id, proof }) => `${proof} ${id.split('.')[0]}`)
+
+/** `ff parity selftest` over these, in this process. */
+export const selftestOf = (candidate: TargetSpec): Promise<CheckReport> =>
+  paritySelftest(
+    {
+      root: ROOT,
+      baseline: { kind: 'file', folder: null },
+      candidate,
+      signal: new AbortController().signal,
+      now: () => new Date(),
+      adapters,
+      progress: () => undefined,
+    },
+    FAULTS,
+  )

@@ -1,0 +1,44 @@
+import { request } from 'node:http'
+import { inject } from 'vitest'
+import type { Run } from './run-ff.ts'
+
+/** What the test files of one run share. Each is made when the first test asks for it; see shared-server.ts. */
+export interface Shared {
+  /** Socket folder of a server; a test connects as user postgres. */
+  readonly 'postgres-13': string
+  readonly 'postgres-15': string
+  readonly 'postgres-18': string
+  /** A server's socket folder once it holds the database `migrated_template`. */
+  readonly 'migrated-15': string
+  readonly 'migrated-18': string
+  /** Why there is no browser; null where there is one. */
+  readonly chromium: string | null
+  /** The run of `ff parity exhaustive` on a file and an embedded server. */
+  readonly exhaustive: Run
+  /** The run of `ff parity run` without options. */
+  readonly 'parity-run': Run
+  /** The run of `ff parity selftest` on a file and an embedded server, over the faults of planted-faults.ts. */
+  readonly selftest: Run
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Unix socket of the process that makes and ends what is shared. */
+    readonly sharedSocket: string
+  }
+}
+
+/** Waits until it is made. @throws with the reason where it cannot be made */
+export function shared<K extends keyof Shared>(name: K): Promise<Shared[K]> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath: inject('sharedSocket'), path: `/${name}` }, (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (part: string) => (text += part))
+      response.once('end', () => {
+        if (response.statusCode === 200) resolve(JSON.parse(text) as Shared[K])
+        else reject(new Error(text))
+      })
+    })
+    asked.once('error', reject).end()
+  })
+}
