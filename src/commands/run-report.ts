@@ -58,8 +58,11 @@ async function underSignals(
 const isCancelled = (done: Done): boolean =>
   typeof done !== 'string' && done.verdict === 'cancelled'
 
-/** How long a run that was ended has for its partial report; what hangs longer is left to its own bounds. */
-const GRACE_MS = 2_000
+/**
+ * How long a run that was ended may take to finish its running step, clean up and hand over its partial report: longer
+ * than the 10 s for which a silent database is waited for, with room for a slow machine. A second signal ends it at once.
+ */
+export const GRACE_MS = 30_000
 
 async function untilEnded(work: Promise<Done>, signal: AbortSignal): Promise<Done> {
   let grace: NodeJS.Timeout | undefined
