@@ -14,6 +14,7 @@ import {
 import { withMigrations } from '../../src/backings/index.ts'
 import { openPool } from '../../src/backings/postgres/connect.ts'
 import { type EmbeddedServer, startEmbedded } from '../../src/backings/postgres/embedded.ts'
+import { LOCK_WAITS, type LockWaits } from '../../src/backings/postgres/migrator.ts'
 import { PostgresStore } from '../../src/backings/postgres/postgres-store.ts'
 import type { CheckReport } from '../../src/core/report/types.ts'
 import { FfError } from '../../src/errors.ts'
@@ -36,7 +37,13 @@ type Supported = (typeof SUPPORTED)[number]
 
 const NAMES = ['0001_audit', '0002_flags']
 const FLAG = 'ff.checkout'
-const BUSY_MS = 30_000
+/** What a test waits for locks; the real waits are LOCK_WAITS. */
+const SHORT: LockWaits = { migrationMs: 1_000, tableMs: 500, attempts: 5, retryAfterMs: 20 }
+/** The same adapters, which do not wait long. */
+const impatient = {
+  withMigrationSession: (spec, needs, use) => withMigrations(spec, { ...needs, waits: SHORT }, use),
+} satisfies Partial<Adapters> as unknown as Adapters
+const BUSY_MS = 20_000
 
 /** A database of a test, on a server of this file's own: roles belong to a whole server. */
 interface Place {
@@ -595,6 +602,15 @@ describe('locks that somebody else holds', () => {
       }),
     )
 
+  test('are waited for by a bounded time where nothing else is said', () => {
+    expect(LOCK_WAITS).toStrictEqual({
+      migrationMs: 10_000,
+      tableMs: 2_000,
+      attempts: 5,
+      retryAfterMs: 250,
+    })
+  })
+
   test.concurrent(
     'a lock on a table: lock_timeout, busy, after a bounded time, and nothing is changed',
     () =>
@@ -605,10 +621,12 @@ describe('locks that somebody else holds', () => {
         await other.query('LOCK TABLE ff.user_override IN ACCESS SHARE MODE')
         const before = await fingerprint(at.sql)
         const started = performance.now()
-        const error = await migrateDown(at.request()).catch((thrown: unknown) => thrown)
+        const error = await migrateDown(at.request({ adapters: impatient })).catch(
+          (thrown: unknown) => thrown,
+        )
         const took = performance.now() - started
         expect(error).toMatchObject({ code: 'lock_timeout', exitName: 'busy' })
-        expect(took).toBeGreaterThan(4_000)
+        expect(took).toBeGreaterThan(SHORT.tableMs * SHORT.attempts)
         expect(took).toBeLessThan(BUSY_MS)
         expect([await fingerprint(at.sql), await ledger(at.sql)]).toStrictEqual([before, NAMES])
         await other.query('ROLLBACK')
@@ -623,8 +641,9 @@ describe('locks that somebody else holds', () => {
       const other = await as(version, at.name)
       await other.query('BEGIN')
       await other.query('LOCK TABLE ff.user_override IN ACCESS SHARE MODE')
-      const down = migrateDown(at.request())
-      await sleep(3_000)
+      const down = migrateDown(at.request({ adapters: impatient }))
+      // Longer than one attempt waits.
+      await sleep(700)
       await other.query('ROLLBACK')
       await other.end()
       expect((await down).exitName).toBe('ok')
@@ -639,11 +658,15 @@ describe('locks that somebody else holds', () => {
         const other = await as(version, at.name)
         await other.query(`SELECT pg_advisory_lock(hashtextextended('ff migrate ff', 0))`)
         const started = performance.now()
-        const down = migrateDown(at.request()).catch((thrown: unknown) => thrown)
+        const down = migrateDown(at.request({ adapters: impatient })).catch(
+          (thrown: unknown) => thrown,
+        )
         expect((await migrateStatus(at.request())).exitName).toBe('ok')
         expect((await migrateVerify(at.request())).exitName).toBe('ok')
         expect(await down).toMatchObject({ code: 'migration_locked', exitName: 'busy' })
-        expect(performance.now() - started).toBeLessThan(BUSY_MS)
+        const took = performance.now() - started
+        expect(took).toBeGreaterThan(SHORT.migrationMs)
+        expect(took).toBeLessThan(BUSY_MS)
         expect(await ledger(at.sql)).toStrictEqual(NAMES)
         await other.end()
       }),

@@ -6,7 +6,7 @@ import type pg from 'pg'
 import { loadMigrations } from '../../src/artefacts/migrations.ts'
 import { createStore, FileStore } from '../../src/backings/file/file-store.ts'
 import { openLine } from '../../src/backings/file/lines.ts'
-import { openPool } from '../../src/backings/postgres/connect.ts'
+import { type Database, openPool } from '../../src/backings/postgres/connect.ts'
 import { PostgresStore } from '../../src/backings/postgres/postgres-store.ts'
 import { openScratchSchema } from '../../src/backings/postgres/scratch-schema.ts'
 import type { AuditRecord } from '../../src/core/audit/record.ts'
@@ -126,12 +126,15 @@ export interface PostgresBacking extends Backing {
   open(): Promise<OpenedSchema>
 }
 
-/** Stores in scratch schemas of one fresh database. */
-export function postgresBacking(version: Version): PostgresBacking {
+/** Stores in scratch schemas of one fresh database. @param bounds waits of the stores that are not the usual ones */
+export function postgresBacking(
+  version: Version,
+  bounds: NonNullable<Database['bounds']> = {},
+): PostgresBacking {
   let made: TestDatabase | undefined
   return {
     name: `PostgreSQL ${version}`,
-    open: async () => openSchema((made ??= await createDatabase(version))),
+    open: async () => openSchema((made ??= await createDatabase(version)), bounds),
     stop: async () => {
       await made?.drop()
       made = undefined
@@ -139,9 +142,12 @@ export function postgresBacking(version: Version): PostgresBacking {
   }
 }
 
-async function openSchema(database: TestDatabase): Promise<OpenedSchema> {
+async function openSchema(
+  database: TestDatabase,
+  bounds: NonNullable<Database['bounds']>,
+): Promise<OpenedSchema> {
   const options = { migrations: await migrations(), versions: VERSIONS, tools: TOOLS }
-  const scratch = await openScratchSchema(database, options)
+  const scratch = await openScratchSchema({ ...database, bounds }, options)
   const sql = await connect(database.version, database.database)
   const schema = await newestScratchSchema(sql)
   const others: PostgresStore[] = []

@@ -8,6 +8,8 @@ export interface Database {
   readonly config: pg.ClientConfig
   /** Without password, path or schema. */
   readonly name: string
+  /** Waits other than the usual ones; only tests shorten them. */
+  readonly bounds?: Partial<Record<keyof typeof WAITS, number>>
 }
 /** Major versions, both ends included; from `persistence_schema.json`. */
 export interface SupportedVersions {
@@ -19,12 +21,14 @@ export interface SupportedVersions {
 const AS_TEXT = { getTypeParser: () => (text: unknown) => text } as unknown as pg.CustomTypesConfig
 
 /** Every wait on a server is bounded, on its side and on ours, for a link can be dead without a sign. */
-const BOUNDS = {
+const WAITS = {
   connectionTimeoutMillis: 5_000,
   query_timeout: 10_000,
   statement_timeout: 8_000,
   lock_timeout: 5_000,
   idle_in_transaction_session_timeout: 30_000,
+} as const
+const SESSION = {
   keepAlive: true,
   application_name: 'ff',
 } as const
@@ -32,9 +36,11 @@ const BOUNDS = {
 /** A migration may rewrite a table, so its statements get longer; its waits for locks do not. */
 export const MIGRATION_BOUNDS = { query_timeout: 1_810_000, statement_timeout: 1_800_000 } as const
 
-export const clientConfig = ({ config }: Database, bounds: object = {}): pg.ClientConfig => ({
-  ...config,
-  ...BOUNDS,
+export const clientConfig = (database: Database, bounds: object = {}): pg.ClientConfig => ({
+  ...database.config,
+  ...SESSION,
+  ...WAITS,
+  ...database.bounds,
   ...bounds,
   types: AS_TEXT,
 })

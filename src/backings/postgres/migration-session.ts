@@ -10,18 +10,18 @@ import {
   withClient,
 } from './connect.ts'
 import { introspect } from './introspect.ts'
-import { Migrator } from './migrator.ts'
+import { LOCK_WAITS, type LockWaits, Migrator } from './migrator.ts'
 import { ensureRoles, existingRoles, grantStatements, OWNER } from './roles.ts'
 
 /** The live schema; scratch schemas have other names. */
 export const SCHEMA = 'ff'
-/** How long another migration is waited for. */
-const LOCK_WAIT_MS = 10_000
 
 export interface MigrationNeeds {
   readonly versions: SupportedVersions
   readonly contract: SchemaContract
   readonly roles: readonly string[]
+  /** Other waits for locks than `LOCK_WAITS`; only tests shorten them. */
+  readonly waits?: LockWaits
 }
 
 /** Opens a session on the schema `ff`. @param locked whether it may change anything: then it holds the one lock */
@@ -40,7 +40,8 @@ export function withMigrationSession<T>(
         return use(session)
       }
       const busy = ['migration_locked', 'migration'] as const
-      const lock = { name: `ff migrate ${SCHEMA}`, waitMs: LOCK_WAIT_MS, busy }
+      const { migrationMs: waitMs } = needs.waits ?? LOCK_WAITS
+      const lock = { name: `ff migrate ${SCHEMA}`, waitMs, busy }
       return withAdvisoryLock(client, lock, () => use(session))
     },
     MIGRATION_BOUNDS,
@@ -50,10 +51,10 @@ export function withMigrationSession<T>(
 function makeSession(
   client: pg.Client,
   name: string,
-  { contract, roles }: MigrationNeeds,
+  { contract, roles, waits = LOCK_WAITS }: MigrationNeeds,
 ): MigrationSession {
   const migrator = async (): Promise<Migrator> =>
-    new Migrator(client, SCHEMA, { name, owner: await ownerToBe(client) })
+    new Migrator(client, SCHEMA, { name, owner: await ownerToBe(client), waits })
   return {
     applied: async () => (await migrator()).applied(),
     prepare: async () => {

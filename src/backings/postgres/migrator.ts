@@ -7,10 +7,22 @@ import { pgError } from './pg-error.ts'
 
 export type Direction = 'up' | 'down'
 
-/** How long one migration may wait for a table lock before it lets the queue behind it go on, and how often it tries. */
-const LOCK_TIMEOUT_MS = 2_000
-const ATTEMPTS = 5
-const RETRY_AFTER_MS = 250
+/** How long a migration waits for locks that others hold. */
+export interface LockWaits {
+  /** For another migration to end. */
+  readonly migrationMs: number
+  /** For a table, in one attempt: then the queue behind it goes on. */
+  readonly tableMs: number
+  readonly attempts: number
+  /** Before the second attempt; before each further one, as long again. */
+  readonly retryAfterMs: number
+}
+export const LOCK_WAITS: LockWaits = {
+  migrationMs: 10_000,
+  tableMs: 2_000,
+  attempts: 5,
+  retryAfterMs: 250,
+}
 /** Lock not available, deadlock: the transaction is gone, and trying again is right. */
 const WORTH_A_RETRY: ReadonlySet<string> = new Set(['55P03', '40P01'])
 
@@ -28,17 +40,23 @@ export class Migrator {
   private readonly schema: string
   private readonly name: string
   private readonly owner: string | null
+  private readonly waits: LockWaits
 
   /** @param owner the role that everything is made as; null for the session's own */
   constructor(
     client: pg.Client,
     schema: string,
-    options: { readonly name: string; readonly owner?: string | null },
+    options: {
+      readonly name: string
+      readonly owner?: string | null
+      readonly waits?: LockWaits
+    },
   ) {
     this.client = client
     this.schema = schema
     this.name = options.name
     this.owner = options.owner ?? null
+    this.waits = options.waits ?? LOCK_WAITS
   }
 
   /** The ledger, oldest first; empty where there is no schema or no ledger yet. */
@@ -69,14 +87,15 @@ export class Migrator {
    * @throws FfError `lock_timeout` when every attempt waited in vain for a table lock, `rows_would_be_lost`
    */
   async apply(migration: Migration, direction: Direction): Promise<void> {
+    const { attempts, retryAfterMs } = this.waits
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.inSchema(() => this.step(migration, direction))
         return
       } catch (error) {
         const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-        if (!WORTH_A_RETRY.has(code) || attempt === ATTEMPTS) throw pgError(error, this.name)
-        await sleep(RETRY_AFTER_MS * attempt * (0.5 + Math.random()))
+        if (!WORTH_A_RETRY.has(code) || attempt === attempts) throw pgError(error, this.name)
+        await sleep(retryAfterMs * attempt * (0.5 + Math.random()))
       }
     }
   }
@@ -111,11 +130,11 @@ export class Migrator {
 
   /** One transaction in the schema, as its owner. */
   async inSchema(work: () => Promise<void>): Promise<void> {
-    const { client, schema, owner } = this
+    const { client, schema, owner, waits } = this
     await client.query('BEGIN ISOLATION LEVEL READ COMMITTED')
     try {
       await client.query(
-        `SET LOCAL search_path = "${schema}"; SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`,
+        `SET LOCAL search_path = "${schema}"; SET LOCAL lock_timeout = ${waits.tableMs}`,
       )
       if (owner !== null) await client.query(`SET LOCAL ROLE "${owner}"`)
       await work()
