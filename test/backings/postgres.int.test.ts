@@ -3,7 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type pg from 'pg'
 import { withMigrations } from '../../src/backings/index.ts'
-import { clientConfig, type Database, openPool } from '../../src/backings/postgres/connect.ts'
+import {
+  clientConfig,
+  type Database,
+  openPool,
+  withClient,
+} from '../../src/backings/postgres/connect.ts'
 import { PostgresStore } from '../../src/backings/postgres/postgres-store.ts'
 import { openScratchSchema } from '../../src/backings/postgres/scratch-schema.ts'
 import { EXITS, FfError } from '../../src/errors.ts'
@@ -233,6 +238,26 @@ describe('a scratch schema over a wire', () => {
     }),
   )
 })
+
+test.each(SUPPORTED)(
+  'a connection to PostgreSQL %s that did not answer in time is not waited for again',
+  async (version) => {
+    const proxy = await FaultProxy.to({ path: socketFile(version) })
+    try {
+      const asked = withClient(through(proxy, 'postgres'), async (client) => {
+        await client.query('SELECT 1')
+        await proxy.set({ kind: 'blackhole', direction: 'both' })
+        await expect(client.query('SELECT 2')).rejects.toThrow('Query read timeout')
+        const started = performance.now()
+        await expect(client.query('ROLLBACK')).rejects.toThrow()
+        return performance.now() - started
+      })
+      expect(await asked).toBeLessThan(SHORT.query_timeout / 2)
+    } finally {
+      await proxy.close()
+    }
+  },
+)
 
 describe('a server of a version that is not supported', () => {
   let database: TestDatabase

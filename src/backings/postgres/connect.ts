@@ -47,14 +47,19 @@ export const clientConfig = (database: Database, bounds: object = {}): pg.Client
 
 type Attach = (stream: Pick<Socket, 'on'>) => void
 interface Wire {
-  readonly stream: Pick<Socket, 'cork' | 'uncork'>
+  readonly stream: Pick<Socket, 'cork' | 'uncork' | 'destroy'>
   attachListeners: Attach
 }
 
+/** The server ends a statement before this: where it did not, the link is dead. */
+const isSilent = (error: unknown): boolean =>
+  error instanceof Error && error.message === 'Query read timeout'
+
 /**
  * A client whose connection breaks where its peer speaks another protocol: the driver's parser throws inside
- * the socket's own handler (pg-protocol, `parse`), which nobody could catch. What it is asked in one turn of the
- * event loop goes out in one piece.
+ * the socket's own handler (pg-protocol, `parse`), which nobody could catch. It breaks, too, where an answer did not
+ * come in time, so that no ROLLBACK waits as long again. What it is asked in one turn of the event loop goes out in
+ * one piece.
  */
 export class Client extends pg.Client {
   constructor(config?: pg.ClientConfig) {
@@ -65,7 +70,9 @@ export class Client extends pg.Client {
       const { stream } = connection
       stream.cork()
       process.nextTick(() => stream.uncork())
-      return query(...asked)
+      const answer = query(...asked)
+      if (answer instanceof Promise) answer.catch((error) => isSilent(error) && stream.destroy())
+      return answer
     }) as typeof this.query
     const attach = connection.attachListeners.bind(connection) as (stream: object) => void
     connection.attachListeners = (stream): void =>
