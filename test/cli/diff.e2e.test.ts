@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FileStore } from '../../src/backings/file/file-store.ts'
 import { NOW, overrideText, putTenant } from '../backings/requests.ts'
 import { FaultProxy } from '../faults/tcp-proxy.ts'
+import { copyDatabase } from '../support/copy-database.ts'
 import {
   connect,
   createDatabase,
@@ -464,12 +465,10 @@ describe.each(SUPPORTED)('what is planted in PostgreSQL %s', (version) => {
     ],
   ])('%s in the database is found, and undone is not', async (_, change, found) => {
     // A database of its own: some of these change what the tables are.
-    const database = await createDatabase(version)
+    const database = await copyDatabase(side.database)
     const env = { FF_DATABASE_URL: database.url }
     const client = await connect(version, database.database)
     try {
-      await runFf(['migrate', 'up'], { env })
-      await runFf(['import', side.store], { env })
       const args = ['parity', 'diff', '--baseline', `file:${side.store}`, '--format', 'json']
       expect((await runFf(args, { env })).status).toBe(0)
       await client.query(`SET search_path = ff; ${change}`)

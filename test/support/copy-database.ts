@@ -1,0 +1,21 @@
+import { randomBytes } from 'node:crypto'
+import { connect, type TestDatabase, urlOf } from './database.ts'
+
+/** A copy of a database with all that it holds, made by the server. Nothing may be connected to the original. */
+export async function copyDatabase(original: TestDatabase): Promise<TestDatabase> {
+  const { version, config } = original
+  const database = `test_${randomBytes(6).toString('hex')}`
+  const ask = async (sql: string): Promise<void> => {
+    const admin = await connect(version)
+    await admin.query(sql)
+    await admin.end()
+  }
+  await ask(`CREATE DATABASE ${database} TEMPLATE ${original.database}`)
+  return {
+    ...original,
+    database,
+    config: { ...config, database },
+    url: urlOf(version, database),
+    drop: () => ask(`DROP DATABASE ${database} WITH (FORCE)`),
+  }
+}
