@@ -109,7 +109,8 @@ describe('a client whose Admin is dead', () => {
   test('sends nothing while it is open and answers at once; half open it sends one of 100', async () => {
     const admin = await startAdmin()
     await admin.become({ behaviour: 'error_500', delay_ms: 0 })
-    const client = await clientOf(admin)
+    const soon = { ...ADMIN_LIMITS.breaker, half_open_after_ms: 1_000 }
+    const client = await clientOf(admin, { limits: { breaker: soon } })
     await opened(client)
     expect(admin.requests()).toBe(5)
     const took: number[] = []
@@ -123,7 +124,7 @@ describe('a client whose Admin is dead', () => {
     expect(admin.requests()).toBe(5)
     expect(client.metrics().calls).toEqual({ answered: 0, failed: 5, refused: 20 })
 
-    await new Promise((resolve) => setTimeout(resolve, 5_050))
+    await new Promise((resolve) => setTimeout(resolve, 1_050))
     await admin.become({ behaviour: 'honest', delay_ms: 100 })
     const answers = await Promise.all(
       Array.from({ length: 100 }, (_, at) => client.begin()(asked(at))),
