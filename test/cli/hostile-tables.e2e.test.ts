@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { copyDatabase } from '../support/copy-database.ts'
 import { connect, createDatabase, type TestDatabase, urlOf } from '../support/database.ts'
 import { type Run, runFf } from '../support/run-ff.ts'
 import { flagLine, storeFolder, type StoredLine, tenantLine } from '../support/store-folder.ts'
@@ -18,6 +19,8 @@ const ROWS: readonly StoredLine[] = [
 
 const DEEP = `{"a":${'['.repeat(56)}${']'.repeat(56)}}`
 
+/** Holds the rows; each test has a copy of its own. */
+let filled: TestDatabase
 let database: TestDatabase
 let client: pg.Client
 let env: Record<string, string>
@@ -36,20 +39,24 @@ const found = (run: Run): readonly string[] =>
   checkOf(run).findings.map(({ pointer, code }) => `${pointer} ${code}`)
 
 beforeAll(async () => {
-  database = await createDatabase('18')
-  client = await connect('18', database.database)
-  env = { FF_DATABASE_URL: database.url }
-})
-afterAll(async () => {
-  await client.end()
-  await database.drop()
-  await Promise.all(stores.map((folder) => rm(folder, { recursive: true, force: true })))
-})
-beforeEach(async () => {
+  filled = await createDatabase('18')
+  env = { FF_DATABASE_URL: filled.url }
   expect((await ff('migrate', 'up')).status).toBe(0)
   expect((await ff('import', await store(ROWS))).status).toBe(0)
 })
-afterEach(() => client.query('DROP SCHEMA IF EXISTS ff CASCADE'))
+afterAll(async () => {
+  await filled.drop()
+  await Promise.all(stores.map((folder) => rm(folder, { recursive: true, force: true })))
+})
+beforeEach(async () => {
+  database = await copyDatabase(filled)
+  client = await connect('18', database.database)
+  env = { FF_DATABASE_URL: database.url }
+})
+afterEach(async () => {
+  await client.end()
+  await database.drop()
+})
 
 describe('tables that somebody changed', () => {
   test('rows that a policy hides from the role are no equal rows', async () => {
