@@ -149,12 +149,12 @@ describe.concurrent('lines of tokens', () => {
     expect(answersOf(done)[1]).toEqual({ id: null, verdict: 'error', code: 'line_invalid' })
   })
 
-  test('are judged as of the moment at which each comes', async () => {
+  test.concurrent('are judged as of the moment at which each comes', async () => {
     const key = JSON.parse(await readFile(join(ROOT, 'vectors/jwt/keys.json'), 'utf8')) as {
       keys: JWK[]
     }
     const now = Math.floor(Date.now() / 1000)
-    const claims = { iss: issuer, aud: 'pty-feature-flags', sub: 'U1', exp: now + 3 }
+    const claims = { iss: issuer, aud: 'pty-feature-flags', sub: 'U1', exp: now + 5 }
     const token = await signClaims(claims, key.keys[0] as JWK)
     const line = JSON.stringify({ id: 1, token, jwks: VALID.jwks.keys })
     const judge = spawn(process.execPath, [join(ROOT, 'dist/bin/ff.js'), 'token', 'verify'], {
@@ -162,12 +162,12 @@ describe.concurrent('lines of tokens', () => {
     })
     const end = finished(judge)
     judge.stdin.write(`${line}\n`)
-    await sleep(4_500)
+    await sleep(6_500)
     judge.stdin.end(`${line}\n`)
     expect(answersOf(await end).map(({ code }) => code)).toEqual([null, 'token_expired'])
   })
 
-  test.each<[NodeJS.Signals | null, number]>([
+  test.concurrent.each<[NodeJS.Signals | null, number]>([
     ['SIGINT', 130],
     ['SIGTERM', 143],
     [null, 124],
