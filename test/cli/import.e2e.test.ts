@@ -172,13 +172,13 @@ describe('an import', () => {
   })
 
   test('that is killed in the middle is run again, and the result is the same', async () => {
-    const from = await store(many(30_000))
+    const from = await store(many(20_000))
     const child = startFf(['import', from], { env })
     const ended = finished(child)
     await until('some rows, and not all', async () => Number(await rowsThere()) > 1_000)
     child.kill('SIGKILL')
     expect((await ended).signal).toBe('SIGKILL')
-    expect(Number(await rowsThere())).toBeLessThan(30_003)
+    expect(Number(await rowsThere())).toBeLessThan(20_003)
     expect(
       await one(`SELECT count(*)::text AS one FROM ff.audit WHERE target LIKE 'import/%'`),
     ).toBe('0')
@@ -204,12 +204,12 @@ describe('an import', () => {
   })
 
   test('that is ended by Ctrl-C keeps what it has', async () => {
-    const child = startFf(['import', await store(many(40_000))], { env })
+    const child = startFf(['import', await store(many(20_000))], { env })
     const ended = finished(child)
     await until('it writes', async () => Number(await rowsThere()) > 1_000)
     child.kill('SIGINT')
     expect((await ended).status).toBe(130)
-    expect(Number(await rowsThere())).toBeLessThan(40_003)
+    expect(Number(await rowsThere())).toBeLessThan(20_003)
   })
 
   test('raced by writers loses none of what they wrote', async () => {
