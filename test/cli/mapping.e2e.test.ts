@@ -160,19 +160,19 @@ describe('the example', () => {
   })
 
   test('ended by kill -9 in the middle leaves whole rows, and goes on from there', async () => {
-    const [file, mapping] = [await written(many(30_000)), await small()]
+    const [file, mapping] = [await written(many(20_000)), await small()]
     const child = startFf(['import', file, '--mapping', mapping], { env })
     const ended = finished(child)
     await until('some rows', async () => (await rowsThere()) > 1_000, 60_000)
     child.kill('SIGKILL')
     expect((await ended).signal).toBe('SIGKILL')
-    expect(await rowsThere()).toBeLessThan(30_001)
+    expect(await rowsThere()).toBeLessThan(20_001)
     await until(
       'the lock is free',
       async () => (await imported(file, mapping)).status === 0,
       60_000,
     )
-    expect(await rowsThere()).toBe(30_001)
+    expect(await rowsThere()).toBe(20_001)
   })
 })
 
