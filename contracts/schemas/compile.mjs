@@ -1,17 +1,17 @@
-// Writes contracts/schemas/compiled/, which is not kept in git: a validator for each schema here, made as a part of
-// `npm run build`, because compiling them at each start cost more than the rest of what a short command does.
+// Writes dist/schemas: a validator for each schema here, made by `npm run build`, because compiling them at each start
+// costs more than the rest of what a short command does.
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import standalone from 'ajv/dist/standalone/index.js'
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
-const target = `${folder}compiled/`
+const target = fileURLToPath(new URL('../../dist/schemas/', import.meta.url))
 const names = (await readdir(folder)).filter((name) => name.endsWith('.schema.json')).sort()
 const ajv = new Ajv2020({ allErrors: true, strict: false, code: { source: true } })
 for (const name of names) ajv.addSchema(JSON.parse(await readFile(folder + name, 'utf8')))
 await rm(target, { recursive: true, force: true })
-await mkdir(target)
+await mkdir(target, { recursive: true })
 for (const name of names)
   await writeFile(
     target + name.replace('.schema.json', '.cjs'),
