@@ -16,7 +16,12 @@ const WORKFLOW = {
   from: 'checklists/templates/ff-gate.yml',
   to: '.github/workflows/ff-gate.yml',
 } as const
-const RUNNER = { key: '.ff/runner.pem', public: '.ff/runner.pub.json' } as const
+/** Made with the key: the `.gitignore` that keeps it out of the repository. */
+const RUNNER = {
+  ignore: '.ff/.gitignore',
+  key: '.ff/runner.pem',
+  public: '.ff/runner.pub.json',
+} as const
 
 /** The defaults, written out so that somebody sees what there is to set. */
 const CONFIG = {
@@ -24,8 +29,6 @@ const CONFIG = {
   jwtAlgorithms: 'RS256,ES256,EdDSA',
   jwtLeeway: '0',
 }
-/** Evidence may be kept with the code; the key that signs it may not. */
-const IGNORED = 'runner.pem\nevidence/lock\n'
 
 /**
  * `ff init`: what a team begins with, in its own folder.
@@ -40,12 +43,12 @@ export async function initFolder(
   const texts = new Map<string, string>([['ff.config.json', jsonText(CONFIG)]])
   for (const name of COPIED) texts.set(name, await readFile(join(root, name), 'utf8'))
   texts.set(WORKFLOW.to, await readFile(join(root, WORKFLOW.from), 'utf8'))
-  texts.set('.ff/.gitignore', IGNORED)
-  const names = [...texts.keys(), RUNNER.key, RUNNER.public]
+  const names = [...texts.keys(), RUNNER.ignore, RUNNER.key, RUNNER.public]
   await refuseExisting(cwd, names)
   const written: string[] = []
   try {
     for (const [name, text] of texts) await writeNew(cwd, name, { text, written })
+    written.push(RUNNER.ignore)
     const { kid, jwk } = await makeRunner(join(cwd, RUNNER.key))
     written.push(RUNNER.key)
     const own = { kind: 'public_key', schemaVersion: 1, person: 'runner', name: 'runner', kid, jwk }

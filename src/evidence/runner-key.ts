@@ -6,8 +6,8 @@ import {
   type KeyObject,
   sign,
 } from 'node:crypto'
-import { mkdir, open, readFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { FfError } from '../errors.ts'
 
 /** The public half, as it stands in each line. */
@@ -43,10 +43,14 @@ export async function readRunnerKey(path: string): Promise<Runner> {
   }
 }
 
-/** Makes a key that nobody names yet, for its owner alone to read. Never replaces one. */
+/**
+ * Makes a key that nobody names yet, for its owner alone to read. Never replaces one.
+ * Its folder gets a `.gitignore` first, unless it has one: evidence may be committed, the key may not.
+ */
 export async function makeRunnerKey(path: string): Promise<Runner> {
   const { privateKey } = generateKeyPairSync('ed25519')
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  await ignoreKey(path)
   const file = await open(path, 'wx', 0o600)
   try {
     await file.writeFile(privateKey.export({ type: 'pkcs8', format: 'pem' }))
@@ -55,6 +59,15 @@ export async function makeRunnerKey(path: string): Promise<Runner> {
     await file.close()
   }
   return runnerOf(privateKey)
+}
+
+async function ignoreKey(path: string): Promise<void> {
+  try {
+    const ignored = `${basename(path)}\nevidence/lock\n`
+    await writeFile(join(dirname(path), '.gitignore'), ignored, { flag: 'wx' })
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  }
 }
 
 function runnerOf(key: KeyObject): Runner {

@@ -80,6 +80,7 @@ test('a runner without a key gets one, for its owner alone, and is told so', asy
   const first = await ff('probe', 'run', 'J1')
   expect(first.stderr).toMatch(/Made a key for this runner in .*runner\.pem\..*names [\w-]{43}\./)
   expect((await stat(join(cwd, '.ff/runner.pem'))).mode & 0o777).toBe(0o600)
+  expect((await readFile(join(cwd, '.ff/.gitignore'), 'utf8')).split('\n')).toContain('runner.pem')
   const again = await ff('probe', 'run', 'J1')
   expect([again.status, again.stderr]).toEqual([22, ''])
   expect((await records()).map(({ seq }) => seq)).toEqual([1, 2])

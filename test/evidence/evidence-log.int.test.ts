@@ -1,4 +1,5 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -245,6 +246,27 @@ describe("a runner's key", () => {
       code: 'EEXIST',
     })
     expect((await readRunnerKey(join(parent, 'runner.pem'))).kid).toBe(runner.kid)
+  })
+  test('is ignored by Git, with the lock of the evidence beside it and nothing else', async () => {
+    const home = join(await mkdtemp(join(parent, 'git-')), '.ff')
+    await makeRunnerKey(join(home, 'ci.pem'))
+    await mkdir(join(home, 'evidence'))
+    for (const name of ['evidence/lock', 'evidence/head.json', 'ci.pub.json'])
+      await writeFile(join(home, name), '')
+    const git = (...args: string[]): string =>
+      execFileSync('git', ['-C', home, ...args], { encoding: 'utf8' })
+    git('init', '--quiet')
+    expect(git('ls-files', '--others', '--exclude-standard').trim().split('\n').sort()).toEqual([
+      '.gitignore',
+      'ci.pub.json',
+      'evidence/head.json',
+    ])
+  })
+  test('leaves a .gitignore that is there as it is', async () => {
+    const home = await mkdtemp(join(parent, 'mine-'))
+    await writeFile(join(home, '.gitignore'), 'mine\n')
+    await makeRunnerKey(join(home, 'ci.pem'))
+    expect(await readFile(join(home, '.gitignore'), 'utf8')).toBe('mine\n')
   })
   test('of another kind is none', async () => {
     const path = join(parent, 'x.pem')
