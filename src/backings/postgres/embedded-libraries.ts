@@ -5,7 +5,8 @@ import { basename, join } from 'node:path'
  * Makes the links that the package's install script would have made (`libicuuc.so.60` and the like) in
  * a folder of our own, so that the binaries run where install scripts did not.
  *
- * @returns that folder, for LD_LIBRARY_PATH; the binaries look there before their own `lib`
+ * @returns the value of LD_LIBRARY_PATH: that folder, then the package's own `lib`, because a library that is found by
+ * a link looks for those that it needs beside the link
  */
 export async function linkLibraries(native: string, home: string): Promise<string> {
   const folder = join(home, 'lib')
@@ -15,7 +16,7 @@ export async function linkLibraries(native: string, home: string): Promise<strin
     if (!present.has(basename(target)))
       await symlink(join(native, 'lib', basename(source)), join(folder, basename(target)))
   }
-  return folder
+  return `${folder}:${join(native, 'lib')}`
 }
 
 interface Link {
