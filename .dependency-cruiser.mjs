@@ -41,6 +41,12 @@ export default {
     ),
     only('errors-import-nothing', '^src/errors[.]ts$', '^$', 'Everybody imports errors.'),
     only(
+      'concurrency-imports-nothing',
+      '^src/concurrency/',
+      '^src/concurrency/',
+      'How several things are opened, run and closed does not depend on what they are.',
+    ),
+    only(
       'artefacts-inward',
       '^src/artefacts/',
       '^src/(artefacts/|core/|errors[.]ts$)',
@@ -49,7 +55,7 @@ export default {
     only(
       'backings-inward',
       '^src/backings/',
-      '^src/(backings/|locks/|core/|ports(/|[.]ts$)|errors[.]ts$)',
+      '^src/(backings/|locks/|concurrency/|core/|ports(/|[.]ts$)|errors[.]ts$)',
       'A backing implements a port and calls no use case.',
     ),
     only(
@@ -61,7 +67,7 @@ export default {
     only(
       'auth-inward',
       '^src/auth/',
-      '^src/(auth/|jose/|core/|ports(/|[.]ts$)|errors[.]ts$)',
+      '^src/(auth/|jose/|concurrency/|core/|ports(/|[.]ts$)|errors[.]ts$)',
       'Auth implements TokenVerifier.',
     ),
     only(
@@ -128,7 +134,7 @@ export default {
     only(
       'app-inward',
       '^src/app/',
-      '^src/(app/|core/|ports(/|[.]ts$)|errors[.]ts$|artefacts/)',
+      '^src/(app/|core/|ports(/|[.]ts$)|errors[.]ts$|artefacts/|concurrency/)',
       'Use cases are handed their adapters.',
     ),
     only(

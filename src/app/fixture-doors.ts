@@ -1,30 +1,28 @@
 import type { Fixture } from '../artefacts/vectors.ts'
+import type { Keep } from '../concurrency/open-all.ts'
 import type { AuthSettings } from '../core/auth/contract.ts'
 import type { Door, OpenDoor } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
 
-/** A door for each fixture whose token comes, opened when it first does; all close at the end. */
+/** A door for each fixture whose token comes, opened when it first does. */
 export class FixtureDoors {
   private readonly adapters: Pick<Adapters, 'openDoor'>
   private readonly settings: AuthSettings
+  private readonly keep: Keep
   private readonly doors = new Map<string | null, Promise<OpenDoor>>()
 
-  constructor(adapters: Pick<Adapters, 'openDoor'>, settings: AuthSettings) {
+  constructor(adapters: Pick<Adapters, 'openDoor'>, settings: AuthSettings, keep: Keep) {
     this.adapters = adapters
     this.settings = settings
+    this.keep = keep
   }
 
   /** @param fixture null for who comes without a token */
   of(fixture: Fixture | null): Promise<Door> {
     const id = fixture?.id ?? null
     const opened =
-      this.doors.get(id) ?? this.adapters.openDoor(fixture?.jwks ?? null, this.settings)
+      this.doors.get(id) ?? this.keep(this.adapters.openDoor(fixture?.jwks ?? null, this.settings))
     this.doors.set(id, opened)
     return opened
-  }
-
-  async close(): Promise<void> {
-    const closed = async (door: Promise<OpenDoor>): Promise<void> => (await door).close()
-    await Promise.all([...this.doors.values()].map(closed))
   }
 }

@@ -1,4 +1,5 @@
 import type { Fixture } from '../artefacts/vectors.ts'
+import type { Keep } from '../concurrency/open-all.ts'
 import type { AuthSettings } from '../core/auth/contract.ts'
 import type { Credential, Environment } from '../core/auth/types.ts'
 import type { AuthMode } from '../core/evaluate/types.ts'
@@ -42,30 +43,22 @@ const ROWS: Readonly<Record<CallerName, Row>> = {
   'for-another': ['JWT-EX-10', 'prod', 'none'],
 }
 
-/** Opens one door a key server, for all whose tokens are held to it; to be closed. */
-export async function openCallers({
-  adapters,
-  settings,
-  fixtures,
-}: Opening): Promise<{ readonly callers: Callers; readonly close: () => Promise<void> }> {
+/** Opens one door a key server, for all whose tokens are held to it. */
+export async function openCallers(
+  { adapters, settings, fixtures }: Opening,
+  keep: Keep,
+): Promise<Callers> {
   const doors = new Map<string, OpenDoor>()
-  const close = async (): Promise<void> => {
-    await Promise.all([...doors.values()].map((door) => door.close()))
+  const callers: Partial<Record<CallerName, Caller>> = {}
+  for (const [name, row] of Object.entries(ROWS)) {
+    const fixture = row[0] === null ? null : named(fixtures, row[0])
+    const keys = fixture?.jwks ?? null
+    const script = JSON.stringify(keys)
+    const door = doors.get(script) ?? (await keep(adapters.openDoor(keys, settings)))
+    doors.set(script, door)
+    callers[name as CallerName] = callerOf(row, door, fixture)
   }
-  try {
-    const callers: Partial<Record<CallerName, Caller>> = {}
-    for (const [name, row] of Object.entries(ROWS)) {
-      const fixture = row[0] === null ? null : named(fixtures, row[0])
-      const script = JSON.stringify(fixture?.jwks ?? null)
-      const door = doors.get(script) ?? (await adapters.openDoor(fixture?.jwks ?? null, settings))
-      doors.set(script, door)
-      callers[name as CallerName] = callerOf(row, door, fixture)
-    }
-    return { callers: callers as Callers, close }
-  } catch (error) {
-    await close()
-    throw error
-  }
+  return callers as Callers
 }
 function callerOf(
   [id, environment, mode, more = {}]: Row,

@@ -1,3 +1,4 @@
+import { openAll } from '../concurrency/open-all.ts'
 import {
   HARNESS_PROTOCOL,
   type HarnessScene,
@@ -23,14 +24,12 @@ export async function openHarness(
   { openClient }: Pick<Adapters, 'openClient'>,
 ): Promise<Respondent & { close(): Promise<void> }> {
   if (!isLoopback(spec)) throw noHarness(spec)
-  const client = await openClient(spec.origin)
-  try {
+  const { value } = await openAll(async (keep) => {
+    const client = await keep(openClient(spec.origin))
     const facts = factsOf(await client.send({ method: 'GET', path: '/harness' }), spec)
     return new HarnessSide(client, facts)
-  } catch (error) {
-    client.close()
-    throw error
-  }
+  })
+  return value
 }
 
 class HarnessSide implements Respondent {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { withAll } from '../concurrency/open-all.ts'
 import type { CanonicalJson } from '../core/json/canonical.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { CheckReport } from '../core/report/types.ts'
@@ -6,7 +7,6 @@ import { TABLES } from '../core/state/rows.ts'
 import { FfError } from '../errors.ts'
 import type { RowSource } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
-import { withBoth } from './bracket.ts'
 import { type Checked, checkReport, passed } from './check-report.ts'
 import { loadPersistence, type Persistence } from './persistence-inputs.ts'
 import { ImportVisitor, type TableImport } from './rows/import-visitor.ts'
@@ -78,7 +78,7 @@ async function walk(
   inputs: Persistence,
   sink: Parameters<Parameters<Adapters['withRowSink']>[2]>[0] | null,
 ): Promise<Walked> {
-  return withBoth(
+  return withAll(
     [
       async () => ('lines' in source ? source : adapters.openRows(source, inputs)),
       () => adapters.openRows(database, inputs),

@@ -1,10 +1,10 @@
+import { withAll } from '../concurrency/open-all.ts'
 import { compareJson } from '../core/parity/compare.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { CheckReport } from '../core/report/types.ts'
 import type { Table } from '../core/state/rows.ts'
 import type { RowSource } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
-import { withBoth } from './bracket.ts'
 import { type Checked, checkReport, passed } from './check-report.ts'
 import { importInto } from './import-rows.ts'
 import { migrateUp } from './migrate.ts'
@@ -54,7 +54,7 @@ export async function parityDiff(request: DiffRequest): Promise<CheckReport> {
 
 function diffStores(request: DiffRequest, inputs: Persistence): Promise<CheckReport> {
   const { baseline, candidate, adapters } = request
-  return withBoth(
+  return withAll(
     [() => adapters.openRows(baseline, inputs), () => adapters.openRows(candidate, inputs)],
     (left, right) => diffSides(request, { baseline: left, candidate: right }),
   )

@@ -1,3 +1,4 @@
+import { closeAfter } from '../concurrency/open-all.ts'
 import { byContract } from '../core/auth/contract.ts'
 import { comparerFaults } from '../core/parity/comparer-controls.ts'
 import type { Scene } from '../core/parity/scene.ts'
@@ -24,14 +25,12 @@ export async function parityFuzz(request: FuzzRequest): Promise<CheckReport> {
   const inputs = await loadOrThrow(root, [])
   const settings = byContract(inputs.auth.value, inputs.fixtures.value)
   const { fixtures } = inputs.fixtures.value
-  const { callers, close } = await openCallers({ adapters, settings, fixtures })
-  try {
-    return await withSides(request, inputs, (sides) =>
+  return closeAfter(async (keep) => {
+    const callers = await openCallers({ adapters, settings, fixtures }, keep)
+    return withSides(request, inputs, (sides) =>
       runFuzz(request, inputs, { sides, workings: HONEST, callers }),
     )
-  } finally {
-    await close()
-  }
+  })
 }
 
 export async function runFuzz(

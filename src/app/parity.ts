@@ -1,5 +1,6 @@
 import { loadArtefact, packaged } from '../artefacts/load.ts'
 import { cellProblems } from '../artefacts/rules/cell-rules.ts'
+import { withAll } from '../concurrency/open-all.ts'
 import type { JsonNode, JsonObject } from '../core/json/read.ts'
 import { buildCells, type Cell } from '../core/parity/cells.ts'
 import type { ParityReport } from '../core/report/types.ts'
@@ -11,7 +12,6 @@ import type { OpenDoor } from '../ports.ts'
 import { byContract } from '../core/auth/contract.ts'
 import type { Adapters } from './adapters.ts'
 import { artefactError } from './artefact-error.ts'
-import { withBoth } from './bracket.ts'
 import { loadParityInputs, type ParityInputs } from './parity-inputs.ts'
 import { openHarness } from './harness-side.ts'
 import {
@@ -106,18 +106,15 @@ interface Signing {
   readonly time: Instant
 }
 /** Credentials of each mode, whose key servers close at the end. */
-export async function withCredentials<T>(
+export function withCredentials<T>(
   root: string,
   { inputs, adapters, time }: Signing,
   use: (credentials: Credentials) => Promise<T>,
 ): Promise<T> {
   const settings = byContract(inputs.auth.value, inputs.fixtures.value)
-  const credentials = await adapters.cellCredentials(root, settings, time)
-  try {
-    return await use(credentials.byMode)
-  } finally {
-    await credentials.close()
-  }
+  return withAll([() => adapters.cellCredentials(root, settings, time)], ({ byMode }) =>
+    use(byMode),
+  )
 }
 
 /** Opens both sides, each in scratch state of its own, and closes them whatever happens. */
@@ -127,7 +124,7 @@ export function withSides<T>(
   use: (sides: Sides) => Promise<T>,
 ): Promise<T> {
   const needs = { migrations, versions: persistence.value.postgres }
-  return withBoth(
+  return withAll(
     [() => adapters.openScratch(baseline, needs), () => adapters.openScratch(candidate, needs)],
     (b, c) => use({ baseline: b, candidate: c }),
   )
@@ -151,32 +148,25 @@ function withRespondents<T>(
     const scratch = await adapters.openScratch(spec, needs)
     return { ...answeringBy(scratch, HONEST.ask.baseline), close: () => scratch.close() }
   }
-  return withBoth([open(baseline), open(candidate)], (b, c) => use({ baseline: b, candidate: c }))
+  return withAll([open(baseline), open(candidate)], (b, c) => use({ baseline: b, candidate: c }))
 }
 
 /** One door a fixture that a vector names, and one for the vectors that name none; all close at the end. */
-export async function withDoors<T>(
+export function withDoors<T>(
   { fixtures, auth, vectors }: ParityInputs,
   adapters: Adapters,
   use: (doorFor: (credential: VectorCredential) => ScriptedDoor) => Promise<T>,
 ): Promise<T> {
   const settings = byContract(auth.value, fixtures.value)
-  const named = new Set(vectors.map(({ credential }) => credential.fixture))
-  const opened = await Promise.all(
-    [...named].map(
-      async (fixture) =>
-        [fixture, await adapters.openDoor(fixture?.jwks ?? null, settings)] as const,
-    ),
+  const named = [...new Set(vectors.map(({ credential }) => credential.fixture))]
+  return withAll(
+    named.map((fixture) => () => adapters.openDoor(fixture?.jwks ?? null, settings)),
+    (...doors) =>
+      use(({ fixture }) => ({
+        door: doors[named.indexOf(fixture)] as OpenDoor,
+        script: fixture?.jwks ?? null,
+      })),
   )
-  const doors = new Map(opened)
-  try {
-    return await use(({ fixture }) => ({
-      door: doors.get(fixture) as OpenDoor,
-      script: fixture?.jwks ?? null,
-    }))
-  } finally {
-    await Promise.all(opened.map(([, door]) => door.close()))
-  }
 }
 
 /** @throws FfError `artefact_invalid` with every problem */

@@ -1,4 +1,5 @@
 import type { Recorded } from '../artefacts/replay-requests.ts'
+import { closeAfter, withAll } from '../concurrency/open-all.ts'
 import { answerFrom } from '../core/evaluate/approvals.ts'
 import type { BackingState } from '../core/evaluate/types.ts'
 import { envelopeAbout } from '../core/parity/envelope.ts'
@@ -9,7 +10,6 @@ import { FfError } from '../errors.ts'
 import type { ApprovalCheck, HttpClient, Live } from '../ports.ts'
 import type { Ask, Asked } from './ask.ts'
 import { byContract } from '../core/auth/contract.ts'
-import { withBoth } from './bracket.ts'
 import { FixtureDoors } from './fixture-doors.ts'
 import type { ParityRequest } from './parity.ts'
 import type { ParityInputs } from './parity-inputs.ts'
@@ -66,9 +66,9 @@ export function withServices<T>(
   const open = (spec: Services['baseline']) => async () => {
     const client = await adapters.openClient(spec.origin)
     const side = new ServiceSide(client)
-    return { side, close: () => Promise.resolve(client.close()) }
+    return { side, close: () => client.close() }
   }
-  return withBoth([open(baseline), open(candidate)], (b, c) =>
+  return withAll([open(baseline), open(candidate)], (b, c) =>
     use({ baseline: b.side, candidate: c.side, rules: SERVICE_RULES }),
   )
 }
@@ -103,28 +103,24 @@ class ServiceSide implements ReplaySide {
  *
  * @throws FfError `target_invalid` where both are the same one
  */
-export async function withStores<T>(
+export function withStores<T>(
   { baseline, candidate, adapters }: ParityRequest,
   { migrations, persistence, auth, fixtures }: ParityInputs,
   use: (sides: ReplaySides) => Promise<T>,
 ): Promise<T> {
   const needs = { migrations, versions: persistence.value.postgres }
-  const doors = new FixtureDoors(adapters, byContract(auth.value, fixtures.value))
-  const opened: { close(): Promise<void> }[] = [doors]
-  try {
-    const first = await adapters.openLive(baseline, { ...needs, copied: null })
-    opened.push(first)
-    const second = await adapters.openLive(candidate, { ...needs, copied: () => first.state() })
-    opened.push(second)
+  return closeAfter(async (keep) => {
+    const doors = new FixtureDoors(adapters, byContract(auth.value, fixtures.value), keep)
+    const first = await keep(adapters.openLive(baseline, { ...needs, copied: null }))
+    const copied = () => first.state()
+    const second = await keep(adapters.openLive(candidate, { ...needs, copied }))
     if (first.identity === second.identity) throw sameSides('store')
-    return await use({
+    return use({
       baseline: storeSide(first, { ask: HONEST.ask.baseline, doors }),
       candidate: storeSide(second, { ask: HONEST.ask.candidate, doors }),
       rules: [],
     })
-  } finally {
-    for (const one of opened.toReversed()) await one.close()
-  }
+  })
 }
 
 const storeSide = (

@@ -1,3 +1,4 @@
+import { openAll } from '../concurrency/open-all.ts'
 import { byContract } from '../core/auth/contract.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import { fromMilliseconds } from '../core/state/instant.ts'
@@ -25,9 +26,9 @@ export async function startHarness(request: HarnessRequest): Promise<Service> {
   const { notes, fixtures } = await loadAuth(root)
   const settings = byContract(notes, fixtures)
   const { migrations, versions } = await loadPersistence(root)
-  const scratch = await adapters.openServedScratch(target, { migrations, versions })
-  try {
-    const door = await adapters.openDoor(null, settings)
+  const { value: origin, close } = await openAll(async (keep) => {
+    const scratch = await keep(adapters.openServedScratch(target, { migrations, versions }))
+    const door = await keep(adapters.openDoor(null, settings))
     const { witness, observer } = await adapters.openTelemetry(log, {
       in_flight_limit: LIMITS.in_flight,
       inFlight: () => 0,
@@ -41,6 +42,7 @@ export async function startHarness(request: HarnessRequest): Promise<Service> {
       openDoor: (script) => adapters.openDoor(script, settings),
       routes: serviceRoutes,
     })
+    await keep(Promise.resolve(harness))
     const now = () => fromMilliseconds(request.now().getTime())
     const idle = {
       store: scratch.store,
@@ -54,23 +56,10 @@ export async function startHarness(request: HarnessRequest): Promise<Service> {
       () => idle,
       () => false,
     )
-    const server = await adapters.openServer([...harness.routes(), ...health], {
-      at: listen,
-      limits: LIMITS,
-      witness,
-    })
-    return {
-      origin: server.origin,
-      admin_origin: null,
-      sample: false,
-      close: async () => {
-        await server.drain()
-        await harness.close()
-        await scratch.close()
-      },
-    }
-  } catch (error) {
-    await scratch.close()
-    throw error
-  }
+    const routes = [...harness.routes(), ...health]
+    const options = { at: listen, limits: LIMITS, witness }
+    const server = await keep(adapters.openServer(routes, options), (one) => one.drain())
+    return server.origin
+  })
+  return { origin, admin_origin: null, sample: false, close }
 }

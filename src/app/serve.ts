@@ -1,8 +1,9 @@
 import type { AuthTexts } from './start-up.ts'
 import { checkAuth, checkEnvironment, checkJwksUrl } from './start-up.ts'
+import { type Keep, openAll } from '../concurrency/open-all.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import { fromMilliseconds } from '../core/state/instant.ts'
-import type { HttpServer, ServiceLog, Telemetry } from '../ports.ts'
+import type { HttpServer, Served, ServiceLog, Telemetry } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
 import { loadAuth } from './jwks-check.ts'
 import { loadPersistence } from './persistence-inputs.ts'
@@ -63,16 +64,10 @@ export async function startService(request: ServeRequest): Promise<Service> {
   // Nobody needs an issuer where no token is accepted.
   const settings = checkAuth(notes, url === null ? { ...auth, issuer: auth.issuer ?? '' } : auth)
   const answering = await approvalsPlan(request.admin, environment)
-  const opened: (() => Promise<void>)[] = []
-  const close = async (): Promise<void> => {
-    for (const one of opened.splice(0).reverse()) await one()
-  }
-  try {
-    const store = await openStore(request, plan, opened)
-    const door = await adapters.openDoorOn(url === null ? null : { url }, settings)
-    opened.push(() => door.close())
-    const approvals = await adapters.openApprovals(answering)
-    opened.push(() => approvals.close())
+  const { value: servers, close } = await openAll(async (keep) => {
+    const { store } = await keep(openStore(request, plan))
+    const door = await keep(adapters.openDoorOn(url === null ? null : { url }, settings))
+    const approvals = await keep(adapters.openApprovals(answering))
     const now = () => fromMilliseconds(request.now().getTime())
     const sockets: Sockets = { server: null }
     const telemetry = await adapters.openTelemetry(request.log, {
@@ -84,30 +79,19 @@ export async function startService(request: ServeRequest): Promise<Service> {
     })
     const { observer } = telemetry
     const parts: ServiceParts = { store, door, approvals, environment, now, observer }
-    const servers = await listen(request, plan, { parts, opened, telemetry, sockets })
-    return { ...servers, sample: plan.store === null, close }
-  } catch (error) {
-    await close()
-    throw error
-  }
+    return listen(request, plan, { parts, keep, telemetry, sockets })
+  })
+  return { ...servers, sample: plan.store === null, close }
 }
 
 async function openStore(
   { adapters, root }: ServeRequest,
   { store, digest_key_file }: ServePlan,
-  opened: (() => Promise<void>)[],
-): Promise<ServiceParts['store']> {
+): Promise<Served> {
   const { migrations, versions } = await loadPersistence(root)
   const tools = { digestKey: await readDigestKey(digest_key_file), phase: 'file' }
-  const needs = { migrations, versions, tools }
-  if (store !== null) {
-    const served = await adapters.openServed(store, needs)
-    opened.push(() => served.close())
-    return served.store
-  }
-  const scratch = await adapters.openSample(SAMPLE, tools)
-  opened.push(() => scratch.close())
-  return scratch.store
+  if (store === null) return adapters.openSample(SAMPLE, tools)
+  return adapters.openServed(store, { migrations, versions, tools })
 }
 
 /** Whose requests under way are counted: there is none before it listens. */
@@ -116,7 +100,7 @@ interface Sockets {
 }
 interface Made {
   readonly parts: ServiceParts
-  readonly opened: (() => Promise<void>)[]
+  readonly keep: Keep
   readonly telemetry: Telemetry
   readonly sockets: Sockets
 }
@@ -124,7 +108,7 @@ interface Made {
 async function listen(
   { adapters, root }: ServeRequest,
   { listen: at, admin_listen }: ServePlan,
-  { parts, opened, telemetry, sockets }: Made,
+  { parts, keep, telemetry, sockets }: Made,
 ): Promise<Pick<Service, 'origin' | 'admin_origin'>> {
   let draining = false
   const { witness } = telemetry
@@ -135,23 +119,16 @@ async function listen(
   )
   const beside = [...health, metricsRoute(telemetry)]
   const own = [...beside, await openapiRoute(root, [...routes, ...beside], LIMITS)]
-  const open = async (served: typeof routes, where: ServePlan['listen']): Promise<HttpServer> => {
-    const server = await adapters.openServer(served, {
-      at: where,
-      limits: LIMITS,
-      witness,
-      refusal: ofrepRefusalAt,
-    })
-    opened.push(() => server.drain())
-    return server
+  const open = (served: typeof routes, where: ServePlan['listen']): Promise<HttpServer> => {
+    const options = { at: where, limits: LIMITS, witness, refusal: ofrepRefusalAt }
+    return keep(adapters.openServer(served, options), (server) => server.drain())
   }
   const admin = admin_listen === null ? null : await open(own, admin_listen)
   const main = await open(admin === null ? [...routes, ...own] : routes, at)
   sockets.server = main
   // The first to be undone: readiness says so before anything is closed.
-  opened.push(() => {
+  await keep(Promise.resolve(), () => {
     draining = true
-    return Promise.resolve()
   })
   return { origin: main.origin, admin_origin: admin?.origin ?? null }
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openAll } from '../concurrency/open-all.ts'
 import type { AuthSettings, KeyServerScript } from '../core/auth/contract.ts'
 import type { Credential } from '../core/auth/types.ts'
 import type { AuthMode } from '../core/evaluate/types.ts'
@@ -48,10 +49,13 @@ export async function cellCredentials(
     up: { behaviour: 'up', keys: [publicPart(key)] },
     down: { behaviour: 'refused', keys: [] },
   } as const
-  const [up, down] = await Promise.all([
-    openSteadyDoor(scripts.up, settings),
-    openSteadyDoor(scripts.down, settings),
-  ])
+  const { value: doors, close } = await openAll((keep) =>
+    Promise.all([
+      keep(openSteadyDoor(scripts.up, settings)),
+      keep(openSteadyDoor(scripts.down, settings)),
+    ]),
+  )
+  const [up, down] = doors
   const without = makeDoor(NO_KEYS, settings)
   const dev_headers = { user_id: 'U1001', tenant_id: 'T-pty-pilot-01', scopes: [] }
   return {
@@ -61,6 +65,6 @@ export async function cellCredentials(
       'dev-headers': { credential: { token: null, dev_headers }, door: without, script: null },
       none: { credential: { token: null, dev_headers: null }, door: without, script: null },
     },
-    close: async () => void (await Promise.all([up.close(), down.close()])),
+    close,
   }
 }

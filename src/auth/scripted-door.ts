@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
+import { type Keep, openAll } from '../concurrency/open-all.ts'
 import type { AuthSettings, KeyServerScript, KeyServerStage } from '../core/auth/contract.ts'
-import type { KeyServer, OpenDoor, StagedDoor, TokenVerifier } from '../ports.ts'
+import type { Door, KeyServer, OpenDoor, StagedDoor, TokenVerifier } from '../ports.ts'
 import { ManualClock, systemClock } from './clock.ts'
 import { liveKeys, makeDoor } from './door.ts'
 import type { JwksClient } from './jwks-client.ts'
@@ -13,25 +14,33 @@ export async function openScriptedDoor(
   settings: AuthSettings,
 ): Promise<OpenDoor> {
   const { before, ...last } = script
-  const server = await LoopbackJwks.start(before ?? last, ownAddress())
+  const { value, close } = await openAll(async (keep) => {
+    const scene = await openScene(before ?? last, settings, keep)
+    if (before !== undefined) {
+      await played(scene, () => scene.keys.forKid(null))
+      await scene.server.become(last)
+      await pass(scene, before.elapsed_s * 1000)
+    }
+    return doorOf(scene, settings)
+  })
+  return { ...value, close }
+}
+
+async function openScene(
+  stage: KeyServerStage,
+  settings: AuthSettings,
+  keep: Keep,
+): Promise<Scene> {
+  const server = await keep(LoopbackJwks.start(stage, ownAddress()))
   const clock = new ManualClock()
-  const keys = liveKeys(server.url, settings.contract, clock)
+  const keys = await keep(Promise.resolve(liveKeys(server.url, settings.contract, clock)))
   const { timeout_ms } = settings.contract.client
-  const scene: Scene = { server, clock, keys, timeout_ms, handled: 0 }
-  if (before !== undefined) {
-    await played(scene, () => keys.forKid(null))
-    await server.become(last)
-    await pass(scene, before.elapsed_s * 1000)
-  }
-  const door = makeDoor(keys, settings, clock)
-  return {
-    ...door,
-    verifier: playedVerifier(scene, door.verifier),
-    close: async () => {
-      keys.close()
-      await server.close()
-    },
-  }
+  return { server, clock, keys, timeout_ms, handled: 0 }
+}
+
+function doorOf(scene: Scene, settings: AuthSettings): Door {
+  const door = makeDoor(scene.keys, settings, scene.clock)
+  return { ...door, verifier: playedVerifier(scene, door.verifier) }
 }
 
 /** A key server that its holder commands. */
@@ -43,21 +52,12 @@ export async function openStagedDoor(
   stage: KeyServerStage,
   settings: AuthSettings,
 ): Promise<StagedDoor> {
-  const server = await LoopbackJwks.start(stage, ownAddress())
-  const clock = new ManualClock()
-  const keys = liveKeys(server.url, settings.contract, clock)
-  const { timeout_ms } = settings.contract.client
-  const scene: Scene = { server, clock, keys, timeout_ms, handled: 0 }
-  const door = makeDoor(keys, settings, clock)
+  const { value: scene, close } = await openAll((keep) => openScene(stage, settings, keep))
   return {
-    ...door,
-    server,
-    verifier: playedVerifier(scene, door.verifier),
+    ...doorOf(scene, settings),
+    server: scene.server,
     pass: (seconds) => pass(scene, seconds * 1000),
-    close: async () => {
-      keys.close()
-      await server.close()
-    },
+    close,
   }
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { closeAfter, openAll } from '../concurrency/open-all.ts'
 import { FfError } from '../errors.ts'
 import { FileTrail } from './file/audit-trail.ts'
 import { FileReader } from './file/file-reader.ts'
@@ -25,7 +26,7 @@ import { PostgresTrail } from './postgres/audit-trail.ts'
 import { importsOf } from './postgres/boundary.ts'
 import type { Database, SupportedVersions } from './postgres/connect.ts'
 import { identityOf } from './postgres/database-identity.ts'
-import { type EmbeddedServer, startEmbedded } from './postgres/embedded.ts'
+import { startEmbedded } from './postgres/embedded.ts'
 import { type MigrationNeeds, SCHEMA, withMigrationSession } from './postgres/migration-session.ts'
 import { withRowSink } from './postgres/rows/row-sink.ts'
 import { openRowSource, type SourceNeeds } from './postgres/rows/row-source.ts'
@@ -51,14 +52,11 @@ const OPENERS: { readonly [K in TargetSpec['kind']]: Opener<K> } = {
   postgres: (spec, needs) =>
     openScratchSchema(databaseOf(spec), { ...needs, tools: scratchTools() }),
   embedded: async (_, needs) => {
-    const server = await startEmbedded()
-    try {
-      const scratch = await openScratchSchema(server.database, { ...needs, tools: scratchTools() })
-      return { ...scratch, close: () => closeBoth(scratch, server) }
-    } catch (error) {
-      await server.stop()
-      throw error
-    }
+    const { value: scratch, close } = await openAll(async (keep) => {
+      const server = await keep(startEmbedded(), (one) => one.stop())
+      return keep(openScratchSchema(server.database, { ...needs, tools: scratchTools() }))
+    })
+    return { ...scratch, close }
   },
   http: (spec) => Promise.reject(noStore(spec)),
 }
@@ -73,14 +71,6 @@ const scratchTools = (): { digestKey: Uint8Array; phase: string } => ({
   digestKey: randomBytes(32),
   phase: 'file',
 })
-
-async function closeBoth(scratch: ServedScratch, server: EmbeddedServer): Promise<void> {
-  try {
-    await scratch.close()
-  } finally {
-    await server.stop()
-  }
-}
 
 /** What a live side may need beside its target. */
 export interface LiveNeeds extends ScratchNeeds {
@@ -104,17 +94,14 @@ const READERS: { readonly [K in TargetSpec['kind']]: LiveOpener<K> } = {
   postgres: (spec, { versions }) => openLiveSchema(databaseOf(spec), versions),
   embedded: async (spec, { copied, ...needs }) => {
     if (copied === null) throw nothingLive('embedded')
-    const scratch = await OPENERS.embedded(spec, needs)
-    try {
+    const { value, close } = await openAll(async (keep) => {
+      const { facts, store } = await keep(OPENERS.embedded(spec, needs))
       const rows = await copied()
-      await scratch.store.load(rows)
-      const { facts, store } = scratch
+      await store.load(rows)
       const state = (): Promise<State> => Promise.resolve(rows)
-      return { facts, identity: 'embedded', store, state, close: () => scratch.close() }
-    } catch (error) {
-      await scratch.close()
-      throw error
-    }
+      return { facts, identity: 'embedded', store, state }
+    })
+    return { ...value, close }
   },
   http: (spec) => Promise.reject(noStore(spec)),
 }
@@ -165,16 +152,13 @@ export async function withSink<T>(
 }
 
 /** Lends a database of a private server, as a target; it goes with the server. */
-export async function withPrivateDatabase<T>(use: (spec: TargetSpec) => Promise<T>): Promise<T> {
-  const server = await startEmbedded()
-  try {
+export const withPrivateDatabase = <T>(use: (spec: TargetSpec) => Promise<T>): Promise<T> =>
+  closeAfter(async (keep) => {
+    const server = await keep(startEmbedded(), (one) => one.stop())
     const { host = '', port, user = '', database = '' } = server.database.config
     const url = `postgres://${user}@/${database}?host=${encodeURIComponent(host)}&port=${port}`
-    return await use({ kind: 'postgres', url, name: server.database.name })
-  } finally {
-    await server.stop()
-  }
-}
+    return use({ kind: 'postgres', url, name: server.database.name })
+  })
 
 /** @throws FfError `target_invalid` for anything but a database that somebody keeps */
 export async function withMigrations<T>(
@@ -232,9 +216,12 @@ export async function openServed(spec: TargetSpec, needs: ServeNeeds): Promise<S
 
 /** A store of a sample, which goes with the service. */
 export async function openSample(sample: State, tools: AuditTools): Promise<Served> {
-  const made = await openScratchFolder(null, tools)
-  await made.store.load(sample)
-  return made
+  const { value } = await openAll(async (keep) => {
+    const made = await keep(openScratchFolder(null, tools))
+    await made.store.load(sample)
+    return made
+  })
+  return value
 }
 
 export const withScratchFolder = withFolder

@@ -13,7 +13,12 @@ import { buildVectors } from '../../src/artefacts/vectors.ts'
 import { openDoorOn } from '../../src/auth/door.ts'
 import { openScriptedDoor } from '../../src/auth/scripted-door.ts'
 import { openScratch } from '../../src/backings/index.ts'
-import { byContract } from '../../src/core/auth/contract.ts'
+import { openAll } from '../../src/concurrency/open-all.ts'
+import {
+  type AuthSettings,
+  byContract,
+  type KeyServerScript,
+} from '../../src/core/auth/contract.ts'
 import { evaluate } from '../../src/core/evaluate/evaluate.ts'
 import { RULES } from '../../src/core/evaluate/rules.ts'
 import { readJson } from '../../src/core/json/read.ts'
@@ -21,36 +26,39 @@ import { fromMilliseconds, toMilliseconds } from '../../src/core/state/instant.t
 import { FfError } from '../../src/errors.ts'
 import { searchScenes } from '../../src/fuzz/search.ts'
 import type { AnyRow, Stored } from '../../src/core/state/rows.ts'
-import type { Scratch, ScratchStore } from '../../src/ports.ts'
+import type { ScratchStore } from '../../src/ports.ts'
 import { ROOT } from '../support/run-ff.ts'
 
 let inputs: ParityInputs
 let bench: FuzzBench
 /** A fuzz walks no stored rows. */
 const NO_LINES = { baseline: [], candidate: [] }
-const opened: Pick<Scratch, 'close'>[] = []
+let close: () => Promise<void>
 beforeAll(async () => {
   inputs = await loadOrThrow(ROOT, [])
   const settings = byContract(inputs.auth.value, inputs.fixtures.value)
-  const opening = await openCallers({
+  const opening = {
     adapters: {
-      openDoor: (script, own) =>
+      openDoor: (script: KeyServerScript | null, own: AuthSettings) =>
         script === null ? openDoorOn(null, own) : openScriptedDoor(script, own),
     },
     settings,
     fixtures: inputs.fixtures.value.fixtures,
-  })
+  }
   const needs = { migrations: inputs.migrations, versions: inputs.persistence.value.postgres }
   const folder = { kind: 'file', folder: null } as const
-  const [baseline, candidate] = await Promise.all([
-    openScratch(folder, needs),
-    openScratch(folder, needs),
-  ])
-  opened.push(opening, baseline, candidate)
-  const { callers } = opening
-  bench = { sides: { baseline, candidate }, workings: HONEST, callers }
+  const all = await openAll(async (keep): Promise<FuzzBench> => {
+    const callers = await openCallers(opening, keep)
+    const [baseline, candidate] = await Promise.all([
+      keep(openScratch(folder, needs)),
+      keep(openScratch(folder, needs)),
+    ])
+    return { sides: { baseline, candidate }, workings: HONEST, callers }
+  })
+  bench = all.value
+  close = all.close
 })
-afterAll(() => Promise.all(opened.map((one) => one.close())))
+afterAll(() => close())
 
 const request = (more: Partial<FuzzRequest> = {}): FuzzRequest =>
   ({

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { closeAfter } from '../../concurrency/open-all.ts'
 import { type AuditHead, EMPTY_HEAD, recordText } from '../../core/audit/record.ts'
 import { ChainWalk } from '../../core/audit/walk.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
@@ -33,21 +34,15 @@ export async function exportAudit(request: AuditExportRequest): Promise<CheckRep
   const { root, adapters, folder, target } = request
   const { versions } = await loadPersistence(root)
   await makeFolder(folder)
-  const lock = await adapters.tryLock(join(folder, '.lock'))
-  if (lock === null) throw locked(folder)
-  try {
+  return closeAfter(async (hold) => {
+    const lock = await hold(adapters.tryLock(join(folder, '.lock')), (one) => one?.close())
+    if (lock === null) throw locked(folder)
     const way = await wayOf(request)
-    const trail = await adapters.openTrail(target, versions)
-    try {
-      // The record that the last batch ended with comes first: it has to be there as it was.
-      const from = Math.max(0, way.start.seq - 1)
-      return await trail.read(from, (reading) => exportBatch(reading, way, request))
-    } finally {
-      await trail.close()
-    }
-  } finally {
-    await lock.close()
-  }
+    const trail = await hold(adapters.openTrail(target, versions))
+    // The record that the last batch ended with comes first: it has to be there as it was.
+    const from = Math.max(0, way.start.seq - 1)
+    return trail.read(from, (reading) => exportBatch(reading, way, request))
+  })
 }
 
 interface Way {

@@ -1,3 +1,4 @@
+import { closeAfter } from '../../concurrency/open-all.ts'
 import type { AdminLimits } from '../../core/admin/limits.ts'
 import type { Approval } from '../../core/evaluate/approvals.ts'
 import { evaluate } from '../../core/evaluate/evaluate.ts'
@@ -51,27 +52,21 @@ export interface AdminScene {
 }
 
 /** Lends an Admin that holds these; it is gone afterwards, with all that was opened. */
-export async function withAdmin<T>(
+export function withAdmin<T>(
   { adapters }: World,
   { approvals, limits }: { readonly approvals: readonly Approval[]; readonly limits: AdminLimits },
   use: (scene: AdminScene) => Promise<T>,
 ): Promise<T> {
-  const server = await adapters.openAdminServer(approvals)
-  const opened: Approvals[] = []
-  try {
-    return await use({
+  return closeAfter(async (keep) => {
+    const server = await keep(adapters.openAdminServer(approvals))
+    return use({
       server,
-      open: async ({ url = server.url, token = server.token } = {}) => {
+      open: ({ url = server.url, token = server.token } = {}) => {
         const credential = { token, client: null, ca: null }
-        const client = await adapters.openApprovals({ kind: 'admin', url, credential, limits })
-        opened.push(client)
-        return client
+        return keep(adapters.openApprovals({ kind: 'admin', url, credential, limits }))
       },
     })
-  } finally {
-    for (const client of opened) await client.close()
-    await server.close()
-  }
+  })
 }
 
 /** What a sensitive flag is decided to be, for a request that names one of the approvals. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { closeAfter } from '../../concurrency/open-all.ts'
 import { FfError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import { inTurns } from '../in-turns.ts'
@@ -40,9 +41,9 @@ export const auditOnce = probe<Audit>({
   honest: audit(false, 1),
   // The fault is there all the time, and a tenth of it is enough to see it.
   faulty: audit(true, 0.1),
-  measure: async ({ grounds, share }, world) => {
-    const issuer = await openIssuer(world)
-    try {
+  measure: ({ grounds, share }, world) => {
+    return closeAfter(async (keep) => {
+      const issuer = await keep(openIssuer(world), ({ server }) => server.close())
       const told = await Promise.all(
         grounds.map((ground) => new Audited(ground, issuer, world).through(share)),
       )
@@ -65,9 +66,7 @@ export const auditOnce = probe<Audit>({
         sample_size: Math.min(...all('sample')),
         example: examplesOf(told)[0] ?? null,
       }
-    } finally {
-      await issuer.server.close()
-    }
+    })
   },
 })
 

@@ -1,7 +1,7 @@
+import { withAll } from '../../concurrency/open-all.ts'
 import { compareJson } from '../../core/parity/compare.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { FfError } from '../../errors.ts'
-import { withBoth } from '../bracket.ts'
 import { loadPersistence, type Persistence } from '../persistence-inputs.ts'
 import { type DiffResult, diffSources, SETTLE_MS } from '../rows/diff-sources.ts'
 import type { RowFinding } from '../rows/row-report.ts'
@@ -42,7 +42,7 @@ export async function compareStores(
   { adapters, root, signal, progress }: World,
 ): Promise<DiffResult & { readonly inputs: Persistence }> {
   const inputs = await loadPersistence(root)
-  return withBoth(
+  return withAll(
     [() => adapters.openRows(store, inputs), () => adapters.openRows(database, inputs)],
     async (baseline, candidate) => {
       const of = Object.values(baseline.counts).reduce((all, one) => all + one, 0)

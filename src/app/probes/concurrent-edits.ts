@@ -1,8 +1,8 @@
+import { withAll } from '../../concurrency/open-all.ts'
 import type { Instant } from '../../core/state/instant.ts'
 import { rowText } from '../../core/state/row-text.ts'
 import { FfError } from '../../errors.ts'
 import type { FlagStore, Scratch } from '../../ports.ts'
-import { withBoth } from '../bracket.ts'
 import { loadPersistence } from '../persistence-inputs.ts'
 import { writeOf } from './edit.ts'
 import { identify, refuseLive } from './live.ts'
@@ -21,7 +21,7 @@ const editing =
     const inputs = await loadPersistence(root)
     if (targets.scratch.kind === 'postgres')
       refuseLive(await identify(targets.scratch, world), world)
-    return withBoth(
+    return withAll(
       [
         () => adapters.openScratch({ kind: 'file', folder: null }, inputs),
         () => adapters.openScratch(targets.scratch, inputs),

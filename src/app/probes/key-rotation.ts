@@ -1,3 +1,4 @@
+import { openAll } from '../../concurrency/open-all.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import type { StagedDoor } from '../../ports.ts'
 import { FfError } from '../../errors.ts'
@@ -25,12 +26,13 @@ export const keyRotation = probe<OpenDoor>({
   honest: realDoor,
   faulty: ({ adapters }, use) =>
     use(async (stage, settings) => {
-      const staged = await adapters.openStagedDoor(stage, settings)
-      const { verifier, metrics } = await adapters.openDoorOn(
-        { keys: stage.keys as readonly Jwk[] },
-        settings,
-      )
-      return { ...staged, verifier, metrics }
+      const { value, close } = await openAll(async (keep) => {
+        const staged = await keep(adapters.openStagedDoor(stage, settings))
+        const keys = stage.keys as readonly Jwk[]
+        const { verifier, metrics } = await keep(adapters.openDoorOn({ keys }, settings))
+        return { ...staged, verifier, metrics }
+      })
+      return { ...value, close }
     }),
   measure: async (openDoor, world): Promise<Measurement> => {
     const shop = await openTokenShop(world)

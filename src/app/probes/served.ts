@@ -1,3 +1,4 @@
+import { closeAfter, withAll } from '../../concurrency/open-all.ts'
 import type { AuthSettings } from '../../core/auth/contract.ts'
 import type { Environment } from '../../core/auth/types.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
@@ -13,20 +14,17 @@ import type { World } from './probe.ts'
 import { TOKEN_TIME } from './token-shop.ts'
 
 /** Lends routes over a socket of this machine, and who asks them. */
-export async function withService<T>(
+export function withService<T>(
   { adapters }: Pick<World, 'adapters'>,
   routes: readonly HttpRoute[],
   use: (client: HttpClient) => Promise<T>,
 ): Promise<T> {
   const at = { host: '127.0.0.1', port: 0 }
-  const server = await adapters.openServer(routes, { at, limits: LIMITS, witness: NOBODY })
-  const client = await adapters.openClient(server.origin)
-  try {
-    return await use(client)
-  } finally {
-    client.close()
-    await server.drain()
-  }
+  const options = { at, limits: LIMITS, witness: NOBODY }
+  return closeAfter(async (keep) => {
+    const server = await keep(adapters.openServer(routes, options), (one) => one.drain())
+    return use(await keep(adapters.openClient(server.origin)))
+  })
 }
 /** What a service fails at is in its answers, which are measured. */
 const NOBODY: HttpWitness = { replied: () => undefined, failed: () => undefined }
@@ -38,12 +36,7 @@ export async function withServedScratch<T>(
   use: (scratch: ServedScratch) => Promise<T>,
 ): Promise<T> {
   const { migrations, versions } = await loadPersistence(root)
-  const scratch = await adapters.openServedScratch(spec, { migrations, versions })
-  try {
-    return await use(scratch)
-  } finally {
-    await scratch.close()
-  }
+  return withAll([() => adapters.openServedScratch(spec, { migrations, versions })], use)
 }
 
 /** Brings a token to the endpoint of evaluations. One at a time. @returns the status of the answer */
@@ -119,15 +112,11 @@ export const withTwoScratches = <T>(
     withServedScratch(world, world.targets.scratch, (db) => use({ file, db })),
   )
 
-async function withHarness<T>(
+const withHarness = <T>(
   world: World,
   bench: HarnessBench,
   use: (client: HttpClient) => Promise<T>,
-): Promise<T> {
-  const harness = new Harness(bench)
-  try {
-    return await withService(world, harness.routes(), use)
-  } finally {
-    await harness.close()
-  }
-}
+): Promise<T> =>
+  withAll([() => Promise.resolve(new Harness(bench))], (harness) =>
+    withService(world, harness.routes(), use),
+  )

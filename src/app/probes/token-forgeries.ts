@@ -1,3 +1,4 @@
+import { withAll } from '../../concurrency/open-all.ts'
 import { ENVIRONMENTS, isRefused } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { believing } from './faults/believing-verifier.ts'
@@ -33,12 +34,9 @@ export const tokenForgeries = probe<OpenDoor>({
   measure: async (openDoor, world): Promise<Measurement> => {
     const { settings, keys, claims } = await openTokenShop(world)
     const good = [keys.rsa, keys.ec, keys.ed]
-    const theirs = await world.adapters.openKeyServer({
-      behaviour: 'up',
-      keys: [publicPart(keys.attacker)],
-    })
-    try {
-      return await withDoor(openDoor, { keys: good, settings }, (door) =>
+    const attacker = { behaviour: 'up', keys: [publicPart(keys.attacker)] } as const
+    return withAll([() => world.adapters.openKeyServer(attacker)], (theirs) =>
+      withDoor(openDoor, { keys: good, settings }, (door) =>
         withEndpoint(world, door, async (knock) => {
           const forged = forgeries({ settings, keys, claims }, theirs.url.href)
           const accepted = (await visits(door, knock, forged)).filter(
@@ -66,10 +64,8 @@ export const tokenForgeries = probe<OpenDoor>({
             example: accepted[0]?.what ?? null,
           }
         }),
-      )
-    } finally {
-      await theirs.close()
-    }
+      ),
+    )
   },
 })
 

@@ -7,6 +7,7 @@ import {
 } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { withAll } from '../../concurrency/open-all.ts'
 import { type AuthSettings, byContract } from '../../core/auth/contract.ts'
 import { SCENE_TIME, TOKEN_TENANT, TOKEN_USER } from '../../core/parity/scene.ts'
 import { type Instant, toMilliseconds } from '../../core/state/instant.ts'
@@ -21,17 +22,13 @@ export type OpenDoor = Adapters['openStagedDoor']
 export const realDoor: Lend<OpenDoor> = ({ adapters }, use) => use(adapters.openStagedDoor)
 
 /** Lends a door whose key server serves the public halves of some keys. */
-export async function withDoor<T>(
+export function withDoor<T>(
   openDoor: OpenDoor,
   { keys, settings }: { readonly keys: readonly Jwk[]; readonly settings: AuthSettings },
   use: (door: StagedDoor) => Promise<T>,
 ): Promise<T> {
-  const door = await openDoor({ behaviour: 'up', keys: keys.map(publicPart) }, settings)
-  try {
-    return await use(door)
-  } finally {
-    await door.close()
-  }
+  const stage = { behaviour: 'up', keys: keys.map(publicPart) } as const
+  return withAll([() => openDoor(stage, settings)], use)
 }
 
 export type Jwk = Readonly<Record<string, string>>

@@ -1,3 +1,4 @@
+import { withAll } from '../../concurrency/open-all.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import {
@@ -7,7 +8,6 @@ import {
   withCredentials,
   withDoors,
 } from '../parity.ts'
-import { withBoth } from '../bracket.ts'
 import { bothAnsweringBy } from '../respondents.ts'
 import { runExhaustive } from '../run-exhaustive.ts'
 import { runParity } from '../run-parity.ts'
@@ -37,7 +37,7 @@ export async function paritySelftest(
     adapters.openServedScratch(spec, { migrations, versions: persistence.value.postgres })
   return withDoors(inputs, adapters, (doorFor) =>
     withCredentials(root, { inputs, adapters, time }, (credentials) =>
-      withBoth([open(baseline), open(candidate)], (b, c) => {
+      withAll([open(baseline), open(candidate)], (b, c) => {
         const own = { baseline: b, candidate: c }
         return withServed(request, own, (services) =>
           runSelftest(catalogue, own, {

@@ -1,6 +1,6 @@
+import { type Closable, openAll, withAll } from '../../concurrency/open-all.ts'
 import type { HttpRoute, ServedScratch } from '../../ports.ts'
 import type { Adapters } from '../adapters.ts'
-import { type Closable, withBoth } from '../bracket.ts'
 import { openHarness } from '../harness-side.ts'
 import type { ParityRequest } from '../parity.ts'
 import type { Respondent, Respondents } from '../respondents.ts'
@@ -27,7 +27,7 @@ export const withServed = <T>(
   let serving = HONEST_SERVING
   const open = (side: Side) => (): Promise<Respondent & Closable> =>
     openService(request, sides[side], (route) => serving[side](route))
-  return withBoth([open('baseline'), open('candidate')], (baseline, candidate) =>
+  return withAll([open('baseline'), open('candidate')], (baseline, candidate) =>
     use({
       respondents: { baseline, candidate },
       serve: (by) => {
@@ -47,28 +47,24 @@ async function openService(
     openServedScratch: () => Promise.resolve({ ...scratch, close: () => Promise.resolve() }),
     openServer: (routes, options) => adapters.openServer(routes.map(through(serving)), options),
   }
-  const service = await startHarness({
-    root,
-    adapters: hands,
-    serve: SETTINGS,
-    database: () => null,
-    now,
-    log: SILENT,
+  const { value: side, close } = await openAll(async (keep) => {
+    const service = await keep(
+      startHarness({
+        root,
+        adapters: hands,
+        serve: SETTINGS,
+        database: () => null,
+        now,
+        log: SILENT,
+      }),
+    )
+    return keep(openHarness({ kind: 'http', origin: service.origin }, adapters))
   })
-  try {
-    const side = await openHarness({ kind: 'http', origin: service.origin }, adapters)
-    return {
-      facts: side.facts,
-      load: (state) => side.load(state),
-      ask: (posed) => side.ask(posed),
-      close: async () => {
-        await side.close()
-        await service.close()
-      },
-    }
-  } catch (error) {
-    await service.close()
-    throw error
+  return {
+    facts: side.facts,
+    load: (state) => side.load(state),
+    ask: (posed) => side.ask(posed),
+    close,
   }
 }
 

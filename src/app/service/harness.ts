@@ -4,6 +4,7 @@ import {
   ROW_LISTS,
   SCENE_HEADER,
 } from '../../core/parity/harness-scene.ts'
+import { closeAll } from '../../concurrency/open-all.ts'
 import type { JsonNode, JsonObject } from '../../core/json/read.ts'
 import { isArray } from '../../core/json/read.ts'
 import { pointer } from '../../core/json/pointer.ts'
@@ -92,7 +93,7 @@ export class Harness {
     this.scenes.clear()
     const doors = [...this.doors.values()]
     this.doors.clear()
-    for (const door of doors) await (await door).close()
+    await closeAll(doors)
   }
 
   private facts(): HttpReply {

@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import { closeAfter, openAll } from '../../concurrency/open-all.ts'
 import type { AuditTools, ServedScratch } from '../../ports.ts'
 import { makePrivateFolder } from '../private-folder.ts'
 import { createStore, FileStore } from './file-store.ts'
@@ -19,20 +20,14 @@ export async function openScratchFolder(
 ): Promise<ServedScratch> {
   const place = parent ?? tmpdir()
   try {
-    const folder = await makePrivateFolder(await realpath(place), PREFIX)
-    try {
+    const within = await realpath(place)
+    const { value: store, close } = await openAll(async (keep) => {
+      const folder = await keep(makePrivateFolder(within, PREFIX), (one) => one.remove())
       const home = `${folder.path}/store`
       await createStore(home)
-      const store = await FileStore.open(home, tools, { durable: false })
-      const close = async (): Promise<void> => {
-        await store.close()
-        await folder.remove()
-      }
-      return { facts: { target: 'file', backing: 'file', server: null }, store, close }
-    } catch (error) {
-      await folder.remove()
-      throw error
-    }
+      return keep(FileStore.open(home, tools, { durable: false }))
+    })
+    return { facts: { target: 'file', backing: 'file', server: null }, store, close }
   } catch (error) {
     throw storeError(error, place)
   }
@@ -40,10 +35,9 @@ export async function openScratchFolder(
 
 /** Lends such a folder, empty, of the system's temporary one. */
 export async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await makePrivateFolder(await realpath(tmpdir()), PREFIX)
-  try {
-    return await use(folder.path)
-  } finally {
-    await folder.remove()
-  }
+  const within = await realpath(tmpdir())
+  return closeAfter(async (keep) => {
+    const folder = await keep(makePrivateFolder(within, PREFIX), (one) => one.remove())
+    return use(folder.path)
+  })
 }

@@ -1,3 +1,4 @@
+import { openAll } from '../../concurrency/open-all.ts'
 import { type State, TABLES } from '../../core/state/rows.ts'
 import type { Live } from '../../ports.ts'
 import { unfit } from '../unfit-rows.ts'
@@ -25,22 +26,15 @@ export async function openLiveSchema(
     server: await checkVersion(client, versions),
     identity: await storeIdentity(client, SCHEMA),
   }))
-  const pipe = new ReadPipe(database, READERS)
-  const store = new RowReader((query) => pipe.query(query), SCHEMA, database.name)
-  try {
+  const { value, close } = await openAll(async (keep) => {
+    const opening = Promise.resolve(new ReadPipe(database, READERS))
+    const pipe = await keep(opening, (one) => one.end())
+    const store = new RowReader((query) => pipe.query(query), SCHEMA, database.name)
     // Asked of nobody: it only finds out whether there is somebody to ask.
     await store.read({ flag_key: '', tenant_id: null, user_id: null })
-  } catch (error) {
-    await pipe.end()
-    throw error
-  }
-  return {
-    facts: { target: database.name, backing: 'db', server },
-    identity,
-    store,
-    state: () => withPgErrors(database.name, () => allRows(pipe)),
-    close: () => pipe.end(),
-  }
+    return { store, state: () => withPgErrors(database.name, () => allRows(pipe)) }
+  })
+  return { facts: { target: database.name, backing: 'db', server }, identity, ...value, close }
 }
 
 async function allRows(pipe: ReadPipe): Promise<State> {

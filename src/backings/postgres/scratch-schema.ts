@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type pg from 'pg'
+import { openAll } from '../../concurrency/open-all.ts'
 import type { Migration } from '../../core/migrations/plan.ts'
 import type { AuditTools, ServedScratch } from '../../ports.ts'
 import { tryAdvisoryLock } from './advisory-lock.ts'
@@ -12,7 +13,7 @@ import {
   type SupportedVersions,
 } from './connect.ts'
 import { Migrator } from './migrator.ts'
-import { pgError, withPgErrors } from './pg-error.ts'
+import { withPgErrors } from './pg-error.ts'
 import { PostgresStore } from './postgres-store.ts'
 import { ReadPipe } from './read-pipe.ts'
 
@@ -38,52 +39,32 @@ export async function openScratchSchema(
   const keeper = new Client(clientConfig(database))
   keeper.on('error', () => undefined) // The next query over it rejects; without one nothing needs it.
   const schema = `ff_scratch_${randomBytes(8).toString('hex')}`
-  return withPgErrors(database.name, async () => {
-    try {
+  const { value, close } = await withPgErrors(database.name, () =>
+    openAll(async (keep) => {
+      await keep(Promise.resolve(keeper), (one) => one.end())
       await keeper.connect()
       const server = await checkVersion(keeper, options.versions)
       await sweep(keeper)
       await tryAdvisoryLock(keeper, schema)
-      await keeper.query(`CREATE SCHEMA "${schema}"`)
+      await keep(keeper.query(`CREATE SCHEMA "${schema}"`), () =>
+        keeper.query(`DROP SCHEMA "${schema}" CASCADE`),
+      )
       await migrate(new Migrator(keeper, schema, { name: database.name }), options.migrations)
       const pool = openPool(database, CONNECTIONS)
       const readers = new ReadPipe(database, READERS)
-      const store = new PostgresStore(pool, schema, {
-        name: database.name,
-        tools: options.tools,
-        durable: false,
-        readers,
-      })
+      const { tools } = options
+      const settings = { name: database.name, tools, durable: false, readers }
+      const store = await keep(Promise.resolve(new PostgresStore(pool, schema, settings)))
       const facts = { target: database.name, backing: 'db', server } as const
-      return { facts, store, close: () => discard(keeper, { store, schema, name: database.name }) }
-    } catch (error) {
-      await keeper.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`).catch(() => undefined) // The first error is the one to tell.
-      await keeper.end()
-      throw error
-    }
-  })
+      return { facts, store }
+    }),
+  )
+  return { ...value, close: () => withPgErrors(database.name, close) }
 }
 
 async function migrate(migrator: Migrator, migrations: readonly Migration[]): Promise<void> {
   await migrator.prepare()
   for (const migration of migrations) await migrator.apply(migration, 'up')
-}
-
-interface Made {
-  readonly store: PostgresStore
-  readonly schema: string
-  readonly name: string
-}
-
-async function discard(keeper: pg.Client, { store, schema, name }: Made): Promise<void> {
-  try {
-    await store.close()
-    await keeper.query(`DROP SCHEMA "${schema}" CASCADE`)
-  } catch (error) {
-    throw pgError(error, name)
-  } finally {
-    await keeper.end()
-  }
 }
 
 /** Drops scratch schemas of ours whose run is dead. */

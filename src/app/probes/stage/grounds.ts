@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { closeAfter, withAll } from '../../../concurrency/open-all.ts'
 import type { AuditRecord } from '../../../core/audit/record.ts'
 import type { TargetSpec } from '../../../core/parity/target.ts'
 import { rowLine } from '../../../core/rows/row-line.ts'
@@ -107,22 +108,17 @@ export const withService = <T>(
       FF_LISTEN: '127.0.0.1:0',
       FF_AUDIT_DIGEST_KEY_FILE: digestKey,
     }
-    const program = await adapters.startFf(['serve'], { cwd, env, signal, timeoutMs: LIFE_MS })
-    try {
+    const limits = { cwd, env, signal, timeoutMs: LIFE_MS }
+    return closeAfter(async (keep) => {
+      const program = await keep(adapters.startFf(['serve'], limits), (one) => one.kill())
       const said = await program.says(/Listening on (\S+)/)
       if (!said.ok)
         throw new FfError('command_unanswered', `ff serve did not start on ${ground.name}.`, {
           hint: `It said: ${said.last_line.slice(0, 300)}`,
         })
-      const client = await adapters.openClient(said.text)
-      try {
-        return await use({ client, kill: () => program.kill() })
-      } finally {
-        client.close()
-      }
-    } finally {
-      await program.kill()
-    }
+      const client = await keep(adapters.openClient(said.text))
+      return use({ client, kill: () => program.kill() })
+    })
   })
 
 function settingsOf(store: Store): Readonly<Record<string, string>> {
@@ -138,16 +134,13 @@ export async function recordsOf(
   { store, kept }: Ground,
 ): Promise<readonly AuditRecord[]> {
   const { versions } = await loadPersistence(root)
-  const trail = await adapters.openTrail(store, versions)
-  try {
-    return await trail.read(0, async (reading) => {
+  return withAll([() => adapters.openTrail(store, versions)], (trail) =>
+    trail.read(0, async (reading) => {
       const records: AuditRecord[] = []
       for await (const record of reading.records) if (record !== null) records.push(record)
       return kept(records).filter(({ action }) => action !== 'audit.boundary')
-    })
-  } finally {
-    await trail.close()
-  }
+    }),
+  )
 }
 
 /** Lines of the overrides of these tenants, as they stand and as the last record of each says. */
@@ -157,8 +150,7 @@ export async function linesOf(
   keys: readonly RowKey[],
 ): Promise<{ readonly stand: ReadonlySet<string>; readonly said: ReadonlySet<string> }> {
   const inputs = await loadPersistence(world.root)
-  const rows = await world.adapters.openRows(ground.store, inputs)
-  try {
+  return withAll([() => world.adapters.openRows(ground.store, inputs)], async (rows) => {
     const stand = new Set(await rows.lookup('tenant_override', keys))
     const records = await recordsOf(world, ground)
     const last = new Map(records.map(({ target, after }) => [target, after]))
@@ -167,7 +159,5 @@ export async function linesOf(
       return after == null ? [] : [rowLine('tenant_override', after)]
     })
     return { stand, said: new Set(said) }
-  } finally {
-    await rows.close()
-  }
+  })
 }

@@ -1,3 +1,4 @@
+import { withAll } from '../../../concurrency/open-all.ts'
 import type { HttpClient, ServedStore } from '../../../ports.ts'
 import type { Adapters } from '../../adapters.ts'
 import type { World } from '../probe.ts'
@@ -30,12 +31,6 @@ export const withServing = <T>(
         }),
       ...hands,
     }),
-    async (stage) => {
-      const client = await world.adapters.openClient(stage.origin)
-      try {
-        return await use(client, stage)
-      } finally {
-        client.close()
-      }
-    },
+    (stage) =>
+      withAll([() => world.adapters.openClient(stage.origin)], (client) => use(client, stage)),
   )
