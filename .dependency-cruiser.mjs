@@ -201,7 +201,6 @@ export default {
     },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     home('fast-check', 'src/fuzz/'),
-    home('cockatiel', 'src/admin/'),
     home('commander', 'src/commands/'),
     home('leven', 'src/commands/'),
     home('pg', 'src/backings/postgres/'),

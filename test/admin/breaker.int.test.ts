@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { Breaker } from '../../src/admin/breaker.ts'
 import { ADMIN_LIMITS } from '../../src/core/admin/limits.ts'
@@ -95,6 +96,124 @@ describe('a breaker', () => {
       vi.useRealTimers()
     }
   })
+})
+
+/** Starts a call that the test ends. */
+function started(made: Breaker) {
+  let [asked, finish] = [false, (_ok: boolean): void => undefined]
+  const work = () =>
+    new Promise<string>((resolve, reject) => {
+      asked = true
+      finish = (ok) => (ok ? resolve('done') : reject(new Error('it failed')))
+    })
+  const result = made.run(work).catch((error: unknown) => error)
+  const end = async (ok: boolean): Promise<void> => {
+    finish(ok)
+    await result
+  }
+  return { asked, result, end }
+}
+
+describe('a call that ends after the state has changed', () => {
+  test.each([true, false])(
+    'changes nothing while it is open, half open, and closed again: succeeds %s',
+    async (ok) => {
+      const { made, fails, succeeds, pass } = breaker()
+      const late = [started(made), started(made), started(made)] as const
+      await fails(5)
+      pass(4_999)
+      await late[0].end(ok)
+      expect([made.state, await succeeds()]).toEqual(['open', null])
+      pass(1)
+      const probe = started(made)
+      await late[1].end(ok)
+      expect([made.state, await succeeds()]).toEqual(['half_open', null])
+      await probe.end(true)
+      await fails(4)
+      await late[2].end(ok)
+      expect(made.state).toBe('closed')
+    },
+  )
+})
+
+/** What happens to a breaker: time passes, a call comes, or the call that has been under way longest (or shortest) ends. */
+type Event =
+  | { readonly kind: 'pass'; readonly ms: number }
+  | { readonly kind: 'call' }
+  | { readonly kind: 'end'; readonly ok: boolean; readonly which: number }
+const EVENT: fc.Arbitrary<Event> = fc.oneof(
+  fc.record({
+    kind: fc.constant('pass' as const),
+    ms: fc.constantFrom(1, 999, 1_000, 4_999, 5_000, 9_999, 10_000),
+  }),
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('call' as const) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('end' as const),
+      ok: fc.boolean(),
+      which: fc.nat(7),
+    }),
+  },
+)
+
+/** The same by its definition: a list of what happened in the present state, looked through anew each time. */
+class Model {
+  time = 0
+  state: 'closed' | 'open' | 'half_open' = 'closed'
+  private since = 0
+  private failed: number[] = []
+  private changes = 0
+
+  /** @returns in which state it is let through; null where it is refused */
+  call(): number | null {
+    const waits = this.state === 'open' && this.time - this.since < 5_000
+    if (waits || this.state === 'half_open') return null
+    if (this.state === 'open') this.become('half_open')
+    return this.changes
+  }
+  end(began: number, ok: boolean): void {
+    if (began !== this.changes) return
+    if (this.state === 'half_open') return this.become(ok ? 'closed' : 'open')
+    if (ok) return
+    this.failed.push(this.time)
+    if (this.failed.filter((at) => at > this.time - 10_000).length >= 5) this.become('open')
+  }
+  private become(state: Model['state']): void {
+    this.state = state
+    this.since = this.time
+    this.failed = []
+    this.changes += 1
+  }
+}
+
+test('whatever happens in whatever order, a breaker does what its definition says', async () => {
+  const states = new Set<string>()
+  await fc.assert(
+    fc.asyncProperty(fc.array(EVENT, { minLength: 20, maxLength: 80 }), async (events) => {
+      const model = new Model()
+      const made = new Breaker(ADMIN_LIMITS.breaker, () => model.time)
+      const running: { readonly began: number; readonly end: (ok: boolean) => Promise<void> }[] = []
+      for (const event of events) {
+        if (event.kind === 'pass') model.time += event.ms
+        else if (event.kind === 'call') {
+          const began = model.call()
+          const { asked, result, end } = started(made)
+          expect(asked).toBe(began !== null)
+          if (began === null) expect(await result).toBeNull()
+          else running.push({ began, end })
+        } else if (running.length > 0) {
+          const [one] = running.splice(event.which % running.length, 1)
+          await one?.end(event.ok)
+          if (one !== undefined) model.end(one.began, event.ok)
+        }
+        expect(made.state).toBe(model.state)
+        states.add(made.state)
+      }
+    }),
+    { numRuns: 500 },
+  )
+  expect([...states].toSorted()).toEqual(['closed', 'half_open', 'open'])
 })
 
 describe('a client whose Admin is dead', () => {
