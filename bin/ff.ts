@@ -15,7 +15,7 @@ const run = import('../src/main.ts')
     )
   })
 // The timer itself does not keep the process alive: where nothing is open, it never goes off.
-void run.then(flushOutput).then(() => setTimeout(endProcess, PATIENCE_MS).unref())
+void run.then(flushOutput).then(() => setTimeout(() => void endProcess(), PATIENCE_MS).unref())
 
 /** Waits until the readers of stdout and stderr have taken everything, or are gone. */
 async function flushOutput(): Promise<void> {
