@@ -4,13 +4,8 @@ import { isObject, type JsonMember, readJson } from '../../core/json/read.ts'
 import type { AuditReading, AuditTrail, SideFacts } from '../../ports.ts'
 import { headOf } from './append-audit.ts'
 import { inMilliseconds } from './columns.ts'
-import {
-  checkVersion,
-  Client,
-  clientConfig,
-  type Database,
-  type SupportedVersions,
-} from './connect.ts'
+import { Client } from './client.ts'
+import { checkVersion, clientConfig, type Database, type SupportedVersions } from './connect.ts'
 import { withPgErrors } from './pg-error.ts'
 import { statementsFor } from './statements.ts'
 

@@ -1,6 +1,6 @@
-import type { Socket } from 'node:net'
 import pg from 'pg'
 import { FfError } from '../../errors.ts'
+import { Client } from './client.ts'
 import { withPgErrors } from './pg-error.ts'
 
 /** How to reach a database, and what to call it where people read. */
@@ -44,50 +44,6 @@ export const clientConfig = (database: Database, bounds: object = {}): pg.Client
   ...bounds,
   types: AS_TEXT,
 })
-
-type Attach = (stream: Pick<Socket, 'on'>) => void
-interface Wire {
-  readonly stream: Pick<Socket, 'cork' | 'uncork' | 'destroy'>
-  attachListeners: Attach
-}
-
-/** The server ends a statement before this: where it did not, the link is dead. */
-const isSilent = (error: unknown): boolean =>
-  error instanceof Error && error.message === 'Query read timeout'
-
-/**
- * A client whose connection breaks where its peer speaks another protocol: the driver's parser throws inside
- * the socket's own handler (pg-protocol, `parse`), which nobody could catch. It breaks, too, where an answer did not
- * come in time, so that no ROLLBACK waits as long again. What it is asked in one turn of the event loop goes out in
- * one piece.
- */
-export class Client extends pg.Client {
-  constructor(config?: pg.ClientConfig) {
-    super(config)
-    const { connection } = this as unknown as { connection: Wire }
-    const query = this.query.bind(this) as (...asked: unknown[]) => unknown
-    this.query = ((...asked: unknown[]) => {
-      const { stream } = connection
-      stream.cork()
-      process.nextTick(() => stream.uncork())
-      const answer = query(...asked)
-      if (answer instanceof Promise) answer.catch((error) => isSilent(error) && stream.destroy())
-      return answer
-    }) as typeof this.query
-    const attach = connection.attachListeners.bind(connection) as (stream: object) => void
-    connection.attachListeners = (stream): void =>
-      attach({
-        on: (event: string, listener: (...values: unknown[]) => void) =>
-          stream.on(event, (...values: unknown[]) => {
-            try {
-              listener(...values)
-            } catch (error) {
-              ;(stream as Socket).destroy(error as Error)
-            }
-          }),
-      })
-  }
-}
 
 export function openPool(database: Database, connections: number): pg.Pool {
   const pool = new pg.Pool({

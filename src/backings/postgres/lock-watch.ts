@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LockWatch } from '../../ports.ts'
-import { Client, clientConfig, type Database } from './connect.ts'
+import { Client } from './client.ts'
+import { clientConfig, type Database } from './connect.ts'
 import { withPgErrors } from './pg-error.ts'
 
 const PAUSE_MS = 10

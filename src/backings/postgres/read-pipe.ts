@@ -1,5 +1,6 @@
 import pg from 'pg'
-import { Client, clientConfig, type Database } from './connect.ts'
+import { Client } from './client.ts'
+import { clientConfig, type Database } from './connect.ts'
 
 /** admin_shutdown, crash_shutdown, idle_session_timeout. */
 const ENDED_BY_SERVER: ReadonlySet<string> = new Set(['57P01', '57P02', '57P05'])

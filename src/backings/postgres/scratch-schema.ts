@@ -4,9 +4,9 @@ import { openAll } from '../../concurrency/open-all.ts'
 import type { Migration } from '../../core/migrations/plan.ts'
 import type { AuditTools, ServedScratch } from '../../ports.ts'
 import { tryAdvisoryLock } from './advisory-lock.ts'
+import { Client } from './client.ts'
 import {
   checkVersion,
-  Client,
   clientConfig,
   type Database,
   openPool,

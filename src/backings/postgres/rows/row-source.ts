@@ -8,9 +8,9 @@ import {
 import { type RowKey, SCOPE_MEMBER, type Table, TABLES } from '../../../core/state/rows.ts'
 import type { RowBatch, RowSource, SourceFault } from '../../../ports.ts'
 import { COLUMNS } from '../columns.ts'
+import { Client } from '../client.ts'
 import {
   checkVersion,
-  Client,
   clientConfig,
   type Database,
   type SupportedVersions,
