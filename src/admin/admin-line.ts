@@ -1,5 +1,6 @@
 import type { Agent, ClientRequest, IncomingMessage } from 'node:http'
 import { checkUrl } from '../core/admin/admin-url.ts'
+import { decodeUtf8 } from '../core/text/utf8.ts'
 import type { ApprovalsPlan } from '../ports.ts'
 import { sharedLookup } from './shared-lookup.ts'
 
@@ -90,8 +91,5 @@ async function wholeBody(response: IncomingMessage): Promise<string> {
     if (bytes > MAX_BODY_BYTES) throw new Error('too large')
     chunks.push(chunk)
   }
-  return UTF8.decode(Buffer.concat(chunks))
+  return decodeUtf8(Buffer.concat(chunks))
 }
-
-// The mark is kept, so that the reader refuses it: it is not JSON (RFC 8259, 8.1).
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

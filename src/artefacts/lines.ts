@@ -1,5 +1,6 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { decodeUtf8OrNull } from '../core/text/utf8.ts'
 import type { ArtefactCode } from './problem.ts'
 
 const NEWLINE = 0x0a
@@ -43,18 +44,13 @@ export async function* readTextLines(
   if (rest.length > 0) yield textOf(rest, line, maxBytes)
 }
 
-// The mark is kept, so that the reader refuses it: it is not JSON (RFC 8259, 8.1).
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const BYTE_ORDER_MARK = '\ufeff'
 
 function textOf(bytes: Buffer, line: number, maxBytes: number): TextLine {
   if (bytes.length > maxBytes) return { line, code: 'line_too_long' }
-  try {
-    const text = UTF8.decode(bytes)
-    return text.startsWith(BYTE_ORDER_MARK) ? { line, code: 'byte_order_mark' } : { line, text }
-  } catch {
-    return { line, code: 'utf8_invalid' } // All that the decoder can say.
-  }
+  const text = decodeUtf8OrNull(bytes)
+  if (text === null) return { line, code: 'utf8_invalid' }
+  return text.startsWith(BYTE_ORDER_MARK) ? { line, code: 'byte_order_mark' } : { line, text }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { decodeUtf8 } from '../core/text/utf8.ts'
 import type { ArtefactCode, ArtefactProblem } from './problem.ts'
 
 /** Forty times the largest artefact, and little enough that even hostile bytes are taken apart in a moment. */
@@ -26,7 +27,7 @@ export async function readText(
       const stat = await file.stat()
       if (!stat.isFile()) return fail('file_unreadable', 'not a file')
       if (stat.size > maxBytes) return fail('file_too_large', `over ${maxBytes} bytes`)
-      return { ok: true, text: UTF8.decode(await file.readFile()) }
+      return { ok: true, text: decodeUtf8(await file.readFile()) }
     } finally {
       await file.close()
     }
@@ -38,6 +39,3 @@ export async function readText(
     throw error
   }
 }
-
-// The mark is kept, so that the reader refuses it: it is not JSON (RFC 8259, 8.1).
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { EMPTY_CHAIN, judgeChain } from '../core/gate/chain.ts'
 import type { ChainHead, EvidenceDraft, EvidenceEntry, EvidenceLog } from '../core/gate/types.ts'
 import { plainText } from '../core/json/plain-text.ts'
+import { decodeUtf8OrNull } from '../core/text/utf8.ts'
 import { FfError } from '../errors.ts'
 import { tryLock } from '../locks/file-lock.ts'
 import type { EvidenceTexts, EvidenceWriter } from '../ports.ts'
@@ -136,13 +137,7 @@ async function readTexts(folder: string): Promise<{ texts: EvidenceTexts; bytes:
 }
 
 /** Bytes that are no UTF-8 are kept as what no line and no head can be: nothing is repaired. */
-function textOf(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    return '\ufffd\n' // TextDecoder throws for this reason alone.
-  }
-}
+const textOf = (bytes: Uint8Array): string => decodeUtf8OrNull(bytes) ?? '\ufffd\n'
 
 function judgeLines(lines: readonly string[], noted: ChainHead, fits: Fits): EvidenceLog {
   const reader = new LineReader(fits)

@@ -1,5 +1,6 @@
 import { Agent as PlainAgent, type IncomingMessage, request as plainRequest } from 'node:http'
 import { Agent as SecureAgent, request as secureRequest } from 'node:https'
+import { decodeUtf8 } from '../core/text/utf8.ts'
 import { FfError } from '../errors.ts'
 import type { HttpClient, HttpResponse } from '../ports.ts'
 
@@ -50,9 +51,7 @@ async function received(response: IncomingMessage): Promise<HttpResponse> {
     if (bytes > MAX_ANSWER_BYTES) throw Object.assign(new Error(), { code: 'answer_too_large' })
     parts.push(part)
   }
-  const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
-    Buffer.concat(parts),
-  )
+  const text = decodeUtf8(Buffer.concat(parts))
   return { status: response.statusCode ?? 0, headers: response.headers, text }
 }
 

@@ -7,7 +7,7 @@ import { memberOf } from '../../core/rows/row-line.ts'
 import { rowText } from '../../core/state/row-text.ts'
 import { type AnyRow, keyOf, type Table } from '../../core/state/rows.ts'
 import { openLine, readLines, sealLine } from './lines.ts'
-import { Damage, decodeUtf8, numberOf, syncFolder } from './snapshot.ts'
+import { Damage, numberOf, syncFolder } from './snapshot.ts'
 
 const { O_CREAT, O_RDWR } = constants
 const SEGMENT = /^log-(\d{20})\.ndjson$/
@@ -94,7 +94,7 @@ function readEntry(
   head: AuditHead,
   where: string,
 ): { readonly changes: readonly JsonNode[]; readonly head: AuditHead } {
-  const read = readJson(decodeUtf8(Buffer.from(json, 'utf8')))
+  const read = readJson(json)
   if (!read.ok) throw new Damage(`${where} is not JSON`)
   const seq = numberOf(memberOf(read.node, 'seq'))
   const audit = memberOf(read.node, 'audit') ?? null

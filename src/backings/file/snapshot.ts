@@ -7,6 +7,7 @@ import { lineOf, rowLine } from '../../core/rows/row-line.ts'
 import { decodeRow } from '../../core/state/decode-row.ts'
 import { rowText } from '../../core/state/row-text.ts'
 import { type AnyRow, type RowKey, type Stored, type Table, TABLES } from '../../core/state/rows.ts'
+import { decodeUtf8OrNull } from '../../core/text/utf8.ts'
 import { readLines } from './lines.ts'
 import { RowIndex } from './row-index.ts'
 
@@ -116,7 +117,7 @@ export async function readSnapshot(folder: string): Promise<Snapshot> {
   let last: string | undefined
   for await (const { bytes, ended } of readLines(path)) {
     if (!ended) throw new Damage(`${SNAPSHOT} breaks off in its last line`)
-    const text = decodeUtf8(bytes)
+    const text = lineText(bytes)
     // The last line is the footer, so each line is taken when the next one shows that it is not.
     if (last !== undefined) {
       hash.update(`${last}\n`)
@@ -173,12 +174,9 @@ export function numberOf(node: JsonNode | undefined): number {
     : Number.NaN
 }
 
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-export function decodeUtf8(bytes: Buffer): string {
-  try {
-    return UTF8.decode(bytes)
-  } catch {
-    // The decoder says only that it could not; the line is what matters.
-    throw new Damage('a line is not UTF-8')
-  }
+/** The text of a line. @throws Damage where it is not UTF-8 */
+function lineText(bytes: Buffer): string {
+  const text = decodeUtf8OrNull(bytes)
+  if (text === null) throw new Damage('a line is not UTF-8')
+  return text
 }

@@ -44,15 +44,6 @@ function noInstant(value: unknown): string | null {
   return null
 }
 
-/** UTF-8 without repair: null where the bytes are none. A byte order mark is kept, so that the reader refuses it. */
-export function decodeUtf8(bytes: Uint8Array): string | null {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    return null // TextDecoder throws for this reason alone.
-  }
-}
-
 /** RFC 8785 form of plain values of ours. @throws Error where they are not I-JSON: then this program is at fault */
 export function canonicalText(value: object): string {
   const read = readJson(JSON.stringify(value))

@@ -1,6 +1,7 @@
 import { isObject, type JsonNode, readJson } from '../json/read.ts'
 import type { Instant } from '../state/instant.ts'
-import { decodeUtf8, shapeNode } from './read-document.ts'
+import { decodeUtf8OrNull } from '../text/utf8.ts'
+import { shapeNode } from './read-document.ts'
 import { type Fault, fault, refuse, type Step } from './refusals.ts'
 import type {
   Header,
@@ -75,7 +76,7 @@ function algFault(alg: JsonNode | undefined): Fault | null {
 
 function readHeader(encoded: string, typ: HeaderType, tools: SignoffTools): Step<Header> {
   const bytes = tools.decode(encoded)
-  const text = bytes === null ? null : decodeUtf8(bytes)
+  const text = bytes === null ? null : decodeUtf8OrNull(bytes)
   const json = text === null ? null : readJson(text)
   if (json === null || !json.ok) return refuse('header_malformed', 'not JSON')
   const { node } = json

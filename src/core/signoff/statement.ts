@@ -2,7 +2,8 @@ import { canonicalise } from '../json/canonical.ts'
 import { readJson } from '../json/read.ts'
 import { repeatsMember } from '../json/repeats.ts'
 import type { Instant } from '../state/instant.ts'
-import { canonicalText, decodeUtf8, shapeNode } from './read-document.ts'
+import { decodeUtf8OrNull } from '../text/utf8.ts'
+import { canonicalText, shapeNode } from './read-document.ts'
 import { type Fault, fault, type Refusal, refuse, type Step } from './refusals.ts'
 import {
   type Present,
@@ -41,7 +42,7 @@ export interface ReadStatement {
 /** Reads a payload whose signatures hold: one spelling alone, and every member known. */
 export function readStatement(payload: string, tools: SignoffTools): Step<ReadStatement> {
   const bytes = tools.decode(payload)
-  const text = bytes === null ? null : decodeUtf8(bytes)
+  const text = bytes === null ? null : decodeUtf8OrNull(bytes)
   const read = text === null ? null : readJson(text)
   if (read === null || !read.ok) return refuse('statement_malformed', 'not JSON')
   if (repeatsMember(read.node)) return refuse('duplicate_member', 'readers would not agree on it')

@@ -1,5 +1,6 @@
 import type { Instant } from '../state/instant.ts'
-import { decodeUtf8, readDocument } from './read-document.ts'
+import { decodeUtf8OrNull } from '../text/utf8.ts'
+import { readDocument } from './read-document.ts'
 import { type Fault, fault, refuse, type Step } from './refusals.ts'
 import { checkSignature, coverageFault } from './signature.ts'
 import type { Envelope, Signed, SignoffTools, TrustFile } from './types.ts'
@@ -131,7 +132,7 @@ function readChain(text: string, now: Instant, tools: SignoffTools): Step<readon
   let before: TrustFile | null = null
   for (const link of shaped.value.links) {
     const bytes = tools.decode(link.payload)
-    const version = bytes === null ? null : decodeUtf8(bytes)
+    const version = bytes === null ? null : decodeUtf8OrNull(bytes)
     if (version === null) return refuse('trust_chain_broken', 'a link is no text')
     const read = readTrust(version, tools)
     if (!read.ok) return read
