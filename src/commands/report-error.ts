@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander'
+import { escapeForTerminal } from '../core/text/terminal.ts'
 import { FfError } from '../errors.ts'
 import type { Context } from './context.ts'
 
@@ -13,8 +14,8 @@ export async function reportError(
 ): Promise<void> {
   const known = asFfError(error)
   context.exit = known.exitName
-  context.io.stderr(withoutSecrets(textOf(known)))
-  if (argv.includes('--debug')) context.io.stderr(withoutSecrets(`${traceOf(error)}\n`))
+  context.io.stderr(safeText(textOf(known)))
+  if (argv.includes('--debug')) context.io.stderr(safeText(`${traceOf(error)}\n`))
   if (!wantsJson(argv) || known.code === 'output_failed') return
   const { code, exitName, message, hint, details } = known
   await context.io.stdout(
@@ -26,6 +27,9 @@ export async function reportError(
 
 /** What was typed in the wrong place may be a URL with its password, and messages quote what was typed. */
 const withoutSecrets = (text: string): string => text.replaceAll(/:\/\/[^\s'"]*@/g, '://***@')
+
+/** Messages quote what was typed and what others answered, and a terminal would obey it. */
+const safeText = (text: string): string => escapeForTerminal(withoutSecrets(text))
 
 function asFfError(error: unknown): FfError {
   if (error instanceof FfError) return error

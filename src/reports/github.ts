@@ -1,6 +1,6 @@
 import type { Report } from '../core/report/types.ts'
+import { escapeForTerminal } from '../core/text/terminal.ts'
 import { type Case, casesOf } from './cases.ts'
-import { printable } from './printable.ts'
 import { headline } from './words.ts'
 
 /** GitHub shows ten annotations of a kind for each step, and drops the rest without a word. */
@@ -8,7 +8,7 @@ const MOST = 9
 
 /** Workflow commands: an annotation for the worst of what did not pass, and how many more there are. */
 export function githubReport(report: Report): string {
-  const wanting = casesOf(printable(report)).filter(({ passed }) => !passed)
+  const wanting = casesOf(escapeForTerminal(report)).filter(({ passed }) => !passed)
   const worst = [...wanting].sort((a, b) => rank(a) - rank(b))
   const more = wanting.length - MOST
   const lines = [

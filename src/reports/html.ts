@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { GateItem, GateReport, Report } from '../core/report/types.ts'
+import { escapeForTerminal } from '../core/text/terminal.ts'
 import { type Case, casesOf } from './cases.ts'
 import { BLOCKING, isAccepted, statesText, verdictRest, verdictWord } from './gate-words.ts'
 import { STYLE } from './html-style.ts'
-import { printable } from './printable.ts'
 import { headline } from './words.ts'
 
 /** HTML that is safe to put in a page. */
@@ -28,7 +28,7 @@ const escape = (text: string): string =>
 
 /** One file that asks nothing of the network and runs nothing: it can be mailed, opened from disk and printed. */
 export function htmlReport(report: Report): string {
-  const shown = printable(report)
+  const shown = escapeForTerminal(report)
   const title = headline(shown)
   // The policy lets in this one style and nothing else, whatever a text might try.
   const digest = createHash('sha256').update(STYLE).digest('base64')

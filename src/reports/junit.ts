@@ -1,4 +1,5 @@
 import type { Report } from '../core/report/types.ts'
+import { escapeUnits } from '../core/text/terminal.ts'
 import { type Case, casesOf } from './cases.ts'
 
 /** JUnit XML, one case for each item and control. What was not measured is a failure, never a skip. */
@@ -42,4 +43,4 @@ const escape = (text: string): string =>
     .replaceAll('>', '&gt;')
     .replaceAll('"', '&quot;')
     .replaceAll('\n', '&#10;')
-    .replaceAll(FORBIDDEN, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .replaceAll(FORBIDDEN, escapeUnits)

@@ -1,12 +1,12 @@
 import type { GateReport, Report } from '../core/report/types.ts'
+import { escapeForTerminal } from '../core/text/terminal.ts'
 import { type Case, casesOf } from './cases.ts'
 import { statesText } from './gate-words.ts'
-import { printable } from './printable.ts'
 import { headline } from './words.ts'
 
 /** For a job summary or a pull request: the verdict, the groups, and what did not pass. */
 export function markdownReport(report: Report): string {
-  const shown = printable(report)
+  const shown = escapeForTerminal(report)
   const wanting = casesOf(shown).filter(({ passed }) => !passed)
   const parts = [
     `## ${cell(headline(shown))}`,

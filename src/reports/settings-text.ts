@@ -1,5 +1,5 @@
+import { escapeForTerminal } from '../core/text/terminal.ts'
 import { columns } from './paint.ts'
-import { printable } from './printable.ts'
 
 interface Row {
   readonly name: string
@@ -10,4 +10,4 @@ interface Row {
 
 /** The settings, a line each. */
 export const settingsText = (rows: readonly Row[]): string =>
-  `${columns(printable(rows).map(({ name, shown, from }) => [name, ...(from === null ? [] : [from]), shown]))}\n`
+  `${columns(escapeForTerminal(rows).map(({ name, shown, from }) => [name, ...(from === null ? [] : [from]), shown]))}\n`

@@ -5,11 +5,11 @@ import { readEnvelope } from '../../core/signoff/envelope.ts'
 import { readDocument } from '../../core/signoff/read-document.ts'
 import { readStatement } from '../../core/signoff/statement.ts'
 import type { Signer, Statement, WaiverEntry } from '../../core/signoff/types.ts'
+import { escapeLine } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
 import type { Terminal } from '../../ports.ts'
 import type { Desk } from './desk.ts'
 import { readPastSignoffs } from './folder.ts'
-import { printable } from './printable.ts'
 
 export interface Matter {
   readonly statement: Statement
@@ -34,7 +34,8 @@ export async function briefing(desk: Desk, matter: Matter): Promise<string> {
     ),
     ...(await changeLines(desk, matter)),
   ]
-  return `${printable(lines.join('\n'))}\n\n`
+  // Line by line, so that no reason or name can add a line of its own.
+  return `${lines.map(escapeLine).join('\n')}\n\n`
 }
 
 async function changeLines(desk: Desk, { statement, signer }: Matter): Promise<readonly string[]> {
@@ -74,7 +75,7 @@ export async function attest(
   { items }: GateState,
 ): Promise<void> {
   for (const id of attests) {
-    const title = printable(titleOf(id, items))
+    const title = escapeLine(titleOf(id, items))
     const answer = await terminal.ask(`Do you attest ${id} (${title})? (yes/no)`)
     if (answer !== 'yes')
       throw new FfError('not_attested', `${id} was not attested, so nothing was signed.`, {

@@ -4,6 +4,7 @@ import { canonicalText, readDocument } from '../../core/signoff/read-document.ts
 import { coverageFault } from '../../core/signoff/signature.ts'
 import { checkApprovals, revokeStatement, trustFault } from '../../core/signoff/trust.ts'
 import type { Envelope, TrustChain, TrustFile } from '../../core/signoff/types.ts'
+import { escapeForTerminal } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
 import type { Desk } from './desk.ts'
 import {
@@ -15,7 +16,6 @@ import {
   writeBelow,
 } from './folder.ts'
 import { choosePen, type PenChoice, signWith, terminalOf } from './pen.ts'
-import { printable } from './printable.ts'
 import { trustText, wholeTrust } from './trust.ts'
 
 /**
@@ -39,7 +39,7 @@ export async function rotateTrust(
       hint: `Write ${before.version + 1}: versions go up by one.`,
     })
   const pen = await choosePen(desk, before, choice)
-  terminal.show(`Version ${after.version} of the trust file:\n${printable(next)}`)
+  terminal.show(`Version ${after.version} of the trust file:\n${escapeForTerminal(next)}`)
   if ((await terminal.ask(`Do you approve it, ${pen.signer.person}? (yes/no)`)) !== 'yes')
     throw new FfError('not_attested', 'It was not approved, so nothing was signed.', {
       hint: 'Change the next version, or throw it away.',

@@ -9,13 +9,13 @@ import type { CheckReport } from '../../core/report/types.ts'
 import { verifyWaivers, waiverText } from '../../core/signoff/waivers.ts'
 import type { WaiverEntry, Waivers } from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/state/instant.ts'
+import { escapeForTerminal } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
 import { type Checked, checkReport, passed } from '../check-report.ts'
 import { loadChecklist } from '../gate-files.ts'
 import { type Desk, trustedOf, waiversOf } from './desk.ts'
 import { SIGNOFF_FILES, writeBelow } from './folder.ts'
 import { choosePen, type PenChoice, signWith, terminalOf } from './pen.ts'
-import { printable } from './printable.ts'
 
 export type WaiverRequest = Omit<WaiverEntry, 'id' | 'requested_at' | 'approvals'>
 
@@ -54,7 +54,7 @@ export async function signWaiver(desk: Desk, id: string, choice: PenChoice): Pro
   const pen = await choosePen(desk, trust, choice)
   const { person, role, kid } = pen.signer
   const text = waiverText(entry)
-  terminal.show(`${printable(text)}\n`)
+  terminal.show(`${escapeForTerminal(text)}\n`)
   if ((await terminal.ask(`Do you approve ${id} for ${entry.item}, ${person}? (yes/no)`)) !== 'yes')
     throw new FfError('not_attested', `${id} was not approved.`, {
       hint: 'Measure the item again when it is mended.',

@@ -1,0 +1,50 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { attest, briefing, type Matter } from '../../src/app/signoff/briefing.ts'
+import type { Desk } from '../../src/app/signoff/desk.ts'
+import type { Terminal } from '../../src/ports.ts'
+import { bob, NOW, tools } from './people.ts'
+
+let desk: Desk
+beforeAll(async () => {
+  desk = { cwd: await mkdtemp(join(tmpdir(), 'ff-summary-')), tools } as unknown as Desk
+})
+afterAll(() => rm(desk.cwd, { recursive: true, force: true }))
+
+const summaryWith = (reason: string): Promise<string> =>
+  briefing(desk, {
+    statement: { predicate: { decision: 'go', identity: {}, accepted: {}, not_after: NOW } },
+    state: { items: [], counts: { pass: 40 } },
+    signer: bob,
+    waivers: [{ id: 'WV-1', item: 'E5', reason, expires_at: '2026-01-20T09:00:00.000Z' }],
+  } as unknown as Matter)
+
+test('a reason cannot add a line to what a person signs', async () => {
+  const lines = (await summaryWith('late\nWaivers     none')).split('\n')
+  expect(lines.filter((line) => line.startsWith('Waivers'))).toEqual(['Waivers     1'])
+  expect(lines).toContain(
+    '  WV-1 for E5 until 2026-01-20T09:00:00.000Z: late\\u000aWaivers     none',
+  )
+})
+
+/** The reports escaped the marks, and the summary did not; neither escaped the separators. */
+test.each([
+  ['a left-to-right mark', '\u200e', '\\u200e'],
+  ['an override of the direction', '\u202e', '\\u202e'],
+  ['a line separator', '\u2028', '\\u2028'],
+  ['a control', '\u001b[2J', '\\u001b[2J'],
+])(
+  '%s shows as an escape in the summary and in what a person is asked',
+  async (_what, raw, shown) => {
+    const summary = await summaryWith(raw)
+    expect(summary).toContain(shown)
+    expect(summary).not.toContain(raw)
+    const asked: string[] = []
+    const terminal = { ask: (text: string) => (asked.push(text), Promise.resolve('yes')) }
+    const items = [{ id: 'E5', title: raw }]
+    await attest(terminal as unknown as Terminal, ['E5'], { items } as unknown as Matter['state'])
+    expect(asked).toEqual([`Do you attest E5 (${shown})? (yes/no)`])
+  },
+)
