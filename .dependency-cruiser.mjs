@@ -32,6 +32,17 @@ export default {
       from: { path: '^src/app/' },
       to: { dependencyTypes: ['npm', 'npm-dev', 'npm-optional', 'npm-no-pkg', 'npm-unknown'] },
     },
+    {
+      name: 'files-know-node-fs',
+      severity: 'error',
+      comment:
+        'What every layer does with files needs no package, and of Node no more than its file system.',
+      from: { path: '^src/files/' },
+      to: {
+        dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional', 'npm-no-pkg', 'npm-unknown'],
+        pathNot: '^(node:)?(fs|path)(/|$)',
+      },
+    },
     only('core-imports-core', '^src/core/', '^src/core/', 'Dependencies point inwards.'),
     only(
       'ports-speak-core',
@@ -47,15 +58,21 @@ export default {
       'How several things are opened, run and closed does not depend on what they are.',
     ),
     only(
+      'files-inward',
+      '^src/files/',
+      '^src/(files/|errors[.]ts$)',
+      'It does not know what is in a file.',
+    ),
+    only(
       'artefacts-inward',
       '^src/artefacts/',
-      '^src/(artefacts/|core/|errors[.]ts$)',
+      '^src/(artefacts/|core/|files/|errors[.]ts$)',
       'Artefacts know shapes, not use cases.',
     ),
     only(
       'backings-inward',
       '^src/backings/',
-      '^src/(backings/|locks/|concurrency/|core/|ports(/|[.]ts$)|errors[.]ts$)',
+      '^src/(backings/|locks/|concurrency/|core/|ports(/|[.]ts$)|errors[.]ts$|files/)',
       'A backing implements a port and calls no use case.',
     ),
     only(
@@ -85,7 +102,7 @@ export default {
     only(
       'evidence-inward',
       '^src/evidence/',
-      '^src/(evidence/|locks/|core/|ports(/|[.]ts$)|errors[.]ts$)',
+      '^src/(evidence/|locks/|core/|ports(/|[.]ts$)|files/|errors[.]ts$)',
       'The log is a file with a chain; what is in it is judged by core.',
     ),
     only(
@@ -97,7 +114,7 @@ export default {
     only(
       'signoff-inward',
       '^src/signoff/',
-      '^src/(signoff/|jose/|process/|core/|ports(/|[.]ts$)|errors[.]ts$)',
+      '^src/(signoff/|jose/|process/|core/|ports(/|[.]ts$)|files/|errors[.]ts$)',
       "People's keys: whose signature counts is decided in core.",
     ),
     only(
@@ -134,13 +151,13 @@ export default {
     only(
       'app-inward',
       '^src/app/',
-      '^src/(app/|core/|ports(/|[.]ts$)|errors[.]ts$|artefacts/|concurrency/)',
+      '^src/(app/|core/|ports(/|[.]ts$)|errors[.]ts$|artefacts/|concurrency/|files/)',
       'Use cases are handed their adapters.',
     ),
     only(
       'commands-are-thin',
       '^src/commands/',
-      '^src/(commands/|app/|reports/|ports(/|[.]ts$)|errors[.]ts$|core/)',
+      '^src/(commands/|app/|reports/|ports(/|[.]ts$)|files/|errors[.]ts$|core/)',
       'A command reads options, calls one use case and prints.',
     ),
     only('bin-is-a-door', '^bin/', '^src/main[.]ts$', 'bin only starts main.'),

@@ -1,6 +1,6 @@
 import { appendFile, rm, stat, writeFile } from 'node:fs/promises'
-import { replaceFile } from '../app/replace-file.ts'
 import { FfError } from '../errors.ts'
+import { replaceFile } from '../files/replace-file.ts'
 import type { Format } from '../reports/index.ts'
 
 export interface Output {

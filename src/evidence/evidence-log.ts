@@ -1,10 +1,11 @@
-import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { EMPTY_CHAIN, judgeChain } from '../core/gate/chain.ts'
 import type { ChainHead, EvidenceDraft, EvidenceEntry, EvidenceLog } from '../core/gate/types.ts'
 import { plainText } from '../core/json/plain-text.ts'
 import { decodeUtf8OrNull } from '../core/text/utf8.ts'
 import { FfError } from '../errors.ts'
+import { replaceFile } from '../files/replace-file.ts'
 import { tryLock } from '../locks/file-lock.ts'
 import type { EvidenceTexts, EvidenceWriter } from '../ports.ts'
 import { LineReader, writeLine } from './evidence-line.ts'
@@ -163,23 +164,11 @@ function readHead(text: string): ChainHead | null {
 }
 
 /** The last thing that is written: a log may go on beyond its head, by what nobody was told of, and never end before it. */
-async function writeHead(folder: string, head: ChainHead): Promise<void> {
-  const path = join(folder, HEAD)
-  const file = await open(`${path}.new`, 'w', 0o600)
-  try {
-    await file.writeFile(`${plainText({ hash: head.hash, seq: head.seq })}\n`)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(`${path}.new`, path)
-  const parent = await open(dirname(path), 'r')
-  try {
-    await parent.sync()
-  } finally {
-    await parent.close()
-  }
-}
+const writeHead = (folder: string, { hash, seq }: ChainHead): Promise<void> =>
+  replaceFile(join(folder, HEAD), `${plainText({ hash, seq })}\n`, {
+    temporary: `${HEAD}.new`,
+    mode: 0o600,
+  })
 
 async function bytesIfThere(path: string): Promise<Buffer | null> {
   try {

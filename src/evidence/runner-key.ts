@@ -6,9 +6,10 @@ import {
   type KeyObject,
   sign,
 } from 'node:crypto'
-import { mkdir, open, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { FfError } from '../errors.ts'
+import { createFile } from '../files/replace-file.ts'
 
 /** The public half, as it stands in each line. */
 export interface RunnerJwk {
@@ -51,13 +52,8 @@ export async function makeRunnerKey(path: string): Promise<Runner> {
   const { privateKey } = generateKeyPairSync('ed25519')
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   await ignoreKey(path)
-  const file = await open(path, 'wx', 0o600)
-  try {
-    await file.writeFile(privateKey.export({ type: 'pkcs8', format: 'pem' }))
-    await file.sync()
-  } finally {
-    await file.close()
-  }
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' })
+  await createFile(path, pem.toString(), { mode: 0o600 })
   return runnerOf(privateKey)
 }
 

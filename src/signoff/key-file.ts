@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises'
 import { canonicalText } from '../core/signoff/read-document.ts'
 import type { KeyFile } from '../core/signoff/types.ts'
 import { FfError } from '../errors.ts'
+import { createFile } from '../files/replace-file.ts'
 import { makeKeyPair, signBytes, thumbprint } from '../jose/ed25519.ts'
 import type { ByteSigner } from '../ports.ts'
 
@@ -75,13 +76,7 @@ function derive({ kdf: { n, r, p, salt } }: Head, passphrase: string): Promise<B
 /** Writes a key file for its owner alone. @throws FfError `file_exists` rather than overwrite a key */
 export async function writeKeyFile(path: string, file: KeyFile): Promise<void> {
   try {
-    const handle = await open(path, 'wx', 0o600)
-    try {
-      await handle.writeFile(`${JSON.stringify(file, null, 2)}\n`)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    await createFile(path, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 })
   } catch (cause) {
     throw codeOf(cause) === 'EEXIST'
       ? new FfError('file_exists', `${path} is there already.`, {

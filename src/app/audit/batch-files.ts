@@ -1,6 +1,7 @@
-import { link, mkdir, open, readdir, rm } from 'node:fs/promises'
+import { link, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FfError } from '../../errors.ts'
+import { syncFolder, writeNewFile } from '../../files/replace-file.ts'
 
 /** A batch in a folder: its records, one a line, and the head that was signed with them. */
 export interface BatchNames {
@@ -53,20 +54,7 @@ export class NewFile {
   async write(pieces: AsyncIterable<string> | Iterable<string>): Promise<void> {
     await this.guarded(async () => {
       await rm(this.temporary, { force: true })
-      const file = await open(this.temporary, 'wx', 0o600)
-      try {
-        let waiting = ''
-        for await (const piece of pieces) {
-          waiting += piece
-          if (waiting.length < WRITE_CHARACTERS) continue
-          await file.appendFile(waiting)
-          waiting = ''
-        }
-        await file.appendFile(waiting)
-        await file.sync()
-      } finally {
-        await file.close()
-      }
+      await writeNewFile(this.temporary, inLargePieces(pieces), { mode: 0o600 })
     })
   }
 
@@ -99,14 +87,18 @@ export class NewFile {
   }
 }
 
-/** Without this the new name may be gone after a power cut, though the bytes are not. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
+/** One system call for many lines. */
+async function* inLargePieces(
+  pieces: AsyncIterable<string> | Iterable<string>,
+): AsyncGenerator<string> {
+  let waiting = ''
+  for await (const piece of pieces) {
+    waiting += piece
+    if (waiting.length < WRITE_CHARACTERS) continue
+    yield waiting
+    waiting = ''
   }
+  yield waiting
 }
 
 function unusable(folder: string, error: unknown): unknown {

@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path'
 import { readText } from '../../artefacts/read-text.ts'
 import type { SignoffTexts } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
+import { replaceFile } from '../../files/replace-file.ts'
 import { artefactError } from '../artefact-error.ts'
 import { checklistPlace, type GateFolder } from '../checklist-place.ts'
-import { replaceFile } from '../replace-file.ts'
 
 /** Where a team's folder keeps what is signed and who signs; the checklist may be the package's own. */
 export const SIGNOFF_FILES = {

@@ -7,7 +7,8 @@ import { memberOf } from '../../core/rows/row-line.ts'
 import { rowText } from '../../core/state/row-text.ts'
 import { type AnyRow, keyOf, type Table } from '../../core/state/rows.ts'
 import { openLine, readLines, sealLine } from './lines.ts'
-import { Damage, numberOf, syncFolder } from './snapshot.ts'
+import { syncFolder } from '../../files/replace-file.ts'
+import { Damage, numberOf } from './snapshot.ts'
 
 const { O_CREAT, O_RDWR } = constants
 const SEGMENT = /^log-(\d{20})\.ndjson$/

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AuditHead } from '../../core/audit/record.ts'
 import { isNumber, type JsonNode, readJson } from '../../core/json/read.ts'
@@ -8,6 +7,7 @@ import { decodeRow } from '../../core/state/decode-row.ts'
 import { rowText } from '../../core/state/row-text.ts'
 import { type AnyRow, type RowKey, type Stored, type Table, TABLES } from '../../core/state/rows.ts'
 import { decodeUtf8OrNull } from '../../core/text/utf8.ts'
+import { replaceFile } from '../../files/replace-file.ts'
 import { readLines } from './lines.ts'
 import { RowIndex } from './row-index.ts'
 
@@ -65,30 +65,22 @@ export async function replaceSnapshot(
   { epoch, head, counts, durable = true }: SnapshotWritten,
   batches: Iterable<string> | AsyncIterable<Buffer>,
 ): Promise<string> {
-  // The writer holds the lock, so one name is enough, and what a kill left there goes.
-  const temporary = join(folder, `.${SNAPSHOT}.new`)
-  await rm(temporary, { force: true })
-  const file = await open(temporary, 'wx', 0o600)
   const hash = createHash('sha256')
   let sha256 = ''
-  try {
-    const put = async (bytes: string | Buffer): Promise<void> => {
-      hash.update(bytes)
-      await file.writeFile(bytes)
+  async function* pieces(): AsyncGenerator<string | Buffer> {
+    const first = `${JSON.stringify({ v: FORMAT, epoch, seq: head.seq, head: head.hash, counts })}\n`
+    hash.update(first)
+    yield first
+    for await (const batch of batches) {
+      hash.update(batch)
+      yield batch
     }
-    await put(`${JSON.stringify({ v: FORMAT, epoch, seq: head.seq, head: head.hash, counts })}\n`)
-    for await (const batch of batches) await put(batch)
     sha256 = hash.digest('hex')
-    await file.writeFile(`${JSON.stringify({ sha256 })}\n`)
-    if (durable) await file.sync()
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  } finally {
-    await file.close()
+    yield `${JSON.stringify({ sha256 })}\n`
   }
-  await rename(temporary, join(folder, SNAPSHOT))
-  if (durable) await syncFolder(folder)
+  // The writer holds the lock, so one name is enough.
+  const temporary = `.${SNAPSHOT}.new`
+  await replaceFile(join(folder, SNAPSHOT), pieces(), { temporary, mode: 0o600, durable })
   return sha256
 }
 
@@ -96,16 +88,6 @@ function heldLine(table: Table, { row }: Stored<AnyRow>): string {
   if (row === undefined)
     throw new Damage('a row does not fit its schema and cannot be written anew')
   return `${rowLine(table, rowText(row))}\n`
-}
-
-/** Without this a rename or a new file may be gone after a power cut, though its bytes are not. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 /** Reads a snapshot whole. @throws Damage at the first byte that is not as it was written */
