@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isMissing } from '../files/read-or-null.ts'
 import { ARTEFACTS, packaged, type Place } from '../artefacts/load.ts'
 
 /** Where somebody looks for the files of a gate; a null path is looked for in `checklists` below the folder. */
@@ -17,17 +18,8 @@ export async function checklistPlace({ root, cwd, checklist }: GateFolder): Prom
   return (await isThere(own)) ? { path: own, shown } : packaged(root, 'cutover_readiness_checklist')
 }
 
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await access(path)
-    return true
-  } catch (error) {
-    if (
-      error instanceof Error &&
-      'code' in error &&
-      (error.code === 'ENOENT' || error.code === 'ENOTDIR')
-    )
-      return false
-    return true // It is there and cannot be read: reading it says why.
-  }
-}
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    (error: unknown) => !isMissing(error), // One that is there and cannot be read: reading it says why.
+  )

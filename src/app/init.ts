@@ -1,6 +1,7 @@
 import { lstat, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { FfError } from '../errors.ts'
+import { getErrorCode } from '../files/read-or-null.ts'
 import type { Adapters } from './adapters.ts'
 
 /** Files of the package that a team begins with, under the same names. */
@@ -76,15 +77,12 @@ async function refuseExisting(cwd: string, names: readonly string[]): Promise<vo
 }
 
 /** A link that leads nowhere is there as well. */
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path)
-    return true
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
-    return true // Something stands in the way, such as a file in place of a folder.
-  }
-}
+const isThere = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    () => true,
+    // Anything else stands in the way, such as a file in place of a folder.
+    (error: unknown) => getErrorCode(error) !== 'ENOENT',
+  )
 
 async function writeNew(
   cwd: string,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Migration } from '../core/migrations/plan.ts'
+import { listOrEmpty } from '../files/read-or-null.ts'
 import type { LoadResult } from './load.ts'
 import type { ArtefactProblem } from './problem.ts'
 import { readText } from './read-text.ts'
@@ -12,23 +12,14 @@ const PARTS = /^(?:(?!-- ff:).*\n)*-- ff:up\n([\s\S]*?)^-- ff:down\n([\s\S]*)$/m
 
 /** Reads `NNNN_name.sql` files, numbered from 1 without a gap, each with an up and a down part. */
 export async function loadMigrations(root: string): Promise<LoadResult<readonly Migration[]>> {
-  const names = (await listed(join(root, MIGRATIONS)))
+  // Where the folder is gone there are none, and the contract's rule names each that is missing.
+  const names = (await listOrEmpty(join(root, MIGRATIONS)))
     .filter((name) => name.endsWith('.sql'))
     .sort()
   const read = await Promise.all(names.map((file, at) => loadMigration(root, file, at + 1)))
   const problems = read.flatMap((one) => (one.ok ? [] : one.problems))
   if (problems.length > 0) return { ok: false, problems }
   return { ok: true, loaded: read.flatMap((one) => (one.ok ? [one.loaded] : [])) }
-}
-
-/** Where the folder is gone there are none, and the contract's rule names each that is missing. */
-async function listed(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder)
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
-    throw error
-  }
 }
 
 async function loadMigration(

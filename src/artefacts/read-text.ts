@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { decodeUtf8 } from '../core/text/utf8.ts'
+import { getErrorCode, isMissing } from '../files/read-or-null.ts'
 import type { ArtefactCode, ArtefactProblem } from './problem.ts'
 
 /** Forty times the largest artefact, and little enough that even hostile bytes are taken apart in a moment. */
@@ -32,10 +33,10 @@ export async function readText(
       await file.close()
     }
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    const code = getErrorCode(error)
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return fail('utf8_invalid', 'not UTF-8')
-    if (code === 'ENOENT' || code === 'ENOTDIR') return fail('file_missing', 'no such file')
-    if (code !== '') return fail('file_unreadable', code)
+    if (isMissing(error)) return fail('file_missing', 'no such file')
+    if (code !== null) return fail('file_unreadable', code)
     throw error
   }
 }

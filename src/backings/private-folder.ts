@@ -1,5 +1,6 @@
 import { lstat, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { nullIfMissing } from '../files/read-or-null.ts'
 import { tryLock } from '../locks/file-lock.ts'
 
 const LOCK = '.owner'
@@ -58,14 +59,8 @@ async function sweep(parent: string, prefix: string): Promise<void> {
 }
 
 /** Null where its owner lives, or has just taken it away. */
-async function lockOf(path: string): ReturnType<typeof tryLock> {
-  try {
-    return await tryLock(join(path, LOCK))
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
-    throw error
-  }
-}
+const lockOf = (path: string): ReturnType<typeof tryLock> =>
+  nullIfMissing(tryLock(join(path, LOCK)))
 
 /** A real folder that this user owns, old enough: the parent may be shared with others. */
 async function isOurs(path: string, olderThanMs: number): Promise<boolean> {

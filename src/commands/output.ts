@@ -1,5 +1,6 @@
 import { appendFile, rm, stat, writeFile } from 'node:fs/promises'
 import { FfError } from '../errors.ts'
+import { nullIfMissing } from '../files/read-or-null.ts'
 import { replaceFile } from '../files/replace-file.ts'
 import type { Format } from '../reports/index.ts'
 
@@ -37,10 +38,7 @@ export const appendOutput = (path: string, text: string): Promise<void> =>
 
 /** A pipe or a device is written to where it is; a name that leads to one, such as `/dev/stdout`, counts as one. */
 async function isDevice(path: string): Promise<boolean> {
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null
-    throw error
-  })
+  const found = await nullIfMissing(stat(path))
   return found !== null && !found.isFile() && !found.isDirectory()
 }
 

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import leven from 'leven'
 import { strictProblems } from '../core/json/canonical.ts'
 import { toPlain } from '../core/json/plain.ts'
 import { readJson } from '../core/json/read.ts'
 import { FfError } from '../errors.ts'
+import { readOrNull } from '../files/read-or-null.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -131,14 +131,8 @@ async function findConfig(folder: string): Promise<{
 
 async function readIfThere(path: string): Promise<string | null> {
   try {
-    return await readFile(path, 'utf8')
+    return (await readOrNull(path))?.toString('utf8') ?? null
   } catch (error) {
-    if (
-      error instanceof Error &&
-      'code' in error &&
-      (error.code === 'ENOENT' || error.code === 'ENOTDIR')
-    )
-      return null
     throw invalid(
       `${CONFIG_FILE} cannot be read.`,
       'Check that it is a file that you may read.',

@@ -1,10 +1,11 @@
-import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises'
+import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EMPTY_CHAIN, judgeChain } from '../core/gate/chain.ts'
 import type { ChainHead, EvidenceDraft, EvidenceEntry, EvidenceLog } from '../core/gate/types.ts'
 import { plainText } from '../core/json/plain-text.ts'
 import { decodeUtf8OrNull } from '../core/text/utf8.ts'
 import { FfError } from '../errors.ts'
+import { getErrorCode, readOrNull } from '../files/read-or-null.ts'
 import { replaceFile } from '../files/replace-file.ts'
 import { tryLock } from '../locks/file-lock.ts'
 import type { EvidenceTexts, EvidenceWriter } from '../ports.ts'
@@ -115,7 +116,7 @@ async function writing(folder: string, work: () => Promise<void>): Promise<void>
   try {
     await work()
   } catch (cause) {
-    if (codeOf(cause) !== 'ENOSPC' && codeOf(cause) !== 'EDQUOT') throw cause
+    if (!['ENOSPC', 'EDQUOT'].includes(getErrorCode(cause) ?? '')) throw cause
     throw new FfError('disk_full', `There is no room for evidence in ${folder}.`, {
       hint: 'Make room, and measure again: this record was not kept.',
       cause,
@@ -172,10 +173,9 @@ const writeHead = (folder: string, { hash, seq }: ChainHead): Promise<void> =>
 
 async function bytesIfThere(path: string): Promise<Buffer | null> {
   try {
-    return await readFile(path)
+    return await readOrNull(path)
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return null
-    throw new FfError('evidence_unreadable', `${path} cannot be read (${codeOf(error)}).`, {
+    throw new FfError('evidence_unreadable', `${path} cannot be read (${getErrorCode(error)}).`, {
       hint: 'Name a folder of evidence that you may read with --evidence.',
       cause: error,
     })
@@ -189,13 +189,10 @@ async function lockIfThere(folder: string): Promise<FileHandle | null> {
     if (lock === null) throw locked(folder)
     return lock
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'EACCES', 'EROFS'].includes(codeOf(error))) return null
+    if (['ENOENT', 'ENOTDIR', 'EACCES', 'EROFS'].includes(getErrorCode(error) ?? '')) return null
     throw error
   }
 }
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : ''
 
 const locked = (folder: string): FfError =>
   new FfError('evidence_locked', `Another run reads or adds evidence in ${folder}.`, {

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises'
 import { canonicalText } from '../core/signoff/read-document.ts'
 import type { KeyFile } from '../core/signoff/types.ts'
 import { FfError } from '../errors.ts'
+import { getErrorCode, isMissing } from '../files/read-or-null.ts'
 import { createFile } from '../files/replace-file.ts'
 import { makeKeyPair, signBytes, thumbprint } from '../jose/ed25519.ts'
 import type { ByteSigner } from '../ports.ts'
@@ -78,7 +79,7 @@ export async function writeKeyFile(path: string, file: KeyFile): Promise<void> {
   try {
     await createFile(path, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 })
   } catch (cause) {
-    throw codeOf(cause) === 'EEXIST'
+    throw getErrorCode(cause) === 'EEXIST'
       ? new FfError('file_exists', `${path} is there already.`, {
           hint: 'Name another file: a key is never overwritten.',
         })
@@ -119,9 +120,9 @@ const looseMode = (path: string, mode: number): FfError =>
   )
 
 function unreadable(path: string, error: unknown): unknown {
-  const code = codeOf(error)
+  const code = getErrorCode(error)
   if (error instanceof FfError || code === null) return error
-  if (code === 'ENOENT' || code === 'ENOTDIR')
+  if (isMissing(error))
     return new FfError('key_file_missing', `There is no key file ${path}.`, {
       hint: 'Make one with `ff key new`, or name the right one with --key.',
     })
@@ -130,6 +131,3 @@ function unreadable(path: string, error: unknown): unknown {
     cause: error,
   })
 }
-
-const codeOf = (error: unknown): string | null =>
-  error instanceof Error && 'code' in error ? String(error.code) : null

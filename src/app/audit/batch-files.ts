@@ -1,6 +1,7 @@
-import { link, mkdir, readdir, rm } from 'node:fs/promises'
+import { link, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FfError } from '../../errors.ts'
+import { getErrorCode, listOrEmpty } from '../../files/read-or-null.ts'
 import { syncFolder, writeNewFile } from '../../files/replace-file.ts'
 
 /** A batch in a folder: its records, one a line, and the head that was signed with them. */
@@ -18,9 +19,8 @@ const HEAD = /^audit-(\d{20})-(\d{20})\.head\.json$/
 /** Heads of a folder by where their batches begin and end; none where it is not there. */
 export async function headsIn(folder: string): Promise<readonly string[]> {
   try {
-    return (await readdir(folder)).filter((name) => HEAD.test(name)).sort()
+    return (await listOrEmpty(folder)).filter((name) => HEAD.test(name)).sort()
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return []
     throw unusable(folder, error)
   }
 }
@@ -64,7 +64,7 @@ export class NewFile {
       const placed = await link(this.temporary, join(this.folder, name)).then(
         () => true,
         (error: unknown) => {
-          if (codeOf(error) === 'EEXIST') return false
+          if (getErrorCode(error) === 'EEXIST') return false
           throw error
         },
       )
@@ -102,8 +102,8 @@ async function* inLargePieces(
 }
 
 function unusable(folder: string, error: unknown): unknown {
-  const code = codeOf(error)
-  if (error instanceof FfError || code === null) return error
+  if (!(error instanceof Error && 'syscall' in error)) return error
+  const code = getErrorCode(error)
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return new FfError('disk_full', `There is no room in ${folder}.`, {
       hint: 'Make room, and export again.',
@@ -114,6 +114,3 @@ function unusable(folder: string, error: unknown): unknown {
     cause: error,
   })
 }
-
-const codeOf = (error: unknown): string | null =>
-  error instanceof Error && 'code' in error && 'syscall' in error ? String(error.code) : null

@@ -1,8 +1,9 @@
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { readText } from '../../artefacts/read-text.ts'
 import type { SignoffTexts } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
+import { listOrEmpty } from '../../files/read-or-null.ts'
 import { replaceFile } from '../../files/replace-file.ts'
 import { artefactError } from '../artefact-error.ts'
 import { checklistPlace, type GateFolder } from '../checklist-place.ts'
@@ -65,9 +66,6 @@ export async function writeBelow(cwd: string, shown: string, text: string): Prom
 
 /** The texts of the sign-offs that were replaced. */
 export async function readPastSignoffs(cwd: string): Promise<readonly string[]> {
-  const names = await readdir(join(cwd, PAST_SIGNOFFS)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
+  const names = await listOrEmpty(join(cwd, PAST_SIGNOFFS))
   return Promise.all(names.map((name) => readNamed(join(cwd, PAST_SIGNOFFS, name))))
 }
