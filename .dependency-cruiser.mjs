@@ -76,6 +76,12 @@ export default {
       'A backing implements a port and calls no use case.',
     ),
     only(
+      'http-client-inward',
+      '^src/adapters/http-client/',
+      '^src/adapters/http-client/',
+      "Bounds of an exchange over HTTP; what an answer means is its caller's to say.",
+    ),
+    only(
       'jose-inward',
       '^src/jose/',
       '^src/(jose/|core/)',
@@ -84,13 +90,13 @@ export default {
     only(
       'auth-inward',
       '^src/auth/',
-      '^src/(auth/|jose/|concurrency/|core/|ports(/|[.]ts$)|errors[.]ts$)',
+      '^src/(auth/|jose/|concurrency/|core/|ports(/|[.]ts$)|errors[.]ts$|adapters/http-client/)',
       'Auth implements TokenVerifier.',
     ),
     only(
       'admin-inward',
       '^src/admin/',
-      '^src/(admin/|core/|ports(/|[.]ts$)|errors[.]ts$)',
+      '^src/(admin/|adapters/http-client/|core/|ports(/|[.]ts$)|errors[.]ts$)',
       'The client of Admin implements Approvals.',
     ),
     only(
@@ -120,7 +126,7 @@ export default {
     only(
       'http-inward',
       '^src/http/',
-      '^src/(http/|core/|ports(/|[.]ts$)|errors[.]ts$)',
+      '^src/(http/|adapters/http-client/|core/|ports(/|[.]ts$)|errors[.]ts$)',
       'A server is handed its routes; what they answer is decided in app.',
     ),
     only(

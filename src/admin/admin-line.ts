@@ -1,4 +1,5 @@
-import type { Agent, ClientRequest, IncomingMessage } from 'node:http'
+import type { Agent } from 'node:http'
+import { exchange, type ResponseHead } from '../adapters/http-client/exchange.ts'
 import { checkUrl } from '../core/admin/admin-url.ts'
 import { decodeUtf8 } from '../core/text/utf8.ts'
 import type { ApprovalsPlan } from '../ports.ts'
@@ -18,7 +19,6 @@ const MOST_SOCKETS = 64
 const MOST_IDLE_SOCKETS = 8
 /** Below what servers commonly allow, so that none is closed in the moment in which it is used again. */
 const IDLE_MS = 3_000
-const MAX_HEADER_BYTES = 16_384
 /** Fifty times an answer. */
 const MAX_BODY_BYTES = 16_384
 
@@ -44,13 +44,15 @@ export async function openLine({
     ...(token === null ? {} : { authorization: `Bearer ${token}` }),
   }
   const target = checkUrl(url)
-  const always = { method: 'POST', agent, maxHeaderSize: MAX_HEADER_BYTES } as const
   return {
     post: async (body, signal) => {
       const bytes = Buffer.from(body)
       const own = { ...headers, 'content-length': bytes.length }
-      const asked = http.request(target, { ...always, headers: own, signal })
-      return wholeBody(await answered(asked, bytes))
+      const request = { method: 'POST', headers: own, body: bytes }
+      const bounds = { signal, agent, maxBytes: MAX_BODY_BYTES, wantsBody: isJson }
+      const response = await exchange(target, request, bounds)
+      if (!isJson(response)) throw new Error('no answer')
+      return decodeUtf8(response.body)
     },
     sockets: () =>
       [agent.sockets, agent.freeSockets].flatMap((held) => Object.values(held)).flat().length,
@@ -58,38 +60,10 @@ export async function openLine({
   }
 }
 
-/** The head of an answer. No redirect is followed: it is an answer like any other that is not wanted. */
-function answered(asked: ClientRequest, body: Buffer): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    asked
-      .once('response', (response) => {
-        // A body that breaks off without a length would else look whole.
-        asked.on('error', (error) => response.destroy(error))
-        resolve(response)
-      })
-      .once('upgrade', (_, socket) => socket.destroy())
-      .once('close', () => reject(new Error('the connection was closed')))
-      .on('error', reject)
-      .end(body)
-  })
-}
-
 const JSON_TYPE = /^application\/json[ \t]*(;|$)/i
 
-async function wholeBody(response: IncomingMessage): Promise<string> {
-  const { statusCode = 0, headers } = response
+/** A redirect is no answer either: none is followed. */
+function isJson({ status, headers }: ResponseHead): boolean {
   const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers
-  if (statusCode < 200 || statusCode > 299 || !JSON_TYPE.test(type) || encoding !== 'identity') {
-    response.destroy()
-    throw new Error('no answer')
-  }
-  const chunks: Buffer[] = []
-  let bytes = 0
-  // Whatever is thrown in it closes the connection.
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > MAX_BODY_BYTES) throw new Error('too large')
-    chunks.push(chunk)
-  }
-  return decodeUtf8(Buffer.concat(chunks))
+  return status >= 200 && status <= 299 && JSON_TYPE.test(type) && encoding === 'identity'
 }

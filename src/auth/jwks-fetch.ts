@@ -1,4 +1,11 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
+import {
+  exchange,
+  type ResponseHead,
+  ResponseTooLarge,
+  UnexpectedUpgrade,
+  type WholeResponse,
+} from '../adapters/http-client/exchange.ts'
 import type { Clock } from './clock.ts'
 import { readJwks } from './jwks-document.ts'
 import type { Jwk } from './key-filter.ts'
@@ -23,8 +30,6 @@ export type Fetched =
     }
   | ({ readonly ok: false } & FetchFault)
 
-const MAX_HEADER_BYTES = 16_384
-
 class Fault extends Error {
   readonly kind: FetchFault['kind']
   constructor(kind: FetchFault['kind'], detail: string) {
@@ -39,14 +44,15 @@ export async function fetchJwks(url: URL, limits: FetchLimits, clock: Clock): Pr
   const late = new Fault('unreachable', `no whole answer within ${limits.timeout_ms} ms`)
   const stop = clock.later(limits.timeout_ms, () => controller.abort(late))
   try {
-    const response = await follow(url, limits, controller.signal)
-    const body = await readBody(response, limits.max_bytes)
+    const { body, headers } = await follow(url, limits, controller.signal)
     const keys = readJwks(body)
     if (keys === null) throw new Fault('misconfigured', 'the answer is no JWK set')
-    return { ok: true, body, keys, headers: response.headers }
+    return { ok: true, body, keys, headers }
   } catch (error) {
     const seen: unknown = controller.signal.aborted ? controller.signal.reason : error
     if (seen instanceof Fault) return { ok: false, kind: seen.kind, detail: seen.message }
+    if (seen instanceof ResponseTooLarge || seen instanceof UnexpectedUpgrade)
+      return { ok: false, kind: 'misconfigured', detail: seen.message }
     if (seen instanceof Error) return { ok: false, kind: kindOf(seen), detail: codeOf(seen) }
     throw error
   } finally {
@@ -62,18 +68,23 @@ const codeOf = (error: Error): string => ('code' in error ? String(error.code) :
 
 async function follow(
   first: URL,
-  { max_redirects }: FetchLimits,
+  { max_redirects, max_bytes }: FetchLimits,
   signal: AbortSignal,
-): Promise<IncomingMessage> {
+): Promise<WholeResponse> {
   let url = first
+  const request = {
+    method: 'GET',
+    headers: { accept: 'application/json', 'accept-encoding': 'identity' },
+  }
+  const wantsBody = (head: ResponseHead): boolean => isKeySet(head, max_bytes)
+  const bounds = { signal, agent: false, maxBytes: max_bytes, wantsBody } as const
   for (let hops = 0; hops <= max_redirects; hops += 1) {
-    const response = await get(url, signal)
-    const { statusCode = 0, headers } = response
-    if (statusCode === 200) return response
-    response.destroy()
-    if (statusCode >= 500) throw new Fault('unreachable', `status ${statusCode}`)
-    if (statusCode < 300 || statusCode >= 400 || headers.location === undefined)
-      throw new Fault('misconfigured', `status ${statusCode}`)
+    const response = await exchange(url, request, bounds)
+    const { status, headers } = response
+    if (status === 200) return response
+    if (status >= 500) throw new Fault('unreachable', `status ${status}`)
+    if (status < 300 || status >= 400 || headers.location === undefined)
+      throw new Fault('misconfigured', `status ${status}`)
     if (!URL.canParse(headers.location, url.href))
       throw new Fault('misconfigured', 'a redirect to nowhere')
     url = new URL(headers.location, url)
@@ -83,46 +94,13 @@ async function follow(
   throw new Fault('misconfigured', `more than ${max_redirects} redirects`)
 }
 
-async function get(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
-  const secure = url.protocol === 'https:'
-  const { request } = secure ? await import('node:https') : await import('node:http')
-  return new Promise((resolve, reject) => {
-    const headers = { accept: 'application/json', 'accept-encoding': 'identity' }
-    // Said, because an environment variable can switch it off for the whole process.
-    const options = { agent: false, headers, signal, rejectUnauthorized: true } as const
-    const asked = request(url, { ...options, maxHeaderSize: MAX_HEADER_BYTES })
-    asked
-      .once('response', (response) => {
-        // A body that breaks off without a length would else look whole.
-        asked.on('error', (error) => response.destroy(error))
-        resolve(response)
-      })
-      .once('upgrade', (_, socket) => {
-        socket.destroy()
-        reject(new Fault('misconfigured', 'status 101'))
-      })
-      .once('close', () => reject(new Fault('unreachable', 'the connection was closed')))
-      .on('error', reject)
-      .end()
-  })
-}
-
-async function readBody(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const tooLarge = new Fault('misconfigured', `more than ${maxBytes} bytes`)
-  const { 'content-length': length, 'content-encoding': encoding = 'identity' } = response.headers
-  try {
-    if (Number(length ?? 0) > maxBytes) throw tooLarge
-    if (encoding.toLowerCase() !== 'identity')
-      throw new Fault('misconfigured', 'an encoding that was not asked for')
-    const chunks: Buffer[] = []
-    let bytes = 0
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      bytes += chunk.length
-      if (bytes > maxBytes) throw tooLarge
-      chunks.push(chunk)
-    }
-    return Buffer.concat(chunks)
-  } finally {
-    response.destroy()
-  }
+/** Whether the head is one of a key set. @throws Fault where it is, and its body would not do */
+function isKeySet({ status, headers }: ResponseHead, maxBytes: number): boolean {
+  if (status !== 200) return false
+  const { 'content-length': length, 'content-encoding': encoding = 'identity' } = headers
+  if (Number(length ?? 0) > maxBytes)
+    throw new Fault('misconfigured', `more than ${maxBytes} bytes`)
+  if (encoding.toLowerCase() !== 'identity')
+    throw new Fault('misconfigured', 'an encoding that was not asked for')
+  return true
 }

@@ -1,8 +1,9 @@
-import { Agent as PlainAgent, type IncomingMessage, request as plainRequest } from 'node:http'
-import { Agent as SecureAgent, request as secureRequest } from 'node:https'
+import { Agent as PlainAgent } from 'node:http'
+import { Agent as SecureAgent } from 'node:https'
+import { exchange } from '../adapters/http-client/exchange.ts'
 import { decodeUtf8 } from '../core/text/utf8.ts'
 import { FfError } from '../errors.ts'
-import type { HttpClient, HttpResponse } from '../ports.ts'
+import type { HttpClient } from '../ports.ts'
 
 /** How long one call may take from its beginning to the last byte of its answer. */
 const CALL_MS = 30_000
@@ -10,49 +11,26 @@ const CALL_MS = 30_000
 const MAX_ANSWER_BYTES = 16_777_216
 const MAX_SOCKETS = 64
 
-const SCHEMES = {
-  'http:': { Agent: PlainAgent, request: plainRequest },
-  'https:': { Agent: SecureAgent, request: secureRequest },
-} as const
-type Scheme = keyof typeof SCHEMES
-
 /** @param origin `http://host:port` or `https://host:port` */
 export function openClient(origin: string): HttpClient {
   const url = new URL(origin)
-  const { Agent, request } = SCHEMES[url.protocol as Scheme]
+  const Agent = url.protocol === 'https:' ? SecureAgent : PlainAgent
   const agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS })
   return {
     origin,
     close: () => agent.destroy(),
     send: async ({ method, path, headers = {}, body = null }) => {
-      const signal = AbortSignal.timeout(CALL_MS)
       const typed = body === null ? {} : { 'content-type': 'application/json' }
-      const options = { agent, method, path, signal, headers: { ...typed, ...headers } }
+      const request = { method, path, headers: { ...typed, ...headers }, body }
+      const signal = AbortSignal.timeout(CALL_MS)
       try {
-        const response = await new Promise<IncomingMessage>((resolve, reject) => {
-          // Node refuses what no header can hold before anything is sent.
-          request(url, options, resolve)
-            .once('error', reject)
-            .end(body ?? undefined)
-        })
-        return await received(response)
+        const answer = await exchange(url, request, { signal, agent, maxBytes: MAX_ANSWER_BYTES })
+        return { status: answer.status, headers: answer.headers, text: decodeUtf8(answer.body) }
       } catch (error) {
         throw callFault(error, origin)
       }
     },
   }
-}
-
-async function received(response: IncomingMessage): Promise<HttpResponse> {
-  const parts: Buffer[] = []
-  let bytes = 0
-  for await (const part of response as AsyncIterable<Buffer>) {
-    bytes += part.length
-    if (bytes > MAX_ANSWER_BYTES) throw Object.assign(new Error(), { code: 'answer_too_large' })
-    parts.push(part)
-  }
-  const text = decodeUtf8(Buffer.concat(parts))
-  return { status: response.statusCode ?? 0, headers: response.headers, text }
 }
 
 const NAMES: Readonly<Record<string, string>> = { ABORT_ERR: 'timeout' }

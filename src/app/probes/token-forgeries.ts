@@ -29,7 +29,10 @@ export const tokenForgeries = probe<OpenDoor>({
   faulty: ({ adapters }, use) =>
     use(async (stage, settings) => {
       const door = await adapters.openStagedDoor(stage, settings)
-      return { ...door, verifier: { ...door.verifier, ...believing(stage.keys as Jwk[]) } }
+      return {
+        ...door,
+        verifier: { ...door.verifier, ...believing(stage.keys as Jwk[], adapters) },
+      }
     }),
   measure: async (openDoor, world): Promise<Measurement> => {
     const { settings, keys, claims } = await openTokenShop(world)

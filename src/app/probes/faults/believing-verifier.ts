@@ -2,6 +2,7 @@ import { constants, createHmac, createPublicKey, verify } from 'node:crypto'
 import type { Authentication } from '../../../core/auth/types.ts'
 import { refused } from '../../../core/auth/types.ts'
 import type { TokenVerifier } from '../../../ports.ts'
+import type { Adapters } from '../../adapters.ts'
 import { type Jwk, publicPem } from '../token-shop.ts'
 
 type Header = Readonly<Record<string, unknown>>
@@ -10,27 +11,38 @@ type Header = Readonly<Record<string, unknown>>
  * A verifier without an allow-list, and wrong on purpose: it does what the header of a token says, to the algorithm
  * and to the key that is fetched. It guards nothing; it is what the probe of forged tokens has to find out.
  */
-export const believing = (keys: readonly Jwk[]): Pick<TokenVerifier, 'verify'> => ({
+export const believing = (
+  keys: readonly Jwk[],
+  { openClient }: Pick<Adapters, 'openClient'>,
+): Pick<TokenVerifier, 'verify'> => ({
   verify: async (token) => {
     const [head = '', payload = '', signature = ''] = token.split('.')
     const header = parsed(head)
-    const holds = await believed(header, keys, {
-      input: `${head}.${payload}`,
-      signature: Buffer.from(signature, 'base64url'),
-    })
+    const holds = await believed(
+      header,
+      { keys, openClient },
+      {
+        input: `${head}.${payload}`,
+        signature: Buffer.from(signature, 'base64url'),
+      },
+    )
     return holds ? principal(parsed(payload)) : refused('signature_invalid')
   },
 })
 
+/** The set of keys, and how an address is fetched. */
+interface KeySource extends Pick<Adapters, 'openClient'> {
+  readonly keys: readonly Jwk[]
+}
 interface Signed {
   readonly input: string
   readonly signature: Buffer
 }
 
-async function believed(header: Header, keys: readonly Jwk[], signed: Signed): Promise<boolean> {
+async function believed(header: Header, source: KeySource, signed: Signed): Promise<boolean> {
   const alg = typeof header['alg'] === 'string' ? header['alg'] : ''
   if (['', 'none'].includes(alg.toLowerCase())) return true
-  const key = await keyOf(header, keys)
+  const key = await keyOf(header, source)
   if (key === undefined) return false
   if (alg.startsWith('HS')) {
     const mac = createHmac(`sha${alg.slice(2)}`, publicPem(key))
@@ -59,14 +71,24 @@ function holds(alg: string, jwk: Jwk, { input, signature }: Signed): boolean {
 }
 
 /** Wherever the header points: into itself, to an address, and only then into the set. */
-async function keyOf(header: Header, keys: readonly Jwk[]): Promise<Jwk | undefined> {
+async function keyOf(header: Header, { keys, openClient }: KeySource): Promise<Jwk | undefined> {
   if (header['jwk'] !== undefined) return header['jwk'] as Jwk
   const url = header['jku'] ?? header['x5u']
-  if (typeof url === 'string') {
-    const served = (await (await fetch(url)).json()) as { readonly keys: readonly Jwk[] }
-    return served.keys[0]
-  }
+  if (typeof url === 'string') return firstServed(new URL(url), openClient)
   return keys.find((one) => one['kid'] === header['kid']) ?? keys[0]
+}
+
+async function firstServed(
+  { origin, pathname, search }: URL,
+  openClient: Adapters['openClient'],
+): Promise<Jwk | undefined> {
+  const client = await openClient(origin)
+  try {
+    const { text } = await client.send({ method: 'GET', path: `${pathname}${search}` })
+    return (JSON.parse(text) as { readonly keys: readonly Jwk[] }).keys[0]
+  } finally {
+    client.close()
+  }
 }
 
 const parsed = (text: string): Header =>

@@ -1,7 +1,7 @@
 import { TOKEN_TENANT } from '../../../core/parity/scene.ts'
 import { type Exposition, readExposition } from '../../../core/alerts/exposition.ts'
 import { FfError } from '../../../errors.ts'
-import type { ServiceLog, StagedDoor } from '../../../ports.ts'
+import type { HttpClient, HttpRequest, ServiceLog, StagedDoor } from '../../../ports.ts'
 import type { Adapters } from '../../adapters.ts'
 import { NO_ADMIN } from '../../service/admin-settings.ts'
 import { type Service, startService } from '../../serve.ts'
@@ -59,6 +59,8 @@ export class ServiceStage {
   private readonly hands: StageHands
   private readonly shop: TokenShop
   private service: Service | null = null
+  /** Null while the service is stopped. */
+  private clients: { readonly service: HttpClient; readonly admin: HttpClient } | null = null
   private staged: StagedDoor | null = null
   private tokens = 0
   private readonly signed = new Map<string, string>()
@@ -99,11 +101,20 @@ export class ServiceStage {
       now: () => new Date(TOKEN_TIME),
       log: SILENT,
     })
+    const { adapters } = this.world
+    const { origin, admin_origin } = this.service
+    this.clients = {
+      service: await adapters.openClient(origin),
+      admin: await adapters.openClient(admin_origin ?? origin),
+    }
   }
 
   async stop(): Promise<void> {
     await this.service?.close()
     this.service = null
+    this.clients?.service.close()
+    this.clients?.admin.close()
+    this.clients = null
   }
 
   /** Where it is asked. */
@@ -123,9 +134,9 @@ export class ServiceStage {
 
   /** What the service says of itself; null where it does not answer. */
   async scrape(): Promise<Exposition | null> {
-    if (this.service === null) return null
-    const response = await fetch(`${this.service.admin_origin}/metrics`)
-    return readExposition(await response.text())
+    if (this.clients === null) return null
+    const { text } = await this.clients.admin.send({ method: 'GET', path: '/metrics' })
+    return readExposition(text)
   }
 
   /** @returns the status */
@@ -179,20 +190,18 @@ export class ServiceStage {
   }
 
   private async call(
-    method: string,
+    method: HttpRequest['method'],
     path: string,
     { token = null, body }: { readonly token?: string | null; readonly body?: object },
   ): Promise<number> {
-    const response = await fetch(`${this.origin}${path}`, {
+    if (this.clients === null) throw new Error('the service of the stage is stopped')
+    const { status } = await this.clients.service.send({
       method,
-      headers: {
-        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      path,
+      headers: token === null ? {} : { authorization: `Bearer ${token}` },
+      body: body === undefined ? null : JSON.stringify(body),
     })
-    await response.arrayBuffer()
-    return response.status
+    return status
   }
 
   /** The real ones, with what can be made to fail in the place of what they would open. */
