@@ -1,9 +1,9 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { decodeUtf8OrNull } from '../core/text/utf8.ts'
+import { type ByteLine, LineSplitter } from '../files/line-splitter.ts'
 import type { ArtefactCode } from './problem.ts'
 
-const NEWLINE = 0x0a
 const CHUNK_BYTES = 262_144
 
 /** One line of a file, from 1 on: its text, or why it has none. */
@@ -26,28 +26,25 @@ export async function* readTextLines(
   { handle, size }: PlainFile,
   maxBytes: number,
 ): AsyncGenerator<TextLine> {
-  let [line, rest, position]: [number, Buffer, number] = [1, Buffer.alloc(0), 0]
+  const lines = new LineSplitter(maxBytes)
+  let [line, position] = [1, 0]
   while (position < size) {
     const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size - position))
     const { bytesRead } = await handle.read(chunk, 0, chunk.length, position)
     if (bytesRead === 0) break
     position += bytesRead
-    let data: Buffer = Buffer.concat([rest, chunk.subarray(0, bytesRead)])
-    for (let end = data.indexOf(NEWLINE); end >= 0; end = data.indexOf(NEWLINE)) {
-      yield textOf(data.subarray(0, end), line, maxBytes)
+    for (const one of lines.push(chunk.subarray(0, bytesRead))) {
+      yield textOf(one, line)
       line += 1
-      data = data.subarray(end + 1)
     }
-    // Of a line that is too long by now its length is all that will be told.
-    rest = data.subarray(0, maxBytes + 1)
   }
-  if (rest.length > 0) yield textOf(rest, line, maxBytes)
+  for (const one of lines.end()) yield textOf(one, line)
 }
 
 const BYTE_ORDER_MARK = '\ufeff'
 
-function textOf(bytes: Buffer, line: number, maxBytes: number): TextLine {
-  if (bytes.length > maxBytes) return { line, code: 'line_too_long' }
+function textOf({ bytes, tooLong }: ByteLine, line: number): TextLine {
+  if (tooLong) return { line, code: 'line_too_long' }
   const text = decodeUtf8OrNull(bytes)
   if (text === null) return { line, code: 'utf8_invalid' }
   return text.startsWith(BYTE_ORDER_MARK) ? { line, code: 'byte_order_mark' } : { line, text }

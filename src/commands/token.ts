@@ -15,7 +15,7 @@ import { endedBy, runReport } from './run-report.ts'
 import { readSettings } from './settings.ts'
 
 /** A line may hold a key set of a mebibyte beside its token. */
-const MAX_LINE = 4_194_304
+const MAX_LINE_BYTES = 4_194_304
 
 interface Bench {
   readonly door: OpenDoor
@@ -32,7 +32,7 @@ export const verify = (invocation: Invocation): Promise<void> =>
       const stdin = invocation.context.io.stdin()
       const end = (): void => void stdin.destroy()
       signal.addEventListener('abort', end)
-      const lines = readLines(stdin, MAX_LINE)
+      const lines = readLines(stdin, MAX_LINE_BYTES)
       try {
         return await judgeAll(invocation, bench, lines)
       } catch (error) {

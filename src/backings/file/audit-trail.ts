@@ -5,7 +5,8 @@ import type { AuditHead, AuditRecord } from '../../core/audit/record.ts'
 import { readJson } from '../../core/json/read.ts'
 import { memberOf } from '../../core/rows/row-line.ts'
 import type { AuditReading, AuditTrail } from '../../ports.ts'
-import { type Line, openLine, readLines } from './lines.ts'
+import type { ByteLine } from '../../files/line-splitter.ts'
+import { openLine, readLines } from './lines.ts'
 import { isWholeButForItsEnd, segmentsOf } from './log.ts'
 import { Damage, numberOf, readHead, SNAPSHOT } from './snapshot.ts'
 import { storeError } from './store-error.ts'
@@ -79,11 +80,11 @@ interface TrailLine {
   readonly end: number
 }
 /** Nobody was told of it; a whole line whose end alone was changed is none. */
-const isTorn = ({ bytes, ended }: Line): boolean =>
+const isTorn = ({ bytes, ended }: ByteLine): boolean =>
   !ended && openLine(bytes) === null && !isWholeButForItsEnd(bytes)
 
 /** Null where the line is not as it was written, or its record is not the one of its number. */
-function recordOf({ bytes, ended }: Line): AuditRecord | null {
+function recordOf({ bytes, ended }: ByteLine): AuditRecord | null {
   const json = ended ? openLine(bytes) : null
   const read = json === null ? null : readJson(json)
   if (read?.ok !== true) return null
