@@ -108,7 +108,7 @@ export default {
     only(
       'evidence-inward',
       '^src/evidence/',
-      '^src/(evidence/|locks/|core/|ports(/|[.]ts$)|files/|errors[.]ts$)',
+      '^src/(evidence/|jose/|locks/|core/|ports(/|[.]ts$)|files/|errors[.]ts$)',
       'The log is a file with a chain; what is in it is judged by core.',
     ),
     only(

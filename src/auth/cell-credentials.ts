@@ -5,7 +5,8 @@ import type { AuthSettings, KeyServerScript } from '../core/auth/contract.ts'
 import type { Credential } from '../core/auth/types.ts'
 import type { AuthMode } from '../core/evaluate/types.ts'
 import { type Instant, toMilliseconds } from '../core/state/instant.ts'
-import { type JWK, publicPart, signClaims } from '../jose/compact.ts'
+import { toPublicJwk } from '../core/text/jwk.ts'
+import { type JWK, signClaims } from '../jose/compact.ts'
 import type { Door } from '../ports.ts'
 import { makeDoor } from './door.ts'
 import { NO_KEYS } from './key-source.ts'
@@ -46,7 +47,7 @@ export async function cellCredentials(
   }
   const token = await signClaims(claims, key)
   const scripts = {
-    up: { behaviour: 'up', keys: [publicPart(key)] },
+    up: { behaviour: 'up', keys: [toPublicJwk(key)] },
     down: { behaviour: 'refused', keys: [] },
   } as const
   const { value: doors, close } = await openAll((keep) =>

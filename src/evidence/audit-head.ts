@@ -1,8 +1,10 @@
 import { plainText } from '../core/json/plain-text.ts'
+import type { PublicJwk } from '../core/signoff/types.ts'
 import { FfError } from '../errors.ts'
 import type { AuditHeadRead, AuditSigner, SignedHead } from '../ports.ts'
-import { detachedHolds, detachedJws, publicKey, signingInput } from './detached.ts'
-import { readRunnerKey, type RunnerJwk, thumbprint } from './runner-key.ts'
+import { publicKey, thumbprint } from '../jose/ed25519.ts'
+import { detachedHolds, detachedJws, signingInput } from './detached.ts'
+import { readRunnerKey } from './runner-key.ts'
 
 const TYP = 'ff-audit-head+jws'
 const FRAME = { kind: 'audit_head', schemaVersion: 1 } as const
@@ -10,7 +12,7 @@ const FRAME = { kind: 'audit_head', schemaVersion: 1 } as const
 /** A file of a signed head (`contracts/schemas/audit-head.schema.json`). */
 interface HeadFile {
   readonly head: SignedHead
-  readonly runner: RunnerJwk
+  readonly runner: PublicJwk
   /** Compact JWS with detached content over the RFC 8785 form of `head`. */
   readonly signature: string
 }

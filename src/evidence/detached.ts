@@ -1,6 +1,5 @@
-import { createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { type KeyObject, verify } from 'node:crypto'
 import { plainText } from '../core/json/plain-text.ts'
-import type { RunnerJwk } from './runner-key.ts'
 
 /** What a signature is about, so that none counts for anything else. */
 export type SignedType = 'ff-evidence+jws' | 'ff-audit-head+jws'
@@ -30,12 +29,4 @@ export function detachedHolds(jws: string, signed: Signed, key: KeyObject): bool
   // One spelling for each signature: the last character carries bits that nothing reads.
   if (header !== headerOf(signed) || raw.toString('base64url') !== bytes) return false
   return verify(null, Buffer.from(signingInput(signed)), key, raw)
-}
-
-export function publicKey(jwk: RunnerJwk): KeyObject | null {
-  try {
-    return createPublicKey({ key: { ...jwk }, format: 'jwk' })
-  } catch {
-    return null // Whatever the reason, it is no key.
-  }
 }

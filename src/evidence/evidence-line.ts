@@ -1,14 +1,16 @@
 import { createHash, type KeyObject } from 'node:crypto'
 import type { EvidenceEntry, EvidenceRecord } from '../core/gate/types.ts'
 import { plainText } from '../core/json/plain-text.ts'
-import { detachedHolds, detachedJws, publicKey, signingInput } from './detached.ts'
-import { type Runner, type RunnerJwk, thumbprint } from './runner-key.ts'
+import type { PublicJwk } from '../core/signoff/types.ts'
+import { publicKey, thumbprint } from '../jose/ed25519.ts'
+import { detachedHolds, detachedJws, signingInput } from './detached.ts'
+import type { Runner } from './runner-key.ts'
 
 /** One line of the log (`contracts/schemas/evidence-line.schema.json`). */
 interface EvidenceLine {
   readonly hash: string
   readonly record: EvidenceRecord
-  readonly runner: RunnerJwk
+  readonly runner: PublicJwk
   /** Compact JWS with detached content (RFC 7515, appendix F) over the record's RFC 8785 form. */
   readonly signature: string
 }
@@ -68,7 +70,7 @@ export class LineReader {
     return key !== null && detachedHolds(signature, { typ: TYP, kid, content }, key)
   }
 
-  private keyOf(jwk: RunnerJwk): KeyObject | null {
+  private keyOf(jwk: PublicJwk): KeyObject | null {
     const known = this.keys.get(jwk.x)
     if (known !== undefined) return known
     const made = publicKey(jwk)

@@ -1,32 +1,25 @@
 import {
-  createHash,
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
   type KeyObject,
   sign,
 } from 'node:crypto'
+import type { PublicJwk } from '../core/signoff/types.ts'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { FfError } from '../errors.ts'
 import { createFile } from '../files/replace-file.ts'
+import { thumbprint } from '../jose/ed25519.ts'
 
-/** The public half, as it stands in each line. */
-export interface RunnerJwk {
-  readonly kty: 'OKP'
-  readonly crv: 'Ed25519'
-  readonly x: string
-}
 /** What signs evidence. The key itself is never shown. */
 export interface Runner {
-  readonly jwk: RunnerJwk
+  /** The public half, as it stands in each line. */
+  readonly jwk: PublicJwk
   /** RFC 7638 thumbprint, by which a trust file names it. */
   readonly kid: string
   readonly sign: (text: string) => Uint8Array
 }
-
-export const thumbprint = ({ crv, kty, x }: RunnerJwk): string =>
-  createHash('sha256').update(JSON.stringify({ crv, kty, x })).digest('base64url')
 
 /**
  * Reads a runner's key: PKCS#8 in PEM, Ed25519, without a passphrase, for a runner asks nobody.
@@ -69,6 +62,6 @@ async function ignoreKey(path: string): Promise<void> {
 function runnerOf(key: KeyObject): Runner {
   if (key.asymmetricKeyType !== 'ed25519') throw new TypeError('not an Ed25519 key')
   const { x = '' } = createPublicKey(key).export({ format: 'jwk' })
-  const jwk: RunnerJwk = { kty: 'OKP', crv: 'Ed25519', x }
+  const jwk: PublicJwk = { kty: 'OKP', crv: 'Ed25519', x }
   return { jwk, kid: thumbprint(jwk), sign: (text) => sign(null, Buffer.from(text), key) }
 }

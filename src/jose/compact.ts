@@ -77,10 +77,6 @@ export async function makeSigningKey(): Promise<JWK> {
   return { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: 'EdDSA', use: 'sig' }
 }
 
-/** What of a key may be published. */
-export const publicPart = ({ kty, kid, alg, use, n, e, crv, x, y }: JWK): JWK =>
-  JSON.parse(JSON.stringify({ kty, kid, alg, use, n, e, crv, x, y })) as JWK
-
 /** Signs claims as a compact JWS. Only test credentials are ever signed here. */
 export async function signClaims(claims: object, jwk: JWK): Promise<string> {
   const { alg = 'RS256', kid = '' } = jwk

@@ -8,11 +8,12 @@ import {
   verify,
 } from 'node:crypto'
 import type { PublicJwk } from '../core/signoff/types.ts'
+import { thumbprintInput } from '../core/text/jwk.ts'
 import { isWeakPoint } from './small-order.ts'
 
-/** RFC 7638 over the members that RFC 8037, 2 requires: SHA-256, base64url. */
-export const thumbprint = ({ crv, kty, x }: PublicJwk): string =>
-  createHash('sha256').update(JSON.stringify({ crv, kty, x })).digest('base64url')
+/** RFC 7638: SHA-256, base64url. */
+export const thumbprint = (jwk: PublicJwk): string =>
+  createHash('sha256').update(thumbprintInput(jwk)).digest('base64url')
 
 /** Whether an Ed25519 signature (RFC 8032, 5.1.7) holds over the ASCII bytes of `input`. */
 export function holds(jwk: PublicJwk, input: string, signature: string): boolean {
@@ -25,7 +26,7 @@ export function holds(jwk: PublicJwk, input: string, signature: string): boolean
 export const isSound = (jwk: PublicJwk): boolean =>
   publicKey(jwk) !== null && !isWeakPoint(Buffer.from(jwk.x, 'base64url'))
 
-function publicKey(jwk: PublicJwk): KeyObject | null {
+export function publicKey(jwk: PublicJwk): KeyObject | null {
   try {
     return createPublicKey({ key: { ...jwk }, format: 'jwk' })
   } catch {

@@ -9,7 +9,8 @@ import autocannon from 'autocannon'
 import pg from 'pg'
 import { LoopbackJwks } from '../../dist/src/auth/loopback-jwks.js'
 import { startEmbedded } from '../../dist/src/backings/postgres/embedded.js'
-import { makeSigningKey, publicPart, signClaims } from '../../dist/src/jose/compact.js'
+import { toPublicJwk } from '../../dist/src/core/text/jwk.js'
+import { makeSigningKey, signClaims } from '../../dist/src/jose/compact.js'
 import { makeStore, TENANT } from './make-store.mjs'
 
 const FF = fileURLToPath(new URL('../../dist/bin/ff.js', import.meta.url))
@@ -71,7 +72,7 @@ async function memory(service, question, requests) {
 async function withServices(use) {
   const place = mkdtempSync(join(tmpdir(), 'ff-bench-serve-'))
   const key = await makeSigningKey()
-  const keys = await LoopbackJwks.start({ behaviour: 'up', keys: [publicPart(key)] })
+  const keys = await LoopbackJwks.start({ behaviour: 'up', keys: [toPublicJwk(key)] })
   const server = await startEmbedded()
   const stops = []
   try {

@@ -14,7 +14,8 @@ import pg from 'pg'
 import { LoopbackJwks } from '../../dist/src/auth/loopback-jwks.js'
 import { createStore } from '../../dist/src/backings/file/file-store.js'
 import { startEmbedded } from '../../dist/src/backings/postgres/embedded.js'
-import { makeSigningKey, publicPart, signClaims } from '../../dist/src/jose/compact.js'
+import { toPublicJwk } from '../../dist/src/core/text/jwk.js'
+import { makeSigningKey, signClaims } from '../../dist/src/jose/compact.js'
 import { PROBLEMS } from '../../dist/src/core/service/problems.js'
 import { auditTrail } from './audit-trail.mjs'
 import { hostile } from './requests.mjs'
@@ -246,7 +247,7 @@ function holdAudit({ name }, { records, whole }, { tallies, models }) {
 
 const place = mkdtempSync(join(tmpdir(), 'ff-soak-'))
 const key = await makeSigningKey()
-const keys = await LoopbackJwks.start({ behaviour: 'up', keys: [publicPart(key)] })
+const keys = await LoopbackJwks.start({ behaviour: 'up', keys: [toPublicJwk(key)] })
 const server = await startEmbedded()
 const { host, user, database } = server.database.config
 const urlOf = (role) => `postgres://${role}@/${database}?host=${encodeURIComponent(host)}`

@@ -5,7 +5,8 @@ import { request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LoopbackJwks } from '../../src/auth/loopback-jwks.ts'
-import { makeSigningKey, publicPart, signClaims } from '../../src/jose/compact.ts'
+import { toPublicJwk } from '../../src/core/text/jwk.ts'
+import { makeSigningKey, signClaims } from '../../src/jose/compact.ts'
 import { type Run, startFf } from './run-ff.ts'
 import { connect, migratedDatabase, type Migratable, type TestDatabase, urlOf } from './database.ts'
 
@@ -20,7 +21,7 @@ export const EVERY_SCOPE =
 
 export async function openIssuer(): Promise<Issuer> {
   const key = await makeSigningKey()
-  const server = await LoopbackJwks.start({ behaviour: 'up', keys: [publicPart(key)] })
+  const server = await LoopbackJwks.start({ behaviour: 'up', keys: [toPublicJwk(key)] })
   return {
     env: { FF_JWKS_URL: server.url.href, FF_JWT_ISSUER: server.origin },
     token: (claims = {}) =>

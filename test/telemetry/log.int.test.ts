@@ -5,7 +5,8 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { honestToken, openTokenShop, publicPart, tokenOf } from '../../src/app/probes/token-shop.ts'
+import { toPublicJwk } from '../../src/core/text/jwk.ts'
+import { honestToken, openTokenShop, tokenOf } from '../../src/app/probes/token-shop.ts'
 import { adapters } from '../../src/main.ts'
 import { logUnverified } from '../../src/telemetry/log.ts'
 import type { ServedStore } from '../../src/ports.ts'
@@ -43,7 +44,7 @@ beforeAll(async () => {
   const store = await writeStore(join(folder, 'store'), [
     flagLine('ff.secret.flag', 'string', { sensitive: 'true', default_value: `"${VALUE}"` }),
   ])
-  server = await adapters.openKeyServer({ behaviour: 'up', keys: [publicPart(shop.keys.rsa)] })
+  server = await adapters.openKeyServer({ behaviour: 'up', keys: [toPublicJwk(shop.keys.rsa)] })
   const { issuer, audience } = shop.settings
   service = await serviceOf({
     auth: { jwks_url: server.url.href, issuer, audience },

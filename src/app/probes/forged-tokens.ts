@@ -1,7 +1,7 @@
 import { TOKEN_TENANT } from '../../core/parity/scene.ts'
+import { toPublicJwk } from '../../core/text/jwk.ts'
 import {
   honestToken,
-  publicPart,
   publicPem,
   signHmac,
   signWith,
@@ -23,7 +23,7 @@ export function forgeries(shop: TokenShop, place: string): readonly Forged[] {
   const { keys } = shop
   const claims = shop.claims({ scope: 'ff:operator' })
   const kid = keys.rsa['kid']
-  const stolen = publicPart(keys.attacker)
+  const stolen = toPublicJwk(keys.attacker)
   const byAttacker = signWith(keys.attacker)
   const rows: readonly (readonly [what: string, header: object, sign: Sign])[] = [
     ...['none', 'None', 'NONE', 'nOnE', ''].map(
@@ -43,7 +43,7 @@ export function forgeries(shop: TokenShop, place: string): readonly Forged[] {
     [
       'HS256 keyed with the JWK',
       { alg: 'HS256', kid },
-      signHmac('256', JSON.stringify(publicPart(keys.rsa))),
+      signHmac('256', JSON.stringify(toPublicJwk(keys.rsa))),
     ],
     ['HS256 keyed with nothing', { alg: 'HS256', kid: '../../dev/null' }, signHmac('256', '')],
     ...['RS384', 'RS512', 'PS256'].map(

@@ -1,12 +1,12 @@
 import { isRefused } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
+import { toPublicJwk } from '../../core/text/jwk.ts'
 import type { StagedDoor, TokenVerifier } from '../../ports.ts'
 import { numberParam, probe } from './probe.ts'
 import {
   honestToken,
   type OpenDoor,
   openTokenShop,
-  publicPart,
   realDoor,
   withDoor,
   TOKEN_TIME,
@@ -39,7 +39,7 @@ export const jwksOutage = probe<OpenDoor>({
     return withDoor(openDoor, { keys: [keys.rsa], settings }, async (door) => {
       const run = new Outage(door, shop)
       await run.outage()
-      await door.server.become({ behaviour: 'up', keys: [publicPart(keys.rsa)] })
+      await door.server.become({ behaviour: 'up', keys: [toPublicJwk(keys.rsa)] })
       await door.pass(settings.contract.client.cooldown_s + 1)
       const fetches = await run.flood(kids)
       return {

@@ -1,5 +1,6 @@
 import { openAll } from '../../concurrency/open-all.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
+import { toPublicJwk } from '../../core/text/jwk.ts'
 import type { StagedDoor } from '../../ports.ts'
 import { FfError } from '../../errors.ts'
 import { probe } from './probe.ts'
@@ -9,7 +10,6 @@ import {
   type Jwk,
   type OpenDoor,
   openTokenShop,
-  publicPart,
   realDoor,
   withDoor,
   type TokenShop,
@@ -95,7 +95,7 @@ class Rotation {
 
   /** @returns after how many seconds a token of the new key was let in; where it never was, how long that was */
   async introduce([old, fresh]: readonly [Jwk, Jwk]): Promise<number> {
-    await this.door.server.become({ behaviour: 'up', keys: [old, fresh].map(publicPart) })
+    await this.door.server.become({ behaviour: 'up', keys: [old, fresh].map(toPublicJwk) })
     const began = this.second
     // Twice as long as it may take: longer ago than that it is a failure anyway.
     while (this.second - began <= 2 * this.times.cooldown_s) {
@@ -109,7 +109,7 @@ class Rotation {
   /** @returns after how many seconds the key that was taken back was refused; null where it never was */
   async retire(old: Jwk, fresh: Jwk): Promise<number | null> {
     await this.pass(this.times.cooldown_s + 1)
-    await this.door.server.become({ behaviour: 'up', keys: [publicPart(fresh)] })
+    await this.door.server.become({ behaviour: 'up', keys: [toPublicJwk(fresh)] })
     const began = this.second
     while (this.second - began <= this.times.cache_max_s) {
       await this.mustHold(fresh)

@@ -1,6 +1,7 @@
 import { withAll } from '../../concurrency/open-all.ts'
 import { ENVIRONMENTS, isRefused } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
+import { toPublicJwk } from '../../core/text/jwk.ts'
 import { believing } from './faults/believing-verifier.ts'
 import { type Forged, forgeries } from './forged-tokens.ts'
 import type { StagedDoor } from '../../ports.ts'
@@ -11,7 +12,6 @@ import {
   type Jwk,
   type OpenDoor,
   openTokenShop,
-  publicPart,
   realDoor,
   withDoor,
   TOKEN_TIME,
@@ -37,7 +37,7 @@ export const tokenForgeries = probe<OpenDoor>({
   measure: async (openDoor, world): Promise<Measurement> => {
     const { settings, keys, claims } = await openTokenShop(world)
     const good = [keys.rsa, keys.ec, keys.ed]
-    const attacker = { behaviour: 'up', keys: [publicPart(keys.attacker)] } as const
+    const attacker = { behaviour: 'up', keys: [toPublicJwk(keys.attacker)] } as const
     return withAll([() => world.adapters.openKeyServer(attacker)], (theirs) =>
       withDoor(openDoor, { keys: good, settings }, (door) =>
         withEndpoint(world, door, async (knock) => {

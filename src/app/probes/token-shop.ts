@@ -11,6 +11,7 @@ import { withAll } from '../../concurrency/open-all.ts'
 import { type AuthSettings, byContract } from '../../core/auth/contract.ts'
 import { SCENE_TIME, TOKEN_TENANT, TOKEN_USER } from '../../core/parity/scene.ts'
 import { type Instant, toMilliseconds } from '../../core/state/instant.ts'
+import { toPublicJwk } from '../../core/text/jwk.ts'
 import { FfError } from '../../errors.ts'
 import { loadAuth } from '../jwks-check.ts'
 import type { StagedDoor } from '../../ports.ts'
@@ -27,7 +28,7 @@ export function withDoor<T>(
   { keys, settings }: { readonly keys: readonly Jwk[]; readonly settings: AuthSettings },
   use: (door: StagedDoor) => Promise<T>,
 ): Promise<T> {
-  const stage = { behaviour: 'up', keys: keys.map(publicPart) } as const
+  const stage = { behaviour: 'up', keys: keys.map(toPublicJwk) } as const
   return withAll([() => openDoor(stage, settings)], use)
 }
 
@@ -82,12 +83,8 @@ export async function openTokenShop({ root }: World): Promise<TokenShop> {
   }
 }
 
-const PUBLIC = ['kty', 'kid', 'alg', 'use', 'n', 'e', 'crv', 'x', 'y']
-/** What of a key may be published. */
-export const publicPart = (jwk: Jwk): Jwk =>
-  Object.fromEntries(Object.entries(jwk).filter(([name]) => PUBLIC.includes(name)))
 export const publicPem = (jwk: Jwk): string =>
-  createPublicKey({ key: publicPart(jwk), format: 'jwk' })
+  createPublicKey({ key: toPublicJwk(jwk), format: 'jwk' })
     .export({ type: 'spki', format: 'pem' })
     .toString()
 

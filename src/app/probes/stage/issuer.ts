@@ -1,6 +1,7 @@
+import { toPublicJwk } from '../../../core/text/jwk.ts'
 import type { KeyServer } from '../../../ports.ts'
 import type { World } from '../probe.ts'
-import { honestToken, openTokenShop, publicPart } from '../token-shop.ts'
+import { honestToken, openTokenShop } from '../token-shop.ts'
 import type { Asker } from './audited-changes.ts'
 
 /** Who issues the tokens of those who ask. */
@@ -25,7 +26,7 @@ export async function openIssuer(world: World): Promise<Issuer> {
     forger: bearer(honestToken(forged, writes)),
     nobody: {},
   }
-  const stage = { behaviour: 'up', keys: [publicPart(keys.rsa)] } as const
+  const stage = { behaviour: 'up', keys: [toPublicJwk(keys.rsa)] } as const
   const server = await world.adapters.openKeyServer(stage)
   return {
     server,

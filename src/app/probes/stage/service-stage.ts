@@ -1,18 +1,13 @@
 import { TOKEN_TENANT } from '../../../core/parity/scene.ts'
 import { type Exposition, readExposition } from '../../../core/alerts/exposition.ts'
+import { toPublicJwk } from '../../../core/text/jwk.ts'
 import { FfError } from '../../../errors.ts'
 import type { HttpClient, HttpRequest, ServiceLog, StagedDoor } from '../../../ports.ts'
 import type { Adapters } from '../../adapters.ts'
 import { NO_ADMIN } from '../../service/admin-settings.ts'
 import { type Service, startService } from '../../serve.ts'
 import type { World } from '../probe.ts'
-import {
-  honestToken,
-  openTokenShop,
-  publicPart,
-  TOKEN_TIME,
-  type TokenShop,
-} from '../token-shop.ts'
+import { honestToken, openTokenShop, TOKEN_TIME, type TokenShop } from '../token-shop.ts'
 import { PLAIN_FLAG, SENSITIVE_FLAG, STAGE_ROWS } from './stage-rows.ts'
 import { type AdminFault, stagedAdmin } from './staged-admin.ts'
 import { type StoreFault, troubledStore } from './troubled-store.ts'
@@ -129,7 +124,7 @@ export class ServiceStage {
   }
 
   async keyServer(behaviour: 'up' | 'refused'): Promise<void> {
-    await this.staged?.server.become({ behaviour, keys: [publicPart(this.shop.keys.rsa)] })
+    await this.staged?.server.become({ behaviour, keys: [toPublicJwk(this.shop.keys.rsa)] })
   }
 
   /** What the service says of itself; null where it does not answer. */
@@ -215,7 +210,7 @@ export class ServiceStage {
         return { ...made, store: troubledStore(made.store, this.fault) }
       },
       openDoorOn: async (_keys, settings) => {
-        const stage = { behaviour: 'up', keys: [publicPart(keys.rsa)] } as const
+        const stage = { behaviour: 'up', keys: [toPublicJwk(keys.rsa)] } as const
         this.staged = await adapters.openStagedDoor(stage, settings)
         return this.staged
       },
