@@ -163,7 +163,7 @@ export default {
     only(
       'commands-are-thin',
       '^src/commands/',
-      '^src/(commands/|app/|reports/|ports(/|[.]ts$)|files/|errors[.]ts$|core/)',
+      '^src/(commands/|app/|reports/|ports(/|[.]ts$)|concurrency/|files/|errors[.]ts$|core/)',
       'A command reads options, calls one use case and prints.',
     ),
     only('bin-is-a-door', '^bin/', '^src/main[.]ts$', 'bin only starts main.'),

@@ -1,3 +1,4 @@
+import { throwIfEnded } from '../concurrency/ended.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { CheckReport } from '../core/report/types.ts'
 import { type Table, TABLES } from '../core/state/rows.ts'
@@ -80,14 +81,13 @@ class Outgoing {
     const of = Object.values(this.source.counts).reduce((all, one) => all + one, 0)
     let bytes = 0
     for await (const batch of this.source.lines()) {
-      if (signal.aborted)
-        throw new FfError(
-          signal.reason as 'interrupted',
-          'The export was ended before it was done.',
-          {
+      throwIfEnded(
+        signal,
+        (ending) =>
+          new FfError(ending, 'The export was ended before it was done.', {
             hint: 'No store was written; run it again.',
-          },
-        )
+          }),
+      )
       this.judge(batch)
       bytes += batch.bytes.length
       progress(Math.min(of, Math.floor(bytes / ROW_BYTES)), of)

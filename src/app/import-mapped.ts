@@ -1,5 +1,6 @@
 import { loadArtefact } from '../artefacts/load.ts'
 import { mappingProblems } from '../artefacts/rules/mapping-rules.ts'
+import { throwIfEnded } from '../concurrency/ended.ts'
 import { EMPTY_HEAD } from '../core/audit/record.ts'
 import type { Listing } from '../core/mapping/listing.ts'
 import { mapDocument, type MappedDocument } from '../core/mapping/map-document.ts'
@@ -118,14 +119,13 @@ async function storeItems(
 
 async function* bytesOf(source: ImportSource, signal: AbortSignal): AsyncGenerator<Buffer> {
   for await (const { bytes } of source.lines()) {
-    if (signal.aborted)
-      throw new FfError(
-        signal.reason as 'interrupted',
-        'The import was ended before it was done.',
-        {
+    throwIfEnded(
+      signal,
+      (ending) =>
+        new FfError(ending, 'The import was ended before it was done.', {
           hint: 'No store was written; run it again.',
-        },
-      )
+        }),
+    )
     yield bytes
   }
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { throwIfEnded } from '../concurrency/ended.ts'
 import { withAll } from '../concurrency/open-all.ts'
 import type { CanonicalJson } from '../core/json/canonical.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
@@ -92,14 +93,13 @@ async function walk(
       const hash = createHash('sha256')
       await mergeRows(hashed(rows, hash), visitor.seeFlags(held), visitor)
       await visitor.finish()
-      if (signal.aborted)
-        throw new FfError(
-          signal.reason as 'interrupted',
-          'The import was ended before it was done.',
-          {
+      throwIfEnded(
+        signal,
+        (ending) =>
+          new FfError(ending, 'The import was ended before it was done.', {
             hint: 'Run it again: it goes on where it stopped.',
-          },
-        )
+          }),
+      )
       return { visitor, faults: rows.faults(), digest: hash.digest('hex') }
     },
   )

@@ -2,6 +2,8 @@ import { loadArtefact, packaged } from '../artefacts/load.ts'
 import { authProblems } from '../artefacts/rules/auth-rules.ts'
 import type { JwksIntegrationNotes, JwtFixtures } from '../artefacts/types.generated.ts'
 import { type Fixture, headersOf } from '../artefacts/vectors.ts'
+import { mapConcurrently } from '../concurrency/map-concurrently.ts'
+import { throwIfEnded } from '../concurrency/ended.ts'
 import { type AuthSettings, byContract } from '../core/auth/contract.ts'
 import { type Authentication, ENVIRONMENTS, type Environment } from '../core/auth/types.ts'
 import type { CheckReport } from '../core/report/types.ts'
@@ -11,7 +13,6 @@ import type { Adapters } from './adapters.ts'
 import { admit } from './admit.ts'
 import { artefactError } from './artefact-error.ts'
 import { type Checked, checkReport, passed } from './check-report.ts'
-import { inTurns } from './in-turns.ts'
 
 /** How many key servers stand at once. */
 const AT_ONCE = 16
@@ -50,13 +51,14 @@ export async function jwksCheck({
       return { fixture, environment, expected: fixture.expected[environment] }
     }),
   )
-  const outcomes = await inTurns(cases, AT_ONCE, async (one): Promise<Outcome> => {
+  const outcomes = await mapConcurrently(cases, AT_ONCE, async (one): Promise<Outcome> => {
     return { one, came: signal.aborted ? null : await run(one, settings, adapters) }
   })
-  if (signal.aborted)
-    throw new FfError(signal.reason as 'interrupted', 'The check was ended.', {
-      hint: 'Run it again: nothing of it is kept.',
-    })
+  throwIfEnded(
+    signal,
+    (ending) =>
+      new FfError(ending, 'The check was ended.', { hint: 'Run it again: nothing of it is kept.' }),
+  )
   const rows = notes.modes.map(({ id, title }) => rowItem(id, title, outcomes))
   return checkReport('jwks_check', [...rows, control(outcomes)])
 }

@@ -1,3 +1,4 @@
+import { throwIfEnded } from '../concurrency/ended.ts'
 import { closeAfter } from '../concurrency/open-all.ts'
 import { byContract } from '../core/auth/contract.ts'
 import { comparerFaults } from '../core/parity/comparer-controls.ts'
@@ -52,10 +53,13 @@ export async function runFuzz(
     },
     { runs, seed, timeMs, stopped: () => signal.aborted },
   )
-  if (signal.aborted)
-    throw new FfError(signal.reason as 'interrupted', 'The fuzz was ended before it was done.', {
-      hint: `Run it again; --seed ${seed} begins with the same scenes.`,
-    })
+  throwIfEnded(
+    signal,
+    (ending) =>
+      new FfError(ending, 'The fuzz was ended before it was done.', {
+        hint: `Run it again; --seed ${seed} begins with the same scenes.`,
+      }),
+  )
   const items = itemsOf(player, { played, seed })
   const controls = [comparerControl(bench.workings), aaControl(player)]
   const timing = timed(started, now(), player.compared + player.twins)

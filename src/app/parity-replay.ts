@@ -6,6 +6,7 @@ import {
   type RecordedLine,
   type Terms,
 } from '../artefacts/replay-requests.ts'
+import { type Ending, throwIfEnded } from '../concurrency/ended.ts'
 import type { BackingState } from '../core/evaluate/types.ts'
 import type { Comparing } from '../core/parity/judge.ts'
 import { judgeVector } from '../core/parity/judge-vector.ts'
@@ -163,7 +164,7 @@ async function countRequests(
   const broken: LineProblem[] = []
   let [requests, lines] = [0, 0]
   for await (const { problems } of readRecorded(file, terms)) {
-    if (signal.aborted) throw ended(signal)
+    throwIfEnded(signal, neverBegun)
     if (problems === undefined) requests += 1
     else {
       lines += 1
@@ -177,8 +178,8 @@ async function countRequests(
   })
 }
 
-const ended = ({ reason }: AbortSignal): FfError =>
-  new FfError(reason as 'interrupted', 'The replay was ended before anything was asked.', {
+const neverBegun = (ending: Ending): FfError =>
+  new FfError(ending, 'The replay was ended before anything was asked.', {
     hint: 'Run it again.',
   })
 

@@ -1,8 +1,9 @@
+import { ended } from '../concurrency/ended.ts'
 import { comparerFaults, EQUAL, UNEQUAL } from '../core/parity/comparer-controls.ts'
 import type { Tally } from '../core/parity/tally.ts'
 import type { Compare } from '../core/parity/compare.ts'
 import type { ParityReport } from '../core/report/types.ts'
-import { EXITS, type ExitName } from '../errors.ts'
+import { EXITS } from '../errors.ts'
 import type { ReplaySides } from './replay-sides.ts'
 
 interface Ended {
@@ -27,12 +28,12 @@ export function replayReport(
     expected,
     comparer: { faults, pairs: UNEQUAL.length + EQUAL.length },
   })
-  const exitName = signal.aborted ? (signal.reason as ExitName) : EXIT_OF[verdict]
+  const exitName = ended(signal) ?? EXIT_OF[verdict]
   const duration_ms = now().getTime() - started.getTime()
   return {
     schemaVersion: 1,
     kind: 'parity_replay',
-    verdict: signal.aborted ? 'cancelled' : verdict,
+    verdict: ended(signal) === null ? verdict : 'cancelled',
     exitName,
     exitCode: EXITS[exitName][0],
     sides: { baseline: sides.baseline.facts, candidate: sides.candidate.facts },

@@ -1,3 +1,4 @@
+import { ended } from '../concurrency/ended.ts'
 import { EQUAL, UNEQUAL, comparerFaults } from '../core/parity/comparer-controls.ts'
 import type { Compare } from '../core/parity/compare.ts'
 import { coverage } from '../core/parity/coverage.ts'
@@ -91,14 +92,13 @@ export function buildReport(
 ): ParityReport {
   const faults = comparerFaults(around.compare)
   const summary = summarise(cases, expected, { faults, pairs: UNEQUAL.length + EQUAL.length })
-  const exitName = around.signal.aborted
-    ? (around.signal.reason as ExitName)
-    : EXIT_OF[summary.verdict]
+  const ending = ended(around.signal)
+  const exitName = ending ?? EXIT_OF[summary.verdict]
   const { verdict, counts, controls, findings, items } = summary
   return {
     schemaVersion: 1,
     kind,
-    verdict: around.signal.aborted ? 'cancelled' : verdict,
+    verdict: ending === null ? verdict : 'cancelled',
     exitName,
     exitCode: EXITS[exitName][0],
     sides: { baseline: baseline.facts, candidate: candidate.facts },

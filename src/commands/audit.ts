@@ -7,6 +7,7 @@ import { verifyAudit } from '../app/audit/verify.ts'
 import { verifyExport } from '../app/audit/verify-export.ts'
 import { loadPersistence } from '../app/persistence-inputs.ts'
 import { resolveTarget } from '../app/targets.ts'
+import { ended } from '../concurrency/ended.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import { fromMilliseconds } from '../core/state/instant.ts'
 import { type ExitName, FfError } from '../errors.ts'
@@ -89,8 +90,10 @@ export async function tail(invocation: Invocation): Promise<void> {
 }
 
 /** Somebody who follows is done when asked to end (page 8). */
-const endOf = ({ aborted, reason }: AbortSignal): ExitName =>
-  !aborted || reason === 'terminated' ? 'ok' : (reason as ExitName)
+const endOf = (signal: AbortSignal): ExitName => {
+  const ending = ended(signal)
+  return ending === null || ending === 'terminated' ? 'ok' : ending
+}
 
 function lineOf(format: string): (typeof RECORD_LINES)[keyof typeof RECORD_LINES] {
   if (Object.hasOwn(RECORD_LINES, format)) return RECORD_LINES[format as keyof typeof RECORD_LINES]

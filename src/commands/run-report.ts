@@ -1,3 +1,4 @@
+import type { Ending } from '../concurrency/ended.ts'
 import type { Report } from '../core/report/types.ts'
 import { type ExitName, FfError } from '../errors.ts'
 import { type Format, REPORTERS } from '../reports/index.ts'
@@ -81,7 +82,6 @@ async function untilEnded(work: Promise<Done>, signal: AbortSignal): Promise<Don
   }
 }
 
-type Ending = 'interrupted' | 'terminated' | 'timeout'
 export const endedBy = (signal: AbortSignal, cause?: unknown): FfError =>
   new FfError(signal.reason as Ending, 'The command was ended before it was done.', {
     hint: 'What it had finished by then stands; run it again for the rest.',

@@ -1,4 +1,5 @@
 import { schemaProblems } from '../../artefacts/schemas.ts'
+import { throwIfEnded } from '../../concurrency/ended.ts'
 import { checkTrust } from '../../core/signoff/trust.ts'
 import type { Instant } from '../../core/state/instant.ts'
 import { FfError } from '../../errors.ts'
@@ -72,7 +73,6 @@ export const readHeadFile = async (path: string, adapters: Adapters): Promise<Au
 
 /** @throws FfError where the run is to end */
 export function endIfAborted(signal: AbortSignal, hint: string): void {
-  if (!signal.aborted) return
   const message = 'The audit trail was not read to its end.'
-  throw new FfError(signal.reason as 'interrupted', message, { hint })
+  throwIfEnded(signal, (ending) => new FfError(ending, message, { hint }))
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
 import { closeAfter } from '../../concurrency/open-all.ts'
 import { FfError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
-import { inTurns } from '../in-turns.ts'
 import { MADE_FLAG } from './made-store.ts'
 import { type Lend, numberParam, probe, type World } from './probe.ts'
 import {
@@ -115,7 +115,7 @@ class Audited {
       Math.ceil(numberParam(world, name) * share),
     )
     await this.served(({ client }) =>
-      inTurns(turns(operations), AT_ONCE, async (turn) => {
+      mapConcurrently(turns(operations), AT_ONCE, async (turn) => {
         for (const one of turn) await this.ask(client, one)
       }),
     )

@@ -1,4 +1,5 @@
 import { type Fixture, headersOf } from '../../artefacts/vectors.ts'
+import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
 import { byContract } from '../../core/auth/contract.ts'
 import { type Credential, ENVIRONMENTS, type Environment } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
@@ -6,7 +7,6 @@ import { type HarnessScene, rowsText, SCENE_HEADER } from '../../core/parity/har
 import type { Instant } from '../../core/state/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { HttpClient, HttpRequest, HttpRoute } from '../../ports.ts'
-import { inTurns } from '../in-turns.ts'
 import { jwksCheck } from '../jwks-check.ts'
 import { loadOrThrow } from '../parity.ts'
 import type { Parts } from '../service/parts.ts'
@@ -85,11 +85,11 @@ class Pairs {
     const wanted = numberParam(this.world, 'pairs')
     await this.both((client) => put(client, '/harness/rows', rowsText(SAMPLE)))
     const own = fixtures.map((fixture): Caller => ({ fixture, environment: fixture.environment }))
-    await inTurns(own, AT_ONCE, (caller) => this.visit(caller))
+    await mapConcurrently(own, AT_ONCE, (caller) => this.visit(caller))
     for (const environment of ENVIRONMENTS) {
       if (this.asked >= wanted) return
       const others = fixtures.filter((fixture) => fixture.environment !== environment)
-      await inTurns(others, AT_ONCE, (fixture) => this.visit({ fixture, environment }))
+      await mapConcurrently(others, AT_ONCE, (fixture) => this.visit({ fixture, environment }))
     }
   }
 

@@ -1,13 +1,14 @@
+import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
+import { ended } from '../../concurrency/ended.ts'
 import { limitText } from '../../core/gate/limit-text.ts'
 import type { ChecklistItem, EvidenceDraft } from '../../core/gate/types.ts'
 import type { CheckReport } from '../../core/report/types.ts'
-import { type ExitName, FfError } from '../../errors.ts'
+import { FfError } from '../../errors.ts'
 import type { EvidenceWriter, OpenedEvidence } from '../../ports.ts'
 import type { ProbeRow } from '../../core/report/types.ts'
 import { type Checked, checkReport, passed } from '../check-report.ts'
 import { type GateFiles, type GateFolder, loadChecklist, loadGateFiles } from '../gate-files.ts'
 import { identityOf, type Running } from '../gate-identity.ts'
-import { inTurns } from '../in-turns.ts'
 import { type Measurable, measurable } from './index.ts'
 import type { Probe, World } from './probe.ts'
 import { type ProbeTerms, runControl, runProbe } from './run-probe.ts'
@@ -78,6 +79,7 @@ async function runAll(
     const run = new ProbeRun(request, files, { writer, work })
     const checked = await run.all(chosen)
     const { now, signal } = request
+    const ending = ended(signal)
     const timing = {
       started_at: started.toISOString(),
       duration_ms: now().getTime() - started.getTime(),
@@ -85,7 +87,7 @@ async function runAll(
     }
     return checkReport(kind, checked, {
       timing,
-      ...(signal.aborted ? { exits: [signal.reason as ExitName] } : {}),
+      ...(ending === null ? {} : { exits: [ending] }),
     })
   } finally {
     await writer.close()
@@ -125,7 +127,7 @@ class ProbeRun implements Progress {
     const { folder, adapters, targets, now, signal, tool_version, repeat } = request
     this.request = request
     this.hands = hands
-    this.ended = ended(signal)
+    this.ended = whenEnded(signal)
     this.terms = { identity: identityOf(request, files), tool_version, repeat }
     const { root, cwd } = folder
     const { plan } = files
@@ -145,8 +147,8 @@ class ProbeRun implements Progress {
       if (this.request.signal.aborted) return
       checked[at] = await this.one(one)
     }
-    await inTurns(together, AT_ONCE, take)
-    await inTurns(alone, 1, take)
+    await mapConcurrently(together, AT_ONCE, take)
+    await mapConcurrently(alone, 1, take)
     return checked.map((one, at) => one ?? left(chosen[at] as Measurable))
   }
 
@@ -199,7 +201,7 @@ class ProbeRun implements Progress {
 }
 
 /** When the run is ended. */
-const ended = (signal: AbortSignal): Promise<null> =>
+const whenEnded = (signal: AbortSignal): Promise<null> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }))
 
 const left = ({ item }: Measurable): Checked => ({

@@ -1,3 +1,4 @@
+import { throwIfEnded } from '../../concurrency/ended.ts'
 import type { CheckItem, CheckReport, ParityReport } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
 import { type Checked, checkReport, passed } from '../check-report.ts'
@@ -49,14 +50,13 @@ export async function runSelftest(
   }
   // A side that went wrong on the way would have seemed to catch all that came after.
   if (!signal.aborted) items.push(...(await controls('after', honest, options)))
-  if (signal.aborted)
-    throw new FfError(
-      signal.reason as 'interrupted',
-      'The selftest was ended before it was done.',
-      {
+  throwIfEnded(
+    signal,
+    (ending) =>
+      new FfError(ending, 'The selftest was ended before it was done.', {
         hint: 'Run it again: a part of the catalogue proves nothing.',
-      },
-    )
+      }),
+  )
   const timing = {
     started_at: started.toISOString(),
     duration_ms: now().getTime() - started.getTime(),

@@ -1,0 +1,14 @@
+/** Maps a list with at most so many calls at a time. @returns the results in the order of the list */
+export async function mapConcurrently<T, R>(
+  list: readonly T[],
+  atOnce: number,
+  map: (one: T) => Promise<R>,
+): Promise<readonly R[]> {
+  const results: R[] = []
+  let next = 0
+  const worker = async (): Promise<void> => {
+    for (let at = next++; at < list.length; at = next++) results[at] = await map(list[at] as T)
+  }
+  await Promise.all(Array.from({ length: atOnce }, worker))
+  return results
+}
