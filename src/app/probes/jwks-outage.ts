@@ -2,36 +2,25 @@ import { isRefused } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
 import type { StagedDoor, TokenVerifier } from '../../ports.ts'
-import { numberParam, probe } from './probe.ts'
-import {
-  honestToken,
-  type OpenDoor,
-  openTokenShop,
-  realDoor,
-  withDoor,
-  TOKEN_TIME,
-  type TokenShop,
-} from './token-shop.ts'
+import { doorProbe } from './door-probe.ts'
+import { numberParam } from './probe.ts'
+import { honestToken, openTokenShop, withDoor, TOKEN_TIME, type TokenShop } from './token-shop.ts'
 
 /** A4: the key server is away for nearly as long as the last good set may serve; then kids that nobody knows arrive. */
-export const jwksOutage = probe<OpenDoor>({
+export const jwksOutage = doorProbe({
   version: 1,
-  site: 'scratch',
-  company: 'together',
-  honest: realDoor,
-  faulty: ({ adapters }, use) =>
-    use(async (stage, settings) => {
-      const staged = await adapters.openStagedDoor(stage, settings)
-      const verify: TokenVerifier['verify'] = async (token, at) => {
-        const door = await adapters.openDoorOn({ url: staged.server.url }, settings)
-        try {
-          return await door.verifier.verify(token, at)
-        } finally {
-          await door.close()
-        }
+  faulty: (adapters) => async (stage, settings) => {
+    const staged = await adapters.openStagedDoor(stage, settings)
+    const verify: TokenVerifier['verify'] = async (token, at) => {
+      const door = await adapters.openDoorOn({ url: staged.server.url }, settings)
+      try {
+        return await door.verifier.verify(token, at)
+      } finally {
+        await door.close()
       }
-      return { ...staged, verifier: { ...staged.verifier, verify } }
-    }),
+    }
+    return { ...staged, verifier: { ...staged.verifier, verify } }
+  },
   measure: async (openDoor, world): Promise<Measurement> => {
     const kids = numberParam(world, 'unknown_kids')
     const shop = await openTokenShop(world)

@@ -3,37 +3,25 @@ import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
 import type { StagedDoor } from '../../ports.ts'
 import { FfError } from '../../errors.ts'
-import { probe } from './probe.ts'
+import { doorProbe } from './door-probe.ts'
 import { type Knock, withEndpoint } from './served.ts'
-import {
-  honestToken,
-  type Jwk,
-  type OpenDoor,
-  openTokenShop,
-  realDoor,
-  withDoor,
-  type TokenShop,
-} from './token-shop.ts'
+import { honestToken, type Jwk, openTokenShop, withDoor, type TokenShop } from './token-shop.ts'
 
 /**
  * A3: a key comes, and the one before it goes, while tokens of both arrive at a served endpoint; time is played, the key
  * server and the sockets are real.
  */
-export const keyRotation = probe<OpenDoor>({
+export const keyRotation = doorProbe({
   version: 2,
-  site: 'scratch',
-  company: 'together',
-  honest: realDoor,
-  faulty: ({ adapters }, use) =>
-    use(async (stage, settings) => {
-      const { value, close } = await openAll(async (keep) => {
-        const staged = await keep(adapters.openStagedDoor(stage, settings))
-        const keys = stage.keys as readonly Jwk[]
-        const { verifier, metrics } = await keep(adapters.openDoorOn({ keys }, settings))
-        return { ...staged, verifier, metrics }
-      })
-      return { ...value, close }
-    }),
+  faulty: (adapters) => async (stage, settings) => {
+    const { value, close } = await openAll(async (keep) => {
+      const staged = await keep(adapters.openStagedDoor(stage, settings))
+      const keys = stage.keys as readonly Jwk[]
+      const { verifier, metrics } = await keep(adapters.openDoorOn({ keys }, settings))
+      return { ...staged, verifier, metrics }
+    })
+    return { ...value, close }
+  },
   measure: async (openDoor, world): Promise<Measurement> => {
     const shop = await openTokenShop(world)
     const { settings, keys } = shop

@@ -1,42 +1,33 @@
-import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import type { SceneSearch } from '../../ports.ts'
 import type { Adapters } from '../adapters.ts'
 import { parityExhaustive } from '../parity.ts'
 import { parityFuzz } from '../parity-fuzz.ts'
-import { forgettingUsers } from './faults/letting-in.ts'
-import { numberParam, probe, type World } from './probe.ts'
-import { exampleOf, measuredBy, proofRequest, sidesMet } from './proofs.ts'
+import { numberParam, type World } from './probe.ts'
+import { exampleOf, measuredBy, parityProbe, proofRequest, sidesMet } from './proofs.ts'
 
 /** E2: every cell at every boundary, and as many random cases as the item says. */
-export const parityBreadth = probe<Adapters>({
-  version: 1,
-  site: 'scratch',
-  company: 'together',
-  honest: ({ adapters }, use) => use(adapters),
-  faulty: ({ adapters }, use) => use(forgettingUsers(adapters)),
-  measure: async (adapters, world): Promise<Measurement> => {
-    const wanted = numberParam(world, 'cases')
-    const request = { ...proofRequest(world, adapters), only: null }
-    const cells = measuredBy(await parityExhaustive(request))
-    const random = await randomCases(wanted, adapters, world)
-    const { counts, findings, items } = cells
-    return {
-      measured: {
-        cells_passed: items.filter(({ state }) => state === 'pass').length,
-        random_cases: random.cases,
-        divergences: findings.length + random.divergences,
-      },
-      met: {
-        ...sidesMet(cells),
-        cells: counts.compared,
-        cell_cases: counts.cases,
-        random_cases: random.cases,
-        seeds: random.seeds.join(' '),
-      },
-      sample_size: counts.compared + random.cases,
-      example: exampleOf(cells) ?? random.example,
-    }
-  },
+export const parityBreadth = parityProbe(async (adapters, world) => {
+  const wanted = numberParam(world, 'cases')
+  const request = { ...proofRequest(world, adapters), only: null }
+  const cells = measuredBy(await parityExhaustive(request))
+  const random = await randomCases(wanted, adapters, world)
+  const { counts, findings, items } = cells
+  return {
+    measured: {
+      cells_passed: items.filter(({ state }) => state === 'pass').length,
+      random_cases: random.cases,
+      divergences: findings.length + random.divergences,
+    },
+    met: {
+      ...sidesMet(cells),
+      cells: counts.compared,
+      cell_cases: counts.cases,
+      random_cases: random.cases,
+      seeds: random.seeds.join(' '),
+    },
+    sample_size: counts.compared + random.cases,
+    example: exampleOf(cells) ?? random.example,
+  }
 })
 
 interface Random {

@@ -3,7 +3,19 @@ import type { CheckReport, ParityReport } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../adapters.ts'
 import type { ParityRequest } from '../parity.ts'
-import type { World } from './probe.ts'
+import { forgettingUsers } from './faults/letting-in.ts'
+import { type Probe, probe, type ProbeSpec, type World } from './probe.ts'
+
+/** A probe of a proof of parity; its control forgets the overrides of users. */
+export const parityProbe = (measure: ProbeSpec<Adapters>['measure']): Probe =>
+  probe<Adapters>({
+    version: 1,
+    site: 'scratch',
+    company: 'together',
+    honest: ({ adapters }, use) => use(adapters),
+    faulty: ({ adapters }, use) => use(forgettingUsers(adapters)),
+    measure,
+  })
 
 /** A proof of parity between a file of its own and scratch state in a database. */
 export const proofRequest = (

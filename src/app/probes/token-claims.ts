@@ -4,12 +4,11 @@ import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { TOKEN_TENANT } from '../../core/parity/scene.ts'
 import { fromMilliseconds, type Instant } from '../../core/state/instant.ts'
 import type { StagedDoor } from '../../ports.ts'
-import { numberParam, probe } from './probe.ts'
+import { doorProbe } from './door-probe.ts'
+import { numberParam } from './probe.ts'
 import {
   honestToken,
-  type OpenDoor,
   openTokenShop,
-  realDoor,
   withDoor,
   TOKEN_SECONDS,
   type TokenShop,
@@ -28,16 +27,12 @@ interface Case {
 }
 
 /** A2: each claim that is wrong, and either side of each second that counts. */
-export const tokenClaims = probe<OpenDoor>({
+export const tokenClaims = doorProbe({
   version: 1,
-  site: 'scratch',
-  company: 'together',
-  honest: realDoor,
-  faulty: ({ adapters }, use) =>
-    use(async (stage, settings) => {
-      const door = await adapters.openStagedDoor(stage, settings)
-      return { ...door, verifier: { ...door.verifier, verify: stoppedClock(door) } }
-    }),
+  faulty: (adapters) => async (stage, settings) => {
+    const door = await adapters.openStagedDoor(stage, settings)
+    return { ...door, verifier: { ...door.verifier, verify: stoppedClock(door) } }
+  },
   measure: async (openDoor, world): Promise<Measurement> => {
     const shop = await openTokenShop(world)
     const edge = numberParam(world, 'edge_s')

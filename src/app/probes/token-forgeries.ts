@@ -5,35 +5,23 @@ import { toPublicJwk } from '../../core/text/jwk.ts'
 import { believing } from './faults/believing-verifier.ts'
 import { type Forged, forgeries } from './forged-tokens.ts'
 import type { StagedDoor } from '../../ports.ts'
-import { probe } from './probe.ts'
+import { doorProbe } from './door-probe.ts'
 import { type Knock, withEndpoint } from './served.ts'
-import {
-  honestToken,
-  type Jwk,
-  type OpenDoor,
-  openTokenShop,
-  realDoor,
-  withDoor,
-  TOKEN_TIME,
-} from './token-shop.ts'
+import { honestToken, type Jwk, openTokenShop, withDoor, TOKEN_TIME } from './token-shop.ts'
 
 const UNAUTHORISED = 401
 const LET_IN = 200
 
 /** A1: forged tokens at a door and at a served endpoint behind it, in every environment, beside good ones. */
-export const tokenForgeries = probe<OpenDoor>({
+export const tokenForgeries = doorProbe({
   version: 2,
-  site: 'scratch',
-  company: 'together',
-  honest: realDoor,
-  faulty: ({ adapters }, use) =>
-    use(async (stage, settings) => {
-      const door = await adapters.openStagedDoor(stage, settings)
-      return {
-        ...door,
-        verifier: { ...door.verifier, ...believing(stage.keys as Jwk[], adapters) },
-      }
-    }),
+  faulty: (adapters) => async (stage, settings) => {
+    const door = await adapters.openStagedDoor(stage, settings)
+    return {
+      ...door,
+      verifier: { ...door.verifier, ...believing(stage.keys as Jwk[], adapters) },
+    }
+  },
   measure: async (openDoor, world): Promise<Measurement> => {
     const { settings, keys, claims } = await openTokenShop(world)
     const good = [keys.rsa, keys.ec, keys.ed]

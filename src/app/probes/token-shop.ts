@@ -16,11 +16,10 @@ import { FfError } from '../../errors.ts'
 import { loadAuth } from '../jwks-check.ts'
 import type { StagedDoor } from '../../ports.ts'
 import type { Adapters } from '../adapters.ts'
-import type { Lend, World } from './probe.ts'
+import type { World } from './probe.ts'
 
 /** How a door is made, with a key server on loopback behind it. */
 export type OpenDoor = Adapters['openStagedDoor']
-export const realDoor: Lend<OpenDoor> = ({ adapters }, use) => use(adapters.openStagedDoor)
 
 /** Lends a door whose key server serves the public halves of some keys. */
 export function withDoor<T>(
