@@ -1,12 +1,8 @@
-import { strictProblems } from '../core/json/canonical.ts'
-import { toPlain } from '../core/json/plain.ts'
-import { readJson } from '../core/json/read.ts'
 import type { Approval } from '../core/evaluate/approvals.ts'
 import { parseInstant } from '../core/state/instant.ts'
-import type { LoadResult, Place } from './load.ts'
+import { type LoadResult, parseShaped, type Place } from './load.ts'
 import type { ArtefactProblem } from './problem.ts'
 import { readText } from './read-text.ts'
-import { schemaProblems } from './schemas.ts'
 
 /** Reads a file of approvals: of each ref, flag, tenant and user there is one. */
 export async function loadApprovals({
@@ -18,17 +14,11 @@ export async function loadApprovals({
 }
 
 function parseApprovals(text: string, file: string): LoadResult<readonly Approval[]> {
-  const json = readJson(text)
-  if (!json.ok) {
-    const detail = `line ${json.line}, column ${json.column}`
-    return { ok: false, problems: [{ file, pointer: '', code: json.code, detail }] }
-  }
-  const strict = strictProblems(json.node).map((one) => ({ file, ...one, detail: '' }))
-  if (strict.length > 0) return { ok: false, problems: strict }
-  const value = toPlain(json.node) as { readonly approvals: readonly Approval[] }
-  const shape = schemaProblems('approvals', value, file)
-  const problems = shape.length > 0 ? shape : ruleProblems(value.approvals, file)
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, loaded: value.approvals }
+  const parsed = parseShaped('approvals', { text, shown: file })
+  if (!parsed.ok) return parsed
+  const { approvals } = parsed.loaded.value as { readonly approvals: readonly Approval[] }
+  const problems = ruleProblems(approvals, file)
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, loaded: approvals }
 }
 
 /** What the schema cannot say: days that there are, and no two that answer the same question. */

@@ -82,8 +82,23 @@ export async function loadArtefact<K extends ArtefactKind>(
 /** The same of a text that was read already. */
 export function parseArtefact<K extends ArtefactKind>(
   kind: K,
-  { text, shown: file }: { readonly text: string; readonly shown: string },
+  text: ShownText,
 ): LoadResult<Loaded<K>> {
+  const parsed = parseShaped(ARTEFACTS[kind].schema, text)
+  if (!parsed.ok) return parsed
+  const { value, node } = parsed.loaded
+  return { ok: true, loaded: { file: text.shown, value: value as ArtefactByKind[K], node } }
+}
+
+interface ShownText {
+  readonly text: string
+  readonly shown: string
+}
+/** JSON, I-JSON and of a schema: as a plain value, and as it was written. */
+export function parseShaped(
+  schema: string,
+  { text, shown: file }: ShownText,
+): LoadResult<{ readonly value: unknown; readonly node: JsonNode }> {
   const json = readJson(text)
   if (!json.ok) {
     const detail = `line ${json.line}, column ${json.column}`
@@ -92,7 +107,7 @@ export function parseArtefact<K extends ArtefactKind>(
   const strict = strictProblems(json.node).map((one) => ({ file, ...one, detail: '' }))
   if (strict.length > 0) return { ok: false, problems: strict }
   const value = toPlain(json.node)
-  const problems = schemaProblems(ARTEFACTS[kind].schema, value, file)
+  const problems = schemaProblems(schema, value, file)
   if (problems.length > 0) return { ok: false, problems }
-  return { ok: true, loaded: { file, value: value as ArtefactByKind[K], node: json.node } }
+  return { ok: true, loaded: { value, node: json.node } }
 }
