@@ -1,7 +1,7 @@
-import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { decodeUtf8OrNull } from '../core/text/utf8.ts'
 import { type ByteLine, LineSplitter } from '../files/line-splitter.ts'
+import { openToRead } from '../files/read-bounded.ts'
 import type { ArtefactCode } from './problem.ts'
 
 const CHUNK_BYTES = 262_144
@@ -56,8 +56,7 @@ function textOf({ bytes, tooLong }: ByteLine, line: number): TextLine {
  * @returns null for anything but a file @throws what the system says of the path
  */
 export async function openPlainFile(path: string): Promise<PlainFile | null> {
-  // Not waiting, for a pipe that nobody writes to would never open.
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  const handle = await openToRead(path)
   const found = await handle.stat()
   if (found.isFile()) return { handle, size: found.size }
   await handle.close()

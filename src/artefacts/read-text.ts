@@ -1,6 +1,5 @@
-import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { decodeUtf8 } from '../core/text/utf8.ts'
+import { readBounded } from '../files/read-bounded.ts'
 import { getErrorCode, isMissing } from '../files/read-or-null.ts'
 import type { ArtefactCode, ArtefactProblem } from './problem.ts'
 
@@ -22,16 +21,11 @@ export async function readText(
     problem: { file: shown, pointer: '', code, detail },
   })
   try {
-    // Not waiting, for a pipe that nobody writes to would never open.
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    try {
-      const stat = await file.stat()
-      if (!stat.isFile()) return fail('file_unreadable', 'not a file')
-      if (stat.size > maxBytes) return fail('file_too_large', `over ${maxBytes} bytes`)
-      return { ok: true, text: decodeUtf8(await file.readFile()) }
-    } finally {
-      await file.close()
-    }
+    const read = await readBounded(path, maxBytes)
+    if (read.ok) return { ok: true, text: decodeUtf8(read.bytes) }
+    return read.fault === 'not_a_file'
+      ? fail('file_unreadable', 'not a file')
+      : fail('file_too_large', `over ${maxBytes} bytes`)
   } catch (error) {
     const code = getErrorCode(error)
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return fail('utf8_invalid', 'not UTF-8')

@@ -1,9 +1,8 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto'
-import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { canonicalText } from '../core/signoff/read-document.ts'
 import type { KeyFile } from '../core/signoff/types.ts'
 import { FfError } from '../errors.ts'
+import { readBounded } from '../files/read-bounded.ts'
 import { getErrorCode, isMissing } from '../files/read-or-null.ts'
 import { createFile } from '../files/replace-file.ts'
 import { makeKeyPair, signBytes, thumbprint } from '../jose/ed25519.ts'
@@ -93,18 +92,13 @@ export async function writeKeyFile(path: string, file: KeyFile): Promise<void> {
 /** The text of a key file that nobody but its owner can read. */
 export async function readKeyFile(path: string): Promise<string> {
   try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    try {
-      const stat = await handle.stat()
-      if (!stat.isFile() || stat.size > MAX_BYTES)
-        throw new FfError('key_file_malformed', `${path} is no key file.`, {
-          hint: 'Name a file that `ff key new` made.',
-        })
-      if ((stat.mode & 0o077) !== 0) throw looseMode(path, stat.mode)
-      return await handle.readFile('utf8')
-    } finally {
-      await handle.close()
-    }
+    const read = await readBounded(path, MAX_BYTES)
+    if (!read.ok)
+      throw new FfError('key_file_malformed', `${path} is no key file.`, {
+        hint: 'Name a file that `ff key new` made.',
+      })
+    if ((read.mode & 0o077) !== 0) throw looseMode(path, read.mode)
+    return read.bytes.toString('utf8')
   } catch (error) {
     throw unreadable(path, error)
   }

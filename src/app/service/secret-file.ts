@@ -1,6 +1,5 @@
-import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { FfError } from '../../errors.ts'
+import { readBounded } from '../../files/read-bounded.ts'
 
 /** Far more than a token, a key or a chain of certificates has. */
 const MAX_BYTES = 65_536
@@ -26,21 +25,14 @@ export async function readNamedBytes({ setting, path, secret }: NamedFile): Prom
   const refused = (what: string, hint: string, cause?: unknown): FfError =>
     new FfError('setting_invalid', `${setting} names a file that ${what}.`, { hint, cause })
   try {
-    // Not waiting, for a pipe that nobody writes to would never open.
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    try {
-      const stat = await file.stat()
-      if (!stat.isFile() || stat.size > MAX_BYTES)
-        throw refused('is no small file', 'Name a file of at most 64 KiB.')
-      if (secret && (stat.mode & 0o007) !== 0)
-        throw refused(
-          'everybody on this machine may read',
-          'Make a new secret, and give its file mode 600.',
-        )
-      return await file.readFile()
-    } finally {
-      await file.close()
-    }
+    const read = await readBounded(path, MAX_BYTES)
+    if (!read.ok) throw refused('is no small file', 'Name a file of at most 64 KiB.')
+    if (secret && (read.mode & 0o007) !== 0)
+      throw refused(
+        'everybody on this machine may read',
+        'Make a new secret, and give its file mode 600.',
+      )
+    return read.bytes
   } catch (error) {
     if (error instanceof FfError || !(error instanceof Error && 'code' in error)) throw error
     throw refused(
