@@ -1,4 +1,5 @@
 import type { AuthContract } from '../core/auth/contract.ts'
+import { escapeLine } from '../core/text/terminal.ts'
 import type { KeysFetched, ServedKey } from '../ports.ts'
 import { systemClock } from './clock.ts'
 import { cacheSeconds } from './jwks-client.ts'
@@ -28,7 +29,7 @@ export async function fetchKeys(
       ),
       headers: CACHING.flatMap((name) => {
         const value = headers[name]
-        return value === undefined ? [] : [[name, printable(value)] as const]
+        return value === undefined ? [] : [[name, toShown(value)] as const]
       }),
       cache_s: cacheSeconds(headers, contract.client),
     },
@@ -57,14 +58,11 @@ function toServed(jwk: Jwk, fault: string | null): ServedKey {
   const bits = size === null ? undefined : `${size} bits`
   const words = [kty, crv ?? bits, alg, use].filter((one) => typeof one === 'string')
   return {
-    kid: typeof kid === 'string' ? printable(kid) : null,
-    words: words.map(printable),
+    kid: typeof kid === 'string' ? toShown(kid) : null,
+    words: words.map(toShown),
     fault,
   }
 }
 
 /** What a stranger wrote, for a terminal: short, and without what would move its cursor. */
-const printable = (text: string): string =>
-  text
-    .slice(0, 80)
-    .replaceAll(/[^\x20-\x7e]/gu, (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`)
+const toShown = (text: string): string => escapeLine(text.slice(0, 80))

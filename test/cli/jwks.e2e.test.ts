@@ -546,7 +546,7 @@ describe.concurrent('ff jwks fetch', () => {
   test('what a stranger wrote moves no cursor', async () => {
     const done = await fetched('/escape')
     expect(done.status).toBe(0)
-    expect(done.stdout).toContain('\\u{1b}[2J\\u{7}evil')
+    expect(done.stdout).toContain('\\u001b[2J\\u0007evil')
     expect(done.stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/)
   })
 
