@@ -6,12 +6,13 @@ import type { ChecklistItem } from '../core/gate/types.ts'
 import { FfError } from '../errors.ts'
 import { checklistText, itemText } from '../reports/checklist-text.ts'
 import type { Invocation } from './context.ts'
+import type { CHECKLIST_DOCUMENT, REPORT } from './declarations/options.ts'
 import { print } from './document.ts'
 import { runReport } from './run-report.ts'
 import { nearest } from './settings.ts'
 
 /** `ff checklist validate [FILE]` */
-export const validate = (invocation: Invocation): Promise<void> =>
+export const validate = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReport(invocation, async () => {
     const { root, cwd } = invocation.context
     const place = await checklistPlace({ root, cwd, checklist: invocation.words[0] ?? null })
@@ -19,20 +20,23 @@ export const validate = (invocation: Invocation): Promise<void> =>
   })
 
 /** `ff checklist show` */
-export async function show(invocation: Invocation): Promise<void> {
+export async function show(invocation: Invocation<typeof CHECKLIST_DOCUMENT>): Promise<void> {
   const { value } = await checklistOf(invocation)
   await print(invocation, { json: value, text: checklistText(value) })
 }
 
 /** `ff checklist explain ID` */
-export async function explain(invocation: Invocation): Promise<void> {
+export async function explain(invocation: Invocation<typeof CHECKLIST_DOCUMENT>): Promise<void> {
   const { value } = await checklistOf(invocation)
   const item = itemNamed(value.items, invocation.words[0] ?? '')
   await print(invocation, { json: item, text: itemText(item) })
 }
 
-const checklistOf = async ({ context: { root, cwd }, options }: Invocation) =>
-  (await loadChecklist({ root, cwd, checklist: options.checklist ?? null })).checklist
+const checklistOf = async ({
+  context: { root, cwd },
+  options: { checklist },
+}: Invocation<typeof CHECKLIST_DOCUMENT>) =>
+  (await loadChecklist({ root, cwd, checklist })).checklist
 
 function itemNamed(items: readonly ChecklistItem[], id: string): ChecklistItem {
   const found = items.find((one) => one.id === id)

@@ -1,6 +1,7 @@
 import type { Adapters } from '../app/adapters.ts'
 import type { ExitName } from '../errors.ts'
 import type { Terminal } from '../ports.ts'
+import type { OptionDeclaration, OptionsOf } from './declarations/option.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
@@ -31,69 +32,17 @@ export interface Io {
   readonly stderrIsTerminal: boolean
 }
 
-/** Options as they were typed: each command reads its own and says what is wrong with them. */
-export interface Options {
-  readonly format?: string
-  readonly output?: readonly string[]
-  readonly timeout?: string
-  readonly color?: boolean
-  readonly baseline?: string
-  readonly candidate?: string
-  readonly vectors?: readonly string[]
-  readonly vector?: string
-  readonly cell?: string
-  readonly database?: string
-  readonly to?: string
-  readonly dryRun?: boolean
-  readonly maxDiffs?: string
-  readonly sample?: string
-  readonly runs?: string
-  readonly seed?: string
-  readonly time?: string
-  readonly signatureOnly?: boolean
-  readonly explain?: boolean
-  readonly now?: string
-  readonly dev?: boolean
-  readonly user?: string
-  readonly tenant?: string
-  readonly scopes?: string
-  readonly key?: string
-  readonly signerCmd?: string
-  readonly person?: string
-  readonly name?: string
-  readonly out?: string
-  readonly platformLead?: string
-  readonly securityLead?: string
-  readonly runner?: readonly string[]
-  readonly until?: string
-  readonly reason?: string
-  readonly risk?: string
-  readonly compensation?: string
-  readonly requester?: string
-  readonly expires?: string
-  readonly bound?: readonly string[]
-  readonly code?: string
-  readonly checklist?: string
-  readonly evidence?: string
-  readonly repeat?: string
-  readonly scratch?: string
-  readonly store?: string
-  readonly decision?: string
-  readonly offline?: string
-  readonly mapping?: string
-  readonly into?: string
-  readonly origin?: boolean
-  readonly lines?: string
-  readonly follow?: boolean
-  readonly since?: string
-  readonly head?: string
-  readonly export?: string
-  readonly harness?: boolean
-}
 /** One call of a command. */
-export interface Invocation {
+export interface Call<Options extends object> {
   readonly context: Context
   /** Arguments that are not options. */
   readonly words: readonly string[]
   readonly options: Options
+  /** What `--color` or `--no-color` says; null where neither was given. */
+  readonly color: boolean | null
 }
+/** A call of a command by the list of options that it declares. */
+export type Invocation<Declared extends readonly OptionDeclaration[] = readonly []> = Call<
+  OptionsOf<Declared>
+>
+export type Handler<Options extends object> = (call: Call<Options>) => Promise<void>

@@ -1,5 +1,5 @@
-import { FfError } from '../errors.ts'
 import type { Invocation } from './context.ts'
+import type { DOCUMENT } from './declarations/options.ts'
 
 interface Document {
   readonly json: object
@@ -7,19 +7,10 @@ interface Document {
 }
 /** A document that is no report: as JSON it is the artefact, or the part of it, itself. */
 export async function print(
-  { context, options }: Invocation,
+  { context, options }: Invocation<typeof DOCUMENT>,
   { json, text }: Document,
 ): Promise<void> {
-  const written: Readonly<Record<string, string>> = {
-    text,
-    json: `${JSON.stringify(json, null, 2)}\n`,
-  }
-  const format = options.format ?? 'text'
-  const chosen = Object.hasOwn(written, format) ? written[format] : undefined
-  if (chosen === undefined)
-    throw new FfError('option_invalid', `"${format}" is no format for this command.`, {
-      hint: `The formats are ${Object.keys(written).join(' and ')}.`,
-    })
-  await context.io.stdout(chosen)
+  const asJson = options.format === 'json'
+  await context.io.stdout(asJson ? `${JSON.stringify(json, null, 2)}\n` : text)
   context.exit = 'ok'
 }

@@ -4,33 +4,37 @@ import { gate, type GateRequest, judgeFolder, reportOf } from '../app/gate.ts'
 import { newestMigration } from '../app/persistence-inputs.ts'
 import type { GateReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
-import type { Context, Invocation, Options } from './context.ts'
+import type { Context, Invocation } from './context.ts'
+import type { GATE, GATE_DECISION } from './declarations/options.ts'
 import { clearOutputs, writeOutput } from './output.ts'
 import { runReport } from './run-report.ts'
 import { behaviouralSettings, readSettings } from './settings.ts'
 import { versionOf } from './version.ts'
 
 /** `ff gate`: the verdict, of this folder or of a decision that somebody handed over. */
-export const judge = (invocation: Invocation): Promise<void> =>
+export const judge = (invocation: Invocation<typeof GATE_DECISION>): Promise<void> =>
   runReport(invocation, async () => {
     const { offline, decision } = invocation.options
-    if (offline !== undefined) return verdictOffline(invocation, offline)
-    return decision === undefined ? verdictOf(invocation) : decided(invocation, decision)
+    if (offline !== null) return verdictOffline(invocation, offline)
+    return decision === null ? verdictOf(invocation) : decided(invocation, decision)
   })
 
 /** `ff report`: the same verdict, and the same exit, in a form to hand on. */
-export const report = (invocation: Invocation): Promise<void> => {
-  const { format = 'markdown' } = invocation.options
-  const options = { ...invocation.options, format }
+export const report = (invocation: Invocation<typeof GATE>): Promise<void> => {
+  const { format } = invocation.options
+  const options = { ...invocation.options, format: format ?? 'markdown' }
   return runReport({ ...invocation, options }, () => verdictOf(invocation))
 }
 
-async function verdictOf({ context, options }: Invocation): Promise<GateReport> {
+async function verdictOf({ context, options }: Invocation<typeof GATE>): Promise<GateReport> {
   return gate(await gateRequest(context, options), context.adapters)
 }
 
 /** The verdict, and in a file all that it followed from. */
-async function decided({ context, options }: Invocation, path: string): Promise<GateReport> {
+async function decided(
+  { context, options }: Invocation<typeof GATE>,
+  path: string,
+): Promise<GateReport> {
   const { adapters, now, root } = context
   await clearOutputs([{ path }])
   const judged = await judgeFolder(await gateRequest(context, options), adapters)
@@ -40,7 +44,7 @@ async function decided({ context, options }: Invocation, path: string): Promise<
 }
 
 async function verdictOffline(
-  { context: { root, cwd, env, adapters, now }, options }: Invocation,
+  { context: { root, cwd, env, adapters, now }, options }: Invocation<typeof GATE_DECISION>,
   path: string,
 ): Promise<GateReport> {
   refuseBeside(options)
@@ -49,8 +53,10 @@ async function verdictOffline(
 }
 
 /** A decision brings its own files: another one beside it would be passed over in silence. */
-function refuseBeside(options: Options): void {
-  const given = (['checklist', 'evidence', 'decision'] as const).find((one) => one in options)
+function refuseBeside(options: Invocation<typeof GATE_DECISION>['options']): void {
+  const given = (['checklist', 'evidence', 'decision'] as const).find(
+    (one) => options[one] !== null,
+  )
   if (given === undefined) return
   throw new FfError('option_invalid', `--${given} was given with --offline.`, {
     hint: 'Leave one of them out: with --offline all comes from the file named.',
@@ -60,7 +66,7 @@ function refuseBeside(options: Options): void {
 /** What a gate is asked of a folder, by the settings that hold there. */
 export async function gateRequest(
   { root, cwd, env, adapters, now }: Pick<Context, 'root' | 'cwd' | 'env' | 'adapters' | 'now'>,
-  { checklist = null, evidence = join(cwd, '.ff', 'evidence') }: GateOptions,
+  { checklist = null, evidence = null }: Partial<Invocation<typeof GATE>['options']>,
 ): Promise<GateRequest> {
   const settings = await readSettings(env, cwd)
   const [code, schema_head] = await Promise.all([
@@ -69,15 +75,11 @@ export async function gateRequest(
   ])
   return {
     folder: { root, cwd, checklist },
-    evidence,
+    evidence: evidence ?? join(cwd, '.ff', 'evidence'),
     trust_pin: settings.FF_TRUST_SHA256.value,
     code,
     schema_head,
     settings: behaviouralSettings(settings),
     now,
   }
-}
-interface GateOptions {
-  readonly checklist?: string | null
-  readonly evidence?: string
 }

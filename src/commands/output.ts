@@ -3,11 +3,7 @@ import { FfError } from '../errors.ts'
 import { nullIfMissing } from '../files/read-or-null.ts'
 import { replaceFile } from '../files/replace-file.ts'
 import type { Format } from '../reports/index.ts'
-
-export interface Output {
-  readonly format: Format
-  readonly path: string
-}
+import type { Output } from './declarations/option.ts'
 
 /** Takes away the reports of an earlier run: what stands at the path at the end is this run's, or nothing. */
 export async function clearOutputs(outputs: readonly Pick<Output, 'path'>[]): Promise<void> {

@@ -1,25 +1,26 @@
 import { parityExhaustive, type ParityRequest, parityRun } from '../app/parity.ts'
 import { resolveTarget } from '../app/targets.ts'
 import type { Invocation } from './context.ts'
+import type { PARITY_EXHAUSTIVE, PARITY_RUN, SIDES } from './declarations/options.ts'
 import { runReport } from './run-report.ts'
 import { defaultTargets, readSettings } from './settings.ts'
 
-export const run = (invocation: Invocation): Promise<void> =>
+export const run = (invocation: Invocation<typeof PARITY_RUN>): Promise<void> =>
   runReport(invocation, async (signal) => {
-    const { vectors = [], vector = null } = invocation.options
-    return parityRun({ ...(await toRequest(invocation, signal)), more: vectors, only: vector })
+    const { vectors: more, vector: only } = invocation.options
+    return parityRun({ ...(await toRequest(invocation, signal)), more, only })
   })
 
-export const exhaustive = (invocation: Invocation): Promise<void> =>
+export const exhaustive = (invocation: Invocation<typeof PARITY_EXHAUSTIVE>): Promise<void> =>
   runReport(invocation, async (signal) =>
     parityExhaustive({
       ...(await toRequest(invocation, signal)),
-      only: invocation.options.cell ?? null,
+      only: invocation.options.cell,
     }),
   )
 
 export async function toRequest(
-  { context, options }: Invocation,
+  { context, options }: Invocation<typeof SIDES>,
   signal: AbortSignal,
 ): Promise<ParityRequest> {
   const { env, cwd, root, now, adapters } = context

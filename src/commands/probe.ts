@@ -6,29 +6,35 @@ import { isLoopback, type TargetSpec } from '../core/parity/target.ts'
 import { FfError } from '../errors.ts'
 import { probeListText } from '../reports/probe-list-text.ts'
 import type { Invocation } from './context.ts'
+import type { CHECKLIST_DOCUMENT, PROBE, PROBE_RUN } from './declarations/options.ts'
 import { print } from './document.ts'
 import { groupsTo } from './progress.ts'
 import { runReport } from './run-report.ts'
 import { behaviouralSettings, readSettings, type Settings } from './settings.ts'
 import { versionOf } from './version.ts'
-import { wholeNumber } from './whole-number.ts'
 
 /** `ff probe list` */
-export async function list(invocation: Invocation): Promise<void> {
+export async function list(invocation: Invocation<typeof CHECKLIST_DOCUMENT>): Promise<void> {
   const { root, cwd } = invocation.context
-  const rows = await probeList({ root, cwd, checklist: invocation.options.checklist ?? null })
+  const rows = await probeList({ root, cwd, checklist: invocation.options.checklist })
   await print(invocation, { json: rows, text: probeListText(rows) })
 }
 
-export const run = (invocation: Invocation): Promise<void> =>
-  runReport(invocation, async (signal) => probeRun(await toRequest(invocation, signal)))
+export const run = (invocation: Invocation<typeof PROBE_RUN>): Promise<void> =>
+  runReport(invocation, async (signal) =>
+    probeRun({
+      ...(await toRequest(invocation, signal)),
+      repeat: invocation.options.repeat,
+    }),
+  )
 
-export const selftest = (invocation: Invocation): Promise<void> =>
+export const selftest = (invocation: Invocation<typeof PROBE>): Promise<void> =>
   runReport(invocation, async (signal) => probeSelftest(await toRequest(invocation, signal)))
 
-const MOST_REPEATS = 100
-
-async function toRequest(invocation: Invocation, signal: AbortSignal): Promise<ProbeRequest> {
+async function toRequest(
+  invocation: Invocation<typeof PROBE>,
+  signal: AbortSignal,
+): Promise<ProbeRequest> {
   const { context, options, words } = invocation
   const { root, cwd, env, adapters, now, io } = context
   const settings = await readSettings(env, cwd)
@@ -39,17 +45,14 @@ async function toRequest(invocation: Invocation, signal: AbortSignal): Promise<P
     newestMigration(root),
   ])
   return {
-    folder: { root, cwd, checklist: options.checklist ?? null },
+    folder: { root, cwd, checklist: options.checklist },
     evidence: options.evidence ?? join(cwd, '.ff', 'evidence'),
     key: { path, make: named === null },
     code,
     schema_head,
     settings: behaviouralSettings(settings),
     tool_version: versionOf(root),
-    repeat:
-      options.repeat === undefined
-        ? 1
-        : wholeNumber('--repeat', options.repeat, { most: MOST_REPEATS }),
+    repeat: 1,
     ids: words,
     targets: targetsOf(invocation, settings),
     adapters,
@@ -65,7 +68,10 @@ async function toRequest(invocation: Invocation, signal: AbortSignal): Promise<P
   }
 }
 
-function targetsOf({ context, options }: Invocation, settings: Settings): ProbeRequest['targets'] {
+function targetsOf(
+  { context, options }: Invocation<typeof PROBE>,
+  settings: Settings,
+): ProbeRequest['targets'] {
   const { env } = context
   const folder = settings.FF_STORE_DIR.value
   const database =

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
-import type { Context, Options } from './context.ts'
+import type { Context } from './context.ts'
+import type { OptionDeclaration } from './declarations/option.ts'
 import { COMMANDS } from './table/index.ts'
 import type { CommandRow } from './table/row.ts'
 import { versionOf } from './version.ts'
@@ -78,19 +79,28 @@ function addCommand(parent: Command, row: CommandRow, context: Context): Command
   command
     .description(row.what)
     .addHelpText('after', `\nExamples:\n${row.examples.map((one) => `  $ ${one}`).join('\n')}`)
-  for (const [flags, what, repeated] of row.options) {
-    if (repeated === undefined) command.option(flags, what)
-    else command.option(flags, what, collect)
-  }
-  return command.action(async (...given: unknown[]) => {
+  const declared = row.options.map((one) => [addOption(command, one), one] as const)
+  return command.action(async (...words: unknown[]) => {
     const run = await row.load()
+    const { color = null, ...given } = command.optsWithGlobals<Given>()
     // Commander hands over the declared arguments, then the options and the command itself.
     await run({
       context,
-      words: given.slice(0, -2).flat() as string[],
-      options: command.optsWithGlobals<Options>(),
+      words: words.slice(0, -2).flat() as string[],
+      options: Object.fromEntries(declared.map(([name, { read }]) => [name, read(given[name])])),
+      color,
     })
   })
+}
+interface Given extends Readonly<Record<string, Parameters<OptionDeclaration['read']>[0]>> {
+  readonly color?: boolean
+}
+
+/** @returns the name that commander gives it */
+function addOption(command: Command, { flags, what, repeated }: OptionDeclaration): string {
+  const option = command.createOption(flags, what)
+  command.addOption(repeated ? option.argParser(collect) : option)
+  return option.attributeName()
 }
 
 const collect = (word: string, before: readonly string[] = []): readonly string[] => [

@@ -7,65 +7,55 @@ import type { TargetSpec } from '../core/parity/target.ts'
 import type { CheckReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
 import type { Invocation } from './context.ts'
+import type { DATABASE, IMPORT, PARITY_DIFF } from './declarations/options.ts'
 import { databaseTarget } from './migrate.ts'
 import { toRequest } from './parity.ts'
 import { progressTo } from './progress.ts'
 import { runReport } from './run-report.ts'
-import { wholeNumber } from './whole-number.ts'
 
-const MAX_DIFFS = 1_000
-
-export const diff = (invocation: Invocation): Promise<void> =>
+export const diff = (invocation: Invocation<typeof PARITY_DIFF>): Promise<void> =>
   runReport(invocation, async (signal) => {
     const { maxDiffs, sample } = invocation.options
     return parityDiff({
       ...(await toRequest(invocation, signal)),
-      maxDiffs:
-        maxDiffs === undefined
-          ? MAX_DIFFS
-          : wholeNumber('--max-diffs', maxDiffs, { most: 1_000_000 }),
-      sample: sample === undefined ? null : toShare(sample),
+      maxDiffs,
+      sample,
       progress: progressTo(invocation, 'rows'),
     })
   })
 
-function toShare(text: string): number {
-  const share = Number(text)
-  if (/^0?\.\d+$/.test(text) && share > 0) return share
-  throw new FfError('option_invalid', `"${text}" is no share for --sample.`, {
-    hint: 'Give a part of one, such as 0.01.',
-  })
-}
-
-export const importFrom = (invocation: Invocation): Promise<void> =>
+export const importFrom = (invocation: Invocation<typeof IMPORT>): Promise<void> =>
   runReport(invocation, (signal) =>
-    invocation.options.mapping === undefined
+    invocation.options.mapping === null
       ? importStore(invocation, signal)
       : importFile(invocation, invocation.options.mapping, signal),
   )
 
-async function importStore(invocation: Invocation, signal: AbortSignal): Promise<CheckReport> {
+async function importStore(
+  invocation: Invocation<typeof IMPORT>,
+  signal: AbortSignal,
+): Promise<CheckReport> {
   const { context, options, words } = invocation
-  if (options.into !== undefined)
+  if (options.into !== null)
     throw new FfError('option_invalid', '--into goes with --mapping.', {
       hint: 'To have a store once more, copy its folder while nothing writes to it.',
     })
   return importRows({
     ...(await common(invocation, signal)),
     source: toSource(words[0] ?? '', context.env),
-    dryRun: options.dryRun ?? false,
+    dryRun: options.dryRun,
   })
 }
 
 async function importFile(
-  invocation: Invocation,
+  invocation: Invocation<typeof IMPORT>,
   mapping: string,
   signal: AbortSignal,
 ): Promise<CheckReport> {
   const { context, options, words } = invocation
   const { root, now, adapters, env } = context
   const { into } = options
-  if (into !== undefined && options.database !== undefined)
+  if (into !== null && options.database !== null)
     throw new FfError('option_invalid', 'Two places were named, --into and --database.', {
       hint: 'Give one of them: file:DIR for a new store, or a database.',
     })
@@ -73,8 +63,8 @@ async function importFile(
     root,
     file: words[0] ?? '',
     mapping,
-    into: into === undefined ? await databaseTarget(invocation) : resolveTarget(into, env),
-    dryRun: options.dryRun ?? false,
+    into: into === null ? await databaseTarget(invocation) : resolveTarget(into, env),
+    dryRun: options.dryRun,
     signal,
     now,
     adapters,
@@ -82,7 +72,7 @@ async function importFile(
   })
 }
 
-export const exportTo = (invocation: Invocation): Promise<void> =>
+export const exportTo = (invocation: Invocation<typeof DATABASE>): Promise<void> =>
   runReport(invocation, async (signal) =>
     exportRows({
       ...(await common(invocation, signal)),
@@ -90,7 +80,7 @@ export const exportTo = (invocation: Invocation): Promise<void> =>
     }),
   )
 
-async function common(invocation: Invocation, signal: AbortSignal) {
+async function common(invocation: Invocation<typeof DATABASE>, signal: AbortSignal) {
   const { root, now, adapters } = invocation.context
   const database = await databaseTarget(invocation)
   return { root, database, signal, now, adapters, progress: progressTo(invocation, 'rows') }

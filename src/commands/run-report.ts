@@ -3,20 +3,21 @@ import type { Report } from '../core/report/types.ts'
 import { type ExitName, FfError } from '../errors.ts'
 import { type Format, REPORTERS } from '../reports/index.ts'
 import type { Context, Invocation } from './context.ts'
-import { appendOutput, clearOutputs, type Output, writeOutputs } from './output.ts'
+import type { REPORT } from './declarations/options.ts'
+import { appendOutput, clearOutputs, writeOutputs } from './output.ts'
 
 /**
  * Runs a measurement under the signals and the time limit, writes its report, and sets the exit. Work that
  * wrote its answers itself returns how it ended.
  */
 export async function runReport(
-  { context, options }: Invocation,
+  { context, options, color: chosen }: Invocation<typeof REPORT>,
   work: (signal: AbortSignal) => Promise<Report | ExitName>,
 ): Promise<void> {
-  const format = parseFormat(options.format ?? 'text')
-  const outputs = (options.output ?? []).map(parseOutput)
-  const timeoutMs = options.timeout === undefined ? null : parseSeconds(options.timeout) * 1000
-  const color = useColor(context, options.color)
+  const { output: outputs, timeout } = options
+  const format = options.format ?? 'text'
+  const timeoutMs = timeout === null ? null : timeout * 1000
+  const color = useColor(context, chosen)
   await clearOutputs(outputs)
   const report = await underSignals(context, timeoutMs, work)
   if (typeof report === 'string') {
@@ -89,35 +90,9 @@ export const endedBy = (signal: AbortSignal, cause?: unknown): FfError =>
   })
 
 /** `--color` > `NO_COLOR` > `FORCE_COLOR` > is it a terminal (page 8). */
-function useColor({ env, io }: Context, option: boolean | undefined): boolean {
-  if (option !== undefined) return option
+function useColor({ env, io }: Context, chosen: boolean | null): boolean {
+  if (chosen !== null) return chosen
   const { NO_COLOR = '', FORCE_COLOR = '' } = env
   if (NO_COLOR !== '') return false
   return FORCE_COLOR === '' ? io.stdoutIsTerminal : FORCE_COLOR !== '0'
-}
-
-function parseFormat(text: string): Format {
-  if (Object.hasOwn(REPORTERS, text)) return text as Format
-  throw new FfError('option_invalid', `"${text}" is no format.`, {
-    hint: `The formats are ${Object.keys(REPORTERS).join(', ')}.`,
-  })
-}
-
-function parseOutput(text: string): Output {
-  const [format = '', ...rest] = text.split('=')
-  const path = rest.join('=')
-  if (path === '') {
-    throw new FfError('option_invalid', `"${text}" is not FORMAT=PATH.`, {
-      hint: 'Write json=report.json, for one.',
-    })
-  }
-  return { format: parseFormat(format), path }
-}
-
-function parseSeconds(text: string): number {
-  const seconds = Number(text)
-  if (seconds > 0 && seconds <= 86_400) return seconds
-  throw new FfError('option_invalid', `"${text}" is not a number of seconds.`, {
-    hint: 'Give more than 0 and at most 86400.',
-  })
 }

@@ -8,10 +8,11 @@ import type { TargetSpec } from '../core/parity/target.ts'
 import { adminTexts } from './admin-texts.ts'
 import { authTexts } from './auth-texts.ts'
 import type { Env, Invocation } from './context.ts'
+import type { SERVING } from './declarations/options.ts'
 import { readSettings, type Settings } from './settings.ts'
 
 /** `ff serve`: until SIGTERM or Ctrl-C, which let what is under way come to its end. */
-export async function serve({ context, options }: Invocation): Promise<void> {
+export async function serve({ context, options }: Invocation<typeof SERVING>): Promise<void> {
   const { env, cwd, root, adapters, io, now } = context
   const settings = await readSettings(env, cwd)
   const ended = new Promise<ExitName>((resolve) => {
@@ -19,15 +20,14 @@ export async function serve({ context, options }: Invocation): Promise<void> {
   })
   const log = await adapters.openLog(io.stderr)
   const shared = { root, adapters, now, log, serve: serveTexts(settings) }
-  const service =
-    options.harness === true
-      ? await startHarness({ ...shared, database: () => namedDatabase(settings, env) })
-      : await startService({
-          ...shared,
-          auth: authTexts(settings),
-          admin: adminTexts(settings),
-          database: () => databaseOf(settings, env),
-        })
+  const service = options.harness
+    ? await startHarness({ ...shared, database: () => namedDatabase(settings, env) })
+    : await startService({
+        ...shared,
+        auth: authTexts(settings),
+        admin: adminTexts(settings),
+        database: () => databaseOf(settings, env),
+      })
   try {
     await io.stdout(greeting(service))
     context.exit = await ended

@@ -4,11 +4,12 @@ import { isTokenLine, TokenLines } from '../app/token-lines.ts'
 import { mintToken } from '../app/token-mint.ts'
 import { judgeToken, verdictReport, type VerifyOptions } from '../app/token-verify.ts'
 import type { AuthSettings } from '../core/auth/contract.ts'
-import { fromMilliseconds, type Instant, parseInstant } from '../core/state/instant.ts'
+import { fromMilliseconds, type Instant } from '../core/state/instant.ts'
 import { type ExitName, FfError, weightiest } from '../errors.ts'
 import type { OpenDoor } from '../ports.ts'
 import { authTexts } from './auth-texts.ts'
 import type { Context, Invocation } from './context.ts'
+import type { TOKEN_MINT, TOKEN_VERIFY } from './declarations/options.ts'
 import { type Line, readLines } from './input.ts'
 import type { Report } from '../core/report/types.ts'
 import { endedBy, runReport } from './run-report.ts'
@@ -24,7 +25,7 @@ interface Bench {
 }
 
 /** `ff token verify`: one token, or one a line as JSON; which, the first line tells. */
-export const verify = (invocation: Invocation): Promise<void> =>
+export const verify = (invocation: Invocation<typeof TOKEN_VERIFY>): Promise<void> =>
   runReport(invocation, (signal) =>
     atBench(invocation, async (bench) => {
       // An end that came while the bench was made is heard by no listener.
@@ -45,7 +46,7 @@ export const verify = (invocation: Invocation): Promise<void> =>
   )
 
 async function judgeAll(
-  invocation: Invocation,
+  invocation: Invocation<typeof TOKEN_VERIFY>,
   bench: Bench,
   lines: AsyncGenerator<Line>,
 ): Promise<Report | ExitName> {
@@ -68,11 +69,11 @@ async function firstOf(lines: AsyncGenerator<Line>): Promise<Line> {
 }
 
 async function judgeLines(
-  { context, options: given }: Invocation,
+  { context, options: given }: Invocation<typeof TOKEN_VERIFY>,
   { door, settings, options }: Bench,
   { first, lines: rest }: { readonly first: Line; readonly lines: AsyncIterable<Line> },
 ): Promise<ExitName> {
-  if (given.format !== undefined || given.output !== undefined)
+  if (given.format !== null || given.output.length > 0)
     throw new FfError('option_invalid', 'Lines of JSON are answered with lines of JSON alone.', {
       hint: 'Leave out --format and --output, or give one token.',
     })
@@ -92,13 +93,13 @@ async function judgeLines(
 
 /** Everything a token is judged with, closed at the end. */
 async function atBench<T>(
-  { context, options }: Invocation,
+  { context, options }: Invocation<typeof TOKEN_VERIFY>,
   use: (bench: Bench) => Promise<T>,
 ): Promise<T> {
   const { env, cwd, root, adapters } = context
   const { notes } = await loadAuth(root)
   const texts = authTexts(await readSettings(env, cwd))
-  const { signatureOnly = false, explain = false } = options
+  const { signatureOnly, explain, now: fixed } = options
   const environment = checkEnvironment(texts)
   // Nobody looks at the issuer where the checks stop before the claims.
   const settings = checkAuth(
@@ -106,7 +107,6 @@ async function atBench<T>(
     signatureOnly ? { ...texts, issuer: texts.issuer ?? '' } : texts,
   )
   const url = checkJwksUrl(texts.jwks_url)
-  const fixed = options.now === undefined ? null : parseNow(options.now)
   const now = (): Instant => fixed ?? nowOf(context)
   const door = await adapters.openDoorOn(url === null ? null : { url }, settings)
   try {
@@ -122,23 +122,15 @@ async function atBench<T>(
 
 const nowOf = ({ now }: Context): Instant => fromMilliseconds(now().getTime())
 
-function parseNow(text: string): Instant {
-  const now = parseInstant(text)
-  if (now !== undefined) return now
-  throw new FfError('option_invalid', `"${text}" is not a time.`, {
-    hint: 'Write it as 2026-01-15T09:00:00.000Z.',
-  })
-}
-
 /** `ff token mint --dev`: prints a token and serves its key until it is ended. */
-export async function mint({ context, options }: Invocation): Promise<void> {
+export async function mint({ context, options }: Invocation<typeof TOKEN_MINT>): Promise<void> {
   const { env, cwd, root, adapters, io } = context
-  if (options.dev !== true)
+  if (!options.dev)
     throw new FfError('option_invalid', 'Tokens are minted for developers alone.', {
       hint: 'Add --dev, with FF_ENV=dev.',
     })
   const texts = authTexts(await readSettings(env, cwd))
-  const { user = 'dev-user', tenant = 'dev-tenant', scopes = '' } = options
+  const { user, tenant, scopes } = options
   const minted = await mintToken({
     root,
     texts,

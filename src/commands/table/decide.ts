@@ -1,4 +1,13 @@
-import { type CommandGroup, DOCUMENT, GATE, PROBE, REPORT } from './row.ts'
+import {
+  command,
+  CHECKLIST_DOCUMENT,
+  GATE,
+  GATE_DECISION,
+  PROBE,
+  PROBE_RUN,
+  REPORT,
+} from '../declarations/options.ts'
+import type { CommandGroup } from './row.ts'
 
 /** What go or no-go rests on. */
 export const DECIDE: readonly CommandGroup[] = [
@@ -7,29 +16,29 @@ export const DECIDE: readonly CommandGroup[] = [
     what: 'the 42 items that have to hold before the cutover',
     job: 'Gate:',
     commands: [
-      {
+      command({
         name: 'validate',
         what: 'hold a checklist to its schema, and to what it may not loosen',
         arguments: '[file]',
         options: REPORT,
         examples: ['ff checklist validate', 'ff checklist validate --format json'],
         load: async () => (await import('../checklist.ts')).validate,
-      },
-      {
+      }),
+      command({
         name: 'show',
         what: 'all items by group',
-        options: DOCUMENT,
+        options: CHECKLIST_DOCUMENT,
         examples: ['ff checklist show', 'ff checklist show --format json'],
         load: async () => (await import('../checklist.ts')).show,
-      },
-      {
+      }),
+      command({
         name: 'explain',
         what: 'one item: why, what is required, and what to do when it fails',
         arguments: '<id>',
-        options: DOCUMENT,
+        options: CHECKLIST_DOCUMENT,
         examples: ['ff checklist explain A1', 'ff checklist explain H3 --format json'],
         load: async () => (await import('../checklist.ts')).explain,
-      },
+      }),
     ],
   },
   {
@@ -37,29 +46,29 @@ export const DECIDE: readonly CommandGroup[] = [
     what: 'what measures the items, and the evidence that comes of it',
     job: 'Gate:',
     commands: [
-      {
+      command({
         name: 'list',
         what: 'each item with its probe, and what those need that cannot be measured yet',
-        options: DOCUMENT,
+        options: CHECKLIST_DOCUMENT,
         examples: ['ff probe list', 'ff probe list --format json'],
         load: async () => (await import('../probe.ts')).list,
-      },
-      {
+      }),
+      command({
         name: 'run',
         what: 'measure items, or all that can be, and add signed records',
         arguments: '[ids...]',
-        options: [...PROBE, ['--repeat <n>', 'measure so often; answers that differ are none']],
+        options: PROBE_RUN,
         examples: ['ff probe run', 'ff probe run A1 E1 --repeat 3'],
         load: async () => (await import('../probe.ts')).run,
-      },
-      {
+      }),
+      command({
         name: 'selftest',
         what: 'plant the deliberate fault of each probe, and see that it fails',
         arguments: '[ids...]',
         options: PROBE,
         examples: ['ff probe selftest', 'ff probe selftest A1 E1'],
         load: async () => (await import('../probe.ts')).selftest,
-      },
+      }),
     ],
   },
   {
@@ -67,24 +76,20 @@ export const DECIDE: readonly CommandGroup[] = [
     what: '',
     job: 'Gate:',
     commands: [
-      {
+      command({
         name: 'gate',
         what: 'go or no-go, from the checklist, the evidence and the signatures',
-        options: [
-          ...GATE,
-          ['--decision <file>', 'write all that the verdict follows from, for a third party'],
-          ['--offline <file>', 'judge such a file, as of now; opens no socket'],
-        ],
+        options: GATE_DECISION,
         examples: ['ff gate --decision decision.json', 'ff gate --offline decision.json'],
         load: async () => (await import('../gate.ts')).judge,
-      },
-      {
+      }),
+      command({
         name: 'report',
         what: 'the same verdict and exit, to hand on; markdown where no format is named',
         options: GATE,
         examples: ['ff report', 'ff report --output html=gate.html'],
         load: async () => (await import('../gate.ts')).report,
-      },
+      }),
     ],
   },
 ]

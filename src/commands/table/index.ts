@@ -1,10 +1,28 @@
+import { command, SERVING } from '../declarations/options.ts'
 import { CUT_OVER } from './cut-over.ts'
 import { DECIDE } from './decide.ts'
 import { LOOK_AFTER } from './look-after.ts'
 import { PROVE } from './prove.ts'
 import type { CommandGroup } from './row.ts'
-import { SERVE } from './serve.ts'
 import { SIGN } from './sign.ts'
+
+/** What answers. */
+const SERVE: readonly CommandGroup[] = [
+  {
+    noun: null,
+    what: '',
+    job: 'Serve:',
+    commands: [
+      command({
+        name: 'serve',
+        what: 'answer evaluations and changes over HTTP, until SIGTERM',
+        options: SERVING,
+        examples: ['ff serve', 'FF_LISTEN=127.0.0.1:8421 ff serve --harness'],
+        load: async () => (await import('../serve.ts')).serve,
+      }),
+    ],
+  },
+]
 
 /** Every command but `help`, in the order in which help lists them. To add one: its row, and its module. */
 export const COMMANDS: readonly CommandGroup[] = [

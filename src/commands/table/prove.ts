@@ -1,4 +1,14 @@
-import { type CommandGroup, REPORT, SIDES } from './row.ts'
+import {
+  command,
+  PARITY_DIFF,
+  PARITY_EXHAUSTIVE,
+  PARITY_FUZZ,
+  PARITY_REPLAY,
+  PARITY_RUN,
+  REPORT,
+  SIDES,
+} from '../declarations/options.ts'
+import type { CommandGroup } from './row.ts'
 
 /** What proves that two backings decide alike, and who is let in. */
 export const PROVE: readonly CommandGroup[] = [
@@ -7,75 +17,56 @@ export const PROVE: readonly CommandGroup[] = [
     what: 'prove that two backings decide alike',
     job: 'Prove:',
     commands: [
-      {
+      command({
         name: 'run',
         what: 'the 17 vectors on both sides',
-        options: [
-          ...SIDES,
-          ['--vectors <file...>', 'further matrices of the same schema'],
-          ['--vector <id>', 'this one alone; such a run never ends 0'],
-        ],
+        options: PARITY_RUN,
         examples: ['ff parity run', 'ff parity run --candidate embedded --format junit'],
         load: async () => (await import('../parity.ts')).run,
-      },
-      {
+      }),
+      command({
         name: 'exhaustive',
         what: 'all 360 cells at every boundary, against the oracle',
-        options: [
-          ...SIDES,
-          ['--cell <id>', 'this one alone, as MODE/SCOPE/PATH/TTL; never ends 0'],
-        ],
+        options: PARITY_EXHAUSTIVE,
         examples: ['ff parity exhaustive', 'ff parity exhaustive --cell verified/user/SP-2/valid'],
         load: async () => (await import('../parity.ts')).exhaustive,
-      },
-      {
+      }),
+      command({
         name: 'fuzz',
         what: 'rows, questions and writes at random; a difference is made small',
-        options: [
-          ...SIDES,
-          ['--runs <n>', 'how many scenes; default 300'],
-          ['--seed <n>', 'the same seed makes the same scenes'],
-          ['--time <seconds>', 'stop looking after this long'],
-        ],
+        options: PARITY_FUZZ,
         examples: ['ff parity fuzz --runs 1000', 'ff parity fuzz --seed 7 --candidate file'],
         load: async () => (await import('../fuzz.ts')).fuzz,
-      },
-      {
+      }),
+      command({
         name: 'replay',
         what: 'recorded requests on two live stores or two services, which are read alone',
         arguments: '<file>',
-        options: [
-          ...SIDES,
-          ['--max-diffs <n>', 'how many that differ are listed; default 100, all are counted'],
-        ],
+        options: PARITY_REPLAY,
         examples: [
           'ff parity replay requests.ndjson --baseline https://flags.example --candidate http://127.0.0.1:8420',
           'ff parity replay requests.ndjson --baseline file:/srv/ff --candidate env:FF_DATABASE_URL',
         ],
         load: async () => (await import('../replay.ts')).replay,
-      },
-      {
+      }),
+      command({
         name: 'selftest',
         what: 'plant every fault of the catalogue, and see that it is caught',
         options: SIDES,
         examples: ['ff parity selftest', 'ff parity selftest --candidate file --format junit'],
         load: async () => (await import('../selftest.ts')).selftest,
-      },
-      {
+      }),
+      command({
         name: 'diff',
         what: 'every field of every stored row of two live stores, read only',
-        options: [
-          ...SIDES,
-          ['--max-diffs <n>', 'stop after so many rows that differ; default 1000'],
-          ['--sample <share>', "a part of the baseline's rows, such as 0.01; never ends 0"],
-        ],
+        options: PARITY_DIFF,
         examples: [
           'ff parity diff --baseline file:store --candidate env:FF_DATABASE_URL',
           'ff parity diff --baseline file:store --candidate embedded',
         ],
         load: async () => (await import('../rows.ts')).diff,
-      },
-      {
+      }),
+      command({
         name: 'preflight',
         what: 'what an import of a JSON file would change or refuse',
         arguments: '<file>',
@@ -85,7 +76,7 @@ export const PROVE: readonly CommandGroup[] = [
           'ff parity preflight flags.json --format json',
         ],
         load: async () => (await import('../preflight.ts')).examine,
-      },
+      }),
     ],
   },
   {
@@ -93,14 +84,14 @@ export const PROVE: readonly CommandGroup[] = [
     what: 'who is let in, and by whose keys',
     job: 'Prove:',
     commands: [
-      {
+      command({
         name: 'check',
         what: 'every row of the mode matrix, against the fixtures',
         options: REPORT,
         examples: ['ff jwks check', 'ff jwks check --format junit'],
         load: async () => (await import('../jwks.ts')).check,
-      },
-      {
+      }),
+      command({
         name: 'fetch',
         what: 'what a key server serves, and which of its keys verify',
         arguments: '<url>',
@@ -110,7 +101,7 @@ export const PROVE: readonly CommandGroup[] = [
           'ff jwks fetch http://127.0.0.1:8080/jwks --format json',
         ],
         load: async () => (await import('../jwks.ts')).fetch,
-      },
+      }),
     ],
   },
 ]

@@ -1,0 +1,212 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Option } from 'commander'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  list,
+  option,
+  optionOr,
+  required,
+  toggle,
+  formatOf,
+  instant,
+  output,
+  seconds,
+  share,
+  text,
+  version,
+  wholeNumber,
+} from '../../../src/commands/declarations/option.ts'
+import { COMMANDS } from '../../../src/commands/table/index.ts'
+import { FfError } from '../../../src/errors.ts'
+import { ROOT } from '../../support/run-ff.ts'
+
+/** Fixtures that import the real modules; each is one file of one run of the compiler. */
+const HEAD = `
+import type { Invocation } from '${ROOT}/src/commands/context.ts'
+import { list, option, optionOr, required, text, toggle, wholeNumber, type OptionsOf } from '${ROOT}/src/commands/declarations/option.ts'
+import { command, REPORT } from '${ROOT}/src/commands/declarations/options.ts'
+export const used = [list, option, optionOr, required, toggle, text, wholeNumber, command, REPORT]
+export type Used = [Invocation, OptionsOf<[]>]
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+export const expectTrue = <T extends true>(_: T): void => undefined
+const about = { name: 'x', what: 'x', examples: ['ff x', 'ff x -h'] as const }
+export { about }
+export type Is<A, B> = Equal<A, B>
+`
+const ACTION = `const run = async ({ options }: Invocation<typeof DECLARED>): Promise<void> => void options.vector
+export const row = command({ ...about, options: DECLARED, load: async () => run })`
+
+const COMPILES: readonly (readonly [what: string, code: string])[] = [
+  [
+    'an action that reads what is declared',
+    `const DECLARED = [...REPORT, option('--vector <id>', 'x', text)]\n${ACTION}`,
+  ],
+  [
+    'the type of every kind of option',
+    `const DECLARED = [
+  toggle('--dry-run', 'x'),
+  option('--max-diffs <n>', 'x', wholeNumber({ most: 9 })),
+  optionOr('--lines <n>', 'x', { parse: wholeNumber({ most: 9 }), otherwise: 3 }),
+  required('--out <file>', 'x', text),
+  list('--vectors <file...>', 'x', text),
+]
+expectTrue<Is<OptionsOf<typeof DECLARED>, {
+  readonly dryRun: boolean
+  readonly maxDiffs: number | null
+  readonly lines: number
+  readonly out: string
+  readonly vectors: readonly string[]
+}>>(true)`,
+  ],
+]
+const REFUSED: readonly (readonly [what: string, code: string])[] = [
+  [
+    'a misspelt flag in a declaration',
+    `const DECLARED = [...REPORT, option('--vectr <id>', 'x', text)]\n${ACTION}`,
+  ],
+  [
+    'an option that the action reads and no declaration has',
+    `const DECLARED = [...REPORT]\n${ACTION}`,
+  ],
+  [
+    'an option that is declared and that the action does not know',
+    `const run = async ({ options }: Invocation<typeof REPORT>): Promise<void> => void options.format
+export const row = command({ ...about, options: [...REPORT, toggle('--dry-rn', 'x')], load: async () => run })`,
+  ],
+  [
+    'an action whose options are not those of the row',
+    `const DECLARED = [option('--vector <id>', 'x', text)]
+const run = async ({ options }: Invocation<typeof DECLARED>): Promise<void> => void options.vector
+export const row = command({ ...about, options: REPORT, load: async () => run })`,
+  ],
+  [
+    'an option of another type than its parser makes',
+    `const DECLARED = [option('--vector <n>', 'x', wholeNumber({ most: 9 }))]
+export const run = ({ options }: Invocation<typeof DECLARED>): string => options.vector ?? ''`,
+  ],
+  ['a flag without its dashes', `export const DECLARED = toggle('dry-run', 'x')`],
+]
+
+describe('the compiler', () => {
+  let folder = ''
+  let faults: readonly string[] = []
+  const fileOf = (what: string): string => `${what.replaceAll(' ', '-')}.ts`
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ff-options-'))
+    for (const [what, code] of [...COMPILES, ...REFUSED])
+      await writeFile(join(folder, fileOf(what)), `${HEAD}${code}\n`)
+    const compilerOptions = {
+      typeRoots: [join(ROOT, 'node_modules/@types')],
+      allowImportingTsExtensions: true,
+      rewriteRelativeImportExtensions: false,
+    }
+    const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['*.ts'] }
+    await writeFile(join(folder, 'package.json'), '{"type":"module"}')
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
+    const said = await new Promise<string>((resolve) => {
+      const tsc = join(ROOT, 'node_modules/.bin/tsc')
+      execFile(tsc, ['-p', folder, '--pretty', 'false'], { cwd: folder }, (_, stdout) =>
+        resolve(stdout),
+      )
+    })
+    faults = said.split('\n').filter((line) => /^\S.*error TS/.test(line))
+  }, 120_000)
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+  const faultsOf = (what: string): readonly string[] =>
+    faults.filter((line) => line.startsWith(`${fileOf(what)}(`))
+
+  test.each(COMPILES)('takes %s', (what) => expect(faultsOf(what)).toEqual([]))
+  test.each(REFUSED)('refuses %s', (what) => expect(faultsOf(what)).not.toEqual([]))
+  test('finds no fault but those that were planted', () => {
+    const planted = REFUSED.flatMap(([what]) => faultsOf(what))
+    expect(faults.filter((line) => !planted.includes(line))).toEqual([])
+  })
+})
+
+describe('every option of every command', () => {
+  const declared = new Set(
+    COMMANDS.flatMap(({ commands }) =>
+      commands.flatMap(({ options }) => options.map(({ flags }) => flags)),
+    ),
+  )
+  test('there are options', () => expect(declared.size).toBeGreaterThan(50))
+  test.each([...declared])('%s has the name that its type says', (flags) => {
+    // The same rule as the type: dashes go, and the letter behind one is a capital.
+    const long = (flags.split(' ')[0] ?? '').slice('--'.length)
+    const name = long.replaceAll(/-(.)/g, (_whole, letter: string) => letter.toUpperCase())
+    expect(new Option(flags).attributeName()).toBe(name)
+  })
+})
+
+describe('what was given becomes a value', () => {
+  const NUMBER = wholeNumber({ most: 9 })
+  test('a switch', () => {
+    const { read } = toggle('--dry-run', 'x')
+    expect([read(true), read(undefined)]).toEqual([true, false])
+  })
+  test('an option, or null', () => {
+    const { read } = option('--max <n>', 'x', NUMBER)
+    expect([read('7'), read(undefined)]).toEqual([7, null])
+  })
+  test('an option, or a value of its own', () => {
+    const { read } = optionOr('--max <n>', 'x', { parse: NUMBER, otherwise: 3 })
+    expect([read('7'), read(undefined)]).toEqual([7, 3])
+  })
+  test('several', () => {
+    const { read } = list('--max <n>', 'x', NUMBER)
+    expect([read(['1', '2']), read(undefined)]).toEqual([[1, 2], []])
+  })
+  test.each([undefined, ''])('one that has to be given and is %j is refused', (given) => {
+    const { read } = required('--out <file>', 'where it goes', text)
+    expect(refusalOf(() => read(given))).toEqual({
+      code: 'option_invalid',
+      message: '--out was not given.',
+      hint: 'Add --out <file>: where it goes.',
+    })
+  })
+})
+
+describe('parsers', () => {
+  test.each([
+    ['text', text, '', ''],
+    ['whole number', wholeNumber({ least: 0, most: 10 }), '10', 10],
+    ['seconds', seconds, '0.5', 0.5],
+    ['share', share, '0.01', 0.01],
+    ['instant', instant, '2026-01-15T09:00:00.000Z', '2026-01-15T09:00:00.000Z'],
+    ['version', version, '0004', 4],
+    ['format', formatOf(['text', 'json']), 'json', 'json'],
+    ['output', output, 'json=a=b.json', { format: 'json', path: 'a=b.json' }],
+  ] as const)('%s', (_, parse, given, value) => expect(parse(given, '--x')).toEqual(value))
+
+  test.each([
+    ['a number below', wholeNumber({ most: 10 }), '0'],
+    ['a number above', wholeNumber({ most: 10 }), '11'],
+    ['no number', wholeNumber({ most: 10 }), '1e1'],
+    ['no seconds', seconds, '0'],
+    ['more than a day', seconds, '86401'],
+    ['seconds in words', seconds, 'ten'],
+    ['all of it', share, '1'],
+    ['nothing of it', share, '0.0'],
+    ['a time without milliseconds', instant, '2026-01-15T09:00:00Z'],
+    ['a version with a sign', version, '-1'],
+    ['a format that there is not', formatOf(['text', 'json']), 'toString'],
+    ['an output without a path', output, 'json='],
+    ['an output without a format', output, '=a'],
+  ] as const)('%s is refused', (_, parse, given) => {
+    expect(refusalOf(() => parse(given, '--x')).code).toBe('option_invalid')
+  })
+})
+
+function refusalOf(work: () => unknown): Pick<FfError, 'code' | 'message' | 'hint'> {
+  try {
+    work()
+  } catch (error) {
+    if (!(error instanceof FfError)) throw error
+    const { code, message, hint } = error
+    return { code, message, hint }
+  }
+  throw new Error('it was taken')
+}
