@@ -1,12 +1,13 @@
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { CheckReport } from '../core/report/types.ts'
+import type { SettingValues } from '../core/settings/settings.ts'
 import { EXITS, FfError } from '../errors.ts'
 import type { Adapters } from './adapters.ts'
 import { type Checked, checkReport, passed } from './check-report.ts'
 import { loadPersistence } from './persistence-inputs.ts'
 import { loadAuth } from './jwks-check.ts'
-import { type AdminTexts, approvalsPlan } from './service/admin-settings.ts'
-import { type AuthTexts, checkAuth, checkEnvironment, checkJwksUrl } from './start-up.ts'
+import { approvalsPlan } from './service/admin-settings.ts'
+import { checkAuth, checkEnvironment } from './start-up.ts'
 import { validateArtefacts } from './validate-artefacts.ts'
 
 export interface DoctorRequest {
@@ -15,11 +16,8 @@ export interface DoctorRequest {
   /** Name and target of each side that a run without options would use. */
   readonly targets: readonly (readonly [name: string, spec: TargetSpec])[]
   /** Each setting with where it came from; a secret is never shown. */
-  readonly settings: readonly (readonly [name: string, shown: string])[]
-  /** Settings that say who is let in. */
-  readonly auth: AuthTexts
-  /** Settings that say who answers for approvals. */
-  readonly admin: AdminTexts
+  readonly shown: readonly (readonly [name: string, shown: string])[]
+  readonly settings: SettingValues
   readonly adapters: Adapters
 }
 
@@ -28,9 +26,9 @@ export async function doctor(request: DoctorRequest): Promise<CheckReport> {
   const { root, adapters, targets } = request
   const checks: readonly (readonly [string, () => Promise<string>])[] = [
     ['node', () => checkNode(request.nodeVersion)],
-    ['start-up', () => checkStartUp(root, request.auth)],
+    ['start-up', () => checkStartUp(root, request.settings)],
     ['approvals', () => checkApprovals(request)],
-    ...request.settings.map(([name, shown]) => [name, () => Promise.resolve(shown)] as const),
+    ...request.shown.map(([name, shown]) => [name, () => Promise.resolve(shown)] as const),
     ['artefacts', () => checkArtefacts(root)],
     ...targets.map(([name, spec]) => [name, () => checkTarget(root, spec, adapters)] as const),
   ]
@@ -56,20 +54,20 @@ export async function doctor(request: DoctorRequest): Promise<CheckReport> {
 }
 
 /** What a service refuses to start with. */
-async function checkStartUp(root: string, auth: AuthTexts): Promise<string> {
-  const environment = checkEnvironment(auth)
-  const url = checkJwksUrl(auth.jwks_url)
+async function checkStartUp(root: string, settings: SettingValues): Promise<string> {
+  const environment = checkEnvironment(settings)
+  const url = settings.FF_JWKS_URL
   const column = `counts as ${environment}`
   const { notes } = await loadAuth(root)
-  // Nobody needs an issuer where no token is accepted; what is set has to be right all the same.
-  checkAuth(notes, url === null ? { ...auth, issuer: auth.issuer ?? '' } : auth)
+  // Without a key server no token is accepted, so no issuer is needed; what is set has to be right all the same.
+  checkAuth(notes, settings, url === null ? '' : null)
   if (url === null) return `${column}; without FF_JWKS_URL no token is accepted`
   return `${column}; keys from ${url.origin}`
 }
 
 /** Who would answer for approvals; nobody is called. */
-async function checkApprovals({ auth, admin }: DoctorRequest): Promise<string> {
-  const plan = await approvalsPlan(admin, checkEnvironment(auth))
+async function checkApprovals({ settings }: DoctorRequest): Promise<string> {
+  const plan = await approvalsPlan(settings, checkEnvironment(settings))
   if (plan.kind === 'admin') return `from Admin at ${plan.url.origin}`
   if (plan.kind === 'file') return `from a file of ${plan.approvals.length}`
   return 'without FF_ADMIN_URL no approval holds'

@@ -1,24 +1,24 @@
 import type { CheckReport } from '../core/report/types.ts'
+import type { SettingValues } from '../core/settings/settings.ts'
 import type { ServedKey } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
 import { type Checked, checkReport, passed } from './check-report.ts'
 import { loadAuth } from './jwks-check.ts'
-import { type AuthTexts, checkAuth, checkJwksUrl } from './start-up.ts'
+import { checkAuth } from './start-up.ts'
 
 export interface JwksFetchRequest {
   /** The package folder. */
   readonly root: string
-  readonly url: string
-  readonly auth: AuthTexts
+  readonly url: URL
+  readonly settings: SettingValues
   readonly adapters: Adapters
 }
 
 /** `ff jwks fetch`: what an endpoint serves now, which of its keys verify, which do not and why. */
 export async function jwksFetch(request: JwksFetchRequest): Promise<CheckReport> {
-  const { root, adapters, auth } = request
+  const { root, adapters, settings, url } = request
   const { notes } = await loadAuth(root)
-  const url = checkJwksUrl(request.url) as URL
-  const { algorithms } = checkAuth(notes, { ...auth, issuer: auth.issuer ?? '' })
+  const { algorithms } = checkAuth(notes, settings, '')
   const fetched = await adapters.fetchKeys(url, notes, algorithms)
   if (!fetched.ok) {
     const { kind, detail } = fetched

@@ -1,6 +1,5 @@
 import { openAll } from '../concurrency/open-all.ts'
 import { byContract } from '../core/auth/contract.ts'
-import type { TargetSpec } from '../core/parity/target.ts'
 import { fromMilliseconds } from '../core/state/instant.ts'
 import { loadAuth } from './jwks-check.ts'
 import { loadPersistence } from './persistence-inputs.ts'
@@ -11,24 +10,16 @@ import { planHarness } from './service/harness-plan.ts'
 import { NO_APPROVALS } from './service/nobody.ts'
 import { serviceRoutes } from './service/routes.ts'
 
-export interface HarnessRequest extends Pick<
-  ServeRequest,
-  'root' | 'adapters' | 'serve' | 'now' | 'log'
-> {
-  /** What `FF_DATABASE_URL` names; null where it is not set. @throws FfError `target_invalid` */
-  readonly database: () => TargetSpec | null
-}
-
 /** `ff serve --harness`: scratch state that goes with it, for proofs over HTTP. @throws FfError saying why it does not start */
-export async function startHarness(request: HarnessRequest): Promise<Service> {
-  const { adapters, root, log } = request
-  const { scratch: target, listen } = planHarness(request.serve, request.database)
+export async function startHarness(request: ServeRequest): Promise<Service> {
+  const { adapters, root, log, settings } = request
+  const target = planHarness(settings)
   const { notes, fixtures } = await loadAuth(root)
-  const settings = byContract(notes, fixtures)
+  const auth = byContract(notes, fixtures)
   const { migrations, versions } = await loadPersistence(root)
   const { value: origin, close } = await openAll(async (keep) => {
     const scratch = await keep(adapters.openServedScratch(target, { migrations, versions }))
-    const door = await keep(adapters.openDoor(null, settings))
+    const door = await keep(adapters.openDoor(null, auth))
     const { witness, observer } = await adapters.openTelemetry(log, {
       in_flight_limit: LIMITS.in_flight,
       inFlight: () => 0,
@@ -39,7 +30,7 @@ export async function startHarness(request: HarnessRequest): Promise<Service> {
     const harness = new Harness({
       scratch,
       observer,
-      openDoor: (script) => adapters.openDoor(script, settings),
+      openDoor: (script) => adapters.openDoor(script, auth),
       routes: serviceRoutes,
     })
     await keep(Promise.resolve(harness))
@@ -57,7 +48,7 @@ export async function startHarness(request: HarnessRequest): Promise<Service> {
       () => false,
     )
     const routes = [...harness.routes(), ...health]
-    const options = { at: listen, limits: LIMITS, witness }
+    const options = { at: settings.FF_LISTEN, limits: LIMITS, witness }
     const server = await keep(adapters.openServer(routes, options), (one) => one.drain())
     return server.origin
   })

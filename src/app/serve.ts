@@ -1,19 +1,19 @@
-import type { AuthTexts } from './start-up.ts'
-import { checkAuth, checkEnvironment, checkJwksUrl } from './start-up.ts'
 import { type Keep, openAll } from '../concurrency/open-all.ts'
+import { checkAuth, checkEnvironment } from './start-up.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
+import type { SettingValues } from '../core/settings/settings.ts'
 import { fromMilliseconds } from '../core/state/instant.ts'
-import type { HttpServer, Served, ServiceLog, Telemetry } from '../ports.ts'
+import type { HttpServer, ListenAt, Served, ServiceLog, Telemetry } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
 import { loadAuth } from './jwks-check.ts'
 import { loadPersistence } from './persistence-inputs.ts'
-import { type AdminTexts, approvalsPlan } from './service/admin-settings.ts'
+import { approvalsPlan } from './service/admin-settings.ts'
 import { healthRoutes } from './service/health.ts'
 import { openapiRoute } from './service/openapi/route.ts'
 import { ofrepRefusalAt } from './service/ofrep-reply.ts'
 import { metricsRoute } from './service/metrics.ts'
 import type { ServiceParts } from './service/parts.ts'
-import { type ServePlan, planServe, type ServeTexts } from './service/plan.ts'
+import { planServe } from './service/plan.ts'
 import { serviceRoutes } from './service/routes.ts'
 import { SAMPLE } from './service/sample.ts'
 import { storeAnswer } from './service/store-answer.ts'
@@ -23,11 +23,7 @@ export interface ServeRequest {
   /** The package folder. */
   readonly root: string
   readonly adapters: Adapters
-  readonly auth: AuthTexts
-  readonly serve: ServeTexts
-  readonly admin: AdminTexts
-  /** What `FF_DATABASE_URL` names. @throws FfError `target_invalid` */
-  readonly database: () => TargetSpec
+  readonly settings: SettingValues
   readonly now: () => Date
   readonly log: ServiceLog
 }
@@ -56,17 +52,18 @@ export const LIMITS = {
 
 /** `ff serve`: checks everything that it starts with, then listens. @throws FfError saying why it does not start */
 export async function startService(request: ServeRequest): Promise<Service> {
-  const { adapters, auth, root } = request
-  const environment = checkEnvironment(auth)
-  const plan = planServe(request.serve, environment, request.database)
-  const url = checkJwksUrl(auth.jwks_url)
+  const { adapters, root, settings } = request
+  const environment = checkEnvironment(settings)
+  const target = planServe(settings, environment)
+  const { FF_LISTEN, FF_ADMIN_LISTEN, FF_JWKS_URL } = settings
   const { notes } = await loadAuth(root)
-  // Nobody needs an issuer where no token is accepted.
-  const settings = checkAuth(notes, url === null ? { ...auth, issuer: auth.issuer ?? '' } : auth)
-  const answering = await approvalsPlan(request.admin, environment)
+  // Without a key server no token is accepted, so no issuer is needed.
+  const auth = checkAuth(notes, settings, FF_JWKS_URL === null ? '' : null)
+  const answering = await approvalsPlan(settings, environment)
   const { value: servers, close } = await openAll(async (keep) => {
-    const { store } = await keep(openStore(request, plan))
-    const door = await keep(adapters.openDoorOn(url === null ? null : { url }, settings))
+    const { store } = await keep(openStore(request, target))
+    const keys = FF_JWKS_URL === null ? null : { url: FF_JWKS_URL }
+    const door = await keep(adapters.openDoorOn(keys, auth))
     const approvals = await keep(adapters.openApprovals(answering))
     const now = () => fromMilliseconds(request.now().getTime())
     const sockets: Sockets = { server: null }
@@ -79,19 +76,20 @@ export async function startService(request: ServeRequest): Promise<Service> {
     })
     const { observer } = telemetry
     const parts: ServiceParts = { store, door, approvals, environment, now, observer }
-    return listen(request, plan, { parts, keep, telemetry, sockets })
+    const at = { FF_LISTEN, FF_ADMIN_LISTEN }
+    return listen(request, at, { parts, keep, telemetry, sockets })
   })
-  return { ...servers, sample: plan.store === null, close }
+  return { ...servers, sample: target === null, close }
 }
 
 async function openStore(
-  { adapters, root }: ServeRequest,
-  { store, digest_key_file }: ServePlan,
+  { adapters, root, settings }: ServeRequest,
+  target: TargetSpec | null,
 ): Promise<Served> {
   const { migrations, versions } = await loadPersistence(root)
-  const tools = { digestKey: await readDigestKey(digest_key_file), phase: 'file' }
-  if (store === null) return adapters.openSample(SAMPLE, tools)
-  return adapters.openServed(store, { migrations, versions, tools })
+  const tools = { digestKey: await readDigestKey(settings.FF_AUDIT_DIGEST_KEY_FILE), phase: 'file' }
+  if (target === null) return adapters.openSample(SAMPLE, tools)
+  return adapters.openServed(target, { migrations, versions, tools })
 }
 
 /** Whose requests under way are counted: there is none before it listens. */
@@ -107,7 +105,7 @@ interface Made {
 
 async function listen(
   { adapters, root }: ServeRequest,
-  { listen: at, admin_listen }: ServePlan,
+  { FF_LISTEN, FF_ADMIN_LISTEN }: Pick<SettingValues, 'FF_LISTEN' | 'FF_ADMIN_LISTEN'>,
   { parts, keep, telemetry, sockets }: Made,
 ): Promise<Pick<Service, 'origin' | 'admin_origin'>> {
   let draining = false
@@ -119,12 +117,12 @@ async function listen(
   )
   const beside = [...health, metricsRoute(telemetry)]
   const own = [...beside, await openapiRoute(root, [...routes, ...beside], LIMITS)]
-  const open = (served: typeof routes, where: ServePlan['listen']): Promise<HttpServer> => {
+  const open = (served: typeof routes, where: ListenAt): Promise<HttpServer> => {
     const options = { at: where, limits: LIMITS, witness, refusal: ofrepRefusalAt }
     return keep(adapters.openServer(served, options), (server) => server.drain())
   }
-  const admin = admin_listen === null ? null : await open(own, admin_listen)
-  const main = await open(admin === null ? [...routes, ...own] : routes, at)
+  const admin = FF_ADMIN_LISTEN === null ? null : await open(own, FF_ADMIN_LISTEN)
+  const main = await open(admin === null ? [...routes, ...own] : routes, FF_LISTEN)
   sockets.server = main
   // The first to be undone: readiness says so before anything is closed.
   await keep(Promise.resolve(), () => {

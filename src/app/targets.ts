@@ -36,18 +36,23 @@ const REFUSALS: Readonly<
   ],
 }
 
-/** @throws FfError `target_invalid`, `secret_in_option`; the text is shown only where it can hold no secret */
+/** @throws FfError `target_invalid`, `secret_in_option` */
 export function resolveTarget(
   text: string,
   env: Readonly<Record<string, string | undefined>>,
 ): TargetSpec {
   const parsed = parseTarget(text, env)
   if (parsed.ok) return parsed.spec
-  const [code, what, hint] = REFUSALS[parsed.refusal]
+  throw targetError(text, parsed.refusal)
+}
+
+/** @param text shown only where it can hold no secret */
+export function targetError(text: string, refusal: TargetRefusal): FfError {
+  const [code, what, hint] = REFUSALS[refusal]
   // What is not plainly a word or a path may hold a secret.
   const plain = /^[\w:./-]{1,80}$/.test(text) && !/^(postgres|http)/i.test(text)
   const shown = plain ? `The target "${text}"` : 'The target'
-  throw new FfError(code, `${shown} ${what}.`, { hint })
+  return new FfError(code, `${shown} ${what}.`, { hint })
 }
 
 /** What is compared with itself is never different, so that would prove nothing. */

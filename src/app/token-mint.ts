@@ -1,16 +1,17 @@
 import { isScopeId } from '../core/state/grammar.ts'
 import { type Instant, toMilliseconds } from '../core/state/instant.ts'
+import type { SettingValues } from '../core/settings/settings.ts'
 import { FfError } from '../errors.ts'
 import type { Adapters } from './adapters.ts'
 import { loadAuth } from './jwks-check.ts'
-import { type AuthTexts, checkEnvironment } from './start-up.ts'
+import { checkEnvironment } from './start-up.ts'
 
 const LIFETIME_S = 3_600
 
 export interface MintRequest {
   /** The package folder. */
   readonly root: string
-  readonly texts: AuthTexts
+  readonly settings: SettingValues
   readonly adapters: Adapters
   readonly user: string
   readonly tenant: string
@@ -28,8 +29,8 @@ export interface MintRequest {
 export async function mintToken(
   request: MintRequest,
 ): Promise<{ readonly lines: readonly string[]; close(): Promise<void> }> {
-  const { root, texts, adapters, user, tenant, scopes, now } = request
-  if (checkEnvironment(texts) === 'prod')
+  const { root, settings, adapters, user, tenant, scopes, now } = request
+  if (checkEnvironment(settings) === 'prod')
     throw new FfError('setting_invalid', 'Dev tokens are minted with FF_ENV=dev alone.', {
       hint: 'Set FF_ENV=dev on a machine of your own.',
     })
@@ -40,7 +41,8 @@ export async function mintToken(
       })
   }
   const { notes } = await loadAuth(root)
-  const audience = texts.audience ?? notes.claims.audience
+  const { FF_JWT_ISSUER } = settings
+  const audience = settings.FF_JWT_AUDIENCE ?? notes.claims.audience
   const seconds = Math.floor(toMilliseconds(now) / 1000)
   const issuer = await adapters.openDevIssuer({
     aud: audience,
@@ -50,11 +52,11 @@ export async function mintToken(
     iat: seconds,
     nbf: seconds,
     exp: seconds + LIFETIME_S,
-    ...(texts.issuer === null ? {} : { iss: texts.issuer }),
+    ...(FF_JWT_ISSUER === null ? {} : { iss: FF_JWT_ISSUER }),
   })
   const lines = [
     `FF_JWKS_URL=${issuer.jwks_url}`,
-    `FF_JWT_ISSUER=${texts.issuer ?? issuer.origin}`,
+    `FF_JWT_ISSUER=${FF_JWT_ISSUER ?? issuer.origin}`,
     `FF_JWT_AUDIENCE=${audience}`,
     'FF_JWT_ALGORITHMS=EdDSA',
     `TOKEN=${issuer.token}`,

@@ -17,7 +17,7 @@ import type { AUDIT_EXPORT, AUDIT_TAIL, AUDIT_VERIFY, TRAIL } from './declaratio
 import { databaseTarget } from './migrate.ts'
 import { progressTo } from './progress.ts'
 import { runReport } from './run-report.ts'
-import { readSettings } from './settings.ts'
+import { loadSettings } from './settings.ts'
 
 /** `ff audit verify` */
 export const verify = (invocation: Invocation<typeof AUDIT_VERIFY>): Promise<void> =>
@@ -42,9 +42,9 @@ export const exportTo = (invocation: Invocation<typeof AUDIT_EXPORT>): Promise<v
   runReport(invocation, async (signal) => {
     const { context, options } = invocation
     const { root, cwd, env, now, adapters } = context
-    const { FF_RUNNER_KEY_FILE } = await readSettings(env, cwd)
+    const { FF_RUNNER_KEY_FILE } = (await loadSettings(env, cwd)).values
     const { out: folder, since, signerCmd: command, runner } = options
-    const key = options.key ?? FF_RUNNER_KEY_FILE.value ?? join(cwd, '.ff', 'runner.pem')
+    const key = options.key ?? FF_RUNNER_KEY_FILE ?? join(cwd, '.ff', 'runner.pem')
     return exportAudit({
       root,
       target: await trailTarget(invocation),
@@ -101,12 +101,12 @@ function refuseBoth(other: string | null, option: string): void {
 
 async function trustOf({ context, options }: Invocation<typeof AUDIT_VERIFY>): Promise<HeadTrust> {
   const { root, cwd, env, now, adapters } = context
-  const { FF_TRUST_SHA256 } = await readSettings(env, cwd)
+  const { FF_TRUST_SHA256 } = (await loadSettings(env, cwd)).values
   return {
     root,
     cwd,
     runners: options.runner,
-    pin: FF_TRUST_SHA256.value,
+    pin: FF_TRUST_SHA256,
     now: fromMilliseconds(now().getTime()),
     adapters,
   }

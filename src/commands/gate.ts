@@ -8,7 +8,7 @@ import type { Context, Invocation } from './context.ts'
 import type { GATE, GATE_DECISION } from './declarations/options.ts'
 import { clearOutputs, writeOutput } from './output.ts'
 import { runReport } from './run-report.ts'
-import { behaviouralSettings, readSettings } from './settings.ts'
+import { behaviouralSettings, loadSettings } from './settings.ts'
 import { versionOf } from './version.ts'
 
 /** `ff gate`: the verdict, of this folder or of a decision that somebody handed over. */
@@ -48,8 +48,8 @@ async function verdictOffline(
   path: string,
 ): Promise<GateReport> {
   refuseBeside(options)
-  const { FF_TRUST_SHA256 } = await readSettings(env, cwd)
-  return gateOffline({ root, path, trust_pin: FF_TRUST_SHA256.value, now }, adapters)
+  const { FF_TRUST_SHA256 } = (await loadSettings(env, cwd)).values
+  return gateOffline({ root, path, trust_pin: FF_TRUST_SHA256, now }, adapters)
 }
 
 /** A decision brings its own files: another one beside it would be passed over in silence. */
@@ -68,15 +68,16 @@ export async function gateRequest(
   { root, cwd, env, adapters, now }: Pick<Context, 'root' | 'cwd' | 'env' | 'adapters' | 'now'>,
   { checklist = null, evidence = null }: Partial<Invocation<typeof GATE>['options']>,
 ): Promise<GateRequest> {
-  const settings = await readSettings(env, cwd)
+  const settings = await loadSettings(env, cwd)
+  const { FF_CODE_VERSION, FF_TRUST_SHA256 } = settings.values
   const [code, schema_head] = await Promise.all([
-    settings.FF_CODE_VERSION.value ?? adapters.codeVersion(root),
+    FF_CODE_VERSION ?? adapters.codeVersion(root),
     newestMigration(root),
   ])
   return {
     folder: { root, cwd, checklist },
     evidence: evidence ?? join(cwd, '.ff', 'evidence'),
-    trust_pin: settings.FF_TRUST_SHA256.value,
+    trust_pin: FF_TRUST_SHA256,
     code,
     schema_head,
     settings: behaviouralSettings(settings),

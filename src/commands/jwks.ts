@@ -2,9 +2,8 @@ import { jwksCheck } from '../app/jwks-check.ts'
 import { jwksFetch } from '../app/jwks-fetch.ts'
 import type { Invocation } from './context.ts'
 import type { REPORT } from './declarations/options.ts'
-import { authTexts } from './auth-texts.ts'
 import { runReport } from './run-report.ts'
-import { readSettings } from './settings.ts'
+import { loadSettings, parseKeyServerUrl } from './settings.ts'
 
 export const check = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReport(invocation, (signal) => {
@@ -15,6 +14,7 @@ export const check = (invocation: Invocation<typeof REPORT>): Promise<void> =>
 export const fetch = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReport(invocation, async () => {
     const { root, adapters, env, cwd } = invocation.context
-    const auth = authTexts(await readSettings(env, cwd))
-    return jwksFetch({ root, adapters, auth, url: invocation.words[0] ?? '' })
+    const { values: settings } = await loadSettings(env, cwd)
+    const url = parseKeyServerUrl(invocation.words[0] ?? '')
+    return jwksFetch({ root, adapters, settings, url })
   })

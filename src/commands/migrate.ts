@@ -13,7 +13,7 @@ import { FfError } from '../errors.ts'
 import type { Call, Invocation } from './context.ts'
 import type { DATABASE, STEPS } from './declarations/options.ts'
 import { runReport } from './run-report.ts'
-import { readSettings } from './settings.ts'
+import { loadSettings } from './settings.ts'
 
 export const up = (invocation: Invocation<typeof STEPS>): Promise<void> =>
   runReport(invocation, async (signal) => migrateUp(await toSteps(invocation, signal)))
@@ -51,11 +51,10 @@ export async function databaseTarget({
   options,
 }: Call<{ readonly database: string | null }>): Promise<TargetSpec> {
   const { env, cwd } = context
-  const settings = await readSettings(env, cwd)
-  if (options.database === null && settings.FF_DATABASE_URL.value === null) {
-    throw new FfError('target_invalid', 'No database was named.', {
-      hint: 'Set FF_DATABASE_URL, or give --database.',
-    })
-  }
-  return resolveTarget(options.database ?? 'env:FF_DATABASE_URL', env)
+  const { values } = await loadSettings(env, cwd)
+  if (options.database !== null) return resolveTarget(options.database, env)
+  if (values.FF_DATABASE_URL !== null) return values.FF_DATABASE_URL
+  throw new FfError('target_invalid', 'No database was named.', {
+    hint: 'Set FF_DATABASE_URL, or give --database.',
+  })
 }

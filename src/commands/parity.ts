@@ -3,7 +3,7 @@ import { resolveTarget } from '../app/targets.ts'
 import type { Invocation } from './context.ts'
 import type { PARITY_EXHAUSTIVE, PARITY_RUN, SIDES } from './declarations/options.ts'
 import { runReport } from './run-report.ts'
-import { defaultTargets, readSettings } from './settings.ts'
+import { defaultBaseline, defaultCandidate, loadSettings } from './settings.ts'
 
 export const run = (invocation: Invocation<typeof PARITY_RUN>): Promise<void> =>
   runReport(invocation, async (signal) => {
@@ -24,8 +24,14 @@ export async function toRequest(
   signal: AbortSignal,
 ): Promise<ParityRequest> {
   const { env, cwd, root, now, adapters } = context
-  const byDefault = defaultTargets(await readSettings(env, cwd))
-  const baseline = resolveTarget(options.baseline ?? byDefault.baseline, env)
-  const candidate = resolveTarget(options.candidate ?? byDefault.candidate, env)
-  return { root, baseline, candidate, signal, now, adapters }
+  const { values } = await loadSettings(env, cwd)
+  const { baseline, candidate } = options
+  return {
+    root,
+    baseline: baseline === null ? defaultBaseline(values) : resolveTarget(baseline, env),
+    candidate: candidate === null ? defaultCandidate(values) : resolveTarget(candidate, env),
+    signal,
+    now,
+    adapters,
+  }
 }

@@ -3,6 +3,7 @@ import { newestMigration } from '../app/persistence-inputs.ts'
 import { probeList, type ProbeRequest, probeRun, probeSelftest } from '../app/probes/run-probes.ts'
 import { resolveTarget } from '../app/targets.ts'
 import { isLoopback, type TargetSpec } from '../core/parity/target.ts'
+import type { SettingValues } from '../core/settings/settings.ts'
 import { FfError } from '../errors.ts'
 import { probeListText } from '../reports/probe-list-text.ts'
 import type { Invocation } from './context.ts'
@@ -10,7 +11,7 @@ import type { CHECKLIST_DOCUMENT, PROBE, PROBE_RUN } from './declarations/option
 import { print } from './document.ts'
 import { groupsTo } from './progress.ts'
 import { runReport } from './run-report.ts'
-import { behaviouralSettings, readSettings, type Settings } from './settings.ts'
+import { behaviouralSettings, defaultBaseline, loadSettings } from './settings.ts'
 import { versionOf } from './version.ts'
 
 /** `ff probe list` */
@@ -37,24 +38,24 @@ async function toRequest(
 ): Promise<ProbeRequest> {
   const { context, options, words } = invocation
   const { root, cwd, env, adapters, now, io } = context
-  const settings = await readSettings(env, cwd)
-  const named = settings.FF_RUNNER_KEY_FILE.value
-  const path = named ?? join(cwd, '.ff', 'runner.pem')
+  const settings = await loadSettings(env, cwd)
+  const { FF_CODE_VERSION, FF_RUNNER_KEY_FILE } = settings.values
+  const path = FF_RUNNER_KEY_FILE ?? join(cwd, '.ff', 'runner.pem')
   const [code, schema_head] = await Promise.all([
-    settings.FF_CODE_VERSION.value ?? adapters.codeVersion(root),
+    FF_CODE_VERSION ?? adapters.codeVersion(root),
     newestMigration(root),
   ])
   return {
     folder: { root, cwd, checklist: options.checklist },
     evidence: options.evidence ?? join(cwd, '.ff', 'evidence'),
-    key: { path, make: named === null },
+    key: { path, make: FF_RUNNER_KEY_FILE === null },
     code,
     schema_head,
     settings: behaviouralSettings(settings),
     tool_version: versionOf(root),
     repeat: 1,
     ids: words,
-    targets: targetsOf(invocation, settings),
+    targets: targetsOf(invocation, settings.values),
     adapters,
     now,
     signal,
@@ -70,17 +71,16 @@ async function toRequest(
 
 function targetsOf(
   { context, options }: Invocation<typeof PROBE>,
-  settings: Settings,
+  settings: SettingValues,
 ): ProbeRequest['targets'] {
   const { env } = context
-  const folder = settings.FF_STORE_DIR.value
-  const database =
-    options.database ?? (settings.FF_DATABASE_URL.value === null ? null : 'env:FF_DATABASE_URL')
-  const store = options.store ?? (folder === null ? null : `file:${folder}`)
+  const { database, store, scratch } = options
+  const { FF_STORE_DIR } = settings
+  const folder = FF_STORE_DIR === null ? null : defaultBaseline(settings)
   return {
-    scratch: scratchOf(resolveTarget(options.scratch ?? 'embedded', env)),
-    database: database === null ? null : resolveTarget(database, env),
-    store: store === null ? null : resolveTarget(store, env),
+    scratch: scratchOf(resolveTarget(scratch ?? 'embedded', env)),
+    database: database === null ? settings.FF_DATABASE_URL : resolveTarget(database, env),
+    store: store === null ? folder : resolveTarget(store, env),
   }
 }
 

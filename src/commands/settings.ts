@@ -1,108 +1,51 @@
 import { dirname, join } from 'node:path'
 import leven from 'leven'
+import { targetError } from '../app/targets.ts'
 import { strictProblems } from '../core/json/canonical.ts'
 import { toPlain } from '../core/json/plain.ts'
 import { readJson } from '../core/json/read.ts'
-import { FfError } from '../errors.ts'
+import type { TargetRefusal, TargetSpec } from '../core/parity/target.ts'
+import { MAX_LEEWAY_S, type SettingFault } from '../core/settings/parse-setting.ts'
+import {
+  DEFAULT_SETTINGS,
+  FILE_SETTINGS,
+  SETTINGS,
+  SETTING_NAMES,
+  type SettingName,
+  type SettingValues,
+  fileKey,
+  settingRow,
+} from '../core/settings/settings.ts'
+import { type ErrorCode, FfError } from '../errors.ts'
 import { readOrNull } from '../files/read-or-null.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
-interface SettingRow {
-  /** Never shown, and only from the environment. */
-  readonly secret?: true
-  /** Decides which checks may be left out: only from the environment. */
-  readonly environmentOnly?: true
-  /** Decides what the service does, wherever it runs; what differs from place to place, such as a URL, does not. */
-  readonly behavioural?: true
-  readonly what: string
-}
-/** Every setting there is (page 9). A file key is the name without `FF_`, in camelCase. */
-export const SETTINGS = {
-  FF_BACKING: {
-    behavioural: true,
-    what: 'where decisions are served from: file (the default) or db',
-  },
-  FF_LISTEN: { what: 'where the service listens; default 127.0.0.1:8420' },
-  FF_ADMIN_LISTEN: {
-    what: 'a port of its own for health, metrics and the description; default FF_LISTEN',
-  },
-  FF_AUDIT_DIGEST_KEY_FILE: {
-    what: 'key of the digests that stand for sensitive values in audit records, 32 bytes or more',
-  },
-  FF_STORE_DIR: { what: 'folder of the file store; the default baseline' },
-  FF_DATABASE_URL: { secret: true, what: 'PostgreSQL database; the default candidate' },
-  FF_ENV: { environmentOnly: true, what: 'dev, or else it counts as prod' },
-  FF_ALLOW_DEV_HEADERS: {
-    environmentOnly: true,
-    behavioural: true,
-    what: 'true lets developers in without a token, with FF_ENV=dev alone',
-  },
-  FF_JWKS_URL: { what: 'key server: https, or http on this machine; without it no token counts' },
-  FF_JWT_ISSUER: { what: 'who issues tokens: the iss of each' },
-  FF_JWT_AUDIENCE: {
-    behavioural: true,
-    what: 'for whom: in the aud of each; default pty-feature-flags',
-  },
-  FF_JWT_ALGORITHMS: {
-    behavioural: true,
-    what: 'allow-list, with commas; default RS256,ES256,EdDSA',
-  },
-  FF_JWT_LEEWAY: {
-    behavioural: true,
-    what: 'seconds by which clocks may differ, at most 60; default 0',
-  },
-  FF_ADMIN_URL: { what: 'Admin, which knows approvals: https, or http on this machine' },
-  FF_ADMIN_TOKEN_FILE: { what: 'file of the bearer token that Admin knows FF by' },
-  FF_ADMIN_CERT_FILE: { what: 'the certificate that Admin knows FF by, with its key' },
-  FF_ADMIN_KEY_FILE: { what: 'the key of that certificate' },
-  FF_ADMIN_CA_FILE: { what: "authorities for Admin's certificate; default those of this machine" },
-  FF_APPROVALS_FILE: {
-    what: 'approvals that answer where there is no FF_ADMIN_URL, with FF_ENV=dev',
-  },
-  FF_CODE_VERSION: {
-    environmentOnly: true,
-    what: 'what runs: an image digest; default the commit',
-  },
-  FF_TRUST_SHA256: {
-    environmentOnly: true,
-    what: 'pin of the trust file, from outside the repository; without it nobody is trusted',
-  },
-  FF_RUNNER_KEY_FILE: {
-    what: 'signs evidence and audit heads; default .ff/runner.pem, made there',
-  },
-  FF_DEV_SCOPES: { behavioural: true, what: 'the scopes that dev headers can give, with commas' },
-} as const satisfies Readonly<Record<string, SettingRow>>
-const rowOf = (name: SettingName): SettingRow => SETTINGS[name]
-/** Settings that the file may hold. */
-export const FILE_SETTINGS = (Object.keys(SETTINGS) as SettingName[]).filter(
-  (name) => rowOf(name).secret !== true && rowOf(name).environmentOnly !== true,
-)
-export type SettingName = keyof typeof SETTINGS
-
-export interface Setting {
+/** A setting as it was given, unread, and where it came from. */
+export interface GivenSetting {
   readonly value: string | null
   readonly origin: 'environment' | 'file' | 'default'
   /** The path of the file that it came from; absent where it came from none. */
   readonly path?: string
 }
-export type Settings = Readonly<Record<SettingName, Setting>>
+type GivenSettings = Readonly<Record<SettingName, GivenSetting>>
 
-export const CONFIG_FILE = 'ff.config.json'
-export const fileKey = (name: string): string =>
-  name
-    .slice('FF_'.length)
-    .toLowerCase()
-    .replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+export interface Settings {
+  /** Each is parsed once, when it is first read: a command fails only for a setting that it uses. */
+  readonly values: SettingValues
+  readonly given: GivenSettings
+}
+
+const CONFIG_FILE = 'ff.config.json'
 
 /**
  * Settings from the environment, else from the nearest `ff.config.json` at or above `folder`.
  *
  * @throws FfError `setting_invalid` at an unknown key, naming the nearest, and at a secret in the file
  */
-export async function readSettings(env: Env, folder: string): Promise<Settings> {
+export async function loadSettings(env: Env, folder: string): Promise<Settings> {
   const { path, held } = await findConfig(folder)
-  const entries = (Object.keys(SETTINGS) as SettingName[]).map((name): [SettingName, Setting] => {
+  const entries = SETTING_NAMES.map((name): [SettingName, GivenSetting] => {
     const fromEnv = env[name]
     if (fromEnv !== undefined && fromEnv !== '')
       return [name, { value: fromEnv, origin: 'environment' }]
@@ -114,7 +57,100 @@ export async function readSettings(env: Env, folder: string): Promise<Settings> 
         : { value: fromFile, origin: 'file', path },
     ]
   })
-  return Object.fromEntries(entries) as Record<SettingName, Setting>
+  const given = Object.fromEntries(entries) as GivenSettings
+  return { values: parsedOnRead((name) => given[name].value), given }
+}
+
+/** @throws FfError where a value is read whose text is none: `setting_invalid`, `secret_in_option`, `target_invalid` */
+export function parsedOnRead(textOf: (name: SettingName) => string | null): SettingValues {
+  const values = { ...DEFAULT_SETTINGS }
+  for (const name of SETTING_NAMES) {
+    const text = textOf(name)
+    if (text === null) continue
+    const keep = (value: unknown): unknown => {
+      Object.defineProperty(values, name, { value, enumerable: true })
+      return value
+    }
+    Object.defineProperty(values, name, {
+      get: () => keep(parseSetting(name, text)),
+      enumerable: true,
+      configurable: true,
+    })
+  }
+  return values
+}
+
+function parseSetting(name: SettingName, text: string): unknown {
+  const parsed = settingRow(name).parse(text)
+  if (parsed.ok) return parsed.value
+  throw settingError(parsed.fault, { name, text })
+}
+
+/** The URL of a key server that an option names, by the rules of FF_JWKS_URL. @throws FfError as the setting */
+export function parseKeyServerUrl(text: string): URL {
+  const parsed = SETTINGS.FF_JWKS_URL.parse(text)
+  if (parsed.ok) return parsed.value
+  throw settingError(parsed.fault, { name: 'FF_JWKS_URL', text })
+}
+
+interface Named {
+  readonly name: SettingName
+  readonly text: string
+}
+function settingError(fault: SettingFault | TargetRefusal, named: Named): FfError {
+  if (!isSettingFault(fault)) return targetError(`env:${named.name}`, fault)
+  const [code, message, hint] = FAULTS[fault](named)
+  return new FfError(code, message, { hint })
+}
+const isSettingFault = (fault: string): fault is SettingFault => Object.hasOwn(FAULTS, fault)
+
+type FaultWords = (named: Named) => readonly [code: ErrorCode, message: string, hint: string]
+const FAULTS: Readonly<Record<SettingFault, FaultWords>> = {
+  backing_unknown: ({ text }) => [
+    'setting_invalid',
+    `FF_BACKING is "${text}".`,
+    'Set it to file or db.',
+  ],
+  backing_managed: () => [
+    'setting_invalid',
+    'No cutover phase is recorded anywhere yet.',
+    'Set FF_BACKING to file or db.',
+  ],
+  switch_unreadable: ({ name }) => [
+    'setting_invalid',
+    `${name} is neither true nor false.`,
+    'Set it to one of them.',
+  ],
+  listen_unreadable: ({ name }) => [
+    'setting_invalid',
+    `${name} is no place to listen at.`,
+    'Write 127.0.0.1:8420, for one.',
+  ],
+  leeway_unreadable: ({ name }) => [
+    'setting_invalid',
+    `${name} is no number of seconds that clocks may differ by.`,
+    `Give 0 to ${MAX_LEEWAY_S}.`,
+  ],
+  key_server_with_user: () => [
+    'secret_in_option',
+    'The URL of the key server holds a user or a password.',
+    'Key sets are public: write the URL without them.',
+  ],
+  key_server_not_https: () => [
+    'setting_invalid',
+    'The key server is not https, nor http on this machine.',
+    'Write a URL such as https://idp.example/.well-known/jwks.json, without user or password.',
+  ],
+  admin_with_user: () => [
+    'secret_in_option',
+    'FF_ADMIN_URL holds a user or a password.',
+    'Write the URL without them, and put a token into the file of FF_ADMIN_TOKEN_FILE.',
+  ],
+  admin_not_https: () => [
+    'setting_invalid',
+    'FF_ADMIN_URL is not https, nor http on this machine.',
+    'Write a URL such as https://admin.example, without user, password, query or fragment.',
+  ],
 }
 
 async function findConfig(folder: string): Promise<{
@@ -174,41 +210,39 @@ export const nearest = (word: string, known: readonly string[]): string =>
 const invalid = (message: string, hint: string, cause?: unknown): FfError =>
   new FfError('setting_invalid', message, { hint, cause })
 
-/** The targets of a run that names none. */
-export function defaultTargets(settings: Settings): {
-  readonly baseline: string
-  readonly candidate: string
-} {
-  const folder = settings.FF_STORE_DIR.value
-  return {
-    baseline: folder === null ? 'file' : `file:${folder}`,
-    candidate: settings.FF_DATABASE_URL.value === null ? 'embedded' : 'env:FF_DATABASE_URL',
-  }
-}
+/** The baseline of a run that names none; a folder of its own where FF_STORE_DIR is not set. */
+export const defaultBaseline = ({ FF_STORE_DIR }: SettingValues): TargetSpec => ({
+  kind: 'file',
+  folder: FF_STORE_DIR,
+})
+/** The candidate of a run that names none. @throws FfError `target_invalid` */
+export const defaultCandidate = ({ FF_DATABASE_URL }: SettingValues): TargetSpec =>
+  FF_DATABASE_URL ?? { kind: 'embedded' }
 
 /** What the configuration digest of evidence is taken of (page 9). */
-export const behaviouralSettings = (settings: Settings): Readonly<Record<string, string | null>> =>
+export const behaviouralSettings = ({ given }: Settings): Readonly<Record<string, string | null>> =>
   Object.fromEntries(
-    (Object.keys(SETTINGS) as SettingName[])
-      .filter((name) => rowOf(name).behavioural === true)
-      .map((name) => [name, settings[name].value]),
+    SETTING_NAMES.filter((name) => settingRow(name).behavioural === true).map((name) => [
+      name,
+      given[name].value,
+    ]),
   )
 
 /** A URL with a password is refused where it is used; until then it is not shown. */
 const withoutUser = (text: string): string => text.replace(/:\/\/[^/]*@/, '://***@')
 
 /** A setting as it may be shown: of a secret only whether it is set, and where. */
-export interface ShownSetting extends Setting {
+export interface ShownSetting extends GivenSetting {
   readonly name: SettingName
   /** Its key in the file; null where the file may not hold it. */
   readonly key: string | null
   readonly set: boolean
   readonly what: string
 }
-export const settingFacts = (settings: Settings): readonly ShownSetting[] =>
-  (Object.keys(SETTINGS) as SettingName[]).map((name) => {
-    const { value, ...from } = settings[name]
-    const { secret = false, what } = rowOf(name)
+export const settingFacts = ({ given }: Settings): readonly ShownSetting[] =>
+  SETTING_NAMES.map((name) => {
+    const { value, ...from } = given[name]
+    const { secret = false, what } = settingRow(name)
     const key = FILE_SETTINGS.includes(name) ? fileKey(name) : null
     const shown = value === null || secret ? null : withoutUser(value)
     return { name, key, value: shown, set: value !== null, ...from, what }

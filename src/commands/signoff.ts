@@ -18,7 +18,7 @@ import type {
   WAIVER_NEW,
 } from './declarations/options.ts'
 import { runReport } from './run-report.ts'
-import { readSettings } from './settings.ts'
+import { loadSettings } from './settings.ts'
 
 /** `ff key new` */
 export const keyNew = ({ context, options }: Invocation<typeof KEY_NEW>): Promise<void> =>
@@ -148,13 +148,13 @@ async function answer(
 
 async function deskOf(context: Context): Promise<Desk> {
   const { root, cwd, env, now, io, adapters } = context
-  const { FF_TRUST_SHA256 } = await readSettings(env, cwd)
+  const { FF_TRUST_SHA256 } = (await loadSettings(env, cwd)).values
   return openDesk({
     root,
     cwd,
     env,
     now: fromMilliseconds(now().getTime()),
-    pin: FF_TRUST_SHA256.value,
+    pin: FF_TRUST_SHA256,
     keys: await adapters.signoffKeys(),
     terminal: await io.terminal(),
     readGate: (question) => adapters.readGate(question),

@@ -1,5 +1,5 @@
 import { loadAuth } from '../app/jwks-check.ts'
-import { checkAuth, checkEnvironment, checkJwksUrl } from '../app/start-up.ts'
+import { checkAuth, checkEnvironment } from '../app/start-up.ts'
 import { isTokenLine, TokenLines } from '../app/token-lines.ts'
 import { mintToken } from '../app/token-mint.ts'
 import { judgeToken, verdictReport, type VerifyOptions } from '../app/token-verify.ts'
@@ -7,13 +7,12 @@ import type { AuthSettings } from '../core/auth/contract.ts'
 import { fromMilliseconds, type Instant } from '../core/state/instant.ts'
 import { type ExitName, FfError, weightiest } from '../errors.ts'
 import type { OpenDoor } from '../ports.ts'
-import { authTexts } from './auth-texts.ts'
 import type { Context, Invocation } from './context.ts'
 import type { TOKEN_MINT, TOKEN_VERIFY } from './declarations/options.ts'
 import { type Line, readLines } from './input.ts'
 import type { Report } from '../core/report/types.ts'
 import { endedBy, runReport } from './run-report.ts'
-import { readSettings } from './settings.ts'
+import { loadSettings } from './settings.ts'
 
 /** A line may hold a key set of a mebibyte beside its token. */
 const MAX_LINE_BYTES = 4_194_304
@@ -98,15 +97,12 @@ async function atBench<T>(
 ): Promise<T> {
   const { env, cwd, root, adapters } = context
   const { notes } = await loadAuth(root)
-  const texts = authTexts(await readSettings(env, cwd))
+  const { values } = await loadSettings(env, cwd)
   const { signatureOnly, explain, now: fixed } = options
-  const environment = checkEnvironment(texts)
-  // Nobody looks at the issuer where the checks stop before the claims.
-  const settings = checkAuth(
-    notes,
-    signatureOnly ? { ...texts, issuer: texts.issuer ?? '' } : texts,
-  )
-  const url = checkJwksUrl(texts.jwks_url)
+  const environment = checkEnvironment(values)
+  // Where the checks stop before the claims, the issuer is not compared.
+  const settings = checkAuth(notes, values, signatureOnly ? '' : null)
+  const { FF_JWKS_URL: url } = values
   const now = (): Instant => fixed ?? nowOf(context)
   const door = await adapters.openDoorOn(url === null ? null : { url }, settings)
   try {
@@ -129,11 +125,11 @@ export async function mint({ context, options }: Invocation<typeof TOKEN_MINT>):
     throw new FfError('option_invalid', 'Tokens are minted for developers alone.', {
       hint: 'Add --dev, with FF_ENV=dev.',
     })
-  const texts = authTexts(await readSettings(env, cwd))
+  const { values: settings } = await loadSettings(env, cwd)
   const { user, tenant, scopes } = options
   const minted = await mintToken({
     root,
-    texts,
+    settings,
     adapters,
     user,
     tenant,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { join } from 'node:path'
 import { rm } from 'node:fs/promises'
 import { gate } from '../../src/app/gate.ts'
-import { behaviouralSettings, readSettings } from '../../src/commands/settings.ts'
+import { behaviouralSettings, loadSettings } from '../../src/commands/settings.ts'
 import type { GateReport } from '../../src/core/report/types.ts'
 import { fromMilliseconds } from '../../src/core/state/instant.ts'
 import { judgeTexts, readEvidence } from '../../src/evidence/evidence-log.ts'
@@ -40,7 +40,7 @@ async function judged(change: Partial<SignoffFound> = {}): Promise<GateReport> {
     trust_pin: null,
     code: CODE,
     schema_head: '0002_flags',
-    settings: behaviouralSettings(await readSettings({}, cwd)),
+    settings: behaviouralSettings(await loadSettings({}, cwd)),
     now: () => new Date(),
   }
   return gate(request, {

@@ -11,6 +11,7 @@ import { parityExhaustive, type ParityRequest, parityRun } from '../../src/app/p
 import { PROBES } from '../../src/app/probes/index.ts'
 import { paritySelftest } from '../../src/app/selftest/parity-selftest.ts'
 import { startHarness } from '../../src/app/serve-harness.ts'
+import { DEFAULT_SETTINGS } from '../../src/core/settings/settings.ts'
 import { adapters as real } from '../../src/main.ts'
 import { type FailingOpens, failOpen, NEVER, OpenFailed } from '../support/failing-opens.ts'
 import { ROOT } from '../support/run-ff.ts'
@@ -53,15 +54,7 @@ type Run = (adapters: Adapters) => Promise<unknown>
 const harness = (adapters: Adapters) => ({
   root: ROOT,
   adapters,
-  serve: {
-    env: null,
-    backing: null,
-    store_dir: null,
-    listen: '127.0.0.1:0',
-    admin_listen: null,
-    digest_key_file: null,
-  },
-  database: () => null,
+  settings: { ...DEFAULT_SETTINGS, FF_LISTEN: { host: '127.0.0.1', port: 0 } },
   now: () => new Date(),
   log: { info: () => undefined, warn: () => undefined, error: () => undefined },
 })
@@ -113,13 +106,15 @@ const RUNS: Readonly<Record<string, Run>> = {
   'ff import': (adapters) =>
     importRows({ ...common, adapters, source: kept(0), database: kept(1), dryRun: true }),
   'ff serve': async (adapters) => {
-    const auth = {
-      env: 'dev',
-      jwks_url: 'http://127.0.0.1:9/jwks.json',
-      issuer: 'https://idp.test',
+    const settings = {
+      FF_ENV: 'dev',
+      FF_JWKS_URL: 'http://127.0.0.1:9/jwks.json',
+      FF_JWT_ISSUER: 'https://idp.test',
+      FF_BACKING: 'file',
+      FF_STORE_DIR: folders[0] ?? '',
+      FF_ADMIN_LISTEN: '127.0.0.1:0',
     }
-    const serve = { backing: 'file', store_dir: folders[0] ?? '', admin_listen: '127.0.0.1:0' }
-    await (await serviceOf({ hands: adapters, auth, serve })).close()
+    await (await serviceOf({ hands: adapters, settings })).close()
   },
   'ff serve --harness': async (adapters) => (await startHarness(harness(adapters))).close(),
   'ff probe run A1': probing('A1', 'measure'),

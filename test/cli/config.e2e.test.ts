@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { SETTINGS } from '../../src/commands/settings.ts'
+import { SETTINGS } from '../../src/core/settings/settings.ts'
 import { type Run, runFf } from '../support/run-ff.ts'
 import { errorOf } from './outcome.ts'
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { checkReport } from '../../src/app/check-report.ts'
 import type { Adapters } from '../../src/app/adapters.ts'
-import type { Context, Options } from '../../src/commands/context.ts'
+import type { Context } from '../../src/commands/context.ts'
 import { GRACE_MS, runReport } from '../../src/commands/run-report.ts'
 import type { CheckReport } from '../../src/core/report/types.ts'
 
@@ -57,11 +57,12 @@ const cleaningUp =
 const run = (
   { context }: Started,
   work: (signal: AbortSignal) => Promise<CheckReport>,
-  options: Options = {},
+  timeout: number | null = null,
 ): Promise<unknown> =>
-  runReport({ context, words: [], options: { format: 'json', ...options } }, work).catch(
-    (error: unknown) => error,
-  )
+  runReport(
+    { context, words: [], color: null, options: { format: 'json', output: [], timeout } },
+    work,
+  ).catch((error: unknown) => error)
 
 test.each([0, 2_001, GRACE_MS - 1])(
   'a run that cleans up for %i ms after Ctrl-C writes its partial report',
@@ -79,7 +80,7 @@ test.each([0, 2_001, GRACE_MS - 1])(
 
 test('a run that cleans up slowly after --timeout writes its partial report', async () => {
   const started = start()
-  const ended = run(started, cleaningUp(20_000), { timeout: '3' })
+  const ended = run(started, cleaningUp(20_000), 3)
   await vi.advanceTimersByTimeAsync(23_000)
   expect(await ended).toBeUndefined()
   expect(started.context.exit).toBe('timeout')

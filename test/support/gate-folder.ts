@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { identityOf } from '../../src/app/gate-identity.ts'
 import { loadGateFiles } from '../../src/app/gate-files.ts'
-import { behaviouralSettings, readSettings } from '../../src/commands/settings.ts'
+import { behaviouralSettings, loadSettings } from '../../src/commands/settings.ts'
 import { fromMilliseconds, type Instant } from '../../src/core/state/instant.ts'
 import type { EvidenceDraft, Identity } from '../../src/core/gate/types.ts'
 import { openEvidence } from '../../src/evidence/evidence-log.ts'
@@ -39,7 +39,7 @@ export async function gateFolder(): Promise<string> {
 /** The identity that evidence needs there, as the process with FF_CODE_VERSION finds it. */
 export async function identityIn(cwd: string): Promise<Identity> {
   const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
-  const settings = behaviouralSettings(await readSettings({}, cwd))
+  const settings = behaviouralSettings(await loadSettings({}, cwd))
   return identityOf({ code: CODE, settings, schema_head: '0002_flags' }, files)
 }
 

@@ -5,7 +5,7 @@ import { type GateRequest, readGate } from '../../src/app/gate.ts'
 import { openDesk, presentOf } from '../../src/app/signoff/desk.ts'
 import { peopleOf } from '../../src/app/signoff/for-gate.ts'
 import { requestSignoff } from '../../src/app/signoff/request.ts'
-import { behaviouralSettings, readSettings } from '../../src/commands/settings.ts'
+import { behaviouralSettings, loadSettings } from '../../src/commands/settings.ts'
 import type { EvidenceDraft } from '../../src/core/gate/types.ts'
 import type { Envelope, TrustFile, WaiverEntry } from '../../src/core/signoff/types.ts'
 import { waiverText } from '../../src/core/signoff/waivers.ts'
@@ -96,7 +96,7 @@ export const requestIn = async (cwd: string, trust_pin: string): Promise<GateReq
   trust_pin,
   code: CODE,
   schema_head: '0002_flags',
-  settings: behaviouralSettings(await readSettings({}, cwd)),
+  settings: behaviouralSettings(await loadSettings({}, cwd)),
   now: () => new Date(),
 })
 /** What the program hands its gate. */

@@ -47,8 +47,14 @@ beforeAll(async () => {
   server = await adapters.openKeyServer({ behaviour: 'up', keys: [toPublicJwk(shop.keys.rsa)] })
   const { issuer, audience } = shop.settings
   service = await serviceOf({
-    auth: { jwks_url: server.url.href, issuer, audience },
-    serve: { env: 'staging', store_dir: store, digest_key_file: key },
+    settings: {
+      FF_ENV: 'staging',
+      FF_JWKS_URL: server.url.href,
+      FF_JWT_ISSUER: issuer,
+      FF_JWT_AUDIENCE: audience,
+      FF_STORE_DIR: store,
+      FF_AUDIT_DIGEST_KEY_FILE: key,
+    },
     hands: {
       openServed: async (spec, needs) => {
         const made = await adapters.openServed(spec, needs)
@@ -184,8 +190,14 @@ describe('whose token nobody verified', () => {
     const dead = await adapters.openKeyServer({ behaviour: 'refused', keys: [] })
     const { issuer, audience } = shop.settings
     const running = await serviceOf({
-      auth: { env: 'dev', allow_dev_headers: 'true', jwks_url: dead.url.href, issuer, audience },
-      serve: { store_dir: await writeStore(join(folder, 'other'), []) },
+      settings: {
+        FF_ENV: 'dev',
+        FF_ALLOW_DEV_HEADERS: 'true',
+        FF_JWKS_URL: dead.url.href,
+        FF_JWT_ISSUER: issuer,
+        FF_JWT_AUDIENCE: audience,
+        FF_STORE_DIR: await writeStore(join(folder, 'other'), []),
+      },
     })
     try {
       const token = tokenFor({ sub: 'U4711' })

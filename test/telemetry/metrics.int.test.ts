@@ -72,7 +72,7 @@ describe('what is scraped', () => {
     expect(samples.length).toBeLessThan(250)
   })
   test('stands on the admin port alone where there is one', async () => {
-    const { origin, admin_origin } = await started({ serve: { admin_listen: '127.0.0.1:0' } })
+    const { origin, admin_origin } = await started({ settings: { FF_ADMIN_LISTEN: '127.0.0.1:0' } })
     expect((await fetch(`${origin}/metrics`)).status).toBe(404)
     await askFlag(origin, { flag_key: SAMPLE_FLAG })
     const { value } = await scrape(String(admin_origin))
@@ -109,11 +109,14 @@ describe('what is counted', () => {
     expect(value('ff_http_requests_total', { route: 'none', status: '431' })).toBe(1)
   })
   test('changes by what became of them', async () => {
-    const auth = { env: 'dev', allow_dev_headers: 'true', dev_scopes: 'ff:override:write' }
+    const auth = {
+      FF_ENV: 'dev',
+      FF_ALLOW_DEV_HEADERS: 'true',
+      FF_DEV_SCOPES: 'ff:override:write',
+    }
     const failing: { store: boolean } = { store: false }
     const { origin } = await started({
-      auth,
-      serve: { store_dir: '/unused' },
+      settings: { ...auth, FF_STORE_DIR: '/unused' },
       hands: {
         openServed: async (_spec, { tools }) => {
           const made = await adapters.openSample(

@@ -1,4 +1,5 @@
 import { type Closable, openAll, withAll } from '../../concurrency/open-all.ts'
+import { DEFAULT_SETTINGS, type SettingValues } from '../../core/settings/settings.ts'
 import type { HttpRoute, ServedScratch } from '../../ports.ts'
 import type { Adapters } from '../adapters.ts'
 import { openHarness } from '../harness-side.ts'
@@ -52,8 +53,7 @@ async function openService(
       startHarness({
         root,
         adapters: hands,
-        serve: SETTINGS,
-        database: () => null,
+        settings: SETTINGS,
         now,
         log: SILENT,
       }),
@@ -72,12 +72,5 @@ const through =
   (serving: Serving) =>
   (route: HttpRoute): HttpRoute => ({ ...route, handle: (call) => serving(route)(call) })
 
-const SETTINGS = {
-  env: null,
-  backing: null,
-  store_dir: null,
-  listen: '127.0.0.1:0',
-  admin_listen: null,
-  digest_key_file: null,
-}
+const SETTINGS: SettingValues = { ...DEFAULT_SETTINGS, FF_LISTEN: { host: '127.0.0.1', port: 0 } }
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }

@@ -1,73 +1,51 @@
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { loadApprovals } from '../../artefacts/approvals.ts'
-import { adminUrl } from '../../core/admin/admin-url.ts'
 import { ADMIN_LIMITS } from '../../core/admin/limits.ts'
-import { hasUserPart, isOfThisMachine } from '../../core/auth/jwks-url.ts'
+import { isOfThisMachine } from '../../core/auth/jwks-url.ts'
 import type { Environment } from '../../core/auth/types.ts'
+import type { SettingValues } from '../../core/settings/settings.ts'
 import { FfError } from '../../errors.ts'
 import type { AdminCredential, ApprovalsPlan } from '../../ports.ts'
 import { artefactError } from '../artefact-error.ts'
 import { readNamedFile } from './secret-file.ts'
 
-/** Settings that say who answers for approvals, as they were given; null where one was not. */
-export interface AdminTexts {
-  readonly url: string | null
-  readonly token_file: string | null
-  readonly cert_file: string | null
-  readonly key_file: string | null
-  readonly ca_file: string | null
-  readonly approvals_file: string | null
-}
-
-/** Nobody answers. */
-export const NO_ADMIN: AdminTexts = {
-  url: null,
-  token_file: null,
-  cert_file: null,
-  key_file: null,
-  ca_file: null,
-  approvals_file: null,
-}
+/** Who answers for approvals. */
+export type ApprovalSettings = Pick<
+  SettingValues,
+  | 'FF_ADMIN_URL'
+  | 'FF_ADMIN_TOKEN_FILE'
+  | 'FF_ADMIN_CERT_FILE'
+  | 'FF_ADMIN_KEY_FILE'
+  | 'FF_ADMIN_CA_FILE'
+  | 'FF_APPROVALS_FILE'
+>
 
 /**
- * Admin, else a file of approvals outside prod, else nobody (page 5). All files are read here, once.
+ * Admin, else a file of approvals outside prod, else no one. All files are read here, once.
  *
  * @throws FfError `setting_invalid`, `secret_in_option`, `artefact_invalid` for a file of approvals that is none
  */
 export async function approvalsPlan(
-  texts: AdminTexts,
+  settings: ApprovalSettings,
   environment: Environment,
 ): Promise<ApprovalsPlan> {
-  if (texts.url !== null) {
-    const url = checkAdminUrl(texts.url)
-    const credential = await readCredential(texts)
-    checkCredential(url, credential)
-    return { kind: 'admin', url, credential, limits: ADMIN_LIMITS }
+  const { FF_ADMIN_URL, FF_APPROVALS_FILE } = settings
+  if (FF_ADMIN_URL !== null) {
+    const credential = await readCredential(settings)
+    checkCredential(FF_ADMIN_URL, credential)
+    return { kind: 'admin', url: FF_ADMIN_URL, credential, limits: ADMIN_LIMITS }
   }
-  if (texts.approvals_file === null) return { kind: 'none' }
+  if (FF_APPROVALS_FILE === null) return { kind: 'none' }
   if (environment === 'prod')
     throw new FfError(
       'setting_invalid',
       'FF_APPROVALS_FILE would stand in for Admin, and FF_ENV is not dev.',
       { hint: 'Unset it and set FF_ADMIN_URL, or set FF_ENV=dev on a machine of your own.' },
     )
-  const path = texts.approvals_file
-  const read = await loadApprovals({ path, shown: path })
+  const read = await loadApprovals({ path: FF_APPROVALS_FILE, shown: FF_APPROVALS_FILE })
   if (!read.ok) throw artefactError(read.problems)
   return { kind: 'file', approvals: read.loaded }
-}
-
-function checkAdminUrl(text: string): URL {
-  if (hasUserPart(text))
-    throw new FfError('secret_in_option', 'FF_ADMIN_URL holds a user or a password.', {
-      hint: 'Write the URL without them, and put a token into the file of FF_ADMIN_TOKEN_FILE.',
-    })
-  const url = adminUrl(text)
-  if (url !== null) return url
-  throw new FfError('setting_invalid', 'FF_ADMIN_URL is not https, nor http on this machine.', {
-    hint: 'Write a URL such as https://admin.example, without user, password, query or fragment.',
-  })
 }
 
 function checkCredential(url: URL, { token, client }: AdminCredential): void {
@@ -77,12 +55,12 @@ function checkCredential(url: URL, { token, client }: AdminCredential): void {
   })
 }
 
-async function readCredential(texts: AdminTexts): Promise<AdminCredential> {
+async function readCredential(settings: ApprovalSettings): Promise<AdminCredential> {
   const [token, cert, key, ca] = await Promise.all([
-    readOr('FF_ADMIN_TOKEN_FILE', texts.token_file, true),
-    readOr('FF_ADMIN_CERT_FILE', texts.cert_file, false),
-    readOr('FF_ADMIN_KEY_FILE', texts.key_file, true),
-    readOr('FF_ADMIN_CA_FILE', texts.ca_file, false),
+    readOr(settings, 'FF_ADMIN_TOKEN_FILE', true),
+    readOr(settings, 'FF_ADMIN_CERT_FILE', false),
+    readOr(settings, 'FF_ADMIN_KEY_FILE', true),
+    readOr(settings, 'FF_ADMIN_CA_FILE', false),
   ])
   return {
     token: token === null ? null : checkToken(token),
@@ -90,8 +68,14 @@ async function readCredential(texts: AdminTexts): Promise<AdminCredential> {
     ca: ca === null ? null : checkAuthorities(ca),
   }
 }
-const readOr = (setting: string, path: string | null, secret: boolean): Promise<string | null> =>
-  path === null ? Promise.resolve(null) : readNamedFile({ setting, path, secret })
+function readOr(
+  settings: ApprovalSettings,
+  setting: Exclude<keyof ApprovalSettings, 'FF_ADMIN_URL'>,
+  secret: boolean,
+): Promise<string | null> {
+  const path = settings[setting]
+  return path === null ? Promise.resolve(null) : readNamedFile({ setting, path, secret })
+}
 
 /** RFC 6750, 2.1; a file ends with a line feed. */
 function checkToken(text: string): string {

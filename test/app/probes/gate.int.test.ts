@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { gate } from '../../../src/app/gate.ts'
 import { type ProbeRequest, probeRun, probeSelftest } from '../../../src/app/probes/run-probes.ts'
-import { behaviouralSettings, readSettings } from '../../../src/commands/settings.ts'
+import { behaviouralSettings, loadSettings } from '../../../src/commands/settings.ts'
 import { fromMilliseconds } from '../../../src/core/state/instant.ts'
 import { judgeTexts, readEvidence } from '../../../src/evidence/evidence-log.ts'
 import { CODE, gateFolder } from '../../support/gate-folder.ts'
@@ -26,7 +26,7 @@ async function requestFor(ids: readonly string[]): Promise<ProbeRequest> {
     key: { path: join(cwd, '.ff/runner.pem'), make: true },
     code: CODE,
     schema_head: '0002_flags',
-    settings: behaviouralSettings(await readSettings({}, cwd)),
+    settings: behaviouralSettings(await loadSettings({}, cwd)),
     tool_version: '0.0.0',
     repeat: 1,
     ids,

@@ -3,21 +3,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openApprovals } from '../../../src/admin/index.ts'
-import { type AdminTexts, approvalsPlan } from '../../../src/app/service/admin-settings.ts'
+import { approvalsPlan } from '../../../src/app/service/admin-settings.ts'
+import { parsedOnRead } from '../../../src/commands/settings.ts'
+import type { SettingName, SettingValues } from '../../../src/core/settings/settings.ts'
 import { FfError } from '../../../src/errors.ts'
 import { makeAuthority, makeCertificate } from '../../admin/certificates.ts'
 import { approval, QUESTION } from '../../admin/stage.ts'
 import { runFf } from '../../support/run-ff.ts'
 
 const TOKEN = 'hunter2-secret-of-ff'
-const NONE: AdminTexts = {
-  url: null,
-  token_file: null,
-  cert_file: null,
-  key_file: null,
-  ca_file: null,
-  approvals_file: null,
-}
+type Texts = Partial<Record<SettingName, string>>
+const settingsOf = (texts: Texts): SettingValues => parsedOnRead((name) => texts[name] ?? null)
 let folder = ''
 const at = (name: string): string => join(folder, name)
 const put = async (name: string, text: string, mode = 0o600): Promise<string> => {
@@ -34,8 +30,8 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-async function fault(texts: Partial<AdminTexts>, env: 'prod' | 'dev-H' = 'prod'): Promise<FfError> {
-  const error: unknown = await approvalsPlan({ ...NONE, ...texts }, env).then(
+async function fault(texts: Texts, env: 'prod' | 'dev-H' = 'prod'): Promise<FfError> {
+  const error: unknown = await approvalsPlan(settingsOf(texts), env).then(
     () => null,
     (thrown: unknown) => thrown,
   )
@@ -48,7 +44,12 @@ async function fault(texts: Partial<AdminTexts>, env: 'prod' | 'dev-H' = 'prod')
 describe('Admin', () => {
   const url = 'https://admin.example/base'
   test('with a token', async () => {
-    expect(await approvalsPlan({ ...NONE, url, token_file: at('token') }, 'prod')).toMatchObject({
+    expect(
+      await approvalsPlan(
+        settingsOf({ FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE: at('token') }),
+        'prod',
+      ),
+    ).toMatchObject({
       kind: 'admin',
       url: new URL(url),
       credential: { token: TOKEN, client: null, ca: null },
@@ -56,8 +57,12 @@ describe('Admin', () => {
     })
   })
   test('with a certificate, and an authority', async () => {
-    const files = { cert_file: at('ff.pem'), key_file: at('ff.key'), ca_file: at('ca.pem') }
-    const plan = await approvalsPlan({ ...NONE, url, ...files }, 'prod')
+    const files = {
+      FF_ADMIN_CERT_FILE: at('ff.pem'),
+      FF_ADMIN_KEY_FILE: at('ff.key'),
+      FF_ADMIN_CA_FILE: at('ca.pem'),
+    }
+    const plan = await approvalsPlan(settingsOf({ FF_ADMIN_URL: url, ...files }), 'prod')
     expect(plan).toMatchObject({
       credential: {
         token: null,
@@ -69,38 +74,60 @@ describe('Admin', () => {
   test.each(['http://127.0.0.1:1', 'http://localhost:1', 'https://[::1]:1'])(
     'on this machine without either: %s',
     async (own) => {
-      const plan = await approvalsPlan({ ...NONE, url: own }, 'prod')
+      const plan = await approvalsPlan(settingsOf({ FF_ADMIN_URL: own }), 'prod')
       expect(plan).toMatchObject({ kind: 'admin', credential: { token: null, client: null } })
     },
   )
   test('counts before a file of approvals, which nobody then reads', async () => {
-    const texts = { ...NONE, url, token_file: at('token'), approvals_file: at('none') }
-    expect(await approvalsPlan(texts, 'prod')).toMatchObject({ kind: 'admin' })
+    const texts = {
+      FF_ADMIN_URL: url,
+      FF_ADMIN_TOKEN_FILE: at('token'),
+      FF_APPROVALS_FILE: at('none'),
+    }
+    expect(await approvalsPlan(settingsOf(texts), 'prod')).toMatchObject({ kind: 'admin' })
   })
   test('takes a token that a group may read', async () => {
-    const token_file = await put('group', TOKEN, 0o640)
-    expect(await approvalsPlan({ ...NONE, url, token_file }, 'prod')).toMatchObject({ url: {} })
+    const FF_ADMIN_TOKEN_FILE = await put('group', TOKEN, 0o640)
+    expect(
+      await approvalsPlan(settingsOf({ FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE }), 'prod'),
+    ).toMatchObject({ url: {} })
   })
 
-  test.each<[string, Partial<AdminTexts>, string]>([
-    ['http elsewhere', { url: 'http://admin.example' }, 'not https'],
-    ['no URL', { url: 'admin' }, 'not https'],
-    ['a query', { url: 'https://admin.example?a' }, 'not https'],
-    ['nobody who asks', { url }, 'who asks'],
-    ['a certificate without its key', { url, cert_file: 'ff.pem' }, 'key that fits'],
-    ['a key without its certificate', { url, key_file: 'ff.key' }, 'key that fits'],
-    ['two that do not fit', { url, cert_file: 'ff.pem', key_file: 'other.key' }, 'key that fits'],
-    ['a key that is none', { url, cert_file: 'ff.pem', key_file: 'token' }, 'key that fits'],
+  test.each<[string, Texts, string]>([
+    ['http elsewhere', { FF_ADMIN_URL: 'http://admin.example' }, 'not https'],
+    ['no URL', { FF_ADMIN_URL: 'admin' }, 'not https'],
+    ['a query', { FF_ADMIN_URL: 'https://admin.example?a' }, 'not https'],
+    ['nobody who asks', { FF_ADMIN_URL: url }, 'who asks'],
+    [
+      'a certificate without its key',
+      { FF_ADMIN_URL: url, FF_ADMIN_CERT_FILE: 'ff.pem' },
+      'key that fits',
+    ],
+    [
+      'a key without its certificate',
+      { FF_ADMIN_URL: url, FF_ADMIN_KEY_FILE: 'ff.key' },
+      'key that fits',
+    ],
+    [
+      'two that do not fit',
+      { FF_ADMIN_URL: url, FF_ADMIN_CERT_FILE: 'ff.pem', FF_ADMIN_KEY_FILE: 'other.key' },
+      'key that fits',
+    ],
+    [
+      'a key that is none',
+      { FF_ADMIN_URL: url, FF_ADMIN_CERT_FILE: 'ff.pem', FF_ADMIN_KEY_FILE: 'token' },
+      'key that fits',
+    ],
     [
       'authorities that are none',
-      { url, token_file: 'token', ca_file: 'token' },
+      { FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE: 'token', FF_ADMIN_CA_FILE: 'token' },
       'FF_ADMIN_CA_FILE',
     ],
-    ['a token that is not there', { url, token_file: 'none' }, 'ENOENT'],
-    ['a folder for a token', { url, token_file: 'folder' }, 'no small file'],
-  ])('%s is refused', async (_what, { url: place, ...files }, text) => {
-    const there = Object.entries(files).map(([name, file]) => [name, at(String(file))])
-    const error = await fault({ url: place ?? null, ...Object.fromEntries(there) })
+    ['a token that is not there', { FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE: 'none' }, 'ENOENT'],
+    ['a folder for a token', { FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE: 'folder' }, 'no small file'],
+  ])('%s is refused', async (_what, { FF_ADMIN_URL: place = '', ...files }, text) => {
+    const there = Object.entries(files).map(([name, file]) => [name, at(file)])
+    const error = await fault({ FF_ADMIN_URL: place, ...Object.fromEntries(there) })
     expect([error.code, error.message]).toEqual(['setting_invalid', expect.stringContaining(text)])
   })
   test.each([
@@ -112,19 +139,23 @@ describe('Admin', () => {
     ['that everybody may read', TOKEN, 0o604, 'everybody'],
     ['that everybody may write', TOKEN, 0o602, 'everybody'],
   ])('a token %s is refused', async (_what, text, mode, said) => {
-    const token_file = await put('bad-token', text, mode)
-    const error = await fault({ url, token_file })
+    const FF_ADMIN_TOKEN_FILE = await put('bad-token', text, mode)
+    const error = await fault({ FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE })
     expect([error.code, error.message]).toEqual(['setting_invalid', expect.stringContaining(said)])
   })
   test('a key that everybody may read is refused', async () => {
     await chmod(at('other.key'), 0o644)
-    const error = await fault({ url, cert_file: at('other.pem'), key_file: at('other.key') })
+    const error = await fault({
+      FF_ADMIN_URL: url,
+      FF_ADMIN_CERT_FILE: at('other.pem'),
+      FF_ADMIN_KEY_FILE: at('other.key'),
+    })
     expect(error.message).toContain('FF_ADMIN_KEY_FILE')
   })
   test.each(['https://u:hunter2@admin.example', 'https://:hunter2@', 'http://hunter2@127.0.0.1'])(
     'a user or password in the URL is refused',
     async (text) => {
-      expect((await fault({ url: text })).code).toBe('secret_in_option')
+      expect((await fault({ FF_ADMIN_URL: text })).code).toBe('secret_in_option')
     },
   )
 })
@@ -134,8 +165,10 @@ describe('a file of approvals', () => {
     put('approvals.json', JSON.stringify({ approvals }))
 
   test('answers where there is no Admin, for the same ref, flag, tenant and user', async () => {
-    const approvals_file = await file([approval()])
-    const opened = await openApprovals(await approvalsPlan({ ...NONE, approvals_file }, 'dev-H'))
+    const FF_APPROVALS_FILE = await file([approval()])
+    const opened = await openApprovals(
+      await approvalsPlan(settingsOf({ FF_APPROVALS_FILE }), 'dev-H'),
+    )
     const check = opened.begin()
     expect(await check(QUESTION)).toMatchObject({ status: 'known', revoked: false })
     const others = ['approval_ref', 'flag_key', 'tenant_id', 'user_id']
@@ -146,7 +179,7 @@ describe('a file of approvals', () => {
   })
 
   test('does not in prod', async () => {
-    const error = await fault({ approvals_file: await file([]) })
+    const error = await fault({ FF_APPROVALS_FILE: await file([]) })
     expect([error.code, error.message]).toEqual([
       'setting_invalid',
       expect.stringContaining('FF_APPROVALS_FILE'),
@@ -173,8 +206,8 @@ describe('a file of approvals', () => {
       'time_not_canonical',
     ],
   ])('that %s is refused', async (_what, text, code) => {
-    const approvals_file = text === null ? at('no-such-file') : await put('bad.json', text)
-    const error = await fault({ approvals_file }, 'dev-H')
+    const FF_APPROVALS_FILE = text === null ? at('no-such-file') : await put('bad.json', text)
+    const error = await fault({ FF_APPROVALS_FILE }, 'dev-H')
     expect([error.code, error.details.join()]).toEqual([
       'artefact_invalid',
       expect.stringContaining(code),
@@ -183,7 +216,7 @@ describe('a file of approvals', () => {
 })
 
 test('with neither of them no approval can be asked about', async () => {
-  const opened = await openApprovals(await approvalsPlan(NONE, 'prod'))
+  const opened = await openApprovals(await approvalsPlan(settingsOf({}), 'prod'))
   expect(await opened.begin()(QUESTION)).toEqual({ status: 'unreachable' })
 })
 

@@ -1,10 +1,9 @@
+import { DEFAULT_SETTINGS, type SettingValues } from '../../../core/settings/settings.ts'
 import { TOKEN_TENANT } from '../../../core/parity/scene.ts'
 import { type Exposition, readExposition } from '../../../core/alerts/exposition.ts'
 import { toPublicJwk } from '../../../core/text/jwk.ts'
-import { FfError } from '../../../errors.ts'
 import type { HttpClient, HttpRequest, ServiceLog, StagedDoor } from '../../../ports.ts'
 import type { Adapters } from '../../adapters.ts'
-import { NO_ADMIN } from '../../service/admin-settings.ts'
 import { type Service, startService } from '../../serve.ts'
 import type { World } from '../probe.ts'
 import { honestToken, openTokenShop, TOKEN_TIME, type TokenShop } from '../token-shop.ts'
@@ -17,22 +16,18 @@ export const STAGE_IN_FLIGHT = 20
 const SCOPES = 'ff:override:write'
 const SILENT: ServiceLog = { info: () => undefined, warn: () => undefined, error: () => undefined }
 /** Who is let in by an unverified token is let in on a developer's machine alone. */
-const AUTH = {
-  env: 'dev',
-  allow_dev_headers: 'true',
-  // The door of the stage brings a key server of its own; this says only that there is one.
-  jwks_url: 'http://127.0.0.1:9/jwks.json',
-  algorithms: null,
-  leeway: null,
-  dev_scopes: null,
-}
-const SERVE = {
-  env: 'dev',
-  backing: 'file',
-  store_dir: 'a scratch folder',
-  listen: '127.0.0.1:0',
-  admin_listen: '127.0.0.1:0',
-  digest_key_file: null,
+const ANY_PORT = { host: '127.0.0.1', port: 0 }
+/** Without Admin, for the stage brings one of its own. */
+const SETTINGS: SettingValues = {
+  ...DEFAULT_SETTINGS,
+  FF_ENV: 'dev',
+  FF_ALLOW_DEV_HEADERS: true,
+  // The stage brings a key server of its own; this says only that there is one.
+  FF_JWKS_URL: new URL('http://127.0.0.1:9/jwks.json'),
+  FF_BACKING: 'file',
+  FF_STORE_DIR: 'a scratch folder',
+  FF_LISTEN: ANY_PORT,
+  FF_ADMIN_LISTEN: ANY_PORT,
 }
 
 /** How a service is started, or with what of it changed. */
@@ -86,13 +81,7 @@ export class ServiceStage {
     this.service = await startService({
       root: this.world.root,
       adapters: this.hands(this.adapters()),
-      auth: { ...AUTH, issuer, audience },
-      serve: SERVE,
-      // The stage brings an Admin of its own, too.
-      admin: NO_ADMIN,
-      database: () => {
-        throw new FfError('target_invalid', 'The stage has no database.', { hint: 'It is a bug.' })
-      },
+      settings: { ...SETTINGS, FF_JWT_ISSUER: issuer, FF_JWT_AUDIENCE: audience },
       now: () => new Date(TOKEN_TIME),
       log: SILENT,
     })

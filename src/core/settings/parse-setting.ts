@@ -1,0 +1,84 @@
+import { adminUrl } from '../admin/admin-url.ts'
+import { hasUserPart, jwksUrl } from '../auth/jwks-url.ts'
+import { parseTarget, type TargetRefusal, type TargetSpec } from '../parity/target.ts'
+
+/** Why the text of a setting is no value of it. */
+export type SettingFault =
+  | 'backing_unknown'
+  | 'backing_managed'
+  | 'switch_unreadable'
+  | 'listen_unreadable'
+  | 'leeway_unreadable'
+  | 'key_server_with_user'
+  | 'key_server_not_https'
+  | 'admin_with_user'
+  | 'admin_not_https'
+export type ParsedSetting<Value> =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly fault: SettingFault | TargetRefusal }
+
+/** Where a server listens. */
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+}
+
+const value = <Value>(parsed: Value): ParsedSetting<Value> => ({ ok: true, value: parsed })
+const fault = (code: SettingFault): ParsedSetting<never> => ({ ok: false, fault: code })
+
+export const text = (given: string): ParsedSetting<string> => value(given)
+
+/** Words with commas between them. */
+export const words = (given: string): ParsedSetting<readonly string[]> =>
+  value(
+    given
+      .split(',')
+      .map((one) => one.trim())
+      .filter((one) => one !== ''),
+  )
+
+export const backing = (given: string): ParsedSetting<'file' | 'db'> => {
+  if (given === 'file' || given === 'db') return value(given)
+  return fault(given === 'managed' ? 'backing_managed' : 'backing_unknown')
+}
+
+/** `dev` in so many letters; every other name counts as prod. */
+export const environmentName = (given: string): ParsedSetting<'dev' | 'prod'> =>
+  value(given === 'dev' ? 'dev' : 'prod')
+
+export const trueOrFalse = (given: string): ParsedSetting<boolean> =>
+  given === 'true' || given === 'false' ? value(given === 'true') : fault('switch_unreadable')
+
+/** No contract may allow more (`contracts/schemas/jwks-integration-notes.schema.json`); one may allow less. */
+export const MAX_LEEWAY_S = 60
+
+export const leewaySeconds = (given: string): ParsedSetting<number> =>
+  /^\d{1,3}$/.test(given) && Number(given) <= MAX_LEEWAY_S
+    ? value(Number(given))
+    : fault('leeway_unreadable')
+
+/** `HOST:PORT`, the host of an IPv6 address in brackets. */
+export function listenAddress(given: string): ParsedSetting<ListenAddress> {
+  const [, ipv6, name = '', digits] =
+    /^(?:\[([0-9a-fA-F:]+)\]|([\w.-]+)):(\d{1,5})$/.exec(given) ?? []
+  const port = Number(digits)
+  return port <= 65_535 ? value({ host: ipv6 ?? name, port }) : fault('listen_unreadable')
+}
+
+export function keyServerUrl(given: string): ParsedSetting<URL> {
+  if (hasUserPart(given)) return fault('key_server_with_user')
+  const url = jwksUrl(given)
+  return url === null ? fault('key_server_not_https') : value(url)
+}
+
+export function adminOrigin(given: string): ParsedSetting<URL> {
+  if (hasUserPart(given)) return fault('admin_with_user')
+  const url = adminUrl(given)
+  return url === null ? fault('admin_not_https') : value(url)
+}
+
+/** As the variable named in an option, so a password may stand in it. */
+export function database(given: string): ParsedSetting<TargetSpec> {
+  const parsed = parseTarget('env:FF_DATABASE_URL', { FF_DATABASE_URL: given })
+  return parsed.ok ? value(parsed.spec) : { ok: false, fault: parsed.refusal }
+}

@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest'
+import {
+  DEFAULT_SETTINGS,
+  FILE_SETTINGS,
+  fileKey,
+  SETTING_NAMES,
+  settingRow,
+  SETTINGS,
+  type SettingName,
+  type SettingValues,
+} from '../../../src/core/settings/settings.ts'
+import type { TargetSpec } from '../../../src/core/parity/target.ts'
+
+type Equal<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+
+test('the type of a value follows from its row', () => {
+  const holds: Equal<
+    Pick<
+      SettingValues,
+      'FF_BACKING' | 'FF_LISTEN' | 'FF_DATABASE_URL' | 'FF_ALLOW_DEV_HEADERS' | 'FF_JWT_LEEWAY'
+    >,
+    {
+      readonly FF_BACKING: 'file' | 'db' | null
+      readonly FF_LISTEN: { readonly host: string; readonly port: number }
+      readonly FF_DATABASE_URL: TargetSpec | null
+      readonly FF_ALLOW_DEV_HEADERS: boolean
+      readonly FF_JWT_LEEWAY: number | null
+    }
+  > = true
+  expect(holds).toBe(true)
+})
+
+describe('what a text becomes', () => {
+  test.each<[SettingName, string, unknown]>([
+    ['FF_BACKING', 'file', 'file'],
+    ['FF_BACKING', 'db', 'db'],
+    ['FF_LISTEN', '127.0.0.1:8420', { host: '127.0.0.1', port: 8420 }],
+    ['FF_LISTEN', '[::1]:0', { host: '::1', port: 0 }],
+    ['FF_ADMIN_LISTEN', 'flags.example:65535', { host: 'flags.example', port: 65_535 }],
+    ['FF_STORE_DIR', '/srv/ff', '/srv/ff'],
+    ['FF_DATABASE_URL', 'embedded', { kind: 'embedded' }],
+    [
+      'FF_DATABASE_URL',
+      'postgres://u:secret@h/d',
+      { kind: 'postgres', url: 'postgres://u:secret@h/d', name: 'postgres://h/d' },
+    ],
+    ['FF_ENV', 'dev', 'dev'],
+    ['FF_ENV', 'staging', 'prod'],
+    ['FF_ALLOW_DEV_HEADERS', 'true', true],
+    ['FF_ALLOW_DEV_HEADERS', 'false', false],
+    ['FF_JWKS_URL', 'https://idp.example/jwks', new URL('https://idp.example/jwks')],
+    ['FF_ADMIN_URL', 'http://127.0.0.1:1', new URL('http://127.0.0.1:1')],
+    ['FF_JWT_ALGORITHMS', ' RS256,, ES256 ', ['RS256', 'ES256']],
+    ['FF_JWT_LEEWAY', '60', 60],
+    ['FF_DEV_SCOPES', 'a,b', ['a', 'b']],
+  ])('%s=%s', (name, text, value) => {
+    expect(settingRow(name).parse(text)).toEqual({ ok: true, value })
+  })
+
+  test.each<[SettingName, string, string]>([
+    ['FF_BACKING', 'postgres', 'backing_unknown'],
+    ['FF_BACKING', 'managed', 'backing_managed'],
+    ['FF_ALLOW_DEV_HEADERS', 'TRUE', 'switch_unreadable'],
+    ['FF_LISTEN', 'here', 'listen_unreadable'],
+    ['FF_LISTEN', '127.0.0.1:65536', 'listen_unreadable'],
+    ['FF_LISTEN', '::1:80', 'listen_unreadable'],
+    ['FF_JWT_LEEWAY', '1.5', 'leeway_unreadable'],
+    ['FF_JWT_LEEWAY', '61', 'leeway_unreadable'],
+    ['FF_JWKS_URL', 'https://u:p@idp.example', 'key_server_with_user'],
+    ['FF_JWKS_URL', 'http://idp.example', 'key_server_not_https'],
+    ['FF_ADMIN_URL', 'https://u@admin.example', 'admin_with_user'],
+    ['FF_ADMIN_URL', 'https://admin.example?a', 'admin_not_https'],
+    ['FF_DATABASE_URL', 'mysql://h', 'target_unknown'],
+  ])('%s=%s is refused', (name, text, fault) => {
+    expect(settingRow(name).parse(text)).toEqual({ ok: false, fault })
+  })
+})
+
+test('where nothing is given the value is that of the row, or null', () => {
+  const set = SETTING_NAMES.filter((name) => DEFAULT_SETTINGS[name] !== null)
+  expect(set).toEqual(['FF_LISTEN', 'FF_ALLOW_DEV_HEADERS', 'FF_DEV_SCOPES'])
+  expect(DEFAULT_SETTINGS).toMatchObject({
+    FF_LISTEN: SETTINGS.FF_LISTEN.otherwise,
+    FF_ALLOW_DEV_HEADERS: false,
+    FF_DEV_SCOPES: [],
+  })
+})
+
+test('the file holds no secret, and nothing that decides which checks may be left out', () => {
+  const elsewhere = SETTING_NAMES.filter((name) => !FILE_SETTINGS.includes(name))
+  expect(elsewhere).toEqual([
+    'FF_DATABASE_URL',
+    'FF_ENV',
+    'FF_ALLOW_DEV_HEADERS',
+    'FF_CODE_VERSION',
+    'FF_TRUST_SHA256',
+  ])
+  expect(fileKey('FF_AUDIT_DIGEST_KEY_FILE')).toBe('auditDigestKeyFile')
+})
