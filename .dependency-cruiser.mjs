@@ -50,7 +50,12 @@ export default {
       '^src/(core/|ports(/|[.]ts$))',
       'Ports are types in the language of core.',
     ),
-    only('errors-import-nothing', '^src/errors[.]ts$', '^$', 'Everybody imports errors.'),
+    only(
+      'errors-import-exits',
+      '^src/errors[.]ts$',
+      '^src/core/exit[.]ts$',
+      'Everything imports errors, and each error has an exit.',
+    ),
     only(
       'concurrency-imports-nothing',
       '^src/concurrency/',

@@ -1,37 +1,4 @@
-/** The exit statuses (page 8): part of the interface that scripts and CI rely on. */
-export const EXITS = {
-  ok: [0, 'the check holds, or GO'],
-  internal: [1, 'a bug, or the process ended before its verdict was out'],
-  usage: [2, 'a bad option, setting, artefact or server version'],
-  no_go: [20, 'something was measured, and it fails'],
-  not_ready: [21, 'nothing failed; something is pending or stale'],
-  inconclusive: [22, 'nothing failed; something could not be measured'],
-  untrusted: [23, 'a bad or unknown signature, or altered evidence'],
-  busy: [24, 'another run holds the lock'],
-  timeout: [124, '--timeout was reached'],
-  interrupted: [130, 'SIGINT'],
-  terminated: [143, 'SIGTERM'],
-} as const satisfies Readonly<Record<string, readonly [status: number, meaning: string]>>
-export type ExitName = keyof typeof EXITS
-
-/** When several hold, the first of these (page 8). */
-const PRECEDENCE: readonly ExitName[] = [
-  'internal',
-  'untrusted',
-  'timeout',
-  'interrupted',
-  'terminated',
-  'usage',
-  'busy',
-  'no_go',
-  'inconclusive',
-  'not_ready',
-  'ok',
-]
-
-/** The one of several outcomes that decides. Nothing at all is not a pass: `internal`. */
-export const weightiest = (names: readonly ExitName[]): ExitName =>
-  PRECEDENCE.find((name) => names.includes(name)) ?? 'internal'
+import type { ExitName } from './core/exit.ts'
 
 /** Every error that `ff` ends a run with on purpose, and the exit of each. */
 export const EXIT_BY_CODE = {

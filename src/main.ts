@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { Adapters } from './app/adapters.ts'
 import type { Context, Io } from './commands/context.ts'
 import { runProgram } from './commands/program.ts'
-import { EXITS } from './errors.ts'
+import { EXITS } from './core/exit.ts'
 
 /**
  * The composition root: the only reader of arguments, environment, streams, signals and the clock.

@@ -1,9 +1,9 @@
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { CheckReport } from '../core/report/types.ts'
 import type { SettingValues } from '../core/settings/settings.ts'
-import { EXITS, FfError } from '../errors.ts'
+import { FfError } from '../errors.ts'
 import type { Adapters } from './adapters.ts'
-import { type Checked, checkReport, passed } from './check-report.ts'
+import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
 import { loadPersistence } from './persistence-inputs.ts'
 import { loadAuth } from './jwks-check.ts'
 import { approvalsPlan } from './service/admin-settings.ts'
@@ -43,7 +43,7 @@ export async function doctor(request: DoctorRequest): Promise<CheckReport> {
       items.push({
         id,
         title: error.message,
-        state: EXITS[error.exitName][0] === 2 ? 'fail' : 'inconclusive',
+        state: error.exitName === 'usage' ? 'fail' : 'inconclusive',
         findings: [{ code: error.code, pointer: null, detail: error.message }],
         next: error.hint,
       })

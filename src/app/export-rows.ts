@@ -5,7 +5,7 @@ import { type Table, TABLES } from '../core/state/rows.ts'
 import { FfError } from '../errors.ts'
 import type { RowBatch, RowSource } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
-import { type Checked, checkReport, passed } from './check-report.ts'
+import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
 import { loadPersistence } from './persistence-inputs.ts'
 import { LineSequence, type RowFinding } from './rows/row-report.ts'
 

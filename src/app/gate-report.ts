@@ -11,7 +11,7 @@ import type {
   SignoffOutcome,
 } from '../core/gate/types.ts'
 import type { GateEvidence, GateItem, GateReport } from '../core/report/types.ts'
-import { EXITS } from '../errors.ts'
+import { EXITS } from '../core/exit.ts'
 import type { GateFiles } from './gate-files.ts'
 
 interface Beside {

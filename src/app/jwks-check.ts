@@ -12,7 +12,7 @@ import { FfError } from '../errors.ts'
 import type { Adapters } from './adapters.ts'
 import { admit } from './admit.ts'
 import { artefactError } from './artefact-error.ts'
-import { type Checked, checkReport, passed } from './check-report.ts'
+import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
 
 /** How many key servers stand at once. */
 const AT_ONCE = 16

@@ -2,7 +2,7 @@ import type { CheckReport } from '../core/report/types.ts'
 import type { SettingValues } from '../core/settings/settings.ts'
 import type { ServedKey } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
-import { type Checked, checkReport, passed } from './check-report.ts'
+import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
 import { loadAuth } from './jwks-check.ts'
 import { checkAuth } from './start-up.ts'
 

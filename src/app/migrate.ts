@@ -12,7 +12,7 @@ import type { CheckReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
 import type { MigrationSession } from '../ports.ts'
 import type { Adapters } from './adapters.ts'
-import { type Checked, checkReport, passed } from './check-report.ts'
+import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
 import { loadPersistence, type Persistence } from './persistence-inputs.ts'
 
 export interface MigrateRequest {

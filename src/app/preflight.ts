@@ -2,7 +2,7 @@ import { isArray, isNumber, type JsonNode } from '../core/json/read.ts'
 import { type HazardCode, HAZARDS, hazardsOf, type Hit } from '../core/preflight/hazards.ts'
 import type { CheckReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
-import { type Checked, checkReport, passed } from './check-report.ts'
+import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
 import { readDocument } from './read-document.ts'
 
 /** Of one hazard; the count says how many there are. */

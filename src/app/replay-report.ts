@@ -1,10 +1,9 @@
-import { ended } from '../concurrency/ended.ts'
 import { comparerFaults, EQUAL, UNEQUAL } from '../core/parity/comparer-controls.ts'
 import type { Tally } from '../core/parity/tally.ts'
 import type { Compare } from '../core/parity/compare.ts'
 import type { ParityReport } from '../core/report/types.ts'
-import { EXITS } from '../errors.ts'
 import type { ReplaySides } from './replay-sides.ts'
+import { measuredEnd } from './run-parity.ts'
 
 interface Ended {
   readonly sides: ReplaySides
@@ -13,7 +12,6 @@ interface Ended {
   readonly signal: AbortSignal
   readonly now: () => Date
 }
-const EXIT_OF = { pass: 'ok', fail: 'no_go', inconclusive: 'inconclusive' } as const
 
 /** Each side is asked twice, so one request is two pairs. */
 const ASKED_EACH = 2
@@ -28,14 +26,11 @@ export function replayReport(
     expected,
     comparer: { faults, pairs: UNEQUAL.length + EQUAL.length },
   })
-  const exitName = ended(signal) ?? EXIT_OF[verdict]
   const duration_ms = now().getTime() - started.getTime()
   return {
     schemaVersion: 1,
     kind: 'parity_replay',
-    verdict: ended(signal) === null ? verdict : 'cancelled',
-    exitName,
-    exitCode: EXITS[exitName][0],
+    ...measuredEnd(verdict, signal),
     sides: { baseline: sides.baseline.facts, candidate: sides.candidate.facts },
     ...(sides.rules.length > 0 ? { rules: sides.rules } : {}),
     ...found,

@@ -1,15 +1,17 @@
 import { ended } from '../concurrency/ended.ts'
+import { EXIT_BY_STATE } from '../core/exit.ts'
 import { EQUAL, UNEQUAL, comparerFaults } from '../core/parity/comparer-controls.ts'
 import type { Compare } from '../core/parity/compare.ts'
 import { coverage } from '../core/parity/coverage.ts'
 import type { FieldRule } from '../core/parity/field-rules.ts'
 import { judgeVector, type VectorVerdict } from '../core/parity/judge-vector.ts'
-import { type Judged, summarise } from '../core/parity/summarise.ts'
+import { type Judged, summarise, type Summary } from '../core/parity/summarise.ts'
 import type { Covers, Vector } from '../core/parity/vector.ts'
+import { type RunEnd, runEnd } from '../core/report/run-end.ts'
 import type { ItemState, ParityReport, RowTexts } from '../core/report/types.ts'
 import { rowText } from '../core/state/row-text.ts'
 import type { AnyRow, RowSet, Stored } from '../core/state/rows.ts'
-import { EXITS, type ExitName, FfError } from '../errors.ts'
+import { FfError } from '../errors.ts'
 import type { Scratch } from '../ports.ts'
 import type { VectorCredential } from '../artefacts/vectors.ts'
 import type { Asked } from './ask.ts'
@@ -92,15 +94,11 @@ export function buildReport(
 ): ParityReport {
   const faults = comparerFaults(around.compare)
   const summary = summarise(cases, expected, { faults, pairs: UNEQUAL.length + EQUAL.length })
-  const ending = ended(around.signal)
-  const exitName = ending ?? EXIT_OF[summary.verdict]
   const { verdict, counts, controls, findings, items } = summary
   return {
     schemaVersion: 1,
     kind,
-    verdict: ending === null ? verdict : 'cancelled',
-    exitName,
-    exitCode: EXITS[exitName][0],
+    ...measuredEnd(verdict, around.signal),
     sides: { baseline: baseline.facts, candidate: candidate.facts },
     counts,
     coverage: coverage(covers),
@@ -118,11 +116,9 @@ export function buildReport(
 /** Once for the answer, once for the A/A control. */
 const ASKED_EACH = 2
 
-const EXIT_OF = {
-  pass: 'ok',
-  fail: 'no_go',
-  inconclusive: 'inconclusive',
-} as const satisfies Record<string, ExitName>
+/** The end of a run that came to this verdict, or that was ended before. */
+export const measuredEnd = (verdict: Summary['verdict'], signal: AbortSignal): RunEnd =>
+  runEnd(EXIT_BY_STATE[verdict], ...[ended(signal)].filter((ending) => ending !== null))
 
 async function runVector(
   vector: Runnable,

@@ -3,10 +3,10 @@ import type { Claims } from '../core/auth/claims.ts'
 import type { Condition } from '../core/auth/modes.ts'
 import { type Environment, isRefused } from '../core/auth/types.ts'
 import type { CheckReport } from '../core/report/types.ts'
-import type { ExitName } from '../errors.ts'
+import type { ExitName } from '../core/exit.ts'
 import type { Instant } from '../core/state/instant.ts'
 import type { Door } from '../ports.ts'
-import { type Checked, checkReport, passed } from './check-report.ts'
+import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
 
 export interface VerifyOptions {
   readonly environment: Environment

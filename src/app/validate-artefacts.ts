@@ -29,7 +29,7 @@ import { persistenceProblems } from '../artefacts/rules/persistence-rules.ts'
 import { buildVectors } from '../artefacts/vectors.ts'
 import { isObject, readJson } from '../core/json/read.ts'
 import type { CheckReport } from '../core/report/types.ts'
-import { type Checked, checkReport, passed } from './check-report.ts'
+import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
 
 type AnyLoaded = { readonly [K in ArtefactKind]?: Loaded<K> }
 

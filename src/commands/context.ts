@@ -1,5 +1,5 @@
 import type { Adapters } from '../app/adapters.ts'
-import type { ExitName } from '../errors.ts'
+import type { ExitName } from '../core/exit.ts'
 import type { Terminal } from '../ports.ts'
 import type { OptionDeclaration, OptionsOf } from './declarations/option.ts'
 

@@ -1,4 +1,4 @@
-import { EXITS } from '../errors.ts'
+import { EXITS } from '../core/exit.ts'
 
 /** Texts that `ff help TOPIC` prints beside the help of commands. */
 export const TOPICS: Readonly<Record<string, () => string>> = { 'exit-codes': exitCodes }

@@ -1,6 +1,7 @@
 import type { Ending } from '../concurrency/ended.ts'
 import type { Report } from '../core/report/types.ts'
-import { type ExitName, FfError } from '../errors.ts'
+import type { ExitName } from '../core/exit.ts'
+import { FfError } from '../errors.ts'
 import { type Format, REPORTERS } from '../reports/index.ts'
 import type { Context, Invocation } from './context.ts'
 import type { REPORT } from './declarations/options.ts'
@@ -28,7 +29,7 @@ export async function runReport(
   await writeOutputs(outputs, (as) => write(as, false))
   await context.io.stdout(write(format, color))
   if (format === 'github') await addToSummary(context, write('markdown', false))
-  context.exit = report.exitName as ExitName
+  context.exit = report.exitName
 }
 
 /** GitHub names a file for what a job wants to say of itself; nobody else does. */

@@ -1,7 +1,7 @@
 import { startHarness } from '../app/serve-harness.ts'
 import { type Service, startService } from '../app/serve.ts'
 import { SAMPLE_FLAG } from '../app/service/sample.ts'
-import type { ExitName } from '../errors.ts'
+import type { ExitName } from '../core/exit.ts'
 import type { Invocation } from './context.ts'
 import type { SERVING } from './declarations/options.ts'
 import { loadSettings } from './settings.ts'

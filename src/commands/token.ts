@@ -4,8 +4,9 @@ import { isTokenLine, TokenLines } from '../app/token-lines.ts'
 import { mintToken } from '../app/token-mint.ts'
 import { judgeToken, verdictReport, type VerifyOptions } from '../app/token-verify.ts'
 import type { AuthSettings } from '../core/auth/contract.ts'
-import { fromMilliseconds, type Instant } from '../core/state/instant.ts'
-import { type ExitName, FfError, weightiest } from '../errors.ts'
+import { type ExitName, weightiest } from '../core/exit.ts'
+import { type Instant, fromMilliseconds } from '../core/state/instant.ts'
+import { FfError } from '../errors.ts'
 import type { OpenDoor } from '../ports.ts'
 import type { Context, Invocation } from './context.ts'
 import type { TOKEN_MINT, TOKEN_VERIFY } from './declarations/options.ts'
@@ -82,7 +83,7 @@ async function judgeLines(
     if (whole && text.trim() === '') return
     // A line that was cut is not the line that came.
     const { answer, exit } = await lines.answer(whole ? text : '')
-    worst = weightiest([worst, exit])
+    worst = weightiest(worst, exit)
     await context.io.stdout(`${JSON.stringify(answer)}\n`)
   }
   await put(first)

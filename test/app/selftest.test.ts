@@ -3,7 +3,8 @@ import { CATALOGUE } from '../../src/app/selftest/catalogue.ts'
 import type { Bench, Fault } from '../../src/app/selftest/fault.ts'
 import { runSelftest, type SelftestOptions } from '../../src/app/selftest/run-selftest.ts'
 import type { Finding, ParityReport } from '../../src/core/report/types.ts'
-import { type ExitName, FfError } from '../../src/errors.ts'
+import type { ExitName } from '../../src/core/exit.ts'
+import { FfError } from '../../src/errors.ts'
 import type { Sides } from '../../src/app/run-parity.ts'
 
 /** What a proof came to, as far as the selftest looks at it. */

@@ -11,7 +11,8 @@ import {
 } from '../../src/backings/postgres/connect.ts'
 import { PostgresStore } from '../../src/backings/postgres/postgres-store.ts'
 import { openScratchSchema } from '../../src/backings/postgres/scratch-schema.ts'
-import { EXITS, FfError } from '../../src/errors.ts'
+import { EXITS } from '../../src/core/exit.ts'
+import { FfError } from '../../src/errors.ts'
 import type { FlagStore, Scratch } from '../../src/ports.ts'
 import { type Fault, FaultProxy } from '../faults/tcp-proxy.ts'
 import {

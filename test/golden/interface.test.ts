@@ -8,11 +8,12 @@ import { PROBES } from '../../src/app/probes/index.ts'
 import { CATALOGUE } from '../../src/app/selftest/catalogue.ts'
 import { SETTINGS } from '../../src/core/settings/settings.ts'
 import { PROBLEMS } from '../../src/core/service/problems.ts'
-import { EXIT_BY_CODE, EXITS } from '../../src/errors.ts'
+import { EXIT_BY_CODE } from '../../src/errors.ts'
 import { makeMetrics } from '../../src/telemetry/metrics.ts'
 import { processMetrics } from '../../src/telemetry/process-metrics.ts'
 import { ROOT } from '../support/run-ff.ts'
 import { runInProcess } from '../support/run-in-process.ts'
+import { EXITS } from '../../src/core/exit.ts'
 
 /**
  * What users, scripts and dashboards rely on, held to a copy in interface.json: no move, rename or new wording may

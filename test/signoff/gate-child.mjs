@@ -1,7 +1,7 @@
 // The program as it is, but for what the gate says: that comes from a file, for there is no gate in this test.
 import { readFile } from 'node:fs/promises'
 import { runProgram } from '../../dist/src/commands/program.js'
-import { EXITS } from '../../dist/src/errors.js'
+import { EXITS } from '../../dist/src/core/exit.js'
 import { signoffKeys } from '../../dist/src/signoff/index.js'
 import { terminalOn } from '../../dist/src/signoff/terminal.js'
 

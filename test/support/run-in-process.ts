@@ -14,7 +14,7 @@ export async function runInProcess(
   const [{ runProgram }, { adapters }, { EXITS }] = await Promise.all([
     import('../../src/commands/program.ts'),
     import('../../src/main.ts'),
-    import('../../src/errors.ts'),
+    import('../../src/core/exit.ts'),
   ])
   let [stdout, stderr] = ['', '']
   const context: Context = {

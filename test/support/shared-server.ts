@@ -7,11 +7,12 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { startEmbedded } from '../../src/backings/postgres/embedded.ts'
-import { EXITS, type ExitName } from '../../src/errors.ts'
 import { jsonReport } from '../../src/reports/json.ts'
 import { ROOT, type Run, spawnFf } from './run-ff.ts'
 import { FULL } from './scale.ts'
 import type { Shared } from './shared.ts'
+import { EXITS } from '../../src/core/exit.ts'
+import type { ExitName } from '../../src/core/exit.ts'
 
 /** The two ends of what is supported, and a version that is too old. */
 const PACKAGES = {

@@ -4,7 +4,7 @@ import type { AuditHead } from '../../core/audit/record.ts'
 import { ChainWalk } from '../../core/audit/walk.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import type { SignedHead } from '../../ports.ts'
-import { type Checked, checkReport, passed } from '../check-report.ts'
+import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
 import { headsIn } from './batch-files.ts'
 import { withBatch } from './batch-lines.ts'
 import {

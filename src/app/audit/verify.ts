@@ -4,7 +4,7 @@ import { ChainWalk } from '../../core/audit/walk.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import type { AuditReading, AuditTrail } from '../../ports.ts'
-import { type Checked, checkReport, passed } from '../check-report.ts'
+import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
 import { loadPersistence } from '../persistence-inputs.ts'
 import {
   endIfAborted,

@@ -3,7 +3,7 @@ import type { Compare } from '../../core/parity/compare.ts'
 import { comparerFaults } from '../../core/parity/comparer-controls.ts'
 import { rowLine } from '../../core/rows/row-line.ts'
 import type { RowBatch, RowSource } from '../../ports.ts'
-import { type Checked, passed } from '../check-report.ts'
+import { type Checked, passed } from '../../core/report/check-report.ts'
 import { mergeRows } from './merge-rows.ts'
 import { pairFindings } from './row-report.ts'
 

@@ -1,7 +1,7 @@
 import { throwIfEnded } from '../../concurrency/ended.ts'
 import type { CheckItem, CheckReport, ParityReport } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
-import { type Checked, checkReport, passed } from '../check-report.ts'
+import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
 import { comparerFaults } from '../../core/parity/comparer-controls.ts'
 import type { Sides } from '../run-parity.ts'
 import { HONEST, type Workings } from '../workings.ts'

@@ -5,7 +5,7 @@ import { checkTrust, readTrust, trustFault } from '../../core/signoff/trust.ts'
 import type { PublicKey, TrustFile } from '../../core/signoff/types.ts'
 import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/state/instant.ts'
 import { FfError } from '../../errors.ts'
-import { type Checked, checkReport, passed } from '../check-report.ts'
+import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
 import type { Desk } from './desk.ts'
 import { readNamed, SIGNOFF_FILES, writeBelow } from './folder.ts'
 

@@ -2,8 +2,8 @@ import type { SignoffOutcome } from '../../core/gate/types.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import { judgeSignoff } from '../../core/signoff/judge.ts'
 import { ROLES } from '../../core/signoff/types.ts'
-import type { ExitName } from '../../errors.ts'
-import { type Checked, checkReport, passed } from '../check-report.ts'
+import type { ExitName } from '../../core/exit.ts'
+import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
 import { type Desk, presentOf, type PresentState } from './desk.ts'
 
 /** What the sign-off of a folder comes to now: for the verdict, and for `ff signoff verify`. */

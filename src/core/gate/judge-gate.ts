@@ -1,3 +1,4 @@
+import { EXIT_BY_STATE, weightiest } from '../exit.ts'
 import { earliest } from './duration.ts'
 import { type EvidenceBench, judgeEvidence } from './judge-evidence.ts'
 import { isAttested, judgeSignature } from './judge-signature.ts'
@@ -162,41 +163,22 @@ const STATES: readonly GateItemState[] = [
   'stale',
   'pending',
 ]
-/** What each state makes of the whole; `error` counts as inconclusive (page 3). */
-const WEIGHT: Readonly<Record<GateItemState, Judgement['exitName']>> = {
-  pass: 'ok',
-  waived: 'ok',
-  fail: 'no_go',
-  inconclusive: 'inconclusive',
-  error: 'inconclusive',
-  stale: 'not_ready',
-  pending: 'not_ready',
-}
-type Row = readonly [Judgement['exitName'], Judgement['verdict']]
-/** Page 8: of those that hold, the one that stands first here. */
-const BY_WEIGHT: readonly Row[] = [
-  ['untrusted', 'untrusted'],
-  ['no_go', 'no_go'],
-  ['inconclusive', 'inconclusive'],
-  ['not_ready', 'not_ready'],
-]
-const GO: Row = ['ok', 'go']
-
 function summed(
   items: readonly ItemVerdict[],
   { faults, trusted }: Pick<Judgement, 'faults'> & { readonly trusted: boolean },
   { signoff, plan_until, now }: GateInput,
 ): Judgement {
-  const held = new Set<Judgement['exitName']>(items.map(({ state }) => WEIGHT[state]))
-  if (!trusted) held.add('untrusted')
+  const held: Judgement['exitName'][] = items.map(({ state }) => EXIT_BY_STATE[state])
+  if (!trusted) held.push('untrusted')
   // Neither nothing at all nor a sign-off that was not verified is a GO, whatever the items say.
-  if (items.length === 0 || signoff.status !== 'verified') held.add('not_ready')
+  if (items.length === 0 || signoff.status !== 'verified') held.push('not_ready')
   const ends = items.flatMap(({ id, valid_until }) =>
     valid_until === null ? [] : [{ id, at: valid_until }],
   )
   const until = earliest([plan_until, ...ends.map(({ at }) => at)])
-  if (plan_until === null || until === null || until <= now) held.add('not_ready')
-  const [exitName, verdict] = BY_WEIGHT.find(([name]) => held.has(name)) ?? GO
+  if (plan_until === null || until === null || until <= now) held.push('not_ready')
+  const exitName = weightiest('ok', ...held)
+  const verdict = exitName === 'ok' ? 'go' : exitName
   return {
     verdict,
     exitName,

@@ -1,3 +1,4 @@
+import type { ExitName } from '../exit.ts'
 import type {
   ChainHead,
   EvidenceRecord,
@@ -80,7 +81,7 @@ export interface ParityReport {
   readonly schemaVersion: 1
   readonly kind: 'parity_run' | 'parity_exhaustive' | 'parity_replay'
   readonly verdict: Verdict
-  readonly exitName: string
+  readonly exitName: ExitName
   readonly exitCode: number
   readonly sides: { readonly baseline: Side; readonly candidate: Side }
   /** Rules that held beside those of the contract, and before them. */
@@ -148,7 +149,7 @@ export interface CheckReport {
     | 'migrate_up'
     | 'migrate_verify'
   readonly verdict: Verdict
-  readonly exitName: string
+  readonly exitName: ExitName
   readonly exitCode: number
   /** Of items; those that are pending or could not be looked at were never reached. */
   readonly counts: Pick<Counts, 'expected' | 'compared' | 'neverReached'>
@@ -211,7 +212,7 @@ export interface GateReport {
   readonly schemaVersion: 1
   readonly kind: 'gate'
   readonly verdict: GateVerdict
-  readonly exitName: string
+  readonly exitName: ExitName
   readonly exitCode: number
   /** Measured are those that passed, failed, or failed and are waived. */
   readonly counts: Pick<Counts, 'expected' | 'compared' | 'neverReached'> & {

@@ -5,7 +5,7 @@ import { type GateInput, judgeGate } from '../../../src/core/gate/judge-gate.ts'
 import type { EvidenceDraft, GateItemState, ItemVerdict } from '../../../src/core/gate/types.ts'
 import { waiverMiss } from '../../../src/core/gate/waivers.ts'
 import type { Instant } from '../../../src/core/state/instant.ts'
-import { EXITS, weightiest } from '../../../src/errors.ts'
+import { EXITS, weightiest } from '../../../src/core/exit.ts'
 import {
   at,
   CHECKLIST,
@@ -659,7 +659,9 @@ describe('for any evidence', () => {
           pending: 'not_ready',
         } as const
         const refused = input.signoff.status === 'refused' ? (['untrusted'] as const) : []
-        expect(exitName).toBe(weightiest([...items.map(({ state }) => weights[state]), ...refused]))
+        expect(exitName).toBe(
+          weightiest('ok', ...items.map(({ state }) => weights[state]), ...refused),
+        )
         expect(EXITS[exitName][0] === 0).toBe(verdict === 'go')
       }),
     ))

@@ -1,5 +1,6 @@
-import type { CheckFinding, CheckItem, CheckReport, Verdict } from '../core/report/types.ts'
-import { EXITS, type ExitName, weightiest } from '../errors.ts'
+import { EXIT_BY_STATE, type ExitName } from '../exit.ts'
+import { runEnd } from './run-end.ts'
+import type { CheckFinding, CheckItem, CheckReport } from './types.ts'
 
 /** An item with what is wrong with it; nothing wrong is a pass. */
 export interface Checked {
@@ -9,13 +10,6 @@ export interface Checked {
   readonly findings: readonly Omit<CheckFinding, 'subject'>[]
   readonly next: string | null
   readonly seen_by?: CheckItem['seen_by']
-}
-
-const EXIT: Readonly<Record<CheckItem['state'], ExitName>> = {
-  pass: 'ok',
-  fail: 'no_go',
-  inconclusive: 'inconclusive',
-  pending: 'not_ready',
 }
 
 /** A report whose exit follows from its items: the weightiest decides, and no item at all is no pass. */
@@ -30,12 +24,11 @@ export function checkReport(
   } = {},
 ): CheckReport {
   const { exits = [], sql = [], timing, counterexample } = more
-  const nothing: readonly ExitName[] = checked.length === 0 ? ['inconclusive'] : []
-  const exitName = weightiest([
-    ...nothing,
+  const end = runEnd(
+    checked.length === 0 ? 'inconclusive' : 'ok',
     ...exits,
-    ...(exits.length > 0 ? [] : checked.map(({ state }) => EXIT[state])),
-  ])
+    ...checked.map(({ state }) => EXIT_BY_STATE[state]),
+  )
   const findings = checked.flatMap(({ id, findings: own }) =>
     own.map((one) => ({ ...one, subject: id })),
   )
@@ -47,9 +40,7 @@ export function checkReport(
   return {
     schemaVersion: 1,
     kind,
-    verdict: VERDICT[exitName] ?? 'inconclusive',
-    exitName,
-    exitCode: EXITS[exitName][0],
+    ...end,
     counts: { expected: items.length, compared: measured, neverReached: items.length - measured },
     findings,
     items,
@@ -57,16 +48,6 @@ export function checkReport(
     ...(counterexample === undefined ? {} : { counterexample }),
     ...(timing === undefined ? {} : { timing }),
   }
-}
-
-const VERDICT: Readonly<Partial<Record<ExitName, Verdict>>> = {
-  ok: 'pass',
-  no_go: 'fail',
-  usage: 'fail',
-  untrusted: 'fail',
-  timeout: 'cancelled',
-  interrupted: 'cancelled',
-  terminated: 'cancelled',
 }
 
 export const passed = (id: string, title: string): Checked => ({

@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest'
+import type { ExitName } from '../../../src/core/exit.ts'
+import { type Checked, checkReport, passed } from '../../../src/core/report/check-report.ts'
+import type { CheckReport } from '../../../src/core/report/types.ts'
+
+const item = (state: Checked['state']): Checked => ({ ...passed(state, 'an item'), state })
+type Row = readonly [what: string, readonly Checked['state'][], readonly ExitName[], ...End]
+type End = readonly [ExitName, CheckReport['verdict'], number]
+const ROWS: readonly Row[] = [
+  ['items that all pass', ['pass', 'pass'], [], 'ok', 'pass', 0],
+  ['no item at all', [], [], 'inconclusive', 'inconclusive', 22],
+  ['no item, and a failure beside it', [], ['untrusted'], 'untrusted', 'fail', 23],
+  ['a pending item', ['pass', 'pending'], [], 'not_ready', 'inconclusive', 21],
+  ['an inconclusive item', ['pending', 'inconclusive'], [], 'inconclusive', 'inconclusive', 22],
+  ['a failed item', ['inconclusive', 'fail'], [], 'no_go', 'fail', 20],
+  ['a failed item of which the cause is usage', ['fail'], ['usage'], 'usage', 'fail', 2],
+  ['a run that was ended', ['fail', 'pending'], ['terminated'], 'terminated', 'cancelled', 143],
+  // An outcome beside the items once replaced theirs, whatever they were.
+  ['a lighter outcome beside a failure', ['fail'], ['not_ready'], 'no_go', 'fail', 20],
+  ['a lock that is held', ['inconclusive'], ['busy'], 'busy', 'inconclusive', 24],
+]
+
+describe('the end of a check', () => {
+  test.each(ROWS)('%s', (_what, states, exits, exitName, verdict, exitCode) => {
+    const report = checkReport('doctor', states.map(item), { exits })
+    expect(report).toMatchObject({ exitName, verdict, exitCode })
+  })
+  test('counts as measured what passed or failed', () => {
+    const report = checkReport(
+      'doctor',
+      (['pass', 'fail', 'pending', 'inconclusive'] as const).map(item),
+    )
+    expect(report.counts).toEqual({ expected: 4, compared: 2, neverReached: 2 })
+  })
+  test('lists each code of an item once, and what was asked for besides', () => {
+    const finding = { code: 'broken', pointer: null, detail: 'a' }
+    const more = { seen_by: null, findings: [finding, { ...finding, detail: 'b' }] }
+    const timing = { started_at: '', duration_ms: 1, ms: {} }
+    const report = checkReport('doctor', [{ ...item('fail'), ...more }], {
+      sql: ['select 1'],
+      counterexample: {},
+      timing,
+    })
+    expect(report).toMatchObject({ sql: ['select 1'], counterexample: {}, timing })
+    expect(report.items).toMatchObject([{ codes: ['broken'], seen_by: null }])
+    expect(report.findings.map(({ subject, detail }) => [subject, detail])).toEqual([
+      ['fail', 'a'],
+      ['fail', 'b'],
+    ])
+  })
+})
