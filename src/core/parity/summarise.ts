@@ -8,6 +8,7 @@ import type {
   Verdict,
 } from '../report/types.ts'
 import type { VectorVerdict } from './judge-vector.ts'
+import { type ComparerCheck, parityControls, parityVerdict } from './pass-rule.ts'
 
 /** One case, after it was asked or left out. A vector is one case; a cell has one for each boundary. */
 export interface Judged {
@@ -38,47 +39,31 @@ export interface Summary {
 export function summarise(
   judged: readonly Judged[],
   expected: number,
-  comparer: { readonly faults: readonly string[]; readonly pairs: number },
+  comparer: ComparerCheck,
 ): Summary {
-  const controls = controlsOf(judged, comparer)
   const items = itemsOf(judged)
   const counts = countAll(judged, items, expected)
+  const controls = parityControls(comparer, counts.cases, {
+    baseline: noiseOf(judged, 'baseline'),
+    candidate: noiseOf(judged, 'candidate'),
+  })
+  const verdict = parityVerdict(controls, {
+    expected,
+    compared: counts.compared,
+    differing: judged.filter((one) => one.verdict?.status === 'fail').length,
+    // A refusal is what a vector or cell may expect, so each comparison decides.
+    decided: counts.compared,
+    fields: counts.fields.compared,
+  })
   const findings = [
     ...comparer.faults.map((why): Finding => ({ ...EMPTY, code: 'comparer_fault', subject: why })),
     ...judged.flatMap(findingsOf),
   ]
-  return { verdict: verdictOf(judged, counts, controls), counts, controls, findings, items }
+  return { verdict, counts, controls, findings, items }
 }
 
-/** A run whose own control does not hold says nothing, not even "fail": its comparisons are not to be believed. */
-function verdictOf(
-  judged: readonly Judged[],
-  counts: Counts,
-  controls: readonly Control[],
-): Summary['verdict'] {
-  if (controls.some(({ held }) => !held)) return 'inconclusive'
-  if (judged.some(({ verdict }) => verdict?.status === 'fail')) return 'fail'
-  const whole =
-    counts.compared > 0 && counts.compared === counts.expected && counts.fields.compared > 0
-  return whole ? 'pass' : 'inconclusive'
-}
-
-function controlsOf(
-  judged: readonly Judged[],
-  { faults, pairs }: { faults: readonly string[]; pairs: number },
-): readonly Control[] {
-  const answered = judged.flatMap(({ verdict }) =>
-    verdict === null || verdict.status === 'unanswered' ? [] : [verdict],
-  )
-  const sides = (['baseline', 'candidate'] as const).map((side): Control => ({
-    id: `a_a_${side}`,
-    // Nobody asked is no control.
-    held:
-      answered.length > 0 && answered.every(({ noise }) => noise.every((one) => one.side !== side)),
-    compared: answered.length,
-  }))
-  return [{ id: 'comparer', held: faults.length === 0 && pairs > 0, compared: pairs }, ...sides]
-}
+const noiseOf = (judged: readonly Judged[], of: 'baseline' | 'candidate'): number =>
+  judged.flatMap(({ verdict }) => verdict?.noise ?? []).filter(({ side }) => side === of).length
 
 /** The worst state of a group's cases is the group's. */
 const WORST_FIRST: readonly ItemState[] = ['fail', 'unanswered', 'never_reached', 'skipped', 'pass']

@@ -1,11 +1,12 @@
 import type { Counts, Finding, Item } from '../report/types.ts'
 import { EMPTY, findingsOf, type Judged, type Summary } from './summarise.ts'
 import type { VectorVerdict } from './judge-vector.ts'
+import { type ComparerCheck, parityControls, parityVerdict } from './pass-rule.ts'
 
 /** Where a tally ends: nothing said is no number, and fewer compared than there were is never a pass. */
 export interface TallyEnd {
   readonly expected: number
-  readonly comparer: { readonly faults: readonly string[]; readonly pairs: number }
+  readonly comparer: ComparerCheck
 }
 
 /** One request that was put, and whether anybody decided it: at a door that refuses all, no flag is compared. */
@@ -47,17 +48,9 @@ export class Tally {
     this.findings.push(...findingsOf(judged))
   }
 
-  summary({ expected, comparer: { faults, pairs } }: TallyEnd): Summary {
+  summary({ expected, comparer }: TallyEnd): Summary {
     const { compared, decided, differing, allowed, items } = this
-    const aa = (['baseline', 'candidate'] as const).map((side) => ({
-      id: `a_a_${side}` as const,
-      held: compared > 0 && this.noise[side] === 0,
-      compared,
-    }))
-    const controls = [
-      { id: 'comparer' as const, held: faults.length === 0 && pairs > 0, compared: pairs },
-      ...aa,
-    ]
+    const controls = parityControls(comparer, compared, this.noise)
     const counts: Counts = {
       expected,
       compared,
@@ -68,24 +61,22 @@ export class Tally {
       differing,
       fields: { ...this.fields },
     }
-    const broken = faults.map((why): Finding => ({
+    const broken = comparer.faults.map((why): Finding => ({
       ...EMPTY,
       code: 'comparer_fault',
       subject: why,
     }))
-    const held = controls.every((one) => one.held)
     const refused: Finding[] =
       compared > 0 && decided === 0
         ? [{ ...EMPTY, code: 'nothing_decided', subject: 'every request' }]
         : []
-    const whole = decided > 0 && compared === expected && this.fields.compared > 0
-    const verdict = !held
-      ? 'inconclusive'
-      : differing > 0
-        ? 'fail'
-        : whole
-          ? 'pass'
-          : 'inconclusive'
+    const verdict = parityVerdict(controls, {
+      expected,
+      compared,
+      differing,
+      decided,
+      fields: this.fields.compared,
+    })
     return { verdict, counts, controls, findings: [...broken, ...refused, ...this.findings], items }
   }
 }
