@@ -4,26 +4,10 @@ import type { DoorRules } from './core/auth/door.ts'
 import type { Condition } from './core/auth/modes.ts'
 import type { Authentication, Environment } from './core/auth/types.ts'
 import type { ApprovalAnswer, ApprovalQuestion, BackingState } from './core/evaluate/types.ts'
-import type {
-  ChecklistItem,
-  EvidenceDraft,
-  EvidenceEntry,
-  Identity,
-  Role,
-  RunnerKey,
-  SignoffOutcome,
-  Waiver,
-  WaiverPolicy,
-} from './core/gate/types.ts'
+import type { EvidenceDraft, EvidenceEntry } from './core/gate/types.ts'
 import type { Catalogue } from './core/migrations/catalogue.ts'
 import type { AppliedMigration, Migration } from './core/migrations/plan.ts'
-import type {
-  JwsSignature,
-  KeyFile,
-  PublicJwk,
-  SignoffTexts,
-  SignoffTools,
-} from './core/signoff/types.ts'
+import type { JwsSignature, KeyFile, PublicJwk, SignoffCrypto } from './core/signoff/types.ts'
 import type { Scene } from './core/parity/scene.ts'
 import type { Problem } from './core/problem.ts'
 import type { AuditEvent, AuditHead } from './core/audit/record.ts'
@@ -255,36 +239,6 @@ export interface EvidenceTexts {
   readonly head: string | null
 }
 
-/** What of the gate is to be held to people's signatures. */
-export interface SignoffQuestion {
-  readonly texts: SignoffTexts
-  readonly items: readonly ChecklistItem[]
-  readonly identity: Identity
-  /** As they are written: no approval is believed yet. */
-  readonly waivers: readonly UnverifiedWaiver[]
-  /** `FF_TRUST_SHA256`: which trust file counts, said from outside the repository. */
-  readonly trust_pin: string | null
-  readonly now: Instant
-}
-export type UnverifiedWaiver = Omit<Waiver, 'approvals'> & {
-  readonly approvals: readonly {
-    readonly person: string
-    readonly role: Role
-    readonly kid: string
-    readonly jws: string
-  }[]
-}
-/** Whose word counts, and what they said. */
-export interface SignoffFound {
-  readonly outcome: SignoffOutcome
-  /** Runners that the trust file names and has not revoked. */
-  readonly runners: readonly RunnerKey[]
-  /** With the approvals that hold. */
-  readonly waivers: readonly Waiver[]
-  /** What the trust file allows, where it is stricter than the contract; null where there is none. */
-  readonly policy: WaiverPolicy | null
-}
-
 /** What a backing needs to write audit records. */
 export interface AuditTools {
   /** Key of the digests that stand for sensitive values, at least 32 bytes. */
@@ -374,7 +328,7 @@ export interface Terminal {
 
 /** People's keys: at rest, and at work. */
 export interface SignoffKeys {
-  readonly crypto: Omit<SignoffTools, 'shape'>
+  readonly crypto: SignoffCrypto
   readonly make: (
     owner: { readonly person: string; readonly name: string },
     passphrase: string,

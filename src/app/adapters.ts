@@ -25,8 +25,6 @@ import type {
   SceneSearch,
   SchemaFacts,
   ScratchDatabase,
-  SignoffFound,
-  SignoffQuestion,
   SignoffKeys,
   StagedDoor,
   EvidenceTexts,
@@ -47,7 +45,7 @@ import type {
 } from '../ports.ts'
 import type { Approval } from '../core/evaluate/approvals.ts'
 import type { EvidenceLog } from '../core/gate/types.ts'
-import type { PublicJwk, SignoffTools } from '../core/signoff/types.ts'
+import type { PublicJwk, SignoffCrypto } from '../core/signoff/types.ts'
 import type { SchemaContract } from '../core/migrations/catalogue.ts'
 import type {
   AuthContract,
@@ -59,7 +57,6 @@ import type { Instant } from '../core/state/instant.ts'
 import type { State } from '../core/state/rows.ts'
 
 import type { Credentials } from './respondents.ts'
-import type { ReadGate } from './signoff/desk.ts'
 
 /** What use cases are handed by the composition root. Each loads its part of the program when it is called. */
 export interface Adapters {
@@ -119,10 +116,8 @@ export interface Adapters {
   /** @param algorithms the allow-list that the keys are held to */
   fetchKeys(url: URL, contract: AuthContract, algorithms: readonly string[]): Promise<KeysFetched>
   signoffKeys(): Promise<SignoffKeys>
-  /** What sign-offs are checked with; signs nothing. */
-  signoffTools(): Promise<SignoffTools>
-  /** What the gate says now, for people to sign. */
-  readonly readGate: ReadGate
+  /** What signatures are checked with; signs nothing. */
+  signoffCrypto(): Promise<SignoffCrypto>
   /** Signs the claims; the issuer is the server itself where they name none. */
   openDevIssuer(claims: Readonly<Record<string, unknown>>): Promise<DevIssuer>
   /** The rows of a live store, read only. @throws FfError `target_invalid` for a target that holds none */
@@ -195,7 +190,6 @@ export interface Adapters {
   startFf(args: readonly string[], limits: CommandLimits): Promise<RunningProgram>
   /** The commit of a folder, and a digest of what is changed in it; null where nothing can be told. */
   codeVersion(folder: string): Promise<string | null>
-  verifySignoff(question: SignoffQuestion): Promise<SignoffFound>
   /** @throws FfError saying why the database cannot be migrated, `migration_locked` where somebody else is at it */
   withMigrationSession<T>(
     spec: TargetSpec,

@@ -1,3 +1,4 @@
+import { signoffTools } from '../artefacts/documents.ts'
 import { readText } from '../artefacts/read-text.ts'
 import { packDecision, unpackDecision } from '../core/signoff/decision-file.ts'
 import type { DecisionFile } from '../core/signoff/types.ts'
@@ -44,7 +45,7 @@ export interface OfflineRequest {
  */
 export async function gateOffline(
   { root, path, trust_pin, now }: OfflineRequest,
-  hands: Pick<Adapters, 'judgeEvidence' | 'verifySignoff' | 'signoffTools'>,
+  hands: Pick<Adapters, 'judgeEvidence' | 'signoffCrypto'>,
 ): Promise<GateReport> {
   const decision = await readDecision(path, hands)
   const { evidence: log, evidence_head: head, ...own } = decision.files
@@ -68,11 +69,11 @@ const toldBy = ({ identity: { code, schema_head, config_digest } }: DecisionFile
 
 async function readDecision(
   path: string,
-  hands: Pick<Adapters, 'signoffTools'>,
+  hands: Pick<Adapters, 'signoffCrypto'>,
 ): Promise<DecisionFile> {
   const read = await readText(path, path, MAX_DECISION_BYTES)
   if (!read.ok) throw artefactError([read.problem])
-  const decision = unpackDecision(read.text, await hands.signoffTools())
+  const decision = unpackDecision(read.text, signoffTools(await hands.signoffCrypto()))
   if (decision.ok) return decision.value
   throw new FfError('artefact_invalid', `${path} is no decision of a gate.`, {
     hint: 'Name a file that `ff gate --decision FILE` wrote.',

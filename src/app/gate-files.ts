@@ -17,9 +17,7 @@ import {
 import type { ArtefactProblem } from '../artefacts/problem.ts'
 import { schemaProblems } from '../artefacts/schemas.ts'
 import { canonicalise } from '../core/json/canonical.ts'
-import type { Instant } from '../core/state/instant.ts'
-import type { SignoffTexts } from '../core/signoff/types.ts'
-import type { UnverifiedWaiver } from '../ports.ts'
+import type { SignoffTexts, WaiverEntry } from '../core/signoff/types.ts'
 import { artefactError } from './artefact-error.ts'
 import { checklistPlace, type GateFolder } from './checklist-place.ts'
 import { readSignoffFiles, SIGNOFF_FILES } from './signoff/folder.ts'
@@ -36,7 +34,8 @@ export interface GateFiles {
   readonly contract: Loaded<'readiness_gate'>['value']
   readonly plan: Loaded<'cutover_plan'>['value'] | null
   readonly triggers: Loaded<'rollback_triggers'>['value'] | null
-  readonly waivers: readonly UnverifiedWaiver[]
+  /** As they are written: no approval is verified. */
+  readonly waivers: readonly WaiverEntry[]
   /** Whether a value is of the schema of a line of evidence. */
   readonly isLine: (value: unknown) => boolean
 }
@@ -88,12 +87,7 @@ export async function gateFilesOf(root: string, texts: SignoffTexts): Promise<Ga
     contract: contract.value,
     plan: plan?.value ?? null,
     triggers: triggers?.value ?? null,
-    waivers: (waivers?.value.waivers ?? []).map((one) => ({
-      ...one,
-      // The rules have passed both.
-      requested_at: one.requested_at as Instant,
-      expires_at: one.expires_at as Instant,
-    })),
+    waivers: waivers?.value.waivers ?? [],
     isLine: (value) => schemaProblems('evidence-line', value, '').length === 0,
   }
 }

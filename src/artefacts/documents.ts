@@ -1,4 +1,4 @@
-import type { Documents, SignoffTools } from '../core/signoff/types.ts'
+import type { Documents, SignoffCrypto, SignoffTools } from '../core/signoff/types.ts'
 import { schemaProblems } from './schemas.ts'
 import type { ArtefactByKind } from './types.generated.ts'
 
@@ -27,3 +27,9 @@ export const documentShape: SignoffTools['shape'] = (kind, value) => {
 
 /** What the schema says is what core takes it for; the compiler holds one to the other. */
 const asCore = <K extends DocumentKind>(value: Made[K]): Documents[K] => value
+
+/** What a sign-off is checked with: cryptography, and the schemas of the package. */
+export const signoffTools = (crypto: SignoffCrypto): SignoffTools => ({
+  ...crypto,
+  shape: documentShape,
+})

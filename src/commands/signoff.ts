@@ -1,4 +1,5 @@
 import { type Desk, openDesk } from '../app/signoff/desk.ts'
+import { readGateState } from '../app/signoff/for-gate.ts'
 import { newKey, showKey } from '../app/signoff/keys.ts'
 import type { PenChoice } from '../app/signoff/pen.ts'
 import { requestSignoff } from '../app/signoff/request.ts'
@@ -17,6 +18,7 @@ import type {
   TRUST_INIT,
   WAIVER_NEW,
 } from './declarations/options.ts'
+import { gateRequest } from './gate.ts'
 import { runReport } from './run-report.ts'
 import { loadSettings } from './settings.ts'
 
@@ -149,15 +151,16 @@ async function answer(
 async function deskOf(context: Context): Promise<Desk> {
   const { root, cwd, env, now, io, adapters } = context
   const { FF_TRUST_SHA256 } = (await loadSettings(env, cwd)).values
+  const at = fromMilliseconds(now().getTime())
   return openDesk({
     root,
     cwd,
-    env,
-    now: fromMilliseconds(now().getTime()),
+    now: at,
     pin: FF_TRUST_SHA256,
     keys: await adapters.signoffKeys(),
     terminal: await io.terminal(),
-    readGate: (question) => adapters.readGate(question),
+    readGate: async () =>
+      readGateState(await gateRequest({ ...context, now: () => new Date(at) }, {}), adapters),
   })
 }
 

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { SignoffTools } from '../core/signoff/types.ts'
+import type { SignoffCrypto } from '../core/signoff/types.ts'
 import { holds, isSound, thumbprint } from '../jose/ed25519.ts'
 
-/** All that the checks are handed but the shapes, which come from the schemas. */
-export const signoffCrypto: Omit<SignoffTools, 'shape'> = {
+export const signoffCrypto: SignoffCrypto = {
   sha256: (text) => createHash('sha256').update(text, 'utf8').digest('hex'),
   thumbprint,
   isSound,

@@ -2,52 +2,41 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { join } from 'node:path'
 import { rm } from 'node:fs/promises'
 import { gate } from '../../src/app/gate.ts'
-import { behaviouralSettings, loadSettings } from '../../src/commands/settings.ts'
 import type { GateReport } from '../../src/core/report/types.ts'
-import { fromMilliseconds } from '../../src/core/state/instant.ts'
-import { judgeTexts, readEvidence } from '../../src/evidence/evidence-log.ts'
-import type { Runner } from '../../src/evidence/runner-key.ts'
-import type { SignoffFound } from '../../src/ports.ts'
+import type { TrustFile } from '../../src/core/signoff/types.ts'
 import { REPORTERS } from '../../src/reports/index.ts'
-import { CHECKLIST, signed } from '../core/gate/world.ts'
-import { CODE, fullEvidence, gateFolder } from '../support/gate-folder.ts'
-import { ROOT } from '../support/run-ff.ts'
+import { CHECKLIST } from '../core/gate/world.ts'
+import {
+  changeTrust,
+  HANDS,
+  requestIn,
+  type SignedFolder,
+  signedFolder,
+} from '../support/signed-folder.ts'
 
-let cwd = ''
-let runner: Runner
+let folder: SignedFolder
 beforeAll(async () => {
-  cwd = await gateFolder()
-  runner = await fullEvidence(cwd)
+  folder = await signedFolder()
 })
-afterAll(() => rm(cwd, { recursive: true, force: true }))
+afterAll(() => rm(folder.cwd, { recursive: true, force: true }))
 
-const soon = (ms: number) => fromMilliseconds(Date.now() + ms)
-/** Two people who signed a moment ago, and a trust file that names the runner: what verification would hand over. */
-const found = (change: Partial<SignoffFound> = {}): SignoffFound => ({
-  outcome: signed({
-    signatures: signed().signatures.map((one) => ({ ...one, signed_at: soon(-500) })),
-    valid_until: soon(86_400_000),
-  }),
-  runners: [{ kid: runner.kid, from: soon(-86_400_000), until: soon(86_400_000) }],
-  waivers: [],
-  policy: null,
-  ...change,
-})
-async function judged(change: Partial<SignoffFound> = {}): Promise<GateReport> {
-  const request = {
-    folder: { root: ROOT, cwd, checklist: null },
-    evidence: join(cwd, '.ff', 'evidence'),
-    trust_pin: null,
-    code: CODE,
-    schema_head: '0002_flags',
-    settings: behaviouralSettings(await loadSettings({}, cwd)),
-    now: () => new Date(),
+/** What the gate says of a folder, which is the signed one unless another is named. */
+async function judged({ cwd, env }: SignedFolder = folder): Promise<GateReport> {
+  return gate(await requestIn(cwd, env.FF_TRUST_SHA256), HANDS)
+}
+/** The same, of a folder of its own, which is not signed and whose trust file is another. */
+async function judgedUnder(
+  trust: Partial<TrustFile>,
+  wanted: Parameters<typeof signedFolder>[0] = {},
+): Promise<GateReport> {
+  const other = await signedFolder(wanted)
+  try {
+    await rm(join(other.cwd, 'checklists/signoff.json'))
+    const pin = await changeTrust(other.cwd, trust)
+    return await gate(await requestIn(other.cwd, pin), HANDS)
+  } finally {
+    await rm(other.cwd, { recursive: true, force: true })
   }
-  return gate(request, {
-    readEvidence,
-    judgeEvidence: async (texts, fits) => judgeTexts(texts, fits),
-    verifySignoff: async () => found(change),
-  })
 }
 
 describe('all 42 records, a runner that is named, and two people', () => {
@@ -74,32 +63,20 @@ describe('all 42 records, a runner that is named, and two people', () => {
     },
   )
   test('of a runner that nobody names are none', async () => {
-    const report = await judged({ runners: [] })
+    const report = await judgedUnder({ runners: [] })
     expect([report.verdict, report.exitCode]).toEqual(['inconclusive', 22])
     expect(report.counts.states.pass).toBe(0)
   })
   test('are no GO where trust allows fewer waivers than there are', async () => {
-    const waiver = {
-      id: 'WV-1',
-      item: 'H4',
-      covers: { state: 'inconclusive', code: 'x' },
-      reason: 'r',
-      risk: 'r',
-      compensation: 'c',
-      requester: 'Rosalind',
-      requested_at: soon(-1_000),
-      expires_at: soon(1_000),
-      approvals: [],
-    } as const
-    const refused = judged({ waivers: [waiver], policy: { max_active: 0, max_days: 14 } })
+    const policy = { waiver_policy: { max_active: 0, max_days: 14 } }
+    const refused = judgedUnder(policy, { waived: true })
     await expect(refused).rejects.toMatchObject({ code: 'waiver_invalid', exitName: 'usage' })
   })
 })
 
 test('a failure names what was measured, what is required, why, what to do, who, and how to check again', async () => {
-  const folder = await gateFolder()
-  try {
-    runner = await fullEvidence(folder, (draft) =>
+  const failing = await signedFolder({
+    change: (draft) =>
       draft.item === 'D1'
         ? {
             ...draft,
@@ -108,11 +85,10 @@ test('a failure names what was measured, what is required, why, what to do, who,
             example: 'change 31 took 2.4 s to reach b',
           }
         : draft,
-    )
-    const before = cwd
-    cwd = folder
-    const report = await judged()
-    cwd = before
+  })
+  try {
+    await rm(join(failing.cwd, 'checklists/signoff.json'))
+    const report = await judged(failing)
     expect([report.verdict, report.next]).toEqual(['no_go', 'ff probe run D1'])
     const text = REPORTERS.text(report, { color: false })
     const item = CHECKLIST.items.find(({ id }) => id === 'D1')
@@ -128,6 +104,6 @@ test('a failure names what was measured, what is required, why, what to do, who,
     expect(text.trimEnd().split('\n').at(-1)).toMatch(/^NO-GO .*exit 20 \(no_go\)$/)
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    await rm(failing.cwd, { recursive: true, force: true })
   }
 })

@@ -12,12 +12,12 @@ import { PROBES } from '../../src/app/probes/index.ts'
 import { paritySelftest } from '../../src/app/selftest/parity-selftest.ts'
 import { startHarness } from '../../src/app/serve-harness.ts'
 import { DEFAULT_SETTINGS } from '../../src/core/settings/settings.ts'
-import { adapters as real } from '../../src/main.ts'
 import { type FailingOpens, failOpen, NEVER, OpenFailed } from '../support/failing-opens.ts'
 import { ROOT } from '../support/run-ff.ts'
 import { serviceOf } from '../support/service-here.ts'
 import { flagLine, storeFolder } from '../support/store-folder.ts'
 import { itemOf, worldOf } from './probes/world.ts'
+import { adapters as real } from '../../src/composition.ts'
 
 const SCRATCH = { kind: 'file', folder: null } as const
 const common = {

@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LIMITS } from '../../src/app/serve.ts'
 import { jsonReply } from '../../src/app/service/reply.ts'
 import { openServer } from '../../src/http/server.ts'
-import { adapters } from '../../src/main.ts'
 import type { HttpLimits, HttpRoute, HttpServer } from '../../src/ports.ts'
 import { type RunningService, serviceOf } from '../support/service-here.ts'
 import {
@@ -19,6 +18,7 @@ import {
   type Started,
   startService,
 } from '../support/service.ts'
+import { adapters } from '../../src/composition.ts'
 
 let ground: Ground
 let issuer: Issuer

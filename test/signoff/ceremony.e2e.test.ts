@@ -1,30 +1,33 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { GateState } from '../../src/core/signoff/gate-state.ts'
-import type { ChecklistItem } from '../../src/core/gate/types.ts'
+import type { EvidenceDraft } from '../../src/core/gate/types.ts'
+import { fromMilliseconds } from '../../src/core/state/instant.ts'
+import { makeRunnerKey, type Runner } from '../../src/evidence/runner-key.ts'
+import { CODE, fullEvidence, gateFolder } from '../support/gate-folder.ts'
 import { onTerminal, type PtyRun, type Script } from '../support/pty.ts'
 import { ROOT, type Run, runFf } from '../support/run-ff.ts'
-import { digest, PRESENT, tools } from './people.ts'
+import { digest, tools } from './people.ts'
 
 const FF = [process.execPath, join(ROOT, 'dist/bin/ff.js')]
 const CHILD = [process.execPath, new URL('./gate-child.mjs', import.meta.url).pathname]
 const SECRET = 'correct horse battery'
 let folder = ''
 let pin = ''
+/** What runs, as the environment says it. */
+let code = CODE
 
 const ff = (args: readonly string[], script: Script = []): Promise<PtyRun> =>
   onTerminal([...FF, ...args], script, { cwd: folder, env: { FF_TRUST_SHA256: pin } })
 const plain = (args: readonly string[]): Promise<Run> =>
   runFf(args, { cwd: folder, env: { FF_TRUST_SHA256: pin } })
 const soon = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString()
-/** With what the gate says now, at a time of our choosing. */
+/** At a time of our choosing. */
 const gated = (args: readonly string[], script: Script = [], now = soon(0)): Promise<PtyRun> =>
-  onTerminal([...CHILD, 'gate.json', now, ...args], script, {
+  onTerminal([...CHILD, now, ...args], script, {
     cwd: folder,
-    env: { FF_TRUST_SHA256: pin },
+    env: { FF_TRUST_SHA256: pin, FF_CODE_VERSION: code },
   })
 const newKey = (who: string, out = `${who}.key.json`): Promise<PtyRun> =>
   ff(
@@ -38,23 +41,28 @@ const yes = (count: number): Script =>
   Array.from({ length: count }, () => ['(yes/no)', 'yes\n'] as const)
 const withPassphrase: Script = [['Passphrase of', `${SECRET}\n`]]
 
-async function gateSays(change: Partial<GateState> = {}): Promise<void> {
-  const text = await readFile(join(ROOT, 'checklists/cutover_readiness_checklist.json'), 'utf8')
-  const { items } = JSON.parse(text) as { items: readonly ChecklistItem[] }
-  const measured = items.filter(({ kind }) => kind !== 'signature')
-  const state: GateState = {
-    identity: PRESENT.identity,
-    items,
-    accepted: Object.fromEntries(measured.map(({ id }) => [id, 'pass'])),
-    counts: { pass: 40, pending: 2 },
-    seen: { head: { seq: 1, hash: digest('head') }, bundle: null, records: [] },
-    ...change,
-  }
-  await writeFile(join(folder, 'gate.json'), JSON.stringify(state))
+/** Records by which each item passes now, by a runner that the trust file names from now on. */
+async function measureAll(runner: Runner): Promise<void> {
+  const at = fromMilliseconds(Date.now())
+  const now = (draft: EvidenceDraft): EvidenceDraft => ({
+    ...draft,
+    control: draft.control === null ? null : { ...draft.control, at },
+    started_at: at,
+    ended_at: at,
+  })
+  await fullEvidence(folder, now, runner)
+}
+async function newRunner(): Promise<Runner> {
+  const runner = await makeRunnerKey(join(folder, '.ff/runner.pem'))
+  const { kid, jwk } = runner
+  const shown = { kind: 'public_key', schemaVersion: 1, person: 'ci', name: 'CI', kid, jwk }
+  await writeFile(join(folder, 'ci.pub.json'), JSON.stringify(shown))
+  return runner
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'ff-signoff-'))
+  folder = await gateFolder()
+  const runner = await newRunner()
   for (const who of ['alice', 'bob']) {
     const made = await newKey(who)
     expect(made.screen).not.toContain(SECRET)
@@ -63,9 +71,9 @@ beforeAll(async () => {
     await writeFile(join(folder, `${who}.pub.json`), shown.stdout)
   }
   const init = ['trust', 'init', '--platform-lead', 'alice.pub.json', '--security-lead']
-  expect((await plain([...init, 'bob.pub.json'])).status).toBe(0)
+  expect((await plain([...init, 'bob.pub.json', '--runner', 'ci.pub.json'])).status).toBe(0)
   pin = (await plain(['trust', 'pin'])).stdout.trim().replace('FF_TRUST_SHA256=', '')
-  await gateSays()
+  await measureAll(runner)
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -163,20 +171,22 @@ describe('two people sign', () => {
   })
 
   test('what changed since somebody last signed is shown before they are asked again', async () => {
-    await gateSays({ identity: { ...PRESENT.identity, code: 'sha256:bb' } })
+    code = 'sha256:bb'
     const stale = await gated(['signoff', 'verify'])
     expect([stale.status, stale.screen]).toEqual([21, expect.stringContaining('code_changed')])
     expect((await sign('alice', [])).screen).toContain('[signoff_stale,')
     await gated(['signoff', 'request'])
     const run = await sign('alice', [
-      ['code: sha256:aa -> sha256:bb', ''],
+      [`code: ${CODE} -> sha256:bb`, ''],
       ['(yes/no)', 'no\n'],
     ])
     expect([run.status, run.screen]).toEqual([21, expect.stringContaining('[not_attested,')])
     expect((await signoff()).signatures).toEqual([])
+    code = CODE
   })
 
   test('copies are put together with add', async () => {
+    await gated(['signoff', 'request'])
     const empty = await readFile(join(folder, 'checklists/signoff.json'), 'utf8')
     await sign('alice', [...yes(2), ...withPassphrase])
     const byAlice = await readFile(join(folder, 'checklists/signoff.json'), 'utf8')
@@ -206,7 +216,6 @@ describe('two people sign', () => {
 
 describe('what keeps somebody from signing', () => {
   beforeAll(async () => {
-    await gateSays()
     await gated(['signoff', 'request'])
   })
   test('a wrong passphrase', async () => {
@@ -253,19 +262,21 @@ describe('what keeps somebody from signing', () => {
     expect((await gated(['signoff', 'sign'])).screen).toContain('[option_invalid,')
   })
   test('an identity that is not whole', async () => {
-    await gateSays({ identity: { ...PRESENT.identity, code: null } })
+    const plan = join(folder, 'checklists/plan.json')
+    const text = await readFile(plan, 'utf8')
+    await rm(plan)
     const run = await gated(['signoff', 'request'])
-    await gateSays()
+    await writeFile(plan, text)
     expect([run.status, run.screen]).toEqual([22, expect.stringContaining('[identity_incomplete,')])
   })
   test('a no-go can be signed, and lets nothing through', async () => {
-    await gateSays({ accepted: { A1: 'pass' } })
-    expect((await gated(['signoff', 'request'])).screen).toContain('NO-GO, with 1 of 40')
+    code = 'sha256:never-measured'
+    expect((await gated(['signoff', 'request'])).screen).toContain('NO-GO, with 0 of 40')
     expect((await sign('alice', [...yes(2), ...withPassphrase])).status).toBe(0)
     expect((await sign('bob', [...yes(4), ...withPassphrase])).status).toBe(0)
     const run = await gated(['signoff', 'verify'])
     expect([run.status, run.screen]).toEqual([23, expect.stringContaining('decision_no_go')])
-    await gateSays()
+    code = CODE
     await gated(['signoff', 'request'])
   })
 })

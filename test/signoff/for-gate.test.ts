@@ -2,13 +2,16 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type GateMatter, peopleOf } from '../../src/app/signoff/for-gate.ts'
+import { signoffForGate } from '../../src/app/signoff/for-gate.ts'
+import type { GateInputs } from '../../src/features/item-states/gate-inputs.ts'
+import { loadItemFacts } from '../../src/features/item-states/item-facts.ts'
 import { readSignoffFiles } from '../../src/app/signoff/folder.ts'
 import type { Checklist, ItemVerdict } from '../../src/core/gate/types.ts'
 import { subjectDigests } from '../../src/core/signoff/decision-file.ts'
 import { gateStateOf } from '../../src/core/signoff/gate-state.ts'
 import type { SignoffTexts, TrustFile, WaiverEntry } from '../../src/core/signoff/types.ts'
 import { ROOT } from '../support/run-ff.ts'
+import { HANDS } from '../support/signed-folder.ts'
 import {
   alice,
   asSigner,
@@ -49,36 +52,54 @@ const item = (id: string, attest_role: 'platform-lead' | 'security-lead') => ({
   attest_role,
   probe: { name: 'x', version: 1, params: {} },
 })
-const matter: GateMatter = {
-  items: [item('I4', 'platform-lead'), item('G3', 'security-lead')],
+const items = [item('I4', 'platform-lead'), item('G3', 'security-lead')]
+const none = { log: null, head: null }
+/** A folder of no measured item, under the pin of its trust file. */
+const inputs = (change: Partial<GateInputs> = {}, files: object = {}): GateInputs => ({
+  texts: { ...texts, evidence: none },
+  files: {
+    checklist: { value: { items } },
+    contract: { waivers: { max_active: 5, max_days: 7 } },
+    plan: null,
+    waivers: [],
+    isLine: () => true,
+    ...files,
+  } as unknown as GateInputs['files'],
   identity: PRESENT.identity,
-  waivers: [],
   trust_pin: digest(trustText(trust)),
-  now: NOW,
+  at: NOW,
+  ...change,
+})
+async function told(given: GateInputs) {
+  const facts = await loadItemFacts(given, HANDS)
+  return { outcome: signoffForGate(given, facts), trust: facts.trust, ...facts.judged }
 }
 
 describe('what the gate is told of people', () => {
-  test('the outcome, the runners that are not revoked, the policy, and when trust ends', () => {
-    expect(peopleOf(texts, matter, tools)).toMatchObject({
+  test('the outcome, the runners that are not revoked, and the stricter policy', async () => {
+    expect(await told(inputs())).toMatchObject({
       outcome: { status: 'verified', accepted: PREPARED.accepted },
       runners: [{ kid: runner.kid, from: runner.from, until: runner.until }],
-      policy: TRUST.waiver_policy,
-      trust_expires: TRUST.expires,
+      policy: { max_active: TRUST.waiver_policy.max_active, max_days: 7 },
+      trust: { status: 'trusted' },
     })
   })
-  test('without a pin nobody and no runner counts, and there is no sign-off', () => {
-    expect(peopleOf(texts, { ...matter, trust_pin: null }, tools)).toEqual({
+  test('without a pin nobody and no runner counts, and there is no sign-off', async () => {
+    expect(await told(inputs({ trust_pin: null }))).toMatchObject({
       outcome: { status: 'refused', code: 'trust_pin_missing', detail: expect.any(String) },
       runners: [],
       waivers: [],
-      policy: null,
-      trust_expires: null,
+      policy: { max_active: 5, max_days: 7 },
     })
   })
-  test('a folder with nothing in it is missing both, and no more', () => {
-    const nothing = { ...texts, trust: null, signoff: null }
-    const said = peopleOf(nothing, { ...matter, trust_pin: null }, tools)
-    expect(said.outcome).toEqual({ status: 'missing', roles: ['platform-lead', 'security-lead'] })
+  test('a folder with nothing in it is missing both, and no more', async () => {
+    const nothing = { ...texts, trust: null, signoff: null, evidence: none }
+    const { outcome } = await told(inputs({ texts: nothing, trust_pin: null }))
+    expect(outcome).toEqual({ status: 'missing', roles: ['platform-lead', 'security-lead'] })
+  })
+  test('a pin that is no SHA-256 is refused', async () => {
+    const refused = told(inputs({ trust_pin: 'ABC' }))
+    await expect(refused).rejects.toMatchObject({ code: 'setting_invalid' })
   })
   test('of a folder, from its files as they are', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'ff-people-'))
@@ -93,13 +114,14 @@ describe('what the gate is told of people', () => {
     for (const [name, text] of Object.entries(written))
       await writeFile(join(folder, 'checklists', name), text ?? '')
     const where = { root: ROOT, cwd: folder, checklist: null }
-    const ask = async () => peopleOf(await readSignoffFiles(where), matter, tools)
+    const ask = async () =>
+      told(inputs({ texts: { ...(await readSignoffFiles(where)), evidence: none } }))
     expect((await ask()).outcome.status).toBe('verified')
     await writeFile(join(folder, 'checklists/plan.json'), 'p ')
     expect((await ask()).outcome).toMatchObject({ status: 'stale', code: 'plan_changed' })
     await rm(folder, { recursive: true })
   })
-  test('an approval that does not hold is refused as a whole', () => {
+  test('an approval that does not hold is refused as a whole', async () => {
     const waiver: WaiverEntry = {
       id: 'WV-1',
       item: 'E5',
@@ -112,40 +134,31 @@ describe('what the gate is told of people', () => {
       expires_at: '2026-01-20T09:00:00.000Z',
       approvals: [{ person: 'alice', role: 'platform-lead', kid: alice.kid, jws: 'a.b.c' }],
     }
-    const said = peopleOf(texts, { ...matter, items: [], waivers: [waiver] }, tools)
+    const said = await told(inputs({}, { waivers: [waiver] }))
     expect(said.outcome).toMatchObject({ status: 'refused', code: 'waiver_altered' })
     expect(said.waivers[0]?.approvals).toEqual([])
   })
 })
 
-describe('what of a judgement people sign', () => {
+describe('what of the states people sign', () => {
   const verdict = (id: string, state: ItemVerdict['state'], more: Partial<ItemVerdict> = {}) =>
     ({ id, state, codes: [], measured: [], evidence: null, ...more }) as unknown as ItemVerdict
-  const waiting = { codes: ['attestation_missing'] }
-  const held = (one: boolean) => ({
-    measured: [{ held: one }] as unknown as ItemVerdict['measured'],
-  })
   const evidence = { seq: 3, hash: digest('record'), ended_at: NOW }
-  const items = [
+  const states = [
     verdict('A1', 'pass', { evidence }),
     verdict('A2', 'fail'),
     verdict('A3', 'waived'),
-    verdict('G3', 'pending', { ...waiting, ...held(true) }),
-    verdict('I4', 'pending', { ...waiting, ...held(false) }),
     verdict('J1', 'pending', { codes: ['evidence_missing'] }),
     verdict('J2', 'pass'),
   ]
-  test('what is accepted, the probe half of what waits for its attestation, and the records that counted', () => {
+  test('what is accepted and is no signature, and the records that counted', () => {
     const checklist = {
-      items: items.map(({ id }) => ({ id, kind: id === 'J2' ? 'signature' : 'probe' })),
+      items: states.map(({ id }) => ({ id, kind: id === 'J2' ? 'signature' : 'probe' })),
     } as unknown as Checklist
     const counts = { pass: 2 } as never
     const head = { seq: 3, hash: digest('head') }
-    const state = gateStateOf(
-      { items, counts },
-      { checklist, identity: PRESENT.identity, log: { head } },
-    )
-    expect(state.accepted).toEqual({ A1: 'pass', A3: 'waived', G3: 'pass', I4: 'waived' })
+    const state = gateStateOf(states, { checklist, identity: PRESENT.identity, counts, head })
+    expect(state.accepted).toEqual({ A1: 'pass', A3: 'waived' })
     expect(state.seen).toEqual({
       head,
       bundle: null,

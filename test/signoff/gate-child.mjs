@@ -1,12 +1,11 @@
-// The program as it is, but for what the gate says: that comes from a file, for there is no gate in this test.
-import { readFile } from 'node:fs/promises'
+// The program as it is, but for its clock.
+import { adapters } from '../../dist/src/composition.js'
 import { runProgram } from '../../dist/src/commands/program.js'
 import { EXITS } from '../../dist/src/core/exit.js'
-import { signoffKeys } from '../../dist/src/signoff/index.js'
 import { terminalOn } from '../../dist/src/signoff/terminal.js'
 
 process.exitCode = 1
-const [stateFile, now, ...words] = process.argv.slice(2)
+const [now, ...words] = process.argv.slice(2)
 const isTerminal = process.stdin.isTTY === true && process.stderr.isTTY === true
 const context = {
   root: new URL('../..', import.meta.url).pathname,
@@ -22,10 +21,7 @@ const context = {
     stdoutIsTerminal: false,
     stderrIsTerminal: isTerminal,
   },
-  adapters: {
-    signoffKeys: async () => signoffKeys,
-    readGate: async () => JSON.parse(await readFile(stateFile, 'utf8')),
-  },
+  adapters,
   onSignal: () => () => undefined,
   exit: 'internal',
 }

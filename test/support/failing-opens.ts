@@ -1,5 +1,5 @@
 import type { Adapters } from '../../src/app/adapters.ts'
-import { adapters as real } from '../../src/main.ts'
+import { adapters as real } from '../../src/composition.ts'
 
 type Name = keyof Adapters
 /** Adapters that open something which has to be closed. */

@@ -2,9 +2,9 @@ import { CATALOGUE } from '../../src/app/selftest/catalogue.ts'
 import { paritySelftest } from '../../src/app/selftest/parity-selftest.ts'
 import type { TargetSpec } from '../../src/core/parity/target.ts'
 import type { CheckReport } from '../../src/core/report/types.ts'
-import { adapters } from '../../src/main.ts'
 import { ROOT } from './run-ff.ts'
 import { oneOfEach } from './scale.ts'
+import { adapters } from '../../src/composition.ts'
 
 /** The faults that a run of the tests plants: by proof and place all of them, or one of each. */
 export const FAULTS = oneOfEach(CATALOGUE, ({ id, proof }) => `${proof} ${id.split('.')[0]}`)

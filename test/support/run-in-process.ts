@@ -13,7 +13,7 @@ export async function runInProcess(
 ): Promise<Run> {
   const [{ runProgram }, { adapters }, { EXITS }] = await Promise.all([
     import('../../src/commands/program.ts'),
-    import('../../src/main.ts'),
+    import('../../src/composition.ts'),
     import('../../src/core/exit.ts'),
   ])
   let [stdout, stderr] = ['', '']

@@ -1,8 +1,8 @@
 import type { Adapters } from '../../src/app/adapters.ts'
 import { type Service, startService } from '../../src/app/serve.ts'
 import { parsedOnRead } from '../../src/commands/settings.ts'
+import { adapters } from '../../src/composition.ts'
 import type { SettingName } from '../../src/core/settings/settings.ts'
-import { adapters } from '../../src/main.ts'
 import type { ServedStore } from '../../src/ports.ts'
 import { ROOT } from './run-ff.ts'
 

@@ -1,18 +1,19 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Adapters } from '../../src/app/adapters.ts'
-import { type GateRequest, readGate } from '../../src/app/gate.ts'
 import { openDesk, presentOf } from '../../src/app/signoff/desk.ts'
-import { peopleOf } from '../../src/app/signoff/for-gate.ts'
+import { readGateState } from '../../src/app/signoff/for-gate.ts'
 import { requestSignoff } from '../../src/app/signoff/request.ts'
 import { behaviouralSettings, loadSettings } from '../../src/commands/settings.ts'
 import type { EvidenceDraft } from '../../src/core/gate/types.ts'
 import type { Envelope, TrustFile, WaiverEntry } from '../../src/core/signoff/types.ts'
 import { waiverText } from '../../src/core/signoff/waivers.ts'
 import { fromMilliseconds, type Instant } from '../../src/core/state/instant.ts'
+import type { GateRequest } from '../../src/features/item-states/gate-inputs.ts'
 import { judgeTexts, openEvidence, readEvidence } from '../../src/evidence/evidence-log.ts'
 import { readRunnerKey, type Runner } from '../../src/evidence/runner-key.ts'
 import { loadGateFiles } from '../../src/app/gate-files.ts'
+import { signoffCrypto } from '../../src/signoff/crypto.ts'
 import { signoffKeys } from '../../src/signoff/index.ts'
 import { itemOf, passing } from '../core/gate/world.ts'
 import {
@@ -42,17 +43,22 @@ export interface SignedFolder {
 interface Wanted {
   /** H4 fails within the bound of a waiver that both approved. */
   readonly waived?: boolean
+  /** What becomes of a record before it is written. */
+  readonly change?: (draft: EvidenceDraft) => EvidenceDraft
 }
 
 const DAY_MS = 86_400_000
 const soon = (ms: number): Instant => fromMilliseconds(Date.now() + ms)
 const window = () => ({ from: soon(-DAY_MS), until: soon(90 * DAY_MS) })
 
-export async function signedFolder({ waived = false }: Wanted = {}): Promise<SignedFolder> {
+export async function signedFolder({
+  waived = false,
+  change = asIs,
+}: Wanted = {}): Promise<SignedFolder> {
   const cwd = await gateFolder()
   const put = (name: string, text: string): Promise<void> =>
     writeFile(join(cwd, 'checklists', name), text)
-  const runner = await fullEvidence(cwd, waived ? leaking : (draft) => draft)
+  const runner = await fullEvidence(cwd, waived ? leaking : change)
   const trust = trustText(trustOf(runner))
   await put('trust.json', trust)
   if (waived) await put('waivers.json', JSON.stringify(WAIVERS(waiver()), null, 2))
@@ -63,6 +69,16 @@ export async function signedFolder({ waived = false }: Wanted = {}): Promise<Sig
   )
   await put('signoff.json', envelopeText({ ...envelope, signatures }))
   return { cwd, runner, env: { FF_CODE_VERSION: CODE, FF_TRUST_SHA256: pin } }
+}
+
+const asIs = (draft: EvidenceDraft): EvidenceDraft => draft
+
+/** Changes the trust file of the folder. @returns the pin of the new one */
+export async function changeTrust(cwd: string, change: Partial<TrustFile>): Promise<string> {
+  const path = join(cwd, 'checklists/trust.json')
+  const text = trustText({ ...(JSON.parse(await readFile(path, 'utf8')) as TrustFile), ...change })
+  await writeFile(path, text)
+  return tools.sha256(text)
 }
 
 /** Adds a record that its item passed, but for what is changed, to the end of the log. */
@@ -103,20 +119,15 @@ export const requestIn = async (cwd: string, trust_pin: string): Promise<GateReq
 export const HANDS = {
   readEvidence,
   judgeEvidence: async (texts, fits) => judgeTexts(texts, fits),
-  verifySignoff: async (question) => peopleOf(question.texts, question, tools),
-  signoffTools: async () => tools,
-} as const satisfies Pick<
-  Adapters,
-  'readEvidence' | 'judgeEvidence' | 'verifySignoff' | 'signoffTools'
->
+  signoffCrypto: async () => signoffCrypto,
+} as const satisfies Pick<Adapters, 'readEvidence' | 'judgeEvidence' | 'signoffCrypto'>
 
 /** What the library prepares to be signed, by what the gate says of the folder. */
 async function requested(cwd: string, pin: string) {
-  const state = await readGate(await requestIn(cwd, pin), HANDS)
+  const state = await readGateState(await requestIn(cwd, pin), HANDS)
   const desk = await openDesk({
     root: ROOT,
     cwd,
-    env: {},
     now: soon(0),
     pin,
     keys: signoffKeys,

@@ -1,3 +1,4 @@
+import { signoffTools } from '../../artefacts/documents.ts'
 import { schemaProblems } from '../../artefacts/schemas.ts'
 import { throwIfEnded } from '../../concurrency/ended.ts'
 import { checkTrust } from '../../core/signoff/trust.ts'
@@ -5,7 +6,7 @@ import type { Instant } from '../../core/state/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { AuditHeadRead, SignedHead } from '../../ports.ts'
 import type { Adapters } from '../adapters.ts'
-import { checkPin } from '../signoff/desk.ts'
+import { checkPin } from '../../features/item-states/item-facts.ts'
 import { readNamed, readSignoffFiles } from '../signoff/folder.ts'
 import { readPublicKey } from '../signoff/trust.ts'
 
@@ -28,7 +29,7 @@ export type HeadJudged =
 
 /** @throws FfError `artefact_invalid` where a file is no public key */
 export async function knownSigners(trust: HeadTrust): Promise<Knows> {
-  const tools = await trust.adapters.signoffTools()
+  const tools = signoffTools(await trust.adapters.signoffCrypto())
   if (trust.runners.length > 0) {
     const kids = new Set<string>()
     for (const path of trust.runners) {

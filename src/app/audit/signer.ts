@@ -1,3 +1,4 @@
+import { signoffTools } from '../../artefacts/documents.ts'
 import { FfError } from '../../errors.ts'
 import type { AuditSigner } from '../../ports.ts'
 import type { Adapters } from '../adapters.ts'
@@ -22,7 +23,8 @@ export async function readSigner(
     throw new FfError('option_invalid', '--signer-cmd does not say whose key it signs with.', {
       hint: 'Name its public half with --runner.',
     })
-  const [keys, tools] = await Promise.all([adapters.signoffKeys(), adapters.signoffTools()])
+  const keys = await adapters.signoffKeys()
+  const tools = signoffTools(keys.crypto)
   const { jwk } = await readPublicKey({ tools }, runner)
   return { jwk, sign: keys.byCommand(command) }
 }

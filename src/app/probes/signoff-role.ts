@@ -1,3 +1,4 @@
+import { signoffTools } from '../../artefacts/documents.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import type { Role } from '../../core/gate/types.ts'
 import { judgeSignoff } from '../../core/signoff/judge.ts'
@@ -9,7 +10,7 @@ import { signoffScene } from './signoff-cases.ts'
 const lending =
   (change: (tools: SignoffTools) => SignoffTools): Lend<SignoffTools> =>
   async (world, use) =>
-    use(change(await world.adapters.signoffTools()))
+    use(change(signoffTools(await world.adapters.signoffCrypto())))
 
 /**
  * J2 and J3: whether a signature of the role is taken, and spoiled ones are not. That people signed is for the

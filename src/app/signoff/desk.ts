@@ -1,4 +1,4 @@
-import { documentShape } from '../../artefacts/documents.ts'
+import { signoffTools } from '../../artefacts/documents.ts'
 import type { Identity } from '../../core/gate/types.ts'
 import { type Asked, requiredAttestations } from '../../core/signoff/attestations.ts'
 import { subjectDigests } from '../../core/signoff/decision-file.ts'
@@ -9,23 +9,20 @@ import type { Present, SignoffTexts, SignoffTools, Waivers } from '../../core/si
 import type { Instant } from '../../core/state/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { SignoffKeys, Terminal } from '../../ports.ts'
+import { checkPin } from '../../features/item-states/item-facts.ts'
 import { readSignoffFiles, SIGNOFF_FILES } from './folder.ts'
 
-export interface GateQuestion {
+export interface DeskNeeds {
   readonly root: string
   readonly cwd: string
-  readonly env: Readonly<Record<string, string | undefined>>
   readonly now: Instant
-}
-export type ReadGate = (question: GateQuestion) => Promise<GateState>
-
-export interface DeskNeeds extends GateQuestion {
   /** FF_TRUST_SHA256. */
   readonly pin: string | null
   readonly keys: SignoffKeys
   /** Null where nobody is there to be asked. */
   readonly terminal: Terminal | null
-  readonly readGate: ReadGate
+  /** What there is to sign now. */
+  readonly readGate: () => Promise<GateState>
 }
 /** What every use case of the sign-off works with: the files as they are, and whom to trust. */
 export interface Desk extends DeskNeeds {
@@ -38,28 +35,10 @@ export interface Desk extends DeskNeeds {
 export async function openDesk(needs: DeskNeeds): Promise<Desk> {
   const { root, cwd, now } = needs
   const pin = checkPin(needs.pin)
-  const tools = toolsOf(needs.keys)
+  const tools = signoffTools(needs.keys.crypto)
   const texts = await readSignoffFiles({ root, cwd, checklist: null })
   const trust = checkTrust({ text: texts.trust, chain: texts.trust_chain, pin }, now, tools)
   return { ...needs, pin, tools, texts, trust }
-}
-
-/** What the checks are handed: cryptography, and the schemas of the package. */
-export const toolsOf = ({ crypto }: Pick<SignoffKeys, 'crypto'>): SignoffTools => ({
-  ...crypto,
-  shape: documentShape,
-})
-
-/** @throws FfError `setting_invalid` where it is no SHA-256 */
-export function checkPin(pin: string | null): string | null {
-  if (pin === null || /^[0-9a-f]{64}$/.test(pin)) return pin
-  throw new FfError(
-    'setting_invalid',
-    'FF_TRUST_SHA256 is no SHA-256 in small hexadecimal letters.',
-    {
-      hint: 'Take what `ff trust pin` prints.',
-    },
-  )
 }
 
 /** The trust file, where it may be gone by. @throws FfError `trust_refused` */

@@ -1,66 +1,75 @@
-import type { Identity, SignoffOutcome, Waiver, WaiverPolicy } from '../../core/gate/types.ts'
-import type { Asked } from '../../core/signoff/attestations.ts'
-import { checkTrust, type TrustOutcome } from '../../core/signoff/trust.ts'
-import type { SignoffTexts, SignoffTools, WaiverEntry } from '../../core/signoff/types.ts'
-import { verifyWaivers } from '../../core/signoff/waivers.ts'
-import type { Instant } from '../../core/state/instant.ts'
-import { checkPin } from './desk.ts'
-import { signoffOutcome } from './verify.ts'
+import { judgeItems } from '../../core/gate/judge-items.ts'
+import { countStates, signedHead, signedItems } from '../../core/gate/judge-gate.ts'
+import type { SignoffOutcome } from '../../core/gate/types.ts'
+import { type GateState, gateStateOf } from '../../core/signoff/gate-state.ts'
+import { judgeSignoff } from '../../core/signoff/judge.ts'
+import { FfError } from '../../errors.ts'
+import {
+  type GateInputs,
+  type GateRequest,
+  readGateInputs,
+} from '../../features/item-states/gate-inputs.ts'
+import {
+  type ItemFacts,
+  loadItemFacts,
+  refuseWaivers,
+} from '../../features/item-states/item-facts.ts'
+import type { Adapters } from '../adapters.ts'
+import { type Desk, presentOf, type PresentState } from './desk.ts'
 
-/** What of the gate is to be held to people's signatures. */
-export interface GateMatter {
-  readonly items: readonly Asked[]
-  readonly identity: Identity
-  /** As they are written: no approval is believed yet. */
-  readonly waivers: readonly WaiverEntry[]
-  /** FF_TRUST_SHA256. */
-  readonly trust_pin: string | null
-  readonly now: Instant
-}
-/** Whose word counts, and what they said. */
-export interface PeopleSaid {
-  readonly outcome: SignoffOutcome
-  /** Those that the trust file names and has not revoked; none where it is not under its pin. */
-  readonly runners: readonly {
-    readonly kid: string
-    readonly from: Instant
-    readonly until: Instant
-  }[]
-  /** With the approvals that hold. */
-  readonly waivers: readonly Waiver[]
-  readonly policy: WaiverPolicy | null
-  /** When the trust file ends; null where nobody is trusted. */
-  readonly trust_expires: Instant | null
-}
+/** What the sign-off of a folder comes to now: for the verdict, and for `ff signoff verify`. */
+export const signoffOutcome = (
+  desk: Pick<Desk, 'texts' | 'tools' | 'trust' | 'now'>,
+  state: PresentState,
+): SignoffOutcome =>
+  judgeSignoff(
+    {
+      trust: desk.trust,
+      envelope: desk.texts.signoff,
+      present: presentOf(desk, state),
+      now: desk.now,
+    },
+    desk.tools,
+  )
 
-/** For `ff gate`: the sign-off in texts of a folder or of decision.json; the pin alone says whom to trust. */
-export function peopleOf(texts: SignoffTexts, matter: GateMatter, tools: SignoffTools): PeopleSaid {
-  const { now, identity, items } = matter
-  const input = { text: texts.trust, chain: texts.trust_chain, pin: checkPin(matter.trust_pin) }
-  const found = checkTrust(input, now, tools)
-  const trust = found.status === 'trusted' ? found.trust : null
-  const written = { kind: 'waivers', schemaVersion: 1, waivers: matter.waivers } as const
-  const { waivers, faults } = verifyWaivers(written, { trust, now }, tools)
-  const outcome = signoffOutcome({ texts, tools, trust: found, now }, { identity, items })
-  const [forged] = faults
-  return {
-    // An approval that does not hold is a signature that does not hold: somebody is not to be trusted.
-    outcome:
-      forged === undefined || outcome.status === 'refused'
-        ? outcome
-        : { status: 'refused', code: forged.code, detail: `${forged.id}: ${forged.detail}` },
-    runners: runnersOf(found),
-    waivers,
-    policy: trust?.waiver_policy ?? null,
-    trust_expires: (trust?.expires ?? null) as Instant | null,
-  }
+/** The sign-off in the texts of a folder or of decision.json, as the gate counts it. */
+export function signoffForGate(
+  { texts, identity }: Pick<GateInputs, 'texts' | 'identity'>,
+  { judged, trust, forged, tools }: ItemFacts,
+): SignoffOutcome {
+  const { checklist, now } = judged
+  const state = { identity, items: checklist.items }
+  const outcome = signoffOutcome({ texts, tools, trust, now }, state)
+  // An approval that does not hold is a signature that does not hold: somebody is not to be trusted.
+  return forged === null || outcome.status === 'refused'
+    ? outcome
+    : { status: 'refused', code: forged.code, detail: `${forged.id}: ${forged.detail}` }
 }
 
-function runnersOf(found: TrustOutcome): PeopleSaid['runners'] {
-  if (found.status !== 'trusted') return []
-  const { runners, revoked } = found.trust
-  const gone = new Set(revoked.keys.map(({ kid }) => kid))
-  return runners
-    .filter(({ kid }) => !gone.has(kid))
-    .map(({ kid, from, until }) => ({ kid, from: from as Instant, until: until as Instant }))
+/**
+ * What there is to sign now.
+ *
+ * @throws FfError `artefact_invalid`, `waiver_invalid`, `evidence_locked`, and `evidence_untrusted` where the log
+ *   is not whole: such a log is not signed for
+ */
+export async function readGateState(
+  request: GateRequest,
+  deps: Pick<Adapters, 'readEvidence' | 'judgeEvidence' | 'signoffCrypto'>,
+): Promise<GateState> {
+  const inputs = await readGateInputs(request, deps)
+  const facts = await loadItemFacts(inputs, deps)
+  const { checklist, evidence, now } = facts.judged
+  const signoff = signoffForGate(inputs, facts)
+  const states = judgeItems({ ...facts.judged, signed_head: signedHead(signoff) })
+  refuseWaivers([...(signoff.status === 'refused' ? [signoff] : []), ...states.waiver_faults])
+  if (evidence.status !== 'whole')
+    throw new FfError('evidence_untrusted', `The evidence cannot be trusted: ${evidence.detail}.`, {
+      hint: 'Restore the evidence folder as it was written, or begin a new one and measure again.',
+    })
+  return gateStateOf(states.items, {
+    checklist,
+    identity: inputs.identity,
+    counts: countStates(signedItems(states.items, { checklist, signoff, now })),
+    head: evidence.head,
+  })
 }

@@ -20,7 +20,7 @@ export interface Requested {
 /** `ff signoff request`: prepares what is true now for two people to sign. What stood before is kept aside. */
 export async function requestSignoff(desk: Desk): Promise<Requested> {
   const { trust, sha256 } = trustedOf(desk)
-  const state = await desk.readGate(desk)
+  const state = await desk.readGate()
   const measured = state.items.filter(({ kind }) => kind !== 'signature')
   const accepted = measured.filter(({ id }) => Object.hasOwn(state.accepted, id)).length
   const decision = accepted === measured.length ? 'go' : 'no-go'

@@ -20,7 +20,7 @@ export async function signSignoff(desk: Desk, choice: PenChoice): Promise<string
   const { trust } = trustedOf(desk)
   const pen = await choosePen(desk, trust, choice)
   const envelope = envelopeOf(desk)
-  const state = await desk.readGate(desk)
+  const state = await desk.readGate()
   const present = presentOf(desk, state)
   const statement = verifiedOf(desk, envelope, present)
   refuseRepeated(desk, envelope, pen.signer.kid)
@@ -54,7 +54,7 @@ export async function addSignatures(desk: Desk, path: string): Promise<number> {
   const known = new Set(own.signatures.map(({ protected: shown }) => shown))
   const more = other.signatures.filter(({ protected: shown }) => !known.has(shown))
   const merged = { ...own, signatures: [...own.signatures, ...more] }
-  verifiedOf(desk, merged, presentOf(desk, await desk.readGate(desk)))
+  verifiedOf(desk, merged, presentOf(desk, await desk.readGate()))
   await writeBelow(desk.cwd, SIGNOFF_FILES.signoff, writeEnvelope(merged))
   return more.length
 }

@@ -1,25 +1,10 @@
 import type { SignoffOutcome } from '../../core/gate/types.ts'
 import type { CheckReport } from '../../core/report/types.ts'
-import { judgeSignoff } from '../../core/signoff/judge.ts'
 import { ROLES } from '../../core/signoff/types.ts'
 import type { ExitName } from '../../core/exit.ts'
 import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
-import { type Desk, presentOf, type PresentState } from './desk.ts'
-
-/** What the sign-off of a folder comes to now: for the verdict, and for `ff signoff verify`. */
-export const signoffOutcome = (
-  desk: Pick<Desk, 'texts' | 'tools' | 'trust' | 'now'>,
-  state: PresentState,
-): SignoffOutcome =>
-  judgeSignoff(
-    {
-      trust: desk.trust,
-      envelope: desk.texts.signoff,
-      present: presentOf(desk, state),
-      now: desk.now,
-    },
-    desk.tools,
-  )
+import type { Desk } from './desk.ts'
+import { signoffOutcome } from './for-gate.ts'
 
 const EXIT: Readonly<Record<SignoffOutcome['status'], ExitName>> = {
   verified: 'ok',
@@ -30,7 +15,7 @@ const EXIT: Readonly<Record<SignoffOutcome['status'], ExitName>> = {
 
 /** `ff signoff verify` */
 export async function verifySignoff(desk: Desk): Promise<CheckReport> {
-  const outcome = signoffOutcome(desk, await desk.readGate(desk))
+  const outcome = signoffOutcome(desk, await desk.readGate())
   return checkReport(
     'signoff_verify',
     ROLES.map((role) => roleItem(role, outcome)),

@@ -1,27 +1,19 @@
 import { EXIT_BY_STATE, weightiest } from '../exit.ts'
 import { earliest } from './duration.ts'
-import { type EvidenceBench, judgeEvidence } from './judge-evidence.ts'
+import { type ItemsInput, judgeItems } from './judge-items.ts'
 import { isAttested, judgeSignature } from './judge-signature.ts'
-import { activeWaivers, waiverFaults, waiverMiss } from './waivers.ts'
 import type {
   ChainHead,
   Checklist,
   ChecklistItem,
-  EvidenceLog,
   GateItemState,
   ItemVerdict,
   Judgement,
   SignoffOutcome,
-  Waiver,
-  WaiverPolicy,
 } from './types.ts'
 
 /** All that the verdict follows from. */
-export interface GateInput extends Omit<EvidenceBench, 'entries'> {
-  readonly checklist: Checklist
-  readonly evidence: EvidenceLog
-  readonly waivers: readonly Waiver[]
-  readonly policy: WaiverPolicy
+export interface GateInput extends Omit<ItemsInput, 'signed_head'> {
   readonly signoff: SignoffOutcome
 }
 
@@ -30,105 +22,33 @@ export interface GateInput extends Omit<EvidenceBench, 'entries'> {
  * (page 8). A GO needs every item passed or waived, and the checklist says which items there are, never what ran.
  */
 export function judgeGate(input: GateInput): Judgement {
-  const { checklist, signoff, now } = input
-  const log = soundLog(input.evidence, signoff)
-  const waivers = usableWaivers(input)
-  const entries = log.status === 'whole' ? log.entries : []
+  const { signoff } = input
+  const { items, log, waiver_faults } = judgeItems({ ...input, signed_head: signedHead(signoff) })
   const faults = [
     ...(log.status === 'untrusted' ? [{ code: log.code, detail: log.detail }] : []),
     ...(signoff.status === 'refused' ? [{ code: signoff.code, detail: signoff.detail }] : []),
-    ...waivers.faults,
+    ...waiver_faults,
   ]
-  const probed = checklist.items.map((item) => {
-    const found =
-      log.status === 'untrusted' ? untrusted(item, log) : judgeEvidence(item, { ...input, entries })
-    return { item, found: waive(item, found, { now, waivers: waivers.usable }) }
-  })
-  const others = probed.flatMap(({ item, found }) => (item.kind === 'signature' ? [] : [found]))
-  const items = probed.map(({ item, found }) => attest(item, found, { signoff, others, now }))
   const trusted = log.status === 'whole' && signoff.status !== 'refused'
-  return summed(items, { faults, trusted }, input)
+  return summed(signedItems(items, input), { faults, trusted }, input)
 }
 
-/**
- * A log whose records are not the first to the last of its chain, or that does not go on from where it stood when
- * people signed, is nobody's evidence.
- */
-function soundLog(log: EvidenceLog, signoff: SignoffOutcome): EvidenceLog {
-  if (log.status === 'untrusted') return log
-  const gap = log.entries.findIndex(({ record }, at) => record.seq !== at + 1)
-  if (gap !== -1)
-    return { status: 'untrusted', code: 'evidence_missing', detail: `record ${gap + 1}` }
-  if (log.entries.length !== log.head.seq)
-    return {
-      status: 'untrusted',
-      code: 'evidence_cut',
-      detail: `${log.entries.length} of ${log.head.seq} records`,
-    }
-  return signoff.status === 'verified' ? extending(log, signoff.evidence_head) : log
+export const signedHead = (signoff: SignoffOutcome): ChainHead | null =>
+  signoff.status === 'verified' ? signoff.evidence_head : null
+
+export interface Signing {
+  readonly checklist: Checklist
+  readonly signoff: SignoffOutcome
+  readonly now: ItemsInput['now']
 }
-
-function extending(log: Extract<EvidenceLog, { status: 'whole' }>, head: ChainHead): EvidenceLog {
-  if (head.seq > log.entries.length)
-    return {
-      status: 'untrusted',
-      code: 'evidence_cut',
-      detail: `${log.entries.length} of the ${head.seq} records that were signed for`,
-    }
-  if (head.seq > 0 && log.entries[head.seq - 1]?.hash !== head.hash)
-    return {
-      status: 'untrusted',
-      code: 'evidence_recomputed',
-      detail: `record ${head.seq} is not the one that was signed for`,
-    }
-  return log
-}
-
-const untrusted = (
-  { id, group, limits }: ChecklistItem,
-  { code, detail }: { readonly code: string; readonly detail: string },
-): ItemVerdict => ({
-  id,
-  group,
-  state: 'error',
-  codes: [code],
-  detail,
-  measured: limits.map((limit) => ({ limit, value: null, held: false })),
-  valid_until: null,
-  evidence: null,
-  waiver: null,
-})
-
-/** With more waivers in force than may be, none of them counts; one that is against the rules never does. */
-function usableWaivers({ waivers, checklist, policy, now }: GateInput): {
-  readonly usable: readonly Waiver[]
-  readonly faults: Judgement['faults']
-} {
-  const active = activeWaivers(waivers, now)
-  const found = waiverFaults(active, { items: checklist.items, policy })
-  const faults = found.map(({ waiver, code }) => ({ code, detail: waiver.id }))
-  if (active.length > policy.max_active) {
-    const detail = `${active.length} are in force, and ${policy.max_active} may be`
-    return { usable: [], faults: [...faults, { code: 'waivers_too_many', detail }] }
-  }
-  // An expired one is kept, so that its item can say so.
-  const bad = new Set(found.map(({ waiver }) => waiver))
-  return { usable: waivers.filter((one) => !bad.has(one)), faults }
-}
-
-/** Turns a failure or an inconclusive item into a waived one, where a waiver covers just that. */
-function waive(
-  item: ChecklistItem,
-  found: ItemVerdict,
-  { waivers, now }: Pick<GateInput, 'waivers' | 'now'>,
-): ItemVerdict {
-  const waiver = waivers.find((one) => one.item === item.id)
-  if (waiver === undefined || (found.state !== 'fail' && found.state !== 'inconclusive'))
-    return found
-  const miss = waiverMiss(waiver, item, { ...found, now })
-  if (miss !== null) return { ...found, codes: [...found.codes, miss] }
-  const valid_until = earliest([waiver.expires_at, found.valid_until])
-  return { ...found, state: 'waived', waiver: waiver.id, valid_until }
+/** The second step: the same items with what the sign-off adds to them or takes from them. */
+export function signedItems(
+  states: readonly ItemVerdict[],
+  { checklist, signoff, now }: Signing,
+): readonly ItemVerdict[] {
+  const pairs = checklist.items.map((item, at) => ({ item, found: states[at] as ItemVerdict }))
+  const others = pairs.flatMap(({ item, found }) => (item.kind === 'signature' ? [] : [found]))
+  return pairs.map(({ item, found }) => attest(item, found, { signoff, others, now }))
 }
 
 /** The half that people answer for: a signature item's own, and what a role attests to of a measured one. */
@@ -163,6 +83,11 @@ const STATES: readonly GateItemState[] = [
   'stale',
   'pending',
 ]
+export const countStates = (items: readonly ItemVerdict[]): Judgement['counts'] =>
+  Object.fromEntries(
+    STATES.map((state) => [state, items.filter((one) => one.state === state).length]),
+  ) as Record<GateItemState, number>
+
 function summed(
   items: readonly ItemVerdict[],
   { faults, trusted }: Pick<Judgement, 'faults'> & { readonly trusted: boolean },
@@ -183,9 +108,7 @@ function summed(
     verdict,
     exitName,
     items,
-    counts: Object.fromEntries(
-      STATES.map((state) => [state, items.filter((one) => one.state === state).length]),
-    ) as Record<GateItemState, number>,
+    counts: countStates(items),
     valid_until: verdict === 'go' ? until : null,
     expires_next: ends.sort((a, b) => (a.at < b.at ? -1 : Number(a.at > b.at))),
     faults,

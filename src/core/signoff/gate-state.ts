@@ -1,11 +1,4 @@
-import type {
-  Checklist,
-  ChecklistItem,
-  EvidenceLog,
-  Identity,
-  ItemVerdict,
-  Judgement,
-} from '../gate/types.ts'
+import type { ChainHead, Checklist, ChecklistItem, Identity, ItemVerdict } from '../gate/types.ts'
 import type { Accepted, Seen } from './types.ts'
 
 /** What the gate says of this moment, for people to sign. */
@@ -14,37 +7,36 @@ export interface GateState {
   readonly items: readonly ChecklistItem[]
   /** Of the items that are no signatures; of a P+A its probe half. */
   readonly accepted: Accepted
-  /** How many items are in each state. */
+  /** How many items are in each state now, signatures included. */
   readonly counts: Readonly<Record<string, number>>
   readonly seen: Seen
 }
 
-/** Takes from a judgement what a statement holds: nothing that has to be signed first keeps an item out. */
+/** Takes from the states of the items what a statement holds: nothing that has to be signed first is among it. */
 export function gateStateOf(
-  { items, counts }: Pick<Judgement, 'items' | 'counts'>,
+  states: readonly ItemVerdict[],
   {
     checklist,
     identity,
-    log,
-  }: {
+    counts,
+    head,
+  }: Pick<GateState, 'identity' | 'counts'> & {
     readonly checklist: Checklist
-    readonly identity: Identity
-    readonly log: Pick<Extract<EvidenceLog, { status: 'whole' }>, 'head'>
+    readonly head: ChainHead
   },
 ): GateState {
-  const measured = items.filter(({ id }) => kindOf(checklist, id) !== 'signature')
+  const measured = states.filter(({ id }) => kindOf(checklist, id) !== 'signature')
   return {
     identity,
     items: checklist.items,
     accepted: Object.fromEntries(
-      measured.flatMap((item): [string, 'pass' | 'waived'][] => {
-        const how = acceptedAs(item)
-        return how === null ? [] : [[item.id, how]]
-      }),
+      measured.flatMap(({ id, state }): [string, 'pass' | 'waived'][] =>
+        state === 'pass' || state === 'waived' ? [[id, state]] : [],
+      ),
     ),
     counts,
     seen: {
-      head: log.head,
+      head,
       bundle: null,
       records: measured.flatMap(({ id, evidence }) =>
         evidence === null ? [] : [{ item: id, sha256: evidence.hash, ended_at: evidence.ended_at }],
@@ -55,11 +47,3 @@ export function gateStateOf(
 
 const kindOf = ({ items }: Checklist, id: string): ChecklistItem['kind'] | undefined =>
   items.find((one) => one.id === id)?.kind
-
-/** An item that waits for an attestation alone was measured; where a limit was not held, a waiver stood in. */
-function acceptedAs({ state, codes, measured }: ItemVerdict): 'pass' | 'waived' | null {
-  if (state === 'pass' || state === 'waived') return state
-  const waits = state === 'pending' && codes.length === 1 && codes[0] === 'attestation_missing'
-  if (!waits) return null
-  return measured.every(({ held }) => held) ? 'pass' : 'waived'
-}

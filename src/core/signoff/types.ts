@@ -209,7 +209,7 @@ export interface Documents {
 }
 
 /** What the checks are handed, for core has no cryptography of its own. */
-export interface SignoffTools {
+export interface SignoffCrypto {
   /** Of the UTF-8 bytes, in hexadecimal. */
   readonly sha256: (text: string) => string
   /** RFC 7638, SHA-256, base64url. */
@@ -222,6 +222,9 @@ export interface SignoffTools {
   readonly decode: (base64url: string) => Uint8Array | null
   /** Base64url of the UTF-8 bytes. */
   readonly encode: (text: string) => string
+}
+/** The same, with the schemas that documents are held to. */
+export interface SignoffTools extends SignoffCrypto {
   readonly shape: <K extends keyof Documents>(kind: K, value: unknown) => Shaped<Documents[K]>
 }
 export type Shaped<T> =

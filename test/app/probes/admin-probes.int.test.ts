@@ -4,7 +4,7 @@ import type { Probe, World } from '../../../src/app/probes/probe.ts'
 import { runControl, runProbe } from '../../../src/app/probes/run-probe.ts'
 import type { Adapters } from '../../../src/app/adapters.ts'
 import type { AdminBehaviour, ApprovalCheck } from '../../../src/ports.ts'
-import { adapters } from '../../../src/main.ts'
+import { adapters } from '../../../src/composition.ts'
 import { handsOf, itemOf, TERMS, worldOf } from './world.ts'
 
 const IDS = ['F1', 'F2', 'F3', 'F4'] as const

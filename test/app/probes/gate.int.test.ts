@@ -1,17 +1,17 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { gate } from '../../../src/app/gate.ts'
 import { type ProbeRequest, probeRun, probeSelftest } from '../../../src/app/probes/run-probes.ts'
 import { behaviouralSettings, loadSettings } from '../../../src/commands/settings.ts'
-import { fromMilliseconds } from '../../../src/core/state/instant.ts'
-import { judgeTexts, readEvidence } from '../../../src/evidence/evidence-log.ts'
+import { readRunnerKey } from '../../../src/evidence/runner-key.ts'
+import { tools, trustText } from '../../signoff/people.ts'
 import { CODE, gateFolder } from '../../support/gate-folder.ts'
 import { ROOT } from '../../support/run-ff.ts'
+import { HANDS, requestIn, trustOf } from '../../support/signed-folder.ts'
 import { worldOf } from './world.ts'
 
 let cwd = ''
-let kid = ''
 beforeAll(async () => {
   cwd = await gateFolder()
   await mkdir(join(cwd, '.ff'), { recursive: true })
@@ -34,24 +34,15 @@ async function requestFor(ids: readonly string[]): Promise<ProbeRequest> {
     targets,
     now,
     signal,
-    onRunner: (runner) => {
-      kid = runner.kid
-    },
+    onRunner: () => undefined,
     progress: () => undefined,
   }
 }
-const at = (ms: number) => fromMilliseconds(Date.now() + ms)
+/** What the gate says where the trust file names the runner, and people have not signed. */
 async function statesOf(ids: readonly string[]): Promise<readonly unknown[]> {
-  const request = { ...(await requestFor([])), trust_pin: null }
-  const runners = [{ kid, from: at(-86_400_000), until: at(86_400_000) }]
-  const found = { runners, waivers: [], policy: null }
-  const verifySignoff = () =>
-    Promise.resolve({ ...found, outcome: { status: 'missing', roles: [] } as const })
-  const { items } = await gate(request, {
-    readEvidence,
-    judgeEvidence: (texts, fits) => Promise.resolve(judgeTexts(texts, fits)),
-    verifySignoff,
-  })
+  const trust = trustText(trustOf(await readRunnerKey(join(cwd, '.ff/runner.pem'))))
+  await writeFile(join(cwd, 'checklists/trust.json'), trust)
+  const { items } = await gate(await requestIn(cwd, tools.sha256(trust)), HANDS)
   return items
     .filter(({ id }) => ids.includes(id))
     .map(({ id, state, codes }) => [id, state, codes])

@@ -6,8 +6,8 @@ import { underLoad } from '../../../src/app/probes/load.ts'
 import type { Probe, World } from '../../../src/app/probes/probe.ts'
 import { ADMIN_LIMITS } from '../../../src/core/admin/limits.ts'
 import { judgeMeasurement, type Measurement } from '../../../src/core/gate/judge-measurement.ts'
-import { adapters } from '../../../src/main.ts'
-import { createDatabase, type TestDatabase } from '../../support/database.ts'
+import { adapters } from '../../../src/composition.ts'
+import { type TestDatabase, createDatabase } from '../../support/database.ts'
 import { handsOf, itemOf, worldOf } from './world.ts'
 
 const probeOf = (id: string): Probe => PROBES[itemOf(id).probe.name] as Probe

@@ -9,7 +9,7 @@ import { runProbe } from '../../../src/app/probes/run-probe.ts'
 import { UNMEASURABLE } from '../../../src/app/unmeasurable.ts'
 import { judgeLimits } from '../../../src/core/gate/limits.ts'
 import type { ChecklistItem } from '../../../src/core/gate/types.ts'
-import { adapters } from '../../../src/main.ts'
+import { adapters } from '../../../src/composition.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
 import { ITEMS, itemOf, TERMS, worldOf } from './world.ts'
 

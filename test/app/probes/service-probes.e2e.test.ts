@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { PROBES } from '../../../src/app/probes/index.ts'
 import type { Probe } from '../../../src/app/probes/probe.ts'
-import { adapters } from '../../../src/main.ts'
+import { adapters } from '../../../src/composition.ts'
 import { copyPackage } from '../../support/run-ff.ts'
 import { handsOf, worldOf } from './world.ts'
 

@@ -4,7 +4,7 @@ import { loadChecklist } from '../../../src/app/gate-files.ts'
 import type { World } from '../../../src/app/probes/probe.ts'
 import type { ProbeTerms } from '../../../src/app/probes/run-probe.ts'
 import type { ChecklistItem } from '../../../src/core/gate/types.ts'
-import { adapters } from '../../../src/main.ts'
+import { adapters } from '../../../src/composition.ts'
 import { ROOT } from '../../support/run-ff.ts'
 
 export const ITEMS = (await loadChecklist({ root: ROOT, cwd: tmpdir(), checklist: null })).checklist

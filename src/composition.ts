@@ -1,0 +1,90 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Adapters } from './app/adapters.ts'
+
+/** The adapters. Each is loaded when it is first called: `ff --version` loads none of them. */
+export const adapters: Adapters = {
+  openRows: async (spec, needs) => (await import('./backings/index.ts')).openRows(spec, needs),
+  openTrail: async (spec, versions) =>
+    (await import('./backings/index.ts')).openTrail(spec, versions),
+  auditSigner: async (path) => (await import('./evidence/audit-head.ts')).auditSigner(path),
+  signHead: async (head, signer) =>
+    (await import('./evidence/audit-head.ts')).signHead(head, signer),
+  readHead: async (text, fits) => (await import('./evidence/audit-head.ts')).readHead(text, fits),
+  tryLock: async (path) => (await import('./locks/file-lock.ts')).tryLock(path),
+  withRowSink: async (spec, needs, use) =>
+    (await import('./backings/index.ts')).withSink(spec, needs, use),
+  writeNewStore: async (folder, about, batches) =>
+    (await import('./backings/file/new-store.ts')).writeNewStore(folder, about, batches),
+  withPrivateDatabase: async (use) =>
+    (await import('./backings/index.ts')).withPrivateDatabase(use),
+  withScratchDatabase: async (spec, versions, use) =>
+    (await import('./backings/index.ts')).withScratchDatabase(spec, versions, use),
+  withScratchFolder: async (use) => (await import('./backings/index.ts')).withScratchFolder(use),
+  inspectSchema: async (spec, versions) =>
+    (await import('./backings/index.ts')).inspectSchema(spec, versions),
+  inspectRole: async (spec, versions) =>
+    (await import('./backings/index.ts')).inspectRole(spec, versions),
+  importedDigests: async (spec, versions) =>
+    (await import('./backings/index.ts')).importedDigests(spec, versions),
+  withMigrationSession: async (spec, needs, use) =>
+    (await import('./backings/index.ts')).withMigrations(spec, needs, use),
+  cellCredentials: async (root, settings, now) =>
+    (await import('./auth/cell-credentials.ts')).cellCredentials(root, settings, now),
+  searchScenes: async (fails, options) =>
+    (await import('./fuzz/search.ts')).searchScenes(fails, options),
+  readEvidence: async (folder) => (await import('./evidence/evidence-log.ts')).readEvidence(folder),
+  judgeEvidence: async (texts, fits) =>
+    (await import('./evidence/evidence-log.ts')).judgeTexts(texts, fits),
+  makeRunner: async (path) => (await import('./evidence/runner-key.ts')).makeRunnerKey(path),
+  openEvidence: async (folder, needs) =>
+    (await import('./evidence/opened-log.ts')).openLog(folder, needs),
+  identifyDatabase: async (spec, versions) =>
+    (await import('./backings/index.ts')).identifyDatabase(spec, versions),
+  openKeyServer: async (stage) => (await import('./auth/scripted-door.ts')).openKeyServer(stage),
+  openStagedDoor: async (stage, settings) =>
+    (await import('./auth/scripted-door.ts')).openStagedDoor(stage, settings),
+  openApprovals: async (plan) => (await import('./admin/index.ts')).openApprovals(plan),
+  openAdminServer: async (approvals) =>
+    (await import('./admin/scripted-admin.ts')).ScriptedAdmin.start(approvals),
+  runCommand: async (argv, limits) =>
+    (await import('./process/run-command.ts')).runCommand(argv, limits),
+  startFf: async (args, limits) =>
+    (await import('./process/start-program.ts')).startProgram(
+      [process.execPath, join(packageRoot(), 'dist/bin/ff.js'), ...args],
+      limits,
+    ),
+  codeVersion: async (folder) => (await import('./evidence/code-version.ts')).codeVersion(folder),
+  fetchKeys: async (url, contract, algorithms) =>
+    (await import('./auth/served-keys.ts')).fetchKeys(url, contract, algorithms),
+  openDevIssuer: async (claims) => (await import('./auth/dev-issuer.ts')).openDevIssuer(claims),
+  openDoorOn: async (keys, settings) => (await import('./auth/door.ts')).openDoorOn(keys, settings),
+  openDoor: async (script, settings) => {
+    if (script === null) return adapters.openDoorOn(null, settings)
+    return (await import('./auth/scripted-door.ts')).openScriptedDoor(script, settings)
+  },
+  openLive: async (spec, needs) => (await import('./backings/index.ts')).openLive(spec, needs),
+  signoffCrypto: async () => (await import('./signoff/crypto.ts')).signoffCrypto,
+  signoffKeys: async () => (await import('./signoff/index.ts')).signoffKeys,
+  openServed: async (spec, needs) => (await import('./backings/index.ts')).openServed(spec, needs),
+  openSample: async (sample, tools) =>
+    (await import('./backings/index.ts')).openSample(sample, tools),
+  openServer: async (routes, options) =>
+    (await import('./http/server.ts')).openServer(routes, options),
+  openLog: async (write) => (await import('./telemetry/log.ts')).openLog(write),
+  openTelemetry: async (log, readings) =>
+    (await import('./telemetry/index.ts')).openTelemetry(log, readings),
+  openScratch: async (spec, needs) =>
+    (await import('./backings/index.ts')).openScratch(spec, needs),
+  openServedScratch: async (spec, needs) =>
+    (await import('./backings/index.ts')).openScratch(spec, needs),
+  openClient: async (origin) => (await import('./http/client.ts')).openClient(origin),
+}
+
+/** The folder of the package, from which `ff` starts itself and reads what comes with it. */
+export function packageRoot(): string {
+  let here = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(here, 'package.json')) && dirname(here) !== here) here = dirname(here)
+  return here
+}

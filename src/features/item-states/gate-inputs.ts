@@ -1,0 +1,50 @@
+import { type GateFiles, gateFilesOf, type GateFolder } from '../../app/gate-files.ts'
+import { identityOf, type Running } from '../../app/gate-identity.ts'
+import { readSignoffFiles } from '../../app/signoff/folder.ts'
+import type { Adapters } from '../../app/adapters.ts'
+import type { Identity } from '../../core/gate/types.ts'
+import type { SignoffTexts } from '../../core/signoff/types.ts'
+import type { Instant } from '../../core/state/instant.ts'
+import type { EvidenceTexts } from '../../ports.ts'
+
+export interface GateRequest extends Running {
+  readonly folder: GateFolder
+  /** Folder of the evidence log. */
+  readonly evidence: string
+  /** FF_TRUST_SHA256. */
+  readonly trust_pin: string | null
+  readonly now: () => Date
+}
+/** Every file that a verdict follows from, as it was at one moment. */
+export interface GateTexts extends SignoffTexts {
+  readonly evidence: EvidenceTexts
+}
+/** The files of a gate, and what they are held to. */
+export interface GateInputs {
+  readonly texts: GateTexts
+  readonly files: GateFiles
+  readonly identity: Identity
+  readonly trust_pin: string | null
+  readonly at: Instant
+}
+
+/** Reads a folder once. @throws FfError `artefact_invalid`, `evidence_locked`, `evidence_unreadable` */
+export async function readGateInputs(
+  request: GateRequest,
+  { readEvidence }: Pick<Adapters, 'readEvidence'>,
+): Promise<GateInputs> {
+  const { folder, trust_pin } = request
+  const at = request.now().toISOString() as Instant
+  // The lock of the evidence takes as long as reading all the rest.
+  const [{ own, files }, evidence] = await Promise.all([
+    readOwn(folder),
+    readEvidence(request.evidence),
+  ])
+  const texts = { ...own, evidence }
+  return { texts, files, identity: identityOf(request, files), trust_pin, at }
+}
+
+async function readOwn(folder: GateFolder): Promise<{ own: SignoffTexts; files: GateFiles }> {
+  const own = await readSignoffFiles(folder)
+  return { own, files: await gateFilesOf(folder.root, own) }
+}

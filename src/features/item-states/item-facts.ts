@@ -1,0 +1,99 @@
+import { signoffTools } from '../../artefacts/documents.ts'
+import type { Adapters } from '../../app/adapters.ts'
+import { UNMEASURABLE } from '../../app/unmeasurable.ts'
+import type { ItemsInput } from '../../core/gate/judge-items.ts'
+import type { Judgement, RunnerKey, WaiverPolicy } from '../../core/gate/types.ts'
+import type { Fault } from '../../core/signoff/refusals.ts'
+import { checkTrust, type TrustOutcome } from '../../core/signoff/trust.ts'
+import type { SignoffTools } from '../../core/signoff/types.ts'
+import { verifyWaivers } from '../../core/signoff/waivers.ts'
+import type { Instant } from '../../core/state/instant.ts'
+import { FfError } from '../../errors.ts'
+import type { GateInputs } from './gate-inputs.ts'
+
+/** What the states of the items follow from, but for the end of the log that was signed for. */
+export interface ItemFacts {
+  readonly judged: Omit<ItemsInput, 'signed_head'>
+  readonly trust: TrustOutcome
+  /** The first approval of a waiver whose signature does not hold. */
+  readonly forged: (Fault & { readonly id: string }) | null
+  readonly tools: SignoffTools
+}
+
+/**
+ * Judges the log, and verifies the trust file and the approvals of the waivers.
+ *
+ * @throws FfError `setting_invalid` where the pin is no SHA-256
+ */
+export async function loadItemFacts(
+  { texts, files, identity, trust_pin, at: now }: GateInputs,
+  deps: Pick<Adapters, 'judgeEvidence' | 'signoffCrypto'>,
+): Promise<ItemFacts> {
+  const [evidence, crypto] = await Promise.all([
+    deps.judgeEvidence(texts.evidence, files.isLine),
+    deps.signoffCrypto(),
+  ])
+  const tools = signoffTools(crypto)
+  const input = { text: texts.trust, chain: texts.trust_chain, pin: checkPin(trust_pin) }
+  const outcome = checkTrust(input, now, tools)
+  const trust = outcome.status === 'trusted' ? outcome.trust : null
+  const written = { kind: 'waivers', schemaVersion: 1, waivers: files.waivers } as const
+  const { waivers, faults } = verifyWaivers(written, { trust, now }, tools)
+  return {
+    judged: {
+      checklist: files.checklist.value,
+      evidence,
+      waivers,
+      policy: stricter(files.contract.waivers, trust?.waiver_policy ?? null),
+      expected: identity,
+      runners: runnersOf(outcome),
+      unmeasurable: UNMEASURABLE,
+      plan_until: (files.plan?.window.until ?? null) as Instant | null,
+      now,
+    },
+    trust: outcome,
+    forged: faults[0] ?? null,
+    tools,
+  }
+}
+
+/** @throws FfError `setting_invalid` where it is no SHA-256 */
+export function checkPin(pin: string | null): string | null {
+  if (pin === null || /^[0-9a-f]{64}$/.test(pin)) return pin
+  throw new FfError(
+    'setting_invalid',
+    'FF_TRUST_SHA256 is no SHA-256 in small hexadecimal letters.',
+    {
+      hint: 'Take what `ff trust pin` prints.',
+    },
+  )
+}
+
+/** The runners that the trust file names and has not revoked; none where it is not under its pin. */
+function runnersOf(found: TrustOutcome): readonly RunnerKey[] {
+  if (found.status !== 'trusted') return []
+  const { runners, revoked } = found.trust
+  const gone = new Set(revoked.keys.map(({ kid }) => kid))
+  return runners
+    .filter(({ kid }) => !gone.has(kid))
+    .map(({ kid, from, until }) => ({ kid, from: from as Instant, until: until as Instant }))
+}
+
+const stricter = (contract: WaiverPolicy, trust: WaiverPolicy | null): WaiverPolicy => ({
+  max_active: Math.min(contract.max_active, trust?.max_active ?? contract.max_active),
+  max_days: Math.min(contract.max_days, trust?.max_days ?? contract.max_days),
+})
+
+/** Waivers that are against the rules stop the gate before anything is said. @throws FfError `waiver_invalid` */
+export function refuseWaivers(faults: Judgement['faults']): void {
+  const own = faults.filter(({ code }) => code.startsWith('waiver'))
+  if (own.length === 0) return
+  throw new FfError(
+    'waiver_invalid',
+    'The waivers are against the rules, so no verdict was made.',
+    {
+      hint: 'Correct checklists/waivers.json, then run this again.',
+      details: own.map(({ code, detail }) => `${code}: ${detail}`),
+    },
+  )
+}

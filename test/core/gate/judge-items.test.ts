@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import { judgeGate } from '../../../src/core/gate/judge-gate.ts'
+import { judgeItems } from '../../../src/core/gate/judge-items.ts'
+import { gateStateOf } from '../../../src/core/signoff/gate-state.ts'
+import { CHECKLIST, go, goBut, hashOf, IDENTITY, signed, waiver } from './world.ts'
+
+test('an item that is measured and waits for its attestation is a pass, before people are asked', () => {
+  const missing = { status: 'missing', roles: ['platform-lead', 'security-lead'] } as const
+  const items = judgeGate(go({ signoff: missing })).items
+  const states = judgeItems({ ...go(), signed_head: null }).items
+  expect(states.map(({ state }) => state)).toEqual(CHECKLIST.items.map(() => 'pass'))
+  expect(items.filter(({ state }) => state === 'pending').map(({ id }) => id)).toEqual([
+    'G3',
+    'I4',
+    'J1',
+    'J2',
+    'J3',
+  ])
+})
+
+test('a log that does not go on from the head that was signed for measures nothing', () => {
+  const signed_head = { seq: 42, hash: hashOf(7) }
+  const { items, log } = judgeItems({ ...go(), signed_head })
+  expect(log).toMatchObject({ status: 'untrusted', code: 'evidence_recomputed' })
+  expect(new Set(items.map(({ state }) => state))).toEqual(new Set(['error']))
+  const extended = judgeItems({ ...go(), signed_head: { seq: 42, hash: hashOf(42) } })
+  expect(extended.log.status).toBe('whole')
+})
+
+test('what was waived although every limit holds is signed for as waived, and then a GO', () => {
+  const covers = { state: 'inconclusive', code: 'too_few_samples' } as const
+  const waivers = [waiver({ item: 'G3', covers })]
+  const input = goBut('G3', { sample_size: 1 }, { waivers })
+  const { items } = judgeItems({ ...input, signed_head: null })
+  const about = {
+    checklist: CHECKLIST,
+    identity: IDENTITY,
+    counts: {},
+    head: { seq: 42, hash: '' },
+  }
+  const { accepted } = gateStateOf(items, about)
+  expect(accepted['G3']).toBe('waived')
+  expect(judgeGate({ ...input, signoff: signed({ accepted }) }).verdict).toBe('go')
+  expect(judgeGate(input).items.filter(({ state }) => state === 'stale')).toHaveLength(2)
+})
