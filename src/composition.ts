@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Adapters } from './app/adapters.ts'
+import type { Adapters } from './ports/adapters.ts'
 
 /** The adapters. Each is loaded when it is first called: `ff --version` loads none of them. */
 export const adapters: Adapters = {

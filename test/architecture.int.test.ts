@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
@@ -34,4 +34,13 @@ test('the import rules were held against every source file, and hold', async () 
   // A checker that reads no file finds nothing wrong.
   expect(seen.sort()).toEqual(['bin', 'src', 'test'].flatMap(sources).sort())
   expect(summary.violations).toEqual([])
+})
+
+test('a seam is imported from its own file: no port hands on another', () => {
+  const ports = sources('src').filter((name) => name.startsWith('src/ports'))
+  expect(ports).toContain('src/ports/store.ts')
+  const handing = ports.filter((name) =>
+    /^export\b.*\bfrom '/m.test(readFileSync(join(ROOT, name), 'utf8')),
+  )
+  expect(handing).toEqual([])
 })

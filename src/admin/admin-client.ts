@@ -1,7 +1,7 @@
 import type { AdminLimits } from '../core/admin/limits.ts'
 import { type CheckAnswer, checkText, readAnswer } from '../core/admin/messages.ts'
 import type { ApprovalAnswer, ApprovalQuestion } from '../core/evaluate/types.ts'
-import type { AdminMetrics, ApprovalCheck, Approvals } from '../ports.ts'
+import type { AdminMetrics, ApprovalCheck, Approvals } from '../ports/admin.ts'
 import type { AdminLine } from './admin-line.ts'
 import { Breaker } from './breaker.ts'
 

@@ -1,5 +1,5 @@
 import { answerFrom } from '../core/evaluate/approvals.ts'
-import type { ApprovalCheck, Approvals, ApprovalsPlan } from '../ports.ts'
+import type { ApprovalCheck, Approvals, ApprovalsPlan } from '../ports/admin.ts'
 import { AdminClient } from './admin-client.ts'
 import { openLine } from './admin-line.ts'
 

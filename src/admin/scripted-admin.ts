@@ -8,7 +8,7 @@ import { answerText, readCheck } from '../core/admin/messages.ts'
 import { type Approval, answerFrom } from '../core/evaluate/approvals.ts'
 import { ttlState } from '../core/evaluate/ttl-state.ts'
 import type { Instant } from '../core/state/instant.ts'
-import type { AdminBehaviour, AdminExchange, AdminServer, AdminStage } from '../ports.ts'
+import type { AdminBehaviour, AdminExchange, AdminServer, AdminStage } from '../ports/admin.ts'
 import { FullPort } from './full-port.ts'
 
 const PATH = '/v1/sensitive/check'

@@ -10,7 +10,9 @@ import type { Instant } from '../core/state/instant.ts'
 import type { RowSet } from '../core/state/rows.ts'
 import { FfError } from '../errors.ts'
 import { admit } from './admit.ts'
-import type { ApprovalCheck, Door, FlagReader } from '../ports.ts'
+import type { ApprovalCheck } from '../ports/admin.ts'
+import type { Door } from '../ports/auth.ts'
+import type { FlagReader } from '../ports/store.ts'
 
 /** One question with everything that the answer may depend on. */
 export interface Question {

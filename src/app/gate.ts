@@ -7,7 +7,7 @@ import {
   readGateInputs,
 } from '../features/item-states/gate-inputs.ts'
 import { loadItemFacts, refuseWaivers } from '../features/item-states/item-facts.ts'
-import type { Adapters } from './adapters.ts'
+import type { Adapters } from '../ports/adapters.ts'
 import { gateReport } from './gate-report.ts'
 import { signoffForGate } from './signoff/for-gate.ts'
 

@@ -7,8 +7,9 @@ import {
 } from '../core/parity/harness-scene.ts'
 import { isLoopback, type TargetSpec } from '../core/parity/target.ts'
 import { FfError } from '../errors.ts'
-import type { HttpClient, HttpResponse, SideFacts } from '../ports.ts'
-import type { Adapters } from './adapters.ts'
+import type { HttpClient, HttpResponse } from '../ports/http.ts'
+import type { SideFacts } from '../ports/store.ts'
+import type { Adapters } from '../ports/adapters.ts'
 import type { Posed, Respondent } from './respondents.ts'
 import { codeOf, evaluateOver } from './service-client.ts'
 

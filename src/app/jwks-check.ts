@@ -9,7 +9,7 @@ import { type Authentication, ENVIRONMENTS, type Environment } from '../core/aut
 import type { CheckReport } from '../core/report/types.ts'
 import type { Instant } from '../core/state/instant.ts'
 import { FfError } from '../errors.ts'
-import type { Adapters } from './adapters.ts'
+import type { Adapters } from '../ports/adapters.ts'
 import { admit } from './admit.ts'
 import { artefactError } from './artefact-error.ts'
 import { type Checked, checkReport, passed } from '../core/report/check-report.ts'

@@ -10,8 +10,8 @@ import {
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { CheckReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
-import type { MigrationSession } from '../ports.ts'
-import type { Adapters } from './adapters.ts'
+import type { MigrationSession } from '../ports/migrations.ts'
+import type { Adapters } from '../ports/adapters.ts'
 import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
 import { loadPersistence, type Persistence } from './persistence-inputs.ts'
 

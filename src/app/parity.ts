@@ -8,18 +8,14 @@ import { isSameService, type TargetSpec } from '../core/parity/target.ts'
 import type { Instant } from '../core/state/instant.ts'
 import { FfError } from '../errors.ts'
 import type { VectorCredential } from '../artefacts/vectors.ts'
-import type { OpenDoor } from '../ports.ts'
+import type { OpenDoor } from '../ports/auth.ts'
 import { byContract } from '../core/auth/contract.ts'
-import type { Adapters } from './adapters.ts'
+import type { Adapters } from '../ports/adapters.ts'
 import { artefactError } from './artefact-error.ts'
 import { loadParityInputs, type ParityInputs } from './parity-inputs.ts'
 import { openHarness } from './harness-side.ts'
-import {
-  answeringBy,
-  type Credentials,
-  type Respondents,
-  type ScriptedDoor,
-} from './respondents.ts'
+import { answeringBy, type Respondents } from './respondents.ts'
+import type { Credentials, ScriptedDoor } from '../ports/auth.ts'
 import { groupOf, type Oracle, runExhaustive } from './run-exhaustive.ts'
 import { runParity, type Sides } from './run-parity.ts'
 import { sameSides } from './targets.ts'

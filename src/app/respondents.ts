@@ -1,17 +1,9 @@
-import type { AuthMode } from '../core/evaluate/types.ts'
-import type { KeyServerScript } from '../core/auth/contract.ts'
-import type { Credential } from '../core/auth/types.ts'
+import type { ScriptedDoor } from '../ports/auth.ts'
 import type { Given } from '../core/parity/vector.ts'
 import type { State } from '../core/state/rows.ts'
-import type { Door, Scratch, SideFacts } from '../ports.ts'
+import type { Scratch, SideFacts } from '../ports/store.ts'
 import { approvalsOf, type Ask, type Asked, type Question } from './ask.ts'
 
-/** A door of this process, and by what another process makes the same. */
-export interface ScriptedDoor {
-  readonly door: Door
-  /** Null is a service without keys. */
-  readonly script: KeyServerScript | null
-}
 /** A question with everything that its answer depends on but the rows. */
 export interface Posed extends ScriptedDoor {
   readonly question: Question
@@ -25,11 +17,6 @@ export interface Respondent {
   ask(posed: Posed): Promise<Asked>
 }
 export type Respondents = Readonly<Record<'baseline' | 'candidate', Respondent>>
-
-/** A credential of each mode, really signed, and the door that it is for. */
-export type Credentials = Readonly<
-  Record<AuthMode, ScriptedDoor & { readonly credential: Credential }>
->
 
 /** A store of this process. */
 export const answeringBy = ({ facts, store }: Scratch, ask: Ask): Respondent => ({

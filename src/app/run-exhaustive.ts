@@ -7,7 +7,8 @@ import type { Judged } from '../core/parity/summarise.ts'
 import type { ParityReport } from '../core/report/types.ts'
 import { type State, TABLES } from '../core/state/rows.ts'
 import { FfError } from '../errors.ts'
-import type { Credentials, Respondent, Respondents } from './respondents.ts'
+import type { Credentials } from '../ports/auth.ts'
+import type { Respondent, Respondents } from './respondents.ts'
 import { buildReport, judged, leftOut, type Surroundings } from './run-parity.ts'
 
 /** How many cells are under way at once: enough to keep a connection pool busy. */

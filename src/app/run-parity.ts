@@ -12,10 +12,11 @@ import type { ItemState, ParityReport, RowTexts } from '../core/report/types.ts'
 import { rowText } from '../core/state/row-text.ts'
 import type { AnyRow, RowSet, Stored } from '../core/state/rows.ts'
 import { FfError } from '../errors.ts'
-import type { Scratch } from '../ports.ts'
+import type { Scratch } from '../ports/store.ts'
 import type { VectorCredential } from '../artefacts/vectors.ts'
 import type { Asked } from './ask.ts'
-import type { Posed, Respondent, Respondents, ScriptedDoor } from './respondents.ts'
+import type { Posed, Respondent, Respondents } from './respondents.ts'
+import type { ScriptedDoor } from '../ports/auth.ts'
 
 export interface Sides {
   readonly baseline: Scratch

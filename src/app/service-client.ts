@@ -4,7 +4,7 @@ import { readJson } from '../core/json/read.ts'
 import type { Answer } from '../core/parity/judge.ts'
 import type { VectorRequest } from '../core/parity/vector.ts'
 import { FfError } from '../errors.ts'
-import type { HttpClient, HttpResponse } from '../ports.ts'
+import type { HttpClient, HttpResponse } from '../ports/http.ts'
 
 /** What is put to a service, as a caller does it. */
 export interface Put {

@@ -2,7 +2,7 @@ import { isScopeId } from '../core/state/grammar.ts'
 import { type Instant, toMilliseconds } from '../core/state/instant.ts'
 import type { SettingValues } from '../core/settings/settings.ts'
 import { FfError } from '../errors.ts'
-import type { Adapters } from './adapters.ts'
+import type { Adapters } from '../ports/adapters.ts'
 import { loadAuth } from './jwks-check.ts'
 import { checkEnvironment } from './start-up.ts'
 

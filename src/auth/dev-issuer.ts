@@ -1,6 +1,6 @@
 import { toPublicJwk } from '../core/text/jwk.ts'
 import { makeSigningKey, signClaims } from '../jose/compact.ts'
-import type { DevIssuer } from '../ports.ts'
+import type { DevIssuer } from '../ports/auth.ts'
 import { LoopbackJwks } from './loopback-jwks.ts'
 
 /** An issuer for one developer: its key lives as long as the process, its key server is on loopback. */

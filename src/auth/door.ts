@@ -1,6 +1,6 @@
 import type { AuthSettings } from '../core/auth/contract.ts'
 import { modeMatrix } from '../core/auth/modes.ts'
-import type { Door, KeysFrom, OpenDoor } from '../ports.ts'
+import type { Door, KeysFrom, OpenDoor } from '../ports/auth.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { JwksClient } from './jwks-client.ts'
 import { fetchJwks } from './jwks-fetch.ts'

@@ -1,4 +1,4 @@
-import type { DoorMetrics } from '../ports.ts'
+import type { DoorMetrics } from '../ports/auth.ts'
 import type { KeySet } from './key-set.ts'
 
 /** A set that tokens may be held to now. */

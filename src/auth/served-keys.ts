@@ -1,6 +1,6 @@
 import type { AuthContract } from '../core/auth/contract.ts'
 import { escapeLine } from '../core/text/terminal.ts'
-import type { KeysFetched, ServedKey } from '../ports.ts'
+import type { KeysFetched, ServedKey } from '../ports/auth.ts'
 import { systemClock } from './clock.ts'
 import { cacheSeconds } from './jwks-client.ts'
 import { fetchJwks } from './jwks-fetch.ts'

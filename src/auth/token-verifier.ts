@@ -3,7 +3,7 @@ import type { Condition, ModeMatrix, Outcome, Standing } from '../core/auth/mode
 import type { Authentication, Environment, Refused } from '../core/auth/types.ts'
 import type { Instant } from '../core/state/instant.ts'
 import { type Algorithm, signatureHolds } from '../jose/compact.ts'
-import type { Explained, TokenVerifier } from '../ports.ts'
+import type { Explained, TokenVerifier } from '../ports/auth.ts'
 import type { Held, KeySource } from './key-source.ts'
 import { digestOf, type TokenCache } from './token-cache.ts'
 import { claimsSet, compactForm } from './token-form.ts'

@@ -4,19 +4,11 @@ import { FfError } from '../errors.ts'
 import { FileTrail } from './file/audit-trail.ts'
 import { FileReader } from './file/file-reader.ts'
 import { openFileRows } from './file/row-source.ts'
-import type {
-  AuditTrail,
-  Live,
-  AuditTools,
-  MigrationSession,
-  RoleFacts,
-  RowSink,
-  RowSource,
-  SchemaFacts,
-  ScratchDatabase,
-  Served,
-  ServedScratch,
-} from '../ports.ts'
+import type { AuditTrail } from '../ports/audit.ts'
+import type { Live, AuditTools, Served, ServedScratch } from '../ports/store.ts'
+import type { MigrationSession } from '../ports/migrations.ts'
+import type { RoleFacts, SchemaFacts, ScratchDatabase } from '../ports/database.ts'
+import type { RowSink, RowSource } from '../ports/rows.ts'
 import type { State } from '../core/state/rows.ts'
 import type { Migration } from '../core/migrations/plan.ts'
 import { inDatabase, type TargetSpec } from '../core/parity/target.ts'

@@ -12,7 +12,7 @@ import {
 } from '../core/audit/record.ts'
 import type { Change, Standing } from '../core/state/plan-write.ts'
 import type { WriteRequest } from '../core/state/write-request.ts'
-import type { AuditTools, RefusedWrite } from '../ports.ts'
+import type { AuditTools, RefusedWrite } from '../ports/store.ts'
 
 export const sha256: Sha256 = (text) => createHash('sha256').update(text, 'utf8').digest('hex')
 

@@ -1,6 +1,6 @@
-import type { Adapters } from '../app/adapters.ts'
+import type { Adapters } from '../ports/adapters.ts'
 import type { ExitName } from '../core/exit.ts'
-import type { Terminal } from '../ports.ts'
+import type { Terminal } from '../ports/signoff.ts'
 import type { OptionDeclaration, OptionsOf } from './declarations/option.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>

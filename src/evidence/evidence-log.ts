@@ -8,7 +8,7 @@ import { FfError } from '../errors.ts'
 import { getErrorCode, readOrNull } from '../files/read-or-null.ts'
 import { replaceFile } from '../files/replace-file.ts'
 import { tryLock } from '../locks/file-lock.ts'
-import type { EvidenceTexts, EvidenceWriter } from '../ports.ts'
+import type { EvidenceTexts, EvidenceWriter } from '../ports/evidence.ts'
 import { LineReader, writeLine } from './evidence-line.ts'
 import type { Runner } from './runner-key.ts'
 

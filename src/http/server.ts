@@ -12,7 +12,7 @@ import type {
   HttpWitness,
   ListenAt,
   RefusalAt,
-} from '../ports.ts'
+} from '../ports/http.ts'
 import { callOf } from './call.ts'
 import { listenFault } from './listen-fault.ts'
 import { Outbox } from './outbox.ts'

@@ -1,7 +1,8 @@
 import type { AuditHead, AuditRecord } from '../core/audit/record.ts'
 import type { PublicJwk } from '../core/signoff/types.ts'
 import type { Instant } from '../core/state/instant.ts'
-import type { ByteSigner, SideFacts } from '../ports.ts'
+import type { ByteSigner } from './signoff.ts'
+import type { SideFacts } from './store.ts'
 
 /** The audit trail of a store that somebody keeps: read, never written, and beside whoever writes. */
 export interface AuditTrail {
@@ -13,6 +14,7 @@ export interface AuditTrail {
   read<T>(after: number, use: (reading: AuditReading) => Promise<T>): Promise<T>
   close(): Promise<void>
 }
+
 export interface AuditReading {
   /** What the store says beside the records: where the chain ends, or a place that it passes. */
   readonly said: { readonly head: AuditHead; readonly as: 'end' | 'passed' }
@@ -32,10 +34,12 @@ export interface SignedHead {
   readonly file: string
   readonly sha256: string
 }
+
 export interface AuditSigner {
   readonly jwk: PublicJwk
   readonly sign: ByteSigner
 }
+
 export type AuditHeadRead =
   | { readonly ok: true; readonly head: SignedHead; readonly kid: string }
   | { readonly ok: false; readonly code: 'head_malformed' | 'head_signature_invalid' }

@@ -13,6 +13,7 @@ export interface HttpCall {
   /** Empty where there is none. */
   readonly body: string
 }
+
 export interface HttpReply {
   readonly status: number
   /** Media type of the text. */
@@ -22,7 +23,9 @@ export interface HttpReply {
   /** Of the contract, where the request was refused; for logs and metrics. */
   readonly code: string | null
 }
+
 export type HttpMethod = 'GET' | 'PUT' | 'POST' | 'DELETE'
+
 export interface HttpRoute {
   /** By which metrics, logs and the description of the interface name it. */
   readonly id: string
@@ -46,6 +49,7 @@ export interface ListenAt {
   readonly host: string
   readonly port: number
 }
+
 /** Within what requests are taken (page 5, limits). */
 export interface HttpLimits {
   readonly body_bytes: number
@@ -61,6 +65,7 @@ export interface HttpLimits {
   /** How long it then waits for requests that are under way. */
   readonly drain_ms: number
 }
+
 /** What a server tells of what it did. */
 export interface HttpWitness {
   /** @param route null where no route was met */
@@ -75,6 +80,7 @@ export interface HttpWitness {
   /** A bug: what was thrown is nothing that a route throws on purpose. */
   failed(error: unknown, request_id: string): void
 }
+
 export interface HttpServer {
   /** `http://host:port`. */
   readonly origin: string
@@ -93,12 +99,14 @@ export interface HttpRequest {
   /** A JSON text; null for none. */
   readonly body?: string | null
 }
+
 export interface HttpResponse {
   readonly status: number
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   readonly text: string
 }
+
 /** Asks one service over HTTP/1.1, bounded in sizes and times. Redirects are answers like any other. */
 export interface HttpClient {
   readonly origin: string

@@ -1,4 +1,4 @@
-import type { SignoffKeys } from '../ports.ts'
+import type { SignoffKeys } from '../ports/signoff.ts'
 import { acceptedByJose } from '../jose/second-opinion.ts'
 import { signoffCrypto } from './crypto.ts'
 import { makeKeyFile, readKeyFile, unsealKey, writeKeyFile } from './key-file.ts'

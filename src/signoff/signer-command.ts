@@ -1,5 +1,5 @@
 import { FfError } from '../errors.ts'
-import type { ByteSigner } from '../ports.ts'
+import type { ByteSigner } from '../ports/signoff.ts'
 import { commandWords, runProgram } from '../process/run-program.ts'
 
 /** Long enough to find a card and touch it. */

@@ -1,5 +1,6 @@
 import { Counter, Histogram, Registry } from 'prom-client'
-import type { HttpWitness, Readings, ServiceObserver } from '../ports.ts'
+import type { HttpWitness } from '../ports/http.ts'
+import type { Readings, ServiceObserver } from '../ports/telemetry.ts'
 import { processMetrics } from './process-metrics.ts'
 import { readingMetrics } from './reading-metrics.ts'
 import { Tally } from './tally.ts'

@@ -3,7 +3,7 @@ import { connect, createServer as createPlainServer, type Socket } from 'node:ne
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { answerText } from '../../src/core/admin/messages.ts'
-import type { AdminBehaviour } from '../../src/ports.ts'
+import type { AdminBehaviour } from '../../src/ports/admin.ts'
 import { TENANT } from '../core/builders.ts'
 import {
   ANSWER,

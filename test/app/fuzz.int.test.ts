@@ -26,7 +26,7 @@ import { fromMilliseconds, toMilliseconds } from '../../src/core/state/instant.t
 import { FfError } from '../../src/errors.ts'
 import { searchScenes } from '../../src/fuzz/search.ts'
 import type { AnyRow, Stored } from '../../src/core/state/rows.ts'
-import type { ScratchStore } from '../../src/ports.ts'
+import type { ScratchStore } from '../../src/ports/store.ts'
 import { ROOT } from '../support/run-ff.ts'
 
 let inputs: ParityInputs

@@ -2,7 +2,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { Adapters } from '../../src/app/adapters.ts'
 import { importRows } from '../../src/app/import-rows.ts'
 import { parityDiff } from '../../src/app/parity-diff.ts'
 import { parityFuzz } from '../../src/app/parity-fuzz.ts'
@@ -18,6 +17,7 @@ import { serviceOf } from '../support/service-here.ts'
 import { flagLine, storeFolder } from '../support/store-folder.ts'
 import { itemOf, worldOf } from './probes/world.ts'
 import { adapters as real } from '../../src/composition.ts'
+import type { Adapters } from '../../src/ports/adapters.ts'
 
 const SCRATCH = { kind: 'file', folder: null } as const
 const common = {

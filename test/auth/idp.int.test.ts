@@ -12,7 +12,7 @@ import {
 } from '../../src/core/auth/types.ts'
 import type { Warning } from '../../src/core/evaluate/types.ts'
 import { fromMilliseconds } from '../../src/core/state/instant.ts'
-import type { Door } from '../../src/ports.ts'
+import type { Door } from '../../src/ports/auth.ts'
 import { CONTRACT } from '../core/auth-contract.ts'
 import { CLIENTS, fixtureKey, Idp, OTHERS, TENANT } from './idp.ts'
 

@@ -19,7 +19,7 @@ import {
   REFUSALS,
 } from '../../src/core/auth/types.ts'
 import type { AuthMode } from '../../src/core/evaluate/types.ts'
-import type { Door } from '../../src/ports.ts'
+import type { Door } from '../../src/ports/auth.ts'
 import { CONTRACT } from '../core/auth-contract.ts'
 import { NOW } from '../core/builders.ts'
 import {

@@ -5,7 +5,7 @@ import {
   type KeyServerBehaviour,
   type KeyServerScript,
 } from '../../src/core/auth/contract.ts'
-import type { OpenDoor } from '../../src/ports.ts'
+import type { OpenDoor } from '../../src/ports/auth.ts'
 import { CONTRACT } from '../core/auth-contract.ts'
 import { NOW } from '../core/builders.ts'
 import { AUDIENCE, ISSUER, published, RSA_1, RSA_2, signed } from './signed.ts'

@@ -9,7 +9,7 @@ import {
   type RowSet,
   type Table,
 } from '../../src/core/state/rows.ts'
-import type { FlagStore } from '../../src/ports.ts'
+import type { FlagStore } from '../../src/ports/store.ts'
 import type { AuditRecord } from '../../src/core/audit/record.ts'
 import { changesIn, expectChain } from './audit-chain.ts'
 import { DEEPEST, FLAG_OF, HOSTILE_BODIES, type Kind, type Verdict } from './hostile-bodies.ts'

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
-import type { ScratchStore, ServedStore } from '../../src/ports.ts'
+import type { ScratchStore, ServedStore } from '../../src/ports/store.ts'
 import type { Backing, OpenedStore } from './opened-store.ts'
 
 export interface Held {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Adapters } from '../../src/app/adapters.ts'
+import type { Adapters } from '../../src/ports/adapters.ts'
 import {
   migrateDown,
   migrateStatus,

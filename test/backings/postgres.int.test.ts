@@ -13,7 +13,7 @@ import { PostgresStore } from '../../src/backings/postgres/postgres-store.ts'
 import { openScratchSchema } from '../../src/backings/postgres/scratch-schema.ts'
 import { EXITS } from '../../src/core/exit.ts'
 import { FfError } from '../../src/errors.ts'
-import type { FlagStore, Scratch } from '../../src/ports.ts'
+import type { FlagStore, Scratch } from '../../src/ports/store.ts'
 import { type Fault, FaultProxy } from '../faults/tcp-proxy.ts'
 import {
   connect,

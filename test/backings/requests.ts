@@ -4,7 +4,7 @@ import type { WriteRequest } from '../../src/core/state/write-request.ts'
 import type { Problem } from '../../src/core/problem.ts'
 import type { AnyRow, RowKey, Table } from '../../src/core/state/rows.ts'
 import { FfError } from '../../src/errors.ts'
-import type { FlagStore } from '../../src/ports.ts'
+import type { FlagStore } from '../../src/ports/store.ts'
 
 /** JSON texts by member, so that a number or a repeated name is handed in exactly as it is written. */
 export type Members = Readonly<Record<string, string>>

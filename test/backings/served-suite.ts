@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { RowSet } from '../../src/core/state/rows.ts'
-import type { FlagEntry, ServedStore } from '../../src/ports.ts'
+import type { FlagEntry, ServedStore } from '../../src/ports/store.ts'
 import { changesIn, expectChain } from './audit-chain.ts'
 import type { Held } from './held.ts'
 import { HOSTILE_FLAG_KEYS, HOSTILE_TENANT_IDS } from './hostile-keys.ts'

@@ -1,5 +1,5 @@
 // Loaded before the program (node --import): no adapter of it ever comes to an end.
-import { adapters } from '../../dist/src/main.js'
+import { adapters } from '../../dist/src/composition.js'
 
 const names = Object.keys(adapters)
 if (names.length === 0) throw new Error('there is no adapter')

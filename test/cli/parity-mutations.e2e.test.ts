@@ -14,12 +14,12 @@ import type { Decision } from '../../src/core/evaluate/types.ts'
 import { compareJson } from '../../src/core/parity/compare.ts'
 import { fromMilliseconds, type Instant, toMilliseconds } from '../../src/core/state/instant.ts'
 import type { AnyOverrideRow, RowSet, Stored } from '../../src/core/state/rows.ts'
-import type { RowQuery } from '../../src/ports.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 import { type Fault, replace, withFault } from '../support/faults.ts'
 import { copyPackage, type Run, runFf as runNow } from '../support/run-ff.ts'
 import { runInProcess } from '../support/run-in-process.ts'
 import { editJson, ERROR_FORM, errorOf, checkOf, parityOf, inTurns } from './outcome.ts'
+import type { RowQuery } from '../../src/ports/store.ts'
 
 const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
 vi.mock(import('../../src/backings/postgres/row-reader.ts'), replaceable)

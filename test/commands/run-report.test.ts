@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { Adapters } from '../../src/app/adapters.ts'
 import type { Context } from '../../src/commands/context.ts'
 import { GRACE_MS, runReport } from '../../src/commands/run-report.ts'
 import type { CheckReport } from '../../src/core/report/types.ts'
 import { checkReport } from '../../src/core/report/check-report.ts'
+import type { Adapters } from '../../src/ports/adapters.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LIMITS } from '../../src/app/serve.ts'
 import { jsonReply } from '../../src/app/service/reply.ts'
 import { openServer } from '../../src/http/server.ts'
-import type { HttpLimits, HttpRoute, HttpServer } from '../../src/ports.ts'
+import type { HttpLimits, HttpRoute, HttpServer } from '../../src/ports/http.ts'
 import { type RunningService, serviceOf } from '../support/service-here.ts'
 import {
   type Answer,

@@ -5,7 +5,7 @@ import { type Client, OpenFeature } from '@openfeature/server-sdk'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ofrepRefusalAt } from '../../src/app/service/ofrep-reply.ts'
 import { openServer } from '../../src/http/server.ts'
-import type { HttpRoute } from '../../src/ports.ts'
+import type { HttpRoute } from '../../src/ports/http.ts'
 import {
   type Answer,
   ask,

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { attest, briefing, type Matter } from '../../src/app/signoff/briefing.ts'
 import type { Desk } from '../../src/app/signoff/desk.ts'
-import type { Terminal } from '../../src/ports.ts'
 import { bob, NOW, tools } from './people.ts'
+import type { Terminal } from '../../src/ports/signoff.ts'
 
 let desk: Desk
 beforeAll(async () => {

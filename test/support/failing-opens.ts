@@ -1,5 +1,5 @@
-import type { Adapters } from '../../src/app/adapters.ts'
 import { adapters as real } from '../../src/composition.ts'
+import type { Adapters } from '../../src/ports/adapters.ts'
 
 type Name = keyof Adapters
 /** Adapters that open something which has to be closed. */

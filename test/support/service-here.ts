@@ -1,9 +1,9 @@
-import type { Adapters } from '../../src/app/adapters.ts'
+import type { Adapters } from '../../src/ports/adapters.ts'
 import { type Service, startService } from '../../src/app/serve.ts'
 import { parsedOnRead } from '../../src/commands/settings.ts'
 import { adapters } from '../../src/composition.ts'
 import type { SettingName } from '../../src/core/settings/settings.ts'
-import type { ServedStore } from '../../src/ports.ts'
+import type { ServedStore } from '../../src/ports/store.ts'
 import { ROOT } from './run-ff.ts'
 
 export interface RunningService extends Service {

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Adapters } from '../../src/app/adapters.ts'
+import type { Adapters } from '../../src/ports/adapters.ts'
 import { openDesk, presentOf } from '../../src/app/signoff/desk.ts'
 import { readGateState } from '../../src/app/signoff/for-gate.ts'
 import { requestSignoff } from '../../src/app/signoff/request.ts'

@@ -9,7 +9,7 @@ import { honestToken, openTokenShop, tokenOf } from '../../src/app/probes/token-
 import { adapters } from '../../src/composition.ts'
 import { toPublicJwk } from '../../src/core/text/jwk.ts'
 import { logUnverified } from '../../src/telemetry/log.ts'
-import type { ServedStore } from '../../src/ports.ts'
+import type { ServedStore } from '../../src/ports/store.ts'
 import { worldOf } from '../app/probes/world.ts'
 import { askFlag, except, type RunningService, serviceOf } from '../support/service-here.ts'
 import { flagLine, writeStore } from '../support/store-folder.ts'

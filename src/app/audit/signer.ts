@@ -1,7 +1,7 @@
 import { signoffTools } from '../../artefacts/documents.ts'
 import { FfError } from '../../errors.ts'
-import type { AuditSigner } from '../../ports.ts'
-import type { Adapters } from '../adapters.ts'
+import type { AuditSigner } from '../../ports/audit.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 import { readPublicKey } from '../signoff/trust.ts'
 
 /** With which key heads are signed, as it was named. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditRecord } from '../../core/audit/record.ts'
 import { FfError } from '../../errors.ts'
-import type { AuditReading, AuditTrail } from '../../ports.ts'
+import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
 
 const POLL_MS = 1_000
 /** At once; what is more comes with the next reading. */

@@ -3,7 +3,7 @@ import type { AuditHead, Sha256 } from '../../core/audit/record.ts'
 import { ChainWalk } from '../../core/audit/walk.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
-import type { AuditReading, AuditTrail } from '../../ports.ts'
+import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
 import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
 import { loadPersistence } from '../persistence-inputs.ts'
 import {

@@ -8,7 +8,9 @@ import {
   widestChange,
 } from '../../core/load/load.ts'
 import { FfError } from '../../errors.ts'
-import type { AdminBehaviour, Approvals, HttpClient, ServedStore } from '../../ports.ts'
+import type { AdminBehaviour, Approvals } from '../../ports/admin.ts'
+import type { HttpClient } from '../../ports/http.ts'
+import type { ServedStore } from '../../ports/store.ts'
 import { withAdmin } from './admin-scene.ts'
 import { underLoad } from './load.ts'
 import { given, numberParam, probe, type World } from './probe.ts'

@@ -1,7 +1,7 @@
 import { ADMIN_LIMITS } from '../../core/admin/limits.ts'
 import type { Decision } from '../../core/evaluate/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
-import type { AdminBehaviour, ApprovalCheck } from '../../ports.ts'
+import type { AdminBehaviour, ApprovalCheck } from '../../ports/admin.ts'
 import { approvalOf, decided, isFailSafe, questionOf, withAdmin } from './admin-scene.ts'
 import { given, numberParam, probe, type World } from './probe.ts'
 

@@ -5,7 +5,7 @@ import { evaluate } from '../../core/evaluate/evaluate.ts'
 import type { ApprovalQuestion, Decision, Facts } from '../../core/evaluate/types.ts'
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import { fromMilliseconds, type Instant } from '../../core/state/instant.ts'
-import type { AdminServer, ApprovalCheck, Approvals } from '../../ports.ts'
+import type { AdminServer, ApprovalCheck, Approvals } from '../../ports/admin.ts'
 import { decide } from '../ask.ts'
 import type { World } from './probe.ts'
 

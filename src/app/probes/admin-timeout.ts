@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ADMIN_LIMITS, type AdminLimits } from '../../core/admin/limits.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
-import type { AdminStage } from '../../ports.ts'
+import type { AdminStage } from '../../ports/admin.ts'
 import { approvalOf, decided, isFailSafe, withAdmin } from './admin-scene.ts'
 import { given, numberParam, probe, type World } from './probe.ts'
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
 import { closeAfter } from '../../concurrency/open-all.ts'
 import { FfError } from '../../errors.ts'
-import type { HttpClient } from '../../ports.ts'
+import type { HttpClient } from '../../ports/http.ts'
 import { MADE_FLAG } from './made-store.ts'
 import { type Lend, numberParam, probe, type World } from './probe.ts'
 import {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { RowNeeds } from '../adapters.ts'
+import type { RowNeeds } from '../../ports/adapters.ts'
 import {
   type BothStores,
   compareStores,

@@ -8,7 +8,8 @@ import {
   summariseLoad,
 } from '../../core/load/load.ts'
 import { FfError } from '../../errors.ts'
-import type { HttpClient, ServedStore } from '../../ports.ts'
+import type { HttpClient } from '../../ports/http.ts'
+import type { ServedStore } from '../../ports/store.ts'
 import { underLoad } from './load.ts'
 import { planOf } from './plan.ts'
 import { given, numberParam, probe, type World } from './probe.ts'

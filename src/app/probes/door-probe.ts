@@ -1,6 +1,6 @@
-import type { Adapters } from '../adapters.ts'
 import { type Probe, probe, type ProbeSpec } from './probe.ts'
 import type { OpenDoor } from './token-shop.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 
 interface DoorProbeSpec extends Pick<ProbeSpec<OpenDoor>, 'version' | 'measure'> {
   /** Opens what the control is measured on: the same with a deliberate fault. */

@@ -1,5 +1,5 @@
 import { TOKEN_TENANT, TOKEN_USER } from '../../core/parity/scene.ts'
-import type { HttpRequest, HttpRoute } from '../../ports.ts'
+import type { HttpRequest, HttpRoute } from '../../ports/http.ts'
 import { serviceRoutes } from '../service/routes.ts'
 import { Refusal } from '../service/reply.ts'
 

@@ -1,10 +1,10 @@
 import { isRefused } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
-import type { StagedDoor, TokenVerifier } from '../../ports.ts'
+import type { StagedDoor, TokenVerifier } from '../../ports/auth.ts'
 import { doorProbe } from './door-probe.ts'
 import { numberParam } from './probe.ts'
-import { honestToken, openTokenShop, withDoor, TOKEN_TIME, type TokenShop } from './token-shop.ts'
+import { TOKEN_TIME, type TokenShop, honestToken, openTokenShop, withDoor } from './token-shop.ts'
 
 /** A4: the key server is away for nearly as long as the last good set may serve; then kids that nobody knows arrive. */
 export const jwksOutage = doorProbe({

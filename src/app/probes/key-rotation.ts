@@ -1,7 +1,7 @@
 import { openAll } from '../../concurrency/open-all.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
-import type { StagedDoor } from '../../ports.ts'
+import type { StagedDoor } from '../../ports/auth.ts'
 import { FfError } from '../../errors.ts'
 import { doorProbe } from './door-probe.ts'
 import { type Knock, withEndpoint } from './served.ts'

@@ -1,5 +1,5 @@
 import { TOKEN_TENANT, TOKEN_USER } from '../../core/parity/scene.ts'
-import type { HttpRequest } from '../../ports.ts'
+import type { HttpRequest } from '../../ports/http.ts'
 import { flagBody } from './endpoints.ts'
 import { APPROVALS, GUARDED, type SuiteCaller } from './management-world.ts'
 

@@ -1,5 +1,5 @@
-import type { SceneSearch } from '../../ports.ts'
-import type { Adapters } from '../adapters.ts'
+import type { Adapters } from '../../ports/adapters.ts'
+import type { SceneSearch } from '../../ports/fuzz.ts'
 import { parityExhaustive } from '../parity.ts'
 import { parityFuzz } from '../parity-fuzz.ts'
 import { numberParam, type World } from './probe.ts'

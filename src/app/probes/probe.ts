@@ -2,7 +2,7 @@ import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import type { ProbeCall } from '../../core/gate/types.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { FfError } from '../../errors.ts'
-import type { Adapters } from '../adapters.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 import type { GateFiles } from '../gate-files.ts'
 
 /** What probes are pointed at. */

@@ -1,6 +1,6 @@
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { FfError } from '../../errors.ts'
-import type { ScratchDatabase } from '../../ports.ts'
+import type { ScratchDatabase } from '../../ports/database.ts'
 import { importInto, type ImportRequest } from '../import-rows.ts'
 import { migrateUp } from '../migrate.ts'
 import { loadPersistence, type Persistence } from '../persistence-inputs.ts'

@@ -3,7 +3,7 @@ import { type Authentication, isRefused } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { TOKEN_TENANT } from '../../core/parity/scene.ts'
 import { fromMilliseconds, type Instant } from '../../core/state/instant.ts'
-import type { StagedDoor } from '../../ports.ts'
+import type { StagedDoor } from '../../ports/auth.ts'
 import { doorProbe } from './door-probe.ts'
 import { numberParam } from './probe.ts'
 import {

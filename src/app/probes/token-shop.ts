@@ -14,8 +14,8 @@ import { type Instant, toMilliseconds } from '../../core/state/instant.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
 import { FfError } from '../../errors.ts'
 import { loadAuth } from '../jwks-check.ts'
-import type { StagedDoor } from '../../ports.ts'
-import type { Adapters } from '../adapters.ts'
+import type { Adapters } from '../../ports/adapters.ts'
+import type { StagedDoor } from '../../ports/auth.ts'
 import type { World } from './probe.ts'
 
 /** How a door is made, with a key server on loopback behind it. */

@@ -5,7 +5,7 @@ import { type ImportRow, importRow } from '../../core/rows/column-texts.ts'
 import { memberOf, readLine } from '../../core/rows/row-line.ts'
 import { type RowKey, type Table, typeOfValue } from '../../core/state/rows.ts'
 import type { CanonicalJson } from '../../core/json/canonical.ts'
-import type { ColumnTexts, RowSink, RowSource } from '../../ports.ts'
+import type { ColumnTexts, RowSink, RowSource } from '../../ports/rows.ts'
 import type { HeldLine, MergeVisitor, SideName } from './merge-rows.ts'
 import {
   brokenFindings,

@@ -1,7 +1,7 @@
 import { compareLines, keyOfLine, type RowLine } from '../../core/rows/row-line.ts'
 import { type Table, TABLES } from '../../core/state/rows.ts'
 import { FfError } from '../../errors.ts'
-import type { RowBatch, RowSource } from '../../ports.ts'
+import type { RowBatch, RowSource } from '../../ports/rows.ts'
 
 /** One row of a side: what it is about, and its line without the newline. */
 export interface HeldLine extends RowLine {

@@ -1,6 +1,6 @@
 import { keyOfLine } from '../../core/rows/row-line.ts'
 import { keyText, type Table } from '../../core/state/rows.ts'
-import type { RowBatch, RowSource } from '../../ports.ts'
+import type { RowBatch, RowSource } from '../../ports/rows.ts'
 import type { HeldLine, MergeVisitor, SideName } from './merge-rows.ts'
 
 /** How many rows are asked for at once. */

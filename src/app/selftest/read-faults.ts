@@ -1,6 +1,6 @@
 import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/state/instant.ts'
 import type { AnyOverrideRow, RowSet, State, Stored } from '../../core/state/rows.ts'
-import type { RowQuery, ScratchStore } from '../../ports.ts'
+import type { RowQuery, ScratchStore } from '../../ports/store.ts'
 import { type Fault, inReading, type Row } from './fault.ts'
 
 type Make = (store: ScratchStore) => Partial<ScratchStore>

@@ -1,4 +1,4 @@
-import type { HttpCall, HttpReply, HttpRoute } from '../../ports.ts'
+import type { HttpCall, HttpReply, HttpRoute } from '../../ports/http.ts'
 import { type Fault, inService, type Serving, type Side } from './fault.ts'
 
 type Handle = HttpRoute['handle']

@@ -3,7 +3,7 @@ import { keyOfLine, rowLine } from '../../core/rows/row-line.ts'
 import { keyText, type Table, TABLES } from '../../core/state/rows.ts'
 import type { CheckItem } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
-import type { RowBatch, RowSource } from '../../ports.ts'
+import type { RowBatch, RowSource } from '../../ports/rows.ts'
 import { diffSources } from '../rows/diff-sources.ts'
 import type { Bench, StoredLine } from './fault.ts'
 

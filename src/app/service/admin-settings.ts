@@ -6,7 +6,7 @@ import { isOfThisMachine } from '../../core/auth/jwks-url.ts'
 import type { Environment } from '../../core/auth/types.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
 import { FfError } from '../../errors.ts'
-import type { AdminCredential, ApprovalsPlan } from '../../ports.ts'
+import type { AdminCredential, ApprovalsPlan } from '../../ports/admin.ts'
 import { artefactError } from '../artefact-error.ts'
 import { readNamedFile } from './secret-file.ts'
 

@@ -12,16 +12,12 @@ import { type Problem, problem } from '../../core/problem.ts'
 import { decodeRow } from '../../core/state/decode-row.ts'
 import { parseInstant } from '../../core/state/instant.ts'
 import { type AnyRow, type State, type Table, TABLES } from '../../core/state/rows.ts'
-import type {
-  Approvals,
-  HttpCall,
-  HttpReply,
-  HttpRoute,
-  OpenDoor,
-  ServedScratch,
-  ServiceObserver,
-} from '../../ports.ts'
-import type { Adapters } from '../adapters.ts'
+import type { Approvals } from '../../ports/admin.ts'
+import type { HttpCall, HttpReply, HttpRoute } from '../../ports/http.ts'
+import type { OpenDoor } from '../../ports/auth.ts'
+import type { ServedScratch } from '../../ports/store.ts'
+import type { ServiceObserver } from '../../ports/telemetry.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 import { approvalsOf } from '../ask.ts'
 import { fitting, readObject } from './body.ts'
 import { NOTHING_ASKED } from './nobody.ts'

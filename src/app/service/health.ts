@@ -1,4 +1,5 @@
-import type { DoorMetrics, HttpRoute } from '../../ports.ts'
+import type { DoorMetrics } from '../../ports/auth.ts'
+import type { HttpRoute } from '../../ports/http.ts'
 import type { Parts } from './parts.ts'
 import { jsonReply } from './reply.ts'
 import { storeAnswer, type StoreAnswer } from './store-answer.ts'

@@ -1,4 +1,5 @@
-import type { HttpRoute, Telemetry } from '../../ports.ts'
+import type { HttpRoute } from '../../ports/http.ts'
+import type { Telemetry } from '../../ports/telemetry.ts'
 import { NO_STORE } from './reply.ts'
 
 /** Which route it is. */

@@ -1,4 +1,5 @@
-import type { AdminMetrics, Approvals, ServiceObserver } from '../../ports.ts'
+import type { AdminMetrics, Approvals } from '../../ports/admin.ts'
+import type { ServiceObserver } from '../../ports/telemetry.ts'
 
 /** Is told of what a service does and keeps none of it: a proof reads it off the answers. */
 export const NO_OBSERVER: ServiceObserver = {

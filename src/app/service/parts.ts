@@ -1,6 +1,9 @@
 import type { Environment } from '../../core/auth/types.ts'
 import type { Instant } from '../../core/state/instant.ts'
-import type { Approvals, Door, ServedStore, ServiceObserver } from '../../ports.ts'
+import type { Approvals } from '../../ports/admin.ts'
+import type { Door } from '../../ports/auth.ts'
+import type { ServedStore } from '../../ports/store.ts'
+import type { ServiceObserver } from '../../ports/telemetry.ts'
 
 /** What a service answers with. A harness puts others in their place between two requests. */
 export interface ServiceParts {

@@ -6,7 +6,7 @@ import {
   type ServiceCode,
 } from '../../core/service/problems.ts'
 import { FfError } from '../../errors.ts'
-import type { HttpReply } from '../../ports.ts'
+import type { HttpReply } from '../../ports/http.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 /** How long whoever is refused with 503 is asked to wait, in seconds. */

@@ -1,5 +1,5 @@
 import { ANY_TENANT } from '../../core/service/access.ts'
-import type { HttpMethod, HttpRoute } from '../../ports.ts'
+import type { HttpMethod, HttpRoute } from '../../ports/http.ts'
 import { type Changed, changeRoute } from './change.ts'
 import { evaluateRoute } from './evaluate.ts'
 import { ofrepRoutes } from './ofrep.ts'

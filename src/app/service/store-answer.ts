@@ -1,5 +1,5 @@
 import type { AuditHead } from '../../core/audit/record.ts'
-import type { ServedStore } from '../../ports.ts'
+import type { ServedStore } from '../../ports/store.ts'
 
 /** How long a store may take to answer before it counts as down. */
 const STORE_MS = 1_000

@@ -7,7 +7,7 @@ import { readStatement } from '../../core/signoff/statement.ts'
 import type { Signer, Statement, WaiverEntry } from '../../core/signoff/types.ts'
 import { escapeLine } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
-import type { Terminal } from '../../ports.ts'
+import type { Terminal } from '../../ports/signoff.ts'
 import type { Desk } from './desk.ts'
 import { readPastSignoffs } from './folder.ts'
 

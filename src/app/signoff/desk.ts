@@ -8,7 +8,7 @@ import { checkTrust, trustFault, type TrustOutcome } from '../../core/signoff/tr
 import type { Present, SignoffTexts, SignoffTools, Waivers } from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/state/instant.ts'
 import { FfError } from '../../errors.ts'
-import type { SignoffKeys, Terminal } from '../../ports.ts'
+import type { SignoffKeys, Terminal } from '../../ports/signoff.ts'
 import { checkPin } from '../../features/item-states/item-facts.ts'
 import { readSignoffFiles, SIGNOFF_FILES } from './folder.ts'
 

@@ -14,7 +14,7 @@ import {
   loadItemFacts,
   refuseWaivers,
 } from '../../features/item-states/item-facts.ts'
-import type { Adapters } from '../adapters.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 import { type Desk, presentOf, type PresentState } from './desk.ts'
 
 /** What the sign-off of a folder comes to now: for the verdict, and for `ff signoff verify`. */

@@ -9,7 +9,7 @@ import type {
   TrustFile,
 } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
-import type { ByteSigner, Terminal } from '../../ports.ts'
+import type { ByteSigner, Terminal } from '../../ports/signoff.ts'
 import type { Desk } from './desk.ts'
 
 /** With which key somebody signs, as it was named on the command line. */

@@ -1,4 +1,4 @@
-import type { FlagReader } from '../../ports.ts'
+import type { FlagReader } from '../../ports/store.ts'
 import type { State } from '../../core/state/rows.ts'
 import { TABLES } from '../../core/state/rows.ts'
 import { unfit } from '../unfit-rows.ts'

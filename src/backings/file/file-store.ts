@@ -14,7 +14,7 @@ import type {
   ScratchStore,
   ServedStore,
   WriteResult,
-} from '../../ports.ts'
+} from '../../ports/store.ts'
 import { tryLock } from '../../locks/file-lock.ts'
 import { LogWriter, replayLog, type Tail } from './log.ts'
 import { RowIndex } from './row-index.ts'

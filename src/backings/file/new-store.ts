@@ -1,6 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { FfError } from '../../errors.ts'
-import type { RowSource } from '../../ports.ts'
+import type { RowSource } from '../../ports/rows.ts'
 import { takeLock } from './file-store.ts'
 import { replaceSnapshot, SNAPSHOT } from './snapshot.ts'
 import { storeError } from './store-error.ts'

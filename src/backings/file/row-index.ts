@@ -1,6 +1,6 @@
 import type { AnyRow, FlagRow, RowKey, RowSet, Stored, Table } from '../../core/state/rows.ts'
 import { keyOf, keyText, TABLES } from '../../core/state/rows.ts'
-import type { FlagEntry, RowQuery } from '../../ports.ts'
+import type { FlagEntry, RowQuery } from '../../ports/store.ts'
 
 interface Entry {
   readonly key: RowKey

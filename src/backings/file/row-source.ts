@@ -13,7 +13,7 @@ import {
 } from '../../core/rows/row-line.ts'
 import { keyText, type RowKey, type Table, TABLES } from '../../core/state/rows.ts'
 import { FfError } from '../../errors.ts'
-import type { RowBatch, RowSource, SourceFault } from '../../ports.ts'
+import type { RowBatch, RowSource, SourceFault } from '../../ports/rows.ts'
 import { folderIdentity } from './folder-identity.ts'
 import { LineTooLong } from './lines.ts'
 import { replayLog } from './log.ts'

@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { closeAfter, openAll } from '../../concurrency/open-all.ts'
-import type { AuditTools, ServedScratch } from '../../ports.ts'
+import type { AuditTools, ServedScratch } from '../../ports/store.ts'
 import { makePrivateFolder } from '../private-folder.ts'
 import { createStore, FileStore } from './file-store.ts'
 import { storeError } from './store-error.ts'

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { fromMilliseconds } from '../../core/state/instant.ts'
 import { isScopeId } from '../../core/state/grammar.ts'
-import type { BoundaryEvent } from '../../ports.ts'
+import type { BoundaryEvent } from '../../ports/rows.ts'
 import { sealBoundary } from '../seal-audit.ts'
 import { appendAudit, headOf } from './append-audit.ts'
 import { checkVersion, type Database, type SupportedVersions, withClient } from './connect.ts'

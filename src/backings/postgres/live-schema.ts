@@ -1,6 +1,6 @@
 import { openAll } from '../../concurrency/open-all.ts'
 import { type State, TABLES } from '../../core/state/rows.ts'
-import type { Live } from '../../ports.ts'
+import type { Live } from '../../ports/store.ts'
 import { unfit } from '../unfit-rows.ts'
 import { rowFrom } from './columns.ts'
 import { checkVersion, type Database, type SupportedVersions, withClient } from './connect.ts'

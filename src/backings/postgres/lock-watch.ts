@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { LockWatch } from '../../ports.ts'
+import type { LockWatch } from '../../ports/database.ts'
 import { Client } from './client.ts'
-import { clientConfig, type Database } from './connect.ts'
+import { type Database, clientConfig } from './connect.ts'
 import { withPgErrors } from './pg-error.ts'
 
 const PAUSE_MS = 10

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import type { SchemaContract } from '../../core/migrations/catalogue.ts'
-import type { MigrationSession } from '../../ports.ts'
+import type { MigrationSession } from '../../ports/migrations.ts'
 import { withAdvisoryLock } from './advisory-lock.ts'
 import {
   checkVersion,

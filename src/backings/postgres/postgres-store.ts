@@ -16,7 +16,7 @@ import type {
   ScratchStore,
   ServedStore,
   WriteResult,
-} from '../../ports.ts'
+} from '../../ports/store.ts'
 import { sealChange, sealRefusal } from '../seal-audit.ts'
 import { appendAudit, headOf, named } from './append-audit.ts'
 import { withPgErrors } from './pg-error.ts'

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { FfError } from '../../errors.ts'
-import type { RoleFacts } from '../../ports.ts'
+import type { RoleFacts } from '../../ports/database.ts'
 import { checkVersion, type Database, type SupportedVersions, withClient } from './connect.ts'
 
 /**

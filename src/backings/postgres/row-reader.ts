@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { FlagRow, RowSet, Stored } from '../../core/state/rows.ts'
 import { isFlagKey, isScopeId } from '../../core/state/grammar.ts'
-import type { BulkQuery, FlagEntry, RowQuery, ServedStore } from '../../ports.ts'
+import type { BulkQuery, FlagEntry, RowQuery, ServedStore } from '../../ports/store.ts'
 import { rowFrom } from './columns.ts'
 import { withPgErrors } from './pg-error.ts'
 import { type Statements, statementsFor } from './statements.ts'

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import type { AuditTools, ScratchDatabase } from '../../ports.ts'
+import type { AuditTools } from '../../ports/store.ts'
+import type { ScratchDatabase } from '../../ports/database.ts'
 import { tryAdvisoryLock } from './advisory-lock.ts'
 import {
   checkVersion,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type pg from 'pg'
 import { openAll } from '../../concurrency/open-all.ts'
 import type { Migration } from '../../core/migrations/plan.ts'
-import type { AuditTools, ServedScratch } from '../../ports.ts'
+import type { AuditTools, ServedScratch } from '../../ports/store.ts'
 import { tryAdvisoryLock } from './advisory-lock.ts'
 import { Client } from './client.ts'
 import {

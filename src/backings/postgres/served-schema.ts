@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { Migration } from '../../core/migrations/plan.ts'
 import { FfError } from '../../errors.ts'
-import type { AuditTools, Served } from '../../ports.ts'
+import type { AuditTools, Served } from '../../ports/store.ts'
 import {
   checkVersion,
   type Database,

@@ -1,11 +1,11 @@
 import { type GateFiles, gateFilesOf, type GateFolder } from '../../app/gate-files.ts'
 import { identityOf, type Running } from '../../app/gate-identity.ts'
 import { readSignoffFiles } from '../../app/signoff/folder.ts'
-import type { Adapters } from '../../app/adapters.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 import type { Identity } from '../../core/gate/types.ts'
 import type { SignoffTexts } from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/state/instant.ts'
-import type { EvidenceTexts } from '../../ports.ts'
+import type { EvidenceTexts } from '../../ports/evidence.ts'
 
 export interface GateRequest extends Running {
   readonly folder: GateFolder

@@ -1,5 +1,5 @@
 import { signoffTools } from '../../artefacts/documents.ts'
-import type { Adapters } from '../../app/adapters.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 import { UNMEASURABLE } from '../../app/unmeasurable.ts'
 import type { ItemsInput } from '../../core/gate/judge-items.ts'
 import type { Judgement, RunnerKey, WaiverPolicy } from '../../core/gate/types.ts'

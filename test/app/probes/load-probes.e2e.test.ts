@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Adapters } from '../../../src/ports/adapters.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Adapters } from '../../../src/app/adapters.ts'
 import { PROBES } from '../../../src/app/probes/index.ts'
 import { underLoad } from '../../../src/app/probes/load.ts'
 import type { Probe, World } from '../../../src/app/probes/probe.ts'

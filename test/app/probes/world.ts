@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os'
-import type { Adapters } from '../../../src/app/adapters.ts'
+import type { Adapters } from '../../../src/ports/adapters.ts'
 import { loadChecklist } from '../../../src/app/gate-files.ts'
 import type { World } from '../../../src/app/probes/probe.ts'
 import type { ProbeTerms } from '../../../src/app/probes/run-probe.ts'

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { type HeldLine, mergeRows, type SideName } from '../../../src/app/rows/merge-rows.ts'
 import { rowLine } from '../../../src/core/rows/row-line.ts'
 import { type Table, TABLES } from '../../../src/core/state/rows.ts'
-import type { RowBatch, RowSource } from '../../../src/ports.ts'
+import type { RowBatch, RowSource } from '../../../src/ports/rows.ts'
 import { examples } from '../../support/scale.ts'
 
 interface Row {

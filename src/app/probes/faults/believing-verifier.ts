@@ -1,8 +1,8 @@
+import type { Adapters } from '../../../ports/adapters.ts'
 import { constants, createHmac, createPublicKey, verify } from 'node:crypto'
 import type { Authentication } from '../../../core/auth/types.ts'
 import { refused } from '../../../core/auth/types.ts'
-import type { TokenVerifier } from '../../../ports.ts'
-import type { Adapters } from '../../adapters.ts'
+import type { TokenVerifier } from '../../../ports/auth.ts'
 import { type Jwk, publicPem } from '../token-shop.ts'
 
 type Header = Readonly<Record<string, unknown>>

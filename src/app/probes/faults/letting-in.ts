@@ -1,6 +1,7 @@
 import type { Authentication } from '../../../core/auth/types.ts'
-import type { Adapters } from '../../adapters.ts'
-import type { HttpRoute, ScratchStore } from '../../../ports.ts'
+import type { Adapters } from '../../../ports/adapters.ts'
+import type { HttpRoute } from '../../../ports/http.ts'
+import type { ScratchStore } from '../../../ports/store.ts'
 import type { Parts } from '../../service/parts.ts'
 import { serviceRoutes } from '../../service/routes.ts'
 

@@ -1,4 +1,4 @@
-import type { ServedStore } from '../../../ports.ts'
+import type { ServedStore } from '../../../ports/store.ts'
 import { overlaid } from '../stage/troubled-store.ts'
 
 /** A store that lists the wrong way round. */

@@ -1,5 +1,5 @@
 import type { AuditRecord } from '../../../core/audit/record.ts'
-import type { HttpRequest } from '../../../ports.ts'
+import type { HttpRequest } from '../../../ports/http.ts'
 import { MADE_FLAG } from '../made-store.ts'
 
 /** What the trail has to hold of a request: one record, none, or whichever where nobody was told what became of it. */

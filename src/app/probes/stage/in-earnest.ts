@@ -1,6 +1,7 @@
 import { withAll } from '../../../concurrency/open-all.ts'
-import type { HttpClient, ServedStore } from '../../../ports.ts'
-import type { Adapters } from '../../adapters.ts'
+import type { Adapters } from '../../../ports/adapters.ts'
+import type { HttpClient } from '../../../ports/http.ts'
+import type { ServedStore } from '../../../ports/store.ts'
 import type { World } from '../probe.ts'
 import { ServiceStage } from './service-stage.ts'
 

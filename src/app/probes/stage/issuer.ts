@@ -1,5 +1,5 @@
 import { toPublicJwk } from '../../../core/text/jwk.ts'
-import type { KeyServer } from '../../../ports.ts'
+import type { KeyServer } from '../../../ports/auth.ts'
 import type { World } from '../probe.ts'
 import { honestToken, openTokenShop } from '../token-shop.ts'
 import type { Asker } from './audited-changes.ts'

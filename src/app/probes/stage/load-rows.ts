@@ -8,7 +8,7 @@ import type {
   UserOverrideRow,
   ValueType,
 } from '../../../core/state/rows.ts'
-import type { HttpClient } from '../../../ports.ts'
+import type { HttpClient } from '../../../ports/http.ts'
 import { evaluateOver } from '../../service-client.ts'
 import type { Send } from '../load.ts'
 import { TOKEN_TIME } from '../token-shop.ts'

@@ -1,4 +1,4 @@
-import type { Approvals } from '../../../ports.ts'
+import type { Approvals } from '../../../ports/admin.ts'
 
 export type AdminTrouble = 'none' | 'failing' | 'open'
 export interface AdminFault {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FfError } from '../../../errors.ts'
-import type { ServedStore } from '../../../ports.ts'
+import type { ServedStore } from '../../../ports/store.ts'
 
 /** What is the matter with a store. */
 export type StoreTrouble = 'none' | 'down' | 'full' | 'slow' | 'stuck' | 'unaudited'

@@ -1,4 +1,4 @@
-import type { HttpLimits, HttpRoute } from '../../../ports.ts'
+import type { HttpLimits, HttpRoute } from '../../../ports/http.ts'
 import { MAX_ALL, MAX_BULK, MAX_PAGE } from '../parts.ts'
 import { type Operation, OPERATIONS } from './operations.ts'
 import { jsonOf, responsesOf } from './responses.ts'

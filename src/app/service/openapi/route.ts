@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { readText } from '../../../artefacts/read-text.ts'
-import type { HttpLimits, HttpRoute } from '../../../ports.ts'
+import type { HttpLimits, HttpRoute } from '../../../ports/http.ts'
 import { artefactError } from '../../artefact-error.ts'
 import { jsonReply } from '../reply.ts'
 import { openapiDocument } from './document.ts'

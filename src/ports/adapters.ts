@@ -1,33 +1,32 @@
-import type { TargetSpec } from '../core/parity/target.ts'
-import type { Migration } from '../core/migrations/plan.ts'
 import type {
-  AdminServer,
-  Approvals,
-  AuditTools,
-  ApprovalsPlan,
-  AuditHeadRead,
-  AuditSigner,
-  AuditTrail,
-  SignedHead,
-  CommandLimits,
-  CommandOutcome,
+  AuthContract,
+  AuthSettings,
+  KeyServerScript,
+  KeyServerStage,
+} from '../core/auth/contract.ts'
+import type { Approval } from '../core/evaluate/approvals.ts'
+import type { EvidenceLog } from '../core/gate/types.ts'
+import type { SchemaContract } from '../core/migrations/catalogue.ts'
+import type { Migration } from '../core/migrations/plan.ts'
+import type { TargetSpec } from '../core/parity/target.ts'
+import type { PublicJwk, SignoffCrypto } from '../core/signoff/types.ts'
+import type { Instant } from '../core/state/instant.ts'
+import type { State } from '../core/state/rows.ts'
+import type { AdminServer, Approvals, ApprovalsPlan } from './admin.ts'
+import type { AuditHeadRead, AuditSigner, AuditTrail, SignedHead } from './audit.ts'
+import type {
+  Credentials,
   DevIssuer,
-  KeysFetched,
   KeyServer,
+  KeysFetched,
   KeysFrom,
-  Live,
-  MigrationSession,
-  RowSink,
-  RowSource,
   OpenDoor,
-  OpenedEvidence,
-  RoleFacts,
-  SceneSearch,
-  SchemaFacts,
-  ScratchDatabase,
-  SignoffKeys,
   StagedDoor,
-  EvidenceTexts,
+} from './auth.ts'
+import type { RoleFacts, SchemaFacts, ScratchDatabase } from './database.ts'
+import type { EvidenceTexts, OpenedEvidence } from './evidence.ts'
+import type { SceneSearch } from './fuzz.ts'
+import type {
   HttpClient,
   HttpLimits,
   HttpRoute,
@@ -35,28 +34,13 @@ import type {
   HttpWitness,
   ListenAt,
   RefusalAt,
-  RunningProgram,
-  Readings,
-  Served,
-  ServedScratch,
-  Scratch,
-  ServiceLog,
-  Telemetry,
-} from '../ports.ts'
-import type { Approval } from '../core/evaluate/approvals.ts'
-import type { EvidenceLog } from '../core/gate/types.ts'
-import type { PublicJwk, SignoffCrypto } from '../core/signoff/types.ts'
-import type { SchemaContract } from '../core/migrations/catalogue.ts'
-import type {
-  AuthContract,
-  AuthSettings,
-  KeyServerScript,
-  KeyServerStage,
-} from '../core/auth/contract.ts'
-import type { Instant } from '../core/state/instant.ts'
-import type { State } from '../core/state/rows.ts'
-
-import type { Credentials } from './respondents.ts'
+} from './http.ts'
+import type { MigrationSession } from './migrations.ts'
+import type { CommandLimits, CommandOutcome, RunningProgram } from './process.ts'
+import type { RowSink, RowSource } from './rows.ts'
+import type { SignoffKeys } from './signoff.ts'
+import type { AuditTools, Live, Scratch, Served, ServedScratch } from './store.ts'
+import type { Readings, ServiceLog, Telemetry } from './telemetry.ts'
 
 /** What use cases are handed by the composition root. Each loads its part of the program when it is called. */
 export interface Adapters {
@@ -197,13 +181,16 @@ export interface Adapters {
     use: (session: MigrationSession) => Promise<T>,
   ): Promise<T>
 }
+
 /** What a store is opened with to be served. */
 export interface ServeNeeds extends Pick<MigrationNeeds, 'versions'> {
   readonly migrations: readonly Migration[]
   readonly tools: AuditTools
 }
+
 /** What reading the rows of a database rests on. */
 export type RowNeeds = Pick<MigrationNeeds, 'versions' | 'contract'>
+
 export interface MigrationNeeds {
   readonly versions: { readonly oldest: number; readonly newest: number }
   readonly contract: SchemaContract

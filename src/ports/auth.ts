@@ -1,0 +1,114 @@
+import type { Claims } from '../core/auth/claims.ts'
+import type { KeyServerScript, KeyServerStage } from '../core/auth/contract.ts'
+import type { DoorRules } from '../core/auth/door.ts'
+import type { Condition } from '../core/auth/modes.ts'
+import type { Authentication, Credential, Environment } from '../core/auth/types.ts'
+import type { AuthMode } from '../core/evaluate/types.ts'
+import type { Instant } from '../core/state/instant.ts'
+
+/** Verifies one token (page 2). A token it cannot vouch for is a refusal, never an exception. */
+export interface TokenVerifier {
+  verify(token: string, at: TokenTime): Promise<Authentication>
+  /** The same, with the ground. */
+  explain(token: string, at: TokenTime): Promise<Explained>
+  /** The checks up to the signature, whatever the payload is: `verified`, or the first that does not hold. */
+  signature(token: string): Promise<Condition>
+}
+
+export interface TokenTime {
+  readonly now: Instant
+  readonly environment: Environment
+}
+
+export interface Explained {
+  readonly authentication: Authentication
+  /** Rows of the mode matrix; several where each adds a warning. */
+  readonly conditions: readonly Condition[]
+  /** Null where the checks ended before them. Nothing here says that they are true. */
+  readonly claims: Claims | null
+}
+
+/** Where a door has its keys from: an endpoint, a set that was given, or nowhere. */
+export type KeysFrom =
+  { readonly url: URL } | { readonly keys: readonly Readonly<Record<string, unknown>>[] } | null
+
+/** What a key server served. */
+export interface ServedKeys {
+  readonly keys: readonly ServedKey[]
+  /** Only those that say how long an answer may be kept. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly cache_s: number
+}
+
+export interface ServedKey {
+  readonly kid: string | null
+  /** Type, curve or size, algorithm and use, as the key says. */
+  readonly words: readonly string[]
+  /** Why it verifies nothing; null where it does. */
+  readonly fault: string | null
+}
+
+export type KeysFetched =
+  | { readonly ok: true; readonly served: ServedKeys }
+  | { readonly ok: false; readonly kind: 'unreachable' | 'misconfigured'; readonly detail: string }
+
+/** A key of this moment's making, its key server on loopback, and a token that it signed. */
+export interface DevIssuer {
+  readonly origin: string
+  readonly jwks_url: string
+  readonly token: string
+  close(): Promise<void>
+}
+
+/** What a caller meets first: the rules for those without a token, and the verifier for those with one. */
+export interface Door {
+  readonly rules: DoorRules
+  readonly verifier: TokenVerifier
+  readonly metrics: () => DoorMetrics
+}
+
+/** What a door counted since it was made (page 2): for whoever serves it, to show. */
+export interface DoorMetrics {
+  /** Null where there is no endpoint to fetch from; the age is null while there is no set. */
+  readonly keys: {
+    readonly fetches: number
+    readonly failures: number
+    readonly age_ms: number | null
+  } | null
+  readonly tokens: { readonly hits: number; readonly misses: number; readonly entries: number }
+  /** Callers who were let in by a token that nobody verified. */
+  readonly decode_only: number
+}
+
+/** A door of the harness's own, with a key server behind it. */
+export interface OpenDoor extends Door {
+  close(): Promise<void>
+}
+
+/** A key server on this machine, which does as its holder says. */
+export interface KeyServer {
+  readonly url: URL
+  /** How many requests it has met. */
+  requests(): number
+  /** From now on. */
+  become(stage: KeyServerStage): Promise<void>
+  close(): Promise<void>
+}
+
+/** A door with such a server behind it, in a time that its holder makes pass. */
+export interface StagedDoor extends OpenDoor {
+  readonly server: KeyServer
+  pass(seconds: number): Promise<void>
+}
+
+/** A door of this process, and by what another process makes the same. */
+export interface ScriptedDoor {
+  readonly door: Door
+  /** Null is a service without keys. */
+  readonly script: KeyServerScript | null
+}
+
+/** A credential of each mode, really signed, and the door that it is for. */
+export type Credentials = Readonly<
+  Record<AuthMode, ScriptedDoor & { readonly credential: Credential }>
+>
