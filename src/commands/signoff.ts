@@ -1,5 +1,4 @@
 import { type Desk, openDesk } from '../app/signoff/desk.ts'
-import { readGateState } from '../app/signoff/for-gate.ts'
 import { newKey, showKey } from '../app/signoff/keys.ts'
 import type { PenChoice } from '../app/signoff/pen.ts'
 import { requestSignoff } from '../app/signoff/request.ts'
@@ -8,16 +7,10 @@ import { revokeSignoff, rotateTrust } from '../app/signoff/rotate-trust.ts'
 import { initTrust, pinOf, showTrust } from '../app/signoff/trust.ts'
 import { verifySignoff } from '../app/signoff/verify.ts'
 import { coverOf, lintWaivers, listWaivers, newWaiver, signWaiver } from '../app/signoff/waivers.ts'
-import { fromMilliseconds, toMilliseconds } from '../core/state/instant.ts'
-import type { Context, Invocation } from './context.ts'
-import type {
-  KEY_NEW,
-  REPORT,
-  SIGNING_KEY,
-  SIGNOFF_REVOKE,
-  TRUST_INIT,
-  WAIVER_NEW,
-} from './declarations/options.ts'
+import { type Instant, fromMilliseconds, parseInstant, toMilliseconds } from '../core/state/instant.ts'
+import { FfError } from '../errors.ts'
+import type { Context, Invocation, Options } from './context.ts'
+import type { KEY_NEW, REPORT, SIGNING_KEY, SIGNOFF_REVOKE, TRUST_INIT, WAIVER_NEW } from './declarations/options.ts'
 import { gateRequest } from './gate.ts'
 import { runReport } from './run-report.ts'
 import { loadSettings } from './settings.ts'
@@ -159,8 +152,14 @@ async function deskOf(context: Context): Promise<Desk> {
     pin: FF_TRUST_SHA256,
     keys: await adapters.signoffKeys(),
     terminal: await io.terminal(),
-    readGate: async () =>
-      readGateState(await gateRequest({ ...context, now: () => new Date(at) }, {}), adapters),
+    // Loaded only where the gate is asked: a key or a trust file does without.
+    readGate: async () => {
+      const [{ readGateState }, { gateRequest }] = await Promise.all([
+        import('../app/signoff/for-gate.ts'),
+        import('./gate.ts'),
+      ])
+      return readGateState(await gateRequest({ ...context, now: () => new Date(at) }, {}), adapters)
+    },
   })
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { checkTrust } from '../../src/core/signoff/trust.ts'
-import { signoffOutcome } from '../../src/app/signoff/for-gate.ts'
+import { signoffOutcome } from '../../src/app/signoff/desk.ts'
 import { requiredAttestations } from '../../src/core/signoff/attestations.ts'
 import { changesBetween } from '../../src/core/signoff/changes.ts'
 import {

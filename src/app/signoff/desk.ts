@@ -1,5 +1,6 @@
 import { signoffTools } from '../../artefacts/documents.ts'
-import type { Identity } from '../../core/gate/types.ts'
+import type { Identity, SignoffOutcome } from '../../core/gate/types.ts'
+import { judgeSignoff } from '../../core/signoff/judge.ts'
 import { type Asked, requiredAttestations } from '../../core/signoff/attestations.ts'
 import { subjectDigests } from '../../core/signoff/decision-file.ts'
 import type { GateState } from '../../core/signoff/gate-state.ts'
@@ -70,6 +71,21 @@ export function presentOf(
     ),
   }
 }
+
+/** What the sign-off of a folder comes to now: for the verdict, and for `ff signoff verify`. */
+export const signoffOutcome = (
+  desk: Pick<Desk, 'texts' | 'tools' | 'trust' | 'now'>,
+  state: PresentState,
+): SignoffOutcome =>
+  judgeSignoff(
+    {
+      trust: desk.trust,
+      envelope: desk.texts.signoff,
+      present: presentOf(desk, state),
+      now: desk.now,
+    },
+    desk.tools,
+  )
 
 /** The waivers as they are written; none where there is no file. @throws FfError `artefact_invalid` */
 export function waiversOf({ texts, tools }: Pick<Desk, 'texts' | 'tools'>): Waivers {

@@ -2,7 +2,6 @@ import { judgeItems } from '../../core/gate/judge-items.ts'
 import { countStates, signedHead, signedItems } from '../../core/gate/judge-gate.ts'
 import type { SignoffOutcome } from '../../core/gate/types.ts'
 import { type GateState, gateStateOf } from '../../core/signoff/gate-state.ts'
-import { judgeSignoff } from '../../core/signoff/judge.ts'
 import { FfError } from '../../errors.ts'
 import {
   type GateInputs,
@@ -15,22 +14,7 @@ import {
   refuseWaivers,
 } from '../../features/item-states/item-facts.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { type Desk, presentOf, type PresentState } from './desk.ts'
-
-/** What the sign-off of a folder comes to now: for the verdict, and for `ff signoff verify`. */
-export const signoffOutcome = (
-  desk: Pick<Desk, 'texts' | 'tools' | 'trust' | 'now'>,
-  state: PresentState,
-): SignoffOutcome =>
-  judgeSignoff(
-    {
-      trust: desk.trust,
-      envelope: desk.texts.signoff,
-      present: presentOf(desk, state),
-      now: desk.now,
-    },
-    desk.tools,
-  )
+import { signoffOutcome } from './desk.ts'
 
 /** The sign-off in the texts of a folder or of decision.json, as the gate counts it. */
 export function signoffForGate(

@@ -3,8 +3,7 @@ import type { CheckReport } from '../../core/report/types.ts'
 import { ROLES } from '../../core/signoff/types.ts'
 import type { ExitName } from '../../core/exit.ts'
 import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
-import type { Desk } from './desk.ts'
-import { signoffOutcome } from './for-gate.ts'
+import { type Desk, signoffOutcome } from './desk.ts'
 
 const EXIT: Readonly<Record<SignoffOutcome['status'], ExitName>> = {
   verified: 'ok',
