@@ -7,10 +7,16 @@ import { revokeSignoff, rotateTrust } from '../app/signoff/rotate-trust.ts'
 import { initTrust, pinOf, showTrust } from '../app/signoff/trust.ts'
 import { verifySignoff } from '../app/signoff/verify.ts'
 import { coverOf, lintWaivers, listWaivers, newWaiver, signWaiver } from '../app/signoff/waivers.ts'
-import { type Instant, fromMilliseconds, parseInstant, toMilliseconds } from '../core/state/instant.ts'
-import { FfError } from '../errors.ts'
-import type { Context, Invocation, Options } from './context.ts'
-import type { KEY_NEW, REPORT, SIGNING_KEY, SIGNOFF_REVOKE, TRUST_INIT, WAIVER_NEW } from './declarations/options.ts'
+import { fromMilliseconds, toMilliseconds } from '../core/state/instant.ts'
+import type { Context, Invocation } from './context.ts'
+import type {
+  KEY_NEW,
+  REPORT,
+  SIGNING_KEY,
+  SIGNOFF_REVOKE,
+  TRUST_INIT,
+  WAIVER_NEW,
+} from './declarations/options.ts'
 import { gateRequest } from './gate.ts'
 import { runReport } from './run-report.ts'
 import { loadSettings } from './settings.ts'
