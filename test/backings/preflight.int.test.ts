@@ -5,7 +5,6 @@ import { type JsonNode, readJson } from '../../src/core/json/read.ts'
 import { compareJson } from '../../src/core/parity/compare.ts'
 import { hazardsOf } from '../../src/core/preflight/hazards.ts'
 import { connect } from '../support/database.ts'
-import { examples } from '../support/scale.ts'
 
 const nodeOf = (text: string): JsonNode => {
   const read = readJson(text)
@@ -72,7 +71,7 @@ describe.each(['15', '18'] as const)('on PostgreSQL %s', (version) => {
         expect(same(json, back ?? ''), json).toBe(true)
         expect(same(json, JSON.stringify(JSON.parse(json))), json).toBe(true)
       }),
-      examples(1_500),
+      { numRuns: 1_500 },
     )
     expect(clean).toBeGreaterThan(200)
   })
