@@ -15,7 +15,7 @@ import {
   serviceStore,
   tamper,
 } from '../support/audited.ts'
-import { connect, createDatabase, type TestDatabase } from '../support/database.ts'
+import { connect, migratedDatabase, type TestDatabase } from '../support/database.ts'
 import { finished, type Run, runFf, startFf } from '../support/run-ff.ts'
 import { putFlag } from '../backings/requests.ts'
 import { checkOf, errorOf, until } from './outcome.ts'
@@ -332,8 +332,7 @@ describe('ff audit tail', () => {
   let database: TestDatabase
   let service: PostgresStore
   beforeAll(async () => {
-    database = await createDatabase('15')
-    expect((await runFf(['migrate', 'up', '--database', database.url])).status).toBe(0)
+    database = await migratedDatabase('15')
     service = serviceStore(database)
     await fiveRecords(service, 'ff.a')
     await fiveRecords(service, 'ff.b')

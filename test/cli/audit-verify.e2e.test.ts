@@ -18,7 +18,7 @@ import {
   serviceStore,
   tamper,
 } from '../support/audited.ts'
-import { connect, createDatabase, SUPPORTED, type TestDatabase } from '../support/database.ts'
+import { connect, migratedDatabase, SUPPORTED, type TestDatabase } from '../support/database.ts'
 import { type Run, runFf } from '../support/run-ff.ts'
 import { trustOf } from '../support/signed-folder.ts'
 import { tools, trustText } from '../signoff/people.ts'
@@ -66,9 +66,8 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
   let count = 0
   let head = ''
   beforeAll(async () => {
-    database = await createDatabase(version)
+    database = await migratedDatabase(version)
     sql = await connect(version, database.database)
-    expect((await runFf(['migrate', 'up', '--database', database.url])).status).toBe(0)
     store = serviceStore(database)
     await fiveRecords(store, 'ff.a')
     head = await exported(['--database', database.url], `worm-${version}`)
