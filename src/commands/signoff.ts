@@ -17,7 +17,6 @@ import type {
   TRUST_INIT,
   WAIVER_NEW,
 } from './declarations/options.ts'
-import { gateRequest } from './gate.ts'
 import { runReport } from './run-report.ts'
 import { loadSettings } from './settings.ts'
 
