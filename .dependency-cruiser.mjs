@@ -167,15 +167,9 @@ export default {
       'A reporter turns a finished report into text.',
     ),
     only(
-      'app-inward',
-      '^src/app/',
-      '^src/(app/|core/|ports(/|[.]ts$)|errors[.]ts$|artefacts/|concurrency/|files/)',
-      'Use cases are handed their adapters.',
-    ),
-    only(
       'features-inward',
       '^src/(app|features)/',
-      '^src/(app/|features/|core/|ports/|errors[.]ts$|artefacts/)',
+      '^src/(app/|features/|core/|ports/|errors[.]ts$|artefacts/|concurrency/|files/)',
       'Features are handed their adapters.',
     ),
     only(
