@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { Compare } from '../../core/parity/compare.ts'
 import { comparerFaults } from '../../core/parity/comparer-controls.ts'
-import { rowLine } from '../../core/rows/row-line.ts'
+import { rowLine } from '../../core/row-format/row-line.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
 import { type Checked, passed } from '../../core/report/check-report.ts'
 import { mergeRows } from './merge-rows.ts'

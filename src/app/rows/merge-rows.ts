@@ -1,4 +1,4 @@
-import { compareLines, keyOfLine, type RowLine } from '../../core/rows/row-line.ts'
+import { compareLines, keyOfLine, type RowLine } from '../../core/row-format/row-line.ts'
 import { type Table, TABLES } from '../../core/state/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'

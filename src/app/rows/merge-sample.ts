@@ -1,4 +1,4 @@
-import { keyOfLine } from '../../core/rows/row-line.ts'
+import { keyOfLine } from '../../core/row-format/row-line.ts'
 import { keyText, type Table } from '../../core/state/rows.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
 import type { HeldLine, MergeVisitor, SideName } from './merge-rows.ts'

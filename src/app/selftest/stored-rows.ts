@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { keyOfLine, rowLine } from '../../core/rows/row-line.ts'
+import { keyOfLine, rowLine } from '../../core/row-format/row-line.ts'
 import { keyText, type Table, TABLES } from '../../core/state/rows.ts'
 import type { CheckItem } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'

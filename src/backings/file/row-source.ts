@@ -10,7 +10,7 @@ import {
   readLine,
   type RowLine,
   rowLine,
-} from '../../core/rows/row-line.ts'
+} from '../../core/row-format/row-line.ts'
 import { keyText, type RowKey, type Table, TABLES } from '../../core/state/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource, SourceFault } from '../../ports/rows.ts'

@@ -1,6 +1,6 @@
 import type { CanonicalJson } from '../json/canonical.ts'
 import type { JsonNode } from '../json/read.ts'
-import { compareLines, rowLine } from '../rows/row-line.ts'
+import { compareLines, rowLine } from '../row-format/row-line.ts'
 import { rowText } from '../state/row-text.ts'
 import {
   type AnyRow,

@@ -1,5 +1,5 @@
 import type { ProblemCode } from '../problem.ts'
-import type { RowLine } from '../rows/row-line.ts'
+import type { RowLine } from '../row-format/row-line.ts'
 
 /** How a text or a number that is no time of ours is read; `type` tells the JSON type of a value. */
 export type Conversion = 'rfc3339' | 'unix_s' | 'unix_ms' | 'date' | 'type'

@@ -3,9 +3,14 @@ import { describe, expect, test } from 'vitest'
 import { canonicalise } from '../../../src/core/json/canonical.ts'
 import { isCanonicalText } from '../../../src/core/json/canonical-text.ts'
 import { readJson } from '../../../src/core/json/read.ts'
-import { importRow } from '../../../src/core/rows/column-texts.ts'
-import { plainRow } from '../../../src/core/rows/plain-row.ts'
-import { compareLines, keyOfLine, readLine, rowLine } from '../../../src/core/rows/row-line.ts'
+import { importRow } from '../../../src/core/row-format/column-texts.ts'
+import { plainRow } from '../../../src/core/row-format/plain-row.ts'
+import {
+  compareLines,
+  keyOfLine,
+  readLine,
+  rowLine,
+} from '../../../src/core/row-format/row-line.ts'
 import { decodeRow } from '../../../src/core/state/decode-row.ts'
 import { rowText } from '../../../src/core/state/row-text.ts'
 import { keyOf, type Table } from '../../../src/core/state/rows.ts'
