@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { answerText, readCheck } from '../core/admin/messages.ts'
 import { type Approval, answerFrom } from '../core/evaluate/approvals.ts'
 import { ttlState } from '../core/evaluate/ttl-state.ts'
-import type { Instant } from '../core/state/instant.ts'
+import type { Instant } from '../core/rows/instant.ts'
 import type { AdminBehaviour, AdminExchange, AdminServer, AdminStage } from '../ports/admin.ts'
 import { FullPort } from './full-port.ts'
 

@@ -1,7 +1,7 @@
 import { throwIfEnded } from '../concurrency/ended.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { CheckReport } from '../core/report/types.ts'
-import { type Table, TABLES } from '../core/state/rows.ts'
+import { type Table, TABLES } from '../core/rows/rows.ts'
 import { FfError } from '../errors.ts'
 import type { RowBatch, RowSource } from '../ports/rows.ts'
 import type { Adapters } from '../ports/adapters.ts'

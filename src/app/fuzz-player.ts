@@ -17,8 +17,8 @@ import {
   writeRequest,
 } from '../core/parity/scene-write.ts'
 import type { JsonNode } from '../core/json/read.ts'
-import type { AnyRow, State, Stored } from '../core/state/rows.ts'
-import type { WriteRequest } from '../core/state/write-request.ts'
+import type { AnyRow, State, Stored } from '../core/rows/rows.ts'
+import type { WriteRequest } from '../core/rows/write-request.ts'
 import { FfError } from '../errors.ts'
 import type { Scratch } from '../ports/store.ts'
 import { approvalsOf, type Ask } from './ask.ts'

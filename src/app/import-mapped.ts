@@ -7,7 +7,7 @@ import { mapDocument, type MappedDocument } from '../core/mapping/map-document.t
 import type { Change, MappedRow, Mapping } from '../core/mapping/types.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { CheckReport } from '../core/report/types.ts'
-import { type Table, TABLES } from '../core/state/rows.ts'
+import { type Table, TABLES } from '../core/rows/rows.ts'
 import { FfError } from '../errors.ts'
 import type { RowBatch, RowSource } from '../ports/rows.ts'
 import { artefactError } from './artefact-error.ts'

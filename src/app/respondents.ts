@@ -1,6 +1,6 @@
 import type { ScriptedDoor } from '../ports/auth.ts'
 import type { Given } from '../core/parity/vector.ts'
-import type { State } from '../core/state/rows.ts'
+import type { State } from '../core/rows/rows.ts'
 import type { Scratch, SideFacts } from '../ports/store.ts'
 import { approvalsOf, type Ask, type Asked, type Question } from './ask.ts'
 

@@ -1,6 +1,6 @@
 import { openAll } from '../concurrency/open-all.ts'
 import { byContract } from '../core/auth/contract.ts'
-import { fromMilliseconds } from '../core/state/instant.ts'
+import { fromMilliseconds } from '../core/rows/instant.ts'
 import { loadAuth } from './jwks-check.ts'
 import { loadPersistence } from './persistence-inputs.ts'
 import { LIMITS, type ServeRequest, type Service } from './serve.ts'

@@ -1,5 +1,5 @@
-import { isScopeId } from '../core/state/grammar.ts'
-import { type Instant, toMilliseconds } from '../core/state/instant.ts'
+import { isScopeId } from '../core/rows/grammar.ts'
+import { type Instant, toMilliseconds } from '../core/rows/instant.ts'
 import type { SettingValues } from '../core/settings/settings.ts'
 import { FfError } from '../errors.ts'
 import type { Adapters } from '../ports/adapters.ts'

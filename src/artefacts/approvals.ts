@@ -1,5 +1,5 @@
 import type { Approval } from '../core/evaluate/approvals.ts'
-import { parseInstant } from '../core/state/instant.ts'
+import { parseInstant } from '../core/rows/instant.ts'
 import { type LoadResult, parseShaped, type Place } from './load.ts'
 import type { ArtefactProblem } from './problem.ts'
 import { readText } from './read-text.ts'

@@ -10,8 +10,8 @@ import {
   refusalEvent,
   type Sha256,
 } from '../core/audit/record.ts'
-import type { Change, Standing } from '../core/state/plan-write.ts'
-import type { WriteRequest } from '../core/state/write-request.ts'
+import type { Change, Standing } from '../core/rows/plan-write.ts'
+import type { WriteRequest } from '../core/rows/write-request.ts'
 import type { AuditTools, RefusedWrite } from '../ports/store.ts'
 
 export const sha256: Sha256 = (text) => createHash('sha256').update(text, 'utf8').digest('hex')

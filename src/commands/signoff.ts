@@ -7,7 +7,7 @@ import { revokeSignoff, rotateTrust } from '../app/signoff/rotate-trust.ts'
 import { initTrust, pinOf, showTrust } from '../app/signoff/trust.ts'
 import { verifySignoff } from '../app/signoff/verify.ts'
 import { coverOf, lintWaivers, listWaivers, newWaiver, signWaiver } from '../app/signoff/waivers.ts'
-import { fromMilliseconds, toMilliseconds } from '../core/state/instant.ts'
+import { fromMilliseconds, toMilliseconds } from '../core/rows/instant.ts'
 import type { Context, Invocation } from './context.ts'
 import type {
   KEY_NEW,

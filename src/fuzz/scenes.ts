@@ -7,7 +7,7 @@ import {
   type TenantOverrideRow,
   type UserOverrideRow,
   VALUE_TYPES,
-} from '../core/state/rows.ts'
+} from '../core/rows/rows.ts'
 import { CREATED, FLAGS, moment, REFS, TENANTS, USERS, VALUES } from './values.ts'
 import { type RawWrite, rawWrite, writeOf } from './writes.ts'
 

@@ -9,7 +9,7 @@ import {
   type Table,
   VALUE_TYPES,
   type ValueType,
-} from '../core/state/rows.ts'
+} from '../core/rows/rows.ts'
 import { FLAGS, moment, REFS, TENANTS, USERS, VALUES } from './values.ts'
 
 // A scene has few writes: most go to one row or two, so that one is made, deleted and made again.

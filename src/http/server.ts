@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { type AddressInfo, Server as NetServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fastify, { type FastifyInstance } from 'fastify'
-import { isRequestId } from '../core/state/write-request.ts'
+import { isRequestId } from '../core/rows/write-request.ts'
 import type {
   HttpLimits,
   HttpRoute,

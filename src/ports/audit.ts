@@ -1,6 +1,6 @@
 import type { AuditHead, AuditRecord } from '../core/audit/record.ts'
 import type { PublicJwk } from '../core/signoff/types.ts'
-import type { Instant } from '../core/state/instant.ts'
+import type { Instant } from '../core/rows/instant.ts'
 import type { ByteSigner } from './signoff.ts'
 import type { SideFacts } from './store.ts'
 

@@ -4,7 +4,7 @@ import type { DoorRules } from '../core/auth/door.ts'
 import type { Condition } from '../core/auth/modes.ts'
 import type { Authentication, Credential, Environment } from '../core/auth/types.ts'
 import type { AuthMode } from '../core/evaluate/types.ts'
-import type { Instant } from '../core/state/instant.ts'
+import type { Instant } from '../core/rows/instant.ts'
 
 /** Verifies one token (page 2). A token it cannot vouch for is a refusal, never an exception. */
 export interface TokenVerifier {

@@ -1,5 +1,5 @@
 import type { AuditEvent, AuditHead } from '../core/audit/record.ts'
-import type { RowKey, Table } from '../core/state/rows.ts'
+import type { RowKey, Table } from '../core/rows/rows.ts'
 import type { SideFacts } from './store.ts'
 
 /** Lines of rows, each `{"row":...,"table":"..."}` and a newline as a snapshot has them (page 9), all of one table. */

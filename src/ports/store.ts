@@ -1,8 +1,8 @@
 import type { AuditHead } from '../core/audit/record.ts'
 import type { BackingState } from '../core/evaluate/types.ts'
 import type { Problem } from '../core/problem.ts'
-import type { AnyRow, FlagRow, RowSet, State, Stored } from '../core/state/rows.ts'
-import type { WriteRequest } from '../core/state/write-request.ts'
+import type { AnyRow, FlagRow, RowSet, State, Stored } from '../core/rows/rows.ts'
+import type { WriteRequest } from '../core/rows/write-request.ts'
 
 /** Which rows one evaluation needs; a layer whose id is null is not read. */
 export interface RowQuery {

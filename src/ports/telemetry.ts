@@ -1,6 +1,6 @@
 import type { AuditHead } from '../core/audit/record.ts'
 import type { Decision } from '../core/evaluate/types.ts'
-import type { WriteRequest } from '../core/state/write-request.ts'
+import type { WriteRequest } from '../core/rows/write-request.ts'
 import type { AdminMetrics } from './admin.ts'
 import type { DoorMetrics } from './auth.ts'
 import type { HttpWitness } from './http.ts'

@@ -5,7 +5,7 @@ import { ADMIN_LIMITS, type AdminLimits } from '../../src/core/admin/limits.ts'
 import type { CheckAnswer } from '../../src/core/admin/messages.ts'
 import type { Approval } from '../../src/core/evaluate/approvals.ts'
 import type { ApprovalAnswer, ApprovalQuestion } from '../../src/core/evaluate/types.ts'
-import { fromMilliseconds } from '../../src/core/state/instant.ts'
+import { fromMilliseconds } from '../../src/core/rows/instant.ts'
 import type { AdminCredential, Approvals } from '../../src/ports/admin.ts'
 import { DAY, FLAG, REF, TENANT, USER } from '../core/builders.ts'
 

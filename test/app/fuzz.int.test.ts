@@ -22,10 +22,10 @@ import {
 import { evaluate } from '../../src/core/evaluate/evaluate.ts'
 import { RULES } from '../../src/core/evaluate/rules.ts'
 import { readJson } from '../../src/core/json/read.ts'
-import { fromMilliseconds, toMilliseconds } from '../../src/core/state/instant.ts'
+import { fromMilliseconds, toMilliseconds } from '../../src/core/rows/instant.ts'
 import { FfError } from '../../src/errors.ts'
 import { searchScenes } from '../../src/fuzz/search.ts'
-import type { AnyRow, Stored } from '../../src/core/state/rows.ts'
+import type { AnyRow, Stored } from '../../src/core/rows/rows.ts'
 import type { ScratchStore } from '../../src/ports/store.ts'
 import { ROOT } from '../support/run-ff.ts'
 

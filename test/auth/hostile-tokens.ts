@@ -8,7 +8,7 @@ import {
 } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
-import { toMilliseconds } from '../../src/core/state/instant.ts'
+import { toMilliseconds } from '../../src/core/rows/instant.ts'
 import { NOW, TENANT, USER } from '../core/builders.ts'
 
 export type Jwk = Readonly<Record<string, string>>

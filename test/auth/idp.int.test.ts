@@ -11,7 +11,7 @@ import {
   refused,
 } from '../../src/core/auth/types.ts'
 import type { Warning } from '../../src/core/evaluate/types.ts'
-import { fromMilliseconds } from '../../src/core/state/instant.ts'
+import { fromMilliseconds } from '../../src/core/rows/instant.ts'
 import type { Door } from '../../src/ports/auth.ts'
 import { CONTRACT } from '../core/auth-contract.ts'
 import { CLIENTS, fixtureKey, Idp, OTHERS, TENANT } from './idp.ts'

@@ -1,7 +1,7 @@
 import { sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Jwk } from '../../src/auth/key-filter.ts'
-import { toMilliseconds } from '../../src/core/state/instant.ts'
+import { toMilliseconds } from '../../src/core/rows/instant.ts'
 import { NOW } from '../core/builders.ts'
 
 /** A key pair that was made for the purpose: `vectors/jwt/keys.json`. */

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ApprovalAnswer } from '../../src/core/evaluate/types.ts'
-import type { Instant } from '../../src/core/state/instant.ts'
-import type { WriteRequest } from '../../src/core/state/write-request.ts'
+import type { Instant } from '../../src/core/rows/instant.ts'
+import type { WriteRequest } from '../../src/core/rows/write-request.ts'
 import {
   type AnyRow,
   keyOf,
   type RowKey,
   type RowSet,
   type Table,
-} from '../../src/core/state/rows.ts'
+} from '../../src/core/rows/rows.ts'
 import type { FlagStore } from '../../src/ports/store.ts'
 import type { AuditRecord } from '../../src/core/audit/record.ts'
 import { changesIn, expectChain } from './audit-chain.ts'

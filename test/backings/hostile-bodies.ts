@@ -1,5 +1,5 @@
 import type { ProblemCode } from '../../src/core/problem.ts'
-import { MAX_VALUE_DEPTH } from '../../src/core/state/grammar.ts'
+import { MAX_VALUE_DEPTH } from '../../src/core/rows/grammar.ts'
 import { overrideText } from './requests.ts'
 
 export const FLAG_OF = {

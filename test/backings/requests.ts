@@ -1,8 +1,8 @@
 import { type JsonNode, readJson } from '../../src/core/json/read.ts'
-import type { Instant } from '../../src/core/state/instant.ts'
-import type { WriteRequest } from '../../src/core/state/write-request.ts'
+import type { Instant } from '../../src/core/rows/instant.ts'
+import type { WriteRequest } from '../../src/core/rows/write-request.ts'
 import type { Problem } from '../../src/core/problem.ts'
-import type { AnyRow, RowKey, Table } from '../../src/core/state/rows.ts'
+import type { AnyRow, RowKey, Table } from '../../src/core/rows/rows.ts'
 import { FfError } from '../../src/errors.ts'
 import type { FlagStore } from '../../src/ports/store.ts'
 

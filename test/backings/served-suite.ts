@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { RowSet } from '../../src/core/state/rows.ts'
+import type { RowSet } from '../../src/core/rows/rows.ts'
 import type { FlagEntry, ServedStore } from '../../src/ports/store.ts'
 import { changesIn, expectChain } from './audit-chain.ts'
 import type { Held } from './held.ts'

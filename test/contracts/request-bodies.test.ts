@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { readOfrepRequest } from '../../src/core/ofrep/context.ts'
 import type { CanonicalJson } from '../../src/core/json/canonical.ts'
-import { planWrite } from '../../src/core/state/plan-write.ts'
-import { type Table, typeOfValue } from '../../src/core/state/rows.ts'
-import type { WriteRequest } from '../../src/core/state/write-request.ts'
+import { planWrite } from '../../src/core/rows/plan-write.ts'
+import { type Table, typeOfValue } from '../../src/core/rows/rows.ts'
+import type { WriteRequest } from '../../src/core/rows/write-request.ts'
 import { contractSchemas, FLAG, flagRow, node, NOW, REF, TENANT } from '../core/builders.ts'
 
 const schemas = contractSchemas()

@@ -10,7 +10,7 @@ import {
   type Instant,
   parseInstant,
   toMilliseconds,
-} from '../../src/core/state/instant.ts'
+} from '../../src/core/rows/instant.ts'
 import {
   type AnyRow,
   type FlagRow,
@@ -20,7 +20,7 @@ import {
   type Stored,
   type TenantOverrideRow,
   type UserOverrideRow,
-} from '../../src/core/state/rows.ts'
+} from '../../src/core/rows/rows.ts'
 
 export const FLAG = 'ff.checkout.new-flow'
 export const TENANT = 'T-pty-pilot-01'

@@ -8,7 +8,7 @@ import { writeStatement } from '../../src/core/signoff/statement.ts'
 import { REFUSALS } from '../../src/core/signoff/refusals.ts'
 import { checkTrust, type TrustOutcome } from '../../src/core/signoff/trust.ts'
 import type { Envelope, Present, TrustFile } from '../../src/core/signoff/types.ts'
-import type { Instant } from '../../src/core/state/instant.ts'
+import type { Instant } from '../../src/core/rows/instant.ts'
 import {
   alice,
   asSigner,

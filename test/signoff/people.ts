@@ -13,7 +13,7 @@ import type {
   SignoffTools,
   TrustFile,
 } from '../../src/core/signoff/types.ts'
-import type { Instant } from '../../src/core/state/instant.ts'
+import type { Instant } from '../../src/core/rows/instant.ts'
 import { signoffCrypto } from '../../src/signoff/crypto.ts'
 
 export const tools: SignoffTools = {

@@ -8,7 +8,7 @@ import { behaviouralSettings, loadSettings } from '../../src/commands/settings.t
 import type { EvidenceDraft } from '../../src/core/gate/types.ts'
 import type { Envelope, TrustFile, WaiverEntry } from '../../src/core/signoff/types.ts'
 import { waiverText } from '../../src/core/signoff/waivers.ts'
-import { fromMilliseconds, type Instant } from '../../src/core/state/instant.ts'
+import { fromMilliseconds, type Instant } from '../../src/core/rows/instant.ts'
 import type { GateRequest } from '../../src/features/item-states/gate-inputs.ts'
 import { judgeTexts, openEvidence, readEvidence } from '../../src/evidence/evidence-log.ts'
 import { readRunnerKey, type Runner } from '../../src/evidence/runner-key.ts'

@@ -5,7 +5,7 @@ import { type AuditHead, EMPTY_HEAD, recordText } from '../../core/audit/record.
 import { ChainWalk } from '../../core/audit/walk.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
-import { fromMilliseconds } from '../../core/state/instant.ts'
+import { fromMilliseconds } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { AuditReading, AuditSigner, SignedHead } from '../../ports/audit.ts'
 import type { Adapters } from '../../ports/adapters.ts'

@@ -1,6 +1,6 @@
 import { withAll } from '../../concurrency/open-all.ts'
-import type { Instant } from '../../core/state/instant.ts'
-import { rowText } from '../../core/state/row-text.ts'
+import type { Instant } from '../../core/rows/instant.ts'
+import { rowText } from '../../core/rows/row-text.ts'
 import { FfError } from '../../errors.ts'
 import type { FlagStore, Scratch } from '../../ports/store.ts'
 import { loadPersistence } from '../persistence-inputs.ts'

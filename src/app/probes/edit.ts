@@ -1,7 +1,7 @@
 import { readJson } from '../../core/json/read.ts'
-import type { Instant } from '../../core/state/instant.ts'
-import type { RowKey, Table } from '../../core/state/rows.ts'
-import type { WriteRequest } from '../../core/state/write-request.ts'
+import type { Instant } from '../../core/rows/instant.ts'
+import type { RowKey, Table } from '../../core/rows/rows.ts'
+import type { WriteRequest } from '../../core/rows/write-request.ts'
 
 /** Who edits what, as of when. */
 export interface Edit extends Pick<WriteRequest, 'expected'> {

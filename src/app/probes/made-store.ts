@@ -3,9 +3,9 @@ import { EMPTY_HEAD } from '../../core/audit/record.ts'
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { rowLine } from '../../core/row-format/row-line.ts'
-import type { Instant } from '../../core/state/instant.ts'
-import { rowText } from '../../core/state/row-text.ts'
-import type { FlagRow, TenantOverrideRow } from '../../core/state/rows.ts'
+import type { Instant } from '../../core/rows/instant.ts'
+import { rowText } from '../../core/rows/row-text.ts'
+import type { FlagRow, TenantOverrideRow } from '../../core/rows/rows.ts'
 import type { World } from './probe.ts'
 
 /** The one flag of a store that a probe makes. */

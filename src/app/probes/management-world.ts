@@ -1,8 +1,8 @@
 import type { Approval } from '../../core/evaluate/approvals.ts'
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import { TOKEN_TENANT, TOKEN_USER } from '../../core/parity/scene.ts'
-import type { Instant } from '../../core/state/instant.ts'
-import type { FlagRow, State } from '../../core/state/rows.ts'
+import type { Instant } from '../../core/rows/instant.ts'
+import type { FlagRow, State } from '../../core/rows/rows.ts'
 import { TOKEN_TIME } from './token-shop.ts'
 
 /** Who sends a request of the suite: with these scopes, or with a credential that does not hold. */

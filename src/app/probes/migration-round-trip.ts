@@ -1,6 +1,6 @@
 import type { Migration } from '../../core/migrations/plan.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
-import { TABLES } from '../../core/state/rows.ts'
+import { TABLES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { ScratchDatabase } from '../../ports/database.ts'
 import type { Persistence } from '../persistence-inputs.ts'

@@ -11,7 +11,7 @@ import type {
   Where,
 } from '../../core/gate/types.ts'
 import { isLoopback, type TargetSpec } from '../../core/parity/target.ts'
-import type { Instant } from '../../core/state/instant.ts'
+import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import { identify, productionRefused, refuseLive } from './live.ts'
 import { databaseOf, type Probe, type World } from './probe.ts'

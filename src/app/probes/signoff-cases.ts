@@ -4,7 +4,7 @@ import { canonicalText } from '../../core/signoff/read-document.ts'
 import { type Preparation, writeStatement } from '../../core/signoff/statement.ts'
 import { checkTrust, type TrustOutcome } from '../../core/signoff/trust.ts'
 import type { Present, PublicJwk, SignoffTools, TrustFile } from '../../core/signoff/types.ts'
-import { fromMilliseconds, type Instant } from '../../core/state/instant.ts'
+import { fromMilliseconds, type Instant } from '../../core/rows/instant.ts'
 
 /** Somebody who was made for the occasion, and whose key nobody keeps. */
 interface Person {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Compare } from '../../core/parity/compare.ts'
 import { keyOfLine } from '../../core/row-format/row-line.ts'
-import { keyText, type RowKey, type Table, TABLES } from '../../core/state/rows.ts'
+import { keyText, type RowKey, type Table, TABLES } from '../../core/rows/rows.ts'
 import type { RowSource } from '../../ports/rows.ts'
 import { type HeldLine, mergeRows, type MergeVisitor, type SideName } from './merge-rows.ts'
 import { mergeSample } from './merge-sample.ts'

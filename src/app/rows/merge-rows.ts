@@ -1,5 +1,5 @@
 import { compareLines, keyOfLine, type RowLine } from '../../core/row-format/row-line.ts'
-import { type Table, TABLES } from '../../core/state/rows.ts'
+import { type Table, TABLES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
 

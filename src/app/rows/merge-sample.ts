@@ -1,5 +1,5 @@
 import { keyOfLine } from '../../core/row-format/row-line.ts'
-import { keyText, type Table } from '../../core/state/rows.ts'
+import { keyText, type Table } from '../../core/rows/rows.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
 import type { HeldLine, MergeVisitor, SideName } from './merge-rows.ts'
 

@@ -8,8 +8,8 @@ import type { Problem } from '../../core/problem.ts'
 import type { CheckFinding } from '../../core/report/types.ts'
 import { plainRow } from '../../core/row-format/plain-row.ts'
 import { compareLines, readLine, type RowLine } from '../../core/row-format/row-line.ts'
-import { decodeRow, ROW_MEMBERS } from '../../core/state/decode-row.ts'
-import type { RowKey, Table } from '../../core/state/rows.ts'
+import { decodeRow, ROW_MEMBERS } from '../../core/rows/decode-row.ts'
+import type { RowKey, Table } from '../../core/rows/rows.ts'
 
 export type RowFinding = Omit<CheckFinding, 'subject'>
 

@@ -1,5 +1,5 @@
-import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/state/instant.ts'
-import type { AnyOverrideRow, RowSet, State, Stored } from '../../core/state/rows.ts'
+import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/rows/instant.ts'
+import type { AnyOverrideRow, RowSet, State, Stored } from '../../core/rows/rows.ts'
 import type { RowQuery, ScratchStore } from '../../ports/store.ts'
 import { type Fault, inReading, type Row } from './fault.ts'
 

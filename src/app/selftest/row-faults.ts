@@ -1,6 +1,6 @@
 import type { CanonicalJson } from '../../core/json/canonical.ts'
-import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/state/instant.ts'
-import type { AnyOverrideRow, AnyRow, FlagRow, State } from '../../core/state/rows.ts'
+import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/rows/instant.ts'
+import type { AnyOverrideRow, AnyRow, FlagRow, State } from '../../core/rows/rows.ts'
 import { type Fault, inStore, type Row, type Side } from './fault.ts'
 
 type Change = (state: State) => State

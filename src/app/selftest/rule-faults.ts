@@ -1,6 +1,6 @@
 import type { ChainEntry, Decision, Facts } from '../../core/evaluate/types.ts'
 import { go, type Rule } from '../../core/evaluate/step.ts'
-import { fromMilliseconds, toMilliseconds } from '../../core/state/instant.ts'
+import { fromMilliseconds, toMilliseconds } from '../../core/rows/instant.ts'
 import { type Fault, inDecision, inFacts, inRules, type Row } from './fault.ts'
 
 const [REGISTERED, KILL, AUTH, APPROVAL, USER, TENANT] = [0, 1, 2, 3, 4, 5] as const

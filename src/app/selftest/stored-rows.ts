@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { keyOfLine, rowLine } from '../../core/row-format/row-line.ts'
-import { keyText, type Table, TABLES } from '../../core/state/rows.ts'
+import { keyText, type Table, TABLES } from '../../core/rows/rows.ts'
 import type { CheckItem } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'

@@ -1,5 +1,5 @@
 import type { Environment } from '../../core/auth/types.ts'
-import type { Instant } from '../../core/state/instant.ts'
+import type { Instant } from '../../core/rows/instant.ts'
 import type { Approvals } from '../../ports/admin.ts'
 import type { Door } from '../../ports/auth.ts'
 import type { ServedStore } from '../../ports/store.ts'

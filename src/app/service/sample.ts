@@ -1,6 +1,6 @@
 import type { CanonicalJson } from '../../core/json/canonical.ts'
-import type { Instant } from '../../core/state/instant.ts'
-import type { FlagRow, State } from '../../core/state/rows.ts'
+import type { Instant } from '../../core/rows/instant.ts'
+import type { FlagRow, State } from '../../core/rows/rows.ts'
 
 const MADE = '2026-01-01T00:00:00.000Z' as Instant
 const json = (text: string): CanonicalJson => text as CanonicalJson

@@ -1,4 +1,4 @@
-import { isScopeId } from '../../core/state/grammar.ts'
+import { isScopeId } from '../../core/rows/grammar.ts'
 import type { PublicKey } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
 import type { Desk } from './desk.ts'

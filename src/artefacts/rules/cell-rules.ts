@@ -1,6 +1,6 @@
 import { buildCells } from '../../core/parity/cells.ts'
 import { deriveCovers } from '../../core/parity/covers.ts'
-import type { Instant } from '../../core/state/instant.ts'
+import type { Instant } from '../../core/rows/instant.ts'
 import type { Loaded } from '../load.ts'
 import type { ArtefactProblem } from '../problem.ts'
 

@@ -2,7 +2,7 @@ import { pointer } from '../../core/json/pointer.ts'
 import { durationMs } from '../../core/gate/duration.ts'
 import type { Waivable } from '../../core/gate/types.ts'
 import { waiverFaults } from '../../core/gate/waivers.ts'
-import { parseInstant, type Instant } from '../../core/state/instant.ts'
+import { parseInstant, type Instant } from '../../core/rows/instant.ts'
 import type { Loaded } from '../load.ts'
 import type { ArtefactCode, ArtefactProblem } from '../problem.ts'
 

@@ -1,8 +1,8 @@
 import { pointer } from '../../core/json/pointer.ts'
 import { coverage } from '../../core/parity/coverage.ts'
 import { TTL_STATES } from '../../core/evaluate/types.ts'
-import { ROW_MEMBERS } from '../../core/state/decode-row.ts'
-import { TABLES } from '../../core/state/rows.ts'
+import { ROW_MEMBERS } from '../../core/rows/decode-row.ts'
+import { TABLES } from '../../core/rows/rows.ts'
 import type { Loaded } from '../load.ts'
 import type { ArtefactProblem } from '../problem.ts'
 

@@ -1,7 +1,7 @@
 import { pointer } from '../../core/json/pointer.ts'
 import type { Migration } from '../../core/migrations/plan.ts'
-import { ROW_MEMBERS } from '../../core/state/decode-row.ts'
-import { TABLES } from '../../core/state/rows.ts'
+import { ROW_MEMBERS } from '../../core/rows/decode-row.ts'
+import { TABLES } from '../../core/rows/rows.ts'
 import type { Loaded } from '../load.ts'
 import type { ArtefactProblem } from '../problem.ts'
 

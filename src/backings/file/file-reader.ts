@@ -1,6 +1,6 @@
 import type { FlagReader } from '../../ports/store.ts'
-import type { State } from '../../core/state/rows.ts'
-import { TABLES } from '../../core/state/rows.ts'
+import type { State } from '../../core/rows/rows.ts'
+import { TABLES } from '../../core/rows/rows.ts'
 import { unfit } from '../unfit-rows.ts'
 import { replayStore } from './file-store.ts'
 import { folderIdentity } from './folder-identity.ts'

@@ -1,8 +1,8 @@
 import { type FileHandle, mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AuditHead, EMPTY_HEAD } from '../../core/audit/record.ts'
-import type { WriteRequest } from '../../core/state/write-request.ts'
-import type { RowSet, State } from '../../core/state/rows.ts'
+import type { WriteRequest } from '../../core/rows/write-request.ts'
+import type { RowSet, State } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type {
   AuditTools,

@@ -1,5 +1,5 @@
-import type { AnyRow, FlagRow, RowKey, RowSet, Stored, Table } from '../../core/state/rows.ts'
-import { keyOf, keyText, TABLES } from '../../core/state/rows.ts'
+import type { AnyRow, FlagRow, RowKey, RowSet, Stored, Table } from '../../core/rows/rows.ts'
+import { keyOf, keyText, TABLES } from '../../core/rows/rows.ts'
 import type { FlagEntry, RowQuery } from '../../ports/store.ts'
 
 interface Entry {

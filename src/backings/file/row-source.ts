@@ -11,7 +11,7 @@ import {
   type RowLine,
   rowLine,
 } from '../../core/row-format/row-line.ts'
-import { keyText, type RowKey, type Table, TABLES } from '../../core/state/rows.ts'
+import { keyText, type RowKey, type Table, TABLES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource, SourceFault } from '../../ports/rows.ts'
 import { folderIdentity } from './folder-identity.ts'

@@ -1,6 +1,6 @@
 import type pg from 'pg'
-import { fromMilliseconds } from '../../core/state/instant.ts'
-import { isScopeId } from '../../core/state/grammar.ts'
+import { fromMilliseconds } from '../../core/rows/instant.ts'
+import { isScopeId } from '../../core/rows/grammar.ts'
 import type { BoundaryEvent } from '../../ports/rows.ts'
 import { sealBoundary } from '../seal-audit.ts'
 import { appendAudit, headOf } from './append-audit.ts'

@@ -1,7 +1,7 @@
 import { isArray, type JsonMember, readJson } from '../../core/json/read.ts'
 import { problem } from '../../core/problem.ts'
-import { decodeRow } from '../../core/state/decode-row.ts'
-import type { RowOf, Stored, Table } from '../../core/state/rows.ts'
+import { decodeRow } from '../../core/rows/decode-row.ts'
+import type { RowOf, Stored, Table } from '../../core/rows/rows.ts'
 
 /** The type that carries a member, below its domain. */
 export type Kind = 'text' | 'boolean' | 'bigint' | 'jsonb' | 'timestamptz'

@@ -1,5 +1,5 @@
 import { openAll } from '../../concurrency/open-all.ts'
-import { type State, TABLES } from '../../core/state/rows.ts'
+import { type State, TABLES } from '../../core/rows/rows.ts'
 import type { Live } from '../../ports/store.ts'
 import { unfit } from '../unfit-rows.ts'
 import { rowFrom } from './columns.ts'

@@ -1,10 +1,10 @@
 import type pg from 'pg'
 import type { AuditHead } from '../../core/audit/record.ts'
-import { planWrite, type Standing } from '../../core/state/plan-write.ts'
-import type { WriteRequest } from '../../core/state/write-request.ts'
-import { requestProblems } from '../../core/state/write-request.ts'
-import { rowText } from '../../core/state/row-text.ts'
-import { type AnyRow, type RowSet, type State, TABLES } from '../../core/state/rows.ts'
+import { planWrite, type Standing } from '../../core/rows/plan-write.ts'
+import type { WriteRequest } from '../../core/rows/write-request.ts'
+import { requestProblems } from '../../core/rows/write-request.ts'
+import { rowText } from '../../core/rows/row-text.ts'
+import { type AnyRow, type RowSet, type State, TABLES } from '../../core/rows/rows.ts'
 import { problem } from '../../core/problem.ts'
 import type {
   AuditTools,

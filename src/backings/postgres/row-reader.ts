@@ -1,6 +1,6 @@
 import type pg from 'pg'
-import type { FlagRow, RowSet, Stored } from '../../core/state/rows.ts'
-import { isFlagKey, isScopeId } from '../../core/state/grammar.ts'
+import type { FlagRow, RowSet, Stored } from '../../core/rows/rows.ts'
+import { isFlagKey, isScopeId } from '../../core/rows/grammar.ts'
 import type { BulkQuery, FlagEntry, RowQuery, ServedStore } from '../../ports/store.ts'
 import { rowFrom } from './columns.ts'
 import { withPgErrors } from './pg-error.ts'

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { TABLES } from '../../core/state/rows.ts'
+import { TABLES } from '../../core/rows/rows.ts'
 import type { SchemaFacts } from '../../ports/database.ts'
 import { checkVersion, type Database, type SupportedVersions, withClient } from './connect.ts'
 import { fullReads, type LeadingColumns, type PlanNode } from './query-plan.ts'

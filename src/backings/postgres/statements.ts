@@ -1,4 +1,4 @@
-import { SCOPE_MEMBER, type Table, TABLES } from '../../core/state/rows.ts'
+import { SCOPE_MEMBER, type Table, TABLES } from '../../core/rows/rows.ts'
 import { columnNames, columnTypes, rowColumn } from './columns.ts'
 
 /** Every statement the store sends, for one schema. Names are schema-qualified: no search_path is relied on. */

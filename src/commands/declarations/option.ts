@@ -1,4 +1,4 @@
-import { type Instant, parseInstant } from '../../core/state/instant.ts'
+import { type Instant, parseInstant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { Format } from '../../reports/index.ts'
 

@@ -5,8 +5,8 @@ import {
   type TtlState,
 } from '../evaluate/types.ts'
 import { isObject, type JsonNode, readJson } from '../json/read.ts'
-import { isApprovalRef, isFlagKey, isScopeId } from '../state/grammar.ts'
-import { type Instant, parseInstant } from '../state/instant.ts'
+import { isApprovalRef, isFlagKey, isScopeId } from '../rows/grammar.ts'
+import { type Instant, parseInstant } from '../rows/instant.ts'
 
 /** What Admin answers (page 5), as far as it is no failure. */
 export type CheckAnswer = Exclude<ApprovalAnswer, { status: 'unreachable' }>

@@ -1,10 +1,10 @@
 import type { AuthMode } from '../evaluate/types.ts'
 import type { CanonicalJson } from '../json/canonical.ts'
-import type { Instant } from '../state/instant.ts'
-import type { Change } from '../state/plan-write.ts'
-import type { WriteRequest } from '../state/write-request.ts'
-import { rowText } from '../state/row-text.ts'
-import type { AnyRow, FlagRow, Table } from '../state/rows.ts'
+import type { Instant } from '../rows/instant.ts'
+import type { Change } from '../rows/plan-write.ts'
+import type { WriteRequest } from '../rows/write-request.ts'
+import { rowText } from '../rows/row-text.ts'
+import type { AnyRow, FlagRow, Table } from '../rows/rows.ts'
 
 /** The last link of a chain: how many records it has, and the hash of the last. */
 export interface AuditHead {

@@ -1,5 +1,5 @@
-import { type Instant, toMilliseconds } from '../state/instant.ts'
-import { isScopeId } from '../state/grammar.ts'
+import { type Instant, toMilliseconds } from '../rows/instant.ts'
+import { isScopeId } from '../rows/grammar.ts'
 import type { Condition } from './modes.ts'
 
 /** What the claims of a token are held to. */

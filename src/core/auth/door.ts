@@ -1,5 +1,5 @@
 import type { ModeMatrix } from './modes.ts'
-import { isScopeId } from '../state/grammar.ts'
+import { isScopeId } from '../rows/grammar.ts'
 import {
   type Authentication,
   type Credential,

@@ -1,4 +1,4 @@
-import type { Instant } from '../state/instant.ts'
+import type { Instant } from '../rows/instant.ts'
 import type { ApprovalAnswer, ApprovalQuestion } from './types.ts'
 
 /** One approval as Admin, an approvals file or a vector holds it. */

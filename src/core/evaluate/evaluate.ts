@@ -1,4 +1,4 @@
-import { type FlagRow, typeOfValue } from '../state/rows.ts'
+import { type FlagRow, typeOfValue } from '../rows/rows.ts'
 import { RULES } from './rules.ts'
 import { type Consulted, failSafe, type Rule, type Step } from './step.ts'
 import type {

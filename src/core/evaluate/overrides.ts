@@ -1,5 +1,5 @@
-import type { Instant } from '../state/instant.ts'
-import type { AnyOverrideRow, Stored } from '../state/rows.ts'
+import type { Instant } from '../rows/instant.ts'
+import type { AnyOverrideRow, Stored } from '../rows/rows.ts'
 import type { Facts, FailSafeCause } from './types.ts'
 
 export type OverrideScope = 'user' | 'tenant'

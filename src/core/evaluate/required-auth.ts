@@ -1,4 +1,4 @@
-import type { FlagRow } from '../state/rows.ts'
+import type { FlagRow } from '../rows/rows.ts'
 import type { AuthMode } from './types.ts'
 
 /** Whether a mode is good enough for what a flag requires (page 1, rule 3). */

@@ -1,5 +1,5 @@
-import type { Instant } from '../state/instant.ts'
-import { type FlagRow, typeOfValue } from '../state/rows.ts'
+import type { Instant } from '../rows/instant.ts'
+import { type FlagRow, typeOfValue } from '../rows/rows.ts'
 import { type OverrideScope, overrideLayer } from './overrides.ts'
 import { meetsRequired } from './required-auth.ts'
 import { approvalRule } from './sensitive-overlay.ts'

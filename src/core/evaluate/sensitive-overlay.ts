@@ -1,4 +1,4 @@
-import type { FlagRow } from '../state/rows.ts'
+import type { FlagRow } from '../rows/rows.ts'
 import { overrideLayer } from './overrides.ts'
 import { deny, failSafe, go, type Step } from './step.ts'
 import { ttlState } from './ttl-state.ts'

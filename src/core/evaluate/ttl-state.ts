@@ -1,4 +1,4 @@
-import { type Instant, toMilliseconds } from '../state/instant.ts'
+import { type Instant, toMilliseconds } from '../rows/instant.ts'
 import { type ApprovalAnswer, TTL_STATES, type TtlState } from './types.ts'
 
 const SOON_MS = 24 * 60 * 60 * 1000

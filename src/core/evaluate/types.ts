@@ -1,6 +1,6 @@
 import type { CanonicalJson } from '../json/canonical.ts'
-import type { Instant } from '../state/instant.ts'
-import type { RowSet } from '../state/rows.ts'
+import type { Instant } from '../rows/instant.ts'
+import type { RowSet } from '../rows/rows.ts'
 
 export const AUTH_MODES = ['verified', 'decode-only', 'dev-headers', 'none'] as const
 export const SCOPES = ['user', 'tenant', 'global'] as const

@@ -1,4 +1,4 @@
-import { fromMilliseconds, type Instant, toMilliseconds } from '../state/instant.ts'
+import { fromMilliseconds, type Instant, toMilliseconds } from '../rows/instant.ts'
 import type { Duration } from './types.ts'
 
 const FORM = /^P(?:T(\d+)H|(\d+)D)$/

@@ -1,4 +1,4 @@
-import type { Instant } from '../state/instant.ts'
+import type { Instant } from '../rows/instant.ts'
 import { durationMs, earliest, later } from './duration.ts'
 import { judgeLimits } from './limits.ts'
 import type {

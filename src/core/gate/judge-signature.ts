@@ -1,6 +1,6 @@
 import { durationMs, later } from './duration.ts'
 import type { ChecklistItem, ItemVerdict, Role, SignoffOutcome, VerifiedSignoff } from './types.ts'
-import type { Instant } from '../state/instant.ts'
+import type { Instant } from '../rows/instant.ts'
 
 /** What the sign-off says about one item, beside its evidence. */
 export interface SignatureBench {

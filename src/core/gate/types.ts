@@ -1,4 +1,4 @@
-import type { Instant } from '../state/instant.ts'
+import type { Instant } from '../rows/instant.ts'
 
 export type Role = 'platform-lead' | 'security-lead'
 /** Where an item is measured: what is cut over, its staging, or scratch on loopback. */

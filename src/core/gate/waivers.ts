@@ -1,4 +1,4 @@
-import { toMilliseconds, type Instant } from '../state/instant.ts'
+import { toMilliseconds, type Instant } from '../rows/instant.ts'
 import { durationMs } from './duration.ts'
 import type {
   ChecklistItem,

@@ -1,6 +1,6 @@
 import { canonicalNumber } from '../json/canonical.ts'
 import { isArray, isNumber, type JsonNode } from '../json/read.ts'
-import { fromMilliseconds, type Instant, parseInstant } from '../state/instant.ts'
+import { fromMilliseconds, type Instant, parseInstant } from '../rows/instant.ts'
 import type { Conversion } from './types.ts'
 
 /** Reads a value in a form that is not ours. @returns undefined where it is not in that form, or would be rounded */

@@ -1,7 +1,7 @@
 import type { CanonicalJson } from '../json/canonical.ts'
 import type { JsonNode } from '../json/read.ts'
 import { compareLines, rowLine } from '../row-format/row-line.ts'
-import { rowText } from '../state/row-text.ts'
+import { rowText } from '../rows/row-text.ts'
 import {
   type AnyRow,
   keyOf,
@@ -9,7 +9,7 @@ import {
   type Table,
   typeOfValue,
   type ValueType,
-} from '../state/rows.ts'
+} from '../rows/rows.ts'
 import { entriesAt, type Entry, firstAt, rootEntry, WILDCARD } from './entries.ts'
 import { Listing } from './listing.ts'
 import { readRow, type RowRead } from './read-row.ts'

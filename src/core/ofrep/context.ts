@@ -1,7 +1,7 @@
 import { pointer } from '../json/pointer.ts'
 import { isObject, type JsonNode, type JsonObject, readJson } from '../json/read.ts'
 import { type Problem, problem } from '../problem.ts'
-import { isApprovalRef, isScopeId } from '../state/grammar.ts'
+import { isApprovalRef, isScopeId } from '../rows/grammar.ts'
 
 /** What of an OFREP context is looked at; null where it is not there. Any other attribute is the client's own. */
 export interface OfrepContext {

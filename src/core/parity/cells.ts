@@ -10,7 +10,7 @@ import {
   type TtlState,
 } from '../evaluate/types.ts'
 import type { CanonicalJson } from '../json/canonical.ts'
-import { fromMilliseconds, type Instant, toMilliseconds } from '../state/instant.ts'
+import { fromMilliseconds, type Instant, toMilliseconds } from '../rows/instant.ts'
 import {
   type FlagRow,
   REQUIRED_AUTH,
@@ -18,7 +18,7 @@ import {
   type State,
   type TenantOverrideRow,
   type UserOverrideRow,
-} from '../state/rows.ts'
+} from '../rows/rows.ts'
 import type { Asker, Covers, Given, VectorRequest } from './vector.ts'
 
 /** One of the 360 cells (page 1) at one boundary of its TTL state, for one `required_auth`. */

@@ -1,7 +1,7 @@
 import type { Approval } from '../evaluate/approvals.ts'
 import type { Scope, SensitivePath, TtlState } from '../evaluate/types.ts'
-import { toMilliseconds } from '../state/instant.ts'
-import type { AnyOverrideRow } from '../state/rows.ts'
+import { toMilliseconds } from '../rows/instant.ts'
+import type { AnyOverrideRow } from '../rows/rows.ts'
 import type { Asker, Covers, Given, VectorRequest } from './vector.ts'
 
 /** What a vector covers, told from its inputs alone: what it says of itself is held against this (page 1). */

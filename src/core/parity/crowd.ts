@@ -1,4 +1,4 @@
-import type { FlagRow, State } from '../state/rows.ts'
+import type { FlagRow, State } from '../rows/rows.ts'
 import type { Scene } from './scene.ts'
 
 /** The rows of a scene among rows that concern nobody in it, and every list backwards. */

@@ -1,9 +1,9 @@
 import type { KeyServerScript } from '../auth/contract.ts'
 import type { Environment } from '../auth/types.ts'
 import type { Approval } from '../evaluate/approvals.ts'
-import type { Instant } from '../state/instant.ts'
-import { rowText } from '../state/row-text.ts'
-import { type AnyRow, type State, type Table, TABLES } from '../state/rows.ts'
+import type { Instant } from '../rows/instant.ts'
+import { rowText } from '../rows/row-text.ts'
+import { type AnyRow, type State, type Table, TABLES } from '../rows/rows.ts'
 
 /** What `GET /harness` says in `harness`: goes up when a scene means something else. */
 export const HARNESS_PROTOCOL = 1

@@ -6,7 +6,7 @@ import {
   type State,
   type Table,
   TABLES,
-} from '../state/rows.ts'
+} from '../rows/rows.ts'
 
 /** The rows that stand after a number of writes, as whoever wrote them was told. */
 export class Ledger {

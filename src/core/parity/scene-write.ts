@@ -1,9 +1,9 @@
 import { answerFrom } from '../evaluate/approvals.ts'
 import type { ApprovalAnswer } from '../evaluate/types.ts'
 import { type JsonNode, readJson } from '../json/read.ts'
-import { rowText } from '../state/row-text.ts'
-import type { AnyRow, Stored } from '../state/rows.ts'
-import type { WriteRequest } from '../state/write-request.ts'
+import { rowText } from '../rows/row-text.ts'
+import type { AnyRow, Stored } from '../rows/rows.ts'
+import type { WriteRequest } from '../rows/write-request.ts'
 import type { Problem } from '../problem.ts'
 import { type Scene, SCENE_TIME, type SceneWrite } from './scene.ts'
 

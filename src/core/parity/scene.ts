@@ -1,5 +1,5 @@
-import type { Instant } from '../state/instant.ts'
-import type { RowKey, Table } from '../state/rows.ts'
+import type { Instant } from '../rows/instant.ts'
+import type { RowKey, Table } from '../rows/rows.ts'
 import type { Given } from './vector.ts'
 
 /** Who asks in a scene: each of the four modes, and tokens that say more, less, or nothing that holds. */

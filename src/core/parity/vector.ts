@@ -2,8 +2,8 @@ import type { Approval } from '../evaluate/approvals.ts'
 import type { AuthMode, Scope, SensitivePath, TtlState } from '../evaluate/types.ts'
 import type { Environment } from '../auth/types.ts'
 import type { JsonObject } from '../json/read.ts'
-import type { Instant } from '../state/instant.ts'
-import type { State } from '../state/rows.ts'
+import type { Instant } from '../rows/instant.ts'
+import type { State } from '../rows/rows.ts'
 
 /** What a vector is there for; `null` where no approval is in play. */
 export interface Covers {

@@ -1,7 +1,7 @@
 import { canonicalNumber } from '../json/canonical.ts'
 import { pointer } from '../json/pointer.ts'
 import { isArray, isNumber, type JsonNode, type JsonObject } from '../json/read.ts'
-import { utf8Bytes } from '../state/grammar.ts'
+import { utf8Bytes } from '../rows/grammar.ts'
 
 /**
  * What PostgreSQL, its driver or JSON parsing would change or refuse without anybody asking for it, and what

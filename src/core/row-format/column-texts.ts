@@ -1,5 +1,5 @@
-import type { AnyRow, Table } from '../state/rows.ts'
-import { decodeRow, ROW_MEMBERS } from '../state/decode-row.ts'
+import type { AnyRow, Table } from '../rows/rows.ts'
+import { decodeRow, ROW_MEMBERS } from '../rows/decode-row.ts'
 import type { Problem } from '../problem.ts'
 import { plainRow } from './plain-row.ts'
 import { readLine } from './row-line.ts'

@@ -1,5 +1,5 @@
 import { isCanonicalText } from '../json/canonical-text.ts'
-import type { RowKey, Table } from '../state/rows.ts'
+import type { RowKey, Table } from '../rows/rows.ts'
 
 /** A row that is in form as it stands: its members as texts, null where it has none. */
 export interface PlainRow {

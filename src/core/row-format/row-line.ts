@@ -1,5 +1,5 @@
 import { isObject, type JsonNode, readJson } from '../json/read.ts'
-import { type RowKey, SCOPE_MEMBER, type Table, TABLES } from '../state/rows.ts'
+import { type RowKey, SCOPE_MEMBER, type Table, TABLES } from '../rows/rows.ts'
 import { plainRow } from './plain-row.ts'
 
 /** What a snapshot's line is about. */

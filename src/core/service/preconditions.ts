@@ -1,4 +1,4 @@
-import type { WriteRequest } from '../state/write-request.ts'
+import type { WriteRequest } from '../rows/write-request.ts'
 
 /** An entity tag that no row has. */
 const NEVER = 0

@@ -1,5 +1,5 @@
 import type { SignoffOutcome } from '../gate/types.ts'
-import type { Instant } from '../state/instant.ts'
+import type { Instant } from '../rows/instant.ts'
 import { readEnvelope } from './envelope.ts'
 import { type Fault, fault, REFUSALS, type Step } from './refusals.ts'
 import { checkSignature, coverageFault } from './signature.ts'

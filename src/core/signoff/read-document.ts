@@ -1,7 +1,7 @@
 import { canonicalise, strictProblems } from '../json/canonical.ts'
 import { toPlain } from '../json/plain.ts'
 import { type JsonNode, readJson } from '../json/read.ts'
-import { parseInstant } from '../state/instant.ts'
+import { parseInstant } from '../rows/instant.ts'
 import type { Documents, Shaped, SignoffTools } from './types.ts'
 
 /** A JSON text as a value of its schema, its times real ones; or the first thing that is wrong with it. */

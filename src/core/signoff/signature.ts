@@ -1,5 +1,5 @@
 import { isObject, type JsonNode, readJson } from '../json/read.ts'
-import type { Instant } from '../state/instant.ts'
+import type { Instant } from '../rows/instant.ts'
 import { decodeUtf8OrNull } from '../text/utf8.ts'
 import { shapeNode } from './read-document.ts'
 import { type Fault, fault, refuse, type Step } from './refusals.ts'

@@ -1,7 +1,7 @@
 import { canonicalise } from '../json/canonical.ts'
 import { readJson } from '../json/read.ts'
 import { repeatsMember } from '../json/repeats.ts'
-import type { Instant } from '../state/instant.ts'
+import type { Instant } from '../rows/instant.ts'
 import { decodeUtf8OrNull } from '../text/utf8.ts'
 import { canonicalText, shapeNode } from './read-document.ts'
 import { type Fault, fault, type Refusal, refuse, type Step } from './refusals.ts'

@@ -1,4 +1,4 @@
-import type { Instant } from '../state/instant.ts'
+import type { Instant } from '../rows/instant.ts'
 import { decodeUtf8OrNull } from '../text/utf8.ts'
 import { readDocument } from './read-document.ts'
 import { type Fault, fault, refuse, type Step } from './refusals.ts'

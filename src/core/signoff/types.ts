@@ -1,5 +1,5 @@
 import type { ChainHead, Identity, Role, WaiverCover, WaiverPolicy } from '../gate/types.ts'
-import type { Instant } from '../state/instant.ts'
+import type { Instant } from '../rows/instant.ts'
 
 /** Who has to sign (page 3); a trust file requires both. */
 export const ROLES: readonly Role[] = ['platform-lead', 'security-lead']

@@ -1,5 +1,5 @@
 import type { Waiver } from '../gate/types.ts'
-import type { Instant } from '../state/instant.ts'
+import type { Instant } from '../rows/instant.ts'
 import { canonicalText } from './read-document.ts'
 import { type Fault, fault, type Step } from './refusals.ts'
 import { checkSignature } from './signature.ts'

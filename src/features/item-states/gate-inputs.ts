@@ -4,7 +4,7 @@ import { readSignoffFiles } from '../../app/signoff/folder.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import type { Identity } from '../../core/gate/types.ts'
 import type { SignoffTexts } from '../../core/signoff/types.ts'
-import type { Instant } from '../../core/state/instant.ts'
+import type { Instant } from '../../core/rows/instant.ts'
 import type { EvidenceTexts } from '../../ports/evidence.ts'
 
 export interface GateRequest extends Running {

@@ -7,7 +7,7 @@ import type { Fault } from '../../core/signoff/refusals.ts'
 import { checkTrust, type TrustOutcome } from '../../core/signoff/trust.ts'
 import type { SignoffTools } from '../../core/signoff/types.ts'
 import { verifyWaivers } from '../../core/signoff/waivers.ts'
-import type { Instant } from '../../core/state/instant.ts'
+import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { GateInputs } from './gate-inputs.ts'
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type HeldLine, mergeRows, type SideName } from '../../../src/app/rows/merge-rows.ts'
 import { rowLine } from '../../../src/core/row-format/row-line.ts'
-import { type Table, TABLES } from '../../../src/core/state/rows.ts'
+import { type Table, TABLES } from '../../../src/core/rows/rows.ts'
 import type { RowBatch, RowSource } from '../../../src/ports/rows.ts'
 import { examples } from '../../support/scale.ts'
 

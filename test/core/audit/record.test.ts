@@ -11,9 +11,9 @@ import {
   recordText,
   refusalEvent,
 } from '../../../src/core/audit/record.ts'
-import type { Change } from '../../../src/core/state/plan-write.ts'
-import type { WriteRequest } from '../../../src/core/state/write-request.ts'
-import type { Table } from '../../../src/core/state/rows.ts'
+import type { Change } from '../../../src/core/rows/plan-write.ts'
+import type { WriteRequest } from '../../../src/core/rows/write-request.ts'
+import type { Table } from '../../../src/core/rows/rows.ts'
 import {
   FLAG,
   flagRow,

@@ -5,7 +5,7 @@ import {
   identityOf,
   timesHold,
 } from '../../../src/core/auth/claims.ts'
-import { toMilliseconds } from '../../../src/core/state/instant.ts'
+import { toMilliseconds } from '../../../src/core/rows/instant.ts'
 import { fromNow, NOW } from '../builders.ts'
 
 const SECONDS = toMilliseconds(NOW) / 1000

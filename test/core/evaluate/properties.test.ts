@@ -16,7 +16,7 @@ import {
   typeOfValue,
   type UserOverrideRow,
   VALUE_TYPES,
-} from '../../../src/core/state/rows.ts'
+} from '../../../src/core/rows/rows.ts'
 import {
   anonymous,
   broken,

@@ -4,7 +4,7 @@ import { durationMs } from '../../../src/core/gate/duration.ts'
 import { type GateInput, judgeGate } from '../../../src/core/gate/judge-gate.ts'
 import type { EvidenceDraft, GateItemState, ItemVerdict } from '../../../src/core/gate/types.ts'
 import { waiverMiss } from '../../../src/core/gate/waivers.ts'
-import type { Instant } from '../../../src/core/state/instant.ts'
+import type { Instant } from '../../../src/core/rows/instant.ts'
 import { EXITS, weightiest } from '../../../src/core/exit.ts'
 import {
   at,

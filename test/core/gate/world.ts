@@ -12,7 +12,7 @@ import type {
   VerifiedSignoff,
   Waiver,
 } from '../../../src/core/gate/types.ts'
-import type { Instant } from '../../../src/core/state/instant.ts'
+import type { Instant } from '../../../src/core/rows/instant.ts'
 import { ROOT } from '../../support/run-ff.ts'
 
 export const CHECKLIST = JSON.parse(

@@ -9,10 +9,10 @@ import { compareJson } from '../../../src/core/parity/compare.ts'
 import { deriveCovers } from '../../../src/core/parity/covers.ts'
 import { expectedOf } from '../../../src/core/parity/expected-cell.ts'
 import { withState } from '../../../src/core/parity/judge-vector.ts'
-import { decodeRow } from '../../../src/core/state/decode-row.ts'
-import { toMilliseconds } from '../../../src/core/state/instant.ts'
-import { rowText } from '../../../src/core/state/row-text.ts'
-import { type AnyRow, TABLES } from '../../../src/core/state/rows.ts'
+import { decodeRow } from '../../../src/core/rows/decode-row.ts'
+import { toMilliseconds } from '../../../src/core/rows/instant.ts'
+import { rowText } from '../../../src/core/rows/row-text.ts'
+import { type AnyRow, TABLES } from '../../../src/core/rows/rows.ts'
 import {
   anonymous,
   contractSchemas,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Approval } from '../../../src/core/evaluate/approvals.ts'
 import { deriveCovers } from '../../../src/core/parity/covers.ts'
 import type { Asker, Given, VectorRequest } from '../../../src/core/parity/vector.ts'
-import type { FlagRow, TenantOverrideRow, UserOverrideRow } from '../../../src/core/state/rows.ts'
+import type { FlagRow, TenantOverrideRow, UserOverrideRow } from '../../../src/core/rows/rows.ts'
 import {
   DAY,
   FLAG,

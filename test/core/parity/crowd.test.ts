@@ -3,7 +3,7 @@ import type { CanonicalJson } from '../../../src/core/json/canonical.ts'
 import { crowded } from '../../../src/core/parity/crowd.ts'
 import { Ledger } from '../../../src/core/parity/ledger.ts'
 import type { Scene, SceneWrite } from '../../../src/core/parity/scene.ts'
-import type { State } from '../../../src/core/state/rows.ts'
+import type { State } from '../../../src/core/rows/rows.ts'
 import { flagRow as flag, tenantRow } from '../builders.ts'
 
 const state: State = {

@@ -4,8 +4,8 @@ import { nodeText } from '../../../src/core/parity/node-text.ts'
 import type { SceneWrite } from '../../../src/core/parity/scene.ts'
 import { outcomeNode, storedNode, writeRequest } from '../../../src/core/parity/scene-write.ts'
 import type { CanonicalJson } from '../../../src/core/json/canonical.ts'
-import type { Instant } from '../../../src/core/state/instant.ts'
-import type { AnyRow, TenantOverrideRow } from '../../../src/core/state/rows.ts'
+import type { Instant } from '../../../src/core/rows/instant.ts'
+import type { AnyRow, TenantOverrideRow } from '../../../src/core/rows/rows.ts'
 
 const TIME = '2026-01-15T09:00:00.000Z' as Instant
 const authored = { created_by: 'U', updated_by: 'U', created_at: TIME, updated_at: TIME }

@@ -11,9 +11,9 @@ import {
   readLine,
   rowLine,
 } from '../../../src/core/row-format/row-line.ts'
-import { decodeRow } from '../../../src/core/state/decode-row.ts'
-import { rowText } from '../../../src/core/state/row-text.ts'
-import { keyOf, type Table } from '../../../src/core/state/rows.ts'
+import { decodeRow } from '../../../src/core/rows/decode-row.ts'
+import { rowText } from '../../../src/core/rows/row-text.ts'
+import { keyOf, type Table } from '../../../src/core/rows/rows.ts'
 import { flagRow, instant, json, tenantRow, userRow } from '../builders.ts'
 import { examples } from '../../support/scale.ts'
 

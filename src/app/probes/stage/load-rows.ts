@@ -7,7 +7,7 @@ import type {
   TenantOverrideRow,
   UserOverrideRow,
   ValueType,
-} from '../../../core/state/rows.ts'
+} from '../../../core/rows/rows.ts'
 import type { HttpClient } from '../../../ports/http.ts'
 import { evaluateOver } from '../../service-client.ts'
 import type { Send } from '../load.ts'

@@ -1,5 +1,5 @@
 import type { CanonicalJson } from '../../../core/json/canonical.ts'
-import type { FlagRow, State } from '../../../core/state/rows.ts'
+import type { FlagRow, State } from '../../../core/rows/rows.ts'
 import { TOKEN_TIME } from '../token-shop.ts'
 
 export const PLAIN_FLAG = 'ff.stage.plain'

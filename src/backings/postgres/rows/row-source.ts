@@ -5,7 +5,7 @@ import {
   catalogueOf,
   type SchemaContract,
 } from '../../../core/migrations/catalogue.ts'
-import { type RowKey, SCOPE_MEMBER, type Table, TABLES } from '../../../core/state/rows.ts'
+import { type RowKey, SCOPE_MEMBER, type Table, TABLES } from '../../../core/rows/rows.ts'
 import type { RowBatch, RowSource, SourceFault } from '../../../ports/rows.ts'
 import { COLUMNS } from '../columns.ts'
 import { Client } from '../client.ts'

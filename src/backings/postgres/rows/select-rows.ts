@@ -1,5 +1,5 @@
-import type { Table } from '../../../core/state/rows.ts'
-import { SCOPE_MEMBER } from '../../../core/state/rows.ts'
+import type { Table } from '../../../core/rows/rows.ts'
+import { SCOPE_MEMBER } from '../../../core/rows/rows.ts'
 import { COLUMNS, type Kind } from '../columns.ts'
 
 /** How the bytes of a column become JSON. `raw` is JSON already, made by the server of a column that is not as in the contract. */

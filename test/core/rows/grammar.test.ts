@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isApprovalRef, isFlagKey, isScopeId, utf8Bytes } from '../../../src/core/state/grammar.ts'
+import { isApprovalRef, isFlagKey, isScopeId, utf8Bytes } from '../../../src/core/rows/grammar.ts'
 
 describe('isFlagKey', () => {
   test.each([

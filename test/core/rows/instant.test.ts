@@ -5,7 +5,7 @@ import {
   type Instant,
   parseInstant,
   toMilliseconds,
-} from '../../../src/core/state/instant.ts'
+} from '../../../src/core/rows/instant.ts'
 import { instant } from '../builders.ts'
 
 describe('parseInstant', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { decodeRow } from '../../../src/core/state/decode-row.ts'
-import { rowText } from '../../../src/core/state/row-text.ts'
+import { decodeRow } from '../../../src/core/rows/decode-row.ts'
+import { rowText } from '../../../src/core/rows/row-text.ts'
 import {
   flagRow,
   fromNow,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { WriteRequest } from '../../../src/core/state/write-request.ts'
-import { requestProblems } from '../../../src/core/state/write-request.ts'
+import type { WriteRequest } from '../../../src/core/rows/write-request.ts'
+import { requestProblems } from '../../../src/core/rows/write-request.ts'
 import { FLAG, NOW, REF, USER } from '../builders.ts'
 
 const REQUEST: WriteRequest = {

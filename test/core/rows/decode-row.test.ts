@@ -1,11 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { decodeRow } from '../../../src/core/state/decode-row.ts'
-import {
-  MAX_TEXT_BYTES,
-  MAX_VALUE_BYTES,
-  MAX_VALUE_DEPTH,
-} from '../../../src/core/state/grammar.ts'
-import type { Table } from '../../../src/core/state/rows.ts'
+import { decodeRow } from '../../../src/core/rows/decode-row.ts'
+import { MAX_TEXT_BYTES, MAX_VALUE_BYTES, MAX_VALUE_DEPTH } from '../../../src/core/rows/grammar.ts'
+import type { Table } from '../../../src/core/rows/rows.ts'
 import { json, node } from '../builders.ts'
 
 const FLAG = {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { ApprovalAnswer } from '../../../src/core/evaluate/types.ts'
-import { decodeRow } from '../../../src/core/state/decode-row.ts'
-import { planWrite, type Standing, type WritePlan } from '../../../src/core/state/plan-write.ts'
-import type { WriteRequest } from '../../../src/core/state/write-request.ts'
-import { rowText } from '../../../src/core/state/row-text.ts'
-import type { AnyRow, FlagRow, Stored, Table } from '../../../src/core/state/rows.ts'
+import { decodeRow } from '../../../src/core/rows/decode-row.ts'
+import { planWrite, type Standing, type WritePlan } from '../../../src/core/rows/plan-write.ts'
+import type { WriteRequest } from '../../../src/core/rows/write-request.ts'
+import { rowText } from '../../../src/core/rows/row-text.ts'
+import type { AnyRow, FlagRow, Stored, Table } from '../../../src/core/rows/rows.ts'
 import {
   broken,
   DAY,

@@ -9,10 +9,10 @@ import {
   TTL_STATES,
 } from '../../../src/core/evaluate/types.ts'
 import { APPROVAL_REFUSALS } from '../../../src/core/evaluate/sensitive-overlay.ts'
-import { decodeRow, ROW_MEMBERS } from '../../../src/core/state/decode-row.ts'
-import { isApprovalRef, isFlagKey, isScopeId } from '../../../src/core/state/grammar.ts'
-import { parseInstant } from '../../../src/core/state/instant.ts'
-import { rowText } from '../../../src/core/state/row-text.ts'
+import { decodeRow, ROW_MEMBERS } from '../../../src/core/rows/decode-row.ts'
+import { isApprovalRef, isFlagKey, isScopeId } from '../../../src/core/rows/grammar.ts'
+import { parseInstant } from '../../../src/core/rows/instant.ts'
+import { rowText } from '../../../src/core/rows/row-text.ts'
 import {
   type AnyRow,
   FLAG_STATES,
@@ -20,7 +20,7 @@ import {
   type Table,
   TABLES,
   VALUE_TYPES,
-} from '../../../src/core/state/rows.ts'
+} from '../../../src/core/rows/rows.ts'
 import {
   contractSchemas,
   flagRow,

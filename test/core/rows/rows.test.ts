@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { keyOf, keyText, typeOfValue } from '../../../src/core/state/rows.ts'
+import { keyOf, keyText, typeOfValue } from '../../../src/core/rows/rows.ts'
 import { FLAG, flagRow, json, TENANT, tenantRow, USER, userRow } from '../builders.ts'
 
 describe('typeOfValue', () => {
