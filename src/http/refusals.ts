@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { PROBLEMS, problemText, type RequestCode } from '../core/service/problems.ts'
+import { PROBLEMS, problemText, type RequestCode } from '../core/http-api/problems.ts'
 import type { HttpRoute, HttpWitness } from '../ports/http.ts'
 import { PROBLEM_TYPE, refuse } from './reply.ts'
 

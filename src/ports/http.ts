@@ -1,5 +1,5 @@
 import type { Credential } from '../core/auth/types.ts'
-import type { ServerCode } from '../core/service/problems.ts'
+import type { ServerCode } from '../core/http-api/problems.ts'
 
 /** One HTTP request as a route sees it: bounded, its body UTF-8 (page 5, limits). */
 export interface HttpCall {

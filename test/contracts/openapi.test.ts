@@ -9,7 +9,7 @@ import { OWN, readSchemas } from '../../src/app/service/openapi/route.ts'
 import type { Json } from '../../src/app/service/openapi/schema-refs.ts'
 import { LIMITS } from '../../src/app/serve.ts'
 import { serviceRoutes } from '../../src/app/service/routes.ts'
-import { PROBLEMS, type ServiceCode } from '../../src/core/service/problems.ts'
+import { PROBLEMS, type ServiceCode } from '../../src/core/http-api/problems.ts'
 import { ROOT } from '../support/run-ff.ts'
 
 const parts = (): never => {

@@ -16,7 +16,7 @@ import { createStore } from '../../dist/src/backings/file/file-store.js'
 import { startEmbedded } from '../../dist/src/backings/postgres/embedded.js'
 import { toPublicJwk } from '../../dist/src/core/text/jwk.js'
 import { makeSigningKey, signClaims } from '../../dist/src/jose/compact.js'
-import { PROBLEMS } from '../../dist/src/core/service/problems.js'
+import { PROBLEMS } from '../../dist/src/core/http-api/problems.js'
 import { auditTrail } from './audit-trail.mjs'
 import { hostile } from './requests.mjs'
 

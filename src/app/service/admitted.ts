@@ -1,7 +1,7 @@
 import { inContext } from '../../core/auth/door.ts'
 import { isRefused, type NamedContext } from '../../core/auth/types.ts'
 import type { Principal } from '../../core/evaluate/types.ts'
-import { accessRefusal, type Need } from '../../core/service/access.ts'
+import { accessRefusal, type Need } from '../../core/http-api/access.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { HttpCall } from '../../ports/http.ts'
 import { admit } from '../admit.ts'

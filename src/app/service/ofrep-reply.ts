@@ -1,6 +1,6 @@
 import { ofrepFailure, ofrepStatus } from '../../core/ofrep/failure.ts'
 import type { Problem } from '../../core/problem.ts'
-import type { ServiceCode } from '../../core/service/problems.ts'
+import type { ServiceCode } from '../../core/http-api/problems.ts'
 import type { HttpReply } from '../../ports/http.ts'
 import { jsonReply, refusalHeaders } from './reply.ts'
 

@@ -4,7 +4,7 @@ import {
   PROBLEMS,
   problemText,
   type ServiceCode,
-} from '../../core/service/problems.ts'
+} from '../../core/http-api/problems.ts'
 import { FfError } from '../../errors.ts'
 import type { HttpReply } from '../../ports/http.ts'
 

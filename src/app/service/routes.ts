@@ -1,4 +1,4 @@
-import { ANY_TENANT } from '../../core/service/access.ts'
+import { ANY_TENANT } from '../../core/http-api/access.ts'
 import type { HttpMethod, HttpRoute } from '../../ports/http.ts'
 import { type Changed, changeRoute } from './change.ts'
 import { evaluateRoute } from './evaluate.ts'

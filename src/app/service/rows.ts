@@ -1,5 +1,5 @@
 import { problem } from '../../core/problem.ts'
-import type { Need } from '../../core/service/access.ts'
+import type { Need } from '../../core/http-api/access.ts'
 import { isFlagKey, isScopeId } from '../../core/rows/grammar.ts'
 import { type AnyRow, type RowKey, type Stored, type Table } from '../../core/rows/rows.ts'
 import { rowText } from '../../core/rows/row-text.ts'

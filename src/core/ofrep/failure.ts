@@ -1,5 +1,5 @@
 import type { Problem } from '../problem.ts'
-import { PROBLEMS, type ServiceCode } from '../service/problems.ts'
+import { PROBLEMS, type ServiceCode } from '../http-api/problems.ts'
 
 /** The error codes of OFREP that are ever sent. TARGETING_KEY_MISSING is none of them: no flag needs one to be decided. */
 export type OfrepErrorCode = 'PARSE_ERROR' | 'INVALID_CONTEXT' | 'FLAG_NOT_FOUND' | 'GENERAL'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ofrepFailure, ofrepStatus } from '../../../src/core/ofrep/failure.ts'
-import { PROBLEMS, type ServiceCode } from '../../../src/core/service/problems.ts'
+import { PROBLEMS, type ServiceCode } from '../../../src/core/http-api/problems.ts'
 
 describe('a refusal as OFREP has it', () => {
   test.each([

@@ -1,5 +1,5 @@
 import { REFUSALS, type RefusalCode } from '../../../core/auth/types.ts'
-import type { ServiceCode } from '../../../core/service/problems.ts'
+import type { ServiceCode } from '../../../core/http-api/problems.ts'
 
 /** Why any request may be refused, whatever it is about. */
 export const ANY: readonly ServiceCode[] = [

@@ -1,4 +1,4 @@
-import type { ServiceCode } from '../../../core/service/problems.ts'
+import type { ServiceCode } from '../../../core/http-api/problems.ts'
 import { DEFAULT_PAGE, MAX_PAGE } from '../parts.ts'
 import { ANY, APPROVAL, BODY, CHANGE, DOOR, PUT, READ, SCOPED, STRICT } from './codes.ts'
 

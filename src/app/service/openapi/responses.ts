@@ -1,5 +1,5 @@
 import { ofrepStatus } from '../../../core/ofrep/failure.ts'
-import { PROBLEMS, type ServiceCode } from '../../../core/service/problems.ts'
+import { PROBLEMS, type ServiceCode } from '../../../core/http-api/problems.ts'
 import type { Answer, Operation } from './operations.ts'
 import { type Json, schemaRef } from './schema-refs.ts'
 

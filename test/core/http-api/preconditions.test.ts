@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { entityTag, expectedOf } from '../../../src/core/service/preconditions.ts'
+import { entityTag, expectedOf } from '../../../src/core/http-api/preconditions.ts'
 
 test.each([
   ['neither', null, null, null],

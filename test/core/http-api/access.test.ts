@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { accessRefusal } from '../../../src/core/service/access.ts'
+import { accessRefusal } from '../../../src/core/http-api/access.ts'
 import { anonymous, decodeOnly, principal, TENANT } from '../builders.ts'
 
 const needs = (scopes: readonly string[], tenant: string | null = null) => ({ scopes, tenant })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { REFUSALS } from '../../../src/core/auth/types.ts'
 import { problem } from '../../../src/core/problem.ts'
-import { isServiceCode, PROBLEMS, problemText } from '../../../src/core/service/problems.ts'
+import { isServiceCode, PROBLEMS, problemText } from '../../../src/core/http-api/problems.ts'
 
 describe('every code', () => {
   test.each(Object.entries(PROBLEMS))(
