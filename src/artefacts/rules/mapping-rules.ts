@@ -1,7 +1,7 @@
 import { plainText } from '../../core/json/plain-text.ts'
 import { pointer, tokens } from '../../core/json/pointer.ts'
-import { WILDCARD } from '../../core/mapping/entries.ts'
-import type { EntryRule, MemberRule } from '../../core/mapping/types.ts'
+import { WILDCARD } from '../../core/import-mapping/entries.ts'
+import type { EntryRule, MemberRule } from '../../core/import-mapping/types.ts'
 import type { Loaded } from '../load.ts'
 import type { ArtefactProblem } from '../problem.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { mapDocument } from '../../../src/core/mapping/map-document.ts'
-import type { EntryRule, Mapping, MemberRule } from '../../../src/core/mapping/types.ts'
+import { mapDocument } from '../../../src/core/import-mapping/map-document.ts'
+import type { EntryRule, Mapping, MemberRule } from '../../../src/core/import-mapping/types.ts'
 import { node } from '../builders.ts'
 
 const AT = { const: '2026-01-01T00:00:00.000Z' }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { convert } from '../../../src/core/mapping/convert.ts'
-import type { Conversion } from '../../../src/core/mapping/types.ts'
+import { convert } from '../../../src/core/import-mapping/convert.ts'
+import type { Conversion } from '../../../src/core/import-mapping/types.ts'
 import { node } from '../builders.ts'
 
 const REFUSED = undefined
