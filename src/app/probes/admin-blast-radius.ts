@@ -6,7 +6,7 @@ import {
   paceOf,
   summariseLoad,
   widestChange,
-} from '../../core/load/load.ts'
+} from '../../core/load-stats/load.ts'
 import { FfError } from '../../errors.ts'
 import type { AdminBehaviour, Approvals } from '../../ports/admin.ts'
 import type { HttpClient } from '../../ports/http.ts'

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ADMIN_LIMITS, type AdminLimits } from '../../core/admin/limits.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
-import { percentile, rounded } from '../../core/load/load.ts'
+import { percentile, rounded } from '../../core/load-stats/load.ts'
 import type { AdminServer, ApprovalCheck, Approvals } from '../../ports/admin.ts'
 import { approvalOf, questionOf, withAdmin } from './admin-scene.ts'
 import { given, numberParam, probe } from './probe.ts'

@@ -6,7 +6,7 @@ import {
   paceOf,
   rounded,
   summariseLoad,
-} from '../../core/load/load.ts'
+} from '../../core/load-stats/load.ts'
 import { FfError } from '../../errors.ts'
 import type { HttpClient } from '../../ports/http.ts'
 import type { ServedStore } from '../../ports/store.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Arrival, Pace } from '../../core/load/load.ts'
+import type { Arrival, Pace } from '../../core/load-stats/load.ts'
 
 /** Sends one request. @param at which of the load @returns whether it was answered as it should be; never rejects */
 export type Send = (at: number) => Promise<boolean>

@@ -5,7 +5,7 @@ import {
   percentile,
   summariseLoad,
   widestChange,
-} from '../../../src/core/load/load.ts'
+} from '../../../src/core/load-stats/load.ts'
 
 describe('a pace', () => {
   test('is a tenth above the least, so that a late timer does not miss it', () => {
