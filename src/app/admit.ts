@@ -1,4 +1,4 @@
-import { withoutToken } from '../core/auth/door.ts'
+import { withoutToken } from '../core/auth/authenticate.ts'
 import type { Authentication, Credential } from '../core/auth/types.ts'
 import type { Door, TokenTime } from '../ports/auth.ts'
 

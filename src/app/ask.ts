@@ -1,4 +1,4 @@
-import { inContext } from '../core/auth/door.ts'
+import { inContext } from '../core/auth/authenticate.ts'
 import { type Credential, type Environment, isRefused } from '../core/auth/types.ts'
 import { answerFrom } from '../core/evaluate/approvals.ts'
 import { decisionText } from '../core/evaluate/decision-text.ts'

@@ -6,7 +6,7 @@ import {
   judge,
   type Party,
 } from '../core/parity/judge.ts'
-import { crowded } from '../core/parity/crowd.ts'
+import { crowded } from '../core/parity/unrelated-rows.ts'
 import { Ledger } from '../core/parity/ledger.ts'
 import { nodeText } from '../core/parity/node-text.ts'
 import { type Scene, SCENE_TIME, type SceneAsk, type SceneWrite } from '../core/parity/scene.ts'

@@ -1,6 +1,6 @@
 import type { Claims } from '../core/auth/claims.ts'
 import type { KeyServerScript, KeyServerStage } from '../core/auth/contract.ts'
-import type { DoorRules } from '../core/auth/door.ts'
+import type { DoorRules } from '../core/auth/authenticate.ts'
 import type { Condition } from '../core/auth/modes.ts'
 import type { Authentication, Credential, Environment } from '../core/auth/types.ts'
 import type { AuthMode } from '../core/evaluate/types.ts'

@@ -5,7 +5,7 @@ import { gate } from '../../src/app/gate.ts'
 import type { GateReport } from '../../src/core/report/types.ts'
 import type { TrustFile } from '../../src/core/signoff/types.ts'
 import { REPORTERS } from '../../src/reports/index.ts'
-import { CHECKLIST } from '../core/gate/world.ts'
+import { CHECKLIST } from '../core/gate/builders.ts'
 import {
   changeTrust,
   HANDS,

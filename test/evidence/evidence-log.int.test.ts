@@ -14,7 +14,7 @@ import {
 } from '../../src/evidence/evidence-log.ts'
 import { makeRunnerKey, readRunnerKey, type Runner } from '../../src/evidence/runner-key.ts'
 import { writeLine } from '../../src/evidence/evidence-line.ts'
-import { itemOf, passing } from '../core/gate/world.ts'
+import { itemOf, passing } from '../core/gate/builders.ts'
 import { examples } from '../support/scale.ts'
 
 let parent = ''

@@ -4,7 +4,7 @@ import { gateReport } from '../../src/app/gate-report.ts'
 import { judgeGate } from '../../src/core/gate/judge-gate.ts'
 import type { GateInput } from '../../src/core/gate/judge-gate.ts'
 import { htmlReport } from '../../src/reports/html.ts'
-import { CHECKLIST, go, goBut, NOW } from '../core/gate/world.ts'
+import { CHECKLIST, go, goBut, NOW } from '../core/gate/builders.ts'
 
 const HOSTILE = `</dd><script>alert(1)</script><img src="https://x.example/" onerror='x'>`
 const page = (input: GateInput): string => {

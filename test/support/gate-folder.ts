@@ -8,7 +8,7 @@ import { fromMilliseconds, type Instant } from '../../src/core/rows/instant.ts'
 import type { EvidenceDraft, Identity } from '../../src/core/gate/types.ts'
 import { openEvidence } from '../../src/evidence/evidence-log.ts'
 import { makeRunnerKey, type Runner } from '../../src/evidence/runner-key.ts'
-import { CHECKLIST, passing } from '../core/gate/world.ts'
+import { CHECKLIST, passing } from '../core/gate/builders.ts'
 import { ROOT } from './run-ff.ts'
 
 export const CODE = 'sha256:of-a-test'

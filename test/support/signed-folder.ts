@@ -15,7 +15,7 @@ import { readRunnerKey, type Runner } from '../../src/evidence/runner-key.ts'
 import { loadGateFiles } from '../../src/app/gate-files.ts'
 import { signoffCrypto } from '../../src/signoff/crypto.ts'
 import { signoffKeys } from '../../src/signoff/index.ts'
-import { itemOf, passing } from '../core/gate/world.ts'
+import { itemOf, passing } from '../core/gate/builders.ts'
 import {
   alice,
   asSigner,

@@ -1,4 +1,4 @@
-import { inContext } from '../../core/auth/door.ts'
+import { inContext } from '../../core/auth/authenticate.ts'
 import { type Authentication, isRefused } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { TOKEN_TENANT } from '../../core/parity/scene.ts'

@@ -1,4 +1,4 @@
-import { inContext } from '../../core/auth/door.ts'
+import { inContext } from '../../core/auth/authenticate.ts'
 import { isRefused, type NamedContext } from '../../core/auth/types.ts'
 import type { Principal } from '../../core/evaluate/types.ts'
 import { accessRefusal, type Need } from '../../core/http-api/access.ts'

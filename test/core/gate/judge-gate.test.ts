@@ -19,7 +19,7 @@ import {
   signed,
   waiver,
   whole,
-} from './world.ts'
+} from './builders.ts'
 
 const verdictOf = (input: GateInput, id: string): ItemVerdict => {
   const found = judgeGate(input).items.find((one) => one.id === id)

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { judgeGate } from '../../../src/core/gate/judge-gate.ts'
 import { judgeItems } from '../../../src/core/gate/judge-items.ts'
 import { gateStateOf } from '../../../src/core/signoff/gate-state.ts'
-import { CHECKLIST, go, goBut, hashOf, IDENTITY, signed, waiver } from './world.ts'
+import { CHECKLIST, go, goBut, hashOf, IDENTITY, signed, waiver } from './builders.ts'
 
 test('an item that is measured and waits for its attestation is a pass, before people are asked', () => {
   const missing = { status: 'missing', roles: ['platform-lead', 'security-lead'] } as const

@@ -4,7 +4,7 @@ import { judgeLimits } from '../../../src/core/gate/limits.ts'
 import { judgeGate } from '../../../src/core/gate/judge-gate.ts'
 import { nextCommand, remeasureCommand } from '../../../src/core/gate/next.ts'
 import type { GateItemState } from '../../../src/core/gate/types.ts'
-import { at, CHECKLIST, go, IDENTITY, itemOf, NOW, whole } from './world.ts'
+import { at, CHECKLIST, go, IDENTITY, itemOf, NOW, whole } from './builders.ts'
 
 describe('durations', () => {
   test.each([

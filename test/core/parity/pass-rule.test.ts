@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { VectorVerdict } from '../../../src/core/parity/judge-vector.ts'
 import { parityControls, parityVerdict } from '../../../src/core/parity/pass-rule.ts'
 import { type Judged, summarise } from '../../../src/core/parity/summarise.ts'
-import { Tally } from '../../../src/core/parity/tally.ts'
+import { Tally } from '../../../src/core/parity/running-summary.ts'
 
 const pass: VectorVerdict = {
   status: 'pass',

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { EVALUATE_ANY, inContext, withoutToken } from '../../../src/core/auth/door.ts'
+import { EVALUATE_ANY, inContext, withoutToken } from '../../../src/core/auth/authenticate.ts'
 import { type Environment, isRefused, refused } from '../../../src/core/auth/types.ts'
 import { modeMatrix } from '../../../src/core/auth/modes.ts'
 import { MODES } from '../auth-contract.ts'

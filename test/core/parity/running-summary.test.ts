@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { VectorVerdict } from '../../../src/core/parity/judge-vector.ts'
-import { Tally } from '../../../src/core/parity/tally.ts'
+import { Tally } from '../../../src/core/parity/running-summary.ts'
 
 const divergence = {
   sides: 'baseline-candidate',

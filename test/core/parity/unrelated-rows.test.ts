@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { CanonicalJson } from '../../../src/core/json/canonical.ts'
-import { crowded } from '../../../src/core/parity/crowd.ts'
+import { crowded } from '../../../src/core/parity/unrelated-rows.ts'
 import { Ledger } from '../../../src/core/parity/ledger.ts'
 import type { Scene, SceneWrite } from '../../../src/core/parity/scene.ts'
 import type { State } from '../../../src/core/rows/rows.ts'
