@@ -84,7 +84,7 @@ export default {
     only(
       'backings-inward',
       '^src/backings/',
-      '^src/(backings/|locks/|concurrency/|core/|ports(/|[.]ts$)|errors[.]ts$|files/|ports/)',
+      '^src/(backings/|adapters/file-lock/|concurrency/|core/|ports(/|[.]ts$)|errors[.]ts$|files/|ports/)',
       'A backing implements a port and calls no use case.',
     ),
     only(
@@ -113,14 +113,14 @@ export default {
     ),
     only(
       'locks-inward',
-      '^src/locks/',
-      '^src/(locks/|errors[.]ts$)',
+      '^src/adapters/file-lock/',
+      '^src/(adapters/file-lock/|errors[.]ts$)',
       'A lock knows nothing of what it guards.',
     ),
     only(
       'evidence-inward',
       '^src/evidence/',
-      '^src/(evidence/|jose/|locks/|core/|ports(/|[.]ts$)|files/|errors[.]ts$|ports/)',
+      '^src/(evidence/|jose/|adapters/file-lock/|core/|ports(/|[.]ts$)|files/|errors[.]ts$|ports/)',
       'The log is a file with a chain; what is in it is judged by core.',
     ),
     only(
@@ -223,7 +223,7 @@ export default {
     only(
       'composition-points-at-adapters',
       '^src/composition[.]ts$',
-      '^src/(ports/adapters[.]ts$|backings/|auth/|admin/|evidence/|locks/|process/|fuzz/|signoff/|http/|telemetry/)',
+      '^src/(ports/adapters[.]ts$|backings/|auth/|admin/|evidence/|adapters/file-lock/|process/|fuzz/|signoff/|http/|telemetry/)',
       'A feature or a command in the table of adapters would close a circle: features are handed that table.',
     ),
     {

@@ -12,7 +12,7 @@ export const adapters: Adapters = {
   signHead: async (head, signer) =>
     (await import('./evidence/audit-head.ts')).signHead(head, signer),
   readHead: async (text, fits) => (await import('./evidence/audit-head.ts')).readHead(text, fits),
-  tryLock: async (path) => (await import('./locks/file-lock.ts')).tryLock(path),
+  tryLock: async (path) => (await import('./adapters/file-lock/file-lock.ts')).tryLock(path),
   withRowSink: async (spec, needs, use) =>
     (await import('./backings/index.ts')).withSink(spec, needs, use),
   writeNewStore: async (folder, about, batches) =>

@@ -1,7 +1,7 @@
 import { lstat, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { nullIfMissing } from '../files/read-or-null.ts'
-import { tryLock } from '../locks/file-lock.ts'
+import { tryLock } from '../adapters/file-lock/file-lock.ts'
 
 const LOCK = '.owner'
 const MAKING = '.making-'

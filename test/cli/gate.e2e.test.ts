@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { GateReport } from '../../src/core/report/types.ts'
-import { tryLock } from '../../src/locks/file-lock.ts'
+import { tryLock } from '../../src/adapters/file-lock/file-lock.ts'
 import { CODE, fullEvidence, gateFolder } from '../support/gate-folder.ts'
 import { ROOT, type Run, runFf } from '../support/run-ff.ts'
 

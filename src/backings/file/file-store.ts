@@ -15,7 +15,7 @@ import type {
   ServedStore,
   WriteResult,
 } from '../../ports/store.ts'
-import { tryLock } from '../../locks/file-lock.ts'
+import { tryLock } from '../../adapters/file-lock/file-lock.ts'
 import { LogWriter, replayLog, type Tail } from './log.ts'
 import { RowIndex } from './row-index.ts'
 import { readSnapshot, rowOf, SNAPSHOT, type Snapshot, writeSnapshot } from './snapshot.ts'

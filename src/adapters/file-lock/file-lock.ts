@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type FileHandle, open } from 'node:fs/promises'
-import { FfError } from '../errors.ts'
+import { FfError } from '../../errors.ts'
 
 /**
  * Takes an exclusive `flock` on a file, or returns null while somebody else has it. The lock belongs
