@@ -125,14 +125,14 @@ export default {
     ),
     only(
       'process-inward',
-      '^src/process/',
-      '^src/(process/|ports/)',
+      '^src/adapters/process/',
+      '^src/(adapters/process/|ports/)',
       'The one place that starts programs by a command line knows nothing else.',
     ),
     only(
       'signoff-inward',
       '^src/signoff/',
-      '^src/(signoff/|jose/|process/|core/|ports(/|[.]ts$)|files/|errors[.]ts$|ports/)',
+      '^src/(signoff/|jose/|adapters/process/|core/|ports(/|[.]ts$)|files/|errors[.]ts$|ports/)',
       "People's keys: whose signature counts is decided in core.",
     ),
     only(
@@ -223,7 +223,7 @@ export default {
     only(
       'composition-points-at-adapters',
       '^src/composition[.]ts$',
-      '^src/(ports/adapters[.]ts$|backings/|auth/|admin/|evidence/|adapters/file-lock/|process/|fuzz/|signoff/|http/|telemetry/)',
+      '^src/(ports/adapters[.]ts$|backings/|auth/|admin/|evidence/|adapters/file-lock/|adapters/process/|fuzz/|signoff/|http/|telemetry/)',
       'A feature or a command in the table of adapters would close a circle: features are handed that table.',
     ),
     {
@@ -269,7 +269,7 @@ export default {
     home('crc-32', 'src/backings/file/'),
     home('uuid', 'src/backings/'),
     home('jose', 'src/jose/'),
-    home('execa', 'src/process/'),
+    home('execa', 'src/adapters/process/'),
     home('read', 'src/signoff/'),
     home('fastify', 'src/http/'),
     home('pino', 'src/telemetry/'),

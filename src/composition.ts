@@ -49,9 +49,9 @@ export const adapters: Adapters = {
   openAdminServer: async (approvals) =>
     (await import('./admin/scripted-admin.ts')).ScriptedAdmin.start(approvals),
   runCommand: async (argv, limits) =>
-    (await import('./process/run-command.ts')).runCommand(argv, limits),
+    (await import('./adapters/process/run-command.ts')).runCommand(argv, limits),
   startFf: async (args, limits) =>
-    (await import('./process/start-program.ts')).startProgram(
+    (await import('./adapters/process/start-program.ts')).startProgram(
       [process.execPath, join(packageRoot(), 'dist/bin/ff.js'), ...args],
       limits,
     ),

@@ -1,5 +1,5 @@
 import { execa } from 'execa'
-import type { CommandLimits, RunningProgram } from '../ports/process.ts'
+import type { CommandLimits, RunningProgram } from '../../ports/process.ts'
 
 /** The kernel sends the signal when we are gone, however we went. */
 const DIES_WITH_US = ['setpriv', '--pdeathsig', 'KILL', '--']

@@ -1,5 +1,5 @@
 import { execa, ExecaError } from 'execa'
-import type { CommandLimits, CommandOutcome } from '../ports/process.ts'
+import type { CommandLimits, CommandOutcome } from '../../ports/process.ts'
 
 /** How long it has to end after it was told to. */
 const GRACE_MS = 2_000

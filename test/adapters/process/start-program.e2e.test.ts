@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { startProgram } from '../../src/process/start-program.ts'
-import { ROOT } from '../support/run-ff.ts'
+import { startProgram } from '../../../src/adapters/process/start-program.ts'
+import { ROOT } from '../../support/run-ff.ts'
 
 const LIMITS = {
   cwd: tmpdir(),
@@ -58,7 +58,7 @@ test('one that cannot be started says so', async () => {
 })
 
 test('it goes with whoever started it, however that went', async () => {
-  const module = JSON.stringify(join(ROOT, 'dist/src/process/start-program.js'))
+  const module = JSON.stringify(join(ROOT, 'dist/src/adapters/process/start-program.js'))
   const script = `import { startProgram } from ${module}
     const signal = new AbortController().signal
     const limits = { cwd: '/', timeoutMs: 60_000, signal }
