@@ -95,14 +95,14 @@ export default {
     ),
     only(
       'jose-inward',
-      '^src/jose/',
-      '^src/(jose/|core/)',
+      '^src/adapters/jose/',
+      '^src/(adapters/jose/|core/)',
       'The one place that knows jose knows little else.',
     ),
     only(
       'auth-inward',
       '^src/auth/',
-      '^src/(auth/|jose/|concurrency/|core/|ports(/|[.]ts$)|errors[.]ts$|adapters/http-client/|ports/)',
+      '^src/(auth/|adapters/jose/|concurrency/|core/|ports(/|[.]ts$)|errors[.]ts$|adapters/http-client/|ports/)',
       'Auth implements TokenVerifier.',
     ),
     only(
@@ -120,7 +120,7 @@ export default {
     only(
       'evidence-inward',
       '^src/evidence/',
-      '^src/(evidence/|jose/|adapters/file-lock/|core/|ports(/|[.]ts$)|files/|errors[.]ts$|ports/)',
+      '^src/(evidence/|adapters/jose/|adapters/file-lock/|core/|ports(/|[.]ts$)|files/|errors[.]ts$|ports/)',
       'The log is a file with a chain; what is in it is judged by core.',
     ),
     only(
@@ -132,7 +132,7 @@ export default {
     only(
       'signoff-inward',
       '^src/signoff/',
-      '^src/(signoff/|jose/|adapters/process/|core/|ports(/|[.]ts$)|files/|errors[.]ts$|ports/)',
+      '^src/(signoff/|adapters/jose/|adapters/process/|core/|ports(/|[.]ts$)|files/|errors[.]ts$|ports/)',
       "People's keys: whose signature counts is decided in core.",
     ),
     only(
@@ -268,7 +268,7 @@ export default {
     home('pg-copy-streams', 'src/backings/postgres/'),
     home('crc-32', 'src/backings/file/'),
     home('uuid', 'src/backings/'),
-    home('jose', 'src/jose/'),
+    home('jose', 'src/adapters/jose/'),
     home('execa', 'src/adapters/process/'),
     home('read', 'src/signoff/'),
     home('fastify', 'src/http/'),

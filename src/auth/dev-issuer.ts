@@ -1,5 +1,5 @@
 import { toPublicJwk } from '../core/text/jwk.ts'
-import { makeSigningKey, signClaims } from '../jose/compact.ts'
+import { makeSigningKey, signClaims } from '../adapters/jose/compact.ts'
 import type { DevIssuer } from '../ports/auth.ts'
 import { LoopbackJwks } from './loopback-jwks.ts'
 

@@ -1,5 +1,5 @@
 import { isRoca } from './roca.ts'
-import { isWeakPoint } from '../jose/small-order.ts'
+import { isWeakPoint } from '../adapters/jose/small-order.ts'
 import { isBase64url } from './token-form.ts'
 
 /** A key as a document holds it (RFC 7517): nothing is said of its members yet. */

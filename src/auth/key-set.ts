@@ -1,4 +1,4 @@
-import { importKey, type Key } from '../jose/compact.ts'
+import { importKey, type Key } from '../adapters/jose/compact.ts'
 import { type Jwk, type KeyFault, keyFault, keyFits, type KeyLimits } from './key-filter.ts'
 
 /** Which key a token is held to. */

@@ -4,7 +4,7 @@ import type { KeysFetched, ServedKey } from '../ports/auth.ts'
 import { systemClock } from './clock.ts'
 import { cacheSeconds } from './jwks-client.ts'
 import { fetchJwks } from './jwks-fetch.ts'
-import { importKey } from '../jose/compact.ts'
+import { importKey } from '../adapters/jose/compact.ts'
 import { type Jwk, keyFits, modulusBits } from './key-filter.ts'
 import { KeySet } from './key-set.ts'
 

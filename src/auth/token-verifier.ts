@@ -2,7 +2,7 @@ import { type ClaimExpectations, claimFault, type Claims, identityOf } from '../
 import type { Condition, ModeMatrix, Outcome, Standing } from '../core/auth/modes.ts'
 import type { Authentication, Environment, Refused } from '../core/auth/types.ts'
 import type { Instant } from '../core/rows/instant.ts'
-import { type Algorithm, signatureHolds } from '../jose/compact.ts'
+import { type Algorithm, signatureHolds } from '../adapters/jose/compact.ts'
 import type { Explained, TokenVerifier } from '../ports/auth.ts'
 import type { Held, KeySource } from './key-source.ts'
 import { digestOf, type TokenCache } from './token-cache.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Jwk } from '../../src/auth/key-filter.ts'
 import { KeySet } from '../../src/auth/key-set.ts'
-import { type Algorithm, signatureHolds } from '../../src/jose/compact.ts'
+import { type Algorithm, signatureHolds } from '../../src/adapters/jose/compact.ts'
 import { CONTRACT } from '../core/auth-contract.ts'
 import { EC, ED, type Pair, published, ROCA, RSA_1, RSA_2, signed, WEAK } from './signed.ts'
 

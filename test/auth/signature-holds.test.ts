@@ -1,6 +1,11 @@
 import { constants, createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { type Algorithm, importKey, type Key, signatureHolds } from '../../src/jose/compact.ts'
+import {
+  type Algorithm,
+  importKey,
+  type Key,
+  signatureHolds,
+} from '../../src/adapters/jose/compact.ts'
 import { CONTRACT } from '../core/auth-contract.ts'
 import { encoded } from './signed.ts'
 

@@ -10,7 +10,7 @@ import pg from 'pg'
 import { LoopbackJwks } from '../../dist/src/auth/loopback-jwks.js'
 import { startEmbedded } from '../../dist/src/backings/postgres/embedded.js'
 import { toPublicJwk } from '../../dist/src/core/text/jwk.js'
-import { makeSigningKey, signClaims } from '../../dist/src/jose/compact.js'
+import { makeSigningKey, signClaims } from '../../dist/src/adapters/jose/compact.js'
 import { makeStore, TENANT } from './make-store.mjs'
 
 const FF = fileURLToPath(new URL('../../dist/bin/ff.js', import.meta.url))

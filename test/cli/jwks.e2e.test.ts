@@ -13,8 +13,8 @@ import { isRoca } from '../../src/auth/roca.ts'
 import { compactForm } from '../../src/auth/token-form.ts'
 import { JwksVerifier, type VerifierRules } from '../../src/auth/token-verifier.ts'
 import { repeatsMember } from '../../src/core/json/repeats.ts'
-import { signatureHolds } from '../../src/jose/compact.ts'
-import { isWeakPoint } from '../../src/jose/small-order.ts'
+import { signatureHolds } from '../../src/adapters/jose/compact.ts'
+import { isWeakPoint } from '../../src/adapters/jose/small-order.ts'
 import { type Fault, replace, withFault } from '../support/faults.ts'
 import { copyPackage, ROOT, type Run, runFf as runNow } from '../support/run-ff.ts'
 import { runInProcess } from '../support/run-in-process.ts'
@@ -31,8 +31,8 @@ vi.mock(import('../../src/auth/roca.ts'), replaceable)
 vi.mock(import('../../src/auth/token-form.ts'), replaceable)
 vi.mock(import('../../src/auth/token-verifier.ts'), replaceable)
 vi.mock(import('../../src/core/json/repeats.ts'), replaceable)
-vi.mock(import('../../src/jose/compact.ts'), replaceable)
-vi.mock(import('../../src/jose/small-order.ts'), replaceable)
+vi.mock(import('../../src/adapters/jose/compact.ts'), replaceable)
+vi.mock(import('../../src/adapters/jose/small-order.ts'), replaceable)
 
 const runFf = inTurns(runNow)
 const NOTES = 'contracts/jwks_integration_notes.json'

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LoopbackJwks } from '../../src/auth/loopback-jwks.ts'
 import { toPublicJwk } from '../../src/core/text/jwk.ts'
-import { makeSigningKey, signClaims } from '../../src/jose/compact.ts'
+import { makeSigningKey, signClaims } from '../../src/adapters/jose/compact.ts'
 import { type Run, startFf } from './run-ff.ts'
 import { connect, migratedDatabase, type Migratable, type TestDatabase, urlOf } from './database.ts'
 

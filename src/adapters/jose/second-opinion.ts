@@ -1,5 +1,5 @@
 import { flattenedVerify, importJWK } from 'jose'
-import type { JwsSignature, PublicJwk } from '../core/signoff/types.ts'
+import type { JwsSignature, PublicJwk } from '../../core/signoff/types.ts'
 
 /** Whether jose, which made none of it, takes the signature: asked of each before it is written down. */
 export async function acceptedByJose(

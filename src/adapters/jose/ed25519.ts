@@ -7,8 +7,8 @@ import {
   sign,
   verify,
 } from 'node:crypto'
-import type { PublicJwk } from '../core/signoff/types.ts'
-import { thumbprintInput } from '../core/text/jwk.ts'
+import type { PublicJwk } from '../../core/signoff/types.ts'
+import { thumbprintInput } from '../../core/text/jwk.ts'
 import { isWeakPoint } from './small-order.ts'
 
 /** RFC 7638: SHA-256, base64url. */
