@@ -101,8 +101,8 @@ export default {
     ),
     only(
       'auth-inward',
-      '^src/auth/',
-      '^src/(auth/|adapters/jose/|concurrency/|core/|ports(/|[.]ts$)|errors[.]ts$|adapters/http-client/|ports/)',
+      '^src/adapters/auth/',
+      '^src/(adapters/auth/|adapters/jose/|concurrency/|core/|ports(/|[.]ts$)|errors[.]ts$|adapters/http-client/|ports/)',
       'Auth implements TokenVerifier.',
     ),
     only(
@@ -223,7 +223,7 @@ export default {
     only(
       'composition-points-at-adapters',
       '^src/composition[.]ts$',
-      '^src/(ports/adapters[.]ts$|backings/|auth/|admin/|evidence/|adapters/file-lock/|adapters/process/|fuzz/|signoff/|http/|telemetry/)',
+      '^src/(ports/adapters[.]ts$|backings/|adapters/auth/|admin/|evidence/|adapters/file-lock/|adapters/process/|fuzz/|signoff/|http/|telemetry/)',
       'A feature or a command in the table of adapters would close a circle: features are handed that table.',
     ),
     {

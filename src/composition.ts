@@ -31,7 +31,7 @@ export const adapters: Adapters = {
   withMigrationSession: async (spec, needs, use) =>
     (await import('./backings/index.ts')).withMigrations(spec, needs, use),
   cellCredentials: async (root, settings, now) =>
-    (await import('./auth/cell-credentials.ts')).cellCredentials(root, settings, now),
+    (await import('./adapters/auth/cell-credentials.ts')).cellCredentials(root, settings, now),
   searchScenes: async (fails, options) =>
     (await import('./fuzz/search.ts')).searchScenes(fails, options),
   readEvidence: async (folder) => (await import('./evidence/evidence-log.ts')).readEvidence(folder),
@@ -42,9 +42,10 @@ export const adapters: Adapters = {
     (await import('./evidence/opened-log.ts')).openLog(folder, needs),
   identifyDatabase: async (spec, versions) =>
     (await import('./backings/index.ts')).identifyDatabase(spec, versions),
-  openKeyServer: async (stage) => (await import('./auth/scripted-door.ts')).openKeyServer(stage),
+  openKeyServer: async (stage) =>
+    (await import('./adapters/auth/test-authenticator.ts')).openKeyServer(stage),
   openStagedDoor: async (stage, settings) =>
-    (await import('./auth/scripted-door.ts')).openStagedDoor(stage, settings),
+    (await import('./adapters/auth/test-authenticator.ts')).openStagedDoor(stage, settings),
   openApprovals: async (plan) => (await import('./admin/index.ts')).openApprovals(plan),
   openAdminServer: async (approvals) =>
     (await import('./admin/scripted-admin.ts')).ScriptedAdmin.start(approvals),
@@ -57,12 +58,17 @@ export const adapters: Adapters = {
     ),
   codeVersion: async (folder) => (await import('./evidence/code-version.ts')).codeVersion(folder),
   fetchKeys: async (url, contract, algorithms) =>
-    (await import('./auth/served-keys.ts')).fetchKeys(url, contract, algorithms),
-  openDevIssuer: async (claims) => (await import('./auth/dev-issuer.ts')).openDevIssuer(claims),
-  openDoorOn: async (keys, settings) => (await import('./auth/door.ts')).openDoorOn(keys, settings),
+    (await import('./adapters/auth/served-keys.ts')).fetchKeys(url, contract, algorithms),
+  openDevIssuer: async (claims) =>
+    (await import('./adapters/auth/dev-issuer.ts')).openDevIssuer(claims),
+  openDoorOn: async (keys, settings) =>
+    (await import('./adapters/auth/authenticator.ts')).openDoorOn(keys, settings),
   openDoor: async (script, settings) => {
     if (script === null) return adapters.openDoorOn(null, settings)
-    return (await import('./auth/scripted-door.ts')).openScriptedDoor(script, settings)
+    return (await import('./adapters/auth/test-authenticator.ts')).openScriptedDoor(
+      script,
+      settings,
+    )
   },
   openLive: async (spec, needs) => (await import('./backings/index.ts')).openLive(spec, needs),
   signoffCrypto: async () => (await import('./signoff/crypto.ts')).signoffCrypto,

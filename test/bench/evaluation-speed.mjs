@@ -1,7 +1,7 @@
 // The whole way of an evaluation, its token cached, against a thousand overrides and against a million.
 import { readFileSync } from 'node:fs'
 import { ask } from '../../dist/src/app/ask.js'
-import { openSteadyDoor } from '../../dist/src/auth/scripted-door.js'
+import { openSteadyDoor } from '../../dist/src/adapters/auth/test-authenticator.js'
 import { FileStore } from '../../dist/src/backings/file/file-store.js'
 import { openLive } from '../../dist/src/backings/index.js'
 import { byContract } from '../../dist/src/core/auth/contract.js'

@@ -3,8 +3,8 @@
 import { createSign, generateKeyPairSync, verify as verifyBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { importJWK, jwtVerify } from 'jose'
-import { liveKeys, makeDoor } from '../../dist/src/auth/door.js'
-import { LoopbackJwks } from '../../dist/src/auth/loopback-jwks.js'
+import { liveKeys, makeDoor } from '../../dist/src/adapters/auth/authenticator.js'
+import { LoopbackJwks } from '../../dist/src/adapters/auth/loopback-jwks.js'
 import { byContract } from '../../dist/src/core/auth/contract.js'
 
 const TOKENS = 2_000

@@ -3,15 +3,15 @@ import type { AddressInfo } from 'node:net'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { JwksClient, type JwksClientOptions } from '../../src/auth/jwks-client.ts'
-import { readJwks } from '../../src/auth/jwks-document.ts'
-import { fetchJwks } from '../../src/auth/jwks-fetch.ts'
-import { keyFault, keyFits, type KeyLimits } from '../../src/auth/key-filter.ts'
-import { KeySet, type Selection } from '../../src/auth/key-set.ts'
-import type { KeyAnswer } from '../../src/auth/key-source.ts'
-import { isRoca } from '../../src/auth/roca.ts'
-import { compactForm } from '../../src/auth/token-form.ts'
-import { JwksVerifier, type VerifierRules } from '../../src/auth/token-verifier.ts'
+import { JwksClient, type JwksClientOptions } from '../../src/adapters/auth/jwks-client.ts'
+import { readJwks } from '../../src/adapters/auth/jwks-document.ts'
+import { fetchJwks } from '../../src/adapters/auth/jwks-fetch.ts'
+import { keyFault, keyFits, type KeyLimits } from '../../src/adapters/auth/key-filter.ts'
+import { KeySet, type Selection } from '../../src/adapters/auth/key-set.ts'
+import type { KeyAnswer } from '../../src/adapters/auth/key-source.ts'
+import { isRoca } from '../../src/adapters/auth/roca.ts'
+import { compactForm } from '../../src/adapters/auth/token-form.ts'
+import { JwksVerifier, type VerifierRules } from '../../src/adapters/auth/token-verifier.ts'
 import { repeatsMember } from '../../src/core/json/repeats.ts'
 import { signatureHolds } from '../../src/adapters/jose/compact.ts'
 import { isWeakPoint } from '../../src/adapters/jose/small-order.ts'
@@ -22,14 +22,14 @@ import { checkOf, edit, editJson, ERROR_FORM, errorOf, inTurns, STACK } from './
 
 const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
 vi.mock(import('node:http'), replaceable)
-vi.mock(import('../../src/auth/jwks-client.ts'), replaceable)
-vi.mock(import('../../src/auth/jwks-document.ts'), replaceable)
-vi.mock(import('../../src/auth/jwks-fetch.ts'), replaceable)
-vi.mock(import('../../src/auth/key-filter.ts'), replaceable)
-vi.mock(import('../../src/auth/key-set.ts'), replaceable)
-vi.mock(import('../../src/auth/roca.ts'), replaceable)
-vi.mock(import('../../src/auth/token-form.ts'), replaceable)
-vi.mock(import('../../src/auth/token-verifier.ts'), replaceable)
+vi.mock(import('../../src/adapters/auth/jwks-client.ts'), replaceable)
+vi.mock(import('../../src/adapters/auth/jwks-document.ts'), replaceable)
+vi.mock(import('../../src/adapters/auth/jwks-fetch.ts'), replaceable)
+vi.mock(import('../../src/adapters/auth/key-filter.ts'), replaceable)
+vi.mock(import('../../src/adapters/auth/key-set.ts'), replaceable)
+vi.mock(import('../../src/adapters/auth/roca.ts'), replaceable)
+vi.mock(import('../../src/adapters/auth/token-form.ts'), replaceable)
+vi.mock(import('../../src/adapters/auth/token-verifier.ts'), replaceable)
 vi.mock(import('../../src/core/json/repeats.ts'), replaceable)
 vi.mock(import('../../src/adapters/jose/compact.ts'), replaceable)
 vi.mock(import('../../src/adapters/jose/small-order.ts'), replaceable)

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { type JWK, signClaims } from '../../src/adapters/jose/compact.ts'
-import { PUBLISHED_VECTORS } from '../auth/rfc-vectors.ts'
+import { PUBLISHED_VECTORS } from '../adapters/auth/rfc-vectors.ts'
 import { finished, ROOT, type Run, runFf as runNow, startFf } from '../support/run-ff.ts'
 import { checkOf, ERROR_FORM, errorOf, inTurns, STACK, until } from './outcome.ts'
 

@@ -1,12 +1,12 @@
 import { describe, expect, test, vi } from 'vitest'
 import { meetsRequired } from '../../src/core/evaluate/required-auth.ts'
 import { ttlState } from '../../src/core/evaluate/ttl-state.ts'
-import { ManualClock } from '../../src/auth/clock.ts'
+import { ManualClock } from '../../src/adapters/auth/clock.ts'
 import { replace, withFault } from './faults.ts'
 
 const { replaceable } = await vi.hoisted(() => import('./faults.ts'))
 vi.mock(import('../../src/core/evaluate/required-auth.ts'), replaceable)
-vi.mock(import('../../src/auth/clock.ts'), replaceable)
+vi.mock(import('../../src/adapters/auth/clock.ts'), replaceable)
 
 describe('a fault', () => {
   const open = replace(meetsRequired, () => () => true)

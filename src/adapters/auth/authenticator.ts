@@ -1,0 +1,55 @@
+import type { AuthSettings } from '../../core/auth/contract.ts'
+import { modeMatrix } from '../../core/auth/modes.ts'
+import type { Door, KeysFrom, OpenDoor } from '../../ports/auth.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { JwksClient } from './jwks-client.ts'
+import { fetchJwks } from './jwks-fetch.ts'
+import { KeySet } from './key-set.ts'
+import { givenKeys, type KeySource, NO_KEYS } from './key-source.ts'
+import { TokenCache } from './token-cache.ts'
+import { JwksVerifier } from './token-verifier.ts'
+
+/** A door whose tokens are held to these keys. */
+export function makeDoor(
+  keys: KeySource,
+  { contract, issuer, audience, leeway_s, algorithms, dev_scopes }: AuthSettings,
+  clock: Clock = systemClock,
+): Door {
+  const modes = modeMatrix(contract.modes)
+  const rules = {
+    modes,
+    algorithms: new Set(algorithms),
+    claims: { issuer, audience, leeway_s, required: contract.claims.required },
+    max_bytes: contract.token.max_bytes,
+    sensitive_max_age_s: contract.client.sensitive_max_age_s,
+  }
+  const cache = new TokenCache(contract.token_cache, clock)
+  const verifier = new JwksVerifier(keys, rules, cache)
+  return {
+    rules: { modes, dev_scopes },
+    verifier,
+    metrics: () => ({
+      keys: keys.metrics?.() ?? null,
+      tokens: cache.metrics(),
+      decode_only: verifier.decodeOnly,
+    }),
+  }
+}
+
+/** A door over an endpoint, a set that was given, or no keys at all; to be closed. */
+export async function openDoorOn(from: KeysFrom, settings: AuthSettings): Promise<OpenDoor> {
+  if (from !== null && 'url' in from) {
+    const keys = liveKeys(from.url, settings.contract)
+    return { ...makeDoor(keys, settings), close: () => Promise.resolve(keys.close()) }
+  }
+  const keys = from === null ? NO_KEYS : givenKeys(new KeySet(from.keys, settings.contract.keys))
+  return { ...makeDoor(keys, settings), close: () => Promise.resolve() }
+}
+
+/** The keys of a live endpoint; to be closed. */
+export const liveKeys = (
+  url: URL,
+  { client, keys }: AuthSettings['contract'],
+  clock: Clock = systemClock,
+): JwksClient =>
+  new JwksClient({ fetch: () => fetchJwks(url, client, clock), times: client, keys, clock })

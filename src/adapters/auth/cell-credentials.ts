@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openAll } from '../../concurrency/open-all.ts'
+import type { AuthSettings, KeyServerScript } from '../../core/auth/contract.ts'
+import type { Credential } from '../../core/auth/types.ts'
+import type { AuthMode } from '../../core/evaluate/types.ts'
+import { type Instant, toMilliseconds } from '../../core/rows/instant.ts'
+import { toPublicJwk } from '../../core/text/jwk.ts'
+import { type JWK, signClaims } from '../jose/compact.ts'
+import type { Door } from '../../ports/auth.ts'
+import { makeDoor } from './authenticator.ts'
+import { NO_KEYS } from './key-source.ts'
+import { openSteadyDoor } from './test-authenticator.ts'
+
+export interface CellCredentials {
+  readonly byMode: Readonly<
+    Record<
+      AuthMode,
+      {
+        readonly credential: Credential
+        readonly door: Door
+        /** What another process makes the same door of. */
+        readonly script: KeyServerScript | null
+      }
+    >
+  >
+  close(): Promise<void>
+}
+
+/**
+ * A credential of each mode for the user and tenant of the cells, signed with the fixtures' own key, and the
+ * door that it is for: a key server that is up, one that refuses connections, or none.
+ */
+export async function cellCredentials(
+  root: string,
+  settings: AuthSettings,
+  now: Instant,
+): Promise<CellCredentials> {
+  const file = await readFile(join(root, 'vectors/jwt/keys.json'), 'utf8')
+  const [key] = (JSON.parse(file) as { keys: [JWK] }).keys
+  const claims = {
+    iss: settings.issuer,
+    aud: settings.audience,
+    sub: 'U1001',
+    tid: 'T-pty-pilot-01',
+    exp: toMilliseconds(now) / 1000 + 3600,
+  }
+  const token = await signClaims(claims, key)
+  const scripts = {
+    up: { behaviour: 'up', keys: [toPublicJwk(key)] },
+    down: { behaviour: 'refused', keys: [] },
+  } as const
+  const { value: doors, close } = await openAll((keep) =>
+    Promise.all([
+      keep(openSteadyDoor(scripts.up, settings)),
+      keep(openSteadyDoor(scripts.down, settings)),
+    ]),
+  )
+  const [up, down] = doors
+  const without = makeDoor(NO_KEYS, settings)
+  const dev_headers = { user_id: 'U1001', tenant_id: 'T-pty-pilot-01', scopes: [] }
+  return {
+    byMode: {
+      verified: { credential: { token, dev_headers: null }, door: up, script: scripts.up },
+      'decode-only': { credential: { token, dev_headers: null }, door: down, script: scripts.down },
+      'dev-headers': { credential: { token: null, dev_headers }, door: without, script: null },
+      none: { credential: { token: null, dev_headers: null }, door: without, script: null },
+    },
+    close,
+  }
+}

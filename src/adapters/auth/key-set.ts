@@ -1,0 +1,57 @@
+import { importKey, type Key } from '../jose/compact.ts'
+import { type Jwk, type KeyFault, keyFault, keyFits, type KeyLimits } from './key-filter.ts'
+
+/** Which key a token is held to. */
+export type Selection =
+  | { readonly status: 'found'; readonly key: Key }
+  | { readonly status: 'kid_absent' | 'kid_ambiguous' | 'key_not_usable' }
+
+interface Entry {
+  readonly jwk: Jwk
+  readonly fault: KeyFault | null
+  /** By algorithm. */
+  readonly taken: Map<string, Promise<Key | null>>
+}
+
+/** The keys of one document, each judged once and taken in when it is first asked for. */
+export class KeySet {
+  readonly entries: readonly Entry[]
+  private readonly byKid = new Map<unknown, Entry[]>()
+
+  constructor(keys: readonly Jwk[], limits: KeyLimits) {
+    this.entries = keys.map((jwk) => ({
+      jwk,
+      fault: keyFault(jwk, limits),
+      taken: new Map(),
+    }))
+    for (const entry of this.entries) {
+      const { kid } = entry.jwk
+      const named = this.byKid.get(kid)
+      if (named === undefined) this.byKid.set(kid, [entry])
+      else named.push(entry)
+    }
+  }
+
+  has(kid: string): boolean {
+    return this.byKid.has(kid)
+  }
+
+  /** @param kid null for a token that names none: then the set must leave no choice (M-11) */
+  async select(kid: string | null, alg: string): Promise<Selection> {
+    const named = kid === null ? this.entries : this.byKid.get(kid)
+    if (named === undefined) return { status: 'kid_absent' }
+    const sound = named.filter(({ fault }) => fault === null)
+    if (kid === null && sound.length > 1) return { status: 'kid_ambiguous' }
+    const [first, ...more] = sound.filter(({ jwk }) => keyFits(jwk, alg))
+    const key = first === undefined || more.length > 0 ? null : await take(first, alg)
+    return key === null ? { status: 'key_not_usable' } : { status: 'found', key }
+  }
+}
+
+function take({ jwk, taken }: Entry, alg: string): Promise<Key | null> {
+  const known = taken.get(alg)
+  if (known !== undefined) return known
+  const key = importKey(jwk, alg)
+  taken.set(alg, key)
+  return key
+}

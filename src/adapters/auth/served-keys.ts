@@ -1,0 +1,68 @@
+import type { AuthContract } from '../../core/auth/contract.ts'
+import { escapeLine } from '../../core/text/terminal.ts'
+import type { KeysFetched, ServedKey } from '../../ports/auth.ts'
+import { systemClock } from './clock.ts'
+import { cacheSeconds } from './jwks-client.ts'
+import { fetchJwks } from './jwks-fetch.ts'
+import { importKey } from '../jose/compact.ts'
+import { type Jwk, keyFits, modulusBits } from './key-filter.ts'
+import { KeySet } from './key-set.ts'
+
+const CACHING = ['cache-control', 'age', 'date', 'expires', 'etag', 'last-modified'] as const
+
+/** What an endpoint serves now, and what each key of it is good for. */
+export async function fetchKeys(
+  url: URL,
+  contract: AuthContract,
+  algorithms: readonly string[],
+): Promise<KeysFetched> {
+  const fetched = await fetchJwks(url, contract.client, systemClock)
+  if (!fetched.ok) return fetched
+  const { keys, headers } = fetched
+  return {
+    ok: true,
+    served: {
+      keys: await Promise.all(
+        new KeySet(keys, contract.keys).entries.map(async ({ jwk, fault }) =>
+          toServed(jwk, fault ?? (await foundOut(jwk, keys, algorithms))),
+        ),
+      ),
+      headers: CACHING.flatMap((name) => {
+        const value = headers[name]
+        return value === undefined ? [] : [[name, toShown(value)] as const]
+      }),
+      cache_s: cacheSeconds(headers, contract.client),
+    },
+  }
+}
+
+/** What keeps a sound key from verifying a token all the same; null where nothing does. */
+async function foundOut(
+  jwk: Jwk,
+  all: readonly Jwk[],
+  algorithms: readonly string[],
+): Promise<string | null> {
+  const fitting = algorithms.filter((alg) => keyFits(jwk, alg))
+  const [alg] = fitting
+  if (alg === undefined) return 'alg_not_allowed'
+  const twins = all.filter(
+    (one) => one['kid'] === jwk['kid'] && fitting.some((own) => keyFits(one, own)),
+  )
+  if (jwk['kid'] !== undefined && twins.length > 1) return 'kid_repeated'
+  return (await importKey(jwk, alg)) === null ? 'malformed' : null
+}
+
+function toServed(jwk: Jwk, fault: string | null): ServedKey {
+  const { kid, kty, crv, n, alg, use } = jwk
+  const size = modulusBits(n)
+  const bits = size === null ? undefined : `${size} bits`
+  const words = [kty, crv ?? bits, alg, use].filter((one) => typeof one === 'string')
+  return {
+    kid: typeof kid === 'string' ? toShown(kid) : null,
+    words: words.map(toShown),
+    fault,
+  }
+}
+
+/** What a stranger wrote, for a terminal: short, and without what would move its cursor. */
+const toShown = (text: string): string => escapeLine(text.slice(0, 80))

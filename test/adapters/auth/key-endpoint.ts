@@ -1,0 +1,66 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { ManualClock } from '../../../src/adapters/auth/clock.ts'
+import { type CacheTimes, JwksClient } from '../../../src/adapters/auth/jwks-client.ts'
+import type { FetchFault, Fetched } from '../../../src/adapters/auth/jwks-fetch.ts'
+import type { Jwk } from '../../../src/adapters/auth/key-filter.ts'
+import { CONTRACT } from '../../core/auth-contract.ts'
+
+type Outcome =
+  FetchFault['kind'] | { readonly keys: readonly Jwk[]; readonly headers?: IncomingHttpHeaders }
+
+/** What a client would fetch, as the test says; a fetch that is held ends when the test lets it go. */
+export class KeyEndpoint {
+  /** What the next fetch comes to. */
+  outcome: Outcome
+  /** When each fetch began, in milliseconds. */
+  readonly asked: number[] = []
+  readonly clock: ManualClock
+  private gate: Promise<void> | null = null
+  private open: () => void = () => undefined
+
+  constructor(outcome: Outcome, clock: ManualClock = new ManualClock()) {
+    this.outcome = outcome
+    this.clock = clock
+  }
+
+  readonly fetch = async (): Promise<Fetched> => {
+    this.asked.push(this.clock.now())
+    await this.gate
+    const { outcome } = this
+    if (typeof outcome === 'string') return { ok: false, kind: outcome, detail: outcome }
+    const { keys, headers = {} } = outcome
+    return { ok: true, keys, headers, body: Buffer.from(JSON.stringify({ keys })) }
+  }
+
+  /** From now on no fetch ends. */
+  hold(): void {
+    this.gate = new Promise((resolve) => {
+      this.open = resolve
+    })
+  }
+  /** All that were held end, and those that come. */
+  release(): void {
+    this.gate = null
+    this.open()
+  }
+
+  client(times: Partial<CacheTimes> = {}): JwksClient {
+    const { fetch, clock } = this
+    return new JwksClient({
+      fetch,
+      clock,
+      keys: CONTRACT.keys,
+      times: { ...CONTRACT.client, ...times },
+    })
+  }
+}
+
+/** Lets so many seconds pass, with all that is due in them. */
+export async function pass(
+  { clock }: { readonly clock: ManualClock },
+  client: JwksClient,
+  seconds: number,
+): Promise<void> {
+  const end = clock.now() + seconds * 1_000
+  while (clock.step(end - clock.now()) !== null) await client.idle()
+}

@@ -1,0 +1,138 @@
+import { describe, expect, test } from 'vitest'
+import type { Jwk } from '../../../src/adapters/auth/key-filter.ts'
+import { KeySet } from '../../../src/adapters/auth/key-set.ts'
+import { type Algorithm, signatureHolds } from '../../../src/adapters/jose/compact.ts'
+import { CONTRACT } from '../../core/auth-contract.ts'
+import { EC, ED, type Pair, published, ROCA, RSA_1, RSA_2, signed, WEAK } from './signed.ts'
+
+const [R1, R2, EC1, ED1] = [RSA_1, RSA_2, EC, ED].map(published) as [Jwk, Jwk, Jwk, Jwk]
+const KID = RSA_1.kid
+const setOf = (...keys: readonly Jwk[]): KeySet => new KeySet(keys, CONTRACT.keys)
+const without =
+  (name: string) =>
+  (jwk: Jwk): Jwk =>
+    Object.fromEntries(Object.entries(jwk).filter(([one]) => one !== name))
+const bare = without('kid')
+const anyAlg = without('alg')
+const status = async (set: KeySet, kid: string | null, alg = 'RS256'): Promise<string> =>
+  (await set.select(kid, alg)).status
+
+/** Whether what is selected is the key that this pair signs for. */
+async function selects(set: KeySet, kid: string | null, pair: Pair): Promise<boolean> {
+  const selected = await set.select(kid, pair.alg)
+  if (selected.status !== 'found') return false
+  return signatureHolds(signed({ key: pair }), selected.key, pair.alg as Algorithm)
+}
+
+describe('a token that names its key', () => {
+  test.each([
+    ['RS256', RSA_2],
+    ['ES256', EC],
+    ['EdDSA', ED],
+  ])('gets it: %s', async (_alg, pair) => {
+    const set = setOf(R1, R2, EC1, ED1)
+    expect(await selects(set, pair.kid, pair)).toBe(true)
+    expect(await selects(set, RSA_1.kid, pair)).toBe(false)
+  })
+
+  test.each<[string, readonly Jwk[], string, string]>([
+    ['no key at all', [], KID, 'kid_absent'],
+    ['another kid', [R2], KID, 'kid_absent'],
+    ['another spelling', [{ ...R1, kid: KID.toUpperCase() }], KID, 'kid_absent'],
+    ['a space behind', [{ ...R1, kid: `${KID} ` }], KID, 'kid_absent'],
+    ['a key without a kid', [bare(R1)], KID, 'kid_absent'],
+    ['a key without a kid, for an empty one', [bare(R1)], '', 'kid_absent'],
+    ['a kid of null', [{ ...R1, kid: null }], 'null', 'kid_absent'],
+    ['a kid that is a number', [{ ...R1, kid: 1 }], '1', 'kid_absent'],
+    ['a kid that is a list', [{ ...R1, kid: [KID] }], KID, 'kid_absent'],
+    ['a name that every object has', [R1], 'constructor', 'kid_absent'],
+    ['the name of a prototype', [R1], '__proto__', 'kid_absent'],
+    ['a key for encryption', [{ ...R1, use: 'enc' }], KID, 'key_not_usable'],
+    ['a key that is too short', [published(WEAK)], WEAK.kid, 'key_not_usable'],
+    ['a broken key', [published(ROCA)], ROCA.kid, 'key_not_usable'],
+    ['a private key', [{ ...RSA_1 }], KID, 'key_not_usable'],
+    ['a key of another algorithm', [{ ...R1, alg: 'RS512' }], KID, 'key_not_usable'],
+    ['a key of another type', [{ ...EC1, kid: KID }], KID, 'key_not_usable'],
+    ['a point that is on no curve', [{ ...EC1, kid: KID, y: EC['x'] }], KID, 'key_not_usable'],
+    ['an empty kid', [{ ...R1, kid: '' }], '', 'found'],
+  ])('%s', async (_situation, keys, kid, expected) => {
+    expect(await status(setOf(...keys), kid)).toBe(expected)
+    expect(setOf(...keys).has(kid)).toBe(expected !== 'kid_absent')
+  })
+
+  test('a point that is on no curve is no key of its own algorithm', async () => {
+    expect(await status(setOf({ ...EC1, y: EC['x'] }), EC.kid, 'ES256')).toBe('key_not_usable')
+  })
+})
+
+describe('two keys of one kid', () => {
+  const twin = { ...R2, kid: KID }
+
+  test.each<[string, readonly Jwk[], string]>([
+    ['both fit', [R1, twin], 'key_not_usable'],
+    ['the same key twice', [R1, R1], 'key_not_usable'],
+    ['both fit, and neither says its algorithm', [anyAlg(R1), anyAlg(twin)], 'key_not_usable'],
+    [
+      'neither fits',
+      [
+        { ...EC1, kid: KID },
+        { ...ED1, kid: KID },
+      ],
+      'key_not_usable',
+    ],
+    [
+      'neither is usable',
+      [
+        { ...R1, use: 'enc' },
+        { ...twin, use: 'enc' },
+      ],
+      'key_not_usable',
+    ],
+    ['one is for encryption', [{ ...twin, use: 'enc' }, R1], 'found'],
+    ['one is of another algorithm', [R1, { ...twin, alg: 'PS256' }], 'found'],
+    ['one is of another type', [{ ...EC1, kid: KID }, R1], 'found'],
+  ])('%s', async (_situation, keys, expected) => {
+    const set = setOf(...keys)
+    expect(await status(set, KID)).toBe(expected)
+    expect(await selects(set, KID, RSA_1)).toBe(expected === 'found')
+  })
+
+  test('each is found by its algorithm', async () => {
+    const set = setOf(R1, { ...EC1, kid: KID })
+    expect(await selects(set, KID, RSA_1)).toBe(true)
+    expect(await selects(set, KID, EC)).toBe(true)
+  })
+})
+
+describe('a token that names no key', () => {
+  test.each<[string, readonly Jwk[], string, string]>([
+    ['one key', [R1], 'RS256', 'found'],
+    ['one key without a kid', [bare(R1)], 'RS256', 'found'],
+    ['one that is usable', [{ ...R2, use: 'enc' }, R1, published(WEAK)], 'RS256', 'found'],
+    ['no key', [], 'RS256', 'key_not_usable'],
+    ['none that is usable', [{ ...R1, use: 'enc' }], 'RS256', 'key_not_usable'],
+    ['one of another algorithm', [EC1], 'RS256', 'key_not_usable'],
+    ['two', [R1, R2], 'RS256', 'kid_ambiguous'],
+    ['two, of which one fits', [R1, EC1], 'ES256', 'kid_ambiguous'],
+    ['two, of which none fits', [R1, R2], 'ES256', 'kid_ambiguous'],
+    ['the same key twice', [R1, R1], 'RS256', 'kid_ambiguous'],
+  ])('%s', async (_situation, keys, alg, expected) => {
+    expect(await status(setOf(...keys), null, alg)).toBe(expected)
+  })
+
+  test('a key whose curve is no text leaves the other without a rival', async () => {
+    expect(await status(setOf(R1, { ...anyAlg(EC1), crv: ['P-256'] }), null)).toBe('found')
+  })
+})
+
+test('a key is taken in once for each algorithm', async () => {
+  const set = setOf(anyAlg(R1))
+  const [once, again, other] = await Promise.all(
+    ['RS256', 'RS256', 'RS512'].map((alg) => set.select(KID, alg)),
+  )
+  expect(once).toMatchObject({ status: 'found' })
+  expect(once?.status === 'found' && again?.status === 'found' && once.key === again.key).toBe(true)
+  expect(once?.status === 'found' && other?.status === 'found' && once.key === other.key).toBe(
+    false,
+  )
+})

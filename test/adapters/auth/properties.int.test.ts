@@ -1,0 +1,442 @@
+import { constants, createPrivateKey, generateKeyPairSync, sign as signBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, Socket } from 'node:net'
+import fc from 'fast-check'
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { admit } from '../../../src/app/admit.ts'
+import { ManualClock } from '../../../src/adapters/auth/clock.ts'
+import { liveKeys, makeDoor } from '../../../src/adapters/auth/authenticator.ts'
+import { KeySet } from '../../../src/adapters/auth/key-set.ts'
+import {
+  givenKeys,
+  type Held,
+  type KeySource,
+  NO_KEYS,
+} from '../../../src/adapters/auth/key-source.ts'
+import { LoopbackJwks } from '../../../src/adapters/auth/loopback-jwks.ts'
+import { byContract } from '../../../src/core/auth/contract.ts'
+import {
+  type Authentication,
+  type Environment,
+  ENVIRONMENTS,
+  isRefused,
+  type RefusalCode,
+  REFUSALS,
+} from '../../../src/core/auth/types.ts'
+import type { AuthMode } from '../../../src/core/evaluate/types.ts'
+import type { Door } from '../../../src/ports/auth.ts'
+import { CONTRACT } from '../../core/auth-contract.ts'
+import { NOW } from '../../core/builders.ts'
+import {
+  anyHeader,
+  anyToken,
+  AUDIENCE,
+  CLAIMS,
+  EC,
+  ED,
+  forgedToken,
+  GOOD_KEYS,
+  ISSUER,
+  type Jwk,
+  publicPart,
+  RSA,
+  signerOf,
+  strangeTokens,
+} from './hostile-tokens.ts'
+import { makeOpinion } from './second-opinion.ts'
+import { examples } from '../../support/scale.ts'
+
+// Where the attacker listens ------------------------------------------------------------------------------------
+
+let connections = 0
+const trap = createServer((socket) => {
+  connections += 1
+  socket.destroy()
+})
+trap.listen(0, '127.0.0.1')
+await once(trap, 'listening')
+const { port } = trap.address() as AddressInfo
+const trapUrl = (): string => `http://127.0.0.1:${port}`
+afterAll(() => void trap.close())
+
+// Key sources, in every state -----------------------------------------------------------------------------------
+
+const set = new KeySet(GOOD_KEYS, CONTRACT.keys)
+const held: Held = { set, generation: 1, stale: false, age_ms: 0 }
+const old: Held = { ...held, stale: true, age_ms: 1_200_000 }
+const always = (one: Held | null, answer: Awaited<ReturnType<KeySource['forKid']>>): KeySource => ({
+  current: () => one,
+  forKid: () => Promise.resolve(answer),
+})
+
+const HOLDING = {
+  up: givenKeys(set),
+  'up, the last refresh failed': always(held, { status: 'held', held, refreshed: 'unreachable' }),
+  'up, and misconfigured since': always(held, { status: 'held', held, refreshed: 'misconfigured' }),
+  stale: always(old, { status: 'held', held: old, refreshed: 'unreachable' }),
+}
+const OFF = {
+  unreachable: always(null, { status: 'unreachable' }),
+  misconfigured: always(null, { status: 'misconfigured' }),
+  unconfigured: NO_KEYS,
+}
+const settings = byContract(CONTRACT, {
+  issuer: ISSUER,
+  audience: AUDIENCE,
+  dev_scopes: ['ff:registry:read'],
+})
+const doorsOf = (sources: Readonly<Record<string, KeySource>>): ReadonlyMap<string, Door> =>
+  new Map(
+    Object.entries(sources).map(([name, keys]) => [
+      name,
+      makeDoor(keys, settings, new ManualClock()),
+    ]),
+  )
+const holding = doorsOf(HOLDING)
+const off = doorsOf(OFF)
+const up = holding.get('up') as Door
+const everyDoor = new Map([...holding, ...off])
+
+// Asking --------------------------------------------------------------------------------------------------------
+
+interface Case {
+  readonly state: string
+  readonly environment: Environment
+  readonly result: Authentication
+}
+/** Everybody brings dev headers as well: nothing may come of them. */
+const dev_headers = { user_id: 'U-admin', tenant_id: null, scopes: ['ff:registry:read'] }
+const ask = (door: Door, token: string, environment: Environment): Promise<Authentication> =>
+  admit(door, { token, dev_headers }, { now: NOW, environment })
+
+async function judge(
+  token: string,
+  doors: ReadonlyMap<string, Door> = everyDoor,
+): Promise<readonly Case[]> {
+  const cases: Case[] = []
+  for (const [state, door] of doors) {
+    for (const environment of ENVIRONMENTS)
+      cases.push({ state, environment, result: await ask(door, token, environment) })
+  }
+  return cases
+}
+const modeOf = (result: Authentication): AuthMode | null => (isRefused(result) ? null : result.mode)
+const UNVERIFIED: readonly (AuthMode | null)[] = ['decode-only', 'dev-headers']
+
+const RUNS = examples(400)
+const tokens = anyToken(trapUrl)
+const opinion = makeOpinion(GOOD_KEYS)
+/** Of each token what came of it everywhere, one after the other. */
+const forAll = (
+  holds: (cases: readonly Case[], token: string) => void | Promise<void>,
+): Promise<void> =>
+  fc.assert(
+    fc.asyncProperty(tokens, async (token) => holds(await judge(token), token)),
+    RUNS,
+  )
+
+// Nobody but the key server is ever spoken to, and here is none.
+const dials = vi.spyOn(Socket.prototype, 'connect')
+beforeEach(() => {
+  dials.mockClear()
+})
+afterAll(() => dials.mockRestore())
+
+describe('a token that anybody may write', () => {
+  afterEach(() => {
+    expect(dials).not.toHaveBeenCalled()
+    expect(connections).toBe(0)
+  })
+
+  test('they are of every kind', async () => {
+    const seen = new Set<string>()
+    const sample = fc.sample(tokens, { numRuns: 4000, seed: 20260115 })
+    for (const token of sample) {
+      const { conditions } = await up.verifier.explain(token, { now: NOW, environment: 'prod' })
+      for (const one of conditions) seen.add(one)
+    }
+    expect([...seen].sort()).toEqual([
+      'alg_not_allowed',
+      'audience_mismatch',
+      'claim_missing',
+      'context_invalid',
+      'crit_unsupported',
+      'issuer_mismatch',
+      'key_not_usable',
+      'kid_absent',
+      'kid_ambiguous',
+      'signature_invalid',
+      'token_expired',
+      'token_malformed',
+      'token_not_yet_valid',
+      'verified',
+    ])
+  })
+
+  test('is never let in unverified outside dev, nor where dev headers are not allowed', async () => {
+    let unverified = 0
+    await forAll((cases) => {
+      for (const { environment, result } of cases) {
+        if (environment !== 'dev+H') expect(UNVERIFIED).not.toContain(modeOf(result))
+        else if (modeOf(result) === 'decode-only') unverified += 1
+      }
+    })
+    expect(unverified).toBeGreaterThan(0)
+  })
+
+  test('is verified if and only if its signature over these very bytes holds', async () => {
+    const told = { verified: 0, refused: 0 }
+    await forAll(async (cases, token) => {
+      const { signed, condition } = opinion(token)
+      for (const { state, result } of cases) {
+        if (modeOf(result) !== 'verified') continue
+        expect(signed).toBe(true)
+        expect(holding.has(state)).toBe(true)
+      }
+      if (condition === null) return
+      told[condition === 'verified' ? 'verified' : 'refused'] += 1
+      const { conditions, claims } = await up.verifier.explain(token, {
+        now: NOW,
+        environment: 'prod',
+      })
+      // What is wrong with the claims is said of those alone whose signature held.
+      if (condition === 'verified') expect(claims).not.toBeNull()
+      else expect(conditions).toEqual([condition])
+      // Without the claims: their form is not looked at.
+      if (condition !== 'token_malformed')
+        expect(await up.verifier.signature(token)).toBe(condition)
+    })
+    expect(told.verified).toBeGreaterThan(10)
+    expect(told.refused).toBeGreaterThan(10)
+  })
+
+  test('goes by alg and kid exactly as they are spelled', async () => {
+    const strange = strangeTokens()
+    expect(strange.length).toBeGreaterThan(100)
+    for (const token of strange) {
+      const { condition } = opinion(token)
+      expect(condition).not.toBeNull()
+      expect(await up.verifier.signature(token), token.split('.')[0]).toBe(condition)
+    }
+  })
+
+  test('is never said to hold where no second opinion says so', async () => {
+    await forAll(async (_cases, token) => {
+      const { signed } = opinion(token)
+      const condition = await up.verifier.signature(token)
+      if (condition.startsWith('verified')) expect(signed).toBe(true)
+      if (condition === 'signature_invalid') expect(opinion(token).condition).not.toBe('verified')
+    })
+  })
+
+  test('has the warning auth_not_verified where nobody verified it, and nowhere else', async () => {
+    await forAll((cases) => {
+      for (const { result } of cases) {
+        if (isRefused(result)) continue
+        const warned = result.warnings.includes('auth_not_verified')
+        expect(warned).toBe(UNVERIFIED.includes(result.mode))
+        if (warned) expect(result.scopes).toEqual([])
+      }
+    })
+  })
+
+  test('that is refused never becomes dev headers, or nobody', async () => {
+    await forAll((cases) => {
+      for (const { result } of cases)
+        expect(['verified', 'decode-only', null]).toContain(modeOf(result))
+    })
+  })
+
+  // Page 2, M-05, M-07, M-08, M-10 and M-18.
+  const KEPT: readonly RefusalCode[] = [
+    'alg_not_allowed',
+    'token_expired',
+    'audience_mismatch',
+    'issuer_mismatch',
+    'token_not_yet_valid',
+    'claim_missing',
+    'context_invalid',
+    'token_malformed',
+    'crit_unsupported',
+  ]
+  test('that is refused for what it is stays refused when the key server is switched off', async () => {
+    const seen = new Set<RefusalCode>()
+    await forAll(async (_cases, token) => {
+      for (const environment of ENVIRONMENTS) {
+        const result = await ask(up, token, environment)
+        if (!isRefused(result) || !KEPT.includes(result.refused)) continue
+        seen.add(result.refused)
+        for (const door of off.values())
+          expect(await ask(door, token, environment)).toHaveProperty('refused')
+      }
+    })
+    expect(seen.size).toBeGreaterThan(5)
+  })
+
+  test('that is refused while there is a set is refused alike, whatever became of the last refresh', async () => {
+    const seen = new Set<RefusalCode>()
+    await forAll(async (_cases, token) => {
+      for (const environment of ENVIRONMENTS) {
+        const result = await ask(up, token, environment)
+        // A kid that the set has not is the one thing that a refresh could have changed.
+        if (!isRefused(result) || result.refused === 'kid_not_found') continue
+        seen.add(result.refused)
+        for (const door of holding.values())
+          expect(await ask(door, token, environment)).toEqual(result)
+      }
+    })
+    expect(seen).toContain('signature_invalid')
+    expect(seen.size).toBeGreaterThan(7)
+  })
+
+  test('whose signature does not hold is not verified by any other header', async () => {
+    let forged = 0
+    await fc.assert(
+      fc.asyncProperty(
+        forgedToken,
+        fc.array(anyHeader(trapUrl), { minLength: 3 }),
+        async (token, headers) => {
+          if ((await up.verifier.signature(token)) !== 'signature_invalid') return
+          forged += 1
+          const rest = token.split('.').slice(1)
+          for (const header of headers) {
+            for (const { result } of await judge([header, ...rest].join('.'))) {
+              expect(modeOf(result)).not.toBe('verified')
+              if (isRefused(result)) expect(REFUSALS[result.refused]).toBe(result.http)
+            }
+          }
+        },
+      ),
+      examples(150),
+    )
+    expect(forged).toBeGreaterThan(10)
+  })
+
+  test('is answered with a mode, or with a code and its status, and the same a second time', async () => {
+    await forAll(async (cases, token) => {
+      for (const { result } of cases) {
+        if (!isRefused(result)) continue
+        expect(Object.keys(result).sort()).toEqual(['http', 'refused'])
+        expect(result.http).toBe(REFUSALS[result.refused])
+        expect(['token_missing', 'context_mismatch']).not.toContain(result.refused)
+      }
+      expect(await judge(token)).toEqual(cases)
+    })
+  })
+})
+
+describe('a signature under each algorithm that may be allowed', () => {
+  const KEYS: Readonly<Record<string, Jwk>> = {
+    ...Object.fromEntries(['RS', 'PS'].map((family) => [family, RSA])),
+    ES256: EC,
+    ES384: newKey('P-384'),
+    ES512: newKey('P-521'),
+    EdDSA: ED,
+  }
+  const { allowable } = CONTRACT.algorithms
+  const keyFor = (alg: string): Jwk => {
+    const { alg: _, ...key } = KEYS[alg] ?? KEYS[alg.slice(0, 2)] ?? {}
+    return { ...key, kid: alg }
+  }
+  const publicKeys = allowable.map((alg) => publicPart(keyFor(alg)))
+  const keys = givenKeys(new KeySet(publicKeys, CONTRACT.keys))
+  const { verifier } = makeDoor(keys, { ...settings, algorithms: allowable })
+  const b64 = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url')
+  const inputOf = (alg: string, nonce: number): string =>
+    `${b64({ alg, kid: alg })}.${b64({ ...CLAIMS, nonce })}`
+  const holds = (input: string, signature: Buffer) =>
+    verifier.signature(`${input}.${signature.toString('base64url')}`)
+
+  test.each(allowable)('%s: holds, and no other length or form of it does', async (alg) => {
+    const input = inputOf(alg, 0)
+    const signature = signerOf(keyFor(alg), alg).sign(input)
+    expect(await holds(input, signature)).toBe('verified')
+    const zero = Buffer.of(0)
+    const others = [
+      Buffer.of(),
+      Buffer.alloc(signature.length),
+      Buffer.concat([zero, signature]),
+      Buffer.concat([signature, zero]),
+      Buffer.concat([signature, signature]),
+      signature.subarray(1),
+      signature.subarray(0, -1),
+      ...(alg.startsWith('ES') ? [derOf(signature)] : []),
+      ...(alg.startsWith('PS')
+        ? [0, 20].map((saltLength) => saltedBy(saltLength, alg, input))
+        : []),
+    ]
+    for (const other of others) expect(await holds(input, other)).toBe('signature_invalid')
+  })
+
+  // RFC 8017, 8.1.2 and 8.2.2, step 1: a signature is as long as its modulus. A zero in front says nothing to
+  // arithmetic, and without it the token would have a second spelling.
+  test.each(allowable.filter((alg) => /^[RP]S/.test(alg)))(
+    '%s: does not hold without the zero that it begins with',
+    async (alg) => {
+      const signer = signerOf(keyFor(alg), alg)
+      for (let nonce = 0; ; nonce += 1) {
+        const input = inputOf(alg, nonce)
+        const signature = signer.sign(input)
+        if (signature[0] !== 0) continue
+        expect(await holds(input, signature)).toBe('verified')
+        expect(await holds(input, signature.subarray(1))).toBe('signature_invalid')
+        return
+      }
+    },
+  )
+})
+function newKey(namedCurve: string): Jwk {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve })
+  return privateKey.export({ format: 'jwk' }) as Jwk
+}
+/** With a salt of another length than the hash (RFC 7518, 3.5). */
+const saltedBy = (saltLength: number, alg: string, input: string): Buffer =>
+  signBytes(`sha${alg.slice(2)}`, Buffer.from(input), {
+    key: createPrivateKey({ key: RSA, format: 'jwk' }),
+    padding: constants.RSA_PKCS1_PSS_PADDING,
+    saltLength,
+  })
+/** An ECDSA signature as X.509 writes it, which JWS does not (RFC 7518, 3.4). */
+function derOf(signature: Buffer): Buffer {
+  const half = signature.length / 2
+  const [r, s] = [signature.subarray(0, half), signature.subarray(half)].map((part) => {
+    const from = part.findIndex((byte) => byte !== 0)
+    const sign = (part[from] ?? 0) > 127 ? [0] : []
+    const bytes = Buffer.concat([Buffer.of(...sign), part.subarray(from)])
+    return Buffer.concat([Buffer.of(2, bytes.length), bytes])
+  }) as [Buffer, Buffer]
+  const length = r.length + s.length
+  const head = length > 127 ? Buffer.of(0x30, 0x81, length) : Buffer.of(0x30, length)
+  return Buffer.concat([head, r, s])
+}
+
+describe('a token that names a place where keys are', () => {
+  test('makes nobody go there, nor anywhere else but once to the key server', async () => {
+    const server = await LoopbackJwks.start({ behaviour: 'up', keys: GOOD_KEYS })
+    const keys = liveKeys(server.url, CONTRACT, new ManualClock())
+    const live = new Map([['live', makeDoor(keys, settings, new ManualClock())]])
+    try {
+      const sample = fc.sample(tokens, { numRuns: 500, seed: 1 })
+      const texts = sample.map((token) => {
+        const head = token.split('.')[0] ?? ''
+        return Buffer.from(head, 'base64url').toString('latin1')
+      })
+      expect(texts.filter((text) => text.includes(trapUrl())).length).toBeGreaterThan(10)
+      for (const token of sample) {
+        for (const { result } of await judge(token, live)) {
+          if (modeOf(result) === 'verified') expect(opinion(token).signed).toBe(true)
+          expect(UNVERIFIED).not.toContain(modeOf(result))
+        }
+      }
+      expect(dials).toHaveBeenCalledTimes(1)
+      expect(keys.metrics().fetches).toBe(1)
+      expect(connections).toBe(0)
+    } finally {
+      keys.close()
+      await server.close()
+    }
+    // Whoever did go there would have been seen.
+    await once(connect(port, '127.0.0.1'), 'close')
+    expect(connections).toBe(1)
+  })
+})
