@@ -107,8 +107,8 @@ export default {
     ),
     only(
       'admin-inward',
-      '^src/admin/',
-      '^src/(admin/|adapters/http-client/|core/|ports(/|[.]ts$)|errors[.]ts$|ports/)',
+      '^src/adapters/admin/',
+      '^src/(adapters/admin/|adapters/http-client/|core/|ports(/|[.]ts$)|errors[.]ts$|ports/)',
       'The client of Admin implements Approvals.',
     ),
     only(
@@ -223,7 +223,7 @@ export default {
     only(
       'composition-points-at-adapters',
       '^src/composition[.]ts$',
-      '^src/(ports/adapters[.]ts$|backings/|adapters/auth/|admin/|evidence/|adapters/file-lock/|adapters/process/|fuzz/|signoff/|http/|telemetry/)',
+      '^src/(ports/adapters[.]ts$|backings/|adapters/auth/|adapters/admin/|evidence/|adapters/file-lock/|adapters/process/|fuzz/|signoff/|http/|telemetry/)',
       'A feature or a command in the table of adapters would close a circle: features are handed that table.',
     ),
     {

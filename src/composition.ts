@@ -46,9 +46,9 @@ export const adapters: Adapters = {
     (await import('./adapters/auth/test-authenticator.ts')).openKeyServer(stage),
   openStagedDoor: async (stage, settings) =>
     (await import('./adapters/auth/test-authenticator.ts')).openStagedDoor(stage, settings),
-  openApprovals: async (plan) => (await import('./admin/index.ts')).openApprovals(plan),
+  openApprovals: async (plan) => (await import('./adapters/admin/index.ts')).openApprovals(plan),
   openAdminServer: async (approvals) =>
-    (await import('./admin/scripted-admin.ts')).ScriptedAdmin.start(approvals),
+    (await import('./adapters/admin/test-admin-server.ts')).ScriptedAdmin.start(approvals),
   runCommand: async (argv, limits) =>
     (await import('./adapters/process/run-command.ts')).runCommand(argv, limits),
   startFf: async (args, limits) =>

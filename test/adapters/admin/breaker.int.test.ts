@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { Breaker } from '../../src/admin/breaker.ts'
-import { ADMIN_LIMITS } from '../../src/core/admin/limits.ts'
-import type { Approvals } from '../../src/ports/admin.ts'
+import { Breaker } from '../../../src/adapters/admin/breaker.ts'
+import { ADMIN_LIMITS } from '../../../src/core/admin/limits.ts'
+import type { Approvals } from '../../../src/ports/admin.ts'
 import { asked, clientOf, startAdmin, timed, UNREACHABLE } from './stage.ts'
 
 /** One with a clock that the test moves. */

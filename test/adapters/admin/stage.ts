@@ -1,13 +1,13 @@
 import { afterEach } from 'vitest'
-import { openApprovals } from '../../src/admin/index.ts'
-import { ScriptedAdmin } from '../../src/admin/scripted-admin.ts'
-import { ADMIN_LIMITS, type AdminLimits } from '../../src/core/admin/limits.ts'
-import type { CheckAnswer } from '../../src/core/admin/messages.ts'
-import type { Approval } from '../../src/core/evaluate/approvals.ts'
-import type { ApprovalAnswer, ApprovalQuestion } from '../../src/core/evaluate/types.ts'
-import { fromMilliseconds } from '../../src/core/rows/instant.ts'
-import type { AdminCredential, Approvals } from '../../src/ports/admin.ts'
-import { DAY, FLAG, REF, TENANT, USER } from '../core/builders.ts'
+import { openApprovals } from '../../../src/adapters/admin/index.ts'
+import { ScriptedAdmin } from '../../../src/adapters/admin/test-admin-server.ts'
+import { ADMIN_LIMITS, type AdminLimits } from '../../../src/core/admin/limits.ts'
+import type { CheckAnswer } from '../../../src/core/admin/messages.ts'
+import type { Approval } from '../../../src/core/evaluate/approvals.ts'
+import type { ApprovalAnswer, ApprovalQuestion } from '../../../src/core/evaluate/types.ts'
+import { fromMilliseconds } from '../../../src/core/rows/instant.ts'
+import type { AdminCredential, Approvals } from '../../../src/ports/admin.ts'
+import { DAY, FLAG, REF, TENANT, USER } from '../../core/builders.ts'
 
 export const QUESTION: ApprovalQuestion = {
   approval_ref: REF,

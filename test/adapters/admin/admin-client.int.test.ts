@@ -2,9 +2,9 @@ import { createServer, type RequestListener } from 'node:http'
 import { connect, createServer as createPlainServer, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { answerText } from '../../src/core/admin/messages.ts'
-import type { AdminBehaviour } from '../../src/ports/admin.ts'
-import { TENANT } from '../core/builders.ts'
+import { answerText } from '../../../src/core/admin/messages.ts'
+import type { AdminBehaviour } from '../../../src/ports/admin.ts'
+import { TENANT } from '../../core/builders.ts'
 import {
   ANSWER,
   asked,

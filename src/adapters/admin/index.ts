@@ -1,7 +1,7 @@
-import { answerFrom } from '../core/evaluate/approvals.ts'
-import type { ApprovalCheck, Approvals, ApprovalsPlan } from '../ports/admin.ts'
+import { answerFrom } from '../../core/evaluate/approvals.ts'
+import type { ApprovalCheck, Approvals, ApprovalsPlan } from '../../ports/admin.ts'
 import { AdminClient } from './admin-client.ts'
-import { openLine } from './admin-line.ts'
+import { openLine } from './admin-connection.ts'
 
 /** Opens whoever answers for approvals; to be closed. */
 export async function openApprovals(plan: ApprovalsPlan): Promise<Approvals> {

@@ -1,8 +1,8 @@
-import type { AdminLimits } from '../core/admin/limits.ts'
-import { type CheckAnswer, checkText, readAnswer } from '../core/admin/messages.ts'
-import type { ApprovalAnswer, ApprovalQuestion } from '../core/evaluate/types.ts'
-import type { AdminMetrics, ApprovalCheck, Approvals } from '../ports/admin.ts'
-import type { AdminLine } from './admin-line.ts'
+import type { AdminLimits } from '../../core/admin/limits.ts'
+import { type CheckAnswer, checkText, readAnswer } from '../../core/admin/messages.ts'
+import type { ApprovalAnswer, ApprovalQuestion } from '../../core/evaluate/types.ts'
+import type { AdminMetrics, ApprovalCheck, Approvals } from '../../ports/admin.ts'
+import type { AdminLine } from './admin-connection.ts'
 import { Breaker } from './breaker.ts'
 
 const UNREACHABLE: ApprovalAnswer = { status: 'unreachable' }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { AdminCredential } from '../../src/ports/admin.ts'
+import type { AdminCredential } from '../../../src/ports/admin.ts'
 import { clientOf, QUESTION, startAdmin, UNREACHABLE } from './stage.ts'
 import { before, makeAuthority, makeCertificate, type Pair } from './certificates.ts'
 

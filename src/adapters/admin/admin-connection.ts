@@ -1,8 +1,8 @@
 import type { Agent } from 'node:http'
-import { exchange, type ResponseHead } from '../adapters/http-client/exchange.ts'
-import { checkUrl } from '../core/admin/admin-url.ts'
-import { decodeUtf8 } from '../core/text/utf8.ts'
-import type { ApprovalsPlan } from '../ports/admin.ts'
+import { exchange, type ResponseHead } from '../http-client/exchange.ts'
+import { checkUrl } from '../../core/admin/admin-url.ts'
+import { decodeUtf8 } from '../../core/text/utf8.ts'
+import type { ApprovalsPlan } from '../../ports/admin.ts'
 import { sharedLookup } from './shared-lookup.ts'
 
 /** Connections to Admin that nothing else has a part in. */
