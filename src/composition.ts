@@ -5,31 +5,31 @@ import type { Adapters } from './ports/adapters.ts'
 
 /** The adapters. Each is loaded when it is first called: `ff --version` loads none of them. */
 export const adapters: Adapters = {
-  openRows: async (spec, needs) => (await import('./backings/index.ts')).openRows(spec, needs),
+  openRows: async (spec, needs) => (await import('./adapters/stores.ts')).openRows(spec, needs),
   openTrail: async (spec, versions) =>
-    (await import('./backings/index.ts')).openTrail(spec, versions),
+    (await import('./adapters/stores.ts')).openTrail(spec, versions),
   auditSigner: async (path) => (await import('./evidence/audit-head.ts')).auditSigner(path),
   signHead: async (head, signer) =>
     (await import('./evidence/audit-head.ts')).signHead(head, signer),
   readHead: async (text, fits) => (await import('./evidence/audit-head.ts')).readHead(text, fits),
   tryLock: async (path) => (await import('./adapters/file-lock/file-lock.ts')).tryLock(path),
   withRowSink: async (spec, needs, use) =>
-    (await import('./backings/index.ts')).withSink(spec, needs, use),
+    (await import('./adapters/stores.ts')).withSink(spec, needs, use),
   writeNewStore: async (folder, about, batches) =>
-    (await import('./backings/file/new-store.ts')).writeNewStore(folder, about, batches),
+    (await import('./adapters/file-store/new-store.ts')).writeNewStore(folder, about, batches),
   withPrivateDatabase: async (use) =>
-    (await import('./backings/index.ts')).withPrivateDatabase(use),
+    (await import('./adapters/stores.ts')).withPrivateDatabase(use),
   withScratchDatabase: async (spec, versions, use) =>
-    (await import('./backings/index.ts')).withScratchDatabase(spec, versions, use),
-  withScratchFolder: async (use) => (await import('./backings/index.ts')).withScratchFolder(use),
+    (await import('./adapters/stores.ts')).withScratchDatabase(spec, versions, use),
+  withScratchFolder: async (use) => (await import('./adapters/stores.ts')).withScratchFolder(use),
   inspectSchema: async (spec, versions) =>
-    (await import('./backings/index.ts')).inspectSchema(spec, versions),
+    (await import('./adapters/stores.ts')).inspectSchema(spec, versions),
   inspectRole: async (spec, versions) =>
-    (await import('./backings/index.ts')).inspectRole(spec, versions),
+    (await import('./adapters/stores.ts')).inspectRole(spec, versions),
   importedDigests: async (spec, versions) =>
-    (await import('./backings/index.ts')).importedDigests(spec, versions),
+    (await import('./adapters/stores.ts')).importedDigests(spec, versions),
   withMigrationSession: async (spec, needs, use) =>
-    (await import('./backings/index.ts')).withMigrations(spec, needs, use),
+    (await import('./adapters/stores.ts')).withMigrations(spec, needs, use),
   cellCredentials: async (root, settings, now) =>
     (await import('./adapters/auth/cell-credentials.ts')).cellCredentials(root, settings, now),
   searchScenes: async (fails, options) =>
@@ -41,7 +41,7 @@ export const adapters: Adapters = {
   openEvidence: async (folder, needs) =>
     (await import('./evidence/opened-log.ts')).openLog(folder, needs),
   identifyDatabase: async (spec, versions) =>
-    (await import('./backings/index.ts')).identifyDatabase(spec, versions),
+    (await import('./adapters/stores.ts')).identifyDatabase(spec, versions),
   openKeyServer: async (stage) =>
     (await import('./adapters/auth/test-authenticator.ts')).openKeyServer(stage),
   openStagedDoor: async (stage, settings) =>
@@ -70,21 +70,21 @@ export const adapters: Adapters = {
       settings,
     )
   },
-  openLive: async (spec, needs) => (await import('./backings/index.ts')).openLive(spec, needs),
+  openLive: async (spec, needs) => (await import('./adapters/stores.ts')).openLive(spec, needs),
   signoffCrypto: async () => (await import('./signoff/crypto.ts')).signoffCrypto,
   signoffKeys: async () => (await import('./signoff/index.ts')).signoffKeys,
-  openServed: async (spec, needs) => (await import('./backings/index.ts')).openServed(spec, needs),
+  openServed: async (spec, needs) => (await import('./adapters/stores.ts')).openServed(spec, needs),
   openSample: async (sample, tools) =>
-    (await import('./backings/index.ts')).openSample(sample, tools),
+    (await import('./adapters/stores.ts')).openSample(sample, tools),
   openServer: async (routes, options) =>
     (await import('./http/server.ts')).openServer(routes, options),
   openLog: async (write) => (await import('./telemetry/log.ts')).openLog(write),
   openTelemetry: async (log, readings) =>
     (await import('./telemetry/index.ts')).openTelemetry(log, readings),
   openScratch: async (spec, needs) =>
-    (await import('./backings/index.ts')).openScratch(spec, needs),
+    (await import('./adapters/stores.ts')).openScratch(spec, needs),
   openServedScratch: async (spec, needs) =>
-    (await import('./backings/index.ts')).openScratch(spec, needs),
+    (await import('./adapters/stores.ts')).openScratch(spec, needs),
   openClient: async (origin) => (await import('./http/client.ts')).openClient(origin),
 }
 

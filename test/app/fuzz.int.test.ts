@@ -12,7 +12,7 @@ import { schemaProblems } from '../../src/artefacts/schemas.ts'
 import { buildVectors } from '../../src/artefacts/vectors.ts'
 import { openDoorOn } from '../../src/adapters/auth/authenticator.ts'
 import { openScriptedDoor } from '../../src/adapters/auth/test-authenticator.ts'
-import { openScratch } from '../../src/backings/index.ts'
+import { openScratch } from '../../src/adapters/stores.ts'
 import { openAll } from '../../src/concurrency/open-all.ts'
 import {
   type AuthSettings,

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { ask } from '../../dist/src/app/ask.js'
 import { openSteadyDoor } from '../../dist/src/adapters/auth/test-authenticator.js'
-import { FileStore } from '../../dist/src/backings/file/file-store.js'
-import { openLive } from '../../dist/src/backings/index.js'
+import { FileStore } from '../../dist/src/adapters/file-store/file-store.js'
+import { openLive } from '../../dist/src/adapters/stores.js'
 import { byContract } from '../../dist/src/core/auth/contract.js'
 import { TENANT } from './make-store.mjs'
 

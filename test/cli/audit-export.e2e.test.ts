@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { schemaProblems } from '../../src/artefacts/schemas.ts'
-import { createStore } from '../../src/backings/file/file-store.ts'
-import type { PostgresStore } from '../../src/backings/postgres/postgres-store.ts'
+import { createStore } from '../../src/adapters/file-store/file-store.ts'
+import type { PostgresStore } from '../../src/adapters/postgres/postgres-store.ts'
 import {
   auditedFolder,
   fiveRecords,
@@ -17,7 +17,7 @@ import {
 } from '../support/audited.ts'
 import { connect, migratedDatabase, type TestDatabase } from '../support/database.ts'
 import { finished, type Run, runFf, startFf } from '../support/run-ff.ts'
-import { putFlag } from '../backings/requests.ts'
+import { putFlag } from '../adapters/store-contract/requests.ts'
 import { checkOf, errorOf, until } from './outcome.ts'
 
 const KEY = ['--key', 'ci.pem']

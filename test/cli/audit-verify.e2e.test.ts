@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createStore } from '../../src/backings/file/file-store.ts'
-import type { PostgresStore } from '../../src/backings/postgres/postgres-store.ts'
+import { createStore } from '../../src/adapters/file-store/file-store.ts'
+import type { PostgresStore } from '../../src/adapters/postgres/postgres-store.ts'
 import { makeRunnerKey } from '../../src/evidence/runner-key.ts'
-import { selectedRecords } from '../backings/opened-store.ts'
-import { putFlag } from '../backings/requests.ts'
+import { selectedRecords } from '../adapters/store-contract/opened-store.ts'
+import { putFlag } from '../adapters/store-contract/requests.ts'
 import {
   auditedFolder,
   fiveRecords,

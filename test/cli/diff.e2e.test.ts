@@ -1,8 +1,8 @@
 import { appendFile, cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { FileStore } from '../../src/backings/file/file-store.ts'
-import { NOW, overrideText, putTenant } from '../backings/requests.ts'
+import { FileStore } from '../../src/adapters/file-store/file-store.ts'
+import { NOW, overrideText, putTenant } from '../adapters/store-contract/requests.ts'
 import { FaultProxy } from '../faults/tcp-proxy.ts'
 import { copyDatabase } from '../support/copy-database.ts'
 import {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { RowReader } from '../../src/backings/postgres/row-reader.ts'
-import { statementsFor } from '../../src/backings/postgres/statements.ts'
+import { RowReader } from '../../src/adapters/postgres/row-reader.ts'
+import { statementsFor } from '../../src/adapters/postgres/statements.ts'
 import { answerFrom } from '../../src/core/evaluate/approvals.ts'
 import { evaluate } from '../../src/core/evaluate/evaluate.ts'
 import { overrideLayer } from '../../src/core/evaluate/overrides.ts'
@@ -22,8 +22,8 @@ import { editJson, ERROR_FORM, errorOf, checkOf, parityOf, inTurns } from './out
 import type { RowQuery } from '../../src/ports/store.ts'
 
 const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
-vi.mock(import('../../src/backings/postgres/row-reader.ts'), replaceable)
-vi.mock(import('../../src/backings/postgres/statements.ts'), replaceable)
+vi.mock(import('../../src/adapters/postgres/row-reader.ts'), replaceable)
+vi.mock(import('../../src/adapters/postgres/statements.ts'), replaceable)
 vi.mock(import('../../src/core/evaluate/approvals.ts'), replaceable)
 vi.mock(import('../../src/core/evaluate/evaluate.ts'), replaceable)
 vi.mock(import('../../src/core/evaluate/overrides.ts'), replaceable)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type AuditRecord, EMPTY_HEAD, recordHash } from '../../src/core/audit/record.ts'
-import { loggedRecords, selectedRecords } from '../backings/opened-store.ts'
+import { loggedRecords, selectedRecords } from '../adapters/store-contract/opened-store.ts'
 import { connect } from '../support/database.ts'
 import type { Ground } from '../support/service.ts'
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import type { Database } from '../../src/backings/postgres/connect.ts'
+import type { Database } from '../../src/adapters/postgres/connect.ts'
 import { shared } from './shared.ts'
 
 export type Version = '13' | '15' | '18'

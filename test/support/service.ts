@@ -98,7 +98,7 @@ export async function fileGround(): Promise<Ground> {
 }
 
 async function makeEmptyStore(folder: string): Promise<void> {
-  const { createStore } = await import('../../src/backings/file/file-store.ts')
+  const { createStore } = await import('../../src/adapters/file-store/file-store.ts')
   await createStore(folder)
 }
 

@@ -1,0 +1,48 @@
+import type { FlagReader } from '../../ports/store.ts'
+import type { State } from '../../core/rows/rows.ts'
+import { TABLES } from '../../core/rows/rows.ts'
+import { unfit } from '../store-files/unfit-rows.ts'
+import { replayStore } from './file-store.ts'
+import { folderIdentity } from './folder-identity.ts'
+import type { RowIndex } from './row-index.ts'
+import { storeError } from './store-error.ts'
+
+/**
+ * The rows of a file store as they are now, read beside a writer that may hold its lock: a snapshot that is
+ * replaced meanwhile stays whole for whoever has it open, log segments are kept, and of a line that is just
+ * being written nothing is taken.
+ */
+export class FileReader implements FlagReader {
+  readonly kind = 'file'
+  /** Of its folder. */
+  readonly identity: string
+  private readonly index: RowIndex
+
+  private constructor(index: RowIndex, identity: string) {
+    this.index = index
+    this.identity = identity
+  }
+
+  /** @throws FfError `target_unreachable`, `store_corrupt`, or what the system said of the folder */
+  static async open(folder: string): Promise<FileReader> {
+    try {
+      const { snapshot } = await replayStore(folder)
+      return new FileReader(snapshot.index, await folderIdentity(folder))
+    } catch (error) {
+      throw storeError(error, folder)
+    }
+  }
+
+  read(query: Parameters<FlagReader['read']>[0]): ReturnType<FlagReader['read']> {
+    return Promise.resolve(this.index.read(query))
+  }
+
+  /** Every row. @throws FfError `row_refused` where one does not fit its schema */
+  state(): Promise<State> {
+    const rows = TABLES.map((table) => [
+      table,
+      this.index.sorted(table).map((held) => held.row ?? unfit(table)),
+    ])
+    return Promise.resolve(Object.fromEntries(rows) as State)
+  }
+}

@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto'
+import type { AuditHead, AuditRecord } from '../../core/audit/record.ts'
+import { planWrite, type Standing } from '../../core/rows/plan-write.ts'
+import { requestProblems, type WriteRequest } from '../../core/rows/write-request.ts'
+import type { AuditTools, RefusalResult, RefusedWrite, WriteResult } from '../../ports/store.ts'
+import { sealChange, sealRefusal } from '../store-files/seal-audit.ts'
+import { type LogEntry, logLine } from './log.ts'
+import type { RowIndex } from './row-index.ts'
+
+/** What is put on staged rows, behind the records before it. */
+export interface Stage {
+  readonly staged: RowIndex
+  readonly head: AuditHead
+  readonly epoch: number
+  readonly tools: AuditTools
+}
+/** What whoever asked is told, once the line is on the disk; no line for what leaves no record. */
+export interface Staged<Result> {
+  readonly result: Result
+  readonly line: string
+}
+
+/** One change put on the staged rows, and its line. */
+export function stageWrite(request: WriteRequest, stage: Stage): Staged<WriteResult> {
+  const { staged, head, tools } = stage
+  const { table, key } = request
+  const flag = staged.get('flag_registry', { scope_id: null, flag_key: key.flag_key })
+  const standing = {
+    flag: flag as Standing['flag'],
+    row: staged.get(table, key),
+    has_overrides: staged.overridesOf(key.flag_key) > 0,
+  }
+  const plan = planWrite(request, standing)
+  if (!plan.ok) return { result: plan, line: '' }
+  const { change } = plan
+  const record = sealChange(tools, { request, change, standing }, head)
+  staged.set(table, key, { row: change.after })
+  const line = lineOf(stage, record, [{ table, row: change.after }])
+  return { result: { ok: true, row: change.after, head: headAt(record) }, line }
+}
+
+/** The line of a refusal, which changes nothing. */
+export function stageRefusal(refused: RefusedWrite, stage: Stage): Staged<RefusalResult> {
+  const problems = requestProblems(refused.request)
+  if (problems.length > 0) return { result: { ok: false, problems }, line: '' }
+  const record = sealRefusal(stage.tools, refused, stage.head)
+  return { result: { ok: true, head: headAt(record) }, line: lineOf(stage, record, []) }
+}
+
+const headAt = ({ seq, hash }: AuditRecord): AuditHead => ({ seq, hash })
+const lineOf = ({ epoch }: Stage, record: AuditRecord, changes: LogEntry['changes']): string =>
+  logLine({ epoch, op_id: randomUUID(), changes, record })

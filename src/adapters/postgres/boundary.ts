@@ -1,0 +1,55 @@
+import type pg from 'pg'
+import { fromMilliseconds } from '../../core/rows/instant.ts'
+import { isScopeId } from '../../core/rows/grammar.ts'
+import type { BoundaryEvent } from '../../ports/rows.ts'
+import { sealBoundary } from '../store-files/seal-audit.ts'
+import { appendAudit, headOf } from './append-audit.ts'
+import { checkVersion, type Database, type SupportedVersions, withClient } from './connect.ts'
+import { statementsFor } from './statements.ts'
+
+/** Writes a boundary record (page 5) at the end of a schema's chain, in the caller's transaction. */
+export async function appendBoundary(
+  client: pg.ClientBase,
+  schema: string,
+  event: BoundaryEvent,
+): Promise<void> {
+  const { rows } = await client.query<{ actor: string; now: string }>(
+    `SELECT session_user AS actor, floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now`,
+  )
+  const { actor = '', now } = rows[0] ?? {}
+  const statements = statementsFor(schema)
+  const head = headOf(await client.query(statements.lockHead))
+  const record = sealBoundary(
+    {
+      ...event,
+      occurred_at: fromMilliseconds(Number(now)),
+      // Whoever has another name than page 1 allows is the program itself.
+      actor: isScopeId(actor) ? actor : 'ff',
+      auth_mode: null,
+      action: 'audit.boundary',
+      outcome: 'applied',
+      before: null,
+      approval_ref: null,
+      phase: 'file',
+    },
+    head,
+  )
+  await appendAudit(client, statements, record)
+}
+
+/** The digests of sources that were imported whole, by the boundary records that `ff import` leaves. */
+export async function importsOf(
+  database: Database,
+  schema: string,
+  versions: SupportedVersions,
+): Promise<readonly string[]> {
+  return withClient(database, async (client) => {
+    await checkVersion(client, versions)
+    await client.query('SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY')
+    const { rows } = await client.query<{ digest: string }>(
+      `SELECT substr(target, length('import/') + 1) AS digest FROM "${schema}".audit
+       WHERE action = 'audit.boundary' AND target LIKE 'import/%' ORDER BY seq`,
+    )
+    return rows.map(({ digest }) => digest)
+  })
+}

@@ -1,0 +1,49 @@
+import { openAll } from '../../concurrency/open-all.ts'
+import { type State, TABLES } from '../../core/rows/rows.ts'
+import type { Live } from '../../ports/store.ts'
+import { unfit } from '../store-files/unfit-rows.ts'
+import { rowFrom } from './columns.ts'
+import { checkVersion, type Database, type SupportedVersions, withClient } from './connect.ts'
+import { SCHEMA } from './migration-session.ts'
+import { withPgErrors } from './pg-error.ts'
+import { ReadPipe } from './read-pipe.ts'
+import { RowReader } from './row-reader.ts'
+import { statementsFor } from './statements.ts'
+import { storeIdentity } from './store-identity.ts'
+
+const READERS = 2
+
+/**
+ * The live schema of a database, over connections that cannot write.
+ *
+ * @throws FfError as a connection does, and `target_unreachable` where the schema or a table is not there
+ */
+export async function openLiveSchema(
+  database: Database,
+  versions: SupportedVersions,
+): Promise<Live> {
+  const { server, identity } = await withClient(database, async (client) => ({
+    server: await checkVersion(client, versions),
+    identity: await storeIdentity(client, SCHEMA),
+  }))
+  const { value, close } = await openAll(async (keep) => {
+    const opening = Promise.resolve(new ReadPipe(database, READERS))
+    const pipe = await keep(opening, (one) => one.end())
+    const store = new RowReader((query) => pipe.query(query), SCHEMA, database.name)
+    // Asked of nobody: it only finds out whether there is somebody to ask.
+    await store.read({ flag_key: '', tenant_id: null, user_id: null })
+    return { store, state: () => withPgErrors(database.name, () => allRows(pipe)) }
+  })
+  return { facts: { target: database.name, backing: 'db', server }, identity, ...value, close }
+}
+
+async function allRows(pipe: ReadPipe): Promise<State> {
+  const { all } = statementsFor(SCHEMA)
+  const tables = await Promise.all(
+    TABLES.map(async (table) => {
+      const { rows } = await pipe.query({ text: all[table], rowMode: 'array' })
+      return [table, rows.map(([text = '']) => rowFrom(table, text)?.row ?? unfit(table))] as const
+    }),
+  )
+  return Object.fromEntries(tables) as unknown as State
+}

@@ -1,0 +1,190 @@
+import type pg from 'pg'
+import type { AuditHead } from '../../core/audit/record.ts'
+import { planWrite, type Standing } from '../../core/rows/plan-write.ts'
+import type { WriteRequest } from '../../core/rows/write-request.ts'
+import { requestProblems } from '../../core/rows/write-request.ts'
+import { rowText } from '../../core/rows/row-text.ts'
+import { type AnyRow, type RowSet, type State, TABLES } from '../../core/rows/rows.ts'
+import { problem } from '../../core/problem.ts'
+import type {
+  AuditTools,
+  BulkQuery,
+  FlagEntry,
+  RefusalResult,
+  RefusedWrite,
+  RowQuery,
+  ScratchStore,
+  ServedStore,
+  WriteResult,
+} from '../../ports/store.ts'
+import { sealChange, sealRefusal } from '../store-files/seal-audit.ts'
+import { appendAudit, headOf, named } from './append-audit.ts'
+import { withPgErrors } from './pg-error.ts'
+import type { ReadPipe } from './read-pipe.ts'
+import { RowReader, rowSet, type Texts } from './row-reader.ts'
+import { type Statements, statementsFor } from './statements.ts'
+
+/** Flags and overrides in one schema of a PostgreSQL database. */
+export class PostgresStore implements ScratchStore, ServedStore {
+  readonly kind = 'db'
+  private readonly pool: pg.Pool
+  private readonly name: string
+  private readonly tools: AuditTools
+  private readonly statements: Statements
+  private readonly durable: boolean
+  private readonly readers: ReadPipe | undefined
+  private readonly reader: RowReader
+
+  constructor(
+    pool: pg.Pool,
+    schema: string,
+    options: {
+      readonly name: string
+      readonly tools: AuditTools
+      /** False where nobody keeps its rows: then a commit need not be on the disk before it is answered. */
+      readonly durable?: boolean
+      /** Where reads go instead of to the pool, which is then for writes. */
+      readonly readers?: ReadPipe
+    },
+  ) {
+    this.pool = pool
+    this.name = options.name
+    this.tools = options.tools
+    this.durable = options.durable ?? true
+    this.statements = statementsFor(schema)
+    const { readers } = options
+    this.readers = readers
+    this.reader = new RowReader(
+      (query) => (readers === undefined ? pool.query<string[]>(query) : readers.query(query)),
+      schema,
+      options.name,
+    )
+  }
+
+  read(query: RowQuery): Promise<RowSet> {
+    return this.reader.read(query)
+  }
+
+  write(request: WriteRequest): Promise<WriteResult> {
+    return withPgErrors(this.name, () => this.transaction((client) => this.apply(client, request)))
+  }
+
+  readMany(query: BulkQuery): Promise<readonly RowSet[]> {
+    return this.reader.readMany(query)
+  }
+
+  page(query: Parameters<ServedStore['page']>[0]): Promise<readonly FlagEntry[]> {
+    return this.reader.page(query)
+  }
+
+  async refuse(refused: RefusedWrite): Promise<RefusalResult> {
+    const problems = requestProblems(refused.request)
+    if (problems.length > 0) return { ok: false, problems }
+    return withPgErrors(this.name, () =>
+      this.transaction(async (client) => {
+        const head = headOf(await client.query(named('ff_lock_head', this.statements.lockHead)))
+        const record = sealRefusal(this.tools, refused, head)
+        await appendAudit(client, this.statements, record)
+        return { ok: true, head: { seq: record.seq, hash: record.hash } }
+      }),
+    )
+  }
+
+  auditHead(): Promise<AuditHead> {
+    return withPgErrors(this.name, async () => headOf(await this.pool.query(this.statements.head)))
+  }
+
+  load(state: State): Promise<void> {
+    const { clear, insert } = this.statements
+    const filled = TABLES.filter((table) => state[table].length > 0)
+    const texts = filled.map((table) => state[table].map((row: AnyRow) => rowText(row)).join(','))
+    return withPgErrors(this.name, async () => {
+      const client = await this.pool.connect()
+      try {
+        // In the order in which they are sent; where one fails, the server makes the COMMIT a ROLLBACK.
+        await Promise.all([
+          this.begin(client),
+          client.query(clear),
+          ...filled.map((table, at) =>
+            client.query(named(`ff_insert_${table}`, insert[table], [`[${texts[at] ?? ''}]`])),
+          ),
+          client.query('COMMIT'),
+        ])
+        client.release()
+      } catch (error) {
+        client.release(true)
+        throw error
+      }
+    })
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.pool.end(), this.readers?.end()])
+  }
+
+  private async apply(client: pg.PoolClient, request: WriteRequest): Promise<WriteResult> {
+    const problems = requestProblems(request)
+    if (problems.length > 0) return { ok: false, problems }
+    const { lockHead, upsert } = this.statements
+    // Every writer takes this lock first, so the chain has one order and two writers cannot deadlock. What is
+    // sent behind it is begun when it is held, and sees what was committed by then.
+    const [locked, standing] = await Promise.all([
+      client.query(named('ff_lock_head', lockHead)),
+      this.standing(client, request),
+    ])
+    const head = headOf(locked)
+    const plan = planWrite(request, standing)
+    if (!plan.ok) return plan
+    const { change } = plan
+    const planned = [`[${rowText(change.after)}]`, change.before?.revision ?? 0]
+    const record = sealChange(this.tools, { request, change, standing }, head)
+    const [{ rowCount }] = await Promise.all([
+      client.query(named(`ff_upsert_${request.table}`, upsert[request.table], planned)),
+      appendAudit(client, this.statements, record),
+    ])
+    // Somebody wrote past the lock, by hand: the row is no longer the one that the plan was made on. The record goes, too.
+    if (rowCount !== 1) return { ok: false, problems: [problem('revision_conflict', '')] }
+    return { ok: true, row: change.after, head: { seq: record.seq, hash: record.hash } }
+  }
+
+  private async standing(client: pg.PoolClient, { table, key }: WriteRequest): Promise<Standing> {
+    const tenant = table === 'tenant_override' ? key.scope_id : null
+    const user = table === 'user_override' ? key.scope_id : null
+    const { rows } = await client.query<string[]>({
+      ...named('ff_standing', this.statements.standing, [key.flag_key, tenant, user]),
+      rowMode: 'array',
+    })
+    const [hasOverrides, ...texts] = rows[0] as Texts
+    const set = rowSet(texts)
+    const row = { flag_registry: set.flag, tenant_override: set.tenant, user_override: set.user }[
+      table
+    ]
+    return { flag: set.flag, row, has_overrides: hasOverrides === 'true' }
+  }
+
+  /** Commits what `work` calls ok and rolls everything else back, for which nobody has to wait. */
+  private async transaction<T extends { readonly ok: boolean }>(
+    work: (client: pg.PoolClient) => Promise<T>,
+  ): Promise<T> {
+    const client = await this.pool.connect()
+    const giveBack = (): void => client.release()
+    // A connection whose transaction did not end is closed, which ends it; it never goes back to the pool.
+    const close = (): void => client.release(true)
+    try {
+      const begun = this.begin(client)
+      const [result] = await Promise.all([work(client), begun])
+      if (result.ok) await client.query('COMMIT').then(giveBack)
+      else void client.query('ROLLBACK').then(giveBack, close)
+      return result
+    } catch (error) {
+      close()
+      throw error
+    }
+  }
+
+  private begin(client: pg.PoolClient): Promise<unknown> {
+    // Whatever the database's default: the lock on the head orders writers, and each then reads what is newest.
+    const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED'
+    return client.query(this.durable ? begin : `${begin}; SET LOCAL synchronous_commit = off`)
+  }
+}

@@ -1,0 +1,42 @@
+import { createHash, createHmac } from 'node:crypto'
+import { v7 as uuidv7 } from 'uuid'
+import {
+  type AuditEvent,
+  type AuditHead,
+  type AuditRecord,
+  chain,
+  changeEvent,
+  isSensitiveChange,
+  refusalEvent,
+  type Sha256,
+} from '../../core/audit/record.ts'
+import type { Change, Standing } from '../../core/rows/plan-write.ts'
+import type { WriteRequest } from '../../core/rows/write-request.ts'
+import type { AuditTools, RefusedWrite } from '../../ports/store.ts'
+
+export const sha256: Sha256 = (text) => createHash('sha256').update(text, 'utf8').digest('hex')
+
+/** The chained record of one planned change. */
+export function sealChange(
+  tools: AuditTools,
+  planned: { readonly request: WriteRequest; readonly change: Change; readonly standing: Standing },
+  head: AuditHead,
+): AuditRecord {
+  const { request, change, standing } = planned
+  const sensitive = isSensitiveChange(change, standing.flag?.row ?? null)
+  const digest = (value: string): string =>
+    createHmac('sha256', tools.digestKey).update(value).digest('hex')
+  const context = { audit_id: uuidv7(), phase: tools.phase, digest }
+  return chain(changeEvent(request, { ...change, sensitive }, context), head, sha256)
+}
+
+/** The chained record of a change that was refused. */
+export const sealRefusal = (
+  { phase }: AuditTools,
+  refused: RefusedWrite,
+  head: AuditHead,
+): AuditRecord => chain(refusalEvent(refused, { audit_id: uuidv7(), phase }), head, sha256)
+
+/** A boundary record that belongs to no row: a migration, say (page 5, UC-B4-15). */
+export const sealBoundary = (event: Omit<AuditEvent, 'audit_id'>, head: AuditHead): AuditRecord =>
+  chain({ ...event, audit_id: uuidv7() }, head, sha256)

@@ -1,0 +1,252 @@
+import { randomBytes } from 'node:crypto'
+import { closeAfter, openAll } from '../concurrency/open-all.ts'
+import { FfError } from '../errors.ts'
+import { FileTrail } from './file-store/audit-trail.ts'
+import { FileReader } from './file-store/file-reader.ts'
+import { openFileRows } from './file-store/row-source.ts'
+import type { AuditTrail } from '../ports/audit.ts'
+import type { Live, AuditTools, Served, ServedScratch } from '../ports/store.ts'
+import type { MigrationSession } from '../ports/migrations.ts'
+import type { RoleFacts, SchemaFacts, ScratchDatabase } from '../ports/database.ts'
+import type { RowSink, RowSource } from '../ports/rows.ts'
+import type { State } from '../core/rows/rows.ts'
+import type { Migration } from '../core/migrations/plan.ts'
+import { inDatabase, type TargetSpec } from '../core/parity/target.ts'
+import { FileStore } from './file-store/file-store.ts'
+import { openScratchFolder, withFolder } from './file-store/scratch-folder.ts'
+import { PostgresTrail } from './postgres/audit-trail.ts'
+import { importsOf } from './postgres/boundary.ts'
+import type { Database, SupportedVersions } from './postgres/connect.ts'
+import { identityOf } from './postgres/database-identity.ts'
+import { startEmbedded } from './postgres/embedded.ts'
+import { type MigrationNeeds, SCHEMA, withMigrationSession } from './postgres/migration-session.ts'
+import { withRowSink } from './postgres/rows/row-sink.ts'
+import { openRowSource, type SourceNeeds } from './postgres/rows/row-source.ts'
+import { openLiveSchema } from './postgres/live-schema.ts'
+import { roleFacts } from './postgres/role-facts.ts'
+import { schemaFacts } from './postgres/schema-facts.ts'
+import { scratchDatabase, withMadeDatabase } from './postgres/scratch-database.ts'
+import { openScratchSchema } from './postgres/scratch-schema.ts'
+import { openServedSchema } from './postgres/served-schema.ts'
+
+export interface ScratchNeeds {
+  readonly migrations: readonly Migration[]
+  readonly versions: SupportedVersions
+}
+type Opener<K extends TargetSpec['kind']> = (
+  spec: Extract<TargetSpec, { kind: K }>,
+  needs: ScratchNeeds,
+) => Promise<ServedScratch>
+
+/** How each kind of target gives the harness a store of its own. To add one: its folder, and its line here. */
+const OPENERS: { readonly [K in TargetSpec['kind']]: Opener<K> } = {
+  file: ({ folder }) => openScratchFolder(folder, scratchTools()),
+  postgres: (spec, needs) =>
+    openScratchSchema(databaseOf(spec), { ...needs, tools: scratchTools() }),
+  embedded: async (_, needs) => {
+    const { value: scratch, close } = await openAll(async (keep) => {
+      const server = await keep(startEmbedded(), (one) => one.stop())
+      return keep(openScratchSchema(server.database, { ...needs, tools: scratchTools() }))
+    })
+    return { ...scratch, close }
+  },
+  http: (spec) => Promise.reject(noStore(spec)),
+}
+
+const noStore = ({ origin }: Extract<TargetSpec, { kind: 'http' }>): FfError =>
+  new FfError('target_invalid', `${origin} is a service, and this takes a store.`, {
+    hint: 'Name a store, or use ff parity run, exhaustive or replay, which ask services too.',
+  })
+
+// Nobody keeps a scratch store's audit records, so the key of their digests need not be kept either.
+const scratchTools = (): { digestKey: Uint8Array; phase: string } => ({
+  digestKey: randomBytes(32),
+  phase: 'file',
+})
+
+/** What a live side may need beside its target. */
+export interface LiveNeeds extends ScratchNeeds {
+  /** The rows that a private server is filled with; null where this side has nothing to copy. */
+  readonly copied: (() => Promise<State>) | null
+}
+type LiveOpener<K extends TargetSpec['kind']> = (
+  spec: Extract<TargetSpec, { kind: K }>,
+  needs: LiveNeeds,
+) => Promise<Live>
+
+/** How each kind of target is read where it stands. To add one, such as a service: its folder, and its line here. */
+const READERS: { readonly [K in TargetSpec['kind']]: LiveOpener<K> } = {
+  file: async ({ folder }) => {
+    if (folder === null) throw nothingLive('file')
+    const store = await FileReader.open(folder)
+    const facts = { target: 'file', backing: 'file', server: null } as const
+    const { identity } = store
+    return { facts, identity, store, state: () => store.state(), close: () => Promise.resolve() }
+  },
+  postgres: (spec, { versions }) => openLiveSchema(databaseOf(spec), versions),
+  embedded: async (spec, { copied, ...needs }) => {
+    if (copied === null) throw nothingLive('embedded')
+    const { value, close } = await openAll(async (keep) => {
+      const { facts, store } = await keep(OPENERS.embedded(spec, needs))
+      const rows = await copied()
+      await store.load(rows)
+      const state = (): Promise<State> => Promise.resolve(rows)
+      return { facts, identity: 'embedded', store, state }
+    })
+    return { ...value, close }
+  },
+  http: (spec) => Promise.reject(noStore(spec)),
+}
+
+const nothingLive = (kind: string): FfError =>
+  new FfError('target_invalid', `The baseline "${kind}" holds no rows of anybody.`, {
+    hint: 'Name a store that is there: file:DIR, postgres://... or env:NAME.',
+  })
+
+/** @throws FfError saying why the target cannot be had */
+export function openLive(spec: TargetSpec, needs: LiveNeeds): Promise<Live> {
+  return (READERS[spec.kind] as LiveOpener<TargetSpec['kind']>)(spec as never, needs)
+}
+
+/** @throws FfError saying why the target cannot be had */
+export function openScratch(spec: TargetSpec, needs: ScratchNeeds): Promise<ServedScratch> {
+  return (OPENERS[spec.kind] as Opener<TargetSpec['kind']>)(spec as never, needs)
+}
+
+/** @throws FfError `target_invalid` for a target that is made anew for each run and so holds nothing */
+export async function openRows(spec: TargetSpec, needs: SourceNeeds): Promise<RowSource> {
+  if (spec.kind === 'file' && spec.folder !== null) return openFileRows(spec.folder)
+  if (spec.kind === 'postgres') return openRowSource(databaseOf(spec), SCHEMA, needs)
+  throw new FfError('target_invalid', `A target of kind ${spec.kind} holds no rows of its own.`, {
+    hint: 'Name a store: file:DIR, postgres://... or env:NAME.',
+  })
+}
+
+/** @throws FfError `target_invalid` for a target that is made anew for each run and so has no trail */
+export async function openTrail(
+  spec: TargetSpec,
+  versions: SupportedVersions,
+): Promise<AuditTrail> {
+  if (spec.kind === 'file' && spec.folder !== null) return FileTrail.open(spec.folder)
+  if (spec.kind === 'postgres') return PostgresTrail.open(databaseOf(spec), SCHEMA, versions)
+  throw new FfError('target_invalid', `A target of kind ${spec.kind} has no audit trail.`, {
+    hint: 'Name a store: --store file:DIR, or a database with --database.',
+  })
+}
+
+/** @throws FfError `target_invalid` for anything but a database that somebody keeps */
+export async function withSink<T>(
+  spec: TargetSpec,
+  { versions }: SourceNeeds,
+  use: (sink: RowSink) => Promise<T>,
+): Promise<T> {
+  return withRowSink(keptDatabase(spec, 'can be imported into'), { schema: SCHEMA, versions }, use)
+}
+
+/** Lends a database of a private server, as a target; it goes with the server. */
+export const withPrivateDatabase = <T>(use: (spec: TargetSpec) => Promise<T>): Promise<T> =>
+  closeAfter(async (keep) => {
+    const server = await keep(startEmbedded(), (one) => one.stop())
+    const { host = '', port, user = '', database = '' } = server.database.config
+    const url = `postgres://${user}@/${database}?host=${encodeURIComponent(host)}&port=${port}`
+    return use({ kind: 'postgres', url, name: server.database.name })
+  })
+
+/** @throws FfError `target_invalid` for anything but a database that somebody keeps */
+export async function withMigrations<T>(
+  spec: TargetSpec,
+  needs: MigrationNeeds & { readonly locked: boolean },
+  use: (session: MigrationSession) => Promise<T>,
+): Promise<T> {
+  return withMigrationSession(keptDatabase(spec, 'has a schema to migrate'), needs, use)
+}
+
+/** @throws FfError `target_invalid` for anything but a database that somebody keeps */
+export const identifyDatabase = async (
+  spec: TargetSpec,
+  versions: SupportedVersions,
+): Promise<string> => identityOf(keptDatabase(spec, 'has an identity'), SCHEMA, versions)
+
+/** @throws FfError `target_invalid` for a folder */
+export async function withScratchDatabase<T>(
+  spec: TargetSpec,
+  versions: SupportedVersions,
+  use: (scratch: ScratchDatabase) => Promise<T>,
+): Promise<T> {
+  if (spec.kind === 'embedded')
+    return withPrivateDatabase((made) => withScratchDatabase(made, versions, use))
+  if (spec.kind !== 'postgres') throw notKept(spec, 'can hold a scratch database')
+  return withMadeDatabase(databaseOf(spec), versions, ({ name, server }) => {
+    const target = inDatabase(spec, name)
+    const tools = scratchTools()
+    return use({
+      target,
+      server,
+      ...scratchDatabase(databaseOf(target), { schema: SCHEMA, tools }),
+    })
+  })
+}
+
+/** What a store is opened with to be served. */
+export interface ServeNeeds extends ScratchNeeds {
+  readonly tools: AuditTools
+}
+
+/**
+ * A store for the one service that writes to it.
+ *
+ * @throws FfError `store_locked`, `store_corrupt` and the like, or `target_invalid` where nobody keeps it
+ */
+export async function openServed(spec: TargetSpec, needs: ServeNeeds): Promise<Served> {
+  if (spec.kind === 'postgres') return openServedSchema(databaseOf(spec), needs)
+  if (spec.kind !== 'file') throw notKept(spec, 'can be served')
+  if (spec.folder === null) return openScratchFolder(null, needs.tools)
+  const facts = { target: 'file', backing: 'file', server: null } as const
+  const store = await FileStore.open(spec.folder, needs.tools)
+  return { facts, store, close: () => store.close() }
+}
+
+/** A store of a sample, which goes with the service. */
+export async function openSample(sample: State, tools: AuditTools): Promise<Served> {
+  const { value } = await openAll(async (keep) => {
+    const made = await keep(openScratchFolder(null, tools))
+    await made.store.load(sample)
+    return made
+  })
+  return value
+}
+
+export const withScratchFolder = withFolder
+
+/** @throws FfError `target_invalid` for anything but a database that somebody keeps */
+export const inspectSchema = async (
+  spec: TargetSpec,
+  versions: SupportedVersions,
+): Promise<SchemaFacts> => schemaFacts(keptDatabase(spec, 'has a schema'), SCHEMA, versions)
+
+/** @throws FfError `target_invalid` for anything but a database that somebody keeps */
+export const inspectRole = async (
+  spec: TargetSpec,
+  versions: SupportedVersions,
+): Promise<RoleFacts> => roleFacts(keptDatabase(spec, 'has roles'), SCHEMA, versions)
+
+/** @throws FfError `target_invalid` for anything but a database that somebody keeps */
+export const importedDigests = async (
+  spec: TargetSpec,
+  versions: SupportedVersions,
+): Promise<readonly string[]> => importsOf(keptDatabase(spec, 'is imported into'), SCHEMA, versions)
+
+function keptDatabase(spec: TargetSpec, what: string): Database {
+  if (spec.kind === 'postgres') return databaseOf(spec)
+  throw notKept(spec, what)
+}
+
+const notKept = ({ kind }: TargetSpec, what: string): FfError =>
+  new FfError('target_invalid', `No target of kind ${kind} ${what}.`, {
+    hint: 'Name a database: --database env:FF_DATABASE_URL or postgres://...',
+  })
+
+const databaseOf = ({ url, name }: Extract<TargetSpec, { kind: 'postgres' }>): Database => ({
+  config: { connectionString: url },
+  name,
+})

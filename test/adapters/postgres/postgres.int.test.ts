@@ -1,0 +1,542 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type pg from 'pg'
+import { withMigrations } from '../../../src/adapters/stores.ts'
+import {
+  clientConfig,
+  type Database,
+  openPool,
+  withClient,
+} from '../../../src/adapters/postgres/connect.ts'
+import { PostgresStore } from '../../../src/adapters/postgres/postgres-store.ts'
+import { openScratchSchema } from '../../../src/adapters/postgres/scratch-schema.ts'
+import { EXITS } from '../../../src/core/exit.ts'
+import { FfError } from '../../../src/errors.ts'
+import type { FlagStore, Scratch } from '../../../src/ports/store.ts'
+import { type Fault, FaultProxy } from '../../faults/tcp-proxy.ts'
+import {
+  connect,
+  createDatabase,
+  socketOf,
+  SUPPORTED,
+  type TestDatabase,
+  urlOf,
+  type Version,
+} from '../../support/database.ts'
+import { changesIn, expectChain } from '../store-contract/audit-chain.ts'
+import { startChild } from '../store-contract/child.ts'
+import {
+  migrations,
+  newestScratchSchema,
+  type OpenedSchema,
+  postgresBacking,
+  selectedRecords,
+  TOOLS,
+  VERSIONS,
+} from '../store-contract/opened-store.ts'
+import {
+  attempt,
+  failure,
+  overrideText,
+  putFlag,
+  putTenant,
+  taken,
+} from '../store-contract/requests.ts'
+
+const FLAG = 'ff.checkout'
+/** What a test waits for a connection and an answer, where a service waits for 5 and 10 s. */
+const SHORT = { connectionTimeoutMillis: 1_500, query_timeout: 2_500, statement_timeout: 2_000 }
+/** Longer than both together, with room for a busy machine, and shorter than the real waits are. */
+const BOUND_MS = 9_000
+const LOST = ['backing_unavailable', 'target_unreachable']
+
+const socketFile = (version: Version): string => `${socketOf(version)}/.s.PGSQL.5432`
+const readFlag = (store: FlagStore) =>
+  store.read({ flag_key: FLAG, tenant_id: 'A1', user_id: null })
+const scratchOn = async (database: Database): Promise<Scratch> =>
+  openScratchSchema(database, { migrations: await migrations(), versions: VERSIONS, tools: TOOLS })
+
+/** A store that talks to its schema over a wire of ours. */
+interface Wired {
+  readonly proxy: FaultProxy
+  readonly store: PostgresStore
+  readonly behind: OpenedSchema
+  close(): Promise<void>
+}
+function through(proxy: Pick<FaultProxy, 'port'>, database: string): Database {
+  return {
+    config: { host: '127.0.0.1', port: proxy.port, user: 'postgres', database },
+    name: 'wired',
+    bounds: SHORT,
+  }
+}
+async function wired(behind: OpenedSchema): Promise<Wired> {
+  const proxy = await FaultProxy.to({ path: socketFile(behind.database.version) })
+  const pool = openPool(through(proxy, behind.database.database), 4)
+  const store = new PostgresStore(pool, behind.schema, { name: 'wired', tools: TOOLS })
+  return {
+    proxy,
+    store,
+    behind,
+    close: async () => {
+      await proxy.set({ kind: 'none' })
+      await store.close()
+      await proxy.close()
+      await behind.close()
+    },
+  }
+}
+
+const FAULTS: readonly (readonly [string, Fault])[] = [
+  ['swallows everything', { kind: 'blackhole', direction: 'both' }],
+  ['swallows the answers', { kind: 'blackhole', direction: 'to_client' }],
+  ['swallows the questions', { kind: 'blackhole', direction: 'to_server' }],
+  ['is cut again and again', { kind: 'reset' }],
+  ['has nobody at its end', { kind: 'refuse' }],
+  ['answers with bytes of no protocol', { kind: 'garbage' }],
+]
+
+const onEach = async (work: (version: Version) => Promise<void>): Promise<void> => {
+  await Promise.all(SUPPORTED.map((version) => work(version)))
+}
+
+test('every wait on a server is bounded where nothing else is said', () => {
+  const { config } = through({ port: 1 }, 'd')
+  expect(clientConfig({ config, name: 'd' })).toMatchObject({
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 10_000,
+    statement_timeout: 8_000,
+    lock_timeout: 5_000,
+    idle_in_transaction_session_timeout: 30_000,
+  })
+})
+
+describe('a store over a wire', () => {
+  const backings = SUPPORTED.map((version) => [version, postgresBacking(version)] as const)
+  const held = new Map<string, Wired>()
+  const at = (version: Version, situation: string): Wired => {
+    const found = held.get(`${version} ${situation}`)
+    if (found === undefined) throw new Error('no wire was laid')
+    return found
+  }
+  beforeAll(async () => {
+    await Promise.all(
+      backings.map(async ([version, backing]) => {
+        for (const situation of [...FAULTS.map(([name]) => name), 'slow', 'cut', 'idle'])
+          held.set(`${version} ${situation}`, await wired(await backing.open()))
+      }),
+    )
+  })
+  afterAll(async () => {
+    await Promise.all([...held.values()].map((one) => one.close()))
+    for (const [, backing] of backings) await backing.stop()
+  })
+
+  test.concurrent.each(FAULTS)(
+    'that %s: an error in time, no wrong row, and then the same store works',
+    (situation, fault) =>
+      onEach(async (version) => {
+        const { proxy, store, behind } = at(version, situation)
+        const row = await taken(store, putFlag(FLAG))
+        expect((await readFlag(store)).flag).toStrictEqual({ row })
+        await proxy.set(fault)
+        const started = performance.now()
+        const codes = await Promise.all([
+          failure(readFlag(store)),
+          failure(store.write(putFlag(FLAG, { owner: '"team-b"' }))),
+          failure(store.auditHead()),
+        ])
+        expect(performance.now() - started).toBeLessThan(BOUND_MS)
+        expect(codes.filter((code) => !LOST.includes(code))).toStrictEqual([])
+        await proxy.set({ kind: 'none' })
+        const changes = changesIn(await behind.records())
+        // What was not acknowledged may have been done, whole, or not at all.
+        expect([1, 2]).toContain(changes.length)
+        const seen = (await readFlag(store)).flag?.row
+        expect(seen).toStrictEqual({
+          ...row,
+          owner: changes.length === 1 ? 'team-a' : 'team-b',
+          revision: changes.length,
+        })
+        expect(await taken(store, putFlag(FLAG))).toMatchObject({ revision: changes.length + 1 })
+        expectChain(await behind.records(), await store.auditHead())
+      }),
+  )
+
+  test.concurrent('that is slow: every answer is right', () =>
+    onEach(async (version) => {
+      const { proxy, store } = at(version, 'slow')
+      await proxy.set({ kind: 'latency', ms: 60 })
+      const row = await taken(store, putFlag(FLAG))
+      const started = performance.now()
+      expect((await readFlag(store)).flag).toStrictEqual({ row })
+      expect(performance.now() - started).toBeGreaterThan(100)
+      expect(await taken(store, putTenant('A1', FLAG, overrideText('true')))).toMatchObject({
+        revision: 1,
+      })
+    }),
+  )
+
+  test.concurrent(
+    'that is cut in the middle of writes: the process goes on, and each is done whole or not at all',
+    () =>
+      onEach(async (version) => {
+        const { proxy, store, behind } = at(version, 'cut')
+        const { config } = through(proxy, behind.database.database)
+        const writer = await startChild(
+          'database',
+          JSON.stringify({ config, schema: behind.schema }),
+        )
+        try {
+          const codes: string[] = []
+          for (const round of Array.from({ length: 30 }, (_, index) => index)) {
+            const answer = writer.ask(`write ${FLAG}`) as Promise<{ code: string }>
+            const heard = answer.then(
+              ({ code }) => codes.push(code),
+              (error: unknown) => codes.push(String(error)),
+            )
+            await sleep(round % 10)
+            await proxy.set({ kind: 'reset' })
+            await proxy.set({ kind: 'none' })
+            await heard
+          }
+          const lost = codes.filter((code) => code !== 'ok')
+          expect(lost.length).toBeGreaterThan(0)
+          expect(lost.filter((code) => !LOST.includes(code))).toStrictEqual([])
+          const changes = changesIn(await behind.records())
+          expect(changes.length).toBeGreaterThanOrEqual(codes.length - lost.length)
+          expect((await readFlag(store)).flag?.row?.revision ?? 0).toBe(changes.length)
+          expectChain(await behind.records(), await store.auditHead())
+        } finally {
+          await writer.kill()
+        }
+      }),
+  )
+
+  test.concurrent('whose connections the server ends: the next question is answered', () =>
+    onEach(async (version) => {
+      const { store, behind } = at(version, 'idle')
+      const row = await taken(store, putFlag(FLAG))
+      await readFlag(store)
+      const { rows } = await behind.sql.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name = 'ff' AND query LIKE '%${behind.schema}%'
+         AND pid <> pg_backend_pid()`,
+      )
+      expect(rows.length).toBeGreaterThan(0)
+      await sleep(100)
+      expect((await readFlag(store)).flag).toStrictEqual({ row })
+    }),
+  )
+})
+
+describe('a scratch schema over a wire', () => {
+  test.concurrent.each(FAULTS)('that %s cannot be had, and says so in time', (_situation, fault) =>
+    onEach(async (version) => {
+      const proxy = await FaultProxy.to({ path: socketFile(version) })
+      try {
+        await proxy.set(fault)
+        const started = performance.now()
+        expect(LOST).toContain(await failure(scratchOn(through(proxy, 'postgres'))))
+        expect(performance.now() - started).toBeLessThan(BOUND_MS)
+      } finally {
+        await proxy.close()
+      }
+    }),
+  )
+})
+
+test.each(SUPPORTED)(
+  'a connection to PostgreSQL %s that did not answer in time is not waited for again',
+  async (version) => {
+    const proxy = await FaultProxy.to({ path: socketFile(version) })
+    try {
+      const asked = withClient(through(proxy, 'postgres'), async (client) => {
+        await client.query('SELECT 1')
+        await proxy.set({ kind: 'blackhole', direction: 'both' })
+        await expect(client.query('SELECT 2')).rejects.toThrow('Query read timeout')
+        const started = performance.now()
+        await expect(client.query('ROLLBACK')).rejects.toThrow()
+        return performance.now() - started
+      })
+      expect(await asked).toBeLessThan(SHORT.query_timeout / 2)
+    } finally {
+      await proxy.close()
+    }
+  },
+)
+
+describe('a server of a version that is not supported', () => {
+  let database: TestDatabase
+  beforeAll(async () => void (database = await createDatabase('13')))
+  afterAll(() => database.drop())
+
+  test('is refused for a scratch schema: a usage error', async () => {
+    const error = await scratchOn(database).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(FfError)
+    expect(error).toMatchObject({ code: 'server_version_unsupported', exitName: 'usage' })
+    expect(EXITS.usage[0]).toBe(2)
+  })
+
+  test('is refused for migrations, and keeps no schema', async () => {
+    const needs = {
+      versions: VERSIONS,
+      contract: { schema: { grants: {} }, domains: {}, functions: {}, tables: {} },
+      roles: [],
+    }
+    const spec = { kind: 'postgres', url: database.url, name: 'old' } as const
+    const asked = withMigrations(spec, { ...needs, locked: true }, (session) => session.prepare())
+    expect(await failure(asked)).toBe('server_version_unsupported')
+    const sql = await connect('13', database.database)
+    const { rows } = await sql.query(`SELECT nspname FROM pg_namespace WHERE nspname ~ '^ff'`)
+    await sql.end()
+    expect(rows).toStrictEqual([])
+  })
+})
+
+describe.each(SUPPORTED)('what PostgreSQL %s does not allow', (version) => {
+  let database: TestDatabase
+  let admin: pg.Client
+  beforeEach(async () => {
+    database = await createDatabase(version)
+    admin = await connect(version, database.database)
+  })
+  afterEach(async () => {
+    await admin.end()
+    await database.drop()
+  })
+
+  test('a database that is read-only: target_read_only', async () => {
+    await admin.query(`ALTER DATABASE ${database.database} SET default_transaction_read_only = on`)
+    const error = await scratchOn(database).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'target_read_only', exitName: 'inconclusive' })
+  })
+
+  test('a role that may make no schema: rights_missing', async () => {
+    const role = `plain_${randomBytes(4).toString('hex')}`
+    await admin.query(`CREATE ROLE ${role} LOGIN`)
+    try {
+      const plain = { ...database, config: { ...database.config, user: role } }
+      expect(await failure(scratchOn(plain))).toBe('rights_missing')
+    } finally {
+      await admin.query(`DROP ROLE ${role}`)
+    }
+  })
+
+  test('a role that is not there: rights_missing', async () => {
+    const nobody = { ...database, config: { ...database.config, user: 'nobody_of_this_name' } }
+    expect(await failure(scratchOn(nobody))).toBe('rights_missing')
+  })
+
+  test('a database that is not there: target_unreachable', async () => {
+    const nowhere = { ...database, config: { ...database.config, database: 'not_there' } }
+    expect(await failure(scratchOn(nowhere))).toBe('target_unreachable')
+  })
+
+  test('a socket that is not there: target_unreachable, at once', async () => {
+    const started = performance.now()
+    const nowhere = { config: { host: '/not/there', user: 'postgres' }, name: 'nowhere' }
+    expect(await failure(scratchOn(nowhere))).toBe('target_unreachable')
+    expect(performance.now() - started).toBeLessThan(4_000)
+  })
+})
+
+describe.each(SUPPORTED)(
+  'a store on PostgreSQL %s whose database is set up in another way',
+  (version) => {
+    const SETTINGS: readonly (readonly [string, string])[] = [
+      ['zone and style of dates', "SET TimeZone = 'America/New_York'; SET DateStyle = 'SQL, DMY'"],
+      ['digits of doubles', 'SET extra_float_digits = 0; SET bytea_output = escape'],
+      [
+        'strings and identifiers',
+        'SET standard_conforming_strings = off; SET quote_all_identifiers = on',
+      ],
+      ['the search path', "SET search_path = 'nowhere'"],
+      ['isolation: repeatable read', "SET default_transaction_isolation = 'repeatable read'"],
+      ['isolation: serializable', "SET default_transaction_isolation = 'serializable'"],
+    ]
+
+    test.each(SETTINGS)(
+      '%s: rows, chain and writers at once are as ever',
+      async (_what, settings) => {
+        const database = await createDatabase(version)
+        const admin = await connect(version)
+        for (const setting of settings.split('; '))
+          await admin.query(`ALTER DATABASE ${database.database} ${setting}`)
+        await admin.end()
+        const scratch = await scratchOn(database)
+        try {
+          const { store } = scratch
+          const row = await taken(
+            store,
+            putFlag(FLAG, {
+              value_type: '"number"',
+              default_value: '0.30000000000000004',
+              safe_value: '0',
+              description: '"\\\\ \' é"',
+            }),
+          )
+          expect((await readFlag(store)).flag).toStrictEqual({ row })
+          const outcomes = await Promise.all(
+            Array.from({ length: 20 }, () =>
+              attempt(
+                store,
+                putFlag(FLAG, { value_type: '"number"', default_value: '1', safe_value: '0' }),
+              ),
+            ),
+          )
+          expect(outcomes.filter((outcome) => !('taken' in outcome))).toStrictEqual([])
+          expect((await readFlag(store)).flag?.row?.revision).toBe(21)
+          const sql = await connect(version, database.database)
+          const records = await selectedRecords(sql, await newestScratchSchema(sql))
+          await sql.end()
+          expectChain(records, await store.auditHead())
+        } finally {
+          await scratch.close()
+          await database.drop()
+        }
+      },
+    )
+  },
+)
+
+describe('a lock that somebody else holds', () => {
+  test('a write ends in lock_timeout, busy, reads go on, and then it works again', () =>
+    onEach(async (version) => {
+      const backing = postgresBacking(version, { lock_timeout: 500 })
+      const opened = await backing.open()
+      const { store, sql, schema } = opened
+      await taken(store, putFlag(FLAG))
+      await sql.query('BEGIN')
+      await sql.query(`SELECT FROM "${schema}".audit_head FOR UPDATE`)
+      const started = performance.now()
+      const write = store.write(putFlag(FLAG)).catch((thrown: unknown) => thrown)
+      expect((await readFlag(store)).flag?.row?.revision).toBe(1)
+      const error = await write
+      const took = performance.now() - started
+      expect(took).toBeGreaterThan(450)
+      expect(took).toBeLessThan(5_000)
+      expect(error).toMatchObject({ code: 'lock_timeout', exitName: 'busy' })
+      await sql.query('ROLLBACK')
+      expect(await taken(store, putFlag(FLAG))).toMatchObject({ revision: 2 })
+      await opened.close()
+      await backing.stop()
+    }))
+})
+
+describe.each(SUPPORTED)('scratch schemas on PostgreSQL %s', (version) => {
+  let database: TestDatabase
+  let sql: pg.Client
+  beforeEach(async () => {
+    database = await createDatabase(version)
+    sql = await connect(version, database.database)
+  })
+  afterEach(async () => {
+    await sql.end()
+    await database.drop()
+  })
+  const schemas = async (): Promise<readonly string[]> => {
+    const { rows } = await sql.query<{ nspname: string }>(
+      `SELECT nspname FROM pg_namespace WHERE nspname LIKE 'ff%' ORDER BY oid`,
+    )
+    return rows.map(({ nspname }) => nspname)
+  }
+
+  test('one is gone when it is closed', async () => {
+    const scratch = await scratchOn(database)
+    expect(await schemas()).toHaveLength(1)
+    await taken(scratch.store, putFlag(FLAG))
+    await scratch.close()
+    expect(await schemas()).toStrictEqual([])
+  })
+
+  test('its facts name the server and nothing of the schema', async () => {
+    const scratch = await scratchOn(database)
+    expect(scratch.facts).toStrictEqual({
+      target: `postgres ${version}`,
+      backing: 'db',
+      server: expect.stringMatching(new RegExp(`^${version}[.][0-9]+$`)) as string,
+    })
+    await scratch.close()
+  })
+
+  test('one whose run was killed is dropped by the next, one that lives is not', async () => {
+    const child = await startChild('scratch', JSON.stringify(database.config))
+    const alive = await scratchOn(database)
+    await taken(alive.store, putFlag(FLAG))
+    const [stale, living] = await schemas()
+    expect(stale).toMatch(/^ff_scratch_[0-9a-f]{16}$/)
+    await child.kill()
+    await untilGone()
+    const next = await scratchOn(database)
+    const left = await schemas()
+    expect(left).not.toContain(stale)
+    expect(left).toContain(living)
+    expect(left).toHaveLength(2)
+    expect((await readFlag(alive.store)).flag?.row).toMatchObject({ revision: 1 })
+    await next.close()
+    await alive.close()
+    expect(await schemas()).toStrictEqual([])
+  })
+
+  /** Waits for the server to notice that the killed process has gone. */
+  async function untilGone(): Promise<void> {
+    for (let tries = 0; tries < 200; tries += 1) {
+      const { rows } = await sql.query<{ locks: string }>(
+        `SELECT count(DISTINCT pid)::text AS locks FROM pg_locks
+         WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      )
+      if (rows[0]?.locks === '1') return
+      await sleep(50)
+    }
+    throw new Error('the server still has the connection of the killed process')
+  }
+
+  test('many at once do not meet, and leave nothing', async () => {
+    const made = await Promise.all([1, 2, 3].map(() => scratchOn(database)))
+    await Promise.all(
+      made.map(({ store }, at) => taken(store, putFlag(FLAG, { owner: `"run ${at}"` }))),
+    )
+    const owners = await Promise.all(
+      made.map(async ({ store }) => (await readFlag(store)).flag?.row?.owner),
+    )
+    expect(owners).toStrictEqual(['run 0', 'run 1', 'run 2'])
+    await Promise.all(made.map((one) => one.close()))
+    expect(await schemas()).toStrictEqual([])
+  })
+
+  test('nothing of the schema ff, or of one with a name much alike, is touched', async () => {
+    for (const name of [
+      'ff',
+      'ff_scratch_',
+      'ff_scratch_0123456789abcdef0',
+      'xff_scratch_0123456789abcdef',
+    ])
+      await sql.query(
+        `CREATE SCHEMA "${name}"; CREATE TABLE "${name}".flag_registry (a int); INSERT INTO "${name}".flag_registry VALUES (1)`,
+      )
+    const before = await schemas()
+    const scratch = await scratchOn(database)
+    await taken(scratch.store, putFlag(FLAG))
+    await scratch.store.load({ flag_registry: [], tenant_override: [], user_override: [] })
+    await scratch.close()
+    expect(await schemas()).toStrictEqual(before)
+    const { rows } = await sql.query('SELECT a FROM ff.flag_registry')
+    expect(rows).toStrictEqual([{ a: 1 }])
+  })
+
+  test('one that cannot be made whole leaves nothing', async () => {
+    const broken = [{ version: 1, name: '0001_broken', checksum: 'x', up: 'SELECT 1/0', down: '' }]
+    const options = { migrations: broken, versions: VERSIONS, tools: TOOLS }
+    await expect(openScratchSchema(database, options)).rejects.toThrow()
+    expect(await schemas()).toStrictEqual([])
+  })
+
+  test('a URL and a configuration lead to the same database', async () => {
+    const url = urlOf(version, database.database)
+    const scratch = await scratchOn({ config: { connectionString: url }, name: 'by url' })
+    expect(await schemas()).toHaveLength(1)
+    await scratch.close()
+  })
+})

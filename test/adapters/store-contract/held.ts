@@ -1,0 +1,32 @@
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
+import type { ScratchStore, ServedStore } from '../../../src/ports/store.ts'
+import type { Backing, OpenedStore } from './opened-store.ts'
+
+export interface Held {
+  readonly store: ScratchStore & ServedStore
+  readonly opened: OpenedStore
+}
+type Hook = (work: () => Promise<void>) => void
+
+/** A store of its own for each test. */
+export const fresh = (backing: Backing): Held => held(backing, [beforeEach, afterEach])
+/** One store for all tests of a group, which keep to flags of their own. */
+export const shared = (backing: Backing): Held => held(backing, [beforeAll, afterAll])
+
+function held(backing: Backing, [before, after]: readonly [Hook, Hook]): Held {
+  let now: OpenedStore | undefined
+  const opened = (): OpenedStore => {
+    if (now === undefined) throw new Error('no store is open')
+    return now
+  }
+  before(async () => void (now = await backing.open()))
+  after(() => opened().close())
+  return {
+    get store() {
+      return opened().store
+    },
+    get opened() {
+      return opened()
+    },
+  }
+}

@@ -1,0 +1,231 @@
+import { expect, test } from 'vitest'
+import type { RowSet } from '../../../src/core/rows/rows.ts'
+import type { FlagEntry, ServedStore } from '../../../src/ports/store.ts'
+import { changesIn, expectChain } from './audit-chain.ts'
+import type { Held } from './held.ts'
+import { HOSTILE_FLAG_KEYS, HOSTILE_TENANT_IDS } from './hostile-keys.ts'
+import {
+  attempt,
+  flagKey,
+  NOW,
+  overrideText,
+  putFlag,
+  putTenant,
+  putUser,
+  remove,
+  taken,
+} from './requests.ts'
+
+const NONE: RowSet = { flag: null, tenant: null, user: null }
+const KEYS = ['ff.a', 'ff.a-b', 'ff.a.b', 'ff.a0', 'ff.a_b', 'ff.ab']
+const keysOf = (entries: readonly FlagEntry[]): readonly string[] =>
+  entries.map(({ flag_key }) => flag_key)
+
+/** What `ServedStore` adds to a store (page 5). @param at an empty store for each test */
+export function servedSuite(at: Held): void {
+  bulk(at)
+  pages(at)
+  refusals(at)
+}
+
+function bulk(at: Held): void {
+  test('many flags are read in the order of their keys, each as it would be alone', async () => {
+    for (const key of ['ff.b', 'ff.a', 'ff.c']) await taken(at.store, putFlag(key))
+    await taken(at.store, putTenant('A1', 'ff.a', overrideText('true')))
+    await taken(at.store, putUser('U1', 'ff.c', overrideText('true')))
+    const flag_keys = ['ff.c', 'ff.none', 'ff.a', 'ff.c', 'ff.b']
+    for (const ids of [
+      { tenant_id: 'A1', user_id: 'U1' },
+      { tenant_id: 'A1', user_id: null },
+      { tenant_id: null, user_id: null },
+    ]) {
+      const alone = await Promise.all(
+        flag_keys.map((flag_key) => at.store.read({ flag_key, ...ids })),
+      )
+      expect(await at.store.readMany({ flag_keys, ...ids })).toStrictEqual(alone)
+    }
+    expect(await at.store.readMany({ flag_keys: [], tenant_id: 'A1', user_id: null })).toEqual([])
+  })
+
+  test('keys and ids that no row can have find nothing, and leave the others alone', async () => {
+    const row = await taken(at.store, putFlag('ff.a'))
+    const hostile = HOSTILE_FLAG_KEYS.map(([, key]) => key)
+    for (const [, id] of HOSTILE_TENANT_IDS) {
+      const sets = await at.store.readMany({
+        flag_keys: [...hostile, 'ff.a'],
+        tenant_id: id,
+        user_id: id,
+      })
+      expect(sets).toStrictEqual([...hostile.map(() => NONE), { ...NONE, flag: { row } }])
+    }
+  })
+
+  test('rows that are changed meanwhile are all seen as of one moment', async () => {
+    const flag_keys = Array.from({ length: 20 }, (_, index) => `ff.f${index}`)
+    for (const key of flag_keys) await taken(at.store, putFlag(key))
+    const writing = (async () => {
+      for (const owner of ['"1"', '"2"', '"3"', '"4"', '"5"'])
+        for (const key of flag_keys) await taken(at.store, putFlag(key, { owner }))
+    })()
+    let done = false
+    void writing.then(() => (done = true))
+    while (!done) {
+      const sets = await at.store.readMany({ flag_keys, tenant_id: null, user_id: null })
+      const revisions = sets.map(({ flag }) => flag?.row?.revision ?? 0)
+      // They are written one after the other, so at each moment those before have as many edits, or one more.
+      expect(revisions.toSorted((a, b) => b - a)).toStrictEqual(revisions)
+      expect((revisions[0] ?? 0) - (revisions.at(-1) ?? 0)).toBeLessThanOrEqual(1)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await writing
+  })
+}
+
+function pages(at: Held): void {
+  const page = (after: string | null, limit: number) => at.store.page({ after, limit })
+
+  test('flags are listed by key in the order of bytes, page by page, archived ones too', async () => {
+    expect(await page(null, 10)).toStrictEqual([])
+    for (const key of KEYS.toReversed()) await taken(at.store, putFlag(key))
+    const row = await taken(at.store, remove('flag_registry', flagKey('ff.a0')))
+    const sorted = KEYS.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    expect(keysOf(await page(null, 100))).toStrictEqual(sorted)
+    const seen: string[] = []
+    for (let after: string | null = null; ;) {
+      const entries: readonly FlagEntry[] = await page(after, 4)
+      seen.push(...keysOf(entries))
+      if (entries.length < 4) break
+      after = entries.at(-1)?.flag_key ?? null
+    }
+    expect(seen).toStrictEqual(sorted)
+    expect(await page('ff.a.b', 1)).toStrictEqual([{ flag_key: 'ff.a0', held: { row } }])
+  })
+
+  test('a flag that is added is on the next page, and a change shows', async () => {
+    await taken(at.store, putFlag('ff.b'))
+    expect(keysOf(await page(null, 10))).toStrictEqual(['ff.b'])
+    await taken(at.store, putFlag('ff.a'))
+    await taken(at.store, putFlag('ff.c'))
+    const row = await taken(at.store, putFlag('ff.b', { owner: '"team-b"' }))
+    expect(await page('ff.a', 1)).toStrictEqual([{ flag_key: 'ff.b', held: { row } }])
+    expect(keysOf(await page(null, 10))).toStrictEqual(['ff.a', 'ff.b', 'ff.c'])
+  })
+
+  test.each([
+    ['', KEYS],
+    ['ff', KEYS],
+    ['ff.ab', []],
+    ['ff.a', ['ff.a-b', 'ff.a.b', 'ff.a0', 'ff.a_b', 'ff.ab']],
+    ['ff.a\u0000', ['ff.a-b', 'ff.a.b', 'ff.a0', 'ff.a_b', 'ff.ab']],
+    ['ff.a\u0000z', ['ff.a-b', 'ff.a.b', 'ff.a0', 'ff.a_b', 'ff.ab']],
+    ['ff.a\ud800', []],
+    ['ff.A', KEYS],
+    ['ff.a-\u00e9', ['ff.a.b', 'ff.a0', 'ff.a_b', 'ff.ab']],
+    ['ff.a-😀\n\u0000', ['ff.a.b', 'ff.a0', 'ff.a_b', 'ff.ab']],
+    ["'; --", KEYS],
+    ['x'.repeat(10_000), []],
+  ])('past %j come those whose keys do', async (after, expected) => {
+    for (const key of KEYS) await taken(at.store, putFlag(key))
+    expect(keysOf(await page(after, 10))).toStrictEqual(expected)
+  })
+}
+
+function refusals(at: Held): void {
+  const SECRET = 'kept-to-itself-7f3a'
+  const refuse = async (refused: Parameters<ServedStore['refuse']>[0]) => at.store.refuse(refused)
+
+  test('a refusal is a record of the chain that says who asked for what, and why not', async () => {
+    const body = overrideText(`"${SECRET}"`, { note: `"${SECRET}"` })
+    const approval = { approval_ref: 'APP-1-a', answer: { status: 'unknown' } as const }
+    await taken(at.store, putFlag('ff.a'))
+    const asked = [
+      putFlag('ff.new', { owner: `"${SECRET}"` }, { approval }),
+      remove('flag_registry', flagKey('ff.a')),
+      putTenant('A1', 'ff.a', body, { auth_mode: 'dev-headers' }),
+      remove('user_override', { scope_id: 'U1', flag_key: 'ff.a' }),
+    ]
+    const heads = []
+    for (const request of asked) heads.push(await refuse({ request, code: 'forbidden' }))
+    await taken(at.store, putFlag('ff.a', { owner: '"team-b"' }))
+    const records = await at.opened.records()
+    expectChain(records, await at.store.auditHead())
+    expect(JSON.stringify(records)).not.toContain(SECRET)
+    const refused = changesIn(records).slice(1, -1)
+    expect(heads).toStrictEqual(refused.map(({ seq, hash }) => ({ ok: true, head: { seq, hash } })))
+    const shared = { outcome: 'refused', before: null, after: '{"refused":"forbidden"}' }
+    const more = { occurred_at: NOW, actor: 'U-editor', request_id: 'request-1', phase: 'file' }
+    const as = { ...shared, ...more, auth_mode: 'verified', approval_ref: null }
+    expect(refused).toMatchObject([
+      { ...as, action: 'flag.put', target: 'flag/ff.new', approval_ref: 'APP-1-a' },
+      { ...as, action: 'flag.archive', target: 'flag/ff.a' },
+      { ...as, action: 'override.put', target: 'tenant/A1/ff.a', auth_mode: 'dev-headers' },
+      { ...as, action: 'override.delete', target: 'user/U1/ff.a' },
+    ])
+  })
+
+  test('a refusal changes no row, and is there after a restart', async () => {
+    const row = await taken(at.store, putFlag('ff.a'))
+    await refuse({ request: putFlag('ff.a', { owner: '"x"' }), code: 'forbidden' })
+    await refuse({ request: putFlag('ff.new'), code: 'forbidden' })
+    const head = await at.store.auditHead()
+    const again = await at.opened.reopen()
+    expect(await again.auditHead()).toStrictEqual(head)
+    expect(await again.page({ after: null, limit: 10 })).toStrictEqual([
+      { flag_key: 'ff.a', held: { row } },
+    ])
+    expect(await taken(again, putFlag('ff.a'))).toMatchObject({ revision: 2 })
+    expectChain(await at.opened.records(), await again.auditHead())
+  })
+
+  test.each([
+    ['a flag key', putFlag('ff.\u0000'), '/flag_key'],
+    ['a tenant', putTenant('a b', 'ff.a', overrideText('true')), '/tenant_id'],
+    ['an actor', putFlag('ff.a', {}, { actor: 'two words' }), '/actor'],
+    ['a request id', putFlag('ff.a', {}, { request_id: 'r\ud800' }), '/request_id'],
+  ])('a refusal with %s that does not fit leaves no record', async (_what, request, pointer) => {
+    const before = await at.store.auditHead()
+    const problems = [{ code: 'form_wrong', pointer }]
+    expect(await refuse({ request, code: 'forbidden' })).toStrictEqual({ ok: false, problems })
+    expect(await at.store.auditHead()).toStrictEqual(before)
+    await taken(at.store, putFlag('ff.b'))
+    expectChain(await at.opened.records(), await at.store.auditHead())
+  })
+
+  test('changes and refusals at once are one chain with each of them in it', async () => {
+    await taken(at.store, putFlag('ff.a'))
+    const work = Array.from({ length: 60 }, (_, index) => {
+      const request = putFlag('ff.a', {}, { request_id: `r-${index}` })
+      return index % 2 === 0 ? attempt(at.store, request) : refuse({ request, code: 'forbidden' })
+    })
+    await Promise.all(work)
+    const records = await at.opened.records()
+    expectChain(records, await at.store.auditHead())
+    const outcomes = new Map(records.map(({ request_id, outcome }) => [request_id, outcome]))
+    for (const index of work.keys())
+      expect(outcomes.get(`r-${index}`)).toBe(index % 2 === 0 ? 'applied' : 'refused')
+  })
+
+  test('kill -9 among them: what was acknowledged is there, and the chain is whole', async () => {
+    for (const round of [0, 1, 2]) {
+      const child = await at.opened.elsewhere()
+      const answers: Promise<unknown>[] = []
+      for (let index = 0; index < 30; index += 1)
+        answers.push(child.ask(`${index % 2 === 0 ? 'refuse' : 'write'} ff.a`))
+      const heard = await Promise.all(answers.slice(0, 10))
+      const lost = Promise.allSettled(answers)
+      await new Promise((resolve) => setTimeout(resolve, round * 2))
+      await child.kill()
+      await lost
+      const store = await at.opened.reopen()
+      const records = await at.opened.records()
+      expectChain(records, await store.auditHead())
+      const acknowledged = heard.flatMap((one) => (one as { seq?: number }).seq ?? [])
+      expect(acknowledged).toHaveLength(5)
+      for (const seq of acknowledged)
+        expect(records[seq - 1]).toMatchObject({ seq, outcome: 'refused', target: 'flag/ff.a' })
+      const applied = changesIn(records).filter(({ outcome }) => outcome === 'applied')
+      const { flag } = await store.read({ flag_key: 'ff.a', tenant_id: null, user_id: null })
+      expect(flag?.row?.revision).toBe(applied.length)
+    }
+  })
+}
