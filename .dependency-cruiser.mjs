@@ -119,8 +119,8 @@ export default {
     ),
     only(
       'evidence-inward',
-      '^src/evidence/',
-      '^src/(evidence/|adapters/jose/|adapters/file-lock/|core/|ports(/|[.]ts$)|files/|errors[.]ts$|ports/)',
+      '^src/adapters/evidence-log/',
+      '^src/(adapters/evidence-log/|adapters/jose/|adapters/file-lock/|core/|ports(/|[.]ts$)|files/|errors[.]ts$|ports/)',
       'The log is a file with a chain; what is in it is judged by core.',
     ),
     only(
@@ -223,7 +223,7 @@ export default {
     only(
       'composition-points-at-adapters',
       '^src/composition[.]ts$',
-      '^src/(ports/adapters[.]ts$|backings/|adapters/auth/|adapters/admin/|evidence/|adapters/file-lock/|adapters/process/|fuzz/|signoff/|http/|telemetry/)',
+      '^src/(ports/adapters[.]ts$|backings/|adapters/auth/|adapters/admin/|adapters/evidence-log/|adapters/file-lock/|adapters/process/|fuzz/|signoff/|http/|telemetry/)',
       'A feature or a command in the table of adapters would close a circle: features are handed that table.',
     ),
     {

@@ -8,10 +8,12 @@ export const adapters: Adapters = {
   openRows: async (spec, needs) => (await import('./adapters/stores.ts')).openRows(spec, needs),
   openTrail: async (spec, versions) =>
     (await import('./adapters/stores.ts')).openTrail(spec, versions),
-  auditSigner: async (path) => (await import('./evidence/audit-head.ts')).auditSigner(path),
+  auditSigner: async (path) =>
+    (await import('./adapters/evidence-log/audit-head.ts')).auditSigner(path),
   signHead: async (head, signer) =>
-    (await import('./evidence/audit-head.ts')).signHead(head, signer),
-  readHead: async (text, fits) => (await import('./evidence/audit-head.ts')).readHead(text, fits),
+    (await import('./adapters/evidence-log/audit-head.ts')).signHead(head, signer),
+  readHead: async (text, fits) =>
+    (await import('./adapters/evidence-log/audit-head.ts')).readHead(text, fits),
   tryLock: async (path) => (await import('./adapters/file-lock/file-lock.ts')).tryLock(path),
   withRowSink: async (spec, needs, use) =>
     (await import('./adapters/stores.ts')).withSink(spec, needs, use),
@@ -34,12 +36,14 @@ export const adapters: Adapters = {
     (await import('./adapters/auth/cell-credentials.ts')).cellCredentials(root, settings, now),
   searchScenes: async (fails, options) =>
     (await import('./fuzz/search.ts')).searchScenes(fails, options),
-  readEvidence: async (folder) => (await import('./evidence/evidence-log.ts')).readEvidence(folder),
+  readEvidence: async (folder) =>
+    (await import('./adapters/evidence-log/evidence-log.ts')).readEvidence(folder),
   judgeEvidence: async (texts, fits) =>
-    (await import('./evidence/evidence-log.ts')).judgeTexts(texts, fits),
-  makeRunner: async (path) => (await import('./evidence/runner-key.ts')).makeRunnerKey(path),
+    (await import('./adapters/evidence-log/evidence-log.ts')).judgeTexts(texts, fits),
+  makeRunner: async (path) =>
+    (await import('./adapters/evidence-log/runner-key.ts')).makeRunnerKey(path),
   openEvidence: async (folder, needs) =>
-    (await import('./evidence/opened-log.ts')).openLog(folder, needs),
+    (await import('./adapters/evidence-log/opened-log.ts')).openLog(folder, needs),
   identifyDatabase: async (spec, versions) =>
     (await import('./adapters/stores.ts')).identifyDatabase(spec, versions),
   openKeyServer: async (stage) =>
@@ -56,7 +60,8 @@ export const adapters: Adapters = {
       [process.execPath, join(packageRoot(), 'dist/bin/ff.js'), ...args],
       limits,
     ),
-  codeVersion: async (folder) => (await import('./evidence/code-version.ts')).codeVersion(folder),
+  codeVersion: async (folder) =>
+    (await import('./adapters/evidence-log/code-version.ts')).codeVersion(folder),
   fetchKeys: async (url, contract, algorithms) =>
     (await import('./adapters/auth/served-keys.ts')).fetchKeys(url, contract, algorithms),
   openDevIssuer: async (claims) =>

@@ -5,7 +5,7 @@ import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createStore } from '../../src/adapters/file-store/file-store.ts'
 import type { PostgresStore } from '../../src/adapters/postgres/postgres-store.ts'
-import { makeRunnerKey } from '../../src/evidence/runner-key.ts'
+import { makeRunnerKey } from '../../src/adapters/evidence-log/runner-key.ts'
 import { selectedRecords } from '../adapters/store-contract/opened-store.ts'
 import { putFlag } from '../adapters/store-contract/requests.ts'
 import {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { schemaProblems } from '../../src/artefacts/schemas.ts'
 import type { EvidenceRecord } from '../../src/core/gate/types.ts'
-import { openLog } from '../../src/evidence/opened-log.ts'
+import { openLog } from '../../src/adapters/evidence-log/opened-log.ts'
 import { gateFolder } from '../support/gate-folder.ts'
 import { runFf } from '../support/run-ff.ts'
 

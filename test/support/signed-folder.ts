@@ -10,8 +10,12 @@ import type { Envelope, TrustFile, WaiverEntry } from '../../src/core/signoff/ty
 import { waiverText } from '../../src/core/signoff/waivers.ts'
 import { fromMilliseconds, type Instant } from '../../src/core/rows/instant.ts'
 import type { GateRequest } from '../../src/features/item-states/gate-inputs.ts'
-import { judgeTexts, openEvidence, readEvidence } from '../../src/evidence/evidence-log.ts'
-import { readRunnerKey, type Runner } from '../../src/evidence/runner-key.ts'
+import {
+  judgeTexts,
+  openEvidence,
+  readEvidence,
+} from '../../src/adapters/evidence-log/evidence-log.ts'
+import { readRunnerKey, type Runner } from '../../src/adapters/evidence-log/runner-key.ts'
 import { loadGateFiles } from '../../src/app/gate-files.ts'
 import { signoffCrypto } from '../../src/signoff/crypto.ts'
 import { signoffKeys } from '../../src/signoff/index.ts'

@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises'
-import type { OpenedEvidence } from '../ports/evidence.ts'
+import type { OpenedEvidence } from '../../ports/evidence.ts'
 import { type Fits, openEvidence } from './evidence-log.ts'
 import { makeRunnerKey, readRunnerKey, type Runner } from './runner-key.ts'
 

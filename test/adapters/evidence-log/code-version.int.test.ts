@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { codeVersion } from '../../src/evidence/code-version.ts'
+import { codeVersion } from '../../../src/adapters/evidence-log/code-version.ts'
 
 let folder = ''
 const git = (...args: string[]): string =>

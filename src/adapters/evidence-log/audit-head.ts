@@ -1,8 +1,8 @@
-import { plainText } from '../core/json/plain-text.ts'
-import type { PublicJwk } from '../core/signoff/types.ts'
-import { FfError } from '../errors.ts'
-import { publicKey, thumbprint } from '../adapters/jose/ed25519.ts'
-import type { AuditHeadRead, AuditSigner, SignedHead } from '../ports/audit.ts'
+import { plainText } from '../../core/json/plain-text.ts'
+import type { PublicJwk } from '../../core/signoff/types.ts'
+import { FfError } from '../../errors.ts'
+import { publicKey, thumbprint } from '../jose/ed25519.ts'
+import type { AuditHeadRead, AuditSigner, SignedHead } from '../../ports/audit.ts'
 import { detachedHolds, detachedJws, signingInput } from './detached.ts'
 import { readRunnerKey } from './runner-key.ts'
 

@@ -1,8 +1,8 @@
 import { createHash, type KeyObject } from 'node:crypto'
-import type { EvidenceEntry, EvidenceRecord } from '../core/gate/types.ts'
-import { plainText } from '../core/json/plain-text.ts'
-import type { PublicJwk } from '../core/signoff/types.ts'
-import { publicKey, thumbprint } from '../adapters/jose/ed25519.ts'
+import type { EvidenceEntry, EvidenceRecord } from '../../core/gate/types.ts'
+import { plainText } from '../../core/json/plain-text.ts'
+import type { PublicJwk } from '../../core/signoff/types.ts'
+import { publicKey, thumbprint } from '../jose/ed25519.ts'
 import { detachedHolds, detachedJws, signingInput } from './detached.ts'
 import type { Runner } from './runner-key.ts'
 

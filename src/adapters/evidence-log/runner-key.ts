@@ -5,12 +5,12 @@ import {
   type KeyObject,
   sign,
 } from 'node:crypto'
-import type { PublicJwk } from '../core/signoff/types.ts'
+import type { PublicJwk } from '../../core/signoff/types.ts'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { FfError } from '../errors.ts'
-import { createFile } from '../files/replace-file.ts'
-import { thumbprint } from '../adapters/jose/ed25519.ts'
+import { FfError } from '../../errors.ts'
+import { createFile } from '../../files/replace-file.ts'
+import { thumbprint } from '../jose/ed25519.ts'
 
 /** What signs evidence. The key itself is never shown. */
 export interface Runner {

@@ -4,18 +4,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { schemaProblems } from '../../src/artefacts/schemas.ts'
-import type { EvidenceLog } from '../../src/core/gate/types.ts'
+import { schemaProblems } from '../../../src/artefacts/schemas.ts'
+import type { EvidenceLog } from '../../../src/core/gate/types.ts'
 import {
   type Fits,
   judgeTexts,
   openEvidence,
   readEvidence,
-} from '../../src/evidence/evidence-log.ts'
-import { makeRunnerKey, readRunnerKey, type Runner } from '../../src/evidence/runner-key.ts'
-import { writeLine } from '../../src/evidence/evidence-line.ts'
-import { itemOf, passing } from '../core/gate/builders.ts'
-import { examples } from '../support/scale.ts'
+} from '../../../src/adapters/evidence-log/evidence-log.ts'
+import {
+  makeRunnerKey,
+  readRunnerKey,
+  type Runner,
+} from '../../../src/adapters/evidence-log/runner-key.ts'
+import { writeLine } from '../../../src/adapters/evidence-log/evidence-line.ts'
+import { itemOf, passing } from '../../core/gate/builders.ts'
+import { examples } from '../../support/scale.ts'
 
 let parent = ''
 let fits: Fits
