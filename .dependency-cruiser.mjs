@@ -131,8 +131,8 @@ export default {
     ),
     only(
       'signoff-inward',
-      '^src/signoff/',
-      '^src/(signoff/|adapters/jose/|adapters/process/|core/|ports(/|[.]ts$)|files/|errors[.]ts$|ports/)',
+      '^src/adapters/key-files/',
+      '^src/(adapters/key-files/|adapters/jose/|adapters/process/|core/|ports(/|[.]ts$)|files/|errors[.]ts$|ports/)',
       "People's keys: whose signature counts is decided in core.",
     ),
     only(
@@ -175,7 +175,7 @@ export default {
     only(
       'item-states-below-the-signatures',
       '^src/features/item-states/',
-      '^src/(features/item-states/|app/(gate-files|gate-identity|unmeasurable|signoff/folder)[.]ts$|core/|ports/|errors[.]ts$|artefacts/)',
+      '^src/(features/item-states/|app/(gate-files|gate-identity|unmeasurable|adapters/key-files/folder)[.]ts$|core/|ports/|errors[.]ts$|artefacts/)',
       'The sign-off reads the states of the items, and the gate reads the sign-off.',
     ),
     {
@@ -217,13 +217,13 @@ export default {
     only(
       'main-starts-commands',
       '^src/main[.]ts$',
-      '^src/(composition[.]ts$|commands/|core/exit[.]ts$|signoff/terminal[.]ts$)',
+      '^src/(composition[.]ts$|commands/|core/exit[.]ts$|adapters/key-files/terminal[.]ts$)',
       'Main hands the process and the adapters to the commands, and knows nothing else.',
     ),
     only(
       'composition-points-at-adapters',
       '^src/composition[.]ts$',
-      '^src/(ports/adapters[.]ts$|backings/|adapters/auth/|adapters/admin/|adapters/evidence-log/|adapters/file-lock/|adapters/process/|fuzz/|signoff/|http/|telemetry/)',
+      '^src/(ports/adapters[.]ts$|backings/|adapters/auth/|adapters/admin/|adapters/evidence-log/|adapters/file-lock/|adapters/process/|fuzz/|adapters/key-files/|http/|telemetry/)',
       'A feature or a command in the table of adapters would close a circle: features are handed that table.',
     ),
     {
@@ -270,7 +270,7 @@ export default {
     home('uuid', 'src/backings/'),
     home('jose', 'src/adapters/jose/'),
     home('execa', 'src/adapters/process/'),
-    home('read', 'src/signoff/'),
+    home('read', 'src/adapters/key-files/'),
     home('fastify', 'src/http/'),
     home('pino', 'src/telemetry/'),
     home('prom-client', 'src/telemetry/'),

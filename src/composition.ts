@@ -76,8 +76,8 @@ export const adapters: Adapters = {
     )
   },
   openLive: async (spec, needs) => (await import('./adapters/stores.ts')).openLive(spec, needs),
-  signoffCrypto: async () => (await import('./signoff/crypto.ts')).signoffCrypto,
-  signoffKeys: async () => (await import('./signoff/index.ts')).signoffKeys,
+  signoffCrypto: async () => (await import('./adapters/key-files/crypto.ts')).signoffCrypto,
+  signoffKeys: async () => (await import('./adapters/key-files/index.ts')).signoffKeys,
   openServed: async (spec, needs) => (await import('./adapters/stores.ts')).openServed(spec, needs),
   openSample: async (sample, tools) =>
     (await import('./adapters/stores.ts')).openSample(sample, tools),

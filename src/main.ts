@@ -39,7 +39,10 @@ function standardStreams(): Io {
     stdin: () => process.stdin,
     terminal: async () => {
       if (!process.stdin.isTTY || !process.stderr.isTTY) return null
-      return (await import('./signoff/terminal.ts')).terminalOn(process.stdin, process.stderr)
+      return (await import('./adapters/key-files/terminal.ts')).terminalOn(
+        process.stdin,
+        process.stderr,
+      )
     },
     stdoutIsTerminal: process.stdout.isTTY === true,
     stderrIsTerminal: process.stderr.isTTY === true,

@@ -2,7 +2,7 @@
 import { adapters } from '../../dist/src/composition.js'
 import { runProgram } from '../../dist/src/commands/program.js'
 import { EXITS } from '../../dist/src/core/exit.js'
-import { terminalOn } from '../../dist/src/signoff/terminal.js'
+import { terminalOn } from '../../dist/src/adapters/key-files/terminal.js'
 
 process.exitCode = 1
 const [now, ...words] = process.argv.slice(2)

@@ -14,7 +14,7 @@ import type {
   TrustFile,
 } from '../../src/core/signoff/types.ts'
 import type { Instant } from '../../src/core/rows/instant.ts'
-import { signoffCrypto } from '../../src/signoff/crypto.ts'
+import { signoffCrypto } from '../../src/adapters/key-files/crypto.ts'
 
 export const tools: SignoffTools = {
   ...signoffCrypto,

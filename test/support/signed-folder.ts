@@ -17,8 +17,8 @@ import {
 } from '../../src/adapters/evidence-log/evidence-log.ts'
 import { readRunnerKey, type Runner } from '../../src/adapters/evidence-log/runner-key.ts'
 import { loadGateFiles } from '../../src/app/gate-files.ts'
-import { signoffCrypto } from '../../src/signoff/crypto.ts'
-import { signoffKeys } from '../../src/signoff/index.ts'
+import { signoffCrypto } from '../../src/adapters/key-files/crypto.ts'
+import { signoffKeys } from '../../src/adapters/key-files/index.ts'
 import { itemOf, passing } from '../core/gate/builders.ts'
 import {
   alice,

@@ -1,6 +1,6 @@
 import { read } from 'read'
-import { FfError } from '../errors.ts'
-import type { Terminal } from '../ports/signoff.ts'
+import { FfError } from '../../errors.ts'
+import type { Terminal } from '../../ports/signoff.ts'
 
 /** Asks on a terminal. What is typed as a secret is not shown. */
 export function terminalOn(input: NodeJS.ReadStream, output: NodeJS.WriteStream): Terminal {

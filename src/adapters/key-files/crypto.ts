@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { SignoffCrypto } from '../core/signoff/types.ts'
-import { holds, isSound, thumbprint } from '../adapters/jose/ed25519.ts'
+import type { SignoffCrypto } from '../../core/signoff/types.ts'
+import { holds, isSound, thumbprint } from '../jose/ed25519.ts'
 
 export const signoffCrypto: SignoffCrypto = {
   sha256: (text) => createHash('sha256').update(text, 'utf8').digest('hex'),

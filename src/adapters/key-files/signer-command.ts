@@ -1,6 +1,6 @@
-import { FfError } from '../errors.ts'
-import type { ByteSigner } from '../ports/signoff.ts'
-import { commandWords, runProgram } from '../adapters/process/run-program.ts'
+import { FfError } from '../../errors.ts'
+import type { ByteSigner } from '../../ports/signoff.ts'
+import { commandWords, runProgram } from '../process/run-program.ts'
 
 /** Long enough to find a card and touch it. */
 const LIMITS = { limitMs: 120_000, maxBytes: 4_096 }

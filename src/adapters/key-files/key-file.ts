@@ -1,12 +1,12 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto'
-import { canonicalText } from '../core/signoff/read-document.ts'
-import type { KeyFile } from '../core/signoff/types.ts'
-import { FfError } from '../errors.ts'
-import { readBounded } from '../files/read-bounded.ts'
-import { getErrorCode, isMissing } from '../files/read-or-null.ts'
-import { createFile } from '../files/replace-file.ts'
-import { makeKeyPair, signBytes, thumbprint } from '../adapters/jose/ed25519.ts'
-import type { ByteSigner } from '../ports/signoff.ts'
+import { canonicalText } from '../../core/signoff/read-document.ts'
+import type { KeyFile } from '../../core/signoff/types.ts'
+import { FfError } from '../../errors.ts'
+import { readBounded } from '../../files/read-bounded.ts'
+import { getErrorCode, isMissing } from '../../files/read-or-null.ts'
+import { createFile } from '../../files/replace-file.ts'
+import { makeKeyPair, signBytes, thumbprint } from '../jose/ed25519.ts'
+import type { ByteSigner } from '../../ports/signoff.ts'
 
 /** 128 MiB and about half a second for each guess (RFC 7914; OWASP's first choice). */
 const KDF = { name: 'scrypt', n: 131_072, r: 8, p: 1 } as const
