@@ -137,8 +137,8 @@ export default {
     ),
     only(
       'http-inward',
-      '^src/http/',
-      '^src/(http/|adapters/http-client/|core/|ports(/|[.]ts$)|errors[.]ts$|ports/)',
+      '^src/adapters/http/',
+      '^src/(adapters/http/|adapters/http-client/|core/|ports(/|[.]ts$)|errors[.]ts$|ports/)',
       'A server is handed its routes; what they answer is decided in app.',
     ),
     only(
@@ -223,7 +223,7 @@ export default {
     only(
       'composition-points-at-adapters',
       '^src/composition[.]ts$',
-      '^src/(ports/adapters[.]ts$|backings/|adapters/auth/|adapters/admin/|adapters/evidence-log/|adapters/file-lock/|adapters/process/|fuzz/|adapters/key-files/|http/|telemetry/)',
+      '^src/(ports/adapters[.]ts$|backings/|adapters/auth/|adapters/admin/|adapters/evidence-log/|adapters/file-lock/|adapters/process/|fuzz/|adapters/key-files/|adapters/http/|telemetry/)',
       'A feature or a command in the table of adapters would close a circle: features are handed that table.',
     ),
     {
@@ -271,7 +271,7 @@ export default {
     home('jose', 'src/adapters/jose/'),
     home('execa', 'src/adapters/process/'),
     home('read', 'src/adapters/key-files/'),
-    home('fastify', 'src/http/'),
+    home('fastify', 'src/adapters/http/'),
     home('pino', 'src/telemetry/'),
     home('prom-client', 'src/telemetry/'),
     home('ajv', 'src/artefacts/'),

@@ -82,7 +82,7 @@ export const adapters: Adapters = {
   openSample: async (sample, tools) =>
     (await import('./adapters/stores.ts')).openSample(sample, tools),
   openServer: async (routes, options) =>
-    (await import('./http/server.ts')).openServer(routes, options),
+    (await import('./adapters/http/server.ts')).openServer(routes, options),
   openLog: async (write) => (await import('./telemetry/log.ts')).openLog(write),
   openTelemetry: async (log, readings) =>
     (await import('./telemetry/index.ts')).openTelemetry(log, readings),
@@ -90,7 +90,7 @@ export const adapters: Adapters = {
     (await import('./adapters/stores.ts')).openScratch(spec, needs),
   openServedScratch: async (spec, needs) =>
     (await import('./adapters/stores.ts')).openScratch(spec, needs),
-  openClient: async (origin) => (await import('./http/client.ts')).openClient(origin),
+  openClient: async (origin) => (await import('./adapters/http/client.ts')).openClient(origin),
 }
 
 /** The folder of the package, from which `ff` starts itself and reads what comes with it. */

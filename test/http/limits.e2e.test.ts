@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LIMITS } from '../../src/app/serve.ts'
 import { jsonReply } from '../../src/app/service/reply.ts'
-import { openServer } from '../../src/http/server.ts'
+import { openServer } from '../../src/adapters/http/server.ts'
 import type { HttpLimits, HttpRoute, HttpServer } from '../../src/ports/http.ts'
 import { type RunningService, serviceOf } from '../support/service-here.ts'
 import {

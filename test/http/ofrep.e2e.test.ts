@@ -4,7 +4,7 @@ import { OFREPProvider } from '@openfeature/ofrep-provider'
 import { type Client, OpenFeature } from '@openfeature/server-sdk'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ofrepRefusalAt } from '../../src/app/service/ofrep-reply.ts'
-import { openServer } from '../../src/http/server.ts'
+import { openServer } from '../../src/adapters/http/server.ts'
 import type { HttpRoute } from '../../src/ports/http.ts'
 import {
   type Answer,

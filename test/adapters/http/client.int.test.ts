@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openClient } from '../../src/http/client.ts'
-import type { HttpClient } from '../../src/ports/http.ts'
+import { openClient } from '../../../src/adapters/http/client.ts'
+import type { HttpClient } from '../../../src/ports/http.ts'
 
 const MEBIBYTE = 1_048_576
 /** What a path answers. */

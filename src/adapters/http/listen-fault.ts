@@ -1,5 +1,5 @@
-import { FfError } from '../errors.ts'
-import type { ListenAt } from '../ports/http.ts'
+import { FfError } from '../../errors.ts'
+import type { ListenAt } from '../../ports/http.ts'
 
 /** Why a place cannot be listened at. */
 export function listenFault(error: unknown, { host, port }: ListenAt): FfError {

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { HttpCall } from '../ports/http.ts'
+import type { HttpCall } from '../../ports/http.ts'
 import { credentialOf } from './credential.ts'
 
 /** A request as a route sees it. What it asks for is taken apart when somebody looks at it. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { PROBLEMS, problemText, type RequestCode } from '../core/http-api/problems.ts'
-import type { HttpRoute, HttpWitness } from '../ports/http.ts'
+import { PROBLEMS, problemText, type RequestCode } from '../../core/http-api/problems.ts'
+import type { HttpRoute, HttpWitness } from '../../ports/http.ts'
 import { PROBLEM_TYPE, refuse } from './reply.ts'
 
 const METHODS = ['GET', 'PUT', 'POST', 'DELETE', 'PATCH'] as const

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { type AddressInfo, Server as NetServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fastify, { type FastifyInstance } from 'fastify'
-import { isRequestId } from '../core/rows/write-request.ts'
+import { isRequestId } from '../../core/rows/write-request.ts'
 import type {
   HttpLimits,
   HttpRoute,
@@ -12,10 +12,10 @@ import type {
   HttpWitness,
   ListenAt,
   RefusalAt,
-} from '../ports/http.ts'
+} from '../../ports/http.ts'
 import { callOf } from './call.ts'
 import { listenFault } from './listen-fault.ts'
-import { Outbox } from './outbox.ts'
+import { Outbox } from './reply-batcher.ts'
 import { refuseFailures, refuseOtherMethods, refuseSocket, tellUnmet } from './refusals.ts'
 import { refuse, send, type Standing } from './reply.ts'
 

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { PROBLEMS, problemText, type ServerCode } from '../core/http-api/problems.ts'
-import type { HttpReply, RefusalAt } from '../ports/http.ts'
+import { PROBLEMS, problemText, type ServerCode } from '../../core/http-api/problems.ts'
+import type { HttpReply, RefusalAt } from '../../ports/http.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 

@@ -1,9 +1,9 @@
 import { Agent as PlainAgent } from 'node:http'
 import { Agent as SecureAgent } from 'node:https'
-import { exchange } from '../adapters/http-client/exchange.ts'
-import { decodeUtf8 } from '../core/text/utf8.ts'
-import { FfError } from '../errors.ts'
-import type { HttpClient } from '../ports/http.ts'
+import { exchange } from '../http-client/exchange.ts'
+import { decodeUtf8 } from '../../core/text/utf8.ts'
+import { FfError } from '../../errors.ts'
+import type { HttpClient } from '../../ports/http.ts'
 
 /** How long one call may take from its beginning to the last byte of its answer. */
 const CALL_MS = 30_000

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Credential, DevHeaders } from '../core/auth/types.ts'
+import type { Credential, DevHeaders } from '../../core/auth/types.ts'
 
 /** A scheme that is not Bearer, or two credentials at once: no token that anybody could have issued. */
 const NO_TOKEN = ''
