@@ -143,8 +143,8 @@ export default {
     ),
     only(
       'telemetry-inward',
-      '^src/telemetry/',
-      '^src/(telemetry/|core/|ports/)',
+      '^src/adapters/telemetry/',
+      '^src/(adapters/telemetry/|core/|ports/)',
       'Logs and metrics are told what happened.',
     ),
     only(
@@ -223,7 +223,7 @@ export default {
     only(
       'composition-points-at-adapters',
       '^src/composition[.]ts$',
-      '^src/(ports/adapters[.]ts$|backings/|adapters/auth/|adapters/admin/|adapters/evidence-log/|adapters/file-lock/|adapters/process/|fuzz/|adapters/key-files/|adapters/http/|telemetry/)',
+      '^src/(ports/adapters[.]ts$|backings/|adapters/auth/|adapters/admin/|adapters/evidence-log/|adapters/file-lock/|adapters/process/|fuzz/|adapters/key-files/|adapters/http/|adapters/telemetry/)',
       'A feature or a command in the table of adapters would close a circle: features are handed that table.',
     ),
     {
@@ -272,8 +272,8 @@ export default {
     home('execa', 'src/adapters/process/'),
     home('read', 'src/adapters/key-files/'),
     home('fastify', 'src/adapters/http/'),
-    home('pino', 'src/telemetry/'),
-    home('prom-client', 'src/telemetry/'),
+    home('pino', 'src/adapters/telemetry/'),
+    home('prom-client', 'src/adapters/telemetry/'),
     home('ajv', 'src/artefacts/'),
     home('chalk', 'src/reports/'),
     home('cli-table3', 'src/reports/'),

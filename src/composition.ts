@@ -83,9 +83,9 @@ export const adapters: Adapters = {
     (await import('./adapters/stores.ts')).openSample(sample, tools),
   openServer: async (routes, options) =>
     (await import('./adapters/http/server.ts')).openServer(routes, options),
-  openLog: async (write) => (await import('./telemetry/log.ts')).openLog(write),
+  openLog: async (write) => (await import('./adapters/telemetry/log.ts')).openLog(write),
   openTelemetry: async (log, readings) =>
-    (await import('./telemetry/index.ts')).openTelemetry(log, readings),
+    (await import('./adapters/telemetry/index.ts')).openTelemetry(log, readings),
   openScratch: async (spec, needs) =>
     (await import('./adapters/stores.ts')).openScratch(spec, needs),
   openServedScratch: async (spec, needs) =>

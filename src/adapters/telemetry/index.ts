@@ -1,5 +1,5 @@
-import type { HttpWitness } from '../ports/http.ts'
-import type { Readings, ServiceLog, Telemetry } from '../ports/telemetry.ts'
+import type { HttpWitness } from '../../ports/http.ts'
+import type { Readings, ServiceLog, Telemetry } from '../../ports/telemetry.ts'
 import { logUnverified, loggingWitness } from './log.ts'
 import { makeMetrics } from './metrics.ts'
 

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { loadArtefact, packaged } from '../../src/artefacts/load.ts'
-import { readExposition } from '../../src/core/alerts/exposition.ts'
-import { SAMPLE_FLAG } from '../../src/app/service/sample.ts'
-import type { AdminMetrics } from '../../src/ports/admin.ts'
-import { adapters } from '../../src/composition.ts'
-import { promtoolSays } from '../support/promtool.ts'
-import { ROOT } from '../support/run-ff.ts'
-import { askFlag, except, type RunningService, serviceOf } from '../support/service-here.ts'
+import { loadArtefact, packaged } from '../../../src/artefacts/load.ts'
+import { readExposition } from '../../../src/core/alerts/exposition.ts'
+import { SAMPLE_FLAG } from '../../../src/app/service/sample.ts'
+import type { AdminMetrics } from '../../../src/ports/admin.ts'
+import { adapters } from '../../../src/composition.ts'
+import { promtoolSays } from '../../support/promtool.ts'
+import { ROOT } from '../../support/run-ff.ts'
+import { askFlag, except, type RunningService, serviceOf } from '../../support/service-here.ts'
 
 let service: RunningService | null = null
 afterEach(async () => {

@@ -1,9 +1,9 @@
 import { Counter, Histogram, Registry } from 'prom-client'
-import type { HttpWitness } from '../ports/http.ts'
-import type { Readings, ServiceObserver } from '../ports/telemetry.ts'
+import type { HttpWitness } from '../../ports/http.ts'
+import type { Readings, ServiceObserver } from '../../ports/telemetry.ts'
 import { processMetrics } from './process-metrics.ts'
 import { readingMetrics } from './reading-metrics.ts'
-import { Tally } from './tally.ts'
+import { Tally } from './counter-batch.ts'
 
 /** Resolves half a millisecond, and the time that a caller of a deny would wait at most. In seconds. */
 const BUCKETS = [

@@ -1,6 +1,6 @@
 import pino from 'pino'
-import type { HttpWitness } from '../ports/http.ts'
-import type { ServiceLog } from '../ports/telemetry.ts'
+import type { HttpWitness } from '../../ports/http.ts'
+import type { ServiceLog } from '../../ports/telemetry.ts'
 
 /** Members that could hold a secret or a flag's value, wherever they stand. */
 const REDACTED = ['token', 'authorization', 'password', 'url', 'value', 'body', 'headers'].flatMap(

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { Readings } from '../ports/telemetry.ts'
+import type { Readings } from '../../ports/telemetry.ts'
 
 const BREAKER = ['closed', 'open', 'half_open'] as const
 const CALLS = ['answered', 'failed', 'refused'] as const
