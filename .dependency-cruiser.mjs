@@ -149,8 +149,8 @@ export default {
     ),
     only(
       'fuzz-inward',
-      '^src/fuzz/',
-      '^src/(fuzz/|core/|ports/)',
+      '^src/adapters/fuzz/',
+      '^src/(adapters/fuzz/|core/|ports/)',
       'Scenes are made of core shapes; who plays them is somebody else.',
     ),
     {
@@ -223,7 +223,7 @@ export default {
     only(
       'composition-points-at-adapters',
       '^src/composition[.]ts$',
-      '^src/(ports/adapters[.]ts$|backings/|adapters/auth/|adapters/admin/|adapters/evidence-log/|adapters/file-lock/|adapters/process/|fuzz/|adapters/key-files/|adapters/http/|adapters/telemetry/)',
+      '^src/(ports/adapters[.]ts$|backings/|adapters/auth/|adapters/admin/|adapters/evidence-log/|adapters/file-lock/|adapters/process/|adapters/fuzz/|adapters/key-files/|adapters/http/|adapters/telemetry/)',
       'A feature or a command in the table of adapters would close a circle: features are handed that table.',
     ),
     {
@@ -261,7 +261,7 @@ export default {
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
     },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
-    home('fast-check', 'src/fuzz/'),
+    home('fast-check', 'src/adapters/fuzz/'),
     home('commander', 'src/commands/'),
     home('leven', 'src/commands/'),
     home('pg', 'src/adapters/postgres/'),

@@ -35,7 +35,7 @@ export const adapters: Adapters = {
   cellCredentials: async (root, settings, now) =>
     (await import('./adapters/auth/cell-credentials.ts')).cellCredentials(root, settings, now),
   searchScenes: async (fails, options) =>
-    (await import('./fuzz/search.ts')).searchScenes(fails, options),
+    (await import('./adapters/fuzz/search.ts')).searchScenes(fails, options),
   readEvidence: async (folder) =>
     (await import('./adapters/evidence-log/evidence-log.ts')).readEvidence(folder),
   judgeEvidence: async (texts, fits) =>

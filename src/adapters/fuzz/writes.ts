@@ -1,7 +1,7 @@
 import fc from 'fast-check'
-import type { Approval } from '../core/evaluate/approvals.ts'
-import type { CanonicalJson } from '../core/json/canonical.ts'
-import type { SceneWrite } from '../core/parity/scene.ts'
+import type { Approval } from '../../core/evaluate/approvals.ts'
+import type { CanonicalJson } from '../../core/json/canonical.ts'
+import type { SceneWrite } from '../../core/parity/scene.ts'
 import {
   type FlagRow,
   REQUIRED_AUTH,
@@ -9,7 +9,7 @@ import {
   type Table,
   VALUE_TYPES,
   type ValueType,
-} from '../core/rows/rows.ts'
+} from '../../core/rows/rows.ts'
 import { FLAGS, moment, REFS, TENANTS, USERS, VALUES } from './values.ts'
 
 // A scene has few writes: most go to one row or two, so that one is made, deleted and made again.

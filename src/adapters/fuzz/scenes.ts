@@ -1,13 +1,13 @@
 import fc from 'fast-check'
-import type { Approval } from '../core/evaluate/approvals.ts'
-import { CALLERS, type Scene, type SceneAsk } from '../core/parity/scene.ts'
+import type { Approval } from '../../core/evaluate/approvals.ts'
+import { CALLERS, type Scene, type SceneAsk } from '../../core/parity/scene.ts'
 import {
   type FlagRow,
   REQUIRED_AUTH,
   type TenantOverrideRow,
   type UserOverrideRow,
   VALUE_TYPES,
-} from '../core/rows/rows.ts'
+} from '../../core/rows/rows.ts'
 import { CREATED, FLAGS, moment, REFS, TENANTS, USERS, VALUES } from './values.ts'
 import { type RawWrite, rawWrite, writeOf } from './writes.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import type { Scene } from '../core/parity/scene.ts'
-import type { SceneSearch } from '../ports/fuzz.ts'
+import type { Scene } from '../../core/parity/scene.ts'
+import type { SceneSearch } from '../../ports/fuzz.ts'
 import { scenes } from './scenes.ts'
 
 /** Looks for a scene that fails, and makes the smallest one of it that still does. */

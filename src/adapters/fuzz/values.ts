@@ -1,9 +1,9 @@
 import fc from 'fast-check'
-import { canonicalise, type CanonicalJson } from '../core/json/canonical.ts'
-import { readJson } from '../core/json/read.ts'
-import { SCENE_TIME, TOKEN_TENANT, TOKEN_USER } from '../core/parity/scene.ts'
-import { fromMilliseconds, type Instant, toMilliseconds } from '../core/rows/instant.ts'
-import type { ValueType } from '../core/rows/rows.ts'
+import { canonicalise, type CanonicalJson } from '../../core/json/canonical.ts'
+import { readJson } from '../../core/json/read.ts'
+import { SCENE_TIME, TOKEN_TENANT, TOKEN_USER } from '../../core/parity/scene.ts'
+import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/rows/instant.ts'
+import type { ValueType } from '../../core/rows/rows.ts'
 
 // Few of each, so that things meet.
 export const FLAGS = ['ff.a', 'ff.a.b', 'ff.a-b', 'ff.z'] as const
