@@ -1,7 +1,7 @@
 import { loadArtefact, packaged } from '../artefacts/load.ts'
 import { alertProblems } from '../artefacts/rules/alert-rules.ts'
 import type { AlertRules } from '../artefacts/types.generated.ts'
-import { artefactError } from './artefact-error.ts'
+import { artefactError } from '../artefacts/artefact-error.ts'
 
 /** The metrics and alert rules of the contract. @throws FfError `artefact_invalid` */
 export async function loadAlerts(root: string): Promise<AlertRules> {

@@ -18,7 +18,7 @@ import type { ArtefactProblem } from '../artefacts/problem.ts'
 import { schemaProblems } from '../artefacts/schemas.ts'
 import { canonicalise } from '../core/json/canonical.ts'
 import type { SignoffTexts, WaiverEntry } from '../core/signoff/types.ts'
-import { artefactError } from './artefact-error.ts'
+import { artefactError } from '../artefacts/artefact-error.ts'
 import { checklistPlace, type GateFolder } from './checklist-place.ts'
 import { readSignoffFiles, SIGNOFF_FILES } from './signoff/folder.ts'
 

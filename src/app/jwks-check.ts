@@ -11,7 +11,7 @@ import type { Instant } from '../core/rows/instant.ts'
 import { FfError } from '../errors.ts'
 import type { Adapters } from '../ports/adapters.ts'
 import { admit } from './admit.ts'
-import { artefactError } from './artefact-error.ts'
+import { artefactError } from '../artefacts/artefact-error.ts'
 import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
 
 /** How many key servers stand at once. */

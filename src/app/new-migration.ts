@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadMigrations, MIGRATIONS } from '../artefacts/migrations.ts'
 import { FfError } from '../errors.ts'
-import { artefactError } from './artefact-error.ts'
+import { artefactError } from '../artefacts/artefact-error.ts'
 
 const TEMPLATE = `-- What this changes, and why.
 

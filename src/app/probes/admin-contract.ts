@@ -9,7 +9,7 @@ import type { TtlState } from '../../core/evaluate/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { fromMilliseconds } from '../../core/rows/instant.ts'
 import type { AdminExchange } from '../../ports/admin.ts'
-import { artefactError } from '../artefact-error.ts'
+import { artefactError } from '../../artefacts/artefact-error.ts'
 import { type AdminScene, approvalOf, decided, questionOf, withAdmin } from './admin-scene.ts'
 import { given, probe, type World } from './probe.ts'
 

@@ -7,7 +7,7 @@ import type { Environment } from '../../core/auth/types.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
 import { FfError } from '../../errors.ts'
 import type { AdminCredential, ApprovalsPlan } from '../../ports/admin.ts'
-import { artefactError } from '../artefact-error.ts'
+import { artefactError } from '../../artefacts/artefact-error.ts'
 import { readNamedFile } from './secret-file.ts'
 
 /** Who answers for approvals. */

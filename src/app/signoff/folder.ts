@@ -5,7 +5,7 @@ import type { SignoffTexts } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
 import { listOrEmpty } from '../../files/read-or-null.ts'
 import { replaceFile } from '../../files/replace-file.ts'
-import { artefactError } from '../artefact-error.ts'
+import { artefactError } from '../../artefacts/artefact-error.ts'
 import { checklistPlace, type GateFolder } from '../checklist-place.ts'
 
 /** Where a team's folder keeps what is signed and who signs; the checklist may be the package's own. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { readText } from '../../../artefacts/read-text.ts'
 import type { HttpLimits, HttpRoute } from '../../../ports/http.ts'
-import { artefactError } from '../../artefact-error.ts'
+import { artefactError } from '../../../artefacts/artefact-error.ts'
 import { jsonReply } from '../reply.ts'
 import { openapiDocument } from './document.ts'
 import { OPERATIONS } from './operations.ts'

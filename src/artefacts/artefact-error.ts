@@ -1,4 +1,4 @@
-import type { ArtefactProblem } from '../artefacts/problem.ts'
+import type { ArtefactProblem } from './problem.ts'
 import { FfError } from '../errors.ts'
 
 /** One error for all that is wrong with the artefacts of a run: it cannot start. */
