@@ -10,7 +10,7 @@ import type { CheckReport } from '../core/report/types.ts'
 import type { Instant } from '../core/rows/instant.ts'
 import { FfError } from '../errors.ts'
 import type { Adapters } from '../ports/adapters.ts'
-import { admit } from './admit.ts'
+import { admit } from '../features/evaluation/authenticate.ts'
 import { artefactError } from '../artefacts/artefact-error.ts'
 import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
 

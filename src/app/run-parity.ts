@@ -14,7 +14,7 @@ import type { AnyRow, RowSet, Stored } from '../core/rows/rows.ts'
 import { FfError } from '../errors.ts'
 import type { Scratch } from '../ports/store.ts'
 import type { VectorCredential } from '../artefacts/vectors.ts'
-import type { Asked } from './ask.ts'
+import type { Asked } from '../features/evaluation/answer-question.ts'
 import type { Posed, Respondent, Respondents } from './respondents.ts'
 import type { ScriptedDoor } from '../ports/auth.ts'
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { askBy } from '../../src/app/ask.ts'
+import { askBy } from '../../src/features/evaluation/answer-question.ts'
 import { openCallers } from '../../src/app/fuzz-callers.ts'
 import type { FuzzBench } from '../../src/app/fuzz-player.ts'
 import { type FuzzRequest, runFuzz } from '../../src/app/parity-fuzz.ts'

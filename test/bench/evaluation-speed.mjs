@@ -1,6 +1,6 @@
 // The whole way of an evaluation, its token cached, against a thousand overrides and against a million.
 import { readFileSync } from 'node:fs'
-import { ask } from '../../dist/src/app/ask.js'
+import { ask } from '../../dist/src/features/evaluation/answer-question.js'
 import { openSteadyDoor } from '../../dist/src/adapters/auth/test-authenticator.js'
 import { FileStore } from '../../dist/src/adapters/file-store/file-store.js'
 import { openLive } from '../../dist/src/adapters/stores.js'

@@ -6,7 +6,7 @@ import type { ApprovalQuestion, Decision, Facts } from '../../core/evaluate/type
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import { fromMilliseconds, type Instant } from '../../core/rows/instant.ts'
 import type { AdminServer, ApprovalCheck, Approvals } from '../../ports/admin.ts'
-import { decide } from '../ask.ts'
+import { decide } from '../../features/evaluation/answer-question.ts'
 import type { World } from './probe.ts'
 
 const DAY_MS = 86_400_000

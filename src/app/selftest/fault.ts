@@ -6,7 +6,12 @@ import type { Compare } from '../../core/parity/compare.ts'
 import type { State, Table } from '../../core/rows/rows.ts'
 import type { HttpRoute } from '../../ports/http.ts'
 import type { Scratch, ScratchStore } from '../../ports/store.ts'
-import { type Ask, askBy, type Counter, type Evaluate } from '../ask.ts'
+import {
+  type Ask,
+  askBy,
+  type Counter,
+  type Evaluate,
+} from '../../features/evaluation/answer-question.ts'
 import type { Sides } from '../run-parity.ts'
 import type { Workings } from '../workings.ts'
 

@@ -4,7 +4,7 @@ import type { Principal } from '../../core/evaluate/types.ts'
 import { accessRefusal, type Need } from '../../core/http-api/access.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { HttpCall } from '../../ports/http.ts'
-import { admit } from '../admit.ts'
+import { admit } from '../../features/evaluation/authenticate.ts'
 import type { ServiceParts } from './parts.ts'
 import { Refusal } from './reply.ts'
 
