@@ -6,7 +6,7 @@ import { FfError } from '../errors.ts'
 import type { RowBatch, RowSource } from '../ports/rows.ts'
 import type { Adapters } from '../ports/adapters.ts'
 import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
-import { loadPersistence } from './persistence-inputs.ts'
+import { loadPersistence } from '../features/migrate/load-persistence.ts'
 import { LineSequence, type RowFinding } from './rows/row-report.ts'
 
 export interface ExportRequest {

@@ -13,7 +13,7 @@ import type { RowBatch, RowSource } from '../ports/rows.ts'
 import { artefactError } from '../artefacts/artefact-error.ts'
 import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
 import { importInto, type ImportRequest, type ImportSource } from './import-rows.ts'
-import { loadPersistence } from './persistence-inputs.ts'
+import { loadPersistence } from '../features/migrate/load-persistence.ts'
 import { readDocument } from './read-document.ts'
 import type { RowFinding } from './rows/row-report.ts'
 

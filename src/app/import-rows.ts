@@ -9,7 +9,7 @@ import { FfError } from '../errors.ts'
 import type { Adapters } from '../ports/adapters.ts'
 import type { RowSource } from '../ports/rows.ts'
 import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
-import { loadPersistence, type Persistence } from './persistence-inputs.ts'
+import { loadPersistence, type Persistence } from '../features/migrate/load-persistence.ts'
 import { ImportVisitor, type TableImport } from './rows/import-visitor.ts'
 import { mergeRows } from './rows/merge-rows.ts'
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { decisionText, gateOffline } from '../app/gate-decision.ts'
 import { gate, judgeFolder, reportOf } from '../app/gate.ts'
-import { newestMigration } from '../app/persistence-inputs.ts'
+import { newestMigration } from '../features/migrate/load-persistence.ts'
 import type { GateReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
 import type { GateRequest } from '../features/item-states/gate-inputs.ts'

@@ -5,8 +5,8 @@ import {
   migrateUp,
   migrateVerify,
   type StepRequest,
-} from '../app/migrate.ts'
-import { newMigration } from '../app/new-migration.ts'
+} from '../features/migrate/migrate.ts'
+import { newMigration } from '../features/migrate/new-migration.ts'
 import { resolveTarget } from '../app/targets.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import { FfError } from '../errors.ts'

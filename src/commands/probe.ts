@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { newestMigration } from '../app/persistence-inputs.ts'
+import { newestMigration } from '../features/migrate/load-persistence.ts'
 import { probeList, type ProbeRequest, probeRun, probeSelftest } from '../app/probes/run-probes.ts'
 import { resolveTarget } from '../app/targets.ts'
 import { isLoopback, type TargetSpec } from '../core/parity/target.ts'

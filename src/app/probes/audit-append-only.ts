@@ -5,7 +5,7 @@ import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
 import type { RoleFacts, SchemaFacts } from '../../ports/database.ts'
 import { endIfAborted } from '../audit/signed-heads.ts'
 import { sha256, walkThrough } from '../audit/verify.ts'
-import { loadPersistence } from '../persistence-inputs.ts'
+import { loadPersistence } from '../../features/migrate/load-persistence.ts'
 import { databaseOf, type Lend, probe } from './probe.ts'
 
 /** The trail of the database that is cut over, each record passed on through `change`. */

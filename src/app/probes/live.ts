@@ -1,6 +1,6 @@
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { FfError } from '../../errors.ts'
-import { loadPersistence } from '../persistence-inputs.ts'
+import { loadPersistence } from '../../features/migrate/load-persistence.ts'
 import type { World } from './probe.ts'
 
 /** `system_identifier/oid/schema` (page 9). @throws FfError saying why it cannot be asked */

@@ -1,6 +1,6 @@
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { FfError } from '../../errors.ts'
-import { loadPersistence } from '../persistence-inputs.ts'
+import { loadPersistence } from '../../features/migrate/load-persistence.ts'
 import { databaseOf, given, numberParam, probe, type World } from './probe.ts'
 import { withMigrated } from './scratch.ts'
 

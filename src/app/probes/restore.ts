@@ -4,7 +4,7 @@ import type { TargetSpec } from '../../core/parity/target.ts'
 import { FfError } from '../../errors.ts'
 import type { CommandOutcome } from '../../ports/process.ts'
 import type { ScratchDatabase } from '../../ports/database.ts'
-import { loadPersistence, type Persistence } from '../persistence-inputs.ts'
+import { loadPersistence, type Persistence } from '../../features/migrate/load-persistence.ts'
 import { type Lend, probe, type World } from './probe.ts'
 import { importStore, storeOf, withMigrated } from './scratch.ts'
 

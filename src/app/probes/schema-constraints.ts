@@ -1,6 +1,6 @@
 import type { SchemaContract } from '../../core/migrations/catalogue.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
-import { loadPersistence } from '../persistence-inputs.ts'
+import { loadPersistence } from '../../features/migrate/load-persistence.ts'
 import { databaseOf, given, probe } from './probe.ts'
 import { withMigrated } from './scratch.ts'
 

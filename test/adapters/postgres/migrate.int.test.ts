@@ -10,7 +10,7 @@ import {
   migrateUp,
   migrateVerify,
   type StepRequest,
-} from '../../../src/app/migrate.ts'
+} from '../../../src/features/migrate/migrate.ts'
 import { withMigrations } from '../../../src/adapters/stores.ts'
 import { openPool } from '../../../src/adapters/postgres/connect.ts'
 import { type EmbeddedServer, startEmbedded } from '../../../src/adapters/postgres/embedded.ts'

@@ -1,4 +1,4 @@
-import { catalogueDrift, catalogueOf } from '../core/migrations/catalogue.ts'
+import { catalogueDrift, catalogueOf } from '../../core/migrations/catalogue.ts'
 import {
   historyFault,
   type Migration,
@@ -6,14 +6,14 @@ import {
   type MigrationRefusal,
   planDown,
   planUp,
-} from '../core/migrations/plan.ts'
-import type { TargetSpec } from '../core/parity/target.ts'
-import type { CheckReport } from '../core/report/types.ts'
-import { FfError } from '../errors.ts'
-import type { MigrationSession } from '../ports/migrations.ts'
-import type { Adapters } from '../ports/adapters.ts'
-import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
-import { loadPersistence, type Persistence } from './persistence-inputs.ts'
+} from '../../core/migrations/plan.ts'
+import type { TargetSpec } from '../../core/parity/target.ts'
+import type { CheckReport } from '../../core/report/types.ts'
+import { FfError } from '../../errors.ts'
+import type { MigrationSession } from '../../ports/migrations.ts'
+import type { Adapters } from '../../ports/adapters.ts'
+import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { loadPersistence, type Persistence } from './load-persistence.ts'
 
 export interface MigrateRequest {
   readonly root: string

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { loadMigrations, MIGRATIONS } from '../artefacts/migrations.ts'
-import { FfError } from '../errors.ts'
-import { artefactError } from '../artefacts/artefact-error.ts'
+import { loadMigrations, MIGRATIONS } from '../../artefacts/migrations.ts'
+import { FfError } from '../../errors.ts'
+import { artefactError } from '../../artefacts/artefact-error.ts'
 
 const TEMPLATE = `-- What this changes, and why.
 

@@ -1,8 +1,8 @@
-import { type Loaded, loadArtefact, packaged } from '../artefacts/load.ts'
-import { loadMigrations } from '../artefacts/migrations.ts'
-import { persistenceProblems } from '../artefacts/rules/persistence-rules.ts'
-import type { Migration } from '../core/migrations/plan.ts'
-import { artefactError } from '../artefacts/artefact-error.ts'
+import { type Loaded, loadArtefact, packaged } from '../../artefacts/load.ts'
+import { loadMigrations } from '../../artefacts/migrations.ts'
+import { persistenceProblems } from '../../artefacts/rules/persistence-rules.ts'
+import type { Migration } from '../../core/migrations/plan.ts'
+import { artefactError } from '../../artefacts/artefact-error.ts'
 
 /** What a migration rests on. */
 export interface Persistence {
