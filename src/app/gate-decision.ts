@@ -8,8 +8,8 @@ import type { Instant } from '../core/rows/instant.ts'
 import { FfError } from '../errors.ts'
 import type { Adapters } from '../ports/adapters.ts'
 import { artefactError } from '../artefacts/artefact-error.ts'
-import { gateFilesOf } from './gate-files.ts'
-import { identityOf } from './gate-identity.ts'
+import { gateFilesOf } from '../features/team-folder/load-gate-files.ts'
+import { identityOf } from '../features/team-folder/identity.ts'
 import { judge, type Judged, reportOf } from './gate.ts'
 
 /** A log of evidence as long as it may be, in the spelling of JSON, and the files beside it. */

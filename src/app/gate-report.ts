@@ -12,7 +12,7 @@ import type {
 } from '../core/gate/types.ts'
 import type { GateEvidence, GateItem, GateReport } from '../core/report/types.ts'
 import { EXITS } from '../core/exit.ts'
-import type { GateFiles } from './gate-files.ts'
+import type { GateFiles } from '../features/team-folder/load-gate-files.ts'
 
 interface Beside {
   readonly files: GateFiles

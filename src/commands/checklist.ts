@@ -1,6 +1,6 @@
 import { relative } from 'node:path'
-import { checklistPlace } from '../app/checklist-place.ts'
-import { loadChecklist } from '../app/gate-files.ts'
+import { checklistPlace } from '../features/team-folder/locate-checklist.ts'
+import { loadChecklist } from '../features/team-folder/load-gate-files.ts'
 import { validateArtefacts } from '../app/validate-artefacts.ts'
 import type { ChecklistItem } from '../core/gate/types.ts'
 import { FfError } from '../errors.ts'

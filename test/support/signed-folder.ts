@@ -16,7 +16,7 @@ import {
   readEvidence,
 } from '../../src/adapters/evidence-log/evidence-log.ts'
 import { readRunnerKey, type Runner } from '../../src/adapters/evidence-log/runner-key.ts'
-import { loadGateFiles } from '../../src/app/gate-files.ts'
+import { loadGateFiles } from '../../src/features/team-folder/load-gate-files.ts'
 import { signoffCrypto } from '../../src/adapters/key-files/crypto.ts'
 import { signoffKeys } from '../../src/adapters/key-files/index.ts'
 import { itemOf, passing } from '../core/gate/builders.ts'

@@ -5,7 +5,7 @@ import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { toMilliseconds } from '../../core/rows/instant.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
-import type { GateFiles } from '../gate-files.ts'
+import type { GateFiles } from '../../features/team-folder/load-gate-files.ts'
 import { probe, type World } from './probe.ts'
 
 type Plan = NonNullable<GateFiles['plan']>

@@ -3,7 +3,7 @@ import type { ProbeCall } from '../../core/gate/types.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import type { GateFiles } from '../gate-files.ts'
+import type { GateFiles } from '../../features/team-folder/load-gate-files.ts'
 
 /** What probes are pointed at. */
 export interface ProbeTargets {

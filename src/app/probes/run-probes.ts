@@ -7,8 +7,13 @@ import { FfError } from '../../errors.ts'
 import type { EvidenceWriter, OpenedEvidence } from '../../ports/evidence.ts'
 import type { ProbeRow } from '../../core/report/types.ts'
 import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
-import { type GateFiles, type GateFolder, loadChecklist, loadGateFiles } from '../gate-files.ts'
-import { identityOf, type Running } from '../gate-identity.ts'
+import {
+  type GateFiles,
+  type GateFolder,
+  loadChecklist,
+  loadGateFiles,
+} from '../../features/team-folder/load-gate-files.ts'
+import { identityOf, type Running } from '../../features/team-folder/identity.ts'
 import { type Measurable, measurable } from './index.ts'
 import type { Probe, World } from './probe.ts'
 import { type ProbeTerms, runControl, runProbe } from './run-probe.ts'

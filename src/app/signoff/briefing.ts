@@ -9,7 +9,7 @@ import { escapeLine } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
 import type { Terminal } from '../../ports/signoff.ts'
 import type { Desk } from './desk.ts'
-import { readPastSignoffs } from './folder.ts'
+import { readPastSignoffs } from '../../features/team-folder/signoff-files.ts'
 
 export interface Matter {
   readonly statement: Statement

@@ -11,7 +11,7 @@ import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { SignoffKeys, Terminal } from '../../ports/signoff.ts'
 import { checkPin } from '../../features/item-states/item-facts.ts'
-import { readSignoffFiles, SIGNOFF_FILES } from './folder.ts'
+import { readSignoffFiles, SIGNOFF_FILES } from '../../features/team-folder/signoff-files.ts'
 
 export interface DeskNeeds {
   readonly root: string

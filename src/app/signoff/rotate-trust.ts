@@ -14,7 +14,7 @@ import {
   TRUST_NEXT,
   TRUST_ROTATION,
   writeBelow,
-} from './folder.ts'
+} from '../../features/team-folder/signoff-files.ts'
 import { choosePen, type PenChoice, signWith, terminalOf } from './pen.ts'
 import { trustText, wholeTrust } from './trust.ts'
 

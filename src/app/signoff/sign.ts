@@ -6,7 +6,7 @@ import type { Envelope, Statement } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
 import { attest, briefing } from './briefing.ts'
 import { type Desk, presentOf, trustedOf, waiversOf } from './desk.ts'
-import { readNamed, SIGNOFF_FILES, writeBelow } from './folder.ts'
+import { readNamed, SIGNOFF_FILES, writeBelow } from '../../features/team-folder/signoff-files.ts'
 import { choosePen, type PenChoice, signWith, terminalOf } from './pen.ts'
 
 /**

@@ -7,7 +7,7 @@ import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/rows/
 import { FfError } from '../../errors.ts'
 import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
 import type { Desk } from './desk.ts'
-import { readNamed, SIGNOFF_FILES, writeBelow } from './folder.ts'
+import { readNamed, SIGNOFF_FILES, writeBelow } from '../../features/team-folder/signoff-files.ts'
 
 export interface TrustMembers {
   /** Files that `ff key show` printed. */

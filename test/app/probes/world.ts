@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os'
 import type { Adapters } from '../../../src/ports/adapters.ts'
-import { loadChecklist } from '../../../src/app/gate-files.ts'
+import { loadChecklist } from '../../../src/features/team-folder/load-gate-files.ts'
 import type { World } from '../../../src/app/probes/probe.ts'
 import type { ProbeTerms } from '../../../src/app/probes/run-probe.ts'
 import type { ChecklistItem } from '../../../src/core/gate/types.ts'

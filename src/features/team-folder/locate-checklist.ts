@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing } from '../files/read-or-null.ts'
-import { ARTEFACTS, packaged, type Place } from '../artefacts/load.ts'
+import { isMissing } from '../../files/read-or-null.ts'
+import { ARTEFACTS, packaged, type Place } from '../../artefacts/load.ts'
 
 /** Where somebody looks for the files of a gate; a null path is looked for in `checklists` below the folder. */
 export interface GateFolder {

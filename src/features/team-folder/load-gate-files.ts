@@ -7,20 +7,20 @@ import {
   type LoadResult,
   packaged,
   parseArtefact,
-} from '../artefacts/load.ts'
+} from '../../artefacts/load.ts'
 import {
   checklistProblems,
   planProblems,
   triggerProblems,
   waiverProblems,
-} from '../artefacts/rules/gate-rules.ts'
-import type { ArtefactProblem } from '../artefacts/problem.ts'
-import { schemaProblems } from '../artefacts/schemas.ts'
-import { canonicalise } from '../core/json/canonical.ts'
-import type { SignoffTexts, WaiverEntry } from '../core/signoff/types.ts'
-import { artefactError } from '../artefacts/artefact-error.ts'
-import { checklistPlace, type GateFolder } from './checklist-place.ts'
-import { readSignoffFiles, SIGNOFF_FILES } from './signoff/folder.ts'
+} from '../../artefacts/rules/gate-rules.ts'
+import type { ArtefactProblem } from '../../artefacts/problem.ts'
+import { schemaProblems } from '../../artefacts/schemas.ts'
+import { canonicalise } from '../../core/json/canonical.ts'
+import type { SignoffTexts, WaiverEntry } from '../../core/signoff/types.ts'
+import { artefactError } from '../../artefacts/artefact-error.ts'
+import { checklistPlace, type GateFolder } from './locate-checklist.ts'
+import { readSignoffFiles, SIGNOFF_FILES } from './signoff-files.ts'
 
 export type { GateFolder }
 

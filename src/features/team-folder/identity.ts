@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { Identity } from '../core/gate/types.ts'
-import { plainText } from '../core/json/plain-text.ts'
-import type { GateFiles } from './gate-files.ts'
+import type { Identity } from '../../core/gate/types.ts'
+import { plainText } from '../../core/json/plain-text.ts'
+import type { GateFiles } from './load-gate-files.ts'
 
 /** What runs, as whoever runs it says. */
 export interface Running {

@@ -6,7 +6,7 @@ import { FfError } from '../../errors.ts'
 import { listOrEmpty } from '../../files/read-or-null.ts'
 import { replaceFile } from '../../files/replace-file.ts'
 import { artefactError } from '../../artefacts/artefact-error.ts'
-import { checklistPlace, type GateFolder } from '../checklist-place.ts'
+import { checklistPlace, type GateFolder } from './locate-checklist.ts'
 
 /** Where a team's folder keeps what is signed and who signs; the checklist may be the package's own. */
 export const SIGNOFF_FILES = {
