@@ -6,13 +6,18 @@ import type { Table } from '../core/rows/rows.ts'
 import type { Adapters } from '../ports/adapters.ts'
 import type { RowSource } from '../ports/rows.ts'
 import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
-import { importInto } from './import-rows.ts'
+import { importInto } from '../features/import-export/import-rows.ts'
 import { migrateUp } from '../features/migrate/migrate.ts'
 import { loadPersistence, type Persistence } from '../features/migrate/load-persistence.ts'
-import { diffControls } from './rows/diff-controls.ts'
-import { type DiffResult, diffSources, SETTLE_MS, type TableDiff } from './rows/diff-sources.ts'
-import type { SideName } from './rows/merge-rows.ts'
-import { fieldsOf, rowPointer } from './rows/row-report.ts'
+import { diffControls } from '../features/import-export/diff-controls.ts'
+import {
+  type DiffResult,
+  diffSources,
+  SETTLE_MS,
+  type TableDiff,
+} from '../features/import-export/diff-sources.ts'
+import type { SideName } from '../features/import-export/merge-rows.ts'
+import { fieldsOf, rowPointer } from '../features/import-export/row-report.ts'
 import { sameSides } from './targets.ts'
 
 export interface DiffRequest {

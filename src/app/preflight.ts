@@ -3,7 +3,7 @@ import { type HazardCode, HAZARDS, hazardsOf, type Hit } from '../core/preflight
 import type { CheckReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
 import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
-import { readDocument } from './read-document.ts'
+import { readDocument } from '../features/import-export/read-document.ts'
 
 /** Of one hazard; the count says how many there are. */
 const MOST_FINDINGS = 100

@@ -3,8 +3,12 @@ import { compareJson } from '../../core/parity/compare.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { FfError } from '../../errors.ts'
 import { loadPersistence, type Persistence } from '../../features/migrate/load-persistence.ts'
-import { type DiffResult, diffSources, SETTLE_MS } from '../rows/diff-sources.ts'
-import type { RowFinding } from '../rows/row-report.ts'
+import {
+  type DiffResult,
+  diffSources,
+  SETTLE_MS,
+} from '../../features/import-export/diff-sources.ts'
+import type { RowFinding } from '../../features/import-export/row-report.ts'
 import { databaseOf, type Lend, type World } from './probe.ts'
 import { importStore, storeOf, withMigrated } from './scratch.ts'
 

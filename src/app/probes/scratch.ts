@@ -1,7 +1,7 @@
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { FfError } from '../../errors.ts'
 import type { ScratchDatabase } from '../../ports/database.ts'
-import { importInto, type ImportRequest } from '../import-rows.ts'
+import { importInto, type ImportRequest } from '../../features/import-export/import-rows.ts'
 import { migrateUp } from '../../features/migrate/migrate.ts'
 import { loadPersistence, type Persistence } from '../../features/migrate/load-persistence.ts'
 import { identify, refuseLive } from './live.ts'

@@ -1,6 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type HeldLine, mergeRows, type SideName } from '../../../src/app/rows/merge-rows.ts'
+import {
+  type HeldLine,
+  mergeRows,
+  type SideName,
+} from '../../../src/features/import-export/merge-rows.ts'
 import { rowLine } from '../../../src/core/row-format/row-line.ts'
 import { type Table, TABLES } from '../../../src/core/rows/rows.ts'
 import type { RowBatch, RowSource } from '../../../src/ports/rows.ts'

@@ -1,6 +1,6 @@
-import { readText } from '../artefacts/read-text.ts'
-import { type JsonNode, readJson } from '../core/json/read.ts'
-import { FfError } from '../errors.ts'
+import { readText } from '../../artefacts/read-text.ts'
+import { type JsonNode, readJson } from '../../core/json/read.ts'
+import { FfError } from '../../errors.ts'
 
 /** A whole document is held in memory while it is looked at. */
 const MAX_BYTES = 67_108_864

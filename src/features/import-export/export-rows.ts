@@ -1,13 +1,13 @@
-import { throwIfEnded } from '../concurrency/ended.ts'
-import type { TargetSpec } from '../core/parity/target.ts'
-import type { CheckReport } from '../core/report/types.ts'
-import { type Table, TABLES } from '../core/rows/rows.ts'
-import { FfError } from '../errors.ts'
-import type { RowBatch, RowSource } from '../ports/rows.ts'
-import type { Adapters } from '../ports/adapters.ts'
-import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
-import { loadPersistence } from '../features/migrate/load-persistence.ts'
-import { LineSequence, type RowFinding } from './rows/row-report.ts'
+import { throwIfEnded } from '../../concurrency/ended.ts'
+import type { TargetSpec } from '../../core/parity/target.ts'
+import type { CheckReport } from '../../core/report/types.ts'
+import { type Table, TABLES } from '../../core/rows/rows.ts'
+import { FfError } from '../../errors.ts'
+import type { RowBatch, RowSource } from '../../ports/rows.ts'
+import type { Adapters } from '../../ports/adapters.ts'
+import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { loadPersistence } from '../migrate/load-persistence.ts'
+import { LineSequence, type RowFinding } from './row-report.ts'
 
 export interface ExportRequest {
   readonly root: string
