@@ -5,9 +5,9 @@ import { FfError } from '../errors.ts'
 import type { Adapters } from '../ports/adapters.ts'
 import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
 import { loadPersistence } from '../features/migrate/load-persistence.ts'
-import { loadAuth } from './jwks-check.ts'
+import { loadAuth } from '../features/tokens/jwks-check.ts'
 import { approvalsPlan } from './service/admin-settings.ts'
-import { checkAuth, checkEnvironment } from './start-up.ts'
+import { checkAuth, checkEnvironment } from '../features/tokens/auth-settings.ts'
 import { validateArtefacts } from './validate-artefacts.ts'
 
 export interface DoctorRequest {

@@ -1,7 +1,7 @@
 import { openAll } from '../concurrency/open-all.ts'
 import { byContract } from '../core/auth/contract.ts'
 import { fromMilliseconds } from '../core/rows/instant.ts'
-import { loadAuth } from './jwks-check.ts'
+import { loadAuth } from '../features/tokens/jwks-check.ts'
 import { loadPersistence } from '../features/migrate/load-persistence.ts'
 import { LIMITS, type ServeRequest, type Service } from './serve.ts'
 import { Harness } from './service/harness.ts'

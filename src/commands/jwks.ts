@@ -1,5 +1,5 @@
-import { jwksCheck } from '../app/jwks-check.ts'
-import { jwksFetch } from '../app/jwks-fetch.ts'
+import { jwksCheck } from '../features/tokens/jwks-check.ts'
+import { jwksFetch } from '../features/tokens/jwks-fetch.ts'
 import type { Invocation } from './context.ts'
 import type { REPORT } from './declarations/options.ts'
 import { runReport } from './run-report.ts'

@@ -7,7 +7,7 @@ import { type HarnessScene, rowsText, SCENE_HEADER } from '../../core/parity/har
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { HttpClient, HttpRequest, HttpRoute } from '../../ports/http.ts'
-import { jwksCheck } from '../jwks-check.ts'
+import { jwksCheck } from '../../features/tokens/jwks-check.ts'
 import { loadOrThrow } from '../parity.ts'
 import type { Parts } from '../service/parts.ts'
 import { serviceRoutes } from '../service/routes.ts'

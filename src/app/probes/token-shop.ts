@@ -13,7 +13,7 @@ import { SCENE_TIME, TOKEN_TENANT, TOKEN_USER } from '../../core/parity/scene.ts
 import { type Instant, toMilliseconds } from '../../core/rows/instant.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
 import { FfError } from '../../errors.ts'
-import { loadAuth } from '../jwks-check.ts'
+import { loadAuth } from '../../features/tokens/jwks-check.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import type { StagedDoor } from '../../ports/auth.ts'
 import type { World } from './probe.ts'

@@ -1,8 +1,8 @@
-import type { AuthContract, AuthSettings } from '../core/auth/contract.ts'
-import { readEnvironment } from '../core/auth/environment.ts'
-import type { Environment } from '../core/auth/types.ts'
-import type { SettingValues } from '../core/settings/settings.ts'
-import { FfError } from '../errors.ts'
+import type { AuthContract, AuthSettings } from '../../core/auth/contract.ts'
+import { readEnvironment } from '../../core/auth/environment.ts'
+import type { Environment } from '../../core/auth/types.ts'
+import type { SettingValues } from '../../core/settings/settings.ts'
+import { FfError } from '../../errors.ts'
 
 /** The start-up check: nothing is served, and no token judged, before it holds. @throws FfError `setting_invalid` */
 export function checkEnvironment(

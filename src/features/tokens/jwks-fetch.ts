@@ -1,10 +1,10 @@
-import type { CheckReport } from '../core/report/types.ts'
-import type { SettingValues } from '../core/settings/settings.ts'
-import type { Adapters } from '../ports/adapters.ts'
-import type { ServedKey } from '../ports/auth.ts'
-import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
+import type { CheckReport } from '../../core/report/types.ts'
+import type { SettingValues } from '../../core/settings/settings.ts'
+import type { Adapters } from '../../ports/adapters.ts'
+import type { ServedKey } from '../../ports/auth.ts'
+import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
 import { loadAuth } from './jwks-check.ts'
-import { checkAuth } from './start-up.ts'
+import { checkAuth } from './auth-settings.ts'
 
 export interface JwksFetchRequest {
   /** The package folder. */

@@ -1,12 +1,12 @@
-import type { AuthSettings } from '../core/auth/contract.ts'
-import type { Claims } from '../core/auth/claims.ts'
-import type { Condition } from '../core/auth/modes.ts'
-import { type Environment, isRefused } from '../core/auth/types.ts'
-import type { CheckReport } from '../core/report/types.ts'
-import type { ExitName } from '../core/exit.ts'
-import type { Instant } from '../core/rows/instant.ts'
-import type { Door } from '../ports/auth.ts'
-import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
+import type { AuthSettings } from '../../core/auth/contract.ts'
+import type { Claims } from '../../core/auth/claims.ts'
+import type { Condition } from '../../core/auth/modes.ts'
+import { type Environment, isRefused } from '../../core/auth/types.ts'
+import type { CheckReport } from '../../core/report/types.ts'
+import type { ExitName } from '../../core/exit.ts'
+import type { Instant } from '../../core/rows/instant.ts'
+import type { Door } from '../../ports/auth.ts'
+import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
 
 export interface VerifyOptions {
   readonly environment: Environment

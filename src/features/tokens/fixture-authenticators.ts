@@ -1,8 +1,8 @@
-import type { Fixture } from '../artefacts/vectors.ts'
-import type { Keep } from '../concurrency/open-all.ts'
-import type { AuthSettings } from '../core/auth/contract.ts'
-import type { Door, OpenDoor } from '../ports/auth.ts'
-import type { Adapters } from '../ports/adapters.ts'
+import type { Fixture } from '../../artefacts/vectors.ts'
+import type { Keep } from '../../concurrency/open-all.ts'
+import type { AuthSettings } from '../../core/auth/contract.ts'
+import type { Door, OpenDoor } from '../../ports/auth.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 
 /** A door for each fixture whose token comes, opened when it first does. */
 export class FixtureDoors {

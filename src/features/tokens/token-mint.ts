@@ -1,10 +1,10 @@
-import { isScopeId } from '../core/rows/grammar.ts'
-import { type Instant, toMilliseconds } from '../core/rows/instant.ts'
-import type { SettingValues } from '../core/settings/settings.ts'
-import { FfError } from '../errors.ts'
-import type { Adapters } from '../ports/adapters.ts'
+import { isScopeId } from '../../core/rows/grammar.ts'
+import { type Instant, toMilliseconds } from '../../core/rows/instant.ts'
+import type { SettingValues } from '../../core/settings/settings.ts'
+import { FfError } from '../../errors.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 import { loadAuth } from './jwks-check.ts'
-import { checkEnvironment } from './start-up.ts'
+import { checkEnvironment } from './auth-settings.ts'
 
 const LIFETIME_S = 3_600
 
