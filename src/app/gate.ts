@@ -9,7 +9,7 @@ import {
 import { loadItemFacts, refuseWaivers } from '../features/item-states/item-facts.ts'
 import type { Adapters } from '../ports/adapters.ts'
 import { gateReport } from './gate-report.ts'
-import { signoffForGate } from './signoff/for-gate.ts'
+import { signoffForGate } from '../features/signoff/verify-for-gate.ts'
 
 type Hands = Pick<Adapters, 'readEvidence' | 'judgeEvidence' | 'signoffCrypto'>
 

@@ -1,12 +1,18 @@
-import { type Desk, openDesk } from '../app/signoff/desk.ts'
-import { newKey, showKey } from '../app/signoff/keys.ts'
-import type { PenChoice } from '../app/signoff/pen.ts'
-import { requestSignoff } from '../app/signoff/request.ts'
-import { addSignatures, signSignoff } from '../app/signoff/sign.ts'
-import { revokeSignoff, rotateTrust } from '../app/signoff/rotate-trust.ts'
-import { initTrust, pinOf, showTrust } from '../app/signoff/trust.ts'
-import { verifySignoff } from '../app/signoff/verify.ts'
-import { coverOf, lintWaivers, listWaivers, newWaiver, signWaiver } from '../app/signoff/waivers.ts'
+import { type Desk, openDesk } from '../features/signoff/context.ts'
+import { newKey, showKey } from '../features/signoff/keys.ts'
+import type { PenChoice } from '../features/signoff/signing-key.ts'
+import { requestSignoff } from '../features/signoff/request.ts'
+import { addSignatures, signSignoff } from '../features/signoff/sign.ts'
+import { revokeSignoff, rotateTrust } from '../features/signoff/rotate-trust.ts'
+import { initTrust, pinOf, showTrust } from '../features/signoff/trust.ts'
+import { verifySignoff } from '../features/signoff/verify.ts'
+import {
+  coverOf,
+  lintWaivers,
+  listWaivers,
+  newWaiver,
+  signWaiver,
+} from '../features/signoff/waivers.ts'
 import { fromMilliseconds, toMilliseconds } from '../core/rows/instant.ts'
 import type { Context, Invocation } from './context.ts'
 import type {
@@ -160,7 +166,7 @@ async function deskOf(context: Context): Promise<Desk> {
     // Loaded only where the gate is asked: a key or a trust file does without.
     readGate: async () => {
       const [{ readGateState }, { gateRequest }] = await Promise.all([
-        import('../app/signoff/for-gate.ts'),
+        import('../features/signoff/verify-for-gate.ts'),
         import('./gate.ts'),
       ])
       return readGateState(await gateRequest({ ...context, now: () => new Date(at) }, {}), adapters)

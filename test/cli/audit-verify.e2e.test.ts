@@ -21,7 +21,7 @@ import {
 import { connect, migratedDatabase, SUPPORTED, type TestDatabase } from '../support/database.ts'
 import { type Run, runFf } from '../support/run-ff.ts'
 import { trustOf } from '../support/signed-folder.ts'
-import { tools, trustText } from '../signoff/people.ts'
+import { tools, trustText } from '../features/signoff/people.ts'
 import { checkOf, errorOf } from './outcome.ts'
 
 let cwd = ''

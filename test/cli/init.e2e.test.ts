@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { COMMANDS } from '../../src/commands/table/index.ts'
 import { readTrust } from '../../src/core/signoff/trust.ts'
-import { tools } from '../signoff/people.ts'
+import { tools } from '../features/signoff/people.ts'
 import { ROOT, type Run, runFf } from '../support/run-ff.ts'
 
 let cwd = ''

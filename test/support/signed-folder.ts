@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Adapters } from '../../src/ports/adapters.ts'
-import { openDesk, presentOf } from '../../src/app/signoff/desk.ts'
-import { readGateState } from '../../src/app/signoff/for-gate.ts'
-import { requestSignoff } from '../../src/app/signoff/request.ts'
+import { openDesk, presentOf } from '../../src/features/signoff/context.ts'
+import { readGateState } from '../../src/features/signoff/verify-for-gate.ts'
+import { requestSignoff } from '../../src/features/signoff/request.ts'
 import { behaviouralSettings, loadSettings } from '../../src/commands/settings.ts'
 import type { EvidenceDraft } from '../../src/core/gate/types.ts'
 import type { Envelope, TrustFile, WaiverEntry } from '../../src/core/signoff/types.ts'
@@ -33,7 +33,7 @@ import {
   tools,
   TRUST,
   trustText,
-} from '../signoff/people.ts'
+} from '../features/signoff/people.ts'
 import { CODE, fullEvidence, gateFolder, identityIn } from './gate-folder.ts'
 import { ROOT } from './run-ff.ts'
 

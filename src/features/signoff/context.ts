@@ -10,8 +10,8 @@ import type { Present, SignoffTexts, SignoffTools, Waivers } from '../../core/si
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { SignoffKeys, Terminal } from '../../ports/signoff.ts'
-import { checkPin } from '../../features/item-states/item-facts.ts'
-import { readSignoffFiles, SIGNOFF_FILES } from '../../features/team-folder/signoff-files.ts'
+import { checkPin } from '../item-states/item-facts.ts'
+import { readSignoffFiles, SIGNOFF_FILES } from '../team-folder/signoff-files.ts'
 
 export interface DeskNeeds {
   readonly root: string

@@ -4,12 +4,8 @@ import { type Preparation, writeStatement } from '../../core/signoff/statement.t
 import type { Target } from '../../core/signoff/types.ts'
 import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
-import { type Desk, presentOf, trustedOf } from './desk.ts'
-import {
-  PAST_SIGNOFFS,
-  SIGNOFF_FILES,
-  writeBelow,
-} from '../../features/team-folder/signoff-files.ts'
+import { type Desk, presentOf, trustedOf } from './context.ts'
+import { PAST_SIGNOFFS, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
 
 /** Page 3, J2 and J3: a signature is 72 hours old at most. */
 const LASTS_MS = 72 * 3_600_000

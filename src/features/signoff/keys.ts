@@ -1,8 +1,8 @@
 import { isScopeId } from '../../core/rows/grammar.ts'
 import type { PublicKey } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
-import type { Desk } from './desk.ts'
-import { readKey, terminalOf } from './pen.ts'
+import type { Desk } from './context.ts'
+import { readKey, terminalOf } from './signing-key.ts'
 
 /** Long enough that scrypt outlasts whoever has the file. */
 const MIN_PASSPHRASE = 12

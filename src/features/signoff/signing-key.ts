@@ -10,7 +10,7 @@ import type {
 } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
 import type { ByteSigner, Terminal } from '../../ports/signoff.ts'
-import type { Desk } from './desk.ts'
+import type { Desk } from './context.ts'
 
 /** With which key somebody signs, as it was named on the command line. */
 export interface PenChoice {

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
-import { documentShape } from '../../src/artefacts/documents.ts'
-import { canonicalText } from '../../src/core/signoff/read-document.ts'
-import { checkTrust, type TrustOutcome } from '../../src/core/signoff/trust.ts'
-import type { Role } from '../../src/core/gate/types.ts'
-import { type Preparation, writeStatement } from '../../src/core/signoff/statement.ts'
+import { documentShape } from '../../../src/artefacts/documents.ts'
+import { canonicalText } from '../../../src/core/signoff/read-document.ts'
+import { checkTrust, type TrustOutcome } from '../../../src/core/signoff/trust.ts'
+import type { Role } from '../../../src/core/gate/types.ts'
+import { type Preparation, writeStatement } from '../../../src/core/signoff/statement.ts'
 import type {
   Envelope,
   Header,
@@ -12,9 +12,9 @@ import type {
   PublicJwk,
   SignoffTools,
   TrustFile,
-} from '../../src/core/signoff/types.ts'
-import type { Instant } from '../../src/core/rows/instant.ts'
-import { signoffCrypto } from '../../src/adapters/key-files/crypto.ts'
+} from '../../../src/core/signoff/types.ts'
+import type { Instant } from '../../../src/core/rows/instant.ts'
+import { signoffCrypto } from '../../../src/adapters/key-files/crypto.ts'
 
 export const tools: SignoffTools = {
   ...signoffCrypto,

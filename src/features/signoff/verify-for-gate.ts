@@ -3,18 +3,10 @@ import { countStates, signedHead, signedItems } from '../../core/gate/judge-gate
 import type { SignoffOutcome } from '../../core/gate/types.ts'
 import { type GateState, gateStateOf } from '../../core/signoff/gate-state.ts'
 import { FfError } from '../../errors.ts'
-import {
-  type GateInputs,
-  type GateRequest,
-  readGateInputs,
-} from '../../features/item-states/gate-inputs.ts'
-import {
-  type ItemFacts,
-  loadItemFacts,
-  refuseWaivers,
-} from '../../features/item-states/item-facts.ts'
+import { type GateInputs, type GateRequest, readGateInputs } from '../item-states/gate-inputs.ts'
+import { type ItemFacts, loadItemFacts, refuseWaivers } from '../item-states/item-facts.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { signoffOutcome } from './desk.ts'
+import { signoffOutcome } from './context.ts'
 
 /** The sign-off in the texts of a folder or of decision.json, as the gate counts it. */
 export function signoffForGate(

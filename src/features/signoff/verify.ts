@@ -3,7 +3,7 @@ import type { CheckReport } from '../../core/report/types.ts'
 import { ROLES } from '../../core/signoff/types.ts'
 import type { ExitName } from '../../core/exit.ts'
 import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
-import { type Desk, signoffOutcome } from './desk.ts'
+import { type Desk, signoffOutcome } from './context.ts'
 
 const EXIT: Readonly<Record<SignoffOutcome['status'], ExitName>> = {
   verified: 'ok',

@@ -12,10 +12,10 @@ import type { Instant } from '../../core/rows/instant.ts'
 import { escapeForTerminal } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
 import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
-import { loadChecklist } from '../../features/team-folder/load-gate-files.ts'
-import { type Desk, trustedOf, waiversOf } from './desk.ts'
-import { SIGNOFF_FILES, writeBelow } from '../../features/team-folder/signoff-files.ts'
-import { choosePen, type PenChoice, signWith, terminalOf } from './pen.ts'
+import { loadChecklist } from '../team-folder/load-gate-files.ts'
+import { type Desk, trustedOf, waiversOf } from './context.ts'
+import { SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
+import { choosePen, type PenChoice, signWith, terminalOf } from './signing-key.ts'
 
 export type WaiverRequest = Omit<WaiverEntry, 'id' | 'requested_at' | 'approvals'>
 

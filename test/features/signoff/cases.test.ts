@@ -2,13 +2,13 @@ import { createHmac, createPublicKey, verify } from 'node:crypto'
 import fc from 'fast-check'
 import { generalVerify, importJWK } from 'jose'
 import { describe, expect, test } from 'vitest'
-import { judgeSignoff } from '../../src/core/signoff/judge.ts'
-import { canonicalText } from '../../src/core/signoff/read-document.ts'
-import { writeStatement } from '../../src/core/signoff/statement.ts'
-import { REFUSALS } from '../../src/core/signoff/refusals.ts'
-import { checkTrust, type TrustOutcome } from '../../src/core/signoff/trust.ts'
-import type { Envelope, Present, TrustFile } from '../../src/core/signoff/types.ts'
-import type { Instant } from '../../src/core/rows/instant.ts'
+import { judgeSignoff } from '../../../src/core/signoff/judge.ts'
+import { canonicalText } from '../../../src/core/signoff/read-document.ts'
+import { writeStatement } from '../../../src/core/signoff/statement.ts'
+import { REFUSALS } from '../../../src/core/signoff/refusals.ts'
+import { checkTrust, type TrustOutcome } from '../../../src/core/signoff/trust.ts'
+import type { Envelope, Present, TrustFile } from '../../../src/core/signoff/types.ts'
+import type { Instant } from '../../../src/core/rows/instant.ts'
 import {
   alice,
   asSigner,
@@ -29,7 +29,7 @@ import {
   trusted,
   trustText,
 } from './people.ts'
-import { examples } from '../support/scale.ts'
+import { examples } from '../../support/scale.ts'
 
 interface Given {
   readonly trust?: TrustOutcome

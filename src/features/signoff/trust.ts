@@ -6,8 +6,8 @@ import type { PublicKey, TrustFile } from '../../core/signoff/types.ts'
 import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
-import type { Desk } from './desk.ts'
-import { readNamed, SIGNOFF_FILES, writeBelow } from '../../features/team-folder/signoff-files.ts'
+import type { Desk } from './context.ts'
+import { readNamed, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
 
 export interface TrustMembers {
   /** Files that `ff key show` printed. */

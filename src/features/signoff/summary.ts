@@ -8,8 +8,8 @@ import type { Signer, Statement, WaiverEntry } from '../../core/signoff/types.ts
 import { escapeLine } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
 import type { Terminal } from '../../ports/signoff.ts'
-import type { Desk } from './desk.ts'
-import { readPastSignoffs } from '../../features/team-folder/signoff-files.ts'
+import type { Desk } from './context.ts'
+import { readPastSignoffs } from '../team-folder/signoff-files.ts'
 
 export interface Matter {
   readonly statement: Statement

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { checkTrust, readTrust, revokeStatement, trustFault } from '../../src/core/signoff/trust.ts'
-import type { Envelope, TrustFile } from '../../src/core/signoff/types.ts'
+import {
+  checkTrust,
+  readTrust,
+  revokeStatement,
+  trustFault,
+} from '../../../src/core/signoff/trust.ts'
+import type { Envelope, TrustFile } from '../../../src/core/signoff/types.ts'
 import {
   alice,
   asSigner,

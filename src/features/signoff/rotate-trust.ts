@@ -6,7 +6,7 @@ import { checkApprovals, revokeStatement, trustFault } from '../../core/signoff/
 import type { Envelope, TrustChain, TrustFile } from '../../core/signoff/types.ts'
 import { escapeForTerminal } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
-import type { Desk } from './desk.ts'
+import type { Desk } from './context.ts'
 import {
   readIfThere,
   readNamed,
@@ -14,8 +14,8 @@ import {
   TRUST_NEXT,
   TRUST_ROTATION,
   writeBelow,
-} from '../../features/team-folder/signoff-files.ts'
-import { choosePen, type PenChoice, signWith, terminalOf } from './pen.ts'
+} from '../team-folder/signoff-files.ts'
+import { choosePen, type PenChoice, signWith, terminalOf } from './signing-key.ts'
 import { trustText, wholeTrust } from './trust.ts'
 
 /**

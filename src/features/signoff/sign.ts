@@ -4,10 +4,10 @@ import { type Fault, REFUSALS, type Step } from '../../core/signoff/refusals.ts'
 import { readStatement } from '../../core/signoff/statement.ts'
 import type { Envelope, Statement } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
-import { attest, briefing } from './briefing.ts'
-import { type Desk, presentOf, trustedOf, waiversOf } from './desk.ts'
-import { readNamed, SIGNOFF_FILES, writeBelow } from '../../features/team-folder/signoff-files.ts'
-import { choosePen, type PenChoice, signWith, terminalOf } from './pen.ts'
+import { attest, briefing } from './summary.ts'
+import { type Desk, presentOf, trustedOf, waiversOf } from './context.ts'
+import { readNamed, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
+import { choosePen, type PenChoice, signWith, terminalOf } from './signing-key.ts'
 
 /**
  * `ff signoff sign`: verifies, shows, asks for each attestation, and only then for the passphrase.

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { attest, briefing, type Matter } from '../../src/app/signoff/briefing.ts'
-import type { Desk } from '../../src/app/signoff/desk.ts'
+import { attest, briefing, type Matter } from '../../../src/features/signoff/summary.ts'
+import type { Desk } from '../../../src/features/signoff/context.ts'
 import { bob, NOW, tools } from './people.ts'
-import type { Terminal } from '../../src/ports/signoff.ts'
+import type { Terminal } from '../../../src/ports/signoff.ts'
 
 let desk: Desk
 beforeAll(async () => {

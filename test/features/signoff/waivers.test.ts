@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import { checkTrust } from '../../src/core/signoff/trust.ts'
-import { signoffOutcome } from '../../src/app/signoff/desk.ts'
-import { requiredAttestations } from '../../src/core/signoff/attestations.ts'
-import { changesBetween } from '../../src/core/signoff/changes.ts'
+import { checkTrust } from '../../../src/core/signoff/trust.ts'
+import { signoffOutcome } from '../../../src/features/signoff/context.ts'
+import { requiredAttestations } from '../../../src/core/signoff/attestations.ts'
+import { changesBetween } from '../../../src/core/signoff/changes.ts'
 import {
   packDecision,
   subjectDigests,
   unpackDecision,
-} from '../../src/core/signoff/decision-file.ts'
-import { writeStatement } from '../../src/core/signoff/statement.ts'
-import { verifyWaivers, waiverText } from '../../src/core/signoff/waivers.ts'
-import type { Header, Statement, WaiverEntry } from '../../src/core/signoff/types.ts'
+} from '../../../src/core/signoff/decision-file.ts'
+import { writeStatement } from '../../../src/core/signoff/statement.ts'
+import { verifyWaivers, waiverText } from '../../../src/core/signoff/waivers.ts'
+import type { Header, Statement, WaiverEntry } from '../../../src/core/signoff/types.ts'
 import {
   alice,
   bob,

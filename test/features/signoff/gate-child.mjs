@@ -1,14 +1,14 @@
 // The program as it is, but for its clock.
-import { adapters } from '../../dist/src/composition.js'
-import { runProgram } from '../../dist/src/commands/program.js'
-import { EXITS } from '../../dist/src/core/exit.js'
-import { terminalOn } from '../../dist/src/adapters/key-files/terminal.js'
+import { adapters } from '../../../dist/src/composition.js'
+import { runProgram } from '../../../dist/src/commands/program.js'
+import { EXITS } from '../../../dist/src/core/exit.js'
+import { terminalOn } from '../../../dist/src/adapters/key-files/terminal.js'
 
 process.exitCode = 1
 const [now, ...words] = process.argv.slice(2)
 const isTerminal = process.stdin.isTTY === true && process.stderr.isTTY === true
 const context = {
-  root: new URL('../..', import.meta.url).pathname,
+  root: new URL('../../..', import.meta.url).pathname,
   cwd: process.cwd(),
   env: process.env,
   now: () => new Date(now),
