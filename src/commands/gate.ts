@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { decisionText, gateOffline } from '../app/gate-decision.ts'
-import { gate, judgeFolder, reportOf } from '../app/gate.ts'
+import { decisionText, gateOffline } from '../features/gate/decision-file.ts'
+import { gate, judgeFolder, reportOf } from '../features/gate/gate.ts'
 import { newestMigration } from '../features/migrate/load-persistence.ts'
 import type { GateReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { gateReport } from '../../src/app/gate-report.ts'
+import { gateReport } from '../../src/features/gate/report.ts'
 import { judgeGate } from '../../src/core/gate/judge-gate.ts'
 import type { GateInput } from '../../src/core/gate/judge-gate.ts'
 import { htmlReport } from '../../src/reports/html.ts'

@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { gate } from '../../../src/app/gate.ts'
+import { gate } from '../../../src/features/gate/gate.ts'
 import { type ProbeRequest, probeRun, probeSelftest } from '../../../src/app/probes/run-probes.ts'
 import { behaviouralSettings, loadSettings } from '../../../src/commands/settings.ts'
 import { readRunnerKey } from '../../../src/adapters/evidence-log/runner-key.ts'

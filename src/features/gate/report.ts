@@ -1,5 +1,5 @@
-import { limitText } from '../core/gate/limit-text.ts'
-import { nextCommand, remeasureCommand } from '../core/gate/next.ts'
+import { limitText } from '../../core/gate/limit-text.ts'
+import { nextCommand, remeasureCommand } from '../../core/gate/next.ts'
 import type {
   ChecklistItem,
   EvidenceEntry,
@@ -9,10 +9,10 @@ import type {
   ItemVerdict,
   Judgement,
   SignoffOutcome,
-} from '../core/gate/types.ts'
-import type { GateEvidence, GateItem, GateReport } from '../core/report/types.ts'
-import { EXITS } from '../core/exit.ts'
-import type { GateFiles } from '../features/team-folder/load-gate-files.ts'
+} from '../../core/gate/types.ts'
+import type { GateEvidence, GateItem, GateReport } from '../../core/report/types.ts'
+import { EXITS } from '../../core/exit.ts'
+import type { GateFiles } from '../team-folder/load-gate-files.ts'
 
 interface Beside {
   readonly files: GateFiles

@@ -1,15 +1,11 @@
-import { judgeGate } from '../core/gate/judge-gate.ts'
-import type { EvidenceLog, Judgement, SignoffOutcome } from '../core/gate/types.ts'
-import type { GateReport } from '../core/report/types.ts'
-import {
-  type GateInputs,
-  type GateRequest,
-  readGateInputs,
-} from '../features/item-states/gate-inputs.ts'
-import { loadItemFacts, refuseWaivers } from '../features/item-states/item-facts.ts'
-import type { Adapters } from '../ports/adapters.ts'
-import { gateReport } from './gate-report.ts'
-import { signoffForGate } from '../features/signoff/verify-for-gate.ts'
+import { judgeGate } from '../../core/gate/judge-gate.ts'
+import type { EvidenceLog, Judgement, SignoffOutcome } from '../../core/gate/types.ts'
+import type { GateReport } from '../../core/report/types.ts'
+import { type GateInputs, type GateRequest, readGateInputs } from '../item-states/gate-inputs.ts'
+import { loadItemFacts, refuseWaivers } from '../item-states/item-facts.ts'
+import type { Adapters } from '../../ports/adapters.ts'
+import { gateReport } from './report.ts'
+import { signoffForGate } from '../signoff/verify-for-gate.ts'
 
 type Hands = Pick<Adapters, 'readEvidence' | 'judgeEvidence' | 'signoffCrypto'>
 

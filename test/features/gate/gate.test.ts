@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { join } from 'node:path'
 import { rm } from 'node:fs/promises'
-import { gate } from '../../src/app/gate.ts'
-import type { GateReport } from '../../src/core/report/types.ts'
-import type { TrustFile } from '../../src/core/signoff/types.ts'
-import { REPORTERS } from '../../src/reports/index.ts'
-import { CHECKLIST } from '../core/gate/builders.ts'
+import { gate } from '../../../src/features/gate/gate.ts'
+import type { GateReport } from '../../../src/core/report/types.ts'
+import type { TrustFile } from '../../../src/core/signoff/types.ts'
+import { REPORTERS } from '../../../src/reports/index.ts'
+import { CHECKLIST } from '../../core/gate/builders.ts'
 import {
   changeTrust,
   HANDS,
   requestIn,
   type SignedFolder,
   signedFolder,
-} from '../support/signed-folder.ts'
+} from '../../support/signed-folder.ts'
 
 let folder: SignedFolder
 beforeAll(async () => {
