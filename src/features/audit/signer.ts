@@ -2,7 +2,7 @@ import { signoffTools } from '../../artefacts/documents.ts'
 import { FfError } from '../../errors.ts'
 import type { AuditSigner } from '../../ports/audit.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { readPublicKey } from '../../features/signoff/trust.ts'
+import { readPublicKey } from '../signoff/trust.ts'
 
 /** With which key heads are signed, as it was named. */
 export interface SignerChoice {

@@ -5,7 +5,7 @@ import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
 import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
-import { loadPersistence } from '../../features/migrate/load-persistence.ts'
+import { loadPersistence } from '../migrate/load-persistence.ts'
 import {
   endIfAborted,
   HEAD_NEXT,

@@ -6,9 +6,9 @@ import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { AuditHeadRead, SignedHead } from '../../ports/audit.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { checkPin } from '../../features/item-states/item-facts.ts'
-import { readNamed, readSignoffFiles } from '../../features/team-folder/signoff-files.ts'
-import { readPublicKey } from '../../features/signoff/trust.ts'
+import { checkPin } from '../item-states/item-facts.ts'
+import { readNamed, readSignoffFiles } from '../team-folder/signoff-files.ts'
+import { readPublicKey } from '../signoff/trust.ts'
 
 /** Whose heads count: runners that are named by their public keys, else those of the trust file under its pin. */
 export interface HeadTrust {
