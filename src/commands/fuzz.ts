@@ -1,4 +1,4 @@
-import { parityFuzz } from '../app/parity-fuzz.ts'
+import { parityFuzz } from '../features/parity/parity-fuzz.ts'
 import type { Invocation } from './context.ts'
 import type { PARITY_FUZZ } from './declarations/options.ts'
 import { toRequest } from './parity.ts'

@@ -7,7 +7,7 @@ import {
   type StepRequest,
 } from '../features/migrate/migrate.ts'
 import { newMigration } from '../features/migrate/new-migration.ts'
-import { resolveTarget } from '../app/targets.ts'
+import { resolveTarget } from '../features/parity/resolve-target.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import { FfError } from '../errors.ts'
 import type { Call, Invocation } from './context.ts'

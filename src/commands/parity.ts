@@ -1,5 +1,5 @@
-import { parityExhaustive, type ParityRequest, parityRun } from '../app/parity.ts'
-import { resolveTarget } from '../app/targets.ts'
+import { parityExhaustive, type ParityRequest, parityRun } from '../features/parity/parity.ts'
+import { resolveTarget } from '../features/parity/resolve-target.ts'
 import type { Invocation } from './context.ts'
 import type { PARITY_EXHAUSTIVE, PARITY_RUN, SIDES } from './declarations/options.ts'
 import { runReport } from './run-report.ts'

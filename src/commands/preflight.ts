@@ -1,4 +1,4 @@
-import { preflight } from '../app/preflight.ts'
+import { preflight } from '../features/parity/preflight.ts'
 import type { Invocation } from './context.ts'
 import type { REPORT } from './declarations/options.ts'
 import { runReport } from './run-report.ts'

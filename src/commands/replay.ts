@@ -1,4 +1,4 @@
-import { parityReplay } from '../app/parity-replay.ts'
+import { parityReplay } from '../features/parity/parity-replay.ts'
 import type { Invocation } from './context.ts'
 import type { PARITY_REPLAY } from './declarations/options.ts'
 import { toRequest } from './parity.ts'

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import leven from 'leven'
-import { targetError } from '../app/targets.ts'
+import { targetError } from '../features/parity/resolve-target.ts'
 import { strictProblems } from '../core/json/canonical.ts'
 import { toPlain } from '../core/json/plain.ts'
 import { readJson } from '../core/json/read.ts'

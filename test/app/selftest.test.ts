@@ -5,7 +5,7 @@ import { runSelftest, type SelftestOptions } from '../../src/app/selftest/run-se
 import type { Finding, ParityReport } from '../../src/core/report/types.ts'
 import type { ExitName } from '../../src/core/exit.ts'
 import { FfError } from '../../src/errors.ts'
-import type { Sides } from '../../src/app/run-parity.ts'
+import type { Sides } from '../../src/features/parity/run-parity.ts'
 
 /** What a proof came to, as far as the selftest looks at it. */
 const report = (verdict: string, findings: readonly Partial<Finding>[] = []): ParityReport =>

@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { parityRun } from '../../src/app/parity.ts'
+import { parityRun } from '../../src/features/parity/parity.ts'
 import { FaultProxy } from '../faults/tcp-proxy.ts'
 import { connect, createDatabase, type TestDatabase } from '../support/database.ts'
 import { replace, withFault } from '../support/faults.ts'
@@ -26,7 +26,7 @@ import { runInProcess } from '../support/run-in-process.ts'
 import { checkOf, editJson, errorOf, parityOf, processesOf, STACK, until } from './outcome.ts'
 
 const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
-vi.mock(import('../../src/app/parity.ts'), replaceable)
+vi.mock(import('../../src/features/parity/parity.ts'), replaceable)
 
 interface Matrix {
   readonly vectors: { readonly then: { decision: string } }[]

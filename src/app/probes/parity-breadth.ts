@@ -1,7 +1,7 @@
 import type { Adapters } from '../../ports/adapters.ts'
 import type { SceneSearch } from '../../ports/fuzz.ts'
-import { parityExhaustive } from '../parity.ts'
-import { parityFuzz } from '../parity-fuzz.ts'
+import { parityExhaustive } from '../../features/parity/parity.ts'
+import { parityFuzz } from '../../features/parity/parity-fuzz.ts'
 import { numberParam, type World } from './probe.ts'
 import { exampleOf, measuredBy, parityProbe, proofRequest, sidesMet } from './proofs.ts'
 

@@ -1,4 +1,4 @@
-import { parityRun } from '../parity.ts'
+import { parityRun } from '../../features/parity/parity.ts'
 import { exampleOf, measuredBy, parityProbe, proofRequest, sidesMet } from './proofs.ts'
 
 /** E1: the vectors of the gate, on a file and a database. */

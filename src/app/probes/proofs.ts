@@ -2,7 +2,7 @@ import type { Scalar } from '../../core/gate/types.ts'
 import type { CheckReport, ParityReport } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import type { ParityRequest } from '../parity.ts'
+import type { ParityRequest } from '../../features/parity/parity.ts'
 import { forgettingUsers } from './faults/letting-in.ts'
 import { type Probe, probe, type ProbeSpec, type World } from './probe.ts'
 

@@ -11,7 +11,7 @@ import { Harness, type HarnessBench } from '../service/harness.ts'
 import { NO_APPROVALS, NO_OBSERVER } from '../service/nobody.ts'
 import { serviceRoutes } from '../service/routes.ts'
 import { SAMPLE, SAMPLE_FLAG } from '../service/sample.ts'
-import { credentialHeaders } from '../service-client.ts'
+import { credentialHeaders } from '../../features/parity/service-client.ts'
 import type { World } from './probe.ts'
 import { TOKEN_TIME } from './token-shop.ts'
 

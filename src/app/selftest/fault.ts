@@ -12,8 +12,8 @@ import {
   type Counter,
   type Evaluate,
 } from '../../features/evaluation/answer-question.ts'
-import type { Sides } from '../run-parity.ts'
-import type { Workings } from '../workings.ts'
+import type { Sides } from '../../features/parity/run-parity.ts'
+import type { Workings } from '../../features/parity/dependencies.ts'
 
 /** Everything that a proof is made with, and that a fault can be put into. */
 export interface Bench {

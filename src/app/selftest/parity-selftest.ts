@@ -7,10 +7,10 @@ import {
   type ParityRequest,
   withCredentials,
   withDoors,
-} from '../parity.ts'
-import { bothAnsweringBy } from '../respondents.ts'
-import { runExhaustive } from '../run-exhaustive.ts'
-import { runParity } from '../run-parity.ts'
+} from '../../features/parity/parity.ts'
+import { bothAnsweringBy } from '../../features/parity/sides.ts'
+import { runExhaustive } from '../../features/parity/run-exhaustive.ts'
+import { runParity } from '../../features/parity/run-parity.ts'
 import { CATALOGUE } from './catalogue.ts'
 import type { Fault } from './fault.ts'
 import { runSelftest } from './run-selftest.ts'

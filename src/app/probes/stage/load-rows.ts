@@ -9,7 +9,7 @@ import type {
   ValueType,
 } from '../../../core/rows/rows.ts'
 import type { HttpClient } from '../../../ports/http.ts'
-import { evaluateOver } from '../../service-client.ts'
+import { evaluateOver } from '../../../features/parity/service-client.ts'
 import type { Send } from '../load.ts'
 import { TOKEN_TIME } from '../token-shop.ts'
 import { SENSITIVE_FLAG, STAGE_ROWS } from './stage-rows.ts'

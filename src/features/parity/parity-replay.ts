@@ -1,19 +1,19 @@
-import { openPlainFile, type PlainFile } from '../artefacts/lines.ts'
+import { openPlainFile, type PlainFile } from '../../artefacts/lines.ts'
 import {
   type LineProblem,
   readRecorded,
   type Recorded,
   type RecordedLine,
   type Terms,
-} from '../artefacts/replay-requests.ts'
-import { type Ending, throwIfEnded } from '../concurrency/ended.ts'
-import type { BackingState } from '../core/evaluate/types.ts'
-import type { Comparing } from '../core/parity/judge.ts'
-import { judgeVector } from '../core/parity/judge-vector.ts'
-import { type TalliedLine, Tally } from '../core/parity/running-summary.ts'
-import type { ParityReport } from '../core/report/types.ts'
-import { FfError } from '../errors.ts'
-import type { Asked } from '../features/evaluation/answer-question.ts'
+} from '../../artefacts/replay-requests.ts'
+import { type Ending, throwIfEnded } from '../../concurrency/ended.ts'
+import type { BackingState } from '../../core/evaluate/types.ts'
+import type { Comparing } from '../../core/parity/judge.ts'
+import { judgeVector } from '../../core/parity/judge-vector.ts'
+import { type TalliedLine, Tally } from '../../core/parity/running-summary.ts'
+import type { ParityReport } from '../../core/report/types.ts'
+import { FfError } from '../../errors.ts'
+import type { Asked } from '../evaluation/answer-question.ts'
 import { loadOrThrow, type ParityRequest } from './parity.ts'
 import type { ParityInputs } from './parity-inputs.ts'
 import { replayReport } from './replay-report.ts'
@@ -25,7 +25,7 @@ import {
   withStores,
 } from './replay-sides.ts'
 import { judged } from './run-parity.ts'
-import { HONEST } from './workings.ts'
+import { HONEST } from './dependencies.ts'
 
 export interface ReplayRequest extends ParityRequest {
   /** Path of the recorded requests, one a line. */

@@ -1,10 +1,10 @@
-import { type Credential, type RefusalCode, REFUSALS } from '../core/auth/types.ts'
-import { toPlain } from '../core/json/plain.ts'
-import { readJson } from '../core/json/read.ts'
-import type { Answer } from '../core/parity/judge.ts'
-import type { VectorRequest } from '../core/parity/vector.ts'
-import { FfError } from '../errors.ts'
-import type { HttpClient, HttpResponse } from '../ports/http.ts'
+import { type Credential, type RefusalCode, REFUSALS } from '../../core/auth/types.ts'
+import { toPlain } from '../../core/json/plain.ts'
+import { readJson } from '../../core/json/read.ts'
+import type { Answer } from '../../core/parity/judge.ts'
+import type { VectorRequest } from '../../core/parity/vector.ts'
+import { FfError } from '../../errors.ts'
+import type { HttpClient, HttpResponse } from '../../ports/http.ts'
 
 /** What is put to a service, as a caller does it. */
 export interface Put {

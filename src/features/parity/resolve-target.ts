@@ -1,5 +1,5 @@
-import { parseTarget, type TargetRefusal, type TargetSpec } from '../core/parity/target.ts'
-import { type ErrorCode, FfError } from '../errors.ts'
+import { parseTarget, type TargetRefusal, type TargetSpec } from '../../core/parity/target.ts'
+import { type ErrorCode, FfError } from '../../errors.ts'
 
 const REFUSALS: Readonly<
   Record<TargetRefusal, readonly [code: ErrorCode, what: string, hint: string]>

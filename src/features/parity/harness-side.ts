@@ -1,16 +1,16 @@
-import { openAll } from '../concurrency/open-all.ts'
+import { openAll } from '../../concurrency/open-all.ts'
 import {
   HARNESS_PROTOCOL,
   type HarnessScene,
   rowsText,
   SCENE_HEADER,
-} from '../core/parity/harness-scene.ts'
-import { isLoopback, type TargetSpec } from '../core/parity/target.ts'
-import { FfError } from '../errors.ts'
-import type { HttpClient, HttpResponse } from '../ports/http.ts'
-import type { SideFacts } from '../ports/store.ts'
-import type { Adapters } from '../ports/adapters.ts'
-import type { Posed, Respondent } from './respondents.ts'
+} from '../../core/parity/harness-scene.ts'
+import { isLoopback, type TargetSpec } from '../../core/parity/target.ts'
+import { FfError } from '../../errors.ts'
+import type { HttpClient, HttpResponse } from '../../ports/http.ts'
+import type { SideFacts } from '../../ports/store.ts'
+import type { Adapters } from '../../ports/adapters.ts'
+import type { Posed, Respondent } from './sides.ts'
 import { codeOf, evaluateOver } from './service-client.ts'
 
 type Service = Extract<TargetSpec, { kind: 'http' }>

@@ -5,14 +5,14 @@ import {
   type LoadResult,
   packaged,
   type Place,
-} from '../artefacts/load.ts'
-import { loadMigrations } from '../artefacts/migrations.ts'
-import type { ArtefactProblem } from '../artefacts/problem.ts'
-import { contractProblems, gateMatrixProblems } from '../artefacts/rules/parity-rules.ts'
-import { authProblems } from '../artefacts/rules/auth-rules.ts'
-import { persistenceProblems } from '../artefacts/rules/persistence-rules.ts'
-import { buildVectors, type RunnableVector } from '../artefacts/vectors.ts'
-import type { Migration } from '../core/migrations/plan.ts'
+} from '../../artefacts/load.ts'
+import { loadMigrations } from '../../artefacts/migrations.ts'
+import type { ArtefactProblem } from '../../artefacts/problem.ts'
+import { contractProblems, gateMatrixProblems } from '../../artefacts/rules/parity-rules.ts'
+import { authProblems } from '../../artefacts/rules/auth-rules.ts'
+import { persistenceProblems } from '../../artefacts/rules/persistence-rules.ts'
+import { buildVectors, type RunnableVector } from '../../artefacts/vectors.ts'
+import type { Migration } from '../../core/migrations/plan.ts'
 
 /** Everything a parity run rests on, held to schemas and rules. */
 export interface ParityInputs {

@@ -1,24 +1,24 @@
-import { withAll } from '../concurrency/open-all.ts'
-import { compareJson } from '../core/parity/compare.ts'
-import type { TargetSpec } from '../core/parity/target.ts'
-import type { CheckReport } from '../core/report/types.ts'
-import type { Table } from '../core/rows/rows.ts'
-import type { Adapters } from '../ports/adapters.ts'
-import type { RowSource } from '../ports/rows.ts'
-import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
-import { importInto } from '../features/import-export/import-rows.ts'
-import { migrateUp } from '../features/migrate/migrate.ts'
-import { loadPersistence, type Persistence } from '../features/migrate/load-persistence.ts'
-import { diffControls } from '../features/import-export/diff-controls.ts'
+import { withAll } from '../../concurrency/open-all.ts'
+import { compareJson } from '../../core/parity/compare.ts'
+import type { TargetSpec } from '../../core/parity/target.ts'
+import type { CheckReport } from '../../core/report/types.ts'
+import type { Table } from '../../core/rows/rows.ts'
+import type { Adapters } from '../../ports/adapters.ts'
+import type { RowSource } from '../../ports/rows.ts'
+import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { importInto } from '../import-export/import-rows.ts'
+import { migrateUp } from '../migrate/migrate.ts'
+import { loadPersistence, type Persistence } from '../migrate/load-persistence.ts'
+import { diffControls } from '../import-export/diff-controls.ts'
 import {
   type DiffResult,
   diffSources,
   SETTLE_MS,
   type TableDiff,
-} from '../features/import-export/diff-sources.ts'
-import type { SideName } from '../features/import-export/merge-rows.ts'
-import { fieldsOf, rowPointer } from '../features/import-export/row-report.ts'
-import { sameSides } from './targets.ts'
+} from '../import-export/diff-sources.ts'
+import type { SideName } from '../import-export/merge-rows.ts'
+import { fieldsOf, rowPointer } from '../import-export/row-report.ts'
+import { sameSides } from './resolve-target.ts'
 
 export interface DiffRequest {
   readonly root: string

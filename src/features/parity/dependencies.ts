@@ -1,5 +1,5 @@
-import { type Compare, compareJson } from '../core/parity/compare.ts'
-import { type Ask, ask } from '../features/evaluation/answer-question.ts'
+import { type Compare, compareJson } from '../../core/parity/compare.ts'
+import { type Ask, ask } from '../evaluation/answer-question.ts'
 
 /** What a proof works with. The selftest puts faults in their place; nothing else may (page 4). */
 export interface Workings {

@@ -1,8 +1,8 @@
-import { deriveCovers } from '../core/parity/covers.ts'
-import type { Answer } from '../core/parity/judge.ts'
-import { type Scene, SCENE_TIME, type SceneAsk, type SceneStep } from '../core/parity/scene.ts'
-import { rowText } from '../core/rows/row-text.ts'
-import type { AnyRow, State } from '../core/rows/rows.ts'
+import { deriveCovers } from '../../core/parity/covers.ts'
+import type { Answer } from '../../core/parity/judge.ts'
+import { type Scene, SCENE_TIME, type SceneAsk, type SceneStep } from '../../core/parity/scene.ts'
+import { rowText } from '../../core/rows/row-text.ts'
+import type { AnyRow, State } from '../../core/rows/rows.ts'
 import { type Callers, credentialOf, requestOf } from './fuzz-callers.ts'
 
 /** A question on which the sides part: what was asked, and the rows that stood by then. */

@@ -1,9 +1,9 @@
-import { isArray, isNumber, type JsonNode } from '../core/json/read.ts'
-import { type HazardCode, HAZARDS, hazardsOf, type Hit } from '../core/preflight/hazards.ts'
-import type { CheckReport } from '../core/report/types.ts'
-import { FfError } from '../errors.ts'
-import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
-import { readDocument } from '../features/import-export/read-document.ts'
+import { isArray, isNumber, type JsonNode } from '../../core/json/read.ts'
+import { type HazardCode, HAZARDS, hazardsOf, type Hit } from '../../core/preflight/hazards.ts'
+import type { CheckReport } from '../../core/report/types.ts'
+import { FfError } from '../../errors.ts'
+import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { readDocument } from '../import-export/read-document.ts'
 
 /** Of one hazard; the count says how many there are. */
 const MOST_FINDINGS = 100

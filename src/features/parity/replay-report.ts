@@ -1,7 +1,7 @@
-import { comparerFaults, EQUAL, UNEQUAL } from '../core/parity/comparer-controls.ts'
-import type { Tally } from '../core/parity/running-summary.ts'
-import type { Compare } from '../core/parity/compare.ts'
-import type { ParityReport } from '../core/report/types.ts'
+import { comparerFaults, EQUAL, UNEQUAL } from '../../core/parity/comparer-controls.ts'
+import type { Tally } from '../../core/parity/running-summary.ts'
+import type { Compare } from '../../core/parity/compare.ts'
+import type { ParityReport } from '../../core/report/types.ts'
 import type { ReplaySides } from './replay-sides.ts'
 import { measuredEnd } from './run-parity.ts'
 

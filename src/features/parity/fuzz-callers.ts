@@ -1,13 +1,18 @@
-import type { Fixture } from '../artefacts/vectors.ts'
-import type { Keep } from '../concurrency/open-all.ts'
-import type { AuthSettings } from '../core/auth/contract.ts'
-import type { Credential, Environment } from '../core/auth/types.ts'
-import type { AuthMode } from '../core/evaluate/types.ts'
-import { type CallerName, type SceneAsk, TOKEN_TENANT, TOKEN_USER } from '../core/parity/scene.ts'
-import type { VectorRequest } from '../core/parity/vector.ts'
-import { FfError } from '../errors.ts'
-import type { Door, OpenDoor } from '../ports/auth.ts'
-import type { Adapters } from '../ports/adapters.ts'
+import type { Fixture } from '../../artefacts/vectors.ts'
+import type { Keep } from '../../concurrency/open-all.ts'
+import type { AuthSettings } from '../../core/auth/contract.ts'
+import type { Credential, Environment } from '../../core/auth/types.ts'
+import type { AuthMode } from '../../core/evaluate/types.ts'
+import {
+  type CallerName,
+  type SceneAsk,
+  TOKEN_TENANT,
+  TOKEN_USER,
+} from '../../core/parity/scene.ts'
+import type { VectorRequest } from '../../core/parity/vector.ts'
+import { FfError } from '../../errors.ts'
+import type { Door, OpenDoor } from '../../ports/auth.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 
 /** Who asks in a scene: the fixture whose token it is, and where it holds. */
 export interface Caller {

@@ -1,31 +1,31 @@
-import { readJson } from '../core/json/read.ts'
+import { readJson } from '../../core/json/read.ts'
 import {
   type Answer,
   answerNode,
   type Divergence,
   judge,
   type Party,
-} from '../core/parity/judge.ts'
-import { crowded } from '../core/parity/unrelated-rows.ts'
-import { Ledger } from '../core/parity/ledger.ts'
-import { nodeText } from '../core/parity/node-text.ts'
-import { type Scene, SCENE_TIME, type SceneAsk, type SceneWrite } from '../core/parity/scene.ts'
+} from '../../core/parity/judge.ts'
+import { crowded } from '../../core/parity/unrelated-rows.ts'
+import { Ledger } from '../../core/parity/ledger.ts'
+import { nodeText } from '../../core/parity/node-text.ts'
+import { type Scene, SCENE_TIME, type SceneAsk, type SceneWrite } from '../../core/parity/scene.ts'
 import {
   outcomeNode,
   storedNode,
   type WriteOutcome,
   writeRequest,
-} from '../core/parity/scene-write.ts'
-import type { JsonNode } from '../core/json/read.ts'
-import type { AnyRow, State, Stored } from '../core/rows/rows.ts'
-import type { WriteRequest } from '../core/rows/write-request.ts'
-import { FfError } from '../errors.ts'
-import type { Scratch } from '../ports/store.ts'
-import { approvalsOf, type Ask } from '../features/evaluation/answer-question.ts'
+} from '../../core/parity/scene-write.ts'
+import type { JsonNode } from '../../core/json/read.ts'
+import type { AnyRow, State, Stored } from '../../core/rows/rows.ts'
+import type { WriteRequest } from '../../core/rows/write-request.ts'
+import { FfError } from '../../errors.ts'
+import type { Scratch } from '../../ports/store.ts'
+import { approvalsOf, type Ask } from '../evaluation/answer-question.ts'
 import { type Callers, credentialOf, requestOf } from './fuzz-callers.ts'
-import type { FieldRule } from '../core/parity/field-rules.ts'
+import type { FieldRule } from '../../core/parity/field-rules.ts'
 import type { Sides } from './run-parity.ts'
-import type { Workings } from './workings.ts'
+import type { Workings } from './dependencies.ts'
 
 export interface FuzzBench {
   readonly sides: Sides
