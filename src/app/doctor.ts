@@ -6,7 +6,7 @@ import type { Adapters } from '../ports/adapters.ts'
 import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
 import { loadPersistence } from '../features/migrate/load-persistence.ts'
 import { loadAuth } from '../features/tokens/jwks-check.ts'
-import { approvalsPlan } from './service/admin-settings.ts'
+import { approvalsPlan } from '../features/serve/admin-settings.ts'
 import { checkAuth, checkEnvironment } from '../features/tokens/auth-settings.ts'
 import { validateArtefacts } from './validate-artefacts.ts'
 

@@ -1,5 +1,5 @@
 import type { Adapters } from '../../src/ports/adapters.ts'
-import { type Service, startService } from '../../src/app/serve.ts'
+import { type Service, startService } from '../../src/features/serve/serve.ts'
 import { parsedOnRead } from '../../src/commands/settings.ts'
 import { adapters } from '../../src/composition.ts'
 import type { SettingName } from '../../src/core/settings/settings.ts'

@@ -1,7 +1,7 @@
 import { TOKEN_TENANT, TOKEN_USER } from '../../core/parity/scene.ts'
 import type { HttpRequest, HttpRoute } from '../../ports/http.ts'
-import { serviceRoutes } from '../service/routes.ts'
-import { Refusal } from '../service/reply.ts'
+import { serviceRoutes } from '../../features/serve/routes.ts'
+import { Refusal } from '../../features/serve/reply.ts'
 
 export type Endpoint = Pick<HttpRoute, 'id' | 'method' | 'path'>
 

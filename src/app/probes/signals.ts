@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Exposition } from '../../core/alerts/exposition.ts'
 import { loadAlerts } from '../alert-contract.ts'
-import { METRICS } from '../service/metrics.ts'
+import { METRICS } from '../../features/serve/metrics.ts'
 import { probe, type World } from './probe.ts'
 import { ServiceStage, type StageHands } from './stage/service-stage.ts'
 

@@ -6,7 +6,7 @@ import type { ServedScratch } from '../../ports/store.ts'
 import { openHarness } from '../../features/parity/harness-side.ts'
 import type { ParityRequest } from '../../features/parity/parity.ts'
 import type { Respondent, Respondents } from '../../features/parity/sides.ts'
-import { startHarness } from '../serve-harness.ts'
+import { startHarness } from '../../features/serve/serve-harness.ts'
 import type { Serving, ServingSides, Side } from './fault.ts'
 
 /** Both sides as services of this process, asked over their sockets. */

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { loadArtefact, packaged } from '../../../src/artefacts/load.ts'
 import { readExposition } from '../../../src/core/alerts/exposition.ts'
-import { SAMPLE_FLAG } from '../../../src/app/service/sample.ts'
+import { SAMPLE_FLAG } from '../../../src/features/serve/sample.ts'
 import type { AdminMetrics } from '../../../src/ports/admin.ts'
 import { adapters } from '../../../src/composition.ts'
 import { promtoolSays } from '../../support/promtool.ts'

@@ -2,8 +2,8 @@ import type { Authentication } from '../../../core/auth/types.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
 import type { HttpRoute } from '../../../ports/http.ts'
 import type { ScratchStore } from '../../../ports/store.ts'
-import type { Parts } from '../../service/parts.ts'
-import { serviceRoutes } from '../../service/routes.ts'
+import type { Parts } from '../../../features/serve/dependencies.ts'
+import { serviceRoutes } from '../../../features/serve/routes.ts'
 
 const ANYBODY: Authentication = {
   mode: 'verified',

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { until } from '../cli/outcome.ts'
-import { connect } from '../support/database.ts'
-import { finished, ROOT } from '../support/run-ff.ts'
+import { until } from '../../cli/outcome.ts'
+import { connect } from '../../support/database.ts'
+import { finished, ROOT } from '../../support/run-ff.ts'
 import {
   type Answer,
   ask,
@@ -17,7 +17,7 @@ import {
   openIssuer,
   type Started,
   startService,
-} from '../support/service.ts'
+} from '../../support/service.ts'
 import { auditOf } from './audit-of.ts'
 
 const FLAG = JSON.stringify({
@@ -193,7 +193,7 @@ describe('a database', () => {
 test('a disk that is full loses nothing, says so, and is written to again when there is room', async () => {
   const place = await mkdtemp(join(tmpdir(), 'ff-test-full-'))
   // A namespace of its own, with a small disk in it, where the whole scene is played.
-  const scene = join(ROOT, 'test/http/full-disk.mjs')
+  const scene = join(ROOT, 'test/features/serve/full-disk.mjs')
   const child = spawn('unshare', ['-rm', process.execPath, scene, place, token], {
     env: { ...process.env, ...issuer.env },
   })

@@ -10,7 +10,7 @@ import {
   openIssuer,
   type Started,
   startService,
-} from '../support/service.ts'
+} from '../../support/service.ts'
 import { auditOf } from './audit-of.ts'
 
 const FLAG = {

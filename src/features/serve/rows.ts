@@ -5,9 +5,9 @@ import { type AnyRow, type RowKey, type Stored, type Table } from '../../core/ro
 import { rowText } from '../../core/rows/row-text.ts'
 import type { HttpCall, HttpReply } from '../../ports/http.ts'
 import type { ServedStore } from '../../ports/store.ts'
-import { callerOf, mayDo } from './admitted.ts'
+import { callerOf, mayDo } from './authorize.ts'
 import { rowReply } from './change.ts'
-import { DEFAULT_PAGE, MAX_PAGE, type Parts } from './parts.ts'
+import { DEFAULT_PAGE, MAX_PAGE, type Parts } from './dependencies.ts'
 import { jsonReply, Refusal } from './reply.ts'
 
 export const READ_REGISTRY: Need = { scopes: ['ff:registry:read'], tenant: null }

@@ -1,6 +1,6 @@
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
-import { invalid, LOOPBACK } from './plan.ts'
+import { invalid, LOOPBACK } from './start-plan.ts'
 
 /**
  * What the scratch state of a harness is made on. A harness believes every caller, and makes schemas: it is for this

@@ -3,7 +3,7 @@ import type { HttpMethod, HttpRoute } from '../../ports/http.ts'
 import { type Changed, changeRoute } from './change.ts'
 import { evaluateRoute } from './evaluate.ts'
 import { ofrepRoutes } from './ofrep.ts'
-import type { Parts } from './parts.ts'
+import type { Parts } from './dependencies.ts'
 import { problemReply, refusalOf } from './reply.ts'
 import { listRoute, READ_REGISTRY, rowRoute } from './rows.ts'
 

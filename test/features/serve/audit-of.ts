@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { type AuditRecord, EMPTY_HEAD, recordHash } from '../../src/core/audit/record.ts'
-import { loggedRecords, selectedRecords } from '../adapters/store-contract/opened-store.ts'
-import { connect } from '../support/database.ts'
-import type { Ground } from '../support/service.ts'
+import { type AuditRecord, EMPTY_HEAD, recordHash } from '../../../src/core/audit/record.ts'
+import { loggedRecords, selectedRecords } from '../../adapters/store-contract/opened-store.ts'
+import { connect } from '../../support/database.ts'
+import type { Ground } from '../../support/service.ts'
 
 const sha256 = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex')
 

@@ -10,9 +10,9 @@ import type { AnyRow, RowKey, Table } from '../../core/rows/rows.ts'
 import { rowText } from '../../core/rows/row-text.ts'
 import { requestProblems, type WriteRequest } from '../../core/rows/write-request.ts'
 import type { HttpCall, HttpReply } from '../../ports/http.ts'
-import { callerOf, mayDo } from './admitted.ts'
+import { callerOf, mayDo } from './authorize.ts'
 import { readObject } from './body.ts'
-import type { Parts, ServiceParts } from './parts.ts'
+import type { Parts, ServiceParts } from './dependencies.ts'
 import { jsonReply, Refusal } from './reply.ts'
 
 /** What a route changes. */

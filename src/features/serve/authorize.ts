@@ -4,8 +4,8 @@ import type { Principal } from '../../core/evaluate/types.ts'
 import { accessRefusal, type Need } from '../../core/http-api/access.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { HttpCall } from '../../ports/http.ts'
-import { admit } from '../../features/evaluation/authenticate.ts'
-import type { ServiceParts } from './parts.ts'
+import { admit } from '../evaluation/authenticate.ts'
+import type { ServiceParts } from './dependencies.ts'
 import { Refusal } from './reply.ts'
 
 /** Who calls. @throws Refusal with the door's code */

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createStore } from '../../dist/src/adapters/file-store/file-store.js'
+import { createStore } from '../../../dist/src/adapters/file-store/file-store.js'
 
 const [, , place, token] = process.argv
 const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', place])
@@ -16,7 +16,7 @@ writeFileSync(join(place, 'ballast'), randomBytes(32_768))
 
 const child = spawn(
   process.execPath,
-  [new URL('../../dist/bin/ff.js', import.meta.url).pathname, 'serve'],
+  [new URL('../../../dist/bin/ff.js', import.meta.url).pathname, 'serve'],
   {
     env: {
       ...process.env,

@@ -1,5 +1,5 @@
 import type { HttpLimits, HttpRoute } from '../../../ports/http.ts'
-import { MAX_ALL, MAX_BULK, MAX_PAGE } from '../parts.ts'
+import { MAX_ALL, MAX_BULK, MAX_PAGE } from '../dependencies.ts'
 import { type Operation, OPERATIONS } from './operations.ts'
 import { jsonOf, responsesOf } from './responses.ts'
 import { type Json, rehomed } from './schema-refs.ts'

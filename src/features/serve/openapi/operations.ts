@@ -1,5 +1,5 @@
 import type { ServiceCode } from '../../../core/http-api/problems.ts'
-import { DEFAULT_PAGE, MAX_PAGE } from '../parts.ts'
+import { DEFAULT_PAGE, MAX_PAGE } from '../dependencies.ts'
 import { ANY, APPROVAL, BODY, CHANGE, DOOR, PUT, READ, SCOPED, STRICT } from './codes.ts'
 
 /** What a route takes and answers, in the names of the schemas that it is held to. */

@@ -2,11 +2,11 @@ import { Agent, get, type IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { LIMITS } from '../../src/app/serve.ts'
-import { jsonReply } from '../../src/app/service/reply.ts'
-import { openServer } from '../../src/adapters/http/server.ts'
-import type { HttpLimits, HttpRoute, HttpServer } from '../../src/ports/http.ts'
-import { type RunningService, serviceOf } from '../support/service-here.ts'
+import { LIMITS } from '../../../src/features/serve/serve.ts'
+import { jsonReply } from '../../../src/features/serve/reply.ts'
+import { openServer } from '../../../src/adapters/http/server.ts'
+import type { HttpLimits, HttpRoute, HttpServer } from '../../../src/ports/http.ts'
+import { type RunningService, serviceOf } from '../../support/service-here.ts'
 import {
   type Answer,
   ask,
@@ -17,8 +17,8 @@ import {
   openIssuer,
   type Started,
   startService,
-} from '../support/service.ts'
-import { adapters } from '../../src/composition.ts'
+} from '../../support/service.ts'
+import { adapters } from '../../../src/composition.ts'
 
 let ground: Ground
 let issuer: Issuer

@@ -5,10 +5,10 @@ import { namesTag } from '../../core/ofrep/none-match.ts'
 import { ofrepFailure } from '../../core/ofrep/failure.ts'
 import { isFlagKey } from '../../core/rows/grammar.ts'
 import type { HttpCall, HttpReply, HttpRoute } from '../../ports/http.ts'
-import { callerOf, speaksFor } from './admitted.ts'
+import { callerOf, speaksFor } from './authorize.ts'
 import { type Asking, decideMany, decideOne, metBy } from './evaluate.ts'
 import { ofrepRefusal, ofrepReply } from './ofrep-reply.ts'
-import type { Parts, ServiceParts } from './parts.ts'
+import type { Parts, ServiceParts } from './dependencies.ts'
 import { Refusal, refusalOf } from './reply.ts'
 
 type Answer = (service: ServiceParts, call: HttpCall) => Promise<HttpReply>

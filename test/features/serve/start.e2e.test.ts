@@ -1,9 +1,15 @@
 import { chmod } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { connect } from '../support/database.ts'
-import { runFf } from '../support/run-ff.ts'
-import { ask, databaseGround, fileGround, type Ground, startService } from '../support/service.ts'
+import { connect } from '../../support/database.ts'
+import { runFf } from '../../support/run-ff.ts'
+import {
+  ask,
+  databaseGround,
+  fileGround,
+  type Ground,
+  startService,
+} from '../../support/service.ts'
 
 const LISTEN = { FF_LISTEN: '127.0.0.1:0' }
 

@@ -1,7 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readArtefact } from '../core/builders.ts'
-import { finished, startFf } from '../support/run-ff.ts'
+import { readArtefact } from '../../core/builders.ts'
+import { finished, startFf } from '../../support/run-ff.ts'
 import {
   type Answer,
   ask,
@@ -12,7 +12,7 @@ import {
   openIssuer,
   type Started,
   startService,
-} from '../support/service.ts'
+} from '../../support/service.ts'
 
 interface Described {
   readonly paths: Readonly<

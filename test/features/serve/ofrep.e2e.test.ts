@@ -3,9 +3,9 @@ import { rm } from 'node:fs/promises'
 import { OFREPProvider } from '@openfeature/ofrep-provider'
 import { type Client, OpenFeature } from '@openfeature/server-sdk'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ofrepRefusalAt } from '../../src/app/service/ofrep-reply.ts'
-import { openServer } from '../../src/adapters/http/server.ts'
-import type { HttpRoute } from '../../src/ports/http.ts'
+import { ofrepRefusalAt } from '../../../src/features/serve/ofrep-reply.ts'
+import { openServer } from '../../../src/adapters/http/server.ts'
+import type { HttpRoute } from '../../../src/ports/http.ts'
 import {
   type Answer,
   ask,
@@ -17,9 +17,9 @@ import {
   openIssuer,
   type Started,
   startService,
-} from '../support/service.ts'
-import { connect } from '../support/database.ts'
-import { flagLine, storeFolder } from '../support/store-folder.ts'
+} from '../../support/service.ts'
+import { connect } from '../../support/database.ts'
+import { flagLine, storeFolder } from '../../support/store-folder.ts'
 import { breaches } from './ofrep-schema.ts'
 
 const FLAG = {

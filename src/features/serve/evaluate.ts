@@ -6,10 +6,10 @@ import type { JsonObject } from '../../core/json/read.ts'
 import { problem } from '../../core/problem.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { HttpCall, HttpReply } from '../../ports/http.ts'
-import { decide } from '../../features/evaluation/answer-question.ts'
-import { callerOf, speaksFor } from './admitted.ts'
+import { decide } from '../evaluation/answer-question.ts'
+import { callerOf, speaksFor } from './authorize.ts'
 import { fitting, readObject } from './body.ts'
-import { MAX_ALL, MAX_BULK, type Parts, type ServiceParts } from './parts.ts'
+import { MAX_ALL, MAX_BULK, type Parts, type ServiceParts } from './dependencies.ts'
 import { jsonReply, Refusal } from './reply.ts'
 
 interface Named {

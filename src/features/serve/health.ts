@@ -1,6 +1,6 @@
 import type { DoorMetrics } from '../../ports/auth.ts'
 import type { HttpRoute } from '../../ports/http.ts'
-import type { Parts } from './parts.ts'
+import type { Parts } from './dependencies.ts'
 import { jsonReply } from './reply.ts'
 import { storeAnswer, type StoreAnswer } from './store-answer.ts'
 
