@@ -1,4 +1,4 @@
-import { paritySelftest } from '../app/selftest/parity-selftest.ts'
+import { paritySelftest } from '../features/selftest/parity-selftest.ts'
 import type { Invocation } from './context.ts'
 import type { SIDES } from './declarations/options.ts'
 import { toRequest } from './parity.ts'

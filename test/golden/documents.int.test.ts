@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import type { CATALOGUE } from '../../src/app/selftest/catalogue.ts'
+import type { CATALOGUE } from '../../src/features/selftest/catalogue.ts'
 import { auditedFolder, runnerIn } from '../support/audited.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 import { ROOT } from '../support/run-ff.ts'
@@ -11,7 +11,7 @@ import { type SignedFolder, signedFolder } from '../support/signed-folder.ts'
 import { documentShape } from './shape.ts'
 
 /** A selftest plants some 250 faults; its document is the same with one of a kind. */
-vi.mock(import('../../src/app/selftest/catalogue.ts'), async (original) => {
+vi.mock(import('../../src/features/selftest/catalogue.ts'), async (original) => {
   const { CATALOGUE: all } = await original()
   const kinds = new Set<string>()
   const some = all.filter(({ proof }) => !kinds.has(proof) && kinds.add(proof).has(proof))

@@ -1,5 +1,5 @@
-import { CATALOGUE } from '../../src/app/selftest/catalogue.ts'
-import { paritySelftest } from '../../src/app/selftest/parity-selftest.ts'
+import { CATALOGUE } from '../../src/features/selftest/catalogue.ts'
+import { paritySelftest } from '../../src/features/selftest/parity-selftest.ts'
 import type { TargetSpec } from '../../src/core/parity/target.ts'
 import type { CheckReport } from '../../src/core/report/types.ts'
 import { ROOT } from './run-ff.ts'

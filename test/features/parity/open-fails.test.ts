@@ -12,7 +12,7 @@ import {
   parityRun,
 } from '../../../src/features/parity/parity.ts'
 import { PROBES } from '../../../src/app/probes/index.ts'
-import { paritySelftest } from '../../../src/app/selftest/parity-selftest.ts'
+import { paritySelftest } from '../../../src/features/selftest/parity-selftest.ts'
 import { startHarness } from '../../../src/features/serve/serve-harness.ts'
 import { DEFAULT_SETTINGS } from '../../../src/core/settings/settings.ts'
 import { type FailingOpens, failOpen, NEVER, OpenFailed } from '../../support/failing-opens.ts'

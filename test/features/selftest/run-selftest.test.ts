@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { CATALOGUE } from '../../src/app/selftest/catalogue.ts'
-import type { Bench, Fault } from '../../src/app/selftest/fault.ts'
-import { runSelftest, type SelftestOptions } from '../../src/app/selftest/run-selftest.ts'
-import type { Finding, ParityReport } from '../../src/core/report/types.ts'
-import type { ExitName } from '../../src/core/exit.ts'
-import { FfError } from '../../src/errors.ts'
-import type { Sides } from '../../src/features/parity/run-parity.ts'
+import { CATALOGUE } from '../../../src/features/selftest/catalogue.ts'
+import type { Bench, Fault } from '../../../src/features/selftest/fault.ts'
+import { runSelftest, type SelftestOptions } from '../../../src/features/selftest/run-selftest.ts'
+import type { Finding, ParityReport } from '../../../src/core/report/types.ts'
+import type { ExitName } from '../../../src/core/exit.ts'
+import { FfError } from '../../../src/errors.ts'
+import type { Sides } from '../../../src/features/parity/run-parity.ts'
 
 /** What a proof came to, as far as the selftest looks at it. */
 const report = (verdict: string, findings: readonly Partial<Finding>[] = []): ParityReport =>

@@ -4,7 +4,7 @@ import { keyText, type Table, TABLES } from '../../core/rows/rows.ts'
 import type { CheckItem } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
-import { diffSources } from '../../features/import-export/diff-sources.ts'
+import { diffSources } from '../import-export/diff-sources.ts'
 import type { Bench, StoredLine } from './fault.ts'
 
 const AT = '"2026-01-15T09:00:00.000Z"'

@@ -7,10 +7,10 @@ import {
   type ParityRequest,
   withCredentials,
   withDoors,
-} from '../../features/parity/parity.ts'
-import { bothAnsweringBy } from '../../features/parity/sides.ts'
-import { runExhaustive } from '../../features/parity/run-exhaustive.ts'
-import { runParity } from '../../features/parity/run-parity.ts'
+} from '../parity/parity.ts'
+import { bothAnsweringBy } from '../parity/sides.ts'
+import { runExhaustive } from '../parity/run-exhaustive.ts'
+import { runParity } from '../parity/run-parity.ts'
 import { CATALOGUE } from './catalogue.ts'
 import type { Fault } from './fault.ts'
 import { runSelftest } from './run-selftest.ts'

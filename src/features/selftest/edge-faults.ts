@@ -2,7 +2,7 @@ import { type Authentication, isRefused } from '../../core/auth/types.ts'
 import type { ApprovalAnswer, ApprovalQuestion, Principal } from '../../core/evaluate/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { TokenVerifier } from '../../ports/auth.ts'
-import type { Counter } from '../../features/evaluation/answer-question.ts'
+import type { Counter } from '../evaluation/answer-question.ts'
 import { type Fault, inAnswer, inCounter, type Row } from './fault.ts'
 
 const BOTH = ['baseline', 'candidate'] as const

@@ -3,10 +3,10 @@ import { DEFAULT_SETTINGS, type SettingValues } from '../../core/settings/settin
 import type { Adapters } from '../../ports/adapters.ts'
 import type { HttpRoute } from '../../ports/http.ts'
 import type { ServedScratch } from '../../ports/store.ts'
-import { openHarness } from '../../features/parity/harness-side.ts'
-import type { ParityRequest } from '../../features/parity/parity.ts'
-import type { Respondent, Respondents } from '../../features/parity/sides.ts'
-import { startHarness } from '../../features/serve/serve-harness.ts'
+import { openHarness } from '../parity/harness-side.ts'
+import type { ParityRequest } from '../parity/parity.ts'
+import type { Respondent, Respondents } from '../parity/sides.ts'
+import { startHarness } from '../serve/serve-harness.ts'
 import type { Serving, ServingSides, Side } from './fault.ts'
 
 /** Both sides as services of this process, asked over their sockets. */

@@ -6,14 +6,9 @@ import type { Compare } from '../../core/parity/compare.ts'
 import type { State, Table } from '../../core/rows/rows.ts'
 import type { HttpRoute } from '../../ports/http.ts'
 import type { Scratch, ScratchStore } from '../../ports/store.ts'
-import {
-  type Ask,
-  askBy,
-  type Counter,
-  type Evaluate,
-} from '../../features/evaluation/answer-question.ts'
-import type { Sides } from '../../features/parity/run-parity.ts'
-import type { Workings } from '../../features/parity/dependencies.ts'
+import { type Ask, askBy, type Counter, type Evaluate } from '../evaluation/answer-question.ts'
+import type { Sides } from '../parity/run-parity.ts'
+import type { Workings } from '../parity/dependencies.ts'
 
 /** Everything that a proof is made with, and that a fault can be put into. */
 export interface Bench {
