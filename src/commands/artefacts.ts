@@ -1,4 +1,4 @@
-import { validateArtefacts } from '../app/validate-artefacts.ts'
+import { validateArtefacts } from '../features/setup/validate-artefacts.ts'
 import type { Invocation } from './context.ts'
 import type { REPORT } from './declarations/options.ts'
 import { runReport } from './run-report.ts'

@@ -1,7 +1,7 @@
 import { relative } from 'node:path'
 import { checklistPlace } from '../features/team-folder/locate-checklist.ts'
 import { loadChecklist } from '../features/team-folder/load-gate-files.ts'
-import { validateArtefacts } from '../app/validate-artefacts.ts'
+import { validateArtefacts } from '../features/setup/validate-artefacts.ts'
 import type { ChecklistItem } from '../core/gate/types.ts'
 import { FfError } from '../errors.ts'
 import { checklistText, itemText } from '../reports/checklist-text.ts'

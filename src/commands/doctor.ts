@@ -1,4 +1,4 @@
-import { doctor as examine } from '../app/doctor.ts'
+import { doctor as examine } from '../features/setup/doctor.ts'
 import type { Invocation } from './context.ts'
 import type { REPORT } from './declarations/options.ts'
 import { runReport } from './run-report.ts'

@@ -1,4 +1,4 @@
-import { initFolder } from '../app/init.ts'
+import { initFolder } from '../features/setup/init.ts'
 import type { Invocation } from './context.ts'
 
 const NEXT = [

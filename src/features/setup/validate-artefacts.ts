@@ -9,27 +9,27 @@ import {
   type LoadResult,
   packaged,
   type Place,
-} from '../artefacts/load.ts'
-import { loadMigrations, MIGRATIONS } from '../artefacts/migrations.ts'
-import type { ArtefactProblem } from '../artefacts/problem.ts'
-import { readText } from '../artefacts/read-text.ts'
-import { alertProblems } from '../artefacts/rules/alert-rules.ts'
-import { cellProblems } from '../artefacts/rules/cell-rules.ts'
-import { contractProblems, gateMatrixProblems } from '../artefacts/rules/parity-rules.ts'
-import { authProblems } from '../artefacts/rules/auth-rules.ts'
+} from '../../artefacts/load.ts'
+import { loadMigrations, MIGRATIONS } from '../../artefacts/migrations.ts'
+import type { ArtefactProblem } from '../../artefacts/problem.ts'
+import { readText } from '../../artefacts/read-text.ts'
+import { alertProblems } from '../../artefacts/rules/alert-rules.ts'
+import { cellProblems } from '../../artefacts/rules/cell-rules.ts'
+import { contractProblems, gateMatrixProblems } from '../../artefacts/rules/parity-rules.ts'
+import { authProblems } from '../../artefacts/rules/auth-rules.ts'
 import {
   checklistProblems,
   gateContractProblems,
   planProblems,
   triggerProblems,
   waiverProblems,
-} from '../artefacts/rules/gate-rules.ts'
-import { mappingProblems } from '../artefacts/rules/mapping-rules.ts'
-import { persistenceProblems } from '../artefacts/rules/persistence-rules.ts'
-import { buildVectors } from '../artefacts/vectors.ts'
-import { isObject, readJson } from '../core/json/read.ts'
-import type { CheckReport } from '../core/report/types.ts'
-import { type Checked, checkReport, passed } from '../core/report/check-report.ts'
+} from '../../artefacts/rules/gate-rules.ts'
+import { mappingProblems } from '../../artefacts/rules/mapping-rules.ts'
+import { persistenceProblems } from '../../artefacts/rules/persistence-rules.ts'
+import { buildVectors } from '../../artefacts/vectors.ts'
+import { isObject, readJson } from '../../core/json/read.ts'
+import type { CheckReport } from '../../core/report/types.ts'
+import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
 
 type AnyLoaded = { readonly [K in ArtefactKind]?: Loaded<K> }
 

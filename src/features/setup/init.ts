@@ -1,8 +1,8 @@
 import { lstat, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { FfError } from '../errors.ts'
-import { getErrorCode } from '../files/read-or-null.ts'
-import type { Adapters } from '../ports/adapters.ts'
+import { FfError } from '../../errors.ts'
+import { getErrorCode } from '../../files/read-or-null.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 
 /** Files of the package that a team begins with, under the same names. */
 const COPIED = [
