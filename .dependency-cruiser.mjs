@@ -199,7 +199,8 @@ export default {
         'Nothing that serves, measures or gates can reach a planted fault (page 4), but for the probe that measures the selftest.',
       from: {
         path: '^(src|bin)/',
-        pathNot: '^src/(app/selftest/|app/probes/parity-selftest[.]ts$|commands/selftest[.]ts$)',
+        pathNot:
+          '^src/(app/selftest/|features/probes/parity-selftest[.]ts$|commands/selftest[.]ts$)',
       },
       to: { path: '^src/app/selftest/' },
     },

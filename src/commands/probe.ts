@@ -1,6 +1,11 @@
 import { join } from 'node:path'
 import { newestMigration } from '../features/migrate/load-persistence.ts'
-import { probeList, type ProbeRequest, probeRun, probeSelftest } from '../app/probes/run-probes.ts'
+import {
+  probeList,
+  type ProbeRequest,
+  probeRun,
+  probeSelftest,
+} from '../features/probes/framework/run-probes.ts'
 import { resolveTarget } from '../features/parity/resolve-target.ts'
 import { isLoopback, type TargetSpec } from '../core/parity/target.ts'
 import type { SettingValues } from '../core/settings/settings.ts'

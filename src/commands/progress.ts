@@ -1,4 +1,4 @@
-import type { Progress } from '../app/probes/run-probes.ts'
+import type { Progress } from '../features/probes/framework/run-probes.ts'
 import type { Context } from './context.ts'
 
 const LINE_MS = 60_000

@@ -5,12 +5,16 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { honestToken, openTokenShop, tokenOf } from '../../../src/app/probes/token-shop.ts'
+import {
+  honestToken,
+  openTokenShop,
+  tokenOf,
+} from '../../../src/features/probes/testbed/test-tokens.ts'
 import { adapters } from '../../../src/composition.ts'
 import { toPublicJwk } from '../../../src/core/text/jwk.ts'
 import { logUnverified } from '../../../src/adapters/telemetry/log.ts'
 import type { ServedStore } from '../../../src/ports/store.ts'
-import { worldOf } from '../../app/probes/world.ts'
+import { worldOf } from '../../features/probes/context.ts'
 import { askFlag, except, type RunningService, serviceOf } from '../../support/service-here.ts'
 import { flagLine, writeStore } from '../../support/store-folder.ts'
 

@@ -11,7 +11,7 @@ import {
   type ParityRequest,
   parityRun,
 } from '../../../src/features/parity/parity.ts'
-import { PROBES } from '../../../src/app/probes/index.ts'
+import { PROBES } from '../../../src/features/probes/index.ts'
 import { paritySelftest } from '../../../src/features/selftest/parity-selftest.ts'
 import { startHarness } from '../../../src/features/serve/serve-harness.ts'
 import { DEFAULT_SETTINGS } from '../../../src/core/settings/settings.ts'
@@ -19,7 +19,7 @@ import { type FailingOpens, failOpen, NEVER, OpenFailed } from '../../support/fa
 import { ROOT } from '../../support/run-ff.ts'
 import { serviceOf } from '../../support/service-here.ts'
 import { flagLine, storeFolder } from '../../support/store-folder.ts'
-import { itemOf, worldOf } from '../../app/probes/world.ts'
+import { itemOf, worldOf } from '../probes/context.ts'
 import { adapters as real } from '../../../src/composition.ts'
 import type { Adapters } from '../../../src/ports/adapters.ts'
 

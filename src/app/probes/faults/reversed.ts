@@ -1,6 +1,0 @@
-import type { ServedStore } from '../../../ports/store.ts'
-import { overlaid } from '../stage/troubled-store.ts'
-
-/** A store that lists the wrong way round. */
-export const reversed = (store: ServedStore): ServedStore =>
-  overlaid(store, () => ({ page: async (query) => (await store.page(query)).toReversed() }))

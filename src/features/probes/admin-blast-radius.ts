@@ -1,0 +1,159 @@
+import { ADMIN_LIMITS } from '../../core/admin/limits.ts'
+import {
+  type BeforeAndDuring,
+  type LoadSummary,
+  type Pace,
+  paceOf,
+  summariseLoad,
+  widestChange,
+} from '../../core/load-stats/load.ts'
+import { FfError } from '../../errors.ts'
+import type { AdminBehaviour, Approvals } from '../../ports/admin.ts'
+import type { HttpClient } from '../../ports/http.ts'
+import type { ServedStore } from '../../ports/store.ts'
+import { withAdmin } from './testbed/test-admin.ts'
+import { underLoad } from './testbed/load-generator.ts'
+import { given, numberParam, probe, type World } from './framework/probe.ts'
+import { withServedScratch } from './testbed/served-endpoints.ts'
+import { withServing } from './testbed/load-service.ts'
+import { LOAD_ROWS, ordinary, sensitive } from './testbed/load-rows.ts'
+import { overlaid } from './testbed/faulty-store.ts'
+
+/** What a decision waits for. */
+interface Waits {
+  readonly store: ServedStore
+  readonly approvals: Approvals
+}
+type Pools = (waits: Waits) => Waits
+
+/** How Admin is away in each run. */
+const OUTAGES: readonly AdminBehaviour[] = ['never', 'refused', 'slow_body']
+const WARM_REQUESTS = 100
+/** One decision in three is about a sensitive flag. */
+const SENSITIVE_SHARE = 0.5
+
+/** F5: decisions that ask nobody, while others ask an Admin that is away. */
+export const adminBlastRadius = probe<Pools>({
+  version: 1,
+  site: 'scratch',
+  company: 'alone',
+  honest: given((): Pools => (waits) => waits),
+  faulty: given((): Pools => throughOne),
+  measure: async (pools, world) => {
+    const count = numberParam(world, 'runs')
+    const runs: Run[] = []
+    for (let at = 0; at < count; at += 1) {
+      const outage = OUTAGES[at % OUTAGES.length] as AdminBehaviour
+      runs.push(await played(outage, pools, world))
+      world.progress(at + 1, count)
+    }
+    const sum = (of: (run: Run) => number): number => runs.reduce((all, run) => all + of(run), 0)
+    return {
+      measured: {
+        error_share: Math.max(...runs.map(({ during }) => during.failed_share)),
+        ...widestChange(runs),
+        runs: runs.length,
+      },
+      met: {
+        service: 'one of this process for each run, over HTTP on loopback, on a file',
+        admin: 'one on loopback for each run, healthy before',
+        failed: sum(({ during }) => during.failed),
+        calls_failed: sum(({ calls }) => calls.failed),
+        calls_kept_back: sum(({ calls }) => calls.refused),
+        ...Object.fromEntries(runs.map(told)),
+      },
+      sample_size: sum(({ during }) => during.requests),
+      example: null,
+    }
+  },
+})
+
+interface Run extends BeforeAndDuring {
+  readonly outage: AdminBehaviour
+  readonly calls: ReturnType<Approvals['metrics']>['calls']
+}
+const told = ({ outage, before, during }: Run, at: number): readonly [string, string] => [
+  `run ${at + 1}, Admin ${outage}`,
+  `p99 ${before.p99_ms} ms before, ${during.p99_ms} ms then`,
+]
+
+/** One outage, of a service and an Admin that are new: no breaker remembers another one. */
+function played(outage: AdminBehaviour, pools: Pools, world: World): Promise<Run> {
+  const pace = paceOf({
+    least_per_s: 0,
+    requests: numberParam(world, 'requests'),
+    seconds: numberParam(world, 'seconds'),
+  })
+  return withAdmin(world, { approvals: [], limits: ADMIN_LIMITS }, async ({ server, open }) => {
+    const admin = await open()
+    return withServedScratch(world, { kind: 'file', folder: null }, async (scratch) => {
+      await scratch.store.load(LOAD_ROWS)
+      const { store, approvals } = pools({ store: scratch.store, approvals: admin })
+      const hands = { openApprovals: () => Promise.resolve(approvals) }
+      return withServing(world, { store, hands }, async (client, stage) => {
+        const load = new MixedLoad(client, stage.token(), world)
+        await load.put({ ...pace, requests: WARM_REQUESTS })
+        const before = await load.put(pace)
+        await server.become({ behaviour: outage, delay_ms: 0 })
+        const during = await load.put(pace)
+        const { calls } = admin.metrics()
+        if (calls.answered === 0 || calls.failed === 0) throw notAsked()
+        return { outage, before, during, calls }
+      })
+    })
+  })
+}
+
+const notAsked = (): FfError =>
+  new FfError('proof_inconclusive', 'Nobody asked Admin, so nobody could notice that it is away.', {
+    hint: 'It is a bug of the probe: report it.',
+  })
+
+/** Ordinary evaluations, which are measured, and sensitive ones at the same time. */
+class MixedLoad {
+  private readonly client: HttpClient
+  private readonly token: string
+  private readonly signal: AbortSignal
+  /** No two ask about one approval, which would share a call. */
+  private asked = 0
+
+  constructor(client: HttpClient, token: string, { signal }: World) {
+    this.client = client
+    this.token = token
+    this.signal = signal
+  }
+
+  async put(pace: Pace): Promise<LoadSummary> {
+    const beside = {
+      per_s: pace.per_s * SENSITIVE_SHARE,
+      requests: Math.ceil(pace.requests * SENSITIVE_SHARE),
+    }
+    const ask = sensitive(this.client, this.token)
+    const [measured] = await Promise.all([
+      underLoad(ordinary(this.client), pace, this.signal),
+      underLoad(() => ask(this.asked++), beside, this.signal),
+    ])
+    return summariseLoad([measured], pace)
+  }
+}
+
+/** The fault: whatever a decision waits for, it waits for it on the one connection that there is. */
+function throughOne({ store, approvals }: Waits): Waits {
+  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = last.then(work)
+    last = done.catch(() => undefined) // Whoever asked is told.
+    return done
+  }
+  return {
+    store: overlaid(store, () => ({ read: (query) => inTurn(() => store.read(query)) })),
+    approvals: {
+      begin: () => {
+        const check = approvals.begin()
+        return (question) => inTurn(() => check(question))
+      },
+      metrics: () => approvals.metrics(),
+      close: () => approvals.close(),
+    },
+  }
+}

@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ADMIN_LIMITS, type AdminLimits } from '../../core/admin/limits.ts'
+import type { Measurement } from '../../core/gate/judge-measurement.ts'
+import { percentile, rounded } from '../../core/load-stats/load.ts'
+import type { AdminServer, ApprovalCheck, Approvals } from '../../ports/admin.ts'
+import { approvalOf, questionOf, withAdmin } from './testbed/test-admin.ts'
+import { given, numberParam, probe } from './framework/probe.ts'
+
+const { failures, half_open_after_ms } = ADMIN_LIMITS.breaker
+/** Long enough for all callers to come while the one is on its way. */
+const PROBED_MS = 200
+/** A timer may come a breath before its time. */
+const MARGIN_MS = 50
+
+/** F4: Admin dies, everybody asks, and it comes back. The waits are real. */
+export const adminBreaker = probe<AdminLimits>({
+  version: 1,
+  site: 'scratch',
+  company: 'alone',
+  honest: given(() => ADMIN_LIMITS),
+  faulty: given(() => ({ ...ADMIN_LIMITS, breaker: null })),
+  measure: async (limits, world): Promise<Measurement> => {
+    const callers = numberParam(world, 'callers')
+    const approvals = Array.from({ length: callers }, (_, at) => approvalOf(at, world))
+    return withAdmin(world, { approvals, limits }, async ({ server, open }) => {
+      const run = new Outage(server, await open())
+      const opened_as_declared = await run.dies()
+      const { calls, took } = await run.isOpen(callers)
+      const half_open_calls = await run.comesBack(callers)
+      return {
+        measured: {
+          opened_as_declared,
+          open_answer_ms: took.p99_ms,
+          open_calls: calls,
+          half_open_calls,
+          closed_on_success: await run.isClosed(),
+        },
+        met: {
+          admin: 'one on loopback',
+          requests: server.requests(),
+          callers,
+          slowest_open_answer_ms: took.slowest_ms,
+        },
+        sample_size: callers,
+        example: half_open_calls === 1 ? null : `${half_open_calls} of ${callers} were let through`,
+      }
+    })
+  },
+})
+
+interface Took {
+  /** One of a hundred may meet a machine that does something else for a moment: that is not the breaker's. */
+  readonly p99_ms: number
+  readonly slowest_ms: number
+}
+const tookOf = (ms: readonly number[]): Took => ({
+  p99_ms: rounded(percentile(ms, 0.99)),
+  slowest_ms: rounded(percentile(ms, 1)),
+})
+
+class Outage {
+  private readonly server: AdminServer
+  private readonly client: Approvals
+  private openedAt = 0
+
+  constructor(server: AdminServer, client: Approvals) {
+    this.server = server
+    this.client = client
+  }
+
+  /** @returns whether it was closed until the last failure that it takes, and open after it */
+  async dies(): Promise<boolean> {
+    await this.server.become({ behaviour: 'error_500', delay_ms: 0 })
+    const states: unknown[] = []
+    for (let at = 0; at < failures; at += 1) {
+      states.push(this.client.metrics().breaker)
+      await this.ask(at)
+    }
+    this.openedAt = performance.now()
+    const closed = states.every((state) => state === 'closed')
+    return closed && this.client.metrics().breaker === 'open'
+  }
+
+  /** @returns what was sent all the same, at once and just before the end, and how long the answers took */
+  async isOpen(callers: number): Promise<{ readonly calls: number; readonly took: Took }> {
+    const met = this.server.requests()
+    const took: number[] = []
+    for (let at = 0; at < callers; at += 1) {
+      const began = performance.now()
+      await this.ask(at)
+      took.push(performance.now() - began)
+    }
+    await sleep(this.untilHalfOpen() - MARGIN_MS)
+    await this.ask(0)
+    return { calls: this.server.requests() - met, took: tookOf(took) }
+  }
+
+  /** @returns how many of all callers were let through to an Admin that is healthy again */
+  async comesBack(callers: number): Promise<number> {
+    await this.server.become({ behaviour: 'honest', delay_ms: PROBED_MS })
+    const met = this.server.requests()
+    await sleep(this.untilHalfOpen() + MARGIN_MS)
+    await Promise.all(Array.from({ length: callers }, (_, at) => this.ask(at)))
+    return this.server.requests() - met
+  }
+
+  /** Whether it is, and lets the next caller through. */
+  async isClosed(): Promise<boolean> {
+    const { breaker } = this.client.metrics()
+    const { status } = await this.ask(0)
+    return breaker === 'closed' && status === 'known'
+  }
+
+  private untilHalfOpen(): number {
+    return Math.max(this.openedAt + half_open_after_ms - performance.now(), 0)
+  }
+
+  /** As a request of its own. */
+  private ask(at: number): ReturnType<ApprovalCheck> {
+    return this.client.begin()(questionOf(at))
+  }
+}

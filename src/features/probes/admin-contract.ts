@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { readText } from '../../artefacts/read-text.ts'
+import { schemaProblems } from '../../artefacts/schemas.ts'
+import { ADMIN_CONTRACT_SHA256, contractText } from '../../core/admin/contract.ts'
+import { ADMIN_LIMITS } from '../../core/admin/limits.ts'
+import type { Approval } from '../../core/evaluate/approvals.ts'
+import type { TtlState } from '../../core/evaluate/types.ts'
+import type { Measurement } from '../../core/gate/judge-measurement.ts'
+import { fromMilliseconds } from '../../core/rows/instant.ts'
+import type { AdminExchange } from '../../ports/admin.ts'
+import { artefactError } from '../../artefacts/artefact-error.ts'
+import {
+  type AdminScene,
+  approvalOf,
+  decided,
+  questionOf,
+  withAdmin,
+} from './testbed/test-admin.ts'
+import { given, probe, type World } from './framework/probe.ts'
+
+/** F1: what FF and Admin say to each other, whom Admin lets in, and whose approvals it knows. */
+export const adminContract = probe<string>({
+  version: 1,
+  site: 'scratch',
+  company: 'together',
+  honest: given(() => ADMIN_CONTRACT_SHA256),
+  faulty: given(() => '0'.repeat(64)),
+  measure: async (pin, world): Promise<Measurement> => {
+    const pinned = (await contractDigest(world)) === pin
+    const approvals = STATES.flatMap(([, hold], at) => hold?.(approvalOf(at, world), world) ?? [])
+    return withAdmin(world, { approvals, limits: ADMIN_LIMITS }, async (scene) => {
+      const strange = await strangeStates(scene, world)
+      const known = await foreignKnown(scene)
+      const anonymous = await anonymousAnswered(scene)
+      const exchanges = scene.server.exchanges()
+      // Under another contract nobody has said what any of the messages should be.
+      const broken = pinned ? exchanges.flatMap(breaches) : exchanges.flatMap(messagesOf)
+      return {
+        measured: {
+          contract_differences: broken.length + strange.length,
+          anonymous_answered: anonymous,
+          foreign_approvals_known: known.length,
+        },
+        met: {
+          admin: 'one on loopback',
+          requests: scene.server.requests(),
+          messages: exchanges.length * 2,
+          contract: pinned ? 'as it is pinned' : 'not the one that is pinned',
+        },
+        sample_size: exchanges.length * 2,
+        example: [...strange, ...known, ...broken][0] ?? null,
+      }
+    })
+  },
+})
+
+async function contractDigest({ root }: World): Promise<string> {
+  const [request, response, common] = await Promise.all([
+    readSchema(root, MESSAGES.request),
+    readSchema(root, MESSAGES.response),
+    readSchema(root, 'common'),
+  ])
+  return createHash('sha256').update(contractText({ request, response, common })).digest('hex')
+}
+
+interface Schema {
+  readonly $defs: Readonly<Record<string, object>>
+}
+/** @throws FfError `artefact_invalid` */
+async function readSchema(root: string, name: string): Promise<Schema> {
+  const shown = `contracts/schemas/${name}.schema.json`
+  const read = await readText(join(root, shown), shown)
+  if (read.ok) return JSON.parse(read.text) as Schema
+  throw artefactError([read.problem])
+}
+
+const HOUR_MS = 3_600_000
+/** A time so many hours from now. */
+const hours = (count: number, { now }: World) => fromMilliseconds(now().getTime() + count * HOUR_MS)
+type Hold = (approval: Approval, world: World) => Approval
+/** Each state, and the approval that is in it; null where there is none. */
+const STATES: readonly (readonly [TtlState, Hold | null])[] = [
+  ['unknown', null],
+  ['revoked', (one) => ({ ...one, revoked: true })],
+  ['not_yet_valid', (one, world) => ({ ...one, not_before: hours(1, world) })],
+  ['expired', (one, world) => ({ ...one, expires_at: hours(-1, world) })],
+  ['expiring_soon', (one, world) => ({ ...one, expires_at: hours(1, world) })],
+  ['valid', (one) => one],
+]
+
+/** Approvals whose state came out as another one. */
+async function strangeStates({ open }: AdminScene, world: World): Promise<readonly string[]> {
+  const check = (await open()).begin()
+  const decisions = await Promise.all(STATES.map((_, at) => decided(check, at, world)))
+  return decisions.flatMap(({ reason, meta }, at) => {
+    const [state] = STATES[at] as (typeof STATES)[number]
+    return meta.ttl_state === state ? [] : [`${state} came out as ${meta.ttl_state ?? reason}`]
+  })
+}
+
+const FOREIGN = [{ flag_key: 'ff.other' }, { tenant_id: 'T-other' }, { user_id: 'U-other' }]
+/** Whose approval was not said to be unknown. */
+async function foreignKnown({ open }: AdminScene): Promise<readonly string[]> {
+  const check = (await open()).begin()
+  const valid = questionOf(STATES.length - 1)
+  const answers = await Promise.all(FOREIGN.map((change) => check({ ...valid, ...change })))
+  return answers.flatMap(({ status }, at) =>
+    status === 'unknown' ? [] : [`${JSON.stringify(FOREIGN[at])}: ${status}`],
+  )
+}
+
+/** How many who do not say who they are, or are somebody else, were answered. */
+async function anonymousAnswered({ open }: AdminScene): Promise<number> {
+  const answers = await Promise.all(
+    [null, 'a-token-of-nobody'].map(async (token) =>
+      (await open({ token })).begin()(questionOf(STATES.length - 1)),
+    ),
+  )
+  return answers.filter(({ status }) => status !== 'unreachable').length
+}
+
+const MESSAGES = { request: 'admin-check-request', response: 'admin-check-response' } as const
+const messagesOf = (exchange: AdminExchange): readonly string[] => [
+  exchange.request,
+  exchange.response,
+]
+/** Messages that break their schema. */
+const breaches = (exchange: AdminExchange): readonly string[] =>
+  (['request', 'response'] as const)
+    .filter((kind) => {
+      const plain: unknown = JSON.parse(exchange[kind])
+      return schemaProblems(MESSAGES[kind], plain, '').length > 0
+    })
+    .map((kind) => exchange[kind])

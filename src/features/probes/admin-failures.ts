@@ -1,0 +1,87 @@
+import { ADMIN_LIMITS } from '../../core/admin/limits.ts'
+import type { Decision } from '../../core/evaluate/types.ts'
+import type { Measurement } from '../../core/gate/judge-measurement.ts'
+import type { AdminBehaviour, ApprovalCheck } from '../../ports/admin.ts'
+import { approvalOf, decided, isFailSafe, questionOf, withAdmin } from './testbed/test-admin.ts'
+import { given, numberParam, probe, type World } from './framework/probe.ts'
+
+interface Failure {
+  readonly name: string
+  readonly behaviour: AdminBehaviour
+  /** Where the client looks for it; absent where it is. */
+  readonly url?: (there: URL) => URL
+  /** How many calls fail before it is healthy again and nobody notices. */
+  readonly before?: number
+}
+const FAILURES: readonly Failure[] = [
+  { name: 'refused', behaviour: 'refused' },
+  { name: 'reset', behaviour: 'reset' },
+  // Longer than a label of a name may be (RFC 1035, 2.3.4): no server is asked for it.
+  { name: 'dns', behaviour: 'honest', url: () => new URL(`http://${'a'.repeat(64)}.invalid`) },
+  // It speaks none.
+  { name: 'tls', behaviour: 'honest', url: ({ host }) => new URL(`https://${host}`) },
+  { name: '500', behaviour: 'error_500' },
+  { name: '503', behaviour: 'error_503' },
+  { name: '429', behaviour: 'error_429' },
+  { name: 'redirect', behaviour: 'redirect' },
+  { name: 'cut short', behaviour: 'cut_short' },
+  { name: 'malformed', behaviour: 'malformed' },
+  { name: 'empty', behaviour: 'empty' },
+  { name: 'wrong type', behaviour: 'wrong_type' },
+  { name: 'unknown state', behaviour: 'unknown_state' },
+  { name: 'time-out', behaviour: 'never' },
+  { name: 'breaker open', behaviour: 'error_500', before: ADMIN_LIMITS.breaker.failures },
+]
+
+/** What becomes of an answer on its way to a decision. */
+type Belief = (check: ApprovalCheck) => ApprovalCheck
+
+/** F3: whatever goes wrong with Admin, a sensitive flag is denied, and says why. */
+export const adminFailures = probe<Belief>({
+  version: 1,
+  site: 'scratch',
+  company: 'together',
+  honest: given(() => (check) => check),
+  faulty: given((world) => (check) => async (question) => {
+    const { not_before, expires_at, revoked } = approvalOf(1, world)
+    const answer = await check(question)
+    if (answer.status !== 'unreachable') return answer
+    return { status: 'known', not_before, expires_at, revoked }
+  }),
+  measure: async (belief, world): Promise<Measurement> => {
+    const failures = FAILURES.slice(0, numberParam(world, 'modes'))
+    const seen = await Promise.all(failures.map((one) => played(one, belief, world)))
+    const denied = seen.filter(({ failing }) => isFailSafe(failing))
+    const wrong = seen.filter((one) => !isFailSafe(one.failing) || one.healthy.decision === 'deny')
+    const [first] = wrong
+    return {
+      measured: { modes_denied: denied.length, wrong_reasons: wrong.length },
+      met: {
+        admin: 'one on loopback for each mode, healthy first',
+        allowed_before: seen.filter(({ healthy }) => healthy.decision === 'allow').length,
+        requests: seen.reduce((sum, { requests }) => sum + requests, 0),
+      },
+      sample_size: seen.length,
+      example:
+        first === undefined
+          ? null
+          : `${first.name}: ${said(first.healthy)} before, then ${said(first.failing)}`,
+    }
+  },
+})
+
+const said = ({ decision, reason }: Decision): string => `${decision} ${reason}`
+
+function played({ name, behaviour, url, before = 0 }: Failure, belief: Belief, world: World) {
+  const terms = { approvals: [approvalOf(1, world)], limits: ADMIN_LIMITS }
+  return withAdmin(world, terms, async ({ server, open }) => {
+    const client = await open()
+    const healthy = await decided(client.begin(), 1, world)
+    await server.become({ behaviour, delay_ms: 0 })
+    const asked = url === undefined ? client : await open({ url: url(server.url) })
+    for (let time = 0; time < before; time += 1) await asked.begin()(questionOf(1))
+    if (before > 0) await server.become({ behaviour: 'honest', delay_ms: 0 })
+    const failing = await decided(belief(asked.begin()), 1, world)
+    return { name, healthy, failing, requests: server.requests() }
+  })
+}

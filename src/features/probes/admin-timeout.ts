@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ADMIN_LIMITS, type AdminLimits } from '../../core/admin/limits.ts'
+import type { Measurement } from '../../core/gate/judge-measurement.ts'
+import type { AdminStage } from '../../ports/admin.ts'
+import { approvalOf, decided, isFailSafe, withAdmin } from './testbed/test-admin.ts'
+import { given, numberParam, probe, type World } from './framework/probe.ts'
+
+interface Case extends AdminStage {
+  readonly name: string
+  readonly in_time: boolean
+}
+const CASES: readonly Case[] = [
+  { name: 'an answer after 0.9 s', behaviour: 'honest', delay_ms: 900, in_time: true },
+  { name: 'an answer after 1.1 s', behaviour: 'honest', delay_ms: 1_100, in_time: false },
+  { name: 'no answer', behaviour: 'never', delay_ms: 0, in_time: false },
+  { name: 'a byte every 200 ms', behaviour: 'slow_body', delay_ms: 0, in_time: false },
+  { name: 'no connection', behaviour: 'no_accept', delay_ms: 0, in_time: false },
+]
+/** A socket that was given up is gone when its end was told, which is no matter of milliseconds. */
+const SETTLING_MS = 200
+
+/** F2: what a slow Admin costs one decision, in every way in which it can be slow. */
+export const adminTimeout = probe<AdminLimits>({
+  version: 1,
+  site: 'scratch',
+  company: 'alone',
+  honest: given(() => ADMIN_LIMITS),
+  faulty: given(() => ({ ...ADMIN_LIMITS, timeout_ms: 5_000 })),
+  measure: async (limits, world): Promise<Measurement> => {
+    const cases = CASES.slice(0, numberParam(world, 'cases'))
+    const seen = await Promise.all(cases.map((one) => played(one, limits, world)))
+    const wrong = seen.filter(({ in_time, denied }) => in_time === denied)
+    const slowest = Math.max(...seen.map(({ ms }) => ms))
+    return {
+      measured: {
+        slowest_ms: slowest,
+        slow_allowed: wrong.filter(({ in_time }) => !in_time).length,
+        in_time_refused: wrong.filter(({ in_time }) => in_time).length,
+        sockets_left: seen.reduce((sum, { sockets }) => sum + sockets, 0),
+      },
+      met: {
+        admin: 'one on loopback for each case',
+        requests: seen.reduce((sum, { requests }) => sum + requests, 0),
+        ...Object.fromEntries(seen.map(({ name, ms }) => [name, `${ms} ms`])),
+      },
+      sample_size: seen.length,
+      example: wrong[0]?.name ?? seen.find(({ ms }) => ms === slowest)?.name ?? null,
+    }
+  },
+})
+
+function played(stage: Case, limits: AdminLimits, world: World) {
+  return withAdmin(world, { approvals: [approvalOf(1, world)], limits }, async (scene) => {
+    const { server } = scene
+    await server.become(stage)
+    const client = await scene.open()
+    const began = performance.now()
+    const decision = await decided(client.begin(), 1, world)
+    const ms = Math.round(performance.now() - began)
+    // A call that was answered may keep its connection for the next one.
+    if (stage.in_time) await client.close()
+    await sleep(SETTLING_MS)
+    const sockets = Math.max(client.metrics().sockets, server.sockets())
+    return { ...stage, ms, sockets, denied: isFailSafe(decision), requests: server.requests() }
+  })
+}

@@ -1,0 +1,117 @@
+import { alertState } from '../../core/alerts/alert-state.ts'
+import type { AlertRule, AlertState, Scrape } from '../../core/alerts/types.ts'
+import { loadAlerts } from './alert-contract.ts'
+import { probe, type World } from './framework/probe.ts'
+import { type Drill, DRILLS } from './testbed/alert-drills.ts'
+import { ServiceStage } from './testbed/test-service.ts'
+
+/** From one scrape to the next, in the time that is played: windows are not waited out, and all else is real. */
+const SCRAPE_S = 15
+/** How long a rule is given to fire and to clear: longer than any of its windows. */
+const MOST_SCRAPES = 120
+/** What no window of a rule reaches beyond. */
+const KEPT_SCRAPES = 120
+const REMOVED = 'store_down'
+
+/** H2: whether each rule of the contract fires on its fault, in a real service that is scraped, and clears after it. */
+export const alerts = probe<(rules: readonly AlertRule[]) => readonly AlertRule[]>({
+  version: 1,
+  site: 'scratch',
+  company: 'alone',
+  honest: (_world, use) => use((rules) => rules),
+  faulty: (_world, use) => use((rules) => rules.filter(({ id }) => id !== REMOVED)),
+  measure: async (made, world) => {
+    const rules = made((await loadAlerts(world.root)).rules)
+    const ids = [...new Set([...rules.map(({ id }) => id), ...Object.keys(DRILLS)])]
+    const exercise = await ServiceStage.lend(
+      world,
+      (adapters) => adapters,
+      async (stage) => {
+        const exercising = new Exercise(stage, world)
+        for (const [at, id] of ids.entries()) {
+          const rule = rules.find((one) => one.id === id)
+          await exercising.run(id, rule, Object.hasOwn(DRILLS, id) ? DRILLS[id] : undefined)
+          world.progress(at + 1, ids.length)
+        }
+        return exercising
+      },
+    )
+    const { silent, stuck, fired, scrapes } = exercise
+    return {
+      measured: { rules_silent: silent.length, rules_stuck: stuck.length },
+      met: {
+        service: 'one of this process, over HTTP on loopback, on a file',
+        rules: rules.length,
+        fired: fired.length,
+        scrapes,
+        time: `played: ${SCRAPE_S} s from one scrape to the next`,
+        slowest_to_fire_s: Math.max(0, ...fired),
+      },
+      sample_size: ids.length,
+      example: [...silent, ...stuck][0] ?? null,
+    }
+  },
+})
+
+class Exercise {
+  readonly silent: string[] = []
+  readonly stuck: string[] = []
+  /** Seconds of the time that is played, from the fault to the alert. */
+  readonly fired: number[] = []
+  scrapes = 0
+  private readonly stage: ServiceStage
+  private readonly signal: AbortSignal
+  private history: Scrape[] = []
+
+  constructor(stage: ServiceStage, { signal }: World) {
+    this.stage = stage
+    this.signal = signal
+  }
+
+  /** A rule that is not there, and one whose fault nobody can make, are silent. */
+  async run(id: string, rule: AlertRule | undefined, drill: Drill | undefined): Promise<void> {
+    if (rule === undefined) return void this.silent.push(`${id}: there is no such rule`)
+    if (drill === undefined) return void this.silent.push(`${id}: nobody knows how to make it fire`)
+    this.history = []
+    if (!(await this.settles(rule, drill)))
+      return void this.stuck.push(`${id}: it fires where there is no fault`)
+    const lift = await drill.inject(this.stage)
+    const since = this.stage.passed_s
+    const fires = await this.comes(rule, 'firing', drill.meanwhile)
+    if (fires) this.fired.push(this.stage.passed_s - since)
+    else this.silent.push(`${id}: it did not fire on its fault`)
+    await lift()
+    if (!(await this.comes(rule, 'clear', drill.usual)))
+      this.stuck.push(`${id}: it did not clear after its fault`)
+  }
+
+  /** Whether it is clear when it has had the time to fire. */
+  private async settles(rule: AlertRule, { usual }: Drill): Promise<boolean> {
+    for (let passed = 0; passed < rule.for_s + 3 * SCRAPE_S; passed += SCRAPE_S)
+      await this.scrape(usual)
+    return this.comes(rule, 'clear', usual)
+  }
+
+  private async comes(
+    rule: AlertRule,
+    state: AlertState,
+    traffic: Drill['usual'],
+  ): Promise<boolean> {
+    for (let at = 0; at < MOST_SCRAPES && !this.signal.aborted; at += 1) {
+      await this.scrape(traffic)
+      if (alertState(rule, this.history) === state) return true
+    }
+    return false
+  }
+
+  private async scrape(traffic: Drill['usual']): Promise<void> {
+    await this.stage.pass(SCRAPE_S)
+    await traffic(this.stage)
+    const read = await this.stage.scrape()
+    const samples = read?.ok === true ? read.samples : []
+    this.history = [...this.history, { at_ms: this.stage.passed_s * 1000, samples }].slice(
+      -KEPT_SCRAPES,
+    )
+    this.scrapes += 1
+  }
+}

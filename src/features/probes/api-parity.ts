@@ -1,0 +1,172 @@
+import type { Measurement } from '../../core/gate/judge-measurement.ts'
+import { type JsonNode, readJson } from '../../core/json/read.ts'
+import { compareJson } from '../../core/parity/compare.ts'
+import type { Door } from '../../ports/auth.ts'
+import type { HttpClient, HttpResponse } from '../../ports/http.ts'
+import type { ServedScratch, ServedStore } from '../../ports/store.ts'
+import { approvalsOf } from '../evaluation/answer-question.ts'
+import { credentialHeaders } from '../parity/service-client.ts'
+import { NO_OBSERVER, NOTHING_ASKED } from '../serve/null-objects.ts'
+import type { ServiceParts } from '../serve/dependencies.ts'
+import { serviceRoutes } from '../serve/routes.ts'
+import { reversed } from './faults/reversed-listing.ts'
+import { SUITE, type SuiteStep } from './testbed/management-suite.ts'
+import {
+  SCOPES,
+  SUITE_APPROVALS,
+  SUITE_STATE,
+  type SuiteCaller,
+} from './testbed/management-fixtures.ts'
+import { given, probe, type World } from './framework/probe.ts'
+import { withService, withTwoScratches } from './testbed/served-endpoints.ts'
+import {
+  honestToken,
+  openTokenShop,
+  signWith,
+  TOKEN_SECONDS,
+  TOKEN_TIME,
+  tokenOf,
+  type TokenShop,
+  withDoor,
+} from './testbed/test-tokens.ts'
+
+/** What the database's side is served from. */
+type Serve = (store: ServedStore) => ServedStore
+
+/** E4: the contract suite of the management API, put to a service on a file and to one on a database. */
+export const apiParity = probe<Serve>({
+  version: 1,
+  site: 'scratch',
+  company: 'together',
+  honest: given((): Serve => (store) => store),
+  faulty: given((): Serve => reversed),
+  measure: async (serve, world): Promise<Measurement> => {
+    const shop = await openTokenShop(world)
+    const tokens = tokensOf(shop)
+    const { settings, keys } = shop
+    return withDoor(world.adapters.openStagedDoor, { keys: [keys.rsa], settings }, (door) =>
+      withTwoScratches(world, async ({ file, db }) => {
+        await Promise.all([file.store.load(SUITE_STATE), db.store.load(SUITE_STATE)])
+        return withService(world, routesOn(file.store, door), (left) =>
+          withService(world, routesOn(serve(db.store), door), async (right) => {
+            const suite = new Suite([left, right], { tokens, world })
+            await suite.put()
+            return measurementOf(suite, db)
+          }),
+        )
+      }),
+    )
+  },
+})
+
+const measurementOf = ({ differing, statuses }: Suite, { facts }: ServedScratch): Measurement => ({
+  measured: { differences: differing.length },
+  met: {
+    server: `PostgreSQL ${facts.server ?? 'none'}`,
+    requests: SUITE.length,
+    statuses: [...statuses].toSorted((a, b) => a - b).join(' '),
+  },
+  sample_size: SUITE.length,
+  example: differing[0] ?? null,
+})
+
+const routesOn = (store: ServedStore, door: Door) => {
+  const approvals = {
+    begin: () => approvalsOf({ admin: 'reachable', approvals: SUITE_APPROVALS }),
+    metrics: () => NOTHING_ASKED,
+    close: () => Promise.resolve(),
+  }
+  const parts: ServiceParts = {
+    store,
+    door,
+    approvals,
+    environment: 'prod',
+    now: () => TOKEN_TIME,
+    observer: NO_OBSERVER,
+  }
+  return serviceRoutes(() => parts)
+}
+
+type Tokens = Readonly<Record<SuiteCaller, string | null>>
+const tokensOf = ({ keys, claims }: TokenShop): Tokens => ({
+  ...(Object.fromEntries(
+    Object.entries(SCOPES).map(([name, scope]) => [name, honestToken(keys.rsa, claims({ scope }))]),
+  ) as Record<keyof typeof SCOPES, string>),
+  anonymous: null,
+  forged: tokenOf({ alg: 'RS256', kid: keys.rsa['kid'] }, claims(), signWith(keys.attacker)),
+  expired: honestToken(keys.rsa, claims({ exp: TOKEN_SECONDS - 1 })),
+})
+
+/** Headers that a caller goes by. */
+const HEADERS = [
+  'content-type',
+  'etag',
+  'allow',
+  'cache-control',
+  'www-authenticate',
+  'retry-after',
+] as const
+
+class Suite {
+  readonly differing: string[] = []
+  readonly statuses = new Set<number>()
+  private readonly services: readonly [HttpClient, HttpClient]
+  private readonly tokens: Tokens
+  private readonly world: World
+
+  constructor(
+    services: readonly [HttpClient, HttpClient],
+    { tokens, world }: { readonly tokens: Tokens; readonly world: World },
+  ) {
+    this.services = services
+    this.tokens = tokens
+    this.world = world
+  }
+
+  async put(): Promise<void> {
+    for (const [at, step] of SUITE.entries()) {
+      const [left, right] = await Promise.all(
+        this.services.map((client) => this.send(client, step, at)),
+      )
+      this.compare(step, left as HttpResponse, right as HttpResponse)
+      this.world.progress(at + 1, SUITE.length)
+    }
+  }
+
+  private send(
+    client: HttpClient,
+    { by, method, path, headers, body = null }: SuiteStep,
+    at: number,
+  ): Promise<HttpResponse> {
+    const credential = credentialHeaders({ token: this.tokens[by], dev_headers: null })
+    const sent = { ...headers, ...credential, 'x-request-id': `suite-${at}` }
+    return client.send({
+      method,
+      path,
+      headers: sent,
+      body: body === '' && method !== 'PUT' ? null : body,
+    })
+  }
+
+  /** Both have to answer alike, and with the status that the contract wants: two that fail alike do not hold. */
+  private compare(step: SuiteStep, left: HttpResponse, right: HttpResponse): void {
+    this.statuses.add(left.status)
+    const places = [
+      ...(left.status === right.status ? [] : ['status']),
+      ...(left.status === step.status ? [] : [`status ${step.status}`]),
+      ...HEADERS.filter((name) => left.headers[name] !== right.headers[name]),
+      ...compareJson(nodeOf(left), nodeOf(right)).differences.map(({ pointer }) => pointer),
+    ]
+    if (places.length === 0) return
+    const { by, method, path } = step
+    this.differing.push(
+      `${method} ${path} by ${by}: ${left.status} and ${right.status}, at ${places.slice(0, 3).join(', ')}`,
+    )
+  }
+}
+
+/** What is no JSON is compared as the text that it is. */
+function nodeOf({ text }: HttpResponse): JsonNode {
+  const read = readJson(text)
+  return read.ok ? read.node : text
+}

@@ -1,0 +1,99 @@
+import { ChainWalk } from '../../core/audit/walk.ts'
+import type { SchemaContract } from '../../core/migrations/catalogue.ts'
+import { FfError } from '../../errors.ts'
+import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
+import type { RoleFacts, SchemaFacts } from '../../ports/database.ts'
+import { endIfAborted } from '../audit/signed-heads.ts'
+import { sha256, walkThrough } from '../audit/verify.ts'
+import { loadPersistence } from '../migrate/load-persistence.ts'
+import { databaseOf, type Lend, probe } from './framework/probe.ts'
+
+/** The trail of the database that is cut over, each record passed on through `change`. */
+const trailOf =
+  (change: (records: AuditReading['records']) => AuditReading['records']): Lend<AuditTrail> =>
+  async (world, use) => {
+    const { versions } = await loadPersistence(world.root)
+    const trail = await world.adapters.openTrail(databaseOf(world), versions)
+    try {
+      return await use({
+        facts: trail.facts,
+        read: (after, read) =>
+          trail.read(after, ({ said, records }) => read({ said, records: change(records) })),
+        close: () => trail.close(),
+      })
+    } finally {
+      await trail.close()
+    }
+  }
+
+/** Of the first record that has an actor, as all have, the last letter is another one. */
+async function* oneAltered(records: AuditReading['records']): AuditReading['records'] {
+  let altered = false
+  for await (const record of records) {
+    if (altered || record === null) yield record
+    else yield { ...record, actor: `${record.actor.slice(0, -1)}~` }
+    altered = true
+  }
+}
+
+/** G2: whether the service could change its trail, and whether the trail is whole. */
+export const auditAppendOnly = probe<AuditTrail>({
+  version: 1,
+  site: 'database',
+  company: 'together',
+  honest: trailOf((records) => records),
+  faulty: trailOf(oneAltered),
+  measure: async (trail, world) => {
+    const { versions, contract } = await loadPersistence(world.root)
+    const database = databaseOf(world)
+    const role = await world.adapters.inspectRole(database, versions)
+    const schema = await world.adapters.inspectSchema(database, versions)
+    const { tried, allowed } = changesOf(role, schema, contract)
+    const { records, breaks, head } = await walkWhole(trail, world.signal)
+    if (records === 0) throw noRecords()
+    const examples = [...allowed.map((what) => `${role.role} may: ${what}`), ...breaks]
+    return {
+      measured: { forbidden_allowed: allowed.length, chain_breaks: breaks.length },
+      met: { server: role.server, role: role.role, records, head: head.hash, statements: tried },
+      sample_size: records,
+      example: examples[0] ?? null,
+    }
+  },
+})
+
+/** What would change the trail, with every trigger that is missing or off; and what of it the server would let this role do. */
+function changesOf(
+  { forbidden }: RoleFacts,
+  { triggers }: SchemaFacts,
+  { tables }: SchemaContract,
+): { readonly tried: number; readonly allowed: readonly string[] } {
+  const statements = forbidden.filter(({ what }) => /\baudit(_head)?\b/.test(what))
+  const guards = Object.keys(tables['audit']?.triggers ?? {})
+  const off = guards.filter((name) => triggers.get(`audit.${name}`) !== true)
+  const allowed = statements.filter((one) => one.allowed).map(({ what }) => what)
+  return {
+    tried: statements.length + guards.length,
+    allowed: [...allowed, ...off.map((name) => `change records, for the trigger ${name} is off`)],
+  }
+}
+
+async function walkWhole(trail: AuditTrail, signal: AbortSignal) {
+  return trail.read(0, async (reading) => {
+    const { head } = reading.said
+    const walk = new ChainWalk(sha256, { marks: [head] })
+    const records = await walkThrough(walk, reading, () => endIfAborted(signal, 'Measure again.'))
+    const whole = walk.placeOf(head) === 'held' && walk.head.seq === head.seq
+    const breaks =
+      walk.fault !== null
+        ? [walk.fault.detail]
+        : whole
+          ? []
+          : [`the end of the chain is not the one that the store keeps`]
+    return { records, breaks, head }
+  })
+}
+
+const noRecords = (): FfError =>
+  new FfError('target_missing', 'The audit trail is empty: there is nothing to verify.', {
+    hint: 'Name the database that was migrated and imported into.',
+  })

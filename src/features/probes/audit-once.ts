@@ -1,0 +1,202 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
+import { closeAfter } from '../../concurrency/open-all.ts'
+import { FfError } from '../../errors.ts'
+import type { HttpClient } from '../../ports/http.ts'
+import { MADE_FLAG } from './testbed/generated-store.ts'
+import { type Lend, numberParam, probe, type World } from './framework/probe.ts'
+import {
+  answersDue,
+  type Due,
+  held,
+  type Operation,
+  overridePath,
+  turns,
+} from './testbed/audited-changes.ts'
+import {
+  type Ground,
+  linesOf,
+  recordsOf,
+  type Running,
+  withGrounds,
+  withService,
+} from './testbed/crash-targets.ts'
+import { type Issuer, openIssuer } from './testbed/issuer.ts'
+
+/** Both stores, and how much of what is asked for is put to them. */
+interface Audit {
+  readonly grounds: readonly [Ground, Ground]
+  readonly share: number
+}
+const audit =
+  (late: boolean, share: number): Lend<Audit> =>
+  (world, use) =>
+    withGrounds(world, late, (grounds) => use({ grounds, share }))
+
+/** G1: whether every change that somebody known asked for is in the trail once, also where the service is killed. */
+export const auditOnce = probe<Audit>({
+  version: 1,
+  site: 'scratch',
+  company: 'together',
+  honest: audit(false, 1),
+  // The fault is there all the time, and a tenth of it is enough to see it.
+  faulty: audit(true, 0.1),
+  measure: ({ grounds, share }, world) => {
+    return closeAfter(async (keep) => {
+      const issuer = await keep(openIssuer(world), ({ server }) => server.close())
+      const told = await Promise.all(
+        grounds.map((ground) => new Audited(ground, issuer, world).through(share)),
+      )
+      const all = <K extends keyof Told>(name: K): readonly Told[K][] =>
+        told.map((one) => one[name])
+      const count = (lists: readonly (readonly string[])[]): number => lists.flat().length
+      return {
+        measured: {
+          missing: count(all('missing')),
+          duplicates: count(all('tooMany')),
+          halves: count(all('halves')),
+        },
+        met: {
+          service: 'ff serve in a process of its own, over HTTP on loopback',
+          server: grounds[1].server ?? 'none',
+          records: all('records').join(', '),
+          cut_off: all('cutOff').join(', '),
+          of_them_written: all('written').join(', '),
+        },
+        sample_size: Math.min(...all('sample')),
+        example: examplesOf(told)[0] ?? null,
+      }
+    })
+  },
+})
+
+interface Told {
+  readonly missing: readonly string[]
+  readonly tooMany: readonly string[]
+  /** Kills after which a row and its record do not say the same, each with the first difference. */
+  readonly halves: readonly string[]
+  readonly records: number
+  /** Changes that were under way at a kill, and those of them that were written. */
+  readonly cutOff: number
+  readonly written: number
+  readonly sample: number
+}
+
+const examplesOf = (told: readonly Told[]): readonly string[] => [
+  ...told.flatMap(({ halves }) => halves),
+  ...told.flatMap(({ missing }) => missing.map((id) => `no record of the request ${id}`)),
+  ...told.flatMap(({ tooMany }) => tooMany.map((id) => `a record too many of ${id}`)),
+]
+
+/** How many turns are asked for at once, and how many write when the kill comes. */
+const AT_ONCE = 8
+const WRITERS = 4
+/** How long after the first change that is answered a kill comes, in milliseconds: each at another moment. */
+const momentOf = (kill: number): number => (kill * 37) % 150
+
+/** One ground on its way through operations and kills. */
+class Audited {
+  private readonly ground: Ground
+  private readonly issuer: Issuer
+  private readonly world: World
+  private readonly due = new Map<string, Due>()
+  private readonly halves: string[] = []
+  private struck = 0
+
+  constructor(ground: Ground, issuer: Issuer, world: World) {
+    this.ground = ground
+    this.issuer = issuer
+    this.world = world
+  }
+
+  async through(share: number): Promise<Told> {
+    const { world, ground } = this
+    const [operations = 0, kills = 0] = ['operations', 'kills'].map((name) =>
+      Math.ceil(numberParam(world, name) * share),
+    )
+    await this.served(({ client }) =>
+      mapConcurrently(turns(operations), AT_ONCE, async (turn) => {
+        for (const one of turn) await this.ask(client, one)
+      }),
+    )
+    for (let kill = 1; kill <= kills; kill += 1) {
+      world.signal.throwIfAborted()
+      await this.served((running) => this.killed(running, kill))
+      await this.compare(kill)
+      world.progress(kill, kills)
+    }
+    const records = await recordsOf(world, ground)
+    const cut = [...this.due].filter(([, one]) => one === 'either').map(([id]) => id)
+    const recorded = new Set(records.map(({ request_id }) => request_id))
+    return {
+      ...held(this.due, records),
+      halves: this.halves,
+      records: records.length,
+      cutOff: cut.length,
+      written: cut.filter((id) => recorded.has(id)).length,
+      sample: operations + this.struck,
+    }
+  }
+
+  private served<T>(use: (running: Running) => Promise<T>): Promise<T> {
+    const { world, ground, issuer } = this
+    return withService(world, { ground, keys: issuer.keys }, use)
+  }
+
+  /** @throws FfError `proof_inconclusive` where it is answered in another way than the operation is for */
+  private async ask(client: HttpClient, operation: Operation): Promise<void> {
+    const request_id = this.expect('either')
+    const { asker, due, headers, ...request } = operation
+    const own = { ...this.issuer.headersOf(asker), ...headers, 'x-request-id': request_id }
+    const { status } = await client.send({ ...request, headers: own })
+    if (!answersDue(status, due))
+      throw new FfError(
+        'proof_inconclusive',
+        `${request.method} ${request.path} was answered ${status} on ${this.ground.name}.`,
+        { hint: 'Run ff serve on a scratch store, and ask it the same.' },
+      )
+    this.due.set(request_id, due)
+  }
+
+  private expect(due: Due): string {
+    const request_id = `probe-${this.due.size}`
+    this.due.set(request_id, due)
+    return request_id
+  }
+
+  private async killed({ client, kill }: Running, at: number): Promise<void> {
+    const change = { method: 'PUT', asker: 'writer', due: 'applied' } as const
+    const write = async (tenant: string, value: number): Promise<void> =>
+      this.ask(client, { ...change, path: overridePath(tenant), body: `{"value":${value}}` })
+    const first = tenantsOf(at).map((tenant) => write(tenant, 1))
+    const writing = tenantsOf(at).map(async (tenant, writer): Promise<unknown> => {
+      try {
+        await first[writer]
+        for (let value = 2; ; value += 1) await write(tenant, value)
+      } catch (error) {
+        return error
+      }
+    })
+    await Promise.any(first).catch(() => undefined)
+    await sleep(momentOf(at))
+    await this.ground.strike(kill, at)
+    const other = (await Promise.all(writing)).find((end) => !isCutOff(end))
+    if (other !== undefined) throw other
+    this.struck += 1
+  }
+
+  private async compare(kill: number): Promise<void> {
+    const { world, ground } = this
+    const keys = tenantsOf(kill).map((scope_id) => ({ scope_id, flag_key: MADE_FLAG }))
+    const { stand, said } = await linesOf(world, ground, keys)
+    const [half] = [...stand, ...said].filter((line) => !stand.has(line) || !said.has(line))
+    if (half === undefined) return
+    const which = stand.has(half) ? 'a row without its record' : 'a record without its row'
+    this.halves.push(`${which} on ${ground.name} after the kill ${kill}: ${half}`)
+  }
+}
+
+const isCutOff = (error: unknown): boolean =>
+  error instanceof FfError && error.code === 'target_unreachable'
+const tenantsOf = (kill: number): readonly string[] =>
+  Array.from({ length: WRITERS }, (_, writer) => `K${kill}-${writer}`)

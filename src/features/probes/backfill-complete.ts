@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto'
+import type { RowNeeds } from '../../ports/adapters.ts'
+import {
+  type BothStores,
+  compareStores,
+  findingsOf,
+  liveStores,
+  rowsOf,
+  spoiledCopy,
+  type TableFinding,
+} from './testbed/store-pair.ts'
+import { probe, type World } from './framework/probe.ts'
+
+/** One row, of whichever table has one that nothing hangs on. */
+const DELETED = `WITH from_users AS (
+    DELETE FROM ff.user_override WHERE (user_id, flag_key) =
+      (SELECT user_id, flag_key FROM ff.user_override LIMIT 1)),
+  from_tenants AS (
+    DELETE FROM ff.tenant_override WHERE NOT EXISTS (SELECT FROM ff.user_override)
+      AND (tenant_id, flag_key) = (SELECT tenant_id, flag_key FROM ff.tenant_override LIMIT 1))
+  DELETE FROM ff.flag_registry WHERE NOT EXISTS (SELECT FROM ff.user_override)
+    AND NOT EXISTS (SELECT FROM ff.tenant_override)
+    AND flag_key = (SELECT flag_key FROM ff.flag_registry LIMIT 1)`
+
+/** C1: whether every row came over and no other is there. */
+export const backfillComplete = probe<BothStores>({
+  version: 1,
+  site: 'database',
+  company: 'together',
+  honest: liveStores,
+  faulty: spoiledCopy(DELETED),
+  measure: async (stores, world) => {
+    const result = await compareStores(stores, world)
+    const { inputs } = result
+    const digest = await digestOf(stores, inputs, world)
+    const imported = await world.adapters.importedDigests(stores.database, inputs.versions)
+    const findings = findingsOf(result)
+    const missing = findings.filter(({ code }) => code === 'row_missing')
+    const extra = findings.filter(({ code }) => code === 'row_extra')
+    // What was written after the import is there too, where nothing is missing and nothing is older.
+    const behind = findings.some(({ code }) => code !== 'row_extra')
+    const changed = imported.length === 0 || (!imported.includes(digest) && behind)
+    const [first] = [...missing, ...extra]
+    const why = imported.length === 0 ? NO_IMPORT : OTHER_STORE
+    return {
+      measured: { missing: missing.length, extra: extra.length, source_changed: changed },
+      met: {
+        rows: rowsOf(result),
+        source_sha256: digest,
+        imports: imported.length,
+        missing_by: places(missing),
+        extra_by: places(extra),
+        to_the_end: result.complete,
+      },
+      sample_size: rowsOf(result),
+      example:
+        first !== undefined
+          ? `${first.table}${first.pointer ?? ''}: ${first.detail}`
+          : changed
+            ? why
+            : null,
+    }
+  },
+})
+
+const NO_IMPORT = 'no import is recorded in the database'
+const OTHER_STORE =
+  'the store is not the one that was imported, and what was written there since is not in the database'
+
+/** SHA-256 of the store's rows, as an import records it. */
+async function digestOf(
+  { store }: BothStores,
+  needs: RowNeeds,
+  { adapters }: World,
+): Promise<string> {
+  const rows = await adapters.openRows(store, needs)
+  try {
+    const hash = createHash('sha256')
+    for await (const { bytes } of rows.lines()) hash.update(bytes)
+    return hash.digest('hex')
+  } finally {
+    await rows.close()
+  }
+}
+
+const MOST_PLACES = 5
+/** How many by table, and by tenant or user within it. */
+function places(findings: readonly TableFinding[]): string {
+  const counts = new Map<string, number>()
+  for (const { table, pointer } of findings) {
+    const scope = table === 'flag_registry' ? '' : `/${(pointer ?? '').split('/')[1]}`
+    counts.set(table + scope, (counts.get(table + scope) ?? 0) + 1)
+  }
+  const most = [...counts].sort(([, a], [, b]) => b - a).slice(0, MOST_PLACES)
+  const rest = counts.size - most.length
+  const named = most.map(([place, count]) => `${place} ${count}`)
+  return [...named, ...(rest > 0 ? [`${rest} more places`] : [])].join(', ') || 'none'
+}

@@ -1,0 +1,170 @@
+import type { Instant } from '../../core/rows/instant.ts'
+import { rowText } from '../../core/rows/row-text.ts'
+import type { AnyRow, Table } from '../../core/rows/rows.ts'
+import type { ColumnTexts, RowSink } from '../../ports/rows.ts'
+import type { FlagStore } from '../../ports/store.ts'
+import type { ScratchDatabase } from '../../ports/database.ts'
+import type { Adapters } from '../../ports/adapters.ts'
+import type { Persistence } from '../migrate/load-persistence.ts'
+import { writeOf } from './testbed/row-edits.ts'
+import { MADE_FLAG, madeTenants, withMadeStore } from './testbed/generated-store.ts'
+import { type Lend, numberParam, probe, type World } from './framework/probe.ts'
+import { importStore, withMigrated } from './testbed/scratch-database.ts'
+
+/** A database to import into, and how rows are merged there. */
+interface Backfill {
+  readonly scratch: ScratchDatabase
+  readonly inputs: Persistence
+  readonly sinkOf: (sink: RowSink) => RowSink
+}
+/** Each raced row is written twice, so that it ends newer than the file's whichever side was first. */
+const WRITES_A_ROW = 2
+/** A write that the import comes in the way of is refused, and made again, as a person would. */
+const ATTEMPTS = 5
+
+const backfill =
+  (faulty: boolean): Lend<Backfill> =>
+  (world, use) =>
+    withMigrated(world, (scratch, inputs) =>
+      use({ scratch, inputs, sinkOf: (sink) => (faulty ? unguarded(sink, scratch) : sink) }),
+    )
+
+/** C4: whether an import may be run again, and while people write. */
+export const backfillRepeat = probe<Backfill>({
+  version: 1,
+  site: 'scratch',
+  company: 'together',
+  honest: backfill(false),
+  faulty: backfill(true),
+  measure: async ({ scratch, inputs, sinkOf }, world) => {
+    const tenants = madeTenants(numberParam(world, 'writes'))
+    const bring = (revision: number, wrap: (sink: RowSink) => RowSink): Promise<void> =>
+      withMadeStore(world, { tenants, revision }, (source) => {
+        const adapters = wrapping(world, (sink) => wrap(sinkOf(sink)))
+        return importStore(world, inputs, { source, database: scratch.target, adapters })
+      })
+    await bring(1, (sink) => sink)
+    const store = scratch.openStore()
+    try {
+      const race = new Race(store, tenants.slice(0, tenants.length / WRITES_A_ROW), world)
+      // The file is one revision further by now, so every row of it is sent.
+      await bring(2, (sink) => race.beside(sink))
+      const lost = await race.lost()
+      const again = new Counted()
+      await bring(2, (sink) => again.counting(sink))
+      return {
+        measured: { rows_changed_again: again.changed, writes_lost: lost.length },
+        met: { server: scratch.server, rows: tenants.length + 1, writes: race.written },
+        sample_size: race.written,
+        example: lost[0] === undefined ? null : `what was written for ${lost[0]} is gone`,
+      }
+    } finally {
+      await store.close()
+    }
+  },
+})
+
+const wrapping = ({ adapters }: World, wrap: (sink: RowSink) => RowSink): Adapters => ({
+  ...adapters,
+  withRowSink: (spec, needs, use) => adapters.withRowSink(spec, needs, (sink) => use(wrap(sink))),
+})
+
+/** Counts what is written, whatever it is. */
+class Counted {
+  changed = 0
+
+  counting(sink: RowSink): RowSink {
+    return {
+      record: (event) => sink.record(event),
+      merge: async (table, rows) => {
+        const counts = await sink.merge(table, rows)
+        this.changed += counts.inserted + counts.updated
+        return counts
+      },
+    }
+  }
+}
+
+/** People who write to rows that are being imported: half after they were read and before they are sent, half at that moment. */
+class Race {
+  private readonly store: FlagStore
+  private readonly tenants: readonly string[]
+  private readonly world: World
+  /** The row that each tenant was told of last. */
+  private readonly told = new Map<string, AnyRow>()
+  written = 0
+
+  constructor(store: FlagStore, tenants: readonly string[], world: World) {
+    this.store = store
+    this.tenants = tenants
+    this.world = world
+  }
+
+  beside(sink: RowSink): RowSink {
+    return {
+      record: (event) => sink.record(event),
+      merge: async (table, rows) => {
+        if (table !== 'tenant_override') return sink.merge(table, rows)
+        const sent = new Set(rows.map(([tenant]) => tenant))
+        const raced = this.tenants.filter((one) => sent.has(one))
+        await this.write(raced.filter((_, at) => at % 2 === 0))
+        const meanwhile = this.write(raced.filter((_, at) => at % 2 === 1))
+        return (await Promise.all([sink.merge(table, rows), meanwhile]))[0]
+      },
+    }
+  }
+
+  /** Tenants whose row is not the one that they were told, once for each write. */
+  async lost(): Promise<readonly string[]> {
+    const lost: string[] = []
+    for (const [tenant_id, row] of this.told) {
+      const { tenant } = await this.store.read({ flag_key: MADE_FLAG, tenant_id, user_id: null })
+      const held = tenant?.row
+      if (held !== undefined && rowText(held) === rowText(row)) continue
+      lost.push(...Array.from({ length: WRITES_A_ROW }, () => tenant_id))
+    }
+    return lost
+  }
+
+  private async write(tenants: readonly string[]): Promise<void> {
+    for (let time = 0; time < WRITES_A_ROW; time += 1)
+      await Promise.all(tenants.map((one) => this.writeOne(one, time)))
+  }
+
+  private async writeOne(tenant: string, time: number): Promise<void> {
+    const write = writeOf({
+      table: 'tenant_override',
+      key: { scope_id: tenant, flag_key: MADE_FLAG },
+      expected: null,
+      actor: 'somebody',
+      occurred_at: this.world.now().toISOString() as Instant,
+      body: { value: String(100 + time), note: '"written meanwhile"' },
+    })
+    for (let left = ATTEMPTS; left > 0; left -= 1) {
+      const result = await this.store.write(write)
+      if (!result.ok) continue // The import was faster, which its writer was told.
+      this.told.set(tenant, result.row)
+      this.written += 1
+      return
+    }
+  }
+}
+
+/** The fault: an upsert that looks at no revision. Its rows are made ones, so their texts hold nothing but words. */
+function unguarded(sink: RowSink, scratch: ScratchDatabase): RowSink {
+  return {
+    record: (event) => sink.record(event),
+    merge: async (table: Table, rows: readonly ColumnTexts[]) => {
+      if (table !== 'tenant_override') return sink.merge(table, rows)
+      const values = rows.map(
+        (row) => `(${row.map((text) => (text === null ? 'NULL' : `'${text}'`)).join(', ')})`,
+      )
+      await scratch.run(
+        `INSERT INTO ff.tenant_override VALUES ${values.join(', ')}
+         ON CONFLICT (tenant_id, flag_key) DO UPDATE SET value = excluded.value, note = excluded.note,
+           updated_by = excluded.updated_by, updated_at = excluded.updated_at, revision = excluded.revision`,
+      )
+      return { inserted: 0, updated: rows.length }
+    },
+  }
+}

@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  type Arrival,
+  type LoadSummary,
+  type Pace,
+  paceOf,
+  rounded,
+  summariseLoad,
+} from '../../core/load-stats/load.ts'
+import { FfError } from '../../errors.ts'
+import type { HttpClient } from '../../ports/http.ts'
+import type { ServedStore } from '../../ports/store.ts'
+import { underLoad } from './testbed/load-generator.ts'
+import { planOf } from './plan.ts'
+import { given, numberParam, probe, type World } from './framework/probe.ts'
+import { withTwoScratches } from './testbed/served-endpoints.ts'
+import { withServing } from './testbed/load-service.ts'
+import { LOAD_ROWS, ordinary } from './testbed/load-rows.ts'
+import { overlaid } from './testbed/faulty-store.ts'
+
+/** What lies between the service and its database. */
+type Link = (store: ServedStore) => ServedStore
+const ADDED_MS = 100
+/** Sides take short turns, so that what else the machine does meets both. */
+const TURNS = 24
+const WARM_REQUESTS = 200
+
+/**
+ * E5: a service on a file and one on a database under the same load, of what the plan declares as peak and more. One
+ * instance is asked all of it, however many replicas there will be.
+ */
+export const capacity = probe<Link>({
+  version: 1,
+  site: 'scratch',
+  company: 'alone',
+  honest: given((): Link => (store) => store),
+  faulty: given(
+    (): Link => (store) =>
+      overlaid(store, () => ({
+        read: async (query) => {
+          await sleep(ADDED_MS)
+          return store.read(query)
+        },
+      })),
+  ),
+  measure: async (link, world) => {
+    const peak = planOf(world).peak_requests_per_second
+    const least_per_s = peak * numberParam(world, 'peak_factor')
+    const requests = numberParam(world, 'requests')
+    const pace = paceOf({ least_per_s, requests, seconds: numberParam(world, 'seconds') })
+    return withTwoScratches(world, async (scratch) => {
+      await Promise.all([scratch.file.store.load(LOAD_ROWS), scratch.db.store.load(LOAD_ROWS)])
+      const { file, db } = await withServing(world, { store: scratch.file.store }, (left) =>
+        withServing(world, { store: link(scratch.db.store) }, (right) =>
+          inTurn({ file: left, db: right }, pace, world),
+        ),
+      )
+      const per_s = Math.min(file.per_s, db.per_s)
+      if (per_s < least_per_s) throw notReached(per_s, least_per_s)
+      return {
+        measured: {
+          file_p99_ms: file.p99_ms,
+          db_p99_ms: db.p99_ms,
+          error_share: Math.max(file.failed_share, db.failed_share),
+          load_share: rounded(per_s / peak),
+        },
+        met: {
+          service: 'one of this process on each store, over HTTP on loopback',
+          server: `PostgreSQL ${scratch.db.facts.server ?? 'none'}`,
+          declared_peak_per_s: peak,
+          sent_per_s: rounded(per_s),
+          file_requests: file.requests,
+          file_failed: file.failed,
+          db_failed: db.failed,
+        },
+        sample_size: db.requests,
+        example: null,
+      }
+    })
+  },
+})
+
+interface Sides<T> {
+  readonly file: T
+  readonly db: T
+}
+async function inTurn(
+  { file, db }: Sides<HttpClient>,
+  pace: Pace,
+  { signal, progress }: World,
+): Promise<Sides<LoadSummary>> {
+  const turn = { ...pace, requests: Math.ceil(pace.requests / TURNS) }
+  const burst = (client: HttpClient, of = turn): Promise<readonly Arrival[]> =>
+    underLoad(ordinary(client), of, signal)
+  for (const one of [file, db]) await burst(one, { ...pace, requests: WARM_REQUESTS })
+  const bursts: Sides<(readonly Arrival[])[]> = { file: [], db: [] }
+  for (let at = 0; at < TURNS; at += 1) {
+    bursts.file.push(await burst(file))
+    bursts.db.push(await burst(db))
+    progress(at + 1, TURNS)
+  }
+  return { file: summariseLoad(bursts.file, pace), db: summariseLoad(bursts.db, pace) }
+}
+
+const notReached = (per_s: number, least: number): FfError =>
+  new FfError(
+    'proof_inconclusive',
+    `Too few samples: ${Math.floor(per_s)} requests a second were sent, and ${Math.ceil(least)} are the load.`,
+    { hint: 'Run it where less else is at work, or on a machine that can send as much.' },
+  )

@@ -1,0 +1,150 @@
+import { withAll } from '../../concurrency/open-all.ts'
+import type { Instant } from '../../core/rows/instant.ts'
+import { rowText } from '../../core/rows/row-text.ts'
+import { FfError } from '../../errors.ts'
+import type { FlagStore, Scratch } from '../../ports/store.ts'
+import { loadPersistence } from '../migrate/load-persistence.ts'
+import { writeOf } from './testbed/row-edits.ts'
+import { identify, refuseLive } from './testbed/production-guard.ts'
+import { MADE_FLAG } from './testbed/generated-store.ts'
+import { type Lend, numberParam, probe, type World } from './framework/probe.ts'
+
+/** Both stores, and what writers say of the revision that they saw. */
+interface Editing {
+  readonly sides: readonly [Scratch, Scratch]
+  readonly expecting: (seen: number) => number | null
+}
+const editing =
+  (expecting: Editing['expecting']): Lend<Editing> =>
+  async (world, use) => {
+    const { adapters, root, targets } = world
+    const inputs = await loadPersistence(root)
+    if (targets.scratch.kind === 'postgres')
+      refuseLive(await identify(targets.scratch, world), world)
+    return withAll(
+      [
+        () => adapters.openScratch({ kind: 'file', folder: null }, inputs),
+        () => adapters.openScratch(targets.scratch, inputs),
+      ],
+      (file, database) => use({ sides: [file, database], expecting }),
+    )
+  }
+
+/** C5: whether of all who edit one flag at once each learns what became of the edit, on either side alike. */
+export const concurrentEdits = probe<Editing>({
+  version: 1,
+  site: 'scratch',
+  company: 'together',
+  honest: editing((seen) => seen),
+  // The fault: read, change, write, and whoever was faster is overwritten without a word.
+  faulty: editing(() => null),
+  measure: async ({ sides, expecting }, world) => {
+    const [file, database] = sides
+    const told = await Promise.all(sides.map(({ store }) => editAll(store, expecting, world)))
+    const gaps = told.map(({ start, accepted, revision }) => Math.abs(revision - start - accepted))
+    const unreported = told.map((one) => one.unreported)
+    const rows = new Set(told.map(({ row }) => row))
+    const [first] = told.flatMap((one, at) =>
+      one.unreported > 0 ? [`${one.unreported} on ${at === 0 ? 'the file' : 'the database'}`] : [],
+    )
+    return {
+      measured: {
+        revision_gap: Math.max(...gaps),
+        conflicts_unreported: unreported.reduce((all, one) => all + one, 0),
+        sides_differing: rows.size - 1,
+      },
+      met: {
+        server: database.facts.server ?? 'none',
+        sides: `${file.facts.target}, ${database.facts.target}`,
+        accepted: told.map(({ accepted }) => accepted).join(', '),
+        refused: told.map(({ refused }) => refused).join(', '),
+      },
+      sample_size: Math.min(...told.map((one) => one.accepted + one.refused + one.unreported)),
+      example: first === undefined ? null : `edits that went over one they had not seen: ${first}`,
+    }
+  },
+})
+
+interface Told {
+  readonly start: number
+  /** Edits that were taken on the revision that their writer saw. */
+  accepted: number
+  /** Edits that were refused as conflicts. */
+  refused: number
+  /** Edits that were taken on another revision, or ended in neither way. */
+  unreported: number
+  revision: number
+  row: string
+}
+
+/** Round after round, all writers see one revision and then write at the same moment. */
+async function editAll(
+  store: FlagStore,
+  expecting: Editing['expecting'],
+  world: World,
+): Promise<Told> {
+  const [writers, edits] = [numberParam(world, 'writers'), numberParam(world, 'edits')]
+  await store.write(flagEdit({ round: 0, writer: 0, expected: null }))
+  const start = (await standing(store)).revision
+  const told: Told = { start, accepted: 0, refused: 0, unreported: 0, revision: start, row: '' }
+  for (let round = 1; round <= edits && !world.signal.aborted; round += 1) {
+    const all = Array.from({ length: writers }, (_, writer) => writer)
+    const seen = await Promise.all(all.map(async () => (await standing(store)).revision))
+    await Promise.all(
+      all.map(async (writer) => {
+        const saw = seen[writer] as number
+        const edit = flagEdit({ round, writer, expected: expecting(saw) })
+        told[await outcomeOf(store, edit, saw)] += 1
+      }),
+    )
+  }
+  const row = await standing(store)
+  return { ...told, revision: row.revision, row: rowText(row) }
+}
+
+async function outcomeOf(
+  store: FlagStore,
+  edit: ReturnType<typeof writeOf>,
+  saw: number,
+): Promise<'accepted' | 'refused' | 'unreported'> {
+  const result = await store.write(edit)
+  if (result.ok) return result.row.revision === saw + 1 ? 'accepted' : 'unreported'
+  return result.problems.some(({ code }) => code === 'revision_conflict') ? 'refused' : 'unreported'
+}
+
+async function standing(store: FlagStore) {
+  const { flag } = await store.read({ flag_key: MADE_FLAG, tenant_id: null, user_id: null })
+  if (flag?.row !== undefined) return flag.row
+  throw new FfError('store_corrupt', 'The flag that was just written is not there.', {
+    hint: 'Run ff parity run: a store of this version does not keep what it takes.',
+  })
+}
+
+const START = Date.parse('2026-01-01T00:00:00.000Z')
+/** What an edit of a round writes is the same whoever wins it, so that both sides must end with the same row. */
+const flagEdit = ({
+  round,
+  writer,
+  expected,
+}: {
+  readonly round: number
+  readonly writer: number
+  readonly expected: number | null
+}): ReturnType<typeof writeOf> =>
+  writeOf({
+    table: 'flag_registry',
+    key: { scope_id: null, flag_key: MADE_FLAG },
+    expected,
+    actor: `writer-${writer}`,
+    occurred_at: new Date(START + round).toISOString() as Instant,
+    body: {
+      value_type: '"number"',
+      default_value: String(round),
+      safe_value: '0',
+      sensitive: 'false',
+      required_auth: '"none"',
+      state: '"active"',
+      description: '"edited by many"',
+      owner: '"ff"',
+    },
+  })

@@ -1,0 +1,50 @@
+import type { Authentication } from '../../../core/auth/types.ts'
+import type { Adapters } from '../../../ports/adapters.ts'
+import type { HttpRoute } from '../../../ports/http.ts'
+import type { ScratchStore } from '../../../ports/store.ts'
+import type { Parts } from '../../serve/dependencies.ts'
+import { serviceRoutes } from '../../serve/routes.ts'
+
+const ANYBODY: Authentication = {
+  mode: 'verified',
+  source: 'jwt',
+  user_id: 'U1001',
+  tenant_id: 'T-pty-pilot-01',
+  scopes: ['ff:registry:read'],
+  warnings: [],
+  key_set_stale: false,
+}
+
+/** A service in which somebody forgot to guard one route: whoever lists the registry is somebody. */
+export const unguarded = (parts: Parts): readonly HttpRoute[] => {
+  const open = serviceRoutes(() => {
+    const { door, ...rest } = parts()
+    const verifier = { ...door.verifier, verify: () => Promise.resolve(ANYBODY) }
+    return { ...rest, door: { ...door, verifier } }
+  })
+  const credential = { token: 'any', dev_headers: null }
+  return serviceRoutes(parts).map((route, at) =>
+    route.id === 'flags.list'
+      ? { ...route, handle: (call) => (open[at] ?? route).handle({ ...call, credential }) }
+      : route,
+  )
+}
+
+/** Databases that lose the overrides of users as they are loaded: one fault, and the stores decide apart. */
+export const forgettingUsers = (adapters: Adapters): Adapters => ({
+  ...adapters,
+  openScratch: async (spec, needs) => {
+    const scratch = await adapters.openScratch(spec, needs)
+    const { store, facts } = scratch
+    if (facts.backing === 'file') return scratch
+    const forgetting: ScratchStore = {
+      kind: store.kind,
+      read: (query) => store.read(query),
+      write: (request) => store.write(request),
+      load: (state) => store.load({ ...state, user_override: [] }),
+      auditHead: () => store.auditHead(),
+      close: () => store.close(),
+    }
+    return { facts, store: forgetting, close: () => scratch.close() }
+  },
+})

@@ -1,0 +1,242 @@
+import {
+  judgeMeasurement,
+  type Measurement,
+  type Result,
+} from '../../../core/gate/judge-measurement.ts'
+import type {
+  ChecklistItem,
+  ControlOutcome,
+  EvidenceDraft,
+  Identity,
+  Where,
+} from '../../../core/gate/types.ts'
+import { isLoopback, type TargetSpec } from '../../../core/parity/target.ts'
+import type { Instant } from '../../../core/rows/instant.ts'
+import { FfError } from '../../../errors.ts'
+import { identify, productionRefused, refuseLive } from '../testbed/production-guard.ts'
+import { databaseOf, type Probe, type World } from './probe.ts'
+
+/** What a record says beside what was measured. */
+export interface ProbeTerms {
+  readonly identity: Identity
+  readonly tool_version: string
+  /** How often it is measured; those have to agree. */
+  readonly repeat: number
+}
+/** Where a probe was, and on which database. */
+interface Place {
+  readonly where: Where
+  readonly database: string | null
+}
+interface Attempt extends Result {
+  readonly found: Measurement
+}
+const NOTHING: Measurement = { measured: {}, met: {}, sample_size: 0, example: null }
+
+/** Measures one item, runs its control where that goes with it, and says all that a record holds. */
+export async function runProbe(
+  item: ChecklistItem,
+  probe: Probe,
+  { world, terms }: { readonly world: World; readonly terms: ProbeTerms },
+): Promise<EvidenceDraft> {
+  const started_at = instantOf(world)
+  const own: World = { ...world, params: item.probe.params }
+  const elsewhere: Place = { where: 'scratch', database: null }
+  const place = await attempt(() => placeOf(item, probe, own))
+  const first =
+    place.ok === true ? await measured(item, probe, { world: own, terms }) : unmeasured(place.error)
+  const { control, ...last } = await controlled(item, probe, { world: own, first })
+  const { where, database } = place.ok === true ? place.value : elsewhere
+  return {
+    schemaVersion: 1,
+    kind: 'measurement',
+    ...described(item, probe),
+    where,
+    result: last.result,
+    codes: last.codes,
+    measured: last.found.measured,
+    met: last.found.met,
+    sample_size: last.found.sample_size,
+    example: last.detail === '' ? last.found.example : clipped(last.detail),
+    control,
+    started_at,
+    ended_at: instantOf(world),
+    identity: { ...terms.identity, database },
+    tool_version: terms.tool_version,
+  }
+}
+
+/** The control alone: what `ff probe selftest` keeps. */
+export async function runControl(
+  item: ChecklistItem,
+  probe: Probe,
+  { world, terms }: { readonly world: World; readonly terms: ProbeTerms },
+): Promise<EvidenceDraft> {
+  const started_at = instantOf(world)
+  const own: World = { ...world, params: item.probe.params }
+  const tried = await tryControl(item, probe, own)
+  const { outcome } = tried
+  return {
+    schemaVersion: 1,
+    kind: 'control',
+    ...described(item, probe),
+    where: 'scratch',
+    result: outcome?.outcome === 'detected' ? 'pass' : 'inconclusive',
+    codes: outcome?.outcome === 'detected' ? [] : [tried.code],
+    measured: tried.found.measured,
+    met: tried.found.met,
+    sample_size: tried.found.sample_size,
+    example: tried.detail === '' ? null : clipped(tried.detail),
+    control: outcome,
+    started_at,
+    ended_at: instantOf(world),
+    identity: { ...terms.identity, database: null },
+    tool_version: terms.tool_version,
+  }
+}
+
+const described = (item: ChecklistItem, { version }: Probe) => ({
+  item: item.id,
+  probe: { ...item.probe, version },
+  effect: item.effect,
+  limits: item.limits,
+})
+const instantOf = ({ now }: World): Instant => now().toISOString() as Instant
+/** What a record has room for. */
+const MOST_CHARACTERS = 2_000
+const clipped = (text: string): string => text.slice(0, MOST_CHARACTERS)
+
+/** Several times where that was asked for; one answer that differs from another is none. */
+async function measured(
+  item: ChecklistItem,
+  probe: Probe,
+  { world, terms }: { readonly world: World; readonly terms: ProbeTerms },
+): Promise<Attempt> {
+  const attempts: Attempt[] = []
+  for (let time = 0; time < terms.repeat; time++) {
+    const tried = await attempt(() => probe.measure(world))
+    attempts.push(
+      tried.ok
+        ? { ...judgeMeasurement(item, tried.value), found: tried.value }
+        : unmeasured(tried.error),
+    )
+  }
+  const last = attempts.at(-1) as Attempt
+  const results = attempts.map(({ result }) => result)
+  const found = { ...last.found, met: { ...last.found.met, times_measured: attempts.length } }
+  return new Set(results).size === 1
+    ? { ...last, found }
+    : { result: 'inconclusive', codes: ['flaky'], detail: results.join(', '), found }
+}
+
+type Tried<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
+async function attempt<T>(work: () => Promise<T>): Promise<Tried<T>> {
+  try {
+    return { ok: true, value: await work() }
+  } catch (error) {
+    // The end of the run is no answer of a probe.
+    if (error instanceof FfError && ENDINGS.has(error.code)) throw error
+    return { ok: false, error }
+  }
+}
+const ENDINGS: ReadonlySet<string> = new Set(['interrupted', 'terminated', 'timeout'])
+
+/** What a probe says when it could not look, and what a probe that broke is taken for. */
+function unmeasured(error: unknown): Attempt {
+  const text = error instanceof Error ? error.message : String(error)
+  const code = reasonOf(error)
+  const more = error instanceof FfError ? [...error.details.slice(0, 3), error.hint] : []
+  return {
+    result: code === null ? 'error' : 'inconclusive',
+    codes: [code ?? 'probe_broke'],
+    detail: [text, ...more].join(' '),
+    found: NOTHING,
+  }
+}
+
+/** Why nothing could be seen: what was foreseen, or what this machine refused. Null for a bug. */
+function reasonOf(error: unknown): string | null {
+  if (error instanceof FfError) return error.code === 'internal' ? null : error.code
+  return error instanceof Error && 'syscall' in error ? 'system_refused' : null
+}
+
+/**
+ * Where the probe goes. One that only looks goes anywhere; one that writes or disturbs goes nowhere near what is
+ * in production, and not where nobody can say whether it is (page 3, effect).
+ *
+ * @throws FfError `production_refused`, `target_missing`, or why the database could not be asked who it is
+ */
+async function placeOf(item: ChecklistItem, { site }: Probe, world: World): Promise<Place> {
+  const changes = item.effect !== 'observe'
+  const spec = specOf(site, world)
+  const asked = site !== 'scratch' || (spec?.kind === 'postgres' && changes)
+  const database = asked && spec !== null ? await identify(spec, world) : null
+  if (changes && isDeclaredLive(item, site, world)) throw productionRefused()
+  if (changes) refuseLive(database, world)
+  return {
+    where: whereOf(item, { site, spec, database }, world),
+    database: site === 'scratch' ? null : database,
+  }
+}
+
+const specOf = (site: Probe['site'], world: World): TargetSpec | null =>
+  ({
+    scratch: () => world.targets.scratch,
+    database: () => databaseOf(world),
+    declared: () => world.targets.database,
+  })[site]()
+
+interface Found {
+  readonly site: Probe['site']
+  readonly spec: TargetSpec | null
+  readonly database: string | null
+}
+function whereOf(item: ChecklistItem, { site, spec, database }: Found, { plan }: World): Where {
+  if (site === 'scratch') return 'scratch'
+  if (site === 'declared') return item.where
+  if (database === plan?.database) return 'target'
+  return spec !== null && isLoopback(spec) ? 'scratch' : 'staging'
+}
+
+const isDeclaredLive = ({ where }: ChecklistItem, site: Probe['site'], { plan }: World): boolean =>
+  site === 'declared' && where === 'target' && plan?.environment === 'production'
+
+interface Control {
+  /** Null where it could not be run. */
+  readonly outcome: ControlOutcome | null
+  readonly code: 'control_not_run' | 'control_not_detected'
+  readonly detail: string
+  readonly found: Measurement
+}
+
+/** A measurement is worth something where the same probe has seen the planted fault. */
+async function controlled(
+  item: ChecklistItem,
+  probe: Probe,
+  { world, first }: { readonly world: World; readonly first: Attempt },
+): Promise<Attempt & { readonly control: ControlOutcome | null }> {
+  const looked = first.result === 'pass' || first.result === 'fail'
+  if (item.control.run !== 'with_probe' || !looked) return { ...first, control: null }
+  const { outcome, code, detail } = await tryControl(item, probe, world)
+  if (outcome?.outcome === 'detected') return { ...first, control: outcome }
+  return { ...first, result: 'inconclusive', codes: [code], detail, control: outcome }
+}
+
+async function tryControl(item: ChecklistItem, probe: Probe, world: World): Promise<Control> {
+  const { name } = item.control
+  const tried = await attempt(() => probe.control(world))
+  const at = instantOf(world)
+  if (!tried.ok) {
+    const { detail } = unmeasured(tried.error)
+    return { outcome: null, code: 'control_not_run', detail: `${name}: ${detail}`, found: NOTHING }
+  }
+  const { result, detail } = judgeMeasurement(item, tried.value)
+  const outcome = result === 'fail' ? 'detected' : 'not_detected'
+  return {
+    outcome: { name, outcome, at },
+    code: 'control_not_detected',
+    detail: result === 'fail' ? detail : `${name}: it came out as ${result}`,
+    found: tried.value,
+  }
+}

@@ -1,0 +1,242 @@
+import { mapConcurrently } from '../../../concurrency/map-concurrently.ts'
+import { ended } from '../../../concurrency/ended.ts'
+import { limitText } from '../../../core/gate/limit-text.ts'
+import type { ChecklistItem, EvidenceDraft } from '../../../core/gate/types.ts'
+import type { CheckReport } from '../../../core/report/types.ts'
+import { FfError } from '../../../errors.ts'
+import type { EvidenceWriter, OpenedEvidence } from '../../../ports/evidence.ts'
+import type { ProbeRow } from '../../../core/report/types.ts'
+import { type Checked, checkReport, passed } from '../../../core/report/check-report.ts'
+import {
+  type GateFiles,
+  type GateFolder,
+  loadChecklist,
+  loadGateFiles,
+} from '../../team-folder/load-gate-files.ts'
+import { identityOf, type Running } from '../../team-folder/identity.ts'
+import { type Measurable, measurable } from '../index.ts'
+import type { Probe, World } from './probe.ts'
+import { type ProbeTerms, runControl, runProbe } from './run-probe.ts'
+
+export interface ProbeRequest
+  extends Running, Pick<World, 'adapters' | 'targets' | 'now' | 'signal'> {
+  readonly folder: GateFolder
+  /** Folder of the evidence log. */
+  readonly evidence: string
+  /** The runner's key, and whether it is made where there is none. */
+  readonly key: { readonly path: string; readonly make: boolean }
+  readonly tool_version: string
+  readonly repeat: number
+  /** Which items; none is all that can be measured. */
+  readonly ids: readonly string[]
+  /** Told who signs, before anything is measured. */
+  readonly onRunner: (runner: OpenedEvidence['runner']) => void
+  /** Told how far it is, as often as something says so. */
+  readonly progress: (progress: Progress) => void
+}
+type Count = readonly [done: number, of: number]
+export interface Progress {
+  /** Items by group. */
+  readonly groups: ReadonlyMap<string, Count>
+  /** What items that are under way say of themselves. */
+  readonly running: ReadonlyMap<string, Count>
+}
+type Work = (
+  item: ChecklistItem,
+  probe: Probe,
+  around: { readonly world: World; readonly terms: ProbeTerms },
+) => Promise<EvidenceDraft>
+
+/** `ff probe run`: measures items, their cheap controls with them, and adds a signed record for each. */
+export const probeRun = (request: ProbeRequest): Promise<CheckReport> =>
+  runAll('probe_run', request, runProbe)
+
+/** `ff probe selftest`: the controls alone, which is how the dear ones are kept. */
+export const probeSelftest = (request: ProbeRequest): Promise<CheckReport> =>
+  runAll('probe_selftest', request, runControl)
+
+/** `ff probe list`: each item with what measures it, or what it needs to be measured at all. */
+export async function probeList(folder: GateFolder): Promise<readonly ProbeRow[]> {
+  const { checklist } = await loadChecklist(folder)
+  return checklist.value.items.map((item) => {
+    const { id, title, probe, where, effect, control } = item
+    const found = measurable(item)
+    const needs = found.ok ? null : found.needs
+    return { id, title, probe: probe.name, where, effect, control: control.name, needs }
+  })
+}
+
+/** How many probes are at work at once: each has a server of its own, or two. */
+const AT_ONCE = 3
+
+async function runAll(
+  kind: 'probe_run' | 'probe_selftest',
+  request: ProbeRequest,
+  work: Work,
+): Promise<CheckReport> {
+  const started = request.now()
+  const files = await loadGateFiles(request.folder)
+  const chosen = choose(files.checklist.value.items, request.ids)
+  const { adapters, evidence, key } = request
+  const { writer, runner } = await adapters.openEvidence(evidence, { fits: files.isLine, key })
+  try {
+    request.onRunner(runner)
+    const run = new ProbeRun(request, files, { writer, work })
+    const checked = await run.all(chosen)
+    const { now, signal } = request
+    const ending = ended(signal)
+    const timing = {
+      started_at: started.toISOString(),
+      duration_ms: now().getTime() - started.getTime(),
+      ms: run.ms,
+    }
+    return checkReport(kind, checked, {
+      timing,
+      ...(ending === null ? {} : { exits: [ending] }),
+    })
+  } finally {
+    await writer.close()
+  }
+}
+
+/** Those that were named, in the order of the checklist; else all that can be measured. @throws FfError `option_invalid` */
+function choose(items: readonly ChecklistItem[], ids: readonly string[]): readonly Measurable[] {
+  const unknown = ids.find((id) => !items.some((one) => one.id === id))
+  if (unknown !== undefined)
+    throw new FfError('option_invalid', `The checklist has no item ${unknown}.`, {
+      hint: 'Run ff checklist show for the items that there are.',
+    })
+  const all = items.map(measurable)
+  return ids.length === 0
+    ? all.filter(({ ok }) => ok)
+    : all.filter(({ item }) => ids.includes(item.id))
+}
+
+class ProbeRun implements Progress {
+  readonly ms: Record<string, number> = {}
+  private readonly ended: Promise<null>
+  private readonly request: ProbeRequest
+  private readonly world: World
+  private readonly terms: ProbeTerms
+  private readonly hands: { readonly writer: EvidenceWriter; readonly work: Work }
+  readonly groups = new Map<string, Count>()
+  readonly running = new Map<string, Count>()
+  /** Records go to the log one at a time. */
+  private written: Promise<unknown> = Promise.resolve()
+
+  constructor(
+    request: ProbeRequest,
+    files: GateFiles,
+    hands: { readonly writer: EvidenceWriter; readonly work: Work },
+  ) {
+    const { folder, adapters, targets, now, signal, tool_version, repeat } = request
+    this.request = request
+    this.hands = hands
+    this.ended = whenEnded(signal)
+    this.terms = { identity: identityOf(request, files), tool_version, repeat }
+    const { root, cwd } = folder
+    const { plan } = files
+    const progress = (): void => undefined
+    this.world = { root, cwd, adapters, targets, plan, params: {}, now, signal, progress }
+  }
+
+  /** Those that get on with each other first and side by side, then each of the others by itself. */
+  async all(chosen: readonly Measurable[]): Promise<readonly Checked[]> {
+    for (const { item } of chosen) this.count(item.group, [0, 1])
+    this.tell()
+    const places = chosen.map((one, at) => [one, at] as const)
+    const alone = places.filter(([one]) => one.ok && one.probe.company === 'alone')
+    const together = places.filter(([one]) => !(one.ok && one.probe.company === 'alone'))
+    const checked: (Checked | null)[] = chosen.map(() => null)
+    const take = async ([one, at]: readonly [Measurable, number]): Promise<void> => {
+      if (this.request.signal.aborted) return
+      checked[at] = await this.one(one)
+    }
+    await mapConcurrently(together, AT_ONCE, take)
+    await mapConcurrently(alone, 1, take)
+    return checked.map((one, at) => one ?? left(chosen[at] as Measurable))
+  }
+
+  private async one(found: Measurable): Promise<Checked | null> {
+    const { item } = found
+    const draft = found.ok ? await this.measure(item, found.probe) : null
+    if (found.ok && draft === null) return null
+    this.running.delete(item.id)
+    this.count(item.group, [1, 0])
+    this.tell()
+    return draft === null ? unmet(found as Exclude<Measurable, { ok: true }>) : lineOf(item, draft)
+  }
+
+  /** Null where the run was ended meanwhile: then nothing is recorded. */
+  private async measure(item: ChecklistItem, probe: Probe): Promise<EvidenceDraft | null> {
+    const { now, signal } = this.request
+    const from = now().getTime()
+    try {
+      const progress = (done: number, of: number): void => {
+        this.running.set(item.id, [done, of])
+        this.tell()
+      }
+      const world = { ...this.world, progress }
+      const work = this.hands.work(item, probe, { world, terms: this.terms })
+      // What takes long to end is not waited for: the report is due now, and it cleans up behind itself.
+      const draft = await Promise.race([work, this.ended])
+      if (draft === null || signal.aborted) return null
+      await this.append(draft)
+      this.ms[item.id] = now().getTime() - from
+      return draft
+    } catch (error) {
+      if (signal.aborted) return null
+      throw error
+    }
+  }
+
+  private append(draft: EvidenceDraft): Promise<unknown> {
+    this.written = this.written.then(() => this.hands.writer.append(draft))
+    return this.written
+  }
+
+  private count(group: string, [done, of]: Count): void {
+    const [before, all] = this.groups.get(group) ?? [0, 0]
+    this.groups.set(group, [before + done, all + of])
+  }
+
+  private tell(): void {
+    this.request.progress(this)
+  }
+}
+
+/** When the run is ended. */
+const whenEnded = (signal: AbortSignal): Promise<null> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }))
+
+const left = ({ item }: Measurable): Checked => ({
+  ...passed(item.id, item.title),
+  state: 'pending',
+  next: `ff probe run ${item.id}`,
+})
+
+/** An item that no probe measures: what it needs. */
+const unmet = ({ item, code, needs }: Exclude<Measurable, { ok: true }>): Checked => ({
+  ...passed(item.id, item.title),
+  state: 'inconclusive',
+  findings: [{ code, pointer: null, detail: `needs ${needs}` }],
+  next: null,
+})
+
+/** What came of an item, in one line; where it is no pass, each limit and what to do. */
+function lineOf(item: ChecklistItem, draft: EvidenceDraft): Checked {
+  const { result, codes, example, control, sample_size, kind } = draft
+  const seen = control === null ? 'no control' : `control ${control.outcome.replace('_', ' ')}`
+  const title = `${item.title} (${kind === 'control' ? '' : `${sample_size} looked at, `}${seen})`
+  if (result === 'pass') return passed(item.id, title)
+  const required = item.limits.map(limitText).join('; ')
+  return {
+    ...passed(item.id, title),
+    state: result === 'fail' ? 'fail' : 'inconclusive',
+    findings: codes.map((code) => ({ code, pointer: null, detail: example ?? required })),
+    next:
+      result === 'fail'
+        ? `${item.remediation} Then: ff probe run ${item.id}`
+        : `ff probe run ${item.id}`,
+  }
+}

@@ -1,0 +1,91 @@
+import type { ChecklistItem } from '../../core/gate/types.ts'
+import { UNMEASURABLE } from '../gate/unimplemented-probes.ts'
+import { auditAppendOnly } from './audit-append-only.ts'
+import { adminBlastRadius } from './admin-blast-radius.ts'
+import { auditOnce } from './audit-once.ts'
+import { adminBreaker } from './admin-breaker.ts'
+import { adminContract } from './admin-contract.ts'
+import { adminFailures } from './admin-failures.ts'
+import { adminTimeout } from './admin-timeout.ts'
+import { apiParity } from './api-parity.ts'
+import { alerts } from './alerts.ts'
+import { backfillComplete } from './backfill-complete.ts'
+import { backfillRepeat } from './backfill-repeat.ts'
+import { capacity } from './capacity.ts'
+import { command } from './command.ts'
+import { jwksOutage } from './jwks-outage.ts'
+import { keyRotation } from './key-rotation.ts'
+import { modeMatrix } from './mode-matrix.ts'
+import { parityBreadth } from './parity-breadth.ts'
+import { selftestCatches } from './parity-selftest.ts'
+import { parityVectors } from './parity-vectors.ts'
+import { concurrentEdits } from './concurrent-edits.ts'
+import { contentEqual } from './content-equal.ts'
+import { migrationRoundTrip } from './migration-round-trip.ts'
+import { plan } from './plan.ts'
+import { privileges } from './privileges.ts'
+import type { Probe } from './framework/probe.ts'
+import { tokenClaims } from './token-claims.ts'
+import { tokenForgeries } from './token-forgeries.ts'
+import { restore } from './restore.ts'
+import { schemaConstraints } from './schema-constraints.ts'
+import { schemaHead } from './schema-head.ts'
+import { signals } from './signals.ts'
+import { signoffRole } from './signoff-role.ts'
+
+/** Every probe by the name that the checklist calls it. To add one: its file, and its line here. */
+export const PROBES: Readonly<Record<string, Probe>> = {
+  alerts,
+  command,
+  'admin-contract': adminContract,
+  'admin-timeout': adminTimeout,
+  'admin-failures': adminFailures,
+  'admin-blast-radius': adminBlastRadius,
+  'admin-breaker': adminBreaker,
+  'api-parity': apiParity,
+  'jwks-outage': jwksOutage,
+  'key-rotation': keyRotation,
+  'mode-matrix': modeMatrix,
+  'parity-breadth': parityBreadth,
+  'parity-selftest': selftestCatches,
+  'parity-vectors': parityVectors,
+  capacity,
+  plan,
+  'token-claims': tokenClaims,
+  'token-forgeries': tokenForgeries,
+  'schema-head': schemaHead,
+  'schema-constraints': schemaConstraints,
+  'migration-round-trip': migrationRoundTrip,
+  privileges,
+  'backfill-complete': backfillComplete,
+  'content-equal': contentEqual,
+  'backfill-repeat': backfillRepeat,
+  'concurrent-edits': concurrentEdits,
+  restore,
+  'audit-append-only': auditAppendOnly,
+  'audit-once': auditOnce,
+  signals,
+  'signoff-platform': signoffRole('platform-lead'),
+  'signoff-security': signoffRole('security-lead'),
+}
+
+/** How an item is measured, or why it is not. */
+export type Measurable =
+  | { readonly ok: true; readonly item: ChecklistItem; readonly probe: Probe }
+  | {
+      readonly ok: false
+      readonly item: ChecklistItem
+      readonly code: string
+      readonly needs: string
+    }
+
+export function measurable(item: ChecklistItem): Measurable {
+  const { name } = item.probe
+  if (item.kind === 'command' && item.waivable === 'no')
+    return { ok: false, item, code: 'command_refused', needs: 'its own probe: nobody may waive it' }
+  const found = Object.hasOwn(PROBES, name) ? PROBES[name] : undefined
+  if (found !== undefined && (name === 'command') === (item.kind === 'command'))
+    return { ok: true, item, probe: found }
+  const needs = Object.hasOwn(UNMEASURABLE, name) ? UNMEASURABLE[name] : undefined
+  return { ok: false, item, code: 'not_measured_yet', needs: needs ?? `the probe ${name}` }
+}

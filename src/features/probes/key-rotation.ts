@@ -1,0 +1,142 @@
+import { openAll } from '../../concurrency/open-all.ts'
+import type { Measurement } from '../../core/gate/judge-measurement.ts'
+import { toPublicJwk } from '../../core/text/jwk.ts'
+import type { StagedDoor } from '../../ports/auth.ts'
+import { FfError } from '../../errors.ts'
+import { doorProbe } from './framework/authenticator-probe.ts'
+import { type Knock, withEndpoint } from './testbed/served-endpoints.ts'
+import {
+  honestToken,
+  type Jwk,
+  openTokenShop,
+  withDoor,
+  type TokenShop,
+} from './testbed/test-tokens.ts'
+
+/**
+ * A3: a key comes, and the one before it goes, while tokens of both arrive at a served endpoint; time is played, the key
+ * server and the sockets are real.
+ */
+export const keyRotation = doorProbe({
+  version: 2,
+  faulty: (adapters) => async (stage, settings) => {
+    const { value, close } = await openAll(async (keep) => {
+      const staged = await keep(adapters.openStagedDoor(stage, settings))
+      const keys = stage.keys as readonly Jwk[]
+      const { verifier, metrics } = await keep(adapters.openDoorOn({ keys }, settings))
+      return { ...staged, verifier, metrics }
+    })
+    return { ...value, close }
+  },
+  measure: async (openDoor, world): Promise<Measurement> => {
+    const shop = await openTokenShop(world)
+    const { settings, keys } = shop
+    return withDoor(openDoor, { keys: [keys.rsa], settings }, (door) =>
+      withEndpoint(world, door, async (knock) => {
+        const run = new Rotation({ door, knock }, shop)
+        await run.steady(keys.rsa)
+        const accepted = await run.introduce([keys.rsa, keys.next])
+        const refused = await run.retire(keys.rsa, keys.next)
+        return {
+          measured: {
+            new_key_accepted_s: accepted,
+            retired_key_refused: refused !== null,
+            restarts: run.restarts,
+            valid_refused: run.refused.length,
+          },
+          met: {
+            key_server: 'one on loopback',
+            endpoint: 'POST /v1/flags/evaluate',
+            key_server_requests: door.server.requests(),
+            tokens: run.tokens,
+            retired_after_s: refused ?? 'never',
+          },
+          sample_size: run.tokens,
+          example: run.refused[0] ?? null,
+        }
+      }),
+    )
+  },
+})
+
+/** How often tokens of a key that is known arrive between two steps. */
+const STEP_S = 10
+
+class Rotation {
+  tokens = 0
+  /** Tokens that had to be let in, and were not. */
+  readonly refused: string[] = []
+  /** How often the door's own count of fetches began anew, which it does with the process alone. */
+  restarts = 0
+  private fetches = 0
+  private second = 0
+  private readonly door: StagedDoor
+  private readonly knock: Knock
+  private readonly shop: TokenShop
+
+  constructor({ door, knock }: { door: StagedDoor; knock: Knock }, shop: TokenShop) {
+    this.door = door
+    this.knock = knock
+    this.shop = shop
+  }
+
+  /** Until the key has been published for longer than the cooldown. */
+  async steady(key: Jwk): Promise<void> {
+    await this.mustHold(key)
+    await this.pass(this.times.cooldown_s + 1)
+    await this.mustHold(key)
+  }
+
+  /** @returns after how many seconds a token of the new key was let in; where it never was, how long that was */
+  async introduce([old, fresh]: readonly [Jwk, Jwk]): Promise<number> {
+    await this.door.server.become({ behaviour: 'up', keys: [old, fresh].map(toPublicJwk) })
+    const began = this.second
+    // Twice as long as it may take: longer ago than that it is a failure anyway.
+    while (this.second - began <= 2 * this.times.cooldown_s) {
+      if (await this.isHeld(fresh)) return this.second - began
+      await this.mustHold(old)
+      await this.pass(1)
+    }
+    return this.second - began
+  }
+
+  /** @returns after how many seconds the key that was taken back was refused; null where it never was */
+  async retire(old: Jwk, fresh: Jwk): Promise<number | null> {
+    await this.pass(this.times.cooldown_s + 1)
+    await this.door.server.become({ behaviour: 'up', keys: [toPublicJwk(fresh)] })
+    const began = this.second
+    while (this.second - began <= this.times.cache_max_s) {
+      await this.mustHold(fresh)
+      if (!(await this.isHeld(old))) return this.second - began
+      await this.pass(STEP_S)
+    }
+    return null
+  }
+
+  private get times() {
+    return this.shop.settings.contract.client
+  }
+
+  private async pass(seconds: number): Promise<void> {
+    await this.door.pass(seconds)
+    this.second += seconds
+    const fetches = this.door.metrics().keys?.fetches ?? 0
+    if (fetches < this.fetches) this.restarts += 1
+    this.fetches = fetches
+  }
+
+  private async mustHold(key: Jwk): Promise<void> {
+    if (!(await this.isHeld(key))) this.refused.push(`${key['kid']} after ${this.second} s`)
+  }
+
+  /** Each token is a new one, so that no cache of tokens answers for the keys. */
+  private async isHeld(key: Jwk): Promise<boolean> {
+    this.tokens += 1
+    const token = honestToken(key, this.shop.claims({ jti: `rotation-${this.tokens}` }))
+    const status = await this.knock(token, 'prod')
+    if (status === 200 || status === 401) return status === 200
+    throw new FfError('proof_inconclusive', `The endpoint answered with ${status}.`, {
+      hint: 'Run ff serve, and see what its log says.',
+    })
+  }
+}

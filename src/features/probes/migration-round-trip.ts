@@ -1,0 +1,160 @@
+import type { Migration } from '../../core/migrations/plan.ts'
+import type { TargetSpec } from '../../core/parity/target.ts'
+import { TABLES } from '../../core/rows/rows.ts'
+import { FfError } from '../../errors.ts'
+import type { ScratchDatabase } from '../../ports/database.ts'
+import type { Persistence } from '../migrate/load-persistence.ts'
+import { madeTenants, withMadeStore } from './testbed/generated-store.ts'
+import { type Lend, probe, type World } from './framework/probe.ts'
+import { importStore, withMigrated } from './testbed/scratch-database.ts'
+
+/** A database at the head, and the last step to it. */
+interface Head {
+  readonly scratch: ScratchDatabase
+  readonly inputs: Persistence
+  readonly last: Migration
+}
+const TENANTS = madeTenants(600)
+const ROWS = TENANTS.length + 1
+
+const honest: Lend<Head> = (world, use) =>
+  withMigrated(world, (scratch, inputs) => use({ scratch, inputs, last: lastOf(inputs) }))
+
+/** The fault: a step that writes every row anew, 4 ms for each, which is what a large table would take in all. */
+const REWRITE = `ALTER TABLE tenant_override ALTER COLUMN note TYPE prose
+  USING CASE WHEN pg_sleep(0.004)::text = '' THEN note END`
+const faulty: Lend<Head> = (world, use) =>
+  withMigrated(world, async (scratch, inputs) => {
+    const version = lastOf(inputs).version + 1
+    const terms = { version, name: 'a-rewrite', checksum: '0'.repeat(64) }
+    const head = { scratch, inputs, last: { ...terms, up: REWRITE, down: 'SELECT 1' } }
+    await apply(head, 'up', world)
+    return use(head)
+  })
+
+function lastOf({ migrations }: Persistence): Migration {
+  const last = migrations.at(-1)
+  if (last !== undefined) return last
+  throw new FfError('artefact_invalid', 'There is no migration to take back.', {
+    hint: 'Bring contracts/migrations back; ff artefacts validate says what is missing.',
+  })
+}
+
+/** B3: whether the last step can be taken back and put on again beside a service that answers, and loses nothing. */
+export const migrationRoundTrip = probe<Head>({
+  version: 1,
+  site: 'scratch',
+  company: 'alone',
+  honest,
+  faulty,
+  measure: (head, world) =>
+    withMadeStore(world, { tenants: TENANTS, revision: 1 }, async (source) => {
+      const { scratch, last } = head
+      const watch = await scratch.watchLocks()
+      const trip = new RoundTrip(head, source, world)
+      try {
+        await trip.make()
+      } finally {
+        trip.longest_lock_ms = await watch.end()
+      }
+      const { refused, lost, rewritten, differing, steps } = trip
+      const examples = [
+        ...[...rewritten].map((table) => `${table} is written anew, and nobody reads it meanwhile`),
+        ...differing.map((name) => `${name} is not the same afterwards`),
+      ]
+      return {
+        measured: {
+          longest_lock_ms: Math.round(trip.longest_lock_ms),
+          tables_rewritten: rewritten.size,
+          fingerprints_differing: differing.length,
+          rows_lost: lost,
+          down_refuses_loss: refused || lost === 0,
+        },
+        met: { server: scratch.server, step: last.name, rows: ROWS, down_refused: refused },
+        sample_size: steps,
+        example: examples[0] ?? null,
+      }
+    }),
+})
+
+/** Down and up without rows, then with them. */
+class RoundTrip {
+  longest_lock_ms = 0
+  steps = 0
+  refused = false
+  lost = 0
+  differing: readonly string[] = []
+  readonly rewritten = new Set<string>()
+  private readonly head: Head
+  private readonly source: TargetSpec
+  private readonly world: World
+
+  constructor(head: Head, source: TargetSpec, world: World) {
+    this.head = head
+    this.source = source
+    this.world = world
+  }
+
+  async make(): Promise<void> {
+    const { scratch } = this.head
+    await this.step('down')
+    await this.step('up')
+    await this.load()
+    const before = await scratch.fingerprint()
+    await this.downWithRows()
+    await this.step('up')
+    if (this.refused) await this.load()
+    else this.lost += ROWS - (await this.rows())
+    const after = await scratch.fingerprint()
+    this.differing = [...TABLES, 'schema'].filter((name) => before.get(name) !== after.get(name))
+  }
+
+  /** A step that would lose rows has to refuse; whoever wants it all the same clears them away first. */
+  private async downWithRows(): Promise<void> {
+    try {
+      await this.step('down')
+    } catch (error) {
+      if (!(error instanceof FfError) || error.code !== 'rows_would_be_lost') throw error
+      this.refused = true
+      this.steps += 1
+      this.lost += ROWS - (await this.rows())
+      await this.head.scratch.run('DELETE FROM ff.tenant_override; DELETE FROM ff.flag_registry')
+      await this.step('down')
+    }
+  }
+
+  private async step(direction: 'up' | 'down'): Promise<void> {
+    const { scratch } = this.head
+    const before = await scratch.files()
+    await apply(this.head, direction, this.world)
+    for (const [table, file] of await scratch.files())
+      if (before.has(table) && before.get(table) !== file) this.rewritten.add(table)
+    this.steps += 1
+  }
+
+  private load(): Promise<void> {
+    const { scratch, inputs } = this.head
+    return importStore(this.world, inputs, { source: this.source, database: scratch.target })
+  }
+
+  private async rows(): Promise<number> {
+    const { scratch, inputs } = this.head
+    const held = await this.world.adapters.openRows(scratch.target, inputs)
+    try {
+      return Object.values(held.counts).reduce((all, one) => all + one, 0)
+    } finally {
+      await held.close()
+    }
+  }
+}
+
+const apply = (
+  { scratch, inputs, last }: Head,
+  direction: 'up' | 'down',
+  { adapters }: World,
+): Promise<void> =>
+  adapters.withMigrationSession(scratch.target, { ...inputs, locked: true }, async (session) => {
+    await session.apply(last, direction)
+    // As ff migrate does it: what a step made anew has its grants again.
+    if (direction === 'up') await session.grant()
+  })

@@ -1,0 +1,81 @@
+import type { Adapters } from '../../ports/adapters.ts'
+import type { SceneSearch } from '../../ports/fuzz.ts'
+import { parityExhaustive } from '../parity/parity.ts'
+import { parityFuzz } from '../parity/parity-fuzz.ts'
+import { numberParam, type World } from './framework/probe.ts'
+import {
+  exampleOf,
+  measuredBy,
+  parityProbe,
+  proofRequest,
+  sidesMet,
+} from './testbed/parity-proofs.ts'
+
+/** E2: every cell at every boundary, and as many random cases as the item says. */
+export const parityBreadth = parityProbe(async (adapters, world) => {
+  const wanted = numberParam(world, 'cases')
+  const request = { ...proofRequest(world, adapters), only: null }
+  const cells = measuredBy(await parityExhaustive(request))
+  const random = await randomCases(wanted, adapters, world)
+  const { counts, findings, items } = cells
+  return {
+    measured: {
+      cells_passed: items.filter(({ state }) => state === 'pass').length,
+      random_cases: random.cases,
+      divergences: findings.length + random.divergences,
+    },
+    met: {
+      ...sidesMet(cells),
+      cells: counts.compared,
+      cell_cases: counts.cases,
+      random_cases: random.cases,
+      seeds: random.seeds.join(' '),
+    },
+    sample_size: counts.compared + random.cases,
+    example: exampleOf(cells) ?? random.example,
+  }
+})
+
+interface Random {
+  readonly cases: number
+  readonly divergences: number
+  readonly seeds: readonly number[]
+  readonly example: string | null
+}
+/** Scenes of the first run at most, and about how many questions are in one: how many there are is seen then. */
+const FIRST_RUNS = 100
+const QUESTIONS = 20
+const SEEDS = 2 ** 31
+
+/** Fuzzes until so many questions were put to both sides, or until they differ. */
+async function randomCases(wanted: number, adapters: Adapters, world: World): Promise<Random> {
+  const counted = { scenes: 0, cases: 0, failed: false }
+  const hands: Adapters = { ...adapters, searchScenes: counting(adapters.searchScenes, counted) }
+  const seeds: number[] = []
+  while (counted.cases < wanted) {
+    const perScene = counted.cases / Math.max(counted.scenes, 1)
+    const left = Math.ceil((wanted - counted.cases) / Math.max(perScene, 1))
+    const runs = counted.scenes === 0 ? Math.min(FIRST_RUNS, Math.ceil(wanted / QUESTIONS)) : left
+    const seed = (world.now().getTime() + seeds.length) % SEEDS
+    seeds.push(seed)
+    const progress = (): void => world.progress(Math.min(counted.cases, wanted), wanted)
+    const report = measuredBy(
+      await parityFuzz({ ...proofRequest(world, hands), runs, seed, timeMs: null, progress }),
+    )
+    if (report.verdict === 'fail')
+      return { cases: counted.cases, divergences: 1, seeds, example: exampleOf(report) }
+  }
+  return { cases: counted.cases, divergences: 0, seeds, example: null }
+}
+
+/** Counts the questions of every scene that is played. One that fails is enough: ff parity fuzz makes it small. */
+const counting =
+  (search: SceneSearch, counted: { scenes: number; cases: number; failed: boolean }): SceneSearch =>
+  (fails, options) =>
+    search(async (scene) => {
+      if (counted.failed) return false
+      counted.failed = await fails(scene)
+      counted.scenes += 1
+      counted.cases += scene.steps.filter(({ ask }) => ask !== undefined).length
+      return counted.failed
+    }, options)

@@ -1,0 +1,25 @@
+import { parityRun } from '../parity/parity.ts'
+import {
+  exampleOf,
+  measuredBy,
+  parityProbe,
+  proofRequest,
+  sidesMet,
+} from './testbed/parity-proofs.ts'
+
+/** E1: the vectors of the gate, on a file and a database. */
+export const parityVectors = parityProbe(async (adapters, world) => {
+  const request = { ...proofRequest(world, adapters), more: [], only: null }
+  const report = measuredBy(await parityRun(request))
+  const { items, counts, coverage, findings } = report
+  return {
+    measured: {
+      vectors_passed: items.filter(({ state }) => state === 'pass').length,
+      divergences: findings.length,
+      coverage_missing: coverage.filter(({ vectors }) => vectors === 0).length,
+    },
+    met: { ...sidesMet(report), vectors: counts.compared, fields: counts.fields.compared },
+    sample_size: counts.compared,
+    example: exampleOf(report),
+  }
+})

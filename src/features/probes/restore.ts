@@ -1,0 +1,158 @@
+import { stat, truncate } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TargetSpec } from '../../core/parity/target.ts'
+import { FfError } from '../../errors.ts'
+import type { CommandOutcome } from '../../ports/process.ts'
+import type { ScratchDatabase } from '../../ports/database.ts'
+import { loadPersistence, type Persistence } from '../migrate/load-persistence.ts'
+import { type Lend, probe, type World } from './framework/probe.ts'
+import { importStore, storeOf, withMigrated } from './testbed/scratch-database.ts'
+
+/** A store, and what becomes of the backup of its database before it is restored. */
+interface Backup {
+  readonly store: TargetSpec
+  readonly kept: (dump: string) => Promise<void>
+}
+const honest: Lend<Backup> = (world, use) =>
+  use({ store: storeOf(world), kept: () => Promise.resolve() })
+/** The fault: half of the dump is gone. */
+const faulty: Lend<Backup> = (world, use) =>
+  use({
+    store: storeOf(world),
+    kept: async (dump) => truncate(dump, Math.floor((await stat(dump)).size / 2)),
+  })
+
+/** I3: whether what a backup holds comes back, and whether the last snapshot of the file is sound. */
+export const restore = probe<Backup>({
+  version: 1,
+  site: 'scratch',
+  company: 'together',
+  honest,
+  faulty,
+  measure: async ({ store, kept }, world) => {
+    const snapshot = await snapshotOf(store, world)
+    const measured = {
+      snapshot_readable: snapshot.readable,
+      snapshot_digest_matches: snapshot.matches,
+    }
+    const { rows, fault } = snapshot
+    if (fault !== null) return { measured, met: { rows }, sample_size: rows, example: fault }
+    return withMigrated(world, async (scratch, inputs) => {
+      await importStore(world, inputs, { source: store, database: scratch.target })
+      const { differing, compared, ...met } = await roundTrip(scratch, kept, { world, inputs })
+      return {
+        measured: { ...measured, fingerprints_differing: differing.length },
+        met: { rows, server: scratch.server, compared, ...met },
+        sample_size: compared,
+        example: differing.length === 0 ? null : `${differing[0]} is not as it was: ${met.said}`,
+      }
+    })
+  },
+})
+
+interface SnapshotFound {
+  readonly rows: number
+  readonly readable: boolean
+  readonly matches: boolean
+  readonly fault: string | null
+}
+/** Reads the store from end to end. @throws FfError where there is none */
+async function snapshotOf(store: TargetSpec, { adapters, root }: World): Promise<SnapshotFound> {
+  try {
+    const source = await adapters.openRows(store, await loadPersistence(root))
+    try {
+      for await (const batch of source.lines()) void batch
+      const [fault] = source.faults()
+      const rows = Object.values(source.counts).reduce((all, one) => all + one, 0)
+      return { rows, readable: true, matches: fault === undefined, fault: fault?.detail ?? null }
+    } finally {
+      await source.close()
+    }
+  } catch (error) {
+    if (!(error instanceof FfError) || error.code !== 'store_corrupt') throw error
+    return { rows: 0, readable: false, matches: false, fault: error.message }
+  }
+}
+
+interface Surroundings {
+  readonly world: World
+  readonly inputs: Persistence
+}
+interface RoundTrip {
+  /** Tables, and the schema, that are not the same where the dump was restored. */
+  readonly differing: readonly string[]
+  readonly compared: number
+  readonly dump_bytes: number
+  readonly pg_dump: string
+  readonly said: string
+}
+/** Dumps a database, and restores it into another one. */
+async function roundTrip(
+  scratch: ScratchDatabase,
+  kept: Backup['kept'],
+  { world, inputs }: Surroundings,
+): Promise<RoundTrip> {
+  const { adapters } = world
+  const tools = await toolsFor(scratch.server, world)
+  const before = await scratch.fingerprint()
+  return adapters.withScratchFolder((folder) =>
+    adapters.withScratchDatabase(scratch.target, inputs.versions, async (elsewhere) => {
+      const dump = join(folder, 'ff.dump')
+      const dumping = ['--format=custom', '--schema=ff', '--no-password', `--file=${dump}`]
+      const dumped = await run([tools.pg_dump, ...dumping], scratch, world)
+      if (dumped.kind === 'unanswered' || dumped.status !== 0)
+        throw new FfError('command_unanswered', 'pg_dump did not make a backup.', {
+          hint: `Run it by hand: ${wordsOf(dumped)}.`,
+        })
+      const dump_bytes = (await stat(dump)).size
+      await kept(dump)
+      const into = ['--exit-on-error', '--no-password', '--dbname', databaseIn(elsewhere), dump]
+      const restored = await run([tools.pg_restore, ...into], elsewhere, world)
+      const after = await elsewhere.fingerprint()
+      const names = [...new Set([...before.keys(), ...after.keys()])]
+      const differing = names.filter((name) => before.get(name) !== after.get(name))
+      return {
+        differing,
+        compared: names.length,
+        dump_bytes,
+        pg_dump: tools.version,
+        said: wordsOf(restored),
+      }
+    }),
+  )
+}
+
+const databaseIn = ({ environment }: ScratchDatabase): string => environment['PGDATABASE'] ?? ''
+const wordsOf = (outcome: CommandOutcome): string =>
+  outcome.kind === 'unanswered'
+    ? outcome.detail
+    : `it ended ${outcome.status} ${outcome.last_line}`.trimEnd()
+
+const LIMIT_MS = 600_000
+const run = (
+  argv: readonly string[],
+  { environment }: Pick<ScratchDatabase, 'environment'>,
+  { adapters, cwd, signal }: World,
+): Promise<CommandOutcome> =>
+  adapters.runCommand(argv, { cwd, signal, timeoutMs: LIMIT_MS, env: environment })
+
+/** Where Debian keeps the programs of each version; elsewhere they are on the path. */
+const placesOf = (major: string): readonly string[] => [`/usr/lib/postgresql/${major}/bin/`, '']
+
+/** The programs of the server's own version: one that is older refuses, and one that is newer writes what that server does not read. */
+async function toolsFor(
+  server: string,
+  world: World,
+): Promise<{ readonly pg_dump: string; readonly pg_restore: string; readonly version: string }> {
+  const [major = ''] = server.split('.')
+  for (const place of placesOf(major)) {
+    const asked = await run([`${place}pg_dump`, '--version'], { environment: {} }, world)
+    const version = asked.kind === 'exited' ? (VERSION.exec(asked.last_line)?.[1] ?? '') : ''
+    if (version.split('.', 1)[0] === major)
+      return { pg_dump: `${place}pg_dump`, pg_restore: `${place}pg_restore`, version }
+  }
+  throw new FfError('target_missing', `It needs a pg_dump of PostgreSQL ${major}.`, {
+    hint: `Install postgresql-client-${major}, or name a server of another version with --scratch.`,
+  })
+}
+const VERSION = /^pg_dump \(PostgreSQL\) (\d+(?:\.\d+)?)/

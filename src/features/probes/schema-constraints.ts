@@ -1,0 +1,67 @@
+import type { SchemaContract } from '../../core/migrations/catalogue.ts'
+import type { TargetSpec } from '../../core/parity/target.ts'
+import { loadPersistence } from '../migrate/load-persistence.ts'
+import { databaseOf, given, probe } from './framework/probe.ts'
+import { withMigrated } from './testbed/scratch-database.ts'
+
+/** B2: whether constraints and indexes do what they are there for. */
+export const schemaConstraints = probe<TargetSpec>({
+  version: 1,
+  site: 'database',
+  company: 'together',
+  honest: given(databaseOf),
+  faulty: (world, use) =>
+    withMigrated(world, async (scratch) => {
+      await scratch.run(
+        `ALTER TABLE ff.tenant_override DROP CONSTRAINT tenant_override_flag_fkey,
+           ADD CONSTRAINT tenant_override_flag_fkey FOREIGN KEY (flag_key)
+           REFERENCES ff.flag_registry (flag_key) ON UPDATE CASCADE ON DELETE RESTRICT NOT VALID`,
+      )
+      return use(scratch.target)
+    }),
+  measure: async (database, { root, adapters }) => {
+    const { contract, versions } = await loadPersistence(root)
+    const facts = await adapters.inspectSchema(database, versions)
+    const { constraints, indexes, queries } = facts
+    const rules = ruleFaults(contract, facts.foreign_keys)
+    const scanning = queries.filter(({ scans }) => scans.length > 0)
+    const examples = [
+      ...constraints.invalid.map((name) => `the constraint ${name} is not validated`),
+      ...indexes.unusable.map((name) => `the index ${name} is not usable`),
+      ...rules.map((name) => `the rule ${name} is not the contract's`),
+      ...scanning.map(({ name, scans }) => `the query ${name} reads all of ${scans.join(', ')}`),
+    ]
+    return {
+      measured: {
+        constraints_invalid: constraints.invalid.length,
+        indexes_invalid: indexes.unusable.length,
+        rules_differing: rules.length,
+        hot_queries_without_index: scanning.length,
+      },
+      met: {
+        server: facts.server,
+        constraints: constraints.seen,
+        indexes: indexes.seen,
+        queries: queries.length,
+      },
+      sample_size: constraints.seen + indexes.seen + queries.length,
+      example: examples[0] ?? null,
+    }
+  },
+})
+
+/** Foreign keys, with what they do on update and delete, that are not as the contract has them. */
+function ruleFaults(
+  { tables }: SchemaContract,
+  found: ReadonlyMap<string, string>,
+): readonly string[] {
+  const wanted = new Map(
+    Object.entries(tables).flatMap(([table, { constraints }]) =>
+      Object.entries(constraints)
+        .filter(([, text]) => text.startsWith('FOREIGN KEY'))
+        .map(([name, text]): [string, string] => [`${table}.${name}`, text]),
+    ),
+  )
+  const names = [...new Set([...wanted.keys(), ...found.keys()])]
+  return names.filter((name) => wanted.get(name) !== found.get(name))
+}

@@ -1,0 +1,51 @@
+import { catalogueDrift, catalogueOf } from '../../core/migrations/catalogue.ts'
+import type { TargetSpec } from '../../core/parity/target.ts'
+import { loadPersistence } from '../migrate/load-persistence.ts'
+import { databaseOf, given, probe } from './framework/probe.ts'
+import { withMigrated } from './testbed/scratch-database.ts'
+
+/** B1: whether the schema is the one of this version, and nobody changed it by hand. */
+export const schemaHead = probe<TargetSpec>({
+  version: 1,
+  site: 'database',
+  company: 'together',
+  honest: given(databaseOf),
+  faulty: (world, use) =>
+    withMigrated(world, async (scratch) => {
+      await scratch.run('ALTER TABLE ff.flag_registry ADD COLUMN added_by_hand text')
+      return use(scratch.target)
+    }),
+  measure: async (database, { root, adapters }) => {
+    const inputs = await loadPersistence(root)
+    const { contract, migrations } = inputs
+    const needs = { ...inputs, locked: false }
+    return adapters.withMigrationSession(database, needs, async (session) => {
+      const applied = await session.applied()
+      const { found, roles } = await session.catalogue()
+      const known = new Map(migrations.map(({ name, checksum }) => [name, checksum]))
+      const others = applied.filter(({ name, checksum }) => known.get(name) !== checksum)
+      const names = new Set(applied.map(({ name }) => name))
+      const left = migrations.filter(({ name }) => !names.has(name))
+      const expected = catalogueOf(contract, roles)
+      const drifts = catalogueDrift(expected, found)
+      const absent = Object.keys(contract.roles).filter((role) => !roles.has(role))
+      const head = applied.at(-1)?.name ?? 'none'
+      const examples = [
+        ...drifts.map((one) => `${one.object}: ${one.found ?? 'nothing'} was found`),
+        ...absent.map((role) => `the role ${role} is not there`),
+        ...others.map(({ name }) => `${name} was applied with other content`),
+      ]
+      return {
+        measured: {
+          head_matches: head === migrations.at(-1)?.name,
+          checksum_differences: others.length,
+          unapplied: left.length,
+          drift: drifts.length + absent.length,
+        },
+        met: { head, objects: found.size },
+        sample_size: expected.size,
+        example: examples[0] ?? null,
+      }
+    })
+  },
+})

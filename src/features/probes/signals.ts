@@ -1,0 +1,191 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Exposition } from '../../core/alerts/exposition.ts'
+import { loadAlerts } from './alert-contract.ts'
+import { METRICS } from '../serve/metrics.ts'
+import { probe, type World } from './framework/probe.ts'
+import { ServiceStage, type StageHands } from './testbed/test-service.ts'
+
+/** How long a metric may take to show what happened (page 3, H1). */
+const WITHIN_S = 60
+const EVERY_MS = 50
+
+/** H1: whether each metric of the contract is there, and moves when what it counts is made to happen. */
+export const signals = probe<StageHands>({
+  version: 2,
+  site: 'scratch',
+  company: 'together',
+  honest: (_world, use) => use((adapters) => adapters),
+  faulty: (_world, use) =>
+    use((adapters) => ({
+      ...adapters,
+      openTelemetry: async (log, readings) => {
+        const telemetry = await adapters.openTelemetry(log, readings)
+        const metrics = async () => {
+          const { type, text } = await telemetry.metrics()
+          return { type, text: text.replaceAll('ff_decisions_total', 'ff_decided_total') }
+        }
+        return { ...telemetry, metrics }
+      },
+    })),
+  measure: async (hands, world) => {
+    const contract = await loadAlerts(world.root)
+    const required = contract.signals.filter(({ moves }) => moves).map(({ metric }) => metric)
+    const constant = contract.signals.filter(({ moves }) => !moves).map(({ metric }) => metric)
+    const watch = await ServiceStage.lend(world, hands, async (stage) => {
+      const watching = new Watch(stage, world)
+      await watching.isThere(constant)
+      for (const metric of required) await watching.moves(metric)
+      return watching
+    })
+    const { missing, still, took } = watch
+    return {
+      measured: {
+        metrics_missing: missing.length,
+        metrics_still: still.length,
+        slowest_s: took.length === 0 ? WITHIN_S : Math.max(...took),
+      },
+      met: {
+        service: 'one of this process, over HTTP on loopback, on a file',
+        metrics: contract.signals.length,
+        moved: took.length,
+      },
+      sample_size: contract.signals.length,
+      example:
+        [
+          ...missing.map((one) => `${one} is not there`),
+          ...still.map((one) => `${one} did not move`),
+        ][0] ?? null,
+    }
+  },
+})
+
+/** Makes something happen, and makes it be over afterwards. */
+type Event = (stage: ServiceStage) => Promise<() => Promise<unknown>>
+const over = (): Promise<void> => Promise.resolve()
+const after =
+  (work: (stage: ServiceStage) => Promise<unknown>): Event =>
+  async (stage) => {
+    await work(stage)
+    return over
+  }
+const plain = after((stage) => stage.evaluate())
+/** One that is new, and known when it comes again. */
+const token = after(async (stage) => {
+  stage.renewToken()
+  await stage.evaluateSensitive()
+  await stage.evaluateSensitive()
+})
+const keysOlder = after(async (stage) => {
+  await stage.evaluateSensitive()
+  await stage.pass(1)
+})
+const change = after((stage) => stage.change())
+/** A fetch of the key set is due, and finds nobody. */
+const keysAway: Event = async (stage) => {
+  await stage.evaluateSensitive()
+  await stage.keyServer('refused')
+  await stage.pass(31)
+  await stage.evaluateUnverified()
+  return () => stage.keyServer('up')
+}
+/** The last good set has run out. */
+const keysLost: Event = async (stage) => {
+  await stage.evaluateSensitive()
+  await stage.keyServer('refused')
+  await stage.pass(3_700)
+  return async () => {
+    await stage.keyServer('up')
+    await stage.pass(31)
+  }
+}
+const storeDown: Event = async ({ fault }) => {
+  fault.store = 'down'
+  return async () => {
+    fault.store = 'none'
+  }
+}
+const breakerOpen: Event = async ({ fault }) => {
+  fault.admin = 'open'
+  return async () => {
+    fault.admin = 'none'
+  }
+}
+const underWay: Event = async (stage) => stage.hold(1)
+
+/** What moves each metric. To add one: its line. */
+const EVENTS: Readonly<Record<string, Event>> = {
+  ff_http_requests_total: plain,
+  ff_http_request_duration_seconds: plain,
+  ff_http_requests_in_flight: underWay,
+  ff_http_refusals_total: after((stage) => stage.getNothing()),
+  ff_decisions_total: plain,
+  ff_changes_total: change,
+  ff_store_up: storeDown,
+  ff_audit_head_seq: change,
+  ff_jwks_fetches_total: keysAway,
+  ff_jwks_fetch_failures_total: keysAway,
+  ff_jwks_loaded: keysLost,
+  ff_jwks_age_seconds: keysOlder,
+  ff_token_cache_hits_total: token,
+  ff_token_cache_misses_total: token,
+  ff_token_cache_entries: token,
+  ff_auth_decode_only_total: keysAway,
+  ff_admin_calls_total: token,
+  ff_admin_breaker: breakerOpen,
+}
+
+/** What of the metrics is seen, on a stage where things are made to happen. */
+class Watch {
+  readonly missing: string[] = []
+  readonly still: string[] = []
+  /** Seconds from each event to the scrape that shows it. */
+  readonly took: number[] = []
+  private readonly stage: ServiceStage
+  private readonly signal: AbortSignal
+
+  constructor(stage: ServiceStage, { signal }: World) {
+    this.stage = stage
+    this.signal = signal
+  }
+
+  async isThere(metrics: readonly string[]): Promise<void> {
+    const read = await this.stage.scrape()
+    this.missing.push(...metrics.filter((metric) => seriesOf(read, metric) === null))
+  }
+
+  async moves(metric: string): Promise<void> {
+    const before = seriesOf(await this.stage.scrape(), metric)
+    const event = Object.hasOwn(EVENTS, metric) ? EVENTS[metric] : undefined
+    if (before === null) this.missing.push(metric)
+    else if (event === undefined) this.still.push(metric)
+    else await this.shows(metric, before, event)
+  }
+
+  private async shows(metric: string, before: string, event: Event): Promise<void> {
+    const undo = await event(this.stage)
+    const since = performance.now()
+    const seconds = (): number => (performance.now() - since) / 1000
+    try {
+      while (seconds() < WITHIN_S && !this.signal.aborted) {
+        if (seriesOf(await this.stage.scrape(), metric) !== before)
+          return void this.took.push(seconds())
+        await sleep(EVERY_MS)
+      }
+      this.still.push(metric)
+    } finally {
+      await undo()
+    }
+  }
+}
+
+/** All series of a metric as a text but those that looking itself moves; null where it is not there. */
+function seriesOf(read: Exposition | null, metric: string): string | null {
+  if (read?.ok !== true || !read.families.has(metric)) return null
+  const own = read.samples.filter(
+    ({ name, labels }) =>
+      labels['route'] !== METRICS.id &&
+      (name === metric || (name.startsWith(metric) && PARTS.has(name.slice(metric.length)))),
+  )
+  return JSON.stringify(own)
+}
+const PARTS: ReadonlySet<string> = new Set(['_bucket', '_sum', '_count'])

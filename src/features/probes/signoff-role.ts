@@ -1,0 +1,47 @@
+import { signoffTools } from '../../artefacts/documents.ts'
+import type { Measurement } from '../../core/gate/judge-measurement.ts'
+import type { Role } from '../../core/gate/types.ts'
+import { judgeSignoff } from '../../core/signoff/judge.ts'
+import type { SignoffTools } from '../../core/signoff/types.ts'
+import { type Lend, type Probe, probe } from './framework/probe.ts'
+import { signoffScene } from './testbed/signoff-cases.ts'
+
+/** The verifier of the gate, with what a change makes of its cryptography. */
+const lending =
+  (change: (tools: SignoffTools) => SignoffTools): Lend<SignoffTools> =>
+  async (world, use) =>
+    use(change(signoffTools(await world.adapters.signoffCrypto())))
+
+/**
+ * J2 and J3: whether a signature of the role is taken, and spoiled ones are not. That people signed is for the
+ * gate to see, at each verdict; this is about whether it would see what they did not.
+ */
+export const signoffRole = (role: Role): Probe =>
+  probe<SignoffTools>({
+    version: 1,
+    site: 'scratch',
+    company: 'together',
+    honest: lending((tools) => tools),
+    // Every signature holds: the negatives are refused by their bytes alone, and some are not.
+    faulty: lending((tools) => ({ ...tools, holds: () => true })),
+    measure: async (tools, world): Promise<Measurement> => {
+      const { trust, present, now, good, negatives } = signoffScene(
+        role,
+        world.now().getTime(),
+        tools,
+      )
+      const outcomeOf = (envelope: string) => judgeSignoff({ trust, envelope, present, now }, tools)
+      const taken = outcomeOf(good)
+      const accepted = negatives.filter(({ envelope }) => outcomeOf(envelope).status === 'verified')
+      return Promise.resolve({
+        measured: {
+          signature_verifies:
+            taken.status === 'verified' && taken.signatures.some((one) => one.role === role),
+          negatives_accepted: accepted.length,
+        },
+        met: { role, envelopes: negatives.length + 1, good: taken.status },
+        sample_size: negatives.length,
+        example: accepted[0] === undefined ? null : `accepted: ${accepted[0].what}`,
+      })
+    },
+  })

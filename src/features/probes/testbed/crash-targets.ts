@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { closeAfter, withAll } from '../../../concurrency/open-all.ts'
+import type { AuditRecord } from '../../../core/audit/record.ts'
+import type { TargetSpec } from '../../../core/parity/target.ts'
+import { rowLine } from '../../../core/row-format/row-line.ts'
+import type { RowKey } from '../../../core/rows/rows.ts'
+import { FfError } from '../../../errors.ts'
+import type { HttpClient } from '../../../ports/http.ts'
+import type { ScratchDatabase } from '../../../ports/database.ts'
+import { loadPersistence } from '../../migrate/load-persistence.ts'
+import { AUDITED_LATE, recordedLate } from '../faults/late-audit.ts'
+import { withMadeStore } from './generated-store.ts'
+import type { World } from '../framework/probe.ts'
+import { importStore, withMigrated } from './scratch-database.ts'
+
+type Store = Extract<TargetSpec, { kind: 'file' | 'postgres' }>
+/** Scratch state that the program serves in a process of its own: one flag, and what is changed. */
+export interface Ground {
+  readonly name: 'the file' | 'the database'
+  readonly store: Store
+  readonly server: string | null
+  /**
+   * Kills whoever is writing, and resolves when all of it is over.
+   *
+   * @param at which kill it is: every second one comes between a change and its record, where that can be chosen
+   */
+  readonly strike: (kill: () => Promise<void>, at: number) => Promise<void>
+  /** What of its trail counts as written. */
+  readonly kept: (records: readonly AuditRecord[]) => readonly AuditRecord[]
+}
+
+/** Lends both, alike. @param late whether records are written outside the transactions of their changes */
+export const withGrounds = <T>(
+  world: World,
+  late: boolean,
+  use: (grounds: readonly [Ground, Ground]) => Promise<T>,
+): Promise<T> =>
+  withMadeStore(world, { tenants: [], revision: 1 }, (store) =>
+    withMigrated(world, async (scratch, inputs) => {
+      await importStore(world, inputs, { source: store, database: scratch.target })
+      if (late) await scratch.run(AUDITED_LATE)
+      return use([fileGround(store as Store, late), databaseGround(scratch)])
+    }),
+  )
+
+const fileGround = (store: Store, late: boolean): Ground => ({
+  name: 'the file',
+  store,
+  server: null,
+  strike: (kill) => kill(),
+  kept: (records) => (late ? recordedLate(records) : records),
+})
+
+const databaseGround = (scratch: ScratchDatabase): Ground => ({
+  name: 'the database',
+  store: scratch.target as Store,
+  server: scratch.server,
+  strike: async (kill, at) => {
+    await (at % 2 === 0 ? killBehindTheRow(scratch, kill) : kill())
+    await scratch.run(SETTLE)
+  },
+  kept: (records) => records,
+})
+
+/** For so long nobody writes a record, seconds; the kill is in the middle. */
+const HELD_S = 0.3
+const HOLD = `BEGIN; LOCK TABLE ff.audit IN SHARE MODE; SELECT pg_sleep(${HELD_S}); COMMIT`
+/** Waits for every transaction that has begun to write. */
+const SETTLE = 'BEGIN; LOCK TABLE ff.audit_head IN ACCESS EXCLUSIVE MODE; COMMIT'
+
+/** Whoever writes meanwhile has written the row, and waits to write the record. */
+async function killBehindTheRow(
+  scratch: ScratchDatabase,
+  kill: () => Promise<void>,
+): Promise<void> {
+  const middle = new Promise((resolve) => setTimeout(resolve, (HELD_S * 1000) / 2))
+  await Promise.all([scratch.run(HOLD), middle.then(kill)])
+}
+
+/** A service that runs, and what ends it. */
+export interface Running {
+  readonly client: HttpClient
+  readonly kill: () => Promise<void>
+}
+/** No service of a measurement runs for longer. */
+const LIFE_MS = 300_000
+/** The service's own role, whoever the connection is made as; it serves as nobody else. */
+const AS_SERVICE = 'options=-c%20role%3Dff_app'
+
+/**
+ * Lends the program as it serves a ground in production's ways; it is killed at the latest afterwards.
+ *
+ * @param keys what it verifies tokens with
+ * @throws FfError `command_unanswered` where it does not start
+ */
+export const withService = <T>(
+  { adapters, signal }: World,
+  { ground, keys }: { readonly ground: Ground; readonly keys: Readonly<Record<string, string>> },
+  use: (running: Running) => Promise<T>,
+): Promise<T> =>
+  adapters.withScratchFolder(async (cwd) => {
+    const digestKey = join(cwd, 'digest.key')
+    await writeFile(digestKey, randomBytes(32), { mode: 0o600 })
+    const env = {
+      ...keys,
+      ...settingsOf(ground.store),
+      FF_LISTEN: '127.0.0.1:0',
+      FF_AUDIT_DIGEST_KEY_FILE: digestKey,
+    }
+    const limits = { cwd, env, signal, timeoutMs: LIFE_MS }
+    return closeAfter(async (keep) => {
+      const program = await keep(adapters.startFf(['serve'], limits), (one) => one.kill())
+      const said = await program.says(/Listening on (\S+)/)
+      if (!said.ok)
+        throw new FfError('command_unanswered', `ff serve did not start on ${ground.name}.`, {
+          hint: `It said: ${said.last_line.slice(0, 300)}`,
+        })
+      const client = await keep(adapters.openClient(said.text))
+      return use({ client, kill: () => program.kill() })
+    })
+  })
+
+function settingsOf(store: Store): Readonly<Record<string, string>> {
+  if (store.kind === 'file') return { FF_BACKING: 'file', FF_STORE_DIR: store.folder ?? '' }
+  const { url } = store
+  const joint = url.includes('?') ? '&' : '?'
+  return { FF_BACKING: 'db', FF_DATABASE_URL: `${url}${joint}${AS_SERVICE}` }
+}
+
+/** All records of changes that count as written. */
+export async function recordsOf(
+  { adapters, root }: World,
+  { store, kept }: Ground,
+): Promise<readonly AuditRecord[]> {
+  const { versions } = await loadPersistence(root)
+  return withAll([() => adapters.openTrail(store, versions)], (trail) =>
+    trail.read(0, async (reading) => {
+      const records: AuditRecord[] = []
+      for await (const record of reading.records) if (record !== null) records.push(record)
+      return kept(records).filter(({ action }) => action !== 'audit.boundary')
+    }),
+  )
+}
+
+/** Lines of the overrides of these tenants, as they stand and as the last record of each says. */
+export async function linesOf(
+  world: World,
+  ground: Ground,
+  keys: readonly RowKey[],
+): Promise<{ readonly stand: ReadonlySet<string>; readonly said: ReadonlySet<string> }> {
+  const inputs = await loadPersistence(world.root)
+  return withAll([() => world.adapters.openRows(ground.store, inputs)], async (rows) => {
+    const stand = new Set(await rows.lookup('tenant_override', keys))
+    const records = await recordsOf(world, ground)
+    const last = new Map(records.map(({ target, after }) => [target, after]))
+    const said = keys.flatMap(({ scope_id, flag_key }) => {
+      const after = last.get(`tenant/${scope_id}/${flag_key}`)
+      return after == null ? [] : [rowLine('tenant_override', after)]
+    })
+    return { stand, said: new Set(said) }
+  })
+}

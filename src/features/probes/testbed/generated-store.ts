@@ -1,0 +1,66 @@
+import { join } from 'node:path'
+import { EMPTY_HEAD } from '../../../core/audit/record.ts'
+import type { CanonicalJson } from '../../../core/json/canonical.ts'
+import type { TargetSpec } from '../../../core/parity/target.ts'
+import { rowLine } from '../../../core/row-format/row-line.ts'
+import type { Instant } from '../../../core/rows/instant.ts'
+import { rowText } from '../../../core/rows/row-text.ts'
+import type { FlagRow, TenantOverrideRow } from '../../../core/rows/rows.ts'
+import type { World } from '../framework/probe.ts'
+
+/** The one flag of a store that a probe makes. */
+export const MADE_FLAG = 'ff.probe'
+const MADE_AT = '2026-01-01T00:00:00.000Z' as Instant
+
+/** Ids of tenants, in the order of their bytes. */
+export const madeTenants = (count: number): readonly string[] =>
+  Array.from({ length: count }, (_, at) => `T${String(at).padStart(6, '0')}`)
+
+/** Lends a file store of one flag of numbers and an override of each tenant, all rows at one revision. */
+export const withMadeStore = <T>(
+  { adapters }: Pick<World, 'adapters'>,
+  { tenants, revision }: { readonly tenants: readonly string[]; readonly revision: number },
+  use: (store: TargetSpec) => Promise<T>,
+): Promise<T> =>
+  adapters.withScratchFolder(async (parent) => {
+    const folder = join(parent, 'store')
+    const counts = { flag_registry: 1, tenant_override: tenants.length, user_override: 0 }
+    const lines = [
+      rowLine('flag_registry', rowText(flagRow(revision))),
+      ...tenants.map((one) => rowLine('tenant_override', rowText(overrideRow(one, revision)))),
+    ]
+    const about = { epoch: 0, head: EMPTY_HEAD, counts }
+    await adapters.writeNewStore(folder, about, inOne(lines))
+    return use({ kind: 'file', folder })
+  })
+
+async function* inOne(lines: readonly string[]): AsyncGenerator<Buffer> {
+  yield Buffer.from(lines.map((line) => `${line}\n`).join(''))
+}
+
+const flagRow = (revision: number): FlagRow => ({
+  flag_key: MADE_FLAG,
+  value_type: 'number',
+  default_value: '0' as CanonicalJson,
+  safe_value: '0' as CanonicalJson,
+  sensitive: false,
+  required_auth: 'none',
+  state: 'active',
+  description: 'made by a probe',
+  owner: 'ff',
+  revision,
+  created_at: MADE_AT,
+  updated_at: MADE_AT,
+})
+
+const overrideRow = (tenant_id: string, revision: number): TenantOverrideRow => ({
+  tenant_id,
+  flag_key: MADE_FLAG,
+  value: String(revision) as CanonicalJson,
+  note: 'as it was imported',
+  created_by: 'importer',
+  updated_by: 'importer',
+  revision,
+  created_at: MADE_AT,
+  updated_at: MADE_AT,
+})

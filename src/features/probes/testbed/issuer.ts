@@ -1,0 +1,40 @@
+import { toPublicJwk } from '../../../core/text/jwk.ts'
+import type { KeyServer } from '../../../ports/auth.ts'
+import type { World } from '../framework/probe.ts'
+import { honestToken, openTokenShop } from './test-tokens.ts'
+import type { Asker } from './audited-changes.ts'
+
+/** Who issues the tokens of those who ask. */
+export interface Issuer {
+  readonly server: KeyServer
+  /** Settings by which a service takes them. */
+  readonly keys: Readonly<Record<string, string>>
+  readonly headersOf: (asker: Asker) => Readonly<Record<string, string>>
+}
+const HOUR_S = 3_600
+
+/** @throws FfError `artefact_invalid` where there are no test keys */
+export async function openIssuer(world: World): Promise<Issuer> {
+  const { keys, settings, claims } = await openTokenShop(world)
+  const exp = Math.floor(world.now().getTime() / 1000) + HOUR_S
+  const writes = claims({ exp, scope: 'ff:override:write ff:tenant:any' })
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+  const forged = { ...keys.attacker, kid: keys.rsa['kid'] ?? '' }
+  const headers: Readonly<Record<Asker, Readonly<Record<string, string>>>> = {
+    writer: bearer(honestToken(keys.rsa, writes)),
+    reader: bearer(honestToken(keys.rsa, claims({ exp, scope: 'ff:registry:read' }))),
+    forger: bearer(honestToken(forged, writes)),
+    nobody: {},
+  }
+  const stage = { behaviour: 'up', keys: [toPublicJwk(keys.rsa)] } as const
+  const server = await world.adapters.openKeyServer(stage)
+  return {
+    server,
+    keys: {
+      FF_JWKS_URL: server.url.href,
+      FF_JWT_ISSUER: settings.issuer,
+      FF_JWT_AUDIENCE: settings.audience,
+    },
+    headersOf: (asker) => headers[asker],
+  }
+}

@@ -1,0 +1,37 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Arrival, Pace } from '../../../core/load-stats/load.ts'
+
+/** Sends one request. @param at which of the load @returns whether it was answered as it should be; never rejects */
+export type Send = (at: number) => Promise<boolean>
+
+/**
+ * Puts a load to a service whose requests go out when they are due, however long those before them take: an open
+ * loop. What comes too late to be sent in its time is sent at once, and its time counts all the same.
+ */
+export async function underLoad(
+  send: Send,
+  { per_s, requests }: Pace,
+  signal: AbortSignal,
+): Promise<readonly Arrival[]> {
+  const began = performance.now()
+  const passed = (): number => performance.now() - began
+  const sent: Promise<Arrival>[] = []
+  while (sent.length < requests && !signal.aborted) {
+    const due_ms = (sent.length * 1000) / per_s
+    const early_ms = due_ms - passed()
+    if (early_ms > 0) await sleep(early_ms)
+    else sent.push(arrival(send, { at: sent.length, due_ms, passed }))
+  }
+  return Promise.all(sent)
+}
+
+interface Due {
+  readonly at: number
+  readonly due_ms: number
+  readonly passed: () => number
+}
+async function arrival(send: Send, { at, due_ms, passed }: Due): Promise<Arrival> {
+  const sent_ms = passed()
+  const ok = await send(at)
+  return { due_ms, sent_ms, done_ms: passed(), ok }
+}

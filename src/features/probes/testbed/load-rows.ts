@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto'
+import type { Credential } from '../../../core/auth/types.ts'
+import type { CanonicalJson } from '../../../core/json/canonical.ts'
+import type {
+  FlagRow,
+  State,
+  TenantOverrideRow,
+  UserOverrideRow,
+  ValueType,
+} from '../../../core/rows/rows.ts'
+import type { HttpClient } from '../../../ports/http.ts'
+import { evaluateOver } from '../../parity/service-client.ts'
+import type { Send } from './load-generator.ts'
+import { TOKEN_TIME } from './test-tokens.ts'
+import { SENSITIVE_FLAG, STAGE_ROWS } from './test-rows.ts'
+
+const FLAGS = 20
+const TENANTS = 50
+const USERS = 10
+/** A value of each type, one for the flag, one for a tenant and one for a user. */
+const VALUES: readonly (readonly [ValueType, string, string, string])[] = [
+  ['boolean', 'false', 'true', 'true'],
+  ['string', '"of all"', '"of a tenant"', '"of a user"'],
+  ['number', '0', '0.1', '2'],
+  ['object', '{}', '{"of":"a tenant"}', '{"of":["a","user"]}'],
+]
+const valuesAt = (at: number) => VALUES[at % VALUES.length] as (typeof VALUES)[number]
+const count = <T>(length: number, make: (at: number) => T): readonly T[] =>
+  Array.from({ length }, (_, at) => make(at))
+
+const flagKey = (at: number): string => `ff.load.f${at}`
+const flag = (at: number): FlagRow => ({
+  flag_key: flagKey(at),
+  value_type: valuesAt(at)[0],
+  default_value: valuesAt(at)[1] as CanonicalJson,
+  safe_value: valuesAt(at)[1] as CanonicalJson,
+  sensitive: false,
+  required_auth: 'any',
+  state: at % 10 === 9 ? 'killed' : 'active',
+  description: 'of a load',
+  owner: 'ff',
+  revision: 1,
+  created_at: TOKEN_TIME,
+  updated_at: TOKEN_TIME,
+})
+const override = (at: number, value: string) => ({
+  flag_key: flagKey(at),
+  value: value as CanonicalJson,
+  created_by: 'ff',
+  updated_by: 'ff',
+  revision: 1,
+  created_at: TOKEN_TIME,
+  updated_at: TOKEN_TIME,
+})
+/** Every second tenant has all flags otherwise, and every second user every other flag. */
+const tenantRow = (tenant: number, at: number): TenantOverrideRow => ({
+  ...override(at, valuesAt(at)[2]),
+  tenant_id: `T-load-${tenant * 2}`,
+})
+const userRow = (user: number, at: number): UserOverrideRow => ({
+  ...override(at * 2, valuesAt(at * 2)[3]),
+  user_id: `U-load-${user * 2}`,
+})
+
+/** What is asked about under load, beside the rows of the stage. */
+export const LOAD_ROWS: State = {
+  flag_registry: [...STAGE_ROWS.flag_registry, ...count(FLAGS, flag)],
+  tenant_override: count(TENANTS / 2, (one) => count(FLAGS, (at) => tenantRow(one, at))).flat(),
+  user_override: count(USERS / 2, (one) => count(FLAGS / 2, (at) => userRow(one, at))).flat(),
+}
+
+/** Asks for a decision that needs no Admin: of flags, tenants and users in turn, one flag of them unknown. */
+export const ordinary =
+  (client: HttpClient): Send =>
+  (at) => {
+    const tenant_id = `T-load-${at % TENANTS}`
+    const user_id = `U-load-${Math.floor(at / TENANTS) % USERS}`
+    const dev_headers = { tenant_id, user_id, scopes: [] }
+    return decided(client, { token: null, dev_headers }, { flag_key: flagKey(at % (FLAGS + 1)) })
+  }
+/** Asks for one that Admin is asked about, by an approval that nobody else names. */
+export const sensitive =
+  (client: HttpClient, token: string): Send =>
+  (at) => {
+    const asked = { flag_key: SENSITIVE_FLAG, approval_ref: `APP-${at}-load` }
+    return decided(client, { token, dev_headers: null }, asked)
+  }
+
+async function decided(
+  client: HttpClient,
+  credential: Credential,
+  asked: { readonly flag_key: string; readonly approval_ref?: string },
+): Promise<boolean> {
+  const named = { tenant_id: null, user_id: null, approval_ref: null, ...asked }
+  const request = { ...named, request_id: randomUUID() }
+  return (await evaluateOver(client, { credential, request })).status === 'decided'
+}

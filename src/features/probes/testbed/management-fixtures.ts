@@ -1,0 +1,74 @@
+import type { Approval } from '../../../core/evaluate/approvals.ts'
+import type { CanonicalJson } from '../../../core/json/canonical.ts'
+import { TOKEN_TENANT, TOKEN_USER } from '../../../core/parity/scene.ts'
+import type { Instant } from '../../../core/rows/instant.ts'
+import type { FlagRow, State } from '../../../core/rows/rows.ts'
+import { TOKEN_TIME } from './test-tokens.ts'
+
+/** Who sends a request of the suite: with these scopes, or with a credential that does not hold. */
+export const SCOPES = {
+  admin: 'ff:registry:read ff:registry:write ff:override:write ff:tenant:any',
+  reader: 'ff:registry:read',
+  tenant: 'ff:override:write',
+  nobody: '',
+} as const
+export type SuiteCaller = keyof typeof SCOPES | 'anonymous' | 'forged' | 'expired'
+
+/** Each with what is wrong with it; the first holds. */
+export const APPROVALS: readonly (readonly [ref: string, change: Partial<Approval>])[] = [
+  ['APP-1-valid', {}],
+  ['APP-2-revoked', { revoked: true }],
+  ['APP-3-early', { not_before: '2026-02-01T00:00:00.000Z' as Instant }],
+  ['APP-4-over', { expires_at: '2026-01-02T00:00:00.000Z' as Instant }],
+  ['APP-5-another', { flag_key: 'ff.api.one' }],
+]
+export const GUARDED = 'ff.api.guarded'
+/** What Admin knows while the suite is put. */
+export const SUITE_APPROVALS: readonly Approval[] = APPROVALS.map(([approval_ref, change]) => ({
+  approval_ref,
+  flag_key: GUARDED,
+  tenant_id: TOKEN_TENANT,
+  user_id: TOKEN_USER,
+  not_before: '2026-01-01T00:00:00.000Z' as Instant,
+  expires_at: '2026-03-01T00:00:00.000Z' as Instant,
+  revoked: false,
+  ...change,
+}))
+
+/** Keys whose order by bytes is another than by any language. */
+const LISTED: readonly string[] = [
+  'a',
+  'a-b',
+  'a.b',
+  'a_b',
+  'a1',
+  'ab',
+  'a-a',
+  'a.a',
+  'a_a',
+  'b',
+  '10',
+  '9',
+]
+  .concat(Array.from({ length: 105 }, (_, at) => `n.${at}`))
+  .map((name) => `ff.list.${name}`)
+
+/** What both stores hold when the suite begins: more than one page. */
+export const SUITE_STATE: State = {
+  flag_registry: LISTED.map((flag_key, at): FlagRow => ({
+    flag_key,
+    value_type: 'number',
+    default_value: String(at) as CanonicalJson,
+    safe_value: '0' as CanonicalJson,
+    sensitive: false,
+    required_auth: 'any',
+    state: 'active',
+    description: '',
+    owner: 'suite',
+    revision: at + 1,
+    created_at: TOKEN_TIME,
+    updated_at: TOKEN_TIME,
+  })),
+  tenant_override: [],
+  user_override: [],
+}

@@ -1,0 +1,22 @@
+import type { TargetSpec } from '../../../core/parity/target.ts'
+import { FfError } from '../../../errors.ts'
+import { loadPersistence } from '../../migrate/load-persistence.ts'
+import type { World } from '../framework/probe.ts'
+
+/** `system_identifier/oid/schema` (page 9). @throws FfError saying why it cannot be asked */
+export const identify = async (spec: TargetSpec, { adapters, root }: World): Promise<string> =>
+  adapters.identifyDatabase(spec, (await loadPersistence(root)).versions)
+
+/** @throws FfError `production_refused` where the plan says that this is the server that is in production */
+export function refuseLive(database: string | null, { plan }: Pick<World, 'plan'>): void {
+  if (database === null || plan?.environment !== 'production') return
+  if (clusterOf(database) === clusterOf(plan.database)) throw productionRefused()
+}
+
+export const productionRefused = (): FfError =>
+  new FfError('production_refused', 'It writes, and the server is that of production.', {
+    hint: 'Point it at staging, or at a scratch server: no probe writes to production.',
+  })
+
+/** The server that a database is on: scratch state is made in other databases and schemas of it. */
+const clusterOf = (database: string): string => database.split('/', 1)[0] as string

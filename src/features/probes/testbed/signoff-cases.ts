@@ -1,0 +1,181 @@
+import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import type { Role } from '../../../core/gate/types.ts'
+import { canonicalText } from '../../../core/signoff/read-document.ts'
+import { type Preparation, writeStatement } from '../../../core/signoff/statement.ts'
+import { checkTrust, type TrustOutcome } from '../../../core/signoff/trust.ts'
+import type { Present, PublicJwk, SignoffTools, TrustFile } from '../../../core/signoff/types.ts'
+import { fromMilliseconds, type Instant } from '../../../core/rows/instant.ts'
+
+/** Somebody who was made for the occasion, and whose key nobody keeps. */
+interface Person {
+  readonly person: string
+  readonly role: Role
+  readonly jwk: PublicJwk
+  readonly kid: string
+  readonly key: KeyObject
+}
+/** A sign-off that counts, and others that must not, all of this moment's making. */
+export interface SignoffScene {
+  readonly trust: TrustOutcome
+  readonly present: Present
+  readonly now: Instant
+  readonly good: string
+  readonly negatives: readonly { readonly what: string; readonly envelope: string }[]
+}
+
+const HOUR_MS = 3_600_000
+const OTHER: Readonly<Record<Role, Role>> = {
+  'platform-lead': 'security-lead',
+  'security-lead': 'platform-lead',
+}
+
+/** @param role whose signature is spoiled in each of the negatives; the other one's stays good */
+export function signoffScene(role: Role, nowMs: number, tools: SignoffTools): SignoffScene {
+  const at = (hours: number): Instant => fromMilliseconds(nowMs + hours * HOUR_MS)
+  const [signer, other, stranger] = [role, OTHER[role], role].map((one, index) =>
+    makePerson(`person-${index}`, one, tools),
+  ) as [Person, Person, Person]
+  const file = trustOf([signer, other], at)
+  const text = canonicalText(file)
+  const sha256 = tools.sha256(text)
+  const trust = checkTrust({ text, chain: null, pin: sha256 }, at(0), tools)
+  const present = presentOf(tools)
+  const prepared: Preparation = {
+    subjects: present.subjects,
+    decision: 'go',
+    identity: present.identity as Preparation['identity'],
+    accepted: {},
+    seen: { head: { seq: 0, hash: '0'.repeat(64) }, bundle: null, records: [] },
+    trust: { version: 1, sha256 },
+    prepared_at: at(-1),
+    not_after: at(24),
+  }
+  const bench = { signer, other, stranger, prepared, signedAt: at(-0.5), later: at(1) }
+  return { trust, present, now: at(0), ...envelopesOf(bench) }
+}
+
+interface Bench {
+  readonly signer: Person
+  readonly other: Person
+  readonly stranger: Person
+  readonly prepared: Preparation
+  readonly signedAt: Instant
+  readonly later: Instant
+}
+
+function envelopesOf({ signer, other, stranger, prepared, signedAt, later }: Bench) {
+  const payload = encode(writeStatement(prepared))
+  const header = (who: Person): object => headerOf(who, signedAt)
+  const good = signed(payload, header(signer), signer.key)
+  const beside = (one: object, over = payload): string =>
+    envelopeText(over, [signed(over, header(other), other.key), one])
+  const both = (over: string): string => beside(signed(over, header(signer), signer.key), over)
+  const named = (more: object): object => ({ ...header(signer), ...more })
+  const negatives: readonly (readonly [what: string, envelope: string])[] = [
+    ['the other role alone', envelopeText(payload, [signed(payload, header(other), other.key)])],
+    ["another's key under a known kid", beside(signed(payload, header(signer), stranger.key))],
+    ['a key that nobody named', beside(signed(payload, header(stranger), stranger.key))],
+    ['a key that comes along', beside(signed(payload, named({ jwk: stranger.jwk }), stranger.key))],
+    [
+      'the other role claimed',
+      beside(signed(payload, headerOf({ ...signer, role: other.role }, signedAt), signer.key)),
+    ],
+    ['another type', beside(signed(payload, named({ typ: 'ff-trust+jws' }), signer.key))],
+    ['alg none', beside({ ...signed(payload, named({ alg: 'none' }), signer.key), signature: '' })],
+    ['HS256 with the public key', beside(symmetric(payload, named({ alg: 'HS256' }), signer))],
+    ['an unprotected header', beside({ ...good, header: { kid: signer.kid } })],
+    [
+      'a signature of zeros',
+      beside({ ...good, signature: Buffer.alloc(64).toString('base64url') }),
+    ],
+    ['signed ahead of time', beside(signed(payload, headerOf(signer, later), signer.key))],
+    ['the same signature twice', envelopeText(payload, [good, good])],
+    ['a no-go', both(encode(writeStatement({ ...prepared, decision: 'no-go' })))],
+    [
+      'white space',
+      both(encode(writeStatement(prepared).replace('"decision":"go"', '"decision": "go"'))),
+    ],
+    [
+      'another payload',
+      envelopeText(encode(writeStatement({ ...prepared, not_after: later })), [
+        good,
+        signed(payload, header(other), other.key),
+      ]),
+    ],
+  ]
+  return {
+    good: beside(good),
+    negatives: negatives.map(([what, envelope]) => ({ what, envelope })),
+  }
+}
+
+function makePerson(person: string, role: Role, tools: SignoffTools): Person {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const { x = '' } = publicKey.export({ format: 'jwk' })
+  const jwk: PublicJwk = { kty: 'OKP', crv: 'Ed25519', x }
+  return { person, role, jwk, kid: tools.thumbprint(jwk), key: privateKey }
+}
+
+const trustOf = (people: readonly Person[], at: (hours: number) => Instant): TrustFile => ({
+  kind: 'trust',
+  schemaVersion: 1,
+  version: 1,
+  expires: at(48),
+  signers: people.map(({ person, role, jwk, kid }) => ({
+    person,
+    name: person,
+    role,
+    kid,
+    jwk,
+    from: at(-48),
+    until: at(48),
+  })),
+  required_roles: ['platform-lead', 'security-lead'],
+  runners: [],
+  waiver_policy: { max_active: 3, max_days: 14 },
+  revoked: { keys: [], statements: [] },
+})
+
+function presentOf({ sha256 }: SignoffTools): Present {
+  const digest = sha256('made for the occasion')
+  return {
+    identity: {
+      environment: 'scratch',
+      cutover_id: 'made-for-the-occasion',
+      attempt: 1,
+      database: '1/1/ff',
+      schema_head: '0001',
+      code: 'sha256:0',
+      config_digest: digest,
+      checklist_digest: digest,
+    },
+    subjects: { checklist: digest, waivers: digest, plan: digest, rollback_triggers: digest },
+    attestations: { 'platform-lead': [], 'security-lead': [] },
+  }
+}
+
+const encode = (text: string): string => Buffer.from(text).toString('base64url')
+const headerOf = ({ person, role, kid }: Person, signed_at: Instant): object => ({
+  alg: 'Ed25519',
+  typ: 'ff-signoff+jws',
+  kid,
+  crit: ['ff'],
+  ff: { person, name: person, role, meaning: 'approves-decision', signed_at, attests: [] },
+})
+
+function signed(payload: string, header: object, key: KeyObject): object {
+  const shown = encode(JSON.stringify(header))
+  const bytes = sign(null, Buffer.from(`${shown}.${payload}`), key)
+  return { protected: shown, signature: bytes.toString('base64url') }
+}
+
+/** The confusion of RFC 8725, 2.1: the public key as a shared secret. */
+function symmetric(payload: string, header: object, { jwk }: Person): object {
+  const shown = encode(JSON.stringify(header))
+  const secret = Buffer.from(jwk.x, 'base64url')
+  const mac = createHmac('sha256', secret).update(`${shown}.${payload}`).digest('base64url')
+  return { protected: shown, signature: mac }
+}
+
+const envelopeText = (payload: string, signatures: readonly object[]): string =>
+  `${canonicalText({ payload, signatures })}\n`

@@ -1,0 +1,84 @@
+import { withAll } from '../../../concurrency/open-all.ts'
+import { compareJson } from '../../../core/parity/compare.ts'
+import type { TargetSpec } from '../../../core/parity/target.ts'
+import { FfError } from '../../../errors.ts'
+import { loadPersistence, type Persistence } from '../../migrate/load-persistence.ts'
+import { type DiffResult, diffSources, SETTLE_MS } from '../../import-export/diff-sources.ts'
+import type { RowFinding } from '../../import-export/row-report.ts'
+import { databaseOf, type Lend, type World } from '../framework/probe.ts'
+import { importStore, storeOf, withMigrated } from './scratch-database.ts'
+
+/** The store that is taken over from, and a database that is to hold the same. */
+export interface BothStores {
+  readonly store: TargetSpec
+  readonly database: TargetSpec
+}
+
+export const liveStores: Lend<BothStores> = (world, use) =>
+  use({ store: storeOf(world), database: databaseOf(world) })
+
+/** The same store beside a copy of it in a scratch database, in which a fault is planted. */
+export const spoiledCopy =
+  (fault: string): Lend<BothStores> =>
+  (world, use) =>
+    withMigrated(world, async (scratch, inputs) => {
+      const stores = { store: storeOf(world), database: scratch.target }
+      await importStore(world, inputs, { source: stores.store, database: stores.database })
+      await scratch.run(fault)
+      return use(stores)
+    })
+
+/** After so many differences nobody needs another one to know that it fails. */
+const MOST_DIFFERENCES = 1_000
+
+/**
+ * Every row of the store beside every row of the database.
+ *
+ * @throws FfError `store_corrupt` where a side is not what it says of itself, `backing_unavailable` where rows
+ *   changed at each look
+ */
+export async function compareStores(
+  { store, database }: BothStores,
+  { adapters, root, signal, progress }: World,
+): Promise<DiffResult & { readonly inputs: Persistence }> {
+  const inputs = await loadPersistence(root)
+  return withAll(
+    [() => adapters.openRows(store, inputs), () => adapters.openRows(database, inputs)],
+    async (baseline, candidate) => {
+      const of = Object.values(baseline.counts).reduce((all, one) => all + one, 0)
+      const result = await diffSources(
+        { baseline, candidate },
+        {
+          maxDiffs: MOST_DIFFERENCES,
+          progress: (rows) => progress(Math.min(rows, of), of),
+          stopped: () => signal.aborted,
+          compare: compareJson,
+          pauseMs: SETTLE_MS,
+          sample: null,
+        },
+      )
+      const [fault] = [...baseline.faults(), ...candidate.faults()]
+      if (fault !== undefined)
+        throw new FfError('store_corrupt', `A side is not what it says: ${fault.detail}.`, {
+          hint: 'Restore the store, or run ff migrate verify on the database.',
+        })
+      const moving = result.tables.reduce((all, { inFlight }) => all + inFlight.length, 0)
+      if (moving > 0)
+        throw new FfError('backing_unavailable', `${moving} rows changed at each look.`, {
+          hint: 'Run it again while less is written.',
+        })
+      return { ...result, inputs }
+    },
+  )
+}
+
+/** What was found of one table. */
+export interface TableFinding extends RowFinding {
+  readonly table: string
+}
+export const findingsOf = ({ tables }: DiffResult): readonly TableFinding[] =>
+  tables.flatMap(({ table, findings }) => findings.map((one) => ({ ...one, table })))
+
+/** Keys that stand on either side. */
+export const rowsOf = ({ tables }: DiffResult): number =>
+  tables.reduce((all, { rows }) => all + rows, 0)

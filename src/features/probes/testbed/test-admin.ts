@@ -1,0 +1,100 @@
+import { closeAfter } from '../../../concurrency/open-all.ts'
+import type { AdminLimits } from '../../../core/admin/limits.ts'
+import type { Approval } from '../../../core/evaluate/approvals.ts'
+import { evaluate } from '../../../core/evaluate/evaluate.ts'
+import type { ApprovalQuestion, Decision, Facts } from '../../../core/evaluate/types.ts'
+import type { CanonicalJson } from '../../../core/json/canonical.ts'
+import { fromMilliseconds, type Instant } from '../../../core/rows/instant.ts'
+import type { AdminServer, ApprovalCheck, Approvals } from '../../../ports/admin.ts'
+import { decide } from '../../evaluation/answer-question.ts'
+import type { World } from '../framework/probe.ts'
+
+const DAY_MS = 86_400_000
+const PRINCIPAL = {
+  mode: 'verified',
+  source: 'jwt',
+  tenant_id: 'T-probe',
+  user_id: 'U-probe',
+  scopes: [],
+  warnings: [],
+  key_set_stale: false,
+} as const
+const FLAG_KEY = 'ff.probe'
+const MADE_AT = '2026-01-01T00:00:00.000Z' as Instant
+
+/** Refs of approvals that differ in nothing else: whoever asks about two of them shares no call. */
+const refOf = (at: number): string => `APP-${at}-probe`
+export const questionOf = (at: number): ApprovalQuestion => ({
+  approval_ref: refOf(at),
+  flag_key: FLAG_KEY,
+  tenant_id: PRINCIPAL.tenant_id,
+  user_id: PRINCIPAL.user_id,
+})
+/** One that holds for a month. */
+export const approvalOf = (at: number, { now }: World): Approval => ({
+  approval_ref: refOf(at),
+  flag_key: FLAG_KEY,
+  tenant_id: PRINCIPAL.tenant_id,
+  user_id: PRINCIPAL.user_id,
+  not_before: fromMilliseconds(now().getTime() - DAY_MS),
+  expires_at: fromMilliseconds(now().getTime() + 30 * DAY_MS),
+  revoked: false,
+})
+
+/** An Admin on loopback, and clients of it. */
+export interface AdminScene {
+  readonly server: AdminServer
+  /** @param change what of the way to the server is different */
+  readonly open: (change?: {
+    readonly url?: URL
+    readonly token?: string | null
+  }) => Promise<Approvals>
+}
+
+/** Lends an Admin that holds these; it is gone afterwards, with all that was opened. */
+export function withAdmin<T>(
+  { adapters }: World,
+  { approvals, limits }: { readonly approvals: readonly Approval[]; readonly limits: AdminLimits },
+  use: (scene: AdminScene) => Promise<T>,
+): Promise<T> {
+  return closeAfter(async (keep) => {
+    const server = await keep(adapters.openAdminServer(approvals))
+    return use({
+      server,
+      open: ({ url = server.url, token = server.token } = {}) => {
+        const credential = { token, client: null, ca: null }
+        return keep(adapters.openApprovals({ kind: 'admin', url, credential, limits }))
+      },
+    })
+  })
+}
+
+/** What a sensitive flag is decided to be, for a request that names one of the approvals. */
+export const decided = (check: ApprovalCheck, at: number, world: World): Promise<Decision> =>
+  decide(evaluate, check, factsOf(at, world))
+
+const factsOf = (at: number, { now }: World): Facts => ({
+  request: { flag_key: FLAG_KEY, approval_ref: refOf(at), request_id: `probe-${at}` },
+  principal: PRINCIPAL,
+  rows: { flag: { row: SENSITIVE }, tenant: null, user: null },
+  now: now().toISOString() as Instant,
+  backing_state: 'file',
+})
+const SENSITIVE = {
+  flag_key: FLAG_KEY,
+  value_type: 'boolean',
+  default_value: 'true' as CanonicalJson,
+  safe_value: 'false' as CanonicalJson,
+  sensitive: true,
+  required_auth: 'verified',
+  state: 'active',
+  description: 'made by a probe',
+  owner: 'ff',
+  revision: 1,
+  created_at: MADE_AT,
+  updated_at: MADE_AT,
+} as const
+
+/** Whether a decision is what every failure of Admin has to end in. */
+export const isFailSafe = ({ decision, reason }: Decision): boolean =>
+  decision === 'deny' && reason === 'admin_unreachable'

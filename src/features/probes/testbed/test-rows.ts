@@ -1,0 +1,27 @@
+import type { CanonicalJson } from '../../../core/json/canonical.ts'
+import type { FlagRow, State } from '../../../core/rows/rows.ts'
+import { TOKEN_TIME } from './test-tokens.ts'
+
+export const PLAIN_FLAG = 'ff.stage.plain'
+/** Nobody decides it without asking Admin. */
+export const SENSITIVE_FLAG = 'ff.stage.sensitive'
+
+const flag = (flag_key: string, sensitive: boolean): FlagRow => ({
+  flag_key,
+  value_type: 'boolean',
+  default_value: 'true' as CanonicalJson,
+  safe_value: 'false' as CanonicalJson,
+  sensitive,
+  required_auth: 'any',
+  state: 'active',
+  description: 'of a drill',
+  owner: 'ff',
+  revision: 1,
+  created_at: TOKEN_TIME,
+  updated_at: TOKEN_TIME,
+})
+export const STAGE_ROWS: State = {
+  flag_registry: [flag(PLAIN_FLAG, false), flag(SENSITIVE_FLAG, true)],
+  tenant_override: [],
+  user_override: [],
+}

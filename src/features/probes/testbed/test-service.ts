@@ -1,0 +1,219 @@
+import { DEFAULT_SETTINGS, type SettingValues } from '../../../core/settings/settings.ts'
+import { TOKEN_TENANT } from '../../../core/parity/scene.ts'
+import { type Exposition, readExposition } from '../../../core/alerts/exposition.ts'
+import { toPublicJwk } from '../../../core/text/jwk.ts'
+import type { Adapters } from '../../../ports/adapters.ts'
+import type { StagedDoor } from '../../../ports/auth.ts'
+import type { HttpClient, HttpRequest } from '../../../ports/http.ts'
+import type { ServiceLog } from '../../../ports/telemetry.ts'
+import { type Service, startService } from '../../serve/serve.ts'
+import type { World } from '../framework/probe.ts'
+import { honestToken, openTokenShop, TOKEN_TIME, type TokenShop } from './test-tokens.ts'
+import { PLAIN_FLAG, SENSITIVE_FLAG, STAGE_ROWS } from './test-rows.ts'
+import { type AdminFault, stagedAdmin } from './controllable-admin.ts'
+import { type StoreFault, troubledStore } from './faulty-store.ts'
+
+/** So few that a drill can have them all under way. */
+export const STAGE_IN_FLIGHT = 20
+const SCOPES = 'ff:override:write'
+const SILENT: ServiceLog = { info: () => undefined, warn: () => undefined, error: () => undefined }
+/** Who is let in by an unverified token is let in on a developer's machine alone. */
+const ANY_PORT = { host: '127.0.0.1', port: 0 }
+/** Without Admin, for the stage brings one of its own. */
+const SETTINGS: SettingValues = {
+  ...DEFAULT_SETTINGS,
+  FF_ENV: 'dev',
+  FF_ALLOW_DEV_HEADERS: true,
+  // The stage brings a key server of its own; this says only that there is one.
+  FF_JWKS_URL: new URL('http://127.0.0.1:9/jwks.json'),
+  FF_BACKING: 'file',
+  FF_STORE_DIR: 'a scratch folder',
+  FF_LISTEN: ANY_PORT,
+  FF_ADMIN_LISTEN: ANY_PORT,
+}
+
+/** How a service is started, or with what of it changed. */
+export type StageHands = (adapters: Adapters) => Adapters
+
+/**
+ * The real service in this process, on loopback, over a scratch file store: asked over HTTP, with a store, an Admin and a
+ * key server that can be made to fail. Only the time of its door is played.
+ */
+export class ServiceStage {
+  readonly fault: StoreFault & AdminFault = {
+    store: 'none',
+    admin: 'none',
+    released: Promise.resolve(),
+  }
+  /** How much of that time has passed. */
+  passed_s = 0
+  private readonly world: World
+  private readonly hands: StageHands
+  private readonly shop: TokenShop
+  private service: Service | null = null
+  /** Null while the service is stopped. */
+  private clients: { readonly service: HttpClient; readonly admin: HttpClient } | null = null
+  private staged: StagedDoor | null = null
+  private tokens = 0
+  private readonly signed = new Map<string, string>()
+
+  private constructor(world: World, hands: StageHands, shop: TokenShop) {
+    this.world = world
+    this.hands = hands
+    this.shop = shop
+  }
+
+  /** Lends a stage whose service runs. @throws FfError `artefact_invalid` */
+  static async lend<T>(
+    world: World,
+    hands: StageHands,
+    use: (stage: ServiceStage) => Promise<T>,
+  ): Promise<T> {
+    const stage = new ServiceStage(world, hands, await openTokenShop(world))
+    try {
+      await stage.start()
+      return await use(stage)
+    } finally {
+      await stage.stop()
+    }
+  }
+
+  async start(): Promise<void> {
+    const { issuer, audience } = this.shop.settings
+    this.service = await startService({
+      root: this.world.root,
+      adapters: this.hands(this.adapters()),
+      settings: { ...SETTINGS, FF_JWT_ISSUER: issuer, FF_JWT_AUDIENCE: audience },
+      now: () => new Date(TOKEN_TIME),
+      log: SILENT,
+    })
+    const { adapters } = this.world
+    const { origin, admin_origin } = this.service
+    this.clients = {
+      service: await adapters.openClient(origin),
+      admin: await adapters.openClient(admin_origin ?? origin),
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.service?.close()
+    this.service = null
+    this.clients?.service.close()
+    this.clients?.admin.close()
+    this.clients = null
+  }
+
+  /** Where it is asked. */
+  get origin(): string {
+    return this.service?.origin ?? ''
+  }
+
+  /** In the time of the door: of keys and of tokens. */
+  async pass(seconds: number): Promise<void> {
+    this.passed_s += seconds
+    await this.staged?.pass(seconds)
+  }
+
+  async keyServer(behaviour: 'up' | 'refused'): Promise<void> {
+    await this.staged?.server.become({ behaviour, keys: [toPublicJwk(this.shop.keys.rsa)] })
+  }
+
+  /** What the service says of itself; null where it does not answer. */
+  async scrape(): Promise<Exposition | null> {
+    if (this.clients === null) return null
+    const { text } = await this.clients.admin.send({ method: 'GET', path: '/metrics' })
+    return readExposition(text)
+  }
+
+  /** @returns the status */
+  evaluate(change: object = {}, token: string | null = null): Promise<number> {
+    return this.call('POST', '/v1/flags/evaluate', {
+      token,
+      body: { flag_key: PLAIN_FLAG, ...change },
+    })
+  }
+  /** Admin is asked. */
+  evaluateSensitive(): Promise<number> {
+    return this.evaluate({ flag_key: SENSITIVE_FLAG, approval_ref: 'APP-1-drill' }, this.token())
+  }
+  change(): Promise<number> {
+    const path = `/v1/flags/override/tenant/${TOKEN_TENANT}/${PLAIN_FLAG}`
+    return this.call('PUT', path, { token: this.token(), body: { value: true } })
+  }
+  /** Brings a token of a key that nobody knows. */
+  evaluateUnverified(): Promise<number> {
+    return this.evaluate({}, this.token('a-kid-of-nobody'))
+  }
+  getNothing(): Promise<number> {
+    return this.call('GET', '/nothing', {})
+  }
+
+  /** Requests that wait for the store. @returns what lets them go on, and comes to an end with them */
+  hold(count: number): () => Promise<void> {
+    let release = (): void => undefined
+    this.fault.released = new Promise((resolve) => (release = resolve))
+    this.fault.store = 'stuck'
+    const held = Array.from({ length: count }, () => this.evaluate())
+    return async () => {
+      this.fault.store = 'none'
+      release()
+      await Promise.all(held)
+    }
+  }
+  /** From now on another one is brought. */
+  renewToken(): void {
+    this.tokens += 1
+  }
+
+  /** Of somebody who may do it all. Signed once, and then the same. */
+  token(kid = String(this.shop.keys.rsa['kid'])): string {
+    const jti = `drill-${this.tokens}`
+    const name = `${kid} ${jti}`
+    const claims = this.shop.claims({ scope: SCOPES, jti })
+    const token = this.signed.get(name) ?? honestToken({ ...this.shop.keys.rsa, kid }, claims)
+    this.signed.set(name, token)
+    return token
+  }
+
+  private async call(
+    method: HttpRequest['method'],
+    path: string,
+    { token = null, body }: { readonly token?: string | null; readonly body?: object },
+  ): Promise<number> {
+    if (this.clients === null) throw new Error('the service of the stage is stopped')
+    const { status } = await this.clients.service.send({
+      method,
+      path,
+      headers: token === null ? {} : { authorization: `Bearer ${token}` },
+      body: body === undefined ? null : JSON.stringify(body),
+    })
+    return status
+  }
+
+  /** The real ones, with what can be made to fail in the place of what they would open. */
+  private adapters(): Adapters {
+    const { adapters } = this.world
+    const { keys } = this.shop
+    return {
+      ...adapters,
+      openServed: async (_spec, { tools }) => {
+        const made = await adapters.openSample(STAGE_ROWS, tools)
+        return { ...made, store: troubledStore(made.store, this.fault) }
+      },
+      openDoorOn: async (_keys, settings) => {
+        const stage = { behaviour: 'up', keys: [toPublicJwk(keys.rsa)] } as const
+        this.staged = await adapters.openStagedDoor(stage, settings)
+        return this.staged
+      },
+      openApprovals: () => Promise.resolve(stagedAdmin(this.fault)),
+      openTelemetry: (log, readings) =>
+        adapters.openTelemetry(log, { ...readings, in_flight_limit: STAGE_IN_FLIGHT }),
+      openServer: (routes, { at, limits, witness }) =>
+        adapters.openServer(routes, {
+          at,
+          witness,
+          limits: { ...limits, in_flight: STAGE_IN_FLIGHT },
+        }),
+    }
+  }
+}

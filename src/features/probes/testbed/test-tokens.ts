@@ -1,0 +1,115 @@
+import {
+  constants,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  sign as signBytes,
+} from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { withAll } from '../../../concurrency/open-all.ts'
+import { type AuthSettings, byContract } from '../../../core/auth/contract.ts'
+import { SCENE_TIME, TOKEN_TENANT, TOKEN_USER } from '../../../core/parity/scene.ts'
+import { type Instant, toMilliseconds } from '../../../core/rows/instant.ts'
+import { toPublicJwk } from '../../../core/text/jwk.ts'
+import { FfError } from '../../../errors.ts'
+import { loadAuth } from '../../tokens/jwks-check.ts'
+import type { Adapters } from '../../../ports/adapters.ts'
+import type { StagedDoor } from '../../../ports/auth.ts'
+import type { World } from '../framework/probe.ts'
+
+/** How a door is made, with a key server on loopback behind it. */
+export type OpenDoor = Adapters['openStagedDoor']
+
+/** Lends a door whose key server serves the public halves of some keys. */
+export function withDoor<T>(
+  openDoor: OpenDoor,
+  { keys, settings }: { readonly keys: readonly Jwk[]; readonly settings: AuthSettings },
+  use: (door: StagedDoor) => Promise<T>,
+): Promise<T> {
+  const stage = { behaviour: 'up', keys: keys.map(toPublicJwk) } as const
+  return withAll([() => openDoor(stage, settings)], use)
+}
+
+export type Jwk = Readonly<Record<string, string>>
+/** The moment that tokens of the shop are made for. */
+export const TOKEN_TIME: Instant = SCENE_TIME
+export const TOKEN_SECONDS = toMilliseconds(TOKEN_TIME) / 1000
+
+/** Test keys, and what a door is set to that takes their tokens. */
+export interface TokenShop {
+  readonly settings: AuthSettings
+  /** Keys that a key server may serve: RSA, a second RSA, EC and Ed25519. */
+  readonly keys: Readonly<Record<'rsa' | 'next' | 'ec' | 'ed' | 'attacker', Jwk>>
+  /** Claims that hold, with some of them changed; undefined takes one away. */
+  readonly claims: (change?: object) => object
+}
+
+const KIDS = {
+  rsa: 'ff-fixture-rsa-1',
+  next: 'ff-fixture-rsa-2',
+  ec: 'ff-fixture-ec-1',
+  ed: 'ff-fixture-ed-1',
+  attacker: 'ff-fixture-attacker',
+} as const
+
+/** @throws FfError `artefact_invalid` where the contract, the fixtures or their keys are not there */
+export async function openTokenShop({ root }: World): Promise<TokenShop> {
+  const { notes, fixtures } = await loadAuth(root)
+  const settings = byContract(notes, fixtures)
+  const { keys } = JSON.parse(await readFile(join(root, 'vectors/jwt/keys.json'), 'utf8')) as {
+    readonly keys: readonly Jwk[]
+  }
+  const named = Object.entries(KIDS).map(([name, kid]) => {
+    const found = keys.find((one) => one['kid'] === kid)
+    if (found !== undefined) return [name, found] as const
+    throw new FfError('artefact_invalid', `vectors/jwt/keys.json has no key ${kid}.`, {
+      hint: 'Run npm run vectors:jwt.',
+    })
+  })
+  const { issuer, audience } = settings
+  return {
+    settings,
+    keys: Object.fromEntries(named) as TokenShop['keys'],
+    claims: (change = {}) => ({
+      iss: issuer,
+      aud: audience,
+      sub: TOKEN_USER,
+      tid: TOKEN_TENANT,
+      exp: TOKEN_SECONDS + 3_600,
+      ...change,
+    }),
+  }
+}
+
+export const publicPem = (jwk: Jwk): string =>
+  createPublicKey({ key: toPublicJwk(jwk), format: 'jwk' })
+    .export({ type: 'spki', format: 'pem' })
+    .toString()
+
+/** What makes the last segment of a token out of the first two. */
+export type Sign = (input: string) => Buffer
+/** Signs as the algorithm says (RFC 7518, 3.1), whatever a header will say. */
+export function signWith(jwk: Jwk, alg = jwk['alg'] ?? ''): Sign {
+  const key = createPrivateKey({ key: jwk, format: 'jwk' })
+  const padding = alg.startsWith('PS')
+    ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
+    : {}
+  const hash = alg === 'EdDSA' ? null : `sha${alg.slice(2)}`
+  return (input) =>
+    signBytes(hash, Buffer.from(input), { key, dsaEncoding: 'ieee-p1363', ...padding })
+}
+export const signHmac =
+  (bits: string, secret: string | Buffer): Sign =>
+  (input) =>
+    createHmac(`sha${bits}`, secret).update(input).digest()
+
+const segment = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+/** A compact JWS with these very parts. */
+export function tokenOf(header: object, claims: object, sign: Sign): string {
+  const input = `${segment(header)}.${segment(claims)}`
+  return `${input}.${sign(input).toString('base64url')}`
+}
+/** As an issuer would write it. */
+export const honestToken = (key: Jwk, claims: object): string =>
+  tokenOf({ alg: key['alg'], kid: key['kid'], typ: 'at+jwt' }, claims, signWith(key))

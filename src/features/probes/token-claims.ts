@@ -1,0 +1,151 @@
+import { inContext } from '../../core/auth/authenticate.ts'
+import { type Authentication, isRefused } from '../../core/auth/types.ts'
+import type { Measurement } from '../../core/gate/judge-measurement.ts'
+import { TOKEN_TENANT } from '../../core/parity/scene.ts'
+import { fromMilliseconds, type Instant } from '../../core/rows/instant.ts'
+import type { StagedDoor } from '../../ports/auth.ts'
+import { doorProbe } from './framework/authenticator-probe.ts'
+import { numberParam } from './framework/probe.ts'
+import {
+  honestToken,
+  openTokenShop,
+  withDoor,
+  TOKEN_SECONDS,
+  type TokenShop,
+} from './testbed/test-tokens.ts'
+
+/** One token at one moment. */
+interface Case {
+  readonly what: string
+  readonly change: object
+  /** Seconds after the moment that the tokens are made for. */
+  readonly after: number
+  /** The code that it is refused with; null where it is let in. */
+  readonly code: string | null
+  /** Whose decision it asks for; null is its own. */
+  readonly tenant_id?: string
+}
+
+/** A2: each claim that is wrong, and either side of each second that counts. */
+export const tokenClaims = doorProbe({
+  version: 1,
+  faulty: (adapters) => async (stage, settings) => {
+    const door = await adapters.openStagedDoor(stage, settings)
+    return { ...door, verifier: { ...door.verifier, verify: stoppedClock(door) } }
+  },
+  measure: async (openDoor, world): Promise<Measurement> => {
+    const shop = await openTokenShop(world)
+    const edge = numberParam(world, 'edge_s')
+    const { leeway_s, max_leeway_s } = shop.settings.contract.claims
+    const tally = new Tally()
+    let requests = 0
+    for (const leeway of new Set([leeway_s, max_leeway_s])) {
+      const settings = { ...shop.settings, leeway_s: leeway }
+      requests += await withDoor(openDoor, { keys: [shop.keys.rsa], settings }, async (door) => {
+        for (const one of [...FAULTS, ...edges(leeway, edge)])
+          tally.add(one, codeOf(await put(one, door, shop)))
+        return door.server.requests()
+      })
+    }
+    return {
+      measured: { wrong_outcomes: tally.wrong.length, codes_shared: tally.shared() },
+      met: { key_server: 'one on loopback', key_server_requests: requests, tokens: tally.judged },
+      sample_size: tally.judged,
+      example: tally.wrong[0] ?? null,
+    }
+  },
+})
+
+class Tally {
+  judged = 0
+  readonly wrong: string[] = []
+  /** With which codes each kind of fault was refused. */
+  private readonly codes = new Map<string, Set<string>>()
+
+  add({ what, code }: Case, came: string | null): void {
+    this.judged += 1
+    if (came !== code)
+      this.wrong.push(`${what}: ${came ?? 'let in'} instead of ${code ?? 'let in'}`)
+    if (code !== null && came !== null)
+      this.codes.set(code, (this.codes.get(code) ?? new Set()).add(came))
+  }
+
+  /** How many codes stand for more than one thing that can be wrong. */
+  shared(): number {
+    const all = [...this.codes.values()].flatMap((codes) => [...codes])
+    return all.length - new Set(all).size
+  }
+}
+
+/** A clock that stands still at what it was first asked. */
+function stoppedClock({ verifier }: StagedDoor): StagedDoor['verifier']['verify'] {
+  let stopped: Instant | null = null
+  return (token, at) => {
+    stopped ??= at.now
+    return verifier.verify(token, { ...at, now: stopped })
+  }
+}
+
+const HOUR_S = 3_600
+/** The first is good: whoever refuses everything is not right either. */
+const FAULTS: readonly Case[] = [
+  { what: 'a good token', change: {}, after: 0, code: null },
+  {
+    what: 'another issuer',
+    change: { iss: 'https://other.example' },
+    after: 0,
+    code: 'issuer_mismatch',
+  },
+  { what: 'another audience', change: { aud: 'pty-other' }, after: 0, code: 'audience_mismatch' },
+  { what: 'other audiences', change: { aud: ['pty-other'] }, after: 0, code: 'audience_mismatch' },
+  ...['exp', 'iss', 'aud', 'sub'].map((name) => ({
+    what: `no ${name}`,
+    change: { [name]: undefined },
+    after: 0,
+    code: 'claim_missing',
+  })),
+  { what: 'long expired', change: {}, after: 2 * HOUR_S, code: 'token_expired' },
+  {
+    what: 'not valid for an hour yet',
+    change: { nbf: TOKEN_SECONDS + HOUR_S },
+    after: 0,
+    code: 'token_not_yet_valid',
+  },
+  { what: 'a tenant that is no id', change: { tid: 'a b' }, after: 0, code: 'context_invalid' },
+  { what: 'its own tenant', change: {}, after: 0, code: null, tenant_id: TOKEN_TENANT },
+  { what: 'another tenant', change: {}, after: 0, code: 'context_mismatch', tenant_id: 'T-other' },
+]
+
+/** RFC 7519, 4.1.4 and 4.1.5: not on or after `exp`, and not before `nbf`, give or take the leeway. */
+function edges(leeway: number, edge: number): readonly Case[] {
+  const lasts = 600
+  const change = { nbf: TOKEN_SECONDS + lasts, exp: TOKEN_SECONDS + 2 * lasts }
+  const [begin, end] = [lasts - leeway, 2 * lasts + leeway]
+  const rows: readonly (readonly [number, string | null])[] = [
+    [begin - edge, 'token_not_yet_valid'],
+    [begin, null],
+    [begin + edge, null],
+    [end - edge, null],
+    [end, 'token_expired'],
+    [end + edge, 'token_expired'],
+  ]
+  return rows.map(([after, code]) => ({
+    what: `${after} s on, with ${leeway} s of leeway`,
+    change,
+    after,
+    code,
+  }))
+}
+
+async function put(
+  { change, after, tenant_id }: Case,
+  door: StagedDoor,
+  shop: TokenShop,
+): Promise<Authentication> {
+  const token = honestToken(shop.keys.rsa, shop.claims(change))
+  const now = fromMilliseconds((TOKEN_SECONDS + after) * 1000)
+  const came = await door.verifier.verify(token, { now, environment: 'prod' })
+  return inContext(came, { tenant_id: tenant_id ?? null, user_id: null })
+}
+
+const codeOf = (came: Authentication): string | null => (isRefused(came) ? came.refused : null)

@@ -1,0 +1,93 @@
+import { withAll } from '../../concurrency/open-all.ts'
+import { ENVIRONMENTS, isRefused } from '../../core/auth/types.ts'
+import type { Measurement } from '../../core/gate/judge-measurement.ts'
+import { toPublicJwk } from '../../core/text/jwk.ts'
+import { believing } from './faults/insecure-verifier.ts'
+import { type Forged, forgeries } from './testbed/forged-tokens.ts'
+import type { StagedDoor } from '../../ports/auth.ts'
+import { doorProbe } from './framework/authenticator-probe.ts'
+import { type Knock, withEndpoint } from './testbed/served-endpoints.ts'
+import {
+  honestToken,
+  type Jwk,
+  openTokenShop,
+  withDoor,
+  TOKEN_TIME,
+} from './testbed/test-tokens.ts'
+
+const UNAUTHORISED = 401
+const LET_IN = 200
+
+/** A1: forged tokens at a door and at a served endpoint behind it, in every environment, beside good ones. */
+export const tokenForgeries = doorProbe({
+  version: 2,
+  faulty: (adapters) => async (stage, settings) => {
+    const door = await adapters.openStagedDoor(stage, settings)
+    return {
+      ...door,
+      verifier: { ...door.verifier, ...believing(stage.keys as Jwk[], adapters) },
+    }
+  },
+  measure: async (openDoor, world): Promise<Measurement> => {
+    const { settings, keys, claims } = await openTokenShop(world)
+    const good = [keys.rsa, keys.ec, keys.ed]
+    const attacker = { behaviour: 'up', keys: [toPublicJwk(keys.attacker)] } as const
+    return withAll([() => world.adapters.openKeyServer(attacker)], (theirs) =>
+      withDoor(openDoor, { keys: good, settings }, (door) =>
+        withEndpoint(world, door, async (knock) => {
+          const forged = forgeries({ settings, keys, claims }, theirs.url.href)
+          const accepted = (await visits(door, knock, forged)).filter(
+            ({ door: came, endpoint }) => came !== UNAUTHORISED || endpoint !== UNAUTHORISED,
+          )
+          const valid = good.map((key) => ({ what: 'valid', token: honestToken(key, claims()) }))
+          const known = (await visits(door, knock, valid)).filter(
+            ({ door: came, endpoint }) => came === LET_IN && endpoint === LET_IN,
+          )
+          return {
+            measured: {
+              forged_accepted: accepted.length,
+              attacker_key_requests: theirs.requests(),
+              valid_accepted: known.length,
+            },
+            met: {
+              key_server: "one on loopback, and the attacker's beside it",
+              key_server_requests: door.server.requests(),
+              forged_tokens: forged.length,
+              valid_tokens: valid.length,
+              environments: ENVIRONMENTS.length,
+              ways_in: 'the door, and POST /v1/flags/evaluate behind it',
+            },
+            sample_size: forged.length + valid.length,
+            example: accepted[0]?.what ?? null,
+          }
+        }),
+      ),
+    )
+  },
+})
+
+interface Visit {
+  readonly what: string
+  /** HTTP status of each. */
+  readonly door: number
+  readonly endpoint: number
+}
+/** Each token in each environment, at the door itself and at the endpoint. */
+async function visits(
+  { verifier }: StagedDoor,
+  knock: Knock,
+  tokens: readonly Forged[],
+): Promise<readonly Visit[]> {
+  const made: Visit[] = []
+  for (const environment of ENVIRONMENTS) {
+    for (const { what, token } of tokens) {
+      const came = await verifier.verify(token, { now: TOKEN_TIME, environment })
+      made.push({
+        what: `${what}, in ${environment}`,
+        door: isRefused(came) ? came.http : LET_IN,
+        endpoint: await knock(token, environment),
+      })
+    }
+  }
+  return made
+}

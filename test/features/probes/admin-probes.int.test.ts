@@ -1,0 +1,170 @@
+import { describe, expect, test } from 'vitest'
+import { PROBES } from '../../../src/features/probes/index.ts'
+import type { Probe, World } from '../../../src/features/probes/framework/probe.ts'
+import { runControl, runProbe } from '../../../src/features/probes/framework/run-probe.ts'
+import type { Adapters } from '../../../src/ports/adapters.ts'
+import type { AdminBehaviour, ApprovalCheck } from '../../../src/ports/admin.ts'
+import { adapters } from '../../../src/composition.ts'
+import { handsOf, itemOf, TERMS, worldOf } from './context.ts'
+
+const IDS = ['F1', 'F2', 'F3', 'F4'] as const
+const controls = new Map<string, ReturnType<Probe['control']>>()
+/** The probe, whose control waits for real time-outs and so is run once for all cases here that look at it. */
+function probeOf(id: string): Probe {
+  const probe = PROBES[itemOf(id).probe.name] as Probe
+  const control: Probe['control'] = (world) => {
+    const run = controls.get(id) ?? probe.control(world)
+    controls.set(id, run)
+    return run
+  }
+  return { ...probe, control }
+}
+const worldFor = (id: string, change: Partial<Adapters> = {}): World =>
+  worldOf({ params: itemOf(id).probe.params, adapters: handsOf(change) })
+const measured = (id: string, change: Partial<Adapters>) =>
+  probeOf(id).measure(worldFor(id, change))
+
+/** A client that is the real one, but for what becomes of what it is asked. */
+const asking = (change: (check: ApprovalCheck) => ApprovalCheck): Partial<Adapters> => ({
+  openApprovals: async (plan) => {
+    const opened = await adapters.openApprovals(plan)
+    return {
+      begin: () => change(opened.begin()),
+      metrics: () => opened.metrics(),
+      close: () => opened.close(),
+    }
+  },
+})
+/** An Admin that does one thing in the place of another. */
+const serving = (from: AdminBehaviour, to: AdminBehaviour): Partial<Adapters> => ({
+  openAdminServer: async (approvals) => {
+    const server = await adapters.openAdminServer(approvals)
+    const become = server.become.bind(server)
+    server.become = ({ behaviour, delay_ms }) =>
+      become({ behaviour: behaviour === from ? to : behaviour, delay_ms })
+    return server
+  },
+})
+
+describe.each(IDS)('%s', (id) => {
+  test('passes on the real client, and its control is detected', async () => {
+    const item = itemOf(id)
+    const draft = await runProbe(item, probeOf(id), { world: worldFor(id), terms: TERMS })
+    expect(draft.codes).toEqual([])
+    expect([draft.result, draft.where]).toEqual(['pass', 'scratch'])
+    expect(draft.sample_size).toBeGreaterThanOrEqual(item.min_sample)
+    const control = await runControl(item, probeOf(id), { world: worldFor(id), terms: TERMS })
+    expect(control.control).toMatchObject({ name: item.control.name, outcome: 'detected' })
+  })
+})
+
+describe('F1 sees', () => {
+  test('every message under a contract that is not pinned', async () => {
+    const { measured: found, example } = await probeOf('F1').control(worldFor('F1'))
+    expect(found).toEqual({
+      contract_differences: 18,
+      anonymous_answered: 0,
+      foreign_approvals_known: 0,
+    })
+    expect(example).toContain('sensitive.check.2b')
+  })
+  test('an Admin that lets in whoever asks', async () => {
+    const found = await measured('F1', {
+      openApprovals: async (plan) =>
+        adapters.openApprovals(
+          plan.kind === 'admin' && plan.credential.token === null
+            ? { kind: 'file', approvals: [] }
+            : plan,
+        ),
+    })
+    expect(found.measured).toMatchObject({ anonymous_answered: 1 })
+  })
+  test('approvals that are known to somebody else', async () => {
+    const here = { flag_key: 'ff.probe', tenant_id: 'T-probe', user_id: 'U-probe' }
+    const generous = asking((check) => (question) => check({ ...question, ...here }))
+    expect((await measured('F1', generous)).measured).toMatchObject({ foreign_approvals_known: 3 })
+  })
+  test('a state that comes out as another one', async () => {
+    const blind = asking((check) => async (question) => {
+      const answer = await check(question)
+      if (answer.status !== 'known') return answer
+      const { stated: _, ...rest } = answer
+      return { ...rest, revoked: false }
+    })
+    const found = await measured('F1', blind)
+    expect(found.measured).toMatchObject({ contract_differences: 1 })
+    expect(found.example).toBe('revoked came out as valid')
+  })
+})
+
+describe('F2 sees', () => {
+  test('a client that waits too long, and then believes what it hears', async () => {
+    const { measured: found } = await probeOf('F2').control(worldFor('F2'))
+    expect(found).toMatchObject({ slow_allowed: 1, in_time_refused: 0 })
+    expect(found['slowest_ms']).toBeGreaterThan(4_900)
+  })
+  test('a client that gives up too early', async () => {
+    const hasty: Partial<Adapters> = {
+      openApprovals: (plan) =>
+        adapters.openApprovals(
+          plan.kind === 'admin' ? { ...plan, limits: { ...plan.limits, timeout_ms: 500 } } : plan,
+        ),
+    }
+    const found = await measured('F2', hasty)
+    expect(found.measured).toMatchObject({ in_time_refused: 1, slow_allowed: 0 })
+    expect(found.example).toBe('an answer after 0.9 s')
+  })
+  test('sockets that stay', async () => {
+    const leaky: Partial<Adapters> = {
+      openApprovals: async (plan) => {
+        const opened = await adapters.openApprovals(plan)
+        return {
+          begin: () => opened.begin(),
+          metrics: () => ({ ...opened.metrics(), sockets: 1 }),
+          close: () => opened.close(),
+        }
+      },
+    }
+    expect((await measured('F2', leaky)).measured).toMatchObject({ sockets_left: 5 })
+  })
+})
+
+describe('F3 sees', () => {
+  test('what is allowed, in every mode', async () => {
+    const { measured: found, example } = await probeOf('F3').control(worldFor('F3'))
+    expect(found).toEqual({ modes_denied: 0, wrong_reasons: 15 })
+    expect(example).toBe('refused: allow global_default before, then allow global_default')
+  })
+  test('a failure that is no failure', async () => {
+    const found = await measured('F3', serving('cut_short', 'honest'))
+    expect(found.measured).toEqual({ modes_denied: 14, wrong_reasons: 1 })
+    expect(found.example).toContain('cut short')
+  })
+  test('a client that denies whatever it is asked', async () => {
+    const found = await measured(
+      'F3',
+      asking(() => () => Promise.resolve({ status: 'unreachable' })),
+    )
+    expect(found.measured).toEqual({ modes_denied: 15, wrong_reasons: 15 })
+  })
+  test('another reason than the one', async () => {
+    const found = await measured(
+      'F3',
+      asking((check) => async (question) => {
+        const answer = await check(question)
+        return answer.status === 'unreachable' ? { status: 'unknown' } : answer
+      }),
+    )
+    expect(found.measured).toEqual({ modes_denied: 0, wrong_reasons: 15 })
+  })
+})
+
+test('F4 sees a client without a breaker', async () => {
+  const { measured: found } = await probeOf('F4').control(worldFor('F4'))
+  expect(found).toMatchObject({
+    opened_as_declared: false,
+    open_calls: 101,
+    half_open_calls: 100,
+    closed_on_success: false,
+  })
+})

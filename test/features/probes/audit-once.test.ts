@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest'
+import { type Due, held, turns } from '../../../src/features/probes/testbed/audited-changes.ts'
+import type { AuditRecord } from '../../../src/core/audit/record.ts'
+
+const record = (request_id: string, outcome: AuditRecord['outcome']): AuditRecord =>
+  ({ request_id, outcome }) as AuditRecord
+
+test.each<[what: string, due: Due, outcomes: AuditRecord['outcome'][], wrong: [number, number]]>([
+  ['a change with its record', 'applied', ['applied'], [0, 0]],
+  ['a change without', 'applied', [], [1, 0]],
+  ['a change with two', 'applied', ['applied', 'applied'], [0, 1]],
+  ['a change that is recorded as refused', 'applied', ['refused'], [1, 1]],
+  ['a refusal with its record', 'refused', ['refused'], [0, 0]],
+  ['a refusal without', 'refused', [], [1, 0]],
+  ['a refusal that is recorded as a change, too', 'refused', ['refused', 'applied'], [0, 1]],
+  ['nobody, without', 'none', [], [0, 0]],
+  ['nobody, with a record', 'none', ['refused'], [0, 1]],
+  ['what was cut off, with its record', 'either', ['applied'], [0, 0]],
+  ['what was cut off, without', 'either', [], [0, 0]],
+  ['what was cut off, with two', 'either', ['applied', 'applied'], [0, 1]],
+  ['what was cut off, recorded as refused', 'either', ['refused'], [0, 1]],
+])('%s', (_what, due, outcomes, [missing, tooMany]) => {
+  const records = outcomes.map((outcome) => record('a', outcome))
+  const found = held(new Map([['a', due]]), records)
+  expect([found.missing.length, found.tooMany.length]).toEqual([missing, tooMany])
+})
+
+test('a record of a request that nobody sent is one too many', () => {
+  expect(held(new Map(), [record('x', 'applied')])).toEqual({ missing: [], tooMany: ['x'] })
+})
+
+test('there are as many operations as were asked for, of every kind', () => {
+  const all = turns(500).flat()
+  expect(all).toHaveLength(500)
+  const kinds = (due: Due): number => all.filter((one) => one.due === due).length
+  expect([kinds('applied'), kinds('refused'), kinds('none')]).toEqual([200, 200, 100])
+  expect(turns(7).flat()).toHaveLength(7)
+})

@@ -1,0 +1,47 @@
+import { tmpdir } from 'node:os'
+import type { Adapters } from '../../../src/ports/adapters.ts'
+import { loadChecklist } from '../../../src/features/team-folder/load-gate-files.ts'
+import type { World } from '../../../src/features/probes/framework/probe.ts'
+import type { ProbeTerms } from '../../../src/features/probes/framework/run-probe.ts'
+import type { ChecklistItem } from '../../../src/core/gate/types.ts'
+import { adapters } from '../../../src/composition.ts'
+import { ROOT } from '../../support/run-ff.ts'
+
+export const ITEMS = (await loadChecklist({ root: ROOT, cwd: tmpdir(), checklist: null })).checklist
+  .value.items
+export function itemOf(id: string): ChecklistItem {
+  const found = ITEMS.find((one) => one.id === id)
+  if (found === undefined) throw new Error(`no item ${id}`)
+  return found
+}
+
+/** The real thing, pointed at what a test has. */
+export const worldOf = (change: Partial<World> = {}): World => ({
+  root: ROOT,
+  cwd: tmpdir(),
+  adapters,
+  targets: { scratch: { kind: 'embedded' }, database: null, store: null },
+  plan: null,
+  params: {},
+  now: () => new Date(),
+  signal: new AbortController().signal,
+  progress: () => undefined,
+  ...change,
+})
+/** With some adapters replaced. */
+export const handsOf = (change: Partial<Adapters>): Adapters => ({ ...adapters, ...change })
+
+export const TERMS: ProbeTerms = {
+  identity: {
+    environment: null,
+    cutover_id: null,
+    attempt: null,
+    database: null,
+    schema_head: '0002_flags',
+    code: 'sha256:of-a-test',
+    config_digest: null,
+    checklist_digest: null,
+  },
+  tool_version: '0.0.0',
+  repeat: 1,
+}

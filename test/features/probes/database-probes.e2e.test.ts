@@ -1,0 +1,341 @@
+import { cp, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type pg from 'pg'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { measurable } from '../../../src/features/probes/index.ts'
+import type { World } from '../../../src/features/probes/framework/probe.ts'
+import { FileStore } from '../../../src/adapters/file-store/file-store.ts'
+import { forbiddenWrites } from '../../../src/adapters/postgres/role-facts.ts'
+import { judgeMeasurement } from '../../../src/core/gate/judge-measurement.ts'
+import type { TargetSpec } from '../../../src/core/parity/target.ts'
+import { NOW, overrideText, putTenant } from '../../adapters/store-contract/requests.ts'
+import { edit } from '../../cli/outcome.ts'
+import {
+  connect,
+  createDatabase,
+  startServer,
+  type TestDatabase,
+  urlOf,
+} from '../../support/database.ts'
+import { copyPackage, runFf } from '../../support/run-ff.ts'
+import { flagLine, storeFolder, tenantLine } from '../../support/store-folder.ts'
+import { itemOf, worldOf } from './context.ts'
+
+const ROWS = [
+  flagLine('ff.a', 'boolean'),
+  flagLine('ff.b', 'number'),
+  tenantLine('T1', 'ff.a', { value: 'true' }),
+  tenantLine('T1', 'ff.b', { value: '0.1' }),
+  tenantLine('T2', 'ff.a', { value: 'false', note: '"as it was"' }),
+]
+const service = `svc_app_${process.pid}`
+const spec = (url: string): TargetSpec => ({ kind: 'postgres', url, name: 'postgres' })
+const plan = { replicas: 2, environment: 'staging', database: '0/0/ff' } as World['plan']
+let database: TestDatabase
+let admin: pg.Client
+let store = ''
+
+beforeAll(async () => {
+  store = await storeFolder(ROWS)
+  database = await createDatabase('15')
+  admin = await connect('15', database.database)
+  const env = { FF_DATABASE_URL: database.url }
+  expect((await runFf(['migrate', 'up'], { env })).status).toBe(0)
+  expect((await runFf(['import', store], { env })).status).toBe(0)
+  await admin.query(`CREATE ROLE ${service} LOGIN IN ROLE ff_app`)
+})
+afterAll(async () => {
+  await admin.query(`DROP OWNED BY ${service}; DROP ROLE ${service}`)
+  await admin.end()
+  await database.drop()
+  await rm(store, { recursive: true, force: true })
+})
+/** What takes back what a test did to the database or to its role. */
+let undo = ''
+afterEach(async () => {
+  if (undo !== '') await admin.query(undo)
+  undo = ''
+})
+async function spoil(sql: string, back: string): Promise<void> {
+  undo = back
+  await admin.query(sql)
+}
+
+/** Past the triggers. */
+const unguarded = (sql: string): string =>
+  `SET session_replication_role = replica; ${sql}; RESET session_replication_role`
+
+/** What a probe says without its control, or its control alone. */
+async function measured(
+  id: string,
+  change: Partial<World> & { readonly user?: string; readonly folder?: string } = {},
+  way: 'measure' | 'control' = 'measure',
+) {
+  const { user = service, folder = store, ...more } = change
+  const item = itemOf(id)
+  const targets = {
+    scratch: spec(urlOf('15', 'postgres')),
+    database: spec(urlOf('15', database.database, user)),
+    store: { kind: 'file', folder } as const,
+  }
+  const found = measurable(item)
+  if (!found.ok) throw new Error(`no probe of ${id}`)
+  const world = worldOf({ targets, plan, params: item.probe.params, ...more })
+  const measurement = await found.probe[way](world)
+  return { ...measurement, ...judgeMeasurement(item, measurement) }
+}
+
+describe('each planted fault is seen for what it is', () => {
+  test.each([
+    ['B1', { drift: 1, head_matches: true, unapplied: 0 }],
+    ['B2', { constraints_invalid: 1, rules_differing: 0, hot_queries_without_index: 0 }],
+    ['C1', { missing: 1, extra: 0, source_changed: false }],
+    ['C2', { differing: 1 }],
+    ['C4', { writes_lost: expect.any(Number), rows_changed_again: 0 }],
+    ['B3', { tables_rewritten: 1, rows_lost: 0, fingerprints_differing: 0 }],
+    ['G2', { chain_breaks: 1, forbidden_allowed: 0 }],
+  ])('%s', async (id, expected) => {
+    const found = await measured(id, {}, 'control')
+    expect([found.result, found.measured]).toEqual(['fail', expect.objectContaining(expected)])
+    if (id === 'B3') expect(found.measured['longest_lock_ms']).toBeGreaterThan(2_000)
+  })
+})
+
+describe('what is spoiled fails, and by the right measure', () => {
+  test.each([
+    [
+      'B1',
+      'a migration that was edited after it was applied',
+      `UPDATE ff.migration_ledger SET checksum = 'x' || checksum WHERE version = 1`,
+      `UPDATE ff.migration_ledger SET checksum = substr(checksum, 2) WHERE version = 1`,
+      { checksum_differences: 1, drift: 0 },
+    ],
+    [
+      'B1',
+      'a migration that was not applied',
+      `UPDATE ff.migration_ledger SET name = 'x' || name WHERE version = 2`,
+      `UPDATE ff.migration_ledger SET name = substr(name, 2) WHERE version = 2`,
+      { head_matches: false, unapplied: 1, drift: 0 },
+    ],
+    [
+      'B2',
+      'another rule on delete',
+      `ALTER TABLE ff.user_override DROP CONSTRAINT user_override_flag_fkey, ADD CONSTRAINT user_override_flag_fkey
+         FOREIGN KEY (flag_key) REFERENCES ff.flag_registry ON UPDATE CASCADE ON DELETE CASCADE`,
+      `ALTER TABLE ff.user_override DROP CONSTRAINT user_override_flag_fkey, ADD CONSTRAINT user_override_flag_fkey
+         FOREIGN KEY (flag_key) REFERENCES ff.flag_registry ON UPDATE CASCADE ON DELETE RESTRICT`,
+      { rules_differing: 1, constraints_invalid: 0 },
+    ],
+    [
+      'B2',
+      'an index that is gone, though another one holds the column',
+      'DROP INDEX ff.tenant_override_flag_idx',
+      'CREATE INDEX tenant_override_flag_idx ON ff.tenant_override (flag_key)',
+      { hot_queries_without_index: 1, indexes_invalid: 0 },
+    ],
+    [
+      'B2',
+      'an index that was left half made',
+      `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ff.user_override_pkey'::regclass`,
+      `UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'ff.user_override_pkey'::regclass`,
+      { indexes_invalid: 1, constraints_invalid: 0 },
+    ],
+    [
+      'B4',
+      'a right to delete audit records',
+      `GRANT DELETE ON ff.audit TO ${service}`,
+      `REVOKE DELETE ON ff.audit FROM ${service}`,
+      { forbidden_allowed: 1 },
+    ],
+    [
+      'B4',
+      'a role that may become the owner',
+      `GRANT ff_owner TO ${service}`,
+      `REVOKE ff_owner FROM ${service}`,
+      { timeouts_missing: 0 },
+    ],
+    [
+      'B4',
+      'fewer connections than the instances take',
+      `ALTER ROLE ${service} CONNECTION LIMIT 19`,
+      `ALTER ROLE ${service} CONNECTION LIMIT -1`,
+      { connections_needed: 16, max_connections: 19, forbidden_allowed: 0 },
+    ],
+    [
+      'C1',
+      'a row too many',
+      `INSERT INTO ff.user_override SELECT 'U1', flag_key, value, NULL, NULL, NULL, created_by, updated_by, revision,
+         created_at, updated_at FROM ff.tenant_override LIMIT 1`,
+      'DELETE FROM ff.user_override',
+      { missing: 0, extra: 1 },
+    ],
+    [
+      'C2',
+      'a note that is another',
+      `UPDATE ff.tenant_override SET note = 'as it is' WHERE note IS NOT NULL`,
+      `UPDATE ff.tenant_override SET note = 'as it was' WHERE note IS NOT NULL`,
+      { differing: 1 },
+    ],
+    [
+      'G2',
+      'a right to truncate audit records',
+      `GRANT TRUNCATE ON ff.audit TO ${service}`,
+      `REVOKE TRUNCATE ON ff.audit FROM ${service}`,
+      { forbidden_allowed: 1, chain_breaks: 0 },
+    ],
+    [
+      'G2',
+      'a trigger that is off',
+      'ALTER TABLE ff.audit DISABLE TRIGGER audit_rows_stay',
+      'ALTER TABLE ff.audit ENABLE TRIGGER audit_rows_stay',
+      { forbidden_allowed: 1, chain_breaks: 0 },
+    ],
+    [
+      'G2',
+      'a trigger that is gone',
+      'DROP TRIGGER audit_table_stays ON ff.audit',
+      `CREATE TRIGGER audit_table_stays BEFORE TRUNCATE ON ff.audit
+         FOR EACH STATEMENT EXECUTE FUNCTION ff.audit_is_append_only()`,
+      { forbidden_allowed: 1, chain_breaks: 0 },
+    ],
+    [
+      'G2',
+      'a record that is another',
+      unguarded(`UPDATE ff.audit SET phase = 'x' || phase WHERE seq = 2`),
+      unguarded('UPDATE ff.audit SET phase = substr(phase, 2) WHERE seq = 2'),
+      { chain_breaks: 1, forbidden_allowed: 0 },
+    ],
+    [
+      'G2',
+      'a head that is ahead of the chain',
+      'UPDATE ff.audit_head SET seq = seq + 1',
+      'UPDATE ff.audit_head SET seq = seq - 1',
+      { chain_breaks: 1, forbidden_allowed: 0 },
+    ],
+  ])('%s: %s', async (id, _what, sql, back, expected) => {
+    await spoil(sql, back)
+    const found = await measured(id)
+    expect([found.result, found.measured]).toEqual(['fail', expect.objectContaining(expected)])
+  })
+
+  test('B2: a table of many rows that is read whole, though an index is there', async () => {
+    await spoil(
+      `INSERT INTO ff.tenant_override (tenant_id, flag_key, value, created_by, updated_by, revision, created_at, updated_at)
+         SELECT 'many-' || at, 'ff.a', 'true', 'U1', 'U1', 1, '${NOW}', '${NOW}' FROM generate_series(1, 10000) at;
+       ANALYZE ff.tenant_override`,
+      `DELETE FROM ff.tenant_override WHERE tenant_id LIKE 'many-%'; ALTER ROLE ${service} RESET ALL`,
+    )
+    expect((await measured('B2')).result).toBe('pass')
+    await admin.query(`ALTER ROLE ${service} SET random_page_cost = 1000000`)
+    const found = await measured('B2')
+    expect(found.measured['hot_queries_without_index']).toBeGreaterThan(0)
+    expect(found.example).toContain('tenant_override')
+  })
+
+  test('B4: a superuser', async () => {
+    const found = await measured('B4', { user: 'postgres' })
+    expect([found.result, found.met['role']]).toEqual(['fail', 'postgres'])
+  })
+
+  test('G2: is passed by the records of migrations and imports, whose number it names', async () => {
+    const found = await measured('G2')
+    expect([found.result, found.sample_size]).toEqual(['pass', 3])
+    expect(found.measured).toEqual({ forbidden_allowed: 0, chain_breaks: 0 })
+    expect(found.met).toMatchObject({ role: service, records: 3 })
+  })
+
+  test('C1: what the file took since the import, until it is imported too', async () => {
+    const folder = await storeFolder([])
+    await cp(store, folder, { recursive: true, force: true })
+    const written = await FileStore.open(folder, { digestKey: Buffer.alloc(32, 1), phase: 'file' })
+    await written.write(
+      putTenant('T9', 'ff.a', overrideText('true'), { actor: 'U1', occurred_at: NOW }),
+    )
+    await written.close()
+    const found = await measured('C1', { folder })
+    expect(found.measured).toEqual({ missing: 1, extra: 0, source_changed: true })
+    expect(found.met['missing_by']).toBe('tenant_override/T9 1')
+    await spoil(
+      `INSERT INTO ff.tenant_override (tenant_id, flag_key, value, created_by, updated_by, revision, created_at, updated_at)
+       VALUES ('T9', 'ff.a', 'true', 'U1', 'U1', 1, '${NOW}', '${NOW}')`,
+      `DELETE FROM ff.tenant_override WHERE tenant_id = 'T9'`,
+    )
+    expect((await measured('C1', { folder })).result).toBe('pass')
+    await rm(folder, { recursive: true })
+  })
+
+  test('B3: a step down that does not refuse', async () => {
+    const copy = await copyPackage()
+    const file = join(copy.root, 'contracts/migrations/0002_flags.sql')
+    await edit(file, 'IF EXISTS (SELECT FROM flag_registry) OR', 'IF false AND')
+    const found = await measured('B3', { root: copy.root })
+    await copy.remove()
+    expect([found.result, found.measured]).toMatchObject([
+      'fail',
+      { down_refuses_loss: false, rows_lost: 601, tables_rewritten: 0 },
+    ])
+  })
+
+  test.each([
+    ['the footer of the snapshot', (text: string) => text.replace('as it was', 'as it is!'), true],
+    ['its end', (text: string) => text.slice(0, -100), false],
+  ])('I3: %s', async (_what, change, readable) => {
+    const folder = await storeFolder(ROWS)
+    const path = join(folder, 'snapshot.ndjson')
+    await writeFile(path, change(await readFile(path, 'utf8')))
+    const found = await measured('I3', { folder })
+    await rm(folder, { recursive: true })
+    expect([found.result, found.measured]).toEqual([
+      'fail',
+      { snapshot_readable: readable, snapshot_digest_matches: false },
+    ])
+  })
+})
+
+test('what B4 asks and explains is what the server refuses when it is tried', async () => {
+  const client = await connect('15', database.database, service)
+  const ddl = [
+    'CREATE TABLE ff.more (a int)',
+    'CREATE SCHEMA more',
+    'DROP SCHEMA ff CASCADE',
+    'ALTER TABLE ff.audit ADD COLUMN more text',
+    'DROP TABLE ff.audit',
+    'TRUNCATE ff.audit',
+    'CREATE ROLE more',
+    'CREATE TRIGGER more BEFORE INSERT ON ff.audit EXECUTE FUNCTION ff.audit_is_append_only()',
+  ]
+  for (const statement of [...forbiddenWrites('ff'), ...ddl])
+    await expect(client.query(statement), statement).rejects.toMatchObject({ code: '42501' })
+  await client.end()
+})
+
+test('a backup needs the programs of the version of the server, and says which', async () => {
+  await startServer('18')
+  const targets = { scratch: spec(urlOf('18', 'postgres')), database: null }
+  const runCommand = async () =>
+    ({ kind: 'exited', status: 0, last_line: 'pg_dump (PostgreSQL) 17.2' }) as const
+  const { adapters } = worldOf()
+  const change = {
+    adapters: { ...adapters, runCommand },
+    targets: { ...targets, store: { kind: 'file', folder: store } as const },
+  }
+  await expect(measured('I3', change)).rejects.toMatchObject({
+    code: 'target_missing',
+    hint: expect.stringContaining('Install postgresql-client-18'),
+  })
+})
+
+test('no probe writes to the server of production', async () => {
+  const live = await admin.query<{ id: string }>(
+    'SELECT system_identifier::text AS id FROM pg_control_system()',
+  )
+  const production = { ...plan, environment: 'production', database: `${live.rows[0]?.id}/1/ff` }
+  for (const [id, way] of [
+    ['B1', 'control'],
+    ['B3', 'measure'],
+    ['C5', 'measure'],
+  ] as const)
+    await expect(measured(id, { plan: production as World['plan'] }, way)).rejects.toMatchObject({
+      code: 'production_refused',
+    })
+})

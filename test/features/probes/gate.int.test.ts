@@ -1,0 +1,97 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { gate } from '../../../src/features/gate/gate.ts'
+import {
+  type ProbeRequest,
+  probeRun,
+  probeSelftest,
+} from '../../../src/features/probes/framework/run-probes.ts'
+import { behaviouralSettings, loadSettings } from '../../../src/commands/settings.ts'
+import { readRunnerKey } from '../../../src/adapters/evidence-log/runner-key.ts'
+import { tools, trustText } from '../signoff/people.ts'
+import { CODE, gateFolder } from '../../support/gate-folder.ts'
+import { ROOT } from '../../support/run-ff.ts'
+import { HANDS, requestIn, trustOf } from '../../support/signed-folder.ts'
+import { worldOf } from './context.ts'
+
+let cwd = ''
+beforeAll(async () => {
+  cwd = await gateFolder()
+  await mkdir(join(cwd, '.ff'), { recursive: true })
+})
+afterAll(() => rm(cwd, { recursive: true, force: true }))
+
+async function requestFor(ids: readonly string[]): Promise<ProbeRequest> {
+  const { adapters, targets, now, signal } = worldOf()
+  return {
+    folder: { root: ROOT, cwd, checklist: null },
+    evidence: join(cwd, '.ff/evidence'),
+    key: { path: join(cwd, '.ff/runner.pem'), make: true },
+    code: CODE,
+    schema_head: '0002_flags',
+    settings: behaviouralSettings(await loadSettings({}, cwd)),
+    tool_version: '0.0.0',
+    repeat: 1,
+    ids,
+    adapters,
+    targets,
+    now,
+    signal,
+    onRunner: () => undefined,
+    progress: () => undefined,
+  }
+}
+/** What the gate says where the trust file names the runner, and people have not signed. */
+async function statesOf(ids: readonly string[]): Promise<readonly unknown[]> {
+  const trust = trustText(trustOf(await readRunnerKey(join(cwd, '.ff/runner.pem'))))
+  await writeFile(join(cwd, 'checklists/trust.json'), trust)
+  const { items } = await gate(await requestIn(cwd, tools.sha256(trust)), HANDS)
+  return items
+    .filter(({ id }) => ids.includes(id))
+    .map(({ id, state, codes }) => [id, state, codes])
+}
+
+test('what probes recorded passes at the gate, where the trust file names their runner', async () => {
+  const groups: string[] = []
+  const request = await requestFor(['A1', 'A2', 'A3', 'A4'])
+  const report = await probeRun({
+    ...request,
+    progress: (all) =>
+      groups.push([...all.groups].map(([id, count]) => `${id} ${count.join('/')}`).join()),
+  })
+  expect([report.exitCode, report.items.map(({ state }) => state)]).toEqual([
+    0,
+    ['pass', 'pass', 'pass', 'pass'],
+  ])
+  expect(groups).toEqual(['A 0/4', 'A 1/4', 'A 2/4', 'A 3/4', 'A 4/4'])
+  expect(await statesOf(['A1', 'A2', 'A3', 'A4', 'A5'])).toEqual([
+    ['A1', 'pass', []],
+    ['A2', 'pass', []],
+    ['A3', 'pass', []],
+    ['A4', 'pass', []],
+    ['A5', 'pending', ['no_record']],
+  ])
+})
+
+test('a record of a control alone is no measurement', async () => {
+  const report = await probeSelftest(await requestFor(['A1']))
+  expect([report.exitCode, report.kind]).toEqual([0, 'probe_selftest'])
+  expect(await statesOf(['A1'])).toEqual([['A1', 'pass', []]])
+})
+
+test('a run that was ended says cancelled, and records nothing of what it had not finished', async () => {
+  const controller = new AbortController()
+  const request = await requestFor(['A1', 'A2', 'E3'])
+  const running = probeRun({
+    ...request,
+    signal: controller.signal,
+    progress: ({ running }) => {
+      if (running.has('E3')) controller.abort('terminated')
+    },
+  })
+  const report = await running
+  expect([report.verdict, report.exitCode]).toEqual(['cancelled', 143])
+  expect(report.items.at(-1)).toMatchObject({ id: 'E3', state: 'pending' })
+  expect(await statesOf(['E3'])).toEqual([['E3', 'pending', ['no_record']]])
+})

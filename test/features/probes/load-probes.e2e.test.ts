@@ -1,0 +1,212 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Adapters } from '../../../src/ports/adapters.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { PROBES } from '../../../src/features/probes/index.ts'
+import { underLoad } from '../../../src/features/probes/testbed/load-generator.ts'
+import type { Probe, World } from '../../../src/features/probes/framework/probe.ts'
+import { ADMIN_LIMITS } from '../../../src/core/admin/limits.ts'
+import { judgeMeasurement, type Measurement } from '../../../src/core/gate/judge-measurement.ts'
+import { adapters } from '../../../src/composition.ts'
+import { type TestDatabase, createDatabase } from '../../support/database.ts'
+import { handsOf, itemOf, worldOf } from './context.ts'
+
+const probeOf = (id: string): Probe => PROBES[itemOf(id).probe.name] as Probe
+/** No shorter than what it takes to have seen enough. */
+const SHORT: Readonly<Record<string, object>> = { E5: { requests: 1_000, seconds: 2.5 } }
+const planned = (peak_requests_per_second: number): World['plan'] =>
+  ({ peak_requests_per_second }) as World['plan']
+let database: TestDatabase
+beforeAll(async () => {
+  database = await createDatabase('18')
+})
+afterAll(() => database.drop())
+const worldFor = (id: string, params: object = {}, change: Partial<World> = {}): World =>
+  worldOf({
+    params: { ...itemOf(id).probe.params, ...SHORT[id], ...params },
+    plan: planned(20),
+    targets: {
+      scratch: { kind: 'postgres', url: database.url, name: database.name },
+      database: null,
+      store: null,
+    },
+    ...change,
+  })
+const valueOf = ({ measured }: Measurement, name: string): number => Number(measured[name])
+/** What the limits of an item make of a measurement in which these values are chosen by the test. */
+const resultOf = (id: string, measured: Measurement['measured']) =>
+  judgeMeasurement(itemOf(id), { measured, met: {}, sample_size: 1_000, example: null }).result
+const LONG = { timeout: 120_000 }
+
+/** One read in so many of a scratch store fails. */
+const breaking = (backing: 'file' | 'db', every = 50): Partial<Adapters> => ({
+  openServedScratch: async (spec, needs) => {
+    const scratch = await adapters.openServedScratch(spec, needs)
+    if (scratch.store.kind !== backing) return scratch
+    const read = scratch.store.read.bind(scratch.store)
+    let asked = 0
+    scratch.store.read = (query) => {
+      asked += 1
+      return asked % every === 0 ? Promise.reject(new Error('broken')) : read(query)
+    }
+    return scratch
+  },
+})
+
+describe('a load', () => {
+  const { signal } = new AbortController()
+  test('goes on while nothing is answered, and counts from when a request was due', async () => {
+    let open = (): void => undefined
+    const opened = new Promise<void>((resolve) => (open = resolve))
+    let sent = 0
+    const load = underLoad(
+      async (at) => {
+        sent += 1
+        if (at < 10) await opened
+        return at !== 11
+      },
+      { per_s: 200, requests: 40 },
+      signal,
+    )
+    while (sent < 40) await sleep(5)
+    open()
+    const arrivals = await load
+    expect(arrivals.map(({ due_ms }) => due_ms)).toEqual(arrivals.map((_, at) => at * 5))
+    expect(arrivals.every(({ due_ms, sent_ms }) => sent_ms >= due_ms)).toBe(true)
+    expect(Number(arrivals[0]?.done_ms)).toBeGreaterThan(Number(arrivals[39]?.due_ms))
+    expect(arrivals.flatMap(({ ok }, at) => (ok ? [] : [at]))).toEqual([11])
+  })
+  test('that was kept from sending owns up to it', async () => {
+    const block = (): void => {
+      const until = performance.now() + 200
+      while (performance.now() < until);
+    }
+    const arrivals = await underLoad(
+      (at) => {
+        if (at === 0) block()
+        return Promise.resolve(true)
+      },
+      { per_s: 100, requests: 10 },
+      signal,
+    )
+    const waited = arrivals.map(({ due_ms, done_ms }) => done_ms - due_ms)
+    expect(Number(waited[0])).toBeGreaterThanOrEqual(200)
+    expect(Number(waited[5])).toBeGreaterThanOrEqual(150)
+  })
+  test('ends when the run does', async () => {
+    const ended = AbortSignal.abort()
+    expect(await underLoad(() => Promise.resolve(true), { per_s: 1, requests: 9 }, ended)).toEqual(
+      [],
+    )
+  })
+})
+
+describe.concurrent('E5', () => {
+  test('measures both real stores, and its limits are held to what it measured', LONG, async () => {
+    const found = await probeOf('E5').measure(worldFor('E5'))
+    const [file, db] = [valueOf(found, 'file_p99_ms'), valueOf(found, 'db_p99_ms')]
+    expect(file).toBeGreaterThan(0)
+    expect(db).toBeGreaterThan(0)
+    expect(found.measured['error_share']).toBe(0)
+    expect(found.met).toMatchObject({ declared_peak_per_s: 20, file_failed: 0, db_failed: 0 })
+    expect(valueOf(found, 'load_share')).toBeGreaterThanOrEqual(1.5)
+    expect(found.sample_size).toBeGreaterThanOrEqual(itemOf('E5').min_sample)
+    expect(judgeMeasurement(itemOf('E5'), found).result).toBe(
+      db <= Math.max(50, 1.25 * file) ? 'pass' : 'fail',
+    )
+  })
+  test.each([
+    [{ file_p99_ms: 40, db_p99_ms: 50 }, 'pass'],
+    [{ file_p99_ms: 40, db_p99_ms: 50.01 }, 'fail'],
+    [{ file_p99_ms: 100, db_p99_ms: 125 }, 'pass'],
+    [{ file_p99_ms: 100, db_p99_ms: 125.01 }, 'fail'],
+    [{ error_share: 0.0011 }, 'fail'],
+    [{ load_share: 1.49 }, 'fail'],
+  ])('with %o is a %s', (change, result) => {
+    const bound = { file_p99_ms: 40, db_p99_ms: 50, error_share: 0.001, load_share: 1.5 }
+    expect(resultOf('E5', { ...bound, ...change })).toBe(result)
+  })
+  const short = { requests: 240, seconds: 1 }
+  test('sees a tenth of a second on each query', async () => {
+    const found = await probeOf('E5').control(worldFor('E5', short))
+    expect(valueOf(found, 'db_p99_ms')).toBeGreaterThanOrEqual(100)
+    expect(found.measured['error_share']).toBe(0)
+    // The least that the added delay comes to breaks the limit beside any file that answers within 79 ms.
+    const least = { ...found.measured, db_p99_ms: 100, file_p99_ms: 79 }
+    expect(resultOf('E5', least)).toBe('fail')
+  })
+  test.each(['file', 'db'] as const)('sees answers of the %s that are none', async (side) => {
+    const world = worldFor('E5', short, { adapters: handsOf(breaking(side)) })
+    const found = await probeOf('E5').measure(world)
+    expect(found.measured['error_share']).toBeCloseTo(0.02, 2)
+    expect(judgeMeasurement(itemOf('E5'), found)).toMatchObject({ result: 'fail' })
+  })
+  test('says nothing about a peak that nobody declared, or that could not be sent', async () => {
+    await expect(probeOf('E5').measure(worldFor('E5', {}, { plan: null }))).rejects.toMatchObject({
+      code: 'target_missing',
+    })
+    const world = worldFor('E5', { ...short, seconds: 0.1 }, { plan: planned(1e6) })
+    await expect(probeOf('E5').measure(world)).rejects.toMatchObject({
+      code: 'proof_inconclusive',
+      message: expect.stringMatching(/^Too few samples: \d+ requests a second .* 1500000 are/),
+    })
+  })
+})
+
+describe('F5', () => {
+  test('measures the real client, and its limits are held to what it measured', LONG, async () => {
+    const found = await probeOf('F5').measure(worldFor('F5', { seconds: 1.2 }))
+    const [before, change] = [valueOf(found, 'p99_before_ms'), valueOf(found, 'p99_change_ms')]
+    expect(before).toBeGreaterThan(0)
+    // Less than one call to Admin takes: no decision waited for one.
+    expect(change).toBeLessThan(ADMIN_LIMITS.timeout_ms)
+    expect(found.measured).toMatchObject({ error_share: 0, runs: 3 })
+    expect(Number(found.met['calls_failed'])).toBeGreaterThanOrEqual(3 * 5)
+    expect(Number(found.met['calls_kept_back'])).toBeGreaterThan(0)
+    expect(found.sample_size).toBeGreaterThanOrEqual(itemOf('F5').min_sample)
+    expect(judgeMeasurement(itemOf('F5'), found).result).toBe(
+      change <= Math.max(5, 0.1 * before) ? 'pass' : 'fail',
+    )
+  })
+  test.each([
+    [{ p99_before_ms: 10, p99_change_ms: 5 }, 'pass'],
+    [{ p99_before_ms: 10, p99_change_ms: 5.01 }, 'fail'],
+    [{ p99_before_ms: 100, p99_change_ms: 10 }, 'pass'],
+    [{ p99_before_ms: 100, p99_change_ms: 10.01 }, 'fail'],
+    [{ error_share: 0.0011 }, 'fail'],
+    [{ runs: 2 }, 'fail'],
+  ])('with %o is a %s', (change, result) => {
+    const bound = { error_share: 0.001, p99_before_ms: 10, p99_change_ms: 5, runs: 3 }
+    expect(resultOf('F5', { ...bound, ...change })).toBe(result)
+  })
+  const short = { runs: 1, requests: 100, seconds: 1 }
+  const hasty: Partial<Adapters> = {
+    openApprovals: (plan) =>
+      adapters.openApprovals(
+        plan.kind === 'admin' ? { ...plan, limits: { ...plan.limits, timeout_ms: 300 } } : plan,
+      ),
+  }
+  test('sees one connection for everything', async () => {
+    const world = worldFor('F5', short, { adapters: handsOf(hasty) })
+    const { measured } = await probeOf('F5').control(world)
+    const during = Number(measured['p99_before_ms']) + Number(measured['p99_change_ms'])
+    // Ordinary decisions waited until a call to Admin had timed out.
+    expect(during).toBeGreaterThanOrEqual(300)
+    const least = { ...measured, runs: 3, p99_before_ms: 100, p99_change_ms: 200 }
+    expect(resultOf('F5', least)).toBe('fail')
+  })
+  test.concurrent('sees answers that are none', async () => {
+    const world = worldFor('F5', short, { adapters: handsOf(breaking('file', 5)) })
+    const found = await probeOf('F5').measure(world)
+    expect(valueOf(found, 'error_share')).toBeGreaterThan(0.001)
+    expect(judgeMeasurement(itemOf('F5'), found)).toMatchObject({
+      result: 'fail',
+      detail: expect.stringContaining('error_share'),
+    })
+  })
+  test.concurrent('says nothing where nobody asked Admin', async () => {
+    const nobody = handsOf({ openApprovals: () => adapters.openApprovals({ kind: 'none' }) })
+    await expect(
+      probeOf('F5').measure(worldFor('F5', short, { adapters: nobody })),
+    ).rejects.toMatchObject({ code: 'proof_inconclusive' })
+  })
+})

@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile, mkdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { measurable, PROBES } from '../../../src/features/probes/index.ts'
+import type { Probe, World } from '../../../src/features/probes/framework/probe.ts'
+import { runProbe } from '../../../src/features/probes/framework/run-probe.ts'
+import { UNMEASURABLE } from '../../../src/features/gate/unimplemented-probes.ts'
+import { judgeLimits } from '../../../src/core/gate/limits.ts'
+import type { ChecklistItem } from '../../../src/core/gate/types.ts'
+import { adapters } from '../../../src/composition.ts'
+import { createDatabase, type TestDatabase } from '../../support/database.ts'
+import { ITEMS, itemOf, TERMS, worldOf } from './context.ts'
+
+/** Each item that a probe measures, and the probe. */
+const MEASURED = ITEMS.flatMap((item): readonly (readonly [string, ChecklistItem, Probe])[] => {
+  const found = measurable(item)
+  return found.ok ? [[item.id, item, found.probe]] : []
+})
+/** Small enough for a test; how many is data. */
+const SMALL: Readonly<Record<string, object>> = {
+  A4: { unknown_kids: 40 },
+  A5: { pairs: 1 },
+  E2: { cells: 360, cases: 60 },
+  G1: { operations: 30, kills: 1 },
+}
+/** Whose control takes as long as the selftest of the harness does: its own test runs a part of it. */
+const SLOW: ReadonlySet<string> = new Set(['E3'])
+/** They look at stores that hold rows: `database-probes.e2e.test.ts` makes those, and spoils them. */
+const FILLED: ReadonlySet<string> = new Set(['B1', 'B2', 'B4', 'C1', 'C2', 'G2', 'I3'])
+/** What else the machine does is in their numbers: `load-probes.e2e.test.ts` knows how to live with that. */
+const PACED: ReadonlySet<string> = new Set(['E5', 'F5'])
+const paramsOf = (item: ChecklistItem): World['params'] => ({
+  ...item.probe.params,
+  ...SMALL[item.id],
+})
+
+let database: TestDatabase
+let cwd = ''
+beforeAll(async () => {
+  database = await createDatabase('18')
+  cwd = await mkdtemp(join(tmpdir(), 'ff-probes-'))
+})
+afterAll(async () => {
+  await database.drop()
+  await rm(cwd, { recursive: true, force: true })
+})
+const here = (item: ChecklistItem, change: Partial<World> = {}): World => {
+  const spec = { kind: 'postgres', url: database.url, name: database.name } as const
+  const targets = { scratch: spec, database: null, store: null }
+  return worldOf({ targets, cwd, plan: planAhead(), params: paramsOf(item), ...change })
+}
+
+const HOUR_MS = 3_600_000
+const RUNBOOK = 'turn the key'
+/** A plan that somebody could go by; the runbook that it names lies beside it. */
+function planAhead(change: object = {}): NonNullable<World['plan']> {
+  const at = (hours: number): string => new Date(Date.now() + hours * HOUR_MS).toISOString()
+  return {
+    kind: 'cutover_plan',
+    schemaVersion: 1,
+    cutover_id: 'x',
+    attempt: 1,
+    environment: 'staging',
+    database: '1/1/ff',
+    window: { from: at(24), until: at(28) },
+    freeze: { from: at(1), until: at(48) },
+    peak_requests_per_second: 1,
+    replicas: 2,
+    on_call: ['Ada', 'Grace'].map((name) => ({ role: 'on call', name, contact: `${name}@x` })),
+    admin: { checklist_digest: '1'.repeat(64), verdict: 'go', date: at(-1), contact: 'admin@x' },
+    runbook_digest: RUNBOOK_DIGEST,
+    ...change,
+  } as NonNullable<World['plan']>
+}
+const RUNBOOK_DIGEST = '5f87cb774049414f61f3d283c2a3d2f2d72340cefc62b914b5d0d1afa7cddf29'
+
+describe('the table', () => {
+  test('has probes for these, and every other item says what it needs', () => {
+    expect(MEASURED.map(([id]) => id)).toEqual(
+      expect.arrayContaining(['A1', 'A2', 'A3', 'A4', 'A5', 'E1', 'E2', 'E3', 'F1', 'F4', 'J1']),
+    )
+    const both = Object.keys(PROBES).filter((name) => Object.hasOwn(UNMEASURABLE, name))
+    expect(both).toEqual([])
+  })
+  test.each(MEASURED)('%s is of the version that the checklist wants', (_id, item, probe) => {
+    expect(probe.version).toBe(item.probe.version)
+  })
+})
+
+/** They meet nothing but the verifier of the gate, or an Admin of their own, which are always at hand. */
+const SELF_CONTAINED: ReadonlySet<string> = new Set(['F2', 'F3', 'J2', 'J3'])
+describe('pointed at a closed port and an empty folder', () => {
+  const closed = { kind: 'postgres', url: 'postgres://127.0.0.1:1/x', name: 'x' } as const
+  const pointed = MEASURED.filter(([id]) => !SELF_CONTAINED.has(id))
+  test.each(pointed)('%s is inconclusive, and says what it needs', async (_id, item, probe) => {
+    const nowhere = join(tmpdir(), `ff-none-${randomBytes(6).toString('hex')}`)
+    const targets = {
+      scratch: closed,
+      database: closed,
+      store: { kind: 'file', folder: nowhere },
+    } as const
+    const world = worldOf({ root: nowhere, cwd: nowhere, targets })
+    const draft = await runProbe(item, probe, { world, terms: TERMS })
+    expect([draft.result, draft.measured, draft.sample_size]).toEqual(['inconclusive', {}, 0])
+    expect(draft.codes[0]).toMatch(/^(target_|artefact_|system_)/)
+    expect(draft.example?.length).toBeGreaterThan(20)
+  })
+  test.each(MEASURED.filter(([, item]) => ['write', 'disrupt'].includes(item.effect)))(
+    '%s is inconclusive with all its artefacts at hand',
+    async (_id, item, probe) => {
+      const targets = { scratch: closed, database: closed, store: null }
+      const draft = await runProbe(item, probe, { world: worldOf({ targets }), terms: TERMS })
+      expect([draft.result, draft.codes]).toEqual(['inconclusive', ['target_unreachable']])
+    },
+  )
+})
+
+describe('put to the real thing, and to the deliberate fault', () => {
+  const elsewhere = new Set([...SLOW, ...FILLED, ...PACED])
+  const quick = MEASURED.filter(([id]) => !elsewhere.has(id))
+  test.each(quick)(
+    '%s holds, is no constant, and sees the fault',
+    async (_id, item, probe) => {
+      await mkdir(join(cwd, 'checklists'), { recursive: true })
+      await writeFile(join(cwd, 'checklists/runbook.md'), RUNBOOK)
+      const limits = item.limits.filter(({ measure }) => measure !== 'random_cases')
+      const honest = await probe.measure(here(item))
+      expect(judgeLimits(limits, honest.measured).filter(({ held }) => !held)).toEqual([])
+      expect(Object.keys(honest.met).length).toBeGreaterThan(1)
+      expect(honest.sample_size).toBeGreaterThan(0)
+      const faulty = await probe.control(here(item))
+      const broken = judgeLimits(limits, faulty.measured).filter(
+        ({ held, value }) => !held && value !== null,
+      )
+      expect(broken.length).toBeGreaterThan(0)
+      expect(faulty.measured).not.toEqual(honest.measured)
+    },
+    120_000,
+  )
+  test('E3 finds out an entry that does nothing, for each proof', async () => {
+    const probe = PROBES['parity-selftest'] as Probe
+    const { measured, example } = await probe.control(here(itemOf('E3')))
+    expect(measured).toMatchObject({ caught_gap: 5 })
+    expect(measured['catalogue']).toBeGreaterThanOrEqual(200)
+    expect(example).toContain('fault_not_caught')
+  })
+})
+
+test('a database says who it is, whatever it is called', async () => {
+  const versions = { oldest: 15, newest: 18 }
+  const other = await createDatabase('18')
+  const [one, again, two] = await Promise.all(
+    [database, database, other].map(({ url, name }) =>
+      adapters.identifyDatabase({ kind: 'postgres', url, name }, versions),
+    ),
+  )
+  await other.drop()
+  expect(one).toMatch(/^\d{15,20}\/\d+\/ff$/)
+  expect(again).toBe(one)
+  expect([two?.split('/')[0], two]).toEqual([
+    one?.split('/')[0],
+    expect.not.stringMatching(one as string),
+  ])
+})
+
+test('a verifier that believes headers lets most forgeries in, and asks the attacker for a key', async () => {
+  const item = itemOf('A1')
+  const { measured } = await (PROBES['token-forgeries'] as Probe).control(here(item))
+  expect(measured['forged_accepted']).toBeGreaterThan(45)
+  expect(measured['attacker_key_requests']).toBeGreaterThan(0)
+})
+
+describe('a plan', () => {
+  const measured = async (change: object) => {
+    const plan = planAhead(change)
+    return (await (PROBES['plan'] as Probe).measure(here(itemOf('J1'), { plan }))).measured
+  }
+  const on = (hours: number): string => new Date(Date.now() + hours * HOUR_MS).toISOString()
+  test.each([
+    [
+      'whose window is over a week ahead',
+      { window: { from: on(200), until: on(201) }, freeze: { from: on(1), until: on(300) } },
+      { plan_faults: 0, window_starts_in_h: 200 },
+    ],
+    [
+      'with one person on call',
+      { on_call: [{ role: 'r', name: 'Ada', contact: 'c' }] },
+      { on_call: 1 },
+    ],
+    [
+      'with one person twice',
+      { on_call: [1, 2].map(() => ({ role: 'r', name: 'Ada', contact: 'c' })) },
+      { on_call: 1 },
+    ],
+    [
+      'with somebody to be named',
+      { on_call: [{ role: 'r', name: 'to be named', contact: 'c' }] },
+      { on_call: 0, plan_faults: 1 },
+    ],
+    [
+      'for which Admin is not ready',
+      { admin: { ...planAhead().admin, verdict: 'not_ready' } },
+      { admin_in_step: false },
+    ],
+    ['with another runbook', { runbook_digest: '3'.repeat(64) }, { runbook_matches: false }],
+  ])('%s', async (_what, change, expected) => {
+    const found = await measured(change)
+    const whole = Object.fromEntries(
+      Object.entries(found).map(([name, value]) => [
+        name,
+        typeof value === 'number' ? Math.round(value) : value,
+      ]),
+    )
+    expect(whole).toMatchObject(expected)
+  })
+})

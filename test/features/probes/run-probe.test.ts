@@ -1,0 +1,153 @@
+import { describe, expect, test } from 'vitest'
+import { given, probe, type ProbeSpec } from '../../../src/features/probes/framework/probe.ts'
+import { runControl, runProbe } from '../../../src/features/probes/framework/run-probe.ts'
+import type { ChecklistItem, EvidenceDraft } from '../../../src/core/gate/types.ts'
+import { FfError } from '../../../src/errors.ts'
+import { handsOf, itemOf, TERMS, worldOf } from './context.ts'
+
+const item: ChecklistItem = {
+  ...itemOf('C5'),
+  limits: [{ measure: 'lost', op: 'at_most', value: 0, unit: 'rows' }],
+  min_sample: 1,
+  effect: 'observe',
+}
+type Lost = number | (() => Promise<never>)
+/** A probe of how many rows are lost: by its subject, and by that of its control. */
+function losing(honest: Lost, faulty: Lost, change: Partial<ProbeSpec<Lost>> = {}) {
+  return probe<Lost>({
+    version: 3,
+    site: 'scratch',
+    company: 'together',
+    honest: given(() => honest),
+    faulty: given(() => faulty),
+    measure: async (lost) => ({
+      measured: { lost: typeof lost === 'number' ? lost : await lost() },
+      met: { server: 'none' },
+      sample_size: 1,
+      example: null,
+    }),
+    ...change,
+  })
+}
+const unreachable = (): Promise<never> =>
+  Promise.reject(new FfError('target_unreachable', 'Nobody answers.', { hint: 'Set FF_X.' }))
+const broken = (): Promise<never> => Promise.reject(new TypeError('x is undefined'))
+const shown = ({ result, codes, control }: EvidenceDraft) => [
+  result,
+  codes,
+  control?.outcome ?? null,
+]
+
+test.each([
+  ['holds, and the fault is seen', 0, 1, ['pass', [], 'detected']],
+  ['breaks, and the fault is seen', 1, 1, ['fail', ['limit_broken'], 'detected']],
+  [
+    'holds, and the fault is not seen',
+    0,
+    0,
+    ['inconclusive', ['control_not_detected'], 'not_detected'],
+  ],
+  [
+    'breaks, and the fault is not seen',
+    1,
+    0,
+    ['inconclusive', ['control_not_detected'], 'not_detected'],
+  ],
+  [
+    'holds, and the control cannot be run',
+    0,
+    unreachable,
+    ['inconclusive', ['control_not_run'], null],
+  ],
+  ['cannot look', unreachable, 1, ['inconclusive', ['target_unreachable'], null]],
+  ['broke', broken, 1, ['error', ['probe_broke'], null]],
+] as const)('a probe that %s', async (_what, honest, faulty, outcome) => {
+  const draft = await runProbe(item, losing(honest, faulty), { world: worldOf(), terms: TERMS })
+  expect(shown(draft)).toEqual(outcome)
+  expect(draft).toMatchObject({ item: 'C5', where: 'scratch', probe: { version: 3 } })
+})
+
+test('what cannot look says what to set', async () => {
+  const draft = await runProbe(item, losing(unreachable, 1), { world: worldOf(), terms: TERMS })
+  expect(draft.example).toBe('Nobody answers. Set FF_X.')
+})
+
+test('answers that differ from one time to the next are none', async () => {
+  let time = 0
+  const flaky = losing(0, 1, {
+    measure: async () => ({ measured: { lost: time++ }, met: {}, sample_size: 1, example: null }),
+  })
+  const draft = await runProbe(item, flaky, { world: worldOf(), terms: { ...TERMS, repeat: 3 } })
+  expect(shown(draft)).toEqual(['inconclusive', ['flaky'], null])
+  expect([time, draft.met['times_measured']]).toEqual([3, 3])
+})
+
+test.each([
+  ['is seen', 1, ['pass', [], 'detected']],
+  ['is not seen', 0, ['inconclusive', ['control_not_detected'], 'not_detected']],
+  ['cannot be planted', unreachable, ['inconclusive', ['control_not_run'], null]],
+] as const)('a control by itself whose fault %s', async (_what, faulty, outcome) => {
+  const draft = await runControl(item, losing(0, faulty), { world: worldOf(), terms: TERMS })
+  expect([draft.kind, ...shown(draft)]).toEqual(['control', ...outcome])
+})
+
+describe('where a probe goes', () => {
+  const LIVE = '42/7/ff'
+  const adapters = handsOf({ identifyDatabase: () => Promise.resolve(LIVE) })
+  const database = {
+    kind: 'postgres',
+    url: 'postgres://db.example/flags',
+    name: 'postgres://db.example/flags',
+  } as const
+  const local = { ...database, url: 'postgres://127.0.0.1:5432/flags' } as const
+  const plan = { database: LIVE, environment: 'production' } as never
+  const of = async (
+    spec: object,
+    effect: ChecklistItem['effect'],
+    site: 'database' | 'scratch',
+  ) => {
+    const targets = { scratch: local, database: null, store: null, ...spec }
+    const world = worldOf({ adapters, plan, targets })
+    const measured = losing(0, 1, { site })
+    return runProbe({ ...item, effect }, measured, { world, terms: TERMS })
+  }
+  test('is what was found there', async () => {
+    const draft = await of({ database }, 'observe', 'database')
+    expect([draft.where, draft.identity.database, draft.result]).toEqual(['target', LIVE, 'pass'])
+  })
+  test('is staging, or scratch, where it is not what the plan names', async () => {
+    const other = handsOf({ identifyDatabase: () => Promise.resolve('43/7/ff') })
+    const at = async (spec: typeof database | typeof local) => {
+      const targets = { scratch: local, database: spec, store: null }
+      const world = worldOf({ adapters: other, plan, targets })
+      return (await runProbe(item, losing(0, 1, { site: 'database' }), { world, terms: TERMS }))
+        .where
+    }
+    expect([await at(database), await at(local)]).toEqual(['staging', 'scratch'])
+  })
+  test.each([
+    ['write', 'database', 'production_refused'],
+    ['disrupt', 'database', 'production_refused'],
+    ['write', 'scratch', 'production_refused'],
+  ] as const)('is never production where it would %s (%s)', async (effect, site, code) => {
+    expect((await of({ database }, effect, site)).codes).toEqual([code])
+  })
+  test('is where the item says, for a command of the team', async () => {
+    const at = async (where: ChecklistItem['where'], effect: ChecklistItem['effect']) => {
+      const targets = { scratch: local, database: null, store: null }
+      const world = worldOf({ adapters, plan, targets })
+      const declared = losing(0, 1, { site: 'declared' })
+      const draft = await runProbe({ ...item, where, effect }, declared, { world, terms: TERMS })
+      return [draft.where, draft.result, draft.codes]
+    }
+    expect(await at('staging', 'disrupt')).toEqual(['staging', 'pass', []])
+    expect(await at('target', 'observe')).toEqual(['target', 'pass', []])
+    const refused = await at('target', 'write')
+    expect(refused.slice(1)).toEqual(['inconclusive', ['production_refused']])
+  })
+  test('is nowhere where no database is named', async () => {
+    const draft = await of({}, 'observe', 'database')
+    expect([draft.result, draft.codes]).toEqual(['inconclusive', ['target_missing']])
+    expect(draft.example).toContain('FF_DATABASE_URL')
+  })
+})

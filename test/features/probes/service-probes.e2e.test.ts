@@ -1,0 +1,81 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { PROBES } from '../../../src/features/probes/index.ts'
+import type { Probe } from '../../../src/features/probes/framework/probe.ts'
+import { adapters } from '../../../src/composition.ts'
+import { copyPackage } from '../../support/run-ff.ts'
+import { handsOf, worldOf } from './context.ts'
+
+const probeOf = (name: string): Probe => {
+  const found = PROBES[name]
+  if (found === undefined) throw new Error(`no probe ${name}`)
+  return found
+}
+
+test('H1: every metric moves, and one under another name is missed', async () => {
+  const honest = await probeOf('signals').measure(worldOf())
+  expect(honest).toMatchObject({
+    measured: { metrics_missing: 0, metrics_still: 0 },
+    example: null,
+  })
+  expect(Number(honest.measured['slowest_s'])).toBeLessThan(60)
+  expect(honest.met['moved']).toBe(18)
+  const faulty = await probeOf('signals').control(worldOf())
+  expect(faulty).toMatchObject({ measured: { metrics_missing: 1, metrics_still: 0 } })
+  expect(faulty.example).toBe('ff_decisions_total is not there')
+})
+
+test('H1: a scrape is not what a metric of requests has to show', async () => {
+  const forgetful = handsOf({
+    openTelemetry: async (log, readings) => {
+      const telemetry = await adapters.openTelemetry(log, readings)
+      const witness: typeof telemetry.witness = {
+        replied: (done) => {
+          if (done.route === 'metrics') telemetry.witness.replied(done)
+        },
+        failed: (error, request_id) => telemetry.witness.failed(error, request_id),
+      }
+      return { ...telemetry, witness }
+    },
+  })
+  // Nobody waits a minute for what never moves.
+  const signal = AbortSignal.timeout(10_000)
+  const seen = await probeOf('signals').measure(worldOf({ adapters: forgetful, signal }))
+  expect(seen.example).toBe('ff_http_requests_total did not move')
+})
+
+/** H2 against a contract with other rules in it. */
+async function alertsOf(rules: (own: Rule[]) => readonly object[]) {
+  const copy = await copyPackage()
+  try {
+    const path = join(copy.root, 'contracts/alert_rules.json')
+    const contract = JSON.parse(await readFile(path, 'utf8')) as { rules: Rule[] }
+    await writeFile(path, JSON.stringify({ ...contract, rules: rules(contract.rules) }))
+    return await probeOf('alerts').measure(worldOf({ root: copy.root }))
+  } finally {
+    await copy.remove()
+  }
+}
+interface Rule {
+  readonly id: string
+  readonly measure: object
+}
+const named = (rules: readonly Rule[], id: string): Rule => {
+  const found = rules.find((one) => one.id === id)
+  if (found === undefined) throw new Error(`no rule ${id}`)
+  return found
+}
+
+test('H2 names a rule that cannot fire, one that always does, one that nobody can make fire, and those that are gone', async () => {
+  const { measured, met, example } = await alertsOf((rules) => [
+    { ...named(rules, 'store_down'), threshold: -1 },
+    { ...named(rules, 'service_absent'), op: 'below', threshold: 2 },
+    { ...named(rules, 'admin_breaker_open'), id: 'of_no_drill' },
+    named(rules, 'changes_failing'),
+  ])
+  expect(example).toBe('store_down: it did not fire on its fault')
+  expect(met).toMatchObject({ rules: 4, fired: 1 })
+  const gone = 12
+  expect(measured).toEqual({ rules_silent: 1 + 1 + gone, rules_stuck: 1 })
+})
