@@ -1,8 +1,8 @@
 import { Command, CommanderError } from 'commander'
 import type { Context } from './context.ts'
 import type { OptionDeclaration } from './declarations/option.ts'
-import { COMMANDS } from './table/index.ts'
-import type { CommandRow } from './table/row.ts'
+import { COMMANDS } from './declarations/index.ts'
+import type { CommandRow } from './declarations/row.ts'
 import { versionOf } from './version.ts'
 
 /** Parses the command line, runs one command and leaves what it came to in `context.exit`. */

@@ -1,5 +1,5 @@
 import type { Handler } from '../context.ts'
-import type { CommandRow } from '../table/row.ts'
+import type { CommandRow } from './row.ts'
 import {
   type OptionDeclaration,
   type OptionsOf,

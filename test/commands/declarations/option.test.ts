@@ -19,7 +19,7 @@ import {
   version,
   wholeNumber,
 } from '../../../src/commands/declarations/option.ts'
-import { COMMANDS } from '../../../src/commands/table/index.ts'
+import { COMMANDS } from '../../../src/commands/declarations/index.ts'
 import { FfError } from '../../../src/errors.ts'
 import { ROOT } from '../../support/run-ff.ts'
 

@@ -9,7 +9,7 @@ import { forbiddenWrites } from '../../../src/adapters/postgres/role-facts.ts'
 import { judgeMeasurement } from '../../../src/core/gate/judge-measurement.ts'
 import type { TargetSpec } from '../../../src/core/parity/target.ts'
 import { NOW, overrideText, putTenant } from '../../adapters/store-contract/requests.ts'
-import { edit } from '../../cli/outcome.ts'
+import { edit } from '../../commands/outcome.ts'
 import {
   connect,
   createDatabase,

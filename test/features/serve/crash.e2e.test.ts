@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { until } from '../../cli/outcome.ts'
+import { until } from '../../commands/outcome.ts'
 import { connect } from '../../support/database.ts'
 import { finished, ROOT } from '../../support/run-ff.ts'
 import {

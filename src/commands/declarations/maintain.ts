@@ -7,7 +7,7 @@ import {
   REPORT,
   TOKEN_MINT,
   TOKEN_VERIFY,
-} from '../declarations/options.ts'
+} from './options.ts'
 import type { CommandGroup } from './row.ts'
 
 /** What keeps the rest in order. */

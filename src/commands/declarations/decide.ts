@@ -6,7 +6,7 @@ import {
   PROBE,
   PROBE_RUN,
   REPORT,
-} from '../declarations/options.ts'
+} from './options.ts'
 import type { CommandGroup } from './row.ts'
 
 /** What go or no-go rests on. */

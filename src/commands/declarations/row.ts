@@ -1,5 +1,5 @@
 import type { Handler } from '../context.ts'
-import type { OptionDeclaration } from '../declarations/option.ts'
+import type { OptionDeclaration } from './option.ts'
 
 /** One command: what its help says, and the module that runs it, which is loaded when it is called. */
 export interface CommandRow {

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { COMMANDS } from '../../src/commands/table/index.ts'
+import { COMMANDS } from '../../src/commands/declarations/index.ts'
 import { readTrust } from '../../src/core/signoff/trust.ts'
 import { tools } from '../features/signoff/people.ts'
 import { ROOT, type Run, runFf } from '../support/run-ff.ts'

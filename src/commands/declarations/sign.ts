@@ -6,7 +6,7 @@ import {
   SIGNOFF_REVOKE,
   TRUST_INIT,
   WAIVER_NEW,
-} from '../declarations/options.ts'
+} from './options.ts'
 import type { CommandGroup } from './row.ts'
 
 /** People, their keys, and what they sign. */

@@ -7,7 +7,7 @@ import {
   PARITY_RUN,
   REPORT,
   SIDES,
-} from '../declarations/options.ts'
+} from './options.ts'
 import type { CommandGroup } from './row.ts'
 
 /** What proves that two backings decide alike, and who is let in. */

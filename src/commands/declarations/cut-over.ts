@@ -1,4 +1,4 @@
-import { command, DATABASE, IMPORT, STEPS } from '../declarations/options.ts'
+import { command, DATABASE, IMPORT, STEPS } from './options.ts'
 import type { CommandGroup } from './row.ts'
 
 /** What changes a database, or fills one. */
