@@ -1,4 +1,6 @@
 /** Which folder may import which: the table of src/README.md, as rules that run. */
+
+/** Files that match `from` import nothing of this repository but what matches `mayReach`. */
 const only = (name, from, mayReach, comment) => ({
   name,
   severity: 'error',
@@ -6,6 +8,8 @@ const only = (name, from, mayReach, comment) => ({
   from: { path: from },
   to: { path: '^(src|bin|test)/', pathNot: mayReach },
 })
+
+/** One folder imports `pkg`. */
 const home = (pkg, folder) => ({
   name: `${pkg}-has-one-home`,
   severity: 'error',
@@ -14,6 +18,33 @@ const home = (pkg, folder) => ({
   to: { path: `^node_modules/${pkg}/` },
 })
 
+const NPM = ['npm', 'npm-dev', 'npm-optional', 'npm-no-pkg', 'npm-unknown']
+
+/** Adapters that other adapters use; the rest know nothing of each other. */
+const SHARED = 'file-lock|http-client|jose|process|store-files'
+const INNER = 'core/|ports/|errors[.]ts$|files/|concurrency/'
+
+/** Features in the order in which they are built on each other: one imports only those of a line above its own. */
+const FEATURES = [
+  ['evaluation', 'migrate', 'team-folder'],
+  ['import-export', 'tokens', 'item-states'],
+  ['signoff'],
+  ['gate', 'audit', 'parity', 'serve'],
+  ['selftest', 'setup'],
+  ['probes'],
+]
+const featureRules = FEATURES.flatMap((group, level) =>
+  group.map((feature) => {
+    const below = [feature, ...FEATURES.slice(0, level).flat()].join('|')
+    return only(
+      `feature-${feature}-inward`,
+      `^src/features/${feature}/`,
+      `^src/(features/(${below})/|artefacts/|${INNER})`,
+      'A feature imports features of an earlier group, and is handed its adapters.',
+    )
+  }),
+)
+
 export default {
   forbidden: [
     {
@@ -21,34 +52,27 @@ export default {
       severity: 'error',
       comment: 'Values in, values out: core imports neither node:* nor a package.',
       from: { path: '^src/core/' },
-      to: {
-        dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional', 'npm-no-pkg', 'npm-unknown'],
-      },
+      to: { dependencyTypes: ['core', ...NPM] },
     },
     {
       name: 'features-have-no-packages',
       severity: 'error',
       comment: 'A feature is handed its adapters; it knows none of their packages.',
-      from: { path: '^src/(app|features)/' },
-      to: { dependencyTypes: ['npm', 'npm-dev', 'npm-optional', 'npm-no-pkg', 'npm-unknown'] },
-    },
-    {
-      name: 'files-know-node-fs',
-      severity: 'error',
-      comment:
-        'What every layer does with files needs no package, and of Node no more than its file system.',
-      from: { path: '^src/files/' },
-      to: {
-        dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional', 'npm-no-pkg', 'npm-unknown'],
-        pathNot: '^(node:)?(fs|path)(/|$)',
-      },
+      from: { path: '^src/features/' },
+      to: { dependencyTypes: NPM },
     },
     only('core-imports-core', '^src/core/', '^src/core/', 'Dependencies point inwards.'),
     only(
+      'errors-import-exits',
+      '^src/errors[.]ts$',
+      '^src/core/exit[.]ts$',
+      'Every layer imports errors, so errors import only the exit statuses.',
+    ),
+    only(
       'ports-speak-core',
       '^src/ports/',
-      '^src/(core/|ports/)',
-      'Ports are types in the language of core.',
+      '^src/(core|ports)/',
+      'A port is a type in the language of core.',
     ),
     {
       name: 'ports-without-cycles',
@@ -58,11 +82,19 @@ export default {
       to: { circular: true },
     },
     only(
-      'errors-import-exits',
-      '^src/errors[.]ts$',
-      '^src/core/exit[.]ts$',
-      'Everything imports errors, and each error has an exit.',
+      'files-inward',
+      '^src/files/',
+      '^src/(files/|errors[.]ts$)',
+      'What every layer does with files: node:fs and errors alone.',
     ),
+    {
+      name: 'files-know-node-fs',
+      severity: 'error',
+      comment:
+        'What every layer does with files needs no package, and of Node only its file system.',
+      from: { path: '^src/files/' },
+      to: { dependencyTypes: ['core', ...NPM], pathNot: '^(node:)?(fs|path)(/|$)' },
+    },
     only(
       'concurrency-imports-nothing',
       '^src/concurrency/',
@@ -70,96 +102,11 @@ export default {
       'How several things are opened, run and closed does not depend on what they are.',
     ),
     only(
-      'files-inward',
-      '^src/files/',
-      '^src/(files/|errors[.]ts$)',
-      'It does not know what is in a file.',
-    ),
-    only(
       'artefacts-inward',
       '^src/artefacts/',
       '^src/(artefacts/|core/|files/|errors[.]ts$)',
-      'Artefacts know shapes, not use cases.',
+      'Artefacts know shapes, not features.',
     ),
-    only(
-      'backings-inward',
-      '^src/backings/',
-      '^src/(backings/|adapters/file-lock/|concurrency/|core/|ports(/|[.]ts$)|errors[.]ts$|files/|ports/)',
-      'A backing implements a port and calls no use case.',
-    ),
-    only(
-      'http-client-inward',
-      '^src/adapters/http-client/',
-      '^src/adapters/http-client/',
-      "Bounds of an exchange over HTTP; what an answer means is its caller's to say.",
-    ),
-    only(
-      'jose-inward',
-      '^src/adapters/jose/',
-      '^src/(adapters/jose/|core/)',
-      'The one place that knows jose knows little else.',
-    ),
-    only(
-      'auth-inward',
-      '^src/adapters/auth/',
-      '^src/(adapters/auth/|adapters/jose/|concurrency/|core/|ports(/|[.]ts$)|errors[.]ts$|adapters/http-client/|ports/)',
-      'Auth implements TokenVerifier.',
-    ),
-    only(
-      'admin-inward',
-      '^src/adapters/admin/',
-      '^src/(adapters/admin/|adapters/http-client/|core/|ports(/|[.]ts$)|errors[.]ts$|ports/)',
-      'The client of Admin implements Approvals.',
-    ),
-    only(
-      'locks-inward',
-      '^src/adapters/file-lock/',
-      '^src/(adapters/file-lock/|errors[.]ts$)',
-      'A lock knows nothing of what it guards.',
-    ),
-    only(
-      'evidence-inward',
-      '^src/adapters/evidence-log/',
-      '^src/(adapters/evidence-log/|adapters/jose/|adapters/file-lock/|core/|ports(/|[.]ts$)|files/|errors[.]ts$|ports/)',
-      'The log is a file with a chain; what is in it is judged by core.',
-    ),
-    only(
-      'process-inward',
-      '^src/adapters/process/',
-      '^src/(adapters/process/|ports/)',
-      'The one place that starts programs by a command line knows nothing else.',
-    ),
-    only(
-      'signoff-inward',
-      '^src/adapters/key-files/',
-      '^src/(adapters/key-files/|adapters/jose/|adapters/process/|core/|ports(/|[.]ts$)|files/|errors[.]ts$|ports/)',
-      "People's keys: whose signature counts is decided in core.",
-    ),
-    only(
-      'http-inward',
-      '^src/adapters/http/',
-      '^src/(adapters/http/|adapters/http-client/|core/|ports(/|[.]ts$)|errors[.]ts$|ports/)',
-      'A server is handed its routes; what they answer is decided in app.',
-    ),
-    only(
-      'telemetry-inward',
-      '^src/adapters/telemetry/',
-      '^src/(adapters/telemetry/|core/|ports/)',
-      'Logs and metrics are told what happened.',
-    ),
-    only(
-      'fuzz-inward',
-      '^src/adapters/fuzz/',
-      '^src/(adapters/fuzz/|core/|ports/)',
-      'Scenes are made of core shapes; who plays them is somebody else.',
-    ),
-    {
-      name: 'no-sibling-backings',
-      severity: 'error',
-      comment: 'One backing does not know another; what both need lies beside them.',
-      from: { path: '^src/backings/(file|postgres)/' },
-      to: { path: '^src/backings/(file|postgres)/', pathNot: '^src/backings/$1/' },
-    },
     only(
       'reports-inward',
       '^src/reports/',
@@ -167,42 +114,64 @@ export default {
       'A reporter turns a finished report into text.',
     ),
     only(
-      'features-inward',
-      '^src/(app|features)/',
-      '^src/(app/|features/|core/|ports/|errors[.]ts$|artefacts/|concurrency/|files/)',
-      'Features are handed their adapters.',
-    ),
-    only(
-      'item-states-below-the-signatures',
-      '^src/features/item-states/',
-      '^src/(features/item-states/|app/(gate-files|gate-identity|unmeasurable|adapters/key-files/folder)[.]ts$|core/|ports/|errors[.]ts$|artefacts/)',
-      'The sign-off reads the states of the items, and the gate reads the sign-off.',
+      'adapters-inward',
+      '^src/adapters/',
+      `^src/(adapters/|${INNER})`,
+      'An adapter implements a port and calls no feature.',
     ),
     {
-      name: 'signoff-below-the-gate',
+      name: 'adapters-stand-alone',
       severity: 'error',
-      comment: 'The gate counts the sign-off, so the sign-off cannot ask the gate.',
-      from: { path: '^src/app/signoff/' },
-      to: { path: '^src/app/gate(-report|-decision)?[.]ts$' },
+      comment:
+        'One adapter does not know another; what several need is a shared one. stores.ts alone opens two stores.',
+      from: { path: '^src/adapters/([^/]+)/' },
+      to: { path: '^src/adapters/', pathNot: `^src/adapters/($1|${SHARED})/` },
+    },
+    ...featureRules,
+    {
+      name: 'every-feature-has-a-group',
+      severity: 'error',
+      comment: 'A new feature takes its place in FEATURES above.',
+      from: { path: '^src/features/', pathNot: `^src/features/(${FEATURES.flat().join('|')})/` },
+      to: {},
     },
     only(
       'commands-are-thin',
       '^src/commands/',
-      '^src/(commands/|app/|reports/|ports(/|[.]ts$)|concurrency/|files/|errors[.]ts$|core/|features/|ports/)',
-      'A command reads options, calls one use case and prints.',
+      '^src/(commands/|features/|reports/|ports/|errors[.]ts$|core/|files/|concurrency/)',
+      'A command reads options, calls one feature and prints.',
     ),
-    only('bin-is-a-door', '^bin/', '^src/main[.]ts$', 'bin only starts main.'),
+    only(
+      'composition-points-at-adapters',
+      '^src/composition[.]ts$',
+      '^src/(adapters/|ports/)',
+      'The table of adapters names no feature and no command, so that it closes no circle.',
+    ),
+    only(
+      'main-starts-commands',
+      '^src/main[.]ts$',
+      '^src/(composition[.]ts$|commands/|core/exit[.]ts$|adapters/key-files/terminal[.]ts$)',
+      'main hands the process and the adapters to the commands, and knows nothing else.',
+    ),
+    {
+      name: 'only-main-imports-the-composition',
+      severity: 'error',
+      comment: 'Everything else is handed its adapters.',
+      from: { path: '^src/', pathNot: '^src/main[.]ts$' },
+      to: { path: '^src/(main|composition)[.]ts$' },
+    },
+    only('bin-starts-main', '^bin/', '^src/main[.]ts$', 'bin only starts main.'),
     {
       name: 'faults-stay-in-the-selftest',
       severity: 'error',
       comment:
-        'Nothing that serves, measures or gates can reach a planted fault (page 4), but for the probe that measures the selftest.',
+        'Nothing that serves, measures or gates can reach a planted fault, but for the probe that measures the selftest.',
       from: {
         path: '^(src|bin)/',
         pathNot:
-          '^src/(app/selftest/|features/probes/parity-selftest[.]ts$|commands/selftest[.]ts$)',
+          '^src/(features/selftest/|features/probes/parity-selftest[.]ts$|commands/selftest[.]ts$)',
       },
-      to: { path: '^src/app/selftest/' },
+      to: { path: '^src/features/selftest/' },
     },
     {
       name: 'planted-faults-stay-in-the-probes',
@@ -211,28 +180,9 @@ export default {
         'Each probe holds the fault of its control: what serves, imports or gates cannot reach it.',
       from: {
         path: '^(src|bin)/',
-        pathNot: '^src/(app/probes/|commands/(probe|progress)[.]ts$)',
+        pathNot: '^src/(features/probes/|commands/(probe|progress)[.]ts$)',
       },
-      to: { path: '^src/app/probes/' },
-    },
-    only(
-      'main-starts-commands',
-      '^src/main[.]ts$',
-      '^src/(composition[.]ts$|commands/|core/exit[.]ts$|adapters/key-files/terminal[.]ts$)',
-      'Main hands the process and the adapters to the commands, and knows nothing else.',
-    ),
-    only(
-      'composition-points-at-adapters',
-      '^src/composition[.]ts$',
-      '^src/(ports/adapters[.]ts$|backings/|adapters/auth/|adapters/admin/|adapters/evidence-log/|adapters/file-lock/|adapters/process/|adapters/fuzz/|adapters/key-files/|adapters/http/|adapters/telemetry/)',
-      'A feature or a command in the table of adapters would close a circle: features are handed that table.',
-    ),
-    {
-      name: 'only-main-imports-the-composition',
-      severity: 'error',
-      comment: 'Everything else is handed its adapters.',
-      from: { path: '^src/', pathNot: '^src/main[.]ts$' },
-      to: { path: '^src/(main|composition)[.]ts$' },
+      to: { path: '^src/features/probes/' },
     },
     {
       name: 'no-test-code-in-src',
@@ -268,7 +218,7 @@ export default {
     home('pg', 'src/adapters/postgres/'),
     home('pg-copy-streams', 'src/adapters/postgres/'),
     home('crc-32', 'src/adapters/file-store/'),
-    home('uuid', 'src/backings/'),
+    home('uuid', 'src/adapters/'),
     home('jose', 'src/adapters/jose/'),
     home('execa', 'src/adapters/process/'),
     home('read', 'src/adapters/key-files/'),

@@ -1,6 +1,6 @@
 import { signoffTools } from '../../artefacts/documents.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { UNMEASURABLE } from '../gate/unimplemented-probes.ts'
+import { UNMEASURABLE } from './unimplemented-probes.ts'
 import type { ItemsInput } from '../../core/gate/judge-items.ts'
 import type { Judgement, RunnerKey, WaiverPolicy } from '../../core/gate/types.ts'
 import type { Fault } from '../../core/signoff/refusals.ts'

@@ -1,5 +1,5 @@
 import type { ChecklistItem } from '../../core/gate/types.ts'
-import { UNMEASURABLE } from '../gate/unimplemented-probes.ts'
+import { UNMEASURABLE } from '../item-states/unimplemented-probes.ts'
 import { auditAppendOnly } from './audit-append-only.ts'
 import { adminBlastRadius } from './admin-blast-radius.ts'
 import { auditOnce } from './audit-once.ts'
