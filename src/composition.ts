@@ -33,7 +33,7 @@ export const adapters: Adapters = {
   withMigrationSession: async (spec, needs, use) =>
     (await import('./adapters/stores.ts')).withMigrations(spec, needs, use),
   cellCredentials: async (root, settings, now) =>
-    (await import('./adapters/auth/cell-credentials.ts')).cellCredentials(root, settings, now),
+    (await import('./adapters/auth/cell-credentials.ts')).openCellCredentials(root, settings, now),
   searchScenes: async (fails, options) =>
     (await import('./adapters/fuzz/search.ts')).searchScenes(fails, options),
   readEvidence: async (folder) =>
@@ -49,10 +49,10 @@ export const adapters: Adapters = {
   openKeyServer: async (stage) =>
     (await import('./adapters/auth/test-authenticator.ts')).openKeyServer(stage),
   openStagedDoor: async (stage, settings) =>
-    (await import('./adapters/auth/test-authenticator.ts')).openStagedDoor(stage, settings),
+    (await import('./adapters/auth/test-authenticator.ts')).openTestAuthenticator(stage, settings),
   openApprovals: async (plan) => (await import('./adapters/admin/index.ts')).openApprovals(plan),
   openAdminServer: async (approvals) =>
-    (await import('./adapters/admin/test-admin-server.ts')).ScriptedAdmin.start(approvals),
+    (await import('./adapters/admin/test-admin-server.ts')).TestAdminServer.start(approvals),
   runCommand: async (argv, limits) =>
     (await import('./adapters/process/run-command.ts')).runCommand(argv, limits),
   startFf: async (args, limits) =>
@@ -67,10 +67,10 @@ export const adapters: Adapters = {
   openDevIssuer: async (claims) =>
     (await import('./adapters/auth/dev-issuer.ts')).openDevIssuer(claims),
   openDoorOn: async (keys, settings) =>
-    (await import('./adapters/auth/authenticator.ts')).openDoorOn(keys, settings),
+    (await import('./adapters/auth/authenticator.ts')).openAuthenticator(keys, settings),
   openDoor: async (script, settings) => {
     if (script === null) return adapters.openDoorOn(null, settings)
-    return (await import('./adapters/auth/test-authenticator.ts')).openScriptedDoor(
+    return (await import('./adapters/auth/test-authenticator.ts')).openScriptedAuthenticator(
       script,
       settings,
     )

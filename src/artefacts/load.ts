@@ -50,7 +50,7 @@ export const ARTEFACTS: Readonly<
 export const KINDS = Object.keys(ARTEFACTS) as ArtefactKind[]
 
 /** An artefact that fits its schema: as plain values, and as it was written. */
-export interface Loaded<K extends ArtefactKind> {
+export interface LoadedArtefact<K extends ArtefactKind> {
   readonly file: string
   readonly value: ArtefactByKind[K]
   readonly node: JsonNode
@@ -73,7 +73,7 @@ export const packaged = (root: string, kind: ArtefactKind): Place => ({
 export async function loadArtefact<K extends ArtefactKind>(
   kind: K,
   place: Place,
-): Promise<LoadResult<Loaded<K>>> {
+): Promise<LoadResult<LoadedArtefact<K>>> {
   const read = await readText(place.path, place.shown)
   if (!read.ok) return { ok: false, problems: [read.problem] }
   return parseArtefact(kind, { text: read.text, shown: place.shown })
@@ -83,7 +83,7 @@ export async function loadArtefact<K extends ArtefactKind>(
 export function parseArtefact<K extends ArtefactKind>(
   kind: K,
   text: ShownText,
-): LoadResult<Loaded<K>> {
+): LoadResult<LoadedArtefact<K>> {
   const parsed = parseShaped(ARTEFACTS[kind].schema, text)
   if (!parsed.ok) return parsed
   const { value, node } = parsed.loaded

@@ -7,7 +7,7 @@ import type { Credential as DoorCredential } from '../core/auth/types.ts'
 import { decodeRow } from '../core/rows/decode-row.ts'
 import { type Instant, parseInstant } from '../core/rows/instant.ts'
 import { type AnyRow, keyOf, keyText, type State, type Table, TABLES } from '../core/rows/rows.ts'
-import type { Loaded } from './load.ts'
+import type { LoadedArtefact } from './load.ts'
 import type { ArtefactCode, ArtefactProblem } from './problem.ts'
 import type { JwtFixtures, ParityTestMatrix } from './types.generated.ts'
 
@@ -27,7 +27,7 @@ export interface Built {
 
 /** Turns a matrix that fits its schema into vectors that can be run, and says what a schema cannot. */
 export function buildVectors(
-  matrix: Loaded<'parity_test_matrix'>,
+  matrix: LoadedArtefact<'parity_test_matrix'>,
   fixtures: readonly Fixture[],
 ): Built {
   const report = new Report(matrix.file)

@@ -7,7 +7,7 @@ import type { AuthSettings } from '../core/auth/contract.ts'
 import { type ExitName, weightiest } from '../core/exit.ts'
 import { type Instant, fromMilliseconds } from '../core/rows/instant.ts'
 import { FfError } from '../errors.ts'
-import type { OpenDoor } from '../ports/auth.ts'
+import type { OpenAuthenticator } from '../ports/auth.ts'
 import type { Context, Invocation } from './context.ts'
 import type { TOKEN_MINT, TOKEN_VERIFY } from './declarations/options.ts'
 import { type Line, readLines } from './input.ts'
@@ -19,7 +19,7 @@ import { loadSettings } from './settings.ts'
 const MAX_LINE_BYTES = 4_194_304
 
 interface Bench {
-  readonly door: OpenDoor
+  readonly door: OpenAuthenticator
   readonly settings: AuthSettings
   readonly options: VerifyOptions
 }

@@ -12,7 +12,7 @@ import type { TargetSpec } from '../core/parity/target.ts'
 import type { PublicJwk, SignoffCrypto } from '../core/signoff/types.ts'
 import type { Instant } from '../core/rows/instant.ts'
 import type { State } from '../core/rows/rows.ts'
-import type { AdminServer, Approvals, ApprovalsPlan } from './admin.ts'
+import type { AdminServer, ApprovalService, ApprovalsPlan } from './admin.ts'
 import type { AuditHeadRead, AuditSigner, AuditTrail, SignedHead } from './audit.ts'
 import type {
   Credentials,
@@ -20,8 +20,8 @@ import type {
   KeyServer,
   KeysFetched,
   KeysFrom,
-  OpenDoor,
-  StagedDoor,
+  OpenAuthenticator,
+  TestAuthenticator,
 } from './auth.ts'
 import type { RoleFacts, SchemaFacts, ScratchDatabase } from './database.ts'
 import type { EvidenceTexts, OpenedEvidence } from './evidence.ts'
@@ -93,10 +93,10 @@ export interface Adapters {
     now: Instant,
   ): Promise<{ readonly byMode: Credentials; close(): Promise<void> }>
   /** A door with a real key server on loopback that goes through the script; null is a service without keys. */
-  openDoor(script: KeyServerScript | null, settings: AuthSettings): Promise<OpenDoor>
+  openDoor(script: KeyServerScript | null, settings: AuthSettings): Promise<OpenAuthenticator>
   readonly searchScenes: SceneSearch
   /** A door over real keys; to be closed. */
-  openDoorOn(keys: KeysFrom, settings: AuthSettings): Promise<OpenDoor>
+  openDoorOn(keys: KeysFrom, settings: AuthSettings): Promise<OpenAuthenticator>
   /** @param algorithms the allow-list that the keys are held to */
   fetchKeys(url: URL, contract: AuthContract, algorithms: readonly string[]): Promise<KeysFetched>
   signoffKeys(): Promise<SignoffKeys>
@@ -163,9 +163,12 @@ export interface Adapters {
   /** A key server on loopback that its holder commands. */
   openKeyServer(stage: KeyServerStage): Promise<KeyServer>
   /** A door with such a server behind it; only time is played. */
-  readonly openStagedDoor: (stage: KeyServerStage, settings: AuthSettings) => Promise<StagedDoor>
+  readonly openStagedDoor: (
+    stage: KeyServerStage,
+    settings: AuthSettings,
+  ) => Promise<TestAuthenticator>
   /** Whoever answers for approvals; to be closed. */
-  openApprovals(plan: ApprovalsPlan): Promise<Approvals>
+  openApprovals(plan: ApprovalsPlan): Promise<ApprovalService>
   /** An Admin on loopback that holds these, and does as its holder says. */
   openAdminServer(approvals: readonly Approval[]): Promise<AdminServer>
   /** Runs a program without a shell; whatever it does is an outcome. */

@@ -1,9 +1,9 @@
 import type { AdminLimits } from '../core/admin/limits.ts'
 import type { Approval } from '../core/evaluate/approvals.ts'
-import type { ApprovalAnswer, ApprovalQuestion } from '../core/evaluate/types.ts'
+import type { ApprovalAnswer, ApprovalQuery } from '../core/evaluate/types.ts'
 
 /** Asks whether an approval covers a flag, tenant and user: `sensitive.check.2b` (page 5). Never throws. */
-export type ApprovalCheck = (question: ApprovalQuestion) => Promise<ApprovalAnswer>
+export type CheckApproval = (question: ApprovalQuery) => Promise<ApprovalAnswer>
 
 /** Who answers for approvals (page 5). */
 export type ApprovalsPlan =
@@ -28,9 +28,9 @@ export interface AdminCredential {
 }
 
 /** Admin as a service has it (page 5, `sensitive.check.2b`). */
-export interface Approvals {
+export interface ApprovalService {
   /** The check of one request: all that it asks shares one deadline, however many flags it is about. */
-  begin(): ApprovalCheck
+  begin(): CheckApproval
   /** For whoever serves it to show. */
   metrics(): AdminMetrics
   /** Whoever still waits is told `unreachable`. */
@@ -64,7 +64,7 @@ export type AdminBehaviour =
   | 'slow_body'
   | 'no_accept'
 
-export interface AdminStage {
+export interface AdminScript {
   readonly behaviour: AdminBehaviour
   /** Before it begins to answer. */
   readonly delay_ms: number
@@ -88,6 +88,6 @@ export interface AdminServer {
   /** Those that it answered honestly. */
   exchanges(): readonly AdminExchange[]
   /** From now on. */
-  become(stage: AdminStage): Promise<void>
+  become(stage: AdminScript): Promise<void>
   close(): Promise<void>
 }

@@ -1,14 +1,14 @@
 import type { Claims } from '../core/auth/claims.ts'
 import type { KeyServerScript, KeyServerStage } from '../core/auth/contract.ts'
-import type { DoorRules } from '../core/auth/authenticate.ts'
+import type { CallerRules } from '../core/auth/authenticate.ts'
 import type { Condition } from '../core/auth/modes.ts'
-import type { Authentication, Credential, Environment } from '../core/auth/types.ts'
+import type { AuthResult, Credential, Environment } from '../core/auth/types.ts'
 import type { AuthMode } from '../core/evaluate/types.ts'
 import type { Instant } from '../core/rows/instant.ts'
 
 /** Verifies one token (page 2). A token it cannot vouch for is a refusal, never an exception. */
 export interface TokenVerifier {
-  verify(token: string, at: TokenTime): Promise<Authentication>
+  verify(token: string, at: TokenTime): Promise<AuthResult>
   /** The same, with the ground. */
   explain(token: string, at: TokenTime): Promise<Explained>
   /** The checks up to the signature, whatever the payload is: `verified`, or the first that does not hold. */
@@ -21,7 +21,7 @@ export interface TokenTime {
 }
 
 export interface Explained {
-  readonly authentication: Authentication
+  readonly authentication: AuthResult
   /** Rows of the mode matrix; several where each adds a warning. */
   readonly conditions: readonly Condition[]
   /** Null where the checks ended before them. Nothing here says that they are true. */
@@ -61,14 +61,14 @@ export interface DevIssuer {
 }
 
 /** What a caller meets first: the rules for those without a token, and the verifier for those with one. */
-export interface Door {
-  readonly rules: DoorRules
+export interface Authenticator {
+  readonly rules: CallerRules
   readonly verifier: TokenVerifier
-  readonly metrics: () => DoorMetrics
+  readonly metrics: () => AuthenticatorMetrics
 }
 
 /** What a door counted since it was made (page 2): for whoever serves it, to show. */
-export interface DoorMetrics {
+export interface AuthenticatorMetrics {
   /** Null where there is no endpoint to fetch from; the age is null while there is no set. */
   readonly keys: {
     readonly fetches: number
@@ -81,7 +81,7 @@ export interface DoorMetrics {
 }
 
 /** A door of the harness's own, with a key server behind it. */
-export interface OpenDoor extends Door {
+export interface OpenAuthenticator extends Authenticator {
   close(): Promise<void>
 }
 
@@ -96,19 +96,19 @@ export interface KeyServer {
 }
 
 /** A door with such a server behind it, in a time that its holder makes pass. */
-export interface StagedDoor extends OpenDoor {
+export interface TestAuthenticator extends OpenAuthenticator {
   readonly server: KeyServer
   pass(seconds: number): Promise<void>
 }
 
 /** A door of this process, and by what another process makes the same. */
-export interface ScriptedDoor {
-  readonly door: Door
+export interface AuthenticatorWithScript {
+  readonly door: Authenticator
   /** Null is a service without keys. */
   readonly script: KeyServerScript | null
 }
 
 /** A credential of each mode, really signed, and the door that it is for. */
 export type Credentials = Readonly<
-  Record<AuthMode, ScriptedDoor & { readonly credential: Credential }>
+  Record<AuthMode, AuthenticatorWithScript & { readonly credential: Credential }>
 >

@@ -2,7 +2,7 @@ import type { AuditHead } from '../core/audit/record.ts'
 import type { Decision } from '../core/evaluate/types.ts'
 import type { WriteRequest } from '../core/rows/write-request.ts'
 import type { AdminMetrics } from './admin.ts'
-import type { DoorMetrics } from './auth.ts'
+import type { AuthenticatorMetrics } from './auth.ts'
 import type { HttpWitness } from './http.ts'
 
 /** What a service says of itself, a line of JSON each. Nothing that is given is a secret or a value of a flag. */
@@ -28,7 +28,7 @@ export type ChangeOutcome = 'applied' | 'refused' | 'failed'
 export interface Readings {
   readonly in_flight_limit: number
   readonly inFlight: () => number
-  readonly door: () => DoorMetrics
+  readonly door: () => AuthenticatorMetrics
   readonly admin: () => AdminMetrics
   /** The end of the audit chain; null where the store gives no answer in its time. */
   readonly head: () => Promise<AuditHead | null>

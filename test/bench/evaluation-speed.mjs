@@ -1,10 +1,10 @@
 // The whole way of an evaluation, its token cached, against a thousand overrides and against a million.
 import { readFileSync } from 'node:fs'
 import { ask } from '../../dist/src/features/evaluation/answer-question.js'
-import { openSteadyDoor } from '../../dist/src/adapters/auth/test-authenticator.js'
+import { openFixtureAuthenticator } from '../../dist/src/adapters/auth/test-authenticator.js'
 import { FileStore } from '../../dist/src/adapters/file-store/file-store.js'
 import { openLive } from '../../dist/src/adapters/stores.js'
-import { byContract } from '../../dist/src/core/auth/contract.js'
+import { settingsFromContract } from '../../dist/src/core/auth/contract.js'
 import { TENANT } from './make-store.mjs'
 
 const NOW = '2026-01-15T09:00:00.000Z'
@@ -42,11 +42,11 @@ async function p99(counter, { token, keys, count }) {
  */
 export async function evaluationSpeed(sizes) {
   const fixtures = read('vectors/jwt/fixtures.json')
-  const settings = byContract(read('contracts/jwks_integration_notes.json'), fixtures)
+  const settings = settingsFromContract(read('contracts/jwks_integration_notes.json'), fixtures)
   const { token, jwks } = fixtures.fixtures.find(({ id }) => id === 'JWT-EX-01')
   const claims = Buffer.from(token.split('.')[1], 'base64url').toString()
   if (!claims.includes(TENANT)) throw new Error('the token is for another tenant')
-  const door = await openSteadyDoor(jwks, settings)
+  const door = await openFixtureAuthenticator(jwks, settings)
   const approvals = () => Promise.resolve({ status: 'unreachable' })
   const sides = []
   for (const [name, { folder, url, keys }] of Object.entries(sizes)) {

@@ -10,7 +10,7 @@ import pg from 'pg'
 import { LoopbackJwks } from '../../dist/src/adapters/auth/loopback-jwks.js'
 import { startEmbedded } from '../../dist/src/adapters/postgres/embedded.js'
 import { toPublicJwk } from '../../dist/src/core/text/jwk.js'
-import { makeSigningKey, signClaims } from '../../dist/src/adapters/jose/compact.js'
+import { generateSigningKey, signClaims } from '../../dist/src/adapters/jose/compact.js'
 import { makeStore, TENANT } from './make-store.mjs'
 
 const FF = fileURLToPath(new URL('../../dist/bin/ff.js', import.meta.url))
@@ -71,7 +71,7 @@ async function memory(service, question, requests) {
 /** Everything that a service is measured on; gone afterwards. */
 async function withServices(use) {
   const place = mkdtempSync(join(tmpdir(), 'ff-bench-serve-'))
-  const key = await makeSigningKey()
+  const key = await generateSigningKey()
   const keys = await LoopbackJwks.start({ behaviour: 'up', keys: [toPublicJwk(key)] })
   const server = await startEmbedded()
   const stops = []

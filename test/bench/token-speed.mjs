@@ -3,9 +3,9 @@
 import { createSign, generateKeyPairSync, verify as verifyBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { importJWK, jwtVerify } from 'jose'
-import { liveKeys, makeDoor } from '../../dist/src/adapters/auth/authenticator.js'
+import { openJwksClient, createAuthenticator } from '../../dist/src/adapters/auth/authenticator.js'
 import { LoopbackJwks } from '../../dist/src/adapters/auth/loopback-jwks.js'
-import { byContract } from '../../dist/src/core/auth/contract.js'
+import { settingsFromContract } from '../../dist/src/core/auth/contract.js'
 
 const TOKENS = 2_000
 const ROUNDS = 9
@@ -56,9 +56,13 @@ export async function tokenSpeed() {
   }
   /** A door that has seen none of the tokens. */
   const fresh = async () => {
-    const keys = liveKeys(server.url, contract)
-    const settings = byContract(contract, { issuer: ISSUER, audience: AUDIENCE, dev_scopes: [] })
-    const { verifier } = makeDoor(keys, settings)
+    const keys = openJwksClient(server.url, contract)
+    const settings = settingsFromContract(contract, {
+      issuer: ISSUER,
+      audience: AUDIENCE,
+      dev_scopes: [],
+    })
+    const { verifier } = createAuthenticator(keys, settings)
     await verifier.verify(tokens[0], at)
     keys.close()
     return async (token) => {

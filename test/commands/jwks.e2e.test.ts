@@ -6,15 +6,15 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { JwksClient, type JwksClientOptions } from '../../src/adapters/auth/jwks-client.ts'
 import { readJwks } from '../../src/adapters/auth/jwks-document.ts'
 import { fetchJwks } from '../../src/adapters/auth/jwks-fetch.ts'
-import { keyFault, keyFits, type KeyLimits } from '../../src/adapters/auth/key-filter.ts'
-import { KeySet, type Selection } from '../../src/adapters/auth/key-set.ts'
+import { findKeyFault, isKeyUsableFor, type KeyLimits } from '../../src/adapters/auth/key-filter.ts'
+import { KeySet, type KeySelection } from '../../src/adapters/auth/key-set.ts'
 import type { KeyAnswer } from '../../src/adapters/auth/key-source.ts'
 import { isRoca } from '../../src/adapters/auth/roca.ts'
-import { compactForm } from '../../src/adapters/auth/token-form.ts'
+import { parseCompactJws } from '../../src/adapters/auth/token-form.ts'
 import { JwksVerifier, type VerifierRules } from '../../src/adapters/auth/token-verifier.ts'
 import { repeatsMember } from '../../src/core/json/repeats.ts'
-import { signatureHolds } from '../../src/adapters/jose/compact.ts'
-import { isWeakPoint } from '../../src/adapters/jose/small-order.ts'
+import { verifySignatureBytes } from '../../src/adapters/jose/compact.ts'
+import { isSmallOrderPoint } from '../../src/adapters/jose/small-order.ts'
 import { type Fault, replace, withFault } from '../support/faults.ts'
 import { copyPackage, ROOT, type Run, runFf as runNow } from '../support/run-ff.ts'
 import { runInProcess } from '../support/run-in-process.ts'
@@ -168,7 +168,7 @@ describe.concurrent('ff jwks check', () => {
 describe('ff jwks check', () => {
   /** A hole in the program, and the row that must notice it. */
   const HOLES: readonly (readonly [hole: string, fault: Fault, row: string])[] = [
-    ['no signature is checked', replace(signatureHolds, () => () => true), 'M-04'],
+    ['no signature is checked', replace(verifySignatureBytes, () => () => true), 'M-04'],
     [
       'there is no allow-list',
       withRules((rules) => ({ ...rules, algorithms: new Every<string>() })),
@@ -176,7 +176,7 @@ describe('ff jwks check', () => {
     ],
     [
       'critical headers are ignored',
-      replace(compactForm, (real) => (token, maxBytes) => {
+      replace(parseCompactJws, (real) => (token, maxBytes) => {
         const form = real(token, maxBytes)
         if (form === null) return null
         const { crit: _, b64: __, ...header } = form.header
@@ -188,20 +188,20 @@ describe('ff jwks check', () => {
     [
       'padding is taken',
       replace(
-        compactForm,
+        parseCompactJws,
         (real) => (token, maxBytes) => real(token.replaceAll(/=+(?=[.]|$)/g, ''), maxBytes),
       ),
       'M-10',
     ],
     [
       'weak moduli are taken',
-      replace(keyFault, (real) => (jwk, limits) => real(jwk, { ...limits, rsa_min_bits: 0 })),
+      replace(findKeyFault, (real) => (jwk, limits) => real(jwk, { ...limits, rsa_min_bits: 0 })),
       'M-16',
     ],
     ['broken moduli are taken', replace(isRoca, () => () => false), 'M-16'],
     [
       'the use of a key is ignored',
-      replace(keyFault, (real) => (jwk, limits) => real({ ...jwk, use: undefined }, limits)),
+      replace(findKeyFault, (real) => (jwk, limits) => real({ ...jwk, use: undefined }, limits)),
       'M-16',
     ],
     [
@@ -210,9 +210,11 @@ describe('ff jwks check', () => {
         KeySet,
         (real) =>
           class extends real {
-            override async select(kid: string | null, alg: string): Promise<Selection> {
+            override async select(kid: string | null, alg: string): Promise<KeySelection> {
               if (kid !== null) return super.select(kid, alg)
-              const fits = this.entries.filter(({ fault, jwk }) => !fault && keyFits(jwk, alg))
+              const fits = this.entries.filter(
+                ({ fault, jwk }) => !fault && isKeyUsableFor(jwk, alg),
+              )
               const [only] = fits
               if (only === undefined || fits.length > 1) return { status: 'key_not_usable' }
               return new real([only.jwk], LIMITS).select(null, alg)
@@ -326,7 +328,7 @@ describe('ff jwks check', () => {
               this['prove'] = async (token, read) => {
                 const proof = await prove(token, read)
                 if (proof.conditions[0] !== 'signature_invalid') return proof
-                const form = compactForm(token, max_bytes)
+                const form = parseCompactJws(token, max_bytes)
                 const answer = await keys.forKid(form?.header.kid ?? null)
                 if (form === null || answer.status !== 'held' || answer.refreshed === 'ok')
                   return proof
@@ -342,7 +344,7 @@ describe('ff jwks check', () => {
       ),
       'M-04',
     ],
-    ['anybody can sign', replace(isWeakPoint, () => () => false), 'M-16'],
+    ['anybody can sign', replace(isSmallOrderPoint, () => () => false), 'M-16'],
     [
       'an issuer is not asked for',
       withRules(({ claims, ...rest }) => ({ ...rest, claims: { ...claims, required: [] } })),
@@ -368,7 +370,7 @@ describe('ff jwks check', () => {
   test.each([
     [
       'private keys pass the filter',
-      replace(keyFault, (real) => (jwk, limits) => {
+      replace(findKeyFault, (real) => (jwk, limits) => {
         const shown = Object.entries(jwk).filter(([name]) => !PRIVATE.includes(name))
         return real(Object.fromEntries(shown), limits)
       }),
@@ -406,7 +408,7 @@ class Every<T> extends Set<T> {
 }
 /** A key set that calls each key that cannot be used absent. */
 function lacking(set: KeySet): KeySet {
-  const select = async (kid: string | null, alg: string): Promise<Selection> => {
+  const select = async (kid: string | null, alg: string): Promise<KeySelection> => {
     const selected = await set.select(kid, alg)
     return selected.status === 'found' ? selected : { status: 'kid_absent' }
   }

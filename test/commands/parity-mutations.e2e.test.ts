@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { RowReader } from '../../src/adapters/postgres/row-reader.ts'
 import { statementsFor } from '../../src/adapters/postgres/statements.ts'
-import { answerFrom } from '../../src/core/evaluate/approvals.ts'
+import { answerApproval } from '../../src/core/evaluate/approvals.ts'
 import { evaluate } from '../../src/core/evaluate/evaluate.ts'
 import { overrideLayer } from '../../src/core/evaluate/overrides.ts'
 import { meetsRequired } from '../../src/core/evaluate/required-auth.ts'
@@ -307,7 +307,7 @@ const SEEN_BY_A_VECTOR: readonly (readonly [situation: string, fault: Fault])[] 
   ],
   [
     'an approval of another tenant counts',
-    replace(answerFrom, (real) => (approvals, question) => {
+    replace(answerApproval, (real) => (approvals, question) => {
       const { tenant_id } = question
       const moved = approvals.map((one) => (tenant_id === null ? one : { ...one, tenant_id }))
       return real(moved, question)

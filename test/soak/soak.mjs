@@ -15,7 +15,7 @@ import { LoopbackJwks } from '../../dist/src/adapters/auth/loopback-jwks.js'
 import { createStore } from '../../dist/src/adapters/file-store/file-store.js'
 import { startEmbedded } from '../../dist/src/adapters/postgres/embedded.js'
 import { toPublicJwk } from '../../dist/src/core/text/jwk.js'
-import { makeSigningKey, signClaims } from '../../dist/src/adapters/jose/compact.js'
+import { generateSigningKey, signClaims } from '../../dist/src/adapters/jose/compact.js'
 import { PROBLEMS } from '../../dist/src/core/http-api/problems.js'
 import { auditTrail } from './audit-trail.mjs'
 import { hostile } from './requests.mjs'
@@ -246,7 +246,7 @@ function holdAudit({ name }, { records, whole }, { tallies, models }) {
 }
 
 const place = mkdtempSync(join(tmpdir(), 'ff-soak-'))
-const key = await makeSigningKey()
+const key = await generateSigningKey()
 const keys = await LoopbackJwks.start({ behaviour: 'up', keys: [toPublicJwk(key)] })
 const server = await startEmbedded()
 const { host, user, database } = server.database.config

@@ -6,7 +6,7 @@ import { openPool } from '../../src/adapters/postgres/connect.ts'
 import { PostgresStore } from '../../src/adapters/postgres/postgres-store.ts'
 import { createStore, FileStore } from '../../src/adapters/file-store/file-store.ts'
 import { sealLine } from '../../src/adapters/file-store/lines.ts'
-import { makeRunnerKey, type Runner } from '../../src/adapters/evidence-log/runner-key.ts'
+import { makeRunnerKey, type SigningRunner } from '../../src/adapters/evidence-log/runner-key.ts'
 import type { FlagStore, ServedStore } from '../../src/ports/store.ts'
 import { TOOLS } from '../adapters/store-contract/opened-store.ts'
 import { overrideText, putFlag, putTenant, taken } from '../adapters/store-contract/requests.ts'
@@ -66,7 +66,7 @@ export const resealed = (line: string, change: (json: string) => string): string
   sealLine(change(line.slice(9)))
 
 /** A runner's key in a folder, with its public half as a file. */
-export async function runnerIn(folder: string, name: string): Promise<Runner> {
+export async function runnerIn(folder: string, name: string): Promise<SigningRunner> {
   const runner = await makeRunnerKey(join(folder, `${name}.pem`))
   const { kid, jwk } = runner
   const shown = { kind: 'public_key', schemaVersion: 1, person: name, name, kid, jwk }

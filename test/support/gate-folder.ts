@@ -7,7 +7,7 @@ import { behaviouralSettings, loadSettings } from '../../src/commands/settings.t
 import { fromMilliseconds, type Instant } from '../../src/core/rows/instant.ts'
 import type { EvidenceDraft, Identity } from '../../src/core/gate/types.ts'
 import { openEvidence } from '../../src/adapters/evidence-log/evidence-log.ts'
-import { makeRunnerKey, type Runner } from '../../src/adapters/evidence-log/runner-key.ts'
+import { makeRunnerKey, type SigningRunner } from '../../src/adapters/evidence-log/runner-key.ts'
 import { CHECKLIST, passing } from '../core/gate/builders.ts'
 import { ROOT } from './run-ff.ts'
 
@@ -47,8 +47,8 @@ export async function identityIn(cwd: string): Promise<Identity> {
 export async function fullEvidence(
   cwd: string,
   change: (draft: EvidenceDraft) => EvidenceDraft = (draft) => draft,
-  known?: Runner,
-): Promise<Runner> {
+  known?: SigningRunner,
+): Promise<SigningRunner> {
   const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
   const identity = await identityIn(cwd)
   const runner = known ?? (await makeRunnerKey(join(cwd, '.ff', 'runner.pem')))

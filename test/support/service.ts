@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LoopbackJwks } from '../../src/adapters/auth/loopback-jwks.ts'
 import { toPublicJwk } from '../../src/core/text/jwk.ts'
-import { makeSigningKey, signClaims } from '../../src/adapters/jose/compact.ts'
+import { generateSigningKey, signClaims } from '../../src/adapters/jose/compact.ts'
 import { type Run, startFf } from './run-ff.ts'
 import { connect, migratedDatabase, type Migratable, type TestDatabase, urlOf } from './database.ts'
 
@@ -20,7 +20,7 @@ export const EVERY_SCOPE =
   'ff:registry:read ff:registry:write ff:override:write ff:tenant:any ff:operator ff:evaluate:any'
 
 export async function openIssuer(): Promise<Issuer> {
-  const key = await makeSigningKey()
+  const key = await generateSigningKey()
   const server = await LoopbackJwks.start({ behaviour: 'up', keys: [toPublicJwk(key)] })
   return {
     env: { FF_JWKS_URL: server.url.href, FF_JWT_ISSUER: server.origin },

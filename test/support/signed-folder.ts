@@ -15,7 +15,7 @@ import {
   openEvidence,
   readEvidence,
 } from '../../src/adapters/evidence-log/evidence-log.ts'
-import { readRunnerKey, type Runner } from '../../src/adapters/evidence-log/runner-key.ts'
+import { readRunnerKey, type SigningRunner } from '../../src/adapters/evidence-log/runner-key.ts'
 import { loadGateFiles } from '../../src/features/team-folder/load-gate-files.ts'
 import { signoffCrypto } from '../../src/adapters/key-files/crypto.ts'
 import { signoffKeys } from '../../src/adapters/key-files/index.ts'
@@ -40,7 +40,7 @@ import { ROOT } from './run-ff.ts'
 /** A team's folder that is a GO: 42 signed records, a trust file under its pin, and two people who signed. */
 export interface SignedFolder {
   readonly cwd: string
-  readonly runner: Runner
+  readonly runner: SigningRunner
   /** What a process needs to be told. */
   readonly env: Readonly<Record<'FF_CODE_VERSION' | 'FF_TRUST_SHA256', string>>
 }
@@ -102,7 +102,7 @@ export async function measureAgain(
 }
 
 /** Two people and one runner, for a month from now. */
-export const trustOf = ({ jwk, kid }: Pick<Runner, 'jwk' | 'kid'>): TrustFile => ({
+export const trustOf = ({ jwk, kid }: Pick<SigningRunner, 'jwk' | 'kid'>): TrustFile => ({
   ...TRUST,
   expires: soon(30 * DAY_MS),
   signers: [alice, bob].map((who) => ({ ...asSigner(who), ...window() })),

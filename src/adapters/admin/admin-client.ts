@@ -1,8 +1,12 @@
 import type { AdminLimits } from '../../core/admin/limits.ts'
-import { type CheckAnswer, checkText, readAnswer } from '../../core/admin/messages.ts'
-import type { ApprovalAnswer, ApprovalQuestion } from '../../core/evaluate/types.ts'
-import type { AdminMetrics, ApprovalCheck, Approvals } from '../../ports/admin.ts'
-import type { AdminLine } from './admin-connection.ts'
+import {
+  type CheckAnswer,
+  formatCheckRequest,
+  parseCheckAnswer,
+} from '../../core/admin/messages.ts'
+import type { ApprovalAnswer, ApprovalQuery } from '../../core/evaluate/types.ts'
+import type { AdminMetrics, CheckApproval, ApprovalService } from '../../ports/admin.ts'
+import type { AdminConnection } from './admin-connection.ts'
 import { Breaker } from './breaker.ts'
 
 const UNREACHABLE: ApprovalAnswer = { status: 'unreachable' }
@@ -10,8 +14,8 @@ const UNREACHABLE: ApprovalAnswer = { status: 'unreachable' }
 const now = (): number => performance.now()
 
 /** Asks Admin over its line, within the limits (page 5). Answers are shared by calls in flight and never kept. */
-export class AdminClient implements Approvals {
-  private readonly line: AdminLine
+export class AdminClient implements ApprovalService {
+  private readonly line: AdminConnection
   private readonly limits: AdminLimits
   private readonly breaker: Breaker | null
   private readonly shared = new Map<string, Promise<ApprovalAnswer>>()
@@ -21,13 +25,13 @@ export class AdminClient implements Approvals {
   private failed = 0
   private refused = 0
 
-  constructor(line: AdminLine, limits: AdminLimits) {
+  constructor(line: AdminConnection, limits: AdminLimits) {
     this.line = line
     this.limits = limits
     this.breaker = limits.breaker === null ? null : new Breaker(limits.breaker, now)
   }
 
-  begin(): ApprovalCheck {
+  begin(): CheckApproval {
     let until: number | null = null
     return (question) => {
       until ??= now() + this.limits.timeout_ms
@@ -51,7 +55,7 @@ export class AdminClient implements Approvals {
     return Promise.resolve()
   }
 
-  private async within(ms: number, question: ApprovalQuestion): Promise<ApprovalAnswer> {
+  private async within(ms: number, question: ApprovalQuery): Promise<ApprovalAnswer> {
     if (ms <= 0 || this.closed) return UNREACHABLE
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<ApprovalAnswer>((resolve) => {
@@ -65,8 +69,8 @@ export class AdminClient implements Approvals {
   }
 
   /** Who asks what somebody else is asking at this moment waits for the same answer. */
-  private sharedCall(question: ApprovalQuestion): Promise<ApprovalAnswer> {
-    const key = checkText(question)
+  private sharedCall(question: ApprovalQuery): Promise<ApprovalAnswer> {
+    const key = formatCheckRequest(question)
     const running = this.shared.get(key)
     if (running !== undefined) return running
     const call = this.call(question).finally(() => this.shared.delete(key))
@@ -75,7 +79,7 @@ export class AdminClient implements Approvals {
   }
 
   /** Never rejects: whatever goes wrong is the same for whoever asked. */
-  private async call(question: ApprovalQuestion): Promise<ApprovalAnswer> {
+  private async call(question: ApprovalQuery): Promise<ApprovalAnswer> {
     const send = (): Promise<CheckAnswer> => this.send(question)
     try {
       const answer = await (this.breaker === null ? send() : this.breaker.run(send))
@@ -88,13 +92,13 @@ export class AdminClient implements Approvals {
     }
   }
 
-  private async send(question: ApprovalQuestion): Promise<CheckAnswer> {
+  private async send(question: ApprovalQuery): Promise<CheckAnswer> {
     const controller = new AbortController()
     const timer = setTimeout(() => controller.abort(), this.limits.timeout_ms)
     this.running.add(controller)
     try {
-      const body = await this.line.post(checkText(question), controller.signal)
-      const answer = readAnswer(body, question)
+      const body = await this.line.post(formatCheckRequest(question), controller.signal)
+      const answer = parseCheckAnswer(body, question)
       if (answer === null) throw new Error('no answer to this question')
       return answer
     } finally {

@@ -1,12 +1,12 @@
 import type { Agent } from 'node:http'
 import { exchange, type ResponseHead } from '../http-client/exchange.ts'
-import { checkUrl } from '../../core/admin/admin-url.ts'
+import { buildCheckUrl } from '../../core/admin/admin-url.ts'
 import { decodeUtf8 } from '../../core/text/utf8.ts'
 import type { ApprovalsPlan } from '../../ports/admin.ts'
-import { sharedLookup } from './shared-lookup.ts'
+import { createSharedLookup } from './shared-lookup.ts'
 
 /** Connections to Admin that nothing else has a part in. */
-export interface AdminLine {
+export interface AdminConnection {
   /** Sends one body, and brings back the whole answer; anything but a 2xx in JSON rejects. */
   post(body: string, signal: AbortSignal): Promise<string>
   /** How many connections there are. */
@@ -22,10 +22,10 @@ const IDLE_MS = 3_000
 /** Fifty times an answer. */
 const MAX_BODY_BYTES = 16_384
 
-export async function openLine({
+export async function openAdminConnection({
   url,
   credential: { token, client, ca },
-}: Extract<ApprovalsPlan, { kind: 'admin' }>): Promise<AdminLine> {
+}: Extract<ApprovalsPlan, { kind: 'admin' }>): Promise<AdminConnection> {
   const secure = url.protocol === 'https:'
   const http = secure ? await import('node:https') : await import('node:http')
   const agent: Agent = new http.Agent({
@@ -33,7 +33,7 @@ export async function openLine({
     maxSockets: MOST_SOCKETS,
     maxFreeSockets: MOST_IDLE_SOCKETS,
     timeout: IDLE_MS,
-    lookup: sharedLookup(),
+    lookup: createSharedLookup(),
     // Said, because an environment variable can switch it off for the whole process.
     ...(secure ? { ...client, ...(ca === null ? {} : { ca }), rejectUnauthorized: true } : {}),
   })
@@ -43,7 +43,7 @@ export async function openLine({
     'content-type': 'application/json',
     ...(token === null ? {} : { authorization: `Bearer ${token}` }),
   }
-  const target = checkUrl(url)
+  const target = buildCheckUrl(url)
   return {
     post: async (body, signal) => {
       const bytes = Buffer.from(body)

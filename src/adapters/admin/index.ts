@@ -1,17 +1,17 @@
-import { answerFrom } from '../../core/evaluate/approvals.ts'
-import type { ApprovalCheck, Approvals, ApprovalsPlan } from '../../ports/admin.ts'
+import { answerApproval } from '../../core/evaluate/approvals.ts'
+import type { CheckApproval, ApprovalService, ApprovalsPlan } from '../../ports/admin.ts'
 import { AdminClient } from './admin-client.ts'
-import { openLine } from './admin-connection.ts'
+import { openAdminConnection } from './admin-connection.ts'
 
 /** Opens whoever answers for approvals; to be closed. */
-export async function openApprovals(plan: ApprovalsPlan): Promise<Approvals> {
-  if (plan.kind === 'admin') return new AdminClient(await openLine(plan), plan.limits)
+export async function openApprovals(plan: ApprovalsPlan): Promise<ApprovalService> {
+  if (plan.kind === 'admin') return new AdminClient(await openAdminConnection(plan), plan.limits)
   if (plan.kind === 'none') return onTheSpot(() => Promise.resolve({ status: 'unreachable' }))
-  return onTheSpot((question) => Promise.resolve(answerFrom(plan.approvals, question)))
+  return onTheSpot((question) => Promise.resolve(answerApproval(plan.approvals, question)))
 }
 
 /** Answers without a call, which can neither fail nor be counted. */
-const onTheSpot = (check: ApprovalCheck): Approvals => ({
+const onTheSpot = (check: CheckApproval): ApprovalService => ({
   begin: () => check,
   metrics: () => ({
     calls: { answered: 0, failed: 0, refused: 0 },

@@ -19,7 +19,7 @@ const MOST_FILLERS = 8
 const CONNECT_MS = 100
 
 /** A port on which connections are neither accepted nor refused: its backlog is full, and nobody empties it. */
-export class FullPort {
+export class SaturatedPort {
   private readonly worker: Worker
   private readonly gate: Int32Array<SharedArrayBuffer>
   private readonly fillers: Socket[] = []
@@ -29,8 +29,8 @@ export class FullPort {
     this.worker = new Worker(DEAF, { eval: true, workerData: { port, host, gate: this.gate } })
   }
 
-  static async open(port: number, host: string): Promise<FullPort> {
-    const opened = new FullPort(port, host)
+  static async open(port: number, host: string): Promise<SaturatedPort> {
+    const opened = new SaturatedPort(port, host)
     await once(opened.worker, 'message')
     while (opened.fillers.length < MOST_FILLERS) {
       const filler = connect(port, host).on('error', () => undefined)

@@ -7,7 +7,7 @@ type Told = Parameters<LookupFunction>[2]
  * Asks for a name once, however many wait for it; nothing is kept. A lookup holds one of the few threads that
  * files are read by, and cannot be called off: many of them would stop whoever has nothing to do with Admin.
  */
-export function sharedLookup(): LookupFunction {
+export function createSharedLookup(): LookupFunction {
   const waiting = new Map<string, Told[]>()
   return (hostname, options, told) => {
     const key = JSON.stringify([hostname, options.family, options.all, options.hints])

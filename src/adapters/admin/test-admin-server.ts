@@ -4,12 +4,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { answerText, readCheck } from '../../core/admin/messages.ts'
-import { type Approval, answerFrom } from '../../core/evaluate/approvals.ts'
+import { formatCheckAnswer, parseCheckRequest } from '../../core/admin/messages.ts'
+import { type Approval, answerApproval } from '../../core/evaluate/approvals.ts'
 import { ttlState } from '../../core/evaluate/ttl-state.ts'
 import type { Instant } from '../../core/rows/instant.ts'
-import type { AdminBehaviour, AdminExchange, AdminServer, AdminStage } from '../../ports/admin.ts'
-import { FullPort } from './saturated-port.ts'
+import type { AdminBehaviour, AdminExchange, AdminServer, AdminScript } from '../../ports/admin.ts'
+import { SaturatedPort } from './saturated-port.ts'
 
 const PATH = '/v1/sensitive/check'
 const ELSEWHERE = '/elsewhere'
@@ -56,7 +56,7 @@ const ANSWERS: Readonly<Record<Exclude<AdminBehaviour, 'refused' | 'no_accept'>,
 }
 
 /** A real Admin on this machine alone, which behaves as it is told; its clock is the machine's. */
-export class ScriptedAdmin implements AdminServer {
+export class TestAdminServer implements AdminServer {
   readonly token = randomBytes(24).toString('base64url')
   private readonly server: Server
   /** All of 127.0.0.0/8 is this machine (RFC 1122, 3.2.1.3): a port that is given up here nobody else takes. */
@@ -65,9 +65,9 @@ export class ScriptedAdmin implements AdminServer {
   private readonly open = new Set<Socket>()
   private readonly answered: AdminExchange[] = []
   private port = 0
-  private stage: AdminStage = { behaviour: 'honest', delay_ms: 0 }
+  private stage: AdminScript = { behaviour: 'honest', delay_ms: 0 }
   private met = 0
-  private full: FullPort | null = null
+  private full: SaturatedPort | null = null
 
   private constructor(approvals: readonly Approval[]) {
     this.approvals = approvals
@@ -78,8 +78,8 @@ export class ScriptedAdmin implements AdminServer {
     })
   }
 
-  static async start(approvals: readonly Approval[]): Promise<ScriptedAdmin> {
-    const started = new ScriptedAdmin(approvals)
+  static async start(approvals: readonly Approval[]): Promise<TestAdminServer> {
+    const started = new TestAdminServer(approvals)
     await started.listen()
     return started
   }
@@ -97,14 +97,14 @@ export class ScriptedAdmin implements AdminServer {
     return this.answered
   }
 
-  async become(stage: AdminStage): Promise<void> {
+  async become(stage: AdminScript): Promise<void> {
     this.stage = stage
     await this.full?.close()
     this.full = null
     const listens = stage.behaviour !== 'refused' && stage.behaviour !== 'no_accept'
     if (!listens) await this.unlisten()
     else if (!this.server.listening) await this.listen()
-    if (stage.behaviour === 'no_accept') this.full = await FullPort.open(this.port, this.host)
+    if (stage.behaviour === 'no_accept') this.full = await SaturatedPort.open(this.port, this.host)
   }
 
   async close(): Promise<void> {
@@ -145,10 +145,10 @@ export class ScriptedAdmin implements AdminServer {
   ): readonly [status: number, body: string] {
     if (headers.authorization !== `Bearer ${this.token}`) return [401, '']
     if (method !== 'POST' || (url !== PATH && url !== ELSEWHERE)) return [404, '']
-    const question = readCheck(asked)
+    const question = parseCheckRequest(asked)
     if (question === null || headers['content-type'] !== 'application/json') return [400, '']
-    const answer = answerFrom(this.approvals, question)
+    const answer = answerApproval(this.approvals, question)
     const state = ttlState(answer, new Date().toISOString() as Instant)
-    return [200, answerText(question, answer, state)]
+    return [200, formatCheckAnswer(question, answer, state)]
   }
 }

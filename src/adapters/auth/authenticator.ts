@@ -1,21 +1,21 @@
 import type { AuthSettings } from '../../core/auth/contract.ts'
-import { modeMatrix } from '../../core/auth/modes.ts'
-import type { Door, KeysFrom, OpenDoor } from '../../ports/auth.ts'
+import { buildModeMatrix } from '../../core/auth/modes.ts'
+import type { Authenticator, KeysFrom, OpenAuthenticator } from '../../ports/auth.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { JwksClient } from './jwks-client.ts'
 import { fetchJwks } from './jwks-fetch.ts'
 import { KeySet } from './key-set.ts'
-import { givenKeys, type KeySource, NO_KEYS } from './key-source.ts'
+import { fixedKeySource, type KeySource, NO_KEYS } from './key-source.ts'
 import { TokenCache } from './token-cache.ts'
 import { JwksVerifier } from './token-verifier.ts'
 
 /** A door whose tokens are held to these keys. */
-export function makeDoor(
+export function createAuthenticator(
   keys: KeySource,
   { contract, issuer, audience, leeway_s, algorithms, dev_scopes }: AuthSettings,
   clock: Clock = systemClock,
-): Door {
-  const modes = modeMatrix(contract.modes)
+): Authenticator {
+  const modes = buildModeMatrix(contract.modes)
   const rules = {
     modes,
     algorithms: new Set(algorithms),
@@ -37,17 +37,21 @@ export function makeDoor(
 }
 
 /** A door over an endpoint, a set that was given, or no keys at all; to be closed. */
-export async function openDoorOn(from: KeysFrom, settings: AuthSettings): Promise<OpenDoor> {
+export async function openAuthenticator(
+  from: KeysFrom,
+  settings: AuthSettings,
+): Promise<OpenAuthenticator> {
   if (from !== null && 'url' in from) {
-    const keys = liveKeys(from.url, settings.contract)
-    return { ...makeDoor(keys, settings), close: () => Promise.resolve(keys.close()) }
+    const keys = openJwksClient(from.url, settings.contract)
+    return { ...createAuthenticator(keys, settings), close: () => Promise.resolve(keys.close()) }
   }
-  const keys = from === null ? NO_KEYS : givenKeys(new KeySet(from.keys, settings.contract.keys))
-  return { ...makeDoor(keys, settings), close: () => Promise.resolve() }
+  const keys =
+    from === null ? NO_KEYS : fixedKeySource(new KeySet(from.keys, settings.contract.keys))
+  return { ...createAuthenticator(keys, settings), close: () => Promise.resolve() }
 }
 
 /** The keys of a live endpoint; to be closed. */
-export const liveKeys = (
+export const openJwksClient = (
   url: URL,
   { client, keys }: AuthSettings['contract'],
   clock: Clock = systemClock,

@@ -7,10 +7,10 @@ import type { AuthMode } from '../../core/evaluate/types.ts'
 import { type Instant, toMilliseconds } from '../../core/rows/instant.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
 import { type JWK, signClaims } from '../jose/compact.ts'
-import type { Door } from '../../ports/auth.ts'
-import { makeDoor } from './authenticator.ts'
+import type { Authenticator } from '../../ports/auth.ts'
+import { createAuthenticator } from './authenticator.ts'
 import { NO_KEYS } from './key-source.ts'
-import { openSteadyDoor } from './test-authenticator.ts'
+import { openFixtureAuthenticator } from './test-authenticator.ts'
 
 export interface CellCredentials {
   readonly byMode: Readonly<
@@ -18,7 +18,7 @@ export interface CellCredentials {
       AuthMode,
       {
         readonly credential: Credential
-        readonly door: Door
+        readonly door: Authenticator
         /** What another process makes the same door of. */
         readonly script: KeyServerScript | null
       }
@@ -31,7 +31,7 @@ export interface CellCredentials {
  * A credential of each mode for the user and tenant of the cells, signed with the fixtures' own key, and the
  * door that it is for: a key server that is up, one that refuses connections, or none.
  */
-export async function cellCredentials(
+export async function openCellCredentials(
   root: string,
   settings: AuthSettings,
   now: Instant,
@@ -52,12 +52,12 @@ export async function cellCredentials(
   } as const
   const { value: doors, close } = await openAll((keep) =>
     Promise.all([
-      keep(openSteadyDoor(scripts.up, settings)),
-      keep(openSteadyDoor(scripts.down, settings)),
+      keep(openFixtureAuthenticator(scripts.up, settings)),
+      keep(openFixtureAuthenticator(scripts.down, settings)),
     ]),
   )
   const [up, down] = doors
-  const without = makeDoor(NO_KEYS, settings)
+  const without = createAuthenticator(NO_KEYS, settings)
   const dev_headers = { user_id: 'U1001', tenant_id: 'T-pty-pilot-01', scopes: [] }
   return {
     byMode: {

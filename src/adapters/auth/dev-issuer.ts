@@ -1,11 +1,11 @@
 import { toPublicJwk } from '../../core/text/jwk.ts'
-import { makeSigningKey, signClaims } from '../jose/compact.ts'
+import { generateSigningKey, signClaims } from '../jose/compact.ts'
 import type { DevIssuer } from '../../ports/auth.ts'
 import { LoopbackJwks } from './loopback-jwks.ts'
 
 /** An issuer for one developer: its key lives as long as the process, its key server is on loopback. */
 export async function openDevIssuer(claims: Readonly<Record<string, unknown>>): Promise<DevIssuer> {
-  const key = await makeSigningKey()
+  const key = await generateSigningKey()
   const server = await LoopbackJwks.start({ behaviour: 'up', keys: [toPublicJwk(key)] })
   const token = await signClaims({ iss: server.origin, ...claims }, key)
   return {

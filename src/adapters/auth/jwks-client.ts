@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Clock } from './clock.ts'
-import type { Fetched } from './jwks-fetch.ts'
+import type { FetchedKeySet } from './jwks-fetch.ts'
 import type { KeyLimits } from './key-filter.ts'
 import { KeySet } from './key-set.ts'
-import type { Held, KeyAnswer, KeySource, RefreshOutcome } from './key-source.ts'
+import type { HeldKeySet, KeyAnswer, KeySource, RefreshOutcome } from './key-source.ts'
 
 /** In seconds; `contracts/jwks_integration_notes.json` has the figures. */
 export interface CacheTimes {
@@ -16,7 +16,7 @@ export interface CacheTimes {
   readonly last_known_good_s: number
 }
 export interface JwksClientOptions {
-  readonly fetch: () => Promise<Fetched>
+  readonly fetch: () => Promise<FetchedKeySet>
   readonly times: CacheTimes
   readonly keys: KeyLimits
   readonly clock: Clock
@@ -55,7 +55,7 @@ export class JwksClient implements KeySource {
     this.options = options
   }
 
-  current(): Held | null {
+  current(): HeldKeySet | null {
     const now = this.options.clock.now()
     const loaded = this.usable(now)
     return loaded === null || this.overdue(loaded, now) ? null : heldAt(loaded, now)
@@ -131,9 +131,9 @@ export class JwksClient implements KeySource {
     this.plan()
   }
 
-  private take({ body, keys, headers }: Extract<Fetched, { ok: true }>): void {
+  private take({ body, keys, headers }: Extract<FetchedKeySet, { ok: true }>): void {
     const at = this.options.clock.now()
-    const ms = cacheSeconds(headers, this.options.times) * 1000
+    const ms = computeCacheSeconds(headers, this.options.times) * 1000
     const before = this.loaded
     const same = before !== null && before.body.equals(body)
     if (!same) this.generation += 1
@@ -162,7 +162,7 @@ export class JwksClient implements KeySource {
   }
 }
 
-const heldAt = ({ set, generation, at, expiresAt }: Loaded, now: number): Held => ({
+const heldAt = ({ set, generation, at, expiresAt }: Loaded, now: number): HeldKeySet => ({
   set,
   generation,
   stale: now >= expiresAt,
@@ -170,7 +170,7 @@ const heldAt = ({ set, generation, at, expiresAt }: Loaded, now: number): Held =
 })
 
 /** How long a set may be kept: `max-age` less `Age` (RFC 9111, 4.2), within the bounds. */
-export function cacheSeconds(headers: IncomingHttpHeaders, times: CacheTimes): number {
+export function computeCacheSeconds(headers: IncomingHttpHeaders, times: CacheTimes): number {
   const { 'cache-control': control = '', age = '0' } = headers
   const { cache_min_s, cache_max_s, cache_default_s } = times
   if (/\bno-(store|cache)\b/i.test(control)) return cache_min_s

@@ -8,7 +8,7 @@ import {
 } from '../http-client/exchange.ts'
 import type { Clock } from './clock.ts'
 import { readJwks } from './jwks-document.ts'
-import type { Jwk } from './key-filter.ts'
+import type { UntrustedJwk } from './key-filter.ts'
 
 export interface FetchLimits {
   /** For everything: name, connection, redirects, the last byte. */
@@ -21,11 +21,11 @@ export interface FetchFault {
   readonly kind: 'unreachable' | 'misconfigured'
   readonly detail: string
 }
-export type Fetched =
+export type FetchedKeySet =
   | {
       readonly ok: true
       readonly body: Buffer
-      readonly keys: readonly Jwk[]
+      readonly keys: readonly UntrustedJwk[]
       readonly headers: IncomingHttpHeaders
     }
   | ({ readonly ok: false } & FetchFault)
@@ -39,7 +39,11 @@ class Fault extends Error {
 }
 
 /** One look at the endpoint, within all limits. What went wrong is told by what was seen, not by an exception's class. */
-export async function fetchJwks(url: URL, limits: FetchLimits, clock: Clock): Promise<Fetched> {
+export async function fetchJwks(
+  url: URL,
+  limits: FetchLimits,
+  clock: Clock,
+): Promise<FetchedKeySet> {
   const controller = new AbortController()
   const late = new Fault('unreachable', `no whole answer within ${limits.timeout_ms} ms`)
   const stop = clock.later(limits.timeout_ms, () => controller.abort(late))

@@ -1,9 +1,9 @@
 import { isRoca } from './roca.ts'
-import { isWeakPoint } from '../jose/small-order.ts'
+import { isSmallOrderPoint } from '../jose/small-order.ts'
 import { isBase64url } from './token-form.ts'
 
 /** A key as a document holds it (RFC 7517): nothing is said of its members yet. */
-export type Jwk = Readonly<Record<string, unknown>>
+export type UntrustedJwk = Readonly<Record<string, unknown>>
 
 /** Why a key verifies nothing (M-16). */
 export type KeyFault =
@@ -52,19 +52,19 @@ const COORDINATES: Readonly<Record<string, readonly [names: readonly string[], b
 const isKnown = (alg: unknown): alg is keyof typeof KEY_OF =>
   typeof alg === 'string' && Object.hasOwn(KEY_OF, alg)
 /** What the key is, in the words of `KEY_OF`. */
-const familyOf = ({ kty, crv }: Jwk): unknown => (kty === 'RSA' ? kty : crv)
+const familyOf = ({ kty, crv }: UntrustedJwk): unknown => (kty === 'RSA' ? kty : crv)
 
 /** Whether a token of this algorithm may be held to this key, which has no fault. */
-export const keyFits = (jwk: Jwk, alg: string): boolean =>
+export const isKeyUsableFor = (jwk: UntrustedJwk, alg: string): boolean =>
   isKnown(alg) && KEY_OF[alg] === familyOf(jwk) && (jwk['alg'] === undefined || jwk['alg'] === alg)
 
 /** The first thing that keeps a key from verifying whatever token; null where nothing does. */
-export const keyFault = (jwk: Jwk, limits: KeyLimits): KeyFault | null =>
+export const findKeyFault = (jwk: UntrustedJwk, limits: KeyLimits): KeyFault | null =>
   RULES.find(([, breaks]) => breaks(jwk))?.[0] ??
   (jwk['kty'] === 'RSA' ? rsaFault(jwk, limits) : pointFault(jwk))
 
 const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
-const RULES: readonly (readonly [KeyFault, (jwk: Jwk) => boolean])[] = [
+const RULES: readonly (readonly [KeyFault, (jwk: UntrustedJwk) => boolean])[] = [
   ['symmetric', ({ kty }) => kty === 'oct'],
   ['kty_unknown', ({ kty }) => kty !== 'RSA' && kty !== 'EC' && kty !== 'OKP'],
   ['private', (jwk) => PRIVATE.some((name) => jwk[name] !== undefined)],
@@ -75,7 +75,7 @@ const RULES: readonly (readonly [KeyFault, (jwk: Jwk) => boolean])[] = [
       key_ops !== undefined && !(Array.isArray(key_ops) && key_ops.includes('verify')),
   ],
   ['alg_unknown', ({ alg }) => alg !== undefined && !isKnown(alg)],
-  ['alg_not_of_key', (jwk) => isKnown(jwk['alg']) && !keyFits(jwk, jwk['alg'])],
+  ['alg_not_of_key', (jwk) => isKnown(jwk['alg']) && !isKeyUsableFor(jwk, jwk['alg'])],
 ]
 
 /** How many bits a modulus has, zeros before it not counted; null where it is none. */
@@ -86,7 +86,10 @@ export function modulusBits(n: unknown): number | null {
   return (bytes.length - first) * 8 - (Math.clz32(bytes[first] as number) - 24)
 }
 
-function rsaFault({ n, e }: Jwk, { rsa_min_bits, rsa_max_bits }: KeyLimits): KeyFault | null {
+function rsaFault(
+  { n, e }: UntrustedJwk,
+  { rsa_min_bits, rsa_max_bits }: KeyLimits,
+): KeyFault | null {
   const [modulus, exponent, bits] = [bytesOf(n), bytesOf(e), modulusBits(n)]
   if (modulus === null || exponent === null || bits === null) return 'malformed'
   // Before any arithmetic: a number of a megabyte is never made. Zeros before it count as well.
@@ -105,14 +108,14 @@ function exponentHolds(bytes: Buffer): boolean {
   return value >= 3 && value % 2 === 1
 }
 
-function pointFault(jwk: Jwk): KeyFault | null {
+function pointFault(jwk: UntrustedJwk): KeyFault | null {
   const { kty, crv } = jwk
   const found = typeof crv === 'string' ? COORDINATES[`${String(kty)} ${crv}`] : undefined
   if (found === undefined) return 'curve_unknown'
   const [names, bytes] = found
   const points = names.map((name) => bytesOf(jwk[name]))
   if (!points.every((one) => one?.length === bytes)) return 'malformed'
-  return kty === 'OKP' && isWeakPoint(points[0] as Buffer) ? 'small_order' : null
+  return kty === 'OKP' && isSmallOrderPoint(points[0] as Buffer) ? 'small_order' : null
 }
 
 function bytesOf(member: unknown): Buffer | null {

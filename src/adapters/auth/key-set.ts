@@ -1,16 +1,22 @@
-import { importKey, type Key } from '../jose/compact.ts'
-import { type Jwk, type KeyFault, keyFault, keyFits, type KeyLimits } from './key-filter.ts'
+import { importKey, type VerificationKey } from '../jose/compact.ts'
+import {
+  type UntrustedJwk,
+  type KeyFault,
+  findKeyFault,
+  isKeyUsableFor,
+  type KeyLimits,
+} from './key-filter.ts'
 
 /** Which key a token is held to. */
-export type Selection =
-  | { readonly status: 'found'; readonly key: Key }
+export type KeySelection =
+  | { readonly status: 'found'; readonly key: VerificationKey }
   | { readonly status: 'kid_absent' | 'kid_ambiguous' | 'key_not_usable' }
 
 interface Entry {
-  readonly jwk: Jwk
+  readonly jwk: UntrustedJwk
   readonly fault: KeyFault | null
   /** By algorithm. */
-  readonly taken: Map<string, Promise<Key | null>>
+  readonly taken: Map<string, Promise<VerificationKey | null>>
 }
 
 /** The keys of one document, each judged once and taken in when it is first asked for. */
@@ -18,10 +24,10 @@ export class KeySet {
   readonly entries: readonly Entry[]
   private readonly byKid = new Map<unknown, Entry[]>()
 
-  constructor(keys: readonly Jwk[], limits: KeyLimits) {
+  constructor(keys: readonly UntrustedJwk[], limits: KeyLimits) {
     this.entries = keys.map((jwk) => ({
       jwk,
-      fault: keyFault(jwk, limits),
+      fault: findKeyFault(jwk, limits),
       taken: new Map(),
     }))
     for (const entry of this.entries) {
@@ -37,18 +43,18 @@ export class KeySet {
   }
 
   /** @param kid null for a token that names none: then the set must leave no choice (M-11) */
-  async select(kid: string | null, alg: string): Promise<Selection> {
+  async select(kid: string | null, alg: string): Promise<KeySelection> {
     const named = kid === null ? this.entries : this.byKid.get(kid)
     if (named === undefined) return { status: 'kid_absent' }
     const sound = named.filter(({ fault }) => fault === null)
     if (kid === null && sound.length > 1) return { status: 'kid_ambiguous' }
-    const [first, ...more] = sound.filter(({ jwk }) => keyFits(jwk, alg))
+    const [first, ...more] = sound.filter(({ jwk }) => isKeyUsableFor(jwk, alg))
     const key = first === undefined || more.length > 0 ? null : await take(first, alg)
     return key === null ? { status: 'key_not_usable' } : { status: 'found', key }
   }
 }
 
-function take({ jwk, taken }: Entry, alg: string): Promise<Key | null> {
+function take({ jwk, taken }: Entry, alg: string): Promise<VerificationKey | null> {
   const known = taken.get(alg)
   if (known !== undefined) return known
   const key = importKey(jwk, alg)

@@ -2,10 +2,10 @@ import type { AuthContract } from '../../core/auth/contract.ts'
 import { escapeLine } from '../../core/text/terminal.ts'
 import type { KeysFetched, ServedKey } from '../../ports/auth.ts'
 import { systemClock } from './clock.ts'
-import { cacheSeconds } from './jwks-client.ts'
+import { computeCacheSeconds } from './jwks-client.ts'
 import { fetchJwks } from './jwks-fetch.ts'
 import { importKey } from '../jose/compact.ts'
-import { type Jwk, keyFits, modulusBits } from './key-filter.ts'
+import { type UntrustedJwk, isKeyUsableFor, modulusBits } from './key-filter.ts'
 import { KeySet } from './key-set.ts'
 
 const CACHING = ['cache-control', 'age', 'date', 'expires', 'etag', 'last-modified'] as const
@@ -31,28 +31,28 @@ export async function fetchKeys(
         const value = headers[name]
         return value === undefined ? [] : [[name, toShown(value)] as const]
       }),
-      cache_s: cacheSeconds(headers, contract.client),
+      cache_s: computeCacheSeconds(headers, contract.client),
     },
   }
 }
 
 /** What keeps a sound key from verifying a token all the same; null where nothing does. */
 async function foundOut(
-  jwk: Jwk,
-  all: readonly Jwk[],
+  jwk: UntrustedJwk,
+  all: readonly UntrustedJwk[],
   algorithms: readonly string[],
 ): Promise<string | null> {
-  const fitting = algorithms.filter((alg) => keyFits(jwk, alg))
+  const fitting = algorithms.filter((alg) => isKeyUsableFor(jwk, alg))
   const [alg] = fitting
   if (alg === undefined) return 'alg_not_allowed'
   const twins = all.filter(
-    (one) => one['kid'] === jwk['kid'] && fitting.some((own) => keyFits(one, own)),
+    (one) => one['kid'] === jwk['kid'] && fitting.some((own) => isKeyUsableFor(one, own)),
   )
   if (jwk['kid'] !== undefined && twins.length > 1) return 'kid_repeated'
   return (await importKey(jwk, alg)) === null ? 'malformed' : null
 }
 
-function toServed(jwk: Jwk, fault: string | null): ServedKey {
+function toServed(jwk: UntrustedJwk, fault: string | null): ServedKey {
   const { kid, kty, crv, n, alg, use } = jwk
   const size = modulusBits(n)
   const bits = size === null ? undefined : `${size} bits`

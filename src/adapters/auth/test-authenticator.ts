@@ -2,17 +2,23 @@ import { randomInt } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { type Keep, openAll } from '../../concurrency/open-all.ts'
 import type { AuthSettings, KeyServerScript, KeyServerStage } from '../../core/auth/contract.ts'
-import type { Door, KeyServer, OpenDoor, StagedDoor, TokenVerifier } from '../../ports/auth.ts'
+import type {
+  Authenticator,
+  KeyServer,
+  OpenAuthenticator,
+  TestAuthenticator,
+  TokenVerifier,
+} from '../../ports/auth.ts'
 import { ManualClock, systemClock } from './clock.ts'
-import { liveKeys, makeDoor } from './authenticator.ts'
+import { openJwksClient, createAuthenticator } from './authenticator.ts'
 import type { JwksClient } from './jwks-client.ts'
 import { LoopbackJwks } from './loopback-jwks.ts'
 
 /** A door with a real key server behind it that goes through the script. Only time is played: no wait is waited out. */
-export async function openScriptedDoor(
+export async function openScriptedAuthenticator(
   script: KeyServerScript,
   settings: AuthSettings,
-): Promise<OpenDoor> {
+): Promise<OpenAuthenticator> {
   const { before, ...last } = script
   const { value, close } = await openAll(async (keep) => {
     const scene = await openScene(before ?? last, settings, keep)
@@ -33,13 +39,13 @@ async function openScene(
 ): Promise<Scene> {
   const server = await keep(LoopbackJwks.start(stage, ownAddress()))
   const clock = new ManualClock()
-  const keys = await keep(Promise.resolve(liveKeys(server.url, settings.contract, clock)))
+  const keys = await keep(Promise.resolve(openJwksClient(server.url, settings.contract, clock)))
   const { timeout_ms } = settings.contract.client
   return { server, clock, keys, timeout_ms, handled: 0 }
 }
 
-function doorOf(scene: Scene, settings: AuthSettings): Door {
-  const door = makeDoor(scene.keys, settings, scene.clock)
+function doorOf(scene: Scene, settings: AuthSettings): Authenticator {
+  const door = createAuthenticator(scene.keys, settings, scene.clock)
   return { ...door, verifier: playedVerifier(scene, door.verifier) }
 }
 
@@ -48,10 +54,10 @@ export const openKeyServer = (stage: KeyServerStage): Promise<KeyServer> =>
   LoopbackJwks.start(stage, ownAddress())
 
 /** A door with such a server behind it, in a time that its holder makes pass. */
-export async function openStagedDoor(
+export async function openTestAuthenticator(
   stage: KeyServerStage,
   settings: AuthSettings,
-): Promise<StagedDoor> {
+): Promise<TestAuthenticator> {
   const { value: scene, close } = await openAll((keep) => openScene(stage, settings, keep))
   return {
     ...doorOf(scene, settings),
@@ -62,17 +68,17 @@ export async function openStagedDoor(
 }
 
 /** A door with a key server that stays as it is, in real time. */
-export async function openSteadyDoor(
+export async function openFixtureAuthenticator(
   stage: KeyServerStage,
   settings: AuthSettings,
-): Promise<OpenDoor> {
+): Promise<OpenAuthenticator> {
   const server = await LoopbackJwks.start(stage, ownAddress())
-  const keys = liveKeys(server.url, settings.contract, systemClock)
+  const keys = openJwksClient(server.url, settings.contract, systemClock)
   const close = async (): Promise<void> => {
     keys.close()
     await server.close()
   }
-  return { ...makeDoor(keys, settings), close }
+  return { ...createAuthenticator(keys, settings), close }
 }
 
 /** One of sixteen million: all of 127.0.0.0/8 is this machine (RFC 1122, 3.2.1.3). */

@@ -7,7 +7,7 @@ export interface TokenCacheLimits {
   readonly max_age_s: number
 }
 /** A token whose signature was seen to hold. */
-export interface Proven {
+export interface VerifiedToken {
   readonly claims: Claims
   /** Whether it named its key. */
   readonly kid: boolean
@@ -20,7 +20,7 @@ export interface Proven {
 export class TokenCache {
   private readonly limits: TokenCacheLimits
   private readonly clock: Clock
-  private readonly entries = new Map<string, Proven & { readonly until: number }>()
+  private readonly entries = new Map<string, VerifiedToken & { readonly until: number }>()
   private generation = 0
   private hits = 0
   private misses = 0
@@ -30,7 +30,7 @@ export class TokenCache {
     this.clock = clock
   }
 
-  get(digest: string, generation: number): Proven | null {
+  get(digest: string, generation: number): VerifiedToken | null {
     this.turnTo(generation)
     const found = this.entries.get(digest)
     const fresh = found !== undefined && found.until > this.clock.now()
@@ -39,7 +39,7 @@ export class TokenCache {
     return fresh ? found : null
   }
 
-  put(digest: string, generation: number, proven: Proven): void {
+  put(digest: string, generation: number, proven: VerifiedToken): void {
     // Of keys that have gone meanwhile.
     if (generation < this.generation) return
     this.turnTo(generation)
@@ -64,4 +64,4 @@ export class TokenCache {
 }
 
 /** What a token is kept under: the cache never holds one. */
-export const digestOf = (token: string): string => hash('sha256', token, 'base64')
+export const hashToken = (token: string): string => hash('sha256', token, 'base64')

@@ -1,17 +1,17 @@
 import {
   type ClaimExpectations,
-  claimFault,
+  findClaimFault,
   type Claims,
-  identityOf,
+  readIdentity,
 } from '../../core/auth/claims.ts'
-import type { Condition, ModeMatrix, Outcome, Standing } from '../../core/auth/modes.ts'
-import type { Authentication, Environment, Refused } from '../../core/auth/types.ts'
+import type { Condition, ModeMatrix, ModeOutcome, AuthGrant } from '../../core/auth/modes.ts'
+import type { AuthResult, Environment, AuthRefusal } from '../../core/auth/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
-import { type Algorithm, signatureHolds } from '../jose/compact.ts'
+import { type Algorithm, verifySignatureBytes } from '../jose/compact.ts'
 import type { Explained, TokenVerifier } from '../../ports/auth.ts'
-import type { Held, KeySource } from './key-source.ts'
-import { digestOf, type TokenCache } from './token-cache.ts'
-import { claimsSet, compactForm } from './token-form.ts'
+import type { HeldKeySet, KeySource } from './key-source.ts'
+import { hashToken, type TokenCache } from './token-cache.ts'
+import { parseClaims, parseCompactJws } from './token-form.ts'
 
 export interface VerifierRules {
   readonly modes: ModeMatrix
@@ -61,7 +61,7 @@ export class JwksVerifier implements TokenVerifier {
     this.cache = cache
   }
 
-  async verify(token: string, at: At): Promise<Authentication> {
+  async verify(token: string, at: At): Promise<AuthResult> {
     return this.judge(await this.proof(token), at).authentication
   }
 
@@ -77,7 +77,7 @@ export class JwksVerifier implements TokenVerifier {
   private proof(token: string): Proof | Promise<Proof> {
     const held = token.length > this.rules.max_bytes ? null : this.keys.current()
     if (held === null) return this.proveAnew(token, null)
-    const digest = digestOf(token)
+    const digest = hashToken(token)
     const proven = this.cache.get(digest, held.generation)
     return proven === null
       ? this.proveAnew(token, digest)
@@ -85,11 +85,11 @@ export class JwksVerifier implements TokenVerifier {
   }
 
   private async proveAnew(token: string, known: string | null): Promise<Proof> {
-    const proof = await this.prove(token, claimsSet)
+    const proof = await this.prove(token, parseClaims)
     const { claims, generation, conditions } = proof
     if (claims !== null && generation !== undefined) {
       const kid = conditions[0] === 'verified'
-      this.cache.put(known ?? digestOf(token), generation, { claims, kid })
+      this.cache.put(known ?? hashToken(token), generation, { claims, kid })
     }
     return proof
   }
@@ -100,15 +100,15 @@ export class JwksVerifier implements TokenVerifier {
     const refusal = outcomes.find(isRefusal)
     if (refusal !== undefined) return { authentication: refusal, conditions, claims }
     if (claims === null) throw new Error(`${conditions.join()} lets somebody in without claims`)
-    const fault = claimFault(claims, this.rules.claims, at.now)
+    const fault = findClaimFault(claims, this.rules.claims, at.now)
     if (fault !== null) {
-      const authentication = this.rules.modes(fault, at.environment) as Refused
+      const authentication = this.rules.modes(fault, at.environment) as AuthRefusal
       return { authentication, conditions: [fault], claims }
     }
-    const { mode, source, warnings } = together(outcomes as readonly Standing[])
+    const { mode, source, warnings } = together(outcomes as readonly AuthGrant[])
     if (mode === 'decode-only') this.decodeOnly += 1
-    const { user_id, tenant_id, scopes } = identityOf(claims)
-    const authentication: Authentication = {
+    const { user_id, tenant_id, scopes } = readIdentity(claims)
+    const authentication: AuthResult = {
       mode,
       source,
       warnings,
@@ -121,7 +121,7 @@ export class JwksVerifier implements TokenVerifier {
   }
 
   private async prove(token: string, read: (payload: Buffer) => Claims | null): Promise<Proof> {
-    const form = compactForm(token, this.rules.max_bytes)
+    const form = parseCompactJws(token, this.rules.max_bytes)
     const claims = form === null ? null : read(form.payload)
     if (form === null || claims === null) return ended('token_malformed')
     const { alg, kid = null } = form.header
@@ -140,7 +140,7 @@ export class JwksVerifier implements TokenVerifier {
     if (selected.status === 'kid_absent' && refreshed !== 'ok')
       return { conditions: [`refresh_${refreshed}`], claims, age_ms: 0 }
     if (selected.status !== 'found') return ended(selected.status)
-    const holds = signatureHolds(token, selected.key, alg as Algorithm)
+    const holds = verifySignatureBytes(token, selected.key, alg as Algorithm)
     return holds ? proofOf(claims, kid !== null, held) : ended('signature_invalid')
   }
 }
@@ -156,18 +156,18 @@ interface Named {
 }
 
 /** A signature that holds; a token without kid and a set past its time are told as well. */
-function proofOf(claims: Claims, kid: boolean, { stale, age_ms, generation }: Held): Proof {
+function proofOf(claims: Claims, kid: boolean, { stale, age_ms, generation }: HeldKeySet): Proof {
   const named: Condition = kid ? 'verified' : 'verified_without_kid'
   const conditions: readonly Condition[] = stale ? [named, 'verified_stale'] : [named]
   return { conditions, claims, age_ms, generation }
 }
 
 /** One standing with the warnings of all. */
-function together(outcomes: readonly Standing[]): Standing {
-  const [first, ...more] = outcomes as readonly [Standing, ...Standing[]]
+function together(outcomes: readonly AuthGrant[]): AuthGrant {
+  const [first, ...more] = outcomes as readonly [AuthGrant, ...AuthGrant[]]
   if (more.length === 0) return first
   const warnings = [...new Set(outcomes.flatMap((one) => one.warnings))].sort()
   return { ...first, warnings }
 }
 
-const isRefusal = (outcome: Outcome): outcome is Refused => 'refused' in outcome
+const isRefusal = (outcome: ModeOutcome): outcome is AuthRefusal => 'refused' in outcome

@@ -1,9 +1,9 @@
 import { plainText } from '../../core/json/plain-text.ts'
 import type { PublicJwk } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
-import { publicKey, thumbprint } from '../jose/ed25519.ts'
+import { importPublicKey, computeThumbprint } from '../jose/ed25519.ts'
 import type { AuditHeadRead, AuditSigner, SignedHead } from '../../ports/audit.ts'
-import { detachedHolds, detachedJws, signingInput } from './detached.ts'
+import { verifyDetachedJws, formatDetachedJws, buildSigningInput } from './detached.ts'
 import { readRunnerKey } from './runner-key.ts'
 
 const TYP = 'ff-audit-head+jws'
@@ -25,11 +25,11 @@ export async function auditSigner(path: string): Promise<AuditSigner> {
 
 /** The text of a head, signed. @throws FfError `signature_not_accepted` where the signature is none of the key's */
 export async function signHead(head: SignedHead, { jwk, sign }: AuditSigner): Promise<string> {
-  const signed = { typ: TYP, kid: thumbprint(jwk), content: plainText(head) } as const
-  const bytes = await sign(Buffer.from(signingInput(signed), 'latin1'))
-  const signature = detachedJws(signed, bytes)
-  const key = publicKey(jwk)
-  if (key !== null && detachedHolds(signature, signed, key))
+  const signed = { typ: TYP, kid: computeThumbprint(jwk), content: plainText(head) } as const
+  const bytes = await sign(Buffer.from(buildSigningInput(signed), 'latin1'))
+  const signature = formatDetachedJws(signed, bytes)
+  const key = importPublicKey(jwk)
+  if (key !== null && verifyDetachedJws(signature, signed, key))
     return `${plainText({ ...FRAME, head, runner: jwk, signature })}\n`
   throw new FfError('signature_not_accepted', 'What was signed is not a signature of the key.', {
     hint: 'See that --runner names the public half of the key that --signer-cmd signs with.',
@@ -41,10 +41,10 @@ export function readHead(text: string, fits: (value: unknown) => boolean): Audit
   const file = parse(text, fits)
   if (file === null) return { ok: false, code: 'head_malformed' }
   const { head, runner, signature } = file
-  const kid = thumbprint(runner)
-  const key = publicKey(runner)
+  const kid = computeThumbprint(runner)
+  const key = importPublicKey(runner)
   const signed = { typ: TYP, kid, content: plainText(head) } as const
-  return key !== null && detachedHolds(signature, signed, key)
+  return key !== null && verifyDetachedJws(signature, signed, key)
     ? { ok: true, head, kid }
     : { ok: false, code: 'head_signature_invalid' }
 }

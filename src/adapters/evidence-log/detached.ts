@@ -16,17 +16,17 @@ const headerOf = ({ typ, kid }: Signed): string =>
   base64url(plainText({ alg: 'Ed25519', kid, typ }))
 
 /** What is signed of a compact JWS with detached content (RFC 7515, appendix F). */
-export const signingInput = (signed: Signed): string =>
+export const buildSigningInput = (signed: Signed): string =>
   `${headerOf(signed)}.${base64url(signed.content)}`
 
-export const detachedJws = (signed: Signed, signature: Uint8Array): string =>
+export const formatDetachedJws = (signed: Signed, signature: Uint8Array): string =>
   `${headerOf(signed)}..${Buffer.from(signature).toString('base64url')}`
 
 /** Whether such a JWS is a signature of this key, in its only spelling. */
-export function detachedHolds(jws: string, signed: Signed, key: KeyObject): boolean {
+export function verifyDetachedJws(jws: string, signed: Signed, key: KeyObject): boolean {
   const [header = '', , bytes = ''] = jws.split('.')
   const raw = Buffer.from(bytes, 'base64url')
   // One spelling for each signature: the last character carries bits that nothing reads.
   if (header !== headerOf(signed) || raw.toString('base64url') !== bytes) return false
-  return verify(null, Buffer.from(signingInput(signed)), key, raw)
+  return verify(null, Buffer.from(buildSigningInput(signed)), key, raw)
 }

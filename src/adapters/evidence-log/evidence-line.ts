@@ -2,9 +2,9 @@ import { createHash, type KeyObject } from 'node:crypto'
 import type { EvidenceEntry, EvidenceRecord } from '../../core/gate/types.ts'
 import { plainText } from '../../core/json/plain-text.ts'
 import type { PublicJwk } from '../../core/signoff/types.ts'
-import { publicKey, thumbprint } from '../jose/ed25519.ts'
-import { detachedHolds, detachedJws, signingInput } from './detached.ts'
-import type { Runner } from './runner-key.ts'
+import { importPublicKey, computeThumbprint } from '../jose/ed25519.ts'
+import { verifyDetachedJws, formatDetachedJws, buildSigningInput } from './detached.ts'
+import type { SigningRunner } from './runner-key.ts'
 
 /** One line of the log (`contracts/schemas/evidence-line.schema.json`). */
 interface EvidenceLine {
@@ -25,11 +25,11 @@ const TYP = 'ff-evidence+jws'
 /** A record as a line, signed. */
 export function writeLine(
   record: EvidenceRecord,
-  runner: Runner,
+  runner: SigningRunner,
 ): { text: string; entry: EvidenceEntry } {
   const content = plainText(record)
   const signed = { typ: TYP, kid: runner.kid, content } as const
-  const signature = detachedJws(signed, runner.sign(signingInput(signed)))
+  const signature = formatDetachedJws(signed, runner.sign(buildSigningInput(signed)))
   const hash = recordHash(content)
   const line: EvidenceLine = { hash, record, runner: runner.jwk, signature }
   return { text: plainText(line), entry: { record, hash, runner: runner.kid } }
@@ -50,7 +50,7 @@ export class LineReader {
     if (line === null) return { ok: false, fault: 'edited' }
     const content = plainText(line.record)
     if (recordHash(content) !== line.hash) return { ok: false, fault: 'edited' }
-    const kid = thumbprint(line.runner)
+    const kid = computeThumbprint(line.runner)
     if (!this.holds(line, kid, content)) return { ok: false, fault: 'recomputed' }
     return { ok: true, entry: { record: line.record, hash: line.hash, runner: kid } }
   }
@@ -67,13 +67,13 @@ export class LineReader {
 
   private holds({ runner, signature }: EvidenceLine, kid: string, content: string): boolean {
     const key = this.keyOf(runner)
-    return key !== null && detachedHolds(signature, { typ: TYP, kid, content }, key)
+    return key !== null && verifyDetachedJws(signature, { typ: TYP, kid, content }, key)
   }
 
   private keyOf(jwk: PublicJwk): KeyObject | null {
     const known = this.keys.get(jwk.x)
     if (known !== undefined) return known
-    const made = publicKey(jwk)
+    const made = importPublicKey(jwk)
     this.keys.set(jwk.x, made)
     return made
   }

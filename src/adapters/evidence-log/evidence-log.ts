@@ -10,7 +10,7 @@ import { replaceFile } from '../../files/replace-file.ts'
 import { tryLock } from '../file-lock/file-lock.ts'
 import type { EvidenceTexts, EvidenceWriter } from '../../ports/evidence.ts'
 import { LineReader, writeLine } from './evidence-line.ts'
-import type { Runner } from './runner-key.ts'
+import type { SigningRunner } from './runner-key.ts'
 
 const LOG = 'evidence.ndjson'
 const HEAD = 'head.json'
@@ -52,7 +52,7 @@ export function judgeTexts({ log, head }: EvidenceTexts, fits: Fits): EvidenceLo
  */
 export async function openEvidence(
   folder: string,
-  { fits, runner }: { readonly fits: Fits; readonly runner: Runner },
+  { fits, runner }: { readonly fits: Fits; readonly runner: SigningRunner },
 ): Promise<EvidenceWriter> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const lock = await tryLock(join(folder, LOCK))
@@ -75,7 +75,7 @@ interface Held {
   readonly folder: string
   readonly file: FileHandle
   readonly lock: FileHandle
-  readonly runner: Runner
+  readonly runner: SigningRunner
 }
 class Writer implements EvidenceWriter {
   private readonly held: Held

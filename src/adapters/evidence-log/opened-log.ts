@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises'
 import type { OpenedEvidence } from '../../ports/evidence.ts'
 import { type Fits, openEvidence } from './evidence-log.ts'
-import { makeRunnerKey, readRunnerKey, type Runner } from './runner-key.ts'
+import { makeRunnerKey, readRunnerKey, type SigningRunner } from './runner-key.ts'
 
 /** The log of a folder, open, with the key of whoever writes to it. @throws FfError as `openEvidence` and `readRunnerKey` */
 export async function openLog(
@@ -15,7 +15,7 @@ export async function openLog(
   },
 ): Promise<OpenedEvidence> {
   const made = key.make && !(await isThere(key.path))
-  const runner: Runner = made ? await makeRunnerKey(key.path) : await readRunnerKey(key.path)
+  const runner: SigningRunner = made ? await makeRunnerKey(key.path) : await readRunnerKey(key.path)
   const writer = await openEvidence(folder, { fits, runner })
   return { writer, runner: { kid: runner.kid, made } }
 }

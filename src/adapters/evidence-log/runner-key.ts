@@ -10,10 +10,10 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { FfError } from '../../errors.ts'
 import { createFile } from '../../files/replace-file.ts'
-import { thumbprint } from '../jose/ed25519.ts'
+import { computeThumbprint } from '../jose/ed25519.ts'
 
 /** What signs evidence. The key itself is never shown. */
-export interface Runner {
+export interface SigningRunner {
   /** The public half, as it stands in each line. */
   readonly jwk: PublicJwk
   /** RFC 7638 thumbprint, by which a trust file names it. */
@@ -26,7 +26,7 @@ export interface Runner {
  *
  * @throws FfError `runner_key_invalid`
  */
-export async function readRunnerKey(path: string): Promise<Runner> {
+export async function readRunnerKey(path: string): Promise<SigningRunner> {
   try {
     return runnerOf(createPrivateKey(await readFile(path)))
   } catch (cause) {
@@ -41,7 +41,7 @@ export async function readRunnerKey(path: string): Promise<Runner> {
  * Makes a key that nobody names yet, for its owner alone to read. Never replaces one.
  * Its folder gets a `.gitignore` first, unless it has one: evidence may be committed, the key may not.
  */
-export async function makeRunnerKey(path: string): Promise<Runner> {
+export async function makeRunnerKey(path: string): Promise<SigningRunner> {
   const { privateKey } = generateKeyPairSync('ed25519')
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   await ignoreKey(path)
@@ -59,9 +59,9 @@ async function ignoreKey(path: string): Promise<void> {
   }
 }
 
-function runnerOf(key: KeyObject): Runner {
+function runnerOf(key: KeyObject): SigningRunner {
   if (key.asymmetricKeyType !== 'ed25519') throw new TypeError('not an Ed25519 key')
   const { x = '' } = createPublicKey(key).export({ format: 'jwk' })
   const jwk: PublicJwk = { kty: 'OKP', crv: 'Ed25519', x }
-  return { jwk, kid: thumbprint(jwk), sign: (text) => sign(null, Buffer.from(text), key) }
+  return { jwk, kid: computeThumbprint(jwk), sign: (text) => sign(null, Buffer.from(text), key) }
 }

@@ -10,14 +10,14 @@ import {
 
 export type { JWK } from 'jose'
 /** A key that jose has taken in; never shown. */
-export interface Key {
+export interface VerificationKey {
   readonly object: KeyObject
   /** How long a signature must be; null where the scheme says it by itself. */
   readonly signatureBytes: number | null
 }
 
 /** Null where the members name no key: a point that is not on its curve, for one. */
-export async function importKey(jwk: object, alg: string): Promise<Key | null> {
+export async function importKey(jwk: object, alg: string): Promise<VerificationKey | null> {
   try {
     const key = await importJWK({ ...jwk, alg, key_ops: ['verify'] } as JWK, alg)
     return key instanceof Uint8Array ? null : toKey(KeyObject.from(key))
@@ -26,7 +26,7 @@ export async function importKey(jwk: object, alg: string): Promise<Key | null> {
   }
 }
 
-function toKey(object: KeyObject): Key {
+function toKey(object: KeyObject): VerificationKey {
   const bits = object.asymmetricKeyDetails?.modulusLength
   return { object, signatureBytes: bits === undefined ? null : Math.ceil(bits / 8) }
 }
@@ -56,9 +56,9 @@ export type Algorithm = keyof typeof SCHEMES
  *
  * @param token whose three segments are base64url, one spelling for each byte string
  */
-export function signatureHolds(
+export function verifySignatureBytes(
   token: string,
-  { object, signatureBytes }: Key,
+  { object, signatureBytes }: VerificationKey,
   algorithm: Algorithm,
 ): boolean {
   const dot = token.lastIndexOf('.')
@@ -71,7 +71,7 @@ export function signatureHolds(
 }
 
 /** An Ed25519 key, named by its thumbprint (RFC 7638). */
-export async function makeSigningKey(): Promise<JWK> {
+export async function generateSigningKey(): Promise<JWK> {
   const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
   const jwk = await exportJWK(privateKey)
   return { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: 'EdDSA', use: 'sig' }

@@ -9,24 +9,24 @@ import {
 } from 'node:crypto'
 import type { PublicJwk } from '../../core/signoff/types.ts'
 import { thumbprintInput } from '../../core/text/jwk.ts'
-import { isWeakPoint } from './small-order.ts'
+import { isSmallOrderPoint } from './small-order.ts'
 
 /** RFC 7638: SHA-256, base64url. */
-export const thumbprint = (jwk: PublicJwk): string =>
+export const computeThumbprint = (jwk: PublicJwk): string =>
   createHash('sha256').update(thumbprintInput(jwk)).digest('base64url')
 
 /** Whether an Ed25519 signature (RFC 8032, 5.1.7) holds over the ASCII bytes of `input`. */
-export function holds(jwk: PublicJwk, input: string, signature: string): boolean {
-  const key = publicKey(jwk)
+export function verifyEd25519(jwk: PublicJwk, input: string, signature: string): boolean {
+  const key = importPublicKey(jwk)
   if (key === null) return false
   return verify(null, Buffer.from(input, 'latin1'), key, Buffer.from(signature, 'base64url'))
 }
 
 /** Not a point of small order, under which anybody can sign, and a point at all. */
-export const isSound = (jwk: PublicJwk): boolean =>
-  publicKey(jwk) !== null && !isWeakPoint(Buffer.from(jwk.x, 'base64url'))
+export const isSoundKey = (jwk: PublicJwk): boolean =>
+  importPublicKey(jwk) !== null && !isSmallOrderPoint(Buffer.from(jwk.x, 'base64url'))
 
-export function publicKey(jwk: PublicJwk): KeyObject | null {
+export function importPublicKey(jwk: PublicJwk): KeyObject | null {
   try {
     return createPublicKey({ key: { ...jwk }, format: 'jwk' })
   } catch {

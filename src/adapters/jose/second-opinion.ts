@@ -2,7 +2,7 @@ import { flattenedVerify, importJWK } from 'jose'
 import type { JwsSignature, PublicJwk } from '../../core/signoff/types.ts'
 
 /** Whether jose, which made none of it, takes the signature: asked of each before it is written down. */
-export async function acceptedByJose(
+export async function isAcceptedByJose(
   jwk: PublicJwk,
   payload: string,
   signature: JwsSignature,

@@ -15,7 +15,7 @@ const SMALL: ReadonlySet<bigint> = new Set([
  *
  * @param x the 32 bytes of the key, least significant first
  */
-export function isWeakPoint(x: Uint8Array): boolean {
+export function isSmallOrderPoint(x: Uint8Array): boolean {
   const hex = Buffer.from(x.toReversed()).toString('hex')
   const y = BigInt(`0x${hex}`) & ((1n << 255n) - 1n)
   return y >= P || SMALL.has(y)

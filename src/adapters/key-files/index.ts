@@ -1,5 +1,5 @@
 import type { SignoffKeys } from '../../ports/signoff.ts'
-import { acceptedByJose } from '../jose/second-opinion.ts'
+import { isAcceptedByJose } from '../jose/second-opinion.ts'
 import { signoffCrypto } from './crypto.ts'
 import { makeKeyFile, readKeyFile, unsealKey, writeKeyFile } from './key-file.ts'
 import { signerCommand } from './signer-command.ts'
@@ -12,5 +12,5 @@ export const signoffKeys: SignoffKeys = {
   read: readKeyFile,
   unseal: unsealKey,
   byCommand: signerCommand,
-  accepts: acceptedByJose,
+  accepts: isAcceptedByJose,
 }

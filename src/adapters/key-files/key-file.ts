@@ -5,7 +5,7 @@ import { FfError } from '../../errors.ts'
 import { readBounded } from '../../files/read-bounded.ts'
 import { getErrorCode, isMissing } from '../../files/read-or-null.ts'
 import { createFile } from '../../files/replace-file.ts'
-import { makeKeyPair, signBytes, thumbprint } from '../jose/ed25519.ts'
+import { makeKeyPair, signBytes, computeThumbprint } from '../jose/ed25519.ts'
 import type { ByteSigner } from '../../ports/signoff.ts'
 
 /** 128 MiB and about half a second for each guess (RFC 7914; OWASP's first choice). */
@@ -28,7 +28,7 @@ export async function makeKeyFile(
     kind: 'key_file',
     schemaVersion: 1,
     ...owner,
-    kid: thumbprint(jwk),
+    kid: computeThumbprint(jwk),
     jwk,
     kdf: { ...KDF, salt: salt.toString('base64url') },
     cipher: { name: 'aes-256-gcm', iv: iv.toString('base64url') },

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 
 /** One way of running a server that refuses to run as root and must not outlive us (page 9). */
-export interface Runner {
+export interface ServerLauncher {
   readonly name: string
   /** Put before the command. */
   readonly wrap: readonly string[]
@@ -17,7 +17,7 @@ const DIES_WITH_US = ['setpriv', '--pdeathsig', 'INT', '--']
 const AS_NOBODY_ELSE = ['unshare', '--user', '--map-user=1000', '--map-group=1000', '--']
 
 /** The ways to try, in order. An ordinary user needs only the second half of the first. */
-export function runners(): readonly Runner[] {
+export function findLaunchers(): readonly ServerLauncher[] {
   if (process.getuid?.() !== 0)
     return [{ name: 'user', wrap: DIES_WITH_US, owner: null, copies: false }]
   const owner = accountOf('postgres') ?? accountOf('nobody') ?? { uid: 65_534, gid: 65_534 }

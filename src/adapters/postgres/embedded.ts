@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { FfError } from '../../errors.ts'
 import { makePrivateFolder, type PrivateFolder } from '../store-files/private-folder.ts'
 import type { Database } from './connect.ts'
-import { type Runner, runners } from './embedded-runner.ts'
+import { type ServerLauncher, findLaunchers } from './embedded-runner.ts'
 import { linkLibraries } from './embedded-libraries.ts'
 
 /** A private PostgreSQL server on a socket of its own: gone with this process, kill -9 included. */
@@ -34,7 +34,7 @@ export async function startEmbedded(packageName = EMBEDDED_PACKAGE): Promise<Emb
   const folder = await makePrivateFolder(tmpdir(), PREFIX)
   try {
     const failures: unknown[] = []
-    for (const runner of runners()) {
+    for (const runner of findLaunchers()) {
       try {
         return await startWith(runner, native, folder)
       } catch (error) {
@@ -64,7 +64,7 @@ const unavailable = (what: string, options: { readonly cause: unknown }): FfErro
   })
 
 async function startWith(
-  runner: Runner,
+  runner: ServerLauncher,
   packaged: string,
   folder: PrivateFolder,
 ): Promise<EmbeddedServer> {
@@ -127,7 +127,7 @@ interface Server {
 }
 
 function launch(
-  runner: Runner,
+  runner: ServerLauncher,
   command: readonly string[],
   where: { cwd: string; LD_LIBRARY_PATH: string },
 ): Server {

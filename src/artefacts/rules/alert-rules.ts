@@ -1,9 +1,9 @@
 import type { AlertRule, Selector } from '../../core/alerts/types.ts'
 import { pointer } from '../../core/json/pointer.ts'
-import type { Loaded } from '../load.ts'
+import type { LoadedArtefact } from '../load.ts'
 import type { ArtefactProblem } from '../problem.ts'
 
-type Contract = Loaded<'alert_rules'>
+type Contract = LoadedArtefact<'alert_rules'>
 
 /** Every id once, and every rule about metrics and labels that the service has. */
 export function alertProblems({ file, value }: Contract): readonly ArtefactProblem[] {

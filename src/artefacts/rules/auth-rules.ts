@@ -1,11 +1,11 @@
-import { modeFaults, type ModeRow } from '../../core/auth/modes.ts'
-import { ENVIRONMENTS, REFUSALS } from '../../core/auth/types.ts'
+import { findModeFaults, type ModeRow } from '../../core/auth/modes.ts'
+import { ENVIRONMENTS, AUTH_REFUSALS } from '../../core/auth/types.ts'
 import { pointer } from '../../core/json/pointer.ts'
-import type { Loaded } from '../load.ts'
+import type { LoadedArtefact } from '../load.ts'
 import type { ArtefactCode, ArtefactProblem } from '../problem.ts'
 
-type Contract = Loaded<'jwks_integration_notes'>
-type Fixtures = Loaded<'jwt_fixtures'>
+type Contract = LoadedArtefact<'jwks_integration_notes'>
+type Fixtures = LoadedArtefact<'jwt_fixtures'>
 type Fixture = Fixtures['value']['fixtures'][number]
 type Expected = Fixture['expected']['prod']
 
@@ -28,7 +28,7 @@ function matrixProblems({ file, value }: Contract): readonly ArtefactProblem[] {
       ? []
       : [{ file, pointer: pointer('/modes', at), code: 'id_repeated', detail: id }],
   )
-  const faults = modeFaults(modes).map(({ code, row, detail }): ArtefactProblem => {
+  const faults = findModeFaults(modes).map(({ code, row, detail }): ArtefactProblem => {
     return { file, pointer: row === null ? '/modes' : pointer('/modes', row), code, detail }
   })
   return [...repeated, ...faults]
@@ -61,8 +61,8 @@ function limitProblems({ file, value }: Contract): readonly ArtefactProblem[] {
 /** The codes and statuses of the program and of the contract are the same ones. */
 function errorProblems({ file, value }: Contract): readonly ArtefactProblem[] {
   const said = new Map(value.errors.map(({ code, http }) => [code, http]))
-  return Object.entries(REFUSALS)
-    .filter(([code, http]) => said.get(code as keyof typeof REFUSALS) !== http)
+  return Object.entries(AUTH_REFUSALS)
+    .filter(([code, http]) => said.get(code as keyof typeof AUTH_REFUSALS) !== http)
     .map(([detail]) => ({ file, pointer: '/errors', code: 'error_differs' as const, detail }))
 }
 

@@ -1,7 +1,7 @@
 import { buildCells } from '../../core/parity/cells.ts'
 import { deriveCovers } from '../../core/parity/covers.ts'
 import type { Instant } from '../../core/rows/instant.ts'
-import type { Loaded } from '../load.ts'
+import type { LoadedArtefact } from '../load.ts'
 import type { ArtefactProblem } from '../problem.ts'
 
 /**
@@ -9,8 +9,8 @@ import type { ArtefactProblem } from '../problem.ts'
  * oracle predicts each and nothing else.
  */
 export function cellProblems(
-  { file, value }: Loaded<'oracle_cells'>,
-  contract: Loaded<'cutover_parity_matrix'>,
+  { file, value }: LoadedArtefact<'oracle_cells'>,
+  contract: LoadedArtefact<'cutover_parity_matrix'>,
 ): readonly ArtefactProblem[] {
   const cells = buildCells(value.now as Instant)
   const dimensions = new Set(cells.map(({ covers }) => JSON.stringify(covers)))

@@ -3,11 +3,11 @@ import { durationMs } from '../../core/gate/duration.ts'
 import type { Waivable } from '../../core/gate/types.ts'
 import { waiverFaults } from '../../core/gate/waivers.ts'
 import { parseInstant, type Instant } from '../../core/rows/instant.ts'
-import type { Loaded } from '../load.ts'
+import type { LoadedArtefact } from '../load.ts'
 import type { ArtefactCode, ArtefactProblem } from '../problem.ts'
 
-type Checklist = Loaded<'cutover_readiness_checklist'>
-type Contract = Loaded<'readiness_gate'>
+type Checklist = LoadedArtefact<'cutover_readiness_checklist'>
+type Contract = LoadedArtefact<'readiness_gate'>
 type Item = Checklist['value']['items'][number]
 type Floor = Contract['value']['items'][number]
 
@@ -133,7 +133,7 @@ function ownFaults(item: Item, mustAgree: readonly Item['identity'][number][]): 
 
 /** Waivers that could apply if what was measured lets them: for waivable items, within the terms, not approved by their requester alone. */
 export function waiverProblems(
-  { file, value }: Loaded<'waivers'>,
+  { file, value }: LoadedArtefact<'waivers'>,
   checklist: Checklist,
   contract: Contract,
 ): readonly ArtefactProblem[] {
@@ -165,7 +165,10 @@ export function waiverProblems(
 }
 
 /** A window and a freeze that are spans, the window within the freeze. */
-export function planProblems({ file, value }: Loaded<'cutover_plan'>): readonly ArtefactProblem[] {
+export function planProblems({
+  file,
+  value,
+}: LoadedArtefact<'cutover_plan'>): readonly ArtefactProblem[] {
   const { window, freeze, admin } = value
   const order: readonly (readonly [boolean, string, string])[] = [
     [window.from >= window.until, '/window/until', 'it does not lie after the beginning'],
@@ -205,7 +208,7 @@ const timeProblems = (
 export const triggerProblems = ({
   file,
   value,
-}: Loaded<'rollback_triggers'>): readonly ArtefactProblem[] =>
+}: LoadedArtefact<'rollback_triggers'>): readonly ArtefactProblem[] =>
   repeated(value.triggers.map(({ id }) => id)).map(([at, detail]) => ({
     file,
     pointer: pointer('/triggers', at),

@@ -2,7 +2,7 @@ import { plainText } from '../../core/json/plain-text.ts'
 import { pointer, tokens } from '../../core/json/pointer.ts'
 import { WILDCARD } from '../../core/import-mapping/entries.ts'
 import type { EntryRule, MemberRule } from '../../core/import-mapping/types.ts'
-import type { Loaded } from '../load.ts'
+import type { LoadedArtefact } from '../load.ts'
 import type { ArtefactProblem } from '../problem.ts'
 
 const LISTS = ['flags', 'tenant_overrides', 'user_overrides'] as const
@@ -12,7 +12,7 @@ type Found = Omit<ArtefactProblem, 'file'>
 export function mappingProblems({
   file,
   value,
-}: Loaded<'incumbent_mapping'>): readonly ArtefactProblem[] {
+}: LoadedArtefact<'incumbent_mapping'>): readonly ArtefactProblem[] {
   const found = LISTS.flatMap((list) =>
     value[list].flatMap((entry, at) => entryProblems(entry, pointer(pointer('', list), at))),
   )

@@ -3,11 +3,11 @@ import { coverage } from '../../core/parity/coverage.ts'
 import { TTL_STATES } from '../../core/evaluate/types.ts'
 import { ROW_MEMBERS } from '../../core/rows/decode-row.ts'
 import { TABLES } from '../../core/rows/rows.ts'
-import type { Loaded } from '../load.ts'
+import type { LoadedArtefact } from '../load.ts'
 import type { ArtefactProblem } from '../problem.ts'
 
-type Matrix = Loaded<'parity_test_matrix'>
-type Contract = Loaded<'cutover_parity_matrix'>
+type Matrix = LoadedArtefact<'parity_test_matrix'>
+type Contract = LoadedArtefact<'cutover_parity_matrix'>
 
 /** The gate's own matrix holds the vectors that the contract names and reaches every value of every dimension (page 1). */
 export function gateMatrixProblems(

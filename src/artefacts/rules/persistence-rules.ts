@@ -2,10 +2,10 @@ import { pointer } from '../../core/json/pointer.ts'
 import type { Migration } from '../../core/migrations/plan.ts'
 import { ROW_MEMBERS } from '../../core/rows/decode-row.ts'
 import { TABLES } from '../../core/rows/rows.ts'
-import type { Loaded } from '../load.ts'
+import type { LoadedArtefact } from '../load.ts'
 import type { ArtefactProblem } from '../problem.ts'
 
-type Schema = Loaded<'persistence_schema'>
+type Schema = LoadedArtefact<'persistence_schema'>
 
 /** The contract names the migrations that are there, the members that rows have, and no role it does not know. */
 export function persistenceProblems(

@@ -11,7 +11,7 @@ export const ADMIN_CONTRACT_SHA256 =
 const FORMS = ['approval_ref', 'flag_key', 'scope_id', 'instant', 'ttl_state']
 
 /** All that the contract says, in one text: both schemas, and of the common one what they name (RFC 8785). */
-export function contractText(schemas: {
+export function formatAdminContract(schemas: {
   readonly request: object
   readonly response: object
   readonly common: { readonly $defs: Readonly<Record<string, object>> }

@@ -1,6 +1,6 @@
 import {
   type ApprovalAnswer,
-  type ApprovalQuestion,
+  type ApprovalQuery,
   TTL_STATES,
   type TtlState,
 } from '../evaluate/types.ts'
@@ -14,16 +14,16 @@ export type CheckAnswer = Exclude<ApprovalAnswer, { status: 'unreachable' }>
 const CHECK = 'sensitive.check.2b'
 
 /** The body of a question: `contracts/schemas/admin-check-request.schema.json`. */
-export const checkText = ({
+export const formatCheckRequest = ({
   approval_ref,
   flag_key,
   tenant_id,
   user_id,
-}: ApprovalQuestion): string =>
+}: ApprovalQuery): string =>
   JSON.stringify({ check: CHECK, approval_ref, flag_key, tenant_id, user_id })
 
 /** A body as a question; null where it is none. */
-export function readCheck(text: string): ApprovalQuestion | null {
+export function parseCheckRequest(text: string): ApprovalQuery | null {
   const members = membersOf(text, { check: (node) => node === CHECK, ...ECHO })
   if (members === null) return null
   return {
@@ -38,7 +38,7 @@ export function readCheck(text: string): ApprovalQuestion | null {
  * A body as the answer to this very question; null where it is none: what breaks
  * `contracts/schemas/admin-check-response.schema.json`, names a day that there is not, or answers somebody else.
  */
-export function readAnswer(text: string, question: ApprovalQuestion): CheckAnswer | null {
+export function parseCheckAnswer(text: string, question: ApprovalQuery): CheckAnswer | null {
   const unknown = membersOf(text, UNKNOWN)
   const members = unknown ?? membersOf(text, KNOWN)
   if (members === null) return null
@@ -54,8 +54,8 @@ export function readAnswer(text: string, question: ApprovalQuestion): CheckAnswe
 }
 
 /** The body of an answer, as Admin writes it. */
-export function answerText(
-  { approval_ref, flag_key, tenant_id, user_id }: ApprovalQuestion,
+export function formatCheckAnswer(
+  { approval_ref, flag_key, tenant_id, user_id }: ApprovalQuery,
   answer: CheckAnswer,
   ttl_state: TtlState,
 ): string {
@@ -88,7 +88,7 @@ const ECHO = {
   tenant_id: scopeId,
   user_id: scopeId,
 }
-const ECHOED = Object.keys(ECHO) as (keyof ApprovalQuestion)[]
+const ECHOED = Object.keys(ECHO) as (keyof ApprovalQuery)[]
 const KNOWN = {
   ...ECHO,
   ttl_state: text((one) => one !== 'unknown' && (TTL_STATES as readonly string[]).includes(one)),

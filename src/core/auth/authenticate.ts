@@ -1,27 +1,27 @@
 import type { ModeMatrix } from './modes.ts'
 import { isScopeId } from '../rows/grammar.ts'
 import {
-  type Authentication,
+  type AuthResult,
   type Credential,
   type Environment,
-  isRefused,
+  isAuthRefusal,
   type NamedContext,
-  refused,
+  makeAuthRefusal,
 } from './types.ts'
 
 /** By what the door goes. */
-export interface DoorRules {
+export interface CallerRules {
   readonly modes: ModeMatrix
   /** The only scopes that dev headers can give (`FF_DEV_SCOPES`). */
   readonly dev_scopes: readonly string[]
 }
 
 /** Who comes without a token. Dev headers count where the matrix lets them, and are ignored elsewhere. */
-export function withoutToken(
+export function authenticateWithoutToken(
   { dev_headers }: Credential,
   environment: Environment,
-  { modes, dev_scopes }: DoorRules,
-): Authentication {
+  { modes, dev_scopes }: CallerRules,
+): AuthResult {
   const outcome = modes(dev_headers === null ? 'no_token' : 'dev_headers', environment)
   if ('refused' in outcome) return outcome
   const standing = { ...outcome, key_set_stale: false }
@@ -29,7 +29,7 @@ export function withoutToken(
     return { ...standing, tenant_id: null, user_id: null, scopes: [] }
   const { tenant_id, user_id, scopes } = dev_headers
   if ([tenant_id, user_id].some((id) => id !== null && !isScopeId(id)))
-    return refused('context_invalid')
+    return makeAuthRefusal('context_invalid')
   return {
     ...standing,
     tenant_id,
@@ -45,8 +45,8 @@ export const EVALUATE_ANY = 'ff:evaluate:any'
  * Whose decision it is (page 1, identity by mode): the credential's own, but mode none takes the
  * request's word, and a verified caller with the scope may name another.
  */
-export function inContext(result: Authentication, named: NamedContext): Authentication {
-  if (isRefused(result)) return result
+export function resolveNamedContext(result: AuthResult, named: NamedContext): AuthResult {
+  if (isAuthRefusal(result)) return result
   const free =
     result.mode === 'none' || (result.mode === 'verified' && result.scopes.includes(EVALUATE_ANY))
   const { tenant_id, user_id } = result
@@ -55,5 +55,5 @@ export function inContext(result: Authentication, named: NamedContext): Authenti
   const differs =
     (named.tenant_id !== null && named.tenant_id !== tenant_id) ||
     (named.user_id !== null && named.user_id !== user_id)
-  return differs ? refused('context_mismatch') : result
+  return differs ? makeAuthRefusal('context_mismatch') : result
 }

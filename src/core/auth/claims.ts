@@ -28,7 +28,7 @@ export type ClaimCondition = Extract<
  *
  * @param claims of a token whose form holds: `exp` and `nbf` are finite numbers where they are there
  */
-export function claimFault(
+export function findClaimFault(
   claims: Claims,
   expected: ClaimExpectations,
   now: Instant,
@@ -58,7 +58,7 @@ const CHECKS: readonly (readonly [ClaimCondition, Check])[] = [
 const isId = (claim: unknown): boolean => typeof claim === 'string' && isScopeId(claim)
 
 /** `exp` and `nbf`, where there, are numbers that end somewhere; `1e400` is none. */
-export const timesHold = (claims: Claims): boolean =>
+export const hasFiniteTimes = (claims: Claims): boolean =>
   ['exp', 'nbf'].every(
     (name) =>
       claims[name] === undefined ||
@@ -66,7 +66,7 @@ export const timesHold = (claims: Claims): boolean =>
   )
 
 /** Who the claims say it is; `scope` as RFC 8693, 4.2 has it. Nothing here says that they are true. */
-export const identityOf = (
+export const readIdentity = (
   claims: Claims,
 ): {
   readonly user_id: string

@@ -41,7 +41,7 @@ export interface AuthSettings {
   readonly dev_scopes: readonly string[]
 }
 /** Who issues, for whom; the rest as the contract has it. */
-export const byContract = (
+export const settingsFromContract = (
   contract: AuthContract,
   { issuer, audience, dev_scopes }: Pick<AuthSettings, 'issuer' | 'audience' | 'dev_scopes'>,
 ): AuthSettings => ({

@@ -2,9 +2,9 @@ import type { AuthMode, AuthSource, Principal, Warning } from '../evaluate/types
 import {
   ENVIRONMENTS,
   type Environment,
-  type RefusalCode,
-  type Refused,
-  REFUSALS,
+  type AuthRefusalCode,
+  type AuthRefusal,
+  AUTH_REFUSALS,
 } from './types.ts'
 
 /** What was found out about a credential, before anybody says what follows from it (page 2). */
@@ -36,8 +36,8 @@ export const CONDITIONS = [
 export type Condition = (typeof CONDITIONS)[number]
 
 /** As what somebody is let in. */
-export type Standing = Pick<Principal, 'mode' | 'source' | 'warnings'>
-export type Outcome = Standing | Refused
+export type AuthGrant = Pick<Principal, 'mode' | 'source' | 'warnings'>
+export type ModeOutcome = AuthGrant | AuthRefusal
 
 /** A row of the mode matrix: `contracts/jwks_integration_notes.json`. */
 export interface ModeRow {
@@ -52,21 +52,21 @@ export interface ModeRow {
         readonly source: AuthSource
         readonly warnings: readonly Warning[]
       }
-    | { readonly refused: RefusalCode; readonly http: number }
+    | { readonly refused: AuthRefusalCode; readonly http: number }
 }
 
 /** The matrix as the door asks it: a condition and an environment to what follows. */
-export type ModeMatrix = (condition: Condition, environment: Environment) => Outcome
+export type ModeMatrix = (condition: Condition, environment: Environment) => ModeOutcome
 
 /** @param rows without a fault (`modeFaults`), so every place is filled */
-export function modeMatrix(rows: readonly ModeRow[]): ModeMatrix {
-  const places = new Map<string, Outcome>()
+export function buildModeMatrix(rows: readonly ModeRow[]): ModeMatrix {
+  const places = new Map<string, ModeOutcome>()
   for (const { when, outcome: said } of rows) {
     const outcome = 'refused' in said ? said : { ...said, warnings: [...said.warnings].sort() }
     for (const { condition, environments } of when)
       for (const environment of environments) places.set(`${condition} ${environment}`, outcome)
   }
-  return (condition, environment) => places.get(`${condition} ${environment}`) as Outcome
+  return (condition, environment) => places.get(`${condition} ${environment}`) as ModeOutcome
 }
 
 export type ModeFaultCode =
@@ -84,7 +84,7 @@ export interface ModeFault {
 }
 
 /** Every way in which rows would let somebody in whom page 2 keeps out, or leave a case without an answer. */
-export const modeFaults = (rows: readonly ModeRow[]): readonly ModeFault[] => [
+export const findModeFaults = (rows: readonly ModeRow[]): readonly ModeFault[] => [
   ...placeFaults(rows),
   ...rows.flatMap((row, at) =>
     ROW_RULES.filter(([, breaks]) => breaks(row)).map(([code]) => ({
@@ -143,6 +143,6 @@ const ROW_RULES: readonly RowRule[] = [
   ],
   [
     'status_differs',
-    ({ outcome }) => 'refused' in outcome && REFUSALS[outcome.refused] !== outcome.http,
+    ({ outcome }) => 'refused' in outcome && AUTH_REFUSALS[outcome.refused] !== outcome.http,
   ],
 ]

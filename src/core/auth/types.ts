@@ -8,7 +8,7 @@ export const ENVIRONMENTS = ['dev+H', 'dev-H', 'prod'] as const
 export type Environment = (typeof ENVIRONMENTS)[number]
 
 /** Each refusal of a credential and its HTTP status (page 2, mode matrix). */
-export const REFUSALS = {
+export const AUTH_REFUSALS = {
   token_malformed: 401,
   crit_unsupported: 401,
   alg_not_allowed: 401,
@@ -26,17 +26,20 @@ export const REFUSALS = {
   context_mismatch: 403,
   jwks_unreachable: 503,
 } as const
-export type RefusalCode = keyof typeof REFUSALS
+export type AuthRefusalCode = keyof typeof AUTH_REFUSALS
 
 /** A variant of its own: nothing downstream can take it for a principal of mode `none`. */
-export interface Refused {
-  readonly refused: RefusalCode
+export interface AuthRefusal {
+  readonly refused: AuthRefusalCode
   readonly http: number
 }
-export const refused = (code: RefusalCode): Refused => ({ refused: code, http: REFUSALS[code] })
+export const makeAuthRefusal = (code: AuthRefusalCode): AuthRefusal => ({
+  refused: code,
+  http: AUTH_REFUSALS[code],
+})
 
-export type Authentication = Principal | Refused
-export const isRefused = (result: Authentication): result is Refused => 'refused' in result
+export type AuthResult = Principal | AuthRefusal
+export const isAuthRefusal = (result: AuthResult): result is AuthRefusal => 'refused' in result
 
 /** What somebody brings to the door. */
 export interface Credential {

@@ -1,5 +1,5 @@
 import type { Instant } from '../rows/instant.ts'
-import type { ApprovalAnswer, ApprovalQuestion } from './types.ts'
+import type { ApprovalAnswer, ApprovalQuery } from './types.ts'
 
 /** One approval as Admin, an approvals file or a vector holds it. */
 export interface Approval {
@@ -13,9 +13,9 @@ export interface Approval {
 }
 
 /** Admin's answer from a list: `unknown` unless one covers this flag, tenant and user (page 5). */
-export function answerFrom(
+export function answerApproval(
   approvals: readonly Approval[],
-  question: ApprovalQuestion,
+  question: ApprovalQuery,
 ): Exclude<ApprovalAnswer, { status: 'unreachable' }> {
   const found = approvals.find(
     (approval) =>

@@ -3,7 +3,7 @@ import { RULES } from './rules.ts'
 import { type Consulted, failSafe, type Rule, type Step } from './step.ts'
 import type {
   ApprovalAnswer,
-  ApprovalQuestion,
+  ApprovalQuery,
   ChainEntry,
   Decision,
   Facts,
@@ -12,7 +12,7 @@ import type {
 
 export type Walk =
   | { readonly decision: Decision; readonly ask?: never }
-  | { readonly ask: ApprovalQuestion; readonly decision?: never }
+  | { readonly ask: ApprovalQuery; readonly decision?: never }
 
 /**
  * Decides one flag for one principal (page 1, precedence).

@@ -4,7 +4,7 @@ import { deny, failSafe, go, type Step } from './step.ts'
 import { ttlState } from './ttl-state.ts'
 import type {
   ApprovalAnswer,
-  ApprovalQuestion,
+  ApprovalQuery,
   ChainEntry,
   DenyReason,
   Facts,
@@ -43,7 +43,7 @@ export function approvalRule(facts: Facts, answer: ApprovalAnswer | undefined): 
   if (answer === undefined) {
     const { tenant_id, user_id } = principal
     const question = { approval_ref: named.ref, flag_key: request.flag_key, tenant_id, user_id }
-    return { kind: 'ask', question: question satisfies ApprovalQuestion }
+    return { kind: 'ask', question: question satisfies ApprovalQuery }
   }
 
   const { ref: approval_ref, named_by } = named

@@ -2,7 +2,7 @@ import type { CanonicalJson } from '../json/canonical.ts'
 import type {
   AllowReason,
   ApprovalAnswer,
-  ApprovalQuestion,
+  ApprovalQuery,
   ChainEntry,
   DenyReason,
   Facts,
@@ -27,7 +27,7 @@ export interface Served {
 /** What one rule says: go on, ask Admin first, or an end. */
 export type Step =
   | { readonly kind: 'go'; readonly entry: ChainEntry; readonly consulted?: Consulted }
-  | { readonly kind: 'ask'; readonly question: ApprovalQuestion }
+  | { readonly kind: 'ask'; readonly question: ApprovalQuery }
   | {
       readonly kind: 'deny'
       readonly entry: ChainEntry

@@ -61,7 +61,7 @@ export interface Facts {
 }
 
 /** What is asked of Admin: `sensitive.check.2b` (page 5). */
-export interface ApprovalQuestion {
+export interface ApprovalQuery {
   readonly approval_ref: string
   readonly flag_key: string
   readonly tenant_id: string | null

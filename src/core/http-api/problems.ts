@@ -1,4 +1,4 @@
-import { type RefusalCode, REFUSALS } from '../auth/types.ts'
+import { type AuthRefusalCode, AUTH_REFUSALS } from '../auth/types.ts'
 import type { Problem, ProblemCode } from '../problem.ts'
 
 /** What is refused before a route, or by one, whatever is stored. */
@@ -31,7 +31,7 @@ export type StoreCode =
   | 'disk_full'
   | 'lock_timeout'
   | 'internal'
-export type ServiceCode = RequestCode | AccessCode | RefusalCode | ProblemCode | StoreCode
+export type ServiceCode = RequestCode | AccessCode | AuthRefusalCode | ProblemCode | StoreCode
 
 const BAD = 400
 const FORBIDDEN = 403
@@ -40,7 +40,7 @@ const CONFLICT = 409
 const UNAVAILABLE = 503
 
 /** Status and sentence of every refusal of the service but those of the door. */
-const OWN: Readonly<Record<Exclude<ServiceCode, RefusalCode>, readonly [number, string]>> = {
+const OWN: Readonly<Record<Exclude<ServiceCode, AuthRefusalCode>, readonly [number, string]>> = {
   body_too_large: [413, 'The body is larger than the service takes.'],
   headers_too_large: [431, 'The headers are larger than the service takes.'],
   media_type_unsupported: [415, 'The body is not application/json.'],
@@ -101,7 +101,7 @@ const OWN: Readonly<Record<Exclude<ServiceCode, RefusalCode>, readonly [number, 
 }
 
 /** Sentences of the door's refusals; their statuses are in the mode matrix. */
-const AT_THE_DOOR: Readonly<Record<RefusalCode, string>> = {
+const AT_THE_DOOR: Readonly<Record<AuthRefusalCode, string>> = {
   token_malformed: 'The token is not a compact JWS.',
   crit_unsupported: 'The token has critical headers that are not understood.',
   alg_not_allowed: 'The algorithm of the token is not allowed.',
@@ -126,7 +126,7 @@ export const PROBLEMS: Readonly<Record<ServiceCode, readonly [status: number, ti
     [
       ...Object.entries(OWN),
       ...Object.entries(AT_THE_DOOR).map(
-        ([code, title]) => [code, [REFUSALS[code as RefusalCode], title]] as const,
+        ([code, title]) => [code, [AUTH_REFUSALS[code as AuthRefusalCode], title]] as const,
       ),
     ].sort(([a], [b]) => (a < b ? -1 : 1)),
   ) as unknown as Record<ServiceCode, readonly [number, string]>

@@ -1,6 +1,6 @@
 import { isObject, type JsonNode, type JsonObject, readJson } from '../json/read.ts'
 import type { BackingState } from '../evaluate/types.ts'
-import type { RefusalCode } from '../auth/types.ts'
+import type { AuthRefusalCode } from '../auth/types.ts'
 import { tokens } from '../json/pointer.ts'
 import { type Compare, compareJson } from './compare.ts'
 import { type FieldRule, type ParityRule, ruleAt } from './field-rules.ts'
@@ -9,7 +9,7 @@ import { nodeText } from './node-text.ts'
 /** What one side said to one question. */
 export type Answer =
   | { readonly status: 'decided'; readonly text: string }
-  | { readonly status: 'refused'; readonly code: RefusalCode; readonly http: number }
+  | { readonly status: 'refused'; readonly code: AuthRefusalCode; readonly http: number }
   /** Could not be asked, or gave no answer in time: never a match, never a mismatch. */
   | { readonly status: 'unanswered'; readonly code: string }
 

@@ -1,4 +1,4 @@
-import { answerFrom } from '../evaluate/approvals.ts'
+import { answerApproval } from '../evaluate/approvals.ts'
 import type { ApprovalAnswer } from '../evaluate/types.ts'
 import { type JsonNode, readJson } from '../json/read.ts'
 import { rowText } from '../rows/row-text.ts'
@@ -50,7 +50,7 @@ function adminSays(
   flag_key: string,
 ): ApprovalAnswer {
   if (admin === 'unreachable') return { status: 'unreachable' }
-  return answerFrom(approvals, { approval_ref, flag_key, tenant_id, user_id })
+  return answerApproval(approvals, { approval_ref, flag_key, tenant_id, user_id })
 }
 
 /** What came of a write; a refusal by the store's own constraints is an answer, too. */

@@ -1,5 +1,5 @@
-import { adminUrl } from '../admin/admin-url.ts'
-import { hasUserPart, jwksUrl } from '../auth/jwks-url.ts'
+import { parseAdminUrl } from '../admin/admin-url.ts'
+import { hasUserPart, parseJwksUrl } from '../auth/jwks-url.ts'
 import { parseTarget, type TargetRefusal, type TargetSpec } from '../parity/target.ts'
 
 /** Why the text of a setting is no value of it. */
@@ -67,13 +67,13 @@ export function listenAddress(given: string): ParsedSetting<ListenAddress> {
 
 export function keyServerUrl(given: string): ParsedSetting<URL> {
   if (hasUserPart(given)) return fault('key_server_with_user')
-  const url = jwksUrl(given)
+  const url = parseJwksUrl(given)
   return url === null ? fault('key_server_not_https') : value(url)
 }
 
 export function adminOrigin(given: string): ParsedSetting<URL> {
   if (hasUserPart(given)) return fault('admin_with_user')
-  const url = adminUrl(given)
+  const url = parseAdminUrl(given)
   return url === null ? fault('admin_not_https') : value(url)
 }
 

@@ -25,7 +25,7 @@ export interface Signer extends KeyWindow {
   readonly name: string
   readonly role: Role
 }
-export interface Runner extends KeyWindow {
+export interface TrustedRunner extends KeyWindow {
   readonly name: string
 }
 /** trust.json: whose signatures count. */
@@ -36,7 +36,7 @@ export interface TrustFile {
   readonly expires: Time
   readonly signers: readonly Signer[]
   readonly required_roles: readonly Role[]
-  readonly runners: readonly Runner[]
+  readonly runners: readonly TrustedRunner[]
   readonly waiver_policy: WaiverPolicy
   readonly revoked: {
     readonly keys: readonly { readonly kid: string; readonly at: Time; readonly reason: string }[]

@@ -1,6 +1,6 @@
-import { inContext } from '../../core/auth/authenticate.ts'
-import { type Credential, type Environment, isRefused } from '../../core/auth/types.ts'
-import { answerFrom } from '../../core/evaluate/approvals.ts'
+import { resolveNamedContext } from '../../core/auth/authenticate.ts'
+import { type Credential, type Environment, isAuthRefusal } from '../../core/auth/types.ts'
+import { answerApproval } from '../../core/evaluate/approvals.ts'
 import { decisionText } from '../../core/evaluate/decision-text.ts'
 import { evaluate } from '../../core/evaluate/evaluate.ts'
 import type { Decision, Facts } from '../../core/evaluate/types.ts'
@@ -9,9 +9,9 @@ import type { Given, VectorRequest } from '../../core/parity/vector.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { RowSet } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
-import { admit } from './authenticate.ts'
-import type { ApprovalCheck } from '../../ports/admin.ts'
-import type { Door } from '../../ports/auth.ts'
+import { authenticate } from './authenticate.ts'
+import type { CheckApproval } from '../../ports/admin.ts'
+import type { Authenticator } from '../../ports/auth.ts'
 import type { FlagReader } from '../../ports/store.ts'
 
 /** One question with everything that the answer may depend on. */
@@ -24,8 +24,8 @@ export interface Question {
 /** What a question is put to: a store, behind the door and beside Admin. */
 export interface Counter {
   readonly store: FlagReader
-  readonly door: Door
-  readonly approvals: ApprovalCheck
+  readonly door: Authenticator
+  readonly approvals: CheckApproval
 }
 export interface Asked {
   readonly answer: Answer
@@ -41,11 +41,11 @@ export type Evaluate = typeof evaluate
 export const ask: Ask = (counter, question) => askBy(evaluate, counter, question)
 
 export async function askBy(rules: Evaluate, counter: Counter, question: Question): Promise<Asked> {
-  const principal = inContext(
-    await admit(counter.door, question.credential, question),
+  const principal = resolveNamedContext(
+    await authenticate(counter.door, question.credential, question),
     question.request,
   )
-  if (isRefused(principal)) {
+  if (isAuthRefusal(principal)) {
     return {
       answer: { status: 'refused', code: principal.refused, http: principal.http },
       rows: null,
@@ -69,7 +69,7 @@ export async function askBy(rules: Evaluate, counter: Counter, question: Questio
 /** Past Admin, if rule 4 wants it, to a decision. */
 export async function decide(
   rules: Evaluate,
-  approvals: ApprovalCheck,
+  approvals: CheckApproval,
   facts: Facts,
 ): Promise<Decision> {
   const walk = rules(facts)
@@ -80,8 +80,8 @@ export async function decide(
 
 /** Admin as a vector or a cell gives it. */
 export const approvalsOf =
-  ({ admin, approvals }: Pick<Given, 'admin' | 'approvals'>): ApprovalCheck =>
+  ({ admin, approvals }: Pick<Given, 'admin' | 'approvals'>): CheckApproval =>
   (question) =>
     Promise.resolve(
-      admin === 'unreachable' ? { status: 'unreachable' } : answerFrom(approvals, question),
+      admin === 'unreachable' ? { status: 'unreachable' } : answerApproval(approvals, question),
     )

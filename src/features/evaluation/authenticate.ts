@@ -1,14 +1,14 @@
-import { withoutToken } from '../../core/auth/authenticate.ts'
-import type { Authentication, Credential } from '../../core/auth/types.ts'
-import type { Door, TokenTime } from '../../ports/auth.ts'
+import { authenticateWithoutToken } from '../../core/auth/authenticate.ts'
+import type { AuthResult, Credential } from '../../core/auth/types.ts'
+import type { Authenticator, TokenTime } from '../../ports/auth.ts'
 
 /** Through the door. A token that is present wins over dev headers, whatever becomes of it (page 2). */
-export async function admit(
-  { rules, verifier }: Door,
+export async function authenticate(
+  { rules, verifier }: Authenticator,
   credential: Credential,
   at: TokenTime,
-): Promise<Authentication> {
+): Promise<AuthResult> {
   return credential.token === null
-    ? withoutToken(credential, at.environment, rules)
+    ? authenticateWithoutToken(credential, at.environment, rules)
     : verifier.verify(credential.token, at)
 }

@@ -1,4 +1,4 @@
-import { type Loaded, loadArtefact, packaged } from '../../artefacts/load.ts'
+import { type LoadedArtefact, loadArtefact, packaged } from '../../artefacts/load.ts'
 import { loadMigrations } from '../../artefacts/migrations.ts'
 import { persistenceProblems } from '../../artefacts/rules/persistence-rules.ts'
 import type { Migration } from '../../core/migrations/plan.ts'
@@ -6,7 +6,7 @@ import { artefactError } from '../../artefacts/artefact-error.ts'
 
 /** What a migration rests on. */
 export interface Persistence {
-  readonly contract: Loaded<'persistence_schema'>['value']
+  readonly contract: LoadedArtefact<'persistence_schema'>['value']
   readonly versions: { readonly oldest: number; readonly newest: number }
   readonly roles: readonly string[]
   readonly migrations: readonly Migration[]

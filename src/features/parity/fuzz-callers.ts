@@ -11,12 +11,12 @@ import {
 } from '../../core/parity/scene.ts'
 import type { VectorRequest } from '../../core/parity/vector.ts'
 import { FfError } from '../../errors.ts'
-import type { Door, OpenDoor } from '../../ports/auth.ts'
+import type { Authenticator, OpenAuthenticator } from '../../ports/auth.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 
 /** Who asks in a scene: the fixture whose token it is, and where it holds. */
 export interface Caller {
-  readonly door: Door
+  readonly door: Authenticator
   readonly token: string | null
   readonly fixture: string | null
   readonly environment: Environment
@@ -53,7 +53,7 @@ export async function openCallers(
   { adapters, settings, fixtures }: Opening,
   keep: Keep,
 ): Promise<Callers> {
-  const doors = new Map<string, OpenDoor>()
+  const doors = new Map<string, OpenAuthenticator>()
   const callers: Partial<Record<CallerName, Caller>> = {}
   for (const [name, row] of Object.entries(ROWS)) {
     const fixture = row[0] === null ? null : named(fixtures, row[0])
@@ -67,7 +67,7 @@ export async function openCallers(
 }
 function callerOf(
   [id, environment, mode, more = {}]: Row,
-  door: Door,
+  door: Authenticator,
   fixture: Fixture | null,
 ): Caller {
   const { names = false, tenant_id = TOKEN_TENANT } = more

@@ -1,6 +1,6 @@
 import { throwIfEnded } from '../../concurrency/ended.ts'
 import { closeAfter } from '../../concurrency/open-all.ts'
-import { byContract } from '../../core/auth/contract.ts'
+import { settingsFromContract } from '../../core/auth/contract.ts'
 import { comparerFaults } from '../../core/parity/comparer-controls.ts'
 import type { Scene } from '../../core/parity/scene.ts'
 import type { CheckReport } from '../../core/report/types.ts'
@@ -24,7 +24,7 @@ export interface FuzzRequest extends ParityRequest {
 export async function parityFuzz(request: FuzzRequest): Promise<CheckReport> {
   const { adapters, root } = request
   const inputs = await loadOrThrow(root, [])
-  const settings = byContract(inputs.auth.value, inputs.fixtures.value)
+  const settings = settingsFromContract(inputs.auth.value, inputs.fixtures.value)
   const { fixtures } = inputs.fixtures.value
   return closeAfter(async (keep) => {
     const callers = await openCallers({ adapters, settings, fixtures }, keep)

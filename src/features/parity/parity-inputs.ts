@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import {
-  type Loaded,
+  type LoadedArtefact,
   loadArtefact,
   type LoadResult,
   packaged,
@@ -16,10 +16,10 @@ import type { Migration } from '../../core/migrations/plan.ts'
 
 /** Everything a parity run rests on, held to schemas and rules. */
 export interface ParityInputs {
-  readonly contract: Loaded<'cutover_parity_matrix'>
-  readonly auth: Loaded<'jwks_integration_notes'>
-  readonly fixtures: Loaded<'jwt_fixtures'>
-  readonly persistence: Loaded<'persistence_schema'>
+  readonly contract: LoadedArtefact<'cutover_parity_matrix'>
+  readonly auth: LoadedArtefact<'jwks_integration_notes'>
+  readonly fixtures: LoadedArtefact<'jwt_fixtures'>
+  readonly persistence: LoadedArtefact<'persistence_schema'>
   readonly migrations: readonly Migration[]
   readonly vectors: readonly RunnableVector[]
 }
@@ -35,8 +35,9 @@ export async function loadParityInputs(
   root: string,
   more: readonly string[],
 ): Promise<LoadResult<ParityInputs>> {
-  const own = <K extends Parameters<typeof packaged>[1]>(kind: K): Promise<LoadResult<Loaded<K>>> =>
-    loadArtefact(kind, packaged(root, kind))
+  const own = <K extends Parameters<typeof packaged>[1]>(
+    kind: K,
+  ): Promise<LoadResult<LoadedArtefact<K>>> => loadArtefact(kind, packaged(root, kind))
   const [contract, auth, fixtures, persistence, migrations, gate, ...extended] = await Promise.all([
     own('cutover_parity_matrix'),
     own('jwks_integration_notes'),
@@ -88,7 +89,7 @@ const placeOf = (path: string): Place => ({ path, shown: basename(path) })
 
 /** Ids name vectors in reports and options, so no two matrices of one run may share one. */
 function repeatedAcross(
-  matrices: readonly Loaded<'parity_test_matrix'>[],
+  matrices: readonly LoadedArtefact<'parity_test_matrix'>[],
 ): readonly ArtefactProblem[] {
   const seen = new Set<string>()
   return matrices.flatMap(({ file, value }) => {

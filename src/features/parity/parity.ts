@@ -8,14 +8,14 @@ import { isSameService, type TargetSpec } from '../../core/parity/target.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { VectorCredential } from '../../artefacts/vectors.ts'
-import type { OpenDoor } from '../../ports/auth.ts'
-import { byContract } from '../../core/auth/contract.ts'
+import type { OpenAuthenticator } from '../../ports/auth.ts'
+import { settingsFromContract } from '../../core/auth/contract.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { artefactError } from '../../artefacts/artefact-error.ts'
 import { loadParityInputs, type ParityInputs } from './parity-inputs.ts'
 import { openHarness } from './harness-side.ts'
 import { answeringBy, type Respondents } from './sides.ts'
-import type { Credentials, ScriptedDoor } from '../../ports/auth.ts'
+import type { Credentials, AuthenticatorWithScript } from '../../ports/auth.ts'
 import { groupOf, type Oracle, runExhaustive } from './run-exhaustive.ts'
 import { runParity, type Sides } from './run-parity.ts'
 import { sameSides } from './resolve-target.ts'
@@ -42,7 +42,7 @@ export async function parityRun(
       hint: 'Name one of vectors/parity_test_matrix.json.',
     })
   }
-  return withDoors(inputs, request.adapters, (doorFor) =>
+  return withAuthenticators(inputs, request.adapters, (doorFor) =>
     withRespondents(request, inputs, (sides) =>
       runParity(inputs.vectors, sides, {
         rules: inputs.contract.value.decision,
@@ -107,7 +107,7 @@ export function withCredentials<T>(
   { inputs, adapters, time }: Signing,
   use: (credentials: Credentials) => Promise<T>,
 ): Promise<T> {
-  const settings = byContract(inputs.auth.value, inputs.fixtures.value)
+  const settings = settingsFromContract(inputs.auth.value, inputs.fixtures.value)
   return withAll([() => adapters.cellCredentials(root, settings, time)], ({ byMode }) =>
     use(byMode),
   )
@@ -148,18 +148,18 @@ function withRespondents<T>(
 }
 
 /** One door a fixture that a vector names, and one for the vectors that name none; all close at the end. */
-export function withDoors<T>(
+export function withAuthenticators<T>(
   { fixtures, auth, vectors }: ParityInputs,
   adapters: Adapters,
-  use: (doorFor: (credential: VectorCredential) => ScriptedDoor) => Promise<T>,
+  use: (doorFor: (credential: VectorCredential) => AuthenticatorWithScript) => Promise<T>,
 ): Promise<T> {
-  const settings = byContract(auth.value, fixtures.value)
+  const settings = settingsFromContract(auth.value, fixtures.value)
   const named = [...new Set(vectors.map(({ credential }) => credential.fixture))]
   return withAll(
     named.map((fixture) => () => adapters.openDoor(fixture?.jwks ?? null, settings)),
     (...doors) =>
       use(({ fixture }) => ({
-        door: doors[named.indexOf(fixture)] as OpenDoor,
+        door: doors[named.indexOf(fixture)] as OpenAuthenticator,
         script: fixture?.jwks ?? null,
       })),
   )

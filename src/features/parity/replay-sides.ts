@@ -1,18 +1,18 @@
 import type { Recorded } from '../../artefacts/replay-requests.ts'
 import { closeAfter, withAll } from '../../concurrency/open-all.ts'
-import { answerFrom } from '../../core/evaluate/approvals.ts'
+import { answerApproval } from '../../core/evaluate/approvals.ts'
 import type { BackingState } from '../../core/evaluate/types.ts'
 import { envelopeAbout } from '../../core/parity/envelope.ts'
 import type { FieldRule } from '../../core/parity/field-rules.ts'
 import { isSameService, type TargetSpec } from '../../core/parity/target.ts'
 import type { Side } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
-import type { ApprovalCheck } from '../../ports/admin.ts'
+import type { CheckApproval } from '../../ports/admin.ts'
 import type { HttpClient } from '../../ports/http.ts'
 import type { Live } from '../../ports/store.ts'
 import type { Ask, Asked } from '../evaluation/answer-question.ts'
-import { byContract } from '../../core/auth/contract.ts'
-import { FixtureDoors } from '../tokens/fixture-authenticators.ts'
+import { settingsFromContract } from '../../core/auth/contract.ts'
+import { FixtureAuthenticators } from '../tokens/fixture-authenticators.ts'
 import type { ParityRequest } from './parity.ts'
 import type { ParityInputs } from './parity-inputs.ts'
 import { evaluateOver } from './service-client.ts'
@@ -112,7 +112,11 @@ export function withStores<T>(
 ): Promise<T> {
   const needs = { migrations, versions: persistence.value.postgres }
   return closeAfter(async (keep) => {
-    const doors = new FixtureDoors(adapters, byContract(auth.value, fixtures.value), keep)
+    const doors = new FixtureAuthenticators(
+      adapters,
+      settingsFromContract(auth.value, fixtures.value),
+      keep,
+    )
     const first = await keep(adapters.openLive(baseline, { ...needs, copied: null }))
     const copied = () => first.state()
     const second = await keep(adapters.openLive(candidate, { ...needs, copied }))
@@ -127,7 +131,7 @@ export function withStores<T>(
 
 const storeSide = (
   { store, facts }: Live,
-  { ask, doors }: { readonly ask: Ask; readonly doors: FixtureDoors },
+  { ask, doors }: { readonly ask: Ask; readonly doors: FixtureAuthenticators },
 ): ReplaySide => ({
   facts,
   ask: async (recorded) => {
@@ -140,8 +144,8 @@ const storeSide = (
 
 /** Admin as the line has it; one that was not recorded cannot be reached. */
 const adminOf =
-  ({ approvals }: Recorded): ApprovalCheck =>
+  ({ approvals }: Recorded): CheckApproval =>
   (question) =>
     Promise.resolve(
-      approvals === null ? { status: 'unreachable' } : answerFrom(approvals, question),
+      approvals === null ? { status: 'unreachable' } : answerApproval(approvals, question),
     )

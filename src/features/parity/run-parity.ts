@@ -16,7 +16,7 @@ import type { Scratch } from '../../ports/store.ts'
 import type { VectorCredential } from '../../artefacts/vectors.ts'
 import type { Asked } from '../evaluation/answer-question.ts'
 import type { Posed, Respondent, Respondents } from './sides.ts'
-import type { ScriptedDoor } from '../../ports/auth.ts'
+import type { AuthenticatorWithScript } from '../../ports/auth.ts'
 
 export interface Sides {
   readonly baseline: Scratch
@@ -24,7 +24,7 @@ export interface Sides {
 }
 /** What a run takes from outside itself. */
 export interface Surroundings {
-  readonly doorFor: (credential: VectorCredential) => ScriptedDoor
+  readonly doorFor: (credential: VectorCredential) => AuthenticatorWithScript
   readonly compare: Compare
   /** Aborted with the exit name that the run then has. */
   readonly signal: AbortSignal

@@ -1,4 +1,4 @@
-import { type Credential, type RefusalCode, REFUSALS } from '../../core/auth/types.ts'
+import { type Credential, type AuthRefusalCode, AUTH_REFUSALS } from '../../core/auth/types.ts'
 import { toPlain } from '../../core/json/plain.ts'
 import { readJson } from '../../core/json/read.ts'
 import type { Answer } from '../../core/parity/judge.ts'
@@ -55,8 +55,8 @@ export function credentialHeaders({
 function answerOf({ status, text }: HttpResponse): Answer {
   if (status === 200) return { status: 'decided', text }
   const code = codeOf(text)
-  if (code !== null && Object.hasOwn(REFUSALS, code))
-    return { status: 'refused', code: code as RefusalCode, http: status }
+  if (code !== null && Object.hasOwn(AUTH_REFUSALS, code))
+    return { status: 'refused', code: code as AuthRefusalCode, http: status }
   return { status: 'unanswered', code: code ?? `http_${status}` }
 }
 

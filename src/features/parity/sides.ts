@@ -1,11 +1,11 @@
-import type { ScriptedDoor } from '../../ports/auth.ts'
+import type { AuthenticatorWithScript } from '../../ports/auth.ts'
 import type { Given } from '../../core/parity/vector.ts'
 import type { State } from '../../core/rows/rows.ts'
 import type { Scratch, SideFacts } from '../../ports/store.ts'
 import { approvalsOf, type Ask, type Asked, type Question } from '../evaluation/answer-question.ts'
 
 /** A question with everything that its answer depends on but the rows. */
-export interface Posed extends ScriptedDoor {
+export interface Posed extends AuthenticatorWithScript {
   readonly question: Question
   readonly given: Pick<Given, 'approvals' | 'admin'>
 }

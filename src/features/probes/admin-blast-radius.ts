@@ -8,7 +8,7 @@ import {
   widestChange,
 } from '../../core/load-stats/load.ts'
 import { FfError } from '../../errors.ts'
-import type { AdminBehaviour, Approvals } from '../../ports/admin.ts'
+import type { AdminBehaviour, ApprovalService } from '../../ports/admin.ts'
 import type { HttpClient } from '../../ports/http.ts'
 import type { ServedStore } from '../../ports/store.ts'
 import { withAdmin } from './testbed/test-admin.ts'
@@ -22,7 +22,7 @@ import { overlaid } from './testbed/faulty-store.ts'
 /** What a decision waits for. */
 interface Waits {
   readonly store: ServedStore
-  readonly approvals: Approvals
+  readonly approvals: ApprovalService
 }
 type Pools = (waits: Waits) => Waits
 
@@ -70,7 +70,7 @@ export const adminBlastRadius = probe<Pools>({
 
 interface Run extends BeforeAndDuring {
   readonly outage: AdminBehaviour
-  readonly calls: ReturnType<Approvals['metrics']>['calls']
+  readonly calls: ReturnType<ApprovalService['metrics']>['calls']
 }
 const told = ({ outage, before, during }: Run, at: number): readonly [string, string] => [
   `run ${at + 1}, Admin ${outage}`,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ADMIN_LIMITS, type AdminLimits } from '../../core/admin/limits.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { percentile, rounded } from '../../core/load-stats/load.ts'
-import type { AdminServer, ApprovalCheck, Approvals } from '../../ports/admin.ts'
+import type { AdminServer, CheckApproval, ApprovalService } from '../../ports/admin.ts'
 import { approvalOf, questionOf, withAdmin } from './testbed/test-admin.ts'
 import { given, numberParam, probe } from './framework/probe.ts'
 
@@ -60,10 +60,10 @@ const tookOf = (ms: readonly number[]): Took => ({
 
 class Outage {
   private readonly server: AdminServer
-  private readonly client: Approvals
+  private readonly client: ApprovalService
   private openedAt = 0
 
-  constructor(server: AdminServer, client: Approvals) {
+  constructor(server: AdminServer, client: ApprovalService) {
     this.server = server
     this.client = client
   }
@@ -116,7 +116,7 @@ class Outage {
   }
 
   /** As a request of its own. */
-  private ask(at: number): ReturnType<ApprovalCheck> {
+  private ask(at: number): ReturnType<CheckApproval> {
     return this.client.begin()(questionOf(at))
   }
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { readText } from '../../artefacts/read-text.ts'
 import { schemaProblems } from '../../artefacts/schemas.ts'
-import { ADMIN_CONTRACT_SHA256, contractText } from '../../core/admin/contract.ts'
+import { ADMIN_CONTRACT_SHA256, formatAdminContract } from '../../core/admin/contract.ts'
 import { ADMIN_LIMITS } from '../../core/admin/limits.ts'
 import type { Approval } from '../../core/evaluate/approvals.ts'
 import type { TtlState } from '../../core/evaluate/types.ts'
@@ -10,13 +10,7 @@ import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { fromMilliseconds } from '../../core/rows/instant.ts'
 import type { AdminExchange } from '../../ports/admin.ts'
 import { artefactError } from '../../artefacts/artefact-error.ts'
-import {
-  type AdminScene,
-  approvalOf,
-  decided,
-  questionOf,
-  withAdmin,
-} from './testbed/test-admin.ts'
+import { type TestAdmin, approvalOf, decided, questionOf, withAdmin } from './testbed/test-admin.ts'
 import { given, probe, type World } from './framework/probe.ts'
 
 /** F1: what FF and Admin say to each other, whom Admin lets in, and whose approvals it knows. */
@@ -61,7 +55,9 @@ async function contractDigest({ root }: World): Promise<string> {
     readSchema(root, MESSAGES.response),
     readSchema(root, 'common'),
   ])
-  return createHash('sha256').update(contractText({ request, response, common })).digest('hex')
+  return createHash('sha256')
+    .update(formatAdminContract({ request, response, common }))
+    .digest('hex')
 }
 
 interface Schema {
@@ -90,7 +86,7 @@ const STATES: readonly (readonly [TtlState, Hold | null])[] = [
 ]
 
 /** Approvals whose state came out as another one. */
-async function strangeStates({ open }: AdminScene, world: World): Promise<readonly string[]> {
+async function strangeStates({ open }: TestAdmin, world: World): Promise<readonly string[]> {
   const check = (await open()).begin()
   const decisions = await Promise.all(STATES.map((_, at) => decided(check, at, world)))
   return decisions.flatMap(({ reason, meta }, at) => {
@@ -101,7 +97,7 @@ async function strangeStates({ open }: AdminScene, world: World): Promise<readon
 
 const FOREIGN = [{ flag_key: 'ff.other' }, { tenant_id: 'T-other' }, { user_id: 'U-other' }]
 /** Whose approval was not said to be unknown. */
-async function foreignKnown({ open }: AdminScene): Promise<readonly string[]> {
+async function foreignKnown({ open }: TestAdmin): Promise<readonly string[]> {
   const check = (await open()).begin()
   const valid = questionOf(STATES.length - 1)
   const answers = await Promise.all(FOREIGN.map((change) => check({ ...valid, ...change })))
@@ -111,7 +107,7 @@ async function foreignKnown({ open }: AdminScene): Promise<readonly string[]> {
 }
 
 /** How many who do not say who they are, or are somebody else, were answered. */
-async function anonymousAnswered({ open }: AdminScene): Promise<number> {
+async function anonymousAnswered({ open }: TestAdmin): Promise<number> {
   const answers = await Promise.all(
     [null, 'a-token-of-nobody'].map(async (token) =>
       (await open({ token })).begin()(questionOf(STATES.length - 1)),

@@ -1,7 +1,7 @@
 import { ADMIN_LIMITS } from '../../core/admin/limits.ts'
 import type { Decision } from '../../core/evaluate/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
-import type { AdminBehaviour, ApprovalCheck } from '../../ports/admin.ts'
+import type { AdminBehaviour, CheckApproval } from '../../ports/admin.ts'
 import { approvalOf, decided, isFailSafe, questionOf, withAdmin } from './testbed/test-admin.ts'
 import { given, numberParam, probe, type World } from './framework/probe.ts'
 
@@ -34,7 +34,7 @@ const FAILURES: readonly Failure[] = [
 ]
 
 /** What becomes of an answer on its way to a decision. */
-type Belief = (check: ApprovalCheck) => ApprovalCheck
+type Belief = (check: CheckApproval) => CheckApproval
 
 /** F3: whatever goes wrong with Admin, a sensitive flag is denied, and says why. */
 export const adminFailures = probe<Belief>({

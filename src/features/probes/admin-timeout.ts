@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ADMIN_LIMITS, type AdminLimits } from '../../core/admin/limits.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
-import type { AdminStage } from '../../ports/admin.ts'
+import type { AdminScript } from '../../ports/admin.ts'
 import { approvalOf, decided, isFailSafe, withAdmin } from './testbed/test-admin.ts'
 import { given, numberParam, probe, type World } from './framework/probe.ts'
 
-interface Case extends AdminStage {
+interface Case extends AdminScript {
   readonly name: string
   readonly in_time: boolean
 }

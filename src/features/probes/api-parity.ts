@@ -1,12 +1,12 @@
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { type JsonNode, readJson } from '../../core/json/read.ts'
 import { compareJson } from '../../core/parity/compare.ts'
-import type { Door } from '../../ports/auth.ts'
+import type { Authenticator } from '../../ports/auth.ts'
 import type { HttpClient, HttpResponse } from '../../ports/http.ts'
 import type { ServedScratch, ServedStore } from '../../ports/store.ts'
 import { approvalsOf } from '../evaluation/answer-question.ts'
 import { credentialHeaders } from '../parity/service-client.ts'
-import { NO_OBSERVER, NOTHING_ASKED } from '../serve/null-objects.ts'
+import { NULL_OBSERVER, NULL_ADMIN_METRICS } from '../serve/null-objects.ts'
 import type { ServiceParts } from '../serve/dependencies.ts'
 import { serviceRoutes } from '../serve/routes.ts'
 import { reversed } from './faults/reversed-listing.ts'
@@ -20,14 +20,14 @@ import {
 import { given, probe, type World } from './framework/probe.ts'
 import { withService, withTwoScratches } from './testbed/served-endpoints.ts'
 import {
-  honestToken,
-  openTokenShop,
+  signTestToken,
+  loadTestKeys,
   signWith,
   TOKEN_SECONDS,
   TOKEN_TIME,
   tokenOf,
-  type TokenShop,
-  withDoor,
+  type TestKeys,
+  withAuthenticator,
 } from './testbed/test-tokens.ts'
 
 /** What the database's side is served from. */
@@ -41,20 +41,23 @@ export const apiParity = probe<Serve>({
   honest: given((): Serve => (store) => store),
   faulty: given((): Serve => reversed),
   measure: async (serve, world): Promise<Measurement> => {
-    const shop = await openTokenShop(world)
+    const shop = await loadTestKeys(world)
     const tokens = tokensOf(shop)
     const { settings, keys } = shop
-    return withDoor(world.adapters.openStagedDoor, { keys: [keys.rsa], settings }, (door) =>
-      withTwoScratches(world, async ({ file, db }) => {
-        await Promise.all([file.store.load(SUITE_STATE), db.store.load(SUITE_STATE)])
-        return withService(world, routesOn(file.store, door), (left) =>
-          withService(world, routesOn(serve(db.store), door), async (right) => {
-            const suite = new Suite([left, right], { tokens, world })
-            await suite.put()
-            return measurementOf(suite, db)
-          }),
-        )
-      }),
+    return withAuthenticator(
+      world.adapters.openStagedDoor,
+      { keys: [keys.rsa], settings },
+      (door) =>
+        withTwoScratches(world, async ({ file, db }) => {
+          await Promise.all([file.store.load(SUITE_STATE), db.store.load(SUITE_STATE)])
+          return withService(world, routesOn(file.store, door), (left) =>
+            withService(world, routesOn(serve(db.store), door), async (right) => {
+              const suite = new Suite([left, right], { tokens, world })
+              await suite.put()
+              return measurementOf(suite, db)
+            }),
+          )
+        }),
     )
   },
 })
@@ -70,10 +73,10 @@ const measurementOf = ({ differing, statuses }: Suite, { facts }: ServedScratch)
   example: differing[0] ?? null,
 })
 
-const routesOn = (store: ServedStore, door: Door) => {
+const routesOn = (store: ServedStore, door: Authenticator) => {
   const approvals = {
     begin: () => approvalsOf({ admin: 'reachable', approvals: SUITE_APPROVALS }),
-    metrics: () => NOTHING_ASKED,
+    metrics: () => NULL_ADMIN_METRICS,
     close: () => Promise.resolve(),
   }
   const parts: ServiceParts = {
@@ -82,19 +85,22 @@ const routesOn = (store: ServedStore, door: Door) => {
     approvals,
     environment: 'prod',
     now: () => TOKEN_TIME,
-    observer: NO_OBSERVER,
+    observer: NULL_OBSERVER,
   }
   return serviceRoutes(() => parts)
 }
 
 type Tokens = Readonly<Record<SuiteCaller, string | null>>
-const tokensOf = ({ keys, claims }: TokenShop): Tokens => ({
+const tokensOf = ({ keys, claims }: TestKeys): Tokens => ({
   ...(Object.fromEntries(
-    Object.entries(SCOPES).map(([name, scope]) => [name, honestToken(keys.rsa, claims({ scope }))]),
+    Object.entries(SCOPES).map(([name, scope]) => [
+      name,
+      signTestToken(keys.rsa, claims({ scope })),
+    ]),
   ) as Record<keyof typeof SCOPES, string>),
   anonymous: null,
   forged: tokenOf({ alg: 'RS256', kid: keys.rsa['kid'] }, claims(), signWith(keys.attacker)),
-  expired: honestToken(keys.rsa, claims({ exp: TOKEN_SECONDS - 1 })),
+  expired: signTestToken(keys.rsa, claims({ exp: TOKEN_SECONDS - 1 })),
 })
 
 /** Headers that a caller goes by. */

@@ -1,15 +1,15 @@
-import { isRefused } from '../../core/auth/types.ts'
+import { isAuthRefusal } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
-import type { StagedDoor, TokenVerifier } from '../../ports/auth.ts'
+import type { TestAuthenticator, TokenVerifier } from '../../ports/auth.ts'
 import { doorProbe } from './framework/authenticator-probe.ts'
 import { numberParam } from './framework/probe.ts'
 import {
   TOKEN_TIME,
-  type TokenShop,
-  honestToken,
-  openTokenShop,
-  withDoor,
+  type TestKeys,
+  signTestToken,
+  loadTestKeys,
+  withAuthenticator,
 } from './testbed/test-tokens.ts'
 
 /** A4: the key server is away for nearly as long as the last good set may serve; then kids that nobody knows arrive. */
@@ -29,9 +29,9 @@ export const jwksOutage = doorProbe({
   },
   measure: async (openDoor, world): Promise<Measurement> => {
     const kids = numberParam(world, 'unknown_kids')
-    const shop = await openTokenShop(world)
+    const shop = await loadTestKeys(world)
     const { settings, keys } = shop
-    return withDoor(openDoor, { keys: [keys.rsa], settings }, async (door) => {
+    return withAuthenticator(openDoor, { keys: [keys.rsa], settings }, async (door) => {
       const run = new Outage(door, shop)
       await run.outage()
       await door.server.become({ behaviour: 'up', keys: [toPublicJwk(keys.rsa)] })
@@ -68,10 +68,10 @@ class Outage {
   accepted = 0
   away = 0
   readonly refused: string[] = []
-  private readonly door: StagedDoor
-  private readonly shop: TokenShop
+  private readonly door: TestAuthenticator
+  private readonly shop: TestKeys
 
-  constructor(door: StagedDoor, shop: TokenShop) {
+  constructor(door: TestAuthenticator, shop: TestKeys) {
     this.door = door
     this.shop = shop
   }
@@ -115,6 +115,6 @@ class Outage {
     const key = { ...this.shop.keys.rsa, ...change }
     const claims = this.shop.claims({ jti: `outage-${this.known}-${this.unknown}` })
     const at = { now: TOKEN_TIME, environment: 'prod' } as const
-    return !isRefused(await this.door.verifier.verify(honestToken(key, claims), at))
+    return !isAuthRefusal(await this.door.verifier.verify(signTestToken(key, claims), at))
   }
 }

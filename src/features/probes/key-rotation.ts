@@ -1,16 +1,16 @@
 import { openAll } from '../../concurrency/open-all.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
-import type { StagedDoor } from '../../ports/auth.ts'
+import type { TestAuthenticator } from '../../ports/auth.ts'
 import { FfError } from '../../errors.ts'
 import { doorProbe } from './framework/authenticator-probe.ts'
 import { type Knock, withEndpoint } from './testbed/served-endpoints.ts'
 import {
-  honestToken,
-  type Jwk,
-  openTokenShop,
-  withDoor,
-  type TokenShop,
+  signTestToken,
+  type TestJwk,
+  loadTestKeys,
+  withAuthenticator,
+  type TestKeys,
 } from './testbed/test-tokens.ts'
 
 /**
@@ -22,16 +22,16 @@ export const keyRotation = doorProbe({
   faulty: (adapters) => async (stage, settings) => {
     const { value, close } = await openAll(async (keep) => {
       const staged = await keep(adapters.openStagedDoor(stage, settings))
-      const keys = stage.keys as readonly Jwk[]
+      const keys = stage.keys as readonly TestJwk[]
       const { verifier, metrics } = await keep(adapters.openDoorOn({ keys }, settings))
       return { ...staged, verifier, metrics }
     })
     return { ...value, close }
   },
   measure: async (openDoor, world): Promise<Measurement> => {
-    const shop = await openTokenShop(world)
+    const shop = await loadTestKeys(world)
     const { settings, keys } = shop
-    return withDoor(openDoor, { keys: [keys.rsa], settings }, (door) =>
+    return withAuthenticator(openDoor, { keys: [keys.rsa], settings }, (door) =>
       withEndpoint(world, door, async (knock) => {
         const run = new Rotation({ door, knock }, shop)
         await run.steady(keys.rsa)
@@ -70,25 +70,25 @@ class Rotation {
   restarts = 0
   private fetches = 0
   private second = 0
-  private readonly door: StagedDoor
+  private readonly door: TestAuthenticator
   private readonly knock: Knock
-  private readonly shop: TokenShop
+  private readonly shop: TestKeys
 
-  constructor({ door, knock }: { door: StagedDoor; knock: Knock }, shop: TokenShop) {
+  constructor({ door, knock }: { door: TestAuthenticator; knock: Knock }, shop: TestKeys) {
     this.door = door
     this.knock = knock
     this.shop = shop
   }
 
   /** Until the key has been published for longer than the cooldown. */
-  async steady(key: Jwk): Promise<void> {
+  async steady(key: TestJwk): Promise<void> {
     await this.mustHold(key)
     await this.pass(this.times.cooldown_s + 1)
     await this.mustHold(key)
   }
 
   /** @returns after how many seconds a token of the new key was let in; where it never was, how long that was */
-  async introduce([old, fresh]: readonly [Jwk, Jwk]): Promise<number> {
+  async introduce([old, fresh]: readonly [TestJwk, TestJwk]): Promise<number> {
     await this.door.server.become({ behaviour: 'up', keys: [old, fresh].map(toPublicJwk) })
     const began = this.second
     // Twice as long as it may take: longer ago than that it is a failure anyway.
@@ -101,7 +101,7 @@ class Rotation {
   }
 
   /** @returns after how many seconds the key that was taken back was refused; null where it never was */
-  async retire(old: Jwk, fresh: Jwk): Promise<number | null> {
+  async retire(old: TestJwk, fresh: TestJwk): Promise<number | null> {
     await this.pass(this.times.cooldown_s + 1)
     await this.door.server.become({ behaviour: 'up', keys: [toPublicJwk(fresh)] })
     const began = this.second
@@ -125,14 +125,14 @@ class Rotation {
     this.fetches = fetches
   }
 
-  private async mustHold(key: Jwk): Promise<void> {
+  private async mustHold(key: TestJwk): Promise<void> {
     if (!(await this.isHeld(key))) this.refused.push(`${key['kid']} after ${this.second} s`)
   }
 
   /** Each token is a new one, so that no cache of tokens answers for the keys. */
-  private async isHeld(key: Jwk): Promise<boolean> {
+  private async isHeld(key: TestJwk): Promise<boolean> {
     this.tokens += 1
-    const token = honestToken(key, this.shop.claims({ jti: `rotation-${this.tokens}` }))
+    const token = signTestToken(key, this.shop.claims({ jti: `rotation-${this.tokens}` }))
     const status = await this.knock(token, 'prod')
     if (status === 200 || status === 401) return status === 200
     throw new FfError('proof_inconclusive', `The endpoint answered with ${status}.`, {

@@ -1,6 +1,6 @@
 import { type Fixture, headersOf } from '../../artefacts/vectors.ts'
 import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
-import { byContract } from '../../core/auth/contract.ts'
+import { settingsFromContract } from '../../core/auth/contract.ts'
 import { type Credential, ENVIRONMENTS, type Environment } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { type HarnessScene, rowsText, SCENE_HEADER } from '../../core/parity/harness-scene.ts'
@@ -37,7 +37,7 @@ export const modeMatrix = probe<Routes>({
     const { root, adapters, signal } = world
     const matrix = await jwksCheck({ root, adapters, signal })
     const { auth, fixtures } = await loadOrThrow(root, [])
-    const settings = byContract(auth.value, fixtures.value)
+    const settings = settingsFromContract(auth.value, fixtures.value)
     const bench = { settings, routes: { file: serviceRoutes, db: routes } }
     return withTwoHarnesses(world, bench, async (services) => {
       const pairs = new Pairs(services, world)

@@ -1,17 +1,17 @@
-import { inContext } from '../../core/auth/authenticate.ts'
-import { type Authentication, isRefused } from '../../core/auth/types.ts'
+import { resolveNamedContext } from '../../core/auth/authenticate.ts'
+import { type AuthResult, isAuthRefusal } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { TOKEN_TENANT } from '../../core/parity/scene.ts'
 import { fromMilliseconds, type Instant } from '../../core/rows/instant.ts'
-import type { StagedDoor } from '../../ports/auth.ts'
+import type { TestAuthenticator } from '../../ports/auth.ts'
 import { doorProbe } from './framework/authenticator-probe.ts'
 import { numberParam } from './framework/probe.ts'
 import {
-  honestToken,
-  openTokenShop,
-  withDoor,
+  signTestToken,
+  loadTestKeys,
+  withAuthenticator,
   TOKEN_SECONDS,
-  type TokenShop,
+  type TestKeys,
 } from './testbed/test-tokens.ts'
 
 /** One token at one moment. */
@@ -34,18 +34,22 @@ export const tokenClaims = doorProbe({
     return { ...door, verifier: { ...door.verifier, verify: stoppedClock(door) } }
   },
   measure: async (openDoor, world): Promise<Measurement> => {
-    const shop = await openTokenShop(world)
+    const shop = await loadTestKeys(world)
     const edge = numberParam(world, 'edge_s')
     const { leeway_s, max_leeway_s } = shop.settings.contract.claims
     const tally = new Tally()
     let requests = 0
     for (const leeway of new Set([leeway_s, max_leeway_s])) {
       const settings = { ...shop.settings, leeway_s: leeway }
-      requests += await withDoor(openDoor, { keys: [shop.keys.rsa], settings }, async (door) => {
-        for (const one of [...FAULTS, ...edges(leeway, edge)])
-          tally.add(one, codeOf(await put(one, door, shop)))
-        return door.server.requests()
-      })
+      requests += await withAuthenticator(
+        openDoor,
+        { keys: [shop.keys.rsa], settings },
+        async (door) => {
+          for (const one of [...FAULTS, ...edges(leeway, edge)])
+            tally.add(one, codeOf(await put(one, door, shop)))
+          return door.server.requests()
+        },
+      )
     }
     return {
       measured: { wrong_outcomes: tally.wrong.length, codes_shared: tally.shared() },
@@ -78,7 +82,7 @@ class Tally {
 }
 
 /** A clock that stands still at what it was first asked. */
-function stoppedClock({ verifier }: StagedDoor): StagedDoor['verifier']['verify'] {
+function stoppedClock({ verifier }: TestAuthenticator): TestAuthenticator['verifier']['verify'] {
   let stopped: Instant | null = null
   return (token, at) => {
     stopped ??= at.now
@@ -139,13 +143,13 @@ function edges(leeway: number, edge: number): readonly Case[] {
 
 async function put(
   { change, after, tenant_id }: Case,
-  door: StagedDoor,
-  shop: TokenShop,
-): Promise<Authentication> {
-  const token = honestToken(shop.keys.rsa, shop.claims(change))
+  door: TestAuthenticator,
+  shop: TestKeys,
+): Promise<AuthResult> {
+  const token = signTestToken(shop.keys.rsa, shop.claims(change))
   const now = fromMilliseconds((TOKEN_SECONDS + after) * 1000)
   const came = await door.verifier.verify(token, { now, environment: 'prod' })
-  return inContext(came, { tenant_id: tenant_id ?? null, user_id: null })
+  return resolveNamedContext(came, { tenant_id: tenant_id ?? null, user_id: null })
 }
 
-const codeOf = (came: Authentication): string | null => (isRefused(came) ? came.refused : null)
+const codeOf = (came: AuthResult): string | null => (isAuthRefusal(came) ? came.refused : null)

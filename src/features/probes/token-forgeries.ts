@@ -1,17 +1,17 @@
 import { withAll } from '../../concurrency/open-all.ts'
-import { ENVIRONMENTS, isRefused } from '../../core/auth/types.ts'
+import { ENVIRONMENTS, isAuthRefusal } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
 import { believing } from './faults/insecure-verifier.ts'
 import { type Forged, forgeries } from './testbed/forged-tokens.ts'
-import type { StagedDoor } from '../../ports/auth.ts'
+import type { TestAuthenticator } from '../../ports/auth.ts'
 import { doorProbe } from './framework/authenticator-probe.ts'
 import { type Knock, withEndpoint } from './testbed/served-endpoints.ts'
 import {
-  honestToken,
-  type Jwk,
-  openTokenShop,
-  withDoor,
+  signTestToken,
+  type TestJwk,
+  loadTestKeys,
+  withAuthenticator,
   TOKEN_TIME,
 } from './testbed/test-tokens.ts'
 
@@ -25,21 +25,21 @@ export const tokenForgeries = doorProbe({
     const door = await adapters.openStagedDoor(stage, settings)
     return {
       ...door,
-      verifier: { ...door.verifier, ...believing(stage.keys as Jwk[], adapters) },
+      verifier: { ...door.verifier, ...believing(stage.keys as TestJwk[], adapters) },
     }
   },
   measure: async (openDoor, world): Promise<Measurement> => {
-    const { settings, keys, claims } = await openTokenShop(world)
+    const { settings, keys, claims } = await loadTestKeys(world)
     const good = [keys.rsa, keys.ec, keys.ed]
     const attacker = { behaviour: 'up', keys: [toPublicJwk(keys.attacker)] } as const
     return withAll([() => world.adapters.openKeyServer(attacker)], (theirs) =>
-      withDoor(openDoor, { keys: good, settings }, (door) =>
+      withAuthenticator(openDoor, { keys: good, settings }, (door) =>
         withEndpoint(world, door, async (knock) => {
           const forged = forgeries({ settings, keys, claims }, theirs.url.href)
           const accepted = (await visits(door, knock, forged)).filter(
             ({ door: came, endpoint }) => came !== UNAUTHORISED || endpoint !== UNAUTHORISED,
           )
-          const valid = good.map((key) => ({ what: 'valid', token: honestToken(key, claims()) }))
+          const valid = good.map((key) => ({ what: 'valid', token: signTestToken(key, claims()) }))
           const known = (await visits(door, knock, valid)).filter(
             ({ door: came, endpoint }) => came === LET_IN && endpoint === LET_IN,
           )
@@ -74,7 +74,7 @@ interface Visit {
 }
 /** Each token in each environment, at the door itself and at the endpoint. */
 async function visits(
-  { verifier }: StagedDoor,
+  { verifier }: TestAuthenticator,
   knock: Knock,
   tokens: readonly Forged[],
 ): Promise<readonly Visit[]> {
@@ -84,7 +84,7 @@ async function visits(
       const came = await verifier.verify(token, { now: TOKEN_TIME, environment })
       made.push({
         what: `${what}, in ${environment}`,
-        door: isRefused(came) ? came.http : LET_IN,
+        door: isAuthRefusal(came) ? came.http : LET_IN,
         endpoint: await knock(token, environment),
       })
     }

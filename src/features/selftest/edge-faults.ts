@@ -1,5 +1,5 @@
-import { type Authentication, isRefused } from '../../core/auth/types.ts'
-import type { ApprovalAnswer, ApprovalQuestion, Principal } from '../../core/evaluate/types.ts'
+import { type AuthResult, isAuthRefusal } from '../../core/auth/types.ts'
+import type { ApprovalAnswer, ApprovalQuery, Principal } from '../../core/evaluate/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { TokenVerifier } from '../../ports/auth.ts'
 import type { Counter } from '../evaluation/answer-question.ts'
@@ -13,8 +13,8 @@ const mistaken =
   (counter: Counter): Counter => {
     const { verifier } = counter.door
     const changed: TokenVerifier['verify'] = async (token, at) => {
-      const came: Authentication = await verifier.verify(token, at)
-      return isRefused(came) ? came : change(came)
+      const came: AuthResult = await verifier.verify(token, at)
+      return isAuthRefusal(came) ? came : change(came)
     }
     return {
       ...counter,
@@ -54,7 +54,7 @@ const DOOR: readonly Row<(counter: Counter) => Counter>[] = [
 ]
 
 const admin =
-  (change: (answer: ApprovalAnswer, question: ApprovalQuestion) => ApprovalAnswer) =>
+  (change: (answer: ApprovalAnswer, question: ApprovalQuery) => ApprovalAnswer) =>
   (counter: Counter): Counter => ({
     ...counter,
     approvals: async (question) => change(await counter.approvals(question), question),

@@ -6,7 +6,7 @@ import {
   loadOrThrow,
   type ParityRequest,
   withCredentials,
-  withDoors,
+  withAuthenticators,
 } from '../parity/parity.ts'
 import { bothAnsweringBy } from '../parity/sides.ts'
 import { runExhaustive } from '../parity/run-exhaustive.ts'
@@ -35,7 +35,7 @@ export async function paritySelftest(
   const { migrations, persistence } = inputs
   const open = (spec: TargetSpec) => () =>
     adapters.openServedScratch(spec, { migrations, versions: persistence.value.postgres })
-  return withDoors(inputs, adapters, (doorFor) =>
+  return withAuthenticators(inputs, adapters, (doorFor) =>
     withCredentials(root, { inputs, adapters, time }, (credentials) =>
       withAll([open(baseline), open(candidate)], (b, c) => {
         const own = { baseline: b, candidate: c }

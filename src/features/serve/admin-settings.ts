@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { loadApprovals } from '../../artefacts/approvals.ts'
 import { ADMIN_LIMITS } from '../../core/admin/limits.ts'
-import { isOfThisMachine } from '../../core/auth/jwks-url.ts'
+import { isLoopbackUrl } from '../../core/auth/jwks-url.ts'
 import type { Environment } from '../../core/auth/types.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
 import { FfError } from '../../errors.ts'
@@ -26,7 +26,7 @@ export type ApprovalSettings = Pick<
  *
  * @throws FfError `setting_invalid`, `secret_in_option`, `artefact_invalid` for a file of approvals that is none
  */
-export async function approvalsPlan(
+export async function resolveApprovalsPlan(
   settings: ApprovalSettings,
   environment: Environment,
 ): Promise<ApprovalsPlan> {
@@ -49,7 +49,7 @@ export async function approvalsPlan(
 }
 
 function checkCredential(url: URL, { token, client }: AdminCredential): void {
-  if (token !== null || client !== null || isOfThisMachine(url)) return
+  if (token !== null || client !== null || isLoopbackUrl(url)) return
   throw new FfError('setting_invalid', 'Nothing says to Admin who asks.', {
     hint: 'Set FF_ADMIN_TOKEN_FILE, or FF_ADMIN_CERT_FILE and FF_ADMIN_KEY_FILE.',
   })

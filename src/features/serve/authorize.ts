@@ -1,35 +1,35 @@
-import { inContext } from '../../core/auth/authenticate.ts'
-import { isRefused, type NamedContext } from '../../core/auth/types.ts'
+import { resolveNamedContext } from '../../core/auth/authenticate.ts'
+import { isAuthRefusal, type NamedContext } from '../../core/auth/types.ts'
 import type { Principal } from '../../core/evaluate/types.ts'
-import { accessRefusal, type Need } from '../../core/http-api/access.ts'
+import { findAccessRefusal, type ScopeRequirement } from '../../core/http-api/access.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { HttpCall } from '../../ports/http.ts'
-import { admit } from '../evaluation/authenticate.ts'
+import { authenticate } from '../evaluation/authenticate.ts'
 import type { ServiceParts } from './dependencies.ts'
 import { Refusal } from './reply.ts'
 
 /** Who calls. @throws Refusal with the door's code */
-export async function callerOf(
+export async function authenticateCaller(
   { door, environment, observer }: ServiceParts,
   { credential }: HttpCall,
   now: Instant,
 ): Promise<Principal> {
-  const caller = await admit(door, credential, { now, environment })
-  if (isRefused(caller)) throw new Refusal(caller.refused)
+  const caller = await authenticate(door, credential, { now, environment })
+  if (isAuthRefusal(caller)) throw new Refusal(caller.refused)
   if (caller.mode === 'decode-only') observer.unverified(String(caller.user_id))
   return caller
 }
 
 /** Whose decision it is. @throws Refusal `context_mismatch` */
-export function speaksFor(caller: Principal, named: Partial<NamedContext>): Principal {
+export function resolvePrincipal(caller: Principal, named: Partial<NamedContext>): Principal {
   const { tenant_id = null, user_id = null } = named
-  const principal = inContext(caller, { tenant_id, user_id })
-  if (isRefused(principal)) throw new Refusal(principal.refused)
+  const principal = resolveNamedContext(caller, { tenant_id, user_id })
+  if (isAuthRefusal(principal)) throw new Refusal(principal.refused)
   return principal
 }
 
 /** @throws Refusal where a caller may not do what takes this */
-export function mayDo(caller: Principal, need: Need): void {
-  const refusal = accessRefusal(caller, need)
+export function requireScopes(caller: Principal, need: ScopeRequirement): void {
+  const refusal = findAccessRefusal(caller, need)
   if (refusal !== null) throw new Refusal(refusal)
 }

@@ -1,7 +1,7 @@
 import type { Principal } from '../../core/evaluate/types.ts'
 import type { JsonNode, JsonObject } from '../../core/json/read.ts'
 import { problem } from '../../core/problem.ts'
-import type { Need } from '../../core/http-api/access.ts'
+import type { ScopeRequirement } from '../../core/http-api/access.ts'
 import { entityTag, expectedOf } from '../../core/http-api/preconditions.ts'
 import type { ServiceCode } from '../../core/http-api/problems.ts'
 import { isApprovalRef } from '../../core/rows/grammar.ts'
@@ -10,7 +10,7 @@ import type { AnyRow, RowKey, Table } from '../../core/rows/rows.ts'
 import { rowText } from '../../core/rows/row-text.ts'
 import { requestProblems, type WriteRequest } from '../../core/rows/write-request.ts'
 import type { HttpCall, HttpReply } from '../../ports/http.ts'
-import { callerOf, mayDo } from './authorize.ts'
+import { authenticateCaller, requireScopes } from './authorize.ts'
 import { readObject } from './body.ts'
 import type { Parts, ServiceParts } from './dependencies.ts'
 import { jsonReply, Refusal } from './reply.ts'
@@ -20,7 +20,7 @@ export interface Changed {
   readonly table: Table
   readonly action: WriteRequest['action']
   readonly key: (params: HttpCall['params']) => RowKey
-  readonly need: (key: RowKey) => Need
+  readonly need: (key: RowKey) => ScopeRequirement
 }
 
 /** A change by somebody who may make it; a refusal of somebody who is known goes into the audit trail (page 5). */
@@ -29,7 +29,7 @@ export const changeRoute =
   async (call: HttpCall): Promise<HttpReply> => {
     const service = parts()
     const now = service.now()
-    const caller = await callerOf(service, call, now)
+    const caller = await authenticateCaller(service, call, now)
     const { observer } = service
     try {
       const reply = await changeBy(service, changed, { call, caller, now })
@@ -44,10 +44,10 @@ export const changeRoute =
 async function changeBy(service: ServiceParts, changed: Changed, met: Met): Promise<HttpReply> {
   const { call, caller } = met
   // A mode that never writes has no name that could be held to it, and is refused without a record.
-  if (!WRITES.has(caller.mode)) mayDo(caller, changed.need(changed.key(call.params)))
+  if (!WRITES.has(caller.mode)) requireScopes(caller, changed.need(changed.key(call.params)))
   const bare = bareRequest(changed, met)
   try {
-    mayDo(caller, changed.need(bare.key))
+    requireScopes(caller, changed.need(bare.key))
     const request = await fullRequest(service, bare, met)
     const written = await service.store.write(request)
     if (!written.ok) throw new Refusal(written.problems[0]?.code as ServiceCode, written.problems)

@@ -7,7 +7,7 @@ import { problem } from '../../core/problem.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { HttpCall, HttpReply } from '../../ports/http.ts'
 import { decide } from '../evaluation/answer-question.ts'
-import { callerOf, speaksFor } from './authorize.ts'
+import { authenticateCaller, resolvePrincipal } from './authorize.ts'
 import { fitting, readObject } from './body.ts'
 import { MAX_ALL, MAX_BULK, type Parts, type ServiceParts } from './dependencies.ts'
 import { jsonReply, Refusal } from './reply.ts'
@@ -32,7 +32,7 @@ export const evaluateRoute =
   async (call: HttpCall): Promise<HttpReply> => {
     const service = parts()
     const now = service.now()
-    const caller = await callerOf(service, call, now)
+    const caller = await authenticateCaller(service, call, now)
     const body = readObject(call.body)
     const [, answer] = FORMS.find(([member]) => has(body, member)) ?? ONE
     return jsonReply(await answer(service, body, { call, caller, now }))
@@ -54,7 +54,7 @@ interface Met {
 type Answer = (service: ServiceParts, body: JsonObject, met: Met) => Promise<string>
 
 const askingOf = (named: Named, { call, caller, now }: Met): Asking => ({
-  principal: speaksFor(caller, named),
+  principal: resolvePrincipal(caller, named),
   approval_ref: named.approval_ref ?? null,
   request_id: call.request_id,
   now,

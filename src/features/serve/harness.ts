@@ -12,15 +12,15 @@ import { type Problem, problem } from '../../core/problem.ts'
 import { decodeRow } from '../../core/rows/decode-row.ts'
 import { parseInstant } from '../../core/rows/instant.ts'
 import { type AnyRow, type State, type Table, TABLES } from '../../core/rows/rows.ts'
-import type { Approvals } from '../../ports/admin.ts'
+import type { ApprovalService } from '../../ports/admin.ts'
 import type { HttpCall, HttpReply, HttpRoute } from '../../ports/http.ts'
-import type { OpenDoor } from '../../ports/auth.ts'
+import type { OpenAuthenticator } from '../../ports/auth.ts'
 import type { ServedScratch } from '../../ports/store.ts'
 import type { ServiceObserver } from '../../ports/telemetry.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { approvalsOf } from '../evaluation/answer-question.ts'
 import { fitting, readObject } from './body.ts'
-import { NOTHING_ASKED } from './null-objects.ts'
+import { NULL_ADMIN_METRICS } from './null-objects.ts'
 import type { Parts } from './dependencies.ts'
 import { jsonReply, Refusal } from './reply.ts'
 import { refusing } from './routes.ts'
@@ -50,7 +50,7 @@ export class Harness {
   private readonly bench: HarnessBench
   private readonly scenes = new Map<string, Scene>()
   /** By their script: what is the same is one, as it is for the proofs in a process. */
-  private readonly doors = new Map<string, Promise<OpenDoor>>()
+  private readonly doors = new Map<string, Promise<OpenAuthenticator>>()
 
   constructor(bench: HarnessBench) {
     this.bench = bench
@@ -129,7 +129,7 @@ export class Harness {
     return found
   }
 
-  private doorOf(script: HarnessScene['keys']): Promise<OpenDoor> {
+  private doorOf(script: HarnessScene['keys']): Promise<OpenAuthenticator> {
     const name = JSON.stringify(script)
     const held = this.doors.get(name)
     if (held !== undefined) return held
@@ -148,9 +148,9 @@ const noParts: Parts = () => {
   throw new Refusal('scene_unknown')
 }
 
-const adminOf = (scene: HarnessScene): Approvals => ({
+const adminOf = (scene: HarnessScene): ApprovalService => ({
   begin: () => approvalsOf(scene),
-  metrics: () => NOTHING_ASKED,
+  metrics: () => NULL_ADMIN_METRICS,
   close: () => Promise.resolve(),
 })
 

@@ -1,4 +1,4 @@
-import type { DoorMetrics } from '../../ports/auth.ts'
+import type { AuthenticatorMetrics } from '../../ports/auth.ts'
 import type { HttpRoute } from '../../ports/http.ts'
 import type { Parts } from './dependencies.ts'
 import { jsonReply } from './reply.ts'
@@ -38,7 +38,7 @@ export const healthRoutes = (parts: Parts, draining: () => boolean): readonly Ht
 const storeState = ({ fault }: StoreAnswer): Dependency =>
   fault === null ? { state: 'up' } : { state: 'down', detail: fault }
 
-function keysState(keys: DoorMetrics['keys']): Dependency {
+function keysState(keys: AuthenticatorMetrics['keys']): Dependency {
   if (keys === null) return { state: 'not_configured' }
   // Nobody has asked for a set yet: that says nothing of the key server.
   if (keys.fetches === 0) return { state: 'unknown' }

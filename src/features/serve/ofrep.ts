@@ -5,7 +5,7 @@ import { namesTag } from '../../core/ofrep/none-match.ts'
 import { ofrepFailure } from '../../core/ofrep/failure.ts'
 import { isFlagKey } from '../../core/rows/grammar.ts'
 import type { HttpCall, HttpReply, HttpRoute } from '../../ports/http.ts'
-import { callerOf, speaksFor } from './authorize.ts'
+import { authenticateCaller, resolvePrincipal } from './authorize.ts'
 import { type Asking, decideMany, decideOne, metBy } from './evaluate.ts'
 import { ofrepRefusal, ofrepReply } from './ofrep-reply.ts'
 import type { Parts, ServiceParts } from './dependencies.ts'
@@ -70,9 +70,14 @@ const answerAll: Answer = async (service, call) => {
 /** Who asks, before what is asked is looked at (page 2). @throws Refusal */
 async function askingOf(service: ServiceParts, call: HttpCall): Promise<Asking> {
   const now = service.now()
-  const caller = await callerOf(service, call, now)
+  const caller = await authenticateCaller(service, call, now)
   const read = readOfrepRequest(call.body)
   if (!read.ok) throw new Refusal(read.problem.code, [read.problem])
   const { approval_ref, ...named } = read.context
-  return { principal: speaksFor(caller, named), approval_ref, request_id: call.request_id, now }
+  return {
+    principal: resolvePrincipal(caller, named),
+    approval_ref,
+    request_id: call.request_id,
+    now,
+  }
 }

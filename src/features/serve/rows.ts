@@ -1,23 +1,23 @@
 import { problem } from '../../core/problem.ts'
-import type { Need } from '../../core/http-api/access.ts'
+import type { ScopeRequirement } from '../../core/http-api/access.ts'
 import { isFlagKey, isScopeId } from '../../core/rows/grammar.ts'
 import { type AnyRow, type RowKey, type Stored, type Table } from '../../core/rows/rows.ts'
 import { rowText } from '../../core/rows/row-text.ts'
 import type { HttpCall, HttpReply } from '../../ports/http.ts'
 import type { ServedStore } from '../../ports/store.ts'
-import { callerOf, mayDo } from './authorize.ts'
+import { authenticateCaller, requireScopes } from './authorize.ts'
 import { rowReply } from './change.ts'
 import { DEFAULT_PAGE, MAX_PAGE, type Parts } from './dependencies.ts'
 import { jsonReply, Refusal } from './reply.ts'
 
-export const READ_REGISTRY: Need = { scopes: ['ff:registry:read'], tenant: null }
+export const READ_REGISTRY: ScopeRequirement = { scopes: ['ff:registry:read'], tenant: null }
 
 /** `GET /v1/flags`: the registry by key; `next` is where the following page begins, null at the end. */
 export const listRoute =
   (parts: Parts) =>
   async (call: HttpCall): Promise<HttpReply> => {
     const service = parts()
-    mayDo(await callerOf(service, call, service.now()), READ_REGISTRY)
+    requireScopes(await authenticateCaller(service, call, service.now()), READ_REGISTRY)
     const { limit, after } = pageOf(call.query)
     const entries = await service.store.page({ after, limit: limit + 1 })
     const shown = entries.slice(0, limit)
@@ -47,14 +47,14 @@ export const rowRoute =
     shown: {
       readonly table: Table
       readonly key: (params: HttpCall['params']) => RowKey
-      readonly need: (key: RowKey) => Need
+      readonly need: (key: RowKey) => ScopeRequirement
     },
   ) =>
   async (call: HttpCall): Promise<HttpReply> => {
     const service = parts()
-    const caller = await callerOf(service, call, service.now())
+    const caller = await authenticateCaller(service, call, service.now())
     const key = shown.key(call.params)
-    mayDo(caller, shown.need(key))
+    requireScopes(caller, shown.need(key))
     const { flag_key, scope_id } = key
     if (!isFlagKey(flag_key) || (scope_id !== null && !isScopeId(scope_id)))
       throw new Refusal('form_wrong', [problem('form_wrong', '')])

@@ -1,5 +1,5 @@
 import { openAll } from '../../concurrency/open-all.ts'
-import { byContract } from '../../core/auth/contract.ts'
+import { settingsFromContract } from '../../core/auth/contract.ts'
 import { fromMilliseconds } from '../../core/rows/instant.ts'
 import { loadAuth } from '../tokens/jwks-check.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
@@ -7,7 +7,7 @@ import { LIMITS, type ServeRequest, type Service } from './serve.ts'
 import { Harness } from './harness.ts'
 import { healthRoutes } from './health.ts'
 import { planHarness } from './harness-plan.ts'
-import { NO_APPROVALS } from './null-objects.ts'
+import { NULL_APPROVALS } from './null-objects.ts'
 import { serviceRoutes } from './routes.ts'
 
 /** `ff serve --harness`: scratch state that goes with it, for proofs over HTTP. @throws FfError saying why it does not start */
@@ -15,7 +15,7 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
   const { adapters, root, log, settings } = request
   const target = planHarness(settings)
   const { notes, fixtures } = await loadAuth(root)
-  const auth = byContract(notes, fixtures)
+  const auth = settingsFromContract(notes, fixtures)
   const { migrations, versions } = await loadPersistence(root)
   const { value: origin, close } = await openAll(async (keep) => {
     const scratch = await keep(adapters.openServedScratch(target, { migrations, versions }))
@@ -24,7 +24,7 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
       in_flight_limit: LIMITS.in_flight,
       inFlight: () => 0,
       door: () => door.metrics(),
-      admin: () => NO_APPROVALS.metrics(),
+      admin: () => NULL_APPROVALS.metrics(),
       head: () => scratch.store.auditHead(),
     })
     const harness = new Harness({
@@ -38,7 +38,7 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
     const idle = {
       store: scratch.store,
       door,
-      approvals: NO_APPROVALS,
+      approvals: NULL_APPROVALS,
       environment: 'prod',
       now,
       observer,

@@ -9,7 +9,7 @@ import type { Served } from '../../ports/store.ts'
 import type { ServiceLog, Telemetry } from '../../ports/telemetry.ts'
 import { loadAuth } from '../tokens/jwks-check.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
-import { approvalsPlan } from './admin-settings.ts'
+import { resolveApprovalsPlan } from './admin-settings.ts'
 import { healthRoutes } from './health.ts'
 import { openapiRoute } from './openapi/route.ts'
 import { ofrepRefusalAt } from './ofrep-reply.ts'
@@ -61,7 +61,7 @@ export async function startService(request: ServeRequest): Promise<Service> {
   const { notes } = await loadAuth(root)
   // Without a key server no token is accepted, so no issuer is needed.
   const auth = checkAuth(notes, settings, FF_JWKS_URL === null ? '' : null)
-  const answering = await approvalsPlan(settings, environment)
+  const answering = await resolveApprovalsPlan(settings, environment)
   const { value: servers, close } = await openAll(async (keep) => {
     const { store } = await keep(openStore(request, target))
     const keys = FF_JWKS_URL === null ? null : { url: FF_JWKS_URL }

@@ -6,7 +6,7 @@ import type { Adapters } from '../../ports/adapters.ts'
 import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { loadAuth } from '../tokens/jwks-check.ts'
-import { approvalsPlan } from '../serve/admin-settings.ts'
+import { resolveApprovalsPlan } from '../serve/admin-settings.ts'
 import { checkAuth, checkEnvironment } from '../tokens/auth-settings.ts'
 import { validateArtefacts } from './validate-artefacts.ts'
 
@@ -67,7 +67,7 @@ async function checkStartUp(root: string, settings: SettingValues): Promise<stri
 
 /** Who would answer for approvals; nobody is called. */
 async function checkApprovals({ settings }: DoctorRequest): Promise<string> {
-  const plan = await approvalsPlan(settings, checkEnvironment(settings))
+  const plan = await resolveApprovalsPlan(settings, checkEnvironment(settings))
   if (plan.kind === 'admin') return `from Admin at ${plan.url.origin}`
   if (plan.kind === 'file') return `from a file of ${plan.approvals.length}`
   return 'without FF_ADMIN_URL no approval holds'

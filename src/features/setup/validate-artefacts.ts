@@ -4,7 +4,7 @@ import {
   ARTEFACTS,
   type ArtefactKind,
   KINDS,
-  type Loaded,
+  type LoadedArtefact,
   loadArtefact,
   type LoadResult,
   packaged,
@@ -31,7 +31,7 @@ import { isObject, readJson } from '../../core/json/read.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
 
-type AnyLoaded = { readonly [K in ArtefactKind]?: Loaded<K> }
+type AnyLoaded = { readonly [K in ArtefactKind]?: LoadedArtefact<K> }
 
 /**
  * `ff artefacts validate`: the package's own artefacts, or the files named, each held to its schema and
@@ -128,7 +128,7 @@ async function validateFiles(root: string, files: readonly string[]): Promise<re
   return files.map((path, at) => toItem(path, problems[at] ?? []))
 }
 
-type Own = <K extends ArtefactKind>(kind: K) => Promise<LoadResult<Loaded<K>>>
+type Own = <K extends ArtefactKind>(kind: K) => Promise<LoadResult<LoadedArtefact<K>>>
 
 /** A file is held to its own rules, beside the package's own artefacts where a rule takes two. */
 async function fileProblems(place: Place, own: Own): Promise<readonly ArtefactProblem[]> {
@@ -140,7 +140,7 @@ async function fileProblems(place: Place, own: Own): Promise<readonly ArtefactPr
   if (kind === 'parity_test_matrix') {
     const fixtures = await own('jwt_fixtures')
     const known = fixtures.ok ? fixtures.loaded.value.fixtures : []
-    return buildVectors(result.loaded as Loaded<'parity_test_matrix'>, known).problems
+    return buildVectors(result.loaded as LoadedArtefact<'parity_test_matrix'>, known).problems
   }
   const beside = await Promise.all(
     BESIDE[kind]?.map(async (one) => {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import {
   ARTEFACTS,
   type ArtefactKind,
-  type Loaded,
+  type LoadedArtefact,
   loadArtefact,
   type LoadResult,
   packaged,
@@ -24,16 +24,16 @@ import { readSignoffFiles, SIGNOFF_FILES } from './signoff-files.ts'
 
 export type { GateFolder }
 
-export type LoadedChecklist = Loaded<'cutover_readiness_checklist'> & {
+export type LoadedChecklist = LoadedArtefact<'cutover_readiness_checklist'> & {
   /** SHA-256 of its RFC 8785 form: what evidence and signatures name. */
   readonly digest: string
 }
 /** What people fill in and sign; null where it is not there yet. */
 export interface GateFiles {
   readonly checklist: LoadedChecklist
-  readonly contract: Loaded<'readiness_gate'>['value']
-  readonly plan: Loaded<'cutover_plan'>['value'] | null
-  readonly triggers: Loaded<'rollback_triggers'>['value'] | null
+  readonly contract: LoadedArtefact<'readiness_gate'>['value']
+  readonly plan: LoadedArtefact<'cutover_plan'>['value'] | null
+  readonly triggers: LoadedArtefact<'rollback_triggers'>['value'] | null
   /** As they are written: no approval is verified. */
   readonly waivers: readonly WaiverEntry[]
   /** Whether a value is of the schema of a line of evidence. */
@@ -92,19 +92,19 @@ export async function gateFilesOf(root: string, texts: SignoffTexts): Promise<Ga
   }
 }
 
-const loadContract = async (root: string): Promise<Loaded<'readiness_gate'>> =>
+const loadContract = async (root: string): Promise<LoadedArtefact<'readiness_gate'>> =>
   loadedOf(await loadArtefact('readiness_gate', packaged(root, 'readiness_gate')))
 
 function checkedList(
-  loaded: Loaded<'cutover_readiness_checklist'>,
-  contract: Loaded<'readiness_gate'>,
+  loaded: LoadedArtefact<'cutover_readiness_checklist'>,
+  contract: LoadedArtefact<'readiness_gate'>,
 ): LoadedChecklist {
   refuse(checklistProblems(loaded, contract))
   return { ...loaded, digest: digestOf(loaded) }
 }
 
 /** The digest by which people sign a file: another layout of the same document is the same document. */
-export function digestOf({ node }: Pick<Loaded<ArtefactKind>, 'node'>): string {
+export function digestOf({ node }: Pick<LoadedArtefact<ArtefactKind>, 'node'>): string {
   const form = canonicalise(node)
   // An artefact that was loaded has been held to the same rule.
   return createHash('sha256')
@@ -113,7 +113,10 @@ export function digestOf({ node }: Pick<Loaded<ArtefactKind>, 'node'>): string {
 }
 
 /** What a team fills in has its own place; a template is nobody's plan. */
-function parsed<K extends keyof typeof OWN>(kind: K, texts: SignoffTexts): Loaded<K> | null {
+function parsed<K extends keyof typeof OWN>(
+  kind: K,
+  texts: SignoffTexts,
+): LoadedArtefact<K> | null {
   const subject: keyof typeof SIGNOFF_FILES = OWN[kind]
   const text = texts[subject]
   return text === null

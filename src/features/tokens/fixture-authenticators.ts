@@ -1,15 +1,15 @@
 import type { Fixture } from '../../artefacts/vectors.ts'
 import type { Keep } from '../../concurrency/open-all.ts'
 import type { AuthSettings } from '../../core/auth/contract.ts'
-import type { Door, OpenDoor } from '../../ports/auth.ts'
+import type { Authenticator, OpenAuthenticator } from '../../ports/auth.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 
 /** A door for each fixture whose token comes, opened when it first does. */
-export class FixtureDoors {
+export class FixtureAuthenticators {
   private readonly adapters: Pick<Adapters, 'openDoor'>
   private readonly settings: AuthSettings
   private readonly keep: Keep
-  private readonly doors = new Map<string | null, Promise<OpenDoor>>()
+  private readonly doors = new Map<string | null, Promise<OpenAuthenticator>>()
 
   constructor(adapters: Pick<Adapters, 'openDoor'>, settings: AuthSettings, keep: Keep) {
     this.adapters = adapters
@@ -18,7 +18,7 @@ export class FixtureDoors {
   }
 
   /** @param fixture null for who comes without a token */
-  of(fixture: Fixture | null): Promise<Door> {
+  of(fixture: Fixture | null): Promise<Authenticator> {
     const id = fixture?.id ?? null
     const opened =
       this.doors.get(id) ?? this.keep(this.adapters.openDoor(fixture?.jwks ?? null, this.settings))

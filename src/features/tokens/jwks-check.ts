@@ -4,13 +4,13 @@ import type { JwksIntegrationNotes, JwtFixtures } from '../../artefacts/types.ge
 import { type Fixture, headersOf } from '../../artefacts/vectors.ts'
 import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
 import { throwIfEnded } from '../../concurrency/ended.ts'
-import { type AuthSettings, byContract } from '../../core/auth/contract.ts'
-import { type Authentication, ENVIRONMENTS, type Environment } from '../../core/auth/types.ts'
+import { type AuthSettings, settingsFromContract } from '../../core/auth/contract.ts'
+import { type AuthResult, ENVIRONMENTS, type Environment } from '../../core/auth/types.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { admit } from '../evaluation/authenticate.ts'
+import { authenticate } from '../evaluation/authenticate.ts'
 import { artefactError } from '../../artefacts/artefact-error.ts'
 import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
 
@@ -33,7 +33,7 @@ interface Case {
   readonly expected: Expected
 }
 /** What came of a case; null where it was not run any more. */
-type Outcome = { readonly one: Case; readonly came: Authentication | null }
+type Outcome = { readonly one: Case; readonly came: AuthResult | null }
 
 /**
  * `ff jwks check`: every fixture in every environment, each through a door of its own with a real key server
@@ -45,7 +45,7 @@ export async function jwksCheck({
   signal,
 }: JwksCheckRequest): Promise<CheckReport> {
   const { notes, fixtures } = await loadAuth(root)
-  const settings = byContract(notes, fixtures)
+  const settings = settingsFromContract(notes, fixtures)
   const cases = fixtures.fixtures.flatMap((fixture) =>
     ENVIRONMENTS.map((environment): Case => {
       return { fixture, environment, expected: fixture.expected[environment] }
@@ -82,12 +82,12 @@ async function run(
   { fixture, environment }: Case,
   settings: AuthSettings,
   adapters: Adapters,
-): Promise<Authentication> {
+): Promise<AuthResult> {
   const door = await adapters.openDoor(fixture.jwks, settings)
   try {
     const { token, dev_headers, clock } = fixture
     const credential = { token, dev_headers: dev_headers === null ? null : headersOf(dev_headers) }
-    return await admit(door, credential, { now: clock as Instant, environment })
+    return await authenticate(door, credential, { now: clock as Instant, environment })
   } finally {
     await door.close()
   }
@@ -110,7 +110,7 @@ const misses = ({ one, came }: Outcome): boolean =>
   came === null || textOf(came) !== textOf(one.expected)
 
 /** All that counts, in one line: what differs in it is a miss. */
-function textOf(outcome: Authentication | Expected): string {
+function textOf(outcome: AuthResult | Expected): string {
   if ('refused' in outcome) return `${outcome.http} ${outcome.refused}`
   const { mode, source, user_id, tenant_id, scopes, warnings, key_set_stale } = outcome
   const who = JSON.stringify([user_id, tenant_id, scopes])

@@ -3,7 +3,7 @@ import { repeatsMember } from '../../core/json/repeats.ts'
 import { readJson } from '../../core/json/read.ts'
 import type { AuthSettings } from '../../core/auth/contract.ts'
 import type { ExitName } from '../../core/exit.ts'
-import type { KeysFrom, OpenDoor } from '../../ports/auth.ts'
+import type { KeysFrom, OpenAuthenticator } from '../../ports/auth.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { checkAlgorithms } from './auth-settings.ts'
 import { checksOf, exitOf, judgeToken, type Step, type VerifyOptions } from './token-verify.ts'
@@ -34,10 +34,10 @@ export class TokenLines {
   private readonly adapters: Adapters
   private readonly settings: AuthSettings
   private readonly options: VerifyOptions
-  private readonly live: OpenDoor
+  private readonly live: OpenAuthenticator
 
   constructor(
-    live: OpenDoor,
+    live: OpenAuthenticator,
     settings: AuthSettings,
     more: { readonly adapters: Adapters; readonly options: VerifyOptions },
   ) {
@@ -70,7 +70,7 @@ export class TokenLines {
   private async doorFor(
     jwks: readonly Jwk[] | null,
     algs: readonly string[] | null,
-  ): Promise<OpenDoor> {
+  ): Promise<OpenAuthenticator> {
     if (jwks === null) return this.live
     const algorithms =
       algs === null ? this.settings.algorithms : checkAlgorithms(this.settings.contract, algs)

@@ -1,11 +1,11 @@
 import type { AuthSettings } from '../../core/auth/contract.ts'
 import type { Claims } from '../../core/auth/claims.ts'
 import type { Condition } from '../../core/auth/modes.ts'
-import { type Environment, isRefused } from '../../core/auth/types.ts'
+import { type Environment, isAuthRefusal } from '../../core/auth/types.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import type { ExitName } from '../../core/exit.ts'
 import type { Instant } from '../../core/rows/instant.ts'
-import type { Door } from '../../ports/auth.ts'
+import type { Authenticator } from '../../ports/auth.ts'
 import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
 
 export interface VerifyOptions {
@@ -28,7 +28,7 @@ export interface Verdict {
 }
 
 export async function judgeToken(
-  { verifier, rules }: Door,
+  { verifier, rules }: Authenticator,
   token: string,
   { environment, now, signatureOnly }: VerifyOptions,
 ): Promise<Verdict> {
@@ -43,7 +43,7 @@ export async function judgeToken(
     now: now(),
     environment,
   })
-  if (isRefused(authentication))
+  if (isAuthRefusal(authentication))
     return { verdict: 'refused', code: authentication.refused, conditions, claims }
   return authentication.mode === 'verified'
     ? { verdict: 'verified', code: null, conditions, claims }

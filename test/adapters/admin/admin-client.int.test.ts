@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { connect, createServer as createPlainServer, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { answerText } from '../../../src/core/admin/messages.ts'
+import { formatCheckAnswer } from '../../../src/core/admin/messages.ts'
 import type { AdminBehaviour } from '../../../src/ports/admin.ts'
 import { TENANT } from '../../core/builders.ts'
 import {
@@ -17,7 +17,7 @@ import {
   UNREACHABLE,
 } from './stage.ts'
 
-const BODY = answerText(QUESTION, ANSWER, 'valid')
+const BODY = formatCheckAnswer(QUESTION, ANSWER, 'valid')
 
 const FAILURES: readonly AdminBehaviour[] = [
   'refused',

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { Breaker } from '../../../src/adapters/admin/breaker.ts'
 import { ADMIN_LIMITS } from '../../../src/core/admin/limits.ts'
-import type { Approvals } from '../../../src/ports/admin.ts'
+import type { ApprovalService } from '../../../src/ports/admin.ts'
 import { asked, clientOf, startAdmin, timed, UNREACHABLE } from './stage.ts'
 
 /** One with a clock that the test moves. */
@@ -217,7 +217,7 @@ test('whatever happens in whatever order, a breaker does what its definition say
 })
 
 describe('a client whose Admin is dead', () => {
-  const opened = async (client: Approvals): Promise<void> => {
+  const opened = async (client: ApprovalService): Promise<void> => {
     for (let at = 0; at < 5; at += 1) {
       expect(client.metrics().breaker).toBe('closed')
       expect(await client.begin()(asked(at))).toEqual(UNREACHABLE)

@@ -1,15 +1,15 @@
 import { afterEach } from 'vitest'
 import { openApprovals } from '../../../src/adapters/admin/index.ts'
-import { ScriptedAdmin } from '../../../src/adapters/admin/test-admin-server.ts'
+import { TestAdminServer } from '../../../src/adapters/admin/test-admin-server.ts'
 import { ADMIN_LIMITS, type AdminLimits } from '../../../src/core/admin/limits.ts'
 import type { CheckAnswer } from '../../../src/core/admin/messages.ts'
 import type { Approval } from '../../../src/core/evaluate/approvals.ts'
-import type { ApprovalAnswer, ApprovalQuestion } from '../../../src/core/evaluate/types.ts'
+import type { ApprovalAnswer, ApprovalQuery } from '../../../src/core/evaluate/types.ts'
 import { fromMilliseconds } from '../../../src/core/rows/instant.ts'
-import type { AdminCredential, Approvals } from '../../../src/ports/admin.ts'
+import type { AdminCredential, ApprovalService } from '../../../src/ports/admin.ts'
 import { DAY, FLAG, REF, TENANT, USER } from '../../core/builders.ts'
 
-export const QUESTION: ApprovalQuestion = {
+export const QUESTION: ApprovalQuery = {
   approval_ref: REF,
   flag_key: FLAG,
   tenant_id: TENANT,
@@ -17,7 +17,7 @@ export const QUESTION: ApprovalQuestion = {
 }
 /** Refs of approvals that the stage holds, each for the same flag, tenant and user. */
 export const refOf = (at: number): string => `APP-${at}-x`
-export const asked = (at: number): ApprovalQuestion => ({ ...QUESTION, approval_ref: refOf(at) })
+export const asked = (at: number): ApprovalQuery => ({ ...QUESTION, approval_ref: refOf(at) })
 export const approval = (change: Partial<Approval> = {}): Approval => ({
   approval_ref: REF,
   flag_key: FLAG,
@@ -54,17 +54,17 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-export const startAdmin = async (): Promise<ScriptedAdmin> =>
-  closing(await ScriptedAdmin.start(HELD))
+export const startAdmin = async (): Promise<TestAdminServer> =>
+  closing(await TestAdminServer.start(HELD))
 interface ClientChange {
   readonly url?: URL
   readonly credential?: Partial<AdminCredential>
   readonly limits?: Partial<AdminLimits>
 }
 export const clientOf = async (
-  admin: ScriptedAdmin,
+  admin: TestAdminServer,
   change: ClientChange = {},
-): Promise<Approvals> =>
+): Promise<ApprovalService> =>
   closing(
     await openApprovals({
       kind: 'admin',

@@ -1,25 +1,29 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { openDoorOn } from '../../../src/adapters/auth/authenticator.ts'
-import { byContract } from '../../../src/core/auth/contract.ts'
+import { openAuthenticator } from '../../../src/adapters/auth/authenticator.ts'
+import { settingsFromContract } from '../../../src/core/auth/contract.ts'
 import { ENVIRONMENTS } from '../../../src/core/auth/types.ts'
-import type { KeysFrom, OpenDoor } from '../../../src/ports/auth.ts'
+import type { KeysFrom, OpenAuthenticator } from '../../../src/ports/auth.ts'
 import { CONTRACT } from '../../core/auth-contract.ts'
 import { NOW } from '../../core/builders.ts'
 import { Servers } from './answering.ts'
 import { AUDIENCE, EC, ISSUER, published, RSA_1, signed } from './signed.ts'
 
-const SETTINGS = byContract(CONTRACT, { issuer: ISSUER, audience: AUDIENCE, dev_scopes: ['a'] })
+const SETTINGS = settingsFromContract(CONTRACT, {
+  issuer: ISSUER,
+  audience: AUDIENCE,
+  dev_scopes: ['a'],
+})
 const KEYS = [published(RSA_1)]
 const AT = { now: NOW, environment: 'prod' } as const
 
 const servers = new Servers()
-const open: OpenDoor[] = []
+const open: OpenAuthenticator[] = []
 afterEach(async () => {
   await Promise.all(open.splice(0).map((door) => door.close()))
   await servers.close()
 })
-async function opened(from: KeysFrom, settings = SETTINGS): Promise<OpenDoor> {
-  const door = await openDoorOn(from, settings)
+async function opened(from: KeysFrom, settings = SETTINGS): Promise<OpenAuthenticator> {
+  const door = await openAuthenticator(from, settings)
   open.push(door)
   return door
 }

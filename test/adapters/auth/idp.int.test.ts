@@ -1,18 +1,18 @@
 import { createPrivateKey, type JsonWebKey, randomBytes, sign as signBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/adapters/auth/clock.ts'
-import { liveKeys, makeDoor } from '../../../src/adapters/auth/authenticator.ts'
+import { openJwksClient, createAuthenticator } from '../../../src/adapters/auth/authenticator.ts'
 import type { JwksClient } from '../../../src/adapters/auth/jwks-client.ts'
-import { byContract } from '../../../src/core/auth/contract.ts'
+import { settingsFromContract } from '../../../src/core/auth/contract.ts'
 import {
-  type Authentication,
+  type AuthResult,
   type Environment,
   ENVIRONMENTS,
-  refused,
+  makeAuthRefusal,
 } from '../../../src/core/auth/types.ts'
 import type { Warning } from '../../../src/core/evaluate/types.ts'
 import { fromMilliseconds } from '../../../src/core/rows/instant.ts'
-import type { Door } from '../../../src/ports/auth.ts'
+import type { Authenticator } from '../../../src/ports/auth.ts'
 import { CONTRACT } from '../../core/auth-contract.ts'
 import { CLIENTS, fixtureKey, Idp, OTHERS, TENANT } from './idp.ts'
 
@@ -25,7 +25,7 @@ const REFRESH_S = cache_default_s * 0.8
 let idp: Idp
 let clock: ManualClock
 let keys: JwksClient
-let door: Door
+let door: Authenticator
 /** Seconds since the door was opened. */
 let passed = 0
 
@@ -40,11 +40,11 @@ afterEach(async () => {
 
 function openDoor(): void {
   const audience = CONTRACT.claims.audience
-  const settings = byContract(CONTRACT, { issuer: idp.issuer, audience, dev_scopes: [] })
+  const settings = settingsFromContract(CONTRACT, { issuer: idp.issuer, audience, dev_scopes: [] })
   clock = new ManualClock()
   passed = 0
-  keys = liveKeys(idp.jwks, CONTRACT, clock)
-  door = makeDoor(keys, settings, clock)
+  keys = openJwksClient(idp.jwks, CONTRACT, clock)
+  door = createAuthenticator(keys, settings, clock)
 }
 /** Lets time pass, with all that is due in it, until so many seconds after the door was opened. */
 async function until(seconds: number): Promise<void> {
@@ -56,33 +56,29 @@ async function until(seconds: number): Promise<void> {
   }
 }
 /** The claims are judged as of the real date, or of so many seconds after it. */
-const ask = (
-  token: string,
-  environment: Environment = 'prod',
-  after = 0,
-): Promise<Authentication> =>
+const ask = (token: string, environment: Environment = 'prod', after = 0): Promise<AuthResult> =>
   door.verifier.verify(token, { now: fromMilliseconds(Date.now() + after * 1000), environment })
-const everywhere = (token: string): Promise<readonly Authentication[]> =>
+const everywhere = (token: string): Promise<readonly AuthResult[]> =>
   Promise.all(ENVIRONMENTS.map((environment) => ask(token, environment)))
 
 const ME = { user_id: CLIENTS[0], tenant_id: TENANT, scopes: [] as readonly string[] }
-const verified = (...warnings: readonly Warning[]): Authentication => ({
+const verified = (...warnings: readonly Warning[]): AuthResult => ({
   mode: 'verified',
   source: 'jwt',
   ...ME,
   warnings,
   key_set_stale: false,
 })
-const unverified = (warning: Warning): Authentication => ({
+const unverified = (warning: Warning): AuthResult => ({
   ...verified('auth_not_verified', warning),
   mode: 'decode-only',
   source: 'jwt-unverified',
 })
-const NOT_FOUND = refused('kid_not_found')
-const UNREACHABLE = refused('jwks_unreachable')
-const all = (one: Authentication): readonly Authentication[] => ENVIRONMENTS.map(() => one)
+const NOT_FOUND = makeAuthRefusal('kid_not_found')
+const UNREACHABLE = makeAuthRefusal('jwks_unreachable')
+const all = (one: AuthResult): readonly AuthResult[] => ENVIRONMENTS.map(() => one)
 /** As `ENVIRONMENTS` are in order: dev with the headers, and the two others. */
-const dev = (one: Authentication, elsewhere: Authentication): readonly Authentication[] => [
+const dev = (one: AuthResult, elsewhere: AuthResult): readonly AuthResult[] => [
   one,
   elsewhere,
   elsewhere,
@@ -124,27 +120,27 @@ describe('a token of a real provider', () => {
 
   test('is refused where it is for another audience', async () => {
     const token = await idp.issue(K1, { resource: OTHERS })
-    expect(await everywhere(token)).toEqual(all(refused('audience_mismatch')))
+    expect(await everywhere(token)).toEqual(all(makeAuthRefusal('audience_mismatch')))
   })
 
   test('is refused where another issuer has the same key', async () => {
     const token = await idp.issue(K1, { issuerPath: 'other' })
-    expect(await everywhere(token)).toEqual(all(refused('issuer_mismatch')))
+    expect(await everywhere(token)).toEqual(all(makeAuthRefusal('issuer_mismatch')))
   })
 
   test('is refused where its client is no id of ours', async () => {
     const token = await idp.issue(K1, { client: 'svc:checkout' })
-    expect(await everywhere(token)).toEqual(all(refused('context_invalid')))
+    expect(await everywhere(token)).toEqual(all(makeAuthRefusal('context_invalid')))
   })
 
   test('is refused when its time is over', async () => {
     const token = await idp.issue(K1)
     expect(await ask(token, 'prod', 290)).toEqual(verified())
-    expect(await ask(token, 'prod', 300)).toEqual(refused('token_expired'))
+    expect(await ask(token, 'prod', 300)).toEqual(makeAuthRefusal('token_expired'))
   })
 
   test('is refused where somebody else signed it under the name of its key', async () => {
-    expect(await everywhere(forged(K1.kid))).toEqual(all(refused('signature_invalid')))
+    expect(await everywhere(forged(K1.kid))).toEqual(all(makeAuthRefusal('signature_invalid')))
   })
 })
 
@@ -257,11 +253,11 @@ describe('an outage in the middle', () => {
     const strange = await idp.issue(K2, { client: 'svc:checkout' })
     await idp.goAway()
     await until(last_known_good_s + 1)
-    expect(await everywhere(other)).toEqual(dev(refused('audience_mismatch'), UNREACHABLE))
-    expect(await everywhere(strange)).toEqual(dev(refused('context_invalid'), UNREACHABLE))
-    expect(await ask(known, 'dev+H', 300)).toEqual(refused('token_expired'))
+    expect(await everywhere(other)).toEqual(dev(makeAuthRefusal('audience_mismatch'), UNREACHABLE))
+    expect(await everywhere(strange)).toEqual(dev(makeAuthRefusal('context_invalid'), UNREACHABLE))
+    expect(await ask(known, 'dev+H', 300)).toEqual(makeAuthRefusal('token_expired'))
     expect(await ask(known, 'prod', 300)).toEqual(UNREACHABLE)
-    expect(await everywhere(`${known}=`)).toEqual(all(refused('token_malformed')))
+    expect(await everywhere(`${known}=`)).toEqual(all(makeAuthRefusal('token_malformed')))
   })
 
   test.each([

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ManualClock, systemClock } from '../../../src/adapters/auth/clock.ts'
-import { cacheSeconds, JwksClient } from '../../../src/adapters/auth/jwks-client.ts'
+import { computeCacheSeconds, JwksClient } from '../../../src/adapters/auth/jwks-client.ts'
 import type { KeyAnswer } from '../../../src/adapters/auth/key-source.ts'
 import { CONTRACT } from '../../core/auth-contract.ts'
 import { KeyEndpoint, pass } from './key-endpoint.ts'
@@ -520,7 +520,7 @@ describe('cacheSeconds', () => {
       ...(control === undefined ? {} : { 'cache-control': control }),
       ...(age === undefined ? {} : { age }),
     }
-    expect(cacheSeconds(headers, TIMES)).toBe(seconds)
+    expect(computeCacheSeconds(headers, TIMES)).toBe(seconds)
   })
 
   test.each([

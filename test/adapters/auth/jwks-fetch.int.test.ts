@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ManualClock, systemClock } from '../../../src/adapters/auth/clock.ts'
-import { type Fetched, fetchJwks } from '../../../src/adapters/auth/jwks-fetch.ts'
+import { type FetchedKeySet, fetchJwks } from '../../../src/adapters/auth/jwks-fetch.ts'
 import { type Answering, Servers } from './answering.ts'
 import { published, RSA_1 } from './signed.ts'
 
@@ -20,7 +20,7 @@ const answer =
 /** A key set of exactly so many bytes. */
 const padded = (bytes: number): string => BODY + ' '.repeat(bytes - BODY.length)
 
-const fetched = (url: URL, limits: object = {}): Promise<Fetched> =>
+const fetched = (url: URL, limits: object = {}): Promise<FetchedKeySet> =>
   fetchJwks(url, { ...LIMITS, ...limits }, systemClock)
 /** How an answer is classed: `ok`, `unreachable` or `misconfigured`. */
 async function classed(url: URL, limits: object = {}): Promise<string> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { jwksUrl } from '../../../src/core/auth/jwks-url.ts'
+import { parseJwksUrl } from '../../../src/core/auth/jwks-url.ts'
 
 describe('jwksUrl', () => {
   test.each([
@@ -12,7 +12,7 @@ describe('jwksUrl', () => {
     ['http://LOCALHOST/', 'http://localhost/'],
     ['http://[::1]:1/', 'http://[::1]:1/'],
   ])('%s', (text, href) => {
-    expect(jwksUrl(text)?.href).toBe(href)
+    expect(parseJwksUrl(text)?.href).toBe(href)
   })
 
   test.each([
@@ -40,6 +40,6 @@ describe('jwksUrl', () => {
     ['no host', 'https://'],
     ['a port that is none', 'http://127.0.0.1:65536/'],
   ])('null: %s', (_situation, text) => {
-    expect(jwksUrl(text)).toBeNull()
+    expect(parseJwksUrl(text)).toBeNull()
   })
 })

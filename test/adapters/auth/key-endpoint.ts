@@ -1,12 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { ManualClock } from '../../../src/adapters/auth/clock.ts'
 import { type CacheTimes, JwksClient } from '../../../src/adapters/auth/jwks-client.ts'
-import type { FetchFault, Fetched } from '../../../src/adapters/auth/jwks-fetch.ts'
-import type { Jwk } from '../../../src/adapters/auth/key-filter.ts'
+import type { FetchFault, FetchedKeySet } from '../../../src/adapters/auth/jwks-fetch.ts'
+import type { UntrustedJwk } from '../../../src/adapters/auth/key-filter.ts'
 import { CONTRACT } from '../../core/auth-contract.ts'
 
 type Outcome =
-  FetchFault['kind'] | { readonly keys: readonly Jwk[]; readonly headers?: IncomingHttpHeaders }
+  | FetchFault['kind']
+  | { readonly keys: readonly UntrustedJwk[]; readonly headers?: IncomingHttpHeaders }
 
 /** What a client would fetch, as the test says; a fetch that is held ends when the test lets it go. */
 export class KeyEndpoint {
@@ -23,7 +24,7 @@ export class KeyEndpoint {
     this.clock = clock
   }
 
-  readonly fetch = async (): Promise<Fetched> => {
+  readonly fetch = async (): Promise<FetchedKeySet> => {
     this.asked.push(this.clock.now())
     await this.gate
     const { outcome } = this

@@ -2,21 +2,21 @@ import { generateKeyPairSync } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
-  type Jwk,
-  keyFault,
+  type UntrustedJwk,
+  findKeyFault,
   type KeyFault,
-  keyFits,
+  isKeyUsableFor,
 } from '../../../src/adapters/auth/key-filter.ts'
 import { CONTRACT } from '../../core/auth-contract.ts'
 import { EC, ED, encoded, published, ROCA, RSA_1, RSA_2, WEAK } from './signed.ts'
 import { examples } from '../../support/scale.ts'
 
 const LIMITS = CONTRACT.keys
-const [R1, EC1, ED1] = [RSA_1, EC, ED].map(published) as [Jwk, Jwk, Jwk]
+const [R1, EC1, ED1] = [RSA_1, EC, ED].map(published) as [UntrustedJwk, UntrustedJwk, UntrustedJwk]
 /** The 32 bytes of a point, zeros after those that are given. */
 const point = (hex: string): string => encoded(Buffer.from(hex.padEnd(64, '0'), 'hex'))
-const curve = (namedCurve: string): Jwk =>
-  generateKeyPairSync('ec', { namedCurve }).publicKey.export({ format: 'jwk' }) as Jwk
+const curve = (namedCurve: string): UntrustedJwk =>
+  generateKeyPairSync('ec', { namedCurve }).publicKey.export({ format: 'jwk' }) as UntrustedJwk
 const P384 = curve('P-384')
 const P521 = curve('P-521')
 
@@ -35,12 +35,12 @@ function powerOf65537(): string {
   const number = product * ((1n << 2047n) / product + 1n) + 65_537n
   return encoded(Buffer.from(number.toString(16), 'hex'))
 }
-const without = (jwk: Jwk, name: string): Jwk =>
+const without = (jwk: UntrustedJwk, name: string): UntrustedJwk =>
   Object.fromEntries(Object.entries(jwk).filter(([one]) => one !== name))
 const bytes = (...values: number[]): string => encoded(Buffer.from(values))
 
 describe('keyFault', () => {
-  test.each<[string, Jwk]>([
+  test.each<[string, UntrustedJwk]>([
     ['RSA of 2048 bits', R1],
     ['another', published(RSA_2)],
     ['P-256', EC1],
@@ -61,10 +61,10 @@ describe('keyFault', () => {
     ['the greatest exponent', { ...R1, e: bytes(255, 255, 255, 255) }],
     ['RSA for PS512', { ...R1, alg: 'PS512' }],
   ])('none: %s', (_situation, jwk) => {
-    expect(keyFault(jwk, LIMITS)).toBeNull()
+    expect(findKeyFault(jwk, LIMITS)).toBeNull()
   })
 
-  const FAULTY: readonly (readonly [string, Jwk, KeyFault])[] = [
+  const FAULTY: readonly (readonly [string, UntrustedJwk, KeyFault])[] = [
     ['nothing at all', {}, 'kty_unknown'],
     ['an unknown type', { ...R1, kty: 'rsa' }, 'kty_unknown'],
     ['a type that is a list', { ...R1, kty: ['RSA'] }, 'kty_unknown'],
@@ -158,17 +158,17 @@ describe('keyFault', () => {
     ['a modulus of the broken generator', { ...R1, n: powerOf65537() }, 'roca'],
   ]
   test.each(FAULTY)('%s', (_situation, jwk, fault) => {
-    expect(keyFault(jwk, LIMITS)).toBe(fault)
+    expect(findKeyFault(jwk, LIMITS)).toBe(fault)
   })
 
   test('the modulus among the fixtures is refused for its generator, and not for its length', () => {
-    expect(keyFault(published(ROCA), LIMITS)).toBe('roca')
+    expect(findKeyFault(published(ROCA), LIMITS)).toBe('roca')
   })
 
   test('a megabyte of modulus costs next to nothing', () => {
     const started = performance.now()
-    expect(keyFault({ ...R1, n: 'A'.repeat(1_048_000) }, LIMITS)).toBe('rsa_too_long')
-    expect(keyFault({ ...R1, n: 'A'.repeat(1_048_001) }, LIMITS)).toBe('malformed')
+    expect(findKeyFault({ ...R1, n: 'A'.repeat(1_048_000) }, LIMITS)).toBe('rsa_too_long')
+    expect(findKeyFault({ ...R1, n: 'A'.repeat(1_048_001) }, LIMITS)).toBe('malformed')
     expect(performance.now() - started).toBeLessThan(1_000)
   })
 
@@ -183,7 +183,7 @@ describe('keyFault', () => {
     fc.assert(
       fc.property(kty, fc.dictionary(names, member), (type, members) => {
         expect([null, expect.any(String)]).toContainEqual(
-          keyFault({ kty: type, ...members } as Jwk, LIMITS),
+          findKeyFault({ kty: type, ...members } as UntrustedJwk, LIMITS),
         )
       }),
       examples(500),
@@ -192,8 +192,8 @@ describe('keyFault', () => {
 })
 
 describe('keyFits', () => {
-  const bare = (jwk: Jwk): Jwk => without(jwk, 'alg')
-  const KEYS: Readonly<Record<string, readonly [Jwk, readonly string[]]>> = {
+  const bare = (jwk: UntrustedJwk): UntrustedJwk => without(jwk, 'alg')
+  const KEYS: Readonly<Record<string, readonly [UntrustedJwk, readonly string[]]>> = {
     'an RSA key': [bare(R1), ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']],
     'a key of P-256': [bare(EC1), ['ES256']],
     'a key of P-384': [bare(P384), ['ES384']],
@@ -205,12 +205,12 @@ describe('keyFits', () => {
   const ALGS = [...CONTRACT.algorithms.allowable, 'HS256', 'none', '', 'toString', '__proto__']
 
   test.each(Object.entries(KEYS))('%s', (_situation, [jwk, fitting]) => {
-    expect(ALGS.filter((alg) => keyFits(jwk, alg))).toEqual(fitting)
+    expect(ALGS.filter((alg) => isKeyUsableFor(jwk, alg))).toEqual(fitting)
   })
 
   test('every algorithm that may be allowed has a key that it fits', () => {
     expect(CONTRACT.algorithms.allowable.length).toBeGreaterThan(0)
     for (const alg of CONTRACT.algorithms.allowable)
-      expect(Object.values(KEYS).some(([jwk]) => keyFits(jwk, alg))).toBe(true)
+      expect(Object.values(KEYS).some(([jwk]) => isKeyUsableFor(jwk, alg))).toBe(true)
   })
 })

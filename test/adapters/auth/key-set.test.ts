@@ -1,16 +1,21 @@
 import { describe, expect, test } from 'vitest'
-import type { Jwk } from '../../../src/adapters/auth/key-filter.ts'
+import type { UntrustedJwk } from '../../../src/adapters/auth/key-filter.ts'
 import { KeySet } from '../../../src/adapters/auth/key-set.ts'
-import { type Algorithm, signatureHolds } from '../../../src/adapters/jose/compact.ts'
+import { type Algorithm, verifySignatureBytes } from '../../../src/adapters/jose/compact.ts'
 import { CONTRACT } from '../../core/auth-contract.ts'
 import { EC, ED, type Pair, published, ROCA, RSA_1, RSA_2, signed, WEAK } from './signed.ts'
 
-const [R1, R2, EC1, ED1] = [RSA_1, RSA_2, EC, ED].map(published) as [Jwk, Jwk, Jwk, Jwk]
+const [R1, R2, EC1, ED1] = [RSA_1, RSA_2, EC, ED].map(published) as [
+  UntrustedJwk,
+  UntrustedJwk,
+  UntrustedJwk,
+  UntrustedJwk,
+]
 const KID = RSA_1.kid
-const setOf = (...keys: readonly Jwk[]): KeySet => new KeySet(keys, CONTRACT.keys)
+const setOf = (...keys: readonly UntrustedJwk[]): KeySet => new KeySet(keys, CONTRACT.keys)
 const without =
   (name: string) =>
-  (jwk: Jwk): Jwk =>
+  (jwk: UntrustedJwk): UntrustedJwk =>
     Object.fromEntries(Object.entries(jwk).filter(([one]) => one !== name))
 const bare = without('kid')
 const anyAlg = without('alg')
@@ -21,7 +26,7 @@ const status = async (set: KeySet, kid: string | null, alg = 'RS256'): Promise<s
 async function selects(set: KeySet, kid: string | null, pair: Pair): Promise<boolean> {
   const selected = await set.select(kid, pair.alg)
   if (selected.status !== 'found') return false
-  return signatureHolds(signed({ key: pair }), selected.key, pair.alg as Algorithm)
+  return verifySignatureBytes(signed({ key: pair }), selected.key, pair.alg as Algorithm)
 }
 
 describe('a token that names its key', () => {
@@ -35,7 +40,7 @@ describe('a token that names its key', () => {
     expect(await selects(set, RSA_1.kid, pair)).toBe(false)
   })
 
-  test.each<[string, readonly Jwk[], string, string]>([
+  test.each<[string, readonly UntrustedJwk[], string, string]>([
     ['no key at all', [], KID, 'kid_absent'],
     ['another kid', [R2], KID, 'kid_absent'],
     ['another spelling', [{ ...R1, kid: KID.toUpperCase() }], KID, 'kid_absent'],
@@ -68,7 +73,7 @@ describe('a token that names its key', () => {
 describe('two keys of one kid', () => {
   const twin = { ...R2, kid: KID }
 
-  test.each<[string, readonly Jwk[], string]>([
+  test.each<[string, readonly UntrustedJwk[], string]>([
     ['both fit', [R1, twin], 'key_not_usable'],
     ['the same key twice', [R1, R1], 'key_not_usable'],
     ['both fit, and neither says its algorithm', [anyAlg(R1), anyAlg(twin)], 'key_not_usable'],
@@ -105,7 +110,7 @@ describe('two keys of one kid', () => {
 })
 
 describe('a token that names no key', () => {
-  test.each<[string, readonly Jwk[], string, string]>([
+  test.each<[string, readonly UntrustedJwk[], string, string]>([
     ['one key', [R1], 'RS256', 'found'],
     ['one key without a kid', [bare(R1)], 'RS256', 'found'],
     ['one that is usable', [{ ...R2, use: 'enc' }, R1, published(WEAK)], 'RS256', 'found'],

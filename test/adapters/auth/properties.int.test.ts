@@ -3,28 +3,28 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, Socket } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { admit } from '../../../src/features/evaluation/authenticate.ts'
+import { authenticate } from '../../../src/features/evaluation/authenticate.ts'
 import { ManualClock } from '../../../src/adapters/auth/clock.ts'
-import { liveKeys, makeDoor } from '../../../src/adapters/auth/authenticator.ts'
+import { openJwksClient, createAuthenticator } from '../../../src/adapters/auth/authenticator.ts'
 import { KeySet } from '../../../src/adapters/auth/key-set.ts'
 import {
-  givenKeys,
-  type Held,
+  fixedKeySource,
+  type HeldKeySet,
   type KeySource,
   NO_KEYS,
 } from '../../../src/adapters/auth/key-source.ts'
 import { LoopbackJwks } from '../../../src/adapters/auth/loopback-jwks.ts'
-import { byContract } from '../../../src/core/auth/contract.ts'
+import { settingsFromContract } from '../../../src/core/auth/contract.ts'
 import {
-  type Authentication,
+  type AuthResult,
   type Environment,
   ENVIRONMENTS,
-  isRefused,
-  type RefusalCode,
-  REFUSALS,
+  isAuthRefusal,
+  type AuthRefusalCode,
+  AUTH_REFUSALS,
 } from '../../../src/core/auth/types.ts'
 import type { AuthMode } from '../../../src/core/evaluate/types.ts'
-import type { Door } from '../../../src/ports/auth.ts'
+import type { Authenticator } from '../../../src/ports/auth.ts'
 import { CONTRACT } from '../../core/auth-contract.ts'
 import { NOW } from '../../core/builders.ts'
 import {
@@ -62,15 +62,18 @@ afterAll(() => void trap.close())
 // Key sources, in every state -----------------------------------------------------------------------------------
 
 const set = new KeySet(GOOD_KEYS, CONTRACT.keys)
-const held: Held = { set, generation: 1, stale: false, age_ms: 0 }
-const old: Held = { ...held, stale: true, age_ms: 1_200_000 }
-const always = (one: Held | null, answer: Awaited<ReturnType<KeySource['forKid']>>): KeySource => ({
+const held: HeldKeySet = { set, generation: 1, stale: false, age_ms: 0 }
+const old: HeldKeySet = { ...held, stale: true, age_ms: 1_200_000 }
+const always = (
+  one: HeldKeySet | null,
+  answer: Awaited<ReturnType<KeySource['forKid']>>,
+): KeySource => ({
   current: () => one,
   forKid: () => Promise.resolve(answer),
 })
 
 const HOLDING = {
-  up: givenKeys(set),
+  up: fixedKeySource(set),
   'up, the last refresh failed': always(held, { status: 'held', held, refreshed: 'unreachable' }),
   'up, and misconfigured since': always(held, { status: 'held', held, refreshed: 'misconfigured' }),
   stale: always(old, { status: 'held', held: old, refreshed: 'unreachable' }),
@@ -80,21 +83,23 @@ const OFF = {
   misconfigured: always(null, { status: 'misconfigured' }),
   unconfigured: NO_KEYS,
 }
-const settings = byContract(CONTRACT, {
+const settings = settingsFromContract(CONTRACT, {
   issuer: ISSUER,
   audience: AUDIENCE,
   dev_scopes: ['ff:registry:read'],
 })
-const doorsOf = (sources: Readonly<Record<string, KeySource>>): ReadonlyMap<string, Door> =>
+const doorsOf = (
+  sources: Readonly<Record<string, KeySource>>,
+): ReadonlyMap<string, Authenticator> =>
   new Map(
     Object.entries(sources).map(([name, keys]) => [
       name,
-      makeDoor(keys, settings, new ManualClock()),
+      createAuthenticator(keys, settings, new ManualClock()),
     ]),
   )
 const holding = doorsOf(HOLDING)
 const off = doorsOf(OFF)
-const up = holding.get('up') as Door
+const up = holding.get('up') as Authenticator
 const everyDoor = new Map([...holding, ...off])
 
 // Asking --------------------------------------------------------------------------------------------------------
@@ -102,16 +107,16 @@ const everyDoor = new Map([...holding, ...off])
 interface Case {
   readonly state: string
   readonly environment: Environment
-  readonly result: Authentication
+  readonly result: AuthResult
 }
 /** Everybody brings dev headers as well: nothing may come of them. */
 const dev_headers = { user_id: 'U-admin', tenant_id: null, scopes: ['ff:registry:read'] }
-const ask = (door: Door, token: string, environment: Environment): Promise<Authentication> =>
-  admit(door, { token, dev_headers }, { now: NOW, environment })
+const ask = (door: Authenticator, token: string, environment: Environment): Promise<AuthResult> =>
+  authenticate(door, { token, dev_headers }, { now: NOW, environment })
 
 async function judge(
   token: string,
-  doors: ReadonlyMap<string, Door> = everyDoor,
+  doors: ReadonlyMap<string, Authenticator> = everyDoor,
 ): Promise<readonly Case[]> {
   const cases: Case[] = []
   for (const [state, door] of doors) {
@@ -120,7 +125,7 @@ async function judge(
   }
   return cases
 }
-const modeOf = (result: Authentication): AuthMode | null => (isRefused(result) ? null : result.mode)
+const modeOf = (result: AuthResult): AuthMode | null => (isAuthRefusal(result) ? null : result.mode)
 const UNVERIFIED: readonly (AuthMode | null)[] = ['decode-only', 'dev-headers']
 
 // The codes that are seen are counted, so every run has all examples.
@@ -233,7 +238,7 @@ describe('a token that anybody may write', () => {
   test('has the warning auth_not_verified where nobody verified it, and nowhere else', async () => {
     await forAll((cases) => {
       for (const { result } of cases) {
-        if (isRefused(result)) continue
+        if (isAuthRefusal(result)) continue
         const warned = result.warnings.includes('auth_not_verified')
         expect(warned).toBe(UNVERIFIED.includes(result.mode))
         if (warned) expect(result.scopes).toEqual([])
@@ -249,7 +254,7 @@ describe('a token that anybody may write', () => {
   })
 
   // Page 2, M-05, M-07, M-08, M-10 and M-18.
-  const KEPT: readonly RefusalCode[] = [
+  const KEPT: readonly AuthRefusalCode[] = [
     'alg_not_allowed',
     'token_expired',
     'audience_mismatch',
@@ -261,11 +266,11 @@ describe('a token that anybody may write', () => {
     'crit_unsupported',
   ]
   test('that is refused for what it is stays refused when the key server is switched off', async () => {
-    const seen = new Set<RefusalCode>()
+    const seen = new Set<AuthRefusalCode>()
     await forAll(async (_cases, token) => {
       for (const environment of ENVIRONMENTS) {
         const result = await ask(up, token, environment)
-        if (!isRefused(result) || !KEPT.includes(result.refused)) continue
+        if (!isAuthRefusal(result) || !KEPT.includes(result.refused)) continue
         seen.add(result.refused)
         for (const door of off.values())
           expect(await ask(door, token, environment)).toHaveProperty('refused')
@@ -275,12 +280,12 @@ describe('a token that anybody may write', () => {
   })
 
   test('that is refused while there is a set is refused alike, whatever became of the last refresh', async () => {
-    const seen = new Set<RefusalCode>()
+    const seen = new Set<AuthRefusalCode>()
     await forAll(async (_cases, token) => {
       for (const environment of ENVIRONMENTS) {
         const result = await ask(up, token, environment)
         // A kid that the set has not is the one thing that a refresh could have changed.
-        if (!isRefused(result) || result.refused === 'kid_not_found') continue
+        if (!isAuthRefusal(result) || result.refused === 'kid_not_found') continue
         seen.add(result.refused)
         for (const door of holding.values())
           expect(await ask(door, token, environment)).toEqual(result)
@@ -303,7 +308,7 @@ describe('a token that anybody may write', () => {
           for (const header of headers) {
             for (const { result } of await judge([header, ...rest].join('.'))) {
               expect(modeOf(result)).not.toBe('verified')
-              if (isRefused(result)) expect(REFUSALS[result.refused]).toBe(result.http)
+              if (isAuthRefusal(result)) expect(AUTH_REFUSALS[result.refused]).toBe(result.http)
             }
           }
         },
@@ -316,9 +321,9 @@ describe('a token that anybody may write', () => {
   test('is answered with a mode, or with a code and its status, and the same a second time', async () => {
     await forAll(async (cases, token) => {
       for (const { result } of cases) {
-        if (!isRefused(result)) continue
+        if (!isAuthRefusal(result)) continue
         expect(Object.keys(result).sort()).toEqual(['http', 'refused'])
-        expect(result.http).toBe(REFUSALS[result.refused])
+        expect(result.http).toBe(AUTH_REFUSALS[result.refused])
         expect(['token_missing', 'context_mismatch']).not.toContain(result.refused)
       }
       expect(await judge(token)).toEqual(cases)
@@ -340,8 +345,8 @@ describe('a signature under each algorithm that may be allowed', () => {
     return { ...key, kid: alg }
   }
   const publicKeys = allowable.map((alg) => publicPart(keyFor(alg)))
-  const keys = givenKeys(new KeySet(publicKeys, CONTRACT.keys))
-  const { verifier } = makeDoor(keys, { ...settings, algorithms: allowable })
+  const keys = fixedKeySource(new KeySet(publicKeys, CONTRACT.keys))
+  const { verifier } = createAuthenticator(keys, { ...settings, algorithms: allowable })
   const b64 = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url')
   const inputOf = (alg: string, nonce: number): string =>
     `${b64({ alg, kid: alg })}.${b64({ ...CLAIMS, nonce })}`
@@ -414,8 +419,8 @@ function derOf(signature: Buffer): Buffer {
 describe('a token that names a place where keys are', () => {
   test('makes nobody go there, nor anywhere else but once to the key server', async () => {
     const server = await LoopbackJwks.start({ behaviour: 'up', keys: GOOD_KEYS })
-    const keys = liveKeys(server.url, CONTRACT, new ManualClock())
-    const live = new Map([['live', makeDoor(keys, settings, new ManualClock())]])
+    const keys = openJwksClient(server.url, CONTRACT, new ManualClock())
+    const live = new Map([['live', createAuthenticator(keys, settings, new ManualClock())]])
     try {
       const sample = fc.sample(tokens, { numRuns: 500, seed: 1 })
       const texts = sample.map((token) => {

@@ -6,12 +6,12 @@ import {
   verify as verifyBytes,
 } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { makeDoor } from '../../../src/adapters/auth/authenticator.ts'
+import { createAuthenticator } from '../../../src/adapters/auth/authenticator.ts'
 import { KeySet } from '../../../src/adapters/auth/key-set.ts'
-import { givenKeys } from '../../../src/adapters/auth/key-source.ts'
-import { byContract } from '../../../src/core/auth/contract.ts'
-import type { Condition, Outcome } from '../../../src/core/auth/modes.ts'
-import { refused as refusal } from '../../../src/core/auth/types.ts'
+import { fixedKeySource } from '../../../src/adapters/auth/key-source.ts'
+import { settingsFromContract } from '../../../src/core/auth/contract.ts'
+import type { Condition, ModeOutcome } from '../../../src/core/auth/modes.ts'
+import { makeAuthRefusal as refusal } from '../../../src/core/auth/types.ts'
 import { CONTRACT } from '../../core/auth-contract.ts'
 import { type Jwk, PUBLISHED_VECTORS, type PublishedVector } from './rfc-vectors.ts'
 
@@ -23,13 +23,17 @@ const named = (vectors: readonly PublishedVector[]) =>
 // The verifier --------------------------------------------------------------------------------------------------
 
 function doorOf({ jwks, algs }: PublishedVector) {
-  const settings = byContract(CONTRACT, { issuer: 'joe', audience: 'any', dev_scopes: [] })
-  const keys = givenKeys(new KeySet(jwks.keys, CONTRACT.keys))
-  return makeDoor(keys, { ...settings, algorithms: algs })
+  const settings = settingsFromContract(CONTRACT, {
+    issuer: 'joe',
+    audience: 'any',
+    dev_scopes: [],
+  })
+  const keys = fixedKeySource(new KeySet(jwks.keys, CONTRACT.keys))
+  return createAuthenticator(keys, { ...settings, algorithms: algs })
 }
 async function answerOf(
   vector: PublishedVector,
-): Promise<{ readonly condition: Condition; readonly outcome: Outcome }> {
+): Promise<{ readonly condition: Condition; readonly outcome: ModeOutcome }> {
   const { verifier, rules } = doorOf(vector)
   const condition = await verifier.signature(vector.token)
   return { condition, outcome: rules.modes(condition, 'prod') }

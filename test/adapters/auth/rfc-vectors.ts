@@ -1,4 +1,4 @@
-import type { RefusalCode } from '../../../src/core/auth/types.ts'
+import type { AuthRefusalCode } from '../../../src/core/auth/types.ts'
 import { CONTRACT } from '../../core/auth-contract.ts'
 
 /** A published signature, and what must come of it under every algorithm that the allow-list can hold. */
@@ -10,7 +10,7 @@ export interface PublishedVector {
   readonly algs: readonly string[]
   readonly verdict: 'verified' | 'refused'
   /** Why it is refused; null where it is not. */
-  readonly code: RefusalCode | null
+  readonly code: AuthRefusalCode | null
   /** Of a payload that is not in the token, base64url. */
   readonly detached?: string
 }
@@ -174,7 +174,7 @@ const accepted = (id: string, token: string, ...keys: readonly Jwk[]): Published
   code: null,
 })
 const refused = (
-  code: RefusalCode,
+  code: AuthRefusalCode,
   id: string,
   token: string | object,
   ...keys: readonly Jwk[]

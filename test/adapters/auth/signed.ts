@@ -1,6 +1,6 @@
 import { sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { Jwk } from '../../../src/adapters/auth/key-filter.ts'
+import type { UntrustedJwk } from '../../../src/adapters/auth/key-filter.ts'
 import { toMilliseconds } from '../../../src/core/rows/instant.ts'
 import { NOW } from '../../core/builders.ts'
 
@@ -23,7 +23,7 @@ export const [RSA_1, RSA_2, EC, ED, ATTACKER, WEAK, ROCA] = keys as readonly [
 ]
 
 /** What of a pair stands in a key set. */
-export function published(pair: Pair): Jwk {
+export function published(pair: Pair): UntrustedJwk {
   const { d: _d, p: _p, q: _q, dp: _dp, dq: _dq, qi: _qi, ...open } = pair
   return open
 }

@@ -1,27 +1,34 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { openScriptedDoor, openSteadyDoor } from '../../../src/adapters/auth/test-authenticator.ts'
 import {
-  byContract,
+  openScriptedAuthenticator,
+  openFixtureAuthenticator,
+} from '../../../src/adapters/auth/test-authenticator.ts'
+import {
+  settingsFromContract,
   type KeyServerBehaviour,
   type KeyServerScript,
 } from '../../../src/core/auth/contract.ts'
-import type { OpenDoor } from '../../../src/ports/auth.ts'
+import type { OpenAuthenticator } from '../../../src/ports/auth.ts'
 import { CONTRACT } from '../../core/auth-contract.ts'
 import { NOW } from '../../core/builders.ts'
 import { AUDIENCE, ISSUER, published, RSA_1, RSA_2, signed } from './signed.ts'
 
-const SETTINGS = byContract(CONTRACT, { issuer: ISSUER, audience: AUDIENCE, dev_scopes: [] })
+const SETTINGS = settingsFromContract(CONTRACT, {
+  issuer: ISSUER,
+  audience: AUDIENCE,
+  dev_scopes: [],
+})
 const [R1, R2] = [published(RSA_1), published(RSA_2)]
 const up = (...keys: readonly object[]) => ({ behaviour: 'up' as const, keys })
 const is = (behaviour: KeyServerBehaviour) => ({ behaviour, keys: [] })
 const before = (elapsed_s: number) => ({ before: { ...up(R1), elapsed_s } })
 
-const open: OpenDoor[] = []
+const open: OpenAuthenticator[] = []
 afterEach(async () => {
   await Promise.all(open.splice(0).map((door) => door.close()))
 })
-async function opened(script: KeyServerScript): Promise<OpenDoor> {
-  const door = await openScriptedDoor(script, SETTINGS)
+async function opened(script: KeyServerScript): Promise<OpenAuthenticator> {
+  const door = await openScriptedAuthenticator(script, SETTINGS)
   open.push(door)
   return door
 }
@@ -97,13 +104,13 @@ describe('a door with a server that stays', () => {
     [is('refused'), GONE],
     [is('error_500'), GONE],
   ])('%j', async (stage, expected) => {
-    const door = await openSteadyDoor(stage, SETTINGS)
+    const door = await openFixtureAuthenticator(stage, SETTINGS)
     open.push(door)
     expect(await door.verifier.verify(signed(), AT)).toMatchObject(expected)
   })
 
   test('verifies what it knows after it was closed', async () => {
-    const door = await openSteadyDoor(up(R1), SETTINGS)
+    const door = await openFixtureAuthenticator(up(R1), SETTINGS)
     await door.verifier.verify(signed(), AT)
     await door.close()
     await door.close()

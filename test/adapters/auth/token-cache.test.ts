@@ -1,9 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/adapters/auth/clock.ts'
-import { digestOf, type Proven, TokenCache } from '../../../src/adapters/auth/token-cache.ts'
+import {
+  hashToken,
+  type VerifiedToken,
+  TokenCache,
+} from '../../../src/adapters/auth/token-cache.ts'
 
 const LIMITS = { max_entries: 3, max_age_s: 60 }
-const of = (sub: string, kid = true): Proven => ({ claims: { sub }, kid })
+const of = (sub: string, kid = true): VerifiedToken => ({ claims: { sub }, kid })
 
 let clock: ManualClock
 let cache: TokenCache
@@ -62,8 +66,8 @@ describe('what was put', () => {
 test('a token is kept under its SHA-256, and another under another', () => {
   // FIPS 180-2, B.1: the digest of `abc`.
   const known = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
-  expect(Buffer.from(digestOf('abc'), 'base64').toString('hex')).toBe(known)
-  expect(digestOf('abd')).not.toBe(digestOf('abc'))
+  expect(Buffer.from(hashToken('abc'), 'base64').toString('hex')).toBe(known)
+  expect(hashToken('abd')).not.toBe(hashToken('abc'))
 })
 
 describe('the bound', () => {

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
-  claimsSet,
-  compactForm,
+  parseClaims,
+  parseCompactJws,
   isBase64url,
-  jsonObject,
+  parseJsonObject,
 } from '../../../src/adapters/auth/token-form.ts'
 import { CONTRACT } from '../../core/auth-contract.ts'
 import { CLAIMS, encoded, RSA_1, signed } from './signed.ts'
@@ -19,19 +19,19 @@ const bytes = (text: string): Buffer => Buffer.from(text)
 
 describe('compactForm', () => {
   test('takes a token apart', () => {
-    const form = compactForm(TOKEN, MAX)
+    const form = parseCompactJws(TOKEN, MAX)
     expect(form?.header).toEqual({ alg: 'RS256', kid: RSA_1.kid })
     expect(JSON.parse(Buffer.from(form?.payload ?? []).toString())).toEqual(CLAIMS)
   })
 
   test('a token may be as long as the limit, and no character longer', () => {
-    expect(compactForm(TOKEN, TOKEN.length)).not.toBeNull()
-    expect(compactForm(TOKEN, TOKEN.length - 1)).toBeNull()
+    expect(parseCompactJws(TOKEN, TOKEN.length)).not.toBeNull()
+    expect(parseCompactJws(TOKEN, TOKEN.length - 1)).toBeNull()
     const filled = `${HEAD}.${BODY}.`
     const room = MAX - filled.length
     expect(room % 4).not.toBe(1)
-    expect(compactForm(filled + 'A'.repeat(room), MAX)).not.toBeNull()
-    expect(compactForm(filled + 'A'.repeat(room + 4), MAX)).toBeNull()
+    expect(parseCompactJws(filled + 'A'.repeat(room), MAX)).not.toBeNull()
+    expect(parseCompactJws(filled + 'A'.repeat(room + 4), MAX)).toBeNull()
   })
 
   test.each([
@@ -45,7 +45,7 @@ describe('compactForm', () => {
     ['members of the same name at different places', '{"a":{"b":1},"b":1}'],
     ['64 levels', `{"x":${nested(63)}}`],
   ])('a header with %s', (_situation, header) => {
-    expect(compactForm(withHeader(header), MAX)?.header).toEqual(JSON.parse(header))
+    expect(parseCompactJws(withHeader(header), MAX)?.header).toEqual(JSON.parse(header))
   })
 
   test.each([
@@ -74,7 +74,7 @@ describe('compactForm', () => {
     ['a scheme before it', `Bearer ${TOKEN}`],
     ['another spelling of the signature', `${HEAD}.${BODY}.${'A'.repeat(85)}B`],
   ])('null: %s', (_situation, token) => {
-    expect(compactForm(token, MAX)).toBeNull()
+    expect(parseCompactJws(token, MAX)).toBeNull()
   })
 
   test.each<[string, string | Uint8Array]>([
@@ -100,18 +100,18 @@ describe('compactForm', () => {
     ['a byte that is not UTF-8', Buffer.from([0x7b, 0xff, 0x7d])],
     ['UTF-16', Buffer.from('{}', 'utf16le')],
   ])('null: a header with %s', (_situation, header) => {
-    expect(compactForm(withHeader(header), MAX)).toBeNull()
+    expect(parseCompactJws(withHeader(header), MAX)).toBeNull()
   })
 
   test('a header cannot lend itself a kid by its prototype', () => {
-    const form = compactForm(withHeader('{"__proto__":{"kid":"x","alg":"none"}}'), MAX)
+    const form = parseCompactJws(withHeader('{"__proto__":{"kid":"x","alg":"none"}}'), MAX)
     expect(form?.header.kid).toBeUndefined()
     expect(form?.header['alg']).toBeUndefined()
   })
 
   test('a token of nothing but dots is not taken to pieces', () => {
-    expect(compactForm('.'.repeat(MAX), MAX)).toBeNull()
-    expect(compactForm('.'.repeat(5_000_000), MAX)).toBeNull()
+    expect(parseCompactJws('.'.repeat(MAX), MAX)).toBeNull()
+    expect(parseCompactJws('.'.repeat(5_000_000), MAX)).toBeNull()
   })
 })
 
@@ -151,9 +151,9 @@ describe('jsonObject', () => {
     ['a character beyond all', [0xf5, 0x80, 0x80, 0x80]],
   ])('null: %s, and what comes after it is read again', (_situation, bad) => {
     const open = [...bytes('{"a":"')]
-    expect(jsonObject(Buffer.from([...open, ...bad, ...bytes('"}')]))).toBeNull()
-    expect(jsonObject(Buffer.from([...open, ...bad]))).toBeNull()
-    expect(jsonObject(bytes('{"a":"é€😀"}'))).toEqual({ a: 'é€😀' })
+    expect(parseJsonObject(Buffer.from([...open, ...bad, ...bytes('"}')]))).toBeNull()
+    expect(parseJsonObject(Buffer.from([...open, ...bad]))).toBeNull()
+    expect(parseJsonObject(bytes('{"a":"é€😀"}'))).toEqual({ a: 'é€😀' })
   })
 })
 
@@ -165,7 +165,7 @@ describe('claimsSet', () => {
     ['a text with a zero character', '{"sub":"a\\u0000"}'],
     ['an empty object', '{}'],
   ])('%s', (_situation, text) => {
-    expect(claimsSet(bytes(text))).toEqual(JSON.parse(text))
+    expect(parseClaims(bytes(text))).toEqual(JSON.parse(text))
   })
 
   test.each([
@@ -180,11 +180,11 @@ describe('claimsSet', () => {
     ['nothing', ''],
     ['another token', TOKEN],
   ])('null: %s', (_situation, text) => {
-    expect(claimsSet(bytes(text))).toBeNull()
+    expect(parseClaims(bytes(text))).toBeNull()
   })
 
   test('nobody is named by a prototype', () => {
-    const claims = claimsSet(bytes('{"__proto__":{"sub":"U-admin","exp":9999999999}}'))
+    const claims = parseClaims(bytes('{"__proto__":{"sub":"U-admin","exp":9999999999}}'))
     expect(claims?.['sub']).toBeUndefined()
     expect(claims?.['exp']).toBeUndefined()
     expect(({} as Record<string, unknown>)['sub']).toBeUndefined()

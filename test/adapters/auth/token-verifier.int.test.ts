@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { KeySource } from '../../../src/adapters/auth/key-source.ts'
-import { givenKeys, NO_KEYS } from '../../../src/adapters/auth/key-source.ts'
+import { fixedKeySource, NO_KEYS } from '../../../src/adapters/auth/key-source.ts'
 import { KeySet } from '../../../src/adapters/auth/key-set.ts'
 import { TokenCache } from '../../../src/adapters/auth/token-cache.ts'
 import { JwksVerifier } from '../../../src/adapters/auth/token-verifier.ts'
-import { modeMatrix } from '../../../src/core/auth/modes.ts'
+import { buildModeMatrix } from '../../../src/core/auth/modes.ts'
 import { ENVIRONMENTS, type Environment } from '../../../src/core/auth/types.ts'
 import type { Instant } from '../../../src/core/rows/instant.ts'
 import { CONTRACT } from '../../core/auth-contract.ts'
@@ -37,7 +37,7 @@ const UNREACHABLE = refusal('jwks_unreachable', 503)
 
 function verifying(keys: KeySource, endpoint: KeyEndpoint) {
   const rules = {
-    modes: modeMatrix(CONTRACT.modes),
+    modes: buildModeMatrix(CONTRACT.modes),
     algorithms: new Set(CONTRACT.algorithms.default),
     claims: { required: CONTRACT.claims.required, issuer: ISSUER, audience: AUDIENCE, leeway_s: 0 },
     max_bytes: CONTRACT.token.max_bytes,
@@ -490,7 +490,7 @@ describe('signature', () => {
     ['a forgery', signed({ key: { ...ATTACKER, kid: RSA_1.kid } }), 'signature_invalid'],
   ])('of %s', async (_situation, token, condition) => {
     const set = new KeySet([R1 as never], CONTRACT.keys)
-    const { verifier, cache } = verifying(givenKeys(set), new KeyEndpoint('unreachable'))
+    const { verifier, cache } = verifying(fixedKeySource(set), new KeyEndpoint('unreachable'))
     expect(await verifier.signature(token)).toBe(condition)
     expect(cache.metrics().entries).toBe(0)
   })

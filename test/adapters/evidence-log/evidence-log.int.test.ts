@@ -15,7 +15,7 @@ import {
 import {
   makeRunnerKey,
   readRunnerKey,
-  type Runner,
+  type SigningRunner,
 } from '../../../src/adapters/evidence-log/runner-key.ts'
 import { writeLine } from '../../../src/adapters/evidence-log/evidence-line.ts'
 import { itemOf, passing } from '../../core/gate/builders.ts'
@@ -23,7 +23,7 @@ import { examples } from '../../support/scale.ts'
 
 let parent = ''
 let fits: Fits
-let runner: Runner
+let runner: SigningRunner
 const ITEMS = ['A1', 'B1', 'C1']
 beforeAll(async () => {
   parent = await mkdtemp(join(tmpdir(), 'ff-evidence-'))

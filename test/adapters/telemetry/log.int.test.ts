@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
-  honestToken,
-  openTokenShop,
+  signTestToken,
+  loadTestKeys,
   tokenOf,
 } from '../../../src/features/probes/testbed/test-tokens.ts'
 import { adapters } from '../../../src/composition.ts'
@@ -19,10 +19,10 @@ import { askFlag, except, type RunningService, serviceOf } from '../../support/s
 import { flagLine, writeStore } from '../../support/store-folder.ts'
 
 const canary = (what: string): string => `canary-${what}-${randomBytes(9).toString('hex')}`
-const shop = await openTokenShop(worldOf())
+const shop = await loadTestKeys(worldOf())
 const inAnHour = Math.floor(Date.now() / 1000) + 3_600
 const tokenFor = (change: object): string =>
-  honestToken(shop.keys.rsa, shop.claims({ exp: inAnHour, ...change }))
+  signTestToken(shop.keys.rsa, shop.claims({ exp: inAnHour, ...change }))
 const SCOPES = 'ff:registry:read ff:registry:write ff:override:write'
 
 /** What nobody may find again: a value of a sensitive flag, tokens, and what a caller wrote in any other place. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   loadArtefact,
   type ArtefactKind,
-  type Loaded,
+  type LoadedArtefact,
   packaged,
 } from '../../../src/artefacts/load.ts'
 import {
@@ -17,9 +17,9 @@ import {
 } from '../../../src/artefacts/rules/gate-rules.ts'
 import { ROOT, runFf } from '../../support/run-ff.ts'
 
-type Checklist = Loaded<'cutover_readiness_checklist'>
+type Checklist = LoadedArtefact<'cutover_readiness_checklist'>
 type Item = Checklist['value']['items'][number]
-async function own<K extends ArtefactKind>(kind: K): Promise<Loaded<K>> {
+async function own<K extends ArtefactKind>(kind: K): Promise<LoadedArtefact<K>> {
   const loaded = await loadArtefact(kind, packaged(ROOT, kind))
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
   return loaded.loaded
@@ -119,7 +119,7 @@ describe('a checklist', () => {
 })
 
 describe('waivers and plans', () => {
-  const WAIVER: Loaded<'waivers'>['value']['waivers'][number] = {
+  const WAIVER: LoadedArtefact<'waivers'>['value']['waivers'][number] = {
     id: 'WV-1',
     item: 'H4',
     covers: { state: 'inconclusive', code: 'not_measured_yet' },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { adminUrl, checkUrl } from '../../../src/core/admin/admin-url.ts'
-import { hasUserPart, isOfThisMachine } from '../../../src/core/auth/jwks-url.ts'
+import { parseAdminUrl, buildCheckUrl } from '../../../src/core/admin/admin-url.ts'
+import { hasUserPart, isLoopbackUrl } from '../../../src/core/auth/jwks-url.ts'
 
 describe('where Admin may be', () => {
   test.each([
@@ -10,8 +10,8 @@ describe('where Admin may be', () => {
     ['https://pty.example/admin//', 'https://pty.example/admin/v1/sensitive/check'],
     ['http://127.0.0.1:8080', 'http://127.0.0.1:8080/v1/sensitive/check'],
   ])('%s', (text, asked) => {
-    const url = adminUrl(text)
-    expect(url && checkUrl(url).href).toBe(asked)
+    const url = parseAdminUrl(text)
+    expect(url && buildCheckUrl(url).href).toBe(asked)
   })
 
   test.each([
@@ -24,7 +24,7 @@ describe('where Admin may be', () => {
     ['no URL', 'admin'],
     ['loopback in the name', 'http://127.0.0.1.evil.example'],
   ])('not %s', (_what, text) => {
-    expect(adminUrl(text)).toBeNull()
+    expect(parseAdminUrl(text)).toBeNull()
   })
 })
 
@@ -34,7 +34,7 @@ test.each([
   ['https://admin.example', false],
   ['https://10.0.0.1', false],
 ])('%s is of this machine: %s', (text, own) => {
-  expect(isOfThisMachine(new URL(text))).toBe(own)
+  expect(isLoopbackUrl(new URL(text))).toBe(own)
 })
 
 test.each([

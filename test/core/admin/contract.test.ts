@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ADMIN_CONTRACT_SHA256, contractText } from '../../../src/core/admin/contract.ts'
+import { ADMIN_CONTRACT_SHA256, formatAdminContract } from '../../../src/core/admin/contract.ts'
 import { readArtefact, sha256 } from '../builders.ts'
 
 const schema = (name: string) =>
@@ -13,7 +13,7 @@ const SCHEMAS = {
 }
 
 test('the contract is the one that is pinned: whoever changes it agrees it with Admin first', () => {
-  expect(sha256(contractText(SCHEMAS))).toBe(ADMIN_CONTRACT_SHA256)
+  expect(sha256(formatAdminContract(SCHEMAS))).toBe(ADMIN_CONTRACT_SHA256)
 })
 
 test('every form that the messages name is a part of it, and no other', () => {
@@ -23,11 +23,14 @@ test('every form that the messages name is a part of it, and no other', () => {
   expect(forms.size).toBeGreaterThan(3)
   for (const name of Object.keys(common.$defs)) {
     const changed = { ...common, $defs: { ...common.$defs, [name]: {} } }
-    const differs = contractText({ ...SCHEMAS, common: changed }) !== contractText(SCHEMAS)
+    const differs =
+      formatAdminContract({ ...SCHEMAS, common: changed }) !== formatAdminContract(SCHEMAS)
     expect([name, differs]).toEqual([name, forms.has(name)])
   }
 })
 
 test('a form that is gone is a difference too', () => {
-  expect(contractText({ ...SCHEMAS, common: { $defs: {} } })).not.toBe(contractText(SCHEMAS))
+  expect(formatAdminContract({ ...SCHEMAS, common: { $defs: {} } })).not.toBe(
+    formatAdminContract(SCHEMAS),
+  )
 })

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { answerText, checkText, readAnswer, readCheck } from '../../../src/core/admin/messages.ts'
+import {
+  formatCheckAnswer,
+  formatCheckRequest,
+  parseCheckAnswer,
+  parseCheckRequest,
+} from '../../../src/core/admin/messages.ts'
 import { TTL_STATES } from '../../../src/core/evaluate/types.ts'
 import { contractSchemas, FLAG, fromNow, known, REF, TENANT, USER } from '../builders.ts'
 
@@ -8,31 +13,31 @@ const NOBODY = { ...QUESTION, tenant_id: null, user_id: null }
 const schemas = contractSchemas()
 const asked = schemas('admin-check-request.schema.json')
 const answered = schemas('admin-check-response.schema.json')
-const VALID = answerText(QUESTION, known(), 'valid')
-const UNKNOWN = answerText(QUESTION, { status: 'unknown' }, 'unknown')
+const VALID = formatCheckAnswer(QUESTION, known(), 'valid')
+const UNKNOWN = formatCheckAnswer(QUESTION, { status: 'unknown' }, 'unknown')
 
 describe('a question', () => {
   test.each([
     ['of a tenant and user', QUESTION],
     ['of nobody in particular', NOBODY],
   ])('%s is written and read alike, as the schema has it', (_whose, question) => {
-    const text = checkText(question)
+    const text = formatCheckRequest(question)
     expect(asked(JSON.parse(text))).toBe(true)
-    expect(readCheck(text)).toEqual(question)
+    expect(parseCheckRequest(text)).toEqual(question)
   })
 })
 
 describe('an answer', () => {
   test.each(TTL_STATES.filter((state) => state !== 'unknown'))('%s, with its times', (stated) => {
     const answer = known({ revoked: stated === 'revoked', stated })
-    const text = answerText(QUESTION, answer, stated)
+    const text = formatCheckAnswer(QUESTION, answer, stated)
     expect(answered(JSON.parse(text))).toBe(true)
-    expect(readAnswer(text, QUESTION)).toEqual(answer)
+    expect(parseCheckAnswer(text, QUESTION)).toEqual(answer)
   })
 
   test('unknown, with nothing more', () => {
     expect(answered(JSON.parse(UNKNOWN))).toBe(true)
-    expect(readAnswer(UNKNOWN, QUESTION)).toEqual({ status: 'unknown' })
+    expect(parseCheckAnswer(UNKNOWN, QUESTION)).toEqual({ status: 'unknown' })
   })
 
   test.each([
@@ -42,7 +47,7 @@ describe('an answer', () => {
     ['another user', { ...QUESTION, user_id: 'U-other' }],
     ['nobody in particular', NOBODY],
   ])('about %s is none', (_whom, other) => {
-    for (const text of [VALID, UNKNOWN]) expect(readAnswer(text, other)).toBeNull()
+    for (const text of [VALID, UNKNOWN]) expect(parseCheckAnswer(text, other)).toBeNull()
   })
 
   test.each([
@@ -59,7 +64,7 @@ describe('an answer', () => {
     ['a day that there is not', VALID.replace(/"\d{4}-\d\d-\d\d/, '"2026-02-30')],
     ['a state that nobody knows', VALID.replace('"valid"', '"granted"')],
   ])('that is %s is none', (_what, text) => {
-    expect(readAnswer(text, QUESTION)).toBeNull()
+    expect(parseCheckAnswer(text, QUESTION)).toBeNull()
   })
 })
 
@@ -101,7 +106,7 @@ describe('the schemas and the core have one opinion', () => {
     const verdicts = new Set<boolean>()
     for (const body of bodies) {
       const plain = JSON.parse(body) as typeof QUESTION
-      const taken = readAnswer(body, plain) !== null
+      const taken = parseCheckAnswer(body, plain) !== null
       expect([body, taken]).toEqual([body, answered(plain)])
       verdicts.add(taken)
     }
@@ -109,10 +114,10 @@ describe('the schemas and the core have one opinion', () => {
   })
 
   test('of every question with a member changed in every way', () => {
-    const bodies = [checkText(QUESTION), checkText(NOBODY)].flatMap(changes)
+    const bodies = [formatCheckRequest(QUESTION), formatCheckRequest(NOBODY)].flatMap(changes)
     const verdicts = new Set<boolean>()
     for (const body of bodies) {
-      const taken = readCheck(body) !== null
+      const taken = parseCheckRequest(body) !== null
       expect([body, taken]).toEqual([body, asked(JSON.parse(body))])
       verdicts.add(taken)
     }

@@ -1,8 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { EVALUATE_ANY, inContext, withoutToken } from '../../../src/core/auth/authenticate.ts'
-import { type Environment, isRefused, refused } from '../../../src/core/auth/types.ts'
-import { modeMatrix } from '../../../src/core/auth/modes.ts'
+import {
+  EVALUATE_ANY,
+  resolveNamedContext,
+  authenticateWithoutToken,
+} from '../../../src/core/auth/authenticate.ts'
+import { type Environment, isAuthRefusal, makeAuthRefusal } from '../../../src/core/auth/types.ts'
+import { buildModeMatrix } from '../../../src/core/auth/modes.ts'
 import { MODES } from '../auth-contract.ts'
 import { anonymous, decodeOnly, devHeaders, principal, TENANT, USER } from '../builders.ts'
 
@@ -15,30 +19,32 @@ const NOBODY = {
   warnings: ['unauthenticated'],
   key_set_stale: false,
 }
-const RULES = { modes: modeMatrix(MODES), dev_scopes: ['ff:registry:read'] }
+const RULES = { modes: buildModeMatrix(MODES), dev_scopes: ['ff:registry:read'] }
 const headers = { user_id: USER, tenant_id: TENANT, scopes: ['ff:registry:read'] }
 
 describe('withoutToken', () => {
   test('the headers of a developer, where they are allowed', () => {
-    expect(withoutToken({ token: null, dev_headers: headers }, 'dev+H', RULES)).toEqual({
-      mode: 'dev-headers',
-      source: 'dev-headers',
-      ...headers,
-      warnings: ['auth_not_verified', 'dev_headers'],
-      key_set_stale: false,
-    })
+    expect(authenticateWithoutToken({ token: null, dev_headers: headers }, 'dev+H', RULES)).toEqual(
+      {
+        mode: 'dev-headers',
+        source: 'dev-headers',
+        ...headers,
+        warnings: ['auth_not_verified', 'dev_headers'],
+        key_set_stale: false,
+      },
+    )
   })
 
   test('no more scopes than dev headers may give', () => {
     const dev_headers = { ...headers, scopes: ['ff:operator', 'ff:registry:read'] }
-    expect(withoutToken({ token: null, dev_headers }, 'dev+H', RULES)).toMatchObject({
+    expect(authenticateWithoutToken({ token: null, dev_headers }, 'dev+H', RULES)).toMatchObject({
       scopes: ['ff:registry:read'],
     })
   })
 
   test('nobody, where the matrix refuses those who bring nothing', () => {
-    const closed = { ...RULES, modes: () => refused('token_missing') }
-    expect(withoutToken({ token: null, dev_headers: null }, 'prod', closed)).toEqual({
+    const closed = { ...RULES, modes: () => makeAuthRefusal('token_missing') }
+    expect(authenticateWithoutToken({ token: null, dev_headers: null }, 'prod', closed)).toEqual({
       refused: 'token_missing',
       http: 401,
     })
@@ -46,7 +52,9 @@ describe('withoutToken', () => {
 
   test('half the headers', () => {
     const dev_headers = { ...headers, tenant_id: null }
-    expect(withoutToken({ token: null, dev_headers }, 'dev+H', RULES)).toMatchObject(dev_headers)
+    expect(authenticateWithoutToken({ token: null, dev_headers }, 'dev+H', RULES)).toMatchObject(
+      dev_headers,
+    )
   })
 
   test.each([
@@ -60,14 +68,16 @@ describe('withoutToken', () => {
       'prod',
     ],
   ] as const)('nobody: %s', (_situation, dev_headers, environment) => {
-    expect(withoutToken({ token: null, dev_headers }, environment, RULES)).toEqual(NOBODY)
+    expect(authenticateWithoutToken({ token: null, dev_headers }, environment, RULES)).toEqual(
+      NOBODY,
+    )
   })
 
   test.each([
     ['user', { ...headers, user_id: 'a:b' }],
     ['tenant', { ...headers, tenant_id: '*' }],
   ])('refused: a %s that breaks the grammar', (_situation, dev_headers) => {
-    expect(withoutToken({ token: null, dev_headers }, 'dev+H', RULES)).toEqual({
+    expect(authenticateWithoutToken({ token: null, dev_headers }, 'dev+H', RULES)).toEqual({
       refused: 'context_invalid',
       http: 403,
     })
@@ -81,7 +91,9 @@ describe('withoutToken', () => {
         any,
         fc.constantFrom<Environment>('prod', 'dev-H'),
         (dev_headers, environment) => {
-          expect(withoutToken({ token: null, dev_headers }, environment, RULES)).toEqual(NOBODY)
+          expect(
+            authenticateWithoutToken({ token: null, dev_headers }, environment, RULES),
+          ).toEqual(NOBODY)
         },
       ),
     )
@@ -98,7 +110,7 @@ describe('inContext', () => {
     ['a caller by headers', devHeaders()],
     ['nobody', anonymous({ tenant_id: null, user_id: null })],
   ])('%s who names no one stays who it is', (_situation, who) => {
-    expect(inContext(who, nobodyNamed)).toEqual(who)
+    expect(resolveNamedContext(who, nobodyNamed)).toEqual(who)
   })
 
   test.each([
@@ -106,7 +118,7 @@ describe('inContext', () => {
     ['a decode-only caller', decodeOnly()],
     ['a caller by headers', devHeaders()],
   ])('%s may name itself', (_situation, who) => {
-    expect(inContext(who, { tenant_id: TENANT, user_id: USER })).toEqual(who)
+    expect(resolveNamedContext(who, { tenant_id: TENANT, user_id: USER })).toEqual(who)
   })
 
   test.each([
@@ -126,7 +138,7 @@ describe('inContext', () => {
       { user_id: 'U2' },
     ],
   ])('refused: %s', (_situation, who, named) => {
-    expect(inContext(who, { ...nobodyNamed, ...named })).toEqual({
+    expect(resolveNamedContext(who, { ...nobodyNamed, ...named })).toEqual({
       refused: 'context_mismatch',
       http: 403,
     })
@@ -134,23 +146,26 @@ describe('inContext', () => {
 
   test('a verified caller with the scope speaks for others, in part or in whole', () => {
     const who = principal(any)
-    expect(inContext(who, { tenant_id: 'T-2', user_id: 'U2' })).toEqual({
+    expect(resolveNamedContext(who, { tenant_id: 'T-2', user_id: 'U2' })).toEqual({
       ...who,
       tenant_id: 'T-2',
       user_id: 'U2',
     })
-    expect(inContext(who, { tenant_id: null, user_id: 'U2' })).toEqual({ ...who, user_id: 'U2' })
+    expect(resolveNamedContext(who, { tenant_id: null, user_id: 'U2' })).toEqual({
+      ...who,
+      user_id: 'U2',
+    })
   })
 
   test('nobody is who the request says', () => {
     const nobody = anonymous({ tenant_id: null, user_id: null })
     const named = { tenant_id: 'T-2', user_id: 'U2' }
-    expect(inContext(nobody, named)).toEqual({ ...nobody, ...named })
+    expect(resolveNamedContext(nobody, named)).toEqual({ ...nobody, ...named })
   })
 
   test('a refusal stays a refusal, whoever is named', () => {
-    const no = refused('signature_invalid')
-    expect(inContext(no, { tenant_id: 'T-2', user_id: 'U2' })).toBe(no)
-    expect(isRefused(no)).toBe(true)
+    const no = makeAuthRefusal('signature_invalid')
+    expect(resolveNamedContext(no, { tenant_id: 'T-2', user_id: 'U2' })).toBe(no)
+    expect(isAuthRefusal(no)).toBe(true)
   })
 })

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import {
   type ClaimCondition,
-  claimFault,
-  identityOf,
-  timesHold,
+  findClaimFault,
+  readIdentity,
+  hasFiniteTimes,
 } from '../../../src/core/auth/claims.ts'
 import { toMilliseconds } from '../../../src/core/rows/instant.ts'
 import { fromNow, NOW } from '../builders.ts'
@@ -31,7 +31,7 @@ const without = (name: keyof typeof GOOD) => {
 
 describe('identityOf', () => {
   test('says who it is and what it may', () => {
-    expect(identityOf(GOOD)).toEqual({
+    expect(readIdentity(GOOD)).toEqual({
       user_id: 'U1001',
       tenant_id: 'T-1',
       scopes: ['ff:override:write', 'ff:tenant:any'],
@@ -44,7 +44,7 @@ describe('identityOf', () => {
     ['a scope that is no text', { ...GOOD, scope: ['ff:operator'] }, { scopes: [] }],
     ['spaces between scopes', { ...GOOD, scope: ' a  b ' }, { scopes: ['a', 'b'] }],
   ])('%s', (_situation, claims, identity) => {
-    expect(identityOf(claims)).toMatchObject(identity)
+    expect(readIdentity(claims)).toMatchObject(identity)
   })
 })
 
@@ -58,7 +58,7 @@ describe('timesHold', () => {
     ['a start that is a text', { ...GOOD, nbf: '0' }, false],
     ['a start before all time', { nbf: Number.NEGATIVE_INFINITY }, false],
   ])('%s: %s', (_situation, claims, holds) => {
-    expect(timesHold(claims as Readonly<Record<string, unknown>>)).toBe(holds)
+    expect(hasFiniteTimes(claims as Readonly<Record<string, unknown>>)).toBe(holds)
   })
 })
 
@@ -72,7 +72,7 @@ describe('claimFault', () => {
     ['several audiences, ours among them', { ...GOOD, aud: ['a', GOOD.aud] }],
     ['claims that nobody asked for', { ...GOOD, admin: true, mode: 'none' }],
   ])('none: %s', (_situation, claims) => {
-    expect(claimFault(claims, expected, NOW)).toBeNull()
+    expect(findClaimFault(claims, expected, NOW)).toBeNull()
   })
 
   const FAULTY: readonly (readonly [string, Readonly<Record<string, unknown>>, ClaimCondition])[] =
@@ -95,7 +95,7 @@ describe('claimFault', () => {
       ['a tenant of null', { ...GOOD, tid: null }, 'context_invalid'],
     ]
   test.each(FAULTY)('%s', (_situation, claims, condition) => {
-    expect(claimFault(claims, expected, NOW)).toBe(condition)
+    expect(findClaimFault(claims, expected, NOW)).toBe(condition)
   })
 
   // Page 2, order of checks: claims present, iss, aud, nbf, exp, ids.
@@ -111,7 +111,7 @@ describe('claimFault', () => {
     for (let first = 0; first < IN_ORDER.length; first += 1) {
       const wrong = IN_ORDER.slice(first).map(([, claims]) => claims)
       const claims = Object.assign({}, GOOD, ...wrong.toReversed()) as typeof GOOD
-      expect(claimFault(claims, expected, NOW)).toBe(IN_ORDER[first]?.[0])
+      expect(findClaimFault(claims, expected, NOW)).toBe(IN_ORDER[first]?.[0])
     }
     expect(IN_ORDER).toHaveLength(6)
   })
@@ -119,20 +119,20 @@ describe('claimFault', () => {
   test('what has to be there is what is said to', () => {
     const { nbf: _, ...claims } = GOOD
     const more = { ...expected, required: [...expected.required, 'nbf'] }
-    expect(claimFault(claims, more, NOW)).toBe('claim_missing')
+    expect(findClaimFault(claims, more, NOW)).toBe('claim_missing')
   })
 
   test('milliseconds of the clock count', () => {
     const late = fromNow(-1)
-    expect(claimFault({ ...GOOD, exp: SECONDS }, expected, late)).toBeNull()
-    expect(claimFault({ ...GOOD, nbf: SECONDS }, expected, late)).toBe('token_not_yet_valid')
+    expect(findClaimFault({ ...GOOD, exp: SECONDS }, expected, late)).toBeNull()
+    expect(findClaimFault({ ...GOOD, nbf: SECONDS }, expected, late)).toBe('token_not_yet_valid')
   })
 
   test('clocks may differ by the leeway, and by no second more', () => {
     const lenient = { ...expected, leeway_s: 60 }
-    expect(claimFault({ ...GOOD, exp: SECONDS - 59 }, lenient, NOW)).toBeNull()
-    expect(claimFault({ ...GOOD, exp: SECONDS - 60 }, lenient, NOW)).toBe('token_expired')
-    expect(claimFault({ ...GOOD, nbf: SECONDS + 60 }, lenient, NOW)).toBeNull()
-    expect(claimFault({ ...GOOD, nbf: SECONDS + 61 }, lenient, NOW)).toBe('token_not_yet_valid')
+    expect(findClaimFault({ ...GOOD, exp: SECONDS - 59 }, lenient, NOW)).toBeNull()
+    expect(findClaimFault({ ...GOOD, exp: SECONDS - 60 }, lenient, NOW)).toBe('token_expired')
+    expect(findClaimFault({ ...GOOD, nbf: SECONDS + 60 }, lenient, NOW)).toBeNull()
+    expect(findClaimFault({ ...GOOD, nbf: SECONDS + 61 }, lenient, NOW)).toBe('token_not_yet_valid')
   })
 })

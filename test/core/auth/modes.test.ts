@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import {
   CONDITIONS,
   type ModeFaultCode,
-  modeFaults,
-  modeMatrix,
+  findModeFaults,
+  buildModeMatrix,
   type ModeRow,
 } from '../../../src/core/auth/modes.ts'
 import { ENVIRONMENTS } from '../../../src/core/auth/types.ts'
@@ -11,17 +11,17 @@ import { MODES } from '../auth-contract.ts'
 
 describe('the matrix of the contract', () => {
   test('has no fault', () => {
-    expect(modeFaults(MODES)).toEqual([])
+    expect(findModeFaults(MODES)).toEqual([])
   })
 
   test('answers every condition in every environment', () => {
-    const matrix = modeMatrix(MODES)
+    const matrix = buildModeMatrix(MODES)
     for (const condition of CONDITIONS)
       for (const environment of ENVIRONMENTS) expect(matrix(condition, environment)).toBeDefined()
   })
 
   test('lets nobody in outside dev who was not verified', () => {
-    const matrix = modeMatrix(MODES)
+    const matrix = buildModeMatrix(MODES)
     for (const condition of CONDITIONS) {
       for (const environment of ['dev-H', 'prod'] as const) {
         const outcome = matrix(condition, environment)
@@ -35,7 +35,7 @@ describe('the matrix of the contract', () => {
   test.each(['alg_not_allowed', 'token_expired', 'audience_mismatch', 'token_malformed'] as const)(
     '%s is refused everywhere',
     (condition) => {
-      const matrix = modeMatrix(MODES)
+      const matrix = buildModeMatrix(MODES)
       for (const environment of ENVIRONMENTS)
         expect(matrix(condition, environment)).toMatchObject({ refused: condition, http: 401 })
     },
@@ -115,6 +115,6 @@ describe('modeFaults', () => {
       'M-06',
     ],
   ])('%s', (_situation, rows, code, detail) => {
-    expect(modeFaults(rows)).toContainEqual(expect.objectContaining({ code, detail }))
+    expect(findModeFaults(rows)).toContainEqual(expect.objectContaining({ code, detail }))
   })
 })

@@ -1,10 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { isRefused, REFUSALS, refused, type RefusalCode } from '../../../src/core/auth/types.ts'
+import {
+  isAuthRefusal,
+  AUTH_REFUSALS,
+  makeAuthRefusal,
+  type AuthRefusalCode,
+} from '../../../src/core/auth/types.ts'
 import { anonymous } from '../builders.ts'
 
 describe('a refusal', () => {
   // Page 2, mode matrix.
-  const HTTP: readonly (readonly [RefusalCode, number])[] = [
+  const HTTP: readonly (readonly [AuthRefusalCode, number])[] = [
     ['signature_invalid', 401],
     ['alg_not_allowed', 401],
     ['jwks_unreachable', 503],
@@ -25,16 +30,16 @@ describe('a refusal', () => {
   test.each(HTTP)(
     '%s is answered with %i and nothing that looks like a principal',
     (code, http) => {
-      expect(refused(code)).toEqual({ refused: code, http })
+      expect(makeAuthRefusal(code)).toEqual({ refused: code, http })
     },
   )
 
   test('there is no refusal that the mode matrix does not have', () => {
-    expect(Object.keys(REFUSALS).sort()).toEqual(HTTP.map(([code]) => code).sort())
+    expect(Object.keys(AUTH_REFUSALS).sort()).toEqual(HTTP.map(([code]) => code).sort())
   })
 
   test('is told from a principal that is nobody', () => {
-    expect(isRefused(refused('token_expired'))).toBe(true)
-    expect(isRefused(anonymous())).toBe(false)
+    expect(isAuthRefusal(makeAuthRefusal('token_expired'))).toBe(true)
+    expect(isAuthRefusal(anonymous())).toBe(false)
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Approval, answerFrom } from '../../../src/core/evaluate/approvals.ts'
+import { type Approval, answerApproval } from '../../../src/core/evaluate/approvals.ts'
 import { DAY, FLAG, fromNow, LONG_AGO, REF, TENANT, USER } from '../builders.ts'
 
 const approval = (more: Partial<Approval> = {}): Approval => ({
@@ -17,7 +17,7 @@ const question = { approval_ref: REF, flag_key: FLAG, tenant_id: TENANT, user_id
 describe('answerFrom', () => {
   test('the approval of this ref, flag, tenant and user, with its times and no more', () => {
     const others = [approval({ user_id: 'U2', revoked: true }), approval({ flag_key: 'ff.other' })]
-    expect(answerFrom([...others, approval()], question)).toEqual({
+    expect(answerApproval([...others, approval()], question)).toEqual({
       status: 'known',
       revoked: false,
       not_before: LONG_AGO,
@@ -26,7 +26,7 @@ describe('answerFrom', () => {
   })
 
   test('a revoked one is known too', () => {
-    expect(answerFrom([approval({ revoked: true })], question)).toMatchObject({ revoked: true })
+    expect(answerApproval([approval({ revoked: true })], question)).toMatchObject({ revoked: true })
   })
 
   test.each([
@@ -39,6 +39,6 @@ describe('answerFrom', () => {
     ['a caller without a tenant', [approval()], { ...question, tenant_id: null }],
     ['a caller without a user', [approval()], { ...question, user_id: null }],
   ])('unknown: %s', (_situation, approvals, asked) => {
-    expect(answerFrom(approvals, asked)).toEqual({ status: 'unknown' })
+    expect(answerApproval(approvals, asked)).toEqual({ status: 'unknown' })
   })
 })

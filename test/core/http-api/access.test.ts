@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { accessRefusal } from '../../../src/core/http-api/access.ts'
+import { findAccessRefusal } from '../../../src/core/http-api/access.ts'
 import { anonymous, decodeOnly, principal, TENANT } from '../builders.ts'
 
 const needs = (scopes: readonly string[], tenant: string | null = null) => ({ scopes, tenant })
@@ -19,13 +19,13 @@ test.each([
     'scope_missing',
   ],
 ] as const)('%s', (_what, scopes, need, refusal) => {
-  expect(accessRefusal(principal({ scopes }), need)).toBe(refusal)
+  expect(findAccessRefusal(principal({ scopes }), need)).toBe(refusal)
 })
 
 test('whoever brought no token is told so, before any scope', () => {
-  expect(accessRefusal(anonymous(), needs([]))).toBe('token_missing')
+  expect(findAccessRefusal(anonymous(), needs([]))).toBe('token_missing')
 })
 
 test('an unverified token has no scopes', () => {
-  expect(accessRefusal(decodeOnly(), needs(['ff:a']))).toBe('scope_missing')
+  expect(findAccessRefusal(decodeOnly(), needs(['ff:a']))).toBe('scope_missing')
 })

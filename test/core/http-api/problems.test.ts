@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { REFUSALS } from '../../../src/core/auth/types.ts'
+import { AUTH_REFUSALS } from '../../../src/core/auth/types.ts'
 import { problem } from '../../../src/core/problem.ts'
 import { isServiceCode, PROBLEMS, problemText } from '../../../src/core/http-api/problems.ts'
 
@@ -14,8 +14,8 @@ describe('every code', () => {
   )
 
   test('of the door has the status of the mode matrix', () => {
-    for (const [code, status] of Object.entries(REFUSALS))
-      expect(PROBLEMS[code as keyof typeof REFUSALS][0]).toBe(status)
+    for (const [code, status] of Object.entries(AUTH_REFUSALS))
+      expect(PROBLEMS[code as keyof typeof AUTH_REFUSALS][0]).toBe(status)
   })
 })
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { answerFrom } from '../../../src/core/evaluate/approvals.ts'
+import { answerApproval } from '../../../src/core/evaluate/approvals.ts'
 import { decisionText } from '../../../src/core/evaluate/decision-text.ts'
 import { evaluate } from '../../../src/core/evaluate/evaluate.ts'
 import type { AuthMode, Facts, Principal } from '../../../src/core/evaluate/types.ts'
@@ -53,7 +53,7 @@ function decided({ given, asker, request }: Cell, rows: readonly AnyRow[]): stri
   const unreachable = given.admin === 'unreachable'
   const answer = unreachable
     ? { status: 'unreachable' as const }
-    : answerFrom(given.approvals, first.ask)
+    : answerApproval(given.approvals, first.ask)
   const { decision } = evaluate(facts, answer)
   if (decision === undefined) throw new Error(`asked twice in ${request.flag_key}`)
   return decisionText(decision)

@@ -10,13 +10,13 @@ import { HONEST_SERVING } from '../../../src/features/selftest/served-sides.ts'
 import { HONEST } from '../../../src/features/parity/dependencies.ts'
 import { schemaProblems } from '../../../src/artefacts/schemas.ts'
 import { buildVectors } from '../../../src/artefacts/vectors.ts'
-import { openDoorOn } from '../../../src/adapters/auth/authenticator.ts'
-import { openScriptedDoor } from '../../../src/adapters/auth/test-authenticator.ts'
+import { openAuthenticator } from '../../../src/adapters/auth/authenticator.ts'
+import { openScriptedAuthenticator } from '../../../src/adapters/auth/test-authenticator.ts'
 import { openScratch } from '../../../src/adapters/stores.ts'
 import { openAll } from '../../../src/concurrency/open-all.ts'
 import {
   type AuthSettings,
-  byContract,
+  settingsFromContract,
   type KeyServerScript,
 } from '../../../src/core/auth/contract.ts'
 import { evaluate } from '../../../src/core/evaluate/evaluate.ts'
@@ -36,11 +36,11 @@ const NO_LINES = { baseline: [], candidate: [] }
 let close: () => Promise<void>
 beforeAll(async () => {
   inputs = await loadOrThrow(ROOT, [])
-  const settings = byContract(inputs.auth.value, inputs.fixtures.value)
+  const settings = settingsFromContract(inputs.auth.value, inputs.fixtures.value)
   const opening = {
     adapters: {
       openDoor: (script: KeyServerScript | null, own: AuthSettings) =>
-        script === null ? openDoorOn(null, own) : openScriptedDoor(script, own),
+        script === null ? openAuthenticator(null, own) : openScriptedAuthenticator(script, own),
     },
     settings,
     fixtures: inputs.fixtures.value.fixtures,

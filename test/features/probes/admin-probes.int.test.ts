@@ -3,7 +3,7 @@ import { PROBES } from '../../../src/features/probes/index.ts'
 import type { Probe, World } from '../../../src/features/probes/framework/probe.ts'
 import { runControl, runProbe } from '../../../src/features/probes/framework/run-probe.ts'
 import type { Adapters } from '../../../src/ports/adapters.ts'
-import type { AdminBehaviour, ApprovalCheck } from '../../../src/ports/admin.ts'
+import type { AdminBehaviour, CheckApproval } from '../../../src/ports/admin.ts'
 import { adapters } from '../../../src/composition.ts'
 import { handsOf, itemOf, TERMS, worldOf } from './context.ts'
 
@@ -25,7 +25,7 @@ const measured = (id: string, change: Partial<Adapters>) =>
   probeOf(id).measure(worldFor(id, change))
 
 /** A client that is the real one, but for what becomes of what it is asked. */
-const asking = (change: (check: ApprovalCheck) => ApprovalCheck): Partial<Adapters> => ({
+const asking = (change: (check: CheckApproval) => CheckApproval): Partial<Adapters> => ({
   openApprovals: async (plan) => {
     const opened = await adapters.openApprovals(plan)
     return {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openApprovals } from '../../../src/adapters/admin/index.ts'
-import { approvalsPlan } from '../../../src/features/serve/admin-settings.ts'
+import { resolveApprovalsPlan } from '../../../src/features/serve/admin-settings.ts'
 import { parsedOnRead } from '../../../src/commands/settings.ts'
 import type { SettingName, SettingValues } from '../../../src/core/settings/settings.ts'
 import { FfError } from '../../../src/errors.ts'
@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 async function fault(texts: Texts, env: 'prod' | 'dev-H' = 'prod'): Promise<FfError> {
-  const error: unknown = await approvalsPlan(settingsOf(texts), env).then(
+  const error: unknown = await resolveApprovalsPlan(settingsOf(texts), env).then(
     () => null,
     (thrown: unknown) => thrown,
   )
@@ -45,7 +45,7 @@ describe('Admin', () => {
   const url = 'https://admin.example/base'
   test('with a token', async () => {
     expect(
-      await approvalsPlan(
+      await resolveApprovalsPlan(
         settingsOf({ FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE: at('token') }),
         'prod',
       ),
@@ -62,7 +62,7 @@ describe('Admin', () => {
       FF_ADMIN_KEY_FILE: at('ff.key'),
       FF_ADMIN_CA_FILE: at('ca.pem'),
     }
-    const plan = await approvalsPlan(settingsOf({ FF_ADMIN_URL: url, ...files }), 'prod')
+    const plan = await resolveApprovalsPlan(settingsOf({ FF_ADMIN_URL: url, ...files }), 'prod')
     expect(plan).toMatchObject({
       credential: {
         token: null,
@@ -74,7 +74,7 @@ describe('Admin', () => {
   test.each(['http://127.0.0.1:1', 'http://localhost:1', 'https://[::1]:1'])(
     'on this machine without either: %s',
     async (own) => {
-      const plan = await approvalsPlan(settingsOf({ FF_ADMIN_URL: own }), 'prod')
+      const plan = await resolveApprovalsPlan(settingsOf({ FF_ADMIN_URL: own }), 'prod')
       expect(plan).toMatchObject({ kind: 'admin', credential: { token: null, client: null } })
     },
   )
@@ -84,12 +84,12 @@ describe('Admin', () => {
       FF_ADMIN_TOKEN_FILE: at('token'),
       FF_APPROVALS_FILE: at('none'),
     }
-    expect(await approvalsPlan(settingsOf(texts), 'prod')).toMatchObject({ kind: 'admin' })
+    expect(await resolveApprovalsPlan(settingsOf(texts), 'prod')).toMatchObject({ kind: 'admin' })
   })
   test('takes a token that a group may read', async () => {
     const FF_ADMIN_TOKEN_FILE = await put('group', TOKEN, 0o640)
     expect(
-      await approvalsPlan(settingsOf({ FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE }), 'prod'),
+      await resolveApprovalsPlan(settingsOf({ FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE }), 'prod'),
     ).toMatchObject({ url: {} })
   })
 
@@ -167,7 +167,7 @@ describe('a file of approvals', () => {
   test('answers where there is no Admin, for the same ref, flag, tenant and user', async () => {
     const FF_APPROVALS_FILE = await file([approval()])
     const opened = await openApprovals(
-      await approvalsPlan(settingsOf({ FF_APPROVALS_FILE }), 'dev-H'),
+      await resolveApprovalsPlan(settingsOf({ FF_APPROVALS_FILE }), 'dev-H'),
     )
     const check = opened.begin()
     expect(await check(QUESTION)).toMatchObject({ status: 'known', revoked: false })
@@ -216,7 +216,7 @@ describe('a file of approvals', () => {
 })
 
 test('with neither of them no approval can be asked about', async () => {
-  const opened = await openApprovals(await approvalsPlan(settingsOf({}), 'prod'))
+  const opened = await openApprovals(await resolveApprovalsPlan(settingsOf({}), 'prod'))
   expect(await opened.begin()(QUESTION)).toEqual({ status: 'unreachable' })
 })
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { EvidenceDraft } from '../../../src/core/gate/types.ts'
 import { fromMilliseconds } from '../../../src/core/rows/instant.ts'
-import { makeRunnerKey, type Runner } from '../../../src/adapters/evidence-log/runner-key.ts'
+import { makeRunnerKey, type SigningRunner } from '../../../src/adapters/evidence-log/runner-key.ts'
 import { CODE, fullEvidence, gateFolder } from '../../support/gate-folder.ts'
 import { onTerminal, type PtyRun, type Script } from '../../support/pty.ts'
 import { ROOT, type Run, runFf } from '../../support/run-ff.ts'
@@ -42,7 +42,7 @@ const yes = (count: number): Script =>
 const withPassphrase: Script = [['Passphrase of', `${SECRET}\n`]]
 
 /** Records by which each item passes now, by a runner that the trust file names from now on. */
-async function measureAll(runner: Runner): Promise<void> {
+async function measureAll(runner: SigningRunner): Promise<void> {
   const at = fromMilliseconds(Date.now())
   const now = (draft: EvidenceDraft): EvidenceDraft => ({
     ...draft,
@@ -52,7 +52,7 @@ async function measureAll(runner: Runner): Promise<void> {
   })
   await fullEvidence(folder, now, runner)
 }
-async function newRunner(): Promise<Runner> {
+async function newRunner(): Promise<SigningRunner> {
   const runner = await makeRunnerKey(join(folder, '.ff/runner.pem'))
   const { kid, jwk } = runner
   const shown = { kind: 'public_key', schemaVersion: 1, person: 'ci', name: 'CI', kid, jwk }

@@ -1,9 +1,9 @@
 import type { Adapters } from '../../../ports/adapters.ts'
 import { constants, createHmac, createPublicKey, verify } from 'node:crypto'
-import type { Authentication } from '../../../core/auth/types.ts'
-import { refused } from '../../../core/auth/types.ts'
+import type { AuthResult } from '../../../core/auth/types.ts'
+import { makeAuthRefusal } from '../../../core/auth/types.ts'
 import type { TokenVerifier } from '../../../ports/auth.ts'
-import { type Jwk, publicPem } from '../testbed/test-tokens.ts'
+import { type TestJwk, publicPem } from '../testbed/test-tokens.ts'
 
 type Header = Readonly<Record<string, unknown>>
 
@@ -12,7 +12,7 @@ type Header = Readonly<Record<string, unknown>>
  * and to the key that is fetched. It guards nothing; it is what the probe of forged tokens has to find out.
  */
 export const believing = (
-  keys: readonly Jwk[],
+  keys: readonly TestJwk[],
   { openClient }: Pick<Adapters, 'openClient'>,
 ): Pick<TokenVerifier, 'verify'> => ({
   verify: async (token) => {
@@ -26,13 +26,13 @@ export const believing = (
         signature: Buffer.from(signature, 'base64url'),
       },
     )
-    return holds ? principal(parsed(payload)) : refused('signature_invalid')
+    return holds ? principal(parsed(payload)) : makeAuthRefusal('signature_invalid')
   },
 })
 
 /** The set of keys, and how an address is fetched. */
 interface KeySource extends Pick<Adapters, 'openClient'> {
-  readonly keys: readonly Jwk[]
+  readonly keys: readonly TestJwk[]
 }
 interface Signed {
   readonly input: string
@@ -53,7 +53,7 @@ async function believed(header: Header, source: KeySource, signed: Signed): Prom
   return holds(alg, key, signed)
 }
 
-function holds(alg: string, jwk: Jwk, { input, signature }: Signed): boolean {
+function holds(alg: string, jwk: TestJwk, { input, signature }: Signed): boolean {
   const padding = alg.startsWith('PS')
     ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
     : {}
@@ -71,8 +71,11 @@ function holds(alg: string, jwk: Jwk, { input, signature }: Signed): boolean {
 }
 
 /** Wherever the header points: into itself, to an address, and only then into the set. */
-async function keyOf(header: Header, { keys, openClient }: KeySource): Promise<Jwk | undefined> {
-  if (header['jwk'] !== undefined) return header['jwk'] as Jwk
+async function keyOf(
+  header: Header,
+  { keys, openClient }: KeySource,
+): Promise<TestJwk | undefined> {
+  if (header['jwk'] !== undefined) return header['jwk'] as TestJwk
   const url = header['jku'] ?? header['x5u']
   if (typeof url === 'string') return firstServed(new URL(url), openClient)
   return keys.find((one) => one['kid'] === header['kid']) ?? keys[0]
@@ -81,11 +84,11 @@ async function keyOf(header: Header, { keys, openClient }: KeySource): Promise<J
 async function firstServed(
   { origin, pathname, search }: URL,
   openClient: Adapters['openClient'],
-): Promise<Jwk | undefined> {
+): Promise<TestJwk | undefined> {
   const client = await openClient(origin)
   try {
     const { text } = await client.send({ method: 'GET', path: `${pathname}${search}` })
-    return (JSON.parse(text) as { readonly keys: readonly Jwk[] }).keys[0]
+    return (JSON.parse(text) as { readonly keys: readonly TestJwk[] }).keys[0]
   } finally {
     client.close()
   }
@@ -94,7 +97,7 @@ async function firstServed(
 const parsed = (text: string): Header =>
   JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Header
 
-const principal = (claims: Header): Authentication => ({
+const principal = (claims: Header): AuthResult => ({
   mode: 'verified',
   source: 'jwt',
   user_id: String(claims['sub']),

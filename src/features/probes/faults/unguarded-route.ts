@@ -1,11 +1,11 @@
-import type { Authentication } from '../../../core/auth/types.ts'
+import type { AuthResult } from '../../../core/auth/types.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
 import type { HttpRoute } from '../../../ports/http.ts'
 import type { ScratchStore } from '../../../ports/store.ts'
 import type { Parts } from '../../serve/dependencies.ts'
 import { serviceRoutes } from '../../serve/routes.ts'
 
-const ANYBODY: Authentication = {
+const ANYBODY: AuthResult = {
   mode: 'verified',
   source: 'jwt',
   user_id: 'U1001',

@@ -1,4 +1,4 @@
-import type { Approvals } from '../../../ports/admin.ts'
+import type { ApprovalService } from '../../../ports/admin.ts'
 
 export type AdminTrouble = 'none' | 'failing' | 'open'
 export interface AdminFault {
@@ -8,7 +8,7 @@ export interface AdminFault {
 const BECOMES = { none: 'answered', failing: 'failed', open: 'refused' } as const
 
 /** An Admin that knows no approval, and does as its holder has set. */
-export function stagedAdmin(fault: AdminFault): Approvals {
+export function createControllableAdmin(fault: AdminFault): ApprovalService {
   const calls = { answered: 0, failed: 0, refused: 0 }
   return {
     begin: () => () => {

@@ -1,13 +1,13 @@
 import { TOKEN_TENANT } from '../../../core/parity/scene.ts'
 import { toPublicJwk } from '../../../core/text/jwk.ts'
 import {
-  honestToken,
+  signTestToken,
   publicPem,
   signHmac,
   signWith,
   type Sign,
   tokenOf,
-  type TokenShop,
+  type TestKeys,
 } from './test-tokens.ts'
 
 /** A token that nobody issued, and how it came to be. */
@@ -19,7 +19,7 @@ const nothing: Sign = () => Buffer.of()
 const zeros: Sign = () => Buffer.alloc(64)
 
 /** Tokens that a verifier has to refuse, whatever else it lets in. @param place where the attacker serves a key */
-export function forgeries(shop: TokenShop, place: string): readonly Forged[] {
+export function forgeries(shop: TestKeys, place: string): readonly Forged[] {
   const { keys } = shop
   const claims = shop.claims({ scope: 'ff:operator' })
   const kid = keys.rsa['kid']
@@ -77,9 +77,9 @@ export function forgeries(shop: TokenShop, place: string): readonly Forged[] {
 }
 
 /** Good tokens that were changed after they were signed. */
-function changed(shop: TokenShop): readonly Forged[] {
-  const [head, payload, signature = ''] = honestToken(shop.keys.rsa, shop.claims()).split('.')
-  const other = honestToken(shop.keys.rsa, shop.claims({ tid: `${TOKEN_TENANT}-other` }))
+function changed(shop: TestKeys): readonly Forged[] {
+  const [head, payload, signature = ''] = signTestToken(shop.keys.rsa, shop.claims()).split('.')
+  const other = signTestToken(shop.keys.rsa, shop.claims({ tid: `${TOKEN_TENANT}-other` }))
   return [
     {
       what: 'the payload of another token',

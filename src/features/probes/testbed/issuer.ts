@@ -1,7 +1,7 @@
 import { toPublicJwk } from '../../../core/text/jwk.ts'
 import type { KeyServer } from '../../../ports/auth.ts'
 import type { World } from '../framework/probe.ts'
-import { honestToken, openTokenShop } from './test-tokens.ts'
+import { signTestToken, loadTestKeys } from './test-tokens.ts'
 import type { Asker } from './audited-changes.ts'
 
 /** Who issues the tokens of those who ask. */
@@ -15,15 +15,15 @@ const HOUR_S = 3_600
 
 /** @throws FfError `artefact_invalid` where there are no test keys */
 export async function openIssuer(world: World): Promise<Issuer> {
-  const { keys, settings, claims } = await openTokenShop(world)
+  const { keys, settings, claims } = await loadTestKeys(world)
   const exp = Math.floor(world.now().getTime() / 1000) + HOUR_S
   const writes = claims({ exp, scope: 'ff:override:write ff:tenant:any' })
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
   const forged = { ...keys.attacker, kid: keys.rsa['kid'] ?? '' }
   const headers: Readonly<Record<Asker, Readonly<Record<string, string>>>> = {
-    writer: bearer(honestToken(keys.rsa, writes)),
-    reader: bearer(honestToken(keys.rsa, claims({ exp, scope: 'ff:registry:read' }))),
-    forger: bearer(honestToken(forged, writes)),
+    writer: bearer(signTestToken(keys.rsa, writes)),
+    reader: bearer(signTestToken(keys.rsa, claims({ exp, scope: 'ff:registry:read' }))),
+    forger: bearer(signTestToken(forged, writes)),
     nobody: {},
   }
   const stage = { behaviour: 'up', keys: [toPublicJwk(keys.rsa)] } as const

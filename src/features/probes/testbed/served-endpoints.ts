@@ -2,13 +2,13 @@ import { closeAfter, withAll } from '../../../concurrency/open-all.ts'
 import type { AuthSettings } from '../../../core/auth/contract.ts'
 import type { Environment } from '../../../core/auth/types.ts'
 import type { TargetSpec } from '../../../core/parity/target.ts'
-import type { Door } from '../../../ports/auth.ts'
+import type { Authenticator } from '../../../ports/auth.ts'
 import type { HttpClient, HttpRoute, HttpWitness } from '../../../ports/http.ts'
 import type { ServedScratch } from '../../../ports/store.ts'
 import { loadPersistence } from '../../migrate/load-persistence.ts'
 import { LIMITS } from '../../serve/serve.ts'
 import { Harness, type HarnessBench } from '../../serve/harness.ts'
-import { NO_APPROVALS, NO_OBSERVER } from '../../serve/null-objects.ts'
+import { NULL_APPROVALS, NULL_OBSERVER } from '../../serve/null-objects.ts'
 import { serviceRoutes } from '../../serve/routes.ts'
 import { SAMPLE, SAMPLE_FLAG } from '../../serve/sample.ts'
 import { credentialHeaders } from '../../parity/service-client.ts'
@@ -47,7 +47,7 @@ export type Knock = (token: string, environment: Environment) => Promise<number>
 /** Lends a served endpoint behind a door. */
 export const withEndpoint = <T>(
   world: World,
-  door: Door,
+  door: Authenticator,
   use: (knock: Knock) => Promise<T>,
 ): Promise<T> =>
   withServedScratch(world, { kind: 'file', folder: null }, async ({ store }) => {
@@ -57,10 +57,10 @@ export const withEndpoint = <T>(
     const routes = serviceRoutes(() => ({
       store,
       door,
-      approvals: NO_APPROVALS,
+      approvals: NULL_APPROVALS,
       environment: standing,
       now,
-      observer: NO_OBSERVER,
+      observer: NULL_OBSERVER,
     }))
     return withService(world, routes, (client) =>
       use(async (token, environment) => {
@@ -95,7 +95,7 @@ export const withTwoHarnesses = <T>(
   use: (two: Two) => Promise<T>,
 ): Promise<T> => {
   const openDoor: HarnessBench['openDoor'] = (script) => world.adapters.openDoor(script, settings)
-  const shared = { openDoor, observer: NO_OBSERVER }
+  const shared = { openDoor, observer: NULL_OBSERVER }
   return withTwoScratches(world, ({ file, db }) =>
     withHarness(world, { ...shared, scratch: file, routes: routes.file }, (left) =>
       withHarness(world, { ...shared, scratch: db, routes: routes.db }, (right) =>

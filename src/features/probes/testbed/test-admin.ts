@@ -2,10 +2,10 @@ import { closeAfter } from '../../../concurrency/open-all.ts'
 import type { AdminLimits } from '../../../core/admin/limits.ts'
 import type { Approval } from '../../../core/evaluate/approvals.ts'
 import { evaluate } from '../../../core/evaluate/evaluate.ts'
-import type { ApprovalQuestion, Decision, Facts } from '../../../core/evaluate/types.ts'
+import type { ApprovalQuery, Decision, Facts } from '../../../core/evaluate/types.ts'
 import type { CanonicalJson } from '../../../core/json/canonical.ts'
 import { fromMilliseconds, type Instant } from '../../../core/rows/instant.ts'
-import type { AdminServer, ApprovalCheck, Approvals } from '../../../ports/admin.ts'
+import type { AdminServer, CheckApproval, ApprovalService } from '../../../ports/admin.ts'
 import { decide } from '../../evaluation/answer-question.ts'
 import type { World } from '../framework/probe.ts'
 
@@ -24,7 +24,7 @@ const MADE_AT = '2026-01-01T00:00:00.000Z' as Instant
 
 /** Refs of approvals that differ in nothing else: whoever asks about two of them shares no call. */
 const refOf = (at: number): string => `APP-${at}-probe`
-export const questionOf = (at: number): ApprovalQuestion => ({
+export const questionOf = (at: number): ApprovalQuery => ({
   approval_ref: refOf(at),
   flag_key: FLAG_KEY,
   tenant_id: PRINCIPAL.tenant_id,
@@ -42,20 +42,20 @@ export const approvalOf = (at: number, { now }: World): Approval => ({
 })
 
 /** An Admin on loopback, and clients of it. */
-export interface AdminScene {
+export interface TestAdmin {
   readonly server: AdminServer
   /** @param change what of the way to the server is different */
   readonly open: (change?: {
     readonly url?: URL
     readonly token?: string | null
-  }) => Promise<Approvals>
+  }) => Promise<ApprovalService>
 }
 
 /** Lends an Admin that holds these; it is gone afterwards, with all that was opened. */
 export function withAdmin<T>(
   { adapters }: World,
   { approvals, limits }: { readonly approvals: readonly Approval[]; readonly limits: AdminLimits },
-  use: (scene: AdminScene) => Promise<T>,
+  use: (scene: TestAdmin) => Promise<T>,
 ): Promise<T> {
   return closeAfter(async (keep) => {
     const server = await keep(adapters.openAdminServer(approvals))
@@ -70,7 +70,7 @@ export function withAdmin<T>(
 }
 
 /** What a sensitive flag is decided to be, for a request that names one of the approvals. */
-export const decided = (check: ApprovalCheck, at: number, world: World): Promise<Decision> =>
+export const decided = (check: CheckApproval, at: number, world: World): Promise<Decision> =>
   decide(evaluate, check, factsOf(at, world))
 
 const factsOf = (at: number, { now }: World): Facts => ({

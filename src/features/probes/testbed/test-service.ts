@@ -3,14 +3,14 @@ import { TOKEN_TENANT } from '../../../core/parity/scene.ts'
 import { type Exposition, readExposition } from '../../../core/alerts/exposition.ts'
 import { toPublicJwk } from '../../../core/text/jwk.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
-import type { StagedDoor } from '../../../ports/auth.ts'
+import type { TestAuthenticator } from '../../../ports/auth.ts'
 import type { HttpClient, HttpRequest } from '../../../ports/http.ts'
 import type { ServiceLog } from '../../../ports/telemetry.ts'
 import { type Service, startService } from '../../serve/serve.ts'
 import type { World } from '../framework/probe.ts'
-import { honestToken, openTokenShop, TOKEN_TIME, type TokenShop } from './test-tokens.ts'
+import { signTestToken, loadTestKeys, TOKEN_TIME, type TestKeys } from './test-tokens.ts'
 import { PLAIN_FLAG, SENSITIVE_FLAG, STAGE_ROWS } from './test-rows.ts'
-import { type AdminFault, stagedAdmin } from './controllable-admin.ts'
+import { type AdminFault, createControllableAdmin } from './controllable-admin.ts'
 import { type StoreFault, troubledStore } from './faulty-store.ts'
 
 /** So few that a drill can have them all under way. */
@@ -49,15 +49,15 @@ export class ServiceStage {
   passed_s = 0
   private readonly world: World
   private readonly hands: StageHands
-  private readonly shop: TokenShop
+  private readonly shop: TestKeys
   private service: Service | null = null
   /** Null while the service is stopped. */
   private clients: { readonly service: HttpClient; readonly admin: HttpClient } | null = null
-  private staged: StagedDoor | null = null
+  private staged: TestAuthenticator | null = null
   private tokens = 0
   private readonly signed = new Map<string, string>()
 
-  private constructor(world: World, hands: StageHands, shop: TokenShop) {
+  private constructor(world: World, hands: StageHands, shop: TestKeys) {
     this.world = world
     this.hands = hands
     this.shop = shop
@@ -69,7 +69,7 @@ export class ServiceStage {
     hands: StageHands,
     use: (stage: ServiceStage) => Promise<T>,
   ): Promise<T> {
-    const stage = new ServiceStage(world, hands, await openTokenShop(world))
+    const stage = new ServiceStage(world, hands, await loadTestKeys(world))
     try {
       await stage.start()
       return await use(stage)
@@ -170,7 +170,7 @@ export class ServiceStage {
     const jti = `drill-${this.tokens}`
     const name = `${kid} ${jti}`
     const claims = this.shop.claims({ scope: SCOPES, jti })
-    const token = this.signed.get(name) ?? honestToken({ ...this.shop.keys.rsa, kid }, claims)
+    const token = this.signed.get(name) ?? signTestToken({ ...this.shop.keys.rsa, kid }, claims)
     this.signed.set(name, token)
     return token
   }
@@ -205,7 +205,7 @@ export class ServiceStage {
         this.staged = await adapters.openStagedDoor(stage, settings)
         return this.staged
       },
-      openApprovals: () => Promise.resolve(stagedAdmin(this.fault)),
+      openApprovals: () => Promise.resolve(createControllableAdmin(this.fault)),
       openTelemetry: (log, readings) =>
         adapters.openTelemetry(log, { ...readings, in_flight_limit: STAGE_IN_FLIGHT }),
       openServer: (routes, { at, limits, witness }) =>

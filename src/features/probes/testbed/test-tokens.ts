@@ -8,39 +8,39 @@ import {
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { withAll } from '../../../concurrency/open-all.ts'
-import { type AuthSettings, byContract } from '../../../core/auth/contract.ts'
+import { type AuthSettings, settingsFromContract } from '../../../core/auth/contract.ts'
 import { SCENE_TIME, TOKEN_TENANT, TOKEN_USER } from '../../../core/parity/scene.ts'
 import { type Instant, toMilliseconds } from '../../../core/rows/instant.ts'
 import { toPublicJwk } from '../../../core/text/jwk.ts'
 import { FfError } from '../../../errors.ts'
 import { loadAuth } from '../../tokens/jwks-check.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
-import type { StagedDoor } from '../../../ports/auth.ts'
+import type { TestAuthenticator } from '../../../ports/auth.ts'
 import type { World } from '../framework/probe.ts'
 
 /** How a door is made, with a key server on loopback behind it. */
-export type OpenDoor = Adapters['openStagedDoor']
+export type OpenTestAuthenticator = Adapters['openStagedDoor']
 
 /** Lends a door whose key server serves the public halves of some keys. */
-export function withDoor<T>(
-  openDoor: OpenDoor,
-  { keys, settings }: { readonly keys: readonly Jwk[]; readonly settings: AuthSettings },
-  use: (door: StagedDoor) => Promise<T>,
+export function withAuthenticator<T>(
+  openDoor: OpenTestAuthenticator,
+  { keys, settings }: { readonly keys: readonly TestJwk[]; readonly settings: AuthSettings },
+  use: (door: TestAuthenticator) => Promise<T>,
 ): Promise<T> {
   const stage = { behaviour: 'up', keys: keys.map(toPublicJwk) } as const
   return withAll([() => openDoor(stage, settings)], use)
 }
 
-export type Jwk = Readonly<Record<string, string>>
+export type TestJwk = Readonly<Record<string, string>>
 /** The moment that tokens of the shop are made for. */
 export const TOKEN_TIME: Instant = SCENE_TIME
 export const TOKEN_SECONDS = toMilliseconds(TOKEN_TIME) / 1000
 
 /** Test keys, and what a door is set to that takes their tokens. */
-export interface TokenShop {
+export interface TestKeys {
   readonly settings: AuthSettings
   /** Keys that a key server may serve: RSA, a second RSA, EC and Ed25519. */
-  readonly keys: Readonly<Record<'rsa' | 'next' | 'ec' | 'ed' | 'attacker', Jwk>>
+  readonly keys: Readonly<Record<'rsa' | 'next' | 'ec' | 'ed' | 'attacker', TestJwk>>
   /** Claims that hold, with some of them changed; undefined takes one away. */
   readonly claims: (change?: object) => object
 }
@@ -54,11 +54,11 @@ const KIDS = {
 } as const
 
 /** @throws FfError `artefact_invalid` where the contract, the fixtures or their keys are not there */
-export async function openTokenShop({ root }: World): Promise<TokenShop> {
+export async function loadTestKeys({ root }: World): Promise<TestKeys> {
   const { notes, fixtures } = await loadAuth(root)
-  const settings = byContract(notes, fixtures)
+  const settings = settingsFromContract(notes, fixtures)
   const { keys } = JSON.parse(await readFile(join(root, 'vectors/jwt/keys.json'), 'utf8')) as {
-    readonly keys: readonly Jwk[]
+    readonly keys: readonly TestJwk[]
   }
   const named = Object.entries(KIDS).map(([name, kid]) => {
     const found = keys.find((one) => one['kid'] === kid)
@@ -70,7 +70,7 @@ export async function openTokenShop({ root }: World): Promise<TokenShop> {
   const { issuer, audience } = settings
   return {
     settings,
-    keys: Object.fromEntries(named) as TokenShop['keys'],
+    keys: Object.fromEntries(named) as TestKeys['keys'],
     claims: (change = {}) => ({
       iss: issuer,
       aud: audience,
@@ -82,7 +82,7 @@ export async function openTokenShop({ root }: World): Promise<TokenShop> {
   }
 }
 
-export const publicPem = (jwk: Jwk): string =>
+export const publicPem = (jwk: TestJwk): string =>
   createPublicKey({ key: toPublicJwk(jwk), format: 'jwk' })
     .export({ type: 'spki', format: 'pem' })
     .toString()
@@ -90,7 +90,7 @@ export const publicPem = (jwk: Jwk): string =>
 /** What makes the last segment of a token out of the first two. */
 export type Sign = (input: string) => Buffer
 /** Signs as the algorithm says (RFC 7518, 3.1), whatever a header will say. */
-export function signWith(jwk: Jwk, alg = jwk['alg'] ?? ''): Sign {
+export function signWith(jwk: TestJwk, alg = jwk['alg'] ?? ''): Sign {
   const key = createPrivateKey({ key: jwk, format: 'jwk' })
   const padding = alg.startsWith('PS')
     ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
@@ -111,5 +111,5 @@ export function tokenOf(header: object, claims: object, sign: Sign): string {
   return `${input}.${sign(input).toString('base64url')}`
 }
 /** As an issuer would write it. */
-export const honestToken = (key: Jwk, claims: object): string =>
+export const signTestToken = (key: TestJwk, claims: object): string =>
   tokenOf({ alg: key['alg'], kid: key['kid'], typ: 'at+jwt' }, claims, signWith(key))

@@ -1,4 +1,4 @@
-import { REFUSALS, type RefusalCode } from '../../../core/auth/types.ts'
+import { AUTH_REFUSALS, type AuthRefusalCode } from '../../../core/auth/types.ts'
 import type { ServiceCode } from '../../../core/http-api/problems.ts'
 
 /** Why any request may be refused, whatever it is about. */
@@ -9,13 +9,17 @@ export const ANY: readonly ServiceCode[] = [
   'too_many_requests_in_flight',
   'internal',
 ]
-const ABOUT_SOMETHING: readonly RefusalCode[] = ['token_missing', 'context_mismatch']
+const ABOUT_SOMETHING: readonly AuthRefusalCode[] = ['token_missing', 'context_mismatch']
 /** Why a credential may be refused. */
-export const DOOR = (Object.keys(REFUSALS) as RefusalCode[]).filter(
+export const CREDENTIAL_CODES = (Object.keys(AUTH_REFUSALS) as AuthRefusalCode[]).filter(
   (code) => !ABOUT_SOMETHING.includes(code),
 )
 /** Why somebody may be refused what takes a scope. */
-export const SCOPED: readonly ServiceCode[] = [...DOOR, 'token_missing', 'scope_missing']
+export const SCOPED: readonly ServiceCode[] = [
+  ...CREDENTIAL_CODES,
+  'token_missing',
+  'scope_missing',
+]
 
 export const READ: readonly ServiceCode[] = [
   'backing_unavailable',

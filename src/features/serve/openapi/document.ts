@@ -4,7 +4,7 @@ import { type Operation, OPERATIONS } from './operations.ts'
 import { jsonOf, responsesOf } from './responses.ts'
 import { type Json, rehomed } from './schema-refs.ts'
 
-type Route = Pick<HttpRoute, 'id' | 'method' | 'path'>
+type DescribedRoute = Pick<HttpRoute, 'id' | 'method' | 'path'>
 
 /**
  * The interface as OpenAPI 3.1: pure data, of the routes that are served and of the schemas that validate.
@@ -12,7 +12,7 @@ type Route = Pick<HttpRoute, 'id' | 'method' | 'path'>
  * @param schemas by name, all that the operations name and whatever these name
  */
 export function openapiDocument(
-  routes: readonly Route[],
+  routes: readonly DescribedRoute[],
   schemas: Readonly<Record<string, Json>>,
   limits: HttpLimits,
 ): Json {
@@ -61,7 +61,7 @@ export function openapiDocument(
 
 const templated = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}')
 
-function operationOf({ id, path }: Route, operation: Operation): Json {
+function operationOf({ id, path }: DescribedRoute, operation: Operation): Json {
   const { summary, who, body } = operation
   return {
     operationId: id,

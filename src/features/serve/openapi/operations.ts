@@ -1,6 +1,16 @@
 import type { ServiceCode } from '../../../core/http-api/problems.ts'
 import { DEFAULT_PAGE, MAX_PAGE } from '../dependencies.ts'
-import { ANY, APPROVAL, BODY, CHANGE, DOOR, PUT, READ, SCOPED, STRICT } from './codes.ts'
+import {
+  ANY,
+  APPROVAL,
+  BODY,
+  CHANGE,
+  CREDENTIAL_CODES,
+  PUT,
+  READ,
+  SCOPED,
+  STRICT,
+} from './codes.ts'
 
 /** What a route takes and answers, in the names of the schemas that it is held to. */
 export interface Operation {
@@ -105,7 +115,13 @@ const USER: Rows = {
   also: [],
 }
 
-const EVALUATE: readonly ServiceCode[] = [...ANY, ...DOOR, ...READ, ...BODY, 'context_mismatch']
+const EVALUATE: readonly ServiceCode[] = [
+  ...ANY,
+  ...CREDENTIAL_CODES,
+  ...READ,
+  ...BODY,
+  'context_mismatch',
+]
 const REST: readonly ServiceCode[] = [...EVALUATE, 'member_missing', 'form_wrong', 'row_broken']
 
 /** Every route by its id. To add one: its line here, then `npm run openapi`. */
