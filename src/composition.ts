@@ -9,11 +9,11 @@ export const adapters: Adapters = {
   openTrail: async (spec, versions) =>
     (await import('./adapters/stores.ts')).openTrail(spec, versions),
   auditSigner: async (path) =>
-    (await import('./adapters/evidence-log/audit-head.ts')).auditSigner(path),
+    (await import('./adapters/evidence-log/audit-head.ts')).openAuditSigner(path),
   signHead: async (head, signer) =>
     (await import('./adapters/evidence-log/audit-head.ts')).signHead(head, signer),
   readHead: async (text, fits) =>
-    (await import('./adapters/evidence-log/audit-head.ts')).readHead(text, fits),
+    (await import('./adapters/evidence-log/audit-head.ts')).readSignedHead(text, fits),
   tryLock: async (path) => (await import('./adapters/file-lock/file-lock.ts')).tryLock(path),
   withRowSink: async (spec, needs, use) =>
     (await import('./adapters/stores.ts')).withSink(spec, needs, use),
@@ -43,7 +43,7 @@ export const adapters: Adapters = {
   makeRunner: async (path) =>
     (await import('./adapters/evidence-log/runner-key.ts')).makeRunnerKey(path),
   openEvidence: async (folder, needs) =>
-    (await import('./adapters/evidence-log/opened-log.ts')).openLog(folder, needs),
+    (await import('./adapters/evidence-log/opened-log.ts')).openEvidenceLog(folder, needs),
   identifyDatabase: async (spec, versions) =>
     (await import('./adapters/stores.ts')).identifyDatabase(spec, versions),
   openKeyServer: async (stage) =>
@@ -83,7 +83,7 @@ export const adapters: Adapters = {
     (await import('./adapters/stores.ts')).openSample(sample, tools),
   openServer: async (routes, options) =>
     (await import('./adapters/http/server.ts')).openServer(routes, options),
-  openLog: async (write) => (await import('./adapters/telemetry/log.ts')).openLog(write),
+  openLog: async (write) => (await import('./adapters/telemetry/log.ts')).openServiceLog(write),
   openTelemetry: async (log, readings) =>
     (await import('./adapters/telemetry/index.ts')).openTelemetry(log, readings),
   openScratch: async (spec, needs) =>

@@ -5,7 +5,12 @@ import { FileTrail } from './file-store/audit-trail.ts'
 import { FileReader } from './file-store/file-reader.ts'
 import { openFileRows } from './file-store/row-source.ts'
 import type { AuditTrail } from '../ports/audit.ts'
-import type { Live, AuditTools, Served, ServedScratch } from '../ports/store.ts'
+import type {
+  LiveStore,
+  AuditOptions,
+  OpenServiceStore,
+  ScratchServiceStore,
+} from '../ports/store.ts'
 import type { MigrationSession } from '../ports/migrations.ts'
 import type { RoleFacts, SchemaFacts, ScratchDatabase } from '../ports/database.ts'
 import type { RowSink, RowSource } from '../ports/rows.ts'
@@ -15,28 +20,28 @@ import { inDatabase, type TargetSpec } from '../core/parity/target.ts'
 import { FileStore } from './file-store/file-store.ts'
 import { openScratchFolder, withFolder } from './file-store/scratch-folder.ts'
 import { PostgresTrail } from './postgres/audit-trail.ts'
-import { importsOf } from './postgres/boundary.ts'
-import type { Database, SupportedVersions } from './postgres/connect.ts'
-import { identityOf } from './postgres/database-identity.ts'
+import { listImportedDigests } from './postgres/boundary.ts'
+import type { DatabaseConfig, SupportedVersions } from './postgres/connect.ts'
+import { readDatabaseIdentity } from './postgres/database-identity.ts'
 import { startEmbedded } from './postgres/embedded.ts'
-import { type MigrationNeeds, SCHEMA, withMigrationSession } from './postgres/migration-session.ts'
+import { type SessionOptions, SCHEMA, withMigrationSession } from './postgres/migration-session.ts'
 import { withRowSink } from './postgres/rows/row-sink.ts'
-import { openRowSource, type SourceNeeds } from './postgres/rows/row-source.ts'
+import { openRowSource, type RowSourceOptions } from './postgres/rows/row-source.ts'
 import { openLiveSchema } from './postgres/live-schema.ts'
-import { roleFacts } from './postgres/role-facts.ts'
-import { schemaFacts } from './postgres/schema-facts.ts'
-import { scratchDatabase, withMadeDatabase } from './postgres/scratch-database.ts'
+import { readRoleFacts } from './postgres/role-facts.ts'
+import { readSchemaFacts } from './postgres/schema-facts.ts'
+import { openScratchDatabase, withTemporaryDatabase } from './postgres/scratch-database.ts'
 import { openScratchSchema } from './postgres/scratch-schema.ts'
 import { openServedSchema } from './postgres/served-schema.ts'
 
-export interface ScratchNeeds {
+export interface ScratchStoreOptions {
   readonly migrations: readonly Migration[]
   readonly versions: SupportedVersions
 }
 type Opener<K extends TargetSpec['kind']> = (
   spec: Extract<TargetSpec, { kind: K }>,
-  needs: ScratchNeeds,
-) => Promise<ServedScratch>
+  needs: ScratchStoreOptions,
+) => Promise<ScratchServiceStore>
 
 /** How each kind of target gives the harness a store of its own. To add one: its folder, and its line here. */
 const OPENERS: { readonly [K in TargetSpec['kind']]: Opener<K> } = {
@@ -65,14 +70,14 @@ const scratchTools = (): { digestKey: Uint8Array; phase: string } => ({
 })
 
 /** What a live side may need beside its target. */
-export interface LiveNeeds extends ScratchNeeds {
+export interface LiveStoreOptions extends ScratchStoreOptions {
   /** The rows that a private server is filled with; null where this side has nothing to copy. */
   readonly copied: (() => Promise<State>) | null
 }
 type LiveOpener<K extends TargetSpec['kind']> = (
   spec: Extract<TargetSpec, { kind: K }>,
-  needs: LiveNeeds,
-) => Promise<Live>
+  needs: LiveStoreOptions,
+) => Promise<LiveStore>
 
 /** How each kind of target is read where it stands. To add one, such as a service: its folder, and its line here. */
 const READERS: { readonly [K in TargetSpec['kind']]: LiveOpener<K> } = {
@@ -104,17 +109,20 @@ const nothingLive = (kind: string): FfError =>
   })
 
 /** @throws FfError saying why the target cannot be had */
-export function openLive(spec: TargetSpec, needs: LiveNeeds): Promise<Live> {
+export function openLive(spec: TargetSpec, needs: LiveStoreOptions): Promise<LiveStore> {
   return (READERS[spec.kind] as LiveOpener<TargetSpec['kind']>)(spec as never, needs)
 }
 
 /** @throws FfError saying why the target cannot be had */
-export function openScratch(spec: TargetSpec, needs: ScratchNeeds): Promise<ServedScratch> {
+export function openScratch(
+  spec: TargetSpec,
+  needs: ScratchStoreOptions,
+): Promise<ScratchServiceStore> {
   return (OPENERS[spec.kind] as Opener<TargetSpec['kind']>)(spec as never, needs)
 }
 
 /** @throws FfError `target_invalid` for a target that is made anew for each run and so holds nothing */
-export async function openRows(spec: TargetSpec, needs: SourceNeeds): Promise<RowSource> {
+export async function openRows(spec: TargetSpec, needs: RowSourceOptions): Promise<RowSource> {
   if (spec.kind === 'file' && spec.folder !== null) return openFileRows(spec.folder)
   if (spec.kind === 'postgres') return openRowSource(databaseOf(spec), SCHEMA, needs)
   throw new FfError('target_invalid', `A target of kind ${spec.kind} holds no rows of its own.`, {
@@ -137,7 +145,7 @@ export async function openTrail(
 /** @throws FfError `target_invalid` for anything but a database that somebody keeps */
 export async function withSink<T>(
   spec: TargetSpec,
-  { versions }: SourceNeeds,
+  { versions }: RowSourceOptions,
   use: (sink: RowSink) => Promise<T>,
 ): Promise<T> {
   return withRowSink(keptDatabase(spec, 'can be imported into'), { schema: SCHEMA, versions }, use)
@@ -155,7 +163,7 @@ export const withPrivateDatabase = <T>(use: (spec: TargetSpec) => Promise<T>): P
 /** @throws FfError `target_invalid` for anything but a database that somebody keeps */
 export async function withMigrations<T>(
   spec: TargetSpec,
-  needs: MigrationNeeds & { readonly locked: boolean },
+  needs: SessionOptions & { readonly locked: boolean },
   use: (session: MigrationSession) => Promise<T>,
 ): Promise<T> {
   return withMigrationSession(keptDatabase(spec, 'has a schema to migrate'), needs, use)
@@ -165,7 +173,7 @@ export async function withMigrations<T>(
 export const identifyDatabase = async (
   spec: TargetSpec,
   versions: SupportedVersions,
-): Promise<string> => identityOf(keptDatabase(spec, 'has an identity'), SCHEMA, versions)
+): Promise<string> => readDatabaseIdentity(keptDatabase(spec, 'has an identity'), SCHEMA, versions)
 
 /** @throws FfError `target_invalid` for a folder */
 export async function withScratchDatabase<T>(
@@ -176,20 +184,20 @@ export async function withScratchDatabase<T>(
   if (spec.kind === 'embedded')
     return withPrivateDatabase((made) => withScratchDatabase(made, versions, use))
   if (spec.kind !== 'postgres') throw notKept(spec, 'can hold a scratch database')
-  return withMadeDatabase(databaseOf(spec), versions, ({ name, server }) => {
+  return withTemporaryDatabase(databaseOf(spec), versions, ({ name, server }) => {
     const target = inDatabase(spec, name)
     const tools = scratchTools()
     return use({
       target,
       server,
-      ...scratchDatabase(databaseOf(target), { schema: SCHEMA, tools }),
+      ...openScratchDatabase(databaseOf(target), { schema: SCHEMA, tools }),
     })
   })
 }
 
 /** What a store is opened with to be served. */
-export interface ServeNeeds extends ScratchNeeds {
-  readonly tools: AuditTools
+export interface ServedStoreOptions extends ScratchStoreOptions {
+  readonly tools: AuditOptions
 }
 
 /**
@@ -197,7 +205,10 @@ export interface ServeNeeds extends ScratchNeeds {
  *
  * @throws FfError `store_locked`, `store_corrupt` and the like, or `target_invalid` where nobody keeps it
  */
-export async function openServed(spec: TargetSpec, needs: ServeNeeds): Promise<Served> {
+export async function openServed(
+  spec: TargetSpec,
+  needs: ServedStoreOptions,
+): Promise<OpenServiceStore> {
   if (spec.kind === 'postgres') return openServedSchema(databaseOf(spec), needs)
   if (spec.kind !== 'file') throw notKept(spec, 'can be served')
   if (spec.folder === null) return openScratchFolder(null, needs.tools)
@@ -207,7 +218,7 @@ export async function openServed(spec: TargetSpec, needs: ServeNeeds): Promise<S
 }
 
 /** A store of a sample, which goes with the service. */
-export async function openSample(sample: State, tools: AuditTools): Promise<Served> {
+export async function openSample(sample: State, tools: AuditOptions): Promise<OpenServiceStore> {
   const { value } = await openAll(async (keep) => {
     const made = await keep(openScratchFolder(null, tools))
     await made.store.load(sample)
@@ -222,21 +233,22 @@ export const withScratchFolder = withFolder
 export const inspectSchema = async (
   spec: TargetSpec,
   versions: SupportedVersions,
-): Promise<SchemaFacts> => schemaFacts(keptDatabase(spec, 'has a schema'), SCHEMA, versions)
+): Promise<SchemaFacts> => readSchemaFacts(keptDatabase(spec, 'has a schema'), SCHEMA, versions)
 
 /** @throws FfError `target_invalid` for anything but a database that somebody keeps */
 export const inspectRole = async (
   spec: TargetSpec,
   versions: SupportedVersions,
-): Promise<RoleFacts> => roleFacts(keptDatabase(spec, 'has roles'), SCHEMA, versions)
+): Promise<RoleFacts> => readRoleFacts(keptDatabase(spec, 'has roles'), SCHEMA, versions)
 
 /** @throws FfError `target_invalid` for anything but a database that somebody keeps */
 export const importedDigests = async (
   spec: TargetSpec,
   versions: SupportedVersions,
-): Promise<readonly string[]> => importsOf(keptDatabase(spec, 'is imported into'), SCHEMA, versions)
+): Promise<readonly string[]> =>
+  listImportedDigests(keptDatabase(spec, 'is imported into'), SCHEMA, versions)
 
-function keptDatabase(spec: TargetSpec, what: string): Database {
+function keptDatabase(spec: TargetSpec, what: string): DatabaseConfig {
   if (spec.kind === 'postgres') return databaseOf(spec)
   throw notKept(spec, what)
 }
@@ -246,7 +258,7 @@ const notKept = ({ kind }: TargetSpec, what: string): FfError =>
     hint: 'Name a database: --database env:FF_DATABASE_URL or postgres://...',
   })
 
-const databaseOf = ({ url, name }: Extract<TargetSpec, { kind: 'postgres' }>): Database => ({
+const databaseOf = ({ url, name }: Extract<TargetSpec, { kind: 'postgres' }>): DatabaseConfig => ({
   config: { connectionString: url },
   name,
 })

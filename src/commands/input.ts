@@ -1,16 +1,16 @@
 import { type ByteLine, LineSplitter } from '../files/line-splitter.ts'
 
 /** One line of standard input; of one that is too long only the beginning. */
-export interface Line {
+export interface FileLine {
   readonly text: string
   readonly whole: boolean
 }
 
 /** The lines of what comes in; one that is too long is handed out as soon as it is, and its rest passed over. */
-export async function* readLines(
+export async function* readInputLines(
   chunks: AsyncIterable<Uint8Array>,
   maxBytes: number,
-): AsyncGenerator<Line> {
+): AsyncGenerator<FileLine> {
   const lines = new LineSplitter(maxBytes)
   for await (const chunk of chunks)
     for (const line of lines.push(Buffer.from(chunk))) yield toLine(line)
@@ -18,7 +18,7 @@ export async function* readLines(
 }
 
 const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
-const toLine = ({ bytes, tooLong }: ByteLine): Line => ({
+const toLine = ({ bytes, tooLong }: ByteLine): FileLine => ({
   text: UTF8.decode(bytes),
   whole: !tooLong,
 })

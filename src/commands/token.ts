@@ -10,7 +10,7 @@ import { FfError } from '../errors.ts'
 import type { OpenAuthenticator } from '../ports/auth.ts'
 import type { Context, Invocation } from './context.ts'
 import type { TOKEN_MINT, TOKEN_VERIFY } from './declarations/options.ts'
-import { type Line, readLines } from './input.ts'
+import { type FileLine, readInputLines } from './input.ts'
 import type { Report } from '../core/report/types.ts'
 import { endedBy, runReport } from './run-report.ts'
 import { loadSettings } from './settings.ts'
@@ -33,7 +33,7 @@ export const verify = (invocation: Invocation<typeof TOKEN_VERIFY>): Promise<voi
       const stdin = invocation.context.io.stdin()
       const end = (): void => void stdin.destroy()
       signal.addEventListener('abort', end)
-      const lines = readLines(stdin, MAX_LINE_BYTES)
+      const lines = readInputLines(stdin, MAX_LINE_BYTES)
       try {
         return await judgeAll(invocation, bench, lines)
       } catch (error) {
@@ -48,7 +48,7 @@ export const verify = (invocation: Invocation<typeof TOKEN_VERIFY>): Promise<voi
 async function judgeAll(
   invocation: Invocation<typeof TOKEN_VERIFY>,
   bench: Bench,
-  lines: AsyncGenerator<Line>,
+  lines: AsyncGenerator<FileLine>,
 ): Promise<Report | ExitName> {
   const first = await firstOf(lines)
   if (first.whole && isTokenLine(first.text)) return judgeLines(invocation, bench, { first, lines })
@@ -60,7 +60,7 @@ async function judgeAll(
   return verdictReport(await judgeToken(door, token, options), options, settings)
 }
 
-async function firstOf(lines: AsyncGenerator<Line>): Promise<Line> {
+async function firstOf(lines: AsyncGenerator<FileLine>): Promise<FileLine> {
   const { value, done } = await lines.next()
   if (done !== true) return value
   throw new FfError('nothing_to_check', 'No token came on standard input.', {
@@ -71,7 +71,7 @@ async function firstOf(lines: AsyncGenerator<Line>): Promise<Line> {
 async function judgeLines(
   { context, options: given }: Invocation<typeof TOKEN_VERIFY>,
   { door, settings, options }: Bench,
-  { first, lines: rest }: { readonly first: Line; readonly lines: AsyncIterable<Line> },
+  { first, lines: rest }: { readonly first: FileLine; readonly lines: AsyncIterable<FileLine> },
 ): Promise<ExitName> {
   if (given.format !== null || given.output.length > 0)
     throw new FfError('option_invalid', 'Lines of JSON are answered with lines of JSON alone.', {
@@ -79,7 +79,7 @@ async function judgeLines(
     })
   const lines = new TokenLines(door, settings, { adapters: context.adapters, options })
   let worst: ExitName = 'ok'
-  const put = async ({ text, whole }: Line): Promise<void> => {
+  const put = async ({ text, whole }: FileLine): Promise<void> => {
     if (whole && text.trim() === '') return
     // A line that was cut is not the line that came.
     const { answer, exit } = await lines.answer(whole ? text : '')

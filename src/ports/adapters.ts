@@ -29,9 +29,9 @@ import type { SceneSearch } from './fuzz.ts'
 import type {
   HttpClient,
   HttpLimits,
-  HttpRoute,
+  Route,
   HttpServer,
-  HttpWitness,
+  HttpObserver,
   ListenAt,
   RefusalAt,
 } from './http.ts'
@@ -39,8 +39,14 @@ import type { MigrationSession } from './migrations.ts'
 import type { CommandLimits, CommandOutcome, RunningProgram } from './process.ts'
 import type { RowSink, RowSource } from './rows.ts'
 import type { SignoffKeys } from './signoff.ts'
-import type { AuditTools, Live, Scratch, Served, ServedScratch } from './store.ts'
-import type { Readings, ServiceLog, Telemetry } from './telemetry.ts'
+import type {
+  AuditOptions,
+  LiveStore,
+  OpenScratchStore,
+  OpenServiceStore,
+  ScratchServiceStore,
+} from './store.ts'
+import type { MetricReadings, ServiceLog, Telemetry } from './telemetry.ts'
 
 /** What use cases are handed by the composition root. Each loads its part of the program when it is called. */
 export interface Adapters {
@@ -51,32 +57,32 @@ export interface Adapters {
       readonly migrations: readonly Migration[]
       readonly versions: { readonly oldest: number; readonly newest: number }
     },
-  ): Promise<Scratch>
+  ): Promise<OpenScratchStore>
   /** The same, of a store that can be served, too. */
   openServedScratch(
     spec: TargetSpec,
-    needs: Pick<ServeNeeds, 'migrations' | 'versions'>,
-  ): Promise<ServedScratch>
+    needs: Pick<ServeOptions, 'migrations' | 'versions'>,
+  ): Promise<ScratchServiceStore>
   /** Asks one service. @param origin `http://host:port` */
   openClient(origin: string): Promise<HttpClient>
   /** A store that somebody keeps, for the one service that writes to it. @throws FfError saying why it is not served */
-  openServed(spec: TargetSpec, needs: ServeNeeds): Promise<Served>
+  openServed(spec: TargetSpec, needs: ServeOptions): Promise<OpenServiceStore>
   /** A store of a sample, which goes with the service. */
-  openSample(sample: State, tools: AuditTools): Promise<Served>
+  openSample(sample: State, tools: AuditOptions): Promise<OpenServiceStore>
   /** @throws FfError `listen_failed` */
   openServer(
-    routes: readonly HttpRoute[],
+    routes: readonly Route[],
     options: {
       readonly at: ListenAt
       readonly limits: HttpLimits
-      readonly witness: HttpWitness
+      readonly witness: HttpObserver
       readonly refusal?: RefusalAt
     },
   ): Promise<HttpServer>
   /** @param write takes a line of JSON */
   openLog(write: (line: string) => void): Promise<ServiceLog>
   /** Logs and counts what a service does. */
-  openTelemetry(log: ServiceLog, readings: Readings): Promise<Telemetry>
+  openTelemetry(log: ServiceLog, readings: MetricReadings): Promise<Telemetry>
   /** A store that somebody keeps, to be read alone. @throws FfError saying why the target cannot be had */
   openLive(
     spec: TargetSpec,
@@ -85,7 +91,7 @@ export interface Adapters {
       readonly versions: { readonly oldest: number; readonly newest: number }
       readonly copied: (() => Promise<State>) | null
     },
-  ): Promise<Live>
+  ): Promise<LiveStore>
   /** Credentials for the cells, signed as they run with the keys of the fixtures; to be closed. */
   cellCredentials(
     root: string,
@@ -105,9 +111,9 @@ export interface Adapters {
   /** Signs the claims; the issuer is the server itself where they name none. */
   openDevIssuer(claims: Readonly<Record<string, unknown>>): Promise<DevIssuer>
   /** The rows of a live store, read only. @throws FfError `target_invalid` for a target that holds none */
-  openRows(spec: TargetSpec, needs: RowNeeds): Promise<RowSource>
+  openRows(spec: TargetSpec, needs: RowReadOptions): Promise<RowSource>
   /** The audit trail of a live store, read only. @throws FfError `target_invalid` for a target that has none */
-  openTrail(spec: TargetSpec, versions: MigrationNeeds['versions']): Promise<AuditTrail>
+  openTrail(spec: TargetSpec, versions: MigrationOptions['versions']): Promise<AuditTrail>
   /** Who signs heads with a key file. @throws FfError `runner_key_invalid` */
   auditSigner(path: string): Promise<AuditSigner>
   /** The file of a signed head. @throws FfError `signature_not_accepted` */
@@ -116,7 +122,11 @@ export interface Adapters {
   /** An exclusive lock on a file; null while somebody else has it. */
   tryLock(path: string): Promise<{ close(): Promise<void> } | null>
   /** Lends what rows are merged with. @throws FfError `target_invalid`, `import_locked` while another import is at work */
-  withRowSink<T>(spec: TargetSpec, needs: RowNeeds, use: (sink: RowSink) => Promise<T>): Promise<T>
+  withRowSink<T>(
+    spec: TargetSpec,
+    needs: RowReadOptions,
+    use: (sink: RowSink) => Promise<T>,
+  ): Promise<T>
   /** Makes a file store, whole or not at all. @returns the digest of its snapshot @throws FfError `option_invalid` where one is there */
   writeNewStore(
     folder: string,
@@ -128,19 +138,19 @@ export interface Adapters {
   /** A database made for the purpose on a server of this machine, or of a private one; it is gone afterwards. */
   withScratchDatabase<T>(
     spec: TargetSpec,
-    versions: MigrationNeeds['versions'],
+    versions: MigrationOptions['versions'],
     use: (scratch: ScratchDatabase) => Promise<T>,
   ): Promise<T>
   /** A folder of this process alone; it is gone afterwards. */
   withScratchFolder<T>(use: (folder: string) => Promise<T>): Promise<T>
   /** Whether what the schema promises is kept, as a session sees it that cannot write. */
-  inspectSchema(spec: TargetSpec, versions: MigrationNeeds['versions']): Promise<SchemaFacts>
+  inspectSchema(spec: TargetSpec, versions: MigrationOptions['versions']): Promise<SchemaFacts>
   /** What the role of a connection string may do, as a session sees it that cannot write. */
-  inspectRole(spec: TargetSpec, versions: MigrationNeeds['versions']): Promise<RoleFacts>
+  inspectRole(spec: TargetSpec, versions: MigrationOptions['versions']): Promise<RoleFacts>
   /** SHA-256 of every source that was imported whole, as the audit trail of a database has it. */
   importedDigests(
     spec: TargetSpec,
-    versions: MigrationNeeds['versions'],
+    versions: MigrationOptions['versions'],
   ): Promise<readonly string[]>
   /** @throws FfError `evidence_locked`, `evidence_unreadable` */
   readEvidence(folder: string): Promise<EvidenceTexts>
@@ -159,7 +169,7 @@ export interface Adapters {
     },
   ): Promise<OpenedEvidence>
   /** `system_identifier/oid/schema` of a database (page 9). @throws FfError saying why it cannot be asked */
-  identifyDatabase(spec: TargetSpec, versions: MigrationNeeds['versions']): Promise<string>
+  identifyDatabase(spec: TargetSpec, versions: MigrationOptions['versions']): Promise<string>
   /** A key server on loopback that its holder commands. */
   openKeyServer(stage: KeyServerStage): Promise<KeyServer>
   /** A door with such a server behind it; only time is played. */
@@ -180,21 +190,21 @@ export interface Adapters {
   /** @throws FfError saying why the database cannot be migrated, `migration_locked` where somebody else is at it */
   withMigrationSession<T>(
     spec: TargetSpec,
-    needs: MigrationNeeds,
+    needs: MigrationOptions,
     use: (session: MigrationSession) => Promise<T>,
   ): Promise<T>
 }
 
 /** What a store is opened with to be served. */
-export interface ServeNeeds extends Pick<MigrationNeeds, 'versions'> {
+export interface ServeOptions extends Pick<MigrationOptions, 'versions'> {
   readonly migrations: readonly Migration[]
-  readonly tools: AuditTools
+  readonly tools: AuditOptions
 }
 
 /** What reading the rows of a database rests on. */
-export type RowNeeds = Pick<MigrationNeeds, 'versions' | 'contract'>
+export type RowReadOptions = Pick<MigrationOptions, 'versions' | 'contract'>
 
-export interface MigrationNeeds {
+export interface MigrationOptions {
   readonly versions: { readonly oldest: number; readonly newest: number }
   readonly contract: SchemaContract
   readonly roles: readonly string[]

@@ -2,7 +2,7 @@ import type { Credential } from '../core/auth/types.ts'
 import type { ServerCode } from '../core/http-api/problems.ts'
 
 /** One HTTP request as a route sees it: bounded, its body UTF-8 (page 5, limits). */
-export interface HttpCall {
+export interface RouteRequest {
   readonly request_id: string
   /** As the path's pattern names them, decoded. */
   readonly params: Readonly<Record<string, string>>
@@ -14,7 +14,7 @@ export interface HttpCall {
   readonly body: string
 }
 
-export interface HttpReply {
+export interface RouteResponse {
   readonly status: number
   /** Media type of the text. */
   readonly type: string
@@ -26,13 +26,13 @@ export interface HttpReply {
 
 export type HttpMethod = 'GET' | 'PUT' | 'POST' | 'DELETE'
 
-export interface HttpRoute {
+export interface Route {
   /** By which metrics, logs and the description of the interface name it. */
   readonly id: string
   readonly method: HttpMethod
   /** Segments that begin with a colon are parameters. */
   readonly path: string
-  readonly handle: (call: HttpCall) => Promise<HttpReply>
+  readonly handle: (call: RouteRequest) => Promise<RouteResponse>
   /** The largest body that it takes, where that is not the server's limit. */
   readonly body_bytes?: number
 }
@@ -42,7 +42,7 @@ export interface HttpRoute {
  *
  * @param path as it was asked for, not decoded, without its query
  */
-export type RefusalAt = (path: string, code: ServerCode) => HttpReply | null
+export type RefusalAt = (path: string, code: ServerCode) => RouteResponse | null
 
 /** Where a service listens. Port 0 takes a free one. */
 export interface ListenAt {
@@ -67,7 +67,7 @@ export interface HttpLimits {
 }
 
 /** What a server tells of what it did. */
-export interface HttpWitness {
+export interface HttpObserver {
   /** @param route null where no route was met */
   replied(done: {
     readonly route: string | null

@@ -52,14 +52,14 @@ export interface SideFacts {
   readonly server: string | null
 }
 
-export interface Scratch {
+export interface OpenScratchStore {
   readonly facts: SideFacts
   readonly store: ScratchStore
   close(): Promise<void>
 }
 
 /** Somebody's live store, which is read and never written. */
-export interface Live {
+export interface LiveStore {
   readonly facts: SideFacts
   /** Which store this is, by whatever name it was reached; shown to nobody. */
   readonly identity: string
@@ -90,7 +90,7 @@ export interface RefusedWrite {
 }
 
 /** What a service asks of its store beside one evaluation and one change. */
-export interface ServedStore extends FlagStore {
+export interface ServiceStore extends FlagStore {
   /** The rows of each flag in the order of the keys, in one snapshot. @throws FfError as `read` */
   readMany(query: BulkQuery): Promise<readonly RowSet[]>
   /** Flags in the order of their keys, in bytes, from the first past `after`, at most `limit`. @throws FfError as `read` */
@@ -108,19 +108,19 @@ export type RefusalResult =
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
 /** A store that somebody keeps, open to be served. */
-export interface Served {
+export interface OpenServiceStore {
   readonly facts: SideFacts
-  readonly store: ServedStore
+  readonly store: ServiceStore
   close(): Promise<void>
 }
 
 /** A store of the harness's own that can be served, too. */
-export interface ServedScratch extends Scratch {
-  readonly store: ScratchStore & ServedStore
+export interface ScratchServiceStore extends OpenScratchStore {
+  readonly store: ScratchStore & ServiceStore
 }
 
 /** What a backing needs to write audit records. */
-export interface AuditTools {
+export interface AuditOptions {
   /** Key of the digests that stand for sensitive values, at least 32 bytes. */
   readonly digestKey: Uint8Array
   /** Cutover phase that goes into each record (page 7). */

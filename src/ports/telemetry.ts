@@ -3,7 +3,7 @@ import type { Decision } from '../core/evaluate/types.ts'
 import type { WriteRequest } from '../core/rows/write-request.ts'
 import type { AdminMetrics } from './admin.ts'
 import type { AuthenticatorMetrics } from './auth.ts'
-import type { HttpWitness } from './http.ts'
+import type { HttpObserver } from './http.ts'
 
 /** What a service says of itself, a line of JSON each. Nothing that is given is a secret or a value of a flag. */
 export interface ServiceLog {
@@ -25,7 +25,7 @@ export interface ServiceObserver {
 export type ChangeOutcome = 'applied' | 'refused' | 'failed'
 
 /** What metrics are read from when somebody asks for them. */
-export interface Readings {
+export interface MetricReadings {
   readonly in_flight_limit: number
   readonly inFlight: () => number
   readonly door: () => AuthenticatorMetrics
@@ -36,7 +36,7 @@ export interface Readings {
 
 /** What a service says of itself to those who look after it. */
 export interface Telemetry {
-  readonly witness: HttpWitness
+  readonly witness: HttpObserver
   readonly observer: ServiceObserver
   /** In Prometheus' text format 0.0.4. */
   readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>

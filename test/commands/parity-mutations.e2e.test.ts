@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { RowReader } from '../../src/adapters/postgres/row-reader.ts'
-import { statementsFor } from '../../src/adapters/postgres/statements.ts'
+import { buildStatements } from '../../src/adapters/postgres/statements.ts'
 import { answerApproval } from '../../src/core/evaluate/approvals.ts'
 import { evaluate } from '../../src/core/evaluate/evaluate.ts'
 import { overrideLayer } from '../../src/core/evaluate/overrides.ts'
@@ -472,7 +472,7 @@ describe('a fault of one side alone', () => {
       if (parts.length !== 2) throw new Error(`${parts.length - 1} places of "${from}" in ${sql}`)
       return parts.join(to)
     }
-    return replace(statementsFor, (real) => (schema) => {
+    return replace(buildStatements, (real) => (schema) => {
       const { read, readMany, standing, ...rest } = real(schema)
       const [one, many, seen] = [exchange(read), exchange(readMany), exchange(standing)]
       return { ...rest, read: one, readMany: many, standing: seen }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { schemaProblems } from '../../src/artefacts/schemas.ts'
 import type { EvidenceRecord } from '../../src/core/gate/types.ts'
-import { openLog } from '../../src/adapters/evidence-log/opened-log.ts'
+import { openEvidenceLog } from '../../src/adapters/evidence-log/opened-log.ts'
 import { gateFolder } from '../support/gate-folder.ts'
 import { runFf } from '../support/run-ff.ts'
 
@@ -90,7 +90,7 @@ test('two at once: the second is told to wait', async () => {
   const folder = join(cwd, '.ff/evidence')
   await mkdir(folder, { recursive: true })
   const key = { path: join(cwd, '.ff/runner.pem'), make: true }
-  const { writer } = await openLog(folder, { fits: () => true, key })
+  const { writer } = await openEvidenceLog(folder, { fits: () => true, key })
   const run = await ff('probe', 'run', 'J1')
   await writer.close()
   expect([run.status, run.stderr]).toEqual([24, expect.stringContaining('evidence_locked')])

@@ -9,8 +9,8 @@ import { CATALOGUE } from '../../src/features/selftest/catalogue.ts'
 import { SETTINGS } from '../../src/core/settings/settings.ts'
 import { PROBLEMS } from '../../src/core/http-api/problems.ts'
 import { EXIT_BY_CODE } from '../../src/errors.ts'
-import { makeMetrics } from '../../src/adapters/telemetry/metrics.ts'
-import { processMetrics } from '../../src/adapters/telemetry/process-metrics.ts'
+import { createMetrics } from '../../src/adapters/telemetry/metrics.ts'
+import { collectProcessMetrics } from '../../src/adapters/telemetry/process-metrics.ts'
 import { ROOT } from '../support/run-ff.ts'
 import { runInProcess } from '../support/run-in-process.ts'
 import { EXITS } from '../../src/core/exit.ts'
@@ -63,14 +63,14 @@ function walk(command: Command, parents: readonly string[]): [string, readonly s
 /** Type and labels of each metric that a service shows. */
 function metrics(): Record<string, string> {
   const register = vi.spyOn(Registry.prototype, 'registerMetric')
-  makeMetrics({
+  createMetrics({
     in_flight_limit: 1,
     inFlight: notRead,
     door: notRead,
     admin: notRead,
     head: notRead,
   })
-  processMetrics()
+  collectProcessMetrics()
   const registries = [...new Set(register.mock.contexts as Registry[])]
   // Their types leave out what every metric has.
   const shown = registries.flatMap((one) => one.getMetricsAsArray()) as unknown as Shown[]

@@ -5,15 +5,15 @@ import { type AuditRecord, recordHash } from '../../src/core/audit/record.ts'
 import { openPool } from '../../src/adapters/postgres/connect.ts'
 import { PostgresStore } from '../../src/adapters/postgres/postgres-store.ts'
 import { createStore, FileStore } from '../../src/adapters/file-store/file-store.ts'
-import { sealLine } from '../../src/adapters/file-store/lines.ts'
+import { sealLogLine } from '../../src/adapters/file-store/lines.ts'
 import { makeRunnerKey, type SigningRunner } from '../../src/adapters/evidence-log/runner-key.ts'
-import type { FlagStore, ServedStore } from '../../src/ports/store.ts'
+import type { FlagStore, ServiceStore } from '../../src/ports/store.ts'
 import { TOOLS } from '../adapters/store-contract/opened-store.ts'
 import { overrideText, putFlag, putTenant, taken } from '../adapters/store-contract/requests.ts'
 import { sha256 } from '../core/builders.ts'
 import type { TestDatabase } from './database.ts'
 
-type Store = FlagStore & ServedStore
+type Store = FlagStore & ServiceStore
 
 /** Changes of several kinds, and refusals among them: five records. */
 export async function fiveRecords(store: Store, flag: string): Promise<void> {
@@ -63,7 +63,7 @@ export function hashAnew(record: AuditRecord): string {
 
 /** A log line whose checksum fits, whatever was done to it. */
 export const resealed = (line: string, change: (json: string) => string): string =>
-  sealLine(change(line.slice(9)))
+  sealLogLine(change(line.slice(9)))
 
 /** A runner's key in a folder, with its public half as a file. */
 export async function runnerIn(folder: string, name: string): Promise<SigningRunner> {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import type { Database } from '../../src/adapters/postgres/connect.ts'
+import type { DatabaseConfig } from '../../src/adapters/postgres/connect.ts'
 import { shared } from './shared.ts'
 
 export type Version = '13' | '15' | '18'
@@ -35,7 +35,7 @@ export async function connect(
   return client
 }
 
-export interface TestDatabase extends Database {
+export interface TestDatabase extends DatabaseConfig {
   readonly version: Version
   /** For `--candidate` and FF_DATABASE_URL; it holds no password. */
   readonly url: string

@@ -3,7 +3,7 @@ import { type Service, startService } from '../../src/features/serve/serve.ts'
 import { parsedOnRead } from '../../src/commands/settings.ts'
 import { adapters } from '../../src/composition.ts'
 import type { SettingName } from '../../src/core/settings/settings.ts'
-import type { ServedStore } from '../../src/ports/store.ts'
+import type { ServiceStore } from '../../src/ports/store.ts'
 import { ROOT } from './run-ff.ts'
 
 export interface RunningService extends Service {
@@ -38,7 +38,7 @@ export const askFlag = (origin: string, body: object, headers: object = {}): Pro
   })
 
 /** A store that does one thing in another way. */
-export const except = (store: ServedStore, change: Partial<ServedStore>): ServedStore =>
+export const except = (store: ServiceStore, change: Partial<ServiceStore>): ServiceStore =>
   new Proxy(store, {
     get: (held, name) => {
       const found: unknown = Reflect.get({ ...change }, name) ?? Reflect.get(held, name)

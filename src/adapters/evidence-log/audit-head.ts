@@ -18,7 +18,7 @@ interface HeadFile {
 }
 
 /** Who signs with a runner's key file. @throws FfError `runner_key_invalid` */
-export async function auditSigner(path: string): Promise<AuditSigner> {
+export async function openAuditSigner(path: string): Promise<AuditSigner> {
   const { jwk, sign } = await readRunnerKey(path)
   return { jwk, sign: (bytes) => Promise.resolve(sign(Buffer.from(bytes).toString('latin1'))) }
 }
@@ -37,7 +37,7 @@ export async function signHead(head: SignedHead, { jwk, sign }: AuditSigner): Pr
 }
 
 /** A head and whose key signed it, byte for byte as it was written. @param fits whether a value is of the file's schema */
-export function readHead(text: string, fits: (value: unknown) => boolean): AuditHeadRead {
+export function readSignedHead(text: string, fits: (value: unknown) => boolean): AuditHeadRead {
   const file = parse(text, fits)
   if (file === null) return { ok: false, code: 'head_malformed' }
   const { head, runner, signature } = file

@@ -4,7 +4,7 @@ import { type Fits, openEvidence } from './evidence-log.ts'
 import { makeRunnerKey, readRunnerKey, type SigningRunner } from './runner-key.ts'
 
 /** The log of a folder, open, with the key of whoever writes to it. @throws FfError as `openEvidence` and `readRunnerKey` */
-export async function openLog(
+export async function openEvidenceLog(
   folder: string,
   {
     fits,

@@ -6,10 +6,10 @@ import { readJson } from '../../core/json/read.ts'
 import { memberOf } from '../../core/row-format/row-line.ts'
 import type { ByteLine } from '../../files/line-splitter.ts'
 import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
-import { openLine, readLines } from './lines.ts'
-import { isWholeButForItsEnd, segmentsOf } from './log.ts'
-import { Damage, numberOf, readHead, SNAPSHOT } from './snapshot.ts'
-import { storeError } from './store-error.ts'
+import { unsealLogLine, readFileLines } from './lines.ts'
+import { isWholeExceptNewline, listSegments } from './log.ts'
+import { StoreDamage, parseNumber, readSnapshotHead, SNAPSHOT } from './snapshot.ts'
+import { toStoreError } from './store-error.ts'
 
 /** Longer than any header. */
 const HEADER_BYTES = 4_096
@@ -51,13 +51,13 @@ export class FileTrail implements AuditTrail {
         if (record === null || record.seq > after) yield record
       }
     } catch (error) {
-      throw storeError(error, this.folder)
+      throw toStoreError(error, this.folder)
     }
   }
 
   /** From the place where a reading ended there, else from the segment that the record behind it is in. */
   private async *linesAfter(after: number): AsyncGenerator<TrailLine> {
-    const segments = await segmentsOf(this.folder)
+    const segments = await listSegments(this.folder)
     const place = this.place?.seq === after ? this.place : null
     const from = segments.findLastIndex(({ name, first }) =>
       place === null ? first <= after : name === place.name,
@@ -65,7 +65,7 @@ export class FileTrail implements AuditTrail {
     for (const { name } of segments.slice(Math.max(0, from))) {
       const path = join(this.folder, name)
       const last = name === segments.at(-1)?.name
-      for await (const line of readLines(path, name === place?.name ? place.end : 0)) {
+      for await (const line of readFileLines(path, name === place?.name ? place.end : 0)) {
         if (last && isTorn(line)) return
         yield { record: recordOf(line), name, end: line.offset + line.bytes.length + 1 }
       }
@@ -81,15 +81,15 @@ interface TrailLine {
 }
 /** Nobody was told of it; a whole line whose end alone was changed is none. */
 const isTorn = ({ bytes, ended }: ByteLine): boolean =>
-  !ended && openLine(bytes) === null && !isWholeButForItsEnd(bytes)
+  !ended && unsealLogLine(bytes) === null && !isWholeExceptNewline(bytes)
 
 /** Null where the line is not as it was written, or its record is not the one of its number. */
 function recordOf({ bytes, ended }: ByteLine): AuditRecord | null {
-  const json = ended ? openLine(bytes) : null
+  const json = ended ? unsealLogLine(bytes) : null
   const read = json === null ? null : readJson(json)
   if (read?.ok !== true) return null
   const record = readRecord(memberOf(read.node, 'audit') ?? null)
-  return record?.seq === numberOf(memberOf(read.node, 'seq')) ? record : null
+  return record?.seq === parseNumber(memberOf(read.node, 'seq')) ? record : null
 }
 
 async function snapshotHead(folder: string): Promise<AuditHead> {
@@ -98,12 +98,12 @@ async function snapshotHead(folder: string): Promise<AuditHead> {
     try {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0)
       const end = buffer.subarray(0, bytesRead).indexOf('\n')
-      if (end < 0) throw new Damage(`${SNAPSHOT} has no header`)
-      return readHead(buffer.toString('utf8', 0, end)).head
+      if (end < 0) throw new StoreDamage(`${SNAPSHOT} has no header`)
+      return readSnapshotHead(buffer.toString('utf8', 0, end)).head
     } finally {
       await file.close()
     }
   } catch (error) {
-    throw storeError(error, folder)
+    throw toStoreError(error, folder)
   }
 }

@@ -1,11 +1,11 @@
 import type { FlagReader } from '../../ports/store.ts'
 import type { State } from '../../core/rows/rows.ts'
 import { TABLES } from '../../core/rows/rows.ts'
-import { unfit } from '../store-files/unfit-rows.ts'
+import { refuseUnfitRow } from '../store-files/unfit-rows.ts'
 import { replayStore } from './file-store.ts'
-import { folderIdentity } from './folder-identity.ts'
+import { identifyFolder } from './folder-identity.ts'
 import type { RowIndex } from './row-index.ts'
-import { storeError } from './store-error.ts'
+import { toStoreError } from './store-error.ts'
 
 /**
  * The rows of a file store as they are now, read beside a writer that may hold its lock: a snapshot that is
@@ -27,9 +27,9 @@ export class FileReader implements FlagReader {
   static async open(folder: string): Promise<FileReader> {
     try {
       const { snapshot } = await replayStore(folder)
-      return new FileReader(snapshot.index, await folderIdentity(folder))
+      return new FileReader(snapshot.index, await identifyFolder(folder))
     } catch (error) {
-      throw storeError(error, folder)
+      throw toStoreError(error, folder)
     }
   }
 
@@ -41,7 +41,7 @@ export class FileReader implements FlagReader {
   state(): Promise<State> {
     const rows = TABLES.map((table) => [
       table,
-      this.index.sorted(table).map((held) => held.row ?? unfit(table)),
+      this.index.sorted(table).map((held) => held.row ?? refuseUnfitRow(table)),
     ])
     return Promise.resolve(Object.fromEntries(rows) as State)
   }

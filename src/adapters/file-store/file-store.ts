@@ -5,45 +5,45 @@ import type { WriteRequest } from '../../core/rows/write-request.ts'
 import type { RowSet, State } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type {
-  AuditTools,
+  AuditOptions,
   BulkQuery,
   FlagEntry,
   RefusalResult,
   RefusedWrite,
   RowQuery,
   ScratchStore,
-  ServedStore,
+  ServiceStore,
   WriteResult,
 } from '../../ports/store.ts'
 import { tryLock } from '../file-lock/file-lock.ts'
-import { LogWriter, replayLog, type Tail } from './log.ts'
+import { LogWriter, replayLog, type LogTail } from './log.ts'
 import { RowIndex } from './row-index.ts'
-import { readSnapshot, rowOf, SNAPSHOT, type Snapshot, writeSnapshot } from './snapshot.ts'
-import { type Stage, type Staged, stageRefusal, stageWrite } from './stage.ts'
-import { storeError } from './store-error.ts'
+import { readSnapshot, parseStoredRow, SNAPSHOT, type Snapshot, writeSnapshot } from './snapshot.ts'
+import { type StagedState, type StagedResult, stageRefusal, stageWrite } from './stage.ts'
+import { toStoreError } from './store-error.ts'
 
 /** An opening compacts a log that is longer than this and than the snapshot it follows. */
 const COMPACT_ABOVE_BYTES = 4_194_304
 
 type Result = WriteResult | RefusalResult
 /** A store of the harness's own need not outlive a power cut: nobody keeps its rows. */
-export interface FileWays {
+export interface FileStoreOptions {
   readonly durable: boolean
 }
-const DURABLE: FileWays = { durable: true }
+const DURABLE: FileStoreOptions = { durable: true }
 
 interface Queued {
-  readonly put: (stage: Stage) => Staged<Result>
+  readonly put: (stage: StagedState) => StagedResult<Result>
   readonly resolve: (result: Result) => void
   readonly reject: (error: unknown) => void
 }
 
 /** Flags and overrides in a folder: a snapshot and an append-only log (page 9, file store). One writer. */
-export class FileStore implements ScratchStore, ServedStore {
+export class FileStore implements ScratchStore, ServiceStore {
   readonly kind = 'file'
   private readonly folder: string
   private readonly lock: FileHandle
-  private readonly tools: AuditTools
+  private readonly tools: AuditOptions
   private readonly durable: boolean
   private snapshot: Snapshot
   private log: LogWriter
@@ -55,7 +55,7 @@ export class FileStore implements ScratchStore, ServedStore {
   private constructor(
     folder: string,
     lock: FileHandle,
-    opened: Opened & FileWays & { readonly tools: AuditTools },
+    opened: Opened & FileStoreOptions & { readonly tools: AuditOptions },
   ) {
     this.folder = folder
     this.durable = opened.durable
@@ -71,7 +71,11 @@ export class FileStore implements ScratchStore, ServedStore {
    *
    * @throws FfError `store_locked`, `store_corrupt`, or what the system said of the folder
    */
-  static async open(folder: string, tools: AuditTools, { durable } = DURABLE): Promise<FileStore> {
+  static async open(
+    folder: string,
+    tools: AuditOptions,
+    { durable } = DURABLE,
+  ): Promise<FileStore> {
     const lock = await takeLock(folder)
     try {
       let opened = await replayStore(folder)
@@ -82,7 +86,7 @@ export class FileStore implements ScratchStore, ServedStore {
       return new FileStore(folder, lock, { ...opened, tools, durable })
     } catch (error) {
       await lock.close()
-      throw storeError(error, folder)
+      throw toStoreError(error, folder)
     }
   }
 
@@ -95,7 +99,7 @@ export class FileStore implements ScratchStore, ServedStore {
     return Promise.resolve(flag_keys.map((flag_key) => index.read({ flag_key, ...ids })))
   }
 
-  page({ after, limit }: Parameters<ServedStore['page']>[0]): Promise<readonly FlagEntry[]> {
+  page({ after, limit }: Parameters<ServiceStore['page']>[0]): Promise<readonly FlagEntry[]> {
     return Promise.resolve(this.snapshot.index.page(after, limit))
   }
 
@@ -138,7 +142,7 @@ export class FileStore implements ScratchStore, ServedStore {
     await this.log.rotate()
   }
 
-  private inLine<T extends Result>(put: (stage: Stage) => Staged<T>): Promise<T> {
+  private inLine<T extends Result>(put: (stage: StagedState) => StagedResult<T>): Promise<T> {
     // The lock is gone with the handle: somebody else may be writing here by now.
     if (this.closed) return Promise.reject(closedError(this.folder))
     return new Promise((resolve, reject) => {
@@ -155,7 +159,7 @@ export class FileStore implements ScratchStore, ServedStore {
     // A failure belongs to whoever asked for the work; the next in line goes on.
     this.turn = done.catch(() => undefined)
     return done.catch((error: unknown) => {
-      throw storeError(error, this.folder)
+      throw toStoreError(error, this.folder)
     })
   }
 
@@ -176,7 +180,7 @@ export class FileStore implements ScratchStore, ServedStore {
       const text = lines.join('')
       if (text !== '') await this.log.append(text, this.head.seq + 1)
     } catch (error) {
-      for (const { reject } of batch) reject(storeError(error, this.folder))
+      for (const { reject } of batch) reject(toStoreError(error, this.folder))
       return
     }
     // Only now can anybody read it: nothing is shown that a power cut could take back.
@@ -193,7 +197,7 @@ const closedError = (folder: string): FfError =>
 
 interface Opened {
   readonly snapshot: Snapshot
-  readonly tail: Tail
+  readonly tail: LogTail
 }
 
 const snapshotBytes = async (folder: string): Promise<number> =>
@@ -202,10 +206,10 @@ const snapshotBytes = async (folder: string): Promise<number> =>
 /** What a folder holds: its snapshot with the log laid over it, and where the log ends. @throws Damage, LineTooLong */
 export async function replayStore(folder: string): Promise<Opened> {
   const snapshot = await readSnapshot(folder)
-  let tail: Tail = { head: snapshot.head, segment: null, size: 0 }
+  let tail: LogTail = { head: snapshot.head, segment: null, size: 0 }
   for await (const { changes, tail: after } of replayLog(folder, snapshot.head)) {
     for (const change of changes) {
-      const { table, key, held } = rowOf(change)
+      const { table, key, held } = parseStoredRow(change)
       snapshot.index.set(table, key, held)
     }
     tail = after
@@ -218,7 +222,7 @@ export async function takeLock(folder: string): Promise<FileHandle> {
     const lock = await tryLock(join(folder, '.lock'))
     if (lock !== null) return lock
   } catch (error) {
-    throw storeError(error, folder)
+    throw toStoreError(error, folder)
   }
   throw new FfError('store_locked', `Another process is writing to the file store ${folder}.`, {
     hint: 'Stop that process, or name another folder.',

@@ -10,7 +10,7 @@ const MAX_LINE_BYTES = 1_048_576
 export class LineTooLong extends Error {}
 
 /** Yields the lines of a file from an offset on. @throws LineTooLong */
-export async function* readLines(path: string, start = 0): AsyncGenerator<ByteLine> {
+export async function* readFileLines(path: string, start = 0): AsyncGenerator<ByteLine> {
   const lines = new LineSplitter(MAX_LINE_BYTES, start)
   const chunks = createReadStream(path, { start, highWaterMark: CHUNK_BYTES })
   for await (const chunk of chunks as AsyncIterable<Buffer>) {
@@ -25,12 +25,12 @@ export async function* readLines(path: string, start = 0): AsyncGenerator<ByteLi
 const checksum = (bytes: Buffer): string => (crc32c.buf(bytes) >>> 0).toString(16).padStart(8, '0')
 
 /** A log line: CRC-32C of the JSON, a space, the JSON, a newline. */
-export function sealLine(json: string): string {
+export function sealLogLine(json: string): string {
   return `${checksum(Buffer.from(json, 'utf8'))} ${json}\n`
 }
 
 /** The JSON of a sealed line without its newline; null where the checksum does not hold. */
-export function openLine(bytes: Buffer): string | null {
+export function unsealLogLine(bytes: Buffer): string | null {
   const json = bytes.subarray(9)
   const held =
     bytes.length > 9 && bytes[8] === 0x20 && bytes.toString('latin1', 0, 8) === checksum(json)

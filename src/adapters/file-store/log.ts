@@ -6,13 +6,13 @@ import { type JsonNode, readJson } from '../../core/json/read.ts'
 import { memberOf } from '../../core/row-format/row-line.ts'
 import { rowText } from '../../core/rows/row-text.ts'
 import { type AnyRow, keyOf, type Table } from '../../core/rows/rows.ts'
-import { openLine, readLines, sealLine } from './lines.ts'
+import { unsealLogLine, readFileLines, sealLogLine } from './lines.ts'
 import { syncFolder } from '../../files/replace-file.ts'
-import { Damage, numberOf } from './snapshot.ts'
+import { StoreDamage, parseNumber } from './snapshot.ts'
 
 const { O_CREAT, O_RDWR } = constants
 const SEGMENT = /^log-(\d{20})\.ndjson$/
-export const segmentName = (firstSeq: number): string =>
+export const formatSegmentName = (firstSeq: number): string =>
   `log-${String(firstSeq).padStart(20, '0')}.ndjson`
 
 /** One log line: one change with its audit record, so that neither can be without the other (page 5). */
@@ -23,19 +23,19 @@ export interface LogEntry {
   readonly record: AuditRecord
 }
 
-export function logLine({ epoch, op_id, changes, record }: LogEntry): string {
+export function formatLogLine({ epoch, op_id, changes, record }: LogEntry): string {
   const rows = changes.map(
     ({ table, row }) =>
       `{"key":${JSON.stringify(keyOf(row))},"row":${rowText(row)},"table":"${table}"}`,
   )
   const { seq } = record
-  return sealLine(
+  return sealLogLine(
     `{"audit":${recordText(record)},"changes":[${rows.join(',')}],"epoch":${epoch},"op_id":${JSON.stringify(op_id)},"seq":${seq}}`,
   )
 }
 
 /** Where the log stands after it was replayed: what a writer goes on from. */
-export interface Tail {
+export interface LogTail {
   readonly head: AuditHead
   /** Null where nothing was written since the snapshot. */
   readonly segment: string | null
@@ -44,9 +44,9 @@ export interface Tail {
 }
 
 /** What one log line changed, or nothing where a segment begins; and where the log stands after it. */
-export interface Replayed {
+export interface ReplayedLine {
   readonly changes: readonly JsonNode[]
-  readonly tail: Tail
+  readonly tail: LogTail
 }
 
 /**
@@ -55,16 +55,16 @@ export interface Replayed {
  * @throws Damage at a line that is not as it was written, a gap or a break of the chain. A torn last
  *   line is left out: its write was never acknowledged.
  */
-export async function* replayLog(folder: string, from: AuditHead): AsyncGenerator<Replayed> {
+export async function* replayLog(folder: string, from: AuditHead): AsyncGenerator<ReplayedLine> {
   let head = from
   const segments = await segmentsAfter(folder, from.seq)
   for (const [at, segment] of segments.entries()) {
     const last = at === segments.length - 1
     yield { changes: [], tail: { head, segment, size: 0 } }
-    for await (const line of readLines(join(folder, segment))) {
-      const json = line.ended ? openLine(line.bytes) : null
-      if (json === null && !line.ended && last && !isWholeButForItsEnd(line.bytes)) break
-      if (json === null) throw new Damage(`${segment} is damaged at byte ${line.offset}`)
+    for await (const line of readFileLines(join(folder, segment))) {
+      const json = line.ended ? unsealLogLine(line.bytes) : null
+      if (json === null && !line.ended && last && !isWholeExceptNewline(line.bytes)) break
+      if (json === null) throw new StoreDamage(`${segment} is damaged at byte ${line.offset}`)
       const read = readEntry(json, head, `${segment} at byte ${line.offset}`)
       head = read.head
       const size = line.offset + line.bytes.length + 1
@@ -74,11 +74,11 @@ export async function* replayLog(folder: string, from: AuditHead): AsyncGenerato
 }
 
 /** A last line whose checksum holds but whose newline is another byte was acknowledged, and then changed. */
-export const isWholeButForItsEnd = (bytes: Buffer): boolean =>
-  openLine(bytes.subarray(0, -1)) !== null
+export const isWholeExceptNewline = (bytes: Buffer): boolean =>
+  unsealLogLine(bytes.subarray(0, -1)) !== null
 
 /** Every segment, oldest first, with the number of its first line. */
-export async function segmentsOf(
+export async function listSegments(
   folder: string,
 ): Promise<readonly { readonly name: string; readonly first: number }[]> {
   const names = (await readdir(folder)).filter((name) => SEGMENT.test(name)).sort()
@@ -86,7 +86,7 @@ export async function segmentsOf(
 }
 
 async function segmentsAfter(folder: string, seq: number): Promise<readonly string[]> {
-  const all = await segmentsOf(folder)
+  const all = await listSegments(folder)
   return all.filter(({ first }) => first > seq).map(({ name }) => name)
 }
 
@@ -96,16 +96,16 @@ function readEntry(
   where: string,
 ): { readonly changes: readonly JsonNode[]; readonly head: AuditHead } {
   const read = readJson(json)
-  if (!read.ok) throw new Damage(`${where} is not JSON`)
-  const seq = numberOf(memberOf(read.node, 'seq'))
+  if (!read.ok) throw new StoreDamage(`${where} is not JSON`)
+  const seq = parseNumber(memberOf(read.node, 'seq'))
   const audit = memberOf(read.node, 'audit') ?? null
   const [prev, hash] = [memberOf(audit, 'prev_hash'), memberOf(audit, 'hash')]
   if (seq !== head.seq + 1)
-    throw new Damage(`${where} has number ${seq} where ${head.seq + 1} follows`)
+    throw new StoreDamage(`${where} has number ${seq} where ${head.seq + 1} follows`)
   if (prev !== head.hash || typeof hash !== 'string')
-    throw new Damage(`${where} does not continue the audit chain`)
+    throw new StoreDamage(`${where} does not continue the audit chain`)
   const changes = memberOf(read.node, 'changes')
-  if (!Array.isArray(changes)) throw new Damage(`${where} has no changes`)
+  if (!Array.isArray(changes)) throw new StoreDamage(`${where} has no changes`)
   return { changes: changes as readonly JsonNode[], head: { seq, hash } }
 }
 
@@ -121,7 +121,7 @@ export class LogWriter {
   private segment: string | null
   private size: number
 
-  constructor(folder: string, tail: Tail, durable: boolean) {
+  constructor(folder: string, tail: LogTail, durable: boolean) {
     this.folder = folder
     this.durable = durable
     this.segment = tail.segment
@@ -161,7 +161,7 @@ export class LogWriter {
   }
 
   private async openSegment(firstSeq: number): Promise<FileHandle> {
-    const segment = this.segment ?? segmentName(firstSeq)
+    const segment = this.segment ?? formatSegmentName(firstSeq)
     // Not exclusively: an earlier try, or a torn first line, may have left the file without a line in it.
     const file = await open(join(this.folder, segment), O_RDWR | O_CREAT, 0o600)
     try {

@@ -3,7 +3,7 @@ import { FfError } from '../../errors.ts'
 import type { RowSource } from '../../ports/rows.ts'
 import { takeLock } from './file-store.ts'
 import { replaceSnapshot, SNAPSHOT } from './snapshot.ts'
-import { storeError } from './store-error.ts'
+import { toStoreError } from './store-error.ts'
 
 /**
  * Makes a store of the rows of another side, in a folder that holds none: there whole, or not at all.
@@ -28,7 +28,7 @@ export async function writeNewStore(
       await lock.close()
     }
   } catch (error) {
-    throw storeError(error, folder)
+    throw toStoreError(error, folder)
   }
 }
 

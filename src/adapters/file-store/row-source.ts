@@ -14,11 +14,11 @@ import {
 import { keyText, type RowKey, type Table, TABLES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource, SourceFault } from '../../ports/rows.ts'
-import { folderIdentity } from './folder-identity.ts'
+import { identifyFolder } from './folder-identity.ts'
 import { LineTooLong } from './lines.ts'
 import { replayLog } from './log.ts'
-import { Damage, readHead, SNAPSHOT, type SnapshotHead } from './snapshot.ts'
-import { storeError } from './store-error.ts'
+import { StoreDamage, readSnapshotHead, SNAPSHOT, type SnapshotHead } from './snapshot.ts'
+import { toStoreError } from './store-error.ts'
 
 const READ_BYTES = 1_048_576
 /** Longer than any line that this store writes. */
@@ -42,24 +42,27 @@ export async function openFileRows(folder: string): Promise<RowSource> {
     try {
       const first = await firstLine(file)
       const { rows: later, head } = await laterRows(folder, first.head)
-      const identity = await folderIdentity(folder)
+      const identity = await identifyFolder(folder)
       return new FileRows(folder, file, { ...first, later, head, identity })
     } catch (error) {
       await file.close()
       throw error
     }
   } catch (error) {
-    throw storeError(error, folder)
+    throw toStoreError(error, folder)
   }
 }
 
-type FirstLine = ReturnType<typeof readHead> & { readonly header: Buffer }
+type FirstLine = ReturnType<typeof readSnapshotHead> & { readonly header: Buffer }
 
 async function firstLine(file: FileHandle): Promise<FirstLine> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(4_096), 0, 4_096, 0)
   const end = buffer.subarray(0, bytesRead).indexOf(NEWLINE)
-  if (end < 0) throw new Damage(`${SNAPSHOT} has no header`)
-  return { ...readHead(buffer.toString('utf8', 0, end)), header: buffer.subarray(0, end + 1) }
+  if (end < 0) throw new StoreDamage(`${SNAPSHOT} has no header`)
+  return {
+    ...readSnapshotHead(buffer.toString('utf8', 0, end)),
+    header: buffer.subarray(0, end + 1),
+  }
 }
 
 async function laterRows(
@@ -71,7 +74,7 @@ async function laterRows(
   for await (const { changes, tail } of replayLog(folder, from)) {
     for (const change of changes) {
       const read = lineOf(change)
-      if (read === null) throw new Damage('a row of the log has no table or no key')
+      if (read === null) throw new StoreDamage('a row of the log has no table or no key')
       const { table, key, node } = read
       rows.set(`${table} ${keyText(key)}`, { table, key, line: rowLine(table, nodeText(node)) })
     }
@@ -112,7 +115,7 @@ class FileRows implements RowSource {
       if (later.length === 0) yield* this.snapshot()
       else yield* laidOver(this.snapshot(), later)
     } catch (error) {
-      throw storeError(error, this.folder)
+      throw toStoreError(error, this.folder)
     }
   }
 
@@ -155,7 +158,7 @@ class FileRows implements RowSource {
       const end = startOfLast(data)
       if (data.length - end > 2 * MAX_LINE_BYTES) throw new LineTooLong(SNAPSHOT)
       const whole = data.subarray(0, end)
-      if (!isUtf8(whole)) throw new Damage('a line is not UTF-8')
+      if (!isUtf8(whole)) throw new StoreDamage('a line is not UTF-8')
       hash.update(whole)
       for (const batch of byTable(whole)) {
         counts[batch.table] += countLines(batch.bytes)
@@ -164,9 +167,9 @@ class FileRows implements RowSource {
       rest = data.subarray(end)
     }
     if (rest.indexOf(NEWLINE) !== rest.length - 1)
-      throw new Damage(`${SNAPSHOT} breaks off in its last line`)
+      throw new StoreDamage(`${SNAPSHOT} breaks off in its last line`)
     const footer = FOOTER.exec(rest.toString('latin1'))
-    if (footer === null) throw new Damage(`${SNAPSHOT} breaks off: it has no footer`)
+    if (footer === null) throw new StoreDamage(`${SNAPSHOT} breaks off: it has no footer`)
     const after = await this.file.stat()
     if (after.size !== before.size || after.mtimeMs !== before.mtimeMs) throw changed(this.folder)
     this.found = [
@@ -239,7 +242,7 @@ function tableAt(bytes: Buffer, from: number): Table {
   const named = FRAME.exec(bytes.toString('latin1', Math.max(from, end - FRAME_BYTES), end))?.[1]
   const table =
     TABLES.find((one) => one === named) ?? readLine(bytes.toString('utf8', from, end))?.table
-  if (table === undefined) throw new Damage(`${SNAPSHOT} has a line that is no row`)
+  if (table === undefined) throw new StoreDamage(`${SNAPSHOT} has a line that is no row`)
   return table
 }
 const FRAME = /\},"table":"([a-z_]+)"\}$/
@@ -259,9 +262,9 @@ async function* laidOver(
     const merged: Later[] = []
     for (const line of textLines(batch)) {
       const here = keyOfLine(batch.table, line)
-      if (here === null) throw new Damage(`${SNAPSHOT} has a line that is no row`)
+      if (here === null) throw new StoreDamage(`${SNAPSHOT} has a line that is no row`)
       if (before !== null && compareLines(before, here) >= 0)
-        throw new Damage(`${SNAPSHOT} is not sorted`)
+        throw new StoreDamage(`${SNAPSHOT} is not sorted`)
       before = here
       while (next < later.length && compareLines(later[next] as Later, here) < 0)
         merged.push(later[next++] as Later)

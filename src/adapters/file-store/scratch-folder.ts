@@ -1,10 +1,10 @@
 import { realpath } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { closeAfter, openAll } from '../../concurrency/open-all.ts'
-import type { AuditTools, ServedScratch } from '../../ports/store.ts'
+import type { AuditOptions, ScratchServiceStore } from '../../ports/store.ts'
 import { makePrivateFolder } from '../store-files/private-folder.ts'
 import { createStore, FileStore } from './file-store.ts'
-import { storeError } from './store-error.ts'
+import { toStoreError } from './store-error.ts'
 
 const PREFIX = 'ff-scratch-'
 
@@ -16,8 +16,8 @@ const PREFIX = 'ff-scratch-'
  */
 export async function openScratchFolder(
   parent: string | null,
-  tools: AuditTools,
-): Promise<ServedScratch> {
+  tools: AuditOptions,
+): Promise<ScratchServiceStore> {
   const place = parent ?? tmpdir()
   try {
     const within = await realpath(place)
@@ -29,7 +29,7 @@ export async function openScratchFolder(
     })
     return { facts: { target: 'file', backing: 'file', server: null }, store, close }
   } catch (error) {
-    throw storeError(error, place)
+    throw toStoreError(error, place)
   }
 }
 

@@ -8,7 +8,7 @@ import { rowText } from '../../core/rows/row-text.ts'
 import { type AnyRow, type RowKey, type Stored, type Table, TABLES } from '../../core/rows/rows.ts'
 import { decodeUtf8OrNull } from '../../core/text/utf8.ts'
 import { replaceFile } from '../../files/replace-file.ts'
-import { readLines } from './lines.ts'
+import { readFileLines } from './lines.ts'
 import { RowIndex } from './row-index.ts'
 
 export const SNAPSHOT = 'snapshot.ndjson'
@@ -34,7 +34,7 @@ interface SnapshotWritten extends SnapshotHead {
 }
 
 /** What is wrong with a store's bytes, and where; the store turns it into `store_corrupt`. */
-export class Damage extends Error {}
+export class StoreDamage extends Error {}
 
 /** Writes a snapshot beside the old one, makes it durable, then puts it in its place. */
 export async function writeSnapshot(
@@ -86,7 +86,7 @@ export async function replaceSnapshot(
 
 function heldLine(table: Table, { row }: Stored<AnyRow>): string {
   if (row === undefined)
-    throw new Damage('a row does not fit its schema and cannot be written anew')
+    throw new StoreDamage('a row does not fit its schema and cannot be written anew')
   return `${rowLine(table, rowText(row))}\n`
 }
 
@@ -97,20 +97,20 @@ export async function readSnapshot(folder: string): Promise<Snapshot> {
   const index = new RowIndex()
   let first: SnapshotHead | undefined
   let last: string | undefined
-  for await (const { bytes, ended } of readLines(path)) {
-    if (!ended) throw new Damage(`${SNAPSHOT} breaks off in its last line`)
+  for await (const { bytes, ended } of readFileLines(path)) {
+    if (!ended) throw new StoreDamage(`${SNAPSHOT} breaks off in its last line`)
     const text = lineText(bytes)
     // The last line is the footer, so each line is taken when the next one shows that it is not.
     if (last !== undefined) {
       hash.update(`${last}\n`)
-      if (first === undefined) first = readHead(last)
+      if (first === undefined) first = readSnapshotHead(last)
       else addRow(index, last)
     }
     last = text
   }
-  if (first === undefined || last === undefined) throw new Damage(`${SNAPSHOT} is empty`)
+  if (first === undefined || last === undefined) throw new StoreDamage(`${SNAPSHOT} is empty`)
   if (last !== JSON.stringify({ sha256: hash.digest('hex') })) {
-    throw new Damage(`${SNAPSHOT} does not have the digest that its footer names`)
+    throw new StoreDamage(`${SNAPSHOT} does not have the digest that its footer names`)
   }
   return { epoch: first.epoch, head: first.head, index }
 }
@@ -119,12 +119,12 @@ const HEAD =
   /^\{"v":(\d+),"epoch":(\d+),"seq":(\d+),"head":"([0-9a-f]{64})","counts":\{"flag_registry":(\d+),"tenant_override":(\d+),"user_override":(\d+)\}\}$/
 
 /** @throws Damage where the first line is not a snapshot's */
-export function readHead(text: string): SnapshotHead & { readonly counts: RowCounts } {
+export function readSnapshotHead(text: string): SnapshotHead & { readonly counts: RowCounts } {
   const match = HEAD.exec(text)
-  if (match === null) throw new Damage(`${SNAPSHOT} has no header`)
+  if (match === null) throw new StoreDamage(`${SNAPSHOT} has no header`)
   const [, format, epoch, seq, hash = '', ...counts] = match
   if (Number(format) !== FORMAT)
-    throw new Damage(`${SNAPSHOT} is of format ${format}, and ${FORMAT} is known here`)
+    throw new StoreDamage(`${SNAPSHOT} is of format ${format}, and ${FORMAT} is known here`)
   return {
     epoch: Number(epoch),
     head: { seq: Number(seq), hash },
@@ -134,23 +134,23 @@ export function readHead(text: string): SnapshotHead & { readonly counts: RowCou
 
 function addRow(index: RowIndex, text: string): void {
   const read = readJson(text)
-  if (!read.ok) throw new Damage(`${SNAPSHOT} has a line that is not JSON`)
-  const { table, key, held } = rowOf(read.node)
+  if (!read.ok) throw new StoreDamage(`${SNAPSHOT} has a line that is not JSON`)
+  const { table, key, held } = parseStoredRow(read.node)
   index.set(table, key, held)
 }
 
 /** A row as a snapshot or a log line holds it; a row without a key cannot even be filed as broken. */
-export function rowOf(node: JsonNode): {
+export function parseStoredRow(node: JsonNode): {
   readonly table: Table
   readonly key: RowKey
   readonly held: Stored<AnyRow>
 } {
   const line = lineOf(node)
-  if (line === null) throw new Damage('a row has no table or no key')
+  if (line === null) throw new StoreDamage('a row has no table or no key')
   return { table: line.table, key: line.key, held: decodeRow(line.table, line.node, 'stored') }
 }
 
-export function numberOf(node: JsonNode | undefined): number {
+export function parseNumber(node: JsonNode | undefined): number {
   return typeof node === 'object' && node !== null && isNumber(node)
     ? Number(node.lexeme)
     : Number.NaN
@@ -159,6 +159,6 @@ export function numberOf(node: JsonNode | undefined): number {
 /** The text of a line. @throws Damage where it is not UTF-8 */
 function lineText(bytes: Buffer): string {
   const text = decodeUtf8OrNull(bytes)
-  if (text === null) throw new Damage('a line is not UTF-8')
+  if (text === null) throw new StoreDamage('a line is not UTF-8')
   return text
 }

@@ -2,26 +2,26 @@ import { randomUUID } from 'node:crypto'
 import type { AuditHead, AuditRecord } from '../../core/audit/record.ts'
 import { planWrite, type Standing } from '../../core/rows/plan-write.ts'
 import { requestProblems, type WriteRequest } from '../../core/rows/write-request.ts'
-import type { AuditTools, RefusalResult, RefusedWrite, WriteResult } from '../../ports/store.ts'
+import type { AuditOptions, RefusalResult, RefusedWrite, WriteResult } from '../../ports/store.ts'
 import { sealChange, sealRefusal } from '../store-files/seal-audit.ts'
-import { type LogEntry, logLine } from './log.ts'
+import { type LogEntry, formatLogLine } from './log.ts'
 import type { RowIndex } from './row-index.ts'
 
 /** What is put on staged rows, behind the records before it. */
-export interface Stage {
+export interface StagedState {
   readonly staged: RowIndex
   readonly head: AuditHead
   readonly epoch: number
-  readonly tools: AuditTools
+  readonly tools: AuditOptions
 }
 /** What whoever asked is told, once the line is on the disk; no line for what leaves no record. */
-export interface Staged<Result> {
+export interface StagedResult<Result> {
   readonly result: Result
   readonly line: string
 }
 
 /** One change put on the staged rows, and its line. */
-export function stageWrite(request: WriteRequest, stage: Stage): Staged<WriteResult> {
+export function stageWrite(request: WriteRequest, stage: StagedState): StagedResult<WriteResult> {
   const { staged, head, tools } = stage
   const { table, key } = request
   const flag = staged.get('flag_registry', { scope_id: null, flag_key: key.flag_key })
@@ -40,7 +40,10 @@ export function stageWrite(request: WriteRequest, stage: Stage): Staged<WriteRes
 }
 
 /** The line of a refusal, which changes nothing. */
-export function stageRefusal(refused: RefusedWrite, stage: Stage): Staged<RefusalResult> {
+export function stageRefusal(
+  refused: RefusedWrite,
+  stage: StagedState,
+): StagedResult<RefusalResult> {
   const problems = requestProblems(refused.request)
   if (problems.length > 0) return { result: { ok: false, problems }, line: '' }
   const record = sealRefusal(stage.tools, refused, stage.head)
@@ -48,5 +51,8 @@ export function stageRefusal(refused: RefusedWrite, stage: Stage): Staged<Refusa
 }
 
 const headAt = ({ seq, hash }: AuditRecord): AuditHead => ({ seq, hash })
-const lineOf = ({ epoch }: Stage, record: AuditRecord, changes: LogEntry['changes']): string =>
-  logLine({ epoch, op_id: randomUUID(), changes, record })
+const lineOf = (
+  { epoch }: StagedState,
+  record: AuditRecord,
+  changes: LogEntry['changes'],
+): string => formatLogLine({ epoch, op_id: randomUUID(), changes, record })

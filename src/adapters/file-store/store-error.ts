@@ -1,6 +1,6 @@
 import { type ErrorCode, FfError } from '../../errors.ts'
 import { LineTooLong } from './lines.ts'
-import { Damage } from './snapshot.ts'
+import { StoreDamage } from './snapshot.ts'
 
 const BY_SYSTEM_CODE: Readonly<
   Record<string, readonly [code: ErrorCode, what: string, hint: string]>
@@ -43,8 +43,8 @@ const BY_SYSTEM_CODE: Readonly<
 const OTHER = ['backing_unavailable', 'cannot be used', 'Look at the cause with --debug.'] as const
 
 /** Turns what went wrong below a file store into the one error that its callers branch on; a bug stays a bug. */
-export function storeError(error: unknown, folder: string): unknown {
-  if (error instanceof Damage || error instanceof LineTooLong) {
+export function toStoreError(error: unknown, folder: string): unknown {
+  if (error instanceof StoreDamage || error instanceof LineTooLong) {
     return new FfError('store_corrupt', `The file store ${folder} is damaged: ${error.message}.`, {
       hint: 'Restore the folder from its last good copy; ff does not guess at rows.',
       cause: error,

@@ -5,7 +5,7 @@ import type { Credential, DevHeaders } from '../../core/auth/types.ts'
 const NO_TOKEN = ''
 
 /** What a request brings to the door (RFC 6750, 2.1). What is there and cannot be read is refused there as malformed. */
-export function credentialOf(request: IncomingMessage): Credential {
+export function readCredential(request: IncomingMessage): Credential {
   const { authorization } = request.headers
   return {
     token: authorization === undefined ? null : tokenOf(authorization, request),

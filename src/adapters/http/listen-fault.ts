@@ -2,7 +2,7 @@ import { FfError } from '../../errors.ts'
 import type { ListenAt } from '../../ports/http.ts'
 
 /** Why a place cannot be listened at. */
-export function listenFault(error: unknown, { host, port }: ListenAt): FfError {
+export function toListenError(error: unknown, { host, port }: ListenAt): FfError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   return new FfError('listen_failed', `${host}:${port} cannot be listened at (${code}).`, {
     hint:

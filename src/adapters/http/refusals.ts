@@ -2,21 +2,21 @@ import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { PROBLEMS, problemText, type RequestCode } from '../../core/http-api/problems.ts'
-import type { HttpRoute, HttpWitness } from '../../ports/http.ts'
-import { PROBLEM_TYPE, refuse } from './reply.ts'
+import type { Route, HttpObserver } from '../../ports/http.ts'
+import { PROBLEM_TYPE, sendRefusal } from './reply.ts'
 
 const METHODS = ['GET', 'PUT', 'POST', 'DELETE', 'PATCH'] as const
 
 /** What a route throws, and what met none. */
-export function refuseFailures(server: FastifyInstance, witness: HttpWitness): void {
+export function refuseFailures(server: FastifyInstance, witness: HttpObserver): void {
   server.setErrorHandler((error, request, reply) => {
     // Who went away before the end of its request is told by nobody that it is malformed, and is no bug of ours.
     const gone = request.raw.destroyed && !request.raw.complete
     const code = gone ? 'request_malformed' : codeOf(error)
     if (code === null) witness.failed(error, request.id)
-    return refuse(reply, code ?? 'internal')
+    return sendRefusal(reply, code ?? 'internal')
   })
-  server.setNotFoundHandler((_request, reply) => refuse(reply, 'route_unknown'))
+  server.setNotFoundHandler((_request, reply) => sendRefusal(reply, 'route_unknown'))
 }
 
 /** What of fastify's own errors is the caller's doing. */
@@ -31,14 +31,14 @@ const codeOf = (error: unknown): RequestCode | null =>
   error instanceof Error && 'code' in error ? (CODES[String(error.code)] ?? null) : null
 
 /** A path that is served, with a method that it is not served with (RFC 9110, 15.5.6). */
-export function refuseOtherMethods(server: FastifyInstance, routes: readonly HttpRoute[]): void {
+export function refuseOtherMethods(server: FastifyInstance, routes: readonly Route[]): void {
   for (const path of new Set(routes.map((route) => route.path))) {
     const taken = routes.filter((route) => route.path === path).map(({ method }) => method)
     server.route({
       method: METHODS.filter((method) => !(taken as readonly string[]).includes(method)),
       url: path,
       handler: (_request, reply) =>
-        refuse(reply.header('allow', taken.join(', ')), 'method_not_allowed'),
+        sendRefusal(reply.header('allow', taken.join(', ')), 'method_not_allowed'),
     })
   }
 }
@@ -50,13 +50,16 @@ const SOCKET_CODES: Readonly<Record<string, RequestCode>> = {
 }
 
 /** No hook hears of what never came to a route. */
-export const tellUnmet = (witness: HttpWitness, code: RequestCode, request_id: string): void =>
-  witness.replied({ route: null, status: PROBLEMS[code][0], seconds: 0, request_id, code })
+export const reportUnrouted = (
+  witness: HttpObserver,
+  code: RequestCode,
+  request_id: string,
+): void => witness.replied({ route: null, status: PROBLEMS[code][0], seconds: 0, request_id, code })
 
 export function refuseSocket(
   error: NodeJS.ErrnoException,
   socket: Socket,
-  witness: HttpWitness,
+  witness: HttpObserver,
 ): void {
   // The other end is gone: there is nobody to tell.
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
@@ -64,7 +67,7 @@ export function refuseSocket(
   const id = randomUUID()
   const text = problemText(code, id)
   const [status] = PROBLEMS[code]
-  tellUnmet(witness, code, id)
+  reportUnrouted(witness, code, id)
   socket.end(
     `HTTP/1.1 ${status} ${code}\r\nconnection: close\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
       `content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,

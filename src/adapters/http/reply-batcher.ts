@@ -9,7 +9,7 @@ interface Letter {
  * on virtual cores a wake costs more than an answer does, and a service that answers one by one wakes its callers for
  * each.
  */
-export class Outbox {
+export class ReplyBatcher {
   private letters: Letter[] = []
 
   put(send: Letter['send'], failed: Letter['failed']): void {

@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { PROBLEMS, problemText, type ServerCode } from '../../core/http-api/problems.ts'
-import type { HttpReply, RefusalAt } from '../../ports/http.ts'
+import type { RouteResponse, RefusalAt } from '../../ports/http.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
 /** How a server stands. */
-export interface Standing {
+export interface ServerState {
   inFlight: number
   /** Whether each connection ends with the answer that is under way on it. */
   draining: boolean
@@ -22,16 +22,16 @@ declare module 'fastify' {
   }
   interface FastifyInstance {
     refusalAt: RefusalAt
-    standing: Standing
+    standing: ServerState
   }
 }
 
 const pathOf = (url: string): string => url.split('?', 1)[0] as string
 
-export function send(
+export function sendReply(
   request: FastifyRequest,
   reply: FastifyReply,
-  { status, type, headers, text, code }: HttpReply,
+  { status, type, headers, text, code }: RouteResponse,
 ): FastifyReply {
   request.refusedAs = code
   endIfDraining(reply)
@@ -47,10 +47,10 @@ function endIfDraining(reply: FastifyReply): void {
   if (reply.server.standing.draining) reply.header('connection', 'close')
 }
 
-export function refuse(reply: FastifyReply, code: ServerCode): FastifyReply {
+export function sendRefusal(reply: FastifyReply, code: ServerCode): FastifyReply {
   const { request } = reply
   const worded = reply.server.refusalAt(pathOf(request.url), code)
-  if (worded !== null) return send(request, reply, worded)
+  if (worded !== null) return sendReply(request, reply, worded)
   const [status] = PROBLEMS[code]
   request.refusedAs = code
   endIfDraining(reply)

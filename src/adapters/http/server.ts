@@ -7,17 +7,17 @@ import fastify, { type FastifyInstance } from 'fastify'
 import { isRequestId } from '../../core/rows/write-request.ts'
 import type {
   HttpLimits,
-  HttpRoute,
+  Route,
   HttpServer,
-  HttpWitness,
+  HttpObserver,
   ListenAt,
   RefusalAt,
 } from '../../ports/http.ts'
-import { callOf } from './call.ts'
-import { listenFault } from './listen-fault.ts'
-import { Outbox } from './reply-batcher.ts'
-import { refuseFailures, refuseOtherMethods, refuseSocket, tellUnmet } from './refusals.ts'
-import { refuse, send, type Standing } from './reply.ts'
+import { toRouteRequest } from './call.ts'
+import { toListenError } from './listen-fault.ts'
+import { ReplyBatcher } from './reply-batcher.ts'
+import { refuseFailures, refuseOtherMethods, refuseSocket, reportUnrouted } from './refusals.ts'
+import { sendRefusal, sendReply, type ServerState } from './reply.ts'
 
 /** How often the server looks for requests that are too slow, in milliseconds. */
 const CHECKED_EVERY_MS = 1_000
@@ -29,7 +29,7 @@ const MAX_PARAM = 1_024
 export interface ServerOptions {
   readonly at: ListenAt
   readonly limits: HttpLimits
-  readonly witness: HttpWitness
+  readonly witness: HttpObserver
   readonly refusal?: RefusalAt
 }
 
@@ -39,26 +39,26 @@ export interface ServerOptions {
  * @throws FfError `listen_failed`
  */
 export async function openServer(
-  routes: readonly HttpRoute[],
+  routes: readonly Route[],
   options: ServerOptions,
 ): Promise<HttpServer> {
   const { at, limits } = options
   const server = makeServer(options)
   server.decorate('refusalAt', options.refusal ?? (() => null))
-  const standing: Standing = { inFlight: 0, draining: false }
+  const standing: ServerState = { inFlight: 0, draining: false }
   server.decorate('standing', standing)
   watch(server, standing, options)
   // An expectation that nobody knows may be passed over (RFC 9110, 10.1.1); Node would refuse it without a code.
   server.server.on('checkExpectation', (request, reply) => server.routing(request, reply))
   takeBodies(server)
   refuseFailures(server, options.witness)
-  const outbox = new Outbox()
+  const outbox = new ReplyBatcher()
   for (const route of routes) serve(server, route, outbox)
   refuseOtherMethods(server, routes)
   try {
     await server.listen(at)
   } catch (error) {
-    throw listenFault(error, at)
+    throw toListenError(error, at)
   }
   return {
     origin: originOf(server.server.address() as AddressInfo),
@@ -88,8 +88,8 @@ const makeServer = ({ limits, witness }: ServerOptions): FastifyInstance =>
     genReqId: ({ headers }) => requestIdOf(headers['x-request-id']),
     frameworkErrors: (error, { id }, reply) => {
       const code = error.code === 'FST_ERR_BAD_URL' ? 'request_malformed' : 'route_unknown'
-      tellUnmet(witness, code, id)
-      void refuse(reply, code)
+      reportUnrouted(witness, code, id)
+      void sendRefusal(reply, code)
     },
     clientErrorHandler: (error, socket) => refuseSocket(error, socket, witness),
     http: {
@@ -104,7 +104,7 @@ const makeServer = ({ limits, witness }: ServerOptions): FastifyInstance =>
 /** Counts what is under way, refuses one too many, and tells the witness of each reply, sent or cut off. */
 function watch(
   server: FastifyInstance,
-  standing: Standing,
+  standing: ServerState,
   { limits, witness }: ServerOptions,
 ): void {
   server.decorateRequest('refusedAs', null)
@@ -124,8 +124,8 @@ function watch(
         code: request.refusedAs,
       })
     })
-    if (standing.inFlight > limits.in_flight) refuse(reply, 'too_many_requests_in_flight')
-    else if (isWithoutHost(request.raw)) refuse(reply, 'request_malformed')
+    if (standing.inFlight > limits.in_flight) sendRefusal(reply, 'too_many_requests_in_flight')
+    else if (isWithoutHost(request.raw)) sendRefusal(reply, 'request_malformed')
     else done()
   })
 }
@@ -140,7 +140,7 @@ const requestIdOf = (named: string | readonly string[] | undefined): string =>
 /** A compact JWS: its header is an object, and `{"` is `eyJ` in base64url. */
 const TOKEN = /eyJ[\w-]*\.[\w-]*\./
 
-function serve(server: FastifyInstance, route: HttpRoute, outbox: Outbox): void {
+function serve(server: FastifyInstance, route: Route, outbox: ReplyBatcher): void {
   const { id, method, path, handle, body_bytes } = route
   server.route({
     method,
@@ -150,8 +150,8 @@ function serve(server: FastifyInstance, route: HttpRoute, outbox: Outbox): void 
     // Not async: what fastify does beside to wait for a promise costs more than the wait.
     handler: (request, reply) => {
       const failed = (error: unknown): unknown => reply.send(error)
-      void handle(callOf(request)).then(
-        (done) => outbox.put(() => send(request, reply, done), failed),
+      void handle(toRouteRequest(request)).then(
+        (done) => outbox.put(() => sendReply(request, reply, done), failed),
         failed,
       )
     },

@@ -3,7 +3,7 @@ import type { AuditHead, AuditRecord } from '../../core/audit/record.ts'
 import type { Statements } from './statements.ts'
 
 /** A statement that a connection prepares once. */
-export const named = (
+export const preparedStatement = (
   name: string,
   text: string,
   values: readonly (string | number | null)[] = [],
@@ -39,8 +39,8 @@ export async function appendAudit(
     hash,
   ]
   const [{ rowCount }] = await Promise.all([
-    client.query(named('ff_move_head', statements.moveHead, [seq, hash])),
-    client.query(named('ff_insert_audit', statements.insertAudit, values)),
+    client.query(preparedStatement('ff_move_head', statements.moveHead, [seq, hash])),
+    client.query(preparedStatement('ff_insert_audit', statements.insertAudit, values)),
   ])
   if (rowCount !== 1) throw new Error('the audit head moved under its own lock')
 }
@@ -49,7 +49,7 @@ interface HeadRow {
   readonly seq: string
   readonly hash: string
 }
-export function headOf({ rows }: pg.QueryResult<HeadRow>): AuditHead {
+export function parseAuditHead({ rows }: pg.QueryResult<HeadRow>): AuditHead {
   const [row] = rows
   if (row === undefined) throw new Error('the audit head is missing')
   return { seq: Number(row.seq), hash: row.hash }

@@ -3,12 +3,17 @@ import type { AuditRecord } from '../../core/audit/record.ts'
 import { isObject, type JsonMember, readJson } from '../../core/json/read.ts'
 import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
 import type { SideFacts } from '../../ports/store.ts'
-import { headOf } from './append-audit.ts'
-import { inMilliseconds } from './columns.ts'
+import { parseAuditHead } from './append-audit.ts'
+import { padToMilliseconds } from './columns.ts'
 import { Client } from './client.ts'
-import { checkVersion, clientConfig, type Database, type SupportedVersions } from './connect.ts'
-import { withPgErrors } from './pg-error.ts'
-import { statementsFor } from './statements.ts'
+import {
+  requireSupportedVersion,
+  buildClientConfig,
+  type DatabaseConfig,
+  type SupportedVersions,
+} from './connect.ts'
+import { mapPgErrors } from './pg-error.ts'
+import { buildStatements } from './statements.ts'
 
 /** At most so many records are in memory; each is bounded by the values of a row. */
 const BATCH = 100
@@ -47,16 +52,16 @@ export class PostgresTrail implements AuditTrail {
 
   /** @throws FfError as a connection does */
   static open(
-    database: Database,
+    database: DatabaseConfig,
     schema: string,
     versions: SupportedVersions,
   ): Promise<PostgresTrail> {
-    const client = new Client(clientConfig(database))
+    const client = new Client(buildClientConfig(database))
     client.on('error', () => undefined) // The query that is under way, or the next one, rejects with it.
-    return withPgErrors(database.name, async () => {
+    return mapPgErrors(database.name, async () => {
       try {
         await client.connect()
-        const server = await checkVersion(client, versions)
+        const server = await requireSupportedVersion(client, versions)
         return new PostgresTrail(client, schema, { target: database.name, backing: 'db', server })
       } catch (error) {
         await client.end()
@@ -68,7 +73,7 @@ export class PostgresTrail implements AuditTrail {
   async read<T>(after: number, use: (reading: AuditReading) => Promise<T>): Promise<T> {
     const head = await this.asking(async () => {
       await this.client.query(BEGIN)
-      return headOf(await this.client.query(statementsFor(this.schema).head))
+      return parseAuditHead(await this.client.query(buildStatements(this.schema).head))
     })
     try {
       return await use({ said: { head, as: 'end' }, records: this.records(after) })
@@ -105,7 +110,7 @@ export class PostgresTrail implements AuditTrail {
   }
 
   private asking<T>(work: () => Promise<T>): Promise<T> {
-    return withPgErrors(this.facts.target, work)
+    return mapPgErrors(this.facts.target, work)
   }
 }
 
@@ -115,7 +120,7 @@ function recordOf(json: string): AuditRecord | null {
     return null
   const members = read.node.members.map(([name, held]): JsonMember => [
     name,
-    name === 'occurred_at' && typeof held === 'string' ? inMilliseconds(held) : held,
+    name === 'occurred_at' && typeof held === 'string' ? padToMilliseconds(held) : held,
   ])
   return readRecord({ members })
 }

@@ -3,9 +3,14 @@ import { fromMilliseconds } from '../../core/rows/instant.ts'
 import { isScopeId } from '../../core/rows/grammar.ts'
 import type { BoundaryEvent } from '../../ports/rows.ts'
 import { sealBoundary } from '../store-files/seal-audit.ts'
-import { appendAudit, headOf } from './append-audit.ts'
-import { checkVersion, type Database, type SupportedVersions, withClient } from './connect.ts'
-import { statementsFor } from './statements.ts'
+import { appendAudit, parseAuditHead } from './append-audit.ts'
+import {
+  requireSupportedVersion,
+  type DatabaseConfig,
+  type SupportedVersions,
+  withClient,
+} from './connect.ts'
+import { buildStatements } from './statements.ts'
 
 /** Writes a boundary record (page 5) at the end of a schema's chain, in the caller's transaction. */
 export async function appendBoundary(
@@ -17,8 +22,8 @@ export async function appendBoundary(
     `SELECT session_user AS actor, floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now`,
   )
   const { actor = '', now } = rows[0] ?? {}
-  const statements = statementsFor(schema)
-  const head = headOf(await client.query(statements.lockHead))
+  const statements = buildStatements(schema)
+  const head = parseAuditHead(await client.query(statements.lockHead))
   const record = sealBoundary(
     {
       ...event,
@@ -38,13 +43,13 @@ export async function appendBoundary(
 }
 
 /** The digests of sources that were imported whole, by the boundary records that `ff import` leaves. */
-export async function importsOf(
-  database: Database,
+export async function listImportedDigests(
+  database: DatabaseConfig,
   schema: string,
   versions: SupportedVersions,
 ): Promise<readonly string[]> {
   return withClient(database, async (client) => {
-    await checkVersion(client, versions)
+    await requireSupportedVersion(client, versions)
     await client.query('SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY')
     const { rows } = await client.query<{ digest: string }>(
       `SELECT substr(target, length('import/') + 1) AS digest FROM "${schema}".audit

@@ -4,7 +4,7 @@ import { decodeRow } from '../../core/rows/decode-row.ts'
 import type { RowOf, Stored, Table } from '../../core/rows/rows.ts'
 
 /** The type that carries a member, below its domain. */
-export type Kind = 'text' | 'boolean' | 'bigint' | 'jsonb' | 'timestamptz'
+export type ColumnKind = 'text' | 'boolean' | 'bigint' | 'jsonb' | 'timestamptz'
 
 const OVERRIDE = {
   flag_key: 'text',
@@ -20,7 +20,7 @@ const OVERRIDE = {
   deleted_at: 'timestamptz',
 } as const
 /** The members of each row (page 1) and the type that carries each. */
-export const COLUMNS: { readonly [T in Table]: Readonly<Record<keyof RowOf[T], Kind>> } = {
+export const COLUMNS: { readonly [T in Table]: Readonly<Record<keyof RowOf[T], ColumnKind>> } = {
   flag_registry: {
     flag_key: 'text',
     value_type: 'text',
@@ -39,14 +39,15 @@ export const COLUMNS: { readonly [T in Table]: Readonly<Record<keyof RowOf[T], K
   user_override: { user_id: 'text', ...OVERRIDE },
 }
 
-const KINDS: Readonly<Record<Table, readonly (readonly [string, Kind])[]>> = {
+const KINDS: Readonly<Record<Table, readonly (readonly [string, ColumnKind])[]>> = {
   flag_registry: Object.entries(COLUMNS.flag_registry),
   tenant_override: Object.entries(COLUMNS.tenant_override),
   user_override: Object.entries(COLUMNS.user_override),
 }
-export const columnNames = (table: Table): readonly string[] => KINDS[table].map(([name]) => name)
+export const listColumnNames = (table: Table): readonly string[] =>
+  KINDS[table].map(([name]) => name)
 /** For `jsonb_to_recordset(...) AS r(...)`. */
-export const columnTypes = (table: Table): string =>
+export const formatColumnTypes = (table: Table): string =>
   KINDS[table].map(([name, kind]) => `${name} ${kind}`).join(', ')
 
 /**
@@ -54,7 +55,7 @@ export const columnTypes = (table: Table): string =>
  * nothing: `jsonb` goes in as it stands, integers as digits, and a time in ISO form with all its digits,
  * whatever DateStyle and TimeZone say, `infinity` as itself.
  */
-export function rowColumn(table: Table, alias: string): string {
+export function formatRowColumn(table: Table, alias: string): string {
   const columns = KINDS[table].map(([name, kind]) => {
     const column = `${alias}.${name}`
     return kind === 'timestamptz' ? `${column} AT TIME ZONE 'UTC'` : column
@@ -63,7 +64,7 @@ export function rowColumn(table: Table, alias: string): string {
 }
 
 /** The row behind such a text. */
-export function rowFrom<T extends Table>(table: T, text: string | null): Stored<RowOf[T]> | null {
+export function parseRow<T extends Table>(table: T, text: string | null): Stored<RowOf[T]> | null {
   if (text === null) return null
   const read = readJson(text)
   if (!read.ok || !isArray(read.node))
@@ -74,14 +75,14 @@ export function rowFrom<T extends Table>(table: T, text: string | null): Stored<
     const held = node[at] ?? null
     if (held === null) continue
     const time = kind === 'timestamptz' && typeof held === 'string'
-    members.push([name, time ? inMilliseconds(held) : held])
+    members.push([name, time ? padToMilliseconds(held) : held])
   }
   return decodeRow(table, { members }, 'stored')
 }
 
 const ISO = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?$/
 /** Pads to milliseconds; further digits stay, so that a row which holds them is found not to fit. */
-export function inMilliseconds(text: string): string {
+export function padToMilliseconds(text: string): string {
   const match = ISO.exec(text)
   return match === null ? text : `${match[1]}.${(match[2] ?? '').padEnd(3, '0')}Z`
 }

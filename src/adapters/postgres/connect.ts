@@ -1,10 +1,10 @@
 import pg from 'pg'
 import { FfError } from '../../errors.ts'
 import { Client } from './client.ts'
-import { withPgErrors } from './pg-error.ts'
+import { mapPgErrors } from './pg-error.ts'
 
 /** How to reach a database, and what to call it where people read. */
-export interface Database {
+export interface DatabaseConfig {
   readonly config: pg.ClientConfig
   /** Without password, path or schema. */
   readonly name: string
@@ -36,7 +36,10 @@ const SESSION = {
 /** A migration may rewrite a table, so its statements get longer; its waits for locks do not. */
 export const MIGRATION_BOUNDS = { query_timeout: 1_810_000, statement_timeout: 1_800_000 } as const
 
-export const clientConfig = (database: Database, bounds: object = {}): pg.ClientConfig => ({
+export const buildClientConfig = (
+  database: DatabaseConfig,
+  bounds: object = {},
+): pg.ClientConfig => ({
   ...database.config,
   ...SESSION,
   ...WAITS,
@@ -45,9 +48,9 @@ export const clientConfig = (database: Database, bounds: object = {}): pg.Client
   types: AS_TEXT,
 })
 
-export function openPool(database: Database, connections: number): pg.Pool {
+export function openPool(database: DatabaseConfig, connections: number): pg.Pool {
   const pool = new pg.Pool({
-    ...clientConfig(database),
+    ...buildClientConfig(database),
     Client,
     max: connections,
     min: 0,
@@ -65,12 +68,12 @@ export function openPool(database: Database, connections: number): pg.Pool {
 
 /** Lends one connected client to `use` and always takes it back. */
 export async function withClient<T>(
-  database: Database,
+  database: DatabaseConfig,
   use: (client: pg.Client) => Promise<T>,
   bounds: object = {},
 ): Promise<T> {
-  return withPgErrors(database.name, async () => {
-    const client = new Client(clientConfig(database, bounds))
+  return mapPgErrors(database.name, async () => {
+    const client = new Client(buildClientConfig(database, bounds))
     client.on('error', () => undefined) // The query that is under way, or the next one, rejects with it.
     try {
       await client.connect()
@@ -86,7 +89,7 @@ export async function withClient<T>(
  *
  * @throws FfError `server_version_unsupported` (2): a verdict on another version would be about that one
  */
-export async function checkVersion(
+export async function requireSupportedVersion(
   client: pg.Client,
   versions: SupportedVersions,
 ): Promise<string> {

@@ -8,7 +8,7 @@ import { basename, join } from 'node:path'
  * @returns the value of LD_LIBRARY_PATH: that folder, then the package's own `lib`, because a library that is found by
  * a link looks for those that it needs beside the link
  */
-export async function linkLibraries(native: string, home: string): Promise<string> {
+export async function linkServerLibraries(native: string, home: string): Promise<string> {
   const folder = join(home, 'lib')
   await mkdir(folder, { mode: 0o755 })
   const present = new Set(await readdir(join(native, 'lib')))

@@ -6,13 +6,13 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { FfError } from '../../errors.ts'
 import { makePrivateFolder, type PrivateFolder } from '../store-files/private-folder.ts'
-import type { Database } from './connect.ts'
+import type { DatabaseConfig } from './connect.ts'
 import { type ServerLauncher, findLaunchers } from './embedded-runner.ts'
-import { linkLibraries } from './embedded-libraries.ts'
+import { linkServerLibraries } from './embedded-libraries.ts'
 
 /** A private PostgreSQL server on a socket of its own: gone with this process, kill -9 included. */
 export interface EmbeddedServer {
-  readonly database: Database
+  readonly database: DatabaseConfig
   stop(): Promise<void>
 }
 
@@ -72,7 +72,7 @@ async function startWith(
   await mkdir(home, { mode: 0o700 })
   const native = runner.copies ? join(home, 'native') : packaged
   if (runner.copies) await cp(packaged, native, { recursive: true, verbatimSymlinks: true })
-  const libraries = await linkLibraries(native, home)
+  const libraries = await linkServerLibraries(native, home)
   if (runner.owner !== null) await giveAway(folder.path, home, runner.owner)
   const run = (program: string, args: readonly string[]): Server =>
     launch(runner, [join(native, 'bin', program), ...args], {

@@ -1,10 +1,10 @@
-import { sha256 } from '../store-files/seal-audit.ts'
-import { type Database, MIGRATION_BOUNDS, withClient } from './connect.ts'
+import { hashSha256 } from '../store-files/seal-audit.ts'
+import { type DatabaseConfig, MIGRATION_BOUNDS, withClient } from './connect.ts'
 import { introspect } from './introspect.ts'
 
 /** A digest of each table's rows, whatever their order on disk, and of the schema's catalogue; nothing where there is no schema. */
-export async function fingerprintOf(
-  database: Database,
+export async function fingerprintSchema(
+  database: DatabaseConfig,
   schema: string,
 ): Promise<ReadonlyMap<string, string>> {
   return withClient(
@@ -29,7 +29,7 @@ export async function fingerprintOf(
         found.set(name, rows[0]?.digest ?? 'empty')
       }
       const lines = [...(await introspect(client, schema))].map((pair) => JSON.stringify(pair))
-      return found.set('schema', sha256(lines.sort().join('\n')))
+      return found.set('schema', hashSha256(lines.sort().join('\n')))
     },
     MIGRATION_BOUNDS,
   )

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { type Catalogue, columnText } from '../../core/migrations/catalogue.ts'
-import { sha256 } from '../store-files/seal-audit.ts'
+import { hashSha256 } from '../store-files/seal-audit.ts'
 
 // Each yields (object, definition) pairs of one schema ($1). Constraints of PostgreSQL 18's own kind for
 // NOT NULL are left out: the column says it, on 15 as on 18. `deparse` forms are relative to search_path.
@@ -77,7 +77,7 @@ export async function introspect(client: pg.ClientBase, schema: string): Promise
   const found = new Map<string, string>()
   for (const text of LINES) {
     for (const [object = '', definition = ''] of await ask(text)) {
-      found.set(object, object.startsWith('function ') ? sha256(definition) : definition)
+      found.set(object, object.startsWith('function ') ? hashSha256(definition) : definition)
     }
   }
   for (const [table, column, type = '', nullable, value] of await ask(COLUMNS)) {

@@ -1,15 +1,20 @@
 import { openAll } from '../../concurrency/open-all.ts'
 import { type State, TABLES } from '../../core/rows/rows.ts'
-import type { Live } from '../../ports/store.ts'
-import { unfit } from '../store-files/unfit-rows.ts'
-import { rowFrom } from './columns.ts'
-import { checkVersion, type Database, type SupportedVersions, withClient } from './connect.ts'
+import type { LiveStore } from '../../ports/store.ts'
+import { refuseUnfitRow } from '../store-files/unfit-rows.ts'
+import { parseRow } from './columns.ts'
+import {
+  requireSupportedVersion,
+  type DatabaseConfig,
+  type SupportedVersions,
+  withClient,
+} from './connect.ts'
 import { SCHEMA } from './migration-session.ts'
-import { withPgErrors } from './pg-error.ts'
+import { mapPgErrors } from './pg-error.ts'
 import { ReadPipe } from './read-pipe.ts'
 import { RowReader } from './row-reader.ts'
-import { statementsFor } from './statements.ts'
-import { storeIdentity } from './store-identity.ts'
+import { buildStatements } from './statements.ts'
+import { readStoreIdentity } from './store-identity.ts'
 
 const READERS = 2
 
@@ -19,12 +24,12 @@ const READERS = 2
  * @throws FfError as a connection does, and `target_unreachable` where the schema or a table is not there
  */
 export async function openLiveSchema(
-  database: Database,
+  database: DatabaseConfig,
   versions: SupportedVersions,
-): Promise<Live> {
+): Promise<LiveStore> {
   const { server, identity } = await withClient(database, async (client) => ({
-    server: await checkVersion(client, versions),
-    identity: await storeIdentity(client, SCHEMA),
+    server: await requireSupportedVersion(client, versions),
+    identity: await readStoreIdentity(client, SCHEMA),
   }))
   const { value, close } = await openAll(async (keep) => {
     const opening = Promise.resolve(new ReadPipe(database, READERS))
@@ -32,17 +37,20 @@ export async function openLiveSchema(
     const store = new RowReader((query) => pipe.query(query), SCHEMA, database.name)
     // Asked of nobody: it only finds out whether there is somebody to ask.
     await store.read({ flag_key: '', tenant_id: null, user_id: null })
-    return { store, state: () => withPgErrors(database.name, () => allRows(pipe)) }
+    return { store, state: () => mapPgErrors(database.name, () => allRows(pipe)) }
   })
   return { facts: { target: database.name, backing: 'db', server }, identity, ...value, close }
 }
 
 async function allRows(pipe: ReadPipe): Promise<State> {
-  const { all } = statementsFor(SCHEMA)
+  const { all } = buildStatements(SCHEMA)
   const tables = await Promise.all(
     TABLES.map(async (table) => {
       const { rows } = await pipe.query({ text: all[table], rowMode: 'array' })
-      return [table, rows.map(([text = '']) => rowFrom(table, text)?.row ?? unfit(table))] as const
+      return [
+        table,
+        rows.map(([text = '']) => parseRow(table, text)?.row ?? refuseUnfitRow(table)),
+      ] as const
     }),
   )
   return Object.fromEntries(tables) as unknown as State

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LockWatch } from '../../ports/database.ts'
 import { Client } from './client.ts'
-import { type Database, clientConfig } from './connect.ts'
-import { withPgErrors } from './pg-error.ts'
+import { type DatabaseConfig, buildClientConfig } from './connect.ts'
+import { mapPgErrors } from './pg-error.ts'
 
 const PAUSE_MS = 10
 const HELD = `SELECT virtualtransaction || ' ' || relation AS lock FROM pg_locks
@@ -14,8 +14,8 @@ const HELD = `SELECT virtualtransaction || ' ' || relation AS lock FROM pg_locks
  * before it was first seen to the look that saw it gone, and one that no look saw was no longer than the
  * longest pause between two: so nothing was held longer than what comes out.
  */
-export async function watchLocks(database: Database): Promise<LockWatch> {
-  const client = new Client(clientConfig(database))
+export async function watchLocks(database: DatabaseConfig): Promise<LockWatch> {
+  const client = new Client(buildClientConfig(database))
   client.on('error', () => undefined) // The look that is under way, or the next one, rejects with it.
   const since = new Map<string, number>()
   let [longest, before, watching] = [0, 0, true]
@@ -38,7 +38,7 @@ export async function watchLocks(database: Database): Promise<LockWatch> {
       await look()
     }
   }
-  return withPgErrors(database.name, async () => {
+  return mapPgErrors(database.name, async () => {
     await client.connect()
     before = performance.now()
     const watched = watch()
@@ -52,6 +52,6 @@ export async function watchLocks(database: Database): Promise<LockWatch> {
         await client.end()
       }
     }
-    return { end: () => withPgErrors(database.name, end) }
+    return { end: () => mapPgErrors(database.name, end) }
   })
 }

@@ -3,20 +3,20 @@ import type { SchemaContract } from '../../core/migrations/catalogue.ts'
 import type { MigrationSession } from '../../ports/migrations.ts'
 import { withAdvisoryLock } from './advisory-lock.ts'
 import {
-  checkVersion,
-  type Database,
+  requireSupportedVersion,
+  type DatabaseConfig,
   MIGRATION_BOUNDS,
   type SupportedVersions,
   withClient,
 } from './connect.ts'
 import { introspect } from './introspect.ts'
 import { LOCK_WAITS, type LockWaits, Migrator } from './migrator.ts'
-import { ensureRoles, existingRoles, grantStatements, OWNER } from './roles.ts'
+import { ensureRoles, existingRoles, buildGrantStatements, OWNER } from './roles.ts'
 
 /** The live schema; scratch schemas have other names. */
 export const SCHEMA = 'ff'
 
-export interface MigrationNeeds {
+export interface SessionOptions {
   readonly versions: SupportedVersions
   readonly contract: SchemaContract
   readonly roles: readonly string[]
@@ -26,14 +26,14 @@ export interface MigrationNeeds {
 
 /** Opens a session on the schema `ff`. @param locked whether it may change anything: then it holds the one lock */
 export function withMigrationSession<T>(
-  database: Database,
-  { locked, ...needs }: MigrationNeeds & { readonly locked: boolean },
+  database: DatabaseConfig,
+  { locked, ...needs }: SessionOptions & { readonly locked: boolean },
   use: (session: MigrationSession) => Promise<T>,
 ): Promise<T> {
   return withClient(
     database,
     async (client) => {
-      await checkVersion(client, needs.versions)
+      await requireSupportedVersion(client, needs.versions)
       const session = makeSession(client, database.name, needs)
       if (!locked) {
         await client.query('SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY')
@@ -51,7 +51,7 @@ export function withMigrationSession<T>(
 function makeSession(
   client: pg.Client,
   name: string,
-  { contract, roles, waits = LOCK_WAITS }: MigrationNeeds,
+  { contract, roles, waits = LOCK_WAITS }: SessionOptions,
 ): MigrationSession {
   const migrator = async (): Promise<Migrator> =>
     new Migrator(client, SCHEMA, { name, owner: await ownerToBe(client), waits })
@@ -75,7 +75,7 @@ function makeSession(
         roles: await existingRoles(client, roles),
         tables: await existingTables(client),
       }
-      const statements = grantStatements(SCHEMA, contract, existing)
+      const statements = buildGrantStatements(SCHEMA, contract, existing)
       await (
         await migrator()
       ).inSchema(async () => {

@@ -3,9 +3,9 @@ import type pg from 'pg'
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import type { AppliedMigration, Migration } from '../../core/migrations/plan.ts'
 import { appendBoundary } from './boundary.ts'
-import { pgError } from './pg-error.ts'
+import { mapPgError } from './pg-error.ts'
 
-export type Direction = 'up' | 'down'
+export type MigrationDirection = 'up' | 'down'
 
 /** How long a migration waits for locks that others hold. */
 export interface LockWaits {
@@ -86,7 +86,7 @@ export class Migrator {
    *
    * @throws FfError `lock_timeout` when every attempt waited in vain for a table lock, `rows_would_be_lost`
    */
-  async apply(migration: Migration, direction: Direction): Promise<void> {
+  async apply(migration: Migration, direction: MigrationDirection): Promise<void> {
     const { attempts, retryAfterMs } = this.waits
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -94,13 +94,13 @@ export class Migrator {
         return
       } catch (error) {
         const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-        if (!WORTH_A_RETRY.has(code) || attempt === attempts) throw pgError(error, this.name)
+        if (!WORTH_A_RETRY.has(code) || attempt === attempts) throw mapPgError(error, this.name)
         await sleep(retryAfterMs * attempt * (0.5 + Math.random()))
       }
     }
   }
 
-  private async step(migration: Migration, direction: Direction): Promise<void> {
+  private async step(migration: Migration, direction: MigrationDirection): Promise<void> {
     const { client } = this
     await client.query(migration[direction])
     if (direction === 'up') {
@@ -116,7 +116,7 @@ export class Migrator {
   }
 
   /** A migration is a boundary event (page 5); the step that drops the audit table cannot leave one. */
-  private async recordBoundary(migration: Migration, direction: Direction): Promise<void> {
+  private async recordBoundary(migration: Migration, direction: MigrationDirection): Promise<void> {
     const { rows } = await this.client.query<{ audit: string | null }>(
       `SELECT to_regclass('audit_head')::text AS audit`,
     )

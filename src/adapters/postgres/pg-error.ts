@@ -123,7 +123,7 @@ const BY_MESSAGE: readonly (readonly [RegExp, Row])[] = [
 ]
 
 /** Turns what the driver or the server said into an error that callers branch on; a bug stays a bug. */
-export function pgError(error: unknown, target: string): unknown {
+export function mapPgError(error: unknown, target: string): unknown {
   if (!(error instanceof Error) || error instanceof FfError) return error
   const code = 'code' in error ? String(error.code) : ''
   const row =
@@ -136,10 +136,10 @@ export function pgError(error: unknown, target: string): unknown {
 }
 
 /** Runs `work` and passes on its errors in that form. */
-export async function withPgErrors<T>(target: string, work: () => Promise<T>): Promise<T> {
+export async function mapPgErrors<T>(target: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    throw pgError(error, target)
+    throw mapPgError(error, target)
   }
 }

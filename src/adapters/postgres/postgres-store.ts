@@ -7,29 +7,29 @@ import { rowText } from '../../core/rows/row-text.ts'
 import { type AnyRow, type RowSet, type State, TABLES } from '../../core/rows/rows.ts'
 import { problem } from '../../core/problem.ts'
 import type {
-  AuditTools,
+  AuditOptions,
   BulkQuery,
   FlagEntry,
   RefusalResult,
   RefusedWrite,
   RowQuery,
   ScratchStore,
-  ServedStore,
+  ServiceStore,
   WriteResult,
 } from '../../ports/store.ts'
 import { sealChange, sealRefusal } from '../store-files/seal-audit.ts'
-import { appendAudit, headOf, named } from './append-audit.ts'
-import { withPgErrors } from './pg-error.ts'
+import { appendAudit, parseAuditHead, preparedStatement } from './append-audit.ts'
+import { mapPgErrors } from './pg-error.ts'
 import type { ReadPipe } from './read-pipe.ts'
-import { RowReader, rowSet, type Texts } from './row-reader.ts'
-import { type Statements, statementsFor } from './statements.ts'
+import { RowReader, toRowSet, type RowOfTexts } from './row-reader.ts'
+import { type Statements, buildStatements } from './statements.ts'
 
 /** Flags and overrides in one schema of a PostgreSQL database. */
-export class PostgresStore implements ScratchStore, ServedStore {
+export class PostgresStore implements ScratchStore, ServiceStore {
   readonly kind = 'db'
   private readonly pool: pg.Pool
   private readonly name: string
-  private readonly tools: AuditTools
+  private readonly tools: AuditOptions
   private readonly statements: Statements
   private readonly durable: boolean
   private readonly readers: ReadPipe | undefined
@@ -40,7 +40,7 @@ export class PostgresStore implements ScratchStore, ServedStore {
     schema: string,
     options: {
       readonly name: string
-      readonly tools: AuditTools
+      readonly tools: AuditOptions
       /** False where nobody keeps its rows: then a commit need not be on the disk before it is answered. */
       readonly durable?: boolean
       /** Where reads go instead of to the pool, which is then for writes. */
@@ -51,7 +51,7 @@ export class PostgresStore implements ScratchStore, ServedStore {
     this.name = options.name
     this.tools = options.tools
     this.durable = options.durable ?? true
-    this.statements = statementsFor(schema)
+    this.statements = buildStatements(schema)
     const { readers } = options
     this.readers = readers
     this.reader = new RowReader(
@@ -66,23 +66,25 @@ export class PostgresStore implements ScratchStore, ServedStore {
   }
 
   write(request: WriteRequest): Promise<WriteResult> {
-    return withPgErrors(this.name, () => this.transaction((client) => this.apply(client, request)))
+    return mapPgErrors(this.name, () => this.transaction((client) => this.apply(client, request)))
   }
 
   readMany(query: BulkQuery): Promise<readonly RowSet[]> {
     return this.reader.readMany(query)
   }
 
-  page(query: Parameters<ServedStore['page']>[0]): Promise<readonly FlagEntry[]> {
+  page(query: Parameters<ServiceStore['page']>[0]): Promise<readonly FlagEntry[]> {
     return this.reader.page(query)
   }
 
   async refuse(refused: RefusedWrite): Promise<RefusalResult> {
     const problems = requestProblems(refused.request)
     if (problems.length > 0) return { ok: false, problems }
-    return withPgErrors(this.name, () =>
+    return mapPgErrors(this.name, () =>
       this.transaction(async (client) => {
-        const head = headOf(await client.query(named('ff_lock_head', this.statements.lockHead)))
+        const head = parseAuditHead(
+          await client.query(preparedStatement('ff_lock_head', this.statements.lockHead)),
+        )
         const record = sealRefusal(this.tools, refused, head)
         await appendAudit(client, this.statements, record)
         return { ok: true, head: { seq: record.seq, hash: record.hash } }
@@ -91,14 +93,16 @@ export class PostgresStore implements ScratchStore, ServedStore {
   }
 
   auditHead(): Promise<AuditHead> {
-    return withPgErrors(this.name, async () => headOf(await this.pool.query(this.statements.head)))
+    return mapPgErrors(this.name, async () =>
+      parseAuditHead(await this.pool.query(this.statements.head)),
+    )
   }
 
   load(state: State): Promise<void> {
     const { clear, insert } = this.statements
     const filled = TABLES.filter((table) => state[table].length > 0)
     const texts = filled.map((table) => state[table].map((row: AnyRow) => rowText(row)).join(','))
-    return withPgErrors(this.name, async () => {
+    return mapPgErrors(this.name, async () => {
       const client = await this.pool.connect()
       try {
         // In the order in which they are sent; where one fails, the server makes the COMMIT a ROLLBACK.
@@ -106,7 +110,9 @@ export class PostgresStore implements ScratchStore, ServedStore {
           this.begin(client),
           client.query(clear),
           ...filled.map((table, at) =>
-            client.query(named(`ff_insert_${table}`, insert[table], [`[${texts[at] ?? ''}]`])),
+            client.query(
+              preparedStatement(`ff_insert_${table}`, insert[table], [`[${texts[at] ?? ''}]`]),
+            ),
           ),
           client.query('COMMIT'),
         ])
@@ -129,17 +135,17 @@ export class PostgresStore implements ScratchStore, ServedStore {
     // Every writer takes this lock first, so the chain has one order and two writers cannot deadlock. What is
     // sent behind it is begun when it is held, and sees what was committed by then.
     const [locked, standing] = await Promise.all([
-      client.query(named('ff_lock_head', lockHead)),
+      client.query(preparedStatement('ff_lock_head', lockHead)),
       this.standing(client, request),
     ])
-    const head = headOf(locked)
+    const head = parseAuditHead(locked)
     const plan = planWrite(request, standing)
     if (!plan.ok) return plan
     const { change } = plan
     const planned = [`[${rowText(change.after)}]`, change.before?.revision ?? 0]
     const record = sealChange(this.tools, { request, change, standing }, head)
     const [{ rowCount }] = await Promise.all([
-      client.query(named(`ff_upsert_${request.table}`, upsert[request.table], planned)),
+      client.query(preparedStatement(`ff_upsert_${request.table}`, upsert[request.table], planned)),
       appendAudit(client, this.statements, record),
     ])
     // Somebody wrote past the lock, by hand: the row is no longer the one that the plan was made on. The record goes, too.
@@ -151,11 +157,11 @@ export class PostgresStore implements ScratchStore, ServedStore {
     const tenant = table === 'tenant_override' ? key.scope_id : null
     const user = table === 'user_override' ? key.scope_id : null
     const { rows } = await client.query<string[]>({
-      ...named('ff_standing', this.statements.standing, [key.flag_key, tenant, user]),
+      ...preparedStatement('ff_standing', this.statements.standing, [key.flag_key, tenant, user]),
       rowMode: 'array',
     })
-    const [hasOverrides, ...texts] = rows[0] as Texts
-    const set = rowSet(texts)
+    const [hasOverrides, ...texts] = rows[0] as RowOfTexts
+    const set = toRowSet(texts)
     const row = { flag_registry: set.flag, tenant_override: set.tenant, user_override: set.user }[
       table
     ]

@@ -13,8 +13,8 @@ export type LeadingColumns = ReadonlyMap<string, string>
  * Tables that a plan reads from end to end, and indexes that it does: an index is of use where the condition
  * is on its first column.
  */
-export function fullReads(node: PlanNode, leading: LeadingColumns): readonly string[] {
-  const below = (node.Plans ?? []).flatMap((one) => fullReads(one, leading))
+export function findFullReads(node: PlanNode, leading: LeadingColumns): readonly string[] {
+  const below = (node.Plans ?? []).flatMap((one) => findFullReads(one, leading))
   const table = node['Relation Name']
   if (node['Node Type'].endsWith('Seq Scan') && table !== undefined) return [table, ...below]
   const index = node['Index Name']

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { Client } from './client.ts'
-import { clientConfig, type Database } from './connect.ts'
+import { buildClientConfig, type DatabaseConfig } from './connect.ts'
 
 /** admin_shutdown, crash_shutdown, idle_session_timeout. */
 const ENDED_BY_SERVER: ReadonlySet<string> = new Set(['57P01', '57P02', '57P05'])
@@ -17,8 +17,8 @@ export class ReadPipe {
   private turn = 0
   private ended = false
 
-  constructor(database: Database, connections: number) {
-    this.config = { ...clientConfig(database), pipeline: true }
+  constructor(database: DatabaseConfig, connections: number) {
+    this.config = { ...buildClientConfig(database), pipeline: true }
     this.connections = connections
   }
 

@@ -1,13 +1,18 @@
 import type pg from 'pg'
 import { FfError } from '../../errors.ts'
 import type { RoleFacts } from '../../ports/database.ts'
-import { checkVersion, type Database, type SupportedVersions, withClient } from './connect.ts'
+import {
+  requireSupportedVersion,
+  type DatabaseConfig,
+  type SupportedVersions,
+  withClient,
+} from './connect.ts'
 
 /**
  * Writes that the service must not be able to make. They are put as EXPLAIN: the server looks at the rights
  * as it does before it runs a statement, and runs nothing.
  */
-export const forbiddenWrites = (schema: string): readonly string[] => [
+export const listForbiddenWrites = (schema: string): readonly string[] => [
   `UPDATE ${schema}.audit SET actor = actor`,
   `UPDATE ${schema}.audit SET hash = hash`,
   `DELETE FROM ${schema}.audit`,
@@ -40,13 +45,13 @@ const MAX_CONNECTIONS = `SELECT least(current_setting('max_connections')::int, N
 const REFUSED = '42501'
 
 /** Asks what a role may do, in one transaction that cannot write. @throws FfError `rights_missing` where it is not the service's */
-export function roleFacts(
-  database: Database,
+export function readRoleFacts(
+  database: DatabaseConfig,
   schema: string,
   versions: SupportedVersions,
 ): Promise<RoleFacts> {
   return withClient(database, async (client) => {
-    const server = await checkVersion(client, versions)
+    const server = await requireSupportedVersion(client, versions)
     await client.query('BEGIN READ ONLY')
     const { rows: who } = await client.query<{ role: string; reads: string }>(
       `SELECT current_user AS role, (has_schema_privilege($1::text, 'USAGE')
@@ -83,7 +88,7 @@ async function answers(client: pg.Client, schema: string): Promise<RoleFacts['fo
 
 async function attempts(client: pg.Client, schema: string): Promise<RoleFacts['forbidden']> {
   const tried: { what: string; allowed: boolean }[] = []
-  for (const what of forbiddenWrites(schema)) {
+  for (const what of listForbiddenWrites(schema)) {
     await client.query('SAVEPOINT attempt')
     tried.push({ what, allowed: await isAllowed(client, what) })
     await client.query('ROLLBACK TO attempt')

@@ -4,7 +4,7 @@ import type { SchemaContract } from '../../core/migrations/catalogue.ts'
 /** Of all the contract's roles this one owns the schema. */
 export const OWNER = 'ff_owner'
 
-export interface Roles {
+export interface EnsuredRoles {
   readonly existing: ReadonlySet<string>
   /** For the database's administrator: what this role was not allowed to make. */
   readonly missing: readonly string[]
@@ -13,7 +13,10 @@ export interface Roles {
 }
 
 /** Makes the roles that are missing where the session may, and says what somebody else has to run. */
-export async function ensureRoles(client: pg.Client, names: readonly string[]): Promise<Roles> {
+export async function ensureRoles(
+  client: pg.Client,
+  names: readonly string[],
+): Promise<EnsuredRoles> {
   const before = await existingRoles(client, names)
   const absent = names.filter((name) => !before.has(name))
   const { rows } = await client.query<{ may: string; super: string; version: string }>(
@@ -69,7 +72,7 @@ async function mayActAs(client: pg.Client, role: string, version = '0'): Promise
 }
 
 /** The contract's grants as SQL, for roles and tables that exist. */
-export function grantStatements(
+export function buildGrantStatements(
   schema: string,
   contract: SchemaContract,
   existing: { readonly roles: ReadonlySet<string>; readonly tables: ReadonlySet<string> },

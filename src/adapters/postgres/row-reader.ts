@@ -1,50 +1,54 @@
 import type pg from 'pg'
 import type { FlagRow, RowSet, Stored } from '../../core/rows/rows.ts'
 import { isFlagKey, isScopeId } from '../../core/rows/grammar.ts'
-import type { BulkQuery, FlagEntry, RowQuery, ServedStore } from '../../ports/store.ts'
-import { rowFrom } from './columns.ts'
-import { withPgErrors } from './pg-error.ts'
-import { type Statements, statementsFor } from './statements.ts'
+import type { BulkQuery, FlagEntry, RowQuery, ServiceStore } from '../../ports/store.ts'
+import { parseRow } from './columns.ts'
+import { mapPgErrors } from './pg-error.ts'
+import { type Statements, buildStatements } from './statements.ts'
 
 /** A row of texts, as `rowMode: array` gives it: column names of a join would hide one another (hazard 20). */
-export type Texts = readonly (string | null)[]
-export type Send = (query: pg.QueryArrayConfig) => Promise<pg.QueryArrayResult<string[]>>
+export type RowOfTexts = readonly (string | null)[]
+export type SendQuery = (query: pg.QueryArrayConfig) => Promise<pg.QueryArrayResult<string[]>>
 
 /** Reads the rows of evaluations from one schema: one statement is one snapshot, and one round trip. */
 export class RowReader {
   readonly kind = 'db'
-  private readonly send: Send
+  private readonly send: SendQuery
   private readonly name: string
   private readonly statements: Statements
 
-  constructor(send: Send, schema: string, name: string) {
+  constructor(send: SendQuery, schema: string, name: string) {
     this.send = send
     this.name = name
-    this.statements = statementsFor(schema)
+    this.statements = buildStatements(schema)
   }
 
   async read({ flag_key, tenant_id, user_id }: RowQuery): Promise<RowSet> {
     const values = [keyOrNull(flag_key), idOrNull(tenant_id), idOrNull(user_id)]
     const [texts] = await this.ask('ff_read', this.statements.read, values)
-    return rowSet(texts as Texts)
+    return toRowSet(texts as RowOfTexts)
   }
 
   async readMany({ flag_keys, tenant_id, user_id }: BulkQuery): Promise<readonly RowSet[]> {
     const values = [flag_keys.map(keyOrNull), idOrNull(tenant_id), idOrNull(user_id)]
-    return (await this.ask('ff_read_many', this.statements.readMany, values)).map(rowSet)
+    return (await this.ask('ff_read_many', this.statements.readMany, values)).map(toRowSet)
   }
 
-  async page({ after, limit }: Parameters<ServedStore['page']>[0]): Promise<readonly FlagEntry[]> {
+  async page({ after, limit }: Parameters<ServiceStore['page']>[0]): Promise<readonly FlagEntry[]> {
     const rows = await this.ask('ff_page', this.statements.page, [placeOf(after ?? ''), limit])
     return rows.map(([flag_key, text = null]) => ({
       flag_key: flag_key as string,
-      held: rowFrom('flag_registry', text) as Stored<FlagRow>,
+      held: parseRow('flag_registry', text) as Stored<FlagRow>,
     }))
   }
 
-  private ask(name: string, text: string, values: readonly unknown[]): Promise<readonly Texts[]> {
+  private ask(
+    name: string,
+    text: string,
+    values: readonly unknown[],
+  ): Promise<readonly RowOfTexts[]> {
     const query = { name, text, rowMode: 'array' as const, values: [...values] }
-    return withPgErrors(this.name, async () => (await this.send(query)).rows)
+    return mapPgErrors(this.name, async () => (await this.send(query)).rows)
   }
 }
 
@@ -58,10 +62,10 @@ const idOrNull = (id: string | null): string | null => (id !== null && isScopeId
 const placeOf = (after: string): string =>
   after.replace(/[^ -~].*$/su, (rest) => (rest < ' ' ? '' : '~'))
 
-export function rowSet([flag = null, tenant = null, user = null]: Texts): RowSet {
+export function toRowSet([flag = null, tenant = null, user = null]: RowOfTexts): RowSet {
   return {
-    flag: rowFrom('flag_registry', flag),
-    tenant: rowFrom('tenant_override', tenant),
-    user: rowFrom('user_override', user),
+    flag: parseRow('flag_registry', flag),
+    tenant: parseRow('tenant_override', tenant),
+    user: parseRow('user_override', user),
   }
 }

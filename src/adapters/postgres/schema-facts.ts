@@ -1,9 +1,14 @@
 import type pg from 'pg'
 import { TABLES } from '../../core/rows/rows.ts'
 import type { SchemaFacts } from '../../ports/database.ts'
-import { checkVersion, type Database, type SupportedVersions, withClient } from './connect.ts'
-import { fullReads, type LeadingColumns, type PlanNode } from './query-plan.ts'
-import { statementsFor } from './statements.ts'
+import {
+  requireSupportedVersion,
+  type DatabaseConfig,
+  type SupportedVersions,
+  withClient,
+} from './connect.ts'
+import { findFullReads, type LeadingColumns, type PlanNode } from './query-plan.ts'
+import { buildStatements } from './statements.ts'
 
 /** From so many rows on reading a whole table is never right; below, the planner may well choose to. */
 const MANY_ROWS = 10_000
@@ -29,13 +34,13 @@ const TRIGGERS = `SELECT r.relname || '.' || g.tgname, (g.tgenabled IN ('O', 'A'
   WHERE r.relnamespace = $1::regnamespace AND NOT g.tgisinternal`
 
 /** Asks what a schema promises, in one transaction that cannot write. */
-export function schemaFacts(
-  database: Database,
+export function readSchemaFacts(
+  database: DatabaseConfig,
   schema: string,
   versions: SupportedVersions,
 ): Promise<SchemaFacts> {
   return withClient(database, async (client) => {
-    const server = await checkVersion(client, versions)
+    const server = await requireSupportedVersion(client, versions)
     await client.query(
       `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = "${schema}"`,
     )
@@ -67,14 +72,14 @@ async function queriesOf(
   schema: string,
   leading: LeadingColumns,
 ): Promise<SchemaFacts['queries']> {
-  const statements = statementsFor(schema)
+  const statements = buildStatements(schema)
   const large = await largeTables(client, schema)
   const found: { name: string; scans: readonly string[] }[] = []
   for (const [name, values] of Object.entries(ASKED)) {
     const query = { text: statements[name as keyof typeof ASKED], values }
-    const asIs = fullReads(await planOf(client, query), leading)
+    const asIs = findFullReads(await planOf(client, query), leading)
     await client.query('SET LOCAL enable_seqscan = off')
-    const atBest = fullReads(await planOf(client, query), leading)
+    const atBest = findFullReads(await planOf(client, query), leading)
     await client.query('SET LOCAL enable_seqscan = on')
     const scans = [...atBest, ...asIs.filter((one) => large.has(one))]
     found.push({ name, scans: [...new Set(scans)] })

@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import type { AuditTools } from '../../ports/store.ts'
+import type { AuditOptions } from '../../ports/store.ts'
 import type { ScratchDatabase } from '../../ports/database.ts'
 import { tryAdvisoryLock } from './advisory-lock.ts'
 import {
-  checkVersion,
-  clientConfig,
-  type Database,
+  requireSupportedVersion,
+  buildClientConfig,
+  type DatabaseConfig,
   MIGRATION_BOUNDS,
   openPool,
   type SupportedVersions,
   withClient,
 } from './connect.ts'
-import { fingerprintOf } from './fingerprint.ts'
+import { fingerprintSchema } from './fingerprint.ts'
 import { watchLocks } from './lock-watch.ts'
 import { PostgresStore } from './postgres-store.ts'
 
@@ -22,15 +22,15 @@ const CONNECTIONS = 8
  * Makes an empty database on the server of another one, and drops it at the end. What a killed run left is
  * dropped by the next one there: advisory locks are of one database, so the name says from which it was made.
  */
-export function withMadeDatabase<T>(
-  database: Database,
+export function withTemporaryDatabase<T>(
+  database: DatabaseConfig,
   versions: SupportedVersions,
   use: (made: { readonly name: string; readonly server: string }) => Promise<T>,
 ): Promise<T> {
   return withClient(
     database,
     async (keeper) => {
-      const server = await checkVersion(keeper, versions)
+      const server = await requireSupportedVersion(keeper, versions)
       const prefix = await prefixOf(keeper)
       await sweep(keeper, prefix)
       const name = `${prefix}${randomBytes(8).toString('hex')}`
@@ -69,9 +69,9 @@ async function sweep(client: pg.Client, prefix: string): Promise<void> {
 }
 
 /** What can be done with a database that is nobody's. */
-export function scratchDatabase(
-  database: Database,
-  { schema, tools }: { readonly schema: string; readonly tools: AuditTools },
+export function openScratchDatabase(
+  database: DatabaseConfig,
+  { schema, tools }: { readonly schema: string; readonly tools: AuditOptions },
 ): Omit<ScratchDatabase, 'target' | 'server'> {
   const { name } = database
   return {
@@ -80,14 +80,14 @@ export function scratchDatabase(
       withClient(database, async (client) => void (await client.query(sql)), MIGRATION_BOUNDS),
     openStore: () => new PostgresStore(openPool(database, CONNECTIONS), schema, { name, tools }),
     watchLocks: () => watchLocks(database),
-    fingerprint: () => fingerprintOf(database, schema),
+    fingerprint: () => fingerprintSchema(database, schema),
     files: () => withClient(database, (client) => filesOf(client, schema)),
   }
 }
 
 /** Nothing of it is an argument: those everybody can read. */
-function libpqEnvironment(database: Database): Readonly<Record<string, string>> {
-  const { host, port, user, database: name, password } = new pg.Client(clientConfig(database))
+function libpqEnvironment(database: DatabaseConfig): Readonly<Record<string, string>> {
+  const { host, port, user, database: name, password } = new pg.Client(buildClientConfig(database))
   const entries = Object.entries({
     PGHOST: host,
     PGPORT: String(port),

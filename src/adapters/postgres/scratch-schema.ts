@@ -2,18 +2,18 @@ import { randomBytes } from 'node:crypto'
 import type pg from 'pg'
 import { openAll } from '../../concurrency/open-all.ts'
 import type { Migration } from '../../core/migrations/plan.ts'
-import type { AuditTools, ServedScratch } from '../../ports/store.ts'
+import type { AuditOptions, ScratchServiceStore } from '../../ports/store.ts'
 import { tryAdvisoryLock } from './advisory-lock.ts'
 import { Client } from './client.ts'
 import {
-  checkVersion,
-  clientConfig,
-  type Database,
+  requireSupportedVersion,
+  buildClientConfig,
+  type DatabaseConfig,
   openPool,
   type SupportedVersions,
 } from './connect.ts'
 import { Migrator } from './migrator.ts'
-import { withPgErrors } from './pg-error.ts'
+import { mapPgErrors } from './pg-error.ts'
 import { PostgresStore } from './postgres-store.ts'
 import { ReadPipe } from './read-pipe.ts'
 
@@ -24,7 +24,7 @@ const NAME = '^ff_scratch_[0-9a-f]{16}$'
 export interface ScratchOptions {
   readonly migrations: readonly Migration[]
   readonly versions: SupportedVersions
-  readonly tools: AuditTools
+  readonly tools: AuditOptions
 }
 
 /**
@@ -33,17 +33,17 @@ export interface ScratchOptions {
  * outside such schemas is written to.
  */
 export async function openScratchSchema(
-  database: Database,
+  database: DatabaseConfig,
   options: ScratchOptions,
-): Promise<ServedScratch> {
-  const keeper = new Client(clientConfig(database))
+): Promise<ScratchServiceStore> {
+  const keeper = new Client(buildClientConfig(database))
   keeper.on('error', () => undefined) // The next query over it rejects; without one nothing needs it.
   const schema = `ff_scratch_${randomBytes(8).toString('hex')}`
-  const { value, close } = await withPgErrors(database.name, () =>
+  const { value, close } = await mapPgErrors(database.name, () =>
     openAll(async (keep) => {
       await keep(Promise.resolve(keeper), (one) => one.end())
       await keeper.connect()
-      const server = await checkVersion(keeper, options.versions)
+      const server = await requireSupportedVersion(keeper, options.versions)
       await sweep(keeper)
       await tryAdvisoryLock(keeper, schema)
       await keep(keeper.query(`CREATE SCHEMA "${schema}"`), () =>
@@ -59,7 +59,7 @@ export async function openScratchSchema(
       return { facts, store }
     }),
   )
-  return { ...value, close: () => withPgErrors(database.name, close) }
+  return { ...value, close: () => mapPgErrors(database.name, close) }
 }
 
 async function migrate(migrator: Migrator, migrations: readonly Migration[]): Promise<void> {

@@ -1,10 +1,10 @@
 import type pg from 'pg'
 import type { Migration } from '../../core/migrations/plan.ts'
 import { FfError } from '../../errors.ts'
-import type { AuditTools, Served } from '../../ports/store.ts'
+import type { AuditOptions, OpenServiceStore } from '../../ports/store.ts'
 import {
-  checkVersion,
-  type Database,
+  requireSupportedVersion,
+  type DatabaseConfig,
   openPool,
   type SupportedVersions,
   withClient,
@@ -17,10 +17,10 @@ import { ReadPipe } from './read-pipe.ts'
 const WRITERS = 4
 const READERS = 4
 
-export interface ServedNeeds {
+export interface ServedSchemaOptions {
   readonly versions: SupportedVersions
   readonly migrations: readonly Migration[]
-  readonly tools: AuditTools
+  readonly tools: AuditOptions
 }
 
 /**
@@ -29,11 +29,11 @@ export interface ServedNeeds {
  * @throws FfError as a connection does, `owner_refused`, `schema_drift`, and `store_empty` where what was imported is gone
  */
 export async function openServedSchema(
-  database: Database,
-  { versions, migrations, tools }: ServedNeeds,
-): Promise<Served> {
+  database: DatabaseConfig,
+  { versions, migrations, tools }: ServedSchemaOptions,
+): Promise<OpenServiceStore> {
   const server = await withClient(database, async (client) => {
-    const found = await checkVersion(client, versions)
+    const found = await requireSupportedVersion(client, versions)
     await checkRole(client)
     await checkHead(client, migrations)
     await checkRows(client)

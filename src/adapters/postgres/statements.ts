@@ -1,5 +1,5 @@
 import { SCOPE_MEMBER, type Table, TABLES } from '../../core/rows/rows.ts'
-import { columnNames, columnTypes, rowColumn } from './columns.ts'
+import { listColumnNames, formatColumnTypes, formatRowColumn } from './columns.ts'
 
 /** Every statement the store sends, for one schema. Names are schema-qualified: no search_path is relied on. */
 export interface Statements {
@@ -23,11 +23,11 @@ export interface Statements {
 }
 
 /** @param schema an identifier of ours: letters, digits and underscores */
-export function statementsFor(schema: string): Statements {
+export function buildStatements(schema: string): Statements {
   const at = (table: string): string => `"${schema}".${table}`
   // One statement is one snapshot, and one round trip.
   const rowsOf = (asked: string): string =>
-    `SELECT ${rowColumn('flag_registry', 'f')}, ${rowColumn('tenant_override', 't')}, ${rowColumn('user_override', 'u')}` +
+    `SELECT ${formatRowColumn('flag_registry', 'f')}, ${formatRowColumn('tenant_override', 't')}, ${formatRowColumn('user_override', 'u')}` +
     ` FROM (SELECT ${asked}) q` +
     ` LEFT JOIN ${at('flag_registry')} f ON f.flag_key = q.flag_key` +
     ` LEFT JOIN ${at('tenant_override')} t ON t.tenant_id = q.tenant_id AND t.flag_key = q.flag_key` +
@@ -42,9 +42,9 @@ export function statementsFor(schema: string): Statements {
         ' FROM unnest($1::text[]) WITH ORDINALITY k (flag_key, place)',
     )} ORDER BY q.place`,
     page:
-      `SELECT f.flag_key, ${rowColumn('flag_registry', 'f')} FROM ${at('flag_registry')} f` +
+      `SELECT f.flag_key, ${formatRowColumn('flag_registry', 'f')} FROM ${at('flag_registry')} f` +
       ` WHERE f.flag_key > $1::text ORDER BY f.flag_key LIMIT $2::bigint`,
-    all: forEachTable((table) => `SELECT ${rowColumn(table, 'held')} FROM ${at(table)} held`),
+    all: forEachTable((table) => `SELECT ${formatRowColumn(table, 'held')} FROM ${at(table)} held`),
     standing: rows.replace(
       'SELECT ',
       `SELECT (${live('tenant_override')} OR ${live('user_override')})::text, `,
@@ -73,7 +73,7 @@ const forEachTable = <T>(write: (table: Table) => T): Readonly<Record<Table, T>>
 
 /** `xmax` is 0 in a row that replaced none. */
 function mergeFrom(staged: string, name: string, table: Table): string {
-  const columns = columnNames(table).join(', ')
+  const columns = listColumnNames(table).join(', ')
   return (
     `WITH merged AS (INSERT INTO ${name} AS held (${columns}) SELECT ${columns} FROM ${staged}` +
     ` ${onConflict(table)} WHERE held.revision < excluded.revision RETURNING xmax = 0 AS fresh)` +
@@ -83,17 +83,17 @@ function mergeFrom(staged: string, name: string, table: Table): string {
 
 /** Takes any number of rows as one JSON text, so that numbers arrive as they were written. */
 function insertInto(name: string, table: Table): string {
-  const columns = columnNames(table).join(', ')
+  const columns = listColumnNames(table).join(', ')
   return (
     `INSERT INTO ${name} AS held (${columns}) SELECT ${columns}` +
-    ` FROM jsonb_to_recordset($1::jsonb) AS r(${columnTypes(table)})`
+    ` FROM jsonb_to_recordset($1::jsonb) AS r(${formatColumnTypes(table)})`
   )
 }
 
 /** What a row of the same key is replaced by; the condition on its revision is the caller's, for somebody may have been faster. */
 function onConflict(table: Table): string {
   const scope = SCOPE_MEMBER[table]
-  const sets = columnNames(table).map((name) => `${name} = excluded.${name}`)
+  const sets = listColumnNames(table).map((name) => `${name} = excluded.${name}`)
   const key = [...(scope === null ? [] : [scope]), 'flag_key'].join(', ')
   return `ON CONFLICT (${key}) DO UPDATE SET ${sets.join(', ')}`
 }

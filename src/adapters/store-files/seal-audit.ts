@@ -12,13 +12,13 @@ import {
 } from '../../core/audit/record.ts'
 import type { Change, Standing } from '../../core/rows/plan-write.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
-import type { AuditTools, RefusedWrite } from '../../ports/store.ts'
+import type { AuditOptions, RefusedWrite } from '../../ports/store.ts'
 
-export const sha256: Sha256 = (text) => createHash('sha256').update(text, 'utf8').digest('hex')
+export const hashSha256: Sha256 = (text) => createHash('sha256').update(text, 'utf8').digest('hex')
 
 /** The chained record of one planned change. */
 export function sealChange(
-  tools: AuditTools,
+  tools: AuditOptions,
   planned: { readonly request: WriteRequest; readonly change: Change; readonly standing: Standing },
   head: AuditHead,
 ): AuditRecord {
@@ -27,16 +27,16 @@ export function sealChange(
   const digest = (value: string): string =>
     createHmac('sha256', tools.digestKey).update(value).digest('hex')
   const context = { audit_id: uuidv7(), phase: tools.phase, digest }
-  return chain(changeEvent(request, { ...change, sensitive }, context), head, sha256)
+  return chain(changeEvent(request, { ...change, sensitive }, context), head, hashSha256)
 }
 
 /** The chained record of a change that was refused. */
 export const sealRefusal = (
-  { phase }: AuditTools,
+  { phase }: AuditOptions,
   refused: RefusedWrite,
   head: AuditHead,
-): AuditRecord => chain(refusalEvent(refused, { audit_id: uuidv7(), phase }), head, sha256)
+): AuditRecord => chain(refusalEvent(refused, { audit_id: uuidv7(), phase }), head, hashSha256)
 
 /** A boundary record that belongs to no row: a migration, say (page 5, UC-B4-15). */
 export const sealBoundary = (event: Omit<AuditEvent, 'audit_id'>, head: AuditHead): AuditRecord =>
-  chain({ ...event, audit_id: uuidv7() }, head, sha256)
+  chain({ ...event, audit_id: uuidv7() }, head, hashSha256)

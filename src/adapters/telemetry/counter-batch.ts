@@ -1,7 +1,7 @@
 import type { Counter } from 'prom-client'
 
 /** Counts by one or two labels for less than a registry asks for each: that is told the sums when it is scraped. */
-export class Tally {
+export class CounterBatch {
   private readonly counter: Counter
   private readonly counts = new Map<string, { readonly labels: string[]; value: number }>()
 

@@ -1,15 +1,15 @@
-import type { HttpWitness } from '../../ports/http.ts'
-import type { Readings, ServiceLog, Telemetry } from '../../ports/telemetry.ts'
-import { logUnverified, loggingWitness } from './log.ts'
-import { makeMetrics } from './metrics.ts'
+import type { HttpObserver } from '../../ports/http.ts'
+import type { MetricReadings, ServiceLog, Telemetry } from '../../ports/telemetry.ts'
+import { createUnverifiedLog, createLoggingObserver } from './log.ts'
+import { createMetrics } from './metrics.ts'
 
 const TEXT_FORMAT = 'text/plain; version=0.0.4; charset=utf-8'
 
 /** Logs and counts what a service does. */
-export async function openTelemetry(log: ServiceLog, readings: Readings): Promise<Telemetry> {
-  const metrics = makeMetrics(readings)
-  const logging = loggingWitness(log)
-  const witness: HttpWitness = {
+export async function openTelemetry(log: ServiceLog, readings: MetricReadings): Promise<Telemetry> {
+  const metrics = createMetrics(readings)
+  const logging = createLoggingObserver(log)
+  const witness: HttpObserver = {
     replied: (done) => {
       metrics.replied(done)
       logging.replied(done)
@@ -18,7 +18,7 @@ export async function openTelemetry(log: ServiceLog, readings: Readings): Promis
   }
   return {
     witness,
-    observer: { ...metrics.observer, unverified: logUnverified(log) },
+    observer: { ...metrics.observer, unverified: createUnverifiedLog(log) },
     metrics: async () => ({ type: TEXT_FORMAT, text: await metrics.text() }),
   }
 }

@@ -1,5 +1,5 @@
 import pino from 'pino'
-import type { HttpWitness } from '../../ports/http.ts'
+import type { HttpObserver } from '../../ports/http.ts'
 import type { ServiceLog } from '../../ports/telemetry.ts'
 
 /** Members that could hold a secret or a flag's value, wherever they stand. */
@@ -8,7 +8,7 @@ const REDACTED = ['token', 'authorization', 'password', 'url', 'value', 'body', 
 )
 
 /** A log of JSON lines. @param write takes a whole line */
-export const openLog = (write: (line: string) => void): ServiceLog =>
+export const openServiceLog = (write: (line: string) => void): ServiceLog =>
   pino(
     {
       base: null,
@@ -20,7 +20,7 @@ export const openLog = (write: (line: string) => void): ServiceLog =>
   ) as ServiceLog
 
 /** Tells a log of what was refused, and of bugs; what went well is for the metrics. */
-export const loggingWitness = (log: ServiceLog): HttpWitness => ({
+export const createLoggingObserver = (log: ServiceLog): HttpObserver => ({
   replied: ({ route, status, seconds, request_id, code }) => {
     if (status < 400) return
     const fields = { route, status, code, request_id, ms: Math.round(seconds * 1e4) / 10 }
@@ -44,7 +44,7 @@ const MINUTE_MS = 60_000
 const MOST_NAMES = 100
 
 /** Logs each caller whose token nobody verified once a minute (page 2, containment). @param now in milliseconds */
-export function logUnverified(log: ServiceLog, now = performance.now.bind(performance)) {
+export function createUnverifiedLog(log: ServiceLog, now = performance.now.bind(performance)) {
   const named = new Set<string>()
   let since = Number.NEGATIVE_INFINITY
   return (sub: string): void => {

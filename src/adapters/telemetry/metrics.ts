@@ -1,9 +1,9 @@
 import { Counter, Histogram, Registry } from 'prom-client'
-import type { HttpWitness } from '../../ports/http.ts'
-import type { Readings, ServiceObserver } from '../../ports/telemetry.ts'
-import { processMetrics } from './process-metrics.ts'
-import { readingMetrics } from './reading-metrics.ts'
-import { Tally } from './counter-batch.ts'
+import type { HttpObserver } from '../../ports/http.ts'
+import type { MetricReadings, ServiceObserver } from '../../ports/telemetry.ts'
+import { collectProcessMetrics } from './process-metrics.ts'
+import { registerReadings } from './reading-metrics.ts'
+import { CounterBatch } from './counter-batch.ts'
 
 /** Resolves half a millisecond, and the time that a caller of a deny would wait at most. In seconds. */
 const BUCKETS = [
@@ -15,22 +15,22 @@ const ACTIONS = ['put', 'delete'] as const
 const OUTCOMES = ['applied', 'refused', 'failed'] as const
 
 export interface Metrics {
-  readonly replied: HttpWitness['replied']
+  readonly replied: HttpObserver['replied']
   readonly observer: Pick<ServiceObserver, 'decided' | 'changed'>
   readonly text: () => Promise<string>
 }
 
 /** Counts in a registry of its own. Every label has few values that stand in the code: no id, key or tenant is one. */
-export function makeMetrics(readings: Readings): Metrics {
+export function createMetrics(readings: MetricReadings): Metrics {
   const registry = new Registry()
   const { seconds, ...counters } = counted([registry])
   for (const action of ACTIONS)
     for (const outcome of OUTCOMES) counters.changes.inc({ action, outcome }, 0)
-  const read = readingMetrics([registry], readings)
-  const requests = new Tally(counters.requests)
-  const refusals = new Tally(counters.refusals)
-  const decisions = new Tally(counters.decisions)
-  const changes = new Tally(counters.changes)
+  const read = registerReadings([registry], readings)
+  const requests = new CounterBatch(counters.requests)
+  const refusals = new CounterBatch(counters.refusals)
+  const decisions = new CounterBatch(counters.decisions)
+  const changes = new CounterBatch(counters.changes)
   return {
     replied: ({ route, status, seconds: took, code }) => {
       requests.add(route ?? NO_ROUTE, String(status))
@@ -44,7 +44,10 @@ export function makeMetrics(readings: Readings): Metrics {
     text: async () => {
       for (const tally of [requests, refusals, decisions, changes]) tally.tell()
       await read()
-      const [own, process] = await Promise.all([registry.metrics(), processMetrics().metrics()])
+      const [own, process] = await Promise.all([
+        registry.metrics(),
+        collectProcessMetrics().metrics(),
+      ])
       return `${own.trimEnd()}\n${process}`
     },
   }

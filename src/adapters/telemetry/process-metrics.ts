@@ -6,7 +6,7 @@ const MISNAMED = ['handles', 'requests', 'resources'].map((one) => `nodejs_activ
 let made: Registry | null = null
 
 /** What there is to say of this process: one for all services in it, for its parts watch it as long as it lives. */
-export function processMetrics(): Registry {
+export function collectProcessMetrics(): Registry {
   if (made === null) {
     made = new Registry()
     collectDefaultMetrics({ register: made })

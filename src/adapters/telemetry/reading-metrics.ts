@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { Readings } from '../../ports/telemetry.ts'
+import type { MetricReadings } from '../../ports/telemetry.ts'
 
 const BREAKER = ['closed', 'open', 'half_open'] as const
 const CALLS = ['answered', 'failed', 'refused'] as const
@@ -12,7 +12,10 @@ interface Made {
 type Setter = () => void | Promise<void>
 
 /** Metrics that others count, read when they are asked for. */
-export function readingMetrics(registers: Registry[], readings: Readings): () => Promise<void> {
+export function registerReadings(
+  registers: Registry[],
+  readings: MetricReadings,
+): () => Promise<void> {
   const made: Made = {
     gauge: (name, help, labelNames = []) => new Gauge({ name, help, labelNames, registers }),
     counter: (name, help, labelNames = []) => new Counter({ name, help, labelNames, registers }),
@@ -31,7 +34,7 @@ const total = (counter: Counter, value: number, labels: Record<string, string> =
   counter.inc(labels, value)
 }
 
-function requestGauges({ gauge }: Made, { inFlight, in_flight_limit }: Readings): Setter {
+function requestGauges({ gauge }: Made, { inFlight, in_flight_limit }: MetricReadings): Setter {
   const now = gauge('ff_http_requests_in_flight', 'Requests under way.')
   const limit = gauge('ff_http_requests_in_flight_limit', 'One more is refused.')
   return () => {
@@ -40,7 +43,7 @@ function requestGauges({ gauge }: Made, { inFlight, in_flight_limit }: Readings)
   }
 }
 
-function storeGauges({ gauge }: Made, { head }: Readings): Setter {
+function storeGauges({ gauge }: Made, { head }: MetricReadings): Setter {
   const up = gauge('ff_store_up', 'Whether the store gave an answer, 1 or 0.')
   const seq = gauge('ff_audit_head_seq', 'Records in the audit chain of the store.')
   return async () => {
@@ -51,7 +54,7 @@ function storeGauges({ gauge }: Made, { head }: Readings): Setter {
   }
 }
 
-function keyMetrics({ gauge, counter }: Made, { door }: Readings): Setter {
+function keyMetrics({ gauge, counter }: Made, { door }: MetricReadings): Setter {
   const fetches = counter('ff_jwks_fetches_total', 'Times that the key set was asked for.')
   const failures = counter('ff_jwks_fetch_failures_total', 'Times that it could not be had.')
   const loaded = gauge('ff_jwks_loaded', 'Whether there is a key set that may be used, 1 or 0.')
@@ -68,7 +71,7 @@ function keyMetrics({ gauge, counter }: Made, { door }: Readings): Setter {
   }
 }
 
-function tokenMetrics({ gauge, counter }: Made, { door }: Readings): Setter {
+function tokenMetrics({ gauge, counter }: Made, { door }: MetricReadings): Setter {
   const hits = counter('ff_token_cache_hits_total', 'Tokens that were known to be verified.')
   const misses = counter('ff_token_cache_misses_total', 'Tokens that had to be verified.')
   const entries = gauge('ff_token_cache_entries', 'Tokens that are known to be verified.')
@@ -85,7 +88,7 @@ function tokenMetrics({ gauge, counter }: Made, { door }: Readings): Setter {
   }
 }
 
-function adminMetrics({ gauge, counter }: Made, { admin }: Readings): Setter {
+function adminMetrics({ gauge, counter }: Made, { admin }: MetricReadings): Setter {
   const made = counter(
     'ff_admin_calls_total',
     'Questions to Admin about an approval, by what became of them.',

@@ -17,7 +17,7 @@ export interface Consulted {
   readonly ttl_state: TtlState | null
 }
 /** What an allowing rule serves. */
-export interface Served {
+export interface ServedValue {
   readonly scope: Scope
   readonly value: CanonicalJson
   readonly revision: number | null
@@ -34,7 +34,7 @@ export type Step =
       readonly reason: DenyReason
       readonly consulted?: Consulted
     }
-  | { readonly kind: 'allow'; readonly entry: ChainEntry; readonly served: Served }
+  | { readonly kind: 'allow'; readonly entry: ChainEntry; readonly served: ServedValue }
 
 export type Rule = (facts: Facts, answer: ApprovalAnswer | undefined) => Step
 
@@ -46,7 +46,11 @@ export const deny = (entry: ChainEntry, reason: DenyReason, consulted?: Consulte
     ? { kind: 'deny', entry, reason }
     : { kind: 'deny', entry, reason, consulted }
 
-export const allow = (entry: ChainEntry, served: Served): Step => ({ kind: 'allow', entry, served })
+export const allow = (entry: ChainEntry, served: ServedValue): Step => ({
+  kind: 'allow',
+  entry,
+  served,
+})
 
 /** Rule 8: nothing is guessed. @param at the rule that could not go on */
 export const failSafe = (at: number, cause: FailSafeCause): Step =>

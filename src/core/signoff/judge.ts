@@ -9,7 +9,7 @@ import {
   type Envelope,
   type Present,
   ROLES,
-  type Signed,
+  type VerifiedSignature,
   type SignoffTools,
   type Statement,
   type TrustFile,
@@ -26,7 +26,7 @@ export interface SignoffInput {
 /** What was signed, and by whom, before it is asked whether everybody did who has to. */
 export interface Verified {
   readonly statement: Statement
-  readonly signed: readonly Signed[]
+  readonly signed: readonly VerifiedSignature[]
 }
 
 /**
@@ -61,7 +61,7 @@ function refused({ code, detail }: Fault): SignoffOutcome {
   return { status: REFUSALS[code] === 'stale' ? 'stale' : 'refused', code, detail }
 }
 
-const missingRoles = ({ required_roles }: TrustFile, signed: readonly Signed[]) =>
+const missingRoles = ({ required_roles }: TrustFile, signed: readonly VerifiedSignature[]) =>
   required_roles.filter((role) => !signed.some((one) => one.role === role))
 
 /** Everything but who is missing: for those who sign, and for the verdict. */
@@ -98,8 +98,8 @@ function checkSignatures(
   { payload, signatures }: Envelope,
   { trust, now }: { readonly trust: TrustFile; readonly now: Instant },
   tools: SignoffTools,
-): Step<readonly Signed[]> {
-  const signed: Signed[] = []
+): Step<readonly VerifiedSignature[]> {
+  const signed: VerifiedSignature[] = []
   const faults: Fault[] = []
   for (const one of signatures) {
     const checked = checkSignature(one, { payload, typ: 'ff-signoff+jws', trust, now }, tools)

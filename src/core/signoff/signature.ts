@@ -8,7 +8,7 @@ import type {
   HeaderType,
   JwsSignature,
   Meaning,
-  Signed,
+  VerifiedSignature,
   Signer,
   SignoffTools,
   TrustFile,
@@ -39,7 +39,7 @@ export function checkSignature(
   signature: JwsSignature,
   bench: SignatureBench,
   tools: SignoffTools,
-): Step<Signed> {
+): Step<VerifiedSignature> {
   const read = readHeader(signature.protected, bench.typ, tools)
   if (!read.ok) return read
   const { kid, ff } = read.value
@@ -147,7 +147,7 @@ function claimFault(claim: Claim): Fault | null {
 
 /** Two distinct persons with two distinct keys, and every role; the first thing that is missing. */
 export function coverageFault(
-  signed: readonly Signed[],
+  signed: readonly VerifiedSignature[],
   required: TrustFile['required_roles'],
 ): Fault | null {
   const key = repeated(signed.map(({ kid }) => kid))

@@ -7,7 +7,7 @@ import { canonicalText, shapeNode } from './read-document.ts'
 import { type Fault, fault, type Refusal, refuse, type Step } from './refusals.ts'
 import {
   type Present,
-  type Signed,
+  type VerifiedSignature,
   type SignoffTools,
   type Statement,
   type Subject,
@@ -57,7 +57,7 @@ export function readStatement(payload: string, tools: SignoffTools): Step<ReadSt
 export interface StatementBench extends ReadStatement {
   readonly trust: { readonly file: TrustFile; readonly sha256: string }
   readonly present: Present
-  readonly signed: readonly Signed[]
+  readonly signed: readonly VerifiedSignature[]
   readonly now: Instant
 }
 type Check = (bench: StatementBench) => Fault | null

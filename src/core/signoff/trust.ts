@@ -3,7 +3,7 @@ import { decodeUtf8OrNull } from '../text/utf8.ts'
 import { readDocument } from './read-document.ts'
 import { type Fault, fault, refuse, type Step } from './refusals.ts'
 import { checkSignature, coverageFault } from './signature.ts'
-import type { Envelope, Signed, SignoffTools, TrustFile } from './types.ts'
+import type { Envelope, VerifiedSignature, SignoffTools, TrustFile } from './types.ts'
 
 /** What the trust file came to. Only of one that is `trusted` do signers and runners count. */
 export type TrustOutcome =
@@ -168,8 +168,8 @@ export function checkApprovals(
   { payload, signatures }: Envelope,
   { trust, now }: { readonly trust: TrustFile; readonly now: Instant },
   tools: SignoffTools,
-): Step<readonly Signed[]> {
-  const signed: Signed[] = []
+): Step<readonly VerifiedSignature[]> {
+  const signed: VerifiedSignature[] = []
   for (const signature of signatures) {
     const checked = checkSignature(signature, { payload, typ: 'ff-trust+jws', trust, now }, tools)
     if (!checked.ok) return checked

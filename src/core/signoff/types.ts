@@ -231,7 +231,7 @@ export type Shaped<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly detail: string }
 
 /** One signature that holds, by a key that the trust file names, within its time. */
-export interface Signed {
+export interface VerifiedSignature {
   readonly role: Role
   readonly person: string
   readonly kid: string

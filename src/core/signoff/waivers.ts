@@ -3,7 +3,7 @@ import type { Instant } from '../rows/instant.ts'
 import { canonicalText } from './read-document.ts'
 import { type Fault, fault, type Step } from './refusals.ts'
 import { checkSignature } from './signature.ts'
-import type { Signed, SignoffTools, TrustFile, WaiverEntry, Waivers } from './types.ts'
+import type { VerifiedSignature, SignoffTools, TrustFile, WaiverEntry, Waivers } from './types.ts'
 
 /** What the approvers of a waiver sign: its RFC 8785 form without the approvals. */
 export const waiverText = (entry: WaiverEntry): string =>
@@ -39,7 +39,7 @@ function checkApprovals(
   entry: WaiverEntry,
   { trust, now }: ApprovalBench,
   tools: SignoffTools,
-): readonly Step<Pick<Signed, 'person' | 'role'>>[] {
+): readonly Step<Pick<VerifiedSignature, 'person' | 'role'>>[] {
   if (trust === null) return []
   const payload = tools.encode(waiverText(entry))
   return entry.approvals.map((approval) => {

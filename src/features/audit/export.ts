@@ -14,7 +14,7 @@ import { loadPersistence } from '../migrate/load-persistence.ts'
 import { batchNames, furthest, headsIn, makeFolder, NewFile } from './batch-files.ts'
 import { withBatch } from './batch-lines.ts'
 import { endIfAborted, HEAD_NEXT, readHeadFile } from './signed-heads.ts'
-import { sha256 } from './verify.ts'
+import { hashAuditText } from './verify.ts'
 
 export interface AuditExportRequest {
   readonly root: string
@@ -108,7 +108,7 @@ class Batch {
     this.start = start
     this.last = last
     this.since = since
-    this.walk = new ChainWalk(sha256, { from: start, marks: [reading.said.head, last] })
+    this.walk = new ChainWalk(hashAuditText, { from: start, marks: [reading.said.head, last] })
     this.anchored = start.seq === 0
     this.before = start
   }

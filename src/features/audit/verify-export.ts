@@ -15,7 +15,7 @@ import {
   judgeHead,
   knownSigners,
 } from './signed-heads.ts'
-import { failing, sha256, walkThrough } from './verify.ts'
+import { failing, hashAuditText, walkThrough } from './verify.ts'
 
 export interface VerifyExportRequest extends HeadTrust {
   /** A folder of batches, or one: the file of its head, or that of its records. */
@@ -49,7 +49,7 @@ export async function verifyExport(request: VerifyExportRequest): Promise<CheckR
     const name = basename(at)
     if (!one.ok) items.push(failing(name, 'nobody is believed', { ...one, next: HEAD_NEXT }))
     else {
-      const walk = new ChainWalk(sha256, { from: startOf(one.head), marks })
+      const walk = new ChainWalk(hashAuditText, { from: startOf(one.head), marks })
       items.push(await batchItem(name, join(dirname(at), one.head.file), { head: one.head, walk }))
       walked.push({ head: one.head, walk })
     }

@@ -23,7 +23,8 @@ export interface VerifyRequest extends HeadTrust {
   readonly progress: (done: number, of: number) => void
 }
 
-export const sha256: Sha256 = (text) => createHash('sha256').update(text, 'utf8').digest('hex')
+export const hashAuditText: Sha256 = (text) =>
+  createHash('sha256').update(text, 'utf8').digest('hex')
 
 /** `ff audit verify`: walks the whole chain of a store, and holds its end to what is said of it (page 5). */
 export async function verifyAudit(request: VerifyRequest): Promise<CheckReport> {
@@ -46,7 +47,7 @@ function walkTrail(
   return trail.read(0, async (reading) => {
     const { said } = reading
     const marks = signed?.ok === true ? [said.head, headAt(signed)] : [said.head]
-    const walk = new ChainWalk(sha256, { marks })
+    const walk = new ChainWalk(hashAuditText, { marks })
     const records = await walkThrough(walk, reading, (done) => {
       endIfAborted(signal, 'Run it again: a part of a chain proves nothing.')
       progress(done, Math.max(done, said.head.seq))

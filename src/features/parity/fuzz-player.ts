@@ -20,7 +20,7 @@ import type { JsonNode } from '../../core/json/read.ts'
 import type { AnyRow, State, Stored } from '../../core/rows/rows.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
 import { FfError } from '../../errors.ts'
-import type { Scratch } from '../../ports/store.ts'
+import type { OpenScratchStore } from '../../ports/store.ts'
 import { approvalsOf, type Ask } from '../evaluation/answer-question.ts'
 import { type Callers, credentialOf, requestOf } from './fuzz-callers.ts'
 import type { FieldRule } from '../../core/parity/field-rules.ts'
@@ -196,7 +196,7 @@ export class Player {
   private async askTwins(
     scene: Scene,
     pairs: readonly Pair[],
-    to: { readonly side: Scratch; readonly by: Ask },
+    to: { readonly side: OpenScratchStore; readonly by: Ask },
   ): Promise<Found | null> {
     const again = await Promise.all(pairs.map(({ ask }) => this.put(scene, ask, to)))
     this.twins += pairs.filter(someoneDecided).length
@@ -210,7 +210,10 @@ export class Player {
     return null
   }
 
-  private async writeTwin({ request, outcome }: Written, side: Scratch): Promise<Found | null> {
+  private async writeTwin(
+    { request, outcome }: Written,
+    side: OpenScratchStore,
+  ): Promise<Found | null> {
     const at = this.unequal(outcomeNode(outcome), outcomeNode(await outcomeOf(side, request)))
     return at === null ? null : { kind: 'metamorphic', at, asked: null }
   }
@@ -225,9 +228,9 @@ export class Player {
   }
 
   private differs(
-    left: Scratch,
+    left: OpenScratchStore,
     answer: Answer,
-    right: { readonly side: Scratch; readonly answer: Answer },
+    right: { readonly side: OpenScratchStore; readonly answer: Answer },
   ): Miss['at'] | null {
     // The same characters from the same side are the same answer, without a look at what they say.
     if (left === right.side && sameText(answer, right.answer)) return null
@@ -243,7 +246,7 @@ export class Player {
   private async put(
     { given }: Scene,
     ask: SceneAsk,
-    { side, by }: { readonly side: Scratch; readonly by: Ask },
+    { side, by }: { readonly side: OpenScratchStore; readonly by: Ask },
   ): Promise<Answer> {
     const { callers } = this.bench
     const { door, environment } = callers[ask.caller]
@@ -282,7 +285,10 @@ function roundsOf({ steps }: Scene): readonly Round[] {
 }
 
 /** @throws what the store throws but for a row that its own constraints refuse: that is what came of the write */
-async function outcomeOf({ store }: Scratch, request: WriteRequest): Promise<WriteOutcome> {
+async function outcomeOf(
+  { store }: OpenScratchStore,
+  request: WriteRequest,
+): Promise<WriteOutcome> {
   try {
     return await store.write(request)
   } catch (error) {
@@ -293,7 +299,7 @@ async function outcomeOf({ store }: Scratch, request: WriteRequest): Promise<Wri
 
 /** The row under the key of a write, as the store reads it. */
 async function held(
-  { store }: Scratch,
+  { store }: OpenScratchStore,
   { table, key: { flag_key, scope_id } }: WriteRequest,
 ): Promise<Stored<AnyRow> | null> {
   const rows = await store.read({
@@ -305,7 +311,7 @@ async function held(
 }
 
 /** As it was said; what is no JSON differs from everything. */
-function partyOf({ store }: Scratch, answer: Answer): Party {
+function partyOf({ store }: OpenScratchStore, answer: Answer): Party {
   if (answer.status === 'unanswered') throw new Error('an answer that was not given is compared')
   const read = answer.status === 'decided' ? readJson(answer.text) : null
   const node =

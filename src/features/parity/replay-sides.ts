@@ -9,7 +9,7 @@ import type { Side } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
 import type { CheckApproval } from '../../ports/admin.ts'
 import type { HttpClient } from '../../ports/http.ts'
-import type { Live } from '../../ports/store.ts'
+import type { LiveStore } from '../../ports/store.ts'
 import type { Ask, Asked } from '../evaluation/answer-question.ts'
 import { settingsFromContract } from '../../core/auth/contract.ts'
 import { FixtureAuthenticators } from '../tokens/fixture-authenticators.ts'
@@ -130,7 +130,7 @@ export function withStores<T>(
 }
 
 const storeSide = (
-  { store, facts }: Live,
+  { store, facts }: LiveStore,
   { ask, doors }: { readonly ask: Ask; readonly doors: FixtureAuthenticators },
 ): ReplaySide => ({
   facts,

@@ -12,15 +12,15 @@ import type { ItemState, ParityReport, RowTexts } from '../../core/report/types.
 import { rowText } from '../../core/rows/row-text.ts'
 import type { AnyRow, RowSet, Stored } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
-import type { Scratch } from '../../ports/store.ts'
+import type { OpenScratchStore } from '../../ports/store.ts'
 import type { VectorCredential } from '../../artefacts/vectors.ts'
 import type { Asked } from '../evaluation/answer-question.ts'
 import type { Posed, Respondent, Respondents } from './sides.ts'
 import type { AuthenticatorWithScript } from '../../ports/auth.ts'
 
 export interface Sides {
-  readonly baseline: Scratch
-  readonly candidate: Scratch
+  readonly baseline: OpenScratchStore
+  readonly candidate: OpenScratchStore
 }
 /** What a run takes from outside itself. */
 export interface Surroundings {

@@ -1,7 +1,7 @@
 import type { AuthenticatorWithScript } from '../../ports/auth.ts'
 import type { Given } from '../../core/parity/vector.ts'
 import type { State } from '../../core/rows/rows.ts'
-import type { Scratch, SideFacts } from '../../ports/store.ts'
+import type { OpenScratchStore, SideFacts } from '../../ports/store.ts'
 import { approvalsOf, type Ask, type Asked, type Question } from '../evaluation/answer-question.ts'
 
 /** A question with everything that its answer depends on but the rows. */
@@ -19,14 +19,14 @@ export interface Respondent {
 export type Respondents = Readonly<Record<'baseline' | 'candidate', Respondent>>
 
 /** A store of this process. */
-export const answeringBy = ({ facts, store }: Scratch, ask: Ask): Respondent => ({
+export const answeringBy = ({ facts, store }: OpenScratchStore, ask: Ask): Respondent => ({
   facts,
   load: (state) => store.load(state),
   ask: ({ question, given, door }) => ask({ store, door, approvals: approvalsOf(given) }, question),
 })
 /** Both stores of this process, with whatever asks them. */
 export const bothAnsweringBy = (
-  { baseline, candidate }: Readonly<Record<'baseline' | 'candidate', Scratch>>,
+  { baseline, candidate }: Readonly<Record<'baseline' | 'candidate', OpenScratchStore>>,
   ask: Readonly<Record<'baseline' | 'candidate', Ask>>,
 ): Respondents => ({
   baseline: answeringBy(baseline, ask.baseline),

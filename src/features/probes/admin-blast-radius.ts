@@ -10,7 +10,7 @@ import {
 import { FfError } from '../../errors.ts'
 import type { AdminBehaviour, ApprovalService } from '../../ports/admin.ts'
 import type { HttpClient } from '../../ports/http.ts'
-import type { ServedStore } from '../../ports/store.ts'
+import type { ServiceStore } from '../../ports/store.ts'
 import { withAdmin } from './testbed/test-admin.ts'
 import { underLoad } from './testbed/load-generator.ts'
 import { given, numberParam, probe, type World } from './framework/probe.ts'
@@ -21,7 +21,7 @@ import { overlaid } from './testbed/faulty-store.ts'
 
 /** What a decision waits for. */
 interface Waits {
-  readonly store: ServedStore
+  readonly store: ServiceStore
   readonly approvals: ApprovalService
 }
 type Pools = (waits: Waits) => Waits

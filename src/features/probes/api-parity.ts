@@ -3,7 +3,7 @@ import { type JsonNode, readJson } from '../../core/json/read.ts'
 import { compareJson } from '../../core/parity/compare.ts'
 import type { Authenticator } from '../../ports/auth.ts'
 import type { HttpClient, HttpResponse } from '../../ports/http.ts'
-import type { ServedScratch, ServedStore } from '../../ports/store.ts'
+import type { ScratchServiceStore, ServiceStore } from '../../ports/store.ts'
 import { approvalsOf } from '../evaluation/answer-question.ts'
 import { credentialHeaders } from '../parity/service-client.ts'
 import { NULL_OBSERVER, NULL_ADMIN_METRICS } from '../serve/null-objects.ts'
@@ -31,7 +31,7 @@ import {
 } from './testbed/test-tokens.ts'
 
 /** What the database's side is served from. */
-type Serve = (store: ServedStore) => ServedStore
+type Serve = (store: ServiceStore) => ServiceStore
 
 /** E4: the contract suite of the management API, put to a service on a file and to one on a database. */
 export const apiParity = probe<Serve>({
@@ -62,7 +62,10 @@ export const apiParity = probe<Serve>({
   },
 })
 
-const measurementOf = ({ differing, statuses }: Suite, { facts }: ServedScratch): Measurement => ({
+const measurementOf = (
+  { differing, statuses }: Suite,
+  { facts }: ScratchServiceStore,
+): Measurement => ({
   measured: { differences: differing.length },
   met: {
     server: `PostgreSQL ${facts.server ?? 'none'}`,
@@ -73,7 +76,7 @@ const measurementOf = ({ differing, statuses }: Suite, { facts }: ServedScratch)
   example: differing[0] ?? null,
 })
 
-const routesOn = (store: ServedStore, door: Authenticator) => {
+const routesOn = (store: ServiceStore, door: Authenticator) => {
   const approvals = {
     begin: () => approvalsOf({ admin: 'reachable', approvals: SUITE_APPROVALS }),
     metrics: () => NULL_ADMIN_METRICS,

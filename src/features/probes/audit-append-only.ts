@@ -4,7 +4,7 @@ import { FfError } from '../../errors.ts'
 import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
 import type { RoleFacts, SchemaFacts } from '../../ports/database.ts'
 import { endIfAborted } from '../audit/signed-heads.ts'
-import { sha256, walkThrough } from '../audit/verify.ts'
+import { hashAuditText, walkThrough } from '../audit/verify.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { databaseOf, type Lend, probe } from './framework/probe.ts'
 
@@ -80,7 +80,7 @@ function changesOf(
 async function walkWhole(trail: AuditTrail, signal: AbortSignal) {
   return trail.read(0, async (reading) => {
     const { head } = reading.said
-    const walk = new ChainWalk(sha256, { marks: [head] })
+    const walk = new ChainWalk(hashAuditText, { marks: [head] })
     const records = await walkThrough(walk, reading, () => endIfAborted(signal, 'Measure again.'))
     const whole = walk.placeOf(head) === 'held' && walk.head.seq === head.seq
     const breaks =

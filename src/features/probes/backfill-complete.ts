@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { RowNeeds } from '../../ports/adapters.ts'
+import type { RowReadOptions } from '../../ports/adapters.ts'
 import {
   type BothStores,
   compareStores,
@@ -70,7 +70,7 @@ const OTHER_STORE =
 /** SHA-256 of the store's rows, as an import records it. */
 async function digestOf(
   { store }: BothStores,
-  needs: RowNeeds,
+  needs: RowReadOptions,
   { adapters }: World,
 ): Promise<string> {
   const rows = await adapters.openRows(store, needs)

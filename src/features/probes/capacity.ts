@@ -9,7 +9,7 @@ import {
 } from '../../core/load-stats/load.ts'
 import { FfError } from '../../errors.ts'
 import type { HttpClient } from '../../ports/http.ts'
-import type { ServedStore } from '../../ports/store.ts'
+import type { ServiceStore } from '../../ports/store.ts'
 import { underLoad } from './testbed/load-generator.ts'
 import { planOf } from './plan.ts'
 import { given, numberParam, probe, type World } from './framework/probe.ts'
@@ -19,7 +19,7 @@ import { LOAD_ROWS, ordinary } from './testbed/load-rows.ts'
 import { overlaid } from './testbed/faulty-store.ts'
 
 /** What lies between the service and its database. */
-type Link = (store: ServedStore) => ServedStore
+type Link = (store: ServiceStore) => ServiceStore
 const ADDED_MS = 100
 /** Sides take short turns, so that what else the machine does meets both. */
 const TURNS = 24

@@ -2,7 +2,7 @@ import { withAll } from '../../concurrency/open-all.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { rowText } from '../../core/rows/row-text.ts'
 import { FfError } from '../../errors.ts'
-import type { FlagStore, Scratch } from '../../ports/store.ts'
+import type { FlagStore, OpenScratchStore } from '../../ports/store.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { writeOf } from './testbed/row-edits.ts'
 import { identify, refuseLive } from './testbed/production-guard.ts'
@@ -11,7 +11,7 @@ import { type Lend, numberParam, probe, type World } from './framework/probe.ts'
 
 /** Both stores, and what writers say of the revision that they saw. */
 interface Editing {
-  readonly sides: readonly [Scratch, Scratch]
+  readonly sides: readonly [OpenScratchStore, OpenScratchStore]
   readonly expecting: (seen: number) => number | null
 }
 const editing =

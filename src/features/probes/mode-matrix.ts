@@ -6,7 +6,7 @@ import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { type HarnessScene, rowsText, SCENE_HEADER } from '../../core/parity/harness-scene.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
-import type { HttpClient, HttpRequest, HttpRoute } from '../../ports/http.ts'
+import type { HttpClient, HttpRequest, Route } from '../../ports/http.ts'
 import { jwksCheck } from '../tokens/jwks-check.ts'
 import { loadOrThrow } from '../parity/parity.ts'
 import type { Parts } from '../serve/dependencies.ts'
@@ -19,7 +19,7 @@ import { given, numberParam, probe, type World } from './framework/probe.ts'
 import { type Two, withTwoHarnesses } from './testbed/served-endpoints.ts'
 
 /** What the second of both services answers with. */
-type Routes = (parts: Parts) => readonly HttpRoute[]
+type Routes = (parts: Parts) => readonly Route[]
 /** How many callers come at once, each with a key server of its own. */
 const AT_ONCE = 16
 

@@ -4,8 +4,8 @@ import { RULES } from '../../core/evaluate/rules.ts'
 import type { Rule } from '../../core/evaluate/step.ts'
 import type { Compare } from '../../core/parity/compare.ts'
 import type { State, Table } from '../../core/rows/rows.ts'
-import type { HttpRoute } from '../../ports/http.ts'
-import type { Scratch, ScratchStore } from '../../ports/store.ts'
+import type { Route } from '../../ports/http.ts'
+import type { OpenScratchStore, ScratchStore } from '../../ports/store.ts'
 import { type Ask, askBy, type Counter, type Evaluate } from '../evaluation/answer-question.ts'
 import type { Sides } from '../parity/run-parity.ts'
 import type { Workings } from '../parity/dependencies.ts'
@@ -19,7 +19,7 @@ export interface Bench {
   readonly served: ServingSides
 }
 /** What stands between the routes of a service and its sockets: how each route is really answered. */
-export type Serving = (route: HttpRoute) => HttpRoute['handle']
+export type Serving = (route: Route) => Route['handle']
 export type ServingSides = Readonly<Record<Side, Serving>>
 /** A line of a table, without its newline. */
 export interface StoredLine {
@@ -137,7 +137,10 @@ export const inService =
   (sides: readonly Side[], make: () => Serving): Fault['plant'] =>
   ({ served, ...bench }) => ({ ...bench, served: perSide(sides, served, make) })
 
-const withStore = (scratch: Scratch, change: (store: ScratchStore) => ScratchStore): Scratch => ({
+const withStore = (
+  scratch: OpenScratchStore,
+  change: (store: ScratchStore) => ScratchStore,
+): OpenScratchStore => ({
   facts: scratch.facts,
   store: change(scratch.store),
   close: () => scratch.close(),

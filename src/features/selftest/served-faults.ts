@@ -1,7 +1,7 @@
-import type { HttpCall, HttpReply, HttpRoute } from '../../ports/http.ts'
+import type { RouteRequest, RouteResponse, Route } from '../../ports/http.ts'
 import { type Fault, inService, type Serving, type Side } from './fault.ts'
 
-type Handle = HttpRoute['handle']
+type Handle = Route['handle']
 /** Made anew for each service: it may keep what it saw. */
 type Make = () => Serving
 const at =
@@ -19,7 +19,7 @@ const saying = (change: (text: string) => string): Make =>
     return { ...reply, text: change(reply.text) }
   })
 /** The service takes the question for another. */
-const asked = (change: (call: HttpCall) => Partial<HttpCall>): Make =>
+const asked = (change: (call: RouteRequest) => Partial<RouteRequest>): Make =>
   evaluating(() => (handle) => (call) => handle({ ...call, ...change(call) }))
 /** What the service works with is another. @param change of a scene, as JSON */
 const standing = (change: (scene: object) => object): Make =>
@@ -50,7 +50,7 @@ const PLANTED: readonly Planted[] = [
     'who-by-connection',
     'who came first is believed for all that follow',
     evaluating(() => {
-      let first: HttpCall['credential'] | null = null
+      let first: RouteRequest['credential'] | null = null
       return (handle) => (call) => {
         first ??= call.credential
         return handle({ ...call, credential: first })
@@ -62,7 +62,7 @@ const PLANTED: readonly Planted[] = [
     'cached-by-caller',
     'an answer about another flag, out of a cache',
     evaluating(() => {
-      const kept = new Map<string, HttpReply>()
+      const kept = new Map<string, RouteResponse>()
       return (handle) => async (call) => {
         const caller = JSON.stringify(call.credential)
         const reply = kept.get(caller) ?? (await handle(call))
@@ -76,7 +76,7 @@ const PLANTED: readonly Planted[] = [
     'answer-behind',
     'the answer to the question before',
     evaluating(() => {
-      let before: HttpReply | null = null
+      let before: RouteResponse | null = null
       return (handle) => async (call) => {
         const reply = await handle(call)
         const told = before ?? reply

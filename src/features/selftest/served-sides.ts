@@ -1,8 +1,8 @@
 import { type Closable, openAll, withAll } from '../../concurrency/open-all.ts'
 import { DEFAULT_SETTINGS, type SettingValues } from '../../core/settings/settings.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import type { HttpRoute } from '../../ports/http.ts'
-import type { ServedScratch } from '../../ports/store.ts'
+import type { Route } from '../../ports/http.ts'
+import type { ScratchServiceStore } from '../../ports/store.ts'
 import { openHarness } from '../parity/harness-side.ts'
 import type { ParityRequest } from '../parity/parity.ts'
 import type { Respondent, Respondents } from '../parity/sides.ts'
@@ -15,7 +15,7 @@ export interface ServedSides {
   /** From now on they serve so. */
   serve(by: ServingSides): void
 }
-type Scratches = Readonly<Record<Side, ServedScratch>>
+type Scratches = Readonly<Record<Side, ScratchServiceStore>>
 
 const AS_THEY_ARE: Serving = ({ handle }) => handle
 export const HONEST_SERVING: ServingSides = { baseline: AS_THEY_ARE, candidate: AS_THEY_ARE }
@@ -41,7 +41,7 @@ export const withServed = <T>(
 
 async function openService(
   { root, adapters, now }: Pick<ParityRequest, 'root' | 'adapters' | 'now'>,
-  scratch: ServedScratch,
+  scratch: ScratchServiceStore,
   serving: Serving,
 ): Promise<Respondent & Closable> {
   const hands: Adapters = {
@@ -71,7 +71,7 @@ async function openService(
 
 const through =
   (serving: Serving) =>
-  (route: HttpRoute): HttpRoute => ({ ...route, handle: (call) => serving(route)(call) })
+  (route: Route): Route => ({ ...route, handle: (call) => serving(route)(call) })
 
 const SETTINGS: SettingValues = { ...DEFAULT_SETTINGS, FF_LISTEN: { host: '127.0.0.1', port: 0 } }
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }

@@ -3,7 +3,7 @@ import { isAuthRefusal, type NamedContext } from '../../core/auth/types.ts'
 import type { Principal } from '../../core/evaluate/types.ts'
 import { findAccessRefusal, type ScopeRequirement } from '../../core/http-api/access.ts'
 import type { Instant } from '../../core/rows/instant.ts'
-import type { HttpCall } from '../../ports/http.ts'
+import type { RouteRequest } from '../../ports/http.ts'
 import { authenticate } from '../evaluation/authenticate.ts'
 import type { ServiceParts } from './dependencies.ts'
 import { Refusal } from './reply.ts'
@@ -11,7 +11,7 @@ import { Refusal } from './reply.ts'
 /** Who calls. @throws Refusal with the door's code */
 export async function authenticateCaller(
   { door, environment, observer }: ServiceParts,
-  { credential }: HttpCall,
+  { credential }: RouteRequest,
   now: Instant,
 ): Promise<Principal> {
   const caller = await authenticate(door, credential, { now, environment })

@@ -9,7 +9,7 @@ import type { Instant } from '../../core/rows/instant.ts'
 import type { AnyRow, RowKey, Table } from '../../core/rows/rows.ts'
 import { rowText } from '../../core/rows/row-text.ts'
 import { requestProblems, type WriteRequest } from '../../core/rows/write-request.ts'
-import type { HttpCall, HttpReply } from '../../ports/http.ts'
+import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
 import { authenticateCaller, requireScopes } from './authorize.ts'
 import { readObject } from './body.ts'
 import type { Parts, ServiceParts } from './dependencies.ts'
@@ -19,14 +19,14 @@ import { jsonReply, Refusal } from './reply.ts'
 export interface Changed {
   readonly table: Table
   readonly action: WriteRequest['action']
-  readonly key: (params: HttpCall['params']) => RowKey
+  readonly key: (params: RouteRequest['params']) => RowKey
   readonly need: (key: RowKey) => ScopeRequirement
 }
 
 /** A change by somebody who may make it; a refusal of somebody who is known goes into the audit trail (page 5). */
 export const changeRoute =
   (parts: Parts, changed: Changed) =>
-  async (call: HttpCall): Promise<HttpReply> => {
+  async (call: RouteRequest): Promise<RouteResponse> => {
     const service = parts()
     const now = service.now()
     const caller = await authenticateCaller(service, call, now)
@@ -41,7 +41,7 @@ export const changeRoute =
     }
   }
 
-async function changeBy(service: ServiceParts, changed: Changed, met: Met): Promise<HttpReply> {
+async function changeBy(service: ServiceParts, changed: Changed, met: Met): Promise<RouteResponse> {
   const { call, caller } = met
   // A mode that never writes has no name that could be held to it, and is refused without a record.
   if (!WRITES.has(caller.mode)) requireScopes(caller, changed.need(changed.key(call.params)))
@@ -61,11 +61,11 @@ async function changeBy(service: ServiceParts, changed: Changed, met: Met): Prom
 const WRITES: ReadonlySet<Principal['mode']> = new Set(['verified', 'dev-headers'])
 
 /** The row as it stands, with its tag. */
-export const rowReply = (row: AnyRow, status = 200): HttpReply =>
+export const rowReply = (row: AnyRow, status = 200): RouteResponse =>
   jsonReply(rowText(row), { status, headers: { etag: entityTag(row.revision) } })
 
 interface Met {
-  readonly call: HttpCall
+  readonly call: RouteRequest
   readonly caller: Principal
   readonly now: Instant
 }

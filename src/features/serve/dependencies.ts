@@ -2,12 +2,12 @@ import type { Environment } from '../../core/auth/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { ApprovalService } from '../../ports/admin.ts'
 import type { Authenticator } from '../../ports/auth.ts'
-import type { ServedStore } from '../../ports/store.ts'
+import type { ServiceStore } from '../../ports/store.ts'
 import type { ServiceObserver } from '../../ports/telemetry.ts'
 
 /** What a service answers with. A harness puts others in their place between two requests. */
 export interface ServiceParts {
-  readonly store: ServedStore
+  readonly store: ServiceStore
   readonly door: Authenticator
   readonly approvals: ApprovalService
   readonly environment: Environment

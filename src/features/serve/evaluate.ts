@@ -5,7 +5,7 @@ import type { Decision, Principal } from '../../core/evaluate/types.ts'
 import type { JsonObject } from '../../core/json/read.ts'
 import { problem } from '../../core/problem.ts'
 import type { Instant } from '../../core/rows/instant.ts'
-import type { HttpCall, HttpReply } from '../../ports/http.ts'
+import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
 import { decide } from '../evaluation/answer-question.ts'
 import { authenticateCaller, resolvePrincipal } from './authorize.ts'
 import { fitting, readObject } from './body.ts'
@@ -29,7 +29,7 @@ export interface Asking {
 /** `POST /v1/flags/evaluate`: one flag, several, or all. */
 export const evaluateRoute =
   (parts: Parts) =>
-  async (call: HttpCall): Promise<HttpReply> => {
+  async (call: RouteRequest): Promise<RouteResponse> => {
     const service = parts()
     const now = service.now()
     const caller = await authenticateCaller(service, call, now)
@@ -47,7 +47,7 @@ function lengthOf({ members }: JsonObject, name: string): number {
 }
 
 interface Met {
-  readonly call: HttpCall
+  readonly call: RouteRequest
   readonly caller: Principal
   readonly now: Instant
 }

@@ -13,9 +13,9 @@ import { decodeRow } from '../../core/rows/decode-row.ts'
 import { parseInstant } from '../../core/rows/instant.ts'
 import { type AnyRow, type State, type Table, TABLES } from '../../core/rows/rows.ts'
 import type { ApprovalService } from '../../ports/admin.ts'
-import type { HttpCall, HttpReply, HttpRoute } from '../../ports/http.ts'
+import type { RouteRequest, RouteResponse, Route } from '../../ports/http.ts'
 import type { OpenAuthenticator } from '../../ports/auth.ts'
-import type { ServedScratch } from '../../ports/store.ts'
+import type { ScratchServiceStore } from '../../ports/store.ts'
 import type { ServiceObserver } from '../../ports/telemetry.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { approvalsOf } from '../evaluation/answer-question.ts'
@@ -33,14 +33,14 @@ const MAX_DOORS = 256
 
 /** What a harness is made of. */
 export interface HarnessBench {
-  readonly scratch: ServedScratch
+  readonly scratch: ScratchServiceStore
   /** A door whose key server goes through the script. */
   readonly openDoor: (script: HarnessScene['keys']) => ReturnType<Adapters['openDoor']>
   readonly observer: ServiceObserver
   /** The routes that a service has, over these parts. */
-  readonly routes: (parts: Parts) => readonly HttpRoute[]
+  readonly routes: (parts: Parts) => readonly Route[]
 }
-type Scene = ReadonlyMap<string, HttpRoute>
+type Scene = ReadonlyMap<string, Route>
 
 /**
  * A service whose rows, clock, environment, approvals and keys are put into it, for proofs alone (page 4, targets).
@@ -56,10 +56,10 @@ export class Harness {
     this.bench = bench
   }
 
-  routes(): readonly HttpRoute[] {
+  routes(): readonly Route[] {
     const inScenes = this.bench.routes(noParts).map((route) => ({
       ...route,
-      handle: refusing((call: HttpCall) => this.sceneOf(call, route.id).handle(call)),
+      handle: refusing((call: RouteRequest) => this.sceneOf(call, route.id).handle(call)),
     }))
     return [
       {
@@ -92,19 +92,19 @@ export class Harness {
     await closeAll(doors)
   }
 
-  private facts(): HttpReply {
+  private facts(): RouteResponse {
     return jsonReply(JSON.stringify({ harness: HARNESS_PROTOCOL, ...this.bench.scratch.facts }))
   }
 
   /** All rows anew, and with them what was played on those before. */
-  private async putRows({ body }: HttpCall): Promise<HttpReply> {
+  private async putRows({ body }: RouteRequest): Promise<RouteResponse> {
     const state = stateOf(readObject(body))
     await this.close()
     await this.bench.scratch.store.load(state)
     return DONE
   }
 
-  private async putScene({ body, params }: HttpCall): Promise<HttpReply> {
+  private async putScene({ body, params }: RouteRequest): Promise<RouteResponse> {
     const scene = fitting<HarnessScene>('harness-scene', readObject(body))
     checkTimes(scene)
     const door = await this.doorOf(scene.keys)
@@ -123,7 +123,7 @@ export class Harness {
     return DONE
   }
 
-  private sceneOf(call: HttpCall, route: string): HttpRoute {
+  private sceneOf(call: RouteRequest, route: string): Route {
     const found = this.scenes.get(call.header(SCENE_HEADER) ?? '')?.get(route)
     if (found === undefined) throw new Refusal('scene_unknown')
     return found

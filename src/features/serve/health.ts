@@ -1,5 +1,5 @@
 import type { AuthenticatorMetrics } from '../../ports/auth.ts'
-import type { HttpRoute } from '../../ports/http.ts'
+import type { Route } from '../../ports/http.ts'
 import type { Parts } from './dependencies.ts'
 import { jsonReply } from './reply.ts'
 import { storeAnswer, type StoreAnswer } from './store-answer.ts'
@@ -10,7 +10,7 @@ interface Dependency {
 }
 
 /** Liveness, and readiness with each dependency's state (page 5). @param draining whether the service is going down */
-export const healthRoutes = (parts: Parts, draining: () => boolean): readonly HttpRoute[] => [
+export const healthRoutes = (parts: Parts, draining: () => boolean): readonly Route[] => [
   {
     id: 'health.live',
     method: 'GET',

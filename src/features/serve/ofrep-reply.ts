@@ -1,7 +1,7 @@
 import { ofrepFailure, ofrepStatus } from '../../core/ofrep/failure.ts'
 import type { Problem } from '../../core/problem.ts'
 import type { ServiceCode } from '../../core/http-api/problems.ts'
-import type { HttpReply } from '../../ports/http.ts'
+import type { RouteResponse } from '../../ports/http.ts'
 import { jsonReply, refusalHeaders } from './reply.ts'
 
 const PREFIX = '/ofrep/'
@@ -11,14 +11,14 @@ const FLAGS = `${PREFIX}v1/evaluate/flags/`
 export const ofrepReply = (
   text: string,
   status: number,
-  headers: HttpReply['headers'] = {},
-): HttpReply => jsonReply(text, { status, headers: { vary: 'Authorization', ...headers } })
+  headers: RouteResponse['headers'] = {},
+): RouteResponse => jsonReply(text, { status, headers: { vary: 'Authorization', ...headers } })
 
 export function ofrepRefusal(
   code: ServiceCode,
   key: string | null,
   places: readonly Problem[] = [],
-): HttpReply {
+): RouteResponse {
   const status = ofrepStatus(code)
   return { ...ofrepReply(ofrepFailure(code, key, places), status, refusalHeaders(status)), code }
 }
@@ -29,7 +29,7 @@ export function ofrepRefusal(
  *
  * @returns null where the path is not of OFREP
  */
-export function ofrepRefusalAt(path: string, code: ServiceCode): HttpReply | null {
+export function ofrepRefusalAt(path: string, code: ServiceCode): RouteResponse | null {
   if (!path.startsWith(PREFIX)) return null
   const key = path.startsWith(FLAGS) ? decoded(path.slice(FLAGS.length)) : null
   return ofrepRefusal(code === 'route_unknown' && key !== null ? 'flag_unknown' : code, key)

@@ -4,17 +4,17 @@ import { readOfrepRequest } from '../../core/ofrep/context.ts'
 import { namesTag } from '../../core/ofrep/none-match.ts'
 import { ofrepFailure } from '../../core/ofrep/failure.ts'
 import { isFlagKey } from '../../core/rows/grammar.ts'
-import type { HttpCall, HttpReply, HttpRoute } from '../../ports/http.ts'
+import type { RouteRequest, RouteResponse, Route } from '../../ports/http.ts'
 import { authenticateCaller, resolvePrincipal } from './authorize.ts'
 import { type Asking, decideMany, decideOne, metBy } from './evaluate.ts'
 import { ofrepRefusal, ofrepReply } from './ofrep-reply.ts'
 import type { Parts, ServiceParts } from './dependencies.ts'
 import { Refusal, refusalOf } from './reply.ts'
 
-type Answer = (service: ServiceParts, call: HttpCall) => Promise<HttpReply>
+type Answer = (service: ServiceParts, call: RouteRequest) => Promise<RouteResponse>
 
 /** The OpenFeature Remote Evaluation Protocol (`ofrep.md`), of a bearer token alone: `X-API-Key` is not looked at. */
-export const ofrepRoutes = (parts: Parts): readonly HttpRoute[] => [
+export const ofrepRoutes = (parts: Parts): readonly Route[] => [
   {
     id: 'ofrep.evaluate',
     method: 'POST',
@@ -30,7 +30,7 @@ export const ofrepRoutes = (parts: Parts): readonly HttpRoute[] => [
 ]
 
 const answering =
-  (parts: Parts, answer: Answer): HttpRoute['handle'] =>
+  (parts: Parts, answer: Answer): Route['handle'] =>
   async (call) => {
     try {
       return await answer(parts(), call)
@@ -68,7 +68,7 @@ const answerAll: Answer = async (service, call) => {
 }
 
 /** Who asks, before what is asked is looked at (page 2). @throws Refusal */
-async function askingOf(service: ServiceParts, call: HttpCall): Promise<Asking> {
+async function askingOf(service: ServiceParts, call: RouteRequest): Promise<Asking> {
   const now = service.now()
   const caller = await authenticateCaller(service, call, now)
   const read = readOfrepRequest(call.body)

@@ -6,7 +6,7 @@ import {
   type ServiceCode,
 } from '../../core/http-api/problems.ts'
 import { FfError } from '../../errors.ts'
-import type { HttpReply } from '../../ports/http.ts'
+import type { RouteResponse } from '../../ports/http.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 /** How long whoever is refused with 503 is asked to wait, in seconds. */
@@ -16,8 +16,8 @@ export const NO_STORE = { 'cache-control': 'no-store' } as const
 
 export const jsonReply = (
   text: string,
-  { status = 200, headers = {} }: Partial<Pick<HttpReply, 'status' | 'headers'>> = {},
-): HttpReply => ({
+  { status = 200, headers = {} }: Partial<Pick<RouteResponse, 'status' | 'headers'>> = {},
+): RouteResponse => ({
   status,
   type: JSON_TYPE,
   headers: { ...NO_STORE, ...headers },
@@ -40,7 +40,7 @@ export function problemReply(
   code: ServiceCode,
   request_id: string,
   places: readonly Problem[] = [],
-): HttpReply {
+): RouteResponse {
   const [status] = PROBLEMS[code]
   return {
     status,
@@ -52,7 +52,7 @@ export function problemReply(
 }
 
 /** What a caller is told beside the reason. */
-export const refusalHeaders = (status: number): HttpReply['headers'] => ({
+export const refusalHeaders = (status: number): RouteResponse['headers'] => ({
   ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
   ...(status === 503 ? { 'retry-after': RETRY_AFTER } : {}),
 })

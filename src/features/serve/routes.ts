@@ -1,5 +1,5 @@
 import { ANY_TENANT } from '../../core/http-api/access.ts'
-import type { HttpMethod, HttpRoute } from '../../ports/http.ts'
+import type { HttpMethod, Route } from '../../ports/http.ts'
 import { type Changed, changeRoute } from './change.ts'
 import { evaluateRoute } from './evaluate.ts'
 import { ofrepRoutes } from './ofrep.ts'
@@ -28,16 +28,16 @@ const USER_OVERRIDE: Target = {
   need: () => ({ scopes: [WRITE_OVERRIDE, ANY_TENANT], tenant: null }),
 }
 
-const put = (parts: Parts, target: Target): HttpRoute['handle'] =>
+const put = (parts: Parts, target: Target): Route['handle'] =>
   changeRoute(parts, { ...target, action: 'put' })
-const remove = (parts: Parts, target: Target): HttpRoute['handle'] =>
+const remove = (parts: Parts, target: Target): Route['handle'] =>
   changeRoute(parts, { ...target, action: 'delete' })
 
 type Row = readonly [
   id: string,
   method: HttpMethod,
   path: string,
-  make: (parts: Parts) => HttpRoute['handle'],
+  make: (parts: Parts) => Route['handle'],
 ]
 const FLAG_PATH = '/v1/flags/:flag'
 const TENANT_PATH = '/v1/flags/override/tenant/:tenant/:flag'
@@ -62,7 +62,7 @@ const ROUTES: readonly Row[] = [
 ]
 
 /** What the service answers, under `/v1` and by OFREP. To add one: its row. */
-export const serviceRoutes = (parts: Parts): readonly HttpRoute[] => [
+export const serviceRoutes = (parts: Parts): readonly Route[] => [
   ...ROUTES.map(([id, method, path, make]) => ({
     id,
     method,
@@ -74,7 +74,7 @@ export const serviceRoutes = (parts: Parts): readonly HttpRoute[] => [
 
 /** Whatever is refused on purpose becomes a problem detail; a bug goes on up. */
 export const refusing =
-  (handle: HttpRoute['handle']): HttpRoute['handle'] =>
+  (handle: Route['handle']): Route['handle'] =>
   async (call) => {
     try {
       return await handle(call)

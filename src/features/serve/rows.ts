@@ -3,8 +3,8 @@ import type { ScopeRequirement } from '../../core/http-api/access.ts'
 import { isFlagKey, isScopeId } from '../../core/rows/grammar.ts'
 import { type AnyRow, type RowKey, type Stored, type Table } from '../../core/rows/rows.ts'
 import { rowText } from '../../core/rows/row-text.ts'
-import type { HttpCall, HttpReply } from '../../ports/http.ts'
-import type { ServedStore } from '../../ports/store.ts'
+import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
+import type { ServiceStore } from '../../ports/store.ts'
 import { authenticateCaller, requireScopes } from './authorize.ts'
 import { rowReply } from './change.ts'
 import { DEFAULT_PAGE, MAX_PAGE, type Parts } from './dependencies.ts'
@@ -15,7 +15,7 @@ export const READ_REGISTRY: ScopeRequirement = { scopes: ['ff:registry:read'], t
 /** `GET /v1/flags`: the registry by key; `next` is where the following page begins, null at the end. */
 export const listRoute =
   (parts: Parts) =>
-  async (call: HttpCall): Promise<HttpReply> => {
+  async (call: RouteRequest): Promise<RouteResponse> => {
     const service = parts()
     requireScopes(await authenticateCaller(service, call, service.now()), READ_REGISTRY)
     const { limit, after } = pageOf(call.query)
@@ -46,11 +46,11 @@ export const rowRoute =
     parts: Parts,
     shown: {
       readonly table: Table
-      readonly key: (params: HttpCall['params']) => RowKey
+      readonly key: (params: RouteRequest['params']) => RowKey
       readonly need: (key: RowKey) => ScopeRequirement
     },
   ) =>
-  async (call: HttpCall): Promise<HttpReply> => {
+  async (call: RouteRequest): Promise<RouteResponse> => {
     const service = parts()
     const caller = await authenticateCaller(service, call, service.now())
     const key = shown.key(call.params)
@@ -65,7 +65,7 @@ export const rowRoute =
   }
 
 async function heldRow(
-  store: ServedStore,
+  store: ServiceStore,
   table: Table,
   { flag_key, scope_id }: RowKey,
 ): Promise<Stored<AnyRow> | null> {

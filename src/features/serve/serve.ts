@@ -5,7 +5,7 @@ import type { SettingValues } from '../../core/settings/settings.ts'
 import { fromMilliseconds } from '../../core/rows/instant.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import type { HttpServer, ListenAt } from '../../ports/http.ts'
-import type { Served } from '../../ports/store.ts'
+import type { OpenServiceStore } from '../../ports/store.ts'
 import type { ServiceLog, Telemetry } from '../../ports/telemetry.ts'
 import { loadAuth } from '../tokens/jwks-check.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
@@ -87,7 +87,7 @@ export async function startService(request: ServeRequest): Promise<Service> {
 async function openStore(
   { adapters, root, settings }: ServeRequest,
   target: TargetSpec | null,
-): Promise<Served> {
+): Promise<OpenServiceStore> {
   const { migrations, versions } = await loadPersistence(root)
   const tools = { digestKey: await readDigestKey(settings.FF_AUDIT_DIGEST_KEY_FILE), phase: 'file' }
   if (target === null) return adapters.openSample(SAMPLE, tools)

@@ -1,5 +1,5 @@
 import type { AuditHead } from '../../core/audit/record.ts'
-import type { ServedStore } from '../../ports/store.ts'
+import type { ServiceStore } from '../../ports/store.ts'
 
 /** How long a store may take to answer before it counts as down. */
 const STORE_MS = 1_000
@@ -10,7 +10,7 @@ export type StoreAnswer =
   | { readonly head: null; readonly fault: string }
 
 /** Asks a store for the little that only one that works can say. */
-export async function storeAnswer(store: Pick<ServedStore, 'auditHead'>): Promise<StoreAnswer> {
+export async function storeAnswer(store: Pick<ServiceStore, 'auditHead'>): Promise<StoreAnswer> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<StoreAnswer>((resolve) => {
     timer = setTimeout(() => resolve({ head: null, fault: 'timeout' }), STORE_MS)

@@ -17,7 +17,7 @@ import { FileReader } from '../../../src/adapters/file-store/file-reader.ts'
 import { createStore, FileStore, replayStore } from '../../../src/adapters/file-store/file-store.ts'
 import { LineTooLong } from '../../../src/adapters/file-store/lines.ts'
 import { openFileRows } from '../../../src/adapters/file-store/row-source.ts'
-import { Damage } from '../../../src/adapters/file-store/snapshot.ts'
+import { StoreDamage } from '../../../src/adapters/file-store/snapshot.ts'
 import type { Instant } from '../../../src/core/rows/instant.ts'
 import type { AnyRow, RowSet, TenantOverrideRow } from '../../../src/core/rows/rows.ts'
 import { EXITS } from '../../../src/core/exit.ts'
@@ -255,7 +255,7 @@ async function isDamaged(where: string): Promise<boolean> {
     await replayStore(where)
     return false
   } catch (error) {
-    if (error instanceof Damage || error instanceof LineTooLong) return true
+    if (error instanceof StoreDamage || error instanceof LineTooLong) return true
     throw error
   }
 }

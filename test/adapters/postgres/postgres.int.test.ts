@@ -4,8 +4,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type pg from 'pg'
 import { withMigrations } from '../../../src/adapters/stores.ts'
 import {
-  clientConfig,
-  type Database,
+  buildClientConfig,
+  type DatabaseConfig,
   openPool,
   withClient,
 } from '../../../src/adapters/postgres/connect.ts'
@@ -13,7 +13,7 @@ import { PostgresStore } from '../../../src/adapters/postgres/postgres-store.ts'
 import { openScratchSchema } from '../../../src/adapters/postgres/scratch-schema.ts'
 import { EXITS } from '../../../src/core/exit.ts'
 import { FfError } from '../../../src/errors.ts'
-import type { FlagStore, Scratch } from '../../../src/ports/store.ts'
+import type { FlagStore, OpenScratchStore } from '../../../src/ports/store.ts'
 import { type Fault, FaultProxy } from '../../faults/tcp-proxy.ts'
 import {
   connect,
@@ -54,7 +54,7 @@ const LOST = ['backing_unavailable', 'target_unreachable']
 const socketFile = (version: Version): string => `${socketOf(version)}/.s.PGSQL.5432`
 const readFlag = (store: FlagStore) =>
   store.read({ flag_key: FLAG, tenant_id: 'A1', user_id: null })
-const scratchOn = async (database: Database): Promise<Scratch> =>
+const scratchOn = async (database: DatabaseConfig): Promise<OpenScratchStore> =>
   openScratchSchema(database, { migrations: await migrations(), versions: VERSIONS, tools: TOOLS })
 
 /** A store that talks to its schema over a wire of ours. */
@@ -64,7 +64,7 @@ interface Wired {
   readonly behind: OpenedSchema
   close(): Promise<void>
 }
-function through(proxy: Pick<FaultProxy, 'port'>, database: string): Database {
+function through(proxy: Pick<FaultProxy, 'port'>, database: string): DatabaseConfig {
   return {
     config: { host: '127.0.0.1', port: proxy.port, user: 'postgres', database },
     name: 'wired',
@@ -103,7 +103,7 @@ const onEach = async (work: (version: Version) => Promise<void>): Promise<void> 
 
 test('every wait on a server is bounded where nothing else is said', () => {
   const { config } = through({ port: 1 }, 'd')
-  expect(clientConfig({ config, name: 'd' })).toMatchObject({
+  expect(buildClientConfig({ config, name: 'd' })).toMatchObject({
     connectionTimeoutMillis: 5_000,
     query_timeout: 10_000,
     statement_timeout: 8_000,

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
-import type { ScratchStore, ServedStore } from '../../../src/ports/store.ts'
+import type { ScratchStore, ServiceStore } from '../../../src/ports/store.ts'
 import type { Backing, OpenedStore } from './opened-store.ts'
 
 export interface Held {
-  readonly store: ScratchStore & ServedStore
+  readonly store: ScratchStore & ServiceStore
   readonly opened: OpenedStore
 }
 type Hook = (work: () => Promise<void>) => void

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import type pg from 'pg'
 import { loadMigrations } from '../../../src/artefacts/migrations.ts'
 import { createStore, FileStore } from '../../../src/adapters/file-store/file-store.ts'
-import { openLine } from '../../../src/adapters/file-store/lines.ts'
-import { type Database, openPool } from '../../../src/adapters/postgres/connect.ts'
+import { unsealLogLine } from '../../../src/adapters/file-store/lines.ts'
+import { type DatabaseConfig, openPool } from '../../../src/adapters/postgres/connect.ts'
 import { PostgresStore } from '../../../src/adapters/postgres/postgres-store.ts'
 import { openScratchSchema } from '../../../src/adapters/postgres/scratch-schema.ts'
 import type { AuditRecord } from '../../../src/core/audit/record.ts'
@@ -14,20 +14,20 @@ import { type JsonNode, isObject, readJson } from '../../../src/core/json/read.t
 import { canonicalise } from '../../../src/core/json/canonical.ts'
 import { toPlain } from '../../../src/core/json/plain.ts'
 import type { Migration } from '../../../src/core/migrations/plan.ts'
-import type { AuditTools, ScratchStore, ServedStore } from '../../../src/ports/store.ts'
+import type { AuditOptions, ScratchStore, ServiceStore } from '../../../src/ports/store.ts'
 import { connect, createDatabase, type TestDatabase, type Version } from '../../support/database.ts'
 import { ROOT } from '../../support/run-ff.ts'
 import { canonicalText } from './audit-chain.ts'
 import { type Child, startChild } from './child.ts'
 
-export const TOOLS: AuditTools = { digestKey: randomBytes(32), phase: 'file' }
+export const TOOLS: AuditOptions = { digestKey: randomBytes(32), phase: 'file' }
 export const VERSIONS = { oldest: 15, newest: 18 } as const
 
 /** A store of one kind with what a test needs to look behind it. */
 export interface OpenedStore {
-  readonly store: ScratchStore & ServedStore
+  readonly store: ScratchStore & ServiceStore
   /** Another store on the same rows, as after a restart; `store` is not used any more. */
-  reopen(): Promise<ScratchStore & ServedStore>
+  reopen(): Promise<ScratchStore & ServiceStore>
   /** A process of its own on the same rows; `store` is not used until it was opened anew. */
   elsewhere(): Promise<Child>
   /** The audit records as they are kept, read past the store. */
@@ -97,7 +97,7 @@ export async function loggedRecords(folder: string): Promise<readonly AuditRecor
 }
 
 function recordOf(line: Buffer): AuditRecord {
-  const json = openLine(line)
+  const json = unsealLogLine(line)
   const read = readJson(json ?? '')
   if (!read.ok) throw new Error(`a line of the log cannot be read: ${read.code}`)
   const audit = member(read.node, 'audit')
@@ -129,7 +129,7 @@ export interface PostgresBacking extends Backing {
 /** Stores in scratch schemas of one fresh database. @param bounds waits of the stores that are not the usual ones */
 export function postgresBacking(
   version: Version,
-  bounds: NonNullable<Database['bounds']> = {},
+  bounds: NonNullable<DatabaseConfig['bounds']> = {},
 ): PostgresBacking {
   let made: TestDatabase | undefined
   return {
@@ -144,7 +144,7 @@ export function postgresBacking(
 
 async function openSchema(
   database: TestDatabase,
-  bounds: NonNullable<Database['bounds']>,
+  bounds: NonNullable<DatabaseConfig['bounds']>,
 ): Promise<OpenedSchema> {
   const options = { migrations: await migrations(), versions: VERSIONS, tools: TOOLS }
   const scratch = await openScratchSchema({ ...database, bounds }, options)

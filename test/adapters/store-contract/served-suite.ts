@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { RowSet } from '../../../src/core/rows/rows.ts'
-import type { FlagEntry, ServedStore } from '../../../src/ports/store.ts'
+import type { FlagEntry, ServiceStore } from '../../../src/ports/store.ts'
 import { changesIn, expectChain } from './audit-chain.ts'
 import type { Held } from './held.ts'
 import { HOSTILE_FLAG_KEYS, HOSTILE_TENANT_IDS } from './hostile-keys.ts'
@@ -132,7 +132,7 @@ function pages(at: Held): void {
 
 function refusals(at: Held): void {
   const SECRET = 'kept-to-itself-7f3a'
-  const refuse = async (refused: Parameters<ServedStore['refuse']>[0]) => at.store.refuse(refused)
+  const refuse = async (refused: Parameters<ServiceStore['refuse']>[0]) => at.store.refuse(refused)
 
   test('a refusal is a record of the chain that says who asked for what, and why not', async () => {
     const body = overrideText(`"${SECRET}"`, { note: `"${SECRET}"` })

@@ -12,8 +12,8 @@ import {
 } from '../../../src/features/probes/testbed/test-tokens.ts'
 import { adapters } from '../../../src/composition.ts'
 import { toPublicJwk } from '../../../src/core/text/jwk.ts'
-import { logUnverified } from '../../../src/adapters/telemetry/log.ts'
-import type { ServedStore } from '../../../src/ports/store.ts'
+import { createUnverifiedLog } from '../../../src/adapters/telemetry/log.ts'
+import type { ServiceStore } from '../../../src/ports/store.ts'
 import { worldOf } from '../../features/probes/context.ts'
 import { askFlag, except, type RunningService, serviceOf } from '../../support/service-here.ts'
 import { flagLine, writeStore } from '../../support/store-folder.ts'
@@ -62,7 +62,7 @@ beforeAll(async () => {
     hands: {
       openServed: async (spec, needs) => {
         const made = await adapters.openServed(spec, needs)
-        const read: ServedStore['read'] = (query) =>
+        const read: ServiceStore['read'] = (query) =>
           trouble.error === null ? made.store.read(query) : Promise.reject(trouble.error)
         return { ...made, store: except(made.store, { read }) }
       },
@@ -179,7 +179,7 @@ describe('whose token nobody verified', () => {
     const told: object[] = []
     let now = 5_000
     const log = { info: () => undefined, warn: (fields: object) => void told.push(fields) }
-    const unverified = logUnverified({ ...log, error: () => undefined }, () => now)
+    const unverified = createUnverifiedLog({ ...log, error: () => undefined }, () => now)
     for (const sub of ['U1', 'U2', 'U1']) unverified(sub)
     now += 59_999
     unverified('U1')

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { measurable } from '../../../src/features/probes/index.ts'
 import type { World } from '../../../src/features/probes/framework/probe.ts'
 import { FileStore } from '../../../src/adapters/file-store/file-store.ts'
-import { forbiddenWrites } from '../../../src/adapters/postgres/role-facts.ts'
+import { listForbiddenWrites } from '../../../src/adapters/postgres/role-facts.ts'
 import { judgeMeasurement } from '../../../src/core/gate/judge-measurement.ts'
 import type { TargetSpec } from '../../../src/core/parity/target.ts'
 import { NOW, overrideText, putTenant } from '../../adapters/store-contract/requests.ts'
@@ -304,7 +304,7 @@ test('what B4 asks and explains is what the server refuses when it is tried', as
     'CREATE ROLE more',
     'CREATE TRIGGER more BEFORE INSERT ON ff.audit EXECUTE FUNCTION ff.audit_is_append_only()',
   ]
-  for (const statement of [...forbiddenWrites('ff'), ...ddl])
+  for (const statement of [...listForbiddenWrites('ff'), ...ddl])
     await expect(client.query(statement), statement).rejects.toMatchObject({ code: '42501' })
   await client.end()
 })

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LIMITS } from '../../../src/features/serve/serve.ts'
 import { jsonReply } from '../../../src/features/serve/reply.ts'
 import { openServer } from '../../../src/adapters/http/server.ts'
-import type { HttpLimits, HttpRoute, HttpServer } from '../../../src/ports/http.ts'
+import type { HttpLimits, Route, HttpServer } from '../../../src/ports/http.ts'
 import { type RunningService, serviceOf } from '../../support/service-here.ts'
 import {
   type Answer,
@@ -281,7 +281,7 @@ describe('a connection', () => {
 
 describe('an answer', () => {
   const text = JSON.stringify('x'.repeat(20_000_000))
-  const serve = (handle: HttpRoute['handle'], more: Partial<HttpLimits>): Promise<HttpServer> =>
+  const serve = (handle: Route['handle'], more: Partial<HttpLimits>): Promise<HttpServer> =>
     openServer([{ id: 'big', method: 'GET', path: '/big', handle }], {
       at: { host: '127.0.0.1', port: 0 },
       limits: { ...LIMITS, settle_ms: 0, ...more },

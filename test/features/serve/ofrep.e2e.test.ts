@@ -5,7 +5,7 @@ import { type Client, OpenFeature } from '@openfeature/server-sdk'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ofrepRefusalAt } from '../../../src/features/serve/ofrep-reply.ts'
 import { openServer } from '../../../src/adapters/http/server.ts'
-import type { HttpRoute } from '../../../src/ports/http.ts'
+import type { Route } from '../../../src/ports/http.ts'
 import {
   type Answer,
   ask,
@@ -432,7 +432,7 @@ test('a key server that is away is a 503, and no other token', async () => {
 })
 
 describe('what a server refuses itself', () => {
-  const route: HttpRoute = {
+  const route: Route = {
     id: 'bug',
     method: 'POST',
     path: `${ONE}:key`,

@@ -6,10 +6,15 @@ import { type Table, TABLES } from '../../../core/rows/rows.ts'
 import type { ColumnTexts, RowSink } from '../../../ports/rows.ts'
 import { withAdvisoryLock } from '../advisory-lock.ts'
 import { appendBoundary } from '../boundary.ts'
-import { columnNames, columnTypes } from '../columns.ts'
-import { checkVersion, type Database, type SupportedVersions, withClient } from '../connect.ts'
-import { withPgErrors } from '../pg-error.ts'
-import { statementsFor } from '../statements.ts'
+import { listColumnNames, formatColumnTypes } from '../columns.ts'
+import {
+  requireSupportedVersion,
+  type DatabaseConfig,
+  type SupportedVersions,
+  withClient,
+} from '../connect.ts'
+import { mapPgErrors } from '../pg-error.ts'
+import { buildStatements } from '../statements.ts'
 
 /** A chunk is a transaction of thousands of rows, each with its checks. */
 const BOUNDS = { query_timeout: 610_000, statement_timeout: 600_000 } as const
@@ -19,14 +24,14 @@ const PIECE_ROWS = 500
 
 /** Lends the one sink of a schema. @throws FfError `import_locked` (24) while somebody else has it */
 export function withRowSink<T>(
-  database: Database,
+  database: DatabaseConfig,
   { schema, versions }: { readonly schema: string; readonly versions: SupportedVersions },
   use: (sink: RowSink) => Promise<T>,
 ): Promise<T> {
   return withClient(
     database,
     async (client) => {
-      await checkVersion(client, versions)
+      await requireSupportedVersion(client, versions)
       const lock = {
         name: `ff import ${schema}`,
         waitMs: LOCK_WAIT_MS,
@@ -36,7 +41,7 @@ export function withRowSink<T>(
         // Below the domains: what comes in is held to them where it goes to, and no sooner.
         for (const table of TABLES)
           await client.query(
-            `CREATE TEMP TABLE ${stagedName(table)} (${columnTypes(table)}) ON COMMIT DELETE ROWS`,
+            `CREATE TEMP TABLE ${stagedName(table)} (${formatColumnTypes(table)}) ON COMMIT DELETE ROWS`,
           )
         return use(new DatabaseSink(client, schema, database.name))
       })
@@ -64,10 +69,10 @@ class DatabaseSink implements RowSink {
   ): Promise<{ readonly inserted: number; readonly updated: number }> {
     return this.inTransaction(async () => {
       const staged = `pg_temp.${stagedName(table)}`
-      const columns = columnNames(table).join(', ')
+      const columns = listColumnNames(table).join(', ')
       const stream = this.client.query(copyStreams.from(`COPY ${staged} (${columns}) FROM STDIN`))
       await pipeline(Readable.from(pieces(rows)), stream)
-      const { merge } = statementsFor(this.schema)
+      const { merge } = buildStatements(this.schema)
       const { rows: counted } = await this.client.query<{ all: string; fresh: string }>(
         merge[table](staged),
       )
@@ -87,7 +92,7 @@ class DatabaseSink implements RowSink {
   }
 
   private inTransaction<T>(work: () => Promise<T>): Promise<T> {
-    return withPgErrors(this.name, async () => {
+    return mapPgErrors(this.name, async () => {
       await this.client.query('BEGIN ISOLATION LEVEL READ COMMITTED')
       try {
         const result = await work()

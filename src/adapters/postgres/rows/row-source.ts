@@ -10,52 +10,52 @@ import type { RowBatch, RowSource, SourceFault } from '../../../ports/rows.ts'
 import { COLUMNS } from '../columns.ts'
 import { Client } from '../client.ts'
 import {
-  checkVersion,
-  clientConfig,
-  type Database,
+  requireSupportedVersion,
+  buildClientConfig,
+  type DatabaseConfig,
   type SupportedVersions,
   withClient,
 } from '../connect.ts'
 import { introspect } from '../introspect.ts'
-import { pgError, withPgErrors } from '../pg-error.ts'
-import { headOf } from '../append-audit.ts'
-import { statementsFor } from '../statements.ts'
-import { storeIdentity } from '../store-identity.ts'
+import { mapPgError, mapPgErrors } from '../pg-error.ts'
+import { parseAuditHead } from '../append-audit.ts'
+import { buildStatements } from '../statements.ts'
+import { readStoreIdentity } from '../store-identity.ts'
 import { RowLines } from './row-lines.ts'
-import { type ColumnTypes, type Selection, selectRows } from './select-rows.ts'
+import { type ColumnTypes, type RowSelection, buildRowSelection } from './select-rows.ts'
 
 /** A copy may take as long as it takes, as long as something comes; the driver's own limit is on the whole. */
 const BOUNDS = { query_timeout: 0, statement_timeout: 3_600_000 } as const
 const STALL_MS = 60_000
 const READ_BYTES = 1_048_576
 
-export interface SourceNeeds {
+export interface RowSourceOptions {
   readonly versions: SupportedVersions
   readonly contract: SchemaContract
 }
 
 /** The rows of one schema, in a transaction of one snapshot that cannot write. */
 export async function openRowSource(
-  database: Database,
+  database: DatabaseConfig,
   schema: string,
-  needs: SourceNeeds,
+  needs: RowSourceOptions,
 ): Promise<RowSource> {
-  const client = new Client(clientConfig(database, BOUNDS))
+  const client = new Client(buildClientConfig(database, BOUNDS))
   client.on('error', () => undefined) // The query that is under way, or the next one, rejects with it.
-  return withPgErrors(database.name, async () => {
+  return mapPgErrors(database.name, async () => {
     try {
       await client.connect()
-      const server = await checkVersion(client, needs.versions)
+      const server = await requireSupportedVersion(client, needs.versions)
       await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
       const shape = await shapeOf(client, schema, needs.contract)
       const counts = await countRows(client, schema)
-      const head = headOf(await client.query(statementsFor(schema).head))
+      const head = parseAuditHead(await client.query(buildStatements(schema).head))
       return new DatabaseRows(
         client,
         { shape, database },
         {
           facts: { target: database.name, backing: 'db', server },
-          identity: await storeIdentity(client, schema),
+          identity: await readStoreIdentity(client, schema),
           counts,
           head,
         },
@@ -78,7 +78,7 @@ async function countRows(client: pg.Client, schema: string): Promise<RowSource['
 
 /** How each table is read, and in what it is not as the contract has it. */
 interface Shape {
-  readonly selections: Readonly<Record<Table, Selection>>
+  readonly selections: Readonly<Record<Table, RowSelection>>
   readonly schema: string
   readonly faults: readonly SourceFault[]
   /** Whether the database's own constraints hold rows to page 1. */
@@ -117,9 +117,12 @@ async function shapeOf(
   const selections = Object.fromEntries(
     TABLES.map((table) => [
       table,
-      selectRows(`"${schema}".${table}`, table, { types: types.get(table) ?? new Map(), guarded }),
+      buildRowSelection(`"${schema}".${table}`, table, {
+        types: types.get(table) ?? new Map(),
+        guarded,
+      }),
     ]),
-  ) as Record<Table, Selection>
+  ) as Record<Table, RowSelection>
   return { selections, schema, faults, guarded }
 }
 
@@ -156,11 +159,11 @@ class DatabaseRows implements RowSource {
   readonly epoch = 0
   private readonly client: pg.Client
   private readonly shape: Shape
-  private readonly database: Database
+  private readonly database: DatabaseConfig
 
   constructor(
     client: pg.Client,
-    { shape, database }: { readonly shape: Shape; readonly database: Database },
+    { shape, database }: { readonly shape: Shape; readonly database: DatabaseConfig },
     about: Pick<RowSource, 'facts' | 'identity' | 'counts' | 'head'>,
   ) {
     this.client = client
@@ -222,7 +225,7 @@ class DatabaseRows implements RowSource {
         timer = setTimeout(stalled, STALL_MS)
       }
     } catch (error) {
-      throw pgError(error, this.facts.target)
+      throw mapPgError(error, this.facts.target)
     } finally {
       clearTimeout(timer)
     }

@@ -1,6 +1,6 @@
 import type { Table } from '../../../core/rows/rows.ts'
 import { SCOPE_MEMBER } from '../../../core/rows/rows.ts'
-import { COLUMNS, type Kind } from '../columns.ts'
+import { COLUMNS, type ColumnKind } from '../columns.ts'
 
 /** How the bytes of a column become JSON. `raw` is JSON already, made by the server of a column that is not as in the contract. */
 export type FieldKind = 'plain' | 'word' | 'prose' | 'value' | 'instant' | 'raw'
@@ -13,14 +13,14 @@ export interface SelectedColumn {
 }
 /** A type as `format_type` writes it, for each column that a table has. */
 export type ColumnTypes = ReadonlyMap<string, string>
-export interface FoundTable {
+export interface TableShape {
   readonly types: ColumnTypes
   /** Whether the database's own constraints hold ids and words to their forms, so that none needs an escape. */
   readonly guarded: boolean
 }
 
 const PROSE: ReadonlySet<string> = new Set(['note', 'description', 'owner'])
-const KINDS: Readonly<Record<Kind, FieldKind>> = {
+const KINDS: Readonly<Record<ColumnKind, FieldKind>> = {
   text: 'word',
   boolean: 'plain',
   bigint: 'plain',
@@ -29,7 +29,7 @@ const KINDS: Readonly<Record<Kind, FieldKind>> = {
 }
 
 /** The columns in the order of RFC 8785, and the query for them. */
-export interface Selection {
+export interface RowSelection {
   readonly columns: readonly SelectedColumn[]
   readonly sql: string
 }
@@ -41,14 +41,18 @@ export interface Selection {
  * @param found its `types` are the base type of each column that is there; one of another type than the
  *   contract's is written by `to_json`, which shows what it is
  */
-export function selectRows(at: string, table: Table, { types, guarded }: FoundTable): Selection {
-  const declared: Readonly<Record<string, Kind>> = COLUMNS[table]
+export function buildRowSelection(
+  at: string,
+  table: Table,
+  { types, guarded }: TableShape,
+): RowSelection {
+  const declared: Readonly<Record<string, ColumnKind>> = COLUMNS[table]
   const names = Object.keys(declared)
     .filter((name) => types.has(name))
     .toSorted()
   const columns = names.map((name): SelectedColumn => {
-    const asDeclared = types.get(name) === TYPES[declared[name] as Kind]
-    const held = KINDS[declared[name] as Kind]
+    const asDeclared = types.get(name) === TYPES[declared[name] as ColumnKind]
+    const held = KINDS[declared[name] as ColumnKind]
     const kind = PROSE.has(name) || (held === 'word' && !guarded) ? 'prose' : held
     const text = JSON.stringify(name)
     return {
@@ -66,7 +70,7 @@ export function selectRows(at: string, table: Table, { types, guarded }: FoundTa
   return { columns, sql: `SELECT ${fields.join(', ')} FROM ${at} ORDER BY ${key.join(', ')}` }
 }
 
-const TYPES: Readonly<Record<Kind, string>> = {
+const TYPES: Readonly<Record<ColumnKind, string>> = {
   text: 'text',
   boolean: 'boolean',
   bigint: 'bigint',

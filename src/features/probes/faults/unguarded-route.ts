@@ -1,6 +1,6 @@
 import type { AuthResult } from '../../../core/auth/types.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
-import type { HttpRoute } from '../../../ports/http.ts'
+import type { Route } from '../../../ports/http.ts'
 import type { ScratchStore } from '../../../ports/store.ts'
 import type { Parts } from '../../serve/dependencies.ts'
 import { serviceRoutes } from '../../serve/routes.ts'
@@ -16,7 +16,7 @@ const ANYBODY: AuthResult = {
 }
 
 /** A service in which somebody forgot to guard one route: whoever lists the registry is somebody. */
-export const unguarded = (parts: Parts): readonly HttpRoute[] => {
+export const unguarded = (parts: Parts): readonly Route[] => {
   const open = serviceRoutes(() => {
     const { door, ...rest } = parts()
     const verifier = { ...door.verifier, verify: () => Promise.resolve(ANYBODY) }

@@ -1,9 +1,9 @@
 import { TOKEN_TENANT, TOKEN_USER } from '../../../core/parity/scene.ts'
-import type { HttpRequest, HttpRoute } from '../../../ports/http.ts'
+import type { HttpRequest, Route } from '../../../ports/http.ts'
 import { serviceRoutes } from '../../serve/routes.ts'
 import { Refusal } from '../../serve/reply.ts'
 
-export type Endpoint = Pick<HttpRoute, 'id' | 'method' | 'path'>
+export type Endpoint = Pick<Route, 'id' | 'method' | 'path'>
 
 /** Every route that a service has, by the table that serves them: a new one is asked as well. */
 export const ENDPOINTS: readonly Endpoint[] = serviceRoutes(() => {

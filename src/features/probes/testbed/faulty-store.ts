@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FfError } from '../../../errors.ts'
-import type { ServedStore } from '../../../ports/store.ts'
+import type { ServiceStore } from '../../../ports/store.ts'
 
 /** What is the matter with a store. */
 export type StoreTrouble = 'none' | 'down' | 'full' | 'slow' | 'stuck' | 'unaudited'
@@ -10,7 +10,7 @@ export interface StoreFault {
   /** Resolves when whoever is stuck goes on. */
   released: Promise<void>
 }
-type Overrides = Partial<Omit<ServedStore, 'kind'>>
+type Overrides = Partial<Omit<ServiceStore, 'kind'>>
 
 const SLOW_MS = 80
 /** The end of a chain that no change reaches. */
@@ -21,7 +21,7 @@ const refusing = (code: 'backing_unavailable' | 'disk_full', what: string) => ()
 const down = refusing('backing_unavailable', 'The store is away.')
 
 const TROUBLES: Readonly<
-  Record<StoreTrouble, (store: ServedStore, fault: StoreFault) => Overrides>
+  Record<StoreTrouble, (store: ServiceStore, fault: StoreFault) => Overrides>
 > = {
   none: () => ({}),
   down: () => ({
@@ -49,11 +49,11 @@ const TROUBLES: Readonly<
 }
 
 /** A store with whatever its holder has set against it. */
-export const troubledStore = (store: ServedStore, fault: StoreFault): ServedStore =>
+export const troubledStore = (store: ServiceStore, fault: StoreFault): ServiceStore =>
   overlaid(store, () => TROUBLES[fault.store](store, fault))
 
 /** A store of which some is done otherwise, looked up at each call. */
-export function overlaid(store: ServedStore, over: () => Overrides): ServedStore {
+export function overlaid(store: ServiceStore, over: () => Overrides): ServiceStore {
   return {
     kind: store.kind,
     read: (query) => over().read?.(query) ?? store.read(query),

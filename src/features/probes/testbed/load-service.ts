@@ -1,13 +1,13 @@
 import { withAll } from '../../../concurrency/open-all.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
 import type { HttpClient } from '../../../ports/http.ts'
-import type { ServedStore } from '../../../ports/store.ts'
+import type { ServiceStore } from '../../../ports/store.ts'
 import type { World } from '../framework/probe.ts'
 import { ServiceStage } from './test-service.ts'
 
 /** What a service under load is made of: its store, and whatever of the stage is otherwise. */
 export interface Serving {
-  readonly store: ServedStore
+  readonly store: ServiceStore
   readonly hands?: Partial<Adapters>
 }
 

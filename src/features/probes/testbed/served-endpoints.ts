@@ -3,8 +3,8 @@ import type { AuthSettings } from '../../../core/auth/contract.ts'
 import type { Environment } from '../../../core/auth/types.ts'
 import type { TargetSpec } from '../../../core/parity/target.ts'
 import type { Authenticator } from '../../../ports/auth.ts'
-import type { HttpClient, HttpRoute, HttpWitness } from '../../../ports/http.ts'
-import type { ServedScratch } from '../../../ports/store.ts'
+import type { HttpClient, Route, HttpObserver } from '../../../ports/http.ts'
+import type { ScratchServiceStore } from '../../../ports/store.ts'
 import { loadPersistence } from '../../migrate/load-persistence.ts'
 import { LIMITS } from '../../serve/serve.ts'
 import { Harness, type HarnessBench } from '../../serve/harness.ts'
@@ -18,7 +18,7 @@ import { TOKEN_TIME } from './test-tokens.ts'
 /** Lends routes over a socket of this machine, and who asks them. */
 export function withService<T>(
   { adapters }: Pick<World, 'adapters'>,
-  routes: readonly HttpRoute[],
+  routes: readonly Route[],
   use: (client: HttpClient) => Promise<T>,
 ): Promise<T> {
   const at = { host: '127.0.0.1', port: 0 }
@@ -29,13 +29,13 @@ export function withService<T>(
   })
 }
 /** What a service fails at is in its answers, which are measured. */
-const NOBODY: HttpWitness = { replied: () => undefined, failed: () => undefined }
+const NOBODY: HttpObserver = { replied: () => undefined, failed: () => undefined }
 
 /** Lends a store that can be served, of scratch state. */
 export async function withServedScratch<T>(
   { adapters, root }: Pick<World, 'adapters' | 'root'>,
   spec: TargetSpec,
-  use: (scratch: ServedScratch) => Promise<T>,
+  use: (scratch: ScratchServiceStore) => Promise<T>,
 ): Promise<T> {
   const { migrations, versions } = await loadPersistence(root)
   return withAll([() => adapters.openServedScratch(spec, { migrations, versions })], use)
@@ -108,7 +108,10 @@ export const withTwoHarnesses = <T>(
 /** Lends a folder and scratch state of the database. */
 export const withTwoScratches = <T>(
   world: World,
-  use: (two: { readonly file: ServedScratch; readonly db: ServedScratch }) => Promise<T>,
+  use: (two: {
+    readonly file: ScratchServiceStore
+    readonly db: ScratchServiceStore
+  }) => Promise<T>,
 ): Promise<T> =>
   withServedScratch(world, { kind: 'file', folder: null }, (file) =>
     withServedScratch(world, world.targets.scratch, (db) => use({ file, db })),

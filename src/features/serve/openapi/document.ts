@@ -1,10 +1,10 @@
-import type { HttpLimits, HttpRoute } from '../../../ports/http.ts'
+import type { HttpLimits, Route } from '../../../ports/http.ts'
 import { MAX_ALL, MAX_BULK, MAX_PAGE } from '../dependencies.ts'
 import { type Operation, OPERATIONS } from './operations.ts'
 import { jsonOf, responsesOf } from './responses.ts'
 import { type Json, rehomed } from './schema-refs.ts'
 
-type DescribedRoute = Pick<HttpRoute, 'id' | 'method' | 'path'>
+type DescribedRoute = Pick<Route, 'id' | 'method' | 'path'>
 
 /**
  * The interface as OpenAPI 3.1: pure data, of the routes that are served and of the schemas that validate.

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { readText } from '../../../artefacts/read-text.ts'
-import type { HttpLimits, HttpRoute } from '../../../ports/http.ts'
+import type { HttpLimits, Route } from '../../../ports/http.ts'
 import { artefactError } from '../../../artefacts/artefact-error.ts'
 import { jsonReply } from '../reply.ts'
 import { openapiDocument } from './document.ts'
@@ -19,9 +19,9 @@ export const OWN = { id: 'openapi', method: 'GET', path: '/openapi.json' } as co
  */
 export async function openapiRoute(
   root: string,
-  routes: readonly HttpRoute[],
+  routes: readonly Route[],
   limits: HttpLimits,
-): Promise<HttpRoute> {
+): Promise<Route> {
   const document = openapiDocument([...routes, OWN], await readSchemas(root), limits)
   const reply = jsonReply(JSON.stringify(document))
   return { ...OWN, handle: () => Promise.resolve(reply) }
