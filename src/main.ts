@@ -1,7 +1,7 @@
 import { adapters, packageRoot } from './composition.ts'
 import type { Context, Io } from './commands/context.ts'
 import { runProgram } from './commands/program.ts'
-import { EXITS } from './core/exit.ts'
+import { EXIT_STATUSES } from './core/exit.ts'
 
 /**
  * The only reader of arguments, environment, streams, signals and the clock.
@@ -23,7 +23,7 @@ export async function main(given: Partial<Context> = {}, argv = process.argv): P
     ...given,
   }
   await runProgram(argv, context)
-  return EXITS[context.exit][0]
+  return EXIT_STATUSES[context.exit][0]
 }
 
 function standardStreams(): Io {

@@ -14,9 +14,9 @@ import type {
 import type { MigrationSession } from '../ports/migrations.ts'
 import type { RoleFacts, SchemaFacts, ScratchDatabase } from '../ports/database.ts'
 import type { RowSink, RowSource } from '../ports/rows.ts'
-import type { State } from '../core/rows/rows.ts'
+import type { RowsByTable } from '../core/rows/rows.ts'
 import type { Migration } from '../core/migrations/plan.ts'
-import { inDatabase, type TargetSpec } from '../core/parity/target.ts'
+import { withDatabaseName, type TargetSpec } from '../core/parity/target.ts'
 import { FileStore } from './file-store/file-store.ts'
 import { openScratchFolder, withFolder } from './file-store/scratch-folder.ts'
 import { PostgresTrail } from './postgres/audit-trail.ts'
@@ -72,7 +72,7 @@ const scratchTools = (): { digestKey: Uint8Array; phase: string } => ({
 /** What a live side may need beside its target. */
 export interface LiveStoreOptions extends ScratchStoreOptions {
   /** The rows that a private server is filled with; null where this side has nothing to copy. */
-  readonly copied: (() => Promise<State>) | null
+  readonly copied: (() => Promise<RowsByTable>) | null
 }
 type LiveOpener<K extends TargetSpec['kind']> = (
   spec: Extract<TargetSpec, { kind: K }>,
@@ -95,7 +95,7 @@ const READERS: { readonly [K in TargetSpec['kind']]: LiveOpener<K> } = {
       const { facts, store } = await keep(OPENERS.embedded(spec, needs))
       const rows = await copied()
       await store.load(rows)
-      const state = (): Promise<State> => Promise.resolve(rows)
+      const state = (): Promise<RowsByTable> => Promise.resolve(rows)
       return { facts, identity: 'embedded', store, state }
     })
     return { ...value, close }
@@ -185,7 +185,7 @@ export async function withScratchDatabase<T>(
     return withPrivateDatabase((made) => withScratchDatabase(made, versions, use))
   if (spec.kind !== 'postgres') throw notKept(spec, 'can hold a scratch database')
   return withTemporaryDatabase(databaseOf(spec), versions, ({ name, server }) => {
-    const target = inDatabase(spec, name)
+    const target = withDatabaseName(spec, name)
     const tools = scratchTools()
     return use({
       target,
@@ -218,7 +218,10 @@ export async function openServed(
 }
 
 /** A store of a sample, which goes with the service. */
-export async function openSample(sample: State, tools: AuditOptions): Promise<OpenServiceStore> {
+export async function openSample(
+  sample: RowsByTable,
+  tools: AuditOptions,
+): Promise<OpenServiceStore> {
   const { value } = await openAll(async (keep) => {
     const made = await keep(openScratchFolder(null, tools))
     await made.store.load(sample)

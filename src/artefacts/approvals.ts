@@ -1,15 +1,15 @@
 import type { Approval } from '../core/evaluate/approvals.ts'
 import { parseInstant } from '../core/rows/instant.ts'
-import { type LoadResult, parseShaped, type Place } from './load.ts'
+import { type LoadResult, parseShaped, type ArtefactPlace } from './load.ts'
 import type { ArtefactProblem } from './problem.ts'
-import { readText } from './read-text.ts'
+import { readTextFile } from './read-text.ts'
 
 /** Reads a file of approvals: of each ref, flag, tenant and user there is one. */
 export async function loadApprovals({
   path,
   shown,
-}: Place): Promise<LoadResult<readonly Approval[]>> {
-  const read = await readText(path, shown)
+}: ArtefactPlace): Promise<LoadResult<readonly Approval[]>> {
+  const read = await readTextFile(path, shown)
   return read.ok ? parseApprovals(read.text, shown) : { ok: false, problems: [read.problem] }
 }
 

@@ -2,7 +2,7 @@ import type { ArtefactProblem } from './problem.ts'
 import { FfError } from '../errors.ts'
 
 /** One error for all that is wrong with the artefacts of a run: it cannot start. */
-export function artefactError(problems: readonly ArtefactProblem[]): FfError {
+export function toArtefactError(problems: readonly ArtefactProblem[]): FfError {
   const lines = problems.map(
     ({ file, pointer, code, detail }) =>
       `${file}${pointer === '' ? '' : `#${pointer}`}: ${code}${detail === '' ? '' : ` (${detail})`}`,

@@ -1,5 +1,5 @@
-import type { Documents, SignoffCrypto, SignoffTools } from '../core/signoff/types.ts'
-import { schemaProblems } from './schemas.ts'
+import type { SignedDocuments, SignoffCrypto, SignoffDependencies } from '../core/signoff/types.ts'
+import { validateSchema } from './schemas.ts'
 import type { ArtefactByKind } from './types.generated.ts'
 
 /** Documents that people's folders hold and the package does not, with the schema of each. */
@@ -18,18 +18,18 @@ export type DocumentKind = keyof typeof DOCUMENTS
 type Made = Pick<ArtefactByKind, DocumentKind>
 
 /** Holds values to the schemas of the sign-off. */
-export const documentShape: SignoffTools['shape'] = (kind, value) => {
-  const [problem] = schemaProblems(DOCUMENTS[kind], value, '')
+export const checkDocumentShape: SignoffDependencies['shape'] = (kind, value) => {
+  const [problem] = validateSchema(DOCUMENTS[kind], value, '')
   return problem === undefined
     ? { ok: true, value: asCore(value as Made[typeof kind]) }
     : { ok: false, detail: `${problem.code} at ${problem.pointer || 'the root'}` }
 }
 
 /** What the schema says is what core takes it for; the compiler holds one to the other. */
-const asCore = <K extends DocumentKind>(value: Made[K]): Documents[K] => value
+const asCore = <K extends DocumentKind>(value: Made[K]): SignedDocuments[K] => value
 
 /** What a sign-off is checked with: cryptography, and the schemas of the package. */
-export const signoffTools = (crypto: SignoffCrypto): SignoffTools => ({
+export const signoffTools = (crypto: SignoffCrypto): SignoffDependencies => ({
   ...crypto,
-  shape: documentShape,
+  shape: checkDocumentShape,
 })

@@ -12,7 +12,7 @@ export type TextLine =
   | { readonly line: number; readonly code: ArtefactCode; readonly text?: never }
 
 /** A file as far as it went when it was opened: what is appended later is not of it. */
-export interface PlainFile {
+export interface RegularFile {
   readonly handle: FileHandle
   readonly size: number
 }
@@ -23,7 +23,7 @@ export interface PlainFile {
  * @param maxBytes of a longer line only that it is too long is told
  */
 export async function* readTextLines(
-  { handle, size }: PlainFile,
+  { handle, size }: RegularFile,
   maxBytes: number,
 ): AsyncGenerator<TextLine> {
   const lines = new LineSplitter(maxBytes)
@@ -55,7 +55,7 @@ function textOf({ bytes, tooLong }: ByteLine, line: number): TextLine {
  *
  * @returns null for anything but a file @throws what the system says of the path
  */
-export async function openPlainFile(path: string): Promise<PlainFile | null> {
+export async function openRegularFile(path: string): Promise<RegularFile | null> {
   const handle = await openToRead(path)
   const found = await handle.stat()
   if (found.isFile()) return { handle, size: found.size }

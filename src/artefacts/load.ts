@@ -1,11 +1,11 @@
 import { join } from 'node:path'
-import { strictProblems } from '../core/json/canonical.ts'
-import { type JsonNode, readJson } from '../core/json/read.ts'
+import { findJsonProblems } from '../core/json/canonical.ts'
+import { type JsonNode, parseLosslessJson } from '../core/json/read.ts'
 import type { DocumentKind } from './documents.ts'
 import type { ArtefactProblem } from './problem.ts'
-import { toPlain } from '../core/json/plain.ts'
-import { readText } from './read-text.ts'
-import { schemaProblems } from './schemas.ts'
+import { nodeToValue } from '../core/json/plain.ts'
+import { readTextFile } from './read-text.ts'
+import { validateSchema } from './schemas.ts'
 import type { ArtefactByKind } from './types.generated.ts'
 
 /** Those that the package keeps one file of. */
@@ -60,11 +60,11 @@ export type LoadResult<T> =
   | { readonly ok: false; readonly problems: readonly ArtefactProblem[] }
 
 /** Where a file is, and what to call it in a report. */
-export interface Place {
+export interface ArtefactPlace {
   readonly path: string
   readonly shown: string
 }
-export const packaged = (root: string, kind: ArtefactKind): Place => ({
+export const packagedArtefact = (root: string, kind: ArtefactKind): ArtefactPlace => ({
   path: join(root, ARTEFACTS[kind].file),
   shown: ARTEFACTS[kind].file,
 })
@@ -72,9 +72,9 @@ export const packaged = (root: string, kind: ArtefactKind): Place => ({
 /** Reads one artefact: bytes, UTF-8, JSON, I-JSON, schema. Rules that a schema cannot say come after. */
 export async function loadArtefact<K extends ArtefactKind>(
   kind: K,
-  place: Place,
+  place: ArtefactPlace,
 ): Promise<LoadResult<LoadedArtefact<K>>> {
-  const read = await readText(place.path, place.shown)
+  const read = await readTextFile(place.path, place.shown)
   if (!read.ok) return { ok: false, problems: [read.problem] }
   return parseArtefact(kind, { text: read.text, shown: place.shown })
 }
@@ -99,15 +99,15 @@ export function parseShaped(
   schema: string,
   { text, shown: file }: ShownText,
 ): LoadResult<{ readonly value: unknown; readonly node: JsonNode }> {
-  const json = readJson(text)
+  const json = parseLosslessJson(text)
   if (!json.ok) {
     const detail = `line ${json.line}, column ${json.column}`
     return { ok: false, problems: [{ file, pointer: '', code: json.code, detail }] }
   }
-  const strict = strictProblems(json.node).map((one) => ({ file, ...one, detail: '' }))
+  const strict = findJsonProblems(json.node).map((one) => ({ file, ...one, detail: '' }))
   if (strict.length > 0) return { ok: false, problems: strict }
-  const value = toPlain(json.node)
-  const problems = schemaProblems(schema, value, file)
+  const value = nodeToValue(json.node)
+  const problems = validateSchema(schema, value, file)
   if (problems.length > 0) return { ok: false, problems }
   return { ok: true, loaded: { value, node: json.node } }
 }

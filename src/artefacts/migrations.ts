@@ -4,16 +4,16 @@ import type { Migration } from '../core/migrations/plan.ts'
 import { listOrEmpty } from '../files/read-or-null.ts'
 import type { LoadResult } from './load.ts'
 import type { ArtefactProblem } from './problem.ts'
-import { readText } from './read-text.ts'
+import { readTextFile } from './read-text.ts'
 
-export const MIGRATIONS = 'contracts/migrations'
+export const MIGRATIONS_FOLDER = 'contracts/migrations'
 const NAME = /^(\d{4})_[a-z0-9_]+$/
 const PARTS = /^(?:(?!-- ff:).*\n)*-- ff:up\n([\s\S]*?)^-- ff:down\n([\s\S]*)$/m
 
 /** Reads `NNNN_name.sql` files, numbered from 1 without a gap, each with an up and a down part. */
 export async function loadMigrations(root: string): Promise<LoadResult<readonly Migration[]>> {
   // Where the folder is gone there are none, and the contract's rule names each that is missing.
-  const names = (await listOrEmpty(join(root, MIGRATIONS)))
+  const names = (await listOrEmpty(join(root, MIGRATIONS_FOLDER)))
     .filter((name) => name.endsWith('.sql'))
     .sort()
   const read = await Promise.all(names.map((file, at) => loadMigration(root, file, at + 1)))
@@ -27,7 +27,7 @@ async function loadMigration(
   file: string,
   version: number,
 ): Promise<LoadResult<Migration>> {
-  const shown = `${MIGRATIONS}/${file}`
+  const shown = `${MIGRATIONS_FOLDER}/${file}`
   const fail = (problem: Omit<ArtefactProblem, 'file' | 'pointer'>): LoadResult<Migration> => ({
     ok: false,
     problems: [{ file: shown, pointer: '', ...problem }],
@@ -39,7 +39,7 @@ async function loadMigration(
       detail: `the name of number ${version} begins ${String(version).padStart(4, '0')}_`,
     })
   }
-  const read = await readText(join(root, shown), shown)
+  const read = await readTextFile(join(root, shown), shown)
   if (!read.ok) return { ok: false, problems: [read.problem] }
   const text = normalise(read.text)
   const [, up, down] = PARTS.exec(text) ?? []

@@ -11,7 +11,7 @@ export type TextRead =
   | { readonly ok: false; readonly problem: ArtefactProblem }
 
 /** Reads a file as UTF-8, bounded, without repairing anything: a wrong byte is a problem, not a U+FFFD. */
-export async function readText(
+export async function readTextFile(
   path: string,
   shown: string,
   maxBytes = MAX_ARTEFACT_BYTES,

@@ -1,23 +1,23 @@
 import type { Environment } from '../core/auth/types.ts'
 import type { Approval } from '../core/evaluate/approvals.ts'
-import { strictProblems } from '../core/json/canonical.ts'
-import { toPlain } from '../core/json/plain.ts'
-import { readJson } from '../core/json/read.ts'
-import type { VectorRequest } from '../core/parity/vector.ts'
+import { findJsonProblems } from '../core/json/canonical.ts'
+import { nodeToValue } from '../core/json/plain.ts'
+import { parseLosslessJson } from '../core/json/read.ts'
+import type { VectorQuestion } from '../core/parity/vector.ts'
 import { type Instant, parseInstant } from '../core/rows/instant.ts'
-import { type PlainFile, readTextLines, type TextLine } from './lines.ts'
+import { type RegularFile, readTextLines, type TextLine } from './lines.ts'
 import type { ArtefactCode } from './problem.ts'
-import { schemaProblems } from './schemas.ts'
+import { validateSchema } from './schemas.ts'
 import type { ReplayRequest } from './types.generated.ts'
-import { type Fixture, headersOf, type VectorCredential } from './vectors.ts'
+import { type Fixture, toDevHeaders, type VectorCredential } from './vectors.ts'
 
 /** More than a request with a hundred approvals needs. */
 const MAX_LINE_BYTES = 65_536
 
 /** A recorded request with everything that is known of it. */
-export interface Recorded {
+export interface RecordedRequest {
   readonly line: number
-  readonly request: VectorRequest
+  readonly request: VectorQuestion
   readonly credential: VectorCredential
   readonly now: Instant
   readonly environment: Environment
@@ -30,48 +30,53 @@ export interface LineProblem {
   readonly pointer: string
   readonly code: ArtefactCode
 }
-export type RecordedLine =
-  | { readonly recorded: Recorded; readonly problems?: never }
+export type RecordedRequestLine =
+  | { readonly recorded: RecordedRequest; readonly problems?: never }
   | { readonly problems: readonly LineProblem[]; readonly recorded?: never }
 
 /** Whom the requests are put to, and where a token is looked for. */
-export interface Terms {
+export interface ReplayInputs {
   readonly fixtures: readonly Fixture[]
   readonly of: 'stores' | 'services'
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
 /** Each line of a file of recorded requests, from its beginning; a line of blanks is none. */
-export async function* readRecorded(file: PlainFile, terms: Terms): AsyncGenerator<RecordedLine> {
+export async function* readRecordedRequests(
+  file: RegularFile,
+  terms: ReplayInputs,
+): AsyncGenerator<RecordedRequestLine> {
   for await (const line of readTextLines(file, MAX_LINE_BYTES)) {
     if (line.text?.trim() !== '') yield recordedOf(line, terms)
   }
 }
 
-function recordedOf(held: TextLine, terms: Terms): RecordedLine {
+function recordedOf(held: TextLine, terms: ReplayInputs): RecordedRequestLine {
   const { line } = held
   const wrong = (
     ...found: readonly { readonly pointer: string; readonly code: ArtefactCode }[]
-  ): RecordedLine => ({ problems: found.map(({ pointer, code }) => ({ line, pointer, code })) })
+  ): RecordedRequestLine => ({
+    problems: found.map(({ pointer, code }) => ({ line, pointer, code })),
+  })
   if (held.text === undefined) return wrong({ pointer: '', code: held.code })
-  const json = readJson(held.text)
+  const json = parseLosslessJson(held.text)
   if (!json.ok) return wrong({ pointer: '', code: json.code })
-  const strict = strictProblems(json.node)
+  const strict = findJsonProblems(json.node)
   if (strict.length > 0) return wrong(...strict)
-  const value = toPlain(json.node)
-  const misfits = schemaProblems('replay-request', value, '')
+  const value = nodeToValue(json.node)
+  const misfits = validateSchema('replay-request', value, '')
   if (misfits.length > 0) return wrong(...misfits)
   return built(value as ReplayRequest, line, { ...terms, wrong })
 }
 
-interface Building extends Terms {
+interface Building extends ReplayInputs {
   readonly wrong: (
     ...found: readonly { readonly pointer: string; readonly code: ArtefactCode }[]
-  ) => RecordedLine
+  ) => RecordedRequestLine
 }
 
 /** What a schema cannot say: times that exist, fixtures and tokens that are there, and what nobody can give a service. */
-function built(raw: ReplayRequest, line: number, building: Building): RecordedLine {
+function built(raw: ReplayRequest, line: number, building: Building): RecordedRequestLine {
   const { fixtures, wrong } = building
   const named = fixtureOf(raw)
   const fixture = fixtures.find(({ id }) => id === named) ?? null
@@ -90,20 +95,20 @@ function built(raw: ReplayRequest, line: number, building: Building): RecordedLi
 type LineFault = Pick<LineProblem, 'pointer' | 'code'>
 
 /** A service has a clock, an environment and approvals of its own. */
-const givenFaults = (raw: ReplayRequest, { of }: Terms): readonly LineFault[] =>
+const givenFaults = (raw: ReplayRequest, { of }: ReplayInputs): readonly LineFault[] =>
   (['now', 'environment', 'approvals'] as const)
     .filter((name) => of === 'services' && raw[name] !== undefined)
     .map((name) => ({ pointer: `/${name}`, code: 'given_to_a_service' }))
 
 const tokenEnvOf = ({ credential }: ReplayRequest): string | null =>
   credential != null && 'token_env' in credential ? credential.token_env : null
-function tokenOf(raw: ReplayRequest, { env }: Terms): string | null {
+function tokenOf(raw: ReplayRequest, { env }: ReplayInputs): string | null {
   const name = tokenEnvOf(raw)
   return name !== null && Object.hasOwn(env, name) ? (env[name] ?? null) : null
 }
 
 /** A store has no keys that a live token would be signed with. */
-function tokenFaults(raw: ReplayRequest, terms: Terms): readonly LineFault[] {
+function tokenFaults(raw: ReplayRequest, terms: ReplayInputs): readonly LineFault[] {
   if (tokenEnvOf(raw) === null) return []
   const pointer = '/credential/token_env'
   if (terms.of === 'stores') return [{ pointer, code: 'token_for_a_store' }]
@@ -113,7 +118,7 @@ function tokenFaults(raw: ReplayRequest, terms: Terms): readonly LineFault[] {
 const fixtureOf = ({ credential }: ReplayRequest): string | null =>
   credential != null && 'fixture' in credential ? credential.fixture : null
 
-function recordedFrom(raw: ReplayRequest, line: number, held: Held): Recorded {
+function recordedFrom(raw: ReplayRequest, line: number, held: Held): RecordedRequest {
   const { fixture } = held
   const { flag_key, tenant_id = null, user_id = null, approval_ref = null } = raw.request
   return {
@@ -154,7 +159,7 @@ function credentialOf({ credential }: ReplayRequest, { fixture, token }: Held): 
   const headers = fixture === null ? said : fixture.dev_headers
   return {
     token: fixture?.token ?? token,
-    dev_headers: headers === null ? null : headersOf(headers),
+    dev_headers: headers === null ? null : toDevHeaders(headers),
     fixture,
   }
 }

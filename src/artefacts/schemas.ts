@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import type { ErrorObject } from 'ajv'
-import { pointer } from '../core/json/pointer.ts'
+import { appendPointer } from '../core/json/pointer.ts'
 import { FfError } from '../errors.ts'
 import type { ArtefactProblem } from './problem.ts'
 
@@ -8,7 +8,7 @@ type Validator = ((value: unknown) => boolean) & { readonly errors?: readonly Er
 const require = createRequire(import.meta.url)
 
 /** Holds a value to a schema. @returns every breach, in the order of the pointers; none means that the value fits */
-export function schemaProblems(
+export function validateSchema(
   schemaName: string,
   value: unknown,
   file: string,
@@ -39,7 +39,7 @@ function toProblem(error: ErrorObject, file: string): ArtefactProblem {
   const member = params.additionalProperty ?? params.missingProperty
   return {
     file,
-    pointer: member === undefined ? error.instancePath : pointer(error.instancePath, member),
+    pointer: member === undefined ? error.instancePath : appendPointer(error.instancePath, member),
     code: `schema_${error.keyword.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`,
     detail: error.message ?? '',
   }

@@ -1,12 +1,25 @@
-import { pointer } from '../core/json/pointer.ts'
-import { isArray, type JsonNode, type JsonObject } from '../core/json/read.ts'
-import { deriveCovers } from '../core/parity/covers.ts'
-import type { Asker, Covers, Given, Vector, VectorRequest } from '../core/parity/vector.ts'
+import { appendPointer } from '../core/json/pointer.ts'
+import { isJsonArray, type JsonNode, type JsonObject } from '../core/json/read.ts'
+import { deriveCoverage } from '../core/parity/covers.ts'
+import type {
+  VectorCaller,
+  VectorCoverage,
+  VectorInput,
+  Vector,
+  VectorQuestion,
+} from '../core/parity/vector.ts'
 import type { Approval } from '../core/evaluate/approvals.ts'
 import type { Credential as DoorCredential } from '../core/auth/types.ts'
 import { decodeRow } from '../core/rows/decode-row.ts'
 import { type Instant, parseInstant } from '../core/rows/instant.ts'
-import { type AnyRow, keyOf, keyText, type State, type Table, TABLES } from '../core/rows/rows.ts'
+import {
+  type AnyRow,
+  getRowKey,
+  formatRowKey,
+  type RowsByTable,
+  type TableName,
+  TABLE_NAMES,
+} from '../core/rows/rows.ts'
 import type { LoadedArtefact } from './load.ts'
 import type { ArtefactCode, ArtefactProblem } from './problem.ts'
 import type { JwtFixtures, ParityTestMatrix } from './types.generated.ts'
@@ -20,7 +33,7 @@ export interface VectorCredential extends DoorCredential {
 }
 export type RunnableVector = Vector<VectorCredential>
 
-export interface Built {
+export interface BuiltVectors {
   readonly vectors: readonly RunnableVector[]
   readonly problems: readonly ArtefactProblem[]
 }
@@ -29,16 +42,16 @@ export interface Built {
 export function buildVectors(
   matrix: LoadedArtefact<'parity_test_matrix'>,
   fixtures: readonly Fixture[],
-): Built {
+): BuiltVectors {
   const report = new Report(matrix.file)
   const nodes = items(member(matrix.node, 'vectors'))
   const vectors = matrix.value.vectors.map((raw, at) => {
-    report.at = pointer('/vectors', at)
+    report.at = appendPointer('/vectors', at)
     return buildVector(raw, nodes[at] as JsonNode, { fixtures, report })
   })
   const ids = matrix.value.vectors.map(({ id }) => id)
   ids.forEach((id, at) => {
-    if (ids.indexOf(id) !== at) report.addAt(pointer('/vectors', at), 'id_repeated', id)
+    if (ids.indexOf(id) !== at) report.addAt(appendPointer('/vectors', at), 'id_repeated', id)
   })
   return { vectors, problems: report.problems }
 }
@@ -76,19 +89,19 @@ function buildVector(
     approval_ref = null,
     request_id,
   } = when.request
-  const request: VectorRequest = { flag_key, tenant_id, user_id, approval_ref, request_id }
-  const built: Given = {
+  const request: VectorQuestion = { flag_key, tenant_id, user_id, approval_ref, request_id }
+  const built: VectorInput = {
     now: instant(given.now, '/given/now', report),
     environment: given.environment,
     state: buildState(member(node, 'given'), report),
     approvals: given.approvals.map((one, at) =>
-      approval(one, pointer('/given/approvals', at), report),
+      approval(one, appendPointer('/given/approvals', at), report),
     ),
     admin: given.admin,
   }
   const credential = resolveCredential(raw, fixtures, report)
   const asker = askerOf(credential, raw, report)
-  checkCovers(raw.covers, deriveCovers(built, asker, request), report)
+  checkCovers(raw.covers, deriveCoverage(built, asker, request), report)
   const { id, title, covers } = raw
   return {
     id,
@@ -101,36 +114,36 @@ function buildVector(
   }
 }
 
-const LISTS: Readonly<Record<Table, string>> = {
+const LISTS: Readonly<Record<TableName, string>> = {
   flag_registry: 'flags',
   tenant_override: 'tenant_overrides',
   user_override: 'user_overrides',
 }
 
-function buildState(given: JsonNode, report: Report): State {
-  const rowsOf = (table: Table): readonly AnyRow[] => {
+function buildState(given: JsonNode, report: Report): RowsByTable {
+  const rowsOf = (table: TableName): readonly AnyRow[] => {
     const seen = new Set<string>()
     return items(member(given, LISTS[table])).flatMap((node, at): AnyRow[] => {
-      const here = `/given/${pointer(LISTS[table], at)}`
+      const here = `/given/${appendPointer(LISTS[table], at)}`
       const stored = decodeRow(table, node)
       if (stored.broken !== undefined) {
         for (const { code, pointer: below } of stored.broken) report.add(here + below, code)
         return []
       }
-      const key = keyText(keyOf(stored.row))
+      const key = formatRowKey(getRowKey(stored.row))
       if (seen.has(key)) report.add(here, 'row_repeated', key.trim())
       seen.add(key)
       return [stored.row]
     })
   }
   const state = Object.fromEntries(
-    TABLES.map((table) => [table, rowsOf(table)]),
-  ) as unknown as State
+    TABLE_NAMES.map((table) => [table, rowsOf(table)]),
+  ) as unknown as RowsByTable
   const known = new Set(state.flag_registry.map(({ flag_key }) => flag_key))
   for (const table of ['tenant_override', 'user_override'] as const) {
     state[table].forEach(({ flag_key }, at) => {
       if (!known.has(flag_key))
-        report.add(`/given/${pointer(LISTS[table], at)}/flag_key`, 'flag_unknown', flag_key)
+        report.add(`/given/${appendPointer(LISTS[table], at)}/flag_key`, 'flag_unknown', flag_key)
     })
   }
   return state
@@ -161,7 +174,7 @@ function resolveCredential(
   const named = raw.given.credential
   if (named === null) return { token: null, dev_headers: null, fixture: null }
   if ('dev_headers' in named)
-    return { token: null, dev_headers: headersOf(named.dev_headers), fixture: null }
+    return { token: null, dev_headers: toDevHeaders(named.dev_headers), fixture: null }
   const fixture = fixtures.find(({ id }) => id === named.fixture)
   if (fixture === undefined) {
     report.add('/given/credential/fixture', 'fixture_unknown', named.fixture)
@@ -172,11 +185,11 @@ function resolveCredential(
   if (fixture.environment !== raw.given.environment) {
     report.add('/given/environment', 'fixture_environment_differs', fixture.environment)
   }
-  const dev_headers = fixture.dev_headers === null ? null : headersOf(fixture.dev_headers)
+  const dev_headers = fixture.dev_headers === null ? null : toDevHeaders(fixture.dev_headers)
   return { token: fixture.token, dev_headers, fixture }
 }
 
-export const headersOf = ({
+export const toDevHeaders = ({
   user_id,
   tenant_id,
   scopes,
@@ -187,7 +200,7 @@ export const headersOf = ({
 })
 
 /** Who asks, read off the credential without judging it: the token's claims as they stand. */
-function askerOf(credential: VectorCredential, raw: RawVector, report: Report): Asker {
+function askerOf(credential: VectorCredential, raw: RawVector, report: Report): VectorCaller {
   const { token, dev_headers, fixture } = credential
   const dev = raw.given.environment === 'dev+H'
   if (token !== null && fixture !== null) {
@@ -217,8 +230,8 @@ function claimsOf(token: string): { sub?: string; tid?: string } {
   }
 }
 
-function checkCovers(said: RawVector['covers'], derived: Covers, report: Report): void {
-  for (const name of Object.keys(derived) as (keyof Covers)[]) {
+function checkCovers(said: RawVector['covers'], derived: VectorCoverage, report: Report): void {
+  for (const name of Object.keys(derived) as (keyof VectorCoverage)[]) {
     if (said[name] !== derived[name])
       report.add(`/covers/${name}`, 'covers_differs', `from its inputs: ${String(derived[name])}`)
   }
@@ -227,4 +240,4 @@ function checkCovers(said: RawVector['covers'], derived: Covers, report: Report)
 /** Only for members that the schema requires. */
 const member = (node: JsonNode, name: string): JsonNode =>
   (node as JsonObject).members.find(([held]) => held === name)?.[1] as JsonNode
-const items = (node: JsonNode): readonly JsonNode[] => (isArray(node) ? node : [])
+const items = (node: JsonNode): readonly JsonNode[] => (isJsonArray(node) ? node : [])

@@ -9,7 +9,7 @@ import { loadPersistence } from '../features/migrate/load-persistence.ts'
 import { resolveTarget } from '../features/parity/resolve-target.ts'
 import { ended } from '../concurrency/ended.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
-import { fromMilliseconds } from '../core/rows/instant.ts'
+import { instantFromMs } from '../core/rows/instant.ts'
 import type { ExitName } from '../core/exit.ts'
 import { FfError } from '../errors.ts'
 import { RECORD_LINES } from '../reports/audit-text.ts'
@@ -108,7 +108,7 @@ async function trustOf({ context, options }: Invocation<typeof AUDIT_VERIFY>): P
     cwd,
     runners: options.runner,
     pin: FF_TRUST_SHA256,
-    now: fromMilliseconds(now().getTime()),
+    now: instantFromMs(now().getTime()),
     adapters,
   }
 }

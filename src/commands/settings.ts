@@ -1,9 +1,9 @@
 import { dirname, join } from 'node:path'
 import leven from 'leven'
 import { targetError } from '../features/parity/resolve-target.ts'
-import { strictProblems } from '../core/json/canonical.ts'
-import { toPlain } from '../core/json/plain.ts'
-import { readJson } from '../core/json/read.ts'
+import { findJsonProblems } from '../core/json/canonical.ts'
+import { nodeToValue } from '../core/json/plain.ts'
+import { parseLosslessJson } from '../core/json/read.ts'
 import type { TargetRefusal, TargetSpec } from '../core/parity/target.ts'
 import { MAX_LEEWAY_S, type SettingFault } from '../core/settings/parse-setting.ts'
 import {
@@ -194,11 +194,11 @@ function checkConfig(text: string): Readonly<Record<string, string>> {
 }
 
 function parse(text: string): object {
-  const read = readJson(text)
-  if (!read.ok || strictProblems(read.node).length > 0) {
+  const read = parseLosslessJson(text)
+  if (!read.ok || findJsonProblems(read.node).length > 0) {
     throw invalid(`${CONFIG_FILE} is not JSON without repeated members.`, 'Correct it.')
   }
-  const parsed = toPlain(read.node)
+  const parsed = nodeToValue(read.node)
   if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed
   throw invalid(`${CONFIG_FILE} is not a JSON object.`, 'Write {"storeDir": "..."}, for one.')
 }

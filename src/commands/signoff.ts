@@ -13,7 +13,7 @@ import {
   newWaiver,
   signWaiver,
 } from '../features/signoff/waivers.ts'
-import { fromMilliseconds, toMilliseconds } from '../core/rows/instant.ts'
+import { instantFromMs, instantToMs } from '../core/rows/instant.ts'
 import type { Context, Invocation } from './context.ts'
 import type {
   KEY_NEW,
@@ -44,7 +44,7 @@ const TRUST_DAYS = 180
 /** `ff trust init` */
 export const trustInit = ({ context, options }: Invocation<typeof TRUST_INIT>): Promise<void> =>
   answer(context, async (desk) => {
-    const until = fromMilliseconds(toMilliseconds(desk.now) + TRUST_DAYS * 86_400_000)
+    const until = instantFromMs(instantToMs(desk.now) + TRUST_DAYS * 86_400_000)
     const sha256 = await initTrust(desk, {
       signers: {
         'platform-lead': options.platformLead,
@@ -155,7 +155,7 @@ async function answer(
 async function deskOf(context: Context): Promise<Desk> {
   const { root, cwd, env, now, io, adapters } = context
   const { FF_TRUST_SHA256 } = (await loadSettings(env, cwd)).values
-  const at = fromMilliseconds(now().getTime())
+  const at = instantFromMs(now().getTime())
   return openDesk({
     root,
     cwd,

@@ -4,8 +4,8 @@ import { isTokenLine, TokenLines } from '../features/tokens/token-lines.ts'
 import { mintToken } from '../features/tokens/token-mint.ts'
 import { judgeToken, verdictReport, type VerifyOptions } from '../features/tokens/token-verify.ts'
 import type { AuthSettings } from '../core/auth/contract.ts'
-import { type ExitName, weightiest } from '../core/exit.ts'
-import { type Instant, fromMilliseconds } from '../core/rows/instant.ts'
+import { type ExitName, decideExit } from '../core/exit.ts'
+import { type Instant, instantFromMs } from '../core/rows/instant.ts'
 import { FfError } from '../errors.ts'
 import type { OpenAuthenticator } from '../ports/auth.ts'
 import type { Context, Invocation } from './context.ts'
@@ -83,7 +83,7 @@ async function judgeLines(
     if (whole && text.trim() === '') return
     // A line that was cut is not the line that came.
     const { answer, exit } = await lines.answer(whole ? text : '')
-    worst = weightiest(worst, exit)
+    worst = decideExit(worst, exit)
     await context.io.stdout(`${JSON.stringify(answer)}\n`)
   }
   await put(first)
@@ -117,7 +117,7 @@ async function atBench<T>(
   }
 }
 
-const nowOf = ({ now }: Context): Instant => fromMilliseconds(now().getTime())
+const nowOf = ({ now }: Context): Instant => instantFromMs(now().getTime())
 
 /** `ff token mint --dev`: prints a token and serves its key until it is ended. */
 export async function mint({ context, options }: Invocation<typeof TOKEN_MINT>): Promise<void> {

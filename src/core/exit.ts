@@ -1,5 +1,5 @@
 /** The exit statuses: part of the interface that scripts and CI rely on. */
-export const EXITS = {
+export const EXIT_STATUSES = {
   ok: [0, 'the check holds, or GO'],
   internal: [1, 'a bug, or the process ended before its verdict was out'],
   usage: [2, 'a bad option, setting, artefact or server version'],
@@ -12,7 +12,7 @@ export const EXITS = {
   interrupted: [130, 'SIGINT'],
   terminated: [143, 'SIGTERM'],
 } as const satisfies Readonly<Record<string, readonly [status: number, meaning: string]>>
-export type ExitName = keyof typeof EXITS
+export type ExitName = keyof typeof EXIT_STATUSES
 
 /** Which of several outcomes decides: the lowest number. */
 const PRECEDENCE: Readonly<Record<ExitName, number>> = {
@@ -30,7 +30,7 @@ const PRECEDENCE: Readonly<Record<ExitName, number>> = {
 }
 
 /** The outcome that decides. One has to be given: the absence of outcomes is not a pass. */
-export const weightiest = <N extends ExitName>(first: N, ...others: readonly N[]): N =>
+export const decideExit = <N extends ExitName>(first: N, ...others: readonly N[]): N =>
   others.reduce(
     (decides, other) => (PRECEDENCE[other] < PRECEDENCE[decides] ? other : decides),
     first,

@@ -40,4 +40,4 @@ export interface Problem {
   readonly pointer: string
 }
 
-export const problem = (code: ProblemCode, at: string): Problem => ({ code, pointer: at })
+export const makeProblem = (code: ProblemCode, at: string): Problem => ({ code, pointer: at })

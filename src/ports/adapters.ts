@@ -11,7 +11,7 @@ import type { Migration } from '../core/migrations/plan.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { PublicJwk, SignoffCrypto } from '../core/signoff/types.ts'
 import type { Instant } from '../core/rows/instant.ts'
-import type { State } from '../core/rows/rows.ts'
+import type { RowsByTable } from '../core/rows/rows.ts'
 import type { AdminServer, ApprovalService, ApprovalsPlan } from './admin.ts'
 import type { AuditHeadRead, AuditSigner, AuditTrail, SignedHead } from './audit.ts'
 import type {
@@ -68,7 +68,7 @@ export interface Adapters {
   /** A store that somebody keeps, for the one service that writes to it. @throws FfError saying why it is not served */
   openServed(spec: TargetSpec, needs: ServeOptions): Promise<OpenServiceStore>
   /** A store of a sample, which goes with the service. */
-  openSample(sample: State, tools: AuditOptions): Promise<OpenServiceStore>
+  openSample(sample: RowsByTable, tools: AuditOptions): Promise<OpenServiceStore>
   /** @throws FfError `listen_failed` */
   openServer(
     routes: readonly Route[],
@@ -89,7 +89,7 @@ export interface Adapters {
     needs: {
       readonly migrations: readonly Migration[]
       readonly versions: { readonly oldest: number; readonly newest: number }
-      readonly copied: (() => Promise<State>) | null
+      readonly copied: (() => Promise<RowsByTable>) | null
     },
   ): Promise<LiveStore>
   /** Credentials for the cells, signed as they run with the keys of the fixtures; to be closed. */

@@ -1,4 +1,4 @@
-import type { AuditHead, AuditRecord } from '../core/audit/record.ts'
+import type { AuditChainHead, AuditRecord } from '../core/audit/record.ts'
 import type { PublicJwk } from '../core/signoff/types.ts'
 import type { Instant } from '../core/rows/instant.ts'
 import type { ByteSigner } from './signoff.ts'
@@ -17,7 +17,7 @@ export interface AuditTrail {
 
 export interface AuditReading {
   /** What the store says beside the records: where the chain ends, or a place that it passes. */
-  readonly said: { readonly head: AuditHead; readonly as: 'end' | 'passed' }
+  readonly said: { readonly head: AuditChainHead; readonly as: 'end' | 'passed' }
   /** In the order in which they are kept, in bounded memory, once; null for what is kept there and is no record. */
   readonly records: AsyncIterable<AuditRecord | null>
 }

@@ -1,10 +1,10 @@
-import type { AuditEvent, AuditHead } from '../core/audit/record.ts'
-import type { RowKey, Table } from '../core/rows/rows.ts'
+import type { AuditEvent, AuditChainHead } from '../core/audit/record.ts'
+import type { RowKey, TableName } from '../core/rows/rows.ts'
 import type { SideFacts } from './store.ts'
 
 /** Lines of rows, each `{"row":...,"table":"..."}` and a newline as a snapshot has them (page 9), all of one table. */
 export interface RowBatch {
-  readonly table: Table
+  readonly table: TableName
   readonly bytes: Buffer
   /** Offsets of the lines that nobody has held to page 1 yet; null where none was looked at. */
   readonly unsure: readonly number[] | null
@@ -22,9 +22,9 @@ export interface RowSource {
   /** Which store this is, by whatever name it was reached; shown to nobody. */
   readonly identity: string
   /** How many rows it says that it holds; of a file that is being written to, at least about so many. */
-  readonly counts: Readonly<Record<Table, number>>
+  readonly counts: Readonly<Record<TableName, number>>
   /** The end of its audit chain, and its epoch (page 9). */
-  readonly head: AuditHead
+  readonly head: AuditChainHead
   readonly epoch: number
   /**
    * Every row by table, scope id and flag key, in bytes; once.
@@ -34,7 +34,7 @@ export interface RowSource {
   /** Known when the lines are through. */
   faults(): readonly SourceFault[]
   /** The lines, without their newline, that stand under these keys by now, outside the snapshot. */
-  lookup(table: Table, keys: readonly RowKey[]): Promise<readonly string[]>
+  lookup(table: TableName, keys: readonly RowKey[]): Promise<readonly string[]>
   close(): Promise<void>
 }
 
@@ -50,7 +50,7 @@ export interface RowSink {
    * @throws FfError `row_refused` where the database takes a row not; then nothing of this call is written
    */
   merge(
-    table: Table,
+    table: TableName,
     rows: readonly ColumnTexts[],
   ): Promise<{ readonly inserted: number; readonly updated: number }>
   /** Writes a boundary record at the end of the audit chain, unless one of this target is there. */

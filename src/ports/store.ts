@@ -1,7 +1,7 @@
-import type { AuditHead } from '../core/audit/record.ts'
-import type { BackingState } from '../core/evaluate/types.ts'
+import type { AuditChainHead } from '../core/audit/record.ts'
+import type { BackingKind } from '../core/evaluate/types.ts'
 import type { Problem } from '../core/problem.ts'
-import type { AnyRow, FlagRow, RowSet, State, Stored } from '../core/rows/rows.ts'
+import type { AnyRow, FlagRow, RowsOfFlag, RowsByTable, RowOrBroken } from '../core/rows/rows.ts'
 import type { WriteRequest } from '../core/rows/write-request.ts'
 
 /** Which rows one evaluation needs; a layer whose id is null is not read. */
@@ -13,12 +13,12 @@ export interface RowQuery {
 
 /** Rows to decide by: all that a question needs of a store. */
 export interface FlagReader {
-  readonly kind: BackingState
+  readonly kind: BackingKind
   /**
    * One consistent snapshot of the rows, as they are now.
    * @throws FfError `backing_unavailable` or `store_corrupt` where the store cannot be read
    */
-  read(query: RowQuery): Promise<RowSet>
+  read(query: RowQuery): Promise<RowsOfFlag>
 }
 
 /** Where flags and overrides live: a file or PostgreSQL. Faults, cache and dual write wrap this. */
@@ -29,25 +29,25 @@ export interface FlagStore extends FlagReader {
    */
   write(request: WriteRequest): Promise<WriteResult>
   /** The end of the audit chain. */
-  auditHead(): Promise<AuditHead>
+  auditHead(): Promise<AuditChainHead>
   close(): Promise<void>
 }
 
 export type WriteResult =
-  | { readonly ok: true; readonly row: AnyRow; readonly head: AuditHead }
+  | { readonly ok: true; readonly row: AnyRow; readonly head: AuditChainHead }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
 /** A store of the harness's own, which a vector's rows can be put into. Never somebody's live store. */
 export interface ScratchStore extends FlagStore {
   /** Replaces all rows, exactly as given, revisions and times included; no audit record is written. */
-  load(state: State): Promise<void>
+  load(state: RowsByTable): Promise<void>
 }
 
 /** What a scratch store was made on. */
 export interface SideFacts {
   /** As it may be shown: no password, no path, no schema name. */
   readonly target: string
-  readonly backing: BackingState
+  readonly backing: BackingKind
   /** Server version of a database, null for a file. */
   readonly server: string | null
 }
@@ -65,7 +65,7 @@ export interface LiveStore {
   readonly identity: string
   readonly store: FlagReader
   /** Every row. @throws FfError `row_refused` where one does not fit its schema */
-  state(): Promise<State>
+  state(): Promise<RowsByTable>
   close(): Promise<void>
 }
 
@@ -79,7 +79,7 @@ export interface BulkQuery {
 /** A flag of the registry as it is listed, fit or not. */
 export interface FlagEntry {
   readonly flag_key: string
-  readonly held: Stored<FlagRow>
+  readonly held: RowOrBroken<FlagRow>
 }
 
 /** A change that somebody known asked for and was refused (page 5, Audit). */
@@ -92,7 +92,7 @@ export interface RefusedWrite {
 /** What a service asks of its store beside one evaluation and one change. */
 export interface ServiceStore extends FlagStore {
   /** The rows of each flag in the order of the keys, in one snapshot. @throws FfError as `read` */
-  readMany(query: BulkQuery): Promise<readonly RowSet[]>
+  readMany(query: BulkQuery): Promise<readonly RowsOfFlag[]>
   /** Flags in the order of their keys, in bytes, from the first past `after`, at most `limit`. @throws FfError as `read` */
   page(query: {
     readonly after: string | null
@@ -104,7 +104,7 @@ export interface ServiceStore extends FlagStore {
 
 /** Where the chain ends then; or why there is no record: who asked for what does not even fit into one (page 1). */
 export type RefusalResult =
-  | { readonly ok: true; readonly head: AuditHead }
+  | { readonly ok: true; readonly head: AuditChainHead }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
 /** A store that somebody keeps, open to be served. */

@@ -1,4 +1,4 @@
-import type { AuditHead } from '../core/audit/record.ts'
+import type { AuditChainHead } from '../core/audit/record.ts'
 import type { Decision } from '../core/evaluate/types.ts'
 import type { WriteRequest } from '../core/rows/write-request.ts'
 import type { AdminMetrics } from './admin.ts'
@@ -31,7 +31,7 @@ export interface MetricReadings {
   readonly door: () => AuthenticatorMetrics
   readonly admin: () => AdminMetrics
   /** The end of the audit chain; null where the store gives no answer in its time. */
-  readonly head: () => Promise<AuditHead | null>
+  readonly head: () => Promise<AuditChainHead | null>
 }
 
 /** What a service says of itself to those who look after it. */

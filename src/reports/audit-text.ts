@@ -1,5 +1,5 @@
 import type { AuditRecord } from '../core/audit/record.ts'
-import { recordText } from '../core/audit/record.ts'
+import { serializeRecord } from '../core/audit/record.ts'
 import { escapeLine } from '../core/text/terminal.ts'
 
 /** How `ff audit tail` shows a record: a line of text, or of JSON without its sink members. */
@@ -10,5 +10,5 @@ export const RECORD_LINES = {
     // One line each, whatever a caller put into its id.
     return `${escapeLine(told)}\n`
   },
-  ndjson: (record: AuditRecord): string => `${recordText(record)}\n`,
+  ndjson: (record: AuditRecord): string => `${serializeRecord(record)}\n`,
 } as const

@@ -1,4 +1,4 @@
-import { limitText } from '../core/gate/limit-text.ts'
+import { formatLimit } from '../core/gate/limit-text.ts'
 import type { Checklist, ChecklistItem } from '../core/gate/types.ts'
 import { columns, fold } from './paint.ts'
 
@@ -38,7 +38,7 @@ export function itemText(item: ChecklistItem): string {
     ['where', `${item.where} (${item.effect})`],
     ...item.limits.map((limit, at): [string, string] => [
       at === 0 ? 'required' : '',
-      limitText(limit),
+      formatLimit(limit),
     ]),
     ['sample', `at least ${item.min_sample}`],
     ['control', item.control.name],

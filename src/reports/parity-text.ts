@@ -1,4 +1,10 @@
-import type { Finding, Item, ItemDetail, ParityReport, Side } from '../core/report/types.ts'
+import type {
+  Finding,
+  ReportItem,
+  ItemDetail,
+  ParityReport,
+  ReportSide,
+} from '../core/report/types.ts'
 import type { Style } from './style.ts'
 import { columns, paintState } from './paint.ts'
 import { findingLine } from './words.ts'
@@ -30,7 +36,7 @@ export function parityText(report: ParityReport, style: Style): string {
 }
 
 function sidesText({ sides }: ParityReport): string {
-  const row = (name: string, { target, server }: Side): string[] => [
+  const row = (name: string, { target, server }: ReportSide): string[] => [
     name,
     target,
     server === null ? '' : `PostgreSQL ${server}`,
@@ -38,7 +44,7 @@ function sidesText({ sides }: ParityReport): string {
   return columns([row('baseline', sides.baseline), row('candidate', sides.candidate)])
 }
 
-const wanting = ({ items }: ParityReport): readonly Item[] =>
+const wanting = ({ items }: ParityReport): readonly ReportItem[] =>
   items.filter(({ state }) => state !== 'pass' && state !== 'skipped' && state !== 'never_reached')
 
 /** Vectors are listed one by one; cells only where they are not a pass. */
@@ -50,7 +56,7 @@ function itemsText(report: ParityReport, style: Style): string {
   return more > 0 ? `${table}\n  and ${more} more` : table
 }
 
-function detailText({ id, detail }: Item, report: ParityReport): string {
+function detailText({ id, detail }: ReportItem, report: ParityReport): string {
   const findings = report.findings.filter(
     ({ subject }) => subject === id || subject.startsWith(`${id}/`),
   )

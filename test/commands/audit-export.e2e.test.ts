@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { schemaProblems } from '../../src/artefacts/schemas.ts'
+import { validateSchema } from '../../src/artefacts/schemas.ts'
 import { createStore } from '../../src/adapters/file-store/file-store.ts'
 import type { PostgresStore } from '../../src/adapters/postgres/postgres-store.ts'
 import {
@@ -64,7 +64,7 @@ describe('ff audit export', () => {
     const lines = (await readFile(join(cwd, 'worm', batch(1, 10)[0]), 'utf8')).split('\n')
     expect(lines.pop()).toBe('')
     const records = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
-    expect(records.flatMap((one) => schemaProblems('audit-record', one, ''))).toEqual([])
+    expect(records.flatMap((one) => validateSchema('audit-record', one, ''))).toEqual([])
     expect(records.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     expect(Object.keys(records[0] ?? {}).filter((name) => name.startsWith('sink'))).toEqual([])
     await add()

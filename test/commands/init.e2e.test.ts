@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { COMMANDS } from '../../src/commands/declarations/index.ts'
-import { readTrust } from '../../src/core/signoff/trust.ts'
+import { parseTrust } from '../../src/core/signoff/trust.ts'
 import { tools } from '../features/signoff/people.ts'
 import { ROOT, type Run, runFf } from '../support/run-ff.ts'
 
@@ -83,7 +83,7 @@ describe('ff init', () => {
   })
   test('the skeleton of a trust file has its form, and can never be trusted', async () => {
     const text = await readFile(join(cwd, 'checklists/templates/trust.json'), 'utf8')
-    expect(readTrust(text, tools)).toMatchObject({
+    expect(parseTrust(text, tools)).toMatchObject({
       ok: false,
       fault: { code: 'trust_kid_differs' },
     })

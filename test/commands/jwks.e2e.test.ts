@@ -12,7 +12,7 @@ import type { KeyAnswer } from '../../src/adapters/auth/key-source.ts'
 import { isRoca } from '../../src/adapters/auth/roca.ts'
 import { parseCompactJws } from '../../src/adapters/auth/token-form.ts'
 import { JwksVerifier, type VerifierRules } from '../../src/adapters/auth/token-verifier.ts'
-import { repeatsMember } from '../../src/core/json/repeats.ts'
+import { hasRepeatedMember } from '../../src/core/json/repeats.ts'
 import { verifySignatureBytes } from '../../src/adapters/jose/compact.ts'
 import { isSmallOrderPoint } from '../../src/adapters/jose/small-order.ts'
 import { type Fault, replace, withFault } from '../support/faults.ts'
@@ -184,7 +184,7 @@ describe('ff jwks check', () => {
       }),
       'M-18',
     ],
-    ['a repeated member is taken', replace(repeatsMember, () => () => false), 'M-10'],
+    ['a repeated member is taken', replace(hasRepeatedMember, () => () => false), 'M-10'],
     [
       'padding is taken',
       replace(

@@ -4,16 +4,16 @@ import { RowReader } from '../../src/adapters/postgres/row-reader.ts'
 import { buildStatements } from '../../src/adapters/postgres/statements.ts'
 import { answerApproval } from '../../src/core/evaluate/approvals.ts'
 import { evaluate } from '../../src/core/evaluate/evaluate.ts'
-import { overrideLayer } from '../../src/core/evaluate/overrides.ts'
-import { meetsRequired } from '../../src/core/evaluate/required-auth.ts'
+import { readOverrideLayer } from '../../src/core/evaluate/overrides.ts'
+import { satisfiesRequiredAuth } from '../../src/core/evaluate/required-auth.ts'
 import { RULES } from '../../src/core/evaluate/rules.ts'
-import { approvalRule } from '../../src/core/evaluate/sensitive-overlay.ts'
+import { evaluateApprovalRule } from '../../src/core/evaluate/sensitive-overlay.ts'
 import type { Rule } from '../../src/core/evaluate/step.ts'
-import { ttlState } from '../../src/core/evaluate/ttl-state.ts'
+import { computeTtlState } from '../../src/core/evaluate/ttl-state.ts'
 import type { Decision } from '../../src/core/evaluate/types.ts'
 import { compareJson } from '../../src/core/parity/compare.ts'
-import { fromMilliseconds, type Instant, toMilliseconds } from '../../src/core/rows/instant.ts'
-import type { AnyOverrideRow, RowSet, Stored } from '../../src/core/rows/rows.ts'
+import { instantFromMs, type Instant, instantToMs } from '../../src/core/rows/instant.ts'
+import type { AnyOverrideRow, RowsOfFlag, RowOrBroken } from '../../src/core/rows/rows.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 import { type Fault, replace, withFault } from '../support/faults.ts'
 import { copyPackage, type Run, runFf as runNow } from '../support/run-ff.ts'
@@ -246,38 +246,38 @@ const SEEN_BY_A_VECTOR: readonly (readonly [situation: string, fault: Fault])[] 
   [
     'an override lives a moment too long',
     replace(
-      overrideLayer,
+      readOverrideLayer,
       (real) => (facts, scope) => real({ ...facts, now: justBefore(facts.now) }, scope),
     ),
   ],
   [
     'an approval lives a moment too long',
     replace(
-      ttlState,
+      computeTtlState,
       (real) => (answer, now) =>
         real(answer, 'expires_at' in answer && answer.expires_at === now ? justBefore(now) : now),
     ),
   ],
   [
     'a day is short of a millisecond',
-    replace(ttlState, (real) => (answer, now) => {
+    replace(computeTtlState, (real) => (answer, now) => {
       const state = real(answer, now)
       const isDayAhead =
-        'expires_at' in answer && toMilliseconds(answer.expires_at) - toMilliseconds(now) === DAY_MS
+        'expires_at' in answer && instantToMs(answer.expires_at) - instantToMs(now) === DAY_MS
       return state === 'expiring_soon' && isDayAhead ? 'valid' : state
     }),
   ],
   [
     'a revocation is overlooked',
     replace(
-      ttlState,
+      computeTtlState,
       (real) => (answer, now) =>
         real(answer.status === 'known' ? { ...answer, revoked: false } : answer, now),
     ),
   ],
   [
     'whoever is not verified gets past rule 4',
-    replace(approvalRule, (real) => (facts, answer) => {
+    replace(evaluateApprovalRule, (real) => (facts, answer) => {
       const { principal } = facts
       if (principal.mode === 'none') return real(facts, answer)
       return real({ ...facts, principal: { ...principal, mode: 'verified' } }, answer)
@@ -316,9 +316,9 @@ const SEEN_BY_A_VECTOR: readonly (readonly [situation: string, fault: Fault])[] 
 ]
 const DAY_MS = 86_400_000
 function justBefore(time: Instant): Instant {
-  return fromMilliseconds(toMilliseconds(time) - 1)
+  return instantFromMs(instantToMs(time) - 1)
 }
-function active(stored: RowSet['flag']): RowSet['flag'] {
+function active(stored: RowsOfFlag['flag']): RowsOfFlag['flag'] {
   return stored?.row === undefined ? stored : { row: { ...stored.row, state: 'active' } }
 }
 function withRules(change: (rules: readonly Rule[]) => readonly (Rule | undefined)[]): Fault {
@@ -344,7 +344,7 @@ const SEEN_BY_A_CELL: readonly string[] = [
 const SEEN_BY_THE_ORACLE: readonly (readonly [situation: string, fault: Fault])[] = [
   [
     'the approval that an expired override names is asked about',
-    replace(approvalRule, (real) => ({ rows, ...facts }, answer) => {
+    replace(evaluateApprovalRule, (real) => ({ rows, ...facts }, answer) => {
       const { user, tenant } = rows
       return real(
         { ...facts, rows: { ...rows, user: lasting(user), tenant: lasting(tenant) } },
@@ -355,12 +355,12 @@ const SEEN_BY_THE_ORACLE: readonly (readonly [situation: string, fault: Fault])[
   [
     'a flag that wants verified takes any token',
     replace(
-      meetsRequired,
+      satisfiesRequiredAuth,
       (real) => (mode, required) => real(mode, required === 'verified' ? 'any' : required),
     ),
   ],
 ]
-function lasting<T extends AnyOverrideRow>(stored: Stored<T> | null): Stored<T> | null {
+function lasting<T extends AnyOverrideRow>(stored: RowOrBroken<T> | null): RowOrBroken<T> | null {
   if (stored?.row === undefined) return stored
   const { expires_at: _, ...row } = stored.row
   return { row: row as T }
@@ -493,7 +493,7 @@ describe('a fault of one side alone', () => {
     (real) =>
       class extends real {
         asked = 0
-        override async read(query: RowQuery): Promise<RowSet> {
+        override async read(query: RowQuery): Promise<RowsOfFlag> {
           const rows = await super.read(query)
           this.asked += 1
           return this.asked % 2 === 0 ? { flag: null, tenant: null, user: null } : rows

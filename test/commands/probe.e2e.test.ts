@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { schemaProblems } from '../../src/artefacts/schemas.ts'
+import { validateSchema } from '../../src/artefacts/schemas.ts'
 import type { EvidenceRecord } from '../../src/core/gate/types.ts'
 import { openEvidenceLog } from '../../src/adapters/evidence-log/opened-log.ts'
 import { gateFolder } from '../support/gate-folder.ts'
@@ -124,7 +124,7 @@ test('the list has all 42, and says what those need that cannot be measured yet'
 
 test('the report fits its schema', async () => {
   const run = await ff('probe', 'run', 'J1', 'D1', '--format', 'json')
-  expect(schemaProblems('check-report', JSON.parse(run.stdout), '')).toEqual([])
+  expect(validateSchema('check-report', JSON.parse(run.stdout), '')).toEqual([])
 })
 
 test('what cannot be measured yet is inconclusive, and leaves no record', async () => {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Context } from '../../src/commands/context.ts'
 import { GRACE_MS, runReport } from '../../src/commands/run-report.ts'
 import type { CheckReport } from '../../src/core/report/types.ts'
-import { checkReport } from '../../src/core/report/check-report.ts'
+import { buildCheckReport } from '../../src/core/report/check-report.ts'
 import type { Adapters } from '../../src/ports/adapters.ts'
 
 beforeEach(() => void vi.useFakeTimers())
@@ -49,7 +49,7 @@ const cleaningUp =
       signal.addEventListener('abort', () =>
         setTimeout(() => {
           const exitName = signal.reason as 'interrupted' | 'timeout'
-          const report = checkReport('parity_diff', [])
+          const report = buildCheckReport('parity_diff', [])
           resolve({ ...report, verdict: 'cancelled', exitName })
         }, ms),
       ),

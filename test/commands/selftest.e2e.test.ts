@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { ruleAt } from '../../src/core/parity/field-rules.ts'
+import { findRule } from '../../src/core/parity/field-rules.ts'
 import { judgeVector } from '../../src/core/parity/judge-vector.ts'
 import { type Fault, replace, withFault } from '../support/faults.ts'
 import { finished, startFf } from '../support/run-ff.ts'
@@ -53,7 +53,7 @@ describe('ff parity selftest', LONG, () => {
     [
       'the rule for fields',
       // Where no rule leads to a field, it may differ.
-      replace(ruleAt, (real) => (rules, at) => {
+      replace(findRule, (real) => (rules, at) => {
         const told = rules.map((one) => ({ ...one, rule: 'MUST_DIFFER' as const }))
         return real(told, at) === 'MUST_MATCH' ? 'MAY_DIFFER' : real(rules, at)
       }),

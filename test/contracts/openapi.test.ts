@@ -9,24 +9,26 @@ import { OWN, readSchemas } from '../../src/features/serve/openapi/route.ts'
 import type { Json } from '../../src/features/serve/openapi/schema-refs.ts'
 import { LIMITS } from '../../src/features/serve/serve.ts'
 import { serviceRoutes } from '../../src/features/serve/routes.ts'
-import { PROBLEMS, type ServiceCode } from '../../src/core/http-api/problems.ts'
+import { SERVICE_PROBLEMS, type ServiceCode } from '../../src/core/http-api/problems.ts'
 import { ROOT } from '../support/run-ff.ts'
 
 const parts = (): never => {
   throw new Error('nothing is asked here')
 }
 const routes = [...serviceRoutes(parts), ...healthRoutes(parts, () => false), METRICS, OWN]
-const codes = Object.keys(PROBLEMS) as ServiceCode[]
+const codes = Object.keys(SERVICE_PROBLEMS) as ServiceCode[]
 const files = await readSchemas(ROOT)
 
 /** The schema of refusals, with every code that there is under its status. */
 function problemSchema(): Json {
-  const statuses = [...new Set(codes.map((code) => PROBLEMS[code][0]))].sort((a, b) => a - b)
+  const statuses = [...new Set(codes.map((code) => SERVICE_PROBLEMS[code][0]))].sort(
+    (a, b) => a - b,
+  )
   const oneOf = statuses.map((status) => ({
     title: String(status),
     properties: {
       status: { const: status },
-      code: { enum: codes.filter((code) => PROBLEMS[code][0] === status) },
+      code: { enum: codes.filter((code) => SERVICE_PROBLEMS[code][0] === status) },
     },
   }))
   return { ...files['problem'], oneOf, $defs: { code: { enum: codes } } }

@@ -3,13 +3,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { loadArtefact, packaged } from '../../src/artefacts/load.ts'
-import { alertState } from '../../src/core/alerts/alert-state.ts'
+import { loadArtefact, packagedArtefact } from '../../src/artefacts/load.ts'
+import { evaluateAlert } from '../../src/core/alerts/alert-state.ts'
 import type { AlertRule, Sample, Scrape, Selector } from '../../src/core/alerts/types.ts'
 import { promtoolSays } from '../support/promtool.ts'
 import { ROOT } from '../support/run-ff.ts'
 
-const loaded = await loadArtefact('alert_rules', packaged(ROOT, 'alert_rules'))
+const loaded = await loadArtefact('alert_rules', packagedArtefact(ROOT, 'alert_rules'))
 if (!loaded.ok) throw new Error('the contract does not fit its schema')
 const { rules } = loaded.loaded.value
 const FILE = join(ROOT, 'contracts/prometheus_rules.json')
@@ -123,7 +123,7 @@ test.each(rules.map((rule, at) => [rule.id, rule, prometheus[at] as PrometheusRu
   async (_id, rule, { alert, labels, annotations }) => {
     const lines = scene(rule)
     const scrapes = scrapesOf(lines)
-    const fires = times.map((at) => alertState(rule, scrapes.slice(0, at + 1)) === 'firing')
+    const fires = times.map((at) => evaluateAlert(rule, scrapes.slice(0, at + 1)) === 'firing')
     expect([fires[39], fires[99], fires[SCRAPES - 1]]).toEqual([false, true, false])
     // Prometheus spreads a rate to the ends of its window: the two may differ by a scrape where it turns.
     const settled = times.filter((at) =>

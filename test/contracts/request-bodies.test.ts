@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { readOfrepRequest } from '../../src/core/ofrep/context.ts'
+import { parseOfrepRequest } from '../../src/core/ofrep/context.ts'
 import type { CanonicalJson } from '../../src/core/json/canonical.ts'
 import { planWrite } from '../../src/core/rows/plan-write.ts'
-import { type Table, typeOfValue } from '../../src/core/rows/rows.ts'
+import { type TableName, detectValueType } from '../../src/core/rows/rows.ts'
 import type { WriteRequest } from '../../src/core/rows/write-request.ts'
 import { contractSchemas, FLAG, flagRow, node, NOW, REF, TENANT } from '../core/builders.ts'
 
@@ -10,7 +10,7 @@ const schemas = contractSchemas()
 const fits = (schema: string, body: unknown): boolean => schemas(`${schema}.schema.json`)(body)
 
 /** Whether core takes a body for what a caller may set; whether the values fit the type is another question (422). */
-function taken(table: Table, body: unknown): boolean {
+function taken(table: TableName, body: unknown): boolean {
   const text = JSON.stringify(body)
   const request: WriteRequest = {
     table,
@@ -25,7 +25,7 @@ function taken(table: Table, body: unknown): boolean {
     approval: null,
   }
   const { value } = { value: null, ...(body as object) }
-  const value_type = typeOfValue(JSON.stringify(value) as CanonicalJson) ?? 'string'
+  const value_type = detectValueType(JSON.stringify(value) as CanonicalJson) ?? 'string'
   const flag = table === 'flag_registry' ? null : { row: flagRow({ value_type }) }
   const plan = planWrite(request, { flag, row: null, has_overrides: false })
   return plan.ok || plan.problems.every(({ code }) => code === 'value_type_mismatch')
@@ -125,7 +125,7 @@ test('an OFREP request is read exactly where it fits the schema', () => {
     ),
     { context: { ...context, anything: [null] } },
   ]
-  const verdicts = bodies.map((body) => readOfrepRequest(JSON.stringify(body)).ok)
+  const verdicts = bodies.map((body) => parseOfrepRequest(JSON.stringify(body)).ok)
   expect(verdicts.filter(Boolean).length).toBeGreaterThan(4)
   for (const [at, body] of bodies.entries())
     expect([body, fits('ofrep-request', body)]).toEqual([body, verdicts[at]])

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createStore, FileStore } from '../../src/adapters/file-store/file-store.ts'
-import { EXITS } from '../../src/core/exit.ts'
+import { EXIT_STATUSES } from '../../src/core/exit.ts'
 import { FILE_SETTINGS, SETTINGS, fileKey } from '../../src/core/settings/settings.ts'
 import { flagRow } from '../core/builders.ts'
 import { ROOT, runFf } from '../support/run-ff.ts'
@@ -120,8 +120,8 @@ test('the exits in the schema of reports are those of the table', () => {
   const { properties } = read('parity-report.schema.json') as {
     properties: { exitName: { enum: string[] }; exitCode: { enum: number[] } }
   }
-  expect(properties.exitName.enum).toEqual(Object.keys(EXITS))
-  expect(properties.exitCode.enum).toEqual(Object.values(EXITS).map(([status]) => status))
+  expect(properties.exitName.enum).toEqual(Object.keys(EXIT_STATUSES))
+  expect(properties.exitCode.enum).toEqual(Object.values(EXIT_STATUSES).map(([status]) => status))
 })
 
 test('the schema of ff.config.json has the settings that a file may hold', () => {

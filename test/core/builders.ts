@@ -2,22 +2,32 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { evaluate } from '../../src/core/evaluate/evaluate.ts'
-import type { ApprovalAnswer, Decision, Facts, Principal } from '../../src/core/evaluate/types.ts'
-import { type CanonicalJson, canonicalise } from '../../src/core/json/canonical.ts'
-import { type JsonNode, type JsonObject, isObject, readJson } from '../../src/core/json/read.ts'
+import type {
+  ApprovalAnswer,
+  Decision,
+  EvaluationInput,
+  Principal,
+} from '../../src/core/evaluate/types.ts'
+import { type CanonicalJson, canonicalize } from '../../src/core/json/canonical.ts'
 import {
-  fromMilliseconds,
+  type JsonNode,
+  type JsonObject,
+  isJsonObject,
+  parseLosslessJson,
+} from '../../src/core/json/read.ts'
+import {
+  instantFromMs,
   type Instant,
   parseInstant,
-  toMilliseconds,
+  instantToMs,
 } from '../../src/core/rows/instant.ts'
 import {
   type AnyRow,
   type FlagRow,
-  keyOf,
-  keyText,
-  type RowSet,
-  type Stored,
+  getRowKey,
+  formatRowKey,
+  type RowsOfFlag,
+  type RowOrBroken,
   type TenantOverrideRow,
   type UserOverrideRow,
 } from '../../src/core/rows/rows.ts'
@@ -37,21 +47,21 @@ export const LONG_AGO = instant('2025-09-01T00:00:00.000Z')
 export const DAY = 86_400_000
 /** A time so many milliseconds away from `NOW`. */
 export const fromNow = (milliseconds: number): Instant =>
-  fromMilliseconds(toMilliseconds(NOW) + milliseconds)
+  instantFromMs(instantToMs(NOW) + milliseconds)
 
 export function node(text: string): JsonNode {
-  const read = readJson(text)
+  const read = parseLosslessJson(text)
   if (!read.ok) throw new Error(`not JSON: ${text}`)
   return read.node
 }
 export function objectNode(text: string): JsonObject {
   const read = node(text)
-  if (typeof read !== 'object' || read === null || !isObject(read)) throw new Error('no object')
+  if (typeof read !== 'object' || read === null || !isJsonObject(read)) throw new Error('no object')
   return read
 }
 /** The canonical text of a JSON text. */
 export function json(text: string): CanonicalJson {
-  const result = canonicalise(node(text))
+  const result = canonicalize(node(text))
   if (!result.ok) throw new Error(`not canonical: ${text}`)
   return result.text
 }
@@ -125,24 +135,26 @@ export const devHeaders = (more: Partial<Principal> = {}): Principal =>
 export const anonymous = (more: Partial<Principal> = {}): Principal =>
   principal({ mode: 'none', source: 'none', warnings: ['unauthenticated'], ...more })
 
-export const fit = <Row>(row: Row): Stored<Row> => ({ row })
+export const fit = <Row>(row: Row): RowOrBroken<Row> => ({ row })
 export const broken = { broken: [{ code: 'member_missing', pointer: '/value' }] } as const
 
 interface Case {
-  readonly flag?: Stored<FlagRow> | FlagRow | null
-  readonly tenant?: Stored<TenantOverrideRow> | TenantOverrideRow | null
-  readonly user?: Stored<UserOverrideRow> | UserOverrideRow | null
+  readonly flag?: RowOrBroken<FlagRow> | FlagRow | null
+  readonly tenant?: RowOrBroken<TenantOverrideRow> | TenantOverrideRow | null
+  readonly user?: RowOrBroken<UserOverrideRow> | UserOverrideRow | null
   readonly by?: Principal
   readonly ref?: string | null
   readonly now?: Instant
 }
-const stored = <Row extends object>(given: Stored<Row> | Row | null): Stored<Row> | null =>
+const stored = <Row extends object>(
+  given: RowOrBroken<Row> | Row | null,
+): RowOrBroken<Row> | null =>
   given === null || 'row' in given || 'broken' in given
-    ? (given as Stored<Row> | null)
+    ? (given as RowOrBroken<Row> | null)
     : { row: given }
 
 /** One question about `FLAG`: an active flag that is not sensitive, no override, a verified caller. */
-export const facts = (given: Case = {}): Facts => ({
+export const facts = (given: Case = {}): EvaluationInput => ({
   request: { flag_key: FLAG, approval_ref: given.ref ?? null, request_id: 'req-1' },
   principal: given.by ?? principal(),
   rows: {
@@ -165,7 +177,7 @@ export const known = (
 })
 
 /** The decision, with `answer` given to the question if there is one; a second question is a failure. */
-export function decide(given: Facts, answer: ApprovalAnswer = known()): Decision {
+export function decide(given: EvaluationInput, answer: ApprovalAnswer = known()): Decision {
   const first = evaluate(given)
   const walk = first.ask === undefined ? first : evaluate(given, answer)
   if (walk.decision === undefined) throw new Error('asked twice')
@@ -173,10 +185,10 @@ export function decide(given: Facts, answer: ApprovalAnswer = known()): Decision
 }
 
 /** What a store does: the rows under the three keys of one question, among all there are. */
-export function rowsFor(rows: readonly AnyRow[], who: Principal, flag_key: string): RowSet {
+export function rowsFor(rows: readonly AnyRow[], who: Principal, flag_key: string): RowsOfFlag {
   const byKey = new Map(rows.map((row) => [tableKey(row), row]))
-  const find = <Row>(table: string, scope_id: string | null): Stored<Row> | null => {
-    const row = byKey.get(`${table} ${keyText({ scope_id, flag_key })}`)
+  const find = <Row>(table: string, scope_id: string | null): RowOrBroken<Row> | null => {
+    const row = byKey.get(`${table} ${formatRowKey({ scope_id, flag_key })}`)
     return row === undefined ? null : { row: row as Row }
   }
   return {
@@ -186,7 +198,7 @@ export function rowsFor(rows: readonly AnyRow[], who: Principal, flag_key: strin
   }
 }
 const tableKey = (row: AnyRow): string =>
-  `${'tenant_id' in row ? 'tenant' : 'user_id' in row ? 'user' : 'flag'} ${keyText(keyOf(row))}`
+  `${'tenant_id' in row ? 'tenant' : 'user_id' in row ? 'user' : 'flag'} ${formatRowKey(getRowKey(row))}`
 
 export const sha256 = (text: string): string =>
   createHash('sha256').update(text, 'utf8').digest('hex')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { EXITS, type ExitName, weightiest } from '../../src/core/exit.ts'
+import { EXIT_STATUSES, type ExitName, decideExit } from '../../src/core/exit.ts'
 
 /** The order in which outcomes decide, written down a second time. */
 const ORDER: readonly ExitName[] = [
@@ -20,12 +20,12 @@ const pairs = ORDER.flatMap((first, at) =>
 )
 
 test('the order names every exit once', () => {
-  expect([...ORDER].sort()).toEqual(Object.keys(EXITS).sort())
+  expect([...ORDER].sort()).toEqual(Object.keys(EXIT_STATUSES).sort())
 })
 test.each(pairs)('%s decides over %s, whichever comes first', (first, second) => {
-  expect([weightiest(first, second), weightiest(second, first)]).toEqual([first, first])
+  expect([decideExit(first, second), decideExit(second, first)]).toEqual([first, first])
 })
 test('of many outcomes the weightiest decides', () => {
-  expect(weightiest('ok', 'not_ready', 'no_go', 'inconclusive')).toBe('no_go')
-  expect(weightiest('ok')).toBe('ok')
+  expect(decideExit('ok', 'not_ready', 'no_go', 'inconclusive')).toBe('no_go')
+  expect(decideExit('ok')).toBe('ok')
 })

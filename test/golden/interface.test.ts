@@ -7,13 +7,13 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { PROBES } from '../../src/features/probes/index.ts'
 import { CATALOGUE } from '../../src/features/selftest/catalogue.ts'
 import { SETTINGS } from '../../src/core/settings/settings.ts'
-import { PROBLEMS } from '../../src/core/http-api/problems.ts'
+import { SERVICE_PROBLEMS } from '../../src/core/http-api/problems.ts'
 import { EXIT_BY_CODE } from '../../src/errors.ts'
 import { createMetrics } from '../../src/adapters/telemetry/metrics.ts'
 import { collectProcessMetrics } from '../../src/adapters/telemetry/process-metrics.ts'
 import { ROOT } from '../support/run-ff.ts'
 import { runInProcess } from '../support/run-in-process.ts'
-import { EXITS } from '../../src/core/exit.ts'
+import { EXIT_STATUSES } from '../../src/core/exit.ts'
 
 /**
  * What users, scripts and dashboards rely on, held to a copy in interface.json: no move, rename or new wording may
@@ -23,9 +23,9 @@ test('the interface is that of the golden copy (npm run golden writes it anew)',
   const found = {
     commands: await commands(),
     settings: Object.keys(SETTINGS).sort(),
-    exits: mapValues(EXITS, ([status]) => status),
+    exits: mapValues(EXIT_STATUSES, ([status]) => status),
     errors: sorted(EXIT_BY_CODE),
-    refusals: sorted(mapValues(PROBLEMS, ([status]) => status)),
+    refusals: sorted(mapValues(SERVICE_PROBLEMS, ([status]) => status)),
     probes: sorted(mapValues(PROBES, ({ version, site }) => ({ version, site }))),
     planted_faults: CATALOGUE.map(({ id, proof }) => `${id} ${proof}`).sort(),
     metrics: metrics(),

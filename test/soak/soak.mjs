@@ -16,7 +16,7 @@ import { createStore } from '../../dist/src/adapters/file-store/file-store.js'
 import { startEmbedded } from '../../dist/src/adapters/postgres/embedded.js'
 import { toPublicJwk } from '../../dist/src/core/text/jwk.js'
 import { generateSigningKey, signClaims } from '../../dist/src/adapters/jose/compact.js'
-import { PROBLEMS } from '../../dist/src/core/http-api/problems.js'
+import { SERVICE_PROBLEMS } from '../../dist/src/core/http-api/problems.js'
 import { auditTrail } from './audit-trail.mjs'
 import { hostile } from './requests.mjs'
 
@@ -100,7 +100,7 @@ function judge(service, asked, answer) {
       `${service.name}: ${asked.method} ${asked.path} was answered ${answer.status} with ${answer.text.slice(0, 200)}`,
     )
   }
-  const undeclared = answer.status >= 500 && PROBLEMS[code]?.[0] !== answer.status
+  const undeclared = answer.status >= 500 && SERVICE_PROBLEMS[code]?.[0] !== answer.status
   if (undeclared || code === 'internal')
     breach(
       `${service.name}: ${asked.method} ${asked.path} was answered ${answer.status} ${answer.text}`,

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type pg from 'pg'
-import { type AuditRecord, recordHash } from '../../src/core/audit/record.ts'
+import { type AuditRecord, hashRecord } from '../../src/core/audit/record.ts'
 import { openPool } from '../../src/adapters/postgres/connect.ts'
 import { PostgresStore } from '../../src/adapters/postgres/postgres-store.ts'
 import { createStore, FileStore } from '../../src/adapters/file-store/file-store.ts'
@@ -58,7 +58,7 @@ export async function tamper(sql: pg.Client, text: string): Promise<void> {
 /** The hash that a record has once it was changed. */
 export function hashAnew(record: AuditRecord): string {
   const { hash: _, ...hashed } = record
-  return recordHash(hashed, sha256)
+  return hashRecord(hashed, sha256)
 }
 
 /** A log line whose checksum fits, whatever was done to it. */

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
-import { meetsRequired } from '../../src/core/evaluate/required-auth.ts'
-import { ttlState } from '../../src/core/evaluate/ttl-state.ts'
+import { satisfiesRequiredAuth } from '../../src/core/evaluate/required-auth.ts'
+import { computeTtlState } from '../../src/core/evaluate/ttl-state.ts'
 import { ManualClock } from '../../src/adapters/auth/clock.ts'
 import { replace, withFault } from './faults.ts'
 
@@ -9,11 +9,11 @@ vi.mock(import('../../src/core/evaluate/required-auth.ts'), replaceable)
 vi.mock(import('../../src/adapters/auth/clock.ts'), replaceable)
 
 describe('a fault', () => {
-  const open = replace(meetsRequired, () => () => true)
+  const open = replace(satisfiesRequiredAuth, () => () => true)
 
   test('is in the program while something runs, and gone afterwards', async () => {
-    const seen = await withFault(open, async () => meetsRequired('none', 'verified'))
-    expect([seen, meetsRequired('none', 'verified')]).toEqual([true, false])
+    const seen = await withFault(open, async () => satisfiesRequiredAuth('none', 'verified'))
+    expect([seen, satisfiesRequiredAuth('none', 'verified')]).toEqual([true, false])
   })
 
   test('can be a class', async () => {
@@ -40,10 +40,10 @@ describe('a fault', () => {
   test('of a run that fails is gone too', async () => {
     const failing = withFault(open, () => Promise.reject(new Error('no')))
     await expect(failing).rejects.toThrow('no')
-    expect(meetsRequired('none', 'verified')).toBe(false)
+    expect(satisfiesRequiredAuth('none', 'verified')).toBe(false)
   })
 
   test('in a module that is not replaceable is an error', () => {
-    expect(() => replace(ttlState, (real) => real)).toThrow('not replaceable')
+    expect(() => replace(computeTtlState, (real) => real)).toThrow('not replaceable')
   })
 })

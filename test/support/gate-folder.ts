@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { identityOf } from '../../src/features/team-folder/identity.ts'
 import { loadGateFiles } from '../../src/features/team-folder/load-gate-files.ts'
 import { behaviouralSettings, loadSettings } from '../../src/commands/settings.ts'
-import { fromMilliseconds, type Instant } from '../../src/core/rows/instant.ts'
-import type { EvidenceDraft, Identity } from '../../src/core/gate/types.ts'
+import { instantFromMs, type Instant } from '../../src/core/rows/instant.ts'
+import type { EvidenceDraft, CutoverIdentity } from '../../src/core/gate/types.ts'
 import { openEvidence } from '../../src/adapters/evidence-log/evidence-log.ts'
 import { makeRunnerKey, type SigningRunner } from '../../src/adapters/evidence-log/runner-key.ts'
 import { CHECKLIST, passing } from '../core/gate/builders.ts'
@@ -13,7 +13,7 @@ import { ROOT } from './run-ff.ts'
 
 export const CODE = 'sha256:of-a-test'
 const HOUR_MS = 3_600_000
-const ahead = (ms: number): Instant => fromMilliseconds(Date.now() + ms)
+const ahead = (ms: number): Instant => instantFromMs(Date.now() + ms)
 
 /** A team's folder: its checklist and a plan whose window is ahead. */
 export async function gateFolder(): Promise<string> {
@@ -37,7 +37,7 @@ export async function gateFolder(): Promise<string> {
 }
 
 /** The identity that evidence needs there, as the process with FF_CODE_VERSION finds it. */
-export async function identityIn(cwd: string): Promise<Identity> {
+export async function identityIn(cwd: string): Promise<CutoverIdentity> {
   const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
   const settings = behaviouralSettings(await loadSettings({}, cwd))
   return identityOf({ code: CODE, settings, schema_head: '0002_flags' }, files)

@@ -11,7 +11,7 @@ import { jsonReport } from '../../src/reports/json.ts'
 import { ROOT, type Run, spawnFf } from './run-ff.ts'
 import { FULL } from './scale.ts'
 import type { Shared } from './shared.ts'
-import { EXITS } from '../../src/core/exit.ts'
+import { EXIT_STATUSES } from '../../src/core/exit.ts'
 import type { ExitName } from '../../src/core/exit.ts'
 
 /** The two ends of what is supported, and a version that is too old. */
@@ -84,7 +84,7 @@ async function selftest(): Promise<Run> {
   if (FULL) return spawnFf(['parity', 'selftest', '--candidate', candidate, '--format', 'json'])
   const { selftestOf } = await import('./planted-faults.ts')
   const report = await selftestOf({ kind: candidate })
-  const status = EXITS[report.exitName as ExitName][0]
+  const status = EXIT_STATUSES[report.exitName as ExitName][0]
   return { status, signal: null, stdout: jsonReport(report), stderr: '' }
 }
 

@@ -7,8 +7,8 @@ import { requestSignoff } from '../../src/features/signoff/request.ts'
 import { behaviouralSettings, loadSettings } from '../../src/commands/settings.ts'
 import type { EvidenceDraft } from '../../src/core/gate/types.ts'
 import type { Envelope, TrustFile, WaiverEntry } from '../../src/core/signoff/types.ts'
-import { waiverText } from '../../src/core/signoff/waivers.ts'
-import { fromMilliseconds, type Instant } from '../../src/core/rows/instant.ts'
+import { formatWaiver } from '../../src/core/signoff/waivers.ts'
+import { instantFromMs, type Instant } from '../../src/core/rows/instant.ts'
 import type { GateRequest } from '../../src/features/item-states/gate-inputs.ts'
 import {
   judgeTexts,
@@ -52,7 +52,7 @@ interface Wanted {
 }
 
 const DAY_MS = 86_400_000
-const soon = (ms: number): Instant => fromMilliseconds(Date.now() + ms)
+const soon = (ms: number): Instant => instantFromMs(Date.now() + ms)
 const window = () => ({ from: soon(-DAY_MS), until: soon(90 * DAY_MS) })
 
 export async function signedFolder({
@@ -169,7 +169,7 @@ function approval(asked: WaiverEntry, who: Person): WaiverEntry['approvals'][num
   const { person, role, kid } = who
   const own = headerOf(who, { meaning: 'approves-waiver', attests: [], signed_at: soon(-1_000) })
   const header = { ...own, typ: 'ff-waiver+jws' }
-  const payload = encode(waiverText(asked))
+  const payload = encode(formatWaiver(asked))
   const { protected: shown, signature } = signRaw(payload, header, who.key)
   return { person, role, kid, jws: `${shown}.${payload}.${signature}` }
 }

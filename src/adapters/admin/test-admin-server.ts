@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { formatCheckAnswer, parseCheckRequest } from '../../core/admin/messages.ts'
 import { type Approval, answerApproval } from '../../core/evaluate/approvals.ts'
-import { ttlState } from '../../core/evaluate/ttl-state.ts'
+import { computeTtlState } from '../../core/evaluate/ttl-state.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { AdminBehaviour, AdminExchange, AdminServer, AdminScript } from '../../ports/admin.ts'
 import { SaturatedPort } from './saturated-port.ts'
@@ -148,7 +148,7 @@ export class TestAdminServer implements AdminServer {
     const question = parseCheckRequest(asked)
     if (question === null || headers['content-type'] !== 'application/json') return [400, '']
     const answer = answerApproval(this.approvals, question)
-    const state = ttlState(answer, new Date().toISOString() as Instant)
+    const state = computeTtlState(answer, new Date().toISOString() as Instant)
     return [200, formatCheckAnswer(question, answer, state)]
   }
 }

@@ -4,7 +4,7 @@ import { openAll } from '../../concurrency/open-all.ts'
 import type { AuthSettings, KeyServerScript } from '../../core/auth/contract.ts'
 import type { Credential } from '../../core/auth/types.ts'
 import type { AuthMode } from '../../core/evaluate/types.ts'
-import { type Instant, toMilliseconds } from '../../core/rows/instant.ts'
+import { type Instant, instantToMs } from '../../core/rows/instant.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
 import { type JWK, signClaims } from '../jose/compact.ts'
 import type { Authenticator } from '../../ports/auth.ts'
@@ -43,7 +43,7 @@ export async function openCellCredentials(
     aud: settings.audience,
     sub: 'U1001',
     tid: 'T-pty-pilot-01',
-    exp: toMilliseconds(now) / 1000 + 3600,
+    exp: instantToMs(now) / 1000 + 3600,
   }
   const token = await signClaims(claims, key)
   const scripts = {

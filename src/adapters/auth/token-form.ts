@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { type Claims, hasFiniteTimes } from '../../core/auth/claims.ts'
-import { toPlain } from '../../core/json/plain.ts'
-import { repeatsMember } from '../../core/json/repeats.ts'
-import { isObject, readJson } from '../../core/json/read.ts'
+import { nodeToValue } from '../../core/json/plain.ts'
+import { hasRepeatedMember } from '../../core/json/repeats.ts'
+import { isJsonObject, parseLosslessJson } from '../../core/json/read.ts'
 
 /** A compact JWS taken apart (RFC 7515, 7.1); nothing is said of its signature. */
 export interface CompactForm {
@@ -40,10 +40,10 @@ export const isBase64url = (text: string): boolean =>
 /** A JSON object without repeated members, as a document's bytes hold it; null where they hold something else. */
 export function parseJsonObject(bytes: Buffer): Claims | null {
   if (!isUtf8(bytes)) return null
-  const read = readJson(bytes.toString('utf8'))
+  const read = parseLosslessJson(bytes.toString('utf8'))
   if (!read.ok) return null
   const { node } = read
-  if (node === null || typeof node !== 'object' || !isObject(node)) return null
+  if (node === null || typeof node !== 'object' || !isJsonObject(node)) return null
   // Numbers and texts that RFC 7493 advises against are the issuer's affair; two members of one name are an attack.
-  return repeatsMember(node) ? null : (toPlain(node) as Claims)
+  return hasRepeatedMember(node) ? null : (nodeToValue(node) as Claims)
 }

@@ -1,4 +1,4 @@
-import { plainText } from '../../core/json/plain-text.ts'
+import { canonicalizeValue } from '../../core/json/plain-text.ts'
 import type { PublicJwk } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
 import { importPublicKey, computeThumbprint } from '../jose/ed25519.ts'
@@ -25,12 +25,16 @@ export async function openAuditSigner(path: string): Promise<AuditSigner> {
 
 /** The text of a head, signed. @throws FfError `signature_not_accepted` where the signature is none of the key's */
 export async function signHead(head: SignedHead, { jwk, sign }: AuditSigner): Promise<string> {
-  const signed = { typ: TYP, kid: computeThumbprint(jwk), content: plainText(head) } as const
+  const signed = {
+    typ: TYP,
+    kid: computeThumbprint(jwk),
+    content: canonicalizeValue(head),
+  } as const
   const bytes = await sign(Buffer.from(buildSigningInput(signed), 'latin1'))
   const signature = formatDetachedJws(signed, bytes)
   const key = importPublicKey(jwk)
   if (key !== null && verifyDetachedJws(signature, signed, key))
-    return `${plainText({ ...FRAME, head, runner: jwk, signature })}\n`
+    return `${canonicalizeValue({ ...FRAME, head, runner: jwk, signature })}\n`
   throw new FfError('signature_not_accepted', 'What was signed is not a signature of the key.', {
     hint: 'See that --runner names the public half of the key that --signer-cmd signs with.',
   })
@@ -43,7 +47,7 @@ export function readSignedHead(text: string, fits: (value: unknown) => boolean):
   const { head, runner, signature } = file
   const kid = computeThumbprint(runner)
   const key = importPublicKey(runner)
-  const signed = { typ: TYP, kid, content: plainText(head) } as const
+  const signed = { typ: TYP, kid, content: canonicalizeValue(head) } as const
   return key !== null && verifyDetachedJws(signature, signed, key)
     ? { ok: true, head, kid }
     : { ok: false, code: 'head_signature_invalid' }
@@ -52,7 +56,7 @@ export function readSignedHead(text: string, fits: (value: unknown) => boolean):
 function parse(text: string, fits: (value: unknown) => boolean): HeadFile | null {
   try {
     const value = JSON.parse(text) as unknown
-    return `${plainText(value)}\n` === text && fits(value) ? (value as HeadFile) : null
+    return `${canonicalizeValue(value)}\n` === text && fits(value) ? (value as HeadFile) : null
   } catch (error) {
     if (error instanceof SyntaxError) return null
     throw error

@@ -1,5 +1,5 @@
 import { type KeyObject, verify } from 'node:crypto'
-import { plainText } from '../../core/json/plain-text.ts'
+import { canonicalizeValue } from '../../core/json/plain-text.ts'
 
 /** What a signature is about, so that none counts for anything else. */
 export type SignedType = 'ff-evidence+jws' | 'ff-audit-head+jws'
@@ -13,7 +13,7 @@ interface Signed {
 const base64url = (text: string): string => Buffer.from(text).toString('base64url')
 /** The one header there is: whatever else a header could say, nobody listens to. */
 const headerOf = ({ typ, kid }: Signed): string =>
-  base64url(plainText({ alg: 'Ed25519', kid, typ }))
+  base64url(canonicalizeValue({ alg: 'Ed25519', kid, typ }))
 
 /** What is signed of a compact JWS with detached content (RFC 7515, appendix F). */
 export const buildSigningInput = (signed: Signed): string =>

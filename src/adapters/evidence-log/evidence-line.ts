@@ -1,6 +1,6 @@
 import { createHash, type KeyObject } from 'node:crypto'
 import type { EvidenceEntry, EvidenceRecord } from '../../core/gate/types.ts'
-import { plainText } from '../../core/json/plain-text.ts'
+import { canonicalizeValue } from '../../core/json/plain-text.ts'
 import type { PublicJwk } from '../../core/signoff/types.ts'
 import { importPublicKey, computeThumbprint } from '../jose/ed25519.ts'
 import { verifyDetachedJws, formatDetachedJws, buildSigningInput } from './detached.ts'
@@ -27,12 +27,12 @@ export function writeLine(
   record: EvidenceRecord,
   runner: SigningRunner,
 ): { text: string; entry: EvidenceEntry } {
-  const content = plainText(record)
+  const content = canonicalizeValue(record)
   const signed = { typ: TYP, kid: runner.kid, content } as const
   const signature = formatDetachedJws(signed, runner.sign(buildSigningInput(signed)))
   const hash = recordHash(content)
   const line: EvidenceLine = { hash, record, runner: runner.jwk, signature }
-  return { text: plainText(line), entry: { record, hash, runner: runner.kid } }
+  return { text: canonicalizeValue(line), entry: { record, hash, runner: runner.kid } }
 }
 
 /** Reads lines, and keeps the keys it has taken in. @param fits whether a value is of the line's schema */
@@ -48,7 +48,7 @@ export class LineReader {
   read(text: string): LineRead {
     const line = this.parse(text)
     if (line === null) return { ok: false, fault: 'edited' }
-    const content = plainText(line.record)
+    const content = canonicalizeValue(line.record)
     if (recordHash(content) !== line.hash) return { ok: false, fault: 'edited' }
     const kid = computeThumbprint(line.runner)
     if (!this.holds(line, kid, content)) return { ok: false, fault: 'recomputed' }
@@ -58,7 +58,7 @@ export class LineReader {
   private parse(text: string): EvidenceLine | null {
     try {
       const value = JSON.parse(text) as unknown
-      return plainText(value) === text && this.fits(value) ? (value as EvidenceLine) : null
+      return canonicalizeValue(value) === text && this.fits(value) ? (value as EvidenceLine) : null
     } catch (error) {
       if (error instanceof SyntaxError) return null
       throw error

@@ -2,7 +2,7 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EMPTY_CHAIN, judgeChain } from '../../core/gate/chain.ts'
 import type { ChainHead, EvidenceDraft, EvidenceEntry, EvidenceLog } from '../../core/gate/types.ts'
-import { plainText } from '../../core/json/plain-text.ts'
+import { canonicalizeValue } from '../../core/json/plain-text.ts'
 import { decodeUtf8OrNull } from '../../core/text/utf8.ts'
 import { FfError } from '../../errors.ts'
 import { getErrorCode, readOrNull } from '../../files/read-or-null.ts'
@@ -166,7 +166,7 @@ function readHead(text: string): ChainHead | null {
 
 /** The last thing that is written: a log may go on beyond its head, by what nobody was told of, and never end before it. */
 const writeHead = (folder: string, { hash, seq }: ChainHead): Promise<void> =>
-  replaceFile(join(folder, HEAD), `${plainText({ hash, seq })}\n`, {
+  replaceFile(join(folder, HEAD), `${canonicalizeValue({ hash, seq })}\n`, {
     temporary: `${HEAD}.new`,
     mode: 0o600,
   })

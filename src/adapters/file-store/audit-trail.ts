@@ -1,9 +1,9 @@
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readRecord } from '../../core/audit/read-record.ts'
-import type { AuditHead, AuditRecord } from '../../core/audit/record.ts'
-import { readJson } from '../../core/json/read.ts'
-import { memberOf } from '../../core/row-format/row-line.ts'
+import { parseAuditRecord } from '../../core/audit/read-record.ts'
+import type { AuditChainHead, AuditRecord } from '../../core/audit/record.ts'
+import { parseLosslessJson } from '../../core/json/read.ts'
+import { getMember } from '../../core/row-format/row-line.ts'
 import type { ByteLine } from '../../files/line-splitter.ts'
 import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
 import { unsealLogLine, readFileLines } from './lines.ts'
@@ -86,13 +86,13 @@ const isTorn = ({ bytes, ended }: ByteLine): boolean =>
 /** Null where the line is not as it was written, or its record is not the one of its number. */
 function recordOf({ bytes, ended }: ByteLine): AuditRecord | null {
   const json = ended ? unsealLogLine(bytes) : null
-  const read = json === null ? null : readJson(json)
+  const read = json === null ? null : parseLosslessJson(json)
   if (read?.ok !== true) return null
-  const record = readRecord(memberOf(read.node, 'audit') ?? null)
-  return record?.seq === parseNumber(memberOf(read.node, 'seq')) ? record : null
+  const record = parseAuditRecord(getMember(read.node, 'audit') ?? null)
+  return record?.seq === parseNumber(getMember(read.node, 'seq')) ? record : null
 }
 
-async function snapshotHead(folder: string): Promise<AuditHead> {
+async function snapshotHead(folder: string): Promise<AuditChainHead> {
   try {
     const file = await open(join(folder, SNAPSHOT))
     try {

@@ -1,6 +1,6 @@
 import type { FlagReader } from '../../ports/store.ts'
-import type { State } from '../../core/rows/rows.ts'
-import { TABLES } from '../../core/rows/rows.ts'
+import type { RowsByTable } from '../../core/rows/rows.ts'
+import { TABLE_NAMES } from '../../core/rows/rows.ts'
 import { refuseUnfitRow } from '../store-files/unfit-rows.ts'
 import { replayStore } from './file-store.ts'
 import { identifyFolder } from './folder-identity.ts'
@@ -38,11 +38,11 @@ export class FileReader implements FlagReader {
   }
 
   /** Every row. @throws FfError `row_refused` where one does not fit its schema */
-  state(): Promise<State> {
-    const rows = TABLES.map((table) => [
+  state(): Promise<RowsByTable> {
+    const rows = TABLE_NAMES.map((table) => [
       table,
       this.index.sorted(table).map((held) => held.row ?? refuseUnfitRow(table)),
     ])
-    return Promise.resolve(Object.fromEntries(rows) as State)
+    return Promise.resolve(Object.fromEntries(rows) as RowsByTable)
   }
 }

@@ -1,8 +1,8 @@
 import { type FileHandle, mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type AuditHead, EMPTY_HEAD } from '../../core/audit/record.ts'
+import { type AuditChainHead, EMPTY_HEAD } from '../../core/audit/record.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
-import type { RowSet, State } from '../../core/rows/rows.ts'
+import type { RowsOfFlag, RowsByTable } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type {
   AuditOptions,
@@ -47,7 +47,7 @@ export class FileStore implements ScratchStore, ServiceStore {
   private readonly durable: boolean
   private snapshot: Snapshot
   private log: LogWriter
-  private head: AuditHead
+  private head: AuditChainHead
   private queue: Queued[] = []
   private closed = false
   private turn: Promise<unknown> = Promise.resolve()
@@ -90,11 +90,11 @@ export class FileStore implements ScratchStore, ServiceStore {
     }
   }
 
-  read(query: RowQuery): Promise<RowSet> {
+  read(query: RowQuery): Promise<RowsOfFlag> {
     return Promise.resolve(this.snapshot.index.read(query))
   }
 
-  readMany({ flag_keys, ...ids }: BulkQuery): Promise<readonly RowSet[]> {
+  readMany({ flag_keys, ...ids }: BulkQuery): Promise<readonly RowsOfFlag[]> {
     const { index } = this.snapshot
     return Promise.resolve(flag_keys.map((flag_key) => index.read({ flag_key, ...ids })))
   }
@@ -111,7 +111,7 @@ export class FileStore implements ScratchStore, ServiceStore {
     return this.inLine((stage) => stageRefusal(refused, stage))
   }
 
-  auditHead(): Promise<AuditHead> {
+  auditHead(): Promise<AuditChainHead> {
     return Promise.resolve(this.head)
   }
 
@@ -120,7 +120,7 @@ export class FileStore implements ScratchStore, ServiceStore {
     return this.exclusively(() => this.replaceSnapshot(this.snapshot.index))
   }
 
-  load(state: State): Promise<void> {
+  load(state: RowsByTable): Promise<void> {
     return this.exclusively(async () => {
       await this.replaceSnapshot(RowIndex.of(state))
       // Read back from the bytes: what is evaluated has been through the file.

@@ -1,11 +1,11 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type AuditHead, type AuditRecord, recordText } from '../../core/audit/record.ts'
-import { type JsonNode, readJson } from '../../core/json/read.ts'
-import { memberOf } from '../../core/row-format/row-line.ts'
-import { rowText } from '../../core/rows/row-text.ts'
-import { type AnyRow, keyOf, type Table } from '../../core/rows/rows.ts'
+import { type AuditChainHead, type AuditRecord, serializeRecord } from '../../core/audit/record.ts'
+import { type JsonNode, parseLosslessJson } from '../../core/json/read.ts'
+import { getMember } from '../../core/row-format/row-line.ts'
+import { serializeRow } from '../../core/rows/row-text.ts'
+import { type AnyRow, getRowKey, type TableName } from '../../core/rows/rows.ts'
 import { unsealLogLine, readFileLines, sealLogLine } from './lines.ts'
 import { syncFolder } from '../../files/replace-file.ts'
 import { StoreDamage, parseNumber } from './snapshot.ts'
@@ -19,24 +19,24 @@ export const formatSegmentName = (firstSeq: number): string =>
 export interface LogEntry {
   readonly epoch: number
   readonly op_id: string
-  readonly changes: readonly { readonly table: Table; readonly row: AnyRow }[]
+  readonly changes: readonly { readonly table: TableName; readonly row: AnyRow }[]
   readonly record: AuditRecord
 }
 
 export function formatLogLine({ epoch, op_id, changes, record }: LogEntry): string {
   const rows = changes.map(
     ({ table, row }) =>
-      `{"key":${JSON.stringify(keyOf(row))},"row":${rowText(row)},"table":"${table}"}`,
+      `{"key":${JSON.stringify(getRowKey(row))},"row":${serializeRow(row)},"table":"${table}"}`,
   )
   const { seq } = record
   return sealLogLine(
-    `{"audit":${recordText(record)},"changes":[${rows.join(',')}],"epoch":${epoch},"op_id":${JSON.stringify(op_id)},"seq":${seq}}`,
+    `{"audit":${serializeRecord(record)},"changes":[${rows.join(',')}],"epoch":${epoch},"op_id":${JSON.stringify(op_id)},"seq":${seq}}`,
   )
 }
 
 /** Where the log stands after it was replayed: what a writer goes on from. */
 export interface LogTail {
-  readonly head: AuditHead
+  readonly head: AuditChainHead
   /** Null where nothing was written since the snapshot. */
   readonly segment: string | null
   /** Length of that segment up to its last whole line, in bytes. */
@@ -55,7 +55,10 @@ export interface ReplayedLine {
  * @throws Damage at a line that is not as it was written, a gap or a break of the chain. A torn last
  *   line is left out: its write was never acknowledged.
  */
-export async function* replayLog(folder: string, from: AuditHead): AsyncGenerator<ReplayedLine> {
+export async function* replayLog(
+  folder: string,
+  from: AuditChainHead,
+): AsyncGenerator<ReplayedLine> {
   let head = from
   const segments = await segmentsAfter(folder, from.seq)
   for (const [at, segment] of segments.entries()) {
@@ -92,19 +95,19 @@ async function segmentsAfter(folder: string, seq: number): Promise<readonly stri
 
 function readEntry(
   json: string,
-  head: AuditHead,
+  head: AuditChainHead,
   where: string,
-): { readonly changes: readonly JsonNode[]; readonly head: AuditHead } {
-  const read = readJson(json)
+): { readonly changes: readonly JsonNode[]; readonly head: AuditChainHead } {
+  const read = parseLosslessJson(json)
   if (!read.ok) throw new StoreDamage(`${where} is not JSON`)
-  const seq = parseNumber(memberOf(read.node, 'seq'))
-  const audit = memberOf(read.node, 'audit') ?? null
-  const [prev, hash] = [memberOf(audit, 'prev_hash'), memberOf(audit, 'hash')]
+  const seq = parseNumber(getMember(read.node, 'seq'))
+  const audit = getMember(read.node, 'audit') ?? null
+  const [prev, hash] = [getMember(audit, 'prev_hash'), getMember(audit, 'hash')]
   if (seq !== head.seq + 1)
     throw new StoreDamage(`${where} has number ${seq} where ${head.seq + 1} follows`)
   if (prev !== head.hash || typeof hash !== 'string')
     throw new StoreDamage(`${where} does not continue the audit chain`)
-  const changes = memberOf(read.node, 'changes')
+  const changes = getMember(read.node, 'changes')
   if (!Array.isArray(changes)) throw new StoreDamage(`${where} has no changes`)
   return { changes: changes as readonly JsonNode[], head: { seq, hash } }
 }

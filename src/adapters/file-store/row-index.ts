@@ -1,10 +1,17 @@
-import type { AnyRow, FlagRow, RowKey, RowSet, Stored, Table } from '../../core/rows/rows.ts'
-import { keyOf, keyText, TABLES } from '../../core/rows/rows.ts'
+import type {
+  AnyRow,
+  FlagRow,
+  RowKey,
+  RowsOfFlag,
+  RowOrBroken,
+  TableName,
+} from '../../core/rows/rows.ts'
+import { getRowKey, formatRowKey, TABLE_NAMES } from '../../core/rows/rows.ts'
 import type { FlagEntry, RowQuery } from '../../ports/store.ts'
 
 interface Entry {
   readonly key: RowKey
-  readonly held: Stored<AnyRow>
+  readonly held: RowOrBroken<AnyRow>
 }
 
 /**
@@ -13,7 +20,7 @@ interface Entry {
  */
 export class RowIndex {
   private readonly base: RowIndex | null
-  private readonly rows: Readonly<Record<Table, Map<string, Entry>>> = {
+  private readonly rows: Readonly<Record<TableName, Map<string, Entry>>> = {
     flag_registry: new Map(),
     tenant_override: new Map(),
     user_override: new Map(),
@@ -26,15 +33,15 @@ export class RowIndex {
     this.base = base
   }
 
-  get(table: Table, key: RowKey): Stored<AnyRow> | null {
-    return this.rows[table].get(keyText(key))?.held ?? this.base?.get(table, key) ?? null
+  get(table: TableName, key: RowKey): RowOrBroken<AnyRow> | null {
+    return this.rows[table].get(formatRowKey(key))?.held ?? this.base?.get(table, key) ?? null
   }
 
-  set(table: Table, key: RowKey, held: Stored<AnyRow>): void {
+  set(table: TableName, key: RowKey, held: RowOrBroken<AnyRow>): void {
     const step = liveness(table, held) - liveness(table, this.get(table, key))
     if (step !== 0) this.live.set(key.flag_key, (this.live.get(key.flag_key) ?? 0) + step)
-    if (table === 'flag_registry' && !this.rows[table].has(keyText(key))) this.flagKeys = null
-    this.rows[table].set(keyText(key), { key, held })
+    if (table === 'flag_registry' && !this.rows[table].has(formatRowKey(key))) this.flagKeys = null
+    this.rows[table].set(formatRowKey(key), { key, held })
   }
 
   /** How many live overrides a flag has; tombstones do not count. */
@@ -43,19 +50,19 @@ export class RowIndex {
   }
 
   mergeDown(): void {
-    for (const table of TABLES) {
+    for (const table of TABLE_NAMES) {
       for (const { key, held } of this.rows[table].values()) this.base?.set(table, key, held)
     }
   }
 
-  read({ flag_key, tenant_id, user_id }: RowQuery): RowSet {
-    const of = (table: Table, scope_id: string | null): Stored<AnyRow> | null =>
+  read({ flag_key, tenant_id, user_id }: RowQuery): RowsOfFlag {
+    const of = (table: TableName, scope_id: string | null): RowOrBroken<AnyRow> | null =>
       this.get(table, { scope_id, flag_key })
     return {
       flag: of('flag_registry', null),
       tenant: tenant_id === null ? null : of('tenant_override', tenant_id),
       user: user_id === null ? null : of('user_override', user_id),
-    } as RowSet
+    } as RowsOfFlag
   }
 
   /** Flags of this index alone, from the first whose key is past `after`. */
@@ -66,31 +73,31 @@ export class RowIndex {
     const from = after === null ? 0 : firstPast(keys, after)
     return keys.slice(from, from + limit).map((flag_key) => {
       const held = this.get('flag_registry', { scope_id: null, flag_key })
-      return { flag_key, held: held as Stored<FlagRow> }
+      return { flag_key, held: held as RowOrBroken<FlagRow> }
     })
   }
 
-  size(table: Table): number {
+  size(table: TableName): number {
     return this.rows[table].size
   }
 
   /** Rows of one table by scope id, then flag key. Ids are ASCII, so the order of UTF-16 is that of bytes. */
-  sorted(table: Table): readonly Stored<AnyRow>[] {
+  sorted(table: TableName): readonly RowOrBroken<AnyRow>[] {
     const entries = [...this.rows[table].entries()].sort(([a], [b]) => (a < b ? -1 : 1))
     return entries.map(([, { held }]) => held)
   }
 
-  static of(rows: Readonly<Record<Table, readonly AnyRow[]>>): RowIndex {
+  static of(rows: Readonly<Record<TableName, readonly AnyRow[]>>): RowIndex {
     const index = new RowIndex()
-    for (const table of TABLES) {
-      for (const row of rows[table]) index.set(table, keyOf(row), { row })
+    for (const table of TABLE_NAMES) {
+      for (const row of rows[table]) index.set(table, getRowKey(row), { row })
     }
     return index
   }
 }
 
 /** 1 for an override that counts, 0 for a tombstone, a flag or nothing. A broken override still stands. */
-function liveness(table: Table, held: Stored<AnyRow> | null): number {
+function liveness(table: TableName, held: RowOrBroken<AnyRow> | null): number {
   if (table === 'flag_registry' || held === null) return 0
   return held.row !== undefined && 'deleted_at' in held.row ? 0 : 1
 }

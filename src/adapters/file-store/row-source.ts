@@ -2,16 +2,16 @@ import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { nodeText } from '../../core/parity/node-text.ts'
+import { serializeNode } from '../../core/parity/node-text.ts'
 import {
-  compareLines,
-  keyOfLine,
-  lineOf,
-  readLine,
+  compareRowLines,
+  readLineKey,
+  toRowLine,
+  parseRowLine,
   type RowLine,
-  rowLine,
+  formatRowLine,
 } from '../../core/row-format/row-line.ts'
-import { keyText, type RowKey, type Table, TABLES } from '../../core/rows/rows.ts'
+import { formatRowKey, type RowKey, type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource, SourceFault } from '../../ports/rows.ts'
 import { identifyFolder } from './folder-identity.ts'
@@ -73,14 +73,18 @@ async function laterRows(
   let head = from
   for await (const { changes, tail } of replayLog(folder, from)) {
     for (const change of changes) {
-      const read = lineOf(change)
+      const read = toRowLine(change)
       if (read === null) throw new StoreDamage('a row of the log has no table or no key')
       const { table, key, node } = read
-      rows.set(`${table} ${keyText(key)}`, { table, key, line: rowLine(table, nodeText(node)) })
+      rows.set(`${table} ${formatRowKey(key)}`, {
+        table,
+        key,
+        line: formatRowLine(table, serializeNode(node)),
+      })
     }
     head = tail.head
   }
-  return { rows: [...rows.values()].sort(compareLines), head }
+  return { rows: [...rows.values()].sort(compareRowLines), head }
 }
 
 interface About extends FirstLine {
@@ -123,12 +127,12 @@ class FileRows implements RowSource {
     return this.found
   }
 
-  async lookup(table: Table, keys: readonly RowKey[]): Promise<readonly string[]> {
-    const wanted = new Set(keys.map(keyText))
+  async lookup(table: TableName, keys: readonly RowKey[]): Promise<readonly string[]> {
+    const wanted = new Set(keys.map(formatRowKey))
     const now = await openFileRows(this.folder)
     const isWanted = (line: string): boolean => {
-      const read = keyOfLine(table, line)
-      return read !== null && wanted.has(keyText(read.key))
+      const read = readLineKey(table, line)
+      return read !== null && wanted.has(formatRowKey(read.key))
     }
     const found: string[] = []
     try {
@@ -176,7 +180,7 @@ class FileRows implements RowSource {
       ...(footer[1] === hash.digest('hex')
         ? []
         : [fault('digest_wrong', 'the footer names another')]),
-      ...TABLES.filter((table) => counts[table] !== said[table]).map((table) =>
+      ...TABLE_NAMES.filter((table) => counts[table] !== said[table]).map((table) =>
         fault(
           'count_wrong',
           `${counts[table]} rows of ${table}, and the header names ${said[table]}`,
@@ -237,11 +241,12 @@ function* byTable(bytes: Buffer): Generator<RowBatch> {
 }
 
 /** Of the line that begins there. */
-function tableAt(bytes: Buffer, from: number): Table {
+function tableAt(bytes: Buffer, from: number): TableName {
   const end = bytes.indexOf(NEWLINE, from)
   const named = FRAME.exec(bytes.toString('latin1', Math.max(from, end - FRAME_BYTES), end))?.[1]
   const table =
-    TABLES.find((one) => one === named) ?? readLine(bytes.toString('utf8', from, end))?.table
+    TABLE_NAMES.find((one) => one === named) ??
+    parseRowLine(bytes.toString('utf8', from, end))?.table
   if (table === undefined) throw new StoreDamage(`${SNAPSHOT} has a line that is no row`)
   return table
 }
@@ -261,15 +266,15 @@ async function* laidOver(
   for await (const batch of snapshot) {
     const merged: Later[] = []
     for (const line of textLines(batch)) {
-      const here = keyOfLine(batch.table, line)
+      const here = readLineKey(batch.table, line)
       if (here === null) throw new StoreDamage(`${SNAPSHOT} has a line that is no row`)
-      if (before !== null && compareLines(before, here) >= 0)
+      if (before !== null && compareRowLines(before, here) >= 0)
         throw new StoreDamage(`${SNAPSHOT} is not sorted`)
       before = here
-      while (next < later.length && compareLines(later[next] as Later, here) < 0)
+      while (next < later.length && compareRowLines(later[next] as Later, here) < 0)
         merged.push(later[next++] as Later)
       const newer = later[next]
-      const replaced = newer !== undefined && compareLines(newer, here) === 0
+      const replaced = newer !== undefined && compareRowLines(newer, here) === 0
       merged.push(replaced ? newer : { ...here, line })
       if (replaced) next += 1
     }
@@ -279,7 +284,7 @@ async function* laidOver(
 }
 
 function* inBatches(rows: readonly Later[]): Generator<RowBatch> {
-  for (const table of TABLES) {
+  for (const table of TABLE_NAMES) {
     const lines = rows.filter((row) => row.table === table).map(({ line }) => `${line}\n`)
     if (lines.length > 0) yield { table, bytes: Buffer.from(lines.join('')), unsure: null }
   }

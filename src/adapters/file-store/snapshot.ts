@@ -1,11 +1,17 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import type { AuditHead } from '../../core/audit/record.ts'
-import { isNumber, type JsonNode, readJson } from '../../core/json/read.ts'
-import { lineOf, rowLine } from '../../core/row-format/row-line.ts'
+import type { AuditChainHead } from '../../core/audit/record.ts'
+import { isJsonNumber, type JsonNode, parseLosslessJson } from '../../core/json/read.ts'
+import { toRowLine, formatRowLine } from '../../core/row-format/row-line.ts'
 import { decodeRow } from '../../core/rows/decode-row.ts'
-import { rowText } from '../../core/rows/row-text.ts'
-import { type AnyRow, type RowKey, type Stored, type Table, TABLES } from '../../core/rows/rows.ts'
+import { serializeRow } from '../../core/rows/row-text.ts'
+import {
+  type AnyRow,
+  type RowKey,
+  type RowOrBroken,
+  type TableName,
+  TABLE_NAMES,
+} from '../../core/rows/rows.ts'
 import { decodeUtf8OrNull } from '../../core/text/utf8.ts'
 import { replaceFile } from '../../files/replace-file.ts'
 import { readFileLines } from './lines.ts'
@@ -18,14 +24,14 @@ const BATCH_ROWS = 1_000
 /** What a snapshot says of itself in its first line. */
 export interface SnapshotHead {
   readonly epoch: number
-  readonly head: AuditHead
+  readonly head: AuditChainHead
 }
 export interface Snapshot extends SnapshotHead {
   readonly index: RowIndex
 }
 
 /** Rows by table. */
-export type RowCounts = Readonly<Record<Table, number>>
+export type RowCounts = Readonly<Record<TableName, number>>
 
 interface SnapshotWritten extends SnapshotHead {
   readonly counts: RowCounts
@@ -43,12 +49,14 @@ export async function writeSnapshot(
   durable = true,
 ): Promise<void> {
   const { index } = snapshot
-  const counts = Object.fromEntries(TABLES.map((table) => [table, index.size(table)])) as RowCounts
+  const counts = Object.fromEntries(
+    TABLE_NAMES.map((table) => [table, index.size(table)]),
+  ) as RowCounts
   await replaceSnapshot(folder, { ...snapshot, counts, durable }, batchesOf(index))
 }
 
 function* batchesOf(index: RowIndex): Generator<string> {
-  for (const table of TABLES) {
+  for (const table of TABLE_NAMES) {
     const lines = index.sorted(table).map((held) => heldLine(table, held))
     while (lines.length > 0) yield lines.splice(0, BATCH_ROWS).join('')
   }
@@ -84,10 +92,10 @@ export async function replaceSnapshot(
   return sha256
 }
 
-function heldLine(table: Table, { row }: Stored<AnyRow>): string {
+function heldLine(table: TableName, { row }: RowOrBroken<AnyRow>): string {
   if (row === undefined)
     throw new StoreDamage('a row does not fit its schema and cannot be written anew')
-  return `${rowLine(table, rowText(row))}\n`
+  return `${formatRowLine(table, serializeRow(row))}\n`
 }
 
 /** Reads a snapshot whole. @throws Damage at the first byte that is not as it was written */
@@ -128,12 +136,14 @@ export function readSnapshotHead(text: string): SnapshotHead & { readonly counts
   return {
     epoch: Number(epoch),
     head: { seq: Number(seq), hash },
-    counts: Object.fromEntries(TABLES.map((table, at) => [table, Number(counts[at])])) as RowCounts,
+    counts: Object.fromEntries(
+      TABLE_NAMES.map((table, at) => [table, Number(counts[at])]),
+    ) as RowCounts,
   }
 }
 
 function addRow(index: RowIndex, text: string): void {
-  const read = readJson(text)
+  const read = parseLosslessJson(text)
   if (!read.ok) throw new StoreDamage(`${SNAPSHOT} has a line that is not JSON`)
   const { table, key, held } = parseStoredRow(read.node)
   index.set(table, key, held)
@@ -141,17 +151,17 @@ function addRow(index: RowIndex, text: string): void {
 
 /** A row as a snapshot or a log line holds it; a row without a key cannot even be filed as broken. */
 export function parseStoredRow(node: JsonNode): {
-  readonly table: Table
+  readonly table: TableName
   readonly key: RowKey
-  readonly held: Stored<AnyRow>
+  readonly held: RowOrBroken<AnyRow>
 } {
-  const line = lineOf(node)
+  const line = toRowLine(node)
   if (line === null) throw new StoreDamage('a row has no table or no key')
   return { table: line.table, key: line.key, held: decodeRow(line.table, line.node, 'stored') }
 }
 
 export function parseNumber(node: JsonNode | undefined): number {
-  return typeof node === 'object' && node !== null && isNumber(node)
+  return typeof node === 'object' && node !== null && isJsonNumber(node)
     ? Number(node.lexeme)
     : Number.NaN
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import type { AuditHead, AuditRecord } from '../../core/audit/record.ts'
-import { planWrite, type Standing } from '../../core/rows/plan-write.ts'
-import { requestProblems, type WriteRequest } from '../../core/rows/write-request.ts'
+import type { AuditChainHead, AuditRecord } from '../../core/audit/record.ts'
+import { planWrite, type ExistingRows } from '../../core/rows/plan-write.ts'
+import { findRequestProblems, type WriteRequest } from '../../core/rows/write-request.ts'
 import type { AuditOptions, RefusalResult, RefusedWrite, WriteResult } from '../../ports/store.ts'
 import { sealChange, sealRefusal } from '../store-files/seal-audit.ts'
 import { type LogEntry, formatLogLine } from './log.ts'
@@ -10,7 +10,7 @@ import type { RowIndex } from './row-index.ts'
 /** What is put on staged rows, behind the records before it. */
 export interface StagedState {
   readonly staged: RowIndex
-  readonly head: AuditHead
+  readonly head: AuditChainHead
   readonly epoch: number
   readonly tools: AuditOptions
 }
@@ -26,7 +26,7 @@ export function stageWrite(request: WriteRequest, stage: StagedState): StagedRes
   const { table, key } = request
   const flag = staged.get('flag_registry', { scope_id: null, flag_key: key.flag_key })
   const standing = {
-    flag: flag as Standing['flag'],
+    flag: flag as ExistingRows['flag'],
     row: staged.get(table, key),
     has_overrides: staged.overridesOf(key.flag_key) > 0,
   }
@@ -44,13 +44,13 @@ export function stageRefusal(
   refused: RefusedWrite,
   stage: StagedState,
 ): StagedResult<RefusalResult> {
-  const problems = requestProblems(refused.request)
+  const problems = findRequestProblems(refused.request)
   if (problems.length > 0) return { result: { ok: false, problems }, line: '' }
   const record = sealRefusal(stage.tools, refused, stage.head)
   return { result: { ok: true, head: headAt(record) }, line: lineOf(stage, record, []) }
 }
 
-const headAt = ({ seq, hash }: AuditRecord): AuditHead => ({ seq, hash })
+const headAt = ({ seq, hash }: AuditRecord): AuditChainHead => ({ seq, hash })
 const lineOf = (
   { epoch }: StagedState,
   record: AuditRecord,

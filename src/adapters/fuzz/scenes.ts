@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { Approval } from '../../core/evaluate/approvals.ts'
-import { CALLERS, type Scene, type SceneAsk } from '../../core/parity/scene.ts'
+import { CALLERS, type Scene, type SceneQuestion } from '../../core/parity/scene.ts'
 import {
   type FlagRow,
   REQUIRED_AUTH,
@@ -72,7 +72,7 @@ const approval: fc.Arbitrary<Approval> = fc.record({
   revoked: fc.boolean(),
 })
 
-const ask: fc.Arbitrary<SceneAsk> = fc.record({
+const ask: fc.Arbitrary<SceneQuestion> = fc.record({
   caller: fc.oneof(
     { weight: 9, arbitrary: fc.constantFrom(...CALLERS.slice(0, 4)) },
     { weight: 1, arbitrary: fc.constantFrom(...CALLERS.slice(4)) },
@@ -93,7 +93,7 @@ const flagAlone = (flag_key: string) =>
     }),
   )
 
-type RawStep = { readonly ask: SceneAsk } | { readonly raw: RawWrite }
+type RawStep = { readonly ask: SceneQuestion } | { readonly raw: RawWrite }
 /** One in ten is a write. */
 const step: fc.Arbitrary<RawStep> = fc.oneof(
   { weight: 9, arbitrary: ask.map((one) => ({ ask: one })) },

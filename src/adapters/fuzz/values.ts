@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import { canonicalise, type CanonicalJson } from '../../core/json/canonical.ts'
-import { readJson } from '../../core/json/read.ts'
+import { canonicalize, type CanonicalJson } from '../../core/json/canonical.ts'
+import { parseLosslessJson } from '../../core/json/read.ts'
 import { SCENE_TIME, TOKEN_TENANT, TOKEN_USER } from '../../core/parity/scene.ts'
-import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/rows/instant.ts'
+import { instantFromMs, type Instant, instantToMs } from '../../core/rows/instant.ts'
 import type { ValueType } from '../../core/rows/rows.ts'
 
 // Few of each, so that things meet.
@@ -19,12 +19,12 @@ export const moment = fc
     { weight: 3, arbitrary: fc.constantFrom(0, 1, -1, DAY, DAY + 1, -DAY) },
     { weight: 1, arbitrary: fc.integer({ min: -10 * DAY, max: 10 * DAY }) },
   )
-  .map((ms) => fromMilliseconds(toMilliseconds(SCENE_TIME) + ms))
+  .map((ms) => instantFromMs(instantToMs(SCENE_TIME) + ms))
 
 /** The text in canonical form, or null where it is no value that a store takes. */
 function canonical(text: string): CanonicalJson | null {
-  const read = readJson(text)
-  const made = read.ok ? canonicalise(read.node) : null
+  const read = parseLosslessJson(text)
+  const made = read.ok ? canonicalize(read.node) : null
   return made?.ok === true ? made.text : null
 }
 const values = (made: fc.Arbitrary<unknown>): fc.Arbitrary<CanonicalJson> =>

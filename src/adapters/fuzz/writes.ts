@@ -6,7 +6,7 @@ import {
   type FlagRow,
   REQUIRED_AUTH,
   type RowKey,
-  type Table,
+  type TableName,
   VALUE_TYPES,
   type ValueType,
 } from '../../core/rows/rows.ts'
@@ -26,13 +26,13 @@ const key = (known: readonly [string, ...string[]], hostile: readonly string[]) 
     { weight: 19, arbitrary: first(known) },
     { weight: 1, arbitrary: fc.constantFrom(...hostile) },
   )
-const SCOPES: Readonly<Record<Table, fc.Arbitrary<string | null>>> = {
+const SCOPES: Readonly<Record<TableName, fc.Arbitrary<string | null>>> = {
   flag_registry: fc.constant(null),
   tenant_override: key(TENANTS, NO_IDS),
   user_override: key(USERS, NO_IDS),
 }
 const target = fc
-  .constantFrom<Table>('tenant_override', 'user_override', 'flag_registry')
+  .constantFrom<TableName>('tenant_override', 'user_override', 'flag_registry')
   .chain((table) =>
     fc.record({
       table: fc.constant(table),
@@ -150,7 +150,7 @@ export function writeOf(
 }
 
 /** Values are canonical already and go in as they stand; the rest is plain. */
-function bodyText(table: Table, body: string | Parts, fits: ValueType): string {
+function bodyText(table: TableName, body: string | Parts, fits: ValueType): string {
   if (typeof body === 'string') return body
   const { values, misfit, flag, override } = body
   const type = misfit ?? fits

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { PROBLEMS, problemText, type RequestCode } from '../../core/http-api/problems.ts'
+import { SERVICE_PROBLEMS, formatProblem, type RequestCode } from '../../core/http-api/problems.ts'
 import type { Route, HttpObserver } from '../../ports/http.ts'
 import { PROBLEM_TYPE, sendRefusal } from './reply.ts'
 
@@ -54,7 +54,8 @@ export const reportUnrouted = (
   witness: HttpObserver,
   code: RequestCode,
   request_id: string,
-): void => witness.replied({ route: null, status: PROBLEMS[code][0], seconds: 0, request_id, code })
+): void =>
+  witness.replied({ route: null, status: SERVICE_PROBLEMS[code][0], seconds: 0, request_id, code })
 
 export function refuseSocket(
   error: NodeJS.ErrnoException,
@@ -65,8 +66,8 @@ export function refuseSocket(
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   const code = SOCKET_CODES[error.code ?? ''] ?? 'request_malformed'
   const id = randomUUID()
-  const text = problemText(code, id)
-  const [status] = PROBLEMS[code]
+  const text = formatProblem(code, id)
+  const [status] = SERVICE_PROBLEMS[code]
   reportUnrouted(witness, code, id)
   socket.end(
     `HTTP/1.1 ${status} ${code}\r\nconnection: close\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { PROBLEMS, problemText, type ServerCode } from '../../core/http-api/problems.ts'
+import { SERVICE_PROBLEMS, formatProblem, type ServerCode } from '../../core/http-api/problems.ts'
 import type { RouteResponse, RefusalAt } from '../../ports/http.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
@@ -51,10 +51,10 @@ export function sendRefusal(reply: FastifyReply, code: ServerCode): FastifyReply
   const { request } = reply
   const worded = reply.server.refusalAt(pathOf(request.url), code)
   if (worded !== null) return sendReply(request, reply, worded)
-  const [status] = PROBLEMS[code]
+  const [status] = SERVICE_PROBLEMS[code]
   request.refusedAs = code
   endIfDraining(reply)
   reply.header('cache-control', 'no-store')
   if (status === 503) reply.header('retry-after', '1')
-  return reply.code(status).type(PROBLEM_TYPE).send(problemText(code, request.id))
+  return reply.code(status).type(PROBLEM_TYPE).send(formatProblem(code, request.id))
 }

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto'
-import { canonicalText } from '../../core/signoff/read-document.ts'
+import { canonicalizeObject } from '../../core/signoff/read-document.ts'
 import type { KeyFile } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
 import { readBounded } from '../../files/read-bounded.ts'
@@ -34,7 +34,7 @@ export async function makeKeyFile(
     cipher: { name: 'aes-256-gcm', iv: iv.toString('base64url') },
   }
   const cipher = createCipheriv('aes-256-gcm', await derive(head, passphrase), iv)
-  cipher.setAAD(Buffer.from(canonicalText(head)))
+  cipher.setAAD(Buffer.from(canonicalizeObject(head)))
   const sealed = Buffer.concat([cipher.update(pkcs8), cipher.final(), cipher.getAuthTag()])
   return { ...head, sealed: sealed.toString('base64url') }
 }
@@ -51,7 +51,7 @@ function open256(head: Head, key: Buffer, sealed: Buffer): Buffer {
   try {
     const options = { authTagLength: TAG_BYTES }
     const decipher = createDecipheriv('aes-256-gcm', key, iv, options)
-    decipher.setAAD(Buffer.from(canonicalText(head)))
+    decipher.setAAD(Buffer.from(canonicalizeObject(head)))
     decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
     return Buffer.concat([decipher.update(sealed.subarray(0, -TAG_BYTES)), decipher.final()])
   } catch {

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { AuditHead, AuditRecord } from '../../core/audit/record.ts'
+import type { AuditChainHead, AuditRecord } from '../../core/audit/record.ts'
 import type { Statements } from './statements.ts'
 
 /** A statement that a connection prepares once. */
@@ -49,7 +49,7 @@ interface HeadRow {
   readonly seq: string
   readonly hash: string
 }
-export function parseAuditHead({ rows }: pg.QueryResult<HeadRow>): AuditHead {
+export function parseAuditHead({ rows }: pg.QueryResult<HeadRow>): AuditChainHead {
   const [row] = rows
   if (row === undefined) throw new Error('the audit head is missing')
   return { seq: Number(row.seq), hash: row.hash }

@@ -1,6 +1,6 @@
-import { readRecord } from '../../core/audit/read-record.ts'
+import { parseAuditRecord } from '../../core/audit/read-record.ts'
 import type { AuditRecord } from '../../core/audit/record.ts'
-import { isObject, type JsonMember, readJson } from '../../core/json/read.ts'
+import { isJsonObject, type JsonMember, parseLosslessJson } from '../../core/json/read.ts'
 import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
 import type { SideFacts } from '../../ports/store.ts'
 import { parseAuditHead } from './append-audit.ts'
@@ -115,12 +115,12 @@ export class PostgresTrail implements AuditTrail {
 }
 
 function recordOf(json: string): AuditRecord | null {
-  const read = readJson(json)
-  if (!read.ok || typeof read.node !== 'object' || read.node === null || !isObject(read.node))
+  const read = parseLosslessJson(json)
+  if (!read.ok || typeof read.node !== 'object' || read.node === null || !isJsonObject(read.node))
     return null
   const members = read.node.members.map(([name, held]): JsonMember => [
     name,
     name === 'occurred_at' && typeof held === 'string' ? padToMilliseconds(held) : held,
   ])
-  return readRecord({ members })
+  return parseAuditRecord({ members })
 }

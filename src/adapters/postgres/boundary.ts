@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { fromMilliseconds } from '../../core/rows/instant.ts'
+import { instantFromMs } from '../../core/rows/instant.ts'
 import { isScopeId } from '../../core/rows/grammar.ts'
 import type { BoundaryEvent } from '../../ports/rows.ts'
 import { sealBoundary } from '../store-files/seal-audit.ts'
@@ -27,7 +27,7 @@ export async function appendBoundary(
   const record = sealBoundary(
     {
       ...event,
-      occurred_at: fromMilliseconds(Number(now)),
+      occurred_at: instantFromMs(Number(now)),
       // Whoever has another name than page 1 allows is the program itself.
       actor: isScopeId(actor) ? actor : 'ff',
       auth_mode: null,

@@ -1,7 +1,7 @@
-import { isArray, type JsonMember, readJson } from '../../core/json/read.ts'
-import { problem } from '../../core/problem.ts'
+import { isJsonArray, type JsonMember, parseLosslessJson } from '../../core/json/read.ts'
+import { makeProblem } from '../../core/problem.ts'
 import { decodeRow } from '../../core/rows/decode-row.ts'
-import type { RowOf, Stored, Table } from '../../core/rows/rows.ts'
+import type { RowOf, RowOrBroken, TableName } from '../../core/rows/rows.ts'
 
 /** The type that carries a member, below its domain. */
 export type ColumnKind = 'text' | 'boolean' | 'bigint' | 'jsonb' | 'timestamptz'
@@ -20,34 +20,35 @@ const OVERRIDE = {
   deleted_at: 'timestamptz',
 } as const
 /** The members of each row (page 1) and the type that carries each. */
-export const COLUMNS: { readonly [T in Table]: Readonly<Record<keyof RowOf[T], ColumnKind>> } = {
-  flag_registry: {
-    flag_key: 'text',
-    value_type: 'text',
-    default_value: 'jsonb',
-    safe_value: 'jsonb',
-    sensitive: 'boolean',
-    required_auth: 'text',
-    state: 'text',
-    description: 'text',
-    owner: 'text',
-    revision: 'bigint',
-    created_at: 'timestamptz',
-    updated_at: 'timestamptz',
-  },
-  tenant_override: { tenant_id: 'text', ...OVERRIDE },
-  user_override: { user_id: 'text', ...OVERRIDE },
-}
+export const COLUMNS: { readonly [T in TableName]: Readonly<Record<keyof RowOf[T], ColumnKind>> } =
+  {
+    flag_registry: {
+      flag_key: 'text',
+      value_type: 'text',
+      default_value: 'jsonb',
+      safe_value: 'jsonb',
+      sensitive: 'boolean',
+      required_auth: 'text',
+      state: 'text',
+      description: 'text',
+      owner: 'text',
+      revision: 'bigint',
+      created_at: 'timestamptz',
+      updated_at: 'timestamptz',
+    },
+    tenant_override: { tenant_id: 'text', ...OVERRIDE },
+    user_override: { user_id: 'text', ...OVERRIDE },
+  }
 
-const KINDS: Readonly<Record<Table, readonly (readonly [string, ColumnKind])[]>> = {
+const KINDS: Readonly<Record<TableName, readonly (readonly [string, ColumnKind])[]>> = {
   flag_registry: Object.entries(COLUMNS.flag_registry),
   tenant_override: Object.entries(COLUMNS.tenant_override),
   user_override: Object.entries(COLUMNS.user_override),
 }
-export const listColumnNames = (table: Table): readonly string[] =>
+export const listColumnNames = (table: TableName): readonly string[] =>
   KINDS[table].map(([name]) => name)
 /** For `jsonb_to_recordset(...) AS r(...)`. */
-export const formatColumnTypes = (table: Table): string =>
+export const formatColumnTypes = (table: TableName): string =>
   KINDS[table].map(([name, kind]) => `${name} ${kind}`).join(', ')
 
 /**
@@ -55,7 +56,7 @@ export const formatColumnTypes = (table: Table): string =>
  * nothing: `jsonb` goes in as it stands, integers as digits, and a time in ISO form with all its digits,
  * whatever DateStyle and TimeZone say, `infinity` as itself.
  */
-export function formatRowColumn(table: Table, alias: string): string {
+export function formatRowColumn(table: TableName, alias: string): string {
   const columns = KINDS[table].map(([name, kind]) => {
     const column = `${alias}.${name}`
     return kind === 'timestamptz' ? `${column} AT TIME ZONE 'UTC'` : column
@@ -64,11 +65,14 @@ export function formatRowColumn(table: Table, alias: string): string {
 }
 
 /** The row behind such a text. */
-export function parseRow<T extends Table>(table: T, text: string | null): Stored<RowOf[T]> | null {
+export function parseRow<T extends TableName>(
+  table: T,
+  text: string | null,
+): RowOrBroken<RowOf[T]> | null {
   if (text === null) return null
-  const read = readJson(text)
-  if (!read.ok || !isArray(read.node))
-    return { broken: [problem(read.ok ? 'type_wrong' : read.code, '')] }
+  const read = parseLosslessJson(text)
+  if (!read.ok || !isJsonArray(read.node))
+    return { broken: [makeProblem(read.ok ? 'type_wrong' : read.code, '')] }
   const { node } = read
   const members: JsonMember[] = []
   for (const [at, [name, kind]] of KINDS[table].entries()) {

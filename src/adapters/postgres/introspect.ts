@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { type Catalogue, columnText } from '../../core/migrations/catalogue.ts'
+import { type Catalogue, formatColumn } from '../../core/migrations/catalogue.ts'
 import { hashSha256 } from '../store-files/seal-audit.ts'
 
 // Each yields (object, definition) pairs of one schema ($1). Constraints of PostgreSQL 18's own kind for
@@ -83,7 +83,7 @@ export async function introspect(client: pg.ClientBase, schema: string): Promise
   for (const [table, column, type = '', nullable, value] of await ask(COLUMNS)) {
     found.set(
       `table ${table}, column ${column}`,
-      columnText(type, nullable === 'true', value ?? null),
+      formatColumn(type, nullable === 'true', value ?? null),
     )
   }
   for (const [table, role, privileges = ''] of await ask(GRANTS)) {

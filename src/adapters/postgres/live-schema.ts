@@ -1,5 +1,5 @@
 import { openAll } from '../../concurrency/open-all.ts'
-import { type State, TABLES } from '../../core/rows/rows.ts'
+import { type RowsByTable, TABLE_NAMES } from '../../core/rows/rows.ts'
 import type { LiveStore } from '../../ports/store.ts'
 import { refuseUnfitRow } from '../store-files/unfit-rows.ts'
 import { parseRow } from './columns.ts'
@@ -42,10 +42,10 @@ export async function openLiveSchema(
   return { facts: { target: database.name, backing: 'db', server }, identity, ...value, close }
 }
 
-async function allRows(pipe: ReadPipe): Promise<State> {
+async function allRows(pipe: ReadPipe): Promise<RowsByTable> {
   const { all } = buildStatements(SCHEMA)
   const tables = await Promise.all(
-    TABLES.map(async (table) => {
+    TABLE_NAMES.map(async (table) => {
       const { rows } = await pipe.query({ text: all[table], rowMode: 'array' })
       return [
         table,
@@ -53,5 +53,5 @@ async function allRows(pipe: ReadPipe): Promise<State> {
       ] as const
     }),
   )
-  return Object.fromEntries(tables) as unknown as State
+  return Object.fromEntries(tables) as unknown as RowsByTable
 }

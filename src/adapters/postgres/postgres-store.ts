@@ -1,11 +1,16 @@
 import type pg from 'pg'
-import type { AuditHead } from '../../core/audit/record.ts'
-import { planWrite, type Standing } from '../../core/rows/plan-write.ts'
+import type { AuditChainHead } from '../../core/audit/record.ts'
+import { planWrite, type ExistingRows } from '../../core/rows/plan-write.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
-import { requestProblems } from '../../core/rows/write-request.ts'
-import { rowText } from '../../core/rows/row-text.ts'
-import { type AnyRow, type RowSet, type State, TABLES } from '../../core/rows/rows.ts'
-import { problem } from '../../core/problem.ts'
+import { findRequestProblems } from '../../core/rows/write-request.ts'
+import { serializeRow } from '../../core/rows/row-text.ts'
+import {
+  type AnyRow,
+  type RowsOfFlag,
+  type RowsByTable,
+  TABLE_NAMES,
+} from '../../core/rows/rows.ts'
+import { makeProblem } from '../../core/problem.ts'
 import type {
   AuditOptions,
   BulkQuery,
@@ -61,7 +66,7 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     )
   }
 
-  read(query: RowQuery): Promise<RowSet> {
+  read(query: RowQuery): Promise<RowsOfFlag> {
     return this.reader.read(query)
   }
 
@@ -69,7 +74,7 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     return mapPgErrors(this.name, () => this.transaction((client) => this.apply(client, request)))
   }
 
-  readMany(query: BulkQuery): Promise<readonly RowSet[]> {
+  readMany(query: BulkQuery): Promise<readonly RowsOfFlag[]> {
     return this.reader.readMany(query)
   }
 
@@ -78,7 +83,7 @@ export class PostgresStore implements ScratchStore, ServiceStore {
   }
 
   async refuse(refused: RefusedWrite): Promise<RefusalResult> {
-    const problems = requestProblems(refused.request)
+    const problems = findRequestProblems(refused.request)
     if (problems.length > 0) return { ok: false, problems }
     return mapPgErrors(this.name, () =>
       this.transaction(async (client) => {
@@ -92,16 +97,18 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     )
   }
 
-  auditHead(): Promise<AuditHead> {
+  auditHead(): Promise<AuditChainHead> {
     return mapPgErrors(this.name, async () =>
       parseAuditHead(await this.pool.query(this.statements.head)),
     )
   }
 
-  load(state: State): Promise<void> {
+  load(state: RowsByTable): Promise<void> {
     const { clear, insert } = this.statements
-    const filled = TABLES.filter((table) => state[table].length > 0)
-    const texts = filled.map((table) => state[table].map((row: AnyRow) => rowText(row)).join(','))
+    const filled = TABLE_NAMES.filter((table) => state[table].length > 0)
+    const texts = filled.map((table) =>
+      state[table].map((row: AnyRow) => serializeRow(row)).join(','),
+    )
     return mapPgErrors(this.name, async () => {
       const client = await this.pool.connect()
       try {
@@ -129,7 +136,7 @@ export class PostgresStore implements ScratchStore, ServiceStore {
   }
 
   private async apply(client: pg.PoolClient, request: WriteRequest): Promise<WriteResult> {
-    const problems = requestProblems(request)
+    const problems = findRequestProblems(request)
     if (problems.length > 0) return { ok: false, problems }
     const { lockHead, upsert } = this.statements
     // Every writer takes this lock first, so the chain has one order and two writers cannot deadlock. What is
@@ -142,18 +149,21 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     const plan = planWrite(request, standing)
     if (!plan.ok) return plan
     const { change } = plan
-    const planned = [`[${rowText(change.after)}]`, change.before?.revision ?? 0]
+    const planned = [`[${serializeRow(change.after)}]`, change.before?.revision ?? 0]
     const record = sealChange(this.tools, { request, change, standing }, head)
     const [{ rowCount }] = await Promise.all([
       client.query(preparedStatement(`ff_upsert_${request.table}`, upsert[request.table], planned)),
       appendAudit(client, this.statements, record),
     ])
     // Somebody wrote past the lock, by hand: the row is no longer the one that the plan was made on. The record goes, too.
-    if (rowCount !== 1) return { ok: false, problems: [problem('revision_conflict', '')] }
+    if (rowCount !== 1) return { ok: false, problems: [makeProblem('revision_conflict', '')] }
     return { ok: true, row: change.after, head: { seq: record.seq, hash: record.hash } }
   }
 
-  private async standing(client: pg.PoolClient, { table, key }: WriteRequest): Promise<Standing> {
+  private async standing(
+    client: pg.PoolClient,
+    { table, key }: WriteRequest,
+  ): Promise<ExistingRows> {
     const tenant = table === 'tenant_override' ? key.scope_id : null
     const user = table === 'user_override' ? key.scope_id : null
     const { rows } = await client.query<string[]>({

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { FlagRow, RowSet, Stored } from '../../core/rows/rows.ts'
+import type { FlagRow, RowsOfFlag, RowOrBroken } from '../../core/rows/rows.ts'
 import { isFlagKey, isScopeId } from '../../core/rows/grammar.ts'
 import type { BulkQuery, FlagEntry, RowQuery, ServiceStore } from '../../ports/store.ts'
 import { parseRow } from './columns.ts'
@@ -23,13 +23,13 @@ export class RowReader {
     this.statements = buildStatements(schema)
   }
 
-  async read({ flag_key, tenant_id, user_id }: RowQuery): Promise<RowSet> {
+  async read({ flag_key, tenant_id, user_id }: RowQuery): Promise<RowsOfFlag> {
     const values = [keyOrNull(flag_key), idOrNull(tenant_id), idOrNull(user_id)]
     const [texts] = await this.ask('ff_read', this.statements.read, values)
     return toRowSet(texts as RowOfTexts)
   }
 
-  async readMany({ flag_keys, tenant_id, user_id }: BulkQuery): Promise<readonly RowSet[]> {
+  async readMany({ flag_keys, tenant_id, user_id }: BulkQuery): Promise<readonly RowsOfFlag[]> {
     const values = [flag_keys.map(keyOrNull), idOrNull(tenant_id), idOrNull(user_id)]
     return (await this.ask('ff_read_many', this.statements.readMany, values)).map(toRowSet)
   }
@@ -38,7 +38,7 @@ export class RowReader {
     const rows = await this.ask('ff_page', this.statements.page, [placeOf(after ?? ''), limit])
     return rows.map(([flag_key, text = null]) => ({
       flag_key: flag_key as string,
-      held: parseRow('flag_registry', text) as Stored<FlagRow>,
+      held: parseRow('flag_registry', text) as RowOrBroken<FlagRow>,
     }))
   }
 
@@ -62,7 +62,7 @@ const idOrNull = (id: string | null): string | null => (id !== null && isScopeId
 const placeOf = (after: string): string =>
   after.replace(/[^ -~].*$/su, (rest) => (rest < ' ' ? '' : '~'))
 
-export function toRowSet([flag = null, tenant = null, user = null]: RowOfTexts): RowSet {
+export function toRowSet([flag = null, tenant = null, user = null]: RowOfTexts): RowsOfFlag {
   return {
     flag: parseRow('flag_registry', flag),
     tenant: parseRow('tenant_override', tenant),

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { TABLES } from '../../core/rows/rows.ts'
+import { TABLE_NAMES } from '../../core/rows/rows.ts'
 import type { SchemaFacts } from '../../ports/database.ts'
 import {
   requireSupportedVersion,
@@ -102,7 +102,7 @@ async function planOf(
 }
 
 async function largeTables(client: pg.Client, schema: string): Promise<ReadonlySet<string>> {
-  const counts = TABLES.map(
+  const counts = TABLE_NAMES.map(
     (table) =>
       `SELECT '${table}' FROM (SELECT FROM "${schema}".${table} LIMIT ${MANY_ROWS}) q HAVING count(*) = ${MANY_ROWS}`,
   )

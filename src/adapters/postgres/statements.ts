@@ -1,4 +1,4 @@
-import { SCOPE_MEMBER, type Table, TABLES } from '../../core/rows/rows.ts'
+import { SCOPE_MEMBER, type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
 import { listColumnNames, formatColumnTypes, formatRowColumn } from './columns.ts'
 
 /** Every statement the store sends, for one schema. Names are schema-qualified: no search_path is relied on. */
@@ -9,17 +9,17 @@ export interface Statements {
   /** Flags by key, past one, at most so many. */
   readonly page: string
   /** Every row of a table. */
-  readonly all: Readonly<Record<Table, string>>
+  readonly all: Readonly<Record<TableName, string>>
   readonly standing: string
   readonly lockHead: string
   readonly head: string
   readonly moveHead: string
   readonly insertAudit: string
   readonly clear: string
-  readonly insert: Readonly<Record<Table, string>>
-  readonly upsert: Readonly<Record<Table, string>>
+  readonly insert: Readonly<Record<TableName, string>>
+  readonly upsert: Readonly<Record<TableName, string>>
   /** Merges what is staged under a name: how many rows were written (`all`), and how many of them are new (`fresh`). */
-  readonly merge: Readonly<Record<Table, (staged: string) => string>>
+  readonly merge: Readonly<Record<TableName, (staged: string) => string>>
 }
 
 /** @param schema an identifier of ours: letters, digits and underscores */
@@ -33,7 +33,7 @@ export function buildStatements(schema: string): Statements {
     ` LEFT JOIN ${at('tenant_override')} t ON t.tenant_id = q.tenant_id AND t.flag_key = q.flag_key` +
     ` LEFT JOIN ${at('user_override')} u ON u.user_id = q.user_id AND u.flag_key = q.flag_key`
   const rows = rowsOf('$1::text AS flag_key, $2::text AS tenant_id, $3::text AS user_id')
-  const live = (table: Table): string =>
+  const live = (table: TableName): string =>
     `EXISTS (SELECT FROM ${at(table)} WHERE flag_key = $1 AND deleted_at IS NULL)`
   return {
     read: rows,
@@ -56,7 +56,7 @@ export function buildStatements(schema: string): Statements {
       `INSERT INTO ${at('audit')} (seq, audit_id, occurred_at, actor, auth_mode, action, outcome, target, before,` +
       ` after, request_id, approval_ref, phase, prev_hash, hash)` +
       ` VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, $11, $12, $13, $14, $15)`,
-    clear: TABLES.toReversed()
+    clear: TABLE_NAMES.toReversed()
       .map((table) => `DELETE FROM ${at(table)}`)
       .join('; '),
     insert: forEachTable((table) => insertInto(at(table), table)),
@@ -68,11 +68,11 @@ export function buildStatements(schema: string): Statements {
   }
 }
 
-const forEachTable = <T>(write: (table: Table) => T): Readonly<Record<Table, T>> =>
-  Object.fromEntries(TABLES.map((table) => [table, write(table)])) as Record<Table, T>
+const forEachTable = <T>(write: (table: TableName) => T): Readonly<Record<TableName, T>> =>
+  Object.fromEntries(TABLE_NAMES.map((table) => [table, write(table)])) as Record<TableName, T>
 
 /** `xmax` is 0 in a row that replaced none. */
-function mergeFrom(staged: string, name: string, table: Table): string {
+function mergeFrom(staged: string, name: string, table: TableName): string {
   const columns = listColumnNames(table).join(', ')
   return (
     `WITH merged AS (INSERT INTO ${name} AS held (${columns}) SELECT ${columns} FROM ${staged}` +
@@ -82,7 +82,7 @@ function mergeFrom(staged: string, name: string, table: Table): string {
 }
 
 /** Takes any number of rows as one JSON text, so that numbers arrive as they were written. */
-function insertInto(name: string, table: Table): string {
+function insertInto(name: string, table: TableName): string {
   const columns = listColumnNames(table).join(', ')
   return (
     `INSERT INTO ${name} AS held (${columns}) SELECT ${columns}` +
@@ -91,7 +91,7 @@ function insertInto(name: string, table: Table): string {
 }
 
 /** What a row of the same key is replaced by; the condition on its revision is the caller's, for somebody may have been faster. */
-function onConflict(table: Table): string {
+function onConflict(table: TableName): string {
   const scope = SCOPE_MEMBER[table]
   const sets = listColumnNames(table).map((name) => `${name} = excluded.${name}`)
   const key = [...(scope === null ? [] : [scope]), 'flag_key'].join(', ')

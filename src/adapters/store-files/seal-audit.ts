@@ -2,15 +2,15 @@ import { createHash, createHmac } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import {
   type AuditEvent,
-  type AuditHead,
+  type AuditChainHead,
   type AuditRecord,
-  chain,
-  changeEvent,
+  appendToChain,
+  buildChangeEvent,
   isSensitiveChange,
-  refusalEvent,
+  buildRefusalEvent,
   type Sha256,
 } from '../../core/audit/record.ts'
-import type { Change, Standing } from '../../core/rows/plan-write.ts'
+import type { RowChange, ExistingRows } from '../../core/rows/plan-write.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
 import type { AuditOptions, RefusedWrite } from '../../ports/store.ts'
 
@@ -19,24 +19,35 @@ export const hashSha256: Sha256 = (text) => createHash('sha256').update(text, 'u
 /** The chained record of one planned change. */
 export function sealChange(
   tools: AuditOptions,
-  planned: { readonly request: WriteRequest; readonly change: Change; readonly standing: Standing },
-  head: AuditHead,
+  planned: {
+    readonly request: WriteRequest
+    readonly change: RowChange
+    readonly standing: ExistingRows
+  },
+  head: AuditChainHead,
 ): AuditRecord {
   const { request, change, standing } = planned
   const sensitive = isSensitiveChange(change, standing.flag?.row ?? null)
   const digest = (value: string): string =>
     createHmac('sha256', tools.digestKey).update(value).digest('hex')
   const context = { audit_id: uuidv7(), phase: tools.phase, digest }
-  return chain(changeEvent(request, { ...change, sensitive }, context), head, hashSha256)
+  return appendToChain(
+    buildChangeEvent(request, { ...change, sensitive }, context),
+    head,
+    hashSha256,
+  )
 }
 
 /** The chained record of a change that was refused. */
 export const sealRefusal = (
   { phase }: AuditOptions,
   refused: RefusedWrite,
-  head: AuditHead,
-): AuditRecord => chain(refusalEvent(refused, { audit_id: uuidv7(), phase }), head, hashSha256)
+  head: AuditChainHead,
+): AuditRecord =>
+  appendToChain(buildRefusalEvent(refused, { audit_id: uuidv7(), phase }), head, hashSha256)
 
 /** A boundary record that belongs to no row: a migration, say (page 5, UC-B4-15). */
-export const sealBoundary = (event: Omit<AuditEvent, 'audit_id'>, head: AuditHead): AuditRecord =>
-  chain({ ...event, audit_id: uuidv7() }, head, hashSha256)
+export const sealBoundary = (
+  event: Omit<AuditEvent, 'audit_id'>,
+  head: AuditChainHead,
+): AuditRecord => appendToChain({ ...event, audit_id: uuidv7() }, head, hashSha256)

@@ -1,12 +1,12 @@
 import type { AlertRule, Selector } from '../../core/alerts/types.ts'
-import { pointer } from '../../core/json/pointer.ts'
+import { appendPointer } from '../../core/json/pointer.ts'
 import type { LoadedArtefact } from '../load.ts'
 import type { ArtefactProblem } from '../problem.ts'
 
 type Contract = LoadedArtefact<'alert_rules'>
 
 /** Every id once, and every rule about metrics and labels that the service has. */
-export function alertProblems({ file, value }: Contract): readonly ArtefactProblem[] {
+export function findAlertProblems({ file, value }: Contract): readonly ArtefactProblem[] {
   const { signals, rules } = value
   return [
     ...repeated(
@@ -23,7 +23,7 @@ export function alertProblems({ file, value }: Contract): readonly ArtefactProbl
       selectorsOf(rule).flatMap(([member, selector]) =>
         faults(rule, selector, signals).map(([code, detail]): ArtefactProblem => ({
           file,
-          pointer: `${pointer('/rules', at)}/measure/${member}`,
+          pointer: `${appendPointer('/rules', at)}/measure/${member}`,
           code,
           detail,
         })),
@@ -40,7 +40,7 @@ const repeated = (
   ids.flatMap((detail, at) =>
     ids.indexOf(detail) === at
       ? []
-      : [{ file, pointer: pointer(where, at), code: 'id_repeated', detail }],
+      : [{ file, pointer: appendPointer(where, at), code: 'id_repeated', detail }],
   )
 
 function selectorsOf({ measure }: Pick<AlertRule, 'measure'>): readonly [string, Selector][] {

@@ -1,6 +1,6 @@
 import { findModeFaults, type ModeRow } from '../../core/auth/modes.ts'
 import { ENVIRONMENTS, AUTH_REFUSALS } from '../../core/auth/types.ts'
-import { pointer } from '../../core/json/pointer.ts'
+import { appendPointer } from '../../core/json/pointer.ts'
 import type { LoadedArtefact } from '../load.ts'
 import type { ArtefactCode, ArtefactProblem } from '../problem.ts'
 
@@ -10,7 +10,7 @@ type Fixture = Fixtures['value']['fixtures'][number]
 type Expected = Fixture['expected']['prod']
 
 /** What page 2 asks of the contract and its fixtures beyond their schemas: a matrix that is whole and lets nobody in unproven. */
-export const authProblems = (
+export const findAuthProblems = (
   contract: Contract,
   fixtures: Fixtures,
 ): readonly ArtefactProblem[] => [
@@ -26,10 +26,10 @@ function matrixProblems({ file, value }: Contract): readonly ArtefactProblem[] {
   const repeated = modes.flatMap(({ id }, at): ArtefactProblem[] =>
     modes.findIndex((one) => one.id === id) === at
       ? []
-      : [{ file, pointer: pointer('/modes', at), code: 'id_repeated', detail: id }],
+      : [{ file, pointer: appendPointer('/modes', at), code: 'id_repeated', detail: id }],
   )
   const faults = findModeFaults(modes).map(({ code, row, detail }): ArtefactProblem => {
-    return { file, pointer: row === null ? '/modes' : pointer('/modes', row), code, detail }
+    return { file, pointer: row === null ? '/modes' : appendPointer('/modes', row), code, detail }
   })
   return [...repeated, ...faults]
 }
@@ -74,7 +74,7 @@ function exampleProblems(
   const rows = new Map(fixtures.value.fixtures.map(({ id, row }) => [id, row]))
   return value.modes.flatMap(({ id, fixtures: named }, at) =>
     named.flatMap((one): ArtefactProblem[] => {
-      const where = pointer('/modes', at)
+      const where = appendPointer('/modes', at)
       if (!rows.has(one)) return [{ file, pointer: where, code: 'fixture_missing', detail: one }]
       return rows.get(one) === id
         ? []
@@ -90,7 +90,7 @@ function fixtureProblems(
 ): readonly ArtefactProblem[] {
   const rows = new Map(contract.value.modes.map((row) => [row.id, row]))
   return value.fixtures.flatMap((fixture, at) => {
-    const where = pointer('/fixtures', at)
+    const where = appendPointer('/fixtures', at)
     const problem = (below: string, code: ArtefactCode, detail: string): ArtefactProblem => ({
       file,
       pointer: where + below,

@@ -1,5 +1,5 @@
 import { buildCells } from '../../core/parity/cells.ts'
-import { deriveCovers } from '../../core/parity/covers.ts'
+import { deriveCoverage } from '../../core/parity/covers.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { LoadedArtefact } from '../load.ts'
 import type { ArtefactProblem } from '../problem.ts'
@@ -8,7 +8,7 @@ import type { ArtefactProblem } from '../problem.ts'
  * There are as many cells as the contract says, each really is the cell that its inputs make it, and the
  * oracle predicts each and nothing else.
  */
-export function cellProblems(
+export function findCellProblems(
   { file, value }: LoadedArtefact<'oracle_cells'>,
   contract: LoadedArtefact<'cutover_parity_matrix'>,
 ): readonly ArtefactProblem[] {
@@ -29,7 +29,7 @@ export function cellProblems(
     ...cells
       .filter(
         ({ given, asker, request, covers }) =>
-          JSON.stringify(deriveCovers(given, asker, request)) !== JSON.stringify(covers),
+          JSON.stringify(deriveCoverage(given, asker, request)) !== JSON.stringify(covers),
       )
       .map(({ id }) => at('covers_differs', id)),
     ...[...keys]

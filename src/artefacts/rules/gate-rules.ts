@@ -1,7 +1,7 @@
-import { pointer } from '../../core/json/pointer.ts'
-import { durationMs } from '../../core/gate/duration.ts'
+import { appendPointer } from '../../core/json/pointer.ts'
+import { parseDurationMs } from '../../core/gate/duration.ts'
 import type { Waivable } from '../../core/gate/types.ts'
-import { waiverFaults } from '../../core/gate/waivers.ts'
+import { findWaiverFaults } from '../../core/gate/waivers.ts'
 import { parseInstant, type Instant } from '../../core/rows/instant.ts'
 import type { LoadedArtefact } from '../load.ts'
 import type { ArtefactCode, ArtefactProblem } from '../problem.ts'
@@ -12,13 +12,13 @@ type Item = Checklist['value']['items'][number]
 type Floor = Contract['value']['items'][number]
 
 /** The contract lists as many items and groups as it says there are. */
-export function gateContractProblems({ file, value }: Contract): readonly ArtefactProblem[] {
+export function findGateContractProblems({ file, value }: Contract): readonly ArtefactProblem[] {
   const { counts, items, groups } = value
   return [
     ...countProblems(file, counts, { items: items.length, groups: groups.length }),
     ...repeated(items.map(({ id }) => id)).map(([at, detail]): ArtefactProblem => ({
       file,
-      pointer: pointer('/items', at),
+      pointer: appendPointer('/items', at),
       code: 'id_repeated',
       detail,
     })),
@@ -26,7 +26,7 @@ export function gateContractProblems({ file, value }: Contract): readonly Artefa
 }
 
 /** A checklist has the contract's items, no more and no fewer, and loosens none of them. */
-export function checklistProblems(
+export function findChecklistProblems(
   { file, value }: Checklist,
   contract: Contract,
 ): readonly ArtefactProblem[] {
@@ -41,9 +41,9 @@ export function checklistProblems(
   return [
     ...countProblems(file, counts, { items: value.items.length, groups: named.length }),
     ...repeated(value.items.map(({ id }) => id)).map(([at, id]) =>
-      add(pointer('/items', at), 'id_repeated', id),
+      add(appendPointer('/items', at), 'id_repeated', id),
     ),
-    ...repeated(named).map(([at, id]) => add(pointer('/groups', at), 'id_repeated', id)),
+    ...repeated(named).map(([at, id]) => add(appendPointer('/groups', at), 'id_repeated', id)),
     ...groups.filter((id) => !named.includes(id)).map((id) => add('/groups', 'group_missing', id)),
     ...floors
       .filter(({ id }) => !value.items.some((one) => one.id === id))
@@ -54,7 +54,9 @@ export function checklistProblems(
         floor === undefined
           ? [['', 'item_unknown', item.id]]
           : [...loosened(item, floor), ...ownFaults(item, must_agree)]
-      return faults.map(([below, code, detail]) => add(pointer('/items', at) + below, code, detail))
+      return faults.map(([below, code, detail]) =>
+        add(appendPointer('/items', at) + below, code, detail),
+      )
     }),
   ]
 }
@@ -95,7 +97,7 @@ function loosened(item: Item, floor: Floor): readonly Fault[] {
   const rows: readonly (readonly [boolean, Fault])[] = [
     [item.kind !== floor.kind && !ownCommand, ['/kind', 'kind_differs', floor.kind]],
     [
-      durationMs(item.max_age) > durationMs(floor.max_age),
+      parseDurationMs(item.max_age) > parseDurationMs(floor.max_age),
       ['/max_age', 'age_too_long', floor.max_age],
     ],
     [
@@ -132,14 +134,14 @@ function ownFaults(item: Item, mustAgree: readonly Item['identity'][number][]): 
 }
 
 /** Waivers that could apply if what was measured lets them: for waivable items, within the terms, not approved by their requester alone. */
-export function waiverProblems(
+export function findWaiverProblems(
   { file, value }: LoadedArtefact<'waivers'>,
   checklist: Checklist,
   contract: Contract,
 ): readonly ArtefactProblem[] {
   const { waivers } = value
   const times = waivers.flatMap(({ requested_at, expires_at }, at) =>
-    timeProblems(file, pointer('/waivers', at), { requested_at, expires_at }),
+    timeProblems(file, appendPointer('/waivers', at), { requested_at, expires_at }),
   )
   const rules = { items: checklist.value.items, policy: contract.value.waivers }
   const dated = waivers.map((one) => ({
@@ -150,14 +152,14 @@ export function waiverProblems(
   return [
     ...repeated(waivers.map(({ id }) => id)).map(([at, detail]): ArtefactProblem => ({
       file,
-      pointer: pointer('/waivers', at),
+      pointer: appendPointer('/waivers', at),
       code: 'id_repeated',
       detail,
     })),
     ...times,
-    ...waiverFaults(dated, rules).map(({ at, code }): ArtefactProblem => ({
+    ...findWaiverFaults(dated, rules).map(({ at, code }): ArtefactProblem => ({
       file,
-      pointer: pointer('/waivers', at),
+      pointer: appendPointer('/waivers', at),
       code,
       detail: waivers[at]?.item ?? '',
     })),
@@ -165,7 +167,7 @@ export function waiverProblems(
 }
 
 /** A window and a freeze that are spans, the window within the freeze. */
-export function planProblems({
+export function findPlanProblems({
   file,
   value,
 }: LoadedArtefact<'cutover_plan'>): readonly ArtefactProblem[] {
@@ -200,18 +202,18 @@ const timeProblems = (
     .filter(([, text]) => parseInstant(text) === undefined)
     .map(([name, detail]) => ({
       file,
-      pointer: pointer(parent, name),
+      pointer: appendPointer(parent, name),
       code: 'time_not_canonical',
       detail,
     }))
 
-export const triggerProblems = ({
+export const findTriggerProblems = ({
   file,
   value,
 }: LoadedArtefact<'rollback_triggers'>): readonly ArtefactProblem[] =>
   repeated(value.triggers.map(({ id }) => id)).map(([at, detail]) => ({
     file,
-    pointer: pointer('/triggers', at),
+    pointer: appendPointer('/triggers', at),
     code: 'id_repeated',
     detail,
   }))

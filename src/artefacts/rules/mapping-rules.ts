@@ -1,5 +1,5 @@
-import { plainText } from '../../core/json/plain-text.ts'
-import { pointer, tokens } from '../../core/json/pointer.ts'
+import { canonicalizeValue } from '../../core/json/plain-text.ts'
+import { appendPointer, parsePointer } from '../../core/json/pointer.ts'
 import { WILDCARD } from '../../core/import-mapping/entries.ts'
 import type { EntryRule, MemberRule } from '../../core/import-mapping/types.ts'
 import type { LoadedArtefact } from '../load.ts'
@@ -9,20 +9,22 @@ const LISTS = ['flags', 'tenant_overrides', 'user_overrides'] as const
 type Found = Omit<ArtefactProblem, 'file'>
 
 /** A key is of a wildcard that is there, and a table says once what a value becomes. */
-export function mappingProblems({
+export function findMappingProblems({
   file,
   value,
 }: LoadedArtefact<'incumbent_mapping'>): readonly ArtefactProblem[] {
   const found = LISTS.flatMap((list) =>
-    value[list].flatMap((entry, at) => entryProblems(entry, pointer(pointer('', list), at))),
+    value[list].flatMap((entry, at) =>
+      entryProblems(entry, appendPointer(appendPointer('', list), at)),
+    ),
   )
   return found.map((one) => ({ file, ...one }))
 }
 
 function entryProblems({ at, members }: EntryRule, place: string): readonly Found[] {
-  const wildcards = tokens(at).filter((token) => token === WILDCARD).length
+  const wildcards = parsePointer(at).filter((token) => token === WILDCARD).length
   return Object.entries(members).flatMap(([name, rule]) => {
-    const here = pointer(`${place}/members`, name)
+    const here = appendPointer(`${place}/members`, name)
     const beyond = 'key' in rule && rule.key > wildcards
     const detail = `${at} has ${wildcards}`
     return [
@@ -33,10 +35,10 @@ function entryProblems({ at, members }: EntryRule, place: string): readonly Foun
 }
 
 function tableProblems(rule: MemberRule, place: string): readonly Found[] {
-  const texts = 'const' in rule ? [] : (rule.map ?? []).map(({ was }) => plainText(was))
+  const texts = 'const' in rule ? [] : (rule.map ?? []).map(({ was }) => canonicalizeValue(was))
   return texts.flatMap((text, at): readonly Found[] =>
     texts.indexOf(text) === at
       ? []
-      : [{ pointer: pointer(place, at), code: 'value_repeated', detail: text }],
+      : [{ pointer: appendPointer(place, at), code: 'value_repeated', detail: text }],
   )
 }

@@ -1,8 +1,8 @@
-import { pointer } from '../../core/json/pointer.ts'
-import { coverage } from '../../core/parity/coverage.ts'
+import { appendPointer } from '../../core/json/pointer.ts'
+import { countCoverage } from '../../core/parity/coverage.ts'
 import { TTL_STATES } from '../../core/evaluate/types.ts'
 import { ROW_MEMBERS } from '../../core/rows/decode-row.ts'
-import { TABLES } from '../../core/rows/rows.ts'
+import { TABLE_NAMES } from '../../core/rows/rows.ts'
 import type { LoadedArtefact } from '../load.ts'
 import type { ArtefactProblem } from '../problem.ts'
 
@@ -10,7 +10,7 @@ type Matrix = LoadedArtefact<'parity_test_matrix'>
 type Contract = LoadedArtefact<'cutover_parity_matrix'>
 
 /** The gate's own matrix holds the vectors that the contract names and reaches every value of every dimension (page 1). */
-export function gateMatrixProblems(
+export function findGateMatrixProblems(
   { file, value }: Matrix,
   contract: Contract,
 ): readonly ArtefactProblem[] {
@@ -34,9 +34,9 @@ export function gateMatrixProblems(
   return [
     ...wanted.filter((id) => !ids.includes(id)).map((id) => at('vector_missing', id)),
     ...ids.flatMap((id, i) =>
-      wanted.includes(id) ? [] : [at('vector_unexpected', id, pointer('/vectors', i))],
+      wanted.includes(id) ? [] : [at('vector_unexpected', id, appendPointer('/vectors', i))],
     ),
-    ...coverage(value.vectors.map(({ covers }) => covers))
+    ...countCoverage(value.vectors.map(({ covers }) => covers))
       .filter(({ vectors }) => vectors === 0)
       .map(({ dimension, value: lost }) =>
         at('coverage_missing', `no vector covers ${dimension} ${lost}`),
@@ -48,7 +48,7 @@ export function gateMatrixProblems(
 }
 
 /** Every field of the stored rows has a line in the contract, and no field has two. */
-export function contractProblems({ file, value }: Contract): readonly ArtefactProblem[] {
+export function findContractProblems({ file, value }: Contract): readonly ArtefactProblem[] {
   const lists = { decision: value.decision, ...value.rows }
   const repeated = Object.entries(lists).flatMap(([name, fields]) => {
     const where = name === 'decision' ? '/decision' : `/rows/${name}`
@@ -56,10 +56,17 @@ export function contractProblems({ file, value }: Contract): readonly ArtefactPr
     return pointers.flatMap((one, i) =>
       pointers.indexOf(one) === i
         ? []
-        : [{ file, pointer: pointer(where, i), code: 'pointer_repeated' as const, detail: one }],
+        : [
+            {
+              file,
+              pointer: appendPointer(where, i),
+              code: 'pointer_repeated' as const,
+              detail: one,
+            },
+          ],
     )
   })
-  const unnamed = TABLES.flatMap((table) => {
+  const unnamed = TABLE_NAMES.flatMap((table) => {
     const named = new Set(value.rows[table].map((field) => field.pointer))
     return Object.keys(ROW_MEMBERS[table])
       .filter((name) => !named.has(`/${name}`))

@@ -1,14 +1,14 @@
-import { pointer } from '../../core/json/pointer.ts'
+import { appendPointer } from '../../core/json/pointer.ts'
 import type { Migration } from '../../core/migrations/plan.ts'
 import { ROW_MEMBERS } from '../../core/rows/decode-row.ts'
-import { TABLES } from '../../core/rows/rows.ts'
+import { TABLE_NAMES } from '../../core/rows/rows.ts'
 import type { LoadedArtefact } from '../load.ts'
 import type { ArtefactProblem } from '../problem.ts'
 
 type Schema = LoadedArtefact<'persistence_schema'>
 
 /** The contract names the migrations that are there, the members that rows have, and no role it does not know. */
-export function persistenceProblems(
+export function findPersistenceProblems(
   schema: Schema,
   migrations: readonly Migration[],
 ): readonly ArtefactProblem[] {
@@ -27,7 +27,14 @@ export function persistenceProblems(
     ...order.flatMap((name, at): ArtefactProblem[] =>
       names[at] === name
         ? []
-        : [{ file, pointer: pointer('/migrations', at), code: 'migration_missing', detail: name }],
+        : [
+            {
+              file,
+              pointer: appendPointer('/migrations', at),
+              code: 'migration_missing',
+              detail: name,
+            },
+          ],
     ),
     ...unnamedColumns(schema),
     ...unknownRoles(schema),
@@ -35,7 +42,7 @@ export function persistenceProblems(
 }
 
 function unnamedColumns({ file, value }: Schema): readonly ArtefactProblem[] {
-  return TABLES.flatMap((table) => {
+  return TABLE_NAMES.flatMap((table) => {
     const columns = value.tables[table]?.columns ?? {}
     return Object.keys(ROW_MEMBERS[table])
       .filter((name) => columns[name]?.file_pointer !== `snapshot#/row/${name}`)

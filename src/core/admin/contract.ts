@@ -1,4 +1,4 @@
-import { canonicalText } from '../signoff/read-document.ts'
+import { canonicalizeObject } from '../signoff/read-document.ts'
 
 /**
  * The contract with Admin that FF was made for: SHA-256 of its text. Whoever changes a schema agrees it with Admin
@@ -18,5 +18,5 @@ export function formatAdminContract(schemas: {
 }): string {
   const { request, response, common } = schemas
   const forms = Object.fromEntries(FORMS.map((name) => [name, common.$defs[name] ?? null]))
-  return canonicalText({ request, response, forms })
+  return canonicalizeObject({ request, response, forms })
 }

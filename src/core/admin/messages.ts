@@ -2,9 +2,9 @@ import {
   type ApprovalAnswer,
   type ApprovalQuery,
   TTL_STATES,
-  type TtlState,
+  type ApprovalTtlState,
 } from '../evaluate/types.ts'
-import { isObject, type JsonNode, readJson } from '../json/read.ts'
+import { isJsonObject, type JsonNode, parseLosslessJson } from '../json/read.ts'
 import { isApprovalRef, isFlagKey, isScopeId } from '../rows/grammar.ts'
 import { type Instant, parseInstant } from '../rows/instant.ts'
 
@@ -49,7 +49,7 @@ export function parseCheckAnswer(text: string, question: ApprovalQuery): CheckAn
     revoked: members.get('revoked') as boolean,
     not_before: members.get('not_before') as Instant,
     expires_at: members.get('expires_at') as Instant,
-    stated: members.get('ttl_state') as Exclude<TtlState, 'unknown'>,
+    stated: members.get('ttl_state') as Exclude<ApprovalTtlState, 'unknown'>,
   }
 }
 
@@ -57,7 +57,7 @@ export function parseCheckAnswer(text: string, question: ApprovalQuery): CheckAn
 export function formatCheckAnswer(
   { approval_ref, flag_key, tenant_id, user_id }: ApprovalQuery,
   answer: CheckAnswer,
-  ttl_state: TtlState,
+  ttl_state: ApprovalTtlState,
 ): string {
   const {
     not_before = null,
@@ -110,8 +110,8 @@ function membersOf(
   body: string,
   shape: Readonly<Record<string, Holds>>,
 ): ReadonlyMap<string, JsonNode> | null {
-  const read = readJson(body)
-  if (!read.ok || typeof read.node !== 'object' || read.node === null || !isObject(read.node))
+  const read = parseLosslessJson(body)
+  if (!read.ok || typeof read.node !== 'object' || read.node === null || !isJsonObject(read.node))
     return null
   const members = new Map(read.node.members)
   const repeated = members.size < read.node.members.length

@@ -1,4 +1,4 @@
-import { quantileOf, rises, selected } from './series.ts'
+import { estimateQuantile, computeRises, selectSamples } from './series.ts'
 import type { AlertMeasure, AlertRule, AlertState, Scrape, Selector } from './types.ts'
 
 /**
@@ -7,7 +7,7 @@ import type { AlertMeasure, AlertRule, AlertState, Scrape, Selector } from './ty
  *
  * @param scrapes the oldest first
  */
-export function alertState(rule: AlertRule, scrapes: readonly Scrape[]): AlertState {
+export function evaluateAlert(rule: AlertRule, scrapes: readonly Scrape[]): AlertState {
   const now = scrapes.at(-1)?.at_ms ?? 0
   let since: number | null = null
   for (let end = scrapes.length; end > 0 && holds(rule, scrapes.slice(0, end)); end -= 1) {
@@ -25,13 +25,13 @@ function holds({ measure, op, threshold }: AlertRule, scrapes: readonly Scrape[]
 /** What is held to the threshold: for a value each series by itself. */
 function measured(measure: AlertMeasure, scrapes: readonly Scrape[]): readonly number[] {
   const last = scrapes.at(-1) as Scrape
-  if (measure.kind === 'value') return selected(last, measure.of).map(({ value }) => value)
-  if (measure.kind === 'absent') return [selected(last, measure.of).length === 0 ? 1 : 0]
+  if (measure.kind === 'value') return selectSamples(last, measure.of).map(({ value }) => value)
+  if (measure.kind === 'absent') return [selectSamples(last, measure.of).length === 0 ? 1 : 0]
   if (measure.kind === 'share') return parted(sum(last, measure.of), sum(last, measure.to))
   const within = scrapes.filter(({ at_ms }) => at_ms >= last.at_ms - measure.window_s * 1000)
   if (measure.kind === 'quantile') {
     const buckets = { ...measure.of, metric: `${measure.of.metric}_bucket` }
-    const found = quantileOf(rises(within, buckets), measure.quantile)
+    const found = estimateQuantile(computeRises(within, buckets), measure.quantile)
     return found === null ? [] : [found]
   }
   const rate = rateOf(within, measure.of)
@@ -43,9 +43,9 @@ function measured(measure: AlertMeasure, scrapes: readonly Scrape[]): readonly n
 const total = (values: readonly number[]): number | null =>
   values.length === 0 ? null : values.reduce((all, one) => all + one, 0)
 const sum = (scrape: Scrape, of: Selector): number | null =>
-  total(selected(scrape, of).map(({ value }) => value))
+  total(selectSamples(scrape, of).map(({ value }) => value))
 const rateOf = (scrapes: readonly Scrape[], of: Selector): number | null =>
-  total(rises(scrapes, of).map(({ per_second }) => per_second))
+  total(computeRises(scrapes, of).map(({ per_second }) => per_second))
 
 /** Nothing of nothing is no part; something of nothing is more than any. */
 const parted = (part: number | null, whole: number | null): readonly number[] =>

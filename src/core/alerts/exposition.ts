@@ -27,7 +27,7 @@ const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\[\\"n])*)"/g
 const SUFFIX = /_(?:bucket|sum|count)$/
 
 /** Reads Prometheus' text format 0.0.4 strictly: each metric has its type before its samples, and no series twice. */
-export function readExposition(text: string): Exposition {
+export function parseExposition(text: string): Exposition {
   const reading = new Reading()
   const lines = text.split('\n')
   if (lines.pop() !== '') return { ok: false, code: 'end_missing', line: lines.length + 1 }

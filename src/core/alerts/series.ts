@@ -1,7 +1,10 @@
 import type { Sample, Scrape, Selector } from './types.ts'
 
 /** Samples of a scrape that a selector names. */
-export const selected = ({ samples }: Scrape, { metric, labels }: Selector): readonly Sample[] => {
+export const selectSamples = (
+  { samples }: Scrape,
+  { metric, labels }: Selector,
+): readonly Sample[] => {
   const wanted = Object.entries(labels)
   return samples.filter(
     (one) =>
@@ -11,7 +14,7 @@ export const selected = ({ samples }: Scrape, { metric, labels }: Selector): rea
 }
 
 /** How one series rises. */
-export interface Rise {
+export interface SeriesRise {
   readonly labels: Sample['labels']
   readonly per_second: number
 }
@@ -20,10 +23,10 @@ export interface Rise {
  * How fast each series rises over the scrapes of a window. One that was seen once says nothing yet; a counter that falls
  * began again at nothing.
  */
-export function rises(scrapes: readonly Scrape[], of: Selector): readonly Rise[] {
+export function computeRises(scrapes: readonly Scrape[], of: Selector): readonly SeriesRise[] {
   const series = new Map<string, { readonly labels: Sample['labels']; readonly seen: Seen[] }>()
   for (const scrape of scrapes)
-    for (const { labels, value } of selected(scrape, of)) {
+    for (const { labels, value } of selectSamples(scrape, of)) {
       const key = JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)))
       const one = series.get(key) ?? { labels, seen: [] }
       series.set(key, one)
@@ -48,7 +51,7 @@ function perSecond(seen: readonly Seen[]): number {
  * A quantile of a histogram, from how fast its buckets rise, as `histogram_quantile` of Prometheus has it: between
  * bounds as if evenly spread, past the last bound that bound. Null where nothing was observed.
  */
-export function quantileOf(buckets: readonly Rise[], quantile: number): number | null {
+export function estimateQuantile(buckets: readonly SeriesRise[], quantile: number): number | null {
   const sums = new Map<number, number>()
   for (const { labels, per_second } of buckets) {
     const bound = boundOf(labels['le'])

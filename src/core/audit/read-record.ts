@@ -1,5 +1,5 @@
-import { canonicalise, strictProblems } from '../json/canonical.ts'
-import { isNumber, isObject, type JsonNode } from '../json/read.ts'
+import { canonicalize, findJsonProblems } from '../json/canonical.ts'
+import { isJsonNumber, isJsonObject, type JsonNode } from '../json/read.ts'
 import type { AuditRecord } from './record.ts'
 
 /** A member as a record has it; undefined where it is none. */
@@ -7,15 +7,15 @@ type Form = (held: JsonNode) => string | number | null | undefined
 const STORED = { at: '', origin: 'stored' } as const
 
 const text: Form = (held) =>
-  typeof held === 'string' && strictProblems(held).length === 0 ? held : undefined
+  typeof held === 'string' && findJsonProblems(held).length === 0 ? held : undefined
 const textOrNull: Form = (held) => (held === null ? null : text(held))
 const whole: Form = (held) => {
-  if (typeof held !== 'object' || held === null || !isNumber(held)) return undefined
+  if (typeof held !== 'object' || held === null || !isJsonNumber(held)) return undefined
   return /^-?\d{1,15}$/.test(held.lexeme) ? Number(held.lexeme) : undefined
 }
 const row: Form = (held) => {
   if (held === null) return null
-  const form = canonicalise(held, STORED)
+  const form = canonicalize(held, STORED)
   return form.ok ? form.text : undefined
 }
 const FORMS: Readonly<Record<keyof AuditRecord, Form>> = {
@@ -40,8 +40,8 @@ const FORMS: Readonly<Record<keyof AuditRecord, Form>> = {
  * A record as it is kept, read without loss: its sink members left out, every other one there once, numbers in the
  * form they were stored in. Null where it is none: nothing that this program wrote reads like that.
  */
-export function readRecord(node: JsonNode): AuditRecord | null {
-  if (typeof node !== 'object' || node === null || !isObject(node)) return null
+export function parseAuditRecord(node: JsonNode): AuditRecord | null {
+  if (typeof node !== 'object' || node === null || !isJsonObject(node)) return null
   const read = new Map<string, string | number | null>()
   for (const [name, held] of node.members) {
     const value = Object.hasOwn(FORMS, name) ? FORMS[name as keyof AuditRecord](held) : undefined

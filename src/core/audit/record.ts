@@ -1,18 +1,18 @@
 import type { AuthMode } from '../evaluate/types.ts'
 import type { CanonicalJson } from '../json/canonical.ts'
 import type { Instant } from '../rows/instant.ts'
-import type { Change } from '../rows/plan-write.ts'
+import type { RowChange } from '../rows/plan-write.ts'
 import type { WriteRequest } from '../rows/write-request.ts'
-import { rowText } from '../rows/row-text.ts'
-import type { AnyRow, FlagRow, Table } from '../rows/rows.ts'
+import { serializeRow } from '../rows/row-text.ts'
+import type { AnyRow, FlagRow, TableName } from '../rows/rows.ts'
 
 /** The last link of a chain: how many records it has, and the hash of the last. */
-export interface AuditHead {
+export interface AuditChainHead {
   readonly seq: number
   /** SHA-256, 64 lower-case hexadecimal digits. */
   readonly hash: string
 }
-export const EMPTY_HEAD: AuditHead = { seq: 0, hash: '0'.repeat(64) }
+export const EMPTY_HEAD: AuditChainHead = { seq: 0, hash: '0'.repeat(64) }
 
 /** The `admin.audit` envelope (page 5, Audit) without its place in the chain and its sink members. */
 export interface AuditEvent {
@@ -40,22 +40,26 @@ export interface AuditRecord extends AuditEvent {
 export type Sha256 = (text: string) => string
 
 /** Puts an event at the end of a chain. */
-export function chain(event: AuditEvent, head: AuditHead, sha256: Sha256): AuditRecord {
+export function appendToChain(
+  event: AuditEvent,
+  head: AuditChainHead,
+  sha256: Sha256,
+): AuditRecord {
   const link = { ...event, seq: head.seq + 1, prev_hash: head.hash }
-  return { ...link, hash: recordHash(link, sha256) }
+  return { ...link, hash: hashRecord(link, sha256) }
 }
 
 /**
  * SHA-256 over `prev_hash` (of fixed length, so the two parts cannot run into each other) and the
  * RFC 8785 form of the record without its hashes and sink members (page 5).
  */
-export function recordHash(record: Omit<AuditRecord, 'hash'>, sha256: Sha256): string {
+export function hashRecord(record: Omit<AuditRecord, 'hash'>, sha256: Sha256): string {
   const { prev_hash, ...hashed } = record
   return sha256(prev_hash + memberText(hashed))
 }
 
 /** The record as canonical JSON, as it stands in a log line. */
-export const recordText = (record: AuditRecord): CanonicalJson => memberText(record)
+export const serializeRecord = (record: AuditRecord): CanonicalJson => memberText(record)
 
 const RAW: ReadonlySet<string> = new Set(['before', 'after'])
 function memberText(members: object): CanonicalJson {
@@ -75,16 +79,16 @@ export interface AuditContext {
 }
 
 /** The event of one accepted change. @param sensitive whether the flag is, or was before, sensitive */
-export function changeEvent(
+export function buildChangeEvent(
   request: WriteRequest,
-  change: Change & { readonly sensitive: boolean },
+  change: RowChange & { readonly sensitive: boolean },
   context: AuditContext,
 ): AuditEvent {
   const seal = change.sensitive
     ? (value: CanonicalJson) => JSON.stringify({ hmac_sha256: context.digest(value) })
     : undefined
   const text = (row: AnyRow | null): CanonicalJson | null =>
-    row === null ? null : rowText(row, seal)
+    row === null ? null : serializeRow(row, seal)
   return {
     audit_id: context.audit_id,
     occurred_at: request.occurred_at,
@@ -101,14 +105,16 @@ export function changeEvent(
   }
 }
 
-const ASKED: Readonly<Record<Table, Readonly<Record<WriteRequest['action'], Change['action']>>>> = {
+const ASKED: Readonly<
+  Record<TableName, Readonly<Record<WriteRequest['action'], RowChange['action']>>>
+> = {
   flag_registry: { put: 'flag.put', delete: 'flag.archive' },
   tenant_override: { put: 'override.put', delete: 'override.delete' },
   user_override: { put: 'override.put', delete: 'override.delete' },
 }
 
 /** The event of a change that was refused: what was asked of which row, and why not; of what was sent nothing else. */
-export function refusalEvent(
+export function buildRefusalEvent(
   { request, code }: { readonly request: WriteRequest; readonly code: string },
   context: Omit<AuditContext, 'digest'>,
 ): AuditEvent {
@@ -128,17 +134,17 @@ export function refusalEvent(
   }
 }
 
-const TARGETS: Readonly<Record<Table, string>> = {
+const TARGETS: Readonly<Record<TableName, string>> = {
   flag_registry: 'flag',
   tenant_override: 'tenant',
   user_override: 'user',
 }
 /** The Kafka key of the record: one order per target (page 5). */
-const targetOf = (table: Table, scopeId: string | null, flagKey: string): string =>
+const targetOf = (table: TableName, scopeId: string | null, flagKey: string): string =>
   [TARGETS[table], ...(scopeId === null ? [] : [scopeId]), flagKey].join('/')
 
 /** Whether a change touches values that must not stand in clear. */
-export function isSensitiveChange(change: Change, flag: FlagRow | null): boolean {
+export function isSensitiveChange(change: RowChange, flag: FlagRow | null): boolean {
   const was = change.before !== null && 'sensitive' in change.before && change.before.sensitive
   const is = 'sensitive' in change.after && change.after.sensitive
   return was || is || (flag?.sensitive ?? false)

@@ -1,4 +1,10 @@
-import { type AuditHead, type AuditRecord, EMPTY_HEAD, recordHash, type Sha256 } from './record.ts'
+import {
+  type AuditChainHead,
+  type AuditRecord,
+  EMPTY_HEAD,
+  hashRecord,
+  type Sha256,
+} from './record.ts'
 
 /** The first thing that is wrong with a chain, and with which record. */
 export interface ChainFault {
@@ -7,7 +13,7 @@ export interface ChainFault {
   readonly detail: string
 }
 /** Whether a place is on the chain: `cut` where the chain ends before it. */
-export type Placed = 'held' | 'differs' | 'cut'
+export type ChainPosition = 'held' | 'differs' | 'cut'
 
 /**
  * Walks a chain record by record, in the order in which they are kept, and recomputes each hash. Behind the first
@@ -17,13 +23,13 @@ export class ChainWalk {
   private readonly sha256: Sha256
   private readonly marks: ReadonlySet<number>
   private readonly passed = new Map<number, string>()
-  private reached: AuditHead
+  private reached: AuditChainHead
   private found: ChainFault | null = null
 
   /** @param way.from where it begins @param way.marks places that are asked for afterwards */
   constructor(
     sha256: Sha256,
-    way: { readonly from?: AuditHead; readonly marks?: readonly AuditHead[] } = {},
+    way: { readonly from?: AuditChainHead; readonly marks?: readonly AuditChainHead[] } = {},
   ) {
     const { from = EMPTY_HEAD, marks = [] } = way
     this.sha256 = sha256
@@ -33,7 +39,7 @@ export class ChainWalk {
   }
 
   /** The end of what holds. */
-  get head(): AuditHead {
+  get head(): AuditChainHead {
     return this.reached
   }
   get fault(): ChainFault | null {
@@ -53,7 +59,7 @@ export class ChainWalk {
   }
 
   /** Of a mark, when the chain was walked to its end. */
-  placeOf({ seq, hash }: AuditHead): Placed {
+  placeOf({ seq, hash }: AuditChainHead): ChainPosition {
     const there = this.passed.get(seq)
     if (there === undefined) return 'cut'
     return there === hash ? 'held' : 'differs'
@@ -69,7 +75,7 @@ export class ChainWalk {
     const { seq, hash: prev_hash } = this.reached
     return (
       hashed.prev_hash === prev_hash &&
-      recordHash({ ...hashed, seq: seq + 1 }, this.sha256) === hash
+      hashRecord({ ...hashed, seq: seq + 1 }, this.sha256) === hash
     )
   }
 
@@ -86,7 +92,7 @@ export class ChainWalk {
     if (record.seq < seq)
       return fault('audit_reordered', record.seq, `stands where ${seq} should, too`)
     const { hash, ...hashed } = record
-    const sealed = recordHash(hashed, this.sha256) === hash
+    const sealed = hashRecord(hashed, this.sha256) === hash
     // Its own hash holds, so it goes on from another record than the one that is there before it.
     if (sealed && seq > 1)
       return fault('audit_changed', seq - 1, 'was changed, and its hash was made to fit')

@@ -1,4 +1,4 @@
-import { type Instant, toMilliseconds } from '../rows/instant.ts'
+import { type Instant, instantToMs } from '../rows/instant.ts'
 import { isScopeId } from '../rows/grammar.ts'
 import type { Condition } from './modes.ts'
 
@@ -33,7 +33,7 @@ export function findClaimFault(
   expected: ClaimExpectations,
   now: Instant,
 ): ClaimCondition | null {
-  const seconds = toMilliseconds(now) / 1000
+  const seconds = instantToMs(now) / 1000
   return CHECKS.find(([, holds]) => !holds(claims, expected, seconds))?.[0] ?? null
 }
 

@@ -4,7 +4,7 @@ import type { ChainEntry, Decision } from './types.ts'
  * The decision as JSON. The value goes in as it is stored: through a JavaScript object its members
  * would be put into another order.
  */
-export function decisionText(decision: Decision): string {
+export function serializeDecision(decision: Decision): string {
   const { flag_key, decision: verdict, value, reason, matched_scope, warnings, meta } = decision
   return (
     `{"flag_key":${JSON.stringify(flag_key)},"decision":"${verdict}","value":${value ?? 'null'},` +

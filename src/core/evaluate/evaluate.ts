@@ -1,16 +1,16 @@
-import { type FlagRow, typeOfValue } from '../rows/rows.ts'
+import { type FlagRow, detectValueType } from '../rows/rows.ts'
 import { RULES } from './rules.ts'
-import { type Consulted, failSafe, type Rule, type Step } from './step.ts'
+import { type ApprovalLookup, failSafeAt, type Rule, type RuleResult } from './step.ts'
 import type {
   ApprovalAnswer,
   ApprovalQuery,
   ChainEntry,
   Decision,
-  Facts,
+  EvaluationInput,
   Warning,
 } from './types.ts'
 
-export type Walk =
+export type EvaluationResult =
   | { readonly decision: Decision; readonly ask?: never }
   | { readonly ask: ApprovalQuery; readonly decision?: never }
 
@@ -21,12 +21,12 @@ export type Walk =
  * @returns the decision, or the one question that has to be asked first
  */
 export function evaluate(
-  facts: Facts,
+  facts: EvaluationInput,
   answer?: ApprovalAnswer,
   rules: readonly Rule[] = RULES,
-): Walk {
+): EvaluationResult {
   const chain: ChainEntry[] = []
-  let consulted: Consulted | undefined
+  let consulted: ApprovalLookup | undefined
   for (const rule of rules) {
     const step = rule(facts, answer)
     if (step.kind === 'ask') return { ask: step.question }
@@ -34,18 +34,18 @@ export function evaluate(
     if (step.kind === 'go') consulted ??= step.consulted
     else return { decision: seal(facts, chain, { step, consulted }) }
   }
-  const step = failSafe(8, 'rules_exhausted') as Ending
+  const step = failSafeAt(8, 'rules_exhausted') as Ending
   chain.push(step.entry)
   return { decision: seal(facts, chain, { step, consulted }) }
 }
 
-type Ending = Extract<Step, { kind: 'allow' | 'deny' }>
+type Ending = Extract<RuleResult, { kind: 'allow' | 'deny' }>
 interface End {
   readonly step: Ending
-  readonly consulted: Consulted | undefined
+  readonly consulted: ApprovalLookup | undefined
 }
 
-function seal(facts: Facts, reason_chain: readonly ChainEntry[], end: End): Decision {
+function seal(facts: EvaluationInput, reason_chain: readonly ChainEntry[], end: End): Decision {
   const { principal, request, now, backing_state } = facts
   const flag = ownFlag(facts)
   const served = end.step.kind === 'allow' ? end.step.served : withheld(flag, end.step.reason)
@@ -75,12 +75,12 @@ function seal(facts: Facts, reason_chain: readonly ChainEntry[], end: End): Deci
 }
 
 /** A row of another flag is not even a source of a safe value. */
-const ownFlag = ({ rows, request }: Facts): FlagRow | undefined =>
+const ownFlag = ({ rows, request }: EvaluationInput): FlagRow | undefined =>
   rows.flag?.row?.flag_key === request.flag_key ? rows.flag.row : undefined
 
 /** What a deny serves: the safe value; one that does not fit is not safe, and then it is null. */
 function withheld(flag: FlagRow | undefined, reason: Decision['reason']): Outcome {
-  const fits = flag !== undefined && typeOfValue(flag.safe_value) === flag.value_type
+  const fits = flag !== undefined && detectValueType(flag.safe_value) === flag.value_type
   return { value: fits ? flag.safe_value : null, reason, scope: null, revision: null }
 }
 interface Outcome {
@@ -91,12 +91,12 @@ interface Outcome {
 }
 
 const NOBODY_ASKED = { approval_ref: null, ttl_state: null } as const
-const consultedBy = ({ step, consulted }: End): Consulted | typeof NOBODY_ASKED =>
+const consultedBy = ({ step, consulted }: End): ApprovalLookup | typeof NOBODY_ASKED =>
   (step.kind === 'deny' ? step.consulted : undefined) ?? consulted ?? NOBODY_ASKED
 
 // The approval's warning sorts before all of the door's, which come sorted.
 const warningsOf = (
   warnings: readonly Warning[],
-  asked: Pick<Consulted, 'ttl_state'>,
+  asked: Pick<ApprovalLookup, 'ttl_state'>,
 ): readonly Warning[] =>
   asked.ttl_state === 'expiring_soon' ? ['approval_expiring_soon', ...warnings] : warnings

@@ -1,22 +1,22 @@
 import type { Instant } from '../rows/instant.ts'
-import type { AnyOverrideRow, Stored } from '../rows/rows.ts'
-import type { Facts, FailSafeCause } from './types.ts'
+import type { AnyOverrideRow, RowOrBroken } from '../rows/rows.ts'
+import type { EvaluationInput, FailSafeCause } from './types.ts'
 
 export type OverrideScope = 'user' | 'tenant'
 /** How one override layer meets a request. */
-export type Layer =
+export type OverrideLayer =
   | { readonly outcome: 'absent' }
   | { readonly outcome: 'expired'; readonly row: AnyOverrideRow }
   | { readonly outcome: 'matched'; readonly row: AnyOverrideRow }
   | { readonly outcome: 'unreadable'; readonly cause: FailSafeCause }
 
-const ABSENT: Layer = { outcome: 'absent' }
+const ABSENT: OverrideLayer = { outcome: 'absent' }
 
 /** A principal without the id skips the layer, and a tombstone is no override (page 1, rules 5 and 6). */
-export function overrideLayer(facts: Facts, scope: OverrideScope): Layer {
+export function readOverrideLayer(facts: EvaluationInput, scope: OverrideScope): OverrideLayer {
   const { principal, rows, request, now } = facts
   const id = scope === 'user' ? principal.user_id : principal.tenant_id
-  const stored: Stored<AnyOverrideRow> | null = scope === 'user' ? rows.user : rows.tenant
+  const stored: RowOrBroken<AnyOverrideRow> | null = scope === 'user' ? rows.user : rows.tenant
   if (id === null || stored === null) return ABSENT
   if (stored.broken !== undefined) return { outcome: 'unreadable', cause: 'row_broken' }
   const { row } = stored

@@ -1,10 +1,17 @@
 import type { Instant } from '../rows/instant.ts'
-import { type FlagRow, typeOfValue } from '../rows/rows.ts'
-import { type OverrideScope, overrideLayer } from './overrides.ts'
-import { meetsRequired } from './required-auth.ts'
-import { approvalRule } from './sensitive-overlay.ts'
-import type { AllowReason, Facts } from './types.ts'
-import { allow, deny, failSafe, go, type Rule, type Step } from './step.ts'
+import { type FlagRow, detectValueType } from '../rows/rows.ts'
+import { type OverrideScope, readOverrideLayer } from './overrides.ts'
+import { satisfiesRequiredAuth } from './required-auth.ts'
+import { evaluateApprovalRule } from './sensitive-overlay.ts'
+import type { AllowReason, EvaluationInput } from './types.ts'
+import {
+  allowWith,
+  denyWith,
+  failSafeAt,
+  continueWith,
+  type Rule,
+  type RuleResult,
+} from './step.ts'
 
 /**
  * The eight rules of page 1 but the last, which is where the walk ends when one of these cannot go on.
@@ -14,39 +21,39 @@ export const RULES: readonly Rule[] = [
   registered,
   killSwitch,
   authentication,
-  approvalRule,
+  evaluateApprovalRule,
   (facts) => override(facts, 'user'),
   (facts) => override(facts, 'tenant'),
   globalDefault,
 ]
 
-const REGISTERED = go({ prec: 1, rule: 'registered', outcome: 'pass' })
-const UNKNOWN = deny({ prec: 1, rule: 'registered', outcome: 'unknown' }, 'flag_unknown')
-const ARCHIVED = deny({ prec: 1, rule: 'registered', outcome: 'archived' }, 'flag_archived')
-function registered({ rows, request }: Facts): Step {
+const REGISTERED = continueWith({ prec: 1, rule: 'registered', outcome: 'pass' })
+const UNKNOWN = denyWith({ prec: 1, rule: 'registered', outcome: 'unknown' }, 'flag_unknown')
+const ARCHIVED = denyWith({ prec: 1, rule: 'registered', outcome: 'archived' }, 'flag_archived')
+function registered({ rows, request }: EvaluationInput): RuleResult {
   if (rows.flag === null) return UNKNOWN
-  if (rows.flag.broken !== undefined) return failSafe(1, 'row_broken')
+  if (rows.flag.broken !== undefined) return failSafeAt(1, 'row_broken')
   const { row } = rows.flag
-  if (row.flag_key !== request.flag_key) return failSafe(1, 'row_foreign')
+  if (row.flag_key !== request.flag_key) return failSafeAt(1, 'row_foreign')
   return row.state === 'archived' ? ARCHIVED : REGISTERED
 }
 
-const NOT_KILLED = go({ prec: 2, rule: 'kill_switch', outcome: 'pass' })
-const KILLED = deny({ prec: 2, rule: 'kill_switch', outcome: 'killed' }, 'kill_switch')
-function killSwitch(facts: Facts): Step {
+const NOT_KILLED = continueWith({ prec: 2, rule: 'kill_switch', outcome: 'pass' })
+const KILLED = denyWith({ prec: 2, rule: 'kill_switch', outcome: 'killed' }, 'kill_switch')
+function killSwitch(facts: EvaluationInput): RuleResult {
   return flagOf(facts).state === 'killed' ? KILLED : NOT_KILLED
 }
 
-const AUTHENTICATED = go({ prec: 3, rule: 'authentication', outcome: 'pass' })
-const MISSING = deny({ prec: 3, rule: 'authentication', outcome: 'missing' }, 'auth_required')
-const NOT_VERIFIED = deny(
+const AUTHENTICATED = continueWith({ prec: 3, rule: 'authentication', outcome: 'pass' })
+const MISSING = denyWith({ prec: 3, rule: 'authentication', outcome: 'missing' }, 'auth_required')
+const NOT_VERIFIED = denyWith(
   { prec: 3, rule: 'authentication', outcome: 'not_verified' },
   'auth_not_verified',
 )
-function authentication(facts: Facts): Step {
+function authentication(facts: EvaluationInput): RuleResult {
   const { required_auth } = flagOf(facts)
   const { mode } = facts.principal
-  if (meetsRequired(mode, required_auth)) return AUTHENTICATED
+  if (satisfiesRequiredAuth(mode, required_auth)) return AUTHENTICATED
   return mode === 'none' ? MISSING : NOT_VERIFIED
 }
 
@@ -55,36 +62,42 @@ const LAYERS = {
   tenant: { prec: 6, rule: 'tenant_override' },
 } as const
 const ABSENT = {
-  user: go({ ...LAYERS.user, outcome: 'absent' }),
-  tenant: go({ ...LAYERS.tenant, outcome: 'absent' }),
+  user: continueWith({ ...LAYERS.user, outcome: 'absent' }),
+  tenant: continueWith({ ...LAYERS.tenant, outcome: 'absent' }),
 }
-function override(facts: Facts, scope: OverrideScope): Step {
+function override(facts: EvaluationInput, scope: OverrideScope): RuleResult {
   const { prec, rule } = LAYERS[scope]
-  const layer = overrideLayer(facts, scope)
+  const layer = readOverrideLayer(facts, scope)
   if (layer.outcome === 'absent') return ABSENT[scope]
-  if (layer.outcome === 'unreadable') return failSafe(prec, layer.cause)
+  if (layer.outcome === 'unreadable') return failSafeAt(prec, layer.cause)
   const { value, revision, expires_at } = layer.row
   if (layer.outcome === 'expired') {
-    return go({ prec, rule, outcome: 'expired', revision, expires_at: expires_at as Instant })
+    return continueWith({
+      prec,
+      rule,
+      outcome: 'expired',
+      revision,
+      expires_at: expires_at as Instant,
+    })
   }
-  if (value === undefined || typeOfValue(value) !== flagOf(facts).value_type) {
-    return failSafe(prec, 'value_type_mismatch')
+  if (value === undefined || detectValueType(value) !== flagOf(facts).value_type) {
+    return failSafeAt(prec, 'value_type_mismatch')
   }
-  return allow(
+  return allowWith(
     { prec, rule, outcome: 'matched', revision },
     { scope, value, revision, reason: rule },
   )
 }
 
-function globalDefault(facts: Facts): Step {
+function globalDefault(facts: EvaluationInput): RuleResult {
   const { default_value: value, value_type } = flagOf(facts)
-  if (typeOfValue(value) !== value_type) return failSafe(7, 'value_type_mismatch')
+  if (detectValueType(value) !== value_type) return failSafeAt(7, 'value_type_mismatch')
   const reason: AllowReason = 'global_default'
-  return allow(
+  return allowWith(
     { prec: 7, rule: 'global_default', outcome: 'matched' },
     { scope: 'global', value, revision: null, reason },
   )
 }
 
 /** After rule 1 there is a flag row that fits. */
-const flagOf = (facts: Facts): FlagRow => facts.rows.flag?.row as FlagRow
+const flagOf = (facts: EvaluationInput): FlagRow => facts.rows.flag?.row as FlagRow

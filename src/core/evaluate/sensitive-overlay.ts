@@ -1,20 +1,20 @@
 import type { FlagRow } from '../rows/rows.ts'
-import { overrideLayer } from './overrides.ts'
-import { deny, failSafe, go, type Step } from './step.ts'
-import { ttlState } from './ttl-state.ts'
+import { readOverrideLayer } from './overrides.ts'
+import { denyWith, failSafeAt, continueWith, type RuleResult } from './step.ts'
+import { computeTtlState } from './ttl-state.ts'
 import type {
   ApprovalAnswer,
   ApprovalQuery,
   ChainEntry,
   DenyReason,
-  Facts,
+  EvaluationInput,
   FailSafeCause,
   NamedBy,
-  TtlState,
+  ApprovalTtlState,
 } from './types.ts'
 
 const AT = { prec: 4, rule: 'sensitive_overlay' } as const
-const NOT_SENSITIVE = go({ ...AT, outcome: 'not_sensitive' })
+const NOT_SENSITIVE = continueWith({ ...AT, outcome: 'not_sensitive' })
 
 /** The refusal that each TTL state ends in; null where the approval holds. Writes are held to it too (page 1, state). */
 export const APPROVAL_REFUSALS = {
@@ -24,13 +24,16 @@ export const APPROVAL_REFUSALS = {
   expired: 'approval_expired',
   expiring_soon: null,
   valid: null,
-} as const satisfies Record<TtlState, DenyReason | null>
+} as const satisfies Record<ApprovalTtlState, DenyReason | null>
 
 /**
  * Rule 4. Verified auth is asked for first, so whoever is not verified learns nothing about approvals
  * and Admin hears nothing of them (UC-B4-14).
  */
-export function approvalRule(facts: Facts, answer: ApprovalAnswer | undefined): Step {
+export function evaluateApprovalRule(
+  facts: EvaluationInput,
+  answer: ApprovalAnswer | undefined,
+): RuleResult {
   const { principal, request, rows, now } = facts
   const flag = rows.flag?.row as FlagRow // Rule 1 has seen to it.
   if (!flag.sensitive) return NOT_SENSITIVE
@@ -38,7 +41,7 @@ export function approvalRule(facts: Facts, answer: ApprovalAnswer | undefined): 
   if (principal.key_set_stale) return refuse('auth_not_verified', { jwks_stale: true })
 
   const named = namedApproval(facts)
-  if ('cause' in named) return failSafe(4, named.cause)
+  if ('cause' in named) return failSafeAt(4, named.cause)
   if (named.ref === null) return refuse('approval_missing')
   if (answer === undefined) {
     const { tenant_id, user_id } = principal
@@ -48,17 +51,17 @@ export function approvalRule(facts: Facts, answer: ApprovalAnswer | undefined): 
 
   const { ref: approval_ref, named_by } = named
   if (answer.status === 'unreachable') {
-    return deny(denied('admin_unreachable', { named_by }), 'admin_unreachable', {
+    return denyWith(denied('admin_unreachable', { named_by }), 'admin_unreachable', {
       approval_ref,
       ttl_state: null,
     })
   }
-  const ttl_state = ttlState(answer, now)
+  const ttl_state = computeTtlState(answer, now)
   const refusal = APPROVAL_REFUSALS[ttl_state]
   const consulted = { approval_ref, ttl_state }
-  if (refusal !== null) return deny(denied(refusal, { named_by }), refusal, consulted)
+  if (refusal !== null) return denyWith(denied(refusal, { named_by }), refusal, consulted)
   const outcome = ttl_state === 'expiring_soon' ? ttl_state : 'approved'
-  return go({ ...AT, outcome, named_by }, consulted)
+  return continueWith({ ...AT, outcome, named_by }, consulted)
 }
 
 const denied = (
@@ -70,8 +73,8 @@ const denied = (
   code,
   ...detail,
 })
-const refuse = (code: DenyReason, detail?: { jwks_stale: true }): Step =>
-  deny(denied(code, detail), code)
+const refuse = (code: DenyReason, detail?: { jwks_stale: true }): RuleResult =>
+  denyWith(denied(code, detail), code)
 
 type Named =
   | { readonly ref: string; readonly named_by: NamedBy }
@@ -82,12 +85,12 @@ type Named =
  * The request's ref wins, with no way back when it is bad; else that of the override that would be
  * served, which borrows none from another. An override that cannot be read leaves nothing to ask about.
  */
-function namedApproval(facts: Facts): Named {
+function namedApproval(facts: EvaluationInput): Named {
   if (facts.request.approval_ref !== null) {
     return { ref: facts.request.approval_ref, named_by: 'request' }
   }
   for (const scope of ['user', 'tenant'] as const) {
-    const layer = overrideLayer(facts, scope)
+    const layer = readOverrideLayer(facts, scope)
     if (layer.outcome === 'unreadable') return { cause: layer.cause }
     if (layer.outcome !== 'matched') continue
     const ref = layer.row.approval_ref

@@ -5,16 +5,16 @@ import type {
   ApprovalQuery,
   ChainEntry,
   DenyReason,
-  Facts,
+  EvaluationInput,
   FailSafeCause,
   Scope,
-  TtlState,
+  ApprovalTtlState,
 } from './types.ts'
 
 /** What Admin was asked and what it said; null where it gave no answer. */
-export interface Consulted {
+export interface ApprovalLookup {
   readonly approval_ref: string
-  readonly ttl_state: TtlState | null
+  readonly ttl_state: ApprovalTtlState | null
 }
 /** What an allowing rule serves. */
 export interface ServedValue {
@@ -25,33 +25,37 @@ export interface ServedValue {
 }
 
 /** What one rule says: go on, ask Admin first, or an end. */
-export type Step =
-  | { readonly kind: 'go'; readonly entry: ChainEntry; readonly consulted?: Consulted }
+export type RuleResult =
+  | { readonly kind: 'go'; readonly entry: ChainEntry; readonly consulted?: ApprovalLookup }
   | { readonly kind: 'ask'; readonly question: ApprovalQuery }
   | {
       readonly kind: 'deny'
       readonly entry: ChainEntry
       readonly reason: DenyReason
-      readonly consulted?: Consulted
+      readonly consulted?: ApprovalLookup
     }
   | { readonly kind: 'allow'; readonly entry: ChainEntry; readonly served: ServedValue }
 
-export type Rule = (facts: Facts, answer: ApprovalAnswer | undefined) => Step
+export type Rule = (facts: EvaluationInput, answer: ApprovalAnswer | undefined) => RuleResult
 
-export const go = (entry: ChainEntry, consulted?: Consulted): Step =>
+export const continueWith = (entry: ChainEntry, consulted?: ApprovalLookup): RuleResult =>
   consulted === undefined ? { kind: 'go', entry } : { kind: 'go', entry, consulted }
 
-export const deny = (entry: ChainEntry, reason: DenyReason, consulted?: Consulted): Step =>
+export const denyWith = (
+  entry: ChainEntry,
+  reason: DenyReason,
+  consulted?: ApprovalLookup,
+): RuleResult =>
   consulted === undefined
     ? { kind: 'deny', entry, reason }
     : { kind: 'deny', entry, reason, consulted }
 
-export const allow = (entry: ChainEntry, served: ServedValue): Step => ({
+export const allowWith = (entry: ChainEntry, served: ServedValue): RuleResult => ({
   kind: 'allow',
   entry,
   served,
 })
 
 /** Rule 8: nothing is guessed. @param at the rule that could not go on */
-export const failSafe = (at: number, cause: FailSafeCause): Step =>
-  deny({ prec: 8, rule: 'fail_safe', outcome: 'engaged', cause, at }, 'fail_safe')
+export const failSafeAt = (at: number, cause: FailSafeCause): RuleResult =>
+  denyWith({ prec: 8, rule: 'fail_safe', outcome: 'engaged', cause, at }, 'fail_safe')

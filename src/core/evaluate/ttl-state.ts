@@ -1,5 +1,5 @@
-import { type Instant, toMilliseconds } from '../rows/instant.ts'
-import { type ApprovalAnswer, TTL_STATES, type TtlState } from './types.ts'
+import { type Instant, instantToMs } from '../rows/instant.ts'
+import { type ApprovalAnswer, TTL_STATES, type ApprovalTtlState } from './types.ts'
 
 const SOON_MS = 24 * 60 * 60 * 1000
 
@@ -7,10 +7,10 @@ const SOON_MS = 24 * 60 * 60 * 1000
  * The TTL state of an approval at `now`, in the order of page 1; what Admin does not know is `unknown`. Where
  * Admin states another one, the earlier of the two in that order counts: those that deny come first (page 5).
  */
-export function ttlState(
+export function computeTtlState(
   answer: Exclude<ApprovalAnswer, { status: 'unreachable' }>,
   now: Instant,
-): TtlState {
+): ApprovalTtlState {
   if (answer.status === 'unknown') return 'unknown'
   const told = stateAt(answer, now)
   const { stated = told } = answer
@@ -18,11 +18,12 @@ export function ttlState(
 }
 
 /** By its times alone. */
-function stateAt(answer: Extract<ApprovalAnswer, { status: 'known' }>, now: Instant): TtlState {
+function stateAt(
+  answer: Extract<ApprovalAnswer, { status: 'known' }>,
+  now: Instant,
+): ApprovalTtlState {
   if (answer.revoked) return 'revoked'
   if (now < answer.not_before) return 'not_yet_valid'
   if (now >= answer.expires_at) return 'expired'
-  return toMilliseconds(answer.expires_at) - toMilliseconds(now) <= SOON_MS
-    ? 'expiring_soon'
-    : 'valid'
+  return instantToMs(answer.expires_at) - instantToMs(now) <= SOON_MS ? 'expiring_soon' : 'valid'
 }

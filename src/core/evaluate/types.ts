@@ -1,9 +1,9 @@
 import type { CanonicalJson } from '../json/canonical.ts'
 import type { Instant } from '../rows/instant.ts'
-import type { RowSet } from '../rows/rows.ts'
+import type { RowsOfFlag } from '../rows/rows.ts'
 
 export const AUTH_MODES = ['verified', 'decode-only', 'dev-headers', 'none'] as const
-export const SCOPES = ['user', 'tenant', 'global'] as const
+export const OVERRIDE_SCOPES = ['user', 'tenant', 'global'] as const
 export const SENSITIVE_PATHS = ['SP-1', 'SP-2', 'SP-3', 'SP-4', 'SP-5'] as const
 /** In the order in which they are tried (page 1). */
 export const TTL_STATES = [
@@ -15,9 +15,9 @@ export const TTL_STATES = [
   'valid',
 ] as const
 export type AuthMode = (typeof AUTH_MODES)[number]
-export type Scope = (typeof SCOPES)[number]
+export type Scope = (typeof OVERRIDE_SCOPES)[number]
 export type SensitivePath = (typeof SENSITIVE_PATHS)[number]
-export type TtlState = (typeof TTL_STATES)[number]
+export type ApprovalTtlState = (typeof TTL_STATES)[number]
 
 export type AuthSource = 'jwt' | 'jwt-unverified' | 'dev-headers' | 'none'
 export type Warning =
@@ -49,15 +49,15 @@ export interface EvaluationRequest {
   readonly request_id: string
 }
 
-export type BackingState = 'file' | 'db'
+export type BackingKind = 'file' | 'db'
 
 /** All that a decision depends on, but for what Admin says of an approval. */
-export interface Facts {
+export interface EvaluationInput {
   readonly request: EvaluationRequest
   readonly principal: Principal
-  readonly rows: RowSet
+  readonly rows: RowsOfFlag
   readonly now: Instant
-  readonly backing_state: BackingState
+  readonly backing_state: BackingKind
 }
 
 /** What is asked of Admin: `sensitive.check.2b` (page 5). */
@@ -76,7 +76,7 @@ export type ApprovalAnswer =
       readonly not_before: Instant
       readonly expires_at: Instant
       /** What Admin itself takes it for; absent where nobody said. */
-      readonly stated?: Exclude<TtlState, 'unknown'>
+      readonly stated?: Exclude<ApprovalTtlState, 'unknown'>
     }
 
 export type DenyReason =
@@ -151,11 +151,11 @@ export interface Decision {
     readonly tenant_id: string | null
     readonly user_id: string | null
     readonly approval_ref: string | null
-    readonly ttl_state: TtlState | null
+    readonly ttl_state: ApprovalTtlState | null
     readonly flag_revision: number | null
     readonly override_revision: number | null
     readonly evaluated_at: Instant
     readonly request_id: string
-    readonly backing_state: BackingState
+    readonly backing_state: BackingKind
   }
 }

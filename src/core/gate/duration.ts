@@ -1,4 +1,4 @@
-import { fromMilliseconds, type Instant, toMilliseconds } from '../rows/instant.ts'
+import { instantFromMs, type Instant, instantToMs } from '../rows/instant.ts'
 import type { Duration } from './types.ts'
 
 const FORM = /^P(?:T(\d+)H|(\d+)D)$/
@@ -6,15 +6,15 @@ const HOUR_MS = 3_600_000
 const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z')
 
 /** Milliseconds; 0 for what is no duration, so that nothing counts as fresh by it. */
-export function durationMs(text: Duration): number {
+export function parseDurationMs(text: Duration): number {
   const [, hours = 0, days = 0] = FORM.exec(text) ?? []
   return (Number(hours) + Number(days) * 24) * HOUR_MS
 }
 
 /** The moment that lies so many milliseconds after another, at most the end of the year 9999. */
-export const later = (from: Instant, milliseconds: number): Instant =>
-  fromMilliseconds(Math.min(toMilliseconds(from) + milliseconds, LATEST_MS))
+export const addMs = (from: Instant, milliseconds: number): Instant =>
+  instantFromMs(Math.min(instantToMs(from) + milliseconds, LATEST_MS))
 
 /** The first of those that are there; null where none is. */
-export const earliest = (times: readonly (Instant | null)[]): Instant | null =>
+export const findEarliest = (times: readonly (Instant | null)[]): Instant | null =>
   times.filter((time) => time !== null).sort()[0] ?? null

@@ -1,20 +1,20 @@
 import type { Instant } from '../rows/instant.ts'
-import { durationMs, earliest, later } from './duration.ts'
+import { parseDurationMs, findEarliest, addMs } from './duration.ts'
 import { judgeLimits } from './limits.ts'
 import type {
   ChecklistItem,
   EvidenceEntry,
   GateItemState,
-  Identity,
-  ItemVerdict,
+  CutoverIdentity,
+  ItemResult,
   RunnerKey,
 } from './types.ts'
 
 /** What evidence is held to, beside its item. */
-export interface EvidenceBench {
+export interface EvidenceContext {
   readonly entries: readonly EvidenceEntry[]
   /** What is to be cut over now; null members were not said, and nothing agrees with them. */
-  readonly expected: Identity
+  readonly expected: CutoverIdentity
   /** Keys that the trust file names. */
   readonly runners: readonly RunnerKey[]
   /** What a probe needs that is not there yet, by its name. */
@@ -27,7 +27,7 @@ export interface EvidenceBench {
 type Finding = readonly [state: GateItemState, code: string, detail: string]
 
 /** What the records of one item come to, before waivers and attestations. */
-export function judgeEvidence(item: ChecklistItem, bench: EvidenceBench): ItemVerdict {
+export function judgeEvidence(item: ChecklistItem, bench: EvidenceContext): ItemResult {
   const own = bench.entries.filter(({ record }) => record.item === item.id)
   // The newest by its place in the chain counts, whatever its time says (page 3).
   const entry = own.findLast(({ record }) => record.kind === 'measurement')
@@ -46,7 +46,7 @@ function verdict(
   { id, group, limits }: ChecklistItem,
   entry: EvidenceEntry | null,
   found: readonly Finding[],
-): ItemVerdict {
+): ItemResult {
   const detail = found.map(([, , text]) => text).filter((text) => text !== '')
   return {
     id,
@@ -67,7 +67,7 @@ function verdict(
 /** Nothing was measured: because nobody did, or because nobody could (page 3). */
 function unmeasured(
   { probe }: ChecklistItem,
-  unmeasurable: EvidenceBench['unmeasurable'],
+  unmeasurable: EvidenceContext['unmeasurable'],
 ): readonly Finding[] {
   const needs = Object.hasOwn(unmeasurable, probe.name) ? unmeasurable[probe.name] : undefined
   return needs === undefined
@@ -80,7 +80,7 @@ interface Weighed {
   readonly entry: EvidenceEntry
   /** The newest record that says whether the planted fault was seen, where there is one. */
   readonly controls: readonly EvidenceEntry[]
-  readonly bench: EvidenceBench
+  readonly bench: EvidenceContext
 }
 type Check = (weighed: Weighed) => readonly Finding[]
 
@@ -126,7 +126,7 @@ function checkIdentity({ item, entry: { record }, bench }: Weighed): readonly Fi
 }
 
 const checkAge: Check = ({ item, entry: { record }, bench: { now } }) =>
-  now < later(record.ended_at, durationMs(item.max_age))
+  now < addMs(record.ended_at, parseDurationMs(item.max_age))
     ? []
     : [['stale', 'evidence_old', `measured at ${record.ended_at}`]]
 
@@ -164,7 +164,7 @@ function checkControl(weighed: Weighed): readonly Finding[] {
   if (checkRunner({ ...weighed, entry: control }).length > 0)
     return inconclusive('control_runner_not_named')
   const same = control.record.identity.code === bench.expected.code
-  const fresh = bench.now < later(control.record.ended_at, durationMs(max_age))
+  const fresh = bench.now < addMs(control.record.ended_at, parseDurationMs(max_age))
   return same && fresh ? [] : inconclusive('control_stale')
 }
 
@@ -200,9 +200,9 @@ const expiry = (
   { record }: EvidenceEntry,
   controls: readonly EvidenceEntry[],
 ): Instant | null =>
-  earliest([
-    later(record.ended_at, durationMs(item.max_age)),
-    ...controls.map((one) => later(one.record.ended_at, durationMs(item.control.max_age))),
+  findEarliest([
+    addMs(record.ended_at, parseDurationMs(item.max_age)),
+    ...controls.map((one) => addMs(one.record.ended_at, parseDurationMs(item.control.max_age))),
   ])
 
 /** In the order in which they decide: whose record, of what, how old, what it says, and whether the probe sees at all. */

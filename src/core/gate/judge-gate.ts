@@ -1,5 +1,5 @@
-import { EXIT_BY_STATE, weightiest } from '../exit.ts'
-import { earliest } from './duration.ts'
+import { EXIT_BY_STATE, decideExit } from '../exit.ts'
+import { findEarliest } from './duration.ts'
 import { type ItemsInput, judgeItems } from './judge-items.ts'
 import { isAttested, judgeSignature } from './judge-signature.ts'
 import type {
@@ -7,8 +7,8 @@ import type {
   Checklist,
   ChecklistItem,
   GateItemState,
-  ItemVerdict,
-  Judgement,
+  ItemResult,
+  GateJudgement,
   SignoffOutcome,
 } from './types.ts'
 
@@ -21,7 +21,7 @@ export interface GateInput extends Omit<ItemsInput, 'signed_head'> {
  * The verdict: every item of the checklist in one of seven states, and of all that holds what weighs most
  * (page 8). A GO needs every item passed or waived, and the checklist says which items there are, never what ran.
  */
-export function judgeGate(input: GateInput): Judgement {
+export function judgeGate(input: GateInput): GateJudgement {
   const { signoff } = input
   const { items, log, waiver_faults } = judgeItems({ ...input, signed_head: signedHead(signoff) })
   const faults = [
@@ -43,10 +43,10 @@ export interface Signing {
 }
 /** The second step: the same items with what the sign-off adds to them or takes from them. */
 export function signedItems(
-  states: readonly ItemVerdict[],
+  states: readonly ItemResult[],
   { checklist, signoff, now }: Signing,
-): readonly ItemVerdict[] {
-  const pairs = checklist.items.map((item, at) => ({ item, found: states[at] as ItemVerdict }))
+): readonly ItemResult[] {
+  const pairs = checklist.items.map((item, at) => ({ item, found: states[at] as ItemResult }))
   const others = pairs.flatMap(({ item, found }) => (item.kind === 'signature' ? [] : [found]))
   return pairs.map(({ item, found }) => attest(item, found, { signoff, others, now }))
 }
@@ -54,13 +54,13 @@ export function signedItems(
 /** The half that people answer for: a signature item's own, and what a role attests to of a measured one. */
 function attest(
   item: ChecklistItem,
-  found: ItemVerdict,
+  found: ItemResult,
   bench: Parameters<typeof judgeSignature>[1],
-): ItemVerdict {
+): ItemResult {
   if (item.kind === 'signature') {
     const signed = judgeSignature(item, bench)
     if (signed.state !== 'pass') return { ...found, ...signed, waiver: null }
-    return { ...found, valid_until: earliest([signed.valid_until, found.valid_until]) }
+    return { ...found, valid_until: findEarliest([signed.valid_until, found.valid_until]) }
   }
   const accepted = found.state === 'pass' || found.state === 'waived'
   if (item.kind !== 'probe_and_attestation' || !accepted || isAttested(item, bench.signoff))
@@ -83,26 +83,26 @@ const STATES: readonly GateItemState[] = [
   'stale',
   'pending',
 ]
-export const countStates = (items: readonly ItemVerdict[]): Judgement['counts'] =>
+export const countStates = (items: readonly ItemResult[]): GateJudgement['counts'] =>
   Object.fromEntries(
     STATES.map((state) => [state, items.filter((one) => one.state === state).length]),
   ) as Record<GateItemState, number>
 
 function summed(
-  items: readonly ItemVerdict[],
-  { faults, trusted }: Pick<Judgement, 'faults'> & { readonly trusted: boolean },
+  items: readonly ItemResult[],
+  { faults, trusted }: Pick<GateJudgement, 'faults'> & { readonly trusted: boolean },
   { signoff, plan_until, now }: GateInput,
-): Judgement {
-  const held: Judgement['exitName'][] = items.map(({ state }) => EXIT_BY_STATE[state])
+): GateJudgement {
+  const held: GateJudgement['exitName'][] = items.map(({ state }) => EXIT_BY_STATE[state])
   if (!trusted) held.push('untrusted')
   // Neither nothing at all nor a sign-off that was not verified is a GO, whatever the items say.
   if (items.length === 0 || signoff.status !== 'verified') held.push('not_ready')
   const ends = items.flatMap(({ id, valid_until }) =>
     valid_until === null ? [] : [{ id, at: valid_until }],
   )
-  const until = earliest([plan_until, ...ends.map(({ at }) => at)])
+  const until = findEarliest([plan_until, ...ends.map(({ at }) => at)])
   if (plan_until === null || until === null || until <= now) held.push('not_ready')
-  const exitName = weightiest('ok', ...held)
+  const exitName = decideExit('ok', ...held)
   const verdict = exitName === 'ok' ? 'go' : exitName
   return {
     verdict,

@@ -1,19 +1,19 @@
-import { earliest } from './duration.ts'
-import { type EvidenceBench, judgeEvidence } from './judge-evidence.ts'
+import { findEarliest } from './duration.ts'
+import { type EvidenceContext, judgeEvidence } from './judge-evidence.ts'
 import type {
   ChainHead,
   Checklist,
   ChecklistItem,
   EvidenceLog,
-  ItemVerdict,
-  Judgement,
+  ItemResult,
+  GateJudgement,
   Waiver,
   WaiverPolicy,
 } from './types.ts'
-import { activeWaivers, waiverFaults, waiverMiss } from './waivers.ts'
+import { activeWaivers, findWaiverFaults, findWaiverMismatch } from './waivers.ts'
 
 /** All that the states of the items follow from. */
-export interface ItemsInput extends Omit<EvidenceBench, 'entries'> {
+export interface ItemsInput extends Omit<EvidenceContext, 'entries'> {
   readonly checklist: Checklist
   readonly evidence: EvidenceLog
   /** With those approvals whose signatures hold. */
@@ -24,11 +24,11 @@ export interface ItemsInput extends Omit<EvidenceBench, 'entries'> {
 }
 /** The items by their evidence and waivers alone, in the order of the checklist: the state that people sign. */
 export interface ItemStates {
-  readonly items: readonly ItemVerdict[]
+  readonly items: readonly ItemResult[]
   /** The log, held to its own order and to the signed head. */
   readonly log: EvidenceLog
   /** Waivers in force that are against the rules. */
-  readonly waiver_faults: Judgement['faults']
+  readonly waiver_faults: GateJudgement['faults']
 }
 
 /** The first step of the gate: what was measured and what is waived, before signatures are asked for. */
@@ -85,7 +85,7 @@ function extending(log: Extract<EvidenceLog, { status: 'whole' }>, head: ChainHe
 const untrusted = (
   { id, group, limits }: ChecklistItem,
   { code, detail }: { readonly code: string; readonly detail: string },
-): ItemVerdict => ({
+): ItemResult => ({
   id,
   group,
   state: 'error',
@@ -100,10 +100,10 @@ const untrusted = (
 /** With more waivers in force than may be, none of them counts; one that is against the rules never does. */
 function usableWaivers({ waivers, checklist, policy, now }: ItemsInput): {
   readonly usable: readonly Waiver[]
-  readonly faults: Judgement['faults']
+  readonly faults: GateJudgement['faults']
 } {
   const active = activeWaivers(waivers, now)
-  const found = waiverFaults(active, { items: checklist.items, policy })
+  const found = findWaiverFaults(active, { items: checklist.items, policy })
   const faults = found.map(({ waiver, code }) => ({ code, detail: waiver.id }))
   if (active.length > policy.max_active) {
     const detail = `${active.length} are in force, and ${policy.max_active} may be`
@@ -117,14 +117,14 @@ function usableWaivers({ waivers, checklist, policy, now }: ItemsInput): {
 /** Turns a failure or an inconclusive item into a waived one, where a waiver covers just that. */
 function waive(
   item: ChecklistItem,
-  found: ItemVerdict,
+  found: ItemResult,
   { waivers, now }: Pick<ItemsInput, 'waivers' | 'now'>,
-): ItemVerdict {
+): ItemResult {
   const waiver = waivers.find((one) => one.item === item.id)
   if (waiver === undefined || (found.state !== 'fail' && found.state !== 'inconclusive'))
     return found
-  const miss = waiverMiss(waiver, item, { ...found, now })
+  const miss = findWaiverMismatch(waiver, item, { ...found, now })
   if (miss !== null) return { ...found, codes: [...found.codes, miss] }
-  const valid_until = earliest([waiver.expires_at, found.valid_until])
+  const valid_until = findEarliest([waiver.expires_at, found.valid_until])
   return { ...found, state: 'waived', waiver: waiver.id, valid_until }
 }

@@ -1,4 +1,4 @@
-import { limitText } from './limit-text.ts'
+import { formatLimit } from './limit-text.ts'
 import { judgeLimits } from './limits.ts'
 import type { ChecklistItem, EvidenceDraft, Scalar } from './types.ts'
 
@@ -12,17 +12,21 @@ export interface Measurement {
   readonly example: string | null
 }
 /** What a measurement comes to, and why it is no pass. */
-export type Result = Pick<EvidenceDraft, 'result' | 'codes'> & { readonly detail: string }
+export type MeasurementResult = Pick<EvidenceDraft, 'result' | 'codes'> & {
+  readonly detail: string
+}
 
 /** Holds a measurement to the limits of its item, which are data: the probe itself decides nothing. */
 export function judgeMeasurement(
   { limits, min_sample }: Pick<ChecklistItem, 'limits' | 'min_sample'>,
   { measured, sample_size, example }: Measurement,
-): Result {
+): MeasurementResult {
   const judged = judgeLimits(limits, measured)
   const broken = judged.filter(({ held, value }) => !held && value !== null)
   if (broken.length > 0) {
-    const required = broken.map(({ limit, value }) => `${String(value)} where ${limitText(limit)}`)
+    const required = broken.map(
+      ({ limit, value }) => `${String(value)} where ${formatLimit(limit)}`,
+    )
     const detail = [...required, ...(example === null ? [] : [example])].join('; ')
     return { result: 'fail', codes: ['limit_broken'], detail }
   }

@@ -1,20 +1,26 @@
-import { durationMs, later } from './duration.ts'
-import type { ChecklistItem, ItemVerdict, Role, SignoffOutcome, VerifiedSignoff } from './types.ts'
+import { parseDurationMs, addMs } from './duration.ts'
+import type {
+  ChecklistItem,
+  ItemResult,
+  SignoffRole,
+  SignoffOutcome,
+  VerifiedSignoff,
+} from './types.ts'
 import type { Instant } from '../rows/instant.ts'
 
 /** What the sign-off says about one item, beside its evidence. */
-export interface SignatureBench {
+export interface SignatureItemContext {
   readonly signoff: SignoffOutcome
   /** The other items, as they are now. */
-  readonly others: readonly ItemVerdict[]
+  readonly others: readonly ItemResult[]
   readonly now: Instant
 }
-type Half = Pick<ItemVerdict, 'state' | 'codes' | 'detail' | 'valid_until'>
+type Half = Pick<ItemResult, 'state' | 'codes' | 'detail' | 'valid_until'>
 
 /** The signature of one role: whether it holds, covers what is accepted now, and names what it has to name. */
 export function judgeSignature(
   item: ChecklistItem,
-  { signoff, others, now }: SignatureBench,
+  { signoff, others, now }: SignatureItemContext,
 ): Half {
   const role = item.attest_role
   if (role === null) return half('pending', 'signature_missing', 'of no role')
@@ -32,19 +38,19 @@ const half = (state: Half['state'], code: string, detail: string): Half => ({
 })
 
 /** Whose name is not on the list has signed, and validly: that is asked before anybody is missed. */
-const missing = (roles: readonly Role[], role: Role): Half =>
+const missing = (roles: readonly SignoffRole[], role: SignoffRole): Half =>
   roles.includes(role)
     ? half('pending', 'signature_missing', role)
     : { state: 'pass', codes: [], detail: '', valid_until: null }
 
 function ofRole(
   item: ChecklistItem,
-  role: Role,
-  { signoff, others, now }: SignatureBench & { readonly signoff: VerifiedSignoff },
+  role: SignoffRole,
+  { signoff, others, now }: SignatureItemContext & { readonly signoff: VerifiedSignoff },
 ): Half {
   const signature = signoff.signatures.find((one) => one.role === role)
   if (signature === undefined) return half('pending', 'signature_missing', role)
-  const until = later(signature.signed_at, durationMs(item.max_age))
+  const until = addMs(signature.signed_at, parseDurationMs(item.max_age))
   if (now >= until || now >= signoff.valid_until)
     return half('stale', 'signature_old', `signed at ${signature.signed_at}`)
   const added = acceptedSince(signoff, others)
@@ -62,7 +68,7 @@ function ofRole(
 /** Items that are accepted now, and were not when it was signed, or were for another reason (page 3, "Bound"). */
 const acceptedSince = (
   { accepted }: VerifiedSignoff,
-  others: readonly ItemVerdict[],
+  others: readonly ItemResult[],
 ): readonly string[] =>
   others.flatMap(({ id, state }) => {
     const then = Object.hasOwn(accepted, id) ? accepted[id] : undefined
@@ -71,7 +77,7 @@ const acceptedSince = (
   })
 
 /** The checklist says which groups a signer names; `waivers` there is each waiver that is made use of. */
-function toName({ probe }: ChecklistItem, others: readonly ItemVerdict[]): readonly string[] {
+function toName({ probe }: ChecklistItem, others: readonly ItemResult[]): readonly string[] {
   const asked: readonly unknown[] = [probe.params['attests'] ?? []].flat()
   return asked.flatMap((one) =>
     one === 'waivers' ? others.flatMap(({ waiver }) => waiver ?? []) : [String(one)],

@@ -3,7 +3,7 @@ import type { Limit } from './types.ts'
 const WORDS = { at_most: 'at most', at_least: 'at least', equals: 'is' } as const
 
 /** A limit as people read it: `p99_ms at most 2000 ms`. */
-export function limitText({ measure, op, value, unit, or_times }: Limit): string {
+export function formatLimit({ measure, op, value, unit, or_times }: Limit): string {
   const looser =
     or_times === undefined
       ? ''

@@ -1,12 +1,9 @@
-import type { ItemVerdict, Limit, Scalar } from './types.ts'
+import type { ItemResult, Limit, Scalar } from './types.ts'
 
 type Measured = Readonly<Record<string, Scalar>>
 
 /** Holds what was measured to each limit; a value that is not there, or of another type, holds nothing. */
-export const judgeLimits = (
-  limits: readonly Limit[],
-  measured: Measured,
-): ItemVerdict['measured'] =>
+export const judgeLimits = (limits: readonly Limit[], measured: Measured): ItemResult['measured'] =>
   limits.map((limit) => {
     const value = valueOf(measured, limit.measure)
     return { limit, value, held: value !== null && holds(limit, value, measured) }

@@ -1,4 +1,4 @@
-import type { ChecklistItem, ItemVerdict, Judgement } from './types.ts'
+import type { ChecklistItem, ItemResult, GateJudgement } from './types.ts'
 
 const MEASURE = (id: string): string => `ff probe run ${id}`
 const SIGN = (): string => 'ff signoff sign'
@@ -18,9 +18,9 @@ const COMMANDS: Readonly<Record<string, (id: string) => string>> = {
 }
 
 /** The command that leaves the state of an item; null where there is none to leave. */
-export function nextCommand(
+export function findNextCommand(
   { id, kind, control }: ChecklistItem,
-  { state, codes }: Pick<ItemVerdict, 'state' | 'codes'>,
+  { state, codes }: Pick<ItemResult, 'state' | 'codes'>,
 ): string | null {
   if (state === 'pass' || state === 'waived') return null
   const named = codes.find((code) => Object.hasOwn(COMMANDS, code))
@@ -45,7 +45,7 @@ const MEASURED: ReadonlySet<string> = new Set([
 ])
 
 /** One command that measures again all that is stale, or was never measured and can be; null where nothing is. */
-export function remeasureCommand({ items }: Pick<Judgement, 'items'>): string | null {
+export function buildRemeasureCommand({ items }: Pick<GateJudgement, 'items'>): string | null {
   const ids = items.filter(({ codes }) => codes.some((code) => AGAIN.has(code))).map(({ id }) => id)
   return ids.length === 0 ? null : `ff probe run ${ids.join(' ')}`
 }

@@ -1,6 +1,6 @@
 import type { Instant } from '../rows/instant.ts'
 
-export type Role = 'platform-lead' | 'security-lead'
+export type SignoffRole = 'platform-lead' | 'security-lead'
 /** Where an item is measured: what is cut over, its staging, or scratch on loopback. */
 export type Where = 'target' | 'staging' | 'scratch'
 /** What a probe does to what it is pointed at; the last two refuse a production target. */
@@ -42,7 +42,7 @@ export interface ChecklistItem {
   readonly identity: readonly IdentityField[]
   readonly control: ControlRule
   readonly waivable: Waivable
-  readonly attest_role: Role | null
+  readonly attest_role: SignoffRole | null
   readonly where: Where
   readonly effect: Effect
   readonly owner: string
@@ -61,7 +61,7 @@ export interface Checklist {
 }
 
 /** What was measured (page 9). Null where whoever measured could not say. */
-export interface Identity {
+export interface CutoverIdentity {
   readonly environment: string | null
   readonly cutover_id: string | null
   readonly attempt: number | null
@@ -72,7 +72,7 @@ export interface Identity {
   readonly config_digest: string | null
   readonly checklist_digest: string | null
 }
-export type IdentityField = keyof Identity
+export type IdentityField = keyof CutoverIdentity
 
 /** What a probe hands over to be recorded. */
 export interface EvidenceDraft {
@@ -96,7 +96,7 @@ export interface EvidenceDraft {
   readonly example: string | null
   readonly started_at: Instant
   readonly ended_at: Instant
-  readonly identity: Identity
+  readonly identity: CutoverIdentity
   readonly tool_version: string
 }
 export interface ControlOutcome {
@@ -154,7 +154,7 @@ export interface Waiver {
   readonly requested_at: Instant
   readonly expires_at: Instant
   /** Only those whose signatures were verified. */
-  readonly approvals: readonly { readonly person: string; readonly role: Role }[]
+  readonly approvals: readonly { readonly person: string; readonly role: SignoffRole }[]
 }
 /** A failure within bounds, or one reason for which nothing could be measured. */
 export type WaiverCover =
@@ -173,14 +173,14 @@ export interface WaiverPolicy {
 
 /** What verification of the sign-off came to. */
 export type SignoffOutcome =
-  | { readonly status: 'missing'; readonly roles: readonly Role[] }
+  | { readonly status: 'missing'; readonly roles: readonly SignoffRole[] }
   | { readonly status: 'stale'; readonly code: string; readonly detail: string }
   | { readonly status: 'refused'; readonly code: string; readonly detail: string }
   | VerifiedSignoff
 export interface VerifiedSignoff {
   readonly status: 'verified'
   readonly signatures: readonly {
-    readonly role: Role
+    readonly role: SignoffRole
     readonly person: string
     readonly kid: string
     readonly signed_at: Instant
@@ -199,7 +199,7 @@ export type GateItemState =
 export type GateVerdict = 'go' | 'no_go' | 'not_ready' | 'inconclusive' | 'untrusted'
 
 /** What one item came to. */
-export interface ItemVerdict {
+export interface ItemResult {
   readonly id: string
   readonly group: string
   readonly state: GateItemState
@@ -224,11 +224,11 @@ export interface ItemVerdict {
   readonly waiver: string | null
 }
 /** What the gate says, of which every number is counted from `items`. */
-export interface Judgement {
+export interface GateJudgement {
   readonly verdict: GateVerdict
   /** Of all that hold, the name of the exit that decides (page 8). */
   readonly exitName: 'ok' | 'no_go' | 'not_ready' | 'inconclusive' | 'untrusted'
-  readonly items: readonly ItemVerdict[]
+  readonly items: readonly ItemResult[]
   readonly counts: Readonly<Record<GateItemState, number>>
   /** Set for a GO alone. */
   readonly valid_until: Instant | null

@@ -1,9 +1,9 @@
-import { toMilliseconds, type Instant } from '../rows/instant.ts'
-import { durationMs } from './duration.ts'
+import { instantToMs, type Instant } from '../rows/instant.ts'
+import { parseDurationMs } from './duration.ts'
 import type {
   ChecklistItem,
-  ItemVerdict,
-  Role,
+  ItemResult,
+  SignoffRole,
   Waivable,
   Waiver,
   WaiverBound,
@@ -21,7 +21,7 @@ export type WaiverFault =
   | 'waiver_self_approved'
   | 'waivers_too_many'
 /** Why a good waiver does not apply now. */
-export type WaiverMiss =
+export type WaiverMismatch =
   | 'waiver_expired'
   | 'waiver_not_yet_requested'
   | 'waiver_not_approved'
@@ -42,7 +42,7 @@ export interface WaiverRules {
 }
 
 /** What is wrong with each waiver of a list, by the rules of page 3. */
-export function waiverFaults<W extends WaiverForm>(
+export function findWaiverFaults<W extends WaiverForm>(
   waivers: readonly W[],
   { items, policy }: WaiverRules,
 ): readonly { readonly waiver: W; readonly at: number; readonly code: WaiverFault }[] {
@@ -63,9 +63,9 @@ function spanFaults(
   { requested_at, expires_at }: WaiverForm,
   { max_days }: WaiverPolicy,
 ): readonly (WaiverFault | false)[] {
-  const span = toMilliseconds(expires_at) - toMilliseconds(requested_at)
+  const span = instantToMs(expires_at) - instantToMs(requested_at)
   return [
-    span > durationMs(`P${max_days}D`) && 'waiver_too_long',
+    span > parseDurationMs(`P${max_days}D`) && 'waiver_too_long',
     // Not `<= 0`: a time that is none makes NaN, and is no good either.
     !(span > 0) && 'waiver_ends_before_it_begins',
   ]
@@ -80,13 +80,13 @@ export const activeWaivers = <W extends WaiverForm>(
   now: Instant,
 ): readonly W[] => waivers.filter(({ expires_at }) => now < expires_at)
 
-const APPROVERS: Readonly<Record<Exclude<Waivable, 'no'>, readonly Role[]>> = {
+const APPROVERS: Readonly<Record<Exclude<Waivable, 'no'>, readonly SignoffRole[]>> = {
   one: ['platform-lead'],
   two: ['platform-lead', 'security-lead'],
 }
 
 /** Why the waiver does not turn this state into `waived`; null where it does. */
-export function waiverMiss(
+export function findWaiverMismatch(
   waiver: Waiver,
   item: ChecklistItem,
   {
@@ -94,8 +94,8 @@ export function waiverMiss(
     codes,
     measured,
     now,
-  }: Pick<ItemVerdict, 'state' | 'codes' | 'measured'> & { readonly now: Instant },
-): WaiverMiss | null {
+  }: Pick<ItemResult, 'state' | 'codes' | 'measured'> & { readonly now: Instant },
+): WaiverMismatch | null {
   if (now >= waiver.expires_at) return 'waiver_expired'
   if (now < waiver.requested_at) return 'waiver_not_yet_requested'
   if (!isApproved(waiver, item.waivable)) return 'waiver_not_approved'
@@ -124,8 +124,8 @@ export function isApproved({ approvals, requester }: Waiver, waivable: Waivable)
 /** Each limit that is broken has to be within a bound of the waiver, and one at least has to be broken. */
 function missOfFailure(
   { bounds }: Extract<WaiverCover, { state: 'fail' }>,
-  measured: ItemVerdict['measured'],
-): WaiverMiss | null {
+  measured: ItemResult['measured'],
+): WaiverMismatch | null {
   const broken = measured.filter(({ held }) => !held)
   if (broken.length === 0) return 'waiver_past_bound'
   const within = broken.every(({ limit, value }) => {

@@ -7,7 +7,7 @@ const NEVER = 0
  * What a change expects of the row that it meets (RFC 9110, 13.1.1 and 13.1.2): a revision, that there is one, that
  * there is none, or nothing. Undefined where the headers cannot be used.
  */
-export function expectedOf(
+export function parseExpectation(
   ifMatch: string | null,
   ifNoneMatch: string | null,
 ): WriteRequest['expected'] | undefined {
@@ -24,4 +24,4 @@ export function expectedOf(
 }
 
 /** The strong tag of a row: its revision, for each write gives it another. */
-export const entityTag = (revision: number): string => `"${revision}"`
+export const formatEntityTag = (revision: number): string => `"${revision}"`

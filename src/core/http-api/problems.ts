@@ -121,18 +121,20 @@ const AT_THE_DOOR: Readonly<Record<AuthRefusalCode, string>> = {
 }
 
 /** Every code with its HTTP status and sentence, in the order of the alphabet. */
-export const PROBLEMS: Readonly<Record<ServiceCode, readonly [status: number, title: string]>> =
-  Object.fromEntries(
-    [
-      ...Object.entries(OWN),
-      ...Object.entries(AT_THE_DOOR).map(
-        ([code, title]) => [code, [AUTH_REFUSALS[code as AuthRefusalCode], title]] as const,
-      ),
-    ].sort(([a], [b]) => (a < b ? -1 : 1)),
-  ) as unknown as Record<ServiceCode, readonly [number, string]>
+export const SERVICE_PROBLEMS: Readonly<
+  Record<ServiceCode, readonly [status: number, title: string]>
+> = Object.fromEntries(
+  [
+    ...Object.entries(OWN),
+    ...Object.entries(AT_THE_DOOR).map(
+      ([code, title]) => [code, [AUTH_REFUSALS[code as AuthRefusalCode], title]] as const,
+    ),
+  ].sort(([a], [b]) => (a < b ? -1 : 1)),
+) as unknown as Record<ServiceCode, readonly [number, string]>
 
 /** Whether an error of a store is one that callers are told by its own name. */
-export const isServiceCode = (code: string): code is ServiceCode => Object.hasOwn(PROBLEMS, code)
+export const isServiceCode = (code: string): code is ServiceCode =>
+  Object.hasOwn(SERVICE_PROBLEMS, code)
 
 /** One body can break a rule at tens of thousands of places, each with a pointer as long as the body. */
 const MOST_PLACES = 100
@@ -148,12 +150,12 @@ const near = ({ code, pointer }: Problem): Problem => ({
 })
 
 /** A problem detail (RFC 9457) as JSON. @param places what is wrong, each with its JSON pointer; the first are told */
-export function problemText(
+export function formatProblem(
   code: ServiceCode,
   request_id: string,
   places: readonly Problem[] = [],
 ): string {
-  const [status, title] = PROBLEMS[code]
+  const [status, title] = SERVICE_PROBLEMS[code]
   return JSON.stringify({
     type: 'about:blank',
     title,

@@ -1,6 +1,6 @@
-import { canonicalNumber } from '../json/canonical.ts'
-import { isArray, isNumber, type JsonNode } from '../json/read.ts'
-import { fromMilliseconds, type Instant, parseInstant } from '../rows/instant.ts'
+import { canonicalizeNumber } from '../json/canonical.ts'
+import { isJsonArray, isJsonNumber, type JsonNode } from '../json/read.ts'
+import { instantFromMs, type Instant, parseInstant } from '../rows/instant.ts'
 import type { Conversion } from './types.ts'
 
 /** Reads a value in a form that is not ours. @returns undefined where it is not in that form, or would be rounded */
@@ -15,8 +15,8 @@ const ofText =
 const ofNumber =
   (read: (form: string) => string | undefined) =>
   (node: JsonNode): string | undefined =>
-    typeof node === 'object' && node !== null && isNumber(node)
-      ? read(canonicalNumber(node.lexeme) ?? '')
+    typeof node === 'object' && node !== null && isJsonNumber(node)
+      ? read(canonicalizeNumber(node.lexeme) ?? '')
       : undefined
 
 const CONVERSIONS: Readonly<Record<Conversion, (node: JsonNode) => string | undefined>> = {
@@ -51,13 +51,13 @@ function fromSeconds(form: string): Instant | undefined {
 
 /** @returns undefined beyond the years 1 to 9999 */
 function fromUnix(milliseconds: number): Instant | undefined {
-  return milliseconds < FIRST || milliseconds > LAST ? undefined : fromMilliseconds(milliseconds)
+  return milliseconds < FIRST || milliseconds > LAST ? undefined : instantFromMs(milliseconds)
 }
 const FIRST = Date.parse('0001-01-01T00:00:00.000Z')
 const LAST = Date.parse('9999-12-31T23:59:59.999Z')
 
 function typeOf(node: JsonNode): string {
   if (typeof node !== 'object' || node === null) return node === null ? 'null' : typeof node
-  if (isNumber(node)) return 'number'
-  return isArray(node) ? 'array' : 'object'
+  if (isJsonNumber(node)) return 'number'
+  return isJsonArray(node) ? 'array' : 'object'
 }

@@ -1,8 +1,8 @@
-import { pointer, tokens } from '../json/pointer.ts'
-import { isArray, isNumber, type JsonNode } from '../json/read.ts'
+import { appendPointer, parsePointer } from '../json/pointer.ts'
+import { isJsonArray, isJsonNumber, type JsonNode } from '../json/read.ts'
 
 /** A place of the file, and the names that the wildcards on the way to it stood for. */
-export interface Entry {
+export interface MappingEntry {
   readonly node: JsonNode
   readonly at: string
   readonly names: readonly Name[]
@@ -17,29 +17,32 @@ interface Child {
 }
 
 /** Members by name, elements by number; nothing lies below anything else. */
-export function childrenOf(node: JsonNode): readonly Child[] {
-  if (typeof node !== 'object' || node === null || isNumber(node)) return []
-  if (isArray(node)) return node.map((one, index) => ({ name: index, node: one }))
+export function listChildren(node: JsonNode): readonly Child[] {
+  if (typeof node !== 'object' || node === null || isJsonNumber(node)) return []
+  if (isJsonArray(node)) return node.map((one, index) => ({ name: index, node: one }))
   return node.members.map(([name, one]) => ({ name, node: one }))
 }
 
 /** Every place that a pattern matches below a place, in the order of the file; one at a time, for there may be many. */
-export function* entriesAt(from: Entry, pattern: string): Generator<Entry> {
-  yield* below(from, tokens(pattern))
+export function* findEntries(from: MappingEntry, pattern: string): Generator<MappingEntry> {
+  yield* below(from, parsePointer(pattern))
 }
 
 /** The first of them; undefined where there is none. */
-export const firstAt = (from: Entry, pattern: string): Entry | undefined =>
-  entriesAt(from, pattern).next().value ?? undefined
+export const findFirstEntry = (from: MappingEntry, pattern: string): MappingEntry | undefined =>
+  findEntries(from, pattern).next().value ?? undefined
 
-export const rootEntry = (node: JsonNode): Entry => ({ node, at: '', names: [] })
+export const createRootEntry = (node: JsonNode): MappingEntry => ({ node, at: '', names: [] })
 
-function* below(entry: Entry, [token, ...further]: readonly string[]): Generator<Entry> {
+function* below(
+  entry: MappingEntry,
+  [token, ...further]: readonly string[],
+): Generator<MappingEntry> {
   if (token === undefined) return yield entry
   const { at, names } = entry
-  for (const child of childrenOf(entry.node)) {
+  for (const child of listChildren(entry.node)) {
     if (token !== WILDCARD && token !== String(child.name)) continue
-    const here = pointer(at, child.name)
+    const here = appendPointer(at, child.name)
     const name = { node: nameOf(child), at: here }
     yield* below(
       { node: child.node, at: here, names: token === WILDCARD ? [...names, name] : names },

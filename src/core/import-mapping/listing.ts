@@ -2,7 +2,7 @@
 const MOST_KEPT = 1_000
 
 /** Counts all that it is told, and keeps the first of them. */
-export class Listing<T> {
+export class BoundedList<T> {
   count = 0
   readonly kept: T[] = []
 

@@ -1,65 +1,72 @@
 import type { CanonicalJson } from '../json/canonical.ts'
 import type { JsonNode } from '../json/read.ts'
-import { compareLines, rowLine } from '../row-format/row-line.ts'
-import { rowText } from '../rows/row-text.ts'
+import { compareRowLines, formatRowLine } from '../row-format/row-line.ts'
+import { serializeRow } from '../rows/row-text.ts'
 import {
   type AnyRow,
-  keyOf,
-  keyText,
-  type Table,
-  typeOfValue,
+  getRowKey,
+  formatRowKey,
+  type TableName,
+  detectValueType,
   type ValueType,
 } from '../rows/rows.ts'
-import { entriesAt, type Entry, firstAt, rootEntry, WILDCARD } from './entries.ts'
-import { Listing } from './listing.ts'
+import {
+  findEntries,
+  type MappingEntry,
+  findFirstEntry,
+  createRootEntry,
+  WILDCARD,
+} from './entries.ts'
+import { BoundedList } from './listing.ts'
 import { readRow, type RowRead } from './read-row.ts'
-import { survey } from './survey.ts'
-import type { Change, EntryRule, MappedRow, Mapping, Refusal } from './types.ts'
+import { surveyDocument } from './survey.ts'
+import type { MappingChange, EntryRule, MappedRow, ImportMapping, MappingRefusal } from './types.ts'
 
 /** A document as rows: all that is refused of it, and all that a row holds otherwise than the file. */
 export interface MappedDocument {
   /** In the order of a snapshot; worth nothing where anything is refused. */
   readonly rows: readonly MappedRow[]
-  readonly refusals: Listing<Refusal>
-  readonly changes: Listing<Change>
+  readonly refusals: BoundedList<MappingRefusal>
+  readonly changes: BoundedList<MappingChange>
   /** How many places were left behind on purpose. */
   readonly ignored: number
 }
 
 /** Converts a document by its mapping. The same texts give the same rows, whoever converts them and when. */
-export function mapDocument(root: JsonNode, mapping: Mapping): MappedDocument {
-  const { refusals, ignored } = survey(root, mapping)
+export function mapDocument(root: JsonNode, mapping: ImportMapping): MappedDocument {
+  const { refusals, ignored } = surveyDocument(root, mapping)
   const maker = new RowMaker(refusals)
   // Flags come first: an override is held to its flag.
   maker.take('flag_registry', mapping.flags, root)
   maker.take('tenant_override', mapping.tenant_overrides, root)
   maker.take('user_override', mapping.user_overrides, root)
-  return { rows: maker.rows.sort(compareLines), refusals, changes: maker.changes, ignored }
+  return { rows: maker.rows.sort(compareRowLines), refusals, changes: maker.changes, ignored }
 }
 
 class RowMaker {
   readonly rows: MappedRow[] = []
-  readonly changes = new Listing<Change>()
-  private readonly refusals: Listing<Refusal>
+  readonly changes = new BoundedList<MappingChange>()
+  private readonly refusals: BoundedList<MappingRefusal>
   /** Of every flag that the file names, the type of its values; null where the flag itself is refused. */
   private readonly types = new Map<string, ValueType | null>()
   /** Where each row came from first. */
   private readonly seen = new Map<string, string>()
 
-  constructor(refusals: Listing<Refusal>) {
+  constructor(refusals: BoundedList<MappingRefusal>) {
     this.refusals = refusals
   }
 
-  take(table: Table, rules: readonly EntryRule[], root: JsonNode): void {
+  take(table: TableName, rules: readonly EntryRule[], root: JsonNode): void {
     for (const rule of rules) {
       const fixed = literalPart(rule.at)
-      if (firstAt(rootEntry(root), fixed) === undefined)
+      if (findFirstEntry(createRootEntry(root), fixed) === undefined)
         this.refusals.add([{ code: 'place_missing', pointer: fixed, detail: `rows of ${table}` }])
-      for (const entry of entriesAt(rootEntry(root), rule.at)) this.entry(table, rule, entry)
+      for (const entry of findEntries(createRootEntry(root), rule.at))
+        this.entry(table, rule, entry)
     }
   }
 
-  private entry(table: Table, rule: EntryRule, entry: Entry): void {
+  private entry(table: TableName, rule: EntryRule, entry: MappingEntry): void {
     const read = readRow(table, rule, entry)
     const { row, refusals, changes, flagKey } = read
     this.refusals.add(refusals)
@@ -69,12 +76,12 @@ class RowMaker {
     const wrong = [...this.repeated(table, row, read), ...this.misfits(row, read)]
     this.refusals.add(wrong)
     this.changes.add(changes)
-    this.rows.push({ table, key: keyOf(row), line: rowLine(table, rowText(row)) })
+    this.rows.push({ table, key: getRowKey(row), line: formatRowLine(table, serializeRow(row)) })
   }
 
   /** Two entries that come to one row. */
-  private repeated(table: Table, row: AnyRow, { refusal }: RowRead): readonly Refusal[] {
-    const key = `${table} ${keyText(keyOf(row))}`
+  private repeated(table: TableName, row: AnyRow, { refusal }: RowRead): readonly MappingRefusal[] {
+    const key = `${table} ${formatRowKey(getRowKey(row))}`
     const repeat = refusal('row_repeated', 'flag_key')
     const first = this.seen.get(key)
     if (first !== undefined) return [{ ...repeat, detail: `${repeat.detail}, as at ${first}` }]
@@ -83,7 +90,7 @@ class RowMaker {
   }
 
   /** What a row says that its flag does not allow (page 1, state). */
-  private misfits(row: AnyRow, { refusal }: RowRead): readonly Refusal[] {
+  private misfits(row: AnyRow, { refusal }: RowRead): readonly MappingRefusal[] {
     const type = this.types.get(row.flag_key)
     if (type === undefined) return [refusal('flag_unknown', 'flag_key')]
     const values: readonly (readonly [string, CanonicalJson | undefined])[] =
@@ -94,7 +101,9 @@ class RowMaker {
           ]
         : [['value', row.value]]
     return values
-      .filter(([, value]) => type !== null && value !== undefined && typeOfValue(value) !== type)
+      .filter(
+        ([, value]) => type !== null && value !== undefined && detectValueType(value) !== type,
+      )
       .map(([name]) => refusal('value_type_mismatch', name))
   }
 }

@@ -1,38 +1,38 @@
-import { pointer, tokens } from '../json/pointer.ts'
+import { appendPointer, parsePointer } from '../json/pointer.ts'
 import type { JsonMember } from '../json/read.ts'
 import type { Problem } from '../problem.ts'
 import { decodeRow } from '../rows/decode-row.ts'
-import type { AnyRow, Table } from '../rows/rows.ts'
-import type { Entry } from './entries.ts'
-import { spellingChanges } from './spelling.ts'
-import { takeMember, type Taken } from './take-member.ts'
-import type { Change, EntryRule, Refusal } from './types.ts'
+import type { AnyRow, TableName } from '../rows/rows.ts'
+import type { MappingEntry } from './entries.ts'
+import { findSpellingChanges } from './spelling.ts'
+import { readMember, type MemberRead } from './take-member.ts'
+import type { MappingChange, EntryRule, MappingRefusal } from './types.ts'
 
 /** One entry as a row; null where it is refused. */
 export interface RowRead {
   readonly row: AnyRow | null
-  readonly refusals: readonly Refusal[]
-  readonly changes: readonly Change[]
+  readonly refusals: readonly MappingRefusal[]
+  readonly changes: readonly MappingChange[]
   /** As the mapping has it, whether the row is fit or not; null where it is no text. */
   readonly flagKey: string | null
   /** A refusal of one of the row's members. */
-  readonly refusal: (code: Refusal['code'], member: string) => Refusal
+  readonly refusal: (code: MappingRefusal['code'], member: string) => MappingRefusal
 }
 
 /** Makes a row of an entry and holds it to page 1; every pointer leads into the file. */
-export function readRow(table: Table, { members }: EntryRule, entry: Entry): RowRead {
+export function readRow(table: TableName, { members }: EntryRule, entry: MappingEntry): RowRead {
   const taken = new Map(
-    Object.entries(members).map(([name, rule]) => [name, takeMember(rule, entry)]),
+    Object.entries(members).map(([name, rule]) => [name, readMember(rule, entry)]),
   )
-  const place = (code: Refusal['code'], at: string): Refusal => {
+  const place = (code: MappingRefusal['code'], at: string): MappingRefusal => {
     const name = memberOf(at)
     const stands = taken.get(name)?.at ?? entry.at
-    const below = at.slice(pointer('', name).length)
+    const below = at.slice(appendPointer('', name).length)
     return { code, pointer: `${stands}${below}`, detail: `${name} of ${table}` }
   }
   const { row, broken = [] } = decodeRow(table, { members: [...taken].flatMap(present) })
   const faults = [...taken].flatMap(([name, { fault }]) =>
-    fault === null ? [] : [place(fault, pointer('', name))],
+    fault === null ? [] : [place(fault, appendPointer('', name))],
   )
   const key = taken.get('flag_key')?.node
   return {
@@ -43,15 +43,15 @@ export function readRow(table: Table, { members }: EntryRule, entry: Entry): Row
     ],
     changes: once([...taken].flatMap(changesOf)),
     flagKey: typeof key === 'string' ? key : null,
-    refusal: (code, member) => place(code, pointer('', member)),
+    refusal: (code, member) => place(code, appendPointer('', member)),
   }
 }
 
-const present = ([name, { node, fault }]: readonly [string, Taken]): readonly JsonMember[] =>
+const present = ([name, { node, fault }]: readonly [string, MemberRead]): readonly JsonMember[] =>
   node === undefined || fault !== null ? [] : [[name, node]]
 
 /** What breaks I-JSON was found where it stands in the file (`survey`); a member that is at fault is not missing. */
-function isOwn({ code, pointer: at }: Problem, taken: ReadonlyMap<string, Taken>): boolean {
+function isOwn({ code, pointer: at }: Problem, taken: ReadonlyMap<string, MemberRead>): boolean {
   return !IN_THE_FILE.has(code) && (taken.get(memberOf(at))?.fault ?? null) === null
 }
 const IN_THE_FILE: ReadonlySet<Problem['code']> = new Set([
@@ -62,13 +62,13 @@ const IN_THE_FILE: ReadonlySet<Problem['code']> = new Set([
 ])
 
 /** Whatever is wrong with an object lies in a member. @param at JSON pointer into the row */
-const memberOf = (at: string): string => tokens(at)[0] as string
+const memberOf = (at: string): string => parsePointer(at)[0] as string
 
 /** Two members may be read from one place. */
-const once = (changes: readonly Change[]): readonly Change[] => [
+const once = (changes: readonly MappingChange[]): readonly MappingChange[] => [
   ...new Map(changes.map((one) => [`${one.code} ${one.becomes} ${one.pointer}`, one])).values(),
 ]
 
 const VALUES: ReadonlySet<string> = new Set(['default_value', 'safe_value', 'value'])
-const changesOf = ([name, { at, node, changes, untouched }]: readonly [string, Taken]) =>
-  untouched && node !== undefined && VALUES.has(name) ? spellingChanges(node, at) : changes
+const changesOf = ([name, { at, node, changes, untouched }]: readonly [string, MemberRead]) =>
+  untouched && node !== undefined && VALUES.has(name) ? findSpellingChanges(node, at) : changes

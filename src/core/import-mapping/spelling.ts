@@ -1,21 +1,21 @@
-import { canonicalNumber } from '../json/canonical.ts'
-import { pointer } from '../json/pointer.ts'
-import { isNumber, isObject, type JsonNode } from '../json/read.ts'
-import { childrenOf } from './entries.ts'
-import type { Change } from './types.ts'
+import { canonicalizeNumber } from '../json/canonical.ts'
+import { appendPointer } from '../json/pointer.ts'
+import { isJsonNumber, isJsonObject, type JsonNode } from '../json/read.ts'
+import { listChildren } from './entries.ts'
+import type { MappingChange } from './types.ts'
 
 /** What of a flag value is written otherwise in its RFC 8785 form, of one that has such a form. */
-export function spellingChanges(node: JsonNode, at: string): readonly Change[] {
+export function findSpellingChanges(node: JsonNode, at: string): readonly MappingChange[] {
   if (typeof node !== 'object' || node === null) return []
-  if (isNumber(node)) {
-    const becomes = canonicalNumber(node.lexeme) ?? node.lexeme
+  if (isJsonNumber(node)) {
+    const becomes = canonicalizeNumber(node.lexeme) ?? node.lexeme
     const was = node.lexeme
     return becomes === was ? [] : [{ code: 'number_respelled', pointer: at, was, becomes }]
   }
-  const names = isObject(node) ? node.members.map(([name]) => name) : []
+  const names = isJsonObject(node) ? node.members.map(([name]) => name) : []
   const sorted = names.toSorted()
   const moved = names.some((name, index) => name !== sorted[index])
-  const order: readonly Change[] = moved
+  const order: readonly MappingChange[] = moved
     ? [
         {
           code: 'members_sorted',
@@ -27,6 +27,8 @@ export function spellingChanges(node: JsonNode, at: string): readonly Change[] {
     : []
   return [
     ...order,
-    ...childrenOf(node).flatMap((one) => spellingChanges(one.node, pointer(at, one.name))),
+    ...listChildren(node).flatMap((one) =>
+      findSpellingChanges(one.node, appendPointer(at, one.name)),
+    ),
   ]
 }

@@ -1,13 +1,13 @@
-import { strictProblems } from '../json/canonical.ts'
-import { pointer, tokens } from '../json/pointer.ts'
-import { isObject, type JsonNode, type JsonObject } from '../json/read.ts'
-import { childrenOf, WILDCARD } from './entries.ts'
-import { Listing } from './listing.ts'
-import type { EntryRule, Mapping, MemberRule, Refusal } from './types.ts'
+import { findJsonProblems } from '../json/canonical.ts'
+import { appendPointer, parsePointer } from '../json/pointer.ts'
+import { isJsonObject, type JsonNode, type JsonObject } from '../json/read.ts'
+import { listChildren, WILDCARD } from './entries.ts'
+import { BoundedList } from './listing.ts'
+import type { EntryRule, ImportMapping, MemberRule, MappingRefusal } from './types.ts'
 
 /** What becomes of a document's places: what nothing reads, and how many are left behind on purpose. */
 export interface Survey {
-  readonly refusals: Listing<Refusal>
+  readonly refusals: BoundedList<MappingRefusal>
   ignored: number
 }
 
@@ -15,8 +15,8 @@ export interface Survey {
  * Goes through the whole document. A place that nothing reads and nothing ignores is refused, so is the name of a
  * member that no row has, and whatever breaks I-JSON in what is read. The rest of what is ignored is not looked at.
  */
-export function survey(root: JsonNode, mapping: Mapping): Survey {
-  const found: Survey = { refusals: new Listing(), ignored: 0 }
+export function surveyDocument(root: JsonNode, mapping: ImportMapping): Survey {
+  const found: Survey = { refusals: new BoundedList(), ignored: 0 }
   visit({ node: root, at: '', depth: 0, spared: false }, patternsOf(mapping), found)
   return found
 }
@@ -29,12 +29,12 @@ interface Pattern {
   readonly kind: 'entry' | 'read' | 'ignored'
 }
 
-const patternsOf = (mapping: Mapping): readonly Pattern[] => [
+const patternsOf = (mapping: ImportMapping): readonly Pattern[] => [
   ...[mapping.flags, mapping.tenant_overrides, mapping.user_overrides]
     .flat()
     .flatMap(entryPatterns),
   ...mapping.ignored.map((at): Pattern => ({
-    tokens: tokens(at),
+    tokens: parsePointer(at),
     keeps: () => true,
     kind: 'ignored',
   })),
@@ -42,7 +42,7 @@ const patternsOf = (mapping: Mapping): readonly Pattern[] => [
 
 function entryPatterns({ at, members }: EntryRule): readonly Pattern[] {
   const rules = Object.values(members)
-  const way = tokens(at)
+  const way = parsePointer(at)
   const keys = new Set(rules.flatMap((rule) => ('key' in rule ? [rule.key] : [])))
   const keeps = (depth: number): boolean =>
     way[depth] !== WILDCARD ||
@@ -51,7 +51,11 @@ function entryPatterns({ at, members }: EntryRule): readonly Pattern[] {
     { tokens: way, keeps, kind: 'entry' },
     ...rules
       .filter(reads)
-      .map(({ from }): Pattern => ({ tokens: [...way, ...tokens(from)], keeps, kind: 'read' })),
+      .map(({ from }): Pattern => ({
+        tokens: [...way, ...parsePointer(from)],
+        keeps,
+        kind: 'read',
+      })),
   ]
 }
 
@@ -81,16 +85,16 @@ function visit(place: Place, patterns: readonly Pattern[], found: Survey): void 
 }
 
 const isNamed = (node: JsonNode): node is JsonObject =>
-  typeof node === 'object' && node !== null && isObject(node)
+  typeof node === 'object' && node !== null && isJsonObject(node)
 const isContainer = (node: JsonNode): boolean => Array.isArray(node) || isNamed(node)
 
 function visitBelow(place: Place, patterns: readonly Pattern[], found: Survey): void {
   const { node, at, depth, spared } = place
   const named = isNamed(node)
   if (named) visitNames(node, at, found)
-  for (const child of childrenOf(node)) {
+  for (const child of listChildren(node)) {
     const further = patterns.filter(({ tokens: way }) => matches(way[depth], String(child.name)))
-    const here = pointer(at, child.name)
+    const here = appendPointer(at, child.name)
     const kept = spared || further.length === 0 || further.some(({ keeps }) => keeps(depth))
     if (named && !kept) refuse('name_unmapped', here, found)
     visit({ node: child.node, at: here, depth: depth + 1, spared }, further, found)
@@ -113,7 +117,7 @@ function refuse(code: keyof typeof WORDS, at: string, { refusals }: Survey): voi
 function visitNames({ members }: JsonObject, at: string, found: Survey): void {
   const seen = new Set<string>()
   for (const [name] of members) {
-    const here = pointer(at, name)
+    const here = appendPointer(at, name)
     if (seen.has(name)) refuse('duplicate_member', here, found)
     seen.add(name)
     strict(name, here, found)
@@ -122,6 +126,6 @@ function visitNames({ members }: JsonObject, at: string, found: Survey): void {
 
 function strict(node: JsonNode, at: string, { refusals }: Survey): void {
   refusals.add(
-    strictProblems(node, { at, origin: 'submitted' }).map((one) => ({ ...one, detail: '' })),
+    findJsonProblems(node, { at, origin: 'submitted' }).map((one) => ({ ...one, detail: '' })),
   )
 }

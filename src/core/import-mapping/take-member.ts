@@ -1,61 +1,73 @@
-import { plainText } from '../json/plain-text.ts'
-import { nodeOf } from '../json/node-of.ts'
-import { canonicalise } from '../json/canonical.ts'
+import { canonicalizeValue } from '../json/plain-text.ts'
+import { valueToNode } from '../json/node-of.ts'
+import { canonicalize } from '../json/canonical.ts'
 import type { JsonNode } from '../json/read.ts'
-import { nodeText } from '../parity/node-text.ts'
+import { serializeNode } from '../parity/node-text.ts'
 import { convert } from './convert.ts'
-import { type Entry, firstAt } from './entries.ts'
-import type { Change, ChangeCode, MemberRule, Refusal, Steps } from './types.ts'
+import { type MappingEntry, findFirstEntry } from './entries.ts'
+import type {
+  MappingChange,
+  MappingChangeCode,
+  MemberRule,
+  MappingRefusal,
+  ConversionSteps,
+} from './types.ts'
 
 /** One member of a row to be: where it comes from, and what the row has; undefined where it has none. */
-export interface Taken {
+export interface MemberRead {
   /** JSON pointer into the file; of what the mapping itself says, to the entry. */
   readonly at: string
   readonly node: JsonNode | undefined
-  readonly changes: readonly Change[]
+  readonly changes: readonly MappingChange[]
   /** Why what stands there cannot be read in the form that the mapping names. */
-  readonly fault: Refusal['code'] | null
+  readonly fault: MappingRefusal['code'] | null
   /** Whether it is as it stands in the file, so far. */
   readonly untouched: boolean
 }
 
 /** Reads one member by its rule. */
-export function takeMember(rule: MemberRule, entry: Entry): Taken {
+export function readMember(rule: MemberRule, entry: MappingEntry): MemberRead {
   if ('const' in rule)
-    return { at: entry.at, node: nodeOf(rule.const), changes: [], fault: null, untouched: false }
+    return {
+      at: entry.at,
+      node: valueToNode(rule.const),
+      changes: [],
+      fault: null,
+      untouched: false,
+    }
   const found = 'key' in rule ? named(rule.key, entry) : standing(rule.from, entry)
   const whole = STEPS.reduce((taken, step) => (goesOn(taken) ? step(taken, rule) : taken), found)
   const spare = 'from' in rule ? rule.default : undefined
   return whole.node === undefined && spare !== undefined ? withDefault(whole, spare) : whole
 }
 
-const begun = (at: string, node: JsonNode | undefined): Taken => ({
+const begun = (at: string, node: JsonNode | undefined): MemberRead => ({
   at,
   node,
   changes: [],
   fault: null,
   untouched: true,
 })
-const named = (key: number, { at, names }: Entry): Taken =>
+const named = (key: number, { at, names }: MappingEntry): MemberRead =>
   begun(names[key - 1]?.at ?? at, names[key - 1]?.node)
-const standing = (from: string, entry: Entry): Taken =>
-  begun(`${entry.at}${from}`, firstAt(entry, from)?.node)
+const standing = (from: string, entry: MappingEntry): MemberRead =>
+  begun(`${entry.at}${from}`, findFirstEntry(entry, from)?.node)
 
-const goesOn = ({ node, fault }: Taken): boolean => node !== undefined && fault === null
+const goesOn = ({ node, fault }: MemberRead): boolean => node !== undefined && fault === null
 
-type Step = (taken: Taken, steps: Steps) => Taken
+type Step = (taken: MemberRead, steps: ConversionSteps) => MemberRead
 const STEPS: readonly Step[] = [mapped, converted, prefixed]
 
-function mapped(taken: Taken, { map = [] }: Steps): Taken {
-  const form = canonicalise(taken.node as JsonNode)
-  const row = form.ok ? map.find(({ was }) => plainText(was) === form.text) : undefined
+function mapped(taken: MemberRead, { map = [] }: ConversionSteps): MemberRead {
+  const form = canonicalize(taken.node as JsonNode)
+  const row = form.ok ? map.find(({ was }) => canonicalizeValue(was) === form.text) : undefined
   if (row === undefined) return taken
   return row.becomes === undefined
     ? changed(taken, 'left_out', undefined)
-    : changed(taken, 'mapped', nodeOf(row.becomes))
+    : changed(taken, 'mapped', valueToNode(row.becomes))
 }
 
-function converted(taken: Taken, { as }: Steps): Taken {
+function converted(taken: MemberRead, { as }: ConversionSteps): MemberRead {
   if (as === undefined) return taken
   const text = convert(as, taken.node as JsonNode)
   return text === undefined
@@ -66,22 +78,26 @@ function converted(taken: Taken, { as }: Steps): Taken {
 }
 
 /** What is no text stays as it is: its row is refused for it. */
-function prefixed(taken: Taken, { prefix = '' }: Steps): Taken {
+function prefixed(taken: MemberRead, { prefix = '' }: ConversionSteps): MemberRead {
   return typeof taken.node === 'string'
     ? changed(taken, 'prefixed', `${prefix}${taken.node}`)
     : taken
 }
 
-function withDefault(taken: Taken, spare: unknown): Taken {
-  return changed(taken, 'default_taken', nodeOf(spare))
+function withDefault(taken: MemberRead, spare: unknown): MemberRead {
+  return changed(taken, 'default_taken', valueToNode(spare))
 }
 
 /** What becomes the same is no change. */
-function changed(taken: Taken, code: ChangeCode, node: JsonNode | undefined): Taken {
+function changed(
+  taken: MemberRead,
+  code: MappingChangeCode,
+  node: JsonNode | undefined,
+): MemberRead {
   const [was, becomes] = [textOf(taken.node), textOf(node)]
   if (was === becomes) return taken
   const change = { code, pointer: taken.at, was, becomes }
   return { ...taken, node, changes: [...taken.changes, change], untouched: false }
 }
 const textOf = (node: JsonNode | undefined): string | null =>
-  node === undefined ? null : nodeText(node)
+  node === undefined ? null : serializeNode(node)

@@ -4,7 +4,7 @@ import type { RowLine } from '../row-format/row-line.ts'
 /** How a text or a number that is no time of ours is read; `type` tells the JSON type of a value. */
 export type Conversion = 'rfc3339' | 'unix_s' | 'unix_ms' | 'date' | 'type'
 /** What becomes of what was read, in this order. */
-export interface Steps {
+export interface ConversionSteps {
   readonly map?: readonly { readonly was: unknown; readonly becomes?: unknown }[]
   readonly as?: Conversion
   readonly prefix?: string
@@ -12,15 +12,15 @@ export interface Steps {
 /** Where a member of a row comes from: said once for all, the n-th `*` of the entry, or a place below the entry. */
 export type MemberRule =
   | { readonly const: unknown }
-  | (Steps & { readonly key: number })
-  | (Steps & { readonly from: string; readonly default?: unknown })
+  | (ConversionSteps & { readonly key: number })
+  | (ConversionSteps & { readonly from: string; readonly default?: unknown })
 export interface EntryRule {
   /** JSON pointer from the root of the file; the token `*` stands for each member or element. */
   readonly at: string
   readonly members: Readonly<Record<string, MemberRule>>
 }
 /** contracts/schemas/incumbent-mapping.schema.json, as far as rows are made of it. */
-export interface Mapping {
+export interface ImportMapping {
   readonly flags: readonly EntryRule[]
   readonly tenant_overrides: readonly EntryRule[]
   readonly user_overrides: readonly EntryRule[]
@@ -29,14 +29,14 @@ export interface Mapping {
 }
 
 /** Something of the file that no row can hold as it stands. */
-export interface Refusal {
-  readonly code: RefusalCode
+export interface MappingRefusal {
+  readonly code: MappingRefusalCode
   /** JSON pointer into the file. */
   readonly pointer: string
   /** Of which row and member, where that is known; for people. */
   readonly detail: string
 }
-export type RefusalCode =
+export type MappingRefusalCode =
   | ProblemCode
   | 'place_missing'
   | 'member_unmapped'
@@ -45,14 +45,14 @@ export type RefusalCode =
   | 'time_not_convertible'
 
 /** Something that a row does not hold as the file has it; both sides as JSON, null for nothing. */
-export interface Change {
-  readonly code: ChangeCode
+export interface MappingChange {
+  readonly code: MappingChangeCode
   /** JSON pointer into the file. */
   readonly pointer: string
   readonly was: string | null
   readonly becomes: string | null
 }
-export type ChangeCode =
+export type MappingChangeCode =
   | 'mapped'
   | 'left_out'
   | 'default_taken'

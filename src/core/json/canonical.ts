@@ -1,6 +1,6 @@
-import { type Problem, problem } from '../problem.ts'
-import { pointer } from './pointer.ts'
-import { isArray, isNumber, isObject, type JsonNode, type JsonObject } from './read.ts'
+import { type Problem, makeProblem } from '../problem.ts'
+import { appendPointer } from './pointer.ts'
+import { isJsonArray, isJsonNumber, isJsonObject, type JsonNode, type JsonObject } from './read.ts'
 
 declare const canonical: unique symbol
 /**
@@ -9,59 +9,61 @@ declare const canonical: unique symbol
  */
 export type CanonicalJson = string & { readonly [canonical]: true }
 
-export type Canonicalised =
+export type CanonicalResult =
   | { readonly ok: true; readonly text: CanonicalJson }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
 /** What is submitted may spell a number in another way (`1.0` is taken as `1`); what is stored is already in form. */
-export type Origin = 'submitted' | 'stored'
-export interface Place {
+export type TextOrigin = 'submitted' | 'stored'
+export interface JsonPlace {
   readonly at: string
-  readonly origin: Origin
+  readonly origin: TextOrigin
 }
-const ROOT: Place = { at: '', origin: 'submitted' }
+const ROOT: JsonPlace = { at: '', origin: 'submitted' }
 
 /** Holds a node to page 1's rule for values and writes it in RFC 8785 form, or says all that is wrong. */
-export function canonicalise(node: JsonNode, place: Place = ROOT): Canonicalised {
-  const problems = strictProblems(node, place)
+export function canonicalize(node: JsonNode, place: JsonPlace = ROOT): CanonicalResult {
+  const problems = findJsonProblems(node, place)
   return problems.length > 0
     ? { ok: false, problems }
     : { ok: true, text: write(node) as CanonicalJson }
 }
 
 /** Every breach of I-JSON and of the number rule: code and JSON pointer. */
-export function strictProblems(node: JsonNode, place: Place = ROOT): readonly Problem[] {
+export function findJsonProblems(node: JsonNode, place: JsonPlace = ROOT): readonly Problem[] {
   const found: Problem[] = []
   inspect(node, place, found)
   return found
 }
 
-function inspect(node: JsonNode, place: Place, found: Problem[]): void {
+function inspect(node: JsonNode, place: JsonPlace, found: Problem[]): void {
   if (typeof node === 'string') return inspectString(node, place.at, found)
   if (typeof node !== 'object' || node === null) return
-  if (isArray(node)) return node.forEach((item, index) => inspect(item, below(place, index), found))
-  if (isObject(node)) return inspectObject(node, place, found)
-  if (!numberHolds(node.lexeme, place.origin)) found.push(problem('number_not_canonical', place.at))
+  if (isJsonArray(node))
+    return node.forEach((item, index) => inspect(item, below(place, index), found))
+  if (isJsonObject(node)) return inspectObject(node, place, found)
+  if (!numberHolds(node.lexeme, place.origin))
+    found.push(makeProblem('number_not_canonical', place.at))
 }
 
-function inspectObject(node: JsonObject, place: Place, found: Problem[]): void {
+function inspectObject(node: JsonObject, place: JsonPlace, found: Problem[]): void {
   const seen = new Set<string>()
   for (const [name, value] of node.members) {
     const here = below(place, name)
-    if (seen.has(name)) found.push(problem('duplicate_member', here.at))
+    if (seen.has(name)) found.push(makeProblem('duplicate_member', here.at))
     seen.add(name)
     inspectString(name, here.at, found)
     inspect(value, here, found)
   }
 }
 
-const below = ({ at, origin }: Place, token: string | number): Place => ({
-  at: pointer(at, token),
+const below = ({ at, origin }: JsonPlace, token: string | number): JsonPlace => ({
+  at: appendPointer(at, token),
   origin,
 })
 
-function numberHolds(lexeme: string, origin: Origin): boolean {
-  const form = canonicalNumber(lexeme)
+function numberHolds(lexeme: string, origin: TextOrigin): boolean {
+  const form = canonicalizeNumber(lexeme)
   return origin === 'stored' ? form === lexeme : form !== undefined
 }
 
@@ -70,22 +72,22 @@ const NOT_TEXT = /[\u0000\ud800-\udfff]/u
 function inspectString(text: string, at: string, found: Problem[]): void {
   const bad = NOT_TEXT.exec(text)?.[0]
   if (bad !== undefined)
-    found.push(problem(bad === '\u0000' ? 'nul_character' : 'lone_surrogate', at))
+    found.push(makeProblem(bad === '\u0000' ? 'nul_character' : 'lone_surrogate', at))
 }
 
 /**
  * The RFC 8785 form of a number, or undefined where that form denotes another decimal or needs an
  * exponent: then a double, or `jsonb`, would not hold what was written.
  */
-export function canonicalNumber(lexeme: string): string | undefined {
+export function canonicalizeNumber(lexeme: string): string | undefined {
   const form = String(Number(lexeme))
   if (form === lexeme) return form.includes('e') ? undefined : form
   if (!/^-?[0-9.]+$/.test(form)) return undefined
-  return decimal(lexeme) === decimal(form) ? form : undefined
+  return normalizeDecimal(lexeme) === normalizeDecimal(form) ? form : undefined
 }
 
 /** One spelling for each decimal: digits without outer zeros, and the power of ten of the last one. */
-export function decimal(lexeme: string): string {
+export function normalizeDecimal(lexeme: string): string {
   const [mantissa, exponent = '0'] = lexeme.toLowerCase().split('e') as [string, string?]
   const [whole, fraction = ''] = mantissa.replace('-', '').split('.') as [string, string?]
   const digits = (whole + fraction).replace(/^0+/, '')
@@ -104,8 +106,8 @@ function withoutTrailingZeros(digits: string): string {
 
 function write(node: JsonNode): string {
   if (typeof node !== 'object' || node === null) return JSON.stringify(node)
-  if (isNumber(node)) return canonicalNumber(node.lexeme) as string
-  if (isArray(node)) return `[${node.map(write).join(',')}]`
+  if (isJsonNumber(node)) return canonicalizeNumber(node.lexeme) as string
+  if (isJsonArray(node)) return `[${node.map(write).join(',')}]`
   // RFC 8785, 3.2.3: members sorted by the UTF-16 code units of their names.
   const sorted = [...node.members].sort(([a], [b]) => (a < b ? -1 : 1))
   return `{${sorted.map(([name, value]) => `${JSON.stringify(name)}:${write(value)}`).join(',')}}`

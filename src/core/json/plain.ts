@@ -1,13 +1,13 @@
-import { isArray, isNumber, type JsonNode } from './read.ts'
+import { isJsonArray, isJsonNumber, type JsonNode } from './read.ts'
 
 /** A node as JavaScript values. Only for nodes that `strictProblems` has passed: then nothing is lost but the order of members. */
-export function toPlain(node: JsonNode): unknown {
+export function nodeToValue(node: JsonNode): unknown {
   if (typeof node !== 'object' || node === null) return node
-  if (isNumber(node)) return Number(node.lexeme)
-  if (isArray(node)) return node.map(toPlain)
+  if (isJsonNumber(node)) return Number(node.lexeme)
+  if (isJsonArray(node)) return node.map(nodeToValue)
   const plain: Record<string, unknown> = {}
   for (const [name, held] of node.members) {
-    const value = toPlain(held)
+    const value = nodeToValue(held)
     if (name !== '__proto__') plain[name] = value
     // Assigning it would set the prototype and lose the member.
     else

@@ -1,12 +1,12 @@
 /** Appends one reference token to a JSON pointer (RFC 6901, section 4). */
-export function pointer(parent: string, token: string | number): string {
+export function appendPointer(parent: string, token: string | number): string {
   const escaped =
     typeof token === 'number' ? token : token.replaceAll('~', '~0').replaceAll('/', '~1')
   return `${parent}/${escaped}`
 }
 
 /** The reference tokens of a JSON pointer; none for the root. */
-export const tokens = (text: string): readonly string[] =>
+export const parsePointer = (text: string): readonly string[] =>
   text
     .split('/')
     .slice(1)

@@ -26,14 +26,14 @@ export type JsonRead =
 /** Deeper than any artefact or stored value has reason to be, and far from any stack limit. */
 export const MAX_DEPTH = 64
 
-export const isNumber = (node: JsonNode): node is JsonNumber =>
+export const isJsonNumber = (node: JsonNode): node is JsonNumber =>
   typeof node === 'object' && node !== null && 'lexeme' in node
-export const isObject = (node: JsonNode): node is JsonObject =>
+export const isJsonObject = (node: JsonNode): node is JsonObject =>
   typeof node === 'object' && node !== null && 'members' in node
-export const isArray = (node: JsonNode): node is readonly JsonNode[] => Array.isArray(node)
+export const isJsonArray = (node: JsonNode): node is readonly JsonNode[] => Array.isArray(node)
 
 /** Reads one JSON text (RFC 8259). A byte order mark is not JSON and is refused. */
-export function readJson(text: string): JsonRead {
+export function parseLosslessJson(text: string): JsonRead {
   const reader = new Reader(text)
   try {
     return { ok: true, node: reader.document() }

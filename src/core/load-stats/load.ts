@@ -1,12 +1,12 @@
 /** One request of a load whose requests go out by a schedule; in milliseconds since the load began. */
-export interface Arrival {
+export interface LoadArrival {
   readonly due_ms: number
   readonly sent_ms: number
   readonly done_ms: number
   /** Whether it was answered as it should be. */
   readonly ok: boolean
 }
-export interface Pace {
+export interface LoadPace {
   readonly per_s: number
   readonly requests: number
 }
@@ -27,7 +27,7 @@ const MOST_PER_S = 5_000
 const HEADROOM = 1.1
 
 /** A load of at least so many requests a second, and of at least so many within its time. */
-export function paceOf({
+export function planPace({
   least_per_s,
   requests,
   seconds,
@@ -35,7 +35,7 @@ export function paceOf({
   readonly least_per_s: number
   readonly requests: number
   readonly seconds: number
-}): Pace {
+}): LoadPace {
   const per_s = Math.min(Math.max(least_per_s * HEADROOM, requests / seconds), MOST_PER_S)
   return { per_s, requests: Math.ceil(per_s * seconds) }
 }
@@ -47,9 +47,9 @@ export function percentile(values: readonly number[], share: number): number {
 }
 
 /** @param bursts each with a beginning of its own, all by one schedule */
-export function summariseLoad(
-  bursts: readonly (readonly Arrival[])[],
-  { per_s }: Pick<Pace, 'per_s'>,
+export function summarizeLoad(
+  bursts: readonly (readonly LoadArrival[])[],
+  { per_s }: Pick<LoadPace, 'per_s'>,
 ): LoadSummary {
   const all = bursts.flat()
   const failed = all.filter(({ ok }) => !ok).length
@@ -59,16 +59,16 @@ export function summariseLoad(
     requests: all.length,
     failed,
     failed_share: all.length === 0 ? 1 : failed / all.length,
-    p99_ms: rounded(percentile(took, 0.99)),
+    p99_ms: roundToHundredths(percentile(took, 0.99)),
     per_s: ms === 0 ? 0 : (all.length * 1000) / ms,
   }
 }
 
 /** What is done faster than it was due makes no faster schedule. */
-const spanOf = (burst: readonly Arrival[], every_ms: number): number =>
+const spanOf = (burst: readonly LoadArrival[], every_ms: number): number =>
   burst.reduce((span, { sent_ms }) => Math.max(span, sent_ms + every_ms), burst.length * every_ms)
 
-export const rounded = (value: number): number => Math.round(value * 100) / 100
+export const roundToHundredths = (value: number): number => Math.round(value * 100) / 100
 
 /** The same load before something happened, and while it did. */
 export interface BeforeAndDuring {
@@ -76,11 +76,11 @@ export interface BeforeAndDuring {
   readonly during: LoadSummary
 }
 /** The widest change of all runs, beside the least that any of them was before: what holds for these holds for each. */
-export const widestChange = (
+export const findWidestChange = (
   runs: readonly BeforeAndDuring[],
 ): { readonly p99_before_ms: number; readonly p99_change_ms: number } => ({
   p99_before_ms: Math.min(...runs.map(({ before }) => before.p99_ms)),
-  p99_change_ms: rounded(
+  p99_change_ms: roundToHundredths(
     Math.max(...runs.map(({ before, during }) => during.p99_ms - before.p99_ms)),
   ),
 })

@@ -12,7 +12,7 @@ export interface Drift {
 }
 
 /** Every difference between the contract and what is there, in the order of the objects' names. */
-export function catalogueDrift(expected: Catalogue, found: Catalogue): readonly Drift[] {
+export function findDrift(expected: Catalogue, found: Catalogue): readonly Drift[] {
   const objects = [...new Set([...expected.keys(), ...found.keys()])].sort()
   return objects.flatMap((object): Drift[] => {
     const [want, have] = [expected.get(object) ?? null, found.get(object) ?? null]
@@ -46,7 +46,7 @@ export interface TableContract {
 }
 
 /** The contract in catalogue form. @param roles those that exist on the server; the others have no grants */
-export function catalogueOf(contract: SchemaContract, roles: ReadonlySet<string>): Catalogue {
+export function buildCatalogue(contract: SchemaContract, roles: ReadonlySet<string>): Catalogue {
   const lines: [string, string][] = [...grantLines('schema', contract.schema.grants, roles)]
   for (const [name, { type, checks }] of Object.entries(contract.domains)) {
     lines.push([`domain ${name}`, type])
@@ -69,7 +69,7 @@ function tableLines(
   const columns = Object.entries(table.columns).map(
     ([column, { type, nullable, default: value }]): [string, string] => [
       `table ${name}, column ${column}`,
-      columnText(type, nullable, value ?? null),
+      formatColumn(type, nullable, value ?? null),
     ],
   )
   const named = (['constraints', 'indexes', 'triggers'] as const).flatMap((kind) =>
@@ -84,7 +84,7 @@ function tableLines(
 
 const SINGULAR = { constraints: 'constraint', indexes: 'index', triggers: 'trigger' } as const
 
-export const columnText = (type: string, nullable: boolean, value: string | null): string =>
+export const formatColumn = (type: string, nullable: boolean, value: string | null): string =>
   [type, ...(nullable ? [] : ['NOT NULL']), ...(value === null ? [] : [`DEFAULT ${value}`])].join(
     ' ',
   )

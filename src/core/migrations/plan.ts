@@ -31,7 +31,7 @@ export function planUp(
   available: readonly Migration[],
   to: number | null,
 ): MigrationPlan {
-  const refusal = historyFault(applied, available) ?? versionFault(available, to)
+  const refusal = findHistoryFault(applied, available) ?? versionFault(available, to)
   if (refusal !== null) return { ok: false, refusal }
   const done = new Set(applied.map(({ version }) => version))
   return {
@@ -47,7 +47,7 @@ export function planDown(
   to: number | null,
 ): MigrationPlan {
   const refusal =
-    historyFault(applied, available) ?? (to === 0 ? null : versionFault(available, to))
+    findHistoryFault(applied, available) ?? (to === 0 ? null : versionFault(available, to))
   if (refusal !== null) return { ok: false, refusal }
   const done = new Set(applied.map(({ version }) => version))
   const newestFirst = available.filter(({ version }) => done.has(version)).toReversed()
@@ -59,7 +59,7 @@ export function planDown(
 }
 
 /** What has been applied must be the first of what is available, unchanged. */
-export function historyFault(
+export function findHistoryFault(
   applied: readonly AppliedMigration[],
   available: readonly Migration[],
 ): MigrationRefusal | null {

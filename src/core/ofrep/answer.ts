@@ -18,7 +18,7 @@ const REASONS: Readonly<Record<Scope, string>> = {
  *
  * @returns `row_broken` where there is nothing safe to serve, which only a row that breaks page 1 leaves
  */
-export function ofrepAnswer(decision: Decision): OfrepAnswer {
+export function toOfrepAnswer(decision: Decision): OfrepAnswer {
   const { flag_key, value, matched_scope } = decision
   if (decision.reason === 'flag_unknown') return { failure: 'flag_unknown' }
   if (value === null) return { failure: 'row_broken' }

@@ -1,6 +1,6 @@
-import { pointer } from '../json/pointer.ts'
-import { isObject, type JsonNode, type JsonObject, readJson } from '../json/read.ts'
-import { type Problem, problem } from '../problem.ts'
+import { appendPointer } from '../json/pointer.ts'
+import { isJsonObject, type JsonNode, type JsonObject, parseLosslessJson } from '../json/read.ts'
+import { type Problem, makeProblem } from '../problem.ts'
 import { isApprovalRef, isScopeId } from '../rows/grammar.ts'
 
 /** What of an OFREP context is looked at; null where it is not there. Any other attribute is the client's own. */
@@ -24,8 +24,8 @@ const ATTRIBUTES: { readonly [K in keyof OfrepContext]: Attribute } = {
  * Reads the body of an OFREP request. Numbers and texts that page 1 would not store may stand in attributes that
  * nobody looks at; a member that is looked at and stands twice is refused, for two readers could read two of them.
  */
-export function readOfrepRequest(body: string): OfrepRequest {
-  const read = readJson(body)
+export function parseOfrepRequest(body: string): OfrepRequest {
+  const read = parseLosslessJson(body)
   if (!read.ok) return refused(read.code, '')
   const context = memberOf(objectOf(read.node), 'context', '')
   if (context.problem !== undefined) return { ok: false, problem: context.problem }
@@ -47,19 +47,20 @@ export function readOfrepRequest(body: string): OfrepRequest {
 
 const refused = (code: Problem['code'], at: string): OfrepRequest => ({
   ok: false,
-  problem: problem(code, at),
+  problem: makeProblem(code, at),
 })
 const objectOf = (node: JsonNode): JsonObject | null =>
-  node !== null && typeof node === 'object' && isObject(node) ? node : null
+  node !== null && typeof node === 'object' && isJsonObject(node) ? node : null
 
 interface Member {
   readonly node?: JsonNode
   readonly problem?: Problem
 }
 function memberOf(object: JsonObject | null, name: string, below: string): Member {
-  if (object === null) return { problem: problem('type_wrong', below) }
+  if (object === null) return { problem: makeProblem('type_wrong', below) }
   const [first, second] = object.members.filter(([member]) => member === name)
-  if (second !== undefined) return { problem: problem('duplicate_member', pointer(below, name)) }
+  if (second !== undefined)
+    return { problem: makeProblem('duplicate_member', appendPointer(below, name)) }
   return first === undefined ? {} : { node: first[1] }
 }
 
@@ -70,7 +71,7 @@ function textOf(
   const { node, problem: twice } = memberOf(context, name, '/context')
   if (twice !== undefined) return { problem: twice }
   if (node === undefined) return {}
-  const at = pointer('/context', name)
-  if (typeof node !== 'string') return { problem: problem('type_wrong', at) }
-  return holds(node) ? { text: node } : { problem: problem('form_wrong', at) }
+  const at = appendPointer('/context', name)
+  if (typeof node !== 'string') return { problem: makeProblem('type_wrong', at) }
+  return holds(node) ? { text: node } : { problem: makeProblem('form_wrong', at) }
 }

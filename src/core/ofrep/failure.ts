@@ -1,5 +1,5 @@
 import type { Problem } from '../problem.ts'
-import { PROBLEMS, type ServiceCode } from '../http-api/problems.ts'
+import { SERVICE_PROBLEMS, type ServiceCode } from '../http-api/problems.ts'
 
 /** The error codes of OFREP that are ever sent. TARGETING_KEY_MISSING is none of them: no flag needs one to be decided. */
 export type OfrepErrorCode = 'PARSE_ERROR' | 'INVALID_CONTEXT' | 'FLAG_NOT_FOUND' | 'GENERAL'
@@ -25,8 +25,8 @@ const ELSEWHERE: ReadonlySet<ServiceCode> = new Set([
 ])
 
 /** The HTTP status of a refusal: ours, but a store that is away is 500, the only failure that clients read. */
-export function ofrepStatus(code: ServiceCode): number {
-  const [status] = PROBLEMS[code]
+export function toOfrepStatus(code: ServiceCode): number {
+  const [status] = SERVICE_PROBLEMS[code]
   return status >= 500 && !ELSEWHERE.has(code) ? 500 : status
 }
 
@@ -36,12 +36,12 @@ export function ofrepStatus(code: ServiceCode): number {
  * @param key null where the request was not about one flag
  * @param places what of the request is wrong
  */
-export function ofrepFailure(
+export function formatOfrepFailure(
   code: ServiceCode,
   key: string | null,
   places: readonly Problem[] = [],
 ): string {
-  const [, title] = PROBLEMS[code]
+  const [, title] = SERVICE_PROBLEMS[code]
   const at = places.map((place) => place.pointer).find((one) => one !== '')
   return JSON.stringify({
     key: key ?? undefined,

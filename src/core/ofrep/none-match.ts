@@ -4,7 +4,7 @@
  * @param header several of them are one, joined with commas
  * @param tag a strong one, in its quotes
  */
-export function namesTag(header: string | null, tag: string): boolean {
+export function matchesTag(header: string | null, tag: string): boolean {
   if (header === null) return false
   if (header.trim() === '*') return true
   return [...header.matchAll(/"[^"]*"/g)].some(([one]) => one === tag)

@@ -2,24 +2,24 @@ import type { Approval } from '../evaluate/approvals.ts'
 import {
   AUTH_MODES,
   type AuthMode,
-  SCOPES,
+  OVERRIDE_SCOPES,
   type Scope,
   SENSITIVE_PATHS,
   type SensitivePath,
   TTL_STATES,
-  type TtlState,
+  type ApprovalTtlState,
 } from '../evaluate/types.ts'
 import type { CanonicalJson } from '../json/canonical.ts'
-import { fromMilliseconds, type Instant, toMilliseconds } from '../rows/instant.ts'
+import { instantFromMs, type Instant, instantToMs } from '../rows/instant.ts'
 import {
   type FlagRow,
   REQUIRED_AUTH,
   type RequiredAuth,
-  type State,
+  type RowsByTable,
   type TenantOverrideRow,
   type UserOverrideRow,
 } from '../rows/rows.ts'
-import type { Asker, Covers, Given, VectorRequest } from './vector.ts'
+import type { VectorCaller, VectorCoverage, VectorInput, VectorQuestion } from './vector.ts'
 
 /** One of the 360 cells (page 1) at one boundary of its TTL state, for one `required_auth`. */
 export interface Cell {
@@ -27,10 +27,10 @@ export interface Cell {
   readonly key: string
   /** `verified/user/SP-2/valid/one_ms_over_a_day/any`: the four dimensions, the boundary, the flag's `required_auth`. */
   readonly id: string
-  readonly covers: Covers
-  readonly given: Given
-  readonly asker: Asker
-  readonly request: VectorRequest
+  readonly covers: VectorCoverage
+  readonly given: VectorInput
+  readonly asker: VectorCaller
+  readonly request: VectorQuestion
 }
 
 const TENANT = 'T-pty-pilot-01'
@@ -39,7 +39,9 @@ const REF = 'APP-900000-cell'
 const DAY = 24 * 60 * 60 * 1000
 
 /** How an approval comes to be in each TTL state: both sides of each boundary, one millisecond apart. */
-const BOUNDARIES: Readonly<Record<TtlState, Readonly<Record<string, Partial<ApprovalShape>>>>> = {
+const BOUNDARIES: Readonly<
+  Record<ApprovalTtlState, Readonly<Record<string, Partial<ApprovalShape>>>>
+> = {
   unknown: {
     another_ref: { approval_ref: 'APP-900001-other' },
     another_flag: { flag_key: 'ff.cell.another' },
@@ -69,9 +71,9 @@ export function buildCells(now: Instant): readonly Cell[] {
   return cells
 }
 
-const everyCover = (): readonly (Covers & { readonly ttl_state: TtlState })[] =>
+const everyCover = (): readonly (VectorCoverage & { readonly ttl_state: ApprovalTtlState })[] =>
   AUTH_MODES.flatMap((auth_mode) =>
-    SCOPES.flatMap((scope) =>
+    OVERRIDE_SCOPES.flatMap((scope) =>
       SENSITIVE_PATHS.flatMap((sensitive_path) =>
         TTL_STATES.map((ttl_state) => ({ auth_mode, scope, sensitive_path, ttl_state })),
       ),
@@ -79,7 +81,7 @@ const everyCover = (): readonly (Covers & { readonly ttl_state: TtlState })[] =>
   )
 
 function cellsOf(
-  covers: Covers & { readonly ttl_state: TtlState },
+  covers: VectorCoverage & { readonly ttl_state: ApprovalTtlState },
   now: Instant,
   from: number,
 ): readonly Cell[] {
@@ -103,9 +105,12 @@ interface Shape {
   readonly required_auth: RequiredAuth
 }
 
-function buildCell(covers: Covers, { now, flag_key, boundary, shape, required_auth }: Shape): Cell {
+function buildCell(
+  covers: VectorCoverage,
+  { now, flag_key, boundary, shape, required_auth }: Shape,
+): Cell {
   const { auth_mode, scope, sensitive_path: path, ttl_state } = covers
-  const at = (ms: number): Instant => fromMilliseconds(toMilliseconds(now) + ms)
+  const at = (ms: number): Instant => instantFromMs(instantToMs(now) + ms)
   const { starts = -DAY, ends = 30 * DAY, ...rest } = shape
   const base = { approval_ref: REF, flag_key, tenant_id: TENANT, user_id: USER, revoked: false }
   const approval = { ...base, ...rest, not_before: at(starts), expires_at: at(ends) }
@@ -148,9 +153,9 @@ interface Rows {
  * Rows at the edge of their expiry: what is served has one millisecond left, what is above it expired
  * this very millisecond. Global has no overrides, but for SP-3 the expired one that names the approval.
  */
-function stateOf({ flag_key, required_auth, scope, path, now }: Rows): State {
+function stateOf({ flag_key, required_auth, scope, path, now }: Rows): RowsByTable {
   const expired = now
-  const live = fromMilliseconds(toMilliseconds(now) + 1)
+  const live = instantFromMs(instantToMs(now) + 1)
   const ref = path === 'SP-3' ? { approval_ref: REF } : {}
   const made = {
     created_by: 'ops.cells',
@@ -177,11 +182,12 @@ function stateOf({ flag_key, required_auth, scope, path, now }: Rows): State {
     ...made,
     ...more,
   })
-  const overrides: Readonly<Record<Scope, Pick<State, 'tenant_override' | 'user_override'>>> = {
-    user: { user_override: [user(live, ref)], tenant_override: [tenant(live)] },
-    tenant: { user_override: [user(expired)], tenant_override: [tenant(live, ref)] },
-    global: { user_override: path === 'SP-3' ? [user(expired, ref)] : [], tenant_override: [] },
-  }
+  const overrides: Readonly<Record<Scope, Pick<RowsByTable, 'tenant_override' | 'user_override'>>> =
+    {
+      user: { user_override: [user(live, ref)], tenant_override: [tenant(live)] },
+      tenant: { user_override: [user(expired)], tenant_override: [tenant(live, ref)] },
+      global: { user_override: path === 'SP-3' ? [user(expired, ref)] : [], tenant_override: [] },
+    }
   const flag: FlagRow = {
     flag_key,
     value_type: 'string',

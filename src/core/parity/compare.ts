@@ -1,8 +1,8 @@
-import { pointer } from '../json/pointer.ts'
+import { appendPointer } from '../json/pointer.ts'
 import {
-  isArray,
-  isNumber,
-  isObject,
+  isJsonArray,
+  isJsonNumber,
+  isJsonObject,
   type JsonMember,
   type JsonNode,
   type JsonObject,
@@ -21,7 +21,7 @@ export interface Comparison {
 }
 
 /** What compares two answers; a fault of it has to be found out before anything it says is believed. */
-export type Compare = (left: JsonNode, right: JsonNode) => Comparison
+export type JsonComparer = (left: JsonNode, right: JsonNode) => Comparison
 
 /**
  * Compares without loss (page 4): JSON type, number lexeme, code points, members with their
@@ -46,8 +46,8 @@ type Maybe = JsonNode | undefined
 
 function walk(left: Maybe, right: Maybe, place: Place): number {
   if (isTree(left) && isTree(right)) {
-    if (isArray(left) && isArray(right)) return walkArray(left, right, place)
-    if (isObject(left) && isObject(right)) return walkObject(left, right, place)
+    if (isJsonArray(left) && isJsonArray(right)) return walkArray(left, right, place)
+    if (isJsonObject(left) && isJsonObject(right)) return walkObject(left, right, place)
   }
   if (!sameLeaf(left, right))
     place.differences.push({ pointer: pointerTo(place.path), left, right })
@@ -55,7 +55,7 @@ function walk(left: Maybe, right: Maybe, place: Place): number {
 }
 
 const pointerTo = (path: Path | null): string =>
-  path === null ? '' : pointer(pointerTo(path.parent), path.token)
+  path === null ? '' : appendPointer(pointerTo(path.parent), path.token)
 const step = ({ path, differences }: Place, token: string | number): Place => ({
   path: { parent: path, token },
   differences,
@@ -104,7 +104,7 @@ function byName(members: readonly JsonMember[]): ReadonlyMap<string, readonly Js
 }
 
 const isTree = (node: Maybe): node is JsonObject | readonly JsonNode[] =>
-  typeof node === 'object' && node !== null && !isNumber(node)
+  typeof node === 'object' && node !== null && !isJsonNumber(node)
 
 function sameLeaf(left: Maybe, right: Maybe): boolean {
   if (isTree(left) || isTree(right)) return false

@@ -1,5 +1,5 @@
-import { readJson } from '../json/read.ts'
-import { type Compare, compareJson } from './compare.ts'
+import { parseLosslessJson } from '../json/read.ts'
+import { type JsonComparer, compareJson } from './compare.ts'
 
 /** Pairs of texts that are not equal, each for a reason of its own; judged before the comparer is believed. */
 export const UNEQUAL: readonly (readonly [why: string, left: string, right: string])[] = [
@@ -34,9 +34,9 @@ export const EQUAL: readonly (readonly [why: string, left: string, right: string
 ]
 
 /** @returns what the comparer got wrong; empty when it may be believed */
-export function comparerFaults(compare: Compare = compareJson): readonly string[] {
+export function findComparerFaults(compare: JsonComparer = compareJson): readonly string[] {
   const differ = ([, left, right]: readonly [string, string, string]): boolean => {
-    const [a, b] = [readJson(left), readJson(right)]
+    const [a, b] = [parseLosslessJson(left), parseLosslessJson(right)]
     return !a.ok || !b.ok || compare(a.node, b.node).differences.length > 0
   }
   const missed = UNEQUAL.filter((pair) => !differ(pair))

@@ -1,11 +1,15 @@
 import type { Approval } from '../evaluate/approvals.ts'
-import type { Scope, SensitivePath, TtlState } from '../evaluate/types.ts'
-import { toMilliseconds } from '../rows/instant.ts'
+import type { Scope, SensitivePath, ApprovalTtlState } from '../evaluate/types.ts'
+import { instantToMs } from '../rows/instant.ts'
 import type { AnyOverrideRow } from '../rows/rows.ts'
-import type { Asker, Covers, Given, VectorRequest } from './vector.ts'
+import type { VectorCaller, VectorCoverage, VectorInput, VectorQuestion } from './vector.ts'
 
 /** What a vector covers, told from its inputs alone: what it says of itself is held against this (page 1). */
-export function deriveCovers(given: Given, asker: Asker, request: VectorRequest): Covers {
+export function deriveCoverage(
+  given: VectorInput,
+  asker: VectorCaller,
+  request: VectorQuestion,
+): VectorCoverage {
   const overrides = overridesOf(given, asker, request)
   return {
     auth_mode: asker.auth_mode,
@@ -20,7 +24,11 @@ interface Overrides {
   readonly tenant: AnyOverrideRow | undefined
 }
 
-function overridesOf({ state }: Given, asker: Asker, { flag_key }: VectorRequest): Overrides {
+function overridesOf(
+  { state }: VectorInput,
+  asker: VectorCaller,
+  { flag_key }: VectorQuestion,
+): Overrides {
   const ours = (row: AnyOverrideRow): boolean =>
     row.flag_key === flag_key && row.deleted_at === undefined
   return {
@@ -29,7 +37,7 @@ function overridesOf({ state }: Given, asker: Asker, { flag_key }: VectorRequest
   }
 }
 
-function scopeOf({ user, tenant }: Overrides, { now }: Given): Scope {
+function scopeOf({ user, tenant }: Overrides, { now }: VectorInput): Scope {
   const served = (row: AnyOverrideRow | undefined): boolean =>
     row !== undefined && (row.expires_at === undefined || now < row.expires_at)
   if (served(user)) return 'user'
@@ -37,7 +45,7 @@ function scopeOf({ user, tenant }: Overrides, { now }: Given): Scope {
 }
 
 /** First hit, in the order of page 1: SP-1, SP-5, SP-2, SP-3, SP-4. */
-function pathOf(given: Given, request: VectorRequest, overrides: Overrides): SensitivePath {
+function pathOf(given: VectorInput, request: VectorQuestion, overrides: Overrides): SensitivePath {
   const flag = given.state.flag_registry.find(({ flag_key }) => flag_key === request.flag_key)
   if (flag?.sensitive !== true) return 'SP-1'
   if (request.approval_ref !== null) return given.admin === 'unreachable' ? 'SP-5' : 'SP-2'
@@ -48,9 +56,9 @@ const refOnOverride = ({ user, tenant }: Overrides): string | undefined =>
   user?.approval_ref ?? tenant?.approval_ref
 
 interface Asking {
-  readonly given: Given
-  readonly asker: Asker
-  readonly request: VectorRequest
+  readonly given: VectorInput
+  readonly asker: VectorCaller
+  readonly request: VectorQuestion
   readonly overrides: Overrides
 }
 
@@ -59,7 +67,7 @@ interface Asking {
  * here once more, and not by the rule of `evaluate`: a rule that is wrong must end as a divergence of the
  * vectors that see it, never as a matrix that is refused.
  */
-function ttlOf({ given, asker, request, overrides }: Asking): TtlState | null {
+function ttlOf({ given, asker, request, overrides }: Asking): ApprovalTtlState | null {
   const { approvals } = given
   const ref = request.approval_ref ?? refOnOverride(overrides) ?? approvals[0]?.approval_ref
   if (ref === undefined) return null
@@ -70,14 +78,14 @@ function ttlOf({ given, asker, request, overrides }: Asking): TtlState | null {
       tenant_id === asker.tenant_id &&
       user_id === asker.user_id,
   )
-  return held === undefined ? 'unknown' : stateOf(held, toMilliseconds(given.now))
+  return held === undefined ? 'unknown' : stateOf(held, instantToMs(given.now))
 }
 
 const DAY_MS = 86_400_000
-function stateOf(approval: Approval, now: number): TtlState {
-  const left = toMilliseconds(approval.expires_at) - now
+function stateOf(approval: Approval, now: number): ApprovalTtlState {
+  const left = instantToMs(approval.expires_at) - now
   if (approval.revoked) return 'revoked'
-  if (toMilliseconds(approval.not_before) > now) return 'not_yet_valid'
+  if (instantToMs(approval.not_before) > now) return 'not_yet_valid'
   if (left <= 0) return 'expired'
   return left > DAY_MS ? 'valid' : 'expiring_soon'
 }

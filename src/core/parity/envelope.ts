@@ -1,17 +1,17 @@
-import type { BackingState } from '../evaluate/types.ts'
-import type { VectorRequest } from './vector.ts'
-import { isObject, type JsonNode, readJson } from '../json/read.ts'
+import type { BackingKind } from '../evaluate/types.ts'
+import type { VectorQuestion } from './vector.ts'
+import { isJsonObject, type JsonNode, parseLosslessJson } from '../json/read.ts'
 
 /**
  * What the answer of a service names as its backing.
  *
  * @returns null where the text is no decision on this very request, whatever else it is
  */
-export function envelopeAbout(
+export function readBacking(
   text: string,
-  { flag_key, request_id }: Pick<VectorRequest, 'flag_key' | 'request_id'>,
-): BackingState | null {
-  const read = readJson(text)
+  { flag_key, request_id }: Pick<VectorQuestion, 'flag_key' | 'request_id'>,
+): BackingKind | null {
+  const read = parseLosslessJson(text)
   const envelope = read.ok ? read.node : null
   const meta = member(envelope, 'meta')
   const backing = member(meta, 'backing_state')
@@ -22,6 +22,6 @@ export function envelopeAbout(
 }
 
 const member = (node: JsonNode | undefined, name: string): JsonNode | undefined =>
-  node != null && typeof node === 'object' && isObject(node)
+  node != null && typeof node === 'object' && isJsonObject(node)
     ? node.members.find(([held]) => held === name)?.[1]
     : undefined

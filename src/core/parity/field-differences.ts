@@ -1,8 +1,8 @@
-import { pointer, tokens } from '../json/pointer.ts'
-import { isArray, isNumber, isObject, type JsonNode } from '../json/read.ts'
+import { appendPointer, parsePointer } from '../json/pointer.ts'
+import { isJsonArray, isJsonNumber, isJsonObject, type JsonNode } from '../json/read.ts'
 import type { Difference } from './compare.ts'
-import { nodeText } from './node-text.ts'
-import { type Representation, representationOf } from './representation.ts'
+import { serializeNode } from './node-text.ts'
+import { type Representation, classifyRepresentation } from './representation.ts'
 
 /** One difference of two stored rows, with what it comes from. */
 export interface FieldDifference {
@@ -16,7 +16,7 @@ export interface FieldDifference {
  * What the differences of two rows come from. Lists of the same elements and objects that repeat a member
  * are told as one thing, at their own place, rather than element by element.
  */
-export function fieldDifferences(
+export function classifyDifferences(
   left: JsonNode,
   right: JsonNode,
   differences: readonly Difference[],
@@ -24,7 +24,7 @@ export function fieldDifferences(
   const told = new Map<string, FieldDifference>()
   for (const difference of differences) {
     const whole = wholeOf(left, right, difference.pointer)
-    const one = whole ?? { ...difference, representation: representationOf(difference) }
+    const one = whole ?? { ...difference, representation: classifyRepresentation(difference) }
     told.set(one.pointer, told.get(one.pointer) ?? one)
   }
   return [...told.values()]
@@ -32,7 +32,7 @@ export function fieldDifferences(
 
 /** The list or object around a difference, where that as a whole says what happened. */
 function wholeOf(left: JsonNode, right: JsonNode, whole: string): FieldDifference | null {
-  const steps = tokens(whole)
+  const steps = parsePointer(whole)
   for (let length = 1; length < steps.length; length += 1) {
     const [a, b] = [at(left, steps.slice(0, length)), at(right, steps.slice(0, length))]
     if (a === undefined || b === undefined) return null
@@ -43,7 +43,7 @@ function wholeOf(left: JsonNode, right: JsonNode, whole: string): FieldDifferenc
         : null
     if (representation !== null)
       return {
-        pointer: steps.slice(0, length).reduce((path, step) => pointer(path, step), ''),
+        pointer: steps.slice(0, length).reduce((path, step) => appendPointer(path, step), ''),
         representation,
         left: a,
         right: b,
@@ -55,9 +55,11 @@ function wholeOf(left: JsonNode, right: JsonNode, whole: string): FieldDifferenc
 function at(node: JsonNode, path: readonly string[]): JsonNode | undefined {
   let here: JsonNode | undefined = node
   for (const step of path) {
-    if (here === undefined || here === null || typeof here !== 'object' || isNumber(here))
+    if (here === undefined || here === null || typeof here !== 'object' || isJsonNumber(here))
       return undefined
-    here = isArray(here) ? here[Number(step)] : here.members.find(([name]) => name === step)?.[1]
+    here = isJsonArray(here)
+      ? here[Number(step)]
+      : here.members.find(([name]) => name === step)?.[1]
   }
   return here
 }
@@ -65,13 +67,13 @@ function at(node: JsonNode, path: readonly string[]): JsonNode | undefined {
 const repeatsHere = (node: JsonNode): boolean =>
   typeof node === 'object' &&
   node !== null &&
-  isObject(node) &&
+  isJsonObject(node) &&
   new Set(node.members.map(([name]) => name)).size < node.members.length
 
 function sameElements(a: JsonNode, b: JsonNode): boolean {
   if (a === null || b === null || !isList(a) || !isList(b) || a.length !== b.length) return false
   const sorted = (list: readonly JsonNode[]): string =>
-    JSON.stringify(list.map(nodeText).toSorted())
+    JSON.stringify(list.map(serializeNode).toSorted())
   return sorted(a) === sorted(b)
 }
 const isList = (node: JsonNode): node is readonly JsonNode[] => Array.isArray(node)

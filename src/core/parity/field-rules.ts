@@ -10,7 +10,7 @@ export interface FieldRule {
  * The rule that holds at a place: that of the longest pointer that leads to it. A field that no line
  * names is MUST_MATCH, so a new field cannot slip past the matrix (page 1, the parity rule).
  */
-export function ruleAt(rules: readonly FieldRule[], at: string): ParityRule {
+export function findRule(rules: readonly FieldRule[], at: string): ParityRule {
   const tokens = at.split('/')
   let best: { length: number; rule: ParityRule } = { length: 0, rule: 'MUST_MATCH' }
   for (const { pointer, rule } of rules) {

@@ -2,15 +2,15 @@ import type { KeyServerScript } from '../auth/contract.ts'
 import type { Environment } from '../auth/types.ts'
 import type { Approval } from '../evaluate/approvals.ts'
 import type { Instant } from '../rows/instant.ts'
-import { rowText } from '../rows/row-text.ts'
-import { type AnyRow, type State, type Table, TABLES } from '../rows/rows.ts'
+import { serializeRow } from '../rows/row-text.ts'
+import { type AnyRow, type RowsByTable, type TableName, TABLE_NAMES } from '../rows/rows.ts'
 
 /** What `GET /harness` says in `harness`: goes up when a scene means something else. */
 export const HARNESS_PROTOCOL = 1
 /** Names the scene that a request is put in. */
 export const SCENE_HEADER = 'x-ff-scene'
 /** What every table is called where rows are given. */
-export const ROW_LISTS: Readonly<Record<Table, string>> = {
+export const ROW_LISTS: Readonly<Record<TableName, string>> = {
   flag_registry: 'flags',
   tenant_override: 'tenant_overrides',
   user_override: 'user_overrides',
@@ -27,10 +27,10 @@ export interface HarnessScene {
 }
 
 /** All rows as JSON, without loss. */
-export function rowsText(state: State): string {
-  const listOf = (table: Table): string => {
+export function serializeRows(state: RowsByTable): string {
+  const listOf = (table: TableName): string => {
     const rows: readonly AnyRow[] = state[table]
-    return `"${ROW_LISTS[table]}":[${rows.map((row) => rowText(row)).join(',')}]`
+    return `"${ROW_LISTS[table]}":[${rows.map((row) => serializeRow(row)).join(',')}]`
   }
-  return `{${TABLES.map(listOf).join(',')}}`
+  return `{${TABLE_NAMES.map(listOf).join(',')}}`
 }

@@ -1,33 +1,33 @@
-import type { BackingState } from '../evaluate/types.ts'
+import type { BackingKind } from '../evaluate/types.ts'
 import type { JsonObject } from '../json/read.ts'
 import {
-  type Answer,
-  answerNode,
+  type SideAnswer,
+  answerToNode,
   type ChainSplit,
-  type Comparing,
+  type ComparisonRules,
   type Divergence,
-  type Judgement,
-  judge,
-  type Party,
-  type Sides,
+  type ComparisonResult,
+  compareParties,
+  type ComparedParty,
+  type ComparedPair,
 } from './judge.ts'
 
 /** Both sides' answers to one question; each is asked twice, and the second answer is the A/A control. */
-export interface Asked {
+export interface VectorAnswers {
   readonly baseline: SideAnswers
   readonly candidate: SideAnswers
 }
 export interface SideAnswers {
-  readonly kind: BackingState
-  readonly answer: Answer
-  readonly again: Answer
+  readonly kind: BackingKind
+  readonly answer: SideAnswer
+  readonly again: SideAnswer
 }
 
 export interface VectorVerdict {
   readonly status: 'pass' | 'fail' | 'unanswered'
   /** Differences that break a rule, and sides that gave no answer. */
   readonly divergences: readonly Divergence[]
-  readonly chains: readonly (ChainSplit & { readonly sides: Sides })[]
+  readonly chains: readonly (ChainSplit & { readonly sides: ComparedPair })[]
   readonly unanswered: readonly { readonly side: 'baseline' | 'candidate'; readonly code: string }[]
   /** Differences between a side and itself: the harness's own noise. */
   readonly noise: readonly {
@@ -51,8 +51,8 @@ export interface VectorVerdict {
  */
 export function judgeVector(
   expected: JsonObject | null,
-  asked: Asked,
-  comparing: Comparing,
+  asked: VectorAnswers,
+  comparing: ComparisonRules,
 ): VectorVerdict {
   const unanswered = silent(asked)
   if (unanswered.length > 0) {
@@ -66,12 +66,16 @@ export function judgeVector(
     }
   }
   const [b, c] = [partyOf(asked.baseline), partyOf(asked.candidate)]
-  const between = (sides: Exclude<Sides, 'control'>, left: Party, right: Party) => ({
+  const between = (
+    sides: Exclude<ComparedPair, 'control'>,
+    left: ComparedParty,
+    right: ComparedParty,
+  ) => ({
     sides,
-    ...judge(left, right, { ...comparing, sides }),
+    ...compareParties(left, right, { ...comparing, sides }),
   })
-  const owed = ({ kind }: Party, whole: JsonObject): Party => ({
-    node: withState(whole, kind),
+  const owed = ({ kind }: ComparedParty, whole: JsonObject): ComparedParty => ({
+    node: withBackingKind(whole, kind),
     kind,
   })
   const compared = [
@@ -98,14 +102,14 @@ export function judgeVector(
 const NO_FIELDS = { compared: 0, differing: 0, expected: 0, allowed: 0 }
 const isBlocker = (divergence: Divergence): boolean => divergence.class === 'blocker'
 
-function countFields(judgements: readonly Judgement[]): VectorVerdict['fields'] {
+function countFields(judgements: readonly ComparisonResult[]): VectorVerdict['fields'] {
   const all = judgements.flatMap(({ divergences }) => divergences)
   const of = (name: Divergence['class']): number => all.filter((one) => one.class === name).length
   const compared = judgements.reduce((sum, { fields }) => sum + fields, 0)
   return { compared, differing: of('blocker'), expected: of('expected'), allowed: of('allowed') }
 }
 
-function silent(asked: Asked): VectorVerdict['unanswered'] {
+function silent(asked: VectorAnswers): VectorVerdict['unanswered'] {
   return (['baseline', 'candidate'] as const).flatMap((side) => {
     const { answer, again } = asked[side]
     const quiet = [answer, again].find((one) => one.status === 'unanswered')
@@ -117,26 +121,26 @@ function silent(asked: Asked): VectorVerdict['unanswered'] {
 function noiseOf(
   side: 'baseline' | 'candidate',
   answers: SideAnswers,
-  comparing: Comparing,
+  comparing: ComparisonRules,
 ): VectorVerdict['noise'] {
   const { kind, answer, again } = answers
   // The same characters are the same answer, without a look at what they say.
   if (answer.status === 'decided' && again.status === 'decided' && answer.text === again.text)
     return []
-  const control = judge(partyOf(answers), partyOf({ kind, answer: again }), {
+  const control = compareParties(partyOf(answers), partyOf({ kind, answer: again }), {
     ...comparing,
     sides: 'control',
   })
   return control.divergences.filter(isBlocker).map((divergence) => ({ side, divergence }))
 }
 
-const partyOf = ({ kind, answer }: Pick<SideAnswers, 'kind' | 'answer'>): Party => ({
-  node: answerNode(answer as Exclude<Answer, { status: 'unanswered' }>),
+const partyOf = ({ kind, answer }: Pick<SideAnswers, 'kind' | 'answer'>): ComparedParty => ({
+  node: answerToNode(answer as Exclude<SideAnswer, { status: 'unanswered' }>),
   kind,
 })
 
 /** The expectation of one side: the vector's, with the backing state that a side of this kind must name. */
-export function withState(expected: JsonObject, kind: BackingState): JsonObject {
+export function withBackingKind(expected: JsonObject, kind: BackingKind): JsonObject {
   return {
     members: expected.members.map(([name, value]) =>
       name === 'meta'

@@ -1,23 +1,24 @@
-import { isObject, type JsonNode, type JsonObject, readJson } from '../json/read.ts'
-import type { BackingState } from '../evaluate/types.ts'
+import { isJsonObject, type JsonNode, type JsonObject, parseLosslessJson } from '../json/read.ts'
+import type { BackingKind } from '../evaluate/types.ts'
 import type { AuthRefusalCode } from '../auth/types.ts'
-import { tokens } from '../json/pointer.ts'
-import { type Compare, compareJson } from './compare.ts'
-import { type FieldRule, type ParityRule, ruleAt } from './field-rules.ts'
-import { nodeText } from './node-text.ts'
+import { parsePointer } from '../json/pointer.ts'
+import { type JsonComparer, compareJson } from './compare.ts'
+import { type FieldRule, type ParityRule, findRule } from './field-rules.ts'
+import { serializeNode } from './node-text.ts'
 
 /** What one side said to one question. */
-export type Answer =
+export type SideAnswer =
   | { readonly status: 'decided'; readonly text: string }
   | { readonly status: 'refused'; readonly code: AuthRefusalCode; readonly http: number }
   /** Could not be asked, or gave no answer in time: never a match, never a mismatch. */
   | { readonly status: 'unanswered'; readonly code: string }
 
-export type Sides = 'baseline-candidate' | 'baseline-expected' | 'candidate-expected' | 'control'
+export type ComparedPair =
+  'baseline-candidate' | 'baseline-expected' | 'candidate-expected' | 'control'
 export type DivergenceClass = 'blocker' | 'expected' | 'allowed'
 /** One difference between two sides, classed by the matrix. */
 export interface Divergence {
-  readonly sides: Sides
+  readonly sides: ComparedPair
   readonly pointer: string
   readonly class: DivergenceClass
   readonly rule: ParityRule
@@ -31,35 +32,39 @@ export interface ChainSplit {
   readonly left: string | null
   readonly right: string | null
 }
-export interface Judgement {
+export interface ComparisonResult {
   readonly divergences: readonly Divergence[]
   readonly fields: number
   readonly chain: ChainSplit | null
 }
 
 /** What one side of a comparison says, and of what kind that side is. */
-export interface Party {
+export interface ComparedParty {
   readonly node: JsonNode
-  readonly kind: BackingState
+  readonly kind: BackingKind
 }
 /** What every comparison of a run goes by. */
-export interface Comparing {
+export interface ComparisonRules {
   readonly rules: readonly FieldRule[]
   /** The lossless one where none is named. */
-  readonly compare?: Compare
+  readonly compare?: JsonComparer
 }
 /** How two parties are compared. */
-export interface Terms extends Comparing {
-  readonly sides: Sides
+export interface ComparisonTerms extends ComparisonRules {
+  readonly sides: ComparedPair
 }
 
 /** Compares two answers by the matrix. */
-export function judge(left: Party, right: Party, terms: Terms): Judgement {
+export function compareParties(
+  left: ComparedParty,
+  right: ComparedParty,
+  terms: ComparisonTerms,
+): ComparisonResult {
   const { rules, sides, compare = compareJson } = terms
   const { differences, fields } = compare(left.node, right.node)
   const alike = left.kind === right.kind
   const classed = differences.map((difference): Divergence => {
-    const rule = ruleAt(rules, difference.pointer)
+    const rule = findRule(rules, difference.pointer)
     const { pointer } = difference
     return {
       sides,
@@ -78,7 +83,7 @@ export function judge(left: Party, right: Party, terms: Terms): Judgement {
 }
 
 /** A refusal as JSON: it shares no member with an envelope, so a refused side never equals a decided one. */
-export function answerNode(answer: Exclude<Answer, { status: 'unanswered' }>): JsonNode {
+export function answerToNode(answer: Exclude<SideAnswer, { status: 'unanswered' }>): JsonNode {
   if (answer.status === 'refused') {
     return {
       members: [
@@ -87,7 +92,7 @@ export function answerNode(answer: Exclude<Answer, { status: 'unanswered' }>): J
       ],
     }
   }
-  const read = readJson(answer.text)
+  const read = parseLosslessJson(answer.text)
   // What a side sends is untrusted: text that is not JSON is compared as the text it is, and equals no decision.
   return read.ok ? read.node : answer.text
 }
@@ -99,7 +104,11 @@ function classOf(rule: ParityRule, alike: boolean): DivergenceClass {
 }
 
 /** The MUST_DIFFER fields that are the same on both sides, though their kinds are not. */
-function unchanged(left: Party, right: Party, { rules, sides }: Terms): readonly Divergence[] {
+function unchanged(
+  left: ComparedParty,
+  right: ComparedParty,
+  { rules, sides }: ComparisonTerms,
+): readonly Divergence[] {
   return rules
     .filter(({ rule }) => rule === 'MUST_DIFFER')
     .map(({ pointer, rule }) => ({
@@ -133,15 +142,15 @@ const isRefusal = (node: JsonNode): boolean => nodeAt(node, '/refused') !== unde
 /** The node behind a pointer that leads through objects only. */
 function nodeAt(node: JsonNode, pointer: string): JsonNode | undefined {
   let here: JsonNode | undefined = node
-  for (const token of tokens(pointer)) {
+  for (const token of parsePointer(pointer)) {
     const tree: JsonNode | undefined = here
     here = isTree(tree) ? tree.members.find(([name]) => name === token)?.[1] : undefined
   }
   return here
 }
 const isTree = (node: JsonNode | undefined): node is JsonObject =>
-  node !== undefined && node !== null && isObject(node)
+  node !== undefined && node !== null && isJsonObject(node)
 
 const textAt = (node: JsonNode, pointer: string): string | null => textOf(nodeAt(node, pointer))
 const textOf = (node: JsonNode | undefined): string | null =>
-  node === undefined ? null : nodeText(node)
+  node === undefined ? null : serializeNode(node)

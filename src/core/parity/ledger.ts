@@ -1,36 +1,36 @@
 import {
   type AnyRow,
-  keyOf,
-  keyText,
+  getRowKey,
+  formatRowKey,
   type RowKey,
-  type State,
-  type Table,
-  TABLES,
+  type RowsByTable,
+  type TableName,
+  TABLE_NAMES,
 } from '../rows/rows.ts'
 
 /** The rows that stand after a number of writes, as whoever wrote them was told. */
-export class Ledger {
-  private readonly rows: Readonly<Record<Table, Map<string, AnyRow>>> = {
+export class WrittenRows {
+  private readonly rows: Readonly<Record<TableName, Map<string, AnyRow>>> = {
     flag_registry: new Map(),
     tenant_override: new Map(),
     user_override: new Map(),
   }
 
-  constructor(state: State) {
-    for (const table of TABLES) for (const row of state[table]) this.put(table, row)
+  constructor(state: RowsByTable) {
+    for (const table of TABLE_NAMES) for (const row of state[table]) this.put(table, row)
   }
 
-  put(table: Table, row: AnyRow): void {
-    this.rows[table].set(keyText(keyOf(row)), row)
+  put(table: TableName, row: AnyRow): void {
+    this.rows[table].set(formatRowKey(getRowKey(row)), row)
   }
 
   /** Tombstones included. */
-  get(table: Table, key: RowKey): AnyRow | null {
-    return this.rows[table].get(keyText(key)) ?? null
+  get(table: TableName, key: RowKey): AnyRow | null {
+    return this.rows[table].get(formatRowKey(key)) ?? null
   }
 
-  state(): State {
-    const held = TABLES.map((table) => [table, [...this.rows[table].values()]])
-    return Object.fromEntries(held) as unknown as State
+  state(): RowsByTable {
+    const held = TABLE_NAMES.map((table) => [table, [...this.rows[table].values()]])
+    return Object.fromEntries(held) as unknown as RowsByTable
   }
 }

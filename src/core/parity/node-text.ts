@@ -1,9 +1,9 @@
-import { isArray, isNumber, type JsonNode } from '../json/read.ts'
+import { isJsonArray, isJsonNumber, type JsonNode } from '../json/read.ts'
 
 /** A node as JSON, every lexeme and repeated member as it was read: for people who look at a divergence. */
-export function nodeText(node: JsonNode): string {
+export function serializeNode(node: JsonNode): string {
   if (typeof node !== 'object' || node === null) return JSON.stringify(node)
-  if (isNumber(node)) return node.lexeme
-  if (isArray(node)) return `[${node.map(nodeText).join(',')}]`
-  return `{${node.members.map(([name, value]) => `${JSON.stringify(name)}:${nodeText(value)}`).join(',')}}`
+  if (isJsonNumber(node)) return node.lexeme
+  if (isJsonArray(node)) return `[${node.map(serializeNode).join(',')}]`
+  return `{${node.members.map(([name, value]) => `${JSON.stringify(name)}:${serializeNode(value)}`).join(',')}}`
 }

@@ -1,4 +1,4 @@
-import type { Control } from '../report/types.ts'
+import type { ReportControl } from '../report/types.ts'
 
 export interface ComparerCheck {
   /** The pairs with a known answer that the comparer got wrong. */
@@ -17,8 +17,8 @@ export function parityControls(
   { faults, pairs }: ComparerCheck,
   compared: number,
   noise: Readonly<Record<SideName, number>>,
-): readonly Control[] {
-  const repeated = (side: SideName): Control => ({
+): readonly ReportControl[] {
+  const repeated = (side: SideName): ReportControl => ({
     id: `a_a_${side}`,
     held: compared > 0 && noise[side] === 0,
     compared,
@@ -44,7 +44,7 @@ export interface ParityTotals {
  * one decision and one field among it. A control that does not hold leaves even a difference in doubt.
  */
 export function parityVerdict(
-  controls: readonly Control[],
+  controls: readonly ReportControl[],
   { expected, compared, differing, decided, fields }: ParityTotals,
 ): 'pass' | 'fail' | 'inconclusive' {
   if (controls.some(({ held }) => !held)) return 'inconclusive'

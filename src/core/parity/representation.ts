@@ -1,5 +1,5 @@
-import { decimal } from '../json/canonical.ts'
-import { isArray, isNumber, isObject, type JsonNode } from '../json/read.ts'
+import { normalizeDecimal } from '../json/canonical.ts'
+import { isJsonArray, isJsonNumber, isJsonObject, type JsonNode } from '../json/read.ts'
 import type { Difference } from './compare.ts'
 
 /** What kind of cause a difference of stored rows has (page 4, diff). */
@@ -48,7 +48,7 @@ type Side = JsonNode | undefined
 type Rule = readonly [Representation, (a: Side, b: Side) => boolean]
 
 /** Tells what a difference comes from: the first rule that holds, either way round. */
-export function representationOf({ pointer, left, right }: Difference): Representation {
+export function classifyRepresentation({ pointer, left, right }: Difference): Representation {
   if (pointer === '/revision' && numeric(left) && numeric(right)) return 'revision_behind'
   const found = RULES.find(([, holds]) => holds(left, right) || holds(right, left))
   return found?.[0] ?? 'type_differs'
@@ -59,7 +59,7 @@ const MARKER = /^(?:<null>|null|nil|none|\\N|n\/a|undefined)$/i
 
 const text = (node: Side): node is string => typeof node === 'string'
 const numeric = (node: Side): node is { readonly lexeme: string } =>
-  node !== undefined && isNumber(node)
+  node !== undefined && isJsonNumber(node)
 const lexeme = (node: Side): string => (numeric(node) ? node.lexeme : '')
 const both =
   <T extends Side>(is: (node: Side) => node is T, holds: (a: T, b: T) => boolean) =>
@@ -106,7 +106,7 @@ const RULES: readonly Rule[] = [
   ['text_for_truth', (a, b) => text(a) && typeof b === 'boolean' && a.trim() === String(b)],
   ['truth_for_number', (a, b) => typeof a === 'boolean' && ['0', '1'].includes(lexeme(b))],
   ['truth_flipped', (a, b) => a === true && b === false],
-  ['number_spelled', numbers((a, b) => decimal(a) === decimal(b))],
+  ['number_spelled', numbers((a, b) => normalizeDecimal(a) === normalizeDecimal(b))],
   ['integer_past_doubles', integers((a, b) => Number(a) === Number(b))],
   ['number_rounded', numbers((a, b) => !areIntegers(a, b) && relative(a, b) <= NEXT_DOUBLE)],
   ['number_close', numbers((a, b) => !areIntegers(a, b) && relative(a, b) < CLOSE)],
@@ -123,6 +123,6 @@ const RULES: readonly Rule[] = [
 ]
 
 const isEmptyList = (node: Side): boolean =>
-  node !== undefined && isArray(node) && node.length === 0
+  node !== undefined && isJsonArray(node) && node.length === 0
 const isEmptyObject = (node: Side): boolean =>
-  typeof node === 'object' && node !== null && isObject(node) && node.members.length === 0
+  typeof node === 'object' && node !== null && isJsonObject(node) && node.members.length === 0

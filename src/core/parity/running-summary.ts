@@ -1,24 +1,27 @@
-import type { Counts, Finding, Item } from '../report/types.ts'
-import { EMPTY, findingsOf, type Judged, type Summary } from './summarise.ts'
+import type { ReportCounts, Finding, ReportItem } from '../report/types.ts'
+import { EMPTY_FINDING, listFindings, type JudgedCase, type Summary } from './summarise.ts'
 import type { VectorVerdict } from './judge-vector.ts'
 import { type ComparerCheck, parityControls, parityVerdict } from './pass-rule.ts'
 
 /** Where a tally ends: nothing said is no number, and fewer compared than there were is never a pass. */
-export interface TallyEnd {
+export interface RunningSummaryEnd {
   readonly expected: number
   readonly comparer: ComparerCheck
 }
 
 /** One request that was put, and whether anybody decided it: at a door that refuses all, no flag is compared. */
-export type TalliedLine = Judged & { readonly verdict: VectorVerdict; readonly decided: boolean }
+export type SummaryLine = JudgedCase & {
+  readonly verdict: VectorVerdict
+  readonly decided: boolean
+}
 
 /**
  * What a number of requests comes to that is too large to be held: all are counted, and of those that are no
  * pass the first ones are kept.
  */
-export class Tally {
+export class RunningSummary {
   private readonly mostListed: number
-  private readonly items: Item[] = []
+  private readonly items: ReportItem[] = []
   private readonly findings: Finding[] = []
   private readonly fields = { compared: 0, differing: 0, expected: 0, allowed: 0 }
   private readonly noise = { baseline: 0, candidate: 0 }
@@ -32,7 +35,7 @@ export class Tally {
     this.mostListed = mostListed
   }
 
-  add(judged: TalliedLine): void {
+  add(judged: SummaryLine): void {
     const { verdict, decided, id, title, state, detail } = judged
     const { status, fields, noise } = verdict
     if (status !== 'unanswered') this.compared += 1
@@ -45,13 +48,13 @@ export class Tally {
     const clean = status === 'pass' && noise.length === 0
     if (clean || this.items.length === this.mostListed) return
     this.items.push({ id, title, state, detail })
-    this.findings.push(...findingsOf(judged))
+    this.findings.push(...listFindings(judged))
   }
 
-  summary({ expected, comparer }: TallyEnd): Summary {
+  summary({ expected, comparer }: RunningSummaryEnd): Summary {
     const { compared, decided, differing, allowed, items } = this
     const controls = parityControls(comparer, compared, this.noise)
-    const counts: Counts = {
+    const counts: ReportCounts = {
       expected,
       compared,
       allowed,
@@ -62,13 +65,13 @@ export class Tally {
       fields: { ...this.fields },
     }
     const broken = comparer.faults.map((why): Finding => ({
-      ...EMPTY,
+      ...EMPTY_FINDING,
       code: 'comparer_fault',
       subject: why,
     }))
     const refused: Finding[] =
       compared > 0 && decided === 0
-        ? [{ ...EMPTY, code: 'nothing_decided', subject: 'every request' }]
+        ? [{ ...EMPTY_FINDING, code: 'nothing_decided', subject: 'every request' }]
         : []
     const verdict = parityVerdict(controls, {
       expected,

@@ -1,14 +1,14 @@
 import { answerApproval } from '../evaluate/approvals.ts'
 import type { ApprovalAnswer } from '../evaluate/types.ts'
-import { type JsonNode, readJson } from '../json/read.ts'
-import { rowText } from '../rows/row-text.ts'
-import type { AnyRow, Stored } from '../rows/rows.ts'
+import { type JsonNode, parseLosslessJson } from '../json/read.ts'
+import { serializeRow } from '../rows/row-text.ts'
+import type { AnyRow, RowOrBroken } from '../rows/rows.ts'
 import type { WriteRequest } from '../rows/write-request.ts'
 import type { Problem } from '../problem.ts'
 import { type Scene, SCENE_TIME, type SceneWrite } from './scene.ts'
 
 /** The request of a scene's write. @param standing the row under its key when it comes */
-export function writeRequest(
+export function buildWriteRequest(
   { table, key, action, body, expected, approval }: SceneWrite,
   given: Scene['given'],
   standing: AnyRow | null,
@@ -60,19 +60,19 @@ export type WriteOutcome =
   | { readonly failed: string }
 
 /** As JSON, so that two of them are compared without loss. */
-export function outcomeNode(outcome: WriteOutcome): JsonNode {
+export function outcomeToNode(outcome: WriteOutcome): JsonNode {
   if ('failed' in outcome) return { members: [['failed', outcome.failed]] }
   return outcome.ok
-    ? { members: [['row', nodeOf(rowText(outcome.row))]] }
+    ? { members: [['row', nodeOf(serializeRow(outcome.row))]] }
     : { members: [['problems', outcome.problems.map(problemNode)]] }
 }
 
 /** A row as a store hands it out; null where there is none. */
-export function storedNode(stored: Stored<AnyRow> | null): JsonNode {
+export function storedToNode(stored: RowOrBroken<AnyRow> | null): JsonNode {
   if (stored === null) return null
   return stored.row === undefined
     ? { members: [['broken', stored.broken.map(problemNode)]] }
-    : nodeOf(rowText(stored.row))
+    : nodeOf(serializeRow(stored.row))
 }
 
 const problemNode = ({ code, pointer }: Problem): JsonNode => ({
@@ -84,6 +84,6 @@ const problemNode = ({ code, pointer }: Problem): JsonNode => ({
 
 /** What a row says of itself is JSON; text that is none is compared as the text it is. */
 function nodeOf(text: string): JsonNode {
-  const read = readJson(text)
+  const read = parseLosslessJson(text)
   return read.ok ? read.node : text
 }

@@ -1,6 +1,6 @@
 import type { Instant } from '../rows/instant.ts'
-import type { RowKey, Table } from '../rows/rows.ts'
-import type { Given } from './vector.ts'
+import type { RowKey, TableName } from '../rows/rows.ts'
+import type { VectorInput } from './vector.ts'
 
 /** Who asks in a scene: each of the four modes, and tokens that say more, less, or nothing that holds. */
 export const CALLERS = [
@@ -17,7 +17,7 @@ export const CALLERS = [
 export type CallerName = (typeof CALLERS)[number]
 
 /** One question of a scene. Whoever comes with a token is the fixtures' user; the others say who they are. */
-export interface SceneAsk {
+export interface SceneQuestion {
   readonly caller: CallerName
   readonly flag_key: string
   readonly tenant_id: string | null
@@ -26,7 +26,7 @@ export interface SceneAsk {
 }
 /** One write of a scene, as somebody sends it: page 1 may refuse it. */
 export interface SceneWrite {
-  readonly table: Table
+  readonly table: TableName
   readonly key: RowKey
   readonly action: 'put' | 'delete'
   /** A JSON text that can be read; null on delete. */
@@ -41,11 +41,11 @@ export interface SceneWrite {
 }
 /** Steps are taken in their order; questions between two writes may be asked at once. */
 export type SceneStep =
-  | { readonly ask: SceneAsk; readonly write?: never }
+  | { readonly ask: SceneQuestion; readonly write?: never }
   | { readonly write: SceneWrite; readonly ask?: never }
 /** Rows, approvals, questions and writes made at random; all their times lie around one moment. */
 export interface Scene {
-  readonly given: Pick<Given, 'state' | 'approvals' | 'admin'>
+  readonly given: Pick<VectorInput, 'state' | 'approvals' | 'admin'>
   readonly steps: readonly SceneStep[]
 }
 

@@ -1,17 +1,17 @@
 import type {
-  Control,
-  Counts,
+  ReportControl,
+  ReportCounts,
   Finding,
-  Item,
+  ReportItem,
   ItemDetail,
   ItemState,
-  Verdict,
+  ReportVerdict,
 } from '../report/types.ts'
 import type { VectorVerdict } from './judge-vector.ts'
 import { type ComparerCheck, parityControls, parityVerdict } from './pass-rule.ts'
 
 /** One case, after it was asked or left out. A vector is one case; a cell has one for each boundary. */
-export interface Judged {
+export interface JudgedCase {
   /** What findings name. */
   readonly id: string
   /** The vector or cell that it belongs to: what is counted and listed. */
@@ -23,11 +23,11 @@ export interface Judged {
   readonly verdict: VectorVerdict | null
 }
 export interface Summary {
-  readonly verdict: Exclude<Verdict, 'cancelled'>
-  readonly counts: Counts
-  readonly controls: readonly Control[]
+  readonly verdict: Exclude<ReportVerdict, 'cancelled'>
+  readonly counts: ReportCounts
+  readonly controls: readonly ReportControl[]
   readonly findings: readonly Finding[]
-  readonly items: readonly Item[]
+  readonly items: readonly ReportItem[]
 }
 
 /**
@@ -36,8 +36,8 @@ export interface Summary {
  * @param expected how many there must be; fewer compared is never a pass
  * @param comparerFaults what the comparer got wrong on the pairs it is judged by
  */
-export function summarise(
-  judged: readonly Judged[],
+export function summarizeCases(
+  judged: readonly JudgedCase[],
   expected: number,
   comparer: ComparerCheck,
 ): Summary {
@@ -56,29 +56,37 @@ export function summarise(
     fields: counts.fields.compared,
   })
   const findings = [
-    ...comparer.faults.map((why): Finding => ({ ...EMPTY, code: 'comparer_fault', subject: why })),
-    ...judged.flatMap(findingsOf),
+    ...comparer.faults.map((why): Finding => ({
+      ...EMPTY_FINDING,
+      code: 'comparer_fault',
+      subject: why,
+    })),
+    ...judged.flatMap(listFindings),
   ]
   return { verdict, counts, controls, findings, items }
 }
 
-const noiseOf = (judged: readonly Judged[], of: 'baseline' | 'candidate'): number =>
+const noiseOf = (judged: readonly JudgedCase[], of: 'baseline' | 'candidate'): number =>
   judged.flatMap(({ verdict }) => verdict?.noise ?? []).filter(({ side }) => side === of).length
 
 /** The worst state of a group's cases is the group's. */
 const WORST_FIRST: readonly ItemState[] = ['fail', 'unanswered', 'never_reached', 'skipped', 'pass']
 
-function itemsOf(judged: readonly Judged[]): readonly Item[] {
-  const groups = new Map<string, Judged[]>()
+function itemsOf(judged: readonly JudgedCase[]): readonly ReportItem[] {
+  const groups = new Map<string, JudgedCase[]>()
   for (const one of judged) groups.set(one.group, [...(groups.get(one.group) ?? []), one])
-  return [...groups].map(([id, cases]): Item => {
+  return [...groups].map(([id, cases]): ReportItem => {
     const state = WORST_FIRST.find((worst) => cases.some((one) => one.state === worst)) as ItemState
     const detail = cases.find((one) => one.state === state)?.detail ?? null
-    return { id, title: (cases[0] as Judged).title, state, detail }
+    return { id, title: (cases[0] as JudgedCase).title, state, detail }
   })
 }
 
-function countAll(judged: readonly Judged[], items: readonly Item[], expected: number): Counts {
+function countAll(
+  judged: readonly JudgedCase[],
+  items: readonly ReportItem[],
+  expected: number,
+): ReportCounts {
   const verdicts = judged.flatMap(({ verdict }) => (verdict === null ? [] : [verdict]))
   const sum = (name: keyof VectorVerdict['fields']): number =>
     verdicts.reduce((total, { fields }) => total + fields[name], 0)
@@ -102,12 +110,18 @@ function countAll(judged: readonly Judged[], items: readonly Item[], expected: n
   }
 }
 
-export const EMPTY = { sides: null, pointer: null, rule: null, left: null, right: null } as const
+export const EMPTY_FINDING = {
+  sides: null,
+  pointer: null,
+  rule: null,
+  left: null,
+  right: null,
+} as const
 
-export function findingsOf({ id, verdict }: Judged): readonly Finding[] {
+export function listFindings({ id, verdict }: JudgedCase): readonly Finding[] {
   if (verdict === null) return []
   const silent = verdict.unanswered.map(({ side, code }): Finding => ({
-    ...EMPTY,
+    ...EMPTY_FINDING,
     code: 'unanswered',
     subject: id,
     sides: side,

@@ -96,7 +96,7 @@ function optionNames(query: string): readonly string[] | null {
 
 type DatabaseSpec = Extract<TargetSpec, { kind: 'postgres' }>
 /** Another database of the same server. @param database letters, digits and underscores */
-export const inDatabase = ({ url, name }: DatabaseSpec, database: string): DatabaseSpec => ({
+export const withDatabaseName = ({ url, name }: DatabaseSpec, database: string): DatabaseSpec => ({
   kind: 'postgres',
   url: url.replace(/^(\w+:\/\/[^/?]*)(?:\/[^?]*)?/, `$1/${database}`),
   name: name.replace(/[^/]*$/, database),

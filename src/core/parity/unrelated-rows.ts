@@ -1,8 +1,8 @@
-import type { FlagRow, State } from '../rows/rows.ts'
+import type { FlagRow, RowsByTable } from '../rows/rows.ts'
 import type { Scene } from './scene.ts'
 
 /** The rows of a scene among rows that concern nobody in it, and every list backwards. */
-export function crowded({ given: { state }, steps }: Scene): State {
+export function withUnrelatedRows({ given: { state }, steps }: Scene): RowsByTable {
   // A flag's type cannot change while anybody has an override (page 1), so a stranger's would concern that write.
   const written = new Set(
     steps

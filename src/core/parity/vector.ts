@@ -1,18 +1,18 @@
 import type { Approval } from '../evaluate/approvals.ts'
-import type { AuthMode, Scope, SensitivePath, TtlState } from '../evaluate/types.ts'
+import type { AuthMode, Scope, SensitivePath, ApprovalTtlState } from '../evaluate/types.ts'
 import type { Environment } from '../auth/types.ts'
 import type { JsonObject } from '../json/read.ts'
 import type { Instant } from '../rows/instant.ts'
-import type { State } from '../rows/rows.ts'
+import type { RowsByTable } from '../rows/rows.ts'
 
 /** What a vector is there for; `null` where no approval is in play. */
-export interface Covers {
+export interface VectorCoverage {
   readonly auth_mode: AuthMode
   readonly scope: Scope
   readonly sensitive_path: SensitivePath
-  readonly ttl_state: TtlState | null
+  readonly ttl_state: ApprovalTtlState | null
 }
-export interface VectorRequest {
+export interface VectorQuestion {
   readonly flag_key: string
   readonly tenant_id: string | null
   readonly user_id: string | null
@@ -20,15 +20,15 @@ export interface VectorRequest {
   readonly request_id: string
 }
 /** Who asks, as far as it can be told before the door was passed. */
-export interface Asker {
+export interface VectorCaller {
   readonly auth_mode: AuthMode
   readonly tenant_id: string | null
   readonly user_id: string | null
 }
-export interface Given {
+export interface VectorInput {
   readonly now: Instant
   readonly environment: Environment
-  readonly state: State
+  readonly state: RowsByTable
   readonly approvals: readonly Approval[]
   readonly admin: 'reachable' | 'unreachable'
 }
@@ -36,10 +36,10 @@ export interface Given {
 export interface Vector<Credential> {
   readonly id: string
   readonly title: string
-  readonly covers: Covers
-  readonly given: Given
+  readonly covers: VectorCoverage
+  readonly given: VectorInput
   readonly credential: Credential
-  readonly request: VectorRequest
+  readonly request: VectorQuestion
   /** The whole envelope but `meta.backing_state`. */
   readonly expected: JsonObject
 }

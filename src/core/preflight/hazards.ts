@@ -1,6 +1,6 @@
-import { canonicalNumber } from '../json/canonical.ts'
-import { pointer } from '../json/pointer.ts'
-import { isArray, isNumber, type JsonNode, type JsonObject } from '../json/read.ts'
+import { canonicalizeNumber } from '../json/canonical.ts'
+import { appendPointer } from '../json/pointer.ts'
+import { isJsonArray, isJsonNumber, type JsonNode, type JsonObject } from '../json/read.ts'
 import { utf8Bytes } from '../rows/grammar.ts'
 
 /**
@@ -37,7 +37,7 @@ export const HAZARDS = {
 export type HazardCode = keyof typeof HAZARDS
 
 /** One value that would not come out as it went in. */
-export interface Hit {
+export interface HazardHit {
   readonly code: HazardCode
   readonly pointer: string
   /** The value as it stands in the file, cut where it is long. */
@@ -50,8 +50,8 @@ const MAX_DEPTH = 56
 const MAX_SHOWN = 60
 
 /** Every place of a document where a hazard stands, in the order of the document. */
-export function hazardsOf(node: JsonNode): readonly Hit[] {
-  const hits: Hit[] = []
+export function findHazards(node: JsonNode): readonly HazardHit[] {
+  const hits: HazardHit[] = []
   visit(node, { at: '', depth: 0 }, hits)
   return hits
 }
@@ -61,25 +61,26 @@ interface Place {
   readonly depth: number
 }
 
-function visit(node: JsonNode, place: Place, hits: Hit[]): void {
+function visit(node: JsonNode, place: Place, hits: HazardHit[]): void {
   const { at, depth } = place
   if (typeof node === 'string') return void hits.push(...hitsAt(at, textHazards(node), node))
   if (typeof node !== 'object' || node === null) return
-  if (isNumber(node)) return void hits.push(...hitsAt(at, numberHazards(node.lexeme), node.lexeme))
+  if (isJsonNumber(node))
+    return void hits.push(...hitsAt(at, numberHazards(node.lexeme), node.lexeme))
   // Told once, at the level that is too many; what lies below is looked at all the same.
   if (depth === MAX_DEPTH) hits.push(...hitsAt(at, ['too_deep'], `${depth + 1} levels`))
-  if (isArray(node))
+  if (isJsonArray(node))
     return node.forEach((one, index) =>
-      visit(one, { at: pointer(at, index), depth: depth + 1 }, hits),
+      visit(one, { at: appendPointer(at, index), depth: depth + 1 }, hits),
     )
   visitObject(node, place, hits)
 }
 
-function visitObject({ members }: JsonObject, { at, depth }: Place, hits: Hit[]): void {
+function visitObject({ members }: JsonObject, { at, depth }: Place, hits: HazardHit[]): void {
   const seen = new Set<string>()
   const folded = new Map<string, string>()
   for (const [name, value] of members) {
-    const here = pointer(at, name)
+    const here = appendPointer(at, name)
     const alike = folded.get(fold(name))
     hits.push(...hitsAt(here, nameHazards(name), name))
     if (seen.has(name)) hits.push(...hitsAt(here, ['duplicate_member'], name))
@@ -92,7 +93,7 @@ function visitObject({ members }: JsonObject, { at, depth }: Place, hits: Hit[])
 }
 
 /** What was found in one place. @param text as it stands there */
-function hitsAt(at: string, codes: readonly HazardCode[], text: string): readonly Hit[] {
+function hitsAt(at: string, codes: readonly HazardCode[], text: string): readonly HazardHit[] {
   const shown = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text
   return codes.map((code) => ({ code, pointer: at, shown }))
 }
@@ -130,8 +131,8 @@ const NUMBERS: readonly Rule<string>[] = [
     'integer_past_doubles',
     (lexeme) => /^-?\d+$/.test(lexeme) && !Number.isSafeInteger(Number(lexeme)),
   ],
-  ['number_rounded', (lexeme) => canonicalNumber(lexeme) === undefined],
-  ['number_rewritten', (lexeme) => canonicalNumber(lexeme) !== lexeme],
+  ['number_rounded', (lexeme) => canonicalizeNumber(lexeme) === undefined],
+  ['number_rewritten', (lexeme) => canonicalizeNumber(lexeme) !== lexeme],
 ]
 
 /** RFC 3339, or what looks enough like it that a database would take it for a time. */

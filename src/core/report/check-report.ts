@@ -3,7 +3,7 @@ import { runEnd } from './run-end.ts'
 import type { CheckFinding, CheckItem, CheckReport } from './types.ts'
 
 /** An item with what is wrong with it; nothing wrong is a pass. */
-export interface Checked {
+export interface CheckResult {
   readonly id: string
   readonly title: string
   readonly state: CheckItem['state']
@@ -13,9 +13,9 @@ export interface Checked {
 }
 
 /** A report whose exit follows from its items: the weightiest decides, and no item at all is no pass. */
-export function checkReport(
+export function buildCheckReport(
   kind: CheckReport['kind'],
-  checked: readonly Checked[],
+  checked: readonly CheckResult[],
   more: {
     readonly exits?: readonly ExitName[]
     readonly sql?: readonly string[]
@@ -50,7 +50,7 @@ export function checkReport(
   }
 }
 
-export const passed = (id: string, title: string): Checked => ({
+export const passResult = (id: string, title: string): CheckResult => ({
   id,
   title,
   state: 'pass',

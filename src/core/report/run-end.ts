@@ -1,14 +1,14 @@
-import { EXITS, type ExitName, weightiest } from '../exit.ts'
-import type { Verdict } from './types.ts'
+import { EXIT_STATUSES, type ExitName, decideExit } from '../exit.ts'
+import type { ReportVerdict } from './types.ts'
 
 /** How a run ended, as its report states it. */
 export interface RunEnd {
-  readonly verdict: Verdict
+  readonly verdict: ReportVerdict
   readonly exitName: ExitName
   readonly exitCode: number
 }
 
-const VERDICT: Readonly<Record<ExitName, Verdict>> = {
+const VERDICT: Readonly<Record<ExitName, ReportVerdict>> = {
   ok: 'pass',
   no_go: 'fail',
   usage: 'fail',
@@ -24,6 +24,6 @@ const VERDICT: Readonly<Record<ExitName, Verdict>> = {
 
 /** The end of a run with these outcomes: one of them decides the verdict and the exit status alike. */
 export function runEnd(first: ExitName, ...others: readonly ExitName[]): RunEnd {
-  const exitName = weightiest(first, ...others)
-  return { verdict: VERDICT[exitName], exitName, exitCode: EXITS[exitName][0] }
+  const exitName = decideExit(first, ...others)
+  return { verdict: VERDICT[exitName], exitName, exitCode: EXIT_STATUSES[exitName][0] }
 }

@@ -4,16 +4,16 @@ import type {
   EvidenceRecord,
   GateItemState,
   GateVerdict,
-  Identity,
-  ItemVerdict,
+  CutoverIdentity,
+  ItemResult,
   VerifiedSignoff,
 } from '../gate/types.ts'
-import type { ChainSplit, Sides } from '../parity/judge.ts'
+import type { ChainSplit, ComparedPair } from '../parity/judge.ts'
 import type { FieldRule } from '../parity/field-rules.ts'
 import type { CoverageLine } from '../parity/coverage.ts'
 
 /** What `ff` answers with, whatever it measured; the words of page 9's JSON report. */
-export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'cancelled'
+export type ReportVerdict = 'pass' | 'fail' | 'inconclusive' | 'cancelled'
 export type ItemState = 'pass' | 'fail' | 'unanswered' | 'skipped' | 'never_reached'
 
 /** A finding is a code with arguments; reporters own the words. Values are JSON texts, null where a side has nothing. */
@@ -21,25 +21,25 @@ export interface Finding {
   readonly code: 'divergence' | 'noise' | 'unanswered' | 'comparer_fault' | 'nothing_decided'
   /** The vector, cell or control it was found on. */
   readonly subject: string
-  readonly sides: Sides | 'baseline' | 'candidate' | null
+  readonly sides: ComparedPair | 'baseline' | 'candidate' | null
   readonly pointer: string | null
   readonly rule: string | null
   readonly left: string | null
   readonly right: string | null
 }
 /** A deliberate check of the harness itself; the run is worth nothing where one does not hold. */
-export interface Control {
+export interface ReportControl {
   readonly id: 'comparer' | 'a_a_baseline' | 'a_a_candidate'
   readonly held: boolean
   readonly compared: number
 }
-export interface Side {
+export interface ReportSide {
   readonly target: string
   /** Null of a service that has not said it. */
   readonly backing: 'file' | 'db' | null
   readonly server: string | null
 }
-export interface Item {
+export interface ReportItem {
   readonly id: string
   readonly title: string
   readonly state: ItemState
@@ -47,7 +47,7 @@ export interface Item {
   readonly detail: ItemDetail | null
 }
 export interface ItemDetail {
-  readonly chains: readonly (ChainSplit & { readonly sides: Sides })[]
+  readonly chains: readonly (ChainSplit & { readonly sides: ComparedPair })[]
   /** The rows each side read, as JSON texts by table. */
   readonly rows: { readonly baseline: RowTexts; readonly candidate: RowTexts }
   readonly reproduce: string
@@ -55,7 +55,7 @@ export interface ItemDetail {
 export type RowTexts = Readonly<Record<'flag' | 'tenant' | 'user', string | null>>
 
 /** Of vectors or cells; `cases` counts the single comparisons, of which a cell has several. */
-export interface Counts {
+export interface ReportCounts {
   readonly expected: number
   readonly compared: number
   readonly allowed: number
@@ -71,7 +71,7 @@ export interface Counts {
     readonly allowed: number
   }
 }
-export interface Timing {
+export interface ReportTiming {
   readonly started_at: string
   readonly duration_ms: number
   /** Questions put to both sides, each side's second asking included, a second; loading the rows is not counted. */
@@ -80,19 +80,19 @@ export interface Timing {
 export interface ParityReport {
   readonly schemaVersion: 1
   readonly kind: 'parity_run' | 'parity_exhaustive' | 'parity_replay'
-  readonly verdict: Verdict
+  readonly verdict: ReportVerdict
   readonly exitName: ExitName
   readonly exitCode: number
-  readonly sides: { readonly baseline: Side; readonly candidate: Side }
+  readonly sides: { readonly baseline: ReportSide; readonly candidate: ReportSide }
   /** Rules that held beside those of the contract, and before them. */
   readonly rules?: readonly FieldRule[]
-  readonly counts: Counts
+  readonly counts: ReportCounts
   readonly coverage: readonly CoverageLine[]
-  readonly controls: readonly Control[]
+  readonly controls: readonly ReportControl[]
   readonly findings: readonly Finding[]
-  readonly items: readonly Item[]
+  readonly items: readonly ReportItem[]
   /** Everything that differs between two runs on the same inputs stands here. */
-  readonly timing: Timing
+  readonly timing: ReportTiming
 }
 
 /** One line of a check that compares nothing: an artefact, a migration, a part of this machine. */
@@ -148,11 +148,11 @@ export interface CheckReport {
     | 'migrate_status'
     | 'migrate_up'
     | 'migrate_verify'
-  readonly verdict: Verdict
+  readonly verdict: ReportVerdict
   readonly exitName: ExitName
   readonly exitCode: number
   /** Of items; those that are pending or could not be looked at were never reached. */
-  readonly counts: Pick<Counts, 'expected' | 'compared' | 'neverReached'>
+  readonly counts: Pick<ReportCounts, 'expected' | 'compared' | 'neverReached'>
   readonly findings: readonly CheckFinding[]
   readonly items: readonly CheckItem[]
   /** Statements for somebody to read or run: a dry run's, or those that this role may not run itself. */
@@ -182,7 +182,7 @@ export interface ProbeRow {
 }
 
 /** One of the 42, with all that somebody needs who has to leave its state. */
-export interface GateItem extends Omit<ItemVerdict, 'measured' | 'evidence'> {
+export interface GateItem extends Omit<ItemResult, 'measured' | 'evidence'> {
   readonly title: string
   readonly why: string
   readonly owner: string
@@ -215,7 +215,7 @@ export interface GateReport {
   readonly exitName: ExitName
   readonly exitCode: number
   /** Measured are those that passed, failed, or failed and are waived. */
-  readonly counts: Pick<Counts, 'expected' | 'compared' | 'neverReached'> & {
+  readonly counts: Pick<ReportCounts, 'expected' | 'compared' | 'neverReached'> & {
     readonly states: Readonly<Record<GateItemState, number>>
   }
   readonly groups: readonly {
@@ -233,7 +233,7 @@ export interface GateReport {
   readonly remeasure: string | null
   /** What to do first. */
   readonly next: string | null
-  readonly identity: Identity
+  readonly identity: CutoverIdentity
   /** Those that were verified. */
   readonly signatures: VerifiedSignoff['signatures']
   readonly evidence_head: ChainHead | null

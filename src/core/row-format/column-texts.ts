@@ -1,8 +1,8 @@
-import type { AnyRow, Table } from '../rows/rows.ts'
+import type { AnyRow, TableName } from '../rows/rows.ts'
 import { decodeRow, ROW_MEMBERS } from '../rows/decode-row.ts'
 import type { Problem } from '../problem.ts'
-import { plainRow } from './plain-row.ts'
-import { readLine } from './row-line.ts'
+import { parsePlainRow } from './plain-row.ts'
+import { parseRowLine } from './row-line.ts'
 
 /** A stored line as a database takes it: a text for each column in the order of the DDL. */
 export interface ImportRow {
@@ -15,15 +15,15 @@ export type ImportRead =
   | { readonly ok: true; readonly row: ImportRow }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
-const NAMES: Readonly<Record<Table, readonly string[]>> = {
+const NAMES: Readonly<Record<TableName, readonly string[]>> = {
   flag_registry: Object.keys(ROW_MEMBERS.flag_registry),
   tenant_override: Object.keys(ROW_MEMBERS.tenant_override),
   user_override: Object.keys(ROW_MEMBERS.user_override),
 }
 
 /** Takes a line apart, or says what in it breaks page 1. */
-export function importRow(table: Table, line: string): ImportRead {
-  const plain = plainRow(table, line)
+export function parseImportRow(table: TableName, line: string): ImportRead {
+  const plain = parsePlainRow(table, line)
   if (plain !== null) {
     const { members, revision } = plain
     const texts = NAMES[table].map((name) => unquoted(name, members[name]))
@@ -32,7 +32,7 @@ export function importRow(table: Table, line: string): ImportRead {
       row: { texts, revision: Number(revision), values: [members['value'] ?? null] },
     }
   }
-  const read = readLine(line)
+  const read = parseRowLine(line)
   if (read === null) return { ok: false, problems: [{ code: 'form_wrong', pointer: '' }] }
   const { row, broken } = decodeRow(table, read.node, 'stored')
   return broken === undefined
@@ -46,7 +46,7 @@ function unquoted(name: string, text: string | undefined): string | null {
   return name !== 'value' && text.startsWith('"') ? text.slice(1, -1) : text
 }
 
-function rowTexts(table: Table, row: AnyRow): ImportRow {
+function rowTexts(table: TableName, row: AnyRow): ImportRow {
   const held = row as unknown as Readonly<Record<string, string | number | boolean | undefined>>
   const texts = NAMES[table].map((name) => {
     const member = held[name]

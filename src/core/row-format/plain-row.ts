@@ -1,5 +1,5 @@
 import { isCanonicalText } from '../json/canonical-text.ts'
-import type { RowKey, Table } from '../rows/rows.ts'
+import type { RowKey, TableName } from '../rows/rows.ts'
 
 /** A row that is in form as it stands: its members as texts, null where it has none. */
 export interface PlainRow {
@@ -39,7 +39,7 @@ const overrideParts = (scope: string): readonly Part[] =>
   ).toSorted(([a], [b]) => (a < b ? -1 : 1))
 
 /** A snapshot's line of one table, its members in the order of RFC 8785; the value comes last, if there is one. */
-function lineForm(table: Table, parts: readonly Part[]): RegExp {
+function lineForm(table: TableName, parts: readonly Part[]): RegExp {
   const members = parts.map(([name, form, optional], index) => {
     const member = `"${name}":(?<${name}>${form})${index === parts.length - 1 ? '' : ','}`
     return optional === undefined ? member : `(?:${member})?`
@@ -57,7 +57,7 @@ const LINES = {
  * of page 1. Null says nothing against a line, only that it takes a closer look (`decodeRow`), as a flag
  * always does.
  */
-export function plainRow(table: Table, line: string): PlainRow | null {
+export function parsePlainRow(table: TableName, line: string): PlainRow | null {
   if (table === 'flag_registry' || line.length > MAX_PLAIN) return null
   const found = LINES[table].exec(line)?.groups as Found | undefined
   if (found === undefined || !isWhole(found)) return null

@@ -1,56 +1,57 @@
-import { isObject, type JsonNode, readJson } from '../json/read.ts'
-import { type RowKey, SCOPE_MEMBER, type Table, TABLES } from '../rows/rows.ts'
-import { plainRow } from './plain-row.ts'
+import { isJsonObject, type JsonNode, parseLosslessJson } from '../json/read.ts'
+import { type RowKey, SCOPE_MEMBER, type TableName, TABLE_NAMES } from '../rows/rows.ts'
+import { parsePlainRow } from './plain-row.ts'
 
 /** What a snapshot's line is about. */
 export interface RowLine {
-  readonly table: Table
+  readonly table: TableName
   readonly key: RowKey
 }
 
 /** A line taken apart: the row's own node, nothing lost. */
-export interface ReadLine extends RowLine {
+export interface ParsedRowLine extends RowLine {
   readonly node: JsonNode
 }
 
 /** The line of a row. @param row JSON */
-export const rowLine = (table: Table, row: string): string => `{"row":${row},"table":"${table}"}`
+export const formatRowLine = (table: TableName, row: string): string =>
+  `{"row":${row},"table":"${table}"}`
 
 /** What `decodeRow` or a comparison takes; null where the line has no table or no key and so is no row. */
-export function readLine(line: string): ReadLine | null {
-  const read = readJson(line)
-  return read.ok ? lineOf(read.node) : null
+export function parseRowLine(line: string): ParsedRowLine | null {
+  const read = parseLosslessJson(line)
+  return read.ok ? toRowLine(read.node) : null
 }
 
 /** The same of JSON that was read before. */
-export function lineOf(node: JsonNode): ReadLine | null {
-  const table = TABLES.find((name) => name === memberOf(node, 'table'))
-  const row = memberOf(node, 'row')
+export function toRowLine(node: JsonNode): ParsedRowLine | null {
+  const table = TABLE_NAMES.find((name) => name === getMember(node, 'table'))
+  const row = getMember(node, 'row')
   if (table === undefined || row === undefined) return null
   const member = SCOPE_MEMBER[table]
-  const scope_id = member === null ? null : memberOf(row, member)
-  const flag_key = memberOf(row, 'flag_key')
+  const scope_id = member === null ? null : getMember(row, member)
+  const flag_key = getMember(row, 'flag_key')
   if (typeof flag_key !== 'string' || (scope_id !== null && typeof scope_id !== 'string'))
     return null
   return { table, key: { scope_id, flag_key }, node: row }
 }
 
 /** Table and key alone, the fast way where the line allows it. */
-export function keyOfLine(table: Table, line: string): RowLine | null {
-  const plain = plainRow(table, line)
-  return plain === null ? readLine(line) : { table, key: plain.key }
+export function readLineKey(table: TableName, line: string): RowLine | null {
+  const plain = parsePlainRow(table, line)
+  return plain === null ? parseRowLine(line) : { table, key: plain.key }
 }
 
 /** The first member of that name; undefined where there is none. */
-export function memberOf(node: JsonNode, name: string): JsonNode | undefined {
-  if (node === null || typeof node !== 'object' || !isObject(node)) return undefined
+export function getMember(node: JsonNode, name: string): JsonNode | undefined {
+  if (node === null || typeof node !== 'object' || !isJsonObject(node)) return undefined
   return node.members.find(([held]) => held === name)?.[1]
 }
 
 /** By table, scope id and flag key, as bytes of UTF-8 sort: the order of a snapshot, and of collation C. */
-export function compareLines(a: RowLine, b: RowLine): number {
+export function compareRowLines(a: RowLine, b: RowLine): number {
   return (
-    TABLES.indexOf(a.table) - TABLES.indexOf(b.table) ||
+    TABLE_NAMES.indexOf(a.table) - TABLE_NAMES.indexOf(b.table) ||
     compareText(a.key.scope_id ?? '', b.key.scope_id ?? '') ||
     compareText(a.key.flag_key, b.key.flag_key)
   )

@@ -1,7 +1,12 @@
-import { canonicalise, type CanonicalJson, type Origin, strictProblems } from '../json/canonical.ts'
-import { pointer } from '../json/pointer.ts'
-import { isArray, isNumber, isObject, type JsonNode } from '../json/read.ts'
-import { type Problem, problem, type ProblemCode } from '../problem.ts'
+import {
+  canonicalize,
+  type CanonicalJson,
+  type TextOrigin,
+  findJsonProblems,
+} from '../json/canonical.ts'
+import { appendPointer } from '../json/pointer.ts'
+import { isJsonArray, isJsonNumber, isJsonObject, type JsonNode } from '../json/read.ts'
+import { type Problem, makeProblem, type ProblemCode } from '../problem.ts'
 import {
   isApprovalRef,
   isFlagKey,
@@ -16,9 +21,9 @@ import {
   FLAG_STATES,
   REQUIRED_AUTH,
   type RowOf,
-  type Stored,
-  type Table,
-  typeOfValue,
+  type RowOrBroken,
+  type TableName,
+  detectValueType,
   VALUE_TYPES,
 } from './rows.ts'
 
@@ -39,7 +44,7 @@ const text =
 const oneOf = (words: readonly string[]): Member => text((word) => words.includes(word))
 const prose: Member = (node) => {
   if (typeof node !== 'string') return { code: 'type_wrong' }
-  const [bad] = strictProblems(node)
+  const [bad] = findJsonProblems(node)
   if (bad !== undefined) return { code: bad.code }
   return utf8Bytes(node) > MAX_TEXT_BYTES ? { code: 'text_too_long' } : { value: node }
 }
@@ -51,7 +56,8 @@ const time: Member = (node) => {
 const yesNo: Member = (node) =>
   typeof node === 'boolean' ? { value: node } : { code: 'type_wrong' }
 const count: Member = (node) => {
-  if (node === null || typeof node !== 'object' || !isNumber(node)) return { code: 'type_wrong' }
+  if (node === null || typeof node !== 'object' || !isJsonNumber(node))
+    return { code: 'type_wrong' }
   const value = /^[1-9][0-9]{0,15}$/.test(node.lexeme) ? Number(node.lexeme) : Number.NaN
   return Number.isSafeInteger(value) ? { value } : { code: 'form_wrong' }
 }
@@ -73,7 +79,7 @@ const OVERRIDE = {
   deleted_at: may(time),
 }
 /** The members of each table in the order of the DDL; what a row may hold, and nothing else. */
-export const ROW_MEMBERS: { readonly [T in Table]: Readonly<Record<string, MemberRule>> } = {
+export const ROW_MEMBERS: { readonly [T in TableName]: Readonly<Record<string, MemberRule>> } = {
   flag_registry: {
     flag_key: must(text(isFlagKey)),
     value_type: must(oneOf(VALUE_TYPES)),
@@ -92,9 +98,9 @@ export const ROW_MEMBERS: { readonly [T in Table]: Readonly<Record<string, Membe
   user_override: { user_id: must(text(isScopeId)), ...OVERRIDE },
 }
 
-const requiredOf = (table: Table): readonly string[] =>
+const requiredOf = (table: TableName): readonly string[] =>
   Object.entries(ROW_MEMBERS[table]).flatMap(([name, { required }]) => (required ? [name] : []))
-const REQUIRED: Readonly<Record<Table, readonly string[]>> = {
+const REQUIRED: Readonly<Record<TableName, readonly string[]>> = {
   flag_registry: requiredOf('flag_registry'),
   tenant_override: requiredOf('tenant_override'),
   user_override: requiredOf('user_override'),
@@ -106,19 +112,19 @@ const REQUIRED: Readonly<Record<Table, readonly string[]>> = {
  *
  * @param origin a store holds canonical rows only, so in what is stored `1.0` is a fault (page 4)
  */
-export function decodeRow<T extends Table>(
+export function decodeRow<T extends TableName>(
   table: T,
   node: JsonNode,
-  origin: Origin = 'submitted',
-): Stored<RowOf[T]> {
-  if (node === null || typeof node !== 'object' || !isObject(node)) {
-    return { broken: [problem('type_wrong', '')] }
+  origin: TextOrigin = 'submitted',
+): RowOrBroken<RowOf[T]> {
+  if (node === null || typeof node !== 'object' || !isJsonObject(node)) {
+    return { broken: [makeProblem('type_wrong', '')] }
   }
   const row = new Draft(origin)
   for (const [name, value] of node.members) row.take(ROW_MEMBERS[table], name, value)
   const missing = REQUIRED[table]
     .filter((name) => !(name in row.members))
-    .map((name) => problem('member_missing', pointer('', name)))
+    .map((name) => makeProblem('member_missing', appendPointer('', name)))
   const tombstone = table === 'flag_registry' ? [] : tombstoneProblems(row.members)
   const broken = [...row.broken, ...missing, ...tombstone]
   return broken.length > 0 ? { broken } : { row: row.members as unknown as RowOf[T] }
@@ -128,14 +134,14 @@ export function decodeRow<T extends Table>(
 class Draft {
   readonly members: Record<string, unknown> = {}
   readonly broken: Problem[] = []
-  private readonly origin: Origin
+  private readonly origin: TextOrigin
 
-  constructor(origin: Origin) {
+  constructor(origin: TextOrigin) {
     this.origin = origin
   }
 
   take(rules: Readonly<Record<string, MemberRule>>, name: string, node: JsonNode): void {
-    const at = pointer('', name)
+    const at = appendPointer('', name)
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
     if (rule === undefined) return this.refuse('member_unknown', at)
     if (name in this.members) return this.refuse('duplicate_member', at)
@@ -149,34 +155,34 @@ class Draft {
   }
 
   private value(node: JsonNode, at: string): CanonicalJson | undefined {
-    if (depthOf(node) > MAX_VALUE_DEPTH) return this.refuse('json_too_deep', at)
-    const result = canonicalise(node, { at, origin: this.origin })
+    if (measureDepth(node) > MAX_VALUE_DEPTH) return this.refuse('json_too_deep', at)
+    const result = canonicalize(node, { at, origin: this.origin })
     if (!result.ok) {
       this.broken.push(...result.problems)
       return undefined
     }
-    if (typeOfValue(result.text) === null) this.refuse('value_type_unsupported', at)
+    if (detectValueType(result.text) === null) this.refuse('value_type_unsupported', at)
     else if (utf8Bytes(result.text) > MAX_VALUE_BYTES) this.refuse('value_too_large', at)
     return result.text
   }
 
   private refuse(code: ProblemCode, at: string): undefined {
-    this.broken.push(problem(code, at))
+    this.broken.push(makeProblem(code, at))
     return undefined
   }
 }
 
 /** How many objects and arrays lie in one another; 0 for a value that is neither. */
-export function depthOf(node: JsonNode): number {
-  if (typeof node !== 'object' || node === null || isNumber(node)) return 0
-  const inner = isArray(node) ? node : node.members.map(([, value]) => value)
-  return 1 + Math.max(0, ...inner.map(depthOf))
+export function measureDepth(node: JsonNode): number {
+  if (typeof node !== 'object' || node === null || isJsonNumber(node)) return 0
+  const inner = isJsonArray(node) ? node : node.members.map(([, value]) => value)
+  return 1 + Math.max(0, ...inner.map(measureDepth))
 }
 
 /** A live override has a value; a tombstone has none, and no ref, note or expiry either (page 1). */
 function tombstoneProblems(row: Readonly<Record<string, unknown>>): readonly Problem[] {
-  if (!('deleted_at' in row)) return 'value' in row ? [] : [problem('member_missing', '/value')]
+  if (!('deleted_at' in row)) return 'value' in row ? [] : [makeProblem('member_missing', '/value')]
   return ['value', 'approval_ref', 'note', 'expires_at']
     .filter((name) => name in row)
-    .map((name) => problem('tombstone_not_bare', pointer('', name)))
+    .map((name) => makeProblem('tombstone_not_bare', appendPointer('', name)))
 }

@@ -17,8 +17,8 @@ export function parseInstant(text: string): Instant | undefined {
 }
 
 /** Milliseconds since 1970, for differences only. */
-export const toMilliseconds = (time: Instant): number => Date.parse(time)
+export const instantToMs = (time: Instant): number => Date.parse(time)
 
 /** @param milliseconds since 1970, within the years 1 to 9999 */
-export const fromMilliseconds = (milliseconds: number): Instant =>
+export const instantFromMs = (milliseconds: number): Instant =>
   new Date(milliseconds).toISOString() as Instant

@@ -1,44 +1,44 @@
 import { APPROVAL_REFUSALS } from '../evaluate/sensitive-overlay.ts'
-import { ttlState } from '../evaluate/ttl-state.ts'
+import { computeTtlState } from '../evaluate/ttl-state.ts'
 import type { CanonicalJson } from '../json/canonical.ts'
-import { pointer } from '../json/pointer.ts'
-import { isObject, type JsonMember } from '../json/read.ts'
-import { type Problem, problem, type ProblemCode } from '../problem.ts'
+import { appendPointer } from '../json/pointer.ts'
+import { isJsonObject, type JsonMember } from '../json/read.ts'
+import { type Problem, makeProblem, type ProblemCode } from '../problem.ts'
 import { decodeRow } from './decode-row.ts'
 import { MAX_REVISION } from './grammar.ts'
-import { requestProblems, type WriteRequest } from './write-request.ts'
+import { findRequestProblems, type WriteRequest } from './write-request.ts'
 import {
   type AnyOverrideRow,
   type AnyRow,
   type FlagRow,
   REQUIRED_AUTH,
   SCOPE_MEMBER,
-  type Stored,
-  type Table,
-  typeOfValue,
+  type RowOrBroken,
+  type TableName,
+  detectValueType,
 } from './rows.ts'
 
 /** What a backing holds at the moment of the write, under its own lock. */
-export interface Standing {
-  readonly flag: Stored<FlagRow> | null
+export interface ExistingRows {
+  readonly flag: RowOrBroken<FlagRow> | null
   /** The row under the key, tombstones included; the flag row itself where the table is the registry. */
-  readonly row: Stored<AnyRow> | null
+  readonly row: RowOrBroken<AnyRow> | null
   /** Whether any override of the flag is live. */
   readonly has_overrides: boolean
 }
 
-export interface Change {
+export interface RowChange {
   readonly before: AnyRow | null
   readonly after: AnyRow
   readonly action:
     'flag.put' | 'flag.archive' | 'override.put' | 'override.delete' | 'audit.boundary'
 }
 export type WritePlan =
-  | { readonly ok: true; readonly change: Change }
+  | { readonly ok: true; readonly change: RowChange }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
 /** What a caller may set; the rest of a row is the store's to write. */
-const BODY: Readonly<Record<Table, readonly string[]>> = {
+const BODY: Readonly<Record<TableName, readonly string[]>> = {
   flag_registry: [
     'value_type',
     'default_value',
@@ -54,9 +54,9 @@ const BODY: Readonly<Record<Table, readonly string[]>> = {
 }
 
 /** Decides one write (page 1, state): the same function under both backings, so they refuse alike. */
-export function planWrite(request: WriteRequest, standing: Standing): WritePlan {
+export function planWrite(request: WriteRequest, standing: ExistingRows): WritePlan {
   const { row, flag } = standing
-  const problems = requestProblems(request)
+  const problems = findRequestProblems(request)
   if (problems.length > 0) return { ok: false, problems }
   if (row?.broken !== undefined || flag?.broken !== undefined) return refuse('row_broken')
   const rows = { before: row?.row ?? null, known: flag?.row ?? null }
@@ -122,8 +122,8 @@ function planFlagPut(
   if (decoded.broken !== undefined) return { ok: false, problems: decoded.broken }
   const after = decoded.row as FlagRow
   const misfits = (['default_value', 'safe_value'] as const)
-    .filter((name) => typeOfValue(after[name]) !== after.value_type)
-    .map((name) => problem('value_type_mismatch', `/${name}`))
+    .filter((name) => detectValueType(after[name]) !== after.value_type)
+    .map((name) => makeProblem('value_type_mismatch', `/${name}`))
   if (misfits.length > 0) return { ok: false, problems: misfits }
   return before === null
     ? accept('flag.put', null, after)
@@ -170,7 +170,7 @@ function planOverridePut(
   if (flag === null) return refuse('flag_unknown', '/flag_key')
   if (flag.state === 'archived') return refuse('flag_archived', '/flag_key')
   // A body sets no `deleted_at`, so a row made of one has a value.
-  if (typeOfValue(after.value as CanonicalJson) !== flag.value_type) {
+  if (detectValueType(after.value as CanonicalJson) !== flag.value_type) {
     return refuse('value_type_mismatch', '/value')
   }
   return accept('override.put', before, after)
@@ -182,13 +182,15 @@ const revisionAfter = (before: AnyRow | null): number => (before?.revision ?? 0)
 function decodeBody(
   request: WriteRequest,
   own: Readonly<Record<string, string | number>>,
-): Stored<AnyRow> {
+): RowOrBroken<AnyRow> {
   const { table, key, body } = request
-  if (body === null || typeof body !== 'object' || !isObject(body))
-    return { broken: [problem('type_wrong', '')] }
+  if (body === null || typeof body !== 'object' || !isJsonObject(body))
+    return { broken: [makeProblem('type_wrong', '')] }
   const foreign = body.members.filter(([name]) => !BODY[table].includes(name))
   if (foreign.length > 0) {
-    return { broken: foreign.map(([name]) => problem('member_unknown', pointer('', name))) }
+    return {
+      broken: foreign.map(([name]) => makeProblem('member_unknown', appendPointer('', name))),
+    }
   }
   const scopeMember = SCOPE_MEMBER[table]
   const identity: JsonMember[] = scopeMember === null ? [] : [[scopeMember, key.scope_id]]
@@ -213,14 +215,14 @@ function needsApproval(before: FlagRow, after: FlagRow): boolean {
 function approvalRefusal({ approval, occurred_at }: WriteRequest): ProblemCode | null {
   if (approval === null) return 'approval_missing'
   if (approval.answer.status === 'unreachable') return 'admin_unreachable'
-  return APPROVAL_REFUSALS[ttlState(approval.answer, occurred_at)]
+  return APPROVAL_REFUSALS[computeTtlState(approval.answer, occurred_at)]
 }
 
-const accept = (action: Change['action'], before: AnyRow | null, after: AnyRow): WritePlan => ({
+const accept = (action: RowChange['action'], before: AnyRow | null, after: AnyRow): WritePlan => ({
   ok: true,
   change: { action, before, after },
 })
 const refuse = (code: ProblemCode, at = ''): WritePlan => ({
   ok: false,
-  problems: [problem(code, at)],
+  problems: [makeProblem(code, at)],
 })

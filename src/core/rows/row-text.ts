@@ -4,7 +4,7 @@ import type { AnyRow } from './rows.ts'
 const VALUE_MEMBERS: ReadonlySet<string> = new Set(['value', 'default_value', 'safe_value'])
 
 /** A row as canonical JSON (RFC 8785). @param seal what stands in place of each flag value */
-export function rowText(
+export function serializeRow(
   row: AnyRow,
   seal: (value: CanonicalJson) => string = (value) => value,
 ): CanonicalJson {

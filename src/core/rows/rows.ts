@@ -50,25 +50,25 @@ export interface UserOverrideRow extends OverrideRow {
 export type AnyOverrideRow = TenantOverrideRow | UserOverrideRow
 
 /** In the order in which files, dumps and reports list them. */
-export const TABLES = ['flag_registry', 'tenant_override', 'user_override'] as const
-export type Table = (typeof TABLES)[number]
+export const TABLE_NAMES = ['flag_registry', 'tenant_override', 'user_override'] as const
+export type TableName = (typeof TABLE_NAMES)[number]
 export interface RowOf {
   readonly flag_registry: FlagRow
   readonly tenant_override: TenantOverrideRow
   readonly user_override: UserOverrideRow
 }
-export type AnyRow = RowOf[Table]
+export type AnyRow = RowOf[TableName]
 
 /** A stored row as a backing hands it out: fit, or with what is wrong with it. */
-export type Stored<Row> =
+export type RowOrBroken<Row> =
   | { readonly row: Row; readonly broken?: never }
   | { readonly broken: readonly Problem[]; readonly row?: never }
 
 /** The rows one evaluation needs, read in one snapshot; null where there is no row. */
-export interface RowSet {
-  readonly flag: Stored<FlagRow> | null
-  readonly tenant: Stored<TenantOverrideRow> | null
-  readonly user: Stored<UserOverrideRow> | null
+export interface RowsOfFlag {
+  readonly flag: RowOrBroken<FlagRow> | null
+  readonly tenant: RowOrBroken<TenantOverrideRow> | null
+  readonly user: RowOrBroken<UserOverrideRow> | null
 }
 
 /** What a key is made of: the scope id where the table has one, then the flag key. */
@@ -77,7 +77,7 @@ export interface RowKey {
   readonly scope_id: string | null
   readonly flag_key: string
 }
-export interface State {
+export interface RowsByTable {
   readonly flag_registry: readonly FlagRow[]
   readonly tenant_override: readonly TenantOverrideRow[]
   readonly user_override: readonly UserOverrideRow[]
@@ -87,18 +87,18 @@ export const SCOPE_MEMBER = {
   flag_registry: null,
   tenant_override: 'tenant_id',
   user_override: 'user_id',
-} as const satisfies Record<Table, string | null>
+} as const satisfies Record<TableName, string | null>
 
-export function keyOf(row: AnyRow): RowKey {
+export function getRowKey(row: AnyRow): RowKey {
   const scope_id = 'tenant_id' in row ? row.tenant_id : 'user_id' in row ? row.user_id : null
   return { scope_id, flag_key: row.flag_key }
 }
 
 /** Ids and flag keys hold no space (page 1), so the pair can be read back from it. */
-export const keyText = (key: RowKey): string => `${key.scope_id ?? ''} ${key.flag_key}`
+export const formatRowKey = (key: RowKey): string => `${key.scope_id ?? ''} ${key.flag_key}`
 
 /** The JSON type that a canonical text denotes, or null where no flag can hold it. */
-export function typeOfValue(value: CanonicalJson): ValueType | null {
+export function detectValueType(value: CanonicalJson): ValueType | null {
   const first = value.charAt(0)
   if (first === 't' || first === 'f') return 'boolean'
   if (first === '"') return 'string'

@@ -1,14 +1,14 @@
-import { strictProblems } from '../json/canonical.ts'
-import { type Problem, problem } from '../problem.ts'
+import { findJsonProblems } from '../json/canonical.ts'
+import { type Problem, makeProblem } from '../problem.ts'
 import { isApprovalRef, isFlagKey, isScopeId } from './grammar.ts'
 import type { ApprovalAnswer, AuthMode } from '../evaluate/types.ts'
 import type { JsonNode } from '../json/read.ts'
 import type { Instant } from './instant.ts'
-import { type RowKey, SCOPE_MEMBER, type Table } from './rows.ts'
+import { type RowKey, SCOPE_MEMBER, type TableName } from './rows.ts'
 
 /** One change that somebody asks for. Untrusted: nothing in it has been held to page 1 yet. */
 export interface WriteRequest {
-  readonly table: Table
+  readonly table: TableName
   readonly key: RowKey
   readonly action: 'put' | 'delete'
   /** What the caller sets, as it was read; null on delete. */
@@ -30,7 +30,7 @@ const MAX_REQUEST_ID = 128
  * What is wrong with a write before any row is looked at: its key, who acts, and what goes into the audit
  * record. A store asks this before it asks its database, which could not even be sent some of it.
  */
-export function requestProblems(request: WriteRequest): readonly Problem[] {
+export function findRequestProblems(request: WriteRequest): readonly Problem[] {
   const { table, key, actor, request_id, approval } = request
   const member = SCOPE_MEMBER[table]
   const scopeFits =
@@ -42,8 +42,8 @@ export function requestProblems(request: WriteRequest): readonly Problem[] {
     [isRequestId(request_id), '/request_id'],
     [approval === null || isApprovalRef(approval.approval_ref), '/approval_ref'],
   ]
-  return checks.filter(([holds]) => !holds).map(([, at]) => problem('form_wrong', at))
+  return checks.filter(([holds]) => !holds).map(([, at]) => makeProblem('form_wrong', at))
 }
 
 export const isRequestId = (text: string): boolean =>
-  text.length > 0 && text.length <= MAX_REQUEST_ID && strictProblems(text).length === 0
+  text.length > 0 && text.length <= MAX_REQUEST_ID && findJsonProblems(text).length === 0

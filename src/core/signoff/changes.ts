@@ -1,14 +1,17 @@
-import type { Statement, Target } from './types.ts'
+import type { SignedStatement, SignedTarget } from './types.ts'
 
 /** One thing that is not as it was; null where it was not there. */
-export interface Change {
+export interface StatementChange {
   readonly what: string
   readonly before: string | null
   readonly after: string | null
 }
 
 /** What differs between two statements, for somebody who signed the first and is asked to sign the second. */
-export function changesBetween(before: Statement, after: Statement): readonly Change[] {
+export function diffStatements(
+  before: SignedStatement,
+  after: SignedStatement,
+): readonly StatementChange[] {
   const [old, young] = [flatten(before), flatten(after)]
   return [...new Set([...old.keys(), ...young.keys()])]
     .map((what) => ({
@@ -19,9 +22,9 @@ export function changesBetween(before: Statement, after: Statement): readonly Ch
     .filter((one) => one.before !== one.after)
 }
 
-function flatten({ subject, predicate }: Statement): ReadonlyMap<string, string> {
+function flatten({ subject, predicate }: SignedStatement): ReadonlyMap<string, string> {
   const { identity, accepted, decision, trust } = predicate
-  const members = Object.keys(identity) as (keyof Target)[]
+  const members = Object.keys(identity) as (keyof SignedTarget)[]
   return new Map([
     ['decision', decision],
     ...members.map((name): [string, string] => [name, String(identity[name])]),

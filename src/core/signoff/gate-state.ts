@@ -1,20 +1,26 @@
-import type { ChainHead, Checklist, ChecklistItem, Identity, ItemVerdict } from '../gate/types.ts'
-import type { Accepted, Seen } from './types.ts'
+import type {
+  ChainHead,
+  Checklist,
+  ChecklistItem,
+  CutoverIdentity,
+  ItemResult,
+} from '../gate/types.ts'
+import type { AcceptedStates, SeenEvidence } from './types.ts'
 
 /** What the gate says of this moment, for people to sign. */
 export interface GateState {
-  readonly identity: Identity
+  readonly identity: CutoverIdentity
   readonly items: readonly ChecklistItem[]
   /** Of the items that are no signatures; of a P+A its probe half. */
-  readonly accepted: Accepted
+  readonly accepted: AcceptedStates
   /** How many items are in each state now, signatures included. */
   readonly counts: Readonly<Record<string, number>>
-  readonly seen: Seen
+  readonly seen: SeenEvidence
 }
 
 /** Takes from the states of the items what a statement holds: nothing that has to be signed first is among it. */
-export function gateStateOf(
-  states: readonly ItemVerdict[],
+export function toGateState(
+  states: readonly ItemResult[],
   {
     checklist,
     identity,

@@ -1,17 +1,17 @@
 import type { SignoffOutcome } from '../gate/types.ts'
 import type { Instant } from '../rows/instant.ts'
-import { readEnvelope } from './envelope.ts'
-import { type Fault, fault, REFUSALS, type Step } from './refusals.ts'
-import { checkSignature, coverageFault } from './signature.ts'
-import { readStatement, statementFault } from './statement.ts'
-import { trustFault, type TrustOutcome } from './trust.ts'
+import { parseEnvelope } from './envelope.ts'
+import { type SignoffFault, makeFault, SIGNOFF_REFUSALS, type SignatureStep } from './refusals.ts'
+import { verifySignature, findCoverageFault } from './signature.ts'
+import { parseStatement, findStatementFault } from './statement.ts'
+import { toTrustFault, type TrustOutcome } from './trust.ts'
 import {
   type Envelope,
-  type Present,
+  type PresentFacts,
   ROLES,
   type VerifiedSignature,
-  type SignoffTools,
-  type Statement,
+  type SignoffDependencies,
+  type SignedStatement,
   type TrustFile,
 } from './types.ts'
 
@@ -19,13 +19,13 @@ export interface SignoffInput {
   readonly trust: TrustOutcome
   /** Text of signoff.json; null where there is none. */
   readonly envelope: string | null
-  readonly present: Present
+  readonly present: PresentFacts
   readonly now: Instant
 }
 
 /** What was signed, and by whom, before it is asked whether everybody did who has to. */
-export interface Verified {
-  readonly statement: Statement
+export interface VerifiedStatement {
+  readonly statement: SignedStatement
   readonly signed: readonly VerifiedSignature[]
 }
 
@@ -33,18 +33,18 @@ export interface Verified {
  * What the sign-off comes to, in the order of page 3: trust file, envelope, each signature singly, and only then
  * the payload; target, subjects, times; both roles by two persons with two keys.
  */
-export function judgeSignoff(input: SignoffInput, tools: SignoffTools): SignoffOutcome {
+export function judgeSignoff(input: SignoffInput, tools: SignoffDependencies): SignoffOutcome {
   const { trust, envelope } = input
   if (trust.status === 'refused') return refused(trust.fault)
   if (envelope === null) return { status: 'missing', roles: ROLES }
-  if (trust.status !== 'trusted') return refused(trustFault(trust))
-  const read = readEnvelope(envelope, tools)
+  if (trust.status !== 'trusted') return refused(toTrustFault(trust))
+  const read = parseEnvelope(envelope, tools)
   if (!read.ok) return refused(read.fault)
   if (read.value.signatures.length === 0) return { status: 'missing', roles: ROLES }
   const verified = verifyEnvelope(read.value, { ...input, trust }, tools)
   if (!verified.ok) return refused(verified.fault)
   const { statement, signed } = verified.value
-  const uncovered = coverageFault(signed, trust.trust.required_roles)
+  const uncovered = findCoverageFault(signed, trust.trust.required_roles)
   if (uncovered?.code === 'role_missing')
     return { status: 'missing', roles: missingRoles(trust.trust, signed) }
   if (uncovered !== null) return refused(uncovered)
@@ -57,8 +57,8 @@ export function judgeSignoff(input: SignoffInput, tools: SignoffTools): SignoffO
   }
 }
 
-function refused({ code, detail }: Fault): SignoffOutcome {
-  return { status: REFUSALS[code] === 'stale' ? 'stale' : 'refused', code, detail }
+function refused({ code, detail }: SignoffFault): SignoffOutcome {
+  return { status: SIGNOFF_REFUSALS[code] === 'stale' ? 'stale' : 'refused', code, detail }
 }
 
 const missingRoles = ({ required_roles }: TrustFile, signed: readonly VerifiedSignature[]) =>
@@ -74,14 +74,14 @@ export function verifyEnvelope(
   }: Pick<SignoffInput, 'present' | 'now'> & {
     readonly trust: { readonly trust: TrustFile; readonly sha256: string }
   },
-  tools: SignoffTools,
-): Step<Verified> {
+  tools: SignoffDependencies,
+): SignatureStep<VerifiedStatement> {
   const checked = checkSignatures(envelope, { trust, now }, tools)
   if (!checked.ok) return checked
-  const read = readStatement(envelope.payload, tools)
+  const read = parseStatement(envelope.payload, tools)
   if (!read.ok) return read
   const { statement } = read.value
-  const found = statementFault({
+  const found = findStatementFault({
     ...read.value,
     trust: { file: trust, sha256 },
     present,
@@ -97,24 +97,27 @@ export function verifyEnvelope(
 function checkSignatures(
   { payload, signatures }: Envelope,
   { trust, now }: { readonly trust: TrustFile; readonly now: Instant },
-  tools: SignoffTools,
-): Step<readonly VerifiedSignature[]> {
+  tools: SignoffDependencies,
+): SignatureStep<readonly VerifiedSignature[]> {
   const signed: VerifiedSignature[] = []
-  const faults: Fault[] = []
+  const faults: SignoffFault[] = []
   for (const one of signatures) {
-    const checked = checkSignature(one, { payload, typ: 'ff-signoff+jws', trust, now }, tools)
+    const checked = verifySignature(one, { payload, typ: 'ff-signoff+jws', trust, now }, tools)
     if (checked.ok) signed.push(checked.value)
     else faults.push(checked.fault)
   }
   const invalid = faults.filter(({ code }) => code === 'signature_invalid')
   if (invalid.length > 1 && invalid.length === signatures.length)
-    return { ok: false, fault: fault('payload_altered', 'no signature holds over it') }
+    return { ok: false, fault: makeFault('payload_altered', 'no signature holds over it') }
   const [first] = faults
   return first === undefined ? { ok: true, value: signed } : { ok: false, fault: first }
 }
 
 /** The first moment at which one of these ends: the statement, the trust file, a key. */
-function earliest({ signers, expires }: TrustFile, { statement, signed }: Verified): Instant {
+function earliest(
+  { signers, expires }: TrustFile,
+  { statement, signed }: VerifiedStatement,
+): Instant {
   const kids = new Set(signed.map(({ kid }) => kid))
   const ends = signers.filter(({ kid }) => kids.has(kid)).map(({ until }) => until)
   const first = [expires, ...ends].reduce(

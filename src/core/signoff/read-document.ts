@@ -1,30 +1,30 @@
-import { canonicalise, strictProblems } from '../json/canonical.ts'
-import { toPlain } from '../json/plain.ts'
-import { type JsonNode, readJson } from '../json/read.ts'
+import { canonicalize, findJsonProblems } from '../json/canonical.ts'
+import { nodeToValue } from '../json/plain.ts'
+import { type JsonNode, parseLosslessJson } from '../json/read.ts'
 import { parseInstant } from '../rows/instant.ts'
-import type { Documents, Shaped, SignoffTools } from './types.ts'
+import type { SignedDocuments, ShapeResult, SignoffDependencies } from './types.ts'
 
 /** A JSON text as a value of its schema, its times real ones; or the first thing that is wrong with it. */
-export function readDocument<K extends keyof Documents>(
+export function parseSignedDocument<K extends keyof SignedDocuments>(
   kind: K,
   text: string,
-  { shape }: Pick<SignoffTools, 'shape'>,
-): Shaped<Documents[K]> {
-  const read = readJson(text)
+  { shape }: Pick<SignoffDependencies, 'shape'>,
+): ShapeResult<SignedDocuments[K]> {
+  const read = parseLosslessJson(text)
   if (!read.ok)
     return { ok: false, detail: `${read.code} at line ${read.line}, column ${read.column}` }
-  return shapeNode(kind, read.node, shape)
+  return checkNodeShape(kind, read.node, shape)
 }
 
 /** The same, of a text that has been read. */
-export function shapeNode<K extends keyof Documents>(
+export function checkNodeShape<K extends keyof SignedDocuments>(
   kind: K,
   node: JsonNode,
-  shape: SignoffTools['shape'],
-): Shaped<Documents[K]> {
-  const [problem] = strictProblems(node)
+  shape: SignoffDependencies['shape'],
+): ShapeResult<SignedDocuments[K]> {
+  const [problem] = findJsonProblems(node)
   if (problem !== undefined) return { ok: false, detail: `${problem.code} at ${problem.pointer}` }
-  const value = toPlain(node)
+  const value = nodeToValue(node)
   const strange = noInstant(value)
   return strange === null
     ? shape(kind, value)
@@ -45,9 +45,9 @@ function noInstant(value: unknown): string | null {
 }
 
 /** RFC 8785 form of plain values of ours. @throws Error where they are not I-JSON: then this program is at fault */
-export function canonicalText(value: object): string {
-  const read = readJson(JSON.stringify(value))
-  const made = read.ok ? canonicalise(read.node) : null
+export function canonicalizeObject(value: object): string {
+  const read = parseLosslessJson(JSON.stringify(value))
+  const made = read.ok ? canonicalize(read.node) : null
   if (made?.ok !== true) throw new Error('a document of our own is not I-JSON')
   return made.text
 }

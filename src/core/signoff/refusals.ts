@@ -2,7 +2,7 @@
  * Every reason for which a sign-off does not count, and what follows: `refused` is 23 (somebody or something
  * is not to be trusted), `stale` and `missing` are 21 (it has to be signed anew, or still).
  */
-export const REFUSALS = {
+export const SIGNOFF_REFUSALS = {
   // the trust file
   trust_missing: 'refused',
   trust_pin_missing: 'refused',
@@ -66,19 +66,25 @@ export const REFUSALS = {
   person_repeated: 'refused',
   role_missing: 'missing',
 } as const satisfies Readonly<Record<string, 'refused' | 'stale' | 'missing'>>
-export type Refusal = keyof typeof REFUSALS
+export type SignoffRefusalCode = keyof typeof SIGNOFF_REFUSALS
 
-export interface Fault {
-  readonly code: Refusal
+export interface SignoffFault {
+  readonly code: SignoffRefusalCode
   /** For people: which key, member or file it is about. Never a secret. */
   readonly detail: string
 }
-export const fault = (code: Refusal, detail: string): Fault => ({ code, detail })
+export const makeFault = (code: SignoffRefusalCode, detail: string): SignoffFault => ({
+  code,
+  detail,
+})
 
 /** What a step came to: a value, or the reason why there is none. */
-export type Step<T> =
-  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: Fault }
-export const refuse = (code: Refusal, detail: string): { readonly ok: false; fault: Fault } => ({
+export type SignatureStep<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: SignoffFault }
+export const refuseStep = (
+  code: SignoffRefusalCode,
+  detail: string,
+): { readonly ok: false; fault: SignoffFault } => ({
   ok: false,
-  fault: fault(code, detail),
+  fault: makeFault(code, detail),
 })

@@ -1,69 +1,80 @@
-import { canonicalise } from '../json/canonical.ts'
-import { readJson } from '../json/read.ts'
-import { repeatsMember } from '../json/repeats.ts'
+import { canonicalize } from '../json/canonical.ts'
+import { parseLosslessJson } from '../json/read.ts'
+import { hasRepeatedMember } from '../json/repeats.ts'
 import type { Instant } from '../rows/instant.ts'
 import { decodeUtf8OrNull } from '../text/utf8.ts'
-import { canonicalText, shapeNode } from './read-document.ts'
-import { type Fault, fault, type Refusal, refuse, type Step } from './refusals.ts'
+import { canonicalizeObject, checkNodeShape } from './read-document.ts'
 import {
-  type Present,
+  type SignoffFault,
+  makeFault,
+  type SignoffRefusalCode,
+  refuseStep,
+  type SignatureStep,
+} from './refusals.ts'
+import {
+  type PresentFacts,
   type VerifiedSignature,
-  type SignoffTools,
-  type Statement,
-  type Subject,
-  SUBJECTS,
-  type Target,
+  type SignoffDependencies,
+  type SignedStatement,
+  type BoundSubject,
+  BOUND_SUBJECTS,
+  type SignedTarget,
   type TrustFile,
 } from './types.ts'
 
 /** What is prepared for people to sign. */
-export interface Preparation extends Omit<Statement['predicate'], 'trust'> {
-  readonly subjects: Present['subjects']
-  readonly trust: Statement['predicate']['trust']
+export interface StatementInput extends Omit<SignedStatement['predicate'], 'trust'> {
+  readonly subjects: PresentFacts['subjects']
+  readonly trust: SignedStatement['predicate']['trust']
 }
 
 /** The bytes that people sign: an in-toto Statement v1 in RFC 8785 form. */
-export function writeStatement({ subjects, ...predicate }: Preparation): string {
-  const statement: Statement = {
+export function formatStatement({ subjects, ...predicate }: StatementInput): string {
+  const statement: SignedStatement = {
     _type: 'https://in-toto.io/Statement/v1',
-    subject: SUBJECTS.map((name) => ({ name, digest: { sha256: subjects[name] } })),
+    subject: BOUND_SUBJECTS.map((name) => ({ name, digest: { sha256: subjects[name] } })),
     predicateType: 'https://pty-flags.example/ff/signoff/v1',
     predicate,
   }
-  return canonicalText(statement)
+  return canonicalizeObject(statement)
 }
 
-export interface ReadStatement {
-  readonly statement: Statement
+export interface ParsedStatement {
+  readonly statement: SignedStatement
   /** SHA-256 of its bytes: by it a statement is revoked. */
   readonly sha256: string
 }
 
 /** Reads a payload whose signatures hold: one spelling alone, and every member known. */
-export function readStatement(payload: string, tools: SignoffTools): Step<ReadStatement> {
+export function parseStatement(
+  payload: string,
+  tools: SignoffDependencies,
+): SignatureStep<ParsedStatement> {
   const bytes = tools.decode(payload)
   const text = bytes === null ? null : decodeUtf8OrNull(bytes)
-  const read = text === null ? null : readJson(text)
-  if (read === null || !read.ok) return refuse('statement_malformed', 'not JSON')
-  if (repeatsMember(read.node)) return refuse('duplicate_member', 'readers would not agree on it')
-  const form = canonicalise(read.node)
-  if (!form.ok || form.text !== text) return refuse('payload_not_canonical', 'not in RFC 8785 form')
-  const shaped = shapeNode('signoff_statement', read.node, tools.shape)
+  const read = text === null ? null : parseLosslessJson(text)
+  if (read === null || !read.ok) return refuseStep('statement_malformed', 'not JSON')
+  if (hasRepeatedMember(read.node))
+    return refuseStep('duplicate_member', 'readers would not agree on it')
+  const form = canonicalize(read.node)
+  if (!form.ok || form.text !== text)
+    return refuseStep('payload_not_canonical', 'not in RFC 8785 form')
+  const shaped = checkNodeShape('signoff_statement', read.node, tools.shape)
   return shaped.ok
     ? { ok: true, value: { statement: shaped.value, sha256: tools.sha256(form.text) } }
-    : refuse('statement_malformed', shaped.detail)
+    : refuseStep('statement_malformed', shaped.detail)
 }
 
-export interface StatementBench extends ReadStatement {
+export interface StatementContext extends ParsedStatement {
   readonly trust: { readonly file: TrustFile; readonly sha256: string }
-  readonly present: Present
+  readonly present: PresentFacts
   readonly signed: readonly VerifiedSignature[]
   readonly now: Instant
 }
-type Check = (bench: StatementBench) => Fault | null
+type Check = (bench: StatementContext) => SignoffFault | null
 
 /** The first thing that keeps a statement from counting here and now; in the order of page 3. */
-export function statementFault(bench: StatementBench): Fault | null {
+export function findStatementFault(bench: StatementContext): SignoffFault | null {
   for (const check of CHECKS) {
     const found = check(bench)
     if (found !== null) return found
@@ -72,7 +83,10 @@ export function statementFault(bench: StatementBench): Fault | null {
 }
 
 /** What a difference in each member of the identity means; the attempt has an order, and its own check. */
-const TARGET: readonly (readonly [member: Exclude<keyof Target, 'attempt'>, code: Refusal])[] = [
+const TARGET: readonly (readonly [
+  member: Exclude<keyof SignedTarget, 'attempt'>,
+  code: SignoffRefusalCode,
+])[] = [
   ['environment', 'environment_differs'],
   ['cutover_id', 'cutover_differs'],
   ['database', 'database_changed'],
@@ -81,7 +95,7 @@ const TARGET: readonly (readonly [member: Exclude<keyof Target, 'attempt'>, code
   ['config_digest', 'config_changed'],
   ['checklist_digest', 'checklist_changed'],
 ]
-const CHANGED: Readonly<Record<Subject, Refusal>> = {
+const CHANGED: Readonly<Record<BoundSubject, SignoffRefusalCode>> = {
   checklist: 'checklist_changed',
   waivers: 'waivers_changed',
   plan: 'plan_changed',
@@ -91,80 +105,84 @@ const CHANGED: Readonly<Record<Subject, Refusal>> = {
 const CHECKS: readonly Check[] = [
   ({ sha256, trust }) =>
     trust.file.revoked.statements.some((one) => one.sha256 === sha256)
-      ? fault('statement_revoked', sha256)
+      ? makeFault('statement_revoked', sha256)
       : null,
   trustFault,
   targetFault,
   attemptFault,
   subjectFault,
   ({ statement: { predicate }, now }) =>
-    predicate.not_after > now ? null : fault('signoff_expired', predicate.not_after),
+    predicate.not_after > now ? null : makeFault('signoff_expired', predicate.not_after),
   evidenceFault,
   attestationFault,
   // Last, so that whoever is asked to sign one hears of all else that is wrong with it.
   ({ statement: { predicate } }) =>
-    predicate.decision === 'go' ? null : fault('decision_no_go', 'they signed that it is a no-go'),
+    predicate.decision === 'go'
+      ? null
+      : makeFault('decision_no_go', 'they signed that it is a no-go'),
 ]
 
 /** A trust file older than the one they signed under would undo what was changed since: a revocation, for one. */
-function trustFault({ statement, trust }: StatementBench): Fault | null {
+function trustFault({ statement, trust }: StatementContext): SignoffFault | null {
   const { version, sha256 } = statement.predicate.trust
   if (version > trust.file.version)
-    return fault(
+    return makeFault(
       'trust_rolled_back',
       `signed under version ${version}, here is ${trust.file.version}`,
     )
   return version === trust.file.version && sha256 !== trust.sha256
-    ? fault('trust_forked', `two files say that they are version ${version}`)
+    ? makeFault('trust_forked', `two files say that they are version ${version}`)
     : null
 }
 
-function targetFault({ statement, present }: StatementBench): Fault | null {
+function targetFault({ statement, present }: StatementContext): SignoffFault | null {
   const { identity } = statement.predicate
   const found = TARGET.find(([member]) => identity[member] !== present.identity[member])
   if (found === undefined) return null
   const [member, code] = found
-  return fault(
+  return makeFault(
     code,
     `${member}: signed ${identity[member]}, here ${present.identity[member] ?? 'none'}`,
   )
 }
 
 /** A rollback raises the attempt, which ends the signatures of the one before. */
-function attemptFault({ statement, present }: StatementBench): Fault | null {
+function attemptFault({ statement, present }: StatementContext): SignoffFault | null {
   const signed = statement.predicate.identity.attempt
   const { attempt } = present.identity
   if (signed === attempt) return null
-  return fault(
+  return makeFault(
     signed < (attempt ?? 0) ? 'attempt_ended' : 'attempt_ahead',
     `signed for attempt ${signed}, this is ${attempt ?? 'not known'}`,
   )
 }
 
-function subjectFault({ statement, present }: StatementBench): Fault | null {
-  for (const name of SUBJECTS) {
+function subjectFault({ statement, present }: StatementContext): SignoffFault | null {
+  for (const name of BOUND_SUBJECTS) {
     const named = statement.subject.filter((one) => one.name === name)
-    if (named.length !== 1) return fault('subject_not_covered', `${name}: ${named.length} times`)
+    if (named.length !== 1)
+      return makeFault('subject_not_covered', `${name}: ${named.length} times`)
     if (named[0]?.digest.sha256 !== present.subjects[name])
-      return fault(CHANGED[name], `${name} is not the one that was signed`)
+      return makeFault(CHANGED[name], `${name} is not the one that was signed`)
   }
   return null
 }
 
 /** Nobody can have looked at a record before it ended. */
-function evidenceFault({ statement, signed }: StatementBench): Fault | null {
+function evidenceFault({ statement, signed }: StatementContext): SignoffFault | null {
   for (const { person, signed_at } of signed) {
     const later = statement.predicate.seen.records.find(({ ended_at }) => ended_at > signed_at)
     if (later !== undefined)
-      return fault('signed_before_evidence', `${person}: ${later.item} ended ${later.ended_at}`)
+      return makeFault('signed_before_evidence', `${person}: ${later.item} ended ${later.ended_at}`)
   }
   return null
 }
 
-function attestationFault({ signed, present }: StatementBench): Fault | null {
+function attestationFault({ signed, present }: StatementContext): SignoffFault | null {
   for (const { person, role, attests } of signed) {
     const missing = present.attestations[role].filter((one) => !attests.includes(one))
-    if (missing.length > 0) return fault('attestation_missing', `${person}: ${missing.join(', ')}`)
+    if (missing.length > 0)
+      return makeFault('attestation_missing', `${person}: ${missing.join(', ')}`)
   }
   return null
 }

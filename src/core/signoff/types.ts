@@ -1,8 +1,14 @@
-import type { ChainHead, Identity, Role, WaiverCover, WaiverPolicy } from '../gate/types.ts'
+import type {
+  ChainHead,
+  CutoverIdentity,
+  SignoffRole,
+  WaiverCover,
+  WaiverPolicy,
+} from '../gate/types.ts'
 import type { Instant } from '../rows/instant.ts'
 
 /** Who has to sign (page 3); a trust file requires both. */
-export const ROLES: readonly Role[] = ['platform-lead', 'security-lead']
+export const ROLES: readonly SignoffRole[] = ['platform-lead', 'security-lead']
 
 /** Times in documents are `Instant`s once their reader has passed them; before that they are texts of that form. */
 type Time = string
@@ -23,7 +29,7 @@ interface KeyWindow {
 export interface Signer extends KeyWindow {
   readonly person: string
   readonly name: string
-  readonly role: Role
+  readonly role: SignoffRole
 }
 export interface TrustedRunner extends KeyWindow {
   readonly name: string
@@ -35,7 +41,7 @@ export interface TrustFile {
   readonly version: number
   readonly expires: Time
   readonly signers: readonly Signer[]
-  readonly required_roles: readonly Role[]
+  readonly required_roles: readonly SignoffRole[]
   readonly runners: readonly TrustedRunner[]
   readonly waiver_policy: WaiverPolicy
   readonly revoked: {
@@ -63,9 +69,9 @@ export interface JwsSignature {
   readonly protected: string
   readonly signature: string
 }
-export type Meaning = 'approves-decision' | 'approves-trust' | 'approves-waiver'
+export type SignatureMeaning = 'approves-decision' | 'approves-trust' | 'approves-waiver'
 export type HeaderType = 'ff-signoff+jws' | 'ff-trust+jws' | 'ff-waiver+jws'
-export interface Header {
+export interface SignatureHeader {
   readonly alg: 'Ed25519'
   readonly typ: HeaderType
   readonly kid: string
@@ -73,46 +79,53 @@ export interface Header {
   readonly ff: {
     readonly person: string
     readonly name: string
-    readonly role: Role
-    readonly meaning: Meaning
+    readonly role: SignoffRole
+    readonly meaning: SignatureMeaning
     readonly signed_at: Time
     readonly attests: readonly string[]
   }
 }
 
 /** What a signature is about (page 9): all of it is bound, and all of it known. */
-export type Target = { readonly [K in keyof Identity]: NonNullable<Identity[K]> }
+export type SignedTarget = {
+  readonly [K in keyof CutoverIdentity]: NonNullable<CutoverIdentity[K]>
+}
 /** The files that are bound by the SHA-256 of their bytes. */
-export type Subject = 'checklist' | 'waivers' | 'plan' | 'rollback_triggers'
-export const SUBJECTS: readonly Subject[] = ['checklist', 'waivers', 'plan', 'rollback_triggers']
+export type BoundSubject = 'checklist' | 'waivers' | 'plan' | 'rollback_triggers'
+export const BOUND_SUBJECTS: readonly BoundSubject[] = [
+  'checklist',
+  'waivers',
+  'plan',
+  'rollback_triggers',
+]
 
 /** Every file that a sign-off is judged by, as it is; null where it is not there. */
 export type SignoffTexts = Readonly<
-  Record<Subject | 'trust' | 'trust_chain' | 'signoff', string | null>
+  Record<BoundSubject | 'trust' | 'trust_chain' | 'signoff', string | null>
 >
 
 /** An in-toto Statement v1. */
-export interface Statement {
+export interface SignedStatement {
   readonly _type: 'https://in-toto.io/Statement/v1'
   readonly subject: readonly {
-    readonly name: Subject
+    readonly name: BoundSubject
     readonly digest: { readonly sha256: string }
   }[]
   readonly predicateType: 'https://pty-flags.example/ff/signoff/v1'
   readonly predicate: {
     readonly decision: 'go' | 'no-go'
-    readonly identity: Target
+    readonly identity: SignedTarget
     /** Of the 40 items that are not signatures, those that were accepted. */
-    readonly accepted: Accepted
-    readonly seen: Seen
+    readonly accepted: AcceptedStates
+    readonly seen: SeenEvidence
     readonly trust: { readonly version: number; readonly sha256: string }
     readonly prepared_at: Time
     readonly not_after: Time
   }
 }
-export type Accepted = Readonly<Record<string, 'pass' | 'waived'>>
+export type AcceptedStates = Readonly<Record<string, 'pass' | 'waived'>>
 /** The evidence that was there: recorded, so that later evidence may take its place. */
-export interface Seen {
+export interface SeenEvidence {
   readonly head: ChainHead
   readonly bundle: string | null
   readonly records: readonly {
@@ -123,11 +136,11 @@ export interface Seen {
 }
 
 /** What is there now, that a statement is held against. */
-export interface Present {
-  readonly identity: Identity
-  readonly subjects: Readonly<Record<Subject, string>>
+export interface PresentFacts {
+  readonly identity: CutoverIdentity
+  readonly subjects: Readonly<Record<BoundSubject, string>>
   /** What each role has to attest. */
-  readonly attestations: Readonly<Record<Role, readonly string[]>>
+  readonly attestations: Readonly<Record<SignoffRole, readonly string[]>>
 }
 
 /** waivers.json. */
@@ -149,7 +162,7 @@ export interface WaiverEntry {
   /** Who says that they approve; nothing of it is believed before the signature is verified. */
   readonly approvals: readonly {
     readonly person: string
-    readonly role: Role
+    readonly role: SignoffRole
     readonly kid: string
     /** Compact JWS over the RFC 8785 form of the waiver without its approvals. */
     readonly jws: string
@@ -191,17 +204,17 @@ export interface DecisionFile {
   readonly decided_at: Time
   /** The report as `ff gate` wrote it. */
   readonly verdict: object
-  readonly identity: Identity
+  readonly identity: CutoverIdentity
   readonly files: SignoffTexts & Readonly<Record<'evidence' | 'evidence_head', string | null>>
 }
 
 /** Documents that have a schema, by the name of its kind. */
-export interface Documents {
+export interface SignedDocuments {
   readonly trust: TrustFile
   readonly trust_chain: TrustChain
   readonly signoff_envelope: Envelope
-  readonly signoff_header: Header
-  readonly signoff_statement: Statement
+  readonly signoff_header: SignatureHeader
+  readonly signoff_statement: SignedStatement
   readonly waivers: Waivers
   readonly key_file: KeyFile
   readonly public_key: PublicKey
@@ -224,15 +237,18 @@ export interface SignoffCrypto {
   readonly encode: (text: string) => string
 }
 /** The same, with the schemas that documents are held to. */
-export interface SignoffTools extends SignoffCrypto {
-  readonly shape: <K extends keyof Documents>(kind: K, value: unknown) => Shaped<Documents[K]>
+export interface SignoffDependencies extends SignoffCrypto {
+  readonly shape: <K extends keyof SignedDocuments>(
+    kind: K,
+    value: unknown,
+  ) => ShapeResult<SignedDocuments[K]>
 }
-export type Shaped<T> =
+export type ShapeResult<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly detail: string }
 
 /** One signature that holds, by a key that the trust file names, within its time. */
 export interface VerifiedSignature {
-  readonly role: Role
+  readonly role: SignoffRole
   readonly person: string
   readonly kid: string
   readonly signed_at: Instant

@@ -1,15 +1,23 @@
 import type { Waiver } from '../gate/types.ts'
 import type { Instant } from '../rows/instant.ts'
-import { canonicalText } from './read-document.ts'
-import { type Fault, fault, type Step } from './refusals.ts'
-import { checkSignature } from './signature.ts'
-import type { VerifiedSignature, SignoffTools, TrustFile, WaiverEntry, Waivers } from './types.ts'
+import { canonicalizeObject } from './read-document.ts'
+import { type SignoffFault, makeFault, type SignatureStep } from './refusals.ts'
+import { verifySignature } from './signature.ts'
+import type {
+  VerifiedSignature,
+  SignoffDependencies,
+  TrustFile,
+  WaiverEntry,
+  Waivers,
+} from './types.ts'
 
 /** What the approvers of a waiver sign: its RFC 8785 form without the approvals. */
-export const waiverText = (entry: WaiverEntry): string =>
-  canonicalText(Object.fromEntries(Object.entries(entry).filter(([name]) => name !== 'approvals')))
+export const formatWaiver = (entry: WaiverEntry): string =>
+  canonicalizeObject(
+    Object.fromEntries(Object.entries(entry).filter(([name]) => name !== 'approvals')),
+  )
 
-export interface ApprovalBench {
+export interface WaiverApprovalContext {
   /** Null where nobody's signature counts: then no approval does. */
   readonly trust: TrustFile | null
   readonly now: Instant
@@ -18,9 +26,12 @@ export interface ApprovalBench {
 /** The waivers with the approvals whose signatures hold, and what is wrong with those that do not. */
 export function verifyWaivers(
   { waivers }: Waivers,
-  bench: ApprovalBench,
-  tools: SignoffTools,
-): { readonly waivers: readonly Waiver[]; readonly faults: readonly (Fault & { id: string })[] } {
+  bench: WaiverApprovalContext,
+  tools: SignoffDependencies,
+): {
+  readonly waivers: readonly Waiver[]
+  readonly faults: readonly (SignoffFault & { id: string })[]
+} {
   const read = waivers.map((entry) => ({ entry, checked: checkApprovals(entry, bench, tools) }))
   return {
     waivers: read.map(({ entry, checked }) => ({
@@ -37,19 +48,19 @@ export function verifyWaivers(
 
 function checkApprovals(
   entry: WaiverEntry,
-  { trust, now }: ApprovalBench,
-  tools: SignoffTools,
-): readonly Step<Pick<VerifiedSignature, 'person' | 'role'>>[] {
+  { trust, now }: WaiverApprovalContext,
+  tools: SignoffDependencies,
+): readonly SignatureStep<Pick<VerifiedSignature, 'person' | 'role'>>[] {
   if (trust === null) return []
-  const payload = tools.encode(waiverText(entry))
+  const payload = tools.encode(formatWaiver(entry))
   return entry.approvals.map((approval) => {
     const [header = '', carried = '', signature = '', ...rest] = approval.jws.split('.')
     if (carried !== payload || rest.length > 0)
       return {
         ok: false,
-        fault: fault('waiver_altered', `${approval.person} signed something else`),
+        fault: makeFault('waiver_altered', `${approval.person} signed something else`),
       }
-    const checked = checkSignature(
+    const checked = verifySignature(
       { protected: header, signature },
       { payload, typ: 'ff-waiver+jws', trust, now },
       tools,
@@ -58,6 +69,6 @@ function checkApprovals(
     const { person, role, kid } = checked.value
     return person === approval.person && role === approval.role && kid === approval.kid
       ? { ok: true, value: { person, role } }
-      : { ok: false, fault: fault('person_not_of_signer', `${approval.person} is ${person}`) }
+      : { ok: false, fault: makeFault('person_not_of_signer', `${approval.person} is ${person}`) }
   })
 }

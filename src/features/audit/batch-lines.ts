@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { openPlainFile, type PlainFile, readTextLines } from '../../artefacts/lines.ts'
-import { readRecord } from '../../core/audit/read-record.ts'
+import { openRegularFile, type RegularFile, readTextLines } from '../../artefacts/lines.ts'
+import { parseAuditRecord } from '../../core/audit/read-record.ts'
 import type { AuditRecord } from '../../core/audit/record.ts'
-import { readJson } from '../../core/json/read.ts'
+import { parseLosslessJson } from '../../core/json/read.ts'
 
 /** Longer than any record: values stand in it twice. */
 const MAX_LINE_BYTES = 1_048_576
@@ -20,7 +20,7 @@ export async function withBatch<T>(
   path: string,
   use: (lines: BatchLines | null) => Promise<T>,
 ): Promise<T> {
-  const file = await openPlainFile(path).catch((error: unknown) => {
+  const file = await openRegularFile(path).catch((error: unknown) => {
     if (error instanceof Error && 'syscall' in error) return null
     throw error
   })
@@ -32,14 +32,14 @@ export async function withBatch<T>(
   }
 }
 
-async function* recordsOf(file: PlainFile): AsyncGenerator<AuditRecord | null> {
+async function* recordsOf(file: RegularFile): AsyncGenerator<AuditRecord | null> {
   for await (const { text } of readTextLines(file, MAX_LINE_BYTES)) {
-    const read = text === undefined ? null : readJson(text)
-    yield read?.ok === true ? readRecord(read.node) : null
+    const read = text === undefined ? null : parseLosslessJson(text)
+    yield read?.ok === true ? parseAuditRecord(read.node) : null
   }
 }
 
-async function digestOf({ handle }: PlainFile): Promise<string> {
+async function digestOf({ handle }: RegularFile): Promise<string> {
   const hash = createHash('sha256')
   const bytes = handle.createReadStream({ start: 0, autoClose: false }) as AsyncIterable<Buffer>
   for await (const chunk of bytes) hash.update(chunk)

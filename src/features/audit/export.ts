@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { closeAfter } from '../../concurrency/open-all.ts'
-import { type AuditHead, EMPTY_HEAD, recordText } from '../../core/audit/record.ts'
+import { type AuditChainHead, EMPTY_HEAD, serializeRecord } from '../../core/audit/record.ts'
 import { ChainWalk } from '../../core/audit/walk.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
-import { fromMilliseconds } from '../../core/rows/instant.ts'
+import { instantFromMs } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { AuditReading, AuditSigner, SignedHead } from '../../ports/audit.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { batchNames, furthest, headsIn, makeFolder, NewFile } from './batch-files.ts'
 import { withBatch } from './batch-lines.ts'
@@ -47,9 +47,9 @@ export async function exportAudit(request: AuditExportRequest): Promise<CheckRep
 
 interface Way {
   /** Where the walk begins: at the last head, where the batch does; else with the first record. */
-  readonly start: AuditHead
+  readonly start: AuditChainHead
   /** What the last head of the folder says, which has to hold still. */
-  readonly last: AuditHead
+  readonly last: AuditChainHead
 }
 
 async function wayOf({ folder, since, adapters }: AuditExportRequest): Promise<Way> {
@@ -80,11 +80,11 @@ async function exportBatch(
     if (head.seq === since) return nothingNew(since)
     if (head.seq < since) throw beyond(since, head.seq)
     const names = batchNames(since + 1, head.seq)
-    const time = fromMilliseconds(request.now().getTime())
+    const time = instantFromMs(request.now().getTime())
     await keep(file, { ...batch.signed(), time, file: names.records }, request)
-    return checkReport('audit_export', [
-      passed('records', `${head.seq - since} records, to ${head.seq}: ${names.records}`),
-      passed('signed_head', `${head.hash}: ${names.head}`),
+    return buildCheckReport('audit_export', [
+      passResult('records', `${head.seq - since} records, to ${head.seq}: ${names.records}`),
+      passResult('signed_head', `${head.hash}: ${names.head}`),
     ])
   } finally {
     await file.drop()
@@ -94,14 +94,14 @@ async function exportBatch(
 /** The records of one batch as they are walked through. */
 class Batch {
   private readonly reading: AuditReading
-  private readonly start: AuditHead
-  private readonly last: AuditHead
+  private readonly start: AuditChainHead
+  private readonly last: AuditChainHead
   private readonly since: number
   private readonly walk: ChainWalk
   private readonly hash = createHash('sha256')
   /** Whether the record that the walk begins behind is there as it was. */
   private anchored: boolean
-  private before: AuditHead
+  private before: AuditChainHead
 
   constructor(reading: AuditReading, { start, last, since }: Way & { readonly since: number }) {
     this.reading = reading
@@ -113,7 +113,7 @@ class Batch {
     this.before = start
   }
 
-  get head(): AuditHead {
+  get head(): AuditChainHead {
     return this.walk.head
   }
 
@@ -126,7 +126,7 @@ class Batch {
       else if (walk.take(record) && record !== null) {
         progress(record.seq, Math.max(record.seq, reading.said.head.seq))
         if (record.seq === since) this.before = walk.head
-        if (record.seq > since) yield this.line(recordText(record))
+        if (record.seq > since) yield this.line(serializeRecord(record))
       }
     }
   }
@@ -189,16 +189,16 @@ async function keep(
 }
 
 function nothingNew(since: number): CheckReport {
-  const item: Checked =
+  const item: CheckResult =
     since > 0
-      ? passed('records', `none since ${since}`)
+      ? passResult('records', `none since ${since}`)
       : {
-          ...passed('records', 'there are none'),
+          ...passResult('records', 'there are none'),
           state: 'inconclusive',
           findings: [{ code: 'audit_empty', pointer: null, detail: 'there are no records' }],
           next: 'Name the store that changes are written to.',
         }
-  return checkReport('audit_export', [item])
+  return buildCheckReport('audit_export', [item])
 }
 
 const exists = (name: string): FfError =>

@@ -1,5 +1,5 @@
 import { signoffTools } from '../../artefacts/documents.ts'
-import { schemaProblems } from '../../artefacts/schemas.ts'
+import { validateSchema } from '../../artefacts/schemas.ts'
 import { throwIfEnded } from '../../concurrency/ended.ts'
 import { checkTrust } from '../../core/signoff/trust.ts'
 import type { Instant } from '../../core/rows/instant.ts'
@@ -69,7 +69,7 @@ export const HEAD_NEXT =
 export const readHeadFile = async (path: string, adapters: Adapters): Promise<AuditHeadRead> =>
   adapters.readHead(
     await readNamed(path),
-    (value) => schemaProblems('audit-head', value, '').length === 0,
+    (value) => validateSchema('audit-head', value, '').length === 0,
   )
 
 /** @throws FfError where the run is to end */

@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import type { AuditHead } from '../../core/audit/record.ts'
+import type { AuditChainHead } from '../../core/audit/record.ts'
 import { ChainWalk } from '../../core/audit/walk.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import type { SignedHead } from '../../ports/audit.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { headsIn } from './batch-files.ts'
 import { withBatch } from './batch-lines.ts'
 import {
@@ -27,11 +27,11 @@ interface Walked {
   readonly head: SignedHead
   readonly walk: ChainWalk
 }
-const startOf = ({ first_seq, prev_hash }: SignedHead): AuditHead => ({
+const startOf = ({ first_seq, prev_hash }: SignedHead): AuditChainHead => ({
   seq: first_seq - 1,
   hash: prev_hash,
 })
-const endOf = ({ count, hash }: SignedHead): AuditHead => ({ seq: count, hash })
+const endOf = ({ count, hash }: SignedHead): AuditChainHead => ({ seq: count, hash })
 
 /** `ff audit verify --export`: batches by their signed heads alone, where no store is at hand. */
 export async function verifyExport(request: VerifyExportRequest): Promise<CheckReport> {
@@ -42,7 +42,7 @@ export async function verifyExport(request: VerifyExportRequest): Promise<CheckR
   for (const one of paths) judged.push([one, await judgeHead(one, knows, adapters)])
   const heads = judged.flatMap(([, one]) => (one.ok ? [one.head] : []))
   const marks = heads.flatMap((head) => [startOf(head), endOf(head)])
-  const items: Checked[] = []
+  const items: CheckResult[] = []
   const walked: Walked[] = []
   for (const [at, one] of judged) {
     endIfAborted(signal, 'Run it again: a part of a chain proves nothing.')
@@ -57,7 +57,7 @@ export async function verifyExport(request: VerifyExportRequest): Promise<CheckR
   const whole = items.every(({ state }) => state === 'pass')
   if (whole && walked.length > 1) items.push(continuity(walked))
   const failed = items.some(({ state }) => state === 'fail')
-  return checkReport('audit_verify', items.length > 0 ? items : [EMPTY], {
+  return buildCheckReport('audit_verify', items.length > 0 ? items : [EMPTY], {
     exits: failed ? ['untrusted'] : [],
   })
 }
@@ -68,7 +68,7 @@ async function headPaths(path: string): Promise<readonly string[]> {
   return (await headsIn(path)).map((name) => join(path, name))
 }
 
-const EMPTY: Checked = {
+const EMPTY: CheckResult = {
   id: 'export',
   title: 'nothing to check',
   state: 'inconclusive',
@@ -77,9 +77,9 @@ const EMPTY: Checked = {
 }
 const NEXT = 'Take the batch from where it was kept, and find out who changed it here.'
 
-function batchItem(name: string, path: string, { head, walk }: Walked): Promise<Checked> {
+function batchItem(name: string, path: string, { head, walk }: Walked): Promise<CheckResult> {
   const title = `records ${head.first_seq} to ${head.count}, ${head.time}`
-  const wrong = (code: string, detail: string): Checked =>
+  const wrong = (code: string, detail: string): CheckResult =>
     failing(name, title, { code, detail, next: NEXT })
   return withBatch(path, async (lines) => {
     if (lines === null) return wrong('export_missing', `${head.file} is not there`)
@@ -90,19 +90,19 @@ function batchItem(name: string, path: string, { head, walk }: Walked): Promise<
       return wrong('audit_cut', `${head.file} ends with record ${walk.head.seq}`)
     if ((await lines.digest()) !== head.sha256)
       return wrong('export_altered', `${head.file} is not as it was written`)
-    return passed(name, title)
+    return passResult(name, title)
   })
 }
 
 /** Whether the batches are parts of one chain, with none between them left out; the first may begin anywhere. */
-function continuity(walked: readonly Walked[]): Checked {
+function continuity(walked: readonly Walked[]): CheckResult {
   const first = Math.min(...walked.map(({ head }) => head.first_seq))
   const title = `${walked.length} batches, from record ${first}`
-  const wrong = (code: string, detail: string): Checked =>
+  const wrong = (code: string, detail: string): CheckResult =>
     failing('continuity', title, { code, detail, next: NEXT })
   for (const { head } of walked) {
     const others = walked.filter((one) => one.head !== head).map(({ walk }) => walk)
-    const placesOf = (mark: AuditHead) => others.map((walk) => walk.placeOf(mark))
+    const placesOf = (mark: AuditChainHead) => others.map((walk) => walk.placeOf(mark))
     const [starts, ends] = [placesOf(startOf(head)), placesOf(endOf(head))]
     const batch = `the batch of ${head.first_seq} to ${head.count}`
     if (starts.includes('differs'))
@@ -112,5 +112,5 @@ function continuity(walked: readonly Walked[]): Checked {
     if (head.first_seq > first && !starts.includes('held'))
       return wrong('audit_dropped', `no batch ends where ${batch} begins`)
   }
-  return passed('continuity', title)
+  return passResult('continuity', title)
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import type { AuditHead, Sha256 } from '../../core/audit/record.ts'
+import type { AuditChainHead, Sha256 } from '../../core/audit/record.ts'
 import { ChainWalk } from '../../core/audit/walk.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import {
   endIfAborted,
@@ -58,7 +58,7 @@ function walkTrail(
       ...(signed === null ? [] : [signedItem(walk, signed)]),
     ]
     const failed = items.some(({ state }) => state === 'fail')
-    return checkReport('audit_verify', items, { exits: failed ? ['untrusted'] : [] })
+    return buildCheckReport('audit_verify', items, { exits: failed ? ['untrusted'] : [] })
   })
 }
 
@@ -76,7 +76,7 @@ export async function walkThrough(
   return done
 }
 
-const headAt = ({ head }: HeadJudged & { readonly ok: true }): AuditHead => ({
+const headAt = ({ head }: HeadJudged & { readonly ok: true }): AuditChainHead => ({
   seq: head.count,
   hash: head.hash,
 })
@@ -84,16 +84,16 @@ const headAt = ({ head }: HeadJudged & { readonly ok: true }): AuditHead => ({
 const ALTERED =
   'Keep the store as it is for whoever looks into it, and compare it with what was exported.'
 
-function chainItem({ fault, head }: ChainWalk, records: number): Checked {
+function chainItem({ fault, head }: ChainWalk, records: number): CheckResult {
   if (fault !== null) return failing('chain', `${records} records`, { ...fault, next: ALTERED })
-  if (records > 0) return passed('chain', `${records} records, the last hash ${head.hash}`)
+  if (records > 0) return passResult('chain', `${records} records, the last hash ${head.hash}`)
   const findings = [{ code: 'audit_empty', pointer: null, detail: 'there are no records' }]
   const next = 'Name the store that changes are written to.'
   return { id: 'chain', title: 'nothing to check', state: 'inconclusive', findings, next }
 }
 
 /** What the store itself says: its head, or where its snapshot stands. */
-function saidItem(walk: ChainWalk, { head, as }: AuditReading['said']): Checked {
+function saidItem(walk: ChainWalk, { head, as }: AuditReading['said']): CheckResult {
   const what = as === 'end' ? 'the end that the store keeps' : 'where the snapshot stands'
   const item = placedItem(walk, head, { id: 'store_head', what, differs: 'audit_head_differs' })
   if (item.state !== 'pass' || as === 'passed' || walk.head.seq === head.seq) return item
@@ -101,7 +101,7 @@ function saidItem(walk: ChainWalk, { head, as }: AuditReading['said']): Checked 
   return failing('store_head', what, { code: 'audit_head_differs', detail, next: ALTERED })
 }
 
-function signedItem(walk: ChainWalk, signed: HeadJudged): Checked {
+function signedItem(walk: ChainWalk, signed: HeadJudged): CheckResult {
   if (!signed.ok)
     return failing('signed_head', 'nobody is believed', { ...signed, next: HEAD_NEXT })
   const what = `a head of ${signed.head.time}`
@@ -113,10 +113,14 @@ interface Place {
   readonly what: string
   readonly differs: string
 }
-function placedItem(walk: ChainWalk, mark: AuditHead, { id, what, differs }: Place): Checked {
+function placedItem(
+  walk: ChainWalk,
+  mark: AuditChainHead,
+  { id, what, differs }: Place,
+): CheckResult {
   const title = `${what}: ${mark.seq} records`
   const placed = walk.placeOf(mark)
-  if (placed === 'held') return passed(id, title)
+  if (placed === 'held') return passResult(id, title)
   if (placed === 'differs') {
     const detail = `record ${mark.seq} has another hash`
     return failing(id, title, { code: differs, detail, next: ALTERED })
@@ -132,7 +136,7 @@ export const failing = (
   id: string,
   title: string,
   fault: { readonly code: string; readonly detail: string; readonly next: string },
-): Checked => ({
+): CheckResult => ({
   id,
   title,
   state: 'fail',

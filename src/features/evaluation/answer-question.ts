@@ -1,13 +1,13 @@
 import { resolveNamedContext } from '../../core/auth/authenticate.ts'
 import { type Credential, type Environment, isAuthRefusal } from '../../core/auth/types.ts'
 import { answerApproval } from '../../core/evaluate/approvals.ts'
-import { decisionText } from '../../core/evaluate/decision-text.ts'
+import { serializeDecision } from '../../core/evaluate/decision-text.ts'
 import { evaluate } from '../../core/evaluate/evaluate.ts'
-import type { Decision, Facts } from '../../core/evaluate/types.ts'
-import type { Answer } from '../../core/parity/judge.ts'
-import type { Given, VectorRequest } from '../../core/parity/vector.ts'
+import type { Decision, EvaluationInput } from '../../core/evaluate/types.ts'
+import type { SideAnswer } from '../../core/parity/judge.ts'
+import type { VectorInput, VectorQuestion } from '../../core/parity/vector.ts'
 import type { Instant } from '../../core/rows/instant.ts'
-import type { RowSet } from '../../core/rows/rows.ts'
+import type { RowsOfFlag } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import { authenticate } from './authenticate.ts'
 import type { CheckApproval } from '../../ports/admin.ts'
@@ -17,7 +17,7 @@ import type { FlagReader } from '../../ports/store.ts'
 /** One question with everything that the answer may depend on. */
 export interface Question {
   readonly credential: Credential
-  readonly request: VectorRequest
+  readonly request: VectorQuestion
   readonly now: Instant
   readonly environment: Environment
 }
@@ -28,9 +28,9 @@ export interface Counter {
   readonly approvals: CheckApproval
 }
 export interface Asked {
-  readonly answer: Answer
+  readonly answer: SideAnswer
   /** Null where the door refused, or the store could not be read. */
-  readonly rows: RowSet | null
+  readonly rows: RowsOfFlag | null
 }
 
 export type Ask = (counter: Counter, question: Question) => Promise<Asked>
@@ -58,7 +58,7 @@ export async function askBy(rules: Evaluate, counter: Counter, question: Questio
     const rows = await store.read({ flag_key: request.flag_key, tenant_id, user_id })
     const facts = { request, principal, rows, now, backing_state: store.kind }
     const decision = await decide(rules, counter.approvals, facts)
-    return { answer: { status: 'decided', text: decisionText(decision) }, rows }
+    return { answer: { status: 'decided', text: serializeDecision(decision) }, rows }
   } catch (error) {
     // A store that cannot be read is no decision (page 1); anything else is a bug and goes on up.
     if (!(error instanceof FfError)) throw error
@@ -70,7 +70,7 @@ export async function askBy(rules: Evaluate, counter: Counter, question: Questio
 export async function decide(
   rules: Evaluate,
   approvals: CheckApproval,
-  facts: Facts,
+  facts: EvaluationInput,
 ): Promise<Decision> {
   const walk = rules(facts)
   const { decision } = walk.ask === undefined ? walk : rules(facts, await approvals(walk.ask))
@@ -80,7 +80,7 @@ export async function decide(
 
 /** Admin as a vector or a cell gives it. */
 export const approvalsOf =
-  ({ admin, approvals }: Pick<Given, 'admin' | 'approvals'>): CheckApproval =>
+  ({ admin, approvals }: Pick<VectorInput, 'admin' | 'approvals'>): CheckApproval =>
   (question) =>
     Promise.resolve(
       admin === 'unreachable' ? { status: 'unreachable' } : answerApproval(approvals, question),

@@ -1,13 +1,13 @@
 import { signoffTools } from '../../artefacts/documents.ts'
-import { readText } from '../../artefacts/read-text.ts'
+import { readTextFile } from '../../artefacts/read-text.ts'
 import { packDecision, unpackDecision } from '../../core/signoff/decision-file.ts'
 import type { DecisionFile } from '../../core/signoff/types.ts'
-import type { Identity } from '../../core/gate/types.ts'
+import type { CutoverIdentity } from '../../core/gate/types.ts'
 import type { GateReport } from '../../core/report/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { artefactError } from '../../artefacts/artefact-error.ts'
+import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { gateFilesOf } from '../team-folder/load-gate-files.ts'
 import { identityOf } from '../team-folder/identity.ts'
 import { judge, type Judged, reportOf } from './gate.ts'
@@ -71,8 +71,8 @@ async function readDecision(
   path: string,
   hands: Pick<Adapters, 'signoffCrypto'>,
 ): Promise<DecisionFile> {
-  const read = await readText(path, path, MAX_DECISION_BYTES)
-  if (!read.ok) throw artefactError([read.problem])
+  const read = await readTextFile(path, path, MAX_DECISION_BYTES)
+  if (!read.ok) throw toArtefactError([read.problem])
   const decision = unpackDecision(read.text, signoffTools(await hands.signoffCrypto()))
   if (decision.ok) return decision.value
   throw new FfError('artefact_invalid', `${path} is no decision of a gate.`, {
@@ -82,8 +82,8 @@ async function readDecision(
 }
 
 /** What says of itself that it was no GO, or that it was about something else, is not made one by its files. */
-function refuseOther({ verdict, identity }: DecisionFile, found: Identity): void {
-  const members = Object.keys(found) as (keyof Identity)[]
+function refuseOther({ verdict, identity }: DecisionFile, found: CutoverIdentity): void {
+  const members = Object.keys(found) as (keyof CutoverIdentity)[]
   const details = [
     ...('verdict' in verdict && verdict.verdict === 'go' ? [] : ['verdict']),
     ...members.filter((name) => identity[name] !== found[name]),

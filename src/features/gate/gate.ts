@@ -1,5 +1,5 @@
 import { judgeGate } from '../../core/gate/judge-gate.ts'
-import type { EvidenceLog, Judgement, SignoffOutcome } from '../../core/gate/types.ts'
+import type { EvidenceLog, GateJudgement, SignoffOutcome } from '../../core/gate/types.ts'
 import type { GateReport } from '../../core/report/types.ts'
 import { type GateInputs, type GateRequest, readGateInputs } from '../item-states/gate-inputs.ts'
 import { loadItemFacts, refuseWaivers } from '../item-states/item-facts.ts'
@@ -10,7 +10,7 @@ import { signoffForGate } from '../signoff/verify-for-gate.ts'
 type Hands = Pick<Adapters, 'readEvidence' | 'judgeEvidence' | 'signoffCrypto'>
 
 export interface Judged extends GateInputs {
-  readonly judgement: Judgement
+  readonly judgement: GateJudgement
   readonly evidence: EvidenceLog
   readonly signoff: SignoffOutcome
 }

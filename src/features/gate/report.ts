@@ -1,23 +1,23 @@
-import { limitText } from '../../core/gate/limit-text.ts'
-import { nextCommand, remeasureCommand } from '../../core/gate/next.ts'
+import { formatLimit } from '../../core/gate/limit-text.ts'
+import { findNextCommand, buildRemeasureCommand } from '../../core/gate/next.ts'
 import type {
   ChecklistItem,
   EvidenceEntry,
   EvidenceLog,
   GateItemState,
-  Identity,
-  ItemVerdict,
-  Judgement,
+  CutoverIdentity,
+  ItemResult,
+  GateJudgement,
   SignoffOutcome,
 } from '../../core/gate/types.ts'
 import type { GateEvidence, GateItem, GateReport } from '../../core/report/types.ts'
-import { EXITS } from '../../core/exit.ts'
+import { EXIT_STATUSES } from '../../core/exit.ts'
 import type { GateFiles } from '../team-folder/load-gate-files.ts'
 
 interface Beside {
   readonly files: GateFiles
   readonly evidence: EvidenceLog
-  readonly identity: Identity
+  readonly identity: CutoverIdentity
   readonly signoff: SignoffOutcome
   readonly timing: GateReport['timing']
 }
@@ -27,7 +27,7 @@ const MOST_ENDS = 3
 
 /** The judgement with what people need beside it. */
 export function gateReport(
-  judgement: Judgement,
+  judgement: GateJudgement,
   { files, evidence, identity, signoff, timing }: Beside,
 ): GateReport {
   const { checklist } = files
@@ -38,13 +38,13 @@ export function gateReport(
       .map((found) => gateItem(item, found, entries)),
   )
   const measured = items.filter(({ state, evidence: one }) => MEASURED.has(state) && one !== null)
-  const remeasure = remeasureCommand(judgement)
+  const remeasure = buildRemeasureCommand(judgement)
   return {
     schemaVersion: 1,
     kind: 'gate',
     verdict: judgement.verdict,
     exitName: judgement.exitName,
-    exitCode: EXITS[judgement.exitName][0],
+    exitCode: EXIT_STATUSES[judgement.exitName][0],
     counts: {
       expected: items.length,
       compared: measured.length,
@@ -81,7 +81,7 @@ const MEASURED: ReadonlySet<GateItemState> = new Set(['pass', 'fail', 'waived'])
 
 const countStates = (
   items: readonly GateItem[],
-  states: Judgement['counts'],
+  states: GateJudgement['counts'],
 ): GateReport['counts']['states'] =>
   Object.fromEntries(
     Object.keys(states).map((state) => [state, items.filter((one) => one.state === state).length]),
@@ -95,7 +95,7 @@ function firstCommand(items: readonly GateItem[], remeasure: string | null): str
 
 function gateItem(
   item: ChecklistItem,
-  { measured, evidence, ...found }: ItemVerdict,
+  { measured, evidence, ...found }: ItemResult,
   entries: readonly EvidenceEntry[],
 ): GateItem {
   const own = entries.filter(({ record }) => record.item === item.id).reverse()
@@ -108,7 +108,7 @@ function gateItem(
     remediation: item.remediation,
     measured: measured.map(({ limit, value, held }) => ({
       measure: limit.measure,
-      required: limitText(limit),
+      required: formatLimit(limit),
       value: value === null ? null : String(value),
       held,
     })),
@@ -117,7 +117,7 @@ function gateItem(
       .filter((one) => one !== counted)
       .slice(0, MOST_HISTORY)
       .map(({ record: { seq, ended_at, result, where } }) => ({ seq, ended_at, result, where })),
-    next: nextCommand(item, found),
+    next: findNextCommand(item, found),
   }
 }
 

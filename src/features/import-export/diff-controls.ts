@@ -1,15 +1,15 @@
 import { Readable } from 'node:stream'
-import type { Compare } from '../../core/parity/compare.ts'
-import { comparerFaults } from '../../core/parity/comparer-controls.ts'
-import { rowLine } from '../../core/row-format/row-line.ts'
+import type { JsonComparer } from '../../core/parity/compare.ts'
+import { findComparerFaults } from '../../core/parity/comparer-controls.ts'
+import { formatRowLine } from '../../core/row-format/row-line.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
-import { type Checked, passed } from '../../core/report/check-report.ts'
+import { type CheckResult, passResult } from '../../core/report/check-report.ts'
 import { mergeRows } from './merge-rows.ts'
 import { pairFindings } from './row-report.ts'
 
 /** Rows made for the purpose, enough that a difference can stand first, last and in between. */
 const LINES = ['a', 'b', 'c'].map((scope) =>
-  rowLine(
+  formatRowLine(
     'tenant_override',
     `{"created_at":"2026-01-01T00:00:00.000Z","created_by":"x","flag_key":"ff.a","revision":1,"tenant_id":"${scope}","updated_at":"2026-01-01T00:00:00.000Z","updated_by":"x","value":1}`,
   ),
@@ -33,8 +33,8 @@ const CASES: readonly (readonly [Lines, Lines, number])[] = [
  * What is judged before a diff is believed: the comparer on pairs whose answer is known, and the walk on
  * sides that differ by one row, at every place, and on a side with itself.
  */
-export async function diffControls(compare: Compare): Promise<readonly Checked[]> {
-  const comparer = comparerFaults(compare)
+export async function diffControls(compare: JsonComparer): Promise<readonly CheckResult[]> {
+  const comparer = findComparerFaults(compare)
   const walk = await walkFaults(compare)
   return [
     control('control.comparer', 'pairs whose answer is known', comparer),
@@ -42,13 +42,13 @@ export async function diffControls(compare: Compare): Promise<readonly Checked[]
   ]
 }
 
-function control(id: string, title: string, faults: readonly string[]): Checked {
-  if (faults.length === 0) return passed(id, title)
+function control(id: string, title: string, faults: readonly string[]): CheckResult {
+  if (faults.length === 0) return passResult(id, title)
   const findings = faults.map((detail) => ({ code: 'control_not_held', pointer: null, detail }))
   return { id, title, state: 'inconclusive', findings, next: 'Nothing that this diff says counts.' }
 }
 
-async function walkFaults(compare: Compare): Promise<readonly string[]> {
+async function walkFaults(compare: JsonComparer): Promise<readonly string[]> {
   const faults: string[] = []
   for (const [index, [left, right, expected]] of CASES.entries()) {
     for (const lines of [LINES.length, 1]) {
@@ -60,7 +60,7 @@ async function walkFaults(compare: Compare): Promise<readonly string[]> {
   return faults
 }
 
-async function differencesOf(left: Side, right: Side, compare: Compare): Promise<number> {
+async function differencesOf(left: Side, right: Side, compare: JsonComparer): Promise<number> {
   let found = 0
   await mergeRows(left, right, {
     same: () => true,

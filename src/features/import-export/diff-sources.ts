@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Compare } from '../../core/parity/compare.ts'
-import { keyOfLine } from '../../core/row-format/row-line.ts'
-import { keyText, type RowKey, type Table, TABLES } from '../../core/rows/rows.ts'
+import type { JsonComparer } from '../../core/parity/compare.ts'
+import { readLineKey } from '../../core/row-format/row-line.ts'
+import { formatRowKey, type RowKey, type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
 import type { RowSource } from '../../ports/rows.ts'
 import { type HeldLine, mergeRows, type MergeVisitor, type SideName } from './merge-rows.ts'
 import { mergeSample } from './merge-sample.ts'
@@ -25,7 +25,7 @@ export interface DiffOptions {
   /** Told how many rows lie behind. */
   readonly progress: (rows: number) => void
   readonly stopped: () => boolean
-  readonly compare: Compare
+  readonly compare: JsonComparer
   /** How long is waited before each further look at what differs. */
   readonly pauseMs: number
   /** Which share of the baseline's rows is looked at, 0 to 1; null for all of both sides. */
@@ -33,7 +33,7 @@ export interface DiffOptions {
 }
 /** What came of one table. */
 export interface TableDiff {
-  readonly table: Table
+  readonly table: TableName
   /** Keys that stand on either side. */
   readonly rows: number
   readonly findings: readonly RowFinding[]
@@ -57,7 +57,7 @@ export async function diffSources(
   if (options.sample === null) await mergeRows(sides.baseline, sides.candidate, visitor)
   else await mergeSample(sides, visitor, options.sample)
   const tables: TableDiff[] = []
-  for (const table of TABLES) {
+  for (const table of TABLE_NAMES) {
     const { rows, broken, suspects } = visitor.found[table]
     const looked = await settle(sides, suspects, { ...options, table })
     tables.push({ ...looked, table, rows, findings: [...broken, ...looked.findings] })
@@ -77,7 +77,7 @@ interface Found {
 }
 
 class DiffVisitor implements MergeVisitor {
-  readonly found: Readonly<Record<Table, Found>> = {
+  readonly found: Readonly<Record<TableName, Found>> = {
     flag_registry: { rows: 0, broken: [], suspects: [] },
     tenant_override: { rows: 0, broken: [], suspects: [] },
     user_override: { rows: 0, broken: [], suspects: [] },
@@ -92,7 +92,7 @@ class DiffVisitor implements MergeVisitor {
     this.options = options
   }
 
-  same(table: Table, count: number, uncertain: readonly string[]): boolean {
+  same(table: TableName, count: number, uncertain: readonly string[]): boolean {
     for (const line of uncertain) {
       if (!this.goesOn()) break
       this.hold(table, this.sequence.findings(table, line))
@@ -126,19 +126,19 @@ class DiffVisitor implements MergeVisitor {
     return !this.full && !this.options.stopped()
   }
 
-  private count(table: Table, rows: number): void {
+  private count(table: TableName, rows: number): void {
     this.found[table].rows += rows
     this.rows += rows
     this.options.progress(this.rows)
   }
 
-  private suspect(table: Table, suspect: Suspect): void {
+  private suspect(table: TableName, suspect: Suspect): void {
     this.found[table].suspects.push(suspect)
     this.differing += 1
   }
 
   /** What breaks page 1 is a finding on either side, and on both alike. */
-  private hold(table: Table, findings: readonly RowFinding[]): void {
+  private hold(table: TableName, findings: readonly RowFinding[]): void {
     if (findings.length === 0) return
     this.found[table].broken.push(...findings)
     this.differing += 1
@@ -146,7 +146,7 @@ class DiffVisitor implements MergeVisitor {
 }
 
 interface Settling extends Pick<DiffOptions, 'compare' | 'pauseMs'> {
-  readonly table: Table
+  readonly table: TableName
 }
 
 /** Looks again at what differs: a row that was on its way is the same by then, and one that stays is a difference. */
@@ -176,7 +176,7 @@ async function settle(
 async function lookAgain(
   sides: Readonly<Record<SideName, RowSource>>,
   suspects: readonly Suspect[],
-  table: Table,
+  table: TableName,
 ): Promise<readonly Suspect[]> {
   const keys = suspects.map(({ key }) => key)
   const [baseline, candidate] = (
@@ -185,20 +185,20 @@ async function lookAgain(
   return suspects.map(({ key }) => ({
     key,
     lines: {
-      baseline: baseline.get(keyText(key)) ?? [],
-      candidate: candidate.get(keyText(key)) ?? [],
+      baseline: baseline.get(formatRowKey(key)) ?? [],
+      candidate: candidate.get(formatRowKey(key)) ?? [],
     },
   }))
 }
 
 type Lines = ReadonlyMap<string, readonly string[]>
 
-function byKey(lines: readonly string[], table: Table): Lines {
+function byKey(lines: readonly string[], table: TableName): Lines {
   const found = new Map<string, string[]>()
   for (const line of lines) {
-    const read = keyOfLine(table, line)
+    const read = readLineKey(table, line)
     if (read === null) continue
-    const text = keyText(read.key)
+    const text = formatRowKey(read.key)
     found.set(text, [...(found.get(text) ?? []), line])
   }
   return found
@@ -209,7 +209,7 @@ const sameLines = (a: Suspect, b: Suspect): boolean =>
   a.lines.candidate.join('\n') === b.lines.candidate.join('\n')
 
 /** What is different about one key by now. */
-function suspectFindings({ key, lines }: Suspect, compare: Compare): readonly RowFinding[] {
+function suspectFindings({ key, lines }: Suspect, compare: JsonComparer): readonly RowFinding[] {
   const { baseline, candidate } = lines
   const row = rowPointer(key)
   if (baseline.length > 1 || candidate.length > 1) return [repeatedFinding(key)]

@@ -1,11 +1,11 @@
 import { throwIfEnded } from '../../concurrency/ended.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
-import { type Table, TABLES } from '../../core/rows/rows.ts'
+import { type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { LineSequence, type RowFinding } from './row-report.ts'
 
@@ -51,7 +51,7 @@ export async function exportRows(request: ExportRequest): Promise<CheckReport> {
     await source.close()
   }
   const duration_ms = now().getTime() - started.getTime()
-  return checkReport('export', lines.items(sha256), {
+  return buildCheckReport('export', lines.items(sha256), {
     timing: { started_at: started.toISOString(), duration_ms, ms: {} },
   })
 }
@@ -64,7 +64,7 @@ class Outgoing {
   private readonly request: ExportRequest
   private readonly source: RowSource
   private readonly sequence = new LineSequence()
-  private readonly broken: Readonly<Record<Table, RowFinding[]>> = {
+  private readonly broken: Readonly<Record<TableName, RowFinding[]>> = {
     flag_registry: [],
     tenant_override: [],
     user_override: [],
@@ -94,17 +94,17 @@ class Outgoing {
       yield batch.bytes
     }
     progress(of, of)
-    if (TABLES.some((table) => this.broken[table].length > 0)) throw new Refused()
+    if (TABLE_NAMES.some((table) => this.broken[table].length > 0)) throw new Refused()
   }
 
   /** @param sha256 of the store that was written; null where none was */
-  items(sha256: string | null): readonly Checked[] {
-    const rows = TABLES.map((table): Checked => {
-      const item = passed(table, `${this.source.counts[table]} rows`)
+  items(sha256: string | null): readonly CheckResult[] {
+    const rows = TABLE_NAMES.map((table): CheckResult => {
+      const item = passResult(table, `${this.source.counts[table]} rows`)
       const findings = this.broken[table]
       return findings.length === 0 ? item : { ...item, state: 'fail', findings, next: NEXT }
     })
-    return sha256 === null ? rows : [...rows, passed('store', `snapshot sha256 ${sha256}`)]
+    return sha256 === null ? rows : [...rows, passResult('store', `snapshot sha256 ${sha256}`)]
   }
 
   private judge({ table, bytes, unsure }: RowBatch): void {

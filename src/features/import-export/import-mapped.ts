@@ -1,20 +1,20 @@
 import { loadArtefact } from '../../artefacts/load.ts'
-import { mappingProblems } from '../../artefacts/rules/mapping-rules.ts'
+import { findMappingProblems } from '../../artefacts/rules/mapping-rules.ts'
 import { throwIfEnded } from '../../concurrency/ended.ts'
 import { EMPTY_HEAD } from '../../core/audit/record.ts'
-import type { Listing } from '../../core/import-mapping/listing.ts'
+import type { BoundedList } from '../../core/import-mapping/listing.ts'
 import { mapDocument, type MappedDocument } from '../../core/import-mapping/map-document.ts'
-import type { Change, MappedRow, Mapping } from '../../core/import-mapping/types.ts'
+import type { MappingChange, MappedRow, ImportMapping } from '../../core/import-mapping/types.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
-import { type Table, TABLES } from '../../core/rows/rows.ts'
+import { type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
-import { artefactError } from '../../artefacts/artefact-error.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { toArtefactError } from '../../artefacts/artefact-error.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { importInto, type ImportRequest, type ImportSource } from './import-rows.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
-import { readDocument } from './read-document.ts'
+import { readImportDocument } from './read-document.ts'
 import type { RowFinding } from './row-report.ts'
 
 export interface MappedRequest extends Omit<ImportRequest, 'source' | 'database'> {
@@ -34,12 +34,12 @@ export interface MappedRequest extends Omit<ImportRequest, 'source' | 'database'
 export async function importMapped(request: MappedRequest): Promise<CheckReport> {
   const started = request.now()
   const mapping = await loadMapping(request.mapping)
-  const { node, faults } = await readDocument(request.file)
+  const { node, faults } = await readImportDocument(request.file)
   const document = node === null ? null : mapDocument(node, mapping)
   const whole = faults.map(({ code, detail }) => ({ code, pointer: '', detail }))
   const items = documentItems(whole, document)
   if (document === null || items.some(({ state }) => state === 'fail'))
-    return checkReport('import', items)
+    return buildCheckReport('import', items)
   if (document.rows.length === 0)
     throw new FfError('nothing_to_check', `${request.file} holds no row that the mapping names.`, {
       hint: 'Name the file that the service keeps its flags in, and a mapping that was made for it.',
@@ -54,37 +54,37 @@ export async function importMapped(request: MappedRequest): Promise<CheckReport>
     )
   const written = await storeItems(request, into.folder, source)
   const duration_ms = request.now().getTime() - started.getTime()
-  return checkReport('import', [...items, ...written], {
+  return buildCheckReport('import', [...items, ...written], {
     exits: request.dryRun ? ['not_ready'] : [],
     timing: { started_at: started.toISOString(), duration_ms, ms: {} },
   })
 }
 
 /** @throws FfError `artefact_invalid` with all that is wrong with it */
-async function loadMapping(path: string): Promise<Mapping> {
+async function loadMapping(path: string): Promise<ImportMapping> {
   const result = await loadArtefact('incumbent_mapping', { path, shown: path })
-  const problems = result.ok ? mappingProblems(result.loaded) : result.problems
-  if (!result.ok || problems.length > 0) throw artefactError(problems)
+  const problems = result.ok ? findMappingProblems(result.loaded) : result.problems
+  if (!result.ok || problems.length > 0) throw toArtefactError(problems)
   return result.loaded.value
 }
 
 function documentItems(
   faults: readonly RowFinding[],
   document: MappedDocument | null,
-): readonly Checked[] {
+): readonly CheckResult[] {
   const refused = faults.length + (document?.refusals.count ?? 0)
   const findings = [...faults, ...(document?.refusals.kept ?? [])]
   const title = `left behind on purpose: ${document?.ignored ?? 0}`
-  const item: Checked =
+  const item: CheckResult =
     refused === 0
-      ? passed('mapping', title)
+      ? passResult('mapping', title)
       : { id: 'mapping', title: `${refused} refused`, state: 'fail', findings, next: NEXT }
   return document === null ? [item] : [item, changesItem(document.changes)]
 }
 const NEXT = 'Correct the file, or its mapping; nothing was written.'
 
-const changesItem = ({ count, kept }: Listing<Change>): Checked => ({
-  ...passed('changes', `values that a row holds otherwise: ${count}, listed: ${kept.length}`),
+const changesItem = ({ count, kept }: BoundedList<MappingChange>): CheckResult => ({
+  ...passResult('changes', `values that a row holds otherwise: ${count}, listed: ${kept.length}`),
   findings: kept.map(({ code, pointer, was, becomes }) => ({
     code,
     pointer,
@@ -104,17 +104,19 @@ async function storeItems(
   { adapters, dryRun, signal }: MappedRequest,
   folder: string | null,
   source: ImportSource,
-): Promise<readonly Checked[]> {
+): Promise<readonly CheckResult[]> {
   if (folder === null)
     throw new FfError('target_invalid', 'No folder was named for the store.', {
       hint: 'Write --into file:DIR, for a new folder or an empty one.',
     })
   const words = dryRun ? 'to write' : 'written'
-  const rows = TABLES.map((table) => passed(table, `${source.counts[table]} rows ${words}`))
+  const rows = TABLE_NAMES.map((table) =>
+    passResult(table, `${source.counts[table]} rows ${words}`),
+  )
   if (dryRun) return rows
   const about = { counts: source.counts, head: EMPTY_HEAD, epoch: 0 }
   const sha256 = await adapters.writeNewStore(folder, about, bytesOf(source, signal))
-  return [...rows, passed('store', `snapshot sha256 ${sha256}`)]
+  return [...rows, passResult('store', `snapshot sha256 ${sha256}`)]
 }
 
 async function* bytesOf(source: ImportSource, signal: AbortSignal): AsyncGenerator<Buffer> {
@@ -133,14 +135,14 @@ async function* bytesOf(source: ImportSource, signal: AbortSignal): AsyncGenerat
 const BATCH_ROWS = 1_000
 
 function sourceOf(rows: readonly MappedRow[]): ImportSource {
-  const of = (table: Table): readonly MappedRow[] => rows.filter((row) => row.table === table)
+  const of = (table: TableName): readonly MappedRow[] => rows.filter((row) => row.table === table)
   const counts = Object.fromEntries(
-    TABLES.map((table) => [table, of(table).length]),
+    TABLE_NAMES.map((table) => [table, of(table).length]),
   ) as RowSource['counts']
   return {
     counts,
     lines: async function* (): AsyncGenerator<RowBatch> {
-      for (const table of TABLES) {
+      for (const table of TABLE_NAMES) {
         const own = of(table)
         for (let from = 0; from < own.length; from += BATCH_ROWS) {
           const lines = own.slice(from, from + BATCH_ROWS).map(({ line }) => `${line}\n`)

@@ -4,11 +4,11 @@ import { withAll } from '../../concurrency/open-all.ts'
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
-import { TABLES } from '../../core/rows/rows.ts'
+import { TABLE_NAMES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import type { RowSource } from '../../ports/rows.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { loadPersistence, type Persistence } from '../migrate/load-persistence.ts'
 import { ImportVisitor, type TableImport } from './import-visitor.ts'
 import { mergeRows } from './merge-rows.ts'
@@ -40,7 +40,7 @@ export async function importRows(request: ImportRequest): Promise<CheckReport> {
 export async function importInto(
   request: ImportRequest,
   inputs: Persistence,
-  before: readonly Checked[] = [],
+  before: readonly CheckResult[] = [],
 ): Promise<CheckReport> {
   const started = request.now()
   const judged = await walk(request, inputs, null)
@@ -118,39 +118,39 @@ const hashed = (
 })
 
 function boundaryText({ visitor, digest }: Walked): CanonicalJson {
-  const counts = TABLES.map((table) => `"${table}":${visitor.tables[table].rows}`).join(',')
+  const counts = TABLE_NAMES.map((table) => `"${table}":${visitor.tables[table].rows}`).join(',')
   return `{"rows":{${counts}},"sha256":"${digest}"}` as CanonicalJson
 }
 
 interface Done extends Walked {
   readonly written: boolean
-  readonly before: readonly Checked[]
+  readonly before: readonly CheckResult[]
 }
 function toReport(
   { now, dryRun }: ImportRequest,
   started: Date,
   { visitor, faults, digest, written, before }: Done,
 ): CheckReport {
-  const items = TABLES.map((table): Checked => {
+  const items = TABLE_NAMES.map((table): CheckResult => {
     const { findings, ...counts } = visitor.tables[table]
-    const item = { ...passed(table, words(counts, written)), findings }
+    const item = { ...passResult(table, words(counts, written)), findings }
     return findings.length === 0 ? item : { ...item, state: 'fail', next: NEXT }
   })
-  const source = passed('source', `sha256 ${digest} over ${visitor.rows} rows`)
-  const broken: Checked = {
+  const source = passResult('source', `sha256 ${digest} over ${visitor.rows} rows`)
+  const broken: CheckResult = {
     ...source,
     state: 'fail',
     findings: faults.map(({ code, detail }) => ({ code, pointer: null, detail })),
     next: 'Restore the store from its last good copy; nothing was written.',
   }
-  const empty: Checked = {
+  const empty: CheckResult = {
     ...source,
     state: 'inconclusive',
     title: 'holds no row',
     next: 'Name the store that holds the rows.',
   }
   const duration_ms = now().getTime() - started.getTime()
-  return checkReport(
+  return buildCheckReport(
     'import',
     [...before, faults.length > 0 ? broken : visitor.rows === 0 ? empty : source, ...items],
     {

@@ -1,9 +1,9 @@
 import { compareJson } from '../../core/parity/compare.ts'
-import { problem, type ProblemCode } from '../../core/problem.ts'
-import { isNumber } from '../../core/json/read.ts'
-import { type ImportRow, importRow } from '../../core/row-format/column-texts.ts'
-import { memberOf, readLine } from '../../core/row-format/row-line.ts'
-import { type RowKey, type Table, typeOfValue } from '../../core/rows/rows.ts'
+import { makeProblem, type ProblemCode } from '../../core/problem.ts'
+import { isJsonNumber } from '../../core/json/read.ts'
+import { type ImportRow, parseImportRow } from '../../core/row-format/column-texts.ts'
+import { getMember, parseRowLine } from '../../core/row-format/row-line.ts'
+import { type RowKey, type TableName, detectValueType } from '../../core/rows/rows.ts'
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import type { ColumnTexts, RowSink, RowSource } from '../../ports/rows.ts'
 import type { HeldLine, MergeVisitor, SideName } from './merge-rows.ts'
@@ -54,7 +54,7 @@ interface ImportOptions {
 
 /** Decides of each row of the source what becomes of it; the source is the baseline of the walk. */
 export class ImportVisitor implements MergeVisitor {
-  readonly tables: Readonly<Record<Table, TableImport>> = {
+  readonly tables: Readonly<Record<TableName, TableImport>> = {
     flag_registry: none(),
     tenant_override: none(),
     user_override: none(),
@@ -82,7 +82,7 @@ export class ImportVisitor implements MergeVisitor {
   /** What the database holds, its flags noted as they come by: an override may be of one that only it has. */
   seeFlags(held: RowSource): Pick<RowSource, 'lines'> {
     const note = (line: string): void =>
-      this.noteFlag(importRow('flag_registry', line), 'flag_registry')
+      this.noteFlag(parseImportRow('flag_registry', line), 'flag_registry')
     return {
       lines: async function* () {
         for await (const batch of held.lines()) {
@@ -94,7 +94,7 @@ export class ImportVisitor implements MergeVisitor {
     }
   }
 
-  same(table: Table, count: number, uncertain: readonly string[]): boolean {
+  same(table: TableName, count: number, uncertain: readonly string[]): boolean {
     const counts = this.tables[table]
     counts.same += count
     this.count(table, count)
@@ -107,7 +107,7 @@ export class ImportVisitor implements MergeVisitor {
     const counts = this.tables[table]
     this.count(table, 1)
     const row = this.judged(source)
-    const there = importRow(table, held.line)
+    const there = parseImportRow(table, held.line)
     const revision = there.ok ? there.row.revision : revisionOf(held.line)
     if (row === null) return this.goesOn()
     if (row.revision > revision) this.write(table, row)
@@ -165,13 +165,13 @@ export class ImportVisitor implements MergeVisitor {
     return !this.options.stopped()
   }
 
-  private count(table: Table, rows: number): void {
+  private count(table: TableName, rows: number): void {
     this.tables[table].rows += rows
     this.rows += rows
     this.options.progress(this.rows)
   }
 
-  private refuse(table: Table, findings: readonly RowFinding[]): void {
+  private refuse(table: TableName, findings: readonly RowFinding[]): void {
     this.refused += findings.length
     const { findings: held } = this.tables[table]
     held.push(...findings.slice(0, Math.max(0, MOST_FINDINGS - held.length)))
@@ -180,7 +180,7 @@ export class ImportVisitor implements MergeVisitor {
   /** The row, or null where it is refused, which is noted. */
   private judged({ table, key, line, repeated }: HeldLine): ImportRow | null {
     if (repeated) this.refuse(table, [repeatedFinding(key)])
-    const read = importRow(table, line)
+    const read = parseImportRow(table, line)
     if (!read.ok) {
       this.refuse(table, brokenFindings(key, read.problems, null))
       return null
@@ -188,13 +188,13 @@ export class ImportVisitor implements MergeVisitor {
     this.noteFlag(read, table)
     const wrong = this.misfits(table, key, read.row)
     if (wrong === null) return read.row
-    this.refuse(table, brokenFindings(key, [problem(...wrong)], null))
+    this.refuse(table, brokenFindings(key, [makeProblem(...wrong)], null))
     return null
   }
 
   /** What a row says that its flag does not allow (page 1, state). */
   private misfits(
-    table: Table,
+    table: TableName,
     { flag_key }: RowKey,
     { values }: ImportRow,
   ): readonly [ProblemCode, string] | null {
@@ -202,7 +202,7 @@ export class ImportVisitor implements MergeVisitor {
     if (type === undefined) return ['flag_unknown', '/flag_key']
     const names = table === 'flag_registry' ? ['/default_value', '/safe_value'] : ['/value']
     const at = values.findIndex(
-      (value) => value !== null && typeOfValue(value as CanonicalJson) !== type,
+      (value) => value !== null && detectValueType(value as CanonicalJson) !== type,
     )
     return at < 0 ? null : ['value_type_mismatch', names[at] ?? '']
   }
@@ -210,7 +210,7 @@ export class ImportVisitor implements MergeVisitor {
   /** A row that the database keeps must go with its flag as it will be (page 1, `type_in_use`). */
   private stays({ table, key, line }: HeldLine): void {
     if (table === 'flag_registry') return
-    const read = importRow(table, line)
+    const read = parseImportRow(table, line)
     const wrong = read.ok ? this.misfits(table, key, read.row) : null
     if (wrong === null) return
     const detail = 'stands in the database, and its flag would be of another type'
@@ -218,13 +218,13 @@ export class ImportVisitor implements MergeVisitor {
   }
 
   /** Told of every flag that stands, or will. */
-  private noteFlag(read: ReturnType<typeof importRow>, table: Table): void {
+  private noteFlag(read: ReturnType<typeof parseImportRow>, table: TableName): void {
     if (!read.ok || table !== 'flag_registry') return
     const [flag_key, type] = read.row.texts
     if (flag_key != null && type != null) this.types.set(flag_key, type)
   }
 
-  private write(table: Table, row: ImportRow): void {
+  private write(table: TableName, row: ImportRow): void {
     this.tables[table].writes += 1
     if (this.sink === null) return
     if (this.chunks.at(-1)?.table !== table) this.chunks.push({ table, rows: [] })
@@ -234,13 +234,13 @@ export class ImportVisitor implements MergeVisitor {
 
 /** Of a row that breaks page 1; no number where it has none, which is past none and before none. */
 function revisionOf(line: string): number {
-  const revision = memberOf(readLine(line)?.node ?? null, 'revision') ?? null
-  return typeof revision === 'object' && revision !== null && isNumber(revision)
+  const revision = getMember(parseRowLine(line)?.node ?? null, 'revision') ?? null
+  return typeof revision === 'object' && revision !== null && isJsonNumber(revision)
     ? Number(revision.lexeme)
     : Number.NaN
 }
 
 interface Chunk {
-  readonly table: Table
+  readonly table: TableName
   readonly rows: ColumnTexts[]
 }

@@ -1,5 +1,5 @@
-import { compareLines, keyOfLine, type RowLine } from '../../core/row-format/row-line.ts'
-import { type Table, TABLES } from '../../core/rows/rows.ts'
+import { compareRowLines, readLineKey, type RowLine } from '../../core/row-format/row-line.ts'
+import { type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
 
@@ -14,7 +14,7 @@ export type SideName = 'baseline' | 'candidate'
 /** What two sides come to, row by row. Returning false ends the merge. */
 export interface MergeVisitor {
   /** Rows that are the same bytes on both sides. @param uncertain those of them that nobody held to page 1 */
-  same(table: Table, count: number, uncertain: readonly string[]): boolean
+  same(table: TableName, count: number, uncertain: readonly string[]): boolean
   /** One key, other bytes. */
   pair(baseline: HeldLine, candidate: HeldLine): boolean
   /** A key that the other side has not. */
@@ -61,7 +61,7 @@ function step(left: Cursor, right: Cursor, visitor: MergeVisitor): boolean {
 /** Where one side has a table, or rows of it, that the other has come past. */
 function alone(left: Cursor, right: Cursor): readonly [SideName, HeldLine] {
   const rank = ({ batch }: Cursor): number =>
-    batch === null ? TABLES.length : TABLES.indexOf(batch.table)
+    batch === null ? TABLE_NAMES.length : TABLE_NAMES.indexOf(batch.table)
   const cursor = rank(left) < rank(right) ? left : right
   return [cursor.side, cursor.take()]
 }
@@ -75,7 +75,7 @@ function firstDifference(left: Cursor, right: Cursor, visitor: MergeVisitor): bo
     length = a
   }
   if (length > 0 && !skip(left, right, { length, visitor })) return false
-  const order = compareLines(left.peek(), right.peek())
+  const order = compareRowLines(left.peek(), right.peek())
   if (order === 0) return visitor.pair(left.take(), right.take())
   const cursor = order < 0 ? left : right
   return visitor.only(cursor.side, cursor.take())
@@ -135,7 +135,7 @@ class Cursor {
     await this.batches.return?.()
   }
 
-  get table(): Table {
+  get table(): TableName {
     return this.loaded.table
   }
   /** Bytes that are loaded and not passed. */
@@ -194,7 +194,7 @@ class Cursor {
     const { table, bytes } = this.loaded
     const end = this.at + length - 1
     const start = Math.max(this.at, bytes.lastIndexOf(NEWLINE, end - 1) + 1)
-    this.before = keyOfLine(table, bytes.toString('utf8', start, end)) ?? this.before
+    this.before = readLineKey(table, bytes.toString('utf8', start, end)) ?? this.before
     this.pass(length)
   }
 
@@ -203,9 +203,9 @@ class Cursor {
     if (this.head !== null) return this.head
     const { table, bytes } = this.loaded
     const line = bytes.toString('utf8', this.at, bytes.indexOf(NEWLINE, this.at))
-    const read = keyOfLine(table, line)
+    const read = readLineKey(table, line)
     if (read === null) throw corrupt(this.side, `${table} has a row without a key`)
-    const order = this.before === null ? -1 : compareLines(this.before, read)
+    const order = this.before === null ? -1 : compareRowLines(this.before, read)
     if (order > 0) throw corrupt(this.side, `${table} is not sorted by its key`)
     this.before = read
     this.head = { ...read, line, repeated: order === 0 }

@@ -1,5 +1,5 @@
-import { keyOfLine } from '../../core/row-format/row-line.ts'
-import { keyText, type Table } from '../../core/rows/rows.ts'
+import { readLineKey } from '../../core/row-format/row-line.ts'
+import { formatRowKey, type TableName } from '../../core/rows/rows.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
 import type { HeldLine, MergeVisitor, SideName } from './merge-rows.ts'
 
@@ -33,8 +33,8 @@ export async function mergeSample(
 function sampled({ table, bytes }: RowBatch, share: number): readonly HeldLine[] {
   const lines = bytes.toString('utf8').split('\n').slice(0, -1)
   return lines.flatMap((line): HeldLine[] => {
-    const read = keyOfLine(table, line)
-    return read !== null && spread(keyText(read.key)) < share * WHOLE
+    const read = readLineKey(table, line)
+    return read !== null && spread(formatRowKey(read.key)) < share * WHOLE
       ? [{ ...read, line, repeated: false }]
       : []
   })
@@ -63,19 +63,23 @@ async function visit(
   )
   const there = byKey(table, lines)
   return chosen.every((row) => {
-    const other = there.get(keyText(row.key))
+    const other = there.get(formatRowKey(row.key))
     if (other === undefined) return visitor.only('baseline', row)
     if (other.line !== row.line) return visitor.pair(row, other)
     return visitor.same(table, 1, [row.line])
   })
 }
 
-function byKey(table: Table, lines: readonly string[]): ReadonlyMap<string, HeldLine> {
+function byKey(table: TableName, lines: readonly string[]): ReadonlyMap<string, HeldLine> {
   const found = new Map<string, HeldLine>()
   for (const line of lines) {
-    const read = keyOfLine(table, line)
+    const read = readLineKey(table, line)
     if (read !== null)
-      found.set(keyText(read.key), { ...read, line, repeated: found.has(keyText(read.key)) })
+      found.set(formatRowKey(read.key), {
+        ...read,
+        line,
+        repeated: found.has(formatRowKey(read.key)),
+      })
   }
   return found
 }

@@ -1,5 +1,5 @@
-import { readText } from '../../artefacts/read-text.ts'
-import { type JsonNode, readJson } from '../../core/json/read.ts'
+import { readTextFile } from '../../artefacts/read-text.ts'
+import { type JsonNode, parseLosslessJson } from '../../core/json/read.ts'
 import { FfError } from '../../errors.ts'
 
 /** A whole document is held in memory while it is looked at. */
@@ -21,8 +21,8 @@ interface Document {
  *
  * @throws FfError `artefact_invalid` where it is no JSON document that can be looked at
  */
-export async function readDocument(path: string): Promise<Document> {
-  const read = await readText(path, path, MAX_BYTES)
+export async function readImportDocument(path: string): Promise<Document> {
+  const read = await readTextFile(path, path, MAX_BYTES)
   if (!read.ok) {
     // Nothing more can be said of bytes that are no text.
     if (read.problem.code === 'utf8_invalid')
@@ -33,7 +33,7 @@ export async function readDocument(path: string): Promise<Document> {
   const mark: readonly DocumentFault[] = marked
     ? [{ code: 'byte_order_mark', detail: 'the file' }]
     : []
-  const json = readJson(marked ? read.text.slice(1) : read.text)
+  const json = parseLosslessJson(marked ? read.text.slice(1) : read.text)
   if (json.ok) return { node: json.node, faults: mark }
   const place = `line ${json.line}, column ${json.column}`
   if (json.code !== 'json_too_deep') throw unusable(path, `${json.code} at ${place}`)

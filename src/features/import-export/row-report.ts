@@ -1,15 +1,15 @@
-import { compareJson, type Compare } from '../../core/parity/compare.ts'
-import { fieldDifferences } from '../../core/parity/field-differences.ts'
-import { nodeText } from '../../core/parity/node-text.ts'
+import { compareJson, type JsonComparer } from '../../core/parity/compare.ts'
+import { classifyDifferences } from '../../core/parity/field-differences.ts'
+import { serializeNode } from '../../core/parity/node-text.ts'
 import { REPRESENTATIONS } from '../../core/parity/representation.ts'
-import { pointer } from '../../core/json/pointer.ts'
+import { appendPointer } from '../../core/json/pointer.ts'
 import type { JsonNode } from '../../core/json/read.ts'
 import type { Problem } from '../../core/problem.ts'
 import type { CheckFinding } from '../../core/report/types.ts'
-import { plainRow } from '../../core/row-format/plain-row.ts'
-import { compareLines, readLine, type RowLine } from '../../core/row-format/row-line.ts'
+import { parsePlainRow } from '../../core/row-format/plain-row.ts'
+import { compareRowLines, parseRowLine, type RowLine } from '../../core/row-format/row-line.ts'
 import { decodeRow, ROW_MEMBERS } from '../../core/rows/decode-row.ts'
-import type { RowKey, Table } from '../../core/rows/rows.ts'
+import type { RowKey, TableName } from '../../core/rows/rows.ts'
 
 export type RowFinding = Omit<CheckFinding, 'subject'>
 
@@ -20,16 +20,16 @@ const cut = (text: string): string =>
 /** The place of a row among those of its table, as a JSON pointer. */
 export const rowPointer = ({ scope_id, flag_key }: RowKey): string =>
   [...(scope_id === null ? [] : [scope_id]), flag_key].reduce(
-    (path, one) => pointer(path, cut(one)),
+    (path, one) => appendPointer(path, cut(one)),
     '',
   )
 
 /** How many fields a row of a table has that can differ, absent ones included. */
-export const fieldsOf = (table: Table): number => Object.keys(ROW_MEMBERS[table]).length
+export const fieldsOf = (table: TableName): number => Object.keys(ROW_MEMBERS[table]).length
 
 /** What breaks page 1 in a stored line; nothing for most, which are plain. */
 export function lineFindings(
-  table: Table,
+  table: TableName,
   line: string,
   side: string | null,
 ): readonly RowFinding[] {
@@ -41,11 +41,11 @@ export function lineFindings(
 export class LineSequence {
   private before: RowLine | null = null
 
-  findings(table: Table, line: string): readonly RowFinding[] {
+  findings(table: TableName, line: string): readonly RowFinding[] {
     const { row, problems } = lookAt(table, line)
     const found = brokenFindings(row?.key ?? NO_KEY, problems, null)
     if (row === null) return found
-    const order = this.before === null ? -1 : compareLines(this.before, row)
+    const order = this.before === null ? -1 : compareRowLines(this.before, row)
     this.before = row
     if (order < 0) return found
     return [...found, order === 0 ? repeatedFinding(row.key) : unsortedFinding(row.key)]
@@ -70,10 +70,10 @@ interface Looked {
   readonly row: RowLine | null
   readonly problems: readonly Problem[]
 }
-function lookAt(table: Table, line: string): Looked {
-  const plain = plainRow(table, line)
+function lookAt(table: TableName, line: string): Looked {
+  const plain = parsePlainRow(table, line)
   if (plain !== null) return { row: { table, key: plain.key }, problems: [] }
-  const read = readLine(line)
+  const read = parseRowLine(line)
   if (read === null) return { row: null, problems: [{ code: 'form_wrong', pointer: '' }] }
   return { row: read, problems: decodeRow(table, read.node, 'stored').broken ?? [] }
 }
@@ -94,12 +94,12 @@ export const brokenFindings = (
 export function pairFindings(
   key: RowKey,
   [left, right]: readonly [string, string],
-  compare: Compare = compareJson,
+  compare: JsonComparer = compareJson,
 ): readonly RowFinding[] {
-  const [a, b] = [readLine(left), readLine(right)]
+  const [a, b] = [parseRowLine(left), parseRowLine(right)]
   if (a === null || b === null) throw new Error('a line that was walked past cannot be read')
   const { differences } = compare(a.node, b.node)
-  return fieldDifferences(a.node, b.node, differences).map((one): RowFinding => {
+  return classifyDifferences(a.node, b.node, differences).map((one): RowFinding => {
     const [kind, what] = REPRESENTATIONS[one.representation]
     return {
       code: one.representation,
@@ -110,4 +110,4 @@ export function pairFindings(
 }
 
 const shown = (node: JsonNode | undefined): string =>
-  node === undefined ? 'absent' : cut(nodeText(node))
+  node === undefined ? 'absent' : cut(serializeNode(node))

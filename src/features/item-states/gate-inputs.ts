@@ -2,7 +2,7 @@ import { type GateFiles, gateFilesOf, type GateFolder } from '../team-folder/loa
 import { identityOf, type Running } from '../team-folder/identity.ts'
 import { readSignoffFiles } from '../team-folder/signoff-files.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import type { Identity } from '../../core/gate/types.ts'
+import type { CutoverIdentity } from '../../core/gate/types.ts'
 import type { SignoffTexts } from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { EvidenceTexts } from '../../ports/evidence.ts'
@@ -23,7 +23,7 @@ export interface GateTexts extends SignoffTexts {
 export interface GateInputs {
   readonly texts: GateTexts
   readonly files: GateFiles
-  readonly identity: Identity
+  readonly identity: CutoverIdentity
   readonly trust_pin: string | null
   readonly at: Instant
 }

@@ -2,10 +2,10 @@ import { signoffTools } from '../../artefacts/documents.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { UNMEASURABLE } from './unimplemented-probes.ts'
 import type { ItemsInput } from '../../core/gate/judge-items.ts'
-import type { Judgement, RunnerKey, WaiverPolicy } from '../../core/gate/types.ts'
-import type { Fault } from '../../core/signoff/refusals.ts'
+import type { GateJudgement, RunnerKey, WaiverPolicy } from '../../core/gate/types.ts'
+import type { SignoffFault } from '../../core/signoff/refusals.ts'
 import { checkTrust, type TrustOutcome } from '../../core/signoff/trust.ts'
-import type { SignoffTools } from '../../core/signoff/types.ts'
+import type { SignoffDependencies } from '../../core/signoff/types.ts'
 import { verifyWaivers } from '../../core/signoff/waivers.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
@@ -16,8 +16,8 @@ export interface ItemFacts {
   readonly judged: Omit<ItemsInput, 'signed_head'>
   readonly trust: TrustOutcome
   /** The first approval of a waiver whose signature does not hold. */
-  readonly forged: (Fault & { readonly id: string }) | null
-  readonly tools: SignoffTools
+  readonly forged: (SignoffFault & { readonly id: string }) | null
+  readonly tools: SignoffDependencies
 }
 
 /**
@@ -85,7 +85,7 @@ const stricter = (contract: WaiverPolicy, trust: WaiverPolicy | null): WaiverPol
 })
 
 /** Waivers that are against the rules stop the gate before anything is said. @throws FfError `waiver_invalid` */
-export function refuseWaivers(faults: Judgement['faults']): void {
+export function refuseWaivers(faults: GateJudgement['faults']): void {
   const own = faults.filter(({ code }) => code.startsWith('waiver'))
   if (own.length === 0) return
   throw new FfError(

@@ -1,8 +1,8 @@
-import { type LoadedArtefact, loadArtefact, packaged } from '../../artefacts/load.ts'
+import { type LoadedArtefact, loadArtefact, packagedArtefact } from '../../artefacts/load.ts'
 import { loadMigrations } from '../../artefacts/migrations.ts'
-import { persistenceProblems } from '../../artefacts/rules/persistence-rules.ts'
+import { findPersistenceProblems } from '../../artefacts/rules/persistence-rules.ts'
 import type { Migration } from '../../core/migrations/plan.ts'
-import { artefactError } from '../../artefacts/artefact-error.ts'
+import { toArtefactError } from '../../artefacts/artefact-error.ts'
 
 /** What a migration rests on. */
 export interface Persistence {
@@ -21,14 +21,14 @@ export async function newestMigration(root: string): Promise<string | null> {
 /** @throws FfError `artefact_invalid` with every problem of the contract and the migrations */
 export async function loadPersistence(root: string): Promise<Persistence> {
   const [schema, migrations] = await Promise.all([
-    loadArtefact('persistence_schema', packaged(root, 'persistence_schema')),
+    loadArtefact('persistence_schema', packagedArtefact(root, 'persistence_schema')),
     loadMigrations(root),
   ])
   if (!schema.ok || !migrations.ok) {
-    throw artefactError([schema, migrations].flatMap((one) => (one.ok ? [] : one.problems)))
+    throw toArtefactError([schema, migrations].flatMap((one) => (one.ok ? [] : one.problems)))
   }
-  const problems = persistenceProblems(schema.loaded, migrations.loaded)
-  if (problems.length > 0) throw artefactError(problems)
+  const problems = findPersistenceProblems(schema.loaded, migrations.loaded)
+  if (problems.length > 0) throw toArtefactError(problems)
   const { value } = schema.loaded
   return {
     contract: value,

@@ -1,6 +1,6 @@
-import { catalogueDrift, catalogueOf } from '../../core/migrations/catalogue.ts'
+import { findDrift, buildCatalogue } from '../../core/migrations/catalogue.ts'
 import {
-  historyFault,
+  findHistoryFault,
   type Migration,
   type MigrationPlan,
   type MigrationRefusal,
@@ -12,7 +12,7 @@ import type { CheckReport } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
 import type { MigrationSession } from '../../ports/migrations.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { loadPersistence, type Persistence } from './load-persistence.ts'
 
 export interface MigrateRequest {
@@ -38,9 +38,9 @@ export async function migrateUp(request: StepRequest): Promise<CheckReport> {
     await session.grant()
     const items =
       done.length === 0
-        ? [passed('head', 'nothing was left to apply')]
-        : done.map(({ name }) => passed(name, 'applied'))
-    return checkReport('migrate_up', items, {
+        ? [passResult('head', 'nothing was left to apply')]
+        : done.map(({ name }) => passResult(name, 'applied'))
+    return buildCheckReport('migrate_up', items, {
       sql:
         sql.length === 0
           ? []
@@ -57,9 +57,9 @@ export async function migrateDown(request: StepRequest): Promise<CheckReport> {
     const done = await applyAll(session, steps, { direction: 'down', signal: request.signal })
     const items =
       done.length === 0
-        ? [passed('base', 'nothing was applied')]
-        : done.map(({ name }) => passed(name, 'taken back'))
-    return checkReport('migrate_down', items)
+        ? [passResult('base', 'nothing was applied')]
+        : done.map(({ name }) => passResult(name, 'taken back'))
+    return buildCheckReport('migrate_down', items)
   })
 }
 
@@ -67,9 +67,9 @@ export async function migrateDown(request: StepRequest): Promise<CheckReport> {
 export async function migrateStatus(request: MigrateRequest): Promise<CheckReport> {
   return inSession(request, false, async (session, { migrations }) => {
     const applied = await session.applied()
-    refuse(historyFault(applied, migrations))
+    refuse(findHistoryFault(applied, migrations))
     const when = new Map(applied.map(({ version, applied_at }) => [version, applied_at]))
-    const items = migrations.map(({ version, name }): Checked => {
+    const items = migrations.map(({ version, name }): CheckResult => {
       const at = when.get(version)
       return at === undefined
         ? {
@@ -79,20 +79,20 @@ export async function migrateStatus(request: MigrateRequest): Promise<CheckRepor
             findings: [{ code: 'migration_pending', pointer: null, detail: '' }],
             next: 'Run `ff migrate up`.',
           }
-        : passed(name, `applied ${at}Z`)
+        : passResult(name, `applied ${at}Z`)
     })
-    return checkReport('migrate_status', items)
+    return buildCheckReport('migrate_status', items)
   })
 }
 
 /** `ff migrate verify`: the live catalogue against the contract; each drift is named (20). */
 export async function migrateVerify(request: MigrateRequest): Promise<CheckReport> {
   return inSession(request, false, async (session, { contract, migrations }) => {
-    refuse(historyFault(await session.applied(), migrations))
+    refuse(findHistoryFault(await session.applied(), migrations))
     const { found, roles } = await session.catalogue()
-    const expected = catalogueOf(contract, roles)
-    const drifts = catalogueDrift(expected, found).map(
-      ({ object, code, expected: want, found: have }): Checked => ({
+    const expected = buildCatalogue(contract, roles)
+    const drifts = findDrift(expected, found).map(
+      ({ object, code, expected: want, found: have }): CheckResult => ({
         id: object,
         title: `${have ?? 'nothing'} instead of ${want ?? 'nothing'}`,
         state: 'fail',
@@ -101,15 +101,15 @@ export async function migrateVerify(request: MigrateRequest): Promise<CheckRepor
       }),
     )
     const absent = Object.keys(contract.roles).filter((role) => !roles.has(role))
-    const missing = absent.map((role): Checked => ({
+    const missing = absent.map((role): CheckResult => ({
       id: `role ${role}`,
       title: 'is not there, so its grants are not either',
       state: 'fail',
       findings: [{ code: 'role_missing', pointer: null, detail: role }],
       next: `Have CREATE ROLE ${role} NOLOGIN run, then run \`ff migrate up\`.`,
     }))
-    const whole = passed('catalogue', `${expected.size} objects as in the contract`)
-    return checkReport(
+    const whole = passResult('catalogue', `${expected.size} objects as in the contract`)
+    return buildCheckReport(
       'migrate_verify',
       drifts.length + missing.length === 0 ? [whole] : [...missing, ...drifts],
     )
@@ -169,11 +169,11 @@ function dryRun(
   steps: readonly Migration[],
   direction: 'up' | 'down',
 ): CheckReport {
-  const items = steps.map(({ name }) => passed(name, 'would be run; nothing was changed'))
+  const items = steps.map(({ name }) => passResult(name, 'would be run; nothing was changed'))
   const sql = steps.flatMap((step) => [`-- ${step.name}, ${direction}`, step[direction].trim()])
-  return checkReport(
+  return buildCheckReport(
     kind,
-    items.length === 0 ? [passed('plan', 'there is nothing to run')] : items,
+    items.length === 0 ? [passResult('plan', 'there is nothing to run')] : items,
     { sql },
   )
 }

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { loadMigrations, MIGRATIONS } from '../../artefacts/migrations.ts'
+import { loadMigrations, MIGRATIONS_FOLDER } from '../../artefacts/migrations.ts'
 import { FfError } from '../../errors.ts'
-import { artefactError } from '../../artefacts/artefact-error.ts'
+import { toArtefactError } from '../../artefacts/artefact-error.ts'
 
 const TEMPLATE = `-- What this changes, and why.
 
@@ -20,8 +20,8 @@ export async function newMigration(root: string, name: string): Promise<string> 
     })
   }
   const known = await loadMigrations(root)
-  if (!known.ok) throw artefactError(known.problems)
-  const file = `${MIGRATIONS}/${String(known.loaded.length + 1).padStart(4, '0')}_${name}.sql`
+  if (!known.ok) throw toArtefactError(known.problems)
+  const file = `${MIGRATIONS_FOLDER}/${String(known.loaded.length + 1).padStart(4, '0')}_${name}.sql`
   await writeFile(join(root, file), TEMPLATE, { flag: 'wx' })
   return `${file}\nWrite both parts, then add its name and what it changes to contracts/persistence_schema.json.`
 }

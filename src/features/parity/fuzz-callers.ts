@@ -5,11 +5,11 @@ import type { Credential, Environment } from '../../core/auth/types.ts'
 import type { AuthMode } from '../../core/evaluate/types.ts'
 import {
   type CallerName,
-  type SceneAsk,
+  type SceneQuestion,
   TOKEN_TENANT,
   TOKEN_USER,
 } from '../../core/parity/scene.ts'
-import type { VectorRequest } from '../../core/parity/vector.ts'
+import type { VectorQuestion } from '../../core/parity/vector.ts'
 import { FfError } from '../../errors.ts'
 import type { Authenticator, OpenAuthenticator } from '../../ports/auth.ts'
 import type { Adapters } from '../../ports/adapters.ts'
@@ -89,7 +89,7 @@ function named(fixtures: readonly Fixture[], id: string): Fixture {
 }
 
 export const credentialOf = (
-  { caller, tenant_id, user_id }: SceneAsk,
+  { caller, tenant_id, user_id }: SceneQuestion,
   callers: Callers,
 ): Credential => ({
   token: callers[caller].token,
@@ -97,9 +97,9 @@ export const credentialOf = (
 })
 /** Only some may name a context; the others bring theirs. */
 export const requestOf = (
-  { caller, flag_key, tenant_id, user_id, approval_ref }: SceneAsk,
+  { caller, flag_key, tenant_id, user_id, approval_ref }: SceneQuestion,
   callers: Callers,
-): VectorRequest => {
+): VectorQuestion => {
   const { names } = callers[caller]
   return {
     flag_key,

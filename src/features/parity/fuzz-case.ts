@@ -1,16 +1,21 @@
-import { deriveCovers } from '../../core/parity/covers.ts'
-import type { Answer } from '../../core/parity/judge.ts'
-import { type Scene, SCENE_TIME, type SceneAsk, type SceneStep } from '../../core/parity/scene.ts'
-import { rowText } from '../../core/rows/row-text.ts'
-import type { AnyRow, State } from '../../core/rows/rows.ts'
+import { deriveCoverage } from '../../core/parity/covers.ts'
+import type { SideAnswer } from '../../core/parity/judge.ts'
+import {
+  type Scene,
+  SCENE_TIME,
+  type SceneQuestion,
+  type SceneStep,
+} from '../../core/parity/scene.ts'
+import { serializeRow } from '../../core/rows/row-text.ts'
+import type { AnyRow, RowsByTable } from '../../core/rows/rows.ts'
 import { type Callers, credentialOf, requestOf } from './fuzz-callers.ts'
 
 /** A question on which the sides part: what was asked, and the rows that stood by then. */
 export interface AskedCase {
-  readonly ask: SceneAsk
-  readonly state: State
+  readonly ask: SceneQuestion
+  readonly state: RowsByTable
   readonly given: Scene['given']
-  readonly baseline: Answer
+  readonly baseline: SideAnswer
 }
 
 /** A matrix of one vector, ready to be put into a file: what the baseline said is what must come. */
@@ -20,7 +25,7 @@ export function vectorOf({ ask, state, given, baseline }: AskedCase, callers: Ca
   const request = requestOf(ask, callers)
   const { tenant_id, user_id } = claims ?? ask
   const asker = { auth_mode: mode, tenant_id, user_id }
-  const covers = deriveCovers(
+  const covers = deriveCoverage(
     { state, approvals, admin, now: SCENE_TIME, environment },
     asker,
     request,
@@ -67,17 +72,17 @@ export const sceneOf = ({ given, steps }: Scene): object => ({
 /** A body stands as the text that was sent: its numbers and members are what it may be about. */
 const stepOf = ({ ask, write }: SceneStep): object => (ask === undefined ? { write } : { ask })
 
-const rowsOf = (state: State): object => ({
+const rowsOf = (state: RowsByTable): object => ({
   flags: rows(state.flag_registry),
   tenant_overrides: rows(state.tenant_override),
   user_overrides: rows(state.user_override),
 })
 const rows = (held: readonly AnyRow[]): readonly unknown[] =>
-  held.map((row) => JSON.parse(rowText(row)) as unknown)
+  held.map((row) => JSON.parse(serializeRow(row)) as unknown)
 const withoutNulls = (held: object): object =>
   Object.fromEntries(Object.entries(held).filter(([, value]) => value !== null))
 
-function headersOf(ask: SceneAsk, callers: Callers): object | null {
+function headersOf(ask: SceneQuestion, callers: Callers): object | null {
   const { dev_headers } = credentialOf(ask, callers)
   return dev_headers === null ? null : { dev_headers: withoutNulls(dev_headers) }
 }

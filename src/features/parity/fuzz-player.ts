@@ -1,23 +1,28 @@
-import { readJson } from '../../core/json/read.ts'
+import { parseLosslessJson } from '../../core/json/read.ts'
 import {
-  type Answer,
-  answerNode,
+  type SideAnswer,
+  answerToNode,
   type Divergence,
-  judge,
-  type Party,
+  compareParties,
+  type ComparedParty,
 } from '../../core/parity/judge.ts'
-import { crowded } from '../../core/parity/unrelated-rows.ts'
-import { Ledger } from '../../core/parity/ledger.ts'
-import { nodeText } from '../../core/parity/node-text.ts'
-import { type Scene, SCENE_TIME, type SceneAsk, type SceneWrite } from '../../core/parity/scene.ts'
+import { withUnrelatedRows } from '../../core/parity/unrelated-rows.ts'
+import { WrittenRows } from '../../core/parity/ledger.ts'
+import { serializeNode } from '../../core/parity/node-text.ts'
 import {
-  outcomeNode,
-  storedNode,
+  type Scene,
+  SCENE_TIME,
+  type SceneQuestion,
+  type SceneWrite,
+} from '../../core/parity/scene.ts'
+import {
+  outcomeToNode,
+  storedToNode,
   type WriteOutcome,
-  writeRequest,
+  buildWriteRequest,
 } from '../../core/parity/scene-write.ts'
 import type { JsonNode } from '../../core/json/read.ts'
-import type { AnyRow, State, Stored } from '../../core/rows/rows.ts'
+import type { AnyRow, RowsByTable, RowOrBroken } from '../../core/rows/rows.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
 import { FfError } from '../../errors.ts'
 import type { OpenScratchStore } from '../../ports/store.ts'
@@ -38,18 +43,18 @@ export interface Miss {
   readonly kind: 'divergence' | 'write_differs' | 'row_differs' | 'metamorphic'
   readonly at: Pick<Divergence, 'pointer' | 'left' | 'right'>
   /** Null where the step is a write. */
-  readonly asked: { readonly ask: SceneAsk; readonly baseline: Answer } | null
+  readonly asked: { readonly ask: SceneQuestion; readonly baseline: SideAnswer } | null
   /** The rows that stood, and the writes that had been taken to the sides. */
-  readonly state: State
+  readonly state: RowsByTable
   readonly written: readonly SceneWrite[]
 }
 type Found = Pick<Miss, 'kind' | 'at' | 'asked'>
 
 /** What both sides said to one question. */
 interface Pair {
-  readonly ask: SceneAsk
-  readonly baseline: Answer
-  readonly candidate: Answer
+  readonly ask: SceneQuestion
+  readonly baseline: SideAnswer
+  readonly candidate: SideAnswer
 }
 /** A write as it was sent, and what came of it on the candidate. */
 interface Written {
@@ -62,7 +67,7 @@ type Turn = { readonly pairs: readonly Pair[] } | { readonly written: Written }
 /** One scene as far as it has been played. */
 interface Playing {
   readonly scene: Scene
-  readonly ledger: Ledger
+  readonly ledger: WrittenRows
   readonly turns: Turn[]
   readonly written: SceneWrite[]
 }
@@ -89,7 +94,7 @@ export class Player {
     const { baseline, candidate } = this.bench.sides
     const { state } = scene.given
     await Promise.all([baseline.store.load(state), candidate.store.load(state)])
-    const playing = { scene, ledger: new Ledger(state), turns: [], written: [] }
+    const playing = { scene, ledger: new WrittenRows(state), turns: [], written: [] }
     const found = (await this.playSteps(playing)) ?? (await this.playTwin(playing))
     if (found === null) return null
     return { ...found, state: playing.ledger.state(), written: playing.written }
@@ -112,7 +117,7 @@ export class Player {
 
   private async askAll(
     { scene, turns }: Playing,
-    asks: readonly SceneAsk[],
+    asks: readonly SceneQuestion[],
   ): Promise<Found | null> {
     const { sides, workings } = this.bench
     const pairs = await Promise.all(
@@ -152,7 +157,7 @@ export class Player {
 
   private requestOf({ scene, ledger, written }: Playing, write: SceneWrite): WriteRequest {
     written.push(write)
-    return writeRequest(write, scene.given, ledger.get(write.table, write.key))
+    return buildWriteRequest(write, scene.given, ledger.get(write.table, write.key))
   }
 
   /** One write on both sides, and what came of it. */
@@ -164,7 +169,7 @@ export class Player {
     ])
     this.writes += 1
     turns.push({ written: { request, outcome: theirs } })
-    const at = this.unequal(outcomeNode(ours), outcomeNode(theirs))
+    const at = this.unequal(outcomeToNode(ours), outcomeToNode(theirs))
     if (at !== null) return { kind: 'write_differs', at, asked: null }
     if ('ok' in ours && ours.ok) ledger.put(request.table, ours.row)
     return null
@@ -174,7 +179,7 @@ export class Player {
   private async readBack(request: WriteRequest): Promise<Found | null> {
     const { baseline, candidate } = this.bench.sides
     const [here, there] = await Promise.all([held(baseline, request), held(candidate, request)])
-    const at = this.unequal(storedNode(here), storedNode(there))
+    const at = this.unequal(storedToNode(here), storedToNode(there))
     return at === null ? null : { kind: 'row_differs', at, asked: null }
   }
 
@@ -182,7 +187,7 @@ export class Player {
   private async playTwin({ scene, turns }: Playing): Promise<Found | null> {
     const { sides, workings } = this.bench
     const side = sides.candidate
-    await side.store.load(crowded(scene))
+    await side.store.load(withUnrelatedRows(scene))
     for (const turn of turns) {
       const found =
         'pairs' in turn
@@ -203,7 +208,7 @@ export class Player {
     for (const [index, { ask, baseline, candidate }] of pairs.entries()) {
       const at = this.differs(to.side, candidate, {
         side: to.side,
-        answer: again[index] as Answer,
+        answer: again[index] as SideAnswer,
       })
       if (at !== null) return { kind: 'metamorphic', at, asked: { ask, baseline } }
     }
@@ -214,7 +219,7 @@ export class Player {
     { request, outcome }: Written,
     side: OpenScratchStore,
   ): Promise<Found | null> {
-    const at = this.unequal(outcomeNode(outcome), outcomeNode(await outcomeOf(side, request)))
+    const at = this.unequal(outcomeToNode(outcome), outcomeToNode(await outcomeOf(side, request)))
     return at === null ? null : { kind: 'metamorphic', at, asked: null }
   }
 
@@ -223,31 +228,35 @@ export class Player {
     const [first] = this.bench.workings.compare(left, right).differences
     if (first === undefined) return null
     const text = (node: JsonNode | undefined): string | null =>
-      node === undefined ? null : nodeText(node)
+      node === undefined ? null : serializeNode(node)
     return { pointer: first.pointer, left: text(first.left), right: text(first.right) }
   }
 
   private differs(
     left: OpenScratchStore,
-    answer: Answer,
-    right: { readonly side: OpenScratchStore; readonly answer: Answer },
+    answer: SideAnswer,
+    right: { readonly side: OpenScratchStore; readonly answer: SideAnswer },
   ): Miss['at'] | null {
     // The same characters from the same side are the same answer, without a look at what they say.
     if (left === right.side && sameText(answer, right.answer)) return null
     const terms = { rules: this.rules, compare: this.bench.workings.compare } as const
-    const { divergences } = judge(partyOf(left, answer), partyOf(right.side, right.answer), {
-      ...terms,
-      sides: 'baseline-candidate',
-    })
+    const { divergences } = compareParties(
+      partyOf(left, answer),
+      partyOf(right.side, right.answer),
+      {
+        ...terms,
+        sides: 'baseline-candidate',
+      },
+    )
     return divergences.find((one) => one.class === 'blocker') ?? null
   }
 
   /** @throws FfError `backing_unavailable` where the side gave no answer: that is no decision */
   private async put(
     { given }: Scene,
-    ask: SceneAsk,
+    ask: SceneQuestion,
     { side, by }: { readonly side: OpenScratchStore; readonly by: Ask },
-  ): Promise<Answer> {
+  ): Promise<SideAnswer> {
     const { callers } = this.bench
     const { door, environment } = callers[ask.caller]
     const counter = { store: side.store, door, approvals: approvalsOf(given) }
@@ -264,7 +273,7 @@ export class Player {
   }
 }
 
-const sameText = (one: Answer, other: Answer): boolean =>
+const sameText = (one: SideAnswer, other: SideAnswer): boolean =>
   one.status === 'decided' && other.status === 'decided' && one.text === other.text
 
 const someoneDecided = ({ baseline, candidate }: Pair): boolean =>
@@ -273,7 +282,7 @@ const someoneDecided = ({ baseline, candidate }: Pair): boolean =>
 /** A write, and what is asked until the next one; it waits for all before it. The first round has no write. */
 interface Round {
   readonly write: SceneWrite | null
-  readonly asks: SceneAsk[]
+  readonly asks: SceneQuestion[]
 }
 function roundsOf({ steps }: Scene): readonly Round[] {
   const rounds: Round[] = [{ write: null, asks: [] }]
@@ -301,7 +310,7 @@ async function outcomeOf(
 async function held(
   { store }: OpenScratchStore,
   { table, key: { flag_key, scope_id } }: WriteRequest,
-): Promise<Stored<AnyRow> | null> {
+): Promise<RowOrBroken<AnyRow> | null> {
   const rows = await store.read({
     flag_key,
     tenant_id: table === 'tenant_override' ? scope_id : null,
@@ -311,10 +320,10 @@ async function held(
 }
 
 /** As it was said; what is no JSON differs from everything. */
-function partyOf({ store }: OpenScratchStore, answer: Answer): Party {
+function partyOf({ store }: OpenScratchStore, answer: SideAnswer): ComparedParty {
   if (answer.status === 'unanswered') throw new Error('an answer that was not given is compared')
-  const read = answer.status === 'decided' ? readJson(answer.text) : null
+  const read = answer.status === 'decided' ? parseLosslessJson(answer.text) : null
   const node =
-    read?.ok === false ? `no JSON: ${(answer as { text: string }).text}` : answerNode(answer)
+    read?.ok === false ? `no JSON: ${(answer as { text: string }).text}` : answerToNode(answer)
   return { node, kind: store.kind }
 }

@@ -2,7 +2,7 @@ import { openAll } from '../../concurrency/open-all.ts'
 import {
   HARNESS_PROTOCOL,
   type HarnessScene,
-  rowsText,
+  serializeRows,
   SCENE_HEADER,
 } from '../../core/parity/harness-scene.ts'
 import { isLoopback, type TargetSpec } from '../../core/parity/target.ts'
@@ -46,7 +46,7 @@ class HarnessSide implements Respondent {
   }
 
   async load(state: Parameters<Respondent['load']>[0]): Promise<void> {
-    await this.put('/harness/rows', rowsText(state))
+    await this.put('/harness/rows', serializeRows(state))
   }
 
   async ask(posed: Posed): ReturnType<Respondent['ask']> {

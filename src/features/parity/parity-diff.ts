@@ -2,10 +2,10 @@ import { withAll } from '../../concurrency/open-all.ts'
 import { compareJson } from '../../core/parity/compare.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
-import type { Table } from '../../core/rows/rows.ts'
+import type { TableName } from '../../core/rows/rows.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import type { RowSource } from '../../ports/rows.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { importInto } from '../import-export/import-rows.ts'
 import { migrateUp } from '../migrate/migrate.ts'
 import { loadPersistence, type Persistence } from '../migrate/load-persistence.ts'
@@ -90,7 +90,7 @@ async function diffSides(
   const rows = result.tables.reduce((all, table) => all + table.rows, 0)
   if (sample !== null) items.push(sampled(rows, rowsOf(sides.baseline)))
   const duration_ms = now().getTime() - started.getTime()
-  return checkReport('parity_diff', rows === 0 ? [...items, NOTHING] : items, {
+  return buildCheckReport('parity_diff', rows === 0 ? [...items, NOTHING] : items, {
     timing: { started_at: started.toISOString(), duration_ms, ms: {} },
   })
 }
@@ -98,7 +98,7 @@ async function diffSides(
 const rowsOf = ({ counts }: RowSource): number =>
   Object.values(counts).reduce((all, one) => all + one, 0)
 
-const NOTHING: Checked = {
+const NOTHING: CheckResult = {
   id: 'rows',
   title: 'neither side holds a row',
   state: 'inconclusive',
@@ -106,7 +106,7 @@ const NOTHING: Checked = {
   next: 'Name the stores that hold the rows.',
 }
 
-const sampled = (rows: number, of: number): Checked => ({
+const sampled = (rows: number, of: number): CheckResult => ({
   id: 'sample',
   title: `${rows} of about ${of} rows of the baseline; rows that only the candidate has are not seen`,
   state: 'inconclusive',
@@ -114,7 +114,7 @@ const sampled = (rows: number, of: number): Checked => ({
   next: 'Run it without --sample.',
 })
 
-function tableItem(diff: TableDiff, { complete }: DiffResult): Checked {
+function tableItem(diff: TableDiff, { complete }: DiffResult): CheckResult {
   const { table, rows, findings, settled, inFlight } = diff
   const differing = new Set(findings.map(({ pointer }) => rowOf(pointer ?? '', table))).size
   const title = [
@@ -128,7 +128,7 @@ function tableItem(diff: TableDiff, { complete }: DiffResult): Checked {
     pointer: rowPointer(key),
     detail: 'changed at each look',
   }))
-  const item = { ...passed(table, title), findings: [...findings, ...moving] }
+  const item = { ...passResult(table, title), findings: [...findings, ...moving] }
   if (findings.length > 0) return { ...item, state: 'fail', next: NEXT }
   if (complete && moving.length === 0) return item
   return { ...item, state: 'inconclusive', next: 'Run it again, while less is written.' }
@@ -136,15 +136,15 @@ function tableItem(diff: TableDiff, { complete }: DiffResult): Checked {
 const NEXT = 'Import again where the file is right, or correct the row; then run this again.'
 
 /** The row that a finding is about: the first steps of its pointer. */
-const rowOf = (pointer: string, table: Table): string =>
+const rowOf = (pointer: string, table: TableName): string =>
   pointer
     .split('/')
     .slice(0, table === 'flag_registry' ? 2 : 3)
     .join('/')
 
-function sideItem(id: SideName, source: RowSource): Checked {
+function sideItem(id: SideName, source: RowSource): CheckResult {
   const { target, server } = source.facts
-  const item = passed(id, server === null ? target : `${target} PostgreSQL ${server}`)
+  const item = passResult(id, server === null ? target : `${target} PostgreSQL ${server}`)
   const faults = source.faults()
   if (faults.length === 0) return item
   const findings = faults.map(({ code, detail }) => ({ code, pointer: null, detail }))

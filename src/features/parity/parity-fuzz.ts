@@ -1,11 +1,11 @@
 import { throwIfEnded } from '../../concurrency/ended.ts'
 import { closeAfter } from '../../concurrency/open-all.ts'
 import { settingsFromContract } from '../../core/auth/contract.ts'
-import { comparerFaults } from '../../core/parity/comparer-controls.ts'
+import { findComparerFaults } from '../../core/parity/comparer-controls.ts'
 import type { Scene } from '../../core/parity/scene.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { openCallers } from './fuzz-callers.ts'
 import { sceneOf, vectorOf } from './fuzz-case.ts'
 import { type FuzzBench, type Miss, Player } from './fuzz-player.ts'
@@ -64,10 +64,10 @@ export async function runFuzz(
   const controls = [comparerControl(bench.workings), aaControl(player)]
   const timing = timed(started, now(), player.compared + player.twins)
   if (smallest === null || miss === null)
-    return checkReport('parity_fuzz', [...Object.values(items).map(unlessIdle), ...controls], {
+    return buildCheckReport('parity_fuzz', [...Object.values(items).map(unlessIdle), ...controls], {
       timing,
     })
-  return checkReport('parity_fuzz', [failed(miss, items, seed), ...controls], {
+  return buildCheckReport('parity_fuzz', [failed(miss, items, seed), ...controls], {
     counterexample: caseOf(smallest, miss, bench),
     timing,
   })
@@ -76,7 +76,7 @@ export async function runFuzz(
 /** What was looked at, by the kind of look. */
 type Items = Readonly<Record<'decisions' | 'writes' | 'metamorphic', Looked>>
 interface Looked {
-  readonly item: Checked
+  readonly item: CheckResult
   readonly count: number
 }
 function itemsOf(
@@ -84,7 +84,7 @@ function itemsOf(
   { played, seed }: { readonly played: number; readonly seed: number },
 ): Items {
   const looked = (id: string, count: number, title: string): Looked => ({
-    item: passed(id, title),
+    item: passResult(id, title),
     count,
   })
   return {
@@ -101,21 +101,21 @@ function itemsOf(
     ),
   }
 }
-const unlessIdle = ({ item, count }: Looked): Checked =>
+const unlessIdle = ({ item, count }: Looked): CheckResult =>
   count > 0 ? item : { ...item, state: 'inconclusive', next: 'Give more --runs or --time.' }
 
 /** A comparer that is blind finds nothing in any scene. */
-function comparerControl({ compare }: Workings): Checked {
-  const item = passed('control.comparer', 'pairs whose answer is known')
-  const faults = comparerFaults(compare)
+function comparerControl({ compare }: Workings): CheckResult {
+  const item = passResult('control.comparer', 'pairs whose answer is known')
+  const faults = findComparerFaults(compare)
   if (faults.length === 0) return item
   const findings = faults.map((detail) => ({ code: 'control_not_held', pointer: null, detail }))
   return { ...item, state: 'inconclusive', findings }
 }
 
 /** Whether the sides agreed with themselves; nobody asked twice is no control. */
-function aaControl({ twice, noise }: Player): Checked {
-  const item = passed('control.a_a', `${twice} questions put to one side twice`)
+function aaControl({ twice, noise }: Player): CheckResult {
+  const item = passResult('control.a_a', `${twice} questions put to one side twice`)
   if (noise === 0 && twice > 0) return item
   const detail = `${noise} were answered in two ways`
   const findings = [{ code: 'control_not_held', pointer: null, detail }]
@@ -136,7 +136,7 @@ const ITEM_OF: Readonly<Record<Miss['kind'], keyof Items>> = {
 }
 
 /** The difference, and every write until then: a fault may need them to show. */
-function failed({ kind, at, written }: Miss, items: Items, seed: number): Checked {
+function failed({ kind, at, written }: Miss, items: Items, seed: number): CheckResult {
   const { pointer, left, right } = at
   const writes = written.map((write) => ({
     code: 'written_before',

@@ -3,14 +3,14 @@ import {
   type LoadedArtefact,
   loadArtefact,
   type LoadResult,
-  packaged,
-  type Place,
+  packagedArtefact,
+  type ArtefactPlace,
 } from '../../artefacts/load.ts'
 import { loadMigrations } from '../../artefacts/migrations.ts'
 import type { ArtefactProblem } from '../../artefacts/problem.ts'
-import { contractProblems, gateMatrixProblems } from '../../artefacts/rules/parity-rules.ts'
-import { authProblems } from '../../artefacts/rules/auth-rules.ts'
-import { persistenceProblems } from '../../artefacts/rules/persistence-rules.ts'
+import { findContractProblems, findGateMatrixProblems } from '../../artefacts/rules/parity-rules.ts'
+import { findAuthProblems } from '../../artefacts/rules/auth-rules.ts'
+import { findPersistenceProblems } from '../../artefacts/rules/persistence-rules.ts'
 import { buildVectors, type RunnableVector } from '../../artefacts/vectors.ts'
 import type { Migration } from '../../core/migrations/plan.ts'
 
@@ -35,9 +35,9 @@ export async function loadParityInputs(
   root: string,
   more: readonly string[],
 ): Promise<LoadResult<ParityInputs>> {
-  const own = <K extends Parameters<typeof packaged>[1]>(
+  const own = <K extends Parameters<typeof packagedArtefact>[1]>(
     kind: K,
-  ): Promise<LoadResult<LoadedArtefact<K>>> => loadArtefact(kind, packaged(root, kind))
+  ): Promise<LoadResult<LoadedArtefact<K>>> => loadArtefact(kind, packagedArtefact(root, kind))
   const [contract, auth, fixtures, persistence, migrations, gate, ...extended] = await Promise.all([
     own('cutover_parity_matrix'),
     own('jwks_integration_notes'),
@@ -64,11 +64,11 @@ export async function loadParityInputs(
   const built = matrices.map((matrix) => buildVectors(matrix, fixtures.loaded.value.fixtures))
   const vectors = built.flatMap((one) => one.vectors)
   const problems = [
-    ...contractProblems(contract.loaded),
-    ...authProblems(auth.loaded, fixtures.loaded),
-    ...persistenceProblems(persistence.loaded, migrations.loaded),
+    ...findContractProblems(contract.loaded),
+    ...findAuthProblems(auth.loaded, fixtures.loaded),
+    ...findPersistenceProblems(persistence.loaded, migrations.loaded),
     ...built.flatMap((one) => one.problems),
-    ...gateMatrixProblems(gate.loaded, contract.loaded),
+    ...findGateMatrixProblems(gate.loaded, contract.loaded),
     ...repeatedAcross(matrices),
   ]
   if (problems.length > 0) return { ok: false, problems }
@@ -85,7 +85,7 @@ export async function loadParityInputs(
   }
 }
 
-const placeOf = (path: string): Place => ({ path, shown: basename(path) })
+const placeOf = (path: string): ArtefactPlace => ({ path, shown: basename(path) })
 
 /** Ids name vectors in reports and options, so no two matrices of one run may share one. */
 function repeatedAcross(

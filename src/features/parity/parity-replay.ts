@@ -1,16 +1,16 @@
-import { openPlainFile, type PlainFile } from '../../artefacts/lines.ts'
+import { openRegularFile, type RegularFile } from '../../artefacts/lines.ts'
 import {
   type LineProblem,
-  readRecorded,
-  type Recorded,
-  type RecordedLine,
-  type Terms,
+  readRecordedRequests,
+  type RecordedRequest,
+  type RecordedRequestLine,
+  type ReplayInputs,
 } from '../../artefacts/replay-requests.ts'
 import { type Ending, throwIfEnded } from '../../concurrency/ended.ts'
-import type { BackingState } from '../../core/evaluate/types.ts'
-import type { Comparing } from '../../core/parity/judge.ts'
+import type { BackingKind } from '../../core/evaluate/types.ts'
+import type { ComparisonRules } from '../../core/parity/judge.ts'
 import { judgeVector } from '../../core/parity/judge-vector.ts'
-import { type TalliedLine, Tally } from '../../core/parity/running-summary.ts'
+import { type SummaryLine, RunningSummary } from '../../core/parity/running-summary.ts'
 import type { ParityReport } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
 import type { Asked } from '../evaluation/answer-question.ts'
@@ -50,7 +50,7 @@ const MOST_PROBLEMS = 100
 export async function parityReplay(request: ReplayRequest): Promise<ParityReport> {
   const services = servicesOf(request)
   const inputs = await loadOrThrow(request.root, [])
-  const terms: Terms = {
+  const terms: ReplayInputs = {
     fixtures: inputs.fixtures.value.fixtures,
     of: services === null ? 'stores' : 'services',
     env: request.env,
@@ -70,8 +70,8 @@ export async function parityReplay(request: ReplayRequest): Promise<ParityReport
 
 interface ReplayBench {
   readonly sides: ReplaySides
-  readonly file: PlainFile
-  readonly terms: Terms
+  readonly file: RegularFile
+  readonly terms: ReplayInputs
   readonly expected: number
 }
 
@@ -82,7 +82,7 @@ async function runReplay(
 ): Promise<ParityReport> {
   const { signal, now, progress } = request
   const started = now()
-  const tally = new Tally(request.maxDiffs)
+  const tally = new RunningSummary(request.maxDiffs)
   // Of two rules for one place the first counts.
   const comparing = { rules: [...sides.rules, ...contract.value.decision], compare: HONEST.compare }
   let done = 0
@@ -103,15 +103,15 @@ async function runReplay(
 
 interface Asking {
   readonly sides: ReplaySides
-  readonly comparing: Comparing
+  readonly comparing: ComparisonRules
 }
 
 /** One request to both sides, twice each: the second answer is the A/A control. */
 async function putOne(
-  recorded: Recorded,
+  recorded: RecordedRequest,
   { file }: Pick<ReplayRequest, 'file'>,
   { sides, comparing }: Asking,
-): Promise<TalliedLine> {
+): Promise<SummaryLine> {
   const { line, request } = recorded
   const put = async (side: ReplaySide): Promise<readonly [Asked, Asked]> => [
     await side.ask(recorded),
@@ -137,16 +137,16 @@ async function putOne(
 }
 
 /** A service that has decided nothing yet has said nothing that it could go by. */
-const kindOf = ({ facts }: ReplaySide): BackingState => facts.backing ?? 'file'
+const kindOf = ({ facts }: ReplaySide): BackingKind => facts.backing ?? 'file'
 
-async function openRequests(path: string): Promise<PlainFile> {
+async function openRequests(path: string): Promise<RegularFile> {
   const unusable = (what: string, cause?: unknown): FfError =>
     new FfError('artefact_invalid', `${path} cannot be replayed: ${what}.`, {
       hint: 'Name a file of recorded requests, one JSON object a line, that you may read.',
       cause,
     })
   try {
-    const file = await openPlainFile(path)
+    const file = await openRegularFile(path)
     if (file !== null) return file
   } catch (error) {
     if (error instanceof Error && 'code' in error) throw unusable(String(error.code), error)
@@ -157,13 +157,13 @@ async function openRequests(path: string): Promise<PlainFile> {
 
 /** Holds every line to its schema. @returns how many requests there are */
 async function countRequests(
-  file: PlainFile,
-  terms: Terms,
+  file: RegularFile,
+  terms: ReplayInputs,
   { file: path, signal }: ReplayRequest,
 ): Promise<number> {
   const broken: LineProblem[] = []
   let [requests, lines] = [0, 0]
-  for await (const { problems } of readRecorded(file, terms)) {
+  for await (const { problems } of readRecordedRequests(file, terms)) {
     throwIfEnded(signal, neverBegun)
     if (problems === undefined) requests += 1
     else {
@@ -195,10 +195,13 @@ function brokenLines(path: string, lines: number, problems: readonly LineProblem
 }
 
 /** The same lines again. @throws FfError `artefact_invalid` where one has been changed since */
-async function* recordedLines(file: PlainFile, terms: Terms): AsyncGenerator<Recorded> {
-  for await (const line of readRecorded(file, terms)) yield unchanged(line)
+async function* recordedLines(
+  file: RegularFile,
+  terms: ReplayInputs,
+): AsyncGenerator<RecordedRequest> {
+  for await (const line of readRecordedRequests(file, terms)) yield unchanged(line)
 }
-function unchanged({ recorded }: RecordedLine): Recorded {
+function unchanged({ recorded }: RecordedRequestLine): RecordedRequest {
   if (recorded !== undefined) return recorded
   throw new FfError(
     'artefact_invalid',
@@ -209,8 +212,10 @@ function unchanged({ recorded }: RecordedLine): Recorded {
   )
 }
 
-async function* windows(lines: AsyncIterable<Recorded>): AsyncGenerator<readonly Recorded[]> {
-  let window: Recorded[] = []
+async function* windows(
+  lines: AsyncIterable<RecordedRequest>,
+): AsyncGenerator<readonly RecordedRequest[]> {
+  let window: RecordedRequest[] = []
   for await (const line of lines) {
     window.push(line)
     if (window.length < WINDOW) continue

@@ -1,5 +1,5 @@
-import { loadArtefact, packaged } from '../../artefacts/load.ts'
-import { cellProblems } from '../../artefacts/rules/cell-rules.ts'
+import { loadArtefact, packagedArtefact } from '../../artefacts/load.ts'
+import { findCellProblems } from '../../artefacts/rules/cell-rules.ts'
 import { withAll } from '../../concurrency/open-all.ts'
 import type { JsonNode, JsonObject } from '../../core/json/read.ts'
 import { buildCells, type Cell } from '../../core/parity/cells.ts'
@@ -11,7 +11,7 @@ import type { VectorCredential } from '../../artefacts/vectors.ts'
 import type { OpenAuthenticator } from '../../ports/auth.ts'
 import { settingsFromContract } from '../../core/auth/contract.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { artefactError } from '../../artefacts/artefact-error.ts'
+import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { loadParityInputs, type ParityInputs } from './parity-inputs.ts'
 import { openHarness } from './harness-side.ts'
 import { answeringBy, type Respondents } from './sides.ts'
@@ -84,10 +84,10 @@ export async function loadCells(
   root: string,
   inputs: ParityInputs,
 ): Promise<{ readonly cells: readonly Cell[]; readonly oracle: Oracle; readonly time: Instant }> {
-  const loaded = await loadArtefact('oracle_cells', packaged(root, 'oracle_cells'))
-  if (!loaded.ok) throw artefactError(loaded.problems)
-  const problems = cellProblems(loaded.loaded, inputs.contract)
-  if (problems.length > 0) throw artefactError(problems)
+  const loaded = await loadArtefact('oracle_cells', packagedArtefact(root, 'oracle_cells'))
+  if (!loaded.ok) throw toArtefactError(loaded.problems)
+  const problems = findCellProblems(loaded.loaded, inputs.contract)
+  if (problems.length > 0) throw toArtefactError(problems)
   const { value, node } = loaded.loaded
   const time = value.now as Instant
   const outcomes = (node as JsonObject).members.find(
@@ -169,5 +169,5 @@ export function withAuthenticators<T>(
 export async function loadOrThrow(root: string, more: readonly string[]): Promise<ParityInputs> {
   const result = await loadParityInputs(root, more)
   if (result.ok) return result.loaded
-  throw artefactError(result.problems)
+  throw toArtefactError(result.problems)
 }

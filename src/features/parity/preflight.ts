@@ -1,9 +1,14 @@
-import { isArray, isNumber, type JsonNode } from '../../core/json/read.ts'
-import { type HazardCode, HAZARDS, hazardsOf, type Hit } from '../../core/preflight/hazards.ts'
+import { isJsonArray, isJsonNumber, type JsonNode } from '../../core/json/read.ts'
+import {
+  type HazardCode,
+  HAZARDS,
+  findHazards,
+  type HazardHit,
+} from '../../core/preflight/hazards.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
-import { readDocument } from '../import-export/read-document.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
+import { readImportDocument } from '../import-export/read-document.ts'
 
 /** Of one hazard; the count says how many there are. */
 const MOST_FINDINGS = 100
@@ -21,7 +26,7 @@ export async function preflight(path: string): Promise<CheckReport> {
       hint: 'Name the file that the service keeps its flags in.',
     })
   const codes = Object.keys(HAZARDS) as HazardCode[]
-  return checkReport(
+  return buildCheckReport(
     'parity_preflight',
     codes.map((code) => {
       const own = hits.filter((hit) => hit.code === code)
@@ -32,31 +37,31 @@ export async function preflight(path: string): Promise<CheckReport> {
 
 /** What was found, among how many values; null where the document could not be taken apart. */
 interface Looked {
-  readonly hits: readonly Hit[]
+  readonly hits: readonly HazardHit[]
   readonly values: number | null
 }
 async function lookAt(path: string): Promise<Looked> {
-  const { node, faults } = await readDocument(path)
+  const { node, faults } = await readImportDocument(path)
   const hits = faults.map(({ code, detail }) => ({ code, pointer: '', shown: detail }))
   if (node === null) return { hits, values: null }
-  return { hits: [...hits, ...hazardsOf(node)], values: leavesOf(node) }
+  return { hits: [...hits, ...findHazards(node)], values: leavesOf(node) }
 }
 
 /** Texts, numbers, truths and nulls; an empty list or object holds nothing. */
 function leavesOf(node: JsonNode): number {
-  if (typeof node !== 'object' || node === null || isNumber(node)) return 1
-  const below = isArray(node) ? node : node.members.map(([, value]) => value)
+  if (typeof node !== 'object' || node === null || isJsonNumber(node)) return 1
+  const below = isJsonArray(node) ? node : node.members.map(([, value]) => value)
   return below.reduce((all: number, one) => all + leavesOf(one), 0)
 }
 
-const unseen = (code: HazardCode): Checked => ({
-  ...passed(code, 'not looked at: the document could not be taken apart'),
+const unseen = (code: HazardCode): CheckResult => ({
+  ...passResult(code, 'not looked at: the document could not be taken apart'),
   state: 'inconclusive',
 })
 
-function toItem(code: HazardCode, hits: readonly Hit[]): Checked {
+function toItem(code: HazardCode, hits: readonly HazardHit[]): CheckResult {
   const [kind, what] = HAZARDS[code]
-  if (hits.length === 0) return passed(code, 'none')
+  if (hits.length === 0) return passResult(code, 'none')
   return {
     id: code,
     title: `${hits.length}, ${kind}: ${what}`,

@@ -1,13 +1,13 @@
-import { comparerFaults, EQUAL, UNEQUAL } from '../../core/parity/comparer-controls.ts'
-import type { Tally } from '../../core/parity/running-summary.ts'
-import type { Compare } from '../../core/parity/compare.ts'
+import { findComparerFaults, EQUAL, UNEQUAL } from '../../core/parity/comparer-controls.ts'
+import type { RunningSummary } from '../../core/parity/running-summary.ts'
+import type { JsonComparer } from '../../core/parity/compare.ts'
 import type { ParityReport } from '../../core/report/types.ts'
 import type { ReplaySides } from './replay-sides.ts'
 import { measuredEnd } from './run-parity.ts'
 
 interface Ended {
   readonly sides: ReplaySides
-  readonly compare: Compare
+  readonly compare: JsonComparer
   readonly started: Date
   readonly signal: AbortSignal
   readonly now: () => Date
@@ -17,11 +17,11 @@ interface Ended {
 const ASKED_EACH = 2
 
 export function replayReport(
-  tally: Tally,
+  tally: RunningSummary,
   expected: number,
   { sides, compare, started, signal, now }: Ended,
 ): ParityReport {
-  const faults = comparerFaults(compare)
+  const faults = findComparerFaults(compare)
   const { verdict, ...found } = tally.summary({
     expected,
     comparer: { faults, pairs: UNEQUAL.length + EQUAL.length },

@@ -1,11 +1,11 @@
-import type { Recorded } from '../../artefacts/replay-requests.ts'
+import type { RecordedRequest } from '../../artefacts/replay-requests.ts'
 import { closeAfter, withAll } from '../../concurrency/open-all.ts'
 import { answerApproval } from '../../core/evaluate/approvals.ts'
-import type { BackingState } from '../../core/evaluate/types.ts'
-import { envelopeAbout } from '../../core/parity/envelope.ts'
+import type { BackingKind } from '../../core/evaluate/types.ts'
+import { readBacking } from '../../core/parity/envelope.ts'
 import type { FieldRule } from '../../core/parity/field-rules.ts'
 import { isSameService, type TargetSpec } from '../../core/parity/target.ts'
-import type { Side } from '../../core/report/types.ts'
+import type { ReportSide } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
 import type { CheckApproval } from '../../ports/admin.ts'
 import type { HttpClient } from '../../ports/http.ts'
@@ -22,8 +22,8 @@ import { HONEST } from './dependencies.ts'
 /** Who answers recorded requests, and is never written to. */
 export interface ReplaySide {
   /** As far as it is known by now. */
-  readonly facts: Side
-  ask(recorded: Recorded): Promise<Asked>
+  readonly facts: ReportSide
+  ask(recorded: RecordedRequest): Promise<Asked>
 }
 export interface ReplaySides {
   readonly baseline: ReplaySide
@@ -78,21 +78,21 @@ export function withServices<T>(
 class ServiceSide implements ReplaySide {
   private readonly client: HttpClient
   /** What its first decision said; another one later is a difference. */
-  private backing: BackingState | null = null
+  private backing: BackingKind | null = null
 
   constructor(client: HttpClient) {
     this.client = client
   }
 
-  get facts(): Side {
+  get facts(): ReportSide {
     return { target: this.client.origin, backing: this.backing, server: null }
   }
 
-  async ask({ request, credential }: Recorded): Promise<Asked> {
+  async ask({ request, credential }: RecordedRequest): Promise<Asked> {
     const answer = await evaluateOver(this.client, { request, credential })
     if (answer.status !== 'decided') return { answer, rows: null }
     // Two pages for a person to sign in at are alike, and no decisions.
-    const backing = envelopeAbout(answer.text, request)
+    const backing = readBacking(answer.text, request)
     if (backing === null)
       return { answer: { status: 'unanswered', code: 'no_envelope' }, rows: null }
     this.backing ??= backing
@@ -144,7 +144,7 @@ const storeSide = (
 
 /** Admin as the line has it; one that was not recorded cannot be reached. */
 const adminOf =
-  ({ approvals }: Recorded): CheckApproval =>
+  ({ approvals }: RecordedRequest): CheckApproval =>
   (question) =>
     Promise.resolve(
       approvals === null ? { status: 'unreachable' } : answerApproval(approvals, question),

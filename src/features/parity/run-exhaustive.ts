@@ -1,11 +1,11 @@
 import type { JsonNode, JsonObject } from '../../core/json/read.ts'
 import type { Cell } from '../../core/parity/cells.ts'
-import { expectedOf } from '../../core/parity/expected-cell.ts'
+import { buildExpectedEnvelope } from '../../core/parity/expected-cell.ts'
 import type { FieldRule } from '../../core/parity/field-rules.ts'
 import { judgeVector } from '../../core/parity/judge-vector.ts'
-import type { Judged } from '../../core/parity/summarise.ts'
+import type { JudgedCase } from '../../core/parity/summarise.ts'
 import type { ParityReport } from '../../core/report/types.ts'
-import { type State, TABLES } from '../../core/rows/rows.ts'
+import { type RowsByTable, TABLE_NAMES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { Credentials } from '../../ports/auth.ts'
 import type { Respondent, Respondents } from './sides.ts'
@@ -42,10 +42,10 @@ export async function runExhaustive(
   const state = mergeStates(cells)
   await Promise.all([sides.baseline.load(state), sides.candidate.load(state)])
   const loaded = around.now().getTime()
-  const cases = Array.from<Judged>({ length: cells.length })
+  const cases = Array.from<JudgedCase>({ length: cells.length })
   let next = 0
   let lost = false
-  const take = async (cell: Cell): Promise<Judged> => {
+  const take = async (cell: Cell): Promise<JudgedCase> => {
     if (only !== null && groupOf(cell) !== only) return leftOut(subjectOf(cell), 'skipped')
     if (lost || around.signal.aborted) return leftOut(subjectOf(cell), 'never_reached')
     return runCell(cell, sides, options)
@@ -74,7 +74,7 @@ async function runCell(
   cell: Cell,
   sides: Respondents,
   { rules, oracle, credentials, around: { compare } }: ExhaustiveOptions,
-): Promise<Judged> {
+): Promise<JudgedCase> {
   const { given, request, covers } = cell
   const { credential, ...door } = credentials[covers.auth_mode]
   const question = { credential, request, now: given.now, environment: given.environment }
@@ -91,7 +91,7 @@ async function runCell(
   }
   const [baseline, candidate] = await Promise.all([put(sides.baseline), put(sides.candidate)])
   const verdict = judgeVector(
-    expectedOf(outcomeOf(oracle, cell), cell),
+    buildExpectedEnvelope(outcomeOf(oracle, cell), cell),
     { baseline, candidate },
     { rules, compare },
   )
@@ -118,7 +118,7 @@ const subjectOf = (cell: Cell) => ({
   title: 'every boundary and required_auth',
 })
 
-const mergeStates = (cells: readonly Cell[]): State =>
+const mergeStates = (cells: readonly Cell[]): RowsByTable =>
   Object.fromEntries(
-    TABLES.map((table) => [table, cells.flatMap(({ given }) => [...given.state[table]])]),
-  ) as unknown as State
+    TABLE_NAMES.map((table) => [table, cells.flatMap(({ given }) => [...given.state[table]])]),
+  ) as unknown as RowsByTable

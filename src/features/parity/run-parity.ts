@@ -1,16 +1,16 @@
 import { ended } from '../../concurrency/ended.ts'
 import { EXIT_BY_STATE } from '../../core/exit.ts'
-import { EQUAL, UNEQUAL, comparerFaults } from '../../core/parity/comparer-controls.ts'
-import type { Compare } from '../../core/parity/compare.ts'
-import { coverage } from '../../core/parity/coverage.ts'
+import { EQUAL, UNEQUAL, findComparerFaults } from '../../core/parity/comparer-controls.ts'
+import type { JsonComparer } from '../../core/parity/compare.ts'
+import { countCoverage } from '../../core/parity/coverage.ts'
 import type { FieldRule } from '../../core/parity/field-rules.ts'
 import { judgeVector, type VectorVerdict } from '../../core/parity/judge-vector.ts'
-import { type Judged, summarise, type Summary } from '../../core/parity/summarise.ts'
-import type { Covers, Vector } from '../../core/parity/vector.ts'
+import { type JudgedCase, summarizeCases, type Summary } from '../../core/parity/summarise.ts'
+import type { VectorCoverage, Vector } from '../../core/parity/vector.ts'
 import { type RunEnd, runEnd } from '../../core/report/run-end.ts'
 import type { ItemState, ParityReport, RowTexts } from '../../core/report/types.ts'
-import { rowText } from '../../core/rows/row-text.ts'
-import type { AnyRow, RowSet, Stored } from '../../core/rows/rows.ts'
+import { serializeRow } from '../../core/rows/row-text.ts'
+import type { AnyRow, RowsOfFlag, RowOrBroken } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { OpenScratchStore } from '../../ports/store.ts'
 import type { VectorCredential } from '../../artefacts/vectors.ts'
@@ -25,7 +25,7 @@ export interface Sides {
 /** What a run takes from outside itself. */
 export interface Surroundings {
   readonly doorFor: (credential: VectorCredential) => AuthenticatorWithScript
-  readonly compare: Compare
+  readonly compare: JsonComparer
   /** Aborted with the exit name that the run then has. */
   readonly signal: AbortSignal
   readonly now: () => Date
@@ -46,7 +46,7 @@ export async function runParity(
 ): Promise<ParityReport> {
   const { around, only, rules } = options
   const started = around.now()
-  const done: Judged[] = []
+  const done: JudgedCase[] = []
   let lost = false
   for (const vector of vectors) {
     if (only !== null && vector.id !== only) done.push(leftOut(subjectOf(vector), 'skipped'))
@@ -72,14 +72,14 @@ export async function runParity(
   )
 }
 
-const isAnswered = (one: Judged | undefined): boolean =>
+const isAnswered = (one: JudgedCase | undefined): boolean =>
   one?.state === 'pass' || one?.state === 'fail'
 
 interface Reporting {
   readonly kind: ParityReport['kind']
-  readonly cases: readonly Judged[]
+  readonly cases: readonly JudgedCase[]
   readonly expected: number
-  readonly covers: readonly Covers[]
+  readonly covers: readonly VectorCoverage[]
   /** How long the asking took, in milliseconds. */
   readonly askedMs: number
 }
@@ -93,8 +93,8 @@ export function buildReport(
     started,
   }: { readonly around: Pick<Surroundings, 'signal' | 'now' | 'compare'>; readonly started: Date },
 ): ParityReport {
-  const faults = comparerFaults(around.compare)
-  const summary = summarise(cases, expected, { faults, pairs: UNEQUAL.length + EQUAL.length })
+  const faults = findComparerFaults(around.compare)
+  const summary = summarizeCases(cases, expected, { faults, pairs: UNEQUAL.length + EQUAL.length })
   const { verdict, counts, controls, findings, items } = summary
   return {
     schemaVersion: 1,
@@ -102,7 +102,7 @@ export function buildReport(
     ...measuredEnd(verdict, around.signal),
     sides: { baseline: baseline.facts, candidate: candidate.facts },
     counts,
-    coverage: coverage(covers),
+    coverage: countCoverage(covers),
     controls,
     findings,
     items,
@@ -125,7 +125,7 @@ async function runVector(
   vector: Runnable,
   sides: Respondents,
   { rules, around }: { readonly rules: readonly FieldRule[]; readonly around: Surroundings },
-): Promise<Judged> {
+): Promise<JudgedCase> {
   const { given, credential, request } = vector
   const question = { credential, request, now: given.now, environment: given.environment }
   const posed: Posed = { question, given, ...around.doorFor(credential) }
@@ -160,7 +160,7 @@ interface Subject {
   readonly title: string
 }
 interface Shown {
-  readonly rows: { readonly baseline: RowSet | null; readonly candidate: RowSet | null }
+  readonly rows: { readonly baseline: RowsOfFlag | null; readonly candidate: RowsOfFlag | null }
   readonly command: string
 }
 
@@ -168,14 +168,14 @@ export function judged(
   subject: Subject,
   verdict: VectorVerdict,
   { rows, command: reproduce }: Shown,
-): Judged {
+): JudgedCase {
   const clean = verdict.status === 'pass' && verdict.noise.length === 0
   const read = { baseline: rowTexts(rows.baseline), candidate: rowTexts(rows.candidate) }
   const detail = clean ? null : { chains: verdict.chains, rows: read, reproduce }
   return { ...subject, state: verdict.status, detail, verdict }
 }
 
-export const leftOut = (subject: Subject, state: ItemState): Judged => ({
+export const leftOut = (subject: Subject, state: ItemState): JudgedCase => ({
   ...subject,
   state,
   detail: null,
@@ -184,12 +184,12 @@ export const leftOut = (subject: Subject, state: ItemState): Judged => ({
 
 const subjectOf = ({ id, title }: Runnable): Subject => ({ id, group: id, title })
 
-function rowTexts(rows: RowSet | null): RowTexts {
-  const text = (stored: Stored<AnyRow> | null | undefined): string | null => {
+function rowTexts(rows: RowsOfFlag | null): RowTexts {
+  const text = (stored: RowOrBroken<AnyRow> | null | undefined): string | null => {
     if (stored == null) return null
     return stored.row === undefined
       ? JSON.stringify({ broken: stored.broken })
-      : rowText(stored.row)
+      : serializeRow(stored.row)
   }
   return { flag: text(rows?.flag), tenant: text(rows?.tenant), user: text(rows?.user) }
 }

@@ -1,15 +1,15 @@
 import { type Credential, type AuthRefusalCode, AUTH_REFUSALS } from '../../core/auth/types.ts'
-import { toPlain } from '../../core/json/plain.ts'
-import { readJson } from '../../core/json/read.ts'
-import type { Answer } from '../../core/parity/judge.ts'
-import type { VectorRequest } from '../../core/parity/vector.ts'
+import { nodeToValue } from '../../core/json/plain.ts'
+import { parseLosslessJson } from '../../core/json/read.ts'
+import type { SideAnswer } from '../../core/parity/judge.ts'
+import type { VectorQuestion } from '../../core/parity/vector.ts'
 import { FfError } from '../../errors.ts'
 import type { HttpClient, HttpResponse } from '../../ports/http.ts'
 
 /** What is put to a service, as a caller does it. */
 export interface Put {
   readonly credential: Credential
-  readonly request: VectorRequest
+  readonly request: VectorQuestion
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -17,7 +17,7 @@ export interface Put {
 export async function evaluateOver(
   client: HttpClient,
   { credential, request, headers = {} }: Put,
-): Promise<Answer> {
+): Promise<SideAnswer> {
   const { request_id, ...asked } = request
   const named = Object.entries(asked).filter(([, value]) => value !== null)
   try {
@@ -52,7 +52,7 @@ export function credentialHeaders({
 }
 
 /** A decision is its very text; a refusal of the door is one; anything else is no answer to the question. */
-function answerOf({ status, text }: HttpResponse): Answer {
+function answerOf({ status, text }: HttpResponse): SideAnswer {
   if (status === 200) return { status: 'decided', text }
   const code = codeOf(text)
   if (code !== null && Object.hasOwn(AUTH_REFUSALS, code))
@@ -67,8 +67,8 @@ export const saidBy = (text: string): string | null =>
   codeOf(text) ?? wordAt(text, 'errorCode') ?? wordAt(text, 'reason')
 
 function wordAt(text: string, name: string): string | null {
-  const read = readJson(text)
-  const value = read.ok ? toPlain(read.node) : null
+  const read = parseLosslessJson(text)
+  const value = read.ok ? nodeToValue(read.node) : null
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return null
   const word: unknown = (value as Readonly<Record<string, unknown>>)[name]
   return typeof word === 'string' && /^[a-z_]{1,64}$/i.test(word) ? word : null

@@ -1,19 +1,19 @@
 import type { AuthenticatorWithScript } from '../../ports/auth.ts'
-import type { Given } from '../../core/parity/vector.ts'
-import type { State } from '../../core/rows/rows.ts'
+import type { VectorInput } from '../../core/parity/vector.ts'
+import type { RowsByTable } from '../../core/rows/rows.ts'
 import type { OpenScratchStore, SideFacts } from '../../ports/store.ts'
 import { approvalsOf, type Ask, type Asked, type Question } from '../evaluation/answer-question.ts'
 
 /** A question with everything that its answer depends on but the rows. */
 export interface Posed extends AuthenticatorWithScript {
   readonly question: Question
-  readonly given: Pick<Given, 'approvals' | 'admin'>
+  readonly given: Pick<VectorInput, 'approvals' | 'admin'>
 }
 /** Who answers in a run: a store behind our own door, or a service that takes rows and scenes. */
 export interface Respondent {
   readonly facts: SideFacts
   /** Replaces all rows. @throws FfError where it does not */
-  load(state: State): Promise<void>
+  load(state: RowsByTable): Promise<void>
   ask(posed: Posed): Promise<Asked>
 }
 export type Respondents = Readonly<Record<'baseline' | 'candidate', Respondent>>

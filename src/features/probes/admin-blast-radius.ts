@@ -2,10 +2,10 @@ import { ADMIN_LIMITS } from '../../core/admin/limits.ts'
 import {
   type BeforeAndDuring,
   type LoadSummary,
-  type Pace,
-  paceOf,
-  summariseLoad,
-  widestChange,
+  type LoadPace,
+  planPace,
+  summarizeLoad,
+  findWidestChange,
 } from '../../core/load-stats/load.ts'
 import { FfError } from '../../errors.ts'
 import type { AdminBehaviour, ApprovalService } from '../../ports/admin.ts'
@@ -51,7 +51,7 @@ export const adminBlastRadius = probe<Pools>({
     return {
       measured: {
         error_share: Math.max(...runs.map(({ during }) => during.failed_share)),
-        ...widestChange(runs),
+        ...findWidestChange(runs),
         runs: runs.length,
       },
       met: {
@@ -79,7 +79,7 @@ const told = ({ outage, before, during }: Run, at: number): readonly [string, st
 
 /** One outage, of a service and an Admin that are new: no breaker remembers another one. */
 function played(outage: AdminBehaviour, pools: Pools, world: World): Promise<Run> {
-  const pace = paceOf({
+  const pace = planPace({
     least_per_s: 0,
     requests: numberParam(world, 'requests'),
     seconds: numberParam(world, 'seconds'),
@@ -123,7 +123,7 @@ class MixedLoad {
     this.signal = signal
   }
 
-  async put(pace: Pace): Promise<LoadSummary> {
+  async put(pace: LoadPace): Promise<LoadSummary> {
     const beside = {
       per_s: pace.per_s * SENSITIVE_SHARE,
       requests: Math.ceil(pace.requests * SENSITIVE_SHARE),
@@ -133,7 +133,7 @@ class MixedLoad {
       underLoad(ordinary(this.client), pace, this.signal),
       underLoad(() => ask(this.asked++), beside, this.signal),
     ])
-    return summariseLoad([measured], pace)
+    return summarizeLoad([measured], pace)
   }
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ADMIN_LIMITS, type AdminLimits } from '../../core/admin/limits.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
-import { percentile, rounded } from '../../core/load-stats/load.ts'
+import { percentile, roundToHundredths } from '../../core/load-stats/load.ts'
 import type { AdminServer, CheckApproval, ApprovalService } from '../../ports/admin.ts'
 import { approvalOf, questionOf, withAdmin } from './testbed/test-admin.ts'
 import { given, numberParam, probe } from './framework/probe.ts'
@@ -54,8 +54,8 @@ interface Took {
   readonly slowest_ms: number
 }
 const tookOf = (ms: readonly number[]): Took => ({
-  p99_ms: rounded(percentile(ms, 0.99)),
-  slowest_ms: rounded(percentile(ms, 1)),
+  p99_ms: roundToHundredths(percentile(ms, 0.99)),
+  slowest_ms: roundToHundredths(percentile(ms, 1)),
 })
 
 class Outage {

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { readText } from '../../artefacts/read-text.ts'
-import { schemaProblems } from '../../artefacts/schemas.ts'
+import { readTextFile } from '../../artefacts/read-text.ts'
+import { validateSchema } from '../../artefacts/schemas.ts'
 import { ADMIN_CONTRACT_SHA256, formatAdminContract } from '../../core/admin/contract.ts'
 import { ADMIN_LIMITS } from '../../core/admin/limits.ts'
 import type { Approval } from '../../core/evaluate/approvals.ts'
-import type { TtlState } from '../../core/evaluate/types.ts'
+import type { ApprovalTtlState } from '../../core/evaluate/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
-import { fromMilliseconds } from '../../core/rows/instant.ts'
+import { instantFromMs } from '../../core/rows/instant.ts'
 import type { AdminExchange } from '../../ports/admin.ts'
-import { artefactError } from '../../artefacts/artefact-error.ts'
+import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { type TestAdmin, approvalOf, decided, questionOf, withAdmin } from './testbed/test-admin.ts'
 import { given, probe, type World } from './framework/probe.ts'
 
@@ -66,17 +66,17 @@ interface Schema {
 /** @throws FfError `artefact_invalid` */
 async function readSchema(root: string, name: string): Promise<Schema> {
   const shown = `contracts/schemas/${name}.schema.json`
-  const read = await readText(join(root, shown), shown)
+  const read = await readTextFile(join(root, shown), shown)
   if (read.ok) return JSON.parse(read.text) as Schema
-  throw artefactError([read.problem])
+  throw toArtefactError([read.problem])
 }
 
 const HOUR_MS = 3_600_000
 /** A time so many hours from now. */
-const hours = (count: number, { now }: World) => fromMilliseconds(now().getTime() + count * HOUR_MS)
+const hours = (count: number, { now }: World) => instantFromMs(now().getTime() + count * HOUR_MS)
 type Hold = (approval: Approval, world: World) => Approval
 /** Each state, and the approval that is in it; null where there is none. */
-const STATES: readonly (readonly [TtlState, Hold | null])[] = [
+const STATES: readonly (readonly [ApprovalTtlState, Hold | null])[] = [
   ['unknown', null],
   ['revoked', (one) => ({ ...one, revoked: true })],
   ['not_yet_valid', (one, world) => ({ ...one, not_before: hours(1, world) })],
@@ -126,6 +126,6 @@ const breaches = (exchange: AdminExchange): readonly string[] =>
   (['request', 'response'] as const)
     .filter((kind) => {
       const plain: unknown = JSON.parse(exchange[kind])
-      return schemaProblems(MESSAGES[kind], plain, '').length > 0
+      return validateSchema(MESSAGES[kind], plain, '').length > 0
     })
     .map((kind) => exchange[kind])

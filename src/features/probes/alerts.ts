@@ -1,4 +1,4 @@
-import { alertState } from '../../core/alerts/alert-state.ts'
+import { evaluateAlert } from '../../core/alerts/alert-state.ts'
 import type { AlertRule, AlertState, Scrape } from '../../core/alerts/types.ts'
 import { loadAlerts } from './alert-contract.ts'
 import { probe, type World } from './framework/probe.ts'
@@ -99,7 +99,7 @@ class Exercise {
   ): Promise<boolean> {
     for (let at = 0; at < MOST_SCRAPES && !this.signal.aborted; at += 1) {
       await this.scrape(traffic)
-      if (alertState(rule, this.history) === state) return true
+      if (evaluateAlert(rule, this.history) === state) return true
     }
     return false
   }

@@ -1,5 +1,5 @@
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
-import { type JsonNode, readJson } from '../../core/json/read.ts'
+import { type JsonNode, parseLosslessJson } from '../../core/json/read.ts'
 import { compareJson } from '../../core/parity/compare.ts'
 import type { Authenticator } from '../../ports/auth.ts'
 import type { HttpClient, HttpResponse } from '../../ports/http.ts'
@@ -176,6 +176,6 @@ class Suite {
 
 /** What is no JSON is compared as the text that it is. */
 function nodeOf({ text }: HttpResponse): JsonNode {
-  const read = readJson(text)
+  const read = parseLosslessJson(text)
   return read.ok ? read.node : text
 }

@@ -1,6 +1,6 @@
 import type { Instant } from '../../core/rows/instant.ts'
-import { rowText } from '../../core/rows/row-text.ts'
-import type { AnyRow, Table } from '../../core/rows/rows.ts'
+import { serializeRow } from '../../core/rows/row-text.ts'
+import type { AnyRow, TableName } from '../../core/rows/rows.ts'
 import type { ColumnTexts, RowSink } from '../../ports/rows.ts'
 import type { FlagStore } from '../../ports/store.ts'
 import type { ScratchDatabase } from '../../ports/database.ts'
@@ -120,7 +120,7 @@ class Race {
     for (const [tenant_id, row] of this.told) {
       const { tenant } = await this.store.read({ flag_key: MADE_FLAG, tenant_id, user_id: null })
       const held = tenant?.row
-      if (held !== undefined && rowText(held) === rowText(row)) continue
+      if (held !== undefined && serializeRow(held) === serializeRow(row)) continue
       lost.push(...Array.from({ length: WRITES_A_ROW }, () => tenant_id))
     }
     return lost
@@ -154,7 +154,7 @@ class Race {
 function unguarded(sink: RowSink, scratch: ScratchDatabase): RowSink {
   return {
     record: (event) => sink.record(event),
-    merge: async (table: Table, rows: readonly ColumnTexts[]) => {
+    merge: async (table: TableName, rows: readonly ColumnTexts[]) => {
       if (table !== 'tenant_override') return sink.merge(table, rows)
       const values = rows.map(
         (row) => `(${row.map((text) => (text === null ? 'NULL' : `'${text}'`)).join(', ')})`,

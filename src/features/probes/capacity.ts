@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  type Arrival,
+  type LoadArrival,
   type LoadSummary,
-  type Pace,
-  paceOf,
-  rounded,
-  summariseLoad,
+  type LoadPace,
+  planPace,
+  roundToHundredths,
+  summarizeLoad,
 } from '../../core/load-stats/load.ts'
 import { FfError } from '../../errors.ts'
 import type { HttpClient } from '../../ports/http.ts'
@@ -47,7 +47,7 @@ export const capacity = probe<Link>({
     const peak = planOf(world).peak_requests_per_second
     const least_per_s = peak * numberParam(world, 'peak_factor')
     const requests = numberParam(world, 'requests')
-    const pace = paceOf({ least_per_s, requests, seconds: numberParam(world, 'seconds') })
+    const pace = planPace({ least_per_s, requests, seconds: numberParam(world, 'seconds') })
     return withTwoScratches(world, async (scratch) => {
       await Promise.all([scratch.file.store.load(LOAD_ROWS), scratch.db.store.load(LOAD_ROWS)])
       const { file, db } = await withServing(world, { store: scratch.file.store }, (left) =>
@@ -62,13 +62,13 @@ export const capacity = probe<Link>({
           file_p99_ms: file.p99_ms,
           db_p99_ms: db.p99_ms,
           error_share: Math.max(file.failed_share, db.failed_share),
-          load_share: rounded(per_s / peak),
+          load_share: roundToHundredths(per_s / peak),
         },
         met: {
           service: 'one of this process on each store, over HTTP on loopback',
           server: `PostgreSQL ${scratch.db.facts.server ?? 'none'}`,
           declared_peak_per_s: peak,
-          sent_per_s: rounded(per_s),
+          sent_per_s: roundToHundredths(per_s),
           file_requests: file.requests,
           file_failed: file.failed,
           db_failed: db.failed,
@@ -86,20 +86,20 @@ interface Sides<T> {
 }
 async function inTurn(
   { file, db }: Sides<HttpClient>,
-  pace: Pace,
+  pace: LoadPace,
   { signal, progress }: World,
 ): Promise<Sides<LoadSummary>> {
   const turn = { ...pace, requests: Math.ceil(pace.requests / TURNS) }
-  const burst = (client: HttpClient, of = turn): Promise<readonly Arrival[]> =>
+  const burst = (client: HttpClient, of = turn): Promise<readonly LoadArrival[]> =>
     underLoad(ordinary(client), of, signal)
   for (const one of [file, db]) await burst(one, { ...pace, requests: WARM_REQUESTS })
-  const bursts: Sides<(readonly Arrival[])[]> = { file: [], db: [] }
+  const bursts: Sides<(readonly LoadArrival[])[]> = { file: [], db: [] }
   for (let at = 0; at < TURNS; at += 1) {
     bursts.file.push(await burst(file))
     bursts.db.push(await burst(db))
     progress(at + 1, TURNS)
   }
-  return { file: summariseLoad(bursts.file, pace), db: summariseLoad(bursts.db, pace) }
+  return { file: summarizeLoad(bursts.file, pace), db: summarizeLoad(bursts.db, pace) }
 }
 
 const notReached = (per_s: number, least: number): FfError =>

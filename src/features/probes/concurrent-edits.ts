@@ -1,6 +1,6 @@
 import { withAll } from '../../concurrency/open-all.ts'
 import type { Instant } from '../../core/rows/instant.ts'
-import { rowText } from '../../core/rows/row-text.ts'
+import { serializeRow } from '../../core/rows/row-text.ts'
 import { FfError } from '../../errors.ts'
 import type { FlagStore, OpenScratchStore } from '../../ports/store.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
@@ -99,7 +99,7 @@ async function editAll(
     )
   }
   const row = await standing(store)
-  return { ...told, revision: row.revision, row: rowText(row) }
+  return { ...told, revision: row.revision, row: serializeRow(row) }
 }
 
 async function outcomeOf(

@@ -1,6 +1,6 @@
 import type { Migration } from '../../core/migrations/plan.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
-import { TABLES } from '../../core/rows/rows.ts'
+import { TABLE_NAMES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { ScratchDatabase } from '../../ports/database.ts'
 import type { Persistence } from '../migrate/load-persistence.ts'
@@ -106,7 +106,9 @@ class RoundTrip {
     if (this.refused) await this.load()
     else this.lost += ROWS - (await this.rows())
     const after = await scratch.fingerprint()
-    this.differing = [...TABLES, 'schema'].filter((name) => before.get(name) !== after.get(name))
+    this.differing = [...TABLE_NAMES, 'schema'].filter(
+      (name) => before.get(name) !== after.get(name),
+    )
   }
 
   /** A step that would lose rows has to refuse; whoever wants it all the same clears them away first. */

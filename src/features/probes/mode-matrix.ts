@@ -1,9 +1,9 @@
-import { type Fixture, headersOf } from '../../artefacts/vectors.ts'
+import { type Fixture, toDevHeaders } from '../../artefacts/vectors.ts'
 import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
 import { settingsFromContract } from '../../core/auth/contract.ts'
 import { type Credential, ENVIRONMENTS, type Environment } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
-import { type HarnessScene, rowsText, SCENE_HEADER } from '../../core/parity/harness-scene.ts'
+import { type HarnessScene, serializeRows, SCENE_HEADER } from '../../core/parity/harness-scene.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { HttpClient, HttpRequest, Route } from '../../ports/http.ts'
@@ -83,7 +83,7 @@ class Pairs {
   /** Every fixture in its own environment, then in the others until there are so many pairs. */
   async ask(fixtures: readonly Fixture[]): Promise<void> {
     const wanted = numberParam(this.world, 'pairs')
-    await this.both((client) => put(client, '/harness/rows', rowsText(SAMPLE)))
+    await this.both((client) => put(client, '/harness/rows', serializeRows(SAMPLE)))
     const own = fixtures.map((fixture): Caller => ({ fixture, environment: fixture.environment }))
     await mapConcurrently(own, AT_ONCE, (caller) => this.visit(caller))
     for (const environment of ENVIRONMENTS) {
@@ -142,7 +142,7 @@ class Pairs {
 
 const credentialOf = ({ token, dev_headers }: Fixture): Credential => ({
   token,
-  dev_headers: dev_headers === null ? null : headersOf(dev_headers),
+  dev_headers: dev_headers === null ? null : toDevHeaders(dev_headers),
 })
 
 async function put(client: HttpClient, path: string, body: string): Promise<void> {

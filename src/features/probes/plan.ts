@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
-import { toMilliseconds } from '../../core/rows/instant.ts'
+import { instantToMs } from '../../core/rows/instant.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { GateFiles } from '../team-folder/load-gate-files.ts'
@@ -35,8 +35,8 @@ export const plan = probe<Plan>({
     return {
       measured: {
         plan_faults: faults.length,
-        window_starts_in_h: (toMilliseconds(window.from as Instant) - now) / HOUR_MS,
-        window_ahead: toMilliseconds(window.from as Instant) > now,
+        window_starts_in_h: (instantToMs(window.from as Instant) - now) / HOUR_MS,
+        window_ahead: instantToMs(window.from as Instant) > now,
         on_call: new Set(named.map(({ name }) => name)).size,
         admin_in_step: isInStep(admin, now),
         runbook_matches: digest === runbook_digest,
@@ -91,7 +91,7 @@ const isInStep = (
 ): boolean =>
   verdict === 'go' &&
   checklist_digest !== NO_DIGEST &&
-  toMilliseconds(date as Instant) <= now &&
+  instantToMs(date as Instant) <= now &&
   isFilled([contact])
 
 function faultsOf(
@@ -100,7 +100,7 @@ function faultsOf(
 ): readonly string[] {
   const rows: readonly (readonly [boolean, string])[] = [
     [window.from >= window.until, 'the window does not end after it begins'],
-    [toMilliseconds(window.from as Instant) <= now, `the window began at ${window.from}`],
+    [instantToMs(window.from as Instant) <= now, `the window began at ${window.from}`],
     [
       freeze.from > window.from || freeze.until < window.until,
       'the freeze does not cover the window',

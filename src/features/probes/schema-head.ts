@@ -1,4 +1,4 @@
-import { catalogueDrift, catalogueOf } from '../../core/migrations/catalogue.ts'
+import { findDrift, buildCatalogue } from '../../core/migrations/catalogue.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { databaseOf, given, probe } from './framework/probe.ts'
@@ -26,8 +26,8 @@ export const schemaHead = probe<TargetSpec>({
       const others = applied.filter(({ name, checksum }) => known.get(name) !== checksum)
       const names = new Set(applied.map(({ name }) => name))
       const left = migrations.filter(({ name }) => !names.has(name))
-      const expected = catalogueOf(contract, roles)
-      const drifts = catalogueDrift(expected, found)
+      const expected = buildCatalogue(contract, roles)
+      const drifts = findDrift(expected, found)
       const absent = Object.keys(contract.roles).filter((role) => !roles.has(role))
       const head = applied.at(-1)?.name ?? 'none'
       const examples = [

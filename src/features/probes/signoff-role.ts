@@ -1,14 +1,14 @@
 import { signoffTools } from '../../artefacts/documents.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
-import type { Role } from '../../core/gate/types.ts'
+import type { SignoffRole } from '../../core/gate/types.ts'
 import { judgeSignoff } from '../../core/signoff/judge.ts'
-import type { SignoffTools } from '../../core/signoff/types.ts'
+import type { SignoffDependencies } from '../../core/signoff/types.ts'
 import { type Lend, type Probe, probe } from './framework/probe.ts'
 import { signoffScene } from './testbed/signoff-cases.ts'
 
 /** The verifier of the gate, with what a change makes of its cryptography. */
 const lending =
-  (change: (tools: SignoffTools) => SignoffTools): Lend<SignoffTools> =>
+  (change: (tools: SignoffDependencies) => SignoffDependencies): Lend<SignoffDependencies> =>
   async (world, use) =>
     use(change(signoffTools(await world.adapters.signoffCrypto())))
 
@@ -16,8 +16,8 @@ const lending =
  * J2 and J3: whether a signature of the role is taken, and spoiled ones are not. That people signed is for the
  * gate to see, at each verdict; this is about whether it would see what they did not.
  */
-export const signoffRole = (role: Role): Probe =>
-  probe<SignoffTools>({
+export const signoffRole = (role: SignoffRole): Probe =>
+  probe<SignoffDependencies>({
     version: 1,
     site: 'scratch',
     company: 'together',

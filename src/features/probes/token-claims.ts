@@ -2,7 +2,7 @@ import { resolveNamedContext } from '../../core/auth/authenticate.ts'
 import { type AuthResult, isAuthRefusal } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { TOKEN_TENANT } from '../../core/parity/scene.ts'
-import { fromMilliseconds, type Instant } from '../../core/rows/instant.ts'
+import { instantFromMs, type Instant } from '../../core/rows/instant.ts'
 import type { TestAuthenticator } from '../../ports/auth.ts'
 import { doorProbe } from './framework/authenticator-probe.ts'
 import { numberParam } from './framework/probe.ts'
@@ -147,7 +147,7 @@ async function put(
   shop: TestKeys,
 ): Promise<AuthResult> {
   const token = signTestToken(shop.keys.rsa, shop.claims(change))
-  const now = fromMilliseconds((TOKEN_SECONDS + after) * 1000)
+  const now = instantFromMs((TOKEN_SECONDS + after) * 1000)
   const came = await door.verifier.verify(token, { now, environment: 'prod' })
   return resolveNamedContext(came, { tenant_id: tenant_id ?? null, user_id: null })
 }

@@ -1,8 +1,8 @@
-import { isArray, isNumber, isObject, type JsonNode } from '../../core/json/read.ts'
-import type { Compare } from '../../core/parity/compare.ts'
+import { isJsonArray, isJsonNumber, isJsonObject, type JsonNode } from '../../core/json/read.ts'
+import type { JsonComparer } from '../../core/parity/compare.ts'
 import { type Fault, inComparer, type Row } from './fault.ts'
 
-type Change = (compare: Compare) => Compare
+type Change = (compare: JsonComparer) => JsonComparer
 
 /** Both sides are changed alike before they are compared: what the change hides, the comparer does not see. */
 const through =
@@ -12,8 +12,8 @@ const through =
     compare(deep(left, change), deep(right, change))
 
 function deep(node: JsonNode, change: (node: JsonNode) => JsonNode): JsonNode {
-  if (typeof node !== 'object' || node === null || isNumber(node)) return change(node)
-  if (isArray(node)) return change(node.map((one) => deep(one, change)))
+  if (typeof node !== 'object' || node === null || isJsonNumber(node)) return change(node)
+  if (isJsonArray(node)) return change(node.map((one) => deep(one, change)))
   return change({
     members: node.members.map(([name, value]) => [name, deep(value, change)] as const),
   })
@@ -23,12 +23,12 @@ const texts = (change: (text: string) => string): Change =>
 const numbers = (change: (lexeme: string) => string): Change =>
   through((node) => (isLexeme(node) ? { lexeme: change(node.lexeme) } : node))
 const isLexeme = (node: JsonNode): node is { readonly lexeme: string } =>
-  typeof node === 'object' && node !== null && isNumber(node)
+  typeof node === 'object' && node !== null && isJsonNumber(node)
 const isEmpty = (node: JsonNode): boolean =>
   typeof node === 'object' &&
   node !== null &&
-  ((isArray(node) && node.length === 0) ||
-    (!isNumber(node) && !isArray(node) && isObject(node) && node.members.length === 0))
+  ((isJsonArray(node) && node.length === 0) ||
+    (!isJsonNumber(node) && !isJsonArray(node) && isJsonObject(node) && node.members.length === 0))
 
 const COMPARERS: readonly Row<Change>[] = [
   [
@@ -63,7 +63,7 @@ const COMPARERS: readonly Row<Change>[] = [
     'order-ignored',
     'lists as sets',
     through((node) =>
-      typeof node === 'object' && node !== null && !isNumber(node) && isArray(node)
+      typeof node === 'object' && node !== null && !isJsonNumber(node) && isJsonArray(node)
         ? node.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
         : node,
     ),
@@ -72,7 +72,7 @@ const COMPARERS: readonly Row<Change>[] = [
     'duplicates-lost',
     'members as a map',
     through((node) =>
-      typeof node === 'object' && node !== null && !isNumber(node) && !isArray(node)
+      typeof node === 'object' && node !== null && !isJsonNumber(node) && !isJsonArray(node)
         ? { members: [...new Map(node.members)] }
         : node,
     ),
@@ -81,7 +81,7 @@ const COMPARERS: readonly Row<Change>[] = [
     'nulls-dropped',
     'null is as good as absent',
     through((node) =>
-      typeof node === 'object' && node !== null && !isNumber(node) && !isArray(node)
+      typeof node === 'object' && node !== null && !isJsonNumber(node) && !isJsonArray(node)
         ? { members: node.members.filter(([, value]) => value !== null) }
         : node,
     ),
@@ -91,7 +91,7 @@ const COMPARERS: readonly Row<Change>[] = [
     'separators-joined',
     'lists compared as joined texts',
     through((node) =>
-      typeof node === 'object' && node !== null && !isNumber(node) && isArray(node)
+      typeof node === 'object' && node !== null && !isJsonNumber(node) && isJsonArray(node)
         ? [node.map((one) => JSON.stringify(one).replaceAll('"', '')).join(',')]
         : node,
     ),

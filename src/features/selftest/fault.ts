@@ -1,9 +1,9 @@
-import type { Decision, Facts } from '../../core/evaluate/types.ts'
+import type { Decision, EvaluationInput } from '../../core/evaluate/types.ts'
 import { evaluate } from '../../core/evaluate/evaluate.ts'
 import { RULES } from '../../core/evaluate/rules.ts'
 import type { Rule } from '../../core/evaluate/step.ts'
-import type { Compare } from '../../core/parity/compare.ts'
-import type { State, Table } from '../../core/rows/rows.ts'
+import type { JsonComparer } from '../../core/parity/compare.ts'
+import type { RowsByTable, TableName } from '../../core/rows/rows.ts'
 import type { Route } from '../../ports/http.ts'
 import type { OpenScratchStore, ScratchStore } from '../../ports/store.ts'
 import { type Ask, askBy, type Counter, type Evaluate } from '../evaluation/answer-question.ts'
@@ -23,7 +23,7 @@ export type Serving = (route: Route) => Route['handle']
 export type ServingSides = Readonly<Record<Side, Serving>>
 /** A line of a table, without its newline. */
 export interface StoredLine {
-  readonly table: Table
+  readonly table: TableName
   readonly line: string
 }
 export type Side = keyof Sides
@@ -54,7 +54,7 @@ const perSide = <T>(
 
 /** Other rows are stored than those that were given. */
 export const inStore =
-  (sides: readonly Side[], change: (state: State) => State) =>
+  (sides: readonly Side[], change: (state: RowsByTable) => RowsByTable) =>
   (bench: Bench): Bench => ({
     ...bench,
     sides: perSide(sides, bench.sides, (scratch) =>
@@ -81,7 +81,7 @@ export const inRules = (change: (rules: readonly Rule[]) => readonly Rule[]): Fa
   return deciding((facts, answer) => evaluate(facts, answer, rules))
 }
 /** What the rules are told is not what is so, on both sides. */
-export const inFacts = (change: (facts: Facts) => Facts): Fault['plant'] =>
+export const inFacts = (change: (facts: EvaluationInput) => EvaluationInput): Fault['plant'] =>
   deciding((facts, answer) => evaluate(change(facts), answer))
 /** The envelope is made wrongly, on both sides. */
 export const inDecision = (change: (decision: Decision) => Decision): Fault['plant'] =>
@@ -121,7 +121,7 @@ const asking =
   })
 
 export const inComparer =
-  (change: (compare: Compare) => Compare): Fault['plant'] =>
+  (change: (compare: JsonComparer) => JsonComparer): Fault['plant'] =>
   ({ workings, ...bench }) => ({
     ...bench,
     workings: { ...workings, compare: change(workings.compare) },

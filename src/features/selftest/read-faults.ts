@@ -1,5 +1,5 @@
-import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/rows/instant.ts'
-import type { AnyOverrideRow, RowSet, State, Stored } from '../../core/rows/rows.ts'
+import { instantFromMs, type Instant, instantToMs } from '../../core/rows/instant.ts'
+import type { AnyOverrideRow, RowsOfFlag, RowsByTable, RowOrBroken } from '../../core/rows/rows.ts'
 import type { RowQuery, ScratchStore } from '../../ports/store.ts'
 import { type Fault, inReading, type Row } from './fault.ts'
 
@@ -11,11 +11,11 @@ const asked =
   (store) => ({ read: (query) => store.read(change(query)) })
 /** The rows are decoded in another way. */
 const decoded =
-  (change: (rows: RowSet) => RowSet): Make =>
+  (change: (rows: RowsOfFlag) => RowsOfFlag): Make =>
   (store) => ({ read: async (query) => change(await store.read(query)) })
 
 function overrides(change: <T extends AnyOverrideRow>(row: T) => T): Make {
-  const of = <T extends AnyOverrideRow>(stored: Stored<T> | null): Stored<T> | null =>
+  const of = <T extends AnyOverrideRow>(stored: RowOrBroken<T> | null): RowOrBroken<T> | null =>
     stored?.row === undefined ? stored : { row: change(stored.row) }
   return decoded(({ flag, tenant, user }) => ({ flag, tenant: of(tenant), user: of(user) }))
 }
@@ -26,7 +26,7 @@ const expiry = (change: (time: Instant) => Instant): Make =>
 
 /** Answers from rows that it saw before, as a cache without invalidation does. */
 const stale: Make = (store) => {
-  let before: RowSet | null = null
+  let before: RowsOfFlag | null = null
   return {
     read: async (query) => {
       const rows = await store.read(query)
@@ -39,7 +39,7 @@ const stale: Make = (store) => {
 
 /** Keeps what was loaded, and takes any tenant's override for the one that was asked for. */
 const anyTenant: Make = (store) => {
-  let held: State | null = null
+  let held: RowsByTable | null = null
   return {
     load: async (state) => {
       held = state
@@ -117,7 +117,7 @@ const READS: readonly Row<Make>[] = [
   [
     'time-zone',
     'a timestamp read in the zone of the client',
-    expiry((time) => fromMilliseconds(toMilliseconds(time) - 5 * 3_600_000)),
+    expiry((time) => instantFromMs(instantToMs(time) - 5 * 3_600_000)),
   ],
   [
     'number-in-doubles',

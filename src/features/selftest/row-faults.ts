@@ -1,9 +1,9 @@
 import type { CanonicalJson } from '../../core/json/canonical.ts'
-import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/rows/instant.ts'
-import type { AnyOverrideRow, AnyRow, FlagRow, State } from '../../core/rows/rows.ts'
+import { instantFromMs, type Instant, instantToMs } from '../../core/rows/instant.ts'
+import type { AnyOverrideRow, AnyRow, FlagRow, RowsByTable } from '../../core/rows/rows.ts'
 import { type Fault, inStore, type Row, type Side } from './fault.ts'
 
-type Change = (state: State) => State
+type Change = (state: RowsByTable) => RowsByTable
 const value = (text: string): CanonicalJson => text as CanonicalJson
 
 /** Every value of every row: defaults, safe values, overrides. */
@@ -45,7 +45,7 @@ const expiries = (ms: number): Change =>
   mapOverrides((row) =>
     row.expires_at === undefined ? row : { ...row, expires_at: later(row.expires_at, ms) },
   )
-const later = (time: Instant, ms: number): Instant => fromMilliseconds(toMilliseconds(time) + ms)
+const later = (time: Instant, ms: number): Instant => instantFromMs(instantToMs(time) + ms)
 
 function without<T extends AnyOverrideRow>(row: T, ...names: readonly (keyof AnyOverrideRow)[]): T {
   return Object.fromEntries(

@@ -1,6 +1,6 @@
-import type { ChainEntry, Decision, Facts } from '../../core/evaluate/types.ts'
-import { go, type Rule } from '../../core/evaluate/step.ts'
-import { fromMilliseconds, toMilliseconds } from '../../core/rows/instant.ts'
+import type { ChainEntry, Decision, EvaluationInput } from '../../core/evaluate/types.ts'
+import { continueWith, type Rule } from '../../core/evaluate/step.ts'
+import { instantFromMs, instantToMs } from '../../core/rows/instant.ts'
 import { type Fault, inDecision, inFacts, inRules, type Row } from './fault.ts'
 
 const [REGISTERED, KILL, AUTH, APPROVAL, USER, TENANT] = [0, 1, 2, 3, 4, 5] as const
@@ -16,16 +16,16 @@ const exchanged =
     rules.map((rule, at) => rules[at === a ? b : at === b ? a : at] ?? rule)
 /** One rule is told something else. */
 const told =
-  (at: number, change: (facts: Facts) => Facts): Rules =>
+  (at: number, change: (facts: EvaluationInput) => EvaluationInput): Rules =>
   (rules) =>
     rules.map((rule, index) =>
       index === at ? (facts, answer) => rule(change(facts), answer) : rule,
     )
 const moved =
   (ms: number) =>
-  (facts: Facts): Facts => ({
+  (facts: EvaluationInput): EvaluationInput => ({
     ...facts,
-    now: fromMilliseconds(toMilliseconds(facts.now) + ms),
+    now: instantFromMs(instantToMs(facts.now) + ms),
   })
 const both =
   (first: Rules, second: Rules): Rules =>
@@ -35,7 +35,7 @@ const both =
 const waved =
   (at: number, entry: ChainEntry): Rules =>
   (rules) =>
-    rules.map((rule, index) => (index === at ? () => go(entry) : rule))
+    rules.map((rule, index) => (index === at ? () => continueWith(entry) : rule))
 
 const RULE_ROWS: readonly Row<Rules>[] = [
   [
@@ -99,7 +99,7 @@ const RULE_ROWS: readonly Row<Rules>[] = [
   ],
 ]
 
-const FACT_ROWS: readonly Row<(facts: Facts) => Facts>[] = [
+const FACT_ROWS: readonly Row<(facts: EvaluationInput) => EvaluationInput>[] = [
   ['clock-late', 'a clock that is a minute behind', moved(-60_000)],
   [
     'everybody-verified',

@@ -1,8 +1,8 @@
 import { throwIfEnded } from '../../concurrency/ended.ts'
 import type { CheckItem, CheckReport, ParityReport } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
-import { comparerFaults } from '../../core/parity/comparer-controls.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
+import { findComparerFaults } from '../../core/parity/comparer-controls.ts'
 import type { Sides } from '../parity/run-parity.ts'
 import { HONEST, type Workings } from '../parity/dependencies.ts'
 import type { Bench, Fault, Proof, StoredLine } from './fault.ts'
@@ -39,7 +39,7 @@ export async function runSelftest(
   const started = now()
   const lines = { baseline: options.lines, candidate: options.lines }
   const honest: Bench = { sides, workings: HONEST, lines, served: HONEST_SERVING }
-  const items: Checked[] = await controls('before', honest, options)
+  const items: CheckResult[] = await controls('before', honest, options)
   const ms: Record<string, number> = {}
   for (const fault of catalogue) {
     if (signal.aborted) break
@@ -62,24 +62,24 @@ export async function runSelftest(
     duration_ms: now().getTime() - started.getTime(),
     ms,
   }
-  return checkReport('parity_selftest', items, { timing })
+  return buildCheckReport('parity_selftest', items, { timing })
 }
 
 async function controls(
   when: 'before' | 'after',
   honest: Bench,
   options: SelftestOptions,
-): Promise<Checked[]> {
+): Promise<CheckResult[]> {
   const proofs: readonly Proof[] = ['comparer', 'vectors', 'cells', 'rows', 'served']
-  const items: Checked[] = []
+  const items: CheckResult[] = []
   for (const proof of proofs) {
     const seen = await prove(proof, honest, options)
     const id = `control.${proof}.${when}`
     items.push(
       seen === null
-        ? passed(id, 'no fault, and no alarm')
+        ? passResult(id, 'no fault, and no alarm')
         : {
-            ...passed(id, 'no fault, and an alarm all the same'),
+            ...passResult(id, 'no fault, and an alarm all the same'),
             state: 'inconclusive',
             findings: [{ code: 'false_alarm', pointer: seen.pointer, detail: seen.subject }],
             next: `Run ff parity ${COMMANDS[proof]} and mend what it shows.`,
@@ -99,12 +99,12 @@ const COMMANDS: Readonly<Record<Proof, string>> = {
   served: 'run',
 }
 
-async function tried(fault: Fault, honest: Bench, options: SelftestOptions): Promise<Checked> {
+async function tried(fault: Fault, honest: Bench, options: SelftestOptions): Promise<CheckResult> {
   const { id, models, proof, plant } = fault
   const seen = await prove(proof, plant(honest), options)
-  if (seen !== null) return { ...passed(id, models), seen_by: seen }
+  if (seen !== null) return { ...passResult(id, models), seen_by: seen }
   return {
-    ...passed(id, models),
+    ...passResult(id, models),
     state: 'fail',
     findings: [{ code: 'fault_not_caught', pointer: null, detail: `by ${proof}` }],
     next: 'Either the fault does nothing, or the proof is blind to it.',
@@ -151,6 +151,6 @@ async function refusable(work: () => Promise<ParityReport>): Promise<ParityRepor
 }
 
 function seenByPairs({ compare }: Workings): Seen | null {
-  const [pair] = comparerFaults(compare)
+  const [pair] = findComparerFaults(compare)
   return pair === undefined ? null : { proof: 'comparer', subject: pair, pointer: null }
 }

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
-import { keyOfLine, rowLine } from '../../core/row-format/row-line.ts'
-import { keyText, type Table, TABLES } from '../../core/rows/rows.ts'
+import { readLineKey, formatRowLine } from '../../core/row-format/row-line.ts'
+import { formatRowKey, type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
 import type { CheckItem } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
@@ -10,18 +10,18 @@ import type { Bench, StoredLine } from './fault.ts'
 const AT = '"2026-01-15T09:00:00.000Z"'
 const flag = (key: string, type: string, value: string): StoredLine => ({
   table: 'flag_registry',
-  line: rowLine(
+  line: formatRowLine(
     'flag_registry',
     `{"created_at":${AT},"default_value":${value},"description":"Made for the selftest","flag_key":"${key}","owner":"team-a","required_auth":"any","revision":4,"safe_value":${value},"sensitive":false,"state":"active","updated_at":${AT},"value_type":"${type}"}`,
   ),
 })
 type Override = readonly [key: string, more: string, value: string]
-const override = (table: Table, [key, more, value]: Override): StoredLine => {
+const override = (table: TableName, [key, more, value]: Override): StoredLine => {
   const scope = table === 'tenant_override' ? '"tenant_id":"T-1",' : ''
   const user = table === 'user_override' ? ',"user_id":"U-1"' : ''
   return {
     table,
-    line: rowLine(
+    line: formatRowLine(
       table,
       `{"approval_ref":"APP-1-a","created_at":${AT},"created_by":"U-a","expires_at":"2026-03-31T23:59:59.999Z","flag_key":"${key}",${more}"revision":4,${scope}"updated_at":${AT},"updated_by":"U-b"${user},"value":${value}}`,
     ),
@@ -76,7 +76,7 @@ export async function seenInRows({
 }
 
 function sourceOf(lines: readonly StoredLine[]): RowSource {
-  const textOf = (table: Table): readonly string[] =>
+  const textOf = (table: TableName): readonly string[] =>
     lines.filter((one) => one.table === table).map(({ line }) => line)
   return {
     facts: { target: 'selftest', backing: 'file', server: null },
@@ -86,7 +86,7 @@ function sourceOf(lines: readonly StoredLine[]): RowSource {
     epoch: 0,
     lines: () =>
       Readable.from(
-        TABLES.map((table): RowBatch => {
+        TABLE_NAMES.map((table): RowBatch => {
           const bytes = Buffer.from(
             textOf(table)
               .map((line) => `${line}\n`)
@@ -97,9 +97,9 @@ function sourceOf(lines: readonly StoredLine[]): RowSource {
       ),
     faults: () => [],
     lookup: (table, keys) => {
-      const wanted = new Set(keys.map(keyText))
+      const wanted = new Set(keys.map(formatRowKey))
       const isWanted = (line: string): boolean =>
-        wanted.has(keyText(keyOfLine(table, line)?.key ?? { scope_id: null, flag_key: '' }))
+        wanted.has(formatRowKey(readLineKey(table, line)?.key ?? { scope_id: null, flag_key: '' }))
       return Promise.resolve(textOf(table).filter(isWanted))
     },
     close: () => Promise.resolve(),

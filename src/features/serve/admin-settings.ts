@@ -7,7 +7,7 @@ import type { Environment } from '../../core/auth/types.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
 import { FfError } from '../../errors.ts'
 import type { AdminCredential, ApprovalsPlan } from '../../ports/admin.ts'
-import { artefactError } from '../../artefacts/artefact-error.ts'
+import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { readNamedFile } from './secret-file.ts'
 
 /** Who answers for approvals. */
@@ -44,7 +44,7 @@ export async function resolveApprovalsPlan(
       { hint: 'Unset it and set FF_ADMIN_URL, or set FF_ENV=dev on a machine of your own.' },
     )
   const read = await loadApprovals({ path: FF_APPROVALS_FILE, shown: FF_APPROVALS_FILE })
-  if (!read.ok) throw artefactError(read.problems)
+  if (!read.ok) throw toArtefactError(read.problems)
   return { kind: 'file', approvals: read.loaded }
 }
 

@@ -1,19 +1,24 @@
-import { schemaProblems } from '../../artefacts/schemas.ts'
-import { strictProblems } from '../../core/json/canonical.ts'
-import { toPlain } from '../../core/json/plain.ts'
-import { isObject, type JsonNode, type JsonObject, readJson } from '../../core/json/read.ts'
-import { type Problem, problem, type ProblemCode } from '../../core/problem.ts'
+import { validateSchema } from '../../artefacts/schemas.ts'
+import { findJsonProblems } from '../../core/json/canonical.ts'
+import { nodeToValue } from '../../core/json/plain.ts'
+import {
+  isJsonObject,
+  type JsonNode,
+  type JsonObject,
+  parseLosslessJson,
+} from '../../core/json/read.ts'
+import { type Problem, makeProblem, type ProblemCode } from '../../core/problem.ts'
 import { Refusal } from './reply.ts'
 
 /** A JSON object as it was written. @throws Refusal with where it is none */
 export function readObject(body: string): JsonObject {
-  const read = readJson(body)
-  if (!read.ok) throw new Refusal(read.code, [problem(read.code, '')])
+  const read = parseLosslessJson(body)
+  if (!read.ok) throw new Refusal(read.code, [makeProblem(read.code, '')])
   const { node } = read
-  const strict = strictProblems(node)
+  const strict = findJsonProblems(node)
   if (strict[0] !== undefined) throw new Refusal(strict[0].code, strict)
-  if (node === null || typeof node !== 'object' || !isObject(node))
-    throw new Refusal('type_wrong', [problem('type_wrong', '')])
+  if (node === null || typeof node !== 'object' || !isJsonObject(node))
+    throw new Refusal('type_wrong', [makeProblem('type_wrong', '')])
   return node
 }
 
@@ -26,10 +31,10 @@ const CODES: Readonly<Record<string, ProblemCode>> = {
 
 /** The values of an object that fits a schema. @throws Refusal with each place that does not */
 export function fitting<T>(schema: string, node: JsonNode): T {
-  const value = toPlain(node)
-  const breaches = schemaProblems(schema, value, '')
+  const value = nodeToValue(node)
+  const breaches = validateSchema(schema, value, '')
   const places = breaches.map(({ code, pointer }): Problem =>
-    problem(CODES[code] ?? 'form_wrong', pointer),
+    makeProblem(CODES[code] ?? 'form_wrong', pointer),
   )
   if (places[0] !== undefined) throw new Refusal(places[0].code, places)
   return value as T

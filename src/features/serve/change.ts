@@ -1,14 +1,14 @@
 import type { Principal } from '../../core/evaluate/types.ts'
 import type { JsonNode, JsonObject } from '../../core/json/read.ts'
-import { problem } from '../../core/problem.ts'
+import { makeProblem } from '../../core/problem.ts'
 import type { ScopeRequirement } from '../../core/http-api/access.ts'
-import { entityTag, expectedOf } from '../../core/http-api/preconditions.ts'
+import { formatEntityTag, parseExpectation } from '../../core/http-api/preconditions.ts'
 import type { ServiceCode } from '../../core/http-api/problems.ts'
 import { isApprovalRef } from '../../core/rows/grammar.ts'
 import type { Instant } from '../../core/rows/instant.ts'
-import type { AnyRow, RowKey, Table } from '../../core/rows/rows.ts'
-import { rowText } from '../../core/rows/row-text.ts'
-import { requestProblems, type WriteRequest } from '../../core/rows/write-request.ts'
+import type { AnyRow, RowKey, TableName } from '../../core/rows/rows.ts'
+import { serializeRow } from '../../core/rows/row-text.ts'
+import { findRequestProblems, type WriteRequest } from '../../core/rows/write-request.ts'
 import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
 import { authenticateCaller, requireScopes } from './authorize.ts'
 import { readObject } from './body.ts'
@@ -17,7 +17,7 @@ import { jsonReply, Refusal } from './reply.ts'
 
 /** What a route changes. */
 export interface Changed {
-  readonly table: Table
+  readonly table: TableName
   readonly action: WriteRequest['action']
   readonly key: (params: RouteRequest['params']) => RowKey
   readonly need: (key: RowKey) => ScopeRequirement
@@ -62,7 +62,7 @@ const WRITES: ReadonlySet<Principal['mode']> = new Set(['verified', 'dev-headers
 
 /** The row as it stands, with its tag. */
 export const rowReply = (row: AnyRow, status = 200): RouteResponse =>
-  jsonReply(rowText(row), { status, headers: { etag: entityTag(row.revision) } })
+  jsonReply(serializeRow(row), { status, headers: { etag: formatEntityTag(row.revision) } })
 
 interface Met {
   readonly call: RouteRequest
@@ -85,7 +85,7 @@ function bareRequest({ table, action, key }: Changed, { call, caller, now }: Met
     occurred_at: now,
     approval: null,
   }
-  const problems = requestProblems(request)
+  const problems = findRequestProblems(request)
   if (problems.length > 0) throw new Refusal('form_wrong', problems)
   return request
 }
@@ -95,7 +95,7 @@ async function fullRequest(
   bare: WriteRequest,
   { call, caller }: Met,
 ): Promise<WriteRequest> {
-  const expected = expectedOf(call.header('if-match'), call.header('if-none-match'))
+  const expected = parseExpectation(call.header('if-match'), call.header('if-none-match'))
   if (expected === undefined) throw new Refusal('precondition_invalid')
   if (bare.action === 'delete') return { ...bare, expected }
   const node = readObject(call.body)
@@ -115,7 +115,7 @@ function withoutApproval(node: JsonObject): {
   if (member === undefined) return { named: null, rest: node }
   const [, ref] = member
   if (typeof ref !== 'string' || !isApprovalRef(ref))
-    throw new Refusal('form_wrong', [problem('form_wrong', '/approval_ref')])
+    throw new Refusal('form_wrong', [makeProblem('form_wrong', '/approval_ref')])
   return { named: ref, rest: { members: node.members.filter((one) => one !== member) } }
 }
 

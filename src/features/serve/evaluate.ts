@@ -1,9 +1,9 @@
-import { decisionText } from '../../core/evaluate/decision-text.ts'
+import { serializeDecision } from '../../core/evaluate/decision-text.ts'
 import { evaluate } from '../../core/evaluate/evaluate.ts'
-import { meetsRequired } from '../../core/evaluate/required-auth.ts'
+import { satisfiesRequiredAuth } from '../../core/evaluate/required-auth.ts'
 import type { Decision, Principal } from '../../core/evaluate/types.ts'
 import type { JsonObject } from '../../core/json/read.ts'
-import { problem } from '../../core/problem.ts'
+import { makeProblem } from '../../core/problem.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
 import { decide } from '../evaluation/answer-question.ts'
@@ -62,12 +62,12 @@ const askingOf = (named: Named, { call, caller, now }: Met): Asking => ({
 
 const answerOne: Answer = async (service, body, met) => {
   const { flag_key, ...named } = fitting<Named & { flag_key: string }>('evaluate-one', body)
-  return decisionText(await decideOne(service, flag_key, askingOf(named, met)))
+  return serializeDecision(await decideOne(service, flag_key, askingOf(named, met)))
 }
 const answerMany: Answer = async (service, body, met) => {
   // Counted first: to hold so many to a schema would take longer than to answer those that may be asked for.
   if (lengthOf(body, 'flag_keys') > MAX_BULK)
-    throw new Refusal('too_many_flags', [problem('form_wrong', '/flag_keys')])
+    throw new Refusal('too_many_flags', [makeProblem('form_wrong', '/flag_keys')])
   const { flag_keys, ...named } = fitting<Named & { flag_keys: string[] }>('evaluate-many', body)
   return listText(await decideMany(service, flag_keys, askingOf(named, met)))
 }
@@ -83,7 +83,7 @@ const FORMS: readonly (readonly [member: string, answer: Answer])[] = [
 ]
 
 const listText = (decisions: readonly Decision[]): string =>
-  `{"decisions":[${decisions.map(decisionText).join(',')}]}`
+  `{"decisions":[${decisions.map(serializeDecision).join(',')}]}`
 
 export async function decideOne(
   { store, approvals, observer }: ServiceParts,
@@ -128,7 +128,8 @@ export async function metBy(
   if (flags.length > MAX_ALL) throw new Refusal('too_many_flags')
   return flags
     .filter(
-      ({ held }) => held.row === undefined || meetsRequired(principal.mode, held.row.required_auth),
+      ({ held }) =>
+        held.row === undefined || satisfiesRequiredAuth(principal.mode, held.row.required_auth),
     )
     .map(({ flag_key }) => flag_key)
 }

@@ -6,12 +6,12 @@ import {
 } from '../../core/parity/harness-scene.ts'
 import { closeAll } from '../../concurrency/open-all.ts'
 import type { JsonNode, JsonObject } from '../../core/json/read.ts'
-import { isArray } from '../../core/json/read.ts'
-import { pointer } from '../../core/json/pointer.ts'
-import { type Problem, problem } from '../../core/problem.ts'
+import { isJsonArray } from '../../core/json/read.ts'
+import { appendPointer } from '../../core/json/pointer.ts'
+import { type Problem, makeProblem } from '../../core/problem.ts'
 import { decodeRow } from '../../core/rows/decode-row.ts'
 import { parseInstant } from '../../core/rows/instant.ts'
-import { type AnyRow, type State, type Table, TABLES } from '../../core/rows/rows.ts'
+import { type AnyRow, type RowsByTable, type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
 import type { ApprovalService } from '../../ports/admin.ts'
 import type { RouteRequest, RouteResponse, Route } from '../../ports/http.ts'
 import type { OpenAuthenticator } from '../../ports/auth.ts'
@@ -155,25 +155,25 @@ const adminOf = (scene: HarnessScene): ApprovalService => ({
 })
 
 /** @throws Refusal with each row that does not fit page 1 */
-function stateOf({ members }: JsonObject): State {
+function stateOf({ members }: JsonObject): RowsByTable {
   const places: Problem[] = []
-  const rowsOf = (table: Table): readonly AnyRow[] => {
+  const rowsOf = (table: TableName): readonly AnyRow[] => {
     const list = members.find(([name]) => name === ROW_LISTS[table])?.[1]
-    if (list == null || typeof list !== 'object' || !isArray(list)) {
-      places.push(problem('member_missing', pointer('', ROW_LISTS[table])))
+    if (list == null || typeof list !== 'object' || !isJsonArray(list)) {
+      places.push(makeProblem('member_missing', appendPointer('', ROW_LISTS[table])))
       return []
     }
     return list.flatMap((node: JsonNode, at): readonly AnyRow[] => {
       const stored = decodeRow(table, node)
       if (stored.row !== undefined) return [stored.row]
-      const here = pointer(pointer('', ROW_LISTS[table]), at)
-      places.push(...stored.broken.map((one) => problem(one.code, here + one.pointer)))
+      const here = appendPointer(appendPointer('', ROW_LISTS[table]), at)
+      places.push(...stored.broken.map((one) => makeProblem(one.code, here + one.pointer)))
       return []
     })
   }
-  const state = Object.fromEntries(TABLES.map((table) => [table, rowsOf(table)]))
+  const state = Object.fromEntries(TABLE_NAMES.map((table) => [table, rowsOf(table)]))
   if (places[0] !== undefined) throw new Refusal(places[0].code, places)
-  return state as unknown as State
+  return state as unknown as RowsByTable
 }
 
 /** What a schema cannot say: times that exist. */
@@ -189,6 +189,6 @@ function checkTimes({ now, approvals }: HarnessScene): void {
   if (wrong.length > 0)
     throw new Refusal(
       'time_not_canonical',
-      wrong.map(([at]) => problem('time_not_canonical', at)),
+      wrong.map(([at]) => makeProblem('time_not_canonical', at)),
     )
 }

@@ -1,4 +1,4 @@
-import { ofrepFailure, ofrepStatus } from '../../core/ofrep/failure.ts'
+import { formatOfrepFailure, toOfrepStatus } from '../../core/ofrep/failure.ts'
 import type { Problem } from '../../core/problem.ts'
 import type { ServiceCode } from '../../core/http-api/problems.ts'
 import type { RouteResponse } from '../../ports/http.ts'
@@ -19,8 +19,11 @@ export function ofrepRefusal(
   key: string | null,
   places: readonly Problem[] = [],
 ): RouteResponse {
-  const status = ofrepStatus(code)
-  return { ...ofrepReply(ofrepFailure(code, key, places), status, refusalHeaders(status)), code }
+  const status = toOfrepStatus(code)
+  return {
+    ...ofrepReply(formatOfrepFailure(code, key, places), status, refusalHeaders(status)),
+    code,
+  }
 }
 
 /**

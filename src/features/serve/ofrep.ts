@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { ofrepAnswer } from '../../core/ofrep/answer.ts'
-import { readOfrepRequest } from '../../core/ofrep/context.ts'
-import { namesTag } from '../../core/ofrep/none-match.ts'
-import { ofrepFailure } from '../../core/ofrep/failure.ts'
+import { toOfrepAnswer } from '../../core/ofrep/answer.ts'
+import { parseOfrepRequest } from '../../core/ofrep/context.ts'
+import { matchesTag } from '../../core/ofrep/none-match.ts'
+import { formatOfrepFailure } from '../../core/ofrep/failure.ts'
 import { isFlagKey } from '../../core/rows/grammar.ts'
 import type { RouteRequest, RouteResponse, Route } from '../../ports/http.ts'
 import { authenticateCaller, resolvePrincipal } from './authorize.ts'
@@ -45,7 +45,7 @@ const answerOne: Answer = async (service, call) => {
   const asking = await askingOf(service, call)
   const { key = '' } = call.params
   if (!isFlagKey(key)) throw new Refusal('flag_unknown')
-  const { text, failure } = ofrepAnswer(await decideOne(service, key, asking))
+  const { text, failure } = toOfrepAnswer(await decideOne(service, key, asking))
   if (failure !== undefined) throw new Refusal(failure)
   return ofrepReply(text, 200)
 }
@@ -58,12 +58,12 @@ const answerAll: Answer = async (service, call) => {
   const asking = await askingOf(service, call)
   const decisions = await decideMany(service, await metBy(service, asking.principal), asking)
   const items = decisions.map((decision) => {
-    const { text, failure } = ofrepAnswer(decision)
-    return text ?? ofrepFailure(failure, decision.flag_key)
+    const { text, failure } = toOfrepAnswer(decision)
+    return text ?? formatOfrepFailure(failure, decision.flag_key)
   })
   const text = `{"flags":[${items.join(',')}]}`
   const etag = `"${createHash('sha256').update(text).digest('hex')}"`
-  const known = namesTag(call.header('if-none-match'), etag)
+  const known = matchesTag(call.header('if-none-match'), etag)
   return ofrepReply(known ? '' : text, known ? 304 : 200, { etag })
 }
 
@@ -71,7 +71,7 @@ const answerAll: Answer = async (service, call) => {
 async function askingOf(service: ServiceParts, call: RouteRequest): Promise<Asking> {
   const now = service.now()
   const caller = await authenticateCaller(service, call, now)
-  const read = readOfrepRequest(call.body)
+  const read = parseOfrepRequest(call.body)
   if (!read.ok) throw new Refusal(read.problem.code, [read.problem])
   const { approval_ref, ...named } = read.context
   return {

@@ -1,8 +1,8 @@
 import type { Problem } from '../../core/problem.ts'
 import {
   isServiceCode,
-  PROBLEMS,
-  problemText,
+  SERVICE_PROBLEMS,
+  formatProblem,
   type ServiceCode,
 } from '../../core/http-api/problems.ts'
 import { FfError } from '../../errors.ts'
@@ -41,12 +41,12 @@ export function problemReply(
   request_id: string,
   places: readonly Problem[] = [],
 ): RouteResponse {
-  const [status] = PROBLEMS[code]
+  const [status] = SERVICE_PROBLEMS[code]
   return {
     status,
     type: 'application/problem+json; charset=utf-8',
     headers: { ...NO_STORE, ...refusalHeaders(status) },
-    text: problemText(code, request_id, places),
+    text: formatProblem(code, request_id, places),
     code,
   }
 }

@@ -1,8 +1,8 @@
-import { problem } from '../../core/problem.ts'
+import { makeProblem } from '../../core/problem.ts'
 import type { ScopeRequirement } from '../../core/http-api/access.ts'
 import { isFlagKey, isScopeId } from '../../core/rows/grammar.ts'
-import { type AnyRow, type RowKey, type Stored, type Table } from '../../core/rows/rows.ts'
-import { rowText } from '../../core/rows/row-text.ts'
+import { type AnyRow, type RowKey, type RowOrBroken, type TableName } from '../../core/rows/rows.ts'
+import { serializeRow } from '../../core/rows/row-text.ts'
 import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
 import type { ServiceStore } from '../../ports/store.ts'
 import { authenticateCaller, requireScopes } from './authorize.ts'
@@ -22,7 +22,7 @@ export const listRoute =
     const entries = await service.store.page({ after, limit: limit + 1 })
     const shown = entries.slice(0, limit)
     const next = entries.length > limit ? (shown.at(-1)?.flag_key ?? null) : null
-    const rows = shown.map(({ held }) => rowText(fit(held) as AnyRow))
+    const rows = shown.map(({ held }) => serializeRow(fit(held) as AnyRow))
     return jsonReply(`{"flags":[${rows.join(',')}],"next":${JSON.stringify(next)}}`)
   }
 
@@ -38,14 +38,14 @@ function pageOf(query: URLSearchParams): { readonly limit: number; readonly afte
   return { limit, after }
 }
 const badQuery = (name: string): Refusal =>
-  new Refusal('query_invalid', [problem('form_wrong', `/${name}`)])
+  new Refusal('query_invalid', [makeProblem('form_wrong', `/${name}`)])
 
 /** `GET` of one row. */
 export const rowRoute =
   (
     parts: Parts,
     shown: {
-      readonly table: Table
+      readonly table: TableName
       readonly key: (params: RouteRequest['params']) => RowKey
       readonly need: (key: RowKey) => ScopeRequirement
     },
@@ -57,7 +57,7 @@ export const rowRoute =
     requireScopes(caller, shown.need(key))
     const { flag_key, scope_id } = key
     if (!isFlagKey(flag_key) || (scope_id !== null && !isScopeId(scope_id)))
-      throw new Refusal('form_wrong', [problem('form_wrong', '')])
+      throw new Refusal('form_wrong', [makeProblem('form_wrong', '')])
     const row = fit(await heldRow(service.store, shown.table, key))
     if (row === null || ('deleted_at' in row && row.deleted_at !== undefined))
       throw new Refusal(shown.table === 'flag_registry' ? 'flag_unknown' : 'override_unknown')
@@ -66,9 +66,9 @@ export const rowRoute =
 
 async function heldRow(
   store: ServiceStore,
-  table: Table,
+  table: TableName,
   { flag_key, scope_id }: RowKey,
-): Promise<Stored<AnyRow> | null> {
+): Promise<RowOrBroken<AnyRow> | null> {
   const set = await store.read({
     flag_key,
     tenant_id: table === 'tenant_override' ? scope_id : null,
@@ -78,7 +78,7 @@ async function heldRow(
 }
 
 /** @throws Refusal `row_broken`: what does not fit its schema is not shown as if it did */
-function fit(held: Stored<AnyRow> | null): AnyRow | null {
+function fit(held: RowOrBroken<AnyRow> | null): AnyRow | null {
   if (held === null) return null
   if (held.row === undefined) throw new Refusal('row_broken')
   return held.row

@@ -1,6 +1,6 @@
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import type { Instant } from '../../core/rows/instant.ts'
-import type { FlagRow, State } from '../../core/rows/rows.ts'
+import type { FlagRow, RowsByTable } from '../../core/rows/rows.ts'
 
 const MADE = '2026-01-01T00:00:00.000Z' as Instant
 const json = (text: string): CanonicalJson => text as CanonicalJson
@@ -22,7 +22,7 @@ const flag = (
 /** The one flag that the first question is about. */
 export const SAMPLE_FLAG = 'ff.sample.banner'
 /** Something to ask a service about that nobody gave a store. */
-export const SAMPLE: State = {
+export const SAMPLE: RowsByTable = {
   flag_registry: [
     flag(SAMPLE_FLAG, {
       value_type: 'boolean',

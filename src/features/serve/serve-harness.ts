@@ -1,6 +1,6 @@
 import { openAll } from '../../concurrency/open-all.ts'
 import { settingsFromContract } from '../../core/auth/contract.ts'
-import { fromMilliseconds } from '../../core/rows/instant.ts'
+import { instantFromMs } from '../../core/rows/instant.ts'
 import { loadAuth } from '../tokens/jwks-check.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { LIMITS, type ServeRequest, type Service } from './serve.ts'
@@ -34,7 +34,7 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
       routes: serviceRoutes,
     })
     await keep(Promise.resolve(harness))
-    const now = () => fromMilliseconds(request.now().getTime())
+    const now = () => instantFromMs(request.now().getTime())
     const idle = {
       store: scratch.store,
       door,

@@ -2,7 +2,7 @@ import { type Keep, openAll } from '../../concurrency/open-all.ts'
 import { checkAuth, checkEnvironment } from '../tokens/auth-settings.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
-import { fromMilliseconds } from '../../core/rows/instant.ts'
+import { instantFromMs } from '../../core/rows/instant.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import type { HttpServer, ListenAt } from '../../ports/http.ts'
 import type { OpenServiceStore } from '../../ports/store.ts'
@@ -67,7 +67,7 @@ export async function startService(request: ServeRequest): Promise<Service> {
     const keys = FF_JWKS_URL === null ? null : { url: FF_JWKS_URL }
     const door = await keep(adapters.openDoorOn(keys, auth))
     const approvals = await keep(adapters.openApprovals(answering))
-    const now = () => fromMilliseconds(request.now().getTime())
+    const now = () => instantFromMs(request.now().getTime())
     const sockets: Sockets = { server: null }
     const telemetry = await adapters.openTelemetry(request.log, {
       in_flight_limit: LIMITS.in_flight,

@@ -1,4 +1,4 @@
-import type { AuditHead } from '../../core/audit/record.ts'
+import type { AuditChainHead } from '../../core/audit/record.ts'
 import type { ServiceStore } from '../../ports/store.ts'
 
 /** How long a store may take to answer before it counts as down. */
@@ -6,7 +6,7 @@ const STORE_MS = 1_000
 
 /** The end of the chain, or why there was no answer: a code, or `timeout`. */
 export type StoreAnswer =
-  | { readonly head: AuditHead; readonly fault: null }
+  | { readonly head: AuditChainHead; readonly fault: null }
   | { readonly head: null; readonly fault: string }
 
 /** Asks a store for the little that only one that works can say. */

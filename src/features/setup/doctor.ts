@@ -3,7 +3,7 @@ import type { CheckReport } from '../../core/report/types.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { loadAuth } from '../tokens/jwks-check.ts'
 import { resolveApprovalsPlan } from '../serve/admin-settings.ts'
@@ -32,11 +32,11 @@ export async function doctor(request: DoctorRequest): Promise<CheckReport> {
     ['artefacts', () => checkArtefacts(root)],
     ...targets.map(([name, spec]) => [name, () => checkTarget(root, spec, adapters)] as const),
   ]
-  const items: Checked[] = []
+  const items: CheckResult[] = []
   const exits: FfError['exitName'][] = []
   for (const [id, check] of checks) {
     try {
-      items.push(passed(id, await check()))
+      items.push(passResult(id, await check()))
     } catch (error) {
       if (!(error instanceof FfError)) throw error
       exits.push(error.exitName)
@@ -50,7 +50,7 @@ export async function doctor(request: DoctorRequest): Promise<CheckReport> {
     }
   }
   // What is wrong with a setting or an artefact is a usage fault, not a measured failure.
-  return checkReport('doctor', items, { exits })
+  return buildCheckReport('doctor', items, { exits })
 }
 
 /** What a service refuses to start with. */

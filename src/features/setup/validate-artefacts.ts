@@ -7,29 +7,29 @@ import {
   type LoadedArtefact,
   loadArtefact,
   type LoadResult,
-  packaged,
-  type Place,
+  packagedArtefact,
+  type ArtefactPlace,
 } from '../../artefacts/load.ts'
-import { loadMigrations, MIGRATIONS } from '../../artefacts/migrations.ts'
+import { loadMigrations, MIGRATIONS_FOLDER } from '../../artefacts/migrations.ts'
 import type { ArtefactProblem } from '../../artefacts/problem.ts'
-import { readText } from '../../artefacts/read-text.ts'
-import { alertProblems } from '../../artefacts/rules/alert-rules.ts'
-import { cellProblems } from '../../artefacts/rules/cell-rules.ts'
-import { contractProblems, gateMatrixProblems } from '../../artefacts/rules/parity-rules.ts'
-import { authProblems } from '../../artefacts/rules/auth-rules.ts'
+import { readTextFile } from '../../artefacts/read-text.ts'
+import { findAlertProblems } from '../../artefacts/rules/alert-rules.ts'
+import { findCellProblems } from '../../artefacts/rules/cell-rules.ts'
+import { findContractProblems, findGateMatrixProblems } from '../../artefacts/rules/parity-rules.ts'
+import { findAuthProblems } from '../../artefacts/rules/auth-rules.ts'
 import {
-  checklistProblems,
-  gateContractProblems,
-  planProblems,
-  triggerProblems,
-  waiverProblems,
+  findChecklistProblems,
+  findGateContractProblems,
+  findPlanProblems,
+  findTriggerProblems,
+  findWaiverProblems,
 } from '../../artefacts/rules/gate-rules.ts'
-import { mappingProblems } from '../../artefacts/rules/mapping-rules.ts'
-import { persistenceProblems } from '../../artefacts/rules/persistence-rules.ts'
+import { findMappingProblems } from '../../artefacts/rules/mapping-rules.ts'
+import { findPersistenceProblems } from '../../artefacts/rules/persistence-rules.ts'
 import { buildVectors } from '../../artefacts/vectors.ts'
-import { isObject, readJson } from '../../core/json/read.ts'
+import { isJsonObject, parseLosslessJson } from '../../core/json/read.ts'
 import type { CheckReport } from '../../core/report/types.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 
 type AnyLoaded = { readonly [K in ArtefactKind]?: LoadedArtefact<K> }
 
@@ -43,15 +43,15 @@ export async function validateArtefacts(
 ): Promise<CheckReport> {
   const items = files.length === 0 ? await validatePackage(root) : await validateFiles(root, files)
   const broken = items.some(({ state }) => state !== 'pass')
-  return checkReport('artefacts', items, { exits: broken ? ['usage'] : [] })
+  return buildCheckReport('artefacts', items, { exits: broken ? ['usage'] : [] })
 }
 
-async function validatePackage(root: string): Promise<readonly Checked[]> {
+async function validatePackage(root: string): Promise<readonly CheckResult[]> {
   const migrations = await loadMigrations(root)
   const results = await Promise.all(
     KINDS.map(async (kind) => ({
       kind,
-      result: await loadArtefact(kind, packaged(root, kind)),
+      result: await loadArtefact(kind, packagedArtefact(root, kind)),
     })),
   )
   const whole = Object.fromEntries(
@@ -62,7 +62,7 @@ async function validatePackage(root: string): Promise<readonly Checked[]> {
     ...(migrations.ok ? [] : migrations.problems),
     ...ruleProblems(whole),
     ...(whole.persistence_schema !== undefined && migrations.ok
-      ? persistenceProblems(whole.persistence_schema, migrations.loaded)
+      ? findPersistenceProblems(whole.persistence_schema, migrations.loaded)
       : []),
   ]
   const schemaFiles = (await readdir(join(root, 'contracts/schemas'))).filter((name) =>
@@ -71,9 +71,9 @@ async function validatePackage(root: string): Promise<readonly Checked[]> {
   return [
     ...KINDS.map((kind) => toItem(ARTEFACTS[kind].file, problems)),
     ...(migrations.ok
-      ? migrations.loaded.map(({ name }) => toItem(`${MIGRATIONS}/${name}.sql`, problems))
+      ? migrations.loaded.map(({ name }) => toItem(`${MIGRATIONS_FOLDER}/${name}.sql`, problems))
       : strayItems(problems)),
-    passed('contracts/schemas', `${schemaFiles.length} schemas`),
+    passResult('contracts/schemas', `${schemaFiles.length} schemas`),
   ]
 }
 
@@ -89,15 +89,17 @@ function ruleProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
     alert_rules: alerts,
   } = whole
   return [
-    ...(contract === undefined ? [] : contractProblems(contract)),
-    ...(auth === undefined || fixtures === undefined ? [] : authProblems(auth, fixtures)),
-    ...(matrix === undefined || contract === undefined ? [] : gateMatrixProblems(matrix, contract)),
+    ...(contract === undefined ? [] : findContractProblems(contract)),
+    ...(auth === undefined || fixtures === undefined ? [] : findAuthProblems(auth, fixtures)),
+    ...(matrix === undefined || contract === undefined
+      ? []
+      : findGateMatrixProblems(matrix, contract)),
     ...(matrix === undefined || fixtures === undefined
       ? []
       : buildVectors(matrix, fixtures.value.fixtures).problems),
-    ...(alerts === undefined ? [] : alertProblems(alerts)),
-    ...(oracle === undefined || contract === undefined ? [] : cellProblems(oracle, contract)),
-    ...(mapping === undefined ? [] : mappingProblems(mapping)),
+    ...(alerts === undefined ? [] : findAlertProblems(alerts)),
+    ...(oracle === undefined || contract === undefined ? [] : findCellProblems(oracle, contract)),
+    ...(mapping === undefined ? [] : findMappingProblems(mapping)),
     ...gateProblems(whole),
   ]
 }
@@ -112,18 +114,23 @@ function gateProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
     waivers,
   } = whole
   return [
-    ...(gate === undefined ? [] : gateContractProblems(gate)),
-    ...(plan === undefined ? [] : planProblems(plan)),
-    ...(triggers === undefined ? [] : triggerProblems(triggers)),
-    ...(gate === undefined || checklist === undefined ? [] : checklistProblems(checklist, gate)),
+    ...(gate === undefined ? [] : findGateContractProblems(gate)),
+    ...(plan === undefined ? [] : findPlanProblems(plan)),
+    ...(triggers === undefined ? [] : findTriggerProblems(triggers)),
+    ...(gate === undefined || checklist === undefined
+      ? []
+      : findChecklistProblems(checklist, gate)),
     ...(gate === undefined || checklist === undefined || waivers === undefined
       ? []
-      : waiverProblems(waivers, checklist, gate)),
+      : findWaiverProblems(waivers, checklist, gate)),
   ]
 }
 
-async function validateFiles(root: string, files: readonly string[]): Promise<readonly Checked[]> {
-  const own: Own = (kind) => loadArtefact(kind, packaged(root, kind))
+async function validateFiles(
+  root: string,
+  files: readonly string[],
+): Promise<readonly CheckResult[]> {
+  const own: Own = (kind) => loadArtefact(kind, packagedArtefact(root, kind))
   const problems = await Promise.all(files.map((path) => fileProblems({ path, shown: path }, own)))
   return files.map((path, at) => toItem(path, problems[at] ?? []))
 }
@@ -131,7 +138,7 @@ async function validateFiles(root: string, files: readonly string[]): Promise<re
 type Own = <K extends ArtefactKind>(kind: K) => Promise<LoadResult<LoadedArtefact<K>>>
 
 /** A file is held to its own rules, beside the package's own artefacts where a rule takes two. */
-async function fileProblems(place: Place, own: Own): Promise<readonly ArtefactProblem[]> {
+async function fileProblems(place: ArtefactPlace, own: Own): Promise<readonly ArtefactProblem[]> {
   const kind = await kindOf(place)
   if (typeof kind !== 'string') return [kind]
   const result = await loadArtefact(kind, place)
@@ -161,10 +168,10 @@ const BESIDE: Readonly<Partial<Record<ArtefactKind, readonly ArtefactKind[]>>> =
 }
 
 /** An artefact says in its member `kind` what it is. */
-async function kindOf({ path, shown }: Place): Promise<ArtefactKind | ArtefactProblem> {
-  const read = await readText(path, shown)
+async function kindOf({ path, shown }: ArtefactPlace): Promise<ArtefactKind | ArtefactProblem> {
+  const read = await readTextFile(path, shown)
   if (!read.ok) return read.problem
-  const json = readJson(read.text)
+  const json = parseLosslessJson(read.text)
   if (!json.ok)
     return {
       file: shown,
@@ -174,7 +181,7 @@ async function kindOf({ path, shown }: Place): Promise<ArtefactKind | ArtefactPr
     }
   const { node } = json
   const said =
-    node !== null && typeof node === 'object' && isObject(node)
+    node !== null && typeof node === 'object' && isJsonObject(node)
       ? node.members.find(([name]) => name === 'kind')?.[1]
       : undefined
   const kind = KINDS.find((one) => one === said)
@@ -188,9 +195,9 @@ async function kindOf({ path, shown }: Place): Promise<ArtefactKind | ArtefactPr
   )
 }
 
-function toItem(file: string, problems: readonly ArtefactProblem[]): Checked {
+function toItem(file: string, problems: readonly ArtefactProblem[]): CheckResult {
   const own = problems.filter((one) => one.file === file)
-  if (own.length === 0) return passed(file, 'fits its schema and its rules')
+  if (own.length === 0) return passResult(file, 'fits its schema and its rules')
   const title = `${own.length} problem${own.length === 1 ? '' : 's'}`
   return {
     id: file,
@@ -202,7 +209,7 @@ function toItem(file: string, problems: readonly ArtefactProblem[]): Checked {
 }
 
 /** Where a migration could not be read, each file that has a problem is an item. */
-const strayItems = (problems: readonly ArtefactProblem[]): readonly Checked[] =>
+const strayItems = (problems: readonly ArtefactProblem[]): readonly CheckResult[] =>
   [...new Set(problems.map(({ file }) => file))]
-    .filter((file) => file.startsWith(MIGRATIONS))
+    .filter((file) => file.startsWith(MIGRATIONS_FOLDER))
     .map((file) => toItem(file, problems))

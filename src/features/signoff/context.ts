@@ -1,12 +1,17 @@
 import { signoffTools } from '../../artefacts/documents.ts'
-import type { Identity, SignoffOutcome } from '../../core/gate/types.ts'
+import type { CutoverIdentity, SignoffOutcome } from '../../core/gate/types.ts'
 import { judgeSignoff } from '../../core/signoff/judge.ts'
-import { type Asked, requiredAttestations } from '../../core/signoff/attestations.ts'
+import { type AttestableItem, listRequiredAttestations } from '../../core/signoff/attestations.ts'
 import { subjectDigests } from '../../core/signoff/decision-file.ts'
 import type { GateState } from '../../core/signoff/gate-state.ts'
-import { readDocument } from '../../core/signoff/read-document.ts'
-import { checkTrust, trustFault, type TrustOutcome } from '../../core/signoff/trust.ts'
-import type { Present, SignoffTexts, SignoffTools, Waivers } from '../../core/signoff/types.ts'
+import { parseSignedDocument } from '../../core/signoff/read-document.ts'
+import { checkTrust, toTrustFault, type TrustOutcome } from '../../core/signoff/trust.ts'
+import type {
+  PresentFacts,
+  SignoffTexts,
+  SignoffDependencies,
+  Waivers,
+} from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { SignoffKeys, Terminal } from '../../ports/signoff.ts'
@@ -27,7 +32,7 @@ export interface DeskNeeds {
 }
 /** What every use case of the sign-off works with: the files as they are, and whom to trust. */
 export interface Desk extends DeskNeeds {
-  readonly tools: SignoffTools
+  readonly tools: SignoffDependencies
   readonly texts: SignoffTexts
   readonly trust: TrustOutcome
 }
@@ -45,7 +50,7 @@ export async function openDesk(needs: DeskNeeds): Promise<Desk> {
 /** The trust file, where it may be gone by. @throws FfError `trust_refused` */
 export function trustedOf({ trust }: Desk): Extract<TrustOutcome, { status: 'trusted' }> {
   if (trust.status === 'trusted') return trust
-  const { code, detail } = trustFault(trust)
+  const { code, detail } = toTrustFault(trust)
   throw new FfError('trust_refused', 'The trust file cannot be gone by.', {
     hint: 'Run `ff trust show`, which says what to do.',
     details: [`${code}: ${detail}`],
@@ -54,18 +59,18 @@ export function trustedOf({ trust }: Desk): Extract<TrustOutcome, { status: 'tru
 
 /** What of the gate's state a signature is held against; of the items no more than who attests them. */
 export interface PresentState {
-  readonly identity: Identity
-  readonly items: readonly Asked[]
+  readonly identity: CutoverIdentity
+  readonly items: readonly AttestableItem[]
 }
 /** What a statement is held against now. */
 export function presentOf(
   { texts, tools }: Pick<Desk, 'texts' | 'tools'>,
   { identity, items }: PresentState,
-): Present {
+): PresentFacts {
   return {
     identity,
     subjects: subjectDigests(texts, tools),
-    attestations: requiredAttestations(
+    attestations: listRequiredAttestations(
       items,
       waiversOf({ texts, tools }).waivers.map(({ id }) => id),
     ),
@@ -90,7 +95,7 @@ export const signoffOutcome = (
 /** The waivers as they are written; none where there is no file. @throws FfError `artefact_invalid` */
 export function waiversOf({ texts, tools }: Pick<Desk, 'texts' | 'tools'>): Waivers {
   if (texts.waivers === null) return { kind: 'waivers', schemaVersion: 1, waivers: [] }
-  const read = readDocument('waivers', texts.waivers, tools)
+  const read = parseSignedDocument('waivers', texts.waivers, tools)
   if (read.ok) return read.value
   throw new FfError('artefact_invalid', `${SIGNOFF_FILES.waivers} is not a file of waivers.`, {
     hint: 'Correct it, then run `ff waiver lint`.',

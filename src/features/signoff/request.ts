@@ -1,8 +1,8 @@
 import type { GateState } from '../../core/signoff/gate-state.ts'
-import { readEnvelope, writeEnvelope } from '../../core/signoff/envelope.ts'
-import { type Preparation, writeStatement } from '../../core/signoff/statement.ts'
-import type { Target } from '../../core/signoff/types.ts'
-import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/rows/instant.ts'
+import { parseEnvelope, formatEnvelope } from '../../core/signoff/envelope.ts'
+import { type StatementInput, formatStatement } from '../../core/signoff/statement.ts'
+import type { SignedTarget } from '../../core/signoff/types.ts'
+import { instantFromMs, type Instant, instantToMs } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import { type Desk, presentOf, trustedOf } from './context.ts'
 import { PAST_SIGNOFFS, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
@@ -24,7 +24,7 @@ export async function requestSignoff(desk: Desk): Promise<Requested> {
   const measured = state.items.filter(({ kind }) => kind !== 'signature')
   const accepted = measured.filter(({ id }) => Object.hasOwn(state.accepted, id)).length
   const decision = accepted === measured.length ? 'go' : 'no-go'
-  const prepared: Preparation = {
+  const prepared: StatementInput = {
     subjects: presentOf(desk, state).subjects,
     decision,
     identity: targetOf(state),
@@ -34,19 +34,19 @@ export async function requestSignoff(desk: Desk): Promise<Requested> {
     prepared_at: desk.now,
     not_after: after(desk.now),
   }
-  const text = writeStatement(prepared)
+  const text = formatStatement(prepared)
   await keepAside(desk)
   const envelope = { payload: desk.tools.encode(text), signatures: [] }
-  await writeBelow(desk.cwd, SIGNOFF_FILES.signoff, writeEnvelope(envelope))
+  await writeBelow(desk.cwd, SIGNOFF_FILES.signoff, formatEnvelope(envelope))
   return { decision, sha256: desk.tools.sha256(text), accepted, of: measured.length }
 }
 
-const after = (now: Instant): Instant => fromMilliseconds(toMilliseconds(now) + LASTS_MS)
+const after = (now: Instant): Instant => instantFromMs(instantToMs(now) + LASTS_MS)
 
 /** @throws FfError `identity_incomplete`: nobody signs for what could not be told */
-function targetOf({ identity }: GateState): Target {
+function targetOf({ identity }: GateState): SignedTarget {
   const unknown = Object.entries(identity).filter(([, value]) => value === null)
-  if (unknown.length === 0) return identity as Target
+  if (unknown.length === 0) return identity as SignedTarget
   throw new FfError('identity_incomplete', 'Not all that is signed for is known.', {
     hint: 'Set what is missing, then measure again with `ff probe run`.',
     details: unknown.map(([member]) => `${member}: not known`),
@@ -56,7 +56,7 @@ function targetOf({ identity }: GateState): Target {
 /** A sign-off that somebody signed is kept, so that they can be told what changed since. */
 async function keepAside({ cwd, texts, tools }: Desk): Promise<void> {
   if (texts.signoff === null) return
-  const read = readEnvelope(texts.signoff, tools)
+  const read = parseEnvelope(texts.signoff, tools)
   if (!read.ok || read.value.signatures.length === 0) return
   const name = tools.sha256(texts.signoff).slice(0, 16)
   await writeBelow(cwd, `${PAST_SIGNOFFS}/${name}.json`, texts.signoff)

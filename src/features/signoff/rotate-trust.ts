@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { readEnvelope, writeEnvelope } from '../../core/signoff/envelope.ts'
-import { canonicalText, readDocument } from '../../core/signoff/read-document.ts'
-import { coverageFault } from '../../core/signoff/signature.ts'
-import { checkApprovals, revokeStatement, trustFault } from '../../core/signoff/trust.ts'
+import { parseEnvelope, formatEnvelope } from '../../core/signoff/envelope.ts'
+import { canonicalizeObject, parseSignedDocument } from '../../core/signoff/read-document.ts'
+import { findCoverageFault } from '../../core/signoff/signature.ts'
+import { checkApprovals, withRevokedStatement, toTrustFault } from '../../core/signoff/trust.ts'
 import type { Envelope, TrustChain, TrustFile } from '../../core/signoff/types.ts'
 import { escapeForTerminal } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
@@ -53,7 +53,7 @@ export async function rotateTrust(
   const signature = await signWith(desk, pen, toSign)
   const signed = { ...envelope, signatures: [...envelope.signatures, signature] }
   const missing = missingRoles(desk, signed, before)
-  await writeBelow(desk.cwd, TRUST_ROTATION, writeEnvelope(signed))
+  await writeBelow(desk.cwd, TRUST_ROTATION, formatEnvelope(signed))
   if (missing === null) await takePlace(desk, next, signed)
   return { missing, sha256: desk.tools.sha256(next) }
 }
@@ -62,7 +62,7 @@ export async function rotateTrust(
 function presentTrust(desk: Desk): TrustFile {
   const { trust, texts } = desk
   if (trust.status === 'trusted') return trust.trust
-  const { code, detail } = trustFault(trust)
+  const { code, detail } = toTrustFault(trust)
   if (code === 'trust_expired') return wholeTrust(desk, texts.trust ?? '')
   throw new FfError('trust_refused', 'The trust file cannot be gone by, so none can follow it.', {
     hint: 'Run `ff trust show`, which says what to do.',
@@ -79,7 +79,7 @@ async function rotationOf(desk: Desk, path: string | null): Promise<Envelope> {
       hint: `Write one, for one to ${TRUST_NEXT}, and name it.`,
     })
   }
-  const read = readEnvelope(begun, desk.tools)
+  const read = parseEnvelope(begun, desk.tools)
   // Another next version than the one that was begun: its signatures are begun anew.
   if (payload !== null && (!read.ok || read.value.payload !== payload))
     return { payload, signatures: [] }
@@ -96,7 +96,7 @@ const textFrom = ({ tools }: Desk, { payload }: Envelope): string =>
 /** @throws FfError `signed_already`, `signoff_refused` where a signature that was there does not hold */
 function missingRoles({ now, tools }: Desk, signed: Envelope, trust: TrustFile): string | null {
   const checked = checkApprovals(signed, { trust, now }, tools)
-  const fault = checked.ok ? coverageFault(checked.value, trust.required_roles) : checked.fault
+  const fault = checked.ok ? findCoverageFault(checked.value, trust.required_roles) : checked.fault
   if (fault === null) return null
   if (fault.code === 'role_missing') return fault.detail
   throw new FfError(
@@ -115,13 +115,13 @@ function missingRoles({ now, tools }: Desk, signed: Envelope, trust: TrustFile):
 async function takePlace(desk: Desk, next: string, signed: Envelope): Promise<void> {
   const { texts, tools, cwd } = desk
   const read =
-    texts.trust_chain === null ? null : readDocument('trust_chain', texts.trust_chain, tools)
+    texts.trust_chain === null ? null : parseSignedDocument('trust_chain', texts.trust_chain, tools)
   const links =
     read?.ok === true
       ? read.value.links
       : [{ payload: tools.encode(texts.trust ?? ''), signatures: [] }]
   const chain: TrustChain = { kind: 'trust_chain', schemaVersion: 1, links: [...links, signed] }
-  await writeBelow(cwd, SIGNOFF_FILES.trust_chain, `${canonicalText(chain)}\n`)
+  await writeBelow(cwd, SIGNOFF_FILES.trust_chain, `${canonicalizeObject(chain)}\n`)
   await writeBelow(cwd, SIGNOFF_FILES.trust, next)
 }
 
@@ -129,12 +129,16 @@ async function takePlace(desk: Desk, next: string, signed: Envelope): Promise<vo
 export async function revokeSignoff(desk: Desk, reason: string): Promise<string> {
   const before = presentTrust(desk)
   const { texts, tools, now, cwd } = desk
-  const read = texts.signoff === null ? null : readEnvelope(texts.signoff, tools)
+  const read = texts.signoff === null ? null : parseEnvelope(texts.signoff, tools)
   if (read === null || !read.ok)
     throw new FfError('nothing_to_check', 'There is no sign-off that could be revoked.', {
       hint: `${SIGNOFF_FILES.signoff} is where it would be.`,
     })
   const sha256 = tools.sha256(textFrom(desk, read.value))
-  await writeBelow(cwd, TRUST_NEXT, trustText(revokeStatement(before, { sha256, at: now, reason })))
+  await writeBelow(
+    cwd,
+    TRUST_NEXT,
+    trustText(withRevokedStatement(before, { sha256, at: now, reason })),
+  )
   return sha256
 }

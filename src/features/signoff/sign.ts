@@ -1,8 +1,12 @@
-import { readEnvelope, writeEnvelope } from '../../core/signoff/envelope.ts'
+import { parseEnvelope, formatEnvelope } from '../../core/signoff/envelope.ts'
 import { verifyEnvelope } from '../../core/signoff/judge.ts'
-import { type Fault, REFUSALS, type Step } from '../../core/signoff/refusals.ts'
-import { readStatement } from '../../core/signoff/statement.ts'
-import type { Envelope, Statement } from '../../core/signoff/types.ts'
+import {
+  type SignoffFault,
+  SIGNOFF_REFUSALS,
+  type SignatureStep,
+} from '../../core/signoff/refusals.ts'
+import { parseStatement } from '../../core/signoff/statement.ts'
+import type { Envelope, SignedStatement } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
 import { attest, briefing } from './summary.ts'
 import { type Desk, presentOf, trustedOf, waiversOf } from './context.ts'
@@ -38,7 +42,7 @@ export async function signSignoff(desk: Desk, choice: PenChoice): Promise<string
   const toSign = { trust, payload: envelope.payload, typ: 'ff-signoff+jws', attests } as const
   const signature = await signWith(desk, pen, toSign)
   const signed = { ...envelope, signatures: [...envelope.signatures, signature] }
-  await writeBelow(desk.cwd, SIGNOFF_FILES.signoff, writeEnvelope(signed))
+  await writeBelow(desk.cwd, SIGNOFF_FILES.signoff, formatEnvelope(signed))
   return `${pen.signer.person} signed as ${pen.signer.role}`
 }
 
@@ -46,7 +50,7 @@ export async function signSignoff(desk: Desk, choice: PenChoice): Promise<string
 export async function addSignatures(desk: Desk, path: string): Promise<number> {
   trustedOf(desk)
   const own = envelopeOf(desk)
-  const other = unwrap(readEnvelope(await readNamed(path), desk.tools), path)
+  const other = unwrap(parseEnvelope(await readNamed(path), desk.tools), path)
   if (other.payload !== own.payload)
     throw new FfError('signoff_refused', `${path} signs another statement.`, {
       hint: 'Have both people sign the same request.',
@@ -55,7 +59,7 @@ export async function addSignatures(desk: Desk, path: string): Promise<number> {
   const more = other.signatures.filter(({ protected: shown }) => !known.has(shown))
   const merged = { ...own, signatures: [...own.signatures, ...more] }
   verifiedOf(desk, merged, presentOf(desk, await desk.readGate()))
-  await writeBelow(desk.cwd, SIGNOFF_FILES.signoff, writeEnvelope(merged))
+  await writeBelow(desk.cwd, SIGNOFF_FILES.signoff, formatEnvelope(merged))
   return more.length
 }
 
@@ -65,7 +69,7 @@ function envelopeOf({ texts, tools }: Desk): Envelope {
     throw new FfError('nothing_to_check', 'There is nothing to sign.', {
       hint: 'Prepare it with `ff signoff request`.',
     })
-  return unwrap(readEnvelope(texts.signoff, tools), SIGNOFF_FILES.signoff)
+  return unwrap(parseEnvelope(texts.signoff, tools), SIGNOFF_FILES.signoff)
 }
 
 /** All that the gate would ask of it, but for those who have not signed yet. */
@@ -73,21 +77,21 @@ function verifiedOf(
   desk: Desk,
   envelope: Envelope,
   present: ReturnType<typeof presentOf>,
-): Statement {
+): SignedStatement {
   const trust = trustedOf(desk)
   const step = verifyEnvelope(envelope, { trust, present, now: desk.now }, desk.tools)
   // A no-go can be signed: it is then on record, and lets nothing through.
   if (!step.ok && step.fault.code !== 'decision_no_go') throw refusal(step.fault, 'The sign-off')
-  return unwrap(readStatement(envelope.payload, desk.tools), 'The statement').statement
+  return unwrap(parseStatement(envelope.payload, desk.tools), 'The statement').statement
 }
 
-const unwrap = <T>(step: Step<T>, what: string): T => {
+const unwrap = <T>(step: SignatureStep<T>, what: string): T => {
   if (step.ok) return step.value
   throw refusal(step.fault, what)
 }
 
-function refusal({ code, detail }: Fault, what: string): FfError {
-  const stale = REFUSALS[code] === 'stale'
+function refusal({ code, detail }: SignoffFault, what: string): FfError {
+  const stale = SIGNOFF_REFUSALS[code] === 'stale'
   return new FfError(
     stale ? 'signoff_stale' : 'signoff_refused',
     stale ? `${what} is about what is no more.` : `${what} cannot be gone by.`,
@@ -112,7 +116,7 @@ function refuseRepeated({ tools }: Desk, { signatures }: Envelope, kid: string):
 }
 
 /** A clock that was set back would date the signature before what it is about. */
-function refuseClock({ now }: Desk, { predicate }: Statement): void {
+function refuseClock({ now }: Desk, { predicate }: SignedStatement): void {
   const times = [predicate.prepared_at, ...predicate.seen.records.map(({ ended_at }) => ended_at)]
   const later = times.find((time) => time > now)
   if (later === undefined) return

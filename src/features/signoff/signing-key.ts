@@ -1,7 +1,7 @@
-import { readDocument } from '../../core/signoff/read-document.ts'
-import { checkSignature, SIGNATURE_KINDS } from '../../core/signoff/signature.ts'
+import { parseSignedDocument } from '../../core/signoff/read-document.ts'
+import { verifySignature, SIGNATURE_KINDS } from '../../core/signoff/signature.ts'
 import type {
-  Header,
+  SignatureHeader,
   HeaderType,
   JwsSignature,
   KeyFile,
@@ -68,7 +68,7 @@ export async function readKey(
   { keys, tools }: Pick<Desk, 'keys' | 'tools'>,
   path: string,
 ): Promise<KeyFile> {
-  const read = readDocument('key_file', await keys.read(path), tools)
+  const read = parseSignedDocument('key_file', await keys.read(path), tools)
   if (read.ok) return read.value
   throw new FfError('key_file_malformed', `${path} is no key file.`, {
     hint: 'Name a file that `ff key new` made.',
@@ -101,13 +101,13 @@ export async function signWith(
 ): Promise<JwsSignature> {
   const { person, name, role, kid, jwk } = signer
   const { meaning } = SIGNATURE_KINDS[typ]
-  const ff: Header['ff'] = { person, name, role, meaning, signed_at: desk.now, attests }
-  const header: Header = { alg: 'Ed25519', typ, kid, crit: ['ff'], ff }
+  const ff: SignatureHeader['ff'] = { person, name, role, meaning, signed_at: desk.now, attests }
+  const header: SignatureHeader = { alg: 'Ed25519', typ, kid, crit: ['ff'], ff }
   const shown = desk.tools.encode(JSON.stringify(header))
   const sign = await takeUp()
   const bytes = await sign(new TextEncoder().encode(`${shown}.${payload}`))
   const made = { protected: shown, signature: Buffer.from(bytes).toString('base64url') }
-  const checked = checkSignature(made, { payload, typ, trust, now: desk.now }, desk.tools)
+  const checked = verifySignature(made, { payload, typ, trust, now: desk.now }, desk.tools)
   if (checked.ok && (await desk.keys.accepts(jwk, payload, made))) return made
   const why = checked.ok ? 'a second implementation refuses it' : checked.fault.code
   throw new FfError('signature_not_accepted', 'What was signed does not count, and was not kept.', {

@@ -1,10 +1,10 @@
 import type { GateState } from '../../core/signoff/gate-state.ts'
 import type { ChecklistItem } from '../../core/gate/types.ts'
-import { changesBetween } from '../../core/signoff/changes.ts'
-import { readEnvelope } from '../../core/signoff/envelope.ts'
-import { readDocument } from '../../core/signoff/read-document.ts'
-import { readStatement } from '../../core/signoff/statement.ts'
-import type { Signer, Statement, WaiverEntry } from '../../core/signoff/types.ts'
+import { diffStatements } from '../../core/signoff/changes.ts'
+import { parseEnvelope } from '../../core/signoff/envelope.ts'
+import { parseSignedDocument } from '../../core/signoff/read-document.ts'
+import { parseStatement } from '../../core/signoff/statement.ts'
+import type { Signer, SignedStatement, WaiverEntry } from '../../core/signoff/types.ts'
 import { escapeLine } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
 import type { Terminal } from '../../ports/signoff.ts'
@@ -12,7 +12,7 @@ import type { Desk } from './context.ts'
 import { readPastSignoffs } from '../team-folder/signoff-files.ts'
 
 export interface Matter {
-  readonly statement: Statement
+  readonly statement: SignedStatement
   readonly state: GateState
   readonly signer: Signer
   readonly waivers: readonly WaiverEntry[]
@@ -41,7 +41,7 @@ export async function briefing(desk: Desk, matter: Matter): Promise<string> {
 async function changeLines(desk: Desk, { statement, signer }: Matter): Promise<readonly string[]> {
   const before = await lastSigned(desk, signer)
   if (before === null) return ['Changes     you have not signed before']
-  const changes = changesBetween(before, statement)
+  const changes = diffStatements(before, statement)
   if (changes.length === 0) return ['Changes     none since you last signed']
   return [
     'Changes     since you last signed',
@@ -50,19 +50,19 @@ async function changeLines(desk: Desk, { statement, signer }: Matter): Promise<r
 }
 
 /** The newest statement under which a signature of this key holds, whatever became of it. */
-async function lastSigned({ cwd, tools }: Desk, signer: Signer): Promise<Statement | null> {
-  const found: { readonly at: string; readonly statement: Statement }[] = []
+async function lastSigned({ cwd, tools }: Desk, signer: Signer): Promise<SignedStatement | null> {
+  const found: { readonly at: string; readonly statement: SignedStatement }[] = []
   for (const text of await readPastSignoffs(cwd)) {
-    const envelope = readEnvelope(text, tools)
+    const envelope = parseEnvelope(text, tools)
     if (!envelope.ok) continue
     const { payload, signatures } = envelope.value
-    const read = readStatement(payload, tools)
+    const read = parseStatement(payload, tools)
     const own = signatures.find(({ protected: shown, signature }) =>
       tools.holds(signer.jwk, `${shown}.${payload}`, signature),
     )
     if (!read.ok || own === undefined) continue
     const bytes = tools.decode(own.protected) ?? new Uint8Array()
-    const header = readDocument('signoff_header', new TextDecoder().decode(bytes), tools)
+    const header = parseSignedDocument('signoff_header', new TextDecoder().decode(bytes), tools)
     if (header.ok) found.push({ at: header.value.ff.signed_at, statement: read.value.statement })
   }
   return found.sort((a, b) => (a.at < b.at ? 1 : -1))[0]?.statement ?? null

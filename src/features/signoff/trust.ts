@@ -1,17 +1,17 @@
-import type { Role } from '../../core/gate/types.ts'
+import type { SignoffRole } from '../../core/gate/types.ts'
 import type { CheckReport } from '../../core/report/types.ts'
-import { readDocument } from '../../core/signoff/read-document.ts'
-import { checkTrust, readTrust, trustFault } from '../../core/signoff/trust.ts'
+import { parseSignedDocument } from '../../core/signoff/read-document.ts'
+import { checkTrust, parseTrust, toTrustFault } from '../../core/signoff/trust.ts'
 import type { PublicKey, TrustFile } from '../../core/signoff/types.ts'
-import { fromMilliseconds, type Instant, toMilliseconds } from '../../core/rows/instant.ts'
+import { instantFromMs, type Instant, instantToMs } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import type { Desk } from './context.ts'
 import { readNamed, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
 
 export interface TrustMembers {
   /** Files that `ff key show` printed. */
-  readonly signers: Readonly<Record<Role, string>>
+  readonly signers: Readonly<Record<SignoffRole, string>>
   readonly runners: readonly string[]
   readonly until: Instant
 }
@@ -25,9 +25,9 @@ export async function initTrust(desk: Desk, members: TrustMembers): Promise<stri
     throw new FfError('file_exists', `${SIGNOFF_FILES.trust} is there already.`, {
       hint: 'Change it with `ff trust rotate`, so that both roles sign the change.',
     })
-  const end = toMilliseconds(members.until) + KEYS_LONGER_MS
-  const window = { from: desk.now, until: fromMilliseconds(end) }
-  const roles = Object.entries(members.signers) as [Role, string][]
+  const end = instantToMs(members.until) + KEYS_LONGER_MS
+  const window = { from: desk.now, until: instantFromMs(end) }
+  const roles = Object.entries(members.signers) as [SignoffRole, string][]
   const trust: TrustFile = {
     kind: 'trust',
     schemaVersion: 1,
@@ -60,7 +60,7 @@ export async function readPublicKey(
   { tools }: Pick<Desk, 'tools'>,
   path: string,
 ): Promise<PublicKey> {
-  const read = readDocument('public_key', await readNamed(path), tools)
+  const read = parseSignedDocument('public_key', await readNamed(path), tools)
   if (read.ok) return read.value
   throw new FfError('artefact_invalid', `${path} is no public key.`, {
     hint: 'Name a file with what `ff key show` prints.',
@@ -72,7 +72,7 @@ export const trustText = (trust: TrustFile): string => `${JSON.stringify(trust, 
 
 /** @throws FfError `artefact_invalid` */
 export function wholeTrust({ tools }: Desk, text: string): TrustFile {
-  const read = readTrust(text, tools)
+  const read = parseTrust(text, tools)
   if (read.ok) return read.value
   throw new FfError('artefact_invalid', 'The trust file breaks a rule.', {
     hint: 'Correct what is named.',
@@ -87,7 +87,7 @@ export function pinOf(desk: Desk): string {
   const input = { text: texts.trust, chain: texts.trust_chain, pin: sha256 }
   const found = checkTrust(input, now, tools)
   if (found.status === 'trusted') return `FF_TRUST_SHA256=${sha256}`
-  const { code, detail } = trustFault(found)
+  const { code, detail } = toTrustFault(found)
   throw new FfError('trust_refused', 'There is no trust file that could be pinned.', {
     hint: 'Make one with `ff trust init`, or take the last good one from the history.',
     details: [`${code}: ${detail}`],
@@ -97,10 +97,10 @@ export function pinOf(desk: Desk): string {
 /** `ff trust show`: whether it may be gone by, and whose signatures count. */
 export function showTrust(desk: Desk): CheckReport {
   const { trust, texts, tools, now } = desk
-  const fault = trust.status === 'trusted' ? null : trustFault(trust)
-  const head: Checked =
+  const fault = trust.status === 'trusted' ? null : toTrustFault(trust)
+  const head: CheckResult =
     fault === null
-      ? passed('trust', 'pinned from outside, or signed on from what is')
+      ? passResult('trust', 'pinned from outside, or signed on from what is')
       : {
           id: 'trust',
           title: 'nobody is trusted',
@@ -108,9 +108,9 @@ export function showTrust(desk: Desk): CheckReport {
           findings: [{ ...fault, pointer: null }],
           next: NEXT[fault.code] ?? null,
         }
-  const read = texts.trust === null ? null : readTrust(texts.trust, tools)
+  const read = texts.trust === null ? null : parseTrust(texts.trust, tools)
   const people = read?.ok === true ? membersOf(read.value, now) : []
-  return checkReport('trust_show', [head, ...people], {
+  return buildCheckReport('trust_show', [head, ...people], {
     exits: fault === null ? [] : ['untrusted'],
   })
 }
@@ -126,13 +126,13 @@ const NEXT: Readonly<Record<string, string>> = {
 function membersOf(
   { version, expires, signers, runners, revoked }: TrustFile,
   now: string,
-): readonly Checked[] {
+): readonly CheckResult[] {
   const gone = new Set(revoked.keys.map(({ kid }) => kid))
   return [
-    passed('version', `${version}, until ${expires}`),
+    passResult('version', `${version}, until ${expires}`),
     ...signers.map((one) => member(one, `${one.person}, ${one.role}`, { gone, now })),
     ...runners.map((one) => member(one, `runner ${one.name}`, { gone, now })),
-    ...revoked.statements.map(({ sha256, reason }) => passed(sha256, `revoked: ${reason}`)),
+    ...revoked.statements.map(({ sha256, reason }) => passResult(sha256, `revoked: ${reason}`)),
   ]
 }
 
@@ -140,14 +140,14 @@ function member(
   { kid, from, until }: TrustFile['runners'][number],
   who: string,
   { gone, now }: { readonly gone: ReadonlySet<string>; readonly now: string },
-): Checked {
+): CheckResult {
   const code = gone.has(kid)
     ? 'key_revoked'
     : from <= now && now < until
       ? null
       : 'key_outside_window'
   const title = `${who}, ${from} to ${until}`
-  if (code === null) return passed(kid, title)
+  if (code === null) return passResult(kid, title)
   const findings = [{ code, pointer: null, detail: who }]
   return { id: kid, title, state: 'pending', findings, next: null }
 }

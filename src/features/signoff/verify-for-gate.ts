@@ -1,7 +1,7 @@
 import { judgeItems } from '../../core/gate/judge-items.ts'
 import { countStates, signedHead, signedItems } from '../../core/gate/judge-gate.ts'
 import type { SignoffOutcome } from '../../core/gate/types.ts'
-import { type GateState, gateStateOf } from '../../core/signoff/gate-state.ts'
+import { type GateState, toGateState } from '../../core/signoff/gate-state.ts'
 import { FfError } from '../../errors.ts'
 import { type GateInputs, type GateRequest, readGateInputs } from '../item-states/gate-inputs.ts'
 import { type ItemFacts, loadItemFacts, refuseWaivers } from '../item-states/item-facts.ts'
@@ -42,7 +42,7 @@ export async function readGateState(
     throw new FfError('evidence_untrusted', `The evidence cannot be trusted: ${evidence.detail}.`, {
       hint: 'Restore the evidence folder as it was written, or begin a new one and measure again.',
     })
-  return gateStateOf(states.items, {
+  return toGateState(states.items, {
     checklist,
     identity: inputs.identity,
     counts: countStates(signedItems(states.items, { checklist, signoff, now })),

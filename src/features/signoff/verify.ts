@@ -2,7 +2,7 @@ import type { SignoffOutcome } from '../../core/gate/types.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import { ROLES } from '../../core/signoff/types.ts'
 import type { ExitName } from '../../core/exit.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { type Desk, signoffOutcome } from './context.ts'
 
 const EXIT: Readonly<Record<SignoffOutcome['status'], ExitName>> = {
@@ -15,7 +15,7 @@ const EXIT: Readonly<Record<SignoffOutcome['status'], ExitName>> = {
 /** `ff signoff verify` */
 export async function verifySignoff(desk: Desk): Promise<CheckReport> {
   const outcome = signoffOutcome(desk, await desk.readGate())
-  return checkReport(
+  return buildCheckReport(
     'signoff_verify',
     ROLES.map((role) => roleItem(role, outcome)),
     {
@@ -24,10 +24,10 @@ export async function verifySignoff(desk: Desk): Promise<CheckReport> {
   )
 }
 
-function roleItem(role: (typeof ROLES)[number], outcome: SignoffOutcome): Checked {
+function roleItem(role: (typeof ROLES)[number], outcome: SignoffOutcome): CheckResult {
   if (outcome.status === 'verified') {
     const signed = outcome.signatures.find((one) => one.role === role)
-    return passed(
+    return passResult(
       role,
       `${signed?.person ?? ''} at ${signed?.signed_at ?? ''}, until ${outcome.valid_until}`,
     )
@@ -41,7 +41,7 @@ function roleItem(role: (typeof ROLES)[number], outcome: SignoffOutcome): Checke
           findings: [{ code: 'role_missing', pointer: null, detail: role }],
           next: 'Run ff signoff sign, after ff signoff request.',
         }
-      : passed(role, 'has signed')
+      : passResult(role, 'has signed')
   }
   const { status, code, detail } = outcome
   return {

@@ -1,17 +1,17 @@
 import {
   activeWaivers,
   isApproved,
-  waiverFaults,
+  findWaiverFaults,
   type WaiverRules,
 } from '../../core/gate/waivers.ts'
 import type { Waiver, WaiverCover } from '../../core/gate/types.ts'
 import type { CheckReport } from '../../core/report/types.ts'
-import { verifyWaivers, waiverText } from '../../core/signoff/waivers.ts'
+import { verifyWaivers, formatWaiver } from '../../core/signoff/waivers.ts'
 import type { WaiverEntry, Waivers } from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { escapeForTerminal } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { loadChecklist } from '../team-folder/load-gate-files.ts'
 import { type Desk, trustedOf, waiversOf } from './context.ts'
 import { SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
@@ -53,7 +53,7 @@ export async function signWaiver(desk: Desk, id: string, choice: PenChoice): Pro
     })
   const pen = await choosePen(desk, trust, choice)
   const { person, role, kid } = pen.signer
-  const text = waiverText(entry)
+  const text = formatWaiver(entry)
   terminal.show(`${escapeForTerminal(text)}\n`)
   if ((await terminal.ask(`Do you approve ${id} for ${entry.item}, ${person}? (yes/no)`)) !== 'yes')
     throw new FfError('not_attested', `${id} was not approved.`, {
@@ -85,10 +85,10 @@ export async function lintWaivers(desk: Desk): Promise<CheckReport> {
   const problems = [...(await formFaults(desk, written)), ...faults]
   const items = written.waivers.map(({ id, item }) => {
     const own = problems.filter((one) => one.id === id)
-    return own.length === 0 ? passed(id, `for ${item}`) : failed(id, `for ${item}`, own)
+    return own.length === 0 ? passResult(id, `for ${item}`) : failed(id, `for ${item}`, own)
   })
-  const none = passed(SIGNOFF_FILES.waivers, 'no waivers')
-  return checkReport('waiver_lint', items.length === 0 ? [none] : items, {
+  const none = passResult(SIGNOFF_FILES.waivers, 'no waivers')
+  return buildCheckReport('waiver_lint', items.length === 0 ? [none] : items, {
     exits: [...(faults.length > 0 ? (['untrusted'] as const) : []), ...usageOf(problems)],
   })
 }
@@ -96,7 +96,7 @@ export async function lintWaivers(desk: Desk): Promise<CheckReport> {
 const usageOf = (problems: readonly WaiverProblem[]) =>
   problems.length === 0 ? [] : (['usage'] as const)
 
-const failed = (id: string, title: string, own: readonly WaiverProblem[]): Checked => ({
+const failed = (id: string, title: string, own: readonly WaiverProblem[]): CheckResult => ({
   id,
   title,
   state: 'fail',
@@ -113,17 +113,17 @@ export async function listWaivers(desk: Desk): Promise<CheckReport> {
     const waivable = rules.items.find(({ id }) => id === one.item)?.waivable ?? 'no'
     return listed(one, { active: active.has(one.id), approved: isApproved(one, waivable) })
   })
-  const none = passed(SIGNOFF_FILES.waivers, 'no waivers')
-  return checkReport('waiver_list', items.length === 0 ? [none] : items)
+  const none = passResult(SIGNOFF_FILES.waivers, 'no waivers')
+  return buildCheckReport('waiver_list', items.length === 0 ? [none] : items)
 }
 
 function listed(
   { id, item, expires_at, approvals }: Waiver,
   { active, approved }: { readonly active: boolean; readonly approved: boolean },
-): Checked {
+): CheckResult {
   const who = approvals.map(({ person, role }) => `${person} (${role})`).join(', ')
   const title = `for ${item} until ${expires_at}, ${who === '' ? 'approved by nobody' : `approved by ${who}`}`
-  if (active && approved) return passed(id, title)
+  if (active && approved) return passResult(id, title)
   const code = active ? 'waiver_not_approved' : 'waiver_expired'
   const next = active ? `Run ff waiver sign ${id}.` : null
   return { id, title, state: 'pending', findings: [{ code, pointer: null, detail: item }], next }
@@ -140,7 +140,7 @@ async function formFaults(desk: Desk, { waivers }: Waivers): Promise<readonly Wa
     requested_at: one.requested_at as Instant,
     expires_at: one.expires_at as Instant,
   }))
-  const broken = waiverFaults(dated, rules).map(({ at, code }) => {
+  const broken = findWaiverFaults(dated, rules).map(({ at, code }) => {
     return { id: waivers[at]?.id ?? '', code, detail: waivers[at]?.item ?? '' }
   })
   const { max_active } = rules.policy

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Identity } from '../../core/gate/types.ts'
-import { plainText } from '../../core/json/plain-text.ts'
+import type { CutoverIdentity } from '../../core/gate/types.ts'
+import { canonicalizeValue } from '../../core/json/plain-text.ts'
 import type { GateFiles } from './load-gate-files.ts'
 
 /** What runs, as whoever runs it says. */
@@ -16,7 +16,7 @@ export interface Running {
 export function identityOf(
   { code, settings, schema_head }: Running,
   { plan, checklist }: Pick<GateFiles, 'plan' | 'checklist'>,
-): Identity {
+): CutoverIdentity {
   return {
     environment: plan?.environment ?? null,
     cutover_id: plan?.cutover_id ?? null,
@@ -24,7 +24,7 @@ export function identityOf(
     database: plan?.database ?? null,
     schema_head,
     code,
-    config_digest: createHash('sha256').update(plainText(settings)).digest('hex'),
+    config_digest: createHash('sha256').update(canonicalizeValue(settings)).digest('hex'),
     checklist_digest: checklist.digest,
   }
 }

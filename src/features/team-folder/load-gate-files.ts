@@ -5,20 +5,20 @@ import {
   type LoadedArtefact,
   loadArtefact,
   type LoadResult,
-  packaged,
+  packagedArtefact,
   parseArtefact,
 } from '../../artefacts/load.ts'
 import {
-  checklistProblems,
-  planProblems,
-  triggerProblems,
-  waiverProblems,
+  findChecklistProblems,
+  findPlanProblems,
+  findTriggerProblems,
+  findWaiverProblems,
 } from '../../artefacts/rules/gate-rules.ts'
 import type { ArtefactProblem } from '../../artefacts/problem.ts'
-import { schemaProblems } from '../../artefacts/schemas.ts'
-import { canonicalise } from '../../core/json/canonical.ts'
+import { validateSchema } from '../../artefacts/schemas.ts'
+import { canonicalize } from '../../core/json/canonical.ts'
 import type { SignoffTexts, WaiverEntry } from '../../core/signoff/types.ts'
-import { artefactError } from '../../artefacts/artefact-error.ts'
+import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { checklistPlace, type GateFolder } from './locate-checklist.ts'
 import { readSignoffFiles, SIGNOFF_FILES } from './signoff-files.ts'
 
@@ -78,9 +78,9 @@ export async function gateFilesOf(root: string, texts: SignoffTexts): Promise<Ga
   const triggers = parsed('rollback_triggers', texts)
   const waivers = parsed('waivers', texts)
   refuse([
-    ...(plan === null ? [] : planProblems(plan)),
-    ...(triggers === null ? [] : triggerProblems(triggers)),
-    ...(waivers === null ? [] : waiverProblems(waivers, checklist, contract)),
+    ...(plan === null ? [] : findPlanProblems(plan)),
+    ...(triggers === null ? [] : findTriggerProblems(triggers)),
+    ...(waivers === null ? [] : findWaiverProblems(waivers, checklist, contract)),
   ])
   return {
     checklist,
@@ -88,24 +88,24 @@ export async function gateFilesOf(root: string, texts: SignoffTexts): Promise<Ga
     plan: plan?.value ?? null,
     triggers: triggers?.value ?? null,
     waivers: waivers?.value.waivers ?? [],
-    isLine: (value) => schemaProblems('evidence-line', value, '').length === 0,
+    isLine: (value) => validateSchema('evidence-line', value, '').length === 0,
   }
 }
 
 const loadContract = async (root: string): Promise<LoadedArtefact<'readiness_gate'>> =>
-  loadedOf(await loadArtefact('readiness_gate', packaged(root, 'readiness_gate')))
+  loadedOf(await loadArtefact('readiness_gate', packagedArtefact(root, 'readiness_gate')))
 
 function checkedList(
   loaded: LoadedArtefact<'cutover_readiness_checklist'>,
   contract: LoadedArtefact<'readiness_gate'>,
 ): LoadedChecklist {
-  refuse(checklistProblems(loaded, contract))
+  refuse(findChecklistProblems(loaded, contract))
   return { ...loaded, digest: digestOf(loaded) }
 }
 
 /** The digest by which people sign a file: another layout of the same document is the same document. */
 export function digestOf({ node }: Pick<LoadedArtefact<ArtefactKind>, 'node'>): string {
-  const form = canonicalise(node)
+  const form = canonicalize(node)
   // An artefact that was loaded has been held to the same rule.
   return createHash('sha256')
     .update(form.ok ? form.text : '')
@@ -131,9 +131,9 @@ const OWN = {
 
 const loadedOf = <T>(result: LoadResult<T>): T => {
   if (result.ok) return result.loaded
-  throw artefactError(result.problems)
+  throw toArtefactError(result.problems)
 }
 
 function refuse(problems: readonly ArtefactProblem[]): void {
-  if (problems.length > 0) throw artefactError(problems)
+  if (problems.length > 0) throw toArtefactError(problems)
 }

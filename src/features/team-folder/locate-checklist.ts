@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing } from '../../files/read-or-null.ts'
-import { ARTEFACTS, packaged, type Place } from '../../artefacts/load.ts'
+import { ARTEFACTS, packagedArtefact, type ArtefactPlace } from '../../artefacts/load.ts'
 
 /** Where somebody looks for the files of a gate; a null path is looked for in `checklists` below the folder. */
 export interface GateFolder {
@@ -11,11 +11,13 @@ export interface GateFolder {
 }
 
 /** The checklist named, else the folder's own, else the package's. */
-export async function checklistPlace({ root, cwd, checklist }: GateFolder): Promise<Place> {
+export async function checklistPlace({ root, cwd, checklist }: GateFolder): Promise<ArtefactPlace> {
   if (checklist !== null) return { path: checklist, shown: checklist }
   const shown = ARTEFACTS.cutover_readiness_checklist.file
   const own = join(cwd, shown)
-  return (await isThere(own)) ? { path: own, shown } : packaged(root, 'cutover_readiness_checklist')
+  return (await isThere(own))
+    ? { path: own, shown }
+    : packagedArtefact(root, 'cutover_readiness_checklist')
 }
 
 const isThere = (path: string): Promise<boolean> =>

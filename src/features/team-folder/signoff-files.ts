@@ -1,11 +1,11 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { readText } from '../../artefacts/read-text.ts'
+import { readTextFile } from '../../artefacts/read-text.ts'
 import type { SignoffTexts } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
 import { listOrEmpty } from '../../files/read-or-null.ts'
 import { replaceFile } from '../../files/replace-file.ts'
-import { artefactError } from '../../artefacts/artefact-error.ts'
+import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { checklistPlace, type GateFolder } from './locate-checklist.ts'
 
 /** Where a team's folder keeps what is signed and who signs; the checklist may be the package's own. */
@@ -37,17 +37,17 @@ export async function readSignoffFiles(where: GateFolder): Promise<SignoffTexts>
 }
 
 export async function readIfThere(path: string, shown: string): Promise<string | null> {
-  const read = await readText(path, shown)
+  const read = await readTextFile(path, shown)
   if (read.ok) return read.text
   if (read.problem.code === 'file_missing') return null
-  throw artefactError([read.problem])
+  throw toArtefactError([read.problem])
 }
 
 /** @throws FfError `artefact_invalid` where it is not there either */
 export async function readNamed(path: string): Promise<string> {
-  const read = await readText(path, path)
+  const read = await readTextFile(path, path)
   if (read.ok) return read.text
-  throw artefactError([read.problem])
+  throw toArtefactError([read.problem])
 }
 
 /** Writes a file below the folder, whole or not at all. @throws FfError `output_failed` */

@@ -1,7 +1,7 @@
-import { loadArtefact, packaged } from '../../artefacts/load.ts'
-import { authProblems } from '../../artefacts/rules/auth-rules.ts'
+import { loadArtefact, packagedArtefact } from '../../artefacts/load.ts'
+import { findAuthProblems } from '../../artefacts/rules/auth-rules.ts'
 import type { JwksIntegrationNotes, JwtFixtures } from '../../artefacts/types.generated.ts'
-import { type Fixture, headersOf } from '../../artefacts/vectors.ts'
+import { type Fixture, toDevHeaders } from '../../artefacts/vectors.ts'
 import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
 import { throwIfEnded } from '../../concurrency/ended.ts'
 import { type AuthSettings, settingsFromContract } from '../../core/auth/contract.ts'
@@ -11,8 +11,8 @@ import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { authenticate } from '../evaluation/authenticate.ts'
-import { artefactError } from '../../artefacts/artefact-error.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { toArtefactError } from '../../artefacts/artefact-error.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 
 /** How many key servers stand at once. */
 const AT_ONCE = 16
@@ -60,7 +60,7 @@ export async function jwksCheck({
       new FfError(ending, 'The check was ended.', { hint: 'Run it again: nothing of it is kept.' }),
   )
   const rows = notes.modes.map(({ id, title }) => rowItem(id, title, outcomes))
-  return checkReport('jwks_check', [...rows, control(outcomes)])
+  return buildCheckReport('jwks_check', [...rows, control(outcomes)])
 }
 
 /** @throws FfError `artefact_invalid` */
@@ -68,13 +68,13 @@ export async function loadAuth(
   root: string,
 ): Promise<{ readonly notes: JwksIntegrationNotes; readonly fixtures: JwtFixtures }> {
   const [notes, fixtures] = await Promise.all([
-    loadArtefact('jwks_integration_notes', packaged(root, 'jwks_integration_notes')),
-    loadArtefact('jwt_fixtures', packaged(root, 'jwt_fixtures')),
+    loadArtefact('jwks_integration_notes', packagedArtefact(root, 'jwks_integration_notes')),
+    loadArtefact('jwt_fixtures', packagedArtefact(root, 'jwt_fixtures')),
   ])
   if (!notes.ok || !fixtures.ok)
-    throw artefactError([notes, fixtures].flatMap((one) => (one.ok ? [] : one.problems)))
-  const problems = authProblems(notes.loaded, fixtures.loaded)
-  if (problems.length > 0) throw artefactError(problems)
+    throw toArtefactError([notes, fixtures].flatMap((one) => (one.ok ? [] : one.problems)))
+  const problems = findAuthProblems(notes.loaded, fixtures.loaded)
+  if (problems.length > 0) throw toArtefactError(problems)
   return { notes: notes.loaded.value, fixtures: fixtures.loaded.value }
 }
 
@@ -86,7 +86,10 @@ async function run(
   const door = await adapters.openDoor(fixture.jwks, settings)
   try {
     const { token, dev_headers, clock } = fixture
-    const credential = { token, dev_headers: dev_headers === null ? null : headersOf(dev_headers) }
+    const credential = {
+      token,
+      dev_headers: dev_headers === null ? null : toDevHeaders(dev_headers),
+    }
     return await authenticate(door, credential, { now: clock as Instant, environment })
   } finally {
     await door.close()
@@ -94,7 +97,7 @@ async function run(
 }
 
 /** Every case whose outcome is this row's; a row that no case came to was not measured. */
-function rowItem(id: string, title: string, outcomes: readonly Outcome[]): Checked {
+function rowItem(id: string, title: string, outcomes: readonly Outcome[]): CheckResult {
   const own = outcomes.filter(({ one }) => one.expected.row === id)
   const findings = own.filter(misses).map(({ one, came }) => ({
     code: 'outcome_differs',
@@ -119,7 +122,7 @@ function textOf(outcome: AuthResult | Expected): string {
 }
 
 /** Each outcome that is right, put beside the expectation of a case that wants another, has to be found out. */
-function control(outcomes: readonly Outcome[]): Checked {
+function control(outcomes: readonly Outcome[]): CheckResult {
   const id = 'control'
   const right = outcomes.filter((one) => !misses(one))
   const pairs = right.flatMap(({ one, came }) => {
@@ -128,7 +131,7 @@ function control(outcomes: readonly Outcome[]): Checked {
   })
   const missed = pairs.filter((pair) => !misses(pair)).length
   if (pairs.length > 0 && pairs.length === right.length && missed === 0)
-    return passed(id, `a wrong expectation is found out (${pairs.length} cases)`)
+    return passResult(id, `a wrong expectation is found out (${pairs.length} cases)`)
   return {
     id,
     title: 'a wrong expectation is found out',

@@ -2,7 +2,7 @@ import type { CheckReport } from '../../core/report/types.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import type { ServedKey } from '../../ports/auth.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { loadAuth } from './jwks-check.ts'
 import { checkAuth } from './auth-settings.ts'
 
@@ -25,15 +25,17 @@ export async function jwksFetch(request: JwksFetchRequest): Promise<CheckReport>
     const state = kind === 'unreachable' ? 'inconclusive' : 'fail'
     const findings = [{ code: `jwks_${kind}`, pointer: null, detail }]
     const next = 'Look at the endpoint with a browser, from this machine.'
-    return checkReport('jwks_fetch', [{ id: 'endpoint', title: detail, state, findings, next }])
+    return buildCheckReport('jwks_fetch', [
+      { id: 'endpoint', title: detail, state, findings, next },
+    ])
   }
   const { keys, headers, cache_s } = fetched.served
   const said = headers.map(([name, value]) => `${name}: ${value}`).join('; ')
   const usable = keys.filter(({ fault }) => fault === null).length
-  return checkReport('jwks_fetch', [
-    passed('endpoint', `kept for ${cache_s} s (${said === '' ? 'no caching headers' : said})`),
+  return buildCheckReport('jwks_fetch', [
+    passResult('endpoint', `kept for ${cache_s} s (${said === '' ? 'no caching headers' : said})`),
     usable > 0
-      ? passed('usable', `${usable} of ${keys.length} keys`)
+      ? passResult('usable', `${usable} of ${keys.length} keys`)
       : {
           id: 'usable',
           title: `none of ${keys.length} keys`,
@@ -55,10 +57,10 @@ const OTHERS: ReadonlySet<string> = new Set([
   'curve_unknown',
 ])
 
-function toItem({ kid, words, fault }: ServedKey, at: number): Checked {
+function toItem({ kid, words, fault }: ServedKey, at: number): CheckResult {
   const id = kid === null ? `key ${at + 1}, without kid` : `key ${kid}`
-  if (fault === null) return passed(id, words.join(' '))
-  if (OTHERS.has(fault)) return passed(id, `${words.join(' ')}: left alone (${fault})`)
+  if (fault === null) return passResult(id, words.join(' '))
+  if (OTHERS.has(fault)) return passResult(id, `${words.join(' ')}: left alone (${fault})`)
   return {
     id,
     title: words.join(' '),

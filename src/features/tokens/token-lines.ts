@@ -1,6 +1,6 @@
-import { toPlain } from '../../core/json/plain.ts'
-import { repeatsMember } from '../../core/json/repeats.ts'
-import { readJson } from '../../core/json/read.ts'
+import { nodeToValue } from '../../core/json/plain.ts'
+import { hasRepeatedMember } from '../../core/json/repeats.ts'
+import { parseLosslessJson } from '../../core/json/read.ts'
 import type { AuthSettings } from '../../core/auth/contract.ts'
 import type { ExitName } from '../../core/exit.ts'
 import type { KeysFrom, OpenAuthenticator } from '../../ports/auth.ts'
@@ -113,8 +113,8 @@ const isTexts = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string')
 
 function objectOf(text: string): Jwk | null {
-  const read = readJson(text)
-  if (!read.ok || repeatsMember(read.node)) return null
-  const plain = toPlain(read.node)
+  const read = parseLosslessJson(text)
+  if (!read.ok || hasRepeatedMember(read.node)) return null
+  const plain = nodeToValue(read.node)
   return isRecord(plain) ? plain : null
 }

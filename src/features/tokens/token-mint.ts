@@ -1,5 +1,5 @@
 import { isScopeId } from '../../core/rows/grammar.ts'
-import { type Instant, toMilliseconds } from '../../core/rows/instant.ts'
+import { type Instant, instantToMs } from '../../core/rows/instant.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
@@ -43,7 +43,7 @@ export async function mintToken(
   const { notes } = await loadAuth(root)
   const { FF_JWT_ISSUER } = settings
   const audience = settings.FF_JWT_AUDIENCE ?? notes.claims.audience
-  const seconds = Math.floor(toMilliseconds(now) / 1000)
+  const seconds = Math.floor(instantToMs(now) / 1000)
   const issuer = await adapters.openDevIssuer({
     aud: audience,
     sub: user,

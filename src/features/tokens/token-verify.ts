@@ -6,7 +6,7 @@ import type { CheckReport } from '../../core/report/types.ts'
 import type { ExitName } from '../../core/exit.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { Authenticator } from '../../ports/auth.ts'
-import { type Checked, checkReport, passed } from '../../core/report/check-report.ts'
+import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 
 export interface VerifyOptions {
   readonly environment: Environment
@@ -103,7 +103,7 @@ export function checksOf(judged: Verdict, signatureOnly: boolean): readonly Step
 }
 export interface Step {
   readonly id: string
-  readonly state: Checked['state']
+  readonly state: CheckResult['state']
 }
 
 /** The report of one token. */
@@ -113,9 +113,9 @@ export function verdictReport(
   { issuer, audience }: AuthSettings,
 ): CheckReport {
   const { code, claims } = verdict
-  const summary: Checked =
+  const summary: CheckResult =
     code === null
-      ? passed('token', verdict.conditions.join(', '))
+      ? passResult('token', verdict.conditions.join(', '))
       : {
           id: 'token',
           title: verdict.verdict,
@@ -130,12 +130,12 @@ export function verdictReport(
     exp: now(),
   }
   const steps = explain ? checksOf(verdict, signatureOnly) : []
-  const items = steps.map(({ id, state }): Checked => {
+  const items = steps.map(({ id, state }): CheckResult => {
     const claim = CHECKS.find(([name]) => name === id)?.[2]
     const shown =
       claim === undefined || claims === null ? '' : JSON.stringify(claims[claim] ?? null)
     const against = wanted[id] === undefined || shown === '' ? '' : `, against ${wanted[id]}`
     return { id, title: `${shown}${against}`, state, findings: [], next: null }
   })
-  return checkReport('token_verify', [...items, summary], { exits: [exitOf(verdict)] })
+  return buildCheckReport('token_verify', [...items, summary], { exits: [exitOf(verdict)] })
 }

@@ -5,7 +5,7 @@ import { ADMIN_LIMITS, type AdminLimits } from '../../../src/core/admin/limits.t
 import type { CheckAnswer } from '../../../src/core/admin/messages.ts'
 import type { Approval } from '../../../src/core/evaluate/approvals.ts'
 import type { ApprovalAnswer, ApprovalQuery } from '../../../src/core/evaluate/types.ts'
-import { fromMilliseconds } from '../../../src/core/rows/instant.ts'
+import { instantFromMs } from '../../../src/core/rows/instant.ts'
 import type { AdminCredential, ApprovalService } from '../../../src/ports/admin.ts'
 import { DAY, FLAG, REF, TENANT, USER } from '../../core/builders.ts'
 
@@ -23,8 +23,8 @@ export const approval = (change: Partial<Approval> = {}): Approval => ({
   flag_key: FLAG,
   tenant_id: TENANT,
   user_id: USER,
-  not_before: fromMilliseconds(Date.now() - DAY),
-  expires_at: fromMilliseconds(Date.now() + 30 * DAY),
+  not_before: instantFromMs(Date.now() - DAY),
+  expires_at: instantFromMs(Date.now() + 30 * DAY),
   revoked: false,
   ...change,
 })

@@ -8,13 +8,13 @@ import {
 } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
-import { toMilliseconds } from '../../../src/core/rows/instant.ts'
+import { instantToMs } from '../../../src/core/rows/instant.ts'
 import { NOW, TENANT, USER } from '../../core/builders.ts'
 
 export type Jwk = Readonly<Record<string, string>>
 export const ISSUER = 'https://idp.example'
 export const AUDIENCE = 'pty-feature-flags'
-const SECONDS = toMilliseconds(NOW) / 1000
+const SECONDS = instantToMs(NOW) / 1000
 
 // Keys and who signs with them ----------------------------------------------------------------------------------
 

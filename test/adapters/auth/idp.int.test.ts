@@ -11,7 +11,7 @@ import {
   makeAuthRefusal,
 } from '../../../src/core/auth/types.ts'
 import type { Warning } from '../../../src/core/evaluate/types.ts'
-import { fromMilliseconds } from '../../../src/core/rows/instant.ts'
+import { instantFromMs } from '../../../src/core/rows/instant.ts'
 import type { Authenticator } from '../../../src/ports/auth.ts'
 import { CONTRACT } from '../../core/auth-contract.ts'
 import { CLIENTS, fixtureKey, Idp, OTHERS, TENANT } from './idp.ts'
@@ -57,7 +57,7 @@ async function until(seconds: number): Promise<void> {
 }
 /** The claims are judged as of the real date, or of so many seconds after it. */
 const ask = (token: string, environment: Environment = 'prod', after = 0): Promise<AuthResult> =>
-  door.verifier.verify(token, { now: fromMilliseconds(Date.now() + after * 1000), environment })
+  door.verifier.verify(token, { now: instantFromMs(Date.now() + after * 1000), environment })
 const everywhere = (token: string): Promise<readonly AuthResult[]> =>
   Promise.all(ENVIRONMENTS.map((environment) => ask(token, environment)))
 

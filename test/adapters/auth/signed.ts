@@ -1,7 +1,7 @@
 import { sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { UntrustedJwk } from '../../../src/adapters/auth/key-filter.ts'
-import { toMilliseconds } from '../../../src/core/rows/instant.ts'
+import { instantToMs } from '../../../src/core/rows/instant.ts'
 import { NOW } from '../../core/builders.ts'
 
 /** A key pair that was made for the purpose: `vectors/jwt/keys.json`. */
@@ -30,7 +30,7 @@ export function published(pair: Pair): UntrustedJwk {
 
 export const ISSUER = 'https://idp.pty.example'
 export const AUDIENCE = 'pty-feature-flags'
-export const SECONDS = toMilliseconds(NOW) / 1000
+export const SECONDS = instantToMs(NOW) / 1000
 export const CLAIMS = {
   iss: ISSUER,
   aud: AUDIENCE,

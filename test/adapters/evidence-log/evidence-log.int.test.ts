@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { schemaProblems } from '../../../src/artefacts/schemas.ts'
+import { validateSchema } from '../../../src/artefacts/schemas.ts'
 import type { EvidenceLog } from '../../../src/core/gate/types.ts'
 import {
   type Fits,
@@ -27,7 +27,7 @@ let runner: SigningRunner
 const ITEMS = ['A1', 'B1', 'C1']
 beforeAll(async () => {
   parent = await mkdtemp(join(tmpdir(), 'ff-evidence-'))
-  fits = (value) => schemaProblems('evidence-line', value, '').length === 0
+  fits = (value) => validateSchema('evidence-line', value, '').length === 0
   runner = await makeRunnerKey(join(parent, 'runner.pem'))
 })
 afterAll(() => rm(parent, { recursive: true, force: true }))

@@ -19,8 +19,8 @@ import { LineTooLong } from '../../../src/adapters/file-store/lines.ts'
 import { openFileRows } from '../../../src/adapters/file-store/row-source.ts'
 import { StoreDamage } from '../../../src/adapters/file-store/snapshot.ts'
 import type { Instant } from '../../../src/core/rows/instant.ts'
-import type { AnyRow, RowSet, TenantOverrideRow } from '../../../src/core/rows/rows.ts'
-import { EXITS } from '../../../src/core/exit.ts'
+import type { AnyRow, RowsOfFlag, TenantOverrideRow } from '../../../src/core/rows/rows.ts'
+import { EXIT_STATUSES } from '../../../src/core/exit.ts'
 import { FfError } from '../../../src/errors.ts'
 import type { FlagStore } from '../../../src/ports/store.ts'
 import { expectChain } from '../store-contract/audit-chain.ts'
@@ -67,7 +67,7 @@ async function closed(store: FileStore): Promise<void> {
 }
 
 const FLAG = 'ff.checkout'
-const rowsOf = (store: FlagStore, flag_key = FLAG): Promise<RowSet> =>
+const rowsOf = (store: FlagStore, flag_key = FLAG): Promise<RowsOfFlag> =>
   store.read({ flag_key, tenant_id: 'A1', user_id: null })
 
 /** The segments of a store, oldest first. */
@@ -80,7 +80,7 @@ async function lastSegment(): Promise<string> {
 }
 
 /** A snapshot with a flag and an override, and a log with a change of each. */
-async function smallStore(): Promise<{ readonly rows: RowSet; readonly before: RowSet }> {
+async function smallStore(): Promise<{ readonly rows: RowsOfFlag; readonly before: RowsOfFlag }> {
   const store = await opened()
   await taken(store, putFlag(FLAG))
   await taken(store, putTenant('A1', FLAG, overrideText('true', { note: '"é"' })))
@@ -266,7 +266,7 @@ describe('one writer', () => {
     const error = await FileStore.open(folder, TOOLS).catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(FfError)
     expect(error).toMatchObject({ code: 'store_locked', exitName: 'busy' })
-    expect(EXITS.busy[0]).toBe(24)
+    expect(EXIT_STATUSES.busy[0]).toBe(24)
   })
 
   test('a store that was closed can be opened again', async () => {

@@ -11,7 +11,7 @@ import {
 } from '../../../src/adapters/postgres/connect.ts'
 import { PostgresStore } from '../../../src/adapters/postgres/postgres-store.ts'
 import { openScratchSchema } from '../../../src/adapters/postgres/scratch-schema.ts'
-import { EXITS } from '../../../src/core/exit.ts'
+import { EXIT_STATUSES } from '../../../src/core/exit.ts'
 import { FfError } from '../../../src/errors.ts'
 import type { FlagStore, OpenScratchStore } from '../../../src/ports/store.ts'
 import { type Fault, FaultProxy } from '../../faults/tcp-proxy.ts'
@@ -276,7 +276,7 @@ describe('a server of a version that is not supported', () => {
     const error = await scratchOn(database).catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(FfError)
     expect(error).toMatchObject({ code: 'server_version_unsupported', exitName: 'usage' })
-    expect(EXITS.usage[0]).toBe(2)
+    expect(EXIT_STATUSES.usage[0]).toBe(2)
   })
 
   test('is refused for migrations, and keeps no schema', async () => {

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { LineBuffer } from '../../../src/adapters/postgres/rows/line-buffer.ts'
 import { InstantWriter } from '../../../src/adapters/postgres/rows/write-instant.ts'
 import { writeTree } from '../../../src/adapters/postgres/rows/write-tree.ts'
-import { canonicalise } from '../../../src/core/json/canonical.ts'
-import { readJson } from '../../../src/core/json/read.ts'
+import { canonicalize } from '../../../src/core/json/canonical.ts'
+import { parseLosslessJson } from '../../../src/core/json/read.ts'
 
 function instant(microseconds: bigint): { readonly text: string; readonly sure: boolean } {
   const bytes = Buffer.alloc(8)
@@ -84,8 +84,8 @@ describe('an object as jsonb prints it', () => {
         if (!done) expect(found).toBe('start')
         if (!done) return
         written += 1
-        const read = readJson(text)
-        const form = read.ok ? canonicalise(read.node, { at: '', origin: 'stored' }) : null
+        const read = parseLosslessJson(text)
+        const form = read.ok ? canonicalize(read.node, { at: '', origin: 'stored' }) : null
         expect(form).toStrictEqual({ ok: true, text: found.slice(5) })
       }),
       { numRuns: 1_000 },

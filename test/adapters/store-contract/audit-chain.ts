@@ -1,35 +1,35 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import {
-  type AuditHead,
+  type AuditChainHead,
   type AuditRecord,
   EMPTY_HEAD,
-  recordHash,
+  hashRecord,
 } from '../../../src/core/audit/record.ts'
-import { canonicalise, type CanonicalJson } from '../../../src/core/json/canonical.ts'
-import { readJson } from '../../../src/core/json/read.ts'
+import { canonicalize, type CanonicalJson } from '../../../src/core/json/canonical.ts'
+import { parseLosslessJson } from '../../../src/core/json/read.ts'
 
 const sha256 = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex')
 
 /** A JSON text in canonical form, read without loss. */
 export function canonicalText(text: string): CanonicalJson {
-  const read = readJson(text)
+  const read = parseLosslessJson(text)
   if (!read.ok) throw new Error(`not JSON: ${read.code}`)
-  const form = canonicalise(read.node)
+  const form = canonicalize(read.node)
   if (!form.ok) throw new Error(`not canonical: ${JSON.stringify(form.problems)}`)
   return form.text
 }
 
 /** Recomputes every hash from the first record on, and comes out at the head. */
-export function expectChain(records: readonly AuditRecord[], head: AuditHead): void {
-  let link: AuditHead = EMPTY_HEAD
+export function expectChain(records: readonly AuditRecord[], head: AuditChainHead): void {
+  let link: AuditChainHead = EMPTY_HEAD
   for (const record of records) {
     const { hash, ...hashed } = record
     expect({ seq: record.seq, prev_hash: record.prev_hash }).toEqual({
       seq: link.seq + 1,
       prev_hash: link.hash,
     })
-    expect(recordHash(hashed, sha256)).toBe(hash)
+    expect(hashRecord(hashed, sha256)).toBe(hash)
     link = { seq: record.seq, hash }
   }
   expect(head).toEqual(link)

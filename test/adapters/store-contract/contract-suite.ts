@@ -4,10 +4,10 @@ import type { Instant } from '../../../src/core/rows/instant.ts'
 import type { WriteRequest } from '../../../src/core/rows/write-request.ts'
 import {
   type AnyRow,
-  keyOf,
+  getRowKey,
   type RowKey,
-  type RowSet,
-  type Table,
+  type RowsOfFlag,
+  type TableName,
 } from '../../../src/core/rows/rows.ts'
 import type { FlagStore } from '../../../src/ports/store.ts'
 import type { AuditRecord } from '../../../src/core/audit/record.ts'
@@ -58,10 +58,10 @@ const OVERRIDES = [
 const FLAG = 'ff.checkout'
 const KEY = { scope_id: 'A1', flag_key: FLAG }
 
-const readAll = (store: FlagStore, flag_key = FLAG): Promise<RowSet> =>
+const readAll = (store: FlagStore, flag_key = FLAG): Promise<RowsOfFlag> =>
   store.read({ flag_key, tenant_id: 'A1', user_id: 'A1' })
 
-async function rowUnder(store: FlagStore, table: Table, key: RowKey): Promise<unknown> {
+async function rowUnder(store: FlagStore, table: TableName, key: RowKey): Promise<unknown> {
   const set = await store.read({
     flag_key: key.flag_key,
     tenant_id: table === 'tenant_override' ? key.scope_id : null,
@@ -73,7 +73,7 @@ async function rowUnder(store: FlagStore, table: Table, key: RowKey): Promise<un
 
 function rows(backing: Backing): void {
   const at = fresh(backing)
-  const none: RowSet = { flag: null, tenant: null, user: null }
+  const none: RowsOfFlag = { flag: null, tenant: null, user: null }
 
   test('an empty store has no rows, and a chain without a change', async () => {
     expect(await readAll(at.store)).toStrictEqual(none)
@@ -330,7 +330,7 @@ function rows(backing: Backing): void {
     const flag = await taken(at.store, putFlag(FLAG))
     const tenant = await taken(at.store, putTenant('A1', FLAG, overrideText('true', OPTIONAL)))
     const user = await taken(at.store, putUser('A1', FLAG, overrideText('true')))
-    const tombstone = await taken(at.store, remove('user_override', keyOf(user)))
+    const tombstone = await taken(at.store, remove('user_override', getRowKey(user)))
     const head = await at.store.auditHead()
     const wanted = [
       { ...flag, revision: 9_007_199_254_740_991 },
@@ -381,7 +381,7 @@ const flagBody = (): string =>
 function expectedRevisions(backing: Backing): void {
   const at = fresh(backing)
   const CONFLICT = refused('revision_conflict', '')
-  type Writes = readonly [string, (more: Partial<WriteRequest>) => WriteRequest, RowKey, Table]
+  type Writes = readonly [string, (more: Partial<WriteRequest>) => WriteRequest, RowKey, TableName]
   const kinds: readonly Writes[] = [
     ['flag', (more) => putFlag(FLAG, {}, more), flagKey(FLAG), 'flag_registry'],
     [
@@ -722,7 +722,7 @@ function hostileKeys(backing: Backing): void {
     const answers: unknown[] = []
     for (const [situation, id] of HOSTILE_TENANT_IDS) {
       const outcome = await attempt(at.store, putTenant(id, FLAG, overrideText('true')))
-      const made = 'taken' in outcome ? keyOf(outcome.taken).scope_id === id : outcome
+      const made = 'taken' in outcome ? getRowKey(outcome.taken).scope_id === id : outcome
       answers.push([situation, made])
     }
     expect(answers).toStrictEqual(

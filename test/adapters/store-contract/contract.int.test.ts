@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { WriteRequest } from '../../../src/core/rows/write-request.ts'
-import type { Stored } from '../../../src/core/rows/rows.ts'
+import type { RowOrBroken } from '../../../src/core/rows/rows.ts'
 import { SUPPORTED } from '../../support/database.ts'
 import { expectChain } from './audit-chain.ts'
 import { contractSuite, keyFor, makeFlagOfEachKind } from './contract-suite.ts'
@@ -229,7 +229,7 @@ describe.each(SUPPORTED)('rows that somebody changes by SQL on PostgreSQL %s', (
   afterAll(() => backing.stop())
   const run = (text: string): Promise<unknown> =>
     at.sql.query(`SET search_path = "${at.schema}"; ${text}`)
-  const flagOf = async (flag_key: string): Promise<Stored<object> | null> =>
+  const flagOf = async (flag_key: string): Promise<RowOrBroken<object> | null> =>
     (await at.store.read({ flag_key, tenant_id: null, user_id: null })).flag
 
   test('the change shows in the next read of a store that is open', async () => {

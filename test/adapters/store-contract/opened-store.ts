@@ -10,9 +10,9 @@ import { type DatabaseConfig, openPool } from '../../../src/adapters/postgres/co
 import { PostgresStore } from '../../../src/adapters/postgres/postgres-store.ts'
 import { openScratchSchema } from '../../../src/adapters/postgres/scratch-schema.ts'
 import type { AuditRecord } from '../../../src/core/audit/record.ts'
-import { type JsonNode, isObject, readJson } from '../../../src/core/json/read.ts'
-import { canonicalise } from '../../../src/core/json/canonical.ts'
-import { toPlain } from '../../../src/core/json/plain.ts'
+import { type JsonNode, isJsonObject, parseLosslessJson } from '../../../src/core/json/read.ts'
+import { canonicalize } from '../../../src/core/json/canonical.ts'
+import { nodeToValue } from '../../../src/core/json/plain.ts'
 import type { Migration } from '../../../src/core/migrations/plan.ts'
 import type { AuditOptions, ScratchStore, ServiceStore } from '../../../src/ports/store.ts'
 import { connect, createDatabase, type TestDatabase, type Version } from '../../support/database.ts'
@@ -98,24 +98,24 @@ export async function loggedRecords(folder: string): Promise<readonly AuditRecor
 
 function recordOf(line: Buffer): AuditRecord {
   const json = unsealLogLine(line)
-  const read = readJson(json ?? '')
+  const read = parseLosslessJson(json ?? '')
   if (!read.ok) throw new Error(`a line of the log cannot be read: ${read.code}`)
   const audit = member(read.node, 'audit')
-  const plain = toPlain(audit) as AuditRecord
+  const plain = nodeToValue(audit) as AuditRecord
   return { ...plain, before: rowText(audit, 'before'), after: rowText(audit, 'after') }
 }
 
 function rowText(audit: JsonNode, name: string): AuditRecord['after'] {
   const node = member(audit, name)
   if (node === null) return null
-  const form = canonicalise(node)
+  const form = canonicalize(node)
   if (!form.ok) throw new Error(JSON.stringify(form.problems))
   return form.text
 }
 
 function member(node: JsonNode, name: string): JsonNode {
   const found =
-    node !== null && typeof node === 'object' && isObject(node)
+    node !== null && typeof node === 'object' && isJsonObject(node)
       ? node.members.find(([held]) => held === name)
       : undefined
   if (found === undefined) throw new Error(`there is no member ${name}`)

@@ -1,8 +1,8 @@
-import { type JsonNode, readJson } from '../../../src/core/json/read.ts'
+import { type JsonNode, parseLosslessJson } from '../../../src/core/json/read.ts'
 import type { Instant } from '../../../src/core/rows/instant.ts'
 import type { WriteRequest } from '../../../src/core/rows/write-request.ts'
 import type { Problem } from '../../../src/core/problem.ts'
-import type { AnyRow, RowKey, Table } from '../../../src/core/rows/rows.ts'
+import type { AnyRow, RowKey, TableName } from '../../../src/core/rows/rows.ts'
 import { FfError } from '../../../src/errors.ts'
 import type { FlagStore } from '../../../src/ports/store.ts'
 
@@ -36,13 +36,13 @@ export const overrideText = (value: string, members: Members = {}): string =>
 
 /** A text that the reader at the door lets through. */
 export function nodeOf(text: string): JsonNode {
-  const read = readJson(text)
+  const read = parseLosslessJson(text)
   if (!read.ok) throw new Error(`the text does not reach a store: ${read.code}`)
   return read.node
 }
 
 const request = (
-  table: Table,
+  table: TableName,
   key: RowKey,
   more: Pick<WriteRequest, 'action' | 'body'> & Partial<WriteRequest>,
 ): WriteRequest => ({
@@ -58,14 +58,17 @@ const request = (
 })
 
 export const put = (
-  table: Table,
+  table: TableName,
   key: RowKey,
   text: string,
   more: Partial<WriteRequest> = {},
 ): WriteRequest => request(table, key, { action: 'put', body: nodeOf(text), ...more })
 
-export const remove = (table: Table, key: RowKey, more: Partial<WriteRequest> = {}): WriteRequest =>
-  request(table, key, { action: 'delete', body: null, ...more })
+export const remove = (
+  table: TableName,
+  key: RowKey,
+  more: Partial<WriteRequest> = {},
+): WriteRequest => request(table, key, { action: 'delete', body: null, ...more })
 
 export const flagKey = (flag_key: string): RowKey => ({ scope_id: null, flag_key })
 export const putFlag = (

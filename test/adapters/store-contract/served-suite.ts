@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { RowSet } from '../../../src/core/rows/rows.ts'
+import type { RowsOfFlag } from '../../../src/core/rows/rows.ts'
 import type { FlagEntry, ServiceStore } from '../../../src/ports/store.ts'
 import { changesIn, expectChain } from './audit-chain.ts'
 import type { Held } from './held.ts'
@@ -16,7 +16,7 @@ import {
   taken,
 } from './requests.ts'
 
-const NONE: RowSet = { flag: null, tenant: null, user: null }
+const NONE: RowsOfFlag = { flag: null, tenant: null, user: null }
 const KEYS = ['ff.a', 'ff.a-b', 'ff.a.b', 'ff.a0', 'ff.a_b', 'ff.ab']
 const keysOf = (entries: readonly FlagEntry[]): readonly string[] =>
   entries.map(({ flag_key }) => flag_key)

@@ -10,14 +10,14 @@ import { FileStore } from '../../../dist/src/adapters/file-store/file-store.js'
 import { openPool } from '../../../dist/src/adapters/postgres/connect.js'
 import { PostgresStore } from '../../../dist/src/adapters/postgres/postgres-store.js'
 import { openScratchSchema } from '../../../dist/src/adapters/postgres/scratch-schema.js'
-import { readJson } from '../../../dist/src/core/json/read.js'
+import { parseLosslessJson } from '../../../dist/src/core/json/read.js'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const tools = { digestKey: new Uint8Array(32), phase: 'file' }
 const say = (line) => void process.stdout.write(`${JSON.stringify(line)}\n`)
 
 const body = (owner) =>
-  readJson(
+  parseLosslessJson(
     JSON.stringify({
       value_type: 'boolean',
       default_value: false,

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { loadArtefact, packaged } from '../../../src/artefacts/load.ts'
-import { readExposition } from '../../../src/core/alerts/exposition.ts'
+import { loadArtefact, packagedArtefact } from '../../../src/artefacts/load.ts'
+import { parseExposition } from '../../../src/core/alerts/exposition.ts'
 import { SAMPLE_FLAG } from '../../../src/features/serve/sample.ts'
 import type { AdminMetrics } from '../../../src/ports/admin.ts'
 import { adapters } from '../../../src/composition.ts'
@@ -18,14 +18,14 @@ async function started(options: Parameters<typeof serviceOf>[0] = {}): Promise<R
   return service
 }
 
-const loaded = await loadArtefact('alert_rules', packaged(ROOT, 'alert_rules'))
+const loaded = await loadArtefact('alert_rules', packagedArtefact(ROOT, 'alert_rules'))
 if (!loaded.ok) throw new Error('the contract does not fit its schema')
 const { signals } = loaded.loaded.value
 
 async function scrape(origin: string) {
   const response = await fetch(`${origin}/metrics`)
   const text = await response.text()
-  const read = readExposition(text)
+  const read = parseExposition(text)
   if (!read.ok) throw new Error(`${read.code}: ${text.split('\n')[read.line - 1]}`)
   const value = (name: string, labels: object = {}): number | undefined =>
     read.samples.find(

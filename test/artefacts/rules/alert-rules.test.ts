@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest'
-import { loadArtefact, packaged } from '../../../src/artefacts/load.ts'
-import { alertProblems } from '../../../src/artefacts/rules/alert-rules.ts'
+import { loadArtefact, packagedArtefact } from '../../../src/artefacts/load.ts'
+import { findAlertProblems } from '../../../src/artefacts/rules/alert-rules.ts'
 import { ROOT } from '../../support/run-ff.ts'
 
-const loaded = await loadArtefact('alert_rules', packaged(ROOT, 'alert_rules'))
+const loaded = await loadArtefact('alert_rules', packagedArtefact(ROOT, 'alert_rules'))
 if (!loaded.ok) throw new Error('the contract does not fit its schema')
 const own = loaded.loaded
 type Contract = (typeof own)['value']
 
 test('the contract holds', () => {
-  expect(alertProblems(own)).toEqual([])
+  expect(findAlertProblems(own)).toEqual([])
 })
 
 const first = (value: Contract): Contract['rules'][number] => value.rules[0] as never
@@ -52,7 +52,7 @@ test.each<[string, (value: Contract) => void, readonly (readonly [string, string
 ])('%s is named', (_what, spoil, problems) => {
   const value = structuredClone(own.value)
   spoil(value)
-  expect(alertProblems({ ...own, value }).map(({ pointer, code }) => [pointer, code])).toEqual(
+  expect(findAlertProblems({ ...own, value }).map(({ pointer, code }) => [pointer, code])).toEqual(
     problems,
   )
 })

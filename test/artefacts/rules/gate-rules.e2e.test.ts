@@ -7,20 +7,20 @@ import {
   loadArtefact,
   type ArtefactKind,
   type LoadedArtefact,
-  packaged,
+  packagedArtefact,
 } from '../../../src/artefacts/load.ts'
 import {
-  checklistProblems,
-  gateContractProblems,
-  planProblems,
-  waiverProblems,
+  findChecklistProblems,
+  findGateContractProblems,
+  findPlanProblems,
+  findWaiverProblems,
 } from '../../../src/artefacts/rules/gate-rules.ts'
 import { ROOT, runFf } from '../../support/run-ff.ts'
 
 type Checklist = LoadedArtefact<'cutover_readiness_checklist'>
 type Item = Checklist['value']['items'][number]
 async function own<K extends ArtefactKind>(kind: K): Promise<LoadedArtefact<K>> {
-  const loaded = await loadArtefact(kind, packaged(ROOT, kind))
+  const loaded = await loadArtefact(kind, packagedArtefact(ROOT, kind))
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
   return loaded.loaded
 }
@@ -46,8 +46,8 @@ describe('a checklist', () => {
     ]
     expect(checklist.value.items).toHaveLength(42)
     expect(checklist.value.groups).toHaveLength(10)
-    expect(gateContractProblems(contract)).toEqual([])
-    expect(checklistProblems(checklist, contract)).toEqual([])
+    expect(findGateContractProblems(contract)).toEqual([])
+    expect(findChecklistProblems(checklist, contract)).toEqual([])
   })
   test.each<readonly [string, (value: Checklist['value']) => void, readonly string[]]>([
     ['41 items', (value) => value.items.pop(), ['item_count_differs', 'item_missing']],
@@ -113,7 +113,7 @@ describe('a checklist', () => {
     ],
   ])('%s', async (_what, change, codes) => {
     const checklist = changed(await own('cutover_readiness_checklist'), change)
-    const found = checklistProblems(checklist, await own('readiness_gate'))
+    const found = findChecklistProblems(checklist, await own('readiness_gate'))
     expect([...new Set(found.map(({ code }) => code))].sort()).toEqual([...codes].sort())
   })
 })
@@ -154,7 +154,7 @@ describe('waivers and plans', () => {
     const waivers = changed(await own('waivers'), (value) => {
       value.waivers = [{ ...WAIVER, ...change }]
     })
-    const found = waiverProblems(
+    const found = findWaiverProblems(
       waivers,
       await own('cutover_readiness_checklist'),
       await own('readiness_gate'),
@@ -166,7 +166,7 @@ describe('waivers and plans', () => {
       value.window.until = value.window.from
       value.freeze.from = value.window.until.replace('T06', 'T07')
     })
-    expect(planProblems(plan).map(({ pointer }) => pointer)).toEqual([
+    expect(findPlanProblems(plan).map(({ pointer }) => pointer)).toEqual([
       '/window/until',
       '/freeze/from',
     ])

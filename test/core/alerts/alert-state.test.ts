@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { alertState } from '../../../src/core/alerts/alert-state.ts'
-import { quantileOf } from '../../../src/core/alerts/series.ts'
+import { evaluateAlert } from '../../../src/core/alerts/alert-state.ts'
+import { estimateQuantile } from '../../../src/core/alerts/series.ts'
 import type { AlertMeasure, AlertRule, Sample, Scrape } from '../../../src/core/alerts/types.ts'
 
 const EVERY_MS = 15_000
@@ -30,37 +30,37 @@ const of = (metric: string, labels: Readonly<Record<string, readonly string[]>> 
 describe('a value', () => {
   const up = ruleOf({ kind: 'value', of: of('up') }, { op: 'below', threshold: 1, for_s: 30 })
   test('has to hold for its time, up to now, before the rule fires', () => {
-    expect(alertState(up, series('up', [1, 1]))).toBe('clear')
-    expect(alertState(up, series('up', [1, 0, 0]))).toBe('pending')
-    expect(alertState(up, series('up', [1, 0, 0, 0]))).toBe('firing')
-    expect(alertState(up, series('up', [0, 0, 0, 1]))).toBe('clear')
-    expect(alertState(up, series('up', [0, 1, 0]))).toBe('pending')
+    expect(evaluateAlert(up, series('up', [1, 1]))).toBe('clear')
+    expect(evaluateAlert(up, series('up', [1, 0, 0]))).toBe('pending')
+    expect(evaluateAlert(up, series('up', [1, 0, 0, 0]))).toBe('firing')
+    expect(evaluateAlert(up, series('up', [0, 0, 0, 1]))).toBe('clear')
+    expect(evaluateAlert(up, series('up', [0, 1, 0]))).toBe('pending')
   })
   test('of which nothing was heard holds not', () => {
-    expect(alertState(up, series('other', [0, 0, 0, 0]))).toBe('clear')
-    expect(alertState(up, [])).toBe('clear')
+    expect(evaluateAlert(up, series('other', [0, 0, 0, 0]))).toBe('clear')
+    expect(evaluateAlert(up, [])).toBe('clear')
   })
   test('is above only past the threshold, and of the labels that are named', () => {
     const rule = ruleOf(
       { kind: 'value', of: of('x', { state: ['open', 'ajar'] }) },
       { threshold: 1 },
     )
-    expect(alertState(rule, series('x', [2], { state: 'ajar' }))).toBe('firing')
-    expect(alertState(rule, series('x', [1], { state: 'open' }))).toBe('clear')
-    expect(alertState(rule, series('x', [2], { state: 'closed' }))).toBe('clear')
-    expect(alertState(rule, series('x', [2]))).toBe('clear')
+    expect(evaluateAlert(rule, series('x', [2], { state: 'ajar' }))).toBe('firing')
+    expect(evaluateAlert(rule, series('x', [1], { state: 'open' }))).toBe('clear')
+    expect(evaluateAlert(rule, series('x', [2], { state: 'closed' }))).toBe('clear')
+    expect(evaluateAlert(rule, series('x', [2]))).toBe('clear')
   })
 })
 
 test('what is absent is there again as soon as there is one series', () => {
   const rule = ruleOf({ kind: 'absent', of: of('x') })
-  expect(alertState(rule, series('y', [1]))).toBe('firing')
-  expect(alertState(rule, series('x', [0]))).toBe('clear')
+  expect(evaluateAlert(rule, series('y', [1]))).toBe('firing')
+  expect(evaluateAlert(rule, series('x', [0]))).toBe('clear')
 })
 
 test('a share is of all series together', () => {
   const rule = ruleOf({ kind: 'share', of: of('now'), to: of('most') }, { threshold: 0.8 })
-  const at = (...samples: readonly Sample[]) => alertState(rule, scrapes(samples))
+  const at = (...samples: readonly Sample[]) => evaluateAlert(rule, scrapes(samples))
   expect(at(one('now', 5), one('now', 4, { a: '1' }), one('most', 10))).toBe('firing')
   expect(at(one('now', 8), one('most', 10))).toBe('clear')
   expect(at(one('now', 8))).toBe('clear')
@@ -72,24 +72,24 @@ test('a share is of all series together', () => {
 describe('a rate', () => {
   const rule = ruleOf({ kind: 'rate', of: of('n'), window_s: 60 }, { threshold: 1 })
   test('is by how much a counter rises in a second', () => {
-    expect(alertState(rule, series('n', [100, 115]))).toBe('clear')
-    expect(alertState(rule, series('n', [100, 116]))).toBe('firing')
+    expect(evaluateAlert(rule, series('n', [100, 115]))).toBe('clear')
+    expect(evaluateAlert(rule, series('n', [100, 116]))).toBe('firing')
   })
   test('takes two scrapes, within the window', () => {
-    expect(alertState(rule, series('n', [1000]))).toBe('clear')
-    expect(alertState(rule, series('n', [0, 900, 900, 900, 900, 900]))).toBe('clear')
-    expect(alertState(rule, series('n', [0, 900, 900, 900, 900]))).toBe('firing')
+    expect(evaluateAlert(rule, series('n', [1000]))).toBe('clear')
+    expect(evaluateAlert(rule, series('n', [0, 900, 900, 900, 900, 900]))).toBe('clear')
+    expect(evaluateAlert(rule, series('n', [0, 900, 900, 900, 900]))).toBe('firing')
   })
   test('goes on where a counter began again at nothing', () => {
-    expect(alertState(rule, series('n', [1000, 20]))).toBe('firing')
-    expect(alertState(rule, series('n', [1000, 10]))).toBe('clear')
+    expect(evaluateAlert(rule, series('n', [1000, 20]))).toBe('firing')
+    expect(evaluateAlert(rule, series('n', [1000, 10]))).toBe('clear')
   })
   test('keeps series apart, however their labels are ordered', () => {
     const two = scrapes(
       [one('n', 10, { a: '1', b: '2' }), one('n', 900, { a: '2', b: '2' })],
       [one('n', 900, { a: '2', b: '2' }), one('n', 10, { b: '2', a: '1' })],
     )
-    expect(alertState(rule, two)).toBe('clear')
+    expect(evaluateAlert(rule, two)).toBe('clear')
   })
 })
 
@@ -99,14 +99,14 @@ test('a ratio is of two rates', () => {
     { threshold: 0.5 },
   )
   const at = (bad: readonly number[], good: readonly number[]) =>
-    alertState(
+    evaluateAlert(
       rule,
       scrapes(...bad.map((n, at) => [one('n', n, { code: '500' }), one('n', good[at] ?? 0)])),
     )
   expect(at([0, 3], [0, 2])).toBe('firing')
   expect(at([0, 2], [0, 2])).toBe('clear')
   expect(at([1, 1], [1, 1])).toBe('clear')
-  expect(alertState(rule, series('n', [0, 9]))).toBe('clear')
+  expect(evaluateAlert(rule, series('n', [0, 9]))).toBe('clear')
 })
 
 describe('a quantile', () => {
@@ -119,26 +119,26 @@ describe('a quantile', () => {
   const none = buckets({ '0.1': 0, '0.2': 0, '+Inf': 0 })
   test('is of what was observed within the window', () => {
     const slow = buckets({ '0.1': 50, '0.2': 100, '+Inf': 100 })
-    expect(alertState(rule, scrapes(none, slow))).toBe('firing')
-    expect(alertState(rule, scrapes(slow, slow))).toBe('clear')
-    expect(alertState(rule, scrapes(none, buckets({ '0.1': 100, '0.2': 100, '+Inf': 100 })))).toBe(
-      'clear',
-    )
+    expect(evaluateAlert(rule, scrapes(none, slow))).toBe('firing')
+    expect(evaluateAlert(rule, scrapes(slow, slow))).toBe('clear')
+    expect(
+      evaluateAlert(rule, scrapes(none, buckets({ '0.1': 100, '0.2': 100, '+Inf': 100 }))),
+    ).toBe('clear')
   })
   const risen = (counts: Readonly<Record<string, number>>) =>
     Object.entries(counts).map(([le, per_second]) => ({ labels: { le }, per_second }))
   test('lies between bounds as if evenly spread', () => {
-    expect(quantileOf(risen({ '2': 10, '1': 5, '+Inf': 10 }), 0.75)).toBe(1.5)
-    expect(quantileOf(risen({ '1': 10, '+Inf': 10 }), 0.5)).toBe(0.5)
+    expect(estimateQuantile(risen({ '2': 10, '1': 5, '+Inf': 10 }), 0.75)).toBe(1.5)
+    expect(estimateQuantile(risen({ '1': 10, '+Inf': 10 }), 0.5)).toBe(0.5)
   })
   test('past the last bound is that bound, and of nothing is none', () => {
-    expect(quantileOf(risen({ '1': 1, '+Inf': 10 }), 0.9)).toBe(1)
-    expect(quantileOf(risen({ '1': 0, '+Inf': 0 }), 0.9)).toBeNull()
-    expect(quantileOf([], 0.9)).toBeNull()
+    expect(estimateQuantile(risen({ '1': 1, '+Inf': 10 }), 0.9)).toBe(1)
+    expect(estimateQuantile(risen({ '1': 0, '+Inf': 0 }), 0.9)).toBeNull()
+    expect(estimateQuantile([], 0.9)).toBeNull()
   })
   test('adds up the buckets of several series; one without a bound is none of them', () => {
     const twice = [...risen({ '1': 1, '+Inf': 1 }), ...risen({ '1': 1, '+Inf': 3 })]
-    expect(quantileOf(twice, 0.25)).toBe(0.5)
-    expect(quantileOf([{ labels: {}, per_second: 4 }, ...risen({ '+Inf': 8 })], 1)).toBe(0)
+    expect(estimateQuantile(twice, 0.25)).toBe(0.5)
+    expect(estimateQuantile([{ labels: {}, per_second: 4 }, ...risen({ '+Inf': 8 })], 1)).toBe(0)
   })
 })

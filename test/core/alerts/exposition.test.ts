@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readExposition } from '../../../src/core/alerts/exposition.ts'
+import { parseExposition } from '../../../src/core/alerts/exposition.ts'
 
 const GOOD = `# HELP n_total How many, "quoted".
 # TYPE n_total counter
@@ -16,7 +16,7 @@ s_sum -Inf
 s_count 2
 `
 test('reads heads and samples', () => {
-  const read = readExposition(GOOD)
+  const read = parseExposition(GOOD)
   if (!read.ok) throw new Error(`${read.code} in line ${read.line}`)
   expect([...read.families]).toEqual([
     ['n_total', { type: 'counter', help: 'How many, "quoted".' }],
@@ -47,5 +47,5 @@ test.each([
   ['# TYPE n counter\nn{a="\\t"} 1\n', 'line_malformed', 2],
   ['# TYPE n counter\nn nan\n', 'line_malformed', 2],
 ])('%j is %s in line %d', (text, code, line) => {
-  expect(readExposition(text)).toEqual({ ok: false, code, line })
+  expect(parseExposition(text)).toEqual({ ok: false, code, line })
 })

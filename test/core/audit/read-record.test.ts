@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { readRecord } from '../../../src/core/audit/read-record.ts'
-import { chain, EMPTY_HEAD, recordText } from '../../../src/core/audit/record.ts'
+import { parseAuditRecord } from '../../../src/core/audit/read-record.ts'
+import { appendToChain, EMPTY_HEAD, serializeRecord } from '../../../src/core/audit/record.ts'
 import { json, node, NOW, sha256 } from '../builders.ts'
 
-const RECORD = chain(
+const RECORD = appendToChain(
   {
     audit_id: '019bbf2e-0000-7000-8000-000000000001',
     occurred_at: NOW,
@@ -21,18 +21,18 @@ const RECORD = chain(
   EMPTY_HEAD,
   sha256,
 )
-const TEXT = recordText(RECORD)
+const TEXT = serializeRecord(RECORD)
 
 describe('a record that is read', () => {
   test('is the one that was written', () => {
-    expect(readRecord(node(TEXT))).toStrictEqual(RECORD)
+    expect(parseAuditRecord(node(TEXT))).toStrictEqual(RECORD)
   })
 
   test('in another order, and with other members sorted, it is the same', () => {
     const { after: _, ...rest } = JSON.parse(TEXT) as Record<string, unknown>
     const members = Object.entries(rest).map(([name, held]) => `"${name}": ${JSON.stringify(held)}`)
     const turned = `{"after": {"b": [1, "x"], "a": 0.30000000000000004}, ${members.toReversed().join(', ')}}`
-    expect(readRecord(node(turned))).toStrictEqual(RECORD)
+    expect(parseAuditRecord(node(turned))).toStrictEqual(RECORD)
   })
 
   test.each([
@@ -53,6 +53,6 @@ describe('a record that is read', () => {
     ['a lone surrogate', TEXT.replace('ops.bob', '\\ud800')],
   ])('is none: %s', (_what, text) => {
     expect(text).not.toBe(TEXT)
-    expect(readRecord(node(text))).toBeNull()
+    expect(parseAuditRecord(node(text))).toBeNull()
   })
 })

@@ -3,17 +3,17 @@ import { describe, expect, test } from 'vitest'
 import {
   type AuditEvent,
   type AuditRecord,
-  chain,
-  changeEvent,
+  appendToChain,
+  buildChangeEvent,
   EMPTY_HEAD,
   isSensitiveChange,
-  recordHash,
-  recordText,
-  refusalEvent,
+  hashRecord,
+  serializeRecord,
+  buildRefusalEvent,
 } from '../../../src/core/audit/record.ts'
-import type { Change } from '../../../src/core/rows/plan-write.ts'
+import type { RowChange } from '../../../src/core/rows/plan-write.ts'
 import type { WriteRequest } from '../../../src/core/rows/write-request.ts'
-import type { Table } from '../../../src/core/rows/rows.ts'
+import type { TableName } from '../../../src/core/rows/rows.ts'
 import {
   FLAG,
   flagRow,
@@ -53,7 +53,7 @@ describe('the chain', () => {
   test('the first record hashes 64 noughts and its own RFC 8785 form', () => {
     const prev_hash = '0'.repeat(64)
     expect(EMPTY_HEAD).toEqual({ seq: 0, hash: prev_hash })
-    expect(chain(EVENT, EMPTY_HEAD, sha256)).toEqual({
+    expect(appendToChain(EVENT, EMPTY_HEAD, sha256)).toEqual({
       ...EVENT,
       seq: 1,
       prev_hash,
@@ -62,15 +62,15 @@ describe('the chain', () => {
   })
 
   test('each record names the one before', () => {
-    const first = chain(EVENT, EMPTY_HEAD, sha256)
-    const second = chain(EVENT, first, sha256)
+    const first = appendToChain(EVENT, EMPTY_HEAD, sha256)
+    const second = appendToChain(EVENT, first, sha256)
     expect(second).toMatchObject({ seq: 2, prev_hash: first.hash })
     expect(second.hash).not.toBe(first.hash)
   })
 
   test('the line of a log is canonical JSON with all of the record in it', () => {
-    const record = chain({ ...EVENT, actor: 'Ünï "x" \u0001' }, EMPTY_HEAD, sha256)
-    const text = recordText(record)
+    const record = appendToChain({ ...EVENT, actor: 'Ünï "x" \u0001' }, EMPTY_HEAD, sha256)
+    const text = serializeRecord(record)
     expect(json(text)).toBe(text)
     expect(JSON.parse(text)).toEqual({ ...record, after: { a: 1 } })
   })
@@ -102,7 +102,7 @@ function firstBroken(records: readonly AuditRecord[]): number {
     return (
       record.seq !== head.seq + 1 ||
       record.prev_hash !== head.hash ||
-      recordHash(hashed, sha256) !== hash
+      hashRecord(hashed, sha256) !== hash
     )
   })
 }
@@ -110,7 +110,7 @@ const chains = fc
   .array(events, { minLength: 2, maxLength: 5 })
   .map((all) =>
     all.reduce<AuditRecord[]>(
-      (records, event) => [...records, chain(event, records.at(-1) ?? EMPTY_HEAD, sha256)],
+      (records, event) => [...records, appendToChain(event, records.at(-1) ?? EMPTY_HEAD, sha256)],
       [],
     ),
   )
@@ -124,7 +124,7 @@ describe('a chain that somebody laid hands on', () => {
     )
   })
 
-  const FIELDS = Object.keys(chain(EVENT, EMPTY_HEAD, sha256)) as (keyof AuditRecord)[]
+  const FIELDS = Object.keys(appendToChain(EVENT, EMPTY_HEAD, sha256)) as (keyof AuditRecord)[]
   test('a record has the members of page 5, but those of the sink', () => {
     expect(FIELDS.toSorted()).toEqual(
       [
@@ -178,12 +178,12 @@ describe('a chain that somebody laid hands on', () => {
   })
 })
 
-const KEYS: Readonly<Record<Table, string | null>> = {
+const KEYS: Readonly<Record<TableName, string | null>> = {
   flag_registry: null,
   tenant_override: TENANT,
   user_override: USER,
 }
-const write = (table: Table, more: Partial<WriteRequest> = {}): WriteRequest => ({
+const write = (table: TableName, more: Partial<WriteRequest> = {}): WriteRequest => ({
   table,
   key: { scope_id: KEYS[table], flag_key: FLAG },
   action: 'put',
@@ -201,7 +201,7 @@ const context = {
   phase: 'dual',
   digest: (value: string): string => `digest of ${value.length}`,
 }
-const put = (before: Change['before'], after: Change['after'], sensitive = false) => ({
+const put = (before: RowChange['before'], after: RowChange['after'], sensitive = false) => ({
   before,
   after,
   action: 'override.put' as const,
@@ -211,7 +211,7 @@ const put = (before: Change['before'], after: Change['after'], sensitive = false
 describe('the event of a change', () => {
   test('says who did what to which row, when and in which phase', () => {
     const [before, after] = [userRow(), userRow({ value: json('"new"'), revision: 6 })]
-    const event = changeEvent(write('user_override'), put(before, after), context)
+    const event = buildChangeEvent(write('user_override'), put(before, after), context)
     expect(event).toMatchObject({
       audit_id: EVENT.audit_id,
       occurred_at: NOW,
@@ -233,7 +233,7 @@ describe('the event of a change', () => {
     ['tenant_override', tenantRow(), `tenant/${TENANT}/${FLAG}`],
     ['user_override', userRow(), `user/${USER}/${FLAG}`],
   ] as const)('one target for each row of %s', (table, after, target) => {
-    expect(changeEvent(write(table), put(null, after), context)).toMatchObject({
+    expect(buildChangeEvent(write(table), put(null, after), context)).toMatchObject({
       target,
       before: null,
     })
@@ -256,7 +256,7 @@ describe('the event of a change', () => {
     ],
     ['none, for a tombstone', write('user_override'), userTombstone(), null],
   ])('the approval it names: %s', (_situation, request, after, approval_ref) => {
-    expect(changeEvent(request, put(null, after), context).approval_ref).toBe(approval_ref)
+    expect(buildChangeEvent(request, put(null, after), context).approval_ref).toBe(approval_ref)
   })
 
   test('the values of a sensitive flag stand in it as digests, never in clear', () => {
@@ -264,7 +264,7 @@ describe('the event of a change', () => {
       flagRow({ sensitive: true, default_value: json('"hush"') }),
       flagRow({ default_value: json('"hush-hush"') }),
     ]
-    const event = changeEvent(write('flag_registry'), put(before, after, true), context)
+    const event = buildChangeEvent(write('flag_registry'), put(before, after, true), context)
     expect(`${event.before}${event.after}`).not.toContain('hush')
     expect(JSON.parse(event.before ?? '')).toMatchObject({
       default_value: { hmac_sha256: 'digest of 6' },
@@ -288,7 +288,7 @@ describe('the event of a refusal', () => {
   ] as const)('says what was asked of %s: %s', (table, action, word, target) => {
     const request = write(table, { action, body: { members: [['value', 'hush']] } })
     const { digest: _, ...where } = context
-    expect(refusalEvent({ request, code: 'forbidden' }, where)).toStrictEqual({
+    expect(buildRefusalEvent({ request, code: 'forbidden' }, where)).toStrictEqual({
       ...EVENT,
       action: word,
       outcome: 'refused',
@@ -300,7 +300,7 @@ describe('the event of a refusal', () => {
 
   test('names the approval that was offered', () => {
     const request = write('user_override', { approval: { approval_ref: REF, answer: known() } })
-    expect(refusalEvent({ request, code: 'forbidden' }, context).approval_ref).toBe(REF)
+    expect(buildRefusalEvent({ request, code: 'forbidden' }, context).approval_ref).toBe(REF)
   })
 })
 

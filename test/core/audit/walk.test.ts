@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import {
   type AuditRecord,
-  chain,
+  appendToChain,
   EMPTY_HEAD,
-  recordHash,
+  hashRecord,
   type Sha256,
 } from '../../../src/core/audit/record.ts'
 import { ChainWalk } from '../../../src/core/audit/walk.ts'
 import { NOW, sha256 } from '../builders.ts'
 
 const record = (request_id: string, head = EMPTY_HEAD): AuditRecord =>
-  chain(
+  appendToChain(
     {
       audit_id: '019bbf2e-0000-7000-8000-000000000001',
       occurred_at: NOW,
@@ -35,7 +35,7 @@ const CHAIN = Array.from({ length: 6 }).reduce<AuditRecord[]>(
 const at = (seq: number): AuditRecord => CHAIN[seq - 1] as AuditRecord
 const rehashed = (changed: AuditRecord, by: Sha256 = sha256): AuditRecord => {
   const { hash: _, ...hashed } = changed
-  return { ...changed, hash: recordHash(hashed, by) }
+  return { ...changed, hash: hashRecord(hashed, by) }
 }
 function walked(
   records: readonly (AuditRecord | null)[],

@@ -5,10 +5,10 @@ import {
   readIdentity,
   hasFiniteTimes,
 } from '../../../src/core/auth/claims.ts'
-import { toMilliseconds } from '../../../src/core/rows/instant.ts'
+import { instantToMs } from '../../../src/core/rows/instant.ts'
 import { fromNow, NOW } from '../builders.ts'
 
-const SECONDS = toMilliseconds(NOW) / 1000
+const SECONDS = instantToMs(NOW) / 1000
 const GOOD = {
   iss: 'https://login.example',
   aud: 'pty-feature-flags',

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { decisionText } from '../../../src/core/evaluate/decision-text.ts'
+import { serializeDecision } from '../../../src/core/evaluate/decision-text.ts'
 import { decide, facts, flagRow, json } from '../builders.ts'
 
 describe('decisionText', () => {
   test('the envelope of page 1, member by member', () => {
-    expect(decisionText(decide(facts()))).toBe(
+    expect(serializeDecision(decide(facts()))).toBe(
       '{"flag_key":"ff.checkout.new-flow","decision":"allow","value":"default","reason":"global_default","matched_scope":"global",' +
         '"reason_chain":[{"prec":1,"rule":"registered","outcome":"pass"},{"prec":2,"rule":"kill_switch","outcome":"pass"},' +
         '{"prec":3,"rule":"authentication","outcome":"pass"},{"prec":4,"rule":"sensitive_overlay","outcome":"not_sensitive"},' +
@@ -19,12 +19,12 @@ describe('decisionText', () => {
   test('an object is served with its members in RFC 8785 order, numbers for names included', () => {
     const default_value = json('{"b":1,"10":2,"9":3,"__proto__":4}')
     const flag = flagRow({ value_type: 'object', default_value, safe_value: json('{}') })
-    expect(decisionText(decide(facts({ flag })))).toContain(
+    expect(serializeDecision(decide(facts({ flag })))).toContain(
       '"value":{"10":2,"9":3,"__proto__":4,"b":1},"reason"',
     )
   })
 
   test('an unknown flag serves null', () => {
-    expect(decisionText(decide(facts({ flag: null })))).toContain('"value":null,')
+    expect(serializeDecision(decide(facts({ flag: null })))).toContain('"value":null,')
   })
 })

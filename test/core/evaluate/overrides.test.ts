@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { overrideLayer } from '../../../src/core/evaluate/overrides.ts'
+import { readOverrideLayer } from '../../../src/core/evaluate/overrides.ts'
 import {
   broken,
   facts,
@@ -49,7 +49,7 @@ describe('overrideLayer', () => {
       'matched',
     ],
   ] as const)('%s', (_situation, scope, given, outcome) => {
-    expect(overrideLayer(given, scope).outcome).toBe(outcome)
+    expect(readOverrideLayer(given, scope).outcome).toBe(outcome)
   })
 
   test.each([
@@ -68,6 +68,6 @@ describe('overrideLayer', () => {
       'row_foreign',
     ],
   ] as const)('is not to be relied on: %s', (_situation, scope, given, cause) => {
-    expect(overrideLayer(given, scope)).toEqual({ outcome: 'unreadable', cause })
+    expect(readOverrideLayer(given, scope)).toEqual({ outcome: 'unreadable', cause })
   })
 })

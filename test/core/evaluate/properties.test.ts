@@ -1,19 +1,23 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { ValidateFunction } from 'ajv/dist/2020.js'
-import { decisionText } from '../../../src/core/evaluate/decision-text.ts'
+import { serializeDecision } from '../../../src/core/evaluate/decision-text.ts'
 import { evaluate } from '../../../src/core/evaluate/evaluate.ts'
-import type { ApprovalAnswer, Facts, Principal } from '../../../src/core/evaluate/types.ts'
+import type {
+  ApprovalAnswer,
+  EvaluationInput,
+  Principal,
+} from '../../../src/core/evaluate/types.ts'
 import type { CanonicalJson } from '../../../src/core/json/canonical.ts'
 import {
   type AnyRow,
   FLAG_STATES,
   type FlagRow,
   REQUIRED_AUTH,
-  type RowSet,
-  type Stored,
+  type RowsOfFlag,
+  type RowOrBroken,
   type TenantOverrideRow,
-  typeOfValue,
+  detectValueType,
   type UserOverrideRow,
   VALUE_TYPES,
 } from '../../../src/core/rows/rows.ts'
@@ -92,11 +96,11 @@ const anyUser: fc.Arbitrary<UserOverrideRow> = fc
 const anyTenant: fc.Arbitrary<TenantOverrideRow> = fc
   .tuple(ids(TENANT), overrideMembers)
   .map(([tenant_id, more]) => ({ ...bare(tenantRow({ tenant_id })), ...more }))
-const stored = <Row>(row: fc.Arbitrary<Row>): fc.Arbitrary<Stored<Row> | null> =>
+const stored = <Row>(row: fc.Arbitrary<Row>): fc.Arbitrary<RowOrBroken<Row> | null> =>
   fc.oneof(
-    { arbitrary: row.map((held): Stored<Row> => ({ row: held })), weight: 8 },
+    { arbitrary: row.map((held): RowOrBroken<Row> => ({ row: held })), weight: 8 },
     { arbitrary: fc.constant(null), weight: 2 },
-    { arbitrary: fc.constant<Stored<Row>>(broken), weight: 1 },
+    { arbitrary: fc.constant<RowOrBroken<Row>>(broken), weight: 1 },
   )
 
 const anyPrincipal: fc.Arbitrary<Principal> = fc
@@ -110,7 +114,7 @@ const anyPrincipal: fc.Arbitrary<Principal> = fc
       ? make({ ...who, key_set_stale: true, warnings: ['jwks_stale'] })
       : make(who),
   )
-const anyFacts: fc.Arbitrary<Facts> = fc.record({
+const anyFacts: fc.Arbitrary<EvaluationInput> = fc.record({
   request: fc.record({
     flag_key: fc.constant(FLAG),
     approval_ref: maybe(fc.constantFrom(REF, OTHER_REF)),
@@ -132,7 +136,7 @@ const anyAnswer: fc.Arbitrary<ApprovalAnswer> = fc.oneof(
   }),
 )
 /** Sensitive flags, and what Admin says is good news more often than not. */
-const sensitiveFacts = fc.tuple(anyFacts, anyFlag).map(([given, row]): Facts => {
+const sensitiveFacts = fc.tuple(anyFacts, anyFlag).map(([given, row]): EvaluationInput => {
   const flag = { row: { ...row, flag_key: FLAG, sensitive: true, state: 'active' as const } }
   return { ...given, rows: { ...given.rows, flag } }
 })
@@ -164,7 +168,7 @@ describe('every question has a decision', () => {
     fc.assert(
       fc.property(anyFacts, anyAnswer, (given, answer) => {
         const decision = decide(given, answer)
-        expect(validate(JSON.parse(decisionText(decision))) || validate.errors).toBe(true)
+        expect(validate(JSON.parse(serializeDecision(decision))) || validate.errors).toBe(true)
       }),
       MANY,
     )
@@ -219,13 +223,13 @@ describe('every question has a decision', () => {
         const { decision, value, matched_scope, meta } = decide(given, answer)
         const type = given.rows.flag?.row?.value_type
         if (decision === 'allow') {
-          expect(value === null ? null : typeOfValue(value)).toBe(type)
+          expect(value === null ? null : detectValueType(value)).toBe(type)
           expect(matched_scope).not.toBeNull()
         } else {
           expect([matched_scope, meta.override_revision]).toEqual([null, null])
           const safe = given.rows.flag?.row?.safe_value
           const own = given.rows.flag?.row?.flag_key === FLAG
-          const fits = own && safe !== undefined && typeOfValue(safe) === type
+          const fits = own && safe !== undefined && detectValueType(safe) === type
           expect(value).toBe(fits ? safe : null)
         }
       }),
@@ -261,8 +265,8 @@ describe('every question has a decision', () => {
   test('the same question has the same answer, on either backing', () => {
     fc.assert(
       fc.property(anyFacts, anyAnswer, (given, answer) => {
-        const onFile = decisionText(decide({ ...given, backing_state: 'file' }, answer))
-        const onDb = decisionText(decide({ ...given, backing_state: 'db' }, answer))
+        const onFile = serializeDecision(decide({ ...given, backing_state: 'file' }, answer))
+        const onDb = serializeDecision(decide({ ...given, backing_state: 'db' }, answer))
         expect(onDb).toBe(onFile.replace('"backing_state":"file"', '"backing_state":"db"'))
       }),
     )
@@ -275,7 +279,7 @@ describe('time passes one way', () => {
     .map(([given, row, [a, b], answer]) => {
       const [earlier, later] = a <= b ? [a, b] : [b, a]
       const flag = { row: { ...row, flag_key: FLAG, state: 'active' as const } }
-      const facts: Facts = { ...given, rows: { ...given.rows, flag } }
+      const facts: EvaluationInput = { ...given, rows: { ...given.rows, flag } }
       return { given: facts, earlier, later, answer }
     })
   const overdue = fc.tuple(aged, fc.boolean(), times).map(([one, ofUser, expires_at]) => {
@@ -328,7 +332,8 @@ describe('time passes one way', () => {
 })
 
 describe('what has nothing to do with a question does not change its answer', () => {
-  const text = (given: Facts, answer: ApprovalAnswer): string => decisionText(decide(given, answer))
+  const text = (given: EvaluationInput, answer: ApprovalAnswer): string =>
+    serializeDecision(decide(given, answer))
 
   test('other flags, and the overrides of other tenants and users, in whatever order', () => {
     const elsewhere = fc.oneof(
@@ -347,7 +352,7 @@ describe('what has nothing to do with a question does not change its answer', ()
     fc.assert(
       fc.property(anyFacts, own, among, among, anyAnswer, (given, rows, before, behind, answer) => {
         const held = [rows.flag, rows.tenant, rows.user].filter((row) => row !== null)
-        const read = (all: readonly AnyRow[]): RowSet => rowsFor(all, given.principal, FLAG)
+        const read = (all: readonly AnyRow[]): RowsOfFlag => rowsFor(all, given.principal, FLAG)
         const alone = text({ ...given, rows: read(held) }, answer)
         const crowded = text({ ...given, rows: read([...before, ...held, ...behind]) }, answer)
         expect(crowded).toBe(alone)

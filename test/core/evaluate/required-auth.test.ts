@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { meetsRequired } from '../../../src/core/evaluate/required-auth.ts'
+import { satisfiesRequiredAuth } from '../../../src/core/evaluate/required-auth.ts'
 
 test.each([
   ['none', ['verified', 'decode-only', 'dev-headers', 'none']],
@@ -7,5 +7,5 @@ test.each([
   ['verified', ['verified']],
 ] as const)('required_auth %s is met by %s', (required, met) => {
   const modes = ['verified', 'decode-only', 'dev-headers', 'none'] as const
-  expect(modes.filter((mode) => meetsRequired(mode, required))).toEqual(met)
+  expect(modes.filter((mode) => satisfiesRequiredAuth(mode, required))).toEqual(met)
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { TTL_STATES } from '../../../src/core/evaluate/types.ts'
-import { ttlState } from '../../../src/core/evaluate/ttl-state.ts'
+import { computeTtlState } from '../../../src/core/evaluate/ttl-state.ts'
 import { DAY, fromNow, known, NOW } from '../builders.ts'
 
 describe('ttlState', () => {
@@ -27,7 +27,7 @@ describe('ttlState', () => {
     ['it ends in a day to the millisecond', known({ expires_at: fromNow(DAY) }), 'expiring_soon'],
     ['it ends a millisecond later than that', known({ expires_at: fromNow(DAY + 1) }), 'valid'],
   ] as const)('%s', (_situation, answer, state) => {
-    expect(ttlState(answer, NOW)).toBe(state)
+    expect(computeTtlState(answer, NOW)).toBe(state)
   })
 })
 
@@ -45,6 +45,6 @@ describe('where Admin states another state than the times say', () => {
 
   test.each(pairs)('%s, and by its times %s: the earlier of them', (stated, told, answer) => {
     const earlier = TTL_STATES.find((state) => state === stated || state === told)
-    expect(ttlState(answer, NOW)).toBe(earlier)
+    expect(computeTtlState(answer, NOW)).toBe(earlier)
   })
 })

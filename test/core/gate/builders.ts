@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { later } from '../../../src/core/gate/duration.ts'
+import { addMs } from '../../../src/core/gate/duration.ts'
 import type { GateInput } from '../../../src/core/gate/judge-gate.ts'
 import type {
   Checklist,
   ChecklistItem,
   EvidenceDraft,
   EvidenceEntry,
-  Identity,
+  CutoverIdentity,
   Scalar,
   VerifiedSignoff,
   Waiver,
@@ -25,9 +25,9 @@ export const itemOf = (id: string): ChecklistItem => {
 }
 
 export const NOW = '2026-01-15T09:00:00.000Z' as Instant
-export const at = (offsetMs: number): Instant => later(NOW, offsetMs)
+export const at = (offsetMs: number): Instant => addMs(NOW, offsetMs)
 export const RUNNER = 'r'.repeat(43)
-export const IDENTITY: Identity = {
+export const IDENTITY: CutoverIdentity = {
   environment: 'production',
   cutover_id: 'flags-to-postgres',
   attempt: 1,

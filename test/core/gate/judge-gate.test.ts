@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { durationMs } from '../../../src/core/gate/duration.ts'
+import { parseDurationMs } from '../../../src/core/gate/duration.ts'
 import { type GateInput, judgeGate } from '../../../src/core/gate/judge-gate.ts'
-import type { EvidenceDraft, GateItemState, ItemVerdict } from '../../../src/core/gate/types.ts'
-import { waiverMiss } from '../../../src/core/gate/waivers.ts'
+import type { EvidenceDraft, GateItemState, ItemResult } from '../../../src/core/gate/types.ts'
+import { findWaiverMismatch } from '../../../src/core/gate/waivers.ts'
 import type { Instant } from '../../../src/core/rows/instant.ts'
-import { EXITS, weightiest } from '../../../src/core/exit.ts'
+import { EXIT_STATUSES, decideExit } from '../../../src/core/exit.ts'
 import {
   at,
   CHECKLIST,
@@ -21,7 +21,7 @@ import {
   whole,
 } from './builders.ts'
 
-const verdictOf = (input: GateInput, id: string): ItemVerdict => {
+const verdictOf = (input: GateInput, id: string): ItemResult => {
   const found = judgeGate(input).items.find((one) => one.id === id)
   if (found === undefined) throw new Error(`${id} is not accounted for`)
   return found
@@ -243,7 +243,7 @@ describe('evidence', () => {
       expect(h2(measurement, control())).toBe('pass')
       expect(h2(measurement)).toBe('inconclusive control_not_run')
       expect(h2(control())).toBe('pending no_record')
-      expect(h2(control({ ended_at: at(-durationMs('P7D')) }), measurement)).toBe(
+      expect(h2(control({ ended_at: at(-parseDurationMs('P7D')) }), measurement)).toBe(
         'inconclusive control_stale',
       )
       const other = { ...IDENTITY, code: 'sha256:def' }
@@ -364,7 +364,7 @@ describe('the sign-off', () => {
     ],
     [
       'too long ago',
-      signed({ signatures: [platform, { ...security, signed_at: at(-durationMs('PT72H')) }] }),
+      signed({ signatures: [platform, { ...security, signed_at: at(-parseDurationMs('PT72H')) }] }),
       'J3',
       'stale signature_old',
       'not_ready',
@@ -551,7 +551,7 @@ describe('waivers', () => {
     expect(verdictOf(unattested, 'J1').state).toBe('pending')
   })
   test('neither stale, pending nor error is waived, nor what nobody may waive', () => {
-    const stale = withWaiver({}, { ended_at: at(-durationMs('P9D')) })
+    const stale = withWaiver({}, { ended_at: at(-parseDurationMs('P9D')) })
     expect(verdictOf(stale, 'H4').state).toBe('stale')
     const error = withWaiver(
       { covers: { state: 'inconclusive', code: 'x' } },
@@ -588,7 +588,7 @@ describe('waivers', () => {
   })
   test('no approval waives what nobody may waive', () => {
     const found = { state: 'fail', codes: [], measured: [], now: NOW } as const
-    expect(waiverMiss(waiver(), itemOf('A1'), found)).toBe('waiver_not_approved')
+    expect(findWaiverMismatch(waiver(), itemOf('A1'), found)).toBe('waiver_not_approved')
   })
   test('a waiver that is made use of is named by the security lead', () => {
     const input = withWaiver({ id: 'WV-2' })
@@ -660,9 +660,9 @@ describe('for any evidence', () => {
         } as const
         const refused = input.signoff.status === 'refused' ? (['untrusted'] as const) : []
         expect(exitName).toBe(
-          weightiest('ok', ...items.map(({ state }) => weights[state]), ...refused),
+          decideExit('ok', ...items.map(({ state }) => weights[state]), ...refused),
         )
-        expect(EXITS[exitName][0] === 0).toBe(verdict === 'go')
+        expect(EXIT_STATUSES[exitName][0] === 0).toBe(verdict === 'go')
       }),
     ))
 

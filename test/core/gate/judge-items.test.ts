@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { judgeGate } from '../../../src/core/gate/judge-gate.ts'
 import { judgeItems } from '../../../src/core/gate/judge-items.ts'
-import { gateStateOf } from '../../../src/core/signoff/gate-state.ts'
+import { toGateState } from '../../../src/core/signoff/gate-state.ts'
 import { CHECKLIST, go, goBut, hashOf, IDENTITY, signed, waiver } from './builders.ts'
 
 test('an item that is measured and waits for its attestation is a pass, before people are asked', () => {
@@ -38,7 +38,7 @@ test('what was waived although every limit holds is signed for as waived, and th
     counts: {},
     head: { seq: 42, hash: '' },
   }
-  const { accepted } = gateStateOf(items, about)
+  const { accepted } = toGateState(items, about)
   expect(accepted['G3']).toBe('waived')
   expect(judgeGate({ ...input, signoff: signed({ accepted }) }).verdict).toBe('go')
   expect(judgeGate(input).items.filter(({ state }) => state === 'stale')).toHaveLength(2)

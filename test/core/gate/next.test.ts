@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { durationMs, earliest, later } from '../../../src/core/gate/duration.ts'
+import { parseDurationMs, findEarliest, addMs } from '../../../src/core/gate/duration.ts'
 import { judgeLimits } from '../../../src/core/gate/limits.ts'
 import { judgeGate } from '../../../src/core/gate/judge-gate.ts'
-import { nextCommand, remeasureCommand } from '../../../src/core/gate/next.ts'
+import { findNextCommand, buildRemeasureCommand } from '../../../src/core/gate/next.ts'
 import type { GateItemState } from '../../../src/core/gate/types.ts'
 import { at, CHECKLIST, go, IDENTITY, itemOf, NOW, whole } from './builders.ts'
 
@@ -12,12 +12,12 @@ describe('durations', () => {
     ['P7D', 604_800_000],
     ['P1W', 0],
     ['', 0],
-  ])('%s', (text, ms) => expect(durationMs(text)).toBe(ms))
+  ])('%s', (text, ms) => expect(parseDurationMs(text)).toBe(ms))
   test('no time lies beyond the year 9999', () =>
-    expect(later(NOW, 1e18)).toBe('9999-12-31T23:59:59.999Z'))
+    expect(addMs(NOW, 1e18)).toBe('9999-12-31T23:59:59.999Z'))
   test('the first of some, and of none', () => {
-    expect(earliest([at(2), null, at(1)])).toBe(at(1))
-    expect(earliest([null])).toBeNull()
+    expect(findEarliest([at(2), null, at(1)])).toBe(at(1))
+    expect(findEarliest([null])).toBeNull()
   })
 })
 
@@ -51,15 +51,17 @@ describe('the command that leaves a state', () => {
     ['J2', 'stale', ['signature_old'], 'ff signoff request'],
     ['B1', 'error', ['evidence_cut'], 'mv .ff/evidence .ff/evidence.old && ff probe run'],
   ])('%s, %s %j', (id, state, codes, command) =>
-    expect(nextCommand(itemOf(id), { state, codes })).toBe(command),
+    expect(findNextCommand(itemOf(id), { state, codes })).toBe(command),
   )
   test('one measures again all that is stale or was never measured, and nothing else', () => {
     const identity = { ...IDENTITY, attempt: 2 }
     // B1, B2, B4, C1, C2, C3, ... name the attempt; A1 does not.
-    const command = remeasureCommand(judgeGate(go({ expected: identity })))
+    const command = buildRemeasureCommand(judgeGate(go({ expected: identity })))
     expect(command).toMatch(/^ff probe run B1 B2 B4 C1 C2 C3 /)
-    expect(remeasureCommand(judgeGate(go()))).toBeNull()
+    expect(buildRemeasureCommand(judgeGate(go()))).toBeNull()
     const all = CHECKLIST.items.map(({ id }) => id).join(' ')
-    expect(remeasureCommand(judgeGate(go({ evidence: whole([]) })))).toContain(all.slice(0, 80))
+    expect(buildRemeasureCommand(judgeGate(go({ evidence: whole([]) })))).toContain(
+      all.slice(0, 80),
+    )
   })
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { entityTag, expectedOf } from '../../../src/core/http-api/preconditions.ts'
+import { formatEntityTag, parseExpectation } from '../../../src/core/http-api/preconditions.ts'
 
 test.each([
   ['neither', null, null, null],
@@ -17,9 +17,9 @@ test.each([
   ['both', '"7"', '*', undefined],
   ['a tag not to match', null, '"7"', undefined],
 ] as const)('%s', (_what, ifMatch, ifNoneMatch, expected) => {
-  expect(expectedOf(ifMatch, ifNoneMatch)).toBe(expected)
+  expect(parseExpectation(ifMatch, ifNoneMatch)).toBe(expected)
 })
 
 test('a tag that was given out is taken back as its revision', () => {
-  expect(expectedOf(entityTag(12), null)).toBe(12)
+  expect(parseExpectation(formatEntityTag(12), null)).toBe(12)
 })

@@ -1,10 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { AUTH_REFUSALS } from '../../../src/core/auth/types.ts'
-import { problem } from '../../../src/core/problem.ts'
-import { isServiceCode, PROBLEMS, problemText } from '../../../src/core/http-api/problems.ts'
+import { makeProblem } from '../../../src/core/problem.ts'
+import {
+  isServiceCode,
+  SERVICE_PROBLEMS,
+  formatProblem,
+} from '../../../src/core/http-api/problems.ts'
 
 describe('every code', () => {
-  test.each(Object.entries(PROBLEMS))(
+  test.each(Object.entries(SERVICE_PROBLEMS))(
     '%s has a status and one sentence',
     (_code, [status, title]) => {
       expect(status).toBeGreaterThanOrEqual(400)
@@ -15,12 +19,12 @@ describe('every code', () => {
 
   test('of the door has the status of the mode matrix', () => {
     for (const [code, status] of Object.entries(AUTH_REFUSALS))
-      expect(PROBLEMS[code as keyof typeof AUTH_REFUSALS][0]).toBe(status)
+      expect(SERVICE_PROBLEMS[code as keyof typeof AUTH_REFUSALS][0]).toBe(status)
   })
 })
 
 test('a problem says what, how bad, which request, and where', () => {
-  const text = problemText('form_wrong', 'r-1', [problem('form_wrong', '/flag_key')])
+  const text = formatProblem('form_wrong', 'r-1', [makeProblem('form_wrong', '/flag_key')])
   expect(JSON.parse(text)).toEqual({
     type: 'about:blank',
     title: 'A value has another form.',
@@ -29,15 +33,15 @@ test('a problem says what, how bad, which request, and where', () => {
     request_id: 'r-1',
     errors: [{ code: 'form_wrong', pointer: '/flag_key' }],
   })
-  expect(JSON.parse(problemText('internal', 'r-2'))).not.toHaveProperty('errors')
+  expect(JSON.parse(formatProblem('internal', 'r-2'))).not.toHaveProperty('errors')
 })
 
 describe('a refusal stays small, whatever it is about', () => {
   const shown = (places: readonly string[]): readonly string[] => {
-    const text = problemText(
+    const text = formatProblem(
       'form_wrong',
       'r-1',
-      places.map((at) => problem('form_wrong', at)),
+      places.map((at) => makeProblem('form_wrong', at)),
     )
     const { errors } = JSON.parse(text) as { readonly errors: readonly { pointer: string }[] }
     return errors.map(({ pointer }) => pointer)

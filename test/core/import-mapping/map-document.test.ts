@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { mapDocument } from '../../../src/core/import-mapping/map-document.ts'
-import type { EntryRule, Mapping, MemberRule } from '../../../src/core/import-mapping/types.ts'
+import type {
+  EntryRule,
+  ImportMapping,
+  MemberRule,
+} from '../../../src/core/import-mapping/types.ts'
 import { node } from '../builders.ts'
 
 const AT = { const: '2026-01-01T00:00:00.000Z' }
@@ -46,7 +50,7 @@ const users = (more: Members = {}): EntryRule => ({
 })
 
 const none = { flags: [], tenant_overrides: [], user_overrides: [], ignored: [] }
-function mapped(text: string, mapping: Partial<Mapping> = {}) {
+function mapped(text: string, mapping: Partial<ImportMapping> = {}) {
   const { rows, refusals, changes, ignored } = mapDocument(node(text), {
     ...none,
     flags: [flags()],
@@ -113,7 +117,7 @@ describe('mapDocument', () => {
     expect(lines[2]).not.toContain('expires_at')
   })
 
-  test.each<[string, string, Partial<Mapping>, readonly string[]]>([
+  test.each<[string, string, Partial<ImportMapping>, readonly string[]]>([
     ['a document that is no object', '7', {}, [' member_unmapped', '/flags place_missing']],
     ['flags that are a number', '{"flags":7}', {}, ['/flags member_unmapped']],
     ['a member that nothing reads', '{"flags":{},"x":{"y":1}}', {}, ['/x member_unmapped']],

@@ -1,7 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { canonicalise, canonicalNumber, strictProblems } from '../../../src/core/json/canonical.ts'
+import {
+  canonicalize,
+  canonicalizeNumber,
+  findJsonProblems,
+} from '../../../src/core/json/canonical.ts'
 import { json, node } from '../builders.ts'
 import { examples } from '../../support/scale.ts'
 
@@ -29,7 +33,7 @@ describe('canonicalNumber', () => {
     ['1e20', '100000000000000000000'],
     ['-1e20', '-100000000000000000000'],
   ])('%s is taken as %s', (lexeme, form) => {
-    expect(canonicalNumber(lexeme)).toBe(form)
+    expect(canonicalizeNumber(lexeme)).toBe(form)
   })
 
   test.each([
@@ -47,14 +51,14 @@ describe('canonicalNumber', () => {
     ['an integer of more digits than a double has', '12345678901234567890123'],
     ['digits past those of a double, with an exponent of nought', '123456789012345678901e0'],
   ])('%s is refused', (_situation, lexeme) => {
-    expect(canonicalNumber(lexeme)).toBeUndefined()
+    expect(canonicalizeNumber(lexeme)).toBeUndefined()
   })
 
   test('digits by the ten thousand are refused at once', () => {
     // As many as the largest value has room for.
     const lexeme = `1.${'0'.repeat(60_000)}1`
     const started = performance.now()
-    expect(canonicalNumber(lexeme)).toBeUndefined()
+    expect(canonicalizeNumber(lexeme)).toBeUndefined()
     expect(performance.now() - started).toBeLessThan(1000)
   })
 
@@ -67,7 +71,7 @@ describe('canonicalNumber', () => {
     fc.assert(
       fc.property(double, (value) => {
         const form = String(value)
-        expect(canonicalNumber(form)).toBe(form.includes('e') ? undefined : form)
+        expect(canonicalizeNumber(form)).toBe(form.includes('e') ? undefined : form)
       }),
     )
   })
@@ -78,7 +82,7 @@ describe('canonicalNumber', () => {
         const form = String(Number(lexeme))
         const plain = /^-?[0-9]+(\.[0-9]+)?$/.test(form)
         const taken = plain && sameDecimal(lexeme, form)
-        expect(canonicalNumber(lexeme)).toBe(taken ? form : undefined)
+        expect(canonicalizeNumber(lexeme)).toBe(taken ? form : undefined)
       }),
       examples(5000),
     )
@@ -87,9 +91,9 @@ describe('canonicalNumber', () => {
   test('what has been taken is taken again as it is', () => {
     fc.assert(
       fc.property(lexemes, (lexeme) => {
-        const form = canonicalNumber(lexeme)
+        const form = canonicalizeNumber(lexeme)
         fc.pre(form !== undefined)
-        expect(canonicalNumber(form)).toBe(form)
+        expect(canonicalizeNumber(form)).toBe(form)
       }),
     )
   })
@@ -152,7 +156,7 @@ describe('canonicalise', () => {
       '{"\\r":"Carriage Return","1":"One","\u0080":"Control","\u00f6":"Latin Small Letter O With Diaeresis","\u20ac":"Euro Sign","\ud83d\ude00":"Emoji: Grinning Face","\ufb33":"Hebrew Letter Dalet With Dagesh"}',
     ],
   ])('writes %s', (_situation, text, canonical) => {
-    expect(canonicalise(node(text))).toEqual({ ok: true, text: canonical })
+    expect(canonicalize(node(text))).toEqual({ ok: true, text: canonical })
   })
 
   test.each([
@@ -185,17 +189,17 @@ describe('canonicalise', () => {
     ],
   ])('refuses %s', (_situation, text, problems) => {
     const expected = problems.map(([code, pointer]) => ({ code, pointer }))
-    expect(canonicalise(node(text))).toEqual({ ok: false, problems: expected })
-    expect(strictProblems(node(text))).toEqual(expected)
+    expect(canonicalize(node(text))).toEqual({ ok: false, problems: expected })
+    expect(findJsonProblems(node(text))).toEqual(expected)
   })
 
   test('the same name in two objects is no repetition', () => {
-    expect(strictProblems(node('[{"a":{"a":1}},{"a":2}]'))).toEqual([])
+    expect(findJsonProblems(node('[{"a":{"a":1}},{"a":2}]'))).toEqual([])
   })
 
   test('pointers start from where the value stands', () => {
     const place = { at: '/default_value', origin: 'submitted' } as const
-    expect(canonicalise(node('[1e21]'), place)).toEqual({
+    expect(canonicalize(node('[1e21]'), place)).toEqual({
       ok: false,
       problems: [{ code: 'number_not_canonical', pointer: '/default_value/0' }],
     })
@@ -208,11 +212,11 @@ describe('canonicalise', () => {
     ['0.50', '0.5'],
   ])('%s is taken where it is submitted, and a fault where it is stored', (lexeme, form) => {
     const value = node(`{"a":[${lexeme}]}`)
-    expect(canonicalise(value, { at: '', origin: 'submitted' })).toEqual({
+    expect(canonicalize(value, { at: '', origin: 'submitted' })).toEqual({
       ok: true,
       text: `{"a":[${form}]}`,
     })
-    expect(strictProblems(value, { at: '/value', origin: 'stored' })).toEqual([
+    expect(findJsonProblems(value, { at: '/value', origin: 'stored' })).toEqual([
       { code: 'number_not_canonical', pointer: '/value/a/0' },
     ])
   })
@@ -220,12 +224,12 @@ describe('canonicalise', () => {
   test.each(['1', '-1.5', '0', '0.000001', '100000000000000000000'])(
     '%s is as it must be stored',
     (lexeme) => {
-      expect(strictProblems(node(lexeme), { at: '', origin: 'stored' })).toEqual([])
+      expect(findJsonProblems(node(lexeme), { at: '', origin: 'stored' })).toEqual([])
     },
   )
 
   test.each(['1e400', '1e21', '9007199254740993'])('%s is no less a fault in a store', (lexeme) => {
-    expect(strictProblems(node(lexeme), { at: '', origin: 'stored' })).toHaveLength(1)
+    expect(findJsonProblems(node(lexeme), { at: '', origin: 'stored' })).toHaveLength(1)
   })
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { toPlain } from '../../../src/core/json/plain.ts'
+import { nodeToValue } from '../../../src/core/json/plain.ts'
 import { node } from '../builders.ts'
 
 describe('toPlain', () => {
@@ -11,17 +11,17 @@ describe('toPlain', () => {
     ['a list', '[1,[],"a"]', [1, [], 'a']],
     ['an object in an object', '{"a":{"b":null}}', { a: { b: null } }],
   ])('%s', (_situation, text, plain) => {
-    expect(toPlain(node(text))).toEqual(plain)
+    expect(nodeToValue(node(text))).toEqual(plain)
   })
 
   test('a member called __proto__ is a member like any other', () => {
-    const plain = toPlain(node('{"__proto__":{"admin":true},"a":1}')) as object
+    const plain = nodeToValue(node('{"__proto__":{"admin":true},"a":1}')) as object
     expect(Object.keys(plain)).toEqual(['__proto__', 'a'])
     expect(Object.getPrototypeOf(plain)).toBe(Object.prototype)
   })
 
   test('the object can be changed and listed as one that was parsed', () => {
-    const plain = toPlain(node('{"a":1}')) as object
+    const plain = nodeToValue(node('{"a":1}')) as object
     expect(Object.getOwnPropertyDescriptor(plain, 'a')).toEqual({
       value: 1,
       enumerable: true,

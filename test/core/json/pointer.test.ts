@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { pointer } from '../../../src/core/json/pointer.ts'
+import { appendPointer } from '../../../src/core/json/pointer.ts'
 
 describe('pointer', () => {
   test.each([
@@ -12,6 +12,6 @@ describe('pointer', () => {
     ['several of each', '', '/~/~', '/~1~0~1~0'],
     ['the empty name', '/a', '', '/a/'],
   ] as const)('%s', (_situation, parent, token, written) => {
-    expect(pointer(parent, token)).toBe(written)
+    expect(appendPointer(parent, token)).toBe(written)
   })
 })

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { toPlain } from '../../../src/core/json/plain.ts'
+import { nodeToValue } from '../../../src/core/json/plain.ts'
 import {
-  isArray,
-  isNumber,
-  isObject,
+  isJsonArray,
+  isJsonNumber,
+  isJsonObject,
   type JsonNode,
   MAX_DEPTH,
-  readJson,
+  parseLosslessJson,
 } from '../../../src/core/json/read.ts'
 import { examples } from '../../support/scale.ts'
 
@@ -53,7 +53,7 @@ describe('readJson', () => {
       },
     ],
   ] as const)('keeps %s', (_situation, text, node) => {
-    expect(readJson(text)).toEqual(ok(node))
+    expect(parseLosslessJson(text)).toEqual(ok(node))
   })
 
   test.each([
@@ -89,7 +89,7 @@ describe('readJson', () => {
     ['a comment', '1 // one', 'json_malformed', 1, 3],
     ['the third line', '{\n "a": 1,\n "b": x}', 'json_malformed', 3, 7],
   ])('refuses %s, and says where', (_situation, text, code, line, column) => {
-    expect(readJson(text)).toEqual({ ok: false, code, line, column })
+    expect(parseLosslessJson(text)).toEqual({ ok: false, code, line, column })
   })
 
   const nested = (depth: number, open: string, close: string): string =>
@@ -98,19 +98,22 @@ describe('readJson', () => {
     ['lists', '[', ']'],
     ['objects', '{"a":', '}'],
   ])('takes %s to the depth allowed, and not one deeper', (_situation, open, close) => {
-    expect(readJson(nested(MAX_DEPTH, open, close)).ok).toBe(true)
-    expect(readJson(nested(MAX_DEPTH + 1, open, close))).toMatchObject({
+    expect(parseLosslessJson(nested(MAX_DEPTH, open, close)).ok).toBe(true)
+    expect(parseLosslessJson(nested(MAX_DEPTH + 1, open, close))).toMatchObject({
       ok: false,
       code: 'json_too_deep',
     })
   })
 
   test('a depth that would end any stack is refused, not died of', () => {
-    expect(readJson('['.repeat(1_000_000))).toMatchObject({ ok: false, code: 'json_too_deep' })
+    expect(parseLosslessJson('['.repeat(1_000_000))).toMatchObject({
+      ok: false,
+      code: 'json_too_deep',
+    })
   })
 
   test('what is no text at all is a bug of the caller, not malformed JSON', () => {
-    expect(() => readJson(null as unknown as string)).toThrow(TypeError)
+    expect(() => parseLosslessJson(null as unknown as string)).toThrow(TypeError)
   })
 })
 
@@ -123,9 +126,9 @@ function parsed(text: string): { readonly ok: boolean; readonly value?: unknown 
   }
 }
 const agrees = (text: string): void => {
-  const [ours, theirs] = [readJson(text), parsed(text)]
+  const [ours, theirs] = [parseLosslessJson(text), parsed(text)]
   expect(ours.ok).toBe(theirs.ok)
-  if (ours.ok) expect(toPlain(ours.node)).toEqual(theirs.value)
+  if (ours.ok) expect(nodeToValue(ours.node)).toEqual(theirs.value)
 }
 
 describe('readJson against the parser of the platform', () => {
@@ -159,7 +162,7 @@ describe('the kinds of a node', () => {
     ['an object', { members: [] }, 'object'],
     ['a list', [], 'array'],
   ] as const)('%s is of one kind only', (_situation, node, kind) => {
-    expect([isNumber(node), isObject(node), isArray(node)]).toEqual([
+    expect([isJsonNumber(node), isJsonObject(node), isJsonArray(node)]).toEqual([
       kind === 'number',
       kind === 'object',
       kind === 'array',

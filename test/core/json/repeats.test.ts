@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { readJson } from '../../../src/core/json/read.ts'
-import { repeatsMember } from '../../../src/core/json/repeats.ts'
+import { parseLosslessJson } from '../../../src/core/json/read.ts'
+import { hasRepeatedMember } from '../../../src/core/json/repeats.ts'
 
 describe('repeatsMember', () => {
   test.each<[string, boolean]>([
@@ -17,7 +17,7 @@ describe('repeatsMember', () => {
     ['1e400', false],
     ['"a"', false],
   ])('%s: %s', (text, repeats) => {
-    const read = readJson(text)
-    expect(read.ok && repeatsMember(read.node)).toBe(repeats)
+    const read = parseLosslessJson(text)
+    expect(read.ok && hasRepeatedMember(read.node)).toBe(repeats)
   })
 })

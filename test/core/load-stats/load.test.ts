@@ -1,24 +1,24 @@
 import { describe, expect, test } from 'vitest'
 import {
-  type Arrival,
-  paceOf,
+  type LoadArrival,
+  planPace,
   percentile,
-  summariseLoad,
-  widestChange,
+  summarizeLoad,
+  findWidestChange,
 } from '../../../src/core/load-stats/load.ts'
 
 describe('a pace', () => {
   test('is a tenth above the least, so that a late timer does not miss it', () => {
-    const { per_s, requests } = paceOf({ least_per_s: 150, requests: 1_000, seconds: 10 })
+    const { per_s, requests } = planPace({ least_per_s: 150, requests: 1_000, seconds: 10 })
     expect(per_s).toBe(165)
     expect(requests).toBe(1_650)
   })
   test('is as fast as so many requests have to be within the time', () => {
-    const pace = paceOf({ least_per_s: 3, requests: 1_001, seconds: 10 })
+    const pace = planPace({ least_per_s: 3, requests: 1_001, seconds: 10 })
     expect(pace).toEqual({ per_s: 100.1, requests: 1_001 })
   })
   test('has an end, whatever is declared', () => {
-    const pace = paceOf({ least_per_s: 1e9, requests: 1, seconds: 2 })
+    const pace = planPace({ least_per_s: 1e9, requests: 1, seconds: 2 })
     expect(pace).toEqual({ per_s: 5_000, requests: 10_000 })
   })
 })
@@ -43,15 +43,15 @@ describe('a percentile', () => {
 
 describe('a load', () => {
   /** Due every 10 ms, sent and done so much later. */
-  const burst = (count: number, change: (at: number) => Partial<Arrival> = () => ({})) =>
-    Array.from({ length: count }, (_, at): Arrival => {
+  const burst = (count: number, change: (at: number) => Partial<LoadArrival> = () => ({})) =>
+    Array.from({ length: count }, (_, at): LoadArrival => {
       const due_ms = at * 10
       return { due_ms, sent_ms: due_ms, done_ms: due_ms + 2.004, ok: true, ...change(at) }
     })
   const PACE = { per_s: 100 }
 
   test('that keeps its pace', () => {
-    expect(summariseLoad([burst(50), burst(50)], PACE)).toEqual({
+    expect(summarizeLoad([burst(50), burst(50)], PACE)).toEqual({
       requests: 100,
       failed: 0,
       failed_share: 0,
@@ -62,21 +62,21 @@ describe('a load', () => {
   test('counts from when a request was due, not from when it could be sent', () => {
     // One stall of a tenth of a second keeps ten requests from being sent; each of them is answered at once.
     const stalled = burst(100, (at) => (at < 10 ? { sent_ms: 100, done_ms: 101 } : {}))
-    expect(summariseLoad([stalled], PACE)).toMatchObject({ p99_ms: 91, per_s: 100 })
+    expect(summarizeLoad([stalled], PACE)).toMatchObject({ p99_ms: 91, per_s: 100 })
   })
   test('whose last request goes out late was slower', () => {
     const late = burst(10, (at) => (at === 9 ? { sent_ms: 190, done_ms: 191 } : {}))
-    expect(summariseLoad([late], PACE)).toMatchObject({ p99_ms: 101, per_s: 50 })
-    expect(summariseLoad([late, burst(10)], PACE).per_s).toBeCloseTo(66.67, 2)
+    expect(summarizeLoad([late], PACE)).toMatchObject({ p99_ms: 101, per_s: 50 })
+    expect(summarizeLoad([late, burst(10)], PACE).per_s).toBeCloseTo(66.67, 2)
   })
   test('tells how many failed', () => {
     const some = burst(200, (at) => ({ ok: at !== 7 }))
-    expect(summariseLoad([some], PACE)).toMatchObject({ failed: 1, failed_share: 0.005 })
+    expect(summarizeLoad([some], PACE)).toMatchObject({ failed: 1, failed_share: 0.005 })
   })
   test('of nothing is no load, and nothing of it held', () => {
     const none = { requests: 0, failed: 0, failed_share: 1, p99_ms: Infinity, per_s: 0 }
-    expect(summariseLoad([], PACE)).toEqual(none)
-    expect(summariseLoad([[]], PACE)).toEqual(none)
+    expect(summarizeLoad([], PACE)).toEqual(none)
+    expect(summarizeLoad([[]], PACE)).toEqual(none)
   })
 })
 
@@ -93,6 +93,6 @@ test('of several runs, the widest change and the least there was before', () => 
     { before: p99(4), during: p99(3) },
     { before: p99(30), during: p99(31) },
   ]
-  expect(widestChange(runs)).toEqual({ p99_before_ms: 4, p99_change_ms: 3 })
-  expect(widestChange(runs.slice(1, 2))).toEqual({ p99_before_ms: 4, p99_change_ms: -1 })
+  expect(findWidestChange(runs)).toEqual({ p99_before_ms: 4, p99_change_ms: 3 })
+  expect(findWidestChange(runs.slice(1, 2))).toEqual({ p99_before_ms: 4, p99_change_ms: -1 })
 })

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import {
-  catalogueDrift,
-  catalogueOf,
-  columnText,
+  findDrift,
+  buildCatalogue,
+  formatColumn,
   type SchemaContract,
 } from '../../../src/core/migrations/catalogue.ts'
 
@@ -13,7 +13,7 @@ describe('columnText', () => {
     ['one with a default', 'bigint', true, '1', 'bigint DEFAULT 1'],
     ['one with both', 'bigint', false, '1', 'bigint NOT NULL DEFAULT 1'],
   ])('%s', (_situation, type, nullable, value, text) => {
-    expect(columnText(type, nullable, value)).toBe(text)
+    expect(formatColumn(type, nullable, value)).toBe(text)
   })
 })
 
@@ -37,7 +37,7 @@ const CONTRACT: SchemaContract = {
 
 describe('catalogueOf', () => {
   test('a line for each object, and for the grants of the roles that exist', () => {
-    expect([...catalogueOf(CONTRACT, new Set(['ff_ship', 'postgres']))]).toEqual([
+    expect([...buildCatalogue(CONTRACT, new Set(['ff_ship', 'postgres']))]).toEqual([
       ['schema, grants to ff_ship', 'USAGE'],
       ['domain flag_key', 'text'],
       ['domain flag_key, check flag_key_form', 'CHECK (a)'],
@@ -60,7 +60,7 @@ describe('catalogueDrift', () => {
     ['table a, column x', 'text'],
   ])
   test('nothing, where both are the same in another order', () => {
-    expect(catalogueDrift(expected, new Map([...expected].reverse()))).toEqual([])
+    expect(findDrift(expected, new Map([...expected].reverse()))).toEqual([])
   })
 
   test('a line gone, a line more and a line that differs, by name', () => {
@@ -69,7 +69,7 @@ describe('catalogueDrift', () => {
       ['table a, column x', 'bytea'],
       ['table b', 'table'],
     ])
-    expect(catalogueDrift(expected, found)).toEqual([
+    expect(findDrift(expected, found)).toEqual([
       { object: 'table a', code: 'object_missing', expected: 'table', found: null },
       { object: 'table a, column x', code: 'object_differs', expected: 'text', found: 'bytea' },
       { object: 'table c', code: 'object_unexpected', expected: null, found: 'table' },

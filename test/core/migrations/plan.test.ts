@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import {
   type AppliedMigration,
-  historyFault,
+  findHistoryFault,
   type Migration,
   type MigrationPlan,
   planDown,
@@ -72,7 +72,7 @@ describe('a history that is not ours', () => {
     ],
     ['a file left out', applied(1, 3), { code: 'migration_unknown', name: '0003_step' }],
   ])('%s', (_situation, ledger, fault) => {
-    expect(historyFault(ledger, AVAILABLE)).toEqual(fault)
+    expect(findHistoryFault(ledger, AVAILABLE)).toEqual(fault)
     if (fault === null) return
     expect(planUp(ledger, AVAILABLE, 9)).toEqual({ ok: false, refusal: fault })
     expect(planDown(ledger, AVAILABLE, 0)).toEqual({ ok: false, refusal: fault })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ofrepAnswer } from '../../../src/core/ofrep/answer.ts'
+import { toOfrepAnswer } from '../../../src/core/ofrep/answer.ts'
 import type { Decision } from '../../../src/core/evaluate/types.ts'
 import {
   anonymous,
@@ -15,7 +15,7 @@ import {
 
 const PASSED = 'registered:pass,kill_switch:pass,authentication:pass,'
 const PLAIN = `${PASSED}sensitive_overlay:not_sensitive`
-const said = (decision: Decision): unknown => JSON.parse(ofrepAnswer(decision).text ?? 'null')
+const said = (decision: Decision): unknown => JSON.parse(toOfrepAnswer(decision).text ?? 'null')
 
 describe('a decision as OFREP has it (ofrep.md, mapping)', () => {
   test.each([
@@ -103,7 +103,7 @@ describe('a decision as OFREP has it (ofrep.md, mapping)', () => {
   test('a value goes out as it is stored: order of members, numbers for names', () => {
     const default_value = json('{"b":1,"10":2,"9":3,"__proto__":4}')
     const flag = flagRow({ value_type: 'object', default_value, safe_value: json('{}') })
-    expect(ofrepAnswer(decide(facts({ flag }))).text).toContain(
+    expect(toOfrepAnswer(decide(facts({ flag }))).text).toContain(
       '"reason":"STATIC","value":{"10":2,"9":3,"__proto__":4,"b":1},"metadata":{',
     )
   })
@@ -131,8 +131,8 @@ describe('a decision as OFREP has it (ofrep.md, mapping)', () => {
   })
 
   test('an unknown flag, and a row with nothing safe to serve, are failures', () => {
-    expect(ofrepAnswer(decide(facts({ flag: null })))).toStrictEqual({ failure: 'flag_unknown' })
-    expect(ofrepAnswer(decide(facts({ flag: broken })))).toStrictEqual({ failure: 'row_broken' })
+    expect(toOfrepAnswer(decide(facts({ flag: null })))).toStrictEqual({ failure: 'flag_unknown' })
+    expect(toOfrepAnswer(decide(facts({ flag: broken })))).toStrictEqual({ failure: 'row_broken' })
   })
 
   test('a decision without a revision has none in its metadata', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readOfrepRequest } from '../../../src/core/ofrep/context.ts'
+import { parseOfrepRequest } from '../../../src/core/ofrep/context.ts'
 
 const NOBODY = { user_id: null, tenant_id: null, approval_ref: null }
 
@@ -19,7 +19,7 @@ describe('what an OFREP request says', () => {
       { ...NOBODY, user_id: 'U1' },
     ],
   ])('%s', (_what, body, context) => {
-    expect(readOfrepRequest(body)).toStrictEqual({ ok: true, context })
+    expect(parseOfrepRequest(body)).toStrictEqual({ ok: true, context })
   })
 
   test.each([
@@ -46,6 +46,6 @@ describe('what an OFREP request says', () => {
     ],
     ['{"context":{"approval_ref":"APP"}}', 'form_wrong', '/context/approval_ref'],
   ])('%s is refused: %s at "%s"', (body, code, pointer) => {
-    expect(readOfrepRequest(body)).toStrictEqual({ ok: false, problem: { code, pointer } })
+    expect(parseOfrepRequest(body)).toStrictEqual({ ok: false, problem: { code, pointer } })
   })
 })

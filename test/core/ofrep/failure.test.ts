@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { ofrepFailure, ofrepStatus } from '../../../src/core/ofrep/failure.ts'
-import { PROBLEMS, type ServiceCode } from '../../../src/core/http-api/problems.ts'
+import { formatOfrepFailure, toOfrepStatus } from '../../../src/core/ofrep/failure.ts'
+import { SERVICE_PROBLEMS, type ServiceCode } from '../../../src/core/http-api/problems.ts'
 
 describe('a refusal as OFREP has it', () => {
   test.each([
@@ -22,29 +22,29 @@ describe('a refusal as OFREP has it', () => {
     ['row_broken', 500, 'GENERAL'],
     ['internal', 500, 'GENERAL'],
   ] as const)('%s is %i %s', (code, status, errorCode) => {
-    expect(ofrepStatus(code)).toBe(status)
-    expect(JSON.parse(ofrepFailure(code, 'ff.a'))).toStrictEqual({
+    expect(toOfrepStatus(code)).toBe(status)
+    expect(JSON.parse(formatOfrepFailure(code, 'ff.a'))).toStrictEqual({
       key: 'ff.a',
       errorCode,
-      errorDetails: PROBLEMS[code][1],
+      errorDetails: SERVICE_PROBLEMS[code][1],
       metadata: { code },
     })
   })
 
   test('every code of the service has a status that a client of OFREP knows, and an error code', () => {
-    const codes = Object.keys(PROBLEMS) as ServiceCode[]
+    const codes = Object.keys(SERVICE_PROBLEMS) as ServiceCode[]
     expect(codes.length).toBeGreaterThan(50)
     for (const code of codes) {
       expect([...Array(100).keys()].map((n) => n + 400).concat(500, 503)).toContain(
-        ofrepStatus(code),
+        toOfrepStatus(code),
       )
-      expect(JSON.parse(ofrepFailure(code, 'ff.a')).errorCode).toMatch(/^[A-Z_]+$/)
+      expect(JSON.parse(formatOfrepFailure(code, 'ff.a')).errorCode).toMatch(/^[A-Z_]+$/)
     }
   })
 
   test('a bulk request has no key, and what is wrong is named by its place', () => {
     const places = [{ code: 'type_wrong', pointer: '/context/tenant_id' }] as const
-    expect(JSON.parse(ofrepFailure('type_wrong', null, places))).toStrictEqual({
+    expect(JSON.parse(formatOfrepFailure('type_wrong', null, places))).toStrictEqual({
       errorCode: 'INVALID_CONTEXT',
       errorDetails: 'A value is of another type. (/context/tenant_id)',
       metadata: { code: 'type_wrong' },
@@ -52,7 +52,9 @@ describe('a refusal as OFREP has it', () => {
   })
 
   test('the whole body is no place', () => {
-    const text = ofrepFailure('json_malformed', null, [{ code: 'json_malformed', pointer: '' }])
+    const text = formatOfrepFailure('json_malformed', null, [
+      { code: 'json_malformed', pointer: '' },
+    ])
     expect(JSON.parse(text).errorDetails).toBe('The body is not JSON.')
   })
 })

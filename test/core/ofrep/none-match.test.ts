@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { namesTag } from '../../../src/core/ofrep/none-match.ts'
+import { matchesTag } from '../../../src/core/ofrep/none-match.ts'
 
 test.each([
   ['nothing', null, false],
@@ -16,5 +16,5 @@ test.each([
   ['nothing of use', '"', false],
   ['empty', '', false],
 ])('If-None-Match: %s', (_what, header, named) => {
-  expect(namesTag(header, '"abc"')).toBe(named)
+  expect(matchesTag(header, '"abc"')).toBe(named)
 })

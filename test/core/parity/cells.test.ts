@@ -1,18 +1,18 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { answerApproval } from '../../../src/core/evaluate/approvals.ts'
-import { decisionText } from '../../../src/core/evaluate/decision-text.ts'
+import { serializeDecision } from '../../../src/core/evaluate/decision-text.ts'
 import { evaluate } from '../../../src/core/evaluate/evaluate.ts'
-import type { AuthMode, Facts, Principal } from '../../../src/core/evaluate/types.ts'
-import { isArray, type JsonNode, type JsonObject } from '../../../src/core/json/read.ts'
+import type { AuthMode, EvaluationInput, Principal } from '../../../src/core/evaluate/types.ts'
+import { isJsonArray, type JsonNode, type JsonObject } from '../../../src/core/json/read.ts'
 import { buildCells, type Cell } from '../../../src/core/parity/cells.ts'
 import { compareJson } from '../../../src/core/parity/compare.ts'
-import { deriveCovers } from '../../../src/core/parity/covers.ts'
-import { expectedOf } from '../../../src/core/parity/expected-cell.ts'
-import { withState } from '../../../src/core/parity/judge-vector.ts'
+import { deriveCoverage } from '../../../src/core/parity/covers.ts'
+import { buildExpectedEnvelope } from '../../../src/core/parity/expected-cell.ts'
+import { withBackingKind } from '../../../src/core/parity/judge-vector.ts'
 import { decodeRow } from '../../../src/core/rows/decode-row.ts'
-import { toMilliseconds } from '../../../src/core/rows/instant.ts'
-import { rowText } from '../../../src/core/rows/row-text.ts'
-import { type AnyRow, TABLES } from '../../../src/core/rows/rows.ts'
+import { instantToMs } from '../../../src/core/rows/instant.ts'
+import { serializeRow } from '../../../src/core/rows/row-text.ts'
+import { type AnyRow, TABLE_NAMES } from '../../../src/core/rows/rows.ts'
 import {
   anonymous,
   contractSchemas,
@@ -35,13 +35,13 @@ const BY_MODE: Readonly<Record<AuthMode, (who: Partial<Principal>) => Principal>
   none: anonymous,
 }
 const rowsOf = ({ given }: Cell): readonly AnyRow[] =>
-  TABLES.flatMap((table) => [...given.state[table]])
+  TABLE_NAMES.flatMap((table) => [...given.state[table]])
 
 /** Puts a cell to the rules, with Admin as the cell has it. */
 function decided({ given, asker, request }: Cell, rows: readonly AnyRow[]): string {
   const { auth_mode, tenant_id, user_id } = asker
   const who = BY_MODE[auth_mode]({ tenant_id, user_id })
-  const facts: Facts = {
+  const facts: EvaluationInput = {
     request,
     principal: who,
     rows: rowsFor(rows, who, request.flag_key),
@@ -49,14 +49,14 @@ function decided({ given, asker, request }: Cell, rows: readonly AnyRow[]): stri
     backing_state: 'db',
   }
   const first = evaluate(facts)
-  if (first.ask === undefined) return decisionText(first.decision)
+  if (first.ask === undefined) return serializeDecision(first.decision)
   const unreachable = given.admin === 'unreachable'
   const answer = unreachable
     ? { status: 'unreachable' as const }
     : answerApproval(given.approvals, first.ask)
   const { decision } = evaluate(facts, answer)
   if (decision === undefined) throw new Error(`asked twice in ${request.flag_key}`)
-  return decisionText(decision)
+  return serializeDecision(decision)
 }
 
 describe('the cells', () => {
@@ -81,7 +81,7 @@ describe('the cells', () => {
   test('each is really the cell that it says it is', () => {
     expect(CELLS.length).toBeGreaterThan(0)
     for (const { id, given, asker, request, covers } of CELLS) {
-      expect([id, deriveCovers(given, asker, request)]).toEqual([id, covers])
+      expect([id, deriveCoverage(given, asker, request)]).toEqual([id, covers])
       expect(id.startsWith(Object.values(covers).join('/'))).toBe(true)
     }
   })
@@ -89,9 +89,9 @@ describe('the cells', () => {
   test('each holds rows that a store would take', () => {
     expect(CELLS.length).toBeGreaterThan(0)
     for (const { given } of CELLS) {
-      for (const table of TABLES)
+      for (const table of TABLE_NAMES)
         for (const row of given.state[table])
-          expect(decodeRow(table, node(rowText(row)), 'stored')).toEqual({ row })
+          expect(decodeRow(table, node(serializeRow(row)), 'stored')).toEqual({ row })
     }
   })
 
@@ -105,8 +105,7 @@ describe('the cells', () => {
     ['valid', 'expires_at', DAY + 1],
   ] as const)('one is %s with %s %i ms from now', (ttl_state, member, away) => {
     const distances = CELLS.filter(({ covers }) => covers.ttl_state === ttl_state).flatMap(
-      ({ given }) =>
-        given.approvals.map((one) => toMilliseconds(one[member]) - toMilliseconds(NOW)),
+      ({ given }) => given.approvals.map((one) => instantToMs(one[member]) - instantToMs(NOW)),
     )
     expect(distances).toContain(away)
   })
@@ -144,13 +143,13 @@ describe('the decision of every cell', () => {
     const oracle = objectNode(readArtefact('vectors/oracle_cells.json'))
     const outcomes = member(oracle, 'outcomes') ?? null
     const places = member(oracle, 'cells') as JsonObject
-    if (!isArray(outcomes)) throw new Error('no outcomes')
+    if (!isJsonArray(outcomes)) throw new Error('no outcomes')
     const placeOf = new Map(places.members)
     expect(decisions.length).toBeGreaterThan(0)
     for (const [cell, text] of decisions) {
       const place = placeOf.get(cell.key) as { lexeme: string } | undefined
       const outcome = outcomes[Number(place?.lexeme ?? -1)]
-      const expected = withState(expectedOf(outcome as JsonObject, cell), 'db')
+      const expected = withBackingKind(buildExpectedEnvelope(outcome as JsonObject, cell), 'db')
       expect([cell.id, compareJson(node(text), expected).differences]).toEqual([cell.id, []])
     }
   })

@@ -2,12 +2,12 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { JsonNode } from '../../../src/core/json/read.ts'
 import { compareJson } from '../../../src/core/parity/compare.ts'
-import { nodeText } from '../../../src/core/parity/node-text.ts'
+import { serializeNode } from '../../../src/core/parity/node-text.ts'
 import { node } from '../builders.ts'
 import { examples } from '../../support/scale.ts'
 
 const textOf = (held: JsonNode | undefined): string | null =>
-  held === undefined ? null : nodeText(held)
+  held === undefined ? null : serializeNode(held)
 const differences = (
   left: string,
   right: string,
@@ -145,7 +145,7 @@ describe('compareJson as an equality', () => {
   test('everything equals itself, and something was compared', () => {
     fc.assert(
       fc.property(trees, (tree) => {
-        const { differences: found, fields } = compareJson(tree, node(nodeText(tree)))
+        const { differences: found, fields } = compareJson(tree, node(serializeNode(tree)))
         expect(found).toEqual([])
         expect(fields).toBeGreaterThan(0)
       }),

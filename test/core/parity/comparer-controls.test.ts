@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { readJson } from '../../../src/core/json/read.ts'
-import { toPlain } from '../../../src/core/json/plain.ts'
+import { parseLosslessJson } from '../../../src/core/json/read.ts'
+import { nodeToValue } from '../../../src/core/json/plain.ts'
 import type { compareJson } from '../../../src/core/parity/compare.ts'
-import { comparerFaults, EQUAL, UNEQUAL } from '../../../src/core/parity/comparer-controls.ts'
+import { findComparerFaults, EQUAL, UNEQUAL } from '../../../src/core/parity/comparer-controls.ts'
 
 const whys = (pairs: typeof EQUAL): readonly string[] => pairs.map(([why]) => why)
 const SAME = { differences: [], fields: 1 }
@@ -15,27 +15,27 @@ describe('comparerFaults', () => {
     expect(EQUAL.length).toBeGreaterThan(1)
     expect(new Set(whys(all)).size).toBe(all.length)
     for (const [, left, right] of all) {
-      expect([readJson(left).ok, readJson(right).ok]).toEqual([true, true])
+      expect([parseLosslessJson(left).ok, parseLosslessJson(right).ok]).toEqual([true, true])
       expect(left).not.toBe(right)
     }
   })
 
   test('our comparer has none', () => {
-    expect(comparerFaults()).toEqual([])
+    expect(findComparerFaults()).toEqual([])
   })
 
   test('one that calls everything equal misses every difference', () => {
-    expect(comparerFaults(() => SAME)).toEqual(whys(UNEQUAL))
+    expect(findComparerFaults(() => SAME)).toEqual(whys(UNEQUAL))
   })
 
   test('one that calls everything unequal invents the rest', () => {
-    expect(comparerFaults(() => OTHER)).toEqual(whys(EQUAL))
+    expect(findComparerFaults(() => OTHER)).toEqual(whys(EQUAL))
   })
 
   test('one that looks at parsed values loses what parsing loses', () => {
     const parsing: typeof compareJson = (a, b) =>
-      JSON.stringify(toPlain(a)) === JSON.stringify(toPlain(b)) ? SAME : OTHER
-    expect(comparerFaults(parsing)).toEqual(
+      JSON.stringify(nodeToValue(a)) === JSON.stringify(nodeToValue(b)) ? SAME : OTHER
+    expect(findComparerFaults(parsing)).toEqual(
       expect.arrayContaining([
         'the last digit of a large integer',
         'a trailing zero',

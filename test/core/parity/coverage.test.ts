@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { coverage } from '../../../src/core/parity/coverage.ts'
-import type { Covers } from '../../../src/core/parity/vector.ts'
+import { countCoverage } from '../../../src/core/parity/coverage.ts'
+import type { VectorCoverage } from '../../../src/core/parity/vector.ts'
 
 describe('coverage', () => {
   test('every value of page 1 has its line, those that nobody covers at zero', () => {
-    expect(coverage([]).map(({ dimension, value }) => `${dimension} ${value}`)).toEqual([
+    expect(countCoverage([]).map(({ dimension, value }) => `${dimension} ${value}`)).toEqual([
       'auth_mode verified',
       'auth_mode decode-only',
       'auth_mode dev-headers',
@@ -24,17 +24,17 @@ describe('coverage', () => {
       'ttl_state expiring_soon',
       'ttl_state valid',
     ])
-    expect(coverage([]).every(({ vectors }) => vectors === 0)).toBe(true)
+    expect(countCoverage([]).every(({ vectors }) => vectors === 0)).toBe(true)
   })
 
   test('each vector counts once in each dimension it has a value in', () => {
-    const covers: Covers = {
+    const covers: VectorCoverage = {
       auth_mode: 'none',
       scope: 'user',
       sensitive_path: 'SP-1',
       ttl_state: null,
     }
-    const lines = coverage([covers, { ...covers, scope: 'global', ttl_state: 'valid' }])
+    const lines = countCoverage([covers, { ...covers, scope: 'global', ttl_state: 'valid' }])
     const counted = lines.filter(({ vectors }) => vectors > 0)
     expect(counted.map(({ value, vectors }) => [value, vectors])).toEqual([
       ['none', 2],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Approval } from '../../../src/core/evaluate/approvals.ts'
-import { deriveCovers } from '../../../src/core/parity/covers.ts'
-import type { Asker, Given, VectorRequest } from '../../../src/core/parity/vector.ts'
+import { deriveCoverage } from '../../../src/core/parity/covers.ts'
+import type { VectorCaller, VectorInput, VectorQuestion } from '../../../src/core/parity/vector.ts'
 import type { FlagRow, TenantOverrideRow, UserOverrideRow } from '../../../src/core/rows/rows.ts'
 import {
   DAY,
@@ -23,8 +23,8 @@ interface Case {
   readonly users?: readonly UserOverrideRow[]
   readonly tenants?: readonly TenantOverrideRow[]
   readonly approvals?: readonly Approval[]
-  readonly admin?: Given['admin']
-  readonly asker?: Partial<Asker>
+  readonly admin?: VectorInput['admin']
+  readonly asker?: Partial<VectorCaller>
   readonly ref?: string
 }
 const secret = [flagRow({ sensitive: true })]
@@ -38,7 +38,7 @@ const approval: Approval = {
   revoked: false,
 }
 const derive = ({ flags, users, tenants, approvals, admin, asker, ref }: Case) => {
-  const given: Given = {
+  const given: VectorInput = {
     now: NOW,
     environment: 'prod',
     state: {
@@ -49,15 +49,15 @@ const derive = ({ flags, users, tenants, approvals, admin, asker, ref }: Case) =
     approvals: approvals ?? [],
     admin: admin ?? 'reachable',
   }
-  const who: Asker = { auth_mode: 'verified', tenant_id: TENANT, user_id: USER, ...asker }
-  const request: VectorRequest = {
+  const who: VectorCaller = { auth_mode: 'verified', tenant_id: TENANT, user_id: USER, ...asker }
+  const request: VectorQuestion = {
     flag_key: FLAG,
     tenant_id: null,
     user_id: null,
     approval_ref: ref ?? null,
     request_id: 'req-1',
   }
-  return deriveCovers(given, who, request)
+  return deriveCoverage(given, who, request)
 }
 
 describe('the scope', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { envelopeAbout } from '../../../src/core/parity/envelope.ts'
+import { readBacking } from '../../../src/core/parity/envelope.ts'
 
 test.each([
   [
@@ -34,5 +34,5 @@ test.each([
   ['nothing', 'null', null],
   ['a page to sign in at', '<!doctype html>', null],
 ])('%s', (_what, text, backing) => {
-  expect(envelopeAbout(text, { flag_key: 'ff.a', request_id: 'r-1' })).toBe(backing)
+  expect(readBacking(text, { flag_key: 'ff.a', request_id: 'r-1' })).toBe(backing)
 })

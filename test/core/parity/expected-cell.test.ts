@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { buildCells } from '../../../src/core/parity/cells.ts'
-import { expectedOf } from '../../../src/core/parity/expected-cell.ts'
-import { nodeText } from '../../../src/core/parity/node-text.ts'
+import { buildExpectedEnvelope } from '../../../src/core/parity/expected-cell.ts'
+import { serializeNode } from '../../../src/core/parity/node-text.ts'
 import { NOW, objectNode } from '../builders.ts'
 
 test('what is the cell’s own is added to an outcome: its flag and the id of its request', () => {
@@ -9,7 +9,7 @@ test('what is the cell’s own is added to an outcome: its flag and the id of it
   if (first === undefined) throw new Error('no cells')
   const outcome = objectNode('{"value":1.0,"meta":{"user_id":"U1"}}')
   const { flag_key, request_id } = first.request
-  expect(nodeText(expectedOf(outcome, first))).toBe(
+  expect(serializeNode(buildExpectedEnvelope(outcome, first))).toBe(
     `{"flag_key":"${flag_key}","value":1.0,"meta":{"user_id":"U1","request_id":"${request_id}"}}`,
   )
 })

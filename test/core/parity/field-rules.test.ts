@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type FieldRule, ruleAt } from '../../../src/core/parity/field-rules.ts'
+import { type FieldRule, findRule } from '../../../src/core/parity/field-rules.ts'
 
 const line = (pointer: string, rule: FieldRule['rule']): FieldRule => ({ pointer, rule, why: '' })
 const RULES = [
@@ -24,15 +24,15 @@ describe('ruleAt', () => {
     ['a name with a slash in it', '/a~1b', 'MAY_DIFFER'],
     ['the same letters as two names', '/a/b', 'MUST_MATCH'],
   ] as const)('%s', (_situation, at, rule) => {
-    expect(ruleAt(RULES, at)).toBe(rule)
-    expect(ruleAt(RULES.toReversed(), at)).toBe(rule)
+    expect(findRule(RULES, at)).toBe(rule)
+    expect(findRule(RULES.toReversed(), at)).toBe(rule)
   })
 
   test('without a matrix everything must match', () => {
-    expect(ruleAt([], '/meta/backing_state')).toBe('MUST_MATCH')
+    expect(findRule([], '/meta/backing_state')).toBe('MUST_MATCH')
   })
 
   test('a rule for the root is one for everything', () => {
-    expect(ruleAt([line('', 'MAY_DIFFER')], '/x/y')).toBe('MAY_DIFFER')
+    expect(findRule([line('', 'MAY_DIFFER')], '/x/y')).toBe('MAY_DIFFER')
   })
 })

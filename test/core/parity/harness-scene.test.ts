@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { rowsText } from '../../../src/core/parity/harness-scene.ts'
+import { serializeRows } from '../../../src/core/parity/harness-scene.ts'
 import { flagRow, json, tenantRow, userRow } from '../builders.ts'
 
 test('rows are written as they are stored, number for number', () => {
@@ -11,7 +11,7 @@ test('rows are written as they are stored, number for number', () => {
     tenant_override: [tenantRow()],
     user_override: [userRow()],
   }
-  const text = rowsText(state)
+  const text = serializeRows(state)
   expect(text).toContain('"default_value":9007199254740991')
   expect(Object.keys(JSON.parse(text) as object)).toEqual([
     'flags',

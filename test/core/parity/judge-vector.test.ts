@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { FieldRule } from '../../../src/core/parity/field-rules.ts'
-import type { Answer } from '../../../src/core/parity/judge.ts'
-import { judgeVector, type SideAnswers, withState } from '../../../src/core/parity/judge-vector.ts'
-import { nodeText } from '../../../src/core/parity/node-text.ts'
+import type { SideAnswer } from '../../../src/core/parity/judge.ts'
+import {
+  judgeVector,
+  type SideAnswers,
+  withBackingKind,
+} from '../../../src/core/parity/judge-vector.ts'
+import { serializeNode } from '../../../src/core/parity/node-text.ts'
 import { objectNode } from '../builders.ts'
 
 const RULES: readonly FieldRule[] = [
@@ -10,8 +14,8 @@ const RULES: readonly FieldRule[] = [
   { pointer: '/took', rule: 'MAY_DIFFER', why: '' },
 ]
 const EXPECTED = objectNode('{"value":1,"reason_chain":["a"],"meta":{"id":"r"}}')
-const decided = (text: string): Answer => ({ status: 'decided', text })
-const right = (kind: string, value = '1', more = ''): Answer =>
+const decided = (text: string): SideAnswer => ({ status: 'decided', text })
+const right = (kind: string, value = '1', more = ''): SideAnswer =>
   decided(
     `{"value":${value},"reason_chain":["a"],"meta":{"id":"r","backing_state":"${kind}"}${more}}`,
   )
@@ -20,8 +24,8 @@ const side = (kind: 'file' | 'db', answer = right(kind), again = answer): SideAn
   answer,
   again,
 })
-const silent: Answer = { status: 'unanswered', code: 'backing_unreachable' }
-const refused: Answer = { status: 'refused', code: 'token_expired', http: 401 }
+const silent: SideAnswer = { status: 'unanswered', code: 'backing_unreachable' }
+const refused: SideAnswer = { status: 'refused', code: 'token_expired', http: 401 }
 const verdict = (baseline: SideAnswers, candidate: SideAnswers) =>
   judgeVector(EXPECTED, { baseline, candidate }, { rules: RULES })
 
@@ -187,7 +191,7 @@ describe('judgeVector', () => {
   })
 
   test('fields are counted over all three comparisons, and classed', () => {
-    const took = (kind: string, ms: number): Answer => right(kind, '1', `,"took":${ms}`)
+    const took = (kind: string, ms: number): SideAnswer => right(kind, '1', `,"took":${ms}`)
     const { fields, status } = verdict(side('file', took('file', 1)), side('db', took('db', 2)))
     // Five leaves each time; `took` differs each time, the backing state between the sides alone.
     expect(fields).toEqual({ compared: 15, differing: 0, expected: 1, allowed: 3 })
@@ -206,7 +210,7 @@ describe('judgeVector', () => {
 })
 
 test('each side owes the backing state of its kind', () => {
-  expect(nodeText(withState(EXPECTED, 'db'))).toBe(
+  expect(serializeNode(withBackingKind(EXPECTED, 'db'))).toBe(
     '{"value":1,"reason_chain":["a"],"meta":{"id":"r","backing_state":"db"}}',
   )
 })

@@ -1,16 +1,26 @@
 import { describe, expect, test } from 'vitest'
 import type { FieldRule } from '../../../src/core/parity/field-rules.ts'
-import { type Answer, answerNode, judge, type Party } from '../../../src/core/parity/judge.ts'
+import {
+  type SideAnswer,
+  answerToNode,
+  compareParties,
+  type ComparedParty,
+} from '../../../src/core/parity/judge.ts'
 import { node } from '../builders.ts'
 
 const RULES: readonly FieldRule[] = [
   { pointer: '/meta/backing_state', rule: 'MUST_DIFFER', why: '' },
   { pointer: '/took', rule: 'MAY_DIFFER', why: '' },
 ]
-const party = (kind: 'file' | 'db', text: string): Party => ({ kind, node: node(text) })
+const party = (kind: 'file' | 'db', text: string): ComparedParty => ({ kind, node: node(text) })
 const terms = { rules: RULES, sides: 'baseline-candidate' } as const
-const findings = (left: Party, right: Party) =>
-  judge(left, right, terms).divergences.map((one) => [one.class, one.pointer, one.left, one.right])
+const findings = (left: ComparedParty, right: ComparedParty) =>
+  compareParties(left, right, terms).divergences.map((one) => [
+    one.class,
+    one.pointer,
+    one.left,
+    one.right,
+  ])
 
 describe('judge', () => {
   test.each([
@@ -76,7 +86,11 @@ describe('judge', () => {
   })
 
   test('each divergence names its sides and its rule; fields are counted', () => {
-    const found = judge(party('file', '{"a":1,"b":2}'), party('file', '{"a":1,"b":3}'), terms)
+    const found = compareParties(
+      party('file', '{"a":1,"b":2}'),
+      party('file', '{"a":1,"b":3}'),
+      terms,
+    )
     expect(found).toMatchObject({
       fields: 2,
       divergences: [{ sides: 'baseline-candidate', rule: 'MUST_MATCH', pointer: '/b' }],
@@ -113,41 +127,43 @@ describe('judge', () => {
     ['nothing that differs', '{"reason_chain":[1]}', '{"reason_chain":[1]}', null],
     ['no envelope at all', '"x"', 'null', null],
   ])('where the chains part: %s', (_situation, left, right, chain) => {
-    expect(judge(party('db', left), party('db', right), terms).chain).toEqual(chain)
+    expect(compareParties(party('db', left), party('db', right), terms).chain).toEqual(chain)
   })
 })
 
 describe('an answer that is no decision', () => {
-  const refused: Answer = { status: 'refused', code: 'token_expired', http: 401 }
+  const refused: SideAnswer = { status: 'refused', code: 'token_expired', http: 401 }
 
   test('a refusal and a decision differ', () => {
-    const decided = answerNode({ status: 'decided', text: '{"decision":"deny"}' })
-    const left = { node: answerNode(refused), kind: 'db' } as const
-    expect(judge(left, { node: decided, kind: 'db' }, terms).divergences.length).toBeGreaterThan(0)
+    const decided = answerToNode({ status: 'decided', text: '{"decision":"deny"}' })
+    const left = { node: answerToNode(refused), kind: 'db' } as const
+    expect(
+      compareParties(left, { node: decided, kind: 'db' }, terms).divergences.length,
+    ).toBeGreaterThan(0)
   })
 
   test.each([
     ['in its code', { status: 'refused', code: 'token_malformed', http: 401 }],
     ['in its status', { status: 'refused', code: 'token_expired', http: 403 }],
   ] as const)('two refusals differ %s', (_situation, other) => {
-    const [a, b] = [answerNode(refused), answerNode(other)]
+    const [a, b] = [answerToNode(refused), answerToNode(other)]
     expect(findings({ node: a, kind: 'db' }, { node: b, kind: 'db' })).toHaveLength(1)
   })
 
   test('two refusals alike are alike, whatever the kinds of the sides', () => {
-    const same = answerNode(refused)
+    const same = answerToNode(refused)
     expect(findings({ node: same, kind: 'db' }, { node: same, kind: 'db' })).toEqual([])
     // A refusal has no envelope, so it has no backing state that could differ.
     expect(findings({ node: same, kind: 'file' }, { node: same, kind: 'db' })).toEqual([])
   })
 
   test('a text that is not JSON is kept as the text it is, and equals no decision', () => {
-    const garbage = answerNode({ status: 'decided', text: '{"decision":' })
+    const garbage = answerToNode({ status: 'decided', text: '{"decision":' })
     expect(garbage).toBe('{"decision":')
     expect(findings({ node: garbage, kind: 'db' }, party('db', '{}'))).toHaveLength(1)
   })
 
   test('a decision is read without loss', () => {
-    expect(answerNode({ status: 'decided', text: '[1.0]' })).toEqual([{ lexeme: '1.0' }])
+    expect(answerToNode({ status: 'decided', text: '[1.0]' })).toEqual([{ lexeme: '1.0' }])
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { nodeText } from '../../../src/core/parity/node-text.ts'
+import { serializeNode } from '../../../src/core/parity/node-text.ts'
 import { node } from '../builders.ts'
 
 describe('nodeText', () => {
@@ -9,6 +9,6 @@ describe('nodeText', () => {
     ['a number as it was written', '[1.0,-0,1E+2,9007199254740993]'],
     ['members in their order, repeated ones too', '{"b":1,"a":[],"b":{}}'],
   ])('%s', (_situation, text) => {
-    expect(nodeText(node(text))).toBe(text)
+    expect(serializeNode(node(text))).toBe(text)
   })
 })

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { VectorVerdict } from '../../../src/core/parity/judge-vector.ts'
 import { parityControls, parityVerdict } from '../../../src/core/parity/pass-rule.ts'
-import { type Judged, summarise } from '../../../src/core/parity/summarise.ts'
-import { Tally } from '../../../src/core/parity/running-summary.ts'
+import { type JudgedCase, summarizeCases } from '../../../src/core/parity/summarise.ts'
+import { RunningSummary } from '../../../src/core/parity/running-summary.ts'
 
 const pass: VectorVerdict = {
   status: 'pass',
@@ -28,7 +28,7 @@ const KINDS: readonly VectorVerdict[] = [
   { ...pass, status: 'unanswered', fields: none },
   { ...pass, fields: none },
 ]
-const judgedAs = (verdict: VectorVerdict, at: number): Judged & { verdict: VectorVerdict } => {
+const judgedAs = (verdict: VectorVerdict, at: number): JudgedCase & { verdict: VectorVerdict } => {
   const id = `line ${at + 1}`
   return { id, group: id, title: id, state: verdict.status, detail: null, verdict }
 }
@@ -45,10 +45,10 @@ describe('one rule for runs that are held whole and runs that are too large for 
     expect(triples).toHaveLength(125)
     for (const verdicts of triples) {
       const judged = verdicts.map(judgedAs)
-      const tally = new Tally(10)
+      const tally = new RunningSummary(10)
       judged.forEach((one) => tally.add({ ...one, decided: one.state !== 'unanswered' }))
       const running = tally.summary({ expected, comparer })
-      const whole = summarise(judged, expected, comparer)
+      const whole = summarizeCases(judged, expected, comparer)
       expect([running.verdict, running.controls]).toEqual([whole.verdict, whole.controls])
     }
   })

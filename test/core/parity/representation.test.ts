@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { compareJson } from '../../../src/core/parity/compare.ts'
-import { fieldDifferences } from '../../../src/core/parity/field-differences.ts'
+import { classifyDifferences } from '../../../src/core/parity/field-differences.ts'
 import { REPRESENTATIONS } from '../../../src/core/parity/representation.ts'
 import { node } from '../builders.ts'
 
@@ -58,7 +58,7 @@ describe('what a difference of stored rows comes from', () => {
       [node(left), node(right)],
       [node(right), node(left)],
     ] as const) {
-      const found = fieldDifferences(a, b, compareJson(a, b).differences)
+      const found = classifyDifferences(a, b, compareJson(a, b).differences)
       expect(found.map((one) => [one.pointer, one.representation])).toStrictEqual([[pointer, code]])
     }
   })
@@ -71,8 +71,8 @@ describe('what a difference of stored rows comes from', () => {
   test('a difference below a place that one side has not at all is told at its own place', () => {
     const [a, b] = [node('{"a":{"b":1}}'), node('{"a":2}')]
     const difference = { pointer: '/a/b', left: node('1'), right: undefined }
-    expect(fieldDifferences(a, b, [difference])[0]?.pointer).toBe('/a/b')
-    expect(fieldDifferences(a, b, [{ ...difference, pointer: '/a/b/c' }])[0]?.pointer).toBe(
+    expect(classifyDifferences(a, b, [difference])[0]?.pointer).toBe('/a/b')
+    expect(classifyDifferences(a, b, [{ ...difference, pointer: '/a/b/c' }])[0]?.pointer).toBe(
       '/a/b/c',
     )
   })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { VectorVerdict } from '../../../src/core/parity/judge-vector.ts'
-import { Tally } from '../../../src/core/parity/running-summary.ts'
+import { RunningSummary } from '../../../src/core/parity/running-summary.ts'
 
 const divergence = {
   sides: 'baseline-candidate',
@@ -44,7 +44,7 @@ function counted(
   } = {},
 ) {
   const { expected = verdicts.length, most = 10, comparer = SOUND, decided = true } = more
-  const tally = new Tally(most)
+  const tally = new RunningSummary(most)
   verdicts.forEach((verdict, at) => {
     const id = `line ${at + 1}`
     tally.add({

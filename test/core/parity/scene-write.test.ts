@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { Approval } from '../../../src/core/evaluate/approvals.ts'
-import { nodeText } from '../../../src/core/parity/node-text.ts'
+import { serializeNode } from '../../../src/core/parity/node-text.ts'
 import type { SceneWrite } from '../../../src/core/parity/scene.ts'
-import { outcomeNode, storedNode, writeRequest } from '../../../src/core/parity/scene-write.ts'
+import {
+  outcomeToNode,
+  storedToNode,
+  buildWriteRequest,
+} from '../../../src/core/parity/scene-write.ts'
 import type { CanonicalJson } from '../../../src/core/json/canonical.ts'
 import type { Instant } from '../../../src/core/rows/instant.ts'
 import type { AnyRow, TenantOverrideRow } from '../../../src/core/rows/rows.ts'
@@ -54,20 +58,20 @@ describe('the request of a write', () => {
     ['stale', 'a tombstone', tombstone, 4],
     ['stale', 'nothing', null, 1],
   ])('expected %s over %s', (expected, _what, standing, revision) => {
-    expect(writeRequest(write({ expected }), given, standing).expected).toBe(revision)
+    expect(buildWriteRequest(write({ expected }), given, standing).expected).toBe(revision)
   })
 
   test('keeps the body as it was written', () => {
-    const { body } = writeRequest(write({}), given, null)
+    const { body } = buildWriteRequest(write({}), given, null)
     expect(body).toEqual({ members: [['value', { lexeme: '1.0' }]] })
-    expect(writeRequest(write({ action: 'delete', body: null }), given, null).body).toBeNull()
+    expect(buildWriteRequest(write({ action: 'delete', body: null }), given, null).body).toBeNull()
   })
 
   test('has what Admin says of the approval for this flag, tenant and user', () => {
     const { approval_ref, tenant_id, user_id } = known
     const approval = { approval_ref, tenant_id, user_id }
     const asked = (more: object, flag_key = 'ff.a') =>
-      writeRequest(write({ approval, key: { ...key, flag_key } }), { ...given, ...more }, null)
+      buildWriteRequest(write({ approval, key: { ...key, flag_key } }), { ...given, ...more }, null)
         .approval?.answer.status
     expect([asked({}), asked({}, 'ff.b'), asked({ admin: 'unreachable' })]).toEqual([
       'known',
@@ -79,26 +83,26 @@ describe('the request of a write', () => {
 
 describe('what came of a write, as JSON', () => {
   test.each([
-    ['a row', outcomeNode({ ok: true, row: live }), /^\{"row":\{.*"value":1\}\}$/],
+    ['a row', outcomeToNode({ ok: true, row: live }), /^\{"row":\{.*"value":1\}\}$/],
     [
       'problems',
-      outcomeNode({ ok: false, problems: [{ code: 'type_wrong', pointer: '/value' }] }),
+      outcomeToNode({ ok: false, problems: [{ code: 'type_wrong', pointer: '/value' }] }),
       /^\{"problems":\[\{"code":"type_wrong","pointer":"\/value"\}\]\}$/,
     ],
-    ['a failure', outcomeNode({ failed: 'row_refused' }), /^\{"failed":"row_refused"\}$/],
-    ['no row', storedNode(null), /^null$/],
-    ['a row that fits', storedNode({ row: live }), /"revision":4/],
+    ['a failure', outcomeToNode({ failed: 'row_refused' }), /^\{"failed":"row_refused"\}$/],
+    ['no row', storedToNode(null), /^null$/],
+    ['a row that fits', storedToNode({ row: live }), /"revision":4/],
     [
       'one that does not',
-      storedNode({ broken: [{ code: 'type_wrong', pointer: '' }] }),
+      storedToNode({ broken: [{ code: 'type_wrong', pointer: '' }] }),
       /^\{"broken":\[\{"code":"type_wrong"/,
     ],
     [
       'one that is no JSON',
-      storedNode({ row: { ...live, value: 'no' as CanonicalJson } }),
+      storedToNode({ row: { ...live, value: 'no' as CanonicalJson } }),
       /^"\{.*no.*\}"$/,
     ],
   ])('%s', (_what, node, text) => {
-    expect(nodeText(node)).toMatch(text)
+    expect(serializeNode(node)).toMatch(text)
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Divergence } from '../../../src/core/parity/judge.ts'
 import type { VectorVerdict } from '../../../src/core/parity/judge-vector.ts'
-import { type Judged, summarise } from '../../../src/core/parity/summarise.ts'
+import { type JudgedCase, summarizeCases } from '../../../src/core/parity/summarise.ts'
 
 const PASS: VectorVerdict = {
   status: 'pass',
@@ -36,7 +36,7 @@ const noisy = (side: 'baseline' | 'candidate'): VectorVerdict => ({
   noise: [{ side, divergence: { ...divergence, sides: 'control' } }],
 })
 const ALLOWED: VectorVerdict = { ...PASS, fields: { ...PASS.fields, allowed: 2 } }
-const detail = (reproduce: string): NonNullable<Judged['detail']> => ({
+const detail = (reproduce: string): NonNullable<JudgedCase['detail']> => ({
   chains: [],
   rows: {
     baseline: { flag: null, tenant: null, user: null },
@@ -44,7 +44,11 @@ const detail = (reproduce: string): NonNullable<Judged['detail']> => ({
   },
   reproduce,
 })
-const one = (id: string, verdict: VectorVerdict | null, more: Partial<Judged> = {}): Judged => ({
+const one = (
+  id: string,
+  verdict: VectorVerdict | null,
+  more: Partial<JudgedCase> = {},
+): JudgedCase => ({
   id,
   group: id,
   title: `title of ${id}`,
@@ -90,7 +94,7 @@ describe('the verdict', () => {
     ],
     ['the comparer was not tried', [one('a', PASS)], 1, { faults: [], pairs: 0 }, 'inconclusive'],
   ])('%s', (_situation, judged, expected, comparer, verdict) => {
-    expect(summarise(judged, expected, comparer).verdict).toBe(verdict)
+    expect(summarizeCases(judged, expected, comparer).verdict).toBe(verdict)
   })
 })
 
@@ -100,14 +104,14 @@ describe('the controls', () => {
     ['the baseline is noisy', [one('a', noisy('baseline'))], [true, false, true]],
     ['the candidate is noisy', [one('a', PASS), one('b', noisy('candidate'))], [true, true, false]],
   ])('%s', (_situation, judged, held) => {
-    const { controls } = summarise(judged, judged.length, SOUND)
+    const { controls } = summarizeCases(judged, judged.length, SOUND)
     expect(controls.map(({ id }) => id)).toEqual(['comparer', 'a_a_baseline', 'a_a_candidate'])
     expect(controls.map((control) => control.held)).toEqual(held)
   })
 
   test('each says on how much it rests', () => {
     const judged = [one('a', PASS), one('b', UNANSWERED), one('c', null)]
-    const { controls } = summarise(judged, 3, { faults: ['x'], pairs: 25 })
+    const { controls } = summarizeCases(judged, 3, { faults: ['x'], pairs: 25 })
     expect(controls.map(({ compared }) => compared)).toEqual([25, 1, 1])
     expect(controls[0]?.held).toBe(false)
   })
@@ -123,7 +127,7 @@ describe('what is counted', () => {
       one('e', null, { state: 'never_reached' }),
       one('f', ALLOWED),
     ]
-    expect(summarise(judged, 7, SOUND).counts).toEqual({
+    expect(summarizeCases(judged, 7, SOUND).counts).toEqual({
       expected: 7,
       compared: 3,
       allowed: 1,
@@ -136,7 +140,7 @@ describe('what is counted', () => {
 
   test('a cell is one, however many cases it has', () => {
     const judged = ['a1', 'a2', 'a3'].map((id) => one(id, PASS, { group: 'a' }))
-    expect(summarise(judged, 1, SOUND)).toMatchObject({
+    expect(summarizeCases(judged, 1, SOUND)).toMatchObject({
       verdict: 'pass',
       counts: { compared: 1, cases: 3, fields: { compared: 30 } },
     })
@@ -144,7 +148,7 @@ describe('what is counted', () => {
 
   test('a cell with something allowed is one too', () => {
     const judged = ['a1', 'a2'].map((id) => one(id, ALLOWED, { group: 'a' }))
-    expect(summarise(judged, 1, SOUND).counts).toMatchObject({ compared: 1, allowed: 1 })
+    expect(summarizeCases(judged, 1, SOUND).counts).toMatchObject({ compared: 1, allowed: 1 })
   })
 })
 
@@ -159,9 +163,9 @@ describe('the items', () => {
       one(`a${at}`, verdict, { group: 'a', title: `t${at}` }),
     )
     for (const order of [judged, judged.toReversed()]) {
-      expect(summarise(order, 1, SOUND).items).toMatchObject([{ id: 'a', state }])
+      expect(summarizeCases(order, 1, SOUND).items).toMatchObject([{ id: 'a', state }])
     }
-    expect(summarise(judged, 1, SOUND).items[0]?.title).toBe('t0')
+    expect(summarizeCases(judged, 1, SOUND).items[0]?.title).toBe('t0')
   })
 
   test('a case never reached is worse than one skipped', () => {
@@ -169,7 +173,7 @@ describe('the items', () => {
       ...each,
       group: 'a',
     }))
-    expect(summarise(judged, 1, SOUND).items[0]?.state).toBe('never_reached')
+    expect(summarizeCases(judged, 1, SOUND).items[0]?.state).toBe('never_reached')
   })
 
   test('the detail is that of the first case in the worst state', () => {
@@ -179,7 +183,7 @@ describe('the items', () => {
       one('a3', FAIL, { group: 'a', detail: detail('second') }),
       one('b', PASS),
     ]
-    const { items } = summarise(judged, 2, SOUND)
+    const { items } = summarizeCases(judged, 2, SOUND)
     expect(items.map((item) => item.detail?.reproduce ?? null)).toEqual(['first', null])
   })
 })
@@ -193,7 +197,7 @@ describe('the findings', () => {
     ]
     const nowhere = { pointer: null, rule: null, right: null }
     const there = { subject: 'c', pointer: '/value', rule: 'MUST_MATCH', left: '1', right: null }
-    expect(summarise(judged, 3, { faults: ['x'], pairs: 1 }).findings).toEqual([
+    expect(summarizeCases(judged, 3, { faults: ['x'], pairs: 1 }).findings).toEqual([
       { code: 'comparer_fault', subject: 'x', sides: null, left: null, ...nowhere },
       {
         code: 'unanswered',

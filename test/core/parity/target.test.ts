@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
-  inDatabase,
+  withDatabaseName,
   isLoopback,
   isSameService,
   parseTarget,
@@ -131,7 +131,7 @@ test.each([
 ])('another database of the server of %s', (from, url, name) => {
   const parsed = parseTarget(from, {})
   const spec = parsed.ok && parsed.spec.kind === 'postgres' ? parsed.spec : null
-  expect(spec && inDatabase(spec, 'two')).toEqual({ kind: 'postgres', url, name })
+  expect(spec && withDatabaseName(spec, 'two')).toEqual({ kind: 'postgres', url, name })
 })
 
 test.each([

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { CanonicalJson } from '../../../src/core/json/canonical.ts'
-import { crowded } from '../../../src/core/parity/unrelated-rows.ts'
-import { Ledger } from '../../../src/core/parity/ledger.ts'
+import { withUnrelatedRows } from '../../../src/core/parity/unrelated-rows.ts'
+import { WrittenRows } from '../../../src/core/parity/ledger.ts'
 import type { Scene, SceneWrite } from '../../../src/core/parity/scene.ts'
-import type { State } from '../../../src/core/rows/rows.ts'
+import type { RowsByTable } from '../../../src/core/rows/rows.ts'
 import { flagRow as flag, tenantRow } from '../builders.ts'
 
-const state: State = {
+const state: RowsByTable = {
   flag_registry: [flag({ flag_key: 'ff.a' }), flag({ flag_key: 'ff.b' })],
   tenant_override: [tenantRow({ flag_key: 'ff.a' })],
   user_override: [],
@@ -27,7 +27,7 @@ const scene = (steps: Scene['steps']): Scene => ({
 
 describe('a crowd', () => {
   test('keeps every row, and adds those of strangers to each flag', () => {
-    const { flag_registry, tenant_override, user_override } = crowded(
+    const { flag_registry, tenant_override, user_override } = withUnrelatedRows(
       scene([{ ask: { ...ask, flag_key: 'ff.a' } }]),
     )
     expect(flag_registry.map(({ flag_key }) => flag_key)).toEqual(['ff.b', 'ff.a', 'ff.stranger'])
@@ -37,21 +37,21 @@ describe('a crowd', () => {
   })
 
   test('gives strangers no override of a flag that is written: its type could not change', () => {
-    const { user_override } = crowded(scene([{ write: write('ff.a') }]))
+    const { user_override } = withUnrelatedRows(scene([{ write: write('ff.a') }]))
     expect(user_override.map(({ flag_key }) => flag_key)).toEqual(['ff.b'])
   })
 
   test('around nobody is empty', () => {
     const empty = { flag_registry: [], tenant_override: [], user_override: [] }
     expect(
-      crowded({ given: { state: empty, approvals: [], admin: 'reachable' }, steps: [] }),
+      withUnrelatedRows({ given: { state: empty, approvals: [], admin: 'reachable' }, steps: [] }),
     ).toEqual(empty)
   })
 })
 
 describe('a ledger', () => {
   test('has the last row of each key, and the others as they were', () => {
-    const ledger = new Ledger(state)
+    const ledger = new WrittenRows(state)
     const [row] = state.tenant_override
     if (row === undefined) throw new Error('there is no row')
     const after = { ...row, value: 'false' as CanonicalJson, revision: row.revision + 1 }

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { readJson } from '../../../src/core/json/read.ts'
-import { type HazardCode, HAZARDS, hazardsOf } from '../../../src/core/preflight/hazards.ts'
+import { parseLosslessJson } from '../../../src/core/json/read.ts'
+import { type HazardCode, HAZARDS, findHazards } from '../../../src/core/preflight/hazards.ts'
 
 function found(text: string): readonly (readonly [HazardCode, string])[] {
-  const read = readJson(text)
+  const read = parseLosslessJson(text)
   if (!read.ok) throw new Error(`the text is no JSON: ${read.code}`)
-  return hazardsOf(read.node).map(({ code, pointer }) => [code, pointer] as const)
+  return findHazards(read.node).map(({ code, pointer }) => [code, pointer] as const)
 }
 const nested = (levels: number): string => `${'['.repeat(levels)}1${']'.repeat(levels)}`
 
@@ -102,8 +102,8 @@ describe('hazardsOf', () => {
   })
 
   test('shows what stands there, cut where it is long', () => {
-    const read = readJson(`["${'x'.repeat(70)}\\u0000"]`)
-    expect(read.ok && hazardsOf(read.node)[0]?.shown).toBe(`${'x'.repeat(60)}...`)
+    const read = parseLosslessJson(`["${'x'.repeat(70)}\\u0000"]`)
+    expect(read.ok && findHazards(read.node)[0]?.shown).toBe(`${'x'.repeat(60)}...`)
   })
 
   test('each is either refused or changed, and says how', () => {

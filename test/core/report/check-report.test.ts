@@ -1,10 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import type { ExitName } from '../../../src/core/exit.ts'
-import { type Checked, checkReport, passed } from '../../../src/core/report/check-report.ts'
+import {
+  type CheckResult,
+  buildCheckReport,
+  passResult,
+} from '../../../src/core/report/check-report.ts'
 import type { CheckReport } from '../../../src/core/report/types.ts'
 
-const item = (state: Checked['state']): Checked => ({ ...passed(state, 'an item'), state })
-type Row = readonly [what: string, readonly Checked['state'][], readonly ExitName[], ...End]
+const item = (state: CheckResult['state']): CheckResult => ({
+  ...passResult(state, 'an item'),
+  state,
+})
+type Row = readonly [what: string, readonly CheckResult['state'][], readonly ExitName[], ...End]
 type End = readonly [ExitName, CheckReport['verdict'], number]
 const ROWS: readonly Row[] = [
   ['items that all pass', ['pass', 'pass'], [], 'ok', 'pass', 0],
@@ -22,11 +29,11 @@ const ROWS: readonly Row[] = [
 
 describe('the end of a check', () => {
   test.each(ROWS)('%s', (_what, states, exits, exitName, verdict, exitCode) => {
-    const report = checkReport('doctor', states.map(item), { exits })
+    const report = buildCheckReport('doctor', states.map(item), { exits })
     expect(report).toMatchObject({ exitName, verdict, exitCode })
   })
   test('counts as measured what passed or failed', () => {
-    const report = checkReport(
+    const report = buildCheckReport(
       'doctor',
       (['pass', 'fail', 'pending', 'inconclusive'] as const).map(item),
     )
@@ -36,7 +43,7 @@ describe('the end of a check', () => {
     const finding = { code: 'broken', pointer: null, detail: 'a' }
     const more = { seen_by: null, findings: [finding, { ...finding, detail: 'b' }] }
     const timing = { started_at: '', duration_ms: 1, ms: {} }
-    const report = checkReport('doctor', [{ ...item('fail'), ...more }], {
+    const report = buildCheckReport('doctor', [{ ...item('fail'), ...more }], {
       sql: ['select 1'],
       counterexample: {},
       timing,

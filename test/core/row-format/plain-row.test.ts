@@ -1,24 +1,24 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { canonicalise } from '../../../src/core/json/canonical.ts'
+import { canonicalize } from '../../../src/core/json/canonical.ts'
 import { isCanonicalText } from '../../../src/core/json/canonical-text.ts'
-import { readJson } from '../../../src/core/json/read.ts'
-import { importRow } from '../../../src/core/row-format/column-texts.ts'
-import { plainRow } from '../../../src/core/row-format/plain-row.ts'
+import { parseLosslessJson } from '../../../src/core/json/read.ts'
+import { parseImportRow } from '../../../src/core/row-format/column-texts.ts'
+import { parsePlainRow } from '../../../src/core/row-format/plain-row.ts'
 import {
-  compareLines,
-  keyOfLine,
-  readLine,
-  rowLine,
+  compareRowLines,
+  readLineKey,
+  parseRowLine,
+  formatRowLine,
 } from '../../../src/core/row-format/row-line.ts'
 import { decodeRow } from '../../../src/core/rows/decode-row.ts'
-import { rowText } from '../../../src/core/rows/row-text.ts'
-import { keyOf, type Table } from '../../../src/core/rows/rows.ts'
+import { serializeRow } from '../../../src/core/rows/row-text.ts'
+import { getRowKey, type TableName } from '../../../src/core/rows/rows.ts'
 import { flagRow, instant, json, tenantRow, userRow } from '../builders.ts'
 import { examples } from '../../support/scale.ts'
 
-const line = (table: Table, row: Parameters<typeof rowText>[0]): string =>
-  rowLine(table, rowText(row))
+const line = (table: TableName, row: Parameters<typeof serializeRow>[0]): string =>
+  formatRowLine(table, serializeRow(row))
 const tenant = (more: object = {}): string =>
   line('tenant_override', tenantRow({ ...more } as Parameters<typeof tenantRow>[0]))
 
@@ -36,18 +36,18 @@ describe('a line that is plainly in form', () => {
     ['every optional member', full],
   ])('%s', (_, more) => {
     const text = tenant(more)
-    const row = plainRow('tenant_override', text)
-    expect(row?.key).toStrictEqual(keyOf(tenantRow(more as Parameters<typeof tenantRow>[0])))
-    expect(importRow('tenant_override', text).ok).toBe(true)
+    const row = parsePlainRow('tenant_override', text)
+    expect(row?.key).toStrictEqual(getRowKey(tenantRow(more as Parameters<typeof tenantRow>[0])))
+    expect(parseImportRow('tenant_override', text).ok).toBe(true)
   })
 
   test('a user override and a tombstone', () => {
     const { value: _, ...bare } = userRow()
     const gone = { ...bare, deleted_at: bare.updated_at }
-    expect(plainRow('user_override', line('user_override', userRow()))).not.toBeNull()
+    expect(parsePlainRow('user_override', line('user_override', userRow()))).not.toBeNull()
     const text = line('user_override', gone)
-    expect(plainRow('user_override', text)?.members['value']).toBeUndefined()
-    const read = importRow('user_override', text)
+    expect(parsePlainRow('user_override', text)?.members['value']).toBeUndefined()
+    const read = parseImportRow('user_override', text)
     expect(read.ok && read.row.values).toStrictEqual([null])
   })
 
@@ -79,7 +79,7 @@ describe('a line that is plainly in form', () => {
     ],
     ['a line that is very long', tenant({ value: `"${'a'.repeat(9000)}"` }), 'tenant_override'],
   ] as const)('is not: %s', (_, text, table) => {
-    expect(plainRow(table, text)).toBeNull()
+    expect(parsePlainRow(table, text)).toBeNull()
   })
 
   test('is a row of page 1, whatever it is made of', () => {
@@ -128,9 +128,9 @@ describe('a line that is plainly in form', () => {
     fc.assert(
       fc.property(made, (more) => {
         const text = tenant(more)
-        if (plainRow('tenant_override', text) === null) return
+        if (parsePlainRow('tenant_override', text) === null) return
         plain += 1
-        const read = readLine(text)
+        const read = parseRowLine(text)
         expect(decodeRow('tenant_override', read?.node ?? null, 'stored').broken).toBeUndefined()
       }),
       examples(2_000),
@@ -144,8 +144,8 @@ describe('canonical text', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), fc.boolean(), (value, sorted) => {
         const text = JSON.stringify({ a: value })
-        const read = readJson(text)
-        const form = read.ok ? canonicalise(read.node, { at: '', origin: 'stored' }) : null
+        const read = parseLosslessJson(text)
+        const form = read.ok ? canonicalize(read.node, { at: '', origin: 'stored' }) : null
         const candidate = sorted && form?.ok === true ? form.text : text
         if (isCanonicalText(candidate)) expect(form).toStrictEqual({ ok: true, text: candidate })
       }),
@@ -167,12 +167,16 @@ describe('canonical text', () => {
 })
 
 describe('the order of lines', () => {
-  const at = (scope_id: string | null, flag_key = 'ff.a', table: Table = 'tenant_override') => ({
+  const at = (
+    scope_id: string | null,
+    flag_key = 'ff.a',
+    table: TableName = 'tenant_override',
+  ) => ({
     table,
     key: { scope_id, flag_key },
   })
   test('is that of bytes: a half width mark comes before an emoji', () => {
-    const order = (a: string, b: string): number => Math.sign(compareLines(at(a), at(b)))
+    const order = (a: string, b: string): number => Math.sign(compareRowLines(at(a), at(b)))
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (a, b) => {
         expect(order(a, b)).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)))
@@ -182,29 +186,29 @@ describe('the order of lines', () => {
     expect(order('a', 'ab')).toBe(-1)
   })
   test('goes by table, then scope, then flag', () => {
-    expect(compareLines(at(null, 'ff.z', 'flag_registry'), at('a'))).toBeLessThan(0)
+    expect(compareRowLines(at(null, 'ff.z', 'flag_registry'), at('a'))).toBeLessThan(0)
     const flag = (key: string) => at(null, key, 'flag_registry')
-    expect(compareLines(flag('ff.b'), flag('ff.a'))).toBeGreaterThan(0)
-    expect(compareLines(at('a', 'ff.b'), at('b', 'ff.a'))).toBeLessThan(0)
-    expect(compareLines(at('a', 'ff.b'), at('a', 'ff.a'))).toBeGreaterThan(0)
+    expect(compareRowLines(flag('ff.b'), flag('ff.a'))).toBeGreaterThan(0)
+    expect(compareRowLines(at('a', 'ff.b'), at('b', 'ff.a'))).toBeLessThan(0)
+    expect(compareRowLines(at('a', 'ff.b'), at('a', 'ff.a'))).toBeGreaterThan(0)
   })
 })
 
 describe('a line by its key alone', () => {
   test.each([
-    ['is read the short way where it is plain', tenant(), keyOf(tenantRow())],
+    ['is read the short way where it is plain', tenant(), getRowKey(tenantRow())],
     [
       'is read the long way where it is not plain',
-      rowLine('tenant_override', '{"flag_key":"x","tenant_id":"y"}'),
+      formatRowLine('tenant_override', '{"flag_key":"x","tenant_id":"y"}'),
       { scope_id: 'y', flag_key: 'x' },
     ],
     [
       'a flag has no scope',
-      rowLine('flag_registry', '{"flag_key":"x"}'),
+      formatRowLine('flag_registry', '{"flag_key":"x"}'),
       { scope_id: null, flag_key: 'x' },
     ],
   ])('%s', (_, text, key) => {
-    expect(keyOfLine('tenant_override', text)?.key).toStrictEqual(key)
+    expect(readLineKey('tenant_override', text)?.key).toStrictEqual(key)
   })
   test.each([
     ['no JSON', '{'],
@@ -218,15 +222,15 @@ describe('a line by its key alone', () => {
     ['a text', '"x"'],
     ['null', 'null'],
   ])('%s is no row', (_, text) => {
-    expect(keyOfLine('user_override', text)).toBeNull()
-    expect(importRow('user_override', text)).toMatchObject({ ok: false })
+    expect(readLineKey('user_override', text)).toBeNull()
+    expect(parseImportRow('user_override', text)).toMatchObject({ ok: false })
   })
 })
 
 describe('a row on its way into a database', () => {
   test('has a text for each column, the long way and the short', () => {
     const row = tenantRow({ value: json('"a\\"b"'), note: 'x\ty' })
-    const read = importRow('tenant_override', line('tenant_override', row))
+    const read = parseImportRow('tenant_override', line('tenant_override', row))
     expect(read.ok && read.row.texts.slice(0, 5)).toStrictEqual([
       row.tenant_id,
       row.flag_key,
@@ -234,17 +238,17 @@ describe('a row on its way into a database', () => {
       null,
       'x\ty',
     ])
-    const flag = importRow('flag_registry', line('flag_registry', flagRow()))
+    const flag = parseImportRow('flag_registry', line('flag_registry', flagRow()))
     expect(flag.ok && flag.row.values).toHaveLength(2)
-    expect(importRow('flag_registry', rowLine('flag_registry', '{"flag_key":"ff.a"}')).ok).toBe(
-      false,
-    )
+    expect(
+      parseImportRow('flag_registry', formatRowLine('flag_registry', '{"flag_key":"ff.a"}')).ok,
+    ).toBe(false)
   })
   test('a tombstone that is not plain has no value', () => {
     const { value: _, ...bare } = tenantRow()
     const gone = { ...bare, note: undefined, deleted_at: bare.updated_at, revision: 2 ** 52 }
     const { note: __, ...row } = gone
-    const read = importRow('tenant_override', line('tenant_override', row))
+    const read = parseImportRow('tenant_override', line('tenant_override', row))
     expect(read.ok && read.row.values).toStrictEqual([null])
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { decodeRow } from '../../../src/core/rows/decode-row.ts'
 import { MAX_TEXT_BYTES, MAX_VALUE_BYTES, MAX_VALUE_DEPTH } from '../../../src/core/rows/grammar.ts'
-import type { Table } from '../../../src/core/rows/rows.ts'
+import type { TableName } from '../../../src/core/rows/rows.ts'
 import { json, node } from '../builders.ts'
 
 const FLAG = {
@@ -27,20 +27,20 @@ const OVERRIDE = {
   created_at: '2026-01-15T09:00:00.000Z',
   updated_at: '2026-01-15T09:00:00.000Z',
 }
-const BASE: Readonly<Record<Table, object>> = {
+const BASE: Readonly<Record<TableName, object>> = {
   flag_registry: FLAG,
   tenant_override: { tenant_id: 'T-1', ...OVERRIDE },
   user_override: { user_id: 'U1', ...OVERRIDE },
 }
 /** A row as text: the base, members changed by JSON texts, undefined leaving one out. */
-function rowOf(table: Table, changes: Readonly<Record<string, string | undefined>>): string {
+function rowOf(table: TableName, changes: Readonly<Record<string, string | undefined>>): string {
   const texts = Object.fromEntries(
     Object.entries(BASE[table]).map(([name, value]) => [name, JSON.stringify(value)]),
   )
   const members = Object.entries({ ...texts, ...changes }).filter(([, text]) => text !== undefined)
   return `{${members.map(([name, text]) => `${JSON.stringify(name)}:${text}`).join(',')}}`
 }
-const decode = (table: Table, changes: Readonly<Record<string, string | undefined>>) =>
+const decode = (table: TableName, changes: Readonly<Record<string, string | undefined>>) =>
   decodeRow(table, node(rowOf(table, changes)))
 
 describe('a row that fits', () => {

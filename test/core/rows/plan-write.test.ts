@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { ApprovalAnswer } from '../../../src/core/evaluate/types.ts'
 import { decodeRow } from '../../../src/core/rows/decode-row.ts'
-import { planWrite, type Standing, type WritePlan } from '../../../src/core/rows/plan-write.ts'
+import { planWrite, type ExistingRows, type WritePlan } from '../../../src/core/rows/plan-write.ts'
 import type { WriteRequest } from '../../../src/core/rows/write-request.ts'
-import { rowText } from '../../../src/core/rows/row-text.ts'
-import type { AnyRow, FlagRow, Stored, Table } from '../../../src/core/rows/rows.ts'
+import { serializeRow } from '../../../src/core/rows/row-text.ts'
+import type { AnyRow, FlagRow, RowOrBroken, TableName } from '../../../src/core/rows/rows.ts'
 import {
   broken,
   DAY,
@@ -57,7 +57,7 @@ const putUser = (body: string, more: Partial<WriteRequest> = {}): WriteRequest =
     body: node(body),
     ...more,
   })
-const remove = (table: Table, more: Partial<WriteRequest> = {}): WriteRequest =>
+const remove = (table: TableName, more: Partial<WriteRequest> = {}): WriteRequest =>
   request({
     table,
     action: 'delete',
@@ -72,13 +72,16 @@ const approved = (answer: ApprovalAnswer): Partial<WriteRequest> => ({
   approval: { approval_ref: REF, answer },
 })
 
-const NOTHING: Standing = { flag: null, row: null, has_overrides: false }
-const onFlag = (flag: FlagRow, has_overrides = false): Standing => ({
+const NOTHING: ExistingRows = { flag: null, row: null, has_overrides: false }
+const onFlag = (flag: FlagRow, has_overrides = false): ExistingRows => ({
   flag: fit(flag),
   row: fit(flag),
   has_overrides,
 })
-const onRow = (row: Stored<AnyRow> | null, flag: FlagRow | null = flagRow()): Standing => ({
+const onRow = (
+  row: RowOrBroken<AnyRow> | null,
+  flag: FlagRow | null = flagRow(),
+): ExistingRows => ({
   flag: flag === null ? null : fit(flag),
   row,
   has_overrides: row !== null,
@@ -448,7 +451,7 @@ test.each([
 })
 
 test('what a write leaves behind is a row that can be read again, one revision on', () => {
-  const plans: readonly (readonly [Table, WritePlan])[] = [
+  const plans: readonly (readonly [TableName, WritePlan])[] = [
     ['flag_registry', planWrite(putFlag({ default_value: '\u2028"' }), onFlag(flagRow()))],
     ['flag_registry', planWrite(remove('flag_registry'), onFlag(flagRow()))],
     ['user_override', planWrite(putUser('{"value":"v"}'), onRow(fit(userRow())))],
@@ -459,7 +462,7 @@ test('what a write leaves behind is a row that can be read again, one revision o
   expect(plans.length).toBeGreaterThan(0)
   for (const [table, plan] of plans) {
     const { before, after } = changeOf(plan)
-    expect(decodeRow(table, node(rowText(after)))).toEqual({ row: after })
+    expect(decodeRow(table, node(serializeRow(after)))).toEqual({ row: after })
     expect(after.revision).toBe((before?.revision ?? 0) + 1)
     expect([after.updated_at, after.flag_key]).toEqual([NOW, FLAG])
     expect(before === null || after.created_at === LONG_AGO || 'deleted_at' in before).toBe(true)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { decodeRow } from '../../../src/core/rows/decode-row.ts'
-import { rowText } from '../../../src/core/rows/row-text.ts'
+import { serializeRow } from '../../../src/core/rows/row-text.ts'
 import {
   flagRow,
   fromNow,
@@ -26,22 +26,25 @@ describe('rowText', () => {
     ],
     ['a tombstone', 'user_override', userTombstone()],
   ] as const)('%s is canonical JSON and reads back as the same row', (_situation, table, row) => {
-    const text = rowText(row)
+    const text = serializeRow(row)
     expect(json(text)).toBe(text)
     expect(decodeRow(table, node(text))).toEqual({ row })
   })
 
   test('values are written as JSON, not as a text that holds JSON', () => {
-    expect(JSON.parse(rowText(userRow({ value: json('{"on":true}') })))).toHaveProperty('value', {
-      on: true,
-    })
+    expect(JSON.parse(serializeRow(userRow({ value: json('{"on":true}') })))).toHaveProperty(
+      'value',
+      {
+        on: true,
+      },
+    )
   })
 
   test('a seal stands in place of each value, and of nothing else', () => {
     const seal = (value: string): string => JSON.stringify({ sealed: value.length })
     const open = { ...flagRow(), default_value: { sealed: 9 }, safe_value: { sealed: 6 } }
-    expect(JSON.parse(rowText(flagRow(), seal))).toEqual(open)
-    expect(JSON.parse(rowText(tenantRow(full), seal))).toEqual({
+    expect(JSON.parse(serializeRow(flagRow(), seal))).toEqual(open)
+    expect(JSON.parse(serializeRow(tenantRow(full), seal))).toEqual({
       ...tenantRow(full),
       value: { sealed: 8 },
     })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { keyOf, keyText, typeOfValue } from '../../../src/core/rows/rows.ts'
+import { getRowKey, formatRowKey, detectValueType } from '../../../src/core/rows/rows.ts'
 import { FLAG, flagRow, json, TENANT, tenantRow, USER, userRow } from '../builders.ts'
 
 describe('typeOfValue', () => {
@@ -16,7 +16,7 @@ describe('typeOfValue', () => {
     ['[]', null],
     ['[{}]', null],
   ])('%s is of type %s', (text, type) => {
-    expect(typeOfValue(json(text))).toBe(type)
+    expect(detectValueType(json(text))).toBe(type)
   })
 })
 
@@ -26,7 +26,7 @@ describe('the key of a row', () => {
     ['a tenant override', tenantRow(), { scope_id: TENANT, flag_key: FLAG }],
     ['a user override', userRow(), { scope_id: USER, flag_key: FLAG }],
   ])('%s', (_situation, row, key) => {
-    expect(keyOf(row)).toEqual(key)
+    expect(getRowKey(row)).toEqual(key)
   })
 
   test('two keys of the grammar have one text only where they are the same', () => {
@@ -38,8 +38,8 @@ describe('the key of a row', () => {
     fc.assert(
       fc.property(key, key, (a, b) => {
         const same = a.scope_id === b.scope_id && a.flag_key === b.flag_key
-        expect(keyText(a) === keyText(b)).toBe(same)
-        expect(keyText(a)).toBe(keyText({ ...a }))
+        expect(formatRowKey(a) === formatRowKey(b)).toBe(same)
+        expect(formatRowKey(a)).toBe(formatRowKey({ ...a }))
       }),
     )
   })

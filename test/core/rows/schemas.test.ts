@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { ENVIRONMENTS } from '../../../src/core/auth/types.ts'
 import {
   AUTH_MODES,
-  SCOPES,
+  OVERRIDE_SCOPES,
   SENSITIVE_PATHS,
   TTL_STATES,
 } from '../../../src/core/evaluate/types.ts'
@@ -12,13 +12,13 @@ import { APPROVAL_REFUSALS } from '../../../src/core/evaluate/sensitive-overlay.
 import { decodeRow, ROW_MEMBERS } from '../../../src/core/rows/decode-row.ts'
 import { isApprovalRef, isFlagKey, isScopeId } from '../../../src/core/rows/grammar.ts'
 import { parseInstant } from '../../../src/core/rows/instant.ts'
-import { rowText } from '../../../src/core/rows/row-text.ts'
+import { serializeRow } from '../../../src/core/rows/row-text.ts'
 import {
   type AnyRow,
   FLAG_STATES,
   REQUIRED_AUTH,
-  type Table,
-  TABLES,
+  type TableName,
+  TABLE_NAMES,
   VALUE_TYPES,
 } from '../../../src/core/rows/rows.ts'
 import {
@@ -34,7 +34,7 @@ import {
 } from '../builders.ts'
 import { examples } from '../../support/scale.ts'
 
-const SCHEMA_OF: Readonly<Record<Table, string>> = {
+const SCHEMA_OF: Readonly<Record<TableName, string>> = {
   flag_registry: 'flag-row',
   tenant_override: 'tenant-override-row',
   user_override: 'user-override-row',
@@ -54,7 +54,7 @@ const common = schemaOf('common') as {
 const schemas = contractSchemas()
 const defined = (name: string): ValidateFunction => schemas(`common.schema.json#/$defs/${name}`)
 
-describe.each(TABLES)('the schema of a row of %s', (table) => {
+describe.each(TABLE_NAMES)('the schema of a row of %s', (table) => {
   const schema = schemaOf(SCHEMA_OF[table]) as RowSchema
   const members = Object.entries(ROW_MEMBERS[table])
 
@@ -77,7 +77,7 @@ describe('the words of the schemas are the words of the core', () => {
     ['required_auth', REQUIRED_AUTH],
     ['flag_state', FLAG_STATES],
     ['auth_mode', AUTH_MODES],
-    ['scope', SCOPES],
+    ['scope', OVERRIDE_SCOPES],
     ['sensitive_path', SENSITIVE_PATHS],
     ['ttl_state', TTL_STATES],
     ['environment', ENVIRONMENTS],
@@ -176,7 +176,7 @@ describe('the form of a time', () => {
 
 describe('a row is held to the same by the schema and by the core', () => {
   const full = { approval_ref: REF, note: 'n', expires_at: fromNow(1) }
-  const ROWS: readonly (readonly [Table, AnyRow])[] = [
+  const ROWS: readonly (readonly [TableName, AnyRow])[] = [
     ['flag_registry', flagRow()],
     ['tenant_override', tenantRow()],
     ['tenant_override', tenantRow(full)],
@@ -206,7 +206,7 @@ describe('a row is held to the same by the schema and by the core', () => {
   ]
 
   test('every member of every row, changed in every way', () => {
-    const bases = ROWS.map(([table, row]) => [table, rowText(row)] as const)
+    const bases = ROWS.map(([table, row]) => [table, serializeRow(row)] as const)
     const changes = bases.flatMap(([table, text]) =>
       [...Object.keys(ROW_MEMBERS[table]), 'more'].flatMap((name) =>
         PUT.map((put) => {
@@ -230,6 +230,6 @@ describe('a row is held to the same by the schema and by the core', () => {
   })
 
   test.each(ROWS)('a row of %s as it is', (table, row) => {
-    expect(schemas(`${SCHEMA_OF[table]}.schema.json`)(JSON.parse(rowText(row)))).toBe(true)
+    expect(schemas(`${SCHEMA_OF[table]}.schema.json`)(JSON.parse(serializeRow(row)))).toBe(true)
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { WriteRequest } from '../../../src/core/rows/write-request.ts'
-import { requestProblems } from '../../../src/core/rows/write-request.ts'
+import { findRequestProblems } from '../../../src/core/rows/write-request.ts'
 import { FLAG, NOW, REF, USER } from '../builders.ts'
 
 const REQUEST: WriteRequest = {
@@ -18,11 +18,11 @@ const REQUEST: WriteRequest = {
 
 describe('requestProblems', () => {
   test('a request that can be asked about has none', () => {
-    expect(requestProblems(REQUEST)).toEqual([])
+    expect(findRequestProblems(REQUEST)).toEqual([])
     const registry = { table: 'flag_registry', key: { scope_id: null, flag_key: FLAG } } as const
-    expect(requestProblems({ ...REQUEST, ...registry })).toEqual([])
+    expect(findRequestProblems({ ...REQUEST, ...registry })).toEqual([])
     const approval = { approval_ref: REF, answer: { status: 'unknown' } } as const
-    expect(requestProblems({ ...REQUEST, approval })).toEqual([])
+    expect(findRequestProblems({ ...REQUEST, approval })).toEqual([])
   })
 
   test.each<[string, Partial<WriteRequest>, string]>([
@@ -46,11 +46,11 @@ describe('requestProblems', () => {
       '/approval_ref',
     ],
   ])('%s is refused', (_situation, more, pointer) => {
-    expect(requestProblems({ ...REQUEST, ...more })).toEqual([{ code: 'form_wrong', pointer }])
+    expect(findRequestProblems({ ...REQUEST, ...more })).toEqual([{ code: 'form_wrong', pointer }])
   })
 
   test('all at once', () => {
     const all = { key: { scope_id: '', flag_key: '' }, actor: '', request_id: '' }
-    expect(requestProblems({ ...REQUEST, ...all })).toHaveLength(4)
+    expect(findRequestProblems({ ...REQUEST, ...all })).toHaveLength(4)
   })
 })

@@ -5,24 +5,24 @@ import {
   mergeRows,
   type SideName,
 } from '../../../src/features/import-export/merge-rows.ts'
-import { rowLine } from '../../../src/core/row-format/row-line.ts'
-import { type Table, TABLES } from '../../../src/core/rows/rows.ts'
+import { formatRowLine } from '../../../src/core/row-format/row-line.ts'
+import { type TableName, TABLE_NAMES } from '../../../src/core/rows/rows.ts'
 import type { RowBatch, RowSource } from '../../../src/ports/rows.ts'
 import { examples } from '../../support/scale.ts'
 
 interface Row {
-  readonly table: Table
+  readonly table: TableName
   readonly scope: string
   readonly value: number
 }
 const lineOf = ({ table, scope, value }: Row): string =>
-  rowLine(
+  formatRowLine(
     table,
     table === 'flag_registry'
       ? `{"flag_key":"ff.${scope}","owner":"${value}"}`
       : `{"flag_key":"ff.a","${table === 'tenant_override' ? 'tenant_id' : 'user_id'}":"${scope}","value":${value}}`,
   )
-const keyOf = ({ table, scope }: Row): string => `${TABLES.indexOf(table)} ${scope}`
+const keyOf = ({ table, scope }: Row): string => `${TABLE_NAMES.indexOf(table)} ${scope}`
 
 /** A side whose rows come in batches of the sizes given, over and over. */
 const side = (
@@ -32,7 +32,7 @@ const side = (
 ): Pick<RowSource, 'lines'> => ({
   async *lines(): AsyncGenerator<RowBatch> {
     await Promise.resolve()
-    for (const table of TABLES) {
+    for (const table of TABLE_NAMES) {
       const own = rows.filter((row) => row.table === table)
       for (let at = 0, turn = 0; at < own.length; turn += 1) {
         const piece = own.slice(at, at + (sizes[turn % sizes.length] ?? 1))
@@ -60,7 +60,7 @@ async function walk(left: Pick<RowSource, 'lines'>, right: Pick<RowSource, 'line
 }
 
 const row: fc.Arbitrary<Row> = fc.record({
-  table: fc.constantFrom(...TABLES),
+  table: fc.constantFrom(...TABLE_NAMES),
   scope: fc.string({ unit: fc.constantFrom('a', 'b', 'z', '0'), minLength: 1, maxLength: 3 }),
   value: fc.constantFrom(1, 2),
 })
@@ -117,7 +117,7 @@ describe('a walk of two sides', () => {
   })) as [Row, Row]
   test.each([
     ['is not sorted', [b, a], [{ ...a, scope: 'c' }]],
-    ['has a row without a key', [{ ...a, table: 'user_override' as Table }], [b]],
+    ['has a row without a key', [{ ...a, table: 'user_override' as TableName }], [b]],
   ] as const)('a side that %s cannot be walked through', async (what, left, right) => {
     const broken =
       what === 'is not sorted'

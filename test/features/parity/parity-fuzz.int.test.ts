@@ -8,7 +8,7 @@ import type { ParityInputs } from '../../../src/features/parity/parity-inputs.ts
 import { CATALOGUE } from '../../../src/features/selftest/catalogue.ts'
 import { HONEST_SERVING } from '../../../src/features/selftest/served-sides.ts'
 import { HONEST } from '../../../src/features/parity/dependencies.ts'
-import { schemaProblems } from '../../../src/artefacts/schemas.ts'
+import { validateSchema } from '../../../src/artefacts/schemas.ts'
 import { buildVectors } from '../../../src/artefacts/vectors.ts'
 import { openAuthenticator } from '../../../src/adapters/auth/authenticator.ts'
 import { openScriptedAuthenticator } from '../../../src/adapters/auth/test-authenticator.ts'
@@ -21,11 +21,11 @@ import {
 } from '../../../src/core/auth/contract.ts'
 import { evaluate } from '../../../src/core/evaluate/evaluate.ts'
 import { RULES } from '../../../src/core/evaluate/rules.ts'
-import { readJson } from '../../../src/core/json/read.ts'
-import { fromMilliseconds, toMilliseconds } from '../../../src/core/rows/instant.ts'
+import { parseLosslessJson } from '../../../src/core/json/read.ts'
+import { instantFromMs, instantToMs } from '../../../src/core/rows/instant.ts'
 import { FfError } from '../../../src/errors.ts'
 import { searchScenes } from '../../../src/adapters/fuzz/search.ts'
-import type { AnyRow, Stored } from '../../../src/core/rows/rows.ts'
+import type { AnyRow, RowOrBroken } from '../../../src/core/rows/rows.ts'
 import type { ScratchStore } from '../../../src/ports/store.ts'
 import { ROOT } from '../../support/run-ff.ts'
 
@@ -83,12 +83,12 @@ interface Matrix {
 /** What `ff artefacts validate` would say of a matrix that was printed. */
 function vectorProblems(printed: object | undefined): readonly object[] {
   const text = JSON.stringify(printed)
-  const read = readJson(text)
+  const read = parseLosslessJson(text)
   if (!read.ok) throw new Error(read.code)
   const value = JSON.parse(text) as Parameters<typeof buildVectors>[0]['value']
   const loaded = { file: 'found.json', value, node: read.node }
   return [
-    ...schemaProblems('parity-test-matrix', value, 'found.json'),
+    ...validateSchema('parity-test-matrix', value, 'found.json'),
     ...buildVectors(loaded, inputs.fixtures.value.fixtures).problems,
   ]
 }
@@ -110,7 +110,7 @@ describe('a fuzz', () => {
     const late = RULES.map((rule, at): typeof rule =>
       at === 4 || at === 5
         ? (facts, answer) =>
-            rule({ ...facts, now: fromMilliseconds(toMilliseconds(facts.now) - 1) }, answer)
+            rule({ ...facts, now: instantFromMs(instantToMs(facts.now) - 1) }, answer)
         : rule,
     )
     const candidate: typeof HONEST.ask.candidate = (counter, question) =>
@@ -166,7 +166,7 @@ describe('a fuzz', () => {
     const sides = { baseline, candidate: { ...candidate, store: { ...honest, ...make(store) } } }
     return { ...bench, sides }
   }
-  const bare = <T extends AnyRow>(stored: Stored<T> | null): Stored<T> | null =>
+  const bare = <T extends AnyRow>(stored: RowOrBroken<T> | null): RowOrBroken<T> | null =>
     stored?.row !== undefined && 'deleted_at' in stored.row ? null : stored
   const WRITE_FAULTS: readonly [string, string, (store: ScratchStore) => Partial<ScratchStore>][] =
     [

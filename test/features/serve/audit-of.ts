@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type AuditRecord, EMPTY_HEAD, recordHash } from '../../../src/core/audit/record.ts'
+import { type AuditRecord, EMPTY_HEAD, hashRecord } from '../../../src/core/audit/record.ts'
 import { loggedRecords, selectedRecords } from '../../adapters/store-contract/opened-store.ts'
 import { connect } from '../../support/database.ts'
 import type { Ground } from '../../support/service.ts'
@@ -20,7 +20,7 @@ export async function auditOf(
   let whole = true
   for (const { hash, ...hashed } of records) {
     whole &&= hashed.prev_hash === link.hash && hashed.seq === link.seq + 1
-    whole &&= recordHash(hashed, sha256) === hash
+    whole &&= hashRecord(hashed, sha256) === hash
     link = { seq: hashed.seq, hash }
   }
   const shown = records.map((record) => ({

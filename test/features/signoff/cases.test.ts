@@ -3,11 +3,11 @@ import fc from 'fast-check'
 import { generalVerify, importJWK } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { judgeSignoff } from '../../../src/core/signoff/judge.ts'
-import { canonicalText } from '../../../src/core/signoff/read-document.ts'
-import { writeStatement } from '../../../src/core/signoff/statement.ts'
-import { REFUSALS } from '../../../src/core/signoff/refusals.ts'
+import { canonicalizeObject } from '../../../src/core/signoff/read-document.ts'
+import { formatStatement } from '../../../src/core/signoff/statement.ts'
+import { SIGNOFF_REFUSALS } from '../../../src/core/signoff/refusals.ts'
 import { checkTrust, type TrustOutcome } from '../../../src/core/signoff/trust.ts'
-import type { Envelope, Present, TrustFile } from '../../../src/core/signoff/types.ts'
+import type { Envelope, PresentFacts, TrustFile } from '../../../src/core/signoff/types.ts'
 import type { Instant } from '../../../src/core/rows/instant.ts'
 import {
   alice,
@@ -34,7 +34,7 @@ import { examples } from '../../support/scale.ts'
 interface Given {
   readonly trust?: TrustOutcome
   readonly envelope?: object
-  readonly present?: Present
+  readonly present?: PresentFacts
   readonly now?: Instant
 }
 function outcomeOf(given: Given) {
@@ -54,7 +54,7 @@ const over = (text: string): Envelope => {
   return { payload, signatures: [signAs(payload, alice), signAs(payload, bob)] }
 }
 const good = signedBy([alice, bob])
-const statement = writeStatement(PREPARED)
+const statement = formatStatement(PREPARED)
 const [byAlice, byBob] = good.signatures
 const pair = (second: object): object => ({ ...good, signatures: [byAlice, second] })
 const bobWith = (header: object): object =>
@@ -66,7 +66,7 @@ const under = (change: Partial<TrustFile>, people = [alice, bob]): Given => {
   const sha256 = digest(trustText({ ...TRUST, ...change }))
   return { trust: withTrust(change), envelope: signedBy(people, { trust: { version: 1, sha256 } }) }
 }
-const present = (identity: Partial<Present['identity']>): Present => ({
+const present = (identity: Partial<PresentFacts['identity']>): PresentFacts => ({
   ...PRESENT,
   identity: { ...PRESENT.identity, ...identity },
 })
@@ -370,7 +370,7 @@ describe('what else is refused', () => {
       const [name = ''] = code.split(':')
       expect([name, status]).toEqual([
         name,
-        name === 'verified' ? 'verified' : REFUSALS[name as keyof typeof REFUSALS],
+        name === 'verified' ? 'verified' : SIGNOFF_REFUSALS[name as keyof typeof SIGNOFF_REFUSALS],
       ])
     }
   })
@@ -401,10 +401,10 @@ test.each([
 })
 
 test('what is no I-JSON is never written as a document', () => {
-  expect(() => canonicalText({ a: '\ud800' })).toThrow('I-JSON')
+  expect(() => canonicalizeObject({ a: '\ud800' })).toThrow('I-JSON')
   let deep: object = {}
   for (let level = 0; level < 70; level += 1) deep = { deep }
-  expect(() => canonicalText(deep)).toThrow('I-JSON')
+  expect(() => canonicalizeObject(deep)).toThrow('I-JSON')
 })
 
 test('a verified pair says who signed, what was accepted, and until when it holds', () => {

@@ -3,7 +3,7 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { EvidenceDraft } from '../../../src/core/gate/types.ts'
-import { fromMilliseconds } from '../../../src/core/rows/instant.ts'
+import { instantFromMs } from '../../../src/core/rows/instant.ts'
 import { makeRunnerKey, type SigningRunner } from '../../../src/adapters/evidence-log/runner-key.ts'
 import { CODE, fullEvidence, gateFolder } from '../../support/gate-folder.ts'
 import { onTerminal, type PtyRun, type Script } from '../../support/pty.ts'
@@ -43,7 +43,7 @@ const withPassphrase: Script = [['Passphrase of', `${SECRET}\n`]]
 
 /** Records by which each item passes now, by a runner that the trust file names from now on. */
 async function measureAll(runner: SigningRunner): Promise<void> {
-  const at = fromMilliseconds(Date.now())
+  const at = instantFromMs(Date.now())
   const now = (draft: EvidenceDraft): EvidenceDraft => ({
     ...draft,
     control: draft.control === null ? null : { ...draft.control, at },

@@ -6,9 +6,9 @@ import { signoffForGate } from '../../../src/features/signoff/verify-for-gate.ts
 import type { GateInputs } from '../../../src/features/item-states/gate-inputs.ts'
 import { loadItemFacts } from '../../../src/features/item-states/item-facts.ts'
 import { readSignoffFiles } from '../../../src/features/team-folder/signoff-files.ts'
-import type { Checklist, ItemVerdict } from '../../../src/core/gate/types.ts'
+import type { Checklist, ItemResult } from '../../../src/core/gate/types.ts'
 import { subjectDigests } from '../../../src/core/signoff/decision-file.ts'
-import { gateStateOf } from '../../../src/core/signoff/gate-state.ts'
+import { toGateState } from '../../../src/core/signoff/gate-state.ts'
 import type { SignoffTexts, TrustFile, WaiverEntry } from '../../../src/core/signoff/types.ts'
 import { ROOT } from '../../support/run-ff.ts'
 import { HANDS } from '../../support/signed-folder.ts'
@@ -141,8 +141,8 @@ describe('what the gate is told of people', () => {
 })
 
 describe('what of the states people sign', () => {
-  const verdict = (id: string, state: ItemVerdict['state'], more: Partial<ItemVerdict> = {}) =>
-    ({ id, state, codes: [], measured: [], evidence: null, ...more }) as unknown as ItemVerdict
+  const verdict = (id: string, state: ItemResult['state'], more: Partial<ItemResult> = {}) =>
+    ({ id, state, codes: [], measured: [], evidence: null, ...more }) as unknown as ItemResult
   const evidence = { seq: 3, hash: digest('record'), ended_at: NOW }
   const states = [
     verdict('A1', 'pass', { evidence }),
@@ -157,7 +157,7 @@ describe('what of the states people sign', () => {
     } as unknown as Checklist
     const counts = { pass: 2 } as never
     const head = { seq: 3, hash: digest('head') }
-    const state = gateStateOf(states, { checklist, identity: PRESENT.identity, counts, head })
+    const state = toGateState(states, { checklist, identity: PRESENT.identity, counts, head })
     expect(state.accepted).toEqual({ A1: 'pass', A3: 'waived' })
     expect(state.seen).toEqual({
       head,

@@ -1,7 +1,7 @@
 // The program as it is, but for its clock.
 import { adapters } from '../../../dist/src/composition.js'
 import { runProgram } from '../../../dist/src/commands/program.js'
-import { EXITS } from '../../../dist/src/core/exit.js'
+import { EXIT_STATUSES } from '../../../dist/src/core/exit.js'
 import { terminalOn } from '../../../dist/src/adapters/key-files/terminal.js'
 
 process.exitCode = 1
@@ -26,4 +26,4 @@ const context = {
   exit: 'internal',
 }
 await runProgram(['node', 'ff', ...words], context)
-process.exitCode = EXITS[context.exit][0]
+process.exitCode = EXIT_STATUSES[context.exit][0]

@@ -1,36 +1,36 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
-import { documentShape } from '../../../src/artefacts/documents.ts'
-import { canonicalText } from '../../../src/core/signoff/read-document.ts'
+import { checkDocumentShape } from '../../../src/artefacts/documents.ts'
+import { canonicalizeObject } from '../../../src/core/signoff/read-document.ts'
 import { checkTrust, type TrustOutcome } from '../../../src/core/signoff/trust.ts'
-import type { Role } from '../../../src/core/gate/types.ts'
-import { type Preparation, writeStatement } from '../../../src/core/signoff/statement.ts'
+import type { SignoffRole } from '../../../src/core/gate/types.ts'
+import { type StatementInput, formatStatement } from '../../../src/core/signoff/statement.ts'
 import type {
   Envelope,
-  Header,
+  SignatureHeader,
   JwsSignature,
-  Present,
+  PresentFacts,
   PublicJwk,
-  SignoffTools,
+  SignoffDependencies,
   TrustFile,
 } from '../../../src/core/signoff/types.ts'
 import type { Instant } from '../../../src/core/rows/instant.ts'
 import { signoffCrypto } from '../../../src/adapters/key-files/crypto.ts'
 
-export const tools: SignoffTools = {
+export const tools: SignoffDependencies = {
   ...signoffCrypto,
-  shape: documentShape,
+  shape: checkDocumentShape,
 }
 
 export interface Person {
   readonly person: string
   readonly name: string
-  readonly role: Role
+  readonly role: SignoffRole
   readonly jwk: PublicJwk
   readonly kid: string
   readonly key: KeyObject
 }
 
-export function makePerson(person: string, role: Role): Person {
+export function makePerson(person: string, role: SignoffRole): Person {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const jwk = publicKey.export({ format: 'jwk' }) as unknown as PublicJwk
   const kid = tools.thumbprint(jwk)
@@ -76,7 +76,7 @@ export const trusted = (trust: TrustFile = TRUST, now: Instant = NOW): TrustOutc
   return checkTrust({ text, chain: null, pin: tools.sha256(text) }, now, tools)
 }
 
-export const PRESENT: Present = {
+export const PRESENT: PresentFacts = {
   identity: {
     environment: 'production',
     cutover_id: 'flags-to-postgres',
@@ -96,10 +96,10 @@ export const PRESENT: Present = {
   attestations: { 'platform-lead': ['I4', 'J1'], 'security-lead': ['A', 'F', 'G', 'G3'] },
 }
 
-export const PREPARED: Preparation = {
+export const PREPARED: StatementInput = {
   subjects: PRESENT.subjects,
   decision: 'go',
-  identity: PRESENT.identity as Preparation['identity'],
+  identity: PRESENT.identity as StatementInput['identity'],
   accepted: { A1: 'pass', E5: 'waived' },
   seen: {
     head: { seq: 41, hash: digest('head') },
@@ -113,7 +113,7 @@ export const PREPARED: Preparation = {
 
 export const encode = (text: string): string => Buffer.from(text).toString('base64url')
 
-export function headerOf(who: Person, ff: Partial<Header['ff']> = {}): Header {
+export function headerOf(who: Person, ff: Partial<SignatureHeader['ff']> = {}): SignatureHeader {
   const { person, name, role, kid } = who
   return {
     alg: 'Ed25519',
@@ -141,17 +141,17 @@ export function signRaw(payload: string, header: object, key: KeyObject): JwsSig
 export const signAs = (
   payload: string,
   who: Person,
-  ff: Partial<Header['ff']> = {},
+  ff: Partial<SignatureHeader['ff']> = {},
 ): JwsSignature => signRaw(payload, headerOf(who, ff), who.key)
 
-export const envelopeText = (envelope: object): string => `${canonicalText(envelope)}\n`
+export const envelopeText = (envelope: object): string => `${canonicalizeObject(envelope)}\n`
 
 /** A statement that both have signed. */
 export function signedBy(
   people: readonly Person[],
-  prepared: Partial<Preparation> = {},
-  ff: Partial<Header['ff']> = {},
+  prepared: Partial<StatementInput> = {},
+  ff: Partial<SignatureHeader['ff']> = {},
 ): Envelope {
-  const payload = encode(writeStatement({ ...PREPARED, ...prepared }))
+  const payload = encode(formatStatement({ ...PREPARED, ...prepared }))
   return { payload, signatures: people.map((who) => signAs(payload, who, ff)) }
 }

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import {
   checkTrust,
-  readTrust,
-  revokeStatement,
-  trustFault,
+  parseTrust,
+  withRevokedStatement,
+  toTrustFault,
 } from '../../../src/core/signoff/trust.ts'
 import type { Envelope, TrustFile } from '../../../src/core/signoff/types.ts'
 import {
@@ -124,7 +124,7 @@ describe('the chain of a trust file', () => {
     const mismatch = check(text, digest('other'))
     expect(mismatch).toMatchObject({ fault: { code: 'trust_pin_mismatch' } })
     const codes = [check(null, null), check(text, null), mismatch].map(
-      (one) => one.status !== 'trusted' && trustFault(one).code,
+      (one) => one.status !== 'trusted' && toTrustFault(one).code,
     )
     expect(codes).toEqual(['trust_missing', 'trust_pin_missing', 'trust_pin_mismatch'])
   })
@@ -156,7 +156,7 @@ describe('the rules of a trust file', () => {
     ['no such day', 'trust_malformed', { expires: '2026-02-30T00:00:00.000Z' }],
   ]
   const codeOfFile = (text: string): string => {
-    const read = readTrust(text, tools)
+    const read = parseTrust(text, tools)
     return read.ok ? 'ok' : read.fault.code
   }
   test.each(cases)('%s: %s', (_what, code, change) =>
@@ -177,7 +177,7 @@ describe('the rules of a trust file', () => {
 
 test('a revocation is the next version', () => {
   const revoked = { sha256: digest('x'), at: NOW, reason: 'withdrawn' }
-  expect(revokeStatement(TRUST, revoked)).toEqual({
+  expect(withRevokedStatement(TRUST, revoked)).toEqual({
     ...TRUST,
     version: 2,
     revoked: { keys: [], statements: [revoked] },

@@ -1,16 +1,20 @@
 import { describe, expect, test } from 'vitest'
 import { checkTrust } from '../../../src/core/signoff/trust.ts'
 import { signoffOutcome } from '../../../src/features/signoff/context.ts'
-import { requiredAttestations } from '../../../src/core/signoff/attestations.ts'
-import { changesBetween } from '../../../src/core/signoff/changes.ts'
+import { listRequiredAttestations } from '../../../src/core/signoff/attestations.ts'
+import { diffStatements } from '../../../src/core/signoff/changes.ts'
 import {
   packDecision,
   subjectDigests,
   unpackDecision,
 } from '../../../src/core/signoff/decision-file.ts'
-import { writeStatement } from '../../../src/core/signoff/statement.ts'
-import { verifyWaivers, waiverText } from '../../../src/core/signoff/waivers.ts'
-import type { Header, Statement, WaiverEntry } from '../../../src/core/signoff/types.ts'
+import { formatStatement } from '../../../src/core/signoff/statement.ts'
+import { verifyWaivers, formatWaiver } from '../../../src/core/signoff/waivers.ts'
+import type {
+  SignatureHeader,
+  SignedStatement,
+  WaiverEntry,
+} from '../../../src/core/signoff/types.ts'
 import {
   alice,
   bob,
@@ -47,12 +51,12 @@ const WAIVER: WaiverEntry = {
   expires_at: '2026-01-20T09:00:00.000Z',
   approvals: [],
 }
-function approval(waiver: WaiverEntry, who: Person, ff: Partial<Header['ff']> = {}) {
+function approval(waiver: WaiverEntry, who: Person, ff: Partial<SignatureHeader['ff']> = {}) {
   const header = {
     ...headerOf(who, { meaning: 'approves-waiver', attests: [], ...ff }),
     typ: 'ff-waiver+jws',
   }
-  const payload = encode(waiverText(waiver))
+  const payload = encode(formatWaiver(waiver))
   const { protected: shown, signature } = signRaw(payload, header, who.key)
   return {
     person: who.person,
@@ -156,23 +160,23 @@ test('each role attests its own items, and the security lead A, F, G and each wa
     item('J2', 'signature', 'platform-lead'),
     item('J3', 'signature', 'security-lead', ['A', 'F', 'G', 'waivers']),
   ]
-  expect(requiredAttestations(items, ['WV-1', 'WV-2'])).toEqual({
+  expect(listRequiredAttestations(items, ['WV-1', 'WV-2'])).toEqual({
     'platform-lead': ['J1'],
     'security-lead': ['G3', 'A', 'F', 'G', 'WV-1', 'WV-2'],
   })
 })
 
 test('what changed since somebody last signed', () => {
-  const before = JSON.parse(writeStatement(PREPARED)) as Statement
+  const before = JSON.parse(formatStatement(PREPARED)) as SignedStatement
   const after = JSON.parse(
-    writeStatement({
+    formatStatement({
       ...PREPARED,
       identity: { ...PREPARED.identity, code: 'sha256:bb' },
       accepted: { A1: 'pass', A3: 'pass' },
     }),
-  ) as Statement
-  expect(changesBetween(before, before)).toEqual([])
-  expect(changesBetween(before, after)).toEqual([
+  ) as SignedStatement
+  expect(diffStatements(before, before)).toEqual([])
+  expect(diffStatements(before, after)).toEqual([
     { what: 'code', before: 'sha256:aa', after: 'sha256:bb' },
     { what: 'E5', before: 'waived', after: null },
     { what: 'A3', before: null, after: 'pass' },

@@ -1,8 +1,8 @@
-import { canonicalise, canonicalNumber } from '../../../core/json/canonical.ts'
-import { readJson } from '../../../core/json/read.ts'
-import { depthOf } from '../../../core/rows/decode-row.ts'
+import { canonicalize, canonicalizeNumber } from '../../../core/json/canonical.ts'
+import { parseLosslessJson } from '../../../core/json/read.ts'
+import { measureDepth } from '../../../core/rows/decode-row.ts'
 import { MAX_VALUE_BYTES, MAX_VALUE_DEPTH } from '../../../core/rows/grammar.ts'
-import type { Table } from '../../../core/rows/rows.ts'
+import type { TableName } from '../../../core/rows/rows.ts'
 import type { RowBatch } from '../../../ports/rows.ts'
 import { LineBuffer } from './line-buffer.ts'
 import type { SelectedColumn } from './select-rows.ts'
@@ -26,7 +26,7 @@ const OPEN = Buffer.from('{"row":{')
  * hold what stands in it to page 1.
  */
 export class RowLines {
-  private readonly table: Table
+  private readonly table: TableName
   private readonly columns: readonly SelectedColumn[]
   private readonly tail: Buffer
   private readonly instants = new InstantWriter()
@@ -35,7 +35,7 @@ export class RowLines {
   private out = new LineBuffer()
   private sure = true
 
-  constructor(table: Table, columns: readonly SelectedColumn[]) {
+  constructor(table: TableName, columns: readonly SelectedColumn[]) {
     this.table = table
     this.columns = columns
     this.tail = Buffer.from(`},"table":"${table}"}\n`)
@@ -143,15 +143,15 @@ export class RowLines {
     }
     if (first === 0x2d || (first >= 0x30 && first <= 0x39)) {
       const lexeme = data.toString('latin1', from, end)
-      this.sure &&= canonicalNumber(lexeme) === lexeme
+      this.sure &&= canonicalizeNumber(lexeme) === lexeme
     }
     this.out.copy(data, from, end)
   }
 
   private tree(held: string): void {
-    const read = readJson(held)
-    const form = read.ok ? canonicalise(read.node, { at: '', origin: 'stored' }) : null
-    this.sure &&= form?.ok === true && read.ok && depthOf(read.node) <= MAX_VALUE_DEPTH
+    const read = parseLosslessJson(held)
+    const form = read.ok ? canonicalize(read.node, { at: '', origin: 'stored' }) : null
+    this.sure &&= form?.ok === true && read.ok && measureDepth(read.node) <= MAX_VALUE_DEPTH
     this.out.text(form?.ok === true ? form.text : held) // Nothing is mended: what breaks page 1 is shown as it is.
   }
 }

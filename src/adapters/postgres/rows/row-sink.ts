@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type pg from 'pg'
 import copyStreams from 'pg-copy-streams'
-import { type Table, TABLES } from '../../../core/rows/rows.ts'
+import { type TableName, TABLE_NAMES } from '../../../core/rows/rows.ts'
 import type { ColumnTexts, RowSink } from '../../../ports/rows.ts'
 import { withAdvisoryLock } from '../advisory-lock.ts'
 import { appendBoundary } from '../boundary.ts'
@@ -39,7 +39,7 @@ export function withRowSink<T>(
       } as const
       return withAdvisoryLock(client, lock, async () => {
         // Below the domains: what comes in is held to them where it goes to, and no sooner.
-        for (const table of TABLES)
+        for (const table of TABLE_NAMES)
           await client.query(
             `CREATE TEMP TABLE ${stagedName(table)} (${formatColumnTypes(table)}) ON COMMIT DELETE ROWS`,
           )
@@ -50,7 +50,7 @@ export function withRowSink<T>(
   )
 }
 
-const stagedName = (table: Table): string => `ff_staged_${table}`
+const stagedName = (table: TableName): string => `ff_staged_${table}`
 
 class DatabaseSink implements RowSink {
   private readonly client: pg.Client
@@ -64,7 +64,7 @@ class DatabaseSink implements RowSink {
   }
 
   merge(
-    table: Table,
+    table: TableName,
     rows: readonly ColumnTexts[],
   ): Promise<{ readonly inserted: number; readonly updated: number }> {
     return this.inTransaction(async () => {

@@ -1,11 +1,11 @@
 import type pg from 'pg'
 import { to as copyTo } from 'pg-copy-streams'
 import {
-  catalogueDrift,
-  catalogueOf,
+  findDrift,
+  buildCatalogue,
   type SchemaContract,
 } from '../../../core/migrations/catalogue.ts'
-import { type RowKey, SCOPE_MEMBER, type Table, TABLES } from '../../../core/rows/rows.ts'
+import { type RowKey, SCOPE_MEMBER, type TableName, TABLE_NAMES } from '../../../core/rows/rows.ts'
 import type { RowBatch, RowSource, SourceFault } from '../../../ports/rows.ts'
 import { COLUMNS } from '../columns.ts'
 import { Client } from '../client.ts'
@@ -68,17 +68,17 @@ export async function openRowSource(
 }
 
 async function countRows(client: pg.Client, schema: string): Promise<RowSource['counts']> {
-  const counts = TABLES.map((table) => `(SELECT count(*) FROM "${schema}".${table})::text`)
+  const counts = TABLE_NAMES.map((table) => `(SELECT count(*) FROM "${schema}".${table})::text`)
   const text = `SELECT ${counts.join(', ')}`
   const [row = []] = (await client.query<string[]>({ text, rowMode: 'array' })).rows
   return Object.fromEntries(
-    TABLES.map((table, at) => [table, Number(row[at])]),
+    TABLE_NAMES.map((table, at) => [table, Number(row[at])]),
   ) as RowSource['counts']
 }
 
 /** How each table is read, and in what it is not as the contract has it. */
 interface Shape {
-  readonly selections: Readonly<Record<Table, RowSelection>>
+  readonly selections: Readonly<Record<TableName, RowSelection>>
   readonly schema: string
   readonly faults: readonly SourceFault[]
   /** Whether the database's own constraints hold rows to page 1. */
@@ -95,10 +95,10 @@ async function shapeOf(
   contract: SchemaContract,
 ): Promise<Shape> {
   await client.query(settings(schema))
-  const drift = catalogueDrift(catalogueOf(contract, new Set()), await introspect(client, schema))
+  const drift = findDrift(buildCatalogue(contract, new Set()), await introspect(client, schema))
   const guarded = !drift.some(({ object }) => GUARDS.test(object))
   const types = await columnTypes(client, schema)
-  const faults = TABLES.flatMap((table): SourceFault[] => {
+  const faults = TABLE_NAMES.flatMap((table): SourceFault[] => {
     const declared = Object.keys(COLUMNS[table])
     const found = [...(types.get(table)?.keys() ?? [])]
     const named = (code: SourceFault['code'], names: readonly string[]): SourceFault[] =>
@@ -115,14 +115,14 @@ async function shapeOf(
     ]
   })
   const selections = Object.fromEntries(
-    TABLES.map((table) => [
+    TABLE_NAMES.map((table) => [
       table,
       buildRowSelection(`"${schema}".${table}`, table, {
         types: types.get(table) ?? new Map(),
         guarded,
       }),
     ]),
-  ) as Record<Table, RowSelection>
+  ) as Record<TableName, RowSelection>
   return { selections, schema, faults, guarded }
 }
 
@@ -139,7 +139,7 @@ async function columnTypes(
     text: `SELECT r.relname, a.attname, format_type(COALESCE(NULLIF(t.typbasetype, 0), t.oid), NULL)
       FROM pg_attribute a JOIN pg_class r ON r.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
       WHERE r.relnamespace = $1::regnamespace AND r.relname = ANY ($2) AND a.attnum > 0 AND NOT a.attisdropped`,
-    values: [schema, TABLES],
+    values: [schema, TABLE_NAMES],
     rowMode: 'array',
   })
   const found = new Map<string, Map<string, string>>()
@@ -176,7 +176,7 @@ class DatabaseRows implements RowSource {
   }
 
   async *lines(): AsyncGenerator<RowBatch> {
-    for (const table of TABLES)
+    for (const table of TABLE_NAMES)
       yield* this.copy(this.client, table, this.shape.selections[table].sql)
   }
 
@@ -184,7 +184,7 @@ class DatabaseRows implements RowSource {
     return this.shape.faults
   }
 
-  async lookup(table: Table, keys: readonly RowKey[]): Promise<readonly string[]> {
+  async lookup(table: TableName, keys: readonly RowKey[]): Promise<readonly string[]> {
     const scope = SCOPE_MEMBER[table]
     const pairs = keys.filter(canBeHeld).map(({ scope_id, flag_key }) => [flag_key, scope_id ?? ''])
     const wanted = this.client.escapeLiteral(JSON.stringify(pairs))
@@ -208,7 +208,7 @@ class DatabaseRows implements RowSource {
     await this.client.end() // In the middle of a copy it breaks the connection, and the server its transaction.
   }
 
-  private async *copy(client: pg.Client, table: Table, sql: string): AsyncGenerator<RowBatch> {
+  private async *copy(client: pg.Client, table: TableName, sql: string): AsyncGenerator<RowBatch> {
     const { columns } = this.shape.selections[table]
     const lines = new RowLines(table, columns)
     const stream = client.query(

@@ -1,4 +1,4 @@
-import type { Table } from '../../../core/rows/rows.ts'
+import type { TableName } from '../../../core/rows/rows.ts'
 import { SCOPE_MEMBER } from '../../../core/rows/rows.ts'
 import { COLUMNS, type ColumnKind } from '../columns.ts'
 
@@ -43,7 +43,7 @@ export interface RowSelection {
  */
 export function buildRowSelection(
   at: string,
-  table: Table,
+  table: TableName,
   { types, guarded }: TableShape,
 ): RowSelection {
   const declared: Readonly<Record<string, ColumnKind>> = COLUMNS[table]

@@ -1,13 +1,13 @@
 import {
   judgeMeasurement,
   type Measurement,
-  type Result,
+  type MeasurementResult,
 } from '../../../core/gate/judge-measurement.ts'
 import type {
   ChecklistItem,
   ControlOutcome,
   EvidenceDraft,
-  Identity,
+  CutoverIdentity,
   Where,
 } from '../../../core/gate/types.ts'
 import { isLoopback, type TargetSpec } from '../../../core/parity/target.ts'
@@ -18,7 +18,7 @@ import { databaseOf, type Probe, type World } from './probe.ts'
 
 /** What a record says beside what was measured. */
 export interface ProbeTerms {
-  readonly identity: Identity
+  readonly identity: CutoverIdentity
   readonly tool_version: string
   /** How often it is measured; those have to agree. */
   readonly repeat: number
@@ -28,7 +28,7 @@ interface Place {
   readonly where: Where
   readonly database: string | null
 }
-interface Attempt extends Result {
+interface Attempt extends MeasurementResult {
   readonly found: Measurement
 }
 const NOTHING: Measurement = { measured: {}, met: {}, sample_size: 0, example: null }

@@ -1,12 +1,16 @@
 import { mapConcurrently } from '../../../concurrency/map-concurrently.ts'
 import { ended } from '../../../concurrency/ended.ts'
-import { limitText } from '../../../core/gate/limit-text.ts'
+import { formatLimit } from '../../../core/gate/limit-text.ts'
 import type { ChecklistItem, EvidenceDraft } from '../../../core/gate/types.ts'
 import type { CheckReport } from '../../../core/report/types.ts'
 import { FfError } from '../../../errors.ts'
 import type { EvidenceWriter, OpenedEvidence } from '../../../ports/evidence.ts'
 import type { ProbeRow } from '../../../core/report/types.ts'
-import { type Checked, checkReport, passed } from '../../../core/report/check-report.ts'
+import {
+  type CheckResult,
+  buildCheckReport,
+  passResult,
+} from '../../../core/report/check-report.ts'
 import {
   type GateFiles,
   type GateFolder,
@@ -90,7 +94,7 @@ async function runAll(
       duration_ms: now().getTime() - started.getTime(),
       ms: run.ms,
     }
-    return checkReport(kind, checked, {
+    return buildCheckReport(kind, checked, {
       timing,
       ...(ending === null ? {} : { exits: [ending] }),
     })
@@ -141,13 +145,13 @@ class ProbeRun implements Progress {
   }
 
   /** Those that get on with each other first and side by side, then each of the others by itself. */
-  async all(chosen: readonly Measurable[]): Promise<readonly Checked[]> {
+  async all(chosen: readonly Measurable[]): Promise<readonly CheckResult[]> {
     for (const { item } of chosen) this.count(item.group, [0, 1])
     this.tell()
     const places = chosen.map((one, at) => [one, at] as const)
     const alone = places.filter(([one]) => one.ok && one.probe.company === 'alone')
     const together = places.filter(([one]) => !(one.ok && one.probe.company === 'alone'))
-    const checked: (Checked | null)[] = chosen.map(() => null)
+    const checked: (CheckResult | null)[] = chosen.map(() => null)
     const take = async ([one, at]: readonly [Measurable, number]): Promise<void> => {
       if (this.request.signal.aborted) return
       checked[at] = await this.one(one)
@@ -157,7 +161,7 @@ class ProbeRun implements Progress {
     return checked.map((one, at) => one ?? left(chosen[at] as Measurable))
   }
 
-  private async one(found: Measurable): Promise<Checked | null> {
+  private async one(found: Measurable): Promise<CheckResult | null> {
     const { item } = found
     const draft = found.ok ? await this.measure(item, found.probe) : null
     if (found.ok && draft === null) return null
@@ -209,29 +213,29 @@ class ProbeRun implements Progress {
 const whenEnded = (signal: AbortSignal): Promise<null> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }))
 
-const left = ({ item }: Measurable): Checked => ({
-  ...passed(item.id, item.title),
+const left = ({ item }: Measurable): CheckResult => ({
+  ...passResult(item.id, item.title),
   state: 'pending',
   next: `ff probe run ${item.id}`,
 })
 
 /** An item that no probe measures: what it needs. */
-const unmet = ({ item, code, needs }: Exclude<Measurable, { ok: true }>): Checked => ({
-  ...passed(item.id, item.title),
+const unmet = ({ item, code, needs }: Exclude<Measurable, { ok: true }>): CheckResult => ({
+  ...passResult(item.id, item.title),
   state: 'inconclusive',
   findings: [{ code, pointer: null, detail: `needs ${needs}` }],
   next: null,
 })
 
 /** What came of an item, in one line; where it is no pass, each limit and what to do. */
-function lineOf(item: ChecklistItem, draft: EvidenceDraft): Checked {
+function lineOf(item: ChecklistItem, draft: EvidenceDraft): CheckResult {
   const { result, codes, example, control, sample_size, kind } = draft
   const seen = control === null ? 'no control' : `control ${control.outcome.replace('_', ' ')}`
   const title = `${item.title} (${kind === 'control' ? '' : `${sample_size} looked at, `}${seen})`
-  if (result === 'pass') return passed(item.id, title)
-  const required = item.limits.map(limitText).join('; ')
+  if (result === 'pass') return passResult(item.id, title)
+  const required = item.limits.map(formatLimit).join('; ')
   return {
-    ...passed(item.id, title),
+    ...passResult(item.id, title),
     state: result === 'fail' ? 'fail' : 'inconclusive',
     findings: codes.map((code) => ({ code, pointer: null, detail: example ?? required })),
     next:

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { closeAfter, withAll } from '../../../concurrency/open-all.ts'
 import type { AuditRecord } from '../../../core/audit/record.ts'
 import type { TargetSpec } from '../../../core/parity/target.ts'
-import { rowLine } from '../../../core/row-format/row-line.ts'
+import { formatRowLine } from '../../../core/row-format/row-line.ts'
 import type { RowKey } from '../../../core/rows/rows.ts'
 import { FfError } from '../../../errors.ts'
 import type { HttpClient } from '../../../ports/http.ts'
@@ -157,7 +157,7 @@ export async function linesOf(
     const last = new Map(records.map(({ target, after }) => [target, after]))
     const said = keys.flatMap(({ scope_id, flag_key }) => {
       const after = last.get(`tenant/${scope_id}/${flag_key}`)
-      return after == null ? [] : [rowLine('tenant_override', after)]
+      return after == null ? [] : [formatRowLine('tenant_override', after)]
     })
     return { stand, said: new Set(said) }
   })

@@ -2,9 +2,9 @@ import { join } from 'node:path'
 import { EMPTY_HEAD } from '../../../core/audit/record.ts'
 import type { CanonicalJson } from '../../../core/json/canonical.ts'
 import type { TargetSpec } from '../../../core/parity/target.ts'
-import { rowLine } from '../../../core/row-format/row-line.ts'
+import { formatRowLine } from '../../../core/row-format/row-line.ts'
 import type { Instant } from '../../../core/rows/instant.ts'
-import { rowText } from '../../../core/rows/row-text.ts'
+import { serializeRow } from '../../../core/rows/row-text.ts'
 import type { FlagRow, TenantOverrideRow } from '../../../core/rows/rows.ts'
 import type { World } from '../framework/probe.ts'
 
@@ -26,8 +26,10 @@ export const withMadeStore = <T>(
     const folder = join(parent, 'store')
     const counts = { flag_registry: 1, tenant_override: tenants.length, user_override: 0 }
     const lines = [
-      rowLine('flag_registry', rowText(flagRow(revision))),
-      ...tenants.map((one) => rowLine('tenant_override', rowText(overrideRow(one, revision)))),
+      formatRowLine('flag_registry', serializeRow(flagRow(revision))),
+      ...tenants.map((one) =>
+        formatRowLine('tenant_override', serializeRow(overrideRow(one, revision))),
+      ),
     ]
     const about = { epoch: 0, head: EMPTY_HEAD, counts }
     await adapters.writeNewStore(folder, about, inOne(lines))

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Arrival, Pace } from '../../../core/load-stats/load.ts'
+import type { LoadArrival, LoadPace } from '../../../core/load-stats/load.ts'
 
 /** Sends one request. @param at which of the load @returns whether it was answered as it should be; never rejects */
 export type Send = (at: number) => Promise<boolean>
@@ -10,12 +10,12 @@ export type Send = (at: number) => Promise<boolean>
  */
 export async function underLoad(
   send: Send,
-  { per_s, requests }: Pace,
+  { per_s, requests }: LoadPace,
   signal: AbortSignal,
-): Promise<readonly Arrival[]> {
+): Promise<readonly LoadArrival[]> {
   const began = performance.now()
   const passed = (): number => performance.now() - began
-  const sent: Promise<Arrival>[] = []
+  const sent: Promise<LoadArrival>[] = []
   while (sent.length < requests && !signal.aborted) {
     const due_ms = (sent.length * 1000) / per_s
     const early_ms = due_ms - passed()
@@ -30,7 +30,7 @@ interface Due {
   readonly due_ms: number
   readonly passed: () => number
 }
-async function arrival(send: Send, { at, due_ms, passed }: Due): Promise<Arrival> {
+async function arrival(send: Send, { at, due_ms, passed }: Due): Promise<LoadArrival> {
   const sent_ms = passed()
   const ok = await send(at)
   return { due_ms, sent_ms, done_ms: passed(), ok }

@@ -3,7 +3,7 @@ import type { Credential } from '../../../core/auth/types.ts'
 import type { CanonicalJson } from '../../../core/json/canonical.ts'
 import type {
   FlagRow,
-  State,
+  RowsByTable,
   TenantOverrideRow,
   UserOverrideRow,
   ValueType,
@@ -63,7 +63,7 @@ const userRow = (user: number, at: number): UserOverrideRow => ({
 })
 
 /** What is asked about under load, beside the rows of the stage. */
-export const LOAD_ROWS: State = {
+export const LOAD_ROWS: RowsByTable = {
   flag_registry: [...STAGE_ROWS.flag_registry, ...count(FLAGS, flag)],
   tenant_override: count(TENANTS / 2, (one) => count(FLAGS, (at) => tenantRow(one, at))).flat(),
   user_override: count(USERS / 2, (one) => count(FLAGS / 2, (at) => userRow(one, at))).flat(),

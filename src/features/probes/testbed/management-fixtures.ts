@@ -2,7 +2,7 @@ import type { Approval } from '../../../core/evaluate/approvals.ts'
 import type { CanonicalJson } from '../../../core/json/canonical.ts'
 import { TOKEN_TENANT, TOKEN_USER } from '../../../core/parity/scene.ts'
 import type { Instant } from '../../../core/rows/instant.ts'
-import type { FlagRow, State } from '../../../core/rows/rows.ts'
+import type { FlagRow, RowsByTable } from '../../../core/rows/rows.ts'
 import { TOKEN_TIME } from './test-tokens.ts'
 
 /** Who sends a request of the suite: with these scopes, or with a credential that does not hold. */
@@ -54,7 +54,7 @@ const LISTED: readonly string[] = [
   .map((name) => `ff.list.${name}`)
 
 /** What both stores hold when the suite begins: more than one page. */
-export const SUITE_STATE: State = {
+export const SUITE_STATE: RowsByTable = {
   flag_registry: LISTED.map((flag_key, at): FlagRow => ({
     flag_key,
     value_type: 'number',

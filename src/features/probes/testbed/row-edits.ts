@@ -1,11 +1,11 @@
-import { readJson } from '../../../core/json/read.ts'
+import { parseLosslessJson } from '../../../core/json/read.ts'
 import type { Instant } from '../../../core/rows/instant.ts'
-import type { RowKey, Table } from '../../../core/rows/rows.ts'
+import type { RowKey, TableName } from '../../../core/rows/rows.ts'
 import type { WriteRequest } from '../../../core/rows/write-request.ts'
 
 /** Who edits what, as of when. */
 export interface Edit extends Pick<WriteRequest, 'expected'> {
-  readonly table: Table
+  readonly table: TableName
   readonly key: RowKey
   readonly actor: string
   readonly occurred_at: Instant
@@ -16,7 +16,7 @@ export interface Edit extends Pick<WriteRequest, 'expected'> {
 /** The edit as a store takes it. */
 export function writeOf({ body, actor, ...edit }: Edit): WriteRequest {
   const text = Object.entries(body).map(([name, json]) => `${JSON.stringify(name)}:${json}`)
-  const read = readJson(`{${text.join(',')}}`)
+  const read = parseLosslessJson(`{${text.join(',')}}`)
   if (!read.ok) throw new Error(`the body of an edit of ${actor} cannot be read: ${read.code}`)
   const terms = { action: 'put', auth_mode: null, request_id: `probe-${actor}` } as const
   return { ...edit, ...terms, actor, approval: null, body: read.node }

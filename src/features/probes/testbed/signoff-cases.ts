@@ -1,15 +1,20 @@
 import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
-import type { Role } from '../../../core/gate/types.ts'
-import { canonicalText } from '../../../core/signoff/read-document.ts'
-import { type Preparation, writeStatement } from '../../../core/signoff/statement.ts'
+import type { SignoffRole } from '../../../core/gate/types.ts'
+import { canonicalizeObject } from '../../../core/signoff/read-document.ts'
+import { type StatementInput, formatStatement } from '../../../core/signoff/statement.ts'
 import { checkTrust, type TrustOutcome } from '../../../core/signoff/trust.ts'
-import type { Present, PublicJwk, SignoffTools, TrustFile } from '../../../core/signoff/types.ts'
-import { fromMilliseconds, type Instant } from '../../../core/rows/instant.ts'
+import type {
+  PresentFacts,
+  PublicJwk,
+  SignoffDependencies,
+  TrustFile,
+} from '../../../core/signoff/types.ts'
+import { instantFromMs, type Instant } from '../../../core/rows/instant.ts'
 
 /** Somebody who was made for the occasion, and whose key nobody keeps. */
 interface Person {
   readonly person: string
-  readonly role: Role
+  readonly role: SignoffRole
   readonly jwk: PublicJwk
   readonly kid: string
   readonly key: KeyObject
@@ -17,33 +22,37 @@ interface Person {
 /** A sign-off that counts, and others that must not, all of this moment's making. */
 export interface SignoffScene {
   readonly trust: TrustOutcome
-  readonly present: Present
+  readonly present: PresentFacts
   readonly now: Instant
   readonly good: string
   readonly negatives: readonly { readonly what: string; readonly envelope: string }[]
 }
 
 const HOUR_MS = 3_600_000
-const OTHER: Readonly<Record<Role, Role>> = {
+const OTHER: Readonly<Record<SignoffRole, SignoffRole>> = {
   'platform-lead': 'security-lead',
   'security-lead': 'platform-lead',
 }
 
 /** @param role whose signature is spoiled in each of the negatives; the other one's stays good */
-export function signoffScene(role: Role, nowMs: number, tools: SignoffTools): SignoffScene {
-  const at = (hours: number): Instant => fromMilliseconds(nowMs + hours * HOUR_MS)
+export function signoffScene(
+  role: SignoffRole,
+  nowMs: number,
+  tools: SignoffDependencies,
+): SignoffScene {
+  const at = (hours: number): Instant => instantFromMs(nowMs + hours * HOUR_MS)
   const [signer, other, stranger] = [role, OTHER[role], role].map((one, index) =>
     makePerson(`person-${index}`, one, tools),
   ) as [Person, Person, Person]
   const file = trustOf([signer, other], at)
-  const text = canonicalText(file)
+  const text = canonicalizeObject(file)
   const sha256 = tools.sha256(text)
   const trust = checkTrust({ text, chain: null, pin: sha256 }, at(0), tools)
   const present = presentOf(tools)
-  const prepared: Preparation = {
+  const prepared: StatementInput = {
     subjects: present.subjects,
     decision: 'go',
-    identity: present.identity as Preparation['identity'],
+    identity: present.identity as StatementInput['identity'],
     accepted: {},
     seen: { head: { seq: 0, hash: '0'.repeat(64) }, bundle: null, records: [] },
     trust: { version: 1, sha256 },
@@ -58,13 +67,13 @@ interface Bench {
   readonly signer: Person
   readonly other: Person
   readonly stranger: Person
-  readonly prepared: Preparation
+  readonly prepared: StatementInput
   readonly signedAt: Instant
   readonly later: Instant
 }
 
 function envelopesOf({ signer, other, stranger, prepared, signedAt, later }: Bench) {
-  const payload = encode(writeStatement(prepared))
+  const payload = encode(formatStatement(prepared))
   const header = (who: Person): object => headerOf(who, signedAt)
   const good = signed(payload, header(signer), signer.key)
   const beside = (one: object, over = payload): string =>
@@ -90,14 +99,14 @@ function envelopesOf({ signer, other, stranger, prepared, signedAt, later }: Ben
     ],
     ['signed ahead of time', beside(signed(payload, headerOf(signer, later), signer.key))],
     ['the same signature twice', envelopeText(payload, [good, good])],
-    ['a no-go', both(encode(writeStatement({ ...prepared, decision: 'no-go' })))],
+    ['a no-go', both(encode(formatStatement({ ...prepared, decision: 'no-go' })))],
     [
       'white space',
-      both(encode(writeStatement(prepared).replace('"decision":"go"', '"decision": "go"'))),
+      both(encode(formatStatement(prepared).replace('"decision":"go"', '"decision": "go"'))),
     ],
     [
       'another payload',
-      envelopeText(encode(writeStatement({ ...prepared, not_after: later })), [
+      envelopeText(encode(formatStatement({ ...prepared, not_after: later })), [
         good,
         signed(payload, header(other), other.key),
       ]),
@@ -109,7 +118,7 @@ function envelopesOf({ signer, other, stranger, prepared, signedAt, later }: Ben
   }
 }
 
-function makePerson(person: string, role: Role, tools: SignoffTools): Person {
+function makePerson(person: string, role: SignoffRole, tools: SignoffDependencies): Person {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const { x = '' } = publicKey.export({ format: 'jwk' })
   const jwk: PublicJwk = { kty: 'OKP', crv: 'Ed25519', x }
@@ -136,7 +145,7 @@ const trustOf = (people: readonly Person[], at: (hours: number) => Instant): Tru
   revoked: { keys: [], statements: [] },
 })
 
-function presentOf({ sha256 }: SignoffTools): Present {
+function presentOf({ sha256 }: SignoffDependencies): PresentFacts {
   const digest = sha256('made for the occasion')
   return {
     identity: {
@@ -178,4 +187,4 @@ function symmetric(payload: string, header: object, { jwk }: Person): object {
 }
 
 const envelopeText = (payload: string, signatures: readonly object[]): string =>
-  `${canonicalText({ payload, signatures })}\n`
+  `${canonicalizeObject({ payload, signatures })}\n`

@@ -2,9 +2,9 @@ import { closeAfter } from '../../../concurrency/open-all.ts'
 import type { AdminLimits } from '../../../core/admin/limits.ts'
 import type { Approval } from '../../../core/evaluate/approvals.ts'
 import { evaluate } from '../../../core/evaluate/evaluate.ts'
-import type { ApprovalQuery, Decision, Facts } from '../../../core/evaluate/types.ts'
+import type { ApprovalQuery, Decision, EvaluationInput } from '../../../core/evaluate/types.ts'
 import type { CanonicalJson } from '../../../core/json/canonical.ts'
-import { fromMilliseconds, type Instant } from '../../../core/rows/instant.ts'
+import { instantFromMs, type Instant } from '../../../core/rows/instant.ts'
 import type { AdminServer, CheckApproval, ApprovalService } from '../../../ports/admin.ts'
 import { decide } from '../../evaluation/answer-question.ts'
 import type { World } from '../framework/probe.ts'
@@ -36,8 +36,8 @@ export const approvalOf = (at: number, { now }: World): Approval => ({
   flag_key: FLAG_KEY,
   tenant_id: PRINCIPAL.tenant_id,
   user_id: PRINCIPAL.user_id,
-  not_before: fromMilliseconds(now().getTime() - DAY_MS),
-  expires_at: fromMilliseconds(now().getTime() + 30 * DAY_MS),
+  not_before: instantFromMs(now().getTime() - DAY_MS),
+  expires_at: instantFromMs(now().getTime() + 30 * DAY_MS),
   revoked: false,
 })
 
@@ -73,7 +73,7 @@ export function withAdmin<T>(
 export const decided = (check: CheckApproval, at: number, world: World): Promise<Decision> =>
   decide(evaluate, check, factsOf(at, world))
 
-const factsOf = (at: number, { now }: World): Facts => ({
+const factsOf = (at: number, { now }: World): EvaluationInput => ({
   request: { flag_key: FLAG_KEY, approval_ref: refOf(at), request_id: `probe-${at}` },
   principal: PRINCIPAL,
   rows: { flag: { row: SENSITIVE }, tenant: null, user: null },

@@ -1,5 +1,5 @@
 import type { CanonicalJson } from '../../../core/json/canonical.ts'
-import type { FlagRow, State } from '../../../core/rows/rows.ts'
+import type { FlagRow, RowsByTable } from '../../../core/rows/rows.ts'
 import { TOKEN_TIME } from './test-tokens.ts'
 
 export const PLAIN_FLAG = 'ff.stage.plain'
@@ -20,7 +20,7 @@ const flag = (flag_key: string, sensitive: boolean): FlagRow => ({
   created_at: TOKEN_TIME,
   updated_at: TOKEN_TIME,
 })
-export const STAGE_ROWS: State = {
+export const STAGE_ROWS: RowsByTable = {
   flag_registry: [flag(PLAIN_FLAG, false), flag(SENSITIVE_FLAG, true)],
   tenant_override: [],
   user_override: [],

@@ -1,6 +1,6 @@
 import { DEFAULT_SETTINGS, type SettingValues } from '../../../core/settings/settings.ts'
 import { TOKEN_TENANT } from '../../../core/parity/scene.ts'
-import { type Exposition, readExposition } from '../../../core/alerts/exposition.ts'
+import { type Exposition, parseExposition } from '../../../core/alerts/exposition.ts'
 import { toPublicJwk } from '../../../core/text/jwk.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
 import type { TestAuthenticator } from '../../../ports/auth.ts'
@@ -122,7 +122,7 @@ export class ServiceStage {
   async scrape(): Promise<Exposition | null> {
     if (this.clients === null) return null
     const { text } = await this.clients.admin.send({ method: 'GET', path: '/metrics' })
-    return readExposition(text)
+    return parseExposition(text)
   }
 
   /** @returns the status */

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { withAll } from '../../../concurrency/open-all.ts'
 import { type AuthSettings, settingsFromContract } from '../../../core/auth/contract.ts'
 import { SCENE_TIME, TOKEN_TENANT, TOKEN_USER } from '../../../core/parity/scene.ts'
-import { type Instant, toMilliseconds } from '../../../core/rows/instant.ts'
+import { type Instant, instantToMs } from '../../../core/rows/instant.ts'
 import { toPublicJwk } from '../../../core/text/jwk.ts'
 import { FfError } from '../../../errors.ts'
 import { loadAuth } from '../../tokens/jwks-check.ts'
@@ -34,7 +34,7 @@ export function withAuthenticator<T>(
 export type TestJwk = Readonly<Record<string, string>>
 /** The moment that tokens of the shop are made for. */
 export const TOKEN_TIME: Instant = SCENE_TIME
-export const TOKEN_SECONDS = toMilliseconds(TOKEN_TIME) / 1000
+export const TOKEN_SECONDS = instantToMs(TOKEN_TIME) / 1000
 
 /** Test keys, and what a door is set to that takes their tokens. */
 export interface TestKeys {

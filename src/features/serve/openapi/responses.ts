@@ -1,5 +1,5 @@
-import { ofrepStatus } from '../../../core/ofrep/failure.ts'
-import { PROBLEMS, type ServiceCode } from '../../../core/http-api/problems.ts'
+import { toOfrepStatus } from '../../../core/ofrep/failure.ts'
+import { SERVICE_PROBLEMS, type ServiceCode } from '../../../core/http-api/problems.ts'
 import type { Answer, Operation } from './operations.ts'
 import { type Json, schemaRef } from './schema-refs.ts'
 
@@ -42,7 +42,7 @@ export const jsonOf = (names: readonly string[]): Json => {
 const header = (description: string): Json => ({ description, schema: { type: 'string' } })
 
 const problems = (codes: readonly ServiceCode[]): readonly Response[] =>
-  byStatus(codes, (code) => PROBLEMS[code][0]).map(([status, listed]) => [
+  byStatus(codes, (code) => SERVICE_PROBLEMS[code][0]).map(([status, listed]) => [
     status,
     refusal(status, listed, {
       'application/problem+json': {
@@ -52,7 +52,7 @@ const problems = (codes: readonly ServiceCode[]): readonly Response[] =>
   ])
 
 const ofrepRefusals = (path: string, codes: readonly ServiceCode[]): readonly Response[] =>
-  byStatus(codes, ofrepStatus).map(([status, listed]) => [
+  byStatus(codes, toOfrepStatus).map(([status, listed]) => [
     status,
     refusal(status, listed, {
       'application/json': {

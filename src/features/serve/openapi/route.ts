@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { readText } from '../../../artefacts/read-text.ts'
+import { readTextFile } from '../../../artefacts/read-text.ts'
 import type { HttpLimits, Route } from '../../../ports/http.ts'
-import { artefactError } from '../../../artefacts/artefact-error.ts'
+import { toArtefactError } from '../../../artefacts/artefact-error.ts'
 import { jsonReply } from '../reply.ts'
 import { openapiDocument } from './document.ts'
 import { OPERATIONS } from './operations.ts'
@@ -46,7 +46,7 @@ export async function readSchemas(root: string): Promise<Readonly<Record<string,
 
 async function readSchema(root: string, name: string): Promise<Json> {
   const file = `contracts/schemas/${name}.schema.json`
-  const found = await readText(join(root, file), file)
-  if (!found.ok) throw artefactError([found.problem])
+  const found = await readTextFile(join(root, file), file)
+  if (!found.ok) throw toArtefactError([found.problem])
   return JSON.parse(found.text) as Json
 }
