@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { exportAudit } from '../features/audit/export.ts'
-import { readSigner } from '../features/audit/signer.ts'
+import { openSigner } from '../features/audit/signer.ts'
 import type { HeadTrust } from '../features/audit/signed-heads.ts'
 import { tailRecords } from '../features/audit/tail.ts'
 import { verifyAudit } from '../features/audit/verify.ts'
 import { verifyExport } from '../features/audit/verify-export.ts'
 import { loadPersistence } from '../features/migrate/load-persistence.ts'
-import { resolveTarget } from '../features/parity/resolve-target.ts'
+import { parseTargetOrThrow } from '../features/parity/resolve-target.ts'
 import { ended } from '../concurrency/ended.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import { instantFromMs } from '../core/rows/instant.ts'
@@ -51,7 +51,7 @@ export const exportTo = (invocation: Invocation<typeof AUDIT_EXPORT>): Promise<v
       target: await trailTarget(invocation),
       folder,
       since,
-      signer: await readSigner({ key, command, runner: runner[0] ?? null }, adapters),
+      signer: await openSigner({ key, command, runner: runner[0] ?? null }, adapters),
       now,
       adapters,
       signal,
@@ -90,7 +90,7 @@ async function trailTarget(invocation: Invocation<typeof TRAIL>): Promise<Target
   const { context, options } = invocation
   if (options.store === null) return databaseTarget(invocation)
   refuseBoth(options.database, '--store')
-  return resolveTarget(options.store, context.env)
+  return parseTargetOrThrow(options.store, context.env)
 }
 
 function refuseBoth(other: string | null, option: string): void {

@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import { checklistPlace } from '../features/team-folder/locate-checklist.ts'
+import { locateChecklist } from '../features/team-folder/locate-checklist.ts'
 import { loadChecklist } from '../features/team-folder/load-gate-files.ts'
 import { validateArtefacts } from '../features/setup/validate-artefacts.ts'
 import type { ChecklistItem } from '../core/gate/types.ts'
@@ -15,7 +15,7 @@ import { nearest } from './settings.ts'
 export const validate = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReport(invocation, async () => {
     const { root, cwd } = invocation.context
-    const place = await checklistPlace({ root, cwd, checklist: invocation.words[0] ?? null })
+    const place = await locateChecklist({ root, cwd, checklist: invocation.words[0] ?? null })
     return validateArtefacts(root, [relative(cwd, place.path)])
   })
 

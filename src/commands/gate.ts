@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { decisionText, gateOffline } from '../features/gate/decision-file.ts'
-import { gate, judgeFolder, reportOf } from '../features/gate/gate.ts'
+import { formatDecisionFile, gateOffline } from '../features/gate/decision-file.ts'
+import { runGateCheck, judgeFolder, reportOf } from '../features/gate/gate.ts'
 import { newestMigration } from '../features/migrate/load-persistence.ts'
 import type { GateReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
@@ -28,7 +28,7 @@ export const report = (invocation: Invocation<typeof GATE>): Promise<void> => {
 }
 
 async function verdictOf({ context, options }: Invocation<typeof GATE>): Promise<GateReport> {
-  return gate(await gateRequest(context, options), context.adapters)
+  return runGateCheck(await gateRequest(context, options), context.adapters)
 }
 
 /** The verdict, and in a file all that it followed from. */
@@ -40,7 +40,10 @@ async function decided(
   await clearOutputs([{ path }])
   const judged = await judgeFolder(await gateRequest(context, options), adapters)
   const made = reportOf(judged, now)
-  await writeOutput(path, decisionText(judged, { report: made, tool_version: versionOf(root) }))
+  await writeOutput(
+    path,
+    formatDecisionFile(judged, { report: made, tool_version: versionOf(root) }),
+  )
   return made
 }
 

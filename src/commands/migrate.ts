@@ -7,7 +7,7 @@ import {
   type StepRequest,
 } from '../features/migrate/migrate.ts'
 import { newMigration } from '../features/migrate/new-migration.ts'
-import { resolveTarget } from '../features/parity/resolve-target.ts'
+import { parseTargetOrThrow } from '../features/parity/resolve-target.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import { FfError } from '../errors.ts'
 import type { Call, Invocation } from './context.ts'
@@ -52,7 +52,7 @@ export async function databaseTarget({
 }: Call<{ readonly database: string | null }>): Promise<TargetSpec> {
   const { env, cwd } = context
   const { values } = await loadSettings(env, cwd)
-  if (options.database !== null) return resolveTarget(options.database, env)
+  if (options.database !== null) return parseTargetOrThrow(options.database, env)
   if (values.FF_DATABASE_URL !== null) return values.FF_DATABASE_URL
   throw new FfError('target_invalid', 'No database was named.', {
     hint: 'Set FF_DATABASE_URL, or give --database.',

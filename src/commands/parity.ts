@@ -1,5 +1,5 @@
 import { parityExhaustive, type ParityRequest, parityRun } from '../features/parity/parity.ts'
-import { resolveTarget } from '../features/parity/resolve-target.ts'
+import { parseTargetOrThrow } from '../features/parity/resolve-target.ts'
 import type { Invocation } from './context.ts'
 import type { PARITY_EXHAUSTIVE, PARITY_RUN, SIDES } from './declarations/options.ts'
 import { runReport } from './run-report.ts'
@@ -28,8 +28,8 @@ export async function toRequest(
   const { baseline, candidate } = options
   return {
     root,
-    baseline: baseline === null ? defaultBaseline(values) : resolveTarget(baseline, env),
-    candidate: candidate === null ? defaultCandidate(values) : resolveTarget(candidate, env),
+    baseline: baseline === null ? defaultBaseline(values) : parseTargetOrThrow(baseline, env),
+    candidate: candidate === null ? defaultCandidate(values) : parseTargetOrThrow(candidate, env),
     signal,
     now,
     adapters,

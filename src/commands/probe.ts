@@ -6,7 +6,7 @@ import {
   probeRun,
   probeSelftest,
 } from '../features/probes/framework/run-probes.ts'
-import { resolveTarget } from '../features/parity/resolve-target.ts'
+import { parseTargetOrThrow } from '../features/parity/resolve-target.ts'
 import { isLoopback, type TargetSpec } from '../core/parity/target.ts'
 import type { SettingValues } from '../core/settings/settings.ts'
 import { FfError } from '../errors.ts'
@@ -83,9 +83,9 @@ function targetsOf(
   const { FF_STORE_DIR } = settings
   const folder = FF_STORE_DIR === null ? null : defaultBaseline(settings)
   return {
-    scratch: scratchOf(resolveTarget(scratch ?? 'embedded', env)),
-    database: database === null ? settings.FF_DATABASE_URL : resolveTarget(database, env),
-    store: store === null ? folder : resolveTarget(store, env),
+    scratch: scratchOf(parseTargetOrThrow(scratch ?? 'embedded', env)),
+    database: database === null ? settings.FF_DATABASE_URL : parseTargetOrThrow(database, env),
+    store: store === null ? folder : parseTargetOrThrow(store, env),
   }
 }
 

@@ -2,7 +2,7 @@ import { exportRows } from '../features/import-export/export-rows.ts'
 import { importMapped } from '../features/import-export/import-mapped.ts'
 import { importRows } from '../features/import-export/import-rows.ts'
 import { parityDiff } from '../features/parity/parity-diff.ts'
-import { resolveTarget } from '../features/parity/resolve-target.ts'
+import { parseTargetOrThrow } from '../features/parity/resolve-target.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { CheckReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
@@ -63,7 +63,7 @@ async function importFile(
     root,
     file: words[0] ?? '',
     mapping,
-    into: into === null ? await databaseTarget(invocation) : resolveTarget(into, env),
+    into: into === null ? await databaseTarget(invocation) : parseTargetOrThrow(into, env),
     dryRun: options.dryRun,
     signal,
     now,
@@ -93,5 +93,5 @@ function toSource(text: string, env: Invocation['context']['env']): TargetSpec {
       hint: 'Name the folder of a file store.',
     })
   const target = /^(?:file:|env:|postgres(?:ql)?:|embedded$|file$)/.test(text)
-  return target ? resolveTarget(text, env) : { kind: 'file', folder: text }
+  return target ? parseTargetOrThrow(text, env) : { kind: 'file', folder: text }
 }

@@ -1,13 +1,13 @@
-import { type Desk, openDesk } from '../features/signoff/context.ts'
+import { type SignoffContext, loadSignoffContext } from '../features/signoff/context.ts'
 import { newKey, showKey } from '../features/signoff/keys.ts'
-import type { PenChoice } from '../features/signoff/signing-key.ts'
+import type { SigningKeyChoice } from '../features/signoff/signing-key.ts'
 import { requestSignoff } from '../features/signoff/request.ts'
 import { addSignatures, signSignoff } from '../features/signoff/sign.ts'
 import { revokeSignoff, rotateTrust } from '../features/signoff/rotate-trust.ts'
-import { initTrust, pinOf, showTrust } from '../features/signoff/trust.ts'
+import { initTrust, formatPin, showTrust } from '../features/signoff/trust.ts'
 import { verifySignoff } from '../features/signoff/verify.ts'
 import {
-  coverOf,
+  parseWaiverCover,
   lintWaivers,
   listWaivers,
   newWaiver,
@@ -63,7 +63,7 @@ export const trustShow = (invocation: Invocation<typeof REPORT>): Promise<void> 
   runReport(invocation, async () => showTrust(await deskOf(invocation.context)))
 /** `ff trust pin` */
 export const trustPin = ({ context }: Invocation): Promise<void> =>
-  answer(context, (desk) => Promise.resolve([pinOf(desk)]))
+  answer(context, (desk) => Promise.resolve([formatPin(desk)]))
 /** `ff trust rotate [FILE]` */
 export const trustRotate = ({
   context,
@@ -120,7 +120,7 @@ export const waiverNew = ({
     const { bound, code, expires, ...reasons } = options
     const id = await newWaiver(desk, {
       item: words[0] ?? '',
-      covers: coverOf(bound, code),
+      covers: parseWaiverCover(bound, code),
       ...reasons,
       expires_at: expires,
     })
@@ -145,18 +145,18 @@ export const waiverList = (invocation: Invocation<typeof REPORT>): Promise<void>
 /** Prints the lines that the work comes to. */
 async function answer(
   context: Context,
-  work: (desk: Desk) => Promise<readonly string[]>,
+  work: (desk: SignoffContext) => Promise<readonly string[]>,
 ): Promise<void> {
   const lines = await work(await deskOf(context))
   await context.io.stdout(lines.map((line) => `${line}\n`).join(''))
   context.exit = 'ok'
 }
 
-async function deskOf(context: Context): Promise<Desk> {
+async function deskOf(context: Context): Promise<SignoffContext> {
   const { root, cwd, env, now, io, adapters } = context
   const { FF_TRUST_SHA256 } = (await loadSettings(env, cwd)).values
   const at = instantFromMs(now().getTime())
-  return openDesk({
+  return loadSignoffContext({
     root,
     cwd,
     now: at,
@@ -178,4 +178,4 @@ const penChoice = ({
   key,
   signerCmd: signerCommand,
   person,
-}: Invocation<typeof SIGNING_KEY>['options']): PenChoice => ({ key, signerCommand, person })
+}: Invocation<typeof SIGNING_KEY>['options']): SigningKeyChoice => ({ key, signerCommand, person })

@@ -2,7 +2,11 @@ import { loadAuth } from '../features/tokens/jwks-check.ts'
 import { checkAuth, checkEnvironment } from '../features/tokens/auth-settings.ts'
 import { isTokenLine, TokenLines } from '../features/tokens/token-lines.ts'
 import { mintToken } from '../features/tokens/token-mint.ts'
-import { judgeToken, verdictReport, type VerifyOptions } from '../features/tokens/token-verify.ts'
+import {
+  judgeToken,
+  buildTokenReport,
+  type VerifyOptions,
+} from '../features/tokens/token-verify.ts'
 import type { AuthSettings } from '../core/auth/contract.ts'
 import { type ExitName, decideExit } from '../core/exit.ts'
 import { type Instant, instantFromMs } from '../core/rows/instant.ts'
@@ -57,7 +61,7 @@ async function judgeAll(
   // More than a token: no segment holds a line feed, so it is malformed.
   const token = next.done === true ? first.text : `${first.text}\n`
   const { door, settings, options } = bench
-  return verdictReport(await judgeToken(door, token, options), options, settings)
+  return buildTokenReport(await judgeToken(door, token, options), options, settings)
 }
 
 async function firstOf(lines: AsyncGenerator<FileLine>): Promise<FileLine> {

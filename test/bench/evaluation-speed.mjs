@@ -1,6 +1,6 @@
 // The whole way of an evaluation, its token cached, against a thousand overrides and against a million.
 import { readFileSync } from 'node:fs'
-import { ask } from '../../dist/src/features/evaluation/answer-question.js'
+import { evaluateQuestion } from '../../dist/src/features/evaluation/answer-question.js'
 import { openFixtureAuthenticator } from '../../dist/src/adapters/auth/test-authenticator.js'
 import { FileStore } from '../../dist/src/adapters/file-store/file-store.js'
 import { openLive } from '../../dist/src/adapters/stores.js'
@@ -26,7 +26,12 @@ async function p99(counter, { token, keys, count }) {
     }
     const credential = { token, dev_headers: null }
     const started = process.hrtime.bigint()
-    const { answer } = await ask(counter, { credential, request, now: NOW, environment: 'prod' })
+    const { answer } = await evaluateQuestion(counter, {
+      credential,
+      request,
+      now: NOW,
+      environment: 'prod',
+    })
     taken[at] = Number(process.hrtime.bigint() - started) / 1e3
     if (answer.status !== 'decided' || !answer.text.includes('"reason":"tenant_override"'))
       throw new Error(`the bench was answered ${JSON.stringify(answer)}`)

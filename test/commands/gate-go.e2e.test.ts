@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { GateReport } from '../../src/core/report/types.ts'
-import { gate as gateHere } from '../../src/features/gate/gate.ts'
+import { runGateCheck as gateHere } from '../../src/features/gate/gate.ts'
 import { FfError } from '../../src/errors.ts'
 import { flipped } from '../support/flipped.ts'
 import {

@@ -1,21 +1,26 @@
 import { join } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { describe, expect, test } from 'vitest'
-import { healthRoutes } from '../../src/features/serve/health.ts'
-import { METRICS } from '../../src/features/serve/metrics.ts'
+import { createHealthRoutes } from '../../src/features/serve/health.ts'
+import { METRICS_ROUTE } from '../../src/features/serve/metrics.ts'
 import { OPERATIONS } from '../../src/features/serve/openapi/operations.ts'
-import { openapiDocument } from '../../src/features/serve/openapi/document.ts'
-import { OWN, readSchemas } from '../../src/features/serve/openapi/route.ts'
+import { buildOpenapiDocument } from '../../src/features/serve/openapi/document.ts'
+import { OPENAPI_ROUTE, readSchemas } from '../../src/features/serve/openapi/route.ts'
 import type { Json } from '../../src/features/serve/openapi/schema-refs.ts'
 import { LIMITS } from '../../src/features/serve/serve.ts'
-import { serviceRoutes } from '../../src/features/serve/routes.ts'
+import { buildServiceRoutes } from '../../src/features/serve/routes.ts'
 import { SERVICE_PROBLEMS, type ServiceCode } from '../../src/core/http-api/problems.ts'
 import { ROOT } from '../support/run-ff.ts'
 
 const parts = (): never => {
   throw new Error('nothing is asked here')
 }
-const routes = [...serviceRoutes(parts), ...healthRoutes(parts, () => false), METRICS, OWN]
+const routes = [
+  ...buildServiceRoutes(parts),
+  ...createHealthRoutes(parts, () => false),
+  METRICS_ROUTE,
+  OPENAPI_ROUTE,
+]
 const codes = Object.keys(SERVICE_PROBLEMS) as ServiceCode[]
 const files = await readSchemas(ROOT)
 
@@ -33,7 +38,7 @@ function problemSchema(): Json {
   }))
   return { ...files['problem'], oneOf, $defs: { code: { enum: codes } } }
 }
-const document = openapiDocument(routes, { ...files, problem: problemSchema() }, LIMITS)
+const document = buildOpenapiDocument(routes, { ...files, problem: problemSchema() }, LIMITS)
 const text = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 
 describe('the contract of the service', () => {

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import type { CATALOGUE } from '../../src/features/selftest/catalogue.ts'
+import type { FAULT_CATALOGUE } from '../../src/features/selftest/catalogue.ts'
 import { auditedFolder, runnerIn } from '../support/audited.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 import { ROOT } from '../support/run-ff.ts'
@@ -12,10 +12,10 @@ import { documentShape } from './shape.ts'
 
 /** A selftest plants some 250 faults; its document is the same with one of a kind. */
 vi.mock(import('../../src/features/selftest/catalogue.ts'), async (original) => {
-  const { CATALOGUE: all } = await original()
+  const { FAULT_CATALOGUE: all } = await original()
   const kinds = new Set<string>()
   const some = all.filter(({ proof }) => !kinds.has(proof) && kinds.add(proof).has(proof))
-  return { CATALOGUE: some satisfies typeof CATALOGUE }
+  return { FAULT_CATALOGUE: some satisfies typeof FAULT_CATALOGUE }
 })
 
 let database: TestDatabase

@@ -5,7 +5,7 @@ import { Command } from 'commander'
 import { Registry } from 'prom-client'
 import { afterEach, expect, test, vi } from 'vitest'
 import { PROBES } from '../../src/features/probes/index.ts'
-import { CATALOGUE } from '../../src/features/selftest/catalogue.ts'
+import { FAULT_CATALOGUE } from '../../src/features/selftest/catalogue.ts'
 import { SETTINGS } from '../../src/core/settings/settings.ts'
 import { SERVICE_PROBLEMS } from '../../src/core/http-api/problems.ts'
 import { EXIT_BY_CODE } from '../../src/errors.ts'
@@ -27,7 +27,7 @@ test('the interface is that of the golden copy (npm run golden writes it anew)',
     errors: sorted(EXIT_BY_CODE),
     refusals: sorted(mapValues(SERVICE_PROBLEMS, ([status]) => status)),
     probes: sorted(mapValues(PROBES, ({ version, site }) => ({ version, site }))),
-    planted_faults: CATALOGUE.map(({ id, proof }) => `${id} ${proof}`).sort(),
+    planted_faults: FAULT_CATALOGUE.map(({ id, proof }) => `${id} ${proof}`).sort(),
     metrics: metrics(),
     schemas: digests('contracts/schemas', '.schema.json', withoutProse),
     contracts: digests('contracts', 'openapi.json', withoutProse),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { gateReport } from '../../src/features/gate/report.ts'
+import { buildGateReport } from '../../src/features/gate/report.ts'
 import { judgeGate } from '../../src/core/gate/judge-gate.ts'
 import type { GateInput } from '../../src/core/gate/judge-gate.ts'
 import { htmlReport } from '../../src/reports/html.ts'
@@ -8,7 +8,7 @@ import { CHECKLIST, go, goBut, NOW } from '../core/gate/builders.ts'
 
 const HOSTILE = `</dd><script>alert(1)</script><img src="https://x.example/" onerror='x'>`
 const page = (input: GateInput): string => {
-  const report = gateReport(judgeGate(input), {
+  const report = buildGateReport(judgeGate(input), {
     files: { checklist: { value: { ...CHECKLIST } } } as never,
     evidence: input.evidence,
     identity: input.expected,

@@ -1,7 +1,7 @@
 import { cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { identityOf } from '../../src/features/team-folder/identity.ts'
+import { buildIdentity } from '../../src/features/team-folder/identity.ts'
 import { loadGateFiles } from '../../src/features/team-folder/load-gate-files.ts'
 import { behaviouralSettings, loadSettings } from '../../src/commands/settings.ts'
 import { instantFromMs, type Instant } from '../../src/core/rows/instant.ts'
@@ -40,7 +40,7 @@ export async function gateFolder(): Promise<string> {
 export async function identityIn(cwd: string): Promise<CutoverIdentity> {
   const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
   const settings = behaviouralSettings(await loadSettings({}, cwd))
-  return identityOf({ code: CODE, settings, schema_head: '0002_flags' }, files)
+  return buildIdentity({ code: CODE, settings, schema_head: '0002_flags' }, files)
 }
 
 /** A record by which each item passes now, but for those that are changed; signed by a new key, or by a known one. */

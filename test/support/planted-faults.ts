@@ -1,4 +1,4 @@
-import { CATALOGUE } from '../../src/features/selftest/catalogue.ts'
+import { FAULT_CATALOGUE } from '../../src/features/selftest/catalogue.ts'
 import { paritySelftest } from '../../src/features/selftest/parity-selftest.ts'
 import type { TargetSpec } from '../../src/core/parity/target.ts'
 import type { CheckReport } from '../../src/core/report/types.ts'
@@ -7,7 +7,7 @@ import { oneOfEach } from './scale.ts'
 import { adapters } from '../../src/composition.ts'
 
 /** The faults that a run of the tests plants: by proof and place all of them, or one of each. */
-export const FAULTS = oneOfEach(CATALOGUE, ({ id, proof }) => `${proof} ${id.split('.')[0]}`)
+export const FAULTS = oneOfEach(FAULT_CATALOGUE, ({ id, proof }) => `${proof} ${id.split('.')[0]}`)
 
 /** `ff parity selftest` over these, in this process. */
 export const selftestOf = (candidate: TargetSpec): Promise<CheckReport> =>

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Adapters } from '../../src/ports/adapters.ts'
-import { openDesk, presentOf } from '../../src/features/signoff/context.ts'
+import { loadSignoffContext, buildPresentFacts } from '../../src/features/signoff/context.ts'
 import { readGateState } from '../../src/features/signoff/verify-for-gate.ts'
 import { requestSignoff } from '../../src/features/signoff/request.ts'
 import { behaviouralSettings, loadSettings } from '../../src/commands/settings.ts'
@@ -129,7 +129,7 @@ export const HANDS = {
 /** What the library prepares to be signed, by what the gate says of the folder. */
 async function requested(cwd: string, pin: string) {
   const state = await readGateState(await requestIn(cwd, pin), HANDS)
-  const desk = await openDesk({
+  const desk = await loadSignoffContext({
     root: ROOT,
     cwd,
     now: soon(0),
@@ -140,7 +140,10 @@ async function requested(cwd: string, pin: string) {
   })
   await requestSignoff(desk)
   const text = await readFile(join(cwd, 'checklists/signoff.json'), 'utf8')
-  return { envelope: JSON.parse(text) as Envelope, attests: presentOf(desk, state).attestations }
+  return {
+    envelope: JSON.parse(text) as Envelope,
+    attests: buildPresentFacts(desk, state).attestations,
+  }
 }
 
 const leaking = (draft: EvidenceDraft): EvidenceDraft =>

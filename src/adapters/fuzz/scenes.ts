@@ -9,7 +9,7 @@ import {
   VALUE_TYPES,
 } from '../../core/rows/rows.ts'
 import { CREATED, FLAGS, moment, REFS, TENANTS, USERS, VALUES } from './values.ts'
-import { type RawWrite, rawWrite, writeOf } from './writes.ts'
+import { type RawWrite, rawWrite, fitWrite } from './writes.ts'
 
 const revision = fc.integer({ min: 1, max: 9 })
 const flagOf = (flag_key: string): fc.Arbitrary<FlagRow> =>
@@ -120,7 +120,7 @@ export const scenes: fc.Arbitrary<Scene> = fc
     return {
       given: { state: { flag_registry, tenant_override, user_override }, approvals, admin },
       steps: steps.map((one) =>
-        'ask' in one ? one : { write: writeOf(one.raw, flag_registry, approvals) },
+        'ask' in one ? one : { write: fitWrite(one.raw, flag_registry, approvals) },
       ),
     }
   })

@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import { canonicalize, type CanonicalJson } from '../../core/json/canonical.ts'
 import { parseLosslessJson } from '../../core/json/read.ts'
-import { SCENE_TIME, TOKEN_TENANT, TOKEN_USER } from '../../core/parity/scene.ts'
+import { SCENE_TIME, TEST_TENANT, TEST_USER } from '../../core/parity/scene.ts'
 import { instantFromMs, type Instant, instantToMs } from '../../core/rows/instant.ts'
 import type { ValueType } from '../../core/rows/rows.ts'
 
 // Few of each, so that things meet.
 export const FLAGS = ['ff.a', 'ff.a.b', 'ff.a-b', 'ff.z'] as const
-export const TENANTS = [TOKEN_TENANT, 'T-other', 'T-pty-pilot-0'] as const
-export const USERS = [TOKEN_USER, 'U-other', 'u1001'] as const
+export const TENANTS = [TEST_TENANT, 'T-other', 'T-pty-pilot-0'] as const
+export const USERS = [TEST_USER, 'U-other', 'u1001'] as const
 export const REFS = ['APP-1-a', 'APP-1-b', 'APP-2-a'] as const
 export const CREATED = '2025-09-01T00:00:00.000Z' as Instant
 const DAY = 86_400_000

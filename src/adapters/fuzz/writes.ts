@@ -133,7 +133,7 @@ export const rawWrite: fc.Arbitrary<RawWrite> = fc
   .map(({ target: { table, key: at }, ...rest }) => ({ table, key: at, ...rest }))
 
 /** The write, made to fit the flag that it is for: a value that fits nothing would only ever be refused. */
-export function writeOf(
+export function fitWrite(
   { table, key: at, action, expected, body, approval }: RawWrite,
   flags: readonly FlagRow[],
   approvals: readonly Approval[],

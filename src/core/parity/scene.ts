@@ -52,5 +52,5 @@ export interface Scene {
 /** The moment of the fixtures, which is that of every scene: their tokens hold then. */
 export const SCENE_TIME = '2026-01-15T09:00:00.000Z' as Instant
 /** Who the fixtures' tokens are for. */
-export const TOKEN_USER = 'U1001'
-export const TOKEN_TENANT = 'T-pty-pilot-01'
+export const TEST_USER = 'U1001'
+export const TEST_TENANT = 'T-pty-pilot-01'

@@ -17,7 +17,7 @@ export function batchNames(first: number, last: number): BatchNames {
 const HEAD = /^audit-(\d{20})-(\d{20})\.head\.json$/
 
 /** Heads of a folder by where their batches begin and end; none where it is not there. */
-export async function headsIn(folder: string): Promise<readonly string[]> {
+export async function listHeads(folder: string): Promise<readonly string[]> {
   try {
     return (await listOrEmpty(folder)).filter((name) => HEAD.test(name)).sort()
   } catch (error) {
@@ -25,12 +25,12 @@ export async function headsIn(folder: string): Promise<readonly string[]> {
   }
 }
 /** Of the head that comes to the furthest record. */
-export const furthest = (heads: readonly string[]): string | null =>
+export const findFurthestHead = (heads: readonly string[]): string | null =>
   heads.toSorted((a, b) => endOf(a) - endOf(b)).at(-1) ?? null
 const endOf = (name: string): number => Number(HEAD.exec(name)?.[2])
 
 /** Makes the folder of a batch, for its owner alone. @throws FfError `output_failed` */
-export async function makeFolder(folder: string): Promise<void> {
+export async function createBatchFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
   } catch (error) {
@@ -41,7 +41,7 @@ export async function makeFolder(folder: string): Promise<void> {
 const WRITE_CHARACTERS = 262_144
 
 /** A file on its way: written beside its place, and linked there when it is whole. One writer holds the folder. */
-export class NewFile {
+export class NewBatchFile {
   private readonly folder: string
   private readonly temporary: string
 

@@ -11,7 +11,13 @@ import type { AuditReading, AuditSigner, SignedHead } from '../../ports/audit.ts
 import type { Adapters } from '../../ports/adapters.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
-import { batchNames, furthest, headsIn, makeFolder, NewFile } from './batch-files.ts'
+import {
+  batchNames,
+  findFurthestHead,
+  listHeads,
+  createBatchFolder,
+  NewBatchFile,
+} from './batch-files.ts'
 import { withBatch } from './batch-lines.ts'
 import { endIfAborted, HEAD_NEXT, readHeadFile } from './signed-heads.ts'
 import { hashAuditText } from './verify.ts'
@@ -33,7 +39,7 @@ export interface AuditExportRequest {
 export async function exportAudit(request: AuditExportRequest): Promise<CheckReport> {
   const { root, adapters, folder, target } = request
   const { versions } = await loadPersistence(root)
-  await makeFolder(folder)
+  await createBatchFolder(folder)
   return closeAfter(async (hold) => {
     const lock = await hold(adapters.tryLock(join(folder, '.lock')), (one) => one?.close())
     if (lock === null) throw locked(folder)
@@ -53,7 +59,7 @@ interface Way {
 }
 
 async function wayOf({ folder, since, adapters }: AuditExportRequest): Promise<Way> {
-  const name = furthest(await headsIn(folder))
+  const name = findFurthestHead(await listHeads(folder))
   if (name === null) return { start: EMPTY_HEAD, last: EMPTY_HEAD }
   const read = await readHeadFile(join(folder, name), adapters)
   if (!read.ok)
@@ -71,7 +77,7 @@ async function exportBatch(
 ): Promise<CheckReport> {
   const since = request.since ?? way.start.seq
   const batch = new Batch(reading, { ...way, since })
-  const file = new NewFile(request.folder, 'records')
+  const file = new NewBatchFile(request.folder, 'records')
   try {
     await file.write(batch.lines(request))
     const fault = batch.fault()
@@ -172,7 +178,7 @@ const beyond = (since: number, last: number): FfError =>
 
 /** The records first, then the head: a head never names what is not there. */
 async function keep(
-  file: NewFile,
+  file: NewBatchFile,
   head: SignedHead,
   { folder, adapters, signer }: AuditExportRequest,
 ): Promise<void> {
@@ -183,7 +189,7 @@ async function keep(
   const there = fresh ? null : await withBatch(path, async (lines) => lines?.digest() ?? '')
   if (there !== null && there !== head.sha256) throw exists(head.file)
   const names = batchNames(head.first_seq, head.count)
-  const headFile = new NewFile(folder, 'head')
+  const headFile = new NewBatchFile(folder, 'head')
   await headFile.write([text])
   if (!(await headFile.place(names.head))) throw exists(names.head)
 }

@@ -7,7 +7,7 @@ import { FfError } from '../../errors.ts'
 import type { AuditHeadRead, SignedHead } from '../../ports/audit.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { checkPin } from '../item-states/item-facts.ts'
-import { readNamed, readSignoffFiles } from '../team-folder/signoff-files.ts'
+import { readNamedText, readSignoffFiles } from '../team-folder/signoff-files.ts'
 import { readPublicKey } from '../signoff/trust.ts'
 
 /** Whose heads count: runners that are named by their public keys, else those of the trust file under its pin. */
@@ -22,13 +22,13 @@ export interface HeadTrust {
   readonly adapters: Adapters
 }
 /** Whether a key may sign a head of that time. */
-export type Knows = (kid: string, at: string) => boolean
-export type HeadJudged =
+export type IsKnownSigner = (kid: string, at: string) => boolean
+export type HeadResult =
   | { readonly ok: true; readonly head: SignedHead }
   | { readonly ok: false; readonly code: string; readonly detail: string }
 
 /** @throws FfError `artefact_invalid` where a file is no public key */
-export async function knownSigners(trust: HeadTrust): Promise<Knows> {
+export async function loadKnownSigners(trust: HeadTrust): Promise<IsKnownSigner> {
   const tools = signoffTools(await trust.adapters.signoffCrypto())
   if (trust.runners.length > 0) {
     const kids = new Set<string>()
@@ -53,9 +53,9 @@ export async function knownSigners(trust: HeadTrust): Promise<Knows> {
 /** The head of a file, believed only where a known key signed it. @throws FfError `artefact_invalid` where there is no such file */
 export async function judgeHead(
   path: string,
-  knows: Knows,
+  knows: IsKnownSigner,
   adapters: Adapters,
-): Promise<HeadJudged> {
+): Promise<HeadResult> {
   const read = await readHeadFile(path, adapters)
   if (!read.ok) return { ok: false, code: read.code, detail: path }
   if (knows(read.kid, read.head.time)) return { ok: true, head: read.head }
@@ -68,7 +68,7 @@ export const HEAD_NEXT =
 /** @throws FfError `artefact_invalid` where there is no such file */
 export const readHeadFile = async (path: string, adapters: Adapters): Promise<AuditHeadRead> =>
   adapters.readHead(
-    await readNamed(path),
+    await readNamedText(path),
     (value) => validateSchema('audit-head', value, '').length === 0,
   )
 

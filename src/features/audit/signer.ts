@@ -14,7 +14,7 @@ export interface SignerChoice {
 }
 
 /** @throws FfError `runner_key_invalid`, `option_invalid`, `artefact_invalid` */
-export async function readSigner(
+export async function openSigner(
   { key, command, runner }: SignerChoice,
   adapters: Adapters,
 ): Promise<AuditSigner> {

@@ -5,17 +5,17 @@ import { ChainWalk } from '../../core/audit/walk.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import type { SignedHead } from '../../ports/audit.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
-import { headsIn } from './batch-files.ts'
+import { listHeads } from './batch-files.ts'
 import { withBatch } from './batch-lines.ts'
 import {
   endIfAborted,
   HEAD_NEXT,
-  type HeadJudged,
+  type HeadResult,
   type HeadTrust,
   judgeHead,
-  knownSigners,
+  loadKnownSigners,
 } from './signed-heads.ts'
-import { failing, hashAuditText, walkThrough } from './verify.ts'
+import { failResult, hashAuditText, walkRecords } from './verify.ts'
 
 export interface VerifyExportRequest extends HeadTrust {
   /** A folder of batches, or one: the file of its head, or that of its records. */
@@ -36,9 +36,9 @@ const endOf = ({ count, hash }: SignedHead): AuditChainHead => ({ seq: count, ha
 /** `ff audit verify --export`: batches by their signed heads alone, where no store is at hand. */
 export async function verifyExport(request: VerifyExportRequest): Promise<CheckReport> {
   const { path, adapters, signal } = request
-  const knows = await knownSigners(request)
+  const knows = await loadKnownSigners(request)
   const paths = await headPaths(path)
-  const judged: [name: string, judged: HeadJudged][] = []
+  const judged: [name: string, judged: HeadResult][] = []
   for (const one of paths) judged.push([one, await judgeHead(one, knows, adapters)])
   const heads = judged.flatMap(([, one]) => (one.ok ? [one.head] : []))
   const marks = heads.flatMap((head) => [startOf(head), endOf(head)])
@@ -47,7 +47,7 @@ export async function verifyExport(request: VerifyExportRequest): Promise<CheckR
   for (const [at, one] of judged) {
     endIfAborted(signal, 'Run it again: a part of a chain proves nothing.')
     const name = basename(at)
-    if (!one.ok) items.push(failing(name, 'nobody is believed', { ...one, next: HEAD_NEXT }))
+    if (!one.ok) items.push(failResult(name, 'nobody is believed', { ...one, next: HEAD_NEXT }))
     else {
       const walk = new ChainWalk(hashAuditText, { from: startOf(one.head), marks })
       items.push(await batchItem(name, join(dirname(at), one.head.file), { head: one.head, walk }))
@@ -65,7 +65,7 @@ export async function verifyExport(request: VerifyExportRequest): Promise<CheckR
 async function headPaths(path: string): Promise<readonly string[]> {
   const found = await stat(path).catch(() => null)
   if (found?.isDirectory() !== true) return [path.replace(/\.ndjson$/, '.head.json')]
-  return (await headsIn(path)).map((name) => join(path, name))
+  return (await listHeads(path)).map((name) => join(path, name))
 }
 
 const EMPTY: CheckResult = {
@@ -80,10 +80,10 @@ const NEXT = 'Take the batch from where it was kept, and find out who changed it
 function batchItem(name: string, path: string, { head, walk }: Walked): Promise<CheckResult> {
   const title = `records ${head.first_seq} to ${head.count}, ${head.time}`
   const wrong = (code: string, detail: string): CheckResult =>
-    failing(name, title, { code, detail, next: NEXT })
+    failResult(name, title, { code, detail, next: NEXT })
   return withBatch(path, async (lines) => {
     if (lines === null) return wrong('export_missing', `${head.file} is not there`)
-    await walkThrough(walk, lines)
+    await walkRecords(walk, lines)
     const { fault } = walk
     if (fault !== null) return wrong(fault.code, fault.detail)
     if (walk.head.seq !== head.count || walk.head.hash !== head.hash)
@@ -99,7 +99,7 @@ function continuity(walked: readonly Walked[]): CheckResult {
   const first = Math.min(...walked.map(({ head }) => head.first_seq))
   const title = `${walked.length} batches, from record ${first}`
   const wrong = (code: string, detail: string): CheckResult =>
-    failing('continuity', title, { code, detail, next: NEXT })
+    failResult('continuity', title, { code, detail, next: NEXT })
   for (const { head } of walked) {
     const others = walked.filter((one) => one.head !== head).map(({ walk }) => walk)
     const placesOf = (mark: AuditChainHead) => others.map((walk) => walk.placeOf(mark))

@@ -9,10 +9,10 @@ import { loadPersistence } from '../migrate/load-persistence.ts'
 import {
   endIfAborted,
   HEAD_NEXT,
-  type HeadJudged,
+  type HeadResult,
   type HeadTrust,
   judgeHead,
-  knownSigners,
+  loadKnownSigners,
 } from './signed-heads.ts'
 
 export interface VerifyRequest extends HeadTrust {
@@ -30,7 +30,8 @@ export const hashAuditText: Sha256 = (text) =>
 export async function verifyAudit(request: VerifyRequest): Promise<CheckReport> {
   const { root, adapters, target, head } = request
   const { versions } = await loadPersistence(root)
-  const signed = head === null ? null : await judgeHead(head, await knownSigners(request), adapters)
+  const signed =
+    head === null ? null : await judgeHead(head, await loadKnownSigners(request), adapters)
   const trail = await adapters.openTrail(target, versions)
   try {
     return await walkTrail(trail, signed, request)
@@ -41,14 +42,14 @@ export async function verifyAudit(request: VerifyRequest): Promise<CheckReport> 
 
 function walkTrail(
   trail: AuditTrail,
-  signed: HeadJudged | null,
+  signed: HeadResult | null,
   { signal, progress }: Pick<VerifyRequest, 'signal' | 'progress'>,
 ): Promise<CheckReport> {
   return trail.read(0, async (reading) => {
     const { said } = reading
     const marks = signed?.ok === true ? [said.head, headAt(signed)] : [said.head]
     const walk = new ChainWalk(hashAuditText, { marks })
-    const records = await walkThrough(walk, reading, (done) => {
+    const records = await walkRecords(walk, reading, (done) => {
       endIfAborted(signal, 'Run it again: a part of a chain proves nothing.')
       progress(done, Math.max(done, said.head.seq))
     })
@@ -63,7 +64,7 @@ function walkTrail(
 }
 
 /** @returns how many records there are */
-export async function walkThrough(
+export async function walkRecords(
   walk: ChainWalk,
   { records }: Pick<AuditReading, 'records'>,
   each: (done: number) => void = () => undefined,
@@ -76,7 +77,7 @@ export async function walkThrough(
   return done
 }
 
-const headAt = ({ head }: HeadJudged & { readonly ok: true }): AuditChainHead => ({
+const headAt = ({ head }: HeadResult & { readonly ok: true }): AuditChainHead => ({
   seq: head.count,
   hash: head.hash,
 })
@@ -85,7 +86,7 @@ const ALTERED =
   'Keep the store as it is for whoever looks into it, and compare it with what was exported.'
 
 function chainItem({ fault, head }: ChainWalk, records: number): CheckResult {
-  if (fault !== null) return failing('chain', `${records} records`, { ...fault, next: ALTERED })
+  if (fault !== null) return failResult('chain', `${records} records`, { ...fault, next: ALTERED })
   if (records > 0) return passResult('chain', `${records} records, the last hash ${head.hash}`)
   const findings = [{ code: 'audit_empty', pointer: null, detail: 'there are no records' }]
   const next = 'Name the store that changes are written to.'
@@ -98,12 +99,12 @@ function saidItem(walk: ChainWalk, { head, as }: AuditReading['said']): CheckRes
   const item = placedItem(walk, head, { id: 'store_head', what, differs: 'audit_head_differs' })
   if (item.state !== 'pass' || as === 'passed' || walk.head.seq === head.seq) return item
   const detail = `the store says ${head.seq} records, and ${walk.head.seq} are there`
-  return failing('store_head', what, { code: 'audit_head_differs', detail, next: ALTERED })
+  return failResult('store_head', what, { code: 'audit_head_differs', detail, next: ALTERED })
 }
 
-function signedItem(walk: ChainWalk, signed: HeadJudged): CheckResult {
+function signedItem(walk: ChainWalk, signed: HeadResult): CheckResult {
   if (!signed.ok)
-    return failing('signed_head', 'nobody is believed', { ...signed, next: HEAD_NEXT })
+    return failResult('signed_head', 'nobody is believed', { ...signed, next: HEAD_NEXT })
   const what = `a head of ${signed.head.time}`
   return placedItem(walk, headAt(signed), { id: 'signed_head', what, differs: 'audit_rewritten' })
 }
@@ -123,16 +124,16 @@ function placedItem(
   if (placed === 'held') return passResult(id, title)
   if (placed === 'differs') {
     const detail = `record ${mark.seq} has another hash`
-    return failing(id, title, { code: differs, detail, next: ALTERED })
+    return failResult(id, title, { code: differs, detail, next: ALTERED })
   }
   // Behind a fault nothing is known.
   if (walk.fault !== null)
     return { id, title, state: 'inconclusive', findings: [], next: 'Nobody comes that far.' }
   const detail = `${walk.head.seq} records are there: the rest was cut off`
-  return failing(id, title, { code: 'audit_cut', detail, next: ALTERED })
+  return failResult(id, title, { code: 'audit_cut', detail, next: ALTERED })
 }
 
-export const failing = (
+export const failResult = (
   id: string,
   title: string,
   fault: { readonly code: string; readonly detail: string; readonly next: string },

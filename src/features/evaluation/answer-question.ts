@@ -15,32 +15,40 @@ import type { Authenticator } from '../../ports/auth.ts'
 import type { FlagReader } from '../../ports/store.ts'
 
 /** One question with everything that the answer may depend on. */
-export interface Question {
+export interface EvaluationQuestion {
   readonly credential: Credential
   readonly request: VectorQuestion
   readonly now: Instant
   readonly environment: Environment
 }
 /** What a question is put to: a store, behind the door and beside Admin. */
-export interface Counter {
+export interface EvaluationDependencies {
   readonly store: FlagReader
   readonly door: Authenticator
   readonly approvals: CheckApproval
 }
-export interface Asked {
+export interface EvaluatedAnswer {
   readonly answer: SideAnswer
   /** Null where the door refused, or the store could not be read. */
   readonly rows: RowsOfFlag | null
 }
 
-export type Ask = (counter: Counter, question: Question) => Promise<Asked>
+export type EvaluateQuestion = (
+  counter: EvaluationDependencies,
+  question: EvaluationQuestion,
+) => Promise<EvaluatedAnswer>
 /** The rules of a decision, as the core has them or with a fault in them. */
 export type Evaluate = typeof evaluate
 
 /** Puts one question: through the door, to the rows, past Admin if rule 4 wants it, to a decision. */
-export const ask: Ask = (counter, question) => askBy(evaluate, counter, question)
+export const evaluateQuestion: EvaluateQuestion = (counter, question) =>
+  evaluateQuestionWith(evaluate, counter, question)
 
-export async function askBy(rules: Evaluate, counter: Counter, question: Question): Promise<Asked> {
+export async function evaluateQuestionWith(
+  rules: Evaluate,
+  counter: EvaluationDependencies,
+  question: EvaluationQuestion,
+): Promise<EvaluatedAnswer> {
   const principal = resolveNamedContext(
     await authenticate(counter.door, question.credential, question),
     question.request,
@@ -57,7 +65,7 @@ export async function askBy(rules: Evaluate, counter: Counter, question: Questio
   try {
     const rows = await store.read({ flag_key: request.flag_key, tenant_id, user_id })
     const facts = { request, principal, rows, now, backing_state: store.kind }
-    const decision = await decide(rules, counter.approvals, facts)
+    const decision = await decideWithApproval(rules, counter.approvals, facts)
     return { answer: { status: 'decided', text: serializeDecision(decision) }, rows }
   } catch (error) {
     // A store that cannot be read is no decision (page 1); anything else is a bug and goes on up.
@@ -67,7 +75,7 @@ export async function askBy(rules: Evaluate, counter: Counter, question: Questio
 }
 
 /** Past Admin, if rule 4 wants it, to a decision. */
-export async function decide(
+export async function decideWithApproval(
   rules: Evaluate,
   approvals: CheckApproval,
   facts: EvaluationInput,
@@ -79,7 +87,7 @@ export async function decide(
 }
 
 /** Admin as a vector or a cell gives it. */
-export const approvalsOf =
+export const toApprovalCheck =
   ({ admin, approvals }: Pick<VectorInput, 'admin' | 'approvals'>): CheckApproval =>
   (question) =>
     Promise.resolve(

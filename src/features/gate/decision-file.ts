@@ -8,16 +8,16 @@ import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
-import { gateFilesOf } from '../team-folder/load-gate-files.ts'
-import { identityOf } from '../team-folder/identity.ts'
-import { judge, type Judged, reportOf } from './gate.ts'
+import { toGateFiles } from '../team-folder/load-gate-files.ts'
+import { buildIdentity } from '../team-folder/identity.ts'
+import { judgeInputs, type JudgedGate, reportOf } from './gate.ts'
 
 /** A log of evidence as long as it may be, in the spelling of JSON, and the files beside it. */
 const MAX_DECISION_BYTES = 268_435_456
 
 /** decision.json: the report, and every file that it followed from. */
-export function decisionText(
-  { texts, identity, at }: Judged,
+export function formatDecisionFile(
+  { texts, identity, at }: JudgedGate,
   { report, tool_version }: { readonly report: GateReport; readonly tool_version: string },
 ): string {
   const { evidence, ...files } = texts
@@ -50,10 +50,10 @@ export async function gateOffline(
   const decision = await readDecision(path, hands)
   const { evidence: log, evidence_head: head, ...own } = decision.files
   const texts = { ...own, evidence: { log, head } }
-  const files = await gateFilesOf(root, texts)
-  const identity = { ...identityOf(NOBODY, files), ...toldBy(decision) }
+  const files = await toGateFiles(root, texts)
+  const identity = { ...buildIdentity(NOBODY, files), ...toldBy(decision) }
   const at = now().toISOString() as Instant
-  const judged = await judge({ texts, files, identity, trust_pin, at }, hands)
+  const judged = await judgeInputs({ texts, files, identity, trust_pin, at }, hands)
   if (judged.judgement.verdict === 'go') refuseOther(decision, identity)
   return reportOf(judged, now)
 }

@@ -4,12 +4,12 @@ import type { GateReport } from '../../core/report/types.ts'
 import { type GateInputs, type GateRequest, readGateInputs } from '../item-states/gate-inputs.ts'
 import { loadItemFacts, refuseWaivers } from '../item-states/item-facts.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { gateReport } from './report.ts'
+import { buildGateReport } from './report.ts'
 import { signoffForGate } from '../signoff/verify-for-gate.ts'
 
 type Hands = Pick<Adapters, 'readEvidence' | 'judgeEvidence' | 'signoffCrypto'>
 
-export interface Judged extends GateInputs {
+export interface JudgedGate extends GateInputs {
   readonly judgement: GateJudgement
   readonly evidence: EvidenceLog
   readonly signoff: SignoffOutcome
@@ -20,25 +20,25 @@ export interface Judged extends GateInputs {
  *
  * @throws FfError `artefact_invalid`, `waiver_invalid`, `evidence_locked`
  */
-export const gate = async (request: GateRequest, hands: Hands): Promise<GateReport> =>
+export const runGateCheck = async (request: GateRequest, hands: Hands): Promise<GateReport> =>
   reportOf(await judgeFolder(request, hands), request.now)
 
 /** A judgement as a report. */
-export function reportOf(judged: Judged, now: () => Date): GateReport {
+export function reportOf(judged: JudgedGate, now: () => Date): GateReport {
   const { judgement, at } = judged
   const duration_ms = now().getTime() - Date.parse(at)
-  return gateReport(judgement, { ...judged, timing: { started_at: at, duration_ms } })
+  return buildGateReport(judgement, { ...judged, timing: { started_at: at, duration_ms } })
 }
 
 /** The judgement itself, for whoever wants more than a report. */
-export const judgeFolder = async (request: GateRequest, hands: Hands): Promise<Judged> =>
-  judge(await readGateInputs(request, hands), hands)
+export const judgeFolder = async (request: GateRequest, hands: Hands): Promise<JudgedGate> =>
+  judgeInputs(await readGateInputs(request, hands), hands)
 
 /** The verdict over texts: the same whether they were read from a folder or from decision.json. */
-export async function judge(
+export async function judgeInputs(
   inputs: GateInputs,
   hands: Pick<Hands, 'judgeEvidence' | 'signoffCrypto'>,
-): Promise<Judged> {
+): Promise<JudgedGate> {
   const facts = await loadItemFacts(inputs, hands)
   const signoff = signoffForGate(inputs, facts)
   const judgement = judgeGate({ ...facts.judged, signoff })

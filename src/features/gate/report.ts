@@ -26,7 +26,7 @@ const MOST_HISTORY = 5
 const MOST_ENDS = 3
 
 /** The judgement with what people need beside it. */
-export function gateReport(
+export function buildGateReport(
   judgement: GateJudgement,
   { files, evidence, identity, signoff, timing }: Beside,
 ): GateReport {

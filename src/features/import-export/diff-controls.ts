@@ -5,7 +5,7 @@ import { formatRowLine } from '../../core/row-format/row-line.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
 import { type CheckResult, passResult } from '../../core/report/check-report.ts'
 import { mergeRows } from './merge-rows.ts'
-import { pairFindings } from './row-report.ts'
+import { findPairDifferences } from './row-report.ts'
 
 /** Rows made for the purpose, enough that a difference can stand first, last and in between. */
 const LINES = ['a', 'b', 'c'].map((scope) =>
@@ -33,7 +33,7 @@ const CASES: readonly (readonly [Lines, Lines, number])[] = [
  * What is judged before a diff is believed: the comparer on pairs whose answer is known, and the walk on
  * sides that differ by one row, at every place, and on a side with itself.
  */
-export async function diffControls(compare: JsonComparer): Promise<readonly CheckResult[]> {
+export async function runDiffControls(compare: JsonComparer): Promise<readonly CheckResult[]> {
   const comparer = findComparerFaults(compare)
   const walk = await walkFaults(compare)
   return [
@@ -65,7 +65,7 @@ async function differencesOf(left: Side, right: Side, compare: JsonComparer): Pr
   await mergeRows(left, right, {
     same: () => true,
     pair: (a, b) => {
-      if (pairFindings(a.key, [a.line, b.line], compare).length > 0) found += 1
+      if (findPairDifferences(a.key, [a.line, b.line], compare).length > 0) found += 1
       return true
     },
     only: () => {

@@ -3,15 +3,15 @@ import type { JsonComparer } from '../../core/parity/compare.ts'
 import { readLineKey } from '../../core/row-format/row-line.ts'
 import { formatRowKey, type RowKey, type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
 import type { RowSource } from '../../ports/rows.ts'
-import { type HeldLine, mergeRows, type MergeVisitor, type SideName } from './merge-rows.ts'
+import { type MergedLine, mergeRows, type MergeVisitor, type SideName } from './merge-rows.ts'
 import { mergeSample } from './merge-sample.ts'
 import {
-  lineFindings,
+  findLineProblems,
   LineSequence,
-  pairFindings,
-  repeatedFinding,
+  findPairDifferences,
+  makeRepeatedFinding,
   type RowFinding,
-  rowPointer,
+  formatRowPointer,
 } from './row-report.ts'
 
 /** How often a difference is looked at again while its rows keep changing. */
@@ -101,12 +101,12 @@ class DiffVisitor implements MergeVisitor {
     return this.goesOn()
   }
 
-  pair(baseline: HeldLine, candidate: HeldLine): boolean {
+  pair(baseline: MergedLine, candidate: MergedLine): boolean {
     const { table, key } = baseline
     this.count(table, 1)
-    this.hold(table, lineFindings(table, baseline.line, 'baseline'))
-    this.hold(table, lineFindings(table, candidate.line, 'candidate'))
-    if (pairFindings(key, [baseline.line, candidate.line], this.options.compare).length > 0)
+    this.hold(table, findLineProblems(table, baseline.line, 'baseline'))
+    this.hold(table, findLineProblems(table, candidate.line, 'candidate'))
+    if (findPairDifferences(key, [baseline.line, candidate.line], this.options.compare).length > 0)
       this.suspect(table, {
         key,
         lines: { baseline: [baseline.line], candidate: [candidate.line] },
@@ -114,9 +114,9 @@ class DiffVisitor implements MergeVisitor {
     return this.goesOn()
   }
 
-  only(side: SideName, { table, key, line }: HeldLine): boolean {
+  only(side: SideName, { table, key, line }: MergedLine): boolean {
     this.count(table, 1)
-    this.hold(table, lineFindings(table, line, side))
+    this.hold(table, findLineProblems(table, line, side))
     this.suspect(table, { key, lines: { baseline: [], candidate: [], [side]: [line] } })
     return this.goesOn()
   }
@@ -211,10 +211,11 @@ const sameLines = (a: Suspect, b: Suspect): boolean =>
 /** What is different about one key by now. */
 function suspectFindings({ key, lines }: Suspect, compare: JsonComparer): readonly RowFinding[] {
   const { baseline, candidate } = lines
-  const row = rowPointer(key)
-  if (baseline.length > 1 || candidate.length > 1) return [repeatedFinding(key)]
+  const row = formatRowPointer(key)
+  if (baseline.length > 1 || candidate.length > 1) return [makeRepeatedFinding(key)]
   const [left, right] = [baseline[0], candidate[0]]
-  if (left !== undefined && right !== undefined) return pairFindings(key, [left, right], compare)
+  if (left !== undefined && right !== undefined)
+    return findPairDifferences(key, [left, right], compare)
   if (left === undefined && right === undefined) return []
   return left === undefined
     ? [{ code: 'row_extra', pointer: row, detail: 'in the candidate alone' }]

@@ -9,7 +9,7 @@ import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import type { RowSource } from '../../ports/rows.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
-import { loadPersistence, type Persistence } from '../migrate/load-persistence.ts'
+import { loadPersistence, type DdlContract } from '../migrate/load-persistence.ts'
 import { ImportVisitor, type TableImport } from './import-visitor.ts'
 import { mergeRows } from './merge-rows.ts'
 
@@ -39,7 +39,7 @@ export async function importRows(request: ImportRequest): Promise<CheckReport> {
 /** The same, with the contract at hand. @param before what was judged before the rows */
 export async function importInto(
   request: ImportRequest,
-  inputs: Persistence,
+  inputs: DdlContract,
   before: readonly CheckResult[] = [],
 ): Promise<CheckReport> {
   const started = request.now()
@@ -76,7 +76,7 @@ interface Walked {
 /** Goes through the source beside what the database holds. @param sink null only judges */
 async function walk(
   { source, database, adapters, signal, progress }: ImportRequest,
-  inputs: Persistence,
+  inputs: DdlContract,
   sink: Parameters<Parameters<Adapters['withRowSink']>[2]>[0] | null,
 ): Promise<Walked> {
   return withAll(

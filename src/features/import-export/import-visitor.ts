@@ -6,14 +6,14 @@ import { getMember, parseRowLine } from '../../core/row-format/row-line.ts'
 import { type RowKey, type TableName, detectValueType } from '../../core/rows/rows.ts'
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import type { ColumnTexts, RowSink, RowSource } from '../../ports/rows.ts'
-import type { HeldLine, MergeVisitor, SideName } from './merge-rows.ts'
+import type { MergedLine, MergeVisitor, SideName } from './merge-rows.ts'
 import {
-  brokenFindings,
+  makeBrokenFindings,
   LineSequence,
-  pairFindings,
-  repeatedFinding,
+  findPairDifferences,
+  makeRepeatedFinding,
   type RowFinding,
-  rowPointer,
+  formatRowPointer,
 } from './row-report.ts'
 
 /** A chunk is one transaction: its locks are held for some tenths of a second. */
@@ -102,7 +102,7 @@ export class ImportVisitor implements MergeVisitor {
     return this.goesOn()
   }
 
-  pair(source: HeldLine, held: HeldLine): boolean {
+  pair(source: MergedLine, held: MergedLine): boolean {
     const { table, key } = source
     const counts = this.tables[table]
     this.count(table, 1)
@@ -116,7 +116,7 @@ export class ImportVisitor implements MergeVisitor {
       this.noteFlag(there, table)
       this.stays(held)
     } else {
-      const differing = pairFindings(key, [source.line, held.line], compareJson)
+      const differing = findPairDifferences(key, [source.line, held.line], compareJson)
       if (differing.length === 0) counts.same += 1
       else
         this.refuse(
@@ -127,7 +127,7 @@ export class ImportVisitor implements MergeVisitor {
     return this.goesOn()
   }
 
-  only(side: SideName, held: HeldLine): boolean {
+  only(side: SideName, held: MergedLine): boolean {
     const { table } = held
     if (side === 'candidate') {
       this.tables[table].extra += 1
@@ -178,17 +178,17 @@ export class ImportVisitor implements MergeVisitor {
   }
 
   /** The row, or null where it is refused, which is noted. */
-  private judged({ table, key, line, repeated }: HeldLine): ImportRow | null {
-    if (repeated) this.refuse(table, [repeatedFinding(key)])
+  private judged({ table, key, line, repeated }: MergedLine): ImportRow | null {
+    if (repeated) this.refuse(table, [makeRepeatedFinding(key)])
     const read = parseImportRow(table, line)
     if (!read.ok) {
-      this.refuse(table, brokenFindings(key, read.problems, null))
+      this.refuse(table, makeBrokenFindings(key, read.problems, null))
       return null
     }
     this.noteFlag(read, table)
     const wrong = this.misfits(table, key, read.row)
     if (wrong === null) return read.row
-    this.refuse(table, brokenFindings(key, [makeProblem(...wrong)], null))
+    this.refuse(table, makeBrokenFindings(key, [makeProblem(...wrong)], null))
     return null
   }
 
@@ -208,13 +208,15 @@ export class ImportVisitor implements MergeVisitor {
   }
 
   /** A row that the database keeps must go with its flag as it will be (page 1, `type_in_use`). */
-  private stays({ table, key, line }: HeldLine): void {
+  private stays({ table, key, line }: MergedLine): void {
     if (table === 'flag_registry') return
     const read = parseImportRow(table, line)
     const wrong = read.ok ? this.misfits(table, key, read.row) : null
     if (wrong === null) return
     const detail = 'stands in the database, and its flag would be of another type'
-    this.refuse(table, [{ code: 'type_in_use', pointer: `${rowPointer(key)}${wrong[1]}`, detail }])
+    this.refuse(table, [
+      { code: 'type_in_use', pointer: `${formatRowPointer(key)}${wrong[1]}`, detail },
+    ])
   }
 
   /** Told of every flag that stands, or will. */

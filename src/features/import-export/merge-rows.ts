@@ -4,7 +4,7 @@ import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
 
 /** One row of a side: what it is about, and its line without the newline. */
-export interface HeldLine extends RowLine {
+export interface MergedLine extends RowLine {
   readonly line: string
   /** Whether the row before it has the same key. */
   readonly repeated: boolean
@@ -16,9 +16,9 @@ export interface MergeVisitor {
   /** Rows that are the same bytes on both sides. @param uncertain those of them that nobody held to page 1 */
   same(table: TableName, count: number, uncertain: readonly string[]): boolean
   /** One key, other bytes. */
-  pair(baseline: HeldLine, candidate: HeldLine): boolean
+  pair(baseline: MergedLine, candidate: MergedLine): boolean
   /** A key that the other side has not. */
-  only(side: SideName, row: HeldLine): boolean
+  only(side: SideName, row: MergedLine): boolean
   /** Work of the visitor that the walk waits for before it goes on; undefined where there is none. */
   pending?(): Promise<void> | undefined
 }
@@ -59,7 +59,7 @@ function step(left: Cursor, right: Cursor, visitor: MergeVisitor): boolean {
 }
 
 /** Where one side has a table, or rows of it, that the other has come past. */
-function alone(left: Cursor, right: Cursor): readonly [SideName, HeldLine] {
+function alone(left: Cursor, right: Cursor): readonly [SideName, MergedLine] {
   const rank = ({ batch }: Cursor): number =>
     batch === null ? TABLE_NAMES.length : TABLE_NAMES.indexOf(batch.table)
   const cursor = rank(left) < rank(right) ? left : right
@@ -105,7 +105,7 @@ class Cursor {
   private at = 0
   /** Of `unsure`, how many lie behind. */
   private passed = 0
-  private head: HeldLine | null = null
+  private head: MergedLine | null = null
   private before: RowLine | null = null
   private ended = false
 
@@ -199,7 +199,7 @@ class Cursor {
   }
 
   /** The next row, taken apart as far as its key. */
-  peek(): HeldLine {
+  peek(): MergedLine {
     if (this.head !== null) return this.head
     const { table, bytes } = this.loaded
     const line = bytes.toString('utf8', this.at, bytes.indexOf(NEWLINE, this.at))
@@ -212,7 +212,7 @@ class Cursor {
     return this.head
   }
 
-  take(): HeldLine {
+  take(): MergedLine {
     const row = this.peek()
     this.pass(this.lineEnd(0))
     return row

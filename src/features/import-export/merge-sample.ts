@@ -1,7 +1,7 @@
 import { readLineKey } from '../../core/row-format/row-line.ts'
 import { formatRowKey, type TableName } from '../../core/rows/rows.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
-import type { HeldLine, MergeVisitor, SideName } from './merge-rows.ts'
+import type { MergedLine, MergeVisitor, SideName } from './merge-rows.ts'
 
 /** How many rows are asked for at once. */
 const CHUNK_ROWS = 100_000
@@ -16,7 +16,7 @@ export async function mergeSample(
   visitor: MergeVisitor,
   share: number,
 ): Promise<void> {
-  let chosen: HeldLine[] = []
+  let chosen: MergedLine[] = []
   for await (const batch of sides.baseline.lines()) {
     if (
       chosen[0] !== undefined &&
@@ -30,9 +30,9 @@ export async function mergeSample(
   await visit(sides.candidate, chosen, visitor)
 }
 
-function sampled({ table, bytes }: RowBatch, share: number): readonly HeldLine[] {
+function sampled({ table, bytes }: RowBatch, share: number): readonly MergedLine[] {
   const lines = bytes.toString('utf8').split('\n').slice(0, -1)
-  return lines.flatMap((line): HeldLine[] => {
+  return lines.flatMap((line): MergedLine[] => {
     const read = readLineKey(table, line)
     return read !== null && spread(formatRowKey(read.key)) < share * WHOLE
       ? [{ ...read, line, repeated: false }]
@@ -51,7 +51,7 @@ function spread(text: string): number {
 
 async function visit(
   candidate: RowSource,
-  chosen: readonly HeldLine[],
+  chosen: readonly MergedLine[],
   visitor: MergeVisitor,
 ): Promise<boolean> {
   const [first] = chosen
@@ -70,8 +70,8 @@ async function visit(
   })
 }
 
-function byKey(table: TableName, lines: readonly string[]): ReadonlyMap<string, HeldLine> {
-  const found = new Map<string, HeldLine>()
+function byKey(table: TableName, lines: readonly string[]): ReadonlyMap<string, MergedLine> {
+  const found = new Map<string, MergedLine>()
   for (const line of lines) {
     const read = readLineKey(table, line)
     if (read !== null)

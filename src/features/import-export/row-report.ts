@@ -18,23 +18,23 @@ const cut = (text: string): string =>
   text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}... (${text.length} characters)` : text
 
 /** The place of a row among those of its table, as a JSON pointer. */
-export const rowPointer = ({ scope_id, flag_key }: RowKey): string =>
+export const formatRowPointer = ({ scope_id, flag_key }: RowKey): string =>
   [...(scope_id === null ? [] : [scope_id]), flag_key].reduce(
     (path, one) => appendPointer(path, cut(one)),
     '',
   )
 
 /** How many fields a row of a table has that can differ, absent ones included. */
-export const fieldsOf = (table: TableName): number => Object.keys(ROW_MEMBERS[table]).length
+export const countFields = (table: TableName): number => Object.keys(ROW_MEMBERS[table]).length
 
 /** What breaks page 1 in a stored line; nothing for most, which are plain. */
-export function lineFindings(
+export function findLineProblems(
   table: TableName,
   line: string,
   side: string | null,
 ): readonly RowFinding[] {
   const { row, problems } = lookAt(table, line)
-  return brokenFindings(row?.key ?? NO_KEY, problems, side)
+  return makeBrokenFindings(row?.key ?? NO_KEY, problems, side)
 }
 
 /** The same of lines that follow one another, which are also held to their order. */
@@ -43,23 +43,23 @@ export class LineSequence {
 
   findings(table: TableName, line: string): readonly RowFinding[] {
     const { row, problems } = lookAt(table, line)
-    const found = brokenFindings(row?.key ?? NO_KEY, problems, null)
+    const found = makeBrokenFindings(row?.key ?? NO_KEY, problems, null)
     if (row === null) return found
     const order = this.before === null ? -1 : compareRowLines(this.before, row)
     this.before = row
     if (order < 0) return found
-    return [...found, order === 0 ? repeatedFinding(row.key) : unsortedFinding(row.key)]
+    return [...found, order === 0 ? makeRepeatedFinding(row.key) : unsortedFinding(row.key)]
   }
 }
 
-export const repeatedFinding = (key: RowKey): RowFinding => ({
+export const makeRepeatedFinding = (key: RowKey): RowFinding => ({
   code: 'row_repeated',
-  pointer: rowPointer(key),
+  pointer: formatRowPointer(key),
   detail: 'more than one row of this key',
 })
 const unsortedFinding = (key: RowKey): RowFinding => ({
   code: 'row_unsorted',
-  pointer: rowPointer(key),
+  pointer: formatRowPointer(key),
   detail: 'stands behind a row that it comes before',
 })
 
@@ -79,19 +79,19 @@ function lookAt(table: TableName, line: string): Looked {
 }
 
 /** @param side whose row it is; null for both */
-export const brokenFindings = (
+export const makeBrokenFindings = (
   key: RowKey,
   problems: readonly Problem[],
   side: string | null,
 ): readonly RowFinding[] =>
   problems.map(({ code, pointer: at }) => ({
     code,
-    pointer: `${rowPointer(key)}${at}`,
+    pointer: `${formatRowPointer(key)}${at}`,
     detail: `breaks the form of a row${side === null ? '' : ` in the ${side}`}`,
   }))
 
 /** Every field in which two lines of one key differ; none where they are the same row, spelled otherwise. */
-export function pairFindings(
+export function findPairDifferences(
   key: RowKey,
   [left, right]: readonly [string, string],
   compare: JsonComparer = compareJson,
@@ -103,7 +103,7 @@ export function pairFindings(
     const [kind, what] = REPRESENTATIONS[one.representation]
     return {
       code: one.representation,
-      pointer: `${rowPointer(key)}${one.pointer}`,
+      pointer: `${formatRowPointer(key)}${one.pointer}`,
       detail: `${shown(one.left)} | ${shown(one.right)} (${kind}: ${what})`,
     }
   })

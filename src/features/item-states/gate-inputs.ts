@@ -1,5 +1,5 @@
-import { type GateFiles, gateFilesOf, type GateFolder } from '../team-folder/load-gate-files.ts'
-import { identityOf, type Running } from '../team-folder/identity.ts'
+import { type GateFiles, toGateFiles, type GateFolder } from '../team-folder/load-gate-files.ts'
+import { buildIdentity, type RunningVersion } from '../team-folder/identity.ts'
 import { readSignoffFiles } from '../team-folder/signoff-files.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import type { CutoverIdentity } from '../../core/gate/types.ts'
@@ -7,7 +7,7 @@ import type { SignoffTexts } from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { EvidenceTexts } from '../../ports/evidence.ts'
 
-export interface GateRequest extends Running {
+export interface GateRequest extends RunningVersion {
   readonly folder: GateFolder
   /** Folder of the evidence log. */
   readonly evidence: string
@@ -41,10 +41,10 @@ export async function readGateInputs(
     readEvidence(request.evidence),
   ])
   const texts = { ...own, evidence }
-  return { texts, files, identity: identityOf(request, files), trust_pin, at }
+  return { texts, files, identity: buildIdentity(request, files), trust_pin, at }
 }
 
 async function readOwn(folder: GateFolder): Promise<{ own: SignoffTexts; files: GateFiles }> {
   const own = await readSignoffFiles(folder)
-  return { own, files: await gateFilesOf(folder.root, own) }
+  return { own, files: await toGateFiles(folder.root, own) }
 }

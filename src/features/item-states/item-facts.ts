@@ -1,6 +1,6 @@
 import { signoffTools } from '../../artefacts/documents.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { UNMEASURABLE } from './unimplemented-probes.ts'
+import { UNIMPLEMENTED_PROBES } from './unimplemented-probes.ts'
 import type { ItemsInput } from '../../core/gate/judge-items.ts'
 import type { GateJudgement, RunnerKey, WaiverPolicy } from '../../core/gate/types.ts'
 import type { SignoffFault } from '../../core/signoff/refusals.ts'
@@ -47,7 +47,7 @@ export async function loadItemFacts(
       policy: stricter(files.contract.waivers, trust?.waiver_policy ?? null),
       expected: identity,
       runners: runnersOf(outcome),
-      unmeasurable: UNMEASURABLE,
+      unmeasurable: UNIMPLEMENTED_PROBES,
       plan_until: (files.plan?.window.until ?? null) as Instant | null,
       now,
     },

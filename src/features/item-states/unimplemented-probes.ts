@@ -1,5 +1,5 @@
 /** What a probe needs that `ff` does not have yet, by the probe's name. Whoever brings it takes the line away. */
-export const UNMEASURABLE: Readonly<Record<string, string>> = {
+export const UNIMPLEMENTED_PROBES: Readonly<Record<string, string>> = {
   'dual-write': 'dual writes',
   propagation: 'the cache',
   'lost-message': 'the cache',

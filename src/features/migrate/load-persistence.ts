@@ -5,7 +5,7 @@ import type { Migration } from '../../core/migrations/plan.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
 
 /** What a migration rests on. */
-export interface Persistence {
+export interface DdlContract {
   readonly contract: LoadedArtefact<'persistence_schema'>['value']
   readonly versions: { readonly oldest: number; readonly newest: number }
   readonly roles: readonly string[]
@@ -19,7 +19,7 @@ export async function newestMigration(root: string): Promise<string | null> {
 }
 
 /** @throws FfError `artefact_invalid` with every problem of the contract and the migrations */
-export async function loadPersistence(root: string): Promise<Persistence> {
+export async function loadPersistence(root: string): Promise<DdlContract> {
   const [schema, migrations] = await Promise.all([
     loadArtefact('persistence_schema', packagedArtefact(root, 'persistence_schema')),
     loadMigrations(root),

@@ -13,7 +13,7 @@ import { FfError } from '../../errors.ts'
 import type { MigrationSession } from '../../ports/migrations.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
-import { loadPersistence, type Persistence } from './load-persistence.ts'
+import { loadPersistence, type DdlContract } from './load-persistence.ts'
 
 export interface MigrateRequest {
   readonly root: string
@@ -119,7 +119,7 @@ export async function migrateVerify(request: MigrateRequest): Promise<CheckRepor
 async function inSession<T>(
   { root, database, adapters }: MigrateRequest,
   locked: boolean,
-  use: (session: MigrationSession, inputs: Persistence) => Promise<T>,
+  use: (session: MigrationSession, inputs: DdlContract) => Promise<T>,
 ): Promise<T> {
   const inputs = await loadPersistence(root)
   return adapters.withMigrationSession(database, { ...inputs, locked }, (session) =>

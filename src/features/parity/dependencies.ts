@@ -1,9 +1,12 @@
 import { type JsonComparer, compareJson } from '../../core/parity/compare.ts'
-import { type Ask, ask } from '../evaluation/answer-question.ts'
+import { type EvaluateQuestion, evaluateQuestion } from '../evaluation/answer-question.ts'
 
 /** What a proof works with. The selftest puts faults in their place; nothing else may (page 4). */
-export interface Workings {
-  readonly ask: { readonly baseline: Ask; readonly candidate: Ask }
+export interface ParityDependencies {
+  readonly ask: { readonly baseline: EvaluateQuestion; readonly candidate: EvaluateQuestion }
   readonly compare: JsonComparer
 }
-export const HONEST: Workings = { ask: { baseline: ask, candidate: ask }, compare: compareJson }
+export const PRODUCTION: ParityDependencies = {
+  ask: { baseline: evaluateQuestion, candidate: evaluateQuestion },
+  compare: compareJson,
+}

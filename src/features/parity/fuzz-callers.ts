@@ -6,8 +6,8 @@ import type { AuthMode } from '../../core/evaluate/types.ts'
 import {
   type CallerName,
   type SceneQuestion,
-  TOKEN_TENANT,
-  TOKEN_USER,
+  TEST_TENANT,
+  TEST_USER,
 } from '../../core/parity/scene.ts'
 import type { VectorQuestion } from '../../core/parity/vector.ts'
 import { FfError } from '../../errors.ts'
@@ -15,7 +15,7 @@ import type { Authenticator, OpenAuthenticator } from '../../ports/auth.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 
 /** Who asks in a scene: the fixture whose token it is, and where it holds. */
-export interface Caller {
+export interface FuzzCaller {
   readonly door: Authenticator
   readonly token: string | null
   readonly fixture: string | null
@@ -27,7 +27,7 @@ export interface Caller {
   /** Whether the request may name tenant and user. */
   readonly names: boolean
 }
-export type Callers = Readonly<Record<CallerName, Caller>>
+export type FuzzCallers = Readonly<Record<CallerName, FuzzCaller>>
 
 type Row = readonly [
   fixture: string | null,
@@ -50,11 +50,11 @@ const ROWS: Readonly<Record<CallerName, Row>> = {
 
 /** Opens one door a key server, for all whose tokens are held to it. */
 export async function openCallers(
-  { adapters, settings, fixtures }: Opening,
+  { adapters, settings, fixtures }: CallerInputs,
   keep: Keep,
-): Promise<Callers> {
+): Promise<FuzzCallers> {
   const doors = new Map<string, OpenAuthenticator>()
-  const callers: Partial<Record<CallerName, Caller>> = {}
+  const callers: Partial<Record<CallerName, FuzzCaller>> = {}
   for (const [name, row] of Object.entries(ROWS)) {
     const fixture = row[0] === null ? null : named(fixtures, row[0])
     const keys = fixture?.jwks ?? null
@@ -63,18 +63,18 @@ export async function openCallers(
     doors.set(script, door)
     callers[name as CallerName] = callerOf(row, door, fixture)
   }
-  return callers as Callers
+  return callers as FuzzCallers
 }
 function callerOf(
   [id, environment, mode, more = {}]: Row,
   door: Authenticator,
   fixture: Fixture | null,
-): Caller {
-  const { names = false, tenant_id = TOKEN_TENANT } = more
-  const claims = fixture === null ? null : { tenant_id, user_id: TOKEN_USER }
+): FuzzCaller {
+  const { names = false, tenant_id = TEST_TENANT } = more
+  const claims = fixture === null ? null : { tenant_id, user_id: TEST_USER }
   return { door, token: fixture?.token ?? null, fixture: id, environment, mode, claims, names }
 }
-export interface Opening {
+export interface CallerInputs {
   readonly adapters: Pick<Adapters, 'openDoor'>
   readonly settings: AuthSettings
   readonly fixtures: readonly Fixture[]
@@ -88,17 +88,17 @@ function named(fixtures: readonly Fixture[], id: string): Fixture {
   })
 }
 
-export const credentialOf = (
+export const toCredential = (
   { caller, tenant_id, user_id }: SceneQuestion,
-  callers: Callers,
+  callers: FuzzCallers,
 ): Credential => ({
   token: callers[caller].token,
   dev_headers: caller === 'dev-headers' ? { tenant_id, user_id, scopes: [] } : null,
 })
 /** Only some may name a context; the others bring theirs. */
-export const requestOf = (
+export const toQuestion = (
   { caller, flag_key, tenant_id, user_id, approval_ref }: SceneQuestion,
-  callers: Callers,
+  callers: FuzzCallers,
 ): VectorQuestion => {
   const { names } = callers[caller]
   return {

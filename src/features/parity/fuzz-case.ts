@@ -8,10 +8,10 @@ import {
 } from '../../core/parity/scene.ts'
 import { serializeRow } from '../../core/rows/row-text.ts'
 import type { AnyRow, RowsByTable } from '../../core/rows/rows.ts'
-import { type Callers, credentialOf, requestOf } from './fuzz-callers.ts'
+import { type FuzzCallers, toCredential, toQuestion } from './fuzz-callers.ts'
 
 /** A question on which the sides part: what was asked, and the rows that stood by then. */
-export interface AskedCase {
+export interface EvaluatedCase {
   readonly ask: SceneQuestion
   readonly state: RowsByTable
   readonly given: Scene['given']
@@ -19,10 +19,13 @@ export interface AskedCase {
 }
 
 /** A matrix of one vector, ready to be put into a file: what the baseline said is what must come. */
-export function vectorOf({ ask, state, given, baseline }: AskedCase, callers: Callers): object {
+export function toVectorFile(
+  { ask, state, given, baseline }: EvaluatedCase,
+  callers: FuzzCallers,
+): object {
   const { approvals, admin } = given
   const { environment, fixture, mode, claims } = callers[ask.caller]
-  const request = requestOf(ask, callers)
+  const request = toQuestion(ask, callers)
   const { tenant_id, user_id } = claims ?? ask
   const asker = { auth_mode: mode, tenant_id, user_id }
   const covers = deriveCoverage(
@@ -58,7 +61,7 @@ export function vectorOf({ ask, state, given, baseline }: AskedCase, callers: Ca
 }
 
 /** What no vector can hold, such as a write: the rows before it, and all that was done until the sides parted. */
-export const sceneOf = ({ given, steps }: Scene): object => ({
+export const toSceneFile = ({ given, steps }: Scene): object => ({
   kind: 'parity_fuzz_scene',
   given: {
     now: SCENE_TIME,
@@ -82,8 +85,8 @@ const rows = (held: readonly AnyRow[]): readonly unknown[] =>
 const withoutNulls = (held: object): object =>
   Object.fromEntries(Object.entries(held).filter(([, value]) => value !== null))
 
-function headersOf(ask: SceneQuestion, callers: Callers): object | null {
-  const { dev_headers } = credentialOf(ask, callers)
+function headersOf(ask: SceneQuestion, callers: FuzzCallers): object | null {
+  const { dev_headers } = toCredential(ask, callers)
   return dev_headers === null ? null : { dev_headers: withoutNulls(dev_headers) }
 }
 

@@ -26,19 +26,19 @@ import type { AnyRow, RowsByTable, RowOrBroken } from '../../core/rows/rows.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
 import { FfError } from '../../errors.ts'
 import type { OpenScratchStore } from '../../ports/store.ts'
-import { approvalsOf, type Ask } from '../evaluation/answer-question.ts'
-import { type Callers, credentialOf, requestOf } from './fuzz-callers.ts'
+import { toApprovalCheck, type EvaluateQuestion } from '../evaluation/answer-question.ts'
+import { type FuzzCallers, toCredential, toQuestion } from './fuzz-callers.ts'
 import type { FieldRule } from '../../core/parity/field-rules.ts'
-import type { Sides } from './run-parity.ts'
-import type { Workings } from './dependencies.ts'
+import type { ScratchSides } from './run-parity.ts'
+import type { ParityDependencies } from './dependencies.ts'
 
-export interface FuzzBench {
-  readonly sides: Sides
-  readonly workings: Workings
-  readonly callers: Callers
+export interface FuzzContext {
+  readonly sides: ScratchSides
+  readonly workings: ParityDependencies
+  readonly callers: FuzzCallers
 }
 /** What gave a scene away: the step, the field, and what either side says there. */
-export interface Miss {
+export interface FuzzMiss {
   /** A decision, what came of a write, the row that stands after it, or rows that count and must not. */
   readonly kind: 'divergence' | 'write_differs' | 'row_differs' | 'metamorphic'
   readonly at: Pick<Divergence, 'pointer' | 'left' | 'right'>
@@ -48,7 +48,7 @@ export interface Miss {
   readonly state: RowsByTable
   readonly written: readonly SceneWrite[]
 }
-type Found = Pick<Miss, 'kind' | 'at' | 'asked'>
+type Found = Pick<FuzzMiss, 'kind' | 'at' | 'asked'>
 
 /** What both sides said to one question. */
 interface Pair {
@@ -73,7 +73,7 @@ interface Playing {
 }
 
 /** Plays scenes on both sides, one after the other. */
-export class Player {
+export class ScenePlayer {
   /** Pairs of answers in which somebody decided: two refusals say little. */
   compared = 0
   writes = 0
@@ -81,16 +81,16 @@ export class Player {
   /** Questions put to one side twice, and those of them that it answered in two ways. */
   twice = 0
   noise = 0
-  private readonly bench: FuzzBench
+  private readonly bench: FuzzContext
   private readonly rules: readonly FieldRule[]
 
-  constructor(bench: FuzzBench, rules: readonly FieldRule[]) {
+  constructor(bench: FuzzContext, rules: readonly FieldRule[]) {
     this.bench = bench
     this.rules = rules
   }
 
   /** @returns the first thing in which the sides differ, or in which rows count that must not */
-  async play(scene: Scene): Promise<Miss | null> {
+  async play(scene: Scene): Promise<FuzzMiss | null> {
     const { baseline, candidate } = this.bench.sides
     const { state } = scene.given
     await Promise.all([baseline.store.load(state), candidate.store.load(state)])
@@ -146,7 +146,7 @@ export class Player {
   private async askAgain(scene: Scene, [first]: readonly Pair[]): Promise<void> {
     if (first === undefined) return
     const { sides, workings } = this.bench
-    const again = async (name: keyof Sides): Promise<void> => {
+    const again = async (name: keyof ScratchSides): Promise<void> => {
       const side = sides[name]
       const answer = await this.put(scene, first.ask, { side, by: workings.ask[name] })
       this.twice += 1
@@ -201,7 +201,7 @@ export class Player {
   private async askTwins(
     scene: Scene,
     pairs: readonly Pair[],
-    to: { readonly side: OpenScratchStore; readonly by: Ask },
+    to: { readonly side: OpenScratchStore; readonly by: EvaluateQuestion },
   ): Promise<Found | null> {
     const again = await Promise.all(pairs.map(({ ask }) => this.put(scene, ask, to)))
     this.twins += pairs.filter(someoneDecided).length
@@ -224,7 +224,7 @@ export class Player {
   }
 
   /** The first place in which two texts that no rule excuses are not the same. */
-  private unequal(left: JsonNode, right: JsonNode): Miss['at'] | null {
+  private unequal(left: JsonNode, right: JsonNode): FuzzMiss['at'] | null {
     const [first] = this.bench.workings.compare(left, right).differences
     if (first === undefined) return null
     const text = (node: JsonNode | undefined): string | null =>
@@ -236,7 +236,7 @@ export class Player {
     left: OpenScratchStore,
     answer: SideAnswer,
     right: { readonly side: OpenScratchStore; readonly answer: SideAnswer },
-  ): Miss['at'] | null {
+  ): FuzzMiss['at'] | null {
     // The same characters from the same side are the same answer, without a look at what they say.
     if (left === right.side && sameText(answer, right.answer)) return null
     const terms = { rules: this.rules, compare: this.bench.workings.compare } as const
@@ -255,14 +255,14 @@ export class Player {
   private async put(
     { given }: Scene,
     ask: SceneQuestion,
-    { side, by }: { readonly side: OpenScratchStore; readonly by: Ask },
+    { side, by }: { readonly side: OpenScratchStore; readonly by: EvaluateQuestion },
   ): Promise<SideAnswer> {
     const { callers } = this.bench
     const { door, environment } = callers[ask.caller]
-    const counter = { store: side.store, door, approvals: approvalsOf(given) }
+    const counter = { store: side.store, door, approvals: toApprovalCheck(given) }
     const { answer } = await by(counter, {
-      credential: credentialOf(ask, callers),
-      request: requestOf(ask, callers),
+      credential: toCredential(ask, callers),
+      request: toQuestion(ask, callers),
       now: SCENE_TIME,
       environment,
     })

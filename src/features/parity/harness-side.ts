@@ -10,8 +10,8 @@ import { FfError } from '../../errors.ts'
 import type { HttpClient, HttpResponse } from '../../ports/http.ts'
 import type { SideFacts } from '../../ports/store.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import type { Posed, Respondent } from './sides.ts'
-import { codeOf, evaluateOver } from './service-client.ts'
+import type { PreparedQuestion, ParitySide } from './sides.ts'
+import { readProblemCode, evaluateOverHttp } from './service-client.ts'
 
 type Service = Extract<TargetSpec, { kind: 'http' }>
 
@@ -20,10 +20,10 @@ type Service = Extract<TargetSpec, { kind: 'http' }>
  *
  * @throws FfError `target_invalid` where it is none, and nothing was written to it
  */
-export async function openHarness(
+export async function openHarnessSide(
   spec: Service,
   { openClient }: Pick<Adapters, 'openClient'>,
-): Promise<Respondent & { close(): Promise<void> }> {
+): Promise<ParitySide & { close(): Promise<void> }> {
   if (!isLoopback(spec)) throw noHarness(spec)
   const { value } = await openAll(async (keep) => {
     const client = await keep(openClient(spec.origin))
@@ -33,11 +33,11 @@ export async function openHarness(
   return value
 }
 
-class HarnessSide implements Respondent {
+class HarnessSide implements ParitySide {
   readonly facts: SideFacts
   private readonly client: HttpClient
   /** Of each question, asked how often it may be. */
-  private readonly scenes = new WeakMap<Posed, Promise<string>>()
+  private readonly scenes = new WeakMap<PreparedQuestion, Promise<string>>()
   private made = 0
 
   constructor(client: HttpClient, facts: SideFacts) {
@@ -45,18 +45,18 @@ class HarnessSide implements Respondent {
     this.facts = facts
   }
 
-  async load(state: Parameters<Respondent['load']>[0]): Promise<void> {
+  async load(state: Parameters<ParitySide['load']>[0]): Promise<void> {
     await this.put('/harness/rows', serializeRows(state))
   }
 
-  async ask(posed: Posed): ReturnType<Respondent['ask']> {
+  async ask(posed: PreparedQuestion): ReturnType<ParitySide['ask']> {
     const known = this.scenes.get(posed) ?? this.putScene(posed)
     this.scenes.set(posed, known)
     const { credential, request } = posed.question
     try {
       const headers = { [SCENE_HEADER]: await known }
       return {
-        answer: await evaluateOver(this.client, { credential, request, headers }),
+        answer: await evaluateOverHttp(this.client, { credential, request, headers }),
         rows: null,
       }
     } catch (error) {
@@ -69,7 +69,7 @@ class HarnessSide implements Respondent {
     return Promise.resolve(this.client.close())
   }
 
-  private async putScene({ question, given, script }: Posed): Promise<string> {
+  private async putScene({ question, given, script }: PreparedQuestion): Promise<string> {
     const { now, environment } = question
     const { approvals, admin } = given
     const scene: HarnessScene = { now, environment, approvals, admin, keys: script }
@@ -83,7 +83,7 @@ class HarnessSide implements Respondent {
     if (status === 200) return
     throw new FfError(
       'backing_unavailable',
-      `The harness did not take ${path} (${codeOf(text) ?? status}).`,
+      `The harness did not take ${path} (${readProblemCode(text) ?? status}).`,
       { hint: 'Start ff serve --harness of the same version anew, and run again.' },
     )
   }

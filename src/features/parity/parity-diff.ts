@@ -8,8 +8,8 @@ import type { RowSource } from '../../ports/rows.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { importInto } from '../import-export/import-rows.ts'
 import { migrateUp } from '../migrate/migrate.ts'
-import { loadPersistence, type Persistence } from '../migrate/load-persistence.ts'
-import { diffControls } from '../import-export/diff-controls.ts'
+import { loadPersistence, type DdlContract } from '../migrate/load-persistence.ts'
+import { runDiffControls } from '../import-export/diff-controls.ts'
 import {
   type DiffResult,
   diffSources,
@@ -17,8 +17,8 @@ import {
   type TableDiff,
 } from '../import-export/diff-sources.ts'
 import type { SideName } from '../import-export/merge-rows.ts'
-import { fieldsOf, rowPointer } from '../import-export/row-report.ts'
-import { sameSides } from './resolve-target.ts'
+import { countFields, formatRowPointer } from '../import-export/row-report.ts'
+import { makeSameSidesError } from './resolve-target.ts'
 
 export interface DiffRequest {
   readonly root: string
@@ -41,7 +41,7 @@ export interface DiffRequest {
  */
 export async function parityDiff(request: DiffRequest): Promise<CheckReport> {
   const { baseline, candidate, adapters, root } = request
-  if (JSON.stringify(baseline) === JSON.stringify(candidate)) throw sameSides('store')
+  if (JSON.stringify(baseline) === JSON.stringify(candidate)) throw makeSameSidesError('store')
   const inputs = await loadPersistence(root)
   if (candidate.kind !== 'embedded') return diffStores(request, inputs)
   return adapters.withPrivateDatabase(async (database) => {
@@ -57,7 +57,7 @@ export async function parityDiff(request: DiffRequest): Promise<CheckReport> {
   })
 }
 
-function diffStores(request: DiffRequest, inputs: Persistence): Promise<CheckReport> {
+function diffStores(request: DiffRequest, inputs: DdlContract): Promise<CheckReport> {
   const { baseline, candidate, adapters } = request
   return withAll(
     [() => adapters.openRows(baseline, inputs), () => adapters.openRows(candidate, inputs)],
@@ -69,9 +69,9 @@ async function diffSides(
   { maxDiffs, sample, signal, now, progress }: DiffRequest,
   sides: Readonly<Record<SideName, RowSource>>,
 ): Promise<CheckReport> {
-  if (sides.baseline.identity === sides.candidate.identity) throw sameSides('store')
+  if (sides.baseline.identity === sides.candidate.identity) throw makeSameSidesError('store')
   const started = now()
-  const controls = await diffControls(compareJson)
+  const controls = await runDiffControls(compareJson)
   const of = Math.max(rowsOf(sides.baseline), rowsOf(sides.candidate))
   const result = await diffSources(sides, {
     maxDiffs,
@@ -118,14 +118,14 @@ function tableItem(diff: TableDiff, { complete }: DiffResult): CheckResult {
   const { table, rows, findings, settled, inFlight } = diff
   const differing = new Set(findings.map(({ pointer }) => rowOf(pointer ?? '', table))).size
   const title = [
-    `${rows} rows, ${rows * fieldsOf(table)} fields compared`,
+    `${rows} rows, ${rows * countFields(table)} fields compared`,
     `${differing} rows differ`,
     ...(settled === 0 ? [] : [`${settled} were on their way`]),
     ...(complete ? [] : ['not all rows were come to']),
   ].join(', ')
   const moving = inFlight.map((key) => ({
     code: 'in_flight',
-    pointer: rowPointer(key),
+    pointer: formatRowPointer(key),
     detail: 'changed at each look',
   }))
   const item = { ...passResult(table, title), findings: [...findings, ...moving] }

@@ -7,11 +7,11 @@ import type { CheckReport } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { openCallers } from './fuzz-callers.ts'
-import { sceneOf, vectorOf } from './fuzz-case.ts'
-import { type FuzzBench, type Miss, Player } from './fuzz-player.ts'
-import { loadOrThrow, type ParityRequest, withSides } from './parity.ts'
+import { toSceneFile, toVectorFile } from './fuzz-case.ts'
+import { type FuzzContext, type FuzzMiss, ScenePlayer } from './fuzz-player.ts'
+import { requireParityInputs, type ParityRequest, withSides } from './parity.ts'
 import type { ParityInputs } from './parity-inputs.ts'
-import { HONEST, type Workings } from './dependencies.ts'
+import { PRODUCTION, type ParityDependencies } from './dependencies.ts'
 
 export interface FuzzRequest extends ParityRequest {
   readonly runs: number
@@ -23,13 +23,13 @@ export interface FuzzRequest extends ParityRequest {
 /** `ff parity fuzz`: scenes at random on both sides; a divergence is made as small as it gets. */
 export async function parityFuzz(request: FuzzRequest): Promise<CheckReport> {
   const { adapters, root } = request
-  const inputs = await loadOrThrow(root, [])
+  const inputs = await requireParityInputs(root, [])
   const settings = settingsFromContract(inputs.auth.value, inputs.fixtures.value)
   const { fixtures } = inputs.fixtures.value
   return closeAfter(async (keep) => {
     const callers = await openCallers({ adapters, settings, fixtures }, keep)
     return withSides(request, inputs, (sides) =>
-      runFuzz(request, inputs, { sides, workings: HONEST, callers }),
+      runFuzz(request, inputs, { sides, workings: PRODUCTION, callers }),
     )
   })
 }
@@ -37,12 +37,12 @@ export async function parityFuzz(request: FuzzRequest): Promise<CheckReport> {
 export async function runFuzz(
   { adapters, runs, seed, timeMs, signal, now, progress }: FuzzRequest,
   inputs: Pick<ParityInputs, 'contract'>,
-  bench: FuzzBench,
+  bench: FuzzContext,
 ): Promise<CheckReport> {
-  const player = new Player(bench, inputs.contract.value.decision)
+  const player = new ScenePlayer(bench, inputs.contract.value.decision)
   const started = now()
   let done = 0
-  let miss: Miss | null = null
+  let miss: FuzzMiss | null = null
   const { played, smallest } = await adapters.searchScenes(
     async (scene) => {
       const found = await player.play(scene)
@@ -80,7 +80,7 @@ interface Looked {
   readonly count: number
 }
 function itemsOf(
-  { compared, writes, twins }: Player,
+  { compared, writes, twins }: ScenePlayer,
   { played, seed }: { readonly played: number; readonly seed: number },
 ): Items {
   const looked = (id: string, count: number, title: string): Looked => ({
@@ -105,7 +105,7 @@ const unlessIdle = ({ item, count }: Looked): CheckResult =>
   count > 0 ? item : { ...item, state: 'inconclusive', next: 'Give more --runs or --time.' }
 
 /** A comparer that is blind finds nothing in any scene. */
-function comparerControl({ compare }: Workings): CheckResult {
+function comparerControl({ compare }: ParityDependencies): CheckResult {
   const item = passResult('control.comparer', 'pairs whose answer is known')
   const faults = findComparerFaults(compare)
   if (faults.length === 0) return item
@@ -114,7 +114,7 @@ function comparerControl({ compare }: Workings): CheckResult {
 }
 
 /** Whether the sides agreed with themselves; nobody asked twice is no control. */
-function aaControl({ twice, noise }: Player): CheckResult {
+function aaControl({ twice, noise }: ScenePlayer): CheckResult {
   const item = passResult('control.a_a', `${twice} questions put to one side twice`)
   if (noise === 0 && twice > 0) return item
   const detail = `${noise} were answered in two ways`
@@ -128,7 +128,7 @@ function timed(from: Date, to: Date, decisions: number): NonNullable<CheckReport
   return { started_at: from.toISOString(), duration_ms, ms: {}, decisions_per_second }
 }
 
-const ITEM_OF: Readonly<Record<Miss['kind'], keyof Items>> = {
+const ITEM_OF: Readonly<Record<FuzzMiss['kind'], keyof Items>> = {
   divergence: 'decisions',
   write_differs: 'writes',
   row_differs: 'writes',
@@ -136,7 +136,7 @@ const ITEM_OF: Readonly<Record<Miss['kind'], keyof Items>> = {
 }
 
 /** The difference, and every write until then: a fault may need them to show. */
-function failed({ kind, at, written }: Miss, items: Items, seed: number): CheckResult {
+function failed({ kind, at, written }: FuzzMiss, items: Items, seed: number): CheckResult {
   const { pointer, left, right } = at
   const writes = written.map((write) => ({
     code: 'written_before',
@@ -155,8 +155,8 @@ function failed({ kind, at, written }: Miss, items: Items, seed: number): CheckR
 }
 
 /** A vector where a decision differs; what a vector cannot hold is shown as the scene that it is. */
-function caseOf(scene: Scene, { asked, state }: Miss, { callers }: FuzzBench): object {
+function caseOf(scene: Scene, { asked, state }: FuzzMiss, { callers }: FuzzContext): object {
   // A credential that is refused covers nothing, so no matrix takes it.
-  if (asked?.baseline.status !== 'decided') return sceneOf(scene)
-  return vectorOf({ ...asked, state, given: scene.given }, callers)
+  if (asked?.baseline.status !== 'decided') return toSceneFile(scene)
+  return toVectorFile({ ...asked, state, given: scene.given }, callers)
 }

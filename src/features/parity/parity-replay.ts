@@ -13,19 +13,19 @@ import { judgeVector } from '../../core/parity/judge-vector.ts'
 import { type SummaryLine, RunningSummary } from '../../core/parity/running-summary.ts'
 import type { ParityReport } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
-import type { Asked } from '../evaluation/answer-question.ts'
-import { loadOrThrow, type ParityRequest } from './parity.ts'
+import type { EvaluatedAnswer } from '../evaluation/answer-question.ts'
+import { requireParityInputs, type ParityRequest } from './parity.ts'
 import type { ParityInputs } from './parity-inputs.ts'
 import { replayReport } from './replay-report.ts'
 import {
   type ReplaySide,
   type ReplaySides,
-  servicesOf,
+  parseServices,
   withServices,
   withStores,
 } from './replay-sides.ts'
-import { judged } from './run-parity.ts'
-import { HONEST } from './dependencies.ts'
+import { toJudgedCase } from './run-parity.ts'
+import { PRODUCTION } from './dependencies.ts'
 
 export interface ReplayRequest extends ParityRequest {
   /** Path of the recorded requests, one a line. */
@@ -48,8 +48,8 @@ const MOST_PROBLEMS = 100
  *   `nothing_to_check` for a file without one
  */
 export async function parityReplay(request: ReplayRequest): Promise<ParityReport> {
-  const services = servicesOf(request)
-  const inputs = await loadOrThrow(request.root, [])
+  const services = parseServices(request)
+  const inputs = await requireParityInputs(request.root, [])
   const terms: ReplayInputs = {
     fixtures: inputs.fixtures.value.fixtures,
     of: services === null ? 'stores' : 'services',
@@ -84,7 +84,10 @@ async function runReplay(
   const started = now()
   const tally = new RunningSummary(request.maxDiffs)
   // Of two rules for one place the first counts.
-  const comparing = { rules: [...sides.rules, ...contract.value.decision], compare: HONEST.compare }
+  const comparing = {
+    rules: [...sides.rules, ...contract.value.decision],
+    compare: PRODUCTION.compare,
+  }
   let done = 0
   for await (const window of windows(recordedLines(file, terms))) {
     if (signal.aborted) break
@@ -98,7 +101,7 @@ async function runReplay(
     done += window.length
     progress(done, expected)
   }
-  return replayReport(tally, expected, { sides, compare: HONEST.compare, started, signal, now })
+  return replayReport(tally, expected, { sides, compare: PRODUCTION.compare, started, signal, now })
 }
 
 interface Asking {
@@ -113,7 +116,7 @@ async function putOne(
   { sides, comparing }: Asking,
 ): Promise<SummaryLine> {
   const { line, request } = recorded
-  const put = async (side: ReplaySide): Promise<readonly [Asked, Asked]> => [
+  const put = async (side: ReplaySide): Promise<readonly [EvaluatedAnswer, EvaluatedAnswer]> => [
     await side.ask(recorded),
     await side.ask(recorded),
   ]
@@ -133,7 +136,7 @@ async function putOne(
     command: `sed -n ${line}p '${file}' > one.ndjson && ff parity replay one.ndjson`,
   }
   const decided = [b, c].some(({ answer }) => answer.status === 'decided')
-  return { ...judged(subject, verdict, shown), verdict, decided }
+  return { ...toJudgedCase(subject, verdict, shown), verdict, decided }
 }
 
 /** A service that has decided nothing yet has said nothing that it could go by. */

@@ -13,13 +13,13 @@ import { settingsFromContract } from '../../core/auth/contract.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { loadParityInputs, type ParityInputs } from './parity-inputs.ts'
-import { openHarness } from './harness-side.ts'
-import { answeringBy, type Respondents } from './sides.ts'
+import { openHarnessSide } from './harness-side.ts'
+import { createStoreSide, type ParitySides } from './sides.ts'
 import type { Credentials, AuthenticatorWithScript } from '../../ports/auth.ts'
-import { groupOf, type Oracle, runExhaustive } from './run-exhaustive.ts'
-import { runParity, type Sides } from './run-parity.ts'
-import { sameSides } from './resolve-target.ts'
-import { HONEST } from './dependencies.ts'
+import { formatCellGroup, type Oracle, runExhaustive } from './run-exhaustive.ts'
+import { runParity, type ScratchSides } from './run-parity.ts'
+import { makeSameSidesError } from './resolve-target.ts'
+import { PRODUCTION } from './dependencies.ts'
 
 export interface ParityRequest {
   /** The package folder. */
@@ -35,7 +35,7 @@ export interface ParityRequest {
 export async function parityRun(
   request: ParityRequest & { readonly more: readonly string[]; readonly only: string | null },
 ): Promise<ParityReport> {
-  const inputs = await loadOrThrow(request.root, request.more)
+  const inputs = await requireParityInputs(request.root, request.more)
   const { only, signal, now } = request
   if (only !== null && !inputs.vectors.some(({ id }) => id === only)) {
     throw new FfError('nothing_to_check', `No vector is called ${only}.`, {
@@ -47,7 +47,7 @@ export async function parityRun(
       runParity(inputs.vectors, sides, {
         rules: inputs.contract.value.decision,
         only,
-        around: { doorFor, signal, now, compare: HONEST.compare },
+        around: { doorFor, signal, now, compare: PRODUCTION.compare },
       }),
     ),
   )
@@ -58,9 +58,9 @@ export async function parityExhaustive(
   request: ParityRequest & { readonly only: string | null },
 ): Promise<ParityReport> {
   const { root, adapters, signal, now, only } = request
-  const inputs = await loadOrThrow(root, [])
+  const inputs = await requireParityInputs(root, [])
   const { cells, oracle, time } = await loadCells(root, inputs)
-  if (only !== null && !cells.some((cell) => groupOf(cell) === only)) {
+  if (only !== null && !cells.some((cell) => formatCellGroup(cell) === only)) {
     throw new FfError('nothing_to_check', `No cell is called ${only}.`, {
       hint: 'Write MODE/SCOPE/PATH/TTL, such as verified/user/SP-2/valid.',
     })
@@ -73,7 +73,7 @@ export async function parityExhaustive(
         credentials,
         only,
         expected: inputs.contract.value.cells.count,
-        around: { signal, now, compare: HONEST.compare },
+        around: { signal, now, compare: PRODUCTION.compare },
       }),
     ),
   )
@@ -117,7 +117,7 @@ export function withCredentials<T>(
 export function withSides<T>(
   { baseline, candidate, adapters }: ParityRequest,
   { migrations, persistence }: ParityInputs,
-  use: (sides: Sides) => Promise<T>,
+  use: (sides: ScratchSides) => Promise<T>,
 ): Promise<T> {
   const needs = { migrations, versions: persistence.value.postgres }
   return withAll(
@@ -135,14 +135,14 @@ export function withSides<T>(
 function withRespondents<T>(
   { baseline, candidate, adapters }: ParityRequest,
   { migrations, persistence }: ParityInputs,
-  use: (sides: Respondents) => Promise<T>,
+  use: (sides: ParitySides) => Promise<T>,
 ): Promise<T> {
-  if (isSameService(baseline, candidate)) throw sameSides('service')
+  if (isSameService(baseline, candidate)) throw makeSameSidesError('service')
   const needs = { migrations, versions: persistence.value.postgres }
   const open = (spec: TargetSpec) => async () => {
-    if (spec.kind === 'http') return openHarness(spec, adapters)
+    if (spec.kind === 'http') return openHarnessSide(spec, adapters)
     const scratch = await adapters.openScratch(spec, needs)
-    return { ...answeringBy(scratch, HONEST.ask.baseline), close: () => scratch.close() }
+    return { ...createStoreSide(scratch, PRODUCTION.ask.baseline), close: () => scratch.close() }
   }
   return withAll([open(baseline), open(candidate)], (b, c) => use({ baseline: b, candidate: c }))
 }
@@ -166,7 +166,10 @@ export function withAuthenticators<T>(
 }
 
 /** @throws FfError `artefact_invalid` with every problem */
-export async function loadOrThrow(root: string, more: readonly string[]): Promise<ParityInputs> {
+export async function requireParityInputs(
+  root: string,
+  more: readonly string[],
+): Promise<ParityInputs> {
   const result = await loadParityInputs(root, more)
   if (result.ok) return result.loaded
   throw toArtefactError(result.problems)

@@ -10,20 +10,20 @@ import { FfError } from '../../errors.ts'
 import type { CheckApproval } from '../../ports/admin.ts'
 import type { HttpClient } from '../../ports/http.ts'
 import type { LiveStore } from '../../ports/store.ts'
-import type { Ask, Asked } from '../evaluation/answer-question.ts'
+import type { EvaluateQuestion, EvaluatedAnswer } from '../evaluation/answer-question.ts'
 import { settingsFromContract } from '../../core/auth/contract.ts'
 import { FixtureAuthenticators } from '../tokens/fixture-authenticators.ts'
 import type { ParityRequest } from './parity.ts'
 import type { ParityInputs } from './parity-inputs.ts'
-import { evaluateOver } from './service-client.ts'
-import { sameSides } from './resolve-target.ts'
-import { HONEST } from './dependencies.ts'
+import { evaluateOverHttp } from './service-client.ts'
+import { makeSameSidesError } from './resolve-target.ts'
+import { PRODUCTION } from './dependencies.ts'
 
 /** Who answers recorded requests, and is never written to. */
 export interface ReplaySide {
   /** As far as it is known by now. */
   readonly facts: ReportSide
-  ask(recorded: RecordedRequest): Promise<Asked>
+  ask(recorded: RecordedRequest): Promise<EvaluatedAnswer>
 }
 export interface ReplaySides {
   readonly baseline: ReplaySide
@@ -34,12 +34,12 @@ export interface ReplaySides {
 type Services = Readonly<Record<'baseline' | 'candidate', Extract<TargetSpec, { kind: 'http' }>>>
 
 /** @throws FfError `target_invalid` where one is a service and the other is none, or both are the same one */
-export function servicesOf({
+export function parseServices({
   baseline,
   candidate,
 }: Pick<ParityRequest, 'baseline' | 'candidate'>): Services | null {
   if (baseline.kind === 'http' && candidate.kind === 'http') {
-    if (isSameService(baseline, candidate)) throw sameSides('service')
+    if (isSameService(baseline, candidate)) throw makeSameSidesError('service')
     return { baseline, candidate }
   }
   if (baseline.kind !== 'http' && candidate.kind !== 'http') return null
@@ -88,8 +88,8 @@ class ServiceSide implements ReplaySide {
     return { target: this.client.origin, backing: this.backing, server: null }
   }
 
-  async ask({ request, credential }: RecordedRequest): Promise<Asked> {
-    const answer = await evaluateOver(this.client, { request, credential })
+  async ask({ request, credential }: RecordedRequest): Promise<EvaluatedAnswer> {
+    const answer = await evaluateOverHttp(this.client, { request, credential })
     if (answer.status !== 'decided') return { answer, rows: null }
     // Two pages for a person to sign in at are alike, and no decisions.
     const backing = readBacking(answer.text, request)
@@ -120,10 +120,10 @@ export function withStores<T>(
     const first = await keep(adapters.openLive(baseline, { ...needs, copied: null }))
     const copied = () => first.state()
     const second = await keep(adapters.openLive(candidate, { ...needs, copied }))
-    if (first.identity === second.identity) throw sameSides('store')
+    if (first.identity === second.identity) throw makeSameSidesError('store')
     return use({
-      baseline: storeSide(first, { ask: HONEST.ask.baseline, doors }),
-      candidate: storeSide(second, { ask: HONEST.ask.candidate, doors }),
+      baseline: storeSide(first, { ask: PRODUCTION.ask.baseline, doors }),
+      candidate: storeSide(second, { ask: PRODUCTION.ask.candidate, doors }),
       rules: [],
     })
   })
@@ -131,7 +131,7 @@ export function withStores<T>(
 
 const storeSide = (
   { store, facts }: LiveStore,
-  { ask, doors }: { readonly ask: Ask; readonly doors: FixtureAuthenticators },
+  { ask, doors }: { readonly ask: EvaluateQuestion; readonly doors: FixtureAuthenticators },
 ): ReplaySide => ({
   facts,
   ask: async (recorded) => {

@@ -37,7 +37,7 @@ const REFUSALS: Readonly<
 }
 
 /** @throws FfError `target_invalid`, `secret_in_option` */
-export function resolveTarget(
+export function parseTargetOrThrow(
   text: string,
   env: Readonly<Record<string, string | undefined>>,
 ): TargetSpec {
@@ -56,7 +56,7 @@ export function targetError(text: string, refusal: TargetRefusal): FfError {
 }
 
 /** What is compared with itself is never different, so that would prove nothing. */
-export const sameSides = (what: 'store' | 'service'): FfError =>
+export const makeSameSidesError = (what: 'store' | 'service'): FfError =>
   new FfError('target_invalid', `Both sides are the same ${what}.`, {
     hint: 'Name another with --baseline or --candidate.',
   })

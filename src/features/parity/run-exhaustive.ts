@@ -8,8 +8,8 @@ import type { ParityReport } from '../../core/report/types.ts'
 import { type RowsByTable, TABLE_NAMES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { Credentials } from '../../ports/auth.ts'
-import type { Respondent, Respondents } from './sides.ts'
-import { buildReport, judged, leftOut, type Surroundings } from './run-parity.ts'
+import type { ParitySide, ParitySides } from './sides.ts'
+import { buildReport, toJudgedCase, toSkippedCase, type RunDependencies } from './run-parity.ts'
 
 /** How many cells are under way at once: enough to keep a connection pool busy. */
 const AT_ONCE = 16
@@ -28,13 +28,13 @@ export interface ExhaustiveOptions {
   readonly expected: number
   /** The one cell to run, by its four dimensions; the others count as skipped. Null runs all. */
   readonly only: string | null
-  readonly around: Pick<Surroundings, 'signal' | 'now' | 'compare'>
+  readonly around: Pick<RunDependencies, 'signal' | 'now' | 'compare'>
 }
 
 /** Puts every cell to both sides; all their rows are loaded once, for no two cells share a flag. */
 export async function runExhaustive(
   cells: readonly Cell[],
-  sides: Respondents,
+  sides: ParitySides,
   options: ExhaustiveOptions,
 ): Promise<ParityReport> {
   const { around, expected, only } = options
@@ -46,8 +46,9 @@ export async function runExhaustive(
   let next = 0
   let lost = false
   const take = async (cell: Cell): Promise<JudgedCase> => {
-    if (only !== null && groupOf(cell) !== only) return leftOut(subjectOf(cell), 'skipped')
-    if (lost || around.signal.aborted) return leftOut(subjectOf(cell), 'never_reached')
+    if (only !== null && formatCellGroup(cell) !== only)
+      return toSkippedCase(subjectOf(cell), 'skipped')
+    if (lost || around.signal.aborted) return toSkippedCase(subjectOf(cell), 'never_reached')
     return runCell(cell, sides, options)
   }
   const work = async (): Promise<void> => {
@@ -72,14 +73,14 @@ export async function runExhaustive(
 
 async function runCell(
   cell: Cell,
-  sides: Respondents,
+  sides: ParitySides,
   { rules, oracle, credentials, around: { compare } }: ExhaustiveOptions,
 ): Promise<JudgedCase> {
   const { given, request, covers } = cell
   const { credential, ...door } = credentials[covers.auth_mode]
   const question = { credential, request, now: given.now, environment: given.environment }
   const posed = { question, given, ...door }
-  const put = async (side: Respondent) => {
+  const put = async (side: ParitySide) => {
     const first = await side.ask(posed)
     const again = await side.ask(posed)
     return {
@@ -96,9 +97,9 @@ async function runCell(
     { rules, compare },
   )
   const rows = { baseline: baseline.rows, candidate: candidate.rows }
-  return judged(subjectOf(cell), verdict, {
+  return toJudgedCase(subjectOf(cell), verdict, {
     rows,
-    command: `ff parity exhaustive --cell ${groupOf(cell)}`,
+    command: `ff parity exhaustive --cell ${formatCellGroup(cell)}`,
   })
 }
 
@@ -110,11 +111,11 @@ function outcomeOf({ outcomes, cells }: Oracle, { key }: Cell): JsonObject {
   })
 }
 
-export const groupOf = ({ covers }: Cell): string =>
+export const formatCellGroup = ({ covers }: Cell): string =>
   [covers.auth_mode, covers.scope, covers.sensitive_path, covers.ttl_state].join('/')
 const subjectOf = (cell: Cell) => ({
   id: cell.id,
-  group: groupOf(cell),
+  group: formatCellGroup(cell),
   title: 'every boundary and required_auth',
 })
 

@@ -14,16 +14,16 @@ import type { AnyRow, RowsOfFlag, RowOrBroken } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { OpenScratchStore } from '../../ports/store.ts'
 import type { VectorCredential } from '../../artefacts/vectors.ts'
-import type { Asked } from '../evaluation/answer-question.ts'
-import type { Posed, Respondent, Respondents } from './sides.ts'
+import type { EvaluatedAnswer } from '../evaluation/answer-question.ts'
+import type { PreparedQuestion, ParitySide, ParitySides } from './sides.ts'
 import type { AuthenticatorWithScript } from '../../ports/auth.ts'
 
-export interface Sides {
+export interface ScratchSides {
   readonly baseline: OpenScratchStore
   readonly candidate: OpenScratchStore
 }
 /** What a run takes from outside itself. */
-export interface Surroundings {
+export interface RunDependencies {
   readonly doorFor: (credential: VectorCredential) => AuthenticatorWithScript
   readonly compare: JsonComparer
   /** Aborted with the exit name that the run then has. */
@@ -41,16 +41,17 @@ export interface RunOptions {
 /** Runs vectors against two sides, one after the other, and reports. */
 export async function runParity(
   vectors: readonly Runnable[],
-  sides: Respondents,
-  options: RunOptions & { readonly around: Surroundings },
+  sides: ParitySides,
+  options: RunOptions & { readonly around: RunDependencies },
 ): Promise<ParityReport> {
   const { around, only, rules } = options
   const started = around.now()
   const done: JudgedCase[] = []
   let lost = false
   for (const vector of vectors) {
-    if (only !== null && vector.id !== only) done.push(leftOut(subjectOf(vector), 'skipped'))
-    else if (lost || around.signal.aborted) done.push(leftOut(subjectOf(vector), 'never_reached'))
+    if (only !== null && vector.id !== only) done.push(toSkippedCase(subjectOf(vector), 'skipped'))
+    else if (lost || around.signal.aborted)
+      done.push(toSkippedCase(subjectOf(vector), 'never_reached'))
     else {
       const one = await runVector(vector, sides, { rules, around })
       lost = one.state === 'unanswered'
@@ -87,11 +88,14 @@ interface Reporting {
 /** The same for every kind of parity run: counts, controls, verdict, exit. */
 export function buildReport(
   { kind, cases, expected, covers, askedMs }: Reporting,
-  { baseline, candidate }: Respondents,
+  { baseline, candidate }: ParitySides,
   {
     around,
     started,
-  }: { readonly around: Pick<Surroundings, 'signal' | 'now' | 'compare'>; readonly started: Date },
+  }: {
+    readonly around: Pick<RunDependencies, 'signal' | 'now' | 'compare'>
+    readonly started: Date
+  },
 ): ParityReport {
   const faults = findComparerFaults(around.compare)
   const summary = summarizeCases(cases, expected, { faults, pairs: UNEQUAL.length + EQUAL.length })
@@ -123,18 +127,21 @@ export const measuredEnd = (verdict: Summary['verdict'], signal: AbortSignal): R
 
 async function runVector(
   vector: Runnable,
-  sides: Respondents,
-  { rules, around }: { readonly rules: readonly FieldRule[]; readonly around: Surroundings },
+  sides: ParitySides,
+  { rules, around }: { readonly rules: readonly FieldRule[]; readonly around: RunDependencies },
 ): Promise<JudgedCase> {
   const { given, credential, request } = vector
   const question = { credential, request, now: given.now, environment: given.environment }
-  const posed: Posed = { question, given, ...around.doorFor(credential) }
-  const put = async (side: Respondent): Promise<readonly [Asked, Asked]> => {
+  const posed: PreparedQuestion = { question, given, ...around.doorFor(credential) }
+  const put = async (side: ParitySide): Promise<readonly [EvaluatedAnswer, EvaluatedAnswer]> => {
     try {
       await side.load(given.state)
     } catch (error) {
       if (!(error instanceof FfError)) throw error
-      const silent: Asked = { answer: { status: 'unanswered', code: error.code }, rows: null }
+      const silent: EvaluatedAnswer = {
+        answer: { status: 'unanswered', code: error.code },
+        rows: null,
+      }
       return [silent, silent]
     }
     return [await side.ask(posed), await side.ask(posed)]
@@ -148,7 +155,7 @@ async function runVector(
     },
     { rules, compare: around.compare },
   )
-  return judged(subjectOf(vector), verdict, {
+  return toJudgedCase(subjectOf(vector), verdict, {
     rows: { baseline: b.rows, candidate: c.rows },
     command: `ff parity run --vector ${vector.id}`,
   })
@@ -164,7 +171,7 @@ interface Shown {
   readonly command: string
 }
 
-export function judged(
+export function toJudgedCase(
   subject: Subject,
   verdict: VectorVerdict,
   { rows, command: reproduce }: Shown,
@@ -175,7 +182,7 @@ export function judged(
   return { ...subject, state: verdict.status, detail, verdict }
 }
 
-export const leftOut = (subject: Subject, state: ItemState): JudgedCase => ({
+export const toSkippedCase = (subject: Subject, state: ItemState): JudgedCase => ({
   ...subject,
   state,
   detail: null,

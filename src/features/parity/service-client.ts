@@ -7,16 +7,16 @@ import { FfError } from '../../errors.ts'
 import type { HttpClient, HttpResponse } from '../../ports/http.ts'
 
 /** What is put to a service, as a caller does it. */
-export interface Put {
+export interface ServiceQuestion {
   readonly credential: Credential
   readonly request: VectorQuestion
   readonly headers?: Readonly<Record<string, string>>
 }
 
 /** `POST /v1/flags/evaluate`, which writes nothing. Whatever comes of it is an answer. */
-export async function evaluateOver(
+export async function evaluateOverHttp(
   client: HttpClient,
-  { credential, request, headers = {} }: Put,
+  { credential, request, headers = {} }: ServiceQuestion,
 ): Promise<SideAnswer> {
   const { request_id, ...asked } = request
   const named = Object.entries(asked).filter(([, value]) => value !== null)
@@ -24,7 +24,7 @@ export async function evaluateOver(
     const response = await client.send({
       method: 'POST',
       path: '/v1/flags/evaluate',
-      headers: { ...credentialHeaders(credential), ...headers, 'x-request-id': request_id },
+      headers: { ...toCredentialHeaders(credential), ...headers, 'x-request-id': request_id },
       body: JSON.stringify(Object.fromEntries(named)),
     })
     return answerOf(response)
@@ -35,7 +35,7 @@ export async function evaluateOver(
 }
 
 /** A credential as HTTP carries it (page 2). */
-export function credentialHeaders({
+export function toCredentialHeaders({
   token,
   dev_headers,
 }: Credential): Readonly<Record<string, string>> {
@@ -54,17 +54,17 @@ export function credentialHeaders({
 /** A decision is its very text; a refusal of the door is one; anything else is no answer to the question. */
 function answerOf({ status, text }: HttpResponse): SideAnswer {
   if (status === 200) return { status: 'decided', text }
-  const code = codeOf(text)
+  const code = readProblemCode(text)
   if (code !== null && Object.hasOwn(AUTH_REFUSALS, code))
     return { status: 'refused', code: code as AuthRefusalCode, http: status }
   return { status: 'unanswered', code: code ?? `http_${status}` }
 }
 
 /** The code of a problem detail; null where there is none. */
-export const codeOf = (text: string): string | null => wordAt(text, 'code')
+export const readProblemCode = (text: string): string | null => wordAt(text, 'code')
 /** In a word what an answer says: the code of a problem detail or of OFREP, or the reason of a decision. */
-export const saidBy = (text: string): string | null =>
-  codeOf(text) ?? wordAt(text, 'errorCode') ?? wordAt(text, 'reason')
+export const readAnswerWord = (text: string): string | null =>
+  readProblemCode(text) ?? wordAt(text, 'errorCode') ?? wordAt(text, 'reason')
 
 function wordAt(text: string, name: string): string | null {
   const read = parseLosslessJson(text)

@@ -2,33 +2,42 @@ import type { AuthenticatorWithScript } from '../../ports/auth.ts'
 import type { VectorInput } from '../../core/parity/vector.ts'
 import type { RowsByTable } from '../../core/rows/rows.ts'
 import type { OpenScratchStore, SideFacts } from '../../ports/store.ts'
-import { approvalsOf, type Ask, type Asked, type Question } from '../evaluation/answer-question.ts'
+import {
+  toApprovalCheck,
+  type EvaluateQuestion,
+  type EvaluatedAnswer,
+  type EvaluationQuestion,
+} from '../evaluation/answer-question.ts'
 
 /** A question with everything that its answer depends on but the rows. */
-export interface Posed extends AuthenticatorWithScript {
-  readonly question: Question
+export interface PreparedQuestion extends AuthenticatorWithScript {
+  readonly question: EvaluationQuestion
   readonly given: Pick<VectorInput, 'approvals' | 'admin'>
 }
 /** Who answers in a run: a store behind our own door, or a service that takes rows and scenes. */
-export interface Respondent {
+export interface ParitySide {
   readonly facts: SideFacts
   /** Replaces all rows. @throws FfError where it does not */
   load(state: RowsByTable): Promise<void>
-  ask(posed: Posed): Promise<Asked>
+  ask(posed: PreparedQuestion): Promise<EvaluatedAnswer>
 }
-export type Respondents = Readonly<Record<'baseline' | 'candidate', Respondent>>
+export type ParitySides = Readonly<Record<'baseline' | 'candidate', ParitySide>>
 
 /** A store of this process. */
-export const answeringBy = ({ facts, store }: OpenScratchStore, ask: Ask): Respondent => ({
+export const createStoreSide = (
+  { facts, store }: OpenScratchStore,
+  ask: EvaluateQuestion,
+): ParitySide => ({
   facts,
   load: (state) => store.load(state),
-  ask: ({ question, given, door }) => ask({ store, door, approvals: approvalsOf(given) }, question),
+  ask: ({ question, given, door }) =>
+    ask({ store, door, approvals: toApprovalCheck(given) }, question),
 })
 /** Both stores of this process, with whatever asks them. */
-export const bothAnsweringBy = (
+export const createStoreSides = (
   { baseline, candidate }: Readonly<Record<'baseline' | 'candidate', OpenScratchStore>>,
-  ask: Readonly<Record<'baseline' | 'candidate', Ask>>,
-): Respondents => ({
-  baseline: answeringBy(baseline, ask.baseline),
-  candidate: answeringBy(candidate, ask.candidate),
+  ask: Readonly<Record<'baseline' | 'candidate', EvaluateQuestion>>,
+): ParitySides => ({
+  baseline: createStoreSide(baseline, ask.baseline),
+  candidate: createStoreSide(candidate, ask.candidate),
 })

@@ -12,12 +12,12 @@ import type { AdminBehaviour, ApprovalService } from '../../ports/admin.ts'
 import type { HttpClient } from '../../ports/http.ts'
 import type { ServiceStore } from '../../ports/store.ts'
 import { withAdmin } from './testbed/test-admin.ts'
-import { underLoad } from './testbed/load-generator.ts'
-import { given, numberParam, probe, type World } from './framework/probe.ts'
-import { withServedScratch } from './testbed/served-endpoints.ts'
-import { withServing } from './testbed/load-service.ts'
-import { LOAD_ROWS, ordinary, sensitive } from './testbed/load-rows.ts'
-import { overlaid } from './testbed/faulty-store.ts'
+import { runLoad } from './testbed/load-generator.ts'
+import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './framework/probe.ts'
+import { withScratchService } from './testbed/served-endpoints.ts'
+import { withLoadService } from './testbed/load-service.ts'
+import { LOAD_ROWS, createOrdinaryLoad, createSensitiveLoad } from './testbed/load-rows.ts'
+import { overrideMethods } from './testbed/faulty-store.ts'
 
 /** What a decision waits for. */
 interface Waits {
@@ -33,14 +33,14 @@ const WARM_REQUESTS = 100
 const SENSITIVE_SHARE = 0.5
 
 /** F5: decisions that ask nobody, while others ask an Admin that is away. */
-export const adminBlastRadius = probe<Pools>({
+export const adminBlastRadius = defineProbe<Pools>({
   version: 1,
   site: 'scratch',
   company: 'alone',
-  honest: given((): Pools => (waits) => waits),
-  faulty: given((): Pools => throughOne),
+  honest: fromValue((): Pools => (waits) => waits),
+  faulty: fromValue((): Pools => throughOne),
   measure: async (pools, world) => {
-    const count = numberParam(world, 'runs')
+    const count = readNumberParam(world, 'runs')
     const runs: Run[] = []
     for (let at = 0; at < count; at += 1) {
       const outage = OUTAGES[at % OUTAGES.length] as AdminBehaviour
@@ -78,19 +78,19 @@ const told = ({ outage, before, during }: Run, at: number): readonly [string, st
 ]
 
 /** One outage, of a service and an Admin that are new: no breaker remembers another one. */
-function played(outage: AdminBehaviour, pools: Pools, world: World): Promise<Run> {
+function played(outage: AdminBehaviour, pools: Pools, world: ProbeContext): Promise<Run> {
   const pace = planPace({
     least_per_s: 0,
-    requests: numberParam(world, 'requests'),
-    seconds: numberParam(world, 'seconds'),
+    requests: readNumberParam(world, 'requests'),
+    seconds: readNumberParam(world, 'seconds'),
   })
   return withAdmin(world, { approvals: [], limits: ADMIN_LIMITS }, async ({ server, open }) => {
     const admin = await open()
-    return withServedScratch(world, { kind: 'file', folder: null }, async (scratch) => {
+    return withScratchService(world, { kind: 'file', folder: null }, async (scratch) => {
       await scratch.store.load(LOAD_ROWS)
       const { store, approvals } = pools({ store: scratch.store, approvals: admin })
       const hands = { openApprovals: () => Promise.resolve(approvals) }
-      return withServing(world, { store, hands }, async (client, stage) => {
+      return withLoadService(world, { store, hands }, async (client, stage) => {
         const load = new MixedLoad(client, stage.token(), world)
         await load.put({ ...pace, requests: WARM_REQUESTS })
         const before = await load.put(pace)
@@ -117,7 +117,7 @@ class MixedLoad {
   /** No two ask about one approval, which would share a call. */
   private asked = 0
 
-  constructor(client: HttpClient, token: string, { signal }: World) {
+  constructor(client: HttpClient, token: string, { signal }: ProbeContext) {
     this.client = client
     this.token = token
     this.signal = signal
@@ -128,10 +128,10 @@ class MixedLoad {
       per_s: pace.per_s * SENSITIVE_SHARE,
       requests: Math.ceil(pace.requests * SENSITIVE_SHARE),
     }
-    const ask = sensitive(this.client, this.token)
+    const ask = createSensitiveLoad(this.client, this.token)
     const [measured] = await Promise.all([
-      underLoad(ordinary(this.client), pace, this.signal),
-      underLoad(() => ask(this.asked++), beside, this.signal),
+      runLoad(createOrdinaryLoad(this.client), pace, this.signal),
+      runLoad(() => ask(this.asked++), beside, this.signal),
     ])
     return summarizeLoad([measured], pace)
   }
@@ -146,7 +146,7 @@ function throughOne({ store, approvals }: Waits): Waits {
     return done
   }
   return {
-    store: overlaid(store, () => ({ read: (query) => inTurn(() => store.read(query)) })),
+    store: overrideMethods(store, () => ({ read: (query) => inTurn(() => store.read(query)) })),
     approvals: {
       begin: () => {
         const check = approvals.begin()

@@ -3,8 +3,8 @@ import { ADMIN_LIMITS, type AdminLimits } from '../../core/admin/limits.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { percentile, roundToHundredths } from '../../core/load-stats/load.ts'
 import type { AdminServer, CheckApproval, ApprovalService } from '../../ports/admin.ts'
-import { approvalOf, questionOf, withAdmin } from './testbed/test-admin.ts'
-import { given, numberParam, probe } from './framework/probe.ts'
+import { buildApproval, buildApprovalQuery, withAdmin } from './testbed/test-admin.ts'
+import { fromValue, readNumberParam, defineProbe } from './framework/probe.ts'
 
 const { failures, half_open_after_ms } = ADMIN_LIMITS.breaker
 /** Long enough for all callers to come while the one is on its way. */
@@ -13,15 +13,15 @@ const PROBED_MS = 200
 const MARGIN_MS = 50
 
 /** F4: Admin dies, everybody asks, and it comes back. The waits are real. */
-export const adminBreaker = probe<AdminLimits>({
+export const adminBreaker = defineProbe<AdminLimits>({
   version: 1,
   site: 'scratch',
   company: 'alone',
-  honest: given(() => ADMIN_LIMITS),
-  faulty: given(() => ({ ...ADMIN_LIMITS, breaker: null })),
+  honest: fromValue(() => ADMIN_LIMITS),
+  faulty: fromValue(() => ({ ...ADMIN_LIMITS, breaker: null })),
   measure: async (limits, world): Promise<Measurement> => {
-    const callers = numberParam(world, 'callers')
-    const approvals = Array.from({ length: callers }, (_, at) => approvalOf(at, world))
+    const callers = readNumberParam(world, 'callers')
+    const approvals = Array.from({ length: callers }, (_, at) => buildApproval(at, world))
     return withAdmin(world, { approvals, limits }, async ({ server, open }) => {
       const run = new Outage(server, await open())
       const opened_as_declared = await run.dies()
@@ -117,6 +117,6 @@ class Outage {
 
   /** As a request of its own. */
   private ask(at: number): ReturnType<CheckApproval> {
-    return this.client.begin()(questionOf(at))
+    return this.client.begin()(buildApprovalQuery(at))
   }
 }

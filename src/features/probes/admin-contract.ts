@@ -10,19 +10,27 @@ import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { instantFromMs } from '../../core/rows/instant.ts'
 import type { AdminExchange } from '../../ports/admin.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
-import { type TestAdmin, approvalOf, decided, questionOf, withAdmin } from './testbed/test-admin.ts'
-import { given, probe, type World } from './framework/probe.ts'
+import {
+  type TestAdmin,
+  buildApproval,
+  decideSensitiveFlag,
+  buildApprovalQuery,
+  withAdmin,
+} from './testbed/test-admin.ts'
+import { fromValue, defineProbe, type ProbeContext } from './framework/probe.ts'
 
 /** F1: what FF and Admin say to each other, whom Admin lets in, and whose approvals it knows. */
-export const adminContract = probe<string>({
+export const adminContract = defineProbe<string>({
   version: 1,
   site: 'scratch',
   company: 'together',
-  honest: given(() => ADMIN_CONTRACT_SHA256),
-  faulty: given(() => '0'.repeat(64)),
+  honest: fromValue(() => ADMIN_CONTRACT_SHA256),
+  faulty: fromValue(() => '0'.repeat(64)),
   measure: async (pin, world): Promise<Measurement> => {
     const pinned = (await contractDigest(world)) === pin
-    const approvals = STATES.flatMap(([, hold], at) => hold?.(approvalOf(at, world), world) ?? [])
+    const approvals = STATES.flatMap(
+      ([, hold], at) => hold?.(buildApproval(at, world), world) ?? [],
+    )
     return withAdmin(world, { approvals, limits: ADMIN_LIMITS }, async (scene) => {
       const strange = await strangeStates(scene, world)
       const known = await foreignKnown(scene)
@@ -49,7 +57,7 @@ export const adminContract = probe<string>({
   },
 })
 
-async function contractDigest({ root }: World): Promise<string> {
+async function contractDigest({ root }: ProbeContext): Promise<string> {
   const [request, response, common] = await Promise.all([
     readSchema(root, MESSAGES.request),
     readSchema(root, MESSAGES.response),
@@ -73,8 +81,9 @@ async function readSchema(root: string, name: string): Promise<Schema> {
 
 const HOUR_MS = 3_600_000
 /** A time so many hours from now. */
-const hours = (count: number, { now }: World) => instantFromMs(now().getTime() + count * HOUR_MS)
-type Hold = (approval: Approval, world: World) => Approval
+const hours = (count: number, { now }: ProbeContext) =>
+  instantFromMs(now().getTime() + count * HOUR_MS)
+type Hold = (approval: Approval, world: ProbeContext) => Approval
 /** Each state, and the approval that is in it; null where there is none. */
 const STATES: readonly (readonly [ApprovalTtlState, Hold | null])[] = [
   ['unknown', null],
@@ -86,9 +95,9 @@ const STATES: readonly (readonly [ApprovalTtlState, Hold | null])[] = [
 ]
 
 /** Approvals whose state came out as another one. */
-async function strangeStates({ open }: TestAdmin, world: World): Promise<readonly string[]> {
+async function strangeStates({ open }: TestAdmin, world: ProbeContext): Promise<readonly string[]> {
   const check = (await open()).begin()
-  const decisions = await Promise.all(STATES.map((_, at) => decided(check, at, world)))
+  const decisions = await Promise.all(STATES.map((_, at) => decideSensitiveFlag(check, at, world)))
   return decisions.flatMap(({ reason, meta }, at) => {
     const [state] = STATES[at] as (typeof STATES)[number]
     return meta.ttl_state === state ? [] : [`${state} came out as ${meta.ttl_state ?? reason}`]
@@ -99,7 +108,7 @@ const FOREIGN = [{ flag_key: 'ff.other' }, { tenant_id: 'T-other' }, { user_id: 
 /** Whose approval was not said to be unknown. */
 async function foreignKnown({ open }: TestAdmin): Promise<readonly string[]> {
   const check = (await open()).begin()
-  const valid = questionOf(STATES.length - 1)
+  const valid = buildApprovalQuery(STATES.length - 1)
   const answers = await Promise.all(FOREIGN.map((change) => check({ ...valid, ...change })))
   return answers.flatMap(({ status }, at) =>
     status === 'unknown' ? [] : [`${JSON.stringify(FOREIGN[at])}: ${status}`],
@@ -110,7 +119,7 @@ async function foreignKnown({ open }: TestAdmin): Promise<readonly string[]> {
 async function anonymousAnswered({ open }: TestAdmin): Promise<number> {
   const answers = await Promise.all(
     [null, 'a-token-of-nobody'].map(async (token) =>
-      (await open({ token })).begin()(questionOf(STATES.length - 1)),
+      (await open({ token })).begin()(buildApprovalQuery(STATES.length - 1)),
     ),
   )
   return answers.filter(({ status }) => status !== 'unreachable').length

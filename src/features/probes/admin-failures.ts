@@ -2,8 +2,14 @@ import { ADMIN_LIMITS } from '../../core/admin/limits.ts'
 import type { Decision } from '../../core/evaluate/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import type { AdminBehaviour, CheckApproval } from '../../ports/admin.ts'
-import { approvalOf, decided, isFailSafe, questionOf, withAdmin } from './testbed/test-admin.ts'
-import { given, numberParam, probe, type World } from './framework/probe.ts'
+import {
+  buildApproval,
+  decideSensitiveFlag,
+  isFailSafe,
+  buildApprovalQuery,
+  withAdmin,
+} from './testbed/test-admin.ts'
+import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './framework/probe.ts'
 
 interface Failure {
   readonly name: string
@@ -37,19 +43,19 @@ const FAILURES: readonly Failure[] = [
 type Belief = (check: CheckApproval) => CheckApproval
 
 /** F3: whatever goes wrong with Admin, a sensitive flag is denied, and says why. */
-export const adminFailures = probe<Belief>({
+export const adminFailures = defineProbe<Belief>({
   version: 1,
   site: 'scratch',
   company: 'together',
-  honest: given(() => (check) => check),
-  faulty: given((world) => (check) => async (question) => {
-    const { not_before, expires_at, revoked } = approvalOf(1, world)
+  honest: fromValue(() => (check) => check),
+  faulty: fromValue((world) => (check) => async (question) => {
+    const { not_before, expires_at, revoked } = buildApproval(1, world)
     const answer = await check(question)
     if (answer.status !== 'unreachable') return answer
     return { status: 'known', not_before, expires_at, revoked }
   }),
   measure: async (belief, world): Promise<Measurement> => {
-    const failures = FAILURES.slice(0, numberParam(world, 'modes'))
+    const failures = FAILURES.slice(0, readNumberParam(world, 'modes'))
     const seen = await Promise.all(failures.map((one) => played(one, belief, world)))
     const denied = seen.filter(({ failing }) => isFailSafe(failing))
     const wrong = seen.filter((one) => !isFailSafe(one.failing) || one.healthy.decision === 'deny')
@@ -72,16 +78,20 @@ export const adminFailures = probe<Belief>({
 
 const said = ({ decision, reason }: Decision): string => `${decision} ${reason}`
 
-function played({ name, behaviour, url, before = 0 }: Failure, belief: Belief, world: World) {
-  const terms = { approvals: [approvalOf(1, world)], limits: ADMIN_LIMITS }
+function played(
+  { name, behaviour, url, before = 0 }: Failure,
+  belief: Belief,
+  world: ProbeContext,
+) {
+  const terms = { approvals: [buildApproval(1, world)], limits: ADMIN_LIMITS }
   return withAdmin(world, terms, async ({ server, open }) => {
     const client = await open()
-    const healthy = await decided(client.begin(), 1, world)
+    const healthy = await decideSensitiveFlag(client.begin(), 1, world)
     await server.become({ behaviour, delay_ms: 0 })
     const asked = url === undefined ? client : await open({ url: url(server.url) })
-    for (let time = 0; time < before; time += 1) await asked.begin()(questionOf(1))
+    for (let time = 0; time < before; time += 1) await asked.begin()(buildApprovalQuery(1))
     if (before > 0) await server.become({ behaviour: 'honest', delay_ms: 0 })
-    const failing = await decided(belief(asked.begin()), 1, world)
+    const failing = await decideSensitiveFlag(belief(asked.begin()), 1, world)
     return { name, healthy, failing, requests: server.requests() }
   })
 }

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ADMIN_LIMITS, type AdminLimits } from '../../core/admin/limits.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import type { AdminScript } from '../../ports/admin.ts'
-import { approvalOf, decided, isFailSafe, withAdmin } from './testbed/test-admin.ts'
-import { given, numberParam, probe, type World } from './framework/probe.ts'
+import { buildApproval, decideSensitiveFlag, isFailSafe, withAdmin } from './testbed/test-admin.ts'
+import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './framework/probe.ts'
 
 interface Case extends AdminScript {
   readonly name: string
@@ -20,14 +20,14 @@ const CASES: readonly Case[] = [
 const SETTLING_MS = 200
 
 /** F2: what a slow Admin costs one decision, in every way in which it can be slow. */
-export const adminTimeout = probe<AdminLimits>({
+export const adminTimeout = defineProbe<AdminLimits>({
   version: 1,
   site: 'scratch',
   company: 'alone',
-  honest: given(() => ADMIN_LIMITS),
-  faulty: given(() => ({ ...ADMIN_LIMITS, timeout_ms: 5_000 })),
+  honest: fromValue(() => ADMIN_LIMITS),
+  faulty: fromValue(() => ({ ...ADMIN_LIMITS, timeout_ms: 5_000 })),
   measure: async (limits, world): Promise<Measurement> => {
-    const cases = CASES.slice(0, numberParam(world, 'cases'))
+    const cases = CASES.slice(0, readNumberParam(world, 'cases'))
     const seen = await Promise.all(cases.map((one) => played(one, limits, world)))
     const wrong = seen.filter(({ in_time, denied }) => in_time === denied)
     const slowest = Math.max(...seen.map(({ ms }) => ms))
@@ -49,13 +49,13 @@ export const adminTimeout = probe<AdminLimits>({
   },
 })
 
-function played(stage: Case, limits: AdminLimits, world: World) {
-  return withAdmin(world, { approvals: [approvalOf(1, world)], limits }, async (scene) => {
+function played(stage: Case, limits: AdminLimits, world: ProbeContext) {
+  return withAdmin(world, { approvals: [buildApproval(1, world)], limits }, async (scene) => {
     const { server } = scene
     await server.become(stage)
     const client = await scene.open()
     const began = performance.now()
-    const decision = await decided(client.begin(), 1, world)
+    const decision = await decideSensitiveFlag(client.begin(), 1, world)
     const ms = Math.round(performance.now() - began)
     // A call that was answered may keep its connection for the next one.
     if (stage.in_time) await client.close()

@@ -1,9 +1,9 @@
 import { evaluateAlert } from '../../core/alerts/alert-state.ts'
 import type { AlertRule, AlertState, Scrape } from '../../core/alerts/types.ts'
 import { loadAlerts } from './alert-contract.ts'
-import { probe, type World } from './framework/probe.ts'
-import { type Drill, DRILLS } from './testbed/alert-drills.ts'
-import { ServiceStage } from './testbed/test-service.ts'
+import { defineProbe, type ProbeContext } from './framework/probe.ts'
+import { type AlertDrill, ALERT_DRILLS } from './testbed/alert-drills.ts'
+import { TestService } from './testbed/test-service.ts'
 
 /** From one scrape to the next, in the time that is played: windows are not waited out, and all else is real. */
 const SCRAPE_S = 15
@@ -14,7 +14,7 @@ const KEPT_SCRAPES = 120
 const REMOVED = 'store_down'
 
 /** H2: whether each rule of the contract fires on its fault, in a real service that is scraped, and clears after it. */
-export const alerts = probe<(rules: readonly AlertRule[]) => readonly AlertRule[]>({
+export const alerts = defineProbe<(rules: readonly AlertRule[]) => readonly AlertRule[]>({
   version: 1,
   site: 'scratch',
   company: 'alone',
@@ -22,15 +22,19 @@ export const alerts = probe<(rules: readonly AlertRule[]) => readonly AlertRule[
   faulty: (_world, use) => use((rules) => rules.filter(({ id }) => id !== REMOVED)),
   measure: async (made, world) => {
     const rules = made((await loadAlerts(world.root)).rules)
-    const ids = [...new Set([...rules.map(({ id }) => id), ...Object.keys(DRILLS)])]
-    const exercise = await ServiceStage.lend(
+    const ids = [...new Set([...rules.map(({ id }) => id), ...Object.keys(ALERT_DRILLS)])]
+    const exercise = await TestService.lend(
       world,
       (adapters) => adapters,
       async (stage) => {
         const exercising = new Exercise(stage, world)
         for (const [at, id] of ids.entries()) {
           const rule = rules.find((one) => one.id === id)
-          await exercising.run(id, rule, Object.hasOwn(DRILLS, id) ? DRILLS[id] : undefined)
+          await exercising.run(
+            id,
+            rule,
+            Object.hasOwn(ALERT_DRILLS, id) ? ALERT_DRILLS[id] : undefined,
+          )
           world.progress(at + 1, ids.length)
         }
         return exercising
@@ -59,17 +63,17 @@ class Exercise {
   /** Seconds of the time that is played, from the fault to the alert. */
   readonly fired: number[] = []
   scrapes = 0
-  private readonly stage: ServiceStage
+  private readonly stage: TestService
   private readonly signal: AbortSignal
   private history: Scrape[] = []
 
-  constructor(stage: ServiceStage, { signal }: World) {
+  constructor(stage: TestService, { signal }: ProbeContext) {
     this.stage = stage
     this.signal = signal
   }
 
   /** A rule that is not there, and one whose fault nobody can make, are silent. */
-  async run(id: string, rule: AlertRule | undefined, drill: Drill | undefined): Promise<void> {
+  async run(id: string, rule: AlertRule | undefined, drill: AlertDrill | undefined): Promise<void> {
     if (rule === undefined) return void this.silent.push(`${id}: there is no such rule`)
     if (drill === undefined) return void this.silent.push(`${id}: nobody knows how to make it fire`)
     this.history = []
@@ -86,7 +90,7 @@ class Exercise {
   }
 
   /** Whether it is clear when it has had the time to fire. */
-  private async settles(rule: AlertRule, { usual }: Drill): Promise<boolean> {
+  private async settles(rule: AlertRule, { usual }: AlertDrill): Promise<boolean> {
     for (let passed = 0; passed < rule.for_s + 3 * SCRAPE_S; passed += SCRAPE_S)
       await this.scrape(usual)
     return this.comes(rule, 'clear', usual)
@@ -95,7 +99,7 @@ class Exercise {
   private async comes(
     rule: AlertRule,
     state: AlertState,
-    traffic: Drill['usual'],
+    traffic: AlertDrill['usual'],
   ): Promise<boolean> {
     for (let at = 0; at < MOST_SCRAPES && !this.signal.aborted; at += 1) {
       await this.scrape(traffic)
@@ -104,7 +108,7 @@ class Exercise {
     return false
   }
 
-  private async scrape(traffic: Drill['usual']): Promise<void> {
+  private async scrape(traffic: AlertDrill['usual']): Promise<void> {
     await this.stage.pass(SCRAPE_S)
     await traffic(this.stage)
     const read = await this.stage.scrape()

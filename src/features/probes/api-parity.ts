@@ -4,28 +4,28 @@ import { compareJson } from '../../core/parity/compare.ts'
 import type { Authenticator } from '../../ports/auth.ts'
 import type { HttpClient, HttpResponse } from '../../ports/http.ts'
 import type { ScratchServiceStore, ServiceStore } from '../../ports/store.ts'
-import { approvalsOf } from '../evaluation/answer-question.ts'
-import { credentialHeaders } from '../parity/service-client.ts'
+import { toApprovalCheck } from '../evaluation/answer-question.ts'
+import { toCredentialHeaders } from '../parity/service-client.ts'
 import { NULL_OBSERVER, NULL_ADMIN_METRICS } from '../serve/null-objects.ts'
-import type { ServiceParts } from '../serve/dependencies.ts'
-import { serviceRoutes } from '../serve/routes.ts'
-import { reversed } from './faults/reversed-listing.ts'
+import type { ServiceDependencies } from '../serve/dependencies.ts'
+import { buildServiceRoutes } from '../serve/routes.ts'
+import { createReversedListing } from './faults/reversed-listing.ts'
 import { SUITE, type SuiteStep } from './testbed/management-suite.ts'
 import {
-  SCOPES,
+  SUITE_SCOPES,
   SUITE_APPROVALS,
   SUITE_STATE,
   type SuiteCaller,
 } from './testbed/management-fixtures.ts'
-import { given, probe, type World } from './framework/probe.ts'
-import { withService, withTwoScratches } from './testbed/served-endpoints.ts'
+import { fromValue, defineProbe, type ProbeContext } from './framework/probe.ts'
+import { withRoutes, withScratchPair } from './testbed/served-endpoints.ts'
 import {
   signTestToken,
   loadTestKeys,
-  signWith,
-  TOKEN_SECONDS,
-  TOKEN_TIME,
-  tokenOf,
+  createSigner,
+  TEST_NOW_SECONDS,
+  TEST_NOW,
+  formatToken,
   type TestKeys,
   withAuthenticator,
 } from './testbed/test-tokens.ts'
@@ -34,12 +34,12 @@ import {
 type Serve = (store: ServiceStore) => ServiceStore
 
 /** E4: the contract suite of the management API, put to a service on a file and to one on a database. */
-export const apiParity = probe<Serve>({
+export const apiParity = defineProbe<Serve>({
   version: 1,
   site: 'scratch',
   company: 'together',
-  honest: given((): Serve => (store) => store),
-  faulty: given((): Serve => reversed),
+  honest: fromValue((): Serve => (store) => store),
+  faulty: fromValue((): Serve => createReversedListing),
   measure: async (serve, world): Promise<Measurement> => {
     const shop = await loadTestKeys(world)
     const tokens = tokensOf(shop)
@@ -48,10 +48,10 @@ export const apiParity = probe<Serve>({
       world.adapters.openStagedDoor,
       { keys: [keys.rsa], settings },
       (door) =>
-        withTwoScratches(world, async ({ file, db }) => {
+        withScratchPair(world, async ({ file, db }) => {
           await Promise.all([file.store.load(SUITE_STATE), db.store.load(SUITE_STATE)])
-          return withService(world, routesOn(file.store, door), (left) =>
-            withService(world, routesOn(serve(db.store), door), async (right) => {
+          return withRoutes(world, routesOn(file.store, door), (left) =>
+            withRoutes(world, routesOn(serve(db.store), door), async (right) => {
               const suite = new Suite([left, right], { tokens, world })
               await suite.put()
               return measurementOf(suite, db)
@@ -78,32 +78,36 @@ const measurementOf = (
 
 const routesOn = (store: ServiceStore, door: Authenticator) => {
   const approvals = {
-    begin: () => approvalsOf({ admin: 'reachable', approvals: SUITE_APPROVALS }),
+    begin: () => toApprovalCheck({ admin: 'reachable', approvals: SUITE_APPROVALS }),
     metrics: () => NULL_ADMIN_METRICS,
     close: () => Promise.resolve(),
   }
-  const parts: ServiceParts = {
+  const parts: ServiceDependencies = {
     store,
     door,
     approvals,
     environment: 'prod',
-    now: () => TOKEN_TIME,
+    now: () => TEST_NOW,
     observer: NULL_OBSERVER,
   }
-  return serviceRoutes(() => parts)
+  return buildServiceRoutes(() => parts)
 }
 
 type Tokens = Readonly<Record<SuiteCaller, string | null>>
 const tokensOf = ({ keys, claims }: TestKeys): Tokens => ({
   ...(Object.fromEntries(
-    Object.entries(SCOPES).map(([name, scope]) => [
+    Object.entries(SUITE_SCOPES).map(([name, scope]) => [
       name,
       signTestToken(keys.rsa, claims({ scope })),
     ]),
-  ) as Record<keyof typeof SCOPES, string>),
+  ) as Record<keyof typeof SUITE_SCOPES, string>),
   anonymous: null,
-  forged: tokenOf({ alg: 'RS256', kid: keys.rsa['kid'] }, claims(), signWith(keys.attacker)),
-  expired: signTestToken(keys.rsa, claims({ exp: TOKEN_SECONDS - 1 })),
+  forged: formatToken(
+    { alg: 'RS256', kid: keys.rsa['kid'] },
+    claims(),
+    createSigner(keys.attacker),
+  ),
+  expired: signTestToken(keys.rsa, claims({ exp: TEST_NOW_SECONDS - 1 })),
 })
 
 /** Headers that a caller goes by. */
@@ -121,11 +125,11 @@ class Suite {
   readonly statuses = new Set<number>()
   private readonly services: readonly [HttpClient, HttpClient]
   private readonly tokens: Tokens
-  private readonly world: World
+  private readonly world: ProbeContext
 
   constructor(
     services: readonly [HttpClient, HttpClient],
-    { tokens, world }: { readonly tokens: Tokens; readonly world: World },
+    { tokens, world }: { readonly tokens: Tokens; readonly world: ProbeContext },
   ) {
     this.services = services
     this.tokens = tokens
@@ -147,7 +151,7 @@ class Suite {
     { by, method, path, headers, body = null }: SuiteStep,
     at: number,
   ): Promise<HttpResponse> {
-    const credential = credentialHeaders({ token: this.tokens[by], dev_headers: null })
+    const credential = toCredentialHeaders({ token: this.tokens[by], dev_headers: null })
     const sent = { ...headers, ...credential, 'x-request-id': `suite-${at}` }
     return client.send({
       method,

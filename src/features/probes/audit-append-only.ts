@@ -4,16 +4,18 @@ import { FfError } from '../../errors.ts'
 import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
 import type { RoleFacts, SchemaFacts } from '../../ports/database.ts'
 import { endIfAborted } from '../audit/signed-heads.ts'
-import { hashAuditText, walkThrough } from '../audit/verify.ts'
+import { hashAuditText, walkRecords } from '../audit/verify.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
-import { databaseOf, type Lend, probe } from './framework/probe.ts'
+import { requireDatabase, type WithResource, defineProbe } from './framework/probe.ts'
 
 /** The trail of the database that is cut over, each record passed on through `change`. */
 const trailOf =
-  (change: (records: AuditReading['records']) => AuditReading['records']): Lend<AuditTrail> =>
+  (
+    change: (records: AuditReading['records']) => AuditReading['records'],
+  ): WithResource<AuditTrail> =>
   async (world, use) => {
     const { versions } = await loadPersistence(world.root)
-    const trail = await world.adapters.openTrail(databaseOf(world), versions)
+    const trail = await world.adapters.openTrail(requireDatabase(world), versions)
     try {
       return await use({
         facts: trail.facts,
@@ -37,7 +39,7 @@ async function* oneAltered(records: AuditReading['records']): AuditReading['reco
 }
 
 /** G2: whether the service could change its trail, and whether the trail is whole. */
-export const auditAppendOnly = probe<AuditTrail>({
+export const auditAppendOnly = defineProbe<AuditTrail>({
   version: 1,
   site: 'database',
   company: 'together',
@@ -45,7 +47,7 @@ export const auditAppendOnly = probe<AuditTrail>({
   faulty: trailOf(oneAltered),
   measure: async (trail, world) => {
     const { versions, contract } = await loadPersistence(world.root)
-    const database = databaseOf(world)
+    const database = requireDatabase(world)
     const role = await world.adapters.inspectRole(database, versions)
     const schema = await world.adapters.inspectSchema(database, versions)
     const { tried, allowed } = changesOf(role, schema, contract)
@@ -81,7 +83,7 @@ async function walkWhole(trail: AuditTrail, signal: AbortSignal) {
   return trail.read(0, async (reading) => {
     const { head } = reading.said
     const walk = new ChainWalk(hashAuditText, { marks: [head] })
-    const records = await walkThrough(walk, reading, () => endIfAborted(signal, 'Measure again.'))
+    const records = await walkRecords(walk, reading, () => endIfAborted(signal, 'Measure again.'))
     const whole = walk.placeOf(head) === 'held' && walk.head.seq === head.seq
     const breaks =
       walk.fault !== null

@@ -4,37 +4,42 @@ import { closeAfter } from '../../concurrency/open-all.ts'
 import { FfError } from '../../errors.ts'
 import type { HttpClient } from '../../ports/http.ts'
 import { MADE_FLAG } from './testbed/generated-store.ts'
-import { type Lend, numberParam, probe, type World } from './framework/probe.ts'
 import {
-  answersDue,
-  type Due,
-  held,
-  type Operation,
+  type WithResource,
+  readNumberParam,
+  defineProbe,
+  type ProbeContext,
+} from './framework/probe.ts'
+import {
+  isExpectedAnswer,
+  type ExpectedRecord,
+  compareRecords,
+  type AuditedOperation,
   overridePath,
-  turns,
+  buildRounds,
 } from './testbed/audited-changes.ts'
 import {
-  type Ground,
-  linesOf,
-  recordsOf,
-  type Running,
-  withGrounds,
-  withService,
+  type CrashTarget,
+  readStoredLines,
+  readAuditRecords,
+  type RunningService,
+  withCrashTargets,
+  withRunningService,
 } from './testbed/crash-targets.ts'
 import { type Issuer, openIssuer } from './testbed/issuer.ts'
 
 /** Both stores, and how much of what is asked for is put to them. */
 interface Audit {
-  readonly grounds: readonly [Ground, Ground]
+  readonly grounds: readonly [CrashTarget, CrashTarget]
   readonly share: number
 }
 const audit =
-  (late: boolean, share: number): Lend<Audit> =>
+  (late: boolean, share: number): WithResource<Audit> =>
   (world, use) =>
-    withGrounds(world, late, (grounds) => use({ grounds, share }))
+    withCrashTargets(world, late, (grounds) => use({ grounds, share }))
 
 /** G1: whether every change that somebody known asked for is in the trail once, also where the service is killed. */
-export const auditOnce = probe<Audit>({
+export const auditOnce = defineProbe<Audit>({
   version: 1,
   site: 'scratch',
   company: 'together',
@@ -96,14 +101,14 @@ const momentOf = (kill: number): number => (kill * 37) % 150
 
 /** One ground on its way through operations and kills. */
 class Audited {
-  private readonly ground: Ground
+  private readonly ground: CrashTarget
   private readonly issuer: Issuer
-  private readonly world: World
-  private readonly due = new Map<string, Due>()
+  private readonly world: ProbeContext
+  private readonly due = new Map<string, ExpectedRecord>()
   private readonly halves: string[] = []
   private struck = 0
 
-  constructor(ground: Ground, issuer: Issuer, world: World) {
+  constructor(ground: CrashTarget, issuer: Issuer, world: ProbeContext) {
     this.ground = ground
     this.issuer = issuer
     this.world = world
@@ -112,10 +117,10 @@ class Audited {
   async through(share: number): Promise<Told> {
     const { world, ground } = this
     const [operations = 0, kills = 0] = ['operations', 'kills'].map((name) =>
-      Math.ceil(numberParam(world, name) * share),
+      Math.ceil(readNumberParam(world, name) * share),
     )
     await this.served(({ client }) =>
-      mapConcurrently(turns(operations), AT_ONCE, async (turn) => {
+      mapConcurrently(buildRounds(operations), AT_ONCE, async (turn) => {
         for (const one of turn) await this.ask(client, one)
       }),
     )
@@ -125,11 +130,11 @@ class Audited {
       await this.compare(kill)
       world.progress(kill, kills)
     }
-    const records = await recordsOf(world, ground)
+    const records = await readAuditRecords(world, ground)
     const cut = [...this.due].filter(([, one]) => one === 'either').map(([id]) => id)
     const recorded = new Set(records.map(({ request_id }) => request_id))
     return {
-      ...held(this.due, records),
+      ...compareRecords(this.due, records),
       halves: this.halves,
       records: records.length,
       cutOff: cut.length,
@@ -138,18 +143,18 @@ class Audited {
     }
   }
 
-  private served<T>(use: (running: Running) => Promise<T>): Promise<T> {
+  private served<T>(use: (running: RunningService) => Promise<T>): Promise<T> {
     const { world, ground, issuer } = this
-    return withService(world, { ground, keys: issuer.keys }, use)
+    return withRunningService(world, { ground, keys: issuer.keys }, use)
   }
 
   /** @throws FfError `proof_inconclusive` where it is answered in another way than the operation is for */
-  private async ask(client: HttpClient, operation: Operation): Promise<void> {
+  private async ask(client: HttpClient, operation: AuditedOperation): Promise<void> {
     const request_id = this.expect('either')
     const { asker, due, headers, ...request } = operation
     const own = { ...this.issuer.headersOf(asker), ...headers, 'x-request-id': request_id }
     const { status } = await client.send({ ...request, headers: own })
-    if (!answersDue(status, due))
+    if (!isExpectedAnswer(status, due))
       throw new FfError(
         'proof_inconclusive',
         `${request.method} ${request.path} was answered ${status} on ${this.ground.name}.`,
@@ -158,13 +163,13 @@ class Audited {
     this.due.set(request_id, due)
   }
 
-  private expect(due: Due): string {
+  private expect(due: ExpectedRecord): string {
     const request_id = `probe-${this.due.size}`
     this.due.set(request_id, due)
     return request_id
   }
 
-  private async killed({ client, kill }: Running, at: number): Promise<void> {
+  private async killed({ client, kill }: RunningService, at: number): Promise<void> {
     const change = { method: 'PUT', asker: 'writer', due: 'applied' } as const
     const write = async (tenant: string, value: number): Promise<void> =>
       this.ask(client, { ...change, path: overridePath(tenant), body: `{"value":${value}}` })
@@ -188,7 +193,7 @@ class Audited {
   private async compare(kill: number): Promise<void> {
     const { world, ground } = this
     const keys = tenantsOf(kill).map((scope_id) => ({ scope_id, flag_key: MADE_FLAG }))
-    const { stand, said } = await linesOf(world, ground, keys)
+    const { stand, said } = await readStoredLines(world, ground, keys)
     const [half] = [...stand, ...said].filter((line) => !stand.has(line) || !said.has(line))
     if (half === undefined) return
     const which = stand.has(half) ? 'a row without its record' : 'a record without its row'

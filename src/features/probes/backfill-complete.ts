@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto'
 import type { RowReadOptions } from '../../ports/adapters.ts'
 import {
-  type BothStores,
+  type StorePair,
   compareStores,
-  findingsOf,
-  liveStores,
-  rowsOf,
-  spoiledCopy,
+  listTableFindings,
+  withLiveStores,
+  countRows,
+  withCorruptedCopy,
   type TableFinding,
 } from './testbed/store-pair.ts'
-import { probe, type World } from './framework/probe.ts'
+import { defineProbe, type ProbeContext } from './framework/probe.ts'
 
 /** One row, of whichever table has one that nothing hangs on. */
 const DELETED = `WITH from_users AS (
@@ -23,18 +23,18 @@ const DELETED = `WITH from_users AS (
     AND flag_key = (SELECT flag_key FROM ff.flag_registry LIMIT 1)`
 
 /** C1: whether every row came over and no other is there. */
-export const backfillComplete = probe<BothStores>({
+export const backfillComplete = defineProbe<StorePair>({
   version: 1,
   site: 'database',
   company: 'together',
-  honest: liveStores,
-  faulty: spoiledCopy(DELETED),
+  honest: withLiveStores,
+  faulty: withCorruptedCopy(DELETED),
   measure: async (stores, world) => {
     const result = await compareStores(stores, world)
     const { inputs } = result
     const digest = await digestOf(stores, inputs, world)
     const imported = await world.adapters.importedDigests(stores.database, inputs.versions)
-    const findings = findingsOf(result)
+    const findings = listTableFindings(result)
     const missing = findings.filter(({ code }) => code === 'row_missing')
     const extra = findings.filter(({ code }) => code === 'row_extra')
     // What was written after the import is there too, where nothing is missing and nothing is older.
@@ -45,14 +45,14 @@ export const backfillComplete = probe<BothStores>({
     return {
       measured: { missing: missing.length, extra: extra.length, source_changed: changed },
       met: {
-        rows: rowsOf(result),
+        rows: countRows(result),
         source_sha256: digest,
         imports: imported.length,
         missing_by: places(missing),
         extra_by: places(extra),
         to_the_end: result.complete,
       },
-      sample_size: rowsOf(result),
+      sample_size: countRows(result),
       example:
         first !== undefined
           ? `${first.table}${first.pointer ?? ''}: ${first.detail}`
@@ -69,9 +69,9 @@ const OTHER_STORE =
 
 /** SHA-256 of the store's rows, as an import records it. */
 async function digestOf(
-  { store }: BothStores,
+  { store }: StorePair,
   needs: RowReadOptions,
-  { adapters }: World,
+  { adapters }: ProbeContext,
 ): Promise<string> {
   const rows = await adapters.openRows(store, needs)
   try {

@@ -5,16 +5,21 @@ import type { ColumnTexts, RowSink } from '../../ports/rows.ts'
 import type { FlagStore } from '../../ports/store.ts'
 import type { ScratchDatabase } from '../../ports/database.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import type { Persistence } from '../migrate/load-persistence.ts'
-import { writeOf } from './testbed/row-edits.ts'
+import type { DdlContract } from '../migrate/load-persistence.ts'
+import { toWriteRequest } from './testbed/row-edits.ts'
 import { MADE_FLAG, madeTenants, withMadeStore } from './testbed/generated-store.ts'
-import { type Lend, numberParam, probe, type World } from './framework/probe.ts'
-import { importStore, withMigrated } from './testbed/scratch-database.ts'
+import {
+  type WithResource,
+  readNumberParam,
+  defineProbe,
+  type ProbeContext,
+} from './framework/probe.ts'
+import { importStore, withMigratedDatabase } from './testbed/scratch-database.ts'
 
 /** A database to import into, and how rows are merged there. */
 interface Backfill {
   readonly scratch: ScratchDatabase
-  readonly inputs: Persistence
+  readonly inputs: DdlContract
   readonly sinkOf: (sink: RowSink) => RowSink
 }
 /** Each raced row is written twice, so that it ends newer than the file's whichever side was first. */
@@ -23,21 +28,21 @@ const WRITES_A_ROW = 2
 const ATTEMPTS = 5
 
 const backfill =
-  (faulty: boolean): Lend<Backfill> =>
+  (faulty: boolean): WithResource<Backfill> =>
   (world, use) =>
-    withMigrated(world, (scratch, inputs) =>
+    withMigratedDatabase(world, (scratch, inputs) =>
       use({ scratch, inputs, sinkOf: (sink) => (faulty ? unguarded(sink, scratch) : sink) }),
     )
 
 /** C4: whether an import may be run again, and while people write. */
-export const backfillRepeat = probe<Backfill>({
+export const backfillRepeat = defineProbe<Backfill>({
   version: 1,
   site: 'scratch',
   company: 'together',
   honest: backfill(false),
   faulty: backfill(true),
   measure: async ({ scratch, inputs, sinkOf }, world) => {
-    const tenants = madeTenants(numberParam(world, 'writes'))
+    const tenants = madeTenants(readNumberParam(world, 'writes'))
     const bring = (revision: number, wrap: (sink: RowSink) => RowSink): Promise<void> =>
       withMadeStore(world, { tenants, revision }, (source) => {
         const adapters = wrapping(world, (sink) => wrap(sinkOf(sink)))
@@ -64,7 +69,7 @@ export const backfillRepeat = probe<Backfill>({
   },
 })
 
-const wrapping = ({ adapters }: World, wrap: (sink: RowSink) => RowSink): Adapters => ({
+const wrapping = ({ adapters }: ProbeContext, wrap: (sink: RowSink) => RowSink): Adapters => ({
   ...adapters,
   withRowSink: (spec, needs, use) => adapters.withRowSink(spec, needs, (sink) => use(wrap(sink))),
 })
@@ -89,12 +94,12 @@ class Counted {
 class Race {
   private readonly store: FlagStore
   private readonly tenants: readonly string[]
-  private readonly world: World
+  private readonly world: ProbeContext
   /** The row that each tenant was told of last. */
   private readonly told = new Map<string, AnyRow>()
   written = 0
 
-  constructor(store: FlagStore, tenants: readonly string[], world: World) {
+  constructor(store: FlagStore, tenants: readonly string[], world: ProbeContext) {
     this.store = store
     this.tenants = tenants
     this.world = world
@@ -132,7 +137,7 @@ class Race {
   }
 
   private async writeOne(tenant: string, time: number): Promise<void> {
-    const write = writeOf({
+    const write = toWriteRequest({
       table: 'tenant_override',
       key: { scope_id: tenant, flag_key: MADE_FLAG },
       expected: null,

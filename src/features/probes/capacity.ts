@@ -10,13 +10,13 @@ import {
 import { FfError } from '../../errors.ts'
 import type { HttpClient } from '../../ports/http.ts'
 import type { ServiceStore } from '../../ports/store.ts'
-import { underLoad } from './testbed/load-generator.ts'
-import { planOf } from './plan.ts'
-import { given, numberParam, probe, type World } from './framework/probe.ts'
-import { withTwoScratches } from './testbed/served-endpoints.ts'
-import { withServing } from './testbed/load-service.ts'
-import { LOAD_ROWS, ordinary } from './testbed/load-rows.ts'
-import { overlaid } from './testbed/faulty-store.ts'
+import { runLoad } from './testbed/load-generator.ts'
+import { requirePlan } from './plan.ts'
+import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './framework/probe.ts'
+import { withScratchPair } from './testbed/served-endpoints.ts'
+import { withLoadService } from './testbed/load-service.ts'
+import { LOAD_ROWS, createOrdinaryLoad } from './testbed/load-rows.ts'
+import { overrideMethods } from './testbed/faulty-store.ts'
 
 /** What lies between the service and its database. */
 type Link = (store: ServiceStore) => ServiceStore
@@ -29,14 +29,14 @@ const WARM_REQUESTS = 200
  * E5: a service on a file and one on a database under the same load, of what the plan declares as peak and more. One
  * instance is asked all of it, however many replicas there will be.
  */
-export const capacity = probe<Link>({
+export const capacity = defineProbe<Link>({
   version: 1,
   site: 'scratch',
   company: 'alone',
-  honest: given((): Link => (store) => store),
-  faulty: given(
+  honest: fromValue((): Link => (store) => store),
+  faulty: fromValue(
     (): Link => (store) =>
-      overlaid(store, () => ({
+      overrideMethods(store, () => ({
         read: async (query) => {
           await sleep(ADDED_MS)
           return store.read(query)
@@ -44,14 +44,14 @@ export const capacity = probe<Link>({
       })),
   ),
   measure: async (link, world) => {
-    const peak = planOf(world).peak_requests_per_second
-    const least_per_s = peak * numberParam(world, 'peak_factor')
-    const requests = numberParam(world, 'requests')
-    const pace = planPace({ least_per_s, requests, seconds: numberParam(world, 'seconds') })
-    return withTwoScratches(world, async (scratch) => {
+    const peak = requirePlan(world).peak_requests_per_second
+    const least_per_s = peak * readNumberParam(world, 'peak_factor')
+    const requests = readNumberParam(world, 'requests')
+    const pace = planPace({ least_per_s, requests, seconds: readNumberParam(world, 'seconds') })
+    return withScratchPair(world, async (scratch) => {
       await Promise.all([scratch.file.store.load(LOAD_ROWS), scratch.db.store.load(LOAD_ROWS)])
-      const { file, db } = await withServing(world, { store: scratch.file.store }, (left) =>
-        withServing(world, { store: link(scratch.db.store) }, (right) =>
+      const { file, db } = await withLoadService(world, { store: scratch.file.store }, (left) =>
+        withLoadService(world, { store: link(scratch.db.store) }, (right) =>
           inTurn({ file: left, db: right }, pace, world),
         ),
       )
@@ -87,11 +87,11 @@ interface Sides<T> {
 async function inTurn(
   { file, db }: Sides<HttpClient>,
   pace: LoadPace,
-  { signal, progress }: World,
+  { signal, progress }: ProbeContext,
 ): Promise<Sides<LoadSummary>> {
   const turn = { ...pace, requests: Math.ceil(pace.requests / TURNS) }
   const burst = (client: HttpClient, of = turn): Promise<readonly LoadArrival[]> =>
-    underLoad(ordinary(client), of, signal)
+    runLoad(createOrdinaryLoad(client), of, signal)
   for (const one of [file, db]) await burst(one, { ...pace, requests: WARM_REQUESTS })
   const bursts: Sides<(readonly LoadArrival[])[]> = { file: [], db: [] }
   for (let at = 0; at < TURNS; at += 1) {

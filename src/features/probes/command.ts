@@ -1,20 +1,20 @@
 import { FfError } from '../../errors.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
-import { given, numberParam, probe, type World } from './framework/probe.ts'
+import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './framework/probe.ts'
 
 /** 22 is how a program says that it could not look (page 3). */
 const COULD_NOT_LOOK = 22
 
 /** A team's own command in the place of a probe: what it ends with is what was measured. */
-export const command = probe<readonly string[]>({
+export const command = defineProbe<readonly string[]>({
   version: 1,
   site: 'declared',
   company: 'together',
-  honest: given((world) => wordsOf(world, 'argv')),
-  faulty: given((world) => wordsOf(world, 'control_argv')),
+  honest: fromValue((world) => wordsOf(world, 'argv')),
+  faulty: fromValue((world) => wordsOf(world, 'control_argv')),
   measure: async (argv, world): Promise<Measurement> => {
     const { adapters, cwd, signal } = world
-    const timeoutMs = numberParam(world, 'timeout_s') * 1000
+    const timeoutMs = readNumberParam(world, 'timeout_s') * 1000
     const outcome = await adapters.runCommand(argv, { cwd, timeoutMs, signal })
     const [file = ''] = argv
     if (outcome.kind === 'unanswered' || outcome.status === COULD_NOT_LOOK)
@@ -30,7 +30,7 @@ export const command = probe<readonly string[]>({
   },
 })
 
-function wordsOf({ params }: World, name: string): readonly string[] {
+function wordsOf({ params }: ProbeContext, name: string): readonly string[] {
   const words = params[name]
   if (Array.isArray(words) && words.length > 0 && words.every((one) => typeof one === 'string'))
     return words as readonly string[]

@@ -4,10 +4,15 @@ import { serializeRow } from '../../core/rows/row-text.ts'
 import { FfError } from '../../errors.ts'
 import type { FlagStore, OpenScratchStore } from '../../ports/store.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
-import { writeOf } from './testbed/row-edits.ts'
-import { identify, refuseLive } from './testbed/production-guard.ts'
+import { toWriteRequest } from './testbed/row-edits.ts'
+import { identifyTarget, refuseProduction } from './testbed/production-guard.ts'
 import { MADE_FLAG } from './testbed/generated-store.ts'
-import { type Lend, numberParam, probe, type World } from './framework/probe.ts'
+import {
+  type WithResource,
+  readNumberParam,
+  defineProbe,
+  type ProbeContext,
+} from './framework/probe.ts'
 
 /** Both stores, and what writers say of the revision that they saw. */
 interface Editing {
@@ -15,12 +20,12 @@ interface Editing {
   readonly expecting: (seen: number) => number | null
 }
 const editing =
-  (expecting: Editing['expecting']): Lend<Editing> =>
+  (expecting: Editing['expecting']): WithResource<Editing> =>
   async (world, use) => {
     const { adapters, root, targets } = world
     const inputs = await loadPersistence(root)
     if (targets.scratch.kind === 'postgres')
-      refuseLive(await identify(targets.scratch, world), world)
+      refuseProduction(await identifyTarget(targets.scratch, world), world)
     return withAll(
       [
         () => adapters.openScratch({ kind: 'file', folder: null }, inputs),
@@ -31,7 +36,7 @@ const editing =
   }
 
 /** C5: whether of all who edit one flag at once each learns what became of the edit, on either side alike. */
-export const concurrentEdits = probe<Editing>({
+export const concurrentEdits = defineProbe<Editing>({
   version: 1,
   site: 'scratch',
   company: 'together',
@@ -81,9 +86,9 @@ interface Told {
 async function editAll(
   store: FlagStore,
   expecting: Editing['expecting'],
-  world: World,
+  world: ProbeContext,
 ): Promise<Told> {
-  const [writers, edits] = [numberParam(world, 'writers'), numberParam(world, 'edits')]
+  const [writers, edits] = [readNumberParam(world, 'writers'), readNumberParam(world, 'edits')]
   await store.write(flagEdit({ round: 0, writer: 0, expected: null }))
   const start = (await standing(store)).revision
   const told: Told = { start, accepted: 0, refused: 0, unreported: 0, revision: start, row: '' }
@@ -104,7 +109,7 @@ async function editAll(
 
 async function outcomeOf(
   store: FlagStore,
-  edit: ReturnType<typeof writeOf>,
+  edit: ReturnType<typeof toWriteRequest>,
   saw: number,
 ): Promise<'accepted' | 'refused' | 'unreported'> {
   const result = await store.write(edit)
@@ -130,8 +135,8 @@ const flagEdit = ({
   readonly round: number
   readonly writer: number
   readonly expected: number | null
-}): ReturnType<typeof writeOf> =>
-  writeOf({
+}): ReturnType<typeof toWriteRequest> =>
+  toWriteRequest({
     table: 'flag_registry',
     key: { scope_id: null, flag_key: MADE_FLAG },
     expected,

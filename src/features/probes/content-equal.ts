@@ -1,13 +1,13 @@
 import {
-  type BothStores,
+  type StorePair,
   compareStores,
-  findingsOf,
-  liveStores,
-  rowsOf,
-  spoiledCopy,
+  listTableFindings,
+  withLiveStores,
+  countRows,
+  withCorruptedCopy,
   type TableFinding,
 } from './testbed/store-pair.ts'
-import { probe } from './framework/probe.ts'
+import { defineProbe } from './framework/probe.ts'
 
 /** Every store that holds a row holds a flag. The last bit of a revision is one byte of it, never carried and never 0. */
 const FLIPPED = `UPDATE ff.flag_registry
@@ -17,21 +17,25 @@ const FLIPPED = `UPDATE ff.flag_registry
 const ABSENT: ReadonlySet<string> = new Set(['row_missing', 'row_extra'])
 
 /** C2: whether what is on both sides is the same, field by field. */
-export const contentEqual = probe<BothStores>({
+export const contentEqual = defineProbe<StorePair>({
   version: 1,
   site: 'database',
   company: 'together',
-  honest: liveStores,
-  faulty: spoiledCopy(FLIPPED),
+  honest: withLiveStores,
+  faulty: withCorruptedCopy(FLIPPED),
   measure: async (stores, world) => {
     const result = await compareStores(stores, world)
-    const findings = findingsOf(result).filter(({ code }) => !ABSENT.has(code))
+    const findings = listTableFindings(result).filter(({ code }) => !ABSENT.has(code))
     const differing = new Set(findings.map((one) => `${one.table} ${rowOf(one)}`))
     const [first] = findings
     return {
       measured: { differing: differing.size },
-      met: { rows: rowsOf(result), fields_differing: findings.length, to_the_end: result.complete },
-      sample_size: rowsOf(result),
+      met: {
+        rows: countRows(result),
+        fields_differing: findings.length,
+        to_the_end: result.complete,
+      },
+      sample_size: countRows(result),
       example:
         first === undefined
           ? null

@@ -1,5 +1,5 @@
 import type { ChecklistItem } from '../../core/gate/types.ts'
-import { UNMEASURABLE } from '../item-states/unimplemented-probes.ts'
+import { UNIMPLEMENTED_PROBES } from '../item-states/unimplemented-probes.ts'
 import { auditAppendOnly } from './audit-append-only.ts'
 import { adminBlastRadius } from './admin-blast-radius.ts'
 import { auditOnce } from './audit-once.ts'
@@ -15,7 +15,7 @@ import { capacity } from './capacity.ts'
 import { command } from './command.ts'
 import { jwksOutage } from './jwks-outage.ts'
 import { keyRotation } from './key-rotation.ts'
-import { modeMatrix } from './mode-matrix.ts'
+import { modeMatrixProbe } from './mode-matrix.ts'
 import { parityBreadth } from './parity-breadth.ts'
 import { selftestCatches } from './parity-selftest.ts'
 import { parityVectors } from './parity-vectors.ts'
@@ -45,7 +45,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'api-parity': apiParity,
   'jwks-outage': jwksOutage,
   'key-rotation': keyRotation,
-  'mode-matrix': modeMatrix,
+  'mode-matrix': modeMatrixProbe,
   'parity-breadth': parityBreadth,
   'parity-selftest': selftestCatches,
   'parity-vectors': parityVectors,
@@ -70,7 +70,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
 }
 
 /** How an item is measured, or why it is not. */
-export type Measurable =
+export type ProbeLookup =
   | { readonly ok: true; readonly item: ChecklistItem; readonly probe: Probe }
   | {
       readonly ok: false
@@ -79,13 +79,13 @@ export type Measurable =
       readonly needs: string
     }
 
-export function measurable(item: ChecklistItem): Measurable {
+export function findProbe(item: ChecklistItem): ProbeLookup {
   const { name } = item.probe
   if (item.kind === 'command' && item.waivable === 'no')
     return { ok: false, item, code: 'command_refused', needs: 'its own probe: nobody may waive it' }
   const found = Object.hasOwn(PROBES, name) ? PROBES[name] : undefined
   if (found !== undefined && (name === 'command') === (item.kind === 'command'))
     return { ok: true, item, probe: found }
-  const needs = Object.hasOwn(UNMEASURABLE, name) ? UNMEASURABLE[name] : undefined
+  const needs = Object.hasOwn(UNIMPLEMENTED_PROBES, name) ? UNIMPLEMENTED_PROBES[name] : undefined
   return { ok: false, item, code: 'not_measured_yet', needs: needs ?? `the probe ${name}` }
 }

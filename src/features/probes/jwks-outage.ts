@@ -3,9 +3,9 @@ import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
 import type { TestAuthenticator, TokenVerifier } from '../../ports/auth.ts'
 import { doorProbe } from './framework/authenticator-probe.ts'
-import { numberParam } from './framework/probe.ts'
+import { readNumberParam } from './framework/probe.ts'
 import {
-  TOKEN_TIME,
+  TEST_NOW,
   type TestKeys,
   signTestToken,
   loadTestKeys,
@@ -28,7 +28,7 @@ export const jwksOutage = doorProbe({
     return { ...staged, verifier: { ...staged.verifier, verify } }
   },
   measure: async (openDoor, world): Promise<Measurement> => {
-    const kids = numberParam(world, 'unknown_kids')
+    const kids = readNumberParam(world, 'unknown_kids')
     const shop = await loadTestKeys(world)
     const { settings, keys } = shop
     return withAuthenticator(openDoor, { keys: [keys.rsa], settings }, async (door) => {
@@ -114,7 +114,7 @@ class Outage {
   private async isLetIn(change: object): Promise<boolean> {
     const key = { ...this.shop.keys.rsa, ...change }
     const claims = this.shop.claims({ jti: `outage-${this.known}-${this.unknown}` })
-    const at = { now: TOKEN_TIME, environment: 'prod' } as const
+    const at = { now: TEST_NOW, environment: 'prod' } as const
     return !isAuthRefusal(await this.door.verifier.verify(signTestToken(key, claims), at))
   }
 }

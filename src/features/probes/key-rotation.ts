@@ -4,7 +4,7 @@ import { toPublicJwk } from '../../core/text/jwk.ts'
 import type { TestAuthenticator } from '../../ports/auth.ts'
 import { FfError } from '../../errors.ts'
 import { doorProbe } from './framework/authenticator-probe.ts'
-import { type Knock, withEndpoint } from './testbed/served-endpoints.ts'
+import { type SendToken, withEndpoint } from './testbed/served-endpoints.ts'
 import {
   signTestToken,
   type TestJwk,
@@ -71,10 +71,10 @@ class Rotation {
   private fetches = 0
   private second = 0
   private readonly door: TestAuthenticator
-  private readonly knock: Knock
+  private readonly knock: SendToken
   private readonly shop: TestKeys
 
-  constructor({ door, knock }: { door: TestAuthenticator; knock: Knock }, shop: TestKeys) {
+  constructor({ door, knock }: { door: TestAuthenticator; knock: SendToken }, shop: TestKeys) {
     this.door = door
     this.knock = knock
     this.shop = shop

@@ -3,28 +3,28 @@ import type { TargetSpec } from '../../core/parity/target.ts'
 import { TABLE_NAMES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { ScratchDatabase } from '../../ports/database.ts'
-import type { Persistence } from '../migrate/load-persistence.ts'
+import type { DdlContract } from '../migrate/load-persistence.ts'
 import { madeTenants, withMadeStore } from './testbed/generated-store.ts'
-import { type Lend, probe, type World } from './framework/probe.ts'
-import { importStore, withMigrated } from './testbed/scratch-database.ts'
+import { type WithResource, defineProbe, type ProbeContext } from './framework/probe.ts'
+import { importStore, withMigratedDatabase } from './testbed/scratch-database.ts'
 
 /** A database at the head, and the last step to it. */
 interface Head {
   readonly scratch: ScratchDatabase
-  readonly inputs: Persistence
+  readonly inputs: DdlContract
   readonly last: Migration
 }
 const TENANTS = madeTenants(600)
 const ROWS = TENANTS.length + 1
 
-const honest: Lend<Head> = (world, use) =>
-  withMigrated(world, (scratch, inputs) => use({ scratch, inputs, last: lastOf(inputs) }))
+const honest: WithResource<Head> = (world, use) =>
+  withMigratedDatabase(world, (scratch, inputs) => use({ scratch, inputs, last: lastOf(inputs) }))
 
 /** The fault: a step that writes every row anew, 4 ms for each, which is what a large table would take in all. */
 const REWRITE = `ALTER TABLE tenant_override ALTER COLUMN note TYPE prose
   USING CASE WHEN pg_sleep(0.004)::text = '' THEN note END`
-const faulty: Lend<Head> = (world, use) =>
-  withMigrated(world, async (scratch, inputs) => {
+const faulty: WithResource<Head> = (world, use) =>
+  withMigratedDatabase(world, async (scratch, inputs) => {
     const version = lastOf(inputs).version + 1
     const terms = { version, name: 'a-rewrite', checksum: '0'.repeat(64) }
     const head = { scratch, inputs, last: { ...terms, up: REWRITE, down: 'SELECT 1' } }
@@ -32,7 +32,7 @@ const faulty: Lend<Head> = (world, use) =>
     return use(head)
   })
 
-function lastOf({ migrations }: Persistence): Migration {
+function lastOf({ migrations }: DdlContract): Migration {
   const last = migrations.at(-1)
   if (last !== undefined) return last
   throw new FfError('artefact_invalid', 'There is no migration to take back.', {
@@ -41,7 +41,7 @@ function lastOf({ migrations }: Persistence): Migration {
 }
 
 /** B3: whether the last step can be taken back and put on again beside a service that answers, and loses nothing. */
-export const migrationRoundTrip = probe<Head>({
+export const migrationRoundTrip = defineProbe<Head>({
   version: 1,
   site: 'scratch',
   company: 'alone',
@@ -87,9 +87,9 @@ class RoundTrip {
   readonly rewritten = new Set<string>()
   private readonly head: Head
   private readonly source: TargetSpec
-  private readonly world: World
+  private readonly world: ProbeContext
 
-  constructor(head: Head, source: TargetSpec, world: World) {
+  constructor(head: Head, source: TargetSpec, world: ProbeContext) {
     this.head = head
     this.source = source
     this.world = world
@@ -153,7 +153,7 @@ class RoundTrip {
 const apply = (
   { scratch, inputs, last }: Head,
   direction: 'up' | 'down',
-  { adapters }: World,
+  { adapters }: ProbeContext,
 ): Promise<void> =>
   adapters.withMigrationSession(scratch.target, { ...inputs, locked: true }, async (session) => {
     await session.apply(last, direction)

@@ -8,18 +8,18 @@ import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { HttpClient, HttpRequest, Route } from '../../ports/http.ts'
 import { jwksCheck } from '../tokens/jwks-check.ts'
-import { loadOrThrow } from '../parity/parity.ts'
-import type { Parts } from '../serve/dependencies.ts'
-import { serviceRoutes } from '../serve/routes.ts'
-import { SAMPLE } from '../serve/sample.ts'
-import { credentialHeaders, saidBy } from '../parity/service-client.ts'
+import { requireParityInputs } from '../parity/parity.ts'
+import type { GetServiceDependencies } from '../serve/dependencies.ts'
+import { buildServiceRoutes } from '../serve/routes.ts'
+import { SAMPLE_ROWS } from '../serve/sample.ts'
+import { toCredentialHeaders, readAnswerWord } from '../parity/service-client.ts'
 import { endpointRequest, ENDPOINTS } from './testbed/endpoints.ts'
-import { unguarded } from './faults/unguarded-route.ts'
-import { given, numberParam, probe, type World } from './framework/probe.ts'
-import { type Two, withTwoHarnesses } from './testbed/served-endpoints.ts'
+import { createUnguardedRoutes } from './faults/unguarded-route.ts'
+import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './framework/probe.ts'
+import { type ServicePair, withHarnessPair } from './testbed/served-endpoints.ts'
 
 /** What the second of both services answers with. */
-type Routes = (parts: Parts) => readonly Route[]
+type Routes = (parts: GetServiceDependencies) => readonly Route[]
 /** How many callers come at once, each with a key server of its own. */
 const AT_ONCE = 16
 
@@ -27,19 +27,19 @@ const AT_ONCE = 16
  * A5: every row of the mode matrix, and every credential at every endpoint of a service on a file and of one on a
  * database, which have to answer alike in status and code.
  */
-export const modeMatrix = probe<Routes>({
+export const modeMatrixProbe = defineProbe<Routes>({
   version: 2,
   site: 'scratch',
   company: 'together',
-  honest: given((): Routes => serviceRoutes),
-  faulty: given((): Routes => unguarded),
+  honest: fromValue((): Routes => buildServiceRoutes),
+  faulty: fromValue((): Routes => createUnguardedRoutes),
   measure: async (routes, world): Promise<Measurement> => {
     const { root, adapters, signal } = world
     const matrix = await jwksCheck({ root, adapters, signal })
-    const { auth, fixtures } = await loadOrThrow(root, [])
+    const { auth, fixtures } = await requireParityInputs(root, [])
     const settings = settingsFromContract(auth.value, fixtures.value)
-    const bench = { settings, routes: { file: serviceRoutes, db: routes } }
-    return withTwoHarnesses(world, bench, async (services) => {
+    const bench = { settings, routes: { file: buildServiceRoutes, db: routes } }
+    return withHarnessPair(world, bench, async (services) => {
       const pairs = new Pairs(services, world)
       await pairs.ask(fixtures.value.fixtures)
       const wrong = matrix.items.filter(({ state }) => state !== 'pass')
@@ -72,18 +72,18 @@ class Pairs {
   /** Callers whose credential no header can hold. */
   unsendable = 0
   readonly differing: string[] = []
-  private readonly services: Two
-  private readonly world: World
+  private readonly services: ServicePair
+  private readonly world: ProbeContext
 
-  constructor(services: Two, world: World) {
+  constructor(services: ServicePair, world: ProbeContext) {
     this.services = services
     this.world = world
   }
 
   /** Every fixture in its own environment, then in the others until there are so many pairs. */
   async ask(fixtures: readonly Fixture[]): Promise<void> {
-    const wanted = numberParam(this.world, 'pairs')
-    await this.both((client) => put(client, '/harness/rows', serializeRows(SAMPLE)))
+    const wanted = readNumberParam(this.world, 'pairs')
+    await this.both((client) => put(client, '/harness/rows', serializeRows(SAMPLE_ROWS)))
     const own = fixtures.map((fixture): Caller => ({ fixture, environment: fixture.environment }))
     await mapConcurrently(own, AT_ONCE, (caller) => this.visit(caller))
     for (const environment of ENVIRONMENTS) {
@@ -106,7 +106,7 @@ class Pairs {
     const path = `/harness/scenes/${scene}`
     await this.both((client) => put(client, path, JSON.stringify(given)))
     const flag_key = `ff.pair.${scene.toLowerCase()}`
-    const headers = { ...credentialHeaders(credentialOf(fixture)), [SCENE_HEADER]: scene }
+    const headers = { ...toCredentialHeaders(credentialOf(fixture)), [SCENE_HEADER]: scene }
     for (const endpoint of ENDPOINTS) {
       const request = endpointRequest(endpoint, flag_key)
       const sendable = await this.pair({ ...request, headers }, `${scene} at ${endpoint.id}`)
@@ -119,7 +119,7 @@ class Pairs {
     try {
       const [left, right] = await this.both(async (client) => {
         const { status, text } = await client.send(request)
-        return { status, said: saidBy(text) }
+        return { status, said: readAnswerWord(text) }
       })
       this.asked += 1
       if (left.status < 300 && right.status < 300) this.letIn += 1
@@ -148,7 +148,7 @@ const credentialOf = ({ token, dev_headers }: Fixture): Credential => ({
 async function put(client: HttpClient, path: string, body: string): Promise<void> {
   const { status, text } = await client.send({ method: 'PUT', path, body })
   if (status === 200) return
-  throw new FfError('proof_inconclusive', `The service took no ${path}: ${saidBy(text)}.`, {
+  throw new FfError('proof_inconclusive', `The service took no ${path}: ${readAnswerWord(text)}.`, {
     hint: 'Run ff parity run against ff serve --harness, and mend what it shows.',
   })
 }

@@ -2,20 +2,20 @@ import type { Adapters } from '../../ports/adapters.ts'
 import type { SceneSearch } from '../../ports/fuzz.ts'
 import { parityExhaustive } from '../parity/parity.ts'
 import { parityFuzz } from '../parity/parity-fuzz.ts'
-import { numberParam, type World } from './framework/probe.ts'
+import { readNumberParam, type ProbeContext } from './framework/probe.ts'
 import {
-  exampleOf,
-  measuredBy,
+  formatExample,
+  requireMeasured,
   parityProbe,
   proofRequest,
-  sidesMet,
+  describeSides,
 } from './testbed/parity-proofs.ts'
 
 /** E2: every cell at every boundary, and as many random cases as the item says. */
 export const parityBreadth = parityProbe(async (adapters, world) => {
-  const wanted = numberParam(world, 'cases')
+  const wanted = readNumberParam(world, 'cases')
   const request = { ...proofRequest(world, adapters), only: null }
-  const cells = measuredBy(await parityExhaustive(request))
+  const cells = requireMeasured(await parityExhaustive(request))
   const random = await randomCases(wanted, adapters, world)
   const { counts, findings, items } = cells
   return {
@@ -25,14 +25,14 @@ export const parityBreadth = parityProbe(async (adapters, world) => {
       divergences: findings.length + random.divergences,
     },
     met: {
-      ...sidesMet(cells),
+      ...describeSides(cells),
       cells: counts.compared,
       cell_cases: counts.cases,
       random_cases: random.cases,
       seeds: random.seeds.join(' '),
     },
     sample_size: counts.compared + random.cases,
-    example: exampleOf(cells) ?? random.example,
+    example: formatExample(cells) ?? random.example,
   }
 })
 
@@ -48,7 +48,11 @@ const QUESTIONS = 20
 const SEEDS = 2 ** 31
 
 /** Fuzzes until so many questions were put to both sides, or until they differ. */
-async function randomCases(wanted: number, adapters: Adapters, world: World): Promise<Random> {
+async function randomCases(
+  wanted: number,
+  adapters: Adapters,
+  world: ProbeContext,
+): Promise<Random> {
   const counted = { scenes: 0, cases: 0, failed: false }
   const hands: Adapters = { ...adapters, searchScenes: counting(adapters.searchScenes, counted) }
   const seeds: number[] = []
@@ -59,11 +63,11 @@ async function randomCases(wanted: number, adapters: Adapters, world: World): Pr
     const seed = (world.now().getTime() + seeds.length) % SEEDS
     seeds.push(seed)
     const progress = (): void => world.progress(Math.min(counted.cases, wanted), wanted)
-    const report = measuredBy(
+    const report = requireMeasured(
       await parityFuzz({ ...proofRequest(world, hands), runs, seed, timeMs: null, progress }),
     )
     if (report.verdict === 'fail')
-      return { cases: counted.cases, divergences: 1, seeds, example: exampleOf(report) }
+      return { cases: counted.cases, divergences: 1, seeds, example: formatExample(report) }
   }
   return { cases: counted.cases, divergences: 0, seeds, example: null }
 }

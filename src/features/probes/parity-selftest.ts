@@ -1,35 +1,35 @@
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
-import { CATALOGUE } from '../selftest/catalogue.ts'
+import { FAULT_CATALOGUE } from '../selftest/catalogue.ts'
 import { COMPARER_FAULTS } from '../selftest/comparer-faults.ts'
-import type { Fault } from '../selftest/fault.ts'
+import type { PlantedFault } from '../selftest/fault.ts'
 import { paritySelftest } from '../selftest/parity-selftest.ts'
 import { FfError } from '../../errors.ts'
-import { given, probe } from './framework/probe.ts'
-import { exampleOf, proofRequest } from './testbed/parity-proofs.ts'
+import { fromValue, defineProbe } from './framework/probe.ts'
+import { formatExample, proofRequest } from './testbed/parity-proofs.ts'
 
-const PROOFS = [...new Set(CATALOGUE.map(({ proof }) => proof))]
+const PROOFS = [...new Set(FAULT_CATALOGUE.map(({ proof }) => proof))]
 /** An entry that does nothing, for each proof: it has to be found out. */
-const IDLE = PROOFS.map((proof): Fault => ({
+const IDLE = PROOFS.map((proof): PlantedFault => ({
   id: `idle.${proof}`,
   models: 'nothing at all',
   proof,
   plant: (bench) => bench,
 }))
 /** As many entries as ours, so that only those that do nothing make the difference; the others are quickly caught. */
-const idleAmong = (catalogue: readonly Fault[]): readonly Fault[] => [
+const idleAmong = (catalogue: readonly PlantedFault[]): readonly PlantedFault[] => [
   ...IDLE,
   ...catalogue.slice(IDLE.length).map((_, at) => {
-    return COMPARER_FAULTS[at % COMPARER_FAULTS.length] as Fault
+    return COMPARER_FAULTS[at % COMPARER_FAULTS.length] as PlantedFault
   }),
 ]
 
 /** E3: whether every fault of the catalogue is caught. */
-export const selftestCatches = probe<readonly Fault[]>({
+export const selftestCatches = defineProbe<readonly PlantedFault[]>({
   version: 1,
   site: 'scratch',
   company: 'together',
-  honest: given(() => CATALOGUE),
-  faulty: given(() => idleAmong(CATALOGUE)),
+  honest: fromValue(() => FAULT_CATALOGUE),
+  faulty: fromValue(() => idleAmong(FAULT_CATALOGUE)),
   measure: async (catalogue, world): Promise<Measurement> => {
     const request = { ...proofRequest(world, world.adapters), progress: world.progress }
     const report = await paritySelftest(request, catalogue)
@@ -44,7 +44,7 @@ export const selftestCatches = probe<readonly Fault[]>({
       measured: { catalogue: faults.length, caught_gap: faults.length - caught },
       met: { candidate: world.targets.scratch.kind, caught, proofs_without_a_fault: alarms.length },
       sample_size: faults.length,
-      example: exampleOf(report),
+      example: formatExample(report),
     }
   },
 })

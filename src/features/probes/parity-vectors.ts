@@ -1,16 +1,16 @@
 import { parityRun } from '../parity/parity.ts'
 import {
-  exampleOf,
-  measuredBy,
+  formatExample,
+  requireMeasured,
   parityProbe,
   proofRequest,
-  sidesMet,
+  describeSides,
 } from './testbed/parity-proofs.ts'
 
 /** E1: the vectors of the gate, on a file and a database. */
 export const parityVectors = parityProbe(async (adapters, world) => {
   const request = { ...proofRequest(world, adapters), more: [], only: null }
-  const report = measuredBy(await parityRun(request))
+  const report = requireMeasured(await parityRun(request))
   const { items, counts, coverage, findings } = report
   return {
     measured: {
@@ -18,8 +18,8 @@ export const parityVectors = parityProbe(async (adapters, world) => {
       divergences: findings.length,
       coverage_missing: coverage.filter(({ vectors }) => vectors === 0).length,
     },
-    met: { ...sidesMet(report), vectors: counts.compared, fields: counts.fields.compared },
+    met: { ...describeSides(report), vectors: counts.compared, fields: counts.fields.compared },
     sample_size: counts.compared,
-    example: exampleOf(report),
+    example: formatExample(report),
   }
 })

@@ -6,7 +6,7 @@ import { instantToMs } from '../../core/rows/instant.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { GateFiles } from '../team-folder/load-gate-files.ts'
-import { probe, type World } from './framework/probe.ts'
+import { defineProbe, type ProbeContext } from './framework/probe.ts'
 
 type Plan = NonNullable<GateFiles['plan']>
 /** What the digest of the plan is taken of. */
@@ -16,15 +16,15 @@ const BLANKS: ReadonlySet<string> = new Set(['to be named', ''])
 const HOUR_MS = 3_600_000
 
 /** J1: whether somebody could go by the plan now. That it is well formed was seen when it was loaded. */
-export const plan = probe<Plan>({
+export const plan = defineProbe<Plan>({
   version: 1,
   site: 'scratch',
   company: 'together',
-  honest: (world, use) => use(planOf(world)),
+  honest: (world, use) => use(requirePlan(world)),
   faulty: (world, use) => {
     const past = (hours: number): Instant =>
       new Date(world.now().getTime() - hours * HOUR_MS).toISOString() as Instant
-    return use({ ...planOf(world), window: { from: past(8), until: past(4) } })
+    return use({ ...requirePlan(world), window: { from: past(8), until: past(4) } })
   },
   measure: async (found, world): Promise<Measurement> => {
     const { window, on_call, admin, runbook_digest } = found
@@ -55,7 +55,7 @@ export const plan = probe<Plan>({
 })
 
 /** @throws FfError `target_missing` */
-export function planOf({ plan: found }: Pick<World, 'plan'>): Plan {
+export function requirePlan({ plan: found }: Pick<ProbeContext, 'plan'>): Plan {
   if (found !== null) return found
   throw new FfError('target_missing', 'It needs checklists/plan.json.', {
     hint: 'Copy checklists/templates/plan.json there, and fill it in with the Admin team.',
@@ -63,7 +63,7 @@ export function planOf({ plan: found }: Pick<World, 'plan'>): Plan {
 }
 
 /** @throws FfError `target_missing` */
-async function runbookDigest({ cwd }: World): Promise<string> {
+async function runbookDigest({ cwd }: ProbeContext): Promise<string> {
   try {
     return createHash('sha256')
       .update(await readFile(join(cwd, RUNBOOK)))

@@ -1,17 +1,23 @@
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { FfError } from '../../errors.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
-import { databaseOf, given, numberParam, probe, type World } from './framework/probe.ts'
-import { withMigrated } from './testbed/scratch-database.ts'
+import {
+  requireDatabase,
+  fromValue,
+  readNumberParam,
+  defineProbe,
+  type ProbeContext,
+} from './framework/probe.ts'
+import { withMigratedDatabase } from './testbed/scratch-database.ts'
 
 /** B4: what the role of the connection string could do that the service must not, and whether all of it fits the server. */
-export const privileges = probe<TargetSpec>({
+export const privileges = defineProbe<TargetSpec>({
   version: 1,
   site: 'database',
   company: 'together',
-  honest: given(databaseOf),
+  honest: fromValue(requireDatabase),
   // Whoever makes a database is its owner, and on a private server a superuser.
-  faulty: (world, use) => withMigrated(world, ({ target }) => use(target)),
+  faulty: (world, use) => withMigratedDatabase(world, ({ target }) => use(target)),
   measure: async (database, world) => {
     const { versions } = await loadPersistence(world.root)
     const facts = await world.adapters.inspectRole(database, versions)
@@ -26,7 +32,7 @@ export const privileges = probe<TargetSpec>({
       measured: {
         forbidden_allowed: allowed.length,
         timeouts_missing: unset.length,
-        connections_needed: numberParam(world, 'pool') * replicasOf(world),
+        connections_needed: readNumberParam(world, 'pool') * replicasOf(world),
         max_connections,
       },
       met: { server: facts.server, role: facts.role, ...Object.fromEntries(timeouts) },
@@ -36,7 +42,7 @@ export const privileges = probe<TargetSpec>({
   },
 })
 
-function replicasOf({ plan }: World): number {
+function replicasOf({ plan }: ProbeContext): number {
   if (plan !== null) return plan.replicas
   throw new FfError(
     'target_missing',

@@ -4,26 +4,26 @@ import type { TargetSpec } from '../../core/parity/target.ts'
 import { FfError } from '../../errors.ts'
 import type { CommandOutcome } from '../../ports/process.ts'
 import type { ScratchDatabase } from '../../ports/database.ts'
-import { loadPersistence, type Persistence } from '../migrate/load-persistence.ts'
-import { type Lend, probe, type World } from './framework/probe.ts'
-import { importStore, storeOf, withMigrated } from './testbed/scratch-database.ts'
+import { loadPersistence, type DdlContract } from '../migrate/load-persistence.ts'
+import { type WithResource, defineProbe, type ProbeContext } from './framework/probe.ts'
+import { importStore, requireStore, withMigratedDatabase } from './testbed/scratch-database.ts'
 
 /** A store, and what becomes of the backup of its database before it is restored. */
 interface Backup {
   readonly store: TargetSpec
   readonly kept: (dump: string) => Promise<void>
 }
-const honest: Lend<Backup> = (world, use) =>
-  use({ store: storeOf(world), kept: () => Promise.resolve() })
+const honest: WithResource<Backup> = (world, use) =>
+  use({ store: requireStore(world), kept: () => Promise.resolve() })
 /** The fault: half of the dump is gone. */
-const faulty: Lend<Backup> = (world, use) =>
+const faulty: WithResource<Backup> = (world, use) =>
   use({
-    store: storeOf(world),
+    store: requireStore(world),
     kept: async (dump) => truncate(dump, Math.floor((await stat(dump)).size / 2)),
   })
 
 /** I3: whether what a backup holds comes back, and whether the last snapshot of the file is sound. */
-export const restore = probe<Backup>({
+export const restore = defineProbe<Backup>({
   version: 1,
   site: 'scratch',
   company: 'together',
@@ -37,7 +37,7 @@ export const restore = probe<Backup>({
     }
     const { rows, fault } = snapshot
     if (fault !== null) return { measured, met: { rows }, sample_size: rows, example: fault }
-    return withMigrated(world, async (scratch, inputs) => {
+    return withMigratedDatabase(world, async (scratch, inputs) => {
       await importStore(world, inputs, { source: store, database: scratch.target })
       const { differing, compared, ...met } = await roundTrip(scratch, kept, { world, inputs })
       return {
@@ -57,7 +57,10 @@ interface SnapshotFound {
   readonly fault: string | null
 }
 /** Reads the store from end to end. @throws FfError where there is none */
-async function snapshotOf(store: TargetSpec, { adapters, root }: World): Promise<SnapshotFound> {
+async function snapshotOf(
+  store: TargetSpec,
+  { adapters, root }: ProbeContext,
+): Promise<SnapshotFound> {
   try {
     const source = await adapters.openRows(store, await loadPersistence(root))
     try {
@@ -75,8 +78,8 @@ async function snapshotOf(store: TargetSpec, { adapters, root }: World): Promise
 }
 
 interface Surroundings {
-  readonly world: World
-  readonly inputs: Persistence
+  readonly world: ProbeContext
+  readonly inputs: DdlContract
 }
 interface RoundTrip {
   /** Tables, and the schema, that are not the same where the dump was restored. */
@@ -132,7 +135,7 @@ const LIMIT_MS = 600_000
 const run = (
   argv: readonly string[],
   { environment }: Pick<ScratchDatabase, 'environment'>,
-  { adapters, cwd, signal }: World,
+  { adapters, cwd, signal }: ProbeContext,
 ): Promise<CommandOutcome> =>
   adapters.runCommand(argv, { cwd, signal, timeoutMs: LIMIT_MS, env: environment })
 
@@ -142,7 +145,7 @@ const placesOf = (major: string): readonly string[] => [`/usr/lib/postgresql/${m
 /** The programs of the server's own version: one that is older refuses, and one that is newer writes what that server does not read. */
 async function toolsFor(
   server: string,
-  world: World,
+  world: ProbeContext,
 ): Promise<{ readonly pg_dump: string; readonly pg_restore: string; readonly version: string }> {
   const [major = ''] = server.split('.')
   for (const place of placesOf(major)) {

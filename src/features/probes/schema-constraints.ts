@@ -1,17 +1,17 @@
 import type { SchemaContract } from '../../core/migrations/catalogue.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
-import { databaseOf, given, probe } from './framework/probe.ts'
-import { withMigrated } from './testbed/scratch-database.ts'
+import { requireDatabase, fromValue, defineProbe } from './framework/probe.ts'
+import { withMigratedDatabase } from './testbed/scratch-database.ts'
 
 /** B2: whether constraints and indexes do what they are there for. */
-export const schemaConstraints = probe<TargetSpec>({
+export const schemaConstraints = defineProbe<TargetSpec>({
   version: 1,
   site: 'database',
   company: 'together',
-  honest: given(databaseOf),
+  honest: fromValue(requireDatabase),
   faulty: (world, use) =>
-    withMigrated(world, async (scratch) => {
+    withMigratedDatabase(world, async (scratch) => {
       await scratch.run(
         `ALTER TABLE ff.tenant_override DROP CONSTRAINT tenant_override_flag_fkey,
            ADD CONSTRAINT tenant_override_flag_fkey FOREIGN KEY (flag_key)

@@ -1,17 +1,17 @@
 import { findDrift, buildCatalogue } from '../../core/migrations/catalogue.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
-import { databaseOf, given, probe } from './framework/probe.ts'
-import { withMigrated } from './testbed/scratch-database.ts'
+import { requireDatabase, fromValue, defineProbe } from './framework/probe.ts'
+import { withMigratedDatabase } from './testbed/scratch-database.ts'
 
 /** B1: whether the schema is the one of this version, and nobody changed it by hand. */
-export const schemaHead = probe<TargetSpec>({
+export const schemaHead = defineProbe<TargetSpec>({
   version: 1,
   site: 'database',
   company: 'together',
-  honest: given(databaseOf),
+  honest: fromValue(requireDatabase),
   faulty: (world, use) =>
-    withMigrated(world, async (scratch) => {
+    withMigratedDatabase(world, async (scratch) => {
       await scratch.run('ALTER TABLE ff.flag_registry ADD COLUMN added_by_hand text')
       return use(scratch.target)
     }),

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Exposition } from '../../core/alerts/exposition.ts'
 import { loadAlerts } from './alert-contract.ts'
-import { METRICS } from '../serve/metrics.ts'
-import { probe, type World } from './framework/probe.ts'
-import { ServiceStage, type StageHands } from './testbed/test-service.ts'
+import { METRICS_ROUTE } from '../serve/metrics.ts'
+import { defineProbe, type ProbeContext } from './framework/probe.ts'
+import { TestService, type AdaptersDecorator } from './testbed/test-service.ts'
 
 /** How long a metric may take to show what happened (page 3, H1). */
 const WITHIN_S = 60
 const EVERY_MS = 50
 
 /** H1: whether each metric of the contract is there, and moves when what it counts is made to happen. */
-export const signals = probe<StageHands>({
+export const signals = defineProbe<AdaptersDecorator>({
   version: 2,
   site: 'scratch',
   company: 'together',
@@ -31,7 +31,7 @@ export const signals = probe<StageHands>({
     const contract = await loadAlerts(world.root)
     const required = contract.signals.filter(({ moves }) => moves).map(({ metric }) => metric)
     const constant = contract.signals.filter(({ moves }) => !moves).map(({ metric }) => metric)
-    const watch = await ServiceStage.lend(world, hands, async (stage) => {
+    const watch = await TestService.lend(world, hands, async (stage) => {
       const watching = new Watch(stage, world)
       await watching.isThere(constant)
       for (const metric of required) await watching.moves(metric)
@@ -60,10 +60,10 @@ export const signals = probe<StageHands>({
 })
 
 /** Makes something happen, and makes it be over afterwards. */
-type Event = (stage: ServiceStage) => Promise<() => Promise<unknown>>
+type Event = (stage: TestService) => Promise<() => Promise<unknown>>
 const over = (): Promise<void> => Promise.resolve()
 const after =
-  (work: (stage: ServiceStage) => Promise<unknown>): Event =>
+  (work: (stage: TestService) => Promise<unknown>): Event =>
   async (stage) => {
     await work(stage)
     return over
@@ -140,10 +140,10 @@ class Watch {
   readonly still: string[] = []
   /** Seconds from each event to the scrape that shows it. */
   readonly took: number[] = []
-  private readonly stage: ServiceStage
+  private readonly stage: TestService
   private readonly signal: AbortSignal
 
-  constructor(stage: ServiceStage, { signal }: World) {
+  constructor(stage: TestService, { signal }: ProbeContext) {
     this.stage = stage
     this.signal = signal
   }
@@ -183,7 +183,7 @@ function seriesOf(read: Exposition | null, metric: string): string | null {
   if (read?.ok !== true || !read.families.has(metric)) return null
   const own = read.samples.filter(
     ({ name, labels }) =>
-      labels['route'] !== METRICS.id &&
+      labels['route'] !== METRICS_ROUTE.id &&
       (name === metric || (name.startsWith(metric) && PARTS.has(name.slice(metric.length)))),
   )
   return JSON.stringify(own)

@@ -3,12 +3,14 @@ import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import type { SignoffRole } from '../../core/gate/types.ts'
 import { judgeSignoff } from '../../core/signoff/judge.ts'
 import type { SignoffDependencies } from '../../core/signoff/types.ts'
-import { type Lend, type Probe, probe } from './framework/probe.ts'
-import { signoffScene } from './testbed/signoff-cases.ts'
+import { type WithResource, type Probe, defineProbe } from './framework/probe.ts'
+import { createSignoffScenario } from './testbed/signoff-cases.ts'
 
 /** The verifier of the gate, with what a change makes of its cryptography. */
 const lending =
-  (change: (tools: SignoffDependencies) => SignoffDependencies): Lend<SignoffDependencies> =>
+  (
+    change: (tools: SignoffDependencies) => SignoffDependencies,
+  ): WithResource<SignoffDependencies> =>
   async (world, use) =>
     use(change(signoffTools(await world.adapters.signoffCrypto())))
 
@@ -17,7 +19,7 @@ const lending =
  * gate to see, at each verdict; this is about whether it would see what they did not.
  */
 export const signoffRole = (role: SignoffRole): Probe =>
-  probe<SignoffDependencies>({
+  defineProbe<SignoffDependencies>({
     version: 1,
     site: 'scratch',
     company: 'together',
@@ -25,7 +27,7 @@ export const signoffRole = (role: SignoffRole): Probe =>
     // Every signature holds: the negatives are refused by their bytes alone, and some are not.
     faulty: lending((tools) => ({ ...tools, holds: () => true })),
     measure: async (tools, world): Promise<Measurement> => {
-      const { trust, present, now, good, negatives } = signoffScene(
+      const { trust, present, now, good, negatives } = createSignoffScenario(
         role,
         world.now().getTime(),
         tools,

@@ -1,16 +1,16 @@
 import { resolveNamedContext } from '../../core/auth/authenticate.ts'
 import { type AuthResult, isAuthRefusal } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
-import { TOKEN_TENANT } from '../../core/parity/scene.ts'
+import { TEST_TENANT } from '../../core/parity/scene.ts'
 import { instantFromMs, type Instant } from '../../core/rows/instant.ts'
 import type { TestAuthenticator } from '../../ports/auth.ts'
 import { doorProbe } from './framework/authenticator-probe.ts'
-import { numberParam } from './framework/probe.ts'
+import { readNumberParam } from './framework/probe.ts'
 import {
   signTestToken,
   loadTestKeys,
   withAuthenticator,
-  TOKEN_SECONDS,
+  TEST_NOW_SECONDS,
   type TestKeys,
 } from './testbed/test-tokens.ts'
 
@@ -35,7 +35,7 @@ export const tokenClaims = doorProbe({
   },
   measure: async (openDoor, world): Promise<Measurement> => {
     const shop = await loadTestKeys(world)
-    const edge = numberParam(world, 'edge_s')
+    const edge = readNumberParam(world, 'edge_s')
     const { leeway_s, max_leeway_s } = shop.settings.contract.claims
     const tally = new Tally()
     let requests = 0
@@ -111,19 +111,19 @@ const FAULTS: readonly Case[] = [
   { what: 'long expired', change: {}, after: 2 * HOUR_S, code: 'token_expired' },
   {
     what: 'not valid for an hour yet',
-    change: { nbf: TOKEN_SECONDS + HOUR_S },
+    change: { nbf: TEST_NOW_SECONDS + HOUR_S },
     after: 0,
     code: 'token_not_yet_valid',
   },
   { what: 'a tenant that is no id', change: { tid: 'a b' }, after: 0, code: 'context_invalid' },
-  { what: 'its own tenant', change: {}, after: 0, code: null, tenant_id: TOKEN_TENANT },
+  { what: 'its own tenant', change: {}, after: 0, code: null, tenant_id: TEST_TENANT },
   { what: 'another tenant', change: {}, after: 0, code: 'context_mismatch', tenant_id: 'T-other' },
 ]
 
 /** RFC 7519, 4.1.4 and 4.1.5: not on or after `exp`, and not before `nbf`, give or take the leeway. */
 function edges(leeway: number, edge: number): readonly Case[] {
   const lasts = 600
-  const change = { nbf: TOKEN_SECONDS + lasts, exp: TOKEN_SECONDS + 2 * lasts }
+  const change = { nbf: TEST_NOW_SECONDS + lasts, exp: TEST_NOW_SECONDS + 2 * lasts }
   const [begin, end] = [lasts - leeway, 2 * lasts + leeway]
   const rows: readonly (readonly [number, string | null])[] = [
     [begin - edge, 'token_not_yet_valid'],
@@ -147,7 +147,7 @@ async function put(
   shop: TestKeys,
 ): Promise<AuthResult> {
   const token = signTestToken(shop.keys.rsa, shop.claims(change))
-  const now = instantFromMs((TOKEN_SECONDS + after) * 1000)
+  const now = instantFromMs((TEST_NOW_SECONDS + after) * 1000)
   const came = await door.verifier.verify(token, { now, environment: 'prod' })
   return resolveNamedContext(came, { tenant_id: tenant_id ?? null, user_id: null })
 }

@@ -2,17 +2,17 @@ import { withAll } from '../../concurrency/open-all.ts'
 import { ENVIRONMENTS, isAuthRefusal } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
-import { believing } from './faults/insecure-verifier.ts'
-import { type Forged, forgeries } from './testbed/forged-tokens.ts'
+import { createInsecureVerifier } from './faults/insecure-verifier.ts'
+import { type ForgedToken, buildForgedTokens } from './testbed/forged-tokens.ts'
 import type { TestAuthenticator } from '../../ports/auth.ts'
 import { doorProbe } from './framework/authenticator-probe.ts'
-import { type Knock, withEndpoint } from './testbed/served-endpoints.ts'
+import { type SendToken, withEndpoint } from './testbed/served-endpoints.ts'
 import {
   signTestToken,
   type TestJwk,
   loadTestKeys,
   withAuthenticator,
-  TOKEN_TIME,
+  TEST_NOW,
 } from './testbed/test-tokens.ts'
 
 const UNAUTHORISED = 401
@@ -25,7 +25,7 @@ export const tokenForgeries = doorProbe({
     const door = await adapters.openStagedDoor(stage, settings)
     return {
       ...door,
-      verifier: { ...door.verifier, ...believing(stage.keys as TestJwk[], adapters) },
+      verifier: { ...door.verifier, ...createInsecureVerifier(stage.keys as TestJwk[], adapters) },
     }
   },
   measure: async (openDoor, world): Promise<Measurement> => {
@@ -35,7 +35,7 @@ export const tokenForgeries = doorProbe({
     return withAll([() => world.adapters.openKeyServer(attacker)], (theirs) =>
       withAuthenticator(openDoor, { keys: good, settings }, (door) =>
         withEndpoint(world, door, async (knock) => {
-          const forged = forgeries({ settings, keys, claims }, theirs.url.href)
+          const forged = buildForgedTokens({ settings, keys, claims }, theirs.url.href)
           const accepted = (await visits(door, knock, forged)).filter(
             ({ door: came, endpoint }) => came !== UNAUTHORISED || endpoint !== UNAUTHORISED,
           )
@@ -75,13 +75,13 @@ interface Visit {
 /** Each token in each environment, at the door itself and at the endpoint. */
 async function visits(
   { verifier }: TestAuthenticator,
-  knock: Knock,
-  tokens: readonly Forged[],
+  knock: SendToken,
+  tokens: readonly ForgedToken[],
 ): Promise<readonly Visit[]> {
   const made: Visit[] = []
   for (const environment of ENVIRONMENTS) {
     for (const { what, token } of tokens) {
-      const came = await verifier.verify(token, { now: TOKEN_TIME, environment })
+      const came = await verifier.verify(token, { now: TEST_NOW, environment })
       made.push({
         what: `${what}, in ${environment}`,
         door: isAuthRefusal(came) ? came.http : LET_IN,

@@ -1,6 +1,6 @@
 import { COMPARER_FAULTS } from './comparer-faults.ts'
 import { EDGE_FAULTS } from './edge-faults.ts'
-import type { Fault } from './fault.ts'
+import type { PlantedFault } from './fault.ts'
 import { READ_FAULTS } from './read-faults.ts'
 import { ROW_FAULTS } from './row-faults.ts'
 import { RULE_FAULTS } from './rule-faults.ts'
@@ -8,7 +8,7 @@ import { SERVED_FAULTS } from './served-faults.ts'
 import { STORED_FAULTS } from './stored-faults.ts'
 
 /** Every fault that we know how to plant. A part of the project that comes later adds its own. */
-export const CATALOGUE: readonly Fault[] = [
+export const FAULT_CATALOGUE: readonly PlantedFault[] = [
   ...COMPARER_FAULTS,
   ...ROW_FAULTS,
   ...READ_FAULTS,

@@ -1,6 +1,6 @@
 import { isJsonArray, isJsonNumber, isJsonObject, type JsonNode } from '../../core/json/read.ts'
 import type { JsonComparer } from '../../core/parity/compare.ts'
-import { type Fault, inComparer, type Row } from './fault.ts'
+import { type PlantedFault, inComparer, type FaultRow } from './fault.ts'
 
 type Change = (compare: JsonComparer) => JsonComparer
 
@@ -30,7 +30,7 @@ const isEmpty = (node: JsonNode): boolean =>
   ((isJsonArray(node) && node.length === 0) ||
     (!isJsonNumber(node) && !isJsonArray(node) && isJsonObject(node) && node.members.length === 0))
 
-const COMPARERS: readonly Row<Change>[] = [
+const COMPARERS: readonly FaultRow<Change>[] = [
   [
     'numbers-as-doubles',
     'JSON.parse before comparing',
@@ -128,7 +128,7 @@ const COMPARERS: readonly Row<Change>[] = [
 ]
 
 /** The judge itself, before anything that it says is believed. */
-export const COMPARER_FAULTS: readonly Fault[] = COMPARERS.map(([name, models, change]) => ({
+export const COMPARER_FAULTS: readonly PlantedFault[] = COMPARERS.map(([name, models, change]) => ({
   id: `comparer.${name}`,
   models,
   proof: 'comparer',

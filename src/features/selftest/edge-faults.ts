@@ -2,15 +2,15 @@ import { type AuthResult, isAuthRefusal } from '../../core/auth/types.ts'
 import type { ApprovalAnswer, ApprovalQuery, Principal } from '../../core/evaluate/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { TokenVerifier } from '../../ports/auth.ts'
-import type { Counter } from '../evaluation/answer-question.ts'
-import { type Fault, inAnswer, inCounter, type Row } from './fault.ts'
+import type { EvaluationDependencies } from '../evaluation/answer-question.ts'
+import { type PlantedFault, inAnswer, inDependencies, type FaultRow } from './fault.ts'
 
 const BOTH = ['baseline', 'candidate'] as const
 
 /** The door takes who comes with a token for somebody else. */
 const mistaken =
   (change: (who: Principal) => Principal) =>
-  (counter: Counter): Counter => {
+  (counter: EvaluationDependencies): EvaluationDependencies => {
     const { verifier } = counter.door
     const changed: TokenVerifier['verify'] = async (token, at) => {
       const came: AuthResult = await verifier.verify(token, at)
@@ -28,7 +28,7 @@ const mistaken =
       },
     }
   }
-const DOOR: readonly Row<(counter: Counter) => Counter>[] = [
+const DOOR: readonly FaultRow<(counter: EvaluationDependencies) => EvaluationDependencies>[] = [
   [
     'unverified-as-verified',
     'a token is believed that nobody checked',
@@ -55,7 +55,7 @@ const DOOR: readonly Row<(counter: Counter) => Counter>[] = [
 
 const admin =
   (change: (answer: ApprovalAnswer, question: ApprovalQuery) => ApprovalAnswer) =>
-  (counter: Counter): Counter => ({
+  (counter: EvaluationDependencies): EvaluationDependencies => ({
     ...counter,
     approvals: async (question) => change(await counter.approvals(question), question),
   })
@@ -70,7 +70,7 @@ const FOREVER = {
   not_before: '2000-01-01T00:00:00.000Z' as Instant,
   expires_at: '2100-01-01T00:00:00.000Z' as Instant,
 } as const
-const ADMIN: readonly Row<(counter: Counter) => Counter>[] = [
+const ADMIN: readonly FaultRow<(counter: EvaluationDependencies) => EvaluationDependencies>[] = [
   [
     'unreachable-as-allowed',
     'no answer is taken for a good one',
@@ -100,7 +100,7 @@ const ADMIN: readonly Row<(counter: Counter) => Counter>[] = [
   ['end-ignored', 'an approval never ends', known(() => ({ expires_at: FOREVER.expires_at }))],
 ]
 
-const TEXTS: readonly Row<(text: string) => string>[] = [
+const TEXTS: readonly FaultRow<(text: string) => string>[] = [
   ['member-extra', 'a field that nobody named', (text) => text.replace(/\}$/, ',"extra":null}')],
   [
     'member-twice',
@@ -161,8 +161,8 @@ const TEXTS: readonly Row<(text: string) => string>[] = [
 ]
 
 const toFault =
-  <T>(layer: string, plant: (does: T) => Fault['plant']) =>
-  ([name, models, does, proof = 'vectors']: Row<T>): Fault => ({
+  <T>(layer: string, plant: (does: T) => PlantedFault['plant']) =>
+  ([name, models, does, proof = 'vectors']: FaultRow<T>): PlantedFault => ({
     id: `${layer}.${name}`,
     models,
     proof,
@@ -170,8 +170,8 @@ const toFault =
   })
 
 /** What surrounds a decision: the door before it, Admin beside it, the way back. */
-export const EDGE_FAULTS: readonly Fault[] = [
-  ...DOOR.map(toFault('door', (change) => inCounter(BOTH, change))),
-  ...ADMIN.map(toFault('admin', (change) => inCounter(['candidate'], change))),
+export const EDGE_FAULTS: readonly PlantedFault[] = [
+  ...DOOR.map(toFault('door', (change) => inDependencies(BOTH, change))),
+  ...ADMIN.map(toFault('admin', (change) => inDependencies(['candidate'], change))),
   ...TEXTS.map(toFault('answer', inAnswer)),
 ]

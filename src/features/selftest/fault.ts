@@ -6,56 +6,61 @@ import type { JsonComparer } from '../../core/parity/compare.ts'
 import type { RowsByTable, TableName } from '../../core/rows/rows.ts'
 import type { Route } from '../../ports/http.ts'
 import type { OpenScratchStore, ScratchStore } from '../../ports/store.ts'
-import { type Ask, askBy, type Counter, type Evaluate } from '../evaluation/answer-question.ts'
-import type { Sides } from '../parity/run-parity.ts'
-import type { Workings } from '../parity/dependencies.ts'
+import {
+  type EvaluateQuestion,
+  evaluateQuestionWith,
+  type EvaluationDependencies,
+  type Evaluate,
+} from '../evaluation/answer-question.ts'
+import type { ScratchSides } from '../parity/run-parity.ts'
+import type { ParityDependencies } from '../parity/dependencies.ts'
 
 /** Everything that a proof is made with, and that a fault can be put into. */
-export interface Bench {
-  readonly sides: Sides
-  readonly workings: Workings
+export interface SelftestContext {
+  readonly sides: ScratchSides
+  readonly workings: ParityDependencies
   /** The stored rows that a diff walks, as the lines of a snapshot. */
-  readonly lines: Readonly<Record<Side, readonly StoredLine[]>>
-  readonly served: ServingSides
+  readonly lines: Readonly<Record<FaultSide, readonly StoredLine[]>>
+  readonly served: WrappedSides
 }
 /** What stands between the routes of a service and its sockets: how each route is really answered. */
-export type Serving = (route: Route) => Route['handle']
-export type ServingSides = Readonly<Record<Side, Serving>>
+export type WrapRoute = (route: Route) => Route['handle']
+export type WrappedSides = Readonly<Record<FaultSide, WrapRoute>>
 /** A line of a table, without its newline. */
 export interface StoredLine {
   readonly table: TableName
   readonly line: string
 }
-export type Side = keyof Sides
-export type Proof = 'comparer' | 'vectors' | 'cells' | 'rows' | 'served'
+export type FaultSide = keyof ScratchSides
+export type ProofName = 'comparer' | 'vectors' | 'cells' | 'rows' | 'served'
 
 /** One planted fault. A fault that does nothing is caught by nothing, and so found out. */
-export interface Fault {
+export interface PlantedFault {
   readonly id: string
   /** What goes wrong in the field, in a few words. */
   readonly models: string
   /** The proof that must catch it. */
-  readonly proof: Proof
-  readonly plant: (bench: Bench) => Bench
+  readonly proof: ProofName
+  readonly plant: (bench: SelftestContext) => SelftestContext
 }
 
 /** How a kind of fault is written down: its name, what it models, what it does. */
-export type Row<T> = readonly [name: string, models: string, does: T, proof?: Proof]
+export type FaultRow<T> = readonly [name: string, models: string, does: T, proof?: ProofName]
 
-const SIDES: readonly Side[] = ['baseline', 'candidate']
+const SIDES: readonly FaultSide[] = ['baseline', 'candidate']
 const perSide = <T>(
-  sides: readonly Side[],
-  held: Readonly<Record<Side, T>>,
+  sides: readonly FaultSide[],
+  held: Readonly<Record<FaultSide, T>>,
   change: (one: T) => T,
-): Readonly<Record<Side, T>> => ({
+): Readonly<Record<FaultSide, T>> => ({
   baseline: sides.includes('baseline') ? change(held.baseline) : held.baseline,
   candidate: sides.includes('candidate') ? change(held.candidate) : held.candidate,
 })
 
 /** Other rows are stored than those that were given. */
 export const inStore =
-  (sides: readonly Side[], change: (state: RowsByTable) => RowsByTable) =>
-  (bench: Bench): Bench => ({
+  (sides: readonly FaultSide[], change: (state: RowsByTable) => RowsByTable) =>
+  (bench: SelftestContext): SelftestContext => ({
     ...bench,
     sides: perSide(sides, bench.sides, (scratch) =>
       withStore(scratch, (store) => ({
@@ -67,8 +72,8 @@ export const inStore =
 
 /** Rows come out of the store in another way. @param make one reader a store: it may keep what it saw */
 export const inReading =
-  (sides: readonly Side[], make: (store: ScratchStore) => Partial<ScratchStore>) =>
-  (bench: Bench): Bench => ({
+  (sides: readonly FaultSide[], make: (store: ScratchStore) => Partial<ScratchStore>) =>
+  (bench: SelftestContext): SelftestContext => ({
     ...bench,
     sides: perSide(sides, bench.sides, (scratch) =>
       withStore(scratch, (store) => ({ ...delegate(store), ...make(store) })),
@@ -76,34 +81,43 @@ export const inReading =
   })
 
 /** The rules of a decision are others, on both sides: comparing them with each other shows nothing. */
-export const inRules = (change: (rules: readonly Rule[]) => readonly Rule[]): Fault['plant'] => {
+export const inRules = (
+  change: (rules: readonly Rule[]) => readonly Rule[],
+): PlantedFault['plant'] => {
   const rules = change(RULES)
   return deciding((facts, answer) => evaluate(facts, answer, rules))
 }
 /** What the rules are told is not what is so, on both sides. */
-export const inFacts = (change: (facts: EvaluationInput) => EvaluationInput): Fault['plant'] =>
-  deciding((facts, answer) => evaluate(change(facts), answer))
+export const inFacts = (
+  change: (facts: EvaluationInput) => EvaluationInput,
+): PlantedFault['plant'] => deciding((facts, answer) => evaluate(change(facts), answer))
 /** The envelope is made wrongly, on both sides. */
-export const inDecision = (change: (decision: Decision) => Decision): Fault['plant'] =>
+export const inDecision = (change: (decision: Decision) => Decision): PlantedFault['plant'] =>
   deciding((facts, answer) => {
     const walk = evaluate(facts, answer)
     return walk.decision === undefined ? walk : { decision: change(walk.decision) }
   })
 
 const deciding =
-  (rules: Evaluate): Fault['plant'] =>
+  (rules: Evaluate): PlantedFault['plant'] =>
   (bench) =>
-    asking(SIDES, () => (counter, question) => askBy(rules, counter, question))(bench)
+    asking(
+      SIDES,
+      () => (counter, question) => evaluateQuestionWith(rules, counter, question),
+    )(bench)
 
 /** The door, or Admin behind it, is another one. */
-export const inCounter =
-  (sides: readonly Side[], change: (counter: Counter) => Counter): Fault['plant'] =>
+export const inDependencies =
+  (
+    sides: readonly FaultSide[],
+    change: (counter: EvaluationDependencies) => EvaluationDependencies,
+  ): PlantedFault['plant'] =>
   (bench) =>
     asking(sides, (ask) => (counter, question) => ask(change(counter), question))(bench)
 
 /** The answer is changed on its way. */
 export const inAnswer =
-  (change: (text: string) => string): Fault['plant'] =>
+  (change: (text: string) => string): PlantedFault['plant'] =>
   (bench) =>
     asking(['candidate'], (ask) => async (counter, question) => {
       const asked = await ask(counter, question)
@@ -114,14 +128,17 @@ export const inAnswer =
     })(bench)
 
 const asking =
-  (sides: readonly Side[], change: (ask: Ask) => Ask): Fault['plant'] =>
+  (
+    sides: readonly FaultSide[],
+    change: (ask: EvaluateQuestion) => EvaluateQuestion,
+  ): PlantedFault['plant'] =>
   ({ workings, ...bench }) => ({
     ...bench,
     workings: { ...workings, ask: perSide(sides, workings.ask, change) },
   })
 
 export const inComparer =
-  (change: (compare: JsonComparer) => JsonComparer): Fault['plant'] =>
+  (change: (compare: JsonComparer) => JsonComparer): PlantedFault['plant'] =>
   ({ workings, ...bench }) => ({
     ...bench,
     workings: { ...workings, compare: change(workings.compare) },
@@ -129,12 +146,12 @@ export const inComparer =
 
 /** The candidate holds other rows than the baseline, in ways that no question about a decision would show. */
 export const inLines =
-  (change: (lines: readonly StoredLine[]) => readonly StoredLine[]): Fault['plant'] =>
+  (change: (lines: readonly StoredLine[]) => readonly StoredLine[]): PlantedFault['plant'] =>
   ({ lines, ...bench }) => ({ ...bench, lines: { ...lines, candidate: change(lines.candidate) } })
 
 /** Services answer in another way. @param make for each of them: it may keep what it saw */
 export const inService =
-  (sides: readonly Side[], make: () => Serving): Fault['plant'] =>
+  (sides: readonly FaultSide[], make: () => WrapRoute): PlantedFault['plant'] =>
   ({ served, ...bench }) => ({ ...bench, served: perSide(sides, served, make) })
 
 const withStore = (

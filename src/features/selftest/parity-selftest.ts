@@ -3,19 +3,19 @@ import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import {
   loadCells,
-  loadOrThrow,
+  requireParityInputs,
   type ParityRequest,
   withCredentials,
   withAuthenticators,
 } from '../parity/parity.ts'
-import { bothAnsweringBy } from '../parity/sides.ts'
+import { createStoreSides } from '../parity/sides.ts'
 import { runExhaustive } from '../parity/run-exhaustive.ts'
 import { runParity } from '../parity/run-parity.ts'
-import { CATALOGUE } from './catalogue.ts'
-import type { Fault } from './fault.ts'
+import { FAULT_CATALOGUE } from './catalogue.ts'
+import type { PlantedFault } from './fault.ts'
 import { runSelftest } from './run-selftest.ts'
 import { withServed } from './served-sides.ts'
-import { STORED_LINES } from './stored-rows.ts'
+import { STORED_ROWS } from './stored-rows.ts'
 
 /**
  * `ff parity selftest`: whether the proofs would notice.
@@ -25,10 +25,10 @@ import { STORED_LINES } from './stored-rows.ts'
  */
 export async function paritySelftest(
   request: ParityRequest & { readonly progress: (done: number, of: number) => void },
-  catalogue: readonly Fault[] = CATALOGUE,
+  catalogue: readonly PlantedFault[] = FAULT_CATALOGUE,
 ): Promise<CheckReport> {
   const { root, adapters, signal, now, progress, baseline, candidate } = request
-  const inputs = await loadOrThrow(root, [])
+  const inputs = await requireParityInputs(root, [])
   const { cells, oracle, time } = await loadCells(root, inputs)
   const { decision: rules, cells: owed } = inputs.contract.value
   const expected = owed.count
@@ -44,9 +44,9 @@ export async function paritySelftest(
             signal,
             now,
             progress,
-            lines: STORED_LINES,
+            lines: STORED_ROWS,
             vectors: ({ sides, workings }) =>
-              runParity(inputs.vectors, bothAnsweringBy(sides, workings.ask), {
+              runParity(inputs.vectors, createStoreSides(sides, workings.ask), {
                 rules,
                 only: null,
                 around: { doorFor, signal, now, compare: workings.compare },
@@ -60,7 +60,7 @@ export async function paritySelftest(
               })
             },
             cells: ({ sides, workings }) =>
-              runExhaustive(cells, bothAnsweringBy(sides, workings.ask), {
+              runExhaustive(cells, createStoreSides(sides, workings.ask), {
                 rules,
                 oracle,
                 credentials,

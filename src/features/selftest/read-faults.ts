@@ -1,7 +1,7 @@
 import { instantFromMs, type Instant, instantToMs } from '../../core/rows/instant.ts'
 import type { AnyOverrideRow, RowsOfFlag, RowsByTable, RowOrBroken } from '../../core/rows/rows.ts'
 import type { RowQuery, ScratchStore } from '../../ports/store.ts'
-import { type Fault, inReading, type Row } from './fault.ts'
+import { type PlantedFault, inReading, type FaultRow } from './fault.ts'
 
 type Make = (store: ScratchStore) => Partial<ScratchStore>
 
@@ -79,7 +79,7 @@ const swallowed: Make = (store) => ({
   },
 })
 
-const READS: readonly Row<Make>[] = [
+const READS: readonly FaultRow<Make>[] = [
   [
     'tenant-of-another',
     'the query binds another tenant',
@@ -136,7 +136,7 @@ const READS: readonly Row<Make>[] = [
 ]
 
 /** What is stored is right, and what comes out is not: SQL, drivers, caches. */
-export const READ_FAULTS: readonly Fault[] = READS.map(
+export const READ_FAULTS: readonly PlantedFault[] = READS.map(
   ([name, models, make, proof = 'vectors']) => ({
     id: `reading.${name}`,
     models,

@@ -1,7 +1,7 @@
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import { instantFromMs, type Instant, instantToMs } from '../../core/rows/instant.ts'
 import type { AnyOverrideRow, AnyRow, FlagRow, RowsByTable } from '../../core/rows/rows.ts'
-import { type Fault, inStore, type Row, type Side } from './fault.ts'
+import { type PlantedFault, inStore, type FaultRow, type FaultSide } from './fault.ts'
 
 type Change = (state: RowsByTable) => RowsByTable
 const value = (text: string): CanonicalJson => text as CanonicalJson
@@ -81,7 +81,7 @@ const extraUser: Change = (state) => ({
   ],
 })
 
-const ROWS: readonly Row<Change>[] = [
+const ROWS: readonly FaultRow<Change>[] = [
   [
     'boolean-flipped',
     'true is stored as false',
@@ -255,18 +255,19 @@ const ROWS: readonly Row<Change>[] = [
 ]
 
 /** Which sides a fault is planted in. On both at once the sides still agree: only the expectation shows it. */
-const PLACES: Readonly<Record<string, readonly Side[]>> = {
+const PLACES: Readonly<Record<string, readonly FaultSide[]>> = {
   file: ['baseline'],
   database: ['candidate'],
   both: ['baseline', 'candidate'],
 }
 
 /** What is stored is not what was given: in the file, in the database, and in both alike. */
-export const ROW_FAULTS: readonly Fault[] = Object.entries(PLACES).flatMap(([place, sides]) =>
-  ROWS.map(([name, models, change, proof = 'vectors']) => ({
-    id: `${place}.${name}`,
-    models,
-    proof,
-    plant: inStore(sides, change),
-  })),
+export const ROW_FAULTS: readonly PlantedFault[] = Object.entries(PLACES).flatMap(
+  ([place, sides]) =>
+    ROWS.map(([name, models, change, proof = 'vectors']) => ({
+      id: `${place}.${name}`,
+      models,
+      proof,
+      plant: inStore(sides, change),
+    })),
 )

@@ -1,7 +1,7 @@
 import type { ChainEntry, Decision, EvaluationInput } from '../../core/evaluate/types.ts'
 import { continueWith, type Rule } from '../../core/evaluate/step.ts'
 import { instantFromMs, instantToMs } from '../../core/rows/instant.ts'
-import { type Fault, inDecision, inFacts, inRules, type Row } from './fault.ts'
+import { type PlantedFault, inDecision, inFacts, inRules, type FaultRow } from './fault.ts'
 
 const [REGISTERED, KILL, AUTH, APPROVAL, USER, TENANT] = [0, 1, 2, 3, 4, 5] as const
 type Rules = (rules: readonly Rule[]) => readonly Rule[]
@@ -37,7 +37,7 @@ const waved =
   (rules) =>
     rules.map((rule, index) => (index === at ? () => continueWith(entry) : rule))
 
-const RULE_ROWS: readonly Row<Rules>[] = [
+const RULE_ROWS: readonly FaultRow<Rules>[] = [
   [
     'precedence-swapped',
     'the tenant\u2019s override beats the user\u2019s',
@@ -99,7 +99,7 @@ const RULE_ROWS: readonly Row<Rules>[] = [
   ],
 ]
 
-const FACT_ROWS: readonly Row<(facts: EvaluationInput) => EvaluationInput>[] = [
+const FACT_ROWS: readonly FaultRow<(facts: EvaluationInput) => EvaluationInput>[] = [
   ['clock-late', 'a clock that is a minute behind', moved(-60_000)],
   [
     'everybody-verified',
@@ -124,7 +124,7 @@ const meta =
     ...decision,
     meta: { ...decision.meta, ...change },
   })
-const DECISION_ROWS: readonly Row<(decision: Decision) => Decision>[] = [
+const DECISION_ROWS: readonly FaultRow<(decision: Decision) => Decision>[] = [
   [
     'chain-entry-lost',
     'the chain forgets its last entry',
@@ -165,8 +165,8 @@ const DECISION_ROWS: readonly Row<(decision: Decision) => Decision>[] = [
 ]
 
 const toFault =
-  <T>(plant: (does: T) => Fault['plant']) =>
-  ([name, models, does, proof = 'vectors']: Row<T>): Fault => ({
+  <T>(plant: (does: T) => PlantedFault['plant']) =>
+  ([name, models, does, proof = 'vectors']: FaultRow<T>): PlantedFault => ({
     id: `core.${name}`,
     models,
     proof,
@@ -174,7 +174,7 @@ const toFault =
   })
 
 /** Both sides share the core, so each of these is wrong on both: the expectation and the oracle have to show it. */
-export const RULE_FAULTS: readonly Fault[] = [
+export const RULE_FAULTS: readonly PlantedFault[] = [
   ...RULE_ROWS.map(toFault(inRules)),
   ...FACT_ROWS.map(toFault(inFacts)),
   ...DECISION_ROWS.map(toFault(inDecision)),

@@ -3,18 +3,18 @@ import type { CheckItem, CheckReport, ParityReport } from '../../core/report/typ
 import { FfError } from '../../errors.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { findComparerFaults } from '../../core/parity/comparer-controls.ts'
-import type { Sides } from '../parity/run-parity.ts'
-import { HONEST, type Workings } from '../parity/dependencies.ts'
-import type { Bench, Fault, Proof, StoredLine } from './fault.ts'
-import { HONEST_SERVING } from './served-sides.ts'
-import { seenInRows } from './stored-rows.ts'
+import type { ScratchSides } from '../parity/run-parity.ts'
+import { PRODUCTION, type ParityDependencies } from '../parity/dependencies.ts'
+import type { SelftestContext, PlantedFault, ProofName, StoredLine } from './fault.ts'
+import { UNCHANGED_SERVICES } from './served-sides.ts'
+import { findInRows } from './stored-rows.ts'
 
 /** The proofs of a parity run, made on a bench that may have a fault in it. */
-export type Prove = (bench: Bench) => Promise<ParityReport>
+export type RunProof = (bench: SelftestContext) => Promise<ParityReport>
 export interface SelftestOptions {
-  readonly vectors: Prove
-  readonly cells: Prove
-  readonly served: Prove
+  readonly vectors: RunProof
+  readonly cells: RunProof
+  readonly served: RunProof
   /** The rows that both sides of a diff hold while there is no fault. */
   readonly lines: readonly StoredLine[]
   readonly signal: AbortSignal
@@ -31,14 +31,14 @@ type Seen = NonNullable<CheckItem['seen_by']>
  * without any fault come first and last: an alarm there would make every other one worthless.
  */
 export async function runSelftest(
-  catalogue: readonly Fault[],
-  sides: Sides,
+  catalogue: readonly PlantedFault[],
+  sides: ScratchSides,
   options: SelftestOptions,
 ): Promise<CheckReport> {
   const { signal, now, progress } = options
   const started = now()
   const lines = { baseline: options.lines, candidate: options.lines }
-  const honest: Bench = { sides, workings: HONEST, lines, served: HONEST_SERVING }
+  const honest: SelftestContext = { sides, workings: PRODUCTION, lines, served: UNCHANGED_SERVICES }
   const items: CheckResult[] = await controls('before', honest, options)
   const ms: Record<string, number> = {}
   for (const fault of catalogue) {
@@ -67,10 +67,10 @@ export async function runSelftest(
 
 async function controls(
   when: 'before' | 'after',
-  honest: Bench,
+  honest: SelftestContext,
   options: SelftestOptions,
 ): Promise<CheckResult[]> {
-  const proofs: readonly Proof[] = ['comparer', 'vectors', 'cells', 'rows', 'served']
+  const proofs: readonly ProofName[] = ['comparer', 'vectors', 'cells', 'rows', 'served']
   const items: CheckResult[] = []
   for (const proof of proofs) {
     const seen = await prove(proof, honest, options)
@@ -91,7 +91,7 @@ async function controls(
 }
 
 /** What makes each proof for a person. */
-const COMMANDS: Readonly<Record<Proof, string>> = {
+const COMMANDS: Readonly<Record<ProofName, string>> = {
   comparer: 'run',
   vectors: 'run',
   cells: 'exhaustive',
@@ -99,7 +99,11 @@ const COMMANDS: Readonly<Record<Proof, string>> = {
   served: 'run',
 }
 
-async function tried(fault: Fault, honest: Bench, options: SelftestOptions): Promise<CheckResult> {
+async function tried(
+  fault: PlantedFault,
+  honest: SelftestContext,
+  options: SelftestOptions,
+): Promise<CheckResult> {
   const { id, models, proof, plant } = fault
   const seen = await prove(proof, plant(honest), options)
   if (seen !== null) return { ...passResult(id, models), seen_by: seen }
@@ -113,9 +117,13 @@ async function tried(fault: Fault, honest: Bench, options: SelftestOptions): Pro
 }
 
 /** @returns the first thing that gave the fault away @throws FfError where a side was lost: that catches nothing */
-async function prove(proof: Proof, bench: Bench, options: SelftestOptions): Promise<Seen | null> {
+async function prove(
+  proof: ProofName,
+  bench: SelftestContext,
+  options: SelftestOptions,
+): Promise<Seen | null> {
   if (proof === 'comparer') return seenByPairs(bench.workings)
-  if (proof === 'rows') return seenInRows(bench)
+  if (proof === 'rows') return findInRows(bench)
   const report = await refusable(() => options[proof](bench))
   if (typeof report === 'string') return { proof, subject: report, pointer: null }
   if (report.verdict === 'pass' || report.verdict === 'cancelled') return null
@@ -133,7 +141,7 @@ async function prove(proof: Proof, bench: Bench, options: SelftestOptions): Prom
   return seenIn(proof, report)
 }
 
-function seenIn(proof: Proof, { findings, controls, verdict }: ParityReport): Seen {
+function seenIn(proof: ProofName, { findings, controls, verdict }: ParityReport): Seen {
   const [finding] = findings
   const subject = finding?.subject ?? controls.find(({ held }) => !held)?.id ?? verdict
   return { proof, subject, pointer: finding?.pointer ?? null }
@@ -150,7 +158,7 @@ async function refusable(work: () => Promise<ParityReport>): Promise<ParityRepor
   }
 }
 
-function seenByPairs({ compare }: Workings): Seen | null {
+function seenByPairs({ compare }: ParityDependencies): Seen | null {
   const [pair] = findComparerFaults(compare)
   return pair === undefined ? null : { proof: 'comparer', subject: pair, pointer: null }
 }

@@ -1,9 +1,9 @@
 import type { RouteRequest, RouteResponse, Route } from '../../ports/http.ts'
-import { type Fault, inService, type Serving, type Side } from './fault.ts'
+import { type PlantedFault, inService, type WrapRoute, type FaultSide } from './fault.ts'
 
 type Handle = Route['handle']
 /** Made anew for each service: it may keep what it saw. */
-type Make = () => Serving
+type Make = () => WrapRoute
 const at =
   (id: string, make: () => (handle: Handle) => Handle): Make =>
   () => {
@@ -36,8 +36,8 @@ const without = (body: string, left: string): string => {
 const inOwnName = (text: string, id: string): string =>
   text.replace(/("request_id":")[^"]+/, (_, name: string) => name + id)
 
-type Planted = readonly [name: string, models: string, make: Make, sides?: readonly Side[]]
-const BOTH: readonly Side[] = ['baseline', 'candidate']
+type Planted = readonly [name: string, models: string, make: Make, sides?: readonly FaultSide[]]
+const BOTH: readonly FaultSide[] = ['baseline', 'candidate']
 const PLANTED: readonly Planted[] = [
   [
     'environment-forgotten',
@@ -161,7 +161,7 @@ const dayBefore = (scene: object): string => {
 }
 
 /** A service between its store and whoever asks over HTTP. */
-export const SERVED_FAULTS: readonly Fault[] = PLANTED.map(
+export const SERVED_FAULTS: readonly PlantedFault[] = PLANTED.map(
   ([name, models, make, sides = ['candidate']]) => ({
     id: `served.${name}`,
     models,

@@ -3,22 +3,22 @@ import { DEFAULT_SETTINGS, type SettingValues } from '../../core/settings/settin
 import type { Adapters } from '../../ports/adapters.ts'
 import type { Route } from '../../ports/http.ts'
 import type { ScratchServiceStore } from '../../ports/store.ts'
-import { openHarness } from '../parity/harness-side.ts'
+import { openHarnessSide } from '../parity/harness-side.ts'
 import type { ParityRequest } from '../parity/parity.ts'
-import type { Respondent, Respondents } from '../parity/sides.ts'
+import type { ParitySide, ParitySides } from '../parity/sides.ts'
 import { startHarness } from '../serve/serve-harness.ts'
-import type { Serving, ServingSides, Side } from './fault.ts'
+import type { WrapRoute, WrappedSides, FaultSide } from './fault.ts'
 
 /** Both sides as services of this process, asked over their sockets. */
 export interface ServedSides {
-  readonly respondents: Respondents
+  readonly respondents: ParitySides
   /** From now on they serve so. */
-  serve(by: ServingSides): void
+  serve(by: WrappedSides): void
 }
-type Scratches = Readonly<Record<Side, ScratchServiceStore>>
+type Scratches = Readonly<Record<FaultSide, ScratchServiceStore>>
 
-const AS_THEY_ARE: Serving = ({ handle }) => handle
-export const HONEST_SERVING: ServingSides = { baseline: AS_THEY_ARE, candidate: AS_THEY_ARE }
+const AS_THEY_ARE: WrapRoute = ({ handle }) => handle
+export const UNCHANGED_SERVICES: WrappedSides = { baseline: AS_THEY_ARE, candidate: AS_THEY_ARE }
 
 /** Lends a service on each scratch side; the scratch itself stays open. */
 export const withServed = <T>(
@@ -26,8 +26,8 @@ export const withServed = <T>(
   sides: Scratches,
   use: (served: ServedSides) => Promise<T>,
 ): Promise<T> => {
-  let serving = HONEST_SERVING
-  const open = (side: Side) => (): Promise<Respondent & Closable> =>
+  let serving = UNCHANGED_SERVICES
+  const open = (side: FaultSide) => (): Promise<ParitySide & Closable> =>
     openService(request, sides[side], (route) => serving[side](route))
   return withAll([open('baseline'), open('candidate')], (baseline, candidate) =>
     use({
@@ -42,8 +42,8 @@ export const withServed = <T>(
 async function openService(
   { root, adapters, now }: Pick<ParityRequest, 'root' | 'adapters' | 'now'>,
   scratch: ScratchServiceStore,
-  serving: Serving,
-): Promise<Respondent & Closable> {
+  serving: WrapRoute,
+): Promise<ParitySide & Closable> {
   const hands: Adapters = {
     ...adapters,
     openServedScratch: () => Promise.resolve({ ...scratch, close: () => Promise.resolve() }),
@@ -59,7 +59,7 @@ async function openService(
         log: SILENT,
       }),
     )
-    return keep(openHarness({ kind: 'http', origin: service.origin }, adapters))
+    return keep(openHarnessSide({ kind: 'http', origin: service.origin }, adapters))
   })
   return {
     facts: side.facts,
@@ -70,7 +70,7 @@ async function openService(
 }
 
 const through =
-  (serving: Serving) =>
+  (serving: WrapRoute) =>
   (route: Route): Route => ({ ...route, handle: (call) => serving(route)(call) })
 
 const SETTINGS: SettingValues = { ...DEFAULT_SETTINGS, FF_LISTEN: { host: '127.0.0.1', port: 0 } }

@@ -1,4 +1,4 @@
-import { type Fault, inLines, type StoredLine } from './fault.ts'
+import { type PlantedFault, inLines, type StoredLine } from './fault.ts'
 
 type Change = (lines: readonly StoredLine[]) => readonly StoredLine[]
 
@@ -143,7 +143,7 @@ const STORED: readonly (readonly [name: string, models: string, does: Change])[]
   ['rows-unsorted', 'rows in the order of another collation', (lines) => lines.toReversed()],
 ]
 
-export const STORED_FAULTS: readonly Fault[] = STORED.map(([name, models, does]) => ({
+export const STORED_FAULTS: readonly PlantedFault[] = STORED.map(([name, models, does]) => ({
   id: `stored.${name}`,
   models,
   proof: 'rows',

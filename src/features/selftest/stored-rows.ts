@@ -5,7 +5,7 @@ import type { CheckItem } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
 import { diffSources } from '../import-export/diff-sources.ts'
-import type { Bench, StoredLine } from './fault.ts'
+import type { SelftestContext, StoredLine } from './fault.ts'
 
 const AT = '"2026-01-15T09:00:00.000Z"'
 const flag = (key: string, type: string, value: string): StoredLine => ({
@@ -37,7 +37,7 @@ const VALUES: readonly (readonly [key: string, type: string, value: string])[] =
 ]
 
 /** Rows with a value of each kind to spoil, sorted as a snapshot is. */
-export const STORED_LINES: readonly StoredLine[] = [
+export const STORED_ROWS: readonly StoredLine[] = [
   ...VALUES.map(([key, type, value]) => flag(key, type, value)),
   ...VALUES.map(([key, , value]) =>
     override('tenant_override', [key, '"note":"as agreed",', value]),
@@ -46,10 +46,10 @@ export const STORED_LINES: readonly StoredLine[] = [
 ]
 
 /** @returns the first thing that a diff of the bench's rows finds; null where it finds nothing */
-export async function seenInRows({
+export async function findInRows({
   lines,
   workings,
-}: Bench): Promise<NonNullable<CheckItem['seen_by']> | null> {
+}: SelftestContext): Promise<NonNullable<CheckItem['seen_by']> | null> {
   const sides = { baseline: sourceOf(lines.baseline), candidate: sourceOf(lines.candidate) }
   const options = {
     maxDiffs: 1_000,

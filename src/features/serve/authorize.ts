@@ -5,17 +5,17 @@ import { findAccessRefusal, type ScopeRequirement } from '../../core/http-api/ac
 import type { Instant } from '../../core/rows/instant.ts'
 import type { RouteRequest } from '../../ports/http.ts'
 import { authenticate } from '../evaluation/authenticate.ts'
-import type { ServiceParts } from './dependencies.ts'
-import { Refusal } from './reply.ts'
+import type { ServiceDependencies } from './dependencies.ts'
+import { HttpRefusal } from './reply.ts'
 
 /** Who calls. @throws Refusal with the door's code */
 export async function authenticateCaller(
-  { door, environment, observer }: ServiceParts,
+  { door, environment, observer }: ServiceDependencies,
   { credential }: RouteRequest,
   now: Instant,
 ): Promise<Principal> {
   const caller = await authenticate(door, credential, { now, environment })
-  if (isAuthRefusal(caller)) throw new Refusal(caller.refused)
+  if (isAuthRefusal(caller)) throw new HttpRefusal(caller.refused)
   if (caller.mode === 'decode-only') observer.unverified(String(caller.user_id))
   return caller
 }
@@ -24,12 +24,12 @@ export async function authenticateCaller(
 export function resolvePrincipal(caller: Principal, named: Partial<NamedContext>): Principal {
   const { tenant_id = null, user_id = null } = named
   const principal = resolveNamedContext(caller, { tenant_id, user_id })
-  if (isAuthRefusal(principal)) throw new Refusal(principal.refused)
+  if (isAuthRefusal(principal)) throw new HttpRefusal(principal.refused)
   return principal
 }
 
 /** @throws Refusal where a caller may not do what takes this */
 export function requireScopes(caller: Principal, need: ScopeRequirement): void {
   const refusal = findAccessRefusal(caller, need)
-  if (refusal !== null) throw new Refusal(refusal)
+  if (refusal !== null) throw new HttpRefusal(refusal)
 }

@@ -8,17 +8,17 @@ import {
   parseLosslessJson,
 } from '../../core/json/read.ts'
 import { type Problem, makeProblem, type ProblemCode } from '../../core/problem.ts'
-import { Refusal } from './reply.ts'
+import { HttpRefusal } from './reply.ts'
 
 /** A JSON object as it was written. @throws Refusal with where it is none */
-export function readObject(body: string): JsonObject {
+export function parseJsonBody(body: string): JsonObject {
   const read = parseLosslessJson(body)
-  if (!read.ok) throw new Refusal(read.code, [makeProblem(read.code, '')])
+  if (!read.ok) throw new HttpRefusal(read.code, [makeProblem(read.code, '')])
   const { node } = read
   const strict = findJsonProblems(node)
-  if (strict[0] !== undefined) throw new Refusal(strict[0].code, strict)
+  if (strict[0] !== undefined) throw new HttpRefusal(strict[0].code, strict)
   if (node === null || typeof node !== 'object' || !isJsonObject(node))
-    throw new Refusal('type_wrong', [makeProblem('type_wrong', '')])
+    throw new HttpRefusal('type_wrong', [makeProblem('type_wrong', '')])
   return node
 }
 
@@ -30,12 +30,12 @@ const CODES: Readonly<Record<string, ProblemCode>> = {
 }
 
 /** The values of an object that fits a schema. @throws Refusal with each place that does not */
-export function fitting<T>(schema: string, node: JsonNode): T {
+export function requireSchema<T>(schema: string, node: JsonNode): T {
   const value = nodeToValue(node)
   const breaches = validateSchema(schema, value, '')
   const places = breaches.map(({ code, pointer }): Problem =>
     makeProblem(CODES[code] ?? 'form_wrong', pointer),
   )
-  if (places[0] !== undefined) throw new Refusal(places[0].code, places)
+  if (places[0] !== undefined) throw new HttpRefusal(places[0].code, places)
   return value as T
 }

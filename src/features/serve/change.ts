@@ -11,12 +11,12 @@ import { serializeRow } from '../../core/rows/row-text.ts'
 import { findRequestProblems, type WriteRequest } from '../../core/rows/write-request.ts'
 import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
 import { authenticateCaller, requireScopes } from './authorize.ts'
-import { readObject } from './body.ts'
-import type { Parts, ServiceParts } from './dependencies.ts'
-import { jsonReply, Refusal } from './reply.ts'
+import { parseJsonBody } from './body.ts'
+import type { GetServiceDependencies, ServiceDependencies } from './dependencies.ts'
+import { toJsonResponse, HttpRefusal } from './reply.ts'
 
 /** What a route changes. */
-export interface Changed {
+export interface ChangedRow {
   readonly table: TableName
   readonly action: WriteRequest['action']
   readonly key: (params: RouteRequest['params']) => RowKey
@@ -24,8 +24,8 @@ export interface Changed {
 }
 
 /** A change by somebody who may make it; a refusal of somebody who is known goes into the audit trail (page 5). */
-export const changeRoute =
-  (parts: Parts, changed: Changed) =>
+export const createChangeRoute =
+  (parts: GetServiceDependencies, changed: ChangedRow) =>
   async (call: RouteRequest): Promise<RouteResponse> => {
     const service = parts()
     const now = service.now()
@@ -36,12 +36,16 @@ export const changeRoute =
       observer.changed(changed.action, 'applied')
       return reply
     } catch (error) {
-      observer.changed(changed.action, error instanceof Refusal ? 'refused' : 'failed')
+      observer.changed(changed.action, error instanceof HttpRefusal ? 'refused' : 'failed')
       throw error
     }
   }
 
-async function changeBy(service: ServiceParts, changed: Changed, met: Met): Promise<RouteResponse> {
+async function changeBy(
+  service: ServiceDependencies,
+  changed: ChangedRow,
+  met: Met,
+): Promise<RouteResponse> {
   const { call, caller } = met
   // A mode that never writes has no name that could be held to it, and is refused without a record.
   if (!WRITES.has(caller.mode)) requireScopes(caller, changed.need(changed.key(call.params)))
@@ -50,8 +54,12 @@ async function changeBy(service: ServiceParts, changed: Changed, met: Met): Prom
     requireScopes(caller, changed.need(bare.key))
     const request = await fullRequest(service, bare, met)
     const written = await service.store.write(request)
-    if (!written.ok) throw new Refusal(written.problems[0]?.code as ServiceCode, written.problems)
-    return rowReply(written.row, changed.action === 'put' && written.row.revision === 1 ? 201 : 200)
+    if (!written.ok)
+      throw new HttpRefusal(written.problems[0]?.code as ServiceCode, written.problems)
+    return toRowResponse(
+      written.row,
+      changed.action === 'put' && written.row.revision === 1 ? 201 : 200,
+    )
   } catch (error) {
     await record(service, bare, error)
     throw error
@@ -61,8 +69,8 @@ async function changeBy(service: ServiceParts, changed: Changed, met: Met): Prom
 const WRITES: ReadonlySet<Principal['mode']> = new Set(['verified', 'dev-headers'])
 
 /** The row as it stands, with its tag. */
-export const rowReply = (row: AnyRow, status = 200): RouteResponse =>
-  jsonReply(serializeRow(row), { status, headers: { etag: formatEntityTag(row.revision) } })
+export const toRowResponse = (row: AnyRow, status = 200): RouteResponse =>
+  toJsonResponse(serializeRow(row), { status, headers: { etag: formatEntityTag(row.revision) } })
 
 interface Met {
   readonly call: RouteRequest
@@ -71,8 +79,8 @@ interface Met {
 }
 
 /** Who wants to change what: all that a refusal is recorded by. @throws Refusal where it names nothing that there can be */
-function bareRequest({ table, action, key }: Changed, { call, caller, now }: Met): WriteRequest {
-  if (caller.user_id === null) throw new Refusal('actor_missing')
+function bareRequest({ table, action, key }: ChangedRow, { call, caller, now }: Met): WriteRequest {
+  if (caller.user_id === null) throw new HttpRefusal('actor_missing')
   const request: WriteRequest = {
     table,
     key: key(call.params),
@@ -86,19 +94,19 @@ function bareRequest({ table, action, key }: Changed, { call, caller, now }: Met
     approval: null,
   }
   const problems = findRequestProblems(request)
-  if (problems.length > 0) throw new Refusal('form_wrong', problems)
+  if (problems.length > 0) throw new HttpRefusal('form_wrong', problems)
   return request
 }
 
 async function fullRequest(
-  service: ServiceParts,
+  service: ServiceDependencies,
   bare: WriteRequest,
   { call, caller }: Met,
 ): Promise<WriteRequest> {
   const expected = parseExpectation(call.header('if-match'), call.header('if-none-match'))
-  if (expected === undefined) throw new Refusal('precondition_invalid')
+  if (expected === undefined) throw new HttpRefusal('precondition_invalid')
   if (bare.action === 'delete') return { ...bare, expected }
-  const node = readObject(call.body)
+  const node = parseJsonBody(call.body)
   if (bare.table !== 'flag_registry') return { ...bare, expected, body: node }
   const { named, rest } = withoutApproval(node)
   const approval =
@@ -115,13 +123,13 @@ function withoutApproval(node: JsonObject): {
   if (member === undefined) return { named: null, rest: node }
   const [, ref] = member
   if (typeof ref !== 'string' || !isApprovalRef(ref))
-    throw new Refusal('form_wrong', [makeProblem('form_wrong', '/approval_ref')])
+    throw new HttpRefusal('form_wrong', [makeProblem('form_wrong', '/approval_ref')])
   return { named: ref, rest: { members: node.members.filter((one) => one !== member) } }
 }
 
 /** Asked for this flag and the caller's own tenant and user. */
 async function approvalOf(
-  { approvals }: ServiceParts,
+  { approvals }: ServiceDependencies,
   { tenant_id, user_id }: Principal,
   { approval_ref, flag_key }: { readonly approval_ref: string; readonly flag_key: string },
 ): Promise<NonNullable<WriteRequest['approval']>> {
@@ -131,9 +139,9 @@ async function approvalOf(
 
 /** What could not be recorded was not refused either: the caller is told what is wrong with the store. */
 async function record(
-  { store }: ServiceParts,
+  { store }: ServiceDependencies,
   request: WriteRequest,
   error: unknown,
 ): Promise<void> {
-  if (error instanceof Refusal) await store.refuse({ request, code: error.code })
+  if (error instanceof HttpRefusal) await store.refuse({ request, code: error.code })
 }

@@ -6,7 +6,7 @@ import type { ServiceStore } from '../../ports/store.ts'
 import type { ServiceObserver } from '../../ports/telemetry.ts'
 
 /** What a service answers with. A harness puts others in their place between two requests. */
-export interface ServiceParts {
+export interface ServiceDependencies {
   readonly store: ServiceStore
   readonly door: Authenticator
   readonly approvals: ApprovalService
@@ -14,7 +14,7 @@ export interface ServiceParts {
   readonly now: () => Instant
   readonly observer: ServiceObserver
 }
-export type Parts = () => ServiceParts
+export type GetServiceDependencies = () => ServiceDependencies
 
 /** Page 5: how much one answer holds. */
 export const MAX_BULK = 500

@@ -6,11 +6,16 @@ import type { JsonObject } from '../../core/json/read.ts'
 import { makeProblem } from '../../core/problem.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
-import { decide } from '../evaluation/answer-question.ts'
+import { decideWithApproval } from '../evaluation/answer-question.ts'
 import { authenticateCaller, resolvePrincipal } from './authorize.ts'
-import { fitting, readObject } from './body.ts'
-import { MAX_ALL, MAX_BULK, type Parts, type ServiceParts } from './dependencies.ts'
-import { jsonReply, Refusal } from './reply.ts'
+import { requireSchema, parseJsonBody } from './body.ts'
+import {
+  MAX_ALL,
+  MAX_BULK,
+  type GetServiceDependencies,
+  type ServiceDependencies,
+} from './dependencies.ts'
+import { toJsonResponse, HttpRefusal } from './reply.ts'
 
 interface Named {
   readonly tenant_id?: string
@@ -18,7 +23,7 @@ interface Named {
   readonly approval_ref?: string
 }
 /** What is asked, besides of which flags. */
-export interface Asking {
+export interface EvaluationTerms {
   readonly principal: Principal
   readonly approval_ref: string | null
   readonly request_id: string
@@ -27,15 +32,15 @@ export interface Asking {
 }
 
 /** `POST /v1/flags/evaluate`: one flag, several, or all. */
-export const evaluateRoute =
-  (parts: Parts) =>
+export const createEvaluateRoute =
+  (parts: GetServiceDependencies) =>
   async (call: RouteRequest): Promise<RouteResponse> => {
     const service = parts()
     const now = service.now()
     const caller = await authenticateCaller(service, call, now)
-    const body = readObject(call.body)
+    const body = parseJsonBody(call.body)
     const [, answer] = FORMS.find(([member]) => has(body, member)) ?? ONE
-    return jsonReply(await answer(service, body, { call, caller, now }))
+    return toJsonResponse(await answer(service, body, { call, caller, now }))
   }
 
 const has = ({ members }: JsonObject, name: string): boolean =>
@@ -51,9 +56,9 @@ interface Met {
   readonly caller: Principal
   readonly now: Instant
 }
-type Answer = (service: ServiceParts, body: JsonObject, met: Met) => Promise<string>
+type Answer = (service: ServiceDependencies, body: JsonObject, met: Met) => Promise<string>
 
-const askingOf = (named: Named, { call, caller, now }: Met): Asking => ({
+const askingOf = (named: Named, { call, caller, now }: Met): EvaluationTerms => ({
   principal: resolvePrincipal(caller, named),
   approval_ref: named.approval_ref ?? null,
   request_id: call.request_id,
@@ -61,20 +66,25 @@ const askingOf = (named: Named, { call, caller, now }: Met): Asking => ({
 })
 
 const answerOne: Answer = async (service, body, met) => {
-  const { flag_key, ...named } = fitting<Named & { flag_key: string }>('evaluate-one', body)
+  const { flag_key, ...named } = requireSchema<Named & { flag_key: string }>('evaluate-one', body)
   return serializeDecision(await decideOne(service, flag_key, askingOf(named, met)))
 }
 const answerMany: Answer = async (service, body, met) => {
   // Counted first: to hold so many to a schema would take longer than to answer those that may be asked for.
   if (lengthOf(body, 'flag_keys') > MAX_BULK)
-    throw new Refusal('too_many_flags', [makeProblem('form_wrong', '/flag_keys')])
-  const { flag_keys, ...named } = fitting<Named & { flag_keys: string[] }>('evaluate-many', body)
+    throw new HttpRefusal('too_many_flags', [makeProblem('form_wrong', '/flag_keys')])
+  const { flag_keys, ...named } = requireSchema<Named & { flag_keys: string[] }>(
+    'evaluate-many',
+    body,
+  )
   return listText(await decideMany(service, flag_keys, askingOf(named, met)))
 }
 const answerAll: Answer = async (service, body, met) => {
-  const named = fitting<Named>('evaluate-all', body)
+  const named = requireSchema<Named>('evaluate-all', body)
   const asking = askingOf(named, met)
-  return listText(await decideMany(service, await metBy(service, asking.principal), asking))
+  return listText(
+    await decideMany(service, await listReachableFlags(service, asking.principal), asking),
+  )
 }
 const ONE = ['flag_key', answerOne] as const
 const FORMS: readonly (readonly [member: string, answer: Answer])[] = [
@@ -86,24 +96,24 @@ const listText = (decisions: readonly Decision[]): string =>
   `{"decisions":[${decisions.map(serializeDecision).join(',')}]}`
 
 export async function decideOne(
-  { store, approvals, observer }: ServiceParts,
+  { store, approvals, observer }: ServiceDependencies,
   flag_key: string,
-  { principal, approval_ref, request_id, now }: Asking,
+  { principal, approval_ref, request_id, now }: EvaluationTerms,
 ): Promise<Decision> {
   const { tenant_id, user_id } = principal
   const rows = await store.read({ flag_key, tenant_id, user_id })
   const request = { flag_key, approval_ref, request_id }
   const facts = { request, principal, rows, now, backing_state: store.kind }
-  const decision = await decide(evaluate, approvals.begin(), facts)
+  const decision = await decideWithApproval(evaluate, approvals.begin(), facts)
   observer.decided(decision)
   return decision
 }
 
 /** Decisions in the order of the keys, of one snapshot and one deadline of Admin. */
 export async function decideMany(
-  { store, approvals, observer }: ServiceParts,
+  { store, approvals, observer }: ServiceDependencies,
   flag_keys: readonly string[],
-  { principal, approval_ref, request_id, now }: Asking,
+  { principal, approval_ref, request_id, now }: EvaluationTerms,
 ): Promise<readonly Decision[]> {
   const { tenant_id, user_id } = principal
   const sets = await store.readMany({ flag_keys, tenant_id, user_id })
@@ -112,7 +122,7 @@ export async function decideMany(
     sets.map((rows, at) => {
       const request = { flag_key: flag_keys[at] as string, approval_ref, request_id }
       const facts = { request, principal, rows, now, backing_state: store.kind }
-      return decide(evaluate, check, facts)
+      return decideWithApproval(evaluate, check, facts)
     }),
   )
   decisions.forEach((decision) => observer.decided(decision))
@@ -120,12 +130,12 @@ export async function decideMany(
 }
 
 /** Every flag whose required_auth a caller meets. @throws Refusal `too_many_flags` rather than leave some out */
-export async function metBy(
-  { store }: ServiceParts,
+export async function listReachableFlags(
+  { store }: ServiceDependencies,
   principal: Principal,
 ): Promise<readonly string[]> {
   const flags = await store.page({ after: null, limit: MAX_ALL + 1 })
-  if (flags.length > MAX_ALL) throw new Refusal('too_many_flags')
+  if (flags.length > MAX_ALL) throw new HttpRefusal('too_many_flags')
   return flags
     .filter(
       ({ held }) =>

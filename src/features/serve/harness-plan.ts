@@ -1,6 +1,6 @@
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
-import { invalid, LOOPBACK } from './start-plan.ts'
+import { makeSettingError, LOOPBACK } from './start-plan.ts'
 
 /**
  * What the scratch state of a harness is made on. A harness believes every caller, and makes schemas: it is for this
@@ -12,12 +12,12 @@ import { invalid, LOOPBACK } from './start-plan.ts'
 export function planHarness(settings: SettingValues): TargetSpec {
   const { FF_BACKING, FF_ENV, FF_STORE_DIR } = settings
   const fault = FAULTS.find(([holds]) => holds(settings))
-  if (fault !== undefined) throw invalid(fault[1], fault[2])
+  if (fault !== undefined) throw makeSettingError(fault[1], fault[2])
   const inDatabase = FF_BACKING === 'db'
   const named = inDatabase ? settings.FF_DATABASE_URL : folderOf(FF_STORE_DIR)
   if (named === null) return inDatabase ? { kind: 'embedded' } : { kind: 'file', folder: null }
   if (FF_ENV === 'dev') return named
-  throw invalid(
+  throw makeSettingError(
     'A store or database is named and FF_ENV is not set, so it may be that of production.',
     'Set FF_ENV=dev where it is not, or unset FF_STORE_DIR and FF_DATABASE_URL: what is needed is then made.',
   )

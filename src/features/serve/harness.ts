@@ -18,12 +18,12 @@ import type { OpenAuthenticator } from '../../ports/auth.ts'
 import type { ScratchServiceStore } from '../../ports/store.ts'
 import type { ServiceObserver } from '../../ports/telemetry.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { approvalsOf } from '../evaluation/answer-question.ts'
-import { fitting, readObject } from './body.ts'
+import { toApprovalCheck } from '../evaluation/answer-question.ts'
+import { requireSchema, parseJsonBody } from './body.ts'
 import { NULL_ADMIN_METRICS } from './null-objects.ts'
-import type { Parts } from './dependencies.ts'
-import { jsonReply, Refusal } from './reply.ts'
-import { refusing } from './routes.ts'
+import type { GetServiceDependencies } from './dependencies.ts'
+import { toJsonResponse, HttpRefusal } from './reply.ts'
+import { withRefusals } from './routes.ts'
 
 /** The rows of all cells at once, several times over. */
 const MAX_ROWS_BYTES = 33_554_432
@@ -32,13 +32,13 @@ const MAX_SCENES = 10_000
 const MAX_DOORS = 256
 
 /** What a harness is made of. */
-export interface HarnessBench {
+export interface HarnessDependencies {
   readonly scratch: ScratchServiceStore
   /** A door whose key server goes through the script. */
   readonly openDoor: (script: HarnessScene['keys']) => ReturnType<Adapters['openDoor']>
   readonly observer: ServiceObserver
   /** The routes that a service has, over these parts. */
-  readonly routes: (parts: Parts) => readonly Route[]
+  readonly routes: (parts: GetServiceDependencies) => readonly Route[]
 }
 type Scene = ReadonlyMap<string, Route>
 
@@ -47,19 +47,19 @@ type Scene = ReadonlyMap<string, Route>
  * Each request names its scene, so that many are answered at once.
  */
 export class Harness {
-  private readonly bench: HarnessBench
+  private readonly bench: HarnessDependencies
   private readonly scenes = new Map<string, Scene>()
   /** By their script: what is the same is one, as it is for the proofs in a process. */
   private readonly doors = new Map<string, Promise<OpenAuthenticator>>()
 
-  constructor(bench: HarnessBench) {
+  constructor(bench: HarnessDependencies) {
     this.bench = bench
   }
 
   routes(): readonly Route[] {
     const inScenes = this.bench.routes(noParts).map((route) => ({
       ...route,
-      handle: refusing((call: RouteRequest) => this.sceneOf(call, route.id).handle(call)),
+      handle: withRefusals((call: RouteRequest) => this.sceneOf(call, route.id).handle(call)),
     }))
     return [
       {
@@ -73,13 +73,13 @@ export class Harness {
         method: 'PUT',
         path: '/harness/rows',
         body_bytes: MAX_ROWS_BYTES,
-        handle: refusing((call) => this.putRows(call)),
+        handle: withRefusals((call) => this.putRows(call)),
       },
       {
         id: 'harness.scene',
         method: 'PUT',
         path: '/harness/scenes/:scene',
-        handle: refusing((call) => this.putScene(call)),
+        handle: withRefusals((call) => this.putScene(call)),
       },
       ...inScenes,
     ]
@@ -93,22 +93,24 @@ export class Harness {
   }
 
   private facts(): RouteResponse {
-    return jsonReply(JSON.stringify({ harness: HARNESS_PROTOCOL, ...this.bench.scratch.facts }))
+    return toJsonResponse(
+      JSON.stringify({ harness: HARNESS_PROTOCOL, ...this.bench.scratch.facts }),
+    )
   }
 
   /** All rows anew, and with them what was played on those before. */
   private async putRows({ body }: RouteRequest): Promise<RouteResponse> {
-    const state = stateOf(readObject(body))
+    const state = stateOf(parseJsonBody(body))
     await this.close()
     await this.bench.scratch.store.load(state)
     return DONE
   }
 
   private async putScene({ body, params }: RouteRequest): Promise<RouteResponse> {
-    const scene = fitting<HarnessScene>('harness-scene', readObject(body))
+    const scene = requireSchema<HarnessScene>('harness-scene', parseJsonBody(body))
     checkTimes(scene)
     const door = await this.doorOf(scene.keys)
-    if (this.scenes.size >= MAX_SCENES) throw new Refusal('too_many_scenes')
+    if (this.scenes.size >= MAX_SCENES) throw new HttpRefusal('too_many_scenes')
     const { now, environment } = scene
     const parts = {
       store: this.bench.scratch.store,
@@ -125,7 +127,7 @@ export class Harness {
 
   private sceneOf(call: RouteRequest, route: string): Route {
     const found = this.scenes.get(call.header(SCENE_HEADER) ?? '')?.get(route)
-    if (found === undefined) throw new Refusal('scene_unknown')
+    if (found === undefined) throw new HttpRefusal('scene_unknown')
     return found
   }
 
@@ -133,7 +135,7 @@ export class Harness {
     const name = JSON.stringify(script)
     const held = this.doors.get(name)
     if (held !== undefined) return held
-    if (this.doors.size >= MAX_DOORS) throw new Refusal('too_many_scenes')
+    if (this.doors.size >= MAX_DOORS) throw new HttpRefusal('too_many_scenes')
     const opened = this.bench.openDoor(script)
     this.doors.set(name, opened)
     // One that did not open is not held: it would be asked for again, and closed.
@@ -142,14 +144,14 @@ export class Harness {
   }
 }
 
-const DONE = jsonReply('{}')
+const DONE = toJsonResponse('{}')
 /** Until a scene is named there is nothing to answer with. */
-const noParts: Parts = () => {
-  throw new Refusal('scene_unknown')
+const noParts: GetServiceDependencies = () => {
+  throw new HttpRefusal('scene_unknown')
 }
 
 const adminOf = (scene: HarnessScene): ApprovalService => ({
-  begin: () => approvalsOf(scene),
+  begin: () => toApprovalCheck(scene),
   metrics: () => NULL_ADMIN_METRICS,
   close: () => Promise.resolve(),
 })
@@ -172,7 +174,7 @@ function stateOf({ members }: JsonObject): RowsByTable {
     })
   }
   const state = Object.fromEntries(TABLE_NAMES.map((table) => [table, rowsOf(table)]))
-  if (places[0] !== undefined) throw new Refusal(places[0].code, places)
+  if (places[0] !== undefined) throw new HttpRefusal(places[0].code, places)
   return state as unknown as RowsByTable
 }
 
@@ -187,7 +189,7 @@ function checkTimes({ now, approvals }: HarnessScene): void {
   ]
   const wrong = times.filter(([, text]) => parseInstant(text) === undefined)
   if (wrong.length > 0)
-    throw new Refusal(
+    throw new HttpRefusal(
       'time_not_canonical',
       wrong.map(([at]) => makeProblem('time_not_canonical', at)),
     )

@@ -1,8 +1,8 @@
 import type { AuthenticatorMetrics } from '../../ports/auth.ts'
 import type { Route } from '../../ports/http.ts'
-import type { Parts } from './dependencies.ts'
-import { jsonReply } from './reply.ts'
-import { storeAnswer, type StoreAnswer } from './store-answer.ts'
+import type { GetServiceDependencies } from './dependencies.ts'
+import { toJsonResponse } from './reply.ts'
+import { probeStore, type StoreProbe } from './store-answer.ts'
 
 interface Dependency {
   readonly state: 'up' | 'down' | 'unknown' | 'not_configured'
@@ -10,12 +10,15 @@ interface Dependency {
 }
 
 /** Liveness, and readiness with each dependency's state (page 5). @param draining whether the service is going down */
-export const healthRoutes = (parts: Parts, draining: () => boolean): readonly Route[] => [
+export const createHealthRoutes = (
+  parts: GetServiceDependencies,
+  draining: () => boolean,
+): readonly Route[] => [
   {
     id: 'health.live',
     method: 'GET',
     path: '/health/live',
-    handle: () => Promise.resolve(jsonReply('{"status":"live"}')),
+    handle: () => Promise.resolve(toJsonResponse('{"status":"live"}')),
   },
   {
     id: 'health.ready',
@@ -24,18 +27,18 @@ export const healthRoutes = (parts: Parts, draining: () => boolean): readonly Ro
     handle: async () => {
       const { store, door, approvals } = parts()
       const dependencies = {
-        store: { kind: store.kind, ...storeState(await storeAnswer(store)) },
+        store: { kind: store.kind, ...storeState(await probeStore(store)) },
         keys: keysState(door.metrics().keys),
         admin: adminState(approvals.metrics().breaker),
       }
       const ready = !draining() && dependencies.store.state === 'up'
       const status = draining() ? 'draining' : ready ? 'ready' : 'not_ready'
-      return jsonReply(JSON.stringify({ status, dependencies }), { status: ready ? 200 : 503 })
+      return toJsonResponse(JSON.stringify({ status, dependencies }), { status: ready ? 200 : 503 })
     },
   },
 ]
 
-const storeState = ({ fault }: StoreAnswer): Dependency =>
+const storeState = ({ fault }: StoreProbe): Dependency =>
   fault === null ? { state: 'up' } : { state: 'down', detail: fault }
 
 function keysState(keys: AuthenticatorMetrics['keys']): Dependency {

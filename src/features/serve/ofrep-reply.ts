@@ -2,26 +2,26 @@ import { formatOfrepFailure, toOfrepStatus } from '../../core/ofrep/failure.ts'
 import type { Problem } from '../../core/problem.ts'
 import type { ServiceCode } from '../../core/http-api/problems.ts'
 import type { RouteResponse } from '../../ports/http.ts'
-import { jsonReply, refusalHeaders } from './reply.ts'
+import { toJsonResponse, refusalHeaders } from './reply.ts'
 
 const PREFIX = '/ofrep/'
 const FLAGS = `${PREFIX}v1/evaluate/flags/`
 
 /** What is answered belongs to who asked. */
-export const ofrepReply = (
+export const toOfrepResponse = (
   text: string,
   status: number,
   headers: RouteResponse['headers'] = {},
-): RouteResponse => jsonReply(text, { status, headers: { vary: 'Authorization', ...headers } })
+): RouteResponse => toJsonResponse(text, { status, headers: { vary: 'Authorization', ...headers } })
 
-export function ofrepRefusal(
+export function toOfrepRefusal(
   code: ServiceCode,
   key: string | null,
   places: readonly Problem[] = [],
 ): RouteResponse {
   const status = toOfrepStatus(code)
   return {
-    ...ofrepReply(formatOfrepFailure(code, key, places), status, refusalHeaders(status)),
+    ...toOfrepResponse(formatOfrepFailure(code, key, places), status, refusalHeaders(status)),
     code,
   }
 }
@@ -32,10 +32,10 @@ export function ofrepRefusal(
  *
  * @returns null where the path is not of OFREP
  */
-export function ofrepRefusalAt(path: string, code: ServiceCode): RouteResponse | null {
+export function toOfrepRefusalAt(path: string, code: ServiceCode): RouteResponse | null {
   if (!path.startsWith(PREFIX)) return null
   const key = path.startsWith(FLAGS) ? decoded(path.slice(FLAGS.length)) : null
-  return ofrepRefusal(code === 'route_unknown' && key !== null ? 'flag_unknown' : code, key)
+  return toOfrepRefusal(code === 'route_unknown' && key !== null ? 'flag_unknown' : code, key)
 }
 
 function decoded(text: string): string {

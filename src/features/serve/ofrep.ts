@@ -6,15 +6,15 @@ import { formatOfrepFailure } from '../../core/ofrep/failure.ts'
 import { isFlagKey } from '../../core/rows/grammar.ts'
 import type { RouteRequest, RouteResponse, Route } from '../../ports/http.ts'
 import { authenticateCaller, resolvePrincipal } from './authorize.ts'
-import { type Asking, decideMany, decideOne, metBy } from './evaluate.ts'
-import { ofrepRefusal, ofrepReply } from './ofrep-reply.ts'
-import type { Parts, ServiceParts } from './dependencies.ts'
-import { Refusal, refusalOf } from './reply.ts'
+import { type EvaluationTerms, decideMany, decideOne, listReachableFlags } from './evaluate.ts'
+import { toOfrepRefusal, toOfrepResponse } from './ofrep-reply.ts'
+import type { GetServiceDependencies, ServiceDependencies } from './dependencies.ts'
+import { HttpRefusal, toHttpRefusal } from './reply.ts'
 
-type Answer = (service: ServiceParts, call: RouteRequest) => Promise<RouteResponse>
+type Answer = (service: ServiceDependencies, call: RouteRequest) => Promise<RouteResponse>
 
 /** The OpenFeature Remote Evaluation Protocol (`ofrep.md`), of a bearer token alone: `X-API-Key` is not looked at. */
-export const ofrepRoutes = (parts: Parts): readonly Route[] => [
+export const createOfrepRoutes = (parts: GetServiceDependencies): readonly Route[] => [
   {
     id: 'ofrep.evaluate',
     method: 'POST',
@@ -30,24 +30,24 @@ export const ofrepRoutes = (parts: Parts): readonly Route[] => [
 ]
 
 const answering =
-  (parts: Parts, answer: Answer): Route['handle'] =>
+  (parts: GetServiceDependencies, answer: Answer): Route['handle'] =>
   async (call) => {
     try {
       return await answer(parts(), call)
     } catch (error) {
-      const refusal = refusalOf(error)
+      const refusal = toHttpRefusal(error)
       if (refusal === undefined) throw error
-      return ofrepRefusal(refusal.code, call.params['key'] ?? null, refusal.places)
+      return toOfrepRefusal(refusal.code, call.params['key'] ?? null, refusal.places)
     }
   }
 
 const answerOne: Answer = async (service, call) => {
   const asking = await askingOf(service, call)
   const { key = '' } = call.params
-  if (!isFlagKey(key)) throw new Refusal('flag_unknown')
+  if (!isFlagKey(key)) throw new HttpRefusal('flag_unknown')
   const { text, failure } = toOfrepAnswer(await decideOne(service, key, asking))
-  if (failure !== undefined) throw new Refusal(failure)
-  return ofrepReply(text, 200)
+  if (failure !== undefined) throw new HttpRefusal(failure)
+  return toOfrepResponse(text, 200)
 }
 
 /**
@@ -56,7 +56,11 @@ const answerOne: Answer = async (service, call) => {
  */
 const answerAll: Answer = async (service, call) => {
   const asking = await askingOf(service, call)
-  const decisions = await decideMany(service, await metBy(service, asking.principal), asking)
+  const decisions = await decideMany(
+    service,
+    await listReachableFlags(service, asking.principal),
+    asking,
+  )
   const items = decisions.map((decision) => {
     const { text, failure } = toOfrepAnswer(decision)
     return text ?? formatOfrepFailure(failure, decision.flag_key)
@@ -64,15 +68,18 @@ const answerAll: Answer = async (service, call) => {
   const text = `{"flags":[${items.join(',')}]}`
   const etag = `"${createHash('sha256').update(text).digest('hex')}"`
   const known = matchesTag(call.header('if-none-match'), etag)
-  return ofrepReply(known ? '' : text, known ? 304 : 200, { etag })
+  return toOfrepResponse(known ? '' : text, known ? 304 : 200, { etag })
 }
 
 /** Who asks, before what is asked is looked at (page 2). @throws Refusal */
-async function askingOf(service: ServiceParts, call: RouteRequest): Promise<Asking> {
+async function askingOf(
+  service: ServiceDependencies,
+  call: RouteRequest,
+): Promise<EvaluationTerms> {
   const now = service.now()
   const caller = await authenticateCaller(service, call, now)
   const read = parseOfrepRequest(call.body)
-  if (!read.ok) throw new Refusal(read.problem.code, [read.problem])
+  if (!read.ok) throw new HttpRefusal(read.problem.code, [read.problem])
   const { approval_ref, ...named } = read.context
   return {
     principal: resolvePrincipal(caller, named),

@@ -14,7 +14,7 @@ const RETRY_AFTER = '1'
 /** No answer is of use to anybody else, or later. */
 export const NO_STORE = { 'cache-control': 'no-store' } as const
 
-export const jsonReply = (
+export const toJsonResponse = (
   text: string,
   { status = 200, headers = {} }: Partial<Pick<RouteResponse, 'status' | 'headers'>> = {},
 ): RouteResponse => ({
@@ -26,7 +26,7 @@ export const jsonReply = (
 })
 
 /** Ends a request from wherever it is; the reply is a problem detail (RFC 9457). */
-export class Refusal extends Error {
+export class HttpRefusal extends Error {
   readonly code: ServiceCode
   readonly places: readonly Problem[]
   constructor(code: ServiceCode, places: readonly Problem[] = []) {
@@ -36,7 +36,7 @@ export class Refusal extends Error {
   }
 }
 
-export function problemReply(
+export function toProblemResponse(
   code: ServiceCode,
   request_id: string,
   places: readonly Problem[] = [],
@@ -58,8 +58,8 @@ export const refusalHeaders = (status: number): RouteResponse['headers'] => ({
 })
 
 /** The refusal that an error stands for; undefined for a bug. */
-export function refusalOf(error: unknown): Refusal | undefined {
-  if (error instanceof Refusal) return error
-  if (error instanceof FfError && isServiceCode(error.code)) return new Refusal(error.code)
+export function toHttpRefusal(error: unknown): HttpRefusal | undefined {
+  if (error instanceof HttpRefusal) return error
+  if (error instanceof FfError && isServiceCode(error.code)) return new HttpRefusal(error.code)
   return undefined
 }

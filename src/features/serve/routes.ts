@@ -1,14 +1,14 @@
 import { ANY_TENANT } from '../../core/http-api/access.ts'
 import type { HttpMethod, Route } from '../../ports/http.ts'
-import { type Changed, changeRoute } from './change.ts'
-import { evaluateRoute } from './evaluate.ts'
-import { ofrepRoutes } from './ofrep.ts'
-import type { Parts } from './dependencies.ts'
-import { problemReply, refusalOf } from './reply.ts'
-import { listRoute, READ_REGISTRY, rowRoute } from './rows.ts'
+import { type ChangedRow, createChangeRoute } from './change.ts'
+import { createEvaluateRoute } from './evaluate.ts'
+import { createOfrepRoutes } from './ofrep.ts'
+import type { GetServiceDependencies } from './dependencies.ts'
+import { toProblemResponse, toHttpRefusal } from './reply.ts'
+import { createListRoute, READ_REGISTRY, createRowRoute } from './rows.ts'
 
 const WRITE_OVERRIDE = 'ff:override:write'
-type Target = Pick<Changed, 'table' | 'key' | 'need'>
+type Target = Pick<ChangedRow, 'table' | 'key' | 'need'>
 
 /** What a path is about, and who may change it. */
 const FLAG: Target = {
@@ -28,59 +28,59 @@ const USER_OVERRIDE: Target = {
   need: () => ({ scopes: [WRITE_OVERRIDE, ANY_TENANT], tenant: null }),
 }
 
-const put = (parts: Parts, target: Target): Route['handle'] =>
-  changeRoute(parts, { ...target, action: 'put' })
-const remove = (parts: Parts, target: Target): Route['handle'] =>
-  changeRoute(parts, { ...target, action: 'delete' })
+const put = (parts: GetServiceDependencies, target: Target): Route['handle'] =>
+  createChangeRoute(parts, { ...target, action: 'put' })
+const remove = (parts: GetServiceDependencies, target: Target): Route['handle'] =>
+  createChangeRoute(parts, { ...target, action: 'delete' })
 
 type Row = readonly [
   id: string,
   method: HttpMethod,
   path: string,
-  make: (parts: Parts) => Route['handle'],
+  make: (parts: GetServiceDependencies) => Route['handle'],
 ]
 const FLAG_PATH = '/v1/flags/:flag'
 const TENANT_PATH = '/v1/flags/override/tenant/:tenant/:flag'
 const USER_PATH = '/v1/flags/override/user/:user/:flag'
 const ROUTES: readonly Row[] = [
-  ['flags.evaluate', 'POST', '/v1/flags/evaluate', evaluateRoute],
-  ['flags.list', 'GET', '/v1/flags', listRoute],
+  ['flags.evaluate', 'POST', '/v1/flags/evaluate', createEvaluateRoute],
+  ['flags.list', 'GET', '/v1/flags', createListRoute],
   [
     'flags.get',
     'GET',
     FLAG_PATH,
-    (parts) => rowRoute(parts, { ...FLAG, need: () => READ_REGISTRY }),
+    (parts) => createRowRoute(parts, { ...FLAG, need: () => READ_REGISTRY }),
   ],
   ['flags.put', 'PUT', FLAG_PATH, (parts) => put(parts, FLAG)],
   ['flags.delete', 'DELETE', FLAG_PATH, (parts) => remove(parts, FLAG)],
-  ['tenant_overrides.get', 'GET', TENANT_PATH, (parts) => rowRoute(parts, TENANT_OVERRIDE)],
+  ['tenant_overrides.get', 'GET', TENANT_PATH, (parts) => createRowRoute(parts, TENANT_OVERRIDE)],
   ['tenant_overrides.put', 'PUT', TENANT_PATH, (parts) => put(parts, TENANT_OVERRIDE)],
   ['tenant_overrides.delete', 'DELETE', TENANT_PATH, (parts) => remove(parts, TENANT_OVERRIDE)],
-  ['user_overrides.get', 'GET', USER_PATH, (parts) => rowRoute(parts, USER_OVERRIDE)],
+  ['user_overrides.get', 'GET', USER_PATH, (parts) => createRowRoute(parts, USER_OVERRIDE)],
   ['user_overrides.put', 'PUT', USER_PATH, (parts) => put(parts, USER_OVERRIDE)],
   ['user_overrides.delete', 'DELETE', USER_PATH, (parts) => remove(parts, USER_OVERRIDE)],
 ]
 
 /** What the service answers, under `/v1` and by OFREP. To add one: its row. */
-export const serviceRoutes = (parts: Parts): readonly Route[] => [
+export const buildServiceRoutes = (parts: GetServiceDependencies): readonly Route[] => [
   ...ROUTES.map(([id, method, path, make]) => ({
     id,
     method,
     path,
-    handle: refusing(make(parts)),
+    handle: withRefusals(make(parts)),
   })),
-  ...ofrepRoutes(parts),
+  ...createOfrepRoutes(parts),
 ]
 
 /** Whatever is refused on purpose becomes a problem detail; a bug goes on up. */
-export const refusing =
+export const withRefusals =
   (handle: Route['handle']): Route['handle'] =>
   async (call) => {
     try {
       return await handle(call)
     } catch (error) {
-      const refusal = refusalOf(error)
+      const refusal = toHttpRefusal(error)
       if (refusal === undefined) throw error
-      return problemReply(refusal.code, call.request_id, refusal.places)
+      return toProblemResponse(refusal.code, call.request_id, refusal.places)
     }
   }

@@ -6,15 +6,15 @@ import { serializeRow } from '../../core/rows/row-text.ts'
 import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
 import type { ServiceStore } from '../../ports/store.ts'
 import { authenticateCaller, requireScopes } from './authorize.ts'
-import { rowReply } from './change.ts'
-import { DEFAULT_PAGE, MAX_PAGE, type Parts } from './dependencies.ts'
-import { jsonReply, Refusal } from './reply.ts'
+import { toRowResponse } from './change.ts'
+import { DEFAULT_PAGE, MAX_PAGE, type GetServiceDependencies } from './dependencies.ts'
+import { toJsonResponse, HttpRefusal } from './reply.ts'
 
 export const READ_REGISTRY: ScopeRequirement = { scopes: ['ff:registry:read'], tenant: null }
 
 /** `GET /v1/flags`: the registry by key; `next` is where the following page begins, null at the end. */
-export const listRoute =
-  (parts: Parts) =>
+export const createListRoute =
+  (parts: GetServiceDependencies) =>
   async (call: RouteRequest): Promise<RouteResponse> => {
     const service = parts()
     requireScopes(await authenticateCaller(service, call, service.now()), READ_REGISTRY)
@@ -23,7 +23,7 @@ export const listRoute =
     const shown = entries.slice(0, limit)
     const next = entries.length > limit ? (shown.at(-1)?.flag_key ?? null) : null
     const rows = shown.map(({ held }) => serializeRow(fit(held) as AnyRow))
-    return jsonReply(`{"flags":[${rows.join(',')}],"next":${JSON.stringify(next)}}`)
+    return toJsonResponse(`{"flags":[${rows.join(',')}],"next":${JSON.stringify(next)}}`)
   }
 
 function pageOf(query: URLSearchParams): { readonly limit: number; readonly after: string | null } {
@@ -37,13 +37,13 @@ function pageOf(query: URLSearchParams): { readonly limit: number; readonly afte
   if (after !== null && !isFlagKey(after)) throw badQuery('after')
   return { limit, after }
 }
-const badQuery = (name: string): Refusal =>
-  new Refusal('query_invalid', [makeProblem('form_wrong', `/${name}`)])
+const badQuery = (name: string): HttpRefusal =>
+  new HttpRefusal('query_invalid', [makeProblem('form_wrong', `/${name}`)])
 
 /** `GET` of one row. */
-export const rowRoute =
+export const createRowRoute =
   (
-    parts: Parts,
+    parts: GetServiceDependencies,
     shown: {
       readonly table: TableName
       readonly key: (params: RouteRequest['params']) => RowKey
@@ -57,11 +57,11 @@ export const rowRoute =
     requireScopes(caller, shown.need(key))
     const { flag_key, scope_id } = key
     if (!isFlagKey(flag_key) || (scope_id !== null && !isScopeId(scope_id)))
-      throw new Refusal('form_wrong', [makeProblem('form_wrong', '')])
+      throw new HttpRefusal('form_wrong', [makeProblem('form_wrong', '')])
     const row = fit(await heldRow(service.store, shown.table, key))
     if (row === null || ('deleted_at' in row && row.deleted_at !== undefined))
-      throw new Refusal(shown.table === 'flag_registry' ? 'flag_unknown' : 'override_unknown')
-    return rowReply(row)
+      throw new HttpRefusal(shown.table === 'flag_registry' ? 'flag_unknown' : 'override_unknown')
+    return toRowResponse(row)
   }
 
 async function heldRow(
@@ -80,6 +80,6 @@ async function heldRow(
 /** @throws Refusal `row_broken`: what does not fit its schema is not shown as if it did */
 function fit(held: RowOrBroken<AnyRow> | null): AnyRow | null {
   if (held === null) return null
-  if (held.row === undefined) throw new Refusal('row_broken')
+  if (held.row === undefined) throw new HttpRefusal('row_broken')
   return held.row
 }

@@ -22,7 +22,7 @@ const flag = (
 /** The one flag that the first question is about. */
 export const SAMPLE_FLAG = 'ff.sample.banner'
 /** Something to ask a service about that nobody gave a store. */
-export const SAMPLE: RowsByTable = {
+export const SAMPLE_ROWS: RowsByTable = {
   flag_registry: [
     flag(SAMPLE_FLAG, {
       value_type: 'boolean',

@@ -5,10 +5,10 @@ import { loadAuth } from '../tokens/jwks-check.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { LIMITS, type ServeRequest, type Service } from './serve.ts'
 import { Harness } from './harness.ts'
-import { healthRoutes } from './health.ts'
+import { createHealthRoutes } from './health.ts'
 import { planHarness } from './harness-plan.ts'
 import { NULL_APPROVALS } from './null-objects.ts'
-import { serviceRoutes } from './routes.ts'
+import { buildServiceRoutes } from './routes.ts'
 
 /** `ff serve --harness`: scratch state that goes with it, for proofs over HTTP. @throws FfError saying why it does not start */
 export async function startHarness(request: ServeRequest): Promise<Service> {
@@ -31,7 +31,7 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
       scratch,
       observer,
       openDoor: (script) => adapters.openDoor(script, auth),
-      routes: serviceRoutes,
+      routes: buildServiceRoutes,
     })
     await keep(Promise.resolve(harness))
     const now = () => instantFromMs(request.now().getTime())
@@ -43,7 +43,7 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
       now,
       observer,
     } as const
-    const health = healthRoutes(
+    const health = createHealthRoutes(
       () => idle,
       () => false,
     )

@@ -10,15 +10,15 @@ import type { ServiceLog, Telemetry } from '../../ports/telemetry.ts'
 import { loadAuth } from '../tokens/jwks-check.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { resolveApprovalsPlan } from './admin-settings.ts'
-import { healthRoutes } from './health.ts'
-import { openapiRoute } from './openapi/route.ts'
-import { ofrepRefusalAt } from './ofrep-reply.ts'
-import { metricsRoute } from './metrics.ts'
-import type { ServiceParts } from './dependencies.ts'
+import { createHealthRoutes } from './health.ts'
+import { createOpenapiRoute } from './openapi/route.ts'
+import { toOfrepRefusalAt } from './ofrep-reply.ts'
+import { createMetricsRoute } from './metrics.ts'
+import type { ServiceDependencies } from './dependencies.ts'
 import { planServe } from './start-plan.ts'
-import { serviceRoutes } from './routes.ts'
-import { SAMPLE } from './sample.ts'
-import { storeAnswer } from './store-answer.ts'
+import { buildServiceRoutes } from './routes.ts'
+import { SAMPLE_ROWS } from './sample.ts'
+import { probeStore } from './store-answer.ts'
 import { readDigestKey } from './digest-key.ts'
 
 export interface ServeRequest {
@@ -74,10 +74,10 @@ export async function startService(request: ServeRequest): Promise<Service> {
       inFlight: () => sockets.server?.inFlight() ?? 0,
       door: () => door.metrics(),
       admin: () => approvals.metrics(),
-      head: async () => (await storeAnswer(store)).head,
+      head: async () => (await probeStore(store)).head,
     })
     const { observer } = telemetry
-    const parts: ServiceParts = { store, door, approvals, environment, now, observer }
+    const parts: ServiceDependencies = { store, door, approvals, environment, now, observer }
     const at = { FF_LISTEN, FF_ADMIN_LISTEN }
     return listen(request, at, { parts, keep, telemetry, sockets })
   })
@@ -90,7 +90,7 @@ async function openStore(
 ): Promise<OpenServiceStore> {
   const { migrations, versions } = await loadPersistence(root)
   const tools = { digestKey: await readDigestKey(settings.FF_AUDIT_DIGEST_KEY_FILE), phase: 'file' }
-  if (target === null) return adapters.openSample(SAMPLE, tools)
+  if (target === null) return adapters.openSample(SAMPLE_ROWS, tools)
   return adapters.openServed(target, { migrations, versions, tools })
 }
 
@@ -99,7 +99,7 @@ interface Sockets {
   server: HttpServer | null
 }
 interface Made {
-  readonly parts: ServiceParts
+  readonly parts: ServiceDependencies
   readonly keep: Keep
   readonly telemetry: Telemetry
   readonly sockets: Sockets
@@ -112,15 +112,15 @@ async function listen(
 ): Promise<Pick<Service, 'origin' | 'admin_origin'>> {
   let draining = false
   const { witness } = telemetry
-  const routes = serviceRoutes(() => parts)
-  const health = healthRoutes(
+  const routes = buildServiceRoutes(() => parts)
+  const health = createHealthRoutes(
     () => parts,
     () => draining,
   )
-  const beside = [...health, metricsRoute(telemetry)]
-  const own = [...beside, await openapiRoute(root, [...routes, ...beside], LIMITS)]
+  const beside = [...health, createMetricsRoute(telemetry)]
+  const own = [...beside, await createOpenapiRoute(root, [...routes, ...beside], LIMITS)]
   const open = (served: typeof routes, where: ListenAt): Promise<HttpServer> => {
-    const options = { at: where, limits: LIMITS, witness, refusal: ofrepRefusalAt }
+    const options = { at: where, limits: LIMITS, witness, refusal: toOfrepRefusalAt }
     return keep(adapters.openServer(served, options), (server) => server.drain())
   }
   const admin = FF_ADMIN_LISTEN === null ? null : await open(own, FF_ADMIN_LISTEN)

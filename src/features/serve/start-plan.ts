@@ -16,15 +16,18 @@ export function planServe(settings: SettingValues, environment: Environment): Ta
   const store = storeOf(settings)
   const { FF_LISTEN, FF_AUDIT_DIGEST_KEY_FILE } = settings
   if (store === null && !LOOPBACK.test(FF_LISTEN.host))
-    throw invalid('FF_STORE_DIR is not set, and a sample is for this machine alone.', STORE_HINT)
+    throw makeSettingError(
+      'FF_STORE_DIR is not set, and a sample is for this machine alone.',
+      STORE_HINT,
+    )
   // Callers that are let in unverified are let in from this machine alone.
   if (environment === 'dev+H' && !LOOPBACK.test(FF_LISTEN.host))
-    throw invalid(
+    throw makeSettingError(
       `FF_ALLOW_DEV_HEADERS lets anybody in, and ${FF_LISTEN.host} is not this machine alone.`,
       'Set FF_LISTEN to 127.0.0.1, or unset FF_ALLOW_DEV_HEADERS.',
     )
   if (store !== null && environment === 'prod' && FF_AUDIT_DIGEST_KEY_FILE === null)
-    throw invalid(
+    throw makeSettingError(
       'FF_AUDIT_DIGEST_KEY_FILE is not set, and audit records hold digests of sensitive values.',
       'Make one with `openssl rand -out digest.key 32`, and keep it: digests of another key differ.',
     )
@@ -37,7 +40,7 @@ function storeOf(settings: SettingValues): TargetSpec | null {
   if (FF_STORE_DIR !== null) return { kind: 'file', folder: FF_STORE_DIR }
   // A sample must never be served to those who meant a store of their own.
   if (FF_BACKING === null && FF_ENV === null) return null
-  throw invalid('FF_STORE_DIR is not set.', STORE_HINT)
+  throw makeSettingError('FF_STORE_DIR is not set.', STORE_HINT)
 }
 
 function databaseOf({ FF_DATABASE_URL }: SettingValues): TargetSpec {
@@ -47,5 +50,5 @@ function databaseOf({ FF_DATABASE_URL }: SettingValues): TargetSpec {
   })
 }
 
-export const invalid = (message: string, hint: string): FfError =>
+export const makeSettingError = (message: string, hint: string): FfError =>
   new FfError('setting_invalid', message, { hint })

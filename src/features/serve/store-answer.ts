@@ -5,19 +5,19 @@ import type { ServiceStore } from '../../ports/store.ts'
 const STORE_MS = 1_000
 
 /** The end of the chain, or why there was no answer: a code, or `timeout`. */
-export type StoreAnswer =
+export type StoreProbe =
   | { readonly head: AuditChainHead; readonly fault: null }
   | { readonly head: null; readonly fault: string }
 
 /** Asks a store for the little that only one that works can say. */
-export async function storeAnswer(store: Pick<ServiceStore, 'auditHead'>): Promise<StoreAnswer> {
+export async function probeStore(store: Pick<ServiceStore, 'auditHead'>): Promise<StoreProbe> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<StoreAnswer>((resolve) => {
+  const late = new Promise<StoreProbe>((resolve) => {
     timer = setTimeout(() => resolve({ head: null, fault: 'timeout' }), STORE_MS)
   })
   const asked = store.auditHead().then(
-    (head): StoreAnswer => ({ head, fault: null }),
-    (error: unknown): StoreAnswer => ({ head: null, fault: codeOf(error) }),
+    (head): StoreProbe => ({ head, fault: null }),
+    (error: unknown): StoreProbe => ({ head: null, fault: codeOf(error) }),
   )
   try {
     return await Promise.race([asked, late])

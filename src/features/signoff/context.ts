@@ -18,7 +18,7 @@ import type { SignoffKeys, Terminal } from '../../ports/signoff.ts'
 import { checkPin } from '../item-states/item-facts.ts'
 import { readSignoffFiles, SIGNOFF_FILES } from '../team-folder/signoff-files.ts'
 
-export interface DeskNeeds {
+export interface SignoffContextInput {
   readonly root: string
   readonly cwd: string
   readonly now: Instant
@@ -31,14 +31,14 @@ export interface DeskNeeds {
   readonly readGate: () => Promise<GateState>
 }
 /** What every use case of the sign-off works with: the files as they are, and whom to trust. */
-export interface Desk extends DeskNeeds {
+export interface SignoffContext extends SignoffContextInput {
   readonly tools: SignoffDependencies
   readonly texts: SignoffTexts
   readonly trust: TrustOutcome
 }
 
 /** @throws FfError `setting_invalid` where the pin is no SHA-256, `artefact_invalid` where a file cannot be read */
-export async function openDesk(needs: DeskNeeds): Promise<Desk> {
+export async function loadSignoffContext(needs: SignoffContextInput): Promise<SignoffContext> {
   const { root, cwd, now } = needs
   const pin = checkPin(needs.pin)
   const tools = signoffTools(needs.keys.crypto)
@@ -48,7 +48,9 @@ export async function openDesk(needs: DeskNeeds): Promise<Desk> {
 }
 
 /** The trust file, where it may be gone by. @throws FfError `trust_refused` */
-export function trustedOf({ trust }: Desk): Extract<TrustOutcome, { status: 'trusted' }> {
+export function requireTrusted({
+  trust,
+}: SignoffContext): Extract<TrustOutcome, { status: 'trusted' }> {
   if (trust.status === 'trusted') return trust
   const { code, detail } = toTrustFault(trust)
   throw new FfError('trust_refused', 'The trust file cannot be gone by.', {
@@ -58,42 +60,42 @@ export function trustedOf({ trust }: Desk): Extract<TrustOutcome, { status: 'tru
 }
 
 /** What of the gate's state a signature is held against; of the items no more than who attests them. */
-export interface PresentState {
+export interface PresentItems {
   readonly identity: CutoverIdentity
   readonly items: readonly AttestableItem[]
 }
 /** What a statement is held against now. */
-export function presentOf(
-  { texts, tools }: Pick<Desk, 'texts' | 'tools'>,
-  { identity, items }: PresentState,
+export function buildPresentFacts(
+  { texts, tools }: Pick<SignoffContext, 'texts' | 'tools'>,
+  { identity, items }: PresentItems,
 ): PresentFacts {
   return {
     identity,
     subjects: subjectDigests(texts, tools),
     attestations: listRequiredAttestations(
       items,
-      waiversOf({ texts, tools }).waivers.map(({ id }) => id),
+      parseWaivers({ texts, tools }).waivers.map(({ id }) => id),
     ),
   }
 }
 
 /** What the sign-off of a folder comes to now: for the verdict, and for `ff signoff verify`. */
-export const signoffOutcome = (
-  desk: Pick<Desk, 'texts' | 'tools' | 'trust' | 'now'>,
-  state: PresentState,
+export const judgeSignoffNow = (
+  desk: Pick<SignoffContext, 'texts' | 'tools' | 'trust' | 'now'>,
+  state: PresentItems,
 ): SignoffOutcome =>
   judgeSignoff(
     {
       trust: desk.trust,
       envelope: desk.texts.signoff,
-      present: presentOf(desk, state),
+      present: buildPresentFacts(desk, state),
       now: desk.now,
     },
     desk.tools,
   )
 
 /** The waivers as they are written; none where there is no file. @throws FfError `artefact_invalid` */
-export function waiversOf({ texts, tools }: Pick<Desk, 'texts' | 'tools'>): Waivers {
+export function parseWaivers({ texts, tools }: Pick<SignoffContext, 'texts' | 'tools'>): Waivers {
   if (texts.waivers === null) return { kind: 'waivers', schemaVersion: 1, waivers: [] }
   const read = parseSignedDocument('waivers', texts.waivers, tools)
   if (read.ok) return read.value

@@ -1,15 +1,15 @@
 import { isScopeId } from '../../core/rows/grammar.ts'
 import type { PublicKey } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
-import type { Desk } from './context.ts'
-import { readKey, terminalOf } from './signing-key.ts'
+import type { SignoffContext } from './context.ts'
+import { readKey, requireTerminal } from './signing-key.ts'
 
 /** Long enough that scrypt outlasts whoever has the file. */
 const MIN_PASSPHRASE = 12
 
 /** `ff key new`: asks for a passphrase twice and writes a sealed key. @returns what may be shown of it */
 export async function newKey(
-  desk: Pick<Desk, 'terminal' | 'keys'>,
+  desk: Pick<SignoffContext, 'terminal' | 'keys'>,
   path: string,
   owner: { readonly person: string; readonly name: string },
 ): Promise<PublicKey> {
@@ -17,7 +17,7 @@ export async function newKey(
     throw new FfError('option_invalid', `"${owner.person}" is no id of a person, or has no name.`, {
       hint: 'Give --person with letters, digits, . _ @ and -, and --name.',
     })
-  const terminal = terminalOf(desk)
+  const terminal = requireTerminal(desk)
   const passphrase = await terminal.secret(`New passphrase for ${owner.person}:`)
   if (passphrase.length < MIN_PASSPHRASE)
     throw new FfError('passphrase_weak', 'The passphrase is too short.', {
@@ -34,7 +34,7 @@ export async function newKey(
 
 /** `ff key show`: what a trust file needs of a key. */
 export const showKey = async (
-  desk: Pick<Desk, 'keys' | 'tools'>,
+  desk: Pick<SignoffContext, 'keys' | 'tools'>,
   path: string,
 ): Promise<PublicKey> => publicPart(await readKey(desk, path))
 

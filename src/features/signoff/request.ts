@@ -4,13 +4,13 @@ import { type StatementInput, formatStatement } from '../../core/signoff/stateme
 import type { SignedTarget } from '../../core/signoff/types.ts'
 import { instantFromMs, type Instant, instantToMs } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
-import { type Desk, presentOf, trustedOf } from './context.ts'
+import { type SignoffContext, buildPresentFacts, requireTrusted } from './context.ts'
 import { PAST_SIGNOFFS, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
 
 /** Page 3, J2 and J3: a signature is 72 hours old at most. */
 const LASTS_MS = 72 * 3_600_000
 
-export interface Requested {
+export interface SignoffRequestResult {
   readonly decision: 'go' | 'no-go'
   readonly sha256: string
   readonly accepted: number
@@ -18,14 +18,14 @@ export interface Requested {
 }
 
 /** `ff signoff request`: prepares what is true now for two people to sign. What stood before is kept aside. */
-export async function requestSignoff(desk: Desk): Promise<Requested> {
-  const { trust, sha256 } = trustedOf(desk)
+export async function requestSignoff(desk: SignoffContext): Promise<SignoffRequestResult> {
+  const { trust, sha256 } = requireTrusted(desk)
   const state = await desk.readGate()
   const measured = state.items.filter(({ kind }) => kind !== 'signature')
   const accepted = measured.filter(({ id }) => Object.hasOwn(state.accepted, id)).length
   const decision = accepted === measured.length ? 'go' : 'no-go'
   const prepared: StatementInput = {
-    subjects: presentOf(desk, state).subjects,
+    subjects: buildPresentFacts(desk, state).subjects,
     decision,
     identity: targetOf(state),
     accepted: state.accepted,
@@ -54,7 +54,7 @@ function targetOf({ identity }: GateState): SignedTarget {
 }
 
 /** A sign-off that somebody signed is kept, so that they can be told what changed since. */
-async function keepAside({ cwd, texts, tools }: Desk): Promise<void> {
+async function keepAside({ cwd, texts, tools }: SignoffContext): Promise<void> {
   if (texts.signoff === null) return
   const read = parseEnvelope(texts.signoff, tools)
   if (!read.ok || read.value.signatures.length === 0) return

@@ -6,17 +6,22 @@ import { checkApprovals, withRevokedStatement, toTrustFault } from '../../core/s
 import type { Envelope, TrustChain, TrustFile } from '../../core/signoff/types.ts'
 import { escapeForTerminal } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
-import type { Desk } from './context.ts'
+import type { SignoffContext } from './context.ts'
 import {
-  readIfThere,
-  readNamed,
+  readFileIfPresent,
+  readNamedText,
   SIGNOFF_FILES,
   TRUST_NEXT,
   TRUST_ROTATION,
   writeBelow,
 } from '../team-folder/signoff-files.ts'
-import { choosePen, type PenChoice, signWith, terminalOf } from './signing-key.ts'
-import { trustText, wholeTrust } from './trust.ts'
+import {
+  resolveSigningKey,
+  type SigningKeyChoice,
+  signAndVerify,
+  requireTerminal,
+} from './signing-key.ts'
+import { trustText, requireWholeTrust } from './trust.ts'
 
 /**
  * `ff trust rotate [FILE]`: signs the next version; once both roles of the present one have, it takes its place.
@@ -25,20 +30,20 @@ import { trustText, wholeTrust } from './trust.ts'
  * @returns the roles that have still to sign; none where the next version stands
  */
 export async function rotateTrust(
-  desk: Desk,
+  desk: SignoffContext,
   path: string | null,
-  choice: PenChoice,
+  choice: SigningKeyChoice,
 ): Promise<{ readonly missing: string | null; readonly sha256: string }> {
-  const terminal = terminalOf(desk)
+  const terminal = requireTerminal(desk)
   const before = presentTrust(desk)
   const envelope = await rotationOf(desk, path)
   const next = textFrom(desk, envelope)
-  const after = wholeTrust(desk, next)
+  const after = requireWholeTrust(desk, next)
   if (after.version !== before.version + 1)
     throw new FfError('artefact_invalid', `The next version is ${after.version}.`, {
       hint: `Write ${before.version + 1}: versions go up by one.`,
     })
-  const pen = await choosePen(desk, before, choice)
+  const pen = await resolveSigningKey(desk, before, choice)
   terminal.show(`Version ${after.version} of the trust file:\n${escapeForTerminal(next)}`)
   if ((await terminal.ask(`Do you approve it, ${pen.signer.person}? (yes/no)`)) !== 'yes')
     throw new FfError('not_attested', 'It was not approved, so nothing was signed.', {
@@ -50,7 +55,7 @@ export async function rotateTrust(
     typ: 'ff-trust+jws',
     attests: [],
   } as const
-  const signature = await signWith(desk, pen, toSign)
+  const signature = await signAndVerify(desk, pen, toSign)
   const signed = { ...envelope, signatures: [...envelope.signatures, signature] }
   const missing = missingRoles(desk, signed, before)
   await writeBelow(desk.cwd, TRUST_ROTATION, formatEnvelope(signed))
@@ -59,20 +64,20 @@ export async function rotateTrust(
 }
 
 /** @throws FfError `trust_refused`, but for one that has expired */
-function presentTrust(desk: Desk): TrustFile {
+function presentTrust(desk: SignoffContext): TrustFile {
   const { trust, texts } = desk
   if (trust.status === 'trusted') return trust.trust
   const { code, detail } = toTrustFault(trust)
-  if (code === 'trust_expired') return wholeTrust(desk, texts.trust ?? '')
+  if (code === 'trust_expired') return requireWholeTrust(desk, texts.trust ?? '')
   throw new FfError('trust_refused', 'The trust file cannot be gone by, so none can follow it.', {
     hint: 'Run `ff trust show`, which says what to do.',
     details: [`${code}: ${detail}`],
   })
 }
 
-async function rotationOf(desk: Desk, path: string | null): Promise<Envelope> {
-  const begun = await readIfThere(join(desk.cwd, TRUST_ROTATION), TRUST_ROTATION)
-  const payload = path === null ? null : desk.tools.encode(await readNamed(path))
+async function rotationOf(desk: SignoffContext, path: string | null): Promise<Envelope> {
+  const begun = await readFileIfPresent(join(desk.cwd, TRUST_ROTATION), TRUST_ROTATION)
+  const payload = path === null ? null : desk.tools.encode(await readNamedText(path))
   if (begun === null) {
     if (payload !== null) return { payload, signatures: [] }
     throw new FfError('nothing_to_check', 'There is no next version of the trust file.', {
@@ -90,11 +95,15 @@ async function rotationOf(desk: Desk, path: string | null): Promise<Envelope> {
   })
 }
 
-const textFrom = ({ tools }: Desk, { payload }: Envelope): string =>
+const textFrom = ({ tools }: SignoffContext, { payload }: Envelope): string =>
   new TextDecoder().decode(tools.decode(payload) ?? new Uint8Array())
 
 /** @throws FfError `signed_already`, `signoff_refused` where a signature that was there does not hold */
-function missingRoles({ now, tools }: Desk, signed: Envelope, trust: TrustFile): string | null {
+function missingRoles(
+  { now, tools }: SignoffContext,
+  signed: Envelope,
+  trust: TrustFile,
+): string | null {
   const checked = checkApprovals(signed, { trust, now }, tools)
   const fault = checked.ok ? findCoverageFault(checked.value, trust.required_roles) : checked.fault
   if (fault === null) return null
@@ -112,7 +121,7 @@ function missingRoles({ now, tools }: Desk, signed: Envelope, trust: TrustFile):
 }
 
 /** The chain first: until the file follows, it counts as rolled back, and nobody goes by it. */
-async function takePlace(desk: Desk, next: string, signed: Envelope): Promise<void> {
+async function takePlace(desk: SignoffContext, next: string, signed: Envelope): Promise<void> {
   const { texts, tools, cwd } = desk
   const read =
     texts.trust_chain === null ? null : parseSignedDocument('trust_chain', texts.trust_chain, tools)
@@ -126,7 +135,7 @@ async function takePlace(desk: Desk, next: string, signed: Envelope): Promise<vo
 }
 
 /** `ff signoff revoke`: the next version of the trust file, with the present statement revoked; both roles sign it. */
-export async function revokeSignoff(desk: Desk, reason: string): Promise<string> {
+export async function revokeSignoff(desk: SignoffContext, reason: string): Promise<string> {
   const before = presentTrust(desk)
   const { texts, tools, now, cwd } = desk
   const read = texts.signoff === null ? null : parseEnvelope(texts.signoff, tools)

@@ -8,10 +8,15 @@ import {
 import { parseStatement } from '../../core/signoff/statement.ts'
 import type { Envelope, SignedStatement } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
-import { attest, briefing } from './summary.ts'
-import { type Desk, presentOf, trustedOf, waiversOf } from './context.ts'
-import { readNamed, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
-import { choosePen, type PenChoice, signWith, terminalOf } from './signing-key.ts'
+import { askAttestations, formatSigningSummary } from './summary.ts'
+import { type SignoffContext, buildPresentFacts, requireTrusted, parseWaivers } from './context.ts'
+import { readNamedText, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
+import {
+  resolveSigningKey,
+  type SigningKeyChoice,
+  signAndVerify,
+  requireTerminal,
+} from './signing-key.ts'
 
 /**
  * `ff signoff sign`: verifies, shows, asks for each attestation, and only then for the passphrase.
@@ -19,38 +24,38 @@ import { choosePen, type PenChoice, signWith, terminalOf } from './signing-key.t
  * @throws FfError `terminal_missing`, `trust_refused`, `signoff_refused`, `signoff_stale`, `signed_already`,
  * `clock_set_back`, `not_attested`, and what the key or the signer throws
  */
-export async function signSignoff(desk: Desk, choice: PenChoice): Promise<string> {
-  const terminal = terminalOf(desk)
-  const { trust } = trustedOf(desk)
-  const pen = await choosePen(desk, trust, choice)
+export async function signSignoff(desk: SignoffContext, choice: SigningKeyChoice): Promise<string> {
+  const terminal = requireTerminal(desk)
+  const { trust } = requireTrusted(desk)
+  const pen = await resolveSigningKey(desk, trust, choice)
   const envelope = envelopeOf(desk)
   const state = await desk.readGate()
-  const present = presentOf(desk, state)
+  const present = buildPresentFacts(desk, state)
   const statement = verifiedOf(desk, envelope, present)
   refuseRepeated(desk, envelope, pen.signer.kid)
   refuseClock(desk, statement)
   terminal.show(
-    await briefing(desk, {
+    await formatSigningSummary(desk, {
       statement,
       state,
       signer: pen.signer,
-      waivers: waiversOf(desk).waivers,
+      waivers: parseWaivers(desk).waivers,
     }),
   )
   const attests = present.attestations[pen.signer.role]
-  await attest(terminal, attests, state)
+  await askAttestations(terminal, attests, state)
   const toSign = { trust, payload: envelope.payload, typ: 'ff-signoff+jws', attests } as const
-  const signature = await signWith(desk, pen, toSign)
+  const signature = await signAndVerify(desk, pen, toSign)
   const signed = { ...envelope, signatures: [...envelope.signatures, signature] }
   await writeBelow(desk.cwd, SIGNOFF_FILES.signoff, formatEnvelope(signed))
   return `${pen.signer.person} signed as ${pen.signer.role}`
 }
 
 /** `ff signoff add FILE`: takes over the signatures of another copy of the same statement, if all of them hold. */
-export async function addSignatures(desk: Desk, path: string): Promise<number> {
-  trustedOf(desk)
+export async function addSignatures(desk: SignoffContext, path: string): Promise<number> {
+  requireTrusted(desk)
   const own = envelopeOf(desk)
-  const other = unwrap(parseEnvelope(await readNamed(path), desk.tools), path)
+  const other = unwrap(parseEnvelope(await readNamedText(path), desk.tools), path)
   if (other.payload !== own.payload)
     throw new FfError('signoff_refused', `${path} signs another statement.`, {
       hint: 'Have both people sign the same request.',
@@ -58,13 +63,13 @@ export async function addSignatures(desk: Desk, path: string): Promise<number> {
   const known = new Set(own.signatures.map(({ protected: shown }) => shown))
   const more = other.signatures.filter(({ protected: shown }) => !known.has(shown))
   const merged = { ...own, signatures: [...own.signatures, ...more] }
-  verifiedOf(desk, merged, presentOf(desk, await desk.readGate()))
+  verifiedOf(desk, merged, buildPresentFacts(desk, await desk.readGate()))
   await writeBelow(desk.cwd, SIGNOFF_FILES.signoff, formatEnvelope(merged))
   return more.length
 }
 
 /** @throws FfError `nothing_to_check`, `signoff_refused` */
-function envelopeOf({ texts, tools }: Desk): Envelope {
+function envelopeOf({ texts, tools }: SignoffContext): Envelope {
   if (texts.signoff === null)
     throw new FfError('nothing_to_check', 'There is nothing to sign.', {
       hint: 'Prepare it with `ff signoff request`.',
@@ -74,11 +79,11 @@ function envelopeOf({ texts, tools }: Desk): Envelope {
 
 /** All that the gate would ask of it, but for those who have not signed yet. */
 function verifiedOf(
-  desk: Desk,
+  desk: SignoffContext,
   envelope: Envelope,
-  present: ReturnType<typeof presentOf>,
+  present: ReturnType<typeof buildPresentFacts>,
 ): SignedStatement {
-  const trust = trustedOf(desk)
+  const trust = requireTrusted(desk)
   const step = verifyEnvelope(envelope, { trust, present, now: desk.now }, desk.tools)
   // A no-go can be signed: it is then on record, and lets nothing through.
   if (!step.ok && step.fault.code !== 'decision_no_go') throw refusal(step.fault, 'The sign-off')
@@ -102,7 +107,7 @@ function refusal({ code, detail }: SignoffFault, what: string): FfError {
   )
 }
 
-function refuseRepeated({ tools }: Desk, { signatures }: Envelope, kid: string): void {
+function refuseRepeated({ tools }: SignoffContext, { signatures }: Envelope, kid: string): void {
   const kids = signatures.map(({ protected: shown }) => {
     const header = JSON.parse(new TextDecoder().decode(tools.decode(shown) ?? undefined)) as {
       kid: string
@@ -116,7 +121,7 @@ function refuseRepeated({ tools }: Desk, { signatures }: Envelope, kid: string):
 }
 
 /** A clock that was set back would date the signature before what it is about. */
-function refuseClock({ now }: Desk, { predicate }: SignedStatement): void {
+function refuseClock({ now }: SignoffContext, { predicate }: SignedStatement): void {
   const times = [predicate.prepared_at, ...predicate.seen.records.map(({ ended_at }) => ended_at)]
   const later = times.find((time) => time > now)
   if (later === undefined) return

@@ -10,22 +10,22 @@ import type {
 } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
 import type { ByteSigner, Terminal } from '../../ports/signoff.ts'
-import type { Desk } from './context.ts'
+import type { SignoffContext } from './context.ts'
 
 /** With which key somebody signs, as it was named on the command line. */
-export interface PenChoice {
+export interface SigningKeyChoice {
   readonly key: string | null
   readonly signerCommand: string | null
   readonly person: string | null
 }
 /** One person's way to sign. The passphrase is asked for when it is taken up, and not before. */
-export interface Pen {
+export interface SigningKey {
   readonly signer: Signer
   readonly takeUp: () => Promise<ByteSigner>
 }
 
 /** @throws FfError `terminal_missing`: nobody signs unasked */
-export function terminalOf({ terminal }: Pick<Desk, 'terminal'>): Terminal {
+export function requireTerminal({ terminal }: Pick<SignoffContext, 'terminal'>): Terminal {
   if (terminal !== null) return terminal
   throw new FfError('terminal_missing', 'People sign on a terminal, and this is none.', {
     hint: 'Run it by hand; the keys of people are never in CI.',
@@ -33,11 +33,11 @@ export function terminalOf({ terminal }: Pick<Desk, 'terminal'>): Terminal {
 }
 
 /** Finds whom the trust file knows by the key named. @throws FfError `signer_unknown`, and what reading a key throws */
-export async function choosePen(
-  desk: Desk,
+export async function resolveSigningKey(
+  desk: SignoffContext,
   trust: TrustFile,
-  { key, signerCommand, person }: PenChoice,
-): Promise<Pen> {
+  { key, signerCommand, person }: SigningKeyChoice,
+): Promise<SigningKey> {
   if (key !== null && signerCommand === null) {
     const file = await readKey(desk, key)
     const signer = trust.signers.find(({ kid }) => kid === file.kid)
@@ -65,7 +65,7 @@ const unknownSigner = (what: string): FfError =>
 
 /** @throws FfError `key_file_malformed`, and what reading it throws */
 export async function readKey(
-  { keys, tools }: Pick<Desk, 'keys' | 'tools'>,
+  { keys, tools }: Pick<SignoffContext, 'keys' | 'tools'>,
   path: string,
 ): Promise<KeyFile> {
   const read = parseSignedDocument('key_file', await keys.read(path), tools)
@@ -76,12 +76,12 @@ export async function readKey(
   })
 }
 
-async function unseal(desk: Desk, file: KeyFile): Promise<ByteSigner> {
-  const passphrase = await terminalOf(desk).secret(`Passphrase of ${file.person}:`)
+async function unseal(desk: SignoffContext, file: KeyFile): Promise<ByteSigner> {
+  const passphrase = await requireTerminal(desk).secret(`Passphrase of ${file.person}:`)
   return desk.keys.unseal(file, passphrase)
 }
 
-export interface ToSign {
+export interface SigningInput {
   readonly trust: TrustFile
   /** Base64url. */
   readonly payload: string
@@ -94,10 +94,10 @@ export interface ToSign {
  *
  * @throws FfError `signature_not_accepted`
  */
-export async function signWith(
-  desk: Desk,
-  { signer, takeUp }: Pen,
-  { trust, payload, typ, attests }: ToSign,
+export async function signAndVerify(
+  desk: SignoffContext,
+  { signer, takeUp }: SigningKey,
+  { trust, payload, typ, attests }: SigningInput,
 ): Promise<JwsSignature> {
   const { person, name, role, kid, jwk } = signer
   const { meaning } = SIGNATURE_KINDS[typ]

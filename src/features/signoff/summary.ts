@@ -8,10 +8,10 @@ import type { Signer, SignedStatement, WaiverEntry } from '../../core/signoff/ty
 import { escapeLine } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
 import type { Terminal } from '../../ports/signoff.ts'
-import type { Desk } from './context.ts'
+import type { SignoffContext } from './context.ts'
 import { readPastSignoffs } from '../team-folder/signoff-files.ts'
 
-export interface Matter {
+export interface GateSubject {
   readonly statement: SignedStatement
   readonly state: GateState
   readonly signer: Signer
@@ -19,7 +19,10 @@ export interface Matter {
 }
 
 /** What somebody sees before they are asked: decision, target, counts, waivers, what changed since they last signed. */
-export async function briefing(desk: Desk, matter: Matter): Promise<string> {
+export async function formatSigningSummary(
+  desk: SignoffContext,
+  matter: GateSubject,
+): Promise<string> {
   const { statement, state, signer, waivers } = matter
   const { decision, identity, not_after, accepted } = statement.predicate
   const counts = Object.entries(state.counts).filter(([, count]) => count > 0)
@@ -38,7 +41,10 @@ export async function briefing(desk: Desk, matter: Matter): Promise<string> {
   return `${lines.map(escapeLine).join('\n')}\n\n`
 }
 
-async function changeLines(desk: Desk, { statement, signer }: Matter): Promise<readonly string[]> {
+async function changeLines(
+  desk: SignoffContext,
+  { statement, signer }: GateSubject,
+): Promise<readonly string[]> {
   const before = await lastSigned(desk, signer)
   if (before === null) return ['Changes     you have not signed before']
   const changes = diffStatements(before, statement)
@@ -50,7 +56,10 @@ async function changeLines(desk: Desk, { statement, signer }: Matter): Promise<r
 }
 
 /** The newest statement under which a signature of this key holds, whatever became of it. */
-async function lastSigned({ cwd, tools }: Desk, signer: Signer): Promise<SignedStatement | null> {
+async function lastSigned(
+  { cwd, tools }: SignoffContext,
+  signer: Signer,
+): Promise<SignedStatement | null> {
   const found: { readonly at: string; readonly statement: SignedStatement }[] = []
   for (const text of await readPastSignoffs(cwd)) {
     const envelope = parseEnvelope(text, tools)
@@ -69,7 +78,7 @@ async function lastSigned({ cwd, tools }: Desk, signer: Signer): Promise<SignedS
 }
 
 /** Asks for each attestation. @throws FfError `not_attested` at the first that is not given */
-export async function attest(
+export async function askAttestations(
   terminal: Terminal,
   attests: readonly string[],
   { items }: GateState,

@@ -6,8 +6,8 @@ import type { PublicKey, TrustFile } from '../../core/signoff/types.ts'
 import { instantFromMs, type Instant, instantToMs } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
-import type { Desk } from './context.ts'
-import { readNamed, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
+import type { SignoffContext } from './context.ts'
+import { readNamedText, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
 
 export interface TrustMembers {
   /** Files that `ff key show` printed. */
@@ -20,7 +20,7 @@ export interface TrustMembers {
 const KEYS_LONGER_MS = 90 * 86_400_000
 
 /** `ff trust init`: version 1, which nobody signs; the pin is what vouches for it. @returns its SHA-256 */
-export async function initTrust(desk: Desk, members: TrustMembers): Promise<string> {
+export async function initTrust(desk: SignoffContext, members: TrustMembers): Promise<string> {
   if (desk.texts.trust !== null)
     throw new FfError('file_exists', `${SIGNOFF_FILES.trust} is there already.`, {
       hint: 'Change it with `ff trust rotate`, so that both roles sign the change.',
@@ -50,17 +50,17 @@ export async function initTrust(desk: Desk, members: TrustMembers): Promise<stri
     revoked: { keys: [], statements: [] },
   }
   const text = trustText(trust)
-  wholeTrust(desk, text)
+  requireWholeTrust(desk, text)
   await writeBelow(desk.cwd, SIGNOFF_FILES.trust, text)
   return desk.tools.sha256(text)
 }
 
 /** @throws FfError `artefact_invalid` */
 export async function readPublicKey(
-  { tools }: Pick<Desk, 'tools'>,
+  { tools }: Pick<SignoffContext, 'tools'>,
   path: string,
 ): Promise<PublicKey> {
-  const read = parseSignedDocument('public_key', await readNamed(path), tools)
+  const read = parseSignedDocument('public_key', await readNamedText(path), tools)
   if (read.ok) return read.value
   throw new FfError('artefact_invalid', `${path} is no public key.`, {
     hint: 'Name a file with what `ff key show` prints.',
@@ -71,7 +71,7 @@ export async function readPublicKey(
 export const trustText = (trust: TrustFile): string => `${JSON.stringify(trust, null, 2)}\n`
 
 /** @throws FfError `artefact_invalid` */
-export function wholeTrust({ tools }: Desk, text: string): TrustFile {
+export function requireWholeTrust({ tools }: SignoffContext, text: string): TrustFile {
   const read = parseTrust(text, tools)
   if (read.ok) return read.value
   throw new FfError('artefact_invalid', 'The trust file breaks a rule.', {
@@ -81,7 +81,7 @@ export function wholeTrust({ tools }: Desk, text: string): TrustFile {
 }
 
 /** `ff trust pin`: the line that goes into a protected variable of CI. @throws FfError `trust_refused` */
-export function pinOf(desk: Desk): string {
+export function formatPin(desk: SignoffContext): string {
   const { texts, tools, now } = desk
   const sha256 = tools.sha256(texts.trust ?? '')
   const input = { text: texts.trust, chain: texts.trust_chain, pin: sha256 }
@@ -95,7 +95,7 @@ export function pinOf(desk: Desk): string {
 }
 
 /** `ff trust show`: whether it may be gone by, and whose signatures count. */
-export function showTrust(desk: Desk): CheckReport {
+export function showTrust(desk: SignoffContext): CheckReport {
   const { trust, texts, tools, now } = desk
   const fault = trust.status === 'trusted' ? null : toTrustFault(trust)
   const head: CheckResult =

@@ -6,7 +6,7 @@ import { FfError } from '../../errors.ts'
 import { type GateInputs, type GateRequest, readGateInputs } from '../item-states/gate-inputs.ts'
 import { type ItemFacts, loadItemFacts, refuseWaivers } from '../item-states/item-facts.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { signoffOutcome } from './context.ts'
+import { judgeSignoffNow } from './context.ts'
 
 /** The sign-off in the texts of a folder or of decision.json, as the gate counts it. */
 export function signoffForGate(
@@ -15,7 +15,7 @@ export function signoffForGate(
 ): SignoffOutcome {
   const { checklist, now } = judged
   const state = { identity, items: checklist.items }
-  const outcome = signoffOutcome({ texts, tools, trust, now }, state)
+  const outcome = judgeSignoffNow({ texts, tools, trust, now }, state)
   // An approval that does not hold is a signature that does not hold: somebody is not to be trusted.
   return forged === null || outcome.status === 'refused'
     ? outcome

@@ -3,7 +3,7 @@ import type { CheckReport } from '../../core/report/types.ts'
 import { ROLES } from '../../core/signoff/types.ts'
 import type { ExitName } from '../../core/exit.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
-import { type Desk, signoffOutcome } from './context.ts'
+import { type SignoffContext, judgeSignoffNow } from './context.ts'
 
 const EXIT: Readonly<Record<SignoffOutcome['status'], ExitName>> = {
   verified: 'ok',
@@ -13,8 +13,8 @@ const EXIT: Readonly<Record<SignoffOutcome['status'], ExitName>> = {
 }
 
 /** `ff signoff verify` */
-export async function verifySignoff(desk: Desk): Promise<CheckReport> {
-  const outcome = signoffOutcome(desk, await desk.readGate())
+export async function verifySignoff(desk: SignoffContext): Promise<CheckReport> {
+  const outcome = judgeSignoffNow(desk, await desk.readGate())
   return buildCheckReport(
     'signoff_verify',
     ROLES.map((role) => roleItem(role, outcome)),

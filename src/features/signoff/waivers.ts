@@ -13,15 +13,20 @@ import { escapeForTerminal } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { loadChecklist } from '../team-folder/load-gate-files.ts'
-import { type Desk, trustedOf, waiversOf } from './context.ts'
+import { type SignoffContext, requireTrusted, parseWaivers } from './context.ts'
 import { SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
-import { choosePen, type PenChoice, signWith, terminalOf } from './signing-key.ts'
+import {
+  resolveSigningKey,
+  type SigningKeyChoice,
+  signAndVerify,
+  requireTerminal,
+} from './signing-key.ts'
 
 export type WaiverRequest = Omit<WaiverEntry, 'id' | 'requested_at' | 'approvals'>
 
 /** `ff waiver new`: adds a waiver that nobody has approved yet. @throws FfError `artefact_invalid` where it breaks a rule */
-export async function newWaiver(desk: Desk, asked: WaiverRequest): Promise<string> {
-  const before = waiversOf(desk)
+export async function newWaiver(desk: SignoffContext, asked: WaiverRequest): Promise<string> {
+  const before = parseWaivers(desk)
   const numbers = before.waivers.map(({ id }) => Number(id.replace(/^\D+/, '')))
   const id = `WV-${Math.max(0, ...numbers) + 1}`
   const entry: WaiverEntry = { id, ...asked, requested_at: desk.now, approvals: [] }
@@ -42,16 +47,20 @@ export async function newWaiver(desk: Desk, asked: WaiverRequest): Promise<strin
 }
 
 /** `ff waiver sign ID`: one person approves. A change after it takes the approval away. */
-export async function signWaiver(desk: Desk, id: string, choice: PenChoice): Promise<string> {
-  const terminal = terminalOf(desk)
-  const { trust } = trustedOf(desk)
-  const before = waiversOf(desk)
+export async function signWaiver(
+  desk: SignoffContext,
+  id: string,
+  choice: SigningKeyChoice,
+): Promise<string> {
+  const terminal = requireTerminal(desk)
+  const { trust } = requireTrusted(desk)
+  const before = parseWaivers(desk)
   const entry = before.waivers.find((one) => one.id === id)
   if (entry === undefined)
     throw new FfError('option_invalid', `There is no waiver "${id}".`, {
       hint: '`ff waiver list` shows them.',
     })
-  const pen = await choosePen(desk, trust, choice)
+  const pen = await resolveSigningKey(desk, trust, choice)
   const { person, role, kid } = pen.signer
   const text = formatWaiver(entry)
   terminal.show(`${escapeForTerminal(text)}\n`)
@@ -61,7 +70,7 @@ export async function signWaiver(desk: Desk, id: string, choice: PenChoice): Pro
     })
   const payload = desk.tools.encode(text)
   const toSign = { trust, payload, typ: 'ff-waiver+jws', attests: [] } as const
-  const { protected: shown, signature } = await signWith(desk, pen, toSign)
+  const { protected: shown, signature } = await signAndVerify(desk, pen, toSign)
   const approval = { person, role, kid, jws: `${shown}.${payload}.${signature}` }
   const approvals = [...entry.approvals.filter((one) => one.kid !== kid), approval]
   const waivers = before.waivers.map((one) => (one.id === id ? { ...one, approvals } : one))
@@ -69,7 +78,7 @@ export async function signWaiver(desk: Desk, id: string, choice: PenChoice): Pro
   return `${person} approved ${id}`
 }
 
-const write = (desk: Desk, waivers: Waivers): Promise<void> =>
+const write = (desk: SignoffContext, waivers: Waivers): Promise<void> =>
   writeBelow(desk.cwd, SIGNOFF_FILES.waivers, `${JSON.stringify(waivers, null, 2)}\n`)
 
 interface WaiverProblem {
@@ -79,9 +88,9 @@ interface WaiverProblem {
 }
 
 /** `ff waiver lint`: every rule, and every approval. A file that is none is `artefact_invalid`. */
-export async function lintWaivers(desk: Desk): Promise<CheckReport> {
-  const written = waiversOf(desk)
-  const { faults } = approvalsOf(desk, written)
+export async function lintWaivers(desk: SignoffContext): Promise<CheckReport> {
+  const written = parseWaivers(desk)
+  const { faults } = verifyWaiverApprovals(desk, written)
   const problems = [...(await formFaults(desk, written)), ...faults]
   const items = written.waivers.map(({ id, item }) => {
     const own = problems.filter((one) => one.id === id)
@@ -105,8 +114,8 @@ const failed = (id: string, title: string, own: readonly WaiverProblem[]): Check
 })
 
 /** `ff waiver list`: who approved what until when; one that is in force is a pass. */
-export async function listWaivers(desk: Desk): Promise<CheckReport> {
-  const { waivers } = approvalsOf(desk, waiversOf(desk))
+export async function listWaivers(desk: SignoffContext): Promise<CheckReport> {
+  const { waivers } = verifyWaiverApprovals(desk, parseWaivers(desk))
   const rules = await rulesOf(desk)
   const active = new Set(activeWaivers(waivers, desk.now).map(({ id }) => id))
   const items = waivers.map((one) => {
@@ -130,10 +139,13 @@ function listed(
 }
 
 /** The waivers with the approvals that hold, for the verdict too; without a trust file there are none. */
-export const approvalsOf = ({ trust, now, tools }: Desk, waivers: Waivers) =>
+export const verifyWaiverApprovals = ({ trust, now, tools }: SignoffContext, waivers: Waivers) =>
   verifyWaivers(waivers, { trust: trust.status === 'trusted' ? trust.trust : null, now }, tools)
 
-async function formFaults(desk: Desk, { waivers }: Waivers): Promise<readonly WaiverProblem[]> {
+async function formFaults(
+  desk: SignoffContext,
+  { waivers }: Waivers,
+): Promise<readonly WaiverProblem[]> {
   const rules = await rulesOf(desk)
   const dated = waivers.map((one) => ({
     ...one,
@@ -152,7 +164,7 @@ async function formFaults(desk: Desk, { waivers }: Waivers): Promise<readonly Wa
 }
 
 /** The contract's rules; the trust file's where they are stricter. */
-async function rulesOf({ root, cwd, trust }: Desk): Promise<WaiverRules> {
+async function rulesOf({ root, cwd, trust }: SignoffContext): Promise<WaiverRules> {
   const { checklist, contract } = await loadChecklist({ root, cwd, checklist: null })
   const own = trust.status === 'trusted' ? trust.trust.waiver_policy : contract.waivers
   return {
@@ -166,7 +178,7 @@ async function rulesOf({ root, cwd, trust }: Desk): Promise<WaiverRules> {
 
 const BOUND = /^([a-z][a-z0-9_]{0,63})(<=|>=)(-?\d+(?:\.\d+)?)$/
 /** What a waiver covers, as it is typed: `p99_ms<=80` for a fail, a reason code for an inconclusive. */
-export function coverOf(bounds: readonly string[], code: string | null): WaiverCover {
+export function parseWaiverCover(bounds: readonly string[], code: string | null): WaiverCover {
   const read = bounds.map((text) => BOUND.exec(text))
   if ((code === null) === (bounds.length === 0) || read.includes(null))
     throw new FfError('option_invalid', 'It is not clear what the waiver covers.', {

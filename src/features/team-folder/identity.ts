@@ -4,7 +4,7 @@ import { canonicalizeValue } from '../../core/json/plain-text.ts'
 import type { GateFiles } from './load-gate-files.ts'
 
 /** What runs, as whoever runs it says. */
-export interface Running {
+export interface RunningVersion {
   readonly code: string | null
   /** Behavioural settings by name; null is the default. */
   readonly settings: Readonly<Record<string, string | null>>
@@ -13,8 +13,8 @@ export interface Running {
 }
 
 /** The identity that evidence has to have to count (page 9): where and which cutover the plan says, the rest is what runs. */
-export function identityOf(
-  { code, settings, schema_head }: Running,
+export function buildIdentity(
+  { code, settings, schema_head }: RunningVersion,
   { plan, checklist }: Pick<GateFiles, 'plan' | 'checklist'>,
 ): CutoverIdentity {
   return {

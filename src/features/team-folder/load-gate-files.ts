@@ -19,7 +19,7 @@ import { validateSchema } from '../../artefacts/schemas.ts'
 import { canonicalize } from '../../core/json/canonical.ts'
 import type { SignoffTexts, WaiverEntry } from '../../core/signoff/types.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
-import { checklistPlace, type GateFolder } from './locate-checklist.ts'
+import { locateChecklist, type GateFolder } from './locate-checklist.ts'
 import { readSignoffFiles, SIGNOFF_FILES } from './signoff-files.ts'
 
 export type { GateFolder }
@@ -48,7 +48,7 @@ export interface GateFiles {
 export async function loadChecklist(
   folder: GateFolder,
 ): Promise<Pick<GateFiles, 'checklist' | 'contract'>> {
-  const place = await checklistPlace(folder)
+  const place = await locateChecklist(folder)
   const [loaded, contract] = await Promise.all([
     loadArtefact('cutover_readiness_checklist', place),
     loadContract(folder.root),
@@ -58,7 +58,7 @@ export async function loadChecklist(
 
 /** @throws FfError `artefact_invalid` with every problem of every file */
 export async function loadGateFiles(folder: GateFolder): Promise<GateFiles> {
-  return gateFilesOf(folder.root, await readSignoffFiles(folder))
+  return toGateFiles(folder.root, await readSignoffFiles(folder))
 }
 
 /**
@@ -66,7 +66,7 @@ export async function loadGateFiles(folder: GateFolder): Promise<GateFiles> {
  *
  * @throws FfError `artefact_invalid`
  */
-export async function gateFilesOf(root: string, texts: SignoffTexts): Promise<GateFiles> {
+export async function toGateFiles(root: string, texts: SignoffTexts): Promise<GateFiles> {
   const contract = await loadContract(root)
   const { file: shown } = ARTEFACTS.cutover_readiness_checklist
   const own = { text: texts.checklist ?? '', shown }
@@ -100,11 +100,11 @@ function checkedList(
   contract: LoadedArtefact<'readiness_gate'>,
 ): LoadedChecklist {
   refuse(findChecklistProblems(loaded, contract))
-  return { ...loaded, digest: digestOf(loaded) }
+  return { ...loaded, digest: digestArtefact(loaded) }
 }
 
 /** The digest by which people sign a file: another layout of the same document is the same document. */
-export function digestOf({ node }: Pick<LoadedArtefact<ArtefactKind>, 'node'>): string {
+export function digestArtefact({ node }: Pick<LoadedArtefact<ArtefactKind>, 'node'>): string {
   const form = canonicalize(node)
   // An artefact that was loaded has been held to the same rule.
   return createHash('sha256')

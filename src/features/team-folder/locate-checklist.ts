@@ -11,7 +11,11 @@ export interface GateFolder {
 }
 
 /** The checklist named, else the folder's own, else the package's. */
-export async function checklistPlace({ root, cwd, checklist }: GateFolder): Promise<ArtefactPlace> {
+export async function locateChecklist({
+  root,
+  cwd,
+  checklist,
+}: GateFolder): Promise<ArtefactPlace> {
   if (checklist !== null) return { path: checklist, shown: checklist }
   const shown = ARTEFACTS.cutover_readiness_checklist.file
   const own = join(cwd, shown)

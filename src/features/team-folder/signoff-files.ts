@@ -6,7 +6,7 @@ import { FfError } from '../../errors.ts'
 import { listOrEmpty } from '../../files/read-or-null.ts'
 import { replaceFile } from '../../files/replace-file.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
-import { checklistPlace, type GateFolder } from './locate-checklist.ts'
+import { locateChecklist, type GateFolder } from './locate-checklist.ts'
 
 /** Where a team's folder keeps what is signed and who signs; the checklist may be the package's own. */
 export const SIGNOFF_FILES = {
@@ -24,19 +24,19 @@ export const PAST_SIGNOFFS = 'checklists/signoffs'
 
 /** @throws FfError `artefact_invalid` where a file is there and cannot be read */
 export async function readSignoffFiles(where: GateFolder): Promise<SignoffTexts> {
-  const checklist = await checklistPlace(where)
+  const checklist = await locateChecklist(where)
   const names = Object.keys(SIGNOFF_FILES) as (keyof typeof SIGNOFF_FILES)[]
   const entries = await Promise.all([
-    readIfThere(checklist.path, checklist.shown).then((text) => ['checklist', text] as const),
+    readFileIfPresent(checklist.path, checklist.shown).then((text) => ['checklist', text] as const),
     ...names.map(async (name) => {
       const shown = SIGNOFF_FILES[name]
-      return [name, await readIfThere(join(where.cwd, shown), shown)] as const
+      return [name, await readFileIfPresent(join(where.cwd, shown), shown)] as const
     }),
   ])
   return Object.fromEntries(entries) as SignoffTexts
 }
 
-export async function readIfThere(path: string, shown: string): Promise<string | null> {
+export async function readFileIfPresent(path: string, shown: string): Promise<string | null> {
   const read = await readTextFile(path, shown)
   if (read.ok) return read.text
   if (read.problem.code === 'file_missing') return null
@@ -44,7 +44,7 @@ export async function readIfThere(path: string, shown: string): Promise<string |
 }
 
 /** @throws FfError `artefact_invalid` where it is not there either */
-export async function readNamed(path: string): Promise<string> {
+export async function readNamedText(path: string): Promise<string> {
   const read = await readTextFile(path, path)
   if (read.ok) return read.text
   throw toArtefactError([read.problem])
@@ -67,5 +67,5 @@ export async function writeBelow(cwd: string, shown: string, text: string): Prom
 /** The texts of the sign-offs that were replaced. */
 export async function readPastSignoffs(cwd: string): Promise<readonly string[]> {
   const names = await listOrEmpty(join(cwd, PAST_SIGNOFFS))
-  return Promise.all(names.map((name) => readNamed(join(cwd, PAST_SIGNOFFS, name))))
+  return Promise.all(names.map((name) => readNamedText(join(cwd, PAST_SIGNOFFS, name))))
 }

@@ -6,7 +6,13 @@ import type { ExitName } from '../../core/exit.ts'
 import type { KeysFrom, OpenAuthenticator } from '../../ports/auth.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { checkAlgorithms } from './auth-settings.ts'
-import { checksOf, exitOf, judgeToken, type Step, type VerifyOptions } from './token-verify.ts'
+import {
+  listChecks,
+  toTokenExit,
+  judgeToken,
+  type VerificationStep,
+  type VerifyOptions,
+} from './token-verify.ts'
 
 /** What one line asks: a token, and where it does not go by the settings, the keys and algorithms to hold it to. */
 interface TokenLine {
@@ -20,7 +26,7 @@ export interface LineAnswer {
   readonly id: unknown
   readonly verdict: 'verified' | 'decode-only' | 'refused' | 'error'
   readonly code: string | null
-  readonly checks?: readonly Step[]
+  readonly checks?: readonly VerificationStep[]
 }
 
 /** Whether a line begins a run of lines; another JSON text is itself taken for a token, and malformed. */
@@ -56,11 +62,11 @@ export class TokenLines {
     const door = await this.doorFor(jwks, algs)
     try {
       const verdict = await judgeToken(door, token, this.options)
-      const checks = checksOf(verdict, this.options.signatureOnly)
+      const checks = listChecks(verdict, this.options.signatureOnly)
       const answer = { id, verdict: verdict.verdict, code: verdict.code }
       return {
         answer: this.options.explain ? { ...answer, checks } : answer,
-        exit: exitOf(verdict),
+        exit: toTokenExit(verdict),
       }
     } finally {
       if (door !== this.live) await door.close()

@@ -19,7 +19,7 @@ export interface VerifyOptions {
 }
 
 /** What became of one token. */
-export interface Verdict {
+export interface TokenVerdict {
   readonly verdict: 'verified' | 'decode-only' | 'refused'
   /** Why it was not verified; null where it was. */
   readonly code: string | null
@@ -31,7 +31,7 @@ export async function judgeToken(
   { verifier, rules }: Authenticator,
   token: string,
   { environment, now, signatureOnly }: VerifyOptions,
-): Promise<Verdict> {
+): Promise<TokenVerdict> {
   if (signatureOnly) {
     const condition = await verifier.signature(token)
     const outcome = rules.modes(condition, 'prod')
@@ -51,15 +51,15 @@ export async function judgeToken(
 }
 
 /** Nobody could say whose token it is: a key server that is away, or none. */
-const isOpen = ({ conditions }: Verdict): boolean =>
+const isOpen = ({ conditions }: TokenVerdict): boolean =>
   conditions.some((one) => one.startsWith('keys_') || one.startsWith('refresh_'))
 
 /** A token that no key server could speak for is no NO-GO, and no pass. */
-export const exitOf = (verdict: Verdict): ExitName =>
+export const toTokenExit = (verdict: TokenVerdict): ExitName =>
   verdict.verdict === 'verified' ? 'ok' : isOpen(verdict) ? 'inconclusive' : 'no_go'
 
 /** The order of checks (page 2), with what each can come to, and the claim that it looks at. */
-export const CHECKS: readonly (readonly [
+export const TOKEN_CHECKS: readonly (readonly [
   id: string,
   ends: readonly Condition[],
   claim?: string,
@@ -90,25 +90,30 @@ export const CHECKS: readonly (readonly [
 ]
 
 /** What each check came to: `pass`, the one that ended it, and what was left out or never reached. */
-export function checksOf(judged: Verdict, signatureOnly: boolean): readonly Step[] {
+export function listChecks(
+  judged: TokenVerdict,
+  signatureOnly: boolean,
+): readonly VerificationStep[] {
   const { verdict, conditions } = judged
-  const end = CHECKS.findIndex(([, ends]) => ends.some((one) => conditions.includes(one)))
-  const last = signatureOnly ? CHECKS.findIndex(([id]) => id === 'claims') : CHECKS.length
-  return CHECKS.slice(0, last).map(([id], at): Step => {
+  const end = TOKEN_CHECKS.findIndex(([, ends]) => ends.some((one) => conditions.includes(one)))
+  const last = signatureOnly
+    ? TOKEN_CHECKS.findIndex(([id]) => id === 'claims')
+    : TOKEN_CHECKS.length
+  return TOKEN_CHECKS.slice(0, last).map(([id], at): VerificationStep => {
     if (verdict === 'decode-only')
       return { id, state: at === end || id === 'signature' ? 'inconclusive' : 'pass' }
     if (end === -1 || at < end) return { id, state: 'pass' }
     return { id, state: at > end ? 'pending' : isOpen(judged) ? 'inconclusive' : 'fail' }
   })
 }
-export interface Step {
+export interface VerificationStep {
   readonly id: string
   readonly state: CheckResult['state']
 }
 
 /** The report of one token. */
-export function verdictReport(
-  verdict: Verdict,
+export function buildTokenReport(
+  verdict: TokenVerdict,
   { explain, signatureOnly, now }: VerifyOptions,
   { issuer, audience }: AuthSettings,
 ): CheckReport {
@@ -119,7 +124,7 @@ export function verdictReport(
       : {
           id: 'token',
           title: verdict.verdict,
-          state: exitOf(verdict) === 'inconclusive' ? 'inconclusive' : 'fail',
+          state: toTokenExit(verdict) === 'inconclusive' ? 'inconclusive' : 'fail',
           findings: [{ code, pointer: null, detail: verdict.conditions.join(', ') }],
           next: explain ? null : 'Run again with --explain.',
         }
@@ -129,13 +134,13 @@ export function verdictReport(
     nbf: now(),
     exp: now(),
   }
-  const steps = explain ? checksOf(verdict, signatureOnly) : []
+  const steps = explain ? listChecks(verdict, signatureOnly) : []
   const items = steps.map(({ id, state }): CheckResult => {
-    const claim = CHECKS.find(([name]) => name === id)?.[2]
+    const claim = TOKEN_CHECKS.find(([name]) => name === id)?.[2]
     const shown =
       claim === undefined || claims === null ? '' : JSON.stringify(claims[claim] ?? null)
     const against = wanted[id] === undefined || shown === '' ? '' : `, against ${wanted[id]}`
     return { id, title: `${shown}${against}`, state, findings: [], next: null }
   })
-  return buildCheckReport('token_verify', [...items, summary], { exits: [exitOf(verdict)] })
+  return buildCheckReport('token_verify', [...items, summary], { exits: [toTokenExit(verdict)] })
 }

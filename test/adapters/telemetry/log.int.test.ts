@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   signTestToken,
   loadTestKeys,
-  tokenOf,
+  formatToken,
 } from '../../../src/features/probes/testbed/test-tokens.ts'
 import { adapters } from '../../../src/composition.ts'
 import { toPublicJwk } from '../../../src/core/text/jwk.ts'
@@ -122,7 +122,7 @@ test('nothing that a caller planted stands in a log line or an audit record', as
   await sent(call('PUT', OVERRIDE, { body: `{"${word('member')}":1}` }))
   await sent(call('PUT', OVERRIDE, { body: `"${word('big')}${'x'.repeat(300_000)}"` }))
   // Tokens in the right place, and everywhere else.
-  const short = tokenOf({ alg: 'HS256' }, { a: 1 }, (text) =>
+  const short = formatToken({ alg: 'HS256' }, { a: 1 }, (text) =>
     createHmac('sha256', 'x').update(text).digest(),
   )
   WORDS.push(short)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { join } from 'node:path'
 import { rm } from 'node:fs/promises'
-import { gate } from '../../../src/features/gate/gate.ts'
+import { runGateCheck } from '../../../src/features/gate/gate.ts'
 import type { GateReport } from '../../../src/core/report/types.ts'
 import type { TrustFile } from '../../../src/core/signoff/types.ts'
 import { REPORTERS } from '../../../src/reports/index.ts'
@@ -22,7 +22,7 @@ afterAll(() => rm(folder.cwd, { recursive: true, force: true }))
 
 /** What the gate says of a folder, which is the signed one unless another is named. */
 async function judged({ cwd, env }: SignedFolder = folder): Promise<GateReport> {
-  return gate(await requestIn(cwd, env.FF_TRUST_SHA256), HANDS)
+  return runGateCheck(await requestIn(cwd, env.FF_TRUST_SHA256), HANDS)
 }
 /** The same, of a folder of its own, which is not signed and whose trust file is another. */
 async function judgedUnder(
@@ -33,7 +33,7 @@ async function judgedUnder(
   try {
     await rm(join(other.cwd, 'checklists/signoff.json'))
     const pin = await changeTrust(other.cwd, trust)
-    return await gate(await requestIn(other.cwd, pin), HANDS)
+    return await runGateCheck(await requestIn(other.cwd, pin), HANDS)
   } finally {
     await rm(other.cwd, { recursive: true, force: true })
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
-  type HeldLine,
+  type MergedLine,
   mergeRows,
   type SideName,
 } from '../../../src/features/import-export/merge-rows.ts'
@@ -53,8 +53,8 @@ async function walk(left: Pick<RowSource, 'lines'>, right: Pick<RowSource, 'line
       seen.uncertain += uncertain.length
       return true
     },
-    pair: (a: HeldLine, b: HeldLine) => seen.pairs.push(`${a.line} ${b.line}`) > 0,
-    only: (name: SideName, { line }: HeldLine) => seen.only.push(`${name} ${line}`) > 0,
+    pair: (a: MergedLine, b: MergedLine) => seen.pairs.push(`${a.line} ${b.line}`) > 0,
+    only: (name: SideName, { line }: MergedLine) => seen.only.push(`${name} ${line}`) > 0,
   })
   return seen
 }

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { askBy } from '../../../src/features/evaluation/answer-question.ts'
+import { evaluateQuestionWith } from '../../../src/features/evaluation/answer-question.ts'
 import { openCallers } from '../../../src/features/parity/fuzz-callers.ts'
-import type { FuzzBench } from '../../../src/features/parity/fuzz-player.ts'
+import type { FuzzContext } from '../../../src/features/parity/fuzz-player.ts'
 import { type FuzzRequest, runFuzz } from '../../../src/features/parity/parity-fuzz.ts'
-import { loadOrThrow } from '../../../src/features/parity/parity.ts'
+import { requireParityInputs } from '../../../src/features/parity/parity.ts'
 import type { ParityInputs } from '../../../src/features/parity/parity-inputs.ts'
-import { CATALOGUE } from '../../../src/features/selftest/catalogue.ts'
-import { HONEST_SERVING } from '../../../src/features/selftest/served-sides.ts'
-import { HONEST } from '../../../src/features/parity/dependencies.ts'
+import { FAULT_CATALOGUE } from '../../../src/features/selftest/catalogue.ts'
+import { UNCHANGED_SERVICES } from '../../../src/features/selftest/served-sides.ts'
+import { PRODUCTION } from '../../../src/features/parity/dependencies.ts'
 import { validateSchema } from '../../../src/artefacts/schemas.ts'
 import { buildVectors } from '../../../src/artefacts/vectors.ts'
 import { openAuthenticator } from '../../../src/adapters/auth/authenticator.ts'
@@ -30,12 +30,12 @@ import type { ScratchStore } from '../../../src/ports/store.ts'
 import { ROOT } from '../../support/run-ff.ts'
 
 let inputs: ParityInputs
-let bench: FuzzBench
+let bench: FuzzContext
 /** A fuzz walks no stored rows. */
 const NO_LINES = { baseline: [], candidate: [] }
 let close: () => Promise<void>
 beforeAll(async () => {
-  inputs = await loadOrThrow(ROOT, [])
+  inputs = await requireParityInputs(ROOT, [])
   const settings = settingsFromContract(inputs.auth.value, inputs.fixtures.value)
   const opening = {
     adapters: {
@@ -47,13 +47,13 @@ beforeAll(async () => {
   }
   const needs = { migrations: inputs.migrations, versions: inputs.persistence.value.postgres }
   const folder = { kind: 'file', folder: null } as const
-  const all = await openAll(async (keep): Promise<FuzzBench> => {
+  const all = await openAll(async (keep): Promise<FuzzContext> => {
     const callers = await openCallers(opening, keep)
     const [baseline, candidate] = await Promise.all([
       keep(openScratch(folder, needs)),
       keep(openScratch(folder, needs)),
     ])
-    return { sides: { baseline, candidate }, workings: HONEST, callers }
+    return { sides: { baseline, candidate }, workings: PRODUCTION, callers }
   })
   bench = all.value
   close = all.close
@@ -113,9 +113,9 @@ describe('a fuzz', () => {
             rule({ ...facts, now: instantFromMs(instantToMs(facts.now) - 1) }, answer)
         : rule,
     )
-    const candidate: typeof HONEST.ask.candidate = (counter, question) =>
-      askBy((facts, answer) => evaluate(facts, answer, late), counter, question)
-    const workings = { ...HONEST, ask: { ...HONEST.ask, candidate } }
+    const candidate: typeof PRODUCTION.ask.candidate = (counter, question) =>
+      evaluateQuestionWith((facts, answer) => evaluate(facts, answer, late), counter, question)
+    const workings = { ...PRODUCTION, ask: { ...PRODUCTION.ask, candidate } }
     const found = await runFuzz(request(), inputs, { ...bench, workings })
     expect(found).toMatchObject({ verdict: 'fail', exitName: 'no_go' })
     expect(found.findings[0]?.code).toBe('divergence')
@@ -127,9 +127,9 @@ describe('a fuzz', () => {
   })
 
   test('prints a vector that holds to its schema and its rules', async () => {
-    const fault = CATALOGUE.find(({ id }) => id === 'database.users-missing')
+    const fault = FAULT_CATALOGUE.find(({ id }) => id === 'database.users-missing')
     const { sides, workings } =
-      fault?.plant({ ...bench, lines: NO_LINES, served: HONEST_SERVING }) ?? bench
+      fault?.plant({ ...bench, lines: NO_LINES, served: UNCHANGED_SERVICES }) ?? bench
     const found = await runFuzz(request(), inputs, { ...bench, sides, workings })
     expect(found.exitName).toBe('no_go')
     expect(vectorProblems(found.counterexample)).toEqual([])
@@ -144,15 +144,19 @@ describe('a fuzz', () => {
     'answer.member-extra',
     'admin.unknown-as-allowed',
   ])('finds %s', async (id) => {
-    const fault = CATALOGUE.find((one) => one.id === id)
+    const fault = FAULT_CATALOGUE.find((one) => one.id === id)
     if (fault === undefined) throw new Error(`there is no fault ${id}`)
-    const { sides, workings } = fault.plant({ ...bench, lines: NO_LINES, served: HONEST_SERVING })
+    const { sides, workings } = fault.plant({
+      ...bench,
+      lines: NO_LINES,
+      served: UNCHANGED_SERVICES,
+    })
     const found = await runFuzz(request(), inputs, { ...bench, sides, workings })
     expect(found.exitName).toBe('no_go')
   })
 
   /** The candidate with something wrong in its store. */
-  const withStore = (make: (store: ScratchStore) => Partial<ScratchStore>): FuzzBench => {
+  const withStore = (make: (store: ScratchStore) => Partial<ScratchStore>): FuzzContext => {
     const { baseline, candidate } = bench.sides
     const { store } = candidate
     const honest: ScratchStore = {
@@ -248,7 +252,7 @@ describe('a fuzz', () => {
   })
 
   test('with a comparer that is blind is no pass', async () => {
-    const blind = { ...HONEST, compare: () => ({ differences: [], fields: 1 }) }
+    const blind = { ...PRODUCTION, compare: () => ({ differences: [], fields: 1 }) }
     const done = await runFuzz(request({ runs: 5 }), inputs, { ...bench, workings: blind })
     // A blind comparer does not even see what has to differ, so it may fail before its control speaks.
     expect(done.exitName).not.toBe('ok')

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { PROBES } from '../../../src/features/probes/index.ts'
-import type { Probe, World } from '../../../src/features/probes/framework/probe.ts'
+import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
 import { runControl, runProbe } from '../../../src/features/probes/framework/run-probe.ts'
 import type { Adapters } from '../../../src/ports/adapters.ts'
 import type { AdminBehaviour, CheckApproval } from '../../../src/ports/admin.ts'
@@ -19,7 +19,7 @@ function probeOf(id: string): Probe {
   }
   return { ...probe, control }
 }
-const worldFor = (id: string, change: Partial<Adapters> = {}): World =>
+const worldFor = (id: string, change: Partial<Adapters> = {}): ProbeContext =>
   worldOf({ params: itemOf(id).probe.params, adapters: handsOf(change) })
 const measured = (id: string, change: Partial<Adapters>) =>
   probeOf(id).measure(worldFor(id, change))

@@ -1,11 +1,17 @@
 import { expect, test } from 'vitest'
-import { type Due, held, turns } from '../../../src/features/probes/testbed/audited-changes.ts'
+import {
+  type ExpectedRecord,
+  compareRecords,
+  buildRounds,
+} from '../../../src/features/probes/testbed/audited-changes.ts'
 import type { AuditRecord } from '../../../src/core/audit/record.ts'
 
 const record = (request_id: string, outcome: AuditRecord['outcome']): AuditRecord =>
   ({ request_id, outcome }) as AuditRecord
 
-test.each<[what: string, due: Due, outcomes: AuditRecord['outcome'][], wrong: [number, number]]>([
+test.each<
+  [what: string, due: ExpectedRecord, outcomes: AuditRecord['outcome'][], wrong: [number, number]]
+>([
   ['a change with its record', 'applied', ['applied'], [0, 0]],
   ['a change without', 'applied', [], [1, 0]],
   ['a change with two', 'applied', ['applied', 'applied'], [0, 1]],
@@ -21,18 +27,21 @@ test.each<[what: string, due: Due, outcomes: AuditRecord['outcome'][], wrong: [n
   ['what was cut off, recorded as refused', 'either', ['refused'], [0, 1]],
 ])('%s', (_what, due, outcomes, [missing, tooMany]) => {
   const records = outcomes.map((outcome) => record('a', outcome))
-  const found = held(new Map([['a', due]]), records)
+  const found = compareRecords(new Map([['a', due]]), records)
   expect([found.missing.length, found.tooMany.length]).toEqual([missing, tooMany])
 })
 
 test('a record of a request that nobody sent is one too many', () => {
-  expect(held(new Map(), [record('x', 'applied')])).toEqual({ missing: [], tooMany: ['x'] })
+  expect(compareRecords(new Map(), [record('x', 'applied')])).toEqual({
+    missing: [],
+    tooMany: ['x'],
+  })
 })
 
 test('there are as many operations as were asked for, of every kind', () => {
-  const all = turns(500).flat()
+  const all = buildRounds(500).flat()
   expect(all).toHaveLength(500)
-  const kinds = (due: Due): number => all.filter((one) => one.due === due).length
+  const kinds = (due: ExpectedRecord): number => all.filter((one) => one.due === due).length
   expect([kinds('applied'), kinds('refused'), kinds('none')]).toEqual([200, 200, 100])
-  expect(turns(7).flat()).toHaveLength(7)
+  expect(buildRounds(7).flat()).toHaveLength(7)
 })

@@ -1,8 +1,8 @@
 import { tmpdir } from 'node:os'
 import type { Adapters } from '../../../src/ports/adapters.ts'
 import { loadChecklist } from '../../../src/features/team-folder/load-gate-files.ts'
-import type { World } from '../../../src/features/probes/framework/probe.ts'
-import type { ProbeTerms } from '../../../src/features/probes/framework/run-probe.ts'
+import type { ProbeContext } from '../../../src/features/probes/framework/probe.ts'
+import type { ProbeRecordTerms } from '../../../src/features/probes/framework/run-probe.ts'
 import type { ChecklistItem } from '../../../src/core/gate/types.ts'
 import { adapters } from '../../../src/composition.ts'
 import { ROOT } from '../../support/run-ff.ts'
@@ -16,7 +16,7 @@ export function itemOf(id: string): ChecklistItem {
 }
 
 /** The real thing, pointed at what a test has. */
-export const worldOf = (change: Partial<World> = {}): World => ({
+export const worldOf = (change: Partial<ProbeContext> = {}): ProbeContext => ({
   root: ROOT,
   cwd: tmpdir(),
   adapters,
@@ -31,7 +31,7 @@ export const worldOf = (change: Partial<World> = {}): World => ({
 /** With some adapters replaced. */
 export const handsOf = (change: Partial<Adapters>): Adapters => ({ ...adapters, ...change })
 
-export const TERMS: ProbeTerms = {
+export const TERMS: ProbeRecordTerms = {
   identity: {
     environment: null,
     cutover_id: null,

@@ -2,8 +2,8 @@ import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { measurable } from '../../../src/features/probes/index.ts'
-import type { World } from '../../../src/features/probes/framework/probe.ts'
+import { findProbe } from '../../../src/features/probes/index.ts'
+import type { ProbeContext } from '../../../src/features/probes/framework/probe.ts'
 import { FileStore } from '../../../src/adapters/file-store/file-store.ts'
 import { listForbiddenWrites } from '../../../src/adapters/postgres/role-facts.ts'
 import { judgeMeasurement } from '../../../src/core/gate/judge-measurement.ts'
@@ -30,7 +30,7 @@ const ROWS = [
 ]
 const service = `svc_app_${process.pid}`
 const spec = (url: string): TargetSpec => ({ kind: 'postgres', url, name: 'postgres' })
-const plan = { replicas: 2, environment: 'staging', database: '0/0/ff' } as World['plan']
+const plan = { replicas: 2, environment: 'staging', database: '0/0/ff' } as ProbeContext['plan']
 let database: TestDatabase
 let admin: pg.Client
 let store = ''
@@ -68,7 +68,7 @@ const unguarded = (sql: string): string =>
 /** What a probe says without its control, or its control alone. */
 async function measured(
   id: string,
-  change: Partial<World> & { readonly user?: string; readonly folder?: string } = {},
+  change: Partial<ProbeContext> & { readonly user?: string; readonly folder?: string } = {},
   way: 'measure' | 'control' = 'measure',
 ) {
   const { user = service, folder = store, ...more } = change
@@ -78,7 +78,7 @@ async function measured(
     database: spec(urlOf('15', database.database, user)),
     store: { kind: 'file', folder } as const,
   }
-  const found = measurable(item)
+  const found = findProbe(item)
   if (!found.ok) throw new Error(`no probe of ${id}`)
   const world = worldOf({ targets, plan, params: item.probe.params, ...more })
   const measurement = await found.probe[way](world)
@@ -335,7 +335,9 @@ test('no probe writes to the server of production', async () => {
     ['B3', 'measure'],
     ['C5', 'measure'],
   ] as const)
-    await expect(measured(id, { plan: production as World['plan'] }, way)).rejects.toMatchObject({
+    await expect(
+      measured(id, { plan: production as ProbeContext['plan'] }, way),
+    ).rejects.toMatchObject({
       code: 'production_refused',
     })
 })

@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { gate } from '../../../src/features/gate/gate.ts'
+import { runGateCheck } from '../../../src/features/gate/gate.ts'
 import {
   type ProbeRequest,
   probeRun,
@@ -46,7 +46,7 @@ async function requestFor(ids: readonly string[]): Promise<ProbeRequest> {
 async function statesOf(ids: readonly string[]): Promise<readonly unknown[]> {
   const trust = trustText(trustOf(await readRunnerKey(join(cwd, '.ff/runner.pem'))))
   await writeFile(join(cwd, 'checklists/trust.json'), trust)
-  const { items } = await gate(await requestIn(cwd, tools.sha256(trust)), HANDS)
+  const { items } = await runGateCheck(await requestIn(cwd, tools.sha256(trust)), HANDS)
   return items
     .filter(({ id }) => ids.includes(id))
     .map(({ id, state, codes }) => [id, state, codes])

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Adapters } from '../../../src/ports/adapters.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PROBES } from '../../../src/features/probes/index.ts'
-import { underLoad } from '../../../src/features/probes/testbed/load-generator.ts'
-import type { Probe, World } from '../../../src/features/probes/framework/probe.ts'
+import { runLoad } from '../../../src/features/probes/testbed/load-generator.ts'
+import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
 import { ADMIN_LIMITS } from '../../../src/core/admin/limits.ts'
 import { judgeMeasurement, type Measurement } from '../../../src/core/gate/judge-measurement.ts'
 import { adapters } from '../../../src/composition.ts'
@@ -13,14 +13,18 @@ import { handsOf, itemOf, worldOf } from './context.ts'
 const probeOf = (id: string): Probe => PROBES[itemOf(id).probe.name] as Probe
 /** No shorter than what it takes to have seen enough. */
 const SHORT: Readonly<Record<string, object>> = { E5: { requests: 1_000, seconds: 2.5 } }
-const planned = (peak_requests_per_second: number): World['plan'] =>
-  ({ peak_requests_per_second }) as World['plan']
+const planned = (peak_requests_per_second: number): ProbeContext['plan'] =>
+  ({ peak_requests_per_second }) as ProbeContext['plan']
 let database: TestDatabase
 beforeAll(async () => {
   database = await createDatabase('18')
 })
 afterAll(() => database.drop())
-const worldFor = (id: string, params: object = {}, change: Partial<World> = {}): World =>
+const worldFor = (
+  id: string,
+  params: object = {},
+  change: Partial<ProbeContext> = {},
+): ProbeContext =>
   worldOf({
     params: { ...itemOf(id).probe.params, ...SHORT[id], ...params },
     plan: planned(20),
@@ -58,7 +62,7 @@ describe('a load', () => {
     let open = (): void => undefined
     const opened = new Promise<void>((resolve) => (open = resolve))
     let sent = 0
-    const load = underLoad(
+    const load = runLoad(
       async (at) => {
         sent += 1
         if (at < 10) await opened
@@ -80,7 +84,7 @@ describe('a load', () => {
       const until = performance.now() + 200
       while (performance.now() < until);
     }
-    const arrivals = await underLoad(
+    const arrivals = await runLoad(
       (at) => {
         if (at === 0) block()
         return Promise.resolve(true)
@@ -94,9 +98,7 @@ describe('a load', () => {
   })
   test('ends when the run does', async () => {
     const ended = AbortSignal.abort()
-    expect(await underLoad(() => Promise.resolve(true), { per_s: 1, requests: 9 }, ended)).toEqual(
-      [],
-    )
+    expect(await runLoad(() => Promise.resolve(true), { per_s: 1, requests: 9 }, ended)).toEqual([])
   })
 })
 

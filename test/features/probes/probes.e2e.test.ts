@@ -3,10 +3,10 @@ import { mkdtemp, rm, writeFile, mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { measurable, PROBES } from '../../../src/features/probes/index.ts'
-import type { Probe, World } from '../../../src/features/probes/framework/probe.ts'
+import { findProbe, PROBES } from '../../../src/features/probes/index.ts'
+import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
 import { runProbe } from '../../../src/features/probes/framework/run-probe.ts'
-import { UNMEASURABLE } from '../../../src/features/item-states/unimplemented-probes.ts'
+import { UNIMPLEMENTED_PROBES } from '../../../src/features/item-states/unimplemented-probes.ts'
 import { judgeLimits } from '../../../src/core/gate/limits.ts'
 import type { ChecklistItem } from '../../../src/core/gate/types.ts'
 import { adapters } from '../../../src/composition.ts'
@@ -15,7 +15,7 @@ import { ITEMS, itemOf, TERMS, worldOf } from './context.ts'
 
 /** Each item that a probe measures, and the probe. */
 const MEASURED = ITEMS.flatMap((item): readonly (readonly [string, ChecklistItem, Probe])[] => {
-  const found = measurable(item)
+  const found = findProbe(item)
   return found.ok ? [[item.id, item, found.probe]] : []
 })
 /** Small enough for a test; how many is data. */
@@ -31,7 +31,7 @@ const SLOW: ReadonlySet<string> = new Set(['E3'])
 const FILLED: ReadonlySet<string> = new Set(['B1', 'B2', 'B4', 'C1', 'C2', 'G2', 'I3'])
 /** What else the machine does is in their numbers: `load-probes.e2e.test.ts` knows how to live with that. */
 const PACED: ReadonlySet<string> = new Set(['E5', 'F5'])
-const paramsOf = (item: ChecklistItem): World['params'] => ({
+const paramsOf = (item: ChecklistItem): ProbeContext['params'] => ({
   ...item.probe.params,
   ...SMALL[item.id],
 })
@@ -46,7 +46,7 @@ afterAll(async () => {
   await database.drop()
   await rm(cwd, { recursive: true, force: true })
 })
-const here = (item: ChecklistItem, change: Partial<World> = {}): World => {
+const here = (item: ChecklistItem, change: Partial<ProbeContext> = {}): ProbeContext => {
   const spec = { kind: 'postgres', url: database.url, name: database.name } as const
   const targets = { scratch: spec, database: null, store: null }
   return worldOf({ targets, cwd, plan: planAhead(), params: paramsOf(item), ...change })
@@ -55,7 +55,7 @@ const here = (item: ChecklistItem, change: Partial<World> = {}): World => {
 const HOUR_MS = 3_600_000
 const RUNBOOK = 'turn the key'
 /** A plan that somebody could go by; the runbook that it names lies beside it. */
-function planAhead(change: object = {}): NonNullable<World['plan']> {
+function planAhead(change: object = {}): NonNullable<ProbeContext['plan']> {
   const at = (hours: number): string => new Date(Date.now() + hours * HOUR_MS).toISOString()
   return {
     kind: 'cutover_plan',
@@ -72,7 +72,7 @@ function planAhead(change: object = {}): NonNullable<World['plan']> {
     admin: { checklist_digest: '1'.repeat(64), verdict: 'go', date: at(-1), contact: 'admin@x' },
     runbook_digest: RUNBOOK_DIGEST,
     ...change,
-  } as NonNullable<World['plan']>
+  } as NonNullable<ProbeContext['plan']>
 }
 const RUNBOOK_DIGEST = '5f87cb774049414f61f3d283c2a3d2f2d72340cefc62b914b5d0d1afa7cddf29'
 
@@ -81,7 +81,7 @@ describe('the table', () => {
     expect(MEASURED.map(([id]) => id)).toEqual(
       expect.arrayContaining(['A1', 'A2', 'A3', 'A4', 'A5', 'E1', 'E2', 'E3', 'F1', 'F4', 'J1']),
     )
-    const both = Object.keys(PROBES).filter((name) => Object.hasOwn(UNMEASURABLE, name))
+    const both = Object.keys(PROBES).filter((name) => Object.hasOwn(UNIMPLEMENTED_PROBES, name))
     expect(both).toEqual([])
   })
   test.each(MEASURED)('%s is of the version that the checklist wants', (_id, item, probe) => {

@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { given, probe, type ProbeSpec } from '../../../src/features/probes/framework/probe.ts'
+import {
+  fromValue,
+  defineProbe,
+  type ProbeSpec,
+} from '../../../src/features/probes/framework/probe.ts'
 import { runControl, runProbe } from '../../../src/features/probes/framework/run-probe.ts'
 import type { ChecklistItem, EvidenceDraft } from '../../../src/core/gate/types.ts'
 import { FfError } from '../../../src/errors.ts'
@@ -14,12 +18,12 @@ const item: ChecklistItem = {
 type Lost = number | (() => Promise<never>)
 /** A probe of how many rows are lost: by its subject, and by that of its control. */
 function losing(honest: Lost, faulty: Lost, change: Partial<ProbeSpec<Lost>> = {}) {
-  return probe<Lost>({
+  return defineProbe<Lost>({
     version: 3,
     site: 'scratch',
     company: 'together',
-    honest: given(() => honest),
-    faulty: given(() => faulty),
+    honest: fromValue(() => honest),
+    faulty: fromValue(() => faulty),
     measure: async (lost) => ({
       measured: { lost: typeof lost === 'number' ? lost : await lost() },
       met: { server: 'none' },

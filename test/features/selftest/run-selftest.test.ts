@@ -1,22 +1,22 @@
 import { describe, expect, test } from 'vitest'
-import { CATALOGUE } from '../../../src/features/selftest/catalogue.ts'
-import type { Bench, Fault } from '../../../src/features/selftest/fault.ts'
+import { FAULT_CATALOGUE } from '../../../src/features/selftest/catalogue.ts'
+import type { SelftestContext, PlantedFault } from '../../../src/features/selftest/fault.ts'
 import { runSelftest, type SelftestOptions } from '../../../src/features/selftest/run-selftest.ts'
 import type { Finding, ParityReport } from '../../../src/core/report/types.ts'
 import type { ExitName } from '../../../src/core/exit.ts'
 import { FfError } from '../../../src/errors.ts'
-import type { Sides } from '../../../src/features/parity/run-parity.ts'
+import type { ScratchSides } from '../../../src/features/parity/run-parity.ts'
 
 /** What a proof came to, as far as the selftest looks at it. */
 const report = (verdict: string, findings: readonly Partial<Finding>[] = []): ParityReport =>
   ({ verdict, findings, controls: [] }) as unknown as ParityReport
-const SIDES = {} as unknown as Sides
+const SIDES = {} as unknown as ScratchSides
 const DIVERGENCE = { code: 'divergence', subject: 'PV-01', pointer: '/value' } as const
 
-interface Planted extends Bench {
+interface Planted extends SelftestContext {
   readonly planted?: true
 }
-const fault = (id: string, plant: Fault['plant']): Fault => ({
+const fault = (id: string, plant: PlantedFault['plant']): PlantedFault => ({
   id,
   models: id,
   proof: 'vectors',
@@ -39,14 +39,14 @@ const options = (more: Partial<SelftestOptions> = {}): SelftestOptions => ({
 
 describe('the catalogue', () => {
   test('has 60 faults or more, no two of one name, each saying what it models', () => {
-    expect(CATALOGUE.length).toBeGreaterThanOrEqual(60)
-    expect(new Set(CATALOGUE.map(({ id }) => id)).size).toBe(CATALOGUE.length)
-    expect(CATALOGUE.every(({ models }) => models.length > 5)).toBe(true)
+    expect(FAULT_CATALOGUE.length).toBeGreaterThanOrEqual(60)
+    expect(new Set(FAULT_CATALOGUE.map(({ id }) => id)).size).toBe(FAULT_CATALOGUE.length)
+    expect(FAULT_CATALOGUE.every(({ models }) => models.length > 5)).toBe(true)
   })
 
   test('three quarters of it act below the rules', () => {
-    const above = CATALOGUE.filter(({ id }) => id.startsWith('core.'))
-    expect(above.length / CATALOGUE.length).toBeLessThan(0.25)
+    const above = FAULT_CATALOGUE.filter(({ id }) => id.startsWith('core.'))
+    expect(above.length / FAULT_CATALOGUE.length).toBeLessThan(0.25)
   })
 })
 

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LIMITS } from '../../../src/features/serve/serve.ts'
-import { jsonReply } from '../../../src/features/serve/reply.ts'
+import { toJsonResponse } from '../../../src/features/serve/reply.ts'
 import { openServer } from '../../../src/adapters/http/server.ts'
 import type { HttpLimits, Route, HttpServer } from '../../../src/ports/http.ts'
 import { type RunningService, serviceOf } from '../../support/service-here.ts'
@@ -289,7 +289,7 @@ describe('an answer', () => {
     })
 
   test('that is on its way when the server drains comes to its end', async () => {
-    const server = await serve(() => Promise.resolve(jsonReply(text)), {})
+    const server = await serve(() => Promise.resolve(toJsonResponse(text)), {})
     const { port } = new URL(server.origin)
     const answer = await new Promise<IncomingMessage>((resolve) =>
       get({ port, path: '/big', agent: new Agent({ keepAlive: true }) }, resolve),
@@ -305,7 +305,7 @@ describe('an answer', () => {
   test('that a drain waits for is the last of its connection', async () => {
     const server = await serve(async () => {
       await sleep(300)
-      return jsonReply('{}')
+      return toJsonResponse('{}')
     }, {})
     const { port } = new URL(server.origin)
     const answered = new Promise<IncomingMessage>((resolve) =>
@@ -319,7 +319,7 @@ describe('an answer', () => {
   })
 
   test('that is not received is given up, and gives back its place', async () => {
-    const server = await serve(() => Promise.resolve(jsonReply(text)), {
+    const server = await serve(() => Promise.resolve(toJsonResponse(text)), {
       request_ms: 500,
       answer_ms: 1_000,
     })

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { OFREPProvider } from '@openfeature/ofrep-provider'
 import { type Client, OpenFeature } from '@openfeature/server-sdk'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ofrepRefusalAt } from '../../../src/features/serve/ofrep-reply.ts'
+import { toOfrepRefusalAt } from '../../../src/features/serve/ofrep-reply.ts'
 import { openServer } from '../../../src/adapters/http/server.ts'
 import type { Route } from '../../../src/ports/http.ts'
 import {
@@ -456,7 +456,7 @@ describe('what a server refuses itself', () => {
       at: { host: '127.0.0.1', port: 0 },
       limits: { ...LIMITS, in_flight, settle_ms: 0, drain_ms: 1_000 },
       witness,
-      refusal: ofrepRefusalAt,
+      refusal: toOfrepRefusalAt,
     })
     try {
       const answer = await ask(server.origin, path, { body: NOBODY })

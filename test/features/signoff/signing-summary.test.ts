@@ -2,24 +2,28 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { attest, briefing, type Matter } from '../../../src/features/signoff/summary.ts'
-import type { Desk } from '../../../src/features/signoff/context.ts'
+import {
+  askAttestations,
+  formatSigningSummary,
+  type GateSubject,
+} from '../../../src/features/signoff/summary.ts'
+import type { SignoffContext } from '../../../src/features/signoff/context.ts'
 import { bob, NOW, tools } from './people.ts'
 import type { Terminal } from '../../../src/ports/signoff.ts'
 
-let desk: Desk
+let desk: SignoffContext
 beforeAll(async () => {
-  desk = { cwd: await mkdtemp(join(tmpdir(), 'ff-summary-')), tools } as unknown as Desk
+  desk = { cwd: await mkdtemp(join(tmpdir(), 'ff-summary-')), tools } as unknown as SignoffContext
 })
 afterAll(() => rm(desk.cwd, { recursive: true, force: true }))
 
 const summaryWith = (reason: string): Promise<string> =>
-  briefing(desk, {
+  formatSigningSummary(desk, {
     statement: { predicate: { decision: 'go', identity: {}, accepted: {}, not_after: NOW } },
     state: { items: [], counts: { pass: 40 } },
     signer: bob,
     waivers: [{ id: 'WV-1', item: 'E5', reason, expires_at: '2026-01-20T09:00:00.000Z' }],
-  } as unknown as Matter)
+  } as unknown as GateSubject)
 
 test('a reason cannot add a line to what a person signs', async () => {
   const lines = (await summaryWith('late\nWaivers     none')).split('\n')
@@ -44,7 +48,9 @@ test.each([
     const asked: string[] = []
     const terminal = { ask: (text: string) => (asked.push(text), Promise.resolve('yes')) }
     const items = [{ id: 'E5', title: raw }]
-    await attest(terminal as unknown as Terminal, ['E5'], { items } as unknown as Matter['state'])
+    await askAttestations(terminal as unknown as Terminal, ['E5'], {
+      items,
+    } as unknown as GateSubject['state'])
     expect(asked).toEqual([`Do you attest E5 (${shown})? (yes/no)`])
   },
 )

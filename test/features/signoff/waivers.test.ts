@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { checkTrust } from '../../../src/core/signoff/trust.ts'
-import { signoffOutcome } from '../../../src/features/signoff/context.ts'
+import { judgeSignoffNow } from '../../../src/features/signoff/context.ts'
 import { listRequiredAttestations } from '../../../src/core/signoff/attestations.ts'
 import { diffStatements } from '../../../src/core/signoff/changes.ts'
 import {
@@ -237,7 +237,7 @@ describe('decision.json', () => {
         asked('J1', 'platform-lead'),
         asked('G3', 'security-lead'),
       ]
-      return signoffOutcome({ texts, tools, trust, now: NOW }, { identity, items }).status
+      return judgeSignoffNow({ texts, tools, trust, now: NOW }, { identity, items }).status
     }
     expect(judge(digest(trustText(TRUST)))).toBe('verified')
     expect(judge(null)).toBe('refused')

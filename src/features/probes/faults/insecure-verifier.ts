@@ -11,7 +11,7 @@ type Header = Readonly<Record<string, unknown>>
  * A verifier without an allow-list, and wrong on purpose: it does what the header of a token says, to the algorithm
  * and to the key that is fetched. It guards nothing; it is what the probe of forged tokens has to find out.
  */
-export const believing = (
+export const createInsecureVerifier = (
   keys: readonly TestJwk[],
   { openClient }: Pick<Adapters, 'openClient'>,
 ): Pick<TokenVerifier, 'verify'> => ({

@@ -2,8 +2,8 @@ import type { AuthResult } from '../../../core/auth/types.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
 import type { Route } from '../../../ports/http.ts'
 import type { ScratchStore } from '../../../ports/store.ts'
-import type { Parts } from '../../serve/dependencies.ts'
-import { serviceRoutes } from '../../serve/routes.ts'
+import type { GetServiceDependencies } from '../../serve/dependencies.ts'
+import { buildServiceRoutes } from '../../serve/routes.ts'
 
 const ANYBODY: AuthResult = {
   mode: 'verified',
@@ -16,14 +16,14 @@ const ANYBODY: AuthResult = {
 }
 
 /** A service in which somebody forgot to guard one route: whoever lists the registry is somebody. */
-export const unguarded = (parts: Parts): readonly Route[] => {
-  const open = serviceRoutes(() => {
+export const createUnguardedRoutes = (parts: GetServiceDependencies): readonly Route[] => {
+  const open = buildServiceRoutes(() => {
     const { door, ...rest } = parts()
     const verifier = { ...door.verifier, verify: () => Promise.resolve(ANYBODY) }
     return { ...rest, door: { ...door, verifier } }
   })
   const credential = { token: 'any', dev_headers: null }
-  return serviceRoutes(parts).map((route, at) =>
+  return buildServiceRoutes(parts).map((route, at) =>
     route.id === 'flags.list'
       ? { ...route, handle: (call) => (open[at] ?? route).handle({ ...call, credential }) }
       : route,
@@ -31,7 +31,7 @@ export const unguarded = (parts: Parts): readonly Route[] => {
 }
 
 /** Databases that lose the overrides of users as they are loaded: one fault, and the stores decide apart. */
-export const forgettingUsers = (adapters: Adapters): Adapters => ({
+export const withoutUserOverrides = (adapters: Adapters): Adapters => ({
   ...adapters,
   openScratch: async (spec, needs) => {
     const scratch = await adapters.openScratch(spec, needs)

@@ -1,4 +1,4 @@
-import { type Probe, probe, type ProbeSpec } from './probe.ts'
+import { type Probe, defineProbe, type ProbeSpec } from './probe.ts'
 import type { OpenTestAuthenticator } from '../testbed/test-tokens.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
 
@@ -9,7 +9,7 @@ interface DoorProbeSpec extends Pick<ProbeSpec<OpenTestAuthenticator>, 'version'
 
 /** A probe of what authenticates callers, with a key server on loopback behind it. */
 export const doorProbe = ({ version, faulty, measure }: DoorProbeSpec): Probe =>
-  probe<OpenTestAuthenticator>({
+  defineProbe<OpenTestAuthenticator>({
     version,
     site: 'scratch',
     company: 'together',

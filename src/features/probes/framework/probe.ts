@@ -14,7 +14,7 @@ export interface ProbeTargets {
   readonly store: TargetSpec | null
 }
 /** All that a probe may touch. */
-export interface World {
+export interface ProbeContext {
   /** The package folder, whose contracts and fixtures it goes by. */
   readonly root: string
   /** The folder of whoever cuts over. */
@@ -31,7 +31,10 @@ export interface World {
 }
 
 /** Lends a thing, and takes it back whatever happens. */
-export type Lend<S> = <T>(world: World, use: (subject: S) => Promise<T>) => Promise<T>
+export type WithResource<S> = <T>(
+  world: ProbeContext,
+  use: (subject: S) => Promise<T>,
+) => Promise<T>
 /** How a probe is written down: without a control it does not compile. */
 export interface ProbeSpec<S> {
   /** Goes up when it measures something else; older evidence is stale then. */
@@ -41,18 +44,18 @@ export interface ProbeSpec<S> {
   /** Whether what others do beside it may change what it measures. */
   readonly company: 'together' | 'alone'
   /** The real thing. */
-  readonly honest: Lend<S>
+  readonly honest: WithResource<S>
   /** The same with a deliberate fault in it, which has to come out as a failure (page 3, controls). */
-  readonly faulty: Lend<S>
+  readonly faulty: WithResource<S>
   /** @throws FfError saying what is missing, where nothing can be measured; its hint says what to set */
-  readonly measure: (subject: S, world: World) => Promise<Measurement>
+  readonly measure: (subject: S, world: ProbeContext) => Promise<Measurement>
 }
 /** A probe whose control is made by the same code as its measurement. */
 export interface Probe extends Pick<ProbeSpec<unknown>, 'version' | 'site' | 'company'> {
-  readonly measure: (world: World) => Promise<Measurement>
-  readonly control: (world: World) => Promise<Measurement>
+  readonly measure: (world: ProbeContext) => Promise<Measurement>
+  readonly control: (world: ProbeContext) => Promise<Measurement>
 }
-export const probe = <S>({
+export const defineProbe = <S>({
   version,
   site,
   company,
@@ -68,13 +71,13 @@ export const probe = <S>({
 })
 
 /** Lends what needs no closing. */
-export const given =
-  <S>(make: (world: World) => S): Lend<S> =>
+export const fromValue =
+  <S>(make: (world: ProbeContext) => S): WithResource<S> =>
   (world, use) =>
     use(make(world))
 
 /** A number of the item's parameters. @throws FfError `option_invalid` where it is none */
-export function numberParam({ params }: Pick<World, 'params'>, name: string): number {
+export function readNumberParam({ params }: Pick<ProbeContext, 'params'>, name: string): number {
   const value = params[name]
   if (typeof value === 'number' && Number.isFinite(value)) return value
   throw new FfError('option_invalid', `The parameter ${name} of the probe is no number.`, {
@@ -83,7 +86,7 @@ export function numberParam({ params }: Pick<World, 'params'>, name: string): nu
 }
 
 /** The database that is cut over. @throws FfError `target_missing` */
-export function databaseOf({ targets }: Pick<World, 'targets'>): TargetSpec {
+export function requireDatabase({ targets }: Pick<ProbeContext, 'targets'>): TargetSpec {
   if (targets.database !== null) return targets.database
   throw new FfError('target_missing', 'It needs the database that is to be cut over.', {
     hint: 'Set FF_DATABASE_URL, or name one with --database.',

@@ -13,11 +13,15 @@ import type {
 import { isLoopback, type TargetSpec } from '../../../core/parity/target.ts'
 import type { Instant } from '../../../core/rows/instant.ts'
 import { FfError } from '../../../errors.ts'
-import { identify, productionRefused, refuseLive } from '../testbed/production-guard.ts'
-import { databaseOf, type Probe, type World } from './probe.ts'
+import {
+  identifyTarget,
+  makeProductionError,
+  refuseProduction,
+} from '../testbed/production-guard.ts'
+import { requireDatabase, type Probe, type ProbeContext } from './probe.ts'
 
 /** What a record says beside what was measured. */
-export interface ProbeTerms {
+export interface ProbeRecordTerms {
   readonly identity: CutoverIdentity
   readonly tool_version: string
   /** How often it is measured; those have to agree. */
@@ -37,10 +41,10 @@ const NOTHING: Measurement = { measured: {}, met: {}, sample_size: 0, example: n
 export async function runProbe(
   item: ChecklistItem,
   probe: Probe,
-  { world, terms }: { readonly world: World; readonly terms: ProbeTerms },
+  { world, terms }: { readonly world: ProbeContext; readonly terms: ProbeRecordTerms },
 ): Promise<EvidenceDraft> {
   const started_at = instantOf(world)
-  const own: World = { ...world, params: item.probe.params }
+  const own: ProbeContext = { ...world, params: item.probe.params }
   const elsewhere: Place = { where: 'scratch', database: null }
   const place = await attempt(() => placeOf(item, probe, own))
   const first =
@@ -70,10 +74,10 @@ export async function runProbe(
 export async function runControl(
   item: ChecklistItem,
   probe: Probe,
-  { world, terms }: { readonly world: World; readonly terms: ProbeTerms },
+  { world, terms }: { readonly world: ProbeContext; readonly terms: ProbeRecordTerms },
 ): Promise<EvidenceDraft> {
   const started_at = instantOf(world)
-  const own: World = { ...world, params: item.probe.params }
+  const own: ProbeContext = { ...world, params: item.probe.params }
   const tried = await tryControl(item, probe, own)
   const { outcome } = tried
   return {
@@ -101,7 +105,7 @@ const described = (item: ChecklistItem, { version }: Probe) => ({
   effect: item.effect,
   limits: item.limits,
 })
-const instantOf = ({ now }: World): Instant => now().toISOString() as Instant
+const instantOf = ({ now }: ProbeContext): Instant => now().toISOString() as Instant
 /** What a record has room for. */
 const MOST_CHARACTERS = 2_000
 const clipped = (text: string): string => text.slice(0, MOST_CHARACTERS)
@@ -110,7 +114,7 @@ const clipped = (text: string): string => text.slice(0, MOST_CHARACTERS)
 async function measured(
   item: ChecklistItem,
   probe: Probe,
-  { world, terms }: { readonly world: World; readonly terms: ProbeTerms },
+  { world, terms }: { readonly world: ProbeContext; readonly terms: ProbeRecordTerms },
 ): Promise<Attempt> {
   const attempts: Attempt[] = []
   for (let time = 0; time < terms.repeat; time++) {
@@ -167,23 +171,23 @@ function reasonOf(error: unknown): string | null {
  *
  * @throws FfError `production_refused`, `target_missing`, or why the database could not be asked who it is
  */
-async function placeOf(item: ChecklistItem, { site }: Probe, world: World): Promise<Place> {
+async function placeOf(item: ChecklistItem, { site }: Probe, world: ProbeContext): Promise<Place> {
   const changes = item.effect !== 'observe'
   const spec = specOf(site, world)
   const asked = site !== 'scratch' || (spec?.kind === 'postgres' && changes)
-  const database = asked && spec !== null ? await identify(spec, world) : null
-  if (changes && isDeclaredLive(item, site, world)) throw productionRefused()
-  if (changes) refuseLive(database, world)
+  const database = asked && spec !== null ? await identifyTarget(spec, world) : null
+  if (changes && isDeclaredLive(item, site, world)) throw makeProductionError()
+  if (changes) refuseProduction(database, world)
   return {
     where: whereOf(item, { site, spec, database }, world),
     database: site === 'scratch' ? null : database,
   }
 }
 
-const specOf = (site: Probe['site'], world: World): TargetSpec | null =>
+const specOf = (site: Probe['site'], world: ProbeContext): TargetSpec | null =>
   ({
     scratch: () => world.targets.scratch,
-    database: () => databaseOf(world),
+    database: () => requireDatabase(world),
     declared: () => world.targets.database,
   })[site]()
 
@@ -192,15 +196,22 @@ interface Found {
   readonly spec: TargetSpec | null
   readonly database: string | null
 }
-function whereOf(item: ChecklistItem, { site, spec, database }: Found, { plan }: World): Where {
+function whereOf(
+  item: ChecklistItem,
+  { site, spec, database }: Found,
+  { plan }: ProbeContext,
+): Where {
   if (site === 'scratch') return 'scratch'
   if (site === 'declared') return item.where
   if (database === plan?.database) return 'target'
   return spec !== null && isLoopback(spec) ? 'scratch' : 'staging'
 }
 
-const isDeclaredLive = ({ where }: ChecklistItem, site: Probe['site'], { plan }: World): boolean =>
-  site === 'declared' && where === 'target' && plan?.environment === 'production'
+const isDeclaredLive = (
+  { where }: ChecklistItem,
+  site: Probe['site'],
+  { plan }: ProbeContext,
+): boolean => site === 'declared' && where === 'target' && plan?.environment === 'production'
 
 interface Control {
   /** Null where it could not be run. */
@@ -214,7 +225,7 @@ interface Control {
 async function controlled(
   item: ChecklistItem,
   probe: Probe,
-  { world, first }: { readonly world: World; readonly first: Attempt },
+  { world, first }: { readonly world: ProbeContext; readonly first: Attempt },
 ): Promise<Attempt & { readonly control: ControlOutcome | null }> {
   const looked = first.result === 'pass' || first.result === 'fail'
   if (item.control.run !== 'with_probe' || !looked) return { ...first, control: null }
@@ -223,7 +234,11 @@ async function controlled(
   return { ...first, result: 'inconclusive', codes: [code], detail, control: outcome }
 }
 
-async function tryControl(item: ChecklistItem, probe: Probe, world: World): Promise<Control> {
+async function tryControl(
+  item: ChecklistItem,
+  probe: Probe,
+  world: ProbeContext,
+): Promise<Control> {
   const { name } = item.control
   const tried = await attempt(() => probe.control(world))
   const at = instantOf(world)

@@ -17,13 +17,13 @@ import {
   loadChecklist,
   loadGateFiles,
 } from '../../team-folder/load-gate-files.ts'
-import { identityOf, type Running } from '../../team-folder/identity.ts'
-import { type Measurable, measurable } from '../index.ts'
-import type { Probe, World } from './probe.ts'
-import { type ProbeTerms, runControl, runProbe } from './run-probe.ts'
+import { buildIdentity, type RunningVersion } from '../../team-folder/identity.ts'
+import { type ProbeLookup, findProbe } from '../index.ts'
+import type { Probe, ProbeContext } from './probe.ts'
+import { type ProbeRecordTerms, runControl, runProbe } from './run-probe.ts'
 
 export interface ProbeRequest
-  extends Running, Pick<World, 'adapters' | 'targets' | 'now' | 'signal'> {
+  extends RunningVersion, Pick<ProbeContext, 'adapters' | 'targets' | 'now' | 'signal'> {
   readonly folder: GateFolder
   /** Folder of the evidence log. */
   readonly evidence: string
@@ -48,7 +48,7 @@ export interface Progress {
 type Work = (
   item: ChecklistItem,
   probe: Probe,
-  around: { readonly world: World; readonly terms: ProbeTerms },
+  around: { readonly world: ProbeContext; readonly terms: ProbeRecordTerms },
 ) => Promise<EvidenceDraft>
 
 /** `ff probe run`: measures items, their cheap controls with them, and adds a signed record for each. */
@@ -64,7 +64,7 @@ export async function probeList(folder: GateFolder): Promise<readonly ProbeRow[]
   const { checklist } = await loadChecklist(folder)
   return checklist.value.items.map((item) => {
     const { id, title, probe, where, effect, control } = item
-    const found = measurable(item)
+    const found = findProbe(item)
     const needs = found.ok ? null : found.needs
     return { id, title, probe: probe.name, where, effect, control: control.name, needs }
   })
@@ -104,13 +104,13 @@ async function runAll(
 }
 
 /** Those that were named, in the order of the checklist; else all that can be measured. @throws FfError `option_invalid` */
-function choose(items: readonly ChecklistItem[], ids: readonly string[]): readonly Measurable[] {
+function choose(items: readonly ChecklistItem[], ids: readonly string[]): readonly ProbeLookup[] {
   const unknown = ids.find((id) => !items.some((one) => one.id === id))
   if (unknown !== undefined)
     throw new FfError('option_invalid', `The checklist has no item ${unknown}.`, {
       hint: 'Run ff checklist show for the items that there are.',
     })
-  const all = items.map(measurable)
+  const all = items.map(findProbe)
   return ids.length === 0
     ? all.filter(({ ok }) => ok)
     : all.filter(({ item }) => ids.includes(item.id))
@@ -120,8 +120,8 @@ class ProbeRun implements Progress {
   readonly ms: Record<string, number> = {}
   private readonly ended: Promise<null>
   private readonly request: ProbeRequest
-  private readonly world: World
-  private readonly terms: ProbeTerms
+  private readonly world: ProbeContext
+  private readonly terms: ProbeRecordTerms
   private readonly hands: { readonly writer: EvidenceWriter; readonly work: Work }
   readonly groups = new Map<string, Count>()
   readonly running = new Map<string, Count>()
@@ -137,7 +137,7 @@ class ProbeRun implements Progress {
     this.request = request
     this.hands = hands
     this.ended = whenEnded(signal)
-    this.terms = { identity: identityOf(request, files), tool_version, repeat }
+    this.terms = { identity: buildIdentity(request, files), tool_version, repeat }
     const { root, cwd } = folder
     const { plan } = files
     const progress = (): void => undefined
@@ -145,30 +145,30 @@ class ProbeRun implements Progress {
   }
 
   /** Those that get on with each other first and side by side, then each of the others by itself. */
-  async all(chosen: readonly Measurable[]): Promise<readonly CheckResult[]> {
+  async all(chosen: readonly ProbeLookup[]): Promise<readonly CheckResult[]> {
     for (const { item } of chosen) this.count(item.group, [0, 1])
     this.tell()
     const places = chosen.map((one, at) => [one, at] as const)
     const alone = places.filter(([one]) => one.ok && one.probe.company === 'alone')
     const together = places.filter(([one]) => !(one.ok && one.probe.company === 'alone'))
     const checked: (CheckResult | null)[] = chosen.map(() => null)
-    const take = async ([one, at]: readonly [Measurable, number]): Promise<void> => {
+    const take = async ([one, at]: readonly [ProbeLookup, number]): Promise<void> => {
       if (this.request.signal.aborted) return
       checked[at] = await this.one(one)
     }
     await mapConcurrently(together, AT_ONCE, take)
     await mapConcurrently(alone, 1, take)
-    return checked.map((one, at) => one ?? left(chosen[at] as Measurable))
+    return checked.map((one, at) => one ?? left(chosen[at] as ProbeLookup))
   }
 
-  private async one(found: Measurable): Promise<CheckResult | null> {
+  private async one(found: ProbeLookup): Promise<CheckResult | null> {
     const { item } = found
     const draft = found.ok ? await this.measure(item, found.probe) : null
     if (found.ok && draft === null) return null
     this.running.delete(item.id)
     this.count(item.group, [1, 0])
     this.tell()
-    return draft === null ? unmet(found as Exclude<Measurable, { ok: true }>) : lineOf(item, draft)
+    return draft === null ? unmet(found as Exclude<ProbeLookup, { ok: true }>) : lineOf(item, draft)
   }
 
   /** Null where the run was ended meanwhile: then nothing is recorded. */
@@ -213,14 +213,14 @@ class ProbeRun implements Progress {
 const whenEnded = (signal: AbortSignal): Promise<null> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }))
 
-const left = ({ item }: Measurable): CheckResult => ({
+const left = ({ item }: ProbeLookup): CheckResult => ({
   ...passResult(item.id, item.title),
   state: 'pending',
   next: `ff probe run ${item.id}`,
 })
 
 /** An item that no probe measures: what it needs. */
-const unmet = ({ item, code, needs }: Exclude<Measurable, { ok: true }>): CheckResult => ({
+const unmet = ({ item, code, needs }: Exclude<ProbeLookup, { ok: true }>): CheckResult => ({
   ...passResult(item.id, item.title),
   state: 'inconclusive',
   findings: [{ code, pointer: null, detail: `needs ${needs}` }],

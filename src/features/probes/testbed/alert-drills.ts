@@ -1,12 +1,12 @@
-import type { AdminTrouble } from './controllable-admin.ts'
-import { type ServiceStage, STAGE_IN_FLIGHT } from './test-service.ts'
-import type { StoreTrouble } from './faulty-store.ts'
+import type { AdminFaultKind } from './controllable-admin.ts'
+import { type TestService, TEST_IN_FLIGHT_LIMIT } from './test-service.ts'
+import type { StoreFaultKind } from './faulty-store.ts'
 
-type Traffic = (stage: ServiceStage) => Promise<unknown>
+type Traffic = (stage: TestService) => Promise<unknown>
 /** How the fault that a rule is about comes about in a real service. */
-export interface Drill {
+export interface AlertDrill {
   /** @returns what takes the fault away again */
-  readonly inject: (stage: ServiceStage) => Promise<() => Promise<void>>
+  readonly inject: (stage: TestService) => Promise<() => Promise<void>>
   /** What is asked between two scrapes. */
   readonly usual: Traffic
   /** And while the fault is there. */
@@ -23,14 +23,14 @@ const many: Traffic = async (stage) => {
 }
 const nothing: Traffic = () => Promise.resolve()
 
-const drill = (inject: Drill['inject'], traffic: Partial<Drill> = {}): Drill => ({
+const drill = (inject: AlertDrill['inject'], traffic: Partial<AlertDrill> = {}): AlertDrill => ({
   inject,
   usual,
   meanwhile: usual,
   ...traffic,
 })
 const store =
-  (trouble: StoreTrouble): Drill['inject'] =>
+  (trouble: StoreFaultKind): AlertDrill['inject'] =>
   async ({ fault }) => {
     fault.store = trouble
     return async () => {
@@ -38,7 +38,7 @@ const store =
     }
   }
 const admin =
-  (trouble: AdminTrouble): Drill['inject'] =>
+  (trouble: AdminFaultKind): AlertDrill['inject'] =>
   async ({ fault }) => {
     fault.admin = trouble
     return async () => {
@@ -47,14 +47,14 @@ const admin =
   }
 /** The key server has been away for so many seconds. */
 const keysAway =
-  (seconds: number): Drill['inject'] =>
+  (seconds: number): AlertDrill['inject'] =>
   async (stage) => {
     await stage.keyServer('refused')
     await stage.pass(seconds)
     return () => stage.keyServer('up')
   }
 const held =
-  (count: number): Drill['inject'] =>
+  (count: number): AlertDrill['inject'] =>
   async (stage) =>
     stage.hold(count)
 
@@ -62,7 +62,7 @@ const held =
 const [LOST_S, STALE_S, COOLDOWN_S] = [3_700, 660, 31]
 
 /** A drill for each rule of the contract. To add one: its line. */
-export const DRILLS: Readonly<Record<string, Drill>> = {
+export const ALERT_DRILLS: Readonly<Record<string, AlertDrill>> = {
   error_rate: drill(store('down')),
   latency_p99: drill(store('slow'), { usual: many, meanwhile: many }),
   store_down: drill(store('down')),
@@ -77,8 +77,10 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
   decode_only_in_use: drill(keysAway(COOLDOWN_S), {
     meanwhile: (stage) => stage.evaluateUnverified(),
   }),
-  in_flight_high: drill(held(STAGE_IN_FLIGHT - 2), { meanwhile: nothing }),
-  requests_turned_away: drill(held(STAGE_IN_FLIGHT), { meanwhile: (stage) => stage.evaluate() }),
+  in_flight_high: drill(held(TEST_IN_FLIGHT_LIMIT - 2), { meanwhile: nothing }),
+  requests_turned_away: drill(held(TEST_IN_FLIGHT_LIMIT), {
+    meanwhile: (stage) => stage.evaluate(),
+  }),
   service_absent: drill(
     async (stage) => {
       await stage.stop()

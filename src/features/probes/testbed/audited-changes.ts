@@ -3,14 +3,14 @@ import type { HttpRequest } from '../../../ports/http.ts'
 import { MADE_FLAG } from './generated-store.ts'
 
 /** What the trail has to hold of a request: one record, none, or whichever where nobody was told what became of it. */
-export type Due = AuditRecord['outcome'] | 'none' | 'either'
+export type ExpectedRecord = AuditRecord['outcome'] | 'none' | 'either'
 /** By whom a change is asked for: with or without the scope, by a token that somebody forged, by nobody. */
-export type Asker = 'writer' | 'reader' | 'forger' | 'nobody'
+export type ChangeAuthor = 'writer' | 'reader' | 'forger' | 'nobody'
 
-export interface Operation extends Omit<HttpRequest, 'path'> {
+export interface AuditedOperation extends Omit<HttpRequest, 'path'> {
   readonly path: string
-  readonly asker: Asker
-  readonly due: Exclude<Due, 'either'>
+  readonly asker: ChangeAuthor
+  readonly due: Exclude<ExpectedRecord, 'either'>
 }
 
 const PUT = { method: 'PUT', asker: 'writer', due: 'applied', body: '{"value":1}' } as const
@@ -22,7 +22,7 @@ export const overridePath = (tenant: string): string =>
   `/v1/flags/override/tenant/${tenant}/${MADE_FLAG}`
 
 /** What one tenant is asked for, one after the other. */
-const turnOf = (tenant: string): readonly Operation[] => {
+const turnOf = (tenant: string): readonly AuditedOperation[] => {
   const path = overridePath(tenant)
   const user = `/v1/flags/override/user/${tenant}/${MADE_FLAG}`
   return [
@@ -40,15 +40,15 @@ const turnOf = (tenant: string): readonly Operation[] => {
 }
 
 /** Turns of so many operations together. */
-export function turns(count: number): readonly (readonly Operation[])[] {
-  const all: (readonly Operation[])[] = []
+export function buildRounds(count: number): readonly (readonly AuditedOperation[])[] {
+  const all: (readonly AuditedOperation[])[] = []
   for (let left = count; left > 0; left -= all.at(-1)?.length ?? left)
     all.push(turnOf(`T${all.length}`).slice(0, left))
   return all
 }
 
 /** Whether an answer is of the kind that is due: what was not answered so says nothing of the trail. */
-export const answersDue = (status: number, due: Operation['due']): boolean =>
+export const isExpectedAnswer = (status: number, due: AuditedOperation['due']): boolean =>
   ({
     applied: status >= 200 && status < 300,
     refused: status >= 400 && status < 500 && status !== 401,
@@ -56,8 +56,8 @@ export const answersDue = (status: number, due: Operation['due']): boolean =>
   })[due]
 
 /** Held to what is due, requests whose record is not there, and those that have one too many. */
-export function held(
-  due: ReadonlyMap<string, Due>,
+export function compareRecords(
+  due: ReadonlyMap<string, ExpectedRecord>,
   records: readonly AuditRecord[],
 ): { readonly missing: readonly string[]; readonly tooMany: readonly string[] } {
   const found = new Map<string, AuditRecord['outcome'][]>()

@@ -1,8 +1,8 @@
 import type { ApprovalService } from '../../../ports/admin.ts'
 
-export type AdminTrouble = 'none' | 'failing' | 'open'
+export type AdminFaultKind = 'none' | 'failing' | 'open'
 export interface AdminFault {
-  admin: AdminTrouble
+  admin: AdminFaultKind
 }
 
 const BECOMES = { none: 'answered', failing: 'failed', open: 'refused' } as const

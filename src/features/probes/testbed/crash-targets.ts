@@ -10,14 +10,14 @@ import { FfError } from '../../../errors.ts'
 import type { HttpClient } from '../../../ports/http.ts'
 import type { ScratchDatabase } from '../../../ports/database.ts'
 import { loadPersistence } from '../../migrate/load-persistence.ts'
-import { AUDITED_LATE, recordedLate } from '../faults/late-audit.ts'
+import { LATE_AUDIT_SQL, withLateRecords } from '../faults/late-audit.ts'
 import { withMadeStore } from './generated-store.ts'
-import type { World } from '../framework/probe.ts'
-import { importStore, withMigrated } from './scratch-database.ts'
+import type { ProbeContext } from '../framework/probe.ts'
+import { importStore, withMigratedDatabase } from './scratch-database.ts'
 
 type Store = Extract<TargetSpec, { kind: 'file' | 'postgres' }>
 /** Scratch state that the program serves in a process of its own: one flag, and what is changed. */
-export interface Ground {
+export interface CrashTarget {
   readonly name: 'the file' | 'the database'
   readonly store: Store
   readonly server: string | null
@@ -32,28 +32,28 @@ export interface Ground {
 }
 
 /** Lends both, alike. @param late whether records are written outside the transactions of their changes */
-export const withGrounds = <T>(
-  world: World,
+export const withCrashTargets = <T>(
+  world: ProbeContext,
   late: boolean,
-  use: (grounds: readonly [Ground, Ground]) => Promise<T>,
+  use: (grounds: readonly [CrashTarget, CrashTarget]) => Promise<T>,
 ): Promise<T> =>
   withMadeStore(world, { tenants: [], revision: 1 }, (store) =>
-    withMigrated(world, async (scratch, inputs) => {
+    withMigratedDatabase(world, async (scratch, inputs) => {
       await importStore(world, inputs, { source: store, database: scratch.target })
-      if (late) await scratch.run(AUDITED_LATE)
+      if (late) await scratch.run(LATE_AUDIT_SQL)
       return use([fileGround(store as Store, late), databaseGround(scratch)])
     }),
   )
 
-const fileGround = (store: Store, late: boolean): Ground => ({
+const fileGround = (store: Store, late: boolean): CrashTarget => ({
   name: 'the file',
   store,
   server: null,
   strike: (kill) => kill(),
-  kept: (records) => (late ? recordedLate(records) : records),
+  kept: (records) => (late ? withLateRecords(records) : records),
 })
 
-const databaseGround = (scratch: ScratchDatabase): Ground => ({
+const databaseGround = (scratch: ScratchDatabase): CrashTarget => ({
   name: 'the database',
   store: scratch.target as Store,
   server: scratch.server,
@@ -80,7 +80,7 @@ async function killBehindTheRow(
 }
 
 /** A service that runs, and what ends it. */
-export interface Running {
+export interface RunningService {
   readonly client: HttpClient
   readonly kill: () => Promise<void>
 }
@@ -95,10 +95,13 @@ const AS_SERVICE = 'options=-c%20role%3Dff_app'
  * @param keys what it verifies tokens with
  * @throws FfError `command_unanswered` where it does not start
  */
-export const withService = <T>(
-  { adapters, signal }: World,
-  { ground, keys }: { readonly ground: Ground; readonly keys: Readonly<Record<string, string>> },
-  use: (running: Running) => Promise<T>,
+export const withRunningService = <T>(
+  { adapters, signal }: ProbeContext,
+  {
+    ground,
+    keys,
+  }: { readonly ground: CrashTarget; readonly keys: Readonly<Record<string, string>> },
+  use: (running: RunningService) => Promise<T>,
 ): Promise<T> =>
   adapters.withScratchFolder(async (cwd) => {
     const digestKey = join(cwd, 'digest.key')
@@ -130,9 +133,9 @@ function settingsOf(store: Store): Readonly<Record<string, string>> {
 }
 
 /** All records of changes that count as written. */
-export async function recordsOf(
-  { adapters, root }: World,
-  { store, kept }: Ground,
+export async function readAuditRecords(
+  { adapters, root }: ProbeContext,
+  { store, kept }: CrashTarget,
 ): Promise<readonly AuditRecord[]> {
   const { versions } = await loadPersistence(root)
   return withAll([() => adapters.openTrail(store, versions)], (trail) =>
@@ -145,15 +148,15 @@ export async function recordsOf(
 }
 
 /** Lines of the overrides of these tenants, as they stand and as the last record of each says. */
-export async function linesOf(
-  world: World,
-  ground: Ground,
+export async function readStoredLines(
+  world: ProbeContext,
+  ground: CrashTarget,
   keys: readonly RowKey[],
 ): Promise<{ readonly stand: ReadonlySet<string>; readonly said: ReadonlySet<string> }> {
   const inputs = await loadPersistence(world.root)
   return withAll([() => world.adapters.openRows(ground.store, inputs)], async (rows) => {
     const stand = new Set(await rows.lookup('tenant_override', keys))
-    const records = await recordsOf(world, ground)
+    const records = await readAuditRecords(world, ground)
     const last = new Map(records.map(({ target, after }) => [target, after]))
     const said = keys.flatMap(({ scope_id, flag_key }) => {
       const after = last.get(`tenant/${scope_id}/${flag_key}`)

@@ -1,13 +1,13 @@
-import { TOKEN_TENANT, TOKEN_USER } from '../../../core/parity/scene.ts'
+import { TEST_TENANT, TEST_USER } from '../../../core/parity/scene.ts'
 import type { HttpRequest, Route } from '../../../ports/http.ts'
-import { serviceRoutes } from '../../serve/routes.ts'
-import { Refusal } from '../../serve/reply.ts'
+import { buildServiceRoutes } from '../../serve/routes.ts'
+import { HttpRefusal } from '../../serve/reply.ts'
 
 export type Endpoint = Pick<Route, 'id' | 'method' | 'path'>
 
 /** Every route that a service has, by the table that serves them: a new one is asked as well. */
-export const ENDPOINTS: readonly Endpoint[] = serviceRoutes(() => {
-  throw new Refusal('internal')
+export const ENDPOINTS: readonly Endpoint[] = buildServiceRoutes(() => {
+  throw new HttpRefusal('internal')
 })
 
 /** A flag as somebody writes it. */
@@ -38,8 +38,8 @@ export function endpointRequest({ id, method, path }: Endpoint, flag_key: string
   const params: Readonly<Record<string, string>> = {
     flag: flag_key,
     key: flag_key,
-    tenant: TOKEN_TENANT,
-    user: TOKEN_USER,
+    tenant: TEST_TENANT,
+    user: TEST_USER,
   }
   const filled = path.replaceAll(/:(\w+)/g, (_, name: string) =>
     encodeURIComponent(params[name] ?? name),

@@ -3,10 +3,10 @@ import { FfError } from '../../../errors.ts'
 import type { ServiceStore } from '../../../ports/store.ts'
 
 /** What is the matter with a store. */
-export type StoreTrouble = 'none' | 'down' | 'full' | 'slow' | 'stuck' | 'unaudited'
+export type StoreFaultKind = 'none' | 'down' | 'full' | 'slow' | 'stuck' | 'unaudited'
 /** What its holder sets while the store is at work. */
 export interface StoreFault {
-  store: StoreTrouble
+  store: StoreFaultKind
   /** Resolves when whoever is stuck goes on. */
   released: Promise<void>
 }
@@ -21,7 +21,7 @@ const refusing = (code: 'backing_unavailable' | 'disk_full', what: string) => ()
 const down = refusing('backing_unavailable', 'The store is away.')
 
 const TROUBLES: Readonly<
-  Record<StoreTrouble, (store: ServiceStore, fault: StoreFault) => Overrides>
+  Record<StoreFaultKind, (store: ServiceStore, fault: StoreFault) => Overrides>
 > = {
   none: () => ({}),
   down: () => ({
@@ -49,11 +49,11 @@ const TROUBLES: Readonly<
 }
 
 /** A store with whatever its holder has set against it. */
-export const troubledStore = (store: ServiceStore, fault: StoreFault): ServiceStore =>
-  overlaid(store, () => TROUBLES[fault.store](store, fault))
+export const createFaultyStore = (store: ServiceStore, fault: StoreFault): ServiceStore =>
+  overrideMethods(store, () => TROUBLES[fault.store](store, fault))
 
 /** A store of which some is done otherwise, looked up at each call. */
-export function overlaid(store: ServiceStore, over: () => Overrides): ServiceStore {
+export function overrideMethods(store: ServiceStore, over: () => Overrides): ServiceStore {
   return {
     kind: store.kind,
     read: (query) => over().read?.(query) ?? store.read(query),

@@ -1,31 +1,31 @@
-import { TOKEN_TENANT } from '../../../core/parity/scene.ts'
+import { TEST_TENANT } from '../../../core/parity/scene.ts'
 import { toPublicJwk } from '../../../core/text/jwk.ts'
 import {
   signTestToken,
   publicPem,
   signHmac,
-  signWith,
-  type Sign,
-  tokenOf,
+  createSigner,
+  type SignInput,
+  formatToken,
   type TestKeys,
 } from './test-tokens.ts'
 
 /** A token that nobody issued, and how it came to be. */
-export interface Forged {
+export interface ForgedToken {
   readonly what: string
   readonly token: string
 }
-const nothing: Sign = () => Buffer.of()
-const zeros: Sign = () => Buffer.alloc(64)
+const nothing: SignInput = () => Buffer.of()
+const zeros: SignInput = () => Buffer.alloc(64)
 
 /** Tokens that a verifier has to refuse, whatever else it lets in. @param place where the attacker serves a key */
-export function forgeries(shop: TestKeys, place: string): readonly Forged[] {
+export function buildForgedTokens(shop: TestKeys, place: string): readonly ForgedToken[] {
   const { keys } = shop
   const claims = shop.claims({ scope: 'ff:operator' })
   const kid = keys.rsa['kid']
   const stolen = toPublicJwk(keys.attacker)
-  const byAttacker = signWith(keys.attacker)
-  const rows: readonly (readonly [what: string, header: object, sign: Sign])[] = [
+  const byAttacker = createSigner(keys.attacker)
+  const rows: readonly (readonly [what: string, header: object, sign: SignInput])[] = [
     ...['none', 'None', 'NONE', 'nOnE', ''].map(
       (alg) => [`alg "${alg}", no signature`, { alg, kid }, nothing] as const,
     ),
@@ -48,11 +48,15 @@ export function forgeries(shop: TestKeys, place: string): readonly Forged[] {
     ['HS256 keyed with nothing', { alg: 'HS256', kid: '../../dev/null' }, signHmac('256', '')],
     ...['RS384', 'RS512', 'PS256'].map(
       (alg) =>
-        [`${alg}, off the list, by the right key`, { alg, kid }, signWith(keys.rsa, alg)] as const,
+        [
+          `${alg}, off the list, by the right key`,
+          { alg, kid },
+          createSigner(keys.rsa, alg),
+        ] as const,
     ),
-    ['ES256 named, an RSA key', { alg: 'ES256', kid }, signWith(keys.ec)],
-    ['RS256 named, an EC key', { alg: 'RS256', kid: keys.ec['kid'] }, signWith(keys.rsa)],
-    ['EdDSA named, an RSA key', { alg: 'EdDSA', kid }, signWith(keys.ed)],
+    ['ES256 named, an RSA key', { alg: 'ES256', kid }, createSigner(keys.ec)],
+    ['RS256 named, an EC key', { alg: 'RS256', kid: keys.ec['kid'] }, createSigner(keys.rsa)],
+    ['EdDSA named, an RSA key', { alg: 'EdDSA', kid }, createSigner(keys.ed)],
     ["the attacker's key under a good kid", { alg: 'RS256', kid }, byAttacker],
     ["the attacker's key under its own kid", { alg: 'RS256', kid: stolen['kid'] }, byAttacker],
     ['an embedded jwk', { alg: 'RS256', kid, jwk: stolen }, byAttacker],
@@ -65,21 +69,24 @@ export function forgeries(shop: TestKeys, place: string): readonly Forged[] {
       { alg: 'RS256', kid, x5c: [Buffer.from(publicPem(keys.attacker)).toString('base64')] },
       byAttacker,
     ],
-    ['an unknown crit', { alg: 'RS256', kid, crit: ['exp'], exp: 1 }, signWith(keys.rsa)],
-    ['an empty crit', { alg: 'RS256', kid, crit: [] }, signWith(keys.rsa)],
-    ['b64 false', { alg: 'RS256', kid, crit: ['b64'], b64: false }, signWith(keys.rsa)],
+    ['an unknown crit', { alg: 'RS256', kid, crit: ['exp'], exp: 1 }, createSigner(keys.rsa)],
+    ['an empty crit', { alg: 'RS256', kid, crit: [] }, createSigner(keys.rsa)],
+    ['b64 false', { alg: 'RS256', kid, crit: ['b64'], b64: false }, createSigner(keys.rsa)],
     ['an empty signature', { alg: 'RS256', kid }, nothing],
     ['zeros for a signature', { alg: 'ES256', kid: keys.ec['kid'] }, zeros],
     ['zeros for an Ed25519 signature', { alg: 'EdDSA', kid: keys.ed['kid'] }, zeros],
   ]
-  const made = rows.map(([what, header, sign]) => ({ what, token: tokenOf(header, claims, sign) }))
+  const made = rows.map(([what, header, sign]) => ({
+    what,
+    token: formatToken(header, claims, sign),
+  }))
   return [...made, ...changed(shop)]
 }
 
 /** Good tokens that were changed after they were signed. */
-function changed(shop: TestKeys): readonly Forged[] {
+function changed(shop: TestKeys): readonly ForgedToken[] {
   const [head, payload, signature = ''] = signTestToken(shop.keys.rsa, shop.claims()).split('.')
-  const other = signTestToken(shop.keys.rsa, shop.claims({ tid: `${TOKEN_TENANT}-other` }))
+  const other = signTestToken(shop.keys.rsa, shop.claims({ tid: `${TEST_TENANT}-other` }))
   return [
     {
       what: 'the payload of another token',

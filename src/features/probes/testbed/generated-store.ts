@@ -6,7 +6,7 @@ import { formatRowLine } from '../../../core/row-format/row-line.ts'
 import type { Instant } from '../../../core/rows/instant.ts'
 import { serializeRow } from '../../../core/rows/row-text.ts'
 import type { FlagRow, TenantOverrideRow } from '../../../core/rows/rows.ts'
-import type { World } from '../framework/probe.ts'
+import type { ProbeContext } from '../framework/probe.ts'
 
 /** The one flag of a store that a probe makes. */
 export const MADE_FLAG = 'ff.probe'
@@ -18,7 +18,7 @@ export const madeTenants = (count: number): readonly string[] =>
 
 /** Lends a file store of one flag of numbers and an override of each tenant, all rows at one revision. */
 export const withMadeStore = <T>(
-  { adapters }: Pick<World, 'adapters'>,
+  { adapters }: Pick<ProbeContext, 'adapters'>,
   { tenants, revision }: { readonly tenants: readonly string[]; readonly revision: number },
   use: (store: TargetSpec) => Promise<T>,
 ): Promise<T> =>

@@ -1,26 +1,26 @@
 import { toPublicJwk } from '../../../core/text/jwk.ts'
 import type { KeyServer } from '../../../ports/auth.ts'
-import type { World } from '../framework/probe.ts'
+import type { ProbeContext } from '../framework/probe.ts'
 import { signTestToken, loadTestKeys } from './test-tokens.ts'
-import type { Asker } from './audited-changes.ts'
+import type { ChangeAuthor } from './audited-changes.ts'
 
 /** Who issues the tokens of those who ask. */
 export interface Issuer {
   readonly server: KeyServer
   /** Settings by which a service takes them. */
   readonly keys: Readonly<Record<string, string>>
-  readonly headersOf: (asker: Asker) => Readonly<Record<string, string>>
+  readonly headersOf: (asker: ChangeAuthor) => Readonly<Record<string, string>>
 }
 const HOUR_S = 3_600
 
 /** @throws FfError `artefact_invalid` where there are no test keys */
-export async function openIssuer(world: World): Promise<Issuer> {
+export async function openIssuer(world: ProbeContext): Promise<Issuer> {
   const { keys, settings, claims } = await loadTestKeys(world)
   const exp = Math.floor(world.now().getTime() / 1000) + HOUR_S
   const writes = claims({ exp, scope: 'ff:override:write ff:tenant:any' })
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
   const forged = { ...keys.attacker, kid: keys.rsa['kid'] ?? '' }
-  const headers: Readonly<Record<Asker, Readonly<Record<string, string>>>> = {
+  const headers: Readonly<Record<ChangeAuthor, Readonly<Record<string, string>>>> = {
     writer: bearer(signTestToken(keys.rsa, writes)),
     reader: bearer(signTestToken(keys.rsa, claims({ exp, scope: 'ff:registry:read' }))),
     forger: bearer(signTestToken(forged, writes)),

@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { LoadArrival, LoadPace } from '../../../core/load-stats/load.ts'
 
 /** Sends one request. @param at which of the load @returns whether it was answered as it should be; never rejects */
-export type Send = (at: number) => Promise<boolean>
+export type SendRequest = (at: number) => Promise<boolean>
 
 /**
  * Puts a load to a service whose requests go out when they are due, however long those before them take: an open
  * loop. What comes too late to be sent in its time is sent at once, and its time counts all the same.
  */
-export async function underLoad(
-  send: Send,
+export async function runLoad(
+  send: SendRequest,
   { per_s, requests }: LoadPace,
   signal: AbortSignal,
 ): Promise<readonly LoadArrival[]> {
@@ -30,7 +30,7 @@ interface Due {
   readonly due_ms: number
   readonly passed: () => number
 }
-async function arrival(send: Send, { at, due_ms, passed }: Due): Promise<LoadArrival> {
+async function arrival(send: SendRequest, { at, due_ms, passed }: Due): Promise<LoadArrival> {
   const sent_ms = passed()
   const ok = await send(at)
   return { due_ms, sent_ms, done_ms: passed(), ok }

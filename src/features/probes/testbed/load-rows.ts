@@ -9,10 +9,10 @@ import type {
   ValueType,
 } from '../../../core/rows/rows.ts'
 import type { HttpClient } from '../../../ports/http.ts'
-import { evaluateOver } from '../../parity/service-client.ts'
-import type { Send } from './load-generator.ts'
-import { TOKEN_TIME } from './test-tokens.ts'
-import { SENSITIVE_FLAG, STAGE_ROWS } from './test-rows.ts'
+import { evaluateOverHttp } from '../../parity/service-client.ts'
+import type { SendRequest } from './load-generator.ts'
+import { TEST_NOW } from './test-tokens.ts'
+import { SENSITIVE_FLAG, TEST_ROWS } from './test-rows.ts'
 
 const FLAGS = 20
 const TENANTS = 50
@@ -40,8 +40,8 @@ const flag = (at: number): FlagRow => ({
   description: 'of a load',
   owner: 'ff',
   revision: 1,
-  created_at: TOKEN_TIME,
-  updated_at: TOKEN_TIME,
+  created_at: TEST_NOW,
+  updated_at: TEST_NOW,
 })
 const override = (at: number, value: string) => ({
   flag_key: flagKey(at),
@@ -49,8 +49,8 @@ const override = (at: number, value: string) => ({
   created_by: 'ff',
   updated_by: 'ff',
   revision: 1,
-  created_at: TOKEN_TIME,
-  updated_at: TOKEN_TIME,
+  created_at: TEST_NOW,
+  updated_at: TEST_NOW,
 })
 /** Every second tenant has all flags otherwise, and every second user every other flag. */
 const tenantRow = (tenant: number, at: number): TenantOverrideRow => ({
@@ -64,14 +64,14 @@ const userRow = (user: number, at: number): UserOverrideRow => ({
 
 /** What is asked about under load, beside the rows of the stage. */
 export const LOAD_ROWS: RowsByTable = {
-  flag_registry: [...STAGE_ROWS.flag_registry, ...count(FLAGS, flag)],
+  flag_registry: [...TEST_ROWS.flag_registry, ...count(FLAGS, flag)],
   tenant_override: count(TENANTS / 2, (one) => count(FLAGS, (at) => tenantRow(one, at))).flat(),
   user_override: count(USERS / 2, (one) => count(FLAGS / 2, (at) => userRow(one, at))).flat(),
 }
 
 /** Asks for a decision that needs no Admin: of flags, tenants and users in turn, one flag of them unknown. */
-export const ordinary =
-  (client: HttpClient): Send =>
+export const createOrdinaryLoad =
+  (client: HttpClient): SendRequest =>
   (at) => {
     const tenant_id = `T-load-${at % TENANTS}`
     const user_id = `U-load-${Math.floor(at / TENANTS) % USERS}`
@@ -79,8 +79,8 @@ export const ordinary =
     return decided(client, { token: null, dev_headers }, { flag_key: flagKey(at % (FLAGS + 1)) })
   }
 /** Asks for one that Admin is asked about, by an approval that nobody else names. */
-export const sensitive =
-  (client: HttpClient, token: string): Send =>
+export const createSensitiveLoad =
+  (client: HttpClient, token: string): SendRequest =>
   (at) => {
     const asked = { flag_key: SENSITIVE_FLAG, approval_ref: `APP-${at}-load` }
     return decided(client, { token, dev_headers: null }, asked)
@@ -93,5 +93,5 @@ async function decided(
 ): Promise<boolean> {
   const named = { tenant_id: null, user_id: null, approval_ref: null, ...asked }
   const request = { ...named, request_id: randomUUID() }
-  return (await evaluateOver(client, { credential, request })).status === 'decided'
+  return (await evaluateOverHttp(client, { credential, request })).status === 'decided'
 }

@@ -2,22 +2,22 @@ import { withAll } from '../../../concurrency/open-all.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
 import type { HttpClient } from '../../../ports/http.ts'
 import type { ServiceStore } from '../../../ports/store.ts'
-import type { World } from '../framework/probe.ts'
-import { ServiceStage } from './test-service.ts'
+import type { ProbeContext } from '../framework/probe.ts'
+import { TestService } from './test-service.ts'
 
 /** What a service under load is made of: its store, and whatever of the stage is otherwise. */
-export interface Serving {
+export interface LoadServiceInput {
   readonly store: ServiceStore
   readonly hands?: Partial<Adapters>
 }
 
 /** Lends a stage within the limits of the service, and who asks it over connections that are kept. */
-export const withServing = <T>(
-  world: World,
-  { store, hands = {} }: Serving,
-  use: (client: HttpClient, stage: ServiceStage) => Promise<T>,
+export const withLoadService = <T>(
+  world: ProbeContext,
+  { store, hands = {} }: LoadServiceInput,
+  use: (client: HttpClient, stage: TestService) => Promise<T>,
 ): Promise<T> =>
-  ServiceStage.lend(
+  TestService.lend(
     world,
     (staged) => ({
       ...staged,

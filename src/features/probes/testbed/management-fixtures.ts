@@ -1,18 +1,18 @@
 import type { Approval } from '../../../core/evaluate/approvals.ts'
 import type { CanonicalJson } from '../../../core/json/canonical.ts'
-import { TOKEN_TENANT, TOKEN_USER } from '../../../core/parity/scene.ts'
+import { TEST_TENANT, TEST_USER } from '../../../core/parity/scene.ts'
 import type { Instant } from '../../../core/rows/instant.ts'
 import type { FlagRow, RowsByTable } from '../../../core/rows/rows.ts'
-import { TOKEN_TIME } from './test-tokens.ts'
+import { TEST_NOW } from './test-tokens.ts'
 
 /** Who sends a request of the suite: with these scopes, or with a credential that does not hold. */
-export const SCOPES = {
+export const SUITE_SCOPES = {
   admin: 'ff:registry:read ff:registry:write ff:override:write ff:tenant:any',
   reader: 'ff:registry:read',
   tenant: 'ff:override:write',
   nobody: '',
 } as const
-export type SuiteCaller = keyof typeof SCOPES | 'anonymous' | 'forged' | 'expired'
+export type SuiteCaller = keyof typeof SUITE_SCOPES | 'anonymous' | 'forged' | 'expired'
 
 /** Each with what is wrong with it; the first holds. */
 export const APPROVALS: readonly (readonly [ref: string, change: Partial<Approval>])[] = [
@@ -27,8 +27,8 @@ export const GUARDED = 'ff.api.guarded'
 export const SUITE_APPROVALS: readonly Approval[] = APPROVALS.map(([approval_ref, change]) => ({
   approval_ref,
   flag_key: GUARDED,
-  tenant_id: TOKEN_TENANT,
-  user_id: TOKEN_USER,
+  tenant_id: TEST_TENANT,
+  user_id: TEST_USER,
   not_before: '2026-01-01T00:00:00.000Z' as Instant,
   expires_at: '2026-03-01T00:00:00.000Z' as Instant,
   revoked: false,
@@ -66,8 +66,8 @@ export const SUITE_STATE: RowsByTable = {
     description: '',
     owner: 'suite',
     revision: at + 1,
-    created_at: TOKEN_TIME,
-    updated_at: TOKEN_TIME,
+    created_at: TEST_NOW,
+    updated_at: TEST_NOW,
   })),
   tenant_override: [],
   user_override: [],

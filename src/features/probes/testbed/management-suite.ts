@@ -1,4 +1,4 @@
-import { TOKEN_TENANT, TOKEN_USER } from '../../../core/parity/scene.ts'
+import { TEST_TENANT, TEST_USER } from '../../../core/parity/scene.ts'
 import type { HttpRequest } from '../../../ports/http.ts'
 import { flagBody } from './endpoints.ts'
 import { APPROVALS, GUARDED, type SuiteCaller } from './management-fixtures.ts'
@@ -171,9 +171,9 @@ const LOOSENED: readonly Row[] = [
   guard(200, { required_auth: 'verified', approval_ref: 'APP-1-valid' }),
 ]
 
-const OURS = tenantAt(TOKEN_TENANT, 'ff.api.one')
+const OURS = tenantAt(TEST_TENANT, 'ff.api.one')
 const THEIRS = tenantAt('T-other', 'ff.api.one')
-const USERS = userAt(TOKEN_USER, 'ff.api.one')
+const USERS = userAt(TEST_USER, 'ff.api.one')
 const VALUE = '{"value":"mine"}'
 const OVERRIDES: readonly Row[] = [
   ['tenant', 'GET', OURS, 404],
@@ -196,7 +196,7 @@ const OVERRIDES: readonly Row[] = [
   ['tenant', 'PUT', OURS, 400, body('{"value":"x","expires_at":"2026-02-30T00:00:00.000Z"}')],
   ['tenant', 'PUT', OURS, 400, body('{"value":"x","approval_ref":"APP"}')],
   ['tenant', 'PUT', OURS, 400, body('{"note":"no value"}')],
-  ['tenant', 'PUT', tenantAt(TOKEN_TENANT, 'ff.api.none'), 404, body(VALUE)],
+  ['tenant', 'PUT', tenantAt(TEST_TENANT, 'ff.api.none'), 404, body(VALUE)],
   ['tenant', 'GET', THEIRS, 403],
   ['tenant', 'PUT', THEIRS, 403, body(VALUE)],
   ['admin', 'PUT', THEIRS, 201, body(VALUE)],

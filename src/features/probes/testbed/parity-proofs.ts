@@ -3,23 +3,23 @@ import type { CheckReport, ParityReport } from '../../../core/report/types.ts'
 import { FfError } from '../../../errors.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
 import type { ParityRequest } from '../../parity/parity.ts'
-import { forgettingUsers } from '../faults/unguarded-route.ts'
-import { type Probe, probe, type ProbeSpec, type World } from '../framework/probe.ts'
+import { withoutUserOverrides } from '../faults/unguarded-route.ts'
+import { type Probe, defineProbe, type ProbeSpec, type ProbeContext } from '../framework/probe.ts'
 
 /** A probe of a proof of parity; its control forgets the overrides of users. */
 export const parityProbe = (measure: ProbeSpec<Adapters>['measure']): Probe =>
-  probe<Adapters>({
+  defineProbe<Adapters>({
     version: 1,
     site: 'scratch',
     company: 'together',
     honest: ({ adapters }, use) => use(adapters),
-    faulty: ({ adapters }, use) => use(forgettingUsers(adapters)),
+    faulty: ({ adapters }, use) => use(withoutUserOverrides(adapters)),
     measure,
   })
 
 /** A proof of parity between a file of its own and scratch state in a database. */
 export const proofRequest = (
-  { root, targets, signal, now }: World,
+  { root, targets, signal, now }: ProbeContext,
   adapters: Adapters,
 ): ParityRequest => ({
   root,
@@ -31,7 +31,7 @@ export const proofRequest = (
 })
 
 /** A report that measured something. @throws FfError `proof_inconclusive` where it could not */
-export function measuredBy<R extends ParityReport | CheckReport>(report: R): R {
+export function requireMeasured<R extends ParityReport | CheckReport>(report: R): R {
   if (report.verdict === 'pass' || report.verdict === 'fail') return report
   const [first] = report.findings
   const what = first === undefined ? report.exitName : `${first.code} at ${first.subject}`
@@ -41,12 +41,12 @@ export function measuredBy<R extends ParityReport | CheckReport>(report: R): R {
 }
 
 /** The sides of a parity report, as they may be shown. */
-export const sidesMet = ({ sides }: ParityReport): Readonly<Record<string, Scalar>> => ({
+export const describeSides = ({ sides }: ParityReport): Readonly<Record<string, Scalar>> => ({
   baseline: sides.baseline.target,
   candidate: sides.candidate.target,
   server: `PostgreSQL ${sides.candidate.server ?? 'none'}`,
 })
-export const exampleOf = ({ findings }: ParityReport | CheckReport): string | null => {
+export const formatExample = ({ findings }: ParityReport | CheckReport): string | null => {
   const [first] = findings
   if (first === undefined) return null
   const { code, subject, pointer } = first

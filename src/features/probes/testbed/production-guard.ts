@@ -1,19 +1,24 @@
 import type { TargetSpec } from '../../../core/parity/target.ts'
 import { FfError } from '../../../errors.ts'
 import { loadPersistence } from '../../migrate/load-persistence.ts'
-import type { World } from '../framework/probe.ts'
+import type { ProbeContext } from '../framework/probe.ts'
 
 /** `system_identifier/oid/schema` (page 9). @throws FfError saying why it cannot be asked */
-export const identify = async (spec: TargetSpec, { adapters, root }: World): Promise<string> =>
-  adapters.identifyDatabase(spec, (await loadPersistence(root)).versions)
+export const identifyTarget = async (
+  spec: TargetSpec,
+  { adapters, root }: ProbeContext,
+): Promise<string> => adapters.identifyDatabase(spec, (await loadPersistence(root)).versions)
 
 /** @throws FfError `production_refused` where the plan says that this is the server that is in production */
-export function refuseLive(database: string | null, { plan }: Pick<World, 'plan'>): void {
+export function refuseProduction(
+  database: string | null,
+  { plan }: Pick<ProbeContext, 'plan'>,
+): void {
   if (database === null || plan?.environment !== 'production') return
-  if (clusterOf(database) === clusterOf(plan.database)) throw productionRefused()
+  if (clusterOf(database) === clusterOf(plan.database)) throw makeProductionError()
 }
 
-export const productionRefused = (): FfError =>
+export const makeProductionError = (): FfError =>
   new FfError('production_refused', 'It writes, and the server is that of production.', {
     hint: 'Point it at staging, or at a scratch server: no probe writes to production.',
   })

@@ -4,7 +4,7 @@ import type { RowKey, TableName } from '../../../core/rows/rows.ts'
 import type { WriteRequest } from '../../../core/rows/write-request.ts'
 
 /** Who edits what, as of when. */
-export interface Edit extends Pick<WriteRequest, 'expected'> {
+export interface RowEdit extends Pick<WriteRequest, 'expected'> {
   readonly table: TableName
   readonly key: RowKey
   readonly actor: string
@@ -14,7 +14,7 @@ export interface Edit extends Pick<WriteRequest, 'expected'> {
 }
 
 /** The edit as a store takes it. */
-export function writeOf({ body, actor, ...edit }: Edit): WriteRequest {
+export function toWriteRequest({ body, actor, ...edit }: RowEdit): WriteRequest {
   const text = Object.entries(body).map(([name, json]) => `${JSON.stringify(name)}:${json}`)
   const read = parseLosslessJson(`{${text.join(',')}}`)
   if (!read.ok) throw new Error(`the body of an edit of ${actor} cannot be read: ${read.code}`)

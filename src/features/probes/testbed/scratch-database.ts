@@ -3,18 +3,19 @@ import { FfError } from '../../../errors.ts'
 import type { ScratchDatabase } from '../../../ports/database.ts'
 import { importInto, type ImportRequest } from '../../import-export/import-rows.ts'
 import { migrateUp } from '../../migrate/migrate.ts'
-import { loadPersistence, type Persistence } from '../../migrate/load-persistence.ts'
-import { identify, refuseLive } from './production-guard.ts'
-import type { World } from '../framework/probe.ts'
+import { loadPersistence, type DdlContract } from '../../migrate/load-persistence.ts'
+import { identifyTarget, refuseProduction } from './production-guard.ts'
+import type { ProbeContext } from '../framework/probe.ts'
 
 /** Lends a database of the scratch server, at the head of the migrations. @throws FfError `production_refused` */
-export async function withMigrated<T>(
-  world: World,
-  use: (scratch: ScratchDatabase, inputs: Persistence) => Promise<T>,
+export async function withMigratedDatabase<T>(
+  world: ProbeContext,
+  use: (scratch: ScratchDatabase, inputs: DdlContract) => Promise<T>,
 ): Promise<T> {
   const { targets, adapters, root, signal } = world
   const inputs = await loadPersistence(root)
-  if (targets.scratch.kind === 'postgres') refuseLive(await identify(targets.scratch, world), world)
+  if (targets.scratch.kind === 'postgres')
+    refuseProduction(await identifyTarget(targets.scratch, world), world)
   return adapters.withScratchDatabase(targets.scratch, inputs.versions, async (scratch) => {
     const database = scratch.target
     await migrateUp({ root, database, adapters, signal, to: null, dryRun: false })
@@ -23,7 +24,7 @@ export async function withMigrated<T>(
 }
 
 /** The store that the database takes over from. @throws FfError `target_missing` */
-export function storeOf({ targets }: Pick<World, 'targets'>): TargetSpec {
+export function requireStore({ targets }: Pick<ProbeContext, 'targets'>): TargetSpec {
   if (targets.store !== null) return targets.store
   throw new FfError('target_missing', 'It needs the store that is to be taken over from.', {
     hint: 'Set FF_STORE_DIR, or name one with --store file:DIR.',
@@ -32,8 +33,8 @@ export function storeOf({ targets }: Pick<World, 'targets'>): TargetSpec {
 
 /** Imports a store into a scratch database. @throws FfError `row_refused` where not every row came over */
 export async function importStore(
-  { root, signal, now, adapters }: World,
-  inputs: Persistence,
+  { root, signal, now, adapters }: ProbeContext,
+  inputs: DdlContract,
   way: Pick<ImportRequest, 'source' | 'database'> & Partial<Pick<ImportRequest, 'adapters'>>,
 ): Promise<void> {
   const progress = (): void => undefined

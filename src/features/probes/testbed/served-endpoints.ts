@@ -7,17 +7,17 @@ import type { HttpClient, Route, HttpObserver } from '../../../ports/http.ts'
 import type { ScratchServiceStore } from '../../../ports/store.ts'
 import { loadPersistence } from '../../migrate/load-persistence.ts'
 import { LIMITS } from '../../serve/serve.ts'
-import { Harness, type HarnessBench } from '../../serve/harness.ts'
+import { Harness, type HarnessDependencies } from '../../serve/harness.ts'
 import { NULL_APPROVALS, NULL_OBSERVER } from '../../serve/null-objects.ts'
-import { serviceRoutes } from '../../serve/routes.ts'
-import { SAMPLE, SAMPLE_FLAG } from '../../serve/sample.ts'
-import { credentialHeaders } from '../../parity/service-client.ts'
-import type { World } from '../framework/probe.ts'
-import { TOKEN_TIME } from './test-tokens.ts'
+import { buildServiceRoutes } from '../../serve/routes.ts'
+import { SAMPLE_ROWS, SAMPLE_FLAG } from '../../serve/sample.ts'
+import { toCredentialHeaders } from '../../parity/service-client.ts'
+import type { ProbeContext } from '../framework/probe.ts'
+import { TEST_NOW } from './test-tokens.ts'
 
 /** Lends routes over a socket of this machine, and who asks them. */
-export function withService<T>(
-  { adapters }: Pick<World, 'adapters'>,
+export function withRoutes<T>(
+  { adapters }: Pick<ProbeContext, 'adapters'>,
   routes: readonly Route[],
   use: (client: HttpClient) => Promise<T>,
 ): Promise<T> {
@@ -32,8 +32,8 @@ export function withService<T>(
 const NOBODY: HttpObserver = { replied: () => undefined, failed: () => undefined }
 
 /** Lends a store that can be served, of scratch state. */
-export async function withServedScratch<T>(
-  { adapters, root }: Pick<World, 'adapters' | 'root'>,
+export async function withScratchService<T>(
+  { adapters, root }: Pick<ProbeContext, 'adapters' | 'root'>,
   spec: TargetSpec,
   use: (scratch: ScratchServiceStore) => Promise<T>,
 ): Promise<T> {
@@ -42,19 +42,19 @@ export async function withServedScratch<T>(
 }
 
 /** Brings a token to the endpoint of evaluations. One at a time. @returns the status of the answer */
-export type Knock = (token: string, environment: Environment) => Promise<number>
+export type SendToken = (token: string, environment: Environment) => Promise<number>
 
 /** Lends a served endpoint behind a door. */
 export const withEndpoint = <T>(
-  world: World,
+  world: ProbeContext,
   door: Authenticator,
-  use: (knock: Knock) => Promise<T>,
+  use: (knock: SendToken) => Promise<T>,
 ): Promise<T> =>
-  withServedScratch(world, { kind: 'file', folder: null }, async ({ store }) => {
-    await store.load(SAMPLE)
+  withScratchService(world, { kind: 'file', folder: null }, async ({ store }) => {
+    await store.load(SAMPLE_ROWS)
     let standing: Environment = 'prod'
-    const now = () => TOKEN_TIME
-    const routes = serviceRoutes(() => ({
+    const now = () => TEST_NOW
+    const routes = buildServiceRoutes(() => ({
       store,
       door,
       approvals: NULL_APPROVALS,
@@ -62,13 +62,13 @@ export const withEndpoint = <T>(
       now,
       observer: NULL_OBSERVER,
     }))
-    return withService(world, routes, (client) =>
+    return withRoutes(world, routes, (client) =>
       use(async (token, environment) => {
         standing = environment
         const { status } = await client.send({
           method: 'POST',
           path: '/v1/flags/evaluate',
-          headers: credentialHeaders({ token, dev_headers: null }),
+          headers: toCredentialHeaders({ token, dev_headers: null }),
           body: JSON.stringify({ flag_key: SAMPLE_FLAG }),
         })
         return status
@@ -77,26 +77,27 @@ export const withEndpoint = <T>(
   })
 
 /** A service on a file and one on a database, and who asks them. */
-export interface Two {
+export interface ServicePair {
   readonly file: HttpClient
   readonly db: HttpClient
   /** Version of the database. */
   readonly server: string | null
 }
-export interface TwoBench<R> {
+export interface ServicePairInput<R> {
   readonly settings: AuthSettings
   readonly routes: { readonly file: R; readonly db: R }
 }
 
 /** Lends two harnesses on scratch state. */
-export const withTwoHarnesses = <T>(
-  world: World,
-  { settings, routes }: TwoBench<HarnessBench['routes']>,
-  use: (two: Two) => Promise<T>,
+export const withHarnessPair = <T>(
+  world: ProbeContext,
+  { settings, routes }: ServicePairInput<HarnessDependencies['routes']>,
+  use: (two: ServicePair) => Promise<T>,
 ): Promise<T> => {
-  const openDoor: HarnessBench['openDoor'] = (script) => world.adapters.openDoor(script, settings)
+  const openDoor: HarnessDependencies['openDoor'] = (script) =>
+    world.adapters.openDoor(script, settings)
   const shared = { openDoor, observer: NULL_OBSERVER }
-  return withTwoScratches(world, ({ file, db }) =>
+  return withScratchPair(world, ({ file, db }) =>
     withHarness(world, { ...shared, scratch: file, routes: routes.file }, (left) =>
       withHarness(world, { ...shared, scratch: db, routes: routes.db }, (right) =>
         use({ file: left, db: right, server: db.facts.server }),
@@ -106,22 +107,22 @@ export const withTwoHarnesses = <T>(
 }
 
 /** Lends a folder and scratch state of the database. */
-export const withTwoScratches = <T>(
-  world: World,
+export const withScratchPair = <T>(
+  world: ProbeContext,
   use: (two: {
     readonly file: ScratchServiceStore
     readonly db: ScratchServiceStore
   }) => Promise<T>,
 ): Promise<T> =>
-  withServedScratch(world, { kind: 'file', folder: null }, (file) =>
-    withServedScratch(world, world.targets.scratch, (db) => use({ file, db })),
+  withScratchService(world, { kind: 'file', folder: null }, (file) =>
+    withScratchService(world, world.targets.scratch, (db) => use({ file, db })),
   )
 
 const withHarness = <T>(
-  world: World,
-  bench: HarnessBench,
+  world: ProbeContext,
+  bench: HarnessDependencies,
   use: (client: HttpClient) => Promise<T>,
 ): Promise<T> =>
   withAll([() => Promise.resolve(new Harness(bench))], (harness) =>
-    withService(world, harness.routes(), use),
+    withRoutes(world, harness.routes(), use),
   )

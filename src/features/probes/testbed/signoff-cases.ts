@@ -20,7 +20,7 @@ interface Person {
   readonly key: KeyObject
 }
 /** A sign-off that counts, and others that must not, all of this moment's making. */
-export interface SignoffScene {
+export interface SignoffScenario {
   readonly trust: TrustOutcome
   readonly present: PresentFacts
   readonly now: Instant
@@ -35,11 +35,11 @@ const OTHER: Readonly<Record<SignoffRole, SignoffRole>> = {
 }
 
 /** @param role whose signature is spoiled in each of the negatives; the other one's stays good */
-export function signoffScene(
+export function createSignoffScenario(
   role: SignoffRole,
   nowMs: number,
   tools: SignoffDependencies,
-): SignoffScene {
+): SignoffScenario {
   const at = (hours: number): Instant => instantFromMs(nowMs + hours * HOUR_MS)
   const [signer, other, stranger] = [role, OTHER[role], role].map((one, index) =>
     makePerson(`person-${index}`, one, tools),

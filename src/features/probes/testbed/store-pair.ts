@@ -2,27 +2,27 @@ import { withAll } from '../../../concurrency/open-all.ts'
 import { compareJson } from '../../../core/parity/compare.ts'
 import type { TargetSpec } from '../../../core/parity/target.ts'
 import { FfError } from '../../../errors.ts'
-import { loadPersistence, type Persistence } from '../../migrate/load-persistence.ts'
+import { loadPersistence, type DdlContract } from '../../migrate/load-persistence.ts'
 import { type DiffResult, diffSources, SETTLE_MS } from '../../import-export/diff-sources.ts'
 import type { RowFinding } from '../../import-export/row-report.ts'
-import { databaseOf, type Lend, type World } from '../framework/probe.ts'
-import { importStore, storeOf, withMigrated } from './scratch-database.ts'
+import { requireDatabase, type WithResource, type ProbeContext } from '../framework/probe.ts'
+import { importStore, requireStore, withMigratedDatabase } from './scratch-database.ts'
 
 /** The store that is taken over from, and a database that is to hold the same. */
-export interface BothStores {
+export interface StorePair {
   readonly store: TargetSpec
   readonly database: TargetSpec
 }
 
-export const liveStores: Lend<BothStores> = (world, use) =>
-  use({ store: storeOf(world), database: databaseOf(world) })
+export const withLiveStores: WithResource<StorePair> = (world, use) =>
+  use({ store: requireStore(world), database: requireDatabase(world) })
 
 /** The same store beside a copy of it in a scratch database, in which a fault is planted. */
-export const spoiledCopy =
-  (fault: string): Lend<BothStores> =>
+export const withCorruptedCopy =
+  (fault: string): WithResource<StorePair> =>
   (world, use) =>
-    withMigrated(world, async (scratch, inputs) => {
-      const stores = { store: storeOf(world), database: scratch.target }
+    withMigratedDatabase(world, async (scratch, inputs) => {
+      const stores = { store: requireStore(world), database: scratch.target }
       await importStore(world, inputs, { source: stores.store, database: stores.database })
       await scratch.run(fault)
       return use(stores)
@@ -38,9 +38,9 @@ const MOST_DIFFERENCES = 1_000
  *   changed at each look
  */
 export async function compareStores(
-  { store, database }: BothStores,
-  { adapters, root, signal, progress }: World,
-): Promise<DiffResult & { readonly inputs: Persistence }> {
+  { store, database }: StorePair,
+  { adapters, root, signal, progress }: ProbeContext,
+): Promise<DiffResult & { readonly inputs: DdlContract }> {
   const inputs = await loadPersistence(root)
   return withAll(
     [() => adapters.openRows(store, inputs), () => adapters.openRows(database, inputs)],
@@ -76,9 +76,9 @@ export async function compareStores(
 export interface TableFinding extends RowFinding {
   readonly table: string
 }
-export const findingsOf = ({ tables }: DiffResult): readonly TableFinding[] =>
+export const listTableFindings = ({ tables }: DiffResult): readonly TableFinding[] =>
   tables.flatMap(({ table, findings }) => findings.map((one) => ({ ...one, table })))
 
 /** Keys that stand on either side. */
-export const rowsOf = ({ tables }: DiffResult): number =>
+export const countRows = ({ tables }: DiffResult): number =>
   tables.reduce((all, { rows }) => all + rows, 0)

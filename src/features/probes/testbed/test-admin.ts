@@ -6,8 +6,8 @@ import type { ApprovalQuery, Decision, EvaluationInput } from '../../../core/eva
 import type { CanonicalJson } from '../../../core/json/canonical.ts'
 import { instantFromMs, type Instant } from '../../../core/rows/instant.ts'
 import type { AdminServer, CheckApproval, ApprovalService } from '../../../ports/admin.ts'
-import { decide } from '../../evaluation/answer-question.ts'
-import type { World } from '../framework/probe.ts'
+import { decideWithApproval } from '../../evaluation/answer-question.ts'
+import type { ProbeContext } from '../framework/probe.ts'
 
 const DAY_MS = 86_400_000
 const PRINCIPAL = {
@@ -24,14 +24,14 @@ const MADE_AT = '2026-01-01T00:00:00.000Z' as Instant
 
 /** Refs of approvals that differ in nothing else: whoever asks about two of them shares no call. */
 const refOf = (at: number): string => `APP-${at}-probe`
-export const questionOf = (at: number): ApprovalQuery => ({
+export const buildApprovalQuery = (at: number): ApprovalQuery => ({
   approval_ref: refOf(at),
   flag_key: FLAG_KEY,
   tenant_id: PRINCIPAL.tenant_id,
   user_id: PRINCIPAL.user_id,
 })
 /** One that holds for a month. */
-export const approvalOf = (at: number, { now }: World): Approval => ({
+export const buildApproval = (at: number, { now }: ProbeContext): Approval => ({
   approval_ref: refOf(at),
   flag_key: FLAG_KEY,
   tenant_id: PRINCIPAL.tenant_id,
@@ -53,7 +53,7 @@ export interface TestAdmin {
 
 /** Lends an Admin that holds these; it is gone afterwards, with all that was opened. */
 export function withAdmin<T>(
-  { adapters }: World,
+  { adapters }: ProbeContext,
   { approvals, limits }: { readonly approvals: readonly Approval[]; readonly limits: AdminLimits },
   use: (scene: TestAdmin) => Promise<T>,
 ): Promise<T> {
@@ -70,10 +70,13 @@ export function withAdmin<T>(
 }
 
 /** What a sensitive flag is decided to be, for a request that names one of the approvals. */
-export const decided = (check: CheckApproval, at: number, world: World): Promise<Decision> =>
-  decide(evaluate, check, factsOf(at, world))
+export const decideSensitiveFlag = (
+  check: CheckApproval,
+  at: number,
+  world: ProbeContext,
+): Promise<Decision> => decideWithApproval(evaluate, check, factsOf(at, world))
 
-const factsOf = (at: number, { now }: World): EvaluationInput => ({
+const factsOf = (at: number, { now }: ProbeContext): EvaluationInput => ({
   request: { flag_key: FLAG_KEY, approval_ref: refOf(at), request_id: `probe-${at}` },
   principal: PRINCIPAL,
   rows: { flag: { row: SENSITIVE }, tenant: null, user: null },

@@ -1,6 +1,6 @@
 import type { CanonicalJson } from '../../../core/json/canonical.ts'
 import type { FlagRow, RowsByTable } from '../../../core/rows/rows.ts'
-import { TOKEN_TIME } from './test-tokens.ts'
+import { TEST_NOW } from './test-tokens.ts'
 
 export const PLAIN_FLAG = 'ff.stage.plain'
 /** Nobody decides it without asking Admin. */
@@ -17,10 +17,10 @@ const flag = (flag_key: string, sensitive: boolean): FlagRow => ({
   description: 'of a drill',
   owner: 'ff',
   revision: 1,
-  created_at: TOKEN_TIME,
-  updated_at: TOKEN_TIME,
+  created_at: TEST_NOW,
+  updated_at: TEST_NOW,
 })
-export const STAGE_ROWS: RowsByTable = {
+export const TEST_ROWS: RowsByTable = {
   flag_registry: [flag(PLAIN_FLAG, false), flag(SENSITIVE_FLAG, true)],
   tenant_override: [],
   user_override: [],

@@ -1,5 +1,5 @@
 import { DEFAULT_SETTINGS, type SettingValues } from '../../../core/settings/settings.ts'
-import { TOKEN_TENANT } from '../../../core/parity/scene.ts'
+import { TEST_TENANT } from '../../../core/parity/scene.ts'
 import { type Exposition, parseExposition } from '../../../core/alerts/exposition.ts'
 import { toPublicJwk } from '../../../core/text/jwk.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
@@ -7,14 +7,14 @@ import type { TestAuthenticator } from '../../../ports/auth.ts'
 import type { HttpClient, HttpRequest } from '../../../ports/http.ts'
 import type { ServiceLog } from '../../../ports/telemetry.ts'
 import { type Service, startService } from '../../serve/serve.ts'
-import type { World } from '../framework/probe.ts'
-import { signTestToken, loadTestKeys, TOKEN_TIME, type TestKeys } from './test-tokens.ts'
-import { PLAIN_FLAG, SENSITIVE_FLAG, STAGE_ROWS } from './test-rows.ts'
+import type { ProbeContext } from '../framework/probe.ts'
+import { signTestToken, loadTestKeys, TEST_NOW, type TestKeys } from './test-tokens.ts'
+import { PLAIN_FLAG, SENSITIVE_FLAG, TEST_ROWS } from './test-rows.ts'
 import { type AdminFault, createControllableAdmin } from './controllable-admin.ts'
-import { type StoreFault, troubledStore } from './faulty-store.ts'
+import { type StoreFault, createFaultyStore } from './faulty-store.ts'
 
 /** So few that a drill can have them all under way. */
-export const STAGE_IN_FLIGHT = 20
+export const TEST_IN_FLIGHT_LIMIT = 20
 const SCOPES = 'ff:override:write'
 const SILENT: ServiceLog = { info: () => undefined, warn: () => undefined, error: () => undefined }
 /** Who is let in by an unverified token is let in on a developer's machine alone. */
@@ -33,13 +33,13 @@ const SETTINGS: SettingValues = {
 }
 
 /** How a service is started, or with what of it changed. */
-export type StageHands = (adapters: Adapters) => Adapters
+export type AdaptersDecorator = (adapters: Adapters) => Adapters
 
 /**
  * The real service in this process, on loopback, over a scratch file store: asked over HTTP, with a store, an Admin and a
  * key server that can be made to fail. Only the time of its door is played.
  */
-export class ServiceStage {
+export class TestService {
   readonly fault: StoreFault & AdminFault = {
     store: 'none',
     admin: 'none',
@@ -47,8 +47,8 @@ export class ServiceStage {
   }
   /** How much of that time has passed. */
   passed_s = 0
-  private readonly world: World
-  private readonly hands: StageHands
+  private readonly world: ProbeContext
+  private readonly hands: AdaptersDecorator
   private readonly shop: TestKeys
   private service: Service | null = null
   /** Null while the service is stopped. */
@@ -57,7 +57,7 @@ export class ServiceStage {
   private tokens = 0
   private readonly signed = new Map<string, string>()
 
-  private constructor(world: World, hands: StageHands, shop: TestKeys) {
+  private constructor(world: ProbeContext, hands: AdaptersDecorator, shop: TestKeys) {
     this.world = world
     this.hands = hands
     this.shop = shop
@@ -65,11 +65,11 @@ export class ServiceStage {
 
   /** Lends a stage whose service runs. @throws FfError `artefact_invalid` */
   static async lend<T>(
-    world: World,
-    hands: StageHands,
-    use: (stage: ServiceStage) => Promise<T>,
+    world: ProbeContext,
+    hands: AdaptersDecorator,
+    use: (stage: TestService) => Promise<T>,
   ): Promise<T> {
-    const stage = new ServiceStage(world, hands, await loadTestKeys(world))
+    const stage = new TestService(world, hands, await loadTestKeys(world))
     try {
       await stage.start()
       return await use(stage)
@@ -84,7 +84,7 @@ export class ServiceStage {
       root: this.world.root,
       adapters: this.hands(this.adapters()),
       settings: { ...SETTINGS, FF_JWT_ISSUER: issuer, FF_JWT_AUDIENCE: audience },
-      now: () => new Date(TOKEN_TIME),
+      now: () => new Date(TEST_NOW),
       log: SILENT,
     })
     const { adapters } = this.world
@@ -137,7 +137,7 @@ export class ServiceStage {
     return this.evaluate({ flag_key: SENSITIVE_FLAG, approval_ref: 'APP-1-drill' }, this.token())
   }
   change(): Promise<number> {
-    const path = `/v1/flags/override/tenant/${TOKEN_TENANT}/${PLAIN_FLAG}`
+    const path = `/v1/flags/override/tenant/${TEST_TENANT}/${PLAIN_FLAG}`
     return this.call('PUT', path, { token: this.token(), body: { value: true } })
   }
   /** Brings a token of a key that nobody knows. */
@@ -197,8 +197,8 @@ export class ServiceStage {
     return {
       ...adapters,
       openServed: async (_spec, { tools }) => {
-        const made = await adapters.openSample(STAGE_ROWS, tools)
-        return { ...made, store: troubledStore(made.store, this.fault) }
+        const made = await adapters.openSample(TEST_ROWS, tools)
+        return { ...made, store: createFaultyStore(made.store, this.fault) }
       },
       openDoorOn: async (_keys, settings) => {
         const stage = { behaviour: 'up', keys: [toPublicJwk(keys.rsa)] } as const
@@ -207,12 +207,12 @@ export class ServiceStage {
       },
       openApprovals: () => Promise.resolve(createControllableAdmin(this.fault)),
       openTelemetry: (log, readings) =>
-        adapters.openTelemetry(log, { ...readings, in_flight_limit: STAGE_IN_FLIGHT }),
+        adapters.openTelemetry(log, { ...readings, in_flight_limit: TEST_IN_FLIGHT_LIMIT }),
       openServer: (routes, { at, limits, witness }) =>
         adapters.openServer(routes, {
           at,
           witness,
-          limits: { ...limits, in_flight: STAGE_IN_FLIGHT },
+          limits: { ...limits, in_flight: TEST_IN_FLIGHT_LIMIT },
         }),
     }
   }

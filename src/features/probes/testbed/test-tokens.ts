@@ -9,14 +9,14 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { withAll } from '../../../concurrency/open-all.ts'
 import { type AuthSettings, settingsFromContract } from '../../../core/auth/contract.ts'
-import { SCENE_TIME, TOKEN_TENANT, TOKEN_USER } from '../../../core/parity/scene.ts'
+import { SCENE_TIME, TEST_TENANT, TEST_USER } from '../../../core/parity/scene.ts'
 import { type Instant, instantToMs } from '../../../core/rows/instant.ts'
 import { toPublicJwk } from '../../../core/text/jwk.ts'
 import { FfError } from '../../../errors.ts'
 import { loadAuth } from '../../tokens/jwks-check.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
 import type { TestAuthenticator } from '../../../ports/auth.ts'
-import type { World } from '../framework/probe.ts'
+import type { ProbeContext } from '../framework/probe.ts'
 
 /** How a door is made, with a key server on loopback behind it. */
 export type OpenTestAuthenticator = Adapters['openStagedDoor']
@@ -33,8 +33,8 @@ export function withAuthenticator<T>(
 
 export type TestJwk = Readonly<Record<string, string>>
 /** The moment that tokens of the shop are made for. */
-export const TOKEN_TIME: Instant = SCENE_TIME
-export const TOKEN_SECONDS = instantToMs(TOKEN_TIME) / 1000
+export const TEST_NOW: Instant = SCENE_TIME
+export const TEST_NOW_SECONDS = instantToMs(TEST_NOW) / 1000
 
 /** Test keys, and what a door is set to that takes their tokens. */
 export interface TestKeys {
@@ -54,7 +54,7 @@ const KIDS = {
 } as const
 
 /** @throws FfError `artefact_invalid` where the contract, the fixtures or their keys are not there */
-export async function loadTestKeys({ root }: World): Promise<TestKeys> {
+export async function loadTestKeys({ root }: ProbeContext): Promise<TestKeys> {
   const { notes, fixtures } = await loadAuth(root)
   const settings = settingsFromContract(notes, fixtures)
   const { keys } = JSON.parse(await readFile(join(root, 'vectors/jwt/keys.json'), 'utf8')) as {
@@ -74,9 +74,9 @@ export async function loadTestKeys({ root }: World): Promise<TestKeys> {
     claims: (change = {}) => ({
       iss: issuer,
       aud: audience,
-      sub: TOKEN_USER,
-      tid: TOKEN_TENANT,
-      exp: TOKEN_SECONDS + 3_600,
+      sub: TEST_USER,
+      tid: TEST_TENANT,
+      exp: TEST_NOW_SECONDS + 3_600,
       ...change,
     }),
   }
@@ -88,9 +88,9 @@ export const publicPem = (jwk: TestJwk): string =>
     .toString()
 
 /** What makes the last segment of a token out of the first two. */
-export type Sign = (input: string) => Buffer
+export type SignInput = (input: string) => Buffer
 /** Signs as the algorithm says (RFC 7518, 3.1), whatever a header will say. */
-export function signWith(jwk: TestJwk, alg = jwk['alg'] ?? ''): Sign {
+export function createSigner(jwk: TestJwk, alg = jwk['alg'] ?? ''): SignInput {
   const key = createPrivateKey({ key: jwk, format: 'jwk' })
   const padding = alg.startsWith('PS')
     ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
@@ -100,16 +100,16 @@ export function signWith(jwk: TestJwk, alg = jwk['alg'] ?? ''): Sign {
     signBytes(hash, Buffer.from(input), { key, dsaEncoding: 'ieee-p1363', ...padding })
 }
 export const signHmac =
-  (bits: string, secret: string | Buffer): Sign =>
+  (bits: string, secret: string | Buffer): SignInput =>
   (input) =>
     createHmac(`sha${bits}`, secret).update(input).digest()
 
 const segment = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 /** A compact JWS with these very parts. */
-export function tokenOf(header: object, claims: object, sign: Sign): string {
+export function formatToken(header: object, claims: object, sign: SignInput): string {
   const input = `${segment(header)}.${segment(claims)}`
   return `${input}.${sign(input).toString('base64url')}`
 }
 /** As an issuer would write it. */
 export const signTestToken = (key: TestJwk, claims: object): string =>
-  tokenOf({ alg: key['alg'], kid: key['kid'], typ: 'at+jwt' }, claims, signWith(key))
+  formatToken({ alg: key['alg'], kid: key['kid'], typ: 'at+jwt' }, claims, createSigner(key))

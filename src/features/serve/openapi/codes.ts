@@ -2,7 +2,7 @@ import { AUTH_REFUSALS, type AuthRefusalCode } from '../../../core/auth/types.ts
 import type { ServiceCode } from '../../../core/http-api/problems.ts'
 
 /** Why any request may be refused, whatever it is about. */
-export const ANY: readonly ServiceCode[] = [
+export const ANY_CODES: readonly ServiceCode[] = [
   'request_malformed',
   'request_timeout',
   'headers_too_large',
@@ -15,13 +15,13 @@ export const CREDENTIAL_CODES = (Object.keys(AUTH_REFUSALS) as AuthRefusalCode[]
   (code) => !ABOUT_SOMETHING.includes(code),
 )
 /** Why somebody may be refused what takes a scope. */
-export const SCOPED: readonly ServiceCode[] = [
+export const SCOPED_CODES: readonly ServiceCode[] = [
   ...CREDENTIAL_CODES,
   'token_missing',
   'scope_missing',
 ]
 
-export const READ: readonly ServiceCode[] = [
+export const READ_CODES: readonly ServiceCode[] = [
   'backing_unavailable',
   'target_unreachable',
   'rights_missing',
@@ -29,7 +29,7 @@ export const READ: readonly ServiceCode[] = [
   'lock_timeout',
 ]
 /** Why a body is not even looked at, or is no JSON object that could be kept (RFC 7493). */
-export const BODY: readonly ServiceCode[] = [
+export const BODY_CODES: readonly ServiceCode[] = [
   'body_too_large',
   'media_type_unsupported',
   'utf8_invalid',
@@ -39,7 +39,7 @@ export const BODY: readonly ServiceCode[] = [
   'duplicate_member',
   'type_wrong',
 ]
-export const STRICT: readonly ServiceCode[] = [
+export const STRICT_CODES: readonly ServiceCode[] = [
   'lone_surrogate',
   'nul_character',
   'number_not_canonical',
@@ -48,9 +48,9 @@ export const STRICT: readonly ServiceCode[] = [
   'form_wrong',
 ]
 /** Why a change may be refused, besides its body. */
-export const CHANGE: readonly ServiceCode[] = [
-  ...SCOPED,
-  ...READ,
+export const CHANGE_CODES: readonly ServiceCode[] = [
+  ...SCOPED_CODES,
+  ...READ_CODES,
   'actor_missing',
   'form_wrong',
   'precondition_invalid',
@@ -62,17 +62,17 @@ export const CHANGE: readonly ServiceCode[] = [
   'disk_full',
 ]
 /** Why a row that is put may be refused. */
-export const PUT: readonly ServiceCode[] = [
-  ...CHANGE,
-  ...BODY,
-  ...STRICT,
+export const PUT_CODES: readonly ServiceCode[] = [
+  ...CHANGE_CODES,
+  ...BODY_CODES,
+  ...STRICT_CODES,
   'time_not_canonical',
   'value_type_unsupported',
   'value_type_mismatch',
   'value_too_large',
   'text_too_long',
 ]
-export const APPROVAL: readonly ServiceCode[] = [
+export const APPROVAL_CODES: readonly ServiceCode[] = [
   'approval_missing',
   'approval_unknown',
   'approval_revoked',

@@ -1,8 +1,8 @@
 import type { HttpLimits, Route } from '../../../ports/http.ts'
 import { MAX_ALL, MAX_BULK, MAX_PAGE } from '../dependencies.ts'
-import { type Operation, OPERATIONS } from './operations.ts'
-import { jsonOf, responsesOf } from './responses.ts'
-import { type Json, rehomed } from './schema-refs.ts'
+import { type ApiOperation, OPERATIONS } from './operations.ts'
+import { buildJsonContent, buildResponses } from './responses.ts'
+import { type Json, rewriteRefs } from './schema-refs.ts'
 
 type DescribedRoute = Pick<Route, 'id' | 'method' | 'path'>
 
@@ -11,7 +11,7 @@ type DescribedRoute = Pick<Route, 'id' | 'method' | 'path'>
  *
  * @param schemas by name, all that the operations name and whatever these name
  */
-export function openapiDocument(
+export function buildOpenapiDocument(
   routes: readonly DescribedRoute[],
   schemas: Readonly<Record<string, Json>>,
   limits: HttpLimits,
@@ -45,7 +45,7 @@ export function openapiDocument(
     ),
     components: {
       schemas: Object.fromEntries(
-        Object.entries(schemas).map(([name, schema]) => [name, rehomed(schema)]),
+        Object.entries(schemas).map(([name, schema]) => [name, rewriteRefs(schema)]),
       ),
       securitySchemes: {
         bearer: {
@@ -61,7 +61,7 @@ export function openapiDocument(
 
 const templated = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}')
 
-function operationOf({ id, path }: DescribedRoute, operation: Operation): Json {
+function operationOf({ id, path }: DescribedRoute, operation: ApiOperation): Json {
   const { summary, who, body } = operation
   return {
     operationId: id,
@@ -69,8 +69,10 @@ function operationOf({ id, path }: DescribedRoute, operation: Operation): Json {
     summary,
     security: who === 'open' ? [] : who === 'optional' ? [{}, { bearer: [] }] : [{ bearer: who }],
     parameters: parametersOf(path, operation),
-    ...(body === undefined ? {} : { requestBody: { required: true, content: jsonOf(body) } }),
-    responses: responsesOf(path, operation),
+    ...(body === undefined
+      ? {}
+      : { requestBody: { required: true, content: buildJsonContent(body) } }),
+    responses: buildResponses(path, operation),
   }
 }
 
@@ -81,10 +83,10 @@ const PATH_SCHEMAS: Readonly<Record<string, string>> = {
   user: 'common.schema.json#/$defs/scope_id',
 }
 
-function parametersOf(path: string, { query = {}, headers = {} }: Operation): readonly Json[] {
+function parametersOf(path: string, { query = {}, headers = {} }: ApiOperation): readonly Json[] {
   const named = [...path.matchAll(/:(\w+)/g)].map(([, name = '']): Json => {
     const $ref = PATH_SCHEMAS[name]
-    const schema = $ref === undefined ? { type: 'string' } : rehomed({ $ref })
+    const schema = $ref === undefined ? { type: 'string' } : rewriteRefs({ $ref })
     return { name, in: 'path', required: true, schema }
   })
   return [
@@ -92,7 +94,7 @@ function parametersOf(path: string, { query = {}, headers = {} }: Operation): re
     ...Object.entries(query).map(([name, schema]) => ({
       name,
       in: 'query',
-      schema: rehomed(schema as Json),
+      schema: rewriteRefs(schema as Json),
     })),
     ...Object.entries(headers).map(([name, description]) => ({
       name,

@@ -1,19 +1,19 @@
 import type { ServiceCode } from '../../../core/http-api/problems.ts'
 import { DEFAULT_PAGE, MAX_PAGE } from '../dependencies.ts'
 import {
-  ANY,
-  APPROVAL,
-  BODY,
-  CHANGE,
+  ANY_CODES,
+  APPROVAL_CODES,
+  BODY_CODES,
+  CHANGE_CODES,
   CREDENTIAL_CODES,
-  PUT,
-  READ,
-  SCOPED,
-  STRICT,
+  PUT_CODES,
+  READ_CODES,
+  SCOPED_CODES,
+  STRICT_CODES,
 } from './codes.ts'
 
 /** What a route takes and answers, in the names of the schemas that it is held to. */
-export interface Operation {
+export interface ApiOperation {
   readonly summary: string
   /** Scopes of the token; `optional` goes on as nobody without one, `open` looks at none. */
   readonly who: 'open' | 'optional' | readonly string[]
@@ -22,10 +22,10 @@ export interface Operation {
   readonly headers?: Readonly<Record<string, string>>
   /** A body of one of these schemas. */
   readonly body?: readonly string[]
-  readonly answers: Readonly<Record<number, Answer>>
+  readonly answers: Readonly<Record<number, ApiAnswer>>
   readonly refusals: readonly ServiceCode[]
 }
-export interface Answer {
+export interface ApiAnswer {
   readonly what: string
   /** One of these schemas; none is an answer without a body. */
   readonly schemas: readonly string[]
@@ -36,7 +36,7 @@ export interface Answer {
 }
 
 const REVISION = 'The revision of the row, in quotes.'
-const row = (schema: string, what = 'The row as it stands.'): Answer => ({
+const row = (schema: string, what = 'The row as it stands.'): ApiAnswer => ({
   what,
   schemas: [schema],
   etag: REVISION,
@@ -57,31 +57,39 @@ interface Rows {
   /** Beside the scopes: whose row it is. */
   readonly also: readonly ServiceCode[]
 }
-function get({ a, schema, read, unknown, also }: Rows): Operation {
+function get({ a, schema, read, unknown, also }: Rows): ApiOperation {
   return {
     summary: `Shows ${a}.`,
     who: read,
     answers: { 200: row(schema) },
-    refusals: [...ANY, ...SCOPED, ...READ, ...also, 'form_wrong', 'row_broken', unknown],
+    refusals: [
+      ...ANY_CODES,
+      ...SCOPED_CODES,
+      ...READ_CODES,
+      ...also,
+      'form_wrong',
+      'row_broken',
+      unknown,
+    ],
   }
 }
-function put({ a, schema, body, write, put: more, also }: Rows): Operation {
+function put({ a, schema, body, write, put: more, also }: Rows): ApiOperation {
   return {
     summary: `Makes or changes ${a}.`,
     who: write,
     headers: PRECONDITIONS,
     body: [body],
     answers: { 200: row(schema), 201: row(schema, 'The row, made.') },
-    refusals: [...ANY, ...PUT, ...also, ...more],
+    refusals: [...ANY_CODES, ...PUT_CODES, ...also, ...more],
   }
 }
-function remove({ a, schema, write, unknown, also }: Rows, what: string): Operation {
+function remove({ a, schema, write, unknown, also }: Rows, what: string): ApiOperation {
   return {
     summary: `${what} ${a}.`,
     who: write,
     headers: PRECONDITIONS,
     answers: { 200: row(schema) },
-    refusals: [...ANY, ...CHANGE, ...also, unknown],
+    refusals: [...ANY_CODES, ...CHANGE_CODES, ...also, unknown],
   }
 }
 
@@ -92,7 +100,7 @@ const FLAG: Rows = {
   body: 'flag-put',
   read: ['ff:registry:read'],
   write: ['ff:registry:write'],
-  put: ['type_in_use', ...APPROVAL],
+  put: ['type_in_use', ...APPROVAL_CODES],
   unknown: 'flag_unknown',
   also: [],
 }
@@ -116,16 +124,16 @@ const USER: Rows = {
 }
 
 const EVALUATE: readonly ServiceCode[] = [
-  ...ANY,
+  ...ANY_CODES,
   ...CREDENTIAL_CODES,
-  ...READ,
-  ...BODY,
+  ...READ_CODES,
+  ...BODY_CODES,
   'context_mismatch',
 ]
 const REST: readonly ServiceCode[] = [...EVALUATE, 'member_missing', 'form_wrong', 'row_broken']
 
 /** Every route by its id. To add one: its line here, then `npm run openapi`. */
-export const OPERATIONS: Readonly<Record<string, Operation>> = {
+export const OPERATIONS: Readonly<Record<string, ApiOperation>> = {
   'flags.evaluate': {
     summary: 'Decides one flag, several, or all whose required_auth the caller meets.',
     who: 'optional',
@@ -133,7 +141,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     answers: {
       200: { what: 'Allow or deny alike.', schemas: ['decision', 'decision-list'] },
     },
-    refusals: [...EVALUATE, ...STRICT, 'too_many_flags'],
+    refusals: [...EVALUATE, ...STRICT_CODES, 'too_many_flags'],
   },
   'flags.list': {
     summary: 'Shows flags in the order of their keys.',
@@ -143,7 +151,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       after: { $ref: 'common.schema.json#/$defs/flag_key' },
     },
     answers: { 200: { what: 'A page.', schemas: ['flag-page'] } },
-    refusals: [...ANY, ...SCOPED, ...READ, 'query_invalid', 'row_broken'],
+    refusals: [...ANY_CODES, ...SCOPED_CODES, ...READ_CODES, 'query_invalid', 'row_broken'],
   },
   'flags.get': get(FLAG),
   'flags.put': put(FLAG),
@@ -177,7 +185,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'Whether the process answers.',
     who: 'open',
     answers: { 200: { what: 'It does.', schemas: ['health-live'] } },
-    refusals: ANY,
+    refusals: ANY_CODES,
   },
   'health.ready': {
     summary: 'Whether requests should come here, with the state of each dependency.',
@@ -186,18 +194,18 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       200: { what: 'They should.', schemas: ['health-ready'] },
       503: { what: 'They should not.', schemas: ['health-ready'] },
     },
-    refusals: ANY,
+    refusals: ANY_CODES,
   },
   metrics: {
     summary: 'What the service counts, for Prometheus.',
     who: 'open',
     answers: { 200: { what: "Prometheus' text format.", type: 'text/plain', schemas: [] } },
-    refusals: ANY,
+    refusals: ANY_CODES,
   },
   openapi: {
     summary: 'This document.',
     who: 'open',
     answers: { 200: { what: 'OpenAPI 3.1.', schemas: ['openapi'] } },
-    refusals: ANY,
+    refusals: ANY_CODES,
   },
 }

@@ -1,12 +1,12 @@
 import { toOfrepStatus } from '../../../core/ofrep/failure.ts'
 import { SERVICE_PROBLEMS, type ServiceCode } from '../../../core/http-api/problems.ts'
-import type { Answer, Operation } from './operations.ts'
+import type { ApiAnswer, ApiOperation } from './operations.ts'
 import { type Json, schemaRef } from './schema-refs.ts'
 
 type Response = readonly [status: string, response: Json]
 
 /** Every status of a route: its answers, then its refusals, each with the codes that it may have. */
-export function responsesOf(path: string, { answers, refusals }: Operation): Json {
+export function buildResponses(path: string, { answers, refusals }: ApiOperation): Json {
   const found = new Map<string, Json>()
   const responses: readonly Response[] = [
     ...Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)] as const),
@@ -26,16 +26,16 @@ const both = (answer: Json, refusal: Json): Json => ({
   content: { ...(answer['content'] as Json), ...(refusal['content'] as Json) },
 })
 
-function answerOf({ what, schemas, type, etag }: Answer): Json {
+function answerOf({ what, schemas, type, etag }: ApiAnswer): Json {
   return {
     description: what,
     ...(etag === undefined ? {} : { headers: { ETag: header(etag) } }),
-    ...(schemas.length === 0 ? {} : { content: jsonOf(schemas) }),
+    ...(schemas.length === 0 ? {} : { content: buildJsonContent(schemas) }),
     ...(type === undefined ? {} : { content: { [type]: { schema: { type: 'string' } } } }),
   }
 }
 
-export const jsonOf = (names: readonly string[]): Json => {
+export const buildJsonContent = (names: readonly string[]): Json => {
   const schemas = names.map(schemaRef)
   return { 'application/json': { schema: schemas.length === 1 ? schemas[0] : { oneOf: schemas } } }
 }

@@ -2,14 +2,14 @@ import { join } from 'node:path'
 import { readTextFile } from '../../../artefacts/read-text.ts'
 import type { HttpLimits, Route } from '../../../ports/http.ts'
 import { toArtefactError } from '../../../artefacts/artefact-error.ts'
-import { jsonReply } from '../reply.ts'
-import { openapiDocument } from './document.ts'
+import { toJsonResponse } from '../reply.ts'
+import { buildOpenapiDocument } from './document.ts'
 import { OPERATIONS } from './operations.ts'
-import { type Json, referredTo } from './schema-refs.ts'
+import { type Json, listReferences } from './schema-refs.ts'
 
 /** What every description names, whatever the routes are. */
 const ALWAYS = ['common', 'problem', 'ofrep-failure']
-export const OWN = { id: 'openapi', method: 'GET', path: '/openapi.json' } as const
+export const OPENAPI_ROUTE = { id: 'openapi', method: 'GET', path: '/openapi.json' } as const
 
 /**
  * `GET /openapi.json`: what is served, this route included. The document is made once, at the start.
@@ -17,14 +17,14 @@ export const OWN = { id: 'openapi', method: 'GET', path: '/openapi.json' } as co
  * @param root the package folder
  * @throws FfError `artefact_invalid` where a schema of the package is not there
  */
-export async function openapiRoute(
+export async function createOpenapiRoute(
   root: string,
   routes: readonly Route[],
   limits: HttpLimits,
 ): Promise<Route> {
-  const document = openapiDocument([...routes, OWN], await readSchemas(root), limits)
-  const reply = jsonReply(JSON.stringify(document))
-  return { ...OWN, handle: () => Promise.resolve(reply) }
+  const document = buildOpenapiDocument([...routes, OPENAPI_ROUTE], await readSchemas(root), limits)
+  const reply = toJsonResponse(JSON.stringify(document))
+  return { ...OPENAPI_ROUTE, handle: () => Promise.resolve(reply) }
 }
 
 /** The schemas that operations name, and those that they refer to, in the order of their names. */
@@ -39,7 +39,7 @@ export async function readSchemas(root: string): Promise<Readonly<Record<string,
     if (read.has(name)) continue
     const schema = await readSchema(root, name)
     read.set(name, schema)
-    wanted.push(...referredTo(schema))
+    wanted.push(...listReferences(schema))
   }
   return Object.fromEntries([...read].sort(([a], [b]) => (a < b ? -1 : 1)))
 }

@@ -9,7 +9,7 @@ const COMPONENTS = '#/components/schemas/'
 export const schemaRef = (name: string): Json => ({ $ref: `${COMPONENTS}${name}` })
 
 /** A schema as a component: each reference to another file's leads to the component of that name. */
-export function rehomed(schema: Json): Json {
+export function rewriteRefs(schema: Json): Json {
   const { $schema: _, $id: __, ...kept } = schema
   return moved(kept) as Json
 }
@@ -28,11 +28,11 @@ const placed = (_: string, name: string, within = ''): string =>
   `${COMPONENTS}${name}${within.replace(/^#/, '')}`
 
 /** The names of the schemas that a value refers to, in the files' own spelling. */
-export function referredTo(value: unknown): readonly string[] {
-  if (Array.isArray(value)) return value.flatMap(referredTo)
+export function listReferences(value: unknown): readonly string[] {
+  if (Array.isArray(value)) return value.flatMap(listReferences)
   if (typeof value !== 'object' || value === null) return []
   return Object.entries(value).flatMap(([name, held]) => {
     const file = name === '$ref' ? FILE.exec(String(held))?.[1] : undefined
-    return file === undefined ? referredTo(held) : [file]
+    return file === undefined ? listReferences(held) : [file]
   })
 }
