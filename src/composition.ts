@@ -57,7 +57,7 @@ export const adapters: Adapters = {
     (await import('./adapters/process/run-command.ts')).runCommand(argv, limits),
   startFf: async (args, limits) =>
     (await import('./adapters/process/start-program.ts')).startProgram(
-      [process.execPath, join(packageRoot(), 'dist/bin/ff.js'), ...args],
+      [process.execPath, join(findPackageRoot(), 'dist/bin/ff.js'), ...args],
       limits,
     ),
   codeVersion: async (folder) =>
@@ -94,7 +94,7 @@ export const adapters: Adapters = {
 }
 
 /** The folder of the package, from which `ff` starts itself and reads what comes with it. */
-export function packageRoot(): string {
+export function findPackageRoot(): string {
   let here = dirname(fileURLToPath(import.meta.url))
   while (!existsSync(join(here, 'package.json')) && dirname(here) !== here) here = dirname(here)
   return here

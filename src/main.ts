@@ -1,6 +1,6 @@
-import { adapters, packageRoot } from './composition.ts'
+import { adapters, findPackageRoot } from './composition.ts'
 import type { Context, Io } from './commands/context.ts'
-import { runProgram } from './commands/program.ts'
+import { runCli } from './commands/program.ts'
 import { EXIT_STATUSES } from './core/exit.ts'
 
 /**
@@ -11,7 +11,7 @@ import { EXIT_STATUSES } from './core/exit.ts'
  */
 export async function main(given: Partial<Context> = {}, argv = process.argv): Promise<number> {
   const context: Context = {
-    root: packageRoot(),
+    root: findPackageRoot(),
     cwd: process.cwd(),
     env: process.env,
     now: () => new Date(),
@@ -22,7 +22,7 @@ export async function main(given: Partial<Context> = {}, argv = process.argv): P
     exit: 'internal',
     ...given,
   }
-  await runProgram(argv, context)
+  await runCli(argv, context)
   return EXIT_STATUSES[context.exit][0]
 }
 

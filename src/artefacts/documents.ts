@@ -29,7 +29,7 @@ export const checkDocumentShape: SignoffDependencies['shape'] = (kind, value) =>
 const asCore = <K extends DocumentKind>(value: Made[K]): SignedDocuments[K] => value
 
 /** What a sign-off is checked with: cryptography, and the schemas of the package. */
-export const signoffTools = (crypto: SignoffCrypto): SignoffDependencies => ({
+export const createSignoffDependencies = (crypto: SignoffCrypto): SignoffDependencies => ({
   ...crypto,
   shape: checkDocumentShape,
 })

@@ -1,7 +1,7 @@
 import { validateArtefacts } from '../features/setup/validate-artefacts.ts'
 import type { Invocation } from './context.ts'
 import type { REPORT } from './declarations/options.ts'
-import { runReport } from './run-report.ts'
+import { runReportCommand } from './run-report.ts'
 
-export const validate = (invocation: Invocation<typeof REPORT>): Promise<void> =>
-  runReport(invocation, () => validateArtefacts(invocation.context.root, invocation.words))
+export const runArtefactsValidate = (invocation: Invocation<typeof REPORT>): Promise<void> =>
+  runReportCommand(invocation, () => validateArtefacts(invocation.context.root, invocation.words))

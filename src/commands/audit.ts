@@ -7,7 +7,7 @@ import { verifyAudit } from '../features/audit/verify.ts'
 import { verifyExport } from '../features/audit/verify-export.ts'
 import { loadPersistence } from '../features/migrate/load-persistence.ts'
 import { parseTargetOrThrow } from '../features/parity/resolve-target.ts'
-import { ended } from '../concurrency/ended.ts'
+import { getEnding } from '../concurrency/ended.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import { instantFromMs } from '../core/rows/instant.ts'
 import type { ExitName } from '../core/exit.ts'
@@ -15,14 +15,14 @@ import { FfError } from '../errors.ts'
 import { RECORD_LINES } from '../reports/audit-text.ts'
 import type { Invocation } from './context.ts'
 import type { AUDIT_EXPORT, AUDIT_TAIL, AUDIT_VERIFY, TRAIL } from './declarations/options.ts'
-import { databaseTarget } from './migrate.ts'
-import { progressTo } from './progress.ts'
-import { runReport } from './run-report.ts'
+import { resolveDatabaseTarget } from './migrate.ts'
+import { createProgressLine } from './progress.ts'
+import { runReportCommand } from './run-report.ts'
 import { loadSettings } from './settings.ts'
 
 /** `ff audit verify` */
-export const verify = (invocation: Invocation<typeof AUDIT_VERIFY>): Promise<void> =>
-  runReport(invocation, async (signal) => {
+export const runAuditVerify = (invocation: Invocation<typeof AUDIT_VERIFY>): Promise<void> =>
+  runReportCommand(invocation, async (signal) => {
     const { options } = invocation
     const trust = await trustOf(invocation)
     if (options.export !== null) {
@@ -34,13 +34,13 @@ export const verify = (invocation: Invocation<typeof AUDIT_VERIFY>): Promise<voi
       target: await trailTarget(invocation),
       head: options.head,
       signal,
-      progress: progressTo(invocation, 'records'),
+      progress: createProgressLine(invocation, 'records'),
     })
   })
 
 /** `ff audit export` */
-export const exportTo = (invocation: Invocation<typeof AUDIT_EXPORT>): Promise<void> =>
-  runReport(invocation, async (signal) => {
+export const runAuditExport = (invocation: Invocation<typeof AUDIT_EXPORT>): Promise<void> =>
+  runReportCommand(invocation, async (signal) => {
     const { context, options } = invocation
     const { root, cwd, env, now, adapters } = context
     const { FF_RUNNER_KEY_FILE } = (await loadSettings(env, cwd)).values
@@ -55,12 +55,12 @@ export const exportTo = (invocation: Invocation<typeof AUDIT_EXPORT>): Promise<v
       now,
       adapters,
       signal,
-      progress: progressTo(invocation, 'records'),
+      progress: createProgressLine(invocation, 'records'),
     })
   })
 
 /** `ff audit tail` */
-export async function tail(invocation: Invocation<typeof AUDIT_TAIL>): Promise<void> {
+export async function runAuditTail(invocation: Invocation<typeof AUDIT_TAIL>): Promise<void> {
   const { context, options } = invocation
   const { adapters, io, root, onSignal } = context
   const { lines, follow, format } = options
@@ -81,14 +81,14 @@ export async function tail(invocation: Invocation<typeof AUDIT_TAIL>): Promise<v
 
 /** Somebody who follows is done when asked to end (page 8). */
 const endOf = (signal: AbortSignal): ExitName => {
-  const ending = ended(signal)
+  const ending = getEnding(signal)
   return ending === null || ending === 'terminated' ? 'ok' : ending
 }
 
 /** The store that `--store` names, else the database. */
 async function trailTarget(invocation: Invocation<typeof TRAIL>): Promise<TargetSpec> {
   const { context, options } = invocation
-  if (options.store === null) return databaseTarget(invocation)
+  if (options.store === null) return resolveDatabaseTarget(invocation)
   refuseBoth(options.database, '--store')
   return parseTargetOrThrow(options.store, context.env)
 }

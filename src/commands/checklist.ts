@@ -4,32 +4,36 @@ import { loadChecklist } from '../features/team-folder/load-gate-files.ts'
 import { validateArtefacts } from '../features/setup/validate-artefacts.ts'
 import type { ChecklistItem } from '../core/gate/types.ts'
 import { FfError } from '../errors.ts'
-import { checklistText, itemText } from '../reports/checklist-text.ts'
+import { formatChecklist, formatChecklistItem } from '../reports/checklist-text.ts'
 import type { Invocation } from './context.ts'
 import type { CHECKLIST_DOCUMENT, REPORT } from './declarations/options.ts'
-import { print } from './document.ts'
-import { runReport } from './run-report.ts'
-import { nearest } from './settings.ts'
+import { printDocument } from './document.ts'
+import { runReportCommand } from './run-report.ts'
+import { findNearestWord } from './settings.ts'
 
 /** `ff checklist validate [FILE]` */
-export const validate = (invocation: Invocation<typeof REPORT>): Promise<void> =>
-  runReport(invocation, async () => {
+export const runChecklistValidate = (invocation: Invocation<typeof REPORT>): Promise<void> =>
+  runReportCommand(invocation, async () => {
     const { root, cwd } = invocation.context
     const place = await locateChecklist({ root, cwd, checklist: invocation.words[0] ?? null })
     return validateArtefacts(root, [relative(cwd, place.path)])
   })
 
 /** `ff checklist show` */
-export async function show(invocation: Invocation<typeof CHECKLIST_DOCUMENT>): Promise<void> {
+export async function runChecklistShow(
+  invocation: Invocation<typeof CHECKLIST_DOCUMENT>,
+): Promise<void> {
   const { value } = await checklistOf(invocation)
-  await print(invocation, { json: value, text: checklistText(value) })
+  await printDocument(invocation, { json: value, text: formatChecklist(value) })
 }
 
 /** `ff checklist explain ID` */
-export async function explain(invocation: Invocation<typeof CHECKLIST_DOCUMENT>): Promise<void> {
+export async function runChecklistExplain(
+  invocation: Invocation<typeof CHECKLIST_DOCUMENT>,
+): Promise<void> {
   const { value } = await checklistOf(invocation)
   const item = itemNamed(value.items, invocation.words[0] ?? '')
-  await print(invocation, { json: item, text: itemText(item) })
+  await printDocument(invocation, { json: item, text: formatChecklistItem(item) })
 }
 
 const checklistOf = async ({
@@ -43,6 +47,6 @@ function itemNamed(items: readonly ChecklistItem[], id: string): ChecklistItem {
   if (found !== undefined) return found
   const ids = items.map((one) => one.id)
   throw new FfError('option_invalid', `The checklist has no item "${id}".`, {
-    hint: `Did you mean "${nearest(id.toUpperCase(), ids)}"? \`ff checklist show\` lists them.`,
+    hint: `Did you mean "${findNearestWord(id.toUpperCase(), ids)}"? \`ff checklist show\` lists them.`,
   })
 }

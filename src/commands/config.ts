@@ -1,20 +1,20 @@
-import { settingsText } from '../reports/settings-text.ts'
+import { formatSettingsTable } from '../reports/settings-text.ts'
 import type { Invocation } from './context.ts'
 import type { CONFIG_SHOW } from './declarations/options.ts'
-import { print } from './document.ts'
-import { loadSettings, settingFacts, shownValue } from './settings.ts'
+import { printDocument } from './document.ts'
+import { loadSettings, listSettings, formatSetting } from './settings.ts'
 
 /** `ff config show` */
-export async function show(invocation: Invocation<typeof CONFIG_SHOW>): Promise<void> {
+export async function runConfigShow(invocation: Invocation<typeof CONFIG_SHOW>): Promise<void> {
   const { context, options } = invocation
-  const settings = settingFacts(await loadSettings(context.env, context.cwd))
+  const settings = listSettings(await loadSettings(context.env, context.cwd))
   const rows = settings.map((one) => {
     const { name, origin, path } = one
     const from = path === undefined ? origin : `${origin} ${path}`
-    return { name, shown: shownValue(one), from: options.origin ? from : null }
+    return { name, shown: formatSetting(one), from: options.origin ? from : null }
   })
-  await print(invocation, {
+  await printDocument(invocation, {
     json: { schemaVersion: 1, settings },
-    text: settingsText(rows),
+    text: formatSettingsTable(rows),
   })
 }

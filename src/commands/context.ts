@@ -33,7 +33,7 @@ export interface Io {
 }
 
 /** One call of a command. */
-export interface Call<Options extends object> {
+export interface CommandCall<Options extends object> {
   readonly context: Context
   /** Arguments that are not options. */
   readonly words: readonly string[]
@@ -42,7 +42,7 @@ export interface Call<Options extends object> {
   readonly color: boolean | null
 }
 /** A call of a command by the list of options that it declares. */
-export type Invocation<Declared extends readonly OptionDeclaration[] = readonly []> = Call<
+export type Invocation<Declared extends readonly OptionDeclaration[] = readonly []> = CommandCall<
   OptionsOf<Declared>
 >
-export type Handler<Options extends object> = (call: Call<Options>) => Promise<void>
+export type CommandHandler<Options extends object> = (call: CommandCall<Options>) => Promise<void>

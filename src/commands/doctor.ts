@@ -1,23 +1,28 @@
 import { doctor as examine } from '../features/setup/doctor.ts'
 import type { Invocation } from './context.ts'
 import type { REPORT } from './declarations/options.ts'
-import { runReport } from './run-report.ts'
-import { defaultBaseline, defaultCandidate, loadSettings, shownSettings } from './settings.ts'
+import { runReportCommand } from './run-report.ts'
+import {
+  getDefaultBaseline,
+  getDefaultCandidate,
+  loadSettings,
+  formatSettings,
+} from './settings.ts'
 
-export const doctor = (invocation: Invocation<typeof REPORT>): Promise<void> =>
-  runReport(invocation, async () => {
+export const runDoctor = (invocation: Invocation<typeof REPORT>): Promise<void> =>
+  runReportCommand(invocation, async () => {
     const { env, cwd, root, adapters, nodeVersion } = invocation.context
     const settings = await loadSettings(env, cwd)
     const { values } = settings
     const targets = [
-      ['baseline', defaultBaseline(values)],
-      ['candidate', defaultCandidate(values)],
+      ['baseline', getDefaultBaseline(values)],
+      ['candidate', getDefaultCandidate(values)],
     ] as const
     return examine({
       root,
       nodeVersion,
       targets,
-      shown: shownSettings(settings),
+      shown: formatSettings(settings),
       settings: values,
       adapters,
     })

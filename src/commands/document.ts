@@ -6,7 +6,7 @@ interface Document {
   readonly text: string
 }
 /** A document that is no report: as JSON it is the artefact, or the part of it, itself. */
-export async function print(
+export async function printDocument(
   { context, options }: Invocation<typeof DOCUMENT>,
   { json, text }: Document,
 ): Promise<void> {

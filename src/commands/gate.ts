@@ -8,27 +8,27 @@ import type { GateRequest } from '../features/item-states/gate-inputs.ts'
 import type { Context, Invocation } from './context.ts'
 import type { GATE, GATE_DECISION } from './declarations/options.ts'
 import { clearOutputs, writeOutput } from './output.ts'
-import { runReport } from './run-report.ts'
+import { runReportCommand } from './run-report.ts'
 import { behaviouralSettings, loadSettings } from './settings.ts'
-import { versionOf } from './version.ts'
+import { readVersion } from './version.ts'
 
 /** `ff gate`: the verdict, of this folder or of a decision that somebody handed over. */
-export const judge = (invocation: Invocation<typeof GATE_DECISION>): Promise<void> =>
-  runReport(invocation, async () => {
+export const runGate = (invocation: Invocation<typeof GATE_DECISION>): Promise<void> =>
+  runReportCommand(invocation, async () => {
     const { offline, decision } = invocation.options
     if (offline !== null) return verdictOffline(invocation, offline)
     return decision === null ? verdictOf(invocation) : decided(invocation, decision)
   })
 
 /** `ff report`: the same verdict, and the same exit, in a form to hand on. */
-export const report = (invocation: Invocation<typeof GATE>): Promise<void> => {
+export const runReport = (invocation: Invocation<typeof GATE>): Promise<void> => {
   const { format } = invocation.options
   const options = { ...invocation.options, format: format ?? 'markdown' }
-  return runReport({ ...invocation, options }, () => verdictOf(invocation))
+  return runReportCommand({ ...invocation, options }, () => verdictOf(invocation))
 }
 
 async function verdictOf({ context, options }: Invocation<typeof GATE>): Promise<GateReport> {
-  return runGateCheck(await gateRequest(context, options), context.adapters)
+  return runGateCheck(await buildGateRequest(context, options), context.adapters)
 }
 
 /** The verdict, and in a file all that it followed from. */
@@ -38,11 +38,11 @@ async function decided(
 ): Promise<GateReport> {
   const { adapters, now, root } = context
   await clearOutputs([{ path }])
-  const judged = await judgeFolder(await gateRequest(context, options), adapters)
+  const judged = await judgeFolder(await buildGateRequest(context, options), adapters)
   const made = reportOf(judged, now)
   await writeOutput(
     path,
-    formatDecisionFile(judged, { report: made, tool_version: versionOf(root) }),
+    formatDecisionFile(judged, { report: made, tool_version: readVersion(root) }),
   )
   return made
 }
@@ -68,7 +68,7 @@ function refuseBeside(options: Invocation<typeof GATE_DECISION>['options']): voi
 }
 
 /** What a gate is asked of a folder, by the settings that hold there. */
-export async function gateRequest(
+export async function buildGateRequest(
   { root, cwd, env, adapters, now }: Pick<Context, 'root' | 'cwd' | 'env' | 'adapters' | 'now'>,
   { checklist = null, evidence = null }: Partial<Invocation<typeof GATE>['options']>,
 ): Promise<GateRequest> {

@@ -1,7 +1,7 @@
 import { EXIT_STATUSES } from '../core/exit.ts'
 
 /** Texts that `ff help TOPIC` prints beside the help of commands. */
-export const TOPICS: Readonly<Record<string, () => string>> = { 'exit-codes': exitCodes }
+export const HELP_TOPICS: Readonly<Record<string, () => string>> = { 'exit-codes': exitCodes }
 
 function exitCodes(): string {
   const rows = Object.entries(EXIT_STATUSES).map(

@@ -8,7 +8,7 @@ const NEXT = [
 ] as const
 
 /** `ff init` */
-export async function init({ context }: Invocation): Promise<void> {
+export async function runInit({ context }: Invocation): Promise<void> {
   const { root, cwd, adapters, io } = context
   const names = await initFolder({ root, cwd }, adapters)
   const lines = [...names.map((name) => `  ${name}`), '', 'Next:', ...NEXT.map((one) => `  ${one}`)]

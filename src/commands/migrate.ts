@@ -10,21 +10,21 @@ import { newMigration } from '../features/migrate/new-migration.ts'
 import { parseTargetOrThrow } from '../features/parity/resolve-target.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import { FfError } from '../errors.ts'
-import type { Call, Invocation } from './context.ts'
+import type { CommandCall, Invocation } from './context.ts'
 import type { DATABASE, STEPS } from './declarations/options.ts'
-import { runReport } from './run-report.ts'
+import { runReportCommand } from './run-report.ts'
 import { loadSettings } from './settings.ts'
 
-export const up = (invocation: Invocation<typeof STEPS>): Promise<void> =>
-  runReport(invocation, async (signal) => migrateUp(await toSteps(invocation, signal)))
-export const down = (invocation: Invocation<typeof STEPS>): Promise<void> =>
-  runReport(invocation, async (signal) => migrateDown(await toSteps(invocation, signal)))
-export const status = (invocation: Invocation<typeof DATABASE>): Promise<void> =>
-  runReport(invocation, async (signal) => migrateStatus(await toRequest(invocation, signal)))
-export const verify = (invocation: Invocation<typeof DATABASE>): Promise<void> =>
-  runReport(invocation, async (signal) => migrateVerify(await toRequest(invocation, signal)))
+export const runMigrateUp = (invocation: Invocation<typeof STEPS>): Promise<void> =>
+  runReportCommand(invocation, async (signal) => migrateUp(await toSteps(invocation, signal)))
+export const runMigrateDown = (invocation: Invocation<typeof STEPS>): Promise<void> =>
+  runReportCommand(invocation, async (signal) => migrateDown(await toSteps(invocation, signal)))
+export const runMigrateStatus = (invocation: Invocation<typeof DATABASE>): Promise<void> =>
+  runReportCommand(invocation, async (signal) => migrateStatus(await toRequest(invocation, signal)))
+export const runMigrateVerify = (invocation: Invocation<typeof DATABASE>): Promise<void> =>
+  runReportCommand(invocation, async (signal) => migrateVerify(await toRequest(invocation, signal)))
 
-export async function begin({ context, words }: Invocation): Promise<void> {
+export async function runMigrateNew({ context, words }: Invocation): Promise<void> {
   await context.io.stdout(`${await newMigration(context.root, words[0] ?? '')}\n`)
   context.exit = 'ok'
 }
@@ -42,14 +42,14 @@ async function toRequest(
   signal: AbortSignal,
 ): Promise<MigrateRequest> {
   const { root, adapters } = invocation.context
-  return { root, database: await databaseTarget(invocation), signal, adapters }
+  return { root, database: await resolveDatabaseTarget(invocation), signal, adapters }
 }
 
 /** What `--database` names, or FF_DATABASE_URL. @throws FfError `target_invalid` where neither is given */
-export async function databaseTarget({
+export async function resolveDatabaseTarget({
   context,
   options,
-}: Call<{ readonly database: string | null }>): Promise<TargetSpec> {
+}: CommandCall<{ readonly database: string | null }>): Promise<TargetSpec> {
   const { env, cwd } = context
   const { values } = await loadSettings(env, cwd)
   if (options.database !== null) return parseTargetOrThrow(options.database, env)

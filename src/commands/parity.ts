@@ -2,24 +2,26 @@ import { parityExhaustive, type ParityRequest, parityRun } from '../features/par
 import { parseTargetOrThrow } from '../features/parity/resolve-target.ts'
 import type { Invocation } from './context.ts'
 import type { PARITY_EXHAUSTIVE, PARITY_RUN, SIDES } from './declarations/options.ts'
-import { runReport } from './run-report.ts'
-import { defaultBaseline, defaultCandidate, loadSettings } from './settings.ts'
+import { runReportCommand } from './run-report.ts'
+import { getDefaultBaseline, getDefaultCandidate, loadSettings } from './settings.ts'
 
-export const run = (invocation: Invocation<typeof PARITY_RUN>): Promise<void> =>
-  runReport(invocation, async (signal) => {
+export const runParityRun = (invocation: Invocation<typeof PARITY_RUN>): Promise<void> =>
+  runReportCommand(invocation, async (signal) => {
     const { vectors: more, vector: only } = invocation.options
-    return parityRun({ ...(await toRequest(invocation, signal)), more, only })
+    return parityRun({ ...(await toParityRequest(invocation, signal)), more, only })
   })
 
-export const exhaustive = (invocation: Invocation<typeof PARITY_EXHAUSTIVE>): Promise<void> =>
-  runReport(invocation, async (signal) =>
+export const runParityExhaustive = (
+  invocation: Invocation<typeof PARITY_EXHAUSTIVE>,
+): Promise<void> =>
+  runReportCommand(invocation, async (signal) =>
     parityExhaustive({
-      ...(await toRequest(invocation, signal)),
+      ...(await toParityRequest(invocation, signal)),
       only: invocation.options.cell,
     }),
   )
 
-export async function toRequest(
+export async function toParityRequest(
   { context, options }: Invocation<typeof SIDES>,
   signal: AbortSignal,
 ): Promise<ParityRequest> {
@@ -28,8 +30,9 @@ export async function toRequest(
   const { baseline, candidate } = options
   return {
     root,
-    baseline: baseline === null ? defaultBaseline(values) : parseTargetOrThrow(baseline, env),
-    candidate: candidate === null ? defaultCandidate(values) : parseTargetOrThrow(candidate, env),
+    baseline: baseline === null ? getDefaultBaseline(values) : parseTargetOrThrow(baseline, env),
+    candidate:
+      candidate === null ? getDefaultCandidate(values) : parseTargetOrThrow(candidate, env),
     signal,
     now,
     adapters,

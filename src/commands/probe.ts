@@ -10,32 +10,34 @@ import { parseTargetOrThrow } from '../features/parity/resolve-target.ts'
 import { isLoopback, type TargetSpec } from '../core/parity/target.ts'
 import type { SettingValues } from '../core/settings/settings.ts'
 import { FfError } from '../errors.ts'
-import { probeListText } from '../reports/probe-list-text.ts'
+import { formatProbeList } from '../reports/probe-list-text.ts'
 import type { Invocation } from './context.ts'
 import type { CHECKLIST_DOCUMENT, PROBE, PROBE_RUN } from './declarations/options.ts'
-import { print } from './document.ts'
-import { groupsTo } from './progress.ts'
-import { runReport } from './run-report.ts'
-import { behaviouralSettings, defaultBaseline, loadSettings } from './settings.ts'
-import { versionOf } from './version.ts'
+import { printDocument } from './document.ts'
+import { createGroupProgress } from './progress.ts'
+import { runReportCommand } from './run-report.ts'
+import { behaviouralSettings, getDefaultBaseline, loadSettings } from './settings.ts'
+import { readVersion } from './version.ts'
 
 /** `ff probe list` */
-export async function list(invocation: Invocation<typeof CHECKLIST_DOCUMENT>): Promise<void> {
+export async function runProbeList(
+  invocation: Invocation<typeof CHECKLIST_DOCUMENT>,
+): Promise<void> {
   const { root, cwd } = invocation.context
   const rows = await probeList({ root, cwd, checklist: invocation.options.checklist })
-  await print(invocation, { json: rows, text: probeListText(rows) })
+  await printDocument(invocation, { json: rows, text: formatProbeList(rows) })
 }
 
-export const run = (invocation: Invocation<typeof PROBE_RUN>): Promise<void> =>
-  runReport(invocation, async (signal) =>
+export const runProbeRun = (invocation: Invocation<typeof PROBE_RUN>): Promise<void> =>
+  runReportCommand(invocation, async (signal) =>
     probeRun({
       ...(await toRequest(invocation, signal)),
       repeat: invocation.options.repeat,
     }),
   )
 
-export const selftest = (invocation: Invocation<typeof PROBE>): Promise<void> =>
-  runReport(invocation, async (signal) => probeSelftest(await toRequest(invocation, signal)))
+export const runProbeSelftest = (invocation: Invocation<typeof PROBE>): Promise<void> =>
+  runReportCommand(invocation, async (signal) => probeSelftest(await toRequest(invocation, signal)))
 
 async function toRequest(
   invocation: Invocation<typeof PROBE>,
@@ -57,7 +59,7 @@ async function toRequest(
     code,
     schema_head,
     settings: behaviouralSettings(settings),
-    tool_version: versionOf(root),
+    tool_version: readVersion(root),
     repeat: 1,
     ids: words,
     targets: targetsOf(invocation, settings.values),
@@ -70,7 +72,7 @@ async function toRequest(
           `Made a key for this runner in ${path}. Evidence counts once the trust file names ${kid}.\n`,
         )
     },
-    progress: groupsTo(invocation),
+    progress: createGroupProgress(invocation),
   }
 }
 
@@ -81,7 +83,7 @@ function targetsOf(
   const { env } = context
   const { database, store, scratch } = options
   const { FF_STORE_DIR } = settings
-  const folder = FF_STORE_DIR === null ? null : defaultBaseline(settings)
+  const folder = FF_STORE_DIR === null ? null : getDefaultBaseline(settings)
   return {
     scratch: scratchOf(parseTargetOrThrow(scratch ?? 'embedded', env)),
     database: database === null ? settings.FF_DATABASE_URL : parseTargetOrThrow(database, env),

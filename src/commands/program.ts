@@ -2,11 +2,11 @@ import { Command, CommanderError } from 'commander'
 import type { Context } from './context.ts'
 import type { OptionDeclaration } from './declarations/option.ts'
 import { COMMANDS } from './declarations/index.ts'
-import type { CommandRow } from './declarations/row.ts'
-import { versionOf } from './version.ts'
+import type { CommandDeclaration } from './declarations/row.ts'
+import { readVersion } from './version.ts'
 
 /** Parses the command line, runs one command and leaves what it came to in `context.exit`. */
-export async function runProgram(argv: readonly string[], context: Context): Promise<void> {
+export async function runCli(argv: readonly string[], context: Context): Promise<void> {
   const said: string[] = []
   try {
     await parse(argv, context, said)
@@ -50,7 +50,7 @@ function makeProgram(words: readonly string[], context: Context, said: string[])
   const program = new NamedCommand('ff')
   program
     .description('Go or no-go for moving feature flags from a file to PostgreSQL.')
-    .version(versionOf(context.root), '--version')
+    .version(readVersion(context.root), '--version')
     .option('--color', 'colour, whatever the terminal says')
     .option('--no-color', 'no colour')
     .option('--debug', 'show the stack and the cause of an error')
@@ -72,7 +72,7 @@ function makeProgram(words: readonly string[], context: Context, said: string[])
   return addHelp(program, context)
 }
 
-function addCommand(parent: Command, row: CommandRow, context: Context): Command {
+function addCommand(parent: Command, row: CommandDeclaration, context: Context): Command {
   const command = parent.command(
     row.arguments === undefined ? row.name : `${row.name} ${row.arguments}`,
   )
@@ -116,10 +116,10 @@ function addHelp(program: Command, context: Context): Command {
     .helpGroup('Look after:')
     .addHelpText('after', '\nExamples:\n  $ ff help parity run\n  $ ff help exit-codes')
     .action(async (words: readonly string[]) => {
-      const { TOPICS } = await import('./help-topics.ts')
+      const { HELP_TOPICS: TOPICS } = await import('./help-topics.ts')
       const topic = TOPICS[words[0] ?? '']
       if (topic === undefined) {
-        const { nearest } = await import('./settings.ts')
+        const { findNearestWord: nearest } = await import('./settings.ts')
         return findCommand(program, words, (word, known) =>
           nearest(word, [...known, ...Object.keys(TOPICS)]),
         ).outputHelp()

@@ -4,7 +4,7 @@ import type { Context } from './context.ts'
 const LINE_MS = 60_000
 
 /** On a terminal one line that counts, elsewhere a line a minute (page 8). */
-export function progressTo(
+export function createProgressLine(
   { context }: { readonly context: Context },
   what: string,
 ): (done: number, of: number) => void {
@@ -22,7 +22,11 @@ export function progressTo(
 }
 
 /** How many items of each group are done, and how far those are that say so: on a terminal at once, elsewhere once a minute. */
-export function groupsTo({ context }: { readonly context: Context }): (progress: Progress) => void {
+export function createGroupProgress({
+  context,
+}: {
+  readonly context: Context
+}): (progress: Progress) => void {
   const { io, now } = context
   let told = now().getTime()
   let shown = ''

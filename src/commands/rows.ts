@@ -8,24 +8,24 @@ import type { CheckReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
 import type { Invocation } from './context.ts'
 import type { DATABASE, IMPORT, PARITY_DIFF } from './declarations/options.ts'
-import { databaseTarget } from './migrate.ts'
-import { toRequest } from './parity.ts'
-import { progressTo } from './progress.ts'
-import { runReport } from './run-report.ts'
+import { resolveDatabaseTarget } from './migrate.ts'
+import { toParityRequest } from './parity.ts'
+import { createProgressLine } from './progress.ts'
+import { runReportCommand } from './run-report.ts'
 
-export const diff = (invocation: Invocation<typeof PARITY_DIFF>): Promise<void> =>
-  runReport(invocation, async (signal) => {
+export const runParityDiff = (invocation: Invocation<typeof PARITY_DIFF>): Promise<void> =>
+  runReportCommand(invocation, async (signal) => {
     const { maxDiffs, sample } = invocation.options
     return parityDiff({
-      ...(await toRequest(invocation, signal)),
+      ...(await toParityRequest(invocation, signal)),
       maxDiffs,
       sample,
-      progress: progressTo(invocation, 'rows'),
+      progress: createProgressLine(invocation, 'rows'),
     })
   })
 
-export const importFrom = (invocation: Invocation<typeof IMPORT>): Promise<void> =>
-  runReport(invocation, (signal) =>
+export const runImport = (invocation: Invocation<typeof IMPORT>): Promise<void> =>
+  runReportCommand(invocation, (signal) =>
     invocation.options.mapping === null
       ? importStore(invocation, signal)
       : importFile(invocation, invocation.options.mapping, signal),
@@ -63,17 +63,17 @@ async function importFile(
     root,
     file: words[0] ?? '',
     mapping,
-    into: into === null ? await databaseTarget(invocation) : parseTargetOrThrow(into, env),
+    into: into === null ? await resolveDatabaseTarget(invocation) : parseTargetOrThrow(into, env),
     dryRun: options.dryRun,
     signal,
     now,
     adapters,
-    progress: progressTo(invocation, 'rows'),
+    progress: createProgressLine(invocation, 'rows'),
   })
 }
 
-export const exportTo = (invocation: Invocation<typeof DATABASE>): Promise<void> =>
-  runReport(invocation, async (signal) =>
+export const runExport = (invocation: Invocation<typeof DATABASE>): Promise<void> =>
+  runReportCommand(invocation, async (signal) =>
     exportRows({
       ...(await common(invocation, signal)),
       folder: invocation.words[0] ?? '',
@@ -82,8 +82,8 @@ export const exportTo = (invocation: Invocation<typeof DATABASE>): Promise<void>
 
 async function common(invocation: Invocation<typeof DATABASE>, signal: AbortSignal) {
   const { root, now, adapters } = invocation.context
-  const database = await databaseTarget(invocation)
-  return { root, database, signal, now, adapters, progress: progressTo(invocation, 'rows') }
+  const database = await resolveDatabaseTarget(invocation)
+  return { root, database, signal, now, adapters, progress: createProgressLine(invocation, 'rows') }
 }
 
 /** A folder by its path, or any target that holds rows. */

@@ -11,7 +11,7 @@ import { appendOutput, clearOutputs, writeOutputs } from './output.ts'
  * Runs a measurement under the signals and the time limit, writes its report, and sets the exit. Work that
  * wrote its answers itself returns how it ended.
  */
-export async function runReport(
+export async function runReportCommand(
   { context, options, color: chosen }: Invocation<typeof REPORT>,
   work: (signal: AbortSignal) => Promise<Report | ExitName>,
 ): Promise<void> {
@@ -51,7 +51,7 @@ async function underSignals(
   const timer = timeoutMs === null ? undefined : setTimeout(() => abort('timeout'), timeoutMs)
   try {
     const done = await untilEnded(work(controller.signal), controller.signal)
-    if (controller.signal.aborted && !isCancelled(done)) throw endedBy(controller.signal)
+    if (controller.signal.aborted && !isCancelled(done)) throw toEndedError(controller.signal)
     return done
   } finally {
     clearTimeout(timer)
@@ -71,20 +71,20 @@ async function untilEnded(work: Promise<Done>, signal: AbortSignal): Promise<Don
   let grace: NodeJS.Timeout | undefined
   const overdue = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => {
-      grace = setTimeout(() => reject(endedBy(signal)), GRACE_MS)
+      grace = setTimeout(() => reject(toEndedError(signal)), GRACE_MS)
     })
   })
   try {
     return await Promise.race([work, overdue])
   } catch (error) {
     // Whatever failed after the end was asked for, the end is what happened (page 8, the order of exits).
-    throw signal.aborted ? endedBy(signal, error) : error
+    throw signal.aborted ? toEndedError(signal, error) : error
   } finally {
     clearTimeout(grace)
   }
 }
 
-export const endedBy = (signal: AbortSignal, cause?: unknown): FfError =>
+export const toEndedError = (signal: AbortSignal, cause?: unknown): FfError =>
   new FfError(signal.reason as Ending, 'The command was ended before it was done.', {
     hint: 'What it had finished by then stands; run it again for the rest.',
     cause,

@@ -1,13 +1,13 @@
 import { paritySelftest } from '../features/selftest/parity-selftest.ts'
 import type { Invocation } from './context.ts'
 import type { SIDES } from './declarations/options.ts'
-import { toRequest } from './parity.ts'
-import { progressTo } from './progress.ts'
-import { runReport } from './run-report.ts'
+import { toParityRequest } from './parity.ts'
+import { createProgressLine } from './progress.ts'
+import { runReportCommand } from './run-report.ts'
 
-export const selftest = (invocation: Invocation<typeof SIDES>): Promise<void> =>
-  runReport(invocation, async (signal) => {
-    const request = await toRequest(invocation, signal)
-    const progress = progressTo(invocation, 'faults')
+export const runParitySelftest = (invocation: Invocation<typeof SIDES>): Promise<void> =>
+  runReportCommand(invocation, async (signal) => {
+    const request = await toParityRequest(invocation, signal)
+    const progress = createProgressLine(invocation, 'faults')
     return paritySelftest({ ...request, progress })
   })

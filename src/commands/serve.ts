@@ -7,7 +7,7 @@ import type { SERVING } from './declarations/options.ts'
 import { loadSettings } from './settings.ts'
 
 /** `ff serve`: until SIGTERM or Ctrl-C, which let what is under way come to its end. */
-export async function serve({ context, options }: Invocation<typeof SERVING>): Promise<void> {
+export async function runServe({ context, options }: Invocation<typeof SERVING>): Promise<void> {
   const { env, cwd, root, adapters, io, now } = context
   const { values: settings } = await loadSettings(env, cwd)
   const ended = new Promise<ExitName>((resolve) => {

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import leven from 'leven'
-import { targetError } from '../features/parity/resolve-target.ts'
+import { makeTargetError } from '../features/parity/resolve-target.ts'
 import { findJsonProblems } from '../core/json/canonical.ts'
 import { nodeToValue } from '../core/json/plain.ts'
 import { parseLosslessJson } from '../core/json/read.ts'
@@ -13,8 +13,8 @@ import {
   SETTING_NAMES,
   type SettingName,
   type SettingValues,
-  fileKey,
-  settingRow,
+  toFileKey,
+  getSettingRow,
 } from '../core/settings/settings.ts'
 import { type ErrorCode, FfError } from '../errors.ts'
 import { readOrNull } from '../files/read-or-null.ts'
@@ -22,13 +22,13 @@ import { readOrNull } from '../files/read-or-null.ts'
 type Env = Readonly<Record<string, string | undefined>>
 
 /** A setting as it was given, unread, and where it came from. */
-export interface GivenSetting {
+export interface SettingSource {
   readonly value: string | null
   readonly origin: 'environment' | 'file' | 'default'
   /** The path of the file that it came from; absent where it came from none. */
   readonly path?: string
 }
-type GivenSettings = Readonly<Record<SettingName, GivenSetting>>
+type GivenSettings = Readonly<Record<SettingName, SettingSource>>
 
 export interface Settings {
   /** Each is parsed once, when it is first read: a command fails only for a setting that it uses. */
@@ -45,11 +45,11 @@ const CONFIG_FILE = 'ff.config.json'
  */
 export async function loadSettings(env: Env, folder: string): Promise<Settings> {
   const { path, held } = await findConfig(folder)
-  const entries = SETTING_NAMES.map((name): [SettingName, GivenSetting] => {
+  const entries = SETTING_NAMES.map((name): [SettingName, SettingSource] => {
     const fromEnv = env[name]
     if (fromEnv !== undefined && fromEnv !== '')
       return [name, { value: fromEnv, origin: 'environment' }]
-    const fromFile = held[fileKey(name)]
+    const fromFile = held[toFileKey(name)]
     return [
       name,
       fromFile === undefined
@@ -58,11 +58,11 @@ export async function loadSettings(env: Env, folder: string): Promise<Settings> 
     ]
   })
   const given = Object.fromEntries(entries) as GivenSettings
-  return { values: parsedOnRead((name) => given[name].value), given }
+  return { values: createLazySettings((name) => given[name].value), given }
 }
 
 /** @throws FfError where a value is read whose text is none: `setting_invalid`, `secret_in_option`, `target_invalid` */
-export function parsedOnRead(textOf: (name: SettingName) => string | null): SettingValues {
+export function createLazySettings(textOf: (name: SettingName) => string | null): SettingValues {
   const values = { ...DEFAULT_SETTINGS }
   for (const name of SETTING_NAMES) {
     const text = textOf(name)
@@ -81,7 +81,7 @@ export function parsedOnRead(textOf: (name: SettingName) => string | null): Sett
 }
 
 function parseSetting(name: SettingName, text: string): unknown {
-  const parsed = settingRow(name).parse(text)
+  const parsed = getSettingRow(name).parse(text)
   if (parsed.ok) return parsed.value
   throw settingError(parsed.fault, { name, text })
 }
@@ -98,7 +98,7 @@ interface Named {
   readonly text: string
 }
 function settingError(fault: SettingFault | TargetRefusal, named: Named): FfError {
-  if (!isSettingFault(fault)) return targetError(`env:${named.name}`, fault)
+  if (!isSettingFault(fault)) return makeTargetError(`env:${named.name}`, fault)
   const [code, message, hint] = FAULTS[fault](named)
   return new FfError(code, message, { hint })
 }
@@ -178,13 +178,13 @@ async function readIfThere(path: string): Promise<string | null> {
 }
 
 function checkConfig(text: string): Readonly<Record<string, string>> {
-  const keys = FILE_SETTINGS.map(fileKey)
+  const keys = FILE_SETTINGS.map(toFileKey)
   const parsed = parse(text)
   for (const [key, value] of Object.entries(parsed)) {
     if (!keys.includes(key)) {
       throw invalid(
         `${CONFIG_FILE} has no setting "${key}".`,
-        `Did you mean "${nearest(key, keys)}"? Secrets, FF_ENV, FF_ALLOW_DEV_HEADERS and FF_TRUST_SHA256 come from the environment only.`,
+        `Did you mean "${findNearestWord(key, keys)}"? Secrets, FF_ENV, FF_ALLOW_DEV_HEADERS and FF_TRUST_SHA256 come from the environment only.`,
       )
     }
     if (typeof value !== 'string')
@@ -204,25 +204,25 @@ function parse(text: string): object {
 }
 
 /** The word of a list that is typed most like another. */
-export const nearest = (word: string, known: readonly string[]): string =>
+export const findNearestWord = (word: string, known: readonly string[]): string =>
   [...known].sort((a, b) => leven(word, a) - leven(word, b))[0] ?? ''
 
 const invalid = (message: string, hint: string, cause?: unknown): FfError =>
   new FfError('setting_invalid', message, { hint, cause })
 
 /** The baseline of a run that names none; a folder of its own where FF_STORE_DIR is not set. */
-export const defaultBaseline = ({ FF_STORE_DIR }: SettingValues): TargetSpec => ({
+export const getDefaultBaseline = ({ FF_STORE_DIR }: SettingValues): TargetSpec => ({
   kind: 'file',
   folder: FF_STORE_DIR,
 })
 /** The candidate of a run that names none. @throws FfError `target_invalid` */
-export const defaultCandidate = ({ FF_DATABASE_URL }: SettingValues): TargetSpec =>
+export const getDefaultCandidate = ({ FF_DATABASE_URL }: SettingValues): TargetSpec =>
   FF_DATABASE_URL ?? { kind: 'embedded' }
 
 /** What the configuration digest of evidence is taken of (page 9). */
 export const behaviouralSettings = ({ given }: Settings): Readonly<Record<string, string | null>> =>
   Object.fromEntries(
-    SETTING_NAMES.filter((name) => settingRow(name).behavioural === true).map((name) => [
+    SETTING_NAMES.filter((name) => getSettingRow(name).behavioural === true).map((name) => [
       name,
       given[name].value,
     ]),
@@ -232,25 +232,25 @@ export const behaviouralSettings = ({ given }: Settings): Readonly<Record<string
 const withoutUser = (text: string): string => text.replace(/:\/\/[^/]*@/, '://***@')
 
 /** A setting as it may be shown: of a secret only whether it is set, and where. */
-export interface ShownSetting extends GivenSetting {
+export interface ShownSetting extends SettingSource {
   readonly name: SettingName
   /** Its key in the file; null where the file may not hold it. */
   readonly key: string | null
   readonly set: boolean
   readonly what: string
 }
-export const settingFacts = ({ given }: Settings): readonly ShownSetting[] =>
+export const listSettings = ({ given }: Settings): readonly ShownSetting[] =>
   SETTING_NAMES.map((name) => {
     const { value, ...from } = given[name]
-    const { secret = false, what } = settingRow(name)
-    const key = FILE_SETTINGS.includes(name) ? fileKey(name) : null
+    const { secret = false, what } = getSettingRow(name)
+    const key = FILE_SETTINGS.includes(name) ? toFileKey(name) : null
     const shown = value === null || secret ? null : withoutUser(value)
     return { name, key, value: shown, set: value !== null, ...from, what }
   })
 
-export const shownValue = ({ value, set }: ShownSetting): string =>
+export const formatSetting = ({ value, set }: ShownSetting): string =>
   value ?? (set ? 'set' : 'not set')
 
 /** Each setting and where it came from, in a line. */
-export const shownSettings = (settings: Settings): readonly (readonly [string, string])[] =>
-  settingFacts(settings).map((one) => [one.name, `${shownValue(one)} (${one.origin})`])
+export const formatSettings = (settings: Settings): readonly (readonly [string, string])[] =>
+  listSettings(settings).map((one) => [one.name, `${formatSetting(one)} (${one.origin})`])

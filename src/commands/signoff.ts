@@ -23,11 +23,11 @@ import type {
   TRUST_INIT,
   WAIVER_NEW,
 } from './declarations/options.ts'
-import { runReport } from './run-report.ts'
+import { runReportCommand } from './run-report.ts'
 import { loadSettings } from './settings.ts'
 
 /** `ff key new` */
-export const keyNew = ({ context, options }: Invocation<typeof KEY_NEW>): Promise<void> =>
+export const runKeyNew = ({ context, options }: Invocation<typeof KEY_NEW>): Promise<void> =>
   answer(context, async (desk) => {
     const { out: path, person, name } = options
     const made = await newKey(desk, path, { person, name })
@@ -37,12 +37,12 @@ export const keyNew = ({ context, options }: Invocation<typeof KEY_NEW>): Promis
     ]
   })
 /** `ff key show FILE` */
-export const keyShow = ({ context, words }: Invocation): Promise<void> =>
+export const runKeyShow = ({ context, words }: Invocation): Promise<void> =>
   answer(context, async (desk) => [JSON.stringify(await showKey(desk, words[0] ?? ''), null, 2)])
 
 const TRUST_DAYS = 180
 /** `ff trust init` */
-export const trustInit = ({ context, options }: Invocation<typeof TRUST_INIT>): Promise<void> =>
+export const runTrustInit = ({ context, options }: Invocation<typeof TRUST_INIT>): Promise<void> =>
   answer(context, async (desk) => {
     const until = instantFromMs(instantToMs(desk.now) + TRUST_DAYS * 86_400_000)
     const sha256 = await initTrust(desk, {
@@ -59,13 +59,13 @@ export const trustInit = ({ context, options }: Invocation<typeof TRUST_INIT>): 
     ]
   })
 /** `ff trust show` */
-export const trustShow = (invocation: Invocation<typeof REPORT>): Promise<void> =>
-  runReport(invocation, async () => showTrust(await deskOf(invocation.context)))
+export const runTrustShow = (invocation: Invocation<typeof REPORT>): Promise<void> =>
+  runReportCommand(invocation, async () => showTrust(await deskOf(invocation.context)))
 /** `ff trust pin` */
-export const trustPin = ({ context }: Invocation): Promise<void> =>
+export const runTrustPin = ({ context }: Invocation): Promise<void> =>
   answer(context, (desk) => Promise.resolve([formatPin(desk)]))
 /** `ff trust rotate [FILE]` */
-export const trustRotate = ({
+export const runTrustRotate = ({
   context,
   words,
   options,
@@ -81,7 +81,7 @@ export const trustRotate = ({
   })
 
 /** `ff signoff request` */
-export const request = ({ context }: Invocation): Promise<void> =>
+export const runSignoffRequest = ({ context }: Invocation): Promise<void> =>
   answer(context, async (desk) => {
     const { decision, sha256, accepted, of } = await requestSignoff(desk)
     return [
@@ -90,18 +90,24 @@ export const request = ({ context }: Invocation): Promise<void> =>
     ]
   })
 /** `ff signoff sign` */
-export const sign = ({ context, options }: Invocation<typeof SIGNING_KEY>): Promise<void> =>
+export const runSignoffSign = ({
+  context,
+  options,
+}: Invocation<typeof SIGNING_KEY>): Promise<void> =>
   answer(context, async (desk) => [`${await signSignoff(desk, penChoice(options))}.`])
 /** `ff signoff add FILE` */
-export const add = ({ context, words }: Invocation): Promise<void> =>
+export const runSignoffAdd = ({ context, words }: Invocation): Promise<void> =>
   answer(context, async (desk) => [
     `Signatures taken over: ${await addSignatures(desk, words[0] ?? '')}.`,
   ])
 /** `ff signoff verify` */
-export const verify = (invocation: Invocation<typeof REPORT>): Promise<void> =>
-  runReport(invocation, async () => verifySignoff(await deskOf(invocation.context)))
+export const runSignoffVerify = (invocation: Invocation<typeof REPORT>): Promise<void> =>
+  runReportCommand(invocation, async () => verifySignoff(await deskOf(invocation.context)))
 /** `ff signoff revoke` */
-export const revoke = ({ context, options }: Invocation<typeof SIGNOFF_REVOKE>): Promise<void> =>
+export const runSignoffRevoke = ({
+  context,
+  options,
+}: Invocation<typeof SIGNOFF_REVOKE>): Promise<void> =>
   answer(context, async (desk) => {
     const sha256 = await revokeSignoff(desk, options.reason)
     return [
@@ -111,7 +117,7 @@ export const revoke = ({ context, options }: Invocation<typeof SIGNOFF_REVOKE>):
   })
 
 /** `ff waiver new ITEM` */
-export const waiverNew = ({
+export const runWaiverNew = ({
   context,
   words,
   options,
@@ -127,7 +133,7 @@ export const waiverNew = ({
     return [`${id} is written, and approved by nobody yet: ff waiver sign ${id} --key FILE`]
   })
 /** `ff waiver sign ID` */
-export const waiverSign = ({
+export const runWaiverSign = ({
   context,
   words,
   options,
@@ -136,11 +142,11 @@ export const waiverSign = ({
     `${await signWaiver(desk, words[0] ?? '', penChoice(options))}.`,
   ])
 /** `ff waiver lint` */
-export const waiverLint = (invocation: Invocation<typeof REPORT>): Promise<void> =>
-  runReport(invocation, async () => lintWaivers(await deskOf(invocation.context)))
+export const runWaiverLint = (invocation: Invocation<typeof REPORT>): Promise<void> =>
+  runReportCommand(invocation, async () => lintWaivers(await deskOf(invocation.context)))
 /** `ff waiver list` */
-export const waiverList = (invocation: Invocation<typeof REPORT>): Promise<void> =>
-  runReport(invocation, async () => listWaivers(await deskOf(invocation.context)))
+export const runWaiverList = (invocation: Invocation<typeof REPORT>): Promise<void> =>
+  runReportCommand(invocation, async () => listWaivers(await deskOf(invocation.context)))
 
 /** Prints the lines that the work comes to. */
 async function answer(
@@ -165,7 +171,7 @@ async function deskOf(context: Context): Promise<SignoffContext> {
     terminal: await io.terminal(),
     // Loaded only where the gate is asked: a key or a trust file does without.
     readGate: async () => {
-      const [{ readGateState }, { gateRequest }] = await Promise.all([
+      const [{ readGateState }, { buildGateRequest: gateRequest }] = await Promise.all([
         import('../features/signoff/verify-for-gate.ts'),
         import('./gate.ts'),
       ])

@@ -16,7 +16,7 @@ import type { Context, Invocation } from './context.ts'
 import type { TOKEN_MINT, TOKEN_VERIFY } from './declarations/options.ts'
 import { type FileLine, readInputLines } from './input.ts'
 import type { Report } from '../core/report/types.ts'
-import { endedBy, runReport } from './run-report.ts'
+import { toEndedError, runReportCommand } from './run-report.ts'
 import { loadSettings } from './settings.ts'
 
 /** A line may hold a key set of a mebibyte beside its token. */
@@ -29,11 +29,11 @@ interface Bench {
 }
 
 /** `ff token verify`: one token, or one a line as JSON; which, the first line tells. */
-export const verify = (invocation: Invocation<typeof TOKEN_VERIFY>): Promise<void> =>
-  runReport(invocation, (signal) =>
+export const runTokenVerify = (invocation: Invocation<typeof TOKEN_VERIFY>): Promise<void> =>
+  runReportCommand(invocation, (signal) =>
     atBench(invocation, async (bench) => {
       // An end that came while the bench was made is heard by no listener.
-      if (signal.aborted) throw endedBy(signal)
+      if (signal.aborted) throw toEndedError(signal)
       const stdin = invocation.context.io.stdin()
       const end = (): void => void stdin.destroy()
       signal.addEventListener('abort', end)
@@ -41,7 +41,7 @@ export const verify = (invocation: Invocation<typeof TOKEN_VERIFY>): Promise<voi
       try {
         return await judgeAll(invocation, bench, lines)
       } catch (error) {
-        if (signal.aborted) throw endedBy(signal, error)
+        if (signal.aborted) throw toEndedError(signal, error)
         throw error
       } finally {
         end() // Whoever still writes has had the answer.
@@ -124,7 +124,10 @@ async function atBench<T>(
 const nowOf = ({ now }: Context): Instant => instantFromMs(now().getTime())
 
 /** `ff token mint --dev`: prints a token and serves its key until it is ended. */
-export async function mint({ context, options }: Invocation<typeof TOKEN_MINT>): Promise<void> {
+export async function runTokenMint({
+  context,
+  options,
+}: Invocation<typeof TOKEN_MINT>): Promise<void> {
   const { env, cwd, root, adapters, io } = context
   if (!options.dev)
     throw new FfError('option_invalid', 'Tokens are minted for developers alone.', {

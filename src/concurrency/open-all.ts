@@ -4,7 +4,7 @@ export interface Closable {
 }
 
 /** Waits for something that is being opened, and has it closed with the rest. @param close how, where not by its own `close` */
-export interface Keep {
+export interface KeepOpen {
   <C extends Closable>(opening: Promise<C>): Promise<C>
   <R>(opening: Promise<R>, close: (opened: R) => unknown): Promise<R>
 }
@@ -16,7 +16,7 @@ export interface Keep {
  * what `open` threw. What is kept after that, by work that was still under way, is closed as soon as it is open.
  */
 export async function openAll<T>(
-  open: (keep: Keep) => Promise<T>,
+  open: (keep: KeepOpen) => Promise<T>,
 ): Promise<{ readonly value: T; readonly close: () => Promise<void> }> {
   const kept: Promise<Closable>[] = []
   let closed = false
@@ -35,7 +35,7 @@ export async function openAll<T>(
     return closeAll(kept.splice(0).reverse())
   }
   try {
-    return { value: await open(keep as Keep), close }
+    return { value: await open(keep as KeepOpen), close }
   } catch (error) {
     await close().catch(() => undefined) // The first error is the one to report.
     throw error
@@ -43,7 +43,7 @@ export async function openAll<T>(
 }
 
 /** Runs `use` and then closes everything that it kept. Throws the first error of all. */
-export async function closeAfter<T>(use: (keep: Keep) => Promise<T>): Promise<T> {
+export async function closeAfter<T>(use: (keep: KeepOpen) => Promise<T>): Promise<T> {
   const { value, close } = await openAll(use)
   await close()
   return value

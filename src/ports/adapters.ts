@@ -19,13 +19,13 @@ import type {
   DevIssuer,
   KeyServer,
   KeysFetched,
-  KeysFrom,
+  KeySourceSpec,
   OpenAuthenticator,
   TestAuthenticator,
 } from './auth.ts'
 import type { RoleFacts, SchemaFacts, ScratchDatabase } from './database.ts'
 import type { EvidenceTexts, OpenedEvidence } from './evidence.ts'
-import type { SceneSearch } from './fuzz.ts'
+import type { SearchScenes } from './fuzz.ts'
 import type {
   HttpClient,
   HttpLimits,
@@ -100,9 +100,9 @@ export interface Adapters {
   ): Promise<{ readonly byMode: Credentials; close(): Promise<void> }>
   /** A door with a real key server on loopback that goes through the script; null is a service without keys. */
   openDoor(script: KeyServerScript | null, settings: AuthSettings): Promise<OpenAuthenticator>
-  readonly searchScenes: SceneSearch
+  readonly searchScenes: SearchScenes
   /** A door over real keys; to be closed. */
-  openDoorOn(keys: KeysFrom, settings: AuthSettings): Promise<OpenAuthenticator>
+  openDoorOn(keys: KeySourceSpec, settings: AuthSettings): Promise<OpenAuthenticator>
   /** @param algorithms the allow-list that the keys are held to */
   fetchKeys(url: URL, contract: AuthContract, algorithms: readonly string[]): Promise<KeysFetched>
   signoffKeys(): Promise<SignoffKeys>

@@ -8,19 +8,19 @@ import type { Instant } from '../core/rows/instant.ts'
 
 /** Verifies one token (page 2). A token it cannot vouch for is a refusal, never an exception. */
 export interface TokenVerifier {
-  verify(token: string, at: TokenTime): Promise<AuthResult>
+  verify(token: string, at: VerificationTime): Promise<AuthResult>
   /** The same, with the ground. */
-  explain(token: string, at: TokenTime): Promise<Explained>
+  explain(token: string, at: VerificationTime): Promise<ExplainedToken>
   /** The checks up to the signature, whatever the payload is: `verified`, or the first that does not hold. */
   signature(token: string): Promise<Condition>
 }
 
-export interface TokenTime {
+export interface VerificationTime {
   readonly now: Instant
   readonly environment: Environment
 }
 
-export interface Explained {
+export interface ExplainedToken {
   readonly authentication: AuthResult
   /** Rows of the mode matrix; several where each adds a warning. */
   readonly conditions: readonly Condition[]
@@ -29,7 +29,7 @@ export interface Explained {
 }
 
 /** Where a door has its keys from: an endpoint, a set that was given, or nowhere. */
-export type KeysFrom =
+export type KeySourceSpec =
   { readonly url: URL } | { readonly keys: readonly Readonly<Record<string, unknown>>[] } | null
 
 /** What a key server served. */

@@ -1,7 +1,7 @@
 import type { Scene } from '../core/parity/scene.ts'
 
 /** Looks for a scene that fails, by making scenes at random. @param fails rejects where a side was lost */
-export type SceneSearch = (
+export type SearchScenes = (
   fails: (scene: Scene) => Promise<boolean>,
   options: {
     readonly runs: number

@@ -6,10 +6,10 @@ import type {
   Report,
 } from '../core/report/types.ts'
 import { isAccepted, measuredLines } from './gate-words.ts'
-import { findingLine } from './words.ts'
+import { formatFinding } from './words.ts'
 
 /** One thing that a report accounts for, in the form that CI formats have in common. */
-export interface Case {
+export interface ReportCase {
   readonly suite: string
   readonly id: string
   readonly title: string
@@ -22,18 +22,18 @@ export interface Case {
 }
 
 /** Every item and control of a report. What was not measured did not pass; nothing is left out. */
-export function casesOf(report: Report): readonly Case[] {
+export function listCases(report: Report): readonly ReportCase[] {
   if (report.kind === 'gate') return gateCases(report)
   return 'controls' in report ? parityCases(report) : checkCases(report)
 }
 
 /** Where what a report speaks of is written down, for formats that want a file. */
-export const sourceOf = (report: Report): string =>
+export const getReportSource = (report: Report): string =>
   'controls' in report
     ? 'vectors/parity_test_matrix.json'
     : 'checklists/cutover_readiness_checklist.json'
 
-function gateCases({ groups, items }: GateReport): readonly Case[] {
+function gateCases({ groups, items }: GateReport): readonly ReportCase[] {
   const titles = new Map(groups.map(({ id, title }) => [id, title]))
   return items.map((item) => ({
     suite: `gate.${item.group} ${titles.get(item.group) ?? ''}`,
@@ -49,16 +49,16 @@ function gateCases({ groups, items }: GateReport): readonly Case[] {
   }))
 }
 
-function parityCases({ kind, items, controls, findings }: ParityReport): readonly Case[] {
+function parityCases({ kind, items, controls, findings }: ParityReport): readonly ReportCase[] {
   const about = (subject: string): readonly Finding[] =>
     findings.filter((one) => one.subject === subject || one.subject.startsWith(`${subject}/`))
   return [
-    ...items.map(({ id, title, state, detail }): Case => {
-      const lines = [state, ...about(id).map(findingLine)]
+    ...items.map(({ id, title, state, detail }): ReportCase => {
+      const lines = [state, ...about(id).map(formatFinding)]
       const passed = state === 'pass'
       return { suite: kind, id, title, state, passed, lines, next: detail?.reproduce ?? null }
     }),
-    ...controls.map(({ id, held }): Case => {
+    ...controls.map(({ id, held }): ReportCase => {
       const lines = ['the control did not hold, so the run says nothing']
       const suite = `${kind}.controls`
       return { suite, id, title: '', state: 'control', passed: held, lines, next: null }
@@ -66,7 +66,7 @@ function parityCases({ kind, items, controls, findings }: ParityReport): readonl
   ]
 }
 
-const checkCases = ({ kind, items, findings }: CheckReport): readonly Case[] =>
+const checkCases = ({ kind, items, findings }: CheckReport): readonly ReportCase[] =>
   items.map(({ id, title, state, next }) => {
     const own = findings.filter(({ subject }) => subject === id)
     const lines = own.map(({ code, pointer, detail }) =>

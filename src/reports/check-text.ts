@@ -1,11 +1,11 @@
 import type { CheckFinding, CheckItem, CheckReport } from '../core/report/types.ts'
-import { columns, fold, paintState } from './paint.ts'
+import { formatColumns, foldLine, formatState } from './paint.ts'
 import type { Style } from './style.ts'
 
-export function checkText(report: CheckReport, style: Style): string {
+export function formatCheckReport(report: CheckReport, style: Style): string {
   const { kind, items, sql, verdict, exitCode, exitName } = report
   const rows = items.map((item) => [
-    paintState(item.state, style),
+    formatState(item.state, style),
     item.id,
     shownBeside(item, report),
   ])
@@ -17,13 +17,13 @@ export function checkText(report: CheckReport, style: Style): string {
   const held = `${items.length - wanting.length} of ${items.length} ${what}.`
   const parts = [
     `ff ${kind.replace('_', ' ')}`,
-    ...(rows.length === 0 ? [] : [columns(rows)]),
+    ...(rows.length === 0 ? [] : [formatColumns(rows)]),
     ...telling.map(({ id, next }) => wantingText(id, next, report.findings)),
     ...(sql.length === 0 ? [] : [sql.join('\n')]),
     ...(report.counterexample === undefined
       ? []
       : [JSON.stringify(report.counterexample, null, 2)]),
-    `${paintState(verdict, style)}  ${held}  exit ${exitCode} (${exitName})`,
+    `${formatState(verdict, style)}  ${held}  exit ${exitCode} (${exitName})`,
   ]
   return `${parts.join('\n\n')}\n`
 }
@@ -40,7 +40,9 @@ function wantingText(id: string, next: string | null, findings: readonly CheckFi
   const own = findings.filter(({ subject }) => subject === id)
   const lines = own.map(({ code, pointer, detail }) => {
     const where = pointer === null || pointer === '' ? '' : `${pointer} `
-    return fold(`    ${where}${code}${detail === '' ? '' : `: ${detail}`}`, '      ')
+    return foldLine(`    ${where}${code}${detail === '' ? '' : `: ${detail}`}`, '      ')
   })
-  return [`  ${id}`, ...lines, ...(next === null ? [] : [fold(`    ${next}`, '    ')])].join('\n')
+  return [`  ${id}`, ...lines, ...(next === null ? [] : [foldLine(`    ${next}`, '    ')])].join(
+    '\n',
+  )
 }

@@ -1,9 +1,9 @@
 import { formatLimit } from '../core/gate/limit-text.ts'
 import type { Checklist, ChecklistItem } from '../core/gate/types.ts'
-import { columns, fold } from './paint.ts'
+import { formatColumns, foldLine } from './paint.ts'
 
 /** The items by group, one line each. */
-export function checklistText({ groups, items }: Checklist): string {
+export function formatChecklist({ groups, items }: Checklist): string {
   const parts = groups.map(({ id, title }) => {
     const own = items.filter(({ group }) => group === id)
     const rows = own.map((item) => [
@@ -13,7 +13,7 @@ export function checklistText({ groups, items }: Checklist): string {
       WAIVED[item.waivable],
       item.title,
     ])
-    return `${id}  ${title} (${own.length})\n${columns(rows)}`
+    return `${id}  ${title} (${own.length})\n${formatColumns(rows)}`
   })
   const last = `${items.length} items in ${groups.length} groups. ff checklist explain ID says more of one.`
   return `${[...parts, last].join('\n\n')}\n`
@@ -28,7 +28,7 @@ const KINDS = {
 } as const
 
 /** Everything about one item. */
-export function itemText(item: ChecklistItem): string {
+export function formatChecklistItem(item: ChecklistItem): string {
   const rows: readonly (readonly [string, string])[] = [
     [
       'kind',
@@ -50,9 +50,9 @@ export function itemText(item: ChecklistItem): string {
   ]
   const parts = [
     `${item.id}  ${item.title}`,
-    fold(`  ${item.why}`, '  '),
-    columns(rows),
-    fold(`  To leave a failure: ${item.remediation}`, '  '),
+    foldLine(`  ${item.why}`, '  '),
+    formatColumns(rows),
+    foldLine(`  To leave a failure: ${item.remediation}`, '  '),
     `  Measure it: ff probe run ${item.id}`,
   ]
   return `${parts.join('\n\n')}\n`

@@ -2,16 +2,16 @@ import type { GateItem, GateReport } from '../core/report/types.ts'
 import {
   BLOCKING,
   measuredLines,
-  statesText,
-  verdictRest,
-  verdictWord,
-  verdictWords,
+  formatStates,
+  formatVerdictRest,
+  formatVerdictWord,
+  formatVerdict,
 } from './gate-words.ts'
-import { columns, fold, paintState, paintWord } from './paint.ts'
+import { formatColumns, foldLine, formatState, colorWord } from './paint.ts'
 import type { Style } from './style.ts'
 
 /** Page 3, "The report": groups, what is pending, what is waived, blockers, and at the end the verdict and what to do. */
-export function gateText(report: GateReport, style: Style): string {
+export function formatGateReport(report: GateReport, style: Style): string {
   const { items } = report
   const blockers = items.filter(isMeasuredBlocker)
   const others = BLOCKING.map((state) =>
@@ -19,7 +19,7 @@ export function gateText(report: GateReport, style: Style): string {
   ).filter((list) => list.length > 0)
   const waived = items.filter(({ state }) => state === 'waived')
   const parts = [
-    `ff gate  ${verdictWords(report)}`,
+    `ff gate  ${formatVerdict(report)}`,
     groupsText(report),
     ...others.reverse().map((list) => listText(list, style)),
     ...(waived.length === 0 ? [] : [waivedText(waived, style)]),
@@ -39,9 +39,9 @@ function groupsText({ groups, counts }: GateReport): string {
     id,
     title,
     String(items),
-    statesText(states),
+    formatStates(states),
   ])
-  return columns([...rows, ['', 'all', String(counts.expected), statesText(counts.states)]])
+  return formatColumns([...rows, ['', 'all', String(counts.expected), formatStates(counts.states)]])
 }
 
 function listText(list: readonly GateItem[], style: Style): string {
@@ -50,11 +50,11 @@ function listText(list: readonly GateItem[], style: Style): string {
     next ?? '',
     `${codes.join(', ')}${detail === '' ? '' : `: ${detail}`}`,
   ])
-  return `  ${paintState(list[0]?.state ?? '', style)} (${list.length})\n${columns(rows)}`
+  return `  ${formatState(list[0]?.state ?? '', style)} (${list.length})\n${formatColumns(rows)}`
 }
 
 const waivedText = (waived: readonly GateItem[], style: Style): string =>
-  `  ${paintState('waived', style)} (${waived.length})\n${columns(
+  `  ${formatState('waived', style)} (${waived.length})\n${formatColumns(
     waived.map(({ id, waiver, valid_until, title }) => [
       id,
       waiver ?? '',
@@ -66,10 +66,10 @@ const waivedText = (waived: readonly GateItem[], style: Style): string =>
 function blockerText(item: GateItem, style: Style): string {
   const { id, state, title, codes, detail, evidence, why, remediation, owner, next } = item
   const say = (name: string, text: string | null): readonly string[] =>
-    text === null || text === '' ? [] : [fold(`    ${name}: ${text}`, '      ')]
+    text === null || text === '' ? [] : [foldLine(`    ${name}: ${text}`, '      ')]
   return [
-    `  ${paintState(state, style)}  ${id}  ${title}`,
-    ...measuredLines(item).map((line) => fold(`    ${line}`, '      ')),
+    `  ${formatState(state, style)}  ${id}  ${title}`,
+    ...measuredLines(item).map((line) => foldLine(`    ${line}`, '      ')),
     ...say('because', `${codes.join(', ')}${detail === '' ? '' : ` (${detail})`}`),
     ...say('example', evidence?.example ?? null),
     ...say('why it matters', why),
@@ -83,7 +83,7 @@ const generalFindings = ({ findings }: GateReport): readonly string[] => {
   const own = findings.filter(({ subject }) => subject === 'gate')
   return own.length === 0
     ? []
-    : [own.map(({ code, detail }) => fold(`  ${code}: ${detail}`, '    ')).join('\n')]
+    : [own.map(({ code, detail }) => foldLine(`  ${code}: ${detail}`, '    ')).join('\n')]
 }
 
 function lastText(report: GateReport, style: Style): string {
@@ -94,8 +94,11 @@ function lastText(report: GateReport, style: Style): string {
     ...(remeasure === null ? [] : [['measure again', remeasure]]),
     ...(next === null ? [] : [['next', next]]),
   ]
-  const word = verdictWord(report)
-  const line = fold(`${word}  ${verdictRest(report)}.  exit ${exitCode} (${exitName})`, '  ')
-  const painted = paintWord(word, verdict, style) + line.slice(word.length)
-  return `${rows.length === 0 ? '' : `${columns(rows)}\n\n`}${painted}`
+  const word = formatVerdictWord(report)
+  const line = foldLine(
+    `${word}  ${formatVerdictRest(report)}.  exit ${exitCode} (${exitName})`,
+    '  ',
+  )
+  const painted = colorWord(word, verdict, style) + line.slice(word.length)
+  return `${rows.length === 0 ? '' : `${formatColumns(rows)}\n\n`}${painted}`
 }

@@ -21,7 +21,7 @@ const WORDS: Readonly<Record<GateReport['verdict'], string>> = {
   inconclusive: 'INCONCLUSIVE',
   untrusted: 'UNTRUSTED',
 }
-export const verdictWord = ({ verdict, counts: { states } }: GateReport): string => {
+export const formatVerdictWord = ({ verdict, counts: { states } }: GateReport): string => {
   const waivers = states.waived === 1 ? 'waiver' : 'waivers'
   return verdict === 'go' && states.waived > 0
     ? `GO with ${states.waived} ${waivers}`
@@ -29,7 +29,7 @@ export const verdictWord = ({ verdict, counts: { states } }: GateReport): string
 }
 
 /** What stands beside the verdict: until when, or how far it is. */
-export const verdictRest = ({
+export const formatVerdictRest = ({
   verdict,
   counts: { states, expected },
   valid_until,
@@ -39,11 +39,11 @@ export const verdictRest = ({
     : `not ready to go: ${states.pass + states.waived} of ${expected} items are accepted`
 
 /** The verdict in words. */
-export const verdictWords = (report: GateReport): string =>
-  `${verdictWord(report)}, ${verdictRest(report)}`
+export const formatVerdict = (report: GateReport): string =>
+  `${formatVerdictWord(report)}, ${formatVerdictRest(report)}`
 
 /** `3 pass, 2 pending`: the states that there are. */
-export const statesText = (states: GateReport['counts']['states']): string =>
+export const formatStates = (states: GateReport['counts']['states']): string =>
   Object.entries(states)
     .filter(([, count]) => count > 0)
     .map(([state, count]) => `${count} ${state}`)

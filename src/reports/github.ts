@@ -1,27 +1,27 @@
 import type { Report } from '../core/report/types.ts'
 import { escapeForTerminal } from '../core/text/terminal.ts'
-import { type Case, casesOf } from './cases.ts'
-import { headline } from './words.ts'
+import { type ReportCase, listCases } from './cases.ts'
+import { formatHeadline } from './words.ts'
 
 /** GitHub shows ten annotations of a kind for each step, and drops the rest without a word. */
 const MOST = 9
 
 /** Workflow commands: an annotation for the worst of what did not pass, and how many more there are. */
-export function githubReport(report: Report): string {
-  const wanting = casesOf(escapeForTerminal(report)).filter(({ passed }) => !passed)
+export function formatGithubReport(report: Report): string {
+  const wanting = listCases(escapeForTerminal(report)).filter(({ passed }) => !passed)
   const worst = [...wanting].sort((a, b) => rank(a) - rank(b))
   const more = wanting.length - MOST
   const lines = [
     ...worst.slice(0, MOST).map(annotation),
     ...(more > 0 ? [`::notice title=ff::${data(`${more} more`)}`] : []),
-    headline(report),
+    formatHeadline(report),
   ]
   return `${lines.join('\n')}\n`
 }
 
-const rank = ({ state }: Case): number => (state === 'fail' ? 0 : 1)
+const rank = ({ state }: ReportCase): number => (state === 'fail' ? 0 : 1)
 
-function annotation({ id, title, state, lines, next }: Case): string {
+function annotation({ id, title, state, lines, next }: ReportCase): string {
   const level = state === 'fail' ? 'error' : 'warning'
   const text = [state, ...lines, ...(next === null ? [] : [next])].join('\n')
   return `::${level} title=${property(`${id} ${title}`.trim())}::${data(text)}`

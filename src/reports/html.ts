@@ -1,10 +1,16 @@
 import { createHash } from 'node:crypto'
 import type { GateItem, GateReport, Report } from '../core/report/types.ts'
 import { escapeForTerminal } from '../core/text/terminal.ts'
-import { type Case, casesOf } from './cases.ts'
-import { BLOCKING, isAccepted, statesText, verdictRest, verdictWord } from './gate-words.ts'
+import { type ReportCase, listCases } from './cases.ts'
+import {
+  BLOCKING,
+  isAccepted,
+  formatStates,
+  formatVerdictRest,
+  formatVerdictWord,
+} from './gate-words.ts'
 import { STYLE } from './html-style.ts'
-import { headline } from './words.ts'
+import { formatHeadline } from './words.ts'
 
 /** HTML that is safe to put in a page. */
 interface Html {
@@ -27,9 +33,9 @@ const escape = (text: string): string =>
   text.replaceAll(/[&<>"']/g, (one) => `&#${one.charCodeAt(0)};`)
 
 /** One file that asks nothing of the network and runs nothing: it can be mailed, opened from disk and printed. */
-export function htmlReport(report: Report): string {
+export function formatHtmlReport(report: Report): string {
   const shown = escapeForTerminal(report)
-  const title = headline(shown)
+  const title = formatHeadline(shown)
   // The policy lets in this one style and nothing else, whatever a text might try.
   const digest = createHash('sha256').update(STYLE).digest('base64')
   const policy = `default-src 'none'; style-src 'sha256-${digest}'; base-uri 'none'; form-action 'none'`
@@ -43,7 +49,7 @@ export function htmlReport(report: Report): string {
 <style>${{ html: STYLE }}</style>
 </head>
 <body>
-${shown.kind === 'gate' ? gateBody(shown) : casesBody(title, casesOf(shown))}
+${shown.kind === 'gate' ? gateBody(shown) : casesBody(title, listCases(shown))}
 </body>
 </html>
 `
@@ -64,8 +70,8 @@ function gateBody(report: GateReport): Html {
   const blocking = BLOCKING.flatMap((state) => items.filter((one) => one.state === state))
   const accepted = items.filter(isAccepted)
   return markup`<header>
-<h1 class="${classOf(verdict)}">${verdictWord(report)}</h1>
-<p>${verdictRest(report)}</p>
+<h1 class="${classOf(verdict)}">${formatVerdictWord(report)}</h1>
+<p>${formatVerdictRest(report)}</p>
 </header>
 ${facts([
   ['decided at', report.timing.started_at],
@@ -124,9 +130,9 @@ const groupsTable = ({ groups, counts }: GateReport): Html =>
       ...groups.map(({ id, title, items, states }) => [
         `${id} ${title}`,
         String(items),
-        statesText(states),
+        formatStates(states),
       ]),
-      ['all', String(counts.expected), statesText(counts.states)],
+      ['all', String(counts.expected), formatStates(counts.states)],
     ],
   )
 
@@ -200,7 +206,7 @@ const signaturesTable = ({ signatures }: GateReport): Html =>
       )
 
 /** Of a run that is no gate: every case, those that did not pass first. */
-function casesBody(title: string, cases: readonly Case[]): Html {
+function casesBody(title: string, cases: readonly ReportCase[]): Html {
   const sorted = [...cases.filter(({ passed }) => !passed), ...cases.filter(({ passed }) => passed)]
   return markup`<h1>${title}</h1>
 ${table(

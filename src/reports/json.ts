@@ -31,7 +31,7 @@ const LIST: Readonly<Record<Report['kind'], string>> = {
   waiver_list: 'items',
 }
 
-export function jsonReport(report: Report): string {
+export function formatJsonReport(report: Report): string {
   const { items, ...rest } = report
   const { timing, ...facts } = 'timing' in rest ? rest : { ...rest, timing: undefined }
   return `${JSON.stringify({ ...facts, [LIST[report.kind]]: items, ...(timing && { timing }) }, null, 2)}\n`

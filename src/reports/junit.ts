@@ -1,10 +1,10 @@
 import type { Report } from '../core/report/types.ts'
 import { escapeUnits } from '../core/text/terminal.ts'
-import { type Case, casesOf } from './cases.ts'
+import { type ReportCase, listCases } from './cases.ts'
 
 /** JUnit XML, one case for each item and control. What was not measured is a failure, never a skip. */
-export function junitReport(report: Report): string {
-  const cases = casesOf(report)
+export function formatJunitReport(report: Report): string {
+  const cases = listCases(report)
   const suites = [...new Set(cases.map(({ suite }) => suite))]
   const body = suites.map((suite) =>
     suiteXml(
@@ -22,7 +22,7 @@ export function junitReport(report: Report): string {
   ].join('\n')
 }
 
-function suiteXml(suite: string, cases: readonly Case[]): string {
+function suiteXml(suite: string, cases: readonly ReportCase[]): string {
   const failures = cases.filter(({ passed }) => !passed).length
   const rows = cases.map(({ id, title, state, passed, lines, next }) => {
     const open = `    <testcase classname="${escape(suite)}" name="${escape(`${id} ${title}`.trim())}"`

@@ -1,15 +1,15 @@
 import type { GateReport, Report } from '../core/report/types.ts'
 import { escapeForTerminal } from '../core/text/terminal.ts'
-import { type Case, casesOf } from './cases.ts'
-import { statesText } from './gate-words.ts'
-import { headline } from './words.ts'
+import { type ReportCase, listCases } from './cases.ts'
+import { formatStates } from './gate-words.ts'
+import { formatHeadline } from './words.ts'
 
 /** For a job summary or a pull request: the verdict, the groups, and what did not pass. */
-export function markdownReport(report: Report): string {
+export function formatMarkdownReport(report: Report): string {
   const shown = escapeForTerminal(report)
-  const wanting = casesOf(shown).filter(({ passed }) => !passed)
+  const wanting = listCases(shown).filter(({ passed }) => !passed)
   const parts = [
-    `## ${cell(headline(shown))}`,
+    `## ${cell(formatHeadline(shown))}`,
     ...(shown.kind === 'gate' ? [groupsTable(shown), endsText(shown)] : [countsText(shown)]),
     ...(wanting.length === 0 ? [] : [casesTable(wanting)]),
     ...(shown.kind === 'gate' && shown.next !== null ? [`Next: ${code(shown.next)}`] : []),
@@ -27,9 +27,9 @@ const groupsTable = ({ groups, counts }: GateReport): string =>
       ...groups.map(({ id, title, items, states }) => [
         `${id} ${cell(title)}`,
         String(items),
-        statesText(states),
+        formatStates(states),
       ]),
-      ['all', String(counts.expected), statesText(counts.states)],
+      ['all', String(counts.expected), formatStates(counts.states)],
     ],
   )
 
@@ -41,7 +41,7 @@ const endsText = ({ expires_next }: GateReport): string =>
 const countsText = ({ counts }: Exclude<Report, GateReport>): string =>
   `${counts.compared} of ${counts.expected} compared, ${counts.neverReached} never reached`
 
-const casesTable = (cases: readonly Case[]): string =>
+const casesTable = (cases: readonly ReportCase[]): string =>
   table(
     ['', 'state', 'why', 'next'],
     cases.map(({ id, title, state, lines, next }) => [

@@ -19,12 +19,12 @@ const COLORS: Readonly<Record<string, 'green' | 'red' | 'yellow'>> = {
   skipped: 'yellow',
 }
 
-export function paintState(state: string, { color }: Style): string {
-  return paintWord(state.replaceAll('_', ' ').toUpperCase(), state, { color })
+export function formatState(state: string, { color }: Style): string {
+  return colorWord(state.replaceAll('_', ' ').toUpperCase(), state, { color })
 }
 
 /** A word of its own in the colour of a state. */
-export const paintWord = (word: string, state: string, { color }: Style): string =>
+export const colorWord = (word: string, state: string, { color }: Style): string =>
   new Chalk({ level: color ? 1 : 0 })[COLORS[state] ?? 'yellow'](word)
 
 /** How wide text may be (page 8). */
@@ -32,7 +32,7 @@ const WIDTH = 80
 const widthOf = (cell: string): number => stripVTControlCharacters(cell).length
 
 /** Breaks a line at its blanks, and begins each further one with the indent. A word alone may be too wide. */
-export function fold(line: string, indent: string): string {
+export function foldLine(line: string, indent: string): string {
   const [first = '', ...words] = line.trimStart().split(' ')
   const lines = [line.slice(0, line.length - line.trimStart().length) + first]
   for (const word of words) {
@@ -44,7 +44,7 @@ export function fold(line: string, indent: string): string {
 }
 
 /** Columns without lines, two blanks in and between; the last one is folded where it is too wide. */
-export function columns(rows: readonly (readonly string[])[]): string {
+export function formatColumns(rows: readonly (readonly string[])[]): string {
   const first = rows[0] ?? []
   const before = first
     .slice(0, -1)

@@ -6,8 +6,8 @@ import type {
   ReportSide,
 } from '../core/report/types.ts'
 import type { Style } from './style.ts'
-import { columns, paintState } from './paint.ts'
-import { findingLine } from './words.ts'
+import { formatColumns, formatState } from './paint.ts'
+import { formatFinding } from './words.ts'
 
 /** How many cells that are not a pass are listed; the numbers are of all of them. */
 const MOST_ITEMS = 20
@@ -20,7 +20,7 @@ const NOUN: Readonly<Record<ParityReport['kind'], string>> = {
   parity_replay: 'requests',
 }
 
-export function parityText(report: ParityReport, style: Style): string {
+export function formatParityReport(report: ParityReport, style: Style): string {
   const parts = [
     `ff ${report.kind.replace('_', ' ')}`,
     sidesText(report),
@@ -41,7 +41,7 @@ function sidesText({ sides }: ParityReport): string {
     target,
     server === null ? '' : `PostgreSQL ${server}`,
   ]
-  return columns([row('baseline', sides.baseline), row('candidate', sides.candidate)])
+  return formatColumns([row('baseline', sides.baseline), row('candidate', sides.candidate)])
 }
 
 const wanting = ({ items }: ParityReport): readonly ReportItem[] =>
@@ -52,7 +52,9 @@ function itemsText(report: ParityReport, style: Style): string {
   const listed = report.kind === 'parity_run' ? report.items : wanting(report).slice(0, MOST_ITEMS)
   const more = report.kind === 'parity_run' ? 0 : wanting(report).length - listed.length
   if (listed.length === 0) return ''
-  const table = columns(listed.map(({ id, title, state }) => [paintState(state, style), id, title]))
+  const table = formatColumns(
+    listed.map(({ id, title, state }) => [formatState(state, style), id, title]),
+  )
   return more > 0 ? `${table}\n  and ${more} more` : table
 }
 
@@ -68,7 +70,7 @@ function detailText({ id, detail }: ReportItem, report: ParityReport): string {
 }
 
 function findingLines(findings: readonly Finding[]): readonly string[] {
-  const shown = findings.slice(0, MOST_FINDINGS).map((finding) => `    ${findingLine(finding)}`)
+  const shown = findings.slice(0, MOST_FINDINGS).map((finding) => `    ${formatFinding(finding)}`)
   return findings.length > MOST_FINDINGS
     ? [...shown, `    and ${findings.length - MOST_FINDINGS} more`]
     : shown
@@ -106,7 +108,7 @@ function measuredText({ counts, coverage, controls, kind, rules = [] }: ParityRe
   const { expected, compared, cases, differing, skipped, neverReached, fields } = counts
   const noun = NOUN[kind]
   const counted = differing === undefined ? `${cases} cases` : `${differing} differing`
-  return columns([
+  return formatColumns([
     [
       'compared',
       `${compared} of ${expected} ${noun} (${counted}), ${skipped} skipped, ${neverReached} never reached`,
@@ -134,5 +136,5 @@ function verdictText(
     inconclusive: `Not all of it was measured, so it is no pass.`,
     cancelled: `The run was ended before it was whole; what is above is a part.`,
   }
-  return `${paintState(verdict, style)}  ${words[verdict]}  exit ${exitCode} (${exitName})`
+  return `${formatState(verdict, style)}  ${words[verdict]}  exit ${exitCode} (${exitName})`
 }

@@ -1,10 +1,10 @@
 import type { Report } from '../core/report/types.ts'
-import { type Case, casesOf, sourceOf } from './cases.ts'
+import { type ReportCase, listCases, getReportSource } from './cases.ts'
 
 /** SARIF 2.1.0: a rule for each thing that the run accounts for, whatever it came to, and a result for each that did not pass. */
-export function sarifReport(report: Report): string {
-  const cases = casesOf(report)
-  const uri = sourceOf(report)
+export function formatSarifReport(report: Report): string {
+  const cases = listCases(report)
+  const uri = getReportSource(report)
   const run = {
     tool: { driver: { name: 'ff', rules: cases.map(ruleOf) } },
     invocations: [
@@ -27,13 +27,13 @@ export function sarifReport(report: Report): string {
   return `${JSON.stringify(log, null, 2)}\n`
 }
 
-const ruleOf = ({ id, title, suite }: Case) => ({
+const ruleOf = ({ id, title, suite }: ReportCase) => ({
   id: `${suite.split(' ')[0] ?? suite}/${id}`,
   shortDescription: { text: title === '' ? id : `${id} ${title}` },
   properties: { suite },
 })
 
-const resultOf = (one: Case, ruleIndex: number, uri: string) => ({
+const resultOf = (one: ReportCase, ruleIndex: number, uri: string) => ({
   ruleId: ruleOf(one).id,
   ruleIndex,
   kind: one.state === 'fail' ? 'fail' : 'open',

@@ -1,5 +1,5 @@
 import { escapeForTerminal } from '../core/text/terminal.ts'
-import { columns } from './paint.ts'
+import { formatColumns } from './paint.ts'
 
 interface Row {
   readonly name: string
@@ -9,5 +9,5 @@ interface Row {
 }
 
 /** The settings, a line each. */
-export const settingsText = (rows: readonly Row[]): string =>
-  `${columns(escapeForTerminal(rows).map(({ name, shown, from }) => [name, ...(from === null ? [] : [from]), shown]))}\n`
+export const formatSettingsTable = (rows: readonly Row[]): string =>
+  `${formatColumns(escapeForTerminal(rows).map(({ name, shown, from }) => [name, ...(from === null ? [] : [from]), shown]))}\n`

@@ -1,10 +1,10 @@
 import type { Finding, Report } from '../core/report/types.ts'
-import { verdictWords } from './gate-words.ts'
+import { formatVerdict } from './gate-words.ts'
 
 /** A report in one line. */
-export function headline(report: Report): string {
+export function formatHeadline(report: Report): string {
   const { kind, exitCode, exitName } = report
-  const verdict = report.kind === 'gate' ? verdictWords(report) : report.verdict.toUpperCase()
+  const verdict = report.kind === 'gate' ? formatVerdict(report) : report.verdict.toUpperCase()
   return `ff ${kind.replace('_', ' ')}: ${verdict} (exit ${exitCode}, ${exitName})`
 }
 
@@ -17,7 +17,7 @@ const SIDES: Readonly<Record<string, string>> = {
 }
 
 /** One finding in one line. */
-export function findingLine({ code, sides, pointer, rule, left, right }: Finding): string {
+export function formatFinding({ code, sides, pointer, rule, left, right }: Finding): string {
   const who = SIDES[sides ?? ''] ?? ''
   if (code === 'comparer_fault') return 'the comparer got a pair wrong whose answer is known'
   if (code === 'nothing_decided') return 'every request was refused, so no decision was compared'

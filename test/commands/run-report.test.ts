@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Context } from '../../src/commands/context.ts'
-import { GRACE_MS, runReport } from '../../src/commands/run-report.ts'
+import { GRACE_MS, runReportCommand } from '../../src/commands/run-report.ts'
 import type { CheckReport } from '../../src/core/report/types.ts'
 import { buildCheckReport } from '../../src/core/report/check-report.ts'
 import type { Adapters } from '../../src/ports/adapters.ts'
@@ -59,7 +59,7 @@ const run = (
   work: (signal: AbortSignal) => Promise<CheckReport>,
   timeout: number | null = null,
 ): Promise<unknown> =>
-  runReport(
+  runReportCommand(
     { context, words: [], color: null, options: { format: 'json', output: [], timeout } },
     work,
   ).catch((error: unknown) => error)

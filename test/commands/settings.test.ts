@@ -2,7 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { behaviouralSettings, loadSettings, parsedOnRead } from '../../src/commands/settings.ts'
+import {
+  behaviouralSettings,
+  loadSettings,
+  createLazySettings,
+} from '../../src/commands/settings.ts'
 import type { SettingName } from '../../src/core/settings/settings.ts'
 import { FfError } from '../../src/errors.ts'
 
@@ -27,7 +31,9 @@ test('a setting that no one reads stops no one; read, it is refused each time', 
 })
 
 test('is parsed once', () => {
-  const values = parsedOnRead((name) => (name === 'FF_JWKS_URL' ? 'https://idp.example' : null))
+  const values = createLazySettings((name) =>
+    name === 'FF_JWKS_URL' ? 'https://idp.example' : null,
+  )
   expect(values.FF_JWKS_URL).toBeInstanceOf(URL)
   expect(values.FF_JWKS_URL).toBe(values.FF_JWKS_URL)
 })
@@ -54,7 +60,7 @@ describe('a text that is no value', () => {
     ['FF_ADMIN_URL', 'http://admin.example', 'setting_invalid', 'FF_ADMIN_URL'],
     ['FF_DATABASE_URL', 'mysql://u:hunter2@h', 'target_invalid', 'env:FF_DATABASE_URL'],
   ])('%s=%s is refused by name', (name, text, code, message) => {
-    const values = parsedOnRead((one) => (one === name ? text : null))
+    const values = createLazySettings((one) => (one === name ? text : null))
     const error = errorOf(() => values[name])
     expect([error.code, error.exitName, error.message]).toEqual([
       code,

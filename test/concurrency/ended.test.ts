@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
-import { ended, throwIfEnded } from '../../src/concurrency/ended.ts'
+import { getEnding, throwIfEnded } from '../../src/concurrency/ended.ts'
 
 test('a run that goes on has no ending', () => {
   const { signal } = new AbortController()
-  expect(ended(signal)).toBeNull()
+  expect(getEnding(signal)).toBeNull()
   expect(() => throwIfEnded(signal, () => new Error('ended'))).not.toThrow()
 })
 
 test.each(['interrupted', 'terminated', 'timeout'] as const)('a run ends as %s', (ending) => {
   const signal = AbortSignal.abort(ending)
-  expect(ended(signal)).toBe(ending)
+  expect(getEnding(signal)).toBe(ending)
   expect(() => throwIfEnded(signal, (how) => new Error(how))).toThrow(ending)
 })

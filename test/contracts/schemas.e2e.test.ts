@@ -5,7 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createStore, FileStore } from '../../src/adapters/file-store/file-store.ts'
 import { EXIT_STATUSES } from '../../src/core/exit.ts'
-import { FILE_SETTINGS, SETTINGS, fileKey } from '../../src/core/settings/settings.ts'
+import { FILE_SETTINGS, SETTINGS, toFileKey } from '../../src/core/settings/settings.ts'
 import { flagRow } from '../core/builders.ts'
 import { ROOT, runFf } from '../support/run-ff.ts'
 import { shared } from '../support/shared.ts'
@@ -126,7 +126,7 @@ test('the exits in the schema of reports are those of the table', () => {
 
 test('the schema of ff.config.json has the settings that a file may hold', () => {
   const { properties } = read('config.schema.json') as { properties: object }
-  expect(Object.keys(properties)).toEqual(FILE_SETTINGS.map(fileKey))
+  expect(Object.keys(properties)).toEqual(FILE_SETTINGS.map(toFileKey))
 })
 
 test('the schema of shown settings names every one', () => {

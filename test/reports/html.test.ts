@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { buildGateReport } from '../../src/features/gate/report.ts'
 import { judgeGate } from '../../src/core/gate/judge-gate.ts'
 import type { GateInput } from '../../src/core/gate/judge-gate.ts'
-import { htmlReport } from '../../src/reports/html.ts'
+import { formatHtmlReport } from '../../src/reports/html.ts'
 import { CHECKLIST, go, goBut, NOW } from '../core/gate/builders.ts'
 
 const HOSTILE = `</dd><script>alert(1)</script><img src="https://x.example/" onerror='x'>`
@@ -15,7 +15,7 @@ const page = (input: GateInput): string => {
     signoff: input.signoff,
     timing: { started_at: NOW, duration_ms: 0 },
   })
-  return htmlReport(report)
+  return formatHtmlReport(report)
 }
 const failing = goBut('D1', {
   result: 'fail',

@@ -11,7 +11,7 @@ export async function runInProcess(
   args: readonly string[],
   { env = {}, cwd = tmpdir(), root = ROOT, input = '' }: RunOptions = {},
 ): Promise<Run> {
-  const [{ runProgram }, { adapters }, { EXIT_STATUSES: EXITS }] = await Promise.all([
+  const [{ runCli: runProgram }, { adapters }, { EXIT_STATUSES: EXITS }] = await Promise.all([
     import('../../src/commands/program.ts'),
     import('../../src/composition.ts'),
     import('../../src/core/exit.ts'),

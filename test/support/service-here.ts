@@ -1,6 +1,6 @@
 import type { Adapters } from '../../src/ports/adapters.ts'
 import { type Service, startService } from '../../src/features/serve/serve.ts'
-import { parsedOnRead } from '../../src/commands/settings.ts'
+import { createLazySettings } from '../../src/commands/settings.ts'
 import { adapters } from '../../src/composition.ts'
 import type { SettingName } from '../../src/core/settings/settings.ts'
 import type { ServiceStore } from '../../src/ports/store.ts'
@@ -22,7 +22,9 @@ export async function serviceOf({
   const service = await startService({
     root: ROOT,
     adapters: { ...adapters, ...hands },
-    settings: parsedOnRead((name) => ({ FF_LISTEN: '127.0.0.1:0', ...settings })[name] ?? null),
+    settings: createLazySettings(
+      (name) => ({ FF_LISTEN: '127.0.0.1:0', ...settings })[name] ?? null,
+    ),
     now: () => new Date(),
     log: await adapters.openLog((line) => void lines.push(line)),
   })

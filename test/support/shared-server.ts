@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { startEmbedded } from '../../src/adapters/postgres/embedded.ts'
-import { jsonReport } from '../../src/reports/json.ts'
+import { formatJsonReport } from '../../src/reports/json.ts'
 import { ROOT, type Run, spawnFf } from './run-ff.ts'
 import { FULL } from './scale.ts'
 import type { Shared } from './shared.ts'
@@ -85,7 +85,7 @@ async function selftest(): Promise<Run> {
   const { selftestOf } = await import('./planted-faults.ts')
   const report = await selftestOf({ kind: candidate })
   const status = EXIT_STATUSES[report.exitName as ExitName][0]
-  return { status, signal: null, stdout: jsonReport(report), stderr: '' }
+  return { status, signal: null, stdout: formatJsonReport(report), stderr: '' }
 }
 
 /** Installs Debian's Chromium where it is missing and may be installed. @returns why there is none */

@@ -1,6 +1,6 @@
 import type { AuthSettings } from '../../core/auth/contract.ts'
 import { buildModeMatrix } from '../../core/auth/modes.ts'
-import type { Authenticator, KeysFrom, OpenAuthenticator } from '../../ports/auth.ts'
+import type { Authenticator, KeySourceSpec, OpenAuthenticator } from '../../ports/auth.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { JwksClient } from './jwks-client.ts'
 import { fetchJwks } from './jwks-fetch.ts'
@@ -38,7 +38,7 @@ export function createAuthenticator(
 
 /** A door over an endpoint, a set that was given, or no keys at all; to be closed. */
 export async function openAuthenticator(
-  from: KeysFrom,
+  from: KeySourceSpec,
   settings: AuthSettings,
 ): Promise<OpenAuthenticator> {
   if (from !== null && 'url' in from) {

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import { type Keep, openAll } from '../../concurrency/open-all.ts'
+import { type KeepOpen, openAll } from '../../concurrency/open-all.ts'
 import type { AuthSettings, KeyServerScript, KeyServerStage } from '../../core/auth/contract.ts'
 import type {
   Authenticator,
@@ -35,7 +35,7 @@ export async function openScriptedAuthenticator(
 async function openScene(
   stage: KeyServerStage,
   settings: AuthSettings,
-  keep: Keep,
+  keep: KeepOpen,
 ): Promise<Scene> {
   const server = await keep(LoopbackJwks.start(stage, ownAddress()))
   const clock = new ManualClock()

@@ -8,7 +8,7 @@ import type { Condition, ModeMatrix, ModeOutcome, AuthGrant } from '../../core/a
 import type { AuthResult, Environment, AuthRefusal } from '../../core/auth/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { type Algorithm, verifySignatureBytes } from '../jose/compact.ts'
-import type { Explained, TokenVerifier } from '../../ports/auth.ts'
+import type { ExplainedToken, TokenVerifier } from '../../ports/auth.ts'
 import type { HeldKeySet, KeySource } from './key-source.ts'
 import { hashToken, type TokenCache } from './token-cache.ts'
 import { parseClaims, parseCompactJws } from './token-form.ts'
@@ -65,7 +65,7 @@ export class JwksVerifier implements TokenVerifier {
     return this.judge(await this.proof(token), at).authentication
   }
 
-  async explain(token: string, at: At): Promise<Explained> {
+  async explain(token: string, at: At): Promise<ExplainedToken> {
     return this.judge(await this.proof(token), at)
   }
 
@@ -95,7 +95,7 @@ export class JwksVerifier implements TokenVerifier {
   }
 
   /** The claims half of the checks, and what follows from both. */
-  private judge({ conditions, claims, age_ms }: Proof, at: At): Explained {
+  private judge({ conditions, claims, age_ms }: Proof, at: At): ExplainedToken {
     const outcomes = conditions.map((one) => this.rules.modes(one, at.environment))
     const refusal = outcomes.find(isRefusal)
     if (refusal !== undefined) return { authentication: refusal, conditions, claims }

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import type { Scene } from '../../core/parity/scene.ts'
-import type { SceneSearch } from '../../ports/fuzz.ts'
+import type { SearchScenes } from '../../ports/fuzz.ts'
 import { scenes } from './scenes.ts'
 
 /** Looks for a scene that fails, and makes the smallest one of it that still does. */
-export const searchScenes: SceneSearch = async (fails, { runs, seed, timeMs, stopped }) => {
+export const searchScenes: SearchScenes = async (fails, { runs, seed, timeMs, stopped }) => {
   let smallest: Scene | null = null
   let fault: { readonly error: unknown } | null = null
   let played = 0

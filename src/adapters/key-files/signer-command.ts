@@ -1,6 +1,6 @@
 import { FfError } from '../../errors.ts'
 import type { ByteSigner } from '../../ports/signoff.ts'
-import { commandWords, runProgram } from '../process/run-program.ts'
+import { commandWords, runSignerProgram } from '../process/run-program.ts'
 
 /** Long enough to find a card and touch it. */
 const LIMITS = { limitMs: 120_000, maxBytes: 4_096 }
@@ -17,7 +17,7 @@ export const signerCommand =
       throw new FfError('option_invalid', '--signer-cmd names no program.', {
         hint: 'Write the program and its arguments in one text, as in --signer-cmd "sign-with-card 9c".',
       })
-    const run = await runProgram(words, bytes, LIMITS)
+    const run = await runSignerProgram(words, bytes, LIMITS)
     if (run.ok) return run.stdout
     // Arguments may say where a key is, so that the program alone is named.
     throw new FfError('signer_failed', `${words[0]} did not sign: ${run.why}.`, {

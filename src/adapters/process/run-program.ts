@@ -14,7 +14,7 @@ export const commandWords = (line: string): readonly string[] => parseCommandStr
  *
  * @param limits milliseconds, after which it is killed, and how many bytes it may answer with
  */
-export async function runProgram(
+export async function runSignerProgram(
   [file = '', ...words]: readonly string[],
   input: Uint8Array,
   { limitMs, maxBytes }: { readonly limitMs: number; readonly maxBytes: number },

@@ -1,4 +1,4 @@
-import { command, DATABASE, IMPORT, STEPS } from './options.ts'
+import { declareCommand, DATABASE, IMPORT, STEPS } from './options.ts'
 import type { CommandGroup } from './row.ts'
 
 /** What changes a database, or fills one. */
@@ -8,41 +8,41 @@ export const CUT_OVER: readonly CommandGroup[] = [
     what: 'bring the schema ff to the contract',
     job: 'Cut over:',
     commands: [
-      command({
+      declareCommand({
         name: 'up',
         what: 'apply what is pending',
         options: STEPS,
         examples: ['ff migrate up --dry-run', 'ff migrate up'],
-        load: async () => (await import('../migrate.ts')).up,
+        load: async () => (await import('../migrate.ts')).runMigrateUp,
       }),
-      command({
+      declareCommand({
         name: 'down',
         what: 'take back one migration, or down to --to',
         options: STEPS,
         examples: ['ff migrate down --dry-run', 'ff migrate down --to 0'],
-        load: async () => (await import('../migrate.ts')).down,
+        load: async () => (await import('../migrate.ts')).runMigrateDown,
       }),
-      command({
+      declareCommand({
         name: 'status',
         what: 'what is applied, what is pending',
         options: DATABASE,
         examples: ['ff migrate status', 'ff migrate status --format json'],
-        load: async () => (await import('../migrate.ts')).status,
+        load: async () => (await import('../migrate.ts')).runMigrateStatus,
       }),
-      command({
+      declareCommand({
         name: 'verify',
         what: 'the live catalogue against persistence_schema.json',
         options: DATABASE,
         examples: ['ff migrate verify', 'ff migrate verify --format junit'],
-        load: async () => (await import('../migrate.ts')).verify,
+        load: async () => (await import('../migrate.ts')).runMigrateVerify,
       }),
-      command({
+      declareCommand({
         name: 'new',
         what: 'begin a migration file',
         arguments: '<name>',
         options: [],
         examples: ['ff migrate new phase_record', 'ff migrate new override_index'],
-        load: async () => (await import('../migrate.ts')).begin,
+        load: async () => (await import('../migrate.ts')).runMigrateNew,
       }),
     ],
   },
@@ -51,7 +51,7 @@ export const CUT_OVER: readonly CommandGroup[] = [
     what: '',
     job: 'Cut over:',
     commands: [
-      command({
+      declareCommand({
         name: 'import',
         what: "every row of a file store, or of a service's own file, into the database; newer rows stay",
         arguments: '<source>',
@@ -60,15 +60,15 @@ export const CUT_OVER: readonly CommandGroup[] = [
           'ff import store --dry-run',
           'ff import flags.json --mapping mapping.json --into file:store',
         ],
-        load: async () => (await import('../rows.ts')).importFrom,
+        load: async () => (await import('../rows.ts')).runImport,
       }),
-      command({
+      declareCommand({
         name: 'export',
         what: 'every row of the database as a file store in a new folder',
         arguments: '<folder>',
         options: DATABASE,
         examples: ['ff export store-again', 'ff export store-again --format json'],
-        load: async () => (await import('../rows.ts')).exportTo,
+        load: async () => (await import('../rows.ts')).runExport,
       }),
     ],
   },

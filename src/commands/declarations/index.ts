@@ -1,7 +1,7 @@
-import { command, SERVING } from './options.ts'
+import { declareCommand, SERVING } from './options.ts'
 import { CUT_OVER } from './cut-over.ts'
 import { DECIDE } from './decide.ts'
-import { LOOK_AFTER } from './maintain.ts'
+import { MAINTAIN } from './maintain.ts'
 import { PROVE } from './prove.ts'
 import type { CommandGroup } from './row.ts'
 import { SIGN } from './sign.ts'
@@ -13,12 +13,12 @@ const SERVE: readonly CommandGroup[] = [
     what: '',
     job: 'Serve:',
     commands: [
-      command({
+      declareCommand({
         name: 'serve',
         what: 'answer evaluations and changes over HTTP, until SIGTERM',
         options: SERVING,
         examples: ['ff serve', 'FF_LISTEN=127.0.0.1:8421 ff serve --harness'],
-        load: async () => (await import('../serve.ts')).serve,
+        load: async () => (await import('../serve.ts')).runServe,
       }),
     ],
   },
@@ -31,5 +31,5 @@ export const COMMANDS: readonly CommandGroup[] = [
   ...SIGN,
   ...SERVE,
   ...CUT_OVER,
-  ...LOOK_AFTER,
+  ...MAINTAIN,
 ]

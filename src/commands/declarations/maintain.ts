@@ -1,5 +1,5 @@
 import {
-  command,
+  declareCommand,
   AUDIT_EXPORT,
   AUDIT_TAIL,
   AUDIT_VERIFY,
@@ -11,20 +11,20 @@ import {
 import type { CommandGroup } from './row.ts'
 
 /** What keeps the rest in order. */
-export const LOOK_AFTER: readonly CommandGroup[] = [
+export const MAINTAIN: readonly CommandGroup[] = [
   {
     noun: 'token',
     what: 'one token: whether it is verified, and why not',
     job: 'Look after:',
     commands: [
-      command({
+      declareCommand({
         name: 'verify',
         what: 'a token, or lines of {id, token, jwks, algs}, on standard input',
         options: TOKEN_VERIFY,
         examples: ['ff token verify --explain < token.txt', 'ff token verify < tokens.ndjson'],
-        load: async () => (await import('../token.ts')).verify,
+        load: async () => (await import('../token.ts')).runTokenVerify,
       }),
-      command({
+      declareCommand({
         name: 'mint',
         what: 'a token for a developer, its key served until Ctrl-C; FF_ENV=dev alone',
         options: TOKEN_MINT,
@@ -32,7 +32,7 @@ export const LOOK_AFTER: readonly CommandGroup[] = [
           'FF_ENV=dev ff token mint --dev',
           'FF_ENV=dev ff token mint --dev --user U1001 --scopes ff:registry:read',
         ],
-        load: async () => (await import('../token.ts')).mint,
+        load: async () => (await import('../token.ts')).runTokenMint,
       }),
     ],
   },
@@ -41,7 +41,7 @@ export const LOOK_AFTER: readonly CommandGroup[] = [
     what: 'the record of every change: whether it is whole, and a copy of it',
     job: 'Look after:',
     commands: [
-      command({
+      declareCommand({
         name: 'tail',
         what: 'the last records',
         options: AUDIT_TAIL,
@@ -49,9 +49,9 @@ export const LOOK_AFTER: readonly CommandGroup[] = [
           'ff audit tail --store file:store',
           'ff audit tail --database env:FF_DATABASE_URL --follow',
         ],
-        load: async () => (await import('../audit.ts')).tail,
+        load: async () => (await import('../audit.ts')).runAuditTail,
       }),
-      command({
+      declareCommand({
         name: 'verify',
         what: 'walk the hash chain; the first record that is not as it was is named',
         options: AUDIT_VERIFY,
@@ -59,9 +59,9 @@ export const LOOK_AFTER: readonly CommandGroup[] = [
           'ff audit verify --store file:store',
           'ff audit verify --export worm --runner .ff/runner.pub.json',
         ],
-        load: async () => (await import('../audit.ts')).verify,
+        load: async () => (await import('../audit.ts')).runAuditVerify,
       }),
-      command({
+      declareCommand({
         name: 'export',
         what: 'records as NDJSON without sink members, and a signed head; never overwritten',
         options: AUDIT_EXPORT,
@@ -69,7 +69,7 @@ export const LOOK_AFTER: readonly CommandGroup[] = [
           'ff audit export --store file:store --out worm',
           'ff audit export --out worm --key signer.pem',
         ],
-        load: async () => (await import('../audit.ts')).exportTo,
+        load: async () => (await import('../audit.ts')).runAuditExport,
       }),
     ],
   },
@@ -78,13 +78,13 @@ export const LOOK_AFTER: readonly CommandGroup[] = [
     what: 'the JSON artefacts that decisions rest on',
     job: 'Look after:',
     commands: [
-      command({
+      declareCommand({
         name: 'validate',
         what: 'hold artefacts to their schemas and rules',
         arguments: '[files...]',
         options: REPORT,
         examples: ['ff artefacts validate', 'ff artefacts validate --format json'],
-        load: async () => (await import('../artefacts.ts')).validate,
+        load: async () => (await import('../artefacts.ts')).runArtefactsValidate,
       }),
     ],
   },
@@ -93,12 +93,12 @@ export const LOOK_AFTER: readonly CommandGroup[] = [
     what: 'the settings that a run here would have',
     job: 'Look after:',
     commands: [
-      command({
+      declareCommand({
         name: 'show',
         what: 'every setting and its value; of a secret only whether it is set',
         options: CONFIG_SHOW,
         examples: ['ff config show --origin', 'ff config show --format json'],
-        load: async () => (await import('../config.ts')).show,
+        load: async () => (await import('../config.ts')).runConfigShow,
       }),
     ],
   },
@@ -107,19 +107,19 @@ export const LOOK_AFTER: readonly CommandGroup[] = [
     what: '',
     job: 'Look after:',
     commands: [
-      command({
+      declareCommand({
         name: 'init',
         what: 'a folder to begin with: configuration, checklist, templates, key, CI job',
         options: [],
         examples: ['ff init', 'mkdir cutover && cd cutover && ff init'],
-        load: async () => (await import('../init.ts')).init,
+        load: async () => (await import('../init.ts')).runInit,
       }),
-      command({
+      declareCommand({
         name: 'doctor',
         what: 'whether a run could work on this machine',
         options: REPORT,
         examples: ['ff doctor', 'ff doctor --format json'],
-        load: async () => (await import('../doctor.ts')).doctor,
+        load: async () => (await import('../doctor.ts')).runDoctor,
       }),
     ],
   },

@@ -3,7 +3,7 @@ import { FfError } from '../../errors.ts'
 import type { Format } from '../../reports/index.ts'
 
 /** Reads the text of an option. @throws FfError `option_invalid`, naming the flag */
-export type Parse<Value> = (text: string, flag: string) => Value
+export type ParseOption<Value> = (text: string, flag: string) => Value
 
 /** What commander hands over: a text, the texts of a repeated option, true for a switch, or nothing. */
 type Given = string | readonly string[] | boolean | undefined
@@ -50,7 +50,7 @@ export const toggle = <const Flags extends Flag>(
 export const option = <const Flags extends Flag, Value>(
   flags: Flags,
   what: string,
-  parse: Parse<Value>,
+  parse: ParseOption<Value>,
 ): OptionDeclaration<Flags, Value | null> => ({
   flags,
   what,
@@ -62,7 +62,7 @@ export const option = <const Flags extends Flag, Value>(
 export const optionOr = <const Flags extends Flag, Value>(
   flags: Flags,
   what: string,
-  { parse, otherwise }: { readonly parse: Parse<Value>; readonly otherwise: NoInfer<Value> },
+  { parse, otherwise }: { readonly parse: ParseOption<Value>; readonly otherwise: NoInfer<Value> },
 ): OptionDeclaration<Flags, Value> => ({
   flags,
   what,
@@ -74,7 +74,7 @@ export const optionOr = <const Flags extends Flag, Value>(
 export const required = <const Flags extends Flag, Value>(
   flags: Flags,
   what: string,
-  parse: Parse<Value>,
+  parse: ParseOption<Value>,
 ): OptionDeclaration<Flags, Value> => ({
   flags,
   what,
@@ -91,7 +91,7 @@ export const required = <const Flags extends Flag, Value>(
 export const list = <const Flags extends Flag, Value>(
   flags: Flags,
   what: string,
-  parse: Parse<Value>,
+  parse: ParseOption<Value>,
 ): OptionDeclaration<Flags, readonly Value[]> => ({
   flags,
   what,
@@ -102,11 +102,11 @@ export const list = <const Flags extends Flag, Value>(
 
 const flagOf = (flags: string): string => flags.split(' ', 1)[0] ?? flags
 
-export const text: Parse<string> = (given) => given
+export const parseText: ParseOption<string> = (given) => given
 
 /** A whole number within bounds, both included. */
 export const wholeNumber =
-  ({ least = 1, most }: { readonly least?: number; readonly most: number }): Parse<number> =>
+  ({ least = 1, most }: { readonly least?: number; readonly most: number }): ParseOption<number> =>
   (given, flag) => {
     const number = /^\d{1,10}$/.test(given) ? Number(given) : Number.NaN
     if (number >= least && number <= most) return number
@@ -114,27 +114,27 @@ export const wholeNumber =
   }
 
 /** Seconds, which may have a fraction: more than 0, at most a day. */
-export const seconds: Parse<number> = (given) => {
+export const parseSeconds: ParseOption<number> = (given) => {
   const number = Number(given)
   if (number > 0 && number <= 86_400) return number
   throw invalid(`"${given}" is not a number of seconds.`, 'Give more than 0 and at most 86400.')
 }
 
 /** More than 0 and less than 1. */
-export const share: Parse<number> = (given, flag) => {
+export const parseShare: ParseOption<number> = (given, flag) => {
   const number = Number(given)
   if (/^0?\.\d+$/.test(given) && number > 0) return number
   throw invalid(`"${given}" is no share for ${flag}.`, 'Give a part of one, such as 0.01.')
 }
 
-export const instant: Parse<Instant> = (given) => {
+export const parseInstantOption: ParseOption<Instant> = (given) => {
   const time = parseInstant(given)
   if (time !== undefined) return time
   throw invalid(`"${given}" is not a time.`, 'Write it as 2026-01-15T09:00:00.000Z.')
 }
 
 /** The version of a migration. */
-export const version: Parse<number> = (given) => {
+export const parseVersion: ParseOption<number> = (given) => {
   if (/^[0-9]{1,4}$/.test(given)) return Number(given)
   throw invalid(
     `"${given}" is not a version.`,
@@ -143,8 +143,8 @@ export const version: Parse<number> = (given) => {
 }
 
 /** One of the formats that a command has. */
-export const formatOf =
-  <const Name extends string>(names: readonly Name[]): Parse<Name> =>
+export const parseOneOf =
+  <const Name extends string>(names: readonly Name[]): ParseOption<Name> =>
   (given) => {
     const found = names.find((one) => one === given)
     if (found !== undefined) return found
@@ -165,19 +165,19 @@ const REPORT_FORMATS: Readonly<Record<Format, true>> = {
   html: true,
 }
 /** A format that every report has. */
-export const reportFormat = formatOf(Object.keys(REPORT_FORMATS) as Format[])
+export const parseReportFormat = parseOneOf(Object.keys(REPORT_FORMATS) as Format[])
 
 /** A report as a file: `json=report.json`. */
 export interface Output {
   readonly format: Format
   readonly path: string
 }
-export const output: Parse<Output> = (given, flag) => {
+export const parseOutput: ParseOption<Output> = (given, flag) => {
   const [format = '', ...rest] = given.split('=')
   const path = rest.join('=')
   if (path === '')
     throw invalid(`"${given}" is not FORMAT=PATH.`, 'Write json=report.json, for one.')
-  return { format: reportFormat(format, flag), path }
+  return { format: parseReportFormat(format, flag), path }
 }
 
 const invalid = (message: string, hint: string): FfError =>

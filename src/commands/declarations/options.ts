@@ -1,41 +1,41 @@
-import type { Handler } from '../context.ts'
-import type { CommandRow } from './row.ts'
+import type { CommandHandler } from '../context.ts'
+import type { CommandDeclaration } from './row.ts'
 import {
   type OptionDeclaration,
   type OptionsOf,
-  formatOf,
-  instant,
+  parseOneOf,
+  parseInstantOption,
   list,
   option,
   optionOr,
-  output,
-  reportFormat,
+  parseOutput,
+  parseReportFormat,
   required,
-  seconds,
-  share,
-  text,
+  parseSeconds,
+  parseShare,
+  parseText,
   toggle,
-  version,
+  parseVersion,
   wholeNumber,
 } from './option.ts'
 
 interface TypedRow<Declared extends readonly OptionDeclaration[], Read extends object> extends Omit<
-  CommandRow,
+  CommandDeclaration,
   'options' | 'load'
 > {
   readonly options: Declared
-  readonly load: () => Promise<Handler<Read> & Handler<NoInfer<OptionsOf<Declared>>>>
+  readonly load: () => Promise<CommandHandler<Read> & CommandHandler<NoInfer<OptionsOf<Declared>>>>
 }
 /**
  * A row whose module reads the options that are declared, all of them and no other: anything else does not compile.
  * The program reads exactly these, so the row may forget their type.
  */
-export const command = <
+export const declareCommand = <
   const Declared extends readonly OptionDeclaration[],
   Read extends Readonly<Record<keyof OptionsOf<Declared>, unknown>>,
 >(
   row: TypedRow<Declared, Read>,
-): CommandRow => row as CommandRow
+): CommandDeclaration => row as CommandDeclaration
 
 /** The options of each command. Its help, what it parses and the type that its action reads are all made of its list. */
 
@@ -44,28 +44,28 @@ export const REPORT = [
   option(
     '--format <format>',
     'text (the default), json, junit, sarif, github, markdown, html',
-    reportFormat,
+    parseReportFormat,
   ),
-  list('--output <format=path>', 'write a file as well; may be repeated', output),
-  option('--timeout <seconds>', 'end the run after this long, with exit 124', seconds),
+  list('--output <format=path>', 'write a file as well; may be repeated', parseOutput),
+  option('--timeout <seconds>', 'end the run after this long, with exit 124', parseSeconds),
 ]
 
 const CHECKLIST = option(
   '--checklist <file>',
   "default: the folder's own, else the package's",
-  text,
+  parseText,
 )
 
 export const GATE = [
   ...REPORT,
   CHECKLIST,
-  option('--evidence <dir>', 'where the evidence is; default .ff/evidence', text),
+  option('--evidence <dir>', 'where the evidence is; default .ff/evidence', parseText),
 ]
 
 const DOCUMENT_FORMAT = option(
   '--format <format>',
   'what stdout carries: text (the default) or json',
-  formatOf(['text', 'json']),
+  parseOneOf(['text', 'json']),
 )
 
 /** What a command takes that prints a document. */
@@ -75,11 +75,11 @@ export const CHECKLIST_DOCUMENT = [DOCUMENT_FORMAT, CHECKLIST]
 
 export const SIDES = [
   ...REPORT,
-  option('--baseline <target>', 'default: file:$FF_STORE_DIR, else a temporary folder', text),
-  option('--candidate <target>', 'default: env:FF_DATABASE_URL if set, else embedded', text),
+  option('--baseline <target>', 'default: file:$FF_STORE_DIR, else a temporary folder', parseText),
+  option('--candidate <target>', 'default: env:FF_DATABASE_URL if set, else embedded', parseText),
 ]
 
-const DATABASE_TARGET = option('--database <target>', 'default: env:FF_DATABASE_URL', text)
+const DATABASE_TARGET = option('--database <target>', 'default: env:FF_DATABASE_URL', parseText)
 
 /** Which database. */
 export const DATABASE = [...REPORT, DATABASE_TARGET]
@@ -87,35 +87,35 @@ export const DATABASE = [...REPORT, DATABASE_TARGET]
 /** Whose audit trail. */
 export const TRAIL = [
   DATABASE_TARGET,
-  option('--store <target>', 'a file store in its place: file:DIR', text),
+  option('--store <target>', 'a file store in its place: file:DIR', parseText),
 ]
 
 export const STEPS = [
   ...DATABASE,
-  option('--to <version>', 'the version to come to', version),
+  option('--to <version>', 'the version to come to', parseVersion),
   toggle('--dry-run', 'print the SQL, change nothing'),
 ]
 
 export const PROBE = [
   ...GATE,
-  option('--database <target>', 'what is cut over; default: env:FF_DATABASE_URL', text),
-  option('--store <target>', 'what it takes over from; default: file:$FF_STORE_DIR', text),
+  option('--database <target>', 'what is cut over; default: env:FF_DATABASE_URL', parseText),
+  option('--store <target>', 'what it takes over from; default: file:$FF_STORE_DIR', parseText),
   option(
     '--scratch <target>',
     'where scratch schemas are made, on this machine; default embedded',
-    text,
+    parseText,
   ),
 ]
 
 export const PARITY_RUN = [
   ...SIDES,
-  list('--vectors <file...>', 'further matrices of the same schema', text),
-  option('--vector <id>', 'this one alone; such a run never ends 0', text),
+  list('--vectors <file...>', 'further matrices of the same schema', parseText),
+  option('--vector <id>', 'this one alone; such a run never ends 0', parseText),
 ]
 
 export const PARITY_EXHAUSTIVE = [
   ...SIDES,
-  option('--cell <id>', 'this one alone, as MODE/SCOPE/PATH/TTL; never ends 0', text),
+  option('--cell <id>', 'this one alone, as MODE/SCOPE/PATH/TTL; never ends 0', parseText),
 ]
 
 export const PARITY_FUZZ = [
@@ -146,7 +146,11 @@ export const PARITY_DIFF = [
     parse: wholeNumber({ most: 1_000_000 }),
     otherwise: 1_000,
   }),
-  option('--sample <share>', "a part of the baseline's rows, such as 0.01; never ends 0", share),
+  option(
+    '--sample <share>',
+    "a part of the baseline's rows, such as 0.01; never ends 0",
+    parseShare,
+  ),
 ]
 
 export const PROBE_RUN = [
@@ -159,45 +163,49 @@ export const PROBE_RUN = [
 
 export const GATE_DECISION = [
   ...GATE,
-  option('--decision <file>', 'write all that the verdict follows from, for a third party', text),
-  option('--offline <file>', 'judge such a file, as of now; opens no socket', text),
+  option(
+    '--decision <file>',
+    'write all that the verdict follows from, for a third party',
+    parseText,
+  ),
+  option('--offline <file>', 'judge such a file, as of now; opens no socket', parseText),
 ]
 
 export const SIGNING_KEY = [
-  option('--key <file>', 'a key that ff key new made; its passphrase is asked for', text),
+  option('--key <file>', 'a key that ff key new made; its passphrase is asked for', parseText),
   option(
     '--signer-cmd <command>',
     'a program that signs: bytes on stdin, 64 bytes on stdout',
-    text,
+    parseText,
   ),
-  option('--person <id>', 'with --signer-cmd: whose key that is', text),
+  option('--person <id>', 'with --signer-cmd: whose key that is', parseText),
 ]
 
 export const KEY_NEW = [
-  required('--out <file>', 'where it goes; never overwritten', text),
-  required('--person <id>', 'whose it is', text),
-  required('--name <name>', 'as people know them', text),
+  required('--out <file>', 'where it goes; never overwritten', parseText),
+  required('--person <id>', 'whose it is', parseText),
+  required('--name <name>', 'as people know them', parseText),
 ]
 
 export const TRUST_INIT = [
-  required('--platform-lead <file>', 'public key of the platform lead', text),
-  required('--security-lead <file>', 'public key of the security lead', text),
-  list('--runner <file>', 'public key of a runner; may be repeated', text),
-  option('--until <time>', 'when it expires; default in 180 days', instant),
+  required('--platform-lead <file>', 'public key of the platform lead', parseText),
+  required('--security-lead <file>', 'public key of the security lead', parseText),
+  list('--runner <file>', 'public key of a runner; may be repeated', parseText),
+  option('--until <time>', 'when it expires; default in 180 days', parseInstantOption),
 ]
 
 export const SIGNOFF_REVOKE = [
-  required('--reason <text>', 'why; it stands in the trust file', text),
+  required('--reason <text>', 'why; it stands in the trust file', parseText),
 ]
 
 export const WAIVER_NEW = [
-  list('--bound <measure>', 'of a fail: p99_ms<=80; may be repeated', text),
-  option('--code <code>', 'of an inconclusive: the reason that is covered', text),
-  required('--reason <text>', 'why it is asked for', text),
-  required('--risk <text>', 'what may happen', text),
-  required('--compensation <text>', 'what is done about that', text),
-  required('--requester <id>', 'who asks; may not approve alone', text),
-  required('--expires <time>', 'at most 14 days ahead', instant),
+  list('--bound <measure>', 'of a fail: p99_ms<=80; may be repeated', parseText),
+  option('--code <code>', 'of an inconclusive: the reason that is covered', parseText),
+  required('--reason <text>', 'why it is asked for', parseText),
+  required('--risk <text>', 'what may happen', parseText),
+  required('--compensation <text>', 'what is done about that', parseText),
+  required('--requester <id>', 'who asks; may not approve alone', parseText),
+  required('--expires <time>', 'at most 14 days ahead', parseInstantOption),
 ]
 
 export const SERVING = [
@@ -209,11 +217,11 @@ export const SERVING = [
 
 export const IMPORT = [
   ...DATABASE,
-  option('--mapping <file>', 'the source is a JSON file, read by this mapping', text),
+  option('--mapping <file>', 'the source is a JSON file, read by this mapping', parseText),
   option(
     '--into <target>',
     'with --mapping: file:DIR, a new file store in place of the database',
-    text,
+    parseText,
   ),
   toggle('--dry-run', 'judge every row, write none'),
 ]
@@ -221,18 +229,22 @@ export const IMPORT = [
 export const TOKEN_VERIFY = [
   ...REPORT,
   toggle('--signature-only', 'stop before the claims'),
-  option('--now <time>', 'judge the claims as of then: 2026-01-15T09:00:00.000Z', instant),
+  option(
+    '--now <time>',
+    'judge the claims as of then: 2026-01-15T09:00:00.000Z',
+    parseInstantOption,
+  ),
   toggle('--explain', 'show each check in turn'),
 ]
 
 export const TOKEN_MINT = [
   toggle('--dev', 'there is no other kind'),
-  optionOr('--user <id>', 'its sub; default dev-user', { parse: text, otherwise: 'dev-user' }),
+  optionOr('--user <id>', 'its sub; default dev-user', { parse: parseText, otherwise: 'dev-user' }),
   optionOr('--tenant <id>', 'its tid; default dev-tenant', {
-    parse: text,
+    parse: parseText,
     otherwise: 'dev-tenant',
   }),
-  optionOr('--scopes <list>', 'with commas; default none', { parse: text, otherwise: '' }),
+  optionOr('--scopes <list>', 'with commas; default none', { parse: parseText, otherwise: '' }),
 ]
 
 export const AUDIT_TAIL = [
@@ -243,7 +255,7 @@ export const AUDIT_TAIL = [
   }),
   toggle('--follow', 'and those that come, until Ctrl-C'),
   optionOr('--format <format>', 'text (the default) or ndjson, without the sink members', {
-    parse: formatOf(['text', 'ndjson']),
+    parse: parseOneOf(['text', 'ndjson']),
     otherwise: 'text',
   }),
 ]
@@ -251,27 +263,31 @@ export const AUDIT_TAIL = [
 export const AUDIT_VERIFY = [
   ...REPORT,
   ...TRAIL,
-  option('--head <file>', 'a signed head that was exported: nothing before it may be cut', text),
-  option('--export <path>', 'a folder of batches, or one of them, in place of a store', text),
-  list('--runner <file>', 'public key of a signer; default: the trust file', text),
+  option(
+    '--head <file>',
+    'a signed head that was exported: nothing before it may be cut',
+    parseText,
+  ),
+  option('--export <path>', 'a folder of batches, or one of them, in place of a store', parseText),
+  list('--runner <file>', 'public key of a signer; default: the trust file', parseText),
 ]
 
 export const AUDIT_EXPORT = [
   ...REPORT,
   ...TRAIL,
-  required('--out <dir>', 'where they go: for a WORM bucket', text),
+  required('--out <dir>', 'where they go: for a WORM bucket', parseText),
   option(
     '--since <seq>',
     'after which record; default: the last head in the folder',
     wholeNumber({ least: 0, most: 9_999_999_999 }),
   ),
-  option('--key <file>', 'PEM key of the signer; default: FF_RUNNER_KEY_FILE', text),
+  option('--key <file>', 'PEM key of the signer; default: FF_RUNNER_KEY_FILE', parseText),
   option(
     '--signer-cmd <command>',
     'a program that signs: bytes on stdin, 64 bytes on stdout',
-    text,
+    parseText,
   ),
-  list('--runner <file>', 'with --signer-cmd: the public key of that', text),
+  list('--runner <file>', 'with --signer-cmd: the public key of that', parseText),
 ]
 
 export const CONFIG_SHOW = [

@@ -1,5 +1,5 @@
 import {
-  command,
+  declareCommand,
   PARITY_DIFF,
   PARITY_EXHAUSTIVE,
   PARITY_FUZZ,
@@ -17,28 +17,28 @@ export const PROVE: readonly CommandGroup[] = [
     what: 'prove that two backings decide alike',
     job: 'Prove:',
     commands: [
-      command({
+      declareCommand({
         name: 'run',
         what: 'the 17 vectors on both sides',
         options: PARITY_RUN,
         examples: ['ff parity run', 'ff parity run --candidate embedded --format junit'],
-        load: async () => (await import('../parity.ts')).run,
+        load: async () => (await import('../parity.ts')).runParityRun,
       }),
-      command({
+      declareCommand({
         name: 'exhaustive',
         what: 'all 360 cells at every boundary, against the oracle',
         options: PARITY_EXHAUSTIVE,
         examples: ['ff parity exhaustive', 'ff parity exhaustive --cell verified/user/SP-2/valid'],
-        load: async () => (await import('../parity.ts')).exhaustive,
+        load: async () => (await import('../parity.ts')).runParityExhaustive,
       }),
-      command({
+      declareCommand({
         name: 'fuzz',
         what: 'rows, questions and writes at random; a difference is made small',
         options: PARITY_FUZZ,
         examples: ['ff parity fuzz --runs 1000', 'ff parity fuzz --seed 7 --candidate file'],
-        load: async () => (await import('../fuzz.ts')).fuzz,
+        load: async () => (await import('../fuzz.ts')).runParityFuzz,
       }),
-      command({
+      declareCommand({
         name: 'replay',
         what: 'recorded requests on two live stores or two services, which are read alone',
         arguments: '<file>',
@@ -47,16 +47,16 @@ export const PROVE: readonly CommandGroup[] = [
           'ff parity replay requests.ndjson --baseline https://flags.example --candidate http://127.0.0.1:8420',
           'ff parity replay requests.ndjson --baseline file:/srv/ff --candidate env:FF_DATABASE_URL',
         ],
-        load: async () => (await import('../replay.ts')).replay,
+        load: async () => (await import('../replay.ts')).runParityReplay,
       }),
-      command({
+      declareCommand({
         name: 'selftest',
         what: 'plant every fault of the catalogue, and see that it is caught',
         options: SIDES,
         examples: ['ff parity selftest', 'ff parity selftest --candidate file --format junit'],
-        load: async () => (await import('../selftest.ts')).selftest,
+        load: async () => (await import('../selftest.ts')).runParitySelftest,
       }),
-      command({
+      declareCommand({
         name: 'diff',
         what: 'every field of every stored row of two live stores, read only',
         options: PARITY_DIFF,
@@ -64,9 +64,9 @@ export const PROVE: readonly CommandGroup[] = [
           'ff parity diff --baseline file:store --candidate env:FF_DATABASE_URL',
           'ff parity diff --baseline file:store --candidate embedded',
         ],
-        load: async () => (await import('../rows.ts')).diff,
+        load: async () => (await import('../rows.ts')).runParityDiff,
       }),
-      command({
+      declareCommand({
         name: 'preflight',
         what: 'what an import of a JSON file would change or refuse',
         arguments: '<file>',
@@ -75,7 +75,7 @@ export const PROVE: readonly CommandGroup[] = [
           'ff parity preflight flags.json',
           'ff parity preflight flags.json --format json',
         ],
-        load: async () => (await import('../preflight.ts')).examine,
+        load: async () => (await import('../preflight.ts')).runParityPreflight,
       }),
     ],
   },
@@ -84,14 +84,14 @@ export const PROVE: readonly CommandGroup[] = [
     what: 'who is let in, and by whose keys',
     job: 'Prove:',
     commands: [
-      command({
+      declareCommand({
         name: 'check',
         what: 'every row of the mode matrix, against the fixtures',
         options: REPORT,
         examples: ['ff jwks check', 'ff jwks check --format junit'],
-        load: async () => (await import('../jwks.ts')).check,
+        load: async () => (await import('../jwks.ts')).runJwksCheck,
       }),
-      command({
+      declareCommand({
         name: 'fetch',
         what: 'what a key server serves, and which of its keys verify',
         arguments: '<url>',
@@ -100,7 +100,7 @@ export const PROVE: readonly CommandGroup[] = [
           'ff jwks fetch https://idp.example/.well-known/jwks.json',
           'ff jwks fetch http://127.0.0.1:8080/jwks --format json',
         ],
-        load: async () => (await import('../jwks.ts')).fetch,
+        load: async () => (await import('../jwks.ts')).runJwksFetch,
       }),
     ],
   },

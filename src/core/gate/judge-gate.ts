@@ -23,28 +23,31 @@ export interface GateInput extends Omit<ItemsInput, 'signed_head'> {
  */
 export function judgeGate(input: GateInput): GateJudgement {
   const { signoff } = input
-  const { items, log, waiver_faults } = judgeItems({ ...input, signed_head: signedHead(signoff) })
+  const { items, log, waiver_faults } = judgeItems({
+    ...input,
+    signed_head: getSignedHead(signoff),
+  })
   const faults = [
     ...(log.status === 'untrusted' ? [{ code: log.code, detail: log.detail }] : []),
     ...(signoff.status === 'refused' ? [{ code: signoff.code, detail: signoff.detail }] : []),
     ...waiver_faults,
   ]
   const trusted = log.status === 'whole' && signoff.status !== 'refused'
-  return summed(signedItems(items, input), { faults, trusted }, input)
+  return summed(listSignedItems(items, input), { faults, trusted }, input)
 }
 
-export const signedHead = (signoff: SignoffOutcome): ChainHead | null =>
+export const getSignedHead = (signoff: SignoffOutcome): ChainHead | null =>
   signoff.status === 'verified' ? signoff.evidence_head : null
 
-export interface Signing {
+export interface SignedItemsInput {
   readonly checklist: Checklist
   readonly signoff: SignoffOutcome
   readonly now: ItemsInput['now']
 }
 /** The second step: the same items with what the sign-off adds to them or takes from them. */
-export function signedItems(
+export function listSignedItems(
   states: readonly ItemResult[],
-  { checklist, signoff, now }: Signing,
+  { checklist, signoff, now }: SignedItemsInput,
 ): readonly ItemResult[] {
   const pairs = checklist.items.map((item, at) => ({ item, found: states[at] as ItemResult }))
   const others = pairs.flatMap(({ item, found }) => (item.kind === 'signature' ? [] : [found]))

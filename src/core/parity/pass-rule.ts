@@ -13,7 +13,7 @@ type SideName = 'baseline' | 'candidate'
  * @param compared comparisons with an answer from both sides
  * @param noise differences between a side and itself, by side
  */
-export function parityControls(
+export function judgeParityControls(
   { faults, pairs }: ComparerCheck,
   compared: number,
   noise: Readonly<Record<SideName, number>>,
@@ -43,7 +43,7 @@ export interface ParityTotals {
  * When a parity run passes: its controls hold, nothing differs, and everything expected was compared, at least
  * one decision and one field among it. A control that does not hold leaves even a difference in doubt.
  */
-export function parityVerdict(
+export function deriveParityVerdict(
   controls: readonly ReportControl[],
   { expected, compared, differing, decided, fields }: ParityTotals,
 ): 'pass' | 'fail' | 'inconclusive' {

@@ -1,7 +1,7 @@
 import type { ReportCounts, Finding, ReportItem } from '../report/types.ts'
 import { EMPTY_FINDING, listFindings, type JudgedCase, type Summary } from './summarise.ts'
 import type { VectorVerdict } from './judge-vector.ts'
-import { type ComparerCheck, parityControls, parityVerdict } from './pass-rule.ts'
+import { type ComparerCheck, judgeParityControls, deriveParityVerdict } from './pass-rule.ts'
 
 /** Where a tally ends: nothing said is no number, and fewer compared than there were is never a pass. */
 export interface RunningSummaryEnd {
@@ -53,7 +53,7 @@ export class RunningSummary {
 
   summary({ expected, comparer }: RunningSummaryEnd): Summary {
     const { compared, decided, differing, allowed, items } = this
-    const controls = parityControls(comparer, compared, this.noise)
+    const controls = judgeParityControls(comparer, compared, this.noise)
     const counts: ReportCounts = {
       expected,
       compared,
@@ -73,7 +73,7 @@ export class RunningSummary {
       compared > 0 && decided === 0
         ? [{ ...EMPTY_FINDING, code: 'nothing_decided', subject: 'every request' }]
         : []
-    const verdict = parityVerdict(controls, {
+    const verdict = deriveParityVerdict(controls, {
       expected,
       compared,
       differing,

@@ -8,7 +8,7 @@ import type {
   ReportVerdict,
 } from '../report/types.ts'
 import type { VectorVerdict } from './judge-vector.ts'
-import { type ComparerCheck, parityControls, parityVerdict } from './pass-rule.ts'
+import { type ComparerCheck, judgeParityControls, deriveParityVerdict } from './pass-rule.ts'
 
 /** One case, after it was asked or left out. A vector is one case; a cell has one for each boundary. */
 export interface JudgedCase {
@@ -43,11 +43,11 @@ export function summarizeCases(
 ): Summary {
   const items = itemsOf(judged)
   const counts = countAll(judged, items, expected)
-  const controls = parityControls(comparer, counts.cases, {
+  const controls = judgeParityControls(comparer, counts.cases, {
     baseline: noiseOf(judged, 'baseline'),
     candidate: noiseOf(judged, 'candidate'),
   })
-  const verdict = parityVerdict(controls, {
+  const verdict = deriveParityVerdict(controls, {
     expected,
     compared: counts.compared,
     differing: judged.filter((one) => one.verdict?.status === 'fail').length,

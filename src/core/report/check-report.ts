@@ -1,5 +1,5 @@
 import { EXIT_BY_STATE, type ExitName } from '../exit.ts'
-import { runEnd } from './run-end.ts'
+import { deriveRunEnd } from './run-end.ts'
 import type { CheckFinding, CheckItem, CheckReport } from './types.ts'
 
 /** An item with what is wrong with it; nothing wrong is a pass. */
@@ -24,7 +24,7 @@ export function buildCheckReport(
   } = {},
 ): CheckReport {
   const { exits = [], sql = [], timing, counterexample } = more
-  const end = runEnd(
+  const end = deriveRunEnd(
     checked.length === 0 ? 'inconclusive' : 'ok',
     ...exits,
     ...checked.map(({ state }) => EXIT_BY_STATE[state]),

@@ -2,7 +2,7 @@ import { EXIT_STATUSES, type ExitName, decideExit } from '../exit.ts'
 import type { ReportVerdict } from './types.ts'
 
 /** How a run ended, as its report states it. */
-export interface RunEnd {
+export interface RunEnding {
   readonly verdict: ReportVerdict
   readonly exitName: ExitName
   readonly exitCode: number
@@ -23,7 +23,7 @@ const VERDICT: Readonly<Record<ExitName, ReportVerdict>> = {
 }
 
 /** The end of a run with these outcomes: one of them decides the verdict and the exit status alike. */
-export function runEnd(first: ExitName, ...others: readonly ExitName[]): RunEnd {
+export function deriveRunEnd(first: ExitName, ...others: readonly ExitName[]): RunEnding {
   const exitName = decideExit(first, ...others)
   return { verdict: VERDICT[exitName], exitName, exitCode: EXIT_STATUSES[exitName][0] }
 }

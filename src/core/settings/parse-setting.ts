@@ -26,10 +26,10 @@ export interface ListenAddress {
 const value = <Value>(parsed: Value): ParsedSetting<Value> => ({ ok: true, value: parsed })
 const fault = (code: SettingFault): ParsedSetting<never> => ({ ok: false, fault: code })
 
-export const text = (given: string): ParsedSetting<string> => value(given)
+export const parseTextSetting = (given: string): ParsedSetting<string> => value(given)
 
 /** Words with commas between them. */
-export const words = (given: string): ParsedSetting<readonly string[]> =>
+export const parseWords = (given: string): ParsedSetting<readonly string[]> =>
   value(
     given
       .split(',')
@@ -37,48 +37,48 @@ export const words = (given: string): ParsedSetting<readonly string[]> =>
       .filter((one) => one !== ''),
   )
 
-export const backing = (given: string): ParsedSetting<'file' | 'db'> => {
+export const parseBacking = (given: string): ParsedSetting<'file' | 'db'> => {
   if (given === 'file' || given === 'db') return value(given)
   return fault(given === 'managed' ? 'backing_managed' : 'backing_unknown')
 }
 
 /** `dev` in so many letters; every other name counts as prod. */
-export const environmentName = (given: string): ParsedSetting<'dev' | 'prod'> =>
+export const parseEnvironmentName = (given: string): ParsedSetting<'dev' | 'prod'> =>
   value(given === 'dev' ? 'dev' : 'prod')
 
-export const trueOrFalse = (given: string): ParsedSetting<boolean> =>
+export const parseTrueOrFalse = (given: string): ParsedSetting<boolean> =>
   given === 'true' || given === 'false' ? value(given === 'true') : fault('switch_unreadable')
 
 /** No contract may allow more (`contracts/schemas/jwks-integration-notes.schema.json`); one may allow less. */
 export const MAX_LEEWAY_S = 60
 
-export const leewaySeconds = (given: string): ParsedSetting<number> =>
+export const parseLeewaySeconds = (given: string): ParsedSetting<number> =>
   /^\d{1,3}$/.test(given) && Number(given) <= MAX_LEEWAY_S
     ? value(Number(given))
     : fault('leeway_unreadable')
 
 /** `HOST:PORT`, the host of an IPv6 address in brackets. */
-export function listenAddress(given: string): ParsedSetting<ListenAddress> {
+export function parseListenAddress(given: string): ParsedSetting<ListenAddress> {
   const [, ipv6, name = '', digits] =
     /^(?:\[([0-9a-fA-F:]+)\]|([\w.-]+)):(\d{1,5})$/.exec(given) ?? []
   const port = Number(digits)
   return port <= 65_535 ? value({ host: ipv6 ?? name, port }) : fault('listen_unreadable')
 }
 
-export function keyServerUrl(given: string): ParsedSetting<URL> {
+export function parseKeyServerSetting(given: string): ParsedSetting<URL> {
   if (hasUserPart(given)) return fault('key_server_with_user')
   const url = parseJwksUrl(given)
   return url === null ? fault('key_server_not_https') : value(url)
 }
 
-export function adminOrigin(given: string): ParsedSetting<URL> {
+export function parseAdminSetting(given: string): ParsedSetting<URL> {
   if (hasUserPart(given)) return fault('admin_with_user')
   const url = parseAdminUrl(given)
   return url === null ? fault('admin_not_https') : value(url)
 }
 
 /** As the variable named in an option, so a password may stand in it. */
-export function database(given: string): ParsedSetting<TargetSpec> {
+export function parseDatabase(given: string): ParsedSetting<TargetSpec> {
   const parsed = parseTarget('env:FF_DATABASE_URL', { FF_DATABASE_URL: given })
   return parsed.ok ? value(parsed.spec) : { ok: false, fault: parsed.refusal }
 }

@@ -1,4 +1,4 @@
-import { signoffTools } from '../../artefacts/documents.ts'
+import { createSignoffDependencies } from '../../artefacts/documents.ts'
 import { validateSchema } from '../../artefacts/schemas.ts'
 import { throwIfEnded } from '../../concurrency/ended.ts'
 import { checkTrust } from '../../core/signoff/trust.ts'
@@ -29,7 +29,7 @@ export type HeadResult =
 
 /** @throws FfError `artefact_invalid` where a file is no public key */
 export async function loadKnownSigners(trust: HeadTrust): Promise<IsKnownSigner> {
-  const tools = signoffTools(await trust.adapters.signoffCrypto())
+  const tools = createSignoffDependencies(await trust.adapters.signoffCrypto())
   if (trust.runners.length > 0) {
     const kids = new Set<string>()
     for (const path of trust.runners) {

@@ -1,4 +1,4 @@
-import { signoffTools } from '../../artefacts/documents.ts'
+import { createSignoffDependencies } from '../../artefacts/documents.ts'
 import { FfError } from '../../errors.ts'
 import type { AuditSigner } from '../../ports/audit.ts'
 import type { Adapters } from '../../ports/adapters.ts'
@@ -24,7 +24,7 @@ export async function openSigner(
       hint: 'Name its public half with --runner.',
     })
   const keys = await adapters.signoffKeys()
-  const tools = signoffTools(keys.crypto)
+  const tools = createSignoffDependencies(keys.crypto)
   const { jwk } = await readPublicKey({ tools }, runner)
   return { jwk, sign: keys.byCommand(command) }
 }

@@ -1,4 +1,4 @@
-import { signoffTools } from '../../artefacts/documents.ts'
+import { createSignoffDependencies } from '../../artefacts/documents.ts'
 import { readTextFile } from '../../artefacts/read-text.ts'
 import { packDecision, unpackDecision } from '../../core/signoff/decision-file.ts'
 import type { DecisionFile } from '../../core/signoff/types.ts'
@@ -73,7 +73,7 @@ async function readDecision(
 ): Promise<DecisionFile> {
   const read = await readTextFile(path, path, MAX_DECISION_BYTES)
   if (!read.ok) throw toArtefactError([read.problem])
-  const decision = unpackDecision(read.text, signoffTools(await hands.signoffCrypto()))
+  const decision = unpackDecision(read.text, createSignoffDependencies(await hands.signoffCrypto()))
   if (decision.ok) return decision.value
   throw new FfError('artefact_invalid', `${path} is no decision of a gate.`, {
     hint: 'Name a file that `ff gate --decision FILE` wrote.',

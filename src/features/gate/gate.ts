@@ -5,7 +5,7 @@ import { type GateInputs, type GateRequest, readGateInputs } from '../item-state
 import { loadItemFacts, refuseWaivers } from '../item-states/item-facts.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { buildGateReport } from './report.ts'
-import { signoffForGate } from '../signoff/verify-for-gate.ts'
+import { verifySignoffForGate } from '../signoff/verify-for-gate.ts'
 
 type Hands = Pick<Adapters, 'readEvidence' | 'judgeEvidence' | 'signoffCrypto'>
 
@@ -40,7 +40,7 @@ export async function judgeInputs(
   hands: Pick<Hands, 'judgeEvidence' | 'signoffCrypto'>,
 ): Promise<JudgedGate> {
   const facts = await loadItemFacts(inputs, hands)
-  const signoff = signoffForGate(inputs, facts)
+  const signoff = verifySignoffForGate(inputs, facts)
   const judgement = judgeGate({ ...facts.judged, signoff })
   refuseWaivers(judgement.faults)
   return { ...inputs, judgement, evidence: facts.judged.evidence, signoff }

@@ -1,4 +1,4 @@
-import { signoffTools } from '../../artefacts/documents.ts'
+import { createSignoffDependencies } from '../../artefacts/documents.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { UNIMPLEMENTED_PROBES } from './unimplemented-probes.ts'
 import type { ItemsInput } from '../../core/gate/judge-items.ts'
@@ -33,7 +33,7 @@ export async function loadItemFacts(
     deps.judgeEvidence(texts.evidence, files.isLine),
     deps.signoffCrypto(),
   ])
-  const tools = signoffTools(crypto)
+  const tools = createSignoffDependencies(crypto)
   const input = { text: texts.trust, chain: texts.trust_chain, pin: checkPin(trust_pin) }
   const outcome = checkTrust(input, now, tools)
   const trust = outcome.status === 'trusted' ? outcome.trust : null

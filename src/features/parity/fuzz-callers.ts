@@ -1,5 +1,5 @@
 import type { Fixture } from '../../artefacts/vectors.ts'
-import type { Keep } from '../../concurrency/open-all.ts'
+import type { KeepOpen } from '../../concurrency/open-all.ts'
 import type { AuthSettings } from '../../core/auth/contract.ts'
 import type { Credential, Environment } from '../../core/auth/types.ts'
 import type { AuthMode } from '../../core/evaluate/types.ts'
@@ -51,7 +51,7 @@ const ROWS: Readonly<Record<CallerName, Row>> = {
 /** Opens one door a key server, for all whose tokens are held to it. */
 export async function openCallers(
   { adapters, settings, fixtures }: CallerInputs,
-  keep: Keep,
+  keep: KeepOpen,
 ): Promise<FuzzCallers> {
   const doors = new Map<string, OpenAuthenticator>()
   const callers: Partial<Record<CallerName, FuzzCaller>> = {}

@@ -3,7 +3,7 @@ import type { RunningSummary } from '../../core/parity/running-summary.ts'
 import type { JsonComparer } from '../../core/parity/compare.ts'
 import type { ParityReport } from '../../core/report/types.ts'
 import type { ReplaySides } from './replay-sides.ts'
-import { measuredEnd } from './run-parity.ts'
+import { deriveParityEnd } from './run-parity.ts'
 
 interface Ended {
   readonly sides: ReplaySides
@@ -30,7 +30,7 @@ export function replayReport(
   return {
     schemaVersion: 1,
     kind: 'parity_replay',
-    ...measuredEnd(verdict, signal),
+    ...deriveParityEnd(verdict, signal),
     sides: { baseline: sides.baseline.facts, candidate: sides.candidate.facts },
     ...(sides.rules.length > 0 ? { rules: sides.rules } : {}),
     ...found,

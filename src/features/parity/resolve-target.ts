@@ -43,11 +43,11 @@ export function parseTargetOrThrow(
 ): TargetSpec {
   const parsed = parseTarget(text, env)
   if (parsed.ok) return parsed.spec
-  throw targetError(text, parsed.refusal)
+  throw makeTargetError(text, parsed.refusal)
 }
 
 /** @param text shown only where it can hold no secret */
-export function targetError(text: string, refusal: TargetRefusal): FfError {
+export function makeTargetError(text: string, refusal: TargetRefusal): FfError {
   const [code, what, hint] = REFUSALS[refusal]
   // What is not plainly a word or a path may hold a secret.
   const plain = /^[\w:./-]{1,80}$/.test(text) && !/^(postgres|http)/i.test(text)

@@ -1,4 +1,4 @@
-import { ended } from '../../concurrency/ended.ts'
+import { getEnding } from '../../concurrency/ended.ts'
 import { EXIT_BY_STATE } from '../../core/exit.ts'
 import { EQUAL, UNEQUAL, findComparerFaults } from '../../core/parity/comparer-controls.ts'
 import type { JsonComparer } from '../../core/parity/compare.ts'
@@ -7,7 +7,7 @@ import type { FieldRule } from '../../core/parity/field-rules.ts'
 import { judgeVector, type VectorVerdict } from '../../core/parity/judge-vector.ts'
 import { type JudgedCase, summarizeCases, type Summary } from '../../core/parity/summarise.ts'
 import type { VectorCoverage, Vector } from '../../core/parity/vector.ts'
-import { type RunEnd, runEnd } from '../../core/report/run-end.ts'
+import { type RunEnding, deriveRunEnd } from '../../core/report/run-end.ts'
 import type { ItemState, ParityReport, RowTexts } from '../../core/report/types.ts'
 import { serializeRow } from '../../core/rows/row-text.ts'
 import type { AnyRow, RowsOfFlag, RowOrBroken } from '../../core/rows/rows.ts'
@@ -103,7 +103,7 @@ export function buildReport(
   return {
     schemaVersion: 1,
     kind,
-    ...measuredEnd(verdict, around.signal),
+    ...deriveParityEnd(verdict, around.signal),
     sides: { baseline: baseline.facts, candidate: candidate.facts },
     counts,
     coverage: countCoverage(covers),
@@ -122,8 +122,8 @@ export function buildReport(
 const ASKED_EACH = 2
 
 /** The end of a run that came to this verdict, or that was ended before. */
-export const measuredEnd = (verdict: Summary['verdict'], signal: AbortSignal): RunEnd =>
-  runEnd(EXIT_BY_STATE[verdict], ...[ended(signal)].filter((ending) => ending !== null))
+export const deriveParityEnd = (verdict: Summary['verdict'], signal: AbortSignal): RunEnding =>
+  deriveRunEnd(EXIT_BY_STATE[verdict], ...[getEnding(signal)].filter((ending) => ending !== null))
 
 async function runVector(
   vector: Runnable,

@@ -6,7 +6,7 @@ import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './fr
 const COULD_NOT_LOOK = 22
 
 /** A team's own command in the place of a probe: what it ends with is what was measured. */
-export const command = defineProbe<readonly string[]>({
+export const commandProbe = defineProbe<readonly string[]>({
   version: 1,
   site: 'declared',
   company: 'together',

@@ -12,7 +12,7 @@ import { alerts } from './alerts.ts'
 import { backfillComplete } from './backfill-complete.ts'
 import { backfillRepeat } from './backfill-repeat.ts'
 import { capacity } from './capacity.ts'
-import { command } from './command.ts'
+import { commandProbe } from './command.ts'
 import { jwksOutage } from './jwks-outage.ts'
 import { keyRotation } from './key-rotation.ts'
 import { modeMatrixProbe } from './mode-matrix.ts'
@@ -36,7 +36,7 @@ import { signoffRole } from './signoff-role.ts'
 /** Every probe by the name that the checklist calls it. To add one: its file, and its line here. */
 export const PROBES: Readonly<Record<string, Probe>> = {
   alerts,
-  command,
+  command: commandProbe,
   'admin-contract': adminContract,
   'admin-timeout': adminTimeout,
   'admin-failures': adminFailures,

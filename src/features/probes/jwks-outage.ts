@@ -2,7 +2,7 @@ import { isAuthRefusal } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
 import type { TestAuthenticator, TokenVerifier } from '../../ports/auth.ts'
-import { doorProbe } from './framework/authenticator-probe.ts'
+import { defineAuthenticatorProbe } from './framework/authenticator-probe.ts'
 import { readNumberParam } from './framework/probe.ts'
 import {
   TEST_NOW,
@@ -13,7 +13,7 @@ import {
 } from './testbed/test-tokens.ts'
 
 /** A4: the key server is away for nearly as long as the last good set may serve; then kids that nobody knows arrive. */
-export const jwksOutage = doorProbe({
+export const jwksOutage = defineAuthenticatorProbe({
   version: 1,
   faulty: (adapters) => async (stage, settings) => {
     const staged = await adapters.openStagedDoor(stage, settings)

@@ -3,7 +3,7 @@ import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
 import type { TestAuthenticator } from '../../ports/auth.ts'
 import { FfError } from '../../errors.ts'
-import { doorProbe } from './framework/authenticator-probe.ts'
+import { defineAuthenticatorProbe } from './framework/authenticator-probe.ts'
 import { type SendToken, withEndpoint } from './testbed/served-endpoints.ts'
 import {
   signTestToken,
@@ -17,7 +17,7 @@ import {
  * A3: a key comes, and the one before it goes, while tokens of both arrive at a served endpoint; time is played, the key
  * server and the sockets are real.
  */
-export const keyRotation = doorProbe({
+export const keyRotation = defineAuthenticatorProbe({
   version: 2,
   faulty: (adapters) => async (stage, settings) => {
     const { value, close } = await openAll(async (keep) => {

@@ -1,18 +1,18 @@
 import type { Adapters } from '../../ports/adapters.ts'
-import type { SceneSearch } from '../../ports/fuzz.ts'
+import type { SearchScenes } from '../../ports/fuzz.ts'
 import { parityExhaustive } from '../parity/parity.ts'
 import { parityFuzz } from '../parity/parity-fuzz.ts'
 import { readNumberParam, type ProbeContext } from './framework/probe.ts'
 import {
   formatExample,
   requireMeasured,
-  parityProbe,
+  defineParityProbe,
   proofRequest,
   describeSides,
 } from './testbed/parity-proofs.ts'
 
 /** E2: every cell at every boundary, and as many random cases as the item says. */
-export const parityBreadth = parityProbe(async (adapters, world) => {
+export const parityBreadth = defineParityProbe(async (adapters, world) => {
   const wanted = readNumberParam(world, 'cases')
   const request = { ...proofRequest(world, adapters), only: null }
   const cells = requireMeasured(await parityExhaustive(request))
@@ -74,7 +74,10 @@ async function randomCases(
 
 /** Counts the questions of every scene that is played. One that fails is enough: ff parity fuzz makes it small. */
 const counting =
-  (search: SceneSearch, counted: { scenes: number; cases: number; failed: boolean }): SceneSearch =>
+  (
+    search: SearchScenes,
+    counted: { scenes: number; cases: number; failed: boolean },
+  ): SearchScenes =>
   (fails, options) =>
     search(async (scene) => {
       if (counted.failed) return false

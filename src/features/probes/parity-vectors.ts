@@ -2,13 +2,13 @@ import { parityRun } from '../parity/parity.ts'
 import {
   formatExample,
   requireMeasured,
-  parityProbe,
+  defineParityProbe,
   proofRequest,
   describeSides,
 } from './testbed/parity-proofs.ts'
 
 /** E1: the vectors of the gate, on a file and a database. */
-export const parityVectors = parityProbe(async (adapters, world) => {
+export const parityVectors = defineParityProbe(async (adapters, world) => {
   const request = { ...proofRequest(world, adapters), more: [], only: null }
   const report = requireMeasured(await parityRun(request))
   const { items, counts, coverage, findings } = report

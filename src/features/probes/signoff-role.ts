@@ -1,4 +1,4 @@
-import { signoffTools } from '../../artefacts/documents.ts'
+import { createSignoffDependencies } from '../../artefacts/documents.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import type { SignoffRole } from '../../core/gate/types.ts'
 import { judgeSignoff } from '../../core/signoff/judge.ts'
@@ -12,7 +12,7 @@ const lending =
     change: (tools: SignoffDependencies) => SignoffDependencies,
   ): WithResource<SignoffDependencies> =>
   async (world, use) =>
-    use(change(signoffTools(await world.adapters.signoffCrypto())))
+    use(change(createSignoffDependencies(await world.adapters.signoffCrypto())))
 
 /**
  * J2 and J3: whether a signature of the role is taken, and spoiled ones are not. That people signed is for the

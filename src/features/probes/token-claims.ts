@@ -4,7 +4,7 @@ import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { TEST_TENANT } from '../../core/parity/scene.ts'
 import { instantFromMs, type Instant } from '../../core/rows/instant.ts'
 import type { TestAuthenticator } from '../../ports/auth.ts'
-import { doorProbe } from './framework/authenticator-probe.ts'
+import { defineAuthenticatorProbe } from './framework/authenticator-probe.ts'
 import { readNumberParam } from './framework/probe.ts'
 import {
   signTestToken,
@@ -27,7 +27,7 @@ interface Case {
 }
 
 /** A2: each claim that is wrong, and either side of each second that counts. */
-export const tokenClaims = doorProbe({
+export const tokenClaims = defineAuthenticatorProbe({
   version: 1,
   faulty: (adapters) => async (stage, settings) => {
     const door = await adapters.openStagedDoor(stage, settings)

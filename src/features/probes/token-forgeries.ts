@@ -5,7 +5,7 @@ import { toPublicJwk } from '../../core/text/jwk.ts'
 import { createInsecureVerifier } from './faults/insecure-verifier.ts'
 import { type ForgedToken, buildForgedTokens } from './testbed/forged-tokens.ts'
 import type { TestAuthenticator } from '../../ports/auth.ts'
-import { doorProbe } from './framework/authenticator-probe.ts'
+import { defineAuthenticatorProbe } from './framework/authenticator-probe.ts'
 import { type SendToken, withEndpoint } from './testbed/served-endpoints.ts'
 import {
   signTestToken,
@@ -19,7 +19,7 @@ const UNAUTHORISED = 401
 const LET_IN = 200
 
 /** A1: forged tokens at a door and at a served endpoint behind it, in every environment, beside good ones. */
-export const tokenForgeries = doorProbe({
+export const tokenForgeries = defineAuthenticatorProbe({
   version: 2,
   faulty: (adapters) => async (stage, settings) => {
     const door = await adapters.openStagedDoor(stage, settings)

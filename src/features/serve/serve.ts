@@ -1,4 +1,4 @@
-import { type Keep, openAll } from '../../concurrency/open-all.ts'
+import { type KeepOpen, openAll } from '../../concurrency/open-all.ts'
 import { checkAuth, checkEnvironment } from '../tokens/auth-settings.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
@@ -100,7 +100,7 @@ interface Sockets {
 }
 interface Made {
   readonly parts: ServiceDependencies
-  readonly keep: Keep
+  readonly keep: KeepOpen
   readonly telemetry: Telemetry
   readonly sockets: Sockets
 }

@@ -1,4 +1,4 @@
-import { signoffTools } from '../../artefacts/documents.ts'
+import { createSignoffDependencies } from '../../artefacts/documents.ts'
 import type { CutoverIdentity, SignoffOutcome } from '../../core/gate/types.ts'
 import { judgeSignoff } from '../../core/signoff/judge.ts'
 import { type AttestableItem, listRequiredAttestations } from '../../core/signoff/attestations.ts'
@@ -41,7 +41,7 @@ export interface SignoffContext extends SignoffContextInput {
 export async function loadSignoffContext(needs: SignoffContextInput): Promise<SignoffContext> {
   const { root, cwd, now } = needs
   const pin = checkPin(needs.pin)
-  const tools = signoffTools(needs.keys.crypto)
+  const tools = createSignoffDependencies(needs.keys.crypto)
   const texts = await readSignoffFiles({ root, cwd, checklist: null })
   const trust = checkTrust({ text: texts.trust, chain: texts.trust_chain, pin }, now, tools)
   return { ...needs, pin, tools, texts, trust }

@@ -1,5 +1,5 @@
 import { judgeItems } from '../../core/gate/judge-items.ts'
-import { countStates, signedHead, signedItems } from '../../core/gate/judge-gate.ts'
+import { countStates, getSignedHead, listSignedItems } from '../../core/gate/judge-gate.ts'
 import type { SignoffOutcome } from '../../core/gate/types.ts'
 import { type GateState, toGateState } from '../../core/signoff/gate-state.ts'
 import { FfError } from '../../errors.ts'
@@ -9,7 +9,7 @@ import type { Adapters } from '../../ports/adapters.ts'
 import { judgeSignoffNow } from './context.ts'
 
 /** The sign-off in the texts of a folder or of decision.json, as the gate counts it. */
-export function signoffForGate(
+export function verifySignoffForGate(
   { texts, identity }: Pick<GateInputs, 'texts' | 'identity'>,
   { judged, trust, forged, tools }: ItemFacts,
 ): SignoffOutcome {
@@ -35,8 +35,8 @@ export async function readGateState(
   const inputs = await readGateInputs(request, deps)
   const facts = await loadItemFacts(inputs, deps)
   const { checklist, evidence, now } = facts.judged
-  const signoff = signoffForGate(inputs, facts)
-  const states = judgeItems({ ...facts.judged, signed_head: signedHead(signoff) })
+  const signoff = verifySignoffForGate(inputs, facts)
+  const states = judgeItems({ ...facts.judged, signed_head: getSignedHead(signoff) })
   refuseWaivers([...(signoff.status === 'refused' ? [signoff] : []), ...states.waiver_faults])
   if (evidence.status !== 'whole')
     throw new FfError('evidence_untrusted', `The evidence cannot be trusted: ${evidence.detail}.`, {
@@ -45,7 +45,7 @@ export async function readGateState(
   return toGateState(states.items, {
     checklist,
     identity: inputs.identity,
-    counts: countStates(signedItems(states.items, { checklist, signoff, now })),
+    counts: countStates(listSignedItems(states.items, { checklist, signoff, now })),
     head: evidence.head,
   })
 }

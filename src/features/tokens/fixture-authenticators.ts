@@ -1,5 +1,5 @@
 import type { Fixture } from '../../artefacts/vectors.ts'
-import type { Keep } from '../../concurrency/open-all.ts'
+import type { KeepOpen } from '../../concurrency/open-all.ts'
 import type { AuthSettings } from '../../core/auth/contract.ts'
 import type { Authenticator, OpenAuthenticator } from '../../ports/auth.ts'
 import type { Adapters } from '../../ports/adapters.ts'
@@ -8,10 +8,10 @@ import type { Adapters } from '../../ports/adapters.ts'
 export class FixtureAuthenticators {
   private readonly adapters: Pick<Adapters, 'openDoor'>
   private readonly settings: AuthSettings
-  private readonly keep: Keep
+  private readonly keep: KeepOpen
   private readonly doors = new Map<string | null, Promise<OpenAuthenticator>>()
 
-  constructor(adapters: Pick<Adapters, 'openDoor'>, settings: AuthSettings, keep: Keep) {
+  constructor(adapters: Pick<Adapters, 'openDoor'>, settings: AuthSettings, keep: KeepOpen) {
     this.adapters = adapters
     this.settings = settings
     this.keep = keep

@@ -3,7 +3,7 @@ import { hasRepeatedMember } from '../../core/json/repeats.ts'
 import { parseLosslessJson } from '../../core/json/read.ts'
 import type { AuthSettings } from '../../core/auth/contract.ts'
 import type { ExitName } from '../../core/exit.ts'
-import type { KeysFrom, OpenAuthenticator } from '../../ports/auth.ts'
+import type { KeySourceSpec, OpenAuthenticator } from '../../ports/auth.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { checkAlgorithms } from './auth-settings.ts'
 import {
@@ -80,7 +80,7 @@ export class TokenLines {
     if (jwks === null) return this.live
     const algorithms =
       algs === null ? this.settings.algorithms : checkAlgorithms(this.settings.contract, algs)
-    const from: KeysFrom = { keys: jwks }
+    const from: KeySourceSpec = { keys: jwks }
     return this.adapters.openDoorOn(from, { ...this.settings, algorithms })
   }
 }

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { openAuthenticator } from '../../../src/adapters/auth/authenticator.ts'
 import { settingsFromContract } from '../../../src/core/auth/contract.ts'
 import { ENVIRONMENTS } from '../../../src/core/auth/types.ts'
-import type { KeysFrom, OpenAuthenticator } from '../../../src/ports/auth.ts'
+import type { KeySourceSpec, OpenAuthenticator } from '../../../src/ports/auth.ts'
 import { CONTRACT } from '../../core/auth-contract.ts'
 import { NOW } from '../../core/builders.ts'
 import { Servers } from './answering.ts'
@@ -22,7 +22,7 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((door) => door.close()))
   await servers.close()
 })
-async function opened(from: KeysFrom, settings = SETTINGS): Promise<OpenAuthenticator> {
+async function opened(from: KeySourceSpec, settings = SETTINGS): Promise<OpenAuthenticator> {
   const door = await openAuthenticator(from, settings)
   open.push(door)
   return door

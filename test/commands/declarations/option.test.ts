@@ -10,13 +10,13 @@ import {
   optionOr,
   required,
   toggle,
-  formatOf,
-  instant,
-  output,
-  seconds,
-  share,
-  text,
-  version,
+  parseOneOf,
+  parseInstantOption,
+  parseOutput,
+  parseSeconds,
+  parseShare,
+  parseText,
+  parseVersion,
   wholeNumber,
 } from '../../../src/commands/declarations/option.ts'
 import { COMMANDS } from '../../../src/commands/declarations/index.ts'
@@ -160,7 +160,7 @@ describe('what was given becomes a value', () => {
     expect([read(['1', '2']), read(undefined)]).toEqual([[1, 2], []])
   })
   test.each([undefined, ''])('one that has to be given and is %j is refused', (given) => {
-    const { read } = required('--out <file>', 'where it goes', text)
+    const { read } = required('--out <file>', 'where it goes', parseText)
     expect(refusalOf(() => read(given))).toEqual({
       code: 'option_invalid',
       message: '--out was not given.',
@@ -171,30 +171,30 @@ describe('what was given becomes a value', () => {
 
 describe('parsers', () => {
   test.each([
-    ['text', text, '', ''],
+    ['text', parseText, '', ''],
     ['whole number', wholeNumber({ least: 0, most: 10 }), '10', 10],
-    ['seconds', seconds, '0.5', 0.5],
-    ['share', share, '0.01', 0.01],
-    ['instant', instant, '2026-01-15T09:00:00.000Z', '2026-01-15T09:00:00.000Z'],
-    ['version', version, '0004', 4],
-    ['format', formatOf(['text', 'json']), 'json', 'json'],
-    ['output', output, 'json=a=b.json', { format: 'json', path: 'a=b.json' }],
+    ['seconds', parseSeconds, '0.5', 0.5],
+    ['share', parseShare, '0.01', 0.01],
+    ['instant', parseInstantOption, '2026-01-15T09:00:00.000Z', '2026-01-15T09:00:00.000Z'],
+    ['version', parseVersion, '0004', 4],
+    ['format', parseOneOf(['text', 'json']), 'json', 'json'],
+    ['output', parseOutput, 'json=a=b.json', { format: 'json', path: 'a=b.json' }],
   ] as const)('%s', (_, parse, given, value) => expect(parse(given, '--x')).toEqual(value))
 
   test.each([
     ['a number below', wholeNumber({ most: 10 }), '0'],
     ['a number above', wholeNumber({ most: 10 }), '11'],
     ['no number', wholeNumber({ most: 10 }), '1e1'],
-    ['no seconds', seconds, '0'],
-    ['more than a day', seconds, '86401'],
-    ['seconds in words', seconds, 'ten'],
-    ['all of it', share, '1'],
-    ['nothing of it', share, '0.0'],
-    ['a time without milliseconds', instant, '2026-01-15T09:00:00Z'],
-    ['a version with a sign', version, '-1'],
-    ['a format that there is not', formatOf(['text', 'json']), 'toString'],
-    ['an output without a path', output, 'json='],
-    ['an output without a format', output, '=a'],
+    ['no seconds', parseSeconds, '0'],
+    ['more than a day', parseSeconds, '86401'],
+    ['seconds in words', parseSeconds, 'ten'],
+    ['all of it', parseShare, '1'],
+    ['nothing of it', parseShare, '0.0'],
+    ['a time without milliseconds', parseInstantOption, '2026-01-15T09:00:00Z'],
+    ['a version with a sign', parseVersion, '-1'],
+    ['a format that there is not', parseOneOf(['text', 'json']), 'toString'],
+    ['an output without a path', parseOutput, 'json='],
+    ['an output without a format', parseOutput, '=a'],
   ] as const)('%s is refused', (_, parse, given) => {
     expect(refusalOf(() => parse(given, '--x')).code).toBe('option_invalid')
   })

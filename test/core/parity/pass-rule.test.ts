@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { VectorVerdict } from '../../../src/core/parity/judge-vector.ts'
-import { parityControls, parityVerdict } from '../../../src/core/parity/pass-rule.ts'
+import { judgeParityControls, deriveParityVerdict } from '../../../src/core/parity/pass-rule.ts'
 import { type JudgedCase, summarizeCases } from '../../../src/core/parity/summarise.ts'
 import { RunningSummary } from '../../../src/core/parity/running-summary.ts'
 
@@ -56,7 +56,7 @@ describe('one rule for runs that are held whole and runs that are too large for 
 
 describe('a run passes', () => {
   const totals = { expected: 2, compared: 2, differing: 0, decided: 1, fields: 5 }
-  const controls = parityControls(SOUND, 2, { baseline: 0, candidate: 0 })
+  const controls = judgeParityControls(SOUND, 2, { baseline: 0, candidate: 0 })
   test.each([
     ['when all of it is compared', totals, 'pass'],
     ['not when something is missing', { ...totals, compared: 1 }, 'inconclusive'],
@@ -69,11 +69,11 @@ describe('a run passes', () => {
       'inconclusive',
     ],
   ] as const)('%s', (_what, given, verdict) => {
-    expect(parityVerdict(controls, given)).toBe(verdict)
+    expect(deriveParityVerdict(controls, given)).toBe(verdict)
   })
   test('not when a control rests on nothing', () => {
-    const unproven = parityControls(SOUND, 0, { baseline: 0, candidate: 0 })
+    const unproven = judgeParityControls(SOUND, 0, { baseline: 0, candidate: 0 })
     expect(unproven.map(({ held }) => held)).toEqual([true, false, false])
-    expect(parityVerdict(unproven, totals)).toBe('inconclusive')
+    expect(deriveParityVerdict(unproven, totals)).toBe('inconclusive')
   })
 })

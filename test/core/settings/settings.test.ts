@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest'
 import {
   DEFAULT_SETTINGS,
   FILE_SETTINGS,
-  fileKey,
+  toFileKey,
   SETTING_NAMES,
-  settingRow,
+  getSettingRow,
   SETTINGS,
   type SettingName,
   type SettingValues,
@@ -55,7 +55,7 @@ describe('what a text becomes', () => {
     ['FF_JWT_LEEWAY', '60', 60],
     ['FF_DEV_SCOPES', 'a,b', ['a', 'b']],
   ])('%s=%s', (name, text, value) => {
-    expect(settingRow(name).parse(text)).toEqual({ ok: true, value })
+    expect(getSettingRow(name).parse(text)).toEqual({ ok: true, value })
   })
 
   test.each<[SettingName, string, string]>([
@@ -73,7 +73,7 @@ describe('what a text becomes', () => {
     ['FF_ADMIN_URL', 'https://admin.example?a', 'admin_not_https'],
     ['FF_DATABASE_URL', 'mysql://h', 'target_unknown'],
   ])('%s=%s is refused', (name, text, fault) => {
-    expect(settingRow(name).parse(text)).toEqual({ ok: false, fault })
+    expect(getSettingRow(name).parse(text)).toEqual({ ok: false, fault })
   })
 })
 
@@ -96,5 +96,5 @@ test('the file holds no secret, and nothing that decides which checks may be lef
     'FF_CODE_VERSION',
     'FF_TRUST_SHA256',
   ])
-  expect(fileKey('FF_AUDIT_DIGEST_KEY_FILE')).toBe('auditDigestKeyFile')
+  expect(toFileKey('FF_AUDIT_DIGEST_KEY_FILE')).toBe('auditDigestKeyFile')
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openApprovals } from '../../../src/adapters/admin/index.ts'
 import { resolveApprovalsPlan } from '../../../src/features/serve/admin-settings.ts'
-import { parsedOnRead } from '../../../src/commands/settings.ts'
+import { createLazySettings } from '../../../src/commands/settings.ts'
 import type { SettingName, SettingValues } from '../../../src/core/settings/settings.ts'
 import { FfError } from '../../../src/errors.ts'
 import { makeAuthority, makeCertificate } from '../../adapters/admin/certificates.ts'
@@ -13,7 +13,8 @@ import { runFf } from '../../support/run-ff.ts'
 
 const TOKEN = 'hunter2-secret-of-ff'
 type Texts = Partial<Record<SettingName, string>>
-const settingsOf = (texts: Texts): SettingValues => parsedOnRead((name) => texts[name] ?? null)
+const settingsOf = (texts: Texts): SettingValues =>
+  createLazySettings((name) => texts[name] ?? null)
 let folder = ''
 const at = (name: string): string => join(folder, name)
 const put = async (name: string, text: string, mode = 0o600): Promise<string> => {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { signoffForGate } from '../../../src/features/signoff/verify-for-gate.ts'
+import { verifySignoffForGate } from '../../../src/features/signoff/verify-for-gate.ts'
 import type { GateInputs } from '../../../src/features/item-states/gate-inputs.ts'
 import { loadItemFacts } from '../../../src/features/item-states/item-facts.ts'
 import { readSignoffFiles } from '../../../src/features/team-folder/signoff-files.ts'
@@ -72,7 +72,7 @@ const inputs = (change: Partial<GateInputs> = {}, files: object = {}): GateInput
 })
 async function told(given: GateInputs) {
   const facts = await loadItemFacts(given, HANDS)
-  return { outcome: signoffForGate(given, facts), trust: facts.trust, ...facts.judged }
+  return { outcome: verifySignoffForGate(given, facts), trust: facts.trust, ...facts.judged }
 }
 
 describe('what the gate is told of people', () => {

@@ -1,6 +1,6 @@
 // The program as it is, but for its clock.
 import { adapters } from '../../../dist/src/composition.js'
-import { runProgram } from '../../../dist/src/commands/program.js'
+import { runCli } from '../../../dist/src/commands/program.js'
 import { EXIT_STATUSES } from '../../../dist/src/core/exit.js'
 import { terminalOn } from '../../../dist/src/adapters/key-files/terminal.js'
 
@@ -25,5 +25,5 @@ const context = {
   onSignal: () => () => undefined,
   exit: 'internal',
 }
-await runProgram(['node', 'ff', ...words], context)
+await runCli(['node', 'ff', ...words], context)
 process.exitCode = EXIT_STATUSES[context.exit][0]

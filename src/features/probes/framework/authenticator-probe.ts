@@ -8,7 +8,7 @@ interface DoorProbeSpec extends Pick<ProbeSpec<OpenTestAuthenticator>, 'version'
 }
 
 /** A probe of what authenticates callers, with a key server on loopback behind it. */
-export const doorProbe = ({ version, faulty, measure }: DoorProbeSpec): Probe =>
+export const defineAuthenticatorProbe = ({ version, faulty, measure }: DoorProbeSpec): Probe =>
   defineProbe<OpenTestAuthenticator>({
     version,
     site: 'scratch',

@@ -1,5 +1,5 @@
 import { mapConcurrently } from '../../../concurrency/map-concurrently.ts'
-import { ended } from '../../../concurrency/ended.ts'
+import { getEnding } from '../../../concurrency/ended.ts'
 import { formatLimit } from '../../../core/gate/limit-text.ts'
 import type { ChecklistItem, EvidenceDraft } from '../../../core/gate/types.ts'
 import type { CheckReport } from '../../../core/report/types.ts'
@@ -88,7 +88,7 @@ async function runAll(
     const run = new ProbeRun(request, files, { writer, work })
     const checked = await run.all(chosen)
     const { now, signal } = request
-    const ending = ended(signal)
+    const ending = getEnding(signal)
     const timing = {
       started_at: started.toISOString(),
       duration_ms: now().getTime() - started.getTime(),

@@ -7,7 +7,7 @@ import { withoutUserOverrides } from '../faults/unguarded-route.ts'
 import { type Probe, defineProbe, type ProbeSpec, type ProbeContext } from '../framework/probe.ts'
 
 /** A probe of a proof of parity; its control forgets the overrides of users. */
-export const parityProbe = (measure: ProbeSpec<Adapters>['measure']): Probe =>
+export const defineParityProbe = (measure: ProbeSpec<Adapters>['measure']): Probe =>
   defineProbe<Adapters>({
     version: 1,
     site: 'scratch',
