@@ -48,7 +48,7 @@ export const adapters: Adapters = {
     (await import('./adapters/stores.ts')).identifyDatabase(spec, versions),
   openKeyServer: async (stage) =>
     (await import('./adapters/auth/test-authenticator.ts')).openKeyServer(stage),
-  openStagedDoor: async (stage, settings) =>
+  openTestAuthenticator: async (stage, settings) =>
     (await import('./adapters/auth/test-authenticator.ts')).openTestAuthenticator(stage, settings),
   openApprovals: async (plan) => (await import('./adapters/admin/index.ts')).openApprovals(plan),
   openAdminServer: async (approvals) =>
@@ -66,29 +66,32 @@ export const adapters: Adapters = {
     (await import('./adapters/auth/served-keys.ts')).fetchKeys(url, contract, algorithms),
   openDevIssuer: async (claims) =>
     (await import('./adapters/auth/dev-issuer.ts')).openDevIssuer(claims),
-  openDoorOn: async (keys, settings) =>
+  openAuthenticator: async (keys, settings) =>
     (await import('./adapters/auth/authenticator.ts')).openAuthenticator(keys, settings),
-  openDoor: async (script, settings) => {
-    if (script === null) return adapters.openDoorOn(null, settings)
+  openScriptedAuthenticator: async (script, settings) => {
+    if (script === null) return adapters.openAuthenticator(null, settings)
     return (await import('./adapters/auth/test-authenticator.ts')).openScriptedAuthenticator(
       script,
       settings,
     )
   },
-  openLive: async (spec, needs) => (await import('./adapters/stores.ts')).openLive(spec, needs),
+  openLiveStore: async (spec, needs) =>
+    (await import('./adapters/stores.ts')).openLive(spec, needs),
   signoffCrypto: async () => (await import('./adapters/key-files/crypto.ts')).signoffCrypto,
   signoffKeys: async () => (await import('./adapters/key-files/index.ts')).signoffKeys,
-  openServed: async (spec, needs) => (await import('./adapters/stores.ts')).openServed(spec, needs),
-  openSample: async (sample, tools) =>
+  openServiceStore: async (spec, needs) =>
+    (await import('./adapters/stores.ts')).openServed(spec, needs),
+  openSampleStore: async (sample, tools) =>
     (await import('./adapters/stores.ts')).openSample(sample, tools),
   openServer: async (routes, options) =>
     (await import('./adapters/http/server.ts')).openServer(routes, options),
-  openLog: async (write) => (await import('./adapters/telemetry/log.ts')).openServiceLog(write),
+  openServiceLog: async (write) =>
+    (await import('./adapters/telemetry/log.ts')).openServiceLog(write),
   openTelemetry: async (log, readings) =>
     (await import('./adapters/telemetry/index.ts')).openTelemetry(log, readings),
   openScratch: async (spec, needs) =>
     (await import('./adapters/stores.ts')).openScratch(spec, needs),
-  openServedScratch: async (spec, needs) =>
+  openScratchServiceStore: async (spec, needs) =>
     (await import('./adapters/stores.ts')).openScratch(spec, needs),
   openClient: async (origin) => (await import('./adapters/http/client.ts')).openClient(origin),
 }

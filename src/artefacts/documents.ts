@@ -15,18 +15,18 @@ const DOCUMENTS = {
   gate_decision: 'decision-file',
 } as const satisfies Partial<Record<keyof ArtefactByKind, string>>
 export type DocumentKind = keyof typeof DOCUMENTS
-type Made = Pick<ArtefactByKind, DocumentKind>
+type DocumentTypes = Pick<ArtefactByKind, DocumentKind>
 
 /** Holds values to the schemas of the sign-off. */
 export const checkDocumentShape: SignoffDependencies['shape'] = (kind, value) => {
   const [problem] = validateSchema(DOCUMENTS[kind], value, '')
   return problem === undefined
-    ? { ok: true, value: asCore(value as Made[typeof kind]) }
+    ? { ok: true, value: asCore(value as DocumentTypes[typeof kind]) }
     : { ok: false, detail: `${problem.code} at ${problem.pointer || 'the root'}` }
 }
 
 /** What the schema says is what core takes it for; the compiler holds one to the other. */
-const asCore = <K extends DocumentKind>(value: Made[K]): SignedDocuments[K] => value
+const asCore = <K extends DocumentKind>(value: DocumentTypes[K]): SignedDocuments[K] => value
 
 /** What a sign-off is checked with: cryptography, and the schemas of the package. */
 export const createSignoffDependencies = (crypto: SignoffCrypto): SignoffDependencies => ({

@@ -69,14 +69,14 @@ function recordedOf(held: TextLine, terms: ReplayInputs): RecordedRequestLine {
   return built(value as ReplayRequest, line, { ...terms, wrong })
 }
 
-interface Building extends ReplayInputs {
+interface RequestBuilder extends ReplayInputs {
   readonly wrong: (
     ...found: readonly { readonly pointer: string; readonly code: ArtefactCode }[]
   ) => RecordedRequestLine
 }
 
 /** What a schema cannot say: times that exist, fixtures and tokens that are there, and what nobody can give a service. */
-function built(raw: ReplayRequest, line: number, building: Building): RecordedRequestLine {
+function built(raw: ReplayRequest, line: number, building: RequestBuilder): RecordedRequestLine {
   const { fixtures, wrong } = building
   const named = fixtureOf(raw)
   const fixture = fixtures.find(({ id }) => id === named) ?? null
@@ -118,7 +118,7 @@ function tokenFaults(raw: ReplayRequest, terms: ReplayInputs): readonly LineFaul
 const fixtureOf = ({ credential }: ReplayRequest): string | null =>
   credential != null && 'fixture' in credential ? credential.fixture : null
 
-function recordedFrom(raw: ReplayRequest, line: number, held: Held): RecordedRequest {
+function recordedFrom(raw: ReplayRequest, line: number, held: FixtureOrToken): RecordedRequest {
   const { fixture } = held
   const { flag_key, tenant_id = null, user_id = null, approval_ref = null } = raw.request
   return {
@@ -150,11 +150,14 @@ function timesOf({
   )
 }
 
-interface Held {
+interface FixtureOrToken {
   readonly fixture: Fixture | null
   readonly token: string | null
 }
-function credentialOf({ credential }: ReplayRequest, { fixture, token }: Held): VectorCredential {
+function credentialOf(
+  { credential }: ReplayRequest,
+  { fixture, token }: FixtureOrToken,
+): VectorCredential {
   const said = credential != null && 'dev_headers' in credential ? credential.dev_headers : null
   const headers = fixture === null ? said : fixture.dev_headers
   return {

@@ -40,7 +40,7 @@ function toProblem(error: ErrorObject, file: string): ArtefactProblem {
   return {
     file,
     pointer: member === undefined ? error.instancePath : appendPointer(error.instancePath, member),
-    code: `schema_${error.keyword.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`,
+    code: `schema_${error.keyword.replaceAll(/[A-Z]/g, (reply) => `_${reply.toLowerCase()}`)}`,
     detail: error.message ?? '',
   }
 }

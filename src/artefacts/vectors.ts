@@ -100,8 +100,8 @@ function buildVector(
     admin: given.admin,
   }
   const credential = resolveCredential(raw, fixtures, report)
-  const asker = askerOf(credential, raw, report)
-  checkCovers(raw.covers, deriveCoverage(built, asker, request), report)
+  const author = askerOf(credential, raw, report)
+  checkCovers(raw.covers, deriveCoverage(built, author, request), report)
   const { id, title, covers } = raw
   return {
     id,

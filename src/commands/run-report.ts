@@ -38,13 +38,13 @@ async function addToSummary({ env }: Context, text: string): Promise<void> {
   if (path !== '') await appendOutput(path, text)
 }
 
-type Done = Report | ExitName
+type CommandResult = Report | ExitName
 
 async function underSignals(
   context: Context,
   timeoutMs: number | null,
-  work: (signal: AbortSignal) => Promise<Done>,
-): Promise<Done> {
+  work: (signal: AbortSignal) => Promise<CommandResult>,
+): Promise<CommandResult> {
   const controller = new AbortController()
   const abort = (name: ExitName): void => controller.abort(name)
   const stop = context.onSignal(abort)
@@ -58,7 +58,7 @@ async function underSignals(
     stop()
   }
 }
-const isCancelled = (done: Done): boolean =>
+const isCancelled = (done: CommandResult): boolean =>
   typeof done !== 'string' && done.verdict === 'cancelled'
 
 /**
@@ -67,7 +67,10 @@ const isCancelled = (done: Done): boolean =>
  */
 export const GRACE_MS = 30_000
 
-async function untilEnded(work: Promise<Done>, signal: AbortSignal): Promise<Done> {
+async function untilEnded(
+  work: Promise<CommandResult>,
+  signal: AbortSignal,
+): Promise<CommandResult> {
   let grace: NodeJS.Timeout | undefined
   const overdue = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => {

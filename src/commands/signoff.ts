@@ -28,9 +28,9 @@ import { loadSettings } from './settings.ts'
 
 /** `ff key new` */
 export const runKeyNew = ({ context, options }: Invocation<typeof KEY_NEW>): Promise<void> =>
-  answer(context, async (desk) => {
+  answer(context, async (signoffContext) => {
     const { out: path, person, name } = options
-    const made = await newKey(desk, path, { person, name })
+    const made = await newKey(signoffContext, path, { person, name })
     return [
       `${path} holds the key ${made.kid} of ${person}.`,
       `Show its public half with: ff key show ${path}`,
@@ -38,14 +38,16 @@ export const runKeyNew = ({ context, options }: Invocation<typeof KEY_NEW>): Pro
   })
 /** `ff key show FILE` */
 export const runKeyShow = ({ context, words }: Invocation): Promise<void> =>
-  answer(context, async (desk) => [JSON.stringify(await showKey(desk, words[0] ?? ''), null, 2)])
+  answer(context, async (signoffContext) => [
+    JSON.stringify(await showKey(signoffContext, words[0] ?? ''), null, 2),
+  ])
 
 const TRUST_DAYS = 180
 /** `ff trust init` */
 export const runTrustInit = ({ context, options }: Invocation<typeof TRUST_INIT>): Promise<void> =>
-  answer(context, async (desk) => {
-    const until = instantFromMs(instantToMs(desk.now) + TRUST_DAYS * 86_400_000)
-    const sha256 = await initTrust(desk, {
+  answer(context, async (signoffContext) => {
+    const until = instantFromMs(instantToMs(signoffContext.now) + TRUST_DAYS * 86_400_000)
+    const sha256 = await initTrust(signoffContext, {
       signers: {
         'platform-lead': options.platformLead,
         'security-lead': options.securityLead,
@@ -60,18 +62,22 @@ export const runTrustInit = ({ context, options }: Invocation<typeof TRUST_INIT>
   })
 /** `ff trust show` */
 export const runTrustShow = (invocation: Invocation<typeof REPORT>): Promise<void> =>
-  runReportCommand(invocation, async () => showTrust(await deskOf(invocation.context)))
+  runReportCommand(invocation, async () => showTrust(await loadContext(invocation.context)))
 /** `ff trust pin` */
 export const runTrustPin = ({ context }: Invocation): Promise<void> =>
-  answer(context, (desk) => Promise.resolve([formatPin(desk)]))
+  answer(context, (signoffContext) => Promise.resolve([formatPin(signoffContext)]))
 /** `ff trust rotate [FILE]` */
 export const runTrustRotate = ({
   context,
   words,
   options,
 }: Invocation<typeof SIGNING_KEY>): Promise<void> =>
-  answer(context, async (desk) => {
-    const { missing, sha256 } = await rotateTrust(desk, words[0] ?? null, penChoice(options))
+  answer(context, async (signoffContext) => {
+    const { missing, sha256 } = await rotateTrust(
+      signoffContext,
+      words[0] ?? null,
+      signingKeyChoice(options),
+    )
     return missing === null
       ? [
           'The next version stands. The pin of the one before still leads to it; its own is:',
@@ -82,8 +88,8 @@ export const runTrustRotate = ({
 
 /** `ff signoff request` */
 export const runSignoffRequest = ({ context }: Invocation): Promise<void> =>
-  answer(context, async (desk) => {
-    const { decision, sha256, accepted, of } = await requestSignoff(desk)
+  answer(context, async (signoffContext) => {
+    const { decision, sha256, accepted, of } = await requestSignoff(signoffContext)
     return [
       `Prepared: ${decision.toUpperCase()}, with ${accepted} of ${of} items accepted; statement ${sha256}.`,
       'Both leads sign it with: ff signoff sign --key FILE',
@@ -94,22 +100,24 @@ export const runSignoffSign = ({
   context,
   options,
 }: Invocation<typeof SIGNING_KEY>): Promise<void> =>
-  answer(context, async (desk) => [`${await signSignoff(desk, penChoice(options))}.`])
+  answer(context, async (signoffContext) => [
+    `${await signSignoff(signoffContext, signingKeyChoice(options))}.`,
+  ])
 /** `ff signoff add FILE` */
 export const runSignoffAdd = ({ context, words }: Invocation): Promise<void> =>
-  answer(context, async (desk) => [
-    `Signatures taken over: ${await addSignatures(desk, words[0] ?? '')}.`,
+  answer(context, async (signoffContext) => [
+    `Signatures taken over: ${await addSignatures(signoffContext, words[0] ?? '')}.`,
   ])
 /** `ff signoff verify` */
 export const runSignoffVerify = (invocation: Invocation<typeof REPORT>): Promise<void> =>
-  runReportCommand(invocation, async () => verifySignoff(await deskOf(invocation.context)))
+  runReportCommand(invocation, async () => verifySignoff(await loadContext(invocation.context)))
 /** `ff signoff revoke` */
 export const runSignoffRevoke = ({
   context,
   options,
 }: Invocation<typeof SIGNOFF_REVOKE>): Promise<void> =>
-  answer(context, async (desk) => {
-    const sha256 = await revokeSignoff(desk, options.reason)
+  answer(context, async (signoffContext) => {
+    const sha256 = await revokeSignoff(signoffContext, options.reason)
     return [
       `checklists/trust-next.json revokes the statement ${sha256}.`,
       'It holds once both roles have signed: ff trust rotate checklists/trust-next.json --key FILE',
@@ -122,9 +130,9 @@ export const runWaiverNew = ({
   words,
   options,
 }: Invocation<typeof WAIVER_NEW>): Promise<void> =>
-  answer(context, async (desk) => {
+  answer(context, async (signoffContext) => {
     const { bound, code, expires, ...reasons } = options
-    const id = await newWaiver(desk, {
+    const id = await newWaiver(signoffContext, {
       item: words[0] ?? '',
       covers: parseWaiverCover(bound, code),
       ...reasons,
@@ -138,27 +146,27 @@ export const runWaiverSign = ({
   words,
   options,
 }: Invocation<typeof SIGNING_KEY>): Promise<void> =>
-  answer(context, async (desk) => [
-    `${await signWaiver(desk, words[0] ?? '', penChoice(options))}.`,
+  answer(context, async (signoffContext) => [
+    `${await signWaiver(signoffContext, words[0] ?? '', signingKeyChoice(options))}.`,
   ])
 /** `ff waiver lint` */
 export const runWaiverLint = (invocation: Invocation<typeof REPORT>): Promise<void> =>
-  runReportCommand(invocation, async () => lintWaivers(await deskOf(invocation.context)))
+  runReportCommand(invocation, async () => lintWaivers(await loadContext(invocation.context)))
 /** `ff waiver list` */
 export const runWaiverList = (invocation: Invocation<typeof REPORT>): Promise<void> =>
-  runReportCommand(invocation, async () => listWaivers(await deskOf(invocation.context)))
+  runReportCommand(invocation, async () => listWaivers(await loadContext(invocation.context)))
 
 /** Prints the lines that the work comes to. */
 async function answer(
   context: Context,
-  work: (desk: SignoffContext) => Promise<readonly string[]>,
+  work: (signoffContext: SignoffContext) => Promise<readonly string[]>,
 ): Promise<void> {
-  const lines = await work(await deskOf(context))
+  const lines = await work(await loadContext(context))
   await context.io.stdout(lines.map((line) => `${line}\n`).join(''))
   context.exit = 'ok'
 }
 
-async function deskOf(context: Context): Promise<SignoffContext> {
+async function loadContext(context: Context): Promise<SignoffContext> {
   const { root, cwd, env, now, io, adapters } = context
   const { FF_TRUST_SHA256 } = (await loadSettings(env, cwd)).values
   const at = instantFromMs(now().getTime())
@@ -180,7 +188,7 @@ async function deskOf(context: Context): Promise<SignoffContext> {
   })
 }
 
-const penChoice = ({
+const signingKeyChoice = ({
   key,
   signerCmd: signerCommand,
   person,

@@ -22,8 +22,8 @@ import { loadSettings } from './settings.ts'
 /** A line may hold a key set of a mebibyte beside its token. */
 const MAX_LINE_BYTES = 4_194_304
 
-interface Bench {
-  readonly door: OpenAuthenticator
+interface TokenContext {
+  readonly authenticator: OpenAuthenticator
   readonly settings: AuthSettings
   readonly options: VerifyOptions
 }
@@ -31,7 +31,7 @@ interface Bench {
 /** `ff token verify`: one token, or one a line as JSON; which, the first line tells. */
 export const runTokenVerify = (invocation: Invocation<typeof TOKEN_VERIFY>): Promise<void> =>
   runReportCommand(invocation, (signal) =>
-    atBench(invocation, async (bench) => {
+    withTokenContext(invocation, async (input) => {
       // An end that came while the bench was made is heard by no listener.
       if (signal.aborted) throw toEndedError(signal)
       const stdin = invocation.context.io.stdin()
@@ -39,7 +39,7 @@ export const runTokenVerify = (invocation: Invocation<typeof TOKEN_VERIFY>): Pro
       signal.addEventListener('abort', end)
       const lines = readInputLines(stdin, MAX_LINE_BYTES)
       try {
-        return await judgeAll(invocation, bench, lines)
+        return await judgeAll(invocation, input, lines)
       } catch (error) {
         if (signal.aborted) throw toEndedError(signal, error)
         throw error
@@ -51,17 +51,17 @@ export const runTokenVerify = (invocation: Invocation<typeof TOKEN_VERIFY>): Pro
 
 async function judgeAll(
   invocation: Invocation<typeof TOKEN_VERIFY>,
-  bench: Bench,
+  input: TokenContext,
   lines: AsyncGenerator<FileLine>,
 ): Promise<Report | ExitName> {
   const first = await firstOf(lines)
-  if (first.whole && isTokenLine(first.text)) return judgeLines(invocation, bench, { first, lines })
+  if (first.whole && isTokenLine(first.text)) return judgeLines(invocation, input, { first, lines })
   // What does not end within the limit is no token, whatever comes after it.
   const next = first.whole ? await lines.next() : { done: true }
   // More than a token: no segment holds a line feed, so it is malformed.
   const token = next.done === true ? first.text : `${first.text}\n`
-  const { door, settings, options } = bench
-  return buildTokenReport(await judgeToken(door, token, options), options, settings)
+  const { authenticator, settings, options } = input
+  return buildTokenReport(await judgeToken(authenticator, token, options), options, settings)
 }
 
 async function firstOf(lines: AsyncGenerator<FileLine>): Promise<FileLine> {
@@ -74,14 +74,14 @@ async function firstOf(lines: AsyncGenerator<FileLine>): Promise<FileLine> {
 
 async function judgeLines(
   { context, options: given }: Invocation<typeof TOKEN_VERIFY>,
-  { door, settings, options }: Bench,
+  { authenticator, settings, options }: TokenContext,
   { first, lines: rest }: { readonly first: FileLine; readonly lines: AsyncIterable<FileLine> },
 ): Promise<ExitName> {
   if (given.format !== null || given.output.length > 0)
     throw new FfError('option_invalid', 'Lines of JSON are answered with lines of JSON alone.', {
       hint: 'Leave out --format and --output, or give one token.',
     })
-  const lines = new TokenLines(door, settings, { adapters: context.adapters, options })
+  const lines = new TokenLines(authenticator, settings, { adapters: context.adapters, options })
   let worst: ExitName = 'ok'
   const put = async ({ text, whole }: FileLine): Promise<void> => {
     if (whole && text.trim() === '') return
@@ -96,9 +96,9 @@ async function judgeLines(
 }
 
 /** Everything a token is judged with, closed at the end. */
-async function atBench<T>(
+async function withTokenContext<T>(
   { context, options }: Invocation<typeof TOKEN_VERIFY>,
-  use: (bench: Bench) => Promise<T>,
+  use: (input: TokenContext) => Promise<T>,
 ): Promise<T> {
   const { env, cwd, root, adapters } = context
   const { notes } = await loadAuth(root)
@@ -109,15 +109,15 @@ async function atBench<T>(
   const settings = checkAuth(notes, values, signatureOnly ? '' : null)
   const { FF_JWKS_URL: url } = values
   const now = (): Instant => fixed ?? nowOf(context)
-  const door = await adapters.openDoorOn(url === null ? null : { url }, settings)
+  const authenticator = await adapters.openAuthenticator(url === null ? null : { url }, settings)
   try {
     return await use({
-      door,
+      authenticator,
       settings,
       options: { now, environment, signatureOnly, explain },
     })
   } finally {
-    await door.close()
+    await authenticator.close()
   }
 }
 

@@ -59,32 +59,32 @@ export interface Adapters {
     },
   ): Promise<OpenScratchStore>
   /** The same, of a store that can be served, too. */
-  openServedScratch(
+  openScratchServiceStore(
     spec: TargetSpec,
     needs: Pick<ServeOptions, 'migrations' | 'versions'>,
   ): Promise<ScratchServiceStore>
   /** Asks one service. @param origin `http://host:port` */
   openClient(origin: string): Promise<HttpClient>
   /** A store that somebody keeps, for the one service that writes to it. @throws FfError saying why it is not served */
-  openServed(spec: TargetSpec, needs: ServeOptions): Promise<OpenServiceStore>
+  openServiceStore(spec: TargetSpec, needs: ServeOptions): Promise<OpenServiceStore>
   /** A store of a sample, which goes with the service. */
-  openSample(sample: RowsByTable, tools: AuditOptions): Promise<OpenServiceStore>
+  openSampleStore(sample: RowsByTable, tools: AuditOptions): Promise<OpenServiceStore>
   /** @throws FfError `listen_failed` */
   openServer(
     routes: readonly Route[],
     options: {
       readonly at: ListenAt
       readonly limits: HttpLimits
-      readonly witness: HttpObserver
+      readonly httpObserver: HttpObserver
       readonly refusal?: RefusalAt
     },
   ): Promise<HttpServer>
   /** @param write takes a line of JSON */
-  openLog(write: (line: string) => void): Promise<ServiceLog>
+  openServiceLog(write: (line: string) => void): Promise<ServiceLog>
   /** Logs and counts what a service does. */
   openTelemetry(log: ServiceLog, readings: MetricReadings): Promise<Telemetry>
   /** A store that somebody keeps, to be read alone. @throws FfError saying why the target cannot be had */
-  openLive(
+  openLiveStore(
     spec: TargetSpec,
     needs: {
       readonly migrations: readonly Migration[]
@@ -99,10 +99,13 @@ export interface Adapters {
     now: Instant,
   ): Promise<{ readonly byMode: Credentials; close(): Promise<void> }>
   /** A door with a real key server on loopback that goes through the script; null is a service without keys. */
-  openDoor(script: KeyServerScript | null, settings: AuthSettings): Promise<OpenAuthenticator>
+  openScriptedAuthenticator(
+    script: KeyServerScript | null,
+    settings: AuthSettings,
+  ): Promise<OpenAuthenticator>
   readonly searchScenes: SearchScenes
   /** A door over real keys; to be closed. */
-  openDoorOn(keys: KeySourceSpec, settings: AuthSettings): Promise<OpenAuthenticator>
+  openAuthenticator(keys: KeySourceSpec, settings: AuthSettings): Promise<OpenAuthenticator>
   /** @param algorithms the allow-list that the keys are held to */
   fetchKeys(url: URL, contract: AuthContract, algorithms: readonly string[]): Promise<KeysFetched>
   signoffKeys(): Promise<SignoffKeys>
@@ -173,7 +176,7 @@ export interface Adapters {
   /** A key server on loopback that its holder commands. */
   openKeyServer(stage: KeyServerStage): Promise<KeyServer>
   /** A door with such a server behind it; only time is played. */
-  readonly openStagedDoor: (
+  readonly openTestAuthenticator: (
     stage: KeyServerStage,
     settings: AuthSettings,
   ) => Promise<TestAuthenticator>

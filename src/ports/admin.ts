@@ -88,6 +88,6 @@ export interface AdminServer {
   /** Those that it answered honestly. */
   exchanges(): readonly AdminExchange[]
   /** From now on. */
-  become(stage: AdminScript): Promise<void>
+  setBehaviour(stage: AdminScript): Promise<void>
   close(): Promise<void>
 }

@@ -91,19 +91,19 @@ export interface KeyServer {
   /** How many requests it has met. */
   requests(): number
   /** From now on. */
-  become(stage: KeyServerStage): Promise<void>
+  setBehaviour(stage: KeyServerStage): Promise<void>
   close(): Promise<void>
 }
 
 /** A door with such a server behind it, in a time that its holder makes pass. */
 export interface TestAuthenticator extends OpenAuthenticator {
   readonly server: KeyServer
-  pass(seconds: number): Promise<void>
+  advance(seconds: number): Promise<void>
 }
 
 /** A door of this process, and by what another process makes the same. */
 export interface AuthenticatorWithScript {
-  readonly door: Authenticator
+  readonly authenticator: Authenticator
   /** Null is a service without keys. */
   readonly script: KeyServerScript | null
 }

@@ -28,7 +28,7 @@ export type ChangeOutcome = 'applied' | 'refused' | 'failed'
 export interface MetricReadings {
   readonly in_flight_limit: number
   readonly inFlight: () => number
-  readonly door: () => AuthenticatorMetrics
+  readonly authenticator: () => AuthenticatorMetrics
   readonly admin: () => AdminMetrics
   /** The end of the audit chain; null where the store gives no answer in its time. */
   readonly head: () => Promise<AuditChainHead | null>
@@ -36,7 +36,7 @@ export interface MetricReadings {
 
 /** What a service says of itself to those who look after it. */
 export interface Telemetry {
-  readonly witness: HttpObserver
+  readonly httpObserver: HttpObserver
   readonly observer: ServiceObserver
   /** In Prometheus' text format 0.0.4. */
   readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>

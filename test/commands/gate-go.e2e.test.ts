@@ -10,7 +10,7 @@ import { runGateCheck as gateHere } from '../../src/features/gate/gate.ts'
 import { FfError } from '../../src/errors.ts'
 import { flipped } from '../support/flipped.ts'
 import {
-  HANDS,
+  ADAPTERS,
   measureAgain,
   requestIn,
   type SignedFolder,
@@ -170,7 +170,7 @@ describe('each flipped byte takes the GO away', () => {
 /** How a gate ends that is run in this process: by the same files, and quicker. */
 async function judged({ cwd, env }: SignedFolder): Promise<string> {
   try {
-    return (await gateHere(await requestIn(cwd, env.FF_TRUST_SHA256), HANDS)).exitName
+    return (await gateHere(await requestIn(cwd, env.FF_TRUST_SHA256), ADAPTERS)).exitName
   } catch (error) {
     if (error instanceof FfError) return error.exitName
     throw error

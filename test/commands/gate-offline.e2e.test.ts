@@ -5,7 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { gateOffline } from '../../src/features/gate/decision-file.ts'
 import { FfError } from '../../src/errors.ts'
 import { flipped } from '../support/flipped.ts'
-import { HANDS, measureAgain, type SignedFolder, signedFolder } from '../support/signed-folder.ts'
+import {
+  ADAPTERS,
+  measureAgain,
+  type SignedFolder,
+  signedFolder,
+} from '../support/signed-folder.ts'
 import { ROOT, type Run, runFf } from '../support/run-ff.ts'
 
 let go: SignedFolder
@@ -96,7 +101,7 @@ async function judged(
 ): Promise<string> {
   try {
     const request = { root: ROOT, path, trust_pin: env.FF_TRUST_SHA256, now }
-    return (await gateOffline(request, HANDS)).exitName
+    return (await gateOffline(request, ADAPTERS)).exitName
   } catch (error) {
     if (error instanceof FfError) return error.exitName
     throw error

@@ -66,7 +66,7 @@ function metrics(): Record<string, string> {
   createMetrics({
     in_flight_limit: 1,
     inFlight: notRead,
-    door: notRead,
+    authenticator: notRead,
     admin: notRead,
     head: notRead,
   })

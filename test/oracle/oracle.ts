@@ -19,7 +19,7 @@ const SOURCE: Record<string, string> = {
   'dev-headers': 'dev-headers',
   none: 'none',
 }
-const DOOR_WARNINGS: Record<string, string[]> = {
+const AUTH_WARNINGS: Record<string, string[]> = {
   verified: [],
   'decode-only': ['auth_not_verified', 'jwks_unreachable'],
   'dev-headers': ['auth_not_verified', 'dev_headers'],
@@ -36,7 +36,7 @@ interface Where {
 type Entry = Record<string, string | number>
 
 /** Rule 3 and the first half of rule 4, by mode and `required_auth`; '' lets through. */
-const AT_THE_DOOR: Record<string, Record<string, string>> = {
+const CREDENTIAL_REFUSALS: Record<string, Record<string, string>> = {
   none: { verified: '', 'decode-only': '', 'dev-headers': '', none: '' },
   any: { verified: '', 'decode-only': '', 'dev-headers': '', none: 'auth_required' },
   verified: {
@@ -62,10 +62,10 @@ function predict(where: Where): object {
     { prec: 1, rule: 'registered', outcome: 'pass' },
     { prec: 2, rule: 'kill_switch', outcome: 'pass' },
   ]
-  const door = AT_THE_DOOR[required]?.[mode] ?? '?'
-  if (door !== '') {
-    const outcome = door === 'auth_required' ? 'missing' : 'not_verified'
-    return denied(where, door, [...chain, { prec: 3, rule: 'authentication', outcome }])
+  const authenticator = CREDENTIAL_REFUSALS[required]?.[mode] ?? '?'
+  if (authenticator !== '') {
+    const outcome = authenticator === 'auth_required' ? 'missing' : 'not_verified'
+    return denied(where, authenticator, [...chain, { prec: 3, rule: 'authentication', outcome }])
   }
   chain.push({ prec: 3, rule: 'authentication', outcome: 'pass' })
 
@@ -108,7 +108,7 @@ function denied(where: Where, reason: string, chain: Entry[], asked?: string | n
     ttl: asked ?? null,
     revision: null,
   })
-  const warnings = DOOR_WARNINGS[where.mode]
+  const warnings = AUTH_WARNINGS[where.mode]
   return {
     decision: 'deny',
     value: 'safe',
@@ -145,7 +145,7 @@ function allowed(where: Where, chain: Entry[], ttl: string | null): object {
   const revision = { user: 2, tenant: 3 }[scope] ?? null
   const warnings = [
     ...(ttl === 'expiring_soon' ? ['approval_expiring_soon'] : []),
-    ...(DOOR_WARNINGS[mode] ?? []),
+    ...(AUTH_WARNINGS[mode] ?? []),
   ]
   const meta = metaOf(where, { ref: ttl === null ? null : REF, ttl, revision })
   const reason_chain = [...chain, ...(walks[scope] ?? [])]

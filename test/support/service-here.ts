@@ -12,21 +12,21 @@ export interface RunningService extends Service {
 }
 /** The real service in this process; a sample on a port of its own where nothing else is said. */
 export async function serviceOf({
-  hands = {},
+  deps = {},
   settings = {},
 }: {
-  readonly hands?: Partial<Adapters>
+  readonly deps?: Partial<Adapters>
   readonly settings?: Partial<Record<SettingName, string>>
 } = {}): Promise<RunningService> {
   const lines: string[] = []
   const service = await startService({
     root: ROOT,
-    adapters: { ...adapters, ...hands },
+    adapters: { ...adapters, ...deps },
     settings: createLazySettings(
       (name) => ({ FF_LISTEN: '127.0.0.1:0', ...settings })[name] ?? null,
     ),
     now: () => new Date(),
-    log: await adapters.openLog((line) => void lines.push(line)),
+    log: await adapters.openServiceLog((line) => void lines.push(line)),
   })
   return { ...service, lines }
 }

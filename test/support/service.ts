@@ -87,7 +87,7 @@ export interface Ground {
   remove(): Promise<void>
 }
 
-export async function fileGround(): Promise<Ground> {
+export async function openFileTarget(): Promise<Ground> {
   const folder = await mkdtemp(join(tmpdir(), 'ff-test-serve-'))
   const store = join(folder, 'store')
   await makeEmptyStore(store)
@@ -109,7 +109,7 @@ async function digestKey(folder: string): Promise<string> {
 }
 
 /** A migrated database, served by a role that is a member of ff_app alone. */
-export async function databaseGround(version: Migratable): Promise<Ground> {
+export async function openDatabaseTarget(version: Migratable): Promise<Ground> {
   const database = await migratedDatabase(version)
   const folder = await mkdtemp(join(tmpdir(), 'ff-test-serve-'))
   const role = `svc_${randomBytes(6).toString('hex')}`

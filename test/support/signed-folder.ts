@@ -120,7 +120,7 @@ export const requestIn = async (cwd: string, trust_pin: string): Promise<GateReq
   now: () => new Date(),
 })
 /** What the program hands its gate. */
-export const HANDS = {
+export const ADAPTERS = {
   readEvidence,
   judgeEvidence: async (texts, fits) => judgeTexts(texts, fits),
   signoffCrypto: async () => signoffCrypto,
@@ -128,8 +128,8 @@ export const HANDS = {
 
 /** What the library prepares to be signed, by what the gate says of the folder. */
 async function requested(cwd: string, pin: string) {
-  const state = await readGateState(await requestIn(cwd, pin), HANDS)
-  const desk = await loadSignoffContext({
+  const state = await readGateState(await requestIn(cwd, pin), ADAPTERS)
+  const context = await loadSignoffContext({
     root: ROOT,
     cwd,
     now: soon(0),
@@ -138,11 +138,11 @@ async function requested(cwd: string, pin: string) {
     terminal: null,
     readGate: async () => state,
   })
-  await requestSignoff(desk)
+  await requestSignoff(context)
   const text = await readFile(join(cwd, 'checklists/signoff.json'), 'utf8')
   return {
     envelope: JSON.parse(text) as Envelope,
-    attests: buildPresentFacts(desk, state).attestations,
+    attests: buildPresentFacts(context, state).attestations,
   }
 }
 

@@ -97,7 +97,7 @@ export class TestAdminServer implements AdminServer {
     return this.answered
   }
 
-  async become(stage: AdminScript): Promise<void> {
+  async setBehaviour(stage: AdminScript): Promise<void> {
     this.stage = stage
     await this.full?.close()
     this.full = null
@@ -108,7 +108,7 @@ export class TestAdminServer implements AdminServer {
   }
 
   async close(): Promise<void> {
-    await this.become({ behaviour: 'refused', delay_ms: 0 })
+    await this.setBehaviour({ behaviour: 'refused', delay_ms: 0 })
   }
 
   private async listen(): Promise<void> {

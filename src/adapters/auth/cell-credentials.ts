@@ -18,7 +18,7 @@ export interface CellCredentials {
       AuthMode,
       {
         readonly credential: Credential
-        readonly door: Authenticator
+        readonly authenticator: Authenticator
         /** What another process makes the same door of. */
         readonly script: KeyServerScript | null
       }
@@ -50,21 +50,33 @@ export async function openCellCredentials(
     up: { behaviour: 'up', keys: [toPublicJwk(key)] },
     down: { behaviour: 'refused', keys: [] },
   } as const
-  const { value: doors, close } = await openAll((keep) =>
+  const { value: authenticators, close } = await openAll((keep) =>
     Promise.all([
       keep(openFixtureAuthenticator(scripts.up, settings)),
       keep(openFixtureAuthenticator(scripts.down, settings)),
     ]),
   )
-  const [up, down] = doors
+  const [up, down] = authenticators
   const without = createAuthenticator(NO_KEYS, settings)
   const dev_headers = { user_id: 'U1001', tenant_id: 'T-pty-pilot-01', scopes: [] }
   return {
     byMode: {
-      verified: { credential: { token, dev_headers: null }, door: up, script: scripts.up },
-      'decode-only': { credential: { token, dev_headers: null }, door: down, script: scripts.down },
-      'dev-headers': { credential: { token: null, dev_headers }, door: without, script: null },
-      none: { credential: { token: null, dev_headers: null }, door: without, script: null },
+      verified: { credential: { token, dev_headers: null }, authenticator: up, script: scripts.up },
+      'decode-only': {
+        credential: { token, dev_headers: null },
+        authenticator: down,
+        script: scripts.down,
+      },
+      'dev-headers': {
+        credential: { token: null, dev_headers },
+        authenticator: without,
+        script: null,
+      },
+      none: {
+        credential: { token: null, dev_headers: null },
+        authenticator: without,
+        script: null,
+      },
     },
     close,
   }

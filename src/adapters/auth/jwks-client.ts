@@ -22,7 +22,7 @@ export interface JwksClientOptions {
   readonly clock: Clock
 }
 
-interface Loaded {
+interface LoadedKeySet {
   readonly set: KeySet
   readonly body: Buffer
   readonly generation: number
@@ -40,7 +40,7 @@ const REFRESH_AT = 0.8
  */
 export class JwksClient implements KeySource {
   private readonly options: JwksClientOptions
-  private loaded: Loaded | null = null
+  private loaded: LoadedKeySet | null = null
   private outcome: RefreshOutcome = 'unreachable'
   private startedAt = Number.NEGATIVE_INFINITY
   private running: Promise<void> | null = null
@@ -99,14 +99,14 @@ export class JwksClient implements KeySource {
     this.cancel()
   }
 
-  private usable(now: number): Loaded | null {
+  private usable(now: number): LoadedKeySet | null {
     if (this.loaded !== null && now - this.loaded.at > this.options.times.last_known_good_s * 1000)
       this.loaded = null
     return this.loaded
   }
 
   /** Past its time though nobody has tried since the refresh was due: a machine that slept. */
-  private overdue(loaded: Loaded, now: number): boolean {
+  private overdue(loaded: LoadedKeySet, now: number): boolean {
     return now >= loaded.expiresAt && this.startedAt < loaded.refreshAt
   }
 
@@ -162,7 +162,7 @@ export class JwksClient implements KeySource {
   }
 }
 
-const heldAt = ({ set, generation, at, expiresAt }: Loaded, now: number): HeldKeySet => ({
+const heldAt = ({ set, generation, at, expiresAt }: LoadedKeySet, now: number): HeldKeySet => ({
   set,
   generation,
   stale: now >= expiresAt,

@@ -55,7 +55,7 @@ export class LoopbackJwks {
   }
 
   /** From now on. */
-  async become(stage: KeyServerStage): Promise<void> {
+  async setBehaviour(stage: KeyServerStage): Promise<void> {
     this.stage = stage
     if (stage.behaviour === 'refused') await this.close()
     else if (!this.server.listening) await this.listen()

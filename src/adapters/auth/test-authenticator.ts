@@ -24,10 +24,10 @@ export async function openScriptedAuthenticator(
     const scene = await openScene(before ?? last, settings, keep)
     if (before !== undefined) {
       await played(scene, () => scene.keys.forKid(null))
-      await scene.server.become(last)
+      await scene.server.setBehaviour(last)
       await pass(scene, before.elapsed_s * 1000)
     }
-    return doorOf(scene, settings)
+    return getAuthenticator(scene, settings)
   })
   return { ...value, close }
 }
@@ -44,9 +44,9 @@ async function openScene(
   return { server, clock, keys, timeout_ms, handled: 0 }
 }
 
-function doorOf(scene: Scene, settings: AuthSettings): Authenticator {
-  const door = createAuthenticator(scene.keys, settings, scene.clock)
-  return { ...door, verifier: playedVerifier(scene, door.verifier) }
+function getAuthenticator(scene: Scene, settings: AuthSettings): Authenticator {
+  const authenticator = createAuthenticator(scene.keys, settings, scene.clock)
+  return { ...authenticator, verifier: playedVerifier(scene, authenticator.verifier) }
 }
 
 /** A key server that its holder commands. */
@@ -60,9 +60,9 @@ export async function openTestAuthenticator(
 ): Promise<TestAuthenticator> {
   const { value: scene, close } = await openAll((keep) => openScene(stage, settings, keep))
   return {
-    ...doorOf(scene, settings),
+    ...getAuthenticator(scene, settings),
     server: scene.server,
-    pass: (seconds) => pass(scene, seconds * 1000),
+    advance: (seconds) => pass(scene, seconds * 1000),
     close,
   }
 }

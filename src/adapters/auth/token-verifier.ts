@@ -22,7 +22,7 @@ export interface VerifierRules {
   /** A set older than this verifies, but not for sensitive flags. */
   readonly sensitive_max_age_s: number
 }
-interface At {
+interface VerificationMoment {
   readonly now: Instant
   readonly environment: Environment
 }
@@ -61,11 +61,11 @@ export class JwksVerifier implements TokenVerifier {
     this.cache = cache
   }
 
-  async verify(token: string, at: At): Promise<AuthResult> {
+  async verify(token: string, at: VerificationMoment): Promise<AuthResult> {
     return this.judge(await this.proof(token), at).authentication
   }
 
-  async explain(token: string, at: At): Promise<ExplainedToken> {
+  async explain(token: string, at: VerificationMoment): Promise<ExplainedToken> {
     return this.judge(await this.proof(token), at)
   }
 
@@ -95,7 +95,7 @@ export class JwksVerifier implements TokenVerifier {
   }
 
   /** The claims half of the checks, and what follows from both. */
-  private judge({ conditions, claims, age_ms }: Proof, at: At): ExplainedToken {
+  private judge({ conditions, claims, age_ms }: Proof, at: VerificationMoment): ExplainedToken {
     const outcomes = conditions.map((one) => this.rules.modes(one, at.environment))
     const refusal = outcomes.find(isRefusal)
     if (refusal !== undefined) return { authentication: refusal, conditions, claims }
@@ -131,7 +131,7 @@ export class JwksVerifier implements TokenVerifier {
   }
 
   /** Holds a token whose form is good to its key. */
-  private async hold(token: string, { alg, kid, claims }: Named): Promise<Proof> {
+  private async hold(token: string, { alg, kid, claims }: KeyedToken): Promise<Proof> {
     const answer = await this.keys.forKid(kid)
     if (answer.status !== 'held')
       return { conditions: [`keys_${answer.status}`], claims, age_ms: 0 }
@@ -149,7 +149,7 @@ export class JwksVerifier implements TokenVerifier {
 const asksForMore = ({ crit, b64 }: Claims): boolean => crit !== undefined || b64 === false
 
 /** What of a token names its key. */
-interface Named {
+interface KeyedToken {
   readonly alg: string
   readonly kid: string | null
   readonly claims: Claims

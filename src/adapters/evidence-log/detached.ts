@@ -3,7 +3,7 @@ import { canonicalizeValue } from '../../core/json/plain-text.ts'
 
 /** What a signature is about, so that none counts for anything else. */
 export type SignedType = 'ff-evidence+jws' | 'ff-audit-head+jws'
-interface Signed {
+interface DetachedInput {
   readonly typ: SignedType
   readonly kid: string
   /** In RFC 8785 form. */
@@ -12,18 +12,18 @@ interface Signed {
 
 const base64url = (text: string): string => Buffer.from(text).toString('base64url')
 /** The one header there is: whatever else a header could say, nobody listens to. */
-const headerOf = ({ typ, kid }: Signed): string =>
+const headerOf = ({ typ, kid }: DetachedInput): string =>
   base64url(canonicalizeValue({ alg: 'Ed25519', kid, typ }))
 
 /** What is signed of a compact JWS with detached content (RFC 7515, appendix F). */
-export const buildSigningInput = (signed: Signed): string =>
+export const buildSigningInput = (signed: DetachedInput): string =>
   `${headerOf(signed)}.${base64url(signed.content)}`
 
-export const formatDetachedJws = (signed: Signed, signature: Uint8Array): string =>
+export const formatDetachedJws = (signed: DetachedInput, signature: Uint8Array): string =>
   `${headerOf(signed)}..${Buffer.from(signature).toString('base64url')}`
 
 /** Whether such a JWS is a signature of this key, in its only spelling. */
-export function verifyDetachedJws(jws: string, signed: Signed, key: KeyObject): boolean {
+export function verifyDetachedJws(jws: string, signed: DetachedInput, key: KeyObject): boolean {
   const [header = '', , bytes = ''] = jws.split('.')
   const raw = Buffer.from(bytes, 'base64url')
   // One spelling for each signature: the last character carries bits that nothing reads.

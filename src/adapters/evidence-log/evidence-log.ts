@@ -71,19 +71,19 @@ export async function openEvidence(
   }
 }
 
-interface Held {
+interface LockedLog {
   readonly folder: string
   readonly file: FileHandle
   readonly lock: FileHandle
   readonly runner: SigningRunner
 }
 class Writer implements EvidenceWriter {
-  private readonly held: Held
+  private readonly held: LockedLog
   private head: ChainHead
   /** Of the log up to its last whole line. */
   private bytes: number
 
-  constructor(held: Held, at: { readonly head: ChainHead; readonly bytes: number }) {
+  constructor(held: LockedLog, at: { readonly head: ChainHead; readonly bytes: number }) {
     this.held = held
     this.head = at.head
     this.bytes = at.bytes

@@ -32,7 +32,7 @@ export interface FileStoreOptions {
 }
 const DURABLE: FileStoreOptions = { durable: true }
 
-interface Queued {
+interface QueuedWrite {
   readonly put: (stage: StagedState) => StagedResult<Result>
   readonly resolve: (result: Result) => void
   readonly reject: (error: unknown) => void
@@ -48,14 +48,14 @@ export class FileStore implements ScratchStore, ServiceStore {
   private snapshot: Snapshot
   private log: LogWriter
   private head: AuditChainHead
-  private queue: Queued[] = []
+  private queue: QueuedWrite[] = []
   private closed = false
   private turn: Promise<unknown> = Promise.resolve()
 
   private constructor(
     folder: string,
     lock: FileHandle,
-    opened: Opened & FileStoreOptions & { readonly tools: AuditOptions },
+    opened: OpenedFolder & FileStoreOptions & { readonly tools: AuditOptions },
   ) {
     this.folder = folder
     this.durable = opened.durable
@@ -147,7 +147,7 @@ export class FileStore implements ScratchStore, ServiceStore {
     if (this.closed) return Promise.reject(closedError(this.folder))
     return new Promise((resolve, reject) => {
       // Whoever queues first takes along all that queue up until its turn: one fsync for the batch.
-      const queued = { put, resolve: resolve as Queued['resolve'], reject }
+      const queued = { put, resolve: resolve as QueuedWrite['resolve'], reject }
       if (this.queue.push(queued) === 1) {
         void this.exclusively(() => this.commit(this.queue.splice(0)))
       }
@@ -163,9 +163,9 @@ export class FileStore implements ScratchStore, ServiceStore {
     })
   }
 
-  private async commit(batch: readonly Queued[]): Promise<void> {
+  private async commit(batch: readonly QueuedWrite[]): Promise<void> {
     const staged = new RowIndex(this.snapshot.index)
-    const done: { readonly queued: Queued; readonly result: Result }[] = []
+    const done: { readonly queued: QueuedWrite; readonly result: Result }[] = []
     const lines: string[] = []
     const { tools } = this
     const { epoch } = this.snapshot
@@ -195,7 +195,7 @@ const closedError = (folder: string): FfError =>
     hint: 'Open it again.',
   })
 
-interface Opened {
+interface OpenedFolder {
   readonly snapshot: Snapshot
   readonly tail: LogTail
 }
@@ -204,7 +204,7 @@ const snapshotBytes = async (folder: string): Promise<number> =>
   (await stat(join(folder, SNAPSHOT))).size
 
 /** What a folder holds: its snapshot with the log laid over it, and where the log ends. @throws Damage, LineTooLong */
-export async function replayStore(folder: string): Promise<Opened> {
+export async function replayStore(folder: string): Promise<OpenedFolder> {
   const snapshot = await readSnapshot(folder)
   let tail: LogTail = { head: snapshot.head, segment: null, size: 0 }
   for await (const { changes, tail: after } of replayLog(folder, snapshot.head)) {

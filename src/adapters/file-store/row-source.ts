@@ -26,7 +26,7 @@ const MAX_LINE_BYTES = 1_048_576
 const NEWLINE = 0x0a
 
 /** A row of the log, which stands for whatever the snapshot has under its key. */
-interface Later extends RowLine {
+interface LaterRow extends RowLine {
   readonly line: string
 }
 
@@ -68,8 +68,8 @@ async function firstLine(file: FileHandle): Promise<FirstLine> {
 async function laterRows(
   folder: string,
   from: SnapshotHead['head'],
-): Promise<{ readonly rows: readonly Later[]; readonly head: SnapshotHead['head'] }> {
-  const rows = new Map<string, Later>()
+): Promise<{ readonly rows: readonly LaterRow[]; readonly head: SnapshotHead['head'] }> {
+  const rows = new Map<string, LaterRow>()
   let head = from
   for await (const { changes, tail } of replayLog(folder, from)) {
     for (const change of changes) {
@@ -87,9 +87,9 @@ async function laterRows(
   return { rows: [...rows.values()].sort(compareRowLines), head }
 }
 
-interface About extends FirstLine {
+interface SnapshotFacts extends FirstLine {
   readonly identity: string
-  readonly later: readonly Later[]
+  readonly later: readonly LaterRow[]
 }
 
 class FileRows implements RowSource {
@@ -100,10 +100,10 @@ class FileRows implements RowSource {
   readonly epoch: number
   private readonly folder: string
   private readonly file: FileHandle
-  private readonly about: About
+  private readonly about: SnapshotFacts
   private found: readonly SourceFault[] = []
 
-  constructor(folder: string, file: FileHandle, about: About) {
+  constructor(folder: string, file: FileHandle, about: SnapshotFacts) {
     this.folder = folder
     this.file = file
     this.about = about
@@ -259,20 +259,20 @@ const textLines = ({ bytes }: RowBatch): readonly string[] =>
 /** What the log says later takes the place of what the snapshot says, or comes between. */
 async function* laidOver(
   snapshot: AsyncIterable<RowBatch>,
-  later: readonly Later[],
+  later: readonly LaterRow[],
 ): AsyncGenerator<RowBatch> {
   let next = 0
   let before: RowLine | null = null
   for await (const batch of snapshot) {
-    const merged: Later[] = []
+    const merged: LaterRow[] = []
     for (const line of textLines(batch)) {
       const here = readLineKey(batch.table, line)
       if (here === null) throw new StoreDamage(`${SNAPSHOT} has a line that is no row`)
       if (before !== null && compareRowLines(before, here) >= 0)
         throw new StoreDamage(`${SNAPSHOT} is not sorted`)
       before = here
-      while (next < later.length && compareRowLines(later[next] as Later, here) < 0)
-        merged.push(later[next++] as Later)
+      while (next < later.length && compareRowLines(later[next] as LaterRow, here) < 0)
+        merged.push(later[next++] as LaterRow)
       const newer = later[next]
       const replaced = newer !== undefined && compareRowLines(newer, here) === 0
       merged.push(replaced ? newer : { ...here, line })
@@ -283,7 +283,7 @@ async function* laidOver(
   yield* inBatches(later.slice(next))
 }
 
-function* inBatches(rows: readonly Later[]): Generator<RowBatch> {
+function* inBatches(rows: readonly LaterRow[]): Generator<RowBatch> {
   for (const table of TABLE_NAMES) {
     const lines = rows.filter((row) => row.table === table).map(({ line }) => `${line}\n`)
     if (lines.length > 0) yield { table, bytes: Buffer.from(lines.join('')), unsure: null }

@@ -80,7 +80,7 @@ const HOSTILE = [
 ] as const
 
 /** What may stand in a body, whatever flag it turns out to be for. */
-interface Parts {
+interface BodyParts {
   readonly values: Readonly<Record<ValueType, CanonicalJson>>
   /** Of another type than the flag's, where there is one. */
   readonly misfit: ValueType | null
@@ -93,12 +93,12 @@ interface Parts {
 }
 export interface RawWrite extends Pick<SceneWrite, 'table' | 'key' | 'action' | 'expected'> {
   /** A body as it stands, or the parts of one. */
-  readonly body: string | Parts
+  readonly body: string | BodyParts
   /** Which of the scene's approvals the caller names. */
   readonly approval: number | null
 }
 
-const parts: fc.Arbitrary<Parts> = fc.record({
+const parts: fc.Arbitrary<BodyParts> = fc.record({
   values: fc.record(VALUES),
   misfit: fc.oneof(
     { weight: 7, arbitrary: fc.constant(null) },
@@ -150,7 +150,7 @@ export function fitWrite(
 }
 
 /** Values are canonical already and go in as they stand; the rest is plain. */
-function bodyText(table: TableName, body: string | Parts, fits: ValueType): string {
+function bodyText(table: TableName, body: string | BodyParts, fits: ValueType): string {
   if (typeof body === 'string') return body
   const { values, misfit, flag, override } = body
   const type = misfit ?? fits

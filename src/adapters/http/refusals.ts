@@ -8,12 +8,12 @@ import { PROBLEM_TYPE, sendRefusal } from './reply.ts'
 const METHODS = ['GET', 'PUT', 'POST', 'DELETE', 'PATCH'] as const
 
 /** What a route throws, and what met none. */
-export function refuseFailures(server: FastifyInstance, witness: HttpObserver): void {
+export function refuseFailures(server: FastifyInstance, httpObserver: HttpObserver): void {
   server.setErrorHandler((error, request, reply) => {
     // Who went away before the end of its request is told by nobody that it is malformed, and is no bug of ours.
     const gone = request.raw.destroyed && !request.raw.complete
     const code = gone ? 'request_malformed' : codeOf(error)
-    if (code === null) witness.failed(error, request.id)
+    if (code === null) httpObserver.failed(error, request.id)
     return sendRefusal(reply, code ?? 'internal')
   })
   server.setNotFoundHandler((_request, reply) => sendRefusal(reply, 'route_unknown'))
@@ -51,16 +51,22 @@ const SOCKET_CODES: Readonly<Record<string, RequestCode>> = {
 
 /** No hook hears of what never came to a route. */
 export const reportUnrouted = (
-  witness: HttpObserver,
+  httpObserver: HttpObserver,
   code: RequestCode,
   request_id: string,
 ): void =>
-  witness.replied({ route: null, status: SERVICE_PROBLEMS[code][0], seconds: 0, request_id, code })
+  httpObserver.replied({
+    route: null,
+    status: SERVICE_PROBLEMS[code][0],
+    seconds: 0,
+    request_id,
+    code,
+  })
 
 export function refuseSocket(
   error: NodeJS.ErrnoException,
   socket: Socket,
-  witness: HttpObserver,
+  httpObserver: HttpObserver,
 ): void {
   // The other end is gone: there is nobody to tell.
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
@@ -68,7 +74,7 @@ export function refuseSocket(
   const id = randomUUID()
   const text = formatProblem(code, id)
   const [status] = SERVICE_PROBLEMS[code]
-  reportUnrouted(witness, code, id)
+  reportUnrouted(httpObserver, code, id)
   socket.end(
     `HTTP/1.1 ${status} ${code}\r\nconnection: close\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
       `content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,

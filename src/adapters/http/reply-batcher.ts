@@ -1,4 +1,4 @@
-interface Letter {
+interface PendingReply {
   readonly send: () => unknown
   /** Hears why it could not be sent. */
   readonly failed: (error: unknown) => unknown
@@ -10,16 +10,16 @@ interface Letter {
  * each.
  */
 export class ReplyBatcher {
-  private letters: Letter[] = []
+  private replies: PendingReply[] = []
 
-  put(send: Letter['send'], failed: Letter['failed']): void {
-    if (this.letters.push({ send, failed }) === 1) setImmediate(() => this.flush())
+  put(send: PendingReply['send'], failed: PendingReply['failed']): void {
+    if (this.replies.push({ send, failed }) === 1) setImmediate(() => this.flush())
   }
 
   private flush(): void {
-    const { letters } = this
-    this.letters = []
-    for (const { send, failed } of letters) {
+    const { replies } = this
+    this.replies = []
+    for (const { send, failed } of replies) {
       try {
         send()
       } catch (error) {

@@ -29,7 +29,7 @@ const MAX_PARAM = 1_024
 export interface ServerOptions {
   readonly at: ListenAt
   readonly limits: HttpLimits
-  readonly witness: HttpObserver
+  readonly httpObserver: HttpObserver
   readonly refusal?: RefusalAt
 }
 
@@ -51,9 +51,9 @@ export async function openServer(
   // An expectation that nobody knows may be passed over (RFC 9110, 10.1.1); Node would refuse it without a code.
   server.server.on('checkExpectation', (request, reply) => server.routing(request, reply))
   takeBodies(server)
-  refuseFailures(server, options.witness)
-  const outbox = new ReplyBatcher()
-  for (const route of routes) serve(server, route, outbox)
+  refuseFailures(server, options.httpObserver)
+  const replyBatcher = new ReplyBatcher()
+  for (const route of routes) serve(server, route, replyBatcher)
   refuseOtherMethods(server, routes)
   try {
     await server.listen(at)
@@ -77,7 +77,7 @@ export async function openServer(
   }
 }
 
-const makeServer = ({ limits, witness }: ServerOptions): FastifyInstance =>
+const makeServer = ({ limits, httpObserver }: ServerOptions): FastifyInstance =>
   fastify({
     bodyLimit: limits.body_bytes,
     requestTimeout: limits.request_ms,
@@ -88,10 +88,10 @@ const makeServer = ({ limits, witness }: ServerOptions): FastifyInstance =>
     genReqId: ({ headers }) => requestIdOf(headers['x-request-id']),
     frameworkErrors: (error, { id }, reply) => {
       const code = error.code === 'FST_ERR_BAD_URL' ? 'request_malformed' : 'route_unknown'
-      reportUnrouted(witness, code, id)
+      reportUnrouted(httpObserver, code, id)
       void sendRefusal(reply, code)
     },
-    clientErrorHandler: (error, socket) => refuseSocket(error, socket, witness),
+    clientErrorHandler: (error, socket) => refuseSocket(error, socket, httpObserver),
     http: {
       headersTimeout: limits.headers_ms,
       maxHeaderSize: limits.header_bytes,
@@ -105,7 +105,7 @@ const makeServer = ({ limits, witness }: ServerOptions): FastifyInstance =>
 function watch(
   server: FastifyInstance,
   standing: ServerState,
-  { limits, witness }: ServerOptions,
+  { limits, httpObserver }: ServerOptions,
 ): void {
   server.decorateRequest('refusedAs', null)
   server.addHook('onRequest', (request, reply, done) => {
@@ -116,7 +116,7 @@ function watch(
     reply.raw.once('close', () => {
       standing.inFlight -= 1
       clearTimeout(late)
-      witness.replied({
+      httpObserver.replied({
         route: request.routeOptions.config.id ?? null,
         status: reply.statusCode,
         seconds: Number(process.hrtime.bigint() - started) / 1e9,
@@ -140,7 +140,7 @@ const requestIdOf = (named: string | readonly string[] | undefined): string =>
 /** A compact JWS: its header is an object, and `{"` is `eyJ` in base64url. */
 const TOKEN = /eyJ[\w-]*\.[\w-]*\./
 
-function serve(server: FastifyInstance, route: Route, outbox: ReplyBatcher): void {
+function serve(server: FastifyInstance, route: Route, replyBatcher: ReplyBatcher): void {
   const { id, method, path, handle, body_bytes } = route
   server.route({
     method,
@@ -151,7 +151,7 @@ function serve(server: FastifyInstance, route: Route, outbox: ReplyBatcher): voi
     handler: (request, reply) => {
       const failed = (error: unknown): unknown => reply.send(error)
       void handle(toRouteRequest(request)).then(
-        (done) => outbox.put(() => sendReply(request, reply, done), failed),
+        (done) => replyBatcher.put(() => sendReply(request, reply, done), failed),
         failed,
       )
     },

@@ -14,7 +14,7 @@ export interface ServerLauncher {
 // The kernel sends the signal when we are gone, however we went.
 const DIES_WITH_US = ['setpriv', '--pdeathsig', 'INT', '--']
 // A user namespace in which we are user 1000: no user is made, and the files stay ours.
-const AS_NOBODY_ELSE = ['unshare', '--user', '--map-user=1000', '--map-group=1000', '--']
+const AS_ANY_OTHER = ['unshare', '--user', '--map-user=1000', '--map-group=1000', '--']
 
 /** The ways to try, in order. An ordinary user needs only the second half of the first. */
 export function findLaunchers(): readonly ServerLauncher[] {
@@ -22,7 +22,7 @@ export function findLaunchers(): readonly ServerLauncher[] {
     return [{ name: 'user', wrap: DIES_WITH_US, owner: null, copies: false }]
   const owner = accountOf('postgres') ?? accountOf('nobody') ?? { uid: 65_534, gid: 65_534 }
   return [
-    { name: 'namespace', wrap: [...AS_NOBODY_ELSE, ...DIES_WITH_US], owner: null, copies: false },
+    { name: 'namespace', wrap: [...AS_ANY_OTHER, ...DIES_WITH_US], owner: null, copies: false },
     { name: 'account', wrap: DIES_WITH_US, owner, copies: true },
   ]
 }

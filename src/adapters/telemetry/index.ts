@@ -9,7 +9,7 @@ const TEXT_FORMAT = 'text/plain; version=0.0.4; charset=utf-8'
 export async function openTelemetry(log: ServiceLog, readings: MetricReadings): Promise<Telemetry> {
   const metrics = createMetrics(readings)
   const logging = createLoggingObserver(log)
-  const witness: HttpObserver = {
+  const httpObserver: HttpObserver = {
     replied: (done) => {
       metrics.replied(done)
       logging.replied(done)
@@ -17,7 +17,7 @@ export async function openTelemetry(log: ServiceLog, readings: MetricReadings): 
     failed: (error, request_id) => logging.failed(error, request_id),
   }
   return {
-    witness,
+    httpObserver,
     observer: { ...metrics.observer, unverified: createUnverifiedLog(log) },
     metrics: async () => ({ type: TEXT_FORMAT, text: await metrics.text() }),
   }

@@ -42,7 +42,7 @@ export function createMetrics(readings: MetricReadings): Metrics {
       changed: (action, outcome) => changes.add(action, outcome),
     },
     text: async () => {
-      for (const tally of [requests, refusals, decisions, changes]) tally.tell()
+      for (const summary of [requests, refusals, decisions, changes]) summary.tell()
       await read()
       const [own, process] = await Promise.all([
         registry.metrics(),

@@ -4,7 +4,7 @@ import type { MetricReadings } from '../../ports/telemetry.ts'
 const BREAKER = ['closed', 'open', 'half_open'] as const
 const CALLS = ['answered', 'failed', 'refused'] as const
 
-interface Made {
+interface MetricFactory {
   readonly gauge: (name: string, help: string, labels?: string[]) => Gauge
   readonly counter: (name: string, help: string, labels?: string[]) => Counter
 }
@@ -16,7 +16,7 @@ export function registerReadings(
   registers: Registry[],
   readings: MetricReadings,
 ): () => Promise<void> {
-  const made: Made = {
+  const made: MetricFactory = {
     gauge: (name, help, labelNames = []) => new Gauge({ name, help, labelNames, registers }),
     counter: (name, help, labelNames = []) => new Counter({ name, help, labelNames, registers }),
   }
@@ -34,7 +34,10 @@ const total = (counter: Counter, value: number, labels: Record<string, string> =
   counter.inc(labels, value)
 }
 
-function requestGauges({ gauge }: Made, { inFlight, in_flight_limit }: MetricReadings): Setter {
+function requestGauges(
+  { gauge }: MetricFactory,
+  { inFlight, in_flight_limit }: MetricReadings,
+): Setter {
   const now = gauge('ff_http_requests_in_flight', 'Requests under way.')
   const limit = gauge('ff_http_requests_in_flight_limit', 'One more is refused.')
   return () => {
@@ -43,7 +46,7 @@ function requestGauges({ gauge }: Made, { inFlight, in_flight_limit }: MetricRea
   }
 }
 
-function storeGauges({ gauge }: Made, { head }: MetricReadings): Setter {
+function storeGauges({ gauge }: MetricFactory, { head }: MetricReadings): Setter {
   const up = gauge('ff_store_up', 'Whether the store gave an answer, 1 or 0.')
   const seq = gauge('ff_audit_head_seq', 'Records in the audit chain of the store.')
   return async () => {
@@ -54,13 +57,13 @@ function storeGauges({ gauge }: Made, { head }: MetricReadings): Setter {
   }
 }
 
-function keyMetrics({ gauge, counter }: Made, { door }: MetricReadings): Setter {
+function keyMetrics({ gauge, counter }: MetricFactory, { authenticator }: MetricReadings): Setter {
   const fetches = counter('ff_jwks_fetches_total', 'Times that the key set was asked for.')
   const failures = counter('ff_jwks_fetch_failures_total', 'Times that it could not be had.')
   const loaded = gauge('ff_jwks_loaded', 'Whether there is a key set that may be used, 1 or 0.')
   const age = gauge('ff_jwks_age_seconds', 'Since the key set was fetched.')
   return () => {
-    const { keys } = door()
+    const { keys } = authenticator()
     total(fetches, keys?.fetches ?? 0)
     total(failures, keys?.failures ?? 0)
     loaded.remove()
@@ -71,7 +74,10 @@ function keyMetrics({ gauge, counter }: Made, { door }: MetricReadings): Setter 
   }
 }
 
-function tokenMetrics({ gauge, counter }: Made, { door }: MetricReadings): Setter {
+function tokenMetrics(
+  { gauge, counter }: MetricFactory,
+  { authenticator }: MetricReadings,
+): Setter {
   const hits = counter('ff_token_cache_hits_total', 'Tokens that were known to be verified.')
   const misses = counter('ff_token_cache_misses_total', 'Tokens that had to be verified.')
   const entries = gauge('ff_token_cache_entries', 'Tokens that are known to be verified.')
@@ -80,7 +86,7 @@ function tokenMetrics({ gauge, counter }: Made, { door }: MetricReadings): Sette
     'Callers who were let in by a token that nobody verified.',
   )
   return () => {
-    const { tokens, decode_only } = door()
+    const { tokens, decode_only } = authenticator()
     total(hits, tokens.hits)
     total(misses, tokens.misses)
     entries.set(tokens.entries)
@@ -88,7 +94,7 @@ function tokenMetrics({ gauge, counter }: Made, { door }: MetricReadings): Sette
   }
 }
 
-function adminMetrics({ gauge, counter }: Made, { admin }: MetricReadings): Setter {
+function adminMetrics({ gauge, counter }: MetricFactory, { admin }: MetricReadings): Setter {
   const made = counter(
     'ff_admin_calls_total',
     'Questions to Admin about an approval, by what became of them.',

@@ -28,8 +28,8 @@ export function findCellProblems(
       : [at('cell_count_differs', `${dimensions.size} instead of ${wanted}`)]),
     ...cells
       .filter(
-        ({ given, asker, request, covers }) =>
-          JSON.stringify(deriveCoverage(given, asker, request)) !== JSON.stringify(covers),
+        ({ given, author, request, covers }) =>
+          JSON.stringify(deriveCoverage(given, author, request)) !== JSON.stringify(covers),
       )
       .map(({ id }) => at('covers_differs', id)),
     ...[...keys]

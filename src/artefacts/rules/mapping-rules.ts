@@ -6,7 +6,7 @@ import type { LoadedArtefact } from '../load.ts'
 import type { ArtefactProblem } from '../problem.ts'
 
 const LISTS = ['flags', 'tenant_overrides', 'user_overrides'] as const
-type Found = Omit<ArtefactProblem, 'file'>
+type FoundProblem = Omit<ArtefactProblem, 'file'>
 
 /** A key is of a wildcard that is there, and a table says once what a value becomes. */
 export function findMappingProblems({
@@ -21,7 +21,7 @@ export function findMappingProblems({
   return found.map((one) => ({ file, ...one }))
 }
 
-function entryProblems({ at, members }: EntryRule, place: string): readonly Found[] {
+function entryProblems({ at, members }: EntryRule, place: string): readonly FoundProblem[] {
   const wildcards = parsePointer(at).filter((token) => token === WILDCARD).length
   return Object.entries(members).flatMap(([name, rule]) => {
     const here = appendPointer(`${place}/members`, name)
@@ -34,9 +34,9 @@ function entryProblems({ at, members }: EntryRule, place: string): readonly Foun
   })
 }
 
-function tableProblems(rule: MemberRule, place: string): readonly Found[] {
+function tableProblems(rule: MemberRule, place: string): readonly FoundProblem[] {
   const texts = 'const' in rule ? [] : (rule.map ?? []).map(({ was }) => canonicalizeValue(was))
-  return texts.flatMap((text, at): readonly Found[] =>
+  return texts.flatMap((text, at): readonly FoundProblem[] =>
     texts.indexOf(text) === at
       ? []
       : [{ pointer: appendPointer(place, at), code: 'value_repeated', detail: text }],

@@ -28,7 +28,7 @@ const SUFFIX = /_(?:bucket|sum|count)$/
 
 /** Reads Prometheus' text format 0.0.4 strictly: each metric has its type before its samples, and no series twice. */
 export function parseExposition(text: string): Exposition {
-  const reading = new Reading()
+  const reading = new ExpositionReader()
   const lines = text.split('\n')
   if (lines.pop() !== '') return { ok: false, code: 'end_missing', line: lines.length + 1 }
   for (const [at, line] of lines.entries()) {
@@ -38,7 +38,7 @@ export function parseExposition(text: string): Exposition {
   return { ok: true, families: reading.families, samples: reading.samples }
 }
 
-class Reading {
+class ExpositionReader {
   readonly families = new Map<string, Family>()
   readonly samples: Sample[] = []
   private readonly helps = new Map<string, string>()

@@ -24,7 +24,10 @@ export interface SeriesRise {
  * began again at nothing.
  */
 export function computeRises(scrapes: readonly Scrape[], of: Selector): readonly SeriesRise[] {
-  const series = new Map<string, { readonly labels: Sample['labels']; readonly seen: Seen[] }>()
+  const series = new Map<
+    string,
+    { readonly labels: Sample['labels']; readonly seen: SamplePoint[] }
+  >()
   for (const scrape of scrapes)
     for (const { labels, value } of selectSamples(scrape, of)) {
       const key = JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)))
@@ -37,11 +40,11 @@ export function computeRises(scrapes: readonly Scrape[], of: Selector): readonly
     .map(({ labels, seen }) => ({ labels, per_second: perSecond(seen) }))
 }
 
-type Seen = readonly [at_ms: number, value: number]
-function perSecond(seen: readonly Seen[]): number {
-  const [[first], [last]] = [seen[0] as Seen, seen.at(-1) as Seen]
+type SamplePoint = readonly [at_ms: number, value: number]
+function perSecond(seen: readonly SamplePoint[]): number {
+  const [[first], [last]] = [seen[0] as SamplePoint, seen.at(-1) as SamplePoint]
   const risen = seen.slice(1).reduce((sum, [, value], at) => {
-    const [, before] = seen[at] as Seen
+    const [, before] = seen[at] as SamplePoint
     return sum + (value < before ? value : value - before)
   }, 0)
   return (risen * 1000) / (last - first)

@@ -34,14 +34,14 @@ export function evaluate(
     if (step.kind === 'go') consulted ??= step.consulted
     else return { decision: seal(facts, chain, { step, consulted }) }
   }
-  const step = failSafeAt(8, 'rules_exhausted') as Ending
+  const step = failSafeAt(8, 'rules_exhausted') as FinalStep
   chain.push(step.entry)
   return { decision: seal(facts, chain, { step, consulted }) }
 }
 
-type Ending = Extract<RuleResult, { kind: 'allow' | 'deny' }>
+type FinalStep = Extract<RuleResult, { kind: 'allow' | 'deny' }>
 interface End {
-  readonly step: Ending
+  readonly step: FinalStep
   readonly consulted: ApprovalLookup | undefined
 }
 
@@ -90,9 +90,9 @@ interface Outcome {
   readonly revision: number | null
 }
 
-const NOBODY_ASKED = { approval_ref: null, ttl_state: null } as const
-const consultedBy = ({ step, consulted }: End): ApprovalLookup | typeof NOBODY_ASKED =>
-  (step.kind === 'deny' ? step.consulted : undefined) ?? consulted ?? NOBODY_ASKED
+const NO_CALLS = { approval_ref: null, ttl_state: null } as const
+const consultedBy = ({ step, consulted }: End): ApprovalLookup | typeof NO_CALLS =>
+  (step.kind === 'deny' ? step.consulted : undefined) ?? consulted ?? NO_CALLS
 
 // The approval's warning sorts before all of the door's, which come sorted.
 const warningsOf = (

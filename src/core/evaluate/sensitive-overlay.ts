@@ -76,7 +76,7 @@ const denied = (
 const refuse = (code: DenyReason, detail?: { jwks_stale: true }): RuleResult =>
   denyWith(denied(code, detail), code)
 
-type Named =
+type NamedApproval =
   | { readonly ref: string; readonly named_by: NamedBy }
   | { readonly ref: null }
   | { readonly cause: FailSafeCause }
@@ -85,7 +85,7 @@ type Named =
  * The request's ref wins, with no way back when it is bad; else that of the override that would be
  * served, which borrows none from another. An override that cannot be read leaves nothing to ask about.
  */
-function namedApproval(facts: EvaluationInput): Named {
+function namedApproval(facts: EvaluationInput): NamedApproval {
   if (facts.request.approval_ref !== null) {
     return { ref: facts.request.approval_ref, named_by: 'request' }
   }

@@ -27,13 +27,13 @@ export interface EvidenceContext {
 type Finding = readonly [state: GateItemState, code: string, detail: string]
 
 /** What the records of one item come to, before waivers and attestations. */
-export function judgeEvidence(item: ChecklistItem, bench: EvidenceContext): ItemResult {
-  const own = bench.entries.filter(({ record }) => record.item === item.id)
+export function judgeEvidence(item: ChecklistItem, context: EvidenceContext): ItemResult {
+  const own = context.entries.filter(({ record }) => record.item === item.id)
   // The newest by its place in the chain counts, whatever its time says (page 3).
   const entry = own.findLast(({ record }) => record.kind === 'measurement')
-  if (entry === undefined) return verdict(item, null, unmeasured(item, bench.unmeasurable))
+  if (entry === undefined) return verdict(item, null, unmeasured(item, context.unmeasurable))
   const controls = own.filter(({ record }) => record.control !== null).slice(-1)
-  const found = CHECKS.flatMap((check) => check({ item, entry, controls, bench }))
+  const found = CHECKS.flatMap((check) => check({ item, entry, controls, context }))
   const [first] = found
   const same = found.filter(([state]) => state === first?.[0])
   return {
@@ -75,17 +75,20 @@ function unmeasured(
     : [['inconclusive', 'not_measured_yet', `needs ${needs}`]]
 }
 
-interface Weighed {
+interface EvidenceUnderReview {
   readonly item: ChecklistItem
   readonly entry: EvidenceEntry
   /** The newest record that says whether the planted fault was seen, where there is one. */
   readonly controls: readonly EvidenceEntry[]
-  readonly bench: EvidenceContext
+  readonly context: EvidenceContext
 }
-type Check = (weighed: Weighed) => readonly Finding[]
+type Check = (weighed: EvidenceUnderReview) => readonly Finding[]
 
-function checkRunner({ entry: { runner, record }, bench }: Weighed): readonly Finding[] {
-  const named = bench.runners.some(
+function checkRunner({
+  entry: { runner, record },
+  context,
+}: EvidenceUnderReview): readonly Finding[] {
+  const named = context.runners.some(
     ({ kid, from, until }) => kid === runner && from <= record.ended_at && record.ended_at < until,
   )
   return named ? [] : [['inconclusive', 'runner_not_named', `signed by ${runner}`]]
@@ -103,20 +106,25 @@ const checkWhere: Check = ({ item, entry: { record } }) =>
       ]
 
 /** The newest time in the log is one that has been: before it, no age is known. */
-const checkClock: Check = ({ bench: { entries, now } }) =>
+const checkClock: Check = ({ context: { entries, now } }) =>
   entries.some(({ record }) => record.ended_at > now)
     ? [['inconclusive', 'clock_set_back', 'the log holds a record from after now']]
     : []
 
-function checkIdentity({ item, entry: { record }, bench }: Weighed): readonly Finding[] {
+function checkIdentity({
+  item,
+  entry: { record },
+  context,
+}: EvidenceUnderReview): readonly Finding[] {
   const differing = item.identity.filter(
-    (field) => bench.expected[field] === null || record.identity[field] !== bench.expected[field],
+    (field) =>
+      context.expected[field] === null || record.identity[field] !== context.expected[field],
   )
   const { probe } = record
   return [
     ...differing.map((field): Finding => [
       'stale',
-      bench.expected[field] === null ? 'identity_not_said' : 'identity_changed',
+      context.expected[field] === null ? 'identity_not_said' : 'identity_changed',
       field,
     ]),
     ...(probe.name === item.probe.name && probe.version === item.probe.version
@@ -125,32 +133,32 @@ function checkIdentity({ item, entry: { record }, bench }: Weighed): readonly Fi
   ]
 }
 
-const checkAge: Check = ({ item, entry: { record }, bench: { now } }) =>
+const checkAge: Check = ({ item, entry: { record }, context: { now } }) =>
   now < addMs(record.ended_at, parseDurationMs(item.max_age))
     ? []
     : [['stale', 'evidence_old', `measured at ${record.ended_at}`]]
 
 const PLAN = 'plan'
 /** A plan whose window is over is nobody's plan, however young the evidence is. */
-const checkPlan: Check = ({ item, bench: { plan_until, now } }) =>
+const checkPlan: Check = ({ item, context: { plan_until, now } }) =>
   item.probe.name !== PLAN || (plan_until !== null && now < plan_until)
     ? []
     : [['stale', 'plan_over', plan_until ?? 'there is no plan']]
 
 /** What a probe could not measure, it says itself. */
-function checkAnswer({ entry: { record } }: Weighed): readonly Finding[] {
+function checkAnswer({ entry: { record } }: EvidenceUnderReview): readonly Finding[] {
   const { result } = record
   if (result !== 'inconclusive' && result !== 'error') return []
   const codes = record.codes.length === 0 ? ['no_reason_given'] : record.codes
   return codes.map((code) => [result, code, record.example ?? ''])
 }
 
-function checkControl(weighed: Weighed): readonly Finding[] {
+function checkControl(weighed: EvidenceUnderReview): readonly Finding[] {
   const {
     item,
     entry: { record },
     controls: [control],
-    bench,
+    context,
   } = weighed
   const inconclusive = (code: string): readonly Finding[] => [
     ['inconclusive', code, item.control.name],
@@ -163,13 +171,13 @@ function checkControl(weighed: Weighed): readonly Finding[] {
     return inconclusive('control_not_detected')
   if (checkRunner({ ...weighed, entry: control }).length > 0)
     return inconclusive('control_runner_not_named')
-  const same = control.record.identity.code === bench.expected.code
-  const fresh = bench.now < addMs(control.record.ended_at, parseDurationMs(max_age))
+  const same = control.record.identity.code === context.expected.code
+  const fresh = context.now < addMs(control.record.ended_at, parseDurationMs(max_age))
   return same && fresh ? [] : inconclusive('control_stale')
 }
 
 /** The limits of the checklist decide, on the values of the record; a probe that says fail is believed. */
-function checkLimits({ item, entry: { record } }: Weighed): readonly Finding[] {
+function checkLimits({ item, entry: { record } }: EvidenceUnderReview): readonly Finding[] {
   const judged = judgeLimits(item.limits, record.measured)
   const broken = judged.filter(({ held, value }) => !held && value !== null)
   if (broken.length > 0) return broken.map(({ limit }) => ['fail', 'limit_broken', limit.measure])

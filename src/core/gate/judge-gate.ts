@@ -58,15 +58,15 @@ export function listSignedItems(
 function attest(
   item: ChecklistItem,
   found: ItemResult,
-  bench: Parameters<typeof judgeSignature>[1],
+  context: Parameters<typeof judgeSignature>[1],
 ): ItemResult {
   if (item.kind === 'signature') {
-    const signed = judgeSignature(item, bench)
+    const signed = judgeSignature(item, context)
     if (signed.state !== 'pass') return { ...found, ...signed, waiver: null }
     return { ...found, valid_until: findEarliest([signed.valid_until, found.valid_until]) }
   }
   const accepted = found.state === 'pass' || found.state === 'waived'
-  if (item.kind !== 'probe_and_attestation' || !accepted || isAttested(item, bench.signoff))
+  if (item.kind !== 'probe_and_attestation' || !accepted || isAttested(item, context.signoff))
     return found
   return {
     ...found,

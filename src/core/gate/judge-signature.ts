@@ -15,13 +15,13 @@ export interface SignatureItemContext {
   readonly others: readonly ItemResult[]
   readonly now: Instant
 }
-type Half = Pick<ItemResult, 'state' | 'codes' | 'detail' | 'valid_until'>
+type SignatureResult = Pick<ItemResult, 'state' | 'codes' | 'detail' | 'valid_until'>
 
 /** The signature of one role: whether it holds, covers what is accepted now, and names what it has to name. */
 export function judgeSignature(
   item: ChecklistItem,
   { signoff, others, now }: SignatureItemContext,
-): Half {
+): SignatureResult {
   const role = item.attest_role
   if (role === null) return half('pending', 'signature_missing', 'of no role')
   if (signoff.status === 'missing') return missing(signoff.roles, role)
@@ -30,7 +30,7 @@ export function judgeSignature(
   return ofRole(item, role, { signoff, others, now })
 }
 
-const half = (state: Half['state'], code: string, detail: string): Half => ({
+const half = (state: SignatureResult['state'], code: string, detail: string): SignatureResult => ({
   state,
   codes: [code],
   detail,
@@ -38,7 +38,7 @@ const half = (state: Half['state'], code: string, detail: string): Half => ({
 })
 
 /** Whose name is not on the list has signed, and validly: that is asked before anybody is missed. */
-const missing = (roles: readonly SignoffRole[], role: SignoffRole): Half =>
+const missing = (roles: readonly SignoffRole[], role: SignoffRole): SignatureResult =>
   roles.includes(role)
     ? half('pending', 'signature_missing', role)
     : { state: 'pass', codes: [], detail: '', valid_until: null }
@@ -47,7 +47,7 @@ function ofRole(
   item: ChecklistItem,
   role: SignoffRole,
   { signoff, others, now }: SignatureItemContext & { readonly signoff: VerifiedSignoff },
-): Half {
+): SignatureResult {
   const signature = signoff.signatures.find((one) => one.role === role)
   if (signature === undefined) return half('pending', 'signature_missing', role)
   const until = addMs(signature.signed_at, parseDurationMs(item.max_age))

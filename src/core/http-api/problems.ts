@@ -101,7 +101,7 @@ const OWN: Readonly<Record<Exclude<ServiceCode, AuthRefusalCode>, readonly [numb
 }
 
 /** Sentences of the door's refusals; their statuses are in the mode matrix. */
-const AT_THE_DOOR: Readonly<Record<AuthRefusalCode, string>> = {
+const CREDENTIAL_REFUSALS: Readonly<Record<AuthRefusalCode, string>> = {
   token_malformed: 'The token is not a compact JWS.',
   crit_unsupported: 'The token has critical headers that are not understood.',
   alg_not_allowed: 'The algorithm of the token is not allowed.',
@@ -126,7 +126,7 @@ export const SERVICE_PROBLEMS: Readonly<
 > = Object.fromEntries(
   [
     ...Object.entries(OWN),
-    ...Object.entries(AT_THE_DOOR).map(
+    ...Object.entries(CREDENTIAL_REFUSALS).map(
       ([code, title]) => [code, [AUTH_REFUSALS[code as AuthRefusalCode], title]] as const,
     ),
   ].sort(([a], [b]) => (a < b ? -1 : 1)),

@@ -146,9 +146,9 @@ class Reader {
   }
 
   private escape(): string {
-    const letter = this.text.charAt(this.at)
+    const reply = this.text.charAt(this.at)
     this.at += 1
-    if (letter !== 'u') return ESCAPES[letter] ?? this.fail()
+    if (reply !== 'u') return ESCAPES[reply] ?? this.fail()
     const digits = this.text.slice(this.at, this.at + 4)
     if (!/^[0-9a-fA-F]{4}$/.test(digits)) this.fail()
     this.at += 4

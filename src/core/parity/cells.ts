@@ -29,7 +29,7 @@ export interface Cell {
   readonly id: string
   readonly covers: VectorCoverage
   readonly given: VectorInput
-  readonly asker: VectorCaller
+  readonly author: VectorCaller
   readonly request: VectorQuestion
 }
 
@@ -133,7 +133,7 @@ function buildCell(
       approvals: [approval],
       admin: path === 'SP-5' ? 'unreachable' : 'reachable',
     },
-    asker: { auth_mode, tenant_id: TENANT, user_id: USER },
+    author: { auth_mode, tenant_id: TENANT, user_id: USER },
     request,
   }
 }

@@ -7,15 +7,15 @@ import type { VectorCaller, VectorCoverage, VectorInput, VectorQuestion } from '
 /** What a vector covers, told from its inputs alone: what it says of itself is held against this (page 1). */
 export function deriveCoverage(
   given: VectorInput,
-  asker: VectorCaller,
+  author: VectorCaller,
   request: VectorQuestion,
 ): VectorCoverage {
-  const overrides = overridesOf(given, asker, request)
+  const overrides = overridesOf(given, author, request)
   return {
-    auth_mode: asker.auth_mode,
+    auth_mode: author.auth_mode,
     scope: scopeOf(overrides, given),
     sensitive_path: pathOf(given, request, overrides),
-    ttl_state: ttlOf({ given, asker, request, overrides }),
+    ttl_state: ttlOf({ given, author, request, overrides }),
   }
 }
 
@@ -26,14 +26,14 @@ interface Overrides {
 
 function overridesOf(
   { state }: VectorInput,
-  asker: VectorCaller,
+  author: VectorCaller,
   { flag_key }: VectorQuestion,
 ): Overrides {
   const ours = (row: AnyOverrideRow): boolean =>
     row.flag_key === flag_key && row.deleted_at === undefined
   return {
-    user: state.user_override.find((row) => ours(row) && row.user_id === asker.user_id),
-    tenant: state.tenant_override.find((row) => ours(row) && row.tenant_id === asker.tenant_id),
+    user: state.user_override.find((row) => ours(row) && row.user_id === author.user_id),
+    tenant: state.tenant_override.find((row) => ours(row) && row.tenant_id === author.tenant_id),
   }
 }
 
@@ -55,9 +55,9 @@ function pathOf(given: VectorInput, request: VectorQuestion, overrides: Override
 const refOnOverride = ({ user, tenant }: Overrides): string | undefined =>
   user?.approval_ref ?? tenant?.approval_ref
 
-interface Asking {
+interface CoverageInput {
   readonly given: VectorInput
-  readonly asker: VectorCaller
+  readonly author: VectorCaller
   readonly request: VectorQuestion
   readonly overrides: Overrides
 }
@@ -67,7 +67,7 @@ interface Asking {
  * here once more, and not by the rule of `evaluate`: a rule that is wrong must end as a divergence of the
  * vectors that see it, never as a matrix that is refused.
  */
-function ttlOf({ given, asker, request, overrides }: Asking): ApprovalTtlState | null {
+function ttlOf({ given, author, request, overrides }: CoverageInput): ApprovalTtlState | null {
   const { approvals } = given
   const ref = request.approval_ref ?? refOnOverride(overrides) ?? approvals[0]?.approval_ref
   if (ref === undefined) return null
@@ -75,8 +75,8 @@ function ttlOf({ given, asker, request, overrides }: Asking): ApprovalTtlState |
     ({ approval_ref, flag_key, tenant_id, user_id }) =>
       approval_ref === ref &&
       flag_key === request.flag_key &&
-      tenant_id === asker.tenant_id &&
-      user_id === asker.user_id,
+      tenant_id === author.tenant_id &&
+      user_id === author.user_id,
   )
   return held === undefined ? 'unknown' : stateOf(held, instantToMs(given.now))
 }

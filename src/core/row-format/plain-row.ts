@@ -59,18 +59,25 @@ const LINES = {
  */
 export function parsePlainRow(table: TableName, line: string): PlainRow | null {
   if (table === 'flag_registry' || line.length > MAX_PLAIN) return null
-  const found = LINES[table].exec(line)?.groups as Found | undefined
+  const found = LINES[table].exec(line)?.groups as MatchedParts | undefined
   if (found === undefined || !isWhole(found)) return null
   const { flag_key, revision, tenant_id = '', user_id = '' } = found
   const scope = table === 'tenant_override' ? tenant_id : user_id
   const key = { scope_id: scope.slice(1, -1), flag_key: flag_key.slice(1, -1) }
   return { key, revision, members: found }
 }
-type Found = Readonly<Record<'flag_key' | 'revision', string>> &
+type MatchedParts = Readonly<Record<'flag_key' | 'revision', string>> &
   Readonly<Partial<Record<string, string>>>
 
 /** What the form of the line leaves open: live with a value, or a bare tombstone; and what takes more than a form. */
-function isWhole({ flag_key, value, deleted_at, approval_ref, note, expires_at }: Found): boolean {
+function isWhole({
+  flag_key,
+  value,
+  deleted_at,
+  approval_ref,
+  note,
+  expires_at,
+}: MatchedParts): boolean {
   const extra = approval_ref ?? note ?? expires_at ?? value
   if (deleted_at === undefined ? value === undefined : extra !== undefined) return false
   return flag_key.length <= MAX_FLAG_KEY && isPlainValue(value)

@@ -63,13 +63,16 @@ export function planWrite(request: WriteRequest, standing: ExistingRows): WriteP
   return planSound(request, { ...rows, hasOverrides: standing.has_overrides })
 }
 
-interface Sound {
+interface ValidatedWrite {
   readonly before: AnyRow | null
   readonly known: FlagRow | null
   readonly hasOverrides: boolean
 }
 
-function planSound(request: WriteRequest, { before, known, hasOverrides }: Sound): WritePlan {
+function planSound(
+  request: WriteRequest,
+  { before, known, hasOverrides }: ValidatedWrite,
+): WritePlan {
   if (!meetsExpectation(request.expected, live(before))) return refuse('revision_conflict')
   if (request.action === 'delete') return planDelete(request, before)
   return request.table === 'flag_registry'

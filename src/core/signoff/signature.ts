@@ -37,16 +37,16 @@ export interface SignatureContext {
 /** Verifies one signature and nothing of what it signs: header, key, signature, and then who claims what. */
 export function verifySignature(
   signature: JwsSignature,
-  bench: SignatureContext,
+  context: SignatureContext,
   tools: SignoffDependencies,
 ): SignatureStep<VerifiedSignature> {
-  const read = readHeader(signature.protected, bench.typ, tools)
+  const read = readHeader(signature.protected, context.typ, tools)
   if (!read.ok) return read
   const { kid, ff } = read.value
-  const signer = bench.trust.signers.find((one) => one.kid === kid)
+  const signer = context.trust.signers.find((one) => one.kid === kid)
   if (signer === undefined) return refuseStep('key_unknown', `${ff.person}, ${kid}`)
-  const broken = bytesFault(signature, bench.payload, { signer, tools })
-  const claim = broken ?? claimFault({ header: read.value, signer, bench })
+  const broken = bytesFault(signature, context.payload, { signer, tools })
+  const claim = broken ?? claimFault({ header: read.value, signer, context })
   if (claim !== null) return { ok: false, fault: claim }
   const { role, person, signed_at, attests } = ff
   return { ok: true, value: { role, person, kid, signed_at: signed_at as Instant, attests } }
@@ -114,7 +114,7 @@ function bytesFault(
 interface Claim {
   readonly header: SignatureHeader
   readonly signer: Signer
-  readonly bench: SignatureContext
+  readonly context: SignatureContext
 }
 /** What a signer says of themselves, against the trust file; in order. */
 const CLAIM_CHECKS: readonly ((claim: Claim) => SignoffFault | null)[] = [
@@ -126,18 +126,18 @@ const CLAIM_CHECKS: readonly ((claim: Claim) => SignoffFault | null)[] = [
     ff.person === signer.person && ff.name === signer.name
       ? null
       : makeFault('person_not_of_signer', `${ff.person} with the key of ${signer.person}`),
-  ({ signer, bench }) => {
-    const revoked = bench.trust.revoked.keys.find(({ kid }) => kid === signer.kid)
+  ({ signer, context }) => {
+    const revoked = context.trust.revoked.keys.find(({ kid }) => kid === signer.kid)
     return revoked === undefined
       ? null
       : makeFault('key_revoked', `${signer.person}, ${signer.kid}`)
   },
-  ({ header: { ff }, bench }) =>
-    ff.signed_at > bench.now
-      ? makeFault('signed_in_future', `${ff.person}: ${ff.signed_at}, and it is ${bench.now}`)
+  ({ header: { ff }, context }) =>
+    ff.signed_at > context.now
+      ? makeFault('signed_in_future', `${ff.person}: ${ff.signed_at}, and it is ${context.now}`)
       : null,
-  ({ header: { ff }, signer, bench }) => {
-    const times = SIGNATURE_KINDS[bench.typ].live ? [ff.signed_at, bench.now] : [ff.signed_at]
+  ({ header: { ff }, signer, context }) => {
+    const times = SIGNATURE_KINDS[context.typ].live ? [ff.signed_at, context.now] : [ff.signed_at]
     return times.every((time) => signer.from <= time && time < signer.until)
       ? null
       : makeFault('key_outside_window', `${signer.person}: ${signer.from} to ${signer.until}`)

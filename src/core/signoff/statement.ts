@@ -71,12 +71,12 @@ export interface StatementContext extends ParsedStatement {
   readonly signed: readonly VerifiedSignature[]
   readonly now: Instant
 }
-type Check = (bench: StatementContext) => SignoffFault | null
+type Check = (context: StatementContext) => SignoffFault | null
 
 /** The first thing that keeps a statement from counting here and now; in the order of page 3. */
-export function findStatementFault(bench: StatementContext): SignoffFault | null {
+export function findStatementFault(context: StatementContext): SignoffFault | null {
   for (const check of CHECKS) {
-    const found = check(bench)
+    const found = check(context)
     if (found !== null) return found
   }
   return null

@@ -97,7 +97,7 @@ const RULES: readonly ((trust: TrustFile, tools: SignoffDependencies) => Signoff
   },
 ]
 
-interface Bench {
+interface TrustContext {
   readonly trust: TrustFile
   readonly now: Instant
   readonly tools: SignoffDependencies
@@ -109,7 +109,7 @@ function pinFault(
     chain,
     pin,
   }: { readonly text: string; readonly chain: string | null; readonly pin: string },
-  { trust, now, tools }: Bench,
+  { trust, now, tools }: TrustContext,
 ): SignoffFault | null {
   if (chain === null) {
     if (tools.sha256(text) !== pin)

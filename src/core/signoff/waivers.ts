@@ -26,13 +26,13 @@ export interface WaiverApprovalContext {
 /** The waivers with the approvals whose signatures hold, and what is wrong with those that do not. */
 export function verifyWaivers(
   { waivers }: Waivers,
-  bench: WaiverApprovalContext,
+  context: WaiverApprovalContext,
   tools: SignoffDependencies,
 ): {
   readonly waivers: readonly Waiver[]
   readonly faults: readonly (SignoffFault & { id: string })[]
 } {
-  const read = waivers.map((entry) => ({ entry, checked: checkApprovals(entry, bench, tools) }))
+  const read = waivers.map((entry) => ({ entry, checked: checkApprovals(entry, context, tools) }))
   return {
     waivers: read.map(({ entry, checked }) => ({
       ...entry,

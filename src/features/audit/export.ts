@@ -51,14 +51,14 @@ export async function exportAudit(request: AuditExportRequest): Promise<CheckRep
   })
 }
 
-interface Way {
+interface ExportStart {
   /** Where the walk begins: at the last head, where the batch does; else with the first record. */
   readonly start: AuditChainHead
   /** What the last head of the folder says, which has to hold still. */
   readonly last: AuditChainHead
 }
 
-async function wayOf({ folder, since, adapters }: AuditExportRequest): Promise<Way> {
+async function wayOf({ folder, since, adapters }: AuditExportRequest): Promise<ExportStart> {
   const name = findFurthestHead(await listHeads(folder))
   if (name === null) return { start: EMPTY_HEAD, last: EMPTY_HEAD }
   const read = await readHeadFile(join(folder, name), adapters)
@@ -72,7 +72,7 @@ async function wayOf({ folder, since, adapters }: AuditExportRequest): Promise<W
 
 async function exportBatch(
   reading: AuditReading,
-  way: Way,
+  way: ExportStart,
   request: AuditExportRequest,
 ): Promise<CheckReport> {
   const since = request.since ?? way.start.seq
@@ -109,7 +109,10 @@ class Batch {
   private anchored: boolean
   private before: AuditChainHead
 
-  constructor(reading: AuditReading, { start, last, since }: Way & { readonly since: number }) {
+  constructor(
+    reading: AuditReading,
+    { start, last, since }: ExportStart & { readonly since: number },
+  ) {
     this.reading = reading
     this.start = start
     this.last = last

@@ -23,7 +23,7 @@ export interface VerifyExportRequest extends HeadTrust {
   readonly signal: AbortSignal
 }
 
-interface Walked {
+interface WalkedBatch {
   readonly head: SignedHead
   readonly walk: ChainWalk
 }
@@ -43,7 +43,7 @@ export async function verifyExport(request: VerifyExportRequest): Promise<CheckR
   const heads = judged.flatMap(([, one]) => (one.ok ? [one.head] : []))
   const marks = heads.flatMap((head) => [startOf(head), endOf(head)])
   const items: CheckResult[] = []
-  const walked: Walked[] = []
+  const walked: WalkedBatch[] = []
   for (const [at, one] of judged) {
     endIfAborted(signal, 'Run it again: a part of a chain proves nothing.')
     const name = basename(at)
@@ -77,7 +77,7 @@ const EMPTY: CheckResult = {
 }
 const NEXT = 'Take the batch from where it was kept, and find out who changed it here.'
 
-function batchItem(name: string, path: string, { head, walk }: Walked): Promise<CheckResult> {
+function batchItem(name: string, path: string, { head, walk }: WalkedBatch): Promise<CheckResult> {
   const title = `records ${head.first_seq} to ${head.count}, ${head.time}`
   const wrong = (code: string, detail: string): CheckResult =>
     failResult(name, title, { code, detail, next: NEXT })
@@ -95,7 +95,7 @@ function batchItem(name: string, path: string, { head, walk }: Walked): Promise<
 }
 
 /** Whether the batches are parts of one chain, with none between them left out; the first may begin anywhere. */
-function continuity(walked: readonly Walked[]): CheckResult {
+function continuity(walked: readonly WalkedBatch[]): CheckResult {
   const first = Math.min(...walked.map(({ head }) => head.first_seq))
   const title = `${walked.length} batches, from record ${first}`
   const wrong = (code: string, detail: string): CheckResult =>

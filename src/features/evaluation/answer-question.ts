@@ -24,7 +24,7 @@ export interface EvaluationQuestion {
 /** What a question is put to: a store, behind the door and beside Admin. */
 export interface EvaluationDependencies {
   readonly store: FlagReader
-  readonly door: Authenticator
+  readonly authenticator: Authenticator
   readonly approvals: CheckApproval
 }
 export interface EvaluatedAnswer {
@@ -50,7 +50,7 @@ export async function evaluateQuestionWith(
   question: EvaluationQuestion,
 ): Promise<EvaluatedAnswer> {
   const principal = resolveNamedContext(
-    await authenticate(counter.door, question.credential, question),
+    await authenticate(counter.authenticator, question.credential, question),
     question.request,
   )
   if (isAuthRefusal(principal)) {

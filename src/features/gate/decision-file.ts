@@ -45,21 +45,21 @@ export interface OfflineRequest {
  */
 export async function gateOffline(
   { root, path, trust_pin, now }: OfflineRequest,
-  hands: Pick<Adapters, 'judgeEvidence' | 'signoffCrypto'>,
+  adapters: Pick<Adapters, 'judgeEvidence' | 'signoffCrypto'>,
 ): Promise<GateReport> {
-  const decision = await readDecision(path, hands)
+  const decision = await readDecision(path, adapters)
   const { evidence: log, evidence_head: head, ...own } = decision.files
   const texts = { ...own, evidence: { log, head } }
   const files = await toGateFiles(root, texts)
-  const identity = { ...buildIdentity(NOBODY, files), ...toldBy(decision) }
+  const identity = { ...buildIdentity(ANONYMOUS, files), ...toldBy(decision) }
   const at = now().toISOString() as Instant
-  const judged = await judgeInputs({ texts, files, identity, trust_pin, at }, hands)
+  const judged = await judgeInputs({ texts, files, identity, trust_pin, at }, adapters)
   if (judged.judgement.verdict === 'go') refuseOther(decision, identity)
   return reportOf(judged, now)
 }
 
 /** What the folder's plan and checklist say of an identity, and nothing of what runs. */
-const NOBODY = { code: null, settings: {}, schema_head: null }
+const ANONYMOUS = { code: null, settings: {}, schema_head: null }
 /** What of the identity no file of the decision says: it was the program's that decided. */
 const toldBy = ({ identity: { code, schema_head, config_digest } }: DecisionFile) => ({
   code,
@@ -69,11 +69,14 @@ const toldBy = ({ identity: { code, schema_head, config_digest } }: DecisionFile
 
 async function readDecision(
   path: string,
-  hands: Pick<Adapters, 'signoffCrypto'>,
+  adapters: Pick<Adapters, 'signoffCrypto'>,
 ): Promise<DecisionFile> {
   const read = await readTextFile(path, path, MAX_DECISION_BYTES)
   if (!read.ok) throw toArtefactError([read.problem])
-  const decision = unpackDecision(read.text, createSignoffDependencies(await hands.signoffCrypto()))
+  const decision = unpackDecision(
+    read.text,
+    createSignoffDependencies(await adapters.signoffCrypto()),
+  )
   if (decision.ok) return decision.value
   throw new FfError('artefact_invalid', `${path} is no decision of a gate.`, {
     hint: 'Name a file that `ff gate --decision FILE` wrote.',

@@ -7,7 +7,7 @@ import type { Adapters } from '../../ports/adapters.ts'
 import { buildGateReport } from './report.ts'
 import { verifySignoffForGate } from '../signoff/verify-for-gate.ts'
 
-type Hands = Pick<Adapters, 'readEvidence' | 'judgeEvidence' | 'signoffCrypto'>
+type GateAdapters = Pick<Adapters, 'readEvidence' | 'judgeEvidence' | 'signoffCrypto'>
 
 export interface JudgedGate extends GateInputs {
   readonly judgement: GateJudgement
@@ -20,8 +20,10 @@ export interface JudgedGate extends GateInputs {
  *
  * @throws FfError `artefact_invalid`, `waiver_invalid`, `evidence_locked`
  */
-export const runGateCheck = async (request: GateRequest, hands: Hands): Promise<GateReport> =>
-  reportOf(await judgeFolder(request, hands), request.now)
+export const runGateCheck = async (
+  request: GateRequest,
+  adapters: GateAdapters,
+): Promise<GateReport> => reportOf(await judgeFolder(request, adapters), request.now)
 
 /** A judgement as a report. */
 export function reportOf(judged: JudgedGate, now: () => Date): GateReport {
@@ -31,15 +33,17 @@ export function reportOf(judged: JudgedGate, now: () => Date): GateReport {
 }
 
 /** The judgement itself, for whoever wants more than a report. */
-export const judgeFolder = async (request: GateRequest, hands: Hands): Promise<JudgedGate> =>
-  judgeInputs(await readGateInputs(request, hands), hands)
+export const judgeFolder = async (
+  request: GateRequest,
+  adapters: GateAdapters,
+): Promise<JudgedGate> => judgeInputs(await readGateInputs(request, adapters), adapters)
 
 /** The verdict over texts: the same whether they were read from a folder or from decision.json. */
 export async function judgeInputs(
   inputs: GateInputs,
-  hands: Pick<Hands, 'judgeEvidence' | 'signoffCrypto'>,
+  adapters: Pick<GateAdapters, 'judgeEvidence' | 'signoffCrypto'>,
 ): Promise<JudgedGate> {
-  const facts = await loadItemFacts(inputs, hands)
+  const facts = await loadItemFacts(inputs, adapters)
   const signoff = verifySignoffForGate(inputs, facts)
   const judgement = judgeGate({ ...facts.judged, signoff })
   refuseWaivers(judgement.faults)

@@ -14,7 +14,7 @@ import type { GateEvidence, GateItem, GateReport } from '../../core/report/types
 import { EXIT_STATUSES } from '../../core/exit.ts'
 import type { GateFiles } from '../team-folder/load-gate-files.ts'
 
-interface Beside {
+interface ReportFacts {
   readonly files: GateFiles
   readonly evidence: EvidenceLog
   readonly identity: CutoverIdentity
@@ -28,7 +28,7 @@ const MOST_ENDS = 3
 /** The judgement with what people need beside it. */
 export function buildGateReport(
   judgement: GateJudgement,
-  { files, evidence, identity, signoff, timing }: Beside,
+  { files, evidence, identity, signoff, timing }: ReportFacts,
 ): GateReport {
   const { checklist } = files
   const entries = evidence.status === 'whole' ? evidence.entries : []

@@ -70,14 +70,14 @@ export interface Suspect {
   readonly key: RowKey
   readonly lines: Readonly<Record<SideName, readonly string[]>>
 }
-interface Found {
+interface TableFindings {
   rows: number
   readonly broken: RowFinding[]
   readonly suspects: Suspect[]
 }
 
 class DiffVisitor implements MergeVisitor {
-  readonly found: Readonly<Record<TableName, Found>> = {
+  readonly found: Readonly<Record<TableName, TableFindings>> = {
     flag_registry: { rows: 0, broken: [], suspects: [] },
     tenant_override: { rows: 0, broken: [], suspects: [] },
     user_override: { rows: 0, broken: [], suspects: [] },
@@ -145,7 +145,7 @@ class DiffVisitor implements MergeVisitor {
   }
 }
 
-interface Settling extends Pick<DiffOptions, 'compare' | 'pauseMs'> {
+interface SettleOptions extends Pick<DiffOptions, 'compare' | 'pauseMs'> {
   readonly table: TableName
 }
 
@@ -153,7 +153,7 @@ interface Settling extends Pick<DiffOptions, 'compare' | 'pauseMs'> {
 async function settle(
   sides: Readonly<Record<SideName, RowSource>>,
   suspects: readonly Suspect[],
-  { table, compare, pauseMs }: Settling,
+  { table, compare, pauseMs }: SettleOptions,
 ): Promise<Pick<TableDiff, 'findings' | 'settled' | 'inFlight'>> {
   const findings: RowFinding[] = []
   let settled = 0

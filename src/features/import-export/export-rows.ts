@@ -32,7 +32,7 @@ export async function exportRows(request: ExportRequest): Promise<CheckReport> {
     })
   const started = now()
   const source = await adapters.openRows(database, await loadPersistence(request.root))
-  const lines = new Outgoing(request, source)
+  const lines = new ExportedRows(request, source)
   let sha256: string | null = null
   try {
     const faults = source.faults()
@@ -46,7 +46,7 @@ export async function exportRows(request: ExportRequest): Promise<CheckReport> {
       )
     sha256 = await adapters.writeNewStore(folder, source, lines.batches())
   } catch (error) {
-    if (!(error instanceof Refused)) throw error
+    if (!(error instanceof RowRefusedError)) throw error
   } finally {
     await source.close()
   }
@@ -57,10 +57,10 @@ export async function exportRows(request: ExportRequest): Promise<CheckReport> {
 }
 
 /** Ends the writing; what is wrong is with the rows. */
-class Refused extends Error {}
+class RowRefusedError extends Error {}
 const MOST_FINDINGS = 1_000
 
-class Outgoing {
+class ExportedRows {
   private readonly request: ExportRequest
   private readonly source: RowSource
   private readonly sequence = new LineSequence()
@@ -94,7 +94,7 @@ class Outgoing {
       yield batch.bytes
     }
     progress(of, of)
-    if (TABLE_NAMES.some((table) => this.broken[table].length > 0)) throw new Refused()
+    if (TABLE_NAMES.some((table) => this.broken[table].length > 0)) throw new RowRefusedError()
   }
 
   /** @param sha256 of the store that was written; null where none was */

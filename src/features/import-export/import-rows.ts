@@ -66,7 +66,7 @@ const changed = (): FfError =>
     hint: 'What was written is right as far as it goes; run the import again for the rest.',
   })
 
-interface Walked {
+interface WalkResult {
   readonly visitor: ImportVisitor
   readonly faults: readonly { readonly code: string; readonly detail: string }[]
   /** SHA-256 of the source's lines. */
@@ -78,7 +78,7 @@ async function walk(
   { source, database, adapters, signal, progress }: ImportRequest,
   inputs: DdlContract,
   sink: Parameters<Parameters<Adapters['withRowSink']>[2]>[0] | null,
-): Promise<Walked> {
+): Promise<WalkResult> {
   return withAll(
     [
       async () => ('lines' in source ? source : adapters.openRows(source, inputs)),
@@ -117,19 +117,19 @@ const hashed = (
   },
 })
 
-function boundaryText({ visitor, digest }: Walked): CanonicalJson {
+function boundaryText({ visitor, digest }: WalkResult): CanonicalJson {
   const counts = TABLE_NAMES.map((table) => `"${table}":${visitor.tables[table].rows}`).join(',')
   return `{"rows":{${counts}},"sha256":"${digest}"}` as CanonicalJson
 }
 
-interface Done extends Walked {
+interface ImportResult extends WalkResult {
   readonly written: boolean
   readonly before: readonly CheckResult[]
 }
 function toReport(
   { now, dryRun }: ImportRequest,
   started: Date,
-  { visitor, faults, digest, written, before }: Done,
+  { visitor, faults, digest, written, before }: ImportResult,
 ): CheckReport {
   const items = TABLE_NAMES.map((table): CheckResult => {
     const { findings, ...counts } = visitor.tables[table]

@@ -66,11 +66,11 @@ const unsortedFinding = (key: RowKey): RowFinding => ({
 /** What is said of a line that is no row of anything. */
 const NO_KEY: RowKey = { scope_id: null, flag_key: '' }
 
-interface Looked {
+interface ExaminedRow {
   readonly row: RowLine | null
   readonly problems: readonly Problem[]
 }
-function lookAt(table: TableName, line: string): Looked {
+function lookAt(table: TableName, line: string): ExaminedRow {
   const plain = parsePlainRow(table, line)
   if (plain !== null) return { row: { table, key: plain.key }, problems: [] }
   const read = parseRowLine(line)

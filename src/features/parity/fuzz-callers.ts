@@ -16,7 +16,7 @@ import type { Adapters } from '../../ports/adapters.ts'
 
 /** Who asks in a scene: the fixture whose token it is, and where it holds. */
 export interface FuzzCaller {
-  readonly door: Authenticator
+  readonly authenticator: Authenticator
   readonly token: string | null
   readonly fixture: string | null
   readonly environment: Environment
@@ -53,29 +53,38 @@ export async function openCallers(
   { adapters, settings, fixtures }: CallerInputs,
   keep: KeepOpen,
 ): Promise<FuzzCallers> {
-  const doors = new Map<string, OpenAuthenticator>()
+  const authenticators = new Map<string, OpenAuthenticator>()
   const callers: Partial<Record<CallerName, FuzzCaller>> = {}
   for (const [name, row] of Object.entries(ROWS)) {
     const fixture = row[0] === null ? null : named(fixtures, row[0])
     const keys = fixture?.jwks ?? null
     const script = JSON.stringify(keys)
-    const door = doors.get(script) ?? (await keep(adapters.openDoor(keys, settings)))
-    doors.set(script, door)
-    callers[name as CallerName] = callerOf(row, door, fixture)
+    const authenticator =
+      authenticators.get(script) ?? (await keep(adapters.openScriptedAuthenticator(keys, settings)))
+    authenticators.set(script, authenticator)
+    callers[name as CallerName] = callerOf(row, authenticator, fixture)
   }
   return callers as FuzzCallers
 }
 function callerOf(
   [id, environment, mode, more = {}]: Row,
-  door: Authenticator,
+  authenticator: Authenticator,
   fixture: Fixture | null,
 ): FuzzCaller {
   const { names = false, tenant_id = TEST_TENANT } = more
   const claims = fixture === null ? null : { tenant_id, user_id: TEST_USER }
-  return { door, token: fixture?.token ?? null, fixture: id, environment, mode, claims, names }
+  return {
+    authenticator,
+    token: fixture?.token ?? null,
+    fixture: id,
+    environment,
+    mode,
+    claims,
+    names,
+  }
 }
 export interface CallerInputs {
-  readonly adapters: Pick<Adapters, 'openDoor'>
+  readonly adapters: Pick<Adapters, 'openScriptedAuthenticator'>
   readonly settings: AuthSettings
   readonly fixtures: readonly Fixture[]
 }

@@ -27,10 +27,10 @@ export function toVectorFile(
   const { environment, fixture, mode, claims } = callers[ask.caller]
   const request = toQuestion(ask, callers)
   const { tenant_id, user_id } = claims ?? ask
-  const asker = { auth_mode: mode, tenant_id, user_id }
+  const author = { auth_mode: mode, tenant_id, user_id }
   const covers = deriveCoverage(
     { state, approvals, admin, now: SCENE_TIME, environment },
-    asker,
+    author,
     request,
   )
   return {

@@ -34,7 +34,7 @@ import type { ParityDependencies } from './dependencies.ts'
 
 export interface FuzzContext {
   readonly sides: ScratchSides
-  readonly workings: ParityDependencies
+  readonly dependencies: ParityDependencies
   readonly callers: FuzzCallers
 }
 /** What gave a scene away: the step, the field, and what either side says there. */
@@ -48,7 +48,7 @@ export interface FuzzMiss {
   readonly state: RowsByTable
   readonly written: readonly SceneWrite[]
 }
-type Found = Pick<FuzzMiss, 'kind' | 'at' | 'asked'>
+type FoundMiss = Pick<FuzzMiss, 'kind' | 'at' | 'asked'>
 
 /** What both sides said to one question. */
 interface Pair {
@@ -57,15 +57,15 @@ interface Pair {
   readonly candidate: SideAnswer
 }
 /** A write as it was sent, and what came of it on the candidate. */
-interface Written {
+interface WrittenStep {
   readonly request: WriteRequest
   readonly outcome: WriteOutcome
 }
 /** Questions that were asked at once, or one write. */
-type Turn = { readonly pairs: readonly Pair[] } | { readonly written: Written }
+type Turn = { readonly pairs: readonly Pair[] } | { readonly written: WrittenStep }
 
 /** One scene as far as it has been played. */
-interface Playing {
+interface ScenePlay {
   readonly scene: Scene
   readonly ledger: WrittenRows
   readonly turns: Turn[]
@@ -81,17 +81,17 @@ export class ScenePlayer {
   /** Questions put to one side twice, and those of them that it answered in two ways. */
   twice = 0
   noise = 0
-  private readonly bench: FuzzContext
+  private readonly context: FuzzContext
   private readonly rules: readonly FieldRule[]
 
-  constructor(bench: FuzzContext, rules: readonly FieldRule[]) {
-    this.bench = bench
+  constructor(context: FuzzContext, rules: readonly FieldRule[]) {
+    this.context = context
     this.rules = rules
   }
 
   /** @returns the first thing in which the sides differ, or in which rows count that must not */
   async play(scene: Scene): Promise<FuzzMiss | null> {
-    const { baseline, candidate } = this.bench.sides
+    const { baseline, candidate } = this.context.sides
     const { state } = scene.given
     await Promise.all([baseline.store.load(state), candidate.store.load(state)])
     const playing = { scene, ledger: new WrittenRows(state), turns: [], written: [] }
@@ -100,7 +100,7 @@ export class ScenePlayer {
     return { ...found, state: playing.ledger.state(), written: playing.written }
   }
 
-  private async playSteps(playing: Playing): Promise<Found | null> {
+  private async playSteps(playing: ScenePlay): Promise<FoundMiss | null> {
     for (const { write, asks } of roundsOf(playing.scene)) {
       const request = write === null ? null : this.requestOf(playing, write)
       const refused = request === null ? null : await this.writeOne(playing, request)
@@ -116,15 +116,15 @@ export class ScenePlayer {
   }
 
   private async askAll(
-    { scene, turns }: Playing,
+    { scene, turns }: ScenePlay,
     asks: readonly SceneQuestion[],
-  ): Promise<Found | null> {
-    const { sides, workings } = this.bench
+  ): Promise<FoundMiss | null> {
+    const { sides, dependencies } = this.context
     const pairs = await Promise.all(
       asks.map(async (ask): Promise<Pair> => {
         const [baseline, candidate] = await Promise.all([
-          this.put(scene, ask, { side: sides.baseline, by: workings.ask.baseline }),
-          this.put(scene, ask, { side: sides.candidate, by: workings.ask.candidate }),
+          this.put(scene, ask, { side: sides.baseline, by: dependencies.ask.baseline }),
+          this.put(scene, ask, { side: sides.candidate, by: dependencies.ask.candidate }),
         ])
         return { ask, baseline, candidate }
       }),
@@ -145,24 +145,27 @@ export class ScenePlayer {
   /** The A/A control (page 4): each side against itself, on the first question of the scene. */
   private async askAgain(scene: Scene, [first]: readonly Pair[]): Promise<void> {
     if (first === undefined) return
-    const { sides, workings } = this.bench
+    const { sides, dependencies } = this.context
     const again = async (name: keyof ScratchSides): Promise<void> => {
       const side = sides[name]
-      const answer = await this.put(scene, first.ask, { side, by: workings.ask[name] })
+      const answer = await this.put(scene, first.ask, { side, by: dependencies.ask[name] })
       this.twice += 1
       if (this.differs(side, first[name], { side, answer }) !== null) this.noise += 1
     }
     await Promise.all([again('baseline'), again('candidate')])
   }
 
-  private requestOf({ scene, ledger, written }: Playing, write: SceneWrite): WriteRequest {
+  private requestOf({ scene, ledger, written }: ScenePlay, write: SceneWrite): WriteRequest {
     written.push(write)
     return buildWriteRequest(write, scene.given, ledger.get(write.table, write.key))
   }
 
   /** One write on both sides, and what came of it. */
-  private async writeOne({ ledger, turns }: Playing, request: WriteRequest): Promise<Found | null> {
-    const { baseline, candidate } = this.bench.sides
+  private async writeOne(
+    { ledger, turns }: ScenePlay,
+    request: WriteRequest,
+  ): Promise<FoundMiss | null> {
+    const { baseline, candidate } = this.context.sides
     const [ours, theirs] = await Promise.all([
       outcomeOf(baseline, request),
       outcomeOf(candidate, request),
@@ -176,22 +179,22 @@ export class ScenePlayer {
   }
 
   /** What stands under the key of a write on both sides. */
-  private async readBack(request: WriteRequest): Promise<Found | null> {
-    const { baseline, candidate } = this.bench.sides
+  private async readBack(request: WriteRequest): Promise<FoundMiss | null> {
+    const { baseline, candidate } = this.context.sides
     const [here, there] = await Promise.all([held(baseline, request), held(candidate, request)])
     const at = this.unequal(storedToNode(here), storedToNode(there))
     return at === null ? null : { kind: 'row_differs', at, asked: null }
   }
 
   /** The same steps on the candidate, among rows of other flags, tenants and users, all in another order. */
-  private async playTwin({ scene, turns }: Playing): Promise<Found | null> {
-    const { sides, workings } = this.bench
+  private async playTwin({ scene, turns }: ScenePlay): Promise<FoundMiss | null> {
+    const { sides, dependencies } = this.context
     const side = sides.candidate
     await side.store.load(withUnrelatedRows(scene))
     for (const turn of turns) {
       const found =
         'pairs' in turn
-          ? await this.askTwins(scene, turn.pairs, { side, by: workings.ask.candidate })
+          ? await this.askTwins(scene, turn.pairs, { side, by: dependencies.ask.candidate })
           : await this.writeTwin(turn.written, side)
       if (found !== null) return found
     }
@@ -202,7 +205,7 @@ export class ScenePlayer {
     scene: Scene,
     pairs: readonly Pair[],
     to: { readonly side: OpenScratchStore; readonly by: EvaluateQuestion },
-  ): Promise<Found | null> {
+  ): Promise<FoundMiss | null> {
     const again = await Promise.all(pairs.map(({ ask }) => this.put(scene, ask, to)))
     this.twins += pairs.filter(someoneDecided).length
     for (const [index, { ask, baseline, candidate }] of pairs.entries()) {
@@ -216,16 +219,16 @@ export class ScenePlayer {
   }
 
   private async writeTwin(
-    { request, outcome }: Written,
+    { request, outcome }: WrittenStep,
     side: OpenScratchStore,
-  ): Promise<Found | null> {
+  ): Promise<FoundMiss | null> {
     const at = this.unequal(outcomeToNode(outcome), outcomeToNode(await outcomeOf(side, request)))
     return at === null ? null : { kind: 'metamorphic', at, asked: null }
   }
 
   /** The first place in which two texts that no rule excuses are not the same. */
   private unequal(left: JsonNode, right: JsonNode): FuzzMiss['at'] | null {
-    const [first] = this.bench.workings.compare(left, right).differences
+    const [first] = this.context.dependencies.compare(left, right).differences
     if (first === undefined) return null
     const text = (node: JsonNode | undefined): string | null =>
       node === undefined ? null : serializeNode(node)
@@ -239,7 +242,7 @@ export class ScenePlayer {
   ): FuzzMiss['at'] | null {
     // The same characters from the same side are the same answer, without a look at what they say.
     if (left === right.side && sameText(answer, right.answer)) return null
-    const terms = { rules: this.rules, compare: this.bench.workings.compare } as const
+    const terms = { rules: this.rules, compare: this.context.dependencies.compare } as const
     const { divergences } = compareParties(
       partyOf(left, answer),
       partyOf(right.side, right.answer),
@@ -257,9 +260,9 @@ export class ScenePlayer {
     ask: SceneQuestion,
     { side, by }: { readonly side: OpenScratchStore; readonly by: EvaluateQuestion },
   ): Promise<SideAnswer> {
-    const { callers } = this.bench
-    const { door, environment } = callers[ask.caller]
-    const counter = { store: side.store, door, approvals: toApprovalCheck(given) }
+    const { callers } = this.context
+    const { authenticator, environment } = callers[ask.caller]
+    const counter = { store: side.store, authenticator, approvals: toApprovalCheck(given) }
     const { answer } = await by(counter, {
       credential: toCredential(ask, callers),
       request: toQuestion(ask, callers),

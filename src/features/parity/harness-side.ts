@@ -49,10 +49,10 @@ class HarnessSide implements ParitySide {
     await this.put('/harness/rows', serializeRows(state))
   }
 
-  async ask(posed: PreparedQuestion): ReturnType<ParitySide['ask']> {
-    const known = this.scenes.get(posed) ?? this.putScene(posed)
-    this.scenes.set(posed, known)
-    const { credential, request } = posed.question
+  async ask(prepared: PreparedQuestion): ReturnType<ParitySide['ask']> {
+    const known = this.scenes.get(prepared) ?? this.putScene(prepared)
+    this.scenes.set(prepared, known)
+    const { credential, request } = prepared.question
     try {
       const headers = { [SCENE_HEADER]: await known }
       return {

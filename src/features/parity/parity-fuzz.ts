@@ -29,7 +29,7 @@ export async function parityFuzz(request: FuzzRequest): Promise<CheckReport> {
   return closeAfter(async (keep) => {
     const callers = await openCallers({ adapters, settings, fixtures }, keep)
     return withSides(request, inputs, (sides) =>
-      runFuzz(request, inputs, { sides, workings: PRODUCTION, callers }),
+      runFuzz(request, inputs, { sides, dependencies: PRODUCTION, callers }),
     )
   })
 }
@@ -37,9 +37,9 @@ export async function parityFuzz(request: FuzzRequest): Promise<CheckReport> {
 export async function runFuzz(
   { adapters, runs, seed, timeMs, signal, now, progress }: FuzzRequest,
   inputs: Pick<ParityInputs, 'contract'>,
-  bench: FuzzContext,
+  context: FuzzContext,
 ): Promise<CheckReport> {
-  const player = new ScenePlayer(bench, inputs.contract.value.decision)
+  const player = new ScenePlayer(context, inputs.contract.value.decision)
   const started = now()
   let done = 0
   let miss: FuzzMiss | null = null
@@ -61,21 +61,21 @@ export async function runFuzz(
       }),
   )
   const items = itemsOf(player, { played, seed })
-  const controls = [comparerControl(bench.workings), aaControl(player)]
+  const controls = [comparerControl(context.dependencies), aaControl(player)]
   const timing = timed(started, now(), player.compared + player.twins)
   if (smallest === null || miss === null)
     return buildCheckReport('parity_fuzz', [...Object.values(items).map(unlessIdle), ...controls], {
       timing,
     })
   return buildCheckReport('parity_fuzz', [failed(miss, items, seed), ...controls], {
-    counterexample: caseOf(smallest, miss, bench),
+    counterexample: caseOf(smallest, miss, context),
     timing,
   })
 }
 
 /** What was looked at, by the kind of look. */
-type Items = Readonly<Record<'decisions' | 'writes' | 'metamorphic', Looked>>
-interface Looked {
+type Items = Readonly<Record<'decisions' | 'writes' | 'metamorphic', CountedItem>>
+interface CountedItem {
   readonly item: CheckResult
   readonly count: number
 }
@@ -83,7 +83,7 @@ function itemsOf(
   { compared, writes, twins }: ScenePlayer,
   { played, seed }: { readonly played: number; readonly seed: number },
 ): Items {
-  const looked = (id: string, count: number, title: string): Looked => ({
+  const looked = (id: string, count: number, title: string): CountedItem => ({
     item: passResult(id, title),
     count,
   })
@@ -101,7 +101,7 @@ function itemsOf(
     ),
   }
 }
-const unlessIdle = ({ item, count }: Looked): CheckResult =>
+const unlessIdle = ({ item, count }: CountedItem): CheckResult =>
   count > 0 ? item : { ...item, state: 'inconclusive', next: 'Give more --runs or --time.' }
 
 /** A comparer that is blind finds nothing in any scene. */

@@ -68,7 +68,7 @@ export async function parityReplay(request: ReplayRequest): Promise<ParityReport
   }
 }
 
-interface ReplayBench {
+interface ReplayContext {
   readonly sides: ReplaySides
   readonly file: RegularFile
   readonly terms: ReplayInputs
@@ -78,11 +78,11 @@ interface ReplayBench {
 async function runReplay(
   request: ReplayRequest,
   { contract }: ParityInputs,
-  { sides, file, terms, expected }: ReplayBench,
+  { sides, file, terms, expected }: ReplayContext,
 ): Promise<ParityReport> {
   const { signal, now, progress } = request
   const started = now()
-  const tally = new RunningSummary(request.maxDiffs)
+  const summary = new RunningSummary(request.maxDiffs)
   // Of two rules for one place the first counts.
   const comparing = {
     rules: [...sides.rules, ...contract.value.decision],
@@ -96,15 +96,21 @@ async function runReplay(
     )
     // Of what was under way behind the first that got no answer nothing is counted, and nothing more is asked.
     const silent = answered.findIndex(({ verdict }) => verdict.status === 'unanswered')
-    answered.slice(0, silent < 0 ? undefined : silent + 1).forEach((one) => tally.add(one))
+    answered.slice(0, silent < 0 ? undefined : silent + 1).forEach((one) => summary.add(one))
     if (silent >= 0) break
     done += window.length
     progress(done, expected)
   }
-  return replayReport(tally, expected, { sides, compare: PRODUCTION.compare, started, signal, now })
+  return replayReport(summary, expected, {
+    sides,
+    compare: PRODUCTION.compare,
+    started,
+    signal,
+    now,
+  })
 }
 
-interface Asking {
+interface ReplayPair {
   readonly sides: ReplaySides
   readonly comparing: ComparisonRules
 }
@@ -113,7 +119,7 @@ interface Asking {
 async function putOne(
   recorded: RecordedRequest,
   { file }: Pick<ReplayRequest, 'file'>,
-  { sides, comparing }: Asking,
+  { sides, comparing }: ReplayPair,
 ): Promise<SummaryLine> {
   const { line, request } = recorded
   const put = async (side: ReplaySide): Promise<readonly [EvaluatedAnswer, EvaluatedAnswer]> => [

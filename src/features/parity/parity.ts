@@ -42,12 +42,12 @@ export async function parityRun(
       hint: 'Name one of vectors/parity_test_matrix.json.',
     })
   }
-  return withAuthenticators(inputs, request.adapters, (doorFor) =>
-    withRespondents(request, inputs, (sides) =>
+  return withAuthenticators(inputs, request.adapters, (authenticatorFor) =>
+    withParitySides(request, inputs, (sides) =>
       runParity(inputs.vectors, sides, {
         rules: inputs.contract.value.decision,
         only,
-        around: { doorFor, signal, now, compare: PRODUCTION.compare },
+        around: { authenticatorFor, signal, now, compare: PRODUCTION.compare },
       }),
     ),
   )
@@ -66,7 +66,7 @@ export async function parityExhaustive(
     })
   }
   return withCredentials(root, { inputs, adapters, time }, (credentials) =>
-    withRespondents(request, inputs, (sides) =>
+    withParitySides(request, inputs, (sides) =>
       runExhaustive(cells, sides, {
         rules: inputs.contract.value.decision,
         oracle,
@@ -96,7 +96,7 @@ export async function loadCells(
   return { cells: buildCells(time), oracle: { outcomes, cells: value.cells }, time }
 }
 
-interface Signing {
+interface CredentialInputs {
   readonly inputs: ParityInputs
   readonly adapters: Adapters
   readonly time: Instant
@@ -104,7 +104,7 @@ interface Signing {
 /** Credentials of each mode, whose key servers close at the end. */
 export function withCredentials<T>(
   root: string,
-  { inputs, adapters, time }: Signing,
+  { inputs, adapters, time }: CredentialInputs,
   use: (credentials: Credentials) => Promise<T>,
 ): Promise<T> {
   const settings = settingsFromContract(inputs.auth.value, inputs.fixtures.value)
@@ -132,7 +132,7 @@ export function withSides<T>(
  *
  * @throws FfError `target_invalid` where both are the same service
  */
-function withRespondents<T>(
+function withParitySides<T>(
   { baseline, candidate, adapters }: ParityRequest,
   { migrations, persistence }: ParityInputs,
   use: (sides: ParitySides) => Promise<T>,
@@ -151,15 +151,17 @@ function withRespondents<T>(
 export function withAuthenticators<T>(
   { fixtures, auth, vectors }: ParityInputs,
   adapters: Adapters,
-  use: (doorFor: (credential: VectorCredential) => AuthenticatorWithScript) => Promise<T>,
+  use: (authenticatorFor: (credential: VectorCredential) => AuthenticatorWithScript) => Promise<T>,
 ): Promise<T> {
   const settings = settingsFromContract(auth.value, fixtures.value)
   const named = [...new Set(vectors.map(({ credential }) => credential.fixture))]
   return withAll(
-    named.map((fixture) => () => adapters.openDoor(fixture?.jwks ?? null, settings)),
-    (...doors) =>
+    named.map(
+      (fixture) => () => adapters.openScriptedAuthenticator(fixture?.jwks ?? null, settings),
+    ),
+    (...authenticators) =>
       use(({ fixture }) => ({
-        door: doors[named.indexOf(fixture)] as OpenAuthenticator,
+        authenticator: authenticators[named.indexOf(fixture)] as OpenAuthenticator,
         script: fixture?.jwks ?? null,
       })),
   )

@@ -36,11 +36,11 @@ export async function preflight(path: string): Promise<CheckReport> {
 }
 
 /** What was found, among how many values; null where the document could not be taken apart. */
-interface Looked {
+interface PreflightResult {
   readonly hits: readonly HazardHit[]
   readonly values: number | null
 }
-async function lookAt(path: string): Promise<Looked> {
+async function lookAt(path: string): Promise<PreflightResult> {
   const { node, faults } = await readImportDocument(path)
   const hits = faults.map(({ code, detail }) => ({ code, pointer: '', shown: detail }))
   if (node === null) return { hits, values: null }

@@ -5,7 +5,7 @@ import type { ParityReport } from '../../core/report/types.ts'
 import type { ReplaySides } from './replay-sides.ts'
 import { deriveParityEnd } from './run-parity.ts'
 
-interface Ended {
+interface EndedReplay {
   readonly sides: ReplaySides
   readonly compare: JsonComparer
   readonly started: Date
@@ -17,12 +17,12 @@ interface Ended {
 const ASKED_EACH = 2
 
 export function replayReport(
-  tally: RunningSummary,
+  runningSummary: RunningSummary,
   expected: number,
-  { sides, compare, started, signal, now }: Ended,
+  { sides, compare, started, signal, now }: EndedReplay,
 ): ParityReport {
   const faults = findComparerFaults(compare)
-  const { verdict, ...found } = tally.summary({
+  const { verdict, ...found } = runningSummary.summary({
     expected,
     comparer: { faults, pairs: UNEQUAL.length + EQUAL.length },
   })

@@ -112,18 +112,18 @@ export function withStores<T>(
 ): Promise<T> {
   const needs = { migrations, versions: persistence.value.postgres }
   return closeAfter(async (keep) => {
-    const doors = new FixtureAuthenticators(
+    const authenticators = new FixtureAuthenticators(
       adapters,
       settingsFromContract(auth.value, fixtures.value),
       keep,
     )
-    const first = await keep(adapters.openLive(baseline, { ...needs, copied: null }))
+    const first = await keep(adapters.openLiveStore(baseline, { ...needs, copied: null }))
     const copied = () => first.state()
-    const second = await keep(adapters.openLive(candidate, { ...needs, copied }))
+    const second = await keep(adapters.openLiveStore(candidate, { ...needs, copied }))
     if (first.identity === second.identity) throw makeSameSidesError('store')
     return use({
-      baseline: storeSide(first, { ask: PRODUCTION.ask.baseline, doors }),
-      candidate: storeSide(second, { ask: PRODUCTION.ask.candidate, doors }),
+      baseline: storeSide(first, { ask: PRODUCTION.ask.baseline, authenticators }),
+      candidate: storeSide(second, { ask: PRODUCTION.ask.candidate, authenticators }),
       rules: [],
     })
   })
@@ -131,13 +131,16 @@ export function withStores<T>(
 
 const storeSide = (
   { store, facts }: LiveStore,
-  { ask, doors }: { readonly ask: EvaluateQuestion; readonly doors: FixtureAuthenticators },
+  {
+    ask,
+    authenticators,
+  }: { readonly ask: EvaluateQuestion; readonly authenticators: FixtureAuthenticators },
 ): ReplaySide => ({
   facts,
   ask: async (recorded) => {
     const { request, credential, now, environment } = recorded
-    const door = await doors.of(credential.fixture)
-    const counter = { store, door, approvals: adminOf(recorded) }
+    const authenticator = await authenticators.of(credential.fixture)
+    const counter = { store, authenticator, approvals: adminOf(recorded) }
     return ask(counter, { credential, request, now, environment })
   },
 })

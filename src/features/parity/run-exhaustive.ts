@@ -77,12 +77,12 @@ async function runCell(
   { rules, oracle, credentials, around: { compare } }: ExhaustiveOptions,
 ): Promise<JudgedCase> {
   const { given, request, covers } = cell
-  const { credential, ...door } = credentials[covers.auth_mode]
+  const { credential, ...authenticator } = credentials[covers.auth_mode]
   const question = { credential, request, now: given.now, environment: given.environment }
-  const posed = { question, given, ...door }
+  const prepared = { question, given, ...authenticator }
   const put = async (side: ParitySide) => {
-    const first = await side.ask(posed)
-    const again = await side.ask(posed)
+    const first = await side.ask(prepared)
+    const again = await side.ask(prepared)
     return {
       kind: side.facts.backing,
       answer: first.answer,

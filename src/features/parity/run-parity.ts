@@ -24,7 +24,7 @@ export interface ScratchSides {
 }
 /** What a run takes from outside itself. */
 export interface RunDependencies {
-  readonly doorFor: (credential: VectorCredential) => AuthenticatorWithScript
+  readonly authenticatorFor: (credential: VectorCredential) => AuthenticatorWithScript
   readonly compare: JsonComparer
   /** Aborted with the exit name that the run then has. */
   readonly signal: AbortSignal
@@ -76,7 +76,7 @@ export async function runParity(
 const isAnswered = (one: JudgedCase | undefined): boolean =>
   one?.state === 'pass' || one?.state === 'fail'
 
-interface Reporting {
+interface ReportInputs {
   readonly kind: ParityReport['kind']
   readonly cases: readonly JudgedCase[]
   readonly expected: number
@@ -87,7 +87,7 @@ interface Reporting {
 
 /** The same for every kind of parity run: counts, controls, verdict, exit. */
 export function buildReport(
-  { kind, cases, expected, covers, askedMs }: Reporting,
+  { kind, cases, expected, covers, askedMs }: ReportInputs,
   { baseline, candidate }: ParitySides,
   {
     around,
@@ -132,7 +132,7 @@ async function runVector(
 ): Promise<JudgedCase> {
   const { given, credential, request } = vector
   const question = { credential, request, now: given.now, environment: given.environment }
-  const posed: PreparedQuestion = { question, given, ...around.doorFor(credential) }
+  const prepared: PreparedQuestion = { question, given, ...around.authenticatorFor(credential) }
   const put = async (side: ParitySide): Promise<readonly [EvaluatedAnswer, EvaluatedAnswer]> => {
     try {
       await side.load(given.state)
@@ -144,7 +144,7 @@ async function runVector(
       }
       return [silent, silent]
     }
-    return [await side.ask(posed), await side.ask(posed)]
+    return [await side.ask(prepared), await side.ask(prepared)]
   }
   const [[b, b2], [c, c2]] = await Promise.all([put(sides.baseline), put(sides.candidate)])
   const verdict = judgeVector(
@@ -166,7 +166,7 @@ interface Subject {
   readonly group: string
   readonly title: string
 }
-interface Shown {
+interface CaseDetails {
   readonly rows: { readonly baseline: RowsOfFlag | null; readonly candidate: RowsOfFlag | null }
   readonly command: string
 }
@@ -174,7 +174,7 @@ interface Shown {
 export function toJudgedCase(
   subject: Subject,
   verdict: VectorVerdict,
-  { rows, command: reproduce }: Shown,
+  { rows, command: reproduce }: CaseDetails,
 ): JudgedCase {
   const clean = verdict.status === 'pass' && verdict.noise.length === 0
   const read = { baseline: rowTexts(rows.baseline), candidate: rowTexts(rows.candidate) }

@@ -19,7 +19,7 @@ export interface ParitySide {
   readonly facts: SideFacts
   /** Replaces all rows. @throws FfError where it does not */
   load(state: RowsByTable): Promise<void>
-  ask(posed: PreparedQuestion): Promise<EvaluatedAnswer>
+  ask(prepared: PreparedQuestion): Promise<EvaluatedAnswer>
 }
 export type ParitySides = Readonly<Record<'baseline' | 'candidate', ParitySide>>
 
@@ -30,8 +30,8 @@ export const createStoreSide = (
 ): ParitySide => ({
   facts,
   load: (state) => store.load(state),
-  ask: ({ question, given, door }) =>
-    ask({ store, door, approvals: toApprovalCheck(given) }, question),
+  ask: ({ question, given, authenticator }) =>
+    ask({ store, authenticator, approvals: toApprovalCheck(given) }, question),
 })
 /** Both stores of this process, with whatever asks them. */
 export const createStoreSides = (

@@ -20,11 +20,11 @@ import { LOAD_ROWS, createOrdinaryLoad, createSensitiveLoad } from './testbed/lo
 import { overrideMethods } from './testbed/faulty-store.ts'
 
 /** What a decision waits for. */
-interface Waits {
+interface ServiceParts {
   readonly store: ServiceStore
   readonly approvals: ApprovalService
 }
-type Pools = (waits: Waits) => Waits
+type Pools = (waits: ServiceParts) => ServiceParts
 
 /** How Admin is away in each run. */
 const OUTAGES: readonly AdminBehaviour[] = ['never', 'refused', 'slow_body']
@@ -36,16 +36,16 @@ const SENSITIVE_SHARE = 0.5
 export const adminBlastRadius = defineProbe<Pools>({
   version: 1,
   site: 'scratch',
-  company: 'alone',
-  honest: fromValue((): Pools => (waits) => waits),
+  isolation: 'exclusive',
+  sound: fromValue((): Pools => (waits) => waits),
   faulty: fromValue((): Pools => throughOne),
-  measure: async (pools, world) => {
-    const count = readNumberParam(world, 'runs')
+  measure: async (pools, context) => {
+    const count = readNumberParam(context, 'runs')
     const runs: Run[] = []
     for (let at = 0; at < count; at += 1) {
       const outage = OUTAGES[at % OUTAGES.length] as AdminBehaviour
-      runs.push(await played(outage, pools, world))
-      world.progress(at + 1, count)
+      runs.push(await played(outage, pools, context))
+      context.progress(at + 1, count)
     }
     const sum = (of: (run: Run) => number): number => runs.reduce((all, run) => all + of(run), 0)
     return {
@@ -78,23 +78,23 @@ const told = ({ outage, before, during }: Run, at: number): readonly [string, st
 ]
 
 /** One outage, of a service and an Admin that are new: no breaker remembers another one. */
-function played(outage: AdminBehaviour, pools: Pools, world: ProbeContext): Promise<Run> {
+function played(outage: AdminBehaviour, pools: Pools, context: ProbeContext): Promise<Run> {
   const pace = planPace({
     least_per_s: 0,
-    requests: readNumberParam(world, 'requests'),
-    seconds: readNumberParam(world, 'seconds'),
+    requests: readNumberParam(context, 'requests'),
+    seconds: readNumberParam(context, 'seconds'),
   })
-  return withAdmin(world, { approvals: [], limits: ADMIN_LIMITS }, async ({ server, open }) => {
+  return withAdmin(context, { approvals: [], limits: ADMIN_LIMITS }, async ({ server, open }) => {
     const admin = await open()
-    return withScratchService(world, { kind: 'file', folder: null }, async (scratch) => {
+    return withScratchService(context, { kind: 'file', folder: null }, async (scratch) => {
       await scratch.store.load(LOAD_ROWS)
       const { store, approvals } = pools({ store: scratch.store, approvals: admin })
-      const hands = { openApprovals: () => Promise.resolve(approvals) }
-      return withLoadService(world, { store, hands }, async (client, stage) => {
-        const load = new MixedLoad(client, stage.token(), world)
+      const adapters = { openApprovals: () => Promise.resolve(approvals) }
+      return withLoadService(context, { store, deps: adapters }, async (client, stage) => {
+        const load = new MixedLoad(client, stage.token(), context)
         await load.put({ ...pace, requests: WARM_REQUESTS })
         const before = await load.put(pace)
-        await server.become({ behaviour: outage, delay_ms: 0 })
+        await server.setBehaviour({ behaviour: outage, delay_ms: 0 })
         const during = await load.put(pace)
         const { calls } = admin.metrics()
         if (calls.answered === 0 || calls.failed === 0) throw notAsked()
@@ -138,7 +138,7 @@ class MixedLoad {
 }
 
 /** The fault: whatever a decision waits for, it waits for it on the one connection that there is. */
-function throughOne({ store, approvals }: Waits): Waits {
+function throughOne({ store, approvals }: ServiceParts): ServiceParts {
   let last: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const done = last.then(work)

@@ -16,13 +16,13 @@ const MARGIN_MS = 50
 export const adminBreaker = defineProbe<AdminLimits>({
   version: 1,
   site: 'scratch',
-  company: 'alone',
-  honest: fromValue(() => ADMIN_LIMITS),
+  isolation: 'exclusive',
+  sound: fromValue(() => ADMIN_LIMITS),
   faulty: fromValue(() => ({ ...ADMIN_LIMITS, breaker: null })),
-  measure: async (limits, world): Promise<Measurement> => {
-    const callers = readNumberParam(world, 'callers')
-    const approvals = Array.from({ length: callers }, (_, at) => buildApproval(at, world))
-    return withAdmin(world, { approvals, limits }, async ({ server, open }) => {
+  measure: async (limits, context): Promise<Measurement> => {
+    const callers = readNumberParam(context, 'callers')
+    const approvals = Array.from({ length: callers }, (_, at) => buildApproval(at, context))
+    return withAdmin(context, { approvals, limits }, async ({ server, open }) => {
       const run = new Outage(server, await open())
       const opened_as_declared = await run.dies()
       const { calls, took } = await run.isOpen(callers)
@@ -48,12 +48,12 @@ export const adminBreaker = defineProbe<AdminLimits>({
   },
 })
 
-interface Took {
+interface Latency {
   /** One of a hundred may meet a machine that does something else for a moment: that is not the breaker's. */
   readonly p99_ms: number
   readonly slowest_ms: number
 }
-const tookOf = (ms: readonly number[]): Took => ({
+const tookOf = (ms: readonly number[]): Latency => ({
   p99_ms: roundToHundredths(percentile(ms, 0.99)),
   slowest_ms: roundToHundredths(percentile(ms, 1)),
 })
@@ -70,7 +70,7 @@ class Outage {
 
   /** @returns whether it was closed until the last failure that it takes, and open after it */
   async dies(): Promise<boolean> {
-    await this.server.become({ behaviour: 'error_500', delay_ms: 0 })
+    await this.server.setBehaviour({ behaviour: 'error_500', delay_ms: 0 })
     const states: unknown[] = []
     for (let at = 0; at < failures; at += 1) {
       states.push(this.client.metrics().breaker)
@@ -82,7 +82,7 @@ class Outage {
   }
 
   /** @returns what was sent all the same, at once and just before the end, and how long the answers took */
-  async isOpen(callers: number): Promise<{ readonly calls: number; readonly took: Took }> {
+  async isOpen(callers: number): Promise<{ readonly calls: number; readonly took: Latency }> {
     const met = this.server.requests()
     const took: number[] = []
     for (let at = 0; at < callers; at += 1) {
@@ -97,7 +97,7 @@ class Outage {
 
   /** @returns how many of all callers were let through to an Admin that is healthy again */
   async comesBack(callers: number): Promise<number> {
-    await this.server.become({ behaviour: 'honest', delay_ms: PROBED_MS })
+    await this.server.setBehaviour({ behaviour: 'honest', delay_ms: PROBED_MS })
     const met = this.server.requests()
     await sleep(this.untilHalfOpen() + MARGIN_MS)
     await Promise.all(Array.from({ length: callers }, (_, at) => this.ask(at)))

@@ -23,16 +23,16 @@ import { fromValue, defineProbe, type ProbeContext } from './framework/probe.ts'
 export const adminContract = defineProbe<string>({
   version: 1,
   site: 'scratch',
-  company: 'together',
-  honest: fromValue(() => ADMIN_CONTRACT_SHA256),
+  isolation: 'parallel',
+  sound: fromValue(() => ADMIN_CONTRACT_SHA256),
   faulty: fromValue(() => '0'.repeat(64)),
-  measure: async (pin, world): Promise<Measurement> => {
-    const pinned = (await contractDigest(world)) === pin
+  measure: async (pin, context): Promise<Measurement> => {
+    const pinned = (await contractDigest(context)) === pin
     const approvals = STATES.flatMap(
-      ([, hold], at) => hold?.(buildApproval(at, world), world) ?? [],
+      ([, hold], at) => hold?.(buildApproval(at, context), context) ?? [],
     )
-    return withAdmin(world, { approvals, limits: ADMIN_LIMITS }, async (scene) => {
-      const strange = await strangeStates(scene, world)
+    return withAdmin(context, { approvals, limits: ADMIN_LIMITS }, async (scene) => {
+      const strange = await strangeStates(scene, context)
       const known = await foreignKnown(scene)
       const anonymous = await anonymousAnswered(scene)
       const exchanges = scene.server.exchanges()
@@ -83,21 +83,26 @@ const HOUR_MS = 3_600_000
 /** A time so many hours from now. */
 const hours = (count: number, { now }: ProbeContext) =>
   instantFromMs(now().getTime() + count * HOUR_MS)
-type Hold = (approval: Approval, world: ProbeContext) => Approval
+type Hold = (approval: Approval, context: ProbeContext) => Approval
 /** Each state, and the approval that is in it; null where there is none. */
 const STATES: readonly (readonly [ApprovalTtlState, Hold | null])[] = [
   ['unknown', null],
   ['revoked', (one) => ({ ...one, revoked: true })],
-  ['not_yet_valid', (one, world) => ({ ...one, not_before: hours(1, world) })],
-  ['expired', (one, world) => ({ ...one, expires_at: hours(-1, world) })],
-  ['expiring_soon', (one, world) => ({ ...one, expires_at: hours(1, world) })],
+  ['not_yet_valid', (one, context) => ({ ...one, not_before: hours(1, context) })],
+  ['expired', (one, context) => ({ ...one, expires_at: hours(-1, context) })],
+  ['expiring_soon', (one, context) => ({ ...one, expires_at: hours(1, context) })],
   ['valid', (one) => one],
 ]
 
 /** Approvals whose state came out as another one. */
-async function strangeStates({ open }: TestAdmin, world: ProbeContext): Promise<readonly string[]> {
+async function strangeStates(
+  { open }: TestAdmin,
+  context: ProbeContext,
+): Promise<readonly string[]> {
   const check = (await open()).begin()
-  const decisions = await Promise.all(STATES.map((_, at) => decideSensitiveFlag(check, at, world)))
+  const decisions = await Promise.all(
+    STATES.map((_, at) => decideSensitiveFlag(check, at, context)),
+  )
   return decisions.flatMap(({ reason, meta }, at) => {
     const [state] = STATES[at] as (typeof STATES)[number]
     return meta.ttl_state === state ? [] : [`${state} came out as ${meta.ttl_state ?? reason}`]

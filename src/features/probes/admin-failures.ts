@@ -46,17 +46,17 @@ type Belief = (check: CheckApproval) => CheckApproval
 export const adminFailures = defineProbe<Belief>({
   version: 1,
   site: 'scratch',
-  company: 'together',
-  honest: fromValue(() => (check) => check),
-  faulty: fromValue((world) => (check) => async (question) => {
-    const { not_before, expires_at, revoked } = buildApproval(1, world)
+  isolation: 'parallel',
+  sound: fromValue(() => (check) => check),
+  faulty: fromValue((context) => (check) => async (question) => {
+    const { not_before, expires_at, revoked } = buildApproval(1, context)
     const answer = await check(question)
     if (answer.status !== 'unreachable') return answer
     return { status: 'known', not_before, expires_at, revoked }
   }),
-  measure: async (belief, world): Promise<Measurement> => {
-    const failures = FAILURES.slice(0, readNumberParam(world, 'modes'))
-    const seen = await Promise.all(failures.map((one) => played(one, belief, world)))
+  measure: async (belief, context): Promise<Measurement> => {
+    const failures = FAILURES.slice(0, readNumberParam(context, 'modes'))
+    const seen = await Promise.all(failures.map((one) => played(one, belief, context)))
     const denied = seen.filter(({ failing }) => isFailSafe(failing))
     const wrong = seen.filter((one) => !isFailSafe(one.failing) || one.healthy.decision === 'deny')
     const [first] = wrong
@@ -81,17 +81,17 @@ const said = ({ decision, reason }: Decision): string => `${decision} ${reason}`
 function played(
   { name, behaviour, url, before = 0 }: Failure,
   belief: Belief,
-  world: ProbeContext,
+  context: ProbeContext,
 ) {
-  const terms = { approvals: [buildApproval(1, world)], limits: ADMIN_LIMITS }
-  return withAdmin(world, terms, async ({ server, open }) => {
+  const terms = { approvals: [buildApproval(1, context)], limits: ADMIN_LIMITS }
+  return withAdmin(context, terms, async ({ server, open }) => {
     const client = await open()
-    const healthy = await decideSensitiveFlag(client.begin(), 1, world)
-    await server.become({ behaviour, delay_ms: 0 })
+    const healthy = await decideSensitiveFlag(client.begin(), 1, context)
+    await server.setBehaviour({ behaviour, delay_ms: 0 })
     const asked = url === undefined ? client : await open({ url: url(server.url) })
     for (let time = 0; time < before; time += 1) await asked.begin()(buildApprovalQuery(1))
-    if (before > 0) await server.become({ behaviour: 'honest', delay_ms: 0 })
-    const failing = await decideSensitiveFlag(belief(asked.begin()), 1, world)
+    if (before > 0) await server.setBehaviour({ behaviour: 'honest', delay_ms: 0 })
+    const failing = await decideSensitiveFlag(belief(asked.begin()), 1, context)
     return { name, healthy, failing, requests: server.requests() }
   })
 }

@@ -23,12 +23,12 @@ const SETTLING_MS = 200
 export const adminTimeout = defineProbe<AdminLimits>({
   version: 1,
   site: 'scratch',
-  company: 'alone',
-  honest: fromValue(() => ADMIN_LIMITS),
+  isolation: 'exclusive',
+  sound: fromValue(() => ADMIN_LIMITS),
   faulty: fromValue(() => ({ ...ADMIN_LIMITS, timeout_ms: 5_000 })),
-  measure: async (limits, world): Promise<Measurement> => {
-    const cases = CASES.slice(0, readNumberParam(world, 'cases'))
-    const seen = await Promise.all(cases.map((one) => played(one, limits, world)))
+  measure: async (limits, context): Promise<Measurement> => {
+    const cases = CASES.slice(0, readNumberParam(context, 'cases'))
+    const seen = await Promise.all(cases.map((one) => played(one, limits, context)))
     const wrong = seen.filter(({ in_time, denied }) => in_time === denied)
     const slowest = Math.max(...seen.map(({ ms }) => ms))
     return {
@@ -49,13 +49,13 @@ export const adminTimeout = defineProbe<AdminLimits>({
   },
 })
 
-function played(stage: Case, limits: AdminLimits, world: ProbeContext) {
-  return withAdmin(world, { approvals: [buildApproval(1, world)], limits }, async (scene) => {
+function played(stage: Case, limits: AdminLimits, context: ProbeContext) {
+  return withAdmin(context, { approvals: [buildApproval(1, context)], limits }, async (scene) => {
     const { server } = scene
-    await server.become(stage)
+    await server.setBehaviour(stage)
     const client = await scene.open()
     const began = performance.now()
-    const decision = await decideSensitiveFlag(client.begin(), 1, world)
+    const decision = await decideSensitiveFlag(client.begin(), 1, context)
     const ms = Math.round(performance.now() - began)
     // A call that was answered may keep its connection for the next one.
     if (stage.in_time) await client.close()

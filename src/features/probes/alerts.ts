@@ -17,17 +17,17 @@ const REMOVED = 'store_down'
 export const alerts = defineProbe<(rules: readonly AlertRule[]) => readonly AlertRule[]>({
   version: 1,
   site: 'scratch',
-  company: 'alone',
-  honest: (_world, use) => use((rules) => rules),
-  faulty: (_world, use) => use((rules) => rules.filter(({ id }) => id !== REMOVED)),
-  measure: async (made, world) => {
-    const rules = made((await loadAlerts(world.root)).rules)
+  isolation: 'exclusive',
+  sound: (_context, use) => use((rules) => rules),
+  faulty: (_context, use) => use((rules) => rules.filter(({ id }) => id !== REMOVED)),
+  measure: async (made, context) => {
+    const rules = made((await loadAlerts(context.root)).rules)
     const ids = [...new Set([...rules.map(({ id }) => id), ...Object.keys(ALERT_DRILLS)])]
     const exercise = await TestService.lend(
-      world,
+      context,
       (adapters) => adapters,
       async (stage) => {
-        const exercising = new Exercise(stage, world)
+        const exercising = new Exercise(stage, context)
         for (const [at, id] of ids.entries()) {
           const rule = rules.find((one) => one.id === id)
           await exercising.run(
@@ -35,7 +35,7 @@ export const alerts = defineProbe<(rules: readonly AlertRule[]) => readonly Aler
             rule,
             Object.hasOwn(ALERT_DRILLS, id) ? ALERT_DRILLS[id] : undefined,
           )
-          world.progress(at + 1, ids.length)
+          context.progress(at + 1, ids.length)
         }
         return exercising
       },

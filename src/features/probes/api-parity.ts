@@ -37,22 +37,22 @@ type Serve = (store: ServiceStore) => ServiceStore
 export const apiParity = defineProbe<Serve>({
   version: 1,
   site: 'scratch',
-  company: 'together',
-  honest: fromValue((): Serve => (store) => store),
+  isolation: 'parallel',
+  sound: fromValue((): Serve => (store) => store),
   faulty: fromValue((): Serve => createReversedListing),
-  measure: async (serve, world): Promise<Measurement> => {
-    const shop = await loadTestKeys(world)
-    const tokens = tokensOf(shop)
-    const { settings, keys } = shop
+  measure: async (serve, context): Promise<Measurement> => {
+    const testKeys = await loadTestKeys(context)
+    const tokens = tokensOf(testKeys)
+    const { settings, keys } = testKeys
     return withAuthenticator(
-      world.adapters.openStagedDoor,
+      context.adapters.openTestAuthenticator,
       { keys: [keys.rsa], settings },
-      (door) =>
-        withScratchPair(world, async ({ file, db }) => {
+      (authenticator) =>
+        withScratchPair(context, async ({ file, db }) => {
           await Promise.all([file.store.load(SUITE_STATE), db.store.load(SUITE_STATE)])
-          return withRoutes(world, routesOn(file.store, door), (left) =>
-            withRoutes(world, routesOn(serve(db.store), door), async (right) => {
-              const suite = new Suite([left, right], { tokens, world })
+          return withRoutes(context, routesOn(file.store, authenticator), (left) =>
+            withRoutes(context, routesOn(serve(db.store), authenticator), async (right) => {
+              const suite = new Suite([left, right], { tokens, context })
               await suite.put()
               return measurementOf(suite, db)
             }),
@@ -76,7 +76,7 @@ const measurementOf = (
   example: differing[0] ?? null,
 })
 
-const routesOn = (store: ServiceStore, door: Authenticator) => {
+const routesOn = (store: ServiceStore, authenticator: Authenticator) => {
   const approvals = {
     begin: () => toApprovalCheck({ admin: 'reachable', approvals: SUITE_APPROVALS }),
     metrics: () => NULL_ADMIN_METRICS,
@@ -84,7 +84,7 @@ const routesOn = (store: ServiceStore, door: Authenticator) => {
   }
   const parts: ServiceDependencies = {
     store,
-    door,
+    authenticator,
     approvals,
     environment: 'prod',
     now: () => TEST_NOW,
@@ -125,15 +125,15 @@ class Suite {
   readonly statuses = new Set<number>()
   private readonly services: readonly [HttpClient, HttpClient]
   private readonly tokens: Tokens
-  private readonly world: ProbeContext
+  private readonly context: ProbeContext
 
   constructor(
     services: readonly [HttpClient, HttpClient],
-    { tokens, world }: { readonly tokens: Tokens; readonly world: ProbeContext },
+    { tokens, context }: { readonly tokens: Tokens; readonly context: ProbeContext },
   ) {
     this.services = services
     this.tokens = tokens
-    this.world = world
+    this.context = context
   }
 
   async put(): Promise<void> {
@@ -142,7 +142,7 @@ class Suite {
         this.services.map((client) => this.send(client, step, at)),
       )
       this.compare(step, left as HttpResponse, right as HttpResponse)
-      this.world.progress(at + 1, SUITE.length)
+      this.context.progress(at + 1, SUITE.length)
     }
   }
 

@@ -13,9 +13,9 @@ const trailOf =
   (
     change: (records: AuditReading['records']) => AuditReading['records'],
   ): WithResource<AuditTrail> =>
-  async (world, use) => {
-    const { versions } = await loadPersistence(world.root)
-    const trail = await world.adapters.openTrail(requireDatabase(world), versions)
+  async (context, use) => {
+    const { versions } = await loadPersistence(context.root)
+    const trail = await context.adapters.openTrail(requireDatabase(context), versions)
     try {
       return await use({
         facts: trail.facts,
@@ -42,16 +42,16 @@ async function* oneAltered(records: AuditReading['records']): AuditReading['reco
 export const auditAppendOnly = defineProbe<AuditTrail>({
   version: 1,
   site: 'database',
-  company: 'together',
-  honest: trailOf((records) => records),
+  isolation: 'parallel',
+  sound: trailOf((records) => records),
   faulty: trailOf(oneAltered),
-  measure: async (trail, world) => {
-    const { versions, contract } = await loadPersistence(world.root)
-    const database = requireDatabase(world)
-    const role = await world.adapters.inspectRole(database, versions)
-    const schema = await world.adapters.inspectSchema(database, versions)
+  measure: async (trail, context) => {
+    const { versions, contract } = await loadPersistence(context.root)
+    const database = requireDatabase(context)
+    const role = await context.adapters.inspectRole(database, versions)
+    const schema = await context.adapters.inspectSchema(database, versions)
     const { tried, allowed } = changesOf(role, schema, contract)
-    const { records, breaks, head } = await walkWhole(trail, world.signal)
+    const { records, breaks, head } = await walkWhole(trail, context.signal)
     if (records === 0) throw noRecords()
     const examples = [...allowed.map((what) => `${role.role} may: ${what}`), ...breaks]
     return {

@@ -30,29 +30,29 @@ import { type Issuer, openIssuer } from './testbed/issuer.ts'
 
 /** Both stores, and how much of what is asked for is put to them. */
 interface Audit {
-  readonly grounds: readonly [CrashTarget, CrashTarget]
+  readonly targets: readonly [CrashTarget, CrashTarget]
   readonly share: number
 }
 const audit =
   (late: boolean, share: number): WithResource<Audit> =>
-  (world, use) =>
-    withCrashTargets(world, late, (grounds) => use({ grounds, share }))
+  (context, use) =>
+    withCrashTargets(context, late, (targets) => use({ targets, share }))
 
 /** G1: whether every change that somebody known asked for is in the trail once, also where the service is killed. */
 export const auditOnce = defineProbe<Audit>({
   version: 1,
   site: 'scratch',
-  company: 'together',
-  honest: audit(false, 1),
+  isolation: 'parallel',
+  sound: audit(false, 1),
   // The fault is there all the time, and a tenth of it is enough to see it.
   faulty: audit(true, 0.1),
-  measure: ({ grounds, share }, world) => {
+  measure: ({ targets, share }, context) => {
     return closeAfter(async (keep) => {
-      const issuer = await keep(openIssuer(world), ({ server }) => server.close())
+      const issuer = await keep(openIssuer(context), ({ server }) => server.close())
       const told = await Promise.all(
-        grounds.map((ground) => new Audited(ground, issuer, world).through(share)),
+        targets.map((target) => new AuditRun(target, issuer, context).through(share)),
       )
-      const all = <K extends keyof Told>(name: K): readonly Told[K][] =>
+      const all = <K extends keyof AuditCounts>(name: K): readonly AuditCounts[K][] =>
         told.map((one) => one[name])
       const count = (lists: readonly (readonly string[])[]): number => lists.flat().length
       return {
@@ -63,7 +63,7 @@ export const auditOnce = defineProbe<Audit>({
         },
         met: {
           service: 'ff serve in a process of its own, over HTTP on loopback',
-          server: grounds[1].server ?? 'none',
+          server: targets[1].server ?? 'none',
           records: all('records').join(', '),
           cut_off: all('cutOff').join(', '),
           of_them_written: all('written').join(', '),
@@ -75,7 +75,7 @@ export const auditOnce = defineProbe<Audit>({
   },
 })
 
-interface Told {
+interface AuditCounts {
   readonly missing: readonly string[]
   readonly tooMany: readonly string[]
   /** Kills after which a row and its record do not say the same, each with the first difference. */
@@ -87,7 +87,7 @@ interface Told {
   readonly sample: number
 }
 
-const examplesOf = (told: readonly Told[]): readonly string[] => [
+const examplesOf = (told: readonly AuditCounts[]): readonly string[] => [
   ...told.flatMap(({ halves }) => halves),
   ...told.flatMap(({ missing }) => missing.map((id) => `no record of the request ${id}`)),
   ...told.flatMap(({ tooMany }) => tooMany.map((id) => `a record too many of ${id}`)),
@@ -100,24 +100,24 @@ const WRITERS = 4
 const momentOf = (kill: number): number => (kill * 37) % 150
 
 /** One ground on its way through operations and kills. */
-class Audited {
-  private readonly ground: CrashTarget
+class AuditRun {
+  private readonly target: CrashTarget
   private readonly issuer: Issuer
-  private readonly world: ProbeContext
+  private readonly context: ProbeContext
   private readonly due = new Map<string, ExpectedRecord>()
   private readonly halves: string[] = []
   private struck = 0
 
-  constructor(ground: CrashTarget, issuer: Issuer, world: ProbeContext) {
-    this.ground = ground
+  constructor(target: CrashTarget, issuer: Issuer, context: ProbeContext) {
+    this.target = target
     this.issuer = issuer
-    this.world = world
+    this.context = context
   }
 
-  async through(share: number): Promise<Told> {
-    const { world, ground } = this
+  async through(share: number): Promise<AuditCounts> {
+    const { context, target } = this
     const [operations = 0, kills = 0] = ['operations', 'kills'].map((name) =>
-      Math.ceil(readNumberParam(world, name) * share),
+      Math.ceil(readNumberParam(context, name) * share),
     )
     await this.served(({ client }) =>
       mapConcurrently(buildRounds(operations), AT_ONCE, async (turn) => {
@@ -125,12 +125,12 @@ class Audited {
       }),
     )
     for (let kill = 1; kill <= kills; kill += 1) {
-      world.signal.throwIfAborted()
+      context.signal.throwIfAborted()
       await this.served((running) => this.killed(running, kill))
       await this.compare(kill)
-      world.progress(kill, kills)
+      context.progress(kill, kills)
     }
-    const records = await readAuditRecords(world, ground)
+    const records = await readAuditRecords(context, target)
     const cut = [...this.due].filter(([, one]) => one === 'either').map(([id]) => id)
     const recorded = new Set(records.map(({ request_id }) => request_id))
     return {
@@ -144,20 +144,20 @@ class Audited {
   }
 
   private served<T>(use: (running: RunningService) => Promise<T>): Promise<T> {
-    const { world, ground, issuer } = this
-    return withRunningService(world, { ground, keys: issuer.keys }, use)
+    const { context, target, issuer } = this
+    return withRunningService(context, { crashTarget: target, keys: issuer.keys }, use)
   }
 
   /** @throws FfError `proof_inconclusive` where it is answered in another way than the operation is for */
   private async ask(client: HttpClient, operation: AuditedOperation): Promise<void> {
     const request_id = this.expect('either')
-    const { asker, due, headers, ...request } = operation
-    const own = { ...this.issuer.headersOf(asker), ...headers, 'x-request-id': request_id }
+    const { author, due, headers, ...request } = operation
+    const own = { ...this.issuer.headersOf(author), ...headers, 'x-request-id': request_id }
     const { status } = await client.send({ ...request, headers: own })
     if (!isExpectedAnswer(status, due))
       throw new FfError(
         'proof_inconclusive',
-        `${request.method} ${request.path} was answered ${status} on ${this.ground.name}.`,
+        `${request.method} ${request.path} was answered ${status} on ${this.target.name}.`,
         { hint: 'Run ff serve on a scratch store, and ask it the same.' },
       )
     this.due.set(request_id, due)
@@ -170,7 +170,7 @@ class Audited {
   }
 
   private async killed({ client, kill }: RunningService, at: number): Promise<void> {
-    const change = { method: 'PUT', asker: 'writer', due: 'applied' } as const
+    const change = { method: 'PUT', author: 'writer', due: 'applied' } as const
     const write = async (tenant: string, value: number): Promise<void> =>
       this.ask(client, { ...change, path: overridePath(tenant), body: `{"value":${value}}` })
     const first = tenantsOf(at).map((tenant) => write(tenant, 1))
@@ -184,20 +184,20 @@ class Audited {
     })
     await Promise.any(first).catch(() => undefined)
     await sleep(momentOf(at))
-    await this.ground.strike(kill, at)
+    await this.target.strike(kill, at)
     const other = (await Promise.all(writing)).find((end) => !isCutOff(end))
     if (other !== undefined) throw other
     this.struck += 1
   }
 
   private async compare(kill: number): Promise<void> {
-    const { world, ground } = this
+    const { context, target } = this
     const keys = tenantsOf(kill).map((scope_id) => ({ scope_id, flag_key: MADE_FLAG }))
-    const { stand, said } = await readStoredLines(world, ground, keys)
+    const { stand, said } = await readStoredLines(context, target, keys)
     const [half] = [...stand, ...said].filter((line) => !stand.has(line) || !said.has(line))
     if (half === undefined) return
     const which = stand.has(half) ? 'a row without its record' : 'a record without its row'
-    this.halves.push(`${which} on ${ground.name} after the kill ${kill}: ${half}`)
+    this.halves.push(`${which} on ${target.name} after the kill ${kill}: ${half}`)
   }
 }
 

@@ -26,14 +26,14 @@ const DELETED = `WITH from_users AS (
 export const backfillComplete = defineProbe<StorePair>({
   version: 1,
   site: 'database',
-  company: 'together',
-  honest: withLiveStores,
+  isolation: 'parallel',
+  sound: withLiveStores,
   faulty: withCorruptedCopy(DELETED),
-  measure: async (stores, world) => {
-    const result = await compareStores(stores, world)
+  measure: async (stores, context) => {
+    const result = await compareStores(stores, context)
     const { inputs } = result
-    const digest = await digestOf(stores, inputs, world)
-    const imported = await world.adapters.importedDigests(stores.database, inputs.versions)
+    const digest = await digestOf(stores, inputs, context)
+    const imported = await context.adapters.importedDigests(stores.database, inputs.versions)
     const findings = listTableFindings(result)
     const missing = findings.filter(({ code }) => code === 'row_missing')
     const extra = findings.filter(({ code }) => code === 'row_extra')

@@ -29,8 +29,8 @@ const ATTEMPTS = 5
 
 const backfill =
   (faulty: boolean): WithResource<Backfill> =>
-  (world, use) =>
-    withMigratedDatabase(world, (scratch, inputs) =>
+  (context, use) =>
+    withMigratedDatabase(context, (scratch, inputs) =>
       use({ scratch, inputs, sinkOf: (sink) => (faulty ? unguarded(sink, scratch) : sink) }),
     )
 
@@ -38,24 +38,24 @@ const backfill =
 export const backfillRepeat = defineProbe<Backfill>({
   version: 1,
   site: 'scratch',
-  company: 'together',
-  honest: backfill(false),
+  isolation: 'parallel',
+  sound: backfill(false),
   faulty: backfill(true),
-  measure: async ({ scratch, inputs, sinkOf }, world) => {
-    const tenants = madeTenants(readNumberParam(world, 'writes'))
+  measure: async ({ scratch, inputs, sinkOf }, context) => {
+    const tenants = madeTenants(readNumberParam(context, 'writes'))
     const bring = (revision: number, wrap: (sink: RowSink) => RowSink): Promise<void> =>
-      withMadeStore(world, { tenants, revision }, (source) => {
-        const adapters = wrapping(world, (sink) => wrap(sinkOf(sink)))
-        return importStore(world, inputs, { source, database: scratch.target, adapters })
+      withMadeStore(context, { tenants, revision }, (source) => {
+        const adapters = wrapping(context, (sink) => wrap(sinkOf(sink)))
+        return importStore(context, inputs, { source, database: scratch.target, adapters })
       })
     await bring(1, (sink) => sink)
     const store = scratch.openStore()
     try {
-      const race = new Race(store, tenants.slice(0, tenants.length / WRITES_A_ROW), world)
+      const race = new Race(store, tenants.slice(0, tenants.length / WRITES_A_ROW), context)
       // The file is one revision further by now, so every row of it is sent.
       await bring(2, (sink) => race.beside(sink))
       const lost = await race.lost()
-      const again = new Counted()
+      const again = new CountingSink()
       await bring(2, (sink) => again.counting(sink))
       return {
         measured: { rows_changed_again: again.changed, writes_lost: lost.length },
@@ -75,7 +75,7 @@ const wrapping = ({ adapters }: ProbeContext, wrap: (sink: RowSink) => RowSink):
 })
 
 /** Counts what is written, whatever it is. */
-class Counted {
+class CountingSink {
   changed = 0
 
   counting(sink: RowSink): RowSink {
@@ -94,15 +94,15 @@ class Counted {
 class Race {
   private readonly store: FlagStore
   private readonly tenants: readonly string[]
-  private readonly world: ProbeContext
+  private readonly context: ProbeContext
   /** The row that each tenant was told of last. */
   private readonly told = new Map<string, AnyRow>()
   written = 0
 
-  constructor(store: FlagStore, tenants: readonly string[], world: ProbeContext) {
+  constructor(store: FlagStore, tenants: readonly string[], context: ProbeContext) {
     this.store = store
     this.tenants = tenants
-    this.world = world
+    this.context = context
   }
 
   beside(sink: RowSink): RowSink {
@@ -142,7 +142,7 @@ class Race {
       key: { scope_id: tenant, flag_key: MADE_FLAG },
       expected: null,
       actor: 'somebody',
-      occurred_at: this.world.now().toISOString() as Instant,
+      occurred_at: this.context.now().toISOString() as Instant,
       body: { value: String(100 + time), note: '"written meanwhile"' },
     })
     for (let left = ATTEMPTS; left > 0; left -= 1) {

@@ -32,8 +32,8 @@ const WARM_REQUESTS = 200
 export const capacity = defineProbe<Link>({
   version: 1,
   site: 'scratch',
-  company: 'alone',
-  honest: fromValue((): Link => (store) => store),
+  isolation: 'exclusive',
+  sound: fromValue((): Link => (store) => store),
   faulty: fromValue(
     (): Link => (store) =>
       overrideMethods(store, () => ({
@@ -43,16 +43,16 @@ export const capacity = defineProbe<Link>({
         },
       })),
   ),
-  measure: async (link, world) => {
-    const peak = requirePlan(world).peak_requests_per_second
-    const least_per_s = peak * readNumberParam(world, 'peak_factor')
-    const requests = readNumberParam(world, 'requests')
-    const pace = planPace({ least_per_s, requests, seconds: readNumberParam(world, 'seconds') })
-    return withScratchPair(world, async (scratch) => {
+  measure: async (link, context) => {
+    const peak = requirePlan(context).peak_requests_per_second
+    const least_per_s = peak * readNumberParam(context, 'peak_factor')
+    const requests = readNumberParam(context, 'requests')
+    const pace = planPace({ least_per_s, requests, seconds: readNumberParam(context, 'seconds') })
+    return withScratchPair(context, async (scratch) => {
       await Promise.all([scratch.file.store.load(LOAD_ROWS), scratch.db.store.load(LOAD_ROWS)])
-      const { file, db } = await withLoadService(world, { store: scratch.file.store }, (left) =>
-        withLoadService(world, { store: link(scratch.db.store) }, (right) =>
-          inTurn({ file: left, db: right }, pace, world),
+      const { file, db } = await withLoadService(context, { store: scratch.file.store }, (left) =>
+        withLoadService(context, { store: link(scratch.db.store) }, (right) =>
+          inTurn({ file: left, db: right }, pace, context),
         ),
       )
       const per_s = Math.min(file.per_s, db.per_s)

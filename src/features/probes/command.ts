@@ -9,12 +9,12 @@ const COULD_NOT_LOOK = 22
 export const commandProbe = defineProbe<readonly string[]>({
   version: 1,
   site: 'declared',
-  company: 'together',
-  honest: fromValue((world) => wordsOf(world, 'argv')),
-  faulty: fromValue((world) => wordsOf(world, 'control_argv')),
-  measure: async (argv, world): Promise<Measurement> => {
-    const { adapters, cwd, signal } = world
-    const timeoutMs = readNumberParam(world, 'timeout_s') * 1000
+  isolation: 'parallel',
+  sound: fromValue((context) => wordsOf(context, 'argv')),
+  faulty: fromValue((context) => wordsOf(context, 'control_argv')),
+  measure: async (argv, context): Promise<Measurement> => {
+    const { adapters, cwd, signal } = context
+    const timeoutMs = readNumberParam(context, 'timeout_s') * 1000
     const outcome = await adapters.runCommand(argv, { cwd, timeoutMs, signal })
     const [file = ''] = argv
     if (outcome.kind === 'unanswered' || outcome.status === COULD_NOT_LOOK)

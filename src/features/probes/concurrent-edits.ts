@@ -21,11 +21,11 @@ interface Editing {
 }
 const editing =
   (expecting: Editing['expecting']): WithResource<Editing> =>
-  async (world, use) => {
-    const { adapters, root, targets } = world
+  async (context, use) => {
+    const { adapters, root, targets } = context
     const inputs = await loadPersistence(root)
     if (targets.scratch.kind === 'postgres')
-      refuseProduction(await identifyTarget(targets.scratch, world), world)
+      refuseProduction(await identifyTarget(targets.scratch, context), context)
     return withAll(
       [
         () => adapters.openScratch({ kind: 'file', folder: null }, inputs),
@@ -39,13 +39,13 @@ const editing =
 export const concurrentEdits = defineProbe<Editing>({
   version: 1,
   site: 'scratch',
-  company: 'together',
-  honest: editing((seen) => seen),
+  isolation: 'parallel',
+  sound: editing((seen) => seen),
   // The fault: read, change, write, and whoever was faster is overwritten without a word.
   faulty: editing(() => null),
-  measure: async ({ sides, expecting }, world) => {
+  measure: async ({ sides, expecting }, context) => {
     const [file, database] = sides
-    const told = await Promise.all(sides.map(({ store }) => editAll(store, expecting, world)))
+    const told = await Promise.all(sides.map(({ store }) => editAll(store, expecting, context)))
     const gaps = told.map(({ start, accepted, revision }) => Math.abs(revision - start - accepted))
     const unreported = told.map((one) => one.unreported)
     const rows = new Set(told.map(({ row }) => row))
@@ -70,7 +70,7 @@ export const concurrentEdits = defineProbe<Editing>({
   },
 })
 
-interface Told {
+interface EditCounts {
   readonly start: number
   /** Edits that were taken on the revision that their writer saw. */
   accepted: number
@@ -86,13 +86,20 @@ interface Told {
 async function editAll(
   store: FlagStore,
   expecting: Editing['expecting'],
-  world: ProbeContext,
-): Promise<Told> {
-  const [writers, edits] = [readNumberParam(world, 'writers'), readNumberParam(world, 'edits')]
+  context: ProbeContext,
+): Promise<EditCounts> {
+  const [writers, edits] = [readNumberParam(context, 'writers'), readNumberParam(context, 'edits')]
   await store.write(flagEdit({ round: 0, writer: 0, expected: null }))
   const start = (await standing(store)).revision
-  const told: Told = { start, accepted: 0, refused: 0, unreported: 0, revision: start, row: '' }
-  for (let round = 1; round <= edits && !world.signal.aborted; round += 1) {
+  const told: EditCounts = {
+    start,
+    accepted: 0,
+    refused: 0,
+    unreported: 0,
+    revision: start,
+    row: '',
+  }
+  for (let round = 1; round <= edits && !context.signal.aborted; round += 1) {
     const all = Array.from({ length: writers }, (_, writer) => writer)
     const seen = await Promise.all(all.map(async () => (await standing(store)).revision))
     await Promise.all(

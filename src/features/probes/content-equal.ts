@@ -20,11 +20,11 @@ const ABSENT: ReadonlySet<string> = new Set(['row_missing', 'row_extra'])
 export const contentEqual = defineProbe<StorePair>({
   version: 1,
   site: 'database',
-  company: 'together',
-  honest: withLiveStores,
+  isolation: 'parallel',
+  sound: withLiveStores,
   faulty: withCorruptedCopy(FLIPPED),
-  measure: async (stores, world) => {
-    const result = await compareStores(stores, world)
+  measure: async (stores, context) => {
+    const result = await compareStores(stores, context)
     const findings = listTableFindings(result).filter(({ code }) => !ABSENT.has(code))
     const differing = new Set(findings.map((one) => `${one.table} ${rowOf(one)}`))
     const [first] = findings

@@ -16,45 +16,49 @@ import {
 export const jwksOutage = defineAuthenticatorProbe({
   version: 1,
   faulty: (adapters) => async (stage, settings) => {
-    const staged = await adapters.openStagedDoor(stage, settings)
+    const staged = await adapters.openTestAuthenticator(stage, settings)
     const verify: TokenVerifier['verify'] = async (token, at) => {
-      const door = await adapters.openDoorOn({ url: staged.server.url }, settings)
+      const authenticator = await adapters.openAuthenticator({ url: staged.server.url }, settings)
       try {
-        return await door.verifier.verify(token, at)
+        return await authenticator.verifier.verify(token, at)
       } finally {
-        await door.close()
+        await authenticator.close()
       }
     }
     return { ...staged, verifier: { ...staged.verifier, verify } }
   },
-  measure: async (openDoor, world): Promise<Measurement> => {
-    const kids = readNumberParam(world, 'unknown_kids')
-    const shop = await loadTestKeys(world)
-    const { settings, keys } = shop
-    return withAuthenticator(openDoor, { keys: [keys.rsa], settings }, async (door) => {
-      const run = new Outage(door, shop)
-      await run.outage()
-      await door.server.become({ behaviour: 'up', keys: [toPublicJwk(keys.rsa)] })
-      await door.pass(settings.contract.client.cooldown_s + 1)
-      const fetches = await run.flood(kids)
-      return {
-        measured: {
-          known_kid_refused: run.refused.length,
-          fetches_per_cooldown: Math.max(...fetches),
-          unknown_kid_accepted: run.accepted,
-        },
-        met: {
-          key_server: 'one on loopback, up, gone for a while, and up again',
-          key_server_requests: door.server.requests(),
-          outage_s: run.away,
-          known_kid_tokens: run.known,
-          unknown_kids: run.unknown,
-          cooldowns: fetches.length,
-        },
-        sample_size: run.unknown,
-        example: run.refused[0] ?? null,
-      }
-    })
+  measure: async (openAuthenticator, context): Promise<Measurement> => {
+    const kids = readNumberParam(context, 'unknown_kids')
+    const testKeys = await loadTestKeys(context)
+    const { settings, keys } = testKeys
+    return withAuthenticator(
+      openAuthenticator,
+      { keys: [keys.rsa], settings },
+      async (authenticator) => {
+        const run = new Outage(authenticator, testKeys)
+        await run.outage()
+        await authenticator.server.setBehaviour({ behaviour: 'up', keys: [toPublicJwk(keys.rsa)] })
+        await authenticator.advance(settings.contract.client.cooldown_s + 1)
+        const fetches = await run.flood(kids)
+        return {
+          measured: {
+            known_kid_refused: run.refused.length,
+            fetches_per_cooldown: Math.max(...fetches),
+            unknown_kid_accepted: run.accepted,
+          },
+          met: {
+            key_server: 'one on loopback, up, gone for a while, and up again',
+            key_server_requests: authenticator.server.requests(),
+            outage_s: run.away,
+            known_kid_tokens: run.known,
+            unknown_kids: run.unknown,
+            cooldowns: fetches.length,
+          },
+          sample_size: run.unknown,
+          example: run.refused[0] ?? null,
+        }
+      },
+    )
   },
 })
 
@@ -68,21 +72,21 @@ class Outage {
   accepted = 0
   away = 0
   readonly refused: string[] = []
-  private readonly door: TestAuthenticator
-  private readonly shop: TestKeys
+  private readonly authenticator: TestAuthenticator
+  private readonly testKeys: TestKeys
 
-  constructor(door: TestAuthenticator, shop: TestKeys) {
-    this.door = door
-    this.shop = shop
+  constructor(authenticator: TestAuthenticator, testKeys: TestKeys) {
+    this.authenticator = authenticator
+    this.testKeys = testKeys
   }
 
   /** From a good set to just before it runs out. */
   async outage(): Promise<void> {
     await this.knownKid('before')
-    await this.door.server.become({ behaviour: 'refused', keys: [] })
-    const { last_known_good_s } = this.shop.settings.contract.client
+    await this.authenticator.server.setBehaviour({ behaviour: 'refused', keys: [] })
+    const { last_known_good_s } = this.testKeys.settings.contract.client
     for (; this.away + STEP_S < last_known_good_s; this.away += STEP_S) {
-      await this.door.pass(STEP_S)
+      await this.authenticator.advance(STEP_S)
       await this.knownKid(`${this.away + STEP_S} s into the outage`)
     }
   }
@@ -91,12 +95,12 @@ class Outage {
   async flood(kids: number): Promise<readonly number[]> {
     const fetches: number[] = []
     for (let at = 0; at < COOLDOWNS; at += 1) {
-      const before = this.door.server.requests()
+      const before = this.authenticator.server.requests()
       const until = Math.ceil((kids * (at + 1)) / COOLDOWNS)
       while (this.unknown < until) await this.unknownKid()
       await this.knownKid('amid unknown kids')
-      fetches.push(this.door.server.requests() - before)
-      await this.door.pass(this.shop.settings.contract.client.cooldown_s)
+      fetches.push(this.authenticator.server.requests() - before)
+      await this.authenticator.advance(this.testKeys.settings.contract.client.cooldown_s)
     }
     return fetches
   }
@@ -112,9 +116,9 @@ class Outage {
   }
 
   private async isLetIn(change: object): Promise<boolean> {
-    const key = { ...this.shop.keys.rsa, ...change }
-    const claims = this.shop.claims({ jti: `outage-${this.known}-${this.unknown}` })
+    const key = { ...this.testKeys.keys.rsa, ...change }
+    const claims = this.testKeys.claims({ jti: `outage-${this.known}-${this.unknown}` })
     const at = { now: TEST_NOW, environment: 'prod' } as const
-    return !isAuthRefusal(await this.door.verifier.verify(signTestToken(key, claims), at))
+    return !isAuthRefusal(await this.authenticator.verifier.verify(signTestToken(key, claims), at))
   }
 }

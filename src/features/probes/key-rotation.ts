@@ -21,19 +21,19 @@ export const keyRotation = defineAuthenticatorProbe({
   version: 2,
   faulty: (adapters) => async (stage, settings) => {
     const { value, close } = await openAll(async (keep) => {
-      const staged = await keep(adapters.openStagedDoor(stage, settings))
+      const staged = await keep(adapters.openTestAuthenticator(stage, settings))
       const keys = stage.keys as readonly TestJwk[]
-      const { verifier, metrics } = await keep(adapters.openDoorOn({ keys }, settings))
+      const { verifier, metrics } = await keep(adapters.openAuthenticator({ keys }, settings))
       return { ...staged, verifier, metrics }
     })
     return { ...value, close }
   },
-  measure: async (openDoor, world): Promise<Measurement> => {
-    const shop = await loadTestKeys(world)
-    const { settings, keys } = shop
-    return withAuthenticator(openDoor, { keys: [keys.rsa], settings }, (door) =>
-      withEndpoint(world, door, async (knock) => {
-        const run = new Rotation({ door, knock }, shop)
+  measure: async (openAuthenticator, context): Promise<Measurement> => {
+    const testKeys = await loadTestKeys(context)
+    const { settings, keys } = testKeys
+    return withAuthenticator(openAuthenticator, { keys: [keys.rsa], settings }, (authenticator) =>
+      withEndpoint(context, authenticator, async (sendToken) => {
+        const run = new Rotation({ authenticator, sendToken }, testKeys)
         await run.steady(keys.rsa)
         const accepted = await run.introduce([keys.rsa, keys.next])
         const refused = await run.retire(keys.rsa, keys.next)
@@ -47,7 +47,7 @@ export const keyRotation = defineAuthenticatorProbe({
           met: {
             key_server: 'one on loopback',
             endpoint: 'POST /v1/flags/evaluate',
-            key_server_requests: door.server.requests(),
+            key_server_requests: authenticator.server.requests(),
             tokens: run.tokens,
             retired_after_s: refused ?? 'never',
           },
@@ -70,14 +70,17 @@ class Rotation {
   restarts = 0
   private fetches = 0
   private second = 0
-  private readonly door: TestAuthenticator
-  private readonly knock: SendToken
-  private readonly shop: TestKeys
+  private readonly authenticator: TestAuthenticator
+  private readonly sendToken: SendToken
+  private readonly testKeys: TestKeys
 
-  constructor({ door, knock }: { door: TestAuthenticator; knock: SendToken }, shop: TestKeys) {
-    this.door = door
-    this.knock = knock
-    this.shop = shop
+  constructor(
+    { authenticator, sendToken }: { authenticator: TestAuthenticator; sendToken: SendToken },
+    testKeys: TestKeys,
+  ) {
+    this.authenticator = authenticator
+    this.sendToken = sendToken
+    this.testKeys = testKeys
   }
 
   /** Until the key has been published for longer than the cooldown. */
@@ -89,7 +92,10 @@ class Rotation {
 
   /** @returns after how many seconds a token of the new key was let in; where it never was, how long that was */
   async introduce([old, fresh]: readonly [TestJwk, TestJwk]): Promise<number> {
-    await this.door.server.become({ behaviour: 'up', keys: [old, fresh].map(toPublicJwk) })
+    await this.authenticator.server.setBehaviour({
+      behaviour: 'up',
+      keys: [old, fresh].map(toPublicJwk),
+    })
     const began = this.second
     // Twice as long as it may take: longer ago than that it is a failure anyway.
     while (this.second - began <= 2 * this.times.cooldown_s) {
@@ -103,7 +109,7 @@ class Rotation {
   /** @returns after how many seconds the key that was taken back was refused; null where it never was */
   async retire(old: TestJwk, fresh: TestJwk): Promise<number | null> {
     await this.pass(this.times.cooldown_s + 1)
-    await this.door.server.become({ behaviour: 'up', keys: [toPublicJwk(fresh)] })
+    await this.authenticator.server.setBehaviour({ behaviour: 'up', keys: [toPublicJwk(fresh)] })
     const began = this.second
     while (this.second - began <= this.times.cache_max_s) {
       await this.mustHold(fresh)
@@ -114,13 +120,13 @@ class Rotation {
   }
 
   private get times() {
-    return this.shop.settings.contract.client
+    return this.testKeys.settings.contract.client
   }
 
   private async pass(seconds: number): Promise<void> {
-    await this.door.pass(seconds)
+    await this.authenticator.advance(seconds)
     this.second += seconds
-    const fetches = this.door.metrics().keys?.fetches ?? 0
+    const fetches = this.authenticator.metrics().keys?.fetches ?? 0
     if (fetches < this.fetches) this.restarts += 1
     this.fetches = fetches
   }
@@ -132,8 +138,8 @@ class Rotation {
   /** Each token is a new one, so that no cache of tokens answers for the keys. */
   private async isHeld(key: TestJwk): Promise<boolean> {
     this.tokens += 1
-    const token = signTestToken(key, this.shop.claims({ jti: `rotation-${this.tokens}` }))
-    const status = await this.knock(token, 'prod')
+    const token = signTestToken(key, this.testKeys.claims({ jti: `rotation-${this.tokens}` }))
+    const status = await this.sendToken(token, 'prod')
     if (status === 200 || status === 401) return status === 200
     throw new FfError('proof_inconclusive', `The endpoint answered with ${status}.`, {
       hint: 'Run ff serve, and see what its log says.',

@@ -17,18 +17,18 @@ interface Head {
 const TENANTS = madeTenants(600)
 const ROWS = TENANTS.length + 1
 
-const honest: WithResource<Head> = (world, use) =>
-  withMigratedDatabase(world, (scratch, inputs) => use({ scratch, inputs, last: lastOf(inputs) }))
+const sound: WithResource<Head> = (context, use) =>
+  withMigratedDatabase(context, (scratch, inputs) => use({ scratch, inputs, last: lastOf(inputs) }))
 
 /** The fault: a step that writes every row anew, 4 ms for each, which is what a large table would take in all. */
 const REWRITE = `ALTER TABLE tenant_override ALTER COLUMN note TYPE prose
   USING CASE WHEN pg_sleep(0.004)::text = '' THEN note END`
-const faulty: WithResource<Head> = (world, use) =>
-  withMigratedDatabase(world, async (scratch, inputs) => {
+const faulty: WithResource<Head> = (context, use) =>
+  withMigratedDatabase(context, async (scratch, inputs) => {
     const version = lastOf(inputs).version + 1
     const terms = { version, name: 'a-rewrite', checksum: '0'.repeat(64) }
     const head = { scratch, inputs, last: { ...terms, up: REWRITE, down: 'SELECT 1' } }
-    await apply(head, 'up', world)
+    await apply(head, 'up', context)
     return use(head)
   })
 
@@ -44,14 +44,14 @@ function lastOf({ migrations }: DdlContract): Migration {
 export const migrationRoundTrip = defineProbe<Head>({
   version: 1,
   site: 'scratch',
-  company: 'alone',
-  honest,
+  isolation: 'exclusive',
+  sound,
   faulty,
-  measure: (head, world) =>
-    withMadeStore(world, { tenants: TENANTS, revision: 1 }, async (source) => {
+  measure: (head, context) =>
+    withMadeStore(context, { tenants: TENANTS, revision: 1 }, async (source) => {
       const { scratch, last } = head
       const watch = await scratch.watchLocks()
-      const trip = new RoundTrip(head, source, world)
+      const trip = new RoundTrip(head, source, context)
       try {
         await trip.make()
       } finally {
@@ -87,12 +87,12 @@ class RoundTrip {
   readonly rewritten = new Set<string>()
   private readonly head: Head
   private readonly source: TargetSpec
-  private readonly world: ProbeContext
+  private readonly context: ProbeContext
 
-  constructor(head: Head, source: TargetSpec, world: ProbeContext) {
+  constructor(head: Head, source: TargetSpec, context: ProbeContext) {
     this.head = head
     this.source = source
-    this.world = world
+    this.context = context
   }
 
   async make(): Promise<void> {
@@ -128,7 +128,7 @@ class RoundTrip {
   private async step(direction: 'up' | 'down'): Promise<void> {
     const { scratch } = this.head
     const before = await scratch.files()
-    await apply(this.head, direction, this.world)
+    await apply(this.head, direction, this.context)
     for (const [table, file] of await scratch.files())
       if (before.has(table) && before.get(table) !== file) this.rewritten.add(table)
     this.steps += 1
@@ -136,12 +136,12 @@ class RoundTrip {
 
   private load(): Promise<void> {
     const { scratch, inputs } = this.head
-    return importStore(this.world, inputs, { source: this.source, database: scratch.target })
+    return importStore(this.context, inputs, { source: this.source, database: scratch.target })
   }
 
   private async rows(): Promise<number> {
     const { scratch, inputs } = this.head
-    const held = await this.world.adapters.openRows(scratch.target, inputs)
+    const held = await this.context.adapters.openRows(scratch.target, inputs)
     try {
       return Object.values(held.counts).reduce((all, one) => all + one, 0)
     } finally {

@@ -30,17 +30,17 @@ const AT_ONCE = 16
 export const modeMatrixProbe = defineProbe<Routes>({
   version: 2,
   site: 'scratch',
-  company: 'together',
-  honest: fromValue((): Routes => buildServiceRoutes),
+  isolation: 'parallel',
+  sound: fromValue((): Routes => buildServiceRoutes),
   faulty: fromValue((): Routes => createUnguardedRoutes),
-  measure: async (routes, world): Promise<Measurement> => {
-    const { root, adapters, signal } = world
+  measure: async (routes, context): Promise<Measurement> => {
+    const { root, adapters, signal } = context
     const matrix = await jwksCheck({ root, adapters, signal })
     const { auth, fixtures } = await requireParityInputs(root, [])
     const settings = settingsFromContract(auth.value, fixtures.value)
-    const bench = { settings, routes: { file: buildServiceRoutes, db: routes } }
-    return withHarnessPair(world, bench, async (services) => {
-      const pairs = new Pairs(services, world)
+    const input = { settings, routes: { file: buildServiceRoutes, db: routes } }
+    return withHarnessPair(context, input, async (services) => {
+      const pairs = new Pairs(services, context)
       await pairs.ask(fixtures.value.fixtures)
       const wrong = matrix.items.filter(({ state }) => state !== 'pass')
       return {
@@ -73,16 +73,16 @@ class Pairs {
   unsendable = 0
   readonly differing: string[] = []
   private readonly services: ServicePair
-  private readonly world: ProbeContext
+  private readonly context: ProbeContext
 
-  constructor(services: ServicePair, world: ProbeContext) {
+  constructor(services: ServicePair, context: ProbeContext) {
     this.services = services
-    this.world = world
+    this.context = context
   }
 
   /** Every fixture in its own environment, then in the others until there are so many pairs. */
   async ask(fixtures: readonly Fixture[]): Promise<void> {
-    const wanted = readNumberParam(this.world, 'pairs')
+    const wanted = readNumberParam(this.context, 'pairs')
     await this.both((client) => put(client, '/harness/rows', serializeRows(SAMPLE_ROWS)))
     const own = fixtures.map((fixture): Caller => ({ fixture, environment: fixture.environment }))
     await mapConcurrently(own, AT_ONCE, (caller) => this.visit(caller))

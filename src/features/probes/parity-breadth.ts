@@ -12,11 +12,11 @@ import {
 } from './testbed/parity-proofs.ts'
 
 /** E2: every cell at every boundary, and as many random cases as the item says. */
-export const parityBreadth = defineParityProbe(async (adapters, world) => {
-  const wanted = readNumberParam(world, 'cases')
-  const request = { ...proofRequest(world, adapters), only: null }
+export const parityBreadth = defineParityProbe(async (adapters, context) => {
+  const wanted = readNumberParam(context, 'cases')
+  const request = { ...proofRequest(context, adapters), only: null }
   const cells = requireMeasured(await parityExhaustive(request))
-  const random = await randomCases(wanted, adapters, world)
+  const random = await randomCases(wanted, adapters, context)
   const { counts, findings, items } = cells
   return {
     measured: {
@@ -51,20 +51,20 @@ const SEEDS = 2 ** 31
 async function randomCases(
   wanted: number,
   adapters: Adapters,
-  world: ProbeContext,
+  context: ProbeContext,
 ): Promise<Random> {
   const counted = { scenes: 0, cases: 0, failed: false }
-  const hands: Adapters = { ...adapters, searchScenes: counting(adapters.searchScenes, counted) }
+  const deps: Adapters = { ...adapters, searchScenes: counting(adapters.searchScenes, counted) }
   const seeds: number[] = []
   while (counted.cases < wanted) {
     const perScene = counted.cases / Math.max(counted.scenes, 1)
     const left = Math.ceil((wanted - counted.cases) / Math.max(perScene, 1))
     const runs = counted.scenes === 0 ? Math.min(FIRST_RUNS, Math.ceil(wanted / QUESTIONS)) : left
-    const seed = (world.now().getTime() + seeds.length) % SEEDS
+    const seed = (context.now().getTime() + seeds.length) % SEEDS
     seeds.push(seed)
-    const progress = (): void => world.progress(Math.min(counted.cases, wanted), wanted)
+    const progress = (): void => context.progress(Math.min(counted.cases, wanted), wanted)
     const report = requireMeasured(
-      await parityFuzz({ ...proofRequest(world, hands), runs, seed, timeMs: null, progress }),
+      await parityFuzz({ ...proofRequest(context, deps), runs, seed, timeMs: null, progress }),
     )
     if (report.verdict === 'fail')
       return { cases: counted.cases, divergences: 1, seeds, example: formatExample(report) }

@@ -13,7 +13,7 @@ const IDLE = PROOFS.map((proof): PlantedFault => ({
   id: `idle.${proof}`,
   models: 'nothing at all',
   proof,
-  plant: (bench) => bench,
+  plant: (context) => context,
 }))
 /** As many entries as ours, so that only those that do nothing make the difference; the others are quickly caught. */
 const idleAmong = (catalogue: readonly PlantedFault[]): readonly PlantedFault[] => [
@@ -27,11 +27,14 @@ const idleAmong = (catalogue: readonly PlantedFault[]): readonly PlantedFault[] 
 export const selftestCatches = defineProbe<readonly PlantedFault[]>({
   version: 1,
   site: 'scratch',
-  company: 'together',
-  honest: fromValue(() => FAULT_CATALOGUE),
+  isolation: 'parallel',
+  sound: fromValue(() => FAULT_CATALOGUE),
   faulty: fromValue(() => idleAmong(FAULT_CATALOGUE)),
-  measure: async (catalogue, world): Promise<Measurement> => {
-    const request = { ...proofRequest(world, world.adapters), progress: world.progress }
+  measure: async (catalogue, probeContext): Promise<Measurement> => {
+    const request = {
+      ...proofRequest(probeContext, probeContext.adapters),
+      progress: probeContext.progress,
+    }
     const report = await paritySelftest(request, catalogue)
     const alarms = report.items.filter(isAlarm)
     const faults = report.items.filter(({ id }) => !id.startsWith(CONTROL))
@@ -42,7 +45,11 @@ export const selftestCatches = defineProbe<readonly PlantedFault[]>({
     const caught = faults.filter(({ state }) => state === 'pass').length
     return {
       measured: { catalogue: faults.length, caught_gap: faults.length - caught },
-      met: { candidate: world.targets.scratch.kind, caught, proofs_without_a_fault: alarms.length },
+      met: {
+        candidate: probeContext.targets.scratch.kind,
+        caught,
+        proofs_without_a_fault: alarms.length,
+      },
       sample_size: faults.length,
       example: formatExample(report),
     }

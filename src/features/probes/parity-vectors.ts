@@ -8,8 +8,8 @@ import {
 } from './testbed/parity-proofs.ts'
 
 /** E1: the vectors of the gate, on a file and a database. */
-export const parityVectors = defineParityProbe(async (adapters, world) => {
-  const request = { ...proofRequest(world, adapters), more: [], only: null }
+export const parityVectors = defineParityProbe(async (adapters, context) => {
+  const request = { ...proofRequest(context, adapters), more: [], only: null }
   const report = requireMeasured(await parityRun(request))
   const { items, counts, coverage, findings } = report
   return {

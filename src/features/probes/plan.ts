@@ -19,17 +19,17 @@ const HOUR_MS = 3_600_000
 export const plan = defineProbe<Plan>({
   version: 1,
   site: 'scratch',
-  company: 'together',
-  honest: (world, use) => use(requirePlan(world)),
-  faulty: (world, use) => {
+  isolation: 'parallel',
+  sound: (context, use) => use(requirePlan(context)),
+  faulty: (context, use) => {
     const past = (hours: number): Instant =>
-      new Date(world.now().getTime() - hours * HOUR_MS).toISOString() as Instant
-    return use({ ...requirePlan(world), window: { from: past(8), until: past(4) } })
+      new Date(context.now().getTime() - hours * HOUR_MS).toISOString() as Instant
+    return use({ ...requirePlan(context), window: { from: past(8), until: past(4) } })
   },
-  measure: async (found, world): Promise<Measurement> => {
+  measure: async (found, context): Promise<Measurement> => {
     const { window, on_call, admin, runbook_digest } = found
-    const now = world.now().getTime()
-    const digest = await runbookDigest(world)
+    const now = context.now().getTime()
+    const digest = await runbookDigest(context)
     const named = on_call.filter((one) => isFilled([one.role, one.name, one.contact]))
     const faults = faultsOf(found, { now, digest })
     return {

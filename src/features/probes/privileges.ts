@@ -14,13 +14,13 @@ import { withMigratedDatabase } from './testbed/scratch-database.ts'
 export const privileges = defineProbe<TargetSpec>({
   version: 1,
   site: 'database',
-  company: 'together',
-  honest: fromValue(requireDatabase),
+  isolation: 'parallel',
+  sound: fromValue(requireDatabase),
   // Whoever makes a database is its owner, and on a private server a superuser.
-  faulty: (world, use) => withMigratedDatabase(world, ({ target }) => use(target)),
-  measure: async (database, world) => {
-    const { versions } = await loadPersistence(world.root)
-    const facts = await world.adapters.inspectRole(database, versions)
+  faulty: (context, use) => withMigratedDatabase(context, ({ target }) => use(target)),
+  measure: async (database, context) => {
+    const { versions } = await loadPersistence(context.root)
+    const facts = await context.adapters.inspectRole(database, versions)
     const { forbidden, timeouts, max_connections } = facts
     const allowed = forbidden.filter((one) => one.allowed).map(({ what }) => what)
     const unset = [...timeouts].filter(([, value]) => value === '0').map(([name]) => name)
@@ -32,7 +32,7 @@ export const privileges = defineProbe<TargetSpec>({
       measured: {
         forbidden_allowed: allowed.length,
         timeouts_missing: unset.length,
-        connections_needed: readNumberParam(world, 'pool') * replicasOf(world),
+        connections_needed: readNumberParam(context, 'pool') * replicasOf(context),
         max_connections,
       },
       met: { server: facts.server, role: facts.role, ...Object.fromEntries(timeouts) },

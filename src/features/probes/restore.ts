@@ -13,12 +13,12 @@ interface Backup {
   readonly store: TargetSpec
   readonly kept: (dump: string) => Promise<void>
 }
-const honest: WithResource<Backup> = (world, use) =>
-  use({ store: requireStore(world), kept: () => Promise.resolve() })
+const sound: WithResource<Backup> = (context, use) =>
+  use({ store: requireStore(context), kept: () => Promise.resolve() })
 /** The fault: half of the dump is gone. */
-const faulty: WithResource<Backup> = (world, use) =>
+const faulty: WithResource<Backup> = (context, use) =>
   use({
-    store: requireStore(world),
+    store: requireStore(context),
     kept: async (dump) => truncate(dump, Math.floor((await stat(dump)).size / 2)),
   })
 
@@ -26,20 +26,20 @@ const faulty: WithResource<Backup> = (world, use) =>
 export const restore = defineProbe<Backup>({
   version: 1,
   site: 'scratch',
-  company: 'together',
-  honest,
+  isolation: 'parallel',
+  sound,
   faulty,
-  measure: async ({ store, kept }, world) => {
-    const snapshot = await snapshotOf(store, world)
+  measure: async ({ store, kept }, context) => {
+    const snapshot = await snapshotOf(store, context)
     const measured = {
       snapshot_readable: snapshot.readable,
       snapshot_digest_matches: snapshot.matches,
     }
     const { rows, fault } = snapshot
     if (fault !== null) return { measured, met: { rows }, sample_size: rows, example: fault }
-    return withMigratedDatabase(world, async (scratch, inputs) => {
-      await importStore(world, inputs, { source: store, database: scratch.target })
-      const { differing, compared, ...met } = await roundTrip(scratch, kept, { world, inputs })
+    return withMigratedDatabase(context, async (scratch, inputs) => {
+      await importStore(context, inputs, { source: store, database: scratch.target })
+      const { differing, compared, ...met } = await roundTrip(scratch, kept, { context, inputs })
       return {
         measured: { ...measured, fingerprints_differing: differing.length },
         met: { rows, server: scratch.server, compared, ...met },
@@ -78,7 +78,7 @@ async function snapshotOf(
 }
 
 interface Surroundings {
-  readonly world: ProbeContext
+  readonly context: ProbeContext
   readonly inputs: DdlContract
 }
 interface RoundTrip {
@@ -93,16 +93,16 @@ interface RoundTrip {
 async function roundTrip(
   scratch: ScratchDatabase,
   kept: Backup['kept'],
-  { world, inputs }: Surroundings,
+  { context, inputs }: Surroundings,
 ): Promise<RoundTrip> {
-  const { adapters } = world
-  const tools = await toolsFor(scratch.server, world)
+  const { adapters } = context
+  const tools = await toolsFor(scratch.server, context)
   const before = await scratch.fingerprint()
   return adapters.withScratchFolder((folder) =>
     adapters.withScratchDatabase(scratch.target, inputs.versions, async (elsewhere) => {
       const dump = join(folder, 'ff.dump')
       const dumping = ['--format=custom', '--schema=ff', '--no-password', `--file=${dump}`]
-      const dumped = await run([tools.pg_dump, ...dumping], scratch, world)
+      const dumped = await run([tools.pg_dump, ...dumping], scratch, context)
       if (dumped.kind === 'unanswered' || dumped.status !== 0)
         throw new FfError('command_unanswered', 'pg_dump did not make a backup.', {
           hint: `Run it by hand: ${wordsOf(dumped)}.`,
@@ -110,7 +110,7 @@ async function roundTrip(
       const dump_bytes = (await stat(dump)).size
       await kept(dump)
       const into = ['--exit-on-error', '--no-password', '--dbname', databaseIn(elsewhere), dump]
-      const restored = await run([tools.pg_restore, ...into], elsewhere, world)
+      const restored = await run([tools.pg_restore, ...into], elsewhere, context)
       const after = await elsewhere.fingerprint()
       const names = [...new Set([...before.keys(), ...after.keys()])]
       const differing = names.filter((name) => before.get(name) !== after.get(name))
@@ -145,11 +145,11 @@ const placesOf = (major: string): readonly string[] => [`/usr/lib/postgresql/${m
 /** The programs of the server's own version: one that is older refuses, and one that is newer writes what that server does not read. */
 async function toolsFor(
   server: string,
-  world: ProbeContext,
+  context: ProbeContext,
 ): Promise<{ readonly pg_dump: string; readonly pg_restore: string; readonly version: string }> {
   const [major = ''] = server.split('.')
   for (const place of placesOf(major)) {
-    const asked = await run([`${place}pg_dump`, '--version'], { environment: {} }, world)
+    const asked = await run([`${place}pg_dump`, '--version'], { environment: {} }, context)
     const version = asked.kind === 'exited' ? (VERSION.exec(asked.last_line)?.[1] ?? '') : ''
     if (version.split('.', 1)[0] === major)
       return { pg_dump: `${place}pg_dump`, pg_restore: `${place}pg_restore`, version }

@@ -8,10 +8,10 @@ import { withMigratedDatabase } from './testbed/scratch-database.ts'
 export const schemaConstraints = defineProbe<TargetSpec>({
   version: 1,
   site: 'database',
-  company: 'together',
-  honest: fromValue(requireDatabase),
-  faulty: (world, use) =>
-    withMigratedDatabase(world, async (scratch) => {
+  isolation: 'parallel',
+  sound: fromValue(requireDatabase),
+  faulty: (context, use) =>
+    withMigratedDatabase(context, async (scratch) => {
       await scratch.run(
         `ALTER TABLE ff.tenant_override DROP CONSTRAINT tenant_override_flag_fkey,
            ADD CONSTRAINT tenant_override_flag_fkey FOREIGN KEY (flag_key)

@@ -8,10 +8,10 @@ import { withMigratedDatabase } from './testbed/scratch-database.ts'
 export const schemaHead = defineProbe<TargetSpec>({
   version: 1,
   site: 'database',
-  company: 'together',
-  honest: fromValue(requireDatabase),
-  faulty: (world, use) =>
-    withMigratedDatabase(world, async (scratch) => {
+  isolation: 'parallel',
+  sound: fromValue(requireDatabase),
+  faulty: (context, use) =>
+    withMigratedDatabase(context, async (scratch) => {
       await scratch.run('ALTER TABLE ff.flag_registry ADD COLUMN added_by_hand text')
       return use(scratch.target)
     }),

@@ -13,9 +13,9 @@ const EVERY_MS = 50
 export const signals = defineProbe<AdaptersDecorator>({
   version: 2,
   site: 'scratch',
-  company: 'together',
-  honest: (_world, use) => use((adapters) => adapters),
-  faulty: (_world, use) =>
+  isolation: 'parallel',
+  sound: (_context, use) => use((adapters) => adapters),
+  faulty: (_context, use) =>
     use((adapters) => ({
       ...adapters,
       openTelemetry: async (log, readings) => {
@@ -27,12 +27,12 @@ export const signals = defineProbe<AdaptersDecorator>({
         return { ...telemetry, metrics }
       },
     })),
-  measure: async (hands, world) => {
-    const contract = await loadAlerts(world.root)
+  measure: async (deps, context) => {
+    const contract = await loadAlerts(context.root)
     const required = contract.signals.filter(({ moves }) => moves).map(({ metric }) => metric)
     const constant = contract.signals.filter(({ moves }) => !moves).map(({ metric }) => metric)
-    const watch = await TestService.lend(world, hands, async (stage) => {
-      const watching = new Watch(stage, world)
+    const watch = await TestService.lend(context, deps, async (stage) => {
+      const watching = new Watch(stage, context)
       await watching.isThere(constant)
       for (const metric of required) await watching.moves(metric)
       return watching

@@ -11,8 +11,8 @@ const lending =
   (
     change: (tools: SignoffDependencies) => SignoffDependencies,
   ): WithResource<SignoffDependencies> =>
-  async (world, use) =>
-    use(change(createSignoffDependencies(await world.adapters.signoffCrypto())))
+  async (context, use) =>
+    use(change(createSignoffDependencies(await context.adapters.signoffCrypto())))
 
 /**
  * J2 and J3: whether a signature of the role is taken, and spoiled ones are not. That people signed is for the
@@ -22,14 +22,14 @@ export const signoffRole = (role: SignoffRole): Probe =>
   defineProbe<SignoffDependencies>({
     version: 1,
     site: 'scratch',
-    company: 'together',
-    honest: lending((tools) => tools),
+    isolation: 'parallel',
+    sound: lending((tools) => tools),
     // Every signature holds: the negatives are refused by their bytes alone, and some are not.
     faulty: lending((tools) => ({ ...tools, holds: () => true })),
-    measure: async (tools, world): Promise<Measurement> => {
+    measure: async (tools, context): Promise<Measurement> => {
       const { trust, present, now, good, negatives } = createSignoffScenario(
         role,
-        world.now().getTime(),
+        context.now().getTime(),
         tools,
       )
       const outcomeOf = (envelope: string) => judgeSignoff({ trust, envelope, present, now }, tools)

@@ -30,37 +30,40 @@ interface Case {
 export const tokenClaims = defineAuthenticatorProbe({
   version: 1,
   faulty: (adapters) => async (stage, settings) => {
-    const door = await adapters.openStagedDoor(stage, settings)
-    return { ...door, verifier: { ...door.verifier, verify: stoppedClock(door) } }
+    const authenticator = await adapters.openTestAuthenticator(stage, settings)
+    return {
+      ...authenticator,
+      verifier: { ...authenticator.verifier, verify: stoppedClock(authenticator) },
+    }
   },
-  measure: async (openDoor, world): Promise<Measurement> => {
-    const shop = await loadTestKeys(world)
-    const edge = readNumberParam(world, 'edge_s')
-    const { leeway_s, max_leeway_s } = shop.settings.contract.claims
-    const tally = new Tally()
+  measure: async (openAuthenticator, context): Promise<Measurement> => {
+    const testKeys = await loadTestKeys(context)
+    const edge = readNumberParam(context, 'edge_s')
+    const { leeway_s, max_leeway_s } = testKeys.settings.contract.claims
+    const summary = new ClaimCounts()
     let requests = 0
     for (const leeway of new Set([leeway_s, max_leeway_s])) {
-      const settings = { ...shop.settings, leeway_s: leeway }
+      const settings = { ...testKeys.settings, leeway_s: leeway }
       requests += await withAuthenticator(
-        openDoor,
-        { keys: [shop.keys.rsa], settings },
-        async (door) => {
+        openAuthenticator,
+        { keys: [testKeys.keys.rsa], settings },
+        async (authenticator) => {
           for (const one of [...FAULTS, ...edges(leeway, edge)])
-            tally.add(one, codeOf(await put(one, door, shop)))
-          return door.server.requests()
+            summary.add(one, codeOf(await put(one, authenticator, testKeys)))
+          return authenticator.server.requests()
         },
       )
     }
     return {
-      measured: { wrong_outcomes: tally.wrong.length, codes_shared: tally.shared() },
-      met: { key_server: 'one on loopback', key_server_requests: requests, tokens: tally.judged },
-      sample_size: tally.judged,
-      example: tally.wrong[0] ?? null,
+      measured: { wrong_outcomes: summary.wrong.length, codes_shared: summary.shared() },
+      met: { key_server: 'one on loopback', key_server_requests: requests, tokens: summary.judged },
+      sample_size: summary.judged,
+      example: summary.wrong[0] ?? null,
     }
   },
 })
 
-class Tally {
+class ClaimCounts {
   judged = 0
   readonly wrong: string[] = []
   /** With which codes each kind of fault was refused. */
@@ -143,12 +146,12 @@ function edges(leeway: number, edge: number): readonly Case[] {
 
 async function put(
   { change, after, tenant_id }: Case,
-  door: TestAuthenticator,
-  shop: TestKeys,
+  authenticator: TestAuthenticator,
+  testKeys: TestKeys,
 ): Promise<AuthResult> {
-  const token = signTestToken(shop.keys.rsa, shop.claims(change))
+  const token = signTestToken(testKeys.keys.rsa, testKeys.claims(change))
   const now = instantFromMs((TEST_NOW_SECONDS + after) * 1000)
-  const came = await door.verifier.verify(token, { now, environment: 'prod' })
+  const came = await authenticator.verifier.verify(token, { now, environment: 'prod' })
   return resolveNamedContext(came, { tenant_id: tenant_id ?? null, user_id: null })
 }
 

@@ -22,26 +22,30 @@ const LET_IN = 200
 export const tokenForgeries = defineAuthenticatorProbe({
   version: 2,
   faulty: (adapters) => async (stage, settings) => {
-    const door = await adapters.openStagedDoor(stage, settings)
+    const authenticator = await adapters.openTestAuthenticator(stage, settings)
     return {
-      ...door,
-      verifier: { ...door.verifier, ...createInsecureVerifier(stage.keys as TestJwk[], adapters) },
+      ...authenticator,
+      verifier: {
+        ...authenticator.verifier,
+        ...createInsecureVerifier(stage.keys as TestJwk[], adapters),
+      },
     }
   },
-  measure: async (openDoor, world): Promise<Measurement> => {
-    const { settings, keys, claims } = await loadTestKeys(world)
+  measure: async (openAuthenticator, context): Promise<Measurement> => {
+    const { settings, keys, claims } = await loadTestKeys(context)
     const good = [keys.rsa, keys.ec, keys.ed]
     const attacker = { behaviour: 'up', keys: [toPublicJwk(keys.attacker)] } as const
-    return withAll([() => world.adapters.openKeyServer(attacker)], (theirs) =>
-      withAuthenticator(openDoor, { keys: good, settings }, (door) =>
-        withEndpoint(world, door, async (knock) => {
+    return withAll([() => context.adapters.openKeyServer(attacker)], (theirs) =>
+      withAuthenticator(openAuthenticator, { keys: good, settings }, (authenticator) =>
+        withEndpoint(context, authenticator, async (sendToken) => {
           const forged = buildForgedTokens({ settings, keys, claims }, theirs.url.href)
-          const accepted = (await visits(door, knock, forged)).filter(
-            ({ door: came, endpoint }) => came !== UNAUTHORISED || endpoint !== UNAUTHORISED,
+          const accepted = (await visits(authenticator, sendToken, forged)).filter(
+            ({ authenticator: came, endpoint }) =>
+              came !== UNAUTHORISED || endpoint !== UNAUTHORISED,
           )
           const valid = good.map((key) => ({ what: 'valid', token: signTestToken(key, claims()) }))
-          const known = (await visits(door, knock, valid)).filter(
-            ({ door: came, endpoint }) => came === LET_IN && endpoint === LET_IN,
+          const known = (await visits(authenticator, sendToken, valid)).filter(
+            ({ authenticator: came, endpoint }) => came === LET_IN && endpoint === LET_IN,
           )
           return {
             measured: {
@@ -51,7 +55,7 @@ export const tokenForgeries = defineAuthenticatorProbe({
             },
             met: {
               key_server: "one on loopback, and the attacker's beside it",
-              key_server_requests: door.server.requests(),
+              key_server_requests: authenticator.server.requests(),
               forged_tokens: forged.length,
               valid_tokens: valid.length,
               environments: ENVIRONMENTS.length,
@@ -69,13 +73,13 @@ export const tokenForgeries = defineAuthenticatorProbe({
 interface Visit {
   readonly what: string
   /** HTTP status of each. */
-  readonly door: number
+  readonly authenticator: number
   readonly endpoint: number
 }
 /** Each token in each environment, at the door itself and at the endpoint. */
 async function visits(
   { verifier }: TestAuthenticator,
-  knock: SendToken,
+  sendToken: SendToken,
   tokens: readonly ForgedToken[],
 ): Promise<readonly Visit[]> {
   const made: Visit[] = []
@@ -84,8 +88,8 @@ async function visits(
       const came = await verifier.verify(token, { now: TEST_NOW, environment })
       made.push({
         what: `${what}, in ${environment}`,
-        door: isAuthRefusal(came) ? came.http : LET_IN,
-        endpoint: await knock(token, environment),
+        authenticator: isAuthRefusal(came) ? came.http : LET_IN,
+        endpoint: await sendToken(token, environment),
       })
     }
   }

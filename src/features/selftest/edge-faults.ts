@@ -11,15 +11,15 @@ const BOTH = ['baseline', 'candidate'] as const
 const mistaken =
   (change: (who: Principal) => Principal) =>
   (counter: EvaluationDependencies): EvaluationDependencies => {
-    const { verifier } = counter.door
+    const { verifier } = counter.authenticator
     const changed: TokenVerifier['verify'] = async (token, at) => {
       const came: AuthResult = await verifier.verify(token, at)
       return isAuthRefusal(came) ? came : change(came)
     }
     return {
       ...counter,
-      door: {
-        ...counter.door,
+      authenticator: {
+        ...counter.authenticator,
         verifier: {
           verify: changed,
           explain: (token, at) => verifier.explain(token, at),
@@ -28,7 +28,9 @@ const mistaken =
       },
     }
   }
-const DOOR: readonly FaultRow<(counter: EvaluationDependencies) => EvaluationDependencies>[] = [
+const AUTHENTICATOR_FAULTS: readonly FaultRow<
+  (counter: EvaluationDependencies) => EvaluationDependencies
+>[] = [
   [
     'unverified-as-verified',
     'a token is believed that nobody checked',
@@ -171,7 +173,7 @@ const toFault =
 
 /** What surrounds a decision: the door before it, Admin beside it, the way back. */
 export const EDGE_FAULTS: readonly PlantedFault[] = [
-  ...DOOR.map(toFault('door', (change) => inDependencies(BOTH, change))),
+  ...AUTHENTICATOR_FAULTS.map(toFault('door', (change) => inDependencies(BOTH, change))),
   ...ADMIN.map(toFault('admin', (change) => inDependencies(['candidate'], change))),
   ...TEXTS.map(toFault('answer', inAnswer)),
 ]

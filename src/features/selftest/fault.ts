@@ -18,7 +18,7 @@ import type { ParityDependencies } from '../parity/dependencies.ts'
 /** Everything that a proof is made with, and that a fault can be put into. */
 export interface SelftestContext {
   readonly sides: ScratchSides
-  readonly workings: ParityDependencies
+  readonly dependencies: ParityDependencies
   /** The stored rows that a diff walks, as the lines of a snapshot. */
   readonly lines: Readonly<Record<FaultSide, readonly StoredLine[]>>
   readonly served: WrappedSides
@@ -41,7 +41,7 @@ export interface PlantedFault {
   readonly models: string
   /** The proof that must catch it. */
   readonly proof: ProofName
-  readonly plant: (bench: SelftestContext) => SelftestContext
+  readonly plant: (context: SelftestContext) => SelftestContext
 }
 
 /** How a kind of fault is written down: its name, what it models, what it does. */
@@ -60,9 +60,9 @@ const perSide = <T>(
 /** Other rows are stored than those that were given. */
 export const inStore =
   (sides: readonly FaultSide[], change: (state: RowsByTable) => RowsByTable) =>
-  (bench: SelftestContext): SelftestContext => ({
-    ...bench,
-    sides: perSide(sides, bench.sides, (scratch) =>
+  (context: SelftestContext): SelftestContext => ({
+    ...context,
+    sides: perSide(sides, context.sides, (scratch) =>
       withStore(scratch, (store) => ({
         ...delegate(store),
         load: (state) => store.load(change(state)),
@@ -73,9 +73,9 @@ export const inStore =
 /** Rows come out of the store in another way. @param make one reader a store: it may keep what it saw */
 export const inReading =
   (sides: readonly FaultSide[], make: (store: ScratchStore) => Partial<ScratchStore>) =>
-  (bench: SelftestContext): SelftestContext => ({
-    ...bench,
-    sides: perSide(sides, bench.sides, (scratch) =>
+  (context: SelftestContext): SelftestContext => ({
+    ...context,
+    sides: perSide(sides, context.sides, (scratch) =>
       withStore(scratch, (store) => ({ ...delegate(store), ...make(store) })),
     ),
   })
@@ -100,11 +100,11 @@ export const inDecision = (change: (decision: Decision) => Decision): PlantedFau
 
 const deciding =
   (rules: Evaluate): PlantedFault['plant'] =>
-  (bench) =>
+  (context) =>
     asking(
       SIDES,
       () => (counter, question) => evaluateQuestionWith(rules, counter, question),
-    )(bench)
+    )(context)
 
 /** The door, or Admin behind it, is another one. */
 export const inDependencies =
@@ -112,47 +112,50 @@ export const inDependencies =
     sides: readonly FaultSide[],
     change: (counter: EvaluationDependencies) => EvaluationDependencies,
   ): PlantedFault['plant'] =>
-  (bench) =>
-    asking(sides, (ask) => (counter, question) => ask(change(counter), question))(bench)
+  (context) =>
+    asking(sides, (ask) => (counter, question) => ask(change(counter), question))(context)
 
 /** The answer is changed on its way. */
 export const inAnswer =
   (change: (text: string) => string): PlantedFault['plant'] =>
-  (bench) =>
+  (context) =>
     asking(['candidate'], (ask) => async (counter, question) => {
       const asked = await ask(counter, question)
       const { answer } = asked
       return answer.status === 'decided'
         ? { ...asked, answer: { ...answer, text: change(answer.text) } }
         : asked
-    })(bench)
+    })(context)
 
 const asking =
   (
     sides: readonly FaultSide[],
     change: (ask: EvaluateQuestion) => EvaluateQuestion,
   ): PlantedFault['plant'] =>
-  ({ workings, ...bench }) => ({
-    ...bench,
-    workings: { ...workings, ask: perSide(sides, workings.ask, change) },
+  ({ dependencies, ...context }) => ({
+    ...context,
+    dependencies: { ...dependencies, ask: perSide(sides, dependencies.ask, change) },
   })
 
 export const inComparer =
   (change: (compare: JsonComparer) => JsonComparer): PlantedFault['plant'] =>
-  ({ workings, ...bench }) => ({
-    ...bench,
-    workings: { ...workings, compare: change(workings.compare) },
+  ({ dependencies, ...context }) => ({
+    ...context,
+    dependencies: { ...dependencies, compare: change(dependencies.compare) },
   })
 
 /** The candidate holds other rows than the baseline, in ways that no question about a decision would show. */
 export const inLines =
   (change: (lines: readonly StoredLine[]) => readonly StoredLine[]): PlantedFault['plant'] =>
-  ({ lines, ...bench }) => ({ ...bench, lines: { ...lines, candidate: change(lines.candidate) } })
+  ({ lines, ...context }) => ({
+    ...context,
+    lines: { ...lines, candidate: change(lines.candidate) },
+  })
 
 /** Services answer in another way. @param make for each of them: it may keep what it saw */
 export const inService =
   (sides: readonly FaultSide[], make: () => WrapRoute): PlantedFault['plant'] =>
-  ({ served, ...bench }) => ({ ...bench, served: perSide(sides, served, make) })
+  ({ served, ...context }) => ({ ...context, served: perSide(sides, served, make) })
 
 const withStore = (
   scratch: OpenScratchStore,

@@ -34,8 +34,8 @@ export async function paritySelftest(
   const expected = owed.count
   const { migrations, persistence } = inputs
   const open = (spec: TargetSpec) => () =>
-    adapters.openServedScratch(spec, { migrations, versions: persistence.value.postgres })
-  return withAuthenticators(inputs, adapters, (doorFor) =>
+    adapters.openScratchServiceStore(spec, { migrations, versions: persistence.value.postgres })
+  return withAuthenticators(inputs, adapters, (authenticatorFor) =>
     withCredentials(root, { inputs, adapters, time }, (credentials) =>
       withAll([open(baseline), open(candidate)], (b, c) => {
         const own = { baseline: b, candidate: c }
@@ -45,28 +45,28 @@ export async function paritySelftest(
             now,
             progress,
             lines: STORED_ROWS,
-            vectors: ({ sides, workings }) =>
-              runParity(inputs.vectors, createStoreSides(sides, workings.ask), {
+            vectors: ({ sides, dependencies }) =>
+              runParity(inputs.vectors, createStoreSides(sides, dependencies.ask), {
                 rules,
                 only: null,
-                around: { doorFor, signal, now, compare: workings.compare },
+                around: { authenticatorFor, signal, now, compare: dependencies.compare },
               }),
-            served: ({ served, workings }) => {
+            served: ({ served, dependencies }) => {
               services.serve(served)
-              return runParity(inputs.vectors, services.respondents, {
+              return runParity(inputs.vectors, services.paritySides, {
                 rules,
                 only: null,
-                around: { doorFor, signal, now, compare: workings.compare },
+                around: { authenticatorFor, signal, now, compare: dependencies.compare },
               })
             },
-            cells: ({ sides, workings }) =>
-              runExhaustive(cells, createStoreSides(sides, workings.ask), {
+            cells: ({ sides, dependencies }) =>
+              runExhaustive(cells, createStoreSides(sides, dependencies.ask), {
                 rules,
                 oracle,
                 credentials,
                 expected,
                 only: null,
-                around: { signal, now, compare: workings.compare },
+                around: { signal, now, compare: dependencies.compare },
               }),
           }),
         )

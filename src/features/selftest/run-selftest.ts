@@ -10,7 +10,7 @@ import { UNCHANGED_SERVICES } from './served-sides.ts'
 import { findInRows } from './stored-rows.ts'
 
 /** The proofs of a parity run, made on a bench that may have a fault in it. */
-export type RunProof = (bench: SelftestContext) => Promise<ParityReport>
+export type RunProof = (context: SelftestContext) => Promise<ParityReport>
 export interface SelftestOptions {
   readonly vectors: RunProof
   readonly cells: RunProof
@@ -24,7 +24,7 @@ export interface SelftestOptions {
 }
 
 /** By what a fault was seen; null where nothing saw it. */
-type Seen = NonNullable<CheckItem['seen_by']>
+type SeenBy = NonNullable<CheckItem['seen_by']>
 
 /**
  * Plants each fault of the catalogue, one after the other, and makes the proof that has to catch it. The proofs
@@ -38,18 +38,23 @@ export async function runSelftest(
   const { signal, now, progress } = options
   const started = now()
   const lines = { baseline: options.lines, candidate: options.lines }
-  const honest: SelftestContext = { sides, workings: PRODUCTION, lines, served: UNCHANGED_SERVICES }
-  const items: CheckResult[] = await controls('before', honest, options)
+  const sound: SelftestContext = {
+    sides,
+    dependencies: PRODUCTION,
+    lines,
+    served: UNCHANGED_SERVICES,
+  }
+  const items: CheckResult[] = await controls('before', sound, options)
   const ms: Record<string, number> = {}
   for (const fault of catalogue) {
     if (signal.aborted) break
     const from = now().getTime()
-    items.push(await tried(fault, honest, options))
+    items.push(await tried(fault, sound, options))
     ms[fault.id] = now().getTime() - from
     progress(Object.keys(ms).length, catalogue.length)
   }
   // A side that went wrong on the way would have seemed to catch all that came after.
-  if (!signal.aborted) items.push(...(await controls('after', honest, options)))
+  if (!signal.aborted) items.push(...(await controls('after', sound, options)))
   throwIfEnded(
     signal,
     (ending) =>
@@ -67,13 +72,13 @@ export async function runSelftest(
 
 async function controls(
   when: 'before' | 'after',
-  honest: SelftestContext,
+  sound: SelftestContext,
   options: SelftestOptions,
 ): Promise<CheckResult[]> {
   const proofs: readonly ProofName[] = ['comparer', 'vectors', 'cells', 'rows', 'served']
   const items: CheckResult[] = []
   for (const proof of proofs) {
-    const seen = await prove(proof, honest, options)
+    const seen = await prove(proof, sound, options)
     const id = `control.${proof}.${when}`
     items.push(
       seen === null
@@ -101,11 +106,11 @@ const COMMANDS: Readonly<Record<ProofName, string>> = {
 
 async function tried(
   fault: PlantedFault,
-  honest: SelftestContext,
+  sound: SelftestContext,
   options: SelftestOptions,
 ): Promise<CheckResult> {
   const { id, models, proof, plant } = fault
-  const seen = await prove(proof, plant(honest), options)
+  const seen = await prove(proof, plant(sound), options)
   if (seen !== null) return { ...passResult(id, models), seen_by: seen }
   return {
     ...passResult(id, models),
@@ -119,12 +124,12 @@ async function tried(
 /** @returns the first thing that gave the fault away @throws FfError where a side was lost: that catches nothing */
 async function prove(
   proof: ProofName,
-  bench: SelftestContext,
+  context: SelftestContext,
   options: SelftestOptions,
-): Promise<Seen | null> {
-  if (proof === 'comparer') return seenByPairs(bench.workings)
-  if (proof === 'rows') return findInRows(bench)
-  const report = await refusable(() => options[proof](bench))
+): Promise<SeenBy | null> {
+  if (proof === 'comparer') return seenByPairs(context.dependencies)
+  if (proof === 'rows') return findInRows(context)
+  const report = await refusable(() => options[proof](context))
   if (typeof report === 'string') return { proof, subject: report, pointer: null }
   if (report.verdict === 'pass' || report.verdict === 'cancelled') return null
   const lost = report.findings.find(
@@ -141,7 +146,7 @@ async function prove(
   return seenIn(proof, report)
 }
 
-function seenIn(proof: ProofName, { findings, controls, verdict }: ParityReport): Seen {
+function seenIn(proof: ProofName, { findings, controls, verdict }: ParityReport): SeenBy {
   const [finding] = findings
   const subject = finding?.subject ?? controls.find(({ held }) => !held)?.id ?? verdict
   return { proof, subject, pointer: finding?.pointer ?? null }
@@ -158,7 +163,7 @@ async function refusable(work: () => Promise<ParityReport>): Promise<ParityRepor
   }
 }
 
-function seenByPairs({ compare }: ParityDependencies): Seen | null {
+function seenByPairs({ compare }: ParityDependencies): SeenBy | null {
   const [pair] = findComparerFaults(compare)
   return pair === undefined ? null : { proof: 'comparer', subject: pair, pointer: null }
 }

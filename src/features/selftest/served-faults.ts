@@ -28,7 +28,7 @@ const standing = (change: (scene: object) => object): Make =>
     return handle({ ...call, body: JSON.stringify(change(scene as object)) })
   })
 
-const NOBODY = { token: null, dev_headers: null } as const
+const ANONYMOUS = { token: null, dev_headers: null } as const
 const without = (body: string, left: string): string => {
   const members = Object.entries(JSON.parse(body) as object)
   return JSON.stringify(Object.fromEntries(members.filter(([name]) => name !== left)))
@@ -36,16 +36,21 @@ const without = (body: string, left: string): string => {
 const inOwnName = (text: string, id: string): string =>
   text.replace(/("request_id":")[^"]+/, (_, name: string) => name + id)
 
-type Planted = readonly [name: string, models: string, make: Make, sides?: readonly FaultSide[]]
+type ServedFaultRow = readonly [
+  name: string,
+  models: string,
+  make: Make,
+  sides?: readonly FaultSide[],
+]
 const BOTH: readonly FaultSide[] = ['baseline', 'candidate']
-const PLANTED: readonly Planted[] = [
+const PLANTED: readonly ServedFaultRow[] = [
   [
     'environment-forgotten',
     'a service that takes every place for production',
     standing((scene) => ({ ...scene, environment: 'prod' })),
     BOTH,
   ],
-  ['token-dropped', 'the token is lost on the way', asked(() => ({ credential: NOBODY })), BOTH],
+  ['token-dropped', 'the token is lost on the way', asked(() => ({ credential: ANONYMOUS })), BOTH],
   [
     'who-by-connection',
     'who came first is believed for all that follow',

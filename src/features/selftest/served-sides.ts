@@ -11,7 +11,7 @@ import type { WrapRoute, WrappedSides, FaultSide } from './fault.ts'
 
 /** Both sides as services of this process, asked over their sockets. */
 export interface ServedSides {
-  readonly respondents: ParitySides
+  readonly paritySides: ParitySides
   /** From now on they serve so. */
   serve(by: WrappedSides): void
 }
@@ -31,7 +31,7 @@ export const withServed = <T>(
     openService(request, sides[side], (route) => serving[side](route))
   return withAll([open('baseline'), open('candidate')], (baseline, candidate) =>
     use({
-      respondents: { baseline, candidate },
+      paritySides: { baseline, candidate },
       serve: (by) => {
         serving = by
       },
@@ -44,16 +44,16 @@ async function openService(
   scratch: ScratchServiceStore,
   serving: WrapRoute,
 ): Promise<ParitySide & Closable> {
-  const hands: Adapters = {
+  const deps: Adapters = {
     ...adapters,
-    openServedScratch: () => Promise.resolve({ ...scratch, close: () => Promise.resolve() }),
+    openScratchServiceStore: () => Promise.resolve({ ...scratch, close: () => Promise.resolve() }),
     openServer: (routes, options) => adapters.openServer(routes.map(through(serving)), options),
   }
   const { value: side, close } = await openAll(async (keep) => {
     const service = await keep(
       startHarness({
         root,
-        adapters: hands,
+        adapters: deps,
         settings: SETTINGS,
         now,
         log: SILENT,
@@ -64,7 +64,7 @@ async function openService(
   return {
     facts: side.facts,
     load: (state) => side.load(state),
-    ask: (posed) => side.ask(posed),
+    ask: (prepared) => side.ask(prepared),
     close,
   }
 }

@@ -48,14 +48,14 @@ export const STORED_ROWS: readonly StoredLine[] = [
 /** @returns the first thing that a diff of the bench's rows finds; null where it finds nothing */
 export async function findInRows({
   lines,
-  workings,
+  dependencies,
 }: SelftestContext): Promise<NonNullable<CheckItem['seen_by']> | null> {
   const sides = { baseline: sourceOf(lines.baseline), candidate: sourceOf(lines.candidate) }
   const options = {
     maxDiffs: 1_000,
     progress: () => undefined,
     stopped: () => false,
-    compare: workings.compare,
+    compare: dependencies.compare,
     pauseMs: 0,
     sample: null,
   }

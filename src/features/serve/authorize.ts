@@ -10,11 +10,11 @@ import { HttpRefusal } from './reply.ts'
 
 /** Who calls. @throws Refusal with the door's code */
 export async function authenticateCaller(
-  { door, environment, observer }: ServiceDependencies,
+  { authenticator, environment, observer }: ServiceDependencies,
   { credential }: RouteRequest,
   now: Instant,
 ): Promise<Principal> {
-  const caller = await authenticate(door, credential, { now, environment })
+  const caller = await authenticate(authenticator, credential, { now, environment })
   if (isAuthRefusal(caller)) throw new HttpRefusal(caller.refused)
   if (caller.mode === 'decode-only') observer.unverified(String(caller.user_id))
   return caller

@@ -44,7 +44,7 @@ export const createChangeRoute =
 async function changeBy(
   service: ServiceDependencies,
   changed: ChangedRow,
-  met: Met,
+  met: ChangeCall,
 ): Promise<RouteResponse> {
   const { call, caller } = met
   // A mode that never writes has no name that could be held to it, and is refused without a record.
@@ -72,14 +72,17 @@ const WRITES: ReadonlySet<Principal['mode']> = new Set(['verified', 'dev-headers
 export const toRowResponse = (row: AnyRow, status = 200): RouteResponse =>
   toJsonResponse(serializeRow(row), { status, headers: { etag: formatEntityTag(row.revision) } })
 
-interface Met {
+interface ChangeCall {
   readonly call: RouteRequest
   readonly caller: Principal
   readonly now: Instant
 }
 
 /** Who wants to change what: all that a refusal is recorded by. @throws Refusal where it names nothing that there can be */
-function bareRequest({ table, action, key }: ChangedRow, { call, caller, now }: Met): WriteRequest {
+function bareRequest(
+  { table, action, key }: ChangedRow,
+  { call, caller, now }: ChangeCall,
+): WriteRequest {
   if (caller.user_id === null) throw new HttpRefusal('actor_missing')
   const request: WriteRequest = {
     table,
@@ -101,7 +104,7 @@ function bareRequest({ table, action, key }: ChangedRow, { call, caller, now }: 
 async function fullRequest(
   service: ServiceDependencies,
   bare: WriteRequest,
-  { call, caller }: Met,
+  { call, caller }: ChangeCall,
 ): Promise<WriteRequest> {
   const expected = parseExpectation(call.header('if-match'), call.header('if-none-match'))
   if (expected === undefined) throw new HttpRefusal('precondition_invalid')

@@ -8,7 +8,7 @@ import type { ServiceObserver } from '../../ports/telemetry.ts'
 /** What a service answers with. A harness puts others in their place between two requests. */
 export interface ServiceDependencies {
   readonly store: ServiceStore
-  readonly door: Authenticator
+  readonly authenticator: Authenticator
   readonly approvals: ApprovalService
   readonly environment: Environment
   readonly now: () => Instant

@@ -17,7 +17,7 @@ import {
 } from './dependencies.ts'
 import { toJsonResponse, HttpRefusal } from './reply.ts'
 
-interface Named {
+interface NamedCaller {
   readonly tenant_id?: string
   readonly user_id?: string
   readonly approval_ref?: string
@@ -51,14 +51,18 @@ function lengthOf({ members }: JsonObject, name: string): number {
   return Array.isArray(held) ? held.length : 0
 }
 
-interface Met {
+interface EvaluationCall {
   readonly call: RouteRequest
   readonly caller: Principal
   readonly now: Instant
 }
-type Answer = (service: ServiceDependencies, body: JsonObject, met: Met) => Promise<string>
+type Answer = (
+  service: ServiceDependencies,
+  body: JsonObject,
+  met: EvaluationCall,
+) => Promise<string>
 
-const askingOf = (named: Named, { call, caller, now }: Met): EvaluationTerms => ({
+const askingOf = (named: NamedCaller, { call, caller, now }: EvaluationCall): EvaluationTerms => ({
   principal: resolvePrincipal(caller, named),
   approval_ref: named.approval_ref ?? null,
   request_id: call.request_id,
@@ -66,21 +70,24 @@ const askingOf = (named: Named, { call, caller, now }: Met): EvaluationTerms => 
 })
 
 const answerOne: Answer = async (service, body, met) => {
-  const { flag_key, ...named } = requireSchema<Named & { flag_key: string }>('evaluate-one', body)
+  const { flag_key, ...named } = requireSchema<NamedCaller & { flag_key: string }>(
+    'evaluate-one',
+    body,
+  )
   return serializeDecision(await decideOne(service, flag_key, askingOf(named, met)))
 }
 const answerMany: Answer = async (service, body, met) => {
   // Counted first: to hold so many to a schema would take longer than to answer those that may be asked for.
   if (lengthOf(body, 'flag_keys') > MAX_BULK)
     throw new HttpRefusal('too_many_flags', [makeProblem('form_wrong', '/flag_keys')])
-  const { flag_keys, ...named } = requireSchema<Named & { flag_keys: string[] }>(
+  const { flag_keys, ...named } = requireSchema<NamedCaller & { flag_keys: string[] }>(
     'evaluate-many',
     body,
   )
   return listText(await decideMany(service, flag_keys, askingOf(named, met)))
 }
 const answerAll: Answer = async (service, body, met) => {
-  const named = requireSchema<Named>('evaluate-all', body)
+  const named = requireSchema<NamedCaller>('evaluate-all', body)
   const asking = askingOf(named, met)
   return listText(
     await decideMany(service, await listReachableFlags(service, asking.principal), asking),

@@ -29,13 +29,15 @@ import { withRefusals } from './routes.ts'
 const MAX_ROWS_BYTES = 33_554_432
 /** Until rows are put again. */
 const MAX_SCENES = 10_000
-const MAX_DOORS = 256
+const MAX_AUTHENTICATORS = 256
 
 /** What a harness is made of. */
 export interface HarnessDependencies {
   readonly scratch: ScratchServiceStore
   /** A door whose key server goes through the script. */
-  readonly openDoor: (script: HarnessScene['keys']) => ReturnType<Adapters['openDoor']>
+  readonly openAuthenticator: (
+    script: HarnessScene['keys'],
+  ) => ReturnType<Adapters['openScriptedAuthenticator']>
   readonly observer: ServiceObserver
   /** The routes that a service has, over these parts. */
   readonly routes: (parts: GetServiceDependencies) => readonly Route[]
@@ -47,17 +49,17 @@ type Scene = ReadonlyMap<string, Route>
  * Each request names its scene, so that many are answered at once.
  */
 export class Harness {
-  private readonly bench: HarnessDependencies
+  private readonly context: HarnessDependencies
   private readonly scenes = new Map<string, Scene>()
   /** By their script: what is the same is one, as it is for the proofs in a process. */
-  private readonly doors = new Map<string, Promise<OpenAuthenticator>>()
+  private readonly authenticators = new Map<string, Promise<OpenAuthenticator>>()
 
-  constructor(bench: HarnessDependencies) {
-    this.bench = bench
+  constructor(context: HarnessDependencies) {
+    this.context = context
   }
 
   routes(): readonly Route[] {
-    const inScenes = this.bench.routes(noParts).map((route) => ({
+    const inScenes = this.context.routes(noParts).map((route) => ({
       ...route,
       handle: withRefusals((call: RouteRequest) => this.sceneOf(call, route.id).handle(call)),
     }))
@@ -87,14 +89,14 @@ export class Harness {
 
   async close(): Promise<void> {
     this.scenes.clear()
-    const doors = [...this.doors.values()]
-    this.doors.clear()
-    await closeAll(doors)
+    const authenticators = [...this.authenticators.values()]
+    this.authenticators.clear()
+    await closeAll(authenticators)
   }
 
   private facts(): RouteResponse {
     return toJsonResponse(
-      JSON.stringify({ harness: HARNESS_PROTOCOL, ...this.bench.scratch.facts }),
+      JSON.stringify({ harness: HARNESS_PROTOCOL, ...this.context.scratch.facts }),
     )
   }
 
@@ -102,25 +104,25 @@ export class Harness {
   private async putRows({ body }: RouteRequest): Promise<RouteResponse> {
     const state = stateOf(parseJsonBody(body))
     await this.close()
-    await this.bench.scratch.store.load(state)
+    await this.context.scratch.store.load(state)
     return DONE
   }
 
   private async putScene({ body, params }: RouteRequest): Promise<RouteResponse> {
     const scene = requireSchema<HarnessScene>('harness-scene', parseJsonBody(body))
     checkTimes(scene)
-    const door = await this.doorOf(scene.keys)
+    const authenticator = await this.getAuthenticator(scene.keys)
     if (this.scenes.size >= MAX_SCENES) throw new HttpRefusal('too_many_scenes')
     const { now, environment } = scene
     const parts = {
-      store: this.bench.scratch.store,
-      door,
+      store: this.context.scratch.store,
+      authenticator,
       approvals: adminOf(scene),
       environment,
       now: () => now,
-      observer: this.bench.observer,
+      observer: this.context.observer,
     }
-    const routes = this.bench.routes(() => parts)
+    const routes = this.context.routes(() => parts)
     this.scenes.set(params['scene'] ?? '', new Map(routes.map((route) => [route.id, route])))
     return DONE
   }
@@ -131,15 +133,15 @@ export class Harness {
     return found
   }
 
-  private doorOf(script: HarnessScene['keys']): Promise<OpenAuthenticator> {
+  private getAuthenticator(script: HarnessScene['keys']): Promise<OpenAuthenticator> {
     const name = JSON.stringify(script)
-    const held = this.doors.get(name)
+    const held = this.authenticators.get(name)
     if (held !== undefined) return held
-    if (this.doors.size >= MAX_DOORS) throw new HttpRefusal('too_many_scenes')
-    const opened = this.bench.openDoor(script)
-    this.doors.set(name, opened)
+    if (this.authenticators.size >= MAX_AUTHENTICATORS) throw new HttpRefusal('too_many_scenes')
+    const opened = this.context.openAuthenticator(script)
+    this.authenticators.set(name, opened)
     // One that did not open is not held: it would be asked for again, and closed.
-    opened.catch(() => this.doors.delete(name))
+    opened.catch(() => this.authenticators.delete(name))
     return opened
   }
 }

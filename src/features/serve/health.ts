@@ -25,10 +25,10 @@ export const createHealthRoutes = (
     method: 'GET',
     path: '/health/ready',
     handle: async () => {
-      const { store, door, approvals } = parts()
+      const { store, authenticator, approvals } = parts()
       const dependencies = {
         store: { kind: store.kind, ...storeState(await probeStore(store)) },
-        keys: keysState(door.metrics().keys),
+        keys: keysState(authenticator.metrics().keys),
         admin: adminState(approvals.metrics().breaker),
       }
       const ready = !draining() && dependencies.store.state === 'up'

@@ -18,26 +18,26 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
   const auth = settingsFromContract(notes, fixtures)
   const { migrations, versions } = await loadPersistence(root)
   const { value: origin, close } = await openAll(async (keep) => {
-    const scratch = await keep(adapters.openServedScratch(target, { migrations, versions }))
-    const door = await keep(adapters.openDoor(null, auth))
-    const { witness, observer } = await adapters.openTelemetry(log, {
+    const scratch = await keep(adapters.openScratchServiceStore(target, { migrations, versions }))
+    const authenticator = await keep(adapters.openScriptedAuthenticator(null, auth))
+    const { httpObserver, observer } = await adapters.openTelemetry(log, {
       in_flight_limit: LIMITS.in_flight,
       inFlight: () => 0,
-      door: () => door.metrics(),
+      authenticator: () => authenticator.metrics(),
       admin: () => NULL_APPROVALS.metrics(),
       head: () => scratch.store.auditHead(),
     })
     const harness = new Harness({
       scratch,
       observer,
-      openDoor: (script) => adapters.openDoor(script, auth),
+      openAuthenticator: (script) => adapters.openScriptedAuthenticator(script, auth),
       routes: buildServiceRoutes,
     })
     await keep(Promise.resolve(harness))
     const now = () => instantFromMs(request.now().getTime())
     const idle = {
       store: scratch.store,
-      door,
+      authenticator,
       approvals: NULL_APPROVALS,
       environment: 'prod',
       now,
@@ -48,7 +48,7 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
       () => false,
     )
     const routes = [...harness.routes(), ...health]
-    const options = { at: settings.FF_LISTEN, limits: LIMITS, witness }
+    const options = { at: settings.FF_LISTEN, limits: LIMITS, httpObserver }
     const server = await keep(adapters.openServer(routes, options), (one) => one.drain())
     return server.origin
   })

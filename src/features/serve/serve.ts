@@ -65,19 +65,26 @@ export async function startService(request: ServeRequest): Promise<Service> {
   const { value: servers, close } = await openAll(async (keep) => {
     const { store } = await keep(openStore(request, target))
     const keys = FF_JWKS_URL === null ? null : { url: FF_JWKS_URL }
-    const door = await keep(adapters.openDoorOn(keys, auth))
+    const authenticator = await keep(adapters.openAuthenticator(keys, auth))
     const approvals = await keep(adapters.openApprovals(answering))
     const now = () => instantFromMs(request.now().getTime())
     const sockets: Sockets = { server: null }
     const telemetry = await adapters.openTelemetry(request.log, {
       in_flight_limit: LIMITS.in_flight,
       inFlight: () => sockets.server?.inFlight() ?? 0,
-      door: () => door.metrics(),
+      authenticator: () => authenticator.metrics(),
       admin: () => approvals.metrics(),
       head: async () => (await probeStore(store)).head,
     })
     const { observer } = telemetry
-    const parts: ServiceDependencies = { store, door, approvals, environment, now, observer }
+    const parts: ServiceDependencies = {
+      store,
+      authenticator,
+      approvals,
+      environment,
+      now,
+      observer,
+    }
     const at = { FF_LISTEN, FF_ADMIN_LISTEN }
     return listen(request, at, { parts, keep, telemetry, sockets })
   })
@@ -90,15 +97,15 @@ async function openStore(
 ): Promise<OpenServiceStore> {
   const { migrations, versions } = await loadPersistence(root)
   const tools = { digestKey: await readDigestKey(settings.FF_AUDIT_DIGEST_KEY_FILE), phase: 'file' }
-  if (target === null) return adapters.openSample(SAMPLE_ROWS, tools)
-  return adapters.openServed(target, { migrations, versions, tools })
+  if (target === null) return adapters.openSampleStore(SAMPLE_ROWS, tools)
+  return adapters.openServiceStore(target, { migrations, versions, tools })
 }
 
 /** Whose requests under way are counted: there is none before it listens. */
 interface Sockets {
   server: HttpServer | null
 }
-interface Made {
+interface CreatedService {
   readonly parts: ServiceDependencies
   readonly keep: KeepOpen
   readonly telemetry: Telemetry
@@ -108,10 +115,10 @@ interface Made {
 async function listen(
   { adapters, root }: ServeRequest,
   { FF_LISTEN, FF_ADMIN_LISTEN }: Pick<SettingValues, 'FF_LISTEN' | 'FF_ADMIN_LISTEN'>,
-  { parts, keep, telemetry, sockets }: Made,
+  { parts, keep, telemetry, sockets }: CreatedService,
 ): Promise<Pick<Service, 'origin' | 'admin_origin'>> {
   let draining = false
-  const { witness } = telemetry
+  const { httpObserver } = telemetry
   const routes = buildServiceRoutes(() => parts)
   const health = createHealthRoutes(
     () => parts,
@@ -120,7 +127,7 @@ async function listen(
   const beside = [...health, createMetricsRoute(telemetry)]
   const own = [...beside, await createOpenapiRoute(root, [...routes, ...beside], LIMITS)]
   const open = (served: typeof routes, where: ListenAt): Promise<HttpServer> => {
-    const options = { at: where, limits: LIMITS, witness, refusal: toOfrepRefusalAt }
+    const options = { at: where, limits: LIMITS, httpObserver, refusal: toOfrepRefusalAt }
     return keep(adapters.openServer(served, options), (server) => server.drain())
   }
   const admin = FF_ADMIN_LISTEN === null ? null : await open(own, FF_ADMIN_LISTEN)

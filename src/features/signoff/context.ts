@@ -81,17 +81,17 @@ export function buildPresentFacts(
 
 /** What the sign-off of a folder comes to now: for the verdict, and for `ff signoff verify`. */
 export const judgeSignoffNow = (
-  desk: Pick<SignoffContext, 'texts' | 'tools' | 'trust' | 'now'>,
+  context: Pick<SignoffContext, 'texts' | 'tools' | 'trust' | 'now'>,
   state: PresentItems,
 ): SignoffOutcome =>
   judgeSignoff(
     {
-      trust: desk.trust,
-      envelope: desk.texts.signoff,
-      present: buildPresentFacts(desk, state),
-      now: desk.now,
+      trust: context.trust,
+      envelope: context.texts.signoff,
+      present: buildPresentFacts(context, state),
+      now: context.now,
     },
-    desk.tools,
+    context.tools,
   )
 
 /** The waivers as they are written; none where there is no file. @throws FfError `artefact_invalid` */

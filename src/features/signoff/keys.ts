@@ -9,7 +9,7 @@ const MIN_PASSPHRASE = 12
 
 /** `ff key new`: asks for a passphrase twice and writes a sealed key. @returns what may be shown of it */
 export async function newKey(
-  desk: Pick<SignoffContext, 'terminal' | 'keys'>,
+  context: Pick<SignoffContext, 'terminal' | 'keys'>,
   path: string,
   owner: { readonly person: string; readonly name: string },
 ): Promise<PublicKey> {
@@ -17,7 +17,7 @@ export async function newKey(
     throw new FfError('option_invalid', `"${owner.person}" is no id of a person, or has no name.`, {
       hint: 'Give --person with letters, digits, . _ @ and -, and --name.',
     })
-  const terminal = requireTerminal(desk)
+  const terminal = requireTerminal(context)
   const passphrase = await terminal.secret(`New passphrase for ${owner.person}:`)
   if (passphrase.length < MIN_PASSPHRASE)
     throw new FfError('passphrase_weak', 'The passphrase is too short.', {
@@ -27,16 +27,16 @@ export async function newKey(
     throw new FfError('passphrase_wrong', 'The two passphrases are not the same.', {
       hint: 'Nothing was written; try again.',
     })
-  const file = await desk.keys.make(owner, passphrase)
-  await desk.keys.write(path, file)
+  const file = await context.keys.make(owner, passphrase)
+  await context.keys.write(path, file)
   return publicPart(file)
 }
 
 /** `ff key show`: what a trust file needs of a key. */
 export const showKey = async (
-  desk: Pick<SignoffContext, 'keys' | 'tools'>,
+  context: Pick<SignoffContext, 'keys' | 'tools'>,
   path: string,
-): Promise<PublicKey> => publicPart(await readKey(desk, path))
+): Promise<PublicKey> => publicPart(await readKey(context, path))
 
 const publicPart = ({
   person,

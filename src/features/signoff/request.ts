@@ -18,27 +18,27 @@ export interface SignoffRequestResult {
 }
 
 /** `ff signoff request`: prepares what is true now for two people to sign. What stood before is kept aside. */
-export async function requestSignoff(desk: SignoffContext): Promise<SignoffRequestResult> {
-  const { trust, sha256 } = requireTrusted(desk)
-  const state = await desk.readGate()
+export async function requestSignoff(context: SignoffContext): Promise<SignoffRequestResult> {
+  const { trust, sha256 } = requireTrusted(context)
+  const state = await context.readGate()
   const measured = state.items.filter(({ kind }) => kind !== 'signature')
   const accepted = measured.filter(({ id }) => Object.hasOwn(state.accepted, id)).length
   const decision = accepted === measured.length ? 'go' : 'no-go'
   const prepared: StatementInput = {
-    subjects: buildPresentFacts(desk, state).subjects,
+    subjects: buildPresentFacts(context, state).subjects,
     decision,
     identity: targetOf(state),
     accepted: state.accepted,
     seen: state.seen,
     trust: { version: trust.version, sha256 },
-    prepared_at: desk.now,
-    not_after: after(desk.now),
+    prepared_at: context.now,
+    not_after: after(context.now),
   }
   const text = formatStatement(prepared)
-  await keepAside(desk)
-  const envelope = { payload: desk.tools.encode(text), signatures: [] }
-  await writeBelow(desk.cwd, SIGNOFF_FILES.signoff, formatEnvelope(envelope))
-  return { decision, sha256: desk.tools.sha256(text), accepted, of: measured.length }
+  await keepAside(context)
+  const envelope = { payload: context.tools.encode(text), signatures: [] }
+  await writeBelow(context.cwd, SIGNOFF_FILES.signoff, formatEnvelope(envelope))
+  return { decision, sha256: context.tools.sha256(text), accepted, of: measured.length }
 }
 
 const after = (now: Instant): Instant => instantFromMs(instantToMs(now) + LASTS_MS)

@@ -30,22 +30,22 @@ import { trustText, requireWholeTrust } from './trust.ts'
  * @returns the roles that have still to sign; none where the next version stands
  */
 export async function rotateTrust(
-  desk: SignoffContext,
+  context: SignoffContext,
   path: string | null,
   choice: SigningKeyChoice,
 ): Promise<{ readonly missing: string | null; readonly sha256: string }> {
-  const terminal = requireTerminal(desk)
-  const before = presentTrust(desk)
-  const envelope = await rotationOf(desk, path)
-  const next = textFrom(desk, envelope)
-  const after = requireWholeTrust(desk, next)
+  const terminal = requireTerminal(context)
+  const before = presentTrust(context)
+  const envelope = await rotationOf(context, path)
+  const next = textFrom(context, envelope)
+  const after = requireWholeTrust(context, next)
   if (after.version !== before.version + 1)
     throw new FfError('artefact_invalid', `The next version is ${after.version}.`, {
       hint: `Write ${before.version + 1}: versions go up by one.`,
     })
-  const pen = await resolveSigningKey(desk, before, choice)
+  const signingKey = await resolveSigningKey(context, before, choice)
   terminal.show(`Version ${after.version} of the trust file:\n${escapeForTerminal(next)}`)
-  if ((await terminal.ask(`Do you approve it, ${pen.signer.person}? (yes/no)`)) !== 'yes')
+  if ((await terminal.ask(`Do you approve it, ${signingKey.signer.person}? (yes/no)`)) !== 'yes')
     throw new FfError('not_attested', 'It was not approved, so nothing was signed.', {
       hint: 'Change the next version, or throw it away.',
     })
@@ -55,36 +55,36 @@ export async function rotateTrust(
     typ: 'ff-trust+jws',
     attests: [],
   } as const
-  const signature = await signAndVerify(desk, pen, toSign)
+  const signature = await signAndVerify(context, signingKey, toSign)
   const signed = { ...envelope, signatures: [...envelope.signatures, signature] }
-  const missing = missingRoles(desk, signed, before)
-  await writeBelow(desk.cwd, TRUST_ROTATION, formatEnvelope(signed))
-  if (missing === null) await takePlace(desk, next, signed)
-  return { missing, sha256: desk.tools.sha256(next) }
+  const missing = missingRoles(context, signed, before)
+  await writeBelow(context.cwd, TRUST_ROTATION, formatEnvelope(signed))
+  if (missing === null) await takePlace(context, next, signed)
+  return { missing, sha256: context.tools.sha256(next) }
 }
 
 /** @throws FfError `trust_refused`, but for one that has expired */
-function presentTrust(desk: SignoffContext): TrustFile {
-  const { trust, texts } = desk
+function presentTrust(context: SignoffContext): TrustFile {
+  const { trust, texts } = context
   if (trust.status === 'trusted') return trust.trust
   const { code, detail } = toTrustFault(trust)
-  if (code === 'trust_expired') return requireWholeTrust(desk, texts.trust ?? '')
+  if (code === 'trust_expired') return requireWholeTrust(context, texts.trust ?? '')
   throw new FfError('trust_refused', 'The trust file cannot be gone by, so none can follow it.', {
     hint: 'Run `ff trust show`, which says what to do.',
     details: [`${code}: ${detail}`],
   })
 }
 
-async function rotationOf(desk: SignoffContext, path: string | null): Promise<Envelope> {
-  const begun = await readFileIfPresent(join(desk.cwd, TRUST_ROTATION), TRUST_ROTATION)
-  const payload = path === null ? null : desk.tools.encode(await readNamedText(path))
+async function rotationOf(context: SignoffContext, path: string | null): Promise<Envelope> {
+  const begun = await readFileIfPresent(join(context.cwd, TRUST_ROTATION), TRUST_ROTATION)
+  const payload = path === null ? null : context.tools.encode(await readNamedText(path))
   if (begun === null) {
     if (payload !== null) return { payload, signatures: [] }
     throw new FfError('nothing_to_check', 'There is no next version of the trust file.', {
       hint: `Write one, for one to ${TRUST_NEXT}, and name it.`,
     })
   }
-  const read = parseEnvelope(begun, desk.tools)
+  const read = parseEnvelope(begun, context.tools)
   // Another next version than the one that was begun: its signatures are begun anew.
   if (payload !== null && (!read.ok || read.value.payload !== payload))
     return { payload, signatures: [] }
@@ -121,8 +121,8 @@ function missingRoles(
 }
 
 /** The chain first: until the file follows, it counts as rolled back, and nobody goes by it. */
-async function takePlace(desk: SignoffContext, next: string, signed: Envelope): Promise<void> {
-  const { texts, tools, cwd } = desk
+async function takePlace(context: SignoffContext, next: string, signed: Envelope): Promise<void> {
+  const { texts, tools, cwd } = context
   const read =
     texts.trust_chain === null ? null : parseSignedDocument('trust_chain', texts.trust_chain, tools)
   const links =
@@ -135,15 +135,15 @@ async function takePlace(desk: SignoffContext, next: string, signed: Envelope): 
 }
 
 /** `ff signoff revoke`: the next version of the trust file, with the present statement revoked; both roles sign it. */
-export async function revokeSignoff(desk: SignoffContext, reason: string): Promise<string> {
-  const before = presentTrust(desk)
-  const { texts, tools, now, cwd } = desk
+export async function revokeSignoff(context: SignoffContext, reason: string): Promise<string> {
+  const before = presentTrust(context)
+  const { texts, tools, now, cwd } = context
   const read = texts.signoff === null ? null : parseEnvelope(texts.signoff, tools)
   if (read === null || !read.ok)
     throw new FfError('nothing_to_check', 'There is no sign-off that could be revoked.', {
       hint: `${SIGNOFF_FILES.signoff} is where it would be.`,
     })
-  const sha256 = tools.sha256(textFrom(desk, read.value))
+  const sha256 = tools.sha256(textFrom(context, read.value))
   await writeBelow(
     cwd,
     TRUST_NEXT,

@@ -24,38 +24,41 @@ import {
  * @throws FfError `terminal_missing`, `trust_refused`, `signoff_refused`, `signoff_stale`, `signed_already`,
  * `clock_set_back`, `not_attested`, and what the key or the signer throws
  */
-export async function signSignoff(desk: SignoffContext, choice: SigningKeyChoice): Promise<string> {
-  const terminal = requireTerminal(desk)
-  const { trust } = requireTrusted(desk)
-  const pen = await resolveSigningKey(desk, trust, choice)
-  const envelope = envelopeOf(desk)
-  const state = await desk.readGate()
-  const present = buildPresentFacts(desk, state)
-  const statement = verifiedOf(desk, envelope, present)
-  refuseRepeated(desk, envelope, pen.signer.kid)
-  refuseClock(desk, statement)
+export async function signSignoff(
+  context: SignoffContext,
+  choice: SigningKeyChoice,
+): Promise<string> {
+  const terminal = requireTerminal(context)
+  const { trust } = requireTrusted(context)
+  const signingKey = await resolveSigningKey(context, trust, choice)
+  const envelope = envelopeOf(context)
+  const state = await context.readGate()
+  const present = buildPresentFacts(context, state)
+  const statement = verifiedOf(context, envelope, present)
+  refuseRepeated(context, envelope, signingKey.signer.kid)
+  refuseClock(context, statement)
   terminal.show(
-    await formatSigningSummary(desk, {
+    await formatSigningSummary(context, {
       statement,
       state,
-      signer: pen.signer,
-      waivers: parseWaivers(desk).waivers,
+      signer: signingKey.signer,
+      waivers: parseWaivers(context).waivers,
     }),
   )
-  const attests = present.attestations[pen.signer.role]
+  const attests = present.attestations[signingKey.signer.role]
   await askAttestations(terminal, attests, state)
   const toSign = { trust, payload: envelope.payload, typ: 'ff-signoff+jws', attests } as const
-  const signature = await signAndVerify(desk, pen, toSign)
+  const signature = await signAndVerify(context, signingKey, toSign)
   const signed = { ...envelope, signatures: [...envelope.signatures, signature] }
-  await writeBelow(desk.cwd, SIGNOFF_FILES.signoff, formatEnvelope(signed))
-  return `${pen.signer.person} signed as ${pen.signer.role}`
+  await writeBelow(context.cwd, SIGNOFF_FILES.signoff, formatEnvelope(signed))
+  return `${signingKey.signer.person} signed as ${signingKey.signer.role}`
 }
 
 /** `ff signoff add FILE`: takes over the signatures of another copy of the same statement, if all of them hold. */
-export async function addSignatures(desk: SignoffContext, path: string): Promise<number> {
-  requireTrusted(desk)
-  const own = envelopeOf(desk)
-  const other = unwrap(parseEnvelope(await readNamedText(path), desk.tools), path)
+export async function addSignatures(context: SignoffContext, path: string): Promise<number> {
+  requireTrusted(context)
+  const own = envelopeOf(context)
+  const other = unwrap(parseEnvelope(await readNamedText(path), context.tools), path)
   if (other.payload !== own.payload)
     throw new FfError('signoff_refused', `${path} signs another statement.`, {
       hint: 'Have both people sign the same request.',
@@ -63,8 +66,8 @@ export async function addSignatures(desk: SignoffContext, path: string): Promise
   const known = new Set(own.signatures.map(({ protected: shown }) => shown))
   const more = other.signatures.filter(({ protected: shown }) => !known.has(shown))
   const merged = { ...own, signatures: [...own.signatures, ...more] }
-  verifiedOf(desk, merged, buildPresentFacts(desk, await desk.readGate()))
-  await writeBelow(desk.cwd, SIGNOFF_FILES.signoff, formatEnvelope(merged))
+  verifiedOf(context, merged, buildPresentFacts(context, await context.readGate()))
+  await writeBelow(context.cwd, SIGNOFF_FILES.signoff, formatEnvelope(merged))
   return more.length
 }
 
@@ -79,15 +82,15 @@ function envelopeOf({ texts, tools }: SignoffContext): Envelope {
 
 /** All that the gate would ask of it, but for those who have not signed yet. */
 function verifiedOf(
-  desk: SignoffContext,
+  context: SignoffContext,
   envelope: Envelope,
   present: ReturnType<typeof buildPresentFacts>,
 ): SignedStatement {
-  const trust = requireTrusted(desk)
-  const step = verifyEnvelope(envelope, { trust, present, now: desk.now }, desk.tools)
+  const trust = requireTrusted(context)
+  const step = verifyEnvelope(envelope, { trust, present, now: context.now }, context.tools)
   // A no-go can be signed: it is then on record, and lets nothing through.
   if (!step.ok && step.fault.code !== 'decision_no_go') throw refusal(step.fault, 'The sign-off')
-  return unwrap(parseStatement(envelope.payload, desk.tools), 'The statement').statement
+  return unwrap(parseStatement(envelope.payload, context.tools), 'The statement').statement
 }
 
 const unwrap = <T>(step: SignatureStep<T>, what: string): T => {

@@ -21,7 +21,7 @@ export interface SigningKeyChoice {
 /** One person's way to sign. The passphrase is asked for when it is taken up, and not before. */
 export interface SigningKey {
   readonly signer: Signer
-  readonly takeUp: () => Promise<ByteSigner>
+  readonly unlock: () => Promise<ByteSigner>
 }
 
 /** @throws FfError `terminal_missing`: nobody signs unasked */
@@ -34,22 +34,22 @@ export function requireTerminal({ terminal }: Pick<SignoffContext, 'terminal'>):
 
 /** Finds whom the trust file knows by the key named. @throws FfError `signer_unknown`, and what reading a key throws */
 export async function resolveSigningKey(
-  desk: SignoffContext,
+  context: SignoffContext,
   trust: TrustFile,
   { key, signerCommand, person }: SigningKeyChoice,
 ): Promise<SigningKey> {
   if (key !== null && signerCommand === null) {
-    const file = await readKey(desk, key)
+    const file = await readKey(context, key)
     const signer = trust.signers.find(({ kid }) => kid === file.kid)
     if (signer === undefined) throw unknownSigner(`the key ${file.kid}`)
-    return { signer, takeUp: () => unseal(desk, file) }
+    return { signer, unlock: () => unseal(context, file) }
   }
   if (key === null && signerCommand !== null && person !== null) {
-    const own = trust.signers.filter((one) => one.person === person && isLive(one, desk.now))
+    const own = trust.signers.filter((one) => one.person === person && isLive(one, context.now))
     const [signer] = own
     if (signer === undefined || own.length > 1)
       throw unknownSigner(`${own.length} keys of ${person}`)
-    return { signer, takeUp: () => Promise.resolve(desk.keys.byCommand(signerCommand)) }
+    return { signer, unlock: () => Promise.resolve(context.keys.byCommand(signerCommand)) }
   }
   throw new FfError('option_invalid', 'It is not clear with which key to sign.', {
     hint: 'Give --key FILE, or --signer-cmd COMMAND with --person ID.',
@@ -76,9 +76,9 @@ export async function readKey(
   })
 }
 
-async function unseal(desk: SignoffContext, file: KeyFile): Promise<ByteSigner> {
-  const passphrase = await requireTerminal(desk).secret(`Passphrase of ${file.person}:`)
-  return desk.keys.unseal(file, passphrase)
+async function unseal(context: SignoffContext, file: KeyFile): Promise<ByteSigner> {
+  const passphrase = await requireTerminal(context).secret(`Passphrase of ${file.person}:`)
+  return context.keys.unseal(file, passphrase)
 }
 
 export interface SigningInput {
@@ -95,20 +95,20 @@ export interface SigningInput {
  * @throws FfError `signature_not_accepted`
  */
 export async function signAndVerify(
-  desk: SignoffContext,
-  { signer, takeUp }: SigningKey,
+  context: SignoffContext,
+  { signer, unlock }: SigningKey,
   { trust, payload, typ, attests }: SigningInput,
 ): Promise<JwsSignature> {
   const { person, name, role, kid, jwk } = signer
   const { meaning } = SIGNATURE_KINDS[typ]
-  const ff: SignatureHeader['ff'] = { person, name, role, meaning, signed_at: desk.now, attests }
+  const ff: SignatureHeader['ff'] = { person, name, role, meaning, signed_at: context.now, attests }
   const header: SignatureHeader = { alg: 'Ed25519', typ, kid, crit: ['ff'], ff }
-  const shown = desk.tools.encode(JSON.stringify(header))
-  const sign = await takeUp()
+  const shown = context.tools.encode(JSON.stringify(header))
+  const sign = await unlock()
   const bytes = await sign(new TextEncoder().encode(`${shown}.${payload}`))
   const made = { protected: shown, signature: Buffer.from(bytes).toString('base64url') }
-  const checked = verifySignature(made, { payload, typ, trust, now: desk.now }, desk.tools)
-  if (checked.ok && (await desk.keys.accepts(jwk, payload, made))) return made
+  const checked = verifySignature(made, { payload, typ, trust, now: context.now }, context.tools)
+  if (checked.ok && (await context.keys.accepts(jwk, payload, made))) return made
   const why = checked.ok ? 'a second implementation refuses it' : checked.fault.code
   throw new FfError('signature_not_accepted', 'What was signed does not count, and was not kept.', {
     hint: 'See that the key is the one of the trust file, and within its time.',

@@ -20,7 +20,7 @@ export interface GateSubject {
 
 /** What somebody sees before they are asked: decision, target, counts, waivers, what changed since they last signed. */
 export async function formatSigningSummary(
-  desk: SignoffContext,
+  context: SignoffContext,
   matter: GateSubject,
 ): Promise<string> {
   const { statement, state, signer, waivers } = matter
@@ -35,17 +35,17 @@ export async function formatSigningSummary(
     ...waivers.map(
       ({ id, item, reason, expires_at }) => `  ${id} for ${item} until ${expires_at}: ${reason}`,
     ),
-    ...(await changeLines(desk, matter)),
+    ...(await changeLines(context, matter)),
   ]
   // Line by line, so that no reason or name can add a line of its own.
   return `${lines.map(escapeLine).join('\n')}\n\n`
 }
 
 async function changeLines(
-  desk: SignoffContext,
+  context: SignoffContext,
   { statement, signer }: GateSubject,
 ): Promise<readonly string[]> {
-  const before = await lastSigned(desk, signer)
+  const before = await lastSigned(context, signer)
   if (before === null) return ['Changes     you have not signed before']
   const changes = diffStatements(before, statement)
   if (changes.length === 0) return ['Changes     none since you last signed']

@@ -20,13 +20,13 @@ export interface TrustMembers {
 const KEYS_LONGER_MS = 90 * 86_400_000
 
 /** `ff trust init`: version 1, which nobody signs; the pin is what vouches for it. @returns its SHA-256 */
-export async function initTrust(desk: SignoffContext, members: TrustMembers): Promise<string> {
-  if (desk.texts.trust !== null)
+export async function initTrust(context: SignoffContext, members: TrustMembers): Promise<string> {
+  if (context.texts.trust !== null)
     throw new FfError('file_exists', `${SIGNOFF_FILES.trust} is there already.`, {
       hint: 'Change it with `ff trust rotate`, so that both roles sign the change.',
     })
   const end = instantToMs(members.until) + KEYS_LONGER_MS
-  const window = { from: desk.now, until: instantFromMs(end) }
+  const window = { from: context.now, until: instantFromMs(end) }
   const roles = Object.entries(members.signers) as [SignoffRole, string][]
   const trust: TrustFile = {
     kind: 'trust',
@@ -35,14 +35,14 @@ export async function initTrust(desk: SignoffContext, members: TrustMembers): Pr
     expires: members.until,
     signers: await Promise.all(
       roles.map(async ([role, path]) => {
-        const { person, name, kid, jwk } = await readPublicKey(desk, path)
+        const { person, name, kid, jwk } = await readPublicKey(context, path)
         return { person, name, role, kid, jwk, ...window }
       }),
     ),
     required_roles: ['platform-lead', 'security-lead'],
     runners: await Promise.all(
       members.runners.map(async (path) => {
-        const { name, kid, jwk } = await readPublicKey(desk, path)
+        const { name, kid, jwk } = await readPublicKey(context, path)
         return { name, kid, jwk, ...window }
       }),
     ),
@@ -50,9 +50,9 @@ export async function initTrust(desk: SignoffContext, members: TrustMembers): Pr
     revoked: { keys: [], statements: [] },
   }
   const text = trustText(trust)
-  requireWholeTrust(desk, text)
-  await writeBelow(desk.cwd, SIGNOFF_FILES.trust, text)
-  return desk.tools.sha256(text)
+  requireWholeTrust(context, text)
+  await writeBelow(context.cwd, SIGNOFF_FILES.trust, text)
+  return context.tools.sha256(text)
 }
 
 /** @throws FfError `artefact_invalid` */
@@ -81,8 +81,8 @@ export function requireWholeTrust({ tools }: SignoffContext, text: string): Trus
 }
 
 /** `ff trust pin`: the line that goes into a protected variable of CI. @throws FfError `trust_refused` */
-export function formatPin(desk: SignoffContext): string {
-  const { texts, tools, now } = desk
+export function formatPin(context: SignoffContext): string {
+  const { texts, tools, now } = context
   const sha256 = tools.sha256(texts.trust ?? '')
   const input = { text: texts.trust, chain: texts.trust_chain, pin: sha256 }
   const found = checkTrust(input, now, tools)
@@ -95,8 +95,8 @@ export function formatPin(desk: SignoffContext): string {
 }
 
 /** `ff trust show`: whether it may be gone by, and whose signatures count. */
-export function showTrust(desk: SignoffContext): CheckReport {
-  const { trust, texts, tools, now } = desk
+export function showTrust(context: SignoffContext): CheckReport {
+  const { trust, texts, tools, now } = context
   const fault = trust.status === 'trusted' ? null : toTrustFault(trust)
   const head: CheckResult =
     fault === null

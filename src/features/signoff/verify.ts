@@ -13,8 +13,8 @@ const EXIT: Readonly<Record<SignoffOutcome['status'], ExitName>> = {
 }
 
 /** `ff signoff verify` */
-export async function verifySignoff(desk: SignoffContext): Promise<CheckReport> {
-  const outcome = judgeSignoffNow(desk, await desk.readGate())
+export async function verifySignoff(context: SignoffContext): Promise<CheckReport> {
+  const outcome = judgeSignoffNow(context, await context.readGate())
   return buildCheckReport(
     'signoff_verify',
     ROLES.map((role) => roleItem(role, outcome)),

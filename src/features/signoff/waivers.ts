@@ -25,14 +25,14 @@ import {
 export type WaiverRequest = Omit<WaiverEntry, 'id' | 'requested_at' | 'approvals'>
 
 /** `ff waiver new`: adds a waiver that nobody has approved yet. @throws FfError `artefact_invalid` where it breaks a rule */
-export async function newWaiver(desk: SignoffContext, asked: WaiverRequest): Promise<string> {
-  const before = parseWaivers(desk)
+export async function newWaiver(context: SignoffContext, asked: WaiverRequest): Promise<string> {
+  const before = parseWaivers(context)
   const numbers = before.waivers.map(({ id }) => Number(id.replace(/^\D+/, '')))
   const id = `WV-${Math.max(0, ...numbers) + 1}`
-  const entry: WaiverEntry = { id, ...asked, requested_at: desk.now, approvals: [] }
+  const entry: WaiverEntry = { id, ...asked, requested_at: context.now, approvals: [] }
   const after = { ...before, waivers: [...before.waivers, entry] }
-  const wrong = (await formFaults(desk, after)).filter((one) => one.id === id)
-  const shaped = desk.tools.shape('waivers', after)
+  const wrong = (await formFaults(context, after)).filter((one) => one.id === id)
+  const shaped = context.tools.shape('waivers', after)
   const details = [
     ...(shaped.ok ? [] : [shaped.detail]),
     ...wrong.map(({ code, detail }) => `${code}: ${detail}`),
@@ -42,44 +42,44 @@ export async function newWaiver(desk: SignoffContext, asked: WaiverRequest): Pro
       hint: 'Ask for less, or for another item.',
       details,
     })
-  await write(desk, after)
+  await write(context, after)
   return id
 }
 
 /** `ff waiver sign ID`: one person approves. A change after it takes the approval away. */
 export async function signWaiver(
-  desk: SignoffContext,
+  context: SignoffContext,
   id: string,
   choice: SigningKeyChoice,
 ): Promise<string> {
-  const terminal = requireTerminal(desk)
-  const { trust } = requireTrusted(desk)
-  const before = parseWaivers(desk)
+  const terminal = requireTerminal(context)
+  const { trust } = requireTrusted(context)
+  const before = parseWaivers(context)
   const entry = before.waivers.find((one) => one.id === id)
   if (entry === undefined)
     throw new FfError('option_invalid', `There is no waiver "${id}".`, {
       hint: '`ff waiver list` shows them.',
     })
-  const pen = await resolveSigningKey(desk, trust, choice)
-  const { person, role, kid } = pen.signer
+  const signingKey = await resolveSigningKey(context, trust, choice)
+  const { person, role, kid } = signingKey.signer
   const text = formatWaiver(entry)
   terminal.show(`${escapeForTerminal(text)}\n`)
   if ((await terminal.ask(`Do you approve ${id} for ${entry.item}, ${person}? (yes/no)`)) !== 'yes')
     throw new FfError('not_attested', `${id} was not approved.`, {
       hint: 'Measure the item again when it is mended.',
     })
-  const payload = desk.tools.encode(text)
+  const payload = context.tools.encode(text)
   const toSign = { trust, payload, typ: 'ff-waiver+jws', attests: [] } as const
-  const { protected: shown, signature } = await signAndVerify(desk, pen, toSign)
+  const { protected: shown, signature } = await signAndVerify(context, signingKey, toSign)
   const approval = { person, role, kid, jws: `${shown}.${payload}.${signature}` }
   const approvals = [...entry.approvals.filter((one) => one.kid !== kid), approval]
   const waivers = before.waivers.map((one) => (one.id === id ? { ...one, approvals } : one))
-  await write(desk, { ...before, waivers })
+  await write(context, { ...before, waivers })
   return `${person} approved ${id}`
 }
 
-const write = (desk: SignoffContext, waivers: Waivers): Promise<void> =>
-  writeBelow(desk.cwd, SIGNOFF_FILES.waivers, `${JSON.stringify(waivers, null, 2)}\n`)
+const write = (context: SignoffContext, waivers: Waivers): Promise<void> =>
+  writeBelow(context.cwd, SIGNOFF_FILES.waivers, `${JSON.stringify(waivers, null, 2)}\n`)
 
 interface WaiverProblem {
   readonly id: string
@@ -88,10 +88,10 @@ interface WaiverProblem {
 }
 
 /** `ff waiver lint`: every rule, and every approval. A file that is none is `artefact_invalid`. */
-export async function lintWaivers(desk: SignoffContext): Promise<CheckReport> {
-  const written = parseWaivers(desk)
-  const { faults } = verifyWaiverApprovals(desk, written)
-  const problems = [...(await formFaults(desk, written)), ...faults]
+export async function lintWaivers(context: SignoffContext): Promise<CheckReport> {
+  const written = parseWaivers(context)
+  const { faults } = verifyWaiverApprovals(context, written)
+  const problems = [...(await formFaults(context, written)), ...faults]
   const items = written.waivers.map(({ id, item }) => {
     const own = problems.filter((one) => one.id === id)
     return own.length === 0 ? passResult(id, `for ${item}`) : failed(id, `for ${item}`, own)
@@ -114,10 +114,10 @@ const failed = (id: string, title: string, own: readonly WaiverProblem[]): Check
 })
 
 /** `ff waiver list`: who approved what until when; one that is in force is a pass. */
-export async function listWaivers(desk: SignoffContext): Promise<CheckReport> {
-  const { waivers } = verifyWaiverApprovals(desk, parseWaivers(desk))
-  const rules = await rulesOf(desk)
-  const active = new Set(activeWaivers(waivers, desk.now).map(({ id }) => id))
+export async function listWaivers(context: SignoffContext): Promise<CheckReport> {
+  const { waivers } = verifyWaiverApprovals(context, parseWaivers(context))
+  const rules = await rulesOf(context)
+  const active = new Set(activeWaivers(waivers, context.now).map(({ id }) => id))
   const items = waivers.map((one) => {
     const waivable = rules.items.find(({ id }) => id === one.item)?.waivable ?? 'no'
     return listed(one, { active: active.has(one.id), approved: isApproved(one, waivable) })
@@ -143,10 +143,10 @@ export const verifyWaiverApprovals = ({ trust, now, tools }: SignoffContext, wai
   verifyWaivers(waivers, { trust: trust.status === 'trusted' ? trust.trust : null, now }, tools)
 
 async function formFaults(
-  desk: SignoffContext,
+  context: SignoffContext,
   { waivers }: Waivers,
 ): Promise<readonly WaiverProblem[]> {
-  const rules = await rulesOf(desk)
+  const rules = await rulesOf(context)
   const dated = waivers.map((one) => ({
     ...one,
     requested_at: one.requested_at as Instant,
@@ -156,7 +156,7 @@ async function formFaults(
     return { id: waivers[at]?.id ?? '', code, detail: waivers[at]?.item ?? '' }
   })
   const { max_active } = rules.policy
-  const active = activeWaivers(dated, desk.now)
+  const active = activeWaivers(dated, context.now)
   const many = active.slice(max_active).map(({ id }) => {
     return { id, code: 'waivers_too_many', detail: `${active.length}, at most ${max_active}` }
   })

@@ -6,12 +6,16 @@ import type { Adapters } from '../../ports/adapters.ts'
 
 /** A door for each fixture whose token comes, opened when it first does. */
 export class FixtureAuthenticators {
-  private readonly adapters: Pick<Adapters, 'openDoor'>
+  private readonly adapters: Pick<Adapters, 'openScriptedAuthenticator'>
   private readonly settings: AuthSettings
   private readonly keep: KeepOpen
-  private readonly doors = new Map<string | null, Promise<OpenAuthenticator>>()
+  private readonly authenticators = new Map<string | null, Promise<OpenAuthenticator>>()
 
-  constructor(adapters: Pick<Adapters, 'openDoor'>, settings: AuthSettings, keep: KeepOpen) {
+  constructor(
+    adapters: Pick<Adapters, 'openScriptedAuthenticator'>,
+    settings: AuthSettings,
+    keep: KeepOpen,
+  ) {
     this.adapters = adapters
     this.settings = settings
     this.keep = keep
@@ -21,8 +25,9 @@ export class FixtureAuthenticators {
   of(fixture: Fixture | null): Promise<Authenticator> {
     const id = fixture?.id ?? null
     const opened =
-      this.doors.get(id) ?? this.keep(this.adapters.openDoor(fixture?.jwks ?? null, this.settings))
-    this.doors.set(id, opened)
+      this.authenticators.get(id) ??
+      this.keep(this.adapters.openScriptedAuthenticator(fixture?.jwks ?? null, this.settings))
+    this.authenticators.set(id, opened)
     return opened
   }
 }

@@ -83,16 +83,16 @@ async function run(
   settings: AuthSettings,
   adapters: Adapters,
 ): Promise<AuthResult> {
-  const door = await adapters.openDoor(fixture.jwks, settings)
+  const authenticator = await adapters.openScriptedAuthenticator(fixture.jwks, settings)
   try {
     const { token, dev_headers, clock } = fixture
     const credential = {
       token,
       dev_headers: dev_headers === null ? null : toDevHeaders(dev_headers),
     }
-    return await authenticate(door, credential, { now: clock as Instant, environment })
+    return await authenticate(authenticator, credential, { now: clock as Instant, environment })
   } finally {
-    await door.close()
+    await authenticator.close()
   }
 }
 

@@ -59,9 +59,9 @@ export class TokenLines {
     const { id, token, jwks, algs } = line
     if (algs?.some((one) => !this.settings.contract.algorithms.allowable.includes(one)) === true)
       return error(id, 'algorithm_not_allowable')
-    const door = await this.doorFor(jwks, algs)
+    const authenticator = await this.authenticatorFor(jwks, algs)
     try {
-      const verdict = await judgeToken(door, token, this.options)
+      const verdict = await judgeToken(authenticator, token, this.options)
       const checks = listChecks(verdict, this.options.signatureOnly)
       const answer = { id, verdict: verdict.verdict, code: verdict.code }
       return {
@@ -69,11 +69,11 @@ export class TokenLines {
         exit: toTokenExit(verdict),
       }
     } finally {
-      if (door !== this.live) await door.close()
+      if (authenticator !== this.live) await authenticator.close()
     }
   }
 
-  private async doorFor(
+  private async authenticatorFor(
     jwks: readonly Jwk[] | null,
     algs: readonly string[] | null,
   ): Promise<OpenAuthenticator> {
@@ -81,7 +81,7 @@ export class TokenLines {
     const algorithms =
       algs === null ? this.settings.algorithms : checkAlgorithms(this.settings.contract, algs)
     const from: KeySourceSpec = { keys: jwks }
-    return this.adapters.openDoorOn(from, { ...this.settings, algorithms })
+    return this.adapters.openAuthenticator(from, { ...this.settings, algorithms })
   }
 }
 

@@ -41,7 +41,7 @@ describe('an Admin that fails', () => {
     const admin = await startAdmin()
     const client = await clientOf(admin)
     expect(await client.begin()(QUESTION)).toEqual(ANSWER)
-    await admin.become({ behaviour, delay_ms: 0 })
+    await admin.setBehaviour({ behaviour, delay_ms: 0 })
     const met = admin.requests()
     const { ms, result } = await timed(() => client.begin()(QUESTION))
     expect(result).toEqual(UNREACHABLE)
@@ -52,13 +52,13 @@ describe('an Admin that fails', () => {
     const whole = ['malformed', 'empty', 'unknown_state'].includes(behaviour)
     await soon(() => client.metrics().sockets === (whole ? 1 : 0))
     expect(client.metrics().calls).toEqual({ answered: 1, failed: 1, refused: 0 })
-    await admin.become({ behaviour: 'honest', delay_ms: 0 })
+    await admin.setBehaviour({ behaviour: 'honest', delay_ms: 0 })
     expect(await client.begin()(QUESTION)).toEqual(ANSWER)
   })
 
   test('no_accept: not even a connection is made', async () => {
     const admin = await startAdmin()
-    await admin.become({ behaviour: 'no_accept', delay_ms: 0 })
+    await admin.setBehaviour({ behaviour: 'no_accept', delay_ms: 0 })
     const socket = connect(Number(admin.url.port), admin.url.hostname)
     const made = once(socket, 'connect').then(() => true)
     const late = new Promise((resolve) => setTimeout(resolve, 300, false))
@@ -169,14 +169,14 @@ describe('the deadline', () => {
 
   test('an answer after 0.9 s counts', async () => {
     const admin = await startAdmin()
-    await admin.become({ behaviour: 'honest', delay_ms: 900 })
+    await admin.setBehaviour({ behaviour: 'honest', delay_ms: 900 })
     expect(await (await clientOf(admin)).begin()(QUESTION)).toEqual(ANSWER)
   })
 
   test('an answer after 1.1 s does not', async () => {
     const admin = await startAdmin()
     const client = await clientOf(admin)
-    await admin.become({ behaviour: 'honest', delay_ms: 1_100 })
+    await admin.setBehaviour({ behaviour: 'honest', delay_ms: 1_100 })
     const { ms, result } = await timed(() => client.begin()(QUESTION))
     expect([result, ms < 1_200]).toEqual([UNREACHABLE, true])
     await soon(() => client.metrics().sockets === 0 && admin.sockets() === 0)
@@ -185,7 +185,7 @@ describe('the deadline', () => {
   test('is one for all that a request asks, however many', async () => {
     const admin = await startAdmin()
     const client = await clientOf(admin, { limits: { breaker: null } })
-    await admin.become({ behaviour: 'never', delay_ms: 0 })
+    await admin.setBehaviour({ behaviour: 'never', delay_ms: 0 })
     const check = client.begin()
     const { ms, result } = await timed(async () => [
       await check(asked(1)),
@@ -200,7 +200,7 @@ describe('the deadline', () => {
 
   test('begins with the first question, and ends for whoever joins another call', async () => {
     const admin = await startAdmin()
-    await admin.become({ behaviour: 'honest', delay_ms: 700 })
+    await admin.setBehaviour({ behaviour: 'honest', delay_ms: 700 })
     const client = await clientOf(admin)
     const check = client.begin()
     await new Promise((resolve) => setTimeout(resolve, 100))
@@ -217,7 +217,7 @@ describe('the deadline', () => {
 describe('calls in flight', () => {
   test('are shared, and no answer is kept', async () => {
     const admin = await startAdmin()
-    await admin.become({ behaviour: 'honest', delay_ms: 50 })
+    await admin.setBehaviour({ behaviour: 'honest', delay_ms: 50 })
     const client = await clientOf(admin)
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => client.begin()({ ...QUESTION })),
@@ -235,7 +235,7 @@ describe('calls in flight', () => {
     ['user', { user_id: 'U-other' }],
   ])('are not shared with another %s', async (_what, change) => {
     const admin = await startAdmin()
-    await admin.become({ behaviour: 'honest', delay_ms: 50 })
+    await admin.setBehaviour({ behaviour: 'honest', delay_ms: 50 })
     const client = await clientOf(admin)
     const [one] = await Promise.all([QUESTION, { ...QUESTION, ...change }].map(client.begin()))
     expect(one).toEqual(ANSWER)
@@ -244,7 +244,7 @@ describe('calls in flight', () => {
 
   test('have few connections, which are used again', async () => {
     const admin = await startAdmin()
-    await admin.become({ behaviour: 'honest', delay_ms: 100 })
+    await admin.setBehaviour({ behaviour: 'honest', delay_ms: 100 })
     const client = await clientOf(admin, { limits: { timeout_ms: 10_000 } })
     const check = client.begin()
     const all = Promise.all(Array.from({ length: 200 }, (_, at) => check(asked(at))))
@@ -258,7 +258,7 @@ describe('calls in flight', () => {
 
   test('end when it is closed, and then nothing is sent', async () => {
     const admin = await startAdmin()
-    await admin.become({ behaviour: 'never', delay_ms: 0 })
+    await admin.setBehaviour({ behaviour: 'never', delay_ms: 0 })
     const client = await clientOf(admin)
     const check = client.begin()
     const all = Array.from({ length: 100 }, (_, at) => check(asked(at)))

@@ -169,17 +169,17 @@ class Model {
   call(): number | null {
     const waits = this.state === 'open' && this.time - this.since < 5_000
     if (waits || this.state === 'half_open') return null
-    if (this.state === 'open') this.become('half_open')
+    if (this.state === 'open') this.setBehaviour('half_open')
     return this.changes
   }
   end(began: number, ok: boolean): void {
     if (began !== this.changes) return
-    if (this.state === 'half_open') return this.become(ok ? 'closed' : 'open')
+    if (this.state === 'half_open') return this.setBehaviour(ok ? 'closed' : 'open')
     if (ok) return
     this.failed.push(this.time)
-    if (this.failed.filter((at) => at > this.time - 10_000).length >= 5) this.become('open')
+    if (this.failed.filter((at) => at > this.time - 10_000).length >= 5) this.setBehaviour('open')
   }
-  private become(state: Model['state']): void {
+  private setBehaviour(state: Model['state']): void {
     this.state = state
     this.since = this.time
     this.failed = []
@@ -227,7 +227,7 @@ describe('a client whose Admin is dead', () => {
 
   test('sends nothing while it is open and answers at once; half open it sends one of 100', async () => {
     const admin = await startAdmin()
-    await admin.become({ behaviour: 'error_500', delay_ms: 0 })
+    await admin.setBehaviour({ behaviour: 'error_500', delay_ms: 0 })
     const soon = { ...ADMIN_LIMITS.breaker, half_open_after_ms: 1_000 }
     const client = await clientOf(admin, { limits: { breaker: soon } })
     await opened(client)
@@ -244,7 +244,7 @@ describe('a client whose Admin is dead', () => {
     expect(client.metrics().calls).toEqual({ answered: 0, failed: 5, refused: 20 })
 
     await new Promise((resolve) => setTimeout(resolve, 1_050))
-    await admin.become({ behaviour: 'honest', delay_ms: 100 })
+    await admin.setBehaviour({ behaviour: 'honest', delay_ms: 100 })
     const answers = await Promise.all(
       Array.from({ length: 100 }, (_, at) => client.begin()(asked(at))),
     )
@@ -256,7 +256,7 @@ describe('a client whose Admin is dead', () => {
 
   test('without a breaker goes on asking', async () => {
     const admin = await startAdmin()
-    await admin.become({ behaviour: 'error_500', delay_ms: 0 })
+    await admin.setBehaviour({ behaviour: 'error_500', delay_ms: 0 })
     const client = await clientOf(admin, { limits: { breaker: null } })
     for (let at = 0; at < 12; at += 1) await client.begin()(asked(at))
     expect([admin.requests(), client.metrics().breaker]).toEqual([12, null])

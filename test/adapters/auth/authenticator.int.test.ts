@@ -19,13 +19,13 @@ const AT = { now: NOW, environment: 'prod' } as const
 const servers = new Servers()
 const open: OpenAuthenticator[] = []
 afterEach(async () => {
-  await Promise.all(open.splice(0).map((door) => door.close()))
+  await Promise.all(open.splice(0).map((authenticator) => authenticator.close()))
   await servers.close()
 })
 async function opened(from: KeySourceSpec, settings = SETTINGS): Promise<OpenAuthenticator> {
-  const door = await openAuthenticator(from, settings)
-  open.push(door)
-  return door
+  const authenticator = await openAuthenticator(from, settings)
+  open.push(authenticator)
+  return authenticator
 }
 
 describe('a door', () => {

@@ -25,26 +25,26 @@ const REFRESH_S = cache_default_s * 0.8
 let idp: Idp
 let clock: ManualClock
 let keys: JwksClient
-let door: Authenticator
+let authenticator: Authenticator
 /** Seconds since the door was opened. */
 let passed = 0
 
 beforeEach(async () => {
   idp = await Idp.start(K1)
-  openDoor()
+  openAuthenticator()
 })
 afterEach(async () => {
   keys.close()
   await idp.goAway()
 })
 
-function openDoor(): void {
+function openAuthenticator(): void {
   const audience = CONTRACT.claims.audience
   const settings = settingsFromContract(CONTRACT, { issuer: idp.issuer, audience, dev_scopes: [] })
   clock = new ManualClock()
   passed = 0
   keys = openJwksClient(idp.jwks, CONTRACT, clock)
-  door = createAuthenticator(keys, settings, clock)
+  authenticator = createAuthenticator(keys, settings, clock)
 }
 /** Lets time pass, with all that is due in it, until so many seconds after the door was opened. */
 async function until(seconds: number): Promise<void> {
@@ -57,7 +57,10 @@ async function until(seconds: number): Promise<void> {
 }
 /** The claims are judged as of the real date, or of so many seconds after it. */
 const ask = (token: string, environment: Environment = 'prod', after = 0): Promise<AuthResult> =>
-  door.verifier.verify(token, { now: instantFromMs(Date.now() + after * 1000), environment })
+  authenticator.verifier.verify(token, {
+    now: instantFromMs(Date.now() + after * 1000),
+    environment,
+  })
 const everywhere = (token: string): Promise<readonly AuthResult[]> =>
   Promise.all(ENVIRONMENTS.map((environment) => ask(token, environment)))
 

@@ -76,7 +76,7 @@ describe('an answer that is whole', () => {
     [
       'in pieces',
       (_, response) => {
-        for (const letter of BODY) response.write(letter)
+        for (const reply of BODY) response.write(reply)
         response.end()
       },
     ],

@@ -48,16 +48,16 @@ describe('a key server of our own', () => {
   test.each(ROWS)('that becomes %s: %s', async (behaviour, expected) => {
     const server = await started('up')
     expect(await seen(server)).toBe('ok')
-    await server.become(stage(behaviour))
+    await server.setBehaviour(stage(behaviour))
     expect(await seen(server)).toBe(expected)
-    await server.become(stage('up'))
+    await server.setBehaviour(stage('up'))
     expect(await seen(server)).toBe('ok')
   })
 
   test('is at the same place when it comes back', async () => {
     const server = await started('refused')
     const { href } = server.url
-    await server.become(stage('up'))
+    await server.setBehaviour(stage('up'))
     expect(server.url.href).toBe(href)
     expect(await seen(server)).toBe('ok')
   })
@@ -83,9 +83,9 @@ describe('a key server of our own', () => {
     const server = await started('up')
     await seen(server)
     expect(server.stalls).toBe(0)
-    await server.become(stage('hanging'))
+    await server.setBehaviour(stage('hanging'))
     await Promise.all([server.stalled(0), seen(server)])
-    await server.become(stage('slow'))
+    await server.setBehaviour(stage('slow'))
     await Promise.all([server.stalled(1), seen(server)])
     expect(server.stalls).toBe(2)
   })

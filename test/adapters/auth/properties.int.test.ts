@@ -88,7 +88,7 @@ const settings = settingsFromContract(CONTRACT, {
   audience: AUDIENCE,
   dev_scopes: ['ff:registry:read'],
 })
-const doorsOf = (
+const openAuthenticators = (
   sources: Readonly<Record<string, KeySource>>,
 ): ReadonlyMap<string, Authenticator> =>
   new Map(
@@ -97,10 +97,10 @@ const doorsOf = (
       createAuthenticator(keys, settings, new ManualClock()),
     ]),
   )
-const holding = doorsOf(HOLDING)
-const off = doorsOf(OFF)
+const holding = openAuthenticators(HOLDING)
+const off = openAuthenticators(OFF)
 const up = holding.get('up') as Authenticator
-const everyDoor = new Map([...holding, ...off])
+const everyAuthenticator = new Map([...holding, ...off])
 
 // Asking --------------------------------------------------------------------------------------------------------
 
@@ -111,17 +111,21 @@ interface Case {
 }
 /** Everybody brings dev headers as well: nothing may come of them. */
 const dev_headers = { user_id: 'U-admin', tenant_id: null, scopes: ['ff:registry:read'] }
-const ask = (door: Authenticator, token: string, environment: Environment): Promise<AuthResult> =>
-  authenticate(door, { token, dev_headers }, { now: NOW, environment })
+const ask = (
+  authenticator: Authenticator,
+  token: string,
+  environment: Environment,
+): Promise<AuthResult> =>
+  authenticate(authenticator, { token, dev_headers }, { now: NOW, environment })
 
 async function judge(
   token: string,
-  doors: ReadonlyMap<string, Authenticator> = everyDoor,
+  authenticators: ReadonlyMap<string, Authenticator> = everyAuthenticator,
 ): Promise<readonly Case[]> {
   const cases: Case[] = []
-  for (const [state, door] of doors) {
+  for (const [state, authenticator] of authenticators) {
     for (const environment of ENVIRONMENTS)
-      cases.push({ state, environment, result: await ask(door, token, environment) })
+      cases.push({ state, environment, result: await ask(authenticator, token, environment) })
   }
   return cases
 }
@@ -272,8 +276,8 @@ describe('a token that anybody may write', () => {
         const result = await ask(up, token, environment)
         if (!isAuthRefusal(result) || !KEPT.includes(result.refused)) continue
         seen.add(result.refused)
-        for (const door of off.values())
-          expect(await ask(door, token, environment)).toHaveProperty('refused')
+        for (const authenticator of off.values())
+          expect(await ask(authenticator, token, environment)).toHaveProperty('refused')
       }
     })
     expect(seen.size).toBeGreaterThan(5)
@@ -287,8 +291,8 @@ describe('a token that anybody may write', () => {
         // A kid that the set has not is the one thing that a refresh could have changed.
         if (!isAuthRefusal(result) || result.refused === 'kid_not_found') continue
         seen.add(result.refused)
-        for (const door of holding.values())
-          expect(await ask(door, token, environment)).toEqual(result)
+        for (const authenticator of holding.values())
+          expect(await ask(authenticator, token, environment)).toEqual(result)
       }
     })
     expect(seen).toContain('signature_invalid')

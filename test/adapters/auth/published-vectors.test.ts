@@ -22,7 +22,7 @@ const named = (vectors: readonly PublishedVector[]) =>
 
 // The verifier --------------------------------------------------------------------------------------------------
 
-function doorOf({ jwks, algs }: PublishedVector) {
+function getAuthenticator({ jwks, algs }: PublishedVector) {
   const settings = settingsFromContract(CONTRACT, {
     issuer: 'joe',
     audience: 'any',
@@ -34,7 +34,7 @@ function doorOf({ jwks, algs }: PublishedVector) {
 async function answerOf(
   vector: PublishedVector,
 ): Promise<{ readonly condition: Condition; readonly outcome: ModeOutcome }> {
-  const { verifier, rules } = doorOf(vector)
+  const { verifier, rules } = getAuthenticator(vector)
   const condition = await verifier.signature(vector.token)
   return { condition, outcome: rules.modes(condition, 'prod') }
 }
@@ -106,8 +106,8 @@ const keyFor = (alg: string, key: KeyObject) =>
 // Changes -------------------------------------------------------------------------------------------------------
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-const next = (letter: string): string =>
-  letter === '.' ? 'A' : LETTERS.charAt((LETTERS.indexOf(letter) + 1) % LETTERS.length)
+const next = (reply: string): string =>
+  reply === '.' ? 'A' : LETTERS.charAt((LETTERS.indexOf(reply) + 1) % LETTERS.length)
 
 /** Both ends of each segment, and every eleventh place between. */
 function places(token: string): readonly number[] {
@@ -152,7 +152,7 @@ describe('a published signature', () => {
   })
 
   test.each(named(verified))('%s is refused with any byte changed', async (_id, vector) => {
-    const { verifier, rules } = doorOf(vector)
+    const { verifier, rules } = getAuthenticator(vector)
     const sample = places(vector.token)
     expect(sample.length).toBeGreaterThan(10)
     for (const at of sample) {

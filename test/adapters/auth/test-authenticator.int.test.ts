@@ -25,12 +25,12 @@ const before = (elapsed_s: number) => ({ before: { ...up(R1), elapsed_s } })
 
 const open: OpenAuthenticator[] = []
 afterEach(async () => {
-  await Promise.all(open.splice(0).map((door) => door.close()))
+  await Promise.all(open.splice(0).map((authenticator) => authenticator.close()))
 })
 async function opened(script: KeyServerScript): Promise<OpenAuthenticator> {
-  const door = await openScriptedAuthenticator(script, SETTINGS)
-  open.push(door)
-  return door
+  const authenticator = await openScriptedAuthenticator(script, SETTINGS)
+  open.push(authenticator)
+  return authenticator
 }
 const AT = { now: NOW, environment: 'prod' } as const
 const asked = async (script: KeyServerScript, token = signed()) =>
@@ -104,16 +104,16 @@ describe('a door with a server that stays', () => {
     [is('refused'), GONE],
     [is('error_500'), GONE],
   ])('%j', async (stage, expected) => {
-    const door = await openFixtureAuthenticator(stage, SETTINGS)
-    open.push(door)
-    expect(await door.verifier.verify(signed(), AT)).toMatchObject(expected)
+    const authenticator = await openFixtureAuthenticator(stage, SETTINGS)
+    open.push(authenticator)
+    expect(await authenticator.verifier.verify(signed(), AT)).toMatchObject(expected)
   })
 
   test('verifies what it knows after it was closed', async () => {
-    const door = await openFixtureAuthenticator(up(R1), SETTINGS)
-    await door.verifier.verify(signed(), AT)
-    await door.close()
-    await door.close()
-    expect(await door.verifier.verify(signed(), AT)).toMatchObject(FRESH)
+    const authenticator = await openFixtureAuthenticator(up(R1), SETTINGS)
+    await authenticator.verifier.verify(signed(), AT)
+    await authenticator.close()
+    await authenticator.close()
+    expect(await authenticator.verifier.verify(signed(), AT)).toMatchObject(FRESH)
   })
 })

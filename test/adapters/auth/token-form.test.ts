@@ -132,8 +132,8 @@ describe('isBase64url', () => {
     [1, 4],
     [2, 16],
   ])('of the last characters behind %i, %i leave no bit over', (before, count) => {
-    const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-    const ends = letters.split('').filter((last) => isBase64url(`${'A'.repeat(before)}${last}`))
+    const replies = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+    const ends = replies.split('').filter((last) => isBase64url(`${'A'.repeat(before)}${last}`))
     expect(ends).toHaveLength(count)
     for (const last of ends) {
       const text = `${'A'.repeat(before)}${last}`

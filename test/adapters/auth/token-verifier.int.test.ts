@@ -430,11 +430,11 @@ describe('a token that is known', () => {
 describe('an endpoint that stays away', () => {
   /** What a token gets so many seconds after the set was loaded. */
   async function after(seconds: number, token = TOKEN) {
-    const door = opened()
-    await door.verify(TOKEN)
-    door.endpoint.outcome = 'unreachable'
-    await pass(door.endpoint, door.client, seconds)
-    return { ...door, answer: await door.verify(token) }
+    const authenticator = opened()
+    await authenticator.verify(TOKEN)
+    authenticator.endpoint.outcome = 'unreachable'
+    await pass(authenticator.endpoint, authenticator.client, seconds)
+    return { ...authenticator, answer: await authenticator.verify(token) }
   }
 
   test.each([

@@ -74,10 +74,10 @@ test('what no header can hold is never sent, and never shown', async () => {
 })
 
 test('nobody who listens is no answer', async () => {
-  const nobody = openClient('http://127.0.0.1:1')
-  await expect(nobody.send({ method: 'GET', path: '/' })).rejects.toMatchObject({
+  const anonymous = openClient('http://127.0.0.1:1')
+  await expect(anonymous.send({ method: 'GET', path: '/' })).rejects.toMatchObject({
     code: 'target_unreachable',
     exitName: 'inconclusive',
   })
-  nobody.close()
+  anonymous.close()
 })

@@ -325,8 +325,8 @@ describe.each(SUPPORTED)('what PostgreSQL %s does not allow', (version) => {
   })
 
   test('a role that is not there: rights_missing', async () => {
-    const nobody = { ...database, config: { ...database.config, user: 'nobody_of_this_name' } }
-    expect(await failure(scratchOn(nobody))).toBe('rights_missing')
+    const anonymous = { ...database, config: { ...database.config, user: 'nobody_of_this_name' } }
+    expect(await failure(scratchOn(anonymous))).toBe('rights_missing')
   })
 
   test('a database that is not there: target_unreachable', async () => {

@@ -14,15 +14,15 @@ import { adapters } from '../../../src/composition.ts'
 import { toPublicJwk } from '../../../src/core/text/jwk.ts'
 import { createUnverifiedLog } from '../../../src/adapters/telemetry/log.ts'
 import type { ServiceStore } from '../../../src/ports/store.ts'
-import { worldOf } from '../../features/probes/context.ts'
+import { toContext } from '../../features/probes/context.ts'
 import { askFlag, except, type RunningService, serviceOf } from '../../support/service-here.ts'
 import { flagLine, writeStore } from '../../support/store-folder.ts'
 
 const canary = (what: string): string => `canary-${what}-${randomBytes(9).toString('hex')}`
-const shop = await loadTestKeys(worldOf())
+const testKeys = await loadTestKeys(toContext())
 const inAnHour = Math.floor(Date.now() / 1000) + 3_600
 const tokenFor = (change: object): string =>
-  signTestToken(shop.keys.rsa, shop.claims({ exp: inAnHour, ...change }))
+  signTestToken(testKeys.keys.rsa, testKeys.claims({ exp: inAnHour, ...change }))
 const SCOPES = 'ff:registry:read ff:registry:write ff:override:write'
 
 /** What nobody may find again: a value of a sensitive flag, tokens, and what a caller wrote in any other place. */
@@ -48,8 +48,8 @@ beforeAll(async () => {
   const store = await writeStore(join(folder, 'store'), [
     flagLine('ff.secret.flag', 'string', { sensitive: 'true', default_value: `"${VALUE}"` }),
   ])
-  server = await adapters.openKeyServer({ behaviour: 'up', keys: [toPublicJwk(shop.keys.rsa)] })
-  const { issuer, audience } = shop.settings
+  server = await adapters.openKeyServer({ behaviour: 'up', keys: [toPublicJwk(testKeys.keys.rsa)] })
+  const { issuer, audience } = testKeys.settings
   service = await serviceOf({
     settings: {
       FF_ENV: 'staging',
@@ -59,9 +59,9 @@ beforeAll(async () => {
       FF_STORE_DIR: store,
       FF_AUDIT_DIGEST_KEY_FILE: key,
     },
-    hands: {
-      openServed: async (spec, needs) => {
-        const made = await adapters.openServed(spec, needs)
+    deps: {
+      openServiceStore: async (spec, needs) => {
+        const made = await adapters.openServiceStore(spec, needs)
         const read: ServiceStore['read'] = (query) =>
           trouble.error === null ? made.store.read(query) : Promise.reject(trouble.error)
         return { ...made, store: except(made.store, { read }) }
@@ -192,7 +192,7 @@ describe('whose token nobody verified', () => {
   })
   test('is named by the real service, once, however often it calls', async () => {
     const dead = await adapters.openKeyServer({ behaviour: 'refused', keys: [] })
-    const { issuer, audience } = shop.settings
+    const { issuer, audience } = testKeys.settings
     const running = await serviceOf({
       settings: {
         FF_ENV: 'dev',

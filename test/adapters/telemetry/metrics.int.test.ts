@@ -117,9 +117,9 @@ describe('what is counted', () => {
     const failing: { store: boolean } = { store: false }
     const { origin } = await started({
       settings: { ...auth, FF_STORE_DIR: '/unused' },
-      hands: {
-        openServed: async (_spec, { tools }) => {
-          const made = await adapters.openSample(
+      deps: {
+        openServiceStore: async (_spec, { tools }) => {
+          const made = await adapters.openSampleStore(
             { flag_registry: [], tenant_override: [], user_override: [] },
             tools,
           )
@@ -153,14 +153,14 @@ describe('what is counted', () => {
     expect(value('ff_audit_head_seq')).toBe(2)
   })
   test('what Admin counts, and the state of its breaker', async () => {
-    const nobody = await adapters.openApprovals({ kind: 'none' })
+    const anonymous = await adapters.openApprovals({ kind: 'none' })
     const metrics = (): AdminMetrics => ({
-      ...nobody.metrics(),
+      ...anonymous.metrics(),
       calls: { answered: 3, failed: 2, refused: 1 },
       breaker: 'half_open',
     })
     const { origin } = await started({
-      hands: { openApprovals: () => Promise.resolve({ ...nobody, metrics }) },
+      deps: { openApprovals: () => Promise.resolve({ ...anonymous, metrics }) },
     })
     const { value } = await scrape(origin)
     expect(value('ff_admin_calls_total', { outcome: 'answered' })).toBe(3)
@@ -171,9 +171,9 @@ describe('what is counted', () => {
   })
   test('requests under way, and a store that hangs as one that is down', async () => {
     const { origin } = await started({
-      hands: {
-        openSample: async (sample, tools) => {
-          const made = await adapters.openSample(sample, tools)
+      deps: {
+        openSampleStore: async (sample, tools) => {
+          const made = await adapters.openSampleStore(sample, tools)
           const never = () => new Promise<never>(() => undefined)
           return { ...made, store: except(made.store, { auditHead: never }) }
         },

@@ -136,7 +136,7 @@ describe('every option of every command', () => {
   test.each([...declared])('%s has the name that its type says', (flags) => {
     // The same rule as the type: dashes go, and the letter behind one is a capital.
     const long = (flags.split(' ')[0] ?? '').slice('--'.length)
-    const name = long.replaceAll(/-(.)/g, (_whole, letter: string) => letter.toUpperCase())
+    const name = long.replaceAll(/-(.)/g, (_whole, reply: string) => reply.toUpperCase())
     expect(new Option(flags).attributeName()).toBe(name)
   })
 })

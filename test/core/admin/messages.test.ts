@@ -9,7 +9,7 @@ import { TTL_STATES } from '../../../src/core/evaluate/types.ts'
 import { contractSchemas, FLAG, fromNow, known, REF, TENANT, USER } from '../builders.ts'
 
 const QUESTION = { approval_ref: REF, flag_key: FLAG, tenant_id: TENANT, user_id: USER }
-const NOBODY = { ...QUESTION, tenant_id: null, user_id: null }
+const ANONYMOUS = { ...QUESTION, tenant_id: null, user_id: null }
 const schemas = contractSchemas()
 const asked = schemas('admin-check-request.schema.json')
 const answered = schemas('admin-check-response.schema.json')
@@ -19,7 +19,7 @@ const UNKNOWN = formatCheckAnswer(QUESTION, { status: 'unknown' }, 'unknown')
 describe('a question', () => {
   test.each([
     ['of a tenant and user', QUESTION],
-    ['of nobody in particular', NOBODY],
+    ['of nobody in particular', ANONYMOUS],
   ])('%s is written and read alike, as the schema has it', (_whose, question) => {
     const text = formatCheckRequest(question)
     expect(asked(JSON.parse(text))).toBe(true)
@@ -45,7 +45,7 @@ describe('an answer', () => {
     ['another flag', { ...QUESTION, flag_key: 'ff.other' }],
     ['another tenant', { ...QUESTION, tenant_id: 'T-other' }],
     ['another user', { ...QUESTION, user_id: 'U-other' }],
-    ['nobody in particular', NOBODY],
+    ['nobody in particular', ANONYMOUS],
   ])('about %s is none', (_whom, other) => {
     for (const text of [VALID, UNKNOWN]) expect(parseCheckAnswer(text, other)).toBeNull()
   })
@@ -114,7 +114,7 @@ describe('the schemas and the core have one opinion', () => {
   })
 
   test('of every question with a member changed in every way', () => {
-    const bodies = [formatCheckRequest(QUESTION), formatCheckRequest(NOBODY)].flatMap(changes)
+    const bodies = [formatCheckRequest(QUESTION), formatCheckRequest(ANONYMOUS)].flatMap(changes)
     const verdicts = new Set<boolean>()
     for (const body of bodies) {
       const taken = parseCheckRequest(body) !== null

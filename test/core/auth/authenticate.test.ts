@@ -10,7 +10,7 @@ import { buildModeMatrix } from '../../../src/core/auth/modes.ts'
 import { MODES } from '../auth-contract.ts'
 import { anonymous, decodeOnly, devHeaders, principal, TENANT, USER } from '../builders.ts'
 
-const NOBODY = {
+const ANONYMOUS = {
   mode: 'none',
   source: 'none',
   tenant_id: null,
@@ -69,7 +69,7 @@ describe('withoutToken', () => {
     ],
   ] as const)('nobody: %s', (_situation, dev_headers, environment) => {
     expect(authenticateWithoutToken({ token: null, dev_headers }, environment, RULES)).toEqual(
-      NOBODY,
+      ANONYMOUS,
     )
   })
 
@@ -93,7 +93,7 @@ describe('withoutToken', () => {
         (dev_headers, environment) => {
           expect(
             authenticateWithoutToken({ token: null, dev_headers }, environment, RULES),
-          ).toEqual(NOBODY)
+          ).toEqual(ANONYMOUS)
         },
       ),
     )
@@ -101,7 +101,7 @@ describe('withoutToken', () => {
 })
 
 describe('inContext', () => {
-  const nobodyNamed = { tenant_id: null, user_id: null }
+  const unnamed = { tenant_id: null, user_id: null }
   const any = { scopes: [EVALUATE_ANY] }
 
   test.each([
@@ -110,7 +110,7 @@ describe('inContext', () => {
     ['a caller by headers', devHeaders()],
     ['nobody', anonymous({ tenant_id: null, user_id: null })],
   ])('%s who names no one stays who it is', (_situation, who) => {
-    expect(resolveNamedContext(who, nobodyNamed)).toEqual(who)
+    expect(resolveNamedContext(who, unnamed)).toEqual(who)
   })
 
   test.each([
@@ -138,7 +138,7 @@ describe('inContext', () => {
       { user_id: 'U2' },
     ],
   ])('refused: %s', (_situation, who, named) => {
-    expect(resolveNamedContext(who, { ...nobodyNamed, ...named })).toEqual({
+    expect(resolveNamedContext(who, { ...unnamed, ...named })).toEqual({
       refused: 'context_mismatch',
       http: 403,
     })
@@ -158,9 +158,9 @@ describe('inContext', () => {
   })
 
   test('nobody is who the request says', () => {
-    const nobody = anonymous({ tenant_id: null, user_id: null })
+    const unnamed = anonymous({ tenant_id: null, user_id: null })
     const named = { tenant_id: 'T-2', user_id: 'U2' }
-    expect(resolveNamedContext(nobody, named)).toEqual({ ...nobody, ...named })
+    expect(resolveNamedContext(unnamed, named)).toEqual({ ...unnamed, ...named })
   })
 
   test('a refusal stays a refusal, whoever is named', () => {

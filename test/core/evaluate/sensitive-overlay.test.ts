@@ -26,7 +26,7 @@ import {
 const OTHER = 'APP-100002-efgh'
 const sensitive = flagRow({ sensitive: true, required_auth: 'none' })
 const facts = (more: Parameters<typeof factsOf>[0] = {}) => factsOf({ flag: sensitive, ...more })
-const NOBODY_ASKED = { approval_ref: null, ttl_state: null }
+const NO_CALLS = { approval_ref: null, ttl_state: null }
 
 describe('who is not verified learns nothing, and Admin hears nothing', () => {
   test.each([
@@ -47,7 +47,7 @@ describe('who is not verified learns nothing, and Admin hears nothing', () => {
       reason: 'auth_not_verified',
       value: '"safe"',
     })
-    expect(decision.meta).toMatchObject(NOBODY_ASKED)
+    expect(decision.meta).toMatchObject(NO_CALLS)
     expect(decision.reason_chain.at(-1)).toEqual({
       prec: 4,
       rule: 'sensitive_overlay',
@@ -104,7 +104,7 @@ describe('which approval is asked about', () => {
 
   test('a flag that is not sensitive asks about none, whatever is named', () => {
     const given = factsOf({ ref: REF, user: userRow({ approval_ref: OTHER }) })
-    expect(decide(given).meta).toMatchObject(NOBODY_ASKED)
+    expect(decide(given).meta).toMatchObject(NO_CALLS)
   })
 
   test.each([
@@ -124,7 +124,7 @@ describe('which approval is asked about', () => {
   ])('none: %s', (_situation, given) => {
     const decision = decide(given)
     expect(evaluate(given).ask).toBeUndefined()
-    expect(decision).toMatchObject({ reason: 'approval_missing', meta: NOBODY_ASKED })
+    expect(decision).toMatchObject({ reason: 'approval_missing', meta: NO_CALLS })
     expect(decision.reason_chain.at(-1)).toMatchObject({ prec: 4, code: 'approval_missing' })
   })
 
@@ -144,7 +144,7 @@ describe('which approval is asked about', () => {
     expect(decide(given)).toMatchObject({
       reason: 'fail_safe',
       value: '"safe"',
-      meta: NOBODY_ASKED,
+      meta: NO_CALLS,
     })
     expect(decide(given).reason_chain.at(-1)).toMatchObject({ prec: 8, cause, at: 4 })
   })

@@ -1,22 +1,22 @@
 import { describe, expect, test } from 'vitest'
 import { parseOfrepRequest } from '../../../src/core/ofrep/context.ts'
 
-const NOBODY = { user_id: null, tenant_id: null, approval_ref: null }
+const ANONYMOUS = { user_id: null, tenant_id: null, approval_ref: null }
 
 describe('what an OFREP request says', () => {
   test.each([
-    ['nobody', '{"context":{}}', NOBODY],
-    ['a user', '{"context":{"targetingKey":"U1"}}', { ...NOBODY, user_id: 'U1' }],
-    ['a tenant', '{"context":{"tenant_id":"T-1"}}', { ...NOBODY, tenant_id: 'T-1' }],
+    ['nobody', '{"context":{}}', ANONYMOUS],
+    ['a user', '{"context":{"targetingKey":"U1"}}', { ...ANONYMOUS, user_id: 'U1' }],
+    ['a tenant', '{"context":{"tenant_id":"T-1"}}', { ...ANONYMOUS, tenant_id: 'T-1' }],
     [
       'an approval',
       '{"context":{"approval_ref":"APP-1-a"}}',
-      { ...NOBODY, approval_ref: 'APP-1-a' },
+      { ...ANONYMOUS, approval_ref: 'APP-1-a' },
     ],
     [
       'attributes that nobody looks at, whatever they hold',
       '{"context":{"a":1e-7,"b":null,"c":[{}],"d":"\\u0000","a":2,"targetingKey":"U1"},"more":1}',
-      { ...NOBODY, user_id: 'U1' },
+      { ...ANONYMOUS, user_id: 'U1' },
     ],
   ])('%s', (_what, body, context) => {
     expect(parseOfrepRequest(body)).toStrictEqual({ ok: true, context })

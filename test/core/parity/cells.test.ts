@@ -38,8 +38,8 @@ const rowsOf = ({ given }: Cell): readonly AnyRow[] =>
   TABLE_NAMES.flatMap((table) => [...given.state[table]])
 
 /** Puts a cell to the rules, with Admin as the cell has it. */
-function decided({ given, asker, request }: Cell, rows: readonly AnyRow[]): string {
-  const { auth_mode, tenant_id, user_id } = asker
+function decided({ given, author, request }: Cell, rows: readonly AnyRow[]): string {
+  const { auth_mode, tenant_id, user_id } = author
   const who = BY_MODE[auth_mode]({ tenant_id, user_id })
   const facts: EvaluationInput = {
     request,
@@ -80,8 +80,8 @@ describe('the cells', () => {
 
   test('each is really the cell that it says it is', () => {
     expect(CELLS.length).toBeGreaterThan(0)
-    for (const { id, given, asker, request, covers } of CELLS) {
-      expect([id, deriveCoverage(given, asker, request)]).toEqual([id, covers])
+    for (const { id, given, author, request, covers } of CELLS) {
+      expect([id, deriveCoverage(given, author, request)]).toEqual([id, covers])
       expect(id.startsWith(Object.values(covers).join('/'))).toBe(true)
     }
   })
@@ -112,12 +112,12 @@ describe('the cells', () => {
 
   test('an approval is unknown by its ref, its flag, its tenant or its user', () => {
     const unlike = CELLS.filter(({ covers }) => covers.ttl_state === 'unknown').flatMap(
-      ({ given, asker, request }) =>
+      ({ given, author, request }) =>
         given.approvals.flatMap((one) => [
           ...(one.approval_ref === request.approval_ref ? [] : ['ref']),
           ...(one.flag_key === request.flag_key ? [] : ['flag']),
-          ...(one.tenant_id === asker.tenant_id ? [] : ['tenant']),
-          ...(one.user_id === asker.user_id ? [] : ['user']),
+          ...(one.tenant_id === author.tenant_id ? [] : ['tenant']),
+          ...(one.user_id === author.user_id ? [] : ['user']),
         ]),
     )
     expect(new Set(unlike)).toEqual(new Set(['ref', 'flag', 'tenant', 'user']))

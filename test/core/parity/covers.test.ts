@@ -24,7 +24,7 @@ interface Case {
   readonly tenants?: readonly TenantOverrideRow[]
   readonly approvals?: readonly Approval[]
   readonly admin?: VectorInput['admin']
-  readonly asker?: Partial<VectorCaller>
+  readonly author?: Partial<VectorCaller>
   readonly ref?: string
 }
 const secret = [flagRow({ sensitive: true })]
@@ -37,7 +37,7 @@ const approval: Approval = {
   expires_at: fromNow(30 * DAY),
   revoked: false,
 }
-const derive = ({ flags, users, tenants, approvals, admin, asker, ref }: Case) => {
+const derive = ({ flags, users, tenants, approvals, admin, author, ref }: Case) => {
   const given: VectorInput = {
     now: NOW,
     environment: 'prod',
@@ -49,7 +49,7 @@ const derive = ({ flags, users, tenants, approvals, admin, asker, ref }: Case) =
     approvals: approvals ?? [],
     admin: admin ?? 'reachable',
   }
-  const who: VectorCaller = { auth_mode: 'verified', tenant_id: TENANT, user_id: USER, ...asker }
+  const who: VectorCaller = { auth_mode: 'verified', tenant_id: TENANT, user_id: USER, ...author }
   const request: VectorQuestion = {
     flag_key: FLAG,
     tenant_id: null,
@@ -85,7 +85,7 @@ describe('the scope', () => {
     ['those of another flag', { users: [userRow({ flag_key: 'ff.other' })] }, 'global'],
     [
       'a caller without ids',
-      { users: [userRow()], tenants: [tenantRow()], asker: { user_id: null, tenant_id: null } },
+      { users: [userRow()], tenants: [tenantRow()], author: { user_id: null, tenant_id: null } },
       'global',
     ],
   ])('%s', (_situation, given: Case, scope) => {
@@ -165,5 +165,5 @@ describe('the TTL state', () => {
 })
 
 test('the mode is the one the caller came with', () => {
-  expect(derive({ asker: { auth_mode: 'dev-headers' } }).auth_mode).toBe('dev-headers')
+  expect(derive({ author: { auth_mode: 'dev-headers' } }).auth_mode).toBe('dev-headers')
 })

@@ -45,9 +45,9 @@ describe('one rule for runs that are held whole and runs that are too large for 
     expect(triples).toHaveLength(125)
     for (const verdicts of triples) {
       const judged = verdicts.map(judgedAs)
-      const tally = new RunningSummary(10)
-      judged.forEach((one) => tally.add({ ...one, decided: one.state !== 'unanswered' }))
-      const running = tally.summary({ expected, comparer })
+      const runningSummary = new RunningSummary(10)
+      judged.forEach((one) => runningSummary.add({ ...one, decided: one.state !== 'unanswered' }))
+      const running = runningSummary.summary({ expected, comparer })
       const whole = summarizeCases(judged, expected, comparer)
       expect([running.verdict, running.controls]).toEqual([whole.verdict, whole.controls])
     }

@@ -44,10 +44,10 @@ function counted(
   } = {},
 ) {
   const { expected = verdicts.length, most = 10, comparer = SOUND, decided = true } = more
-  const tally = new RunningSummary(most)
+  const runningSummary = new RunningSummary(most)
   verdicts.forEach((verdict, at) => {
     const id = `line ${at + 1}`
-    tally.add({
+    runningSummary.add({
       id,
       group: id,
       title: 'ff.a',
@@ -57,7 +57,7 @@ function counted(
       decided,
     })
   })
-  return tally.summary({ expected, comparer })
+  return runningSummary.summary({ expected, comparer })
 }
 
 describe('a tally', () => {

@@ -8,7 +8,7 @@ import { REPORTERS } from '../../../src/reports/index.ts'
 import { CHECKLIST } from '../../core/gate/builders.ts'
 import {
   changeTrust,
-  HANDS,
+  ADAPTERS,
   requestIn,
   type SignedFolder,
   signedFolder,
@@ -22,7 +22,7 @@ afterAll(() => rm(folder.cwd, { recursive: true, force: true }))
 
 /** What the gate says of a folder, which is the signed one unless another is named. */
 async function judged({ cwd, env }: SignedFolder = folder): Promise<GateReport> {
-  return runGateCheck(await requestIn(cwd, env.FF_TRUST_SHA256), HANDS)
+  return runGateCheck(await requestIn(cwd, env.FF_TRUST_SHA256), ADAPTERS)
 }
 /** The same, of a folder of its own, which is not signed and whose trust file is another. */
 async function judgedUnder(
@@ -33,7 +33,7 @@ async function judgedUnder(
   try {
     await rm(join(other.cwd, 'checklists/signoff.json'))
     const pin = await changeTrust(other.cwd, trust)
-    return await runGateCheck(await requestIn(other.cwd, pin), HANDS)
+    return await runGateCheck(await requestIn(other.cwd, pin), ADAPTERS)
   } finally {
     await rm(other.cwd, { recursive: true, force: true })
   }

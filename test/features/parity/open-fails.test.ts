@@ -19,7 +19,7 @@ import { type FailingOpens, failOpen, NEVER, OpenFailed } from '../../support/fa
 import { ROOT } from '../../support/run-ff.ts'
 import { serviceOf } from '../../support/service-here.ts'
 import { flagLine, storeFolder } from '../../support/store-folder.ts'
-import { itemOf, worldOf } from '../probes/context.ts'
+import { itemOf, toContext } from '../probes/context.ts'
 import { adapters as real } from '../../../src/composition.ts'
 import type { Adapters } from '../../../src/ports/adapters.ts'
 
@@ -82,7 +82,7 @@ const probing =
   (id: string, work: 'measure' | 'control', change: object = {}): Run =>
   async (adapters) => {
     const { name, params } = itemOf(id).probe
-    await PROBES[name]?.[work](worldOf({ adapters, params: { ...params, ...change } }))
+    await PROBES[name]?.[work](toContext({ adapters, params: { ...params, ...change } }))
   }
 
 const RUNS: Readonly<Record<string, Run>> = {
@@ -118,7 +118,7 @@ const RUNS: Readonly<Record<string, Run>> = {
       FF_STORE_DIR: folders[0] ?? '',
       FF_ADMIN_LISTEN: '127.0.0.1:0',
     }
-    await (await serviceOf({ hands: adapters, settings })).close()
+    await (await serviceOf({ deps: adapters, settings })).close()
   },
   'ff serve --harness': async (adapters) => (await startHarness(harness(adapters))).close(),
   'ff probe run A1': probing('A1', 'measure'),

@@ -30,7 +30,7 @@ import type { ScratchStore } from '../../../src/ports/store.ts'
 import { ROOT } from '../../support/run-ff.ts'
 
 let inputs: ParityInputs
-let bench: FuzzContext
+let context: FuzzContext
 /** A fuzz walks no stored rows. */
 const NO_LINES = { baseline: [], candidate: [] }
 let close: () => Promise<void>
@@ -39,7 +39,7 @@ beforeAll(async () => {
   const settings = settingsFromContract(inputs.auth.value, inputs.fixtures.value)
   const opening = {
     adapters: {
-      openDoor: (script: KeyServerScript | null, own: AuthSettings) =>
+      openAuthenticator: (script: KeyServerScript | null, own: AuthSettings) =>
         script === null ? openAuthenticator(null, own) : openScriptedAuthenticator(script, own),
     },
     settings,
@@ -53,9 +53,9 @@ beforeAll(async () => {
       keep(openScratch(folder, needs)),
       keep(openScratch(folder, needs)),
     ])
-    return { sides: { baseline, candidate }, workings: PRODUCTION, callers }
+    return { sides: { baseline, candidate }, dependencies: PRODUCTION, callers }
   })
-  bench = all.value
+  context = all.value
   close = all.close
 })
 afterAll(() => close())
@@ -96,8 +96,8 @@ function vectorProblems(printed: object | undefined): readonly object[] {
 describe('a fuzz', () => {
   test('that finds nothing says how much it looked at, and the same seed says the same', async () => {
     const [first, second] = [
-      await runFuzz(request({ runs: 40 }), inputs, bench),
-      await runFuzz(request({ runs: 40 }), inputs, bench),
+      await runFuzz(request({ runs: 40 }), inputs, context),
+      await runFuzz(request({ runs: 40 }), inputs, context),
     ]
     expect(first).toMatchObject({ verdict: 'pass', exitName: 'ok' })
     expect(first).toEqual(second)
@@ -115,8 +115,8 @@ describe('a fuzz', () => {
     )
     const candidate: typeof PRODUCTION.ask.candidate = (counter, question) =>
       evaluateQuestionWith((facts, answer) => evaluate(facts, answer, late), counter, question)
-    const workings = { ...PRODUCTION, ask: { ...PRODUCTION.ask, candidate } }
-    const found = await runFuzz(request(), inputs, { ...bench, workings })
+    const dependencies = { ...PRODUCTION, ask: { ...PRODUCTION.ask, candidate } }
+    const found = await runFuzz(request(), inputs, { ...context, dependencies })
     expect(found).toMatchObject({ verdict: 'fail', exitName: 'no_go' })
     expect(found.findings[0]?.code).toBe('divergence')
     const [vector] = (found.counterexample as Matrix).vectors
@@ -128,9 +128,9 @@ describe('a fuzz', () => {
 
   test('prints a vector that holds to its schema and its rules', async () => {
     const fault = FAULT_CATALOGUE.find(({ id }) => id === 'database.users-missing')
-    const { sides, workings } =
-      fault?.plant({ ...bench, lines: NO_LINES, served: UNCHANGED_SERVICES }) ?? bench
-    const found = await runFuzz(request(), inputs, { ...bench, sides, workings })
+    const { sides, dependencies } =
+      fault?.plant({ ...context, lines: NO_LINES, served: UNCHANGED_SERVICES }) ?? context
+    const found = await runFuzz(request(), inputs, { ...context, sides, dependencies })
     expect(found.exitName).toBe('no_go')
     expect(vectorProblems(found.counterexample)).toEqual([])
   })
@@ -146,20 +146,20 @@ describe('a fuzz', () => {
   ])('finds %s', async (id) => {
     const fault = FAULT_CATALOGUE.find((one) => one.id === id)
     if (fault === undefined) throw new Error(`there is no fault ${id}`)
-    const { sides, workings } = fault.plant({
-      ...bench,
+    const { sides, dependencies } = fault.plant({
+      ...context,
       lines: NO_LINES,
       served: UNCHANGED_SERVICES,
     })
-    const found = await runFuzz(request(), inputs, { ...bench, sides, workings })
+    const found = await runFuzz(request(), inputs, { ...context, sides, dependencies })
     expect(found.exitName).toBe('no_go')
   })
 
   /** The candidate with something wrong in its store. */
   const withStore = (make: (store: ScratchStore) => Partial<ScratchStore>): FuzzContext => {
-    const { baseline, candidate } = bench.sides
+    const { baseline, candidate } = context.sides
     const { store } = candidate
-    const honest: ScratchStore = {
+    const sound: ScratchStore = {
       kind: store.kind,
       read: (query) => store.read(query),
       write: (one) => store.write(one),
@@ -167,8 +167,8 @@ describe('a fuzz', () => {
       auditHead: () => store.auditHead(),
       close: () => store.close(),
     }
-    const sides = { baseline, candidate: { ...candidate, store: { ...honest, ...make(store) } } }
-    return { ...bench, sides }
+    const sides = { baseline, candidate: { ...candidate, store: { ...sound, ...make(store) } } }
+    return { ...context, sides }
   }
   const bare = <T extends AnyRow>(stored: RowOrBroken<T> | null): RowOrBroken<T> | null =>
     stored?.row !== undefined && 'deleted_at' in stored.row ? null : stored
@@ -253,7 +253,7 @@ describe('a fuzz', () => {
 
   test('with a comparer that is blind is no pass', async () => {
     const blind = { ...PRODUCTION, compare: () => ({ differences: [], fields: 1 }) }
-    const done = await runFuzz(request({ runs: 5 }), inputs, { ...bench, workings: blind })
+    const done = await runFuzz(request({ runs: 5 }), inputs, { ...context, dependencies: blind })
     // A blind comparer does not even see what has to differ, so it may fail before its control speaks.
     expect(done.exitName).not.toBe('ok')
     expect(done.findings.map(({ subject }) => subject)).toContain('control.comparer')
@@ -263,26 +263,26 @@ describe('a fuzz', () => {
     const nothing: FuzzRequest['adapters']['searchScenes'] = () =>
       Promise.resolve({ played: 0, smallest: null })
     const adapters = { searchScenes: nothing } as unknown as FuzzRequest['adapters']
-    expect(await runFuzz(request({ adapters }), inputs, bench)).toMatchObject({
+    expect(await runFuzz(request({ adapters }), inputs, context)).toMatchObject({
       exitName: 'inconclusive',
     })
   })
 
   test('takes a side that is lost for no divergence', async () => {
-    const { baseline, candidate } = bench.sides
+    const { baseline, candidate } = context.sides
     const lost = new FfError('backing_unavailable', 'It is gone.', { hint: 'Look.' })
     const store = { ...candidate.store, kind: 'file' as const, load: () => Promise.reject(lost) }
     const sides = {
       baseline,
       candidate: { ...candidate, store: store as unknown as typeof candidate.store },
     }
-    await expect(runFuzz(request(), inputs, { ...bench, sides })).rejects.toBe(lost)
+    await expect(runFuzz(request(), inputs, { ...context, sides })).rejects.toBe(lost)
   })
 
   test('that is ended says with which seed to go on', async () => {
     const controller = new AbortController()
     const progress = (): void => controller.abort('interrupted')
-    const run = runFuzz(request({ signal: controller.signal, progress, seed: 77 }), inputs, bench)
+    const run = runFuzz(request({ signal: controller.signal, progress, seed: 77 }), inputs, context)
     await expect(run).rejects.toMatchObject({
       code: 'interrupted',
       hint: expect.stringContaining('--seed 77') as string,

@@ -16,7 +16,7 @@ export function itemOf(id: string): ChecklistItem {
 }
 
 /** The real thing, pointed at what a test has. */
-export const worldOf = (change: Partial<ProbeContext> = {}): ProbeContext => ({
+export const toContext = (change: Partial<ProbeContext> = {}): ProbeContext => ({
   root: ROOT,
   cwd: tmpdir(),
   adapters,
@@ -29,7 +29,7 @@ export const worldOf = (change: Partial<ProbeContext> = {}): ProbeContext => ({
   ...change,
 })
 /** With some adapters replaced. */
-export const handsOf = (change: Partial<Adapters>): Adapters => ({ ...adapters, ...change })
+export const toAdapters = (change: Partial<Adapters>): Adapters => ({ ...adapters, ...change })
 
 export const TERMS: ProbeRecordTerms = {
   identity: {

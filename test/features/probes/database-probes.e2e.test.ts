@@ -19,7 +19,7 @@ import {
 } from '../../support/database.ts'
 import { copyPackage, runFf } from '../../support/run-ff.ts'
 import { flagLine, storeFolder, tenantLine } from '../../support/store-folder.ts'
-import { itemOf, worldOf } from './context.ts'
+import { itemOf, toContext } from './context.ts'
 
 const ROWS = [
   flagLine('ff.a', 'boolean'),
@@ -80,8 +80,8 @@ async function measured(
   }
   const found = findProbe(item)
   if (!found.ok) throw new Error(`no probe of ${id}`)
-  const world = worldOf({ targets, plan, params: item.probe.params, ...more })
-  const measurement = await found.probe[way](world)
+  const context = toContext({ targets, plan, params: item.probe.params, ...more })
+  const measurement = await found.probe[way](context)
   return { ...measurement, ...judgeMeasurement(item, measurement) }
 }
 
@@ -314,7 +314,7 @@ test('a backup needs the programs of the version of the server, and says which',
   const targets = { scratch: spec(urlOf('18', 'postgres')), database: null }
   const runCommand = async () =>
     ({ kind: 'exited', status: 0, last_line: 'pg_dump (PostgreSQL) 17.2' }) as const
-  const { adapters } = worldOf()
+  const { adapters } = toContext()
   const change = {
     adapters: { ...adapters, runCommand },
     targets: { ...targets, store: { kind: 'file', folder: store } as const },

@@ -12,8 +12,8 @@ import { readRunnerKey } from '../../../src/adapters/evidence-log/runner-key.ts'
 import { tools, trustText } from '../signoff/people.ts'
 import { CODE, gateFolder } from '../../support/gate-folder.ts'
 import { ROOT } from '../../support/run-ff.ts'
-import { HANDS, requestIn, trustOf } from '../../support/signed-folder.ts'
-import { worldOf } from './context.ts'
+import { ADAPTERS, requestIn, trustOf } from '../../support/signed-folder.ts'
+import { toContext } from './context.ts'
 
 let cwd = ''
 beforeAll(async () => {
@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => rm(cwd, { recursive: true, force: true }))
 
 async function requestFor(ids: readonly string[]): Promise<ProbeRequest> {
-  const { adapters, targets, now, signal } = worldOf()
+  const { adapters, targets, now, signal } = toContext()
   return {
     folder: { root: ROOT, cwd, checklist: null },
     evidence: join(cwd, '.ff/evidence'),
@@ -46,7 +46,7 @@ async function requestFor(ids: readonly string[]): Promise<ProbeRequest> {
 async function statesOf(ids: readonly string[]): Promise<readonly unknown[]> {
   const trust = trustText(trustOf(await readRunnerKey(join(cwd, '.ff/runner.pem'))))
   await writeFile(join(cwd, 'checklists/trust.json'), trust)
-  const { items } = await runGateCheck(await requestIn(cwd, tools.sha256(trust)), HANDS)
+  const { items } = await runGateCheck(await requestIn(cwd, tools.sha256(trust)), ADAPTERS)
   return items
     .filter(({ id }) => ids.includes(id))
     .map(({ id, state, codes }) => [id, state, codes])

@@ -8,7 +8,7 @@ import { ADMIN_LIMITS } from '../../../src/core/admin/limits.ts'
 import { judgeMeasurement, type Measurement } from '../../../src/core/gate/judge-measurement.ts'
 import { adapters } from '../../../src/composition.ts'
 import { type TestDatabase, createDatabase } from '../../support/database.ts'
-import { handsOf, itemOf, worldOf } from './context.ts'
+import { toAdapters, itemOf, toContext } from './context.ts'
 
 const probeOf = (id: string): Probe => PROBES[itemOf(id).probe.name] as Probe
 /** No shorter than what it takes to have seen enough. */
@@ -20,12 +20,12 @@ beforeAll(async () => {
   database = await createDatabase('18')
 })
 afterAll(() => database.drop())
-const worldFor = (
+const contextFor = (
   id: string,
   params: object = {},
   change: Partial<ProbeContext> = {},
 ): ProbeContext =>
-  worldOf({
+  toContext({
     params: { ...itemOf(id).probe.params, ...SHORT[id], ...params },
     plan: planned(20),
     targets: {
@@ -43,8 +43,8 @@ const LONG = { timeout: 120_000 }
 
 /** One read in so many of a scratch store fails. */
 const breaking = (backing: 'file' | 'db', every = 50): Partial<Adapters> => ({
-  openServedScratch: async (spec, needs) => {
-    const scratch = await adapters.openServedScratch(spec, needs)
+  openScratchServiceStore: async (spec, needs) => {
+    const scratch = await adapters.openScratchServiceStore(spec, needs)
     if (scratch.store.kind !== backing) return scratch
     const read = scratch.store.read.bind(scratch.store)
     let asked = 0
@@ -104,7 +104,7 @@ describe('a load', () => {
 
 describe.concurrent('E5', () => {
   test('measures both real stores, and its limits are held to what it measured', LONG, async () => {
-    const found = await probeOf('E5').measure(worldFor('E5'))
+    const found = await probeOf('E5').measure(contextFor('E5'))
     const [file, db] = [valueOf(found, 'file_p99_ms'), valueOf(found, 'db_p99_ms')]
     expect(file).toBeGreaterThan(0)
     expect(db).toBeGreaterThan(0)
@@ -129,7 +129,7 @@ describe.concurrent('E5', () => {
   })
   const short = { requests: 240, seconds: 1 }
   test('sees a tenth of a second on each query', async () => {
-    const found = await probeOf('E5').control(worldFor('E5', short))
+    const found = await probeOf('E5').control(contextFor('E5', short))
     expect(valueOf(found, 'db_p99_ms')).toBeGreaterThanOrEqual(100)
     expect(found.measured['error_share']).toBe(0)
     // The least that the added delay comes to breaks the limit beside any file that answers within 79 ms.
@@ -137,17 +137,19 @@ describe.concurrent('E5', () => {
     expect(resultOf('E5', least)).toBe('fail')
   })
   test.each(['file', 'db'] as const)('sees answers of the %s that are none', async (side) => {
-    const world = worldFor('E5', short, { adapters: handsOf(breaking(side)) })
-    const found = await probeOf('E5').measure(world)
+    const context = contextFor('E5', short, { adapters: toAdapters(breaking(side)) })
+    const found = await probeOf('E5').measure(context)
     expect(found.measured['error_share']).toBeCloseTo(0.02, 2)
     expect(judgeMeasurement(itemOf('E5'), found)).toMatchObject({ result: 'fail' })
   })
   test('says nothing about a peak that nobody declared, or that could not be sent', async () => {
-    await expect(probeOf('E5').measure(worldFor('E5', {}, { plan: null }))).rejects.toMatchObject({
-      code: 'target_missing',
-    })
-    const world = worldFor('E5', { ...short, seconds: 0.1 }, { plan: planned(1e6) })
-    await expect(probeOf('E5').measure(world)).rejects.toMatchObject({
+    await expect(probeOf('E5').measure(contextFor('E5', {}, { plan: null }))).rejects.toMatchObject(
+      {
+        code: 'target_missing',
+      },
+    )
+    const context = contextFor('E5', { ...short, seconds: 0.1 }, { plan: planned(1e6) })
+    await expect(probeOf('E5').measure(context)).rejects.toMatchObject({
       code: 'proof_inconclusive',
       message: expect.stringMatching(/^Too few samples: \d+ requests a second .* 1500000 are/),
     })
@@ -156,7 +158,7 @@ describe.concurrent('E5', () => {
 
 describe('F5', () => {
   test('measures the real client, and its limits are held to what it measured', LONG, async () => {
-    const found = await probeOf('F5').measure(worldFor('F5', { seconds: 1.2 }))
+    const found = await probeOf('F5').measure(contextFor('F5', { seconds: 1.2 }))
     const [before, change] = [valueOf(found, 'p99_before_ms'), valueOf(found, 'p99_change_ms')]
     expect(before).toBeGreaterThan(0)
     // Less than one call to Admin takes: no decision waited for one.
@@ -188,8 +190,8 @@ describe('F5', () => {
       ),
   }
   test('sees one connection for everything', async () => {
-    const world = worldFor('F5', short, { adapters: handsOf(hasty) })
-    const { measured } = await probeOf('F5').control(world)
+    const context = contextFor('F5', short, { adapters: toAdapters(hasty) })
+    const { measured } = await probeOf('F5').control(context)
     const during = Number(measured['p99_before_ms']) + Number(measured['p99_change_ms'])
     // Ordinary decisions waited until a call to Admin had timed out.
     expect(during).toBeGreaterThanOrEqual(300)
@@ -197,8 +199,8 @@ describe('F5', () => {
     expect(resultOf('F5', least)).toBe('fail')
   })
   test.concurrent('sees answers that are none', async () => {
-    const world = worldFor('F5', short, { adapters: handsOf(breaking('file', 5)) })
-    const found = await probeOf('F5').measure(world)
+    const context = contextFor('F5', short, { adapters: toAdapters(breaking('file', 5)) })
+    const found = await probeOf('F5').measure(context)
     expect(valueOf(found, 'error_share')).toBeGreaterThan(0.001)
     expect(judgeMeasurement(itemOf('F5'), found)).toMatchObject({
       result: 'fail',
@@ -206,9 +208,9 @@ describe('F5', () => {
     })
   })
   test.concurrent('says nothing where nobody asked Admin', async () => {
-    const nobody = handsOf({ openApprovals: () => adapters.openApprovals({ kind: 'none' }) })
+    const anonymous = toAdapters({ openApprovals: () => adapters.openApprovals({ kind: 'none' }) })
     await expect(
-      probeOf('F5').measure(worldFor('F5', short, { adapters: nobody })),
+      probeOf('F5').measure(contextFor('F5', short, { adapters: anonymous })),
     ).rejects.toMatchObject({ code: 'proof_inconclusive' })
   })
 })

@@ -11,7 +11,7 @@ import { judgeLimits } from '../../../src/core/gate/limits.ts'
 import type { ChecklistItem } from '../../../src/core/gate/types.ts'
 import { adapters } from '../../../src/composition.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
-import { ITEMS, itemOf, TERMS, worldOf } from './context.ts'
+import { ITEMS, itemOf, TERMS, toContext } from './context.ts'
 
 /** Each item that a probe measures, and the probe. */
 const MEASURED = ITEMS.flatMap((item): readonly (readonly [string, ChecklistItem, Probe])[] => {
@@ -49,7 +49,7 @@ afterAll(async () => {
 const here = (item: ChecklistItem, change: Partial<ProbeContext> = {}): ProbeContext => {
   const spec = { kind: 'postgres', url: database.url, name: database.name } as const
   const targets = { scratch: spec, database: null, store: null }
-  return worldOf({ targets, cwd, plan: planAhead(), params: paramsOf(item), ...change })
+  return toContext({ targets, cwd, plan: planAhead(), params: paramsOf(item), ...change })
 }
 
 const HOUR_MS = 3_600_000
@@ -101,8 +101,8 @@ describe('pointed at a closed port and an empty folder', () => {
       database: closed,
       store: { kind: 'file', folder: nowhere },
     } as const
-    const world = worldOf({ root: nowhere, cwd: nowhere, targets })
-    const draft = await runProbe(item, probe, { world, terms: TERMS })
+    const context = toContext({ root: nowhere, cwd: nowhere, targets })
+    const draft = await runProbe(item, probe, { context, terms: TERMS })
     expect([draft.result, draft.measured, draft.sample_size]).toEqual(['inconclusive', {}, 0])
     expect(draft.codes[0]).toMatch(/^(target_|artefact_|system_)/)
     expect(draft.example?.length).toBeGreaterThan(20)
@@ -111,7 +111,7 @@ describe('pointed at a closed port and an empty folder', () => {
     '%s is inconclusive with all its artefacts at hand',
     async (_id, item, probe) => {
       const targets = { scratch: closed, database: closed, store: null }
-      const draft = await runProbe(item, probe, { world: worldOf({ targets }), terms: TERMS })
+      const draft = await runProbe(item, probe, { context: toContext({ targets }), terms: TERMS })
       expect([draft.result, draft.codes]).toEqual(['inconclusive', ['target_unreachable']])
     },
   )
@@ -126,16 +126,16 @@ describe('put to the real thing, and to the deliberate fault', () => {
       await mkdir(join(cwd, 'checklists'), { recursive: true })
       await writeFile(join(cwd, 'checklists/runbook.md'), RUNBOOK)
       const limits = item.limits.filter(({ measure }) => measure !== 'random_cases')
-      const honest = await probe.measure(here(item))
-      expect(judgeLimits(limits, honest.measured).filter(({ held }) => !held)).toEqual([])
-      expect(Object.keys(honest.met).length).toBeGreaterThan(1)
-      expect(honest.sample_size).toBeGreaterThan(0)
+      const sound = await probe.measure(here(item))
+      expect(judgeLimits(limits, sound.measured).filter(({ held }) => !held)).toEqual([])
+      expect(Object.keys(sound.met).length).toBeGreaterThan(1)
+      expect(sound.sample_size).toBeGreaterThan(0)
       const faulty = await probe.control(here(item))
       const broken = judgeLimits(limits, faulty.measured).filter(
         ({ held, value }) => !held && value !== null,
       )
       expect(broken.length).toBeGreaterThan(0)
-      expect(faulty.measured).not.toEqual(honest.measured)
+      expect(faulty.measured).not.toEqual(sound.measured)
     },
     120_000,
   )

@@ -7,7 +7,7 @@ import {
 import { runControl, runProbe } from '../../../src/features/probes/framework/run-probe.ts'
 import type { ChecklistItem, EvidenceDraft } from '../../../src/core/gate/types.ts'
 import { FfError } from '../../../src/errors.ts'
-import { handsOf, itemOf, TERMS, worldOf } from './context.ts'
+import { toAdapters, itemOf, TERMS, toContext } from './context.ts'
 
 const item: ChecklistItem = {
   ...itemOf('C5'),
@@ -17,12 +17,12 @@ const item: ChecklistItem = {
 }
 type Lost = number | (() => Promise<never>)
 /** A probe of how many rows are lost: by its subject, and by that of its control. */
-function losing(honest: Lost, faulty: Lost, change: Partial<ProbeSpec<Lost>> = {}) {
+function losing(sound: Lost, faulty: Lost, change: Partial<ProbeSpec<Lost>> = {}) {
   return defineProbe<Lost>({
     version: 3,
     site: 'scratch',
-    company: 'together',
-    honest: fromValue(() => honest),
+    isolation: 'parallel',
+    sound: fromValue(() => sound),
     faulty: fromValue(() => faulty),
     measure: async (lost) => ({
       measured: { lost: typeof lost === 'number' ? lost : await lost() },
@@ -65,14 +65,14 @@ test.each([
   ],
   ['cannot look', unreachable, 1, ['inconclusive', ['target_unreachable'], null]],
   ['broke', broken, 1, ['error', ['probe_broke'], null]],
-] as const)('a probe that %s', async (_what, honest, faulty, outcome) => {
-  const draft = await runProbe(item, losing(honest, faulty), { world: worldOf(), terms: TERMS })
+] as const)('a probe that %s', async (_what, sound, faulty, outcome) => {
+  const draft = await runProbe(item, losing(sound, faulty), { context: toContext(), terms: TERMS })
   expect(shown(draft)).toEqual(outcome)
   expect(draft).toMatchObject({ item: 'C5', where: 'scratch', probe: { version: 3 } })
 })
 
 test('what cannot look says what to set', async () => {
-  const draft = await runProbe(item, losing(unreachable, 1), { world: worldOf(), terms: TERMS })
+  const draft = await runProbe(item, losing(unreachable, 1), { context: toContext(), terms: TERMS })
   expect(draft.example).toBe('Nobody answers. Set FF_X.')
 })
 
@@ -81,7 +81,10 @@ test('answers that differ from one time to the next are none', async () => {
   const flaky = losing(0, 1, {
     measure: async () => ({ measured: { lost: time++ }, met: {}, sample_size: 1, example: null }),
   })
-  const draft = await runProbe(item, flaky, { world: worldOf(), terms: { ...TERMS, repeat: 3 } })
+  const draft = await runProbe(item, flaky, {
+    context: toContext(),
+    terms: { ...TERMS, repeat: 3 },
+  })
   expect(shown(draft)).toEqual(['inconclusive', ['flaky'], null])
   expect([time, draft.met['times_measured']]).toEqual([3, 3])
 })
@@ -91,13 +94,13 @@ test.each([
   ['is not seen', 0, ['inconclusive', ['control_not_detected'], 'not_detected']],
   ['cannot be planted', unreachable, ['inconclusive', ['control_not_run'], null]],
 ] as const)('a control by itself whose fault %s', async (_what, faulty, outcome) => {
-  const draft = await runControl(item, losing(0, faulty), { world: worldOf(), terms: TERMS })
+  const draft = await runControl(item, losing(0, faulty), { context: toContext(), terms: TERMS })
   expect([draft.kind, ...shown(draft)]).toEqual(['control', ...outcome])
 })
 
 describe('where a probe goes', () => {
   const LIVE = '42/7/ff'
-  const adapters = handsOf({ identifyDatabase: () => Promise.resolve(LIVE) })
+  const adapters = toAdapters({ identifyDatabase: () => Promise.resolve(LIVE) })
   const database = {
     kind: 'postgres',
     url: 'postgres://db.example/flags',
@@ -111,20 +114,20 @@ describe('where a probe goes', () => {
     site: 'database' | 'scratch',
   ) => {
     const targets = { scratch: local, database: null, store: null, ...spec }
-    const world = worldOf({ adapters, plan, targets })
+    const context = toContext({ adapters, plan, targets })
     const measured = losing(0, 1, { site })
-    return runProbe({ ...item, effect }, measured, { world, terms: TERMS })
+    return runProbe({ ...item, effect }, measured, { context, terms: TERMS })
   }
   test('is what was found there', async () => {
     const draft = await of({ database }, 'observe', 'database')
     expect([draft.where, draft.identity.database, draft.result]).toEqual(['target', LIVE, 'pass'])
   })
   test('is staging, or scratch, where it is not what the plan names', async () => {
-    const other = handsOf({ identifyDatabase: () => Promise.resolve('43/7/ff') })
+    const other = toAdapters({ identifyDatabase: () => Promise.resolve('43/7/ff') })
     const at = async (spec: typeof database | typeof local) => {
       const targets = { scratch: local, database: spec, store: null }
-      const world = worldOf({ adapters: other, plan, targets })
-      return (await runProbe(item, losing(0, 1, { site: 'database' }), { world, terms: TERMS }))
+      const context = toContext({ adapters: other, plan, targets })
+      return (await runProbe(item, losing(0, 1, { site: 'database' }), { context, terms: TERMS }))
         .where
     }
     expect([await at(database), await at(local)]).toEqual(['staging', 'scratch'])
@@ -139,9 +142,9 @@ describe('where a probe goes', () => {
   test('is where the item says, for a command of the team', async () => {
     const at = async (where: ChecklistItem['where'], effect: ChecklistItem['effect']) => {
       const targets = { scratch: local, database: null, store: null }
-      const world = worldOf({ adapters, plan, targets })
+      const context = toContext({ adapters, plan, targets })
       const declared = losing(0, 1, { site: 'declared' })
-      const draft = await runProbe({ ...item, where, effect }, declared, { world, terms: TERMS })
+      const draft = await runProbe({ ...item, where, effect }, declared, { context, terms: TERMS })
       return [draft.where, draft.result, draft.codes]
     }
     expect(await at('staging', 'disrupt')).toEqual(['staging', 'pass', []])

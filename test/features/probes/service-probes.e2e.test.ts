@@ -5,7 +5,7 @@ import { PROBES } from '../../../src/features/probes/index.ts'
 import type { Probe } from '../../../src/features/probes/framework/probe.ts'
 import { adapters } from '../../../src/composition.ts'
 import { copyPackage } from '../../support/run-ff.ts'
-import { handsOf, worldOf } from './context.ts'
+import { toAdapters, toContext } from './context.ts'
 
 const probeOf = (name: string): Probe => {
   const found = PROBES[name]
@@ -14,34 +14,34 @@ const probeOf = (name: string): Probe => {
 }
 
 test('H1: every metric moves, and one under another name is missed', async () => {
-  const honest = await probeOf('signals').measure(worldOf())
-  expect(honest).toMatchObject({
+  const sound = await probeOf('signals').measure(toContext())
+  expect(sound).toMatchObject({
     measured: { metrics_missing: 0, metrics_still: 0 },
     example: null,
   })
-  expect(Number(honest.measured['slowest_s'])).toBeLessThan(60)
-  expect(honest.met['moved']).toBe(18)
-  const faulty = await probeOf('signals').control(worldOf())
+  expect(Number(sound.measured['slowest_s'])).toBeLessThan(60)
+  expect(sound.met['moved']).toBe(18)
+  const faulty = await probeOf('signals').control(toContext())
   expect(faulty).toMatchObject({ measured: { metrics_missing: 1, metrics_still: 0 } })
   expect(faulty.example).toBe('ff_decisions_total is not there')
 })
 
 test('H1: a scrape is not what a metric of requests has to show', async () => {
-  const forgetful = handsOf({
+  const forgetful = toAdapters({
     openTelemetry: async (log, readings) => {
       const telemetry = await adapters.openTelemetry(log, readings)
-      const witness: typeof telemetry.witness = {
+      const httpObserver: typeof telemetry.httpObserver = {
         replied: (done) => {
-          if (done.route === 'metrics') telemetry.witness.replied(done)
+          if (done.route === 'metrics') telemetry.httpObserver.replied(done)
         },
-        failed: (error, request_id) => telemetry.witness.failed(error, request_id),
+        failed: (error, request_id) => telemetry.httpObserver.failed(error, request_id),
       }
-      return { ...telemetry, witness }
+      return { ...telemetry, httpObserver }
     },
   })
   // Nobody waits a minute for what never moves.
   const signal = AbortSignal.timeout(10_000)
-  const seen = await probeOf('signals').measure(worldOf({ adapters: forgetful, signal }))
+  const seen = await probeOf('signals').measure(toContext({ adapters: forgetful, signal }))
   expect(seen.example).toBe('ff_http_requests_total did not move')
 })
 
@@ -52,7 +52,7 @@ async function alertsOf(rules: (own: Rule[]) => readonly object[]) {
     const path = join(copy.root, 'contracts/alert_rules.json')
     const contract = JSON.parse(await readFile(path, 'utf8')) as { rules: Rule[] }
     await writeFile(path, JSON.stringify({ ...contract, rules: rules(contract.rules) }))
-    return await probeOf('alerts').measure(worldOf({ root: copy.root }))
+    return await probeOf('alerts').measure(toContext({ root: copy.root }))
   } finally {
     await copy.remove()
   }

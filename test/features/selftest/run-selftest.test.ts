@@ -22,12 +22,12 @@ const fault = (id: string, plant: PlantedFault['plant']): PlantedFault => ({
   proof: 'vectors',
   plant,
 })
-const real = fault('real', (bench) => ({ ...bench, planted: true }) as Planted)
-const idle = fault('idle', (bench) => bench)
+const real = fault('real', (context) => ({ ...context, planted: true }) as Planted)
+const idle = fault('idle', (context) => context)
 
 const options = (more: Partial<SelftestOptions> = {}): SelftestOptions => ({
-  vectors: (bench: Planted) =>
-    Promise.resolve(bench.planted === true ? report('fail', [DIVERGENCE]) : report('pass')),
+  vectors: (context: Planted) =>
+    Promise.resolve(context.planted === true ? report('fail', [DIVERGENCE]) : report('pass')),
   cells: () => Promise.resolve(report('pass')),
   served: () => Promise.resolve(report('pass')),
   lines: [],
@@ -94,9 +94,9 @@ describe('a selftest', () => {
   })
 
   test.each(['row_refused', 'store_corrupt'])('takes %s for a catch', async (left) => {
-    const vectors: SelftestOptions['vectors'] = (bench: Planted) =>
+    const vectors: SelftestOptions['vectors'] = (context: Planted) =>
       Promise.resolve(
-        bench.planted === true
+        context.planted === true
           ? report('inconclusive', [{ code: 'unanswered', subject: 'PV-02', left }])
           : report('pass'),
       )
@@ -106,9 +106,9 @@ describe('a selftest', () => {
   })
 
   test('takes a side that was lost for none', async () => {
-    const vectors: SelftestOptions['vectors'] = (bench: Planted) =>
+    const vectors: SelftestOptions['vectors'] = (context: Planted) =>
       Promise.resolve(
-        bench.planted === true
+        context.planted === true
           ? report('inconclusive', [
               { code: 'unanswered', subject: 'PV-02', left: 'backing_unavailable' },
             ])

@@ -13,9 +13,9 @@ type Shown = Omit<AuditRecord, 'after' | 'before'> & {
 
 /** The audit trail of a service as its store keeps it, read past the service. */
 export async function auditOf(
-  ground: Ground,
+  target: Ground,
 ): Promise<{ readonly records: readonly Shown[]; readonly whole: boolean }> {
-  const records = await recordsOf(ground)
+  const records = await recordsOf(target)
   let link = EMPTY_HEAD
   let whole = true
   for (const { hash, ...hashed } of records) {

@@ -10,8 +10,8 @@ import { finished, ROOT } from '../../support/run-ff.ts'
 import {
   type Answer,
   ask,
-  databaseGround,
-  fileGround,
+  openDatabaseTarget,
+  openFileTarget,
   type Ground,
   type Issuer,
   openIssuer,
@@ -47,15 +47,15 @@ beforeAll(async () => {
 afterAll(() => issuer.close())
 
 describe.each([
-  ['file', fileGround],
-  ['PostgreSQL 15', () => databaseGround('15')],
-] as const)('%s', (_name, makeGround) => {
-  let ground: Ground
+  ['file', openFileTarget],
+  ['PostgreSQL 15', () => openDatabaseTarget('15')],
+] as const)('%s', (_name, openCrashTarget) => {
+  let crashTarget: Ground
   beforeAll(async () => {
-    ground = await makeGround()
+    crashTarget = await openCrashTarget()
   })
-  afterAll(() => ground.remove())
-  const started = (): Promise<Started> => startService({ ...ground.env, ...issuer.env })
+  afterAll(() => crashTarget.remove())
+  const started = (): Promise<Started> => startService({ ...crashTarget.env, ...issuer.env })
 
   test('killed while it writes, it has lost nothing that it acknowledged, and every change has its record', async () => {
     let service = await started()
@@ -81,7 +81,7 @@ describe.each([
       await ended
       service = await started()
       const { revision } = await stored(service, token)
-      const { records, whole } = await auditOf(ground)
+      const { records, whole } = await auditOf(crashTarget)
       const written = records.filter(({ target }) => target === 'tenant/T1/ff.count')
       expect(whole).toBe(true)
       // What was under way may have been written or not: with its record, or without either.
@@ -115,16 +115,16 @@ describe.each([
 })
 
 describe('a database', () => {
-  let ground: Ground
+  let crashTarget: Ground
   let service: Started
   beforeAll(async () => {
-    ground = await databaseGround('15')
-    service = await startService({ ...ground.env, ...issuer.env })
+    crashTarget = await openDatabaseTarget('15')
+    service = await startService({ ...crashTarget.env, ...issuer.env })
     await ask(service.origin, '/v1/flags/ff.count', { method: 'PUT', token, body: FLAG })
   })
   afterAll(async () => {
     await service.stop()
-    await ground.remove()
+    await crashTarget.remove()
   })
   const admin = async (sql: string): Promise<void> => {
     const client = await connect('15')
@@ -134,7 +134,7 @@ describe('a database', () => {
       await client.end()
     }
   }
-  const name = (): string => ground.database?.database ?? ''
+  const name = (): string => crashTarget.database?.database ?? ''
   const codeOf = ({ text }: Answer): string => (JSON.parse(text) as { code: string }).code
 
   test('that drops every connection is had again at once', async () => {

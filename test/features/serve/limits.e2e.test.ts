@@ -11,7 +11,7 @@ import {
   type Answer,
   ask,
   type Asked,
-  fileGround,
+  openFileTarget,
   type Ground,
   type Issuer,
   openIssuer,
@@ -20,13 +20,13 @@ import {
 } from '../../support/service.ts'
 import { adapters } from '../../../src/composition.ts'
 
-let ground: Ground
+let target: Ground
 let issuer: Issuer
 let service: Started
 let token = ''
 beforeAll(async () => {
-  ;[ground, issuer] = await Promise.all([fileGround(), openIssuer()])
-  service = await startService({ ...ground.env, ...issuer.env })
+  ;[target, issuer] = await Promise.all([openFileTarget(), openIssuer()])
+  service = await startService({ ...target.env, ...issuer.env })
   token = await issuer.token()
 })
 afterAll(async () => {
@@ -34,7 +34,7 @@ afterAll(async () => {
   expect(ended.status).toBe(0)
   // Whatever was sent, nothing of it was a bug.
   expect(ended.stderr).not.toContain('"level":"error"')
-  await ground.remove()
+  await target.remove()
   await issuer.close()
 })
 
@@ -202,7 +202,7 @@ describe('a connection', () => {
     let hasty: RunningService
     beforeAll(async () => {
       hasty = await serviceOf({
-        hands: {
+        deps: {
           openServer: (routes, options) => {
             usual = options.limits
             return adapters.openServer(routes, {
@@ -285,7 +285,7 @@ describe('an answer', () => {
     openServer([{ id: 'big', method: 'GET', path: '/big', handle }], {
       at: { host: '127.0.0.1', port: 0 },
       limits: { ...LIMITS, settle_ms: 0, ...more },
-      witness: { replied: () => undefined, failed: () => undefined },
+      httpObserver: { replied: () => undefined, failed: () => undefined },
     })
 
   test('that is on its way when the server drains comes to its end', async () => {

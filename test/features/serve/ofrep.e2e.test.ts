@@ -10,8 +10,8 @@ import {
   type Answer,
   ask,
   type Asked,
-  databaseGround,
-  fileGround,
+  openDatabaseTarget,
+  openFileTarget,
   type Ground,
   type Issuer,
   openIssuer,
@@ -50,22 +50,22 @@ const PUTS: readonly Put[] = [
 const KEYS = ['ff.bool', 'ff.killed', 'ff.layers', 'ff.number', 'ff.object', 'ff.open']
 const ONE = '/ofrep/v1/evaluate/flags/'
 const ALL = '/ofrep/v1/evaluate/flags'
-const NOBODY = '{"context":{}}'
+const ANONYMOUS = '{"context":{}}'
 const said = ({ text }: Answer): Record<string, unknown> =>
   JSON.parse(text) as Record<string, unknown>
 
 describe.each([
-  ['file', fileGround],
-  ['PostgreSQL 15', () => databaseGround('15')],
-] as const)('OFREP on %s', (_name, makeGround) => {
-  let ground: Ground
+  ['file', openFileTarget],
+  ['PostgreSQL 15', () => openDatabaseTarget('15')],
+] as const)('OFREP on %s', (_name, openCrashTarget) => {
+  let target: Ground
   let issuer: Issuer
   let service: Started
   let token = ''
   let plain = ''
   beforeAll(async () => {
-    ;[ground, issuer] = await Promise.all([makeGround(), openIssuer()])
-    service = await startService({ ...ground.env, ...issuer.env })
+    ;[target, issuer] = await Promise.all([openCrashTarget(), openIssuer()])
+    service = await startService({ ...target.env, ...issuer.env })
     ;[token, plain] = await Promise.all([issuer.token(), issuer.token({ scope: '' })])
     for (const [path, body] of PUTS) {
       const answer = await ask(service.origin, path, { method: 'PUT', token, body })
@@ -74,11 +74,11 @@ describe.each([
   })
   afterAll(async () => {
     expect((await service.stop()).status).toBe(0)
-    await ground.remove()
+    await target.remove()
     await issuer.close()
   })
   const ofrep = (path: string, asked: Asked = {}): Promise<Answer> =>
-    ask(service.origin, path, { method: 'POST', body: NOBODY, ...asked })
+    ask(service.origin, path, { method: 'POST', body: ANONYMOUS, ...asked })
   const one = (key: string, context: object, asked: Asked = {}): Promise<Answer> =>
     ofrep(`${ONE}${key}`, { body: JSON.stringify({ context }), ...asked })
 
@@ -314,10 +314,10 @@ describe.each([
     test('are another answer for another context, and for another caller', async () => {
       const tags = await Promise.all(
         [
-          { token: '', body: NOBODY },
+          { token: '', body: ANONYMOUS },
           { token: '', body: '{"context":{"tenant_id":"T1"}}' },
           { token: '', body: '{"context":{"targetingKey":"U1"}}' },
-          { token: plain, body: NOBODY },
+          { token: plain, body: ANONYMOUS },
         ].map(async ({ token: bearer, body }) => {
           const asked = bearer === '' ? { body } : { body, token: bearer }
           return (await ofrep(ALL, asked)).headers['etag']
@@ -345,11 +345,11 @@ describe.each([
 })
 
 test('a store that is away is a 500 that clients can read', async () => {
-  const ground = await databaseGround('15')
-  const service = await startService(ground.env)
+  const target = await openDatabaseTarget('15')
+  const service = await startService(target.env)
   try {
-    await ground.database?.drop()
-    const single = await ask(service.origin, `${ONE}ff.bool`, { body: NOBODY })
+    await target.database?.drop()
+    const single = await ask(service.origin, `${ONE}ff.bool`, { body: ANONYMOUS })
     expect([single.status, said(single)]).toMatchObject([
       500,
       {
@@ -359,14 +359,14 @@ test('a store that is away is a 500 that clients can read', async () => {
         metadata: { code: expect.stringMatching(/^(backing_unavailable|target_unreachable)$/) },
       },
     ])
-    const bulk = await ask(service.origin, ALL, { body: NOBODY })
+    const bulk = await ask(service.origin, ALL, { body: ANONYMOUS })
     expect([bulk.status, said(bulk)]).toMatchObject([500, { errorCode: 'GENERAL' }])
   } finally {
     await service.stop()
     const sql = await connect('15')
-    await sql.query(`CREATE DATABASE ${ground.database?.database}`) // For it is taken away once more.
+    await sql.query(`CREATE DATABASE ${target.database?.database}`) // For it is taken away once more.
     await sql.end()
-    await ground.remove()
+    await target.remove()
   }
 })
 
@@ -378,9 +378,9 @@ test('a row that nothing can be served of fails alone', async () => {
   ])
   const service = await startService({ FF_BACKING: 'file', FF_STORE_DIR: folder, FF_ENV: 'dev' })
   try {
-    const single = await ask(service.origin, `${ONE}ff.broken`, { body: NOBODY })
+    const single = await ask(service.origin, `${ONE}ff.broken`, { body: ANONYMOUS })
     expect(single.status).toBe(500)
-    const bulk = await ask(service.origin, ALL, { body: NOBODY })
+    const bulk = await ask(service.origin, ALL, { body: ANONYMOUS })
     expect(bulk.status).toBe(200)
     expect(breaches('bulk', bulk.text)).toEqual([])
     const { flags } = said(bulk) as { flags: object[] }
@@ -402,7 +402,7 @@ test('more flags than one answer holds are refused, not cut', async () => {
   const folder = await storeFolder(flags)
   const service = await startService({ FF_BACKING: 'file', FF_STORE_DIR: folder, FF_ENV: 'dev' })
   try {
-    const bulk = await ask(service.origin, ALL, { body: NOBODY })
+    const bulk = await ask(service.origin, ALL, { body: ANONYMOUS })
     expect([bulk.status, said(bulk)]).toMatchObject([
       400,
       { errorCode: 'GENERAL', metadata: { code: 'too_many_flags' } },
@@ -419,7 +419,7 @@ test('a key server that is away is a 503, and no other token', async () => {
   const [service, issuer] = await Promise.all([startService(jwks), openIssuer()])
   try {
     const token = await issuer.token({ iss: 'https://idp.example' })
-    const answer = await ask(service.origin, `${ONE}ff.none`, { body: NOBODY, token })
+    const answer = await ask(service.origin, `${ONE}ff.none`, { body: ANONYMOUS, token })
     expect([answer.status, said(answer)]).toMatchObject([
       503,
       { key: 'ff.none', errorCode: 'GENERAL', metadata: { code: 'jwks_unreachable' } },
@@ -445,7 +445,7 @@ describe('what a server refuses itself', () => {
     request_ms: 1_000,
     answer_ms: 1_000,
   }
-  const witness = { replied: () => undefined, failed: () => undefined }
+  const httpObserver = { replied: () => undefined, failed: () => undefined }
 
   test.each([
     ['a bug', 10, `${ONE}ff.a`, 500, 'internal'],
@@ -455,11 +455,11 @@ describe('what a server refuses itself', () => {
     const server = await openServer([route], {
       at: { host: '127.0.0.1', port: 0 },
       limits: { ...LIMITS, in_flight, settle_ms: 0, drain_ms: 1_000 },
-      witness,
+      httpObserver,
       refusal: toOfrepRefusalAt,
     })
     try {
-      const answer = await ask(server.origin, path, { body: NOBODY })
+      const answer = await ask(server.origin, path, { body: ANONYMOUS })
       const key = path.slice(ONE.length)
       expect([answer.status, said(answer)]).toMatchObject([
         status,

@@ -6,7 +6,7 @@ import {
   type Answer,
   ask,
   type Asked,
-  fileGround,
+  openFileTarget,
   type Ground,
   type Issuer,
   openIssuer,
@@ -27,7 +27,7 @@ interface Response {
   readonly content?: Readonly<Record<string, unknown>>
 }
 
-let ground: Ground
+let target: Ground
 let issuer: Issuer
 let service: Started
 let token = ''
@@ -37,8 +37,8 @@ const ajv = new Ajv2020({ strict: false, allErrors: true })
 const seen = new Set<string>()
 
 beforeAll(async () => {
-  ;[ground, issuer] = await Promise.all([fileGround(), openIssuer()])
-  service = await startService({ ...ground.env, ...issuer.env })
+  ;[target, issuer] = await Promise.all([openFileTarget(), openIssuer()])
+  service = await startService({ ...target.env, ...issuer.env })
   token = await issuer.token()
   const { status, headers, text } = await ask(service.origin, '/openapi.json')
   expect([status, headers['content-type']]).toEqual([200, 'application/json; charset=utf-8'])
@@ -47,7 +47,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   expect((await service.stop()).status).toBe(0)
-  await ground.remove()
+  await target.remove()
   await issuer.close()
 })
 

@@ -3,8 +3,8 @@ import {
   type Answer,
   ask,
   type Asked,
-  databaseGround,
-  fileGround,
+  openDatabaseTarget,
+  openFileTarget,
   type Ground,
   type Issuer,
   openIssuer,
@@ -27,22 +27,22 @@ const json = (value: unknown): string => JSON.stringify(value)
 const codeOf = ({ text }: Answer): string => (JSON.parse(text) as { code: string }).code
 
 describe.each([
-  ['file', fileGround],
-  ['PostgreSQL 15', () => databaseGround('15')],
-  ['PostgreSQL 18', () => databaseGround('18')],
-] as const)('%s', (_name, makeGround) => {
-  let ground: Ground
+  ['file', openFileTarget],
+  ['PostgreSQL 15', () => openDatabaseTarget('15')],
+  ['PostgreSQL 18', () => openDatabaseTarget('18')],
+] as const)('%s', (_name, openCrashTarget) => {
+  let crashTarget: Ground
   let issuer: Issuer
   let service: Started
   let token = ''
   beforeAll(async () => {
-    ;[ground, issuer] = await Promise.all([makeGround(), openIssuer()])
-    service = await startService({ ...ground.env, ...issuer.env })
+    ;[crashTarget, issuer] = await Promise.all([openCrashTarget(), openIssuer()])
+    service = await startService({ ...crashTarget.env, ...issuer.env })
     token = await issuer.token()
   })
   afterAll(async () => {
     expect((await service.stop()).status).toBe(0)
-    await ground.remove()
+    await crashTarget.remove()
     await issuer.close()
   })
 
@@ -276,7 +276,7 @@ describe.each([
       const answer = await put(path, body)
       expect([answer.status, codeOf(answer)]).toEqual([status, code])
     }
-    const { records } = await auditOf(ground)
+    const { records } = await auditOf(crashTarget)
     const refused = records.filter(
       ({ target, outcome }) => target === 'flag/ff.refused' && outcome === 'refused',
     )
@@ -291,7 +291,7 @@ describe.each([
     const token = await issuer.token({ scope: 'ff:override:write', sub: 'U-nosy' })
     expect((await anonymous(path, { token, ...change })).status).toBe(403)
     expect((await anonymous(path, change)).status).toBe(401)
-    const { records } = await auditOf(ground)
+    const { records } = await auditOf(crashTarget)
     const about = records.filter(({ target }) => target === 'tenant/T9/ff.recorded')
     expect(about).toMatchObject([
       { actor: 'U-nosy', outcome: 'refused', after: { refused: 'tenant_foreign' } },
@@ -320,7 +320,7 @@ describe.each([
   })
 
   test('the audit chain is whole after all of it', async () => {
-    const { records, whole } = await auditOf(ground)
+    const { records, whole } = await auditOf(crashTarget)
     expect(records.length).toBeGreaterThan(10)
     expect(whole).toBe(true)
   })

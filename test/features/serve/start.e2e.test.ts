@@ -5,8 +5,8 @@ import { connect } from '../../support/database.ts'
 import { runFf } from '../../support/run-ff.ts'
 import {
   ask,
-  databaseGround,
-  fileGround,
+  openDatabaseTarget,
+  openFileTarget,
   type Ground,
   startService,
 } from '../../support/service.ts'
@@ -40,7 +40,7 @@ describe('it does not start', () => {
   let file: Ground
   let database: Ground
   beforeAll(async () => {
-    ;[file, database] = await Promise.all([fileGround(), databaseGround('15')])
+    ;[file, database] = await Promise.all([openFileTarget(), openDatabaseTarget('15')])
   })
   afterAll(async () => {
     await Promise.all([file.remove(), database.remove()])

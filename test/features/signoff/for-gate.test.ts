@@ -11,7 +11,7 @@ import { subjectDigests } from '../../../src/core/signoff/decision-file.ts'
 import { toGateState } from '../../../src/core/signoff/gate-state.ts'
 import type { SignoffTexts, TrustFile, WaiverEntry } from '../../../src/core/signoff/types.ts'
 import { ROOT } from '../../support/run-ff.ts'
-import { HANDS } from '../../support/signed-folder.ts'
+import { ADAPTERS } from '../../support/signed-folder.ts'
 import {
   alice,
   asSigner,
@@ -71,7 +71,7 @@ const inputs = (change: Partial<GateInputs> = {}, files: object = {}): GateInput
   ...change,
 })
 async function told(given: GateInputs) {
-  const facts = await loadItemFacts(given, HANDS)
+  const facts = await loadItemFacts(given, ADAPTERS)
   return { outcome: verifySignoffForGate(given, facts), trust: facts.trust, ...facts.judged }
 }
 

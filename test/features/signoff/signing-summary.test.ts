@@ -11,14 +11,17 @@ import type { SignoffContext } from '../../../src/features/signoff/context.ts'
 import { bob, NOW, tools } from './people.ts'
 import type { Terminal } from '../../../src/ports/signoff.ts'
 
-let desk: SignoffContext
+let context: SignoffContext
 beforeAll(async () => {
-  desk = { cwd: await mkdtemp(join(tmpdir(), 'ff-summary-')), tools } as unknown as SignoffContext
+  context = {
+    cwd: await mkdtemp(join(tmpdir(), 'ff-summary-')),
+    tools,
+  } as unknown as SignoffContext
 })
-afterAll(() => rm(desk.cwd, { recursive: true, force: true }))
+afterAll(() => rm(context.cwd, { recursive: true, force: true }))
 
 const summaryWith = (reason: string): Promise<string> =>
-  formatSigningSummary(desk, {
+  formatSigningSummary(context, {
     statement: { predicate: { decision: 'go', identity: {}, accepted: {}, not_after: NOW } },
     state: { items: [], counts: { pass: 40 } },
     signer: bob,

@@ -34,12 +34,12 @@ export const createInsecureVerifier = (
 interface KeySource extends Pick<Adapters, 'openClient'> {
   readonly keys: readonly TestJwk[]
 }
-interface Signed {
+interface SignedInput {
   readonly input: string
   readonly signature: Buffer
 }
 
-async function believed(header: Header, source: KeySource, signed: Signed): Promise<boolean> {
+async function believed(header: Header, source: KeySource, signed: SignedInput): Promise<boolean> {
   const alg = typeof header['alg'] === 'string' ? header['alg'] : ''
   if (['', 'none'].includes(alg.toLowerCase())) return true
   const key = await keyOf(header, source)
@@ -53,7 +53,7 @@ async function believed(header: Header, source: KeySource, signed: Signed): Prom
   return holds(alg, key, signed)
 }
 
-function holds(alg: string, jwk: TestJwk, { input, signature }: Signed): boolean {
+function holds(alg: string, jwk: TestJwk, { input, signature }: SignedInput): boolean {
   const padding = alg.startsWith('PS')
     ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
     : {}

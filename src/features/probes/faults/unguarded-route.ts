@@ -5,7 +5,7 @@ import type { ScratchStore } from '../../../ports/store.ts'
 import type { GetServiceDependencies } from '../../serve/dependencies.ts'
 import { buildServiceRoutes } from '../../serve/routes.ts'
 
-const ANYBODY: AuthResult = {
+const ANY_CALLER: AuthResult = {
   mode: 'verified',
   source: 'jwt',
   user_id: 'U1001',
@@ -18,9 +18,9 @@ const ANYBODY: AuthResult = {
 /** A service in which somebody forgot to guard one route: whoever lists the registry is somebody. */
 export const createUnguardedRoutes = (parts: GetServiceDependencies): readonly Route[] => {
   const open = buildServiceRoutes(() => {
-    const { door, ...rest } = parts()
-    const verifier = { ...door.verifier, verify: () => Promise.resolve(ANYBODY) }
-    return { ...rest, door: { ...door, verifier } }
+    const { authenticator, ...rest } = parts()
+    const verifier = { ...authenticator.verifier, verify: () => Promise.resolve(ANY_CALLER) }
+    return { ...rest, authenticator: { ...authenticator, verifier } }
   })
   const credential = { token: 'any', dev_headers: null }
   return buildServiceRoutes(parts).map((route, at) =>

@@ -12,8 +12,8 @@ export const defineAuthenticatorProbe = ({ version, faulty, measure }: DoorProbe
   defineProbe<OpenTestAuthenticator>({
     version,
     site: 'scratch',
-    company: 'together',
-    honest: ({ adapters }, use) => use(adapters.openStagedDoor),
+    isolation: 'parallel',
+    sound: ({ adapters }, use) => use(adapters.openTestAuthenticator),
     faulty: ({ adapters }, use) => use(faulty(adapters)),
     measure,
   })

@@ -32,7 +32,7 @@ export interface ProbeContext {
 
 /** Lends a thing, and takes it back whatever happens. */
 export type WithResource<S> = <T>(
-  world: ProbeContext,
+  context: ProbeContext,
   use: (subject: S) => Promise<T>,
 ) => Promise<T>
 /** How a probe is written down: without a control it does not compile. */
@@ -42,39 +42,39 @@ export interface ProbeSpec<S> {
   /** Scratch it makes itself; the database is one that somebody named; a team's command goes where its item says. */
   readonly site: 'scratch' | 'database' | 'declared'
   /** Whether what others do beside it may change what it measures. */
-  readonly company: 'together' | 'alone'
+  readonly isolation: 'parallel' | 'exclusive' | 'alone'
   /** The real thing. */
-  readonly honest: WithResource<S>
+  readonly sound: WithResource<S>
   /** The same with a deliberate fault in it, which has to come out as a failure (page 3, controls). */
   readonly faulty: WithResource<S>
   /** @throws FfError saying what is missing, where nothing can be measured; its hint says what to set */
-  readonly measure: (subject: S, world: ProbeContext) => Promise<Measurement>
+  readonly measure: (subject: S, context: ProbeContext) => Promise<Measurement>
 }
 /** A probe whose control is made by the same code as its measurement. */
-export interface Probe extends Pick<ProbeSpec<unknown>, 'version' | 'site' | 'company'> {
-  readonly measure: (world: ProbeContext) => Promise<Measurement>
-  readonly control: (world: ProbeContext) => Promise<Measurement>
+export interface Probe extends Pick<ProbeSpec<unknown>, 'version' | 'site' | 'isolation'> {
+  readonly measure: (context: ProbeContext) => Promise<Measurement>
+  readonly control: (context: ProbeContext) => Promise<Measurement>
 }
 export const defineProbe = <S>({
   version,
   site,
-  company,
-  honest,
+  isolation,
+  sound,
   faulty,
   measure,
 }: ProbeSpec<S>): Probe => ({
   version,
   site,
-  company,
-  measure: (world) => honest(world, (subject) => measure(subject, world)),
-  control: (world) => faulty(world, (subject) => measure(subject, world)),
+  isolation,
+  measure: (context) => sound(context, (subject) => measure(subject, context)),
+  control: (context) => faulty(context, (subject) => measure(subject, context)),
 })
 
 /** Lends what needs no closing. */
 export const fromValue =
-  <S>(make: (world: ProbeContext) => S): WithResource<S> =>
-  (world, use) =>
-    use(make(world))
+  <S>(make: (context: ProbeContext) => S): WithResource<S> =>
+  (context, use) =>
+    use(make(context))
 
 /** A number of the item's parameters. @throws FfError `option_invalid` where it is none */
 export function readNumberParam({ params }: Pick<ProbeContext, 'params'>, name: string): number {

@@ -41,15 +41,17 @@ const NOTHING: Measurement = { measured: {}, met: {}, sample_size: 0, example: n
 export async function runProbe(
   item: ChecklistItem,
   probe: Probe,
-  { world, terms }: { readonly world: ProbeContext; readonly terms: ProbeRecordTerms },
+  { context, terms }: { readonly context: ProbeContext; readonly terms: ProbeRecordTerms },
 ): Promise<EvidenceDraft> {
-  const started_at = instantOf(world)
-  const own: ProbeContext = { ...world, params: item.probe.params }
+  const started_at = instantOf(context)
+  const own: ProbeContext = { ...context, params: item.probe.params }
   const elsewhere: Place = { where: 'scratch', database: null }
   const place = await attempt(() => placeOf(item, probe, own))
   const first =
-    place.ok === true ? await measured(item, probe, { world: own, terms }) : unmeasured(place.error)
-  const { control, ...last } = await controlled(item, probe, { world: own, first })
+    place.ok === true
+      ? await measured(item, probe, { context: own, terms })
+      : unmeasured(place.error)
+  const { control, ...last } = await controlled(item, probe, { context: own, first })
   const { where, database } = place.ok === true ? place.value : elsewhere
   return {
     schemaVersion: 1,
@@ -64,7 +66,7 @@ export async function runProbe(
     example: last.detail === '' ? last.found.example : clipped(last.detail),
     control,
     started_at,
-    ended_at: instantOf(world),
+    ended_at: instantOf(context),
     identity: { ...terms.identity, database },
     tool_version: terms.tool_version,
   }
@@ -74,10 +76,10 @@ export async function runProbe(
 export async function runControl(
   item: ChecklistItem,
   probe: Probe,
-  { world, terms }: { readonly world: ProbeContext; readonly terms: ProbeRecordTerms },
+  { context, terms }: { readonly context: ProbeContext; readonly terms: ProbeRecordTerms },
 ): Promise<EvidenceDraft> {
-  const started_at = instantOf(world)
-  const own: ProbeContext = { ...world, params: item.probe.params }
+  const started_at = instantOf(context)
+  const own: ProbeContext = { ...context, params: item.probe.params }
   const tried = await tryControl(item, probe, own)
   const { outcome } = tried
   return {
@@ -93,7 +95,7 @@ export async function runControl(
     example: tried.detail === '' ? null : clipped(tried.detail),
     control: outcome,
     started_at,
-    ended_at: instantOf(world),
+    ended_at: instantOf(context),
     identity: { ...terms.identity, database: null },
     tool_version: terms.tool_version,
   }
@@ -114,11 +116,11 @@ const clipped = (text: string): string => text.slice(0, MOST_CHARACTERS)
 async function measured(
   item: ChecklistItem,
   probe: Probe,
-  { world, terms }: { readonly world: ProbeContext; readonly terms: ProbeRecordTerms },
+  { context, terms }: { readonly context: ProbeContext; readonly terms: ProbeRecordTerms },
 ): Promise<Attempt> {
   const attempts: Attempt[] = []
   for (let time = 0; time < terms.repeat; time++) {
-    const tried = await attempt(() => probe.measure(world))
+    const tried = await attempt(() => probe.measure(context))
     attempts.push(
       tried.ok
         ? { ...judgeMeasurement(item, tried.value), found: tried.value }
@@ -133,9 +135,9 @@ async function measured(
     : { result: 'inconclusive', codes: ['flaky'], detail: results.join(', '), found }
 }
 
-type Tried<T> =
+type Outcome<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
-async function attempt<T>(work: () => Promise<T>): Promise<Tried<T>> {
+async function attempt<T>(work: () => Promise<T>): Promise<Outcome<T>> {
   try {
     return { ok: true, value: await work() }
   } catch (error) {
@@ -171,34 +173,38 @@ function reasonOf(error: unknown): string | null {
  *
  * @throws FfError `production_refused`, `target_missing`, or why the database could not be asked who it is
  */
-async function placeOf(item: ChecklistItem, { site }: Probe, world: ProbeContext): Promise<Place> {
+async function placeOf(
+  item: ChecklistItem,
+  { site }: Probe,
+  context: ProbeContext,
+): Promise<Place> {
   const changes = item.effect !== 'observe'
-  const spec = specOf(site, world)
+  const spec = specOf(site, context)
   const asked = site !== 'scratch' || (spec?.kind === 'postgres' && changes)
-  const database = asked && spec !== null ? await identifyTarget(spec, world) : null
-  if (changes && isDeclaredLive(item, site, world)) throw makeProductionError()
-  if (changes) refuseProduction(database, world)
+  const database = asked && spec !== null ? await identifyTarget(spec, context) : null
+  if (changes && isDeclaredLive(item, site, context)) throw makeProductionError()
+  if (changes) refuseProduction(database, context)
   return {
-    where: whereOf(item, { site, spec, database }, world),
+    where: whereOf(item, { site, spec, database }, context),
     database: site === 'scratch' ? null : database,
   }
 }
 
-const specOf = (site: Probe['site'], world: ProbeContext): TargetSpec | null =>
+const specOf = (site: Probe['site'], context: ProbeContext): TargetSpec | null =>
   ({
-    scratch: () => world.targets.scratch,
-    database: () => requireDatabase(world),
-    declared: () => world.targets.database,
+    scratch: () => context.targets.scratch,
+    database: () => requireDatabase(context),
+    declared: () => context.targets.database,
   })[site]()
 
-interface Found {
+interface ProbePlace {
   readonly site: Probe['site']
   readonly spec: TargetSpec | null
   readonly database: string | null
 }
 function whereOf(
   item: ChecklistItem,
-  { site, spec, database }: Found,
+  { site, spec, database }: ProbePlace,
   { plan }: ProbeContext,
 ): Where {
   if (site === 'scratch') return 'scratch'
@@ -225,11 +231,11 @@ interface Control {
 async function controlled(
   item: ChecklistItem,
   probe: Probe,
-  { world, first }: { readonly world: ProbeContext; readonly first: Attempt },
+  { context, first }: { readonly context: ProbeContext; readonly first: Attempt },
 ): Promise<Attempt & { readonly control: ControlOutcome | null }> {
   const looked = first.result === 'pass' || first.result === 'fail'
   if (item.control.run !== 'with_probe' || !looked) return { ...first, control: null }
-  const { outcome, code, detail } = await tryControl(item, probe, world)
+  const { outcome, code, detail } = await tryControl(item, probe, context)
   if (outcome?.outcome === 'detected') return { ...first, control: outcome }
   return { ...first, result: 'inconclusive', codes: [code], detail, control: outcome }
 }
@@ -237,11 +243,11 @@ async function controlled(
 async function tryControl(
   item: ChecklistItem,
   probe: Probe,
-  world: ProbeContext,
+  context: ProbeContext,
 ): Promise<Control> {
   const { name } = item.control
-  const tried = await attempt(() => probe.control(world))
-  const at = instantOf(world)
+  const tried = await attempt(() => probe.control(context))
+  const at = instantOf(context)
   if (!tried.ok) {
     const { detail } = unmeasured(tried.error)
     return { outcome: null, code: 'control_not_run', detail: `${name}: ${detail}`, found: NOTHING }

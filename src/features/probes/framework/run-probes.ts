@@ -48,7 +48,7 @@ export interface Progress {
 type Work = (
   item: ChecklistItem,
   probe: Probe,
-  around: { readonly world: ProbeContext; readonly terms: ProbeRecordTerms },
+  around: { readonly context: ProbeContext; readonly terms: ProbeRecordTerms },
 ) => Promise<EvidenceDraft>
 
 /** `ff probe run`: measures items, their cheap controls with them, and adds a signed record for each. */
@@ -120,9 +120,9 @@ class ProbeRun implements Progress {
   readonly ms: Record<string, number> = {}
   private readonly ended: Promise<null>
   private readonly request: ProbeRequest
-  private readonly world: ProbeContext
+  private readonly context: ProbeContext
   private readonly terms: ProbeRecordTerms
-  private readonly hands: { readonly writer: EvidenceWriter; readonly work: Work }
+  private readonly deps: { readonly writer: EvidenceWriter; readonly work: Work }
   readonly groups = new Map<string, Count>()
   readonly running = new Map<string, Count>()
   /** Records go to the log one at a time. */
@@ -131,17 +131,17 @@ class ProbeRun implements Progress {
   constructor(
     request: ProbeRequest,
     files: GateFiles,
-    hands: { readonly writer: EvidenceWriter; readonly work: Work },
+    deps: { readonly writer: EvidenceWriter; readonly work: Work },
   ) {
     const { folder, adapters, targets, now, signal, tool_version, repeat } = request
     this.request = request
-    this.hands = hands
+    this.deps = deps
     this.ended = whenEnded(signal)
     this.terms = { identity: buildIdentity(request, files), tool_version, repeat }
     const { root, cwd } = folder
     const { plan } = files
     const progress = (): void => undefined
-    this.world = { root, cwd, adapters, targets, plan, params: {}, now, signal, progress }
+    this.context = { root, cwd, adapters, targets, plan, params: {}, now, signal, progress }
   }
 
   /** Those that get on with each other first and side by side, then each of the others by itself. */
@@ -149,8 +149,12 @@ class ProbeRun implements Progress {
     for (const { item } of chosen) this.count(item.group, [0, 1])
     this.tell()
     const places = chosen.map((one, at) => [one, at] as const)
-    const alone = places.filter(([one]) => one.ok && one.probe.company === 'alone')
-    const together = places.filter(([one]) => !(one.ok && one.probe.company === 'alone'))
+    const alone = places.filter(
+      ([one]) => one.ok && (one.probe.isolation === 'parallel') | 'exclusive',
+    )
+    const together = places.filter(
+      ([one]) => !(one.ok && (one.probe.isolation === 'parallel') | 'exclusive'),
+    )
     const checked: (CheckResult | null)[] = chosen.map(() => null)
     const take = async ([one, at]: readonly [ProbeLookup, number]): Promise<void> => {
       if (this.request.signal.aborted) return
@@ -180,8 +184,8 @@ class ProbeRun implements Progress {
         this.running.set(item.id, [done, of])
         this.tell()
       }
-      const world = { ...this.world, progress }
-      const work = this.hands.work(item, probe, { world, terms: this.terms })
+      const context = { ...this.context, progress }
+      const work = this.deps.work(item, probe, { context, terms: this.terms })
       // What takes long to end is not waited for: the report is due now, and it cleans up behind itself.
       const draft = await Promise.race([work, this.ended])
       if (draft === null || signal.aborted) return null
@@ -195,7 +199,7 @@ class ProbeRun implements Progress {
   }
 
   private append(draft: EvidenceDraft): Promise<unknown> {
-    this.written = this.written.then(() => this.hands.writer.append(draft))
+    this.written = this.written.then(() => this.deps.writer.append(draft))
     return this.written
   }
 

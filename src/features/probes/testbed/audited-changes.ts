@@ -5,18 +5,18 @@ import { MADE_FLAG } from './generated-store.ts'
 /** What the trail has to hold of a request: one record, none, or whichever where nobody was told what became of it. */
 export type ExpectedRecord = AuditRecord['outcome'] | 'none' | 'either'
 /** By whom a change is asked for: with or without the scope, by a token that somebody forged, by nobody. */
-export type ChangeAuthor = 'writer' | 'reader' | 'forger' | 'nobody'
+export type ChangeAuthor = 'writer' | 'reader' | 'forger' | 'anonymous'
 
 export interface AuditedOperation extends Omit<HttpRequest, 'path'> {
   readonly path: string
-  readonly asker: ChangeAuthor
+  readonly author: ChangeAuthor
   readonly due: Exclude<ExpectedRecord, 'either'>
 }
 
-const PUT = { method: 'PUT', asker: 'writer', due: 'applied', body: '{"value":1}' } as const
+const PUT = { method: 'PUT', author: 'writer', due: 'applied', body: '{"value":1}' } as const
 const REFUSED = { ...PUT, due: 'refused' } as const
 const UNKNOWN = { ...PUT, due: 'none' } as const
-const DELETE = { method: 'DELETE', asker: 'writer', due: 'applied' } as const
+const DELETE = { method: 'DELETE', author: 'writer', due: 'applied' } as const
 
 export const overridePath = (tenant: string): string =>
   `/v1/flags/override/tenant/${tenant}/${MADE_FLAG}`
@@ -30,9 +30,9 @@ const turnOf = (tenant: string): readonly AuditedOperation[] => {
     { ...PUT, path, headers: { 'if-match': '"1"' } },
     { ...REFUSED, path, headers: { 'if-match': '"1"' } },
     { ...REFUSED, path, body: '{"value":"of another type"}' },
-    { ...REFUSED, path, asker: 'reader' },
-    { ...UNKNOWN, path, asker: 'forger' },
-    { ...UNKNOWN, path, asker: 'nobody' },
+    { ...REFUSED, path, author: 'reader' },
+    { ...UNKNOWN, path, author: 'forger' },
+    { ...UNKNOWN, path, author: 'anonymous' },
     { ...REFUSED, path: `${path}.of-nobody` },
     { ...PUT, path: user },
     { ...DELETE, path: user },

@@ -33,19 +33,19 @@ export interface CrashTarget {
 
 /** Lends both, alike. @param late whether records are written outside the transactions of their changes */
 export const withCrashTargets = <T>(
-  world: ProbeContext,
+  context: ProbeContext,
   late: boolean,
-  use: (grounds: readonly [CrashTarget, CrashTarget]) => Promise<T>,
+  use: (targets: readonly [CrashTarget, CrashTarget]) => Promise<T>,
 ): Promise<T> =>
-  withMadeStore(world, { tenants: [], revision: 1 }, (store) =>
-    withMigratedDatabase(world, async (scratch, inputs) => {
-      await importStore(world, inputs, { source: store, database: scratch.target })
+  withMadeStore(context, { tenants: [], revision: 1 }, (store) =>
+    withMigratedDatabase(context, async (scratch, inputs) => {
+      await importStore(context, inputs, { source: store, database: scratch.target })
       if (late) await scratch.run(LATE_AUDIT_SQL)
-      return use([fileGround(store as Store, late), databaseGround(scratch)])
+      return use([openFileTarget(store as Store, late), openDatabaseTarget(scratch)])
     }),
   )
 
-const fileGround = (store: Store, late: boolean): CrashTarget => ({
+const openFileTarget = (store: Store, late: boolean): CrashTarget => ({
   name: 'the file',
   store,
   server: null,
@@ -53,7 +53,7 @@ const fileGround = (store: Store, late: boolean): CrashTarget => ({
   kept: (records) => (late ? withLateRecords(records) : records),
 })
 
-const databaseGround = (scratch: ScratchDatabase): CrashTarget => ({
+const openDatabaseTarget = (scratch: ScratchDatabase): CrashTarget => ({
   name: 'the database',
   store: scratch.target as Store,
   server: scratch.server,
@@ -98,9 +98,9 @@ const AS_SERVICE = 'options=-c%20role%3Dff_app'
 export const withRunningService = <T>(
   { adapters, signal }: ProbeContext,
   {
-    ground,
+    crashTarget,
     keys,
-  }: { readonly ground: CrashTarget; readonly keys: Readonly<Record<string, string>> },
+  }: { readonly crashTarget: CrashTarget; readonly keys: Readonly<Record<string, string>> },
   use: (running: RunningService) => Promise<T>,
 ): Promise<T> =>
   adapters.withScratchFolder(async (cwd) => {
@@ -108,7 +108,7 @@ export const withRunningService = <T>(
     await writeFile(digestKey, randomBytes(32), { mode: 0o600 })
     const env = {
       ...keys,
-      ...settingsOf(ground.store),
+      ...settingsOf(crashTarget.store),
       FF_LISTEN: '127.0.0.1:0',
       FF_AUDIT_DIGEST_KEY_FILE: digestKey,
     }
@@ -117,7 +117,7 @@ export const withRunningService = <T>(
       const program = await keep(adapters.startFf(['serve'], limits), (one) => one.kill())
       const said = await program.says(/Listening on (\S+)/)
       if (!said.ok)
-        throw new FfError('command_unanswered', `ff serve did not start on ${ground.name}.`, {
+        throw new FfError('command_unanswered', `ff serve did not start on ${crashTarget.name}.`, {
           hint: `It said: ${said.last_line.slice(0, 300)}`,
         })
       const client = await keep(adapters.openClient(said.text))
@@ -149,14 +149,14 @@ export async function readAuditRecords(
 
 /** Lines of the overrides of these tenants, as they stand and as the last record of each says. */
 export async function readStoredLines(
-  world: ProbeContext,
-  ground: CrashTarget,
+  context: ProbeContext,
+  crashTarget: CrashTarget,
   keys: readonly RowKey[],
 ): Promise<{ readonly stand: ReadonlySet<string>; readonly said: ReadonlySet<string> }> {
-  const inputs = await loadPersistence(world.root)
-  return withAll([() => world.adapters.openRows(ground.store, inputs)], async (rows) => {
+  const inputs = await loadPersistence(context.root)
+  return withAll([() => context.adapters.openRows(crashTarget.store, inputs)], async (rows) => {
     const stand = new Set(await rows.lookup('tenant_override', keys))
-    const records = await readAuditRecords(world, ground)
+    const records = await readAuditRecords(context, crashTarget)
     const last = new Map(records.map(({ target, after }) => [target, after]))
     const said = keys.flatMap(({ scope_id, flag_key }) => {
       const after = last.get(`tenant/${scope_id}/${flag_key}`)

@@ -19,9 +19,9 @@ const nothing: SignInput = () => Buffer.of()
 const zeros: SignInput = () => Buffer.alloc(64)
 
 /** Tokens that a verifier has to refuse, whatever else it lets in. @param place where the attacker serves a key */
-export function buildForgedTokens(shop: TestKeys, place: string): readonly ForgedToken[] {
-  const { keys } = shop
-  const claims = shop.claims({ scope: 'ff:operator' })
+export function buildForgedTokens(testKeys: TestKeys, place: string): readonly ForgedToken[] {
+  const { keys } = testKeys
+  const claims = testKeys.claims({ scope: 'ff:operator' })
   const kid = keys.rsa['kid']
   const stolen = toPublicJwk(keys.attacker)
   const byAttacker = createSigner(keys.attacker)
@@ -80,13 +80,15 @@ export function buildForgedTokens(shop: TestKeys, place: string): readonly Forge
     what,
     token: formatToken(header, claims, sign),
   }))
-  return [...made, ...changed(shop)]
+  return [...made, ...changed(testKeys)]
 }
 
 /** Good tokens that were changed after they were signed. */
-function changed(shop: TestKeys): readonly ForgedToken[] {
-  const [head, payload, signature = ''] = signTestToken(shop.keys.rsa, shop.claims()).split('.')
-  const other = signTestToken(shop.keys.rsa, shop.claims({ tid: `${TEST_TENANT}-other` }))
+function changed(testKeys: TestKeys): readonly ForgedToken[] {
+  const [head, payload, signature = ''] = signTestToken(testKeys.keys.rsa, testKeys.claims()).split(
+    '.',
+  )
+  const other = signTestToken(testKeys.keys.rsa, testKeys.claims({ tid: `${TEST_TENANT}-other` }))
   return [
     {
       what: 'the payload of another token',

@@ -9,14 +9,14 @@ export interface Issuer {
   readonly server: KeyServer
   /** Settings by which a service takes them. */
   readonly keys: Readonly<Record<string, string>>
-  readonly headersOf: (asker: ChangeAuthor) => Readonly<Record<string, string>>
+  readonly headersOf: (author: ChangeAuthor) => Readonly<Record<string, string>>
 }
 const HOUR_S = 3_600
 
 /** @throws FfError `artefact_invalid` where there are no test keys */
-export async function openIssuer(world: ProbeContext): Promise<Issuer> {
-  const { keys, settings, claims } = await loadTestKeys(world)
-  const exp = Math.floor(world.now().getTime() / 1000) + HOUR_S
+export async function openIssuer(context: ProbeContext): Promise<Issuer> {
+  const { keys, settings, claims } = await loadTestKeys(context)
+  const exp = Math.floor(context.now().getTime() / 1000) + HOUR_S
   const writes = claims({ exp, scope: 'ff:override:write ff:tenant:any' })
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
   const forged = { ...keys.attacker, kid: keys.rsa['kid'] ?? '' }
@@ -24,10 +24,10 @@ export async function openIssuer(world: ProbeContext): Promise<Issuer> {
     writer: bearer(signTestToken(keys.rsa, writes)),
     reader: bearer(signTestToken(keys.rsa, claims({ exp, scope: 'ff:registry:read' }))),
     forger: bearer(signTestToken(forged, writes)),
-    nobody: {},
+    anonymous: {},
   }
   const stage = { behaviour: 'up', keys: [toPublicJwk(keys.rsa)] } as const
-  const server = await world.adapters.openKeyServer(stage)
+  const server = await context.adapters.openKeyServer(stage)
   return {
     server,
     keys: {
@@ -35,6 +35,6 @@ export async function openIssuer(world: ProbeContext): Promise<Issuer> {
       FF_JWT_ISSUER: settings.issuer,
       FF_JWT_AUDIENCE: settings.audience,
     },
-    headersOf: (asker) => headers[asker],
+    headersOf: (author) => headers[author],
   }
 }

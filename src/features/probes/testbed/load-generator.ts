@@ -25,12 +25,15 @@ export async function runLoad(
   return Promise.all(sent)
 }
 
-interface Due {
+interface DueRequest {
   readonly at: number
   readonly due_ms: number
   readonly passed: () => number
 }
-async function arrival(send: SendRequest, { at, due_ms, passed }: Due): Promise<LoadArrival> {
+async function arrival(
+  send: SendRequest,
+  { at, due_ms, passed }: DueRequest,
+): Promise<LoadArrival> {
   const sent_ms = passed()
   const ok = await send(at)
   return { due_ms, sent_ms, done_ms: passed(), ok }

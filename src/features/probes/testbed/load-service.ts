@@ -8,30 +8,30 @@ import { TestService } from './test-service.ts'
 /** What a service under load is made of: its store, and whatever of the stage is otherwise. */
 export interface LoadServiceInput {
   readonly store: ServiceStore
-  readonly hands?: Partial<Adapters>
+  readonly deps?: Partial<Adapters>
 }
 
 /** Lends a stage within the limits of the service, and who asks it over connections that are kept. */
 export const withLoadService = <T>(
-  world: ProbeContext,
-  { store, hands = {} }: LoadServiceInput,
+  context: ProbeContext,
+  { store, deps = {} }: LoadServiceInput,
   use: (client: HttpClient, stage: TestService) => Promise<T>,
 ): Promise<T> =>
   TestService.lend(
-    world,
+    context,
     (staged) => ({
       ...staged,
-      openServer: (routes, options) => world.adapters.openServer(routes, options),
-      openTelemetry: (log, readings) => world.adapters.openTelemetry(log, readings),
+      openServer: (routes, options) => context.adapters.openServer(routes, options),
+      openTelemetry: (log, readings) => context.adapters.openTelemetry(log, readings),
       // Whoever lent the store closes it.
-      openServed: () =>
+      openServiceStore: () =>
         Promise.resolve({
           facts: { target: 'scratch', backing: store.kind, server: null },
           store,
           close: () => Promise.resolve(),
         }),
-      ...hands,
+      ...deps,
     }),
     (stage) =>
-      withAll([() => world.adapters.openClient(stage.origin)], (client) => use(client, stage)),
+      withAll([() => context.adapters.openClient(stage.origin)], (client) => use(client, stage)),
   )

@@ -10,7 +10,7 @@ export const SUITE_SCOPES = {
   admin: 'ff:registry:read ff:registry:write ff:override:write ff:tenant:any',
   reader: 'ff:registry:read',
   tenant: 'ff:override:write',
-  nobody: '',
+  unscoped: '',
 } as const
 export type SuiteCaller = keyof typeof SUITE_SCOPES | 'anonymous' | 'forged' | 'expired'
 

@@ -9,13 +9,13 @@ export interface SuiteStep extends HttpRequest {
   readonly status: number
 }
 
-type More = Pick<SuiteStep, 'body' | 'headers'>
+type StepExtras = Pick<SuiteStep, 'body' | 'headers'>
 type Row = readonly [
   by: SuiteCaller,
   method: SuiteStep['method'],
   path: string,
   status: number,
-  more?: More,
+  more?: StepExtras,
 ]
 
 const flagAt = (key: string): string => `/v1/flags/${key}`
@@ -23,18 +23,21 @@ const tenantAt = (tenant: string, key: string): string =>
   `/v1/flags/override/tenant/${tenant}/${key}`
 const userAt = (user: string, key: string): string => `/v1/flags/override/user/${user}/${key}`
 const FLAG = flagAt('ff.api.one')
-const body = (text: string): More => ({ body: text })
-const matching = (tag: string, text = flagBody()): More => ({
+const body = (text: string): StepExtras => ({ body: text })
+const matching = (tag: string, text = flagBody()): StepExtras => ({
   body: text,
   headers: { 'if-match': tag },
 })
-const creating = (text = flagBody()): More => ({ body: text, headers: { 'if-none-match': '*' } })
+const creating = (text = flagBody()): StepExtras => ({
+  body: text,
+  headers: { 'if-none-match': '*' },
+})
 
-const DOOR: readonly Row[] = [
+const AUTH_STEPS: readonly Row[] = [
   ['anonymous', 'GET', FLAG, 401],
   ['forged', 'GET', FLAG, 401],
   ['expired', 'PUT', FLAG, 401, body(flagBody())],
-  ['nobody', 'GET', FLAG, 403],
+  ['unscoped', 'GET', FLAG, 403],
   ['reader', 'GET', FLAG, 404],
   ['reader', 'PUT', FLAG, 403, body(flagBody())],
   ['tenant', 'DELETE', FLAG, 403],
@@ -245,7 +248,7 @@ const ARCHIVED: readonly Row[] = [
 
 /** The requests in their order, each of which may rest on those before it. */
 export const SUITE: readonly SuiteStep[] = [
-  DOOR,
+  AUTH_STEPS,
   PRECONDITIONS,
   BODIES,
   STORED,

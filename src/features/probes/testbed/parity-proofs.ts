@@ -11,8 +11,8 @@ export const defineParityProbe = (measure: ProbeSpec<Adapters>['measure']): Prob
   defineProbe<Adapters>({
     version: 1,
     site: 'scratch',
-    company: 'together',
-    honest: ({ adapters }, use) => use(adapters),
+    isolation: 'parallel',
+    sound: ({ adapters }, use) => use(adapters),
     faulty: ({ adapters }, use) => use(withoutUserOverrides(adapters)),
     measure,
   })

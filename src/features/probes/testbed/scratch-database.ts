@@ -9,13 +9,13 @@ import type { ProbeContext } from '../framework/probe.ts'
 
 /** Lends a database of the scratch server, at the head of the migrations. @throws FfError `production_refused` */
 export async function withMigratedDatabase<T>(
-  world: ProbeContext,
+  context: ProbeContext,
   use: (scratch: ScratchDatabase, inputs: DdlContract) => Promise<T>,
 ): Promise<T> {
-  const { targets, adapters, root, signal } = world
+  const { targets, adapters, root, signal } = context
   const inputs = await loadPersistence(root)
   if (targets.scratch.kind === 'postgres')
-    refuseProduction(await identifyTarget(targets.scratch, world), world)
+    refuseProduction(await identifyTarget(targets.scratch, context), context)
   return adapters.withScratchDatabase(targets.scratch, inputs.versions, async (scratch) => {
     const database = scratch.target
     await migrateUp({ root, database, adapters, signal, to: null, dryRun: false })

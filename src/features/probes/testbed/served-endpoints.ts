@@ -22,14 +22,14 @@ export function withRoutes<T>(
   use: (client: HttpClient) => Promise<T>,
 ): Promise<T> {
   const at = { host: '127.0.0.1', port: 0 }
-  const options = { at, limits: LIMITS, witness: NOBODY }
+  const options = { at, limits: LIMITS, httpObserver: ANONYMOUS }
   return closeAfter(async (keep) => {
     const server = await keep(adapters.openServer(routes, options), (one) => one.drain())
     return use(await keep(adapters.openClient(server.origin)))
   })
 }
 /** What a service fails at is in its answers, which are measured. */
-const NOBODY: HttpObserver = { replied: () => undefined, failed: () => undefined }
+const ANONYMOUS: HttpObserver = { replied: () => undefined, failed: () => undefined }
 
 /** Lends a store that can be served, of scratch state. */
 export async function withScratchService<T>(
@@ -38,7 +38,7 @@ export async function withScratchService<T>(
   use: (scratch: ScratchServiceStore) => Promise<T>,
 ): Promise<T> {
   const { migrations, versions } = await loadPersistence(root)
-  return withAll([() => adapters.openServedScratch(spec, { migrations, versions })], use)
+  return withAll([() => adapters.openScratchServiceStore(spec, { migrations, versions })], use)
 }
 
 /** Brings a token to the endpoint of evaluations. One at a time. @returns the status of the answer */
@@ -46,23 +46,23 @@ export type SendToken = (token: string, environment: Environment) => Promise<num
 
 /** Lends a served endpoint behind a door. */
 export const withEndpoint = <T>(
-  world: ProbeContext,
-  door: Authenticator,
-  use: (knock: SendToken) => Promise<T>,
+  context: ProbeContext,
+  authenticator: Authenticator,
+  use: (sendToken: SendToken) => Promise<T>,
 ): Promise<T> =>
-  withScratchService(world, { kind: 'file', folder: null }, async ({ store }) => {
+  withScratchService(context, { kind: 'file', folder: null }, async ({ store }) => {
     await store.load(SAMPLE_ROWS)
     let standing: Environment = 'prod'
     const now = () => TEST_NOW
     const routes = buildServiceRoutes(() => ({
       store,
-      door,
+      authenticator,
       approvals: NULL_APPROVALS,
       environment: standing,
       now,
       observer: NULL_OBSERVER,
     }))
-    return withRoutes(world, routes, (client) =>
+    return withRoutes(context, routes, (client) =>
       use(async (token, environment) => {
         standing = environment
         const { status } = await client.send({
@@ -90,16 +90,16 @@ export interface ServicePairInput<R> {
 
 /** Lends two harnesses on scratch state. */
 export const withHarnessPair = <T>(
-  world: ProbeContext,
+  context: ProbeContext,
   { settings, routes }: ServicePairInput<HarnessDependencies['routes']>,
   use: (two: ServicePair) => Promise<T>,
 ): Promise<T> => {
-  const openDoor: HarnessDependencies['openDoor'] = (script) =>
-    world.adapters.openDoor(script, settings)
-  const shared = { openDoor, observer: NULL_OBSERVER }
-  return withScratchPair(world, ({ file, db }) =>
-    withHarness(world, { ...shared, scratch: file, routes: routes.file }, (left) =>
-      withHarness(world, { ...shared, scratch: db, routes: routes.db }, (right) =>
+  const openAuthenticator: HarnessDependencies['openAuthenticator'] = (script) =>
+    context.adapters.openScriptedAuthenticator(script, settings)
+  const shared = { openAuthenticator, observer: NULL_OBSERVER }
+  return withScratchPair(context, ({ file, db }) =>
+    withHarness(context, { ...shared, scratch: file, routes: routes.file }, (left) =>
+      withHarness(context, { ...shared, scratch: db, routes: routes.db }, (right) =>
         use({ file: left, db: right, server: db.facts.server }),
       ),
     ),
@@ -108,21 +108,21 @@ export const withHarnessPair = <T>(
 
 /** Lends a folder and scratch state of the database. */
 export const withScratchPair = <T>(
-  world: ProbeContext,
+  context: ProbeContext,
   use: (two: {
     readonly file: ScratchServiceStore
     readonly db: ScratchServiceStore
   }) => Promise<T>,
 ): Promise<T> =>
-  withScratchService(world, { kind: 'file', folder: null }, (file) =>
-    withScratchService(world, world.targets.scratch, (db) => use({ file, db })),
+  withScratchService(context, { kind: 'file', folder: null }, (file) =>
+    withScratchService(context, context.targets.scratch, (db) => use({ file, db })),
   )
 
 const withHarness = <T>(
-  world: ProbeContext,
-  bench: HarnessDependencies,
+  context: ProbeContext,
+  input: HarnessDependencies,
   use: (client: HttpClient) => Promise<T>,
 ): Promise<T> =>
-  withAll([() => Promise.resolve(new Harness(bench))], (harness) =>
-    withRoutes(world, harness.routes(), use),
+  withAll([() => Promise.resolve(new Harness(input))], (harness) =>
+    withRoutes(context, harness.routes(), use),
   )

@@ -59,11 +59,11 @@ export function createSignoffScenario(
     prepared_at: at(-1),
     not_after: at(24),
   }
-  const bench = { signer, other, stranger, prepared, signedAt: at(-0.5), later: at(1) }
-  return { trust, present, now: at(0), ...envelopesOf(bench) }
+  const context = { signer, other, stranger, prepared, signedAt: at(-0.5), later: at(1) }
+  return { trust, present, now: at(0), ...envelopesOf(context) }
 }
 
-interface Bench {
+interface CaseInputs {
   readonly signer: Person
   readonly other: Person
   readonly stranger: Person
@@ -72,7 +72,7 @@ interface Bench {
   readonly later: Instant
 }
 
-function envelopesOf({ signer, other, stranger, prepared, signedAt, later }: Bench) {
+function envelopesOf({ signer, other, stranger, prepared, signedAt, later }: CaseInputs) {
   const payload = encode(formatStatement(prepared))
   const header = (who: Person): object => headerOf(who, signedAt)
   const good = signed(payload, header(signer), signer.key)

@@ -14,16 +14,16 @@ export interface StorePair {
   readonly database: TargetSpec
 }
 
-export const withLiveStores: WithResource<StorePair> = (world, use) =>
-  use({ store: requireStore(world), database: requireDatabase(world) })
+export const withLiveStores: WithResource<StorePair> = (context, use) =>
+  use({ store: requireStore(context), database: requireDatabase(context) })
 
 /** The same store beside a copy of it in a scratch database, in which a fault is planted. */
 export const withCorruptedCopy =
   (fault: string): WithResource<StorePair> =>
-  (world, use) =>
-    withMigratedDatabase(world, async (scratch, inputs) => {
-      const stores = { store: requireStore(world), database: scratch.target }
-      await importStore(world, inputs, { source: stores.store, database: stores.database })
+  (context, use) =>
+    withMigratedDatabase(context, async (scratch, inputs) => {
+      const stores = { store: requireStore(context), database: scratch.target }
+      await importStore(context, inputs, { source: stores.store, database: stores.database })
       await scratch.run(fault)
       return use(stores)
     })

@@ -73,8 +73,8 @@ export function withAdmin<T>(
 export const decideSensitiveFlag = (
   check: CheckApproval,
   at: number,
-  world: ProbeContext,
-): Promise<Decision> => decideWithApproval(evaluate, check, factsOf(at, world))
+  context: ProbeContext,
+): Promise<Decision> => decideWithApproval(evaluate, check, factsOf(at, context))
 
 const factsOf = (at: number, { now }: ProbeContext): EvaluationInput => ({
   request: { flag_key: FLAG_KEY, approval_ref: refOf(at), request_id: `probe-${at}` },

@@ -47,9 +47,9 @@ export class TestService {
   }
   /** How much of that time has passed. */
   passed_s = 0
-  private readonly world: ProbeContext
-  private readonly hands: AdaptersDecorator
-  private readonly shop: TestKeys
+  private readonly context: ProbeContext
+  private readonly deps: AdaptersDecorator
+  private readonly testKeys: TestKeys
   private service: Service | null = null
   /** Null while the service is stopped. */
   private clients: { readonly service: HttpClient; readonly admin: HttpClient } | null = null
@@ -57,19 +57,19 @@ export class TestService {
   private tokens = 0
   private readonly signed = new Map<string, string>()
 
-  private constructor(world: ProbeContext, hands: AdaptersDecorator, shop: TestKeys) {
-    this.world = world
-    this.hands = hands
-    this.shop = shop
+  private constructor(context: ProbeContext, deps: AdaptersDecorator, testKeys: TestKeys) {
+    this.context = context
+    this.deps = deps
+    this.testKeys = testKeys
   }
 
   /** Lends a stage whose service runs. @throws FfError `artefact_invalid` */
   static async lend<T>(
-    world: ProbeContext,
-    hands: AdaptersDecorator,
+    context: ProbeContext,
+    deps: AdaptersDecorator,
     use: (stage: TestService) => Promise<T>,
   ): Promise<T> {
-    const stage = new TestService(world, hands, await loadTestKeys(world))
+    const stage = new TestService(context, deps, await loadTestKeys(context))
     try {
       await stage.start()
       return await use(stage)
@@ -79,15 +79,15 @@ export class TestService {
   }
 
   async start(): Promise<void> {
-    const { issuer, audience } = this.shop.settings
+    const { issuer, audience } = this.testKeys.settings
     this.service = await startService({
-      root: this.world.root,
-      adapters: this.hands(this.adapters()),
+      root: this.context.root,
+      adapters: this.deps(this.adapters()),
       settings: { ...SETTINGS, FF_JWT_ISSUER: issuer, FF_JWT_AUDIENCE: audience },
       now: () => new Date(TEST_NOW),
       log: SILENT,
     })
-    const { adapters } = this.world
+    const { adapters } = this.context
     const { origin, admin_origin } = this.service
     this.clients = {
       service: await adapters.openClient(origin),
@@ -111,11 +111,14 @@ export class TestService {
   /** In the time of the door: of keys and of tokens. */
   async pass(seconds: number): Promise<void> {
     this.passed_s += seconds
-    await this.staged?.pass(seconds)
+    await this.staged?.advance(seconds)
   }
 
   async keyServer(behaviour: 'up' | 'refused'): Promise<void> {
-    await this.staged?.server.become({ behaviour, keys: [toPublicJwk(this.shop.keys.rsa)] })
+    await this.staged?.server.setBehaviour({
+      behaviour,
+      keys: [toPublicJwk(this.testKeys.keys.rsa)],
+    })
   }
 
   /** What the service says of itself; null where it does not answer. */
@@ -166,11 +169,11 @@ export class TestService {
   }
 
   /** Of somebody who may do it all. Signed once, and then the same. */
-  token(kid = String(this.shop.keys.rsa['kid'])): string {
+  token(kid = String(this.testKeys.keys.rsa['kid'])): string {
     const jti = `drill-${this.tokens}`
     const name = `${kid} ${jti}`
-    const claims = this.shop.claims({ scope: SCOPES, jti })
-    const token = this.signed.get(name) ?? signTestToken({ ...this.shop.keys.rsa, kid }, claims)
+    const claims = this.testKeys.claims({ scope: SCOPES, jti })
+    const token = this.signed.get(name) ?? signTestToken({ ...this.testKeys.keys.rsa, kid }, claims)
     this.signed.set(name, token)
     return token
   }
@@ -192,26 +195,26 @@ export class TestService {
 
   /** The real ones, with what can be made to fail in the place of what they would open. */
   private adapters(): Adapters {
-    const { adapters } = this.world
-    const { keys } = this.shop
+    const { adapters } = this.context
+    const { keys } = this.testKeys
     return {
       ...adapters,
-      openServed: async (_spec, { tools }) => {
-        const made = await adapters.openSample(TEST_ROWS, tools)
+      openServiceStore: async (_spec, { tools }) => {
+        const made = await adapters.openSampleStore(TEST_ROWS, tools)
         return { ...made, store: createFaultyStore(made.store, this.fault) }
       },
-      openDoorOn: async (_keys, settings) => {
+      openAuthenticator: async (_keys, settings) => {
         const stage = { behaviour: 'up', keys: [toPublicJwk(keys.rsa)] } as const
-        this.staged = await adapters.openStagedDoor(stage, settings)
+        this.staged = await adapters.openTestAuthenticator(stage, settings)
         return this.staged
       },
       openApprovals: () => Promise.resolve(createControllableAdmin(this.fault)),
       openTelemetry: (log, readings) =>
         adapters.openTelemetry(log, { ...readings, in_flight_limit: TEST_IN_FLIGHT_LIMIT }),
-      openServer: (routes, { at, limits, witness }) =>
+      openServer: (routes, { at, limits, httpObserver }) =>
         adapters.openServer(routes, {
           at,
-          witness,
+          httpObserver,
           limits: { ...limits, in_flight: TEST_IN_FLIGHT_LIMIT },
         }),
     }

@@ -19,16 +19,16 @@ import type { TestAuthenticator } from '../../../ports/auth.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 
 /** How a door is made, with a key server on loopback behind it. */
-export type OpenTestAuthenticator = Adapters['openStagedDoor']
+export type OpenTestAuthenticator = Adapters['openTestAuthenticator']
 
 /** Lends a door whose key server serves the public halves of some keys. */
 export function withAuthenticator<T>(
-  openDoor: OpenTestAuthenticator,
+  openAuthenticator: OpenTestAuthenticator,
   { keys, settings }: { readonly keys: readonly TestJwk[]; readonly settings: AuthSettings },
-  use: (door: TestAuthenticator) => Promise<T>,
+  use: (authenticator: TestAuthenticator) => Promise<T>,
 ): Promise<T> {
   const stage = { behaviour: 'up', keys: keys.map(toPublicJwk) } as const
-  return withAll([() => openDoor(stage, settings)], use)
+  return withAll([() => openAuthenticator(stage, settings)], use)
 }
 
 export type TestJwk = Readonly<Record<string, string>>
