@@ -47,7 +47,7 @@ type Opener<K extends TargetSpec['kind']> = (
 const OPENERS: { readonly [K in TargetSpec['kind']]: Opener<K> } = {
   file: ({ folder }) => openScratchFolder(folder, scratchTools()),
   postgres: (spec, needs) =>
-    openScratchSchema(databaseOf(spec), { ...needs, tools: scratchTools() }),
+    openScratchSchema(getDatabase(spec), { ...needs, tools: scratchTools() }),
   embedded: async (_, needs) => {
     const { value: scratch, close } = await openAll(async (keep) => {
       const server = await keep(startEmbedded(), (one) => one.stop())
@@ -88,7 +88,7 @@ const READERS: { readonly [K in TargetSpec['kind']]: LiveOpener<K> } = {
     const { identity } = store
     return { facts, identity, store, state: () => store.state(), close: () => Promise.resolve() }
   },
-  postgres: (spec, { versions }) => openLiveSchema(databaseOf(spec), versions),
+  postgres: (spec, { versions }) => openLiveSchema(getDatabase(spec), versions),
   embedded: async (spec, { copied, ...needs }) => {
     if (copied === null) throw nothingLive('embedded')
     const { value, close } = await openAll(async (keep) => {
@@ -124,7 +124,7 @@ export function openScratch(
 /** @throws FfError `target_invalid` for a target that is made anew for each run and so holds nothing */
 export async function openRows(spec: TargetSpec, needs: RowSourceOptions): Promise<RowSource> {
   if (spec.kind === 'file' && spec.folder !== null) return openFileRows(spec.folder)
-  if (spec.kind === 'postgres') return openRowSource(databaseOf(spec), SCHEMA, needs)
+  if (spec.kind === 'postgres') return openRowSource(getDatabase(spec), SCHEMA, needs)
   throw new FfError('target_invalid', `A target of kind ${spec.kind} holds no rows of its own.`, {
     hint: 'Name a store: file:DIR, postgres://... or env:NAME.',
   })
@@ -136,7 +136,7 @@ export async function openTrail(
   versions: SupportedVersions,
 ): Promise<AuditTrail> {
   if (spec.kind === 'file' && spec.folder !== null) return FileTrail.open(spec.folder)
-  if (spec.kind === 'postgres') return PostgresTrail.open(databaseOf(spec), SCHEMA, versions)
+  if (spec.kind === 'postgres') return PostgresTrail.open(getDatabase(spec), SCHEMA, versions)
   throw new FfError('target_invalid', `A target of kind ${spec.kind} has no audit trail.`, {
     hint: 'Name a store: --store file:DIR, or a database with --database.',
   })
@@ -184,13 +184,13 @@ export async function withScratchDatabase<T>(
   if (spec.kind === 'embedded')
     return withPrivateDatabase((made) => withScratchDatabase(made, versions, use))
   if (spec.kind !== 'postgres') throw notKept(spec, 'can hold a scratch database')
-  return withTemporaryDatabase(databaseOf(spec), versions, ({ name, server }) => {
+  return withTemporaryDatabase(getDatabase(spec), versions, ({ name, server }) => {
     const target = withDatabaseName(spec, name)
     const tools = scratchTools()
     return use({
       target,
       server,
-      ...openScratchDatabase(databaseOf(target), { schema: SCHEMA, tools }),
+      ...openScratchDatabase(getDatabase(target), { schema: SCHEMA, tools }),
     })
   })
 }
@@ -209,7 +209,7 @@ export async function openServed(
   spec: TargetSpec,
   needs: ServedStoreOptions,
 ): Promise<OpenServiceStore> {
-  if (spec.kind === 'postgres') return openServedSchema(databaseOf(spec), needs)
+  if (spec.kind === 'postgres') return openServedSchema(getDatabase(spec), needs)
   if (spec.kind !== 'file') throw notKept(spec, 'can be served')
   if (spec.folder === null) return openScratchFolder(null, needs.tools)
   const facts = { target: 'file', backing: 'file', server: null } as const
@@ -252,7 +252,7 @@ export const importedDigests = async (
   listImportedDigests(keptDatabase(spec, 'is imported into'), SCHEMA, versions)
 
 function keptDatabase(spec: TargetSpec, what: string): DatabaseConfig {
-  if (spec.kind === 'postgres') return databaseOf(spec)
+  if (spec.kind === 'postgres') return getDatabase(spec)
   throw notKept(spec, what)
 }
 
@@ -261,7 +261,7 @@ const notKept = ({ kind }: TargetSpec, what: string): FfError =>
     hint: 'Name a database: --database env:FF_DATABASE_URL or postgres://...',
   })
 
-const databaseOf = ({ url, name }: Extract<TargetSpec, { kind: 'postgres' }>): DatabaseConfig => ({
+const getDatabase = ({ url, name }: Extract<TargetSpec, { kind: 'postgres' }>): DatabaseConfig => ({
   config: { connectionString: url },
   name,
 })

@@ -34,16 +34,16 @@ export async function* readTextLines(
     if (bytesRead === 0) break
     position += bytesRead
     for (const one of lines.push(chunk.subarray(0, bytesRead))) {
-      yield textOf(one, line)
+      yield toText(one, line)
       line += 1
     }
   }
-  for (const one of lines.end()) yield textOf(one, line)
+  for (const one of lines.end()) yield toText(one, line)
 }
 
 const BYTE_ORDER_MARK = '\ufeff'
 
-function textOf({ bytes, tooLong }: ByteLine, line: number): TextLine {
+function toText({ bytes, tooLong }: ByteLine, line: number): TextLine {
   if (tooLong) return { line, code: 'line_too_long' }
   const text = decodeUtf8OrNull(bytes)
   if (text === null) return { line, code: 'utf8_invalid' }

@@ -47,11 +47,11 @@ export async function* readRecordedRequests(
   terms: ReplayInputs,
 ): AsyncGenerator<RecordedRequestLine> {
   for await (const line of readTextLines(file, MAX_LINE_BYTES)) {
-    if (line.text?.trim() !== '') yield recordedOf(line, terms)
+    if (line.text?.trim() !== '') yield toRecorded(line, terms)
   }
 }
 
-function recordedOf(held: TextLine, terms: ReplayInputs): RecordedRequestLine {
+function toRecorded(held: TextLine, terms: ReplayInputs): RecordedRequestLine {
   const { line } = held
   const wrong = (
     ...found: readonly { readonly pointer: string; readonly code: ArtefactCode }[]
@@ -78,11 +78,11 @@ interface RequestBuilder extends ReplayInputs {
 /** What a schema cannot say: times that exist, fixtures and tokens that are there, and what nobody can give a service. */
 function built(raw: ReplayRequest, line: number, building: RequestBuilder): RecordedRequestLine {
   const { fixtures, wrong } = building
-  const named = fixtureOf(raw)
+  const named = toFixture(raw)
   const fixture = fixtures.find(({ id }) => id === named) ?? null
   const unknown = named !== null && fixture === null
   const problems: readonly LineFault[] = [
-    ...timesOf(raw)
+    ...getTimes(raw)
       .filter(([, text]) => parseInstant(text) === undefined)
       .map(([pointer]) => ({ pointer, code: 'time_not_canonical' as const })),
     ...(unknown ? [{ pointer: '/credential/fixture', code: 'fixture_unknown' as const }] : []),
@@ -90,7 +90,7 @@ function built(raw: ReplayRequest, line: number, building: RequestBuilder): Reco
     ...tokenFaults(raw, building),
   ]
   if (problems.length > 0) return wrong(...problems)
-  return { recorded: recordedFrom(raw, line, { fixture, token: tokenOf(raw, building) }) }
+  return { recorded: recordedFrom(raw, line, { fixture, token: toToken(raw, building) }) }
 }
 type LineFault = Pick<LineProblem, 'pointer' | 'code'>
 
@@ -100,22 +100,22 @@ const givenFaults = (raw: ReplayRequest, { of }: ReplayInputs): readonly LineFau
     .filter((name) => of === 'services' && raw[name] !== undefined)
     .map((name) => ({ pointer: `/${name}`, code: 'given_to_a_service' }))
 
-const tokenEnvOf = ({ credential }: ReplayRequest): string | null =>
+const getTokenEnv = ({ credential }: ReplayRequest): string | null =>
   credential != null && 'token_env' in credential ? credential.token_env : null
-function tokenOf(raw: ReplayRequest, { env }: ReplayInputs): string | null {
-  const name = tokenEnvOf(raw)
+function toToken(raw: ReplayRequest, { env }: ReplayInputs): string | null {
+  const name = getTokenEnv(raw)
   return name !== null && Object.hasOwn(env, name) ? (env[name] ?? null) : null
 }
 
 /** A store has no keys that a live token would be signed with. */
 function tokenFaults(raw: ReplayRequest, terms: ReplayInputs): readonly LineFault[] {
-  if (tokenEnvOf(raw) === null) return []
+  if (getTokenEnv(raw) === null) return []
   const pointer = '/credential/token_env'
   if (terms.of === 'stores') return [{ pointer, code: 'token_for_a_store' }]
-  return (tokenOf(raw, terms) ?? '') === '' ? [{ pointer, code: 'variable_unset' }] : []
+  return (toToken(raw, terms) ?? '') === '' ? [{ pointer, code: 'variable_unset' }] : []
 }
 
-const fixtureOf = ({ credential }: ReplayRequest): string | null =>
+const toFixture = ({ credential }: ReplayRequest): string | null =>
   credential != null && 'fixture' in credential ? credential.fixture : null
 
 function recordedFrom(raw: ReplayRequest, line: number, held: FixtureOrToken): RecordedRequest {
@@ -124,7 +124,7 @@ function recordedFrom(raw: ReplayRequest, line: number, held: FixtureOrToken): R
   return {
     line,
     request: { flag_key, tenant_id, user_id, approval_ref, request_id: raw.request.request_id },
-    credential: credentialOf(raw, held),
+    credential: toCredential(raw, held),
     // The schema asks for one of the two.
     now: (raw.now ?? raw.recorded_at) as Instant,
     environment: raw.environment ?? fixture?.environment ?? 'prod',
@@ -132,7 +132,7 @@ function recordedFrom(raw: ReplayRequest, line: number, held: FixtureOrToken): R
   }
 }
 
-function timesOf({
+function getTimes({
   now,
   recorded_at,
   approvals = [],
@@ -154,7 +154,7 @@ interface FixtureOrToken {
   readonly fixture: Fixture | null
   readonly token: string | null
 }
-function credentialOf(
+function toCredential(
   { credential }: ReplayRequest,
   { fixture, token }: FixtureOrToken,
 ): VectorCredential {

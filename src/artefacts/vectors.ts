@@ -100,7 +100,7 @@ function buildVector(
     admin: given.admin,
   }
   const credential = resolveCredential(raw, fixtures, report)
-  const author = askerOf(credential, raw, report)
+  const author = toAsker(credential, raw, report)
   checkCovers(raw.covers, deriveCoverage(built, author, request), report)
   const { id, title, covers } = raw
   return {
@@ -121,7 +121,7 @@ const LISTS: Readonly<Record<TableName, string>> = {
 }
 
 function buildState(given: JsonNode, report: Report): RowsByTable {
-  const rowsOf = (table: TableName): readonly AnyRow[] => {
+  const toRows = (table: TableName): readonly AnyRow[] => {
     const seen = new Set<string>()
     return items(member(given, LISTS[table])).flatMap((node, at): AnyRow[] => {
       const here = `/given/${appendPointer(LISTS[table], at)}`
@@ -137,7 +137,7 @@ function buildState(given: JsonNode, report: Report): RowsByTable {
     })
   }
   const state = Object.fromEntries(
-    TABLE_NAMES.map((table) => [table, rowsOf(table)]),
+    TABLE_NAMES.map((table) => [table, toRows(table)]),
   ) as unknown as RowsByTable
   const known = new Set(state.flag_registry.map(({ flag_key }) => flag_key))
   for (const table of ['tenant_override', 'user_override'] as const) {
@@ -200,11 +200,11 @@ export const toDevHeaders = ({
 })
 
 /** Who asks, read off the credential without judging it: the token's claims as they stand. */
-function askerOf(credential: VectorCredential, raw: RawVector, report: Report): VectorCaller {
+function toAsker(credential: VectorCredential, raw: RawVector, report: Report): VectorCaller {
   const { token, dev_headers, fixture } = credential
   const dev = raw.given.environment === 'dev+H'
   if (token !== null && fixture !== null) {
-    const { sub, tid } = claimsOf(token)
+    const { sub, tid } = decodeClaims(token)
     const expected = fixture.expected[raw.given.environment]
     if ('refused' in expected)
       report.add('/given/credential', 'fixture_mode_underivable', fixture.id)
@@ -219,7 +219,7 @@ function askerOf(credential: VectorCredential, raw: RawVector, report: Report): 
   return { auth_mode: 'none', tenant_id, user_id }
 }
 
-function claimsOf(token: string): { sub?: string; tid?: string } {
+function decodeClaims(token: string): { sub?: string; tid?: string } {
   try {
     return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')) as {
       sub?: string

@@ -24,7 +24,7 @@ import { loadSettings } from './settings.ts'
 export const runAuditVerify = (invocation: Invocation<typeof AUDIT_VERIFY>): Promise<void> =>
   runReportCommand(invocation, async (signal) => {
     const { options } = invocation
-    const trust = await trustOf(invocation)
+    const trust = await readTrust(invocation)
     if (options.export !== null) {
       refuseBoth(options.database ?? options.store ?? options.head, '--export')
       return verifyExport({ ...trust, path: options.export, signal })
@@ -72,7 +72,7 @@ export async function runAuditTail(invocation: Invocation<typeof AUDIT_TAIL>): P
   try {
     for await (const records of tailRecords(trail, { lines, follow, signal }))
       await io.stdout(records.map(RECORD_LINES[format]).join(''))
-    context.exit = endOf(signal)
+    context.exit = getEnd(signal)
   } finally {
     stop()
     await trail.close()
@@ -80,7 +80,7 @@ export async function runAuditTail(invocation: Invocation<typeof AUDIT_TAIL>): P
 }
 
 /** Somebody who follows is done when asked to end (page 8). */
-const endOf = (signal: AbortSignal): ExitName => {
+const getEnd = (signal: AbortSignal): ExitName => {
   const ending = getEnding(signal)
   return ending === null || ending === 'terminated' ? 'ok' : ending
 }
@@ -100,7 +100,10 @@ function refuseBoth(other: string | null, option: string): void {
   })
 }
 
-async function trustOf({ context, options }: Invocation<typeof AUDIT_VERIFY>): Promise<HeadTrust> {
+async function readTrust({
+  context,
+  options,
+}: Invocation<typeof AUDIT_VERIFY>): Promise<HeadTrust> {
   const { root, cwd, env, now, adapters } = context
   const { FF_TRUST_SHA256 } = (await loadSettings(env, cwd)).values
   return {

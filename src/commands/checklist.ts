@@ -23,7 +23,7 @@ export const runChecklistValidate = (invocation: Invocation<typeof REPORT>): Pro
 export async function runChecklistShow(
   invocation: Invocation<typeof CHECKLIST_DOCUMENT>,
 ): Promise<void> {
-  const { value } = await checklistOf(invocation)
+  const { value } = await readChecklist(invocation)
   await printDocument(invocation, { json: value, text: formatChecklist(value) })
 }
 
@@ -31,12 +31,12 @@ export async function runChecklistShow(
 export async function runChecklistExplain(
   invocation: Invocation<typeof CHECKLIST_DOCUMENT>,
 ): Promise<void> {
-  const { value } = await checklistOf(invocation)
+  const { value } = await readChecklist(invocation)
   const item = itemNamed(value.items, invocation.words[0] ?? '')
   await printDocument(invocation, { json: item, text: formatChecklistItem(item) })
 }
 
-const checklistOf = async ({
+const readChecklist = async ({
   context: { root, cwd },
   options: { checklist },
 }: Invocation<typeof CHECKLIST_DOCUMENT>) =>

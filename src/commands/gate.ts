@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { formatDecisionFile, gateOffline } from '../features/gate/decision-file.ts'
-import { runGateCheck, judgeFolder, reportOf } from '../features/gate/gate.ts'
+import { runGateCheck, judgeFolder, toReport } from '../features/gate/gate.ts'
 import { newestMigration } from '../features/migrate/load-persistence.ts'
 import type { GateReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
@@ -17,17 +17,17 @@ export const runGate = (invocation: Invocation<typeof GATE_DECISION>): Promise<v
   runReportCommand(invocation, async () => {
     const { offline, decision } = invocation.options
     if (offline !== null) return verdictOffline(invocation, offline)
-    return decision === null ? verdictOf(invocation) : decided(invocation, decision)
+    return decision === null ? toVerdict(invocation) : decided(invocation, decision)
   })
 
 /** `ff report`: the same verdict, and the same exit, in a form to hand on. */
 export const runReport = (invocation: Invocation<typeof GATE>): Promise<void> => {
   const { format } = invocation.options
   const options = { ...invocation.options, format: format ?? 'markdown' }
-  return runReportCommand({ ...invocation, options }, () => verdictOf(invocation))
+  return runReportCommand({ ...invocation, options }, () => toVerdict(invocation))
 }
 
-async function verdictOf({ context, options }: Invocation<typeof GATE>): Promise<GateReport> {
+async function toVerdict({ context, options }: Invocation<typeof GATE>): Promise<GateReport> {
   return runGateCheck(await buildGateRequest(context, options), context.adapters)
 }
 
@@ -39,7 +39,7 @@ async function decided(
   const { adapters, now, root } = context
   await clearOutputs([{ path }])
   const judged = await judgeFolder(await buildGateRequest(context, options), adapters)
-  const made = reportOf(judged, now)
+  const made = toReport(judged, now)
   await writeOutput(
     path,
     formatDecisionFile(judged, { report: made, tool_version: readVersion(root) }),

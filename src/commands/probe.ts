@@ -62,7 +62,7 @@ async function toRequest(
     tool_version: readVersion(root),
     repeat: 1,
     ids: words,
-    targets: targetsOf(invocation, settings.values),
+    targets: getTargets(invocation, settings.values),
     adapters,
     now,
     signal,
@@ -76,7 +76,7 @@ async function toRequest(
   }
 }
 
-function targetsOf(
+function getTargets(
   { context, options }: Invocation<typeof PROBE>,
   settings: SettingValues,
 ): ProbeRequest['targets'] {
@@ -85,14 +85,14 @@ function targetsOf(
   const { FF_STORE_DIR } = settings
   const folder = FF_STORE_DIR === null ? null : getDefaultBaseline(settings)
   return {
-    scratch: scratchOf(parseTargetOrThrow(scratch ?? 'embedded', env)),
+    scratch: requireScratch(parseTargetOrThrow(scratch ?? 'embedded', env)),
     database: database === null ? settings.FF_DATABASE_URL : parseTargetOrThrow(database, env),
     store: store === null ? folder : parseTargetOrThrow(store, env),
   }
 }
 
 /** Scratch state is made by probes that write: never on somebody else's machine (page 3, where). */
-function scratchOf(spec: TargetSpec): TargetSpec {
+function requireScratch(spec: TargetSpec): TargetSpec {
   if (isLoopback(spec) && spec.kind !== 'file') return spec
   throw new FfError(
     'target_invalid',

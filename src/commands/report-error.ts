@@ -14,8 +14,8 @@ export async function reportError(
 ): Promise<void> {
   const known = asFfError(error)
   context.exit = known.exitName
-  context.io.stderr(safeText(textOf(known)))
-  if (argv.includes('--debug')) context.io.stderr(safeText(`${traceOf(error)}\n`))
+  context.io.stderr(safeText(toText(known)))
+  if (argv.includes('--debug')) context.io.stderr(safeText(`${getTrace(error)}\n`))
   if (!wantsJson(argv) || known.code === 'output_failed') return
   const { code, exitName, message, hint, details } = known
   await context.io.stdout(
@@ -68,17 +68,17 @@ function usageError(error: CommanderError): FfError {
   })
 }
 
-function textOf({ message, hint, code, exitName, details }: FfError): string {
+function toText({ message, hint, code, exitName, details }: FfError): string {
   const shown = details.slice(0, MOST_DETAILS).map((line) => `  ${line}\n`)
   const more = details.length > MOST_DETAILS ? `  and ${details.length - MOST_DETAILS} more\n` : ''
   return `ff: ${message}\n${shown.join('')}${more}${hint}\n[${code}, exit ${exitName}]\n`
 }
 
 /** The stack of an error and of what caused it. */
-function traceOf(error: unknown): string {
+function getTrace(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const own = error.stack ?? error.message
-  return error.cause === undefined ? own : `${own}\ncaused by: ${traceOf(error.cause)}`
+  return error.cause === undefined ? own : `${own}\ncaused by: ${getTrace(error.cause)}`
 }
 
 const wantsJson = (argv: readonly string[]): boolean =>

@@ -62,10 +62,10 @@ export async function loadSettings(env: Env, folder: string): Promise<Settings> 
 }
 
 /** @throws FfError where a value is read whose text is none: `setting_invalid`, `secret_in_option`, `target_invalid` */
-export function createLazySettings(textOf: (name: SettingName) => string | null): SettingValues {
+export function createLazySettings(toText: (name: SettingName) => string | null): SettingValues {
   const values = { ...DEFAULT_SETTINGS }
   for (const name of SETTING_NAMES) {
-    const text = textOf(name)
+    const text = toText(name)
     if (text === null) continue
     const keep = (value: unknown): unknown => {
       Object.defineProperty(values, name, { value, enumerable: true })

@@ -54,7 +54,7 @@ async function judgeAll(
   input: TokenContext,
   lines: AsyncGenerator<FileLine>,
 ): Promise<Report | ExitName> {
-  const first = await firstOf(lines)
+  const first = await readFirst(lines)
   if (first.whole && isTokenLine(first.text)) return judgeLines(invocation, input, { first, lines })
   // What does not end within the limit is no token, whatever comes after it.
   const next = first.whole ? await lines.next() : { done: true }
@@ -64,7 +64,7 @@ async function judgeAll(
   return buildTokenReport(await judgeToken(authenticator, token, options), options, settings)
 }
 
-async function firstOf(lines: AsyncGenerator<FileLine>): Promise<FileLine> {
+async function readFirst(lines: AsyncGenerator<FileLine>): Promise<FileLine> {
   const { value, done } = await lines.next()
   if (done !== true) return value
   throw new FfError('nothing_to_check', 'No token came on standard input.', {
@@ -108,7 +108,7 @@ async function withTokenContext<T>(
   // Where the checks stop before the claims, the issuer is not compared.
   const settings = checkAuth(notes, values, signatureOnly ? '' : null)
   const { FF_JWKS_URL: url } = values
-  const now = (): Instant => fixed ?? nowOf(context)
+  const now = (): Instant => fixed ?? getNow(context)
   const authenticator = await adapters.openAuthenticator(url === null ? null : { url }, settings)
   try {
     return await use({
@@ -121,7 +121,7 @@ async function withTokenContext<T>(
   }
 }
 
-const nowOf = ({ now }: Context): Instant => instantFromMs(now().getTime())
+const getNow = ({ now }: Context): Instant => instantFromMs(now().getTime())
 
 /** `ff token mint --dev`: prints a token and serves its key until it is ended. */
 export async function runTokenMint({
@@ -142,7 +142,7 @@ export async function runTokenMint({
     user,
     tenant,
     scopes,
-    now: nowOf(context),
+    now: getNow(context),
   })
   const ended = new Promise<ExitName>((resolve) => {
     context.onSignal((name) => resolve(name === 'terminated' ? 'ok' : name))

@@ -56,21 +56,21 @@ ${shown.kind === 'gate' ? gateBody(shown) : casesBody(title, listCases(shown))}
   return page.html
 }
 
-const classOf = (state: string): string =>
+const classify = (state: string): string =>
   ['pass', 'waived', 'go'].includes(state)
     ? 'good'
     : ['fail', 'no_go', 'untrusted'].includes(state)
       ? 'bad'
       : 'wait'
 const stateMark = (state: string): Html =>
-  markup`<span class="state ${classOf(state)}">${state.replaceAll('_', ' ').toUpperCase()}</span>`
+  markup`<span class="state ${classify(state)}">${state.replaceAll('_', ' ').toUpperCase()}</span>`
 
 function gateBody(report: GateReport): Html {
   const { items, verdict, next, remeasure } = report
   const blocking = BLOCKING.flatMap((state) => items.filter((one) => one.state === state))
   const accepted = items.filter(isAccepted)
   return markup`<header>
-<h1 class="${classOf(verdict)}">${formatVerdictWord(report)}</h1>
+<h1 class="${classify(verdict)}">${formatVerdictWord(report)}</h1>
 <p>${formatVerdictRest(report)}</p>
 </header>
 ${facts([
@@ -163,10 +163,10 @@ ${table(
     stateMark(value === null ? 'not measured' : held ? 'pass' : 'fail'),
   ]),
 )}
-${evidenceOf(item)}
+${toEvidence(item)}
 </details>`
 
-function evidenceOf({ evidence, history }: GateItem): Html {
+function toEvidence({ evidence, history }: GateItem): Html {
   if (evidence === null) return markup`<p>There is no evidence.</p>`
   const { seq, result, where, sample_size, started_at, ended_at, met, hash, runner } = evidence
   return markup`${facts([

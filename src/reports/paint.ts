@@ -29,7 +29,7 @@ export const colorWord = (word: string, state: string, { color }: Style): string
 
 /** How wide text may be (page 8). */
 const WIDTH = 80
-const widthOf = (cell: string): number => stripVTControlCharacters(cell).length
+const getWidth = (cell: string): number => stripVTControlCharacters(cell).length
 
 /** Breaks a line at its blanks, and begins each further one with the indent. A word alone may be too wide. */
 export function foldLine(line: string, indent: string): string {
@@ -48,11 +48,11 @@ export function formatColumns(rows: readonly (readonly string[])[]): string {
   const first = rows[0] ?? []
   const before = first
     .slice(0, -1)
-    .map((_, at) => Math.max(...rows.map((row) => widthOf(row[at] ?? ''))))
+    .map((_, at) => Math.max(...rows.map((row) => getWidth(row[at] ?? ''))))
   const left = WIDTH - before.reduce((all, width) => all + width + 2, 2)
   // A word is never cut, and what is left narrower than a word or two is better off unfolded.
   const words = rows.flatMap((row) => (row.at(-1) ?? '').split(' '))
-  const room = left > 20 ? Math.max(left, ...words.map(widthOf)) : null
+  const room = left > 20 ? Math.max(left, ...words.map(getWidth)) : null
   const none = Object.fromEntries(
     [
       'top',

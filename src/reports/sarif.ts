@@ -6,7 +6,7 @@ export function formatSarifReport(report: Report): string {
   const cases = listCases(report)
   const uri = getReportSource(report)
   const run = {
-    tool: { driver: { name: 'ff', rules: cases.map(ruleOf) } },
+    tool: { driver: { name: 'ff', rules: cases.map(getRule) } },
     invocations: [
       {
         executionSuccessful: true,
@@ -15,7 +15,7 @@ export function formatSarifReport(report: Report): string {
       },
     ],
     artifacts: [{ location: { uri } }],
-    results: cases.flatMap((one, at) => (one.passed ? [] : [resultOf(one, at, uri)])),
+    results: cases.flatMap((one, at) => (one.passed ? [] : [getResult(one, at, uri)])),
     columnKind: 'utf16CodeUnits',
     properties: { kind: report.kind, verdict: report.verdict },
   }
@@ -27,14 +27,14 @@ export function formatSarifReport(report: Report): string {
   return `${JSON.stringify(log, null, 2)}\n`
 }
 
-const ruleOf = ({ id, title, suite }: ReportCase) => ({
+const getRule = ({ id, title, suite }: ReportCase) => ({
   id: `${suite.split(' ')[0] ?? suite}/${id}`,
   shortDescription: { text: title === '' ? id : `${id} ${title}` },
   properties: { suite },
 })
 
-const resultOf = (one: ReportCase, ruleIndex: number, uri: string) => ({
-  ruleId: ruleOf(one).id,
+const getResult = (one: ReportCase, ruleIndex: number, uri: string) => ({
+  ruleId: getRule(one).id,
   ruleIndex,
   kind: one.state === 'fail' ? 'fail' : 'open',
   // SARIF 2.1.0, 3.27.10: a level other than none goes with the kind fail alone.
@@ -43,5 +43,5 @@ const resultOf = (one: ReportCase, ruleIndex: number, uri: string) => ({
   locations: [
     { physicalLocation: { artifactLocation: { uri, index: 0 }, region: { startLine: 1 } } },
   ],
-  partialFingerprints: { 'ff/case/v1': ruleOf(one).id },
+  partialFingerprints: { 'ff/case/v1': getRule(one).id },
 })

@@ -18,7 +18,7 @@ import {
 import { connect, migratedDatabase, type TestDatabase } from '../support/database.ts'
 import { finished, type Run, runFf, startFf } from '../support/run-ff.ts'
 import { putFlag } from '../adapters/store-contract/requests.ts'
-import { checkOf, errorOf, until } from './outcome.ts'
+import { getCheck, toError, until } from './outcome.ts'
 
 const KEY = ['--key', 'ci.pem']
 const KNOWN = ['--runner', 'ci.pub.json']
@@ -38,7 +38,7 @@ const verified = (path = 'worm'): Promise<Run> => ff('verify', '--export', path,
 const names = async (folder = 'worm'): Promise<readonly string[]> =>
   (await readdir(join(cwd, folder))).filter((name) => name !== '.lock').sort()
 const outcome = (run: Run): unknown => {
-  const wanting = checkOf(run).items.filter(({ codes }) => codes.length > 0)
+  const wanting = getCheck(run).items.filter(({ codes }) => codes.length > 0)
   return [run.status, wanting.map(({ codes }) => codes).flat()]
 }
 const add = (): Promise<void> =>
@@ -72,7 +72,7 @@ describe('ff audit export', () => {
     expect(await names()).toEqual([...batch(1, 10), ...batch(11, 13)].sort())
     const run = await verified()
     expect(outcome(run)).toEqual([0, []])
-    expect(checkOf(run).items.map(({ id }) => id)).toEqual([
+    expect(getCheck(run).items.map(({ id }) => id)).toEqual([
       batch(1, 10)[1],
       batch(11, 13)[1],
       'continuity',
@@ -93,7 +93,7 @@ describe('ff audit export', () => {
     expect(await names()).toEqual([...batch(8, 10)].sort())
     expect(outcome(await verified())).toEqual([0, []])
     const beyond = await exported(...KEY, '--since', '99')
-    expect([beyond.status, errorOf(beyond).code]).toEqual([2, 'option_invalid'])
+    expect([beyond.status, toError(beyond).code]).toEqual([2, 'option_invalid'])
   })
 
   test('signs nothing of a chain that is not whole', async () => {
@@ -105,8 +105,8 @@ describe('ff audit export', () => {
     const changed = resealed(first, (json) => json.replaceAll('U-editor', 'mallory')).trimEnd()
     await writeFile(path, [changed, ...rest].join('\n'))
     const run = await exported(...KEY)
-    expect([run.status, errorOf(run).code]).toEqual([23, 'audit_altered'])
-    expect(errorOf(run).message).toContain('record 1')
+    expect([run.status, toError(run).code]).toEqual([23, 'audit_altered'])
+    expect(toError(run).message).toContain('record 1')
     expect(await names()).toEqual([])
   })
 
@@ -117,8 +117,8 @@ describe('ff audit export', () => {
     const lines = (await readFile(path, 'utf8')).split('\n')
     await writeFile(path, `${lines.slice(0, 3).join('\n')}\n`)
     const run = await exported(...KEY)
-    expect([run.status, errorOf(run).code]).toEqual([23, 'audit_altered'])
-    expect(errorOf(run).message).toContain('record 10')
+    expect([run.status, toError(run).code]).toEqual([23, 'audit_altered'])
+    expect(toError(run).message).toContain('record 10')
     expect(await names()).toHaveLength(2)
   })
 
@@ -135,7 +135,7 @@ describe('ff audit export', () => {
     const kept = await readFile(join(cwd, 'worm', head))
     await edit(records, (text) => text.replace('U-editor', 'mallory'))
     const again = await exported(...KEY, '--since', '7')
-    expect([again.status, errorOf(again).code]).toEqual([2, 'file_exists'])
+    expect([again.status, toError(again).code]).toEqual([2, 'file_exists'])
     expect(await readFile(join(cwd, 'worm', head))).toEqual(kept)
     expect(await names()).toEqual([...batch(8, 10)].sort())
   })
@@ -149,7 +149,7 @@ describe('ff audit export', () => {
     [['--out', 'worm', ...KEY, '--database', 'embedded'], 'option_invalid'],
   ])('with %j ends 2', async (args, code) => {
     const run = await ff('export', '--store', 'file:store', ...args)
-    expect([run.status, errorOf(run).code]).toEqual([2, code])
+    expect([run.status, toError(run).code]).toEqual([2, code])
   })
 })
 
@@ -178,7 +178,7 @@ describe('a program that signs', () => {
   test('whose signature is none of the key is refused, and nothing is kept', async () => {
     await runnerIn(cwd, 'other')
     const run = await exported(...by('node sign.mjs other.pem'))
-    expect([run.status, errorOf(run).code]).toEqual([23, 'signature_not_accepted'])
+    expect([run.status, toError(run).code]).toEqual([23, 'signature_not_accepted'])
     expect(await names()).toEqual([])
   })
 
@@ -188,7 +188,7 @@ describe('a program that signs', () => {
     const ended = finished(first)
     await until('the signer waits', async () => (await readdir(cwd)).includes('waiting'))
     const second = await exported(...KEY)
-    expect([second.status, errorOf(second).code]).toEqual([24, 'export_locked'])
+    expect([second.status, toError(second).code]).toEqual([24, 'export_locked'])
     first.kill('SIGKILL')
     expect((await ended).signal).toBe('SIGKILL')
     expect((await names()).filter((name) => name.startsWith('audit-'))).toEqual([])
@@ -301,8 +301,8 @@ describe('batches without their store', () => {
     await rewritten()
     for (const since of ['0', '14']) {
       const run = await exported(...KEY, '--since', since)
-      expect([run.status, errorOf(run).code]).toEqual([23, 'audit_altered'])
-      expect(errorOf(run).message).toContain('record 16')
+      expect([run.status, toError(run).code]).toEqual([23, 'audit_altered'])
+      expect(toError(run).message).toContain('record 16')
     }
     expect(await names()).toHaveLength(6)
   })
@@ -324,7 +324,7 @@ describe('batches without their store', () => {
       ['head_signer_unknown'],
     ])
     const nowhere = await verified('nowhere')
-    expect([nowhere.status, errorOf(nowhere).code]).toEqual([2, 'artefact_invalid'])
+    expect([nowhere.status, toError(nowhere).code]).toEqual([2, 'artefact_invalid'])
   })
 })
 
@@ -341,10 +341,10 @@ describe('ff audit tail', () => {
     await service.close()
     await database.drop()
   })
-  const trailOf = (kind: string): readonly string[] =>
+  const readTrail = (kind: string): readonly string[] =>
     kind === 'file' ? ['--store', 'file:store'] : ['--database', database.url]
   const tail = (kind: string, ...args: readonly string[]): Promise<Run> =>
-    runFf(['audit', 'tail', ...trailOf(kind), ...args], { cwd })
+    runFf(['audit', 'tail', ...readTrail(kind), ...args], { cwd })
 
   test.each(['file', 'db'])('of a %s shows the last records, a line each', async (kind) => {
     const run = await tail(kind, '--lines', '2')
@@ -381,7 +381,9 @@ describe('ff audit tail', () => {
     ['db', 'SIGTERM', 0],
     ['db', 'SIGINT', 130],
   ] as const)('of a %s follows until %s, which ends %i', async (kind, signal, status) => {
-    const child = startFf(['audit', 'tail', ...trailOf(kind), '--lines', '1', '--follow'], { cwd })
+    const child = startFf(['audit', 'tail', ...readTrail(kind), '--lines', '1', '--follow'], {
+      cwd,
+    })
     let seen = ''
     child.stdout?.on('data', (text: Buffer) => (seen += text.toString()))
     const ended = finished(child)

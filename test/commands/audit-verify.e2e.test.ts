@@ -20,9 +20,9 @@ import {
 } from '../support/audited.ts'
 import { connect, migratedDatabase, SUPPORTED, type TestDatabase } from '../support/database.ts'
 import { type Run, runFf } from '../support/run-ff.ts'
-import { trustOf } from '../support/signed-folder.ts'
+import { readTrust } from '../support/signed-folder.ts'
 import { tools, trustText } from '../features/signoff/people.ts'
-import { checkOf, errorOf } from './outcome.ts'
+import { getCheck, toError } from './outcome.ts'
 
 let cwd = ''
 beforeAll(async () => {
@@ -36,12 +36,12 @@ const ff = (args: readonly string[], env: Record<string, string> = {}): Promise<
   runFf(['audit', ...args, '--format', 'json'], { cwd, env })
 /** Exit, and the codes of each item that is no pass. */
 const outcome = (run: Run): unknown => {
-  const { items } = checkOf(run)
+  const { items } = getCheck(run)
   const wanting = items.filter(({ codes }) => codes.length > 0)
   return [run.status, Object.fromEntries(wanting.map(({ id, codes }) => [id, codes]))]
 }
 const details = (run: Run): string =>
-  checkOf(run)
+  getCheck(run)
     .findings.map(({ detail }) => detail)
     .join('; ')
 
@@ -96,7 +96,7 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
   test('holds, with migrations, changes and refusals in it', async () => {
     const run = await verify()
     expect(outcome(run)).toEqual([0, {}])
-    expect(checkOf(run).items[0]?.title).toContain(`${count} records`)
+    expect(getCheck(run).items[0]?.title).toContain(`${count} records`)
     expect(count).toBe(12)
     expect(outcome(await against())).toEqual([0, {}])
   })
@@ -272,7 +272,7 @@ describe('the chain of a file store', () => {
   test('holds across segments, past the snapshot, and beside the writer', async () => {
     const run = await verify()
     expect(outcome(run)).toEqual([0, {}])
-    expect(checkOf(run).items.map(({ title }) => title)).toEqual([
+    expect(getCheck(run).items.map(({ title }) => title)).toEqual([
       expect.stringContaining('10 records'),
       'where the snapshot stands: 5 records',
     ])
@@ -289,7 +289,7 @@ describe('the chain of a file store', () => {
   test('holds where its last line is being written', async () => {
     const path = await segment(-1)
     await truncate(path, (await readFile(path)).length - 20)
-    expect(checkOf(await verify()).items[0]?.title).toContain('9 records')
+    expect(getCheck(await verify()).items[0]?.title).toContain('9 records')
   })
 
   const as = (lines: readonly string[], order: readonly number[]): readonly string[] =>
@@ -362,7 +362,7 @@ describe('the chain of a file store', () => {
 
   test('of a folder that holds no store is inconclusive', async () => {
     const run = await ff(['verify', '--store', 'file:nowhere'])
-    expect([run.status, errorOf(run).code]).toEqual([22, 'target_unreachable'])
+    expect([run.status, toError(run).code]).toEqual([22, 'target_unreachable'])
   })
 })
 
@@ -431,7 +431,7 @@ describe('a signed head', () => {
   test('of a runner that the trust file names under its pin is believed', async () => {
     const folder = await mkdtemp(join(cwd, 'team-'))
     const runner = await makeRunnerKey(join(folder, 'key.pem'))
-    const trust = trustText(trustOf(runner))
+    const trust = trustText(readTrust(runner))
     await mkdir(join(folder, 'checklists'))
     await writeFile(join(folder, 'checklists/trust.json'), trust)
     const store = `file:${join(cwd, 'signed')}`
@@ -453,6 +453,6 @@ describe('a signed head', () => {
     [['--export', 'worm-signed'], 'option_invalid'],
   ])('and %j ends 2', async (args, code) => {
     const run = await verify(args)
-    expect([run.status, errorOf(run).code]).toEqual([2, code])
+    expect([run.status, toError(run).code]).toEqual([2, code])
   })
 })

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { copyPackage, finished, ROOT, type Run, runFf, startFf } from '../support/run-ff.ts'
-import { checkOf, edit, ERROR_FORM, errorOf, STACK } from './outcome.ts'
+import { getCheck, edit, ERROR_FORM, toError, STACK } from './outcome.ts'
 
 const WITHIN_MS = 3_000
 const MOST_MEMORY_KB = 400_000
@@ -154,7 +154,7 @@ describe('a file that', () => {
     const run = await measured(['parity', 'run', '--vectors', path, '--format', 'json'])
     expect(run.status).toBe(2)
     expectBounded(run)
-    const error = errorOf(run)
+    const error = toError(run)
     expect(error).toMatchObject({ code: 'artefact_invalid', exitName: 'usage' })
     expect(error.details?.some((line) => line.includes(`${pointer}: ${code}`))).toBe(true)
     expect(run.stderr).toMatch(ERROR_FORM('artefact_invalid', 'usage'))
@@ -166,7 +166,7 @@ describe('a file that', () => {
     const validated = await runFf(['artefacts', 'validate', ...paths, '--format', 'json'])
     expect(validated.status).toBe(2)
     expect(validated.stderr).not.toMatch(STACK)
-    const { items, findings, exitName, verdict } = checkOf(validated)
+    const { items, findings, exitName, verdict } = getCheck(validated)
     expect({ exitName, verdict }).toEqual({ exitName: 'usage', verdict: 'fail' })
     expect(items.map(({ state }) => state)).toEqual(CASES.map(() => 'fail'))
     const found = findings.map((one) => `${one.subject}#${one.pointer}: ${one.code}`)
@@ -190,8 +190,8 @@ describe('a file that', () => {
       runFf(['parity', 'run', '--vectors', path, '--format', 'json']),
     ])
     expect([validated.status, run.status]).toEqual([2, 2])
-    expect(checkOf(validated).items[0]?.codes).toEqual(['kind_unknown'])
-    expect(errorOf(run).code).toBe('artefact_invalid')
+    expect(getCheck(validated).items[0]?.codes).toEqual(['kind_unknown'])
+    expect(toError(run).code).toBe('artefact_invalid')
     expect(validated.stdout + validated.stderr + run.stderr).not.toMatch(STACK)
   })
 })
@@ -214,8 +214,8 @@ describe('a path that', () => {
     expect([validated.status, run.status]).toEqual([2, 2])
     expectBounded(validated)
     expectBounded(run)
-    expect(checkOf(validated).items[0]?.codes).toEqual([code])
-    expect(errorOf(run).details?.join('\n')).toContain(code)
+    expect(getCheck(validated).items[0]?.codes).toEqual([code])
+    expect(toError(run).details?.join('\n')).toContain(code)
   })
 
   test('is a pipe that nobody writes to is refused, and not waited for', async () => {
@@ -244,8 +244,8 @@ describe('a path that', () => {
     const validated = await asOrdinary(['artefacts', 'validate', path])
     const run = await asOrdinary(['parity', 'run', '--vectors', path])
     expect([validated.status, run.status]).toEqual([2, 2])
-    expect(checkOf(validated).items[0]?.codes).toEqual(['file_unreadable'])
-    expect(errorOf(run).details?.join('\n')).toContain('file_unreadable')
+    expect(getCheck(validated).items[0]?.codes).toEqual(['file_unreadable'])
+    expect(toError(run).details?.join('\n')).toContain('file_unreadable')
   })
 })
 
@@ -263,7 +263,7 @@ describe('a file of 15 MB', () => {
     const run = await measured(['parity', 'run', '--vectors', path, '--format', 'json'])
     expectBounded(run)
     expect(run.status).toBe(2)
-    expect(errorOf(run).code).toBe('artefact_invalid')
+    expect(toError(run).code).toBe('artefact_invalid')
     expect(run.stdout.length).toBeLessThan(1_000_000)
   })
 })
@@ -277,7 +277,7 @@ describe.concurrent('everything that is wrong', () => {
     const path = await place('three faults', broken)
     const validated = await runFf(['artefacts', 'validate', path, '--format', 'json'])
     expect(validated.status).toBe(2)
-    const found = checkOf(validated).findings.map((one) => one.pointer)
+    const found = getCheck(validated).findings.map((one) => one.pointer)
     const pointers = [
       '/vectors/0/titel',
       '/vectors/0/title',
@@ -294,10 +294,10 @@ describe.concurrent('everything that is wrong', () => {
     ]
     const validated = await runFf(['artefacts', 'validate', ...paths, '--format', 'json'])
     expect(validated.status).toBe(2)
-    expect(checkOf(validated).items.map(({ state }) => state)).toEqual(['pass', 'fail', 'fail'])
+    expect(getCheck(validated).items.map(({ state }) => state)).toEqual(['pass', 'fail', 'fail'])
     const run = await runFf(['parity', 'run', '--format', 'json', '--vectors', ...paths.slice(1)])
     expect(run.status).toBe(2)
-    const details = errorOf(run).details?.join('\n')
+    const details = toError(run).details?.join('\n')
     for (const word of ['cut.json', 'json_malformed', 'gone.json', 'file_missing']) {
       expect(details).toContain(word)
     }
@@ -372,7 +372,7 @@ describe.concurrent("the package's own artefacts", () => {
         runFf(['parity', command, '--candidate', 'file', '--format', 'json'], { root: copy.root })
       const [cells, vectors] = await Promise.all([ff('exhaustive'), ff('run')])
       expect([cells.status, vectors.status]).toEqual([2, 0])
-      expect(errorOf(cells).code).toBe('artefact_invalid')
+      expect(toError(cells).code).toBe('artefact_invalid')
     } finally {
       await copy.remove()
     }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SETTINGS } from '../../src/core/settings/settings.ts'
 import { type Run, runFf } from '../support/run-ff.ts'
-import { errorOf } from './outcome.ts'
+import { toError } from './outcome.ts'
 
 const SECRET = 'hunter2-S3cret'
 const ENV = {
@@ -69,7 +69,7 @@ describe.concurrent('ff config show', () => {
     await mkdir(other)
     await writeFile(join(other, 'ff.config.json'), '{"storeDri":"/tmp"}')
     const run = await runFf(['config', 'show', '--format', 'json'], { cwd: other })
-    expect([run.status, errorOf(run).code]).toEqual([2, 'setting_invalid'])
+    expect([run.status, toError(run).code]).toEqual([2, 'setting_invalid'])
     expect((await show('--format', 'junit')).status).toBe(2)
   })
 })

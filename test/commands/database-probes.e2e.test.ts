@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { EvidenceRecord } from '../../src/core/gate/types.ts'
-import { connect, createDatabase, type TestDatabase, urlOf } from '../support/database.ts'
+import { connect, createDatabase, type TestDatabase, getUrl } from '../support/database.ts'
 import { gateFolder } from '../support/gate-folder.ts'
 import { type Run, runFf } from '../support/run-ff.ts'
 import { flagLine, storeFolder, tenantLine } from '../support/store-folder.ts'
@@ -47,7 +47,7 @@ async function probe(ids: readonly string[], options: Record<string, string>): P
   const evidence = await mkdtemp(join(cwd, 'evidence-'))
   const env = {
     FF_CODE_VERSION: 'sha256:x',
-    FF_DATABASE_URL: urlOf('15', database.database, service),
+    FF_DATABASE_URL: getUrl('15', database.database, service),
   }
   const given = { store: `file:${store}`, evidence, ...options }
   const args = Object.entries(given).flatMap(([name, value]) => [`--${name}`, value])
@@ -63,7 +63,7 @@ const ALL = ['B1', 'B2', 'B3', 'B4', 'C1', 'C2', 'C4', 'C5', 'G2', 'I3']
 const NOTHING_THERE = 'postgres://nobody@127.0.0.1:1/none'
 
 test('a database that holds what the store holds passes, and each planted fault is seen', async () => {
-  const run = await probe(ALL, { scratch: urlOf('15', 'postgres') })
+  const run = await probe(ALL, { scratch: getUrl('15', 'postgres') })
   const shown = ALL.map((id) => {
     const found = run.records.find(({ item }) => item === id)
     return [id, found?.result, found?.control?.outcome]

@@ -1,9 +1,9 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FaultProxy } from '../faults/tcp-proxy.ts'
-import { connect, createDatabase, type TestDatabase, urlOf } from '../support/database.ts'
+import { connect, createDatabase, type TestDatabase, getUrl } from '../support/database.ts'
 import { finished, type Run, runFf as runNow, startFf } from '../support/run-ff.ts'
-import { checkOf, ERROR_FORM, errorOf, parityOf, STACK, until, inTurns } from './outcome.ts'
+import { getCheck, ERROR_FORM, toError, getParity, STACK, until, inTurns } from './outcome.ts'
 
 const runFf = inTurns(runNow)
 
@@ -52,8 +52,8 @@ function expectError(done: Run, exit: number, code: string): void {
     status: exit,
     stderr: expect.stringMatching(ERROR_FORM(code, exit === 2 ? 'usage' : 'inconclusive')),
   })
-  expect(errorOf(done)).toMatchObject({ code, exitName: exit === 2 ? 'usage' : 'inconclusive' })
-  expect(errorOf(done).hint).not.toBe('')
+  expect(toError(done)).toMatchObject({ code, exitName: exit === 2 ? 'usage' : 'inconclusive' })
+  expect(toError(done).hint).not.toBe('')
   expect(done.stdout + done.stderr).not.toMatch(STACK)
 }
 
@@ -62,15 +62,15 @@ describe.concurrent('a database that', () => {
     ['nobody serves', 22, 'target_unreachable', () => tcp(CLOSED_PORT)],
     ['has no socket', 22, 'target_unreachable', () => 'postgres://u@/d?host=%2Fnowhere'],
     ['is on no host', 22, 'target_unreachable', () => 'postgres://u@ff.invalid/d'],
-    ['is not there', 22, 'target_unreachable', () => urlOf('18', 'nobody_made_this')],
+    ['is not there', 22, 'target_unreachable', () => getUrl('18', 'nobody_made_this')],
     ['is PostgreSQL 13', 2, 'server_version_unsupported', () => old.url],
     ['is read-only', 22, 'target_read_only', () => readOnly.url],
-    ['knows no such role', 22, 'rights_missing', () => urlOf('18', database.database, 'nobody')],
+    ['knows no such role', 22, 'rights_missing', () => getUrl('18', database.database, 'nobody')],
     [
       'lets this role make nothing',
       22,
       'rights_missing',
-      () => urlOf('18', database.database, READER),
+      () => getUrl('18', database.database, READER),
     ],
   ]
   test.each(cases)('%s: exit %s, %s', async (_situation, exit, code, target) => {
@@ -86,14 +86,14 @@ describe.concurrent('a database that', () => {
     const env = { FF_DATABASE_URL: await target() }
     const done = await runFf(['doctor', '--format', 'json'], { env })
     expect(done.status).toBe(exit)
-    const item = checkOf(done).items.find(({ id }) => id === 'candidate')
+    const item = getCheck(done).items.find(({ id }) => id === 'candidate')
     expect(item?.codes).toEqual([code])
   })
 
   test.each(cases)('%s: migrate says so', async (situation, exit, code, target) => {
     const args = ['migrate', 'up', '--format', 'json']
     const done = await runFf(args, { env: { FF_DATABASE_URL: await target() } })
-    expect({ situation, status: done.status, code: errorOf(done).code }).toEqual({
+    expect({ situation, status: done.status, code: toError(done).code }).toEqual({
       situation,
       status: exit,
       code,
@@ -102,7 +102,7 @@ describe.concurrent('a database that', () => {
 
   test('was refused is left without a trace', async () => {
     const own = await createDatabase('18')
-    await run(urlOf('18', own.database, READER))
+    await run(getUrl('18', own.database, READER))
     await run(readOnly.url)
     for (const { database: name } of [own, readOnly]) {
       const client = await connect('18', name)
@@ -118,7 +118,7 @@ describe.concurrent('a database that', () => {
     const done = await runFf([...args, '--format', 'json'])
     // A configuration fault goes before what could not be measured (page 8).
     expect(done.status).toBe(2)
-    expect(errorOf(done).code).toBe('server_version_unsupported')
+    expect(toError(done).code).toBe('server_version_unsupported')
   })
 })
 
@@ -256,7 +256,7 @@ describe.concurrent('a server that', () => {
       stderr: expect.stringContaining('exit inconclusive]'),
     })
     expects(performance.now() - started).toBeLessThan(15_000)
-    expects(errorOf(done).exitName).toBe('inconclusive')
+    expects(toError(done).exitName).toBe('inconclusive')
     expects(done.stdout + done.stderr).not.toMatch(STACK)
   })
 
@@ -309,7 +309,7 @@ describe.concurrent('a server that', () => {
     await proxy.close()
     await own.drop()
     expects(done.status).toBe(0)
-    expects(parityOf(done).counts).toMatchObject({ expected: 17, compared: 17 })
+    expects(getParity(done).counts).toMatchObject({ expected: 17, compared: 17 })
   })
 
   test('never answers does not outlive --timeout', async ({ expect: expects }) => {

@@ -14,7 +14,7 @@ import {
 } from '../support/database.ts'
 import { type Run, runFf as runNow } from '../support/run-ff.ts'
 import { flagLine, storeFolder, type StoredLine, tenantLine } from '../support/store-folder.ts'
-import { checkOf, edit, errorOf, inTurns } from './outcome.ts'
+import { getCheck, edit, toError, inTurns } from './outcome.ts'
 
 const runFf = inTurns(runNow)
 
@@ -160,27 +160,27 @@ interface Side {
 }
 
 interface Opened extends Side {
-  readonly storeOf: (lines: readonly StoredLine[]) => Promise<string>
+  readonly requireStore: (lines: readonly StoredLine[]) => Promise<string>
   readonly sql: (text: string) => Promise<void>
   close(): Promise<void>
 }
 /** A database that holds the base rows, and stores that go with it. */
 async function openSide(version: Version): Promise<Opened> {
   const made: string[] = []
-  const storeOf = async (lines: readonly StoredLine[]): Promise<string> => {
+  const requireStore = async (lines: readonly StoredLine[]): Promise<string> => {
     const folder = await storeFolder(lines)
     made.push(folder)
     return folder
   }
   const database = await createDatabase(version)
   const env = { FF_DATABASE_URL: database.url }
-  const store = await storeOf(BASE)
+  const store = await requireStore(BASE)
   expect((await runFf(['migrate', 'up'], { env })).status).toBe(0)
   expect((await runFf(['import', store], { env })).status).toBe(0)
   return {
     database,
     store,
-    storeOf,
+    requireStore,
     diff: (baseline, ...more) =>
       runFf(['parity', 'diff', '--baseline', `file:${baseline}`, '--format', 'json', ...more], {
         env,
@@ -206,22 +206,22 @@ describe('a diff of stored rows', () => {
 
   test('what was imported is equal, to the last field', async () => {
     const run = await side.diff(side.store)
-    expect([run.status, checkOf(run).findings]).toStrictEqual([0, []])
-    expect(checkOf(run).items.find(({ id }) => id === 'tenant_override')?.title).toContain(
+    expect([run.status, getCheck(run).findings]).toStrictEqual([0, []])
+    expect(getCheck(run).items.find(({ id }) => id === 'tenant_override')?.title).toContain(
       '7 rows, 84 fields compared',
     )
   })
 
   test('there are 21 faults to plant', () => expect(FAULTS).toHaveLength(21))
   test.each(FAULTS)('%s in the file is found', async (_, lines, pointer, code) => {
-    const run = await side.diff(await side.storeOf(lines))
+    const run = await side.diff(await side.requireStore(lines))
     expect(run.status).toBe(20)
-    const found = checkOf(run).findings.map((one) => `${one.pointer} ${one.code}`)
+    const found = getCheck(run).findings.map((one) => `${one.pointer} ${one.code}`)
     expect(found).toContain(`${pointer} ${code}`)
   })
 
   test('the log of a store is laid over its snapshot', async () => {
-    const folder = await side.storeOf(spoiled('ff.bool', { revision: '2', value: 'false' }))
+    const folder = await side.requireStore(spoiled('ff.bool', { revision: '2', value: 'false' }))
     expect((await side.diff(folder)).status).toBe(20)
     const written = await FileStore.open(folder, { digestKey: Buffer.alloc(32, 1), phase: 'file' })
     const body = overrideText('true', { note: '"<null>"' })
@@ -232,7 +232,7 @@ describe('a diff of stored rows', () => {
     // Its writer still holds the lock.
     const run = await side.diff(folder)
     await written.close()
-    expect([run.status, checkOf(run).findings]).toStrictEqual([0, []])
+    expect([run.status, getCheck(run).findings]).toStrictEqual([0, []])
   })
 
   test.each([
@@ -271,26 +271,26 @@ describe('a diff of stored rows', () => {
     ['is empty', async (path: string) => writeFile(path, ''), 22, 'store_corrupt'],
     ['is not there', async (path: string) => rm(path), 22, 'target_unreachable'],
   ] as const)('a snapshot that %s ends %s', async (_, damage, status, code) => {
-    const folder = await side.storeOf(BASE)
+    const folder = await side.requireStore(BASE)
     await damage(join(folder, 'snapshot.ndjson'))
     const run = await side.diff(folder)
-    expect([run.status, errorOf(run).code]).toStrictEqual([status, code])
+    expect([run.status, toError(run).code]).toStrictEqual([status, code])
   })
 
   test('rows out of order are damage, and rows that differ are shown though the footer does not hold', async () => {
     const [first, ...rest] = BASE.slice(FLAGS.length)
     const swapped = await side.diff(
-      await side.storeOf([...flagLines, ...rest, first as StoredLine]),
+      await side.requireStore([...flagLines, ...rest, first as StoredLine]),
     )
-    expect([swapped.status, errorOf(swapped).code]).toStrictEqual([22, 'store_corrupt'])
-    const folder = await side.storeOf(BASE)
+    expect([swapped.status, toError(swapped).code]).toStrictEqual([22, 'store_corrupt'])
+    const folder = await side.requireStore(BASE)
     await edit(
       join(folder, 'snapshot.ndjson'),
       '"value":true',
       '"value":fals'.replace('fals', 'null'),
     )
     const run = await side.diff(folder)
-    const codes = checkOf(run).findings.map(({ code }) => code)
+    const codes = getCheck(run).findings.map(({ code }) => code)
     expect([
       run.status,
       codes.includes('digest_wrong'),
@@ -306,8 +306,8 @@ describe('a diff of stored rows', () => {
       tenantLine('T3', `ff.${'k'.repeat(8192)}`, { value: '1' }),
       tenantLine('T4', 'ff.int', { value: '1e400' }),
     ]
-    const run = await side.diff(await side.storeOf(hostile))
-    const codes = checkOf(run).findings.map(({ code }) => code)
+    const run = await side.diff(await side.requireStore(hostile))
+    const codes = getCheck(run).findings.map(({ code }) => code)
     expect(run.status).toBe(20)
     expect(codes).toEqual(
       expect.arrayContaining([
@@ -322,17 +322,17 @@ describe('a diff of stored rows', () => {
   })
 
   test('--max-diffs ends the walk, and does not make it a pass', async () => {
-    const none = await side.storeOf(flagLines)
+    const none = await side.requireStore(flagLines)
     const run = await side.diff(none, '--max-diffs', '2')
-    expect([run.status, checkOf(run).findings.length]).toStrictEqual([20, 2])
+    expect([run.status, getCheck(run).findings.length]).toStrictEqual([20, 2])
     expect((await side.diff(none, '--max-diffs', '0')).status).toBe(2)
   })
 
   test('--sample looks at a part, finds what lies in it, and never passes', async () => {
     const clean = await side.diff(side.store, '--sample', '0.999999')
-    expect([clean.status, checkOf(clean).findings]).toStrictEqual([22, []])
+    expect([clean.status, getCheck(clean).findings]).toStrictEqual([22, []])
     const found = await side.diff(
-      await side.storeOf(spoiled('ff.int', { value: '2' })),
+      await side.requireStore(spoiled('ff.int', { value: '2' })),
       '--sample',
       '0.999999',
     )
@@ -344,28 +344,28 @@ describe('a diff of stored rows', () => {
 
   test('a side with itself, a folder that is none and an empty pair prove nothing', async () => {
     const same = await side.diff(side.store, '--candidate', `file:${side.store}`)
-    expect([same.status, errorOf(same).code]).toStrictEqual([2, 'target_invalid'])
+    expect([same.status, toError(same).code]).toStrictEqual([2, 'target_invalid'])
     const empty = await side.diff(
-      await side.storeOf([]),
+      await side.requireStore([]),
       '--candidate',
-      `file:${await side.storeOf([])}`,
+      `file:${await side.requireStore([])}`,
     )
     expect(empty.status).toBe(22)
     const temporary = await runFf(['parity', 'diff', '--candidate', 'embedded', '--format', 'json'])
-    expect([temporary.status, errorOf(temporary).code]).toStrictEqual([2, 'target_invalid'])
+    expect([temporary.status, toError(temporary).code]).toStrictEqual([2, 'target_invalid'])
   })
 
   test('two files are compared, and a broken row that both have is a finding', async () => {
-    const copy = await side.storeOf([])
+    const copy = await side.requireStore([])
     await cp(side.store, copy, { recursive: true, force: true })
     expect((await side.diff(side.store, '--candidate', `file:${copy}`)).status).toBe(0)
     const broken = spoiled('ff.int', { value: '1.0' })
     const both = await side.diff(
-      await side.storeOf(broken),
+      await side.requireStore(broken),
       '--candidate',
-      `file:${await side.storeOf(broken)}`,
+      `file:${await side.requireStore(broken)}`,
     )
-    expect([both.status, checkOf(both).findings.map(({ code }) => code)]).toStrictEqual([
+    expect([both.status, getCheck(both).findings.map(({ code }) => code)]).toStrictEqual([
       20,
       ['number_not_canonical'],
     ])
@@ -378,11 +378,11 @@ describe('a diff of stored rows', () => {
       const many = Array.from({ length: 3_000 }, (_, at) =>
         tenantLine(`T9${String(at).padStart(5, '0')}`, 'ff.int', { value: '1' }),
       )
-      const folder = await side.storeOf([...BASE, ...many])
+      const folder = await side.requireStore([...BASE, ...many])
       await runFf(['import', folder], { env: { FF_DATABASE_URL: side.database.url } })
       await proxy.set({ kind: 'cut_after', bytes: 200_000 })
       const run = await side.diff(folder, '--candidate', url)
-      expect([run.status, errorOf(run).code]).toStrictEqual([22, 'backing_unavailable'])
+      expect([run.status, toError(run).code]).toStrictEqual([22, 'backing_unavailable'])
     } finally {
       await proxy.close()
       await side.sql(`DELETE FROM tenant_override WHERE tenant_id LIKE 'T9%'`)
@@ -474,7 +474,7 @@ describe.each(SUPPORTED)('what is planted in PostgreSQL %s', (version) => {
       await client.query(`SET search_path = ff; ${change}`)
       const run = await runFf(args, { env })
       expect(run.status).toBe(20)
-      expect(checkOf(run).findings.map((one) => `${one.pointer} ${one.code}`)).toContain(found)
+      expect(getCheck(run).findings.map((one) => `${one.pointer} ${one.code}`)).toContain(found)
     } finally {
       await client.end()
       await database.drop()
@@ -491,6 +491,6 @@ describe.each(SUPPORTED)('what is planted in PostgreSQL %s', (version) => {
     await side.sql(setting.replace('%s', side.database.database))
     const run = await side.diff(side.store)
     await side.sql(`ALTER DATABASE ${side.database.database} RESET ALL`)
-    expect([run.status, checkOf(run).findings]).toStrictEqual([0, []])
+    expect([run.status, getCheck(run).findings]).toStrictEqual([0, []])
   })
 })

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { runFf } from '../support/run-ff.ts'
-import { checkOf, ERROR_FORM } from './outcome.ts'
+import { getCheck, ERROR_FORM } from './outcome.ts'
 
 describe.concurrent('ff parity fuzz', () => {
   test('finds nothing between a file and a database, and says how much it looked at', async () => {
     const args = ['parity', 'fuzz', '--candidate', 'embedded', '--runs', '60', '--seed', '5']
     const done = await runFf([...args, '--format', 'json'])
     expect(done.status, done.stdout).toBe(0)
-    const { kind, items } = checkOf(done)
+    const { kind, items } = getCheck(done)
     expect(kind).toBe('parity_fuzz')
     expect(items.map(({ id }) => id)).toEqual([
       'decisions',

@@ -29,10 +29,10 @@ beforeAll(async () => {
 })
 afterAll(() => Promise.all([go, no].map(({ cwd }) => rm(cwd, { recursive: true, force: true }))))
 
-const fileOf = ({ cwd }: SignedFolder): string => join(cwd, 'decision.json')
+const getFile = ({ cwd }: SignedFolder): string => join(cwd, 'decision.json')
 /** A third party: another folder, and nothing known but the pin. */
 const elsewhere = (folder: SignedFolder, pin = folder.env.FF_TRUST_SHA256): Promise<Run> =>
-  runFf(['gate', '--offline', fileOf(folder)], { env: { FF_TRUST_SHA256: pin } })
+  runFf(['gate', '--offline', getFile(folder)], { env: { FF_TRUST_SHA256: pin } })
 const verdictLine = ({ stdout }: Run): string => stdout.trimEnd().split('\n').at(-1) ?? ''
 
 describe('decision.json', () => {
@@ -50,10 +50,10 @@ describe('decision.json', () => {
   })
   test('is no GO when it has ended', async () => {
     const soon = () => new Date(Date.now() + 3_601_000)
-    expect(await judged(go, fileOf(go), soon)).toBe('not_ready')
+    expect(await judged(go, getFile(go), soon)).toBe('not_ready')
   })
   test('takes no other file beside it', async () => {
-    const args = ['gate', '--offline', fileOf(go), '--evidence', 'x']
+    const args = ['gate', '--offline', getFile(go), '--evidence', 'x']
     const run = await runFf(args, go)
     expect([run.status, run.stderr]).toEqual([2, expect.stringContaining('[option_invalid')])
   })
@@ -73,7 +73,7 @@ describe('decision.json', () => {
   ])('%s is no GO', async (_what, change) => {
     const from = _what.startsWith('a no-go') ? no : go
     const path = join(from.cwd, 'changed.json')
-    await writeFile(path, change(await readFile(fileOf(from), 'utf8')))
+    await writeFile(path, change(await readFile(getFile(from), 'utf8')))
     expect(['no_go', 'untrusted']).toContain(await judged(from, path))
   })
   test('with a byte flipped never becomes a GO, and a GO stays what it was or is none', async () => {
@@ -83,7 +83,7 @@ describe('decision.json', () => {
       ['go', go],
       ['no', no],
     ] as const)
-      for (const [, changed] of flipped(await readFile(fileOf(folder)), 150)) {
+      for (const [, changed] of flipped(await readFile(getFile(folder)), 150)) {
         await writeFile(path, changed)
         if ((await judged(folder, path)) === 'ok') survived[name] += 1
       }
@@ -109,7 +109,7 @@ async function judged(
 }
 
 describe('ff gate --offline opens no socket', () => {
-  const args = () => [join(ROOT, 'dist/bin/ff.js'), 'gate', '--offline', fileOf(go)]
+  const args = () => [join(ROOT, 'dist/bin/ff.js'), 'gate', '--offline', getFile(go)]
   test('it comes to its verdict where there is no network at all', async () => {
     const inside = ['--user', '--map-root-user', '--net']
     // Where nobody may make a namespace, the next test stands alone.

@@ -19,7 +19,7 @@ afterAll(() =>
 )
 const ff = (cwd: string, ...args: string[]): Promise<Run> =>
   runFf(args, { cwd, env: { FF_CODE_VERSION: CODE } })
-const gateOf = async (cwd: string): Promise<GateReport> => {
+const getGate = async (cwd: string): Promise<GateReport> => {
   const run = await ff(cwd, 'gate', '--format', 'json')
   const report = JSON.parse(run.stdout) as GateReport
   expect(run.status).toBe(report.exitCode)
@@ -28,7 +28,7 @@ const gateOf = async (cwd: string): Promise<GateReport> => {
 
 describe('with nothing measured', () => {
   test('every item is accounted for, and says what leaves its state', async () => {
-    const report = await gateOf(empty)
+    const report = await getGate(empty)
     expect([report.verdict, report.exitCode]).toEqual(['inconclusive', 22])
     expect(report.items).toHaveLength(42)
     expect(report.groups.map(({ items }) => items)).toEqual([5, 4, 5, 4, 5, 5, 3, 4, 4, 3])
@@ -134,7 +134,7 @@ describe('SARIF', () => {
 
 describe('with all of it measured, by a runner that nobody names', () => {
   test('nothing counts, and everything is shown', async () => {
-    const report = await gateOf(full)
+    const report = await getGate(full)
     expect(report.exitCode).toBe(22)
     const measured = report.items.filter(({ codes }) => codes.includes('runner_not_named'))
     expect(measured).toHaveLength(40)
@@ -152,7 +152,7 @@ describe('with all of it measured, by a runner that nobody names', () => {
     const text = await readFile(path, 'utf8')
     try {
       await writeFile(path, text.replace('"result":"pass"', '"result":"fail"'))
-      const report = await gateOf(full)
+      const report = await getGate(full)
       expect([report.exitCode, report.verdict]).toEqual([23, 'untrusted'])
       expect(report.findings[0]).toMatchObject({
         code: 'evidence_edited',

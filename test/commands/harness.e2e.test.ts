@@ -6,7 +6,7 @@ import { connect, createDatabase, type TestDatabase } from '../support/database.
 import { runFf } from '../support/run-ff.ts'
 import { openMeddler } from '../support/meddler.ts'
 import { type Started, startService } from '../support/service.ts'
-import { ERROR_FORM, errorOf, parityOf } from './outcome.ts'
+import { ERROR_FORM, toError, getParity } from './outcome.ts'
 
 let database: TestDatabase
 let file: Started
@@ -54,7 +54,7 @@ describe('proofs over HTTP', () => {
   test('17 of 17 on a file and a database, and again the other way round', async () => {
     const done = await prove('run', file.origin, db.origin)
     expect(done, done.stderr).toMatchObject({ status: 0, stderr: '' })
-    const report = parityOf(done)
+    const report = getParity(done)
     expect(report).toMatchObject({
       verdict: 'pass',
       sides: {
@@ -71,7 +71,7 @@ describe('proofs over HTTP', () => {
   test('360 of 360 cells, held to the oracle', { timeout: 300_000 }, async () => {
     const done = await prove('exhaustive', file.origin, db.origin)
     expect(done, done.stdout).toMatchObject({ status: 0, stderr: '' })
-    expect(parityOf(done)).toMatchObject({
+    expect(getParity(done)).toMatchObject({
       verdict: 'pass',
       counts: { expected: 360, compared: 360, cases: 2664, neverReached: 0 },
       findings: [],
@@ -96,7 +96,7 @@ describe('proofs over HTTP', () => {
     try {
       const done = await prove('run', file.origin, meddler.origin)
       expect(done, done.stderr).toMatchObject({ status: 20 })
-      expect(parityOf(done).findings[0]).toMatchObject({ code: 'divergence' })
+      expect(getParity(done).findings[0]).toMatchObject({ code: 'divergence' })
     } finally {
       await meddler.close()
     }
@@ -112,7 +112,7 @@ describe('proofs over HTTP', () => {
     await meddler.close()
     await gone.stop()
     expect(done.status).toBe(22)
-    expect(parityOf(done)).toMatchObject({ verdict: 'inconclusive' })
+    expect(getParity(done)).toMatchObject({ verdict: 'inconclusive' })
   })
 })
 
@@ -124,8 +124,8 @@ describe('who is no harness', () => {
     await meddler.close()
     await live.stop()
     expect(done.status).toBe(2)
-    expect(errorOf(done)).toMatchObject({ code: 'target_invalid' })
-    expect(errorOf(done).hint).toContain('ff parity replay')
+    expect(toError(done)).toMatchObject({ code: 'target_invalid' })
+    expect(toError(done).hint).toContain('ff parity replay')
     expect(meddler.seen).toEqual(['GET /harness'])
   })
 
@@ -145,7 +145,7 @@ describe('who is no harness', () => {
   test.each(['run', 'exhaustive'])('ff parity %s takes no service for both sides', async (kind) => {
     const done = await prove(kind, file.origin, `${file.origin}/`)
     expect(done.status).toBe(2)
-    expect(errorOf(done)).toMatchObject({
+    expect(toError(done)).toMatchObject({
       code: 'target_invalid',
       message: 'Both sides are the same service.',
     })
@@ -154,7 +154,7 @@ describe('who is no harness', () => {
   test.each(['fuzz', 'diff', 'selftest'])('ff parity %s takes stores alone', async (kind) => {
     const done = await prove(kind, file.origin, file.origin)
     expect(done.status).toBe(2)
-    expect(errorOf(done)).toMatchObject({ code: 'target_invalid' })
+    expect(toError(done)).toMatchObject({ code: 'target_invalid' })
   })
 })
 

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { copyDatabase } from '../support/copy-database.ts'
-import { connect, createDatabase, type TestDatabase, urlOf } from '../support/database.ts'
+import { connect, createDatabase, type TestDatabase, getUrl } from '../support/database.ts'
 import { type Run, runFf } from '../support/run-ff.ts'
 import { flagLine, storeFolder, type StoredLine, tenantLine } from '../support/store-folder.ts'
-import { checkOf, errorOf } from './outcome.ts'
+import { getCheck, toError } from './outcome.ts'
 
 const FLAGS = [flagLine('ff.a', 'number'), flagLine('ff.b', 'object'), flagLine('ff.c', 'string')]
 const LAST = tenantLine('T1', 'ff.c', { value: '"x"', note: '"n"' })
@@ -36,7 +36,7 @@ const diff = (folder: string, ...more: readonly string[]): Promise<Run> =>
   ff('parity', 'diff', '--baseline', `file:${folder}`, ...more)
 const sql = (text: string): Promise<unknown> => client.query(`SET search_path = ff; ${text}`)
 const found = (run: Run): readonly string[] =>
-  checkOf(run).findings.map(({ pointer, code }) => `${pointer} ${code}`)
+  getCheck(run).findings.map(({ pointer, code }) => `${pointer} ${code}`)
 
 beforeAll(async () => {
   filled = await createDatabase('18')
@@ -66,12 +66,12 @@ describe('tables that somebody changed', () => {
        ALTER TABLE tenant_override ENABLE ROW LEVEL SECURITY; CREATE POLICY most ON tenant_override USING (flag_key <> 'ff.c')`,
     )
     try {
-      const url = urlOf('18', database.database, role)
+      const url = getUrl('18', database.database, role)
       const less = await store(ROWS.slice(0, -1))
       const run = await diff(less, '--candidate', url)
-      expect([run.status, errorOf(run).code]).toStrictEqual([22, 'rights_missing'])
+      expect([run.status, toError(run).code]).toStrictEqual([22, 'rights_missing'])
       const out = await ff('export', join(less, 'out'), '--database', url)
-      expect([out.status, errorOf(out).code]).toStrictEqual([22, 'rights_missing'])
+      expect([out.status, toError(out).code]).toStrictEqual([22, 'rights_missing'])
     } finally {
       await sql(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
     }
@@ -197,7 +197,7 @@ test.each([
 ])('an import after "%s" says what to run (%s)', async (change) => {
   await sql(change)
   const run = await ff('import', await store([...ROWS, tenantLine('T2', 'ff.a', { value: '1' })]))
-  expect([run.status, errorOf(run).hint]).toStrictEqual([22, 'Run `ff migrate verify`.'])
+  expect([run.status, toError(run).hint]).toStrictEqual([22, 'Run `ff migrate verify`.'])
 })
 
 describe('an import', () => {
@@ -222,6 +222,6 @@ test('a store by another name is the same store', async () => {
   ] as const
   for (const [baseline, candidate] of pairs) {
     const run = await ff('parity', 'diff', '--baseline', baseline, '--candidate', candidate)
-    expect([run.status, errorOf(run).code]).toStrictEqual([2, 'target_invalid'])
+    expect([run.status, toError(run).code]).toStrictEqual([2, 'target_invalid'])
   }
 })

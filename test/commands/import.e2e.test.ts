@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { connect, createDatabase, type TestDatabase } from '../support/database.ts'
 import { finished, ROOT, type Run, runFf, startFf } from '../support/run-ff.ts'
 import { flagLine, storeFolder, type StoredLine, tenantLine } from '../support/store-folder.ts'
-import { checkOf, errorOf, until } from './outcome.ts'
+import { getCheck, toError, until } from './outcome.ts'
 
 const FLAGS = [flagLine('ff.a', 'number'), flagLine('ff.b', 'object'), flagLine('ff.c', 'string')]
 const few: readonly StoredLine[] = [
@@ -46,8 +46,8 @@ const rowsThere = (): Promise<string> =>
   one(
     `SELECT ((SELECT count(*) FROM ff.flag_registry) + (SELECT count(*) FROM ff.tenant_override))::text AS one`,
   )
-const titleOf = (run: Run, id: string): string =>
-  checkOf(run).items.find((item) => item.id === id)?.title ?? ''
+const getTitle = (run: Run, id: string): string =>
+  getCheck(run).items.find((item) => item.id === id)?.title ?? ''
 
 beforeAll(async () => {
   database = await createDatabase('18')
@@ -68,7 +68,7 @@ describe('an import', () => {
   test('and an export give the same rows back, byte for byte', async () => {
     const from = await store(few)
     const done = await ff('import', from)
-    expect([done.status, titleOf(done, 'tenant_override')]).toStrictEqual([
+    expect([done.status, getTitle(done, 'tenant_override')]).toStrictEqual([
       0,
       '5 rows, 5 inserted, 0 updated, 0 as they were',
     ])
@@ -79,10 +79,10 @@ describe('an import', () => {
       (await readFile(join(folder, 'snapshot.ndjson'), 'utf8')).split('\n').slice(1, -2)
     expect(await lines(to)).toStrictEqual(await lines(from))
     const footer = (await readFile(join(to, 'snapshot.ndjson'), 'utf8')).split('\n').at(-2) ?? ''
-    expect(titleOf(written, 'store')).toContain((JSON.parse(footer) as { sha256: string }).sha256)
+    expect(getTitle(written, 'store')).toContain((JSON.parse(footer) as { sha256: string }).sha256)
     expect((await ff('parity', 'diff', '--baseline', `file:${to}`)).status).toBe(0)
     const again = await ff('export', to)
-    expect([again.status, errorOf(again).code]).toStrictEqual([2, 'option_invalid'])
+    expect([again.status, toError(again).code]).toStrictEqual([2, 'option_invalid'])
   })
 
   test('that is run again changes nothing, and records itself once', async () => {
@@ -91,7 +91,7 @@ describe('an import', () => {
     expect([dry.status, await rowsThere()]).toStrictEqual([21, '0'])
     await ff('import', from)
     const again = await ff('import', from)
-    expect([again.status, titleOf(again, 'tenant_override')]).toStrictEqual([
+    expect([again.status, getTitle(again, 'tenant_override')]).toStrictEqual([
       0,
       '5 rows, 0 inserted, 0 updated, 5 as they were',
     ])
@@ -113,11 +113,11 @@ describe('an import', () => {
       `INSERT INTO ff.user_override SELECT 'U1', flag_key, value, NULL, NULL, NULL, created_by, updated_by, 1, created_at, updated_at FROM ff.tenant_override WHERE tenant_id = 'T1' AND flag_key = 'ff.a'`,
     )
     const run = await ff('import', await store(few))
-    expect([run.status, titleOf(run, 'tenant_override')]).toStrictEqual([
+    expect([run.status, getTitle(run, 'tenant_override')]).toStrictEqual([
       0,
       '5 rows, 0 inserted, 1 updated, 3 as they were, 1 newer in the database',
     ])
-    expect(titleOf(run, 'user_override')).toContain('1 only in the database')
+    expect(getTitle(run, 'user_override')).toContain('1 only in the database')
     expect(
       await one(
         `SELECT value::text AS one FROM ff.tenant_override WHERE tenant_id = 'T1' AND flag_key = 'ff.a'`,
@@ -129,7 +129,7 @@ describe('an import', () => {
     await client.query(`UPDATE ff.tenant_override SET value = '{"a": 2}' WHERE flag_key = 'ff.b'`)
     const conflict = await ff('import', await store(few))
     expect(conflict.status).toBe(20)
-    expect(checkOf(conflict).findings.map(({ code, pointer }) => `${pointer} ${code}`)).toContain(
+    expect(getCheck(conflict).findings.map(({ code, pointer }) => `${pointer} ${code}`)).toContain(
       '/T1/ff.b/value/a revision_conflict',
     )
   })
@@ -150,7 +150,7 @@ describe('an import', () => {
       ]),
     )
     expect([run.status, await rowsThere()]).toStrictEqual([20, '0'])
-    expect(checkOf(run).findings.map(({ code, pointer }) => `${pointer} ${code}`)).toStrictEqual([
+    expect(getCheck(run).findings.map(({ code, pointer }) => `${pointer} ${code}`)).toStrictEqual([
       '/ff.d/safe_value value_type_mismatch',
       '/T1/ff.a/value number_not_canonical',
       '/T1/ff.b/value/a nul_character',
@@ -196,7 +196,7 @@ describe('an import', () => {
     await client.query("SELECT pg_advisory_lock(hashtextextended('ff import ff', 0))")
     const second = await ff('import', await store(few))
     await client.query("SELECT pg_advisory_unlock(hashtextextended('ff import ff', 0))")
-    expect([second.status, errorOf(second).code, await rowsThere()]).toStrictEqual([
+    expect([second.status, toError(second).code, await rowsThere()]).toStrictEqual([
       24,
       'import_locked',
       '0',
@@ -244,13 +244,13 @@ describe('an import', () => {
     ['a file to export', ['export', '/tmp/x', '--database', 'file:/tmp'], 2, 'target_invalid'],
   ] as const)('%s ends %s', async (_, args, status, code) => {
     const run = await ff(...args)
-    expect([run.status, errorOf(run).code]).toStrictEqual([status, code])
+    expect([run.status, toError(run).code]).toStrictEqual([status, code])
   })
 
   test('into a database without its tables says what to run', async () => {
     await client.query('DROP SCHEMA ff CASCADE')
     const run = await ff('import', await store(few))
-    expect([run.status, errorOf(run).hint]).toStrictEqual([22, 'Run `ff migrate up` first.'])
+    expect([run.status, toError(run).hint]).toStrictEqual([22, 'Run `ff migrate up` first.'])
   })
 })
 
@@ -263,7 +263,7 @@ describe('an export', () => {
     const to = join(await store([]), 'new')
     const run = await ff('export', to)
     expect(run.status).toBe(20)
-    expect(checkOf(run).findings).toMatchObject([
+    expect(getCheck(run).findings).toMatchObject([
       { code: 'number_not_canonical', pointer: '/T1/ff.a/value' },
     ])
     expect((await readdir(to)).filter((name) => name.includes('snapshot'))).toStrictEqual([])
@@ -278,7 +278,7 @@ describe('an export', () => {
       { env: { ...process.env, ...env } },
     )
     const run = await finished(child)
-    expect([run.status, errorOf(run).code]).toStrictEqual([22, 'disk_full'])
+    expect([run.status, toError(run).code]).toStrictEqual([22, 'disk_full'])
     expect((await readdir(to)).filter((name) => name.includes('snapshot'))).toStrictEqual([])
   })
 })

@@ -18,7 +18,7 @@ import { isSmallOrderPoint } from '../../src/adapters/jose/small-order.ts'
 import { type Fault, replace, withFault } from '../support/faults.ts'
 import { copyPackage, ROOT, type Run, runFf as runNow } from '../support/run-ff.ts'
 import { runInProcess } from '../support/run-in-process.ts'
-import { checkOf, edit, editJson, ERROR_FORM, errorOf, inTurns, STACK } from './outcome.ts'
+import { getCheck, edit, editJson, ERROR_FORM, toError, inTurns, STACK } from './outcome.ts'
 
 const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
 vi.mock(import('node:http'), replaceable)
@@ -54,7 +54,7 @@ describe.concurrent('ff jwks check', () => {
   test('every row of the matrix holds, in every environment', async () => {
     const done = await runFf(['jwks', 'check', '--format', 'json'])
     expect(done).toMatchObject({ status: 0, stderr: '' })
-    const { kind, verdict, items } = checkOf(done)
+    const { kind, verdict, items } = getCheck(done)
     expect({ kind, verdict }).toEqual({ kind: 'jwks_check', verdict: 'pass' })
     const notes = JSON.parse(await readFile(join(ROOT, NOTES), 'utf8')) as Notes
     expect(items.map(({ id }) => id)).toEqual([...notes.modes.map(({ id }) => id), 'control'])
@@ -138,14 +138,14 @@ describe.concurrent('ff jwks check', () => {
       ]) {
         const done = await runFf([...args, '--format', 'json'], { root: copy.root })
         expect(done.status).toBe(2)
-        expect(errorOf(done).code).toBe('artefact_invalid')
-        expect(errorOf(done).details?.join('\n')).toContain(code)
+        expect(toError(done).code).toBe('artefact_invalid')
+        expect(toError(done).details?.join('\n')).toContain(code)
       }
       const validated = await runFf(['artefacts', 'validate', '--format', 'json'], {
         root: copy.root,
       })
       expect(validated.status).toBe(2)
-      expect(checkOf(validated).findings.map((one) => one.code)).toContain(code)
+      expect(getCheck(validated).findings.map((one) => one.code)).toContain(code)
     } finally {
       await copy.remove()
     }
@@ -157,7 +157,7 @@ describe.concurrent('ff jwks check', () => {
       await edit(join(copy.root, FIXTURES), '"id": "JWT-EX-03"', '"id": "JWT-EX-04"')
       const done = await runFf(['jwks', 'check', '--format', 'json'], { root: copy.root })
       expect(done.status).toBe(2)
-      expect(errorOf(done).details?.join('\n')).toMatch(/id_repeated|fixture_row_differs/)
+      expect(toError(done).details?.join('\n')).toMatch(/id_repeated|fixture_row_differs/)
     } finally {
       await copy.remove()
     }
@@ -355,7 +355,7 @@ describe('ff jwks check', () => {
     withFault(fault, async () => {
       const done = await runInProcess(['jwks', 'check', '--format', 'json'])
       expect(done.status, done.stderr + done.stdout.slice(0, 2000)).toBe(20)
-      const { items, findings } = checkOf(done)
+      const { items, findings } = getCheck(done)
       expect(items.find(({ id }) => id === row)?.state).toBe('fail')
       const finding = findings.find(({ subject }) => subject === row) as {
         code: string
@@ -531,14 +531,14 @@ describe.concurrent('ff jwks fetch', () => {
   ])('%s ends %i: %s', async (path, exit, code) => {
     const done = await fetched(path, '--format', 'json')
     expect(done.status).toBe(exit)
-    expect(checkOf(done).findings.map((one) => one.code)).toEqual([code])
+    expect(getCheck(done).findings.map((one) => one.code)).toEqual([code])
     expect(done.stdout + done.stderr).not.toMatch(STACK)
   })
 
   test('two keys of one kid are no key for anybody', async () => {
     const done = await fetched('/twins', '--format', 'json')
     expect(done.status).toBe(20)
-    expect(checkOf(done).findings.map((one) => one.code)).toEqual([
+    expect(getCheck(done).findings.map((one) => one.code)).toEqual([
       'key_not_usable',
       'kid_repeated',
       'kid_repeated',
@@ -576,7 +576,7 @@ describe.concurrent('ff jwks fetch', () => {
   test('a host that is not there is inconclusive', async () => {
     const done = await runFf(['jwks', 'fetch', 'https://127.0.0.1:1/jwks', '--format', 'json'])
     expect(done.status).toBe(22)
-    expect(checkOf(done).findings).toMatchObject([
+    expect(getCheck(done).findings).toMatchObject([
       { code: 'jwks_unreachable', detail: 'ECONNREFUSED' },
     ])
   })

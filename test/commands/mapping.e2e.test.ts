@@ -6,7 +6,7 @@ import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { connect, createDatabase, type TestDatabase } from '../support/database.ts'
 import { finished, ROOT, type Run, runFf, startFf } from '../support/run-ff.ts'
-import { checkOf, errorOf, STACK, until } from './outcome.ts'
+import { getCheck, toError, STACK, until } from './outcome.ts'
 
 const EXAMPLE = join(ROOT, 'contracts/examples/incumbent')
 const [FILE, MAPPING] = [join(EXAMPLE, 'flags.json'), join(EXAMPLE, 'mapping.json')]
@@ -42,7 +42,7 @@ const imported = (file: string, mapping: string, ...more: readonly string[]): Pr
 const judged = async (file: string | Buffer, mapping: string = MAPPING): Promise<Run> =>
   imported(await written(file), mapping, '--into', `file:${place()}`, '--dry-run')
 const refused = (run: Run): readonly string[] =>
-  checkOf(run)
+  getCheck(run)
     .findings.filter(({ subject }) => subject === 'mapping')
     .map(({ code, pointer }) => `${pointer} ${code}`)
 const snapshot = (store: string): Promise<string> =>
@@ -138,7 +138,7 @@ describe('the example', () => {
     const again = await ff('import', store)
     expect(again.status).toBe(0)
     const title = (run: Run): string =>
-      checkOf(run).items.find(({ id }) => id === 'source')?.title ?? ''
+      getCheck(run).items.find(({ id }) => id === 'source')?.title ?? ''
     expect(title(again)).toBe(title(across))
     expect(title(again)).toMatch(/^sha256 [0-9a-f]{64} over 9 rows$/)
   })
@@ -147,7 +147,7 @@ describe('the example', () => {
     await imported(FILE, MAPPING)
     const again = await imported(FILE, MAPPING)
     expect(again.status).toBe(0)
-    expect(checkOf(again).items.find(({ id }) => id === 'tenant_override')?.title).toBe(
+    expect(getCheck(again).items.find(({ id }) => id === 'tenant_override')?.title).toBe(
       '3 rows, 0 inserted, 0 updated, 3 as they were',
     )
   })
@@ -156,7 +156,7 @@ describe('the example', () => {
     await imported(FILE, MAPPING)
     const run = await imported(await written(await edited('"safe": " "', '"safe": ""')), MAPPING)
     expect(run.status).toBe(20)
-    expect(checkOf(run).findings.map(({ code }) => code)).toContain('revision_conflict')
+    expect(getCheck(run).findings.map(({ code }) => code)).toContain('revision_conflict')
   })
 
   test('ended by kill -9 in the middle leaves whole rows, and goes on from there', async () => {
@@ -196,7 +196,7 @@ describe('a store that is made', () => {
     await imported(FILE, MAPPING, '--into', `file:${store}`)
     const before = await snapshot(store)
     const again = await imported(FILE, MAPPING, '--into', `file:${store}`)
-    expect([again.status, errorOf(again).code]).toEqual([2, 'option_invalid'])
+    expect([again.status, toError(again).code]).toEqual([2, 'option_invalid'])
     expect(await snapshot(store)).toBe(before)
   })
 
@@ -241,7 +241,7 @@ describe('a store that is made', () => {
 describe.concurrent('the report', () => {
   test('lists each change with its place, what it was and what it is', async () => {
     const run = await judged(await readFile(FILE))
-    const changes = checkOf(run).findings.map(
+    const changes = getCheck(run).findings.map(
       (one) => `${one.pointer} ${one.code} ${(one as unknown as { detail: string }).detail}`,
     )
     expect(changes).toContain('/switches/checkout.limits/now/per_day number_respelled 1.0 -> 1')
@@ -265,8 +265,8 @@ describe.concurrent('the report', () => {
 
   test('counts what was left behind on purpose', async () => {
     const run = await judged(await readFile(FILE))
-    expect(checkOf(run).items[0]).toMatchObject({ id: 'mapping', state: 'pass' })
-    expect(checkOf(run).items[0]?.title).toBe('left behind on purpose: 1')
+    expect(getCheck(run).items[0]).toMatchObject({ id: 'mapping', state: 'pass' })
+    expect(getCheck(run).items[0]?.title).toBe('left behind on purpose: 1')
   })
 })
 
@@ -464,8 +464,8 @@ describe.concurrent('a run that cannot start ends 2:', () => {
     ],
   ])('%s', async (_what, change, detail) => {
     const run = await judged('{"flags":{"a":1}}', await spoiled(change))
-    expect([run.status, errorOf(run).code]).toEqual([2, 'artefact_invalid'])
-    expect(errorOf(run).details?.join('\n')).toContain(`#${detail}`)
+    expect([run.status, toError(run).code]).toEqual([2, 'artefact_invalid'])
+    expect(toError(run).details?.join('\n')).toContain(`#${detail}`)
     expect(run.stderr).not.toMatch(STACK)
   })
 
@@ -473,8 +473,8 @@ describe.concurrent('a run that cannot start ends 2:', () => {
     const path = await written('{}')
     await truncate(path, 67_108_865)
     const run = await imported(path, MAPPING, '--into', `file:${place()}`)
-    expect([run.status, errorOf(run).code]).toEqual([2, 'artefact_invalid'])
-    expect(errorOf(run).message).toContain('file_too_large')
+    expect([run.status, toError(run).code]).toEqual([2, 'artefact_invalid'])
+    expect(toError(run).message).toContain('file_too_large')
   })
 
   test.each<[string, string, string]>([
@@ -482,7 +482,7 @@ describe.concurrent('a run that cannot start ends 2:', () => {
     ['a document without a row', '{"flags":{},"tenants":{}}', 'nothing_to_check'],
   ])('%s', async (_what, text, code) => {
     const run = await judged(text, await small())
-    expect([run.status, errorOf(run).code]).toEqual([2, code])
+    expect([run.status, toError(run).code]).toEqual([2, code])
   })
 
   test.each<[string, readonly string[], string]>([
@@ -502,7 +502,7 @@ describe.concurrent('a run that cannot start ends 2:', () => {
     ['--into without --mapping', [FILE, '--into', 'file:x'], 'option_invalid'],
   ])('%s', async (_what, args, code) => {
     const run = await ff('import', ...args)
-    expect([run.status, errorOf(run).code]).toEqual([2, code])
+    expect([run.status, toError(run).code]).toEqual([2, code])
   })
 })
 
@@ -512,5 +512,5 @@ test('ff artefacts validate holds a mapping of one’s own to its schema and rul
     Object.assign(one.flags[0]?.members ?? {}, { owner: { key: 9 } }),
   )
   const run = await ff('artefacts', 'validate', broken)
-  expect([run.status, checkOf(run).findings[0]?.code]).toEqual([2, 'wildcard_missing'])
+  expect([run.status, getCheck(run).findings[0]?.code]).toEqual([2, 'wildcard_missing'])
 })

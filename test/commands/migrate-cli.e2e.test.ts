@@ -9,11 +9,11 @@ import {
   startServer,
   SUPPORTED,
   type TestDatabase,
-  urlOf,
+  getUrl,
   type Version,
 } from '../support/database.ts'
 import { copyPackage, finished, type Run, runFf as runNow, startFf } from '../support/run-ff.ts'
-import { checkOf, edit, errorOf, inTurns, STACK, until } from './outcome.ts'
+import { getCheck, edit, toError, inTurns, STACK, until } from './outcome.ts'
 
 const runFf = inTurns(runNow)
 
@@ -22,7 +22,7 @@ interface Place {
   readonly database: TestDatabase
   readonly client: pg.Client
   readonly migrate: (args: readonly string[], options?: { root?: string }) => Promise<Run>
-  readonly statusOf: (...args: readonly string[]) => Promise<number | null>
+  readonly getStatus: (...args: readonly string[]) => Promise<number | null>
   /** Of the schema ff. */
   readonly tables: () => Promise<readonly string[]>
 }
@@ -39,7 +39,7 @@ async function withDatabase(version: Version, use: (place: Place) => Promise<voi
       database,
       client,
       migrate,
-      statusOf: async (...args) => (await migrate(args)).status,
+      getStatus: async (...args) => (await migrate(args)).status,
       tables: async () => {
         const text = "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'ff' ORDER BY 1"
         return (await client.query<{ name: string }>(text)).rows.map(({ name }) => name)
@@ -90,62 +90,62 @@ const DRIFTS: readonly (readonly [drift: string, sql: string, object: RegExp])[]
 
 describe.concurrent.each(SUPPORTED)('on PostgreSQL %s', (version) => {
   test('up and down, with what status and verify say at each step', () =>
-    withDatabase(version, async ({ migrate, statusOf, tables }) => {
+    withDatabase(version, async ({ migrate, getStatus, tables }) => {
       const pending = await migrate(['status'])
       expect(pending.status).toBe(21)
-      expect(checkOf(pending)).toMatchObject({ kind: 'migrate_status', exitName: 'not_ready' })
-      const names = checkOf(pending).items.map(({ id }) => id)
+      expect(getCheck(pending)).toMatchObject({ kind: 'migrate_status', exitName: 'not_ready' })
+      const names = getCheck(pending).items.map(({ id }) => id)
       expect(names.length).toBeGreaterThan(1)
-      expect(checkOf(pending).items.map(({ state }) => state)).toEqual(names.map(() => 'pending'))
-      expect(await statusOf('verify')).toBe(20)
+      expect(getCheck(pending).items.map(({ state }) => state)).toEqual(names.map(() => 'pending'))
+      expect(await getStatus('verify')).toBe(20)
 
       const up = await migrate(['up'])
       expect(up.status).toBe(0)
-      expect(checkOf(up).items.map(({ id }) => id)).toEqual(names)
+      expect(getCheck(up).items.map(({ id }) => id)).toEqual(names)
       expect(await tables()).toEqual(
         expect.arrayContaining(['audit', 'flag_registry', 'tenant_override', 'user_override']),
       )
-      expect([await statusOf('status'), await statusOf('verify')]).toEqual([0, 0])
-      expect(await statusOf('up')).toBe(0)
+      expect([await getStatus('status'), await getStatus('verify')]).toEqual([0, 0])
+      expect(await getStatus('up')).toBe(0)
 
-      expect(await statusOf('down')).toBe(0)
+      expect(await getStatus('down')).toBe(0)
       const half = await migrate(['status'])
       expect(half.status).toBe(21)
-      expect(checkOf(half).items.map(({ state }) => state)).toEqual([
+      expect(getCheck(half).items.map(({ state }) => state)).toEqual([
         ...names.slice(1).map(() => 'pass'),
         'pending',
       ])
-      expect(await statusOf('down', '--to', '0')).toBe(0)
+      expect(await getStatus('down', '--to', '0')).toBe(0)
       expect(await tables()).not.toContain('audit')
-      expect([await statusOf('status'), await statusOf('down')]).toEqual([21, 0])
-      expect([await statusOf('up'), await statusOf('verify')]).toEqual([0, 0])
+      expect([await getStatus('status'), await getStatus('down')]).toEqual([21, 0])
+      expect([await getStatus('up'), await getStatus('verify')]).toEqual([0, 0])
     }))
 
   test('--to stops at a version', () =>
-    withDatabase(version, async ({ statusOf, tables }) => {
-      expect(await statusOf('up', '--to', '1')).toBe(0)
-      expect(await statusOf('status')).toBe(21)
+    withDatabase(version, async ({ getStatus, tables }) => {
+      expect(await getStatus('up', '--to', '1')).toBe(0)
+      expect(await getStatus('status')).toBe(21)
       expect(await tables()).not.toContain('flag_registry')
-      expect(await statusOf('up', '--to', '2')).toBe(0)
-      expect(await statusOf('status')).toBe(0)
-      expect(await statusOf('down', '--to', '1')).toBe(0)
+      expect(await getStatus('up', '--to', '2')).toBe(0)
+      expect(await getStatus('status')).toBe(0)
+      expect(await getStatus('down', '--to', '1')).toBe(0)
       expect(await tables()).not.toContain('flag_registry')
     }))
 
   test('--dry-run prints the SQL and changes nothing', () =>
-    withDatabase(version, async ({ database, client, migrate, statusOf, tables }) => {
+    withDatabase(version, async ({ database, client, migrate, getStatus, tables }) => {
       const up = await migrate(['up', '--dry-run'])
       expect(up.status).toBe(0)
-      expect(checkOf(up).sql.join('\n')).toContain('CREATE TABLE flag_registry')
+      expect(getCheck(up).sql.join('\n')).toContain('CREATE TABLE flag_registry')
       const { rows } = await client.query("SELECT FROM pg_namespace WHERE nspname = 'ff'")
       expect(rows).toEqual([])
       await migrate(['up'])
       const before = await tables()
       const down = await migrate(['down', '--to', '0', '--dry-run'])
       expect(down.status).toBe(0)
-      expect(checkOf(down).sql.join('\n')).toContain('DROP TABLE')
+      expect(getCheck(down).sql.join('\n')).toContain('DROP TABLE')
       expect(await tables()).toEqual(before)
-      expect(await statusOf('verify')).toBe(0)
+      expect(await getStatus('verify')).toBe(0)
       const text = await runFf(['migrate', 'down', '--dry-run'], {
         env: { FF_DATABASE_URL: database.url },
       })
@@ -158,7 +158,7 @@ describe.concurrent.each(SUPPORTED)('on PostgreSQL %s', (version) => {
       for (const [, sql] of DRIFTS) await client.query(sql)
       const done = await migrate(['verify'])
       expect(done.status).toBe(20)
-      const { items, exitName } = checkOf(done)
+      const { items, exitName } = getCheck(done)
       expect(exitName).toBe('no_go')
       const named = items.filter(({ state }) => state === 'fail').map(({ id }) => id)
       const overlooked = DRIFTS.filter(([, , object]) => !named.some((id) => object.test(id)))
@@ -168,17 +168,17 @@ describe.concurrent.each(SUPPORTED)('on PostgreSQL %s', (version) => {
     }))
 
   test('a step down that would lose rows is refused, and loses none', () =>
-    withDatabase(version, async ({ client, migrate, statusOf }) => {
+    withDatabase(version, async ({ client, migrate, getStatus }) => {
       await migrate(['up'])
       await client.query(
         `INSERT INTO ff.flag_registry SELECT 'ff.kept', 'boolean', 'true', 'false', false, 'none', 'active', 'd', 'o', 1, now(), now()`,
       )
       const done = await migrate(['down'])
       expect(done.status).toBe(20)
-      expect(errorOf(done)).toMatchObject({ code: 'rows_would_be_lost', exitName: 'no_go' })
+      expect(toError(done)).toMatchObject({ code: 'rows_would_be_lost', exitName: 'no_go' })
       const { rowCount } = await client.query('SELECT FROM ff.flag_registry')
       expect(rowCount).toBe(1)
-      expect(await statusOf('status')).toBe(0)
+      expect(await getStatus('status')).toBe(0)
     }))
 
   test('a file that was edited after it was applied is refused by every command', () =>
@@ -193,7 +193,7 @@ describe.concurrent.each(SUPPORTED)('on PostgreSQL %s', (version) => {
       for (const args of [['up'], ['down'], ['status'], ['verify'], ['up', '--dry-run']]) {
         const done = await migrate(args, { root: copy.root })
         expect({ args, status: done.status }).toEqual({ args, status: 2 })
-        expect(errorOf(done).code).toBe('migration_edited')
+        expect(toError(done).code).toBe('migration_edited')
       }
       await copy.remove()
     }))
@@ -207,23 +207,23 @@ describe.concurrent.each(SUPPORTED)('on PostgreSQL %s', (version) => {
       for (const command of ['up', 'status', 'verify']) {
         const done = await migrate([command])
         expect(done.status).toBe(2)
-        expect(errorOf(done).code).toBe('migration_unknown')
+        expect(toError(done).code).toBe('migration_unknown')
       }
     }))
 
   test('two at once: one applies, the other finds it done', () =>
-    withDatabase(version, async ({ migrate, statusOf }) => {
+    withDatabase(version, async ({ migrate, getStatus }) => {
       const runs = await Promise.all([migrate(['up']), migrate(['up']), migrate(['up'])])
       expect(runs.map(({ status, stderr }) => ({ status, stderr }))).toEqual(
         runs.map(() => ({ status: 0, stderr: '' })),
       )
-      expect([await statusOf('status'), await statusOf('verify')]).toEqual([0, 0])
+      expect([await getStatus('status'), await getStatus('verify')]).toEqual([0, 0])
     }))
 })
 
 describe.concurrent('whoever holds a lock', () => {
   test('another migration: busy, after a bounded wait; status still answers', () =>
-    withDatabase('18', async ({ database, client, migrate, statusOf }) => {
+    withDatabase('18', async ({ database, client, migrate, getStatus }) => {
       const proxy = await FaultProxy.to({ path: `${database.config.host ?? ''}/.s.PGSQL.5432` })
       const url = `postgres://postgres@127.0.0.1:${proxy.port}/${database.database}`
       const first = startFf(['migrate', 'up'], { env: { FF_DATABASE_URL: url } })
@@ -237,18 +237,18 @@ describe.concurrent('whoever holds a lock', () => {
       const started = performance.now()
       const second = await migrate(['up'])
       const waitedMs = performance.now() - started
-      const status = await statusOf('status')
+      const status = await getStatus('status')
       first.kill('SIGKILL')
       await firstEnd
       await proxy.close()
       expect(second.status).toBe(24)
-      expect(errorOf(second)).toMatchObject({ code: 'migration_locked', exitName: 'busy' })
+      expect(toError(second)).toMatchObject({ code: 'migration_locked', exitName: 'busy' })
       expect(waitedMs).toBeLessThan(30_000)
       expect([0, 21]).toContain(status)
     }))
 
   test('a table for three seconds: waited for', () =>
-    withDatabase('18', async ({ client, migrate, statusOf }) => {
+    withDatabase('18', async ({ client, migrate, getStatus }) => {
       await migrate(['up'])
       await client.query('BEGIN; LOCK TABLE ff.user_override IN ACCESS SHARE MODE')
       const down = migrate(['down'])
@@ -261,18 +261,18 @@ describe.concurrent('whoever holds a lock', () => {
       await new Promise((resolve) => setTimeout(resolve, 3_000))
       await client.query('COMMIT')
       expect((await down).status).toBe(0)
-      expect(await statusOf('status')).toBe(21)
+      expect(await getStatus('status')).toBe(21)
     }))
 
   test('a table for good: busy, and nothing was changed', () =>
-    withDatabase('18', async ({ client, migrate, statusOf }) => {
+    withDatabase('18', async ({ client, migrate, getStatus }) => {
       await migrate(['up'])
       await client.query('BEGIN; LOCK TABLE ff.user_override IN ACCESS SHARE MODE')
       const down = await migrate(['down'])
       await client.query('ROLLBACK')
       expect(down.status).toBe(24)
-      expect(errorOf(down)).toMatchObject({ code: 'lock_timeout', exitName: 'busy' })
-      expect([await statusOf('status'), await statusOf('verify')]).toEqual([0, 0])
+      expect(toError(down)).toMatchObject({ code: 'lock_timeout', exitName: 'busy' })
+      expect([await getStatus('status'), await getStatus('verify')]).toEqual([0, 0])
     }))
 })
 
@@ -289,10 +289,10 @@ describe.concurrent('a usage fault', () => {
   ])('%s', (_situation, args, code) =>
     withDatabase('18', async ({ migrate, tables }) => {
       await startServer('13')
-      const url = urlOf('13', 'postgres')
+      const url = getUrl('13', 'postgres')
       const done = await migrate(args.map((one) => (one === 'PG13' ? url : one)))
       expect(done.status).toBe(2)
-      expect(errorOf(done)).toMatchObject({ code, exitName: 'usage' })
+      expect(toError(done)).toMatchObject({ code, exitName: 'usage' })
       expect(done.stdout + done.stderr).not.toMatch(STACK)
       expect(await tables()).toEqual([])
     }),
@@ -302,7 +302,7 @@ describe.concurrent('a usage fault', () => {
     for (const command of ['up', 'down', 'status', 'verify']) {
       const done = await runFf(['migrate', command, '--format', 'json'])
       expect(done.status).toBe(2)
-      expect(errorOf(done).code).toBe('target_invalid')
+      expect(toError(done).code).toBe('target_invalid')
     }
   })
 })
@@ -313,7 +313,7 @@ describe.concurrent('a role', () => {
       const ROLE = `ff_cli_${database.database}`
       await client.query(`CREATE ROLE ${ROLE} LOGIN`)
       await client.query(`GRANT CREATE ON DATABASE ${database.database} TO ${ROLE}`)
-      const url = urlOf('18', database.database, ROLE)
+      const url = getUrl('18', database.database, ROLE)
       const done = await runFf(['migrate', 'up', '--format', 'json'], {
         env: { FF_DATABASE_URL: url },
       })
@@ -329,7 +329,7 @@ describe.concurrent('a role', () => {
         (name) => !rows.some((row) => row.name === name),
       )
       for (const name of absent) {
-        expect(checkOf(done).sql.join('\n')).toContain(`CREATE ROLE ${name}`)
+        expect(getCheck(done).sql.join('\n')).toContain(`CREATE ROLE ${name}`)
       }
     }))
 
@@ -337,7 +337,7 @@ describe.concurrent('a role', () => {
     withDatabase('18', async ({ database, client, tables }) => {
       const ROLE = `ff_cli_${database.database}`
       await client.query(`CREATE ROLE ${ROLE} LOGIN`)
-      const url = urlOf('18', database.database, ROLE)
+      const url = getUrl('18', database.database, ROLE)
       const done = await runFf(['migrate', 'up', '--format', 'json'], {
         env: { FF_DATABASE_URL: url },
       })
@@ -345,7 +345,7 @@ describe.concurrent('a role', () => {
       await client.query(`DROP OWNED BY ${ROLE} CASCADE; DROP ROLE ${ROLE}`)
       expect(done.status).toBe(22)
       expect(made).toEqual([])
-      expect(errorOf(done).code).toBe('rights_missing')
+      expect(toError(done).code).toBe('rights_missing')
     }))
 })
 

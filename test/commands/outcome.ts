@@ -48,7 +48,7 @@ interface ParityJson {
   readonly cells: readonly ItemJson[]
   readonly timing: object
 }
-export const parityOf = ({ stdout }: Run): ParityJson => JSON.parse(stdout) as ParityJson
+export const getParity = ({ stdout }: Run): ParityJson => JSON.parse(stdout) as ParityJson
 
 /** The JSON report of a check: artefacts, doctor, migrations. */
 interface CheckJson {
@@ -73,7 +73,7 @@ interface CheckJson {
   }[]
   readonly sql: readonly string[]
 }
-export const checkOf = ({ stdout }: Run): CheckJson => JSON.parse(stdout) as CheckJson
+export const getCheck = ({ stdout }: Run): CheckJson => JSON.parse(stdout) as CheckJson
 
 interface ErrorJson {
   readonly error: {
@@ -84,7 +84,7 @@ interface ErrorJson {
     readonly details?: readonly string[]
   }
 }
-export const errorOf = ({ stdout }: Run): ErrorJson['error'] =>
+export const toError = ({ stdout }: Run): ErrorJson['error'] =>
   (JSON.parse(stdout) as ErrorJson).error
 
 /** A stack trace, wherever it is printed. */
@@ -133,7 +133,7 @@ export function inTurns(run: RunFf): RunFf {
 }
 
 /** Processes that were started in a folder or were handed its path, by id. */
-export async function processesOf(folder: string): Promise<readonly number[]> {
+export async function getProcesses(folder: string): Promise<readonly number[]> {
   const ids = (await readdir('/proc')).filter((name) => /^[0-9]+$/.test(name)).map(Number)
   const ours = await Promise.all(
     ids.map(async (id) => {

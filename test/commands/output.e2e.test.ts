@@ -7,16 +7,16 @@ import {
   createDatabase,
   startServer,
   type TestDatabase,
-  urlOf,
+  getUrl,
 } from '../support/database.ts'
 import { copyPackage, ROOT, type Run, runFf as runNow } from '../support/run-ff.ts'
 import {
-  checkOf,
+  getCheck,
   editJson,
   ERROR_FORM,
-  errorOf,
+  toError,
   expecting,
-  parityOf,
+  getParity,
   STACK,
   inTurns,
 } from './outcome.ts'
@@ -136,7 +136,7 @@ describe.concurrent('JUnit', () => {
     const done = await runFf(['parity', 'run', '--candidate', database.url, '--format', 'junit'])
     const root = readXml(done.stdout)
     const cases = all(root, 'testcase')
-    const { controls } = parityOf(
+    const { controls } = getParity(
       await runFf(['parity', 'run', '--candidate', database.url, '--format', 'json']),
     )
     expect(
@@ -177,9 +177,9 @@ describe.concurrent('JUnit', () => {
 })
 
 describe.concurrent('text', () => {
-  const columnsOf = (line: string): number => Array.from(line).length
-  const widthOf = (text: string): number =>
-    Math.max(...text.split('\n').map((line) => columnsOf(line)))
+  const getColumns = (line: string): number => Array.from(line).length
+  const getWidth = (text: string): number =>
+    Math.max(...text.split('\n').map((line) => getColumns(line)))
 
   test.each<[string, () => readonly string[], Readonly<Record<string, string>>]>([
     ['parity run on the embedded default', () => ['parity', 'run'], {}],
@@ -195,8 +195,8 @@ describe.concurrent('text', () => {
   ])('of %s fits 80 columns', async (_what, args, env) => {
     const done = await runFf(args(), { env })
     expect(done.status).toBe(0)
-    expect(done.stdout.split('\n').filter((line) => columnsOf(line) > 80)).toEqual([])
-    expect(widthOf(done.stdout)).toBeGreaterThan(20)
+    expect(done.stdout.split('\n').filter((line) => getColumns(line) > 80)).toEqual([])
+    expect(getWidth(done.stdout)).toBeGreaterThan(20)
   })
 
   test('says each state in a word, with colour or without', async () => {
@@ -367,7 +367,7 @@ describe.concurrent('a word that is mistyped', () => {
     ]) {
       const done = await runFf(args)
       expect(done.status).toBe(2)
-      expect(Object.keys(errorOf(done))).toEqual(
+      expect(Object.keys(toError(done))).toEqual(
         expect.arrayContaining(['code', 'exitName', 'message', 'hint']),
       )
     }
@@ -389,7 +389,7 @@ describe.concurrent('doctor and settings', () => {
   test('all is well where nothing is configured', async () => {
     const done = await json(['doctor'], await below(null))
     expect(done).toMatchObject({ status: 0, stderr: '' })
-    const { items, verdict, kind, schemaVersion } = checkOf(done)
+    const { items, verdict, kind, schemaVersion } = getCheck(done)
     expect({ verdict, kind, schemaVersion }).toEqual({
       verdict: 'pass',
       kind: 'doctor',
@@ -436,7 +436,7 @@ describe.concurrent('doctor and settings', () => {
     const env = { FF_DATABASE_URL: 'postgres://ff:hunter2-secret@127.0.0.1:1/d' }
     const done = await json(['doctor', '--debug'], await below(null), env)
     expect(done.status).toBe(22)
-    const broken = checkOf(done).items.filter(({ state }) => state !== 'pass')
+    const broken = getCheck(done).items.filter(({ state }) => state !== 'pass')
     expect(broken).toMatchObject([{ id: 'candidate', state: 'inconclusive' }])
     expect(broken[0]?.next).not.toBeNull()
     expect(done.stdout + done.stderr).not.toContain('hunter2-secret')
@@ -444,9 +444,9 @@ describe.concurrent('doctor and settings', () => {
 
   test('a server of the wrong version is a usage fault', async () => {
     await startServer('13')
-    const done = await json(['doctor'], folder, { FF_DATABASE_URL: urlOf('13', 'postgres') })
+    const done = await json(['doctor'], folder, { FF_DATABASE_URL: getUrl('13', 'postgres') })
     expect(done.status).toBe(2)
-    expect(checkOf(done).items.flatMap(({ codes }) => codes)).toEqual([
+    expect(getCheck(done).items.flatMap(({ codes }) => codes)).toEqual([
       'server_version_unsupported',
     ])
   })
@@ -501,6 +501,6 @@ describe.concurrent('doctor and settings', () => {
     const done: Run = await runFf(['doctor', '--format', 'json'], { root: copy.root })
     await copy.remove()
     expect(done.status).toBe(2)
-    expect(checkOf(done).items.find(({ id }) => id === 'artefacts')?.state).toBe('fail')
+    expect(getCheck(done).items.find(({ id }) => id === 'artefacts')?.state).toBe('fail')
   })
 })

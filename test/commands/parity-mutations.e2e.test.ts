@@ -18,7 +18,7 @@ import { createDatabase, type TestDatabase } from '../support/database.ts'
 import { type Fault, replace, withFault } from '../support/faults.ts'
 import { copyPackage, type Run, runFf as runNow } from '../support/run-ff.ts'
 import { runInProcess } from '../support/run-in-process.ts'
-import { editJson, ERROR_FORM, errorOf, checkOf, parityOf, inTurns } from './outcome.ts'
+import { editJson, ERROR_FORM, toError, getCheck, getParity, inTurns } from './outcome.ts'
 import type { RowQuery } from '../../src/ports/store.ts'
 
 const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
@@ -105,8 +105,8 @@ test('a copy in which nothing was changed but the spacing still passes', () =>
     await editJson(inCopy(FIXTURES), () => undefined)
     const [vectors, cells] = await Promise.all([parity('run'), parity('exhaustive')])
     expect([vectors.status, cells.status]).toEqual([0, 0])
-    expect(parityOf(vectors).counts).toMatchObject({ expected: 17, compared: 17 })
-    expect(parityOf(cells).counts).toMatchObject({ expected: 360, compared: 360 })
+    expect(getParity(vectors).counts).toMatchObject({ expected: 17, compared: 17 })
+    expect(getParity(cells).counts).toMatchObject({ expected: 360, compared: 360 })
   }))
 
 describe.concurrent('one changed stored value', () => {
@@ -167,7 +167,7 @@ describe.concurrent('one changed stored value', () => {
       await editMatrix((matrix) => change(vector(matrix, id)))
       const done = await parity('run')
       expect(done.status).toBe(20)
-      const { findings, verdict, exitName, vectors } = parityOf(done)
+      const { findings, verdict, exitName, vectors } = getParity(done)
       expect({ verdict, exitName }).toEqual({ verdict: 'fail', exitName: 'no_go' })
       expect([...new Set(findings.map(({ subject }) => subject))]).toEqual([id])
       expect(findings.map((one) => one.pointer)).toContain(pointer)
@@ -200,7 +200,7 @@ describe.concurrent('one changed expected field', () => {
       await editMatrix((matrix) => change(vector(matrix, id).then))
       const done = await parity('run')
       expect(done.status, done.stdout.slice(0, 2000)).toBe(20)
-      const { findings } = parityOf(done)
+      const { findings } = getParity(done)
       expect([...new Set(findings.map(({ subject }) => subject))]).toEqual([id])
       expect(findings.some((one) => one.pointer?.startsWith(pointer))).toBe(true)
       expect(findings.map(({ sides }) => sides)).not.toContain('baseline-candidate')
@@ -220,7 +220,7 @@ describe.concurrent('one changed expected field', () => {
         runFf(['parity', 'run', '--candidate', database.url], { root: root }),
       ])
       expect([json.status, text.status]).toEqual([20, 20])
-      const detail = parityOf(json).vectors.find(({ id }) => id === 'PV-07')?.detail
+      const detail = getParity(json).vectors.find(({ id }) => id === 'PV-07')?.detail
       const [chain] = detail?.chains ?? []
       expect(chain).toMatchObject({ step: 4 })
       expect([chain?.left, chain?.right].join(' ')).toContain('"absent"')
@@ -376,7 +376,7 @@ describe('one changed rule of the core', () => {
     withFault(fault, async () => {
       const done = await parityHere('run')
       expect(done.status, done.stderr).toBe(20)
-      const { findings, vectors } = parityOf(done)
+      const { findings, vectors } = getParity(done)
       expect(findings.length).toBeGreaterThan(0)
       expect(findings.every(({ pointer, subject }) => pointer !== null && subject !== '')).toBe(
         true,
@@ -391,7 +391,7 @@ describe('one changed rule of the core', () => {
       // The core is the same on both sides, so two files do as well.
       const cells = await parityHere('exhaustive', 'file')
       expect(cells.status, cells.stderr).toBe(20)
-      expect(parityOf(cells).findings.length).toBeGreaterThan(0)
+      expect(getParity(cells).findings.length).toBeGreaterThan(0)
     }),
   )
 
@@ -411,7 +411,7 @@ describe('one changed rule of the core', () => {
         runInProcess(['parity', 'run', '--candidate', database.url]),
       ])
       expect([json.status, text.status]).toEqual([20, 20])
-      const detail = parityOf(json).vectors.find(({ id }) => id === 'PV-03')?.detail
+      const detail = getParity(json).vectors.find(({ id }) => id === 'PV-03')?.detail
       expect(detail?.chains.map(({ step }) => step)).toContain(4)
       const steps = JSON.stringify(detail?.chains)
       expect(steps).toContain('user_override')
@@ -443,7 +443,7 @@ describe.concurrent('one flipped byte of a signature', () => {
       // A fixture without a token has nothing to flip, and must then still pass.
       expect(done.status).toBe(signed ? 20 : 0)
       if (fixture === 'JWT-EX-01') expect(signed).toBe(true)
-      const failed = parityOf(done).vectors.filter(({ state }) => state === 'fail')
+      const failed = getParity(done).vectors.filter(({ state }) => state === 'fail')
       expect(failed.length > 0).toBe(signed)
     }),
   )
@@ -459,7 +459,7 @@ describe('a fault of one side alone', () => {
     withFault(inReads(from, to), async () => {
       const done = await parityHere('run')
       expect(done.status, done.stdout.slice(0, 2000)).toBe(20)
-      const { findings } = parityOf(done)
+      const { findings } = getParity(done)
       expect(findings.map(({ sides }) => sides)).toContain('baseline-candidate')
       expect(findings.map(({ sides }) => sides)).not.toContain('baseline-expected')
     }),
@@ -483,7 +483,7 @@ describe('a fault of one side alone', () => {
     withFault(EVERY_OTHER_TIME, async () => {
       const done = await parityHere('run')
       expect(done.status).toBe(22)
-      const { controls, verdict } = parityOf(done)
+      const { controls, verdict } = getParity(done)
       expect(verdict).toBe('inconclusive')
       expect(controls.find(({ id }) => id === 'a_a_candidate')?.held).toBe(false)
       expect(controls.find(({ id }) => id === 'a_a_baseline')?.held).toBe(true)
@@ -505,7 +505,7 @@ describe('a fault of one side alone', () => {
     withFault(ALL_EQUAL, async () => {
       const [vectors, cells] = await Promise.all([parityHere('run'), parityHere('exhaustive')])
       expect([vectors.status, cells.status]).toEqual([22, 22])
-      expect(parityOf(vectors).controls.find(({ id }) => id === 'comparer')?.held).toBe(false)
+      expect(getParity(vectors).controls.find(({ id }) => id === 'comparer')?.held).toBe(false)
     }))
   const ALL_EQUAL = replace(compareJson, (real) => (left, right) => ({
     ...real(left, right),
@@ -607,12 +607,12 @@ describe.concurrent('a matrix that is not the 17', () => {
       await editMatrix(change)
       const [vectors, artefacts] = await Promise.all([parity('run'), ff('artefacts', 'validate')])
       expect([vectors.status, artefacts.status]).toEqual([2, 2])
-      const error = errorOf(vectors)
+      const error = toError(vectors)
       expect(error).toMatchObject({ code: 'artefact_invalid', exitName: 'usage' })
       for (const code of codes) expect(error.details?.join('\n')).toContain(`: ${code}`)
       expect(error.details?.every((line) => line.startsWith('vectors/'))).toBe(true)
       expect(vectors.stderr).toMatch(ERROR_FORM('artefact_invalid', 'usage'))
-      const item = checkOf(artefacts).items.find(({ id }) => id === MATRIX)
+      const item = getCheck(artefacts).items.find(({ id }) => id === MATRIX)
       expect(item?.state).toBe('fail')
       for (const code of codes) expect(item?.codes).toContain(code)
     }),
@@ -623,6 +623,6 @@ describe.concurrent('a matrix that is not the 17', () => {
       await editMatrix(({ vectors }) => void vectors.pop())
       const done = await parity('exhaustive')
       expect(done.status).toBe(2)
-      expect(errorOf(done).code).toBe('artefact_invalid')
+      expect(toError(done).code).toBe('artefact_invalid')
     }))
 })

@@ -12,7 +12,7 @@ import {
 } from '../support/database.ts'
 import { finished, ROOT, runFf as runNow, startFf } from '../support/run-ff.ts'
 import { shared } from '../support/shared.ts'
-import { errorOf, expecting, parityOf, processesOf, until, inTurns } from './outcome.ts'
+import { toError, expecting, getParity, getProcesses, until, inTurns } from './outcome.ts'
 
 const runFf = inTurns(runNow)
 
@@ -54,7 +54,7 @@ describe.concurrent('with no configuration at all', () => {
   test('17 of 17 hold on the embedded default, and the report says what was used', async () => {
     const done = await shared('parity-run')
     expect(done).toMatchObject({ status: 0, signal: null, stderr: '' })
-    const report = parityOf(done)
+    const report = getParity(done)
     expect(report).toMatchObject({
       schemaVersion: 1,
       kind: 'parity_run',
@@ -86,12 +86,12 @@ describe.concurrent('with no configuration at all', () => {
     const end = finished(child)
     let seen = 0
     while (child.exitCode === null && child.signalCode === null) {
-      seen = Math.max(seen, (await processesOf(home)).length)
+      seen = Math.max(seen, (await getProcesses(home)).length)
       await sleep(20)
     }
     expect((await end).status).toBe(0)
     expect(seen).toBeGreaterThan(0) // Else nobody looked in the right place.
-    expect(await processesOf(home)).toEqual([])
+    expect(await getProcesses(home)).toEqual([])
     expect(await readdir(home)).toEqual([])
   })
 
@@ -153,7 +153,7 @@ describe.concurrent('on a server', () => {
     }
     const done = await ways[how]()
     expect(done.status).toBe(0)
-    const { sides, counts } = parityOf(done)
+    const { sides, counts } = getParity(done)
     expect(sides.candidate.server).toMatch(new RegExp(`^${version}\\.`))
     expect(counts).toMatchObject({ expected: 17, compared: 17 })
   })
@@ -167,7 +167,7 @@ describe.concurrent('on a server', () => {
     const [baseline = '', candidate = ''] = sides()
     const done = await run(['--baseline', baseline, '--candidate', candidate])
     expect(done.status).toBe(0)
-    expect(parityOf(done).counts).toMatchObject({ expected: 17, compared: 17 })
+    expect(getParity(done).counts).toMatchObject({ expected: 17, compared: 17 })
   })
 
   test('the report names no path, no schema and no password', async () => {
@@ -195,7 +195,7 @@ describe.concurrent('a part of the vectors', () => {
   test('one vector alone is never a pass', async () => {
     const done = await run(['--vector', 'PV-03', '--candidate', urlOn('18')])
     expect(done.status).toBe(22)
-    expect(parityOf(done)).toMatchObject({
+    expect(getParity(done)).toMatchObject({
       verdict: 'inconclusive',
       exitName: 'inconclusive',
       exitCode: 22,
@@ -206,7 +206,7 @@ describe.concurrent('a part of the vectors', () => {
   test.each([['PV-99'], ['pv-01'], ['']])('a vector called "%s" is not there', async (id) => {
     const done = await run(['--vector', id, '--candidate', urlOn('18')])
     expect(done.status).toBe(2)
-    expect(errorOf(done)).toMatchObject({ code: 'nothing_to_check', exitName: 'usage' })
+    expect(toError(done)).toMatchObject({ code: 'nothing_to_check', exitName: 'usage' })
   })
 
   test('a cell alone is never a pass, and one that is not there is a usage fault', async () => {
@@ -217,9 +217,9 @@ describe.concurrent('a part of the vectors', () => {
       exhaustive('verified/user/SP-2/eternal'),
     ])
     expect(one.status).toBe(22)
-    expect(parityOf(one).counts).toMatchObject({ expected: 360, compared: 1, skipped: 359 })
+    expect(getParity(one).counts).toMatchObject({ expected: 360, compared: 1, skipped: 359 })
     expect(none.status).toBe(2)
-    expect(errorOf(none).code).toBe('nothing_to_check')
+    expect(toError(none).code).toBe('nothing_to_check')
   })
 })
 
@@ -231,7 +231,7 @@ describe.concurrent('further matrices', () => {
     const two = await writeMatrix('two.json', [{ ...first(), id: 'XV-02' }])
     const done = await run(['--vectors', one, two, '--candidate', urlOn('18')])
     expect(done.status).toBe(0)
-    const { counts, vectors } = parityOf(done)
+    const { counts, vectors } = getParity(done)
     expect(counts).toMatchObject({ expected: 19, compared: 19 })
     expect(vectors.slice(-2).map(({ id }) => id)).toEqual(['XV-01', 'XV-02'])
   })
@@ -242,7 +242,7 @@ describe.concurrent('further matrices', () => {
     const path = await writeMatrix('failing.json', [vector])
     const done = await run(['--vectors', path, '--candidate', urlOn('18')])
     expect(done.status).toBe(20)
-    const { findings } = parityOf(done)
+    const { findings } = getParity(done)
     expect(findings.map(({ subject }) => subject)).toContain('XV-03')
     expect(findings.every(({ pointer }) => pointer === '/value')).toBe(true)
   })
@@ -254,7 +254,7 @@ describe.concurrent('further matrices', () => {
     const path = await writeMatrix(`${situation.replaceAll(' ', '-')}.json`, vectors())
     const done = await run(['--vectors', path, '--candidate', urlOn('18')])
     expect(done.status).toBe(2)
-    expect(errorOf(done).details?.join('\n')).toContain(code)
+    expect(toError(done).details?.join('\n')).toContain(code)
   })
 })
 
@@ -281,7 +281,7 @@ describe.concurrent('a folder of somebody', () => {
     await writeFile(join(folder, 'a-file'), 'text')
     const done = await run(['--baseline', `file:${join(folder, name)}`, '--candidate', 'file'])
     expect(done.status).toBe(22)
-    expect(errorOf(done).exitName).toBe('inconclusive')
+    expect(toError(done).exitName).toBe('inconclusive')
     expect(await readdir(folder)).not.toContain('nowhere')
   })
 })
@@ -340,7 +340,7 @@ describe('a fault while it runs', () => {
       const args = ['parity', 'exhaustive', '--candidate', urlOn('18'), '--timeout', limit]
       const done = await runFf([...args, '--format', 'json'])
       expect(done.status).toBe(124)
-      const report = parityOf(done)
+      const report = getParity(done)
       expect(report).toMatchObject({ verdict: 'cancelled', exitName: 'timeout', exitCode: 124 })
       expect(report.counts.neverReached).toBeGreaterThan(0)
       expect(report.counts.compared + report.counts.neverReached).toBe(360)
@@ -352,7 +352,7 @@ describe('a fault while it runs', () => {
     async (limit) => {
       const done = await run([`--timeout=${limit}`, '--candidate', 'file'])
       expect(done.status).toBe(2)
-      expect(errorOf(done)).toMatchObject({ code: 'option_invalid', exitName: 'usage' })
+      expect(toError(done)).toMatchObject({ code: 'option_invalid', exitName: 'usage' })
     },
   )
 })

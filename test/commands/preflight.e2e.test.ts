@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { HAZARDS } from '../../src/core/preflight/hazards.ts'
 import { type Run, runFf } from '../support/run-ff.ts'
-import { checkOf, ERROR_FORM, STACK } from './outcome.ts'
+import { getCheck, ERROR_FORM, STACK } from './outcome.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -25,7 +25,7 @@ describe.concurrent('ff parity preflight', () => {
   test('says of a clean file that it is one', async () => {
     const done = await examined('{"flags":{"ff.a":{"value":[1,"é",null]}}}', '--format', 'json')
     expect(done).toMatchObject({ status: 0, stderr: '' })
-    const { items, kind, verdict } = checkOf(done)
+    const { items, kind, verdict } = getCheck(done)
     expect({ kind, verdict }).toEqual({ kind: 'parity_preflight', verdict: 'pass' })
     expect(items.map(({ id }) => id)).toEqual(Object.keys(HAZARDS))
   })
@@ -48,7 +48,7 @@ describe.concurrent('ff parity preflight', () => {
   ])('%s is a hazard of the whole file', async (_hazard, bytes, code) => {
     const done = await examined(bytes, '--format', 'json')
     expect(done.status).toBe(20)
-    const { findings, items } = checkOf(done)
+    const { findings, items } = getCheck(done)
     expect(findings.map((one) => one.code)).toEqual([code])
     if (code === 'byte_order_mark') return
     // What was not looked at is not said to be clean.
@@ -62,7 +62,7 @@ describe.concurrent('ff parity preflight', () => {
       'json',
     )
     expect(done.status).toBe(20)
-    const { findings, items } = checkOf(done)
+    const { findings, items } = getCheck(done)
     expect(findings).toHaveLength(100)
     const item = items.find(({ id }) => id === 'number_rewritten')
     expect(item?.title).toMatch(/^1000, /)

@@ -23,7 +23,7 @@ import { connect, createDatabase, type TestDatabase } from '../support/database.
 import { replace, withFault } from '../support/faults.ts'
 import { copyPackage, finished, ROOT, type Run, spawnFf, startFf } from '../support/run-ff.ts'
 import { runInProcess } from '../support/run-in-process.ts'
-import { checkOf, editJson, errorOf, parityOf, processesOf, STACK, until } from './outcome.ts'
+import { getCheck, editJson, toError, getParity, getProcesses, STACK, until } from './outcome.ts'
 
 const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
 vi.mock(import('../../src/features/parity/parity.ts'), replaceable)
@@ -80,7 +80,7 @@ function expectEndedBy(signal: keyof typeof STATUS, done: Run): void {
   if (done.signal !== null) {
     // Before anybody listened for it, or after the report was out and the run was over.
     expect(done.signal).toBe(signal)
-    if (done.stdout !== '') expect(parityOf(done).vectors).toHaveLength(17)
+    if (done.stdout !== '') expect(getParity(done).vectors).toHaveLength(17)
     return
   }
   expect([0, STATUS[signal]], done.stderr).toContain(done.status)
@@ -88,7 +88,7 @@ function expectEndedBy(signal: keyof typeof STATUS, done: Run): void {
   const name = said.exitName ?? said.error?.exitName
   expect(name).toBe(done.status === 0 ? 'ok' : NAME[signal])
   if (done.status !== 0 && said.error === undefined) {
-    expect(parityOf(done)).toMatchObject({ verdict: 'cancelled', exitCode: STATUS[signal] })
+    expect(getParity(done)).toMatchObject({ verdict: 'cancelled', exitCode: STATUS[signal] })
   }
 }
 
@@ -125,7 +125,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
     child.kill(signal)
     const done = await end
     expect(done).toMatchObject({ status: STATUS[signal], signal: null })
-    const report = parityOf(done)
+    const report = getParity(done)
     expect(report).toMatchObject({ verdict: 'cancelled', exitName: NAME[signal] })
     expect(report.counts.compared + report.counts.neverReached).toBe(360)
     expect(report.counts.neverReached).toBeGreaterThan(0)
@@ -141,7 +141,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
     child.kill(signal)
     const done = await end
     expect(done).toMatchObject({ status: STATUS[signal], signal: null })
-    expect(errorOf(done).exitName).toBe(NAME[signal])
+    expect(toError(done).exitName).toBe(NAME[signal])
     await expectNothingTouched()
   })
 })
@@ -222,18 +222,18 @@ describe.concurrent('on the embedded default', () => {
       env: { PATH: process.env['PATH'], TMPDIR: home },
     })
   }
-  const homeOf = (): Promise<string> => mkdtemp(join(folder, 'home-'))
+  const getHome = (): Promise<string> => mkdtemp(join(folder, 'home-'))
 
   test.each([100, 300, 500, 700, 1_000])(
     'Ctrl-C on the terminal after %s ms leaves no server and no folder',
     async (momentMs) => {
-      const home = await homeOf()
+      const home = await getHome()
       const child = startGroup(home)
       const end = finished(child)
       await sleep(momentMs)
       process.kill(-(child.pid ?? Number.NaN), 'SIGINT')
       expectEndedBy('SIGINT', await end)
-      expect(await processesOf(home)).toEqual([])
+      expect(await getProcesses(home)).toEqual([])
       expect(await readdir(home)).toEqual([])
     },
   )
@@ -248,13 +248,13 @@ describe.concurrent('on the embedded default', () => {
   const sign = (what: (typeof SIGNS)[number], home: string): Promise<void> =>
     until(what, async () => {
       if (what === 'its folder') return (await readdir(home)).length > 0
-      if (what === 'its process') return (await processesOf(home)).length > 0
+      if (what === 'its process') return (await getProcesses(home)).length > 0
       const names = await readdir(home, { recursive: true }).catch(() => [])
       return names.some((name) => name.endsWith('.s.PGSQL.5432'))
     })
 
   test.each(SIGNS)('Ctrl-C on the terminal at the first sign of %s is heard', async (what) => {
-    const home = await homeOf()
+    const home = await getHome()
     const child = startGroup(home)
     const end = finished(child)
     await sign(what, home)
@@ -262,20 +262,20 @@ describe.concurrent('on the embedded default', () => {
     const done = await end
     expect(done.signal).toBeNull()
     expect(done.status, done.stderr).toBe(130)
-    expect(await processesOf(home)).toEqual([])
+    expect(await getProcesses(home)).toEqual([])
     expect(await readdir(home)).toEqual([])
   })
 
   test.each(SIGNS)(
     'after kill -9 at the first sign of %s no server lives on, and the next run sweeps',
     async (what) => {
-      const home = await homeOf()
+      const home = await getHome()
       const child = startGroup(home)
       const end = finished(child)
       await sign(what, home)
       child.kill('SIGKILL')
       expect((await end).signal).toBe('SIGKILL')
-      await until('the end of the server', async () => (await processesOf(home)).length === 0)
+      await until('the end of the server', async () => (await getProcesses(home)).length === 0)
       expect(await readdir(home)).not.toEqual([])
       await ageUnnamed(home)
       const next = await spawnFf(['parity', 'run'], { env: { TMPDIR: home } })
@@ -360,7 +360,7 @@ describe.concurrent('a reader that', () => {
     const done = await readSlowly(startLarge())
     expect(done.status).toBe(2)
     expect(done.stdout.length).toBeGreaterThan(400_000)
-    expect(checkOf(done).findings).toHaveLength(5_000)
+    expect(getCheck(done).findings).toHaveLength(5_000)
   })
 
   test('pauses gets all 360 cells, and a no-go stays one', async () => {
@@ -373,7 +373,7 @@ describe.concurrent('a reader that', () => {
     await copy.remove()
     expect(done.status).toBe(20)
     expect(done.stdout.length).toBeGreaterThan(400_000)
-    expect(parityOf(done).cells).toHaveLength(360)
+    expect(getParity(done).cells).toHaveLength(360)
   })
 
   test.each([
@@ -405,7 +405,7 @@ describe.concurrent('a reader that', () => {
     child.stderr?.destroy()
     const done = await finished(child)
     expect(done.status).toBe(2)
-    expect(errorOf(done).code).toBe('nothing_to_check')
+    expect(toError(done).code).toBe('nothing_to_check')
   })
 
   test('is a full disk leaves status 1', async () => {
@@ -522,7 +522,7 @@ describe.concurrent('--output', () => {
     async (output) => {
       const done = await validate(output)
       expect(done.status).toBe(2)
-      expect(errorOf(done)).toMatchObject({ code: 'option_invalid', exitName: 'usage' })
+      expect(toError(done)).toMatchObject({ code: 'option_invalid', exitName: 'usage' })
     },
   )
 })

@@ -9,7 +9,7 @@ import { flagRow, json, tenantRow, userRow } from '../core/builders.ts'
 import { type Run, runFf } from '../support/run-ff.ts'
 import { type Meddler, openMeddler } from '../support/meddler.ts'
 import { type Started, startService } from '../support/service.ts'
-import { errorOf, parityOf } from './outcome.ts'
+import { toError, getParity } from './outcome.ts'
 
 const FLAG = 'ff.checkout.new-flow'
 const STATE = {
@@ -98,7 +98,7 @@ describe('ff parity replay, of two services', () => {
     const done = await replay(REQUESTS, incumbent.origin, seen.origin)
     await seen.close()
     expect(done.status, done.stdout + done.stderr).toBe(0)
-    const report = parityOf(done)
+    const report = getParity(done)
     expect(report).toMatchObject({
       kind: 'parity_replay',
       verdict: 'pass',
@@ -123,7 +123,7 @@ describe('ff parity replay, of two services', () => {
     const other = await serveStore('other', { ...rows, tenant_override: [], user_override: [] })
     const done = await replay(REQUESTS, incumbent.origin, other.origin)
     expect(done.status).toBe(20)
-    expect(parityOf(done).findings).toContainEqual(
+    expect(getParity(done).findings).toContainEqual(
       expect.objectContaining({ subject: 'line 1', pointer: '/value', right: '"other"' }),
     )
     const strict = await openMeddler(successor.origin, (body) =>
@@ -132,7 +132,7 @@ describe('ff parity replay, of two services', () => {
     const refused = await replay(REQUESTS, incumbent.origin, strict.origin)
     await strict.close()
     expect(refused.status).toBe(20)
-    expect(parityOf(refused).findings.map(({ subject }) => subject)).toEqual(['line 5'])
+    expect(getParity(refused).findings.map(({ subject }) => subject)).toEqual(['line 5'])
   })
 
   test.each([
@@ -147,7 +147,7 @@ describe('ff parity replay, of two services', () => {
     const done = await replay([line(FLAG)], both[0].origin, both[1].origin)
     for (const one of both) await one.close()
     expect(done.status).toBe(22)
-    expect(parityOf(done)).toMatchObject({
+    expect(getParity(done)).toMatchObject({
       verdict: 'inconclusive',
       sides: { baseline: { backing: null } },
       findings: [{ code: 'unanswered' }, { code: 'unanswered' }],
@@ -158,7 +158,7 @@ describe('ff parity replay, of two services', () => {
     const late = [line('ff.plain', { credential: { fixture: 'JWT-EX-03' } }), REQUESTS[4] as string]
     const done = await replay(late, incumbent.origin, successor.origin)
     expect(done.status).toBe(22)
-    expect(parityOf(done)).toMatchObject({
+    expect(getParity(done)).toMatchObject({
       verdict: 'inconclusive',
       counts: { expected: 2, compared: 2 },
       findings: [{ code: 'nothing_decided' }],
@@ -177,7 +177,7 @@ describe('ff parity replay, of two services', () => {
     const done = await replay(lines, sides[0]?.origin ?? '', sides[1]?.origin ?? '')
     for (const side of sides) await side.close()
     expect(done.status).toBe(22)
-    expect(parityOf(done)).toMatchObject({
+    expect(getParity(done)).toMatchObject({
       verdict: 'inconclusive',
       counts: { expected: 2, compared: 1 },
       findings: [
@@ -196,13 +196,13 @@ describe('ff parity replay, of two services', () => {
     const done = await replay(many, incumbent.origin, wavering.origin)
     await wavering.close()
     expect([20, 22]).toContain(done.status)
-    expect(parityOf(done).verdict).not.toBe('pass')
+    expect(getParity(done).verdict).not.toBe('pass')
   })
 
   test('a service is not compared with itself', async () => {
     const done = await replay([line(FLAG)], incumbent.origin, `${incumbent.origin}/`)
     expect(done.status).toBe(2)
-    expect(errorOf(done)).toMatchObject({
+    expect(toError(done)).toMatchObject({
       code: 'target_invalid',
       message: 'Both sides are the same service.',
     })
@@ -211,7 +211,7 @@ describe('ff parity replay, of two services', () => {
   test('a service and a store are no two sides', async () => {
     const done = await replay([line(FLAG)], incumbent.origin, `file:${join(folder, 'successor')}`)
     expect(done.status).toBe(2)
-    expect(errorOf(done)).toMatchObject({
+    expect(toError(done)).toMatchObject({
       code: 'target_invalid',
       hint: expect.stringContaining('ff serve') as string,
     })
@@ -232,7 +232,7 @@ describe('ff parity replay, of two services', () => {
       'http://127.0.0.1:2',
     )
     expect(done.status).toBe(2)
-    expect(errorOf(done).details).toEqual(
+    expect(toError(done).details).toEqual(
       expect.arrayContaining([
         'line 2 /now given_to_a_service',
         'line 3 /environment given_to_a_service',
@@ -241,7 +241,7 @@ describe('ff parity replay, of two services', () => {
         'line 6 /credential/token_env variable_unset',
       ]),
     )
-    expect(errorOf(done).message).toContain('6 lines')
+    expect(toError(done).message).toContain('6 lines')
     expect(done.stdout).not.toContain('hush')
   })
 
@@ -249,12 +249,12 @@ describe('ff parity replay, of two services', () => {
     const store = `file:${join(folder, 'successor')}`
     const done = await replay([line(FLAG, LIVE)], store, store)
     expect(done.status).toBe(2)
-    expect(errorOf(done).details).toEqual(['line 1 /credential/token_env token_for_a_store'])
+    expect(toError(done).details).toEqual(['line 1 /credential/token_env token_for_a_store'])
   })
 
   test('a service that is not there is no pass', async () => {
     const done = await replay(REQUESTS, incumbent.origin, 'http://127.0.0.1:1')
     expect(done.status).toBe(22)
-    expect(parityOf(done).findings[0]).toMatchObject({ code: 'unanswered', sides: 'candidate' })
+    expect(getParity(done).findings[0]).toMatchObject({ code: 'unanswered', sides: 'candidate' })
   })
 })

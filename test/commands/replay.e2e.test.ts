@@ -12,7 +12,7 @@ import { startChild } from '../adapters/store-contract/child.ts'
 import { flagRow, REF, tenantRow, userRow } from '../core/builders.ts'
 import { connect, createDatabase, type TestDatabase } from '../support/database.ts'
 import { finished, type Run, runFf, startFf } from '../support/run-ff.ts'
-import { ERROR_FORM, errorOf, parityOf, STACK, until } from './outcome.ts'
+import { ERROR_FORM, toError, getParity, STACK, until } from './outcome.ts'
 
 const TOOLS = { digestKey: new Uint8Array(32), phase: 'file' }
 const NOW = '2026-01-15T09:00:00.000Z'
@@ -104,7 +104,7 @@ async function replay(
 }
 
 /** Every byte of the store, by file. */
-async function bytesOf(path: string): Promise<object> {
+async function toBytes(path: string): Promise<object> {
   const names = (await readdir(path)).sort()
   const hashes = names.map(async (name) => {
     const bytes = await readFile(join(path, name))
@@ -116,10 +116,10 @@ async function bytesOf(path: string): Promise<object> {
 describe('ff parity replay', () => {
   test('asks both stores as they stand, beside a writer that holds the lock, and changes neither', async () => {
     const writer = await startChild('serve', store)
-    const before = await bytesOf(store)
+    const before = await toBytes(store)
     const done = await replay(`${REQUESTS.join('\n')}\n`, database.url)
     expect(done.status, done.stdout).toBe(0)
-    const { kind, verdict, counts, controls, sides } = parityOf(done)
+    const { kind, verdict, counts, controls, sides } = getParity(done)
     expect({ kind, verdict }).toEqual({ kind: 'parity_replay', verdict: 'pass' })
     expect(counts).toMatchObject({
       expected: REQUESTS.length,
@@ -133,12 +133,12 @@ describe('ff parity replay', () => {
       ['a_a_candidate', true],
     ])
     expect([sides.baseline.backing, sides.candidate.backing]).toEqual(['file', 'db'])
-    expect(await bytesOf(store)).toEqual(before)
+    expect(await toBytes(store)).toEqual(before)
     // The writer still has its lock, and what it writes now is seen by the next.
     expect(await writer.ask('write ff.later')).toMatchObject({ code: 'ok' })
     const later = await replay(line('ff.later'), database.url)
     expect(later.status).toBe(20)
-    expect(parityOf(later).findings.map(({ subject }) => subject)).toContain('line 1')
+    expect(getParity(later).findings.map(({ subject }) => subject)).toContain('line 1')
     await writer.kill()
   })
 
@@ -160,7 +160,7 @@ describe('ff parity replay', () => {
     const many = [...REQUESTS, ...REQUESTS].join('\n')
     const done = await replay(many, own.url)
     expect(done.status).toBe(20)
-    const { findings, counts } = parityOf(done)
+    const { findings, counts } = getParity(done)
     const { value } = STATE.tenant_override[0] ?? {}
     expect(findings).toContainEqual({
       code: 'divergence',
@@ -179,8 +179,8 @@ describe('ff parity replay', () => {
     ])
     expect(counts).toMatchObject({ compared: 14, differing: 4 })
     const few = await replay(many, own.url, '--max-diffs', '1')
-    expect(parityOf(few).counts).toMatchObject({ compared: 14, differing: 4 })
-    expect([...new Set(parityOf(few).findings.map(({ subject }) => subject))]).toEqual(['line 2'])
+    expect(getParity(few).counts).toMatchObject({ compared: 14, differing: 4 })
+    expect([...new Set(getParity(few).findings.map(({ subject }) => subject))]).toEqual(['line 2'])
     const text = await replay(many, own.url, '--format', 'text')
     expect(text.stdout).toContain('14 of 14 requests (4 differing)')
     const junit = await replay(many, own.url, '--format', 'junit')
@@ -191,7 +191,7 @@ describe('ff parity replay', () => {
   test('fills a private server with the rows of the file where no database is named', async () => {
     const done = await replay(REQUESTS.join('\r\n'), 'embedded')
     expect(done.status, done.stdout).toBe(0)
-    expect(parityOf(done).counts).toMatchObject({ compared: REQUESTS.length })
+    expect(getParity(done).counts).toMatchObject({ compared: REQUESTS.length })
   })
 
   test('lists each line that is no request, before anybody is asked', async () => {
@@ -216,7 +216,7 @@ describe('ff parity replay', () => {
     const good = Buffer.from(`${line(FLAG)}\n\n`)
     const done = await replay(Buffer.concat([good, ...bytes]), 'postgres://u@127.0.0.1:1/d')
     expect(done.status).toBe(2)
-    const { code, details, message } = errorOf(done)
+    const { code, details, message } = toError(done)
     expect(code).toBe('artefact_invalid')
     expect(message).toContain(`${lines.length} lines`)
     for (const [at, [, problem]] of lines.entries())
@@ -227,7 +227,7 @@ describe('ff parity replay', () => {
   test.each(['', '\n \n'])('%j holds nothing to replay', async (text) => {
     const done = await replay(text, 'embedded')
     expect(done.status).toBe(2)
-    expect(errorOf(done).code).toBe('nothing_to_check')
+    expect(toError(done).code).toBe('nothing_to_check')
   })
 
   test('a file that is not there, a folder and a pipe are refused', async () => {
@@ -248,7 +248,7 @@ describe('ff parity replay', () => {
     const path = await written(line(FLAG))
     const args = ['--baseline', baseline, '--candidate', candidate, '--format', 'json']
     const done = await runFf(['parity', 'replay', path, ...args])
-    expect({ status: done.status, code: errorOf(done).code }).toEqual({ status: exit, code })
+    expect({ status: done.status, code: toError(done).code }).toEqual({ status: exit, code })
   })
 
   test('a store is not compared with itself, whatever it is called', async () => {
@@ -262,7 +262,7 @@ describe('ff parity replay', () => {
       const path = await written(line(FLAG))
       const args = ['--baseline', baseline, '--candidate', candidate, '--format', 'json']
       const done = await runFf(['parity', 'replay', path, ...args])
-      expect({ status: done.status, code: errorOf(done).code }).toEqual({
+      expect({ status: done.status, code: toError(done).code }).toEqual({
         status: 2,
         code: 'target_invalid',
       })
@@ -274,7 +274,7 @@ describe('ff parity replay', () => {
     const done = await replay(line(FLAG), bare.url)
     await bare.drop()
     expect(done.status).toBe(22)
-    expect(errorOf(done)).toMatchObject({
+    expect(toError(done)).toMatchObject({
       code: 'target_unreachable',
       hint: expect.stringContaining('migrate up') as string,
     })
@@ -303,7 +303,7 @@ describe('ff parity replay', () => {
     await server.stop()
     const done = await ended
     expect(done.status, done.stdout + done.stderr).toBe(22)
-    const { verdict, counts, findings } = parityOf(done)
+    const { verdict, counts, findings } = getParity(done)
     expect(verdict).toBe('inconclusive')
     expect(findings.map(({ code, sides }) => [code, sides])).toEqual([['unanswered', 'candidate']])
     expect(counts.neverReached).toBeGreaterThan(0)
@@ -326,6 +326,6 @@ describe('ff parity replay', () => {
   test.each(['0', 'many', '10001'])('--max-diffs %s is no number for it', async (value) => {
     const done = await replay(line(FLAG), 'embedded', `--max-diffs=${value}`)
     expect(done.status).toBe(2)
-    expect(errorOf(done).code).toBe('option_invalid')
+    expect(toError(done).code).toBe('option_invalid')
   })
 })

@@ -3,9 +3,9 @@ import { findRule } from '../../src/core/parity/field-rules.ts'
 import { judgeVector } from '../../src/core/parity/judge-vector.ts'
 import { type Fault, replace, withFault } from '../support/faults.ts'
 import { finished, startFf } from '../support/run-ff.ts'
-import { FAULTS, selftestOf } from '../support/planted-faults.ts'
+import { FAULTS, getSelftest } from '../support/planted-faults.ts'
 import { shared } from '../support/shared.ts'
-import { checkOf, errorOf } from './outcome.ts'
+import { getCheck, toError } from './outcome.ts'
 
 const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
 vi.mock(import('../../src/core/parity/field-rules.ts'), replaceable)
@@ -19,7 +19,7 @@ describe('ff parity selftest', LONG, () => {
   test('catches every fault on a file and a database, and each by the proof that it names', async () => {
     const done = await shared('selftest')
     expect(done.status, done.stderr + done.stdout.slice(-2000)).toBe(0)
-    const { items, verdict } = checkOf(done)
+    const { items, verdict } = getCheck(done)
     expect(verdict).toBe('pass')
     expect(items.filter(({ id }) => id.startsWith('control.'))).toHaveLength(10)
     expect(FAULTS.length).toBeGreaterThan(5)
@@ -32,7 +32,7 @@ describe('ff parity selftest', LONG, () => {
 
   test('two runs say the same, but for the time', async () => {
     const untimed = async (): Promise<object> => {
-      const { timing, ...facts } = await selftestOf({ kind: 'file', folder: null })
+      const { timing, ...facts } = await getSelftest({ kind: 'file', folder: null })
       expect(timing).toHaveProperty('duration_ms')
       return facts
     }
@@ -61,7 +61,7 @@ describe('ff parity selftest', LONG, () => {
   ]
   test.each(BLIND)('does not pass with %s gone blind', (_eye, fault) =>
     withFault(fault, async () => {
-      const { exitName } = await selftestOf({ kind: 'file', folder: null })
+      const { exitName } = await getSelftest({ kind: 'file', folder: null })
       expect(['no_go', 'inconclusive']).toContain(exitName)
     }),
   )
@@ -71,6 +71,6 @@ describe('ff parity selftest', LONG, () => {
     setTimeout(() => child.kill('SIGINT'), 2_000)
     const done = await finished(child)
     expect(done.status).toBe(130)
-    expect(errorOf(done).code).toBe('interrupted')
+    expect(toError(done).code).toBe('interrupted')
   })
 })

@@ -61,7 +61,7 @@ describe('a text that is no value', () => {
     ['FF_DATABASE_URL', 'mysql://u:hunter2@h', 'target_invalid', 'env:FF_DATABASE_URL'],
   ])('%s=%s is refused by name', (name, text, code, message) => {
     const values = createLazySettings((one) => (one === name ? text : null))
-    const error = errorOf(() => values[name])
+    const error = toError(() => values[name])
     expect([error.code, error.exitName, error.message]).toEqual([
       code,
       'usage',
@@ -71,7 +71,7 @@ describe('a text that is no value', () => {
   })
 })
 
-function errorOf(work: () => unknown): FfError {
+function toError(work: () => unknown): FfError {
   try {
     work()
   } catch (error) {

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { type JWK, signClaims } from '../../src/adapters/jose/compact.ts'
 import { PUBLISHED_VECTORS } from '../adapters/auth/rfc-vectors.ts'
 import { finished, ROOT, type Run, runFf as runNow, startFf } from '../support/run-ff.ts'
-import { checkOf, ERROR_FORM, errorOf, inTurns, STACK, until } from './outcome.ts'
+import { getCheck, ERROR_FORM, toError, inTurns, STACK, until } from './outcome.ts'
 
 const runFf = inTurns(runNow)
 
@@ -29,7 +29,7 @@ interface Answer {
   readonly code: string | null
   readonly checks?: readonly { readonly id: string; readonly state: string }[]
 }
-const answersOf = ({ stdout }: Run): readonly Answer[] =>
+const getAnswers = ({ stdout }: Run): readonly Answer[] =>
   stdout
     .split('\n')
     .filter((line) => line !== '')
@@ -58,7 +58,7 @@ describe.concurrent('lines of tokens', () => {
       verdict: prod.refused === undefined ? 'verified' : 'refused',
       code: prod.refused ?? null,
     }))
-    expect(answersOf(done)).toEqual(wanted)
+    expect(getAnswers(done)).toEqual(wanted)
     expect(wanted.length).toBeGreaterThan(70)
   })
 
@@ -66,7 +66,7 @@ describe.concurrent('lines of tokens', () => {
     const line = { id: 1, token: VALID.token, jwks: VALID.jwks.keys }
     const done = await verify(lines(line, line))
     expect(done.status).toBe(0)
-    expect(answersOf(done)).toEqual([
+    expect(getAnswers(done)).toEqual([
       { id: 1, verdict: 'verified', code: null },
       { id: 1, verdict: 'verified', code: null },
     ])
@@ -76,12 +76,12 @@ describe.concurrent('lines of tokens', () => {
     const line = JSON.stringify({ id: 'a', token: VALID.token, jwks: VALID.jwks.keys })
     const done = await verify(`${line}\n\n  \n${line}`)
     expect(done.status).toBe(0)
-    expect(answersOf(done)).toHaveLength(2)
+    expect(getAnswers(done)).toHaveLength(2)
   })
 
   test('--explain shows what each check came to', async () => {
     const done = await verify(lines({ id: 1, token: VALID.token, jwks: [] }), ['--explain'])
-    expect(answersOf(done)).toEqual([
+    expect(getAnswers(done)).toEqual([
       {
         id: 1,
         verdict: 'refused',
@@ -117,7 +117,7 @@ describe.concurrent('lines of tokens', () => {
     const middle = bad === 'x' ? '{"token":\n' : lines(bad)
     const done = await verify(lines(good) + middle + lines(good))
     expect(done.status).toBe(2)
-    const answers = answersOf(done)
+    const answers = getAnswers(done)
     expect(answers.map(({ verdict }) => verdict)).toEqual(['verified', 'error', 'verified'])
     expect(answers[1]?.code).toBe(code)
     expect(done.stderr).not.toMatch(STACK)
@@ -127,26 +127,30 @@ describe.concurrent('lines of tokens', () => {
     const text = JSON.stringify(good).replace('{', '{"token":"x",')
     const done = await verify(`${lines(good)}${text}\n`)
     expect(done.status).toBe(2)
-    expect(answersOf(done)[1]).toMatchObject({ verdict: 'error', code: 'line_invalid' })
+    expect(getAnswers(done)[1]).toMatchObject({ verdict: 'error', code: 'line_invalid' })
   })
 
   test('a token of a megabyte is malformed, and one beside it is not', async () => {
     const done = await verify(lines({ ...good, token: 'x'.repeat(1_000_000) }, good))
     expect(done.status).toBe(20)
-    expect(answersOf(done).map(({ code }) => code)).toEqual(['token_malformed', null])
+    expect(getAnswers(done).map(({ code }) => code)).toEqual(['token_malformed', null])
   })
 
   test('a line that goes past the limit is none, however well it begins', async () => {
     const long = `${JSON.stringify(good)}${' '.repeat(4_194_304)}}}`
     const done = await verify(`${lines(good)}${long}\n${lines(good)}`)
     expect(done.status).toBe(2)
-    expect(answersOf(done).map(({ verdict }) => verdict)).toEqual(['verified', 'error', 'verified'])
+    expect(getAnswers(done).map(({ verdict }) => verdict)).toEqual([
+      'verified',
+      'error',
+      'verified',
+    ])
   })
 
   test('an id that a double does not hold is none', async () => {
     const text = JSON.stringify(good).replace('"id":1', '"id":12345678901234567890')
     const done = await verify(`${lines(good)}${text}\n`)
-    expect(answersOf(done)[1]).toEqual({ id: null, verdict: 'error', code: 'line_invalid' })
+    expect(getAnswers(done)[1]).toEqual({ id: null, verdict: 'error', code: 'line_invalid' })
   })
 
   test.concurrent('are judged as of the moment at which each comes', async () => {
@@ -164,7 +168,7 @@ describe.concurrent('lines of tokens', () => {
     judge.stdin.write(`${line}\n`)
     await sleep(6_500)
     judge.stdin.end(`${line}\n`)
-    expect(answersOf(await end).map(({ code }) => code)).toEqual([null, 'token_expired'])
+    expect(getAnswers(await end).map(({ code }) => code)).toEqual([null, 'token_expired'])
   })
 
   test.concurrent.each<[NodeJS.Signals | null, number]>([
@@ -185,13 +189,13 @@ describe.concurrent('lines of tokens', () => {
     if (kill !== null) child.kill(kill)
     const done = await end
     expect(done).toMatchObject({ status, signal: null })
-    expect(answersOf(done)).toHaveLength(1)
+    expect(getAnswers(done)).toHaveLength(1)
   })
 
   test('they are answered with lines alone', async () => {
     const done = await verify(lines(good), ['--format', 'json'])
     expect(done.status).toBe(2)
-    expect(errorOf(done).code).toBe('option_invalid')
+    expect(toError(done).code).toBe('option_invalid')
   })
 
   test('the vectors of RFC 7515, 7520 and 8037 have their verdicts, and no other', async () => {
@@ -201,7 +205,7 @@ describe.concurrent('lines of tokens', () => {
     const done = await verify(input, ['--signature-only'], {})
     expect(done).toMatchObject({ status: 20, stderr: '' })
     const wanted = PUBLISHED_VECTORS.map(({ id, verdict, code }) => ({ id, verdict, code }))
-    expect(answersOf(done)).toEqual(wanted)
+    expect(getAnswers(done)).toEqual(wanted)
     expect(wanted.filter(({ verdict }) => verdict === 'verified').length).toBeGreaterThan(5)
   })
 
@@ -213,8 +217,8 @@ describe.concurrent('lines of tokens', () => {
       verify(lines(line), ['--signature-only'], {}),
     ])
     expect([whole.status, signature.status]).toEqual([20, 0])
-    expect(answersOf(whole)[0]?.code).toBe('token_expired')
-    expect(answersOf(signature)[0]).toEqual({ id: 1, verdict: 'verified', code: null })
+    expect(getAnswers(whole)[0]?.code).toBe('token_expired')
+    expect(getAnswers(signature)[0]).toEqual({ id: 1, verdict: 'verified', code: null })
   })
 })
 
@@ -233,7 +237,7 @@ describe.concurrent('one token', () => {
   ])('%s', async (_situation, input, exit, code) => {
     const done = await verify(input, ['--format', 'json'])
     expect(done).toMatchObject({ status: exit, stderr: '' })
-    expect(checkOf(done).findings.map((one) => one.code)).toEqual([code])
+    expect(getCheck(done).findings.map((one) => one.code)).toEqual([code])
   })
 
   test('that never ends is none', async () => {
@@ -324,7 +328,7 @@ describe.concurrent('the start-up check', () => {
       env: { ...(env as Record<string, string>), FF_DATABASE_URL: '' },
     })
     expect(done.status, done.stdout).toBe(exit)
-    const item = checkOf(done).items.find(({ id }) => id === 'start-up')
+    const item = getCheck(done).items.find(({ id }) => id === 'start-up')
     expect(item?.state).toBe(exit === 0 ? 'pass' : 'fail')
   })
 
@@ -336,7 +340,7 @@ describe.concurrent('the start-up check', () => {
       const done = await runFf(['doctor', '--format', 'json'], { cwd })
       await rm(cwd, { recursive: true })
       expect(done.status).toBe(2)
-      expect(errorOf(done).code).toBe('setting_invalid')
+      expect(toError(done).code).toBe('setting_invalid')
     }
   })
 })
@@ -374,11 +378,11 @@ describe.concurrent('ff token mint', () => {
     expect(await end).toMatchObject({ status: 0 })
     const gone = await judge(TOKEN)
     expect(gone.status).toBe(22)
-    expect(checkOf(gone).findings.map(({ code }) => code)).toEqual(['jwks_unreachable'])
+    expect(getCheck(gone).findings.map(({ code }) => code)).toEqual(['jwks_unreachable'])
     // In dev with the switch an unverified token is let in, and is no pass for all that.
     const unverified = await judge(TOKEN, { ...DEV, FF_ALLOW_DEV_HEADERS: 'true' })
     expect(unverified.status).toBe(22)
-    expect(checkOf(unverified).findings.map(({ code }) => code)).toEqual(['auth_not_verified'])
+    expect(getCheck(unverified).findings.map(({ code }) => code)).toEqual(['auth_not_verified'])
   })
 
   test.each<[string, readonly string[], Readonly<Record<string, string>>, string]>([

@@ -71,7 +71,7 @@ function rising(well: number, faulty: number): Values {
   let value = 5
   return times.map((at) => (value += isFaulty(at) ? faulty : well))
 }
-const lineOf = (of: Selector, values: Values, more: object = {}): Line => ({
+const toLine = (of: Selector, values: Values, more: object = {}): Line => ({
   name: of.metric,
   labels: {
     ...INSTANCE,
@@ -87,24 +87,24 @@ const lineOf = (of: Selector, values: Values, more: object = {}): Line => ({
 function scene({ measure, op, threshold }: AlertRule): readonly Line[] {
   const { of } = measure
   const fault = op === 'above' ? threshold + 1 : threshold - 1
-  if (measure.kind === 'value') return [lineOf(of, flat(threshold, fault))]
-  if (measure.kind === 'absent') return [lineOf(of, flat(1, null))]
-  if (measure.kind === 'rate') return [lineOf(of, rising(0, 1))]
-  if (measure.kind === 'share') return [lineOf(of, flat(1, 9)), lineOf(measure.to, flat(10, 10))]
+  if (measure.kind === 'value') return [toLine(of, flat(threshold, fault))]
+  if (measure.kind === 'absent') return [toLine(of, flat(1, null))]
+  if (measure.kind === 'rate') return [toLine(of, rising(0, 1))]
+  if (measure.kind === 'share') return [toLine(of, flat(1, 9)), toLine(measure.to, flat(10, 10))]
   if (measure.kind === 'ratio') {
     const [well, faulty] = op === 'above' ? [0, 20] : [10, 0]
     const other = of.metric === measure.to.metric ? { other: 'series' } : {}
-    return [lineOf(of, rising(well, faulty)), lineOf(measure.to, rising(10, 10), other)]
+    return [toLine(of, rising(well, faulty)), toLine(measure.to, rising(10, 10), other)]
   }
   const buckets = { ...of, metric: `${of.metric}_bucket` }
   return [
-    lineOf(buckets, rising(10, 0), { le: '0.01' }),
-    lineOf(buckets, rising(10, 10), { le: '1' }),
-    lineOf(buckets, rising(10, 10), { le: '+Inf' }),
+    toLine(buckets, rising(10, 0), { le: '0.01' }),
+    toLine(buckets, rising(10, 10), { le: '1' }),
+    toLine(buckets, rising(10, 10), { le: '+Inf' }),
   ]
 }
 
-const scrapesOf = (lines: readonly Line[]): readonly Scrape[] =>
+const getScrapes = (lines: readonly Line[]): readonly Scrape[] =>
   times.map((at) => ({
     at_ms: at * EVERY_S * 1000,
     samples: lines.flatMap(({ name, labels, values }) => {
@@ -122,7 +122,7 @@ test.each(rules.map((rule, at) => [rule.id, rule, prometheus[at] as PrometheusRu
   '%s fires and clears here as in Prometheus',
   async (_id, rule, { alert, labels, annotations }) => {
     const lines = scene(rule)
-    const scrapes = scrapesOf(lines)
+    const scrapes = getScrapes(lines)
     const fires = times.map((at) => evaluateAlert(rule, scrapes.slice(0, at + 1)) === 'firing')
     expect([fires[39], fires[99], fires[SCRAPES - 1]]).toEqual([false, true, false])
     // Prometheus spreads a rate to the ends of its window: the two may differ by a scrape where it turns.

@@ -24,8 +24,8 @@ interface Schema {
   readonly prefixItems?: readonly Schema[]
   readonly properties?: Readonly<Record<string, Schema>>
   readonly additionalProperties?: Schema | boolean
-  readonly allOf?: readonly Schema[]
-  readonly anyOf?: readonly Schema[]
+  readonly getAll?: readonly Schema[]
+  readonly getAny?: readonly Schema[]
   readonly oneOf?: readonly Schema[]
   readonly then?: Schema
   readonly else?: Schema
@@ -57,12 +57,12 @@ export function documentShape(
   const found = new Map<string, Set<string>>()
   const note = (pointer: string, word: string): void =>
     void found.set(pointer, (found.get(pointer) ?? new Set()).add(word))
-  walk(document, schemaName === null ? null : rootOf(schemaName), { note, pointer: '' })
+  walk(document, schemaName === null ? null : getRoot(schemaName), { note, pointer: '' })
   const entries = [...found].map(([pointer, words]) => [pointer, [...words].sort().join(' | ')])
   return Object.fromEntries(entries.sort(([a = ''], [b = '']) => (a < b ? -1 : 1)))
 }
 
-function rootOf(schemaName: string): readonly Placed[] {
+function getRoot(schemaName: string): readonly Placed[] {
   const file = `${schemaName}.schema.json`
   const schema = files.get(file)
   if (schema === undefined) throw new Error(`there is no ${file}`)
@@ -113,8 +113,8 @@ const below = (schemas: Known, pick: (schema: Schema) => Schema | undefined): Kn
 
 /** A schema with all that it is composed of. */
 function withParts({ schema, file }: Placed): readonly Placed[] {
-  const { $ref, allOf = [], anyOf = [], oneOf = [] } = schema
-  const parts = [...allOf, ...anyOf, ...oneOf, schema.then, schema.else]
+  const { $ref, getAll = [], getAny = [], oneOf = [] } = schema
+  const parts = [...getAll, ...getAny, ...oneOf, schema.then, schema.else]
   return [
     { schema, file },
     ...($ref === undefined ? [] : withParts(resolve($ref, file))),

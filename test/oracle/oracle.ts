@@ -103,7 +103,7 @@ function predict(where: Where): object {
 
 /** @param asked what Admin said of the ref; left out where Admin was not asked, null where it did not answer */
 function denied(where: Where, reason: string, chain: Entry[], asked?: string | null): object {
-  const meta = metaOf(where, {
+  const meta = getMeta(where, {
     ref: asked === undefined ? null : REF,
     ttl: asked ?? null,
     revision: null,
@@ -147,12 +147,12 @@ function allowed(where: Where, chain: Entry[], ttl: string | null): object {
     ...(ttl === 'expiring_soon' ? ['approval_expiring_soon'] : []),
     ...(AUTH_WARNINGS[mode] ?? []),
   ]
-  const meta = metaOf(where, { ref: ttl === null ? null : REF, ttl, revision })
+  const meta = getMeta(where, { ref: ttl === null ? null : REF, ttl, revision })
   const reason_chain = [...chain, ...(walks[scope] ?? [])]
   return { decision: 'allow', value, reason, matched_scope: scope, reason_chain, warnings, meta }
 }
 
-function metaOf(
+function getMeta(
   { mode }: Where,
   about: { ref: string | null; ttl: string | null; revision: number | null },
 ): object {

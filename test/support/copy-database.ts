@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { connect, type TestDatabase, urlOf } from './database.ts'
+import { connect, type TestDatabase, getUrl } from './database.ts'
 
 /** A copy of a database with all that it holds, made by the server. Nothing may be connected to the original. */
 export async function copyDatabase(original: TestDatabase): Promise<TestDatabase> {
@@ -15,7 +15,7 @@ export async function copyDatabase(original: TestDatabase): Promise<TestDatabase
     ...original,
     database,
     config: { ...config, database },
-    url: urlOf(version, database),
+    url: getUrl(version, database),
     drop: () => ask(`DROP DATABASE ${database} WITH (FORCE)`),
   }
 }

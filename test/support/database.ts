@@ -18,7 +18,7 @@ export async function startServer(version: Version): Promise<string> {
 }
 
 /** Where a server that was started listens. */
-export function socketOf(version: Version): string {
+export function getSocket(version: Version): string {
   const socket = sockets.get(version)
   if (socket === undefined) throw new Error(`call startServer('${version}') first`)
   return socket
@@ -45,15 +45,15 @@ export interface TestDatabase extends DatabaseConfig {
 
 /** A fresh, empty database on one of the servers. */
 export const createDatabase = (version: Version): Promise<TestDatabase> =>
-  copyOf(version, 'template1')
+  getCopy(version, 'template1')
 
 /** A fresh database on which `ff migrate up` was run: a copy of one that was migrated. */
 export async function migratedDatabase(version: Migratable): Promise<TestDatabase> {
   await shared(`migrated-${version}`)
-  return copyOf(version, 'migrated_template')
+  return getCopy(version, 'migrated_template')
 }
 
-async function copyOf(version: Version, template: string): Promise<TestDatabase> {
+async function getCopy(version: Version, template: string): Promise<TestDatabase> {
   const database = `test_${randomBytes(6).toString('hex')}`
   const admin = await connect(version)
   await admin.query(`CREATE DATABASE ${database} TEMPLATE ${template}`)
@@ -62,8 +62,8 @@ async function copyOf(version: Version, template: string): Promise<TestDatabase>
     version,
     database,
     name: `postgres ${version}`,
-    config: { host: socketOf(version), user: 'postgres', database },
-    url: urlOf(version, database),
+    config: { host: getSocket(version), user: 'postgres', database },
+    url: getUrl(version, database),
     drop: async () => {
       const again = await connect(version)
       await again.query(`DROP DATABASE ${database} WITH (FORCE)`)
@@ -72,5 +72,5 @@ async function copyOf(version: Version, template: string): Promise<TestDatabase>
   }
 }
 
-export const urlOf = (version: Version, database: string, user = 'postgres'): string =>
-  `postgres://${user}@/${database}?host=${encodeURIComponent(socketOf(version))}`
+export const getUrl = (version: Version, database: string, user = 'postgres'): string =>
+  `postgres://${user}@/${database}?host=${encodeURIComponent(getSocket(version))}`

@@ -19,12 +19,12 @@ export async function openMeddler(
   const server = createServer((asked, reply) => {
     void (async () => {
       seen.push(`${asked.method} ${asked.url}`)
-      const body = await textOf(asked)
+      const body = await toText(asked)
       const { method, headers } = asked
       const onward = request(new URL(asked.url ?? '/', target), { method, headers })
       onward.end(body)
       const [answer] = (await once(onward, 'response')) as [IncomingMessage]
-      const text = change(await textOf(answer), asked.url ?? '')
+      const text = change(await toText(answer), asked.url ?? '')
       const { 'transfer-encoding': _, 'content-length': __, ...kept } = answer.headers
       reply.writeHead(answer.statusCode ?? 500, kept).end(text)
     })().catch(() => void reply.destroy()) // The other end is gone, and so are we.
@@ -42,7 +42,7 @@ export async function openMeddler(
   }
 }
 
-async function textOf(stream: AsyncIterable<Buffer>): Promise<string> {
+async function toText(stream: AsyncIterable<Buffer>): Promise<string> {
   const parts: Buffer[] = []
   for await (const part of stream) parts.push(part)
   return Buffer.concat(parts).toString('utf8')

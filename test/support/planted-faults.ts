@@ -10,7 +10,7 @@ import { adapters } from '../../src/composition.ts'
 export const FAULTS = oneOfEach(FAULT_CATALOGUE, ({ id, proof }) => `${proof} ${id.split('.')[0]}`)
 
 /** `ff parity selftest` over these, in this process. */
-export const selftestOf = (candidate: TargetSpec): Promise<CheckReport> =>
+export const getSelftest = (candidate: TargetSpec): Promise<CheckReport> =>
   paritySelftest(
     {
       root: ROOT,

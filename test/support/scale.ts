@@ -14,11 +14,11 @@ export const examples = (full: number): { readonly numRuns: number; readonly see
 })
 
 /** All rows in a full run, else the first of each kind. */
-export function oneOfEach<T>(rows: readonly T[], kindOf: (row: T) => unknown): readonly T[] {
+export function oneOfEach<T>(rows: readonly T[], getKind: (row: T) => unknown): readonly T[] {
   if (FULL) return rows
   const kinds = new Set<unknown>()
   return rows.filter((row) => {
-    const kind = kindOf(row)
+    const kind = getKind(row)
     return !kinds.has(kind) && kinds.add(kind)
   })
 }

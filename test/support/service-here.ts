@@ -11,7 +11,7 @@ export interface RunningService extends Service {
   readonly lines: readonly string[]
 }
 /** The real service in this process; a sample on a port of its own where nothing else is said. */
-export async function serviceOf({
+export async function getService({
   deps = {},
   settings = {},
 }: {

@@ -8,7 +8,13 @@ import { LoopbackJwks } from '../../src/adapters/auth/loopback-jwks.ts'
 import { toPublicJwk } from '../../src/core/text/jwk.ts'
 import { generateSigningKey, signClaims } from '../../src/adapters/jose/compact.ts'
 import { type Run, startFf } from './run-ff.ts'
-import { connect, migratedDatabase, type Migratable, type TestDatabase, urlOf } from './database.ts'
+import {
+  connect,
+  migratedDatabase,
+  type Migratable,
+  type TestDatabase,
+  getUrl,
+} from './database.ts'
 
 /** Who issues tokens for a test. */
 export interface Issuer {
@@ -118,7 +124,7 @@ export async function openDatabaseTarget(version: Migratable): Promise<Ground> {
   await admin.end()
   const env = {
     FF_BACKING: 'db',
-    FF_DATABASE_URL: urlOf(version, database.database, role),
+    FF_DATABASE_URL: getUrl(version, database.database, role),
     FF_AUDIT_DIGEST_KEY_FILE: await digestKey(folder),
   }
   const remove = async (): Promise<void> => {

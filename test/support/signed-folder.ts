@@ -19,14 +19,14 @@ import { readRunnerKey, type SigningRunner } from '../../src/adapters/evidence-l
 import { loadGateFiles } from '../../src/features/team-folder/load-gate-files.ts'
 import { signoffCrypto } from '../../src/adapters/key-files/crypto.ts'
 import { signoffKeys } from '../../src/adapters/key-files/index.ts'
-import { itemOf, passing } from '../core/gate/builders.ts'
+import { toItem, passing } from '../core/gate/builders.ts'
 import {
   alice,
   asSigner,
   bob,
   encode,
   envelopeText,
-  headerOf,
+  toHeader,
   type Person,
   signAs,
   signRaw,
@@ -63,7 +63,7 @@ export async function signedFolder({
   const put = (name: string, text: string): Promise<void> =>
     writeFile(join(cwd, 'checklists', name), text)
   const runner = await fullEvidence(cwd, waived ? leaking : change)
-  const trust = trustText(trustOf(runner))
+  const trust = trustText(readTrust(runner))
   await put('trust.json', trust)
   if (waived) await put('waivers.json', JSON.stringify(WAIVERS(waiver()), null, 2))
   const pin = tools.sha256(trust)
@@ -94,7 +94,7 @@ export async function measureAgain(
   const { isLine: fits } = await loadGateFiles({ root: ROOT, cwd, checklist: null })
   const runner = await readRunnerKey(join(cwd, '.ff', 'runner.pem'))
   const log = await openEvidence(join(cwd, '.ff', 'evidence'), { fits, runner })
-  const draft = passing(itemOf(id), await identityIn(cwd))
+  const draft = passing(toItem(id), await identityIn(cwd))
   const at = soon(-500)
   const control = draft.control === null ? null : { ...draft.control, at }
   await log.append({ ...draft, control, started_at: at, ended_at: at, ...change })
@@ -102,7 +102,7 @@ export async function measureAgain(
 }
 
 /** Two people and one runner, for a month from now. */
-export const trustOf = ({ jwk, kid }: Pick<SigningRunner, 'jwk' | 'kid'>): TrustFile => ({
+export const readTrust = ({ jwk, kid }: Pick<SigningRunner, 'jwk' | 'kid'>): TrustFile => ({
   ...TRUST,
   expires: soon(30 * DAY_MS),
   signers: [alice, bob].map((who) => ({ ...asSigner(who), ...window() })),
@@ -170,7 +170,7 @@ function waiver(): WaiverEntry {
 
 function approval(asked: WaiverEntry, who: Person): WaiverEntry['approvals'][number] {
   const { person, role, kid } = who
-  const own = headerOf(who, { meaning: 'approves-waiver', attests: [], signed_at: soon(-1_000) })
+  const own = toHeader(who, { meaning: 'approves-waiver', attests: [], signed_at: soon(-1_000) })
   const header = { ...own, typ: 'ff-waiver+jws' }
   const payload = encode(formatWaiver(asked))
   const { protected: shown, signature } = signRaw(payload, header, who.key)

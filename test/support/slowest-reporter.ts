@@ -21,12 +21,12 @@ interface Timed {
 export class SlowestReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const files = modules.map((module) => ({
-      name: nameOf(module),
+      name: getName(module),
       durationMs: module.diagnostic().duration,
     }))
     const cases = modules.flatMap((module) =>
       [...module.children.allTests()].map((test) => ({
-        name: `${nameOf(module)} > ${test.fullName}`,
+        name: `${getName(module)} > ${test.fullName}`,
         durationMs: test.diagnostic()?.duration ?? 0,
       })),
     )
@@ -40,7 +40,7 @@ export class SlowestReporter implements Reporter {
   }
 }
 
-const nameOf = (module: TestModule): string => relative(ROOT, module.moduleId)
+const getName = (module: TestModule): string => relative(ROOT, module.moduleId)
 
 const slowest = (timed: readonly Timed[]): string =>
   timed

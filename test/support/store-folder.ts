@@ -29,7 +29,7 @@ export const storeFolder = async (lines: readonly StoredLine[]): Promise<string>
 
 const AT = '2026-01-15T09:00:00.000Z'
 type Members = Readonly<Record<string, string | undefined>>
-const rowOf = (members: Members): string =>
+const toRow = (members: Members): string =>
   `{${Object.entries(members)
     .filter(([, text]) => text !== undefined)
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -39,7 +39,7 @@ const rowOf = (members: Members): string =>
 /** A flag of some type, every other member given as JSON text. */
 export const flagLine = (flag_key: string, value_type: string, more: Members = {}): StoredLine => [
   'flag_registry',
-  rowOf({
+  toRow({
     created_at: `"${AT}"`,
     default_value: DEFAULTS[value_type],
     description: '"Made by hand"',
@@ -59,7 +59,7 @@ const DEFAULTS: Members = { boolean: 'false', string: '""', number: '0', object:
 
 export const tenantLine = (tenant: string, flag_key: string, more: Members): StoredLine => [
   'tenant_override',
-  rowOf({
+  toRow({
     created_at: `"${AT}"`,
     created_by: '"U1"',
     flag_key: `"${flag_key}"`,

@@ -57,7 +57,7 @@ export async function fetchJwks(
     if (seen instanceof Fault) return { ok: false, kind: seen.kind, detail: seen.message }
     if (seen instanceof ResponseTooLarge || seen instanceof UnexpectedUpgrade)
       return { ok: false, kind: 'misconfigured', detail: seen.message }
-    if (seen instanceof Error) return { ok: false, kind: kindOf(seen), detail: codeOf(seen) }
+    if (seen instanceof Error) return { ok: false, kind: getKind(seen), detail: getErrorCode(seen) }
     throw error
   } finally {
     stop()
@@ -66,9 +66,10 @@ export async function fetchJwks(
 
 /** What is no HTTP, has more headers than anybody needs, or a certificate that does not hold: it does not pass by itself. */
 const LASTING = /^(HPE|CERT|ERR_TLS|ERR_SSL|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|HOSTNAME)_/
-const kindOf = (error: Error): FetchFault['kind'] =>
-  LASTING.test(codeOf(error)) ? 'misconfigured' : 'unreachable'
-const codeOf = (error: Error): string => ('code' in error ? String(error.code) : error.message)
+const getKind = (error: Error): FetchFault['kind'] =>
+  LASTING.test(getErrorCode(error)) ? 'misconfigured' : 'unreachable'
+const getErrorCode = (error: Error): string =>
+  'code' in error ? String(error.code) : error.message
 
 async function follow(
   first: URL,

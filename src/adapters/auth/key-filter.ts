@@ -52,11 +52,13 @@ const COORDINATES: Readonly<Record<string, readonly [names: readonly string[], b
 const isKnown = (alg: unknown): alg is keyof typeof KEY_OF =>
   typeof alg === 'string' && Object.hasOwn(KEY_OF, alg)
 /** What the key is, in the words of `KEY_OF`. */
-const familyOf = ({ kty, crv }: UntrustedJwk): unknown => (kty === 'RSA' ? kty : crv)
+const getKeyFamily = ({ kty, crv }: UntrustedJwk): unknown => (kty === 'RSA' ? kty : crv)
 
 /** Whether a token of this algorithm may be held to this key, which has no fault. */
 export const isKeyUsableFor = (jwk: UntrustedJwk, alg: string): boolean =>
-  isKnown(alg) && KEY_OF[alg] === familyOf(jwk) && (jwk['alg'] === undefined || jwk['alg'] === alg)
+  isKnown(alg) &&
+  KEY_OF[alg] === getKeyFamily(jwk) &&
+  (jwk['alg'] === undefined || jwk['alg'] === alg)
 
 /** The first thing that keeps a key from verifying whatever token; null where nothing does. */
 export const findKeyFault = (jwk: UntrustedJwk, limits: KeyLimits): KeyFault | null =>
@@ -80,7 +82,7 @@ const RULES: readonly (readonly [KeyFault, (jwk: UntrustedJwk) => boolean])[] = 
 
 /** How many bits a modulus has, zeros before it not counted; null where it is none. */
 export function modulusBits(n: unknown): number | null {
-  const bytes = bytesOf(n)
+  const bytes = toBytes(n)
   const first = bytes?.findIndex((byte) => byte !== 0) ?? -1
   if (bytes === null || first === -1) return bytes === null ? null : 0
   return (bytes.length - first) * 8 - (Math.clz32(bytes[first] as number) - 24)
@@ -90,7 +92,7 @@ function rsaFault(
   { n, e }: UntrustedJwk,
   { rsa_min_bits, rsa_max_bits }: KeyLimits,
 ): KeyFault | null {
-  const [modulus, exponent, bits] = [bytesOf(n), bytesOf(e), modulusBits(n)]
+  const [modulus, exponent, bits] = [toBytes(n), toBytes(e), modulusBits(n)]
   if (modulus === null || exponent === null || bits === null) return 'malformed'
   // Before any arithmetic: a number of a megabyte is never made. Zeros before it count as well.
   if (modulus.length * 8 > rsa_max_bits + 8 || bits > rsa_max_bits) return 'rsa_too_long'
@@ -113,12 +115,12 @@ function pointFault(jwk: UntrustedJwk): KeyFault | null {
   const found = typeof crv === 'string' ? COORDINATES[`${String(kty)} ${crv}`] : undefined
   if (found === undefined) return 'curve_unknown'
   const [names, bytes] = found
-  const points = names.map((name) => bytesOf(jwk[name]))
+  const points = names.map((name) => toBytes(jwk[name]))
   if (!points.every((one) => one?.length === bytes)) return 'malformed'
   return kty === 'OKP' && isSmallOrderPoint(points[0] as Buffer) ? 'small_order' : null
 }
 
-function bytesOf(member: unknown): Buffer | null {
+function toBytes(member: unknown): Buffer | null {
   if (typeof member !== 'string' || member === '' || !isBase64url(member)) return null
   return Buffer.from(member, 'base64url')
 }

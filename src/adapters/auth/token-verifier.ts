@@ -81,7 +81,7 @@ export class JwksVerifier implements TokenVerifier {
     const proven = this.cache.get(digest, held.generation)
     return proven === null
       ? this.proveAnew(token, digest)
-      : proofOf(proven.claims, proven.kid, held)
+      : getProof(proven.claims, proven.kid, held)
   }
 
   private async proveAnew(token: string, known: string | null): Promise<Proof> {
@@ -141,7 +141,7 @@ export class JwksVerifier implements TokenVerifier {
       return { conditions: [`refresh_${refreshed}`], claims, age_ms: 0 }
     if (selected.status !== 'found') return ended(selected.status)
     const holds = verifySignatureBytes(token, selected.key, alg as Algorithm)
-    return holds ? proofOf(claims, kid !== null, held) : ended('signature_invalid')
+    return holds ? getProof(claims, kid !== null, held) : ended('signature_invalid')
   }
 }
 
@@ -156,7 +156,7 @@ interface KeyedToken {
 }
 
 /** A signature that holds; a token without kid and a set past its time are told as well. */
-function proofOf(claims: Claims, kid: boolean, { stale, age_ms, generation }: HeldKeySet): Proof {
+function getProof(claims: Claims, kid: boolean, { stale, age_ms, generation }: HeldKeySet): Proof {
   const named: Condition = kid ? 'verified' : 'verified_without_kid'
   const conditions: readonly Condition[] = stale ? [named, 'verified_stale'] : [named]
   return { conditions, claims, age_ms, generation }

@@ -66,11 +66,11 @@ export class LineReader {
   }
 
   private holds({ runner, signature }: EvidenceLine, kid: string, content: string): boolean {
-    const key = this.keyOf(runner)
+    const key = this.getKey(runner)
     return key !== null && verifyDetachedJws(signature, { typ: TYP, kid, content }, key)
   }
 
-  private keyOf(jwk: PublicJwk): KeyObject | null {
+  private getKey(jwk: PublicJwk): KeyObject | null {
     const known = this.keys.get(jwk.x)
     if (known !== undefined) return known
     const made = importPublicKey(jwk)

@@ -132,14 +132,14 @@ async function readTexts(folder: string): Promise<{ texts: EvidenceTexts; bytes:
   ])
   const bytes = log === null ? 0 : log.lastIndexOf('\n') + 1
   const texts = {
-    log: log === null ? null : textOf(log.subarray(0, bytes)),
-    head: head === null ? null : textOf(head),
+    log: log === null ? null : toText(log.subarray(0, bytes)),
+    head: head === null ? null : toText(head),
   }
   return { texts, bytes }
 }
 
 /** Bytes that are no UTF-8 are kept as what no line and no head can be: nothing is repaired. */
-const textOf = (bytes: Uint8Array): string => decodeUtf8OrNull(bytes) ?? '\ufffd\n'
+const toText = (bytes: Uint8Array): string => decodeUtf8OrNull(bytes) ?? '\ufffd\n'
 
 function judgeLines(lines: readonly string[], noted: ChainHead, fits: Fits): EvidenceLog {
   const reader = new LineReader(fits)

@@ -67,7 +67,7 @@ export class FileTrail implements AuditTrail {
       const last = name === segments.at(-1)?.name
       for await (const line of readFileLines(path, name === place?.name ? place.end : 0)) {
         if (last && isTorn(line)) return
-        yield { record: recordOf(line), name, end: line.offset + line.bytes.length + 1 }
+        yield { record: toRecord(line), name, end: line.offset + line.bytes.length + 1 }
       }
     }
   }
@@ -84,7 +84,7 @@ const isTorn = ({ bytes, ended }: ByteLine): boolean =>
   !ended && unsealLogLine(bytes) === null && !isWholeExceptNewline(bytes)
 
 /** Null where the line is not as it was written, or its record is not the one of its number. */
-function recordOf({ bytes, ended }: ByteLine): AuditRecord | null {
+function toRecord({ bytes, ended }: ByteLine): AuditRecord | null {
   const json = ended ? unsealLogLine(bytes) : null
   const read = json === null ? null : parseLosslessJson(json)
   if (read?.ok !== true) return null

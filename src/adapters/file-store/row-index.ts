@@ -45,8 +45,8 @@ export class RowIndex {
   }
 
   /** How many live overrides a flag has; tombstones do not count. */
-  overridesOf(flagKey: string): number {
-    return (this.live.get(flagKey) ?? 0) + (this.base?.overridesOf(flagKey) ?? 0)
+  toOverrides(flagKey: string): number {
+    return (this.live.get(flagKey) ?? 0) + (this.base?.toOverrides(flagKey) ?? 0)
   }
 
   mergeDown(): void {

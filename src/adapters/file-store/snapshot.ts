@@ -52,10 +52,10 @@ export async function writeSnapshot(
   const counts = Object.fromEntries(
     TABLE_NAMES.map((table) => [table, index.size(table)]),
   ) as RowCounts
-  await replaceSnapshot(folder, { ...snapshot, counts, durable }, batchesOf(index))
+  await replaceSnapshot(folder, { ...snapshot, counts, durable }, listBatches(index))
 }
 
-function* batchesOf(index: RowIndex): Generator<string> {
+function* listBatches(index: RowIndex): Generator<string> {
   for (const table of TABLE_NAMES) {
     const lines = index.sorted(table).map((held) => heldLine(table, held))
     while (lines.length > 0) yield lines.splice(0, BATCH_ROWS).join('')

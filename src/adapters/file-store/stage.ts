@@ -28,14 +28,14 @@ export function stageWrite(request: WriteRequest, stage: StagedState): StagedRes
   const standing = {
     flag: flag as ExistingRows['flag'],
     row: staged.get(table, key),
-    has_overrides: staged.overridesOf(key.flag_key) > 0,
+    has_overrides: staged.toOverrides(key.flag_key) > 0,
   }
   const plan = planWrite(request, standing)
   if (!plan.ok) return { result: plan, line: '' }
   const { change } = plan
   const record = sealChange(tools, { request, change, standing }, head)
   staged.set(table, key, { row: change.after })
-  const line = lineOf(stage, record, [{ table, row: change.after }])
+  const line = toLine(stage, record, [{ table, row: change.after }])
   return { result: { ok: true, row: change.after, head: headAt(record) }, line }
 }
 
@@ -47,11 +47,11 @@ export function stageRefusal(
   const problems = findRequestProblems(refused.request)
   if (problems.length > 0) return { result: { ok: false, problems }, line: '' }
   const record = sealRefusal(stage.tools, refused, stage.head)
-  return { result: { ok: true, head: headAt(record) }, line: lineOf(stage, record, []) }
+  return { result: { ok: true, head: headAt(record) }, line: toLine(stage, record, []) }
 }
 
 const headAt = ({ seq, hash }: AuditRecord): AuditChainHead => ({ seq, hash })
-const lineOf = (
+const toLine = (
   { epoch }: StagedState,
   record: AuditRecord,
   changes: LogEntry['changes'],

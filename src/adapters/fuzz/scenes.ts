@@ -12,7 +12,7 @@ import { CREATED, FLAGS, moment, REFS, TENANTS, USERS, VALUES } from './values.t
 import { type RawWrite, rawWrite, fitWrite } from './writes.ts'
 
 const revision = fc.integer({ min: 1, max: 9 })
-const flagOf = (flag_key: string): fc.Arbitrary<FlagRow> =>
+const toFlag = (flag_key: string): fc.Arbitrary<FlagRow> =>
   fc.constantFrom(...VALUE_TYPES).chain((value_type) =>
     fc.record({
       flag_key: fc.constant(flag_key),
@@ -31,7 +31,7 @@ const flagOf = (flag_key: string): fc.Arbitrary<FlagRow> =>
   )
 
 /** What an override holds beside its key: live, or a tombstone. */
-function bodyOf(flag: FlagRow): fc.Arbitrary<Omit<TenantOverrideRow, 'tenant_id' | 'flag_key'>> {
+function toBody(flag: FlagRow): fc.Arbitrary<Omit<TenantOverrideRow, 'tenant_id' | 'flag_key'>> {
   const always = {
     created_by: fc.constant('fuzz'),
     updated_by: fc.constant('fuzz'),
@@ -53,11 +53,11 @@ function bodyOf(flag: FlagRow): fc.Arbitrary<Omit<TenantOverrideRow, 'tenant_id'
 }
 
 /** Some overrides of one flag, no two in one scope. */
-const overridesOf = <T extends string>(
+const toOverrides = <T extends string>(
   flag: FlagRow,
   ids: readonly T[],
 ): fc.Arbitrary<readonly (readonly [T, Omit<TenantOverrideRow, 'tenant_id' | 'flag_key'>])[]> =>
-  fc.uniqueArray(fc.tuple(fc.constantFrom(...ids), bodyOf(flag)), {
+  fc.uniqueArray(fc.tuple(fc.constantFrom(...ids), toBody(flag)), {
     selector: ([id]) => id,
     maxLength: ids.length,
   })
@@ -85,11 +85,11 @@ const ask: fc.Arbitrary<SceneQuestion> = fc.record({
 
 /** One flag with its overrides. */
 const flagAlone = (flag_key: string) =>
-  flagOf(flag_key).chain((flag) =>
+  toFlag(flag_key).chain((flag) =>
     fc.record({
       flag: fc.constant(flag),
-      tenants: overridesOf(flag, TENANTS),
-      users: overridesOf(flag, USERS),
+      tenants: toOverrides(flag, TENANTS),
+      users: toOverrides(flag, USERS),
     }),
   )
 

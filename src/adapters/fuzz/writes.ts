@@ -160,12 +160,12 @@ function bodyText(table: TableName, body: string | BodyParts, fits: ValueType): 
           ['value_type', JSON.stringify(type)],
           ['default_value', values[type]],
           ['safe_value', values[type]],
-          ...textsOf({ ...flag, description: 'Written at random', owner: 'fuzz' }),
+          ...toTexts({ ...flag, description: 'Written at random', owner: 'fuzz' }),
         ]
-      : [['value', values[type]], ...textsOf(override)]
+      : [['value', values[type]], ...toTexts(override)]
   return `{${members.map(([name, text]) => `${JSON.stringify(name)}:${text}`).join(',')}}`
 }
-const textsOf = (held: object): readonly (readonly [string, string])[] =>
+const toTexts = (held: object): readonly (readonly [string, string])[] =>
   Object.entries(held).map(([name, one]) => [name, JSON.stringify(one)])
 
 /** One of the scene's, first of all those for this flag; its tenant and user are who writes. */

@@ -8,12 +8,12 @@ const NO_TOKEN = ''
 export function readCredential(request: IncomingMessage): Credential {
   const { authorization } = request.headers
   return {
-    token: authorization === undefined ? null : tokenOf(authorization, request),
-    dev_headers: devHeadersOf(request),
+    token: authorization === undefined ? null : toToken(authorization, request),
+    dev_headers: getDevHeaders(request),
   }
 }
 
-function tokenOf(authorization: string, { rawHeaders }: IncomingMessage): string {
+function toToken(authorization: string, { rawHeaders }: IncomingMessage): string {
   const bearer = /^bearer +([^ ]+)$/i.exec(authorization)
   if (bearer === null) return NO_TOKEN
   // Node keeps the first of several and drops the rest without a word.
@@ -24,7 +24,7 @@ function tokenOf(authorization: string, { rawHeaders }: IncomingMessage): string
   return seen === 1 ? (bearer[1] as string) : NO_TOKEN
 }
 
-function devHeadersOf({ headers }: IncomingMessage): DevHeaders | null {
+function getDevHeaders({ headers }: IncomingMessage): DevHeaders | null {
   const user = oneOf(headers['x-ff-user'])
   const tenant = oneOf(headers['x-ff-tenant'])
   const scopes = oneOf(headers['x-ff-scopes'])

@@ -12,7 +12,7 @@ export function refuseFailures(server: FastifyInstance, httpObserver: HttpObserv
   server.setErrorHandler((error, request, reply) => {
     // Who went away before the end of its request is told by nobody that it is malformed, and is no bug of ours.
     const gone = request.raw.destroyed && !request.raw.complete
-    const code = gone ? 'request_malformed' : codeOf(error)
+    const code = gone ? 'request_malformed' : getErrorCode(error)
     if (code === null) httpObserver.failed(error, request.id)
     return sendRefusal(reply, code ?? 'internal')
   })
@@ -27,7 +27,7 @@ const CODES: Readonly<Record<string, RequestCode>> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'request_malformed',
   FST_ERR_CTP_EMPTY_TYPE: 'media_type_unsupported',
 }
-const codeOf = (error: unknown): RequestCode | null =>
+const getErrorCode = (error: unknown): RequestCode | null =>
   error instanceof Error && 'code' in error ? (CODES[String(error.code)] ?? null) : null
 
 /** A path that is served, with a method that it is not served with (RFC 9110, 15.5.6). */

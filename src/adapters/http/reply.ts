@@ -26,7 +26,7 @@ declare module 'fastify' {
   }
 }
 
-const pathOf = (url: string): string => url.split('?', 1)[0] as string
+const getPath = (url: string): string => url.split('?', 1)[0] as string
 
 export function sendReply(
   request: FastifyRequest,
@@ -49,7 +49,7 @@ function endIfDraining(reply: FastifyReply): void {
 
 export function sendRefusal(reply: FastifyReply, code: ServerCode): FastifyReply {
   const { request } = reply
-  const worded = reply.server.refusalAt(pathOf(request.url), code)
+  const worded = reply.server.refusalAt(getPath(request.url), code)
   if (worded !== null) return sendReply(request, reply, worded)
   const [status] = SERVICE_PROBLEMS[code]
   request.refusedAs = code

@@ -61,7 +61,7 @@ export async function openServer(
     throw toListenError(error, at)
   }
   return {
-    origin: originOf(server.server.address() as AddressInfo),
+    origin: getOrigin(server.server.address() as AddressInfo),
     inFlight: () => standing.inFlight,
     drain: async () => {
       // A connection that the system has taken and we have not would be reset; one that is kept alive is told.
@@ -85,7 +85,7 @@ const makeServer = ({ limits, httpObserver }: ServerOptions): FastifyInstance =>
     forceCloseConnections: 'idle',
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: MAX_PARAM, caseSensitive: true },
-    genReqId: ({ headers }) => requestIdOf(headers['x-request-id']),
+    genReqId: ({ headers }) => getRequestId(headers['x-request-id']),
     frameworkErrors: (error, { id }, reply) => {
       const code = error.code === 'FST_ERR_BAD_URL' ? 'request_malformed' : 'route_unknown'
       reportUnrouted(httpObserver, code, id)
@@ -135,7 +135,7 @@ const isWithoutHost = ({ httpVersion, headers }: IncomingMessage): boolean =>
   httpVersion === '1.1' && headers.host === undefined
 
 /** A caller's own id where it is one, so that its logs and ours can be laid side by side; a token is none. */
-const requestIdOf = (named: string | readonly string[] | undefined): string =>
+const getRequestId = (named: string | readonly string[] | undefined): string =>
   typeof named === 'string' && isRequestId(named) && !TOKEN.test(named) ? named : randomUUID()
 /** A compact JWS: its header is an object, and `{"` is `eyJ` in base64url. */
 const TOKEN = /eyJ[\w-]*\.[\w-]*\./
@@ -171,5 +171,5 @@ function takeBodies(server: FastifyInstance): void {
   )
 }
 
-const originOf = ({ address, family, port }: AddressInfo): string =>
+const getOrigin = ({ address, family, port }: AddressInfo): string =>
   `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`

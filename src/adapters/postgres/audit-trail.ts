@@ -104,7 +104,7 @@ export class PostgresTrail implements AuditTrail {
     let past: string | undefined = after === 0 ? LOWEST : String(after)
     while (past !== undefined) {
       const { rows }: { readonly rows: readonly string[][] } = await page(past)
-      for (const [, json = ''] of rows) yield recordOf(json)
+      for (const [, json = ''] of rows) yield toRecord(json)
       past = rows.length < BATCH ? undefined : rows.at(-1)?.[0]
     }
   }
@@ -114,7 +114,7 @@ export class PostgresTrail implements AuditTrail {
   }
 }
 
-function recordOf(json: string): AuditRecord | null {
+function toRecord(json: string): AuditRecord | null {
   const read = parseLosslessJson(json)
   if (!read.ok || typeof read.node !== 'object' || read.node === null || !isJsonObject(read.node))
     return null

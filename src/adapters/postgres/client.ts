@@ -10,7 +10,7 @@ interface PrivateConnection {
   /** Called by `connect`, with the socket that the server is heard on. */
   attachListeners: (stream: Pick<Socket, 'on'>) => void
 }
-const connectionOf = (client: pg.Client): PrivateConnection =>
+const getConnection = (client: pg.Client): PrivateConnection =>
   (client as unknown as { readonly connection: PrivateConnection }).connection
 
 /** The server ends a statement before this: where it did not, the link is dead. */
@@ -28,7 +28,7 @@ const isSilent = (error: unknown): boolean =>
 export class Client extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config)
-    const connection = connectionOf(this)
+    const connection = getConnection(this)
     const query = this.query.bind(this) as (...asked: unknown[]) => unknown
     this.query = ((...asked: unknown[]) => {
       const { stream } = connection

@@ -20,14 +20,14 @@ const AS_ANY_OTHER = ['unshare', '--user', '--map-user=1000', '--map-group=1000'
 export function findLaunchers(): readonly ServerLauncher[] {
   if (process.getuid?.() !== 0)
     return [{ name: 'user', wrap: DIES_WITH_US, owner: null, copies: false }]
-  const owner = accountOf('postgres') ?? accountOf('nobody') ?? { uid: 65_534, gid: 65_534 }
+  const owner = findAccount('postgres') ?? findAccount('nobody') ?? { uid: 65_534, gid: 65_534 }
   return [
     { name: 'namespace', wrap: [...AS_ANY_OTHER, ...DIES_WITH_US], owner: null, copies: false },
     { name: 'account', wrap: DIES_WITH_US, owner, copies: true },
   ]
 }
 
-function accountOf(name: string): { uid: number; gid: number } | null {
+function findAccount(name: string): { uid: number; gid: number } | null {
   const line = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .find((one) => one.startsWith(`${name}:`))

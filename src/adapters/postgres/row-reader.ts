@@ -35,7 +35,7 @@ export class RowReader {
   }
 
   async page({ after, limit }: Parameters<ServiceStore['page']>[0]): Promise<readonly FlagEntry[]> {
-    const rows = await this.ask('ff_page', this.statements.page, [placeOf(after ?? ''), limit])
+    const rows = await this.ask('ff_page', this.statements.page, [findPlace(after ?? ''), limit])
     return rows.map(([flag_key, text = null]) => ({
       flag_key: flag_key as string,
       held: parseRow('flag_registry', text) as RowOrBroken<FlagRow>,
@@ -59,7 +59,7 @@ const idOrNull = (id: string | null): string | null => (id !== null && isScopeId
  * A place among keys, without the characters that no key has: none comes after a key like a control character
  * does, every one like a tilde.
  */
-const placeOf = (after: string): string =>
+const findPlace = (after: string): string =>
   after.replace(/[^ -~].*$/su, (rest) => (rest < ' ' ? '' : '~'))
 
 export function toRowSet([flag = null, tenant = null, user = null]: RowOfTexts): RowsOfFlag {

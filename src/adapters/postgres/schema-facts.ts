@@ -62,12 +62,12 @@ export function readSchemaFacts(
           .map(([name = '', , , text = '', off]) => [name, off === 'true' ? 'not enforced' : text]),
       ),
       triggers: new Map(triggers.map(([name = '', fires]) => [name, fires === 'true'])),
-      queries: await queriesOf(client, schema, leading),
+      queries: await readQueries(client, schema, leading),
     }
   })
 }
 
-async function queriesOf(
+async function readQueries(
   client: pg.Client,
   schema: string,
   leading: LeadingColumns,
@@ -77,9 +77,9 @@ async function queriesOf(
   const found: { name: string; scans: readonly string[] }[] = []
   for (const [name, values] of Object.entries(ASKED)) {
     const query = { text: statements[name as keyof typeof ASKED], values }
-    const asIs = findFullReads(await planOf(client, query), leading)
+    const asIs = findFullReads(await explainQuery(client, query), leading)
     await client.query('SET LOCAL enable_seqscan = off')
-    const atBest = findFullReads(await planOf(client, query), leading)
+    const atBest = findFullReads(await explainQuery(client, query), leading)
     await client.query('SET LOCAL enable_seqscan = on')
     const scans = [...atBest, ...asIs.filter((one) => large.has(one))]
     found.push({ name, scans: [...new Set(scans)] })
@@ -87,7 +87,7 @@ async function queriesOf(
   return found
 }
 
-async function planOf(
+async function explainQuery(
   client: pg.Client,
   { text, values }: { readonly text: string; readonly values: readonly unknown[] },
 ): Promise<PlanNode> {

@@ -31,7 +31,7 @@ export function withTemporaryDatabase<T>(
     database,
     async (keeper) => {
       const server = await requireSupportedVersion(keeper, versions)
-      const prefix = await prefixOf(keeper)
+      const prefix = await getPrefix(keeper)
       await sweep(keeper, prefix)
       const name = `${prefix}${randomBytes(8).toString('hex')}`
       await tryAdvisoryLock(keeper, name)
@@ -49,7 +49,7 @@ export function withTemporaryDatabase<T>(
 
 const dropping = (name: string): string => `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`
 
-async function prefixOf(client: pg.Client): Promise<string> {
+async function getPrefix(client: pg.Client): Promise<string> {
   const { rows } = await client.query<{ oid: string }>(
     'SELECT oid FROM pg_database WHERE datname = current_database()',
   )
@@ -81,7 +81,7 @@ export function openScratchDatabase(
     openStore: () => new PostgresStore(openPool(database, CONNECTIONS), schema, { name, tools }),
     watchLocks: () => watchLocks(database),
     fingerprint: () => fingerprintSchema(database, schema),
-    files: () => withClient(database, (client) => filesOf(client, schema)),
+    files: () => withClient(database, (client) => readFiles(client, schema)),
   }
 }
 
@@ -100,7 +100,7 @@ function libpqEnvironment(database: DatabaseConfig): Readonly<Record<string, str
   )
 }
 
-async function filesOf(client: pg.Client, schema: string): Promise<ReadonlyMap<string, string>> {
+async function readFiles(client: pg.Client, schema: string): Promise<ReadonlyMap<string, string>> {
   const { rows } = await client.query<{ name: string; oid: string; file: string }>(
     `SELECT relname AS name, oid, relfilenode AS file FROM pg_class
      WHERE relnamespace = to_regnamespace($1) AND relkind = 'r'`,

@@ -26,11 +26,11 @@ export async function runCommand(
     return { kind: 'exited', status: exitCode ?? 0, last_line: lastLine(all) }
   } catch (error) {
     if (!(error instanceof ExecaError)) throw error
-    return outcomeOf(error)
+    return toOutcome(error)
   }
 }
 
-function outcomeOf(error: ExecaError): CommandOutcome {
+function toOutcome(error: ExecaError): CommandOutcome {
   const { exitCode, signal, timedOut, isCanceled, shortMessage, all } = error
   if (timedOut) return { kind: 'unanswered', detail: 'it ran into its time limit' }
   if (isCanceled) return { kind: 'unanswered', detail: 'the run was ended' }

@@ -51,7 +51,7 @@ async function sweep(parent: string, prefix: string): Promise<void> {
   )) {
     const path = join(parent, name)
     if (!(await isOurs(path, name.startsWith(MAKING) ? MAKING_MS : 0))) continue
-    const lock = await lockOf(path)
+    const lock = await getLock(path)
     if (lock === null) continue
     await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
     await lock.close()
@@ -59,7 +59,7 @@ async function sweep(parent: string, prefix: string): Promise<void> {
 }
 
 /** Null where its owner lives, or has just taken it away. */
-const lockOf = (path: string): ReturnType<typeof tryLock> =>
+const getLock = (path: string): ReturnType<typeof tryLock> =>
   nullIfMissing(tryLock(join(path, LOCK)))
 
 /** A real folder that this user owns, old enough: the parent may be shared with others. */

@@ -27,12 +27,12 @@ export const createLoggingObserver = (log: ServiceLog): HttpObserver => ({
     if (status >= 500) log.error(fields, 'failed')
     else log.info(fields, 'refused')
   },
-  failed: (error, request_id) => log.error({ request_id, error: traceOf(error) }, 'bug'),
+  failed: (error, request_id) => log.error({ request_id, error: getTrace(error) }, 'bug'),
 })
 
 const FRAME = /^at .*:\d+:\d+\)?$/
 /** Where a bug came up. Its message is left out: that may hold anything that a caller sent, or a store said. */
-function traceOf(error: unknown): { readonly name: string; readonly at: readonly string[] } {
+function getTrace(error: unknown): { readonly name: string; readonly at: readonly string[] } {
   if (!(error instanceof Error)) return { name: typeof error, at: [] }
   const { name, message, stack = '' } = error
   const frames = stack.slice(stack.indexOf(message) + message.length).split('\n')

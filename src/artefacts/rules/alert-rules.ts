@@ -20,7 +20,7 @@ export function findAlertProblems({ file, value }: Contract): readonly ArtefactP
       rules.map(({ id }) => id),
     ),
     ...rules.flatMap((rule, at) =>
-      selectorsOf(rule).flatMap(([member, selector]) =>
+      listSelectors(rule).flatMap(([member, selector]) =>
         faults(rule, selector, signals).map(([code, detail]): ArtefactProblem => ({
           file,
           pointer: `${appendPointer('/rules', at)}/measure/${member}`,
@@ -43,7 +43,7 @@ const repeated = (
       : [{ file, pointer: appendPointer(where, at), code: 'id_repeated', detail }],
   )
 
-function selectorsOf({ measure }: Pick<AlertRule, 'measure'>): readonly [string, Selector][] {
+function listSelectors({ measure }: Pick<AlertRule, 'measure'>): readonly [string, Selector][] {
   return 'to' in measure
     ? [
         ['of', measure.of],

@@ -55,7 +55,7 @@ export const option = <const Flags extends Flag, Value>(
   flags,
   what,
   repeated: false,
-  read: (given) => (typeof given === 'string' ? parse(given, flagOf(flags)) : null),
+  read: (given) => (typeof given === 'string' ? parse(given, toFlag(flags)) : null),
 })
 
 /** A value of its own when not given. */
@@ -67,7 +67,7 @@ export const optionOr = <const Flags extends Flag, Value>(
   flags,
   what,
   repeated: false,
-  read: (given) => (typeof given === 'string' ? parse(given, flagOf(flags)) : otherwise),
+  read: (given) => (typeof given === 'string' ? parse(given, toFlag(flags)) : otherwise),
 })
 
 /** Refused when not given, or empty. */
@@ -80,8 +80,8 @@ export const required = <const Flags extends Flag, Value>(
   what,
   repeated: false,
   read: (given) => {
-    if (typeof given === 'string' && given !== '') return parse(given, flagOf(flags))
-    throw new FfError('option_invalid', `${flagOf(flags)} was not given.`, {
+    if (typeof given === 'string' && given !== '') return parse(given, toFlag(flags))
+    throw new FfError('option_invalid', `${toFlag(flags)} was not given.`, {
       hint: `Add ${flags}: ${what}.`,
     })
   },
@@ -97,10 +97,10 @@ export const list = <const Flags extends Flag, Value>(
   what,
   repeated: !flags.endsWith('...>'),
   read: (given) =>
-    Array.isArray(given) ? given.map((one: string) => parse(one, flagOf(flags))) : [],
+    Array.isArray(given) ? given.map((one: string) => parse(one, toFlag(flags))) : [],
 })
 
-const flagOf = (flags: string): string => flags.split(' ', 1)[0] ?? flags
+const toFlag = (flags: string): string => flags.split(' ', 1)[0] ?? flags
 
 export const parseText: ParseOption<string> = (given) => given
 
@@ -143,7 +143,7 @@ export const parseVersion: ParseOption<number> = (given) => {
 }
 
 /** One of the formats that a command has. */
-export const parseOneOf =
+export const getParseOne =
   <const Name extends string>(names: readonly Name[]): ParseOption<Name> =>
   (given) => {
     const found = names.find((one) => one === given)
@@ -165,7 +165,7 @@ const REPORT_FORMATS: Readonly<Record<Format, true>> = {
   html: true,
 }
 /** A format that every report has. */
-export const parseReportFormat = parseOneOf(Object.keys(REPORT_FORMATS) as Format[])
+export const parseReportFormat = getParseOne(Object.keys(REPORT_FORMATS) as Format[])
 
 /** A report as a file: `json=report.json`. */
 export interface Output {

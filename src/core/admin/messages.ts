@@ -24,7 +24,7 @@ export const formatCheckRequest = ({
 
 /** A body as a question; null where it is none. */
 export function parseCheckRequest(text: string): ApprovalQuery | null {
-  const members = membersOf(text, { check: (node) => node === CHECK, ...ECHO })
+  const members = findMembers(text, { check: (node) => node === CHECK, ...ECHO })
   if (members === null) return null
   return {
     approval_ref: members.get('approval_ref') as string,
@@ -39,8 +39,8 @@ export function parseCheckRequest(text: string): ApprovalQuery | null {
  * `contracts/schemas/admin-check-response.schema.json`, names a day that there is not, or answers somebody else.
  */
 export function parseCheckAnswer(text: string, question: ApprovalQuery): CheckAnswer | null {
-  const unknown = membersOf(text, UNKNOWN)
-  const members = unknown ?? membersOf(text, KNOWN)
+  const unknown = findMembers(text, UNKNOWN)
+  const members = unknown ?? findMembers(text, KNOWN)
   if (members === null) return null
   if (ECHOED.some((name) => members.get(name) !== question[name])) return null
   if (unknown !== null) return { status: 'unknown' }
@@ -106,7 +106,7 @@ const UNKNOWN = {
 }
 
 /** The members of an object that has these, each once, and no others; null where the text is no such object. */
-function membersOf(
+function findMembers(
   body: string,
   shape: Readonly<Record<string, Holds>>,
 ): ReadonlyMap<string, JsonNode> | null {

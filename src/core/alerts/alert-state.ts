@@ -34,8 +34,8 @@ function measured(measure: AlertMeasure, scrapes: readonly Scrape[]): readonly n
     const found = estimateQuantile(computeRises(within, buckets), measure.quantile)
     return found === null ? [] : [found]
   }
-  const rate = rateOf(within, measure.of)
-  if (measure.kind === 'ratio') return parted(rate, rateOf(within, measure.to))
+  const rate = computeRate(within, measure.of)
+  if (measure.kind === 'ratio') return parted(rate, computeRate(within, measure.to))
   return rate === null ? [] : [rate]
 }
 
@@ -44,7 +44,7 @@ const total = (values: readonly number[]): number | null =>
   values.length === 0 ? null : values.reduce((all, one) => all + one, 0)
 const sum = (scrape: Scrape, of: Selector): number | null =>
   total(selectSamples(scrape, of).map(({ value }) => value))
-const rateOf = (scrapes: readonly Scrape[], of: Selector): number | null =>
+const computeRate = (scrapes: readonly Scrape[], of: Selector): number | null =>
   total(computeRises(scrapes, of).map(({ per_second }) => per_second))
 
 /** Nothing of nothing is no part; something of nothing is more than any. */

@@ -67,17 +67,17 @@ class ExpositionReader {
       return 'type_missing'
     if (this.seen.has(`${name} ${labels}`)) return 'sample_repeated'
     this.seen.add(`${name} ${labels}`)
-    this.samples.push({ name, labels: labelsOf(labels), value: numberOf(value) })
+    this.samples.push({ name, labels: toLabels(labels), value: toNumber(value) })
     return null
   }
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { '\\n': '\n', '\\"': '"', '\\\\': '\\' }
-const labelsOf = (text: string): Sample['labels'] =>
+const toLabels = (text: string): Sample['labels'] =>
   Object.fromEntries(
     [...text.matchAll(LABEL)].map(([, name, value]) => [
       name,
       (value as string).replaceAll(/\\[\\"n]/g, (one) => ESCAPES[one] as string),
     ]),
   )
-const numberOf = (text: string): number => Number(text.replace('Inf', 'Infinity'))
+const toNumber = (text: string): number => Number(text.replace('Inf', 'Infinity'))

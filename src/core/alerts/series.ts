@@ -57,7 +57,7 @@ function perSecond(seen: readonly SamplePoint[]): number {
 export function estimateQuantile(buckets: readonly SeriesRise[], quantile: number): number | null {
   const sums = new Map<number, number>()
   for (const { labels, per_second } of buckets) {
-    const bound = boundOf(labels['le'])
+    const bound = computeBound(labels['le'])
     sums.set(bound, (sums.get(bound) ?? 0) + per_second)
   }
   const sorted = [...sums].sort(([a], [b]) => a - b)
@@ -70,4 +70,4 @@ export function estimateQuantile(buckets: readonly SeriesRise[], quantile: numbe
   if (bound === Number.POSITIVE_INFINITY) return lower
   return lower + ((bound - lower) * (rank - below)) / (count - below)
 }
-const boundOf = (le = ''): number => (le === '+Inf' ? Number.POSITIVE_INFINITY : Number(le))
+const computeBound = (le = ''): number => (le === '+Inf' ? Number.POSITIVE_INFINITY : Number(le))

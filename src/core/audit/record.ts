@@ -96,11 +96,11 @@ export function buildChangeEvent(
     auth_mode: request.auth_mode,
     action: change.action,
     outcome: 'applied',
-    target: targetOf(request.table, request.key.scope_id, request.key.flag_key),
+    target: toTarget(request.table, request.key.scope_id, request.key.flag_key),
     before: text(change.before),
     after: text(change.after),
     request_id: request.request_id,
-    approval_ref: request.approval?.approval_ref ?? refOf(change.after),
+    approval_ref: request.approval?.approval_ref ?? formatRef(change.after),
     phase: context.phase,
   }
 }
@@ -126,7 +126,7 @@ export function buildRefusalEvent(
     auth_mode,
     action: ASKED[table][action],
     outcome: 'refused',
-    target: targetOf(table, key.scope_id, key.flag_key),
+    target: toTarget(table, key.scope_id, key.flag_key),
     before: null,
     after: JSON.stringify({ refused: code }) as CanonicalJson,
     request_id,
@@ -140,7 +140,7 @@ const TARGETS: Readonly<Record<TableName, string>> = {
   user_override: 'user',
 }
 /** The Kafka key of the record: one order per target (page 5). */
-const targetOf = (table: TableName, scopeId: string | null, flagKey: string): string =>
+const toTarget = (table: TableName, scopeId: string | null, flagKey: string): string =>
   [TARGETS[table], ...(scopeId === null ? [] : [scopeId]), flagKey].join('/')
 
 /** Whether a change touches values that must not stand in clear. */
@@ -151,5 +151,5 @@ export function isSensitiveChange(change: RowChange, flag: FlagRow | null): bool
 }
 
 /** An override carries the ref it was made under. */
-const refOf = (row: AnyRow): string | null =>
+const formatRef = (row: AnyRow): string | null =>
   'approval_ref' in row && row.approval_ref !== undefined ? row.approval_ref : null

@@ -53,13 +53,13 @@ export class ChainWalk {
       if (this.marks.has(record.seq)) this.passed.set(record.seq, record.hash)
       return true
     }
-    this.found ??= this.faultOf(record)
+    this.found ??= this.findFault(record)
     if (record !== null && this.belongsHere(record)) this.found = this.movedTo(record)
     return false
   }
 
   /** Of a mark, when the chain was walked to its end. */
-  placeOf({ seq, hash }: AuditChainHead): ChainPosition {
+  findPlace({ seq, hash }: AuditChainHead): ChainPosition {
     const there = this.passed.get(seq)
     if (there === undefined) return 'cut'
     return there === hash ? 'held' : 'differs'
@@ -79,7 +79,7 @@ export class ChainWalk {
     )
   }
 
-  private faultOf(record: AuditRecord | null): ChainFault {
+  private findFault(record: AuditRecord | null): ChainFault {
     const seq = this.reached.seq + 1
     const fault = (code: ChainFault['code'], at: number, detail: string): ChainFault => ({
       code,

@@ -102,16 +102,16 @@ function placeFaults(rows: readonly ModeRow[]): readonly ModeFault[] {
       const [first] = held
       const detail = `${condition} in ${environment}`
       if (first === undefined) return [{ code: 'place_empty', row: null, detail }]
-      const said = textOf(rows[first] as ModeRow)
+      const said = toText(rows[first] as ModeRow)
       return held
-        .filter((at) => textOf(rows[at] as ModeRow) !== said)
+        .filter((at) => toText(rows[at] as ModeRow) !== said)
         .map((at) => ({ code: 'rows_contradict', row: at, detail }))
     }),
   )
 }
 const covers = ({ when }: ModeRow, condition: Condition, environment: Environment): boolean =>
   when.some((one) => one.condition === condition && one.environments.includes(environment))
-const textOf = ({ outcome }: ModeRow): string =>
+const toText = ({ outcome }: ModeRow): string =>
   'refused' in outcome
     ? `${outcome.refused} ${outcome.http}`
     : `${outcome.mode} ${outcome.source} ${[...outcome.warnings].sort().join()}`

@@ -57,7 +57,7 @@ function seal(facts: EvaluationInput, reason_chain: readonly ChainEntry[], end: 
     reason: served.reason,
     matched_scope: served.scope,
     reason_chain,
-    warnings: warningsOf(principal.warnings, asked),
+    warnings: collectWarnings(principal.warnings, asked),
     meta: {
       auth_mode: principal.mode,
       auth_source: principal.source,
@@ -95,7 +95,7 @@ const consultedBy = ({ step, consulted }: End): ApprovalLookup | typeof NO_CALLS
   (step.kind === 'deny' ? step.consulted : undefined) ?? consulted ?? NO_CALLS
 
 // The approval's warning sorts before all of the door's, which come sorted.
-const warningsOf = (
+const collectWarnings = (
   warnings: readonly Warning[],
   asked: Pick<ApprovalLookup, 'ttl_state'>,
 ): readonly Warning[] =>

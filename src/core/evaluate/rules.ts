@@ -41,7 +41,7 @@ function registered({ rows, request }: EvaluationInput): RuleResult {
 const NOT_KILLED = continueWith({ prec: 2, rule: 'kill_switch', outcome: 'pass' })
 const KILLED = denyWith({ prec: 2, rule: 'kill_switch', outcome: 'killed' }, 'kill_switch')
 function killSwitch(facts: EvaluationInput): RuleResult {
-  return flagOf(facts).state === 'killed' ? KILLED : NOT_KILLED
+  return toFlag(facts).state === 'killed' ? KILLED : NOT_KILLED
 }
 
 const AUTHENTICATED = continueWith({ prec: 3, rule: 'authentication', outcome: 'pass' })
@@ -51,7 +51,7 @@ const NOT_VERIFIED = denyWith(
   'auth_not_verified',
 )
 function authentication(facts: EvaluationInput): RuleResult {
-  const { required_auth } = flagOf(facts)
+  const { required_auth } = toFlag(facts)
   const { mode } = facts.principal
   if (satisfiesRequiredAuth(mode, required_auth)) return AUTHENTICATED
   return mode === 'none' ? MISSING : NOT_VERIFIED
@@ -80,7 +80,7 @@ function override(facts: EvaluationInput, scope: OverrideScope): RuleResult {
       expires_at: expires_at as Instant,
     })
   }
-  if (value === undefined || detectValueType(value) !== flagOf(facts).value_type) {
+  if (value === undefined || detectValueType(value) !== toFlag(facts).value_type) {
     return failSafeAt(prec, 'value_type_mismatch')
   }
   return allowWith(
@@ -90,7 +90,7 @@ function override(facts: EvaluationInput, scope: OverrideScope): RuleResult {
 }
 
 function globalDefault(facts: EvaluationInput): RuleResult {
-  const { default_value: value, value_type } = flagOf(facts)
+  const { default_value: value, value_type } = toFlag(facts)
   if (detectValueType(value) !== value_type) return failSafeAt(7, 'value_type_mismatch')
   const reason: AllowReason = 'global_default'
   return allowWith(
@@ -100,4 +100,4 @@ function globalDefault(facts: EvaluationInput): RuleResult {
 }
 
 /** After rule 1 there is a flag row that fits. */
-const flagOf = (facts: EvaluationInput): FlagRow => facts.rows.flag?.row as FlagRow
+const toFlag = (facts: EvaluationInput): FlagRow => facts.rows.flag?.row as FlagRow

@@ -27,8 +27,8 @@ export function judgeChain(entries: readonly EvidenceEntry[], noted: ChainHead):
   const [then] = [EMPTY_CHAIN.hash, ...entries.map(({ hash }) => hash)].slice(noted.seq)
   if (then !== noted.hash)
     return { status: 'untrusted', code: 'evidence_recomputed', detail: `at record ${noted.seq}` }
-  return { status: 'whole', entries, head: headOf(entries) }
+  return { status: 'whole', entries, head: getHead(entries) }
 }
 
-const headOf = (entries: readonly EvidenceEntry[]): ChainHead =>
+const getHead = (entries: readonly EvidenceEntry[]): ChainHead =>
   entries.map(({ record: { seq }, hash }) => ({ seq, hash })).at(-1) ?? EMPTY_CHAIN

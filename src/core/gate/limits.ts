@@ -5,11 +5,11 @@ type Measured = Readonly<Record<string, Scalar>>
 /** Holds what was measured to each limit; a value that is not there, or of another type, holds nothing. */
 export const judgeLimits = (limits: readonly Limit[], measured: Measured): ItemResult['measured'] =>
   limits.map((limit) => {
-    const value = valueOf(measured, limit.measure)
+    const value = getValue(measured, limit.measure)
     return { limit, value, held: value !== null && holds(limit, value, measured) }
   })
 
-const valueOf = (measured: Measured, name: string): Scalar | null =>
+const getValue = (measured: Measured, name: string): Scalar | null =>
   new Map(Object.entries(measured)).get(name) ?? null
 
 function holds({ op, value: bound, or_times }: Limit, value: Scalar, measured: Measured): boolean {
@@ -27,6 +27,6 @@ function scaled(
   { factor, measure }: NonNullable<Limit['or_times']>,
   measured: Measured,
 ): number | undefined {
-  const other = valueOf(measured, measure)
+  const other = getValue(measured, measure)
   return typeof other === 'number' && Number.isFinite(other) ? factor * other : undefined
 }

@@ -26,7 +26,7 @@ const CONVERSIONS: Readonly<Record<Conversion, (node: JsonNode) => string | unde
   ),
   unix_s: ofNumber(fromSeconds),
   unix_ms: ofNumber((form) => (/^-?\d+$/.test(form) ? fromUnix(Number(form)) : undefined)),
-  type: typeOf,
+  type: detectType,
 }
 
 const RFC3339 =
@@ -56,7 +56,7 @@ function fromUnix(milliseconds: number): Instant | undefined {
 const FIRST = Date.parse('0001-01-01T00:00:00.000Z')
 const LAST = Date.parse('9999-12-31T23:59:59.999Z')
 
-function typeOf(node: JsonNode): string {
+function detectType(node: JsonNode): string {
   if (typeof node !== 'object' || node === null) return node === null ? 'null' : typeof node
   if (isJsonNumber(node)) return 'number'
   return isJsonArray(node) ? 'array' : 'object'

@@ -43,7 +43,7 @@ function* below(
   for (const child of listChildren(entry.node)) {
     if (token !== WILDCARD && token !== String(child.name)) continue
     const here = appendPointer(at, child.name)
-    const name = { node: nameOf(child), at: here }
+    const name = { node: getName(child), at: here }
     yield* below(
       { node: child.node, at: here, names: token === WILDCARD ? [...names, name] : names },
       further,
@@ -51,7 +51,7 @@ function* below(
   }
 }
 
-const nameOf = ({ name }: Child): JsonNode =>
+const getName = ({ name }: Child): JsonNode =>
   typeof name === 'number' ? { lexeme: String(name) } : name
 
 export const WILDCARD = '*'

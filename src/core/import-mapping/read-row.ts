@@ -25,7 +25,7 @@ export function readRow(table: TableName, { members }: EntryRule, entry: Mapping
     Object.entries(members).map(([name, rule]) => [name, readMember(rule, entry)]),
   )
   const place = (code: MappingRefusal['code'], at: string): MappingRefusal => {
-    const name = memberOf(at)
+    const name = findMember(at)
     const stands = taken.get(name)?.at ?? entry.at
     const below = at.slice(appendPointer('', name).length)
     return { code, pointer: `${stands}${below}`, detail: `${name} of ${table}` }
@@ -41,7 +41,7 @@ export function readRow(table: TableName, { members }: EntryRule, entry: Mapping
       ...faults,
       ...broken.filter((one) => isOwn(one, taken)).map((one) => place(one.code, one.pointer)),
     ],
-    changes: once([...taken].flatMap(changesOf)),
+    changes: once([...taken].flatMap(toChanges)),
     flagKey: typeof key === 'string' ? key : null,
     refusal: (code, member) => place(code, appendPointer('', member)),
   }
@@ -52,7 +52,7 @@ const present = ([name, { node, fault }]: readonly [string, MemberRead]): readon
 
 /** What breaks I-JSON was found where it stands in the file (`survey`); a member that is at fault is not missing. */
 function isOwn({ code, pointer: at }: Problem, taken: ReadonlyMap<string, MemberRead>): boolean {
-  return !IN_THE_FILE.has(code) && (taken.get(memberOf(at))?.fault ?? null) === null
+  return !IN_THE_FILE.has(code) && (taken.get(findMember(at))?.fault ?? null) === null
 }
 const IN_THE_FILE: ReadonlySet<Problem['code']> = new Set([
   'duplicate_member',
@@ -62,7 +62,7 @@ const IN_THE_FILE: ReadonlySet<Problem['code']> = new Set([
 ])
 
 /** Whatever is wrong with an object lies in a member. @param at JSON pointer into the row */
-const memberOf = (at: string): string => parsePointer(at)[0] as string
+const findMember = (at: string): string => parsePointer(at)[0] as string
 
 /** Two members may be read from one place. */
 const once = (changes: readonly MappingChange[]): readonly MappingChange[] => [
@@ -70,5 +70,5 @@ const once = (changes: readonly MappingChange[]): readonly MappingChange[] => [
 ]
 
 const VALUES: ReadonlySet<string> = new Set(['default_value', 'safe_value', 'value'])
-const changesOf = ([name, { at, node, changes, untouched }]: readonly [string, MemberRead]) =>
+const toChanges = ([name, { at, node, changes, untouched }]: readonly [string, MemberRead]) =>
   untouched && node !== undefined && VALUES.has(name) ? findSpellingChanges(node, at) : changes

@@ -17,7 +17,7 @@ export interface Survey {
  */
 export function surveyDocument(root: JsonNode, mapping: ImportMapping): Survey {
   const found: Survey = { refusals: new BoundedList(), ignored: 0 }
-  visit({ node: root, at: '', depth: 0, spared: false }, patternsOf(mapping), found)
+  visit({ node: root, at: '', depth: 0, spared: false }, listPatterns(mapping), found)
   return found
 }
 
@@ -29,7 +29,7 @@ interface Pattern {
   readonly kind: 'entry' | 'read' | 'ignored'
 }
 
-const patternsOf = (mapping: ImportMapping): readonly Pattern[] => [
+const listPatterns = (mapping: ImportMapping): readonly Pattern[] => [
   ...[mapping.flags, mapping.tenant_overrides, mapping.user_overrides]
     .flat()
     .flatMap(entryPatterns),
@@ -49,13 +49,11 @@ function entryPatterns({ at, members }: EntryRule): readonly Pattern[] {
     keys.has(way.slice(0, depth + 1).filter((token) => token === WILDCARD).length)
   return [
     { tokens: way, keeps, kind: 'entry' },
-    ...rules
-      .filter(reads)
-      .map(({ from }): Pattern => ({
-        tokens: [...way, ...parsePointer(from)],
-        keeps,
-        kind: 'read',
-      })),
+    ...rules.filter(reads).map(({ from }): Pattern => ({
+      tokens: [...way, ...parsePointer(from)],
+      keeps,
+      kind: 'read',
+    })),
   ]
 }
 

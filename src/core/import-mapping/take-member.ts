@@ -94,10 +94,10 @@ function changed(
   code: MappingChangeCode,
   node: JsonNode | undefined,
 ): MemberRead {
-  const [was, becomes] = [textOf(taken.node), textOf(node)]
+  const [was, becomes] = [toText(taken.node), toText(node)]
   if (was === becomes) return taken
   const change = { code, pointer: taken.at, was, becomes }
   return { ...taken, node, changes: [...taken.changes, change], untouched: false }
 }
-const textOf = (node: JsonNode | undefined): string | null =>
+const toText = (node: JsonNode | undefined): string | null =>
   node === undefined ? null : serializeNode(node)

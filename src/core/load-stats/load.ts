@@ -54,7 +54,7 @@ export function summarizeLoad(
   const all = bursts.flat()
   const failed = all.filter(({ ok }) => !ok).length
   const took = all.map(({ due_ms, done_ms }) => done_ms - due_ms)
-  const ms = bursts.reduce((sum, burst) => sum + spanOf(burst, 1000 / per_s), 0)
+  const ms = bursts.reduce((sum, burst) => sum + computeSpan(burst, 1000 / per_s), 0)
   return {
     requests: all.length,
     failed,
@@ -65,7 +65,7 @@ export function summarizeLoad(
 }
 
 /** What is done faster than it was due makes no faster schedule. */
-const spanOf = (burst: readonly LoadArrival[], every_ms: number): number =>
+const computeSpan = (burst: readonly LoadArrival[], every_ms: number): number =>
   burst.reduce((span, { sent_ms }) => Math.max(span, sent_ms + every_ms), burst.length * every_ms)
 
 export const roundToHundredths = (value: number): number => Math.round(value * 100) / 100

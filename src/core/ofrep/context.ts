@@ -27,13 +27,13 @@ const ATTRIBUTES: { readonly [K in keyof OfrepContext]: Attribute } = {
 export function parseOfrepRequest(body: string): OfrepRequest {
   const read = parseLosslessJson(body)
   if (!read.ok) return refused(read.code, '')
-  const context = memberOf(objectOf(read.node), 'context', '')
+  const context = findMember(toObject(read.node), 'context', '')
   if (context.problem !== undefined) return { ok: false, problem: context.problem }
   if (context.node === undefined) return refused('member_missing', '/context')
-  const members = objectOf(context.node)
+  const members = toObject(context.node)
   if (members === null) return refused('type_wrong', '/context')
   const found = Object.entries(ATTRIBUTES).map(
-    ([name, attribute]) => [name, textOf(members, attribute)] as const,
+    ([name, attribute]) => [name, toText(members, attribute)] as const,
   )
   const wrong = found.find(([, { problem: one }]) => one !== undefined)?.[1].problem
   if (wrong !== undefined) return { ok: false, problem: wrong }
@@ -49,14 +49,14 @@ const refused = (code: Problem['code'], at: string): OfrepRequest => ({
   ok: false,
   problem: makeProblem(code, at),
 })
-const objectOf = (node: JsonNode): JsonObject | null =>
+const toObject = (node: JsonNode): JsonObject | null =>
   node !== null && typeof node === 'object' && isJsonObject(node) ? node : null
 
 interface Member {
   readonly node?: JsonNode
   readonly problem?: Problem
 }
-function memberOf(object: JsonObject | null, name: string, below: string): Member {
+function findMember(object: JsonObject | null, name: string, below: string): Member {
   if (object === null) return { problem: makeProblem('type_wrong', below) }
   const [first, second] = object.members.filter(([member]) => member === name)
   if (second !== undefined)
@@ -64,11 +64,11 @@ function memberOf(object: JsonObject | null, name: string, below: string): Membe
   return first === undefined ? {} : { node: first[1] }
 }
 
-function textOf(
+function toText(
   context: JsonObject,
   [name, holds]: Attribute,
 ): { readonly text?: string; readonly problem?: Problem } {
-  const { node, problem: twice } = memberOf(context, name, '/context')
+  const { node, problem: twice } = findMember(context, name, '/context')
   if (twice !== undefined) return { problem: twice }
   if (node === undefined) return {}
   const at = appendPointer('/context', name)

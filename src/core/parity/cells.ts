@@ -67,7 +67,7 @@ interface ApprovalShape extends Omit<Approval, 'not_before' | 'expires_at'> {
 /** What every cell is: 360 by the four dimensions, and more with the boundaries of each. */
 export function buildCells(now: Instant): readonly Cell[] {
   const cells: Cell[] = []
-  for (const covers of everyCover()) cells.push(...cellsOf(covers, now, cells.length))
+  for (const covers of everyCover()) cells.push(...buildCellsFor(covers, now, cells.length))
   return cells
 }
 
@@ -80,7 +80,7 @@ const everyCover = (): readonly (VectorCoverage & { readonly ttl_state: Approval
     ),
   )
 
-function cellsOf(
+function buildCellsFor(
   covers: VectorCoverage & { readonly ttl_state: ApprovalTtlState },
   now: Instant,
   from: number,
@@ -129,7 +129,7 @@ function buildCell(
     given: {
       now,
       environment: auth_mode === 'verified' || auth_mode === 'none' ? 'prod' : 'dev+H',
-      state: stateOf({ flag_key, required_auth, scope, path, now }),
+      state: toState({ flag_key, required_auth, scope, path, now }),
       approvals: [approval],
       admin: path === 'SP-5' ? 'unreachable' : 'reachable',
     },
@@ -153,7 +153,7 @@ interface Rows {
  * Rows at the edge of their expiry: what is served has one millisecond left, what is above it expired
  * this very millisecond. Global has no overrides, but for SP-3 the expired one that names the approval.
  */
-function stateOf({ flag_key, required_auth, scope, path, now }: Rows): RowsByTable {
+function toState({ flag_key, required_auth, scope, path, now }: Rows): RowsByTable {
   const expired = now
   const live = instantFromMs(instantToMs(now) + 1)
   const ref = path === 'SP-3' ? { approval_ref: REF } : {}

@@ -10,12 +10,12 @@ export function deriveCoverage(
   author: VectorCaller,
   request: VectorQuestion,
 ): VectorCoverage {
-  const overrides = overridesOf(given, author, request)
+  const overrides = toOverrides(given, author, request)
   return {
     auth_mode: author.auth_mode,
-    scope: scopeOf(overrides, given),
-    sensitive_path: pathOf(given, request, overrides),
-    ttl_state: ttlOf({ given, author, request, overrides }),
+    scope: getScope(overrides, given),
+    sensitive_path: getPath(given, request, overrides),
+    ttl_state: computeTtl({ given, author, request, overrides }),
   }
 }
 
@@ -24,7 +24,7 @@ interface Overrides {
   readonly tenant: AnyOverrideRow | undefined
 }
 
-function overridesOf(
+function toOverrides(
   { state }: VectorInput,
   author: VectorCaller,
   { flag_key }: VectorQuestion,
@@ -37,7 +37,7 @@ function overridesOf(
   }
 }
 
-function scopeOf({ user, tenant }: Overrides, { now }: VectorInput): Scope {
+function getScope({ user, tenant }: Overrides, { now }: VectorInput): Scope {
   const served = (row: AnyOverrideRow | undefined): boolean =>
     row !== undefined && (row.expires_at === undefined || now < row.expires_at)
   if (served(user)) return 'user'
@@ -45,7 +45,7 @@ function scopeOf({ user, tenant }: Overrides, { now }: VectorInput): Scope {
 }
 
 /** First hit, in the order of page 1: SP-1, SP-5, SP-2, SP-3, SP-4. */
-function pathOf(given: VectorInput, request: VectorQuestion, overrides: Overrides): SensitivePath {
+function getPath(given: VectorInput, request: VectorQuestion, overrides: Overrides): SensitivePath {
   const flag = given.state.flag_registry.find(({ flag_key }) => flag_key === request.flag_key)
   if (flag?.sensitive !== true) return 'SP-1'
   if (request.approval_ref !== null) return given.admin === 'unreachable' ? 'SP-5' : 'SP-2'
@@ -67,7 +67,7 @@ interface CoverageInput {
  * here once more, and not by the rule of `evaluate`: a rule that is wrong must end as a divergence of the
  * vectors that see it, never as a matrix that is refused.
  */
-function ttlOf({ given, author, request, overrides }: CoverageInput): ApprovalTtlState | null {
+function computeTtl({ given, author, request, overrides }: CoverageInput): ApprovalTtlState | null {
   const { approvals } = given
   const ref = request.approval_ref ?? refOnOverride(overrides) ?? approvals[0]?.approval_ref
   if (ref === undefined) return null
@@ -78,11 +78,11 @@ function ttlOf({ given, author, request, overrides }: CoverageInput): ApprovalTt
       tenant_id === author.tenant_id &&
       user_id === author.user_id,
   )
-  return held === undefined ? 'unknown' : stateOf(held, instantToMs(given.now))
+  return held === undefined ? 'unknown' : toState(held, instantToMs(given.now))
 }
 
 const DAY_MS = 86_400_000
-function stateOf(approval: Approval, now: number): ApprovalTtlState {
+function toState(approval: Approval, now: number): ApprovalTtlState {
   const left = instantToMs(approval.expires_at) - now
   if (approval.revoked) return 'revoked'
   if (instantToMs(approval.not_before) > now) return 'not_yet_valid'

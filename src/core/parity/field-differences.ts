@@ -23,7 +23,7 @@ export function classifyDifferences(
 ): readonly FieldDifference[] {
   const told = new Map<string, FieldDifference>()
   for (const difference of differences) {
-    const whole = wholeOf(left, right, difference.pointer)
+    const whole = getWhole(left, right, difference.pointer)
     const one = whole ?? { ...difference, representation: classifyRepresentation(difference) }
     told.set(one.pointer, told.get(one.pointer) ?? one)
   }
@@ -31,7 +31,7 @@ export function classifyDifferences(
 }
 
 /** The list or object around a difference, where that as a whole says what happened. */
-function wholeOf(left: JsonNode, right: JsonNode, whole: string): FieldDifference | null {
+function getWhole(left: JsonNode, right: JsonNode, whole: string): FieldDifference | null {
   const steps = parsePointer(whole)
   for (let length = 1; length < steps.length; length += 1) {
     const [a, b] = [at(left, steps.slice(0, length)), at(right, steps.slice(0, length))]

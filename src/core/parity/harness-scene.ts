@@ -28,9 +28,9 @@ export interface HarnessScene {
 
 /** All rows as JSON, without loss. */
 export function serializeRows(state: RowsByTable): string {
-  const listOf = (table: TableName): string => {
+  const toList = (table: TableName): string => {
     const rows: readonly AnyRow[] = state[table]
     return `"${ROW_LISTS[table]}":[${rows.map((row) => serializeRow(row)).join(',')}]`
   }
-  return `{${TABLE_NAMES.map(listOf).join(',')}}`
+  return `{${TABLE_NAMES.map(toList).join(',')}}`
 }

@@ -65,7 +65,7 @@ export function judgeVector(
       fields: NO_FIELDS,
     }
   }
-  const [b, c] = [partyOf(asked.baseline), partyOf(asked.candidate)]
+  const [b, c] = [toParty(asked.baseline), toParty(asked.candidate)]
   const between = (
     sides: Exclude<ComparedPair, 'control'>,
     left: ComparedParty,
@@ -88,8 +88,8 @@ export function judgeVector(
         ]),
   ]
   const noise = [
-    ...noiseOf('baseline', asked.baseline, comparing),
-    ...noiseOf('candidate', asked.candidate, comparing),
+    ...computeNoise('baseline', asked.baseline, comparing),
+    ...computeNoise('candidate', asked.candidate, comparing),
   ]
   const divergences = compared.flatMap((one) => one.divergences.filter(isBlocker))
   const chains = compared.flatMap(({ sides, chain }) =>
@@ -118,7 +118,7 @@ function silent(asked: VectorAnswers): VectorVerdict['unanswered'] {
 }
 
 /** A side against itself. Only called, as the next, where `silent` found nobody. */
-function noiseOf(
+function computeNoise(
   side: 'baseline' | 'candidate',
   answers: SideAnswers,
   comparing: ComparisonRules,
@@ -127,14 +127,14 @@ function noiseOf(
   // The same characters are the same answer, without a look at what they say.
   if (answer.status === 'decided' && again.status === 'decided' && answer.text === again.text)
     return []
-  const control = compareParties(partyOf(answers), partyOf({ kind, answer: again }), {
+  const control = compareParties(toParty(answers), toParty({ kind, answer: again }), {
     ...comparing,
     sides: 'control',
   })
   return control.divergences.filter(isBlocker).map((divergence) => ({ side, divergence }))
 }
 
-const partyOf = ({ kind, answer }: Pick<SideAnswers, 'kind' | 'answer'>): ComparedParty => ({
+const toParty = ({ kind, answer }: Pick<SideAnswers, 'kind' | 'answer'>): ComparedParty => ({
   node: answerToNode(answer as Exclude<SideAnswer, { status: 'unanswered' }>),
   kind,
 })

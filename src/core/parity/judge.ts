@@ -70,9 +70,9 @@ export function compareParties(
       sides,
       pointer,
       rule,
-      class: classOf(rule, alike),
-      left: textOf(difference.left),
-      right: textOf(difference.right),
+      class: classify(rule, alike),
+      left: toText(difference.left),
+      right: toText(difference.right),
     }
   })
   // Two refusals have no envelope, so there is no field that would have to differ.
@@ -98,7 +98,7 @@ export function answerToNode(answer: Exclude<SideAnswer, { status: 'unanswered' 
 }
 
 /** MUST_DIFFER holds between sides of different kinds; between equal kinds the field must match (page 1). */
-function classOf(rule: ParityRule, alike: boolean): DivergenceClass {
+function classify(rule: ParityRule, alike: boolean): DivergenceClass {
   if (rule === 'MAY_DIFFER') return 'allowed'
   return rule === 'MUST_DIFFER' && !alike ? 'expected' : 'blocker'
 }
@@ -122,17 +122,17 @@ function unchanged(
 }
 
 function chainSplit(left: JsonNode, right: JsonNode): ChainSplit | null {
-  const [ours, theirs] = [chainOf(left), chainOf(right)]
+  const [ours, theirs] = [getChain(left), getChain(right)]
   for (let step = 0; step < Math.max(ours.length, theirs.length); step += 1) {
     const [a, b] = [ours[step], theirs[step]]
     if (a === undefined || b === undefined || compareJson(a, b).differences.length > 0) {
-      return { step, left: textOf(a), right: textOf(b) }
+      return { step, left: toText(a), right: toText(b) }
     }
   }
   return null
 }
 
-function chainOf(node: JsonNode): readonly JsonNode[] {
+function getChain(node: JsonNode): readonly JsonNode[] {
   const chain = nodeAt(node, '/reason_chain')
   return Array.isArray(chain) ? chain : []
 }
@@ -151,6 +151,6 @@ function nodeAt(node: JsonNode, pointer: string): JsonNode | undefined {
 const isTree = (node: JsonNode | undefined): node is JsonObject =>
   node !== undefined && node !== null && isJsonObject(node)
 
-const textAt = (node: JsonNode, pointer: string): string | null => textOf(nodeAt(node, pointer))
-const textOf = (node: JsonNode | undefined): string | null =>
+const textAt = (node: JsonNode, pointer: string): string | null => toText(nodeAt(node, pointer))
+const toText = (node: JsonNode | undefined): string | null =>
   node === undefined ? null : serializeNode(node)

@@ -72,11 +72,11 @@ const areIntegers = (a: string, b: string): boolean => /^-?\d+$/.test(a) && /^-?
 const integers = (holds: (a: string, b: string) => boolean): Rule[1] =>
   numbers((a, b) => areIntegers(a, b) && holds(a, b))
 const times = (holds: (apartMs: number) => boolean): Rule[1] =>
-  texts((a, b) => TIME.test(a) && TIME.test(b) && holds(Math.abs(momentOf(a) - momentOf(b))))
+  texts((a, b) => TIME.test(a) && TIME.test(b) && holds(Math.abs(toMoment(a) - toMoment(b))))
 
 const TIME = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)?$/
 /** Milliseconds since 1970, digits beyond them included. */
-function momentOf(time: string): number {
+function toMoment(time: string): number {
   const digits = /\.(\d+)/.exec(time)?.[1] ?? ''
   const zone = /(?:Z|[+-]\d\d(?::?\d\d)?)$/.exec(time.slice(19))?.[0] ?? 'Z'
   const offset = zone.length === 3 ? `${zone}:00` : zone

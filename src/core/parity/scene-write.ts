@@ -17,7 +17,7 @@ export function buildWriteRequest(
     table,
     key,
     action,
-    body: body === null ? null : nodeOf(body),
+    body: body === null ? null : toNode(body),
     expected: expected === null ? null : REVISIONS[expected](standing),
     actor: 'fuzz',
     auth_mode: 'verified',
@@ -63,7 +63,7 @@ export type WriteOutcome =
 export function outcomeToNode(outcome: WriteOutcome): JsonNode {
   if ('failed' in outcome) return { members: [['failed', outcome.failed]] }
   return outcome.ok
-    ? { members: [['row', nodeOf(serializeRow(outcome.row))]] }
+    ? { members: [['row', toNode(serializeRow(outcome.row))]] }
     : { members: [['problems', outcome.problems.map(problemNode)]] }
 }
 
@@ -72,7 +72,7 @@ export function storedToNode(stored: RowOrBroken<AnyRow> | null): JsonNode {
   if (stored === null) return null
   return stored.row === undefined
     ? { members: [['broken', stored.broken.map(problemNode)]] }
-    : nodeOf(serializeRow(stored.row))
+    : toNode(serializeRow(stored.row))
 }
 
 const problemNode = ({ code, pointer }: Problem): JsonNode => ({
@@ -83,7 +83,7 @@ const problemNode = ({ code, pointer }: Problem): JsonNode => ({
 })
 
 /** What a row says of itself is JSON; text that is none is compared as the text it is. */
-function nodeOf(text: string): JsonNode {
+function toNode(text: string): JsonNode {
   const read = parseLosslessJson(text)
   return read.ok ? read.node : text
 }

@@ -41,11 +41,11 @@ export function summarizeCases(
   expected: number,
   comparer: ComparerCheck,
 ): Summary {
-  const items = itemsOf(judged)
+  const items = toItems(judged)
   const counts = countAll(judged, items, expected)
   const controls = judgeParityControls(comparer, counts.cases, {
-    baseline: noiseOf(judged, 'baseline'),
-    candidate: noiseOf(judged, 'candidate'),
+    baseline: computeNoise(judged, 'baseline'),
+    candidate: computeNoise(judged, 'candidate'),
   })
   const verdict = deriveParityVerdict(controls, {
     expected,
@@ -66,13 +66,13 @@ export function summarizeCases(
   return { verdict, counts, controls, findings, items }
 }
 
-const noiseOf = (judged: readonly JudgedCase[], of: 'baseline' | 'candidate'): number =>
+const computeNoise = (judged: readonly JudgedCase[], of: 'baseline' | 'candidate'): number =>
   judged.flatMap(({ verdict }) => verdict?.noise ?? []).filter(({ side }) => side === of).length
 
 /** The worst state of a group's cases is the group's. */
 const WORST_FIRST: readonly ItemState[] = ['fail', 'unanswered', 'never_reached', 'skipped', 'pass']
 
-function itemsOf(judged: readonly JudgedCase[]): readonly ReportItem[] {
+function toItems(judged: readonly JudgedCase[]): readonly ReportItem[] {
   const groups = new Map<string, JudgedCase[]>()
   for (const one of judged) groups.set(one.group, [...(groups.get(one.group) ?? []), one])
   return [...groups].map(([id, cases]): ReportItem => {

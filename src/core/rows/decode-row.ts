@@ -98,12 +98,12 @@ export const ROW_MEMBERS: { readonly [T in TableName]: Readonly<Record<string, M
   user_override: { user_id: must(text(isScopeId)), ...OVERRIDE },
 }
 
-const requiredOf = (table: TableName): readonly string[] =>
+const getRequired = (table: TableName): readonly string[] =>
   Object.entries(ROW_MEMBERS[table]).flatMap(([name, { required }]) => (required ? [name] : []))
 const REQUIRED: Readonly<Record<TableName, readonly string[]>> = {
-  flag_registry: requiredOf('flag_registry'),
-  tenant_override: requiredOf('tenant_override'),
-  user_override: requiredOf('user_override'),
+  flag_registry: getRequired('flag_registry'),
+  tenant_override: getRequired('tenant_override'),
+  user_override: getRequired('user_override'),
 }
 
 /**

@@ -31,7 +31,7 @@ export function toGateState(
     readonly head: ChainHead
   },
 ): GateState {
-  const measured = states.filter(({ id }) => kindOf(checklist, id) !== 'signature')
+  const measured = states.filter(({ id }) => getKind(checklist, id) !== 'signature')
   return {
     identity,
     items: checklist.items,
@@ -51,5 +51,5 @@ export function toGateState(
   }
 }
 
-const kindOf = ({ items }: Checklist, id: string): ChecklistItem['kind'] | undefined =>
+const getKind = ({ items }: Checklist, id: string): ChecklistItem['kind'] | undefined =>
   items.find((one) => one.id === id)?.kind

@@ -67,26 +67,26 @@ export function parseTrust(text: string, tools: SignoffDependencies): SignatureS
   return shaped
 }
 
-const keysOf = ({ signers, runners }: TrustFile) => [...signers, ...runners]
+const getKeys = ({ signers, runners }: TrustFile) => [...signers, ...runners]
 /** What a schema cannot say of a trust file. */
 const RULES: readonly ((trust: TrustFile, tools: SignoffDependencies) => SignoffFault | null)[] = [
   (trust, { thumbprint }) => {
-    const found = keysOf(trust).find(({ kid, jwk }) => kid !== thumbprint(jwk))
+    const found = getKeys(trust).find(({ kid, jwk }) => kid !== thumbprint(jwk))
     return found === undefined
       ? null
       : makeFault('trust_kid_differs', `${found.name}, ${found.kid}`)
   },
   (trust, { isSound }) => {
-    const found = keysOf(trust).find(({ jwk }) => !isSound(jwk))
+    const found = getKeys(trust).find(({ jwk }) => !isSound(jwk))
     return found === undefined ? null : makeFault('trust_key_weak', `${found.name}, ${found.kid}`)
   },
   (trust) => {
-    const kids = keysOf(trust).map(({ kid }) => kid)
+    const kids = getKeys(trust).map(({ kid }) => kid)
     const found = kids.find((kid, at) => kids.indexOf(kid) !== at)
     return found === undefined ? null : makeFault('trust_key_shared', found)
   },
   (trust) => {
-    const found = keysOf(trust).find(({ from, until }) => from >= until)
+    const found = getKeys(trust).find(({ from, until }) => from >= until)
     return found === undefined
       ? null
       : makeFault('trust_malformed', `${found.name}: from is not before until`)

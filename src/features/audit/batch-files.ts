@@ -26,8 +26,8 @@ export async function listHeads(folder: string): Promise<readonly string[]> {
 }
 /** Of the head that comes to the furthest record. */
 export const findFurthestHead = (heads: readonly string[]): string | null =>
-  heads.toSorted((a, b) => endOf(a) - endOf(b)).at(-1) ?? null
-const endOf = (name: string): number => Number(HEAD.exec(name)?.[2])
+  heads.toSorted((a, b) => getEnd(a) - getEnd(b)).at(-1) ?? null
+const getEnd = (name: string): number => Number(HEAD.exec(name)?.[2])
 
 /** Makes the folder of a batch, for its owner alone. @throws FfError `output_failed` */
 export async function createBatchFolder(folder: string): Promise<void> {

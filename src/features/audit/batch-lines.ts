@@ -26,20 +26,20 @@ export async function withBatch<T>(
   })
   if (file === null) return use(null)
   try {
-    return await use({ records: recordsOf(file), digest: () => digestOf(file) })
+    return await use({ records: getRecords(file), digest: () => computeDigest(file) })
   } finally {
     await file.handle.close()
   }
 }
 
-async function* recordsOf(file: RegularFile): AsyncGenerator<AuditRecord | null> {
+async function* getRecords(file: RegularFile): AsyncGenerator<AuditRecord | null> {
   for await (const { text } of readTextLines(file, MAX_LINE_BYTES)) {
     const read = text === undefined ? null : parseLosslessJson(text)
     yield read?.ok === true ? parseAuditRecord(read.node) : null
   }
 }
 
-async function digestOf({ handle }: RegularFile): Promise<string> {
+async function computeDigest({ handle }: RegularFile): Promise<string> {
   const hash = createHash('sha256')
   const bytes = handle.createReadStream({ start: 0, autoClose: false }) as AsyncIterable<Buffer>
   for await (const chunk of bytes) hash.update(chunk)

@@ -43,7 +43,7 @@ export async function exportAudit(request: AuditExportRequest): Promise<CheckRep
   return closeAfter(async (hold) => {
     const lock = await hold(adapters.tryLock(join(folder, '.lock')), (one) => one?.close())
     if (lock === null) throw locked(folder)
-    const way = await wayOf(request)
+    const way = await toWay(request)
     const trail = await hold(adapters.openTrail(target, versions))
     // The record that the last batch ended with comes first: it has to be there as it was.
     const from = Math.max(0, way.start.seq - 1)
@@ -58,7 +58,7 @@ interface ExportStart {
   readonly last: AuditChainHead
 }
 
-async function wayOf({ folder, since, adapters }: AuditExportRequest): Promise<ExportStart> {
+async function toWay({ folder, since, adapters }: AuditExportRequest): Promise<ExportStart> {
   const name = findFurthestHead(await listHeads(folder))
   if (name === null) return { start: EMPTY_HEAD, last: EMPTY_HEAD }
   const read = await readHeadFile(join(folder, name), adapters)
@@ -145,9 +145,9 @@ class Batch {
     const { walk, start, last } = this
     const { head, as } = this.reading.said
     if (walk.fault !== null) return walk.fault.detail
-    if (!this.anchored || walk.placeOf(last) !== 'held')
+    if (!this.anchored || walk.findPlace(last) !== 'held')
       return `record ${last.seq} is not there as it was exported`
-    if (head.seq >= start.seq && walk.placeOf(head) !== 'held')
+    if (head.seq >= start.seq && walk.findPlace(head) !== 'held')
       return `record ${head.seq} is not the one that the store says`
     const goesOn = as === 'end' && walk.head.seq !== head.seq
     return goesOn ? `the store says ${head.seq} records, and ${walk.head.seq} are there` : null

@@ -27,11 +27,11 @@ interface WalkedBatch {
   readonly head: SignedHead
   readonly walk: ChainWalk
 }
-const startOf = ({ first_seq, prev_hash }: SignedHead): AuditChainHead => ({
+const getStart = ({ first_seq, prev_hash }: SignedHead): AuditChainHead => ({
   seq: first_seq - 1,
   hash: prev_hash,
 })
-const endOf = ({ count, hash }: SignedHead): AuditChainHead => ({ seq: count, hash })
+const getEnd = ({ count, hash }: SignedHead): AuditChainHead => ({ seq: count, hash })
 
 /** `ff audit verify --export`: batches by their signed heads alone, where no store is at hand. */
 export async function verifyExport(request: VerifyExportRequest): Promise<CheckReport> {
@@ -41,7 +41,7 @@ export async function verifyExport(request: VerifyExportRequest): Promise<CheckR
   const judged: [name: string, judged: HeadResult][] = []
   for (const one of paths) judged.push([one, await judgeHead(one, knows, adapters)])
   const heads = judged.flatMap(([, one]) => (one.ok ? [one.head] : []))
-  const marks = heads.flatMap((head) => [startOf(head), endOf(head)])
+  const marks = heads.flatMap((head) => [getStart(head), getEnd(head)])
   const items: CheckResult[] = []
   const walked: WalkedBatch[] = []
   for (const [at, one] of judged) {
@@ -49,7 +49,7 @@ export async function verifyExport(request: VerifyExportRequest): Promise<CheckR
     const name = basename(at)
     if (!one.ok) items.push(failResult(name, 'nobody is believed', { ...one, next: HEAD_NEXT }))
     else {
-      const walk = new ChainWalk(hashAuditText, { from: startOf(one.head), marks })
+      const walk = new ChainWalk(hashAuditText, { from: getStart(one.head), marks })
       items.push(await batchItem(name, join(dirname(at), one.head.file), { head: one.head, walk }))
       walked.push({ head: one.head, walk })
     }
@@ -102,8 +102,8 @@ function continuity(walked: readonly WalkedBatch[]): CheckResult {
     failResult('continuity', title, { code, detail, next: NEXT })
   for (const { head } of walked) {
     const others = walked.filter((one) => one.head !== head).map(({ walk }) => walk)
-    const placesOf = (mark: AuditChainHead) => others.map((walk) => walk.placeOf(mark))
-    const [starts, ends] = [placesOf(startOf(head)), placesOf(endOf(head))]
+    const findPlaces = (mark: AuditChainHead) => others.map((walk) => walk.findPlace(mark))
+    const [starts, ends] = [findPlaces(getStart(head)), findPlaces(getEnd(head))]
     const batch = `the batch of ${head.first_seq} to ${head.count}`
     if (starts.includes('differs'))
       return wrong('audit_rewritten', `${batch} goes on from another record`)

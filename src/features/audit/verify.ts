@@ -120,7 +120,7 @@ function placedItem(
   { id, what, differs }: Place,
 ): CheckResult {
   const title = `${what}: ${mark.seq} records`
-  const placed = walk.placeOf(mark)
+  const placed = walk.findPlace(mark)
   if (placed === 'held') return passResult(id, title)
   if (placed === 'differs') {
     const detail = `record ${mark.seq} has another hash`

@@ -10,7 +10,7 @@ import type { Adapters } from '../../ports/adapters.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { toGateFiles } from '../team-folder/load-gate-files.ts'
 import { buildIdentity } from '../team-folder/identity.ts'
-import { judgeInputs, type JudgedGate, reportOf } from './gate.ts'
+import { judgeInputs, type JudgedGate, toReport } from './gate.ts'
 
 /** A log of evidence as long as it may be, in the spelling of JSON, and the files beside it. */
 const MAX_DECISION_BYTES = 268_435_456
@@ -55,7 +55,7 @@ export async function gateOffline(
   const at = now().toISOString() as Instant
   const judged = await judgeInputs({ texts, files, identity, trust_pin, at }, adapters)
   if (judged.judgement.verdict === 'go') refuseOther(decision, identity)
-  return reportOf(judged, now)
+  return toReport(judged, now)
 }
 
 /** What the folder's plan and checklist say of an identity, and nothing of what runs. */

@@ -23,10 +23,10 @@ export interface JudgedGate extends GateInputs {
 export const runGateCheck = async (
   request: GateRequest,
   adapters: GateAdapters,
-): Promise<GateReport> => reportOf(await judgeFolder(request, adapters), request.now)
+): Promise<GateReport> => toReport(await judgeFolder(request, adapters), request.now)
 
 /** A judgement as a report. */
-export function reportOf(judged: JudgedGate, now: () => Date): GateReport {
+export function toReport(judged: JudgedGate, now: () => Date): GateReport {
   const { judgement, at } = judged
   const duration_ms = now().getTime() - Date.parse(at)
   return buildGateReport(judgement, { ...judged, timing: { started_at: at, duration_ms } })

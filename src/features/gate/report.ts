@@ -112,7 +112,7 @@ function gateItem(
       value: value === null ? null : String(value),
       held,
     })),
-    evidence: counted === undefined ? null : evidenceOf(counted),
+    evidence: counted === undefined ? null : toEvidence(counted),
     history: own
       .filter((one) => one !== counted)
       .slice(0, MOST_HISTORY)
@@ -121,7 +121,7 @@ function gateItem(
   }
 }
 
-function evidenceOf({ record, hash, runner }: EvidenceEntry): GateEvidence {
+function toEvidence({ record, hash, runner }: EvidenceEntry): GateEvidence {
   const { seq, result, where, sample_size, started_at, ended_at, example, met } = record
   return { seq, result, where, sample_size, started_at, ended_at, example, met, hash, runner }
 }

@@ -52,7 +52,7 @@ async function walkFaults(compare: JsonComparer): Promise<readonly string[]> {
   const faults: string[] = []
   for (const [index, [left, right, expected]] of CASES.entries()) {
     for (const lines of [LINES.length, 1]) {
-      const found = await differencesOf(inBatches(left, lines), inBatches(right, 2), compare)
+      const found = await getDifferences(inBatches(left, lines), inBatches(right, 2), compare)
       if (found !== expected)
         faults.push(`case ${index}: ${found} differences instead of ${expected}`)
     }
@@ -60,7 +60,7 @@ async function walkFaults(compare: JsonComparer): Promise<readonly string[]> {
   return faults
 }
 
-async function differencesOf(left: Side, right: Side, compare: JsonComparer): Promise<number> {
+async function getDifferences(left: Side, right: Side, compare: JsonComparer): Promise<number> {
   let found = 0
   await mergeRows(left, right, {
     same: () => true,

@@ -44,7 +44,7 @@ export async function importMapped(request: MappedRequest): Promise<CheckReport>
     throw new FfError('nothing_to_check', `${request.file} holds no row that the mapping names.`, {
       hint: 'Name the file that the service keeps its flags in, and a mapping that was made for it.',
     })
-  const source = sourceOf(document.rows)
+  const source = toSource(document.rows)
   const { into } = request
   if (into.kind !== 'file')
     return importInto(
@@ -115,11 +115,11 @@ async function storeItems(
   )
   if (dryRun) return rows
   const about = { counts: source.counts, head: EMPTY_HEAD, epoch: 0 }
-  const sha256 = await adapters.writeNewStore(folder, about, bytesOf(source, signal))
+  const sha256 = await adapters.writeNewStore(folder, about, toBytes(source, signal))
   return [...rows, passResult('store', `snapshot sha256 ${sha256}`)]
 }
 
-async function* bytesOf(source: ImportSource, signal: AbortSignal): AsyncGenerator<Buffer> {
+async function* toBytes(source: ImportSource, signal: AbortSignal): AsyncGenerator<Buffer> {
   for await (const { bytes } of source.lines()) {
     throwIfEnded(
       signal,
@@ -134,7 +134,7 @@ async function* bytesOf(source: ImportSource, signal: AbortSignal): AsyncGenerat
 
 const BATCH_ROWS = 1_000
 
-function sourceOf(rows: readonly MappedRow[]): ImportSource {
+function toSource(rows: readonly MappedRow[]): ImportSource {
   const of = (table: TableName): readonly MappedRow[] => rows.filter((row) => row.table === table)
   const counts = Object.fromEntries(
     TABLE_NAMES.map((table) => [table, of(table).length]),

@@ -108,7 +108,7 @@ export class ImportVisitor implements MergeVisitor {
     this.count(table, 1)
     const row = this.judged(source)
     const there = parseImportRow(table, held.line)
-    const revision = there.ok ? there.row.revision : revisionOf(held.line)
+    const revision = there.ok ? there.row.revision : getRevision(held.line)
     if (row === null) return this.goesOn()
     if (row.revision > revision) this.write(table, row)
     else if (row.revision < revision) {
@@ -235,7 +235,7 @@ export class ImportVisitor implements MergeVisitor {
 }
 
 /** Of a row that breaks page 1; no number where it has none, which is past none and before none. */
-function revisionOf(line: string): number {
+function getRevision(line: string): number {
   const revision = getMember(parseRowLine(line)?.node ?? null, 'revision') ?? null
   return typeof revision === 'object' && revision !== null && isJsonNumber(revision)
     ? Number(revision.lexeme)

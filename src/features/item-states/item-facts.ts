@@ -46,7 +46,7 @@ export async function loadItemFacts(
       waivers,
       policy: stricter(files.contract.waivers, trust?.waiver_policy ?? null),
       expected: identity,
-      runners: runnersOf(outcome),
+      runners: listRunners(outcome),
       unmeasurable: UNIMPLEMENTED_PROBES,
       plan_until: (files.plan?.window.until ?? null) as Instant | null,
       now,
@@ -70,7 +70,7 @@ export function checkPin(pin: string | null): string | null {
 }
 
 /** The runners that the trust file names and has not revoked; none where it is not under its pin. */
-function runnersOf(found: TrustOutcome): readonly RunnerKey[] {
+function listRunners(found: TrustOutcome): readonly RunnerKey[] {
   if (found.status !== 'trusted') return []
   const { runners, revoked } = found.trust
   const gone = new Set(revoked.keys.map(({ kid }) => kid))

@@ -31,7 +31,7 @@ export interface StepRequest extends MigrateRequest {
 /** `ff migrate up`. */
 export async function migrateUp(request: StepRequest): Promise<CheckReport> {
   return inSession(request, !request.dryRun, async (session, { migrations }) => {
-    const steps = stepsOf(planUp(await session.applied(), migrations, request.to))
+    const steps = requireSteps(planUp(await session.applied(), migrations, request.to))
     if (request.dryRun) return dryRun('migrate_up', steps, 'up')
     const sql = await session.prepare()
     const done = await applyAll(session, steps, { direction: 'up', signal: request.signal })
@@ -52,7 +52,7 @@ export async function migrateUp(request: StepRequest): Promise<CheckReport> {
 /** `ff migrate down`. */
 export async function migrateDown(request: StepRequest): Promise<CheckReport> {
   return inSession(request, !request.dryRun, async (session, { migrations }) => {
-    const steps = stepsOf(planDown(await session.applied(), migrations, request.to))
+    const steps = requireSteps(planDown(await session.applied(), migrations, request.to))
     if (request.dryRun) return dryRun('migrate_down', steps, 'down')
     const done = await applyAll(session, steps, { direction: 'down', signal: request.signal })
     const items =
@@ -141,7 +141,7 @@ async function applyAll(
   return done
 }
 
-function stepsOf(plan: MigrationPlan): readonly Migration[] {
+function requireSteps(plan: MigrationPlan): readonly Migration[] {
   if (plan.ok) return plan.steps
   return refuse(plan.refusal)
 }

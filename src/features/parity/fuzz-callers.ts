@@ -62,11 +62,11 @@ export async function openCallers(
     const authenticator =
       authenticators.get(script) ?? (await keep(adapters.openScriptedAuthenticator(keys, settings)))
     authenticators.set(script, authenticator)
-    callers[name as CallerName] = callerOf(row, authenticator, fixture)
+    callers[name as CallerName] = toCaller(row, authenticator, fixture)
   }
   return callers as FuzzCallers
 }
-function callerOf(
+function toCaller(
   [id, environment, mode, more = {}]: Row,
   authenticator: Authenticator,
   fixture: Fixture | null,

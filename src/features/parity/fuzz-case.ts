@@ -45,15 +45,15 @@ export function toVectorFile(
         given: {
           now: SCENE_TIME,
           environment,
-          ...rowsOf(state),
+          ...toRows(state),
           approvals,
           admin,
-          credential: fixture === null ? headersOf(ask, callers) : { fixture },
+          credential: fixture === null ? toHeaders(ask, callers) : { fixture },
         },
         when: { request: withoutNulls(request) },
         // The baseline is the side that is trusted; look at it before you commit this.
         ...Object.fromEntries(
-          baseline.status === 'decided' ? [['then', expectationOf(baseline.text)]] : [],
+          baseline.status === 'decided' ? [['then', toExpectation(baseline.text)]] : [],
         ),
       },
     ],
@@ -65,17 +65,17 @@ export const toSceneFile = ({ given, steps }: Scene): object => ({
   kind: 'parity_fuzz_scene',
   given: {
     now: SCENE_TIME,
-    ...rowsOf(given.state),
+    ...toRows(given.state),
     approvals: given.approvals,
     admin: given.admin,
   },
-  steps: steps.map(stepOf),
+  steps: steps.map(toStep),
 })
 
 /** A body stands as the text that was sent: its numbers and members are what it may be about. */
-const stepOf = ({ ask, write }: SceneStep): object => (ask === undefined ? { write } : { ask })
+const toStep = ({ ask, write }: SceneStep): object => (ask === undefined ? { write } : { ask })
 
-const rowsOf = (state: RowsByTable): object => ({
+const toRows = (state: RowsByTable): object => ({
   flags: rows(state.flag_registry),
   tenant_overrides: rows(state.tenant_override),
   user_overrides: rows(state.user_override),
@@ -85,13 +85,13 @@ const rows = (held: readonly AnyRow[]): readonly unknown[] =>
 const withoutNulls = (held: object): object =>
   Object.fromEntries(Object.entries(held).filter(([, value]) => value !== null))
 
-function headersOf(ask: SceneQuestion, callers: FuzzCallers): object | null {
+function toHeaders(ask: SceneQuestion, callers: FuzzCallers): object | null {
   const { dev_headers } = toCredential(ask, callers)
   return dev_headers === null ? null : { dev_headers: withoutNulls(dev_headers) }
 }
 
 /** The whole envelope but the side's own mark. */
-function expectationOf(text: string): object {
+function toExpectation(text: string): object {
   const { meta, ...rest } = JSON.parse(text) as { meta: Record<string, unknown> }
   const { backing_state: _, ...shared } = meta
   return { ...rest, meta: shared }

@@ -101,8 +101,8 @@ export class ScenePlayer {
   }
 
   private async playSteps(playing: ScenePlay): Promise<FoundMiss | null> {
-    for (const { write, asks } of roundsOf(playing.scene)) {
-      const request = write === null ? null : this.requestOf(playing, write)
+    for (const { write, asks } of toRounds(playing.scene)) {
+      const request = write === null ? null : this.toRequest(playing, write)
       const refused = request === null ? null : await this.writeOne(playing, request)
       if (refused !== null) return refused
       // Nobody writes meanwhile, so the row is read back among the questions.
@@ -155,7 +155,7 @@ export class ScenePlayer {
     await Promise.all([again('baseline'), again('candidate')])
   }
 
-  private requestOf({ scene, ledger, written }: ScenePlay, write: SceneWrite): WriteRequest {
+  private toRequest({ scene, ledger, written }: ScenePlay, write: SceneWrite): WriteRequest {
     written.push(write)
     return buildWriteRequest(write, scene.given, ledger.get(write.table, write.key))
   }
@@ -167,8 +167,8 @@ export class ScenePlayer {
   ): Promise<FoundMiss | null> {
     const { baseline, candidate } = this.context.sides
     const [ours, theirs] = await Promise.all([
-      outcomeOf(baseline, request),
-      outcomeOf(candidate, request),
+      toOutcome(baseline, request),
+      toOutcome(candidate, request),
     ])
     this.writes += 1
     turns.push({ written: { request, outcome: theirs } })
@@ -222,7 +222,7 @@ export class ScenePlayer {
     { request, outcome }: WrittenStep,
     side: OpenScratchStore,
   ): Promise<FoundMiss | null> {
-    const at = this.unequal(outcomeToNode(outcome), outcomeToNode(await outcomeOf(side, request)))
+    const at = this.unequal(outcomeToNode(outcome), outcomeToNode(await toOutcome(side, request)))
     return at === null ? null : { kind: 'metamorphic', at, asked: null }
   }
 
@@ -244,8 +244,8 @@ export class ScenePlayer {
     if (left === right.side && sameText(answer, right.answer)) return null
     const terms = { rules: this.rules, compare: this.context.dependencies.compare } as const
     const { divergences } = compareParties(
-      partyOf(left, answer),
-      partyOf(right.side, right.answer),
+      toParty(left, answer),
+      toParty(right.side, right.answer),
       {
         ...terms,
         sides: 'baseline-candidate',
@@ -287,7 +287,7 @@ interface Round {
   readonly write: SceneWrite | null
   readonly asks: SceneQuestion[]
 }
-function roundsOf({ steps }: Scene): readonly Round[] {
+function toRounds({ steps }: Scene): readonly Round[] {
   const rounds: Round[] = [{ write: null, asks: [] }]
   for (const { ask, write } of steps) {
     if (write === undefined) rounds.at(-1)?.asks.push(ask)
@@ -297,7 +297,7 @@ function roundsOf({ steps }: Scene): readonly Round[] {
 }
 
 /** @throws what the store throws but for a row that its own constraints refuse: that is what came of the write */
-async function outcomeOf(
+async function toOutcome(
   { store }: OpenScratchStore,
   request: WriteRequest,
 ): Promise<WriteOutcome> {
@@ -323,7 +323,7 @@ async function held(
 }
 
 /** As it was said; what is no JSON differs from everything. */
-function partyOf({ store }: OpenScratchStore, answer: SideAnswer): ComparedParty {
+function toParty({ store }: OpenScratchStore, answer: SideAnswer): ComparedParty {
   if (answer.status === 'unanswered') throw new Error('an answer that was not given is compared')
   const read = answer.status === 'decided' ? parseLosslessJson(answer.text) : null
   const node =

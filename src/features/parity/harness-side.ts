@@ -27,7 +27,7 @@ export async function openHarnessSide(
   if (!isLoopback(spec)) throw noHarness(spec)
   const { value } = await openAll(async (keep) => {
     const client = await keep(openClient(spec.origin))
-    const facts = factsOf(await client.send({ method: 'GET', path: '/harness' }), spec)
+    const facts = toFacts(await client.send({ method: 'GET', path: '/harness' }), spec)
     return new HarnessSide(client, facts)
   })
   return value
@@ -89,7 +89,7 @@ class HarnessSide implements ParitySide {
   }
 }
 
-function factsOf({ status, text }: HttpResponse, spec: Service): SideFacts {
+function toFacts({ status, text }: HttpResponse, spec: Service): SideFacts {
   const said: unknown = status === 200 ? parsed(text) : null
   if (typeof said !== 'object' || said === null || !('harness' in said)) throw noHarness(spec)
   const { harness, backing, server } = said as Record<string, unknown>

@@ -72,7 +72,7 @@ async function diffSides(
   if (sides.baseline.identity === sides.candidate.identity) throw makeSameSidesError('store')
   const started = now()
   const controls = await runDiffControls(compareJson)
-  const of = Math.max(rowsOf(sides.baseline), rowsOf(sides.candidate))
+  const of = Math.max(toRows(sides.baseline), toRows(sides.candidate))
   const result = await diffSources(sides, {
     maxDiffs,
     progress: (rows) => progress(Math.min(rows, of), of),
@@ -88,14 +88,14 @@ async function diffSides(
     ...controls,
   ]
   const rows = result.tables.reduce((all, table) => all + table.rows, 0)
-  if (sample !== null) items.push(sampled(rows, rowsOf(sides.baseline)))
+  if (sample !== null) items.push(sampled(rows, toRows(sides.baseline)))
   const duration_ms = now().getTime() - started.getTime()
   return buildCheckReport('parity_diff', rows === 0 ? [...items, NOTHING] : items, {
     timing: { started_at: started.toISOString(), duration_ms, ms: {} },
   })
 }
 
-const rowsOf = ({ counts }: RowSource): number =>
+const toRows = ({ counts }: RowSource): number =>
   Object.values(counts).reduce((all, one) => all + one, 0)
 
 const NOTHING: CheckResult = {
@@ -116,7 +116,7 @@ const sampled = (rows: number, of: number): CheckResult => ({
 
 function tableItem(diff: TableDiff, { complete }: DiffResult): CheckResult {
   const { table, rows, findings, settled, inFlight } = diff
-  const differing = new Set(findings.map(({ pointer }) => rowOf(pointer ?? '', table))).size
+  const differing = new Set(findings.map(({ pointer }) => toRow(pointer ?? '', table))).size
   const title = [
     `${rows} rows, ${rows * countFields(table)} fields compared`,
     `${differing} rows differ`,
@@ -136,7 +136,7 @@ function tableItem(diff: TableDiff, { complete }: DiffResult): CheckResult {
 const NEXT = 'Import again where the file is right, or correct the row; then run this again.'
 
 /** The row that a finding is about: the first steps of its pointer. */
-const rowOf = (pointer: string, table: TableName): string =>
+const toRow = (pointer: string, table: TableName): string =>
   pointer
     .split('/')
     .slice(0, table === 'flag_registry' ? 2 : 3)

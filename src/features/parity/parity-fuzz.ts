@@ -60,7 +60,7 @@ export async function runFuzz(
         hint: `Run it again; --seed ${seed} begins with the same scenes.`,
       }),
   )
-  const items = itemsOf(player, { played, seed })
+  const items = toItems(player, { played, seed })
   const controls = [comparerControl(context.dependencies), aaControl(player)]
   const timing = timed(started, now(), player.compared + player.twins)
   if (smallest === null || miss === null)
@@ -68,7 +68,7 @@ export async function runFuzz(
       timing,
     })
   return buildCheckReport('parity_fuzz', [failed(miss, items, seed), ...controls], {
-    counterexample: caseOf(smallest, miss, context),
+    counterexample: getCase(smallest, miss, context),
     timing,
   })
 }
@@ -79,7 +79,7 @@ interface CountedItem {
   readonly item: CheckResult
   readonly count: number
 }
-function itemsOf(
+function toItems(
   { compared, writes, twins }: ScenePlayer,
   { played, seed }: { readonly played: number; readonly seed: number },
 ): Items {
@@ -155,7 +155,7 @@ function failed({ kind, at, written }: FuzzMiss, items: Items, seed: number): Ch
 }
 
 /** A vector where a decision differs; what a vector cannot hold is shown as the scene that it is. */
-function caseOf(scene: Scene, { asked, state }: FuzzMiss, { callers }: FuzzContext): object {
+function getCase(scene: Scene, { asked, state }: FuzzMiss, { callers }: FuzzContext): object {
   // A credential that is refused covers nothing, so no matrix takes it.
   if (asked?.baseline.status !== 'decided') return toSceneFile(scene)
   return toVectorFile({ ...asked, state, given: scene.given }, callers)

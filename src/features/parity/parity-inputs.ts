@@ -45,7 +45,7 @@ export async function loadParityInputs(
     own('persistence_schema'),
     loadMigrations(root),
     own('parity_test_matrix'),
-    ...more.map((path) => loadArtefact('parity_test_matrix', placeOf(path))),
+    ...more.map((path) => loadArtefact('parity_test_matrix', findPlace(path))),
   ])
   const parts = [contract, auth, fixtures, persistence, migrations, gate, ...extended]
   const broken = parts.flatMap((one) => (one.ok ? [] : one.problems))
@@ -85,7 +85,7 @@ export async function loadParityInputs(
   }
 }
 
-const placeOf = (path: string): ArtefactPlace => ({ path, shown: basename(path) })
+const findPlace = (path: string): ArtefactPlace => ({ path, shown: basename(path) })
 
 /** Ids name vectors in reports and options, so no two matrices of one run may share one. */
 function repeatedAcross(

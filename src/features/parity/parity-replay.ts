@@ -130,8 +130,8 @@ async function putOne(
   const verdict = judgeVector(
     null,
     {
-      baseline: { kind: kindOf(sides.baseline), answer: b.answer, again: b2.answer },
-      candidate: { kind: kindOf(sides.candidate), answer: c.answer, again: c2.answer },
+      baseline: { kind: getKind(sides.baseline), answer: b.answer, again: b2.answer },
+      candidate: { kind: getKind(sides.candidate), answer: c.answer, again: c2.answer },
     },
     comparing,
   )
@@ -146,7 +146,7 @@ async function putOne(
 }
 
 /** A service that has decided nothing yet has said nothing that it could go by. */
-const kindOf = ({ facts }: ReplaySide): BackingKind => facts.backing ?? 'file'
+const getKind = ({ facts }: ReplaySide): BackingKind => facts.backing ?? 'file'
 
 async function openRequests(path: string): Promise<RegularFile> {
   const unusable = (what: string, cause?: unknown): FfError =>

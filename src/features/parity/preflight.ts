@@ -44,14 +44,14 @@ async function lookAt(path: string): Promise<PreflightResult> {
   const { node, faults } = await readImportDocument(path)
   const hits = faults.map(({ code, detail }) => ({ code, pointer: '', shown: detail }))
   if (node === null) return { hits, values: null }
-  return { hits: [...hits, ...findHazards(node)], values: leavesOf(node) }
+  return { hits: [...hits, ...findHazards(node)], values: getLeaves(node) }
 }
 
 /** Texts, numbers, truths and nulls; an empty list or object holds nothing. */
-function leavesOf(node: JsonNode): number {
+function getLeaves(node: JsonNode): number {
   if (typeof node !== 'object' || node === null || isJsonNumber(node)) return 1
   const below = isJsonArray(node) ? node : node.members.map(([, value]) => value)
-  return below.reduce((all: number, one) => all + leavesOf(one), 0)
+  return below.reduce((all: number, one) => all + getLeaves(one), 0)
 }
 
 const unseen = (code: HazardCode): CheckResult => ({

@@ -140,13 +140,13 @@ const storeSide = (
   ask: async (recorded) => {
     const { request, credential, now, environment } = recorded
     const authenticator = await authenticators.of(credential.fixture)
-    const counter = { store, authenticator, approvals: adminOf(recorded) }
+    const counter = { store, authenticator, approvals: createAdmin(recorded) }
     return ask(counter, { credential, request, now, environment })
   },
 })
 
 /** Admin as the line has it; one that was not recorded cannot be reached. */
-const adminOf =
+const createAdmin =
   ({ approvals }: RecordedRequest): CheckApproval =>
   (question) =>
     Promise.resolve(

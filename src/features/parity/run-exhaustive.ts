@@ -47,8 +47,8 @@ export async function runExhaustive(
   let lost = false
   const take = async (cell: Cell): Promise<JudgedCase> => {
     if (only !== null && formatCellGroup(cell) !== only)
-      return toSkippedCase(subjectOf(cell), 'skipped')
-    if (lost || around.signal.aborted) return toSkippedCase(subjectOf(cell), 'never_reached')
+      return toSkippedCase(toSubject(cell), 'skipped')
+    if (lost || around.signal.aborted) return toSkippedCase(toSubject(cell), 'never_reached')
     return runCell(cell, sides, options)
   }
   const work = async (): Promise<void> => {
@@ -92,18 +92,18 @@ async function runCell(
   }
   const [baseline, candidate] = await Promise.all([put(sides.baseline), put(sides.candidate)])
   const verdict = judgeVector(
-    buildExpectedEnvelope(outcomeOf(oracle, cell), cell),
+    buildExpectedEnvelope(toOutcome(oracle, cell), cell),
     { baseline, candidate },
     { rules, compare },
   )
   const rows = { baseline: baseline.rows, candidate: candidate.rows }
-  return toJudgedCase(subjectOf(cell), verdict, {
+  return toJudgedCase(toSubject(cell), verdict, {
     rows,
     command: `ff parity exhaustive --cell ${formatCellGroup(cell)}`,
   })
 }
 
-function outcomeOf({ outcomes, cells }: Oracle, { key }: Cell): JsonObject {
+function toOutcome({ outcomes, cells }: Oracle, { key }: Cell): JsonObject {
   const outcome = outcomes[cells[key] ?? -1]
   if (outcome !== undefined) return outcome as JsonObject
   throw new FfError('nothing_to_check', `The oracle predicts nothing for ${key}.`, {
@@ -113,7 +113,7 @@ function outcomeOf({ outcomes, cells }: Oracle, { key }: Cell): JsonObject {
 
 export const formatCellGroup = ({ covers }: Cell): string =>
   [covers.auth_mode, covers.scope, covers.sensitive_path, covers.ttl_state].join('/')
-const subjectOf = (cell: Cell) => ({
+const toSubject = (cell: Cell) => ({
   id: cell.id,
   group: formatCellGroup(cell),
   title: 'every boundary and required_auth',

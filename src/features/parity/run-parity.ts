@@ -49,9 +49,9 @@ export async function runParity(
   const done: JudgedCase[] = []
   let lost = false
   for (const vector of vectors) {
-    if (only !== null && vector.id !== only) done.push(toSkippedCase(subjectOf(vector), 'skipped'))
+    if (only !== null && vector.id !== only) done.push(toSkippedCase(toSubject(vector), 'skipped'))
     else if (lost || around.signal.aborted)
-      done.push(toSkippedCase(subjectOf(vector), 'never_reached'))
+      done.push(toSkippedCase(toSubject(vector), 'never_reached'))
     else {
       const one = await runVector(vector, sides, { rules, around })
       lost = one.state === 'unanswered'
@@ -155,7 +155,7 @@ async function runVector(
     },
     { rules, compare: around.compare },
   )
-  return toJudgedCase(subjectOf(vector), verdict, {
+  return toJudgedCase(toSubject(vector), verdict, {
     rows: { baseline: b.rows, candidate: c.rows },
     command: `ff parity run --vector ${vector.id}`,
   })
@@ -189,7 +189,7 @@ export const toSkippedCase = (subject: Subject, state: ItemState): JudgedCase =>
   verdict: null,
 })
 
-const subjectOf = ({ id, title }: Runnable): Subject => ({ id, group: id, title })
+const toSubject = ({ id, title }: Runnable): Subject => ({ id, group: id, title })
 
 function rowTexts(rows: RowsOfFlag | null): RowTexts {
   const text = (stored: RowOrBroken<AnyRow> | null | undefined): string | null => {

@@ -27,7 +27,7 @@ export async function evaluateOverHttp(
       headers: { ...toCredentialHeaders(credential), ...headers, 'x-request-id': request_id },
       body: JSON.stringify(Object.fromEntries(named)),
     })
-    return answerOf(response)
+    return toAnswer(response)
   } catch (error) {
     if (!(error instanceof FfError)) throw error
     return { status: 'unanswered', code: error.code }
@@ -52,7 +52,7 @@ export function toCredentialHeaders({
 }
 
 /** A decision is its very text; a refusal of the door is one; anything else is no answer to the question. */
-function answerOf({ status, text }: HttpResponse): SideAnswer {
+function toAnswer({ status, text }: HttpResponse): SideAnswer {
   if (status === 200) return { status: 'decided', text }
   const code = readProblemCode(text)
   if (code !== null && Object.hasOwn(AUTH_REFUSALS, code))

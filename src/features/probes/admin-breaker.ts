@@ -53,7 +53,7 @@ interface Latency {
   readonly p99_ms: number
   readonly slowest_ms: number
 }
-const tookOf = (ms: readonly number[]): Latency => ({
+const measureLatency = (ms: readonly number[]): Latency => ({
   p99_ms: roundToHundredths(percentile(ms, 0.99)),
   slowest_ms: roundToHundredths(percentile(ms, 1)),
 })
@@ -92,7 +92,7 @@ class Outage {
     }
     await sleep(this.untilHalfOpen() - MARGIN_MS)
     await this.ask(0)
-    return { calls: this.server.requests() - met, took: tookOf(took) }
+    return { calls: this.server.requests() - met, took: measureLatency(took) }
   }
 
   /** @returns how many of all callers were let through to an Admin that is healthy again */

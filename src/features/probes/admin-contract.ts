@@ -37,7 +37,7 @@ export const adminContract = defineProbe<string>({
       const anonymous = await anonymousAnswered(scene)
       const exchanges = scene.server.exchanges()
       // Under another contract nobody has said what any of the messages should be.
-      const broken = pinned ? exchanges.flatMap(breaches) : exchanges.flatMap(messagesOf)
+      const broken = pinned ? exchanges.flatMap(breaches) : exchanges.flatMap(getMessages)
       return {
         measured: {
           contract_differences: broken.length + strange.length,
@@ -131,7 +131,7 @@ async function anonymousAnswered({ open }: TestAdmin): Promise<number> {
 }
 
 const MESSAGES = { request: 'admin-check-request', response: 'admin-check-response' } as const
-const messagesOf = (exchange: AdminExchange): readonly string[] => [
+const getMessages = (exchange: AdminExchange): readonly string[] => [
   exchange.request,
   exchange.response,
 ]

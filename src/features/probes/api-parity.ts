@@ -42,7 +42,7 @@ export const apiParity = defineProbe<Serve>({
   faulty: fromValue((): Serve => createReversedListing),
   measure: async (serve, context): Promise<Measurement> => {
     const testKeys = await loadTestKeys(context)
-    const tokens = tokensOf(testKeys)
+    const tokens = mintTokens(testKeys)
     const { settings, keys } = testKeys
     return withAuthenticator(
       context.adapters.openTestAuthenticator,
@@ -54,7 +54,7 @@ export const apiParity = defineProbe<Serve>({
             withRoutes(context, routesOn(serve(db.store), authenticator), async (right) => {
               const suite = new Suite([left, right], { tokens, context })
               await suite.put()
-              return measurementOf(suite, db)
+              return toMeasurement(suite, db)
             }),
           )
         }),
@@ -62,7 +62,7 @@ export const apiParity = defineProbe<Serve>({
   },
 })
 
-const measurementOf = (
+const toMeasurement = (
   { differing, statuses }: Suite,
   { facts }: ScratchServiceStore,
 ): Measurement => ({
@@ -94,7 +94,7 @@ const routesOn = (store: ServiceStore, authenticator: Authenticator) => {
 }
 
 type Tokens = Readonly<Record<SuiteCaller, string | null>>
-const tokensOf = ({ keys, claims }: TestKeys): Tokens => ({
+const mintTokens = ({ keys, claims }: TestKeys): Tokens => ({
   ...(Object.fromEntries(
     Object.entries(SUITE_SCOPES).map(([name, scope]) => [
       name,
@@ -168,7 +168,7 @@ class Suite {
       ...(left.status === right.status ? [] : ['status']),
       ...(left.status === step.status ? [] : [`status ${step.status}`]),
       ...HEADERS.filter((name) => left.headers[name] !== right.headers[name]),
-      ...compareJson(nodeOf(left), nodeOf(right)).differences.map(({ pointer }) => pointer),
+      ...compareJson(toNode(left), toNode(right)).differences.map(({ pointer }) => pointer),
     ]
     if (places.length === 0) return
     const { by, method, path } = step
@@ -179,7 +179,7 @@ class Suite {
 }
 
 /** What is no JSON is compared as the text that it is. */
-function nodeOf({ text }: HttpResponse): JsonNode {
+function toNode({ text }: HttpResponse): JsonNode {
   const read = parseLosslessJson(text)
   return read.ok ? read.node : text
 }

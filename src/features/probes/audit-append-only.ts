@@ -9,7 +9,7 @@ import { loadPersistence } from '../migrate/load-persistence.ts'
 import { requireDatabase, type WithResource, defineProbe } from './framework/probe.ts'
 
 /** The trail of the database that is cut over, each record passed on through `change`. */
-const trailOf =
+const readTrail =
   (
     change: (records: AuditReading['records']) => AuditReading['records'],
   ): WithResource<AuditTrail> =>
@@ -43,14 +43,14 @@ export const auditAppendOnly = defineProbe<AuditTrail>({
   version: 1,
   site: 'database',
   isolation: 'parallel',
-  sound: trailOf((records) => records),
-  faulty: trailOf(oneAltered),
+  sound: readTrail((records) => records),
+  faulty: readTrail(oneAltered),
   measure: async (trail, context) => {
     const { versions, contract } = await loadPersistence(context.root)
     const database = requireDatabase(context)
     const role = await context.adapters.inspectRole(database, versions)
     const schema = await context.adapters.inspectSchema(database, versions)
-    const { tried, allowed } = changesOf(role, schema, contract)
+    const { tried, allowed } = toChanges(role, schema, contract)
     const { records, breaks, head } = await walkWhole(trail, context.signal)
     if (records === 0) throw noRecords()
     const examples = [...allowed.map((what) => `${role.role} may: ${what}`), ...breaks]
@@ -64,7 +64,7 @@ export const auditAppendOnly = defineProbe<AuditTrail>({
 })
 
 /** What would change the trail, with every trigger that is missing or off; and what of it the server would let this role do. */
-function changesOf(
+function toChanges(
   { forbidden }: RoleFacts,
   { triggers }: SchemaFacts,
   { tables }: SchemaContract,
@@ -84,7 +84,7 @@ async function walkWhole(trail: AuditTrail, signal: AbortSignal) {
     const { head } = reading.said
     const walk = new ChainWalk(hashAuditText, { marks: [head] })
     const records = await walkRecords(walk, reading, () => endIfAborted(signal, 'Measure again.'))
-    const whole = walk.placeOf(head) === 'held' && walk.head.seq === head.seq
+    const whole = walk.findPlace(head) === 'held' && walk.head.seq === head.seq
     const breaks =
       walk.fault !== null
         ? [walk.fault.detail]

@@ -69,7 +69,7 @@ export const auditOnce = defineProbe<Audit>({
           of_them_written: all('written').join(', '),
         },
         sample_size: Math.min(...all('sample')),
-        example: examplesOf(told)[0] ?? null,
+        example: listExamples(told)[0] ?? null,
       }
     })
   },
@@ -87,7 +87,7 @@ interface AuditCounts {
   readonly sample: number
 }
 
-const examplesOf = (told: readonly AuditCounts[]): readonly string[] => [
+const listExamples = (told: readonly AuditCounts[]): readonly string[] => [
   ...told.flatMap(({ halves }) => halves),
   ...told.flatMap(({ missing }) => missing.map((id) => `no record of the request ${id}`)),
   ...told.flatMap(({ tooMany }) => tooMany.map((id) => `a record too many of ${id}`)),
@@ -97,7 +97,7 @@ const examplesOf = (told: readonly AuditCounts[]): readonly string[] => [
 const AT_ONCE = 8
 const WRITERS = 4
 /** How long after the first change that is answered a kill comes, in milliseconds: each at another moment. */
-const momentOf = (kill: number): number => (kill * 37) % 150
+const toMoment = (kill: number): number => (kill * 37) % 150
 
 /** One ground on its way through operations and kills. */
 class AuditRun {
@@ -152,7 +152,7 @@ class AuditRun {
   private async ask(client: HttpClient, operation: AuditedOperation): Promise<void> {
     const request_id = this.expect('either')
     const { author, due, headers, ...request } = operation
-    const own = { ...this.issuer.headersOf(author), ...headers, 'x-request-id': request_id }
+    const own = { ...this.issuer.toHeaders(author), ...headers, 'x-request-id': request_id }
     const { status } = await client.send({ ...request, headers: own })
     if (!isExpectedAnswer(status, due))
       throw new FfError(
@@ -173,8 +173,8 @@ class AuditRun {
     const change = { method: 'PUT', author: 'writer', due: 'applied' } as const
     const write = async (tenant: string, value: number): Promise<void> =>
       this.ask(client, { ...change, path: overridePath(tenant), body: `{"value":${value}}` })
-    const first = tenantsOf(at).map((tenant) => write(tenant, 1))
-    const writing = tenantsOf(at).map(async (tenant, writer): Promise<unknown> => {
+    const first = getTenants(at).map((tenant) => write(tenant, 1))
+    const writing = getTenants(at).map(async (tenant, writer): Promise<unknown> => {
       try {
         await first[writer]
         for (let value = 2; ; value += 1) await write(tenant, value)
@@ -183,7 +183,7 @@ class AuditRun {
       }
     })
     await Promise.any(first).catch(() => undefined)
-    await sleep(momentOf(at))
+    await sleep(toMoment(at))
     await this.target.strike(kill, at)
     const other = (await Promise.all(writing)).find((end) => !isCutOff(end))
     if (other !== undefined) throw other
@@ -192,7 +192,7 @@ class AuditRun {
 
   private async compare(kill: number): Promise<void> {
     const { context, target } = this
-    const keys = tenantsOf(kill).map((scope_id) => ({ scope_id, flag_key: MADE_FLAG }))
+    const keys = getTenants(kill).map((scope_id) => ({ scope_id, flag_key: MADE_FLAG }))
     const { stand, said } = await readStoredLines(context, target, keys)
     const [half] = [...stand, ...said].filter((line) => !stand.has(line) || !said.has(line))
     if (half === undefined) return
@@ -203,5 +203,5 @@ class AuditRun {
 
 const isCutOff = (error: unknown): boolean =>
   error instanceof FfError && error.code === 'target_unreachable'
-const tenantsOf = (kill: number): readonly string[] =>
+const getTenants = (kill: number): readonly string[] =>
   Array.from({ length: WRITERS }, (_, writer) => `K${kill}-${writer}`)

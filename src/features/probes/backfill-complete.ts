@@ -32,7 +32,7 @@ export const backfillComplete = defineProbe<StorePair>({
   measure: async (stores, context) => {
     const result = await compareStores(stores, context)
     const { inputs } = result
-    const digest = await digestOf(stores, inputs, context)
+    const digest = await computeDigest(stores, inputs, context)
     const imported = await context.adapters.importedDigests(stores.database, inputs.versions)
     const findings = listTableFindings(result)
     const missing = findings.filter(({ code }) => code === 'row_missing')
@@ -68,7 +68,7 @@ const OTHER_STORE =
   'the store is not the one that was imported, and what was written there since is not in the database'
 
 /** SHA-256 of the store's rows, as an import records it. */
-async function digestOf(
+async function computeDigest(
   { store }: StorePair,
   needs: RowReadOptions,
   { adapters }: ProbeContext,

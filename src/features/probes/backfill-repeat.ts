@@ -20,7 +20,7 @@ import { importStore, withMigratedDatabase } from './testbed/scratch-database.ts
 interface Backfill {
   readonly scratch: ScratchDatabase
   readonly inputs: DdlContract
-  readonly sinkOf: (sink: RowSink) => RowSink
+  readonly getSink: (sink: RowSink) => RowSink
 }
 /** Each raced row is written twice, so that it ends newer than the file's whichever side was first. */
 const WRITES_A_ROW = 2
@@ -31,7 +31,7 @@ const backfill =
   (faulty: boolean): WithResource<Backfill> =>
   (context, use) =>
     withMigratedDatabase(context, (scratch, inputs) =>
-      use({ scratch, inputs, sinkOf: (sink) => (faulty ? unguarded(sink, scratch) : sink) }),
+      use({ scratch, inputs, getSink: (sink) => (faulty ? unguarded(sink, scratch) : sink) }),
     )
 
 /** C4: whether an import may be run again, and while people write. */
@@ -41,11 +41,11 @@ export const backfillRepeat = defineProbe<Backfill>({
   isolation: 'parallel',
   sound: backfill(false),
   faulty: backfill(true),
-  measure: async ({ scratch, inputs, sinkOf }, context) => {
+  measure: async ({ scratch, inputs, getSink }, context) => {
     const tenants = madeTenants(readNumberParam(context, 'writes'))
     const bring = (revision: number, wrap: (sink: RowSink) => RowSink): Promise<void> =>
       withMadeStore(context, { tenants, revision }, (source) => {
-        const adapters = wrapping(context, (sink) => wrap(sinkOf(sink)))
+        const adapters = wrapping(context, (sink) => wrap(getSink(sink)))
         return importStore(context, inputs, { source, database: scratch.target, adapters })
       })
     await bring(1, (sink) => sink)

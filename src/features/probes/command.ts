@@ -10,8 +10,8 @@ export const commandProbe = defineProbe<readonly string[]>({
   version: 1,
   site: 'declared',
   isolation: 'parallel',
-  sound: fromValue((context) => wordsOf(context, 'argv')),
-  faulty: fromValue((context) => wordsOf(context, 'control_argv')),
+  sound: fromValue((context) => toWords(context, 'argv')),
+  faulty: fromValue((context) => toWords(context, 'control_argv')),
   measure: async (argv, context): Promise<Measurement> => {
     const { adapters, cwd, signal } = context
     const timeoutMs = readNumberParam(context, 'timeout_s') * 1000
@@ -30,7 +30,7 @@ export const commandProbe = defineProbe<readonly string[]>({
   },
 })
 
-function wordsOf({ params }: ProbeContext, name: string): readonly string[] {
+function toWords({ params }: ProbeContext, name: string): readonly string[] {
   const words = params[name]
   if (Array.isArray(words) && words.length > 0 && words.every((one) => typeof one === 'string'))
     return words as readonly string[]

@@ -106,7 +106,7 @@ async function editAll(
       all.map(async (writer) => {
         const saw = seen[writer] as number
         const edit = flagEdit({ round, writer, expected: expecting(saw) })
-        told[await outcomeOf(store, edit, saw)] += 1
+        told[await toOutcome(store, edit, saw)] += 1
       }),
     )
   }
@@ -114,7 +114,7 @@ async function editAll(
   return { ...told, revision: row.revision, row: serializeRow(row) }
 }
 
-async function outcomeOf(
+async function toOutcome(
   store: FlagStore,
   edit: ReturnType<typeof toWriteRequest>,
   saw: number,

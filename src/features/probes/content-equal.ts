@@ -26,7 +26,7 @@ export const contentEqual = defineProbe<StorePair>({
   measure: async (stores, context) => {
     const result = await compareStores(stores, context)
     const findings = listTableFindings(result).filter(({ code }) => !ABSENT.has(code))
-    const differing = new Set(findings.map((one) => `${one.table} ${rowOf(one)}`))
+    const differing = new Set(findings.map((one) => `${one.table} ${toRow(one)}`))
     const [first] = findings
     return {
       measured: { differing: differing.size },
@@ -45,7 +45,7 @@ export const contentEqual = defineProbe<StorePair>({
 })
 
 /** The row that a finding is about: the first steps of its pointer. */
-const rowOf = ({ table, pointer }: TableFinding): string =>
+const toRow = ({ table, pointer }: TableFinding): string =>
   (pointer ?? '')
     .split('/')
     .slice(0, table === 'flag_registry' ? 2 : 3)

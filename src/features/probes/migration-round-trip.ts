@@ -18,21 +18,23 @@ const TENANTS = madeTenants(600)
 const ROWS = TENANTS.length + 1
 
 const sound: WithResource<Head> = (context, use) =>
-  withMigratedDatabase(context, (scratch, inputs) => use({ scratch, inputs, last: lastOf(inputs) }))
+  withMigratedDatabase(context, (scratch, inputs) =>
+    use({ scratch, inputs, last: getLast(inputs) }),
+  )
 
 /** The fault: a step that writes every row anew, 4 ms for each, which is what a large table would take in all. */
 const REWRITE = `ALTER TABLE tenant_override ALTER COLUMN note TYPE prose
   USING CASE WHEN pg_sleep(0.004)::text = '' THEN note END`
 const faulty: WithResource<Head> = (context, use) =>
   withMigratedDatabase(context, async (scratch, inputs) => {
-    const version = lastOf(inputs).version + 1
+    const version = getLast(inputs).version + 1
     const terms = { version, name: 'a-rewrite', checksum: '0'.repeat(64) }
     const head = { scratch, inputs, last: { ...terms, up: REWRITE, down: 'SELECT 1' } }
     await apply(head, 'up', context)
     return use(head)
   })
 
-function lastOf({ migrations }: DdlContract): Migration {
+function getLast({ migrations }: DdlContract): Migration {
   const last = migrations.at(-1)
   if (last !== undefined) return last
   throw new FfError('artefact_invalid', 'There is no migration to take back.', {

@@ -106,7 +106,7 @@ class Pairs {
     const path = `/harness/scenes/${scene}`
     await this.both((client) => put(client, path, JSON.stringify(given)))
     const flag_key = `ff.pair.${scene.toLowerCase()}`
-    const headers = { ...toCredentialHeaders(credentialOf(fixture)), [SCENE_HEADER]: scene }
+    const headers = { ...toCredentialHeaders(toCredential(fixture)), [SCENE_HEADER]: scene }
     for (const endpoint of ENDPOINTS) {
       const request = endpointRequest(endpoint, flag_key)
       const sendable = await this.pair({ ...request, headers }, `${scene} at ${endpoint.id}`)
@@ -140,7 +140,7 @@ class Pairs {
   }
 }
 
-const credentialOf = ({ token, dev_headers }: Fixture): Credential => ({
+const toCredential = ({ token, dev_headers }: Fixture): Credential => ({
   token,
   dev_headers: dev_headers === null ? null : toDevHeaders(dev_headers),
 })

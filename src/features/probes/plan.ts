@@ -31,7 +31,7 @@ export const plan = defineProbe<Plan>({
     const now = context.now().getTime()
     const digest = await runbookDigest(context)
     const named = on_call.filter((one) => isFilled([one.role, one.name, one.contact]))
-    const faults = faultsOf(found, { now, digest })
+    const faults = findFaults(found, { now, digest })
     return {
       measured: {
         plan_faults: faults.length,
@@ -94,7 +94,7 @@ const isInStep = (
   instantToMs(date as Instant) <= now &&
   isFilled([contact])
 
-function faultsOf(
+function findFaults(
   { window, freeze, on_call, admin, runbook_digest, database }: Plan,
   { now, digest }: { readonly now: number; readonly digest: string },
 ): readonly string[] {

@@ -32,7 +32,7 @@ export const privileges = defineProbe<TargetSpec>({
       measured: {
         forbidden_allowed: allowed.length,
         timeouts_missing: unset.length,
-        connections_needed: readNumberParam(context, 'pool') * replicasOf(context),
+        connections_needed: readNumberParam(context, 'pool') * getReplicas(context),
         max_connections,
       },
       met: { server: facts.server, role: facts.role, ...Object.fromEntries(timeouts) },
@@ -42,7 +42,7 @@ export const privileges = defineProbe<TargetSpec>({
   },
 })
 
-function replicasOf({ plan }: ProbeContext): number {
+function getReplicas({ plan }: ProbeContext): number {
   if (plan !== null) return plan.replicas
   throw new FfError(
     'target_missing',

@@ -30,7 +30,7 @@ export const restore = defineProbe<Backup>({
   sound,
   faulty,
   measure: async ({ store, kept }, context) => {
-    const snapshot = await snapshotOf(store, context)
+    const snapshot = await readSnapshot(store, context)
     const measured = {
       snapshot_readable: snapshot.readable,
       snapshot_digest_matches: snapshot.matches,
@@ -57,7 +57,7 @@ interface SnapshotFound {
   readonly fault: string | null
 }
 /** Reads the store from end to end. @throws FfError where there is none */
-async function snapshotOf(
+async function readSnapshot(
   store: TargetSpec,
   { adapters, root }: ProbeContext,
 ): Promise<SnapshotFound> {
@@ -105,7 +105,7 @@ async function roundTrip(
       const dumped = await run([tools.pg_dump, ...dumping], scratch, context)
       if (dumped.kind === 'unanswered' || dumped.status !== 0)
         throw new FfError('command_unanswered', 'pg_dump did not make a backup.', {
-          hint: `Run it by hand: ${wordsOf(dumped)}.`,
+          hint: `Run it by hand: ${toWords(dumped)}.`,
         })
       const dump_bytes = (await stat(dump)).size
       await kept(dump)
@@ -119,14 +119,14 @@ async function roundTrip(
         compared: names.length,
         dump_bytes,
         pg_dump: tools.version,
-        said: wordsOf(restored),
+        said: toWords(restored),
       }
     }),
   )
 }
 
 const databaseIn = ({ environment }: ScratchDatabase): string => environment['PGDATABASE'] ?? ''
-const wordsOf = (outcome: CommandOutcome): string =>
+const toWords = (outcome: CommandOutcome): string =>
   outcome.kind === 'unanswered'
     ? outcome.detail
     : `it ended ${outcome.status} ${outcome.last_line}`.trimEnd()
@@ -140,7 +140,7 @@ const run = (
   adapters.runCommand(argv, { cwd, signal, timeoutMs: LIMIT_MS, env: environment })
 
 /** Where Debian keeps the programs of each version; elsewhere they are on the path. */
-const placesOf = (major: string): readonly string[] => [`/usr/lib/postgresql/${major}/bin/`, '']
+const findPlaces = (major: string): readonly string[] => [`/usr/lib/postgresql/${major}/bin/`, '']
 
 /** The programs of the server's own version: one that is older refuses, and one that is newer writes what that server does not read. */
 async function toolsFor(
@@ -148,7 +148,7 @@ async function toolsFor(
   context: ProbeContext,
 ): Promise<{ readonly pg_dump: string; readonly pg_restore: string; readonly version: string }> {
   const [major = ''] = server.split('.')
-  for (const place of placesOf(major)) {
+  for (const place of findPlaces(major)) {
     const asked = await run([`${place}pg_dump`, '--version'], { environment: {} }, context)
     const version = asked.kind === 'exited' ? (VERSION.exec(asked.last_line)?.[1] ?? '') : ''
     if (version.split('.', 1)[0] === major)

@@ -150,11 +150,11 @@ class Watch {
 
   async isThere(metrics: readonly string[]): Promise<void> {
     const read = await this.stage.scrape()
-    this.missing.push(...metrics.filter((metric) => seriesOf(read, metric) === null))
+    this.missing.push(...metrics.filter((metric) => findSeries(read, metric) === null))
   }
 
   async moves(metric: string): Promise<void> {
-    const before = seriesOf(await this.stage.scrape(), metric)
+    const before = findSeries(await this.stage.scrape(), metric)
     const event = Object.hasOwn(EVENTS, metric) ? EVENTS[metric] : undefined
     if (before === null) this.missing.push(metric)
     else if (event === undefined) this.still.push(metric)
@@ -167,7 +167,7 @@ class Watch {
     const seconds = (): number => (performance.now() - since) / 1000
     try {
       while (seconds() < WITHIN_S && !this.signal.aborted) {
-        if (seriesOf(await this.stage.scrape(), metric) !== before)
+        if (findSeries(await this.stage.scrape(), metric) !== before)
           return void this.took.push(seconds())
         await sleep(EVERY_MS)
       }
@@ -179,7 +179,7 @@ class Watch {
 }
 
 /** All series of a metric as a text but those that looking itself moves; null where it is not there. */
-function seriesOf(read: Exposition | null, metric: string): string | null {
+function findSeries(read: Exposition | null, metric: string): string | null {
   if (read?.ok !== true || !read.families.has(metric)) return null
   const own = read.samples.filter(
     ({ name, labels }) =>

@@ -32,9 +32,9 @@ export const signoffRole = (role: SignoffRole): Probe =>
         context.now().getTime(),
         tools,
       )
-      const outcomeOf = (envelope: string) => judgeSignoff({ trust, envelope, present, now }, tools)
-      const taken = outcomeOf(good)
-      const accepted = negatives.filter(({ envelope }) => outcomeOf(envelope).status === 'verified')
+      const toOutcome = (envelope: string) => judgeSignoff({ trust, envelope, present, now }, tools)
+      const taken = toOutcome(good)
+      const accepted = negatives.filter(({ envelope }) => toOutcome(envelope).status === 'verified')
       return Promise.resolve({
         measured: {
           signature_verifies:

@@ -49,7 +49,7 @@ export const tokenClaims = defineAuthenticatorProbe({
         { keys: [testKeys.keys.rsa], settings },
         async (authenticator) => {
           for (const one of [...FAULTS, ...edges(leeway, edge)])
-            summary.add(one, codeOf(await put(one, authenticator, testKeys)))
+            summary.add(one, getCode(await put(one, authenticator, testKeys)))
           return authenticator.server.requests()
         },
       )
@@ -155,4 +155,4 @@ async function put(
   return resolveNamedContext(came, { tenant_id: tenant_id ?? null, user_id: null })
 }
 
-const codeOf = (came: AuthResult): string | null => (isAuthRefusal(came) ? came.refused : null)
+const getCode = (came: AuthResult): string | null => (isAuthRefusal(came) ? came.refused : null)

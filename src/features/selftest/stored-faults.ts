@@ -17,12 +17,12 @@ const everywhere =
     lines.map((one) => ({ ...one, line: one.line.replaceAll(from, to) }))
 /** The values of two neighbours change places: every sum over the table stays what it was. */
 const swapped: Change = (lines) => {
-  const valueOf = (flag: string): string =>
+  const getValue = (flag: string): string =>
     /"value":(.*)\},"table"/.exec(
       lines.find(({ line }) => line.includes(`"flag_key":"${flag}"`) && line.includes('"value":'))
         ?.line ?? '',
     )?.[1] ?? ''
-  const [big, int] = [valueOf('ff.big'), valueOf('ff.int')]
+  const [big, int] = [getValue('ff.big'), getValue('ff.int')]
   return inLine(
     'ff.int',
     `"value":${int}`,

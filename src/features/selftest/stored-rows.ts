@@ -50,7 +50,7 @@ export async function findInRows({
   lines,
   dependencies,
 }: SelftestContext): Promise<NonNullable<CheckItem['seen_by']> | null> {
-  const sides = { baseline: sourceOf(lines.baseline), candidate: sourceOf(lines.candidate) }
+  const sides = { baseline: toSource(lines.baseline), candidate: toSource(lines.candidate) }
   const options = {
     maxDiffs: 1_000,
     progress: () => undefined,
@@ -75,8 +75,8 @@ export async function findInRows({
   }
 }
 
-function sourceOf(lines: readonly StoredLine[]): RowSource {
-  const textOf = (table: TableName): readonly string[] =>
+function toSource(lines: readonly StoredLine[]): RowSource {
+  const toText = (table: TableName): readonly string[] =>
     lines.filter((one) => one.table === table).map(({ line }) => line)
   return {
     facts: { target: 'selftest', backing: 'file', server: null },
@@ -88,7 +88,7 @@ function sourceOf(lines: readonly StoredLine[]): RowSource {
       Readable.from(
         TABLE_NAMES.map((table): RowBatch => {
           const bytes = Buffer.from(
-            textOf(table)
+            toText(table)
               .map((line) => `${line}\n`)
               .join(''),
           )
@@ -100,7 +100,7 @@ function sourceOf(lines: readonly StoredLine[]): RowSource {
       const wanted = new Set(keys.map(formatRowKey))
       const isWanted = (line: string): boolean =>
         wanted.has(formatRowKey(readLineKey(table, line)?.key ?? { scope_id: null, flag_key: '' }))
-      return Promise.resolve(textOf(table).filter(isWanted))
+      return Promise.resolve(toText(table).filter(isWanted))
     },
     close: () => Promise.resolve(),
   }

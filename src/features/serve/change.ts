@@ -113,7 +113,7 @@ async function fullRequest(
   if (bare.table !== 'flag_registry') return { ...bare, expected, body: node }
   const { named, rest } = withoutApproval(node)
   const approval =
-    named === null ? null : await approvalOf(service, caller, { ...bare.key, approval_ref: named })
+    named === null ? null : await getApproval(service, caller, { ...bare.key, approval_ref: named })
   return { ...bare, expected, body: rest, approval }
 }
 
@@ -131,7 +131,7 @@ function withoutApproval(node: JsonObject): {
 }
 
 /** Asked for this flag and the caller's own tenant and user. */
-async function approvalOf(
+async function getApproval(
   { approvals }: ServiceDependencies,
   { tenant_id, user_id }: Principal,
   { approval_ref, flag_key }: { readonly approval_ref: string; readonly flag_key: string },

@@ -46,7 +46,7 @@ export const createEvaluateRoute =
 const has = ({ members }: JsonObject, name: string): boolean =>
   members.some(([member]) => member === name)
 
-function lengthOf({ members }: JsonObject, name: string): number {
+function getLength({ members }: JsonObject, name: string): number {
   const held = members.find(([member]) => member === name)?.[1]
   return Array.isArray(held) ? held.length : 0
 }
@@ -62,7 +62,7 @@ type Answer = (
   met: EvaluationCall,
 ) => Promise<string>
 
-const askingOf = (named: NamedCaller, { call, caller, now }: EvaluationCall): EvaluationTerms => ({
+const getAsking = (named: NamedCaller, { call, caller, now }: EvaluationCall): EvaluationTerms => ({
   principal: resolvePrincipal(caller, named),
   approval_ref: named.approval_ref ?? null,
   request_id: call.request_id,
@@ -74,21 +74,21 @@ const answerOne: Answer = async (service, body, met) => {
     'evaluate-one',
     body,
   )
-  return serializeDecision(await decideOne(service, flag_key, askingOf(named, met)))
+  return serializeDecision(await decideOne(service, flag_key, getAsking(named, met)))
 }
 const answerMany: Answer = async (service, body, met) => {
   // Counted first: to hold so many to a schema would take longer than to answer those that may be asked for.
-  if (lengthOf(body, 'flag_keys') > MAX_BULK)
+  if (getLength(body, 'flag_keys') > MAX_BULK)
     throw new HttpRefusal('too_many_flags', [makeProblem('form_wrong', '/flag_keys')])
   const { flag_keys, ...named } = requireSchema<NamedCaller & { flag_keys: string[] }>(
     'evaluate-many',
     body,
   )
-  return listText(await decideMany(service, flag_keys, askingOf(named, met)))
+  return listText(await decideMany(service, flag_keys, getAsking(named, met)))
 }
 const answerAll: Answer = async (service, body, met) => {
   const named = requireSchema<NamedCaller>('evaluate-all', body)
-  const asking = askingOf(named, met)
+  const asking = getAsking(named, met)
   return listText(
     await decideMany(service, await listReachableFlags(service, asking.principal), asking),
   )

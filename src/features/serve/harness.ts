@@ -61,7 +61,7 @@ export class Harness {
   routes(): readonly Route[] {
     const inScenes = this.context.routes(noParts).map((route) => ({
       ...route,
-      handle: withRefusals((call: RouteRequest) => this.sceneOf(call, route.id).handle(call)),
+      handle: withRefusals((call: RouteRequest) => this.toScene(call, route.id).handle(call)),
     }))
     return [
       {
@@ -102,7 +102,7 @@ export class Harness {
 
   /** All rows anew, and with them what was played on those before. */
   private async putRows({ body }: RouteRequest): Promise<RouteResponse> {
-    const state = stateOf(parseJsonBody(body))
+    const state = toState(parseJsonBody(body))
     await this.close()
     await this.context.scratch.store.load(state)
     return DONE
@@ -117,7 +117,7 @@ export class Harness {
     const parts = {
       store: this.context.scratch.store,
       authenticator,
-      approvals: adminOf(scene),
+      approvals: createAdmin(scene),
       environment,
       now: () => now,
       observer: this.context.observer,
@@ -127,7 +127,7 @@ export class Harness {
     return DONE
   }
 
-  private sceneOf(call: RouteRequest, route: string): Route {
+  private toScene(call: RouteRequest, route: string): Route {
     const found = this.scenes.get(call.header(SCENE_HEADER) ?? '')?.get(route)
     if (found === undefined) throw new HttpRefusal('scene_unknown')
     return found
@@ -152,16 +152,16 @@ const noParts: GetServiceDependencies = () => {
   throw new HttpRefusal('scene_unknown')
 }
 
-const adminOf = (scene: HarnessScene): ApprovalService => ({
+const createAdmin = (scene: HarnessScene): ApprovalService => ({
   begin: () => toApprovalCheck(scene),
   metrics: () => NULL_ADMIN_METRICS,
   close: () => Promise.resolve(),
 })
 
 /** @throws Refusal with each row that does not fit page 1 */
-function stateOf({ members }: JsonObject): RowsByTable {
+function toState({ members }: JsonObject): RowsByTable {
   const places: Problem[] = []
-  const rowsOf = (table: TableName): readonly AnyRow[] => {
+  const toRows = (table: TableName): readonly AnyRow[] => {
     const list = members.find(([name]) => name === ROW_LISTS[table])?.[1]
     if (list == null || typeof list !== 'object' || !isJsonArray(list)) {
       places.push(makeProblem('member_missing', appendPointer('', ROW_LISTS[table])))
@@ -175,7 +175,7 @@ function stateOf({ members }: JsonObject): RowsByTable {
       return []
     })
   }
-  const state = Object.fromEntries(TABLE_NAMES.map((table) => [table, rowsOf(table)]))
+  const state = Object.fromEntries(TABLE_NAMES.map((table) => [table, toRows(table)]))
   if (places[0] !== undefined) throw new HttpRefusal(places[0].code, places)
   return state as unknown as RowsByTable
 }

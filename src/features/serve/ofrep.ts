@@ -42,7 +42,7 @@ const answering =
   }
 
 const answerOne: Answer = async (service, call) => {
-  const asking = await askingOf(service, call)
+  const asking = await getAsking(service, call)
   const { key = '' } = call.params
   if (!isFlagKey(key)) throw new HttpRefusal('flag_unknown')
   const { text, failure } = toOfrepAnswer(await decideOne(service, key, asking))
@@ -55,7 +55,7 @@ const answerOne: Answer = async (service, call) => {
  * The strong tag is over all that is sent, so nothing that the answer depends on is left out of it.
  */
 const answerAll: Answer = async (service, call) => {
-  const asking = await askingOf(service, call)
+  const asking = await getAsking(service, call)
   const decisions = await decideMany(
     service,
     await listReachableFlags(service, asking.principal),
@@ -72,7 +72,7 @@ const answerAll: Answer = async (service, call) => {
 }
 
 /** Who asks, before what is asked is looked at (page 2). @throws Refusal */
-async function askingOf(
+async function getAsking(
   service: ServiceDependencies,
   call: RouteRequest,
 ): Promise<EvaluationTerms> {

@@ -18,7 +18,7 @@ export const createListRoute =
   async (call: RouteRequest): Promise<RouteResponse> => {
     const service = parts()
     requireScopes(await authenticateCaller(service, call, service.now()), READ_REGISTRY)
-    const { limit, after } = pageOf(call.query)
+    const { limit, after } = getPage(call.query)
     const entries = await service.store.page({ after, limit: limit + 1 })
     const shown = entries.slice(0, limit)
     const next = entries.length > limit ? (shown.at(-1)?.flag_key ?? null) : null
@@ -26,7 +26,10 @@ export const createListRoute =
     return toJsonResponse(`{"flags":[${rows.join(',')}],"next":${JSON.stringify(next)}}`)
   }
 
-function pageOf(query: URLSearchParams): { readonly limit: number; readonly after: string | null } {
+function getPage(query: URLSearchParams): {
+  readonly limit: number
+  readonly after: string | null
+} {
   const unknown = [...query.keys()].find((name) => name !== 'limit' && name !== 'after')
   const repeated = ['limit', 'after'].find((name) => query.getAll(name).length > 1)
   if (unknown !== undefined || repeated !== undefined) throw badQuery(unknown ?? repeated ?? '')

@@ -17,7 +17,7 @@ export async function probeStore(store: Pick<ServiceStore, 'auditHead'>): Promis
   })
   const asked = store.auditHead().then(
     (head): StoreProbe => ({ head, fault: null }),
-    (error: unknown): StoreProbe => ({ head: null, fault: codeOf(error) }),
+    (error: unknown): StoreProbe => ({ head: null, fault: getErrorCode(error) }),
   )
   try {
     return await Promise.race([asked, late])
@@ -25,5 +25,5 @@ export async function probeStore(store: Pick<ServiceStore, 'auditHead'>): Promis
     clearTimeout(timer)
   }
 }
-const codeOf = (error: unknown): string =>
+const getErrorCode = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : 'internal'

@@ -139,7 +139,7 @@ type Own = <K extends ArtefactKind>(kind: K) => Promise<LoadResult<LoadedArtefac
 
 /** A file is held to its own rules, beside the package's own artefacts where a rule takes two. */
 async function fileProblems(place: ArtefactPlace, own: Own): Promise<readonly ArtefactProblem[]> {
-  const kind = await kindOf(place)
+  const kind = await getKind(place)
   if (typeof kind !== 'string') return [kind]
   const result = await loadArtefact(kind, place)
   if (!result.ok) return result.problems
@@ -168,7 +168,7 @@ const BESIDE: Readonly<Partial<Record<ArtefactKind, readonly ArtefactKind[]>>> =
 }
 
 /** An artefact says in its member `kind` what it is. */
-async function kindOf({ path, shown }: ArtefactPlace): Promise<ArtefactKind | ArtefactProblem> {
+async function getKind({ path, shown }: ArtefactPlace): Promise<ArtefactKind | ArtefactProblem> {
   const read = await readTextFile(path, shown)
   if (!read.ok) return read.problem
   const json = parseLosslessJson(read.text)

@@ -27,7 +27,7 @@ export async function requestSignoff(context: SignoffContext): Promise<SignoffRe
   const prepared: StatementInput = {
     subjects: buildPresentFacts(context, state).subjects,
     decision,
-    identity: targetOf(state),
+    identity: toTarget(state),
     accepted: state.accepted,
     seen: state.seen,
     trust: { version: trust.version, sha256 },
@@ -44,7 +44,7 @@ export async function requestSignoff(context: SignoffContext): Promise<SignoffRe
 const after = (now: Instant): Instant => instantFromMs(instantToMs(now) + LASTS_MS)
 
 /** @throws FfError `identity_incomplete`: nobody signs for what could not be told */
-function targetOf({ identity }: GateState): SignedTarget {
+function toTarget({ identity }: GateState): SignedTarget {
   const unknown = Object.entries(identity).filter(([, value]) => value === null)
   if (unknown.length === 0) return identity as SignedTarget
   throw new FfError('identity_incomplete', 'Not all that is signed for is known.', {

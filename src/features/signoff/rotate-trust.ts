@@ -36,7 +36,7 @@ export async function rotateTrust(
 ): Promise<{ readonly missing: string | null; readonly sha256: string }> {
   const terminal = requireTerminal(context)
   const before = presentTrust(context)
-  const envelope = await rotationOf(context, path)
+  const envelope = await loadRotation(context, path)
   const next = textFrom(context, envelope)
   const after = requireWholeTrust(context, next)
   if (after.version !== before.version + 1)
@@ -75,7 +75,7 @@ function presentTrust(context: SignoffContext): TrustFile {
   })
 }
 
-async function rotationOf(context: SignoffContext, path: string | null): Promise<Envelope> {
+async function loadRotation(context: SignoffContext, path: string | null): Promise<Envelope> {
   const begun = await readFileIfPresent(join(context.cwd, TRUST_ROTATION), TRUST_ROTATION)
   const payload = path === null ? null : context.tools.encode(await readNamedText(path))
   if (begun === null) {

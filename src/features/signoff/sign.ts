@@ -31,10 +31,10 @@ export async function signSignoff(
   const terminal = requireTerminal(context)
   const { trust } = requireTrusted(context)
   const signingKey = await resolveSigningKey(context, trust, choice)
-  const envelope = envelopeOf(context)
+  const envelope = toEnvelope(context)
   const state = await context.readGate()
   const present = buildPresentFacts(context, state)
-  const statement = verifiedOf(context, envelope, present)
+  const statement = getVerified(context, envelope, present)
   refuseRepeated(context, envelope, signingKey.signer.kid)
   refuseClock(context, statement)
   terminal.show(
@@ -57,7 +57,7 @@ export async function signSignoff(
 /** `ff signoff add FILE`: takes over the signatures of another copy of the same statement, if all of them hold. */
 export async function addSignatures(context: SignoffContext, path: string): Promise<number> {
   requireTrusted(context)
-  const own = envelopeOf(context)
+  const own = toEnvelope(context)
   const other = unwrap(parseEnvelope(await readNamedText(path), context.tools), path)
   if (other.payload !== own.payload)
     throw new FfError('signoff_refused', `${path} signs another statement.`, {
@@ -66,13 +66,13 @@ export async function addSignatures(context: SignoffContext, path: string): Prom
   const known = new Set(own.signatures.map(({ protected: shown }) => shown))
   const more = other.signatures.filter(({ protected: shown }) => !known.has(shown))
   const merged = { ...own, signatures: [...own.signatures, ...more] }
-  verifiedOf(context, merged, buildPresentFacts(context, await context.readGate()))
+  getVerified(context, merged, buildPresentFacts(context, await context.readGate()))
   await writeBelow(context.cwd, SIGNOFF_FILES.signoff, formatEnvelope(merged))
   return more.length
 }
 
 /** @throws FfError `nothing_to_check`, `signoff_refused` */
-function envelopeOf({ texts, tools }: SignoffContext): Envelope {
+function toEnvelope({ texts, tools }: SignoffContext): Envelope {
   if (texts.signoff === null)
     throw new FfError('nothing_to_check', 'There is nothing to sign.', {
       hint: 'Prepare it with `ff signoff request`.',
@@ -81,7 +81,7 @@ function envelopeOf({ texts, tools }: SignoffContext): Envelope {
 }
 
 /** All that the gate would ask of it, but for those who have not signed yet. */
-function verifiedOf(
+function getVerified(
   context: SignoffContext,
   envelope: Envelope,
   present: ReturnType<typeof buildPresentFacts>,

@@ -84,7 +84,7 @@ export async function askAttestations(
   { items }: GateState,
 ): Promise<void> {
   for (const id of attests) {
-    const title = escapeLine(titleOf(id, items))
+    const title = escapeLine(getTitle(id, items))
     const answer = await terminal.ask(`Do you attest ${id} (${title})? (yes/no)`)
     if (answer !== 'yes')
       throw new FfError('not_attested', `${id} was not attested, so nothing was signed.`, {
@@ -93,7 +93,7 @@ export async function askAttestations(
   }
 }
 
-function titleOf(id: string, items: readonly ChecklistItem[]): string {
+function getTitle(id: string, items: readonly ChecklistItem[]): string {
   const item = items.find((one) => one.id === id)
   if (item !== undefined) return item.title
   const group = items.filter((one) => one.group === id).map((one) => one.id)

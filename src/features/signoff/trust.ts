@@ -109,7 +109,7 @@ export function showTrust(context: SignoffContext): CheckReport {
           next: NEXT[fault.code] ?? null,
         }
   const read = texts.trust === null ? null : parseTrust(texts.trust, tools)
-  const people = read?.ok === true ? membersOf(read.value, now) : []
+  const people = read?.ok === true ? findMembers(read.value, now) : []
   return buildCheckReport('trust_show', [head, ...people], {
     exits: fault === null ? [] : ['untrusted'],
   })
@@ -123,7 +123,7 @@ const NEXT: Readonly<Record<string, string>> = {
   trust_expired: 'Run ff trust rotate with a next version.',
 }
 
-function membersOf(
+function findMembers(
   { version, expires, signers, runners, revoked }: TrustFile,
   now: string,
 ): readonly CheckResult[] {

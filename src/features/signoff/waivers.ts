@@ -98,11 +98,11 @@ export async function lintWaivers(context: SignoffContext): Promise<CheckReport>
   })
   const none = passResult(SIGNOFF_FILES.waivers, 'no waivers')
   return buildCheckReport('waiver_lint', items.length === 0 ? [none] : items, {
-    exits: [...(faults.length > 0 ? (['untrusted'] as const) : []), ...usageOf(problems)],
+    exits: [...(faults.length > 0 ? (['untrusted'] as const) : []), ...toUsageExit(problems)],
   })
 }
 
-const usageOf = (problems: readonly WaiverProblem[]) =>
+const toUsageExit = (problems: readonly WaiverProblem[]) =>
   problems.length === 0 ? [] : (['usage'] as const)
 
 const failed = (id: string, title: string, own: readonly WaiverProblem[]): CheckResult => ({
@@ -116,7 +116,7 @@ const failed = (id: string, title: string, own: readonly WaiverProblem[]): Check
 /** `ff waiver list`: who approved what until when; one that is in force is a pass. */
 export async function listWaivers(context: SignoffContext): Promise<CheckReport> {
   const { waivers } = verifyWaiverApprovals(context, parseWaivers(context))
-  const rules = await rulesOf(context)
+  const rules = await loadRules(context)
   const active = new Set(activeWaivers(waivers, context.now).map(({ id }) => id))
   const items = waivers.map((one) => {
     const waivable = rules.items.find(({ id }) => id === one.item)?.waivable ?? 'no'
@@ -146,7 +146,7 @@ async function formFaults(
   context: SignoffContext,
   { waivers }: Waivers,
 ): Promise<readonly WaiverProblem[]> {
-  const rules = await rulesOf(context)
+  const rules = await loadRules(context)
   const dated = waivers.map((one) => ({
     ...one,
     requested_at: one.requested_at as Instant,
@@ -164,7 +164,7 @@ async function formFaults(
 }
 
 /** The contract's rules; the trust file's where they are stricter. */
-async function rulesOf({ root, cwd, trust }: SignoffContext): Promise<WaiverRules> {
+async function loadRules({ root, cwd, trust }: SignoffContext): Promise<WaiverRules> {
   const { checklist, contract } = await loadChecklist({ root, cwd, checklist: null })
   const own = trust.status === 'trusted' ? trust.trust.waiver_policy : contract.waivers
   return {

@@ -53,7 +53,7 @@ export async function loadChecklist(
     loadArtefact('cutover_readiness_checklist', place),
     loadContract(folder.root),
   ])
-  return { checklist: checkedList(loadedOf(loaded), contract), contract: contract.value }
+  return { checklist: checkedList(requireLoaded(loaded), contract), contract: contract.value }
 }
 
 /** @throws FfError `artefact_invalid` with every problem of every file */
@@ -71,7 +71,7 @@ export async function toGateFiles(root: string, texts: SignoffTexts): Promise<Ga
   const { file: shown } = ARTEFACTS.cutover_readiness_checklist
   const own = { text: texts.checklist ?? '', shown }
   const checklist = checkedList(
-    loadedOf(parseArtefact('cutover_readiness_checklist', own)),
+    requireLoaded(parseArtefact('cutover_readiness_checklist', own)),
     contract,
   )
   const plan = parsed('cutover_plan', texts)
@@ -93,7 +93,7 @@ export async function toGateFiles(root: string, texts: SignoffTexts): Promise<Ga
 }
 
 const loadContract = async (root: string): Promise<LoadedArtefact<'readiness_gate'>> =>
-  loadedOf(await loadArtefact('readiness_gate', packagedArtefact(root, 'readiness_gate')))
+  requireLoaded(await loadArtefact('readiness_gate', packagedArtefact(root, 'readiness_gate')))
 
 function checkedList(
   loaded: LoadedArtefact<'cutover_readiness_checklist'>,
@@ -121,7 +121,7 @@ function parsed<K extends keyof typeof OWN>(
   const text = texts[subject]
   return text === null
     ? null
-    : loadedOf(parseArtefact(kind, { text, shown: SIGNOFF_FILES[subject] }))
+    : requireLoaded(parseArtefact(kind, { text, shown: SIGNOFF_FILES[subject] }))
 }
 const OWN = {
   cutover_plan: 'plan',
@@ -129,7 +129,7 @@ const OWN = {
   waivers: 'waivers',
 } as const
 
-const loadedOf = <T>(result: LoadResult<T>): T => {
+const requireLoaded = <T>(result: LoadResult<T>): T => {
   if (result.ok) return result.loaded
   throw toArtefactError(result.problems)
 }

@@ -102,7 +102,7 @@ function rowItem(id: string, title: string, outcomes: readonly Outcome[]): Check
   const findings = own.filter(misses).map(({ one, came }) => ({
     code: 'outcome_differs',
     pointer: null,
-    detail: `${one.fixture.id} in ${one.environment}: ${one.fixture.title}: expected ${textOf(one.expected)}, came ${came === null ? 'nothing' : textOf(came)}`,
+    detail: `${one.fixture.id} in ${one.environment}: ${one.fixture.title}: expected ${toText(one.expected)}, came ${came === null ? 'nothing' : toText(came)}`,
   }))
   const state = own.length === 0 ? 'inconclusive' : findings.length === 0 ? 'pass' : 'fail'
   const next = state === 'pass' ? null : 'ff token verify --explain'
@@ -110,10 +110,10 @@ function rowItem(id: string, title: string, outcomes: readonly Outcome[]): Check
 }
 
 const misses = ({ one, came }: Outcome): boolean =>
-  came === null || textOf(came) !== textOf(one.expected)
+  came === null || toText(came) !== toText(one.expected)
 
 /** All that counts, in one line: what differs in it is a miss. */
-function textOf(outcome: AuthResult | Expected): string {
+function toText(outcome: AuthResult | Expected): string {
   if ('refused' in outcome) return `${outcome.http} ${outcome.refused}`
   const { mode, source, user_id, tenant_id, scopes, warnings, key_set_stale } = outcome
   const who = JSON.stringify([user_id, tenant_id, scopes])
@@ -126,7 +126,7 @@ function control(outcomes: readonly Outcome[]): CheckResult {
   const id = 'control'
   const right = outcomes.filter((one) => !misses(one))
   const pairs = right.flatMap(({ one, came }) => {
-    const other = outcomes.find((any) => textOf(any.one.expected) !== textOf(one.expected))
+    const other = outcomes.find((any) => toText(any.one.expected) !== toText(one.expected))
     return other === undefined ? [] : [{ one: other.one, came }]
   })
   const missed = pairs.filter((pair) => !misses(pair)).length

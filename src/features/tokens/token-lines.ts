@@ -31,7 +31,7 @@ export interface LineAnswer {
 
 /** Whether a line begins a run of lines; another JSON text is itself taken for a token, and malformed. */
 export function isTokenLine(text: string): boolean {
-  const { token, id } = objectOf(text) ?? {}
+  const { token, id } = toObject(text) ?? {}
   return token !== undefined || id !== undefined
 }
 
@@ -55,7 +55,7 @@ export class TokenLines {
 
   async answer(text: string): Promise<{ readonly answer: LineAnswer; readonly exit: ExitName }> {
     const line = readLine(text)
-    if (line === null) return error(idOf(objectOf(text)?.['id']) ?? null, 'line_invalid')
+    if (line === null) return error(getId(toObject(text)?.['id']) ?? null, 'line_invalid')
     const { id, token, jwks, algs } = line
     if (algs?.some((one) => !this.settings.contract.algorithms.allowable.includes(one)) === true)
       return error(id, 'algorithm_not_allowable')
@@ -92,10 +92,10 @@ const error = (id: unknown, code: string): { answer: LineAnswer; exit: ExitName 
 
 /** Null where the line is not of the form; keys are inline, never a URL (page 2). */
 function readLine(text: string): TokenLine | null {
-  const { id: named = null, token, jwks, algs } = objectOf(text) ?? {}
-  const id = idOf(named)
+  const { id: named = null, token, jwks, algs } = toObject(text) ?? {}
+  const id = getId(named)
   if (id === undefined) return null
-  const keys = jwks === undefined ? null : keysOf(jwks)
+  const keys = jwks === undefined ? null : getKeys(jwks)
   if (typeof token !== 'string' || keys === undefined) return null
   if (algs !== undefined && !isTexts(algs)) return null
   // Algorithms go with the keys of the line; those of the endpoint are the settings'.
@@ -104,12 +104,12 @@ function readLine(text: string): TokenLine | null {
 }
 
 /** What can be given back as it came: a text, null, or an integer that a double holds. */
-const idOf = (id: unknown): string | number | null | undefined =>
+const getId = (id: unknown): string | number | null | undefined =>
   id === null || typeof id === 'string' || Number.isSafeInteger(id)
     ? (id as string | number | null)
     : undefined
 
-function keysOf(jwks: unknown): readonly Jwk[] | undefined {
+function getKeys(jwks: unknown): readonly Jwk[] | undefined {
   const keys: unknown = Array.isArray(jwks) ? jwks : isRecord(jwks) ? jwks['keys'] : undefined
   return Array.isArray(keys) && keys.every(isRecord) ? keys : undefined
 }
@@ -118,7 +118,7 @@ const isRecord = (value: unknown): value is Jwk =>
 const isTexts = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string')
 
-function objectOf(text: string): Jwk | null {
+function toObject(text: string): Jwk | null {
   const read = parseLosslessJson(text)
   if (!read.ok || hasRepeatedMember(read.node)) return null
   const plain = nodeToValue(read.node)

@@ -8,7 +8,7 @@ import { TENANT } from '../../core/builders.ts'
 import {
   ANSWER,
   asked,
-  clientOf,
+  getClient,
   closing,
   QUESTION,
   soon,
@@ -39,7 +39,7 @@ const FAILURES: readonly AdminBehaviour[] = [
 describe('an Admin that fails', () => {
   test.each(FAILURES)('%s: unreachable within 1.2 s, and no socket stays', async (behaviour) => {
     const admin = await startAdmin()
-    const client = await clientOf(admin)
+    const client = await getClient(admin)
     expect(await client.begin()(QUESTION)).toEqual(ANSWER)
     await admin.setBehaviour({ behaviour, delay_ms: 0 })
     const met = admin.requests()
@@ -72,7 +72,7 @@ describe('an Admin that fails', () => {
   ])('that %s', async (_what, url) => {
     const admin = await startAdmin()
     const there = url === 'https' ? admin.url.href.replace('http', 'https') : url
-    const client = await clientOf(admin, { url: new URL(there) })
+    const client = await getClient(admin, { url: new URL(there) })
     const { ms, result } = await timed(() => client.begin()(QUESTION))
     expect(result).toEqual(UNREACHABLE)
     expect(ms).toBeLessThan(1_200)
@@ -82,7 +82,7 @@ describe('an Admin that fails', () => {
   test('that lets nobody in without a token', async () => {
     const admin = await startAdmin()
     for (const token of [null, `${admin.token}x`]) {
-      const client = await clientOf(admin, { credential: { token } })
+      const client = await getClient(admin, { credential: { token } })
       expect(await client.begin()(QUESTION)).toEqual(UNREACHABLE)
     }
     expect(admin.requests()).toBe(2)
@@ -121,7 +121,7 @@ describe('answers that are none', () => {
     const { port } = server.address() as { port: number }
     closing({ close: () => (server.closeAllConnections(), server.close()) })
     const admin = await startAdmin()
-    const client = await clientOf(admin, { url: new URL(`http://127.0.0.1:${port}`) })
+    const client = await getClient(admin, { url: new URL(`http://127.0.0.1:${port}`) })
     const { ms, result } = await timed(() => client.begin()(QUESTION))
     expect(result).toEqual(good ? ANSWER : UNREACHABLE)
     expect(ms).toBeLessThan(900)
@@ -153,7 +153,7 @@ describe('the deadline', () => {
     closing(server)
     const { port } = server.address() as { port: number }
     const admin = await startAdmin()
-    const client = await clientOf(admin, { url: new URL(`${scheme}://127.0.0.1:${port}`) })
+    const client = await getClient(admin, { url: new URL(`${scheme}://127.0.0.1:${port}`) })
     const { ms, result } = await timed(() => client.begin()(QUESTION))
     expect([result, ms < 1_200, ms > 900]).toEqual([UNREACHABLE, true, true])
     await soon(() => client.metrics().sockets === 0 && sockets.size === 0)
@@ -170,12 +170,12 @@ describe('the deadline', () => {
   test('an answer after 0.9 s counts', async () => {
     const admin = await startAdmin()
     await admin.setBehaviour({ behaviour: 'honest', delay_ms: 900 })
-    expect(await (await clientOf(admin)).begin()(QUESTION)).toEqual(ANSWER)
+    expect(await (await getClient(admin)).begin()(QUESTION)).toEqual(ANSWER)
   })
 
   test('an answer after 1.1 s does not', async () => {
     const admin = await startAdmin()
-    const client = await clientOf(admin)
+    const client = await getClient(admin)
     await admin.setBehaviour({ behaviour: 'honest', delay_ms: 1_100 })
     const { ms, result } = await timed(() => client.begin()(QUESTION))
     expect([result, ms < 1_200]).toEqual([UNREACHABLE, true])
@@ -184,7 +184,7 @@ describe('the deadline', () => {
 
   test('is one for all that a request asks, however many', async () => {
     const admin = await startAdmin()
-    const client = await clientOf(admin, { limits: { breaker: null } })
+    const client = await getClient(admin, { limits: { breaker: null } })
     await admin.setBehaviour({ behaviour: 'never', delay_ms: 0 })
     const check = client.begin()
     const { ms, result } = await timed(async () => [
@@ -201,7 +201,7 @@ describe('the deadline', () => {
   test('begins with the first question, and ends for whoever joins another call', async () => {
     const admin = await startAdmin()
     await admin.setBehaviour({ behaviour: 'honest', delay_ms: 700 })
-    const client = await clientOf(admin)
+    const client = await getClient(admin)
     const check = client.begin()
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(await check(asked(1))).toMatchObject({ status: 'known' })
@@ -218,7 +218,7 @@ describe('calls in flight', () => {
   test('are shared, and no answer is kept', async () => {
     const admin = await startAdmin()
     await admin.setBehaviour({ behaviour: 'honest', delay_ms: 50 })
-    const client = await clientOf(admin)
+    const client = await getClient(admin)
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => client.begin()({ ...QUESTION })),
     )
@@ -236,7 +236,7 @@ describe('calls in flight', () => {
   ])('are not shared with another %s', async (_what, change) => {
     const admin = await startAdmin()
     await admin.setBehaviour({ behaviour: 'honest', delay_ms: 50 })
-    const client = await clientOf(admin)
+    const client = await getClient(admin)
     const [one] = await Promise.all([QUESTION, { ...QUESTION, ...change }].map(client.begin()))
     expect(one).toEqual(ANSWER)
     expect(admin.requests()).toBe(2)
@@ -245,7 +245,7 @@ describe('calls in flight', () => {
   test('have few connections, which are used again', async () => {
     const admin = await startAdmin()
     await admin.setBehaviour({ behaviour: 'honest', delay_ms: 100 })
-    const client = await clientOf(admin, { limits: { timeout_ms: 10_000 } })
+    const client = await getClient(admin, { limits: { timeout_ms: 10_000 } })
     const check = client.begin()
     const all = Promise.all(Array.from({ length: 200 }, (_, at) => check(asked(at))))
     await soon(() => client.metrics().sockets === 64)
@@ -259,7 +259,7 @@ describe('calls in flight', () => {
   test('end when it is closed, and then nothing is sent', async () => {
     const admin = await startAdmin()
     await admin.setBehaviour({ behaviour: 'never', delay_ms: 0 })
-    const client = await clientOf(admin)
+    const client = await getClient(admin)
     const check = client.begin()
     const all = Array.from({ length: 100 }, (_, at) => check(asked(at)))
     await soon(() => admin.requests() === 64)

@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { Breaker } from '../../../src/adapters/admin/breaker.ts'
 import { ADMIN_LIMITS } from '../../../src/core/admin/limits.ts'
 import type { ApprovalService } from '../../../src/ports/admin.ts'
-import { asked, clientOf, startAdmin, timed, UNREACHABLE } from './stage.ts'
+import { asked, getClient, startAdmin, timed, UNREACHABLE } from './stage.ts'
 
 /** One with a clock that the test moves. */
 function breaker() {
@@ -229,7 +229,7 @@ describe('a client whose Admin is dead', () => {
     const admin = await startAdmin()
     await admin.setBehaviour({ behaviour: 'error_500', delay_ms: 0 })
     const soon = { ...ADMIN_LIMITS.breaker, half_open_after_ms: 1_000 }
-    const client = await clientOf(admin, { limits: { breaker: soon } })
+    const client = await getClient(admin, { limits: { breaker: soon } })
     await opened(client)
     expect(admin.requests()).toBe(5)
     const took: number[] = []
@@ -257,7 +257,7 @@ describe('a client whose Admin is dead', () => {
   test('without a breaker goes on asking', async () => {
     const admin = await startAdmin()
     await admin.setBehaviour({ behaviour: 'error_500', delay_ms: 0 })
-    const client = await clientOf(admin, { limits: { breaker: null } })
+    const client = await getClient(admin, { limits: { breaker: null } })
     for (let at = 0; at < 12; at += 1) await client.begin()(asked(at))
     expect([admin.requests(), client.metrics().breaker]).toEqual([12, null])
   })

@@ -12,7 +12,7 @@ export interface Pair {
 }
 const openssl = (cwd: string, ...args: readonly string[]): void =>
   void execFileSync('openssl', args, { cwd, stdio: 'pipe' })
-const pairOf = (folder: string, name: string): Pair => ({
+const toPair = (folder: string, name: string): Pair => ({
   cert: readFileSync(join(folder, `${name}.pem`), 'utf8'),
   key: readFileSync(join(folder, `${name}.key`), 'utf8'),
 })
@@ -22,7 +22,7 @@ const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-node
 export function makeAuthority(folder: string, name: string): Pair {
   const out = ['-keyout', `${name}.key`, '-out', `${name}.pem`]
   openssl(folder, 'req', '-x509', ...KEY, ...out, '-subj', `/CN=${name}`, '-days', '2')
-  return pairOf(folder, name)
+  return toPair(folder, name)
 }
 /** @param alternative a subjectAltName, such as `IP:127.0.0.1` */
 export function makeCertificate(
@@ -36,7 +36,7 @@ export function makeCertificate(
   const by = ['-CA', `${authority}.pem`, '-CAkey', `${authority}.key`, '-CAcreateserial']
   const out = ['-out', `${name}.pem`, '-days', String(days), '-extfile', `${name}.ext`]
   openssl(folder, 'x509', '-req', '-in', `${name}.csr`, ...by, ...out)
-  return pairOf(folder, name)
+  return toPair(folder, name)
 }
 
 /** TLS before a server that speaks none. @returns where */

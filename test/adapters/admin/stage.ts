@@ -16,8 +16,8 @@ export const QUESTION: ApprovalQuery = {
   user_id: USER,
 }
 /** Refs of approvals that the stage holds, each for the same flag, tenant and user. */
-export const refOf = (at: number): string => `APP-${at}-x`
-export const asked = (at: number): ApprovalQuery => ({ ...QUESTION, approval_ref: refOf(at) })
+export const formatRef = (at: number): string => `APP-${at}-x`
+export const asked = (at: number): ApprovalQuery => ({ ...QUESTION, approval_ref: formatRef(at) })
 export const approval = (change: Partial<Approval> = {}): Approval => ({
   approval_ref: REF,
   flag_key: FLAG,
@@ -28,7 +28,7 @@ export const approval = (change: Partial<Approval> = {}): Approval => ({
   revoked: false,
   ...change,
 })
-const answerOf = ({ not_before, expires_at, revoked }: Approval): CheckAnswer => ({
+const toAnswer = ({ not_before, expires_at, revoked }: Approval): CheckAnswer => ({
   status: 'known',
   revoked,
   not_before,
@@ -37,10 +37,10 @@ const answerOf = ({ not_before, expires_at, revoked }: Approval): CheckAnswer =>
 })
 const HERS = approval()
 /** What the stage says to `QUESTION`. */
-export const ANSWER = answerOf(HERS)
+export const ANSWER = toAnswer(HERS)
 const HELD: readonly Approval[] = [
   HERS,
-  ...Array.from({ length: 200 }, (_, at) => approval({ approval_ref: refOf(at) })),
+  ...Array.from({ length: 200 }, (_, at) => approval({ approval_ref: formatRef(at) })),
 ]
 export const UNREACHABLE: ApprovalAnswer = { status: 'unreachable' }
 
@@ -61,7 +61,7 @@ interface ClientChange {
   readonly credential?: Partial<AdminCredential>
   readonly limits?: Partial<AdminLimits>
 }
-export const clientOf = async (
+export const getClient = async (
   admin: TestAdminServer,
   change: ClientChange = {},
 ): Promise<ApprovalService> =>

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { AdminCredential } from '../../../src/ports/admin.ts'
-import { clientOf, QUESTION, startAdmin, UNREACHABLE } from './stage.ts'
+import { getClient, QUESTION, startAdmin, UNREACHABLE } from './stage.ts'
 import { before, makeAuthority, makeCertificate, type Pair } from './certificates.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ff-admin-tls-'))
@@ -32,7 +32,7 @@ async function status(
   const admin = await startAdmin()
   const mutual = { ca: ours.cert, requestCert: true, rejectUnauthorized: true }
   const url = await before(admin.url, { ...server.pair, ...(server.mutual ? mutual : {}) })
-  const client = await clientOf(admin, { url, credential })
+  const client = await getClient(admin, { url, credential })
   const answer = await client.begin()(QUESTION)
   if (answer.status === 'unreachable') {
     expect(answer).toEqual(UNREACHABLE)

@@ -20,7 +20,7 @@ const SECONDS = instantToMs(NOW) / 1000
 
 const file = new URL('../../../vectors/jwt/keys.json', import.meta.url)
 const { keys } = JSON.parse(readFileSync(file, 'utf8')) as { keys: readonly Jwk[] }
-const keyOf = (kid: string): Jwk => {
+const getKey = (kid: string): Jwk => {
   const found = keys.find((one) => one['kid'] === kid)
   if (found === undefined) throw new Error(`no key ${kid}`)
   return found
@@ -30,10 +30,10 @@ const MEMBERS = ['kty', 'kid', 'alg', 'use', 'n', 'e', 'crv', 'x', 'y']
 export const publicPart = (jwk: Jwk): Jwk =>
   Object.fromEntries(Object.entries(jwk).filter(([name]) => MEMBERS.includes(name)))
 export const [RSA, EC, ED, ATTACKER] = [
-  keyOf('ff-fixture-rsa-1'),
-  keyOf('ff-fixture-ec-1'),
-  keyOf('ff-fixture-ed-1'),
-  keyOf('ff-fixture-attacker'),
+  getKey('ff-fixture-rsa-1'),
+  getKey('ff-fixture-ec-1'),
+  getKey('ff-fixture-ed-1'),
+  getKey('ff-fixture-attacker'),
 ] as const
 /** What the service holds tokens to. */
 export const GOOD_KEYS: readonly Jwk[] = [RSA, EC, ED].map(publicPart)
@@ -43,7 +43,7 @@ const GOOD_PEM = createPublicKey({ key: publicPart(RSA), format: 'jwk' }).export
 })
 
 const HASH: Readonly<Record<string, string | null>> = { EdDSA: null }
-const hashOf = (alg: string): string | null =>
+const getHash = (alg: string): string | null =>
   alg in HASH ? (HASH[alg] ?? null) : `sha${alg.slice(2)}`
 export interface Signer {
   /** What an honest header would say of it. */
@@ -51,16 +51,16 @@ export interface Signer {
   readonly kid: string
   readonly sign: (input: string) => Buffer
 }
-export function signerOf(jwk: Jwk, alg = jwk['alg'] ?? '', kid = jwk['kid'] ?? ''): Signer {
+export function getSigner(jwk: Jwk, alg = jwk['alg'] ?? '', kid = jwk['kid'] ?? ''): Signer {
   const key: KeyObject = createPrivateKey({ key: jwk, format: 'jwk' })
   const padding = alg.startsWith('PS')
     ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
     : {}
   const options = { key, dsaEncoding: 'ieee-p1363' as const, ...padding }
-  return { alg, kid, sign: (input) => signBytes(hashOf(alg), Buffer.from(input), options) }
+  return { alg, kid, sign: (input) => signBytes(getHash(alg), Buffer.from(input), options) }
 }
 const kid = RSA['kid'] ?? ''
-const HONEST = [signerOf(RSA), signerOf(EC), signerOf(ED)]
+const HONEST = [getSigner(RSA), getSigner(EC), getSigner(ED)]
 const hmac = (secret: string | Buffer): Signer => ({
   alg: 'HS256',
   kid,
@@ -68,8 +68,8 @@ const hmac = (secret: string | Buffer): Signer => ({
 })
 /** The attacker's key under the name of a good one, good keys with other algorithms, and no key at all. */
 const FALSE = [
-  signerOf(ATTACKER, 'RS256', kid),
-  signerOf(ATTACKER),
+  getSigner(ATTACKER, 'RS256', kid),
+  getSigner(ATTACKER),
   hmac(GOOD_PEM),
   hmac(JSON.stringify(publicPart(RSA))),
   { alg: 'none', kid, sign: () => Buffer.of() },
@@ -77,15 +77,15 @@ const FALSE = [
   { alg: 'ES256', kid: EC['kid'] ?? '', sign: () => Buffer.alloc(64) },
   { alg: 'EdDSA', kid: ED['kid'] ?? '', sign: () => Buffer.alloc(64) },
 ]
-const STRETCHED = [signerOf(RSA, 'RS384'), signerOf(RSA, 'PS256')]
+const STRETCHED = [getSigner(RSA, 'RS384'), getSigner(RSA, 'PS256')]
 
 // Headers -------------------------------------------------------------------------------------------------------
 
 /** What is written into a segment: a value, or bytes that no JSON library would write. */
 type Written = object | Buffer
-const bytesOf = (written: Written): Buffer =>
+const toBytes = (written: Written): Buffer =>
   Buffer.isBuffer(written) ? written : Buffer.from(JSON.stringify(written))
-const b64 = (written: Written): string => bytesOf(written).toString('base64url')
+const b64 = (written: Written): string => toBytes(written).toString('base64url')
 
 const words = (text: string): readonly string[] => text.split(' ')
 const ALGS: readonly unknown[] = [
@@ -153,7 +153,7 @@ const anyMembers = fc.dictionary(fc.string({ maxLength: 8 }), fc.jsonValue({ max
   maxKeys: 3,
 })
 /** Mostly one member is strange, and not all of them at once. */
-const fewOf = (members: fc.Arbitrary<object>): fc.Arbitrary<object> =>
+const getFew = (members: fc.Arbitrary<object>): fc.Arbitrary<object> =>
   fc.tuple(members, fc.nat(20), fc.integer({ min: 1, max: 3 })).map(([all, from, count]) => {
     const entries = Object.entries(all)
     return Object.fromEntries(
@@ -239,7 +239,7 @@ const claimMembers = fc.record(
 )
 const anyClaims = fc.oneof(
   { arbitrary: fc.constant(CLAIMS), weight: 3 },
-  { arbitrary: fewOf(claimMembers).map((more) => ({ ...CLAIMS, ...more })), weight: 3 },
+  { arbitrary: getFew(claimMembers).map((more) => ({ ...CLAIMS, ...more })), weight: 3 },
   { arbitrary: anyMembers.map((more) => ({ ...more, ...CLAIMS })), weight: 1 },
 )
 
@@ -309,7 +309,7 @@ interface Parts {
   readonly write: (header: object) => Written
   readonly payload: Written
 }
-function tokenOf({ signer, more, write, payload }: Parts): string {
+function toToken({ signer, more, write, payload }: Parts): string {
   const header = { alg: signer.alg, kid: signer.kid, typ: 'at+jwt', ...more }
   const input = `${b64(write(header))}.${b64(payload)}`
   return `${input}.${signer.sign(input).toString('base64url')}`
@@ -323,7 +323,7 @@ const strangeMembers = (url: () => string): fc.Arbitrary<object> =>
     { arbitrary: fc.constantFrom({}, { kid: undefined }, { alg: undefined }), weight: 1 },
     { arbitrary: fc.record({ alg: anyAlg }), weight: 1 },
     { arbitrary: fc.record({ kid: anyKid }), weight: 1 },
-    { arbitrary: fewOf(headerMembers(url)), weight: 4 },
+    { arbitrary: getFew(headerMembers(url)), weight: 4 },
     { arbitrary: anyMembers, weight: 1 },
   )
 
@@ -340,11 +340,11 @@ const plain = { more: fc.constant({}), write: fc.constant((one: object): Written
 export const forgedToken: fc.Arbitrary<string> = fc.oneof(
   fc
     .record({ ...plain, signer: fc.constantFrom(...FALSE), payload: anyClaims })
-    .map((parts) => tokenOf(parts)),
+    .map((parts) => toToken(parts)),
   fc
     .record({ ...plain, signer: fc.constantFrom(...HONEST), payload: fc.constant(CLAIMS) })
     .map((parts) => {
-      const [head, , signature] = tokenOf(parts).split('.')
+      const [head, , signature] = toToken(parts).split('.')
       return [head, b64({ ...CLAIMS, scope: 'ff:operator' }), signature].join('.')
     }),
 )
@@ -364,7 +364,7 @@ export function anyToken(url: () => string): fc.Arbitrary<string> {
       write: anySpelling,
       payload: spelled(anyClaims),
     })
-    .map((parts) => tokenOf(parts))
+    .map((parts) => toToken(parts))
   const change = fc.oneof(
     { arbitrary: fc.constant(untouched), weight: 6 },
     { arbitrary: changes, weight: 3 },
@@ -381,5 +381,5 @@ export function anyToken(url: () => string): fc.Arbitrary<string> {
 /** Signed with a good key, and strange in one member of the header: each of those that the others are made of. */
 export const strangeTokens = (): readonly string[] =>
   [...ALGS.map((alg) => ({ alg })), ...KIDS.map((named) => ({ kid: named }))].flatMap((more) =>
-    HONEST.map((signer) => tokenOf({ signer, more, write: (one) => one, payload: CLAIMS })),
+    HONEST.map((signer) => toToken({ signer, more, write: (one) => one, payload: CLAIMS })),
   )

@@ -47,7 +47,7 @@ async function quietly<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** The requests of an identity provider, which issues JWT access tokens with the first of the keys. */
-async function providerOf(issuer: string, keys: readonly JWK[]): Promise<RequestListener> {
+async function getProvider(issuer: string, keys: readonly JWK[]): Promise<RequestListener> {
   const { Provider } = await import('oidc-provider')
   const alg = keys[0]?.alg as 'RS256'
   const provider = new Provider(issuer, {
@@ -116,7 +116,7 @@ export class Idp {
 
   /** From now on it has these keys and signs with the first. */
   async rotate(...keys: readonly JWK[]): Promise<void> {
-    this.serve = await quietly(() => providerOf(this.issuer, keys))
+    this.serve = await quietly(() => getProvider(this.issuer, keys))
   }
 
   /** An access token signed with this key, whichever keys it shows. */
@@ -124,7 +124,7 @@ export class Idp {
     const { client = CLIENTS[0], resource = OURS, scope, issuerPath } = options
     const shown = this.serve
     const issuer = issuerPath === undefined ? this.issuer : `${this.issuer}/${issuerPath}`
-    this.serve = await quietly(() => providerOf(issuer, [key]))
+    this.serve = await quietly(() => getProvider(issuer, [key]))
     const response = await fetch(new URL('/token', this.issuer), {
       method: 'POST',
       headers: { connection: 'close' },

@@ -11,7 +11,7 @@ const TIMES = CONTRACT.client
 const ONE = { keys: [R1] }
 const minute = (seconds: number) => ({ 'cache-control': `max-age=${seconds}` })
 
-const heldOf = (answer: KeyAnswer) => {
+const getHeld = (answer: KeyAnswer) => {
   if (answer.status !== 'held') throw new Error(`no set is held: ${answer.status}`)
   return answer.held
 }
@@ -43,7 +43,7 @@ describe('single flight', () => {
       client.forKid(at % 3 === 0 ? null : RSA_1.kid),
     )
     endpoint.release()
-    const sets = new Set((await Promise.all(answers)).map((answer) => heldOf(answer).set))
+    const sets = new Set((await Promise.all(answers)).map((answer) => getHeld(answer).set))
     expect(sets.size).toBe(1)
     expect(endpoint.asked).toEqual([0])
     expect(client.metrics()).toEqual({ fetches: 1, failures: 0, age_ms: 0 })
@@ -72,7 +72,7 @@ describe('single flight', () => {
     expect(await isSettled(second)).toBe(false)
     endpoint.outcome = { keys: [R1, R2] }
     endpoint.release()
-    expect(heldOf(await second).set.has(RSA_2.kid)).toBe(true)
+    expect(getHeld(await second).set.has(RSA_2.kid)).toBe(true)
     await first
     expect(endpoint.asked).toEqual([0, 30_000])
   })
@@ -99,7 +99,7 @@ describe('the cooldown', () => {
     for (let turn = 0; turn < 10; turn += 1) {
       const good = client.forKid(RSA_1.kid)
       expect(await isSettled(good)).toBe(true)
-      expect(heldOf(await good).set.has(RSA_1.kid)).toBe(true)
+      expect(getHeld(await good).set.has(RSA_1.kid)).toBe(true)
     }
     endpoint.release()
     for (const answer of await Promise.all(random))
@@ -253,7 +253,7 @@ describe('who names a known kid', () => {
       endpoint.clock.step(step)
       const answer = client.forKid(RSA_1.kid)
       expect(await isSettled(answer)).toBe(true)
-      expect(heldOf(await answer).set.has(RSA_1.kid)).toBe(true)
+      expect(getHeld(await answer).set.has(RSA_1.kid)).toBe(true)
       expect(client.current()).not.toBeNull()
     }
     endpoint.release()
@@ -335,7 +335,7 @@ describe('a machine that slept', () => {
     const { endpoint, client } = await slept(600)
     endpoint.outcome = { keys: [R2] }
     expect(client.current()).toBeNull()
-    const { set } = heldOf(await client.forKid(RSA_1.kid))
+    const { set } = getHeld(await client.forKid(RSA_1.kid))
     expect(set.has(RSA_1.kid)).toBe(false)
     expect(endpoint.asked).toEqual([0, 600_000])
   })
@@ -537,6 +537,6 @@ describe('cacheSeconds', () => {
 
 test('a set may hold other keys than those that were asked for', async () => {
   const { client } = await loaded({ keys: [published(EC)] })
-  const held = heldOf(await client.forKid(EC.kid))
+  const held = getHeld(await client.forKid(EC.kid))
   expect(held.set.has(RSA_1.kid)).toBe(false)
 })

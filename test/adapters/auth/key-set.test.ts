@@ -12,7 +12,7 @@ const [R1, R2, EC1, ED1] = [RSA_1, RSA_2, EC, ED].map(published) as [
   UntrustedJwk,
 ]
 const KID = RSA_1.kid
-const setOf = (...keys: readonly UntrustedJwk[]): KeySet => new KeySet(keys, CONTRACT.keys)
+const getSet = (...keys: readonly UntrustedJwk[]): KeySet => new KeySet(keys, CONTRACT.keys)
 const without =
   (name: string) =>
   (jwk: UntrustedJwk): UntrustedJwk =>
@@ -35,7 +35,7 @@ describe('a token that names its key', () => {
     ['ES256', EC],
     ['EdDSA', ED],
   ])('gets it: %s', async (_alg, pair) => {
-    const set = setOf(R1, R2, EC1, ED1)
+    const set = getSet(R1, R2, EC1, ED1)
     expect(await selects(set, pair.kid, pair)).toBe(true)
     expect(await selects(set, RSA_1.kid, pair)).toBe(false)
   })
@@ -61,12 +61,12 @@ describe('a token that names its key', () => {
     ['a point that is on no curve', [{ ...EC1, kid: KID, y: EC['x'] }], KID, 'key_not_usable'],
     ['an empty kid', [{ ...R1, kid: '' }], '', 'found'],
   ])('%s', async (_situation, keys, kid, expected) => {
-    expect(await status(setOf(...keys), kid)).toBe(expected)
-    expect(setOf(...keys).has(kid)).toBe(expected !== 'kid_absent')
+    expect(await status(getSet(...keys), kid)).toBe(expected)
+    expect(getSet(...keys).has(kid)).toBe(expected !== 'kid_absent')
   })
 
   test('a point that is on no curve is no key of its own algorithm', async () => {
-    expect(await status(setOf({ ...EC1, y: EC['x'] }), EC.kid, 'ES256')).toBe('key_not_usable')
+    expect(await status(getSet({ ...EC1, y: EC['x'] }), EC.kid, 'ES256')).toBe('key_not_usable')
   })
 })
 
@@ -97,13 +97,13 @@ describe('two keys of one kid', () => {
     ['one is of another algorithm', [R1, { ...twin, alg: 'PS256' }], 'found'],
     ['one is of another type', [{ ...EC1, kid: KID }, R1], 'found'],
   ])('%s', async (_situation, keys, expected) => {
-    const set = setOf(...keys)
+    const set = getSet(...keys)
     expect(await status(set, KID)).toBe(expected)
     expect(await selects(set, KID, RSA_1)).toBe(expected === 'found')
   })
 
   test('each is found by its algorithm', async () => {
-    const set = setOf(R1, { ...EC1, kid: KID })
+    const set = getSet(R1, { ...EC1, kid: KID })
     expect(await selects(set, KID, RSA_1)).toBe(true)
     expect(await selects(set, KID, EC)).toBe(true)
   })
@@ -122,16 +122,16 @@ describe('a token that names no key', () => {
     ['two, of which none fits', [R1, R2], 'ES256', 'kid_ambiguous'],
     ['the same key twice', [R1, R1], 'RS256', 'kid_ambiguous'],
   ])('%s', async (_situation, keys, alg, expected) => {
-    expect(await status(setOf(...keys), null, alg)).toBe(expected)
+    expect(await status(getSet(...keys), null, alg)).toBe(expected)
   })
 
   test('a key whose curve is no text leaves the other without a rival', async () => {
-    expect(await status(setOf(R1, { ...anyAlg(EC1), crv: ['P-256'] }), null)).toBe('found')
+    expect(await status(getSet(R1, { ...anyAlg(EC1), crv: ['P-256'] }), null)).toBe('found')
   })
 })
 
 test('a key is taken in once for each algorithm', async () => {
-  const set = setOf(anyAlg(R1))
+  const set = getSet(anyAlg(R1))
   const [once, again, other] = await Promise.all(
     ['RS256', 'RS256', 'RS512'].map((alg) => set.select(KID, alg)),
   )

@@ -40,7 +40,7 @@ import {
   type Jwk,
   publicPart,
   RSA,
-  signerOf,
+  getSigner,
   strangeTokens,
 } from './hostile-tokens.ts'
 import { makeOpinion } from './second-opinion.ts'
@@ -129,7 +129,8 @@ async function judge(
   }
   return cases
 }
-const modeOf = (result: AuthResult): AuthMode | null => (isAuthRefusal(result) ? null : result.mode)
+const getMode = (result: AuthResult): AuthMode | null =>
+  isAuthRefusal(result) ? null : result.mode
 const UNVERIFIED: readonly (AuthMode | null)[] = ['decode-only', 'dev-headers']
 
 // The codes that are seen are counted, so every run has all examples.
@@ -187,8 +188,8 @@ describe('a token that anybody may write', () => {
     let unverified = 0
     await forAll((cases) => {
       for (const { environment, result } of cases) {
-        if (environment !== 'dev+H') expect(UNVERIFIED).not.toContain(modeOf(result))
-        else if (modeOf(result) === 'decode-only') unverified += 1
+        if (environment !== 'dev+H') expect(UNVERIFIED).not.toContain(getMode(result))
+        else if (getMode(result) === 'decode-only') unverified += 1
       }
     })
     expect(unverified).toBeGreaterThan(0)
@@ -199,7 +200,7 @@ describe('a token that anybody may write', () => {
     await forAll(async (cases, token) => {
       const { signed, condition } = opinion(token)
       for (const { state, result } of cases) {
-        if (modeOf(result) !== 'verified') continue
+        if (getMode(result) !== 'verified') continue
         expect(signed).toBe(true)
         expect(holding.has(state)).toBe(true)
       }
@@ -253,7 +254,7 @@ describe('a token that anybody may write', () => {
   test('that is refused never becomes dev headers, or nobody', async () => {
     await forAll((cases) => {
       for (const { result } of cases)
-        expect(['verified', 'decode-only', null]).toContain(modeOf(result))
+        expect(['verified', 'decode-only', null]).toContain(getMode(result))
     })
   })
 
@@ -311,7 +312,7 @@ describe('a token that anybody may write', () => {
           const rest = token.split('.').slice(1)
           for (const header of headers) {
             for (const { result } of await judge([header, ...rest].join('.'))) {
-              expect(modeOf(result)).not.toBe('verified')
+              expect(getMode(result)).not.toBe('verified')
               if (isAuthRefusal(result)) expect(AUTH_REFUSALS[result.refused]).toBe(result.http)
             }
           }
@@ -352,14 +353,14 @@ describe('a signature under each algorithm that may be allowed', () => {
   const keys = fixedKeySource(new KeySet(publicKeys, CONTRACT.keys))
   const { verifier } = createAuthenticator(keys, { ...settings, algorithms: allowable })
   const b64 = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url')
-  const inputOf = (alg: string, nonce: number): string =>
+  const getInput = (alg: string, nonce: number): string =>
     `${b64({ alg, kid: alg })}.${b64({ ...CLAIMS, nonce })}`
   const holds = (input: string, signature: Buffer) =>
     verifier.signature(`${input}.${signature.toString('base64url')}`)
 
   test.each(allowable)('%s: holds, and no other length or form of it does', async (alg) => {
-    const input = inputOf(alg, 0)
-    const signature = signerOf(keyFor(alg), alg).sign(input)
+    const input = getInput(alg, 0)
+    const signature = getSigner(keyFor(alg), alg).sign(input)
     expect(await holds(input, signature)).toBe('verified')
     const zero = Buffer.of(0)
     const others = [
@@ -370,7 +371,7 @@ describe('a signature under each algorithm that may be allowed', () => {
       Buffer.concat([signature, signature]),
       signature.subarray(1),
       signature.subarray(0, -1),
-      ...(alg.startsWith('ES') ? [derOf(signature)] : []),
+      ...(alg.startsWith('ES') ? [getDer(signature)] : []),
       ...(alg.startsWith('PS')
         ? [0, 20].map((saltLength) => saltedBy(saltLength, alg, input))
         : []),
@@ -383,9 +384,9 @@ describe('a signature under each algorithm that may be allowed', () => {
   test.each(allowable.filter((alg) => /^[RP]S/.test(alg)))(
     '%s: does not hold without the zero that it begins with',
     async (alg) => {
-      const signer = signerOf(keyFor(alg), alg)
+      const signer = getSigner(keyFor(alg), alg)
       for (let nonce = 0; ; nonce += 1) {
-        const input = inputOf(alg, nonce)
+        const input = getInput(alg, nonce)
         const signature = signer.sign(input)
         if (signature[0] !== 0) continue
         expect(await holds(input, signature)).toBe('verified')
@@ -407,7 +408,7 @@ const saltedBy = (saltLength: number, alg: string, input: string): Buffer =>
     saltLength,
   })
 /** An ECDSA signature as X.509 writes it, which JWS does not (RFC 7518, 3.4). */
-function derOf(signature: Buffer): Buffer {
+function getDer(signature: Buffer): Buffer {
   const half = signature.length / 2
   const [r, s] = [signature.subarray(0, half), signature.subarray(half)].map((part) => {
     const from = part.findIndex((byte) => byte !== 0)
@@ -434,8 +435,8 @@ describe('a token that names a place where keys are', () => {
       expect(texts.filter((text) => text.includes(trapUrl())).length).toBeGreaterThan(10)
       for (const token of sample) {
         for (const { result } of await judge(token, live)) {
-          if (modeOf(result) === 'verified') expect(opinion(token).signed).toBe(true)
-          expect(UNVERIFIED).not.toContain(modeOf(result))
+          if (getMode(result) === 'verified') expect(opinion(token).signed).toBe(true)
+          expect(UNVERIFIED).not.toContain(getMode(result))
         }
       }
       expect(dials).toHaveBeenCalledTimes(1)

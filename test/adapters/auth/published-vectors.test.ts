@@ -31,7 +31,7 @@ function getAuthenticator({ jwks, algs }: PublishedVector) {
   const keys = fixedKeySource(new KeySet(jwks.keys, CONTRACT.keys))
   return createAuthenticator(keys, { ...settings, algorithms: algs })
 }
-async function answerOf(
+async function toAnswer(
   vector: PublishedVector,
 ): Promise<{ readonly condition: Condition; readonly outcome: ModeOutcome }> {
   const { verifier, rules } = getAuthenticator(vector)
@@ -58,7 +58,7 @@ interface JsonToken extends Partial<JsonSignature> {
 }
 
 /** Every signature of a vector, in whichever serialisation (RFC 7515, section 7). */
-function signaturesOf({ token, detached = '' }: PublishedVector): readonly Signature[] {
+function getSignatures({ token, detached = '' }: PublishedVector): readonly Signature[] {
   if (!token.startsWith('{')) {
     const [head = '', payload = '', signature = ''] = token.split('.')
     return [signed({ protected: head, signature }, payload === '' ? detached : payload)]
@@ -73,12 +73,12 @@ function signed({ protected: head = '', header, signature }: JsonSignature, payl
 }
 
 const KTY: Readonly<Record<string, string>> = { R: 'RSA', P: 'RSA', E: 'EC', H: 'oct' }
-const ktyOf = (alg: string): string | undefined => (alg === 'EdDSA' ? 'OKP' : KTY[alg.slice(0, 1)])
+const getKty = (alg: string): string | undefined => (alg === 'EdDSA' ? 'OKP' : KTY[alg.slice(0, 1)])
 
 /** With node:crypto alone. */
 function holds({ alg, kid, input, bytes }: Signature, keys: readonly Jwk[]): boolean {
   const jwk = keys.find(
-    (one) => one['kty'] === ktyOf(alg) && (kid === undefined || one['kid'] === kid),
+    (one) => one['kty'] === getKty(alg) && (kid === undefined || one['kid'] === kid),
   )
   if (jwk === undefined) return false
   if (alg.startsWith('HS'))
@@ -124,13 +124,13 @@ describe('a published signature', () => {
     expect(verified).toHaveLength(10)
     expect(refused).toHaveLength(15)
     expect(new Set(PUBLISHED_VECTORS.map(({ id }) => id)).size).toBe(25)
-    expect(verified.flatMap((one) => signaturesOf(one).map(({ alg }) => alg)).sort()).toEqual(
+    expect(verified.flatMap((one) => getSignatures(one).map(({ alg }) => alg)).sort()).toEqual(
       'ES256 ES512 ES512 ES512 EdDSA EdDSA PS384 RS256 RS256 RS256'.split(' '),
     )
   })
 
   test.each(named(PUBLISHED_VECTORS))('%s is written down as published', (id, vector) => {
-    const signatures = signaturesOf(vector)
+    const signatures = getSignatures(vector)
     expect(signatures.length).toBeGreaterThan(0)
     for (const one of signatures) {
       if (id === 'RFC 7515 A.5') expect(one).toMatchObject({ alg: 'none', bytes: Buffer.of() })
@@ -139,14 +139,14 @@ describe('a published signature', () => {
   })
 
   test.each(named(verified))('%s is accepted', async (_id, vector) => {
-    const { condition, outcome } = await answerOf(vector)
-    const [{ kid } = { kid: undefined }] = signaturesOf(vector)
+    const { condition, outcome } = await toAnswer(vector)
+    const [{ kid } = { kid: undefined }] = getSignatures(vector)
     expect(condition).toBe(kid === undefined ? 'verified_without_kid' : 'verified')
     expect(outcome).toMatchObject({ mode: 'verified', source: 'jwt' })
   })
 
   test.each(named(refused))('%s is refused', async (_id, vector) => {
-    const { outcome } = await answerOf(vector)
+    const { outcome } = await toAnswer(vector)
     expect(vector.code).not.toBeNull()
     expect(outcome).toEqual(refusal(vector.code ?? 'token_missing'))
   })
@@ -168,10 +168,10 @@ describe('a published signature', () => {
   test.each(named(verified))(
     '%s is refused where its algorithm is not on the list',
     async (_id, vector) => {
-      const [{ alg } = { alg: '' }] = signaturesOf(vector)
+      const [{ alg } = { alg: '' }] = getSignatures(vector)
       const algs = vector.algs.filter((one) => one !== alg)
       expect(algs).toHaveLength(vector.algs.length - 1)
-      const { condition } = await answerOf({ ...vector, algs })
+      const { condition } = await toAnswer({ ...vector, algs })
       expect(condition).toBe('alg_not_allowed')
     },
   )
@@ -183,7 +183,7 @@ describe('a published signature', () => {
     )
     expect(keys.length).toBeGreaterThan(3)
     for (const key of keys) {
-      const { outcome } = await answerOf({ ...vector, jwks: { keys: [key] } })
+      const { outcome } = await toAnswer({ ...vector, jwks: { keys: [key] } })
       expect(outcome).toHaveProperty('refused')
     }
   })

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { isRoca } from '../../../src/adapters/auth/roca.ts'
 import { ATTACKER, type Pair, ROCA, RSA_1, RSA_2, WEAK } from './signed.ts'
 
-const modulusOf = ({ n = '' }: Pair): bigint =>
+const getModulus = ({ n = '' }: Pair): bigint =>
   BigInt(`0x${Buffer.from(n, 'base64url').toString('hex')}`)
 
 const upTo = Array.from({ length: 166 }, (_, at) => at + 2)
@@ -15,13 +15,13 @@ const PRODUCT = PRIMES.reduce((all, prime) => all * prime, 1n)
 
 describe('isRoca', () => {
   test('the modulus of the broken generator', () => {
-    expect(isRoca(modulusOf(ROCA))).toBe(true)
+    expect(isRoca(getModulus(ROCA))).toBe(true)
   })
 
   test.each([RSA_1, RSA_2, ATTACKER, WEAK].map((key) => [key.kid, key] as const))(
     'not %s',
     (_kid, key) => {
-      expect(isRoca(modulusOf(key))).toBe(false)
+      expect(isRoca(getModulus(key))).toBe(false)
     },
   )
 
@@ -43,7 +43,7 @@ describe('isRoca', () => {
 
   test('each of the primes is asked', () => {
     expect(PRIMES).toHaveLength(38)
-    const broken = modulusOf(ROCA)
+    const broken = getModulus(ROCA)
     for (const prime of PRIMES) {
       // Divisible by this prime, and as broken as before modulo every other.
       let sound = broken

@@ -24,7 +24,7 @@ export function makeOpinion(keys: readonly Jwk[]): (token: string) => Opinion {
     const [head = '', payload = '', signature = ''] = token.split('.')
     const holds = ({ jwk, key }: Held): boolean =>
       holdsUnder(key, jwk['alg'] ?? '', `${head}.${payload}`, decode(signature))
-    return { signed: held.some(holds), condition: conditionOf(token, held, holds) }
+    return { signed: held.some(holds), condition: getCondition(token, held, holds) }
   }
 }
 interface Held {
@@ -34,7 +34,7 @@ interface Held {
 const holdsUnder = (key: KeyObject, alg: string, input: string, bytes: Buffer): boolean =>
   verifyBytes(HASH[alg], Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }, bytes)
 
-function conditionOf(
+function getCondition(
   token: string,
   held: readonly Held[],
   holds: (one: Held) => boolean,

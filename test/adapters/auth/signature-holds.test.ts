@@ -19,7 +19,7 @@ const PAIRS: Readonly<Record<string, { publicKey: KeyObject; privateKey: KeyObje
   ES512: ec('P-521'),
   EdDSA: generateKeyPairSync('ed25519'),
 }
-const pairOf = (alg: string) => {
+const toPair = (alg: string) => {
   const pair = PAIRS[alg] ?? PAIRS[alg.slice(0, 2)]
   if (pair === undefined) throw new Error(`no key for ${alg}`)
   return pair
@@ -35,19 +35,19 @@ function token(
   const scheme = alg.startsWith('PS')
     ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
     : {}
-  const key = { key: pairOf(alg).privateKey, dsaEncoding: 'ieee-p1363' as const }
+  const key = { key: toPair(alg).privateKey, dsaEncoding: 'ieee-p1363' as const }
   const { hash = alg === 'EdDSA' ? null : `sha${alg.slice(2)}`, ...rest } = changes
   return `${input}.${encoded(sign(hash, Buffer.from(input), { ...key, ...scheme, ...rest }))}`
 }
-async function keyOf(alg: string): Promise<VerificationKey> {
-  const key = await importKey(pairOf(alg).publicKey.export({ format: 'jwk' }), alg)
+async function getKey(alg: string): Promise<VerificationKey> {
+  const key = await importKey(toPair(alg).publicKey.export({ format: 'jwk' }), alg)
   if (key === null) throw new Error(`no key for ${alg}`)
   return key
 }
 
 describe('signatureHolds', () => {
   test.each(ALGORITHMS)('%s: what was signed, and nothing else', async (alg) => {
-    const key = await keyOf(alg)
+    const key = await getKey(alg)
     const text = token(alg)
     const [head = '', body = '', signature = ''] = text.split('.')
     expect(verifySignatureBytes(text, key, alg)).toBe(true)
@@ -63,7 +63,7 @@ describe('signatureHolds', () => {
   })
 
   test.each(ALGORITHMS)('%s: a signature of any length is an answer', async (alg) => {
-    const key = await keyOf(alg)
+    const key = await getKey(alg)
     const [head, body, signature = ''] = token(alg).split('.')
     const bytes = Buffer.from(signature, 'base64url')
     const of = (data: Buffer): boolean =>
@@ -79,32 +79,32 @@ describe('signatureHolds', () => {
   })
 
   test.each(['RS256', 'PS256'] as const)('%s is not signed with another hash', async (alg) => {
-    const key = await keyOf(alg)
+    const key = await getKey(alg)
     for (const hash of ['sha1', 'sha384', 'sha512'])
       expect(verifySignatureBytes(token(alg, { hash }), key, alg)).toBe(false)
   })
 
   test('one key says nothing of another algorithm', async () => {
-    expect(verifySignatureBytes(token('RS256'), await keyOf('PS256'), 'PS256')).toBe(false)
-    expect(verifySignatureBytes(token('PS256'), await keyOf('RS256'), 'RS256')).toBe(false)
-    expect(verifySignatureBytes(token('RS256'), await keyOf('RS512'), 'RS512')).toBe(false)
+    expect(verifySignatureBytes(token('RS256'), await getKey('PS256'), 'PS256')).toBe(false)
+    expect(verifySignatureBytes(token('PS256'), await getKey('RS256'), 'RS256')).toBe(false)
+    expect(verifySignatureBytes(token('RS256'), await getKey('RS512'), 'RS512')).toBe(false)
   })
 
   test('a salt is as long as the hash', async () => {
     // RFC 7518, 3.5.
     for (const saltLength of [0, 20, 31, 33])
       expect(
-        verifySignatureBytes(token('PS256', { saltLength }), await keyOf('PS256'), 'PS256'),
+        verifySignatureBytes(token('PS256', { saltLength }), await getKey('PS256'), 'PS256'),
       ).toBe(false)
     expect(
-      verifySignatureBytes(token('PS256', { saltLength: 32 }), await keyOf('PS256'), 'PS256'),
+      verifySignatureBytes(token('PS256', { saltLength: 32 }), await getKey('PS256'), 'PS256'),
     ).toBe(true)
   })
 
   test('a signature in ASN.1 is none', async () => {
     const input = `${encoded('{"alg":"ES256"}')}.${encoded('{}')}`
-    const der = sign('sha256', Buffer.from(input), pairOf('ES256').privateKey)
-    expect(verifySignatureBytes(`${input}.${encoded(der)}`, await keyOf('ES256'), 'ES256')).toBe(
+    const der = sign('sha256', Buffer.from(input), toPair('ES256').privateKey)
+    expect(verifySignatureBytes(`${input}.${encoded(der)}`, await getKey('ES256'), 'ES256')).toBe(
       false,
     )
   })
@@ -112,8 +112,8 @@ describe('signatureHolds', () => {
   test('a digest is not signed in place of its text', async () => {
     const input = `${encoded('{"alg":"EdDSA"}')}.${encoded('{}')}`
     const digest = createHash('sha512').update(input).digest()
-    const signature = sign(null, digest, pairOf('EdDSA').privateKey)
-    const key = await keyOf('EdDSA')
+    const signature = sign(null, digest, toPair('EdDSA').privateKey)
+    const key = await getKey('EdDSA')
     expect(verifySignatureBytes(`${input}.${encoded(signature)}`, key, 'EdDSA')).toBe(false)
   })
 })

@@ -18,7 +18,7 @@ import {
   type SigningRunner,
 } from '../../../src/adapters/evidence-log/runner-key.ts'
 import { writeLine } from '../../../src/adapters/evidence-log/evidence-line.ts'
-import { itemOf, passing } from '../../core/gate/builders.ts'
+import { toItem, passing } from '../../core/gate/builders.ts'
 import { examples } from '../../support/scale.ts'
 
 let parent = ''
@@ -36,18 +36,18 @@ afterAll(() => rm(parent, { recursive: true, force: true }))
 async function written(ids: readonly string[] = ITEMS): Promise<string> {
   const folder = await mkdtemp(join(parent, 'log-'))
   const log = await openEvidence(folder, { fits, runner })
-  for (const id of ids) await log.append(passing(itemOf(id)))
+  for (const id of ids) await log.append(passing(toItem(id)))
   await log.close()
   return folder
 }
 const readLog = async (folder: string): Promise<EvidenceLog> =>
   judgeTexts(await readEvidence(folder), fits)
-const logOf = (folder: string): string => join(folder, 'evidence.ndjson')
-const headOf = (folder: string): string => join(folder, 'head.json')
-const linesOf = async (folder: string): Promise<string[]> =>
-  (await readFile(logOf(folder), 'utf8')).split('\n').slice(0, -1)
+const getLog = (folder: string): string => join(folder, 'evidence.ndjson')
+const getHead = (folder: string): string => join(folder, 'head.json')
+const getLines = async (folder: string): Promise<string[]> =>
+  (await readFile(getLog(folder), 'utf8')).split('\n').slice(0, -1)
 const write = (folder: string, lines: readonly string[]): Promise<void> =>
-  writeFile(logOf(folder), lines.map((line) => `${line}\n`).join(''))
+  writeFile(getLog(folder), lines.map((line) => `${line}\n`).join(''))
 const said = (log: EvidenceLog): string => (log.status === 'whole' ? 'whole' : log.code)
 
 describe('what was appended', () => {
@@ -58,7 +58,7 @@ describe('what was appended', () => {
       runner: await readRunnerKey(join(parent, 'runner.pem')),
     })
     const tiny = {
-      ...passing(itemOf('D1')),
+      ...passing(toItem('D1')),
       measured: { share: 1e-9, p99_ms: 0.1 + 0.2, text: '\u2028 "x"' },
     }
     const entry = await again.append(tiny)
@@ -79,21 +79,21 @@ describe('what was appended', () => {
   })
   test('a line that a dead process had begun is left out, and cut off by the next', async () => {
     const folder = await written()
-    await appendFile(logOf(folder), '{"hash":"12')
+    await appendFile(getLog(folder), '{"hash":"12')
     expect(said(await readLog(folder))).toBe('whole')
     const log = await openEvidence(folder, { fits, runner })
-    await log.append(passing(itemOf('D1')))
+    await log.append(passing(toItem('D1')))
     await log.close()
-    expect(await linesOf(folder)).toHaveLength(4)
+    expect(await getLines(folder)).toHaveLength(4)
     expect(said(await readLog(folder))).toBe('whole')
   })
   test('a head that was not written any more is behind, which is no fault', async () => {
     const folder = await written(['A1'])
-    const head = await readFile(headOf(folder), 'utf8')
+    const head = await readFile(getHead(folder), 'utf8')
     const log = await openEvidence(folder, { fits, runner })
-    await log.append(passing(itemOf('B1')))
+    await log.append(passing(toItem('B1')))
     await log.close()
-    await writeFile(headOf(folder), head)
+    await writeFile(getHead(folder), head)
     expect(said(await readLog(folder))).toBe('whole')
   })
   test('one at a time', async () => {
@@ -144,7 +144,7 @@ describe('a log that somebody had their hands on', () => {
         const lines = log.entries.map(
           ({ record }) => writeLine({ ...record, sample_size: 99_999 }, runner).text,
         )
-        const old = await linesOf(folder)
+        const old = await getLines(folder)
         const parsed = JSON.parse(lines[1] ?? '') as { signature: string }
         const { signature } = JSON.parse(old[1] ?? '') as { signature: string }
         return write(folder, old.with(1, (lines[1] ?? '').replace(parsed.signature, signature)))
@@ -154,7 +154,7 @@ describe('a log that somebody had their hands on', () => {
     [
       'a record of another log by the same runner',
       async (lines, folder) => {
-        const other = await linesOf(await written(['D1', 'D2', 'D3']))
+        const other = await getLines(await written(['D1', 'D2', 'D3']))
         return write(folder, lines.with(1, other[1] ?? ''))
       },
       'evidence_recomputed',
@@ -162,7 +162,7 @@ describe('a log that somebody had their hands on', () => {
     [
       'the whole log made anew by the runner',
       async (_lines, folder) =>
-        writeFile(logOf(folder), await readFile(logOf(await written(['D1', 'B1', 'C1'])))),
+        writeFile(getLog(folder), await readFile(getLog(await written(['D1', 'B1', 'C1'])))),
       'evidence_recomputed',
     ],
     [
@@ -183,31 +183,31 @@ describe('a log that somebody had their hands on', () => {
     ['the last record cut', (lines, folder) => write(folder, lines.slice(0, -1)), 'evidence_cut'],
     [
       'the last record cut short',
-      (lines, folder) => writeFile(logOf(folder), `${lines.join('\n')}`),
+      (lines, folder) => writeFile(getLog(folder), `${lines.join('\n')}`),
       'evidence_cut',
     ],
     [
       'a byte that is no UTF-8 in the place of a character that stands for such',
       async (_lines, folder) => {
-        const text = await readFile(logOf(folder))
+        const text = await readFile(getLog(folder))
         const [at] = [text.indexOf('a test')]
-        return writeFile(logOf(folder), text.fill(0xff, at, at + 1))
+        return writeFile(getLog(folder), text.fill(0xff, at, at + 1))
       },
       'evidence_edited',
     ],
     ['everything cut', (_lines, folder) => write(folder, []), 'evidence_cut'],
-    ['the log gone', (_lines, folder) => rm(logOf(folder)), 'evidence_missing'],
-    ['the head gone', (_lines, folder) => rm(headOf(folder)), 'evidence_missing'],
-    ['the head edited', (_lines, folder) => appendFile(headOf(folder), ' '), 'evidence_edited'],
+    ['the log gone', (_lines, folder) => rm(getLog(folder)), 'evidence_missing'],
+    ['the head gone', (_lines, folder) => rm(getHead(folder)), 'evidence_missing'],
+    ['the head edited', (_lines, folder) => appendFile(getHead(folder), ' '), 'evidence_edited'],
     [
       'the head of another log',
       async (_lines, folder) =>
-        writeFile(headOf(folder), await readFile(headOf(await written(['D1'])))),
+        writeFile(getHead(folder), await readFile(getHead(await written(['D1'])))),
       'evidence_recomputed',
     ],
   ])('%s', async (_what, change, code) => {
     const folder = await written()
-    await change(await linesOf(folder), folder)
+    await change(await getLines(folder), folder)
     expect(said(await readLog(folder))).toBe(code)
     // Nothing is added to it either.
     await expect(openEvidence(folder, { fits, runner })).rejects.toMatchObject({
@@ -219,7 +219,10 @@ describe('a log that somebody had their hands on', () => {
   test('any bit of any byte, of the log or of its head', async () => {
     const folder = await written()
     const files = await Promise.all(
-      [logOf(folder), headOf(folder)].map(async (path) => ({ path, bytes: await readFile(path) })),
+      [getLog(folder), getHead(folder)].map(async (path) => ({
+        path,
+        bytes: await readFile(path),
+      })),
     )
     await fc.assert(
       fc.asyncProperty(

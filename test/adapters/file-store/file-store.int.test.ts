@@ -67,7 +67,7 @@ async function closed(store: FileStore): Promise<void> {
 }
 
 const FLAG = 'ff.checkout'
-const rowsOf = (store: FlagStore, flag_key = FLAG): Promise<RowsOfFlag> =>
+const toRows = (store: FlagStore, flag_key = FLAG): Promise<RowsOfFlag> =>
   store.read({ flag_key, tenant_id: 'A1', user_id: null })
 
 /** The segments of a store, oldest first. */
@@ -86,9 +86,9 @@ async function smallStore(): Promise<{ readonly rows: RowsOfFlag; readonly befor
   await taken(store, putTenant('A1', FLAG, overrideText('true', { note: '"é"' })))
   await store.compact()
   await taken(store, putFlag(FLAG, { owner: '"team-b"' }))
-  const before = await rowsOf(store)
+  const before = await toRows(store)
   await taken(store, putTenant('A1', FLAG, overrideText('false')))
-  const rows = await rowsOf(store)
+  const rows = await toRows(store)
   await closed(store)
   return { rows, before }
 }
@@ -110,7 +110,7 @@ describe('a last line that was torn', () => {
       // Opening takes a lock besides, so it is not done at each byte.
       if (length % 10 !== 0) return
       const store = await FileStore.open(copy, TOOLS)
-      expect(await rowsOf(store)).toStrictEqual(before)
+      expect(await toRows(store)).toStrictEqual(before)
       await store.close()
     })
   })
@@ -126,7 +126,7 @@ describe('a last line that was torn', () => {
       const row = await taken(store, putTenant('A1', FLAG, overrideText('true', { note: '"new"' })))
       await closed(store)
       const again = await opened()
-      expect((await rowsOf(again)).tenant).toStrictEqual({ row })
+      expect((await toRows(again)).tenant).toStrictEqual({ row })
       expectChain(await loggedRecords(folder), await again.auditHead())
     },
   )
@@ -181,7 +181,7 @@ const TURNS: readonly (readonly [string, (byte: number, at: number) => number])[
 describe('a byte that changed', () => {
   test.each(TURNS)('%s is found, in the snapshot and in the log', async (_situation, turn) => {
     const { rows } = await smallStore()
-    const places = await bytesOf(['snapshot.ndjson', (await segments()).at(-1) ?? ''])
+    const places = await toBytes(['snapshot.ndjson', (await segments()).at(-1) ?? ''])
     expect(places.length).toBeGreaterThan(2_000)
     const unnoticed: string[] = []
     let found = 0
@@ -202,7 +202,7 @@ describe('a byte that changed', () => {
     })
     expect(unnoticed).toStrictEqual([])
     expect(found).toBeGreaterThan(2_000)
-    expect(await rowsOf(await opened())).toStrictEqual(rows)
+    expect(await toRows(await opened())).toStrictEqual(rows)
   })
 
   test.each([
@@ -243,7 +243,7 @@ interface Place {
   readonly at: number
   readonly whole: Buffer
 }
-async function bytesOf(names: readonly string[]): Promise<readonly Place[]> {
+async function toBytes(names: readonly string[]): Promise<readonly Place[]> {
   const files = await Promise.all(
     names.map(async (name) => ({ name, whole: await readFile(join(folder, name)) })),
   )
@@ -297,7 +297,7 @@ describe('one writer', () => {
     await closed(store)
     expect(await attempt(store, putFlag(FLAG, { owner: '"late"' }))).not.toHaveProperty('taken')
     const next = await opened()
-    expect((await rowsOf(next)).flag?.row).toMatchObject({ owner: 'team-a', revision: 1 })
+    expect((await toRows(next)).flag?.row).toMatchObject({ owner: 'team-a', revision: 1 })
   })
 
   test.each([
@@ -321,7 +321,7 @@ describe('kill -9', () => {
       last = rest.at(-1) ?? last
       const store = await opened()
       for (const [at, flag] of ['ff.a', 'ff.b', 'ff.c'].entries()) {
-        const held = (await rowsOf(store, flag)).flag?.row
+        const held = (await toRows(store, flag)).flag?.row
         expect(held?.revision).toBeGreaterThanOrEqual(last[at] ?? Number.NaN)
         // What was under way when it was killed may be there; more than that was never asked for.
         expect(held?.revision).toBeLessThanOrEqual((last[at] ?? Number.NaN) + 1)
@@ -349,7 +349,7 @@ describe('kill -9', () => {
       await writer.kill()
       await dead
       const store = await opened()
-      const held = (await rowsOf(store, 'ff.a')).flag?.row
+      const held = (await toRows(store, 'ff.a')).flag?.row
       expect(acknowledged.revision).toBeGreaterThan(0)
       expect(held?.revision).toBeGreaterThanOrEqual(acknowledged.revision)
       expectChain(await loggedRecords(folder), await store.auditHead())
@@ -362,7 +362,7 @@ describe('lines that change nothing', () => {
   test('move the chain on, and every reader takes the rows for what they were', async () => {
     await smallStore()
     const { snapshot: before } = await replayStore(folder)
-    const wanted = await linesOf(folder)
+    const wanted = await getLines(folder)
     const store = await opened()
     const request = putFlag(FLAG, { owner: '"refused"' })
     for (const _ of [1, 2, 3]) await store.refuse({ request, code: 'forbidden' })
@@ -371,17 +371,17 @@ describe('lines that change nothing', () => {
     expect(snapshot.index.sorted('flag_registry')).toStrictEqual(
       before.index.sorted('flag_registry'),
     )
-    expect(await linesOf(folder)).toStrictEqual(wanted)
+    expect(await getLines(folder)).toStrictEqual(wanted)
     const reader = await FileReader.open(folder)
     expect(await reader.read({ flag_key: FLAG, tenant_id: 'A1', user_id: null })).toStrictEqual(
-      await rowsOf(store),
+      await toRows(store),
     )
     await store.compact()
-    expect(await linesOf(folder)).toStrictEqual(wanted)
+    expect(await getLines(folder)).toStrictEqual(wanted)
     expectChain(await loggedRecords(folder), await store.auditHead())
   })
 
-  const linesOf = async (where: string): Promise<string> => {
+  const getLines = async (where: string): Promise<string> => {
     const source = await openFileRows(where)
     let text = ''
     for await (const { bytes } of source.lines()) text += bytes.toString('utf8')
@@ -407,11 +407,11 @@ describe('compaction', () => {
     const store = await opened()
     await taken(store, putFlag(FLAG))
     await taken(store, putTenant('A1', FLAG, overrideText('true')))
-    const [before, head] = [await rowsOf(store), await store.auditHead()]
+    const [before, head] = [await toRows(store), await store.auditHead()]
     const kept = await segments()
     const bytes = await readFile(await lastSegment())
     await store.compact()
-    expect([await rowsOf(store), await store.auditHead()]).toStrictEqual([before, head])
+    expect([await toRows(store), await store.auditHead()]).toStrictEqual([before, head])
     await taken(store, putFlag(FLAG))
     await store.compact()
     await store.compact()
@@ -420,8 +420,8 @@ describe('compaction', () => {
     expect(await readFile(join(folder, kept[0] ?? ''))).toStrictEqual(bytes)
     expect(await segments()).toHaveLength(3)
     const again = await opened()
-    expect((await rowsOf(again)).flag?.row).toMatchObject({ revision: 3 })
-    expect((await rowsOf(again)).tenant).toStrictEqual(before.tenant)
+    expect((await toRows(again)).flag?.row).toMatchObject({ revision: 3 })
+    expect((await toRows(again)).tenant).toStrictEqual(before.tenant)
     const records = await loggedRecords(folder)
     expect(records).toHaveLength(4)
     expectChain(records, await again.auditHead())
@@ -439,7 +439,7 @@ describe('compaction', () => {
     await closed(store)
     const again = await opened()
     expect((await stat(join(folder, 'snapshot.ndjson'))).size).toBeGreaterThan(short)
-    expect((await rowsOf(again)).flag?.row).toMatchObject({ revision: 400 })
+    expect((await toRows(again)).flag?.row).toMatchObject({ revision: 400 })
     expect(await again.auditHead()).toStrictEqual(head)
     await taken(again, putFlag(FLAG))
     expectChain(await loggedRecords(folder), await again.auditHead())
@@ -454,7 +454,7 @@ describe('compaction', () => {
     expect(new Set(rows.map(({ revision }) => revision)).size).toBe(54)
     await closed(store)
     const again = await opened()
-    expect((await rowsOf(again)).flag?.row?.revision).toBe(54)
+    expect((await toRows(again)).flag?.row?.revision).toBe(54)
     expectChain(await loggedRecords(folder), await again.auditHead())
   })
 })
@@ -472,7 +472,7 @@ async function medianWrite(overrides: number): Promise<number> {
   await createStore(where)
   const store = await opened(where)
   await taken(store, putFlag(FLAG))
-  const flag = (await rowsOf(store)).flag?.row
+  const flag = (await toRows(store)).flag?.row
   if (flag === undefined) throw new Error('there is no flag')
   const rows = Array.from({ length: overrides }, (_, at): TenantOverrideRow => ({
     tenant_id: `T${at}`,
@@ -557,7 +557,7 @@ describe.each(NARROW)('a store that meets %s', (_situation, make) => {
       })
       await store.kill()
       const again = await opened()
-      expect((await rowsOf(again, 'ff.a')).flag?.row?.revision).toBe(acknowledged + 1)
+      expect((await toRows(again, 'ff.a')).flag?.row?.revision).toBe(acknowledged + 1)
       expectChain(await loggedRecords(folder), await again.auditHead())
       await closed(again)
     } finally {
@@ -592,7 +592,7 @@ describe('a store that may open no more files', () => {
     limit(256)
     expect(await store.ask('write ff.a')).toStrictEqual({ code: 'ok', revision: 1 })
     await store.kill()
-    expect((await rowsOf(await opened(), 'ff.a')).flag?.row?.revision).toBe(1)
+    expect((await toRows(await opened(), 'ff.a')).flag?.row?.revision).toBe(1)
   })
 })
 

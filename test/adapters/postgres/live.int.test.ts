@@ -27,9 +27,9 @@ describe('a file store that is read beside its writer', () => {
     await writer.ask('write ff.a')
     const after = await FileReader.open(folder)
     await writer.kill()
-    const revisionOf = async (reader: FileReader) =>
+    const getRevision = async (reader: FileReader) =>
       (await reader.read(query('ff.a'))).flag?.row?.revision
-    expect([await revisionOf(before), await revisionOf(after)]).toEqual([1, 2])
+    expect([await getRevision(before), await getRevision(after)]).toEqual([1, 2])
     expect((await after.state()).flag_registry.map(({ flag_key }) => flag_key)).toEqual(['ff.a'])
   })
 

@@ -60,7 +60,7 @@ interface Place {
 }
 
 const servers = new Map<Supported, EmbeddedServer>()
-const serverOf = (version: Supported): EmbeddedServer => {
+const getServer = (version: Supported): EmbeddedServer => {
   const found = servers.get(version)
   if (found === undefined) throw new Error('the server is not there')
   return found
@@ -78,14 +78,14 @@ afterAll(async () => {
 
 let count = 0
 async function as(version: Supported, database: string, user = 'postgres'): Promise<pg.Client> {
-  const client = new pg.Client({ ...serverOf(version).database.config, database, user })
+  const client = new pg.Client({ ...getServer(version).database.config, database, user })
   client.on('error', () => undefined) // Its database may be dropped under it.
   await client.connect()
   return client
 }
 async function place(version: Supported, how = ''): Promise<Place> {
   const name = `migrate_${(count += 1)}`
-  const host = String(serverOf(version).database.config.host)
+  const host = String(getServer(version).database.config.host)
   const admin = await as(version, 'postgres')
   await admin.query(`CREATE DATABASE ${name} ${how}`)
   const sql = await as(version, name)

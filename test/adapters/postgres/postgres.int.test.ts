@@ -18,10 +18,10 @@ import { type Fault, FaultProxy } from '../../faults/tcp-proxy.ts'
 import {
   connect,
   createDatabase,
-  socketOf,
+  getSocket,
   SUPPORTED,
   type TestDatabase,
-  urlOf,
+  getUrl,
   type Version,
 } from '../../support/database.ts'
 import { changesIn, expectChain } from '../store-contract/audit-chain.ts'
@@ -51,7 +51,7 @@ const SHORT = { connectionTimeoutMillis: 1_500, query_timeout: 2_500, statement_
 const BOUND_MS = 9_000
 const LOST = ['backing_unavailable', 'target_unreachable']
 
-const socketFile = (version: Version): string => `${socketOf(version)}/.s.PGSQL.5432`
+const socketFile = (version: Version): string => `${getSocket(version)}/.s.PGSQL.5432`
 const readFlag = (store: FlagStore) =>
   store.read({ flag_key: FLAG, tenant_id: 'A1', user_id: null })
 const scratchOn = async (database: DatabaseConfig): Promise<OpenScratchStore> =>
@@ -534,7 +534,7 @@ describe.each(SUPPORTED)('scratch schemas on PostgreSQL %s', (version) => {
   })
 
   test('a URL and a configuration lead to the same database', async () => {
-    const url = urlOf(version, database.database)
+    const url = getUrl(version, database.database)
     const scratch = await scratchOn({ config: { connectionString: url }, name: 'by url' })
     expect(await schemas()).toHaveLength(1)
     await scratch.close()

@@ -6,13 +6,13 @@ import { compareJson } from '../../../src/core/parity/compare.ts'
 import { findHazards } from '../../../src/core/preflight/hazards.ts'
 import { connect } from '../../support/database.ts'
 
-const nodeOf = (text: string): JsonNode => {
+const toNode = (text: string): JsonNode => {
   const read = parseLosslessJson(text)
   if (!read.ok) throw new Error(`${text} is no JSON: ${read.code}`)
   return read.node
 }
 const same = (left: string, right: string): boolean =>
-  compareJson(nodeOf(left), nodeOf(right)).differences.length === 0
+  compareJson(toNode(left), toNode(right)).differences.length === 0
 
 /** A JSON text that is written, and not made from values: what JavaScript would never write is in it. */
 const number = fc.oneof(
@@ -63,7 +63,7 @@ describe.each(['15', '18'] as const)('on PostgreSQL %s', (version) => {
     let clean = 0
     await fc.assert(
       fc.asyncProperty(tree, async (json) => {
-        const node = nodeOf(json)
+        const node = toNode(json)
         if (findHazards(node).length > 0) return
         clean += 1
         const back = await throughJsonb(json)
@@ -87,7 +87,7 @@ describe.each(['15', '18'] as const)('on PostgreSQL %s', (version) => {
     ['[1.0]'],
     ['[-0]'],
   ])('%s has a hazard, and does not go through both as it is', async (json) => {
-    expect(findHazards(nodeOf(json))).not.toEqual([])
+    expect(findHazards(toNode(json))).not.toEqual([])
     const back = await throughJsonb(json)
     const kept = back !== null && same(json, back) && same(json, JSON.stringify(JSON.parse(json)))
     expect(kept).toBe(false)

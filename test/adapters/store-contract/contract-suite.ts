@@ -558,7 +558,7 @@ function approvals(backing: Backing): void {
   const at = shared(backing)
   let count = 0
   const nextFlag = (): string => `ff.case.${(count += 1)}`
-  const changesOf = async (flag: string): Promise<readonly AuditRecord[]> =>
+  const toChanges = async (flag: string): Promise<readonly AuditRecord[]> =>
     (await at.opened.records()).filter(({ target }) => target === `flag/${flag}`)
   const table = LOOSENINGS.flatMap(([what, before, after]) =>
     ANSWERS.map(([situation, answer, code]) => ({ what, situation, before, after, answer, code })),
@@ -570,7 +570,7 @@ function approvals(backing: Backing): void {
     const approval = answer === null ? null : { approval_ref: 'APP-1-a', answer }
     const outcome = await attempt(at.store, putFlag(flag, after, { approval }))
     const held = (await readAll(at.store, flag)).flag
-    const changes = await changesOf(flag)
+    const changes = await toChanges(flag)
     if (code === null) {
       expect(outcome).toStrictEqual({ taken: { ...first, ...plain(after), revision: 2 } })
       expect(held).toStrictEqual({ row: { ...first, ...plain(after), revision: 2 } })
@@ -587,7 +587,7 @@ function approvals(backing: Backing): void {
     const flag = nextFlag()
     await taken(at.store, putFlag(flag, before))
     await taken(at.store, putFlag(flag, after))
-    const changes = await changesOf(flag)
+    const changes = await toChanges(flag)
     expect(changes.map((record) => record.action)).toStrictEqual(['flag.put', action])
   })
 

@@ -14,7 +14,7 @@ import {
 } from './opened-store.ts'
 import {
   attempt,
-  codeOf,
+  getErrorCode,
   flagKey,
   NOW,
   type Outcome,
@@ -52,7 +52,7 @@ describe('a file store and both databases side by side', () => {
         const outcome = await attempt(store, write)
         const set = await store
           .read({ flag_key, tenant_id, user_id: null })
-          .catch((error: unknown) => codeOf(error))
+          .catch((error: unknown) => getErrorCode(error))
         return [outcome, JSON.stringify(set)]
       }),
     )
@@ -229,15 +229,15 @@ describe.each(SUPPORTED)('rows that somebody changes by SQL on PostgreSQL %s', (
   afterAll(() => backing.stop())
   const run = (text: string): Promise<unknown> =>
     at.sql.query(`SET search_path = "${at.schema}"; ${text}`)
-  const flagOf = async (flag_key: string): Promise<RowOrBroken<object> | null> =>
+  const toFlag = async (flag_key: string): Promise<RowOrBroken<object> | null> =>
     (await at.store.read({ flag_key, tenant_id: null, user_id: null })).flag
 
   test('the change shows in the next read of a store that is open', async () => {
-    expect((await flagOf(FLAG))?.row).toMatchObject({ state: 'active', revision: 1 })
+    expect((await toFlag(FLAG))?.row).toMatchObject({ state: 'active', revision: 1 })
     await run(`UPDATE flag_registry SET state = 'killed', revision = 5 WHERE flag_key = '${FLAG}'`)
-    expect((await flagOf(FLAG))?.row).toMatchObject({ state: 'killed', revision: 5 })
+    expect((await toFlag(FLAG))?.row).toMatchObject({ state: 'killed', revision: 5 })
     await run(`DELETE FROM flag_registry WHERE flag_key = '${FLAG}'`)
-    expect(await flagOf(FLAG)).toBeNull()
+    expect(await toFlag(FLAG)).toBeNull()
   })
 
   test('a new override shows in the next read', async () => {
@@ -268,7 +268,7 @@ describe.each(SUPPORTED)('rows that somebody changes by SQL on PostgreSQL %s', (
       `UPDATE "${at.schema}".flag_registry SET ${column} = $1::jsonb WHERE flag_key = $2`,
       [json, flag],
     )
-    const held = await flagOf(flag)
+    const held = await toFlag(flag)
     expect(held?.row).toBeUndefined()
     expect(held?.broken?.map(({ pointer }) => pointer)).toStrictEqual([`/${place}`])
     const write = put('tenant_override', { scope_id: 'A1', flag_key: flag }, overrideText('1'))
@@ -281,7 +281,7 @@ describe.each(SUPPORTED)('rows that somebody changes by SQL on PostgreSQL %s', (
       `UPDATE "${at.schema}".flag_registry SET default_value = $1::jsonb WHERE flag_key = 'ff.object'`,
       [deep],
     )
-    const held = await flagOf('ff.object')
+    const held = await toFlag('ff.object')
     expect(held?.row).toBeUndefined()
     expect(held?.broken).not.toHaveLength(0)
   })
@@ -291,7 +291,7 @@ describe.each(SUPPORTED)('rows that somebody changes by SQL on PostgreSQL %s', (
     ['an offset', "'2026-01-15T14:30:00+05:30'", '2026-01-15T09:00:00.000Z'],
   ])('a time with %s is what its column holds', async (_situation, time, held) => {
     await run(`UPDATE flag_registry SET updated_at = ${time} WHERE flag_key = '${FLAG}'`)
-    expect((await flagOf(FLAG))?.row).toMatchObject({ updated_at: held })
+    expect((await toFlag(FLAG))?.row).toMatchObject({ updated_at: held })
   })
 
   test('microseconds in a column that was made wider are a broken row', async () => {
@@ -299,7 +299,7 @@ describe.each(SUPPORTED)('rows that somebody changes by SQL on PostgreSQL %s', (
       `ALTER TABLE flag_registry ALTER COLUMN updated_at TYPE timestamptz(6);
        UPDATE flag_registry SET updated_at = '2026-01-15T09:00:00.123456Z'`,
     )
-    const held = await flagOf(FLAG)
+    const held = await toFlag(FLAG)
     expect(held?.broken).toStrictEqual([{ code: 'time_not_canonical', pointer: '/updated_at' }])
   })
 

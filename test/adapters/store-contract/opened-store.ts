@@ -92,11 +92,11 @@ export async function loggedRecords(folder: string): Promise<readonly AuditRecor
       .toString('utf8')
       .split('\n')
       .slice(0, -1)
-      .map((line) => recordOf(Buffer.from(line, 'utf8'))),
+      .map((line) => toRecord(Buffer.from(line, 'utf8'))),
   )
 }
 
-function recordOf(line: Buffer): AuditRecord {
+function toRecord(line: Buffer): AuditRecord {
   const json = unsealLogLine(line)
   const read = parseLosslessJson(json ?? '')
   if (!read.ok) throw new Error(`a line of the log cannot be read: ${read.code}`)

@@ -42,7 +42,7 @@ class Wire extends Duplex {
 }
 
 /** What two prepared statements of one turn are written in. */
-async function writesOf(kind: typeof pg.Client): Promise<readonly number[]> {
+async function getWrites(kind: typeof pg.Client): Promise<readonly number[]> {
   const wire = new Wire()
   const client = new kind({ stream: () => wire, pipeline: true } as pg.ClientConfig)
   client.on('error', () => undefined)
@@ -62,13 +62,13 @@ test('the driver is the version whose private parts were read', () => {
 
 describe('what is asked in one turn of the event loop', () => {
   test('goes out in one write', async () => {
-    const writes = await writesOf(Client)
+    const writes = await getWrites(Client)
     expect(writes).toHaveLength(1)
     expect(writes[0]).toBeGreaterThan(1)
   })
 
   test("goes out in several writes by the driver's own client", async () => {
-    expect((await writesOf(pg.Client)).length).toBeGreaterThan(1)
+    expect((await getWrites(pg.Client)).length).toBeGreaterThan(1)
   })
 })
 

@@ -35,7 +35,7 @@ export const overrideText = (value: string, members: Members = {}): string =>
   objectText({ value, ...members })
 
 /** A text that the reader at the door lets through. */
-export function nodeOf(text: string): JsonNode {
+export function toNode(text: string): JsonNode {
   const read = parseLosslessJson(text)
   if (!read.ok) throw new Error(`the text does not reach a store: ${read.code}`)
   return read.node
@@ -62,7 +62,7 @@ export const put = (
   key: RowKey,
   text: string,
   more: Partial<WriteRequest> = {},
-): WriteRequest => request(table, key, { action: 'put', body: nodeOf(text), ...more })
+): WriteRequest => request(table, key, { action: 'put', body: toNode(text), ...more })
 
 export const remove = (
   table: TableName,
@@ -100,12 +100,12 @@ export async function attempt(store: FlagStore, write: WriteRequest): Promise<Ou
     const result = await store.write(write)
     return result.ok ? { taken: result.row } : { refused: result.problems }
   } catch (error) {
-    return { thrown: codeOf(error) }
+    return { thrown: getErrorCode(error) }
   }
 }
 
 /** The code of an error made on purpose; for any other its class and words, which no test expects. */
-export const codeOf = (error: unknown): string =>
+export const getErrorCode = (error: unknown): string =>
   error instanceof FfError ? error.code : `not an FfError: ${String(error)}`
 
 /** The code that some work ends in; `none` where it does not fail. */
@@ -114,7 +114,7 @@ export async function failure(work: Promise<unknown>): Promise<string> {
     await work
     return 'none'
   } catch (error) {
-    return codeOf(error)
+    return getErrorCode(error)
   }
 }
 

@@ -18,7 +18,7 @@ import {
 
 const NONE: RowsOfFlag = { flag: null, tenant: null, user: null }
 const KEYS = ['ff.a', 'ff.a-b', 'ff.a.b', 'ff.a0', 'ff.a_b', 'ff.ab']
-const keysOf = (entries: readonly FlagEntry[]): readonly string[] =>
+const getKeys = (entries: readonly FlagEntry[]): readonly string[] =>
   entries.map(({ flag_key }) => flag_key)
 
 /** What `ServedStore` adds to a store (page 5). @param at an empty store for each test */
@@ -89,11 +89,11 @@ function pages(at: Held): void {
     for (const key of KEYS.toReversed()) await taken(at.store, putFlag(key))
     const row = await taken(at.store, remove('flag_registry', flagKey('ff.a0')))
     const sorted = KEYS.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-    expect(keysOf(await page(null, 100))).toStrictEqual(sorted)
+    expect(getKeys(await page(null, 100))).toStrictEqual(sorted)
     const seen: string[] = []
     for (let after: string | null = null; ;) {
       const entries: readonly FlagEntry[] = await page(after, 4)
-      seen.push(...keysOf(entries))
+      seen.push(...getKeys(entries))
       if (entries.length < 4) break
       after = entries.at(-1)?.flag_key ?? null
     }
@@ -103,12 +103,12 @@ function pages(at: Held): void {
 
   test('a flag that is added is on the next page, and a change shows', async () => {
     await taken(at.store, putFlag('ff.b'))
-    expect(keysOf(await page(null, 10))).toStrictEqual(['ff.b'])
+    expect(getKeys(await page(null, 10))).toStrictEqual(['ff.b'])
     await taken(at.store, putFlag('ff.a'))
     await taken(at.store, putFlag('ff.c'))
     const row = await taken(at.store, putFlag('ff.b', { owner: '"team-b"' }))
     expect(await page('ff.a', 1)).toStrictEqual([{ flag_key: 'ff.b', held: { row } }])
-    expect(keysOf(await page(null, 10))).toStrictEqual(['ff.a', 'ff.b', 'ff.c'])
+    expect(getKeys(await page(null, 10))).toStrictEqual(['ff.a', 'ff.b', 'ff.c'])
   })
 
   test.each([
@@ -126,7 +126,7 @@ function pages(at: Held): void {
     ['x'.repeat(10_000), []],
   ])('past %j come those whose keys do', async (after, expected) => {
     for (const key of KEYS) await taken(at.store, putFlag(key))
-    expect(keysOf(await page(after, 10))).toStrictEqual(expected)
+    expect(getKeys(await page(after, 10))).toStrictEqual(expected)
   })
 }
 

@@ -15,7 +15,7 @@ import { toPublicJwk } from '../../../src/core/text/jwk.ts'
 import { createUnverifiedLog } from '../../../src/adapters/telemetry/log.ts'
 import type { ServiceStore } from '../../../src/ports/store.ts'
 import { toContext } from '../../features/probes/context.ts'
-import { askFlag, except, type RunningService, serviceOf } from '../../support/service-here.ts'
+import { askFlag, except, type RunningService, getService } from '../../support/service-here.ts'
 import { flagLine, writeStore } from '../../support/store-folder.ts'
 
 const canary = (what: string): string => `canary-${what}-${randomBytes(9).toString('hex')}`
@@ -50,7 +50,7 @@ beforeAll(async () => {
   ])
   server = await adapters.openKeyServer({ behaviour: 'up', keys: [toPublicJwk(testKeys.keys.rsa)] })
   const { issuer, audience } = testKeys.settings
-  service = await serviceOf({
+  service = await getService({
     settings: {
       FF_ENV: 'staging',
       FF_JWKS_URL: server.url.href,
@@ -94,11 +94,11 @@ async function auditRecords(): Promise<readonly string[]> {
   return texts
     .flatMap((text) => text.split('\n'))
     .filter((line) => line.includes('"audit":'))
-    .map((line) => JSON.stringify(recordOf(line)))
+    .map((line) => JSON.stringify(toRecord(line)))
 }
 
 /** A line is a checksum and an object. */
-const recordOf = (line: string): object =>
+const toRecord = (line: string): object =>
   (JSON.parse(line.slice(line.indexOf('{'))) as { readonly audit: object }).audit
 
 const FLAG = '/v1/flags/ff.secret.flag'
@@ -193,7 +193,7 @@ describe('whose token nobody verified', () => {
   test('is named by the real service, once, however often it calls', async () => {
     const dead = await adapters.openKeyServer({ behaviour: 'refused', keys: [] })
     const { issuer, audience } = testKeys.settings
-    const running = await serviceOf({
+    const running = await getService({
       settings: {
         FF_ENV: 'dev',
         FF_ALLOW_DEV_HEADERS: 'true',

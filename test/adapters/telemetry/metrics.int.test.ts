@@ -6,15 +6,15 @@ import type { AdminMetrics } from '../../../src/ports/admin.ts'
 import { adapters } from '../../../src/composition.ts'
 import { promtoolSays } from '../../support/promtool.ts'
 import { ROOT } from '../../support/run-ff.ts'
-import { askFlag, except, type RunningService, serviceOf } from '../../support/service-here.ts'
+import { askFlag, except, type RunningService, getService } from '../../support/service-here.ts'
 
 let service: RunningService | null = null
 afterEach(async () => {
   await service?.close()
   service = null
 })
-async function started(options: Parameters<typeof serviceOf>[0] = {}): Promise<RunningService> {
-  service = await serviceOf(options)
+async function started(options: Parameters<typeof getService>[0] = {}): Promise<RunningService> {
+  service = await getService(options)
   return service
 }
 

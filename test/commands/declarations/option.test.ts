@@ -10,7 +10,7 @@ import {
   optionOr,
   required,
   toggle,
-  parseOneOf,
+  getParseOne,
   parseInstantOption,
   parseOutput,
   parseSeconds,
@@ -93,11 +93,11 @@ export const run = ({ options }: Invocation<typeof DECLARED>): string => options
 describe('the compiler', () => {
   let folder = ''
   let faults: readonly string[] = []
-  const fileOf = (what: string): string => `${what.replaceAll(' ', '-')}.ts`
+  const getFile = (what: string): string => `${what.replaceAll(' ', '-')}.ts`
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'ff-options-'))
     for (const [what, code] of [...COMPILES, ...REFUSED])
-      await writeFile(join(folder, fileOf(what)), `${HEAD}${code}\n`)
+      await writeFile(join(folder, getFile(what)), `${HEAD}${code}\n`)
     const compilerOptions = {
       typeRoots: [join(ROOT, 'node_modules/@types')],
       allowImportingTsExtensions: true,
@@ -115,13 +115,13 @@ describe('the compiler', () => {
     faults = said.split('\n').filter((line) => /^\S.*error TS/.test(line))
   }, 120_000)
   afterAll(() => rm(folder, { recursive: true, force: true }))
-  const faultsOf = (what: string): readonly string[] =>
-    faults.filter((line) => line.startsWith(`${fileOf(what)}(`))
+  const findFaults = (what: string): readonly string[] =>
+    faults.filter((line) => line.startsWith(`${getFile(what)}(`))
 
-  test.each(COMPILES)('takes %s', (what) => expect(faultsOf(what)).toEqual([]))
-  test.each(REFUSED)('refuses %s', (what) => expect(faultsOf(what)).not.toEqual([]))
+  test.each(COMPILES)('takes %s', (what) => expect(findFaults(what)).toEqual([]))
+  test.each(REFUSED)('refuses %s', (what) => expect(findFaults(what)).not.toEqual([]))
   test('finds no fault but those that were planted', () => {
-    const planted = REFUSED.flatMap(([what]) => faultsOf(what))
+    const planted = REFUSED.flatMap(([what]) => findFaults(what))
     expect(faults.filter((line) => !planted.includes(line))).toEqual([])
   })
 })
@@ -161,7 +161,7 @@ describe('what was given becomes a value', () => {
   })
   test.each([undefined, ''])('one that has to be given and is %j is refused', (given) => {
     const { read } = required('--out <file>', 'where it goes', parseText)
-    expect(refusalOf(() => read(given))).toEqual({
+    expect(getRefusal(() => read(given))).toEqual({
       code: 'option_invalid',
       message: '--out was not given.',
       hint: 'Add --out <file>: where it goes.',
@@ -177,7 +177,7 @@ describe('parsers', () => {
     ['share', parseShare, '0.01', 0.01],
     ['instant', parseInstantOption, '2026-01-15T09:00:00.000Z', '2026-01-15T09:00:00.000Z'],
     ['version', parseVersion, '0004', 4],
-    ['format', parseOneOf(['text', 'json']), 'json', 'json'],
+    ['format', getParseOne(['text', 'json']), 'json', 'json'],
     ['output', parseOutput, 'json=a=b.json', { format: 'json', path: 'a=b.json' }],
   ] as const)('%s', (_, parse, given, value) => expect(parse(given, '--x')).toEqual(value))
 
@@ -192,15 +192,15 @@ describe('parsers', () => {
     ['nothing of it', parseShare, '0.0'],
     ['a time without milliseconds', parseInstantOption, '2026-01-15T09:00:00Z'],
     ['a version with a sign', parseVersion, '-1'],
-    ['a format that there is not', parseOneOf(['text', 'json']), 'toString'],
+    ['a format that there is not', getParseOne(['text', 'json']), 'toString'],
     ['an output without a path', parseOutput, 'json='],
     ['an output without a format', parseOutput, '=a'],
   ] as const)('%s is refused', (_, parse, given) => {
-    expect(refusalOf(() => parse(given, '--x')).code).toBe('option_invalid')
+    expect(getRefusal(() => parse(given, '--x')).code).toBe('option_invalid')
   })
 })
 
-function refusalOf(work: () => unknown): Pick<FfError, 'code' | 'message' | 'hint'> {
+function getRefusal(work: () => unknown): Pick<FfError, 'code' | 'message' | 'hint'> {
   try {
     work()
   } catch (error) {

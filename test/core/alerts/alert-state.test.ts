@@ -14,7 +14,7 @@ const scrapes = (...each: readonly (readonly Sample[])[]): readonly Scrape[] =>
   each.map((samples, at) => ({ at_ms: at * EVERY_MS, samples }))
 const series = (name: string, values: readonly number[], labels: Sample['labels'] = {}) =>
   scrapes(...values.map((value) => [one(name, value, labels)]))
-const ruleOf = (measure: AlertMeasure, change: Partial<AlertRule> = {}): AlertRule => ({
+const getRule = (measure: AlertMeasure, change: Partial<AlertRule> = {}): AlertRule => ({
   id: 'x',
   measure,
   op: 'above',
@@ -28,7 +28,7 @@ const of = (metric: string, labels: Readonly<Record<string, readonly string[]>> 
 })
 
 describe('a value', () => {
-  const up = ruleOf({ kind: 'value', of: of('up') }, { op: 'below', threshold: 1, for_s: 30 })
+  const up = getRule({ kind: 'value', of: of('up') }, { op: 'below', threshold: 1, for_s: 30 })
   test('has to hold for its time, up to now, before the rule fires', () => {
     expect(evaluateAlert(up, series('up', [1, 1]))).toBe('clear')
     expect(evaluateAlert(up, series('up', [1, 0, 0]))).toBe('pending')
@@ -41,7 +41,7 @@ describe('a value', () => {
     expect(evaluateAlert(up, [])).toBe('clear')
   })
   test('is above only past the threshold, and of the labels that are named', () => {
-    const rule = ruleOf(
+    const rule = getRule(
       { kind: 'value', of: of('x', { state: ['open', 'ajar'] }) },
       { threshold: 1 },
     )
@@ -53,13 +53,13 @@ describe('a value', () => {
 })
 
 test('what is absent is there again as soon as there is one series', () => {
-  const rule = ruleOf({ kind: 'absent', of: of('x') })
+  const rule = getRule({ kind: 'absent', of: of('x') })
   expect(evaluateAlert(rule, series('y', [1]))).toBe('firing')
   expect(evaluateAlert(rule, series('x', [0]))).toBe('clear')
 })
 
 test('a share is of all series together', () => {
-  const rule = ruleOf({ kind: 'share', of: of('now'), to: of('most') }, { threshold: 0.8 })
+  const rule = getRule({ kind: 'share', of: of('now'), to: of('most') }, { threshold: 0.8 })
   const at = (...samples: readonly Sample[]) => evaluateAlert(rule, scrapes(samples))
   expect(at(one('now', 5), one('now', 4, { a: '1' }), one('most', 10))).toBe('firing')
   expect(at(one('now', 8), one('most', 10))).toBe('clear')
@@ -70,7 +70,7 @@ test('a share is of all series together', () => {
 })
 
 describe('a rate', () => {
-  const rule = ruleOf({ kind: 'rate', of: of('n'), window_s: 60 }, { threshold: 1 })
+  const rule = getRule({ kind: 'rate', of: of('n'), window_s: 60 }, { threshold: 1 })
   test('is by how much a counter rises in a second', () => {
     expect(evaluateAlert(rule, series('n', [100, 115]))).toBe('clear')
     expect(evaluateAlert(rule, series('n', [100, 116]))).toBe('firing')
@@ -94,7 +94,7 @@ describe('a rate', () => {
 })
 
 test('a ratio is of two rates', () => {
-  const rule = ruleOf(
+  const rule = getRule(
     { kind: 'ratio', of: of('n', { code: ['500'] }), to: of('n'), window_s: 60 },
     { threshold: 0.5 },
   )
@@ -112,7 +112,7 @@ test('a ratio is of two rates', () => {
 describe('a quantile', () => {
   const buckets = (counts: Readonly<Record<string, number>>): readonly Sample[] =>
     Object.entries(counts).map(([le, value]) => one('s_bucket', value, { le }))
-  const rule = ruleOf(
+  const rule = getRule(
     { kind: 'quantile', of: of('s'), quantile: 0.9, window_s: 60 },
     { threshold: 0.15 },
   )

@@ -45,7 +45,7 @@ function walked(
   for (const one of records) walk.take(one)
   return walk
 }
-const faultOf = (records: readonly (AuditRecord | null)[]): unknown => {
+const findFault = (records: readonly (AuditRecord | null)[]): unknown => {
   const { fault } = walked(records)
   return fault === null ? null : [fault.code, fault.seq]
 }
@@ -101,7 +101,7 @@ describe('a walk', () => {
     ['one is there twice at the end', [one, two, one], ['audit_reordered', 1]],
     ['one stands before the first', [{ ...one, seq: 0 }, one, two], ['audit_reordered', 1]],
   ])('names the first record: %s', (_what, records, fault) => {
-    expect(faultOf(records)).toStrictEqual(fault)
+    expect(findFault(records)).toStrictEqual(fault)
   })
 
   test('behind its first fault finds no other', () => {
@@ -114,6 +114,11 @@ describe('a walk', () => {
     const mark = (seq: number, hash = at(seq).hash) => ({ seq, hash })
     const marks = [EMPTY_HEAD, mark(2), mark(4, 'f'.repeat(64)), { seq: 7, hash: at(6).hash }]
     const walk = walked(CHAIN, { marks })
-    expect(marks.map((one) => walk.placeOf(one))).toStrictEqual(['held', 'held', 'differs', 'cut'])
+    expect(marks.map((one) => walk.findPlace(one))).toStrictEqual([
+      'held',
+      'held',
+      'differs',
+      'cut',
+    ])
   })
 })

@@ -5,7 +5,7 @@ import { DEFAULT_SETTINGS, SETTINGS } from '../../../src/core/settings/settings.
 import type { Environment } from '../../../src/core/auth/types.ts'
 
 /** Of the texts of both settings, null where one is not given; a fault where there is no environment. */
-function environmentOf(name: string | null, allow: string | null): Environment | 'fault' {
+function getEnvironment(name: string | null, allow: string | null): Environment | 'fault' {
   const { FF_ENV, FF_ALLOW_DEV_HEADERS } = SETTINGS
   const environment = name === null ? null : FF_ENV.parse(name)
   const headers = allow === null ? null : FF_ALLOW_DEV_HEADERS.parse(allow)
@@ -30,11 +30,11 @@ describe('readEnvironment', () => {
     ['', null, 'prod'],
     [null, null, 'prod'],
   ] as const)('%j with the switch at %j is %s', (name, allow, environment) => {
-    expect(environmentOf(name, allow)).toBe(environment)
+    expect(getEnvironment(name, allow)).toBe(environment)
   })
 
   test.each(['prod', 'staging', 'Dev', '', null])('%j with dev headers is a fault', (name) => {
-    expect(environmentOf(name, 'true')).toBe('fault')
+    expect(getEnvironment(name, 'true')).toBe('fault')
   })
 
   test.each(['1', 'yes', 'TRUE', '', ' true'])('a switch at %j is a fault', (allow) => {
@@ -48,7 +48,7 @@ describe('readEnvironment', () => {
     const any = fc.option(fc.oneof(fc.string(), fc.constantFrom('dev', 'true', 'false', 'prod')))
     fc.assert(
       fc.property(any, any, (name, allow) => {
-        const allowed = environmentOf(name, allow) === 'dev+H'
+        const allowed = getEnvironment(name, allow) === 'dev+H'
         expect(allowed).toBe(name === 'dev' && allow === 'true')
       }),
     )

@@ -18,7 +18,7 @@ import { ROOT } from '../../support/run-ff.ts'
 export const CHECKLIST = JSON.parse(
   readFileSync(join(ROOT, 'checklists/cutover_readiness_checklist.json'), 'utf8'),
 ) as Checklist
-export const itemOf = (id: string): ChecklistItem => {
+export const toItem = (id: string): ChecklistItem => {
   const found = CHECKLIST.items.find((one) => one.id === id)
   if (found === undefined) throw new Error(`the checklist has no ${id}`)
   return found
@@ -72,15 +72,15 @@ export const passing = (item: ChecklistItem, identity = IDENTITY): EvidenceDraft
 /** Puts records in a chain whose hashes are told apart, and nothing more. */
 export const chained = (drafts: readonly EvidenceDraft[]): readonly EvidenceEntry[] =>
   drafts.map((draft, index) => ({
-    record: { ...draft, seq: index + 1, prev_hash: hashOf(index) },
-    hash: hashOf(index + 1),
+    record: { ...draft, seq: index + 1, prev_hash: getHash(index) },
+    hash: getHash(index + 1),
     runner: RUNNER,
   }))
-export const hashOf = (seq: number): string => String(seq).padStart(64, '0')
+export const getHash = (seq: number): string => String(seq).padStart(64, '0')
 export const whole = (drafts: readonly EvidenceDraft[]): GateInput['evidence'] => ({
   status: 'whole',
   entries: chained(drafts),
-  head: { seq: drafts.length, hash: hashOf(drafts.length) },
+  head: { seq: drafts.length, hash: getHash(drafts.length) },
 })
 
 export const waiver = (change: Partial<Waiver> = {}): Waiver => ({
@@ -121,7 +121,7 @@ export const signed = (change: Partial<VerifiedSignoff> = {}): VerifiedSignoff =
   accepted: Object.fromEntries(
     CHECKLIST.items.filter(({ kind }) => kind !== 'signature').map(({ id }) => [id, 'pass']),
   ),
-  evidence_head: { seq: 0, hash: hashOf(0) },
+  evidence_head: { seq: 0, hash: getHash(0) },
   valid_until: at(7 * 86_400_000),
   ...change,
 })

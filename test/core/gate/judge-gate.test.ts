@@ -11,9 +11,9 @@ import {
   CHECKLIST,
   go,
   goBut,
-  hashOf,
+  getHash,
   IDENTITY,
-  itemOf,
+  toItem,
   NOW,
   passing,
   signed,
@@ -21,7 +21,7 @@ import {
   whole,
 } from './builders.ts'
 
-const verdictOf = (input: GateInput, id: string): ItemResult => {
+const toVerdict = (input: GateInput, id: string): ItemResult => {
   const found = judgeGate(input).items.find((one) => one.id === id)
   if (found === undefined) throw new Error(`${id} is not accounted for`)
   return found
@@ -180,7 +180,7 @@ describe('evidence', () => {
       'limit_broken',
     ],
   ])('%s', (_what, id, change, state, code) => {
-    const found = verdictOf(goBut(id, change), id)
+    const found = toVerdict(goBut(id, change), id)
     expect([
       found.state,
       found.codes.includes(code) || found.codes.length === 0 ? code : found.codes,
@@ -189,24 +189,24 @@ describe('evidence', () => {
   })
 
   test('the newest record counts by its place, whatever its time says', () => {
-    const older = { ...passing(itemOf('A1')), ended_at: at(-3_000), started_at: at(-4_000) }
-    const failing: EvidenceDraft = { ...passing(itemOf('A1')), result: 'fail', codes: ['x'] }
+    const older = { ...passing(toItem('A1')), ended_at: at(-3_000), started_at: at(-4_000) }
+    const failing: EvidenceDraft = { ...passing(toItem('A1')), result: 'fail', codes: ['x'] }
     const all = WITHOUT('A1')
-    expect(verdictOf(go({ evidence: whole([older, ...all, failing]) }), 'A1').state).toBe('fail')
-    expect(verdictOf(go({ evidence: whole([failing, ...all, older]) }), 'A1').state).toBe('pass')
+    expect(toVerdict(go({ evidence: whole([older, ...all, failing]) }), 'A1').state).toBe('fail')
+    expect(toVerdict(go({ evidence: whole([failing, ...all, older]) }), 'A1').state).toBe('pass')
   })
   test('no record: pending, or inconclusive with what is missing', () => {
     const evidence = whole(WITHOUT('D1', 'A1'))
     const input = go({ evidence, unmeasurable: { propagation: 'the cache' } })
-    expect(verdictOf(input, 'A1')).toMatchObject({ state: 'pending', codes: ['no_record'] })
-    expect(verdictOf(input, 'D1')).toMatchObject({
+    expect(toVerdict(input, 'A1')).toMatchObject({ state: 'pending', codes: ['no_record'] })
+    expect(toVerdict(input, 'D1')).toMatchObject({
       state: 'inconclusive',
       codes: ['not_measured_yet'],
       detail: 'needs the cache',
     })
     expect(judgeGate(input).exitName).toBe('inconclusive')
     // What people signed for stays signed where an item falls away; the gate is still no GO.
-    expect(verdictOf(input, 'J2').state).toBe('pass')
+    expect(toVerdict(input, 'J2').state).toBe('pass')
   })
   test.each<readonly [string, GateInput['runners']]>([
     ['nobody names', []],
@@ -219,20 +219,20 @@ describe('evidence', () => {
     expect(judged.items.every(({ codes }) => codes.includes('runner_not_named'))).toBe(true)
   })
   test('what nobody said agrees with nothing', () => {
-    const found = verdictOf(go({ expected: { ...IDENTITY, code: null } }), 'A1')
+    const found = toVerdict(go({ expected: { ...IDENTITY, code: null } }), 'A1')
     expect(found).toMatchObject({ state: 'stale', codes: ['identity_not_said'] })
   })
 
   describe('of a dear control', () => {
-    const measurement: EvidenceDraft = { ...passing(itemOf('H2')), control: null }
+    const measurement: EvidenceDraft = { ...passing(toItem('H2')), control: null }
     const control = (change: Partial<EvidenceDraft> = {}): EvidenceDraft => ({
-      ...passing(itemOf('H2')),
+      ...passing(toItem('H2')),
       kind: 'control',
       measured: {},
       ...change,
     })
     const h2 = (...records: EvidenceDraft[]): string => {
-      const { state, codes } = verdictOf(
+      const { state, codes } = toVerdict(
         go({ evidence: whole([...WITHOUT('H2'), ...records]) }),
         'H2',
       )
@@ -255,12 +255,12 @@ describe('evidence', () => {
       expect(h2(missed, control(), measurement)).toBe('pass')
     })
     test('a control beside the probe does not stand in for the one within it', () => {
-      const { state, codes } = verdictOf(
+      const { state, codes } = toVerdict(
         go({
           evidence: whole([
             ...WITHOUT('A1'),
-            { ...passing(itemOf('A1')), control: { name: 'c', outcome: 'not_detected', at: NOW } },
-            { ...passing(itemOf('A1')), kind: 'control' },
+            { ...passing(toItem('A1')), control: { name: 'c', outcome: 'not_detected', at: NOW } },
+            { ...passing(toItem('A1')), kind: 'control' },
           ]),
         }),
         'A1',
@@ -273,7 +273,7 @@ describe('evidence', () => {
       const entries = input.evidence.entries.map((one) =>
         one.record.kind === 'control' ? { ...one, runner: 's'.repeat(43) } : one,
       )
-      const found = verdictOf({ ...input, evidence: { ...input.evidence, entries } }, 'H2')
+      const found = toVerdict({ ...input, evidence: { ...input.evidence, entries } }, 'H2')
       expect(found.codes).toEqual(['control_runner_not_named'])
     })
   })
@@ -300,12 +300,12 @@ describe("a log that is nobody's", () => {
     ],
     [
       'shorter than what was signed for',
-      { signoff: signed({ evidence_head: { seq: 43, hash: hashOf(43) } }) },
+      { signoff: signed({ evidence_head: { seq: 43, hash: getHash(43) } }) },
       'evidence_cut',
     ],
     [
       'other than what was signed for',
-      { signoff: signed({ evidence_head: { seq: 5, hash: hashOf(6) } }) },
+      { signoff: signed({ evidence_head: { seq: 5, hash: getHash(6) } }) },
       'evidence_recomputed',
     ],
   ])('%s', (_what, change, code) => {
@@ -316,7 +316,7 @@ describe("a log that is nobody's", () => {
   })
   test('one that goes on from what was signed for is good', () =>
     expect(
-      judgeGate(go({ signoff: signed({ evidence_head: { seq: 42, hash: hashOf(42) } }) })).verdict,
+      judgeGate(go({ signoff: signed({ evidence_head: { seq: 42, hash: getHash(42) } }) })).verdict,
     ).toBe('go'))
 })
 
@@ -404,7 +404,7 @@ describe('the sign-off', () => {
       'not_ready',
     ],
   ])('%s', (_what, signoff, id, said, exitName) => {
-    const { state, codes } = verdictOf(go({ signoff }), id)
+    const { state, codes } = toVerdict(go({ signoff }), id)
     expect([state, ...codes].join(' ')).toBe(said)
     expect(judgeGate(go({ signoff })).exitName).toBe(exitName)
   })
@@ -413,7 +413,7 @@ describe('the sign-off', () => {
       item.id === 'J2' ? { ...item, attest_role: null } : item,
     )
     const input = go({ checklist: { ...CHECKLIST, items } })
-    expect(verdictOf(input, 'J2').codes).toEqual(['signature_missing'])
+    expect(toVerdict(input, 'J2').codes).toEqual(['signature_missing'])
   })
   test('a signature that the checklist asks to name nothing names nothing', () => {
     const items = CHECKLIST.items.map((item) =>
@@ -454,7 +454,7 @@ describe('waivers', () => {
     const down: Partial<EvidenceDraft> = { result: 'inconclusive', codes: ['target_unreachable'] }
     expect(judgeGate(withWaiver({ covers }, down)).verdict).toBe('go')
     const two = { ...down, codes: ['target_unreachable', 'disk_full'] }
-    expect(verdictOf(withWaiver({ covers }, two), 'H4').codes).toContain(
+    expect(toVerdict(withWaiver({ covers }, two), 'H4').codes).toContain(
       'waiver_covers_another_reason',
     )
   })
@@ -515,13 +515,13 @@ describe('waivers', () => {
     ],
   ])('one %s does not apply', (_what, change, evidence, code) => {
     const input = withWaiver(change, evidence)
-    expect(verdictOf(input, 'H4').codes).toContain(code)
+    expect(toVerdict(input, 'H4').codes).toContain(code)
     expect(judgeGate(input).exitName).toBe('no_go')
   })
   test('a requester does not approve alone', () => {
     const approvals = [{ person: 'Ada', role: 'platform-lead' }] as const
     const plan: Partial<EvidenceDraft> = {
-      measured: { ...passing(itemOf('J1')).measured, window_starts_in_h: 169 },
+      measured: { ...passing(toItem('J1')).measured, window_starts_in_h: 169 },
     }
     const covers = {
       state: 'fail',
@@ -548,16 +548,16 @@ describe('waivers', () => {
         })),
       }),
     }
-    expect(verdictOf(unattested, 'J1').state).toBe('pending')
+    expect(toVerdict(unattested, 'J1').state).toBe('pending')
   })
   test('neither stale, pending nor error is waived, nor what nobody may waive', () => {
     const stale = withWaiver({}, { ended_at: at(-parseDurationMs('P9D')) })
-    expect(verdictOf(stale, 'H4').state).toBe('stale')
+    expect(toVerdict(stale, 'H4').state).toBe('stale')
     const error = withWaiver(
       { covers: { state: 'inconclusive', code: 'x' } },
       { result: 'error', codes: ['x'] },
     )
-    expect(verdictOf(error, 'H4').state).toBe('error')
+    expect(toVerdict(error, 'H4').state).toBe('error')
     const unwaivable = goBut(
       'A1',
       { result: 'inconclusive', codes: ['x'] },
@@ -580,7 +580,7 @@ describe('waivers', () => {
   })
   test('an item that is waived now and passed then makes the signatures stale', () => {
     const input = { ...withWaiver(), signoff: signed() }
-    expect(verdictOf(input, 'J2').codes).toEqual(['accepted_since_signing'])
+    expect(toVerdict(input, 'J2').codes).toEqual(['accepted_since_signing'])
   })
   test('of two for one item the second counts for nothing', () => {
     const judged = judgeGate({ ...withWaiver(), waivers: [waiver(), waiver({ id: 'WV-2' })] })
@@ -588,11 +588,11 @@ describe('waivers', () => {
   })
   test('no approval waives what nobody may waive', () => {
     const found = { state: 'fail', codes: [], measured: [], now: NOW } as const
-    expect(findWaiverMismatch(waiver(), itemOf('A1'), found)).toBe('waiver_not_approved')
+    expect(findWaiverMismatch(waiver(), toItem('A1'), found)).toBe('waiver_not_approved')
   })
   test('a waiver that is made use of is named by the security lead', () => {
     const input = withWaiver({ id: 'WV-2' })
-    expect(verdictOf(input, 'J3')).toMatchObject({ state: 'pending', detail: 'WV-2' })
+    expect(toVerdict(input, 'J3')).toMatchObject({ state: 'pending', detail: 'WV-2' })
   })
   test('with four in force none applies; the expired do not count', () => {
     const four = (expires_at: Instant): GateInput => ({

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { judgeGate } from '../../../src/core/gate/judge-gate.ts'
 import { judgeItems } from '../../../src/core/gate/judge-items.ts'
 import { toGateState } from '../../../src/core/signoff/gate-state.ts'
-import { CHECKLIST, go, goBut, hashOf, IDENTITY, signed, waiver } from './builders.ts'
+import { CHECKLIST, go, goBut, getHash, IDENTITY, signed, waiver } from './builders.ts'
 
 test('an item that is measured and waits for its attestation is a pass, before people are asked', () => {
   const missing = { status: 'missing', roles: ['platform-lead', 'security-lead'] } as const
@@ -19,11 +19,11 @@ test('an item that is measured and waits for its attestation is a pass, before p
 })
 
 test('a log that does not go on from the head that was signed for measures nothing', () => {
-  const signed_head = { seq: 42, hash: hashOf(7) }
+  const signed_head = { seq: 42, hash: getHash(7) }
   const { items, log } = judgeItems({ ...go(), signed_head })
   expect(log).toMatchObject({ status: 'untrusted', code: 'evidence_recomputed' })
   expect(new Set(items.map(({ state }) => state))).toEqual(new Set(['error']))
-  const extended = judgeItems({ ...go(), signed_head: { seq: 42, hash: hashOf(42) } })
+  const extended = judgeItems({ ...go(), signed_head: { seq: 42, hash: getHash(42) } })
   expect(extended.log.status).toBe('whole')
 })
 

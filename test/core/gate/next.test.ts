@@ -4,7 +4,7 @@ import { judgeLimits } from '../../../src/core/gate/limits.ts'
 import { judgeGate } from '../../../src/core/gate/judge-gate.ts'
 import { findNextCommand, buildRemeasureCommand } from '../../../src/core/gate/next.ts'
 import type { GateItemState } from '../../../src/core/gate/types.ts'
-import { at, CHECKLIST, go, IDENTITY, itemOf, NOW, whole } from './builders.ts'
+import { at, CHECKLIST, go, IDENTITY, toItem, NOW, whole } from './builders.ts'
 
 describe('durations', () => {
   test.each([
@@ -51,7 +51,7 @@ describe('the command that leaves a state', () => {
     ['J2', 'stale', ['signature_old'], 'ff signoff request'],
     ['B1', 'error', ['evidence_cut'], 'mv .ff/evidence .ff/evidence.old && ff probe run'],
   ])('%s, %s %j', (id, state, codes, command) =>
-    expect(findNextCommand(itemOf(id), { state, codes })).toBe(command),
+    expect(findNextCommand(toItem(id), { state, codes })).toBe(command),
   )
   test('one measures again all that is stale or was never measured, and nothing else', () => {
     const identity = { ...IDENTITY, attempt: 2 }

@@ -34,7 +34,7 @@ const BY_MODE: Readonly<Record<AuthMode, (who: Partial<Principal>) => Principal>
   'dev-headers': devHeaders,
   none: anonymous,
 }
-const rowsOf = ({ given }: Cell): readonly AnyRow[] =>
+const toRows = ({ given }: Cell): readonly AnyRow[] =>
   TABLE_NAMES.flatMap((table) => [...given.state[table]])
 
 /** Puts a cell to the rules, with Admin as the cell has it. */
@@ -125,10 +125,10 @@ describe('the cells', () => {
 })
 
 describe('the decision of every cell', () => {
-  const every = CELLS.flatMap(rowsOf)
+  const every = CELLS.flatMap(toRows)
   let decisions: readonly (readonly [Cell, string])[] = []
   beforeAll(() => {
-    decisions = CELLS.map((cell) => [cell, decided(cell, rowsOf(cell))] as const)
+    decisions = CELLS.map((cell) => [cell, decided(cell, toRows(cell))] as const)
   })
 
   test('fits the schema of a decision', () => {
@@ -144,10 +144,10 @@ describe('the decision of every cell', () => {
     const outcomes = member(oracle, 'outcomes') ?? null
     const places = member(oracle, 'cells') as JsonObject
     if (!isJsonArray(outcomes)) throw new Error('no outcomes')
-    const placeOf = new Map(places.members)
+    const findPlace = new Map(places.members)
     expect(decisions.length).toBeGreaterThan(0)
     for (const [cell, text] of decisions) {
-      const place = placeOf.get(cell.key) as { lexeme: string } | undefined
+      const place = findPlace.get(cell.key) as { lexeme: string } | undefined
       const outcome = outcomes[Number(place?.lexeme ?? -1)]
       const expected = withBackingKind(buildExpectedEnvelope(outcome as JsonObject, cell), 'db')
       expect([cell.id, compareJson(node(text), expected).differences]).toEqual([cell.id, []])

@@ -6,14 +6,14 @@ import { serializeNode } from '../../../src/core/parity/node-text.ts'
 import { node } from '../builders.ts'
 import { examples } from '../../support/scale.ts'
 
-const textOf = (held: JsonNode | undefined): string | null =>
+const toText = (held: JsonNode | undefined): string | null =>
   held === undefined ? null : serializeNode(held)
 const differences = (
   left: string,
   right: string,
 ): readonly (readonly [string, string | null, string | null])[] =>
   compareJson(node(left), node(right)).differences.map(
-    (one) => [one.pointer, textOf(one.left), textOf(one.right)] as const,
+    (one) => [one.pointer, toText(one.left), toText(one.right)] as const,
   )
 
 describe('compareJson', () => {
@@ -154,7 +154,7 @@ describe('compareJson as an equality', () => {
 
   test('it finds the same from either side', () => {
     const line = (place: string, left: JsonNode | undefined, right: JsonNode | undefined): string =>
-      JSON.stringify([place, textOf(left), textOf(right)])
+      JSON.stringify([place, toText(left), toText(right)])
     fc.assert(
       fc.property(trees, trees, (a, b) => {
         const [there, back] = [compareJson(a, b), compareJson(b, a)]

@@ -33,7 +33,7 @@ const BASE: Readonly<Record<TableName, object>> = {
   user_override: { user_id: 'U1', ...OVERRIDE },
 }
 /** A row as text: the base, members changed by JSON texts, undefined leaving one out. */
-function rowOf(table: TableName, changes: Readonly<Record<string, string | undefined>>): string {
+function toRow(table: TableName, changes: Readonly<Record<string, string | undefined>>): string {
   const texts = Object.fromEntries(
     Object.entries(BASE[table]).map(([name, value]) => [name, JSON.stringify(value)]),
   )
@@ -41,7 +41,7 @@ function rowOf(table: TableName, changes: Readonly<Record<string, string | undef
   return `{${members.map(([name, text]) => `${JSON.stringify(name)}:${text}`).join(',')}}`
 }
 const decode = (table: TableName, changes: Readonly<Record<string, string | undefined>>) =>
-  decodeRow(table, node(rowOf(table, changes)))
+  decodeRow(table, node(toRow(table, changes)))
 
 describe('a row that fits', () => {
   test.each([
@@ -213,7 +213,7 @@ describe('a row that does not fit', () => {
   })
 
   test('a default of 1.0 is a fault in a store, though not in a request', () => {
-    const row = node(rowOf('flag_registry', { default_value: '1.0' }))
+    const row = node(toRow('flag_registry', { default_value: '1.0' }))
     expect(decodeRow('flag_registry', row, 'submitted').broken).toBeUndefined()
     expect(decodeRow('flag_registry', row, 'stored')).toEqual({
       broken: [{ code: 'number_not_canonical', pointer: '/default_value' }],
@@ -230,7 +230,7 @@ describe('a row that does not fit', () => {
     ['with the same text', '"ff.a"'],
     ['with another', '"ff.b"'],
   ])('a member that stands there twice, %s', (_situation, text) => {
-    const row = rowOf('tenant_override', {}).replace('{', `{"flag_key":${text},`)
+    const row = toRow('tenant_override', {}).replace('{', `{"flag_key":${text},`)
     expect(decodeRow('tenant_override', node(row))).toEqual({
       broken: [{ code: 'duplicate_member', pointer: '/flag_key' }],
     })

@@ -88,7 +88,7 @@ const onRow = (
 })
 const refusals = (plan: WritePlan): readonly (readonly [string, string])[] =>
   plan.ok ? [] : plan.problems.map(({ code, pointer }) => [code, pointer] as const)
-const changeOf = (plan: WritePlan) => {
+const getChange = (plan: WritePlan) => {
   if (!plan.ok) throw new Error(JSON.stringify(plan.problems))
   return plan.change
 }
@@ -226,7 +226,7 @@ describe.each(LOOSENING)('%s', (_change, before, body) => {
     ['one that starts this instant', known({ not_before: NOW })],
     ['one that ends in more than a day', known({ expires_at: fromNow(DAY + 1) })],
   ])('is a boundary event with %s', (_situation, answer) => {
-    const change = changeOf(planWrite(putFlag(body, approved(answer)), onFlag(before)))
+    const change = getChange(planWrite(putFlag(body, approved(answer)), onFlag(before)))
     expect(change).toMatchObject({ action: 'audit.boundary', before, after: { revision: 4 } })
   })
 })
@@ -239,7 +239,7 @@ test.each([
   ['leaving it killed', flagRow({ state: 'killed' }), { state: 'killed', owner: 'b' }],
   ['changing nothing', flagRow(), {}],
 ])('%s needs no approval', (_situation, before, body) => {
-  expect(changeOf(planWrite(putFlag(body), onFlag(before))).action).toBe('flag.put')
+  expect(getChange(planWrite(putFlag(body), onFlag(before))).action).toBe('flag.put')
 })
 
 describe('an override that is put', () => {
@@ -278,7 +278,7 @@ describe('an override that is put', () => {
       updated_at: NOW,
       revision: 8,
     })
-    expect(changeOf(planWrite(put, onRow(fit(before))))).toEqual({
+    expect(getChange(planWrite(put, onRow(fit(before))))).toEqual({
       action: 'override.put',
       before,
       after,
@@ -286,7 +286,7 @@ describe('an override that is put', () => {
   })
 
   test('one made again where a tombstone lies goes on from its revision', () => {
-    const change = changeOf(planWrite(putUser('{"value":"v"}'), onRow(fit(userTombstone()))))
+    const change = getChange(planWrite(putUser('{"value":"v"}'), onRow(fit(userTombstone()))))
     expect(change.after).toEqual(
       userRow({ ...own, value: json('"v"'), created_at: NOW, revision: 6 }),
     )
@@ -352,7 +352,7 @@ describe('an override that is put', () => {
 describe('what is deleted', () => {
   test('a flag is archived', () => {
     const before = flagRow({ state: 'killed' })
-    expect(changeOf(planWrite(remove('flag_registry'), onFlag(before)))).toEqual({
+    expect(getChange(planWrite(remove('flag_registry'), onFlag(before)))).toEqual({
       action: 'flag.archive',
       before,
       after: { ...before, state: 'archived', revision: 4, updated_at: NOW },
@@ -361,7 +361,7 @@ describe('what is deleted', () => {
 
   test('an override leaves a tombstone: no value, ref, note or expiry, and the next revision', () => {
     const before = userRow({ approval_ref: REF, note: 'n', expires_at: fromNow(DAY) })
-    expect(changeOf(planWrite(remove('user_override'), onRow(fit(before))))).toEqual({
+    expect(getChange(planWrite(remove('user_override'), onRow(fit(before))))).toEqual({
       action: 'override.delete',
       before,
       after: {
@@ -461,7 +461,7 @@ test('what a write leaves behind is a row that can be read again, one revision o
   ]
   expect(plans.length).toBeGreaterThan(0)
   for (const [table, plan] of plans) {
-    const { before, after } = changeOf(plan)
+    const { before, after } = getChange(plan)
     expect(decodeRow(table, node(serializeRow(after)))).toEqual({ row: after })
     expect(after.revision).toBe((before?.revision ?? 0) + 1)
     expect([after.updated_at, after.flag_key]).toEqual([NOW, FLAG])

@@ -44,9 +44,9 @@ interface RowSchema {
   readonly required: readonly string[]
   readonly properties: Readonly<Record<string, { readonly $ref?: string }>>
 }
-const schemaOf = (name: string): unknown =>
+const getSchema = (name: string): unknown =>
   JSON.parse(readArtefact(`contracts/schemas/${name}.schema.json`)) as unknown
-const common = schemaOf('common') as {
+const common = getSchema('common') as {
   readonly $defs: Readonly<
     Record<string, { readonly enum?: readonly string[]; readonly pattern?: string }>
   >
@@ -55,7 +55,7 @@ const schemas = contractSchemas()
 const defined = (name: string): ValidateFunction => schemas(`common.schema.json#/$defs/${name}`)
 
 describe.each(TABLE_NAMES)('the schema of a row of %s', (table) => {
-  const schema = schemaOf(SCHEMA_OF[table]) as RowSchema
+  const schema = getSchema(SCHEMA_OF[table]) as RowSchema
   const members = Object.entries(ROW_MEMBERS[table])
 
   test('has the members that the core knows, and no others', () => {

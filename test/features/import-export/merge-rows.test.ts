@@ -15,14 +15,14 @@ interface Row {
   readonly scope: string
   readonly value: number
 }
-const lineOf = ({ table, scope, value }: Row): string =>
+const toLine = ({ table, scope, value }: Row): string =>
   formatRowLine(
     table,
     table === 'flag_registry'
       ? `{"flag_key":"ff.${scope}","owner":"${value}"}`
       : `{"flag_key":"ff.a","${table === 'tenant_override' ? 'tenant_id' : 'user_id'}":"${scope}","value":${value}}`,
   )
-const keyOf = ({ table, scope }: Row): string => `${TABLE_NAMES.indexOf(table)} ${scope}`
+const getKey = ({ table, scope }: Row): string => `${TABLE_NAMES.indexOf(table)} ${scope}`
 
 /** A side whose rows come in batches of the sizes given, over and over. */
 const side = (
@@ -37,7 +37,7 @@ const side = (
       for (let at = 0, turn = 0; at < own.length; turn += 1) {
         const piece = own.slice(at, at + (sizes[turn % sizes.length] ?? 1))
         at += piece.length
-        const bytes = Buffer.from(piece.map((row) => `${lineOf(row)}\n`).join(''))
+        const bytes = Buffer.from(piece.map((row) => `${toLine(row)}\n`).join(''))
         // The first of each batch is the one that nobody looked at.
         yield { table, bytes, unsure: looked ? [0] : null }
       }
@@ -65,8 +65,8 @@ const row: fc.Arbitrary<Row> = fc.record({
   value: fc.constantFrom(1, 2),
 })
 const rows = fc
-  .uniqueArray(row, { selector: keyOf, maxLength: 30 })
-  .map((made) => made.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)))
+  .uniqueArray(row, { selector: getKey, maxLength: 30 })
+  .map((made) => made.toSorted((a, b) => (getKey(a) < getKey(b) ? -1 : 1)))
 const sizes = fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 4 })
 
 describe('a walk of two sides', () => {
@@ -79,7 +79,7 @@ describe('a walk of two sides', () => {
         async (a, b, [x, y, looked]) => {
           const seen = await walk(side(a, x, looked), side(b, y, false))
           const [left, right] = [a, b].map(
-            (all) => new Map(all.map((one) => [keyOf(one), lineOf(one)])),
+            (all) => new Map(all.map((one) => [getKey(one), toLine(one)])),
           )
           const keys = [...new Set([...(left?.keys() ?? []), ...(right?.keys() ?? [])])]
           const held = keys.map((key) => [left?.get(key), right?.get(key)] as const)

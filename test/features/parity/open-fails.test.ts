@@ -17,9 +17,9 @@ import { startHarness } from '../../../src/features/serve/serve-harness.ts'
 import { DEFAULT_SETTINGS } from '../../../src/core/settings/settings.ts'
 import { type FailingOpens, failOpen, NEVER, OpenFailed } from '../../support/failing-opens.ts'
 import { ROOT } from '../../support/run-ff.ts'
-import { serviceOf } from '../../support/service-here.ts'
+import { getService } from '../../support/service-here.ts'
 import { flagLine, storeFolder } from '../../support/store-folder.ts'
-import { itemOf, toContext } from '../probes/context.ts'
+import { toItem, toContext } from '../probes/context.ts'
 import { adapters as real } from '../../../src/composition.ts'
 import type { Adapters } from '../../../src/ports/adapters.ts'
 
@@ -81,7 +81,7 @@ const replay = () => ({ ...parity, file: requests, env: {}, maxDiffs: 10 })
 const probing =
   (id: string, work: 'measure' | 'control', change: object = {}): Run =>
   async (adapters) => {
-    const { name, params } = itemOf(id).probe
+    const { name, params } = toItem(id).probe
     await PROBES[name]?.[work](toContext({ adapters, params: { ...params, ...change } }))
   }
 
@@ -118,7 +118,7 @@ const RUNS: Readonly<Record<string, Run>> = {
       FF_STORE_DIR: folders[0] ?? '',
       FF_ADMIN_LISTEN: '127.0.0.1:0',
     }
-    await (await serviceOf({ deps: adapters, settings })).close()
+    await (await getService({ deps: adapters, settings })).close()
   },
   'ff serve --harness': async (adapters) => (await startHarness(harness(adapters))).close(),
   'ff probe run A1': probing('A1', 'measure'),
@@ -130,7 +130,7 @@ const RUNS: Readonly<Record<string, Run>> = {
 const listening = (): number =>
   process.getActiveResourcesInfo().filter((one) => one === 'TCPServerWrap').length
 
-const errorOf = (run: Promise<unknown>): Promise<unknown> =>
+const toError = (run: Promise<unknown>): Promise<unknown> =>
   run.then(
     () => null,
     (thrown: unknown) => thrown,
@@ -153,7 +153,7 @@ describe.each(Object.entries(RUNS))('%s closes everything', (_name, run) => {
     let last = 0
     for (;;) {
       const opens = failOpen(last + 1)
-      const error = await errorOf(run(opens.adapters))
+      const error = await toError(run(opens.adapters))
       await expectClosed(opens)
       if (opens.calls.length <= last) break
       last += 1
@@ -164,14 +164,14 @@ describe.each(Object.entries(RUNS))('%s closes everything', (_name, run) => {
 
   test('and reports the open that failed, when every close fails as well', async () => {
     const opens = failOpen(2, () => Promise.reject(CLOSE_FAILED))
-    const error = await errorOf(run(opens.adapters))
+    const error = await toError(run(opens.adapters))
     await expectClosed(opens)
     expect(error).toBeInstanceOf(OpenFailed)
   })
 
   test('and reports a close that fails', async () => {
     const opens = failOpen(NEVER, () => Promise.reject(CLOSE_FAILED))
-    const error = await errorOf(run(opens.adapters))
+    const error = await toError(run(opens.adapters))
     await expectClosed(opens)
     expect(opens.calls.length).toBeGreaterThan(1)
     expect(error).not.toBeNull()

@@ -5,13 +5,13 @@ import { runControl, runProbe } from '../../../src/features/probes/framework/run
 import type { Adapters } from '../../../src/ports/adapters.ts'
 import type { AdminBehaviour, CheckApproval } from '../../../src/ports/admin.ts'
 import { adapters } from '../../../src/composition.ts'
-import { toAdapters, itemOf, TERMS, toContext } from './context.ts'
+import { toAdapters, toItem, TERMS, toContext } from './context.ts'
 
 const IDS = ['F1', 'F2', 'F3', 'F4'] as const
 const controls = new Map<string, ReturnType<Probe['control']>>()
 /** The probe, whose control waits for real time-outs and so is run once for all cases here that look at it. */
-function probeOf(id: string): Probe {
-  const probe = PROBES[itemOf(id).probe.name] as Probe
+function getProbe(id: string): Probe {
+  const probe = PROBES[toItem(id).probe.name] as Probe
   const control: Probe['control'] = (context) => {
     const run = controls.get(id) ?? probe.control(context)
     controls.set(id, run)
@@ -20,9 +20,9 @@ function probeOf(id: string): Probe {
   return { ...probe, control }
 }
 const contextFor = (id: string, change: Partial<Adapters> = {}): ProbeContext =>
-  toContext({ params: itemOf(id).probe.params, adapters: toAdapters(change) })
+  toContext({ params: toItem(id).probe.params, adapters: toAdapters(change) })
 const measured = (id: string, change: Partial<Adapters>) =>
-  probeOf(id).measure(contextFor(id, change))
+  getProbe(id).measure(contextFor(id, change))
 
 /** A client that is the real one, but for what becomes of what it is asked. */
 const asking = (change: (check: CheckApproval) => CheckApproval): Partial<Adapters> => ({
@@ -48,19 +48,19 @@ const serving = (from: AdminBehaviour, to: AdminBehaviour): Partial<Adapters> =>
 
 describe.each(IDS)('%s', (id) => {
   test('passes on the real client, and its control is detected', async () => {
-    const item = itemOf(id)
-    const draft = await runProbe(item, probeOf(id), { context: contextFor(id), terms: TERMS })
+    const item = toItem(id)
+    const draft = await runProbe(item, getProbe(id), { context: contextFor(id), terms: TERMS })
     expect(draft.codes).toEqual([])
     expect([draft.result, draft.where]).toEqual(['pass', 'scratch'])
     expect(draft.sample_size).toBeGreaterThanOrEqual(item.min_sample)
-    const control = await runControl(item, probeOf(id), { context: contextFor(id), terms: TERMS })
+    const control = await runControl(item, getProbe(id), { context: contextFor(id), terms: TERMS })
     expect(control.control).toMatchObject({ name: item.control.name, outcome: 'detected' })
   })
 })
 
 describe('F1 sees', () => {
   test('every message under a contract that is not pinned', async () => {
-    const { measured: found, example } = await probeOf('F1').control(contextFor('F1'))
+    const { measured: found, example } = await getProbe('F1').control(contextFor('F1'))
     expect(found).toEqual({
       contract_differences: 18,
       anonymous_answered: 0,
@@ -99,7 +99,7 @@ describe('F1 sees', () => {
 
 describe('F2 sees', () => {
   test('a client that waits too long, and then believes what it hears', async () => {
-    const { measured: found } = await probeOf('F2').control(contextFor('F2'))
+    const { measured: found } = await getProbe('F2').control(contextFor('F2'))
     expect(found).toMatchObject({ slow_allowed: 1, in_time_refused: 0 })
     expect(found['slowest_ms']).toBeGreaterThan(4_900)
   })
@@ -131,7 +131,7 @@ describe('F2 sees', () => {
 
 describe('F3 sees', () => {
   test('what is allowed, in every mode', async () => {
-    const { measured: found, example } = await probeOf('F3').control(contextFor('F3'))
+    const { measured: found, example } = await getProbe('F3').control(contextFor('F3'))
     expect(found).toEqual({ modes_denied: 0, wrong_reasons: 15 })
     expect(example).toBe('refused: allow global_default before, then allow global_default')
   })
@@ -160,7 +160,7 @@ describe('F3 sees', () => {
 })
 
 test('F4 sees a client without a breaker', async () => {
-  const { measured: found } = await probeOf('F4').control(contextFor('F4'))
+  const { measured: found } = await getProbe('F4').control(contextFor('F4'))
   expect(found).toMatchObject({
     opened_as_declared: false,
     open_calls: 101,

@@ -9,7 +9,7 @@ import { ROOT } from '../../support/run-ff.ts'
 
 export const ITEMS = (await loadChecklist({ root: ROOT, cwd: tmpdir(), checklist: null })).checklist
   .value.items
-export function itemOf(id: string): ChecklistItem {
+export function toItem(id: string): ChecklistItem {
   const found = ITEMS.find((one) => one.id === id)
   if (found === undefined) throw new Error(`no item ${id}`)
   return found

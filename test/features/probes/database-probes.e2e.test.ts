@@ -15,11 +15,11 @@ import {
   createDatabase,
   startServer,
   type TestDatabase,
-  urlOf,
+  getUrl,
 } from '../../support/database.ts'
 import { copyPackage, runFf } from '../../support/run-ff.ts'
 import { flagLine, storeFolder, tenantLine } from '../../support/store-folder.ts'
-import { itemOf, toContext } from './context.ts'
+import { toItem, toContext } from './context.ts'
 
 const ROWS = [
   flagLine('ff.a', 'boolean'),
@@ -72,10 +72,10 @@ async function measured(
   way: 'measure' | 'control' = 'measure',
 ) {
   const { user = service, folder = store, ...more } = change
-  const item = itemOf(id)
+  const item = toItem(id)
   const targets = {
-    scratch: spec(urlOf('15', 'postgres')),
-    database: spec(urlOf('15', database.database, user)),
+    scratch: spec(getUrl('15', 'postgres')),
+    database: spec(getUrl('15', database.database, user)),
     store: { kind: 'file', folder } as const,
   }
   const found = findProbe(item)
@@ -311,7 +311,7 @@ test('what B4 asks and explains is what the server refuses when it is tried', as
 
 test('a backup needs the programs of the version of the server, and says which', async () => {
   await startServer('18')
-  const targets = { scratch: spec(urlOf('18', 'postgres')), database: null }
+  const targets = { scratch: spec(getUrl('18', 'postgres')), database: null }
   const runCommand = async () =>
     ({ kind: 'exited', status: 0, last_line: 'pg_dump (PostgreSQL) 17.2' }) as const
   const { adapters } = toContext()

@@ -3,44 +3,44 @@ import { ENDPOINTS } from '../../../src/features/probes/testbed/endpoints.ts'
 import { PROBES } from '../../../src/features/probes/index.ts'
 import { SUITE } from '../../../src/features/probes/testbed/management-suite.ts'
 import type { Probe } from '../../../src/features/probes/framework/probe.ts'
-import { itemOf, toContext } from './context.ts'
+import { toItem, toContext } from './context.ts'
 
-const probeOf = (name: string): Probe => PROBES[name] as Probe
-const contextFor = (id: string) => toContext({ params: itemOf(id).probe.params })
+const getProbe = (name: string): Probe => PROBES[name] as Probe
+const contextFor = (id: string) => toContext({ params: toItem(id).probe.params })
 
 test('E4 puts every kind of answer to both stores, and finds a list that is turned round', async () => {
-  const sound = await probeOf('api-parity').measure(contextFor('E4'))
+  const sound = await getProbe('api-parity').measure(contextFor('E4'))
   expect(sound.example).toBeNull()
   expect(sound.measured).toEqual({ differences: 0 })
   expect(sound.sample_size).toBe(SUITE.length)
   expect(SUITE.length).toBeGreaterThan(120)
   expect(sound.met['statuses']).toBe('200 201 400 401 403 404 405 409 412 413 415 422')
-  const faulty = await probeOf('api-parity').control(contextFor('E4'))
+  const faulty = await getProbe('api-parity').control(contextFor('E4'))
   expect(faulty.measured['differences']).toBeGreaterThan(5)
   expect(faulty.example).toContain('/v1/flags')
 })
 
 test('A5 brings every credential to every endpoint, and finds the one that nobody guards', async () => {
-  const sound = await probeOf('mode-matrix').measure(contextFor('A5'))
+  const sound = await getProbe('mode-matrix').measure(contextFor('A5'))
   expect(sound.example).toBeNull()
   expect(sound.measured).toEqual({ rows_wrong: 0, differences: 0 })
   expect(sound.met).toMatchObject({ endpoints: ENDPOINTS.length, unsendable: 1 })
   expect(sound.sample_size).toBeGreaterThanOrEqual(500)
   expect(sound.sample_size % ENDPOINTS.length).toBe(0)
   expect(sound.met['let_in']).toBeGreaterThan(20)
-  const faulty = await probeOf('mode-matrix').control(contextFor('A5'))
+  const faulty = await getProbe('mode-matrix').control(contextFor('A5'))
   expect(faulty.example).toContain('at flags.list')
 })
 
 test('A1 and A3 go through the endpoint', async () => {
-  const forged = await probeOf('token-forgeries').measure(contextFor('A1'))
+  const forged = await getProbe('token-forgeries').measure(contextFor('A1'))
   expect(forged.measured).toEqual({
     forged_accepted: 0,
     attacker_key_requests: 0,
     valid_accepted: 9,
   })
   expect(forged.met['ways_in']).toContain('/v1/flags/evaluate')
-  const rotated = await probeOf('key-rotation').measure(contextFor('A3'))
+  const rotated = await getProbe('key-rotation').measure(contextFor('A3'))
   expect(rotated.measured).toMatchObject({ retired_key_refused: true, valid_refused: 0 })
   expect(rotated.met['endpoint']).toContain('/v1/flags/evaluate')
 })

@@ -12,7 +12,7 @@ import { readRunnerKey } from '../../../src/adapters/evidence-log/runner-key.ts'
 import { tools, trustText } from '../signoff/people.ts'
 import { CODE, gateFolder } from '../../support/gate-folder.ts'
 import { ROOT } from '../../support/run-ff.ts'
-import { ADAPTERS, requestIn, trustOf } from '../../support/signed-folder.ts'
+import { ADAPTERS, requestIn, readTrust } from '../../support/signed-folder.ts'
 import { toContext } from './context.ts'
 
 let cwd = ''
@@ -43,8 +43,8 @@ async function requestFor(ids: readonly string[]): Promise<ProbeRequest> {
   }
 }
 /** What the gate says where the trust file names the runner, and people have not signed. */
-async function statesOf(ids: readonly string[]): Promise<readonly unknown[]> {
-  const trust = trustText(trustOf(await readRunnerKey(join(cwd, '.ff/runner.pem'))))
+async function getStates(ids: readonly string[]): Promise<readonly unknown[]> {
+  const trust = trustText(readTrust(await readRunnerKey(join(cwd, '.ff/runner.pem'))))
   await writeFile(join(cwd, 'checklists/trust.json'), trust)
   const { items } = await runGateCheck(await requestIn(cwd, tools.sha256(trust)), ADAPTERS)
   return items
@@ -65,7 +65,7 @@ test('what probes recorded passes at the gate, where the trust file names their 
     ['pass', 'pass', 'pass', 'pass'],
   ])
   expect(groups).toEqual(['A 0/4', 'A 1/4', 'A 2/4', 'A 3/4', 'A 4/4'])
-  expect(await statesOf(['A1', 'A2', 'A3', 'A4', 'A5'])).toEqual([
+  expect(await getStates(['A1', 'A2', 'A3', 'A4', 'A5'])).toEqual([
     ['A1', 'pass', []],
     ['A2', 'pass', []],
     ['A3', 'pass', []],
@@ -77,7 +77,7 @@ test('what probes recorded passes at the gate, where the trust file names their 
 test('a record of a control alone is no measurement', async () => {
   const report = await probeSelftest(await requestFor(['A1']))
   expect([report.exitCode, report.kind]).toEqual([0, 'probe_selftest'])
-  expect(await statesOf(['A1'])).toEqual([['A1', 'pass', []]])
+  expect(await getStates(['A1'])).toEqual([['A1', 'pass', []]])
 })
 
 test('a run that was ended says cancelled, and records nothing of what it had not finished', async () => {
@@ -93,5 +93,5 @@ test('a run that was ended says cancelled, and records nothing of what it had no
   const report = await running
   expect([report.verdict, report.exitCode]).toEqual(['cancelled', 143])
   expect(report.items.at(-1)).toMatchObject({ id: 'E3', state: 'pending' })
-  expect(await statesOf(['E3'])).toEqual([['E3', 'pending', ['no_record']]])
+  expect(await getStates(['E3'])).toEqual([['E3', 'pending', ['no_record']]])
 })

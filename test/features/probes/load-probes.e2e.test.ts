@@ -8,9 +8,9 @@ import { ADMIN_LIMITS } from '../../../src/core/admin/limits.ts'
 import { judgeMeasurement, type Measurement } from '../../../src/core/gate/judge-measurement.ts'
 import { adapters } from '../../../src/composition.ts'
 import { type TestDatabase, createDatabase } from '../../support/database.ts'
-import { toAdapters, itemOf, toContext } from './context.ts'
+import { toAdapters, toItem, toContext } from './context.ts'
 
-const probeOf = (id: string): Probe => PROBES[itemOf(id).probe.name] as Probe
+const getProbe = (id: string): Probe => PROBES[toItem(id).probe.name] as Probe
 /** No shorter than what it takes to have seen enough. */
 const SHORT: Readonly<Record<string, object>> = { E5: { requests: 1_000, seconds: 2.5 } }
 const planned = (peak_requests_per_second: number): ProbeContext['plan'] =>
@@ -26,7 +26,7 @@ const contextFor = (
   change: Partial<ProbeContext> = {},
 ): ProbeContext =>
   toContext({
-    params: { ...itemOf(id).probe.params, ...SHORT[id], ...params },
+    params: { ...toItem(id).probe.params, ...SHORT[id], ...params },
     plan: planned(20),
     targets: {
       scratch: { kind: 'postgres', url: database.url, name: database.name },
@@ -35,10 +35,10 @@ const contextFor = (
     },
     ...change,
   })
-const valueOf = ({ measured }: Measurement, name: string): number => Number(measured[name])
+const getValue = ({ measured }: Measurement, name: string): number => Number(measured[name])
 /** What the limits of an item make of a measurement in which these values are chosen by the test. */
-const resultOf = (id: string, measured: Measurement['measured']) =>
-  judgeMeasurement(itemOf(id), { measured, met: {}, sample_size: 1_000, example: null }).result
+const getResult = (id: string, measured: Measurement['measured']) =>
+  judgeMeasurement(toItem(id), { measured, met: {}, sample_size: 1_000, example: null }).result
 const LONG = { timeout: 120_000 }
 
 /** One read in so many of a scratch store fails. */
@@ -104,15 +104,15 @@ describe('a load', () => {
 
 describe.concurrent('E5', () => {
   test('measures both real stores, and its limits are held to what it measured', LONG, async () => {
-    const found = await probeOf('E5').measure(contextFor('E5'))
-    const [file, db] = [valueOf(found, 'file_p99_ms'), valueOf(found, 'db_p99_ms')]
+    const found = await getProbe('E5').measure(contextFor('E5'))
+    const [file, db] = [getValue(found, 'file_p99_ms'), getValue(found, 'db_p99_ms')]
     expect(file).toBeGreaterThan(0)
     expect(db).toBeGreaterThan(0)
     expect(found.measured['error_share']).toBe(0)
     expect(found.met).toMatchObject({ declared_peak_per_s: 20, file_failed: 0, db_failed: 0 })
-    expect(valueOf(found, 'load_share')).toBeGreaterThanOrEqual(1.5)
-    expect(found.sample_size).toBeGreaterThanOrEqual(itemOf('E5').min_sample)
-    expect(judgeMeasurement(itemOf('E5'), found).result).toBe(
+    expect(getValue(found, 'load_share')).toBeGreaterThanOrEqual(1.5)
+    expect(found.sample_size).toBeGreaterThanOrEqual(toItem('E5').min_sample)
+    expect(judgeMeasurement(toItem('E5'), found).result).toBe(
       db <= Math.max(50, 1.25 * file) ? 'pass' : 'fail',
     )
   })
@@ -125,31 +125,31 @@ describe.concurrent('E5', () => {
     [{ load_share: 1.49 }, 'fail'],
   ])('with %o is a %s', (change, result) => {
     const bound = { file_p99_ms: 40, db_p99_ms: 50, error_share: 0.001, load_share: 1.5 }
-    expect(resultOf('E5', { ...bound, ...change })).toBe(result)
+    expect(getResult('E5', { ...bound, ...change })).toBe(result)
   })
   const short = { requests: 240, seconds: 1 }
   test('sees a tenth of a second on each query', async () => {
-    const found = await probeOf('E5').control(contextFor('E5', short))
-    expect(valueOf(found, 'db_p99_ms')).toBeGreaterThanOrEqual(100)
+    const found = await getProbe('E5').control(contextFor('E5', short))
+    expect(getValue(found, 'db_p99_ms')).toBeGreaterThanOrEqual(100)
     expect(found.measured['error_share']).toBe(0)
     // The least that the added delay comes to breaks the limit beside any file that answers within 79 ms.
     const least = { ...found.measured, db_p99_ms: 100, file_p99_ms: 79 }
-    expect(resultOf('E5', least)).toBe('fail')
+    expect(getResult('E5', least)).toBe('fail')
   })
   test.each(['file', 'db'] as const)('sees answers of the %s that are none', async (side) => {
     const context = contextFor('E5', short, { adapters: toAdapters(breaking(side)) })
-    const found = await probeOf('E5').measure(context)
+    const found = await getProbe('E5').measure(context)
     expect(found.measured['error_share']).toBeCloseTo(0.02, 2)
-    expect(judgeMeasurement(itemOf('E5'), found)).toMatchObject({ result: 'fail' })
+    expect(judgeMeasurement(toItem('E5'), found)).toMatchObject({ result: 'fail' })
   })
   test('says nothing about a peak that nobody declared, or that could not be sent', async () => {
-    await expect(probeOf('E5').measure(contextFor('E5', {}, { plan: null }))).rejects.toMatchObject(
-      {
-        code: 'target_missing',
-      },
-    )
+    await expect(
+      getProbe('E5').measure(contextFor('E5', {}, { plan: null })),
+    ).rejects.toMatchObject({
+      code: 'target_missing',
+    })
     const context = contextFor('E5', { ...short, seconds: 0.1 }, { plan: planned(1e6) })
-    await expect(probeOf('E5').measure(context)).rejects.toMatchObject({
+    await expect(getProbe('E5').measure(context)).rejects.toMatchObject({
       code: 'proof_inconclusive',
       message: expect.stringMatching(/^Too few samples: \d+ requests a second .* 1500000 are/),
     })
@@ -158,16 +158,16 @@ describe.concurrent('E5', () => {
 
 describe('F5', () => {
   test('measures the real client, and its limits are held to what it measured', LONG, async () => {
-    const found = await probeOf('F5').measure(contextFor('F5', { seconds: 1.2 }))
-    const [before, change] = [valueOf(found, 'p99_before_ms'), valueOf(found, 'p99_change_ms')]
+    const found = await getProbe('F5').measure(contextFor('F5', { seconds: 1.2 }))
+    const [before, change] = [getValue(found, 'p99_before_ms'), getValue(found, 'p99_change_ms')]
     expect(before).toBeGreaterThan(0)
     // Less than one call to Admin takes: no decision waited for one.
     expect(change).toBeLessThan(ADMIN_LIMITS.timeout_ms)
     expect(found.measured).toMatchObject({ error_share: 0, runs: 3 })
     expect(Number(found.met['calls_failed'])).toBeGreaterThanOrEqual(3 * 5)
     expect(Number(found.met['calls_kept_back'])).toBeGreaterThan(0)
-    expect(found.sample_size).toBeGreaterThanOrEqual(itemOf('F5').min_sample)
-    expect(judgeMeasurement(itemOf('F5'), found).result).toBe(
+    expect(found.sample_size).toBeGreaterThanOrEqual(toItem('F5').min_sample)
+    expect(judgeMeasurement(toItem('F5'), found).result).toBe(
       change <= Math.max(5, 0.1 * before) ? 'pass' : 'fail',
     )
   })
@@ -180,7 +180,7 @@ describe('F5', () => {
     [{ runs: 2 }, 'fail'],
   ])('with %o is a %s', (change, result) => {
     const bound = { error_share: 0.001, p99_before_ms: 10, p99_change_ms: 5, runs: 3 }
-    expect(resultOf('F5', { ...bound, ...change })).toBe(result)
+    expect(getResult('F5', { ...bound, ...change })).toBe(result)
   })
   const short = { runs: 1, requests: 100, seconds: 1 }
   const hasty: Partial<Adapters> = {
@@ -191,18 +191,18 @@ describe('F5', () => {
   }
   test('sees one connection for everything', async () => {
     const context = contextFor('F5', short, { adapters: toAdapters(hasty) })
-    const { measured } = await probeOf('F5').control(context)
+    const { measured } = await getProbe('F5').control(context)
     const during = Number(measured['p99_before_ms']) + Number(measured['p99_change_ms'])
     // Ordinary decisions waited until a call to Admin had timed out.
     expect(during).toBeGreaterThanOrEqual(300)
     const least = { ...measured, runs: 3, p99_before_ms: 100, p99_change_ms: 200 }
-    expect(resultOf('F5', least)).toBe('fail')
+    expect(getResult('F5', least)).toBe('fail')
   })
   test.concurrent('sees answers that are none', async () => {
     const context = contextFor('F5', short, { adapters: toAdapters(breaking('file', 5)) })
-    const found = await probeOf('F5').measure(context)
-    expect(valueOf(found, 'error_share')).toBeGreaterThan(0.001)
-    expect(judgeMeasurement(itemOf('F5'), found)).toMatchObject({
+    const found = await getProbe('F5').measure(context)
+    expect(getValue(found, 'error_share')).toBeGreaterThan(0.001)
+    expect(judgeMeasurement(toItem('F5'), found)).toMatchObject({
       result: 'fail',
       detail: expect.stringContaining('error_share'),
     })
@@ -210,7 +210,7 @@ describe('F5', () => {
   test.concurrent('says nothing where nobody asked Admin', async () => {
     const anonymous = toAdapters({ openApprovals: () => adapters.openApprovals({ kind: 'none' }) })
     await expect(
-      probeOf('F5').measure(contextFor('F5', short, { adapters: anonymous })),
+      getProbe('F5').measure(contextFor('F5', short, { adapters: anonymous })),
     ).rejects.toMatchObject({ code: 'proof_inconclusive' })
   })
 })

@@ -11,7 +11,7 @@ import { judgeLimits } from '../../../src/core/gate/limits.ts'
 import type { ChecklistItem } from '../../../src/core/gate/types.ts'
 import { adapters } from '../../../src/composition.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
-import { ITEMS, itemOf, TERMS, toContext } from './context.ts'
+import { ITEMS, toItem, TERMS, toContext } from './context.ts'
 
 /** Each item that a probe measures, and the probe. */
 const MEASURED = ITEMS.flatMap((item): readonly (readonly [string, ChecklistItem, Probe])[] => {
@@ -31,7 +31,7 @@ const SLOW: ReadonlySet<string> = new Set(['E3'])
 const FILLED: ReadonlySet<string> = new Set(['B1', 'B2', 'B4', 'C1', 'C2', 'G2', 'I3'])
 /** What else the machine does is in their numbers: `load-probes.e2e.test.ts` knows how to live with that. */
 const PACED: ReadonlySet<string> = new Set(['E5', 'F5'])
-const paramsOf = (item: ChecklistItem): ProbeContext['params'] => ({
+const getParams = (item: ChecklistItem): ProbeContext['params'] => ({
   ...item.probe.params,
   ...SMALL[item.id],
 })
@@ -49,7 +49,7 @@ afterAll(async () => {
 const here = (item: ChecklistItem, change: Partial<ProbeContext> = {}): ProbeContext => {
   const spec = { kind: 'postgres', url: database.url, name: database.name } as const
   const targets = { scratch: spec, database: null, store: null }
-  return toContext({ targets, cwd, plan: planAhead(), params: paramsOf(item), ...change })
+  return toContext({ targets, cwd, plan: planAhead(), params: getParams(item), ...change })
 }
 
 const HOUR_MS = 3_600_000
@@ -141,7 +141,7 @@ describe('put to the real thing, and to the deliberate fault', () => {
   )
   test('E3 finds out an entry that does nothing, for each proof', async () => {
     const probe = PROBES['parity-selftest'] as Probe
-    const { measured, example } = await probe.control(here(itemOf('E3')))
+    const { measured, example } = await probe.control(here(toItem('E3')))
     expect(measured).toMatchObject({ caught_gap: 5 })
     expect(measured['catalogue']).toBeGreaterThanOrEqual(200)
     expect(example).toContain('fault_not_caught')
@@ -166,7 +166,7 @@ test('a database says who it is, whatever it is called', async () => {
 })
 
 test('a verifier that believes headers lets most forgeries in, and asks the attacker for a key', async () => {
-  const item = itemOf('A1')
+  const item = toItem('A1')
   const { measured } = await (PROBES['token-forgeries'] as Probe).control(here(item))
   expect(measured['forged_accepted']).toBeGreaterThan(45)
   expect(measured['attacker_key_requests']).toBeGreaterThan(0)
@@ -175,7 +175,7 @@ test('a verifier that believes headers lets most forgeries in, and asks the atta
 describe('a plan', () => {
   const measured = async (change: object) => {
     const plan = planAhead(change)
-    return (await (PROBES['plan'] as Probe).measure(here(itemOf('J1'), { plan }))).measured
+    return (await (PROBES['plan'] as Probe).measure(here(toItem('J1'), { plan }))).measured
   }
   const on = (hours: number): string => new Date(Date.now() + hours * HOUR_MS).toISOString()
   test.each([

@@ -7,10 +7,10 @@ import {
 import { runControl, runProbe } from '../../../src/features/probes/framework/run-probe.ts'
 import type { ChecklistItem, EvidenceDraft } from '../../../src/core/gate/types.ts'
 import { FfError } from '../../../src/errors.ts'
-import { toAdapters, itemOf, TERMS, toContext } from './context.ts'
+import { toAdapters, toItem, TERMS, toContext } from './context.ts'
 
 const item: ChecklistItem = {
-  ...itemOf('C5'),
+  ...toItem('C5'),
   limits: [{ measure: 'lost', op: 'at_most', value: 0, unit: 'rows' }],
   min_sample: 1,
   effect: 'observe',

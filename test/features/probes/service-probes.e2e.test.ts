@@ -7,21 +7,21 @@ import { adapters } from '../../../src/composition.ts'
 import { copyPackage } from '../../support/run-ff.ts'
 import { toAdapters, toContext } from './context.ts'
 
-const probeOf = (name: string): Probe => {
+const getProbe = (name: string): Probe => {
   const found = PROBES[name]
   if (found === undefined) throw new Error(`no probe ${name}`)
   return found
 }
 
 test('H1: every metric moves, and one under another name is missed', async () => {
-  const sound = await probeOf('signals').measure(toContext())
+  const sound = await getProbe('signals').measure(toContext())
   expect(sound).toMatchObject({
     measured: { metrics_missing: 0, metrics_still: 0 },
     example: null,
   })
   expect(Number(sound.measured['slowest_s'])).toBeLessThan(60)
   expect(sound.met['moved']).toBe(18)
-  const faulty = await probeOf('signals').control(toContext())
+  const faulty = await getProbe('signals').control(toContext())
   expect(faulty).toMatchObject({ measured: { metrics_missing: 1, metrics_still: 0 } })
   expect(faulty.example).toBe('ff_decisions_total is not there')
 })
@@ -41,18 +41,18 @@ test('H1: a scrape is not what a metric of requests has to show', async () => {
   })
   // Nobody waits a minute for what never moves.
   const signal = AbortSignal.timeout(10_000)
-  const seen = await probeOf('signals').measure(toContext({ adapters: forgetful, signal }))
+  const seen = await getProbe('signals').measure(toContext({ adapters: forgetful, signal }))
   expect(seen.example).toBe('ff_http_requests_total did not move')
 })
 
 /** H2 against a contract with other rules in it. */
-async function alertsOf(rules: (own: Rule[]) => readonly object[]) {
+async function getAlerts(rules: (own: Rule[]) => readonly object[]) {
   const copy = await copyPackage()
   try {
     const path = join(copy.root, 'contracts/alert_rules.json')
     const contract = JSON.parse(await readFile(path, 'utf8')) as { rules: Rule[] }
     await writeFile(path, JSON.stringify({ ...contract, rules: rules(contract.rules) }))
-    return await probeOf('alerts').measure(toContext({ root: copy.root }))
+    return await getProbe('alerts').measure(toContext({ root: copy.root }))
   } finally {
     await copy.remove()
   }
@@ -68,7 +68,7 @@ const named = (rules: readonly Rule[], id: string): Rule => {
 }
 
 test('H2 names a rule that cannot fire, one that always does, one that nobody can make fire, and those that are gone', async () => {
-  const { measured, met, example } = await alertsOf((rules) => [
+  const { measured, met, example } = await getAlerts((rules) => [
     { ...named(rules, 'store_down'), threshold: -1 },
     { ...named(rules, 'service_absent'), op: 'below', threshold: 2 },
     { ...named(rules, 'admin_breaker_open'), id: 'of_no_drill' },

@@ -13,7 +13,7 @@ import { runFf } from '../../support/run-ff.ts'
 
 const TOKEN = 'hunter2-secret-of-ff'
 type Texts = Partial<Record<SettingName, string>>
-const settingsOf = (texts: Texts): SettingValues =>
+const getSettings = (texts: Texts): SettingValues =>
   createLazySettings((name) => texts[name] ?? null)
 let folder = ''
 const at = (name: string): string => join(folder, name)
@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 async function fault(texts: Texts, env: 'prod' | 'dev-H' = 'prod'): Promise<FfError> {
-  const error: unknown = await resolveApprovalsPlan(settingsOf(texts), env).then(
+  const error: unknown = await resolveApprovalsPlan(getSettings(texts), env).then(
     () => null,
     (thrown: unknown) => thrown,
   )
@@ -47,7 +47,7 @@ describe('Admin', () => {
   test('with a token', async () => {
     expect(
       await resolveApprovalsPlan(
-        settingsOf({ FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE: at('token') }),
+        getSettings({ FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE: at('token') }),
         'prod',
       ),
     ).toMatchObject({
@@ -63,7 +63,7 @@ describe('Admin', () => {
       FF_ADMIN_KEY_FILE: at('ff.key'),
       FF_ADMIN_CA_FILE: at('ca.pem'),
     }
-    const plan = await resolveApprovalsPlan(settingsOf({ FF_ADMIN_URL: url, ...files }), 'prod')
+    const plan = await resolveApprovalsPlan(getSettings({ FF_ADMIN_URL: url, ...files }), 'prod')
     expect(plan).toMatchObject({
       credential: {
         token: null,
@@ -75,7 +75,7 @@ describe('Admin', () => {
   test.each(['http://127.0.0.1:1', 'http://localhost:1', 'https://[::1]:1'])(
     'on this machine without either: %s',
     async (own) => {
-      const plan = await resolveApprovalsPlan(settingsOf({ FF_ADMIN_URL: own }), 'prod')
+      const plan = await resolveApprovalsPlan(getSettings({ FF_ADMIN_URL: own }), 'prod')
       expect(plan).toMatchObject({ kind: 'admin', credential: { token: null, client: null } })
     },
   )
@@ -85,12 +85,12 @@ describe('Admin', () => {
       FF_ADMIN_TOKEN_FILE: at('token'),
       FF_APPROVALS_FILE: at('none'),
     }
-    expect(await resolveApprovalsPlan(settingsOf(texts), 'prod')).toMatchObject({ kind: 'admin' })
+    expect(await resolveApprovalsPlan(getSettings(texts), 'prod')).toMatchObject({ kind: 'admin' })
   })
   test('takes a token that a group may read', async () => {
     const FF_ADMIN_TOKEN_FILE = await put('group', TOKEN, 0o640)
     expect(
-      await resolveApprovalsPlan(settingsOf({ FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE }), 'prod'),
+      await resolveApprovalsPlan(getSettings({ FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE }), 'prod'),
     ).toMatchObject({ url: {} })
   })
 
@@ -168,7 +168,7 @@ describe('a file of approvals', () => {
   test('answers where there is no Admin, for the same ref, flag, tenant and user', async () => {
     const FF_APPROVALS_FILE = await file([approval()])
     const opened = await openApprovals(
-      await resolveApprovalsPlan(settingsOf({ FF_APPROVALS_FILE }), 'dev-H'),
+      await resolveApprovalsPlan(getSettings({ FF_APPROVALS_FILE }), 'dev-H'),
     )
     const check = opened.begin()
     expect(await check(QUESTION)).toMatchObject({ status: 'known', revoked: false })
@@ -217,7 +217,7 @@ describe('a file of approvals', () => {
 })
 
 test('with neither of them no approval can be asked about', async () => {
-  const opened = await openApprovals(await resolveApprovalsPlan(settingsOf({}), 'prod'))
+  const opened = await openApprovals(await resolveApprovalsPlan(getSettings({}), 'prod'))
   expect(await opened.begin()(QUESTION)).toEqual({ status: 'unreachable' })
 })
 

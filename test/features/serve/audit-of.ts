@@ -12,10 +12,10 @@ type Shown = Omit<AuditRecord, 'after' | 'before'> & {
 }
 
 /** The audit trail of a service as its store keeps it, read past the service. */
-export async function auditOf(
+export async function getAudit(
   target: Ground,
 ): Promise<{ readonly records: readonly Shown[]; readonly whole: boolean }> {
-  const records = await recordsOf(target)
+  const records = await getRecords(target)
   let link = EMPTY_HEAD
   let whole = true
   for (const { hash, ...hashed } of records) {
@@ -25,14 +25,14 @@ export async function auditOf(
   }
   const shown = records.map((record) => ({
     ...record,
-    before: valueOf(record.before),
-    after: valueOf(record.after),
+    before: getValue(record.before),
+    after: getValue(record.after),
   }))
   return { records: shown, whole }
 }
-const valueOf = (text: string | null): unknown => (text === null ? null : JSON.parse(text))
+const getValue = (text: string | null): unknown => (text === null ? null : JSON.parse(text))
 
-async function recordsOf({ folder, database }: Ground): Promise<readonly AuditRecord[]> {
+async function getRecords({ folder, database }: Ground): Promise<readonly AuditRecord[]> {
   if (folder !== null) return loggedRecords(folder)
   if (database === null) throw new Error('a ground has a folder or a database')
   const sql = await connect(database.version, database.database)

@@ -18,7 +18,7 @@ import {
   type Started,
   startService,
 } from '../../support/service.ts'
-import { auditOf } from './audit-of.ts'
+import { getAudit } from './audit-of.ts'
 
 const FLAG = JSON.stringify({
   value_type: 'number',
@@ -81,7 +81,7 @@ describe.each([
       await ended
       service = await started()
       const { revision } = await stored(service, token)
-      const { records, whole } = await auditOf(crashTarget)
+      const { records, whole } = await getAudit(crashTarget)
       const written = records.filter(({ target }) => target === 'tenant/T1/ff.count')
       expect(whole).toBe(true)
       // What was under way may have been written or not: with its record, or without either.
@@ -135,7 +135,7 @@ describe('a database', () => {
     }
   }
   const name = (): string => crashTarget.database?.database ?? ''
-  const codeOf = ({ text }: Answer): string => (JSON.parse(text) as { code: string }).code
+  const getCode = ({ text }: Answer): string => (JSON.parse(text) as { code: string }).code
 
   test('that drops every connection is had again at once', async () => {
     expect((await put(service, token, 1)).status).toBe(201)
@@ -179,7 +179,7 @@ describe('a database', () => {
     await sleep(50)
     const before = await stored(service, token)
     const answer = await put(service, token, 9)
-    expect([answer.status, codeOf(answer)]).toEqual([503, 'target_read_only'])
+    expect([answer.status, getCode(answer)]).toEqual([503, 'target_read_only'])
     expect(await stored(service, token)).toEqual(before)
     await admin(`ALTER DATABASE ${name()} RESET default_transaction_read_only`)
     await admin(

@@ -6,7 +6,7 @@ import { LIMITS } from '../../../src/features/serve/serve.ts'
 import { toJsonResponse } from '../../../src/features/serve/reply.ts'
 import { openServer } from '../../../src/adapters/http/server.ts'
 import type { HttpLimits, Route, HttpServer } from '../../../src/ports/http.ts'
-import { type RunningService, serviceOf } from '../../support/service-here.ts'
+import { type RunningService, getService } from '../../support/service-here.ts'
 import {
   type Answer,
   ask,
@@ -41,7 +41,7 @@ afterAll(async () => {
 const EVALUATE = '/v1/flags/evaluate'
 const call = (path: string, asked: Asked = {}): Promise<Answer> =>
   ask(service.origin, path, { token, ...asked })
-const codeOf = ({ text }: Answer): string => (JSON.parse(text) as { code: string }).code
+const getCode = ({ text }: Answer): string => (JSON.parse(text) as { code: string }).code
 
 describe('a body', () => {
   test.each([
@@ -86,7 +86,7 @@ describe('a body', () => {
     ['that asks for all, and does not', { body: '{"all":false}' }, 400, 'form_wrong'],
   ] as const)('%s', async (_what, asked, status, code) => {
     const answer = await call(EVALUATE, asked)
-    expect([answer.status, codeOf(answer)]).toEqual([status, code])
+    expect([answer.status, getCode(answer)]).toEqual([status, code])
     expect(answer.headers['content-type']).toContain('application/problem+json')
   })
 
@@ -94,7 +94,7 @@ describe('a body', () => {
     const breaches = Array.from({ length: 30_000 }, () => '1e99').join(',')
     const started = Date.now()
     const answer = await call(EVALUATE, { body: `{"${'a'.repeat(100_000)}":[${breaches}]}` })
-    expect([answer.status, codeOf(answer)]).toEqual([400, 'number_not_canonical'])
+    expect([answer.status, getCode(answer)]).toEqual([400, 'number_not_canonical'])
     expect(answer.text.length).toBeLessThan(10_000)
     expect(Date.now() - started).toBeLessThan(2_000)
   })
@@ -119,7 +119,7 @@ describe('a path', () => {
   ])('%s is refused, read or written', async (_what, path) => {
     for (const asked of [{}, { method: 'PUT', body: '{"value":true}' }, { method: 'DELETE' }]) {
       const answer = await call(path, asked)
-      expect([answer.status, codeOf(answer)]).toEqual([400, 'form_wrong'])
+      expect([answer.status, getCode(answer)]).toEqual([400, 'form_wrong'])
     }
   })
 
@@ -129,12 +129,12 @@ describe('a path', () => {
     ['in capitals', '/V1/FLAGS', 404, 'route_unknown'],
   ] as const)('%s', async (_what, path, status, code) => {
     const answer = await call(path)
-    expect([answer.status, codeOf(answer)]).toEqual([status, code])
+    expect([answer.status, getCode(answer)]).toEqual([status, code])
   })
 
   test('that is served with other methods says with which', async () => {
     const answer = await call('/v1/flags/ff.x', { method: 'POST', body: '{}' })
-    expect([answer.status, codeOf(answer)]).toEqual([405, 'method_not_allowed'])
+    expect([answer.status, getCode(answer)]).toEqual([405, 'method_not_allowed'])
     expect(answer.headers['allow']).toBe('GET, PUT, DELETE')
   })
 })
@@ -146,13 +146,13 @@ describe('a credential', () => {
       body: '{"flag_key":"ff.x"}',
       headers: { authorization: twice },
     })
-    expect([answer.status, codeOf(answer)]).toEqual([401, 'token_malformed'])
+    expect([answer.status, getCode(answer)]).toEqual([401, 'token_malformed'])
   })
 
   test("of developers is ignored in production, and their changes are nobody's", async () => {
     const headers = { 'x-ff-user': 'U1', 'x-ff-scopes': 'ff:registry:write' }
     const answer = await ask(service.origin, '/v1/flags/ff.x', { method: 'DELETE', headers })
-    expect([answer.status, codeOf(answer)]).toEqual([401, 'token_missing'])
+    expect([answer.status, getCode(answer)]).toEqual([401, 'token_missing'])
     const decided = await ask(service.origin, EVALUATE, { body: '{"flag_key":"ff.x"}', headers })
     expect(JSON.parse(decided.text)).toMatchObject({ meta: { auth_mode: 'none', user_id: null } })
   })
@@ -201,7 +201,7 @@ describe('a connection', () => {
     let usual: HttpLimits | undefined
     let hasty: RunningService
     beforeAll(async () => {
-      hasty = await serviceOf({
+      hasty = await getService({
         deps: {
           openServer: (routes, options) => {
             usual = options.limits

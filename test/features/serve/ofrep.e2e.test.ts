@@ -83,7 +83,7 @@ describe.each([
     ofrep(`${ONE}${key}`, { body: JSON.stringify({ context }), ...asked })
 
   describe('a stock OpenFeature client', () => {
-    const clientOf = async (name: string, bearer: string): Promise<Client> => {
+    const findClient = async (name: string, bearer: string): Promise<Client> => {
       const headers: [string, string][] = [['Authorization', `Bearer ${bearer}`]]
       const provider = new OFREPProvider({ baseUrl: service.origin, headers })
       await OpenFeature.setProviderAndWait(name, provider)
@@ -92,7 +92,7 @@ describe.each([
     afterAll(() => OpenFeature.close())
 
     test('has every type of value, with reason and metadata', async () => {
-      const client = await clientOf('types', plain)
+      const client = await findClient('types', plain)
       const context = { targetingKey: 'U1', tenant_id: 'T1' }
       expect(await client.getBooleanDetails('ff.bool', false, context)).toMatchObject({
         value: true,
@@ -110,7 +110,7 @@ describe.each([
     })
 
     test('a killed flag is off, even for whoever would have it on', async () => {
-      const client = await clientOf('killed', plain)
+      const client = await findClient('killed', plain)
       const details = await client.getBooleanDetails('ff.killed', true, {})
       expect(details).toMatchObject({ value: false, reason: 'DISABLED' })
       expect(details.errorCode).toBeUndefined()
@@ -126,13 +126,13 @@ describe.each([
       ['a tenant of another type', 'ff.bool', { tenant_id: 7 }, 'INVALID_CONTEXT'],
       ['a value of another type', 'ff.text', {}, 'TYPE_MISMATCH'],
     ])('%s ends in its default and %s', async (_what, key, context, errorCode) => {
-      const client = await clientOf('errors', plain)
+      const client = await findClient('errors', plain)
       const details = await client.getBooleanDetails(key, true, context)
       expect(details).toMatchObject({ value: true, reason: 'ERROR', errorCode })
     })
 
     test('a token that is refused ends in the default of the caller', async () => {
-      const client = await clientOf('refused', await issuer.token({ exp: 1 }))
+      const client = await findClient('refused', await issuer.token({ exp: 1 }))
       expect(await client.getBooleanDetails('ff.bool', false, {})).toMatchObject({
         value: false,
         errorCode: 'GENERAL',

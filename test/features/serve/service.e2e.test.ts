@@ -11,7 +11,7 @@ import {
   type Started,
   startService,
 } from '../../support/service.ts'
-import { auditOf } from './audit-of.ts'
+import { getAudit } from './audit-of.ts'
 
 const FLAG = {
   value_type: 'boolean',
@@ -24,7 +24,7 @@ const FLAG = {
   owner: 'tests',
 }
 const json = (value: unknown): string => JSON.stringify(value)
-const codeOf = ({ text }: Answer): string => (JSON.parse(text) as { code: string }).code
+const getCode = ({ text }: Answer): string => (JSON.parse(text) as { code: string }).code
 
 describe.each([
   ['file', openFileTarget],
@@ -92,8 +92,8 @@ describe.each([
     expect((await put(user, { value: 'of the user' })).status).toBe(201)
     expect(await evaluate({ flag_key: 'ff.layers' })).toMatchObject({ value: 'of the user' })
     expect((await remove(user)).status).toBe(200)
-    expect(codeOf(await call(user))).toBe('override_unknown')
-    expect(codeOf(await remove(user))).toBe('override_unknown')
+    expect(getCode(await call(user))).toBe('override_unknown')
+    expect(getCode(await remove(user))).toBe('override_unknown')
     expect(await evaluate({ flag_key: 'ff.layers' })).toMatchObject({ value: 'of the tenant' })
     // A tombstone's revision goes on.
     expect((await put(user, { value: 'again' }, { 'if-none-match': '*' })).headers['etag']).toBe(
@@ -115,12 +115,12 @@ describe.each([
     const path = `/v1/flags/ff.expects-${name.replaceAll(' ', '-')}`
     await put(path, FLAG)
     const answer = await put(path, { ...FLAG, description: 'changed' }, headers)
-    expect([answer.status, code === null ? null : codeOf(answer)]).toEqual([status, code])
+    expect([answer.status, code === null ? null : getCode(answer)]).toEqual([status, code])
   })
 
   test('only a row that is there can be expected', async () => {
     const answer = await put('/v1/flags/ff.nowhere', FLAG, { 'if-match': '*' })
-    expect([answer.status, codeOf(answer)]).toEqual([412, 'revision_conflict'])
+    expect([answer.status, getCode(answer)]).toEqual([412, 'revision_conflict'])
   })
 
   test('the registry comes in pages, in the order of the keys', async () => {
@@ -152,7 +152,7 @@ describe.each([
     'a page of %s is refused',
     async (query) => {
       const answer = await call(`/v1/flags?${query}`)
-      expect([answer.status, codeOf(answer)]).toEqual([400, 'query_invalid'])
+      expect([answer.status, getCode(answer)]).toEqual([400, 'query_invalid'])
     },
   )
 
@@ -207,7 +207,7 @@ describe.each([
     }
     for (const at of ['/v1/flags', path, tenant, user]) {
       const answer = await anonymous(at)
-      expect([answer.status, codeOf(answer)]).toEqual([401, 'token_missing'])
+      expect([answer.status, getCode(answer)]).toEqual([401, 'token_missing'])
       expect(answer.headers['www-authenticate']).toBe('Bearer')
     }
   })
@@ -217,7 +217,7 @@ describe.each([
     const asked = { body: json({ flag_key: 'ff.context', user_id: 'U2', tenant_id: 'T1' }) }
     const plain = await issuer.token({ scope: '' })
     const refused = await anonymous('/v1/flags/evaluate', { token: plain, ...asked })
-    expect([refused.status, codeOf(refused)]).toEqual([403, 'context_mismatch'])
+    expect([refused.status, getCode(refused)]).toEqual([403, 'context_mismatch'])
     const any = await issuer.token({ scope: 'ff:evaluate:any' })
     const { text } = await anonymous('/v1/flags/evaluate', { token: any, ...asked })
     expect(JSON.parse(text)).toMatchObject({ meta: { user_id: 'U2' } })
@@ -230,7 +230,7 @@ describe.each([
       { headers: { authorization: 'Basic Zm9vOmJhcg==' } },
     ]) {
       const answer = await anonymous('/v1/flags/evaluate', { body: 'no JSON', ...asked })
-      expect([answer.status, codeOf(answer)]).toEqual([
+      expect([answer.status, getCode(answer)]).toEqual([
         401,
         'token' in asked ? 'token_expired' : 'token_malformed',
       ])
@@ -274,9 +274,9 @@ describe.each([
     ] as const
     for (const [body, status, code] of cases) {
       const answer = await put(path, body)
-      expect([answer.status, codeOf(answer)]).toEqual([status, code])
+      expect([answer.status, getCode(answer)]).toEqual([status, code])
     }
-    const { records } = await auditOf(crashTarget)
+    const { records } = await getAudit(crashTarget)
     const refused = records.filter(
       ({ target, outcome }) => target === 'flag/ff.refused' && outcome === 'refused',
     )
@@ -291,7 +291,7 @@ describe.each([
     const token = await issuer.token({ scope: 'ff:override:write', sub: 'U-nosy' })
     expect((await anonymous(path, { token, ...change })).status).toBe(403)
     expect((await anonymous(path, change)).status).toBe(401)
-    const { records } = await auditOf(crashTarget)
+    const { records } = await getAudit(crashTarget)
     const about = records.filter(({ target }) => target === 'tenant/T9/ff.recorded')
     expect(about).toMatchObject([
       { actor: 'U-nosy', outcome: 'refused', after: { refused: 'tenant_foreign' } },
@@ -303,7 +303,7 @@ describe.each([
     const body = (value: string): string =>
       `{"value_type":"object","default_value":${value},"safe_value":{},"sensitive":false,"required_auth":"any","state":"active","description":"","owner":""}`
     const lost = await call(path, { method: 'PUT', body: body('{"n":9007199254740993}') })
-    expect([lost.status, codeOf(lost)]).toEqual([400, 'number_not_canonical'])
+    expect([lost.status, getCode(lost)]).toEqual([400, 'number_not_canonical'])
     const kept = await call(path, { method: 'PUT', body: body('{"b":0.1,"a":{"2":1,"10":2}}') })
     expect(kept.status).toBe(201)
     const { text } = await call('/v1/flags/evaluate', { body: '{"flag_key":"ff.exact"}' })
@@ -315,12 +315,12 @@ describe.each([
     await put(path, FLAG)
     expect(JSON.parse((await remove(path)).text)).toMatchObject({ state: 'archived', revision: 2 })
     for (const answer of [await remove(path), await put(path, FLAG)])
-      expect([answer.status, codeOf(answer)]).toEqual([409, 'flag_archived'])
+      expect([answer.status, getCode(answer)]).toEqual([409, 'flag_archived'])
     expect(await evaluate({ flag_key: 'ff.final' })).toMatchObject({ reason: 'flag_archived' })
   })
 
   test('the audit chain is whole after all of it', async () => {
-    const { records, whole } = await auditOf(crashTarget)
+    const { records, whole } = await getAudit(crashTarget)
     expect(records.length).toBeGreaterThan(10)
     expect(whole).toBe(true)
   })

@@ -16,7 +16,7 @@ import {
   digest,
   encode,
   envelopeText,
-  headerOf,
+  toHeader,
   makePerson,
   NOW,
   PREPARED,
@@ -37,13 +37,13 @@ interface Given {
   readonly present?: PresentFacts
   readonly now?: Instant
 }
-function outcomeOf(given: Given) {
+function toOutcome(given: Given) {
   const { trust = trusted(), envelope = signedBy([alice, bob]), present = PRESENT } = given
   const text = envelopeText(envelope)
   return judgeSignoff({ trust, envelope: text, present, now: given.now ?? NOW }, tools)
 }
-const codeOf = (given: Given): string => {
-  const outcome = outcomeOf(given)
+const getCode = (given: Given): string => {
+  const outcome = toOutcome(given)
   if (outcome.status === 'missing') return `role_missing:${outcome.roles.join('+')}`
   return 'code' in outcome ? outcome.code : outcome.status
 }
@@ -58,7 +58,7 @@ const statement = formatStatement(PREPARED)
 const [byAlice, byBob] = good.signatures
 const pair = (second: object): object => ({ ...good, signatures: [byAlice, second] })
 const bobWith = (header: object): object =>
-  pair(signRaw(good.payload, { ...headerOf(bob), ...header }, bob.key))
+  pair(signRaw(good.payload, { ...toHeader(bob), ...header }, bob.key))
 const withTrust = (change: Partial<TrustFile>, now?: Instant): TrustOutcome =>
   trusted({ ...TRUST, ...change }, now)
 /** A trust file, and a statement that was signed under it. */
@@ -78,7 +78,7 @@ const aliceAgain = { ...makePerson('alice', 'security-lead'), name: alice.name }
 
 /** HS256 with the bytes of the public key as its secret (the confusion of RFC 8725, 2.1). */
 function symmetric(): object {
-  const shown = encode(JSON.stringify({ ...headerOf(bob), alg: 'HS256' }))
+  const shown = encode(JSON.stringify({ ...toHeader(bob), alg: 'HS256' }))
   const secret = Buffer.from(bob.jwk.x, 'base64url')
   const mac = createHmac('sha256', secret).update(`${shown}.${good.payload}`).digest('base64url')
   return { protected: shown, signature: mac }
@@ -127,13 +127,13 @@ const CASES: readonly (readonly [what: string, code: string, given: () => Given]
   [
     "an attacker's key under a known kid",
     'signature_invalid',
-    () => ({ envelope: pair(signRaw(good.payload, headerOf(bob), mallory.key)) }),
+    () => ({ envelope: pair(signRaw(good.payload, toHeader(bob), mallory.key)) }),
   ],
   [
     'an embedded jwk',
     'header_key_embedded',
     () => ({
-      envelope: pair(signRaw(good.payload, { ...headerOf(bob), jwk: mallory.jwk }, mallory.key)),
+      envelope: pair(signRaw(good.payload, { ...toHeader(bob), jwk: mallory.jwk }, mallory.key)),
     }),
   ],
   [
@@ -212,7 +212,7 @@ const CASES: readonly (readonly [what: string, code: string, given: () => Given]
     'alg_none',
     () => ({
       envelope: pair({
-        protected: encode(JSON.stringify({ ...headerOf(bob), alg: 'none' })),
+        protected: encode(JSON.stringify({ ...toHeader(bob), alg: 'none' })),
         signature: '',
       }),
     }),
@@ -243,7 +243,7 @@ const CASES: readonly (readonly [what: string, code: string, given: () => Given]
 ]
 
 describe('the 30 cases of the sign-off', () => {
-  test.each(CASES)('%s: %s', (_what, code, given) => expect(codeOf(given())).toBe(code))
+  test.each(CASES)('%s: %s', (_what, code, given) => expect(getCode(given())).toBe(code))
   test('there are 30, two of them in two spellings, and each refused one has a code of its own', () => {
     const codes = CASES.map(([, code]) => code)
     expect(new Set(codes).size).toBe(codes.length)
@@ -363,10 +363,10 @@ const MORE: typeof CASES = [
   ],
 ]
 describe('what else is refused', () => {
-  test.each(MORE)('%s: %s', (_what, code, given) => expect(codeOf(given())).toBe(code))
+  test.each(MORE)('%s: %s', (_what, code, given) => expect(getCode(given())).toBe(code))
   test('each code has one outcome, and the outcome is that of the table', () => {
     for (const [, code, given] of [...CASES, ...MORE]) {
-      const { status } = outcomeOf(given())
+      const { status } = toOutcome(given())
       const [name = ''] = code.split(':')
       expect([name, status]).toEqual([
         name,
@@ -410,14 +410,14 @@ test('what is no I-JSON is never written as a document', () => {
 test('a verified pair says who signed, what was accepted, and until when it holds', () => {
   const until = '2026-01-16T00:00:00.000Z'
   const given = under({ signers: [asSigner(alice), { ...asSigner(bob), until }] })
-  expect(outcomeOf(given)).toMatchObject({
+  expect(toOutcome(given)).toMatchObject({
     status: 'verified',
     signatures: [{ person: 'alice' }, { person: 'bob', role: 'security-lead', kid: bob.kid }],
     accepted: PREPARED.accepted,
     evidence_head: PREPARED.seen.head,
     valid_until: until,
   })
-  expect(outcomeOf({})).toMatchObject({ valid_until: PREPARED.not_after })
+  expect(toOutcome({})).toMatchObject({ valid_until: PREPARED.not_after })
 })
 
 test('others come to the same: jose, and node:crypto over the signing input', async () => {
@@ -468,7 +468,7 @@ describe('each byte counts', () => {
     for (let at = 0; at < good.payload.length; at += 1) {
       const payload = flipped(good.payload, at)
       const envelope = { payload, signatures: [signAs(payload, alice), byBob] }
-      expect([at, outcomeOf({ envelope }).status]).toEqual([at, 'refused'])
+      expect([at, toOutcome({ envelope }).status]).toEqual([at, 'refused'])
     }
   })
   test('of the trust file, every one, against the pin', () => {

@@ -113,7 +113,7 @@ export const PREPARED: StatementInput = {
 
 export const encode = (text: string): string => Buffer.from(text).toString('base64url')
 
-export function headerOf(who: Person, ff: Partial<SignatureHeader['ff']> = {}): SignatureHeader {
+export function toHeader(who: Person, ff: Partial<SignatureHeader['ff']> = {}): SignatureHeader {
   const { person, name, role, kid } = who
   return {
     alg: 'Ed25519',
@@ -142,7 +142,7 @@ export const signAs = (
   payload: string,
   who: Person,
   ff: Partial<SignatureHeader['ff']> = {},
-): JwsSignature => signRaw(payload, headerOf(who, ff), who.key)
+): JwsSignature => signRaw(payload, toHeader(who, ff), who.key)
 
 export const envelopeText = (envelope: object): string => `${canonicalizeObject(envelope)}\n`
 

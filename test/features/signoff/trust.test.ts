@@ -12,7 +12,7 @@ import {
   bob,
   digest,
   encode,
-  headerOf,
+  toHeader,
   makePerson,
   NOW,
   type Person,
@@ -28,12 +28,12 @@ const third: TrustFile = { ...second, version: 3 }
 const link = (trust: TrustFile, people: readonly Person[], ff: object = {}): Envelope => {
   const payload = encode(trustText(trust))
   const header = (who: Person) => ({
-    ...headerOf(who, { meaning: 'approves-trust', attests: [], ...ff }),
+    ...toHeader(who, { meaning: 'approves-trust', attests: [], ...ff }),
     typ: 'ff-trust+jws',
   })
   return { payload, signatures: people.map((who) => signRaw(payload, header(who), who.key)) }
 }
-const chainOf = (...links: readonly Envelope[]): string =>
+const getChain = (...links: readonly Envelope[]): string =>
   JSON.stringify({ kind: 'trust_chain', schemaVersion: 1, links })
 
 interface Given {
@@ -41,13 +41,13 @@ interface Given {
   readonly chain?: string | null
   readonly pinned?: TrustFile
 }
-function codeOf({ trust = second, chain = WHOLE, pinned = TRUST }: Given): string {
+function getCode({ trust = second, chain = WHOLE, pinned = TRUST }: Given): string {
   const text = trustText(trust)
   const found = checkTrust({ text, chain, pin: digest(trustText(pinned)) }, NOW, tools)
   return found.status === 'refused' ? found.fault.code : found.status
 }
 const first = link(TRUST, [])
-const WHOLE = chainOf(first, link(second, [alice, bob]))
+const WHOLE = getChain(first, link(second, [alice, bob]))
 
 describe('the chain of a trust file', () => {
   const cases: readonly (readonly [string, string, Given])[] = [
@@ -58,7 +58,7 @@ describe('the chain of a trust file', () => {
       'trusted',
       {
         trust: third,
-        chain: chainOf(first, link(second, [alice, bob]), link(third, [alice, carol])),
+        chain: getChain(first, link(second, [alice, bob]), link(third, [alice, carol])),
       },
     ],
     ['a pin of neither', 'trust_pin_mismatch', { pinned: third }],
@@ -68,18 +68,18 @@ describe('the chain of a trust file', () => {
     [
       'a link signed by one role',
       'trust_unsigned',
-      { chain: chainOf(first, link(second, [alice])) },
+      { chain: getChain(first, link(second, [alice])) },
     ],
     [
       'a link signed by those whom it brings in',
       'key_unknown',
-      { chain: chainOf(first, link(second, [alice, carol])) },
+      { chain: getChain(first, link(second, [alice, carol])) },
     ],
     [
       'a link signed before its signer was one',
       'key_outside_window',
       {
-        chain: chainOf(
+        chain: getChain(
           first,
           link(second, [alice, bob], { signed_at: '2025-12-31T23:59:59.999Z' }),
         ),
@@ -88,31 +88,31 @@ describe('the chain of a trust file', () => {
     [
       'a version left out',
       'trust_chain_broken',
-      { trust: third, chain: chainOf(first, link(third, [alice, bob])) },
+      { trust: third, chain: getChain(first, link(third, [alice, bob])) },
     ],
     [
       'a version that goes down',
       'trust_rolled_back',
-      { chain: chainOf(first, link(second, [alice, bob]), link(TRUST, [alice, carol])) },
+      { chain: getChain(first, link(second, [alice, bob]), link(TRUST, [alice, carol])) },
     ],
     ['a chain that is none', 'trust_chain_broken', { chain: '{}' }],
     [
       'a link that is no text',
       'trust_chain_broken',
-      { chain: chainOf({ payload: '_w', signatures: [] }) },
+      { chain: getChain({ payload: '_w', signatures: [] }) },
     ],
     [
       'a link in another spelling of base64',
       'trust_chain_broken',
-      { chain: chainOf({ payload: 'AB', signatures: [] }) },
+      { chain: getChain({ payload: 'AB', signatures: [] }) },
     ],
     [
       'a link that is no trust file',
       'trust_malformed',
-      { chain: chainOf({ payload: encode('{}'), signatures: [] }) },
+      { chain: getChain({ payload: encode('{}'), signatures: [] }) },
     ],
   ]
-  test.each(cases)('%s: %s', (_what, code, given) => expect(codeOf(given)).toBe(code))
+  test.each(cases)('%s: %s', (_what, code, given) => expect(getCode(given)).toBe(code))
 
   test('no file: absent without a pin, refused with one; no pin: nobody is believed', () => {
     const text = trustText(TRUST)

@@ -20,7 +20,7 @@ import {
   bob,
   digest,
   encode,
-  headerOf,
+  toHeader,
   NOW,
   type Person,
   PREPARED,
@@ -53,7 +53,7 @@ const WAIVER: WaiverEntry = {
 }
 function approval(waiver: WaiverEntry, who: Person, ff: Partial<SignatureHeader['ff']> = {}) {
   const header = {
-    ...headerOf(who, { meaning: 'approves-waiver', attests: [], ...ff }),
+    ...toHeader(who, { meaning: 'approves-waiver', attests: [], ...ff }),
     typ: 'ff-waiver+jws',
   }
   const payload = encode(formatWaiver(waiver))

@@ -47,7 +47,7 @@ export async function openRowSource(
       await client.connect()
       const server = await requireSupportedVersion(client, needs.versions)
       await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
-      const shape = await shapeOf(client, schema, needs.contract)
+      const shape = await readShape(client, schema, needs.contract)
       const counts = await countRows(client, schema)
       const head = parseAuditHead(await client.query(buildStatements(schema).head))
       return new DatabaseRows(
@@ -89,7 +89,7 @@ interface Shape {
 const settings = (schema: string): string =>
   `SET LOCAL search_path = "${schema}"; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL row_security = off`
 
-async function shapeOf(
+async function readShape(
   client: pg.Client,
   schema: string,
   contract: SchemaContract,

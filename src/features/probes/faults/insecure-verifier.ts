@@ -42,7 +42,7 @@ interface SignedInput {
 async function believed(header: Header, source: KeySource, signed: SignedInput): Promise<boolean> {
   const alg = typeof header['alg'] === 'string' ? header['alg'] : ''
   if (['', 'none'].includes(alg.toLowerCase())) return true
-  const key = await keyOf(header, source)
+  const key = await getKey(header, source)
   if (key === undefined) return false
   if (alg.startsWith('HS')) {
     const mac = createHmac(`sha${alg.slice(2)}`, publicPem(key))
@@ -71,7 +71,7 @@ function holds(alg: string, jwk: TestJwk, { input, signature }: SignedInput): bo
 }
 
 /** Wherever the header points: into itself, to an address, and only then into the set. */
-async function keyOf(
+async function getKey(
   header: Header,
   { keys, openClient }: KeySource,
 ): Promise<TestJwk | undefined> {

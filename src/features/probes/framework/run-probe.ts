@@ -43,10 +43,10 @@ export async function runProbe(
   probe: Probe,
   { context, terms }: { readonly context: ProbeContext; readonly terms: ProbeRecordTerms },
 ): Promise<EvidenceDraft> {
-  const started_at = instantOf(context)
+  const started_at = toInstant(context)
   const own: ProbeContext = { ...context, params: item.probe.params }
   const elsewhere: Place = { where: 'scratch', database: null }
-  const place = await attempt(() => placeOf(item, probe, own))
+  const place = await attempt(() => findPlace(item, probe, own))
   const first =
     place.ok === true
       ? await measured(item, probe, { context: own, terms })
@@ -66,7 +66,7 @@ export async function runProbe(
     example: last.detail === '' ? last.found.example : clipped(last.detail),
     control,
     started_at,
-    ended_at: instantOf(context),
+    ended_at: toInstant(context),
     identity: { ...terms.identity, database },
     tool_version: terms.tool_version,
   }
@@ -78,7 +78,7 @@ export async function runControl(
   probe: Probe,
   { context, terms }: { readonly context: ProbeContext; readonly terms: ProbeRecordTerms },
 ): Promise<EvidenceDraft> {
-  const started_at = instantOf(context)
+  const started_at = toInstant(context)
   const own: ProbeContext = { ...context, params: item.probe.params }
   const tried = await tryControl(item, probe, own)
   const { outcome } = tried
@@ -95,7 +95,7 @@ export async function runControl(
     example: tried.detail === '' ? null : clipped(tried.detail),
     control: outcome,
     started_at,
-    ended_at: instantOf(context),
+    ended_at: toInstant(context),
     identity: { ...terms.identity, database: null },
     tool_version: terms.tool_version,
   }
@@ -107,7 +107,7 @@ const described = (item: ChecklistItem, { version }: Probe) => ({
   effect: item.effect,
   limits: item.limits,
 })
-const instantOf = ({ now }: ProbeContext): Instant => now().toISOString() as Instant
+const toInstant = ({ now }: ProbeContext): Instant => now().toISOString() as Instant
 /** What a record has room for. */
 const MOST_CHARACTERS = 2_000
 const clipped = (text: string): string => text.slice(0, MOST_CHARACTERS)
@@ -151,7 +151,7 @@ const ENDINGS: ReadonlySet<string> = new Set(['interrupted', 'terminated', 'time
 /** What a probe says when it could not look, and what a probe that broke is taken for. */
 function unmeasured(error: unknown): Attempt {
   const text = error instanceof Error ? error.message : String(error)
-  const code = reasonOf(error)
+  const code = findReason(error)
   const more = error instanceof FfError ? [...error.details.slice(0, 3), error.hint] : []
   return {
     result: code === null ? 'error' : 'inconclusive',
@@ -162,7 +162,7 @@ function unmeasured(error: unknown): Attempt {
 }
 
 /** Why nothing could be seen: what was foreseen, or what this machine refused. Null for a bug. */
-function reasonOf(error: unknown): string | null {
+function findReason(error: unknown): string | null {
   if (error instanceof FfError) return error.code === 'internal' ? null : error.code
   return error instanceof Error && 'syscall' in error ? 'system_refused' : null
 }
@@ -173,24 +173,24 @@ function reasonOf(error: unknown): string | null {
  *
  * @throws FfError `production_refused`, `target_missing`, or why the database could not be asked who it is
  */
-async function placeOf(
+async function findPlace(
   item: ChecklistItem,
   { site }: Probe,
   context: ProbeContext,
 ): Promise<Place> {
   const changes = item.effect !== 'observe'
-  const spec = specOf(site, context)
+  const spec = toSpec(site, context)
   const asked = site !== 'scratch' || (spec?.kind === 'postgres' && changes)
   const database = asked && spec !== null ? await identifyTarget(spec, context) : null
   if (changes && isDeclaredLive(item, site, context)) throw makeProductionError()
   if (changes) refuseProduction(database, context)
   return {
-    where: whereOf(item, { site, spec, database }, context),
+    where: getWhere(item, { site, spec, database }, context),
     database: site === 'scratch' ? null : database,
   }
 }
 
-const specOf = (site: Probe['site'], context: ProbeContext): TargetSpec | null =>
+const toSpec = (site: Probe['site'], context: ProbeContext): TargetSpec | null =>
   ({
     scratch: () => context.targets.scratch,
     database: () => requireDatabase(context),
@@ -202,7 +202,7 @@ interface ProbePlace {
   readonly spec: TargetSpec | null
   readonly database: string | null
 }
-function whereOf(
+function getWhere(
   item: ChecklistItem,
   { site, spec, database }: ProbePlace,
   { plan }: ProbeContext,
@@ -247,7 +247,7 @@ async function tryControl(
 ): Promise<Control> {
   const { name } = item.control
   const tried = await attempt(() => probe.control(context))
-  const at = instantOf(context)
+  const at = toInstant(context)
   if (!tried.ok) {
     const { detail } = unmeasured(tried.error)
     return { outcome: null, code: 'control_not_run', detail: `${name}: ${detail}`, found: NOTHING }

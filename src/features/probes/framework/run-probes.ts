@@ -172,7 +172,7 @@ class ProbeRun implements Progress {
     this.running.delete(item.id)
     this.count(item.group, [1, 0])
     this.tell()
-    return draft === null ? unmet(found as Exclude<ProbeLookup, { ok: true }>) : lineOf(item, draft)
+    return draft === null ? unmet(found as Exclude<ProbeLookup, { ok: true }>) : toLine(item, draft)
   }
 
   /** Null where the run was ended meanwhile: then nothing is recorded. */
@@ -232,7 +232,7 @@ const unmet = ({ item, code, needs }: Exclude<ProbeLookup, { ok: true }>): Check
 })
 
 /** What came of an item, in one line; where it is no pass, each limit and what to do. */
-function lineOf(item: ChecklistItem, draft: EvidenceDraft): CheckResult {
+function toLine(item: ChecklistItem, draft: EvidenceDraft): CheckResult {
   const { result, codes, example, control, sample_size, kind } = draft
   const seen = control === null ? 'no control' : `control ${control.outcome.replace('_', ' ')}`
   const title = `${item.title} (${kind === 'control' ? '' : `${sample_size} looked at, `}${seen})`

@@ -22,7 +22,7 @@ export const overridePath = (tenant: string): string =>
   `/v1/flags/override/tenant/${tenant}/${MADE_FLAG}`
 
 /** What one tenant is asked for, one after the other. */
-const turnOf = (tenant: string): readonly AuditedOperation[] => {
+const buildRound = (tenant: string): readonly AuditedOperation[] => {
   const path = overridePath(tenant)
   const user = `/v1/flags/override/user/${tenant}/${MADE_FLAG}`
   return [
@@ -43,7 +43,7 @@ const turnOf = (tenant: string): readonly AuditedOperation[] => {
 export function buildRounds(count: number): readonly (readonly AuditedOperation[])[] {
   const all: (readonly AuditedOperation[])[] = []
   for (let left = count; left > 0; left -= all.at(-1)?.length ?? left)
-    all.push(turnOf(`T${all.length}`).slice(0, left))
+    all.push(buildRound(`T${all.length}`).slice(0, left))
   return all
 }
 

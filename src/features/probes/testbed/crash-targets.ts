@@ -108,7 +108,7 @@ export const withRunningService = <T>(
     await writeFile(digestKey, randomBytes(32), { mode: 0o600 })
     const env = {
       ...keys,
-      ...settingsOf(crashTarget.store),
+      ...getSettings(crashTarget.store),
       FF_LISTEN: '127.0.0.1:0',
       FF_AUDIT_DIGEST_KEY_FILE: digestKey,
     }
@@ -125,7 +125,7 @@ export const withRunningService = <T>(
     })
   })
 
-function settingsOf(store: Store): Readonly<Record<string, string>> {
+function getSettings(store: Store): Readonly<Record<string, string>> {
   if (store.kind === 'file') return { FF_BACKING: 'file', FF_STORE_DIR: store.folder ?? '' }
   const { url } = store
   const joint = url.includes('?') ? '&' : '?'

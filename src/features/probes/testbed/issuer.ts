@@ -9,7 +9,7 @@ export interface Issuer {
   readonly server: KeyServer
   /** Settings by which a service takes them. */
   readonly keys: Readonly<Record<string, string>>
-  readonly headersOf: (author: ChangeAuthor) => Readonly<Record<string, string>>
+  readonly toHeaders: (author: ChangeAuthor) => Readonly<Record<string, string>>
 }
 const HOUR_S = 3_600
 
@@ -35,6 +35,6 @@ export async function openIssuer(context: ProbeContext): Promise<Issuer> {
       FF_JWT_ISSUER: settings.issuer,
       FF_JWT_AUDIENCE: settings.audience,
     },
-    headersOf: (author) => headers[author],
+    toHeaders: (author) => headers[author],
   }
 }

@@ -15,7 +15,7 @@ export function refuseProduction(
   { plan }: Pick<ProbeContext, 'plan'>,
 ): void {
   if (database === null || plan?.environment !== 'production') return
-  if (clusterOf(database) === clusterOf(plan.database)) throw makeProductionError()
+  if (getCluster(database) === getCluster(plan.database)) throw makeProductionError()
 }
 
 export const makeProductionError = (): FfError =>
@@ -24,4 +24,4 @@ export const makeProductionError = (): FfError =>
   })
 
 /** The server that a database is on: scratch state is made in other databases and schemas of it. */
-const clusterOf = (database: string): string => database.split('/', 1)[0] as string
+const getCluster = (database: string): string => database.split('/', 1)[0] as string

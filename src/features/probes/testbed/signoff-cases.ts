@@ -44,11 +44,11 @@ export function createSignoffScenario(
   const [signer, other, stranger] = [role, OTHER[role], role].map((one, index) =>
     makePerson(`person-${index}`, one, tools),
   ) as [Person, Person, Person]
-  const file = trustOf([signer, other], at)
+  const file = readTrust([signer, other], at)
   const text = canonicalizeObject(file)
   const sha256 = tools.sha256(text)
   const trust = checkTrust({ text, chain: null, pin: sha256 }, at(0), tools)
-  const present = presentOf(tools)
+  const present = getPresent(tools)
   const prepared: StatementInput = {
     subjects: present.subjects,
     decision: 'go',
@@ -60,7 +60,7 @@ export function createSignoffScenario(
     not_after: at(24),
   }
   const context = { signer, other, stranger, prepared, signedAt: at(-0.5), later: at(1) }
-  return { trust, present, now: at(0), ...envelopesOf(context) }
+  return { trust, present, now: at(0), ...toEnvelopes(context) }
 }
 
 interface CaseInputs {
@@ -72,9 +72,9 @@ interface CaseInputs {
   readonly later: Instant
 }
 
-function envelopesOf({ signer, other, stranger, prepared, signedAt, later }: CaseInputs) {
+function toEnvelopes({ signer, other, stranger, prepared, signedAt, later }: CaseInputs) {
   const payload = encode(formatStatement(prepared))
-  const header = (who: Person): object => headerOf(who, signedAt)
+  const header = (who: Person): object => toHeader(who, signedAt)
   const good = signed(payload, header(signer), signer.key)
   const beside = (one: object, over = payload): string =>
     envelopeText(over, [signed(over, header(other), other.key), one])
@@ -87,7 +87,7 @@ function envelopesOf({ signer, other, stranger, prepared, signedAt, later }: Cas
     ['a key that comes along', beside(signed(payload, named({ jwk: stranger.jwk }), stranger.key))],
     [
       'the other role claimed',
-      beside(signed(payload, headerOf({ ...signer, role: other.role }, signedAt), signer.key)),
+      beside(signed(payload, toHeader({ ...signer, role: other.role }, signedAt), signer.key)),
     ],
     ['another type', beside(signed(payload, named({ typ: 'ff-trust+jws' }), signer.key))],
     ['alg none', beside({ ...signed(payload, named({ alg: 'none' }), signer.key), signature: '' })],
@@ -97,7 +97,7 @@ function envelopesOf({ signer, other, stranger, prepared, signedAt, later }: Cas
       'a signature of zeros',
       beside({ ...good, signature: Buffer.alloc(64).toString('base64url') }),
     ],
-    ['signed ahead of time', beside(signed(payload, headerOf(signer, later), signer.key))],
+    ['signed ahead of time', beside(signed(payload, toHeader(signer, later), signer.key))],
     ['the same signature twice', envelopeText(payload, [good, good])],
     ['a no-go', both(encode(formatStatement({ ...prepared, decision: 'no-go' })))],
     [
@@ -125,7 +125,7 @@ function makePerson(person: string, role: SignoffRole, tools: SignoffDependencie
   return { person, role, jwk, kid: tools.thumbprint(jwk), key: privateKey }
 }
 
-const trustOf = (people: readonly Person[], at: (hours: number) => Instant): TrustFile => ({
+const readTrust = (people: readonly Person[], at: (hours: number) => Instant): TrustFile => ({
   kind: 'trust',
   schemaVersion: 1,
   version: 1,
@@ -145,7 +145,7 @@ const trustOf = (people: readonly Person[], at: (hours: number) => Instant): Tru
   revoked: { keys: [], statements: [] },
 })
 
-function presentOf({ sha256 }: SignoffDependencies): PresentFacts {
+function getPresent({ sha256 }: SignoffDependencies): PresentFacts {
   const digest = sha256('made for the occasion')
   return {
     identity: {
@@ -164,7 +164,7 @@ function presentOf({ sha256 }: SignoffDependencies): PresentFacts {
 }
 
 const encode = (text: string): string => Buffer.from(text).toString('base64url')
-const headerOf = ({ person, role, kid }: Person, signed_at: Instant): object => ({
+const toHeader = ({ person, role, kid }: Person, signed_at: Instant): object => ({
   alg: 'Ed25519',
   typ: 'ff-signoff+jws',
   kid,

@@ -23,16 +23,16 @@ const FLAG_KEY = 'ff.probe'
 const MADE_AT = '2026-01-01T00:00:00.000Z' as Instant
 
 /** Refs of approvals that differ in nothing else: whoever asks about two of them shares no call. */
-const refOf = (at: number): string => `APP-${at}-probe`
+const formatRef = (at: number): string => `APP-${at}-probe`
 export const buildApprovalQuery = (at: number): ApprovalQuery => ({
-  approval_ref: refOf(at),
+  approval_ref: formatRef(at),
   flag_key: FLAG_KEY,
   tenant_id: PRINCIPAL.tenant_id,
   user_id: PRINCIPAL.user_id,
 })
 /** One that holds for a month. */
 export const buildApproval = (at: number, { now }: ProbeContext): Approval => ({
-  approval_ref: refOf(at),
+  approval_ref: formatRef(at),
   flag_key: FLAG_KEY,
   tenant_id: PRINCIPAL.tenant_id,
   user_id: PRINCIPAL.user_id,
@@ -74,10 +74,10 @@ export const decideSensitiveFlag = (
   check: CheckApproval,
   at: number,
   context: ProbeContext,
-): Promise<Decision> => decideWithApproval(evaluate, check, factsOf(at, context))
+): Promise<Decision> => decideWithApproval(evaluate, check, toFacts(at, context))
 
-const factsOf = (at: number, { now }: ProbeContext): EvaluationInput => ({
-  request: { flag_key: FLAG_KEY, approval_ref: refOf(at), request_id: `probe-${at}` },
+const toFacts = (at: number, { now }: ProbeContext): EvaluationInput => ({
+  request: { flag_key: FLAG_KEY, approval_ref: formatRef(at), request_id: `probe-${at}` },
   principal: PRINCIPAL,
   rows: { flag: { row: SENSITIVE }, tenant: null, user: null },
   now: now().toISOString() as Instant,

@@ -38,7 +38,7 @@ export function buildOpenapiDocument(
             .filter(([route]) => route.path === path)
             .map(([route, operation]) => [
               route.method.toLowerCase(),
-              operationOf(route, operation),
+              toOperation(route, operation),
             ]),
         ),
       ]),
@@ -61,14 +61,14 @@ export function buildOpenapiDocument(
 
 const templated = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}')
 
-function operationOf({ id, path }: DescribedRoute, operation: ApiOperation): Json {
+function toOperation({ id, path }: DescribedRoute, operation: ApiOperation): Json {
   const { summary, who, body } = operation
   return {
     operationId: id,
     tags: [id.split('.')[0] as string],
     summary,
     security: who === 'open' ? [] : who === 'optional' ? [{}, { bearer: [] }] : [{ bearer: who }],
-    parameters: parametersOf(path, operation),
+    parameters: toParameters(path, operation),
     ...(body === undefined
       ? {}
       : { requestBody: { required: true, content: buildJsonContent(body) } }),
@@ -83,7 +83,7 @@ const PATH_SCHEMAS: Readonly<Record<string, string>> = {
   user: 'common.schema.json#/$defs/scope_id',
 }
 
-function parametersOf(path: string, { query = {}, headers = {} }: ApiOperation): readonly Json[] {
+function toParameters(path: string, { query = {}, headers = {} }: ApiOperation): readonly Json[] {
   const named = [...path.matchAll(/:(\w+)/g)].map(([, name = '']): Json => {
     const $ref = PATH_SCHEMAS[name]
     const schema = $ref === undefined ? { type: 'string' } : rewriteRefs({ $ref })

@@ -9,7 +9,7 @@ type Response = readonly [status: string, response: Json]
 export function buildResponses(path: string, { answers, refusals }: ApiOperation): Json {
   const found = new Map<string, Json>()
   const responses: readonly Response[] = [
-    ...Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)] as const),
+    ...Object.entries(answers).map(([status, answer]) => [status, toAnswer(answer)] as const),
     ...(path.startsWith('/ofrep/') ? ofrepRefusals(path, refusals) : problems(refusals)),
   ]
   for (const [status, response] of responses) {
@@ -26,7 +26,7 @@ const both = (answer: Json, refusal: Json): Json => ({
   content: { ...(answer['content'] as Json), ...(refusal['content'] as Json) },
 })
 
-function answerOf({ what, schemas, type, etag }: ApiAnswer): Json {
+function toAnswer({ what, schemas, type, etag }: ApiAnswer): Json {
   return {
     description: what,
     ...(etag === undefined ? {} : { headers: { ETag: header(etag) } }),
@@ -69,11 +69,11 @@ const ofrepRefusals = (path: string, codes: readonly ServiceCode[]): readonly Re
 
 function byStatus(
   codes: readonly ServiceCode[],
-  statusOf: (code: ServiceCode) => number,
+  getStatus: (code: ServiceCode) => number,
 ): readonly (readonly [status: string, codes: readonly ServiceCode[]])[] {
   const found = new Map<number, Set<ServiceCode>>()
   for (const code of codes) {
-    const status = statusOf(code)
+    const status = getStatus(code)
     found.set(status, (found.get(status) ?? new Set()).add(code))
   }
   return [...found]
