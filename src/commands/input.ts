@@ -1,7 +1,7 @@
 import { type ByteLine, LineSplitter } from '../files/line-splitter.ts'
 
 /** One line of standard input; of one that is too long only the beginning. */
-export interface FileLine {
+export interface InputLine {
   readonly text: string
   readonly whole: boolean
 }
@@ -10,7 +10,7 @@ export interface FileLine {
 export async function* readInputLines(
   chunks: AsyncIterable<Uint8Array>,
   maxBytes: number,
-): AsyncGenerator<FileLine> {
+): AsyncGenerator<InputLine> {
   const lines = new LineSplitter(maxBytes)
   for await (const chunk of chunks)
     for (const line of lines.push(Buffer.from(chunk))) yield toLine(line)
@@ -18,7 +18,7 @@ export async function* readInputLines(
 }
 
 const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
-const toLine = ({ bytes, tooLong }: ByteLine): FileLine => ({
+const toLine = ({ bytes, tooLong }: ByteLine): InputLine => ({
   text: UTF8.decode(bytes),
   whole: !tooLong,
 })

@@ -14,7 +14,7 @@ import { FfError } from '../errors.ts'
 import type { OpenAuthenticator } from '../ports/auth.ts'
 import type { Context, Invocation } from './context.ts'
 import type { TOKEN_MINT, TOKEN_VERIFY } from './declarations/options.ts'
-import { type FileLine, readInputLines } from './input.ts'
+import { type InputLine, readInputLines } from './input.ts'
 import type { Report } from '../core/report/types.ts'
 import { toEndedError, runReportCommand } from './run-report.ts'
 import { loadSettings } from './settings.ts'
@@ -52,7 +52,7 @@ export const runTokenVerify = (invocation: Invocation<typeof TOKEN_VERIFY>): Pro
 async function judgeAll(
   invocation: Invocation<typeof TOKEN_VERIFY>,
   input: TokenContext,
-  lines: AsyncGenerator<FileLine>,
+  lines: AsyncGenerator<InputLine>,
 ): Promise<Report | ExitName> {
   const first = await readFirst(lines)
   if (first.whole && isTokenLine(first.text)) return judgeLines(invocation, input, { first, lines })
@@ -64,7 +64,7 @@ async function judgeAll(
   return buildTokenReport(await judgeToken(authenticator, token, options), options, settings)
 }
 
-async function readFirst(lines: AsyncGenerator<FileLine>): Promise<FileLine> {
+async function readFirst(lines: AsyncGenerator<InputLine>): Promise<InputLine> {
   const { value, done } = await lines.next()
   if (done !== true) return value
   throw new FfError('nothing_to_check', 'No token came on standard input.', {
@@ -75,7 +75,7 @@ async function readFirst(lines: AsyncGenerator<FileLine>): Promise<FileLine> {
 async function judgeLines(
   { context, options: given }: Invocation<typeof TOKEN_VERIFY>,
   { authenticator, settings, options }: TokenContext,
-  { first, lines: rest }: { readonly first: FileLine; readonly lines: AsyncIterable<FileLine> },
+  { first, lines: rest }: { readonly first: InputLine; readonly lines: AsyncIterable<InputLine> },
 ): Promise<ExitName> {
   if (given.format !== null || given.output.length > 0)
     throw new FfError('option_invalid', 'Lines of JSON are answered with lines of JSON alone.', {
@@ -83,7 +83,7 @@ async function judgeLines(
     })
   const lines = new TokenLines(authenticator, settings, { adapters: context.adapters, options })
   let worst: ExitName = 'ok'
-  const put = async ({ text, whole }: FileLine): Promise<void> => {
+  const put = async ({ text, whole }: InputLine): Promise<void> => {
     if (whole && text.trim() === '') return
     // A line that was cut is not the line that came.
     const { answer, exit } = await lines.answer(whole ? text : '')

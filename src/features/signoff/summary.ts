@@ -11,7 +11,7 @@ import type { Terminal } from '../../ports/signoff.ts'
 import type { SignoffContext } from './context.ts'
 import { readPastSignoffs } from '../team-folder/signoff-files.ts'
 
-export interface GateSubject {
+export interface SigningSummaryInput {
   readonly statement: SignedStatement
   readonly state: GateState
   readonly signer: Signer
@@ -21,7 +21,7 @@ export interface GateSubject {
 /** What somebody sees before they are asked: decision, target, counts, waivers, what changed since they last signed. */
 export async function formatSigningSummary(
   context: SignoffContext,
-  matter: GateSubject,
+  matter: SigningSummaryInput,
 ): Promise<string> {
   const { statement, state, signer, waivers } = matter
   const { decision, identity, not_after, accepted } = statement.predicate
@@ -43,7 +43,7 @@ export async function formatSigningSummary(
 
 async function changeLines(
   context: SignoffContext,
-  { statement, signer }: GateSubject,
+  { statement, signer }: SigningSummaryInput,
 ): Promise<readonly string[]> {
   const before = await lastSigned(context, signer)
   if (before === null) return ['Changes     you have not signed before']

@@ -39,7 +39,7 @@ beforeAll(async () => {
   const settings = settingsFromContract(inputs.auth.value, inputs.fixtures.value)
   const opening = {
     adapters: {
-      openAuthenticator: (script: KeyServerScript | null, own: AuthSettings) =>
+      openScriptedAuthenticator: (script: KeyServerScript | null, own: AuthSettings) =>
         script === null ? openAuthenticator(null, own) : openScriptedAuthenticator(script, own),
     },
     settings,

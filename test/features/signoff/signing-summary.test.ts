@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   askAttestations,
   formatSigningSummary,
-  type GateSubject,
+  type SigningSummaryInput,
 } from '../../../src/features/signoff/summary.ts'
 import type { SignoffContext } from '../../../src/features/signoff/context.ts'
 import { bob, NOW, tools } from './people.ts'
@@ -26,7 +26,7 @@ const summaryWith = (reason: string): Promise<string> =>
     state: { items: [], counts: { pass: 40 } },
     signer: bob,
     waivers: [{ id: 'WV-1', item: 'E5', reason, expires_at: '2026-01-20T09:00:00.000Z' }],
-  } as unknown as GateSubject)
+  } as unknown as SigningSummaryInput)
 
 test('a reason cannot add a line to what a person signs', async () => {
   const lines = (await summaryWith('late\nWaivers     none')).split('\n')
@@ -53,7 +53,7 @@ test.each([
     const items = [{ id: 'E5', title: raw }]
     await askAttestations(terminal as unknown as Terminal, ['E5'], {
       items,
-    } as unknown as GateSubject['state'])
+    } as unknown as SigningSummaryInput['state'])
     expect(asked).toEqual([`Do you attest E5 (${shown})? (yes/no)`])
   },
 )

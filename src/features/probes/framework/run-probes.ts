@@ -149,12 +149,8 @@ class ProbeRun implements Progress {
     for (const { item } of chosen) this.count(item.group, [0, 1])
     this.tell()
     const places = chosen.map((one, at) => [one, at] as const)
-    const alone = places.filter(
-      ([one]) => one.ok && (one.probe.isolation === 'parallel') | 'exclusive',
-    )
-    const together = places.filter(
-      ([one]) => !(one.ok && (one.probe.isolation === 'parallel') | 'exclusive'),
-    )
+    const alone = places.filter(([one]) => one.ok && one.probe.isolation === 'exclusive')
+    const together = places.filter(([one]) => !(one.ok && one.probe.isolation === 'exclusive'))
     const checked: (CheckResult | null)[] = chosen.map(() => null)
     const take = async ([one, at]: readonly [ProbeLookup, number]): Promise<void> => {
       if (this.request.signal.aborted) return
