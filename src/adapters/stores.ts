@@ -6,8 +6,8 @@ import { FileReader } from './file-store/file-reader.ts'
 import { openFileRows } from './file-store/row-source.ts'
 import type { AuditTrail } from '../ports/audit.ts'
 import type {
-  LiveStore,
   AuditOptions,
+  LiveStore,
   OpenServiceStore,
   ScratchServiceStore,
 } from '../ports/store.ts'
@@ -16,15 +16,15 @@ import type { RoleFacts, SchemaFacts, ScratchDatabase } from '../ports/database.
 import type { RowSink, RowSource } from '../ports/rows.ts'
 import type { RowsByTable } from '../core/rows/rows.ts'
 import type { Migration } from '../core/migrations/plan.ts'
-import { withDatabaseName, type TargetSpec } from '../core/parity/target.ts'
+import { type TargetSpec, withDatabaseName } from '../core/parity/target.ts'
 import { FileStore } from './file-store/file-store.ts'
 import { openScratchFolder, withFolder } from './file-store/scratch-folder.ts'
 import { PostgresTrail } from './postgres/audit-trail.ts'
 import { listImportedDigests } from './postgres/boundary.ts'
 import type { DatabaseConfig, SupportedVersions } from './postgres/connect.ts'
-import { readDatabaseIdentity } from './postgres/database-identity.ts'
+import { readDatabaseIdentity } from './postgres/store-identity.ts'
 import { startEmbedded } from './postgres/embedded.ts'
-import { type SessionOptions, SCHEMA, withMigrationSession } from './postgres/migration-session.ts'
+import { SCHEMA, type SessionOptions, withMigrationSession } from './postgres/migration-session.ts'
 import { withRowSink } from './postgres/rows/row-sink.ts'
 import { openRowSource, type RowSourceOptions } from './postgres/rows/row-source.ts'
 import { openLiveSchema } from './postgres/live-schema.ts'

@@ -1,11 +1,11 @@
 import { appendPointer } from '../core/json/pointer.ts'
 import { isJsonArray, type JsonNode, type JsonObject } from '../core/json/read.ts'
-import { deriveCoverage } from '../core/parity/covers.ts'
+import { deriveCoverage } from '../core/parity/coverage.ts'
 import type {
+  Vector,
   VectorCaller,
   VectorCoverage,
   VectorInput,
-  Vector,
   VectorQuestion,
 } from '../core/parity/vector.ts'
 import type { Approval } from '../core/evaluate/approvals.ts'
@@ -14,11 +14,11 @@ import { decodeRow } from '../core/rows/decode-row.ts'
 import { type Instant, parseInstant } from '../core/rows/instant.ts'
 import {
   type AnyRow,
-  getRowKey,
   formatRowKey,
+  getRowKey,
   type RowsByTable,
-  type TableName,
   TABLE_NAMES,
+  type TableName,
 } from '../core/rows/rows.ts'
 import type { LoadedArtefact } from './load.ts'
 import type { ArtefactCode, ArtefactProblem } from './problem.ts'

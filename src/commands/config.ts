@@ -1,8 +1,8 @@
-import { formatSettingsTable } from '../reports/settings-text.ts'
+import { formatSettingsTable } from '../reports/checklist-text.ts'
 import type { Invocation } from './context.ts'
 import type { CONFIG_SHOW } from './declarations/options.ts'
 import { printDocument } from './document.ts'
-import { loadSettings, listSettings, formatSetting } from './settings.ts'
+import { formatSetting, listSettings, loadSettings } from './settings.ts'
 
 /** `ff config show` */
 export async function runConfigShow(invocation: Invocation<typeof CONFIG_SHOW>): Promise<void> {

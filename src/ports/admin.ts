@@ -1,4 +1,4 @@
-import type { AdminLimits } from '../core/admin/limits.ts'
+import type { AdminLimits } from '../core/admin/contract.ts'
 import type { Approval } from '../core/evaluate/approvals.ts'
 import type { ApprovalAnswer, ApprovalQuery } from '../core/evaluate/types.ts'
 

@@ -1,6 +1,5 @@
 import type { CheckFinding, CheckItem, CheckReport } from '../core/report/types.ts'
-import { formatColumns, foldLine, formatState } from './paint.ts'
-import type { Style } from './style.ts'
+import { foldLine, formatColumns, formatState, type Style } from './paint.ts'
 
 export function formatCheckReport(report: CheckReport, style: Style): string {
   const { kind, items, sql, verdict, exitCode, exitName } = report

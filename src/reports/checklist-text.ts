@@ -1,6 +1,8 @@
-import { formatLimit } from '../core/gate/limit-text.ts'
+import { formatLimit } from '../core/gate/limits.ts'
 import type { Checklist, ChecklistItem } from '../core/gate/types.ts'
-import { formatColumns, foldLine } from './paint.ts'
+import { foldLine, formatColumns } from './paint.ts'
+import type { ProbeRow } from '../core/report/types.ts'
+import { escapeForTerminal } from '../core/text/terminal.ts'
 
 /** The items by group, one line each. */
 export function formatChecklist({ groups, items }: Checklist): string {
@@ -57,3 +59,25 @@ export function formatChecklistItem(item: ChecklistItem): string {
   ]
   return `${parts.join('\n\n')}\n`
 }
+
+/** A line an item: its probe and where that measures, or what it needs. */
+export function formatProbeList(rows: readonly ProbeRow[]): string {
+  const lines = rows.map(({ id, probe, where, effect, needs }) => [
+    id,
+    probe,
+    needs === null ? `${where} (${effect})` : `needs ${needs}`,
+  ])
+  const measured = rows.filter(({ needs }) => needs === null).length
+  return `${formatColumns(lines)}\n\n${measured} of ${rows.length} items can be measured: ff probe run.\n`
+}
+
+interface Row {
+  readonly name: string
+  readonly shown: string
+  /** Where it came from; null where that was not asked. */
+  readonly from: string | null
+}
+
+/** The settings, a line each. */
+export const formatSettingsTable = (rows: readonly Row[]): string =>
+  `${formatColumns(escapeForTerminal(rows).map(({ name, shown, from }) => [name, ...(from === null ? [] : [from]), shown]))}\n`

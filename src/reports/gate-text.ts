@@ -1,14 +1,13 @@
 import type { GateItem, GateReport } from '../core/report/types.ts'
 import {
   BLOCKING,
-  measuredLines,
   formatStates,
+  formatVerdict,
   formatVerdictRest,
   formatVerdictWord,
-  formatVerdict,
+  measuredLines,
 } from './gate-words.ts'
-import { formatColumns, foldLine, formatState, colorWord } from './paint.ts'
-import type { Style } from './style.ts'
+import { colorWord, foldLine, formatColumns, formatState, type Style } from './paint.ts'
 
 /** Page 3, "The report": groups, what is pending, what is waived, blockers, and at the end the verdict and what to do. */
 export function formatGateReport(report: GateReport, style: Style): string {

@@ -5,8 +5,11 @@ import { formatJsonReport } from './json.ts'
 import { formatJunitReport } from './junit.ts'
 import { formatMarkdownReport } from './markdown.ts'
 import { formatSarifReport } from './sarif.ts'
-import type { Style } from './style.ts'
-import { formatTextReport } from './text.ts'
+import type { Style } from './paint.ts'
+import { escapeForTerminal } from '../core/text/terminal.ts'
+import { formatCheckReport } from './check-text.ts'
+import { formatGateReport } from './gate-text.ts'
+import { formatParityReport } from './parity-text.ts'
 
 /** One file a format. To add one: its file, its line, its golden file. */
 export const REPORTERS = {
@@ -20,3 +23,9 @@ export const REPORTERS = {
 } as const satisfies Readonly<Record<string, (report: Report, style: Style) => string>>
 
 export type Format = keyof typeof REPORTERS
+
+export function formatTextReport(report: Report, style: Style): string {
+  const shown = escapeForTerminal(report)
+  if (shown.kind === 'gate') return formatGateReport(shown, style)
+  return 'controls' in shown ? formatParityReport(shown, style) : formatCheckReport(shown, style)
+}

@@ -1,7 +1,6 @@
+import Table from 'cli-table3'
 import { stripVTControlCharacters } from 'node:util'
 import { Chalk } from 'chalk'
-import Table from 'cli-table3'
-import type { Style } from './style.ts'
 
 /** A state is always a word; colour only repeats it. */
 const COLORS: Readonly<Record<string, 'green' | 'red' | 'yellow'>> = {
@@ -78,4 +77,9 @@ export function formatColumns(rows: readonly (readonly string[])[]): string {
     .split('\n')
     .map((line) => `  ${line}`.trimEnd())
     .join('\n')
+}
+
+/** How a report is written: `color` is for terminals, and only text looks at it. */
+export interface Style {
+  readonly color: boolean
 }

@@ -1,12 +1,11 @@
 import type {
   Finding,
-  ReportItem,
   ItemDetail,
   ParityReport,
+  ReportItem,
   ReportSide,
 } from '../core/report/types.ts'
-import type { Style } from './style.ts'
-import { formatColumns, formatState } from './paint.ts'
+import { formatColumns, formatState, type Style } from './paint.ts'
 import { formatFinding } from './words.ts'
 
 /** How many cells that are not a pass are listed; the numbers are of all of them. */

@@ -4,35 +4,38 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { JwksClient, type JwksClientOptions } from '../../src/adapters/auth/jwks-client.ts'
-import { readJwks } from '../../src/adapters/auth/jwks-document.ts'
-import { fetchJwks } from '../../src/adapters/auth/jwks-fetch.ts'
-import { findKeyFault, isKeyUsableFor, type KeyLimits } from '../../src/adapters/auth/key-filter.ts'
-import { KeySet, type KeySelection } from '../../src/adapters/auth/key-set.ts'
+import { fetchJwks, readJwks } from '../../src/adapters/auth/jwks-fetch.ts'
+import {
+  findKeyFault,
+  isKeyUsableFor,
+  isRoca,
+  type KeyLimits,
+} from '../../src/adapters/auth/key-filter.ts'
+import { type KeySelection, KeySet } from '../../src/adapters/auth/key-set.ts'
 import type { KeyAnswer } from '../../src/adapters/auth/key-source.ts'
-import { isRoca } from '../../src/adapters/auth/roca.ts'
 import { parseCompactJws } from '../../src/adapters/auth/token-form.ts'
 import { JwksVerifier, type VerifierRules } from '../../src/adapters/auth/token-verifier.ts'
-import { hasRepeatedMember } from '../../src/core/json/repeats.ts'
+import { hasRepeatedMember } from '../../src/core/json/read.ts'
 import { verifySignatureBytes } from '../../src/adapters/jose/compact.ts'
-import { isSmallOrderPoint } from '../../src/adapters/jose/small-order.ts'
+import { isSmallOrderPoint } from '../../src/adapters/jose/ed25519.ts'
 import { type Fault, replace, withFault } from '../support/faults.ts'
 import { copyPackage, ROOT, type Run, runFf as runNow } from '../support/run-ff.ts'
 import { runInProcess } from '../support/run-in-process.ts'
-import { getCheck, edit, editJson, ERROR_FORM, toError, inTurns, STACK } from './outcome.ts'
+import { edit, editJson, ERROR_FORM, getCheck, inTurns, STACK, toError } from './outcome.ts'
 
 const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
 vi.mock(import('node:http'), replaceable)
 vi.mock(import('../../src/adapters/auth/jwks-client.ts'), replaceable)
-vi.mock(import('../../src/adapters/auth/jwks-document.ts'), replaceable)
+vi.mock(import('../../src/adapters/auth/jwks-fetch.ts'), replaceable)
 vi.mock(import('../../src/adapters/auth/jwks-fetch.ts'), replaceable)
 vi.mock(import('../../src/adapters/auth/key-filter.ts'), replaceable)
 vi.mock(import('../../src/adapters/auth/key-set.ts'), replaceable)
-vi.mock(import('../../src/adapters/auth/roca.ts'), replaceable)
+vi.mock(import('../../src/adapters/auth/key-filter.ts'), replaceable)
 vi.mock(import('../../src/adapters/auth/token-form.ts'), replaceable)
 vi.mock(import('../../src/adapters/auth/token-verifier.ts'), replaceable)
-vi.mock(import('../../src/core/json/repeats.ts'), replaceable)
+vi.mock(import('../../src/core/json/read.ts'), replaceable)
 vi.mock(import('../../src/adapters/jose/compact.ts'), replaceable)
-vi.mock(import('../../src/adapters/jose/small-order.ts'), replaceable)
+vi.mock(import('../../src/adapters/jose/ed25519.ts'), replaceable)
 
 const runFf = inTurns(runNow)
 const NOTES = 'contracts/jwks_integration_notes.json'

@@ -1,11 +1,11 @@
-import type { AdminLimits } from '../../core/admin/limits.ts'
+import type { AdminLimits } from '../../core/admin/contract.ts'
 import {
   type CheckAnswer,
   formatCheckRequest,
   parseCheckAnswer,
 } from '../../core/admin/messages.ts'
 import type { ApprovalAnswer, ApprovalQuery } from '../../core/evaluate/types.ts'
-import type { AdminMetrics, CheckApproval, ApprovalService } from '../../ports/admin.ts'
+import type { AdminMetrics, ApprovalService, CheckApproval } from '../../ports/admin.ts'
 import type { AdminConnection } from './admin-connection.ts'
 import { Breaker } from './breaker.ts'
 

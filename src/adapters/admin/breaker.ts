@@ -1,4 +1,4 @@
-import type { BreakerLimits } from '../../core/admin/limits.ts'
+import type { BreakerLimits } from '../../core/admin/contract.ts'
 
 type State =
   | { readonly name: 'closed'; readonly failedAt: readonly number[] }

@@ -7,8 +7,8 @@ import {
   type WholeResponse,
 } from '../http-client/exchange.ts'
 import type { Clock } from './clock.ts'
-import { readJwks } from './jwks-document.ts'
 import type { UntrustedJwk } from './key-filter.ts'
+import { parseJsonObject } from './token-form.ts'
 
 export interface FetchLimits {
   /** For everything: name, connection, redirects, the last byte. */
@@ -109,3 +109,12 @@ function isKeySet({ status, headers }: ResponseHead, maxBytes: number): boolean 
     throw new Fault('misconfigured', 'an encoding that was not asked for')
   return true
 }
+
+/** The keys of a JWK set (RFC 7517, 5); null where the bytes are none. A member of `keys` that is no object is no set. */
+export function readJwks(bytes: Buffer): readonly UntrustedJwk[] | null {
+  const keys: unknown = parseJsonObject(bytes)?.['keys']
+  return Array.isArray(keys) && keys.every(isObject) ? keys : null
+}
+
+const isObject = (value: unknown): value is UntrustedJwk =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,8 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { type Claims, hasFiniteTimes } from '../../core/auth/claims.ts'
 import { nodeToValue } from '../../core/json/plain.ts'
-import { hasRepeatedMember } from '../../core/json/repeats.ts'
-import { isJsonObject, parseLosslessJson } from '../../core/json/read.ts'
+import { hasRepeatedMember, isJsonObject, parseLosslessJson } from '../../core/json/read.ts'
 
 /** A compact JWS taken apart (RFC 7515, 7.1); nothing is said of its signature. */
 export interface CompactForm {

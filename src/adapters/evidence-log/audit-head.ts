@@ -1,9 +1,9 @@
-import { canonicalizeValue } from '../../core/json/plain-text.ts'
+import { canonicalizeValue } from '../../core/json/plain.ts'
 import type { PublicJwk } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
-import { importPublicKey, computeThumbprint } from '../jose/ed25519.ts'
+import { computeThumbprint, importPublicKey } from '../jose/ed25519.ts'
 import type { AuditHeadRead, AuditSigner, SignedHead } from '../../ports/audit.ts'
-import { verifyDetachedJws, formatDetachedJws, buildSigningInput } from './detached.ts'
+import { buildSigningInput, formatDetachedJws, verifyDetachedJws } from './detached.ts'
 import { readRunnerKey } from './runner-key.ts'
 
 const TYP = 'ff-audit-head+jws'

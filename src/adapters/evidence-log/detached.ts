@@ -1,5 +1,5 @@
 import { type KeyObject, verify } from 'node:crypto'
-import { canonicalizeValue } from '../../core/json/plain-text.ts'
+import { canonicalizeValue } from '../../core/json/plain.ts'
 
 /** What a signature is about, so that none counts for anything else. */
 export type SignedType = 'ff-evidence+jws' | 'ff-audit-head+jws'

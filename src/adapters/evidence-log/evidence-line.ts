@@ -1,9 +1,9 @@
 import { createHash, type KeyObject } from 'node:crypto'
 import type { EvidenceEntry, EvidenceRecord } from '../../core/gate/types.ts'
-import { canonicalizeValue } from '../../core/json/plain-text.ts'
+import { canonicalizeValue } from '../../core/json/plain.ts'
 import type { PublicJwk } from '../../core/signoff/types.ts'
-import { importPublicKey, computeThumbprint } from '../jose/ed25519.ts'
-import { verifyDetachedJws, formatDetachedJws, buildSigningInput } from './detached.ts'
+import { computeThumbprint, importPublicKey } from '../jose/ed25519.ts'
+import { buildSigningInput, formatDetachedJws, verifyDetachedJws } from './detached.ts'
 import type { SigningRunner } from './runner-key.ts'
 
 /** One line of the log (`contracts/schemas/evidence-line.schema.json`). */

@@ -4,11 +4,10 @@ import { join } from 'node:path'
 import { type AuditChainHead, type AuditRecord, serializeRecord } from '../../core/audit/record.ts'
 import { type JsonNode, parseLosslessJson } from '../../core/json/read.ts'
 import { getMember } from '../../core/row-format/row-line.ts'
-import { serializeRow } from '../../core/rows/row-text.ts'
-import { type AnyRow, getRowKey, type TableName } from '../../core/rows/rows.ts'
-import { unsealLogLine, readFileLines, sealLogLine } from './lines.ts'
+import { type AnyRow, getRowKey, serializeRow, type TableName } from '../../core/rows/rows.ts'
+import { readFileLines, sealLogLine, unsealLogLine } from './lines.ts'
 import { syncFolder } from '../../files/replace-file.ts'
-import { StoreDamage, parseNumber } from './snapshot.ts'
+import { parseNumber, StoreDamage } from './snapshot.ts'
 
 const { O_CREAT, O_RDWR } = constants
 const SEGMENT = /^log-(\d{20})\.ndjson$/

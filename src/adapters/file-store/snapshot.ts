@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { AuditChainHead } from '../../core/audit/record.ts'
 import { isJsonNumber, type JsonNode, parseLosslessJson } from '../../core/json/read.ts'
-import { toRowLine, formatRowLine } from '../../core/row-format/row-line.ts'
+import { formatRowLine, toRowLine } from '../../core/row-format/row-line.ts'
 import { decodeRow } from '../../core/rows/decode-row.ts'
-import { serializeRow } from '../../core/rows/row-text.ts'
 import {
   type AnyRow,
   type RowKey,
   type RowOrBroken,
-  type TableName,
+  serializeRow,
   TABLE_NAMES,
+  type TableName,
 } from '../../core/rows/rows.ts'
 import { decodeUtf8OrNull } from '../../core/text/utf8.ts'
 import { replaceFile } from '../../files/replace-file.ts'

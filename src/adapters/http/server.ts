@@ -1,23 +1,25 @@
+import fastify, { type FastifyInstance } from 'fastify'
 import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { type AddressInfo, Server as NetServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import fastify, { type FastifyInstance } from 'fastify'
 import { isRequestId } from '../../core/rows/write-request.ts'
 import type {
   HttpLimits,
-  Route,
-  HttpServer,
   HttpObserver,
+  HttpServer,
   ListenAt,
   RefusalAt,
+  Route,
+  RouteRequest,
 } from '../../ports/http.ts'
-import { toRouteRequest } from './call.ts'
-import { toListenError } from './listen-fault.ts'
 import { ReplyBatcher } from './reply-batcher.ts'
 import { refuseFailures, refuseOtherMethods, refuseSocket, reportUnrouted } from './refusals.ts'
 import { sendRefusal, sendReply, type ServerState } from './reply.ts'
+import type { FastifyRequest } from 'fastify'
+import { readCredential } from './credential.ts'
+import { FfError } from '../../errors.ts'
 
 /** How often the server looks for requests that are too slow, in milliseconds. */
 const CHECKED_EVERY_MS = 1_000
@@ -173,3 +175,32 @@ function takeBodies(server: FastifyInstance): void {
 
 const getOrigin = ({ address, family, port }: AddressInfo): string =>
   `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+
+/** A request as a route sees it. What it asks for is taken apart when somebody looks at it. */
+export const toRouteRequest = (request: FastifyRequest): RouteRequest => ({
+  request_id: request.id,
+  params: request.params as RouteRequest['params'],
+  get query() {
+    const { url } = request
+    const from = url.indexOf('?')
+    return new URLSearchParams(from === -1 ? '' : url.slice(from + 1))
+  },
+  credential: readCredential(request.raw),
+  header: (name) => {
+    const value = request.headers[name]
+    return value === undefined ? null : String(value)
+  },
+  body: typeof request.body === 'string' ? request.body : '',
+})
+
+/** Why a place cannot be listened at. */
+export function toListenError(error: unknown, { host, port }: ListenAt): FfError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return new FfError('listen_failed', `${host}:${port} cannot be listened at (${code}).`, {
+    hint:
+      code === 'EADDRINUSE'
+        ? 'Stop whoever listens there, or set FF_LISTEN to another port; 0 takes a free one.'
+        : 'Set FF_LISTEN to an address of this machine, such as 127.0.0.1:8420.',
+    cause: error,
+  })
+}

@@ -1,13 +1,12 @@
 import type pg from 'pg'
 import type { AuditChainHead } from '../../core/audit/record.ts'
-import { planWrite, type ExistingRows } from '../../core/rows/plan-write.ts'
-import type { WriteRequest } from '../../core/rows/write-request.ts'
-import { findRequestProblems } from '../../core/rows/write-request.ts'
-import { serializeRow } from '../../core/rows/row-text.ts'
+import { type ExistingRows, planWrite } from '../../core/rows/plan-write.ts'
+import { findRequestProblems, type WriteRequest } from '../../core/rows/write-request.ts'
 import {
   type AnyRow,
-  type RowsOfFlag,
   type RowsByTable,
+  type RowsOfFlag,
+  serializeRow,
   TABLE_NAMES,
 } from '../../core/rows/rows.ts'
 import { makeProblem } from '../../core/problem.ts'
@@ -26,8 +25,8 @@ import { sealChange, sealRefusal } from '../store-files/seal-audit.ts'
 import { appendAudit, parseAuditHead, preparedStatement } from './append-audit.ts'
 import { mapPgErrors } from './pg-error.ts'
 import type { ReadPipe } from './read-pipe.ts'
-import { RowReader, toRowSet, type RowOfTexts } from './row-reader.ts'
-import { type Statements, buildStatements } from './statements.ts'
+import { type RowOfTexts, RowReader, toRowSet } from './row-reader.ts'
+import { buildStatements, type Statements } from './statements.ts'
 
 /** Flags and overrides in one schema of a PostgreSQL database. */
 export class PostgresStore implements ScratchStore, ServiceStore {

@@ -2,12 +2,11 @@ import type pg from 'pg'
 import { TABLE_NAMES } from '../../core/rows/rows.ts'
 import type { SchemaFacts } from '../../ports/database.ts'
 import {
-  requireSupportedVersion,
   type DatabaseConfig,
+  requireSupportedVersion,
   type SupportedVersions,
   withClient,
 } from './connect.ts'
-import { findFullReads, type LeadingColumns, type PlanNode } from './query-plan.ts'
 import { buildStatements } from './statements.ts'
 
 /** From so many rows on reading a whole table is never right; below, the planner may well choose to. */
@@ -109,4 +108,31 @@ async function largeTables(client: pg.Client, schema: string): Promise<ReadonlyS
   const text = counts.join(' UNION ALL ')
   const { rows } = await client.query<string[]>({ text, rowMode: 'array' })
   return new Set(rows.map(([name = '']) => name))
+}
+
+/** A node of `EXPLAIN (FORMAT JSON)`, as far as it matters here. */
+export interface PlanNode {
+  readonly 'Node Type': string
+  readonly 'Relation Name'?: string
+  readonly 'Index Name'?: string
+  readonly 'Index Cond'?: string
+  readonly Plans?: readonly PlanNode[]
+}
+/** The first column of each index, by the index's name. */
+export type LeadingColumns = ReadonlyMap<string, string>
+
+/**
+ * Tables that a plan reads from end to end, and indexes that it does: an index is of use where the condition
+ * is on its first column.
+ */
+export function findFullReads(node: PlanNode, leading: LeadingColumns): readonly string[] {
+  const below = (node.Plans ?? []).flatMap((one) => findFullReads(one, leading))
+  const table = node['Relation Name']
+  if (node['Node Type'].endsWith('Seq Scan') && table !== undefined) return [table, ...below]
+  const index = node['Index Name']
+  if (index === undefined) return below
+  const column = leading.get(index)
+  const wanted = node['Index Cond'] ?? ''
+  const used = column !== undefined && new RegExp(`\\b${column}\\b`).test(wanted)
+  return used ? below : [index, ...below]
 }

@@ -1,9 +1,7 @@
-import { Counter, Histogram, Registry } from 'prom-client'
+import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client'
 import type { HttpObserver } from '../../ports/http.ts'
 import type { MetricReadings, ServiceObserver } from '../../ports/telemetry.ts'
-import { collectProcessMetrics } from './process-metrics.ts'
 import { registerReadings } from './reading-metrics.ts'
-import { CounterBatch } from './counter-batch.ts'
 
 /** Resolves half a millisecond, and the time that a caller of a deny would wait at most. In seconds. */
 const BUCKETS = [
@@ -86,3 +84,42 @@ const counted = (registers: Registry[]) => ({
     registers,
   }),
 })
+
+/** Counts by one or two labels for less than a registry asks for each: that is told the sums when it is scraped. */
+export class CounterBatch {
+  private readonly counter: Counter
+  private readonly counts = new Map<string, { readonly labels: string[]; value: number }>()
+
+  constructor(counter: Counter) {
+    this.counter = counter
+  }
+
+  add(...labels: readonly [string] | readonly [string, string]): void {
+    const name = labels.length === 1 ? labels[0] : `${labels[0]} ${labels[1]}`
+    const held = this.counts.get(name)
+    if (held === undefined) this.counts.set(name, { labels: [...labels], value: 1 })
+    else held.value += 1
+  }
+
+  tell(): void {
+    for (const held of this.counts.values()) {
+      this.counter.labels(...held.labels).inc(held.value)
+      held.value = 0
+    }
+  }
+}
+
+/** Sums of what else is told by type, under names that Prometheus keeps for counters. */
+const MISNAMED = ['handles', 'requests', 'resources'].map((one) => `nodejs_active_${one}_total`)
+
+let made: Registry | null = null
+
+/** What there is to say of this process: one for all services in it, for its parts watch it as long as it lives. */
+export function collectProcessMetrics(): Registry {
+  if (made === null) {
+    made = new Registry()
+    collectDefaultMetrics({ register: made })
+    for (const name of MISNAMED) made.removeSingleMetric(name)
+  }
+  return made
+}

@@ -1,5 +1,5 @@
 import { buildCells } from '../../core/parity/cells.ts'
-import { deriveCoverage } from '../../core/parity/covers.ts'
+import { deriveCoverage } from '../../core/parity/coverage.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { LoadedArtefact } from '../load.ts'
 import type { ArtefactProblem } from '../problem.ts'

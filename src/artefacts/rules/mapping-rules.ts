@@ -1,4 +1,4 @@
-import { canonicalizeValue } from '../../core/json/plain-text.ts'
+import { canonicalizeValue } from '../../core/json/plain.ts'
 import { appendPointer, parsePointer } from '../../core/json/pointer.ts'
 import { WILDCARD } from '../../core/import-mapping/entries.ts'
 import type { EntryRule, MemberRule } from '../../core/import-mapping/types.ts'

@@ -3,8 +3,7 @@ import type { CanonicalJson } from '../json/canonical.ts'
 import type { Instant } from '../rows/instant.ts'
 import type { RowChange } from '../rows/plan-write.ts'
 import type { WriteRequest } from '../rows/write-request.ts'
-import { serializeRow } from '../rows/row-text.ts'
-import type { AnyRow, FlagRow, TableName } from '../rows/rows.ts'
+import { type AnyRow, type FlagRow, serializeRow, type TableName } from '../rows/rows.ts'
 
 /** The last link of a chain: how many records it has, and the hash of the last. */
 export interface AuditChainHead {

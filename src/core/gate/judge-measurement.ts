@@ -1,5 +1,4 @@
-import { formatLimit } from './limit-text.ts'
-import { judgeLimits } from './limits.ts'
+import { formatLimit, judgeLimits } from './limits.ts'
 import type { ChecklistItem, EvidenceDraft, Scalar } from './types.ts'
 
 /** What a probe found out, before anybody holds it to a limit. */

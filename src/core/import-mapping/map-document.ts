@@ -1,26 +1,25 @@
 import type { CanonicalJson } from '../json/canonical.ts'
 import type { JsonNode } from '../json/read.ts'
 import { compareRowLines, formatRowLine } from '../row-format/row-line.ts'
-import { serializeRow } from '../rows/row-text.ts'
 import {
   type AnyRow,
-  getRowKey,
-  formatRowKey,
-  type TableName,
   detectValueType,
+  formatRowKey,
+  getRowKey,
+  serializeRow,
+  type TableName,
   type ValueType,
 } from '../rows/rows.ts'
 import {
-  findEntries,
-  type MappingEntry,
-  findFirstEntry,
   createRootEntry,
+  findEntries,
+  findFirstEntry,
+  type MappingEntry,
   WILDCARD,
 } from './entries.ts'
-import { BoundedList } from './listing.ts'
+import { BoundedList, surveyDocument } from './survey.ts'
 import { readRow, type RowRead } from './read-row.ts'
-import { surveyDocument } from './survey.ts'
-import type { MappingChange, EntryRule, MappedRow, ImportMapping, MappingRefusal } from './types.ts'
+import type { EntryRule, ImportMapping, MappedRow, MappingChange, MappingRefusal } from './types.ts'
 
 /** A document as rows: all that is refused of it, and all that a row holds otherwise than the file. */
 export interface MappedDocument {

@@ -2,8 +2,7 @@ import { findJsonProblems } from '../json/canonical.ts'
 import { appendPointer, parsePointer } from '../json/pointer.ts'
 import { isJsonObject, type JsonNode, type JsonObject } from '../json/read.ts'
 import { listChildren, WILDCARD } from './entries.ts'
-import { BoundedList } from './listing.ts'
-import type { EntryRule, ImportMapping, MemberRule, MappingRefusal } from './types.ts'
+import type { EntryRule, ImportMapping, MappingRefusal, MemberRule } from './types.ts'
 
 /** What becomes of a document's places: what nothing reads, and how many are left behind on purpose. */
 export interface Survey {
@@ -126,4 +125,18 @@ function strict(node: JsonNode, at: string, { refusals }: Survey): void {
   refusals.add(
     findJsonProblems(node, { at, origin: 'submitted' }).map((one) => ({ ...one, detail: '' })),
   )
+}
+
+/** Of a document that does not fit at all, nobody reads more. */
+const MOST_KEPT = 1_000
+
+/** Counts all that it is told, and keeps the first of them. */
+export class BoundedList<T> {
+  count = 0
+  readonly kept: T[] = []
+
+  add(more: readonly T[]): void {
+    this.count += more.length
+    this.kept.push(...more.slice(0, MOST_KEPT - this.kept.length))
+  }
 }

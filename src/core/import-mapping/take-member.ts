@@ -1,16 +1,15 @@
-import { canonicalizeValue } from '../json/plain-text.ts'
-import { valueToNode } from '../json/node-of.ts'
+import { canonicalizeValue, valueToNode } from '../json/plain.ts'
 import { canonicalize } from '../json/canonical.ts'
 import type { JsonNode } from '../json/read.ts'
 import { serializeNode } from '../parity/node-text.ts'
 import { convert } from './convert.ts'
-import { type MappingEntry, findFirstEntry } from './entries.ts'
+import { findFirstEntry, type MappingEntry } from './entries.ts'
 import type {
+  ConversionSteps,
   MappingChange,
   MappingChangeCode,
-  MemberRule,
   MappingRefusal,
-  ConversionSteps,
+  MemberRule,
 } from './types.ts'
 
 /** One member of a row to be: where it comes from, and what the row has; undefined where it has none. */

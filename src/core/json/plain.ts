@@ -20,3 +20,25 @@ export function nodeToValue(node: JsonNode): unknown {
   }
   return plain
 }
+
+/** JavaScript values as a node: the way back from `toPlain`, for values that lost nothing on the way there. */
+export function valueToNode(value: unknown): JsonNode {
+  if (typeof value === 'number') return { lexeme: String(value) }
+  if (typeof value !== 'object' || value === null) return value as null | boolean | string
+  if (Array.isArray(value)) return value.map(valueToNode)
+  return { members: Object.entries(value).map(([name, held]) => [name, valueToNode(held)]) }
+}
+
+/**
+ * The RFC 8785 form of plain values of this program's own: members sorted by the UTF-16 code units of their names,
+ * numbers and strings as ECMAScript writes them, members that are undefined left out. What comes from outside is
+ * canonicalised as a node instead, by which nothing is lost.
+ */
+export function canonicalizeValue(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  if (Array.isArray(value)) return `[${value.map(canonicalizeValue).join(',')}]`
+  const members = Object.entries(value)
+    .filter(([, held]) => held !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${members.map(([name, held]) => `${JSON.stringify(name)}:${canonicalizeValue(held)}`).join(',')}}`
+}

@@ -1,5 +1,16 @@
-import { AUTH_MODES, OVERRIDE_SCOPES, SENSITIVE_PATHS, TTL_STATES } from '../evaluate/types.ts'
-import type { VectorCoverage } from './vector.ts'
+import {
+  type ApprovalTtlState,
+  AUTH_MODES,
+  OVERRIDE_SCOPES,
+  type Scope,
+  SENSITIVE_PATHS,
+  type SensitivePath,
+  TTL_STATES,
+} from '../evaluate/types.ts'
+import type { VectorCaller, VectorCoverage, VectorInput, VectorQuestion } from './vector.ts'
+import type { Approval } from '../evaluate/approvals.ts'
+import { instantToMs } from '../rows/instant.ts'
+import type { AnyOverrideRow } from '../rows/rows.ts'
 
 /** What a set of vectors must reach: the four dimensions of page 1, each value at least once. */
 export const DIMENSIONS = {
@@ -25,4 +36,90 @@ export function countCoverage(covers: readonly VectorCoverage[]): readonly Cover
       vectors: covers.filter((one) => one[dimension] === value).length,
     })),
   )
+}
+
+/** What a vector covers, told from its inputs alone: what it says of itself is held against this (page 1). */
+export function deriveCoverage(
+  given: VectorInput,
+  author: VectorCaller,
+  request: VectorQuestion,
+): VectorCoverage {
+  const overrides = toOverrides(given, author, request)
+  return {
+    auth_mode: author.auth_mode,
+    scope: getScope(overrides, given),
+    sensitive_path: getPath(given, request, overrides),
+    ttl_state: computeTtl({ given, author, request, overrides }),
+  }
+}
+
+interface Overrides {
+  readonly user: AnyOverrideRow | undefined
+  readonly tenant: AnyOverrideRow | undefined
+}
+
+function toOverrides(
+  { state }: VectorInput,
+  author: VectorCaller,
+  { flag_key }: VectorQuestion,
+): Overrides {
+  const ours = (row: AnyOverrideRow): boolean =>
+    row.flag_key === flag_key && row.deleted_at === undefined
+  return {
+    user: state.user_override.find((row) => ours(row) && row.user_id === author.user_id),
+    tenant: state.tenant_override.find((row) => ours(row) && row.tenant_id === author.tenant_id),
+  }
+}
+
+function getScope({ user, tenant }: Overrides, { now }: VectorInput): Scope {
+  const served = (row: AnyOverrideRow | undefined): boolean =>
+    row !== undefined && (row.expires_at === undefined || now < row.expires_at)
+  if (served(user)) return 'user'
+  return served(tenant) ? 'tenant' : 'global'
+}
+
+/** First hit, in the order of page 1: SP-1, SP-5, SP-2, SP-3, SP-4. */
+function getPath(given: VectorInput, request: VectorQuestion, overrides: Overrides): SensitivePath {
+  const flag = given.state.flag_registry.find(({ flag_key }) => flag_key === request.flag_key)
+  if (flag?.sensitive !== true) return 'SP-1'
+  if (request.approval_ref !== null) return given.admin === 'unreachable' ? 'SP-5' : 'SP-2'
+  return refOnOverride(overrides) === undefined ? 'SP-4' : 'SP-3'
+}
+
+const refOnOverride = ({ user, tenant }: Overrides): string | undefined =>
+  user?.approval_ref ?? tenant?.approval_ref
+
+interface CoverageInput {
+  readonly given: VectorInput
+  readonly author: VectorCaller
+  readonly request: VectorQuestion
+  readonly overrides: Overrides
+}
+
+/**
+ * Of the approval that is named, else of the only one that Admin holds; null where none is in play. Told
+ * here once more, and not by the rule of `evaluate`: a rule that is wrong must end as a divergence of the
+ * vectors that see it, never as a matrix that is refused.
+ */
+function computeTtl({ given, author, request, overrides }: CoverageInput): ApprovalTtlState | null {
+  const { approvals } = given
+  const ref = request.approval_ref ?? refOnOverride(overrides) ?? approvals[0]?.approval_ref
+  if (ref === undefined) return null
+  const held = approvals.find(
+    ({ approval_ref, flag_key, tenant_id, user_id }) =>
+      approval_ref === ref &&
+      flag_key === request.flag_key &&
+      tenant_id === author.tenant_id &&
+      user_id === author.user_id,
+  )
+  return held === undefined ? 'unknown' : toState(held, instantToMs(given.now))
+}
+
+const DAY_MS = 86_400_000
+function toState(approval: Approval, now: number): ApprovalTtlState {
+  const left = instantToMs(approval.expires_at) - now
+  if (approval.revoked) return 'revoked'
+  if (instantToMs(approval.not_before) > now) return 'not_yet_valid'
+  if (left <= 0) return 'expired'
+  return left > DAY_MS ? 'valid' : 'expiring_soon'
 }

@@ -2,8 +2,13 @@ import type { KeyServerScript } from '../auth/contract.ts'
 import type { Environment } from '../auth/types.ts'
 import type { Approval } from '../evaluate/approvals.ts'
 import type { Instant } from '../rows/instant.ts'
-import { serializeRow } from '../rows/row-text.ts'
-import { type AnyRow, type RowsByTable, type TableName, TABLE_NAMES } from '../rows/rows.ts'
+import {
+  type AnyRow,
+  type RowsByTable,
+  serializeRow,
+  TABLE_NAMES,
+  type TableName,
+} from '../rows/rows.ts'
 
 /** What `GET /harness` says in `harness`: goes up when a scene means something else. */
 export const HARNESS_PROTOCOL = 1

@@ -4,8 +4,9 @@ import type {
   ChecklistItem,
   CutoverIdentity,
   ItemResult,
+  SignoffRole,
 } from '../gate/types.ts'
-import type { AcceptedStates, SeenEvidence } from './types.ts'
+import type { AcceptedStates, PresentFacts, SeenEvidence } from './types.ts'
 
 /** What the gate says of this moment, for people to sign. */
 export interface GateState {
@@ -53,3 +54,25 @@ export function toGateState(
 
 const getKind = ({ items }: Checklist, id: string): ChecklistItem['kind'] | undefined =>
   items.find((one) => one.id === id)?.kind
+
+export type AttestableItem = Pick<ChecklistItem, 'id' | 'kind' | 'attest_role' | 'probe'>
+
+/**
+ * What each role has to attest: the P+A items of the role, and what its signature item names; `waivers` there is
+ * every waiver, by its id.
+ */
+export function listRequiredAttestations(
+  items: readonly AttestableItem[],
+  waivers: readonly string[],
+): PresentFacts['attestations'] {
+  const of = (role: SignoffRole): readonly string[] =>
+    items.filter(({ attest_role }) => attest_role === role).flatMap((one) => asked(one, waivers))
+  return { 'platform-lead': of('platform-lead'), 'security-lead': of('security-lead') }
+}
+
+function asked({ id, kind, probe }: AttestableItem, waivers: readonly string[]): readonly string[] {
+  if (kind !== 'signature') return [id]
+  const named = probe.params['attests']
+  if (!Array.isArray(named)) return []
+  return named.flatMap((one) => (one === 'waivers' ? waivers : [String(one)]))
+}

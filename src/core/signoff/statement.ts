@@ -1,25 +1,24 @@
 import { canonicalize } from '../json/canonical.ts'
-import { parseLosslessJson } from '../json/read.ts'
-import { hasRepeatedMember } from '../json/repeats.ts'
+import { hasRepeatedMember, parseLosslessJson } from '../json/read.ts'
 import type { Instant } from '../rows/instant.ts'
 import { decodeUtf8OrNull } from '../text/utf8.ts'
 import { canonicalizeObject, checkNodeShape } from './read-document.ts'
 import {
-  type SignoffFault,
   makeFault,
-  type SignoffRefusalCode,
   refuseStep,
   type SignatureStep,
+  type SignoffFault,
+  type SignoffRefusalCode,
 } from './refusals.ts'
 import {
-  type PresentFacts,
-  type VerifiedSignature,
-  type SignoffDependencies,
-  type SignedStatement,
-  type BoundSubject,
   BOUND_SUBJECTS,
+  type BoundSubject,
+  type PresentFacts,
+  type SignedStatement,
   type SignedTarget,
+  type SignoffDependencies,
   type TrustFile,
+  type VerifiedSignature,
 } from './types.ts'
 
 /** What is prepared for people to sign. */

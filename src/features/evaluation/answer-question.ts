@@ -1,5 +1,10 @@
-import { resolveNamedContext } from '../../core/auth/authenticate.ts'
-import { type Credential, type Environment, isAuthRefusal } from '../../core/auth/types.ts'
+import { authenticateWithoutToken, resolveNamedContext } from '../../core/auth/authenticate.ts'
+import {
+  type AuthResult,
+  type Credential,
+  type Environment,
+  isAuthRefusal,
+} from '../../core/auth/types.ts'
 import { answerApproval } from '../../core/evaluate/approvals.ts'
 import { serializeDecision } from '../../core/evaluate/decision-text.ts'
 import { evaluate } from '../../core/evaluate/evaluate.ts'
@@ -9,9 +14,8 @@ import type { VectorInput, VectorQuestion } from '../../core/parity/vector.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { RowsOfFlag } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
-import { authenticate } from './authenticate.ts'
 import type { CheckApproval } from '../../ports/admin.ts'
-import type { Authenticator } from '../../ports/auth.ts'
+import type { Authenticator, VerificationTime } from '../../ports/auth.ts'
 import type { FlagReader } from '../../ports/store.ts'
 
 /** One question with everything that the answer may depend on. */
@@ -93,3 +97,14 @@ export const toApprovalCheck =
     Promise.resolve(
       admin === 'unreachable' ? { status: 'unreachable' } : answerApproval(approvals, question),
     )
+
+/** Through the door. A token that is present wins over dev headers, whatever becomes of it (page 2). */
+export async function authenticate(
+  { rules, verifier }: Authenticator,
+  credential: Credential,
+  at: VerificationTime,
+): Promise<AuthResult> {
+  return credential.token === null
+    ? authenticateWithoutToken(credential, at.environment, rules)
+    : verifier.verify(credential.token, at)
+}

@@ -1,13 +1,13 @@
-import { formatLimit } from '../../core/gate/limit-text.ts'
-import { findNextCommand, buildRemeasureCommand } from '../../core/gate/next.ts'
+import { formatLimit } from '../../core/gate/limits.ts'
+import { buildRemeasureCommand, findNextCommand } from '../../core/gate/next.ts'
 import type {
   ChecklistItem,
+  CutoverIdentity,
   EvidenceEntry,
   EvidenceLog,
   GateItemState,
-  CutoverIdentity,
-  ItemResult,
   GateJudgement,
+  ItemResult,
   SignoffOutcome,
 } from '../../core/gate/types.ts'
 import type { GateEvidence, GateItem, GateReport } from '../../core/report/types.ts'

@@ -1,4 +1,4 @@
-import { deriveCoverage } from '../../core/parity/covers.ts'
+import { deriveCoverage } from '../../core/parity/coverage.ts'
 import type { SideAnswer } from '../../core/parity/judge.ts'
 import {
   type Scene,
@@ -6,8 +6,7 @@ import {
   type SceneQuestion,
   type SceneStep,
 } from '../../core/parity/scene.ts'
-import { serializeRow } from '../../core/rows/row-text.ts'
-import type { AnyRow, RowsByTable } from '../../core/rows/rows.ts'
+import { type AnyRow, type RowsByTable, serializeRow } from '../../core/rows/rows.ts'
 import { type FuzzCallers, toCredential, toQuestion } from './fuzz-callers.ts'
 
 /** A question on which the sides part: what was asked, and the rows that stood by then. */

@@ -1,21 +1,25 @@
 import { getEnding } from '../../concurrency/ended.ts'
 import { EXIT_BY_STATE } from '../../core/exit.ts'
-import { EQUAL, UNEQUAL, findComparerFaults } from '../../core/parity/comparer-controls.ts'
+import { EQUAL, findComparerFaults, UNEQUAL } from '../../core/parity/comparer-controls.ts'
 import type { JsonComparer } from '../../core/parity/compare.ts'
 import { countCoverage } from '../../core/parity/coverage.ts'
 import type { FieldRule } from '../../core/parity/field-rules.ts'
 import { judgeVector, type VectorVerdict } from '../../core/parity/judge-vector.ts'
 import { type JudgedCase, summarizeCases, type Summary } from '../../core/parity/summarise.ts'
-import type { VectorCoverage, Vector } from '../../core/parity/vector.ts'
-import { type RunEnding, deriveRunEnd } from '../../core/report/run-end.ts'
+import type { Vector, VectorCoverage } from '../../core/parity/vector.ts'
+import { deriveRunEnd, type RunEnding } from '../../core/report/run-end.ts'
 import type { ItemState, ParityReport, RowTexts } from '../../core/report/types.ts'
-import { serializeRow } from '../../core/rows/row-text.ts'
-import type { AnyRow, RowsOfFlag, RowOrBroken } from '../../core/rows/rows.ts'
+import {
+  type AnyRow,
+  type RowOrBroken,
+  type RowsOfFlag,
+  serializeRow,
+} from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { OpenScratchStore } from '../../ports/store.ts'
 import type { VectorCredential } from '../../artefacts/vectors.ts'
 import type { EvaluatedAnswer } from '../evaluation/answer-question.ts'
-import type { PreparedQuestion, ParitySide, ParitySides } from './sides.ts'
+import type { ParitySide, ParitySides, PreparedQuestion } from './sides.ts'
 import type { AuthenticatorWithScript } from '../../ports/auth.ts'
 
 export interface ScratchSides {

@@ -1,11 +1,11 @@
-import { ADMIN_LIMITS } from '../../core/admin/limits.ts'
+import { ADMIN_LIMITS } from '../../core/admin/contract.ts'
 import {
   type BeforeAndDuring,
-  type LoadSummary,
+  findWidestChange,
   type LoadPace,
+  type LoadSummary,
   planPace,
   summarizeLoad,
-  findWidestChange,
 } from '../../core/load-stats/load.ts'
 import { FfError } from '../../errors.ts'
 import type { AdminBehaviour, ApprovalService } from '../../ports/admin.ts'
@@ -13,10 +13,10 @@ import type { HttpClient } from '../../ports/http.ts'
 import type { ServiceStore } from '../../ports/store.ts'
 import { withAdmin } from './testbed/test-admin.ts'
 import { runLoad } from './testbed/load-generator.ts'
-import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './framework/probe.ts'
+import { defineProbe, fromValue, type ProbeContext, readNumberParam } from './framework/probe.ts'
 import { withScratchService } from './testbed/served-endpoints.ts'
 import { withLoadService } from './testbed/load-service.ts'
-import { LOAD_ROWS, createOrdinaryLoad, createSensitiveLoad } from './testbed/load-rows.ts'
+import { createOrdinaryLoad, createSensitiveLoad, LOAD_ROWS } from './testbed/load-rows.ts'
 import { overrideMethods } from './testbed/faulty-store.ts'
 
 /** What a decision waits for. */

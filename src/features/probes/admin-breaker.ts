@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ADMIN_LIMITS, type AdminLimits } from '../../core/admin/limits.ts'
+import { ADMIN_LIMITS, type AdminLimits } from '../../core/admin/contract.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { percentile, roundToHundredths } from '../../core/load-stats/load.ts'
-import type { AdminServer, CheckApproval, ApprovalService } from '../../ports/admin.ts'
+import type { AdminServer, ApprovalService, CheckApproval } from '../../ports/admin.ts'
 import { buildApproval, buildApprovalQuery, withAdmin } from './testbed/test-admin.ts'
-import { fromValue, readNumberParam, defineProbe } from './framework/probe.ts'
+import { defineProbe, fromValue, readNumberParam } from './framework/probe.ts'
 
 const { failures, half_open_after_ms } = ADMIN_LIMITS.breaker
 /** Long enough for all callers to come while the one is on its way. */

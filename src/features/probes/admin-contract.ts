@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { readTextFile } from '../../artefacts/read-text.ts'
 import { validateSchema } from '../../artefacts/schemas.ts'
-import { ADMIN_CONTRACT_SHA256, formatAdminContract } from '../../core/admin/contract.ts'
-import { ADMIN_LIMITS } from '../../core/admin/limits.ts'
+import {
+  ADMIN_CONTRACT_SHA256,
+  ADMIN_LIMITS,
+  formatAdminContract,
+} from '../../core/admin/contract.ts'
 import type { Approval } from '../../core/evaluate/approvals.ts'
 import type { ApprovalTtlState } from '../../core/evaluate/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
@@ -11,13 +14,13 @@ import { instantFromMs } from '../../core/rows/instant.ts'
 import type { AdminExchange } from '../../ports/admin.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import {
-  type TestAdmin,
   buildApproval,
-  decideSensitiveFlag,
   buildApprovalQuery,
+  decideSensitiveFlag,
+  type TestAdmin,
   withAdmin,
 } from './testbed/test-admin.ts'
-import { fromValue, defineProbe, type ProbeContext } from './framework/probe.ts'
+import { defineProbe, fromValue, type ProbeContext } from './framework/probe.ts'
 
 /** F1: what FF and Admin say to each other, whom Admin lets in, and whose approvals it knows. */
 export const adminContract = defineProbe<string>({

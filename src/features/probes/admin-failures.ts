@@ -1,15 +1,15 @@
-import { ADMIN_LIMITS } from '../../core/admin/limits.ts'
+import { ADMIN_LIMITS } from '../../core/admin/contract.ts'
 import type { Decision } from '../../core/evaluate/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import type { AdminBehaviour, CheckApproval } from '../../ports/admin.ts'
 import {
   buildApproval,
+  buildApprovalQuery,
   decideSensitiveFlag,
   isFailSafe,
-  buildApprovalQuery,
   withAdmin,
 } from './testbed/test-admin.ts'
-import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './framework/probe.ts'
+import { defineProbe, fromValue, type ProbeContext, readNumberParam } from './framework/probe.ts'
 
 interface Failure {
   readonly name: string

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ADMIN_LIMITS, type AdminLimits } from '../../core/admin/limits.ts'
+import { ADMIN_LIMITS, type AdminLimits } from '../../core/admin/contract.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import type { AdminScript } from '../../ports/admin.ts'
 import { buildApproval, decideSensitiveFlag, isFailSafe, withAdmin } from './testbed/test-admin.ts'
-import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './framework/probe.ts'
+import { defineProbe, fromValue, type ProbeContext, readNumberParam } from './framework/probe.ts'
 
 interface Case extends AdminScript {
   readonly name: string

@@ -6,26 +6,29 @@ import type { HttpClient, HttpResponse } from '../../ports/http.ts'
 import type { ScratchServiceStore, ServiceStore } from '../../ports/store.ts'
 import { toApprovalCheck } from '../evaluation/answer-question.ts'
 import { toCredentialHeaders } from '../parity/service-client.ts'
-import { NULL_OBSERVER, NULL_ADMIN_METRICS } from '../serve/null-objects.ts'
-import type { ServiceDependencies } from '../serve/dependencies.ts'
+import {
+  NULL_ADMIN_METRICS,
+  NULL_OBSERVER,
+  type ServiceDependencies,
+} from '../serve/dependencies.ts'
 import { buildServiceRoutes } from '../serve/routes.ts'
-import { createReversedListing } from './faults/reversed-listing.ts'
+import { createReversedListing } from './faults/unguarded-route.ts'
 import { SUITE, type SuiteStep } from './testbed/management-suite.ts'
 import {
-  SUITE_SCOPES,
   SUITE_APPROVALS,
+  SUITE_SCOPES,
   SUITE_STATE,
   type SuiteCaller,
 } from './testbed/management-fixtures.ts'
-import { fromValue, defineProbe, type ProbeContext } from './framework/probe.ts'
+import { defineProbe, fromValue, type ProbeContext } from './framework/probe.ts'
 import { withRoutes, withScratchPair } from './testbed/served-endpoints.ts'
 import {
-  signTestToken,
-  loadTestKeys,
   createSigner,
-  TEST_NOW_SECONDS,
-  TEST_NOW,
   formatToken,
+  loadTestKeys,
+  signTestToken,
+  TEST_NOW,
+  TEST_NOW_SECONDS,
   type TestKeys,
   withAuthenticator,
 } from './testbed/test-tokens.ts'

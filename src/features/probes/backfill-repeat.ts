@@ -1,6 +1,5 @@
 import type { Instant } from '../../core/rows/instant.ts'
-import { serializeRow } from '../../core/rows/row-text.ts'
-import type { AnyRow, TableName } from '../../core/rows/rows.ts'
+import { type AnyRow, serializeRow, type TableName } from '../../core/rows/rows.ts'
 import type { ColumnTexts, RowSink } from '../../ports/rows.ts'
 import type { FlagStore } from '../../ports/store.ts'
 import type { ScratchDatabase } from '../../ports/database.ts'
@@ -9,10 +8,10 @@ import type { DdlContract } from '../migrate/load-persistence.ts'
 import { toWriteRequest } from './testbed/row-edits.ts'
 import { MADE_FLAG, madeTenants, withMadeStore } from './testbed/generated-store.ts'
 import {
-  type WithResource,
-  readNumberParam,
   defineProbe,
   type ProbeContext,
+  readNumberParam,
+  type WithResource,
 } from './framework/probe.ts'
 import { importStore, withMigratedDatabase } from './testbed/scratch-database.ts'
 

@@ -1,6 +1,6 @@
 import { withAll } from '../../concurrency/open-all.ts'
 import type { Instant } from '../../core/rows/instant.ts'
-import { serializeRow } from '../../core/rows/row-text.ts'
+import { serializeRow } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { FlagStore, OpenScratchStore } from '../../ports/store.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
@@ -8,10 +8,10 @@ import { toWriteRequest } from './testbed/row-edits.ts'
 import { identifyTarget, refuseProduction } from './testbed/production-guard.ts'
 import { MADE_FLAG } from './testbed/generated-store.ts'
 import {
-  type WithResource,
-  readNumberParam,
   defineProbe,
   type ProbeContext,
+  readNumberParam,
+  type WithResource,
 } from './framework/probe.ts'
 
 /** Both stores, and what writers say of the revision that they saw. */

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Exposition } from '../../core/alerts/exposition.ts'
 import { loadAlerts } from './alert-contract.ts'
-import { METRICS_ROUTE } from '../serve/metrics.ts'
+import { METRICS_ROUTE } from '../serve/health.ts'
 import { defineProbe, type ProbeContext } from './framework/probe.ts'
-import { TestService, type AdaptersDecorator } from './testbed/test-service.ts'
+import { type AdaptersDecorator, TestService } from './testbed/test-service.ts'
 
 /** How long a metric may take to show what happened (page 3, H1). */
 const WITHIN_S = 60

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { loadApprovals } from '../../artefacts/approvals.ts'
-import { ADMIN_LIMITS } from '../../core/admin/limits.ts'
+import { ADMIN_LIMITS } from '../../core/admin/contract.ts'
 import { isLoopbackUrl } from '../../core/auth/jwks-url.ts'
 import type { Environment } from '../../core/auth/types.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'

@@ -4,7 +4,7 @@ import type { Principal } from '../../core/evaluate/types.ts'
 import { findAccessRefusal, type ScopeRequirement } from '../../core/http-api/access.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { RouteRequest } from '../../ports/http.ts'
-import { authenticate } from '../evaluation/authenticate.ts'
+import { authenticate } from '../evaluation/answer-question.ts'
 import type { ServiceDependencies } from './dependencies.ts'
 import { HttpRefusal } from './reply.ts'
 

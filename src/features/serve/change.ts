@@ -6,14 +6,13 @@ import { formatEntityTag, parseExpectation } from '../../core/http-api/precondit
 import type { ServiceCode } from '../../core/http-api/problems.ts'
 import { isApprovalRef } from '../../core/rows/grammar.ts'
 import type { Instant } from '../../core/rows/instant.ts'
-import type { AnyRow, RowKey, TableName } from '../../core/rows/rows.ts'
-import { serializeRow } from '../../core/rows/row-text.ts'
+import { type AnyRow, type RowKey, serializeRow, type TableName } from '../../core/rows/rows.ts'
 import { findRequestProblems, type WriteRequest } from '../../core/rows/write-request.ts'
 import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
 import { authenticateCaller, requireScopes } from './authorize.ts'
 import { parseJsonBody } from './body.ts'
 import type { GetServiceDependencies, ServiceDependencies } from './dependencies.ts'
-import { toJsonResponse, HttpRefusal } from './reply.ts'
+import { HttpRefusal, toJsonResponse } from './reply.ts'
 
 /** What a route changes. */
 export interface ChangedRow {

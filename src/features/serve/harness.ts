@@ -1,28 +1,26 @@
 import {
-  type HarnessScene,
   HARNESS_PROTOCOL,
+  type HarnessScene,
   ROW_LISTS,
   SCENE_HEADER,
 } from '../../core/parity/harness-scene.ts'
 import { closeAll } from '../../concurrency/open-all.ts'
-import type { JsonNode, JsonObject } from '../../core/json/read.ts'
-import { isJsonArray } from '../../core/json/read.ts'
+import { isJsonArray, type JsonNode, type JsonObject } from '../../core/json/read.ts'
 import { appendPointer } from '../../core/json/pointer.ts'
-import { type Problem, makeProblem } from '../../core/problem.ts'
+import { makeProblem, type Problem } from '../../core/problem.ts'
 import { decodeRow } from '../../core/rows/decode-row.ts'
 import { parseInstant } from '../../core/rows/instant.ts'
-import { type AnyRow, type RowsByTable, type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
+import { type AnyRow, type RowsByTable, TABLE_NAMES, type TableName } from '../../core/rows/rows.ts'
 import type { ApprovalService } from '../../ports/admin.ts'
-import type { RouteRequest, RouteResponse, Route } from '../../ports/http.ts'
+import type { Route, RouteRequest, RouteResponse } from '../../ports/http.ts'
 import type { OpenAuthenticator } from '../../ports/auth.ts'
 import type { ScratchServiceStore } from '../../ports/store.ts'
 import type { ServiceObserver } from '../../ports/telemetry.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { toApprovalCheck } from '../evaluation/answer-question.ts'
-import { requireSchema, parseJsonBody } from './body.ts'
-import { NULL_ADMIN_METRICS } from './null-objects.ts'
-import type { GetServiceDependencies } from './dependencies.ts'
-import { toJsonResponse, HttpRefusal } from './reply.ts'
+import { parseJsonBody, requireSchema } from './body.ts'
+import { type GetServiceDependencies, NULL_ADMIN_METRICS } from './dependencies.ts'
+import { HttpRefusal, toJsonResponse } from './reply.ts'
 import { withRefusals } from './routes.ts'
 
 /** The rows of all cells at once, several times over. */

@@ -1,8 +1,10 @@
 import type { AuthenticatorMetrics } from '../../ports/auth.ts'
 import type { Route } from '../../ports/http.ts'
 import type { GetServiceDependencies } from './dependencies.ts'
-import { toJsonResponse } from './reply.ts'
-import { probeStore, type StoreProbe } from './store-answer.ts'
+import { NO_STORE, toJsonResponse } from './reply.ts'
+import type { Telemetry } from '../../ports/telemetry.ts'
+import type { AuditChainHead } from '../../core/audit/record.ts'
+import type { ServiceStore } from '../../ports/store.ts'
 
 interface Dependency {
   readonly state: 'up' | 'down' | 'unknown' | 'not_configured'
@@ -52,3 +54,39 @@ const adminState = (breaker: 'closed' | 'open' | 'half_open' | null): Dependency
   if (breaker === null) return { state: 'not_configured' }
   return breaker === 'closed' ? { state: 'up' } : { state: 'down', detail: `breaker ${breaker}` }
 }
+
+/** Which route it is. */
+export const METRICS_ROUTE = { id: 'metrics', method: 'GET', path: '/metrics' } as const
+
+/** `GET /metrics`, for Prometheus to scrape (page 5). */
+export const createMetricsRoute = ({ metrics }: Telemetry): Route => ({
+  ...METRICS_ROUTE,
+  handle: async () => ({ status: 200, ...(await metrics()), headers: NO_STORE, code: null }),
+})
+
+/** How long a store may take to answer before it counts as down. */
+const STORE_MS = 1_000
+
+/** The end of the chain, or why there was no answer: a code, or `timeout`. */
+export type StoreProbe =
+  | { readonly head: AuditChainHead; readonly fault: null }
+  | { readonly head: null; readonly fault: string }
+
+/** Asks a store for the little that only one that works can say. */
+export async function probeStore(store: Pick<ServiceStore, 'auditHead'>): Promise<StoreProbe> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<StoreProbe>((resolve) => {
+    timer = setTimeout(() => resolve({ head: null, fault: 'timeout' }), STORE_MS)
+  })
+  const asked = store.auditHead().then(
+    (head): StoreProbe => ({ head, fault: null }),
+    (error: unknown): StoreProbe => ({ head: null, fault: getErrorCode(error) }),
+  )
+  try {
+    return await Promise.race([asked, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+const getErrorCode = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : 'internal'

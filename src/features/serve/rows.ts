@@ -1,14 +1,19 @@
 import { makeProblem } from '../../core/problem.ts'
 import type { ScopeRequirement } from '../../core/http-api/access.ts'
 import { isFlagKey, isScopeId } from '../../core/rows/grammar.ts'
-import { type AnyRow, type RowKey, type RowOrBroken, type TableName } from '../../core/rows/rows.ts'
-import { serializeRow } from '../../core/rows/row-text.ts'
+import {
+  type AnyRow,
+  type RowKey,
+  type RowOrBroken,
+  serializeRow,
+  type TableName,
+} from '../../core/rows/rows.ts'
 import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
 import type { ServiceStore } from '../../ports/store.ts'
 import { authenticateCaller, requireScopes } from './authorize.ts'
 import { toRowResponse } from './change.ts'
-import { DEFAULT_PAGE, MAX_PAGE, type GetServiceDependencies } from './dependencies.ts'
-import { toJsonResponse, HttpRefusal } from './reply.ts'
+import { DEFAULT_PAGE, type GetServiceDependencies, MAX_PAGE } from './dependencies.ts'
+import { HttpRefusal, toJsonResponse } from './reply.ts'
 
 export const READ_REGISTRY: ScopeRequirement = { scopes: ['ff:registry:read'], tenant: null }
 

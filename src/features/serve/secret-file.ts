@@ -1,5 +1,6 @@
 import { FfError } from '../../errors.ts'
 import { readBounded } from '../../files/read-bounded.ts'
+import { randomBytes } from 'node:crypto'
 
 /** Far more than a token, a key or a chain of certificates has. */
 const MAX_BYTES = 65_536
@@ -41,4 +42,21 @@ export async function readNamedBytes({ setting, path, secret }: NamedFile): Prom
       error,
     )
   }
+}
+
+const SETTING = 'FF_AUDIT_DIGEST_KEY_FILE'
+const MIN_BYTES = 32
+
+/**
+ * The key of the digests that stand for sensitive values in audit records; one of this moment where none is named.
+ *
+ * @throws FfError `setting_invalid`
+ */
+export async function readDigestKey(path: string | null): Promise<Uint8Array> {
+  if (path === null) return randomBytes(MIN_BYTES)
+  const bytes = await readNamedBytes({ setting: SETTING, path, secret: true })
+  if (bytes.length >= MIN_BYTES) return bytes
+  throw new FfError('setting_invalid', `${SETTING} names a file of ${bytes.length} bytes.`, {
+    hint: 'Make a key of 32 bytes: openssl rand -out digest.key 32',
+  })
 }

@@ -7,7 +7,7 @@ import { LIMITS, type ServeRequest, type Service } from './serve.ts'
 import { Harness } from './harness.ts'
 import { createHealthRoutes } from './health.ts'
 import { planHarness } from './harness-plan.ts'
-import { NULL_APPROVALS } from './null-objects.ts'
+import { NULL_APPROVALS } from './dependencies.ts'
 import { buildServiceRoutes } from './routes.ts'
 
 /** `ff serve --harness`: scratch state that goes with it, for proofs over HTTP. @throws FfError saying why it does not start */

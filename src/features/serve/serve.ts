@@ -10,16 +10,14 @@ import type { ServiceLog, Telemetry } from '../../ports/telemetry.ts'
 import { loadAuth } from '../tokens/jwks-check.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { resolveApprovalsPlan } from './admin-settings.ts'
-import { createHealthRoutes } from './health.ts'
+import { createHealthRoutes, createMetricsRoute, probeStore } from './health.ts'
 import { createOpenapiRoute } from './openapi/route.ts'
 import { toOfrepRefusalAt } from './ofrep-reply.ts'
-import { createMetricsRoute } from './metrics.ts'
 import type { ServiceDependencies } from './dependencies.ts'
 import { planServe } from './start-plan.ts'
 import { buildServiceRoutes } from './routes.ts'
 import { SAMPLE_ROWS } from './sample.ts'
-import { probeStore } from './store-answer.ts'
-import { readDigestKey } from './digest-key.ts'
+import { readDigestKey } from './secret-file.ts'
 
 export interface ServeRequest {
   /** The package folder. */

@@ -1,15 +1,18 @@
 import { createSignoffDependencies } from '../../artefacts/documents.ts'
 import type { CutoverIdentity, SignoffOutcome } from '../../core/gate/types.ts'
 import { judgeSignoff } from '../../core/signoff/judge.ts'
-import { type AttestableItem, listRequiredAttestations } from '../../core/signoff/attestations.ts'
+import {
+  type AttestableItem,
+  type GateState,
+  listRequiredAttestations,
+} from '../../core/signoff/gate-state.ts'
 import { subjectDigests } from '../../core/signoff/decision-file.ts'
-import type { GateState } from '../../core/signoff/gate-state.ts'
 import { parseSignedDocument } from '../../core/signoff/read-document.ts'
 import { checkTrust, toTrustFault, type TrustOutcome } from '../../core/signoff/trust.ts'
 import type {
   PresentFacts,
-  SignoffTexts,
   SignoffDependencies,
+  SignoffTexts,
   Waivers,
 } from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { CutoverIdentity } from '../../core/gate/types.ts'
-import { canonicalizeValue } from '../../core/json/plain-text.ts'
+import { canonicalizeValue } from '../../core/json/plain.ts'
 import type { GateFiles } from './load-gate-files.ts'
 
 /** What runs, as whoever runs it says. */

@@ -5,14 +5,14 @@ import { type Fixture, toDevHeaders } from '../../artefacts/vectors.ts'
 import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
 import { throwIfEnded } from '../../concurrency/ended.ts'
 import { type AuthSettings, settingsFromContract } from '../../core/auth/contract.ts'
-import { type AuthResult, ENVIRONMENTS, type Environment } from '../../core/auth/types.ts'
+import { type AuthResult, type Environment, ENVIRONMENTS } from '../../core/auth/types.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { authenticate } from '../evaluation/authenticate.ts'
+import { authenticate } from '../evaluation/answer-question.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
-import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
+import { buildCheckReport, type CheckResult, passResult } from '../../core/report/check-report.ts'
 
 /** How many key servers stand at once. */
 const AT_ONCE = 16

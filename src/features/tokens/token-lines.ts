@@ -1,15 +1,14 @@
 import { nodeToValue } from '../../core/json/plain.ts'
-import { hasRepeatedMember } from '../../core/json/repeats.ts'
-import { parseLosslessJson } from '../../core/json/read.ts'
+import { hasRepeatedMember, parseLosslessJson } from '../../core/json/read.ts'
 import type { AuthSettings } from '../../core/auth/contract.ts'
 import type { ExitName } from '../../core/exit.ts'
 import type { KeySourceSpec, OpenAuthenticator } from '../../ports/auth.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { checkAlgorithms } from './auth-settings.ts'
 import {
+  judgeToken,
   listChecks,
   toTokenExit,
-  judgeToken,
   type VerificationStep,
   type VerifyOptions,
 } from './token-verify.ts'

@@ -1,7 +1,7 @@
 import { afterEach } from 'vitest'
 import { openApprovals } from '../../../src/adapters/admin/index.ts'
 import { TestAdminServer } from '../../../src/adapters/admin/test-admin-server.ts'
-import { ADMIN_LIMITS, type AdminLimits } from '../../../src/core/admin/limits.ts'
+import { ADMIN_LIMITS, type AdminLimits } from '../../../src/core/admin/contract.ts'
 import type { CheckAnswer } from '../../../src/core/admin/messages.ts'
 import type { Approval } from '../../../src/core/evaluate/approvals.ts'
 import type { ApprovalAnswer, ApprovalQuery } from '../../../src/core/evaluate/types.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readJwks } from '../../../src/adapters/auth/jwks-document.ts'
+import { readJwks } from '../../../src/adapters/auth/jwks-fetch.ts'
 import { published, RSA_1 } from './signed.ts'
 
 const read = (text: string) => readJwks(Buffer.from(text))

@@ -1,11 +1,11 @@
+import fc from 'fast-check'
 import { constants, createPrivateKey, generateKeyPairSync, sign as signBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, Socket } from 'node:net'
-import fc from 'fast-check'
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { authenticate } from '../../../src/features/evaluation/authenticate.ts'
+import { authenticate } from '../../../src/features/evaluation/answer-question.ts'
 import { ManualClock } from '../../../src/adapters/auth/clock.ts'
-import { openJwksClient, createAuthenticator } from '../../../src/adapters/auth/authenticator.ts'
+import { createAuthenticator, openJwksClient } from '../../../src/adapters/auth/authenticator.ts'
 import { KeySet } from '../../../src/adapters/auth/key-set.ts'
 import {
   fixedKeySource,
@@ -16,12 +16,12 @@ import {
 import { LoopbackJwks } from '../../../src/adapters/auth/loopback-jwks.ts'
 import { settingsFromContract } from '../../../src/core/auth/contract.ts'
 import {
+  AUTH_REFUSALS,
+  type AuthRefusalCode,
   type AuthResult,
   type Environment,
   ENVIRONMENTS,
   isAuthRefusal,
-  type AuthRefusalCode,
-  AUTH_REFUSALS,
 } from '../../../src/core/auth/types.ts'
 import type { AuthMode } from '../../../src/core/evaluate/types.ts'
 import type { Authenticator } from '../../../src/ports/auth.ts'
@@ -35,12 +35,12 @@ import {
   EC,
   ED,
   forgedToken,
+  getSigner,
   GOOD_KEYS,
   ISSUER,
   type Jwk,
   publicPart,
   RSA,
-  getSigner,
   strangeTokens,
 } from './hostile-tokens.ts'
 import { makeOpinion } from './second-opinion.ts'

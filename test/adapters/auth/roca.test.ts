@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { isRoca } from '../../../src/adapters/auth/roca.ts'
+import { isRoca } from '../../../src/adapters/auth/key-filter.ts'
 import { ATTACKER, type Pair, ROCA, RSA_1, RSA_2, WEAK } from './signed.ts'
 
 const getModulus = ({ n = '' }: Pair): bigint =>

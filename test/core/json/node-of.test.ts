@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import { valueToNode } from '../../../src/core/json/node-of.ts'
-import { nodeToValue } from '../../../src/core/json/plain.ts'
+import { nodeToValue, valueToNode } from '../../../src/core/json/plain.ts'
 import { node } from '../builders.ts'
 
 test.each(['null', 'true', '"é"', '1.5', '-7', '[1,[],"a"]', '{"b":{"a":null},"__proto__":{}}'])(

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseLosslessJson } from '../../../src/core/json/read.ts'
-import { hasRepeatedMember } from '../../../src/core/json/repeats.ts'
+import { hasRepeatedMember, parseLosslessJson } from '../../../src/core/json/read.ts'
 
 describe('repeatsMember', () => {
   test.each<[string, boolean]>([

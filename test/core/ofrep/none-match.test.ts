@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { matchesTag } from '../../../src/core/ofrep/none-match.ts'
+import { matchesTag } from '../../../src/core/http-api/preconditions.ts'
 
 test.each([
   ['nothing', null, false],

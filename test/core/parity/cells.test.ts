@@ -6,13 +6,12 @@ import type { AuthMode, EvaluationInput, Principal } from '../../../src/core/eva
 import { isJsonArray, type JsonNode, type JsonObject } from '../../../src/core/json/read.ts'
 import { buildCells, type Cell } from '../../../src/core/parity/cells.ts'
 import { compareJson } from '../../../src/core/parity/compare.ts'
-import { deriveCoverage } from '../../../src/core/parity/covers.ts'
+import { deriveCoverage } from '../../../src/core/parity/coverage.ts'
 import { buildExpectedEnvelope } from '../../../src/core/parity/expected-cell.ts'
 import { withBackingKind } from '../../../src/core/parity/judge-vector.ts'
 import { decodeRow } from '../../../src/core/rows/decode-row.ts'
 import { instantToMs } from '../../../src/core/rows/instant.ts'
-import { serializeRow } from '../../../src/core/rows/row-text.ts'
-import { type AnyRow, TABLE_NAMES } from '../../../src/core/rows/rows.ts'
+import { type AnyRow, serializeRow, TABLE_NAMES } from '../../../src/core/rows/rows.ts'
 import {
   anonymous,
   contractSchemas,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Approval } from '../../../src/core/evaluate/approvals.ts'
-import { deriveCoverage } from '../../../src/core/parity/covers.ts'
+import { deriveCoverage } from '../../../src/core/parity/coverage.ts'
 import type { VectorCaller, VectorInput, VectorQuestion } from '../../../src/core/parity/vector.ts'
 import type { FlagRow, TenantOverrideRow, UserOverrideRow } from '../../../src/core/rows/rows.ts'
 import {

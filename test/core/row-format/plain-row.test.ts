@@ -7,13 +7,12 @@ import { parseImportRow } from '../../../src/core/row-format/column-texts.ts'
 import { parsePlainRow } from '../../../src/core/row-format/plain-row.ts'
 import {
   compareRowLines,
-  readLineKey,
-  parseRowLine,
   formatRowLine,
+  parseRowLine,
+  readLineKey,
 } from '../../../src/core/row-format/row-line.ts'
 import { decodeRow } from '../../../src/core/rows/decode-row.ts'
-import { serializeRow } from '../../../src/core/rows/row-text.ts'
-import { getRowKey, type TableName } from '../../../src/core/rows/rows.ts'
+import { getRowKey, serializeRow, type TableName } from '../../../src/core/rows/rows.ts'
 import { flagRow, instant, json, tenantRow, userRow } from '../builders.ts'
 import { examples } from '../../support/scale.ts'
 

@@ -1,15 +1,20 @@
 import { describe, expect, test } from 'vitest'
 import type { ApprovalAnswer } from '../../../src/core/evaluate/types.ts'
 import { decodeRow } from '../../../src/core/rows/decode-row.ts'
-import { planWrite, type ExistingRows, type WritePlan } from '../../../src/core/rows/plan-write.ts'
+import { type ExistingRows, planWrite, type WritePlan } from '../../../src/core/rows/plan-write.ts'
 import type { WriteRequest } from '../../../src/core/rows/write-request.ts'
-import { serializeRow } from '../../../src/core/rows/row-text.ts'
-import type { AnyRow, FlagRow, RowOrBroken, TableName } from '../../../src/core/rows/rows.ts'
+import {
+  type AnyRow,
+  type FlagRow,
+  type RowOrBroken,
+  serializeRow,
+  type TableName,
+} from '../../../src/core/rows/rows.ts'
 import {
   broken,
   DAY,
-  FLAG,
   fit,
+  FLAG,
   flagRow,
   fromNow,
   json,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { decodeRow } from '../../../src/core/rows/decode-row.ts'
-import { serializeRow } from '../../../src/core/rows/row-text.ts'
+import { serializeRow } from '../../../src/core/rows/rows.ts'
 import {
   flagRow,
   fromNow,

@@ -1,5 +1,5 @@
-import type { ValidateFunction } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
+import type { ValidateFunction } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
 import { ENVIRONMENTS } from '../../../src/core/auth/types.ts'
 import {
@@ -12,13 +12,13 @@ import { APPROVAL_REFUSALS } from '../../../src/core/evaluate/sensitive-overlay.
 import { decodeRow, ROW_MEMBERS } from '../../../src/core/rows/decode-row.ts'
 import { isApprovalRef, isFlagKey, isScopeId } from '../../../src/core/rows/grammar.ts'
 import { parseInstant } from '../../../src/core/rows/instant.ts'
-import { serializeRow } from '../../../src/core/rows/row-text.ts'
 import {
   type AnyRow,
   FLAG_STATES,
   REQUIRED_AUTH,
-  type TableName,
+  serializeRow,
   TABLE_NAMES,
+  type TableName,
   VALUE_TYPES,
 } from '../../../src/core/rows/rows.ts'
 import {

@@ -4,11 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PROBES } from '../../../src/features/probes/index.ts'
 import { runLoad } from '../../../src/features/probes/testbed/load-generator.ts'
 import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
-import { ADMIN_LIMITS } from '../../../src/core/admin/limits.ts'
+import { ADMIN_LIMITS } from '../../../src/core/admin/contract.ts'
 import { judgeMeasurement, type Measurement } from '../../../src/core/gate/judge-measurement.ts'
 import { adapters } from '../../../src/composition.ts'
-import { type TestDatabase, createDatabase } from '../../support/database.ts'
-import { toAdapters, toItem, toContext } from './context.ts'
+import { createDatabase, type TestDatabase } from '../../support/database.ts'
+import { toAdapters, toContext, toItem } from './context.ts'
 
 const getProbe = (id: string): Probe => PROBES[toItem(id).probe.name] as Probe
 /** No shorter than what it takes to have seen enough. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { checkTrust } from '../../../src/core/signoff/trust.ts'
 import { judgeSignoffNow } from '../../../src/features/signoff/context.ts'
-import { listRequiredAttestations } from '../../../src/core/signoff/attestations.ts'
+import { listRequiredAttestations } from '../../../src/core/signoff/gate-state.ts'
 import { diffStatements } from '../../../src/core/signoff/changes.ts'
 import {
   packDecision,
@@ -9,7 +9,7 @@ import {
   unpackDecision,
 } from '../../../src/core/signoff/decision-file.ts'
 import { formatStatement } from '../../../src/core/signoff/statement.ts'
-import { verifyWaivers, formatWaiver } from '../../../src/core/signoff/waivers.ts'
+import { formatWaiver, verifyWaivers } from '../../../src/core/signoff/waivers.ts'
 import type {
   SignatureHeader,
   SignedStatement,
@@ -20,14 +20,14 @@ import {
   bob,
   digest,
   encode,
-  toHeader,
+  envelopeText,
   NOW,
   type Person,
   PREPARED,
   PRESENT,
-  envelopeText,
   signedBy,
   signRaw,
+  toHeader,
   tools,
   TRUST,
   trustText,

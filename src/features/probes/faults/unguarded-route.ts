@@ -1,9 +1,10 @@
 import type { AuthResult } from '../../../core/auth/types.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
 import type { Route } from '../../../ports/http.ts'
-import type { ScratchStore } from '../../../ports/store.ts'
+import type { ScratchStore, ServiceStore } from '../../../ports/store.ts'
 import type { GetServiceDependencies } from '../../serve/dependencies.ts'
 import { buildServiceRoutes } from '../../serve/routes.ts'
+import { overrideMethods } from '../testbed/faulty-store.ts'
 
 const ANY_CALLER: AuthResult = {
   mode: 'verified',
@@ -48,3 +49,7 @@ export const withoutUserOverrides = (adapters: Adapters): Adapters => ({
     return { facts, store: forgetting, close: () => scratch.close() }
   },
 })
+
+/** A store that lists the wrong way round. */
+export const createReversedListing = (store: ServiceStore): ServiceStore =>
+  overrideMethods(store, () => ({ page: async (query) => (await store.page(query)).toReversed() }))

@@ -1,14 +1,13 @@
 import { mapConcurrently } from '../../../concurrency/map-concurrently.ts'
 import { getEnding } from '../../../concurrency/ended.ts'
-import { formatLimit } from '../../../core/gate/limit-text.ts'
+import { formatLimit } from '../../../core/gate/limits.ts'
 import type { ChecklistItem, EvidenceDraft } from '../../../core/gate/types.ts'
-import type { CheckReport } from '../../../core/report/types.ts'
+import type { CheckReport, ProbeRow } from '../../../core/report/types.ts'
 import { FfError } from '../../../errors.ts'
 import type { EvidenceWriter, OpenedEvidence } from '../../../ports/evidence.ts'
-import type { ProbeRow } from '../../../core/report/types.ts'
 import {
-  type CheckResult,
   buildCheckReport,
+  type CheckResult,
   passResult,
 } from '../../../core/report/check-report.ts'
 import {
@@ -18,7 +17,7 @@ import {
   loadGateFiles,
 } from '../../team-folder/load-gate-files.ts'
 import { buildIdentity, type RunningVersion } from '../../team-folder/identity.ts'
-import { type ProbeLookup, findProbe } from '../index.ts'
+import { findProbe, type ProbeLookup } from '../index.ts'
 import type { Probe, ProbeContext } from './probe.ts'
 import { type ProbeRecordTerms, runControl, runProbe } from './run-probe.ts'
 

@@ -1,6 +1,5 @@
-import type { AdminFaultKind } from './controllable-admin.ts'
-import { type TestService, TEST_IN_FLIGHT_LIMIT } from './test-service.ts'
-import type { StoreFaultKind } from './faulty-store.ts'
+import type { AdminFaultKind, StoreFaultKind } from './faulty-store.ts'
+import { TEST_IN_FLIGHT_LIMIT, type TestService } from './test-service.ts'
 
 type Traffic = (stage: TestService) => Promise<unknown>
 /** How the fault that a rule is about comes about in a real service. */

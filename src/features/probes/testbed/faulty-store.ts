@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FfError } from '../../../errors.ts'
 import type { ServiceStore } from '../../../ports/store.ts'
+import type { ApprovalService } from '../../../ports/admin.ts'
 
 /** What is the matter with a store. */
 export type StoreFaultKind = 'none' | 'down' | 'full' | 'slow' | 'stuck' | 'unaudited'
@@ -63,5 +64,29 @@ export function overrideMethods(store: ServiceStore, over: () => Overrides): Ser
     refuse: (refused) => over().refuse?.(refused) ?? store.refuse(refused),
     auditHead: () => over().auditHead?.() ?? store.auditHead(),
     close: () => store.close(),
+  }
+}
+
+export type AdminFaultKind = 'none' | 'failing' | 'open'
+export interface AdminFault {
+  admin: AdminFaultKind
+}
+
+const BECOMES = { none: 'answered', failing: 'failed', open: 'refused' } as const
+
+/** An Admin that knows no approval, and does as its holder has set. */
+export function createControllableAdmin(fault: AdminFault): ApprovalService {
+  const calls = { answered: 0, failed: 0, refused: 0 }
+  return {
+    begin: () => () => {
+      calls[BECOMES[fault.admin]] += 1
+      return Promise.resolve({ status: fault.admin === 'none' ? 'unknown' : 'unreachable' })
+    },
+    metrics: () => ({
+      calls: { ...calls },
+      breaker: fault.admin === 'open' ? 'open' : 'closed',
+      sockets: 0,
+    }),
+    close: () => Promise.resolve(),
   }
 }

@@ -4,8 +4,7 @@ import type { CanonicalJson } from '../../../core/json/canonical.ts'
 import type { TargetSpec } from '../../../core/parity/target.ts'
 import { formatRowLine } from '../../../core/row-format/row-line.ts'
 import type { Instant } from '../../../core/rows/instant.ts'
-import { serializeRow } from '../../../core/rows/row-text.ts'
-import type { FlagRow, TenantOverrideRow } from '../../../core/rows/rows.ts'
+import { type FlagRow, serializeRow, type TenantOverrideRow } from '../../../core/rows/rows.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 
 /** The one flag of a store that a probe makes. */

@@ -12,7 +12,7 @@ import type { HttpClient } from '../../../ports/http.ts'
 import { evaluateOverHttp } from '../../parity/service-client.ts'
 import type { SendRequest } from './load-generator.ts'
 import { TEST_NOW } from './test-tokens.ts'
-import { SENSITIVE_FLAG, TEST_ROWS } from './test-rows.ts'
+import { SENSITIVE_FLAG, TEST_ROWS } from './test-service.ts'
 
 const FLAGS = 20
 const TENANTS = 50

@@ -8,10 +8,15 @@ import type { HttpClient, HttpRequest } from '../../../ports/http.ts'
 import type { ServiceLog } from '../../../ports/telemetry.ts'
 import { type Service, startService } from '../../serve/serve.ts'
 import type { ProbeContext } from '../framework/probe.ts'
-import { signTestToken, loadTestKeys, TEST_NOW, type TestKeys } from './test-tokens.ts'
-import { PLAIN_FLAG, SENSITIVE_FLAG, TEST_ROWS } from './test-rows.ts'
-import { type AdminFault, createControllableAdmin } from './controllable-admin.ts'
-import { type StoreFault, createFaultyStore } from './faulty-store.ts'
+import { loadTestKeys, signTestToken, TEST_NOW, type TestKeys } from './test-tokens.ts'
+import {
+  type AdminFault,
+  createControllableAdmin,
+  createFaultyStore,
+  type StoreFault,
+} from './faulty-store.ts'
+import type { CanonicalJson } from '../../../core/json/canonical.ts'
+import type { FlagRow, RowsByTable } from '../../../core/rows/rows.ts'
 
 /** So few that a drill can have them all under way. */
 export const TEST_IN_FLIGHT_LIMIT = 20
@@ -219,4 +224,28 @@ export class TestService {
         }),
     }
   }
+}
+
+export const PLAIN_FLAG = 'ff.stage.plain'
+/** Nobody decides it without asking Admin. */
+export const SENSITIVE_FLAG = 'ff.stage.sensitive'
+
+const flag = (flag_key: string, sensitive: boolean): FlagRow => ({
+  flag_key,
+  value_type: 'boolean',
+  default_value: 'true' as CanonicalJson,
+  safe_value: 'false' as CanonicalJson,
+  sensitive,
+  required_auth: 'any',
+  state: 'active',
+  description: 'of a drill',
+  owner: 'ff',
+  revision: 1,
+  created_at: TEST_NOW,
+  updated_at: TEST_NOW,
+})
+export const TEST_ROWS: RowsByTable = {
+  flag_registry: [flag(PLAIN_FLAG, false), flag(SENSITIVE_FLAG, true)],
+  tenant_override: [],
+  user_override: [],
 }
