@@ -18,69 +18,97 @@ export interface ForgedToken {
 const nothing: SignInput = () => Buffer.of()
 const zeros: SignInput = () => Buffer.alloc(64)
 
-/** Tokens that a verifier has to refuse, whatever else it lets in. @param place where the attacker serves a key */
+type ForgeryRow = readonly [what: string, header: object, sign: SignInput]
+
+/** Tokens that a verifier has to refuse, whatever else it accepts. @param place where the attacker serves a key */
 export function buildForgedTokens(testKeys: TestKeys, place: string): readonly ForgedToken[] {
   const { keys } = testKeys
   const claims = testKeys.claims({ scope: 'ff:operator' })
-  const kid = keys.rsa['kid']
-  const stolen = toPublicJwk(keys.attacker)
-  const byAttacker = createSigner(keys.attacker)
-  const rows: readonly (readonly [what: string, header: object, sign: SignInput])[] = [
-    ...['none', 'None', 'NONE', 'nOnE', ''].map(
-      (alg) => [`alg "${alg}", no signature`, { alg, kid }, nothing] as const,
-    ),
-    ['alg null', { alg: null, kid }, nothing],
-    ['no alg', { kid }, nothing],
-    ['alg none over a signature', { alg: 'none', kid }, byAttacker],
-    ...['256', '384', '512'].map(
-      (bits) =>
-        [
-          `HS${bits} keyed with the public key`,
-          { alg: `HS${bits}`, kid },
-          signHmac(bits, publicPem(keys.rsa)),
-        ] as const,
-    ),
-    [
-      'HS256 keyed with the JWK',
-      { alg: 'HS256', kid },
-      signHmac('256', JSON.stringify(toPublicJwk(keys.rsa))),
-    ],
-    ['HS256 keyed with nothing', { alg: 'HS256', kid: '../../dev/null' }, signHmac('256', '')],
-    ...['RS384', 'RS512', 'PS256'].map(
-      (alg) =>
-        [
-          `${alg}, off the list, by the right key`,
-          { alg, kid },
-          createSigner(keys.rsa, alg),
-        ] as const,
-    ),
-    ['ES256 named, an RSA key', { alg: 'ES256', kid }, createSigner(keys.ec)],
-    ['RS256 named, an EC key', { alg: 'RS256', kid: keys.ec['kid'] }, createSigner(keys.rsa)],
-    ['EdDSA named, an RSA key', { alg: 'EdDSA', kid }, createSigner(keys.ed)],
-    ["the attacker's key under a good kid", { alg: 'RS256', kid }, byAttacker],
-    ["the attacker's key under its own kid", { alg: 'RS256', kid: stolen['kid'] }, byAttacker],
-    ['an embedded jwk', { alg: 'RS256', kid, jwk: stolen }, byAttacker],
-    ['an embedded jwk, no kid', { alg: 'RS256', jwk: stolen }, byAttacker],
-    ['a jku', { alg: 'RS256', kid, jku: place }, byAttacker],
-    ["a jku, the attacker's kid", { alg: 'RS256', kid: stolen['kid'], jku: place }, byAttacker],
-    ['an x5u', { alg: 'RS256', kid, x5u: place }, byAttacker],
-    [
-      'an x5c',
-      { alg: 'RS256', kid, x5c: [Buffer.from(publicPem(keys.attacker)).toString('base64')] },
-      byAttacker,
-    ],
-    ['an unknown crit', { alg: 'RS256', kid, crit: ['exp'], exp: 1 }, createSigner(keys.rsa)],
-    ['an empty crit', { alg: 'RS256', kid, crit: [] }, createSigner(keys.rsa)],
-    ['b64 false', { alg: 'RS256', kid, crit: ['b64'], b64: false }, createSigner(keys.rsa)],
-    ['an empty signature', { alg: 'RS256', kid }, nothing],
-    ['zeros for a signature', { alg: 'ES256', kid: keys.ec['kid'] }, zeros],
-    ['zeros for an Ed25519 signature', { alg: 'EdDSA', kid: keys.ed['kid'] }, zeros],
+  const rows = [
+    ...withoutSignature(keys),
+    ...withSharedSecret(keys),
+    ...withOtherAlgorithm(keys),
+    ...withAttackersKey(keys, place),
+    ...withBrokenForm(keys),
   ]
   const made = rows.map(([what, header, sign]) => ({
     what,
     token: formatToken(header, claims, sign),
   }))
   return [...made, ...changed(testKeys)]
+}
+
+function withoutSignature({ rsa, attacker }: TestKeys['keys']): readonly ForgeryRow[] {
+  const kid = rsa['kid']
+  return [
+    ...['none', 'None', 'NONE', 'nOnE', ''].map((alg): ForgeryRow => [
+      `alg "${alg}", no signature`,
+      { alg, kid },
+      nothing,
+    ]),
+    ['alg null', { alg: null, kid }, nothing],
+    ['no alg', { kid }, nothing],
+    ['alg none over a signature', { alg: 'none', kid }, createSigner(attacker)],
+  ]
+}
+
+/** Public parts are no secret: a verifier that takes one for the secret of an HMAC accepts any token. */
+function withSharedSecret({ rsa }: TestKeys['keys']): readonly ForgeryRow[] {
+  const kid = rsa['kid']
+  const jwk = JSON.stringify(toPublicJwk(rsa))
+  return [
+    ...['256', '384', '512'].map((bits): ForgeryRow => [
+      `HS${bits} keyed with the public key`,
+      { alg: `HS${bits}`, kid },
+      signHmac(bits, publicPem(rsa)),
+    ]),
+    ['HS256 keyed with the JWK', { alg: 'HS256', kid }, signHmac('256', jwk)],
+    ['HS256 keyed with nothing', { alg: 'HS256', kid: '../../dev/null' }, signHmac('256', '')],
+  ]
+}
+
+function withOtherAlgorithm({ rsa, ec, ed }: TestKeys['keys']): readonly ForgeryRow[] {
+  const kid = rsa['kid']
+  return [
+    ...['RS384', 'RS512', 'PS256'].map((alg): ForgeryRow => [
+      `${alg}, off the list, by the right key`,
+      { alg, kid },
+      createSigner(rsa, alg),
+    ]),
+    ['ES256 named, an RSA key', { alg: 'ES256', kid }, createSigner(ec)],
+    ['RS256 named, an EC key', { alg: 'RS256', kid: ec['kid'] }, createSigner(rsa)],
+    ['EdDSA named, an RSA key', { alg: 'EdDSA', kid }, createSigner(ed)],
+  ]
+}
+
+function withAttackersKey(keys: TestKeys['keys'], place: string): readonly ForgeryRow[] {
+  const kid = keys.rsa['kid']
+  const stolen = toPublicJwk(keys.attacker)
+  const x5c = [Buffer.from(publicPem(keys.attacker)).toString('base64')]
+  const headers: readonly (readonly [what: string, header: object])[] = [
+    ["the attacker's key under a good kid", { kid }],
+    ["the attacker's key under its own kid", { kid: stolen['kid'] }],
+    ['an embedded jwk', { kid, jwk: stolen }],
+    ['an embedded jwk, no kid', { jwk: stolen }],
+    ['a jku', { kid, jku: place }],
+    ["a jku, the attacker's kid", { kid: stolen['kid'], jku: place }],
+    ['an x5u', { kid, x5u: place }],
+    ['an x5c', { kid, x5c }],
+  ]
+  const sign = createSigner(keys.attacker)
+  return headers.map(([what, header]) => [what, { alg: 'RS256', ...header }, sign])
+}
+
+function withBrokenForm({ rsa, ec, ed }: TestKeys['keys']): readonly ForgeryRow[] {
+  const kid = rsa['kid']
+  return [
+    ['an unknown crit', { alg: 'RS256', kid, crit: ['exp'], exp: 1 }, createSigner(rsa)],
+    ['an empty crit', { alg: 'RS256', kid, crit: [] }, createSigner(rsa)],
+    ['b64 false', { alg: 'RS256', kid, crit: ['b64'], b64: false }, createSigner(rsa)],
+    ['an empty signature', { alg: 'RS256', kid }, nothing],
+    ['zeros for a signature', { alg: 'ES256', kid: ec['kid'] }, zeros],
+    ['zeros for an Ed25519 signature', { alg: 'EdDSA', kid: ed['kid'] }, zeros],
+  ]
 }
 
 /** Good tokens that were changed after they were signed. */
