@@ -33,7 +33,7 @@ describe('a fault', () => {
 
   test('whose place the program never comes to is an error', async () => {
     await expect(withFault(open, async () => 'done')).rejects.toThrow(
-      'meetsRequired was replaced and never called',
+      'satisfiesRequiredAuth was replaced and never called',
     )
   })
 

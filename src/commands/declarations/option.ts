@@ -143,7 +143,7 @@ export const parseVersion: ParseOption<number> = (given) => {
 }
 
 /** One of the formats that a command has. */
-export const getParseOne =
+export const parseChoice =
   <const Name extends string>(names: readonly Name[]): ParseOption<Name> =>
   (given) => {
     const found = names.find((one) => one === given)
@@ -165,7 +165,7 @@ const REPORT_FORMATS: Readonly<Record<Format, true>> = {
   html: true,
 }
 /** A format that every report has. */
-export const parseReportFormat = getParseOne(Object.keys(REPORT_FORMATS) as Format[])
+export const parseReportFormat = parseChoice(Object.keys(REPORT_FORMATS) as Format[])
 
 /** A report as a file: `json=report.json`. */
 export interface Output {

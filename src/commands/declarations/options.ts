@@ -3,7 +3,7 @@ import type { CommandDeclaration } from './row.ts'
 import {
   type OptionDeclaration,
   type OptionsOf,
-  getParseOne,
+  parseChoice,
   parseInstantOption,
   list,
   option,
@@ -65,7 +65,7 @@ export const GATE = [
 const DOCUMENT_FORMAT = option(
   '--format <format>',
   'what stdout carries: text (the default) or json',
-  getParseOne(['text', 'json']),
+  parseChoice(['text', 'json']),
 )
 
 /** What a command takes that prints a document. */
@@ -255,7 +255,7 @@ export const AUDIT_TAIL = [
   }),
   toggle('--follow', 'and those that come, until Ctrl-C'),
   optionOr('--format <format>', 'text (the default) or ndjson, without the sink members', {
-    parse: getParseOne(['text', 'ndjson']),
+    parse: parseChoice(['text', 'ndjson']),
     otherwise: 'text',
   }),
 ]

@@ -10,7 +10,7 @@ import {
   optionOr,
   required,
   toggle,
-  getParseOne,
+  parseChoice,
   parseInstantOption,
   parseOutput,
   parseSeconds,
@@ -26,9 +26,9 @@ import { ROOT } from '../../support/run-ff.ts'
 /** Fixtures that import the real modules; each is one file of one run of the compiler. */
 const HEAD = `
 import type { Invocation } from '${ROOT}/src/commands/context.ts'
-import { list, option, optionOr, required, text, toggle, wholeNumber, type OptionsOf } from '${ROOT}/src/commands/declarations/option.ts'
-import { command, REPORT } from '${ROOT}/src/commands/declarations/options.ts'
-export const used = [list, option, optionOr, required, toggle, text, wholeNumber, command, REPORT]
+import { list, option, optionOr, required, parseText, toggle, wholeNumber, type OptionsOf } from '${ROOT}/src/commands/declarations/option.ts'
+import { declareCommand, REPORT } from '${ROOT}/src/commands/declarations/options.ts'
+export const used = [list, option, optionOr, required, toggle, parseText, wholeNumber, declareCommand, REPORT]
 export type Used = [Invocation, OptionsOf<[]>]
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 export const expectTrue = <T extends true>(_: T): void => undefined
@@ -37,12 +37,12 @@ export { about }
 export type Is<A, B> = Equal<A, B>
 `
 const ACTION = `const run = async ({ options }: Invocation<typeof DECLARED>): Promise<void> => void options.vector
-export const row = command({ ...about, options: DECLARED, load: async () => run })`
+export const row = declareCommand({ ...about, options: DECLARED, load: async () => run })`
 
 const COMPILES: readonly (readonly [what: string, code: string])[] = [
   [
     'an action that reads what is declared',
-    `const DECLARED = [...REPORT, option('--vector <id>', 'x', text)]\n${ACTION}`,
+    `const DECLARED = [...REPORT, option('--vector <id>', 'x', parseText)]\n${ACTION}`,
   ],
   [
     'the type of every kind of option',
@@ -50,8 +50,8 @@ const COMPILES: readonly (readonly [what: string, code: string])[] = [
   toggle('--dry-run', 'x'),
   option('--max-diffs <n>', 'x', wholeNumber({ most: 9 })),
   optionOr('--lines <n>', 'x', { parse: wholeNumber({ most: 9 }), otherwise: 3 }),
-  required('--out <file>', 'x', text),
-  list('--vectors <file...>', 'x', text),
+  required('--out <file>', 'x', parseText),
+  list('--vectors <file...>', 'x', parseText),
 ]
 expectTrue<Is<OptionsOf<typeof DECLARED>, {
   readonly dryRun: boolean
@@ -65,7 +65,7 @@ expectTrue<Is<OptionsOf<typeof DECLARED>, {
 const REFUSED: readonly (readonly [what: string, code: string])[] = [
   [
     'a misspelt flag in a declaration',
-    `const DECLARED = [...REPORT, option('--vectr <id>', 'x', text)]\n${ACTION}`,
+    `const DECLARED = [...REPORT, option('--vectr <id>', 'x', parseText)]\n${ACTION}`,
   ],
   [
     'an option that the action reads and no declaration has',
@@ -74,13 +74,13 @@ const REFUSED: readonly (readonly [what: string, code: string])[] = [
   [
     'an option that is declared and that the action does not know',
     `const run = async ({ options }: Invocation<typeof REPORT>): Promise<void> => void options.format
-export const row = command({ ...about, options: [...REPORT, toggle('--dry-rn', 'x')], load: async () => run })`,
+export const row = declareCommand({ ...about, options: [...REPORT, toggle('--dry-rn', 'x')], load: async () => run })`,
   ],
   [
     'an action whose options are not those of the row',
-    `const DECLARED = [option('--vector <id>', 'x', text)]
+    `const DECLARED = [option('--vector <id>', 'x', parseText)]
 const run = async ({ options }: Invocation<typeof DECLARED>): Promise<void> => void options.vector
-export const row = command({ ...about, options: REPORT, load: async () => run })`,
+export const row = declareCommand({ ...about, options: REPORT, load: async () => run })`,
   ],
   [
     'an option of another type than its parser makes',
@@ -177,7 +177,7 @@ describe('parsers', () => {
     ['share', parseShare, '0.01', 0.01],
     ['instant', parseInstantOption, '2026-01-15T09:00:00.000Z', '2026-01-15T09:00:00.000Z'],
     ['version', parseVersion, '0004', 4],
-    ['format', getParseOne(['text', 'json']), 'json', 'json'],
+    ['format', parseChoice(['text', 'json']), 'json', 'json'],
     ['output', parseOutput, 'json=a=b.json', { format: 'json', path: 'a=b.json' }],
   ] as const)('%s', (_, parse, given, value) => expect(parse(given, '--x')).toEqual(value))
 
@@ -192,7 +192,7 @@ describe('parsers', () => {
     ['nothing of it', parseShare, '0.0'],
     ['a time without milliseconds', parseInstantOption, '2026-01-15T09:00:00Z'],
     ['a version with a sign', parseVersion, '-1'],
-    ['a format that there is not', getParseOne(['text', 'json']), 'toString'],
+    ['a format that there is not', parseChoice(['text', 'json']), 'toString'],
     ['an output without a path', parseOutput, 'json='],
     ['an output without a format', parseOutput, '=a'],
   ] as const)('%s is refused', (_, parse, given) => {
