@@ -2,15 +2,14 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { Registry } from 'prom-client'
 import { afterEach, expect, test, vi } from 'vitest'
 import { PROBES } from '../../src/features/probes/index.ts'
 import { FAULT_CATALOGUE } from '../../src/features/selftest/catalogue.ts'
 import { SETTINGS } from '../../src/core/settings/settings.ts'
 import { SERVICE_PROBLEMS } from '../../src/core/http-api/problems.ts'
 import { EXIT_BY_CODE } from '../../src/errors.ts'
-import { collectProcessMetrics, createMetrics } from '../../src/adapters/telemetry/metrics.ts'
 import { ROOT } from '../support/run-ff.ts'
+import { listServiceMetrics } from '../support/service-metrics.ts'
 import { runInProcess } from '../support/run-in-process.ts'
 import { EXIT_STATUSES } from '../../src/core/exit.ts'
 
@@ -60,35 +59,15 @@ function walk(command: Command, parents: readonly string[]): [string, readonly s
 }
 
 /** Type and labels of each metric that a service shows. */
-function metrics(): Record<string, string> {
-  const register = vi.spyOn(Registry.prototype, 'registerMetric')
-  createMetrics({
-    in_flight_limit: 1,
-    inFlight: notRead,
-    authenticator: notRead,
-    admin: notRead,
-    head: notRead,
-  })
-  collectProcessMetrics()
-  const registries = [...new Set(register.mock.contexts as Registry[])]
-  // Their types leave out what every metric has.
-  const shown = registries.flatMap((one) => one.getMetricsAsArray()) as unknown as Shown[]
-  return sorted(
+const metrics = (): Record<string, string> =>
+  sorted(
     Object.fromEntries(
-      shown.map(({ name, labelNames, constructor }) => [
+      listServiceMetrics().map(({ name, type, labels }) => [
         name,
-        `${constructor.name.toLowerCase()} {${labelNames.join(', ')}}`,
+        `${type} {${labels.join(', ')}}`,
       ]),
     ),
   )
-}
-interface Shown {
-  readonly name: string
-  readonly labelNames: readonly string[]
-}
-const notRead = (): never => {
-  throw new Error('read before a scrape')
-}
 
 function digests(
   folder: string,

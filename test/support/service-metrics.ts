@@ -1,0 +1,40 @@
+import { Registry } from 'prom-client'
+import { vi } from 'vitest'
+import { collectProcessMetrics, createMetrics } from '../../src/adapters/telemetry/metrics.ts'
+
+export interface ServiceMetric {
+  readonly name: string
+  readonly help: string
+  readonly type: string
+  readonly labels: readonly string[]
+}
+
+/** Every metric that a service shows, as it is registered. The caller restores mocks afterwards. */
+export function listServiceMetrics(): readonly ServiceMetric[] {
+  const register = vi.spyOn(Registry.prototype, 'registerMetric')
+  createMetrics({
+    in_flight_limit: 1,
+    inFlight: notRead,
+    authenticator: notRead,
+    admin: notRead,
+    head: notRead,
+  })
+  collectProcessMetrics()
+  const registries = [...new Set(register.mock.contexts as Registry[])]
+  // Their types leave out what every metric has.
+  const shown = registries.flatMap((one) => one.getMetricsAsArray()) as unknown as Registered[]
+  return shown.map(({ name, help, labelNames, constructor }) => ({
+    name,
+    help,
+    type: constructor.name.toLowerCase(),
+    labels: labelNames,
+  }))
+}
+interface Registered {
+  readonly name: string
+  readonly help: string
+  readonly labelNames: readonly string[]
+}
+const notRead = (): never => {
+  throw new Error('read before a scrape')
+}
