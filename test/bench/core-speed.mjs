@@ -1,11 +1,12 @@
 // One boolean flag, on for three users: our core with its whole reason chain against @openfeature/flagd-core.
 import { FlagdCore } from '@openfeature/flagd-core'
 import { evaluate } from '../../dist/src/core/evaluate/evaluate.js'
+import { sized } from './smoke.mjs'
 
 const ON = ['U1', 'U2', 'U3']
 const USERS = [...ON, 'U4', 'U5', 'U6']
-const DECISIONS = 200_000
-const ROUNDS = 7
+const DECISIONS = sized(200_000, 6_000)
+const ROUNDS = sized(7, 1)
 const TIME = '2026-01-15T09:00:00.000Z'
 
 /** @returns {{ ours: number, theirs: number }} decisions per CPU second, medians of interleaved rounds */

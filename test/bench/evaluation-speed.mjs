@@ -6,15 +6,16 @@ import { FileStore } from '../../dist/src/adapters/file-store/file-store.js'
 import { openLive } from '../../dist/src/adapters/stores.js'
 import { settingsFromContract } from '../../dist/src/core/auth/contract.js'
 import { TENANT } from './make-store.mjs'
+import { sized } from './smoke.mjs'
 
 const NOW = '2026-01-15T09:00:00.000Z'
-const WINDOWS = 5
+const WINDOWS = sized(5, 1)
 const root = new URL('../../', import.meta.url)
 const read = (path) => JSON.parse(readFileSync(new URL(path, root), 'utf8'))
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
 
 /** Microseconds of each of so many evaluations, one after the other, of one window. @returns their p99 */
-async function p99(counter, { token, keys, count }) {
+async function p99(dependencies, { token, keys, count }) {
   const taken = new Float64Array(count)
   for (let at = 0; at < count; at += 1) {
     const request = {
@@ -26,7 +27,7 @@ async function p99(counter, { token, keys, count }) {
     }
     const credential = { token, dev_headers: null }
     const started = process.hrtime.bigint()
-    const { answer } = await evaluateQuestion(counter, {
+    const { answer } = await evaluateQuestion(dependencies, {
       credential,
       request,
       now: NOW,
@@ -51,32 +52,39 @@ export async function evaluationSpeed(sizes) {
   const { token, jwks } = fixtures.fixtures.find(({ id }) => id === 'JWT-EX-01')
   const claims = Buffer.from(token.split('.')[1], 'base64url').toString()
   if (!claims.includes(TENANT)) throw new Error('the token is for another tenant')
-  const door = await openFixtureAuthenticator(jwks, settings)
+  const authenticator = await openFixtureAuthenticator(jwks, settings)
   const approvals = () => Promise.resolve({ status: 'unreachable' })
   const sides = []
   for (const [name, { folder, url, keys }] of Object.entries(sizes)) {
     const store = await FileStore.open(folder, { digestKey: Buffer.alloc(32, 1), phase: 'file' })
     const needs = { migrations: [], versions: { oldest: 15, newest: 18 }, copied: null }
     const live = await openLive({ kind: 'postgres', url, name: 'bench' }, needs)
-    sides.push({ name, backing: 'file', store, keys, count: 20_000, close: () => store.close() })
+    sides.push({
+      name,
+      backing: 'file',
+      store,
+      keys,
+      count: sized(20_000, 200),
+      close: () => store.close(),
+    })
     sides.push({
       name,
       backing: 'db',
       store: live.store,
       keys,
-      count: 3_000,
+      count: sized(3_000, 100),
       close: () => live.close(),
     })
   }
   const windows = sides.map(() => [])
   for (let window = -1; window < WINDOWS; window += 1) {
     for (const [at, { store, keys, count }] of sides.entries()) {
-      const taken = await p99({ store, door, approvals }, { token, keys, count })
+      const taken = await p99({ store, authenticator, approvals }, { token, keys, count })
       if (window >= 0) windows[at].push(taken) // The first is a warm-up.
     }
   }
   for (const { close } of sides) await close()
-  await door.close()
+  await authenticator.close()
   const found = {}
   for (const [at, { name, backing }] of sides.entries())
     found[name] = { ...found[name], [backing]: median(windows[at]) }

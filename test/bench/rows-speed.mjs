@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { evaluationSpeed } from './evaluation-speed.mjs'
 import { makeStore } from './make-store.mjs'
+import { sized } from './smoke.mjs'
 
 const FF = fileURLToPath(new URL('../../dist/bin/ff.js', import.meta.url))
 const POLL_MS = 20
@@ -92,9 +93,9 @@ export async function rowsSpeed(place, { url: home, urlOf }) {
   const { thousand, million } = evaluated
   return { ...found, evaluated: await evaluationSpeed({ thousand, million }) }
 }
-const ROUNDS = 3
+const ROUNDS = sized(3, 1)
 const SIZES = {
   thousand: { tenants: 1, flags: 1000 },
-  tenth: { tenants: 100, flags: 1000 },
-  million: { tenants: 1000, flags: 1000 },
+  tenth: { tenants: sized(100, 2), flags: 1000 },
+  million: { tenants: sized(1000, 4), flags: 1000 },
 }

@@ -12,12 +12,13 @@ import { startEmbedded } from '../../dist/src/adapters/postgres/embedded.js'
 import { toPublicJwk } from '../../dist/src/core/text/jwk.js'
 import { generateSigningKey, signClaims } from '../../dist/src/adapters/jose/compact.js'
 import { makeStore, TENANT } from './make-store.mjs'
+import { sized } from './smoke.mjs'
 
 const FF = fileURLToPath(new URL('../../dist/bin/ff.js', import.meta.url))
 const BARE = fileURLToPath(new URL('bare-fastify.mjs', import.meta.url))
 const CONNECTIONS = 32
-const ROUNDS = 3
-const SECONDS = 5
+const ROUNDS = sized(3, 1)
+const SECONDS = sized(5, 1)
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
 
 /** A server in a process of its own. */
@@ -124,7 +125,7 @@ async function withServices(use) {
 }
 
 /** Requests a second as ratios, p99 at half of the own top rate in milliseconds, and memory over so many requests. */
-export const serviceSpeed = (requests = 1_000_000) =>
+export const serviceSpeed = (requests = sized(1_000_000, 2_000)) =>
   withServices(async (services, question) => {
     const rates = { bare: [], file: [], db: [] }
     for (let round = -1; round < ROUNDS; round += 1)

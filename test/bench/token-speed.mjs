@@ -6,9 +6,10 @@ import { importJWK, jwtVerify } from 'jose'
 import { openJwksClient, createAuthenticator } from '../../dist/src/adapters/auth/authenticator.js'
 import { LoopbackJwks } from '../../dist/src/adapters/auth/loopback-jwks.js'
 import { settingsFromContract } from '../../dist/src/core/auth/contract.js'
+import { sized } from './smoke.mjs'
 
-const TOKENS = 2_000
-const ROUNDS = 9
+const TOKENS = sized(2_000, 50)
+const ROUNDS = sized(9, 1)
 const NOW = '2026-01-15T09:00:00.000Z'
 const ISSUER = 'https://idp.pty.example'
 const AUDIENCE = 'pty-feature-flags'
