@@ -43,7 +43,7 @@ type Opener<K extends TargetSpec['kind']> = (
   needs: ScratchStoreOptions,
 ) => Promise<ScratchServiceStore>
 
-/** How each kind of target gives the harness a store of its own. To add one: its folder, and its line here. */
+/** Opens a scratch store for each kind of target. A new kind needs an adapter folder and a line here. */
 const OPENERS: { readonly [K in TargetSpec['kind']]: Opener<K> } = {
   file: ({ folder }) => openScratchFolder(folder, scratchTools()),
   postgres: (spec, needs) =>
@@ -59,19 +59,19 @@ const OPENERS: { readonly [K in TargetSpec['kind']]: Opener<K> } = {
 }
 
 const noStore = ({ origin }: Extract<TargetSpec, { kind: 'http' }>): FfError =>
-  new FfError('target_invalid', `${origin} is a service, and this takes a store.`, {
-    hint: 'Name a store, or use ff parity run, exhaustive or replay, which ask services too.',
+  new FfError('target_invalid', `The target ${origin} is a service; this command needs a store.`, {
+    hint: 'Name a store, such as file:DIR or env:FF_DATABASE_URL; `ff parity run`, `exhaustive` and `replay` take services too.',
   })
 
-// Nobody keeps a scratch store's audit records, so the key of their digests need not be kept either.
+// The audit records of a scratch store are deleted with it, so the key of their digests is not kept.
 const scratchTools = (): { digestKey: Uint8Array; phase: string } => ({
   digestKey: randomBytes(32),
   phase: 'file',
 })
 
-/** What a live side may need beside its target. */
+/** What `openLive` needs besides the target. */
 export interface LiveStoreOptions extends ScratchStoreOptions {
-  /** The rows that a private server is filled with; null where this side has nothing to copy. */
+  /** Reads the rows to copy into a private server; null if there is no side to copy from. */
   readonly copied: (() => Promise<RowsByTable>) | null
 }
 type LiveOpener<K extends TargetSpec['kind']> = (
@@ -79,7 +79,7 @@ type LiveOpener<K extends TargetSpec['kind']> = (
   needs: LiveStoreOptions,
 ) => Promise<LiveStore>
 
-/** How each kind of target is read where it stands. To add one, such as a service: its folder, and its line here. */
+/** Opens the live store of each kind of target for reading. A new kind needs an adapter folder and a line here. */
 const READERS: { readonly [K in TargetSpec['kind']]: LiveOpener<K> } = {
   file: async ({ folder }) => {
     if (folder === null) throw nothingLive('file')
@@ -104,16 +104,24 @@ const READERS: { readonly [K in TargetSpec['kind']]: LiveOpener<K> } = {
 }
 
 const nothingLive = (kind: string): FfError =>
-  new FfError('target_invalid', `The baseline "${kind}" holds no rows of anybody.`, {
-    hint: 'Name a store that is there: file:DIR, postgres://... or env:NAME.',
+  new FfError('target_invalid', `The baseline "${kind}" is a new, empty store.`, {
+    hint: 'Name an existing store: --baseline file:DIR, postgres://HOST/DATABASE or env:FF_DATABASE_URL.',
   })
 
-/** @throws FfError saying why the target cannot be had */
+/**
+ * Opens the live store of a target for reading, or a private server with a copy of the baseline's rows.
+ *
+ * @throws FfError `target_invalid`, or the error of the store
+ */
 export function openLive(spec: TargetSpec, needs: LiveStoreOptions): Promise<LiveStore> {
   return (READERS[spec.kind] as LiveOpener<TargetSpec['kind']>)(spec as never, needs)
 }
 
-/** @throws FfError saying why the target cannot be had */
+/**
+ * Opens an empty store that is deleted on `close`: in a folder, in a schema of its own, or on a private server.
+ *
+ * @throws FfError `target_invalid` for a service, or the error of the store
+ */
 export function openScratch(
   spec: TargetSpec,
   needs: ScratchStoreOptions,
@@ -121,16 +129,24 @@ export function openScratch(
   return (OPENERS[spec.kind] as Opener<TargetSpec['kind']>)(spec as never, needs)
 }
 
-/** @throws FfError `target_invalid` for a target that is made anew for each run and so holds nothing */
+/**
+ * Opens all rows of a store as one snapshot.
+ *
+ * @throws FfError `target_invalid` for a target that each run creates empty, and for a service
+ */
 export async function openRows(spec: TargetSpec, needs: RowSourceOptions): Promise<RowSource> {
   if (spec.kind === 'file' && spec.folder !== null) return openFileRows(spec.folder)
   if (spec.kind === 'postgres') return openRowSource(getDatabase(spec), SCHEMA, needs)
-  throw new FfError('target_invalid', `A target of kind ${spec.kind} holds no rows of its own.`, {
-    hint: 'Name a store: file:DIR, postgres://... or env:NAME.',
+  throw new FfError('target_invalid', `A target of kind ${spec.kind} has no stored rows.`, {
+    hint: 'Name a store: file:DIR, postgres://HOST/DATABASE or env:FF_DATABASE_URL.',
   })
 }
 
-/** @throws FfError `target_invalid` for a target that is made anew for each run and so has no trail */
+/**
+ * Opens the audit trail of a store for reading.
+ *
+ * @throws FfError `target_invalid` for a target that each run creates empty, and for a service
+ */
 export async function openTrail(
   spec: TargetSpec,
   versions: SupportedVersions,
@@ -138,11 +154,15 @@ export async function openTrail(
   if (spec.kind === 'file' && spec.folder !== null) return FileTrail.open(spec.folder)
   if (spec.kind === 'postgres') return PostgresTrail.open(getDatabase(spec), SCHEMA, versions)
   throw new FfError('target_invalid', `A target of kind ${spec.kind} has no audit trail.`, {
-    hint: 'Name a store: --store file:DIR, or a database with --database.',
+    hint: 'Name a store: --store file:DIR or --database env:FF_DATABASE_URL.',
   })
 }
 
-/** @throws FfError `target_invalid` for anything but a database that somebody keeps */
+/**
+ * Runs `use` with the one import sink of the schema `ff`.
+ *
+ * @throws FfError `target_invalid` unless the target is a PostgreSQL database; `import_locked`
+ */
 export async function withSink<T>(
   spec: TargetSpec,
   { versions }: RowSourceOptions,
@@ -151,7 +171,7 @@ export async function withSink<T>(
   return withRowSink(keptDatabase(spec, 'can be imported into'), { schema: SCHEMA, versions }, use)
 }
 
-/** Lends a database of a private server, as a target; it goes with the server. */
+/** Runs `use` with an empty database on a private server, which is deleted afterwards. */
 export const withPrivateDatabase = <T>(use: (spec: TargetSpec) => Promise<T>): Promise<T> =>
   closeAfter(async (keep) => {
     const server = await keep(startEmbedded(), (one) => one.stop())
@@ -160,7 +180,11 @@ export const withPrivateDatabase = <T>(use: (spec: TargetSpec) => Promise<T>): P
     return use({ kind: 'postgres', url, name: server.database.name })
   })
 
-/** @throws FfError `target_invalid` for anything but a database that somebody keeps */
+/**
+ * Runs `use` with a migration session; with `locked` it holds the migration lock and may write.
+ *
+ * @throws FfError `target_invalid` unless the target is a PostgreSQL database; `migration_locked`
+ */
 export async function withMigrations<T>(
   spec: TargetSpec,
   needs: SessionOptions & { readonly locked: boolean },
@@ -169,13 +193,21 @@ export async function withMigrations<T>(
   return withMigrationSession(keptDatabase(spec, 'has a schema to migrate'), needs, use)
 }
 
-/** @throws FfError `target_invalid` for anything but a database that somebody keeps */
+/**
+ * Identifies a database as `system_identifier/oid/schema`.
+ *
+ * @throws FfError `target_invalid` unless the target is a PostgreSQL database
+ */
 export const identifyDatabase = async (
   spec: TargetSpec,
   versions: SupportedVersions,
 ): Promise<string> => readDatabaseIdentity(keptDatabase(spec, 'has an identity'), SCHEMA, versions)
 
-/** @throws FfError `target_invalid` for a folder */
+/**
+ * Runs `use` with an empty database on the target's server, which is dropped afterwards.
+ *
+ * @throws FfError `target_invalid` for a file store and for a service
+ */
 export async function withScratchDatabase<T>(
   spec: TargetSpec,
   versions: SupportedVersions,
@@ -195,15 +227,16 @@ export async function withScratchDatabase<T>(
   })
 }
 
-/** What a store is opened with to be served. */
+/** What `openServed` needs besides the target. */
 export interface ServedStoreOptions extends ScratchStoreOptions {
   readonly tools: AuditOptions
 }
 
 /**
- * A store for the one service that writes to it.
+ * Opens a store for the service that writes to it; `file` without a folder is a store that is deleted on `close`.
  *
- * @throws FfError `store_locked`, `store_corrupt` and the like, or `target_invalid` where nobody keeps it
+ * @throws FfError `target_invalid` for a private server and for a service; `store_locked`, `store_corrupt`, or the
+ *   error of the database
  */
 export async function openServed(
   spec: TargetSpec,
@@ -217,7 +250,7 @@ export async function openServed(
   return { facts, store, close: () => store.close() }
 }
 
-/** A store of a sample, which goes with the service. */
+/** Opens a file store with the rows of a sample; `close` deletes it. */
 export async function openSample(
   sample: RowsByTable,
   tools: AuditOptions,
@@ -232,19 +265,31 @@ export async function openSample(
 
 export const withScratchFolder = withFolder
 
-/** @throws FfError `target_invalid` for anything but a database that somebody keeps */
+/**
+ * Reads which constraints, indexes, triggers and queries of the schema `ff` work.
+ *
+ * @throws FfError `target_invalid` unless the target is a PostgreSQL database
+ */
 export const inspectSchema = async (
   spec: TargetSpec,
   versions: SupportedVersions,
 ): Promise<SchemaFacts> => readSchemaFacts(keptDatabase(spec, 'has a schema'), SCHEMA, versions)
 
-/** @throws FfError `target_invalid` for anything but a database that somebody keeps */
+/**
+ * Reads what the session's role may do, and its timeouts.
+ *
+ * @throws FfError `target_invalid` unless the target is a PostgreSQL database; `rights_missing`
+ */
 export const inspectRole = async (
   spec: TargetSpec,
   versions: SupportedVersions,
 ): Promise<RoleFacts> => readRoleFacts(keptDatabase(spec, 'has roles'), SCHEMA, versions)
 
-/** @throws FfError `target_invalid` for anything but a database that somebody keeps */
+/**
+ * Lists the digests of the sources that `ff import` has imported whole, oldest first.
+ *
+ * @throws FfError `target_invalid` unless the target is a PostgreSQL database
+ */
 export const importedDigests = async (
   spec: TargetSpec,
   versions: SupportedVersions,
@@ -258,7 +303,7 @@ function keptDatabase(spec: TargetSpec, what: string): DatabaseConfig {
 
 const notKept = ({ kind }: TargetSpec, what: string): FfError =>
   new FfError('target_invalid', `No target of kind ${kind} ${what}.`, {
-    hint: 'Name a database: --database env:FF_DATABASE_URL or postgres://...',
+    hint: 'Name a database: --database env:FF_DATABASE_URL or postgres://HOST/DATABASE.',
   })
 
 const getDatabase = ({ url, name }: Extract<TargetSpec, { kind: 'postgres' }>): DatabaseConfig => ({

@@ -1,12 +1,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type FileHandle, open } from 'node:fs/promises'
+import { quoteError } from '../../core/text/quote-error.ts'
 import { FfError } from '../../errors.ts'
 
 /**
- * Takes an exclusive `flock` on a file, or returns null while somebody else has it. The lock belongs
- * to the open file, which the short-lived `flock` shares with this process: it stands until the handle
- * is closed, and the kernel frees it with the process, kill -9 included.
+ * Takes an exclusive `flock` on a file, which it creates if missing; null while another process holds the lock.
+ * The lock belongs to the open file description, which the short-lived `flock` command shares with this process.
+ * Closing the handle releases the lock; the kernel releases it when the process dies, kill -9 included.
+ *
+ * @throws FfError `backing_unavailable` if the command `flock` does not start; the system's error for the file
  */
 export async function tryLock(path: string): Promise<FileHandle | null> {
   const file = await open(path, 'a', 0o600)
@@ -23,7 +26,7 @@ export async function tryLock(path: string): Promise<FileHandle | null> {
 async function flock(fd: number): Promise<number> {
   const child = spawn('flock', ['--exclusive', '--nonblock', '3'], {
     stdio: ['ignore', 'ignore', 'ignore', fd],
-    // Apart from our process group: a Ctrl-C must not make a free lock look taken.
+    // Its own process group: a Ctrl-C that ends the command must not make a free lock look taken.
     detached: true,
   })
   try {
@@ -32,11 +35,8 @@ async function flock(fd: number): Promise<number> {
   } catch (cause) {
     throw new FfError(
       'backing_unavailable',
-      'The file lock cannot be taken: the command flock did not start.',
-      {
-        hint: 'Install util-linux, which holds flock.',
-        cause,
-      },
+      `Cannot lock a file: the command flock did not start: ${quoteError(cause)}.`,
+      { hint: 'Install util-linux, which contains flock: apt-get install util-linux', cause },
     )
   }
 }

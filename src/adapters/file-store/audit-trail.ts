@@ -11,31 +11,31 @@ import { isWholeExceptNewline, listSegments } from './log.ts'
 import { StoreDamage, parseNumber, readSnapshotHead, SNAPSHOT } from './snapshot.ts'
 import { toStoreError } from './store-error.ts'
 
-/** Longer than any header. */
+/** More than any header has. */
 const HEADER_BYTES = 4_096
 
 /**
- * The audit trail of a store's folder: its log from the first segment on, read beside a writer. A line that is
- * being written is left out, for nobody was told of it.
+ * The audit trail of a file store: its log from the first segment on, read while a service may write. Leaves out
+ * a line that is being written, because its write is not acknowledged yet.
  */
 export class FileTrail implements AuditTrail {
   readonly facts = { target: 'file', backing: 'file', server: null } as const
   private readonly folder: string
-  /** Behind which record a reading ended, and where its line did: the next goes on from there. */
+  /** The record that the last read ended with, and the offset behind its line: a later read continues there. */
   private place: { readonly seq: number; readonly name: string; readonly end: number } | null = null
 
   private constructor(folder: string) {
     this.folder = folder
   }
 
-  /** @throws FfError `target_unreachable`, `store_corrupt` and what else the system says of a folder */
+  /** @throws FfError `target_unreachable`, `store_corrupt`, or another of `toStoreError` */
   static async open(folder: string): Promise<FileTrail> {
     await snapshotHead(folder)
     return new FileTrail(folder)
   }
 
   async read<T>(after: number, use: (reading: AuditReading) => Promise<T>): Promise<T> {
-    // Before the log: what a snapshot stands on is in the log by then.
+    // Before the log: by then the log contains every record that the snapshot includes.
     const head = await snapshotHead(this.folder)
     return use({ said: { head, as: 'passed' }, records: this.records(after) })
   }
@@ -55,7 +55,7 @@ export class FileTrail implements AuditTrail {
     }
   }
 
-  /** From the place where a reading ended there, else from the segment that the record behind it is in. */
+  /** Continues where a read ended with this record; otherwise starts with the segment that contains the next record. */
   private async *linesAfter(after: number): AsyncGenerator<TrailLine> {
     const segments = await listSegments(this.folder)
     const place = this.place?.seq === after ? this.place : null
@@ -75,15 +75,15 @@ export class FileTrail implements AuditTrail {
 
 interface TrailLine {
   readonly record: AuditRecord | null
-  /** Its segment, and where it ends there. */
+  /** The file name of its segment, and the byte offset behind its newline. */
   readonly name: string
   readonly end: number
 }
-/** Nobody was told of it; a whole line whose end alone was changed is none. */
+/** True for a last line whose write was not acknowledged. A whole line with another byte for its newline is damage. */
 const isTorn = ({ bytes, ended }: ByteLine): boolean =>
   !ended && unsealLogLine(bytes) === null && !isWholeExceptNewline(bytes)
 
-/** Null where the line is not as it was written, or its record is not the one of its number. */
+/** Null if the line is not as it was written, or if its record has another number than the line. */
 function toRecord({ bytes, ended }: ByteLine): AuditRecord | null {
   const json = ended ? unsealLogLine(bytes) : null
   const read = json === null ? null : parseLosslessJson(json)
@@ -98,7 +98,7 @@ async function snapshotHead(folder: string): Promise<AuditChainHead> {
     try {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0)
       const end = buffer.subarray(0, bytesRead).indexOf('\n')
-      if (end < 0) throw new StoreDamage(`${SNAPSHOT} has no header`)
+      if (end < 0) throw new StoreDamage(`the first line of ${SNAPSHOT} is not a header`)
       return readSnapshotHead(buffer.toString('utf8', 0, end)).head
     } finally {
       await file.close()

@@ -8,13 +8,13 @@ import type { RowIndex } from './row-index.ts'
 import { toStoreError } from './store-error.ts'
 
 /**
- * The rows of a file store as they are now, read beside a writer that may hold its lock: a snapshot that is
- * replaced meanwhile stays whole for whoever has it open, log segments are kept, and of a line that is just
- * being written nothing is taken.
+ * The rows of a file store at the time of `open`, read without the store's lock while a service may write. That is
+ * safe: a replaced snapshot stays whole for a process that has it open, log segments are never deleted, and an
+ * unfinished last line is left out.
  */
 export class FileReader implements FlagReader {
   readonly kind = 'file'
-  /** Of its folder. */
+  /** The identity of its folder: `device/inode`. */
   readonly identity: string
   private readonly index: RowIndex
 
@@ -23,7 +23,7 @@ export class FileReader implements FlagReader {
     this.identity = identity
   }
 
-  /** @throws FfError `target_unreachable`, `store_corrupt`, or what the system said of the folder */
+  /** @throws FfError `target_unreachable`, `store_corrupt`, or another of `toStoreError` */
   static async open(folder: string): Promise<FileReader> {
     try {
       const { snapshot } = await replayStore(folder)
@@ -37,7 +37,7 @@ export class FileReader implements FlagReader {
     return Promise.resolve(this.index.read(query))
   }
 
-  /** Every row. @throws FfError `row_refused` where one does not fit its schema */
+  /** Every row. @throws FfError `row_refused` if a row breaks its schema */
   state(): Promise<RowsByTable> {
     const rows = TABLE_NAMES.map((table) => [
       table,

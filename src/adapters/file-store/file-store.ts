@@ -22,12 +22,12 @@ import { readSnapshot, parseStoredRow, SNAPSHOT, type Snapshot, writeSnapshot } 
 import { type StagedState, type StagedResult, stageRefusal, stageWrite } from './stage.ts'
 import { toStoreError } from './store-error.ts'
 
-/** An opening compacts a log that is longer than this and than the snapshot it follows. */
+/** `open` compacts a log that is longer than this and than the snapshot. */
 const COMPACT_ABOVE_BYTES = 4_194_304
 
 type Result = WriteResult | RefusalResult
-/** A store of the harness's own need not outlive a power cut: nobody keeps its rows. */
 export interface FileStoreOptions {
+  /** Whether each write waits for the disk. False for a scratch store, which need not survive a power cut. */
   readonly durable: boolean
 }
 const DURABLE: FileStoreOptions = { durable: true }
@@ -38,7 +38,7 @@ interface QueuedWrite {
   readonly reject: (error: unknown) => void
 }
 
-/** Flags and overrides in a folder: a snapshot and an append-only log (page 9, file store). One writer. */
+/** Flags and overrides in a folder: a snapshot and an append-only log (docs/reference/file-store.md). One writer. */
 export class FileStore implements ScratchStore, ServiceStore {
   readonly kind = 'file'
   private readonly folder: string
@@ -67,9 +67,9 @@ export class FileStore implements ScratchStore, ServiceStore {
   }
 
   /**
-   * Opens a store for the one writer it can have.
+   * Locks the folder, replays the log, and compacts it if it is long.
    *
-   * @throws FfError `store_locked`, `store_corrupt`, or what the system said of the folder
+   * @throws FfError `store_locked`, `store_corrupt`, `target_unreachable`, or another of `toStoreError`
    */
   static async open(
     folder: string,
@@ -115,7 +115,7 @@ export class FileStore implements ScratchStore, ServiceStore {
     return Promise.resolve(this.head)
   }
 
-  /** Writes a new snapshot; the log's segments are kept, for they hold the audit records. */
+  /** Writes a new snapshot. Keeps the segments of the log, because they contain the audit records. */
   compact(): Promise<void> {
     return this.exclusively(() => this.replaceSnapshot(this.snapshot.index))
   }
@@ -123,7 +123,7 @@ export class FileStore implements ScratchStore, ServiceStore {
   load(state: RowsByTable): Promise<void> {
     return this.exclusively(async () => {
       await this.replaceSnapshot(RowIndex.of(state))
-      // Read back from the bytes: what is evaluated has been through the file.
+      // Read back, so that evaluation sees the rows as the file has them.
       this.snapshot = await readSnapshot(this.folder)
     })
   }
@@ -143,10 +143,10 @@ export class FileStore implements ScratchStore, ServiceStore {
   }
 
   private inLine<T extends Result>(put: (stage: StagedState) => StagedResult<T>): Promise<T> {
-    // The lock is gone with the handle: somebody else may be writing here by now.
+    // `close` has released the lock: another process may write here now.
     if (this.closed) return Promise.reject(closedError(this.folder))
     return new Promise((resolve, reject) => {
-      // Whoever queues first takes along all that queue up until its turn: one fsync for the batch.
+      // Group commit: the first queued write flushes everything queued before its turn with one fsync.
       const queued = { put, resolve: resolve as QueuedWrite['resolve'], reject }
       if (this.queue.push(queued) === 1) {
         void this.exclusively(() => this.commit(this.queue.splice(0)))
@@ -156,7 +156,7 @@ export class FileStore implements ScratchStore, ServiceStore {
 
   private exclusively<T>(work: () => Promise<T>): Promise<T> {
     const done = this.turn.then(work)
-    // A failure belongs to whoever asked for the work; the next in line goes on.
+    // The caller of this work gets its failure; the next work runs all the same.
     this.turn = done.catch(() => undefined)
     return done.catch((error: unknown) => {
       throw toStoreError(error, this.folder)
@@ -183,7 +183,7 @@ export class FileStore implements ScratchStore, ServiceStore {
       for (const { reject } of batch) reject(toStoreError(error, this.folder))
       return
     }
-    // Only now can anybody read it: nothing is shown that a power cut could take back.
+    // Readers see the rows only now, when a power cut cannot undo them.
     staged.mergeDown()
     this.head = head
     for (const { queued, result } of done) queued.resolve(result)
@@ -191,8 +191,8 @@ export class FileStore implements ScratchStore, ServiceStore {
 }
 
 const closedError = (folder: string): FfError =>
-  new FfError('backing_unavailable', `The file store ${folder} was closed.`, {
-    hint: 'Open it again.',
+  new FfError('backing_unavailable', `Cannot write to the file store ${folder}: it is closed.`, {
+    hint: 'Start the command again.',
   })
 
 interface OpenedFolder {
@@ -203,7 +203,7 @@ interface OpenedFolder {
 const snapshotBytes = async (folder: string): Promise<number> =>
   (await stat(join(folder, SNAPSHOT))).size
 
-/** What a folder holds: its snapshot with the log laid over it, and where the log ends. @throws Damage, LineTooLong */
+/** Reads a folder: the rows of its snapshot with the changes of the log applied, and the end of the log. @throws StoreDamage, LineTooLong */
 export async function replayStore(folder: string): Promise<OpenedFolder> {
   const snapshot = await readSnapshot(folder)
   let tail: LogTail = { head: snapshot.head, segment: null, size: 0 }
@@ -217,6 +217,7 @@ export async function replayStore(folder: string): Promise<OpenedFolder> {
   return { snapshot, tail }
 }
 
+/** Locks a store's folder for writing; closing the handle unlocks it. @throws FfError `store_locked`, or of `toStoreError` */
 export async function takeLock(folder: string): Promise<FileHandle> {
   try {
     const lock = await tryLock(join(folder, '.lock'))
@@ -224,12 +225,16 @@ export async function takeLock(folder: string): Promise<FileHandle> {
   } catch (error) {
     throw toStoreError(error, folder)
   }
-  throw new FfError('store_locked', `Another process is writing to the file store ${folder}.`, {
-    hint: 'Stop that process, or name another folder.',
-  })
+  throw new FfError(
+    'store_locked',
+    `Cannot lock the file store ${folder}: another process has it open.`,
+    {
+      hint: `Find that process with \`fuser -v '${join(folder, '.lock')}'\` and stop it, or name another folder.`,
+    },
+  )
 }
 
-/** Makes an empty store in an empty folder. */
+/** Creates the folder if missing, and writes an empty snapshot into it. */
 export async function createStore(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await writeSnapshot(folder, { index: new RowIndex(), epoch: 0, head: EMPTY_HEAD })

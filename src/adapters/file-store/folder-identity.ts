@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 
-/** Which folder this is, by whatever path it was reached. @throws what the system says of it */
+/** Identifies a folder as `device/inode`, the same for every path to it. @throws the system's error */
 export async function identifyFolder(folder: string): Promise<string> {
   const { dev, ino } = await stat(folder)
   return `${dev}/${ino}`

@@ -1,21 +1,23 @@
 import { createReadStream } from 'node:fs'
+import { basename } from 'node:path'
 import crc32c from 'crc-32/crc32c.js'
 import { type ByteLine, LineSplitter } from '../../files/line-splitter.ts'
 
 const CHUNK_BYTES = 262_144
-/** Longer than any line this store writes: a value, twice in its audit record, and room. */
+/** More than any line that this store writes: a value, the value twice in its audit record, and room. */
 const MAX_LINE_BYTES = 1_048_576
 
-/** A line that no writer of this store can have made. */
+/** A line is longer than any that this store writes. */
 export class LineTooLong extends Error {}
 
-/** Yields the lines of a file from an offset on. @throws LineTooLong */
+/** Yields the lines of a file from a byte offset on. @throws LineTooLong, the system's error */
 export async function* readFileLines(path: string, start = 0): AsyncGenerator<ByteLine> {
   const lines = new LineSplitter(MAX_LINE_BYTES, start)
   const chunks = createReadStream(path, { start, highWaterMark: CHUNK_BYTES })
   for await (const chunk of chunks as AsyncIterable<Buffer>) {
     for (const line of lines.push(chunk)) {
-      if (line.tooLong) throw new LineTooLong(path)
+      if (line.tooLong)
+        throw new LineTooLong(`a line of ${basename(path)} is longer than ${MAX_LINE_BYTES} bytes`)
       yield line
     }
   }
@@ -24,12 +26,12 @@ export async function* readFileLines(path: string, start = 0): AsyncGenerator<By
 
 const checksum = (bytes: Buffer): string => (crc32c.buf(bytes) >>> 0).toString(16).padStart(8, '0')
 
-/** A log line: CRC-32C of the JSON, a space, the JSON, a newline. */
+/** Formats a log line: CRC-32C of the JSON in hexadecimal, a space, the JSON, a newline. */
 export function sealLogLine(json: string): string {
   return `${checksum(Buffer.from(json, 'utf8'))} ${json}\n`
 }
 
-/** The JSON of a sealed line without its newline; null where the checksum does not hold. */
+/** Returns the JSON of a log line that comes without its newline; null if the checksum does not match. */
 export function unsealLogLine(bytes: Buffer): string | null {
   const json = bytes.subarray(9)
   const held =

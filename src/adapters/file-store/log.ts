@@ -14,7 +14,7 @@ const SEGMENT = /^log-(\d{20})\.ndjson$/
 export const formatSegmentName = (firstSeq: number): string =>
   `log-${String(firstSeq).padStart(20, '0')}.ndjson`
 
-/** One log line: one change with its audit record, so that neither can be without the other (page 5). */
+/** One log line: a change together with its audit record, so that neither exists without the other. */
 export interface LogEntry {
   readonly epoch: number
   readonly op_id: string
@@ -33,26 +33,27 @@ export function formatLogLine({ epoch, op_id, changes, record }: LogEntry): stri
   )
 }
 
-/** Where the log stands after it was replayed: what a writer goes on from. */
+/** The end of the log after a replay; a writer continues there. */
 export interface LogTail {
   readonly head: AuditChainHead
-  /** Null where nothing was written since the snapshot. */
+  /** File name of the last segment; null if nothing was written since the snapshot. */
   readonly segment: string | null
   /** Length of that segment up to its last whole line, in bytes. */
   readonly size: number
 }
 
-/** What one log line changed, or nothing where a segment begins; and where the log stands after it. */
+/** The rows that one log line changes (none at the start of a segment), and the end of the log behind it. */
 export interface ReplayedLine {
   readonly changes: readonly JsonNode[]
   readonly tail: LogTail
 }
 
 /**
- * Every line after a place in the chain. Segments that appear meanwhile are not read.
+ * Yields every line after a record of the audit chain, of the segments that exist at the start. Leaves out a torn
+ * last line: its write was never acknowledged.
  *
- * @throws Damage at a line that is not as it was written, a gap or a break of the chain. A torn last
- *   line is left out: its write was never acknowledged.
+ * @throws StoreDamage at a line that is not as it was written, a gap in the numbers, or a break of the audit chain;
+ *   LineTooLong
  */
 export async function* replayLog(
   folder: string,
@@ -66,8 +67,11 @@ export async function* replayLog(
     for await (const line of readFileLines(join(folder, segment))) {
       const json = line.ended ? unsealLogLine(line.bytes) : null
       if (json === null && !line.ended && last && !isWholeExceptNewline(line.bytes)) break
-      if (json === null) throw new StoreDamage(`${segment} is damaged at byte ${line.offset}`)
-      const read = readEntry(json, head, `${segment} at byte ${line.offset}`)
+      if (json === null)
+        throw new StoreDamage(
+          `the line of ${segment} at byte ${line.offset} does not match its checksum`,
+        )
+      const read = readEntry(json, head, `the line of ${segment} at byte ${line.offset}`)
       head = read.head
       const size = line.offset + line.bytes.length + 1
       yield { changes: read.changes, tail: { head, segment, size } }
@@ -75,11 +79,11 @@ export async function* replayLog(
   }
 }
 
-/** A last line whose checksum holds but whose newline is another byte was acknowledged, and then changed. */
+/** True if the checksum of a line matches without its last byte: the line was acknowledged, then its newline changed. */
 export const isWholeExceptNewline = (bytes: Buffer): boolean =>
   unsealLogLine(bytes.subarray(0, -1)) !== null
 
-/** Every segment, oldest first, with the number of its first line. */
+/** Lists the segments of the log, oldest first, each with the number of its first line. */
 export async function listSegments(
   folder: string,
 ): Promise<readonly { readonly name: string; readonly first: number }[]> {
@@ -103,7 +107,7 @@ function readEntry(
   const audit = getMember(read.node, 'audit') ?? null
   const [prev, hash] = [getMember(audit, 'prev_hash'), getMember(audit, 'hash')]
   if (seq !== head.seq + 1)
-    throw new StoreDamage(`${where} has number ${seq} where ${head.seq + 1} follows`)
+    throw new StoreDamage(`${where} has number ${seq}, expected ${head.seq + 1}`)
   if (prev !== head.hash || typeof hash !== 'string')
     throw new StoreDamage(`${where} does not continue the audit chain`)
   const changes = getMember(read.node, 'changes')
@@ -111,11 +115,11 @@ function readEntry(
   return { changes: changes as readonly JsonNode[], head: { seq, hash } }
 }
 
-/** What the system will say of the next write, when it took only a part of this one. */
+/** A short write: the system reports the full disk only at the next one. */
 const diskFull = (): Error =>
   Object.assign(new Error('short write'), { code: 'ENOSPC', syscall: 'write' })
 
-/** Appends batches of lines to a segment, each durable before `append` resolves where that is asked. */
+/** Appends batches of lines to a segment; with `durable`, each batch is on the disk before `append` resolves. */
 export class LogWriter {
   private readonly folder: string
   private readonly durable: boolean
@@ -131,8 +135,9 @@ export class LogWriter {
   }
 
   /**
-   * @throws the system's error; then the segment is cut back to what was acknowledged. Where even that
-   *   fails, the next `open` finds a torn last line, which was not acknowledged either.
+   * @param firstSeq number of the first line, which names a new segment
+   * @throws the system's error, after cutting the segment back to the acknowledged lines. If that fails too, the
+   *   next `open` finds a torn last line, which was not acknowledged either.
    */
   async append(text: string, firstSeq: number): Promise<void> {
     const file = (this.file ??= await this.openSegment(firstSeq))
@@ -149,7 +154,7 @@ export class LogWriter {
     this.size += bytes.length
   }
 
-  /** The next line starts a segment of its own: after a compaction. */
+  /** Closes the segment, after a compaction; the next line starts a new one. */
   async rotate(): Promise<void> {
     await this.close()
     this.segment = null
@@ -164,7 +169,7 @@ export class LogWriter {
 
   private async openSegment(firstSeq: number): Promise<FileHandle> {
     const segment = this.segment ?? formatSegmentName(firstSeq)
-    // Not exclusively: an earlier try, or a torn first line, may have left the file without a line in it.
+    // Without O_EXCL: a failed write or a torn first line may have left a file without a whole line.
     const file = await open(join(this.folder, segment), O_RDWR | O_CREAT, 0o600)
     try {
       await file.truncate(this.size)

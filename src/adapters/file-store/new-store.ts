@@ -6,11 +6,11 @@ import { replaceSnapshot, SNAPSHOT } from './snapshot.ts'
 import { toStoreError } from './store-error.ts'
 
 /**
- * Makes a store of the rows of another side, in a folder that holds none: there whole, or not at all.
+ * Writes the rows of another store as a new store, into a folder without one: whole, or not at all.
  *
- * @param batches the source's lines, as its counts say
- * @returns the digest of the snapshot
- * @throws FfError `option_invalid` where a store is there already, `store_locked`, `disk_full` and the like
+ * @param batches row lines, sorted by table, scope id and flag key, as many as `counts` says
+ * @returns SHA-256 of the snapshot in hexadecimal
+ * @throws FfError `option_invalid` if the folder contains a store, `store_locked`, or another of `toStoreError`
  */
 export async function writeNewStore(
   folder: string,
@@ -33,6 +33,6 @@ export async function writeNewStore(
 }
 
 const occupied = (folder: string): FfError =>
-  new FfError('option_invalid', `${folder} holds a file store already.`, {
-    hint: 'Name a new or empty folder; a store that is there is never written over.',
+  new FfError('option_invalid', `The folder ${folder} already contains a file store.`, {
+    hint: 'Name a new or empty folder; ff never overwrites a store.',
   })

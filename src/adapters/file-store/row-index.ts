@@ -15,8 +15,8 @@ interface Entry {
 }
 
 /**
- * The rows of a file store in memory; every question costs the same however many there are. One index
- * may lie over another: what it holds hides the other's, until it is merged down or dropped.
+ * The rows of a file store in memory, with lookups in constant time. An index may overlay a base: its rows hide
+ * those of the base until `mergeDown` writes them there, or the index is dropped.
  */
 export class RowIndex {
   private readonly base: RowIndex | null
@@ -26,7 +26,7 @@ export class RowIndex {
     user_override: new Map(),
   }
   private readonly live = new Map<string, number>()
-  /** Keys of flags in the order of their bytes: made when a page is first asked for, and anew after a flag is added. */
+  /** Flag keys in byte order; null until a page needs them, and after a flag was added. */
   private flagKeys: readonly string[] | null = null
 
   constructor(base: RowIndex | null = null) {
@@ -44,7 +44,7 @@ export class RowIndex {
     this.rows[table].set(formatRowKey(key), { key, held })
   }
 
-  /** How many live overrides a flag has; tombstones do not count. */
+  /** Counts the live overrides of a flag, without tombstones. */
   toOverrides(flagKey: string): number {
     return (this.live.get(flagKey) ?? 0) + (this.base?.toOverrides(flagKey) ?? 0)
   }
@@ -65,7 +65,7 @@ export class RowIndex {
     } as RowsOfFlag
   }
 
-  /** Flags of this index alone, from the first whose key is past `after`. */
+  /** Lists at most `limit` flags with a key after `after`, in byte order; the base is not searched. */
   page(after: string | null, limit: number): readonly FlagEntry[] {
     const keys = (this.flagKeys ??= [...this.rows.flag_registry.values()]
       .map(({ key }) => key.flag_key)
@@ -81,7 +81,7 @@ export class RowIndex {
     return this.rows[table].size
   }
 
-  /** Rows of one table by scope id, then flag key. Ids are ASCII, so the order of UTF-16 is that of bytes. */
+  /** Rows of one table by scope id, then flag key, in byte order: ids are ASCII, so UTF-16 order is the same. */
   sorted(table: TableName): readonly RowOrBroken<AnyRow>[] {
     const entries = [...this.rows[table].entries()].sort(([a], [b]) => (a < b ? -1 : 1))
     return entries.map(([, { held }]) => held)
@@ -96,13 +96,13 @@ export class RowIndex {
   }
 }
 
-/** 1 for an override that counts, 0 for a tombstone, a flag or nothing. A broken override still stands. */
+/** 1 for a live override, broken ones included; 0 for a tombstone, a flag or null. */
 function liveness(table: TableName, held: RowOrBroken<AnyRow> | null): number {
   if (table === 'flag_registry' || held === null) return 0
   return held.row !== undefined && 'deleted_at' in held.row ? 0 : 1
 }
 
-/** Where the first text of a sorted list stands that comes after another; its length where none does. */
+/** Binary search: index of the first text after `text`; the length of the list if there is none. */
 function firstPast(sorted: readonly string[], text: string): number {
   let [from, to] = [0, sorted.length]
   while (from < to) {

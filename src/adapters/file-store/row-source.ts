@@ -21,20 +21,20 @@ import { StoreDamage, readSnapshotHead, SNAPSHOT, type SnapshotHead } from './sn
 import { toStoreError } from './store-error.ts'
 
 const READ_BYTES = 1_048_576
-/** Longer than any line that this store writes. */
+/** More than any line that this store writes. */
 const MAX_LINE_BYTES = 1_048_576
 const NEWLINE = 0x0a
 
-/** A row of the log, which stands for whatever the snapshot has under its key. */
+/** A row of the log; it replaces the row of the snapshot with the same key. */
 interface LaterRow extends RowLine {
   readonly line: string
 }
 
 /**
- * The rows of a store's folder, as bytes: the snapshot that is there now, with the log behind it laid over.
- * Takes no lock and writes nothing: a service may be writing meanwhile, and segments are never taken away.
+ * Opens the rows of a file store as bytes: the current snapshot with the changes of the log behind it. Takes no
+ * lock and writes nothing; a service may write meanwhile, because segments are never deleted.
  *
- * @throws FfError `target_unreachable`, `store_corrupt` and what else the system says of a folder
+ * @throws FfError `target_unreachable`, `store_corrupt`, or another of `toStoreError`
  */
 export async function openFileRows(folder: string): Promise<RowSource> {
   try {
@@ -58,7 +58,7 @@ type FirstLine = ReturnType<typeof readSnapshotHead> & { readonly header: Buffer
 async function firstLine(file: FileHandle): Promise<FirstLine> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(4_096), 0, 4_096, 0)
   const end = buffer.subarray(0, bytesRead).indexOf(NEWLINE)
-  if (end < 0) throw new StoreDamage(`${SNAPSHOT} has no header`)
+  if (end < 0) throw new StoreDamage(`the first line of ${SNAPSHOT} is not a header`)
   return {
     ...readSnapshotHead(buffer.toString('utf8', 0, end)),
     header: buffer.subarray(0, end + 1),
@@ -74,7 +74,7 @@ async function laterRows(
   for await (const { changes, tail } of replayLog(folder, from)) {
     for (const change of changes) {
       const read = toRowLine(change)
-      if (read === null) throw new StoreDamage('a row of the log has no table or no key')
+      if (read === null) throw new StoreDamage('the log has a row without a table or without a key')
       const { table, key, node } = read
       rows.set(`${table} ${formatRowKey(key)}`, {
         table,
@@ -149,7 +149,7 @@ class FileRows implements RowSource {
     await this.file.close()
   }
 
-  /** The snapshot's own rows; what its footer says of them is looked at when they are through. */
+  /** Yields the rows of the snapshot, then compares their digest and counts with its footer and header. */
   private async *snapshot(): AsyncGenerator<RowBatch> {
     const { header, counts: said } = this.about
     const before = await this.file.stat()
@@ -158,11 +158,12 @@ class FileRows implements RowSource {
     let rest: Buffer = Buffer.alloc(0)
     for await (const chunk of this.chunks(header.length)) {
       const data = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
-      // The last line may be the footer, so it waits until another one ends.
+      // The last line may be the footer: keep it back until the next line ends.
       const end = startOfLast(data)
-      if (data.length - end > 2 * MAX_LINE_BYTES) throw new LineTooLong(SNAPSHOT)
+      if (data.length - end > 2 * MAX_LINE_BYTES)
+        throw new LineTooLong(`a line of ${SNAPSHOT} is longer than ${MAX_LINE_BYTES} bytes`)
       const whole = data.subarray(0, end)
-      if (!isUtf8(whole)) throw new StoreDamage('a line is not UTF-8')
+      if (!isUtf8(whole)) throw new StoreDamage(`${SNAPSHOT} has a line that is not UTF-8`)
       hash.update(whole)
       for (const batch of byTable(whole)) {
         counts[batch.table] += countLines(batch.bytes)
@@ -171,19 +172,19 @@ class FileRows implements RowSource {
       rest = data.subarray(end)
     }
     if (rest.indexOf(NEWLINE) !== rest.length - 1)
-      throw new StoreDamage(`${SNAPSHOT} breaks off in its last line`)
+      throw new StoreDamage(`the last line of ${SNAPSHOT} is cut off`)
     const footer = FOOTER.exec(rest.toString('latin1'))
-    if (footer === null) throw new StoreDamage(`${SNAPSHOT} breaks off: it has no footer`)
+    if (footer === null) throw new StoreDamage(`the last line of ${SNAPSHOT} is not a footer`)
     const after = await this.file.stat()
     if (after.size !== before.size || after.mtimeMs !== before.mtimeMs) throw changed(this.folder)
     this.found = [
       ...(footer[1] === hash.digest('hex')
         ? []
-        : [fault('digest_wrong', 'the footer names another')]),
+        : [fault('digest_wrong', 'the SHA-256 in the footer does not match the rows')]),
       ...TABLE_NAMES.filter((table) => counts[table] !== said[table]).map((table) =>
         fault(
           'count_wrong',
-          `${counts[table]} rows of ${table}, and the header names ${said[table]}`,
+          `${counts[table]} rows of ${table}, but the header says ${said[table]}`,
         ),
       ),
     ]
@@ -207,11 +208,15 @@ class FileRows implements RowSource {
 const FOOTER = /^\{"sha256":"([0-9a-f]{64})"\}\n$/
 const fault = (code: SourceFault['code'], detail: string): SourceFault => ({ code, detail })
 const changed = (folder: string): FfError =>
-  new FfError('backing_unavailable', `The snapshot of ${folder} was changed while it was read.`, {
-    hint: 'Writers replace a snapshot and never change one; find out who did, and run again.',
-  })
+  new FfError(
+    'backing_unavailable',
+    `The snapshot of the file store ${folder} changed during the read.`,
+    {
+      hint: 'ff replaces a snapshot and never edits it: find the program that edits snapshot.ndjson, stop it and run again.',
+    },
+  )
 
-/** Where the last whole line begins; 0 where there is none before it. */
+/** Offset of the last line; 0 if it is the only one. */
 function startOfLast(data: Buffer): number {
   const last = data.lastIndexOf(NEWLINE)
   return last <= 0 ? 0 : data.lastIndexOf(NEWLINE, last - 1) + 1
@@ -223,13 +228,13 @@ function countLines(bytes: Buffer): number {
   return count
 }
 
-/** Whole lines in pieces of one table each. */
+/** Splits whole lines into batches of one table each. */
 function* byTable(bytes: Buffer): Generator<RowBatch> {
   let from = 0
   while (from < bytes.length) {
     const table = tableAt(bytes, from)
     let end = bytes.length
-    // Rows are sorted by table, so mostly the last line is of the same one, and nothing between is looked at.
+    // Rows are sorted by table: if the last line has the same table, all lines between have it too.
     if (tableAt(bytes, startOfLast(bytes)) !== table) {
       end = from
       while (end < bytes.length && tableAt(bytes, end) === table)
@@ -240,14 +245,14 @@ function* byTable(bytes: Buffer): Generator<RowBatch> {
   }
 }
 
-/** Of the line that begins there. */
+/** Finds the table of the line that starts at `from`. @throws StoreDamage if the line is not a row */
 function tableAt(bytes: Buffer, from: number): TableName {
   const end = bytes.indexOf(NEWLINE, from)
   const named = FRAME.exec(bytes.toString('latin1', Math.max(from, end - FRAME_BYTES), end))?.[1]
   const table =
     TABLE_NAMES.find((one) => one === named) ??
     parseRowLine(bytes.toString('utf8', from, end))?.table
-  if (table === undefined) throw new StoreDamage(`${SNAPSHOT} has a line that is no row`)
+  if (table === undefined) throw new StoreDamage(`${SNAPSHOT} has a line that is not a row`)
   return table
 }
 const FRAME = /\},"table":"([a-z_]+)"\}$/
@@ -256,7 +261,7 @@ const FRAME_BYTES = 40
 const textLines = ({ bytes }: RowBatch): readonly string[] =>
   bytes.toString('utf8').split('\n').slice(0, -1)
 
-/** What the log says later takes the place of what the snapshot says, or comes between. */
+/** Merges the sorted rows of the log into those of the snapshot; a row of the log replaces one with the same key. */
 async function* laidOver(
   snapshot: AsyncIterable<RowBatch>,
   later: readonly LaterRow[],
@@ -267,9 +272,9 @@ async function* laidOver(
     const merged: LaterRow[] = []
     for (const line of textLines(batch)) {
       const here = readLineKey(batch.table, line)
-      if (here === null) throw new StoreDamage(`${SNAPSHOT} has a line that is no row`)
+      if (here === null) throw new StoreDamage(`${SNAPSHOT} has a line that is not a row`)
       if (before !== null && compareRowLines(before, here) >= 0)
-        throw new StoreDamage(`${SNAPSHOT} is not sorted`)
+        throw new StoreDamage(`the rows of ${SNAPSHOT} are not sorted by table and key`)
       before = here
       while (next < later.length && compareRowLines(later[next] as LaterRow, here) < 0)
         merged.push(later[next++] as LaterRow)

@@ -9,10 +9,11 @@ import { toStoreError } from './store-error.ts'
 const PREFIX = 'ff-scratch-'
 
 /**
- * A file store of the harness's own, in a folder below `parent` that goes at the end, or with the next
- * run after a kill -9. What else is in `parent` is not touched.
+ * Opens an empty file store in a new folder below `parent`. `close` deletes the folder; after a kill -9 the next run
+ * does. Nothing else in `parent` changes.
  *
- * @param parent the folder whose file system is meant; null for the system's temporary one
+ * @param parent a folder on the file system to use; null for the system's temporary folder
+ * @throws FfError of `toStoreError`
  */
 export async function openScratchFolder(
   parent: string | null,
@@ -33,7 +34,7 @@ export async function openScratchFolder(
   }
 }
 
-/** Lends such a folder, empty, of the system's temporary one. */
+/** Runs `use` with the path of an empty private folder in the system's temporary folder, then deletes it. */
 export async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
   const within = await realpath(tmpdir())
   return closeAfter(async (keep) => {

@@ -21,7 +21,7 @@ export const SNAPSHOT = 'snapshot.ndjson'
 const FORMAT = 1
 const BATCH_ROWS = 1_000
 
-/** What a snapshot says of itself in its first line. */
+/** The first line of a snapshot: its epoch, and the end of the audit chain that its rows include. */
 export interface SnapshotHead {
   readonly epoch: number
   readonly head: AuditChainHead
@@ -30,19 +30,19 @@ export interface Snapshot extends SnapshotHead {
   readonly index: RowIndex
 }
 
-/** Rows by table. */
+/** Number of rows by table. */
 export type RowCounts = Readonly<Record<TableName, number>>
 
 interface SnapshotWritten extends SnapshotHead {
   readonly counts: RowCounts
-  /** Whether it has to outlive a power cut; where nothing is said, it has. */
+  /** Whether the snapshot must survive a power cut; default true. */
   readonly durable?: boolean
 }
 
-/** What is wrong with a store's bytes, and where; the store turns it into `store_corrupt`. */
+/** Damage in the files of a store; the message is a clause that says where. `toStoreError` maps it to `store_corrupt`. */
 export class StoreDamage extends Error {}
 
-/** Writes a snapshot beside the old one, makes it durable, then puts it in its place. */
+/** Writes a new snapshot to a temporary file, flushes it to the disk, and renames it over the old one. */
 export async function writeSnapshot(
   folder: string,
   snapshot: Snapshot,
@@ -63,10 +63,10 @@ function* listBatches(index: RowIndex): Generator<string> {
 }
 
 /**
- * The same of rows that come as lines, sorted.
+ * Writes a new snapshot from sorted row lines, and renames it over the old one.
  *
- * @returns the digest that its footer names
- * @throws what `batches` throws; then nothing was put in place
+ * @returns SHA-256 of header and rows in hexadecimal, as in the footer
+ * @throws the error of `batches` or of the system; the old snapshot then stays
  */
 export async function replaceSnapshot(
   folder: string,
@@ -86,7 +86,7 @@ export async function replaceSnapshot(
     sha256 = hash.digest('hex')
     yield `${JSON.stringify({ sha256 })}\n`
   }
-  // The writer holds the lock, so one name is enough.
+  // The writer holds the store's lock, so one fixed name is enough.
   const temporary = `.${SNAPSHOT}.new`
   await replaceFile(join(folder, SNAPSHOT), pieces(), { temporary, mode: 0o600, durable })
   return sha256
@@ -94,11 +94,11 @@ export async function replaceSnapshot(
 
 function heldLine(table: TableName, { row }: RowOrBroken<AnyRow>): string {
   if (row === undefined)
-    throw new StoreDamage('a row does not fit its schema and cannot be written anew')
+    throw new StoreDamage(`a row of ${table} breaks its schema and cannot be written again`)
   return `${formatRowLine(table, serializeRow(row))}\n`
 }
 
-/** Reads a snapshot whole. @throws Damage at the first byte that is not as it was written */
+/** Reads a whole snapshot and verifies its digest. @throws StoreDamage, LineTooLong, the system's error */
 export async function readSnapshot(folder: string): Promise<Snapshot> {
   const path = join(folder, SNAPSHOT)
   const hash = createHash('sha256')
@@ -106,9 +106,9 @@ export async function readSnapshot(folder: string): Promise<Snapshot> {
   let first: SnapshotHead | undefined
   let last: string | undefined
   for await (const { bytes, ended } of readFileLines(path)) {
-    if (!ended) throw new StoreDamage(`${SNAPSHOT} breaks off in its last line`)
+    if (!ended) throw new StoreDamage(`the last line of ${SNAPSHOT} is cut off`)
     const text = lineText(bytes)
-    // The last line is the footer, so each line is taken when the next one shows that it is not.
+    // The last line is the footer: process each line once the next one has arrived.
     if (last !== undefined) {
       hash.update(`${last}\n`)
       if (first === undefined) first = readSnapshotHead(last)
@@ -118,7 +118,7 @@ export async function readSnapshot(folder: string): Promise<Snapshot> {
   }
   if (first === undefined || last === undefined) throw new StoreDamage(`${SNAPSHOT} is empty`)
   if (last !== JSON.stringify({ sha256: hash.digest('hex') })) {
-    throw new StoreDamage(`${SNAPSHOT} does not have the digest that its footer names`)
+    throw new StoreDamage(`the SHA-256 in the footer of ${SNAPSHOT} does not match its content`)
   }
   return { epoch: first.epoch, head: first.head, index }
 }
@@ -126,13 +126,13 @@ export async function readSnapshot(folder: string): Promise<Snapshot> {
 const HEAD =
   /^\{"v":(\d+),"epoch":(\d+),"seq":(\d+),"head":"([0-9a-f]{64})","counts":\{"flag_registry":(\d+),"tenant_override":(\d+),"user_override":(\d+)\}\}$/
 
-/** @throws Damage where the first line is not a snapshot's */
+/** Parses the first line of a snapshot. @throws StoreDamage if it is not a header, or has another format number */
 export function readSnapshotHead(text: string): SnapshotHead & { readonly counts: RowCounts } {
   const match = HEAD.exec(text)
-  if (match === null) throw new StoreDamage(`${SNAPSHOT} has no header`)
+  if (match === null) throw new StoreDamage(`the first line of ${SNAPSHOT} is not a header`)
   const [, format, epoch, seq, hash = '', ...counts] = match
   if (Number(format) !== FORMAT)
-    throw new StoreDamage(`${SNAPSHOT} is of format ${format}, and ${FORMAT} is known here`)
+    throw new StoreDamage(`${SNAPSHOT} has format ${format}, this version reads format ${FORMAT}`)
   return {
     epoch: Number(epoch),
     head: { seq: Number(seq), hash },
@@ -149,7 +149,7 @@ function addRow(index: RowIndex, text: string): void {
   index.set(table, key, held)
 }
 
-/** A row as a snapshot or a log line holds it; a row without a key cannot even be filed as broken. */
+/** Parses a row of a snapshot or log line; a row that breaks its schema is `broken`. @throws StoreDamage without a table or key */
 export function parseStoredRow(node: JsonNode): {
   readonly table: TableName
   readonly key: RowKey
@@ -160,15 +160,16 @@ export function parseStoredRow(node: JsonNode): {
   return { table: line.table, key: line.key, held: decodeRow(line.table, line.node, 'stored') }
 }
 
+/** The number of a JSON node; NaN for any other node and for undefined. */
 export function parseNumber(node: JsonNode | undefined): number {
   return typeof node === 'object' && node !== null && isJsonNumber(node)
     ? Number(node.lexeme)
     : Number.NaN
 }
 
-/** The text of a line. @throws Damage where it is not UTF-8 */
+/** @throws StoreDamage if the line is not UTF-8 */
 function lineText(bytes: Buffer): string {
   const text = decodeUtf8OrNull(bytes)
-  if (text === null) throw new StoreDamage('a line is not UTF-8')
+  if (text === null) throw new StoreDamage(`${SNAPSHOT} has a line that is not UTF-8`)
   return text
 }

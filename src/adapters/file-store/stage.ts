@@ -7,20 +7,20 @@ import { sealChange, sealRefusal } from '../store-files/seal-audit.ts'
 import { type LogEntry, formatLogLine } from './log.ts'
 import type { RowIndex } from './row-index.ts'
 
-/** What is put on staged rows, behind the records before it. */
+/** The state that a queued write builds on: rows and audit head with every earlier write of its batch. */
 export interface StagedState {
   readonly staged: RowIndex
   readonly head: AuditChainHead
   readonly epoch: number
   readonly tools: AuditOptions
 }
-/** What whoever asked is told, once the line is on the disk; no line for what leaves no record. */
+/** The caller's result, valid once `line` is on the disk; `line` is empty if the write leaves no audit record. */
 export interface StagedResult<Result> {
   readonly result: Result
   readonly line: string
 }
 
-/** One change put on the staged rows, and its line. */
+/** Plans a change, applies it to `stage.staged`, and formats its log line. */
 export function stageWrite(request: WriteRequest, stage: StagedState): StagedResult<WriteResult> {
   const { staged, head, tools } = stage
   const { table, key } = request
@@ -39,7 +39,7 @@ export function stageWrite(request: WriteRequest, stage: StagedState): StagedRes
   return { result: { ok: true, row: change.after, head: headAt(record) }, line }
 }
 
-/** The line of a refusal, which changes nothing. */
+/** Formats the log line of a refusal; no row changes. */
 export function stageRefusal(
   refused: RefusedWrite,
   stage: StagedState,

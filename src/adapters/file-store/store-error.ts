@@ -1,56 +1,70 @@
+import { quoteError } from '../../core/text/quote-error.ts'
 import { type ErrorCode, FfError } from '../../errors.ts'
 import { LineTooLong } from './lines.ts'
 import { StoreDamage } from './snapshot.ts'
 
-const BY_SYSTEM_CODE: Readonly<
-  Record<string, readonly [code: ErrorCode, what: string, hint: string]>
-> = {
-  ENOENT: ['target_unreachable', 'holds no file store', 'Name a folder that holds one.'],
-  ENOTDIR: ['target_unreachable', 'is not a folder', 'Name the folder that holds the snapshot.'],
-  EEXIST: ['target_unreachable', 'is not a folder', 'Name the folder that holds the snapshot.'],
-  EACCES: [
-    'rights_missing',
-    'may not be used by this user',
-    'Grant this user read and write on the folder.',
+type Row = readonly [code: ErrorCode, what: string, hint: string]
+
+const NOT_A_FOLDER: Row = [
+  'target_unreachable',
+  'is not a folder',
+  'Name the folder that contains snapshot.ndjson: file:DIR.',
+]
+const NO_RIGHTS: Row = [
+  'rights_missing',
+  'refuses access to this user',
+  'Give this user read and write access to the folder and its files (ls -la DIR shows the owner).',
+]
+
+/** By the system's error code. */
+const BY_SYSTEM_CODE: Readonly<Record<string, Row>> = {
+  ENOENT: [
+    'target_unreachable',
+    'does not exist',
+    'Name the folder that contains snapshot.ndjson: file:DIR.',
   ],
-  EPERM: [
-    'rights_missing',
-    'may not be used by this user',
-    'Grant this user read and write on the folder.',
-  ],
+  ENOTDIR: NOT_A_FOLDER,
+  EEXIST: NOT_A_FOLDER,
+  EACCES: NO_RIGHTS,
+  EPERM: NO_RIGHTS,
   EROFS: [
     'target_read_only',
     'is on a read-only file system',
-    'Name a folder that can be written.',
+    'Name a folder on a writable file system: file:DIR.',
   ],
   ENOSPC: [
     'disk_full',
-    'is on a disk that is full',
-    'Free space and try again; nothing acknowledged is lost.',
+    'is on a full disk',
+    'Free space (df -h DIR) and run again; acknowledged writes are not lost.',
   ],
   EFBIG: [
     'disk_full',
-    'would grow past the size that a file may have here',
-    'Raise the limit (ulimit -f) and try again; nothing acknowledged is lost.',
+    'has a file at the maximum size',
+    'Raise the limit (ulimit -f unlimited) and run again; acknowledged writes are not lost.',
   ],
   EDQUOT: [
     'disk_full',
-    'is over its disk quota',
-    'Free space and try again; nothing acknowledged is lost.',
+    'exceeds its disk quota',
+    'Free space (quota -s) and run again; acknowledged writes are not lost.',
   ],
 }
 
-const OTHER = ['backing_unavailable', 'cannot be used', 'Look at the cause with --debug.'] as const
+const OTHER: Row = [
+  'backing_unavailable',
+  'cannot be used',
+  'Run again with --debug, which prints the stack of the error.',
+]
 
-/** Turns what went wrong below a file store into the one error that its callers branch on; a bug stays a bug. */
+/** Maps damage and the system's errors to the FfError of a file store; returns every other error as it is. */
 export function toStoreError(error: unknown, folder: string): unknown {
   if (error instanceof StoreDamage || error instanceof LineTooLong) {
     return new FfError('store_corrupt', `The file store ${folder} is damaged: ${error.message}.`, {
-      hint: 'Restore the folder from its last good copy; ff does not guess at rows.',
+      hint: 'Restore the folder from its last good copy; ff does not repair a store.',
       cause: error,
     })
   }
   if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return error
   const [code, what, hint] = BY_SYSTEM_CODE[String(error.code)] ?? OTHER
-  return new FfError(code, `The file store ${folder} ${what}.`, { hint, cause: error })
+  const message = `The file store ${folder} ${what}: ${quoteError(error)}.`
+  return new FfError(code, message, { hint, cause: error })
 }

@@ -30,7 +30,7 @@ const toFlag = (flag_key: string): fc.Arbitrary<FlagRow> =>
     }),
   )
 
-/** What an override holds beside its key: live, or a tombstone. */
+/** The members of an override besides its key: live, or a tombstone. */
 function toBody(flag: FlagRow): fc.Arbitrary<Omit<TenantOverrideRow, 'tenant_id' | 'flag_key'>> {
   const always = {
     created_by: fc.constant('fuzz'),
@@ -52,7 +52,7 @@ function toBody(flag: FlagRow): fc.Arbitrary<Omit<TenantOverrideRow, 'tenant_id'
   return fc.oneof({ weight: 7, arbitrary: live }, { weight: 1, arbitrary: deleted })
 }
 
-/** Some overrides of one flag, no two in one scope. */
+/** Overrides of one flag, at most one a scope. */
 const toOverrides = <T extends string>(
   flag: FlagRow,
   ids: readonly T[],
@@ -77,13 +77,13 @@ const ask: fc.Arbitrary<SceneQuestion> = fc.record({
     { weight: 9, arbitrary: fc.constantFrom(...CALLERS.slice(0, 4)) },
     { weight: 1, arbitrary: fc.constantFrom(...CALLERS.slice(4)) },
   ),
-  flag_key: fc.constantFrom(...FLAGS, 'ff.nobody'),
+  flag_key: fc.constantFrom(...FLAGS, 'ff.unknown'),
   tenant_id: fc.constantFrom(...TENANTS, null),
   user_id: fc.constantFrom(...USERS, null),
   approval_ref: fc.constantFrom(...REFS, null, null),
 })
 
-/** One flag with its overrides. */
+/** One flag with its overrides for tenants and users. */
 const flagAlone = (flag_key: string) =>
   toFlag(flag_key).chain((flag) =>
     fc.record({
@@ -94,7 +94,7 @@ const flagAlone = (flag_key: string) =>
   )
 
 type RawStep = { readonly ask: SceneQuestion } | { readonly raw: RawWrite }
-/** One in ten is a write. */
+/** A question, or one time in ten a write. */
 const step: fc.Arbitrary<RawStep> = fc.oneof(
   { weight: 9, arbitrary: ask.map((one) => ({ ask: one })) },
   { weight: 1, arbitrary: rawWrite.map((one) => ({ raw: one })) },

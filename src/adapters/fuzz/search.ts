@@ -3,7 +3,7 @@ import type { Scene } from '../../core/parity/scene.ts'
 import type { SearchScenes } from '../../ports/fuzz.ts'
 import { scenes } from './scenes.ts'
 
-/** Looks for a scene that fails, and makes the smallest one of it that still does. */
+/** Searches random scenes for one that fails, and shrinks it to the smallest scene that still fails. */
 export const searchScenes: SearchScenes = async (fails, { runs, seed, timeMs, stopped }) => {
   let smallest: Scene | null = null
   let fault: { readonly error: unknown } | null = null
@@ -14,11 +14,11 @@ export const searchScenes: SearchScenes = async (fails, { runs, seed, timeMs, st
       if (smallest === null) played += 1
       if (!(await fails(scene))) return true
     } catch (error) {
-      // A side that was lost is no failure of the scene, and nothing is made smaller of it.
+      // A lost side is not a failure of the scene: stop, and shrink nothing.
       fault = { error }
       return true
     }
-    // While it shrinks only smaller ones are tried, so the last to fail is the smallest.
+    // Shrinking tries smaller scenes only, so the last failure is the smallest.
     smallest = scene
     return false
   })

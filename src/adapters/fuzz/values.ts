@@ -5,7 +5,7 @@ import { SCENE_TIME, TEST_TENANT, TEST_USER } from '../../core/parity/scene.ts'
 import { instantFromMs, type Instant, instantToMs } from '../../core/rows/instant.ts'
 import type { ValueType } from '../../core/rows/rows.ts'
 
-// Few of each, so that things meet.
+// Few of each, so that questions hit the rows of the scene.
 export const FLAGS = ['ff.a', 'ff.a.b', 'ff.a-b', 'ff.z'] as const
 export const TENANTS = [TEST_TENANT, 'T-other', 'T-pty-pilot-0'] as const
 export const USERS = [TEST_USER, 'U-other', 'u1001'] as const
@@ -13,7 +13,7 @@ export const REFS = ['APP-1-a', 'APP-1-b', 'APP-2-a'] as const
 export const CREATED = '2025-09-01T00:00:00.000Z' as Instant
 const DAY = 86_400_000
 
-/** Both sides of each boundary, one millisecond apart, and anything else. */
+/** A time around `SCENE_TIME`: often on, or one millisecond beside, a boundary. */
 export const moment = fc
   .oneof(
     { weight: 3, arbitrary: fc.constantFrom(0, 1, -1, DAY, DAY + 1, -DAY) },
@@ -21,7 +21,7 @@ export const moment = fc
   )
   .map((ms) => instantFromMs(instantToMs(SCENE_TIME) + ms))
 
-/** The text in canonical form, or null where it is no value that a store takes. */
+/** The JSON text in RFC 8785 form; null if a store would refuse the value. */
 function canonical(text: string): CanonicalJson | null {
   const read = parseLosslessJson(text)
   const made = read.ok ? canonicalize(read.node) : null

@@ -12,13 +12,13 @@ import {
 } from '../../core/rows/rows.ts'
 import { FLAGS, moment, REFS, TENANTS, USERS, VALUES } from './values.ts'
 
-// A scene has few writes: most go to one row or two, so that one is made, deleted and made again.
+// A scene has few writes. Most go to the same one or two rows, so that a row is created, deleted and created again.
 const first = <T>([head, ...rest]: readonly [T, ...T[]]): fc.Arbitrary<T> =>
   fc.oneof(
     { weight: 3, arbitrary: fc.constant(head) },
     { weight: 1, arbitrary: fc.constantFrom(...rest) },
   )
-/** Keys that page 1 refuses, and that a database could not even be sent. */
+/** Keys that the row schemas refuse; some cannot even be sent to PostgreSQL (U+0000, a lone surrogate). */
 const NO_KEYS = ['FF.A', 'ff.a\u0000', 'ff.', ''] as const
 const NO_IDS = ['T 1', '\ud800', '*', ''] as const
 const key = (known: readonly [string, ...string[]], hostile: readonly string[]) =>
@@ -40,7 +40,7 @@ const target = fc
     }),
   )
 
-/** Bodies as they come over a wire, each with something that page 1 has a rule for; some are let in all the same. */
+/** Request bodies as text, each at the edge of a rule of the row schemas or of RFC 8785; some are valid. */
 const HOSTILE = [
   '{}',
   'null',
@@ -79,10 +79,10 @@ const HOSTILE = [
   '{"value_type":"list","default_value":[],"safe_value":[],"sensitive":0,"required_auth":"all","state":"off","description":null,"owner":1}',
 ] as const
 
-/** What may stand in a body, whatever flag it turns out to be for. */
+/** The parts of a body; `fitWrite` picks those that suit the flag. */
 interface BodyParts {
   readonly values: Readonly<Record<ValueType, CanonicalJson>>
-  /** Of another type than the flag's, where there is one. */
+  /** Set for a value of another type than the flag's. */
   readonly misfit: ValueType | null
   readonly flag: Pick<FlagRow, 'sensitive' | 'required_auth' | 'state'>
   readonly override: {
@@ -94,7 +94,7 @@ interface BodyParts {
 export interface RawWrite extends Pick<SceneWrite, 'table' | 'key' | 'action' | 'expected'> {
   /** A body as it stands, or the parts of one. */
   readonly body: string | BodyParts
-  /** Which of the scene's approvals the caller names. */
+  /** Index, modulo their count, of the scene's approval that the caller names; null for none. */
   readonly approval: number | null
 }
 
@@ -132,7 +132,7 @@ export const rawWrite: fc.Arbitrary<RawWrite> = fc
   })
   .map(({ target: { table, key: at }, ...rest }) => ({ table, key: at, ...rest }))
 
-/** The write, made to fit the flag that it is for: a value that fits nothing would only ever be refused. */
+/** Fits a write to its flag: a value of a random type would be refused nearly always. */
 export function fitWrite(
   { table, key: at, action, expected, body, approval }: RawWrite,
   flags: readonly FlagRow[],
@@ -149,7 +149,7 @@ export function fitWrite(
   }
 }
 
-/** Values are canonical already and go in as they stand; the rest is plain. */
+/** The JSON text of a body. Values are canonical already and are inserted unchanged. */
 function bodyText(table: TableName, body: string | BodyParts, fits: ValueType): string {
   if (typeof body === 'string') return body
   const { values, misfit, flag, override } = body
@@ -168,7 +168,7 @@ function bodyText(table: TableName, body: string | BodyParts, fits: ValueType): 
 const toTexts = (held: object): readonly (readonly [string, string])[] =>
   Object.entries(held).map(([name, one]) => [name, JSON.stringify(one)])
 
-/** One of the scene's, first of all those for this flag; its tenant and user are who writes. */
+/** Picks an approval of the scene, preferably one for this flag; the write comes from its tenant and user. */
 function named(
   approvals: readonly Approval[],
   flagKey: string,

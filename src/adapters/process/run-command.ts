@@ -1,12 +1,12 @@
 import { execa, ExecaError } from 'execa'
 import type { CommandLimits, CommandOutcome } from '../../ports/process.ts'
 
-/** How long it has to end after it was told to. */
+/** Between SIGTERM and SIGKILL. */
 const GRACE_MS = 2_000
 
 /**
- * Runs a program without a shell, its standard input closed. A signal, a failed start and a time-out are no answer
- * of the program, and so no status.
+ * Runs a program without a shell, its standard input closed. Never rejects for what the program does: a signal,
+ * a failed start and a timeout give `unanswered`, because the exit status is then not the program's own.
  */
 export async function runCommand(
   [file = '', ...args]: readonly string[],
@@ -26,15 +26,15 @@ export async function runCommand(
     return { kind: 'exited', status: exitCode ?? 0, last_line: lastLine(all) }
   } catch (error) {
     if (!(error instanceof ExecaError)) throw error
-    return toOutcome(error)
+    return toOutcome(error, limits)
   }
 }
 
-function toOutcome(error: ExecaError): CommandOutcome {
+function toOutcome(error: ExecaError, { timeoutMs }: CommandLimits): CommandOutcome {
   const { exitCode, signal, timedOut, isCanceled, shortMessage, all } = error
-  if (timedOut) return { kind: 'unanswered', detail: 'it ran into its time limit' }
-  if (isCanceled) return { kind: 'unanswered', detail: 'the run was ended' }
-  if (signal !== undefined) return { kind: 'unanswered', detail: `it was ended by ${signal}` }
+  if (timedOut) return { kind: 'unanswered', detail: `it took longer than ${timeoutMs / 1000} s` }
+  if (isCanceled) return { kind: 'unanswered', detail: 'the run ended first' }
+  if (signal !== undefined) return { kind: 'unanswered', detail: `it was killed by ${signal}` }
   if (exitCode === undefined) return { kind: 'unanswered', detail: shortMessage }
   return { kind: 'exited', status: exitCode, last_line: lastLine(String(all ?? '')) }
 }

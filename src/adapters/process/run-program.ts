@@ -2,17 +2,17 @@ import { execa, parseCommandString } from 'execa'
 
 export type ProgramRun =
   | { readonly ok: true; readonly stdout: Uint8Array }
-  /** For people: how it ended, never what it wrote. */
+  /** `why` is a clause for an error message; it never contains output of the program. */
   | { readonly ok: false; readonly why: string }
 
-/** The words of a command line: split at spaces; a backslash keeps one. There is no shell. */
+/** Splits a command line at spaces; a backslash escapes a space. No shell, no quotes, no variables. */
 export const commandWords = (line: string): readonly string[] => parseCommandString(line)
 
 /**
- * Runs a program without a shell: bytes in, bytes out. What it writes to stderr goes to ours, so that it can ask
- * for a card or a PIN.
+ * Runs a program without a shell: `input` goes to its stdin, its stdout is returned. It inherits stderr, so that it
+ * can ask for a card or a PIN.
  *
- * @param limits milliseconds, after which it is killed, and how many bytes it may answer with
+ * @param limits the program is killed after `limitMs`, or when it writes more than `maxBytes`
  */
 export async function runSignerProgram(
   [file = '', ...words]: readonly string[],
@@ -30,13 +30,13 @@ export async function runSignerProgram(
   })
   if (!run.failed) return { ok: true, stdout: run.stdout }
   if (run.timedOut) return { ok: false, why: `it took longer than ${limitMs / 1000} s` }
-  if (run.isMaxBuffer) return { ok: false, why: `it answered with more than ${maxBytes} bytes` }
-  if (run.signal !== undefined) return { ok: false, why: `it was ended by ${run.signal}` }
+  if (run.isMaxBuffer) return { ok: false, why: `it wrote more than ${maxBytes} bytes` }
+  if (run.signal !== undefined) return { ok: false, why: `it was killed by ${run.signal}` }
   return {
     ok: false,
     why:
       run.exitCode === undefined
-        ? `it could not be started (${run.code ?? 'no reason given'})`
-        : `it ended with ${run.exitCode}`,
+        ? `it did not start (${run.code ?? 'no error code'})`
+        : `it exited with status ${run.exitCode}`,
   }
 }

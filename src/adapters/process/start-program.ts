@@ -1,12 +1,15 @@
 import { execa } from 'execa'
 import type { CommandLimits, RunningProgram } from '../../ports/process.ts'
 
-/** The kernel sends the signal when we are gone, however we went. */
+/** The kernel kills the program when this process dies, kill -9 included. */
 const DIES_WITH_US = ['setpriv', '--pdeathsig', 'KILL', '--']
-/** Of what it said, as much as is kept. */
+/** The last characters of stdout and stderr together that `says` searches. */
 const KEPT_CHARACTERS = 4_096
 
-/** Starts a program without a shell, its standard input closed, with this environment and the path of ours. */
+/**
+ * Starts a program without a shell, its standard input closed. Its environment is `env` and the PATH of this
+ * process, nothing else.
+ */
 export function startProgram(
   argv: readonly string[],
   { cwd, env, timeoutMs, signal }: CommandLimits,

@@ -6,20 +6,22 @@ import { tryLock } from '../file-lock/file-lock.ts'
 const LOCK = '.owner'
 const MAKING = '.making-'
 /**
- * A folder is locked within milliseconds, or seconds where the machine is crowded; one that old and still without
- * its name was left by a dead process.
+ * Locking a new folder takes milliseconds, or seconds on a busy machine. A folder of this age that still has its
+ * temporary name belonged to a process that died.
  */
 const MAKING_MS = 60_000
 
-/** A folder of this process alone. */
+/** A folder that only this process uses, locked until `remove`. */
 export interface PrivateFolder {
   readonly path: string
   remove(): Promise<void>
 }
 
 /**
- * Makes a locked folder (mode 0700) below `parent`, and removes those that dead processes left there.
- * A folder gets its name only when it is locked, so nobody sweeps one that is being made.
+ * Makes a locked folder (mode 0700) below `parent`, and removes the folders that dead processes left there.
+ * A folder gets its final name once it is locked, so that no other process sweeps it while it is being made.
+ *
+ * @throws the system's error for `parent`
  */
 export async function makePrivateFolder(parent: string, prefix: string): Promise<PrivateFolder> {
   await sweep(parent, prefix)
@@ -27,18 +29,18 @@ export async function makePrivateFolder(parent: string, prefix: string): Promise
   const path = join(parent, prefix + making.slice(-6))
   try {
     const lock = await tryLock(join(making, LOCK))
-    if (lock === null) throw new Error(`a folder that was just made is locked: ${making}`)
+    if (lock === null) throw new Error(`another process locked the new folder ${making}`)
     await rename(making, path)
     return {
       path,
       remove: async () => {
-        // A server that was just told to stop may still be writing there.
+        // A server that is shutting down may still write there.
         await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
         await lock.close()
       },
     }
   } catch (error) {
-    // A Ctrl-C may have met the command that takes the lock.
+    // A Ctrl-C may have killed the `flock` command.
     await rm(making, { recursive: true, force: true })
     throw error
   }
@@ -58,17 +60,17 @@ async function sweep(parent: string, prefix: string): Promise<void> {
   }
 }
 
-/** Null where its owner lives, or has just taken it away. */
+/** Null while its owner runs, and if its owner has just removed it. */
 const getLock = (path: string): ReturnType<typeof tryLock> =>
   nullIfMissing(tryLock(join(path, LOCK)))
 
-/** A real folder that this user owns, old enough: the parent may be shared with others. */
+/** True for a folder (no symbolic link) of this user and of at least this age. The parent, such as /tmp, is shared. */
 async function isOurs(path: string, olderThanMs: number): Promise<boolean> {
   try {
     const stat = await lstat(path)
     const ageMs = Date.now() - stat.mtimeMs
     return stat.isDirectory() && stat.uid === process.getuid?.() && ageMs >= olderThanMs
   } catch {
-    return false // Gone since it was listed: another run has swept it.
+    return false // Another run removed it after it was listed.
   }
 }

@@ -16,7 +16,7 @@ import type { AuditOptions, RefusedWrite } from '../../ports/store.ts'
 
 export const hashSha256: Sha256 = (text) => createHash('sha256').update(text, 'utf8').digest('hex')
 
-/** The chained record of one planned change. */
+/** Builds the audit record of one planned change, chained to `head`; values of a sensitive flag become HMAC digests. */
 export function sealChange(
   tools: AuditOptions,
   planned: {
@@ -38,7 +38,7 @@ export function sealChange(
   )
 }
 
-/** The chained record of a change that was refused. */
+/** Builds the audit record of a refused change, chained to `head`. */
 export const sealRefusal = (
   { phase }: AuditOptions,
   refused: RefusedWrite,
@@ -46,7 +46,7 @@ export const sealRefusal = (
 ): AuditRecord =>
   appendToChain(buildRefusalEvent(refused, { audit_id: uuidv7(), phase }), head, hashSha256)
 
-/** A boundary record that belongs to no row: a migration, say (page 5, UC-B4-15). */
+/** Builds a boundary record, chained to `head`: an event that belongs to no row, such as a migration or an import. */
 export const sealBoundary = (
   event: Omit<AuditEvent, 'audit_id'>,
   head: AuditChainHead,

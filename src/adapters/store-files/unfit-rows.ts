@@ -1,12 +1,8 @@
 import { FfError } from '../../errors.ts'
 
-/** A store that holds a row which breaks its schema can be asked, but it cannot be loaded into another one. */
+/** A store with a row that breaks its schema can be read, but its rows cannot be copied into another store. */
 export function refuseUnfitRow(table: string): never {
-  throw new FfError(
-    'row_refused',
-    `A row of ${table} does not fit its schema, so it cannot be copied.`,
-    {
-      hint: 'Name both sides, or correct the row first.',
-    },
-  )
+  throw new FfError('row_refused', `Cannot copy the rows of ${table}: a row breaks its schema.`, {
+    hint: 'Correct the row, or name an existing store for each side: --baseline file:DIR --candidate env:FF_DATABASE_URL.',
+  })
 }

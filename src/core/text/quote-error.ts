@@ -1,0 +1,11 @@
+import { escapeLine } from './terminal.ts'
+
+/** Quotes an error for the end of a message: on one line, escaped, at most 120 characters, without a final full stop. */
+export const quoteError = (error: unknown): string =>
+  escapeLine(findText(error).replace(/\.$/, '')).replace(/^(.{119}).{2,}$/u, '$1…')
+
+function findText(error: unknown): string {
+  // Node reports a connect that failed on every address of a host as an AggregateError without a message.
+  if (error instanceof AggregateError && error.message === '') return findText(error.errors[0])
+  return error instanceof Error ? error.message : String(error)
+}
