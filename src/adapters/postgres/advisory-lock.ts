@@ -7,15 +7,15 @@ const POLL_MS = 100
 export interface AdvisoryLock {
   readonly name: string
   readonly waitMs: number
-  /** What somebody else is doing who holds it, and the code that says so. */
+  /** For the error when another session holds the lock: its code, and the noun for that session's work. */
   readonly busy: readonly [code: ErrorCode, what: string]
 }
 
 /**
- * Holds the session lock of a name while `work` runs. Tried again and again up to a bound and never
- * waited for inside the server, where a waiting session would hold up CREATE INDEX CONCURRENTLY.
+ * Holds the session-level advisory lock of a name while `work` runs. Polls for the lock instead of waiting inside
+ * the server, where a waiting session would block CREATE INDEX CONCURRENTLY.
  *
- * @throws FfError with the lock's code (24), naming who holds it
+ * @throws FfError with the lock's code (exit 24) after `waitMs`, with the session that holds the lock
  */
 export async function withAdvisoryLock<T>(
   client: pg.Client,
@@ -34,6 +34,7 @@ export async function withAdvisoryLock<T>(
   }
 }
 
+/** Takes the session-level advisory lock of a name; false while another session holds it. */
 export async function tryAdvisoryLock(client: pg.ClientBase, name: string): Promise<boolean> {
   const { rows } = await client.query<{ taken: string }>(
     'SELECT pg_try_advisory_lock(hashtextextended($1, 0))::text AS taken',
@@ -43,15 +44,16 @@ export async function tryAdvisoryLock(client: pg.ClientBase, name: string): Prom
 }
 
 async function lockedBy(client: pg.Client, { name, busy }: AdvisoryLock): Promise<FfError> {
-  const { rows } = await client.query<{ who: string }>(
-    `SELECT format('pid %s (%s, %s)', a.pid, a.usename, a.application_name) AS who
+  const { rows } = await client.query<{ session: string }>(
+    `SELECT format('pid %s (%s, %s)', a.pid, a.usename, a.application_name) AS session
      FROM pg_locks l JOIN pg_stat_activity a USING (pid)
      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
        AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended($1, 0)`,
     [name],
   )
   const [code, what] = busy
-  return new FfError(code, `Another ${what} is at work: ${rows[0]?.who ?? 'it has just ended'}.`, {
-    hint: 'Wait until it has ended, or end that session, and run again.',
+  const holder = rows[0]?.session ?? 'that session has just ended'
+  return new FfError(code, `Another ${what} runs in the database ${client.database}: ${holder}.`, {
+    hint: 'Run again when it has ended, or end it with SELECT pg_terminate_backend(PID).',
   })
 }

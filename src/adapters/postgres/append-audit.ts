@@ -2,7 +2,7 @@ import type pg from 'pg'
 import type { AuditChainHead, AuditRecord } from '../../core/audit/record.ts'
 import type { Statements } from './statements.ts'
 
-/** A statement that a connection prepares once. */
+/** A query that each connection prepares once, under this name. */
 export const preparedStatement = (
   name: string,
   text: string,
@@ -13,7 +13,7 @@ export const preparedStatement = (
   values: [...values],
 })
 
-/** Adds a record at the end of the chain; its writer holds the lock on the head. */
+/** Appends a record to the audit chain. The caller's transaction holds the row lock on the head. */
 export async function appendAudit(
   client: pg.ClientBase,
   statements: Statements,
@@ -42,13 +42,14 @@ export async function appendAudit(
     client.query(preparedStatement('ff_move_head', statements.moveHead, [seq, hash])),
     client.query(preparedStatement('ff_insert_audit', statements.insertAudit, values)),
   ])
-  if (rowCount !== 1) throw new Error('the audit head moved under its own lock')
+  if (rowCount !== 1) throw new Error('the audit head changed while its row was locked')
 }
 
 interface HeadRow {
   readonly seq: string
   readonly hash: string
 }
+/** Parses the row of `audit_head`. @throws Error if the table is empty */
 export function parseAuditHead({ rows }: pg.QueryResult<HeadRow>): AuditChainHead {
   const [row] = rows
   if (row === undefined) throw new Error('the audit head is missing')

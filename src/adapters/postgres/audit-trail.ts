@@ -15,9 +15,9 @@ import {
 import { mapPgErrors } from './pg-error.ts'
 import { buildStatements } from './statements.ts'
 
-/** At most so many records are in memory; each is bounded by the values of a row. */
+/** Records in memory at a time. */
 const BATCH = 100
-/** Below every number that there can be, for a record that somebody put before the first. */
+/** The least bigint: a read from the start also finds forged records with a number below 1. */
 const LOWEST = '-9223372036854775808'
 const PLAIN = [
   'seq',
@@ -35,10 +35,10 @@ const PLAIN = [
   'prev_hash',
   'hash',
 ]
-/** Rows that a policy would hide from this role are an error, never records that are not there. */
+/** With row_security off, rows that a policy hides from this role cause an error instead of missing records. */
 const BEGIN = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = off`
 
-/** The audit trail of one schema, over a connection that cannot write. */
+/** The audit trail of one schema, read over one connection in read-only transactions. */
 export class PostgresTrail implements AuditTrail {
   readonly facts: SideFacts
   private readonly client: Client
@@ -50,14 +50,14 @@ export class PostgresTrail implements AuditTrail {
     this.facts = facts
   }
 
-  /** @throws FfError as a connection does */
+  /** @throws FfError `server_version_unsupported`, or another of `mapPgError` */
   static open(
     database: DatabaseConfig,
     schema: string,
     versions: SupportedVersions,
   ): Promise<PostgresTrail> {
     const client = new Client(buildClientConfig(database))
-    client.on('error', () => undefined) // The query that is under way, or the next one, rejects with it.
+    client.on('error', () => undefined) // The current query, or the next one, rejects with it.
     return mapPgErrors(database.name, async () => {
       try {
         await client.connect()
@@ -78,7 +78,7 @@ export class PostgresTrail implements AuditTrail {
     try {
       return await use({ said: { head, as: 'end' }, records: this.records(after) })
     } finally {
-      // Nothing was written; on a connection that is lost there is nothing left to end.
+      // Nothing was written; a lost connection has ended its transaction.
       await this.client.query('ROLLBACK').catch(() => undefined)
     }
   }

@@ -12,7 +12,7 @@ import {
 } from './connect.ts'
 import { buildStatements } from './statements.ts'
 
-/** Writes a boundary record (page 5) at the end of a schema's chain, in the caller's transaction. */
+/** Appends a boundary record to a schema's audit chain, in the caller's transaction. */
 export async function appendBoundary(
   client: pg.ClientBase,
   schema: string,
@@ -28,7 +28,7 @@ export async function appendBoundary(
     {
       ...event,
       occurred_at: instantFromMs(Number(now)),
-      // Whoever has another name than page 1 allows is the program itself.
+      // An audit record takes only actors in the form of a scope id; a role may have any name.
       actor: isScopeId(actor) ? actor : 'ff',
       auth_mode: null,
       action: 'audit.boundary',
@@ -42,7 +42,7 @@ export async function appendBoundary(
   await appendAudit(client, statements, record)
 }
 
-/** The digests of sources that were imported whole, by the boundary records that `ff import` leaves. */
+/** Lists the digests of completely imported sources, oldest first, from the boundary records of `ff import`. */
 export async function listImportedDigests(
   database: DatabaseConfig,
   schema: string,

@@ -2,28 +2,28 @@ import type { Socket } from 'node:net'
 import pg from 'pg'
 
 /**
- * What of the driver is used that is not public, all of it here. `package.json` pins the exact version of pg, and
- * `test/adapters/store-contract/pg-client.test.ts` names it: another version is read first (`pg/lib/client.js`, `connection.js`).
+ * The private members of the driver that this project uses; no other file uses any. `package.json` pins the version
+ * of pg, and `test/adapters/store-contract/pg-client.test.ts` names it: before an upgrade read `pg/lib/client.js` and
+ * `connection.js` again.
  */
 interface PrivateConnection {
   readonly stream: Pick<Socket, 'cork' | 'uncork' | 'destroy'>
-  /** Called by `connect`, with the socket that the server is heard on. */
+  /** `connect` calls it with the socket of the server. */
   attachListeners: (stream: Pick<Socket, 'on'>) => void
 }
 const getConnection = (client: pg.Client): PrivateConnection =>
   (client as unknown as { readonly connection: PrivateConnection }).connection
 
-/** The server ends a statement before this: where it did not, the link is dead. */
+/** statement_timeout is shorter than query_timeout: when the latter expires, the server is gone. */
 const isSilent = (error: unknown): boolean =>
   error instanceof Error && error.message === 'Query read timeout'
 
 /**
- * The driver's client with three changes that it has no option for.
- *
- * Its parser throws inside the socket's own handler where the peer speaks another protocol, and nothing could catch
- * that: here the connection breaks with the error instead. And it writes each message by itself: here all messages of
- * one turn of the event loop go out in one write, which makes a transaction sent ahead one packet. A connection whose
- * answer did not come in time is closed, so that no ROLLBACK waits as long again.
+ * The driver's client with three changes for which it has no option:
+ * - A parser error, for example of a peer with another protocol, closes the connection with that error. In the driver
+ *   it is thrown inside the socket's handler, where nothing can catch it.
+ * - All messages of one turn of the event loop go out in one write, so that a pipelined transaction is one packet.
+ * - A query timeout closes the connection, so that the ROLLBACK after it does not wait as long again.
  */
 export class Client extends pg.Client {
   constructor(config?: pg.ClientConfig) {

@@ -3,7 +3,7 @@ import { makeProblem } from '../../core/problem.ts'
 import { decodeRow } from '../../core/rows/decode-row.ts'
 import type { RowOf, RowOrBroken, TableName } from '../../core/rows/rows.ts'
 
-/** The type that carries a member, below its domain. */
+/** The base type of a column; the contract's domains constrain it further. */
 export type ColumnKind = 'text' | 'boolean' | 'bigint' | 'jsonb' | 'timestamptz'
 
 const OVERRIDE = {
@@ -19,7 +19,7 @@ const OVERRIDE = {
   updated_at: 'timestamptz',
   deleted_at: 'timestamptz',
 } as const
-/** The members of each row (page 1) and the type that carries each. */
+/** The members of each row (`contracts/schemas/*-row.schema.json`), each with the base type of its column. */
 export const COLUMNS: { readonly [T in TableName]: Readonly<Record<keyof RowOf[T], ColumnKind>> } =
   {
     flag_registry: {
@@ -47,14 +47,14 @@ const KINDS: Readonly<Record<TableName, readonly (readonly [string, ColumnKind])
 }
 export const listColumnNames = (table: TableName): readonly string[] =>
   KINDS[table].map(([name]) => name)
-/** For `jsonb_to_recordset(...) AS r(...)`. */
+/** Formats `name type, name type` for `jsonb_to_recordset(...) AS r(...)` and CREATE TABLE. */
 export const formatColumnTypes = (table: TableName): string =>
   KINDS[table].map(([name, kind]) => `${name} ${kind}`).join(', ')
 
 /**
- * One row as one JSON text, its columns in a list; null where an outer join found no row. `json` loses
- * nothing: `jsonb` goes in as it stands, integers as digits, and a time in ISO form with all its digits,
- * whatever DateStyle and TimeZone say, `infinity` as itself.
+ * Formats an SQL expression for a row as one JSON list of its columns; null if an outer join found no row. `json` is
+ * lossless: `jsonb` is copied, an integer keeps its digits, and a time is in ISO 8601 form with all its digits
+ * whatever DateStyle and TimeZone are (`infinity` stays `infinity`).
  */
 export function formatRowColumn(table: TableName, alias: string): string {
   const columns = KINDS[table].map(([name, kind]) => {
@@ -64,7 +64,7 @@ export function formatRowColumn(table: TableName, alias: string): string {
   return `CASE WHEN ${alias}.flag_key IS NOT NULL THEN json_build_array(${columns.join(', ')}) END`
 }
 
-/** The row behind such a text. */
+/** Parses the text of `formatRowColumn`; null for null, `broken` for a row that breaks its schema. */
 export function parseRow<T extends TableName>(
   table: T,
   text: string | null,
@@ -85,7 +85,7 @@ export function parseRow<T extends TableName>(
 }
 
 const ISO = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?$/
-/** Pads to milliseconds; further digits stay, so that a row which holds them is found not to fit. */
+/** Pads an ISO time to milliseconds and adds `Z`. Further digits stay, so that the row is recognised as broken. */
 export function padToMilliseconds(text: string): string {
   const match = ISO.exec(text)
   return match === null ? text : `${match[1]}.${(match[2] ?? '').padEnd(3, '0')}Z`

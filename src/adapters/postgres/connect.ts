@@ -3,24 +3,24 @@ import { FfError } from '../../errors.ts'
 import { Client } from './client.ts'
 import { mapPgErrors } from './pg-error.ts'
 
-/** How to reach a database, and what to call it where people read. */
+/** How to connect to a database, and its name in messages and reports. */
 export interface DatabaseConfig {
   readonly config: pg.ClientConfig
   /** Without password, path or schema. */
   readonly name: string
-  /** Waits other than the usual ones; only tests shorten them. */
+  /** Replaces timeouts of `WAITS`; only tests do. */
   readonly bounds?: Partial<Record<keyof typeof WAITS, number>>
 }
-/** Major versions, both ends included; from `persistence_schema.json`. */
+/** Major versions of PostgreSQL, both ends included; from `contracts/persistence_schema.json`. */
 export interface SupportedVersions {
   readonly oldest: number
   readonly newest: number
 }
 
-// Texts as the server sends them: the driver's own parsers round times and integers (hazards 21, 33).
+// Values as the texts that the server sends: the driver's parsers round times to milliseconds and large integers.
 const AS_TEXT = { getTypeParser: () => (text: unknown) => text } as unknown as pg.CustomTypesConfig
 
-/** Every wait on a server is bounded, on its side and on ours, for a link can be dead without a sign. */
+/** Milliseconds. Both the server and the client limit every wait, because a connection can die unnoticed. */
 const WAITS = {
   connectionTimeoutMillis: 5_000,
   query_timeout: 10_000,
@@ -33,7 +33,7 @@ const SESSION = {
   application_name: 'ff',
 } as const
 
-/** A migration may rewrite a table, so its statements get longer; its waits for locks do not. */
+/** Milliseconds for a migration: it may rewrite a table. The limit of its waits for locks stays. */
 export const MIGRATION_BOUNDS = { query_timeout: 1_810_000, statement_timeout: 1_800_000 } as const
 
 export const buildClientConfig = (
@@ -48,6 +48,7 @@ export const buildClientConfig = (
   types: AS_TEXT,
 })
 
+/** Opens a pool of at most this many connections, which connect when needed and stay open. */
 export function openPool(database: DatabaseConfig, connections: number): pg.Pool {
   const pool = new pg.Pool({
     ...buildClientConfig(database),
@@ -55,18 +56,17 @@ export function openPool(database: DatabaseConfig, connections: number): pg.Pool
     max: connections,
     min: 0,
     idleTimeoutMillis: 0,
-    // What does not wait for an answer is sent at once; the server still does one after the other.
+    // Sends queries without waiting for earlier results; the server still runs them in order.
     pipeline: true,
   })
-  // An idle connection that breaks is taken out of the pool by the pool itself; the next query makes
-  // a new one and meets whatever is wrong, which is where it can be reported.
+  // The pool removes an idle connection that breaks. The next query connects again, and reports what is wrong.
   pool.on('error', () => undefined)
-  // One that breaks while it is lent out tells the query that is under way, too; unheard it would end us.
+  // A connection in use that breaks rejects its current query; an `error` event without a listener would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined))
   return pool
 }
 
-/** Lends one connected client to `use` and always takes it back. */
+/** Runs `use` with a new connection and closes it afterwards. @throws FfError of `mapPgError` */
 export async function withClient<T>(
   database: DatabaseConfig,
   use: (client: pg.Client) => Promise<T>,
@@ -74,7 +74,7 @@ export async function withClient<T>(
 ): Promise<T> {
   return mapPgErrors(database.name, async () => {
     const client = new Client(buildClientConfig(database, bounds))
-    client.on('error', () => undefined) // The query that is under way, or the next one, rejects with it.
+    client.on('error', () => undefined) // The current query, or the next one, rejects with it.
     try {
       await client.connect()
       return await use(client)
@@ -85,9 +85,9 @@ export async function withClient<T>(
 }
 
 /**
- * The server's version, such as `18.4`.
+ * Returns the server's version, such as `18.4`.
  *
- * @throws FfError `server_version_unsupported` (2): a verdict on another version would be about that one
+ * @throws FfError `server_version_unsupported` (exit 2): a verdict from another version would not hold for this one
  */
 export async function requireSupportedVersion(
   client: pg.Client,
@@ -100,7 +100,9 @@ export async function requireSupportedVersion(
   const major = Math.floor(number / 10_000)
   const shown = `${major}.${number % 10_000}`
   if (major >= versions.oldest && major <= versions.newest) return shown
-  throw new FfError('server_version_unsupported', `The server is PostgreSQL ${shown}.`, {
-    hint: `Use PostgreSQL ${versions.oldest} to ${versions.newest}.`,
-  })
+  throw new FfError(
+    'server_version_unsupported',
+    `The server of the database ${client.database} runs PostgreSQL ${shown}, which is not supported.`,
+    { hint: `Use a server of PostgreSQL ${versions.oldest} to ${versions.newest}.` },
+  )
 }

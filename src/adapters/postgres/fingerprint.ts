@@ -2,7 +2,10 @@ import { hashSha256 } from '../store-files/seal-audit.ts'
 import { type DatabaseConfig, MIGRATION_BOUNDS, withClient } from './connect.ts'
 import { introspect } from './introspect.ts'
 
-/** A digest of each table's rows, whatever their order on disk, and of the schema's catalogue; nothing where there is no schema. */
+/**
+ * Hashes the rows of each table of a schema, independent of their order on disk, and its catalogue under `schema`.
+ * SHA-256 in hexadecimal, `empty` for a table without rows; an empty map if the schema has no tables.
+ */
 export async function fingerprintSchema(
   database: DatabaseConfig,
   schema: string,
@@ -10,7 +13,7 @@ export async function fingerprintSchema(
   return withClient(
     database,
     async (client) => {
-      // Times and names are written relative to these.
+      // The texts of times, names and floats depend on these settings.
       await client.query(
         `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = "${schema}";
          SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL extra_float_digits = 1`,

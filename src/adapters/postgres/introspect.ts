@@ -2,8 +2,8 @@ import type pg from 'pg'
 import { type Catalogue, formatColumn } from '../../core/migrations/catalogue.ts'
 import { hashSha256 } from '../store-files/seal-audit.ts'
 
-// Each yields (object, definition) pairs of one schema ($1). Constraints of PostgreSQL 18's own kind for
-// NOT NULL are left out: the column says it, on 15 as on 18. `deparse` forms are relative to search_path.
+// Each query yields (object, definition) pairs of one schema ($1). NOT NULL constraints, which PostgreSQL 18 lists in
+// pg_constraint, are left out: the column has them on 15 and on 18. Deparsed definitions depend on search_path.
 const LINES: readonly string[] = [
   `SELECT 'domain ' || t.typname, format_type(t.typbasetype, t.typtypmod)
      || CASE WHEN t.typcollation = b.typcollation THEN '' ELSE ' COLLATE ' || c.collname END
@@ -59,7 +59,7 @@ const COLUMNS = `SELECT r.relname, a.attname, format_type(a.atttypid, a.atttypmo
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   WHERE r.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND r.relnamespace = $1::regnamespace`
 
-// What the owner may do goes without saying; PUBLIC has role 0.
+// Without the owner's own privileges. PUBLIC is role 0.
 const GRANTS = `SELECT r.relname, COALESCE(g.rolname, 'PUBLIC'), string_agg(x.privilege, ', ' ORDER BY x.privilege COLLATE "C")
   FROM pg_class r CROSS JOIN LATERAL (
     SELECT grantee, privilege_type AS privilege FROM aclexplode(r.relacl)
@@ -70,7 +70,10 @@ const GRANTS = `SELECT r.relname, COALESCE(g.rolname, 'PUBLIC'), string_agg(x.pr
   WHERE r.relkind = 'r' AND x.grantee <> r.relowner AND r.relnamespace = $1::regnamespace
   GROUP BY 1, 2`
 
-/** What is in a schema of a live database, in the form of the contract. Runs inside one transaction. */
+/**
+ * Reads the catalogue of a schema in the form of the contract: object to definition, a function's as SHA-256. The
+ * caller has a transaction open with `search_path` set to the schema.
+ */
 export async function introspect(client: pg.ClientBase, schema: string): Promise<Catalogue> {
   const ask = async (text: string): Promise<readonly string[][]> =>
     (await client.query<string[]>({ text, values: [schema], rowMode: 'array' })).rows

@@ -19,9 +19,9 @@ import { readStoreIdentity } from './store-identity.ts'
 const READERS = 2
 
 /**
- * The live schema of a database, over connections that cannot write.
+ * Opens the live schema of a database for reading, over read-only connections.
  *
- * @throws FfError as a connection does, and `target_unreachable` where the schema or a table is not there
+ * @throws FfError of `mapPgError`; `target_unreachable` if the schema or a table is missing
  */
 export async function openLiveSchema(
   database: DatabaseConfig,
@@ -35,7 +35,7 @@ export async function openLiveSchema(
     const opening = Promise.resolve(new ReadPipe(database, READERS))
     const pipe = await keep(opening, (one) => one.end())
     const store = new RowReader((query) => pipe.query(query), SCHEMA, database.name)
-    // Asked of nobody: it only finds out whether there is somebody to ask.
+    // An empty read fails at once if the schema or a table is missing.
     await store.read({ flag_key: '', tenant_id: null, user_id: null })
     return { store, state: () => mapPgErrors(database.name, () => allRows(pipe)) }
   })

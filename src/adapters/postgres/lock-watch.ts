@@ -10,13 +10,15 @@ const HELD = `SELECT virtualtransaction || ' ' || relation AS lock FROM pg_locks
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 
 /**
- * Looks again and again at which tables of a database somebody has to himself. A lock counts from the look
- * before it was first seen to the look that saw it gone, and one that no look saw was no longer than the
- * longest pause between two: so nothing was held longer than what comes out.
+ * Polls pg_locks for ACCESS EXCLUSIVE locks on tables of a database. `end` returns an upper bound: a lock counts from
+ * the poll before the first that saw it to the first that no longer did, and a lock that no poll saw was shorter
+ * than the longest pause between two polls.
+ *
+ * @throws FfError of `mapPgError`, also from `end`
  */
 export async function watchLocks(database: DatabaseConfig): Promise<LockWatch> {
   const client = new Client(buildClientConfig(database))
-  client.on('error', () => undefined) // The look that is under way, or the next one, rejects with it.
+  client.on('error', () => undefined) // The current poll, or the next one, rejects with it.
   const since = new Map<string, number>()
   let [longest, before, watching] = [0, 0, true]
   const look = async (): Promise<void> => {
@@ -42,7 +44,7 @@ export async function watchLocks(database: DatabaseConfig): Promise<LockWatch> {
     await client.connect()
     before = performance.now()
     const watched = watch()
-    watched.catch(() => undefined) // Whoever ends the watch is told.
+    watched.catch(() => undefined) // `end` rejects with it.
     const end = async (): Promise<number> => {
       watching = false
       try {

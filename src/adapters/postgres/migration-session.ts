@@ -13,18 +13,23 @@ import { introspect } from './introspect.ts'
 import { LOCK_WAITS, type LockWaits, Migrator } from './migrator.ts'
 import { ensureRoles, existingRoles, buildGrantStatements, OWNER } from './roles.ts'
 
-/** The live schema; scratch schemas have other names. */
+/** The name of the live schema; scratch schemas have other names. */
 export const SCHEMA = 'ff'
 
 export interface SessionOptions {
   readonly versions: SupportedVersions
   readonly contract: SchemaContract
   readonly roles: readonly string[]
-  /** Other waits for locks than `LOCK_WAITS`; only tests shorten them. */
+  /** Default `LOCK_WAITS`; only tests set shorter ones. */
   readonly waits?: LockWaits
 }
 
-/** Opens a session on the schema `ff`. @param locked whether it may change anything: then it holds the one lock */
+/**
+ * Runs `use` with a migration session on the schema `ff`.
+ *
+ * @param locked true takes the migration lock and allows writes; false makes every transaction read-only
+ * @throws FfError `migration_locked`, or another of `mapPgError`
+ */
 export function withMigrationSession<T>(
   database: DatabaseConfig,
   { locked, ...needs }: SessionOptions & { readonly locked: boolean },
@@ -59,7 +64,7 @@ function makeSession(
     applied: async () => (await migrator()).applied(),
     prepare: async () => {
       const { missing, ownerUsable } = await ensureRoles(client, roles)
-      // Asked first: IF NOT EXISTS wants the right to create even where there is nothing to create.
+      // CREATE SCHEMA IF NOT EXISTS needs the CREATE privilege even if the schema exists, so check first.
       const there = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [SCHEMA])
       if (there.rowCount === 0) {
         await client.query(
@@ -83,7 +88,7 @@ function makeSession(
       })
     },
     catalogue: async () => {
-      // Definitions are written relative to these three settings.
+      // The texts of definitions depend on these three settings.
       await client.query(
         `BEGIN READ ONLY; SET LOCAL search_path = "${SCHEMA}"; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'`,
       )
@@ -99,7 +104,7 @@ function makeSession(
   }
 }
 
-/** The schema's owner where that is another role that this session may act as; null for its own. */
+/** Finds the schema's owner if it is another role and this session may act as it; otherwise null. */
 async function ownerToBe(client: pg.Client): Promise<string | null> {
   const { rows } = await client.query<{ owner: string }>(
     `SELECT r.rolname AS owner FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner

@@ -7,14 +7,14 @@ import { mapPgError } from './pg-error.ts'
 
 export type MigrationDirection = 'up' | 'down'
 
-/** How long a migration waits for locks that others hold. */
+/** How long a migration waits for locks of other sessions. */
 export interface LockWaits {
-  /** For another migration to end. */
+  /** For the migration lock. */
   readonly migrationMs: number
-  /** For a table, in one attempt: then the queue behind it goes on. */
+  /** For a table lock, per attempt. Giving up lets the queries that queue behind this lock request run. */
   readonly tableMs: number
   readonly attempts: number
-  /** Before the second attempt; before each further one, as long again. */
+  /** Pause before the second attempt, times the number of failed attempts, with 50 % jitter. */
   readonly retryAfterMs: number
 }
 export const LOCK_WAITS: LockWaits = {
@@ -23,7 +23,7 @@ export const LOCK_WAITS: LockWaits = {
   attempts: 5,
   retryAfterMs: 250,
 }
-/** Lock not available, deadlock: the transaction is gone, and trying again is right. */
+/** lock_not_available and deadlock_detected: the transaction was rolled back, and a retry may succeed. */
 const WORTH_A_RETRY: ReadonlySet<string> = new Set(['55P03', '40P01'])
 
 const LEDGER = `CREATE TABLE IF NOT EXISTS migration_ledger (
@@ -34,7 +34,7 @@ const LEDGER = `CREATE TABLE IF NOT EXISTS migration_ledger (
   applied_by text COLLATE "C" NOT NULL DEFAULT session_user
 )`
 
-/** Applies migrations to one schema, over a connection that holds the schema's advisory lock. */
+/** Applies migrations to one schema, over a connection that holds the migration lock. */
 export class Migrator {
   private readonly client: pg.Client
   private readonly schema: string
@@ -42,12 +42,13 @@ export class Migrator {
   private readonly owner: string | null
   private readonly waits: LockWaits
 
-  /** @param owner the role that everything is made as; null for the session's own */
   constructor(
     client: pg.Client,
     schema: string,
     options: {
+      /** The database's name in messages. */
       readonly name: string
+      /** The role that creates every object; default the session's role. */
       readonly owner?: string | null
       readonly waits?: LockWaits
     },
@@ -59,7 +60,7 @@ export class Migrator {
     this.waits = options.waits ?? LOCK_WAITS
   }
 
-  /** The ledger, oldest first; empty where there is no schema or no ledger yet. */
+  /** The ledger, oldest first; empty if the schema or the ledger does not exist. */
   async applied(): Promise<readonly AppliedMigration[]> {
     const ledger = `"${this.schema}".migration_ledger`
     const { rows: there } = await this.client.query<{ found: string | null }>(
@@ -74,7 +75,7 @@ export class Migrator {
     return rows.map((row) => ({ ...row, version: Number(row.version) }))
   }
 
-  /** Makes the ledger, in a schema that exists. */
+  /** Creates the ledger if missing; the schema exists. */
   prepare(): Promise<void> {
     return this.inSchema(async () => {
       await this.client.query(LEDGER)
@@ -82,9 +83,9 @@ export class Migrator {
   }
 
   /**
-   * One migration, its ledger row and its boundary record, all or nothing.
+   * Runs one migration, its ledger row and its boundary record in one transaction.
    *
-   * @throws FfError `lock_timeout` when every attempt waited in vain for a table lock, `rows_would_be_lost`
+   * @throws FfError `lock_timeout` if no attempt got its table locks, `rows_would_be_lost`, or another of `mapPgError`
    */
   async apply(migration: Migration, direction: MigrationDirection): Promise<void> {
     const { attempts, retryAfterMs } = this.waits
@@ -115,7 +116,7 @@ export class Migrator {
     await this.recordBoundary(migration, direction)
   }
 
-  /** A migration is a boundary event (page 5); the step that drops the audit table cannot leave one. */
+  /** Appends the boundary record of a migration, unless the migration has just dropped the audit table. */
   private async recordBoundary(migration: Migration, direction: MigrationDirection): Promise<void> {
     const { rows } = await this.client.query<{ audit: string | null }>(
       `SELECT to_regclass('audit_head')::text AS audit`,
@@ -128,7 +129,7 @@ export class Migrator {
     })
   }
 
-  /** One transaction in the schema, as its owner. */
+  /** Runs `work` in one transaction, with `search_path` set to the schema, as the schema's owner. */
   async inSchema(work: () => Promise<void>): Promise<void> {
     const { client, schema, owner, waits } = this
     await client.query('BEGIN ISOLATION LEVEL READ COMMITTED')
@@ -140,7 +141,7 @@ export class Migrator {
       await work()
       await client.query('COMMIT')
     } catch (error) {
-      // A connection that is gone has rolled back already; what went wrong first is what is told.
+      // A lost connection has rolled back already; report the first error.
       await client.query('ROLLBACK').catch(() => undefined)
       throw error
     }

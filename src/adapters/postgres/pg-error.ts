@@ -1,3 +1,4 @@
+import { quoteError } from '../../core/text/quote-error.ts'
 import { type ErrorCode, FfError } from '../../errors.ts'
 
 type Row = readonly [code: ErrorCode, what: string, hint: string]
@@ -5,33 +6,37 @@ type Row = readonly [code: ErrorCode, what: string, hint: string]
 const UNREACHABLE: Row = [
   'target_unreachable',
   'cannot be reached',
-  'Check that the server is up and that host, port and database are right.',
+  'Check that the server runs, and host, port and database of the URL: pg_isready -d "$FF_DATABASE_URL"',
 ]
 const LOST: Row = [
   'backing_unavailable',
-  'was lost in the middle of the work',
-  'Check the server and run again.',
+  'failed during the work',
+  'Check the log of the server, and run again.',
+]
+const LOGIN_REFUSED: Row = [
+  'rights_missing',
+  'refuses the login',
+  'Check the user, and the password in FF_DATABASE_URL or PGPASSFILE: psql "$FF_DATABASE_URL" -c "SELECT 1"',
 ]
 const NO_RIGHTS: Row = [
   'rights_missing',
-  'refuses this role',
-  'Use a role that may read every row, and for a run create a schema, or have it granted.',
+  'denies this role a privilege',
+  'Use a role that may read every row. A parity run also creates a schema: GRANT CREATE ON DATABASE "name" TO "role"',
 ]
-
-/** A column is not there, or no key is that a conflict could be about. */
+/** A column is missing, or the unique constraint that ON CONFLICT names. */
 const ALTERED: Row = [
   'target_unreachable',
-  'has tables that are not as in the contract',
-  'Run `ff migrate verify`.',
+  'has tables that differ from the contract',
+  'List the differences: ff migrate verify',
 ]
-
+const NOT_MIGRATED = 'Create the schema and its tables: ff migrate up'
 const REFUSED: Row = [
   'row_refused',
   'refuses a row that breaks its schema',
-  'Look at the constraint that the cause names.',
+  "Correct the row and run again; --debug prints the server's whole error.",
 ]
 
-/** SQLSTATE (PostgreSQL manual, appendix A) or system code to what it means for whoever ran `ff`. */
+/** By SQLSTATE (PostgreSQL manual, appendix A) or system error code. */
 const BY_CODE: Readonly<Record<string, Row>> = {
   ECONNREFUSED: UNREACHABLE,
   ECONNRESET: LOST,
@@ -47,61 +52,58 @@ const BY_CODE: Readonly<Record<string, Row>> = {
   '25006': [
     'target_read_only',
     'is read-only',
-    'Point at the primary, and at a role without default_transaction_read_only.',
+    'Name the primary server, and a role without default_transaction_read_only.',
   ],
-  '28000': [
-    'rights_missing',
-    'refuses the login',
-    'Check the user, and the password in FF_DATABASE_URL or PGPASSFILE.',
-  ],
-  '28P01': [
-    'rights_missing',
-    'refuses the login',
-    'Check the user, and the password in FF_DATABASE_URL or PGPASSFILE.',
-  ],
-  '3D000': ['target_unreachable', 'has no such database', 'Create the database or name another.'],
-  '3F000': ['target_unreachable', 'has no such schema', 'Run `ff migrate up` first.'],
-  '42P01': [
+  '28000': LOGIN_REFUSED,
+  '28P01': LOGIN_REFUSED,
+  '3D000': [
     'target_unreachable',
-    'has not the tables that are needed',
-    'Run `ff migrate up` first.',
+    'does not exist',
+    'Create it with createdb, or correct the database of the URL; psql -l lists the databases.',
   ],
+  '3F000': ['target_unreachable', 'lacks the schema', NOT_MIGRATED],
+  '42P01': ['target_unreachable', 'lacks a table of the contract', NOT_MIGRATED],
   '42501': NO_RIGHTS,
   '42703': ALTERED,
   '42P10': ALTERED,
-  '53100': ['disk_full', 'has a full disk', 'Free space on the server and run again.'],
-  '55000': ['target_unreachable', 'takes no connections', 'Ask whoever closed it.'],
+  '53100': ['disk_full', 'is on a full disk', 'Free space on the server, and run again.'],
+  '55000': [
+    'target_unreachable',
+    'accepts no connections',
+    'Have its owner run: ALTER DATABASE "name" ALLOW_CONNECTIONS true',
+  ],
   '53300': [
     'target_unreachable',
-    'has no connection left',
-    'Raise max_connections or close idle ones.',
+    'has no free connection',
+    'Close idle sessions (SELECT pid, state FROM pg_stat_activity) or raise max_connections.',
   ],
   '55P03': [
     'lock_timeout',
-    'did not free a lock in time',
-    'Find who holds it in pg_locks, then run again.',
+    'did not grant a lock in time',
+    'Find the session that holds it (SELECT pid, mode, relation::regclass FROM pg_locks), then run again.',
   ],
   '57014': [
     'backing_unavailable',
-    'cancelled a statement that took too long',
-    'Check what it waits for in pg_stat_activity.',
+    'cancelled a statement',
+    'Find what it waits for (SELECT pid, wait_event, query FROM pg_stat_activity), then run again.',
   ],
   '57P01': LOST,
   '57P02': LOST,
   '57P03': [
     'target_unreachable',
     'is starting up or shutting down',
-    'Wait until it accepts connections.',
+    'Wait until it accepts connections: pg_isready -d "$FF_DATABASE_URL"',
   ],
+  // Raised by triggers of the contract's migrations.
   FFA01: ['rights_missing', 'keeps its audit table append-only', 'Do not change audit records.'],
   FFM01: [
     'rows_would_be_lost',
-    'holds rows that this step down would delete',
-    'Export and clear them first, if they may go.',
+    'has rows that this migration step down would delete',
+    'Keep a copy of them (pg_dump), delete them, and run again.',
   ],
 }
 
-/** By the first two characters: 08 connections, 22 values, 23 constraints, 53 resources, 58 the system below. */
+/** By class, the first two characters: 08 connection, 22 data, 23 constraint, 53 resources, 58 system error. */
 const BY_CLASS: Readonly<Record<string, Row>> = {
   '08': LOST,
   '22': REFUSED,
@@ -110,7 +112,7 @@ const BY_CLASS: Readonly<Record<string, Row>> = {
   '58': LOST,
 }
 
-// pg reports these without a code.
+/** Errors of the driver, which have no code. */
 const BY_MESSAGE: readonly (readonly [RegExp, Row])[] = [
   [/timeout (expired|exceeded)|connection timeout/i, UNREACHABLE],
   [
@@ -122,7 +124,11 @@ const BY_MESSAGE: readonly (readonly [RegExp, Row])[] = [
   [/invalid response|Unknown message|unexpected message|does not support SSL/i, UNREACHABLE],
 ]
 
-/** Turns what the driver or the server said into an error that callers branch on; a bug stays a bug. */
+/**
+ * Maps an error of the driver or the server to an FfError that quotes it; returns every other error as it is.
+ *
+ * @param target the database's name in messages, without password
+ */
 export function mapPgError(error: unknown, target: string): unknown {
   if (!(error instanceof Error) || error instanceof FfError) return error
   const code = 'code' in error ? String(error.code) : ''
@@ -132,10 +138,12 @@ export function mapPgError(error: unknown, target: string): unknown {
     BY_MESSAGE.find(([pattern]) => pattern.test(error.message))?.[1]
   if (row === undefined) return error
   const [known, what, hint] = row
-  return new FfError(known, `The database ${target} ${what}.`, { hint, cause: error })
+  // Messages of class 22 contain the rejected value, which may be a sensitive flag's.
+  const reason = code.startsWith('22') ? `SQLSTATE ${code}` : quoteError(error)
+  return new FfError(known, `The database ${target} ${what}: ${reason}.`, { hint, cause: error })
 }
 
-/** Runs `work` and passes on its errors in that form. */
+/** Runs `work` and rejects with its error mapped by `mapPgError`. */
 export async function mapPgErrors<T>(target: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()

@@ -28,7 +28,7 @@ import type { ReadPipe } from './read-pipe.ts'
 import { type RowOfTexts, RowReader, toRowSet } from './row-reader.ts'
 import { buildStatements, type Statements } from './statements.ts'
 
-/** Flags and overrides in one schema of a PostgreSQL database. */
+/** Flags and overrides in one schema of a PostgreSQL database. Any number of processes may have it open. */
 export class PostgresStore implements ScratchStore, ServiceStore {
   readonly kind = 'db'
   private readonly pool: pg.Pool
@@ -45,9 +45,9 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     options: {
       readonly name: string
       readonly tools: AuditOptions
-      /** False where nobody keeps its rows: then a commit need not be on the disk before it is answered. */
+      /** Whether a commit waits for the disk; default true. False for a scratch store. */
       readonly durable?: boolean
-      /** Where reads go instead of to the pool, which is then for writes. */
+      /** Connections for evaluation reads; default the pool. */
       readonly readers?: ReadPipe
     },
   ) {
@@ -111,7 +111,7 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     return mapPgErrors(this.name, async () => {
       const client = await this.pool.connect()
       try {
-        // In the order in which they are sent; where one fails, the server makes the COMMIT a ROLLBACK.
+        // Pipelined: the server runs them in order, and after a failure it turns the COMMIT into a ROLLBACK.
         await Promise.all([
           this.begin(client),
           client.query(clear),
@@ -138,8 +138,8 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     const problems = findRequestProblems(request)
     if (problems.length > 0) return { ok: false, problems }
     const { lockHead, upsert } = this.statements
-    // Every writer takes this lock first, so the chain has one order and two writers cannot deadlock. What is
-    // sent behind it is begun when it is held, and sees what was committed by then.
+    // Every writer takes this row lock first, so the chain has one order and two writers cannot deadlock. The
+    // pipelined read runs once the lock is held, with a snapshot that includes every earlier commit.
     const [locked, standing] = await Promise.all([
       client.query(preparedStatement('ff_lock_head', lockHead)),
       this.standing(client, request),
@@ -154,7 +154,7 @@ export class PostgresStore implements ScratchStore, ServiceStore {
       client.query(preparedStatement(`ff_upsert_${request.table}`, upsert[request.table], planned)),
       appendAudit(client, this.statements, record),
     ])
-    // Somebody wrote past the lock, by hand: the row is no longer the one that the plan was made on. The record goes, too.
+    // An SQL statement from outside changed the row without the lock, so the plan is stale: roll back row and record.
     if (rowCount !== 1) return { ok: false, problems: [makeProblem('revision_conflict', '')] }
     return { ok: true, row: change.after, head: { seq: record.seq, hash: record.hash } }
   }
@@ -177,13 +177,13 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     return { flag: set.flag, row, has_overrides: hasOverrides === 'true' }
   }
 
-  /** Commits what `work` calls ok and rolls everything else back, for which nobody has to wait. */
+  /** Commits if the result of `work` is ok; otherwise rolls back, without waiting for the rollback. */
   private async transaction<T extends { readonly ok: boolean }>(
     work: (client: pg.PoolClient) => Promise<T>,
   ): Promise<T> {
     const client = await this.pool.connect()
     const giveBack = (): void => client.release()
-    // A connection whose transaction did not end is closed, which ends it; it never goes back to the pool.
+    // A connection with an open transaction is closed, which ends it, and never returned to the pool.
     const close = (): void => client.release(true)
     try {
       const begun = this.begin(client)
@@ -198,7 +198,7 @@ export class PostgresStore implements ScratchStore, ServiceStore {
   }
 
   private begin(client: pg.PoolClient): Promise<unknown> {
-    // Whatever the database's default: the lock on the head orders writers, and each then reads what is newest.
+    // Explicit, because the database may have another default: after waiting for the lock, a writer must see new commits.
     const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED'
     return client.query(this.durable ? begin : `${begin}; SET LOCAL synchronous_commit = off`)
   }

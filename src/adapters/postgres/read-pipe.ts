@@ -6,9 +6,9 @@ import { buildClientConfig, type DatabaseConfig } from './connect.ts'
 const ENDED_BY_SERVER: ReadonlySet<string> = new Set(['57P01', '57P02', '57P05'])
 
 /**
- * A few read-only connections over which reads are sent without waiting for the answers before them: half the
- * work of a connection for each. What one that is lost leaves without an answer is sent once more over a new one,
- * for a read changes nothing; a second loss fails it.
+ * A few read-only connections that pipeline reads: each read is sent without waiting for earlier results, which
+ * takes half the work of a connection for each. A read that loses its connection is retried once over a new one;
+ * a second loss fails it.
  */
 export class ReadPipe {
   private readonly config: pg.ClientConfig
@@ -38,19 +38,19 @@ export class ReadPipe {
   async end(): Promise<void> {
     this.ended = true
     const made = await Promise.allSettled(this.clients.values())
-    // One that never stood has told whoever asked for it.
+    // A connect that failed has already rejected the query that needed it.
     const stood = made.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
     await Promise.all(stood.map((client) => client.end()))
   }
 
-  /** The server may have said so before the connection ends. */
+  /** True if the connection of a failed query is lost, also if the server has only announced its end. */
   private isLost(at: number, made: Promise<pg.Client>, error: unknown): boolean {
     const said = error instanceof pg.DatabaseError && ENDED_BY_SERVER.has(error.code ?? '')
     if (said) this.forget(at, made)
     return this.clients.get(at) !== made
   }
 
-  /** What is heard late of a connection that was lost says nothing of the one in its place. */
+  /** Removes a lost connection; a late event of it does not remove its replacement. */
   private forget(at: number, made: Promise<pg.Client>): void {
     if (this.clients.get(at) === made) this.clients.delete(at)
   }
@@ -63,18 +63,18 @@ export class ReadPipe {
     const gone = (): void => this.forget(at, connected)
     const connected = this.open(gone)
     this.clients.set(at, connected)
-    // One that never stood is nobody's to close, and the next read tries again.
+    // A connect that failed leaves nothing to close; the next read connects again.
     connected.catch(gone)
     return connected
   }
 
   private async open(gone: () => void): Promise<pg.Client> {
     const client = new Client(this.config)
-    // Whatever was under way rejects with it, afterwards.
+    // Queries in flight reject afterwards.
     client.on('error', gone)
     client.on('end', gone)
     await client.connect()
-    // Whatever the URL sets: nothing that goes over this connection may write.
+    // Overrides the options of the URL: this connection never writes.
     await client.query('SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY')
     return client
   }

@@ -9,8 +9,8 @@ import {
 } from './connect.ts'
 
 /**
- * Writes that the service must not be able to make. They are put as EXPLAIN: the server looks at the rights
- * as it does before it runs a statement, and runs nothing.
+ * Lists statements that the service's role must not be able to run. They are tried with EXPLAIN, for which the server
+ * checks privileges as for a real run but changes nothing.
  */
 export const listForbiddenWrites = (schema: string): readonly string[] => [
   `UPDATE ${schema}.audit SET actor = actor`,
@@ -26,7 +26,7 @@ export const listForbiddenWrites = (schema: string): readonly string[] => [
   `DELETE FROM ${schema}.migration_ledger`,
 ]
 
-/** What changes the schema itself is asked for and never tried: on a live database not even to be rolled back. */
+/** Privileges to change the schema are looked up, not tried: on a live database not even in a transaction that rolls back. */
 const QUESTIONS = `
   SELECT 'TRUNCATE ' || relname, has_table_privilege(oid, 'TRUNCATE') FROM tables
   UNION ALL SELECT 'ALTER or DROP TABLE ' || relname, pg_has_role(relowner, 'MEMBER') FROM tables
@@ -44,7 +44,11 @@ const MAX_CONNECTIONS = `SELECT least(current_setting('max_connections')::int, N
   FROM pg_roles r, pg_database d WHERE r.rolname = session_user AND d.datname = current_database()`
 const REFUSED = '42501'
 
-/** Asks what a role may do, in one transaction that cannot write. @throws FfError `rights_missing` where it is not the service's */
+/**
+ * Reads what the session's role may do and its timeouts, in one read-only transaction.
+ *
+ * @throws FfError `rights_missing` if the role cannot read flags, so that it is not the service's
+ */
 export function readRoleFacts(
   database: DatabaseConfig,
   schema: string,
@@ -72,8 +76,8 @@ export function readRoleFacts(
 }
 
 const notTheService = (role: string): FfError =>
-  new FfError('rights_missing', `The role ${role} cannot read flags: it is not the service's.`, {
-    hint: 'Name the connection string of the service, whose role is a member of ff_app.',
+  new FfError('rights_missing', `The role ${role} cannot read flags, so it is not the service's.`, {
+    hint: `Connect as the role of the service. If it is this one: GRANT ff_app TO "${role}"`,
   })
 
 async function answers(client: pg.Client, schema: string): Promise<RoleFacts['forbidden']> {

@@ -1,18 +1,18 @@
 import type pg from 'pg'
 import type { SchemaContract } from '../../core/migrations/catalogue.ts'
 
-/** Of all the contract's roles this one owns the schema. */
+/** The role of the contract that owns the schema. */
 export const OWNER = 'ff_owner'
 
 export interface EnsuredRoles {
   readonly existing: ReadonlySet<string>
-  /** For the database's administrator: what this role was not allowed to make. */
+  /** SQL for the database's administrator: roles that this session may not create. */
   readonly missing: readonly string[]
-  /** Whether the session may act as the owner. */
+  /** Whether the session may act as `OWNER`. */
   readonly ownerUsable: boolean
 }
 
-/** Makes the roles that are missing where the session may, and says what somebody else has to run. */
+/** Creates missing roles if the session may, and returns the SQL for those that it may not create. */
 export async function ensureRoles(
   client: pg.Client,
   names: readonly string[],
@@ -27,7 +27,7 @@ export async function ensureRoles(
   const may = session?.may === 'true'
   for (const name of may ? absent : []) {
     await createRole(client, name)
-    // From 16 on, whoever makes a role may grant it but is not yet allowed to act as it.
+    // From PostgreSQL 16 on, a role that creates another may grant it, but cannot act as it without a grant.
     if (name === OWNER && session?.super !== 'true')
       await client.query(`GRANT "${name}" TO CURRENT_USER`)
   }
@@ -40,16 +40,17 @@ export async function ensureRoles(
   }
 }
 
-/** Roles belong to the whole server: a migration of another of its databases may be making the same one. */
+/** Roles belong to the whole server: a migration of another database may create the same one at this moment. */
 async function createRole(client: pg.Client, name: string): Promise<void> {
   try {
     await client.query(`CREATE ROLE "${name}" NOLOGIN`)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : ''
-    if (code !== '42710' && code !== '23505') throw error // Duplicate: it is there now.
+    if (code !== '42710' && code !== '23505') throw error // Duplicate: the role exists now.
   }
 }
 
+/** Returns those of the roles that exist on the server. */
 export async function existingRoles(
   client: pg.Client,
   names: readonly string[],
@@ -71,7 +72,7 @@ async function mayActAs(client: pg.Client, role: string, version = '0'): Promise
   return rows[0]?.may === 'true'
 }
 
-/** The contract's grants as SQL, for roles and tables that exist. */
+/** Builds the contract's grants as SQL, for those of its roles and tables that exist. */
 export function buildGrantStatements(
   schema: string,
   contract: SchemaContract,

@@ -6,11 +6,11 @@ import { parseRow } from './columns.ts'
 import { mapPgErrors } from './pg-error.ts'
 import { type Statements, buildStatements } from './statements.ts'
 
-/** A row of texts, as `rowMode: array` gives it: column names of a join would hide one another (hazard 20). */
+/** A row of `rowMode: array`: in an object, columns of a join with the same name would replace each other. */
 export type RowOfTexts = readonly (string | null)[]
 export type SendQuery = (query: pg.QueryArrayConfig) => Promise<pg.QueryArrayResult<string[]>>
 
-/** Reads the rows of evaluations from one schema: one statement is one snapshot, and one round trip. */
+/** Reads rows for evaluations from one schema. Each method sends one statement: one snapshot, one round trip. */
 export class RowReader {
   readonly kind = 'db'
   private readonly send: SendQuery
@@ -52,16 +52,17 @@ export class RowReader {
   }
 }
 
-// A key that no row can have is not even sent: some of its characters the server would not take.
+// A key that no row can have is sent as null, because the server refuses some characters, such as U+0000.
 const keyOrNull = (key: string): string | null => (isFlagKey(key) ? key : null)
 const idOrNull = (id: string | null): string | null => (id !== null && isScopeId(id) ? id : null)
 /**
- * A place among keys, without the characters that no key has: none comes after a key like a control character
- * does, every one like a tilde.
+ * Replaces the rest of a text from the first character outside of printable ASCII: with nothing if it sorts before every
+ * character of a key (a control character), otherwise with a tilde, which sorts after them all.
  */
 const findPlace = (after: string): string =>
   after.replace(/[^ -~].*$/su, (rest) => (rest < ' ' ? '' : '~'))
 
+/** Parses the texts of one joined row: flag, tenant override, user override. */
 export function toRowSet([flag = null, tenant = null, user = null]: RowOfTexts): RowsOfFlag {
   return {
     flag: parseRow('flag_registry', flag),

@@ -9,9 +9,9 @@ import {
 } from './connect.ts'
 import { buildStatements } from './statements.ts'
 
-/** From so many rows on reading a whole table is never right; below, the planner may well choose to. */
+/** From this size on, a query must not read a whole table; for a smaller table the planner may prefer to. */
 const MANY_ROWS = 10_000
-/** What each is asked for: keys that fit; whether rows have them changes nothing of how they are looked for. */
+/** Parameters for each query: valid keys. The plan is the same whether rows have them or not. */
 const ASKED = {
   read: ['ff.any', 'any', 'any'],
   readMany: [['ff.any'], 'any', 'any'],
@@ -27,12 +27,12 @@ const CONSTRAINTS = `SELECT COALESCE(r.relname, t.typname) || '.' || c.conname, 
 const INDEXES = `SELECT i.relname, (x.indisvalid AND x.indisready AND x.indislive)::text,
     pg_get_indexdef(x.indexrelid, 1, true)
   FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE i.relnamespace = $1::regnamespace`
-/** `A` fires on a replica too. */
+/** `O` fires on the origin, `A` always. */
 const TRIGGERS = `SELECT r.relname || '.' || g.tgname, (g.tgenabled IN ('O', 'A'))::text
   FROM pg_trigger g JOIN pg_class r ON r.oid = g.tgrelid
   WHERE r.relnamespace = $1::regnamespace AND NOT g.tgisinternal`
 
-/** Asks what a schema promises, in one transaction that cannot write. */
+/** Reads which constraints, indexes, triggers and queries of a schema work, in one read-only transaction. */
 export function readSchemaFacts(
   database: DatabaseConfig,
   schema: string,
@@ -96,7 +96,7 @@ async function explainQuery(
     rowMode: 'array',
   })
   const [explained] = JSON.parse(rows[0]?.[0] ?? '[]') as readonly { readonly Plan: PlanNode }[]
-  if (explained === undefined) throw new Error('the server explained nothing')
+  if (explained === undefined) throw new Error('EXPLAIN returned no plan')
   return explained.Plan
 }
 
@@ -110,7 +110,7 @@ async function largeTables(client: pg.Client, schema: string): Promise<ReadonlyS
   return new Set(rows.map(([name = '']) => name))
 }
 
-/** A node of `EXPLAIN (FORMAT JSON)`, as far as it matters here. */
+/** The members of an `EXPLAIN (FORMAT JSON)` node that `findFullReads` uses. */
 export interface PlanNode {
   readonly 'Node Type': string
   readonly 'Relation Name'?: string
@@ -122,8 +122,8 @@ export interface PlanNode {
 export type LeadingColumns = ReadonlyMap<string, string>
 
 /**
- * Tables that a plan reads from end to end, and indexes that it does: an index is of use where the condition
- * is on its first column.
+ * Lists the tables and indexes that a plan reads completely. An index is read completely unless the condition is on
+ * its first column.
  */
 export function findFullReads(node: PlanNode, leading: LeadingColumns): readonly string[] {
   const below = (node.Plans ?? []).flatMap((one) => findFullReads(one, leading))

@@ -19,8 +19,9 @@ import { PostgresStore } from './postgres-store.ts'
 const CONNECTIONS = 8
 
 /**
- * Makes an empty database on the server of another one, and drops it at the end. What a killed run left is
- * dropped by the next one there: advisory locks are of one database, so the name says from which it was made.
+ * Runs `use` with an empty database on the same server, and drops it afterwards. The next run drops the databases of
+ * killed runs: their advisory locks are free. Advisory locks belong to one database, so the name of the scratch
+ * database contains the oid of the database that holds its lock.
  */
 export function withTemporaryDatabase<T>(
   database: DatabaseConfig,
@@ -36,7 +37,7 @@ export function withTemporaryDatabase<T>(
       const name = `${prefix}${randomBytes(8).toString('hex')}`
       await tryAdvisoryLock(keeper, name)
       try {
-        // Nobody may be connected to what is copied, and to template0 nobody can be.
+        // CREATE DATABASE fails while its template has connections; template0 accepts none.
         await keeper.query(`CREATE DATABASE ${name} TEMPLATE template0`)
         return await use({ name, server })
       } finally {
@@ -68,7 +69,7 @@ async function sweep(client: pg.Client, prefix: string): Promise<void> {
   }
 }
 
-/** What can be done with a database that is nobody's. */
+/** Builds the operations on a scratch database; each opens connections of its own. */
 export function openScratchDatabase(
   database: DatabaseConfig,
   { schema, tools }: { readonly schema: string; readonly tools: AuditOptions },
@@ -85,7 +86,7 @@ export function openScratchDatabase(
   }
 }
 
-/** Nothing of it is an argument: those everybody can read. */
+/** Environment for PostgreSQL's programs: every user of the machine can read a program's arguments. */
 function libpqEnvironment(database: DatabaseConfig): Readonly<Record<string, string>> {
   const { host, port, user, database: name, password } = new pg.Client(buildClientConfig(database))
   const entries = Object.entries({

@@ -28,16 +28,17 @@ export interface ScratchOptions {
 }
 
 /**
- * A store in a schema of its own, made by the same migrations as the real one and dropped at the end.
- * What a killed run left behind is dropped here: its advisory lock went with its connection. Nothing
- * outside such schemas is written to.
+ * Opens a store in a new schema, created by the migrations of the live schema and dropped on `close`. Drops the
+ * schemas of killed runs first: their advisory locks are free. Writes nothing outside of such schemas.
+ *
+ * @throws FfError `server_version_unsupported`, or another of `mapPgError`
  */
 export async function openScratchSchema(
   database: DatabaseConfig,
   options: ScratchOptions,
 ): Promise<ScratchServiceStore> {
   const keeper = new Client(buildClientConfig(database))
-  keeper.on('error', () => undefined) // The next query over it rejects; without one nothing needs it.
+  keeper.on('error', () => undefined) // The next query over it rejects; without one the loss does not matter.
   const schema = `ff_scratch_${randomBytes(8).toString('hex')}`
   const { value, close } = await mapPgErrors(database.name, () =>
     openAll(async (keep) => {
@@ -67,7 +68,7 @@ async function migrate(migrator: Migrator, migrations: readonly Migration[]): Pr
   for (const migration of migrations) await migrator.apply(migration, 'up')
 }
 
-/** Drops scratch schemas of ours whose run is dead. */
+/** Drops scratch schemas of dead runs that this role owns. */
 async function sweep(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ schema: string }>(
     `SELECT nspname AS schema FROM pg_namespace WHERE nspname ~ $1 AND pg_has_role(nspowner, 'USAGE')`,

@@ -13,7 +13,7 @@ import { SCHEMA } from './migration-session.ts'
 import { PostgresStore } from './postgres-store.ts'
 import { ReadPipe } from './read-pipe.ts'
 
-/** Writers wait for one lock anyway; more connections would only wait for it in the server. */
+/** All writers wait for the row lock on the audit head, so more connections would not write faster. */
 const WRITERS = 4
 const READERS = 4
 
@@ -24,9 +24,10 @@ export interface ServedSchemaOptions {
 }
 
 /**
- * The live schema as the service has it: by the service's own role, at the head that this code knows.
+ * Opens the live schema for the service, after checking its role, its migrations and its rows.
  *
- * @throws FfError as a connection does, `owner_refused`, `schema_drift`, and `store_empty` where what was imported is gone
+ * @throws FfError `owner_refused` for the owner's role, `schema_drift` for other migrations than this version's,
+ *   `store_empty` if rows were imported and no flag is left, or another of `mapPgError`
  */
 export async function openServedSchema(
   database: DatabaseConfig,
@@ -49,7 +50,7 @@ export async function openServedSchema(
   }
 }
 
-/** Whoever owns the schema could take the audit trail's guards away (page 5, three roles). */
+/** The owner of the schema could drop the triggers that keep the audit table append-only, so the service must not be it. */
 async function checkRole(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ role: string; owns: string }>(
     `SELECT current_user AS role, (r.rolsuper OR pg_has_role(r.oid, n.nspowner, 'MEMBER'))::text AS owns
@@ -57,11 +58,15 @@ async function checkRole(client: pg.Client): Promise<void> {
     [SCHEMA],
   )
   const [found] = rows
-  if (found === undefined) throw behind('nothing of it is there')
+  if (found === undefined) throw behind('the schema does not exist')
   if (found.owns === 'true')
-    throw new FfError('owner_refused', `The role ${found.role} owns the schema ${SCHEMA}.`, {
-      hint: 'Serve with a role that is a member of ff_app alone.',
-    })
+    throw new FfError(
+      'owner_refused',
+      `The role ${found.role} owns the schema ${SCHEMA}; the service must not.`,
+      {
+        hint: 'Serve with a role of its own: CREATE ROLE ff_service LOGIN IN ROLE ff_app',
+      },
+    )
 }
 
 async function checkHead(client: pg.Client, migrations: readonly Migration[]): Promise<void> {
@@ -71,15 +76,15 @@ async function checkHead(client: pg.Client, migrations: readonly Migration[]): P
   const applied = rows.map(({ name, checksum }) => `${name} ${checksum}`)
   const known = migrations.map(({ name, checksum }) => `${name} ${checksum}`)
   if (applied.join() !== known.join())
-    throw behind(`its head is ${rows.at(-1)?.name ?? 'nothing'}, this code's is another`)
+    throw behind(
+      `its last migration is ${rows.at(-1)?.name ?? 'none'}, expected ${migrations.at(-1)?.name}`,
+    )
 }
 const behind = (what: string): FfError =>
   new FfError(
     'schema_drift',
-    `The schema ${SCHEMA} is not the one that this code serves: ${what}.`,
-    {
-      hint: 'Run `ff migrate status`, then `ff migrate up`.',
-    },
+    `The schema ${SCHEMA} is not at the version that this program serves: ${what}.`,
+    { hint: 'Run `ff migrate status`, then `ff migrate up`.' },
   )
 
 async function checkRows(client: pg.Client): Promise<void> {
@@ -88,7 +93,11 @@ async function checkRows(client: pg.Client): Promise<void> {
        WHERE action = 'audit.boundary' AND target LIKE 'import/%'))::text AS lost`,
   )
   if (rows[0]?.lost !== 'true') return
-  throw new FfError('store_empty', 'Rows were imported into this database, and it holds no flag.', {
-    hint: 'Find out who took them away; `ff import` brings them back.',
-  })
+  throw new FfError(
+    'store_empty',
+    `Rows were imported into ${client.database}, but it has no flag.`,
+    {
+      hint: 'List the changes with `ff audit tail`, then restore the rows with `ff import`.',
+    },
+  )
 }

@@ -1,14 +1,14 @@
 import { SCOPE_MEMBER, type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
 import { listColumnNames, formatColumnTypes, formatRowColumn } from './columns.ts'
 
-/** Every statement the store sends, for one schema. Names are schema-qualified: no search_path is relied on. */
+/** The SQL statements of the store for one schema. Names are schema-qualified, so search_path does not matter. */
 export interface Statements {
   readonly read: string
-  /** The same of a list of flags, in its order. */
+  /** As `read`, for a list of flag keys, in the order of the list. */
   readonly readMany: string
-  /** Flags by key, past one, at most so many. */
+  /** Flags with a key after $1, in key order, at most $2. */
   readonly page: string
-  /** Every row of a table. */
+  /** Every row of a table, in any order. */
   readonly all: Readonly<Record<TableName, string>>
   readonly standing: string
   readonly lockHead: string
@@ -18,11 +18,11 @@ export interface Statements {
   readonly clear: string
   readonly insert: Readonly<Record<TableName, string>>
   readonly upsert: Readonly<Record<TableName, string>>
-  /** Merges what is staged under a name: how many rows were written (`all`), and how many of them are new (`fresh`). */
+  /** Merges the rows of a staging table; returns the number of rows written (`all`) and of new ones (`fresh`). */
   readonly merge: Readonly<Record<TableName, (staged: string) => string>>
 }
 
-/** @param schema an identifier of ours: letters, digits and underscores */
+/** @param schema letters, digits and underscores only: it is quoted but not escaped */
 export function buildStatements(schema: string): Statements {
   const at = (table: string): string => `"${schema}".${table}`
   // One statement is one snapshot, and one round trip.
@@ -71,7 +71,7 @@ export function buildStatements(schema: string): Statements {
 const forEachTable = <T>(write: (table: TableName) => T): Readonly<Record<TableName, T>> =>
   Object.fromEntries(TABLE_NAMES.map((table) => [table, write(table)])) as Record<TableName, T>
 
-/** `xmax` is 0 in a row that replaced none. */
+/** `xmax` is 0 in a new row, and not in one that ON CONFLICT updated. */
 function mergeFrom(staged: string, name: string, table: TableName): string {
   const columns = listColumnNames(table).join(', ')
   return (
@@ -81,7 +81,7 @@ function mergeFrom(staged: string, name: string, table: TableName): string {
   )
 }
 
-/** Takes any number of rows as one JSON text, so that numbers arrive as they were written. */
+/** Inserts rows from one JSON list, so that numbers keep their digits. */
 function insertInto(name: string, table: TableName): string {
   const columns = listColumnNames(table).join(', ')
   return (
@@ -90,7 +90,7 @@ function insertInto(name: string, table: TableName): string {
   )
 }
 
-/** What a row of the same key is replaced by; the condition on its revision is the caller's, for somebody may have been faster. */
+/** Replaces a row with the same key; the caller appends the condition on its revision, against concurrent writers. */
 function onConflict(table: TableName): string {
   const scope = SCOPE_MEMBER[table]
   const sets = listColumnNames(table).map((name) => `${name} = excluded.${name}`)

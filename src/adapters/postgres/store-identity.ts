@@ -8,8 +8,8 @@ import {
 } from './connect.ts'
 
 /**
- * Which schema of which server this is, by whatever name it was reached. A copy of the data has the same system
- * identifier, but not the same server process.
+ * Identifies a schema of a running server as `server start time/database oid/schema`, the same for every URL to it. A
+ * physical copy has the same system identifier, but another start time.
  */
 export async function readStoreIdentity(client: pg.ClientBase, schema: string): Promise<string> {
   const { rows } = await client.query<{ identity: string }>(
@@ -20,7 +20,7 @@ export async function readStoreIdentity(client: pg.ClientBase, schema: string): 
   return rows[0]?.identity ?? ''
 }
 
-/** Which database this is, whatever it is called and wherever it answers: `system_identifier/oid/schema` (page 9). */
+/** Identifies a database as `system_identifier/oid/schema`, the same for every URL to it and after a restart. */
 export async function readDatabaseIdentity(
   database: DatabaseConfig,
   schema: string,
@@ -34,9 +34,11 @@ export async function readDatabaseIdentity(
     )
     const [row] = rows
     if (row === undefined)
-      throw new FfError('backing_unavailable', `${database.name} does not say who it is.`, {
-        hint: 'Check that it is PostgreSQL itself, and run this again.',
-      })
+      throw new FfError(
+        'backing_unavailable',
+        `The database ${database.name} does not return its system identifier.`,
+        { hint: 'Connect to PostgreSQL directly, without a proxy, and run again.' },
+      )
     return `${row.cluster}/${row.oid}/${schema}`
   })
 }

@@ -2,8 +2,8 @@ const START_BYTES = 262_144
 const ZERO = 0x30
 
 /**
- * Bytes that grow at their end. Everything is written by hand: what a row is made of is shorter than what
- * a call to copy or to encode costs, and a million rows hold ten million pieces.
+ * A growing byte buffer. It copies short pieces byte by byte, because a call of `Buffer.copy` or of an encoder costs
+ * more than the piece, and a million rows have ten million pieces.
  */
 export class LineBuffer {
   bytes: Buffer
@@ -13,7 +13,7 @@ export class LineBuffer {
     this.bytes = Buffer.allocUnsafe(Math.max(START_BYTES, size))
   }
 
-  /** Makes room for what is written next; the writers below do not look. */
+  /** Makes room for `size` bytes. `byte`, `copy`, `two` and `three` do not check for room. */
   reserve(size: number): void {
     if (this.at + size <= this.bytes.length) return
     const larger = Buffer.allocUnsafe((this.at + size) * 2)
@@ -33,6 +33,7 @@ export class LineBuffer {
     this.at = at
   }
 
+  /** Writes a text as UTF-8. */
   text(text: string): void {
     this.reserve(text.length * 3)
     this.at += this.bytes.write(text, this.at)

@@ -11,9 +11,9 @@ import { writeTree } from './write-tree.ts'
 
 /** Signature, flags and extension length (PostgreSQL manual, COPY, binary format); the server sends no extension. */
 const HEADER_BYTES = 19
-/** No byte of a text grows to more than this in JSON: `\u0000`. */
+/** The longest JSON escape of one byte: `\u0000`. */
 const GROWTH = 6
-/** The names of a row's members and its frame, and room. */
+/** More than the member names and the frame of a row. */
 const FRAME_BYTES = 2_048
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -21,9 +21,8 @@ const [LINE_FEED, CARRIAGE_RETURN, BLANK] = [0x0a, 0x0d, 0x20]
 const OPEN = Buffer.from('{"row":{')
 
 /**
- * Turns the bytes of a binary COPY of one table into the lines that a snapshot would hold. Nothing is
- * parsed that need not be: most of a row is copied. A line is unsure where the database alone does not
- * hold what stands in it to page 1.
+ * Converts a binary COPY of one table into the lines of a snapshot. Copies most bytes without parsing them. A line is
+ * `unsure` if the database does not guarantee that its row fits the row schema.
  */
 export class RowLines {
   private readonly table: TableName
@@ -41,7 +40,7 @@ export class RowLines {
     this.tail = Buffer.from(`},"table":"${table}"}\n`)
   }
 
-  /** The lines of all rows that are whole by now; what is left waits for the next chunk. */
+  /** Returns the lines of all rows that are complete; keeps the rest for the next chunk. */
   push(chunk: Buffer): RowBatch {
     const data = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk])
     this.out = new LineBuffer(data.length * 3)
@@ -65,7 +64,7 @@ export class RowLines {
     return { table: this.table, bytes: this.out.bytes.subarray(0, this.out.at), unsure }
   }
 
-  /** @returns where it ends; -1 where it is not whole yet, or is the trailer: then what was written of it counts for nothing */
+  /** @returns the offset behind the row; -1 for an incomplete row and for the trailer, then the caller discards the output */
   private row(data: Buffer, from: number): number {
     const { out } = this
     const size = data.length
@@ -104,14 +103,14 @@ export class RowLines {
     if (kind === 'value') {
       const start = this.out.at
       this.value(data, from, end)
-      this.sure &&= this.out.at - start <= MAX_VALUE_BYTES // The schema sets no bound.
+      this.sure &&= this.out.at - start <= MAX_VALUE_BYTES // The DDL has no limit for this.
       return
     }
     this.sure = false
     this.raw(data, from, end)
   }
 
-  /** A `json` column keeps its line breaks; outside of texts, where alone they stand, they are blanks. */
+  /** A `json` column may have line breaks between its tokens; writes them as blanks. */
   private raw(data: Buffer, from: number, end: number): void {
     for (let at = from; at < end; at += 1) {
       const byte = data[at] as number
@@ -134,7 +133,7 @@ export class RowLines {
     this.quoted(data, from, end)
   }
 
-  /** `jsonb` writes its members by length and with blanks; what is neither object nor list is as RFC 8785 has it. */
+  /** `jsonb` prints objects and lists with blanks, and members sorted by length; other values are in RFC 8785 form. */
   private value(data: Buffer, from: number, end: number): void {
     const first = data[from] as number
     if (first === 0x7b || first === 0x5b) {
@@ -152,7 +151,7 @@ export class RowLines {
     const read = parseLosslessJson(held)
     const form = read.ok ? canonicalize(read.node, { at: '', origin: 'stored' }) : null
     this.sure &&= form?.ok === true && read.ok && measureDepth(read.node) <= MAX_VALUE_DEPTH
-    this.out.text(form?.ok === true ? form.text : held) // Nothing is mended: what breaks page 1 is shown as it is.
+    this.out.text(form?.ok === true ? form.text : held) // A value without a canonical form is written unchanged.
   }
 }
 

@@ -16,13 +16,13 @@ import {
 import { mapPgErrors } from '../pg-error.ts'
 import { buildStatements } from '../statements.ts'
 
-/** A chunk is a transaction of thousands of rows, each with its checks. */
+/** Milliseconds: one transaction merges thousands of rows and checks their constraints. */
 const BOUNDS = { query_timeout: 610_000, statement_timeout: 600_000 } as const
-/** Another import is not waited for: it may take an hour. */
+/** Short, because another import may take an hour. */
 const LOCK_WAIT_MS = 500
 const PIECE_ROWS = 500
 
-/** Lends the one sink of a schema. @throws FfError `import_locked` (24) while somebody else has it */
+/** Runs `use` with the one import sink of a schema. @throws FfError `import_locked` (exit 24) while another import runs */
 export function withRowSink<T>(
   database: DatabaseConfig,
   { schema, versions }: { readonly schema: string; readonly versions: SupportedVersions },
@@ -38,7 +38,7 @@ export function withRowSink<T>(
         busy: ['import_locked', 'import'],
       } as const
       return withAdvisoryLock(client, lock, async () => {
-        // Below the domains: what comes in is held to them where it goes to, and no sooner.
+        // Base types without the domains: the merge into the real table checks the constraints.
         for (const table of TABLE_NAMES)
           await client.query(
             `CREATE TEMP TABLE ${stagedName(table)} (${formatColumnTypes(table)}) ON COMMIT DELETE ROWS`,
@@ -99,7 +99,7 @@ class DatabaseSink implements RowSink {
         await this.client.query('COMMIT')
         return result
       } catch (error) {
-        // A connection that is gone has rolled back already; what went wrong first is what is told.
+        // A lost connection has rolled back already; report the first error.
         await this.client.query('ROLLBACK').catch(() => undefined)
         throw error
       }
@@ -107,7 +107,7 @@ class DatabaseSink implements RowSink {
   }
 }
 
-/** The text format of COPY (PostgreSQL manual): tabs between columns, a backslash before what would be taken for one. */
+/** Formats rows for COPY, text format (PostgreSQL manual): tabs between columns, special characters escaped. */
 function* pieces(rows: readonly ColumnTexts[]): Generator<string> {
   for (let at = 0; at < rows.length; at += PIECE_ROWS) {
     yield rows

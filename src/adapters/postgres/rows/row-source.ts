@@ -24,7 +24,7 @@ import { readStoreIdentity } from '../store-identity.ts'
 import { RowLines } from './row-lines.ts'
 import { type ColumnTypes, type RowSelection, buildRowSelection } from './select-rows.ts'
 
-/** A copy may take as long as it takes, as long as something comes; the driver's own limit is on the whole. */
+/** Milliseconds. A copy may take an hour; `STALL_MS` limits the time without data, the driver's limit is for the whole. */
 const BOUNDS = { query_timeout: 0, statement_timeout: 3_600_000 } as const
 const STALL_MS = 60_000
 const READ_BYTES = 1_048_576
@@ -34,7 +34,11 @@ export interface RowSourceOptions {
   readonly contract: SchemaContract
 }
 
-/** The rows of one schema, in a transaction of one snapshot that cannot write. */
+/**
+ * Opens the rows of one schema, in a read-only transaction of one snapshot.
+ *
+ * @throws FfError `server_version_unsupported`, or another of `mapPgError`
+ */
 export async function openRowSource(
   database: DatabaseConfig,
   schema: string,
@@ -76,16 +80,16 @@ async function countRows(client: pg.Client, schema: string): Promise<RowSource['
   ) as RowSource['counts']
 }
 
-/** How each table is read, and in what it is not as the contract has it. */
+/** How to read each table, and the columns that differ from the contract. */
 interface Shape {
   readonly selections: Readonly<Record<TableName, RowSelection>>
   readonly schema: string
   readonly faults: readonly SourceFault[]
-  /** Whether the database's own constraints hold rows to page 1. */
+  /** Whether the constraints of the database enforce the row schemas. */
   readonly guarded: boolean
 }
 
-/** Of a transaction. Rows that a policy would hide from this role are an error, never rows that are not there. */
+/** Settings of a transaction. With row_security off, rows that a policy hides from this role cause an error. */
 const settings = (schema: string): string =>
   `SET LOCAL search_path = "${schema}"; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL row_security = off`
 
@@ -126,11 +130,11 @@ async function readShape(
   return { selections, schema, faults, guarded }
 }
 
-/** What keeps a row that breaks page 1 out of the database. */
+/** Catalogue objects that keep a row out of the database if it breaks its row schema. */
 const GUARDS =
   /^domain |^table (?:flag_registry|tenant_override|user_override)(?:, (?:column|constraint|enforcement of) |$)/
 
-/** The type of each column below its domain. */
+/** Reads the base type of each column, by table. */
 async function columnTypes(
   client: pg.Client,
   schema: string,
@@ -155,7 +159,7 @@ class DatabaseRows implements RowSource {
   readonly identity: string
   readonly counts: RowSource['counts']
   readonly head: RowSource['head']
-  // Epochs come with the phase record; until then there is one.
+  // A database has no epochs.
   readonly epoch = 0
   private readonly client: pg.Client
   private readonly shape: Shape
@@ -205,7 +209,7 @@ class DatabaseRows implements RowSource {
   }
 
   async close(): Promise<void> {
-    await this.client.end() // In the middle of a copy it breaks the connection, and the server its transaction.
+    await this.client.end() // During a copy this closes the connection, and the server rolls back.
   }
 
   private async *copy(client: pg.Client, table: TableName, sql: string): AsyncGenerator<RowBatch> {
@@ -215,7 +219,7 @@ class DatabaseRows implements RowSource {
       copyTo(`COPY (${sql}) TO STDOUT (FORMAT binary)`, { highWaterMark: READ_BYTES }),
     )
     const stalled = (): void =>
-      void stream.destroy(new Error('Connection terminated: nothing came'))
+      void stream.destroy(new Error(`Connection terminated: no data for ${STALL_MS / 1000} s`))
     let timer = setTimeout(stalled, STALL_MS)
     try {
       for await (const chunk of stream as AsyncIterable<Buffer>) {
@@ -232,6 +236,6 @@ class DatabaseRows implements RowSource {
   }
 }
 
-/** A key that the server would not take is in no row of it. */
+/** False for a key with characters that the server refuses; no row has such a key. */
 const canBeHeld = ({ scope_id, flag_key }: RowKey): boolean =>
   !/[\u0000\ud800-\udfff]/u.test(`${scope_id ?? ''} ${flag_key}`)

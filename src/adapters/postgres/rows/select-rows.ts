@@ -2,20 +2,20 @@ import type { TableName } from '../../../core/rows/rows.ts'
 import { SCOPE_MEMBER } from '../../../core/rows/rows.ts'
 import { COLUMNS, type ColumnKind } from '../columns.ts'
 
-/** How the bytes of a column become JSON. `raw` is JSON already, made by the server of a column that is not as in the contract. */
+/** How the bytes of a column become JSON. `raw`: the server's `to_json` of a column whose type differs from the contract. */
 export type FieldKind = 'plain' | 'word' | 'prose' | 'value' | 'instant' | 'raw'
 export interface SelectedColumn {
   readonly name: string
   readonly kind: FieldKind
-  /** `"name":`, and the same after a comma. */
+  /** `"name":`, and `,"name":`. */
   readonly first: Buffer
   readonly next: Buffer
 }
-/** A type as `format_type` writes it, for each column that a table has. */
+/** Base type of each column of a table, as `format_type` writes it. */
 export type ColumnTypes = ReadonlyMap<string, string>
 export interface TableShape {
   readonly types: ColumnTypes
-  /** Whether the database's own constraints hold ids and words to their forms, so that none needs an escape. */
+  /** Whether the constraints of the database enforce the form of ids and words, so that none needs an escape. */
   readonly guarded: boolean
 }
 
@@ -28,18 +28,18 @@ const KINDS: Readonly<Record<ColumnKind, FieldKind>> = {
   timestamptz: 'instant',
 }
 
-/** The columns in the order of RFC 8785, and the query for them. */
+/** The columns in the member order of RFC 8785, and the query that returns them. */
 export interface RowSelection {
   readonly columns: readonly SelectedColumn[]
   readonly sql: string
 }
 
 /**
- * What to ask of a table so that nothing is lost on the way: texts as they are, whatever the session's
- * DateStyle, TimeZone and `extra_float_digits` are, and times as a count of microseconds.
+ * Builds a lossless query for all rows of a table: texts that do not depend on DateStyle, TimeZone or
+ * extra_float_digits, and times as microseconds. A column with another type than the contract's is selected with
+ * `to_json`.
  *
- * @param found its `types` are the base type of each column that is there; one of another type than the
- *   contract's is written by `to_json`, which shows what it is
+ * @param at the table's qualified and quoted name
  */
 export function buildRowSelection(
   at: string,

@@ -4,25 +4,25 @@ import type { LineBuffer } from './line-buffer.ts'
 const EPOCH_MS = 946_684_800_000
 const DAY_MS = 86_400_000
 const HIGH = 4_294_967_296
-/** Beyond these a double does not hold every microsecond: the years before 1857 and after 2142. */
+/** Limit for the upper half: beyond it (before 1857, after 2142) a double cannot represent every microsecond. */
 const EXACT = 1_048_576
 const INFINITY_HIGH = 0x7fff_ffff
-/** The days of page 1, years 1 to 9999, counted from 1970. */
+/** Years 1 to 9999, the range of an instant in the row schemas, in days from 1970. */
 const [FIRST_DAY, LAST_DAY] = [-719_162, 2_932_896]
 
 /**
- * Writes a `timestamptz` of the binary protocol as JSON: milliseconds and `Z` as page 1 has them, with
- * further digits where it holds any.
+ * Writes a `timestamptz` of the binary protocol as a JSON string in ISO 8601 form with `Z`: milliseconds, or
+ * microseconds if they are not 0.
  */
 export class InstantWriter {
-  // Rows that were written one after the other share their day.
+  // The last day written: rows that were written together share it.
   private days = Number.NaN
   private day: Buffer = Buffer.alloc(0)
 
   /**
    * @param high the upper half of the 64 bits, signed
    * @param low the lower half, unsigned
-   * @returns whether page 1 has such a time
+   * @returns whether the row schemas allow the time: finite, whole milliseconds, years 1 to 9999
    */
   write(out: LineBuffer, high: number, low: number): boolean {
     if (high === INFINITY_HIGH || high === -INFINITY_HIGH - 1) {
@@ -48,7 +48,7 @@ export class InstantWriter {
 
 const isoDay = (days: number): string =>
   new Date(days * DAY_MS).toISOString().split('T', 1)[0] as string
-/** The calendar repeats itself; `Date` ends in the year 275760, and PostgreSQL in 294276. */
+/** The calendar repeats every 400 years. `Date` ends in the year 275760, and PostgreSQL in 294276. */
 const [CYCLE_DAYS, CYCLE_YEARS] = [14_609_700, 40_000]
 const dayText = (days: number): string =>
   days <= LAST_OF_DATE

@@ -3,17 +3,16 @@ import type { LineBuffer } from './line-buffer.ts'
 const [QUOTE, BACKSLASH, COMMA, COLON, SPACE] = [0x22, 0x5c, 0x2c, 0x3a, 0x20]
 const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_LIST, CLOSE_LIST] = [0x7b, 0x7d, 0x5b, 0x5d]
 const [ZERO, NINE, MINUS] = [0x30, 0x39, 0x2d]
-/** Integers of so many digits are in canonical form as they stand, a double holding each of them. */
+/** A double represents every integer of this many digits, so such integers are canonical already. */
 const SAFE_DIGITS = 15
-/** Page 1 allows more; what lies deeper takes the long way. */
+/** Values may be deeper; those go through the parser. */
 const MAX_DEPTH = 16
 
 /**
- * Writes an object as `jsonb` prints it in RFC 8785 form, where that takes no more than leaving out the
- * blanks: names in ASCII and in order at every level, no number but short integers. Names in order are
- * also names without repeats.
+ * Writes the text of a `jsonb` object or list in RFC 8785 form, if removing blanks is enough: member names are ASCII
+ * and sorted at every level (so they do not repeat), and every number is a short integer.
  *
- * @returns false where it takes more, and nothing is written
+ * @returns false if it is not enough; then nothing is written, and the caller parses the text
  */
 export function writeTree(out: LineBuffer, data: Buffer, span: readonly [number, number]): boolean {
   const start = out.at
@@ -79,7 +78,7 @@ class TreeWriter {
     }
   }
 
-  /** Whether the name that was just read comes after the one before; quotes stand at both ends. */
+  /** True if the name just read sorts after the one before; both spans include their quotes. */
   private follows([before, beforeEnd]: readonly [number, number], name: number): boolean {
     const { data } = this
     const shorter = Math.min(beforeEnd - before, this.at - name) - 1
@@ -90,7 +89,7 @@ class TreeWriter {
     return beforeEnd - before < this.at - name
   }
 
-  /** Any text as a value; as a name only what sorts by its bytes, so a backslash or more than ASCII takes the long way. */
+  /** Copies a string of ASCII without a backslash, whose bytes sort as RFC 8785 sorts names; false for any other. */
   private string(): boolean {
     const { data, end } = this
     let at = this.at + 1
@@ -139,5 +138,5 @@ class TreeWriter {
   }
 }
 
-/** `.`; `jsonb` prints no exponent. */
+/** True for `.`; `jsonb` prints no exponents. */
 const isFractional = (byte: number | undefined): boolean => byte === 0x2e
