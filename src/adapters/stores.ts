@@ -45,26 +45,26 @@ type Opener<K extends TargetSpec['kind']> = (
 
 /** Opens a scratch store for each kind of target. A new kind needs an adapter folder and a line here. */
 const OPENERS: { readonly [K in TargetSpec['kind']]: Opener<K> } = {
-  file: ({ folder }) => openScratchFolder(folder, scratchTools()),
+  file: ({ folder }) => openScratchFolder(folder, createScratchTools()),
   postgres: (spec, needs) =>
-    openScratchSchema(getDatabase(spec), { ...needs, tools: scratchTools() }),
+    openScratchSchema(toDatabaseConfig(spec), { ...needs, tools: createScratchTools() }),
   embedded: async (_, needs) => {
     const { value: scratch, close } = await openAll(async (keep) => {
       const server = await keep(startEmbedded(), (one) => one.stop())
-      return keep(openScratchSchema(server.database, { ...needs, tools: scratchTools() }))
+      return keep(openScratchSchema(server.database, { ...needs, tools: createScratchTools() }))
     })
     return { ...scratch, close }
   },
-  http: (spec) => Promise.reject(noStore(spec)),
+  http: (spec) => Promise.reject(notAStoreError(spec)),
 }
 
-const noStore = ({ origin }: Extract<TargetSpec, { kind: 'http' }>): FfError =>
+const notAStoreError = ({ origin }: Extract<TargetSpec, { kind: 'http' }>): FfError =>
   new FfError('target_invalid', `The target ${origin} is a service; this command needs a store.`, {
     hint: 'Name a store, such as file:DIR or env:FF_DATABASE_URL; `ff parity run`, `exhaustive` and `replay` take services too.',
   })
 
 // The audit records of a scratch store are deleted with it, so the key of their digests is not kept.
-const scratchTools = (): { digestKey: Uint8Array; phase: string } => ({
+const createScratchTools = (): { digestKey: Uint8Array; phase: string } => ({
   digestKey: randomBytes(32),
   phase: 'file',
 })
@@ -82,15 +82,15 @@ type LiveOpener<K extends TargetSpec['kind']> = (
 /** Opens the live store of each kind of target for reading. A new kind needs an adapter folder and a line here. */
 const READERS: { readonly [K in TargetSpec['kind']]: LiveOpener<K> } = {
   file: async ({ folder }) => {
-    if (folder === null) throw nothingLive('file')
+    if (folder === null) throw noLiveStoreError('file')
     const store = await FileReader.open(folder)
     const facts = { target: 'file', backing: 'file', server: null } as const
     const { identity } = store
     return { facts, identity, store, state: () => store.state(), close: () => Promise.resolve() }
   },
-  postgres: (spec, { versions }) => openLiveSchema(getDatabase(spec), versions),
+  postgres: (spec, { versions }) => openLiveSchema(toDatabaseConfig(spec), versions),
   embedded: async (spec, { copied, ...needs }) => {
-    if (copied === null) throw nothingLive('embedded')
+    if (copied === null) throw noLiveStoreError('embedded')
     const { value, close } = await openAll(async (keep) => {
       const { facts, store } = await keep(OPENERS.embedded(spec, needs))
       const rows = await copied()
@@ -100,10 +100,10 @@ const READERS: { readonly [K in TargetSpec['kind']]: LiveOpener<K> } = {
     })
     return { ...value, close }
   },
-  http: (spec) => Promise.reject(noStore(spec)),
+  http: (spec) => Promise.reject(notAStoreError(spec)),
 }
 
-const nothingLive = (kind: string): FfError =>
+const noLiveStoreError = (kind: string): FfError =>
   new FfError('target_invalid', `The baseline "${kind}" is a new, empty store.`, {
     hint: 'Name an existing store: --baseline file:DIR, postgres://HOST/DATABASE or env:FF_DATABASE_URL.',
   })
@@ -136,7 +136,7 @@ export function openScratch(
  */
 export async function openRows(spec: TargetSpec, needs: RowSourceOptions): Promise<RowSource> {
   if (spec.kind === 'file' && spec.folder !== null) return openFileRows(spec.folder)
-  if (spec.kind === 'postgres') return openRowSource(getDatabase(spec), SCHEMA, needs)
+  if (spec.kind === 'postgres') return openRowSource(toDatabaseConfig(spec), SCHEMA, needs)
   throw new FfError('target_invalid', `A target of kind ${spec.kind} has no stored rows.`, {
     hint: 'Name a store: file:DIR, postgres://HOST/DATABASE or env:FF_DATABASE_URL.',
   })
@@ -152,7 +152,7 @@ export async function openTrail(
   versions: SupportedVersions,
 ): Promise<AuditTrail> {
   if (spec.kind === 'file' && spec.folder !== null) return FileTrail.open(spec.folder)
-  if (spec.kind === 'postgres') return PostgresTrail.open(getDatabase(spec), SCHEMA, versions)
+  if (spec.kind === 'postgres') return PostgresTrail.open(toDatabaseConfig(spec), SCHEMA, versions)
   throw new FfError('target_invalid', `A target of kind ${spec.kind} has no audit trail.`, {
     hint: 'Name a store: --store file:DIR or --database env:FF_DATABASE_URL.',
   })
@@ -168,7 +168,11 @@ export async function withSink<T>(
   { versions }: RowSourceOptions,
   use: (sink: RowSink) => Promise<T>,
 ): Promise<T> {
-  return withRowSink(keptDatabase(spec, 'can be imported into'), { schema: SCHEMA, versions }, use)
+  return withRowSink(
+    requireDatabase(spec, 'can be imported into'),
+    { schema: SCHEMA, versions },
+    use,
+  )
 }
 
 /** Runs `use` with an empty database on a private server, which is deleted afterwards. */
@@ -190,7 +194,7 @@ export async function withMigrations<T>(
   needs: SessionOptions & { readonly locked: boolean },
   use: (session: MigrationSession) => Promise<T>,
 ): Promise<T> {
-  return withMigrationSession(keptDatabase(spec, 'has a schema to migrate'), needs, use)
+  return withMigrationSession(requireDatabase(spec, 'has a schema to migrate'), needs, use)
 }
 
 /**
@@ -201,7 +205,8 @@ export async function withMigrations<T>(
 export const identifyDatabase = async (
   spec: TargetSpec,
   versions: SupportedVersions,
-): Promise<string> => readDatabaseIdentity(keptDatabase(spec, 'has an identity'), SCHEMA, versions)
+): Promise<string> =>
+  readDatabaseIdentity(requireDatabase(spec, 'has an identity'), SCHEMA, versions)
 
 /**
  * Runs `use` with an empty database on the target's server, which is dropped afterwards.
@@ -215,14 +220,14 @@ export async function withScratchDatabase<T>(
 ): Promise<T> {
   if (spec.kind === 'embedded')
     return withPrivateDatabase((made) => withScratchDatabase(made, versions, use))
-  if (spec.kind !== 'postgres') throw notKept(spec, 'can hold a scratch database')
-  return withTemporaryDatabase(getDatabase(spec), versions, ({ name, server }) => {
+  if (spec.kind !== 'postgres') throw notADatabaseError(spec, 'can hold a scratch database')
+  return withTemporaryDatabase(toDatabaseConfig(spec), versions, ({ name, server }) => {
     const target = withDatabaseName(spec, name)
-    const tools = scratchTools()
+    const tools = createScratchTools()
     return use({
       target,
       server,
-      ...openScratchDatabase(getDatabase(target), { schema: SCHEMA, tools }),
+      ...openScratchDatabase(toDatabaseConfig(target), { schema: SCHEMA, tools }),
     })
   })
 }
@@ -242,8 +247,8 @@ export async function openServed(
   spec: TargetSpec,
   needs: ServedStoreOptions,
 ): Promise<OpenServiceStore> {
-  if (spec.kind === 'postgres') return openServedSchema(getDatabase(spec), needs)
-  if (spec.kind !== 'file') throw notKept(spec, 'can be served')
+  if (spec.kind === 'postgres') return openServedSchema(toDatabaseConfig(spec), needs)
+  if (spec.kind !== 'file') throw notADatabaseError(spec, 'can be served')
   if (spec.folder === null) return openScratchFolder(null, needs.tools)
   const facts = { target: 'file', backing: 'file', server: null } as const
   const store = await FileStore.open(spec.folder, needs.tools)
@@ -273,7 +278,7 @@ export const withScratchFolder = withFolder
 export const inspectSchema = async (
   spec: TargetSpec,
   versions: SupportedVersions,
-): Promise<SchemaFacts> => readSchemaFacts(keptDatabase(spec, 'has a schema'), SCHEMA, versions)
+): Promise<SchemaFacts> => readSchemaFacts(requireDatabase(spec, 'has a schema'), SCHEMA, versions)
 
 /**
  * Reads what the session's role may do, and its timeouts.
@@ -283,7 +288,7 @@ export const inspectSchema = async (
 export const inspectRole = async (
   spec: TargetSpec,
   versions: SupportedVersions,
-): Promise<RoleFacts> => readRoleFacts(keptDatabase(spec, 'has roles'), SCHEMA, versions)
+): Promise<RoleFacts> => readRoleFacts(requireDatabase(spec, 'has roles'), SCHEMA, versions)
 
 /**
  * Lists the digests of the sources that `ff import` has imported whole, oldest first.
@@ -294,19 +299,22 @@ export const importedDigests = async (
   spec: TargetSpec,
   versions: SupportedVersions,
 ): Promise<readonly string[]> =>
-  listImportedDigests(keptDatabase(spec, 'is imported into'), SCHEMA, versions)
+  listImportedDigests(requireDatabase(spec, 'is imported into'), SCHEMA, versions)
 
-function keptDatabase(spec: TargetSpec, what: string): DatabaseConfig {
-  if (spec.kind === 'postgres') return getDatabase(spec)
-  throw notKept(spec, what)
+function requireDatabase(spec: TargetSpec, what: string): DatabaseConfig {
+  if (spec.kind === 'postgres') return toDatabaseConfig(spec)
+  throw notADatabaseError(spec, what)
 }
 
-const notKept = ({ kind }: TargetSpec, what: string): FfError =>
+const notADatabaseError = ({ kind }: TargetSpec, what: string): FfError =>
   new FfError('target_invalid', `No target of kind ${kind} ${what}.`, {
     hint: 'Name a database: --database env:FF_DATABASE_URL or postgres://HOST/DATABASE.',
   })
 
-const getDatabase = ({ url, name }: Extract<TargetSpec, { kind: 'postgres' }>): DatabaseConfig => ({
+const toDatabaseConfig = ({
+  url,
+  name,
+}: Extract<TargetSpec, { kind: 'postgres' }>): DatabaseConfig => ({
   config: { connectionString: url },
   name,
 })

@@ -30,23 +30,23 @@ export class FileTrail implements AuditTrail {
 
   /** @throws FfError `target_unreachable`, `store_corrupt`, or another of `toStoreError` */
   static async open(folder: string): Promise<FileTrail> {
-    await snapshotHead(folder)
+    await readChainHead(folder)
     return new FileTrail(folder)
   }
 
   async read<T>(after: number, use: (reading: AuditReading) => Promise<T>): Promise<T> {
     // Before the log: by then the log contains every record that the snapshot includes.
-    const head = await snapshotHead(this.folder)
-    return use({ said: { head, as: 'passed' }, records: this.records(after) })
+    const head = await readChainHead(this.folder)
+    return use({ said: { head, as: 'passed' }, records: this.readRecords(after) })
   }
 
   close(): Promise<void> {
     return Promise.resolve()
   }
 
-  private async *records(after: number): AsyncGenerator<AuditRecord | null> {
+  private async *readRecords(after: number): AsyncGenerator<AuditRecord | null> {
     try {
-      for await (const { record, name, end } of this.linesAfter(after)) {
+      for await (const { record, name, end } of this.readLinesAfter(after)) {
         if (record !== null) this.place = { seq: record.seq, name, end }
         if (record === null || record.seq > after) yield record
       }
@@ -56,7 +56,7 @@ export class FileTrail implements AuditTrail {
   }
 
   /** Continues where a read ended with this record; otherwise starts with the segment that contains the next record. */
-  private async *linesAfter(after: number): AsyncGenerator<TrailLine> {
+  private async *readLinesAfter(after: number): AsyncGenerator<TrailLine> {
     const segments = await listSegments(this.folder)
     const place = this.place?.seq === after ? this.place : null
     const from = segments.findLastIndex(({ name, first }) =>
@@ -92,7 +92,7 @@ function toRecord({ bytes, ended }: ByteLine): AuditRecord | null {
   return record?.seq === parseNumber(getMember(read.node, 'seq')) ? record : null
 }
 
-async function snapshotHead(folder: string): Promise<AuditChainHead> {
+async function readChainHead(folder: string): Promise<AuditChainHead> {
   try {
     const file = await open(join(folder, SNAPSHOT))
     try {

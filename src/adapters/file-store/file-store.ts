@@ -79,7 +79,7 @@ export class FileStore implements ScratchStore, ServiceStore {
     const lock = await takeLock(folder)
     try {
       let opened = await replayStore(folder)
-      if (opened.tail.size > Math.max(COMPACT_ABOVE_BYTES, await snapshotBytes(folder))) {
+      if (opened.tail.size > Math.max(COMPACT_ABOVE_BYTES, await readSnapshotSize(folder))) {
         await writeSnapshot(folder, { ...opened.snapshot, head: opened.tail.head })
         opened = await replayStore(folder)
       }
@@ -104,11 +104,11 @@ export class FileStore implements ScratchStore, ServiceStore {
   }
 
   write(request: WriteRequest): Promise<WriteResult> {
-    return this.inLine((stage) => stageWrite(request, stage))
+    return this.enqueue((stage) => stageWrite(request, stage))
   }
 
   refuse(refused: RefusedWrite): Promise<RefusalResult> {
-    return this.inLine((stage) => stageRefusal(refused, stage))
+    return this.enqueue((stage) => stageRefusal(refused, stage))
   }
 
   auditHead(): Promise<AuditChainHead> {
@@ -117,12 +117,12 @@ export class FileStore implements ScratchStore, ServiceStore {
 
   /** Writes a new snapshot. Keeps the segments of the log, because they contain the audit records. */
   compact(): Promise<void> {
-    return this.exclusively(() => this.replaceSnapshot(this.snapshot.index))
+    return this.runExclusively(() => this.replaceSnapshot(this.snapshot.index))
   }
 
   load(state: RowsByTable): Promise<void> {
-    return this.exclusively(async () => {
-      await this.replaceSnapshot(RowIndex.of(state))
+    return this.runExclusively(async () => {
+      await this.replaceSnapshot(RowIndex.fromRows(state))
       // Read back, so that evaluation sees the rows as the file has them.
       this.snapshot = await readSnapshot(this.folder)
     })
@@ -130,7 +130,7 @@ export class FileStore implements ScratchStore, ServiceStore {
 
   close(): Promise<void> {
     this.closed = true
-    return this.exclusively(async () => {
+    return this.runExclusively(async () => {
       await this.log.close()
       await this.lock.close()
     })
@@ -142,19 +142,19 @@ export class FileStore implements ScratchStore, ServiceStore {
     await this.log.rotate()
   }
 
-  private inLine<T extends Result>(put: (stage: StagedState) => StagedResult<T>): Promise<T> {
+  private enqueue<T extends Result>(put: (stage: StagedState) => StagedResult<T>): Promise<T> {
     // `close` has released the lock: another process may write here now.
     if (this.closed) return Promise.reject(closedError(this.folder))
     return new Promise((resolve, reject) => {
       // Group commit: the first queued write flushes everything queued before its turn with one fsync.
       const queued = { put, resolve: resolve as QueuedWrite['resolve'], reject }
       if (this.queue.push(queued) === 1) {
-        void this.exclusively(() => this.commit(this.queue.splice(0)))
+        void this.runExclusively(() => this.commit(this.queue.splice(0)))
       }
     })
   }
 
-  private exclusively<T>(work: () => Promise<T>): Promise<T> {
+  private runExclusively<T>(work: () => Promise<T>): Promise<T> {
     const done = this.turn.then(work)
     // The caller of this work gets its failure; the next work runs all the same.
     this.turn = done.catch(() => undefined)
@@ -200,7 +200,7 @@ interface OpenedFolder {
   readonly tail: LogTail
 }
 
-const snapshotBytes = async (folder: string): Promise<number> =>
+const readSnapshotSize = async (folder: string): Promise<number> =>
   (await stat(join(folder, SNAPSHOT))).size
 
 /** Reads a folder: the rows of its snapshot with the changes of the log applied, and the end of the log. @throws StoreDamage, LineTooLong */

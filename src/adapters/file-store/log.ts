@@ -60,7 +60,7 @@ export async function* replayLog(
   from: AuditChainHead,
 ): AsyncGenerator<ReplayedLine> {
   let head = from
-  const segments = await segmentsAfter(folder, from.seq)
+  const segments = await listSegmentsAfter(folder, from.seq)
   for (const [at, segment] of segments.entries()) {
     const last = at === segments.length - 1
     yield { changes: [], tail: { head, segment, size: 0 } }
@@ -91,7 +91,7 @@ export async function listSegments(
   return names.map((name) => ({ name, first: Number(SEGMENT.exec(name)?.[1]) }))
 }
 
-async function segmentsAfter(folder: string, seq: number): Promise<readonly string[]> {
+async function listSegmentsAfter(folder: string, seq: number): Promise<readonly string[]> {
   const all = await listSegments(folder)
   return all.filter(({ first }) => first > seq).map(({ name }) => name)
 }
@@ -116,7 +116,7 @@ function readEntry(
 }
 
 /** A short write: the system reports the full disk only at the next one. */
-const diskFull = (): Error =>
+const diskFullError = (): Error =>
   Object.assign(new Error('short write'), { code: 'ENOSPC', syscall: 'write' })
 
 /** Appends batches of lines to a segment; with `durable`, each batch is on the disk before `append` resolves. */
@@ -144,7 +144,7 @@ export class LogWriter {
     const bytes = Buffer.from(text, 'utf8')
     try {
       await file.write(bytes, 0, bytes.length, this.size).then(({ bytesWritten }) => {
-        if (bytesWritten < bytes.length) throw diskFull()
+        if (bytesWritten < bytes.length) throw diskFullError()
       })
       if (this.durable) await file.datasync()
     } catch (error) {

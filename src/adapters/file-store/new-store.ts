@@ -22,7 +22,8 @@ export async function writeNewStore(
     const lock = await takeLock(folder)
     try {
       const names = await readdir(folder)
-      if (names.some((name) => name === SNAPSHOT || name.startsWith('log-'))) throw occupied(folder)
+      if (names.some((name) => name === SNAPSHOT || name.startsWith('log-')))
+        throw occupiedError(folder)
       return await replaceSnapshot(folder, { epoch, head, counts }, batches)
     } finally {
       await lock.close()
@@ -32,7 +33,7 @@ export async function writeNewStore(
   }
 }
 
-const occupied = (folder: string): FfError =>
+const occupiedError = (folder: string): FfError =>
   new FfError('option_invalid', `The folder ${folder} already contains a file store.`, {
     hint: 'Name a new or empty folder; ff never overwrites a store.',
   })

@@ -38,15 +38,15 @@ export class RowIndex {
   }
 
   set(table: TableName, key: RowKey, held: RowOrBroken<AnyRow>): void {
-    const step = liveness(table, held) - liveness(table, this.get(table, key))
+    const step = countLive(table, held) - countLive(table, this.get(table, key))
     if (step !== 0) this.live.set(key.flag_key, (this.live.get(key.flag_key) ?? 0) + step)
     if (table === 'flag_registry' && !this.rows[table].has(formatRowKey(key))) this.flagKeys = null
     this.rows[table].set(formatRowKey(key), { key, held })
   }
 
   /** Counts the live overrides of a flag, without tombstones. */
-  toOverrides(flagKey: string): number {
-    return (this.live.get(flagKey) ?? 0) + (this.base?.toOverrides(flagKey) ?? 0)
+  countLiveOverrides(flagKey: string): number {
+    return (this.live.get(flagKey) ?? 0) + (this.base?.countLiveOverrides(flagKey) ?? 0)
   }
 
   mergeDown(): void {
@@ -56,12 +56,12 @@ export class RowIndex {
   }
 
   read({ flag_key, tenant_id, user_id }: RowQuery): RowsOfFlag {
-    const of = (table: TableName, scope_id: string | null): RowOrBroken<AnyRow> | null =>
+    const find = (table: TableName, scope_id: string | null): RowOrBroken<AnyRow> | null =>
       this.get(table, { scope_id, flag_key })
     return {
-      flag: of('flag_registry', null),
-      tenant: tenant_id === null ? null : of('tenant_override', tenant_id),
-      user: user_id === null ? null : of('user_override', user_id),
+      flag: find('flag_registry', null),
+      tenant: tenant_id === null ? null : find('tenant_override', tenant_id),
+      user: user_id === null ? null : find('user_override', user_id),
     } as RowsOfFlag
   }
 
@@ -70,7 +70,7 @@ export class RowIndex {
     const keys = (this.flagKeys ??= [...this.rows.flag_registry.values()]
       .map(({ key }) => key.flag_key)
       .sort())
-    const from = after === null ? 0 : firstPast(keys, after)
+    const from = after === null ? 0 : findFirstAfter(keys, after)
     return keys.slice(from, from + limit).map((flag_key) => {
       const held = this.get('flag_registry', { scope_id: null, flag_key })
       return { flag_key, held: held as RowOrBroken<FlagRow> }
@@ -87,7 +87,7 @@ export class RowIndex {
     return entries.map(([, { held }]) => held)
   }
 
-  static of(rows: Readonly<Record<TableName, readonly AnyRow[]>>): RowIndex {
+  static fromRows(rows: Readonly<Record<TableName, readonly AnyRow[]>>): RowIndex {
     const index = new RowIndex()
     for (const table of TABLE_NAMES) {
       for (const row of rows[table]) index.set(table, getRowKey(row), { row })
@@ -97,13 +97,13 @@ export class RowIndex {
 }
 
 /** 1 for a live override, broken ones included; 0 for a tombstone, a flag or null. */
-function liveness(table: TableName, held: RowOrBroken<AnyRow> | null): number {
+function countLive(table: TableName, held: RowOrBroken<AnyRow> | null): number {
   if (table === 'flag_registry' || held === null) return 0
   return held.row !== undefined && 'deleted_at' in held.row ? 0 : 1
 }
 
 /** Binary search: index of the first text after `text`; the length of the list if there is none. */
-function firstPast(sorted: readonly string[], text: string): number {
+function findFirstAfter(sorted: readonly string[], text: string): number {
   let [from, to] = [0, sorted.length]
   while (from < to) {
     const middle = (from + to) >>> 1

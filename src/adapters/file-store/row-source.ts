@@ -40,8 +40,8 @@ export async function openFileRows(folder: string): Promise<RowSource> {
   try {
     const file = await open(join(folder, SNAPSHOT))
     try {
-      const first = await firstLine(file)
-      const { rows: later, head } = await laterRows(folder, first.head)
+      const first = await readFirstLine(file)
+      const { rows: later, head } = await readLogRows(folder, first.head)
       const identity = await identifyFolder(folder)
       return new FileRows(folder, file, { ...first, later, head, identity })
     } catch (error) {
@@ -55,7 +55,7 @@ export async function openFileRows(folder: string): Promise<RowSource> {
 
 type FirstLine = ReturnType<typeof readSnapshotHead> & { readonly header: Buffer }
 
-async function firstLine(file: FileHandle): Promise<FirstLine> {
+async function readFirstLine(file: FileHandle): Promise<FirstLine> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(4_096), 0, 4_096, 0)
   const end = buffer.subarray(0, bytesRead).indexOf(NEWLINE)
   if (end < 0) throw new StoreDamage(`the first line of ${SNAPSHOT} is not a header`)
@@ -65,7 +65,7 @@ async function firstLine(file: FileHandle): Promise<FirstLine> {
   }
 }
 
-async function laterRows(
+async function readLogRows(
   folder: string,
   from: SnapshotHead['head'],
 ): Promise<{ readonly rows: readonly LaterRow[]; readonly head: SnapshotHead['head'] }> {
@@ -117,7 +117,7 @@ class FileRows implements RowSource {
     try {
       const { later } = this.about
       if (later.length === 0) yield* this.snapshot()
-      else yield* laidOver(this.snapshot(), later)
+      else yield* mergeLogRows(this.snapshot(), later)
     } catch (error) {
       throw toStoreError(error, this.folder)
     }
@@ -129,18 +129,18 @@ class FileRows implements RowSource {
 
   async lookup(table: TableName, keys: readonly RowKey[]): Promise<readonly string[]> {
     const wanted = new Set(keys.map(formatRowKey))
-    const now = await openFileRows(this.folder)
+    const current = await openFileRows(this.folder)
     const isWanted = (line: string): boolean => {
       const read = readLineKey(table, line)
       return read !== null && wanted.has(formatRowKey(read.key))
     }
     const found: string[] = []
     try {
-      for await (const batch of now.lines()) {
-        if (batch.table === table) found.push(...textLines(batch).filter(isWanted))
+      for await (const batch of current.lines()) {
+        if (batch.table === table) found.push(...toTextLines(batch).filter(isWanted))
       }
     } finally {
-      await now.close()
+      await current.close()
     }
     return found
   }
@@ -151,7 +151,7 @@ class FileRows implements RowSource {
 
   /** Yields the rows of the snapshot, then compares their digest and counts with its footer and header. */
   private async *snapshot(): AsyncGenerator<RowBatch> {
-    const { header, counts: said } = this.about
+    const { header, counts: expected } = this.about
     const before = await this.file.stat()
     const hash = createHash('sha256').update(header)
     const counts = { flag_registry: 0, tenant_override: 0, user_override: 0 }
@@ -159,13 +159,13 @@ class FileRows implements RowSource {
     for await (const chunk of this.chunks(header.length)) {
       const data = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
       // The last line may be the footer: keep it back until the next line ends.
-      const end = startOfLast(data)
+      const end = findLastLine(data)
       if (data.length - end > 2 * MAX_LINE_BYTES)
         throw new LineTooLong(`a line of ${SNAPSHOT} is longer than ${MAX_LINE_BYTES} bytes`)
       const whole = data.subarray(0, end)
       if (!isUtf8(whole)) throw new StoreDamage(`${SNAPSHOT} has a line that is not UTF-8`)
       hash.update(whole)
-      for (const batch of byTable(whole)) {
+      for (const batch of splitByTable(whole)) {
         counts[batch.table] += countLines(batch.bytes)
         yield batch
       }
@@ -176,15 +176,16 @@ class FileRows implements RowSource {
     const footer = FOOTER.exec(rest.toString('latin1'))
     if (footer === null) throw new StoreDamage(`the last line of ${SNAPSHOT} is not a footer`)
     const after = await this.file.stat()
-    if (after.size !== before.size || after.mtimeMs !== before.mtimeMs) throw changed(this.folder)
+    if (after.size !== before.size || after.mtimeMs !== before.mtimeMs)
+      throw changedError(this.folder)
     this.found = [
       ...(footer[1] === hash.digest('hex')
         ? []
-        : [fault('digest_wrong', 'the SHA-256 in the footer does not match the rows')]),
-      ...TABLE_NAMES.filter((table) => counts[table] !== said[table]).map((table) =>
-        fault(
+        : [makeFault('digest_wrong', 'the SHA-256 in the footer does not match the rows')]),
+      ...TABLE_NAMES.filter((table) => counts[table] !== expected[table]).map((table) =>
+        makeFault(
           'count_wrong',
-          `${counts[table]} rows of ${table}, but the header says ${said[table]}`,
+          `${counts[table]} rows of ${table}, but the header says ${expected[table]}`,
         ),
       ),
     ]
@@ -206,8 +207,8 @@ class FileRows implements RowSource {
 }
 
 const FOOTER = /^\{"sha256":"([0-9a-f]{64})"\}\n$/
-const fault = (code: SourceFault['code'], detail: string): SourceFault => ({ code, detail })
-const changed = (folder: string): FfError =>
+const makeFault = (code: SourceFault['code'], detail: string): SourceFault => ({ code, detail })
+const changedError = (folder: string): FfError =>
   new FfError(
     'backing_unavailable',
     `The snapshot of the file store ${folder} changed during the read.`,
@@ -217,7 +218,7 @@ const changed = (folder: string): FfError =>
   )
 
 /** Offset of the last line; 0 if it is the only one. */
-function startOfLast(data: Buffer): number {
+function findLastLine(data: Buffer): number {
   const last = data.lastIndexOf(NEWLINE)
   return last <= 0 ? 0 : data.lastIndexOf(NEWLINE, last - 1) + 1
 }
@@ -229,15 +230,15 @@ function countLines(bytes: Buffer): number {
 }
 
 /** Splits whole lines into batches of one table each. */
-function* byTable(bytes: Buffer): Generator<RowBatch> {
+function* splitByTable(bytes: Buffer): Generator<RowBatch> {
   let from = 0
   while (from < bytes.length) {
-    const table = tableAt(bytes, from)
+    const table = findTableAt(bytes, from)
     let end = bytes.length
     // Rows are sorted by table: if the last line has the same table, all lines between have it too.
-    if (tableAt(bytes, startOfLast(bytes)) !== table) {
+    if (findTableAt(bytes, findLastLine(bytes)) !== table) {
       end = from
-      while (end < bytes.length && tableAt(bytes, end) === table)
+      while (end < bytes.length && findTableAt(bytes, end) === table)
         end = bytes.indexOf(NEWLINE, end) + 1
     }
     yield { table, bytes: bytes.subarray(from, end), unsure: null }
@@ -246,7 +247,7 @@ function* byTable(bytes: Buffer): Generator<RowBatch> {
 }
 
 /** Finds the table of the line that starts at `from`. @throws StoreDamage if the line is not a row */
-function tableAt(bytes: Buffer, from: number): TableName {
+function findTableAt(bytes: Buffer, from: number): TableName {
   const end = bytes.indexOf(NEWLINE, from)
   const named = FRAME.exec(bytes.toString('latin1', Math.max(from, end - FRAME_BYTES), end))?.[1]
   const table =
@@ -258,11 +259,11 @@ function tableAt(bytes: Buffer, from: number): TableName {
 const FRAME = /\},"table":"([a-z_]+)"\}$/
 const FRAME_BYTES = 40
 
-const textLines = ({ bytes }: RowBatch): readonly string[] =>
+const toTextLines = ({ bytes }: RowBatch): readonly string[] =>
   bytes.toString('utf8').split('\n').slice(0, -1)
 
 /** Merges the sorted rows of the log into those of the snapshot; a row of the log replaces one with the same key. */
-async function* laidOver(
+async function* mergeLogRows(
   snapshot: AsyncIterable<RowBatch>,
   later: readonly LaterRow[],
 ): AsyncGenerator<RowBatch> {
@@ -270,7 +271,7 @@ async function* laidOver(
   let before: RowLine | null = null
   for await (const batch of snapshot) {
     const merged: LaterRow[] = []
-    for (const line of textLines(batch)) {
+    for (const line of toTextLines(batch)) {
       const here = readLineKey(batch.table, line)
       if (here === null) throw new StoreDamage(`${SNAPSHOT} has a line that is not a row`)
       if (before !== null && compareRowLines(before, here) >= 0)
@@ -283,12 +284,12 @@ async function* laidOver(
       merged.push(replaced ? newer : { ...here, line })
       if (replaced) next += 1
     }
-    yield* inBatches(merged)
+    yield* toBatches(merged)
   }
-  yield* inBatches(later.slice(next))
+  yield* toBatches(later.slice(next))
 }
 
-function* inBatches(rows: readonly LaterRow[]): Generator<RowBatch> {
+function* toBatches(rows: readonly LaterRow[]): Generator<RowBatch> {
   for (const table of TABLE_NAMES) {
     const lines = rows.filter((row) => row.table === table).map(({ line }) => `${line}\n`)
     if (lines.length > 0) yield { table, bytes: Buffer.from(lines.join('')), unsure: null }

@@ -57,7 +57,7 @@ export async function writeSnapshot(
 
 function* listBatches(index: RowIndex): Generator<string> {
   for (const table of TABLE_NAMES) {
-    const lines = index.sorted(table).map((held) => heldLine(table, held))
+    const lines = index.sorted(table).map((held) => formatStoredRow(table, held))
     while (lines.length > 0) yield lines.splice(0, BATCH_ROWS).join('')
   }
 }
@@ -75,7 +75,7 @@ export async function replaceSnapshot(
 ): Promise<string> {
   const hash = createHash('sha256')
   let sha256 = ''
-  async function* pieces(): AsyncGenerator<string | Buffer> {
+  async function* generateContent(): AsyncGenerator<string | Buffer> {
     const first = `${JSON.stringify({ v: FORMAT, epoch, seq: head.seq, head: head.hash, counts })}\n`
     hash.update(first)
     yield first
@@ -88,11 +88,11 @@ export async function replaceSnapshot(
   }
   // The writer holds the store's lock, so one fixed name is enough.
   const temporary = `.${SNAPSHOT}.new`
-  await replaceFile(join(folder, SNAPSHOT), pieces(), { temporary, mode: 0o600, durable })
+  await replaceFile(join(folder, SNAPSHOT), generateContent(), { temporary, mode: 0o600, durable })
   return sha256
 }
 
-function heldLine(table: TableName, { row }: RowOrBroken<AnyRow>): string {
+function formatStoredRow(table: TableName, { row }: RowOrBroken<AnyRow>): string {
   if (row === undefined)
     throw new StoreDamage(`a row of ${table} breaks its schema and cannot be written again`)
   return `${formatRowLine(table, serializeRow(row))}\n`
@@ -107,7 +107,7 @@ export async function readSnapshot(folder: string): Promise<Snapshot> {
   let last: string | undefined
   for await (const { bytes, ended } of readFileLines(path)) {
     if (!ended) throw new StoreDamage(`the last line of ${SNAPSHOT} is cut off`)
-    const text = lineText(bytes)
+    const text = decodeLine(bytes)
     // The last line is the footer: process each line once the next one has arrived.
     if (last !== undefined) {
       hash.update(`${last}\n`)
@@ -168,7 +168,7 @@ export function parseNumber(node: JsonNode | undefined): number {
 }
 
 /** @throws StoreDamage if the line is not UTF-8 */
-function lineText(bytes: Buffer): string {
+function decodeLine(bytes: Buffer): string {
   const text = decodeUtf8OrNull(bytes)
   if (text === null) throw new StoreDamage(`${SNAPSHOT} has a line that is not UTF-8`)
   return text

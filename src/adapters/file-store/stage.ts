@@ -28,7 +28,7 @@ export function stageWrite(request: WriteRequest, stage: StagedState): StagedRes
   const standing = {
     flag: flag as ExistingRows['flag'],
     row: staged.get(table, key),
-    has_overrides: staged.toOverrides(key.flag_key) > 0,
+    has_overrides: staged.countLiveOverrides(key.flag_key) > 0,
   }
   const plan = planWrite(request, standing)
   if (!plan.ok) return { result: plan, line: '' }
@@ -36,7 +36,7 @@ export function stageWrite(request: WriteRequest, stage: StagedState): StagedRes
   const record = sealChange(tools, { request, change, standing }, head)
   staged.set(table, key, { row: change.after })
   const line = toLine(stage, record, [{ table, row: change.after }])
-  return { result: { ok: true, row: change.after, head: headAt(record) }, line }
+  return { result: { ok: true, row: change.after, head: toHead(record) }, line }
 }
 
 /** Formats the log line of a refusal; no row changes. */
@@ -47,10 +47,10 @@ export function stageRefusal(
   const problems = findRequestProblems(refused.request)
   if (problems.length > 0) return { result: { ok: false, problems }, line: '' }
   const record = sealRefusal(stage.tools, refused, stage.head)
-  return { result: { ok: true, head: headAt(record) }, line: toLine(stage, record, []) }
+  return { result: { ok: true, head: toHead(record) }, line: toLine(stage, record, []) }
 }
 
-const headAt = ({ seq, hash }: AuditRecord): AuditChainHead => ({ seq, hash })
+const toHead = ({ seq, hash }: AuditRecord): AuditChainHead => ({ seq, hash })
 const toLine = (
   { epoch }: StagedState,
   record: AuditRecord,

@@ -12,7 +12,7 @@ import { CREATED, FLAGS, moment, REFS, TENANTS, USERS, VALUES } from './values.t
 import { type RawWrite, rawWrite, fitWrite } from './writes.ts'
 
 const revision = fc.integer({ min: 1, max: 9 })
-const toFlag = (flag_key: string): fc.Arbitrary<FlagRow> =>
+const arbitraryFlag = (flag_key: string): fc.Arbitrary<FlagRow> =>
   fc.constantFrom(...VALUE_TYPES).chain((value_type) =>
     fc.record({
       flag_key: fc.constant(flag_key),
@@ -31,7 +31,9 @@ const toFlag = (flag_key: string): fc.Arbitrary<FlagRow> =>
   )
 
 /** The members of an override besides its key: live, or a tombstone. */
-function toBody(flag: FlagRow): fc.Arbitrary<Omit<TenantOverrideRow, 'tenant_id' | 'flag_key'>> {
+function arbitraryOverride(
+  flag: FlagRow,
+): fc.Arbitrary<Omit<TenantOverrideRow, 'tenant_id' | 'flag_key'>> {
   const always = {
     created_by: fc.constant('fuzz'),
     updated_by: fc.constant('fuzz'),
@@ -53,11 +55,11 @@ function toBody(flag: FlagRow): fc.Arbitrary<Omit<TenantOverrideRow, 'tenant_id'
 }
 
 /** Overrides of one flag, at most one a scope. */
-const toOverrides = <T extends string>(
+const arbitraryOverrides = <T extends string>(
   flag: FlagRow,
   ids: readonly T[],
 ): fc.Arbitrary<readonly (readonly [T, Omit<TenantOverrideRow, 'tenant_id' | 'flag_key'>])[]> =>
-  fc.uniqueArray(fc.tuple(fc.constantFrom(...ids), toBody(flag)), {
+  fc.uniqueArray(fc.tuple(fc.constantFrom(...ids), arbitraryOverride(flag)), {
     selector: ([id]) => id,
     maxLength: ids.length,
   })
@@ -84,12 +86,12 @@ const ask: fc.Arbitrary<SceneQuestion> = fc.record({
 })
 
 /** One flag with its overrides for tenants and users. */
-const flagAlone = (flag_key: string) =>
-  toFlag(flag_key).chain((flag) =>
+const flagWithOverrides = (flag_key: string) =>
+  arbitraryFlag(flag_key).chain((flag) =>
     fc.record({
       flag: fc.constant(flag),
-      tenants: toOverrides(flag, TENANTS),
-      users: toOverrides(flag, USERS),
+      tenants: arbitraryOverrides(flag, TENANTS),
+      users: arbitraryOverrides(flag, USERS),
     }),
   )
 
@@ -103,18 +105,20 @@ const step: fc.Arbitrary<RawStep> = fc.oneof(
 /** Scenes of up to four flags, each of which may go when a scene is made smaller, with as many steps as make loading them worth while. */
 export const scenes: fc.Arbitrary<Scene> = fc
   .record({
-    flags: fc.tuple(...FLAGS.map((key) => fc.option(flagAlone(key), { nil: null, freq: 3 }))),
+    flags: fc.tuple(
+      ...FLAGS.map((key) => fc.option(flagWithOverrides(key), { nil: null, freq: 3 })),
+    ),
     approvals: fc.uniqueArray(approval, { selector: JSON.stringify, maxLength: 4 }),
     admin: fc.constantFrom('reachable', 'reachable', 'reachable', 'unreachable'),
     steps: fc.array(step, { minLength: 1, maxLength: 90, size: 'max' }),
   })
   .map(({ flags, approvals, admin, steps }): Scene => {
-    const held = flags.filter((one) => one !== null)
-    const flag_registry = held.map(({ flag }) => flag)
-    const tenant_override = held.flatMap(({ flag: { flag_key }, tenants }) =>
+    const rows = flags.filter((one) => one !== null)
+    const flag_registry = rows.map(({ flag }) => flag)
+    const tenant_override = rows.flatMap(({ flag: { flag_key }, tenants }) =>
       tenants.map(([tenant_id, body]): TenantOverrideRow => ({ tenant_id, flag_key, ...body })),
     )
-    const user_override = held.flatMap(({ flag: { flag_key }, users }) =>
+    const user_override = rows.flatMap(({ flag: { flag_key }, users }) =>
       users.map(([user_id, body]): UserOverrideRow => ({ user_id, flag_key, ...body })),
     )
     return {

@@ -22,14 +22,14 @@ export const moment = fc
   .map((ms) => instantFromMs(instantToMs(SCENE_TIME) + ms))
 
 /** The JSON text in RFC 8785 form; null if a store would refuse the value. */
-function canonical(text: string): CanonicalJson | null {
+function canonicalizeText(text: string): CanonicalJson | null {
   const read = parseLosslessJson(text)
-  const made = read.ok ? canonicalize(read.node) : null
-  return made?.ok === true ? made.text : null
+  const form = read.ok ? canonicalize(read.node) : null
+  return form?.ok === true ? form.text : null
 }
-const values = (made: fc.Arbitrary<unknown>): fc.Arbitrary<CanonicalJson> =>
-  made
-    .map((value) => canonical(JSON.stringify(value)))
+const canonicalTexts = (source: fc.Arbitrary<unknown>): fc.Arbitrary<CanonicalJson> =>
+  source
+    .map((value) => canonicalizeText(JSON.stringify(value)))
     .filter((text): text is CanonicalJson => text !== null)
 
 const text = fc.oneof(
@@ -43,10 +43,10 @@ const number = fc.oneof(
 )
 const leaf = fc.oneof(fc.boolean(), fc.constant(null), number, text)
 export const VALUES: Readonly<Record<ValueType, fc.Arbitrary<CanonicalJson>>> = {
-  boolean: values(fc.boolean()),
-  string: values(text),
-  number: values(number),
-  object: values(
+  boolean: canonicalTexts(fc.boolean()),
+  string: canonicalTexts(text),
+  number: canonicalTexts(number),
+  object: canonicalTexts(
     fc.dictionary(text, fc.oneof(leaf, fc.array(leaf, { maxLength: 3 }), fc.constant({})), {
       maxKeys: 4,
     }),

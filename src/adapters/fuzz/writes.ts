@@ -13,7 +13,7 @@ import {
 import { FLAGS, moment, REFS, TENANTS, USERS, VALUES } from './values.ts'
 
 // A scene has few writes. Most go to the same one or two rows, so that a row is created, deleted and created again.
-const first = <T>([head, ...rest]: readonly [T, ...T[]]): fc.Arbitrary<T> =>
+const mostlyFirst = <T>([head, ...rest]: readonly [T, ...T[]]): fc.Arbitrary<T> =>
   fc.oneof(
     { weight: 3, arbitrary: fc.constant(head) },
     { weight: 1, arbitrary: fc.constantFrom(...rest) },
@@ -23,7 +23,7 @@ const NO_KEYS = ['FF.A', 'ff.a\u0000', 'ff.', ''] as const
 const NO_IDS = ['T 1', '\ud800', '*', ''] as const
 const key = (known: readonly [string, ...string[]], hostile: readonly string[]) =>
   fc.oneof(
-    { weight: 19, arbitrary: first(known) },
+    { weight: 19, arbitrary: mostlyFirst(known) },
     { weight: 1, arbitrary: fc.constantFrom(...hostile) },
   )
 const SCOPES: Readonly<Record<TableName, fc.Arbitrary<string | null>>> = {
@@ -144,13 +144,13 @@ export function fitWrite(
     key: at,
     action,
     expected,
-    body: action === 'delete' ? null : bodyText(table, body, flag?.value_type ?? 'boolean'),
-    approval: approval === null ? null : named(approvals, at.flag_key, approval),
+    body: action === 'delete' ? null : formatBody(table, body, flag?.value_type ?? 'boolean'),
+    approval: approval === null ? null : pickApproval(approvals, at.flag_key, approval),
   }
 }
 
 /** The JSON text of a body. Values are canonical already and are inserted unchanged. */
-function bodyText(table: TableName, body: string | BodyParts, fits: ValueType): string {
+function formatBody(table: TableName, body: string | BodyParts, fits: ValueType): string {
   if (typeof body === 'string') return body
   const { values, misfit, flag, override } = body
   const type = misfit ?? fits
@@ -165,11 +165,11 @@ function bodyText(table: TableName, body: string | BodyParts, fits: ValueType): 
       : [['value', values[type]], ...toTexts(override)]
   return `{${members.map(([name, text]) => `${JSON.stringify(name)}:${text}`).join(',')}}`
 }
-const toTexts = (held: object): readonly (readonly [string, string])[] =>
-  Object.entries(held).map(([name, one]) => [name, JSON.stringify(one)])
+const toTexts = (members: object): readonly (readonly [string, string])[] =>
+  Object.entries(members).map(([name, one]) => [name, JSON.stringify(one)])
 
 /** Picks an approval of the scene, preferably one for this flag; the write comes from its tenant and user. */
-function named(
+function pickApproval(
   approvals: readonly Approval[],
   flagKey: string,
   at: number,

@@ -1,6 +1,6 @@
 import { FfError } from '../../errors.ts'
 import type { ByteSigner } from '../../ports/signoff.ts'
-import { commandWords, runSignerProgram } from '../process/run-program.ts'
+import { splitCommandLine, runSignerProgram } from '../process/run-program.ts'
 
 /** Long enough to find a card and touch it. */
 const LIMITS = { limitMs: 120_000, maxBytes: 4_096 }
@@ -12,7 +12,7 @@ const LIMITS = { limitMs: 120_000, maxBytes: 4_096 }
 export const signerCommand =
   (line: string): ByteSigner =>
   async (bytes) => {
-    const words = commandWords(line)
+    const words = splitCommandLine(line)
     if (words.length === 0)
       throw new FfError('option_invalid', '--signer-cmd names no program.', {
         hint: 'Write the program and its arguments in one text, as in --signer-cmd "sign-with-card 9c".',

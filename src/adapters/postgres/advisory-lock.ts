@@ -24,7 +24,7 @@ export async function withAdvisoryLock<T>(
 ): Promise<T> {
   const deadline = performance.now() + lock.waitMs
   while (!(await tryAdvisoryLock(client, lock.name))) {
-    if (performance.now() > deadline) throw await lockedBy(client, lock)
+    if (performance.now() > deadline) throw await makeLockedError(client, lock)
     await sleep(POLL_MS)
   }
   try {
@@ -43,7 +43,7 @@ export async function tryAdvisoryLock(client: pg.ClientBase, name: string): Prom
   return rows[0]?.taken === 'true'
 }
 
-async function lockedBy(client: pg.Client, { name, busy }: AdvisoryLock): Promise<FfError> {
+async function makeLockedError(client: pg.Client, { name, busy }: AdvisoryLock): Promise<FfError> {
   const { rows } = await client.query<{ session: string }>(
     `SELECT format('pid %s (%s, %s)', a.pid, a.usename, a.application_name) AS session
      FROM pg_locks l JOIN pg_stat_activity a USING (pid)

@@ -71,7 +71,7 @@ export class PostgresTrail implements AuditTrail {
   }
 
   async read<T>(after: number, use: (reading: AuditReading) => Promise<T>): Promise<T> {
-    const head = await this.asking(async () => {
+    const head = await this.withMappedErrors(async () => {
       await this.client.query(BEGIN)
       return parseAuditHead(await this.client.query(buildStatements(this.schema).head))
     })
@@ -93,7 +93,7 @@ export class PostgresTrail implements AuditTrail {
       `SELECT a.seq::text, json_build_object(${members}, 'occurred_at', occurred_at AT TIME ZONE 'UTC')::text` +
       ` FROM "${this.schema}".audit a WHERE a.seq > $1::bigint ORDER BY a.seq LIMIT ${BATCH}`
     const page = (past: string) =>
-      this.asking(() =>
+      this.withMappedErrors(() =>
         this.client.query<string[]>({
           name: 'ff_audit_page',
           text,
@@ -109,7 +109,7 @@ export class PostgresTrail implements AuditTrail {
     }
   }
 
-  private asking<T>(work: () => Promise<T>): Promise<T> {
+  private withMappedErrors<T>(work: () => Promise<T>): Promise<T> {
     return mapPgErrors(this.facts.target, work)
   }
 }

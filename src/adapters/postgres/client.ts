@@ -15,7 +15,7 @@ const getConnection = (client: pg.Client): PrivateConnection =>
   (client as unknown as { readonly connection: PrivateConnection }).connection
 
 /** statement_timeout is shorter than query_timeout: when the latter expires, the server is gone. */
-const isSilent = (error: unknown): boolean =>
+const isQueryTimeout = (error: unknown): boolean =>
   error instanceof Error && error.message === 'Query read timeout'
 
 /**
@@ -29,14 +29,15 @@ export class Client extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config)
     const connection = getConnection(this)
-    const query = this.query.bind(this) as (...asked: unknown[]) => unknown
-    this.query = ((...asked: unknown[]) => {
+    const query = this.query.bind(this) as (...args: unknown[]) => unknown
+    this.query = ((...args: unknown[]) => {
       const { stream } = connection
       stream.cork()
       process.nextTick(() => stream.uncork())
-      const answer = query(...asked)
-      if (answer instanceof Promise) answer.catch((error) => isSilent(error) && stream.destroy())
-      return answer
+      const result = query(...args)
+      if (result instanceof Promise)
+        result.catch((error) => isQueryTimeout(error) && stream.destroy())
+      return result
     }) as typeof this.query
     const attach = connection.attachListeners.bind(connection) as (stream: object) => void
     connection.attachListeners = (stream): void =>

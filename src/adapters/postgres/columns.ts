@@ -76,10 +76,10 @@ export function parseRow<T extends TableName>(
   const { node } = read
   const members: JsonMember[] = []
   for (const [at, [name, kind]] of KINDS[table].entries()) {
-    const held = node[at] ?? null
-    if (held === null) continue
-    const time = kind === 'timestamptz' && typeof held === 'string'
-    members.push([name, time ? padToMilliseconds(held) : held])
+    const value = node[at] ?? null
+    if (value === null) continue
+    const time = kind === 'timestamptz' && typeof value === 'string'
+    members.push([name, time ? padToMilliseconds(value) : value])
   }
   return decodeRow(table, { members }, 'stored')
 }

@@ -98,11 +98,11 @@ export async function requireSupportedVersion(
   )
   const number = Number(rows[0]?.number)
   const major = Math.floor(number / 10_000)
-  const shown = `${major}.${number % 10_000}`
-  if (major >= versions.oldest && major <= versions.newest) return shown
+  const version = `${major}.${number % 10_000}`
+  if (major >= versions.oldest && major <= versions.newest) return version
   throw new FfError(
     'server_version_unsupported',
-    `The server of the database ${client.database} runs PostgreSQL ${shown}, which is not supported.`,
+    `The server of the database ${client.database} runs PostgreSQL ${version}, which is not supported.`,
     { hint: `Use a server of PostgreSQL ${versions.oldest} to ${versions.newest}.` },
   )
 }

@@ -12,7 +12,7 @@ export async function linkServerLibraries(native: string, home: string): Promise
   const folder = join(home, 'lib')
   await mkdir(folder, { mode: 0o755 })
   const present = new Set(await readdir(join(native, 'lib')))
-  for (const { source, target } of await listed(native)) {
+  for (const { source, target } of await readLinks(native)) {
     if (!present.has(basename(target)))
       await symlink(join(native, 'lib', basename(source)), join(folder, basename(target)))
   }
@@ -23,7 +23,7 @@ interface Link {
   readonly source: string
   readonly target: string
 }
-async function listed(native: string): Promise<readonly Link[]> {
+async function readLinks(native: string): Promise<readonly Link[]> {
   const links = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8')) as Link[]
   return links.filter(
     ({ target }) => target.startsWith('native/lib/') && !target.slice(11).includes('/'),

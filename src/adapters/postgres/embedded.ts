@@ -43,7 +43,7 @@ export async function startEmbedded(packageName = EMBEDDED_PACKAGE): Promise<Emb
       }
     }
     const cause = failures.at(-1)
-    throw cause instanceof FfError ? cause : unavailable(quoteError(cause), { cause })
+    throw cause instanceof FfError ? cause : unavailableError(quoteError(cause), { cause })
   } catch (error) {
     await folder.remove()
     throw error
@@ -55,11 +55,11 @@ function findNative(packageName: string): string {
     const require = createRequire(import.meta.url)
     return join(dirname(require.resolve(packageName)), '..', 'native')
   } catch (cause) {
-    throw unavailable(`the package ${packageName} is not installed`, { cause })
+    throw unavailableError(`the package ${packageName} is not installed`, { cause })
   }
 }
 
-const unavailable = (what: string, options: { readonly cause: unknown }): FfError =>
+const unavailableError = (what: string, options: { readonly cause: unknown }): FfError =>
   new FfError('embedded_unavailable', `The embedded PostgreSQL server did not start: ${what}.`, {
     hint: 'Run `npm ci` on linux-x64 or linux-arm64, or name a server: --candidate env:FF_DATABASE_URL.',
     ...options,
@@ -75,7 +75,7 @@ async function startWith(
   const native = runner.copies ? join(home, 'native') : packaged
   if (runner.copies) await cp(packaged, native, { recursive: true, verbatimSymlinks: true })
   const libraries = await linkServerLibraries(native, home)
-  if (runner.owner !== null) await giveAway(folder.path, home, runner.owner)
+  if (runner.owner !== null) await changeOwner(folder.path, home, runner.owner)
   const run = (program: string, args: readonly string[]): Server =>
     launch(runner, [join(native, 'bin', program), ...args], {
       cwd: home,
@@ -84,21 +84,21 @@ async function startWith(
 
   const data = join(home, 'data')
   const cluster = ['-D', data, '-U', 'postgres', '--auth=trust', '-N', '--locale=C', '-E', 'UTF8']
-  const made = run('initdb', cluster)
-  const [status] = (await once(made.child, 'close')) as [number | null]
+  const initdb = run('initdb', cluster)
+  const [status] = (await once(initdb.child, 'close')) as [number | null]
   if (status !== 0)
-    throw unavailable(`initdb exited with ${status ?? 'a signal'}: ${made.lastWords()}`, {
+    throw unavailableError(`initdb exited with ${status ?? 'a signal'}: ${initdb.lastLines()}`, {
       cause: undefined,
     })
 
   const server = run('postgres', ['-D', data, '-k', home, ...SETTINGS])
-  await ready(server)
+  await waitUntilReady(server)
   const config = { host: home, port: PORT, user: 'postgres', database: 'postgres' }
   return {
     database: { config, name: 'embedded' },
     stop: async () => {
-      const ended = server.child.exitCode === null && server.child.signalCode === null
-      const exit = ended ? once(server.child, 'exit') : Promise.resolve()
+      const running = server.child.exitCode === null && server.child.signalCode === null
+      const exit = running ? once(server.child, 'exit') : Promise.resolve()
       server.child.kill('SIGINT') // Fast shutdown: disconnects clients.
       await exit
       await folder.remove()
@@ -124,7 +124,7 @@ const SETTINGS = [
 
 interface Server {
   readonly child: ChildProcess
-  readonly lastWords: () => string
+  readonly lastLines: () => string
   readonly onOutput: (listener: () => void) => void
 }
 
@@ -145,18 +145,18 @@ function launch(
     stdio: ['ignore', 'pipe', 'pipe'],
     ...ids,
   })
-  let said = ''
-  const keep = (chunk: Buffer): void => void (said = (said + chunk.toString()).slice(-2_000))
+  let output = ''
+  const keep = (chunk: Buffer): void => void (output = (output + chunk.toString()).slice(-2_000))
   child.stdout.on('data', keep)
   child.stderr.on('data', keep)
   return {
     child,
-    lastWords: () => said.trim().split('\n').slice(-3).join(' ') || 'no output',
+    lastLines: () => output.trim().split('\n').slice(-3).join(' ') || 'no output',
     onOutput: (listener) => void child.stderr.on('data', listener),
   }
 }
 
-async function giveAway(
+async function changeOwner(
   root: string,
   home: string,
   owner: { uid: number; gid: number },
@@ -166,13 +166,13 @@ async function giveAway(
 }
 
 /** Waits until the server logs that it accepts connections. */
-async function ready(server: Server): Promise<void> {
+async function waitUntilReady(server: Server): Promise<void> {
   const deadline = AbortSignal.timeout(START_TIMEOUT_MS)
   await new Promise<void>((resolve, reject) => {
     const fail = (what: string) => (): void =>
-      reject(unavailable(`${what}: ${server.lastWords()}`, { cause: undefined }))
+      reject(unavailableError(`${what}: ${server.lastLines()}`, { cause: undefined }))
     server.onOutput(() => {
-      if (server.lastWords().includes('ready to accept connections')) resolve()
+      if (server.lastLines().includes('ready to accept connections')) resolve()
     })
     server.child.once('error', fail('the program could not be run'))
     server.child.once('exit', fail('the server exited during its start'))

@@ -75,21 +75,21 @@ const GRANTS = `SELECT r.relname, COALESCE(g.rolname, 'PUBLIC'), string_agg(x.pr
  * caller has a transaction open with `search_path` set to the schema.
  */
 export async function introspect(client: pg.ClientBase, schema: string): Promise<Catalogue> {
-  const ask = async (text: string): Promise<readonly string[][]> =>
+  const select = async (text: string): Promise<readonly string[][]> =>
     (await client.query<string[]>({ text, values: [schema], rowMode: 'array' })).rows
   const found = new Map<string, string>()
   for (const text of LINES) {
-    for (const [object = '', definition = ''] of await ask(text)) {
+    for (const [object = '', definition = ''] of await select(text)) {
       found.set(object, object.startsWith('function ') ? hashSha256(definition) : definition)
     }
   }
-  for (const [table, column, type = '', nullable, value] of await ask(COLUMNS)) {
+  for (const [table, column, type = '', nullable, value] of await select(COLUMNS)) {
     found.set(
       `table ${table}, column ${column}`,
       formatColumn(type, nullable === 'true', value ?? null),
     )
   }
-  for (const [table, role, privileges = ''] of await ask(GRANTS)) {
+  for (const [table, role, privileges = ''] of await select(GRANTS)) {
     found.set(`table ${table}, grants to ${role}`, privileges)
   }
   return found

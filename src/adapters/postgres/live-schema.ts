@@ -37,12 +37,12 @@ export async function openLiveSchema(
     const store = new RowReader((query) => pipe.query(query), SCHEMA, database.name)
     // An empty read fails at once if the schema or a table is missing.
     await store.read({ flag_key: '', tenant_id: null, user_id: null })
-    return { store, state: () => mapPgErrors(database.name, () => allRows(pipe)) }
+    return { store, state: () => mapPgErrors(database.name, () => readAllRows(pipe)) }
   })
   return { facts: { target: database.name, backing: 'db', server }, identity, ...value, close }
 }
 
-async function allRows(pipe: ReadPipe): Promise<RowsByTable> {
+async function readAllRows(pipe: ReadPipe): Promise<RowsByTable> {
   const { all } = buildStatements(SCHEMA)
   const tables = await Promise.all(
     TABLE_NAMES.map(async (table) => {

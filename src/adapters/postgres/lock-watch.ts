@@ -21,7 +21,7 @@ export async function watchLocks(database: DatabaseConfig): Promise<LockWatch> {
   client.on('error', () => undefined) // The current poll, or the next one, rejects with it.
   const since = new Map<string, number>()
   let [longest, before, watching] = [0, 0, true]
-  const look = async (): Promise<void> => {
+  const poll = async (): Promise<void> => {
     const begun = performance.now()
     const { rows } = await client.query<{ lock: string }>(HELD)
     const now = performance.now()
@@ -37,7 +37,7 @@ export async function watchLocks(database: DatabaseConfig): Promise<LockWatch> {
   const watch = async (): Promise<void> => {
     while (watching) {
       await sleep(PAUSE_MS)
-      await look()
+      await poll()
     }
   }
   return mapPgErrors(database.name, async () => {

@@ -11,7 +11,7 @@ import {
 } from './connect.ts'
 import { introspect } from './introspect.ts'
 import { LOCK_WAITS, type LockWaits, Migrator } from './migrator.ts'
-import { ensureRoles, existingRoles, buildGrantStatements, OWNER } from './roles.ts'
+import { ensureRoles, listExistingRoles, buildGrantStatements, OWNER } from './roles.ts'
 
 /** The name of the live schema; scratch schemas have other names. */
 export const SCHEMA = 'ff'
@@ -58,31 +58,31 @@ function makeSession(
   name: string,
   { contract, roles, waits = LOCK_WAITS }: SessionOptions,
 ): MigrationSession {
-  const migrator = async (): Promise<Migrator> =>
-    new Migrator(client, SCHEMA, { name, owner: await ownerToBe(client), waits })
+  const openMigrator = async (): Promise<Migrator> =>
+    new Migrator(client, SCHEMA, { name, owner: await findOtherOwner(client), waits })
   return {
-    applied: async () => (await migrator()).applied(),
+    applied: async () => (await openMigrator()).applied(),
     prepare: async () => {
       const { missing, ownerUsable } = await ensureRoles(client, roles)
       // CREATE SCHEMA IF NOT EXISTS needs the CREATE privilege even if the schema exists, so check first.
-      const there = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [SCHEMA])
-      if (there.rowCount === 0) {
+      const found = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [SCHEMA])
+      if (found.rowCount === 0) {
         await client.query(
           `CREATE SCHEMA "${SCHEMA}"${ownerUsable ? ` AUTHORIZATION "${OWNER}"` : ''}`,
         )
       }
-      await (await migrator()).prepare()
+      await (await openMigrator()).prepare()
       return missing
     },
-    apply: async (migration, direction) => (await migrator()).apply(migration, direction),
+    apply: async (migration, direction) => (await openMigrator()).apply(migration, direction),
     grant: async () => {
       const existing = {
-        roles: await existingRoles(client, roles),
-        tables: await existingTables(client),
+        roles: await listExistingRoles(client, roles),
+        tables: await listExistingTables(client),
       }
       const statements = buildGrantStatements(SCHEMA, contract, existing)
       await (
-        await migrator()
+        await openMigrator()
       ).inSchema(async () => {
         for (const statement of statements) await client.query(statement)
       })
@@ -93,10 +93,10 @@ function makeSession(
         `BEGIN READ ONLY; SET LOCAL search_path = "${SCHEMA}"; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'`,
       )
       try {
-        const there = await existingTables(client)
+        const tables = await listExistingTables(client)
         const found =
-          there.size === 0 ? new Map<string, string>() : await introspect(client, SCHEMA)
-        return { found, roles: await existingRoles(client, roles) }
+          tables.size === 0 ? new Map<string, string>() : await introspect(client, SCHEMA)
+        return { found, roles: await listExistingRoles(client, roles) }
       } finally {
         await client.query('ROLLBACK')
       }
@@ -105,7 +105,7 @@ function makeSession(
 }
 
 /** Finds the schema's owner if it is another role and this session may act as it; otherwise null. */
-async function ownerToBe(client: pg.Client): Promise<string | null> {
+async function findOtherOwner(client: pg.Client): Promise<string | null> {
   const { rows } = await client.query<{ owner: string }>(
     `SELECT r.rolname AS owner FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
      WHERE n.nspname = $1 AND r.rolname <> current_user AND pg_has_role(current_user, r.oid, 'MEMBER')`,
@@ -114,7 +114,7 @@ async function ownerToBe(client: pg.Client): Promise<string | null> {
   return rows[0]?.owner ?? null
 }
 
-async function existingTables(client: pg.Client): Promise<ReadonlySet<string>> {
+async function listExistingTables(client: pg.Client): Promise<ReadonlySet<string>> {
   const { rows } = await client.query<{ name: string }>(
     'SELECT tablename AS name FROM pg_tables WHERE schemaname = $1',
     [SCHEMA],

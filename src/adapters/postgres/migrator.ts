@@ -63,11 +63,11 @@ export class Migrator {
   /** The ledger, oldest first; empty if the schema or the ledger does not exist. */
   async applied(): Promise<readonly AppliedMigration[]> {
     const ledger = `"${this.schema}".migration_ledger`
-    const { rows: there } = await this.client.query<{ found: string | null }>(
+    const { rows: tables } = await this.client.query<{ found: string | null }>(
       'SELECT to_regclass($1)::text AS found',
       [ledger],
     )
-    if (there[0]?.found == null) return []
+    if (tables[0]?.found == null) return []
     const { rows } = await this.client.query<Record<keyof AppliedMigration, string>>(
       `SELECT version::text, name, checksum, to_json(applied_at AT TIME ZONE 'UTC') #>> '{}' AS applied_at
        FROM ${ledger} ORDER BY version`,

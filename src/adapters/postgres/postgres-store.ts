@@ -142,7 +142,7 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     // pipelined read runs once the lock is held, with a snapshot that includes every earlier commit.
     const [locked, standing] = await Promise.all([
       client.query(preparedStatement('ff_lock_head', lockHead)),
-      this.standing(client, request),
+      this.readExisting(client, request),
     ])
     const head = parseAuditHead(locked)
     const plan = planWrite(request, standing)
@@ -159,7 +159,7 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     return { ok: true, row: change.after, head: { seq: record.seq, hash: record.hash } }
   }
 
-  private async standing(
+  private async readExisting(
     client: pg.PoolClient,
     { table, key }: WriteRequest,
   ): Promise<ExistingRows> {

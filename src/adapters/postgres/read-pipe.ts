@@ -25,54 +25,54 @@ export class ReadPipe {
   async query(query: pg.QueryArrayConfig): Promise<pg.QueryArrayResult<string[]>> {
     this.turn = (this.turn + 1) % this.connections
     const at = this.turn
-    const made = this.client(at)
-    const client = await made
+    const connection = this.getClient(at)
+    const client = await connection
     try {
       return await client.query<string[]>(query)
     } catch (error) {
-      if (this.ended || !this.isLost(at, made, error)) throw error
-      return (await this.client(at)).query<string[]>(query)
+      if (this.ended || !this.isLost(at, connection, error)) throw error
+      return (await this.getClient(at)).query<string[]>(query)
     }
   }
 
   async end(): Promise<void> {
     this.ended = true
-    const made = await Promise.allSettled(this.clients.values())
+    const connections = await Promise.allSettled(this.clients.values())
     // A connect that failed has already rejected the query that needed it.
-    const stood = made.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-    await Promise.all(stood.map((client) => client.end()))
+    const open = connections.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    await Promise.all(open.map((client) => client.end()))
   }
 
   /** True if the connection of a failed query is lost, also if the server has only announced its end. */
-  private isLost(at: number, made: Promise<pg.Client>, error: unknown): boolean {
-    const said = error instanceof pg.DatabaseError && ENDED_BY_SERVER.has(error.code ?? '')
-    if (said) this.forget(at, made)
-    return this.clients.get(at) !== made
+  private isLost(at: number, connection: Promise<pg.Client>, error: unknown): boolean {
+    const announced = error instanceof pg.DatabaseError && ENDED_BY_SERVER.has(error.code ?? '')
+    if (announced) this.forget(at, connection)
+    return this.clients.get(at) !== connection
   }
 
   /** Removes a lost connection; a late event of it does not remove its replacement. */
-  private forget(at: number, made: Promise<pg.Client>): void {
-    if (this.clients.get(at) === made) this.clients.delete(at)
+  private forget(at: number, connection: Promise<pg.Client>): void {
+    if (this.clients.get(at) === connection) this.clients.delete(at)
   }
 
-  private client(at: number): Promise<pg.Client> {
+  private getClient(at: number): Promise<pg.Client> {
     return this.clients.get(at) ?? this.connect(at)
   }
 
   private connect(at: number): Promise<pg.Client> {
-    const gone = (): void => this.forget(at, connected)
-    const connected = this.open(gone)
-    this.clients.set(at, connected)
+    const onEnd = (): void => this.forget(at, connection)
+    const connection = this.open(onEnd)
+    this.clients.set(at, connection)
     // A connect that failed leaves nothing to close; the next read connects again.
-    connected.catch(gone)
-    return connected
+    connection.catch(onEnd)
+    return connection
   }
 
-  private async open(gone: () => void): Promise<pg.Client> {
+  private async open(onEnd: () => void): Promise<pg.Client> {
     const client = new Client(this.config)
     // Queries in flight reject afterwards.
-    client.on('error', gone)
-    client.on('end', gone)
+    client.on('error', onEnd)
+    client.on('end', onEnd)
     await client.connect()
     // Overrides the options of the URL: this connection never writes.
     await client.query('SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY')

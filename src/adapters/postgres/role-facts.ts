@@ -27,7 +27,7 @@ export const listForbiddenWrites = (schema: string): readonly string[] => [
 ]
 
 /** Privileges to change the schema are looked up, not tried: on a live database not even in a transaction that rolls back. */
-const QUESTIONS = `
+const PRIVILEGES = `
   SELECT 'TRUNCATE ' || relname, has_table_privilege(oid, 'TRUNCATE') FROM tables
   UNION ALL SELECT 'ALTER or DROP TABLE ' || relname, pg_has_role(relowner, 'MEMBER') FROM tables
   UNION ALL SELECT 'CREATE TRIGGER ON ' || relname, has_table_privilege(oid, 'TRIGGER') FROM tables
@@ -57,47 +57,53 @@ export function readRoleFacts(
   return withClient(database, async (client) => {
     const server = await requireSupportedVersion(client, versions)
     await client.query('BEGIN READ ONLY')
-    const { rows: who } = await client.query<{ role: string; reads: string }>(
+    const { rows: roles } = await client.query<{ role: string; reads: string }>(
       `SELECT current_user AS role, (has_schema_privilege($1::text, 'USAGE')
          AND has_table_privilege($1::text || '.flag_registry', 'SELECT'))::text AS reads`,
       [schema],
     )
-    const { role = '', reads } = who[0] ?? {}
-    if (reads !== 'true') throw notTheService(role)
+    const { role = '', reads } = roles[0] ?? {}
+    if (reads !== 'true') throw wrongRoleError(role)
     const { rows: limits } = await client.query<{ most: string }>(MAX_CONNECTIONS)
     return {
       server,
       role,
-      forbidden: [...(await answers(client, schema)), ...(await attempts(client, schema))],
-      timeouts: await timeouts(client),
+      forbidden: [
+        ...(await readPrivileges(client, schema)),
+        ...(await tryForbiddenWrites(client, schema)),
+      ],
+      timeouts: await readTimeouts(client),
       max_connections: Number(limits[0]?.most),
     }
   })
 }
 
-const notTheService = (role: string): FfError =>
+const wrongRoleError = (role: string): FfError =>
   new FfError('rights_missing', `The role ${role} cannot read flags, so it is not the service's.`, {
     hint: `Connect as the role of the service. If it is this one: GRANT ff_app TO "${role}"`,
   })
 
-async function answers(client: pg.Client, schema: string): Promise<RoleFacts['forbidden']> {
+async function readPrivileges(client: pg.Client, schema: string): Promise<RoleFacts['forbidden']> {
   const { rows } = await client.query<{ what: string; allowed: string }>(
     `WITH tables AS (SELECT oid, relname, relowner FROM pg_class
        WHERE relnamespace = to_regnamespace($1::text) AND relkind = 'r')
-     SELECT what, allowed::text FROM (${QUESTIONS}) q (what, allowed)`,
+     SELECT what, allowed::text FROM (${PRIVILEGES}) q (what, allowed)`,
     [schema],
   )
   return rows.map(({ what, allowed }) => ({ what, allowed: allowed === 'true' }))
 }
 
-async function attempts(client: pg.Client, schema: string): Promise<RoleFacts['forbidden']> {
-  const tried: { what: string; allowed: boolean }[] = []
+async function tryForbiddenWrites(
+  client: pg.Client,
+  schema: string,
+): Promise<RoleFacts['forbidden']> {
+  const attempts: { what: string; allowed: boolean }[] = []
   for (const what of listForbiddenWrites(schema)) {
     await client.query('SAVEPOINT attempt')
-    tried.push({ what, allowed: await isAllowed(client, what) })
+    attempts.push({ what, allowed: await isAllowed(client, what) })
     await client.query('ROLLBACK TO attempt')
   }
-  return tried
+  return attempts
 }
 
 async function isAllowed(client: pg.Client, statement: string): Promise<boolean> {
@@ -110,7 +116,7 @@ async function isAllowed(client: pg.Client, statement: string): Promise<boolean>
   }
 }
 
-async function timeouts(client: pg.Client): Promise<RoleFacts['timeouts']> {
+async function readTimeouts(client: pg.Client): Promise<RoleFacts['timeouts']> {
   const found = new Map<string, string>()
   for (const name of TIMEOUTS) {
     const { rows } = await client.query<{ value: string }>('SELECT current_setting($1) AS value', [

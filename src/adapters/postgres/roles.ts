@@ -17,7 +17,7 @@ export async function ensureRoles(
   client: pg.Client,
   names: readonly string[],
 ): Promise<EnsuredRoles> {
-  const before = await existingRoles(client, names)
+  const before = await listExistingRoles(client, names)
   const absent = names.filter((name) => !before.has(name))
   const { rows } = await client.query<{ may: string; super: string; version: string }>(
     `SELECT (rolsuper OR rolcreaterole)::text AS may, rolsuper::text AS super,
@@ -31,7 +31,7 @@ export async function ensureRoles(
     if (name === OWNER && session?.super !== 'true')
       await client.query(`GRANT "${name}" TO CURRENT_USER`)
   }
-  const existing = await existingRoles(client, names)
+  const existing = await listExistingRoles(client, names)
   const missing = may ? [] : absent.map((name) => `CREATE ROLE ${name} NOLOGIN;`)
   return {
     existing,
@@ -51,7 +51,7 @@ async function createRole(client: pg.Client, name: string): Promise<void> {
 }
 
 /** Returns those of the roles that exist on the server. */
-export async function existingRoles(
+export async function listExistingRoles(
   client: pg.Client,
   names: readonly string[],
 ): Promise<ReadonlySet<string>> {

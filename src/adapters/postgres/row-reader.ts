@@ -25,24 +25,27 @@ export class RowReader {
 
   async read({ flag_key, tenant_id, user_id }: RowQuery): Promise<RowsOfFlag> {
     const values = [keyOrNull(flag_key), idOrNull(tenant_id), idOrNull(user_id)]
-    const [texts] = await this.ask('ff_read', this.statements.read, values)
+    const [texts] = await this.sendQuery('ff_read', this.statements.read, values)
     return toRowSet(texts as RowOfTexts)
   }
 
   async readMany({ flag_keys, tenant_id, user_id }: BulkQuery): Promise<readonly RowsOfFlag[]> {
     const values = [flag_keys.map(keyOrNull), idOrNull(tenant_id), idOrNull(user_id)]
-    return (await this.ask('ff_read_many', this.statements.readMany, values)).map(toRowSet)
+    return (await this.sendQuery('ff_read_many', this.statements.readMany, values)).map(toRowSet)
   }
 
   async page({ after, limit }: Parameters<ServiceStore['page']>[0]): Promise<readonly FlagEntry[]> {
-    const rows = await this.ask('ff_page', this.statements.page, [findPlace(after ?? ''), limit])
+    const rows = await this.sendQuery('ff_page', this.statements.page, [
+      toSortKey(after ?? ''),
+      limit,
+    ])
     return rows.map(([flag_key, text = null]) => ({
       flag_key: flag_key as string,
       held: parseRow('flag_registry', text) as RowOrBroken<FlagRow>,
     }))
   }
 
-  private ask(
+  private sendQuery(
     name: string,
     text: string,
     values: readonly unknown[],
@@ -59,7 +62,7 @@ const idOrNull = (id: string | null): string | null => (id !== null && isScopeId
  * Replaces the rest of a text from the first character outside of printable ASCII: with nothing if it sorts before every
  * character of a key (a control character), otherwise with a tilde, which sorts after them all.
  */
-const findPlace = (after: string): string =>
+const toSortKey = (after: string): string =>
   after.replace(/[^ -~].*$/su, (rest) => (rest < ' ' ? '' : '~'))
 
 /** Parses the texts of one joined row: flag, tenant override, user override. */

@@ -12,7 +12,7 @@ import { buildStatements } from './statements.ts'
 /** From this size on, a query must not read a whole table; for a smaller table the planner may prefer to. */
 const MANY_ROWS = 10_000
 /** Parameters for each query: valid keys. The plan is the same whether rows have them or not. */
-const ASKED = {
+const PARAMETERS = {
   read: ['ff.any', 'any', 'any'],
   readMany: [['ff.any'], 'any', 'any'],
   page: ['ff.any', 1],
@@ -43,18 +43,18 @@ export function readSchemaFacts(
     await client.query(
       `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = "${schema}"`,
     )
-    const ask = async (text: string): Promise<readonly string[][]> =>
+    const select = async (text: string): Promise<readonly string[][]> =>
       (await client.query<string[]>({ text, values: [schema], rowMode: 'array' })).rows
-    const constraints = await ask(CONSTRAINTS)
-    const indexes = await ask(INDEXES)
-    const triggers = await ask(TRIGGERS)
+    const constraints = await select(CONSTRAINTS)
+    const indexes = await select(INDEXES)
+    const triggers = await select(TRIGGERS)
     const leading = new Map(indexes.map(([name = '', , column = '']) => [name, column]))
-    const named = (rows: readonly string[][]): readonly string[] =>
+    const findBroken = (rows: readonly string[][]): readonly string[] =>
       rows.filter(([, good]) => good !== 'true').map(([name = '']) => name)
     return {
       server,
-      constraints: { seen: constraints.length, invalid: named(constraints) },
-      indexes: { seen: indexes.length, unusable: named(indexes) },
+      constraints: { seen: constraints.length, invalid: findBroken(constraints) },
+      indexes: { seen: indexes.length, unusable: findBroken(indexes) },
       foreign_keys: new Map(
         constraints
           .filter(([, , type]) => type === 'f')
@@ -74,8 +74,8 @@ async function readQueries(
   const statements = buildStatements(schema)
   const large = await largeTables(client, schema)
   const found: { name: string; scans: readonly string[] }[] = []
-  for (const [name, values] of Object.entries(ASKED)) {
-    const query = { text: statements[name as keyof typeof ASKED], values }
+  for (const [name, values] of Object.entries(PARAMETERS)) {
+    const query = { text: statements[name as keyof typeof PARAMETERS], values }
     const asIs = findFullReads(await explainQuery(client, query), leading)
     await client.query('SET LOCAL enable_seqscan = off')
     const atBest = findFullReads(await explainQuery(client, query), leading)

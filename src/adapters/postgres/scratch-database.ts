@@ -32,8 +32,8 @@ export function withTemporaryDatabase<T>(
     database,
     async (keeper) => {
       const server = await requireSupportedVersion(keeper, versions)
-      const prefix = await getPrefix(keeper)
-      await sweep(keeper, prefix)
+      const prefix = await readPrefix(keeper)
+      await dropDeadDatabases(keeper, prefix)
       const name = `${prefix}${randomBytes(8).toString('hex')}`
       await tryAdvisoryLock(keeper, name)
       try {
@@ -41,30 +41,30 @@ export function withTemporaryDatabase<T>(
         await keeper.query(`CREATE DATABASE ${name} TEMPLATE template0`)
         return await use({ name, server })
       } finally {
-        await keeper.query(dropping(name))
+        await keeper.query(formatDrop(name))
       }
     },
     MIGRATION_BOUNDS,
   )
 }
 
-const dropping = (name: string): string => `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`
+const formatDrop = (name: string): string => `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`
 
-async function getPrefix(client: pg.Client): Promise<string> {
+async function readPrefix(client: pg.Client): Promise<string> {
   const { rows } = await client.query<{ oid: string }>(
     'SELECT oid FROM pg_database WHERE datname = current_database()',
   )
   return `ff_scratch_${rows[0]?.oid}_`
 }
 
-async function sweep(client: pg.Client, prefix: string): Promise<void> {
+async function dropDeadDatabases(client: pg.Client, prefix: string): Promise<void> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT datname AS name FROM pg_database WHERE datname ~ $1 AND pg_has_role(datdba, 'USAGE')`,
     [`^${prefix}[0-9a-f]{16}$`],
   )
   for (const { name } of rows) {
     if (!(await tryAdvisoryLock(client, name))) continue
-    await client.query(dropping(name))
+    await client.query(formatDrop(name))
     await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [name])
   }
 }

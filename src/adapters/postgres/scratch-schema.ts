@@ -45,7 +45,7 @@ export async function openScratchSchema(
       await keep(Promise.resolve(keeper), (one) => one.end())
       await keeper.connect()
       const server = await requireSupportedVersion(keeper, options.versions)
-      await sweep(keeper)
+      await dropDeadSchemas(keeper)
       await tryAdvisoryLock(keeper, schema)
       await keep(keeper.query(`CREATE SCHEMA "${schema}"`), () =>
         keeper.query(`DROP SCHEMA "${schema}" CASCADE`),
@@ -69,7 +69,7 @@ async function migrate(migrator: Migrator, migrations: readonly Migration[]): Pr
 }
 
 /** Drops scratch schemas of dead runs that this role owns. */
-async function sweep(client: pg.Client): Promise<void> {
+async function dropDeadSchemas(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ schema: string }>(
     `SELECT nspname AS schema FROM pg_namespace WHERE nspname ~ $1 AND pg_has_role(nspowner, 'USAGE')`,
     [NAME],

@@ -26,18 +26,18 @@ export interface Statements {
 export function buildStatements(schema: string): Statements {
   const at = (table: string): string => `"${schema}".${table}`
   // One statement is one snapshot, and one round trip.
-  const toRows = (asked: string): string =>
+  const selectRows = (keys: string): string =>
     `SELECT ${formatRowColumn('flag_registry', 'f')}, ${formatRowColumn('tenant_override', 't')}, ${formatRowColumn('user_override', 'u')}` +
-    ` FROM (SELECT ${asked}) q` +
+    ` FROM (SELECT ${keys}) q` +
     ` LEFT JOIN ${at('flag_registry')} f ON f.flag_key = q.flag_key` +
     ` LEFT JOIN ${at('tenant_override')} t ON t.tenant_id = q.tenant_id AND t.flag_key = q.flag_key` +
     ` LEFT JOIN ${at('user_override')} u ON u.user_id = q.user_id AND u.flag_key = q.flag_key`
-  const rows = toRows('$1::text AS flag_key, $2::text AS tenant_id, $3::text AS user_id')
+  const rows = selectRows('$1::text AS flag_key, $2::text AS tenant_id, $3::text AS user_id')
   const live = (table: TableName): string =>
     `EXISTS (SELECT FROM ${at(table)} WHERE flag_key = $1 AND deleted_at IS NULL)`
   return {
     read: rows,
-    readMany: `${toRows(
+    readMany: `${selectRows(
       'k.flag_key, k.place, $2::text AS tenant_id, $3::text AS user_id' +
         ' FROM unnest($1::text[]) WITH ORDINALITY k (flag_key, place)',
     )} ORDER BY q.place`,

@@ -6,7 +6,7 @@ export type ProgramRun =
   | { readonly ok: false; readonly why: string }
 
 /** Splits a command line at spaces; a backslash escapes a space. No shell, no quotes, no variables. */
-export const commandWords = (line: string): readonly string[] => parseCommandString(line)
+export const splitCommandLine = (line: string): readonly string[] => parseCommandString(line)
 
 /**
  * Runs a program without a shell: `input` goes to its stdin, its stdout is returned. It inherits stderr, so that it

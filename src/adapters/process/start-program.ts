@@ -27,23 +27,23 @@ export function startProgram(
     buffer: false,
     reject: false,
   })
-  let said = ''
+  let output = ''
   child.all.setEncoding('utf8').on('data', (text: string) => {
-    said = (said + text).slice(-KEPT_CHARACTERS)
+    output = (output + text).slice(-KEPT_CHARACTERS)
   })
   return {
     says: async (pattern) => {
       const found = new Promise<void>((resolve) => {
-        const look = (): void => {
-          if (pattern.test(said)) resolve()
+        const check = (): void => {
+          if (pattern.test(output)) resolve()
         }
-        child.all.on('data', look)
-        look()
+        child.all.on('data', check)
+        check()
       })
       await Promise.race([found, child])
-      const [, text] = pattern.exec(said) ?? []
+      const [, text] = pattern.exec(output) ?? []
       return text === undefined
-        ? { ok: false, last_line: said.trimEnd().split('\n').at(-1) ?? '' }
+        ? { ok: false, last_line: output.trimEnd().split('\n').at(-1) ?? '' }
         : { ok: true, text }
     },
     kill: async () => {

@@ -24,7 +24,7 @@ export interface PrivateFolder {
  * @throws the system's error for `parent`
  */
 export async function makePrivateFolder(parent: string, prefix: string): Promise<PrivateFolder> {
-  await sweep(parent, prefix)
+  await removeDeadFolders(parent, prefix)
   const making = await mkdtemp(join(parent, MAKING + prefix))
   const path = join(parent, prefix + making.slice(-6))
   try {
@@ -46,14 +46,14 @@ export async function makePrivateFolder(parent: string, prefix: string): Promise
   }
 }
 
-async function sweep(parent: string, prefix: string): Promise<void> {
+async function removeDeadFolders(parent: string, prefix: string): Promise<void> {
   const names = await readdir(parent)
   for (const name of names.filter(
     (one) => one.startsWith(prefix) || one.startsWith(MAKING + prefix),
   )) {
     const path = join(parent, name)
-    if (!(await isOurs(path, name.startsWith(MAKING) ? MAKING_MS : 0))) continue
-    const lock = await getLock(path)
+    if (!(await isOwnAndOlder(path, name.startsWith(MAKING) ? MAKING_MS : 0))) continue
+    const lock = await tryOwnerLock(path)
     if (lock === null) continue
     await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
     await lock.close()
@@ -61,11 +61,11 @@ async function sweep(parent: string, prefix: string): Promise<void> {
 }
 
 /** Null while its owner runs, and if its owner has just removed it. */
-const getLock = (path: string): ReturnType<typeof tryLock> =>
+const tryOwnerLock = (path: string): ReturnType<typeof tryLock> =>
   nullIfMissing(tryLock(join(path, LOCK)))
 
 /** True for a folder (no symbolic link) of this user and of at least this age. The parent, such as /tmp, is shared. */
-async function isOurs(path: string, olderThanMs: number): Promise<boolean> {
+async function isOwnAndOlder(path: string, olderThanMs: number): Promise<boolean> {
   try {
     const stat = await lstat(path)
     const ageMs = Date.now() - stat.mtimeMs

@@ -78,7 +78,7 @@ describe('an object as jsonb prints it', () => {
         const text = printed(value)
         const data = Buffer.from(`xx${text}yy`)
         const out = new LineBuffer()
-        out.text('start')
+        out.writeText('start')
         const done = writeTree(out, data, [2, data.length - 2])
         const found = out.bytes.toString('utf8', 0, out.at)
         if (!done) expect(found).toBe('start')

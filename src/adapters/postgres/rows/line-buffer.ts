@@ -13,7 +13,7 @@ export class LineBuffer {
     this.bytes = Buffer.allocUnsafe(Math.max(START_BYTES, size))
   }
 
-  /** Makes room for `size` bytes. `byte`, `copy`, `two` and `three` do not check for room. */
+  /** Makes room for `size` bytes. `writeByte`, `copy`, `writeTwoDigits` and `writeThreeDigits` do not check for room. */
   reserve(size: number): void {
     if (this.at + size <= this.bytes.length) return
     const larger = Buffer.allocUnsafe((this.at + size) * 2)
@@ -21,7 +21,7 @@ export class LineBuffer {
     this.bytes = larger
   }
 
-  byte(byte: number): void {
+  writeByte(byte: number): void {
     this.bytes[this.at++] = byte
   }
 
@@ -34,13 +34,13 @@ export class LineBuffer {
   }
 
   /** Writes a text as UTF-8. */
-  text(text: string): void {
+  writeText(text: string): void {
     this.reserve(text.length * 3)
     this.at += this.bytes.write(text, this.at)
   }
 
   /** A number below 100 as two digits. */
-  two(number: number): void {
+  writeTwoDigits(number: number): void {
     const tens = (number * 205) >> 11
     this.bytes[this.at] = ZERO + tens
     this.bytes[this.at + 1] = ZERO + number - tens * 10
@@ -48,9 +48,9 @@ export class LineBuffer {
   }
 
   /** A number below 1,000 as three digits. */
-  three(number: number): void {
+  writeThreeDigits(number: number): void {
     const hundreds = Math.floor(number / 100)
     this.bytes[this.at++] = ZERO + hundreds
-    this.two(number - hundreds * 100)
+    this.writeTwoDigits(number - hundreds * 100)
   }
 }

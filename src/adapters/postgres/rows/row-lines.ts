@@ -30,7 +30,7 @@ export class RowLines {
   private readonly tail: Buffer
   private readonly instants = new InstantWriter()
   private rest: Buffer = Buffer.alloc(0)
-  private headed = false
+  private headerRead = false
   private out = new LineBuffer()
   private sure = true
 
@@ -45,13 +45,13 @@ export class RowLines {
     const data = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk])
     this.out = new LineBuffer(data.length * 3)
     const unsure: number[] = []
-    let from = this.headed || data.length < HEADER_BYTES ? 0 : HEADER_BYTES
-    this.headed ||= from > 0
-    if (this.headed) {
+    let from = this.headerRead || data.length < HEADER_BYTES ? 0 : HEADER_BYTES
+    this.headerRead ||= from > 0
+    if (this.headerRead) {
       for (;;) {
         const start = this.out.at
         this.sure = true
-        const end = this.row(data, from)
+        const end = this.writeRow(data, from)
         if (end < 0) {
           this.out.at = start
           break
@@ -65,7 +65,7 @@ export class RowLines {
   }
 
   /** @returns the offset behind the row; -1 for an incomplete row and for the trailer, then the caller discards the output */
-  private row(data: Buffer, from: number): number {
+  private writeRow(data: Buffer, from: number): number {
     const { out } = this
     const size = data.length
     if (from + 2 > size || data.readInt16BE(from) < 0) return -1
@@ -83,61 +83,62 @@ export class RowLines {
       const name = first ? column.first : column.next
       out.copy(name, 0, name.length)
       first = false
-      this.field(column, data, [at, at + length])
+      this.writeField(column, data, [at, at + length])
       at += length
     }
     out.copy(this.tail, 0, this.tail.length)
     return at
   }
 
-  private field({ kind }: SelectedColumn, data: Buffer, [from, end]: Span): void {
+  private writeField({ kind }: SelectedColumn, data: Buffer, [from, end]: Span): void {
     if (kind === 'plain') return this.out.copy(data, from, end)
-    if (kind === 'word') return this.quoted(data, from, end)
+    if (kind === 'word') return this.writeQuoted(data, from, end)
     if (kind === 'instant') {
       this.sure =
         this.instants.write(this.out, data.readInt32BE(from), data.readUInt32BE(from + 4)) &&
         this.sure
       return
     }
-    if (kind === 'prose') return this.prose(data, from, end)
+    if (kind === 'prose') return this.writeProse(data, from, end)
     if (kind === 'value') {
       const start = this.out.at
-      this.value(data, from, end)
+      this.writeValue(data, from, end)
       this.sure &&= this.out.at - start <= MAX_VALUE_BYTES // The DDL has no limit for this.
       return
     }
     this.sure = false
-    this.raw(data, from, end)
+    this.writeRaw(data, from, end)
   }
 
   /** A `json` column may have line breaks between its tokens; writes them as blanks. */
-  private raw(data: Buffer, from: number, end: number): void {
+  private writeRaw(data: Buffer, from: number, end: number): void {
     for (let at = from; at < end; at += 1) {
       const byte = data[at] as number
-      this.out.byte(byte === LINE_FEED || byte === CARRIAGE_RETURN ? BLANK : byte)
+      this.out.writeByte(byte === LINE_FEED || byte === CARRIAGE_RETURN ? BLANK : byte)
     }
   }
 
-  private quoted(data: Buffer, from: number, end: number): void {
-    this.out.byte(QUOTE)
+  private writeQuoted(data: Buffer, from: number, end: number): void {
+    this.out.writeByte(QUOTE)
     this.out.copy(data, from, end)
-    this.out.byte(QUOTE)
+    this.out.writeByte(QUOTE)
   }
 
-  private prose(data: Buffer, from: number, end: number): void {
+  private writeProse(data: Buffer, from: number, end: number): void {
     for (let at = from; at < end; at += 1) {
       const byte = data[at] as number
       if (byte < 0x20 || byte === QUOTE || byte === BACKSLASH)
-        return this.out.text(JSON.stringify(data.toString('utf8', from, end)))
+        return this.out.writeText(JSON.stringify(data.toString('utf8', from, end)))
     }
-    this.quoted(data, from, end)
+    this.writeQuoted(data, from, end)
   }
 
   /** `jsonb` prints objects and lists with blanks, and members sorted by length; other values are in RFC 8785 form. */
-  private value(data: Buffer, from: number, end: number): void {
+  private writeValue(data: Buffer, from: number, end: number): void {
     const first = data[from] as number
     if (first === 0x7b || first === 0x5b) {
-      if (!writeTree(this.out, data, [from, end])) this.tree(data.toString('utf8', from, end))
+      if (!writeTree(this.out, data, [from, end]))
+        this.writeCanonical(data.toString('utf8', from, end))
       return
     }
     if (first === 0x2d || (first >= 0x30 && first <= 0x39)) {
@@ -147,11 +148,11 @@ export class RowLines {
     this.out.copy(data, from, end)
   }
 
-  private tree(held: string): void {
-    const read = parseLosslessJson(held)
+  private writeCanonical(text: string): void {
+    const read = parseLosslessJson(text)
     const form = read.ok ? canonicalize(read.node, { at: '', origin: 'stored' }) : null
     this.sure &&= form?.ok === true && read.ok && measureDepth(read.node) <= MAX_VALUE_DEPTH
-    this.out.text(form?.ok === true ? form.text : held) // A value without a canonical form is written unchanged.
+    this.out.writeText(form?.ok === true ? form.text : text) // A value without a canonical form is written unchanged.
   }
 }
 

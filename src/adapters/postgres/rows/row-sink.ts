@@ -41,7 +41,7 @@ export function withRowSink<T>(
         // Base types without the domains: the merge into the real table checks the constraints.
         for (const table of TABLE_NAMES)
           await client.query(
-            `CREATE TEMP TABLE ${stagedName(table)} (${formatColumnTypes(table)}) ON COMMIT DELETE ROWS`,
+            `CREATE TEMP TABLE ${getStagingTable(table)} (${formatColumnTypes(table)}) ON COMMIT DELETE ROWS`,
           )
         return use(new DatabaseSink(client, schema, database.name))
       })
@@ -50,7 +50,7 @@ export function withRowSink<T>(
   )
 }
 
-const stagedName = (table: TableName): string => `ff_staged_${table}`
+const getStagingTable = (table: TableName): string => `ff_staged_${table}`
 
 class DatabaseSink implements RowSink {
   private readonly client: pg.Client
@@ -68,10 +68,10 @@ class DatabaseSink implements RowSink {
     rows: readonly ColumnTexts[],
   ): Promise<{ readonly inserted: number; readonly updated: number }> {
     return this.inTransaction(async () => {
-      const staged = `pg_temp.${stagedName(table)}`
+      const staged = `pg_temp.${getStagingTable(table)}`
       const columns = listColumnNames(table).join(', ')
       const stream = this.client.query(copyStreams.from(`COPY ${staged} (${columns}) FROM STDIN`))
-      await pipeline(Readable.from(pieces(rows)), stream)
+      await pipeline(Readable.from(toCopyChunks(rows)), stream)
       const { merge } = buildStatements(this.schema)
       const { rows: counted } = await this.client.query<{ all: string; fresh: string }>(
         merge[table](staged),
@@ -83,11 +83,11 @@ class DatabaseSink implements RowSink {
 
   record(event: Parameters<RowSink['record']>[0]): Promise<void> {
     return this.inTransaction(async () => {
-      const there = await this.client.query(
+      const earlier = await this.client.query(
         `SELECT FROM "${this.schema}".audit WHERE target = $1 LIMIT 1`,
         [event.target],
       )
-      if (there.rowCount === 0) await appendBoundary(this.client, this.schema, event)
+      if (earlier.rowCount === 0) await appendBoundary(this.client, this.schema, event)
     })
   }
 
@@ -108,21 +108,21 @@ class DatabaseSink implements RowSink {
 }
 
 /** Formats rows for COPY, text format (PostgreSQL manual): tabs between columns, special characters escaped. */
-function* pieces(rows: readonly ColumnTexts[]): Generator<string> {
+function* toCopyChunks(rows: readonly ColumnTexts[]): Generator<string> {
   for (let at = 0; at < rows.length; at += PIECE_ROWS) {
     yield rows
       .slice(at, at + PIECE_ROWS)
-      .map(copyLine)
+      .map(formatCopyLine)
       .join('')
   }
 }
-const copyLine = (row: ColumnTexts): string =>
-  `${row.map((text) => (text === null ? '\\N' : escaped(text))).join('\t')}\n`
+const formatCopyLine = (row: ColumnTexts): string =>
+  `${row.map((text) => (text === null ? '\\N' : escapeCopyText(text))).join('\t')}\n`
 const ESCAPES: Readonly<Record<string, string>> = {
   '\\': '\\\\',
   '\t': '\\t',
   '\n': '\\n',
   '\r': '\\r',
 }
-const escaped = (text: string): string =>
+const escapeCopyText = (text: string): string =>
   /[\\\t\n\r]/.test(text) ? text.replace(/[\\\t\n\r]/g, (one) => ESCAPES[one] as string) : text

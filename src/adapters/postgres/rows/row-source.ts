@@ -90,7 +90,7 @@ interface Shape {
 }
 
 /** Settings of a transaction. With row_security off, rows that a policy hides from this role cause an error. */
-const settings = (schema: string): string =>
+const buildSettings = (schema: string): string =>
   `SET LOCAL search_path = "${schema}"; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL row_security = off`
 
 async function readShape(
@@ -98,21 +98,21 @@ async function readShape(
   schema: string,
   contract: SchemaContract,
 ): Promise<Shape> {
-  await client.query(settings(schema))
+  await client.query(buildSettings(schema))
   const drift = findDrift(buildCatalogue(contract, new Set()), await introspect(client, schema))
   const guarded = !drift.some(({ object }) => GUARDS.test(object))
   const types = await columnTypes(client, schema)
   const faults = TABLE_NAMES.flatMap((table): SourceFault[] => {
     const declared = Object.keys(COLUMNS[table])
     const found = [...(types.get(table)?.keys() ?? [])]
-    const named = (code: SourceFault['code'], names: readonly string[]): SourceFault[] =>
+    const toFaults = (code: SourceFault['code'], names: readonly string[]): SourceFault[] =>
       names.map((name) => ({ code, detail: `${table}.${name}` }))
     return [
-      ...named(
+      ...toFaults(
         'column_unknown',
         found.filter((name) => !declared.includes(name)),
       ),
-      ...named(
+      ...toFaults(
         'column_missing',
         declared.filter((name) => !found.includes(name)),
       ),
@@ -190,7 +190,9 @@ class DatabaseRows implements RowSource {
 
   async lookup(table: TableName, keys: readonly RowKey[]): Promise<readonly string[]> {
     const scope = SCOPE_MEMBER[table]
-    const pairs = keys.filter(canBeHeld).map(({ scope_id, flag_key }) => [flag_key, scope_id ?? ''])
+    const pairs = keys
+      .filter(isStorable)
+      .map(({ scope_id, flag_key }) => [flag_key, scope_id ?? ''])
     const wanted = this.client.escapeLiteral(JSON.stringify(pairs))
     const sql =
       `SELECT * FROM (${this.shape.selections[table].sql}) q WHERE ` +
@@ -199,7 +201,7 @@ class DatabaseRows implements RowSource {
     return withClient(
       this.database,
       async (client) => {
-        await client.query(`BEGIN READ ONLY; ${settings(this.shape.schema)}`)
+        await client.query(`BEGIN READ ONLY; ${buildSettings(this.shape.schema)}`)
         const found: Buffer[] = []
         for await (const { bytes } of this.copy(client, table, sql)) found.push(bytes)
         return Buffer.concat(found).toString('utf8').split('\n').slice(0, -1)
@@ -237,5 +239,5 @@ class DatabaseRows implements RowSource {
 }
 
 /** False for a key with characters that the server refuses; no row has such a key. */
-const canBeHeld = ({ scope_id, flag_key }: RowKey): boolean =>
+const isStorable = ({ scope_id, flag_key }: RowKey): boolean =>
   !/[\u0000\ud800-\udfff]/u.test(`${scope_id ?? ''} ${flag_key}`)

@@ -52,8 +52,8 @@ export function buildRowSelection(
     .toSorted()
   const columns = names.map((name): SelectedColumn => {
     const asDeclared = types.get(name) === TYPES[declared[name] as ColumnKind]
-    const held = KINDS[declared[name] as ColumnKind]
-    const kind = PROSE.has(name) || (held === 'word' && !guarded) ? 'prose' : held
+    const declaredKind = KINDS[declared[name] as ColumnKind]
+    const kind = PROSE.has(name) || (declaredKind === 'word' && !guarded) ? 'prose' : declaredKind
     const text = JSON.stringify(name)
     return {
       name,
@@ -62,7 +62,7 @@ export function buildRowSelection(
       next: Buffer.from(`,${text}:`),
     }
   })
-  const fields = columns.map(({ name, kind }) => expression(`"${name}"`, kind))
+  const fields = columns.map(({ name, kind }) => formatExpression(`"${name}"`, kind))
   const scope = SCOPE_MEMBER[table]
   const key = [...(scope === null ? [] : [scope]), 'flag_key'].map(
     (name) => `"${name}"::text COLLATE "C"`,
@@ -77,7 +77,7 @@ const TYPES: Readonly<Record<ColumnKind, string>> = {
   jsonb: 'jsonb',
   timestamptz: 'timestamp with time zone',
 }
-function expression(name: string, kind: FieldKind): string {
+function formatExpression(name: string, kind: FieldKind): string {
   if (kind === 'raw') return `to_json(${name})::text`
   return kind === 'instant' ? `${name}::timestamptz` : `${name}::text`
 }

@@ -26,54 +26,55 @@ export class InstantWriter {
    */
   write(out: LineBuffer, high: number, low: number): boolean {
     if (high === INFINITY_HIGH || high === -INFINITY_HIGH - 1) {
-      out.text(high > 0 ? '"infinity"' : '"-infinity"')
+      out.writeText(high > 0 ? '"infinity"' : '"-infinity"')
       return false
     }
     const near = high > -EXACT && high < EXACT
     const microseconds = high * HIGH + low
-    const ms = (near ? Math.floor(microseconds / 1000) : farMilliseconds(high, low)) + EPOCH_MS
-    const us = near ? microseconds - (ms - EPOCH_MS) * 1000 : farRest(high, low)
+    const ms = (near ? Math.floor(microseconds / 1000) : toFarMilliseconds(high, low)) + EPOCH_MS
+    const us = near ? microseconds - (ms - EPOCH_MS) * 1000 : toFarRest(high, low)
     const days = Math.floor(ms / DAY_MS)
-    if (days !== this.days) this.turn(days)
+    if (days !== this.days) this.setDay(days)
     out.copy(this.day, 0, this.day.length)
-    clock(out, ms - days * DAY_MS, us)
+    writeClock(out, ms - days * DAY_MS, us)
     return us === 0 && days >= FIRST_DAY && days <= LAST_DAY
   }
 
-  private turn(days: number): void {
+  private setDay(days: number): void {
     this.days = days
-    this.day = Buffer.from(`"${dayText(days)}T`)
+    this.day = Buffer.from(`"${formatDay(days)}T`)
   }
 }
 
-const isoDay = (days: number): string =>
+const formatIsoDay = (days: number): string =>
   new Date(days * DAY_MS).toISOString().split('T', 1)[0] as string
 /** The calendar repeats every 400 years. `Date` ends in the year 275760, and PostgreSQL in 294276. */
 const [CYCLE_DAYS, CYCLE_YEARS] = [14_609_700, 40_000]
-const dayText = (days: number): string =>
+const formatDay = (days: number): string =>
   days <= LAST_OF_DATE
-    ? isoDay(days)
-    : isoDay(days - CYCLE_DAYS).replace(/^\+\d+/, (year) => `+${Number(year) + CYCLE_YEARS}`)
+    ? formatIsoDay(days)
+    : formatIsoDay(days - CYCLE_DAYS).replace(/^\+\d+/, (year) => `+${Number(year) + CYCLE_YEARS}`)
 const LAST_OF_DATE = 100_000_000
 
-const whole = (high: number, low: number): bigint => BigInt(high) * BigInt(HIGH) + BigInt(low)
-const farRest = (high: number, low: number): number =>
-  Number(((whole(high, low) % 1000n) + 1000n) % 1000n)
-const farMilliseconds = (high: number, low: number): number =>
-  Number((whole(high, low) - BigInt(farRest(high, low))) / 1000n)
+const toMicroseconds = (high: number, low: number): bigint =>
+  BigInt(high) * BigInt(HIGH) + BigInt(low)
+const toFarRest = (high: number, low: number): number =>
+  Number(((toMicroseconds(high, low) % 1000n) + 1000n) % 1000n)
+const toFarMilliseconds = (high: number, low: number): number =>
+  Number((toMicroseconds(high, low) - BigInt(toFarRest(high, low))) / 1000n)
 
-function clock(out: LineBuffer, ms: number, us: number): void {
+function writeClock(out: LineBuffer, ms: number, us: number): void {
   const seconds = Math.floor(ms / 1000)
   const minutes = Math.floor(seconds / 60)
   const hours = Math.floor(minutes / 60)
-  out.two(hours)
-  out.byte(0x3a)
-  out.two(minutes - hours * 60)
-  out.byte(0x3a)
-  out.two(seconds - minutes * 60)
-  out.byte(0x2e)
-  out.three(ms - seconds * 1000)
-  if (us !== 0) out.three(us)
-  out.byte(0x5a)
-  out.byte(0x22)
+  out.writeTwoDigits(hours)
+  out.writeByte(0x3a)
+  out.writeTwoDigits(minutes - hours * 60)
+  out.writeByte(0x3a)
+  out.writeTwoDigits(seconds - minutes * 60)
+  out.writeByte(0x2e)
+  out.writeThreeDigits(ms - seconds * 1000)
+  if (us !== 0) out.writeThreeDigits(us)
+  out.writeByte(0x5a)
+  out.writeByte(0x22)
 }

@@ -16,7 +16,7 @@ const MAX_DEPTH = 16
  */
 export function writeTree(out: LineBuffer, data: Buffer, span: readonly [number, number]): boolean {
   const start = out.at
-  if (new TreeWriter(out, data, span).whole()) return true
+  if (new TreeWriter(out, data, span).writeAll()) return true
   out.at = start
   return false
 }
@@ -34,52 +34,54 @@ class TreeWriter {
     this.end = end
   }
 
-  whole(): boolean {
-    return this.value(0) && this.at === this.end
+  writeAll(): boolean {
+    return this.writeValue(0) && this.at === this.end
   }
 
-  private value(depth: number): boolean {
+  private writeValue(depth: number): boolean {
     const first = this.data[this.at] as number
-    if (first === QUOTE) return this.string()
-    if (first === OPEN_OBJECT) return depth < MAX_DEPTH && this.object(depth)
-    if (first === OPEN_LIST) return depth < MAX_DEPTH && this.list(depth)
-    return first === MINUS || (first >= ZERO && first <= NINE) ? this.integer() : this.word()
+    if (first === QUOTE) return this.copyString()
+    if (first === OPEN_OBJECT) return depth < MAX_DEPTH && this.writeObject(depth)
+    if (first === OPEN_LIST) return depth < MAX_DEPTH && this.writeList(depth)
+    return first === MINUS || (first >= ZERO && first <= NINE)
+      ? this.copyInteger()
+      : this.copyWord()
   }
 
-  private object(depth: number): boolean {
-    this.step()
-    if (this.data[this.at] === CLOSE_OBJECT) return this.step()
+  private writeObject(depth: number): boolean {
+    this.copyByte()
+    if (this.data[this.at] === CLOSE_OBJECT) return this.copyByte()
     let [before, beforeEnd] = [0, 0]
     for (;;) {
       const name = this.at
-      if (!this.string()) return false
-      if (beforeEnd > 0 && !this.follows([before, beforeEnd], name)) return false
+      if (!this.copyString()) return false
+      if (beforeEnd > 0 && !this.isSorted([before, beforeEnd], name)) return false
       ;[before, beforeEnd] = [name, this.at]
       if (this.data[this.at] !== COLON) return false
-      this.step()
-      this.blank()
-      if (!this.value(depth + 1)) return false
-      if (this.data[this.at] === CLOSE_OBJECT) return this.step()
+      this.copyByte()
+      this.skipBlank()
+      if (!this.writeValue(depth + 1)) return false
+      if (this.data[this.at] === CLOSE_OBJECT) return this.copyByte()
       if (this.data[this.at] !== COMMA) return false
-      this.step()
-      this.blank()
+      this.copyByte()
+      this.skipBlank()
     }
   }
 
-  private list(depth: number): boolean {
-    this.step()
-    if (this.data[this.at] === CLOSE_LIST) return this.step()
+  private writeList(depth: number): boolean {
+    this.copyByte()
+    if (this.data[this.at] === CLOSE_LIST) return this.copyByte()
     for (;;) {
-      if (!this.value(depth + 1)) return false
-      if (this.data[this.at] === CLOSE_LIST) return this.step()
+      if (!this.writeValue(depth + 1)) return false
+      if (this.data[this.at] === CLOSE_LIST) return this.copyByte()
       if (this.data[this.at] !== COMMA) return false
-      this.step()
-      this.blank()
+      this.copyByte()
+      this.skipBlank()
     }
   }
 
   /** True if the name just read sorts after the one before; both spans include their quotes. */
-  private follows([before, beforeEnd]: readonly [number, number], name: number): boolean {
+  private isSorted([before, beforeEnd]: readonly [number, number], name: number): boolean {
     const { data } = this
     const shorter = Math.min(beforeEnd - before, this.at - name) - 1
     for (let offset = 1; offset < shorter; offset += 1) {
@@ -90,7 +92,7 @@ class TreeWriter {
   }
 
   /** Copies a string of ASCII without a backslash, whose bytes sort as RFC 8785 sorts names; false for any other. */
-  private string(): boolean {
+  private copyString(): boolean {
     const { data, end } = this
     let at = this.at + 1
     for (; at < end; at += 1) {
@@ -103,7 +105,7 @@ class TreeWriter {
     return true
   }
 
-  private integer(): boolean {
+  private copyInteger(): boolean {
     const { data } = this
     let at = this.at + 1
     for (let byte = data[at] as number; byte >= ZERO && byte <= NINE; byte = data[at] as number)
@@ -115,7 +117,7 @@ class TreeWriter {
   }
 
   /** `true`, `false` or `null`. */
-  private word(): boolean {
+  private copyWord(): boolean {
     const { data, end } = this
     let { at } = this
     for (; at < end; at += 1) {
@@ -127,13 +129,13 @@ class TreeWriter {
     return true
   }
 
-  private step(): true {
-    this.out.byte(this.data[this.at] as number)
+  private copyByte(): true {
+    this.out.writeByte(this.data[this.at] as number)
     this.at += 1
     return true
   }
 
-  private blank(): void {
+  private skipBlank(): void {
     if (this.data[this.at] === SPACE) this.at += 1
   }
 }
