@@ -79,7 +79,7 @@ async function lastSegment(): Promise<string> {
   return join(folder, last)
 }
 
-/** A snapshot with a flag and an override, and a log with a change of each. */
+/** Creates a snapshot with a flag and an override, and a log with a change of each. */
 async function smallStore(): Promise<{ readonly rows: RowsOfFlag; readonly before: RowsOfFlag }> {
   const store = await opened()
   await taken(store, putFlag(FLAG))
@@ -93,8 +93,8 @@ async function smallStore(): Promise<{ readonly rows: RowsOfFlag; readonly befor
   return { rows, before }
 }
 
-describe('a last line that was torn', () => {
-  test('is cut wherever it breaks off, and the store goes on from the line before', async () => {
+describe('a torn last line', () => {
+  test('at any length is dropped, and the store continues after the line before', async () => {
     const { before } = await smallStore()
     const path = await lastSegment()
     const whole = await readFile(path)
@@ -115,23 +115,20 @@ describe('a last line that was torn', () => {
     })
   })
 
-  test.each([1, 9, 10, 400])(
-    'and %i bytes of it: the next write takes its place',
-    async (bytes) => {
-      await smallStore()
-      const path = await lastSegment()
-      const whole = await readFile(path)
-      await truncate(path, whole.lastIndexOf(0x0a, whole.length - 2) + 1 + bytes)
-      const store = await opened()
-      const row = await taken(store, putTenant('A1', FLAG, overrideText('true', { note: '"new"' })))
-      await closed(store)
-      const again = await opened()
-      expect((await toRows(again)).tenant).toStrictEqual({ row })
-      expectChain(await loggedRecords(folder), await again.auditHead())
-    },
-  )
+  test.each([1, 9, 10, 400])('of %i bytes: the next write replaces it', async (bytes) => {
+    await smallStore()
+    const path = await lastSegment()
+    const whole = await readFile(path)
+    await truncate(path, whole.lastIndexOf(0x0a, whole.length - 2) + 1 + bytes)
+    const store = await opened()
+    const row = await taken(store, putTenant('A1', FLAG, overrideText('true', { note: '"new"' })))
+    await closed(store)
+    const again = await opened()
+    expect((await toRows(again)).tenant).toStrictEqual({ row })
+    expectChain(await loggedRecords(folder), await again.auditHead())
+  })
 
-  test('and was the first of its segment: the store can be compacted and written to', async () => {
+  test('that is the first of its segment: the store can be compacted and written to', async () => {
     await smallStore()
     const path = await lastSegment()
     await truncate(path, 20)
@@ -172,10 +169,10 @@ async function inCopies<T>(
   }
 }
 
-/** What a byte is turned into. */
+/** How a byte changes. */
 const TURNS: readonly (readonly [string, (byte: number, at: number) => number])[] = [
-  ['with one bit turned', (byte, at) => byte ^ (1 << (at % 8))],
-  ['turned into a line end', () => 0x0a],
+  ['with one bit flipped', (byte, at) => byte ^ (1 << (at % 8))],
+  ['replaced by a line feed', () => 0x0a],
 ]
 
 describe('a byte that changed', () => {
@@ -206,11 +203,11 @@ describe('a byte that changed', () => {
   })
 
   test.each([
-    ['the snapshot is gone', 'snapshot.ndjson', null, 'target_unreachable'],
+    ['the snapshot is missing', 'snapshot.ndjson', null, 'target_unreachable'],
     ['the snapshot is empty', 'snapshot.ndjson', '', 'store_corrupt'],
-    ['the snapshot is of lines alone', 'snapshot.ndjson', '\n\n\n', 'store_corrupt'],
-    ['the log is a page of zeros', 'log', '\u0000'.repeat(4_096) + '\n', 'store_corrupt'],
-    ['the log has no end', 'log', 'x'.repeat(1_100_000), 'store_corrupt'],
+    ['the snapshot has only empty lines', 'snapshot.ndjson', '\n\n\n', 'store_corrupt'],
+    ['the log is 4 KiB of zeros', 'log', '\u0000'.repeat(4_096) + '\n', 'store_corrupt'],
+    ['a line of the log is too long', 'log', 'x'.repeat(1_100_000), 'store_corrupt'],
   ])('%s', async (_situation, name, text, code) => {
     await smallStore()
     const path = name === 'log' ? await lastSegment() : join(folder, name)
@@ -219,7 +216,7 @@ describe('a byte that changed', () => {
     expect(await failure(opened())).toBe(code)
   })
 
-  test('and then a line that is missing, doubled or out of order is damage too', async () => {
+  test('a line that is missing, doubled or out of order is damage', async () => {
     const store = await opened()
     for (const owner of ['"a"', '"b"', '"c"', '"d"']) await taken(store, putFlag(FLAG, { owner }))
     await closed(store)
@@ -261,7 +258,7 @@ async function isDamaged(where: string): Promise<boolean> {
 }
 
 describe('one writer', () => {
-  test('a second opener is told that the store is locked, and exits busy', async () => {
+  test('a second open fails: the store is locked, exit busy', async () => {
     await opened()
     const error = await FileStore.open(folder, TOOLS).catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(FfError)
@@ -291,7 +288,7 @@ describe('one writer', () => {
     expect(await failure(opened())).toBe('none')
   })
 
-  test('a store that was closed takes no more writes: somebody else may have it', async () => {
+  test('a closed store refuses writes, because another process may have it open', async () => {
     const store = await opened()
     await taken(store, putFlag(FLAG))
     await closed(store)
@@ -302,7 +299,7 @@ describe('one writer', () => {
 
   test.each([
     ['a folder without a store', '', 'target_unreachable'],
-    ['a file in the place of the folder', '/snapshot.ndjson', 'target_unreachable'],
+    ['a file instead of a folder', '/snapshot.ndjson', 'target_unreachable'],
   ])('%s cannot be opened', async (_situation, below, code) => {
     const where = below === '' ? await temporaryFolder() : folder + below
     expect(await failure(FileStore.open(where, TOOLS))).toBe(code)
@@ -312,7 +309,7 @@ describe('one writer', () => {
 
 describe('kill -9', () => {
   test.each([5, 40, 120])(
-    'after %i batches of writes: all that was acknowledged is there',
+    'after %i batches of writes: every acknowledged write is there',
     async (batches) => {
       const writer = await child('stream')
       let last: readonly number[] = []
@@ -323,7 +320,7 @@ describe('kill -9', () => {
       for (const [at, flag] of ['ff.a', 'ff.b', 'ff.c'].entries()) {
         const held = (await toRows(store, flag)).flag?.row
         expect(held?.revision).toBeGreaterThanOrEqual(last[at] ?? Number.NaN)
-        // What was under way when it was killed may be there; more than that was never asked for.
+        // The write in flight at the kill may be there too; no later write was sent.
         expect(held?.revision).toBeLessThanOrEqual((last[at] ?? Number.NaN) + 1)
         expect(held?.owner).toBe(`edit ${(held?.revision ?? 0) - 1}`)
       }
@@ -335,7 +332,7 @@ describe('kill -9', () => {
     },
   )
 
-  test('in the middle of compactions and writes: rows and chain are whole', async () => {
+  test('during compactions and writes: rows and chain are whole', async () => {
     for (const round of [0, 1, 2, 3, 4]) {
       const writer = await child('serve')
       const asked = Array.from({ length: 20 }, (_, at) => (at % 3 === 0 ? 'compact' : 'write ff.a'))
@@ -359,7 +356,7 @@ describe('kill -9', () => {
 })
 
 describe('lines that change nothing', () => {
-  test('move the chain on, and every reader takes the rows for what they were', async () => {
+  test('extend the chain, and every reader sees the rows unchanged', async () => {
     await smallStore()
     const { snapshot: before } = await replayStore(folder)
     const wanted = await getLines(folder)
@@ -391,7 +388,7 @@ describe('lines that change nothing', () => {
 })
 
 describe('compaction', () => {
-  test('replaces what a killed one left, and follows no link that stands there', async () => {
+  test('replaces the temporary file of a killed compaction, and follows no symbolic link', async () => {
     const store = await opened()
     await taken(store, putFlag(FLAG))
     const victim = join(folder, 'victim')
@@ -427,7 +424,7 @@ describe('compaction', () => {
     expectChain(records, await again.auditHead())
   })
 
-  test('happens by itself when a store with a long log is opened', async () => {
+  test('runs when a store with a long log is opened', async () => {
     const store = await opened()
     const owner = JSON.stringify('o'.repeat(2_000))
     const description = JSON.stringify('d'.repeat(2_000))
@@ -445,7 +442,7 @@ describe('compaction', () => {
     expectChain(await loggedRecords(folder), await again.auditHead())
   })
 
-  test('while writes go on loses none', async () => {
+  test('during writes loses none', async () => {
     const store = await opened()
     const work = Array.from({ length: 60 }, (_, at) =>
       at % 10 === 5 ? store.compact().then(() => null) : taken(store, putFlag(FLAG)),
@@ -460,7 +457,7 @@ describe('compaction', () => {
 })
 
 describe('the cost of a write', () => {
-  test('is that of the write, however many overrides there are', async () => {
+  test('does not depend on the number of overrides', async () => {
     const few = await medianWrite(10)
     const many = await medianWrite(50_000)
     expect(many / few).toBeLessThan(3)
@@ -496,7 +493,7 @@ async function medianWrite(overrides: number): Promise<number> {
   return times.sort((a, b) => a - b)[100] ?? Number.NaN
 }
 
-/** A store that runs out of room, and how to give it room again. */
+/** A store on a full disk; `widen` gives it room again. */
 interface Narrow {
   readonly store: Child
   readonly widen: () => Promise<void>
@@ -531,14 +528,14 @@ async function onSmallDisk(): Promise<Narrow> {
   }
 }
 
-// Only root may mount; whoever runs this, the size limit is there.
+// Only root may mount; an ordinary user runs the case of the size limit alone.
 const NARROW: readonly (readonly [string, () => Promise<Narrow>])[] = [
   ['a limit on the size of its files', behindSizeLimit],
-  ...(process.getuid?.() === 0 ? ([['a disk that is full', onSmallDisk]] as const) : []),
+  ...(process.getuid?.() === 0 ? ([['a full disk', onSmallDisk]] as const) : []),
 ]
 
 describe.each(NARROW)('a store that meets %s', (_situation, make) => {
-  test('refuses with disk_full, loses nothing acknowledged, and goes on when there is room', async () => {
+  test('refuses with disk_full, loses no acknowledged write, and works again with room', async () => {
     const { store, widen, end } = await make()
     try {
       const answers: { code: string; revision: number | null }[] = []
@@ -565,7 +562,7 @@ describe.each(NARROW)('a store that meets %s', (_situation, make) => {
     }
   })
 
-  test('can be compacted and written to when there is room', async () => {
+  test('can be compacted and written to once there is room', async () => {
     const { store, widen, end } = await make()
     try {
       let code = 'ok'
@@ -582,8 +579,8 @@ describe.each(NARROW)('a store that meets %s', (_situation, make) => {
   })
 })
 
-describe('a store that may open no more files', () => {
-  test('refuses the first write of a segment, and goes on when it may', async () => {
+describe('a store at its limit of open files', () => {
+  test('refuses the first write of a segment, and works again with a higher limit', async () => {
     const store = await child('serve')
     const limit = (files: number): string =>
       run('prlimit', '--pid', String(store.pid), `--nofile=${files}:`)
@@ -597,7 +594,7 @@ describe('a store that may open no more files', () => {
 })
 
 describe('a write that fails before its first line is on the disk', () => {
-  test('leaves an empty segment that a compaction does not stumble over', async () => {
+  test('leaves an empty segment, and a later compaction works', async () => {
     const store = await child('serve')
     run('prlimit', '--pid', String(store.pid), '--fsize=0:')
     expect(await store.ask('write ff.a')).not.toMatchObject({ code: 'ok' })
@@ -607,7 +604,7 @@ describe('a write that fails before its first line is on the disk', () => {
   })
 })
 
-test("a store waits for the disk at each write, and one of the harness's own never", async () => {
+test('a durable store waits for the disk at each write, a scratch store never', async () => {
   const handle = await openHandle(folder)
   const prototype = Object.getPrototypeOf(handle) as typeof handle
   await handle.close()
@@ -619,7 +616,7 @@ test("a store waits for the disk at each write, and one of the harness's own nev
     await store.close()
     return waits.map(({ mock }) => mock.calls.length)
   }
-  // The line; and the snapshot, its folder, and the folder of the segment that begins.
+  // datasync: the line. sync: the snapshot, its folder, and the folder of the new segment.
   expect(await waited(await FileStore.open(folder, TOOLS))).toEqual([1, 3])
   expect(await waited(await FileStore.open(folder, TOOLS, { durable: false }))).toEqual([0, 0])
   for (const wait of waits) wait.mockRestore()

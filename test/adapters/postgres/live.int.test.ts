@@ -11,7 +11,7 @@ import { failure, putFlag, taken } from '../store-contract/requests.ts'
 
 const query = (flag_key: string) => ({ flag_key, tenant_id: null, user_id: null })
 
-describe('a file store that is read beside its writer', () => {
+describe('a file store that is read while a service writes', () => {
   let folder: string
   beforeAll(async () => {
     folder = await temporaryFolder()
@@ -19,7 +19,7 @@ describe('a file store that is read beside its writer', () => {
   })
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
-  test('shows what was acknowledged, after a compaction too, and keeps showing it', async () => {
+  test('shows acknowledged rows, also after a compaction, and keeps showing them', async () => {
     const writer = await startChild('serve', folder)
     await writer.ask('write ff.a')
     const before = await FileReader.open(folder)
@@ -33,7 +33,7 @@ describe('a file store that is read beside its writer', () => {
     expect((await after.state()).flag_registry.map(({ flag_key }) => flag_key)).toEqual(['ff.a'])
   })
 
-  test('while it writes as fast as it can is never torn', async () => {
+  test('at full write speed is never torn', async () => {
     const writer = await startChild('stream', folder)
     const seen: number[] = []
     for (let look = 0; look < 25; look += 1) {
@@ -45,7 +45,7 @@ describe('a file store that is read beside its writer', () => {
     expect(seen.at(-1)).toBeGreaterThan(seen[0] as number)
   })
 
-  test('leaves out a line that is being written, and changes nothing of it', async () => {
+  test('leaves out a line that is being written, and does not change it', async () => {
     const own = await temporaryFolder()
     await createStore(own)
     const store = await FileStore.open(own, TOOLS)
@@ -62,7 +62,7 @@ describe('a file store that is read beside its writer', () => {
   })
 })
 
-describe('a database that is read where it stands', () => {
+describe('a live database that is only read', () => {
   let database: TestDatabase
   beforeAll(async () => {
     database = await createDatabase('15')
@@ -84,19 +84,19 @@ describe('a database that is read where it stands', () => {
   const asked = (text: string) => ({ text, rowMode: 'array' }) as const
   const KILL = asked('SELECT pg_terminate_backend(pg_backend_pid())')
 
-  test('is had again after a connection was lost, and fails what loses it every time', async () => {
+  test('is read over a new connection after a loss; a query that always loses it fails', async () => {
     const pipe = new ReadPipe(database, 2)
     const killed = pipe.query(KILL)
     const beside = pipe.query(asked('SELECT 1'))
     await expect(killed).rejects.toMatchObject({ code: '57P01' })
     expect((await beside).rows).toEqual([['1']])
-    // The server said that it goes, and its socket may still take what nobody reads.
+    // The server has announced its end, and its socket may still accept bytes that it never reads.
     const again = await Promise.all([1, 2].map((one) => pipe.query(asked(`SELECT ${one}`))))
     expect(again.map(({ rows }) => rows)).toEqual([[['1']], [['2']]])
     await pipe.end()
   })
 
-  test('answers all the same what was under way or sent on a connection that somebody ends', async () => {
+  test('retries the queries in flight when an administrator ends the connection', async () => {
     const admin = await connect('15', database.database)
     const pipe = new ReadPipe(database, 1)
     const end = async (): Promise<void> => {

@@ -29,7 +29,7 @@ import {
 } from '../store-contract/opened-store.ts'
 import { failure, overrideText, putFlag, putTenant, taken } from '../store-contract/requests.ts'
 
-// As the composition root wires them; migrations use nothing else.
+// Wired as in the composition root; migrations use no other adapter.
 const adapters = {
   withMigrationSession: withMigrations,
 } satisfies Partial<Adapters> as unknown as Adapters
@@ -42,15 +42,15 @@ type Supported = (typeof SUPPORTED)[number]
 
 const NAMES = ['0001_audit', '0002_flags']
 const FLAG = 'ff.checkout'
-/** What a test waits for locks; the real waits are LOCK_WAITS. */
+/** Shorter than LOCK_WAITS. */
 const SHORT: LockWaits = { migrationMs: 1_000, tableMs: 500, attempts: 5, retryAfterMs: 20 }
-/** The same adapters, which do not wait long. */
+/** The same adapters with short waits for locks. */
 const impatient = {
   withMigrationSession: (spec, needs, use) => withMigrations(spec, { ...needs, waits: SHORT }, use),
 } satisfies Partial<Adapters> as unknown as Adapters
 const BUSY_MS = 20_000
 
-/** A database of a test, on a server of this file's own: roles belong to a whole server. */
+/** A database of one test, on a server of this file's own because roles belong to a whole server. */
 interface Place {
   readonly name: string
   readonly sql: pg.Client
@@ -62,7 +62,7 @@ interface Place {
 const servers = new Map<Supported, EmbeddedServer>()
 const getServer = (version: Supported): EmbeddedServer => {
   const found = servers.get(version)
-  if (found === undefined) throw new Error('the server is not there')
+  if (found === undefined) throw new Error('the server was not started')
   return found
 }
 beforeAll(async () => {
@@ -79,7 +79,7 @@ afterAll(async () => {
 let count = 0
 async function as(version: Supported, database: string, user = 'postgres'): Promise<pg.Client> {
   const client = new pg.Client({ ...getServer(version).database.config, database, user })
-  client.on('error', () => undefined) // Its database may be dropped under it.
+  client.on('error', () => undefined) // The test may drop its database.
   await client.connect()
   return client
 }
@@ -127,7 +127,7 @@ const outcome = ({ exitName, items }: CheckReport): unknown => [
 ]
 const PASSED = ['ok', NAMES.map((name) => [name, 'pass'])]
 
-/** All that a database holds of the schema ff, in words that are the same for the same definitions. */
+/** Every definition of the schema ff as a line of text; equal definitions give equal lines. */
 async function fingerprint(sql: pg.Client): Promise<readonly string[]> {
   const { rows } = await sql.query<{ line: string }>(
     `SELECT line FROM (
@@ -161,7 +161,7 @@ async function ledger(sql: pg.Client): Promise<readonly string[]> {
   return rows.map(({ name }) => name)
 }
 
-/** A copy of the contract that a test may change. */
+/** Copies the contract, so that a test can change it. */
 async function copiedRoot(): Promise<string> {
   const root = await temporaryFolder()
   await cp(join(ROOT, 'contracts'), join(root, 'contracts'), { recursive: true })
@@ -172,7 +172,7 @@ async function edit(path: string, change: (text: string) => string): Promise<voi
   await writeFile(path, change(await readFile(path, 'utf8')))
 }
 
-// First, while no server has a role of ours.
+// First, while no server has a role of the contract.
 describe.each(SUPPORTED)('the roles on PostgreSQL %s', (version) => {
   const ROLES = ['ff_app', 'ff_owner', 'ff_ship']
   const rolesThere = async (sql: pg.Client): Promise<readonly string[]> => {
@@ -189,7 +189,7 @@ describe.each(SUPPORTED)('the roles on PostgreSQL %s', (version) => {
     await admin.end()
   })
 
-  test('a role that may not make them gets the SQL, and goes on when it was run', async () => {
+  test('a role that may not create them gets the SQL, and continues once it has run', async () => {
     await admin.query('CREATE ROLE plain LOGIN')
     const at = await place(version, 'OWNER plain')
     try {
@@ -215,7 +215,7 @@ describe.each(SUPPORTED)('the roles on PostgreSQL %s', (version) => {
     }
   })
 
-  test('a role that may make roles makes them, and the schema is the owner role’s', async () => {
+  test('a role with CREATEROLE creates them, and ff_owner owns the schema', async () => {
     await admin.query('CREATE ROLE maker LOGIN CREATEROLE')
     const at = await place(version, 'OWNER maker')
     try {
@@ -238,7 +238,7 @@ describe.each(SUPPORTED)('the roles on PostgreSQL %s', (version) => {
     }
   })
 
-  test('a superuser makes them; who serves writes and reads but changes no record', async () => {
+  test('a superuser creates them; the service writes and reads but cannot change a record', async () => {
     const at = await place(version)
     try {
       await migrateUp(at.request())
@@ -410,7 +410,7 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     )
   })
 
-  test('down does not lose a row that somebody is just adding', async () => {
+  test('down does not lose a row of an open transaction', async () => {
     await migrateUp(at.request())
     const other = await as(version, at.name)
     await other.query('BEGIN')
@@ -450,7 +450,7 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     expect(await ledger(at.sql)).toStrictEqual([...NAMES, '0003_later'])
   })
 
-  test('files with the line ends of another system are the same files', async () => {
+  test('files with CRLF line ends count as the same files', async () => {
     await migrateUp(at.request())
     const root = await copiedRoot()
     for (const name of NAMES)
@@ -544,7 +544,7 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     await rm(root, { recursive: true })
   })
 
-  test('a dry run says what would be run and changes nothing', async () => {
+  test('a dry run prints the SQL and changes nothing', async () => {
     const up = await migrateUp(at.request({ dryRun: true }))
     expect(outcome(up)).toStrictEqual(PASSED)
     expect(up.sql.join('\n')).toContain('CREATE TABLE flag_registry')
@@ -569,7 +569,7 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     ]).toStrictEqual(before)
   })
 
-  test('two migrators at once: one does it, the other finds nothing left or a lock', async () => {
+  test('migrators at once: one migrates, the others find no work or a lock', async () => {
     const ends = await Promise.all(
       [1, 2, 3].map(() =>
         migrateUp(at.request()).then(
@@ -587,14 +587,14 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     expect((await migrateVerify(at.request())).exitName).toBe('ok')
   })
 
-  test('a step that was told to stop finishes none that it has not begun', async () => {
+  test('an aborted run starts no migration', async () => {
     const report = await migrateUp(at.request({ signal: AbortSignal.abort() }))
     expect(await ledger(at.sql)).toStrictEqual([])
     expect(report.items.filter(({ id }) => NAMES.includes(id))).toStrictEqual([])
   })
 })
 
-describe('locks that somebody else holds', () => {
+describe('locks of another session', () => {
   const onEach = (work: (at: Place, version: Supported) => Promise<void>): Promise<unknown> =>
     Promise.all(
       SUPPORTED.map(async (version) => {
@@ -607,7 +607,7 @@ describe('locks that somebody else holds', () => {
       }),
     )
 
-  test('are waited for by a bounded time where nothing else is said', () => {
+  test('have a bounded wait by default', () => {
     expect(LOCK_WAITS).toStrictEqual({
       migrationMs: 10_000,
       tableMs: 2_000,
@@ -640,14 +640,14 @@ describe('locks that somebody else holds', () => {
       }),
   )
 
-  test.concurrent('a lock that is given back in time is waited for', () =>
+  test.concurrent('a lock that is released in time: down succeeds', () =>
     onEach(async (at, version) => {
       await migrateUp(at.request())
       const other = await as(version, at.name)
       await other.query('BEGIN')
       await other.query('LOCK TABLE ff.user_override IN ACCESS SHARE MODE')
       const down = migrateDown(at.request({ adapters: impatient }))
-      // Longer than one attempt waits.
+      // Longer than the wait of one attempt.
       await sleep(700)
       await other.query('ROLLBACK')
       await other.end()
@@ -656,7 +656,7 @@ describe('locks that somebody else holds', () => {
   )
 
   test.concurrent(
-    'the lock of migrations: migration_locked, busy, and readers are let through',
+    'the migration lock: migration_locked, busy, and status and verify still work',
     () =>
       onEach(async (at, version) => {
         await migrateUp(at.request())
@@ -770,7 +770,7 @@ const DRIFTS: readonly Drift[] = [
     'table audit, grants to ff_ship',
   ],
   [
-    'a grant to everybody',
+    'a grant to PUBLIC',
     'GRANT SELECT ON ff.tenant_override TO PUBLIC',
     'table tenant_override, grants to PUBLIC',
   ],
@@ -794,13 +794,13 @@ const DRIFTS: readonly Drift[] = [
   ],
   ['an added domain', 'CREATE DOMAIN ff.extra AS text', 'domain extra'],
 ]
-/** What each of these changes shows in no definition of a table, but rows are lost or kept from view by it. */
+/** Changes that no table definition shows, but that lose or hide rows, or change rights. */
 const HIDDEN: readonly (readonly [situation: string, sql: string])[] = [
   [
     'foreign keys that are not enforced any more',
     'ALTER TABLE ff.tenant_override DISABLE TRIGGER ALL',
   ],
-  ['rows that nobody but the owner sees', 'ALTER TABLE ff.flag_registry ENABLE ROW LEVEL SECURITY'],
+  ['rows that only the owner sees', 'ALTER TABLE ff.flag_registry ENABLE ROW LEVEL SECURITY'],
   ['a table that a crash empties', 'ALTER TABLE ff.audit SET UNLOGGED'],
   ['a domain that refuses null', 'ALTER DOMAIN ff.scope_id SET NOT NULL'],
   ['a domain with a default', "ALTER DOMAIN ff.prose SET DEFAULT 'x'"],

@@ -45,9 +45,9 @@ import {
 } from '../store-contract/requests.ts'
 
 const FLAG = 'ff.checkout'
-/** What a test waits for a connection and an answer, where a service waits for 5 and 10 s. */
+/** Milliseconds; a service waits 5 s for a connection and 10 s for a result. */
 const SHORT = { connectionTimeoutMillis: 1_500, query_timeout: 2_500, statement_timeout: 2_000 }
-/** Longer than both together, with room for a busy machine, and shorter than the real waits are. */
+/** More than both timeouts together on a busy machine, less than the timeouts of a service. */
 const BOUND_MS = 9_000
 const LOST = ['backing_unavailable', 'target_unreachable']
 
@@ -57,7 +57,7 @@ const readFlag = (store: FlagStore) =>
 const scratchOn = async (database: DatabaseConfig): Promise<OpenScratchStore> =>
   openScratchSchema(database, { migrations: await migrations(), versions: VERSIONS, tools: TOOLS })
 
-/** A store that talks to its schema over a wire of ours. */
+/** A store that connects to its schema through a proxy that injects faults. */
 interface Wired {
   readonly proxy: FaultProxy
   readonly store: PostgresStore
@@ -92,8 +92,8 @@ const FAULTS: readonly (readonly [string, Fault])[] = [
   ['swallows everything', { kind: 'blackhole', direction: 'both' }],
   ['swallows the answers', { kind: 'blackhole', direction: 'to_client' }],
   ['swallows the questions', { kind: 'blackhole', direction: 'to_server' }],
-  ['is cut again and again', { kind: 'reset' }],
-  ['has nobody at its end', { kind: 'refuse' }],
+  ['resets every connection', { kind: 'reset' }],
+  ['refuses connections', { kind: 'refuse' }],
   ['answers with bytes of no protocol', { kind: 'garbage' }],
 ]
 
@@ -101,7 +101,7 @@ const onEach = async (work: (version: Version) => Promise<void>): Promise<void> 
   await Promise.all(SUPPORTED.map((version) => work(version)))
 }
 
-test('every wait on a server is bounded where nothing else is said', () => {
+test('every wait on a server has a timeout by default', () => {
   const { config } = through({ port: 1 }, 'd')
   expect(buildClientConfig({ config, name: 'd' })).toMatchObject({
     connectionTimeoutMillis: 5_000,
@@ -112,12 +112,12 @@ test('every wait on a server is bounded where nothing else is said', () => {
   })
 })
 
-describe('a store over a wire', () => {
+describe('a store over a connection', () => {
   const backings = SUPPORTED.map((version) => [version, postgresBacking(version)] as const)
   const held = new Map<string, Wired>()
   const at = (version: Version, situation: string): Wired => {
     const found = held.get(`${version} ${situation}`)
-    if (found === undefined) throw new Error('no wire was laid')
+    if (found === undefined) throw new Error('no proxy was opened')
     return found
   }
   beforeAll(async () => {
@@ -151,7 +151,7 @@ describe('a store over a wire', () => {
         expect(codes.filter((code) => !LOST.includes(code))).toStrictEqual([])
         await proxy.set({ kind: 'none' })
         const changes = changesIn(await behind.records())
-        // What was not acknowledged may have been done, whole, or not at all.
+        // A write without acknowledgement is applied completely or not at all.
         expect([1, 2]).toContain(changes.length)
         const seen = (await readFlag(store)).flag?.row
         expect(seen).toStrictEqual({
@@ -179,7 +179,7 @@ describe('a store over a wire', () => {
   )
 
   test.concurrent(
-    'that is cut in the middle of writes: the process goes on, and each is done whole or not at all',
+    'that is cut during writes: the process goes on, and each write is applied completely or not at all',
     () =>
       onEach(async (version) => {
         const { proxy, store, behind } = at(version, 'cut')
@@ -214,7 +214,7 @@ describe('a store over a wire', () => {
       }),
   )
 
-  test.concurrent('whose connections the server ends: the next question is answered', () =>
+  test.concurrent('that the server ends: the next read succeeds', () =>
     onEach(async (version) => {
       const { store, behind } = at(version, 'idle')
       const row = await taken(store, putFlag(FLAG))
@@ -231,8 +231,8 @@ describe('a store over a wire', () => {
   )
 })
 
-describe('a scratch schema over a wire', () => {
-  test.concurrent.each(FAULTS)('that %s cannot be had, and says so in time', (_situation, fault) =>
+describe('a scratch schema over a connection', () => {
+  test.concurrent.each(FAULTS)('that %s cannot be opened, and fails in time', (_situation, fault) =>
     onEach(async (version) => {
       const proxy = await FaultProxy.to({ path: socketFile(version) })
       try {
@@ -248,7 +248,7 @@ describe('a scratch schema over a wire', () => {
 })
 
 test.each(SUPPORTED)(
-  'a connection to PostgreSQL %s that did not answer in time is not waited for again',
+  'a connection to PostgreSQL %s that has timed out once fails at once',
   async (version) => {
     const proxy = await FaultProxy.to({ path: socketFile(version) })
     try {
@@ -295,7 +295,7 @@ describe('a server of a version that is not supported', () => {
   })
 })
 
-describe.each(SUPPORTED)('what PostgreSQL %s does not allow', (version) => {
+describe.each(SUPPORTED)('an open that PostgreSQL %s refuses', (version) => {
   let database: TestDatabase
   let admin: pg.Client
   beforeEach(async () => {
@@ -313,7 +313,7 @@ describe.each(SUPPORTED)('what PostgreSQL %s does not allow', (version) => {
     expect(error).toMatchObject({ code: 'target_read_only', exitName: 'inconclusive' })
   })
 
-  test('a role that may make no schema: rights_missing', async () => {
+  test('a role that may not create a schema: rights_missing', async () => {
     const role = `plain_${randomBytes(4).toString('hex')}`
     await admin.query(`CREATE ROLE ${role} LOGIN`)
     try {
@@ -324,17 +324,17 @@ describe.each(SUPPORTED)('what PostgreSQL %s does not allow', (version) => {
     }
   })
 
-  test('a role that is not there: rights_missing', async () => {
-    const anonymous = { ...database, config: { ...database.config, user: 'nobody_of_this_name' } }
+  test('a role that does not exist: rights_missing', async () => {
+    const anonymous = { ...database, config: { ...database.config, user: 'no_such_role' } }
     expect(await failure(scratchOn(anonymous))).toBe('rights_missing')
   })
 
-  test('a database that is not there: target_unreachable', async () => {
+  test('a database that does not exist: target_unreachable', async () => {
     const nowhere = { ...database, config: { ...database.config, database: 'not_there' } }
     expect(await failure(scratchOn(nowhere))).toBe('target_unreachable')
   })
 
-  test('a socket that is not there: target_unreachable, at once', async () => {
+  test('a socket that does not exist: target_unreachable, at once', async () => {
     const started = performance.now()
     const nowhere = { config: { host: '/not/there', user: 'postgres' }, name: 'nowhere' }
     expect(await failure(scratchOn(nowhere))).toBe('target_unreachable')
@@ -343,7 +343,7 @@ describe.each(SUPPORTED)('what PostgreSQL %s does not allow', (version) => {
 })
 
 describe.each(SUPPORTED)(
-  'a store on PostgreSQL %s whose database is set up in another way',
+  'a store on PostgreSQL %s whose database has other settings',
   (version) => {
     const SETTINGS: readonly (readonly [string, string])[] = [
       ['zone and style of dates', "SET TimeZone = 'America/New_York'; SET DateStyle = 'SQL, DMY'"],
@@ -358,7 +358,7 @@ describe.each(SUPPORTED)(
     ]
 
     test.each(SETTINGS)(
-      '%s: rows, chain and writers at once are as ever',
+      '%s: rows, chain and concurrent writers are as usual',
       async (_what, settings) => {
         const database = await createDatabase(version)
         const admin = await connect(version)
@@ -401,7 +401,7 @@ describe.each(SUPPORTED)(
   },
 )
 
-describe('a lock that somebody else holds', () => {
+describe('a lock of another session', () => {
   test('a write ends in lock_timeout, busy, reads go on, and then it works again', () =>
     onEach(async (version) => {
       const backing = postgresBacking(version, { lock_timeout: 500 })
@@ -443,7 +443,7 @@ describe.each(SUPPORTED)('scratch schemas on PostgreSQL %s', (version) => {
     return rows.map(({ nspname }) => nspname)
   }
 
-  test('one is gone when it is closed', async () => {
+  test('close drops the schema', async () => {
     const scratch = await scratchOn(database)
     expect(await schemas()).toHaveLength(1)
     await taken(scratch.store, putFlag(FLAG))
@@ -451,7 +451,7 @@ describe.each(SUPPORTED)('scratch schemas on PostgreSQL %s', (version) => {
     expect(await schemas()).toStrictEqual([])
   })
 
-  test('its facts name the server and nothing of the schema', async () => {
+  test('its facts name the server and not the schema', async () => {
     const scratch = await scratchOn(database)
     expect(scratch.facts).toStrictEqual({
       target: `postgres ${version}`,
@@ -461,7 +461,7 @@ describe.each(SUPPORTED)('scratch schemas on PostgreSQL %s', (version) => {
     await scratch.close()
   })
 
-  test('one whose run was killed is dropped by the next, one that lives is not', async () => {
+  test('the next run drops the schema of a killed run, and not that of a live one', async () => {
     const child = await startChild('scratch', JSON.stringify(database.config))
     const alive = await scratchOn(database)
     await taken(alive.store, putFlag(FLAG))
@@ -480,7 +480,7 @@ describe.each(SUPPORTED)('scratch schemas on PostgreSQL %s', (version) => {
     expect(await schemas()).toStrictEqual([])
   })
 
-  /** Waits for the server to notice that the killed process has gone. */
+  /** Waits until the server notices that the killed process is gone. */
   async function untilGone(): Promise<void> {
     for (let tries = 0; tries < 200; tries += 1) {
       const { rows } = await sql.query<{ locks: string }>(
@@ -493,7 +493,7 @@ describe.each(SUPPORTED)('scratch schemas on PostgreSQL %s', (version) => {
     throw new Error('the server still has the connection of the killed process')
   }
 
-  test('many at once do not meet, and leave nothing', async () => {
+  test('several at once do not share rows, and leave nothing', async () => {
     const made = await Promise.all([1, 2, 3].map(() => scratchOn(database)))
     await Promise.all(
       made.map(({ store }, at) => taken(store, putFlag(FLAG, { owner: `"run ${at}"` }))),
@@ -506,7 +506,7 @@ describe.each(SUPPORTED)('scratch schemas on PostgreSQL %s', (version) => {
     expect(await schemas()).toStrictEqual([])
   })
 
-  test('nothing of the schema ff, or of one with a name much alike, is touched', async () => {
+  test('the schema ff and schemas with similar names do not change', async () => {
     for (const name of [
       'ff',
       'ff_scratch_',
@@ -526,14 +526,14 @@ describe.each(SUPPORTED)('scratch schemas on PostgreSQL %s', (version) => {
     expect(rows).toStrictEqual([{ a: 1 }])
   })
 
-  test('one that cannot be made whole leaves nothing', async () => {
+  test('a failed migration leaves no schema', async () => {
     const broken = [{ version: 1, name: '0001_broken', checksum: 'x', up: 'SELECT 1/0', down: '' }]
     const options = { migrations: broken, versions: VERSIONS, tools: TOOLS }
     await expect(openScratchSchema(database, options)).rejects.toThrow()
     expect(await schemas()).toStrictEqual([])
   })
 
-  test('a URL and a configuration lead to the same database', async () => {
+  test('a URL opens the same database as a configuration', async () => {
     const url = getUrl(version, database.database)
     const scratch = await scratchOn({ config: { connectionString: url }, name: 'by url' })
     expect(await schemas()).toHaveLength(1)

@@ -14,7 +14,7 @@ const toNode = (text: string): JsonNode => {
 const same = (left: string, right: string): boolean =>
   compareJson(toNode(left), toNode(right)).differences.length === 0
 
-/** A JSON text that is written, and not made from values: what JavaScript would never write is in it. */
+/** JSON as text, not serialized from values: it includes forms that JSON.stringify never writes. */
 const number = fc.oneof(
   fc.integer().map(String),
   fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
@@ -47,7 +47,7 @@ describe.each(['15', '18'] as const)('on PostgreSQL %s', (version) => {
   })
   afterAll(() => sql.end())
 
-  /** As jsonb and back, or null where it is refused. */
+  /** The text after a round trip through jsonb; null if the server refuses it. */
   async function throughJsonb(json: string): Promise<string | null> {
     try {
       const { rows } = await sql.query<{ back: string }>('SELECT $1::text::jsonb::text AS back', [
@@ -55,11 +55,11 @@ describe.each(['15', '18'] as const)('on PostgreSQL %s', (version) => {
       ])
       return rows[0]?.back ?? null
     } catch {
-      return null // Whatever the reason: it did not go in.
+      return null // The server refused it, for any reason.
     }
   }
 
-  test('what is said to have no hazard goes through jsonb and through JSON.parse as it is', async () => {
+  test('JSON without a hazard survives jsonb and JSON.parse unchanged', async () => {
     let clean = 0
     await fc.assert(
       fc.asyncProperty(tree, async (json) => {
@@ -86,7 +86,7 @@ describe.each(['15', '18'] as const)('on PostgreSQL %s', (version) => {
     ['[1e2]'],
     ['[1.0]'],
     ['[-0]'],
-  ])('%s has a hazard, and does not go through both as it is', async (json) => {
+  ])('%s has a hazard, and jsonb or JSON.parse changes it', async (json) => {
     expect(findHazards(toNode(json))).not.toEqual([])
     const back = await throughJsonb(json)
     const kept = back !== null && same(json, back) && same(json, JSON.stringify(JSON.parse(json)))
@@ -101,7 +101,7 @@ describe.each(['15', '18'] as const)('on PostgreSQL %s', (version) => {
     ['2026-01-15T24:00:00Z'],
     ['10000-01-01T00:00:00Z'],
     ['0000-01-01T00:00:00Z'],
-  ])('the time %s has a hazard, and does not come back as it is', async (time) => {
+  ])('the time %s has a hazard, and timestamptz changes it', async (time) => {
     expect(findHazards(time)).not.toEqual([])
     const asked = `SELECT to_char($1::text::timestamptz(3) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS back`
     const back = await sql.query<{ back: string }>(asked, [time]).then(

@@ -16,7 +16,7 @@ function instant(microseconds: bigint): { readonly text: string; readonly sure: 
 const EPOCH = 946_684_800_000n
 
 describe('a time of the binary protocol', () => {
-  test('is written as Date writes it, with the digits that Date has not', () => {
+  test('is written as Date writes it, plus the microseconds', () => {
     const [first, last] = [-62_135_596_800_000n, 253_402_300_799_999n]
     fc.assert(
       fc.property(
@@ -37,12 +37,12 @@ describe('a time of the binary protocol', () => {
     ['the year 10000', (253_402_300_800_000n - EPOCH) * 1000n, '"+010000-01-01T00:00:00.000Z"'],
     ['a year past Date', 9_223_371_331_199_000_000n, '"+294276-12-31T23:59:59.000Z"'],
     ['the year 0', (-62_135_596_800_001n - EPOCH) * 1000n, '"0000-12-31T23:59:59.999Z"'],
-  ])('%s is none of page 1', (_, microseconds, text) => {
+  ])('%s is no instant of a row schema', (_, microseconds, text) => {
     expect(instant(microseconds)).toStrictEqual({ text, sure: false })
   })
 })
 
-/** As `jsonb` prints: members by length and then bytes, a blank after each comma and colon. */
+/** Prints as `jsonb` does: members by length and then bytes, a blank after each comma and colon. */
 function printed(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(printed).join(', ')}]`
@@ -99,7 +99,7 @@ describe('an object as jsonb prints it', () => {
     '{}',
     '{"a": []}',
     '{"a": "é"}',
-  ])('the short way is taken for %s', (text) => {
+  ])('ASCII is written without the parser, other text is not: %s', (text) => {
     const data = Buffer.from(text)
     const done = writeTree(new LineBuffer(), data, [0, data.length])
     expect(done).toBe(text !== '{"a": "é"}')

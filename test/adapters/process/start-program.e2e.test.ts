@@ -17,11 +17,11 @@ const LIMITS = {
 const PID = /(?:^|\n)pid (\d+)\n/
 const shell = (script: string, limits = {}) =>
   startProgram(['/bin/sh', '-c', script], { ...LIMITS, ...limits })
-/** What is dead and only waits to be noticed is not there. */
+/** False for a zombie, which is dead but not reaped yet. */
 const isThere = (pid: string): boolean =>
   existsSync(`/proc/${pid}`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
 
-test('it says what it says, runs on, and is gone when it is killed', async () => {
+test('a program that runs on: its output is read, and kill ends it', async () => {
   const program = shell('echo "pid $$"; exec sleep 60')
   const said = await program.says(PID)
   if (!said.ok) throw new Error(said.last_line)
@@ -31,7 +31,7 @@ test('it says what it says, runs on, and is gone when it is killed', async () =>
   await program.kill()
 })
 
-test('it has no environment but what it is given, and the path', async () => {
+test('a program gets the given environment and PATH, nothing else', async () => {
   process.env['FF_OF_A_TEST'] = 'x'
   const program = shell('env | sort | tr "\\n" " "; echo " end"')
   const said = await program.says(/^(.*) end\n/)
@@ -48,16 +48,19 @@ test.each([
     'echo two; exec sleep 60',
     () => ({ signal: AbortSignal.timeout(300) }),
   ],
-])('where it %s without saying it, its last words are told', async (_what, script, limits) => {
-  expect(await shell(script, limits()).says(PID)).toEqual({ ok: false, last_line: 'two' })
-})
+])(
+  'a program that %s without a match: its last line is returned',
+  async (_what, script, limits) => {
+    expect(await shell(script, limits()).says(PID)).toEqual({ ok: false, last_line: 'two' })
+  },
+)
 
-test('one that cannot be started says so', async () => {
+test('a program that cannot be started: the error is its last line', async () => {
   const said = await startProgram(['/no/such/program'], LIMITS).says(PID)
   expect(said).toEqual({ ok: false, last_line: expect.stringContaining('/no/such/program') })
 })
 
-test('it goes with whoever started it, however that went', async () => {
+test('a program dies with the process that started it, kill -9 included', async () => {
   const module = JSON.stringify(join(ROOT, 'dist/src/adapters/process/start-program.js'))
   const script = `import { startProgram } from ${module}
     const signal = new AbortController().signal

@@ -20,7 +20,7 @@ export function canonicalText(text: string): CanonicalJson {
   return form.text
 }
 
-/** Recomputes every hash from the first record on, and comes out at the head. */
+/** Recomputes every hash from the first record on, and expects to end at the head. */
 export function expectChain(records: readonly AuditRecord[], head: AuditChainHead): void {
   let link: AuditChainHead = EMPTY_HEAD
   for (const record of records) {
@@ -35,6 +35,6 @@ export function expectChain(records: readonly AuditRecord[], head: AuditChainHea
   expect(head).toEqual(link)
 }
 
-/** The records of changes: a schema made by migrations has theirs in front. */
+/** The records of changes, without those of migrations, which a database has first. */
 export const changesIn = (records: readonly AuditRecord[]): readonly AuditRecord[] =>
   records.filter(({ target }) => !target.startsWith('migration/'))

@@ -5,14 +5,14 @@ import { fileURLToPath } from 'node:url'
 
 const SCRIPT = fileURLToPath(new URL('./store-child.mjs', import.meta.url))
 
-/** A process of its own that holds a store. */
+/** A child process with an open store. */
 export interface Child {
   readonly pid: number
-  /** The next line it says, read as JSON. */
+  /** The next line of its output, parsed as JSON. */
   next(): Promise<unknown>
   /** Sends a line and waits for the next. */
   ask(line: string): Promise<unknown>
-  /** kill -9. @returns every line that it had said and nobody had read */
+  /** kill -9. @returns every line of its output that was not read yet */
   kill(): Promise<readonly unknown[]>
 }
 
@@ -26,7 +26,7 @@ export async function startChild(
   const lines: AsyncIterableIterator<string> = createInterface({ input: child.stdout })[
     Symbol.asyncIterator
   ]()
-  child.stdin.on('error', () => undefined) // It may have ended; then there is no next line.
+  child.stdin.on('error', () => undefined) // The child has ended, and `next` rejects.
   const closed = once(child, 'close')
   const { pid } = child
   if (pid === undefined) throw new Error('the child did not start')

@@ -34,20 +34,20 @@ import {
   taken,
 } from './requests.ts'
 
-/** What every backing of `FlagStore` holds to (page 1, state; page 5, audit). */
+/** Tests that every implementation of `FlagStore` must pass: rows, revisions, approvals, audit. */
 export function contractSuite(backing: Backing): void {
   describe(backing.name, () => {
     afterAll(() => backing.stop())
     describe('rows', () => rows(backing))
     describe('expected revisions', () => expectedRevisions(backing))
-    describe('what a flag guards', () => guards(backing))
+    describe('the type of a flag with overrides', () => guards(backing))
     describe('approvals', () => approvals(backing))
     describe('hostile bodies', () => hostileBodies(backing))
     describe('the deepest values', () => deepestValues(backing))
     describe('hostile keys', () => hostileKeys(backing))
-    describe('writers at once', () => writersAtOnce(backing))
+    describe('concurrent writers', () => writersAtOnce(backing))
     describe('the audit trail', () => auditTrail(backing))
-    describe('what a service asks', () => servedSuite(fresh(backing)))
+    describe('operations of a service', () => servedSuite(fresh(backing)))
   })
 }
 
@@ -75,7 +75,7 @@ function rows(backing: Backing): void {
   const at = fresh(backing)
   const none: RowsOfFlag = { flag: null, tenant: null, user: null }
 
-  test('an empty store has no rows, and a chain without a change', async () => {
+  test('an empty store has no rows, and no audit record of a change', async () => {
     expect(await readAll(at.store)).toStrictEqual(none)
     const records = await at.opened.records()
     expect(changesIn(records)).toStrictEqual([])
@@ -139,7 +139,7 @@ function rows(backing: Backing): void {
     expect((await readAll(at.store)).flag).toStrictEqual({ row })
   })
 
-  test('a changed flag keeps its creation and grows by one revision', async () => {
+  test('a changed flag keeps created_at, and its revision grows by one', async () => {
     await taken(at.store, putFlag(FLAG))
     const row = await taken(
       at.store,
@@ -217,7 +217,7 @@ function rows(backing: Backing): void {
     ])
   })
 
-  test('deleting a flag that is not there is refused', async () => {
+  test('deleting an unknown flag is refused', async () => {
     const outcome = await attempt(at.store, remove('flag_registry', flagKey(FLAG)))
     expect(outcome).toStrictEqual(refused('flag_unknown', ''))
   })
@@ -292,7 +292,7 @@ function rows(backing: Backing): void {
     },
   )
 
-  test.each(OVERRIDES)('a %s that never was cannot be deleted', async (table) => {
+  test.each(OVERRIDES)('an unknown %s cannot be deleted', async (table) => {
     await taken(at.store, putFlag(FLAG))
     expect(await attempt(at.store, remove(table, KEY))).toStrictEqual(
       refused('override_unknown', ''),
@@ -305,7 +305,7 @@ function rows(backing: Backing): void {
     expect(await readAll(at.store)).toStrictEqual(none)
   })
 
-  test('a tenant and a user of one name have an override each', async () => {
+  test('a tenant and a user with the same id have separate overrides', async () => {
     await taken(at.store, putFlag(FLAG))
     await taken(at.store, putTenant('A1', FLAG, overrideText('true')))
     await taken(at.store, putUser('A1', FLAG, overrideText('false')))
@@ -315,7 +315,7 @@ function rows(backing: Backing): void {
     expect(user?.row).toMatchObject({ value: 'false', revision: 1 })
   })
 
-  test('a restart changes no row and not the end of the chain', async () => {
+  test('a restart changes neither rows nor the audit head', async () => {
     await taken(at.store, putFlag(FLAG, { description: '"\\u2028😀\\u0001"' }))
     await taken(at.store, putTenant('A1', FLAG, overrideText('true', OPTIONAL)))
     await taken(at.store, putUser('A1', FLAG, overrideText('true')))
@@ -326,7 +326,7 @@ function rows(backing: Backing): void {
     expect(await taken(again, putFlag(FLAG))).toMatchObject({ revision: 2 })
   })
 
-  test('rows that are put in whole come back as they were, and no record is written', async () => {
+  test('loaded rows come back unchanged, and no audit record is written', async () => {
     const flag = await taken(at.store, putFlag(FLAG))
     const tenant = await taken(at.store, putTenant('A1', FLAG, overrideText('true', OPTIONAL)))
     const user = await taken(at.store, putUser('A1', FLAG, overrideText('true')))
@@ -349,7 +349,7 @@ function rows(backing: Backing): void {
     expect(await readAll(at.store)).toStrictEqual(none)
   })
 
-  test('a revision that cannot grow any more refuses the next write', async () => {
+  test('a row with the greatest revision refuses the next write', async () => {
     const flag = await taken(at.store, putFlag(FLAG))
     const last = { ...flag, revision: 9_007_199_254_740_991 }
     await at.store.load({ flag_registry: [last], tenant_override: [], user_override: [] } as never)
@@ -399,7 +399,7 @@ function expectedRevisions(backing: Backing): void {
   ]
 
   test.each(kinds)(
-    'a %s is written by whoever saw its revision, and by nobody else',
+    'a write of a %s succeeds only with its current revision',
     async (_what, write, key, table) => {
       if (table !== 'flag_registry') await taken(at.store, putFlag(FLAG))
       expect(await attempt(at.store, write({ expected: 1 }))).toStrictEqual(CONFLICT)
@@ -415,7 +415,7 @@ function expectedRevisions(backing: Backing): void {
     },
   )
 
-  test.each(OVERRIDES)('a %s that was deleted counts as absent', async (table) => {
+  test.each(OVERRIDES)('a deleted %s counts as absent', async (table) => {
     await taken(at.store, putFlag(FLAG))
     await taken(at.store, put(table, KEY, overrideText('true')))
     await taken(at.store, remove(table, KEY))
@@ -442,7 +442,7 @@ function guards(backing: Backing): void {
   const at = fresh(backing)
   const IN_USE = refused('type_in_use', '/value_type')
 
-  test.each(OVERRIDES)('the type of a flag stays while a %s stands', async (table) => {
+  test.each(OVERRIDES)('the type of a flag cannot change while it has a %s', async (table) => {
     await taken(at.store, putFlag(FLAG))
     await taken(at.store, put(table, KEY, overrideText('true')))
     expect(await attempt(at.store, putFlag(FLAG, STRING))).toStrictEqual(IN_USE)
@@ -457,21 +457,21 @@ function guards(backing: Backing): void {
     expect(await attempt(at.store, putFlag(FLAG))).toStrictEqual(IN_USE)
   })
 
-  test('an override that has expired still stands', async () => {
+  test('an expired override counts as one', async () => {
     await taken(at.store, putFlag(FLAG))
     const gone = { expires_at: '"2001-01-01T00:00:00.000Z"' }
     await taken(at.store, putTenant('A1', FLAG, overrideText('true', gone)))
     expect(await attempt(at.store, putFlag(FLAG, STRING))).toStrictEqual(IN_USE)
   })
 
-  test('overrides of another flag do not hold the type', async () => {
+  test('overrides of another flag do not count', async () => {
     await taken(at.store, putFlag(FLAG))
     await taken(at.store, putFlag('ff.other'))
     await taken(at.store, putTenant('A1', 'ff.other', overrideText('true')))
     expect(await taken(at.store, putFlag(FLAG, STRING))).toMatchObject({ revision: 2 })
   })
 
-  test('a restart does not forget which flags have overrides', async () => {
+  test('overrides count after a restart', async () => {
     await taken(at.store, putFlag(FLAG))
     await taken(at.store, putTenant('A1', FLAG, overrideText('true')))
     await taken(at.store, putTenant('A2', FLAG, overrideText('true')))
@@ -480,7 +480,7 @@ function guards(backing: Backing): void {
     expect(await attempt(again, putFlag(FLAG, STRING))).toStrictEqual(IN_USE)
   })
 
-  test('every value that does not fit is named', async () => {
+  test('the refusal names every value of the wrong type', async () => {
     const outcome = await attempt(at.store, putFlag(FLAG, { value_type: '"object"' }))
     expect(outcome).toStrictEqual({
       refused: [
@@ -490,14 +490,14 @@ function guards(backing: Backing): void {
     })
   })
 
-  test('a killed flag takes overrides', async () => {
+  test('a killed flag accepts overrides', async () => {
     await taken(at.store, putFlag(FLAG, { state: '"killed"' }))
     expect(await taken(at.store, putTenant('A1', FLAG, overrideText('true')))).toMatchObject({
       revision: 1,
     })
   })
 
-  test('flags whose names differ by one character have rows of their own', async () => {
+  test('flags whose keys differ by one character have separate rows', async () => {
     const names = ['ff.a-b', 'ff.a.b', 'ff.a_b', 'ff.ab']
     for (const name of names) await taken(at.store, putFlag(name, { owner: JSON.stringify(name) }))
     const owners = await Promise.all(
@@ -519,7 +519,7 @@ type Answer = readonly [situation: string, answer: ApprovalAnswer | null, code: 
 const ANSWERS: readonly Answer[] = [
   ['no approval', null, 'approval_missing'],
   ['an Admin that cannot be reached', { status: 'unreachable' }, 'admin_unreachable'],
-  ['an approval nobody knows', { status: 'unknown' }, 'approval_unknown'],
+  ['an unknown approval', { status: 'unknown' }, 'approval_unknown'],
   ['a revoked approval', known(PAST, FUTURE, true), 'approval_revoked'],
   ['an approval from the next millisecond on', known(LATER, FUTURE), 'approval_not_yet_valid'],
   ['an approval until this millisecond', known(PAST, NOW), 'approval_expired'],
@@ -533,13 +533,13 @@ const LOOSENINGS: readonly Loosening[] = [
   ['lowering verified to any', { required_auth: '"verified"' }, { required_auth: '"any"' }],
   ['lowering verified to none', { required_auth: '"verified"' }, { required_auth: '"none"' }],
   ['lowering any to none', { required_auth: '"any"' }, { required_auth: '"none"' }],
-  ['bringing a killed flag back', { state: '"killed"' }, { state: '"active"' }],
+  ['activating a killed flag', { state: '"killed"' }, { state: '"active"' }],
 ]
 type Tightening = readonly [what: string, before: Members, after: Members, action: string]
 const TIGHTENINGS: readonly Tightening[] = [
   ['setting sensitive', {}, { sensitive: 'true' }, 'flag.put'],
   [
-    'raising what is required',
+    'raising required_auth',
     { required_auth: '"any"' },
     { required_auth: '"verified"' },
     'flag.put',
@@ -591,7 +591,7 @@ function approvals(backing: Backing): void {
     expect(changes.map((record) => record.action)).toStrictEqual(['flag.put', action])
   })
 
-  test('a valid approval does not bring an archived flag back', async () => {
+  test('an archived flag stays archived despite a valid approval', async () => {
     const flag = nextFlag()
     await taken(at.store, putFlag(flag))
     await taken(at.store, remove('flag_registry', flagKey(flag)))
@@ -639,7 +639,7 @@ function hostileBodies(backing: Backing): void {
     held.rows.push([key, outcome.taken])
   })
 
-  test('all that was taken is there after a restart, and the chain holds', async () => {
+  test('every stored row is there after a restart, and the chain holds', async () => {
     const stored = HOSTILE_BODIES.filter(({ verdict }) => 'stored' in verdict)
     expect(held.rows).toHaveLength(stored.length)
     const again = await opened().reopen()
@@ -651,7 +651,7 @@ function hostileBodies(backing: Backing): void {
   })
 }
 
-/** An id for each situation. */
+/** The key of a hostile body: a tenant for each situation. */
 export const keyFor = (situation: string, kind: Kind): RowKey => ({
   scope_id: `T-${HOSTILE_BODIES.findIndex((body) => body.situation === situation && body.kind === kind)}`,
   flag_key: FLAG_OF[kind],
@@ -667,39 +667,33 @@ function shortened(outcome: Outcome): unknown {
 function deepestValues(backing: Backing): void {
   const at = fresh(backing)
 
-  test.each(DEEPEST)(
-    '%s, as deep as can be handed in, are there after a restart',
-    async (_what, text) => {
-      await taken(at.store, putFlag(FLAG, { ...TYPES.object, default_value: text }))
-      const row = await taken(at.store, putTenant('A1', FLAG, overrideText(text)))
-      expect(row).toMatchObject({ value: text })
-      const again = await at.opened.reopen()
-      expect((await readAll(again)).tenant).toStrictEqual({ row })
-      expect((await readAll(again)).flag?.row).toMatchObject({ default_value: text })
-    },
-  )
+  test.each(DEEPEST)('%s of the greatest depth are there after a restart', async (_what, text) => {
+    await taken(at.store, putFlag(FLAG, { ...TYPES.object, default_value: text }))
+    const row = await taken(at.store, putTenant('A1', FLAG, overrideText(text)))
+    expect(row).toMatchObject({ value: text })
+    const again = await at.opened.reopen()
+    expect((await readAll(again)).tenant).toStrictEqual({ row })
+    expect((await readAll(again)).flag?.row).toMatchObject({ default_value: text })
+  })
 }
 
 function hostileKeys(backing: Backing): void {
   const at = shared(backing)
 
-  test.each(HOSTILE_FLAG_KEYS)(
-    'deleting what is not there: %s',
-    async (_situation, key, verdict) => {
-      // A key that no row can have is refused as such, before anybody looks for the row.
-      const unknown = (code: 'flag_unknown' | 'override_unknown'): Outcome =>
-        verdict === 'taken' ? refused(code, '') : refused(...verdict)
-      expect(await attempt(at.store, remove('flag_registry', flagKey(key)))).toStrictEqual(
-        unknown('flag_unknown'),
-      )
-      expect(
-        await attempt(at.store, remove('user_override', { scope_id: 'A1', flag_key: key })),
-      ).toStrictEqual(unknown('override_unknown'))
-    },
-  )
+  test.each(HOSTILE_FLAG_KEYS)('deleting an unknown row: %s', async (_situation, key, verdict) => {
+    // A malformed key is refused before the store looks for the row.
+    const unknown = (code: 'flag_unknown' | 'override_unknown'): Outcome =>
+      verdict === 'taken' ? refused(code, '') : refused(...verdict)
+    expect(await attempt(at.store, remove('flag_registry', flagKey(key)))).toStrictEqual(
+      unknown('flag_unknown'),
+    )
+    expect(
+      await attempt(at.store, remove('user_override', { scope_id: 'A1', flag_key: key })),
+    ).toStrictEqual(unknown('override_unknown'))
+  })
 
   test.each(HOSTILE_FLAG_KEYS)(
-    'an override of a flag key that is not there: %s',
+    'an override of an unknown flag: %s',
     async (_situation, key, verdict) => {
       const outcome = await attempt(at.store, putTenant('A1', key, overrideText('true')))
       expect(outcome).toStrictEqual(
@@ -744,11 +738,14 @@ function hostileKeys(backing: Backing): void {
     )
   })
 
-  test.each(OVERRIDES)('the writer of a %s whose id does not fit is refused', async (table) => {
-    await taken(at.store, putFlag(FLAG))
-    const write = put(table, KEY, overrideText('true'), { actor: 'two words' })
-    expect(await attempt(at.store, write)).toStrictEqual(refused('form_wrong', '/actor'))
-  })
+  test.each(OVERRIDES)(
+    'a write of a %s by an actor with a malformed id is refused',
+    async (table) => {
+      await taken(at.store, putFlag(FLAG))
+      const write = put(table, KEY, overrideText('true'), { actor: 'two words' })
+      expect(await attempt(at.store, write)).toStrictEqual(refused('form_wrong', '/actor'))
+    },
+  )
 }
 
 function writersAtOnce(backing: Backing): void {
@@ -756,7 +753,7 @@ function writersAtOnce(backing: Backing): void {
   const writers = Array.from({ length: 50 }, (_, writer) => `U-${writer}`)
   const edits = Array.from({ length: 10 }, (_, edit) => edit)
 
-  test('50 writers who take whatever is there lose no edit', async () => {
+  test('50 writers without an expected revision lose no edit', async () => {
     await taken(at.store, putFlag(FLAG))
     const revisions = await Promise.all(
       writers.map(async (actor) => {
@@ -779,7 +776,7 @@ function writersAtOnce(backing: Backing): void {
     expectChain(records, await at.store.auditHead())
   })
 
-  test('50 writers who name a revision either write or meet a conflict', async () => {
+  test('50 writers with an expected revision either write or get a conflict', async () => {
     await taken(at.store, putFlag(FLAG))
     const outcomes = await Promise.all(
       writers.map(async (actor) => {
@@ -804,7 +801,7 @@ function writersAtOnce(backing: Backing): void {
     expectChain(records, await at.store.auditHead())
   })
 
-  test('of many who create one override, one does', async () => {
+  test('of 50 writers that create the same override, one succeeds', async () => {
     await taken(at.store, putFlag(FLAG))
     const outcomes = await Promise.all(
       writers.map((actor) =>
@@ -818,7 +815,7 @@ function writersAtOnce(backing: Backing): void {
     expect(outcomes.filter((one) => 'refused' in one)).toHaveLength(49)
   })
 
-  test('a change of type and an override at once never leave a value of the wrong type', async () => {
+  test('a change of type and a concurrent override never leave a value of the wrong type', async () => {
     const endings = new Set<string>()
     for (const round of Array.from({ length: 20 }, (_, round) => round)) {
       const flag = `ff.round.${round}`
@@ -878,7 +875,7 @@ function auditTrail(backing: Backing): void {
     expect(records[3]?.before).toBe(records[2]?.after)
   })
 
-  test('the head that a write answers with is the end of the chain', async () => {
+  test('a write returns the new audit head', async () => {
     const first = await at.store.write(putFlag(FLAG))
     const second = await at.store.write(putTenant('A1', FLAG, overrideText('true')))
     const records = await at.opened.records()
@@ -887,7 +884,7 @@ function auditTrail(backing: Backing): void {
     expect(await at.store.auditHead()).toStrictEqual(heads.at(-1))
   })
 
-  test('values of a sensitive flag and of its overrides never stand in a record', async () => {
+  test('no record contains a value of a sensitive flag or of its overrides', async () => {
     await taken(at.store, putFlag(FLAG, { ...SECRET_TEXT, sensitive: 'true' }))
     await taken(at.store, putTenant('A1', FLAG, overrideText(`"${SECRET}"`)))
     await taken(at.store, putUser('A1', FLAG, overrideText(`"${SECRET}"`)))
@@ -901,7 +898,7 @@ function auditTrail(backing: Backing): void {
     expectChain(records, await at.store.auditHead())
   })
 
-  test('values become sensitive with the write that makes the flag so', async () => {
+  test('the record of the write that makes a flag sensitive contains no value', async () => {
     await taken(
       at.store,
       putFlag(FLAG, { ...SECRET_TEXT, default_value: '"open"', safe_value: '"open"' }),
@@ -912,7 +909,7 @@ function auditTrail(backing: Backing): void {
     expect(JSON.stringify(made)).not.toContain(SECRET)
   })
 
-  test('equal values of a sensitive flag have equal digests, others others', async () => {
+  test('equal values of a sensitive flag have equal digests, different values different ones', async () => {
     await taken(at.store, putFlag(FLAG, { sensitive: 'true' }))
     for (const [id, value] of [
       ['A1', 'true'],

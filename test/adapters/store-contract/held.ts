@@ -8,9 +8,9 @@ export interface Held {
 }
 type Hook = (work: () => Promise<void>) => void
 
-/** A store of its own for each test. */
+/** Opens a new store for each test. */
 export const fresh = (backing: Backing): Held => held(backing, [beforeEach, afterEach])
-/** One store for all tests of a group, which keep to flags of their own. */
+/** Opens one store for all tests of a group, which use different flags. */
 export const shared = (backing: Backing): Held => held(backing, [beforeAll, afterAll])
 
 function held(backing: Backing, [before, after]: readonly [Hook, Hook]): Held {

@@ -9,7 +9,7 @@ export const FLAG_OF = {
   object: 'ff.kind.object',
 } as const
 export type Kind = keyof typeof FLAG_OF
-/** The value as it is stored and read back, or every code with its pointer. */
+/** The value as stored and read back, or every problem with its pointer. */
 export type Verdict =
   | { readonly stored: string }
   | { readonly refused: readonly (readonly [code: ProblemCode, pointer: string])[] }
@@ -211,17 +211,9 @@ const SHAPES = bodies([
   ['a body without a value', '{}', no('member_missing')],
   ['a body with two values', '{"value":true,"value":false}', no('duplicate_member')],
   ['a body with one value twice', '{"value":true,"value":true}', no('duplicate_member')],
-  ['a member nobody knows', member('colour', '1'), no('member_unknown', '/colour')],
-  [
-    'a member nobody knows, its name with a slash',
-    member('a/b', '1'),
-    no('member_unknown', '/a~1b'),
-  ],
-  [
-    'a member nobody knows, its name with a tilde',
-    member('m~n', '1'),
-    no('member_unknown', '/m~0n'),
-  ],
+  ['an unknown member', member('colour', '1'), no('member_unknown', '/colour')],
+  ['an unknown member with a slash in its name', member('a/b', '1'), no('member_unknown', '/a~1b')],
+  ['an unknown member with a tilde in its name', member('m~n', '1'), no('member_unknown', '/m~0n')],
   [
     '__proto__ beside the value',
     '{"value":true,"__proto__":1}',
@@ -236,7 +228,7 @@ const SHAPES = bodies([
   ],
   ['a tenant of the caller', member('tenant_id', '"T-other"'), no('member_unknown', '/tenant_id')],
   [
-    'two members nobody knows',
+    'two unknown members',
     '{"value":true,"a":1,"b":2}',
     {
       refused: [
@@ -335,7 +327,7 @@ const REFS = bodies([
   ['an approval that is a number', member('approval_ref', '1'), no('type_wrong', '/approval_ref')],
 ])
 
-/** Values that reach, in the body of an override, the deepest level that the reader at the door lets through. */
+/** Values of the greatest depth that the parser of request bodies accepts in an override. */
 export const DEEPEST = [
   ['objects in one another', nested('{"a":', '}', MAX_VALUE_DEPTH)],
   ['arrays in one another', `{"a":${nested('[', ']', MAX_VALUE_DEPTH - 1)}}`],

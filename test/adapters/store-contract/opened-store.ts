@@ -23,14 +23,14 @@ import { type Child, startChild } from './child.ts'
 export const TOOLS: AuditOptions = { digestKey: randomBytes(32), phase: 'file' }
 export const VERSIONS = { oldest: 15, newest: 18 } as const
 
-/** A store of one kind with what a test needs to look behind it. */
+/** An open store with access to its files or tables. */
 export interface OpenedStore {
   readonly store: ScratchStore & ServiceStore
-  /** Another store on the same rows, as after a restart; `store` is not used any more. */
+  /** Opens another store on the same rows, as a restart does; do not use `store` afterwards. */
   reopen(): Promise<ScratchStore & ServiceStore>
-  /** A process of its own on the same rows; `store` is not used until it was opened anew. */
+  /** Starts a child process on the same rows; do not use `store` until `reopen`. */
   elsewhere(): Promise<Child>
-  /** The audit records as they are kept, read past the store. */
+  /** The stored audit records, read without the store. */
   records(): Promise<readonly AuditRecord[]>
   close(): Promise<void>
 }
@@ -42,7 +42,7 @@ export interface OpenedSchema extends OpenedStore {
 export interface Backing {
   readonly name: string
   open(): Promise<OpenedStore>
-  /** Takes away what all its stores shared. */
+  /** Deletes the resources that its stores share. */
   stop(): Promise<void>
 }
 
@@ -83,7 +83,7 @@ async function openFile(): Promise<OpenedStore> {
   }
 }
 
-/** Every audit record of a store's segments, oldest first. */
+/** Every audit record of a store's log, oldest first. */
 export async function loggedRecords(folder: string): Promise<readonly AuditRecord[]> {
   const names = (await readdir(folder)).filter((name) => name.startsWith('log-')).sort()
   const texts = await Promise.all(names.map((name) => readFile(join(folder, name))))
@@ -126,7 +126,7 @@ export interface PostgresBacking extends Backing {
   open(): Promise<OpenedSchema>
 }
 
-/** Stores in scratch schemas of one fresh database. @param bounds waits of the stores that are not the usual ones */
+/** Stores in scratch schemas of one new database. @param bounds timeouts that differ from the defaults */
 export function postgresBacking(
   version: Version,
   bounds: NonNullable<DatabaseConfig['bounds']> = {},

@@ -7,14 +7,14 @@ import { describe, expect, test } from 'vitest'
 import manifest from '../../../package.json' with { type: 'json' }
 import { Client } from '../../../src/adapters/postgres/client.ts'
 
-/** Authentication is ok; the server is ready (PostgreSQL, message formats). */
+/** AuthenticationOk and ReadyForQuery (PostgreSQL manual, "Message Formats"). */
 const READY = Buffer.from('R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I', 'latin1')
-/** A kind of authentication that does not exist. */
+/** A request for a kind of authentication that does not exist. */
 const UNKNOWN = Buffer.from('R\0\0\0\x08\0\0\0\x63', 'latin1')
 
-/** A connection to a server that lets everybody in and answers nothing, which counts what is written at once. */
+/** A connection to a fake server that accepts every login and answers no query; counts the messages of each write. */
 class Wire extends Duplex {
-  /** Messages of each write, from the first query on. */
+  /** Number of messages of each write, from the first query on. */
   readonly writes: number[] = []
   connect(): void {
     process.nextTick(() => this.emit('connect'))
@@ -34,14 +34,14 @@ class Wire extends Duplex {
     )
   }
   private note(chunks: readonly Buffer[], done: () => void): void {
-    // A start has no letter: it begins with its length, below 16 MB.
+    // The startup message has no type byte: it starts with its length, whose first byte is 0.
     if (chunks[0]?.[0] === 0) this.push(READY)
     else this.writes.push(chunks.length)
     done()
   }
 }
 
-/** What two prepared statements of one turn are written in. */
+/** The writes of two prepared statements that are sent in one turn of the event loop. */
 async function getWrites(kind: typeof pg.Client): Promise<readonly number[]> {
   const wire = new Wire()
   const client = new kind({ stream: () => wire, pipeline: true } as pg.ClientConfig)
@@ -54,32 +54,32 @@ async function getWrites(kind: typeof pg.Client): Promise<readonly number[]> {
   return wire.writes
 }
 
-test('the driver is the version whose private parts were read', () => {
+test('pg has the version whose private members client.ts uses', () => {
   const { version } = createRequire(import.meta.url)('pg/package.json') as { version: string }
-  // Before this is raised: read what client.ts says, and run the tests of test/backings.
+  // Before an upgrade: read client.ts, and run the tests of test/adapters/postgres and store-contract.
   expect([version, manifest.dependencies.pg]).toEqual(['8.23.1', '8.23.1'])
 })
 
-describe('what is asked in one turn of the event loop', () => {
-  test('goes out in one write', async () => {
+describe('queries of one turn of the event loop', () => {
+  test('go out in one write', async () => {
     const writes = await getWrites(Client)
     expect(writes).toHaveLength(1)
     expect(writes[0]).toBeGreaterThan(1)
   })
 
-  test("goes out in several writes by the driver's own client", async () => {
+  test("go out in several writes with the driver's own client", async () => {
     expect((await getWrites(pg.Client)).length).toBeGreaterThan(1)
   })
 })
 
-describe('a message that the parser throws at', () => {
+describe('a message that the parser cannot read', () => {
   class Socket extends EventEmitter {
     error: Error | null = null
     destroy(error: Error): void {
       this.error = error
     }
   }
-  /** The socket of a client that has heard the message. */
+  /** The socket of a client that has received the message. */
   function hear(kind: typeof pg.Client): Socket {
     const socket = new Socket()
     const client = new kind() as unknown as {
@@ -90,11 +90,11 @@ describe('a message that the parser throws at', () => {
     return socket
   }
 
-  test('breaks the connection with the error', () => {
+  test('closes the connection with the error', () => {
     expect(hear(Client).error?.message).toContain('authenticationOk message type 99')
   })
 
-  test("is thrown in the socket's handler by the driver's own client", () => {
+  test("makes the driver's own client throw in the socket's handler", () => {
     expect(() => hear(pg.Client)).toThrow('authenticationOk message type 99')
   })
 

@@ -6,7 +6,7 @@ import type { AnyRow, RowKey, TableName } from '../../../src/core/rows/rows.ts'
 import { FfError } from '../../../src/errors.ts'
 import type { FlagStore } from '../../../src/ports/store.ts'
 
-/** JSON texts by member, so that a number or a repeated name is handed in exactly as it is written. */
+/** JSON texts by member name, so that a number keeps its digits. */
 export type Members = Readonly<Record<string, string>>
 
 export const NOW = '2026-01-15T09:00:00.000Z' as Instant
@@ -17,7 +17,7 @@ export const objectText = (members: Members): string =>
     .map(([name, text]) => `${JSON.stringify(name)}:${text}`)
     .join(',')}}`
 
-/** The body of a flag that guards nothing, with what is named here instead. */
+/** The body of a flag without restrictions; `members` replaces some of its members. */
 export const flagText = (members: Members = {}): string =>
   objectText({
     value_type: '"boolean"',
@@ -34,7 +34,7 @@ export const flagText = (members: Members = {}): string =>
 export const overrideText = (value: string, members: Members = {}): string =>
   objectText({ value, ...members })
 
-/** A text that the reader at the door lets through. */
+/** Parses a text as the service parses a request body. */
 export function toNode(text: string): JsonNode {
   const read = parseLosslessJson(text)
   if (!read.ok) throw new Error(`the text does not reach a store: ${read.code}`)
@@ -89,7 +89,7 @@ export const putUser = (
   more: Partial<WriteRequest> = {},
 ): WriteRequest => put('user_override', { scope_id, flag_key }, text, more)
 
-/** What came of a write: the row, what was refused, or the code that it ended in. */
+/** The result of a write: the row, the problems, or the code of the error. */
 export type Outcome =
   | { readonly taken: AnyRow }
   | { readonly refused: readonly Problem[] }
@@ -104,11 +104,11 @@ export async function attempt(store: FlagStore, write: WriteRequest): Promise<Ou
   }
 }
 
-/** The code of an error made on purpose; for any other its class and words, which no test expects. */
+/** The code of an FfError; for any other error a text that no test expects. */
 export const getErrorCode = (error: unknown): string =>
   error instanceof FfError ? error.code : `not an FfError: ${String(error)}`
 
-/** The code that some work ends in; `none` where it does not fail. */
+/** The code of the error that `work` rejects with; `none` if it resolves. */
 export async function failure(work: Promise<unknown>): Promise<string> {
   try {
     await work
@@ -118,7 +118,7 @@ export async function failure(work: Promise<unknown>): Promise<string> {
   }
 }
 
-/** The row of a write that must be taken. */
+/** The row of a write that must succeed. */
 export async function taken(store: FlagStore, write: WriteRequest): Promise<AnyRow> {
   const outcome = await attempt(store, write)
   if ('taken' in outcome) return outcome.taken

@@ -21,7 +21,7 @@ const KEYS = ['ff.a', 'ff.a-b', 'ff.a.b', 'ff.a0', 'ff.a_b', 'ff.ab']
 const getKeys = (entries: readonly FlagEntry[]): readonly string[] =>
   entries.map(({ flag_key }) => flag_key)
 
-/** What `ServedStore` adds to a store (page 5). @param at an empty store for each test */
+/** Tests of `ServiceStore` beyond `FlagStore`. @param at opens an empty store for each test */
 export function servedSuite(at: Held): void {
   bulk(at)
   pages(at)
@@ -29,7 +29,7 @@ export function servedSuite(at: Held): void {
 }
 
 function bulk(at: Held): void {
-  test('many flags are read in the order of their keys, each as it would be alone', async () => {
+  test('readMany returns the flags in the order of the keys, each as read does', async () => {
     for (const key of ['ff.b', 'ff.a', 'ff.c']) await taken(at.store, putFlag(key))
     await taken(at.store, putTenant('A1', 'ff.a', overrideText('true')))
     await taken(at.store, putUser('U1', 'ff.c', overrideText('true')))
@@ -47,7 +47,7 @@ function bulk(at: Held): void {
     expect(await at.store.readMany({ flag_keys: [], tenant_id: 'A1', user_id: null })).toEqual([])
   })
 
-  test('keys and ids that no row can have find nothing, and leave the others alone', async () => {
+  test('keys and ids that no row can have find nothing, and the others are found', async () => {
     const row = await taken(at.store, putFlag('ff.a'))
     const hostile = HOSTILE_FLAG_KEYS.map(([, key]) => key)
     for (const [, id] of HOSTILE_TENANT_IDS) {
@@ -60,7 +60,7 @@ function bulk(at: Held): void {
     }
   })
 
-  test('rows that are changed meanwhile are all seen as of one moment', async () => {
+  test('readMany during writes returns one snapshot', async () => {
     const flag_keys = Array.from({ length: 20 }, (_, index) => `ff.f${index}`)
     for (const key of flag_keys) await taken(at.store, putFlag(key))
     const writing = (async () => {
@@ -72,7 +72,7 @@ function bulk(at: Held): void {
     while (!done) {
       const sets = await at.store.readMany({ flag_keys, tenant_id: null, user_id: null })
       const revisions = sets.map(({ flag }) => flag?.row?.revision ?? 0)
-      // They are written one after the other, so at each moment those before have as many edits, or one more.
+      // The flags are written in turn, so in a snapshot earlier flags have the same revision or one more.
       expect(revisions.toSorted((a, b) => b - a)).toStrictEqual(revisions)
       expect((revisions[0] ?? 0) - (revisions.at(-1) ?? 0)).toBeLessThanOrEqual(1)
       await new Promise((resolve) => setImmediate(resolve))
@@ -84,7 +84,7 @@ function bulk(at: Held): void {
 function pages(at: Held): void {
   const page = (after: string | null, limit: number) => at.store.page({ after, limit })
 
-  test('flags are listed by key in the order of bytes, page by page, archived ones too', async () => {
+  test('pages list flags by key in byte order, archived ones too', async () => {
     expect(await page(null, 10)).toStrictEqual([])
     for (const key of KEYS.toReversed()) await taken(at.store, putFlag(key))
     const row = await taken(at.store, remove('flag_registry', flagKey('ff.a0')))
@@ -101,7 +101,7 @@ function pages(at: Held): void {
     expect(await page('ff.a.b', 1)).toStrictEqual([{ flag_key: 'ff.a0', held: { row } }])
   })
 
-  test('a flag that is added is on the next page, and a change shows', async () => {
+  test('the next page shows a new flag and a changed one', async () => {
     await taken(at.store, putFlag('ff.b'))
     expect(getKeys(await page(null, 10))).toStrictEqual(['ff.b'])
     await taken(at.store, putFlag('ff.a'))
@@ -124,7 +124,7 @@ function pages(at: Held): void {
     ['ff.a-😀\n\u0000', ['ff.a.b', 'ff.a0', 'ff.a_b', 'ff.ab']],
     ["'; --", KEYS],
     ['x'.repeat(10_000), []],
-  ])('past %j come those whose keys do', async (after, expected) => {
+  ])('a page after %j has the flags whose keys sort after it', async (after, expected) => {
     for (const key of KEYS) await taken(at.store, putFlag(key))
     expect(getKeys(await page(after, 10))).toStrictEqual(expected)
   })
@@ -134,7 +134,7 @@ function refusals(at: Held): void {
   const SECRET = 'kept-to-itself-7f3a'
   const refuse = async (refused: Parameters<ServiceStore['refuse']>[0]) => at.store.refuse(refused)
 
-  test('a refusal is a record of the chain that says who asked for what, and why not', async () => {
+  test('a refusal is an audit record with the actor, the change and the reason', async () => {
     const body = overrideText(`"${SECRET}"`, { note: `"${SECRET}"` })
     const approval = { approval_ref: 'APP-1-a', answer: { status: 'unknown' } as const }
     await taken(at.store, putFlag('ff.a'))
@@ -191,7 +191,7 @@ function refusals(at: Held): void {
     expectChain(await at.opened.records(), await at.store.auditHead())
   })
 
-  test('changes and refusals at once are one chain with each of them in it', async () => {
+  test('concurrent changes and refusals are all in one chain', async () => {
     await taken(at.store, putFlag('ff.a'))
     const work = Array.from({ length: 60 }, (_, index) => {
       const request = putFlag('ff.a', {}, { request_id: `r-${index}` })
@@ -205,7 +205,7 @@ function refusals(at: Held): void {
       expect(outcomes.get(`r-${index}`)).toBe(index % 2 === 0 ? 'applied' : 'refused')
   })
 
-  test('kill -9 among them: what was acknowledged is there, and the chain is whole', async () => {
+  test('kill -9 during changes and refusals: every acknowledged one is there, and the chain is whole', async () => {
     for (const round of [0, 1, 2]) {
       const child = await at.opened.elsewhere()
       const answers: Promise<unknown>[] = []

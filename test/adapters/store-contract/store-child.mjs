@@ -1,8 +1,8 @@
-// A process that holds a store, so that a test can end it without a warning or take its resources away.
+// A process with an open store, which a test can kill or limit.
 //   serve FOLDER    answers each line of stdin: write N, refuse N, compact
-//   stream FOLDER   writes one flag as fast as it can, and says each revision once it is acknowledged
-//   database PLACE  answers as serve does, on a schema of a database: {config, schema} in JSON
-//   scratch CONFIG  makes a scratch schema (a pg configuration in JSON) and holds it
+//   stream FOLDER   writes flags at full speed, and prints each revision once it is acknowledged
+//   database PLACE  as serve, on a schema of a database: {config, schema} in JSON
+//   scratch CONFIG  opens a scratch schema (a pg configuration in JSON) and keeps it open
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { loadMigrations } from '../../../dist/src/artefacts/migrations.js'
