@@ -51,17 +51,17 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-async function opened(where = folder): Promise<FileStore> {
+async function openStore(where = folder): Promise<FileStore> {
   const store = await FileStore.open(where, TOOLS)
   open.push(store)
   return store
 }
-async function child(mode: 'serve' | 'stream'): Promise<Child> {
+async function startStoreChild(mode: 'serve' | 'stream'): Promise<Child> {
   const started = await startChild(mode, folder)
   children.push(started)
   return started
 }
-async function closed(store: FileStore): Promise<void> {
+async function closeStore(store: FileStore): Promise<void> {
   open = open.filter((one) => one !== store)
   await store.close()
 }
@@ -71,17 +71,20 @@ const toRows = (store: FlagStore, flag_key = FLAG): Promise<RowsOfFlag> =>
   store.read({ flag_key, tenant_id: 'A1', user_id: null })
 
 /** The segments of a store, oldest first. */
-const segments = async (where = folder): Promise<readonly string[]> =>
+const listSegments = async (where = folder): Promise<readonly string[]> =>
   (await readdir(where)).filter((name) => name.startsWith('log-')).sort()
-async function lastSegment(): Promise<string> {
-  const last = (await segments()).at(-1)
+async function findLastSegment(): Promise<string> {
+  const last = (await listSegments()).at(-1)
   if (last === undefined) throw new Error('the store has no log')
   return join(folder, last)
 }
 
 /** Creates a snapshot with a flag and an override, and a log with a change of each. */
-async function smallStore(): Promise<{ readonly rows: RowsOfFlag; readonly before: RowsOfFlag }> {
-  const store = await opened()
+async function createSmallStore(): Promise<{
+  readonly rows: RowsOfFlag
+  readonly before: RowsOfFlag
+}> {
+  const store = await openStore()
   await taken(store, putFlag(FLAG))
   await taken(store, putTenant('A1', FLAG, overrideText('true', { note: '"é"' })))
   await store.compact()
@@ -89,20 +92,20 @@ async function smallStore(): Promise<{ readonly rows: RowsOfFlag; readonly befor
   const before = await toRows(store)
   await taken(store, putTenant('A1', FLAG, overrideText('false')))
   const rows = await toRows(store)
-  await closed(store)
+  await closeStore(store)
   return { rows, before }
 }
 
 describe('a torn last line', () => {
   test('at any length is dropped, and the store continues after the line before', async () => {
-    const { before } = await smallStore()
-    const path = await lastSegment()
+    const { before } = await createSmallStore()
+    const path = await findLastSegment()
     const whole = await readFile(path)
     const start = whole.lastIndexOf(0x0a, whole.length - 2) + 1
     const lengths = Array.from({ length: whole.length - start }, (_, at) => start + at)
     expect(lengths.length).toBeGreaterThan(500)
-    await inCopies(lengths, async (copy, length) => {
-      await writeFile(join(copy, (await segments()).at(-1) ?? ''), whole.subarray(0, length))
+    await forEachOnCopy(lengths, async (copy, length) => {
+      await writeFile(join(copy, (await listSegments()).at(-1) ?? ''), whole.subarray(0, length))
       const { snapshot, tail } = await replayStore(copy)
       const query = { flag_key: FLAG, tenant_id: 'A1', user_id: null }
       expect(snapshot.index.read(query), `cut after ${length} bytes`).toStrictEqual(before)
@@ -116,41 +119,41 @@ describe('a torn last line', () => {
   })
 
   test.each([1, 9, 10, 400])('of %i bytes: the next write replaces it', async (bytes) => {
-    await smallStore()
-    const path = await lastSegment()
+    await createSmallStore()
+    const path = await findLastSegment()
     const whole = await readFile(path)
     await truncate(path, whole.lastIndexOf(0x0a, whole.length - 2) + 1 + bytes)
-    const store = await opened()
+    const store = await openStore()
     const row = await taken(store, putTenant('A1', FLAG, overrideText('true', { note: '"new"' })))
-    await closed(store)
-    const again = await opened()
+    await closeStore(store)
+    const again = await openStore()
     expect((await toRows(again)).tenant).toStrictEqual({ row })
     expectChain(await loggedRecords(folder), await again.auditHead())
   })
 
   test('that is the first of its segment: the store can be compacted and written to', async () => {
-    await smallStore()
-    const path = await lastSegment()
+    await createSmallStore()
+    const path = await findLastSegment()
     await truncate(path, 20)
-    const store = await opened()
+    const store = await openStore()
     expect((await store.auditHead()).seq).toBe(2)
     await store.compact()
     expect(await attempt(store, putFlag(FLAG))).toHaveProperty('taken')
   })
 
   test('in a segment that is not the last is damage', async () => {
-    await smallStore()
-    const path = await lastSegment()
+    await createSmallStore()
+    const path = await findLastSegment()
     const text = await readFile(path, 'utf8')
     const lines = text.split('\n')
     await writeFile(join(folder, `log-${'5'.padStart(20, '0')}.ndjson`), `${lines[0]}\n`)
     await truncate(path, text.length - 40)
-    expect(await failure(opened())).toBe('store_corrupt')
+    expect(await failure(openStore())).toBe('store_corrupt')
   })
 })
 
 /** Runs `work` for each item on copies of the folder, several at a time. */
-async function inCopies<T>(
+async function forEachOnCopy<T>(
   items: readonly T[],
   work: (copy: string, item: T) => Promise<void>,
 ): Promise<void> {
@@ -170,19 +173,19 @@ async function inCopies<T>(
 }
 
 /** How a byte changes. */
-const TURNS: readonly (readonly [string, (byte: number, at: number) => number])[] = [
+const CHANGES: readonly (readonly [string, (byte: number, at: number) => number])[] = [
   ['with one bit flipped', (byte, at) => byte ^ (1 << (at % 8))],
   ['replaced by a line feed', () => 0x0a],
 ]
 
 describe('a byte that changed', () => {
-  test.each(TURNS)('%s is found, in the snapshot and in the log', async (_situation, turn) => {
-    const { rows } = await smallStore()
-    const places = await toBytes(['snapshot.ndjson', (await segments()).at(-1) ?? ''])
+  test.each(CHANGES)('%s is found, in the snapshot and in the log', async (_situation, turn) => {
+    const { rows } = await createSmallStore()
+    const places = await listBytes(['snapshot.ndjson', (await listSegments()).at(-1) ?? ''])
     expect(places.length).toBeGreaterThan(2_000)
     const unnoticed: string[] = []
     let found = 0
-    await inCopies(places, async (copy, { name, at, whole }) => {
+    await forEachOnCopy(places, async (copy, { name, at, whole }) => {
       const bytes = Buffer.from(whole)
       bytes.writeUInt8(turn(bytes.readUInt8(at), at), at)
       if (bytes.equals(whole)) return
@@ -199,7 +202,7 @@ describe('a byte that changed', () => {
     })
     expect(unnoticed).toStrictEqual([])
     expect(found).toBeGreaterThan(2_000)
-    expect(await toRows(await opened())).toStrictEqual(rows)
+    expect(await toRows(await openStore())).toStrictEqual(rows)
   })
 
   test.each([
@@ -209,18 +212,18 @@ describe('a byte that changed', () => {
     ['the log is 4 KiB of zeros', 'log', '\u0000'.repeat(4_096) + '\n', 'store_corrupt'],
     ['a line of the log is too long', 'log', 'x'.repeat(1_100_000), 'store_corrupt'],
   ])('%s', async (_situation, name, text, code) => {
-    await smallStore()
-    const path = name === 'log' ? await lastSegment() : join(folder, name)
+    await createSmallStore()
+    const path = name === 'log' ? await findLastSegment() : join(folder, name)
     if (text === null) await rm(path)
     else await writeFile(path, text)
-    expect(await failure(opened())).toBe(code)
+    expect(await failure(openStore())).toBe(code)
   })
 
   test('a line that is missing, doubled or out of order is damage', async () => {
-    const store = await opened()
+    const store = await openStore()
     for (const owner of ['"a"', '"b"', '"c"', '"d"']) await taken(store, putFlag(FLAG, { owner }))
-    await closed(store)
-    const path = await lastSegment()
+    await closeStore(store)
+    const path = await findLastSegment()
     const [a, b, c, d] = (await readFile(path, 'utf8')).split('\n')
     for (const lines of [
       [b, c, d],
@@ -230,7 +233,7 @@ describe('a byte that changed', () => {
       [a, b, d],
     ]) {
       await writeFile(path, `${lines.join('\n')}\n`)
-      expect(await failure(opened())).toBe('store_corrupt')
+      expect(await failure(openStore())).toBe('store_corrupt')
     }
   })
 })
@@ -240,7 +243,7 @@ interface Place {
   readonly at: number
   readonly whole: Buffer
 }
-async function toBytes(names: readonly string[]): Promise<readonly Place[]> {
+async function listBytes(names: readonly string[]): Promise<readonly Place[]> {
   const files = await Promise.all(
     names.map(async (name) => ({ name, whole: await readFile(join(folder, name)) })),
   )
@@ -259,7 +262,7 @@ async function isDamaged(where: string): Promise<boolean> {
 
 describe('one writer', () => {
   test('a second open fails: the store is locked, exit busy', async () => {
-    await opened()
+    await openStore()
     const error = await FileStore.open(folder, TOOLS).catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(FfError)
     expect(error).toMatchObject({ code: 'store_locked', exitName: 'busy' })
@@ -267,33 +270,33 @@ describe('one writer', () => {
   })
 
   test('a store that was closed can be opened again', async () => {
-    await closed(await opened())
-    expect(await failure(opened())).toBe('none')
+    await closeStore(await openStore())
+    expect(await failure(openStore())).toBe('none')
   })
 
   test('a store that another process holds is locked until that process is killed', async () => {
-    const holder = await child('serve')
-    expect(await failure(opened())).toBe('store_locked')
+    const holder = await startStoreChild('serve')
+    expect(await failure(openStore())).toBe('store_locked')
     await holder.kill()
-    expect(await failure(opened())).toBe('none')
+    expect(await failure(openStore())).toBe('none')
   })
 
   test('a store whose opening failed is not locked', async () => {
-    await smallStore()
-    const path = await lastSegment()
+    await createSmallStore()
+    const path = await findLastSegment()
     const whole = await readFile(path)
     await writeFile(path, whole.subarray(10))
-    expect(await failure(opened())).toBe('store_corrupt')
+    expect(await failure(openStore())).toBe('store_corrupt')
     await writeFile(path, whole)
-    expect(await failure(opened())).toBe('none')
+    expect(await failure(openStore())).toBe('none')
   })
 
   test('a closed store refuses writes, because another process may have it open', async () => {
-    const store = await opened()
+    const store = await openStore()
     await taken(store, putFlag(FLAG))
-    await closed(store)
+    await closeStore(store)
     expect(await attempt(store, putFlag(FLAG, { owner: '"late"' }))).not.toHaveProperty('taken')
-    const next = await opened()
+    const next = await openStore()
     expect((await toRows(next)).flag?.row).toMatchObject({ owner: 'team-a', revision: 1 })
   })
 
@@ -311,12 +314,12 @@ describe('kill -9', () => {
   test.each([5, 40, 120])(
     'after %i batches of writes: every acknowledged write is there',
     async (batches) => {
-      const writer = await child('stream')
+      const writer = await startStoreChild('stream')
       let last: readonly number[] = []
       for (const _ of Array.from({ length: batches })) last = (await writer.next()) as number[]
       const rest = (await writer.kill()) as number[][]
       last = rest.at(-1) ?? last
-      const store = await opened()
+      const store = await openStore()
       for (const [at, flag] of ['ff.a', 'ff.b', 'ff.c'].entries()) {
         const held = (await toRows(store, flag)).flag?.row
         expect(held?.revision).toBeGreaterThanOrEqual(last[at] ?? Number.NaN)
@@ -334,7 +337,7 @@ describe('kill -9', () => {
 
   test('during compactions and writes: rows and chain are whole', async () => {
     for (const round of [0, 1, 2, 3, 4]) {
-      const writer = await child('serve')
+      const writer = await startStoreChild('serve')
       const asked = Array.from({ length: 20 }, (_, at) => (at % 3 === 0 ? 'compact' : 'write ff.a'))
       const answers = Promise.all(asked.map((line) => writer.ask(line)))
       const dead = answers.catch(() => undefined)
@@ -345,22 +348,22 @@ describe('kill -9', () => {
       await new Promise((resolve) => setTimeout(resolve, round * 2))
       await writer.kill()
       await dead
-      const store = await opened()
+      const store = await openStore()
       const held = (await toRows(store, 'ff.a')).flag?.row
       expect(acknowledged.revision).toBeGreaterThan(0)
       expect(held?.revision).toBeGreaterThanOrEqual(acknowledged.revision)
       expectChain(await loggedRecords(folder), await store.auditHead())
-      await closed(store)
+      await closeStore(store)
     }
   })
 })
 
 describe('lines that change nothing', () => {
   test('extend the chain, and every reader sees the rows unchanged', async () => {
-    await smallStore()
+    await createSmallStore()
     const { snapshot: before } = await replayStore(folder)
     const wanted = await getLines(folder)
-    const store = await opened()
+    const store = await openStore()
     const request = putFlag(FLAG, { owner: '"refused"' })
     for (const _ of [1, 2, 3]) await store.refuse({ request, code: 'forbidden' })
     const { snapshot, tail } = await replayStore(folder)
@@ -389,7 +392,7 @@ describe('lines that change nothing', () => {
 
 describe('compaction', () => {
   test('replaces the temporary file of a killed compaction, and follows no symbolic link', async () => {
-    const store = await opened()
+    const store = await openStore()
     await taken(store, putFlag(FLAG))
     const victim = join(folder, 'victim')
     await writeFile(victim, 'kept')
@@ -397,26 +400,26 @@ describe('compaction', () => {
     await store.compact()
     expect(await readFile(victim, 'utf8')).toBe('kept')
     expect(await readdir(folder)).not.toContain('.snapshot.ndjson.new')
-    await closed(store)
+    await closeStore(store)
   })
 
   test('keeps rows, tombstones, chain and segments', async () => {
-    const store = await opened()
+    const store = await openStore()
     await taken(store, putFlag(FLAG))
     await taken(store, putTenant('A1', FLAG, overrideText('true')))
     const [before, head] = [await toRows(store), await store.auditHead()]
-    const kept = await segments()
-    const bytes = await readFile(await lastSegment())
+    const kept = await listSegments()
+    const bytes = await readFile(await findLastSegment())
     await store.compact()
     expect([await toRows(store), await store.auditHead()]).toStrictEqual([before, head])
     await taken(store, putFlag(FLAG))
     await store.compact()
     await store.compact()
     await taken(store, putFlag(FLAG))
-    await closed(store)
+    await closeStore(store)
     expect(await readFile(join(folder, kept[0] ?? ''))).toStrictEqual(bytes)
-    expect(await segments()).toHaveLength(3)
-    const again = await opened()
+    expect(await listSegments()).toHaveLength(3)
+    const again = await openStore()
     expect((await toRows(again)).flag?.row).toMatchObject({ revision: 3 })
     expect((await toRows(again)).tenant).toStrictEqual(before.tenant)
     const records = await loggedRecords(folder)
@@ -425,16 +428,16 @@ describe('compaction', () => {
   })
 
   test('runs when a store with a long log is opened', async () => {
-    const store = await opened()
+    const store = await openStore()
     const owner = JSON.stringify('o'.repeat(2_000))
     const description = JSON.stringify('d'.repeat(2_000))
     const writes = Array.from({ length: 400 }, () => putFlag(FLAG, { owner, description }))
     await Promise.all(writes.map((write) => taken(store, write)))
     const head = await store.auditHead()
-    expect((await stat(await lastSegment())).size).toBeGreaterThan(4_194_304)
+    expect((await stat(await findLastSegment())).size).toBeGreaterThan(4_194_304)
     const short = (await stat(join(folder, 'snapshot.ndjson'))).size
-    await closed(store)
-    const again = await opened()
+    await closeStore(store)
+    const again = await openStore()
     expect((await stat(join(folder, 'snapshot.ndjson'))).size).toBeGreaterThan(short)
     expect((await toRows(again)).flag?.row).toMatchObject({ revision: 400 })
     expect(await again.auditHead()).toStrictEqual(head)
@@ -443,14 +446,14 @@ describe('compaction', () => {
   })
 
   test('during writes loses none', async () => {
-    const store = await opened()
+    const store = await openStore()
     const work = Array.from({ length: 60 }, (_, at) =>
       at % 10 === 5 ? store.compact().then(() => null) : taken(store, putFlag(FLAG)),
     )
     const rows = (await Promise.all(work)).filter((row): row is AnyRow => row !== null)
     expect(new Set(rows.map(({ revision }) => revision)).size).toBe(54)
-    await closed(store)
-    const again = await opened()
+    await closeStore(store)
+    const again = await openStore()
     expect((await toRows(again)).flag?.row?.revision).toBe(54)
     expectChain(await loggedRecords(folder), await again.auditHead())
   })
@@ -458,16 +461,16 @@ describe('compaction', () => {
 
 describe('the cost of a write', () => {
   test('does not depend on the number of overrides', async () => {
-    const few = await medianWrite(10)
-    const many = await medianWrite(50_000)
+    const few = await measureMedianWrite(10)
+    const many = await measureMedianWrite(50_000)
     expect(many / few).toBeLessThan(3)
   })
 })
 
-async function medianWrite(overrides: number): Promise<number> {
+async function measureMedianWrite(overrides: number): Promise<number> {
   const where = await temporaryFolder()
   await createStore(where)
-  const store = await opened(where)
+  const store = await openStore(where)
   await taken(store, putFlag(FLAG))
   const flag = (await toRows(store)).flag?.row
   if (flag === undefined) throw new Error('there is no flag')
@@ -488,39 +491,39 @@ async function medianWrite(overrides: number): Promise<number> {
     await taken(store, putTenant(`T${at % 10}`, FLAG, overrideText('true')))
     times.push(performance.now() - started)
   }
-  await closed(store)
+  await closeStore(store)
   await rm(where, { recursive: true })
   return times.sort((a, b) => a - b)[100] ?? Number.NaN
 }
 
-/** A store on a full disk; `widen` gives it room again. */
-interface Narrow {
+/** A store on a full disk; `lift` gives it room again. */
+interface LimitedStore {
   readonly store: Child
-  readonly widen: () => Promise<void>
+  readonly lift: () => Promise<void>
   readonly end: () => Promise<void>
 }
 const run = (command: string, ...args: readonly string[]): string =>
   execFileSync(command, args, { encoding: 'utf8' })
 
-async function behindSizeLimit(): Promise<Narrow> {
-  const store = await child('serve')
+async function startWithSizeLimit(): Promise<LimitedStore> {
+  const store = await startStoreChild('serve')
   run('prlimit', '--pid', String(store.pid), '--fsize=30000:')
   return {
     store,
-    widen: async () => void run('prlimit', '--pid', String(store.pid), '--fsize=unlimited:'),
+    lift: async () => void run('prlimit', '--pid', String(store.pid), '--fsize=unlimited:'),
     end: () => Promise.resolve(),
   }
 }
 
-async function onSmallDisk(): Promise<Narrow> {
+async function startOnSmallDisk(): Promise<LimitedStore> {
   run('mount', '-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder)
   await createStore(folder)
   const ballast = join(folder, 'ballast')
   await writeFile(ballast, Buffer.alloc(150_000))
-  const store = await child('serve')
+  const store = await startStoreChild('serve')
   return {
     store,
-    widen: () => rm(ballast),
+    lift: () => rm(ballast),
     end: async () => {
       await store.kill()
       run('umount', folder)
@@ -529,14 +532,14 @@ async function onSmallDisk(): Promise<Narrow> {
 }
 
 // Only root may mount; an ordinary user runs the case of the size limit alone.
-const NARROW: readonly (readonly [string, () => Promise<Narrow>])[] = [
-  ['a limit on the size of its files', behindSizeLimit],
-  ...(process.getuid?.() === 0 ? ([['a full disk', onSmallDisk]] as const) : []),
+const LIMITS: readonly (readonly [string, () => Promise<LimitedStore>])[] = [
+  ['a limit on the size of its files', startWithSizeLimit],
+  ...(process.getuid?.() === 0 ? ([['a full disk', startOnSmallDisk]] as const) : []),
 ]
 
-describe.each(NARROW)('a store that meets %s', (_situation, make) => {
+describe.each(LIMITS)('a store that meets %s', (_situation, make) => {
   test('refuses with disk_full, loses no acknowledged write, and works again with room', async () => {
-    const { store, widen, end } = await make()
+    const { store, lift, end } = await make()
     try {
       const answers: { code: string; revision: number | null }[] = []
       while (answers.at(-1)?.code !== 'disk_full' && answers.length < 300)
@@ -547,29 +550,29 @@ describe.each(NARROW)('a store that meets %s', (_situation, make) => {
       expect(acknowledged).toBeGreaterThan(5)
       for (const _ of [1, 2, 3])
         expect(await store.ask('write ff.a')).toStrictEqual({ code: 'disk_full', revision: null })
-      await widen()
+      await lift()
       expect(await store.ask('write ff.a')).toStrictEqual({
         code: 'ok',
         revision: acknowledged + 1,
       })
       await store.kill()
-      const again = await opened()
+      const again = await openStore()
       expect((await toRows(again, 'ff.a')).flag?.row?.revision).toBe(acknowledged + 1)
       expectChain(await loggedRecords(folder), await again.auditHead())
-      await closed(again)
+      await closeStore(again)
     } finally {
       await end()
     }
   })
 
   test('can be compacted and written to once there is room', async () => {
-    const { store, widen, end } = await make()
+    const { store, lift, end } = await make()
     try {
       let code = 'ok'
       for (let tries = 0; code === 'ok' && tries < 300; tries += 1)
         code = ((await store.ask('write ff.a')) as { code: string }).code
       expect(code).toBe('disk_full')
-      await widen()
+      await lift()
       expect(await store.ask('compact')).toMatchObject({ code: 'ok' })
       expect(await store.ask('write ff.a')).toMatchObject({ code: 'ok' })
       expect(await store.ask('write ff.a')).toMatchObject({ code: 'ok' })
@@ -581,7 +584,7 @@ describe.each(NARROW)('a store that meets %s', (_situation, make) => {
 
 describe('a store at its limit of open files', () => {
   test('refuses the first write of a segment, and works again with a higher limit', async () => {
-    const store = await child('serve')
+    const store = await startStoreChild('serve')
     const limit = (files: number): string =>
       run('prlimit', '--pid', String(store.pid), `--nofile=${files}:`)
     limit(3)
@@ -589,13 +592,13 @@ describe('a store at its limit of open files', () => {
     limit(256)
     expect(await store.ask('write ff.a')).toStrictEqual({ code: 'ok', revision: 1 })
     await store.kill()
-    expect((await toRows(await opened(), 'ff.a')).flag?.row?.revision).toBe(1)
+    expect((await toRows(await openStore(), 'ff.a')).flag?.row?.revision).toBe(1)
   })
 })
 
 describe('a write that fails before its first line is on the disk', () => {
   test('leaves an empty segment, and a later compaction works', async () => {
-    const store = await child('serve')
+    const store = await startStoreChild('serve')
     run('prlimit', '--pid', String(store.pid), '--fsize=0:')
     expect(await store.ask('write ff.a')).not.toMatchObject({ code: 'ok' })
     run('prlimit', '--pid', String(store.pid), '--fsize=unlimited:')

@@ -45,13 +45,13 @@ const FLAG = 'ff.checkout'
 /** Shorter than LOCK_WAITS. */
 const SHORT: LockWaits = { migrationMs: 1_000, tableMs: 500, attempts: 5, retryAfterMs: 20 }
 /** The same adapters with short waits for locks. */
-const impatient = {
+const shortWaits = {
   withMigrationSession: (spec, needs, use) => withMigrations(spec, { ...needs, waits: SHORT }, use),
 } satisfies Partial<Adapters> as unknown as Adapters
 const BUSY_MS = 20_000
 
 /** A database of one test, on a server of this file's own because roles belong to a whole server. */
-interface Place {
+interface MigrationDatabase {
   readonly name: string
   readonly sql: pg.Client
   request(more?: Partial<StepRequest> & { readonly user?: string }): StepRequest
@@ -77,18 +77,22 @@ afterAll(async () => {
 })
 
 let count = 0
-async function as(version: Supported, database: string, user = 'postgres'): Promise<pg.Client> {
+async function connectAs(
+  version: Supported,
+  database: string,
+  user = 'postgres',
+): Promise<pg.Client> {
   const client = new pg.Client({ ...getServer(version).database.config, database, user })
   client.on('error', () => undefined) // The test may drop its database.
   await client.connect()
   return client
 }
-async function place(version: Supported, how = ''): Promise<Place> {
+async function openMigrationDatabase(version: Supported, how = ''): Promise<MigrationDatabase> {
   const name = `migrate_${(count += 1)}`
   const host = String(getServer(version).database.config.host)
-  const admin = await as(version, 'postgres')
+  const admin = await connectAs(version, 'postgres')
   await admin.query(`CREATE DATABASE ${name} ${how}`)
-  const sql = await as(version, name)
+  const sql = await connectAs(version, name)
   const stores: PostgresStore[] = []
   return {
     name,
@@ -151,10 +155,10 @@ async function fingerprint(sql: pg.Client): Promise<readonly string[]> {
   return rows.map(({ line }) => line)
 }
 async function ledger(sql: pg.Client): Promise<readonly string[]> {
-  const { rows: there } = await sql.query<{ found: string | null }>(
+  const { rows: tables } = await sql.query<{ found: string | null }>(
     `SELECT to_regclass('ff.migration_ledger')::text AS found`,
   )
-  if (there[0]?.found == null) return []
+  if (tables[0]?.found == null) return []
   const { rows } = await sql.query<{ name: string }>(
     'SELECT name FROM ff.migration_ledger ORDER BY version',
   )
@@ -162,12 +166,13 @@ async function ledger(sql: pg.Client): Promise<readonly string[]> {
 }
 
 /** Copies the contract, so that a test can change it. */
-async function copiedRoot(): Promise<string> {
+async function copyRoot(): Promise<string> {
   const root = await temporaryFolder()
   await cp(join(ROOT, 'contracts'), join(root, 'contracts'), { recursive: true })
   return root
 }
-const fileIn = (root: string, name: string): string => join(root, 'contracts/migrations', name)
+const migrationFile = (root: string, name: string): string =>
+  join(root, 'contracts/migrations', name)
 async function edit(path: string, change: (text: string) => string): Promise<void> {
   await writeFile(path, change(await readFile(path, 'utf8')))
 }
@@ -175,14 +180,14 @@ async function edit(path: string, change: (text: string) => string): Promise<voi
 // First, while no server has a role of the contract.
 describe.each(SUPPORTED)('the roles on PostgreSQL %s', (version) => {
   const ROLES = ['ff_app', 'ff_owner', 'ff_ship']
-  const rolesThere = async (sql: pg.Client): Promise<readonly string[]> => {
+  const listRoles = async (sql: pg.Client): Promise<readonly string[]> => {
     const { rows } = await sql.query<{ rolname: string }>(
       `SELECT rolname FROM pg_roles WHERE rolname LIKE 'ff\\_%' ORDER BY 1`,
     )
     return rows.map(({ rolname }) => rolname)
   }
   let admin: pg.Client
-  beforeEach(async () => void (admin = await as(version, 'postgres')))
+  beforeEach(async () => void (admin = await connectAs(version, 'postgres')))
   afterEach(async () => {
     for (const role of [...ROLES, 'plain', 'maker', 'app_login', 'ship_login'])
       await admin.query(`DROP ROLE IF EXISTS ${role}`)
@@ -191,7 +196,7 @@ describe.each(SUPPORTED)('the roles on PostgreSQL %s', (version) => {
 
   test('a role that may not create them gets the SQL, and continues once it has run', async () => {
     await admin.query('CREATE ROLE plain LOGIN')
-    const at = await place(version, 'OWNER plain')
+    const at = await openMigrationDatabase(version, 'OWNER plain')
     try {
       const up = await migrateUp(at.request({ user: 'plain' }))
       expect(outcome(up)).toStrictEqual(PASSED)
@@ -200,7 +205,7 @@ describe.each(SUPPORTED)('the roles on PostgreSQL %s', (version) => {
         'CREATE ROLE ff_app NOLOGIN;',
         'CREATE ROLE ff_ship NOLOGIN;',
       ])
-      expect(await rolesThere(admin)).toStrictEqual([])
+      expect(await listRoles(admin)).toStrictEqual([])
       const without = await migrateVerify(at.request({ user: 'plain' }))
       expect(outcome(without)).toStrictEqual([
         'no_go',
@@ -217,12 +222,12 @@ describe.each(SUPPORTED)('the roles on PostgreSQL %s', (version) => {
 
   test('a role with CREATEROLE creates them, and ff_owner owns the schema', async () => {
     await admin.query('CREATE ROLE maker LOGIN CREATEROLE')
-    const at = await place(version, 'OWNER maker')
+    const at = await openMigrationDatabase(version, 'OWNER maker')
     try {
       const request = at.request({ user: 'maker' })
       const up = await migrateUp(request)
       expect([outcome(up), up.sql]).toStrictEqual([PASSED, []])
-      expect(await rolesThere(admin)).toStrictEqual(ROLES)
+      expect(await listRoles(admin)).toStrictEqual(ROLES)
       const { rows } = await at.sql.query(
         `SELECT DISTINCT relowner::regrole::text AS owner FROM pg_class WHERE relnamespace = 'ff'::regnamespace
          UNION SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'ff'`,
@@ -239,10 +244,10 @@ describe.each(SUPPORTED)('the roles on PostgreSQL %s', (version) => {
   })
 
   test('a superuser creates them; the service writes and reads but cannot change a record', async () => {
-    const at = await place(version)
+    const at = await openMigrationDatabase(version)
     try {
       await migrateUp(at.request())
-      expect(await rolesThere(admin)).toStrictEqual(ROLES)
+      expect(await listRoles(admin)).toStrictEqual(ROLES)
       await admin.query('CREATE ROLE app_login LOGIN IN ROLE ff_app')
       await admin.query('CREATE ROLE ship_login LOGIN IN ROLE ff_ship')
       const store = at.store('app_login')
@@ -250,8 +255,8 @@ describe.each(SUPPORTED)('the roles on PostgreSQL %s', (version) => {
       const row = await taken(store, putTenant('A1', FLAG, overrideText('true')))
       const set = await store.read({ flag_key: FLAG, tenant_id: 'A1', user_id: null })
       expect(set.tenant).toStrictEqual({ row })
-      const app = await as(version, at.name, 'app_login')
-      const ship = await as(version, at.name, 'ship_login')
+      const app = await connectAs(version, at.name, 'app_login')
+      const ship = await connectAs(version, at.name, 'ship_login')
       const denied = { code: '42501' }
       await expect(app.query('DELETE FROM ff.audit')).rejects.toMatchObject(denied)
       await expect(app.query("UPDATE ff.audit SET sink_status = 'failed'")).rejects.toMatchObject(
@@ -279,7 +284,7 @@ describe.each(SUPPORTED)('the roles on PostgreSQL %s', (version) => {
 
   test('two databases of one server are migrated at the same moment', async () => {
     for (const _ of [1, 2, 3]) {
-      const both = [await place(version), await place(version)]
+      const both = [await openMigrationDatabase(version), await openMigrationDatabase(version)]
       const ends = await Promise.all(both.map((at) => failure(migrateUp(at.request()))))
       for (const at of both) await at.close()
       for (const role of ROLES) await admin.query(`DROP ROLE IF EXISTS ${role}`)
@@ -289,8 +294,8 @@ describe.each(SUPPORTED)('the roles on PostgreSQL %s', (version) => {
 })
 
 describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
-  let at: Place
-  beforeEach(async () => void (at = await place(version)))
+  let at: MigrationDatabase
+  beforeEach(async () => void (at = await openMigrationDatabase(version)))
   afterEach(() => at.close())
 
   test('up, status and verify pass, and up again finds nothing left', async () => {
@@ -412,7 +417,7 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
 
   test('down does not lose a row of an open transaction', async () => {
     await migrateUp(at.request())
-    const other = await as(version, at.name)
+    const other = await connectAs(version, at.name)
     await other.query('BEGIN')
     await other.query(
       `INSERT INTO ff.flag_registry VALUES ('ff.late', 'boolean', 'true', 'false', false, 'none', 'active', '', '', 1, now(), now())`,
@@ -428,8 +433,8 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
 
   test('a file that was changed after it was applied is refused by every command', async () => {
     await migrateUp(at.request())
-    const root = await copiedRoot()
-    await edit(fileIn(root, '0001_audit.sql'), (text) => `${text}-- one more line\n`)
+    const root = await copyRoot()
+    await edit(migrationFile(root, '0001_audit.sql'), (text) => `${text}-- one more line\n`)
     const request = at.request({ root })
     const before = await fingerprint(at.sql)
     for (const command of [migrateUp, migrateDown, migrateStatus, migrateVerify]) {
@@ -452,9 +457,9 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
 
   test('files with CRLF line ends count as the same files', async () => {
     await migrateUp(at.request())
-    const root = await copiedRoot()
+    const root = await copyRoot()
     for (const name of NAMES)
-      await edit(fileIn(root, `${name}.sql`), (text) => text.replaceAll('\n', '\r\n'))
+      await edit(migrationFile(root, `${name}.sql`), (text) => text.replaceAll('\n', '\r\n'))
     expect(outcome(await migrateStatus(at.request({ root })))).toStrictEqual(PASSED)
     expect(outcome(await migrateUp(at.request({ root })))).toStrictEqual(['ok', [['head', 'pass']]])
     await rm(root, { recursive: true })
@@ -463,18 +468,20 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
   test.each<readonly [string, (root: string) => Promise<void>, string]>([
     [
       'without its down part',
-      (root) => edit(fileIn(root, '0002_flags.sql'), (text) => text.replace('-- ff:down', '--')),
+      (root) =>
+        edit(migrationFile(root, '0002_flags.sql'), (text) => text.replace('-- ff:down', '--')),
       'migration_part_missing',
     ],
     [
       'without its up part',
-      (root) => edit(fileIn(root, '0002_flags.sql'), (text) => text.replace('-- ff:up', '--')),
+      (root) =>
+        edit(migrationFile(root, '0002_flags.sql'), (text) => text.replace('-- ff:up', '--')),
       'migration_part_missing',
     ],
     [
       'with its parts in the wrong order',
       (root) =>
-        edit(fileIn(root, '0002_flags.sql'), (text) =>
+        edit(migrationFile(root, '0002_flags.sql'), (text) =>
           text
             .replace('-- ff:up', '-- X')
             .replace('-- ff:down', '-- ff:up')
@@ -484,30 +491,30 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     ],
     [
       'with a number left out',
-      (root) => writeFile(fileIn(root, '0004_later.sql'), '-- ff:up\n-- ff:down\n'),
+      (root) => writeFile(migrationFile(root, '0004_later.sql'), '-- ff:up\n-- ff:down\n'),
       'migration_name_invalid',
     ],
     [
       'with a number twice',
-      (root) => writeFile(fileIn(root, '0002_other.sql'), '-- ff:up\n-- ff:down\n'),
+      (root) => writeFile(migrationFile(root, '0002_other.sql'), '-- ff:up\n-- ff:down\n'),
       'migration_name_invalid',
     ],
     [
       'with a name in capitals',
-      (root) => writeFile(fileIn(root, '0003_Later.sql'), '-- ff:up\n-- ff:down\n'),
+      (root) => writeFile(migrationFile(root, '0003_Later.sql'), '-- ff:up\n-- ff:down\n'),
       'migration_name_invalid',
     ],
     [
       'that the contract does not name',
-      (root) => writeFile(fileIn(root, '0003_later.sql'), '-- ff:up\n-- ff:down\n'),
+      (root) => writeFile(migrationFile(root, '0003_later.sql'), '-- ff:up\n-- ff:down\n'),
       'migration_not_in_contract',
     ],
-    ['that is gone', (root) => rm(fileIn(root, '0002_flags.sql')), 'migration_missing'],
+    ['that is gone', (root) => rm(migrationFile(root, '0002_flags.sql')), 'migration_missing'],
     [
       'that is not UTF-8',
       (root) =>
         writeFile(
-          fileIn(root, '0002_flags.sql'),
+          migrationFile(root, '0002_flags.sql'),
           Buffer.from('-- ff:up\n\xff\n-- ff:down\n', 'latin1'),
         ),
       'utf8_invalid',
@@ -515,7 +522,7 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
   ])(
     'a migration %s is refused before the database is touched',
     async (_situation, change, code) => {
-      const root = await copiedRoot()
+      const root = await copyRoot()
       await change(root)
       const error = await migrateUp(at.request({ root })).catch((thrown: unknown) => thrown)
       expect(error).toBeInstanceOf(FfError)
@@ -531,8 +538,8 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
   test('a migration that fails half way leaves nothing of itself', async () => {
     await migrateUp(at.request({ to: 1 }))
     const before = [await fingerprint(at.sql), await selectedRecords(at.sql, 'ff')]
-    const root = await copiedRoot()
-    await edit(fileIn(root, '0002_flags.sql'), (text) =>
+    const root = await copyRoot()
+    await edit(migrationFile(root, '0002_flags.sql'), (text) =>
       text.replace(
         'CREATE INDEX user_override_flag_idx',
         'SELECT 1/0; CREATE INDEX user_override_flag_idx',
@@ -595,10 +602,12 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
 })
 
 describe('locks of another session', () => {
-  const onEach = (work: (at: Place, version: Supported) => Promise<void>): Promise<unknown> =>
+  const onEach = (
+    work: (at: MigrationDatabase, version: Supported) => Promise<void>,
+  ): Promise<unknown> =>
     Promise.all(
       SUPPORTED.map(async (version) => {
-        const at = await place(version)
+        const at = await openMigrationDatabase(version)
         try {
           await work(at, version)
         } finally {
@@ -621,12 +630,12 @@ describe('locks of another session', () => {
     () =>
       onEach(async (at, version) => {
         await migrateUp(at.request())
-        const other = await as(version, at.name)
+        const other = await connectAs(version, at.name)
         await other.query('BEGIN')
         await other.query('LOCK TABLE ff.user_override IN ACCESS SHARE MODE')
         const before = await fingerprint(at.sql)
         const started = performance.now()
-        const error = await migrateDown(at.request({ adapters: impatient })).catch(
+        const error = await migrateDown(at.request({ adapters: shortWaits })).catch(
           (thrown: unknown) => thrown,
         )
         const took = performance.now() - started
@@ -643,10 +652,10 @@ describe('locks of another session', () => {
   test.concurrent('a lock that is released in time: down succeeds', () =>
     onEach(async (at, version) => {
       await migrateUp(at.request())
-      const other = await as(version, at.name)
+      const other = await connectAs(version, at.name)
       await other.query('BEGIN')
       await other.query('LOCK TABLE ff.user_override IN ACCESS SHARE MODE')
-      const down = migrateDown(at.request({ adapters: impatient }))
+      const down = migrateDown(at.request({ adapters: shortWaits }))
       // Longer than the wait of one attempt.
       await sleep(700)
       await other.query('ROLLBACK')
@@ -660,10 +669,10 @@ describe('locks of another session', () => {
     () =>
       onEach(async (at, version) => {
         await migrateUp(at.request())
-        const other = await as(version, at.name)
+        const other = await connectAs(version, at.name)
         await other.query(`SELECT pg_advisory_lock(hashtextextended('ff migrate ff', 0))`)
         const started = performance.now()
-        const down = migrateDown(at.request({ adapters: impatient })).catch(
+        const down = migrateDown(at.request({ adapters: shortWaits })).catch(
           (thrown: unknown) => thrown,
         )
         expect((await migrateStatus(at.request())).exitName).toBe('ok')
@@ -818,22 +827,24 @@ describe.each(SUPPORTED)('verify on PostgreSQL %s', (version) => {
   const failedIn = ({ items }: CheckReport): readonly string[] =>
     items.filter(({ state }) => state === 'fail').map(({ id }) => id)
   let before: readonly string[]
-  let template: Place
-  let at: Place
+  let template: MigrationDatabase
+  let at: MigrationDatabase
   beforeAll(async () => {
-    template = await place(version)
+    template = await openMigrationDatabase(version)
     await migrateUp(template.request())
     before = failedIn(await migrateVerify(template.request()))
     await template.sql.query('CREATE ROLE other_owner')
     await template.sql.end()
   })
   afterAll(async () => {
-    const admin = await as(version, 'postgres')
+    const admin = await connectAs(version, 'postgres')
     await admin.query(`DROP DATABASE ${template.name} WITH (FORCE)`)
     await admin.query('DROP ROLE other_owner')
     await admin.end()
   })
-  beforeEach(async () => void (at = await place(version, `TEMPLATE ${template.name}`)))
+  beforeEach(
+    async () => void (at = await openMigrationDatabase(version, `TEMPLATE ${template.name}`)),
+  )
   afterEach(() => at.close())
 
   test.each(DRIFTS)('names %s', async (_situation, sql, object) => {

@@ -58,22 +58,22 @@ const scratchOn = async (database: DatabaseConfig): Promise<OpenScratchStore> =>
   openScratchSchema(database, { migrations: await migrations(), versions: VERSIONS, tools: TOOLS })
 
 /** A store that connects to its schema through a proxy that injects faults. */
-interface Wired {
+interface ProxiedStore {
   readonly proxy: FaultProxy
   readonly store: PostgresStore
   readonly behind: OpenedSchema
   close(): Promise<void>
 }
-function through(proxy: Pick<FaultProxy, 'port'>, database: string): DatabaseConfig {
+function configThrough(proxy: Pick<FaultProxy, 'port'>, database: string): DatabaseConfig {
   return {
     config: { host: '127.0.0.1', port: proxy.port, user: 'postgres', database },
     name: 'wired',
     bounds: SHORT,
   }
 }
-async function wired(behind: OpenedSchema): Promise<Wired> {
+async function openProxiedStore(behind: OpenedSchema): Promise<ProxiedStore> {
   const proxy = await FaultProxy.to({ path: socketFile(behind.database.version) })
-  const pool = openPool(through(proxy, behind.database.database), 4)
+  const pool = openPool(configThrough(proxy, behind.database.database), 4)
   const store = new PostgresStore(pool, behind.schema, { name: 'wired', tools: TOOLS })
   return {
     proxy,
@@ -102,7 +102,7 @@ const onEach = async (work: (version: Version) => Promise<void>): Promise<void> 
 }
 
 test('every wait on a server has a timeout by default', () => {
-  const { config } = through({ port: 1 }, 'd')
+  const { config } = configThrough({ port: 1 }, 'd')
   expect(buildClientConfig({ config, name: 'd' })).toMatchObject({
     connectionTimeoutMillis: 5_000,
     query_timeout: 10_000,
@@ -114,9 +114,9 @@ test('every wait on a server has a timeout by default', () => {
 
 describe('a store over a connection', () => {
   const backings = SUPPORTED.map((version) => [version, postgresBacking(version)] as const)
-  const held = new Map<string, Wired>()
-  const at = (version: Version, situation: string): Wired => {
-    const found = held.get(`${version} ${situation}`)
+  const stores = new Map<string, ProxiedStore>()
+  const at = (version: Version, situation: string): ProxiedStore => {
+    const found = stores.get(`${version} ${situation}`)
     if (found === undefined) throw new Error('no proxy was opened')
     return found
   }
@@ -124,12 +124,12 @@ describe('a store over a connection', () => {
     await Promise.all(
       backings.map(async ([version, backing]) => {
         for (const situation of [...FAULTS.map(([name]) => name), 'slow', 'cut', 'idle'])
-          held.set(`${version} ${situation}`, await wired(await backing.open()))
+          stores.set(`${version} ${situation}`, await openProxiedStore(await backing.open()))
       }),
     )
   })
   afterAll(async () => {
-    await Promise.all([...held.values()].map((one) => one.close()))
+    await Promise.all([...stores.values()].map((one) => one.close()))
     for (const [, backing] of backings) await backing.stop()
   })
 
@@ -183,7 +183,7 @@ describe('a store over a connection', () => {
     () =>
       onEach(async (version) => {
         const { proxy, store, behind } = at(version, 'cut')
-        const { config } = through(proxy, behind.database.database)
+        const { config } = configThrough(proxy, behind.database.database)
         const writer = await startChild(
           'database',
           JSON.stringify({ config, schema: behind.schema }),
@@ -238,7 +238,7 @@ describe('a scratch schema over a connection', () => {
       try {
         await proxy.set(fault)
         const started = performance.now()
-        expect(LOST).toContain(await failure(scratchOn(through(proxy, 'postgres'))))
+        expect(LOST).toContain(await failure(scratchOn(configThrough(proxy, 'postgres'))))
         expect(performance.now() - started).toBeLessThan(BOUND_MS)
       } finally {
         await proxy.close()
@@ -252,7 +252,7 @@ test.each(SUPPORTED)(
   async (version) => {
     const proxy = await FaultProxy.to({ path: socketFile(version) })
     try {
-      const asked = withClient(through(proxy, 'postgres'), async (client) => {
+      const asked = withClient(configThrough(proxy, 'postgres'), async (client) => {
         await client.query('SELECT 1')
         await proxy.set({ kind: 'blackhole', direction: 'both' })
         await expect(client.query('SELECT 2')).rejects.toThrow('Query read timeout')
@@ -468,7 +468,7 @@ describe.each(SUPPORTED)('scratch schemas on PostgreSQL %s', (version) => {
     const [stale, living] = await schemas()
     expect(stale).toMatch(/^ff_scratch_[0-9a-f]{16}$/)
     await child.kill()
-    await untilGone()
+    await waitUntilGone()
     const next = await scratchOn(database)
     const left = await schemas()
     expect(left).not.toContain(stale)
@@ -481,7 +481,7 @@ describe.each(SUPPORTED)('scratch schemas on PostgreSQL %s', (version) => {
   })
 
   /** Waits until the server notices that the killed process is gone. */
-  async function untilGone(): Promise<void> {
+  async function waitUntilGone(): Promise<void> {
     for (let tries = 0; tries < 200; tries += 1) {
       const { rows } = await sql.query<{ locks: string }>(
         `SELECT count(DISTINCT pid)::text AS locks FROM pg_locks

@@ -12,9 +12,9 @@ import {
 import type { FlagStore } from '../../../src/ports/store.ts'
 import type { AuditRecord } from '../../../src/core/audit/record.ts'
 import { changesIn, expectChain } from './audit-chain.ts'
-import { DEEPEST, FLAG_OF, HOSTILE_BODIES, type Kind, type Verdict } from './hostile-bodies.ts'
+import { DEEPEST, FLAG_BY_KIND, HOSTILE_BODIES, type Kind, type Verdict } from './hostile-bodies.ts'
 import { HOSTILE_FLAG_KEYS, HOSTILE_TENANT_IDS } from './hostile-keys.ts'
-import { fresh, shared } from './held.ts'
+import { useFreshStore, useSharedStore } from './store-fixture.ts'
 import type { Backing, OpenedStore } from './opened-store.ts'
 import { servedSuite } from './served-suite.ts'
 import {
@@ -47,7 +47,7 @@ export function contractSuite(backing: Backing): void {
     describe('hostile keys', () => hostileKeys(backing))
     describe('concurrent writers', () => writersAtOnce(backing))
     describe('the audit trail', () => auditTrail(backing))
-    describe('operations of a service', () => servedSuite(fresh(backing)))
+    describe('operations of a service', () => servedSuite(useFreshStore(backing)))
   })
 }
 
@@ -61,7 +61,7 @@ const KEY = { scope_id: 'A1', flag_key: FLAG }
 const readAll = (store: FlagStore, flag_key = FLAG): Promise<RowsOfFlag> =>
   store.read({ flag_key, tenant_id: 'A1', user_id: 'A1' })
 
-async function rowUnder(store: FlagStore, table: TableName, key: RowKey): Promise<unknown> {
+async function readRow(store: FlagStore, table: TableName, key: RowKey): Promise<unknown> {
   const set = await store.read({
     flag_key: key.flag_key,
     tenant_id: table === 'tenant_override' ? key.scope_id : null,
@@ -72,7 +72,7 @@ async function rowUnder(store: FlagStore, table: TableName, key: RowKey): Promis
 }
 
 function rows(backing: Backing): void {
-  const at = fresh(backing)
+  const at = useFreshStore(backing)
   const none: RowsOfFlag = { flag: null, tenant: null, user: null }
 
   test('an empty store has no rows, and no audit record of a change', async () => {
@@ -252,10 +252,10 @@ function rows(backing: Backing): void {
         created_at: NOW,
         updated_at: LATER,
       })
-      expect(await rowUnder(at.store, table, KEY)).toStrictEqual({ row: full })
+      expect(await readRow(at.store, table, KEY)).toStrictEqual({ row: full })
       const again = await taken(at.store, put(table, KEY, overrideText('true')))
       expect(again).toStrictEqual({ ...bare, revision: 3 })
-      expect(await rowUnder(at.store, table, KEY)).toStrictEqual({ row: again })
+      expect(await readRow(at.store, table, KEY)).toStrictEqual({ row: again })
     },
   )
 
@@ -278,7 +278,7 @@ function rows(backing: Backing): void {
         updated_at: LATER,
         deleted_at: LATER,
       })
-      expect(await rowUnder(at.store, table, KEY)).toStrictEqual({ row: tombstone })
+      expect(await readRow(at.store, table, KEY)).toStrictEqual({ row: tombstone })
       expect(await attempt(at.store, remove(table, KEY))).toStrictEqual(
         refused('override_unknown', ''),
       )
@@ -288,7 +288,7 @@ function rows(backing: Backing): void {
       )
       expect(again).toMatchObject({ revision: 3, value: 'false', created_by: 'U-new' })
       expect(again).not.toHaveProperty('deleted_at')
-      expect(await rowUnder(at.store, table, KEY)).toStrictEqual({ row: again })
+      expect(await readRow(at.store, table, KEY)).toStrictEqual({ row: again })
     },
   )
 
@@ -379,7 +379,7 @@ const flagBody = (): string =>
   })
 
 function expectedRevisions(backing: Backing): void {
-  const at = fresh(backing)
+  const at = useFreshStore(backing)
   const CONFLICT = refused('revision_conflict', '')
   type Writes = readonly [string, (more: Partial<WriteRequest>) => WriteRequest, RowKey, TableName]
   const kinds: readonly Writes[] = [
@@ -439,7 +439,7 @@ function expectedRevisions(backing: Backing): void {
 const STRING: Members = { value_type: '"string"', default_value: '"a"', safe_value: '"b"' }
 
 function guards(backing: Backing): void {
-  const at = fresh(backing)
+  const at = useFreshStore(backing)
   const IN_USE = refused('type_in_use', '/value_type')
 
   test.each(OVERRIDES)('the type of a flag cannot change while it has a %s', async (table) => {
@@ -555,7 +555,7 @@ const TIGHTENINGS: readonly Tightening[] = [
 ]
 
 function approvals(backing: Backing): void {
-  const at = shared(backing)
+  const at = useSharedStore(backing)
   let count = 0
   const nextFlag = (): string => `ff.case.${(count += 1)}`
   const toChanges = async (flag: string): Promise<readonly AuditRecord[]> =>
@@ -612,8 +612,8 @@ const TYPES: Readonly<Record<Kind, Members>> = {
   object: { value_type: '"object"', default_value: '{}', safe_value: '{}' },
 }
 export async function makeFlagOfEachKind(store: FlagStore): Promise<void> {
-  for (const kind of Object.keys(FLAG_OF) as Kind[])
-    await taken(store, putFlag(FLAG_OF[kind], TYPES[kind]))
+  for (const kind of Object.keys(FLAG_BY_KIND) as Kind[])
+    await taken(store, putFlag(FLAG_BY_KIND[kind], TYPES[kind]))
 }
 
 function hostileBodies(backing: Backing): void {
@@ -632,8 +632,8 @@ function hostileBodies(backing: Backing): void {
     const key = keyFor(situation, kind)
     const { store } = opened()
     const outcome = await attempt(store, put('tenant_override', key, text))
-    const seen = await rowUnder(store, 'tenant_override', key)
-    expect(shortened(outcome)).toStrictEqual(wanted(verdict))
+    const seen = await readRow(store, 'tenant_override', key)
+    expect(summarize(outcome)).toStrictEqual(wanted(verdict))
     if (!('taken' in outcome)) return expect(seen).toBeNull()
     expect(seen).toStrictEqual({ row: outcome.taken })
     held.rows.push([key, outcome.taken])
@@ -644,9 +644,9 @@ function hostileBodies(backing: Backing): void {
     expect(held.rows).toHaveLength(stored.length)
     const again = await opened().reopen()
     for (const [key, row] of held.rows)
-      expect(await rowUnder(again, 'tenant_override', key)).toStrictEqual({ row })
+      expect(await readRow(again, 'tenant_override', key)).toStrictEqual({ row })
     const records = await opened().records()
-    expect(changesIn(records)).toHaveLength(held.rows.length + Object.keys(FLAG_OF).length)
+    expect(changesIn(records)).toHaveLength(held.rows.length + Object.keys(FLAG_BY_KIND).length)
     expectChain(records, await again.auditHead())
   })
 }
@@ -654,18 +654,18 @@ function hostileBodies(backing: Backing): void {
 /** The key of a hostile body: a tenant for each situation. */
 export const keyFor = (situation: string, kind: Kind): RowKey => ({
   scope_id: `T-${HOSTILE_BODIES.findIndex((body) => body.situation === situation && body.kind === kind)}`,
-  flag_key: FLAG_OF[kind],
+  flag_key: FLAG_BY_KIND[kind],
 })
 
 const wanted = (verdict: Verdict): unknown => verdict
-function shortened(outcome: Outcome): unknown {
+function summarize(outcome: Outcome): unknown {
   if ('taken' in outcome) return { stored: 'value' in outcome.taken ? outcome.taken.value : null }
   if ('thrown' in outcome) return outcome
   return { refused: outcome.refused.map(({ code, pointer }) => [code, pointer]) }
 }
 
 function deepestValues(backing: Backing): void {
-  const at = fresh(backing)
+  const at = useFreshStore(backing)
 
   test.each(DEEPEST)('%s of the greatest depth are there after a restart', async (_what, text) => {
     await taken(at.store, putFlag(FLAG, { ...TYPES.object, default_value: text }))
@@ -678,7 +678,7 @@ function deepestValues(backing: Backing): void {
 }
 
 function hostileKeys(backing: Backing): void {
-  const at = shared(backing)
+  const at = useSharedStore(backing)
 
   test.each(HOSTILE_FLAG_KEYS)('deleting an unknown row: %s', async (_situation, key, verdict) => {
     // A malformed key is refused before the store looks for the row.
@@ -706,7 +706,7 @@ function hostileKeys(backing: Backing): void {
     const outcome = await attempt(at.store, putFlag(key))
     if (verdict !== 'taken') return expect(outcome).toStrictEqual(refused(...verdict))
     expect(outcome).toMatchObject({ taken: { flag_key: key } })
-    expect(await rowUnder(at.store, 'flag_registry', flagKey(key))).toStrictEqual({
+    expect(await readRow(at.store, 'flag_registry', flagKey(key))).toStrictEqual({
       row: 'taken' in outcome ? outcome.taken : null,
     })
   })
@@ -749,7 +749,7 @@ function hostileKeys(backing: Backing): void {
 }
 
 function writersAtOnce(backing: Backing): void {
-  const at = fresh(backing)
+  const at = useFreshStore(backing)
   const writers = Array.from({ length: 50 }, (_, writer) => `U-${writer}`)
   const edits = Array.from({ length: 10 }, (_, edit) => edit)
 
@@ -834,7 +834,7 @@ function writersAtOnce(backing: Backing): void {
 }
 
 function auditTrail(backing: Backing): void {
-  const at = fresh(backing)
+  const at = useFreshStore(backing)
   const SECRET = 'kept-to-itself-7f3a'
   const SECRET_TEXT = {
     value_type: '"string"',

@@ -5,7 +5,7 @@ import type { RowOrBroken } from '../../../src/core/rows/rows.ts'
 import { SUPPORTED } from '../../support/database.ts'
 import { expectChain } from './audit-chain.ts'
 import { contractSuite, keyFor, makeFlagOfEachKind } from './contract-suite.ts'
-import { FLAG_OF, HOSTILE_BODIES, type Kind } from './hostile-bodies.ts'
+import { FLAG_BY_KIND, HOSTILE_BODIES, type Kind } from './hostile-bodies.ts'
 import {
   fileBacking,
   type OpenedSchema,
@@ -134,10 +134,10 @@ describe('a file store and both databases side by side', () => {
     const outcomes = new Set<string>()
     await fc.assert(
       fc.asyncProperty(
-        fc.constantFrom(...(Object.keys(FLAG_OF) as Kind[])),
+        fc.constantFrom(...(Object.keys(FLAG_BY_KIND) as Kind[])),
         value,
         async (kind, json) => {
-          const key = { scope_id: 'T-random', flag_key: FLAG_OF[kind] }
+          const key = { scope_id: 'T-random', flag_key: FLAG_BY_KIND[kind] }
           outcomes.add(
             Object.keys(await expectSame(put('tenant_override', key, overrideText(json))))[0] ?? '',
           )

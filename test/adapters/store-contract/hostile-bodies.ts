@@ -2,13 +2,13 @@ import type { ProblemCode } from '../../../src/core/problem.ts'
 import { MAX_VALUE_DEPTH } from '../../../src/core/rows/grammar.ts'
 import { overrideText } from './requests.ts'
 
-export const FLAG_OF = {
+export const FLAG_BY_KIND = {
   boolean: 'ff.kind.boolean',
   string: 'ff.kind.string',
   number: 'ff.kind.number',
   object: 'ff.kind.object',
 } as const
-export type Kind = keyof typeof FLAG_OF
+export type Kind = keyof typeof FLAG_BY_KIND
 /** The value as stored and read back, or every problem with its pointer. */
 export type Verdict =
   | { readonly stored: string }

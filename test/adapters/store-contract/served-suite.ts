@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { RowsOfFlag } from '../../../src/core/rows/rows.ts'
 import type { FlagEntry, ServiceStore } from '../../../src/ports/store.ts'
 import { changesIn, expectChain } from './audit-chain.ts'
-import type { Held } from './held.ts'
+import type { StoreFixture } from './store-fixture.ts'
 import { HOSTILE_FLAG_KEYS, HOSTILE_TENANT_IDS } from './hostile-keys.ts'
 import {
   attempt,
@@ -22,13 +22,13 @@ const getKeys = (entries: readonly FlagEntry[]): readonly string[] =>
   entries.map(({ flag_key }) => flag_key)
 
 /** Tests of `ServiceStore` beyond `FlagStore`. @param at opens an empty store for each test */
-export function servedSuite(at: Held): void {
+export function servedSuite(at: StoreFixture): void {
   bulk(at)
   pages(at)
   refusals(at)
 }
 
-function bulk(at: Held): void {
+function bulk(at: StoreFixture): void {
   test('readMany returns the flags in the order of the keys, each as read does', async () => {
     for (const key of ['ff.b', 'ff.a', 'ff.c']) await taken(at.store, putFlag(key))
     await taken(at.store, putTenant('A1', 'ff.a', overrideText('true')))
@@ -81,7 +81,7 @@ function bulk(at: Held): void {
   })
 }
 
-function pages(at: Held): void {
+function pages(at: StoreFixture): void {
   const page = (after: string | null, limit: number) => at.store.page({ after, limit })
 
   test('pages list flags by key in byte order, archived ones too', async () => {
@@ -130,7 +130,7 @@ function pages(at: Held): void {
   })
 }
 
-function refusals(at: Held): void {
+function refusals(at: StoreFixture): void {
   const SECRET = 'kept-to-itself-7f3a'
   const refuse = async (refused: Parameters<ServiceStore['refuse']>[0]) => at.store.refuse(refused)
 
