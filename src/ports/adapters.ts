@@ -48,9 +48,12 @@ import type {
 } from './store.ts'
 import type { MetricReadings, ServiceLog, Telemetry } from './telemetry.ts'
 
-/** What use cases are handed by the composition root. Each loads its part of the program when it is called. */
+/** The adapters that the composition root hands to the features. Each member imports its module on its first call. */
 export interface Adapters {
-  /** @throws FfError saying why the target cannot be had */
+  /**
+   * Opens an empty scratch store on a target: a temporary folder, or a schema of its own that is dropped on close.
+   * @throws FfError `target_invalid` for a service, or the error of the store that cannot be opened
+   */
   openScratch(
     spec: TargetSpec,
     needs: {
@@ -58,18 +61,25 @@ export interface Adapters {
       readonly versions: { readonly oldest: number; readonly newest: number }
     },
   ): Promise<OpenScratchStore>
-  /** The same, of a store that can be served, too. */
+  /** As `openScratch`, with the operations that a service needs. */
   openScratchServiceStore(
     spec: TargetSpec,
     needs: Pick<ServeOptions, 'migrations' | 'versions'>,
   ): Promise<ScratchServiceStore>
-  /** Asks one service. @param origin `http://host:port` */
+  /**
+   * Opens an HTTP client of one service; connects on the first request.
+   *
+   * @param origin `http://host:port` or `https://host:port`
+   */
   openClient(origin: string): Promise<HttpClient>
-  /** A store that somebody keeps, for the one service that writes to it. @throws FfError saying why it is not served */
+  /**
+   * Opens a kept store for the one service that writes to it.
+   * @throws FfError `target_invalid`, `store_locked`, `store_corrupt`, or the error of the database
+   */
   openServiceStore(spec: TargetSpec, needs: ServeOptions): Promise<OpenServiceStore>
-  /** A store of a sample, which goes with the service. */
+  /** Opens a store in a temporary folder, filled with the sample; it is removed on close. */
   openSampleStore(sample: RowsByTable, tools: AuditOptions): Promise<OpenServiceStore>
-  /** @throws FfError `listen_failed` */
+  /** Serves the routes; resolves once it listens. @throws FfError `listen_failed` */
   openServer(
     routes: readonly Route[],
     options: {
@@ -79,11 +89,15 @@ export interface Adapters {
       readonly refusal?: RefusalAt
     },
   ): Promise<HttpServer>
-  /** @param write takes a line of JSON */
+  /** Opens a log of JSON lines. @param write receives one whole line with its line feed */
   openServiceLog(write: (line: string) => void): Promise<ServiceLog>
-  /** Logs and counts what a service does. */
+  /** Opens the observers that log and count the work of a service, and its metrics. */
   openTelemetry(log: ServiceLog, readings: MetricReadings): Promise<Telemetry>
-  /** A store that somebody keeps, to be read alone. @throws FfError saying why the target cannot be had */
+  /**
+   * Opens a kept store for reading only.
+   * @param needs.copied the rows to fill a private server with; null where there are none to copy
+   * @throws FfError `target_invalid` for a target without kept rows, or the error of the store that cannot be opened
+   */
   openLiveStore(
     spec: TargetSpec,
     needs: {
@@ -92,77 +106,120 @@ export interface Adapters {
       readonly copied: (() => Promise<RowsByTable>) | null
     },
   ): Promise<LiveStore>
-  /** Credentials for the cells, signed as they run with the keys of the fixtures; to be closed. */
+  /**
+   * Signs one credential per mode for the cells of the parity matrix with the fixtures' key, and opens the key
+   * servers of their authenticators.
+   * @param root folder of the package, which holds `vectors/jwt/keys.json` @param now the tokens expire one hour later
+   */
   cellCredentials(
     root: string,
     settings: AuthSettings,
     now: Instant,
   ): Promise<{ readonly byMode: Credentials; close(): Promise<void> }>
-  /** A door with a real key server on loopback that goes through the script; null is a service without keys. */
+  /** Opens an authenticator whose loopback key server follows the script; null is a service without keys. */
   openScriptedAuthenticator(
     script: KeyServerScript | null,
     settings: AuthSettings,
   ): Promise<OpenAuthenticator>
   readonly searchScenes: SearchScenes
-  /** A door over real keys; to be closed. */
+  /** Opens an authenticator over an endpoint, a given key set, or no keys; close it to end the background refresh. */
   openAuthenticator(keys: KeySourceSpec, settings: AuthSettings): Promise<OpenAuthenticator>
-  /** @param algorithms the allow-list that the keys are held to */
+  /**
+   * Fetches a key set once and judges each key. Never throws for the endpoint.
+   *
+   * @param algorithms the allow-list of JWS algorithms
+   */
   fetchKeys(url: URL, contract: AuthContract, algorithms: readonly string[]): Promise<KeysFetched>
+  /** Loads the operations on the signers' key files. */
   signoffKeys(): Promise<SignoffKeys>
-  /** What signatures are checked with; signs nothing. */
+  /** Loads the hashes and signature checks of the sign-off; it cannot sign. */
   signoffCrypto(): Promise<SignoffCrypto>
-  /** Signs the claims; the issuer is the server itself where they name none. */
+  /** Starts a loopback key server with a new key and signs the claims; `iss` defaults to the server's origin. */
   openDevIssuer(claims: Readonly<Record<string, unknown>>): Promise<DevIssuer>
-  /** The rows of a live store, read only. @throws FfError `target_invalid` for a target that holds none */
+  /** Opens the rows of a kept store, read only. @throws FfError `target_invalid` for a target that keeps none */
   openRows(spec: TargetSpec, needs: RowReadOptions): Promise<RowSource>
-  /** The audit trail of a live store, read only. @throws FfError `target_invalid` for a target that has none */
+  /** Opens the audit trail of a kept store, read only. @throws FfError `target_invalid` for a target without one */
   openTrail(spec: TargetSpec, versions: MigrationOptions['versions']): Promise<AuditTrail>
-  /** Who signs heads with a key file. @throws FfError `runner_key_invalid` */
+  /** Loads a runner's key file to sign audit heads with. @throws FfError `runner_key_invalid` */
   auditSigner(path: string): Promise<AuditSigner>
-  /** The file of a signed head. @throws FfError `signature_not_accepted` */
+  /**
+   * Signs a head.
+   *
+   * @returns the text of its file
+   * @throws FfError `signature_not_accepted` where the signature does not verify
+   */
   signHead(head: SignedHead, signer: AuditSigner): Promise<string>
+  /**
+   * Reads the text of a signed head and verifies its signature.
+   *
+   * @param fits whether a value matches the file's schema
+   */
   readHead(text: string, fits: (value: unknown) => boolean): Promise<AuditHeadRead>
-  /** An exclusive lock on a file; null while somebody else has it. */
+  /** Takes an exclusive lock on a file until it is closed; null while another process holds it. */
   tryLock(path: string): Promise<{ close(): Promise<void> } | null>
-  /** Lends what rows are merged with. @throws FfError `target_invalid`, `import_locked` while another import is at work */
+  /**
+   * Runs `use` with a row sink under the import lock.
+   *
+   * @throws FfError `target_invalid`, `import_locked` while another import runs
+   */
   withRowSink<T>(
     spec: TargetSpec,
     needs: RowReadOptions,
     use: (sink: RowSink) => Promise<T>,
   ): Promise<T>
-  /** Makes a file store, whole or not at all. @returns the digest of its snapshot @throws FfError `option_invalid` where one is there */
+  /**
+   * Creates a file store in a folder, whole or not at all.
+   * @returns the digest of its snapshot @throws FfError `option_invalid` where the folder already holds a store
+   */
   writeNewStore(
     folder: string,
     about: Pick<RowSource, 'epoch' | 'head' | 'counts'>,
     batches: AsyncIterable<Buffer>,
   ): Promise<string>
-  /** A database of a private server, empty; both are gone afterwards. */
+  /** Runs `use` with an empty database of a private server; both are removed afterwards. */
   withPrivateDatabase<T>(use: (spec: TargetSpec) => Promise<T>): Promise<T>
-  /** A database made for the purpose on a server of this machine, or of a private one; it is gone afterwards. */
+  /**
+   * Runs `use` with a new database on the target's server, or on a private one; drops it afterwards.
+   *
+   * @throws FfError `target_invalid` for a folder
+   */
   withScratchDatabase<T>(
     spec: TargetSpec,
     versions: MigrationOptions['versions'],
     use: (scratch: ScratchDatabase) => Promise<T>,
   ): Promise<T>
-  /** A folder of this process alone; it is gone afterwards. */
+  /** Runs `use` with a new folder that only this user may read; removes it afterwards. */
   withScratchFolder<T>(use: (folder: string) => Promise<T>): Promise<T>
-  /** Whether what the schema promises is kept, as a session sees it that cannot write. */
+  /**
+   * Reads in a read-only session whether constraints, indexes and triggers are in force.
+   *
+   * @throws FfError `target_invalid`
+   */
   inspectSchema(spec: TargetSpec, versions: MigrationOptions['versions']): Promise<SchemaFacts>
-  /** What the role of a connection string may do, as a session sees it that cannot write. */
+  /**
+   * Reads in a read-only session the rights of the connection string's role.
+   *
+   * @throws FfError `target_invalid`, `rights_missing`
+   */
   inspectRole(spec: TargetSpec, versions: MigrationOptions['versions']): Promise<RoleFacts>
-  /** SHA-256 of every source that was imported whole, as the audit trail of a database has it. */
+  /**
+   * SHA-256 in hex of each source that was imported whole, from the database's audit trail.
+   *
+   * @throws FfError `target_invalid`
+   */
   importedDigests(
     spec: TargetSpec,
     versions: MigrationOptions['versions'],
   ): Promise<readonly string[]>
-  /** @throws FfError `evidence_locked`, `evidence_unreadable` */
+  /** Reads the evidence log of a folder under its lock. @throws FfError `evidence_locked`, `evidence_unreadable` */
   readEvidence(folder: string): Promise<EvidenceTexts>
+  /** Checks hashes, signatures and chain of a log. @param fits whether a value matches the schema of a line */
   judgeEvidence(texts: EvidenceTexts, fits: (line: unknown) => boolean): Promise<EvidenceLog>
-  /** Makes a key that signs evidence. Never replaces one. */
+  /** Creates the key file that signs evidence. Never replaces a file. @throws the system's `EEXIST` */
   makeRunner(path: string): Promise<{ readonly kid: string; readonly jwk: PublicJwk }>
   /**
-   * Opens the log of a folder to add to it. The runner's key is read from its file, or made there where `make` says so.
-   * @throws FfError `evidence_locked`, `evidence_untrusted`, `runner_key_invalid`
+   * Opens the evidence log of a folder for appending. `make` creates the runner's key file if it is missing.
+   * @throws FfError `evidence_locked`, `evidence_untrusted`, `evidence_unreadable`, `runner_key_invalid`
    */
   openEvidence(
     folder: string,
@@ -171,26 +228,34 @@ export interface Adapters {
       readonly key: { readonly path: string; readonly make: boolean }
     },
   ): Promise<OpenedEvidence>
-  /** `system_identifier/oid/schema` of a database (page 9). @throws FfError saying why it cannot be asked */
+  /**
+   * Reads `system_identifier/oid/schema` of a database.
+   *
+   * @throws FfError `target_invalid`, or the error of the connection
+   */
   identifyDatabase(spec: TargetSpec, versions: MigrationOptions['versions']): Promise<string>
-  /** A key server on loopback that its holder commands. */
+  /** Starts a key server on loopback whose behaviour the caller sets. */
   openKeyServer(stage: KeyServerStage): Promise<KeyServer>
-  /** A door with such a server behind it; only time is played. */
+  /** Opens an authenticator over such a server, with a clock that the caller moves. */
   readonly openTestAuthenticator: (
     stage: KeyServerStage,
     settings: AuthSettings,
   ) => Promise<TestAuthenticator>
-  /** Whoever answers for approvals; to be closed. */
+  /** Opens the approval service of the plan. */
   openApprovals(plan: ApprovalsPlan): Promise<ApprovalService>
-  /** An Admin on loopback that holds these, and does as its holder says. */
+  /** Starts an Admin on loopback that holds these approvals and whose behaviour the caller sets. */
   openAdminServer(approvals: readonly Approval[]): Promise<AdminServer>
-  /** Runs a program without a shell; whatever it does is an outcome. */
+  /** Runs a program without a shell. Its failure, signal or timeout is an outcome, not an error. */
   runCommand(argv: readonly string[], limits: CommandLimits): Promise<CommandOutcome>
-  /** This very program in a process of its own, with no environment but the given one and the path. */
+  /** Starts `ff` in a new process whose environment is `limits.env` and PATH. */
   startFf(args: readonly string[], limits: CommandLimits): Promise<RunningProgram>
-  /** The commit of a folder, and a digest of what is changed in it; null where nothing can be told. */
+  /** The git commit of a folder, with a digest of uncommitted changes; null where git gives no answer. */
   codeVersion(folder: string): Promise<string | null>
-  /** @throws FfError saying why the database cannot be migrated, `migration_locked` where somebody else is at it */
+  /**
+   * Runs `use` with a migration session.
+   *
+   * @throws FfError `target_invalid`, `migration_locked` while another migration runs, or the database's error
+   */
   withMigrationSession<T>(
     spec: TargetSpec,
     needs: MigrationOptions,
@@ -198,18 +263,22 @@ export interface Adapters {
   ): Promise<T>
 }
 
-/** What a store is opened with to be served. */
+/** Options to open a store for a service: the migrations it must have, supported server versions, audit options. */
 export interface ServeOptions extends Pick<MigrationOptions, 'versions'> {
   readonly migrations: readonly Migration[]
   readonly tools: AuditOptions
 }
 
-/** What reading the rows of a database rests on. */
+/** Options to read or merge rows of a database: supported server versions and the schema contract. */
 export type RowReadOptions = Pick<MigrationOptions, 'versions' | 'contract'>
 
+/** Options of a migration session. */
 export interface MigrationOptions {
+  /** Major versions of PostgreSQL, both inclusive. */
   readonly versions: { readonly oldest: number; readonly newest: number }
   readonly contract: SchemaContract
+  /** Roles that the session creates and grants to. */
   readonly roles: readonly string[]
+  /** Whether the session may write; it then holds the migration lock. */
   readonly locked: boolean
 }

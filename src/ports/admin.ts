@@ -2,10 +2,13 @@ import type { AdminLimits } from '../core/admin/contract.ts'
 import type { Approval } from '../core/evaluate/approvals.ts'
 import type { ApprovalAnswer, ApprovalQuery } from '../core/evaluate/types.ts'
 
-/** Asks whether an approval covers a flag, tenant and user: `sensitive.check.2b` (page 5). Never throws. */
+/**
+ * Asks whether an approval covers a flag, tenant and user: `sensitive.check.2b`. Never rejects: a failed call answers
+ * `unreachable`.
+ */
 export type CheckApproval = (question: ApprovalQuery) => Promise<ApprovalAnswer>
 
-/** Who answers for approvals (page 5). */
+/** Where approvals are checked: by Admin over HTTP, in a given list, or nowhere. */
 export type ApprovalsPlan =
   | {
       readonly kind: 'admin'
@@ -14,39 +17,43 @@ export type ApprovalsPlan =
       readonly limits: AdminLimits
     }
   | { readonly kind: 'file'; readonly approvals: readonly Approval[] }
-  /** Nobody: no approval holds. */
+  /** Every check answers `unreachable`. */
   | { readonly kind: 'none' }
 
-/** How FF says to Admin who it is, and by what it knows Admin; all null is nobody, which stays on this machine. */
+/**
+ * Credentials of FF towards Admin, and the authorities that Admin's certificate is verified with. All null: none,
+ * which is accepted on loopback only.
+ */
 export interface AdminCredential {
-  /** A bearer token (RFC 6750). */
+  /** A bearer token (RFC 6750); null for none. */
   readonly token: string | null
-  /** For mutual TLS, in PEM. */
+  /** Client certificate and key for mutual TLS, in PEM; null for none. */
   readonly client: { readonly cert: string; readonly key: string } | null
-  /** The only authorities whose word counts, in PEM; null for those of this machine. */
+  /** The only certificate authorities that are trusted, in PEM; null for those of this machine. */
   readonly ca: string | null
 }
 
-/** Admin as a service has it (page 5, `sensitive.check.2b`). */
+/** Checks approvals for a service (`sensitive.check.2b`, docs/reference/service.md). */
 export interface ApprovalService {
-  /** The check of one request: all that it asks shares one deadline, however many flags it is about. */
+  /** Begins the checks of one request. The first check starts the deadline that all of them share. */
   begin(): CheckApproval
-  /** For whoever serves it to show. */
+  /** Counts and states for the metrics of the service. */
   metrics(): AdminMetrics
-  /** Whoever still waits is told `unreachable`. */
+  /** Closes the connections; each check in flight answers `unreachable`. */
   close(): Promise<void>
 }
 
+/** Counts of an approval service since it was opened, and its current state. */
 export interface AdminMetrics {
-  /** Since it was made: calls that were answered and that failed, and questions that the breaker sent nowhere. */
+  /** `refused` counts the questions that the open circuit breaker did not send. */
   readonly calls: { readonly answered: number; readonly failed: number; readonly refused: number }
-  /** Null where no breaker stands before it. */
+  /** State of the circuit breaker; null where none is configured. */
   readonly breaker: 'closed' | 'open' | 'half_open' | null
-  /** Connections to Admin that are open, or being made. */
+  /** Connections to Admin that are open or connecting. */
   readonly sockets: number
 }
 
-/** What an Admin does that its holder commands; all but the first are failures. */
+/** Behaviour of a test Admin; all but `honest` are injected faults. */
 export type AdminBehaviour =
   | 'honest'
   | 'refused'
@@ -64,30 +71,31 @@ export type AdminBehaviour =
   | 'slow_body'
   | 'no_accept'
 
+/** How a test Admin answers from now on. */
 export interface AdminScript {
   readonly behaviour: AdminBehaviour
-  /** Before it begins to answer. */
+  /** Wait before it begins to answer. */
   readonly delay_ms: number
 }
 
-/** A question that an Admin met and what it answered, as the bytes were. */
+/** The bodies of one request to a test Admin and of its response, as sent. */
 export interface AdminExchange {
   readonly request: string
   readonly response: string
 }
 
-/** An Admin on this machine that holds some approvals, and does as its holder says. */
+/** A test Admin on loopback with given approvals, whose behaviour the test sets. */
 export interface AdminServer {
   readonly url: URL
-  /** Who does not bring it is told 401. */
+  /** The bearer token that it requires; without it a request gets 401. */
   readonly token: string
-  /** How many requests it has met, whatever they were told. */
+  /** Requests received so far, whatever the response. */
   requests(): number
-  /** How many connections to it are open. */
+  /** Open connections. */
   sockets(): number
-  /** Those that it answered honestly. */
+  /** The exchanges that it answered as `honest`, oldest first. */
   exchanges(): readonly AdminExchange[]
-  /** From now on. */
+  /** Changes the behaviour for all requests from now on. */
   setBehaviour(stage: AdminScript): Promise<void>
   close(): Promise<void>
 }

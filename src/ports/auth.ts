@@ -6,53 +6,58 @@ import type { AuthResult, Credential, Environment } from '../core/auth/types.ts'
 import type { AuthMode } from '../core/evaluate/types.ts'
 import type { Instant } from '../core/rows/instant.ts'
 
-/** Verifies one token (page 2). A token it cannot vouch for is a refusal, never an exception. */
+/** Verifies bearer tokens (docs/reference/auth.md). A token that does not verify is a refusal, never an exception. */
 export interface TokenVerifier {
   verify(token: string, at: VerificationTime): Promise<AuthResult>
-  /** The same, with the ground. */
+  /** As `verify`, with the conditions that led to the result. */
   explain(token: string, at: VerificationTime): Promise<ExplainedToken>
-  /** The checks up to the signature, whatever the payload is: `verified`, or the first that does not hold. */
+  /** Checks form, header, key and signature alone, not the payload: `verified`, or the first check that failed. */
   signature(token: string): Promise<Condition>
 }
 
+/** The time and the environment that claims and mode are judged by. */
 export interface VerificationTime {
   readonly now: Instant
   readonly environment: Environment
 }
 
+/** The result for one token, with its reasons. */
 export interface ExplainedToken {
   readonly authentication: AuthResult
-  /** Rows of the mode matrix; several where each adds a warning. */
+  /** Conditions looked up in the mode matrix; several where each adds a warning. */
   readonly conditions: readonly Condition[]
-  /** Null where the checks ended before them. Nothing here says that they are true. */
+  /** The decoded claims, not necessarily verified; null where the token has no readable claims. */
   readonly claims: Claims | null
 }
 
-/** Where a door has its keys from: an endpoint, a set that was given, or nowhere. */
+/** Source of an authenticator's keys: a JWKS endpoint, given keys, or none (null). */
 export type KeySourceSpec =
   { readonly url: URL } | { readonly keys: readonly Readonly<Record<string, unknown>>[] } | null
 
-/** What a key server served. */
+/** The key set of an endpoint, as fetched. */
 export interface ServedKeys {
   readonly keys: readonly ServedKey[]
-  /** Only those that say how long an answer may be kept. */
+  /** The response headers that govern caching, escaped for a terminal. */
   readonly headers: readonly (readonly [name: string, value: string])[]
+  /** How long the client keeps the set, in seconds. */
   readonly cache_s: number
 }
 
+/** One key of a served set, judged; its texts are escaped for a terminal. */
 export interface ServedKey {
   readonly kid: string | null
-  /** Type, curve or size, algorithm and use, as the key says. */
+  /** Type, curve or size, algorithm and use, as the key declares them. */
   readonly words: readonly string[]
-  /** Why it verifies nothing; null where it does. */
+  /** Code of the reason why no token verifies with it; null for a usable key. */
   readonly fault: string | null
 }
 
+/** A fetched key set, or why the fetch failed: `unreachable` may pass by itself, `misconfigured` does not. */
 export type KeysFetched =
   | { readonly ok: true; readonly served: ServedKeys }
   | { readonly ok: false; readonly kind: 'unreachable' | 'misconfigured'; readonly detail: string }
 
-/** A key of this moment's making, its key server on loopback, and a token that it signed. */
+/** A loopback key server with a new key, and a token signed by that key. */
 export interface DevIssuer {
   readonly origin: string
   readonly jwks_url: string
@@ -60,55 +65,56 @@ export interface DevIssuer {
   close(): Promise<void>
 }
 
-/** What a caller meets first: the rules for those without a token, and the verifier for those with one. */
+/** Authenticates a request: `rules` for anonymous and dev-header callers, `verifier` for bearer tokens. */
 export interface Authenticator {
   readonly rules: CallerRules
   readonly verifier: TokenVerifier
   readonly metrics: () => AuthenticatorMetrics
 }
 
-/** What a door counted since it was made (page 2): for whoever serves it, to show. */
+/** Counts of an authenticator since it was opened, for the metrics of the service. */
 export interface AuthenticatorMetrics {
-  /** Null where there is no endpoint to fetch from; the age is null while there is no set. */
+  /** Null without an endpoint; `age_ms` is null while no key set is loaded. */
   readonly keys: {
     readonly fetches: number
     readonly failures: number
     readonly age_ms: number | null
   } | null
   readonly tokens: { readonly hits: number; readonly misses: number; readonly entries: number }
-  /** Callers who were let in by a token that nobody verified. */
+  /** Requests accepted with an unverified token (mode `decode-only`). */
   readonly decode_only: number
 }
 
-/** A door of the harness's own, with a key server behind it. */
+/** An authenticator that owns its key source; `close` ends the background refresh. */
 export interface OpenAuthenticator extends Authenticator {
   close(): Promise<void>
 }
 
-/** A key server on this machine, which does as its holder says. */
+/** A key server on loopback whose behaviour the test sets. */
 export interface KeyServer {
   readonly url: URL
-  /** How many requests it has met. */
+  /** Requests received so far. */
   requests(): number
-  /** From now on. */
+  /** Changes the behaviour for all requests from now on. */
   setBehaviour(stage: KeyServerStage): Promise<void>
   close(): Promise<void>
 }
 
-/** A door with such a server behind it, in a time that its holder makes pass. */
+/** An authenticator over a loopback key server, with a clock that the test moves. */
 export interface TestAuthenticator extends OpenAuthenticator {
   readonly server: KeyServer
+  /** Moves the clock forward; background fetches that fall due run. */
   advance(seconds: number): Promise<void>
 }
 
-/** A door of this process, and by what another process makes the same. */
+/** An authenticator, and the script from which another process can open an equal one. */
 export interface AuthenticatorWithScript {
   readonly authenticator: Authenticator
-  /** Null is a service without keys. */
+  /** Null for a service without keys. */
   readonly script: KeyServerScript | null
 }
 
-/** A credential of each mode, really signed, and the door that it is for. */
+/** One signed credential per mode, each with the authenticator that maps it to that mode. */
 export type Credentials = Readonly<
   Record<AuthMode, AuthenticatorWithScript & { readonly credential: Credential }>
 >

@@ -1,48 +1,57 @@
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { FlagStore } from './store.ts'
 
-/** A database that is made for a measurement and dropped after it, so that anything may be done to it. */
+/** A database that exists for one measurement; its statements may change or destroy anything in it. */
 export interface ScratchDatabase {
   readonly target: TargetSpec
-  /** Version of its server, such as `15.18`. */
+  /** Version of the server, such as `15.18`. */
   readonly server: string
-  /** How PostgreSQL's own programs reach it. */
+  /** Environment variables (PGHOST and the like) with which psql or pg_dump reach it. */
   readonly environment: Readonly<Record<string, string>>
+  /** Runs one or more statements. */
   run(sql: string): Promise<void>
-  /** The service's store on its schema `ff`. */
+  /** Opens the service's store on the schema `ff`. */
   openStore(): FlagStore
+  /** Samples the table locks until the watch ends. */
   watchLocks(): Promise<LockWatch>
-  /** A digest of the rows of each table of its schema `ff`, and of the schema itself under `schema`. */
+  /** Digests of the rows of each table of the schema `ff`, by table, and of the schema itself under `schema`. */
   fingerprint(): Promise<ReadonlyMap<string, string>>
-  /** Which file holds the rows of each table, by name and oid: another one where they were all written anew. */
+  /** The data file of each table, by name and oid; a table rewrite changes it. */
   files(): Promise<ReadonlyMap<string, string>>
 }
 
+/** A running watch on the ACCESS EXCLUSIVE locks of a database. */
 export interface LockWatch {
-  /** Ends the watch. @returns milliseconds that no table was kept from everybody (ACCESS EXCLUSIVE) for longer than */
+  /**
+   * Ends the watch.
+   *
+   * @returns upper bound in ms of the longest ACCESS EXCLUSIVE lock on a table
+   * @throws FfError where a sample failed
+   */
   end(): Promise<number>
 }
 
-/** What of a schema may be there and yet do nothing. */
+/** Whether the objects of a schema are in force: each may exist and yet be invalid, disabled or unused. */
 export interface SchemaFacts {
   readonly server: string
   readonly constraints: { readonly seen: number; readonly invalid: readonly string[] }
   readonly indexes: { readonly seen: number; readonly unusable: readonly string[] }
-  /** Definition by `table.constraint`; `not enforced` where its triggers are off. */
+  /** Definition by `table.constraint`; `not enforced` where its triggers are disabled. */
   readonly foreign_keys: ReadonlyMap<string, string>
-  /** Whether it fires, by `table.trigger`. */
+  /** Whether the trigger is enabled, by `table.trigger`. */
   readonly triggers: ReadonlyMap<string, boolean>
-  /** The queries of every evaluation and write, each with what it reads without an index. */
+  /** The queries of evaluations and writes, each with the tables that its plan scans without an index. */
   readonly queries: readonly { readonly name: string; readonly scans: readonly string[] }[]
 }
 
+/** Rights and settings of the service's role. */
 export interface RoleFacts {
   readonly server: string
   readonly role: string
-  /** What the service must not be able to do, and whether the server would let it. */
+  /** The actions that the service must not be able to do, and whether the server allows each. */
   readonly forbidden: readonly { readonly what: string; readonly allowed: boolean }[]
-  /** Settings of a session as the service opens them; `0` is none. */
+  /** Timeouts of a session as the service opens it, by setting; `0` is no timeout. */
   readonly timeouts: ReadonlyMap<string, string>
-  /** Of the server, or of the role or the database where that is less. */
+  /** The least of the connection limits of server, role and database. */
   readonly max_connections: number
 }

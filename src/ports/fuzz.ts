@@ -1,18 +1,22 @@
 import type { Scene } from '../core/parity/scene.ts'
 
-/** Looks for a scene that fails, by making scenes at random. @param fails rejects where a side was lost */
+/**
+ * Searches random scenes for one that fails, then shrinks it.
+ *
+ * @param fails runs a scene on both sides; whether they differ. Its rejection ends the search and is thrown
+ */
 export type SearchScenes = (
   fails: (scene: Scene) => Promise<boolean>,
   options: {
     readonly runs: number
     readonly seed: number
-    /** The search ends after this long, with what it has; null for all runs. */
+    /** Time limit of the search, which then returns its result so far; null for none. */
     readonly timeMs: number | null
     readonly stopped: () => boolean
   },
 ) => Promise<{
-  /** How many scenes were tried until the first that failed, or all of them. */
+  /** Scenes run up to and including the first that failed, or all of them. */
   readonly played: number
-  /** Null where none failed. */
+  /** The smallest failing scene; null where none failed. */
   readonly smallest: Scene | null
 }>

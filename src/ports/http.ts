@@ -1,116 +1,128 @@
 import type { Credential } from '../core/auth/types.ts'
 import type { ServerCode } from '../core/http-api/problems.ts'
 
-/** One HTTP request as a route sees it: bounded, its body UTF-8 (page 5, limits). */
+/** One HTTP request as its route receives it, within the server's limits. */
 export interface RouteRequest {
   readonly request_id: string
-  /** As the path's pattern names them, decoded. */
+  /** Path parameters by name, percent-decoded. */
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
   readonly credential: Credential
-  /** Lower-case names; null where the request has none. */
+  /** Value of a header by its lower-case name; null where absent. */
   readonly header: (name: string) => string | null
-  /** Empty where there is none. */
+  /** UTF-8 text; empty where the request has no body. */
   readonly body: string
 }
 
+/** The response of a route. */
 export interface RouteResponse {
   readonly status: number
   /** Media type of the text. */
   readonly type: string
   readonly headers: Readonly<Record<string, string>>
   readonly text: string
-  /** Of the contract, where the request was refused; for logs and metrics. */
+  /** Error code of the contract for a refused request, for logs and metrics; null for success. */
   readonly code: string | null
 }
 
+/** Methods that routes are served with. */
 export type HttpMethod = 'GET' | 'PUT' | 'POST' | 'DELETE'
 
+/** One route of a server. What `handle` throws is answered with `internal` and reported as a bug. */
 export interface Route {
-  /** By which metrics, logs and the description of the interface name it. */
+  /** Name of the route in metrics, logs and the OpenAPI description. */
   readonly id: string
   readonly method: HttpMethod
-  /** Segments that begin with a colon are parameters. */
+  /** Path pattern; a segment that begins with a colon is a parameter. */
   readonly path: string
   readonly handle: (call: RouteRequest) => Promise<RouteResponse>
-  /** The largest body that it takes, where that is not the server's limit. */
+  /** Body limit in bytes. Default: the server's `body_bytes`. */
   readonly body_bytes?: number
 }
 
 /**
- * How a server words what it refuses itself where it is not a problem detail; null leaves it at that.
+ * Builds the response for a request that the server itself refuses; null for the default, a problem detail (RFC 9457).
  *
- * @param path as it was asked for, not decoded, without its query
+ * @param path the requested path, not decoded, without its query
  */
 export type RefusalAt = (path: string, code: ServerCode) => RouteResponse | null
 
-/** Where a service listens. Port 0 takes a free one. */
+/** The address that a server listens on; port 0 takes a free port. */
 export interface ListenAt {
   readonly host: string
   readonly port: number
 }
 
-/** Within what requests are taken (page 5, limits). */
+/** Limits of a server in bytes, milliseconds and requests (docs/reference/service.md). */
 export interface HttpLimits {
   readonly body_bytes: number
   readonly header_bytes: number
+  /** Time to receive the headers of a request. */
   readonly headers_ms: number
+  /** Time to receive a whole request. */
   readonly request_ms: number
-  /** How long whoever asked may take to receive an answer, past the time for the request. */
+  /** Time for the client to receive the response, on top of `request_ms`; then the connection is destroyed. */
   readonly answer_ms: number
-  /** Requests under way at once; one more is refused. */
+  /** Most requests in flight; one more is refused. */
   readonly in_flight: number
-  /** How long a drain still takes in what was on its way when it was asked for. */
+  /** How long a drain still accepts connections before it stops listening. */
   readonly settle_ms: number
-  /** How long it then waits for requests that are under way. */
+  /** How long a drain then waits for requests in flight before it closes their connections. */
   readonly drain_ms: number
 }
 
-/** What a server tells of what it did. */
+/** Receives the events of a server, for logs and metrics. */
 export interface HttpObserver {
-  /** @param route null where no route was met */
+  /** A response ended, sent or cut off. `route` is null where no route matched. */
   replied(done: {
     readonly route: string | null
     readonly status: number
     readonly seconds: number
     readonly request_id: string
-    /** A code of the contract where it was refused. */
+    /** Error code of the contract for a refused request; null for success. */
     readonly code: string | null
   }): void
-  /** A bug: what was thrown is nothing that a route throws on purpose. */
+  /** A bug: a route threw an error that is not a refusal. */
   failed(error: unknown, request_id: string): void
 }
 
+/** A server that listens. */
 export interface HttpServer {
   /** `http://host:port`. */
   readonly origin: string
-  /** Requests under way. */
+  /** Number of requests in flight. */
   inFlight(): number
-  /** Takes in what is on its way, then nothing more, lets all of it come to its end, within its bounds, and closes. */
+  /**
+   * Accepts connections for `settle_ms`, stops listening, waits up to `drain_ms` for requests in flight, and closes.
+   */
   drain(): Promise<void>
 }
 
-/** What a service is sent. The credential goes as headers, and nowhere else. */
+/** One request to a service. A credential goes into the headers, nowhere else. */
 export interface HttpRequest {
   readonly method: HttpMethod | 'PATCH'
-  /** With its query, encoded. */
+  /** Path with query, percent-encoded. */
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   /** A JSON text; null for none. */
   readonly body?: string | null
 }
 
+/** One whole response of a service. */
 export interface HttpResponse {
   readonly status: number
-  /** Lower-case names. */
+  /** By lower-case name. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   readonly text: string
 }
 
-/** Asks one service over HTTP/1.1, bounded in sizes and times. Redirects are answers like any other. */
+/** HTTP/1.1 client of one service, bounded in size and time. Follows no redirect: a 3xx is returned as it is. */
 export interface HttpClient {
   readonly origin: string
-  /** @throws FfError `target_unreachable` where no whole answer came, `request_unsendable` where none could be asked for */
+  /**
+   * @throws FfError `target_unreachable` without a whole response, `request_unsendable` for a header that HTTP cannot
+   * carry
+   */
   send(request: HttpRequest): Promise<HttpResponse>
   close(): void
 }

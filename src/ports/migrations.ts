@@ -1,16 +1,20 @@
 import type { Catalogue } from '../core/migrations/catalogue.ts'
 import type { AppliedMigration, Migration } from '../core/migrations/plan.ts'
 
-/** One connection to a database whose schema is migrated. */
+/** A database session that migrates the schema `ff`. */
 export interface MigrationSession {
-  /** The ledger, oldest first. */
+  /** The migrations of the ledger, oldest first; none where there is no ledger. */
   applied(): Promise<readonly AppliedMigration[]>
-  /** Makes roles, schema and ledger; returns the SQL of what this role was not allowed to make. */
+  /** Creates roles, schema and ledger. @returns the SQL statements that this role has no right to run */
   prepare(): Promise<readonly string[]>
-  /** @throws FfError `lock_timeout`, `rows_would_be_lost`, or what the server said */
+  /**
+   * Runs one migration in a transaction.
+   *
+   * @throws FfError `lock_timeout`, `rows_would_be_lost`, or the server's error
+   */
   apply(migration: Migration, direction: 'up' | 'down'): Promise<void>
-  /** Grants what the contract grants, to the roles that exist. */
+  /** Grants the rights of the contract to the roles that exist. */
   grant(): Promise<void>
-  /** What is there, and which of the contract's roles. */
+  /** Reads the objects of the schema, and which of the contract's roles exist. */
   catalogue(): Promise<{ readonly found: Catalogue; readonly roles: ReadonlySet<string> }>
 }

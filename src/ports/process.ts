@@ -1,26 +1,32 @@
-/** What became of a program that was started without a shell. */
+/**
+ * Outcome of a program run: its exit status and last line of output, or why it gave none (signal, timeout, no start).
+ */
 export type CommandOutcome =
   | { readonly kind: 'exited'; readonly status: number; readonly last_line: string }
   | { readonly kind: 'unanswered'; readonly detail: string }
 
-/** Within what a program runs. */
+/** Folder, time limit, abort signal and environment of a program. */
 export interface CommandLimits {
   readonly cwd: string
   readonly timeoutMs: number
   readonly signal: AbortSignal
-  /** Beside the environment of this process. */
+  /** `runCommand` adds these to the environment of this process; `startFf` passes these and PATH only. */
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** A program that runs beside this one until it is ended; gone with this process, too. */
+/** A child process. The kernel kills it when this process ends. */
 export interface RunningProgram {
-  /** What the first group of the pattern finds in what it said last; or its last words, where it ended without. */
+  /**
+   * Waits until the recent output matches.
+   *
+   * @returns the pattern's first group, or the last line where the program ended first
+   */
   says(
     pattern: RegExp,
   ): Promise<
     | { readonly ok: true; readonly text: string }
     | { readonly ok: false; readonly last_line: string }
   >
-  /** Ends it where it stands (SIGKILL). Resolves when it is gone. */
+  /** Sends SIGKILL; resolves once the process has ended. */
   kill(): Promise<void>
 }

@@ -2,60 +2,63 @@ import type { AuditEvent, AuditChainHead } from '../core/audit/record.ts'
 import type { RowKey, TableName } from '../core/rows/rows.ts'
 import type { SideFacts } from './store.ts'
 
-/** Lines of rows, each `{"row":...,"table":"..."}` and a newline as a snapshot has them (page 9), all of one table. */
+/**
+ * Rows of one table as lines of a snapshot: `{"row":...,"table":"..."}` and a line feed each
+ * (docs/reference/file-store.md).
+ */
 export interface RowBatch {
   readonly table: TableName
   readonly bytes: Buffer
-  /** Offsets of the lines that nobody has held to page 1 yet; null where none was looked at. */
+  /** Byte offsets of the lines not yet checked against the row schema; null where none was checked. */
   readonly unsure: readonly number[] | null
 }
 
-/** What is wrong with a source as a whole, rather than with a row. */
+/** A fault of a whole row source, not of one row. */
 export interface SourceFault {
   readonly code: 'column_unknown' | 'column_missing' | 'digest_wrong' | 'count_wrong'
   readonly detail: string
 }
 
-/** All stored rows of a side as they are, in one consistent snapshot: read only, and without the writer's lock. */
+/** All stored rows of a side in one snapshot, valid or not: read only, and without the writer's lock. */
 export interface RowSource {
   readonly facts: SideFacts
-  /** Which store this is, by whatever name it was reached; shown to nobody. */
+  /** Identifies the store independently of its address, so that two targets can be compared. Never shown. */
   readonly identity: string
-  /** How many rows it says that it holds; of a file that is being written to, at least about so many. */
+  /** Rows by table as the store counts them; approximate for a file that is being written to. */
   readonly counts: Readonly<Record<TableName, number>>
-  /** The end of its audit chain, and its epoch (page 9). */
+  /** The end of the audit chain, and the epoch of the store. */
   readonly head: AuditChainHead
   readonly epoch: number
   /**
-   * Every row by table, scope id and flag key, in bytes; once.
-   * @throws FfError `store_corrupt`, `backing_unavailable` and the like: what was said until then is worth nothing
+   * Every row, ordered by table, scope id and flag key as bytes; to be read once.
+   * @throws FfError `store_corrupt`, `backing_unavailable` and other errors of the store; discard the rows read so far
    */
   lines(): AsyncIterable<RowBatch>
-  /** Known when the lines are through. */
+  /** The faults of the source; complete once all lines were read. */
   faults(): readonly SourceFault[]
-  /** The lines, without their newline, that stand under these keys by now, outside the snapshot. */
+  /** The current lines under these keys, without line feed, read outside the snapshot. */
   lookup(table: TableName, keys: readonly RowKey[]): Promise<readonly string[]>
   close(): Promise<void>
 }
 
-/** One row on its way into a database: a text for each column in the order of the DDL, null where it has none. */
+/** One row for a database: a text per column in the order of the DDL; null is SQL NULL. */
 export type ColumnTexts = readonly (string | null)[]
 
-/** Where rows are merged into. One at a time holds the lock. */
+/** Merges rows into a database, under the import lock. */
 export interface RowSink {
   /**
-   * Writes rows that are new, and those whose revision is past what is there, in one transaction; a newer
-   * row is never overwritten, whoever wrote it meanwhile.
+   * Inserts new rows and updates those with a lower stored revision, in one transaction. A row with the same or a higher
+   * stored revision stays, also one that another writer stores meanwhile.
    *
-   * @throws FfError `row_refused` where the database takes a row not; then nothing of this call is written
+   * @throws FfError `row_refused` where the database rejects a row; then no row of this call is written
    */
   merge(
     table: TableName,
     rows: readonly ColumnTexts[],
   ): Promise<{ readonly inserted: number; readonly updated: number }>
-  /** Writes a boundary record at the end of the audit chain, unless one of this target is there. */
+  /** Appends a boundary record to the audit chain, unless it has one with this target. */
   record(event: BoundaryEvent): Promise<void>
 }
 
-/** What a boundary record says of what crossed it (page 5). */
+/** Content of a boundary record, the audit record that marks a whole import. */
 export type BoundaryEvent = Pick<AuditEvent, 'target' | 'after' | 'request_id'>

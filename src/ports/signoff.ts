@@ -1,32 +1,41 @@
 import type { JwsSignature, KeyFile, PublicJwk, SignoffCrypto } from '../core/signoff/types.ts'
 
-/** Signs bytes with the key of one person. */
+/** Signs bytes with one key. @returns the 64 bytes of the Ed25519 signature */
 export type ByteSigner = (bytes: Uint8Array) => Promise<Uint8Array>
 
-/** Somebody who is there to be asked. */
+/** An interactive terminal. */
 export interface Terminal {
   readonly show: (text: string) => void
-  /** @throws FfError `interrupted` where it is not answered */
+  /** Reads one line. @throws FfError `interrupted` on Ctrl-C or Ctrl-D */
   readonly ask: (question: string) => Promise<string>
-  /** The same, of what nobody may see being typed. */
+  /** As `ask`, without echo. */
   readonly secret: (question: string) => Promise<string>
 }
 
-/** People's keys: at rest, and at work. */
+/** Creates, stores and uses the key files of the signers (docs/reference/gate.md). */
 export interface SignoffKeys {
   readonly crypto: SignoffCrypto
+  /** Creates an Ed25519 key, encrypted under the passphrase. */
   readonly make: (
     owner: { readonly person: string; readonly name: string },
     passphrase: string,
   ) => Promise<KeyFile>
-  /** @throws FfError `file_exists`: a key is never overwritten */
+  /** Writes a key file with mode 600. @throws FfError `file_exists`, `output_failed`; a key is never overwritten */
   readonly write: (path: string, file: KeyFile) => Promise<void>
-  /** @throws FfError `key_file_missing`, `key_file_unreadable`, `key_file_loose` where others may read it */
+  /**
+   * Reads the text of a key file.
+   *
+   * @throws FfError `key_file_missing`, `key_file_malformed`, `key_file_unreadable`, `key_file_loose` where other
+   * users may read it
+   */
   readonly read: (path: string) => Promise<string>
-  /** @throws FfError `passphrase_wrong` */
+  /** Decrypts a key. @throws FfError `passphrase_wrong`, also for an altered file */
   readonly unseal: (file: KeyFile, passphrase: string) => Promise<ByteSigner>
-  /** A program that signs; it throws FfError `signer_failed` where it does not. */
+  /**
+   * A signer that runs a command. Signing throws FfError `option_invalid` for an empty command, `signer_failed` where
+   * it fails.
+   */
   readonly byCommand: (line: string) => ByteSigner
-  /** Whether a second implementation takes the signature too. */
+  /** Whether a second implementation (jose) verifies the signature. */
   readonly accepts: (jwk: PublicJwk, payload: string, signature: JwsSignature) => Promise<boolean>
 }

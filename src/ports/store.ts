@@ -4,28 +4,28 @@ import type { Problem } from '../core/problem.ts'
 import type { AnyRow, FlagRow, RowsOfFlag, RowsByTable, RowOrBroken } from '../core/rows/rows.ts'
 import type { WriteRequest } from '../core/rows/write-request.ts'
 
-/** Which rows one evaluation needs; a layer whose id is null is not read. */
+/** The rows that one evaluation needs. A layer whose id is null is not read. */
 export interface RowQuery {
   readonly flag_key: string
   readonly tenant_id: string | null
   readonly user_id: string | null
 }
 
-/** Rows to decide by: all that a question needs of a store. */
+/** Reads the rows of one evaluation. */
 export interface FlagReader {
   readonly kind: BackingKind
   /**
-   * One consistent snapshot of the rows, as they are now.
+   * Reads the rows in one snapshot; a missing row is null.
    * @throws FfError `backing_unavailable` or `store_corrupt` where the store cannot be read
    */
   read(query: RowQuery): Promise<RowsOfFlag>
 }
 
-/** Where flags and overrides live: a file or PostgreSQL. Faults, cache and dual write wrap this. */
+/** A store of flags and overrides: a file or PostgreSQL. Injected faults wrap this interface. */
 export interface FlagStore extends FlagReader {
   /**
    * Applies one change with its audit record, both or neither; durable when the promise resolves.
-   * @throws FfError as `read`, and `lock_timeout` or `disk_full`; then nothing was acknowledged
+   * @throws FfError as `read`, and `lock_timeout` or `disk_full`; the write is then not acknowledged
    */
   write(request: WriteRequest): Promise<WriteResult>
   /** The end of the audit chain. */
@@ -33,96 +33,109 @@ export interface FlagStore extends FlagReader {
   close(): Promise<void>
 }
 
+/**
+ * The stored row and the new end of the audit chain; or the problems of a refused request, of which nothing is
+ * written.
+ */
 export type WriteResult =
   | { readonly ok: true; readonly row: AnyRow; readonly head: AuditChainHead }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
-/** A store of the harness's own, which a vector's rows can be put into. Never somebody's live store. */
+/** A store for tests and proofs, whose rows a vector replaces. Never a kept store. */
 export interface ScratchStore extends FlagStore {
-  /** Replaces all rows, exactly as given, revisions and times included; no audit record is written. */
+  /** Replaces all rows, with revisions and times as given. Writes no audit record. */
   load(state: RowsByTable): Promise<void>
 }
 
-/** What a scratch store was made on. */
+/** Description of a store for reports. */
 export interface SideFacts {
-  /** As it may be shown: no password, no path, no schema name. */
+  /** Name that may be shown: no password, no path, no schema name. */
   readonly target: string
   readonly backing: BackingKind
-  /** Server version of a database, null for a file. */
+  /** Server version of a database; null for a file. */
   readonly server: string | null
 }
 
+/** A scratch store that is open; `close` removes it. */
 export interface OpenScratchStore {
   readonly facts: SideFacts
   readonly store: ScratchStore
   close(): Promise<void>
 }
 
-/** Somebody's live store, which is read and never written. */
+/** A kept store, open for reading only. */
 export interface LiveStore {
   readonly facts: SideFacts
-  /** Which store this is, by whatever name it was reached; shown to nobody. */
+  /** Identifies the store independently of its address, so that two targets can be compared. Never shown. */
   readonly identity: string
   readonly store: FlagReader
-  /** Every row. @throws FfError `row_refused` where one does not fit its schema */
+  /** Reads every row. @throws FfError `row_refused` where a row does not match its schema */
   state(): Promise<RowsByTable>
   close(): Promise<void>
 }
 
-/** Which rows a bulk evaluation needs: of several flags, for one caller. */
+/** The rows that a bulk evaluation needs: of several flags, for one caller. */
 export interface BulkQuery {
   readonly flag_keys: readonly string[]
   readonly tenant_id: string | null
   readonly user_id: string | null
 }
 
-/** A flag of the registry as it is listed, fit or not. */
+/** A flag as listed, with its row or the reason why the row is invalid. */
 export interface FlagEntry {
   readonly flag_key: string
   readonly held: RowOrBroken<FlagRow>
 }
 
-/** A change that somebody known asked for and was refused (page 5, Audit). */
+/** A refused write of an authenticated caller, for the audit chain. */
 export interface RefusedWrite {
   readonly request: WriteRequest
-  /** A code of ours: why, as the caller was told. */
+  /** Error code that the caller received. */
   readonly code: string
 }
 
-/** What a service asks of its store beside one evaluation and one change. */
+/** A store with the operations that a service needs: bulk reads, listing, and audit records of refusals. */
 export interface ServiceStore extends FlagStore {
-  /** The rows of each flag in the order of the keys, in one snapshot. @throws FfError as `read` */
+  /** Reads the rows of each flag in one snapshot, in the order of `flag_keys`. @throws FfError as `read` */
   readMany(query: BulkQuery): Promise<readonly RowsOfFlag[]>
-  /** Flags in the order of their keys, in bytes, from the first past `after`, at most `limit`. @throws FfError as `read` */
+  /**
+   * Lists at most `limit` flags whose key follows `after`, ordered by key as bytes; null begins at the first.
+   *
+   * @throws FfError as `read`
+   */
   page(query: {
     readonly after: string | null
     readonly limit: number
   }): Promise<readonly FlagEntry[]>
-  /** Puts a refusal at the end of the audit chain; durable when it resolves. @throws FfError as `write` */
+  /**
+   * Appends the record of a refusal to the audit chain; durable when the promise resolves.
+   *
+   * @throws FfError as `write`
+   */
   refuse(refused: RefusedWrite): Promise<RefusalResult>
 }
 
-/** Where the chain ends then; or why there is no record: who asked for what does not even fit into one (page 1). */
+/** The new end of the audit chain; or why the request does not fit into an audit record, so that none was written. */
 export type RefusalResult =
   | { readonly ok: true; readonly head: AuditChainHead }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
-/** A store that somebody keeps, open to be served. */
+/** A kept store, open for the service that writes to it. */
 export interface OpenServiceStore {
   readonly facts: SideFacts
   readonly store: ServiceStore
   close(): Promise<void>
 }
 
-/** A store of the harness's own that can be served, too. */
+/** A scratch store that a service can run on. */
 export interface ScratchServiceStore extends OpenScratchStore {
   readonly store: ScratchStore & ServiceStore
 }
 
-/** What a backing needs to write audit records. */
+/** Options of a store that writes audit records. */
 export interface AuditOptions {
-  /** Key of the digests that stand for sensitive values, at least 32 bytes. */
+  /** HMAC key of the digests that replace sensitive values, at least 32 bytes. */
   readonly digestKey: Uint8Array
-  /** Cutover phase that goes into each record (page 7). */
+  /** Cutover phase that each record names. */
   readonly phase: string
 }

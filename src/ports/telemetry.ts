@@ -5,39 +5,43 @@ import type { AdminMetrics } from './admin.ts'
 import type { AuthenticatorMetrics } from './auth.ts'
 import type { HttpObserver } from './http.ts'
 
-/** What a service says of itself, a line of JSON each. Nothing that is given is a secret or a value of a flag. */
+/** Log of a service, one line of JSON per entry. Callers pass no secret and no flag value. */
 export interface ServiceLog {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
 }
 
-/** Told what a service does, to count it; costs whoever tells next to nothing. */
+/** Receives the events of a service, to count them. Each call is cheap: it adds to counters in memory. */
 export interface ServiceObserver {
   decided(decision: Pick<Decision, 'decision' | 'reason'>): void
-  /** What became of a change that somebody who was let in asked for. */
+  /** The outcome of a write of an authenticated caller. */
   changed(action: WriteRequest['action'], outcome: ChangeOutcome): void
-  /** Somebody was let in by a token that nobody verified (page 2, containment). @param sub as it says, and an id */
+  /**
+   * A request was accepted with an unverified token (mode `decode-only`).
+   *
+   * @param sub the token's subject, a valid id
+   */
   unverified(sub: string): void
 }
 
-/** `failed` where the store did not take it; `refused` where it was the caller's doing. */
+/** `refused`: the request is at fault. `failed`: the store could not write. */
 export type ChangeOutcome = 'applied' | 'refused' | 'failed'
 
-/** What metrics are read from when somebody asks for them. */
+/** Values that are read at each scrape of the metrics. */
 export interface MetricReadings {
   readonly in_flight_limit: number
   readonly inFlight: () => number
   readonly authenticator: () => AuthenticatorMetrics
   readonly admin: () => AdminMetrics
-  /** The end of the audit chain; null where the store gives no answer in its time. */
+  /** The end of the audit chain; null where the store does not answer in time. */
   readonly head: () => Promise<AuditChainHead | null>
 }
 
-/** What a service says of itself to those who look after it. */
+/** The observers of a service, and its metrics. */
 export interface Telemetry {
   readonly httpObserver: HttpObserver
   readonly observer: ServiceObserver
-  /** In Prometheus' text format 0.0.4. */
+  /** The metrics in Prometheus text format 0.0.4, and its media type. */
   readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>
 }
