@@ -13,9 +13,9 @@ const UNREACHABLE: ApprovalAnswer = { status: 'unreachable' }
 /** A machine that slept comes back with its deadlines over; the wall clock may be set, this one not. */
 const now = (): number => performance.now()
 
-/** Asks Admin over its line, within the limits (page 5). Answers are shared by calls in flight and never kept. */
+/** Asks Admin over its connection, within the limits (page 5). Answers are shared by calls in flight and never kept. */
 export class AdminClient implements ApprovalService {
-  private readonly line: AdminConnection
+  private readonly connection: AdminConnection
   private readonly limits: AdminLimits
   private readonly breaker: Breaker | null
   private readonly shared = new Map<string, Promise<ApprovalAnswer>>()
@@ -25,8 +25,8 @@ export class AdminClient implements ApprovalService {
   private failed = 0
   private refused = 0
 
-  constructor(line: AdminConnection, limits: AdminLimits) {
-    this.line = line
+  constructor(connection: AdminConnection, limits: AdminLimits) {
+    this.connection = connection
     this.limits = limits
     this.breaker = limits.breaker === null ? null : new Breaker(limits.breaker, now)
   }
@@ -35,7 +35,7 @@ export class AdminClient implements ApprovalService {
     let until: number | null = null
     return (question) => {
       until ??= now() + this.limits.timeout_ms
-      return this.within(until - now(), question)
+      return this.askWithin(until - now(), question)
     }
   }
 
@@ -44,18 +44,18 @@ export class AdminClient implements ApprovalService {
     return {
       calls: { answered, failed, refused },
       breaker: this.breaker?.state ?? null,
-      sockets: this.line.sockets(),
+      sockets: this.connection.sockets(),
     }
   }
 
   close(): Promise<void> {
     this.closed = true
     for (const one of this.running) one.abort()
-    this.line.close()
+    this.connection.close()
     return Promise.resolve()
   }
 
-  private async within(ms: number, question: ApprovalQuery): Promise<ApprovalAnswer> {
+  private async askWithin(ms: number, question: ApprovalQuery): Promise<ApprovalAnswer> {
     if (ms <= 0 || this.closed) return UNREACHABLE
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<ApprovalAnswer>((resolve) => {
@@ -97,7 +97,7 @@ export class AdminClient implements ApprovalService {
     const timer = setTimeout(() => controller.abort(), this.limits.timeout_ms)
     this.running.add(controller)
     try {
-      const body = await this.line.post(formatCheckRequest(question), controller.signal)
+      const body = await this.connection.post(formatCheckRequest(question), controller.signal)
       const answer = parseCheckAnswer(body, question)
       if (answer === null) throw new Error('no answer to this question')
       return answer

@@ -34,12 +34,12 @@ export class Breaker {
     if (current.name === 'half_open') return null
     if (current.name === 'open') {
       if (this.now() < current.untilMs) return null
-      this.setBehaviour({ name: 'half_open' })
+      this.enter({ name: 'half_open' })
     }
     const { period } = this
     try {
       const result = await work()
-      if (period === this.period && this.state === 'half_open') this.setBehaviour(CLOSED)
+      if (period === this.period && this.state === 'half_open') this.enter(CLOSED)
       return result
     } catch (error) {
       if (period === this.period) this.fail()
@@ -53,11 +53,11 @@ export class Breaker {
     const before = this.current.name === 'closed' ? this.current.failedAt : []
     const failedAt = [...before.filter((one) => at - one < within_ms), at]
     if (this.current.name === 'half_open' || failedAt.length >= failures)
-      this.setBehaviour({ name: 'open', untilMs: at + half_open_after_ms })
+      this.enter({ name: 'open', untilMs: at + half_open_after_ms })
     else this.current = { name: 'closed', failedAt }
   }
 
-  private setBehaviour(next: State): void {
+  private enter(next: State): void {
     this.current = next
     this.period += 1
   }

@@ -6,12 +6,13 @@ import { openAdminConnection } from './admin-connection.ts'
 /** Opens whoever answers for approvals; to be closed. */
 export async function openApprovals(plan: ApprovalsPlan): Promise<ApprovalService> {
   if (plan.kind === 'admin') return new AdminClient(await openAdminConnection(plan), plan.limits)
-  if (plan.kind === 'none') return onTheSpot(() => Promise.resolve({ status: 'unreachable' }))
-  return onTheSpot((question) => Promise.resolve(answerApproval(plan.approvals, question)))
+  if (plan.kind === 'none')
+    return createLocalService(() => Promise.resolve({ status: 'unreachable' }))
+  return createLocalService((question) => Promise.resolve(answerApproval(plan.approvals, question)))
 }
 
 /** Answers without a call, which can neither fail nor be counted. */
-const onTheSpot = (check: CheckApproval): ApprovalService => ({
+const createLocalService = (check: CheckApproval): ApprovalService => ({
   begin: () => check,
   metrics: () => ({
     calls: { answered: 0, failed: 0, refused: 0 },

@@ -9,11 +9,11 @@ type LookupCallback = Parameters<LookupFunction>[2]
  */
 export function createSharedLookup(): LookupFunction {
   const waiting = new Map<string, LookupCallback[]>()
-  return (hostname, options, told) => {
+  return (hostname, options, callback) => {
     const key = JSON.stringify([hostname, options.family, options.all, options.hints])
     const others = waiting.get(key)
-    if (others !== undefined) return void others.push(told)
-    const all = [told]
+    if (others !== undefined) return void others.push(callback)
+    const all = [callback]
     waiting.set(key, all)
     lookup(hostname, options as LookupOptions, (error, address, family) => {
       waiting.delete(key)

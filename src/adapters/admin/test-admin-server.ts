@@ -22,12 +22,12 @@ const status =
   (code: number, headers: object = {}): Answer =>
   (response) =>
     response.writeHead(code, { ...JSON_TYPE, ...headers }).end('{}')
-const whole = (response: ServerResponse, body: string): unknown =>
+const sendWhole = (response: ServerResponse, body: string): unknown =>
   response.writeHead(200, { ...JSON_TYPE, 'content-length': Buffer.byteLength(body) }).end(body)
 
 /** Those that no request is met in have no answer. */
 const ANSWERS: Readonly<Record<Exclude<AdminBehaviour, 'refused' | 'no_accept'>, Answer>> = {
-  honest: whole,
+  honest: sendWhole,
   reset: ({ socket }) => socket?.resetAndDestroy(),
   error_500: status(500),
   error_503: status(503, { 'retry-after': '1' }),
@@ -37,12 +37,12 @@ const ANSWERS: Readonly<Record<Exclude<AdminBehaviour, 'refused' | 'no_accept'>,
     response.writeHead(200, { ...JSON_TYPE, 'content-length': Buffer.byteLength(body) })
     response.write(body.slice(0, -10), () => response.socket?.end())
   },
-  malformed: (response, body) => whole(response, body.slice(0, -1)),
-  empty: (response) => whole(response, ''),
+  malformed: (response, body) => sendWhole(response, body.slice(0, -1)),
+  empty: (response) => sendWhole(response, ''),
   wrong_type: (response, body) =>
     response.writeHead(200, { 'content-type': 'text/plain' }).end(body),
   unknown_state: (response, body) =>
-    whole(response, body.replace(/"ttl_state":"[a-z_]*"/, '"ttl_state":"granted"')),
+    sendWhole(response, body.replace(/"ttl_state":"[a-z_]*"/, '"ttl_state":"granted"')),
   never: () => undefined,
   slow_body: async (response, body) => {
     response.writeHead(200, JSON_TYPE)
@@ -66,12 +66,12 @@ export class TestAdminServer implements AdminServer {
   private readonly answered: AdminExchange[] = []
   private port = 0
   private stage: AdminScript = { behaviour: 'honest', delay_ms: 0 }
-  private met = 0
-  private full: SaturatedPort | null = null
+  private received = 0
+  private saturatedPort: SaturatedPort | null = null
 
   private constructor(approvals: readonly Approval[]) {
     this.approvals = approvals
-    this.server = createServer((request, response) => void this.meet(request, response))
+    this.server = createServer((request, response) => void this.handle(request, response))
     this.server.on('connection', (socket: Socket) => {
       this.open.add(socket)
       socket.once('close', () => this.open.delete(socket))
@@ -88,7 +88,7 @@ export class TestAdminServer implements AdminServer {
     return new URL(`http://${this.host}:${this.port}`)
   }
   requests(): number {
-    return this.met
+    return this.received
   }
   sockets(): number {
     return this.open.size
@@ -99,12 +99,13 @@ export class TestAdminServer implements AdminServer {
 
   async setBehaviour(stage: AdminScript): Promise<void> {
     this.stage = stage
-    await this.full?.close()
-    this.full = null
+    await this.saturatedPort?.close()
+    this.saturatedPort = null
     const listens = stage.behaviour !== 'refused' && stage.behaviour !== 'no_accept'
     if (!listens) await this.unlisten()
     else if (!this.server.listening) await this.listen()
-    if (stage.behaviour === 'no_accept') this.full = await SaturatedPort.open(this.port, this.host)
+    if (stage.behaviour === 'no_accept')
+      this.saturatedPort = await SaturatedPort.open(this.port, this.host)
   }
 
   async close(): Promise<void> {
@@ -124,28 +125,28 @@ export class TestAdminServer implements AdminServer {
     await once(this.server, 'close')
   }
 
-  private async meet(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.met += 1
+  private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.received += 1
     // Whoever asks may go away at any time.
     response.on('error', () => undefined)
-    const asked = await text(request).catch(() => '')
+    const requestBody = await text(request).catch(() => '')
     const { behaviour, delay_ms } = this.stage
     if (delay_ms > 0) await sleep(delay_ms)
     if (behaviour === 'refused' || behaviour === 'no_accept') return
-    const [code, body] = this.honestly(request, asked)
+    const [code, body] = this.buildHonestAnswer(request, requestBody)
     if (code !== 200) return void status(code)(response, '')
-    if (behaviour === 'honest') this.answered.push({ request: asked, response: body })
+    if (behaviour === 'honest') this.answered.push({ request: requestBody, response: body })
     await ANSWERS[behaviour](response, body)
   }
 
   /** Where a redirect leads to it answers as well: who follows it has an approval. */
-  private honestly(
+  private buildHonestAnswer(
     { method, url, headers }: IncomingMessage,
-    asked: string,
+    requestBody: string,
   ): readonly [status: number, body: string] {
     if (headers.authorization !== `Bearer ${this.token}`) return [401, '']
     if (method !== 'POST' || (url !== PATH && url !== ELSEWHERE)) return [404, '']
-    const question = parseCheckRequest(asked)
+    const question = parseCheckRequest(requestBody)
     if (question === null || headers['content-type'] !== 'application/json') return [400, '']
     const answer = answerApproval(this.approvals, question)
     const state = computeTtlState(answer, new Date().toISOString() as Instant)

@@ -57,18 +57,19 @@ export class JwksClient implements KeySource {
 
   current(): HeldKeySet | null {
     const now = this.options.clock.now()
-    const loaded = this.usable(now)
-    return loaded === null || this.overdue(loaded, now) ? null : heldAt(loaded, now)
+    const loaded = this.getUsableSet(now)
+    return loaded === null || this.isOverdue(loaded, now) ? null : toHeldKeySet(loaded, now)
   }
 
   async forKid(kid: string | null): Promise<KeyAnswer> {
     const now = this.options.clock.now()
-    const loaded = this.usable(now)
+    const loaded = this.getUsableSet(now)
     const lacks = loaded === null || (kid !== null && !loaded.set.has(kid))
-    if (lacks || this.overdue(loaded, now)) await this.refresh()
+    if (lacks || this.isOverdue(loaded, now)) await this.refresh()
     const then = this.options.clock.now()
-    const held = this.usable(then)
-    if (held !== null) return { status: 'held', held: heldAt(held, then), refreshed: this.outcome }
+    const held = this.getUsableSet(then)
+    if (held !== null)
+      return { status: 'held', held: toHeldKeySet(held, then), refreshed: this.outcome }
     // A set that was refreshed and is gone has run out: whoever waits that long is told as of a dead endpoint.
     return { status: this.outcome === 'ok' ? 'unreachable' : this.outcome }
   }
@@ -80,7 +81,7 @@ export class JwksClient implements KeySource {
     readonly age_ms: number | null
   } {
     const { fetches, failures } = this
-    const loaded = this.usable(this.options.clock.now())
+    const loaded = this.getUsableSet(this.options.clock.now())
     return {
       fetches,
       failures,
@@ -99,14 +100,14 @@ export class JwksClient implements KeySource {
     this.cancel()
   }
 
-  private usable(now: number): LoadedKeySet | null {
+  private getUsableSet(now: number): LoadedKeySet | null {
     if (this.loaded !== null && now - this.loaded.at > this.options.times.last_known_good_s * 1000)
       this.loaded = null
     return this.loaded
   }
 
   /** Past its time though nobody has tried since the refresh was due: a machine that slept. */
-  private overdue(loaded: LoadedKeySet, now: number): boolean {
+  private isOverdue(loaded: LoadedKeySet, now: number): boolean {
     return now >= loaded.expiresAt && this.startedAt < loaded.refreshAt
   }
 
@@ -125,13 +126,13 @@ export class JwksClient implements KeySource {
     this.cancel()
     this.fetches += 1
     const fetched = await this.options.fetch()
-    if (fetched.ok) this.take(fetched)
+    if (fetched.ok) this.keep(fetched)
     else this.failures += 1
     this.outcome = fetched.ok ? 'ok' : fetched.kind
-    this.plan()
+    this.scheduleRefresh()
   }
 
-  private take({ body, keys, headers }: Extract<FetchedKeySet, { ok: true }>): void {
+  private keep({ body, keys, headers }: Extract<FetchedKeySet, { ok: true }>): void {
     const at = this.options.clock.now()
     const ms = computeCacheSeconds(headers, this.options.times) * 1000
     const before = this.loaded
@@ -148,7 +149,7 @@ export class JwksClient implements KeySource {
   }
 
   /** The next fetch in the background: before the set ends, or as soon as the cooldown lets it after a failure. */
-  private plan(): void {
+  private scheduleRefresh(): void {
     if (this.closed) return
     const { clock, times } = this.options
     const now = clock.now()
@@ -157,12 +158,15 @@ export class JwksClient implements KeySource {
     this.cancel = clock.later(Math.max(Math.max(due, retry) - now, 1), () => {
       void this.refresh()
       // A timer may come a breath before its time: then the cooldown still stands, and it has to come again.
-      if (this.running === null) this.plan()
+      if (this.running === null) this.scheduleRefresh()
     })
   }
 }
 
-const heldAt = ({ set, generation, at, expiresAt }: LoadedKeySet, now: number): HeldKeySet => ({
+const toHeldKeySet = (
+  { set, generation, at, expiresAt }: LoadedKeySet,
+  now: number,
+): HeldKeySet => ({
   set,
   generation,
   stale: now >= expiresAt,

@@ -48,7 +48,7 @@ export async function fetchJwks(
   const late = new Fault('unreachable', `no whole answer within ${limits.timeout_ms} ms`)
   const stop = clock.later(limits.timeout_ms, () => controller.abort(late))
   try {
-    const { body, headers } = await follow(url, limits, controller.signal)
+    const { body, headers } = await fetchFollowingRedirects(url, limits, controller.signal)
     const keys = readJwks(body)
     if (keys === null) throw new Fault('misconfigured', 'the answer is no JWK set')
     return { ok: true, body, keys, headers }
@@ -57,7 +57,8 @@ export async function fetchJwks(
     if (seen instanceof Fault) return { ok: false, kind: seen.kind, detail: seen.message }
     if (seen instanceof ResponseTooLarge || seen instanceof UnexpectedUpgrade)
       return { ok: false, kind: 'misconfigured', detail: seen.message }
-    if (seen instanceof Error) return { ok: false, kind: getKind(seen), detail: getErrorCode(seen) }
+    if (seen instanceof Error)
+      return { ok: false, kind: classifyError(seen), detail: getErrorCode(seen) }
     throw error
   } finally {
     stop()
@@ -66,12 +67,12 @@ export async function fetchJwks(
 
 /** What is no HTTP, has more headers than anybody needs, or a certificate that does not hold: it does not pass by itself. */
 const LASTING = /^(HPE|CERT|ERR_TLS|ERR_SSL|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|HOSTNAME)_/
-const getKind = (error: Error): FetchFault['kind'] =>
+const classifyError = (error: Error): FetchFault['kind'] =>
   LASTING.test(getErrorCode(error)) ? 'misconfigured' : 'unreachable'
 const getErrorCode = (error: Error): string =>
   'code' in error ? String(error.code) : error.message
 
-async function follow(
+async function fetchFollowingRedirects(
   first: URL,
   { max_redirects, max_bytes }: FetchLimits,
   signal: AbortSignal,

@@ -62,7 +62,7 @@ export const isKeyUsableFor = (jwk: UntrustedJwk, alg: string): boolean =>
 /** The first thing that keeps a key from verifying whatever token; null where nothing does. */
 export const findKeyFault = (jwk: UntrustedJwk, limits: KeyLimits): KeyFault | null =>
   RULES.find(([, breaks]) => breaks(jwk))?.[0] ??
-  (jwk['kty'] === 'RSA' ? rsaFault(jwk, limits) : pointFault(jwk))
+  (jwk['kty'] === 'RSA' ? findRsaFault(jwk, limits) : findPointFault(jwk))
 
 const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 const RULES: readonly (readonly [KeyFault, (jwk: UntrustedJwk) => boolean])[] = [
@@ -80,36 +80,36 @@ const RULES: readonly (readonly [KeyFault, (jwk: UntrustedJwk) => boolean])[] = 
 ]
 
 /** How many bits a modulus has, zeros before it not counted; null where it is none. */
-export function modulusBits(n: unknown): number | null {
+export function countModulusBits(n: unknown): number | null {
   const bytes = toBytes(n)
   const first = bytes?.findIndex((byte) => byte !== 0) ?? -1
   if (bytes === null || first === -1) return bytes === null ? null : 0
   return (bytes.length - first) * 8 - (Math.clz32(bytes[first] as number) - 24)
 }
 
-function rsaFault(
+function findRsaFault(
   { n, e }: UntrustedJwk,
   { rsa_min_bits, rsa_max_bits }: KeyLimits,
 ): KeyFault | null {
-  const [modulus, exponent, bits] = [toBytes(n), toBytes(e), modulusBits(n)]
+  const [modulus, exponent, bits] = [toBytes(n), toBytes(e), countModulusBits(n)]
   if (modulus === null || exponent === null || bits === null) return 'malformed'
   // Before any arithmetic: a number of a megabyte is never made. Zeros before it count as well.
   if (modulus.length * 8 > rsa_max_bits + 8 || bits > rsa_max_bits) return 'rsa_too_long'
   if (bits < rsa_min_bits) return 'rsa_too_short'
   const value = BigInt(`0x${modulus.toString('hex')}`)
-  if (!exponentHolds(exponent)) return 'rsa_exponent'
+  if (!isExponentValid(exponent)) return 'rsa_exponent'
   if (isRoca(value)) return 'roca'
   return value % 2n === 0n ? 'malformed' : null
 }
 
 /** Odd, at least 3, and within four bytes: an exponent of 1 makes each message its own signature. */
-function exponentHolds(bytes: Buffer): boolean {
+function isExponentValid(bytes: Buffer): boolean {
   if (bytes.length > 4) return false
   const value = bytes.readUIntBE(0, bytes.length)
   return value >= 3 && value % 2 === 1
 }
 
-function pointFault(jwk: UntrustedJwk): KeyFault | null {
+function findPointFault(jwk: UntrustedJwk): KeyFault | null {
   const { kty, crv } = jwk
   const found = typeof crv === 'string' ? COORDINATES[`${String(kty)} ${crv}`] : undefined
   if (found === undefined) return 'curve_unknown'

@@ -16,10 +16,10 @@ interface Entry {
   readonly jwk: UntrustedJwk
   readonly fault: KeyFault | null
   /** By algorithm. */
-  readonly taken: Map<string, Promise<VerificationKey | null>>
+  readonly imported: Map<string, Promise<VerificationKey | null>>
 }
 
-/** The keys of one document, each judged once and taken in when it is first asked for. */
+/** The keys of one document, each judged once and imported when it is first asked for. */
 export class KeySet {
   readonly entries: readonly Entry[]
   private readonly byKid = new Map<unknown, Entry[]>()
@@ -28,7 +28,7 @@ export class KeySet {
     this.entries = keys.map((jwk) => ({
       jwk,
       fault: findKeyFault(jwk, limits),
-      taken: new Map(),
+      imported: new Map(),
     }))
     for (const entry of this.entries) {
       const { kid } = entry.jwk
@@ -49,15 +49,15 @@ export class KeySet {
     const sound = named.filter(({ fault }) => fault === null)
     if (kid === null && sound.length > 1) return { status: 'kid_ambiguous' }
     const [first, ...more] = sound.filter(({ jwk }) => isKeyUsableFor(jwk, alg))
-    const key = first === undefined || more.length > 0 ? null : await take(first, alg)
+    const key = first === undefined || more.length > 0 ? null : await importOnce(first, alg)
     return key === null ? { status: 'key_not_usable' } : { status: 'found', key }
   }
 }
 
-function take({ jwk, taken }: Entry, alg: string): Promise<VerificationKey | null> {
-  const known = taken.get(alg)
+function importOnce({ jwk, imported }: Entry, alg: string): Promise<VerificationKey | null> {
+  const known = imported.get(alg)
   if (known !== undefined) return known
   const key = importKey(jwk, alg)
-  taken.set(alg, key)
+  imported.set(alg, key)
   return key
 }

@@ -29,8 +29,8 @@ export class LoopbackJwks {
   private readonly host: string
   private port = 0
   private stage: KeyServerStage
-  private left = 0
-  private met = 0
+  private stallCount = 0
+  private received = 0
   private readonly waiting = new Set<() => void>()
 
   private constructor(stage: KeyServerStage, host: string) {
@@ -63,16 +63,16 @@ export class LoopbackJwks {
 
   /** How many have asked so far, whatever they were told. */
   requests(): number {
-    return this.met
+    return this.received
   }
 
   /** How many askers were left without an end so far. */
   get stalls(): number {
-    return this.left
+    return this.stallCount
   }
   /** When one more than so many was left without an end. */
   async stalled(since: number): Promise<void> {
-    while (this.left <= since) await new Promise<void>((resolve) => this.waiting.add(resolve))
+    while (this.stallCount <= since) await new Promise<void>((resolve) => this.waiting.add(resolve))
   }
 
   async close(): Promise<void> {
@@ -89,12 +89,12 @@ export class LoopbackJwks {
   }
 
   private answer(response: ServerResponse): void {
-    this.met += 1
+    this.received += 1
     const { behaviour, keys } = this.stage
     const answer = behaviour === 'refused' ? null : ANSWERS[behaviour]
     if (answer !== null) return answer(response, keys)
     if (behaviour === 'slow') response.writeHead(200).write('{')
-    this.left += 1
+    this.stallCount += 1
     for (const resolve of this.waiting) resolve()
     this.waiting.clear()
   }

@@ -5,7 +5,7 @@ import { systemClock } from './clock.ts'
 import { computeCacheSeconds } from './jwks-client.ts'
 import { fetchJwks } from './jwks-fetch.ts'
 import { importKey } from '../jose/compact.ts'
-import { type UntrustedJwk, isKeyUsableFor, modulusBits } from './key-filter.ts'
+import { type UntrustedJwk, isKeyUsableFor, countModulusBits } from './key-filter.ts'
 import { KeySet } from './key-set.ts'
 
 const CACHING = ['cache-control', 'age', 'date', 'expires', 'etag', 'last-modified'] as const
@@ -24,12 +24,12 @@ export async function fetchKeys(
     served: {
       keys: await Promise.all(
         new KeySet(keys, contract.keys).entries.map(async ({ jwk, fault }) =>
-          toServed(jwk, fault ?? (await foundOut(jwk, keys, algorithms))),
+          toServed(jwk, fault ?? (await findUseFault(jwk, keys, algorithms))),
         ),
       ),
       headers: CACHING.flatMap((name) => {
         const value = headers[name]
-        return value === undefined ? [] : [[name, toShown(value)] as const]
+        return value === undefined ? [] : [[name, toDisplayText(value)] as const]
       }),
       cache_s: computeCacheSeconds(headers, contract.client),
     },
@@ -37,7 +37,7 @@ export async function fetchKeys(
 }
 
 /** What keeps a sound key from verifying a token all the same; null where nothing does. */
-async function foundOut(
+async function findUseFault(
   jwk: UntrustedJwk,
   all: readonly UntrustedJwk[],
   algorithms: readonly string[],
@@ -54,15 +54,15 @@ async function foundOut(
 
 function toServed(jwk: UntrustedJwk, fault: string | null): ServedKey {
   const { kid, kty, crv, n, alg, use } = jwk
-  const size = modulusBits(n)
+  const size = countModulusBits(n)
   const bits = size === null ? undefined : `${size} bits`
   const words = [kty, crv ?? bits, alg, use].filter((one) => typeof one === 'string')
   return {
-    kid: typeof kid === 'string' ? toShown(kid) : null,
-    words: words.map(toShown),
+    kid: typeof kid === 'string' ? toDisplayText(kid) : null,
+    words: words.map(toDisplayText),
     fault,
   }
 }
 
 /** What a stranger wrote, for a terminal: short, and without what would move its cursor. */
-const toShown = (text: string): string => escapeLine(text.slice(0, 80))
+const toDisplayText = (text: string): string => escapeLine(text.slice(0, 80))

@@ -21,48 +21,48 @@ export async function openScriptedAuthenticator(
 ): Promise<OpenAuthenticator> {
   const { before, ...last } = script
   const { value, close } = await openAll(async (keep) => {
-    const scene = await openScene(before ?? last, settings, keep)
+    const setup = await openTestSetup(before ?? last, settings, keep)
     if (before !== undefined) {
-      await played(scene, () => scene.keys.forKid(null))
-      await scene.server.setBehaviour(last)
-      await pass(scene, before.elapsed_s * 1000)
+      await withVirtualTime(setup, () => setup.keys.forKid(null))
+      await setup.server.setBehaviour(last)
+      await advanceTime(setup, before.elapsed_s * 1000)
     }
-    return getAuthenticator(scene, settings)
+    return createTestAuthenticator(setup, settings)
   })
   return { ...value, close }
 }
 
-async function openScene(
+async function openTestSetup(
   stage: KeyServerStage,
   settings: AuthSettings,
   keep: KeepOpen,
-): Promise<Scene> {
-  const server = await keep(LoopbackJwks.start(stage, ownAddress()))
+): Promise<TestSetup> {
+  const server = await keep(LoopbackJwks.start(stage, pickLoopbackAddress()))
   const clock = new ManualClock()
   const keys = await keep(Promise.resolve(openJwksClient(server.url, settings.contract, clock)))
   const { timeout_ms } = settings.contract.client
   return { server, clock, keys, timeout_ms, handled: 0 }
 }
 
-function getAuthenticator(scene: Scene, settings: AuthSettings): Authenticator {
-  const authenticator = createAuthenticator(scene.keys, settings, scene.clock)
-  return { ...authenticator, verifier: playedVerifier(scene, authenticator.verifier) }
+function createTestAuthenticator(setup: TestSetup, settings: AuthSettings): Authenticator {
+  const authenticator = createAuthenticator(setup.keys, settings, setup.clock)
+  return { ...authenticator, verifier: createVirtualTimeVerifier(setup, authenticator.verifier) }
 }
 
 /** A key server that its holder commands. */
 export const openKeyServer = (stage: KeyServerStage): Promise<KeyServer> =>
-  LoopbackJwks.start(stage, ownAddress())
+  LoopbackJwks.start(stage, pickLoopbackAddress())
 
 /** A door with such a server behind it, in a time that its holder makes pass. */
 export async function openTestAuthenticator(
   stage: KeyServerStage,
   settings: AuthSettings,
 ): Promise<TestAuthenticator> {
-  const { value: scene, close } = await openAll((keep) => openScene(stage, settings, keep))
+  const { value: setup, close } = await openAll((keep) => openTestSetup(stage, settings, keep))
   return {
-    ...getAuthenticator(scene, settings),
-    server: scene.server,
-    advance: (seconds) => pass(scene, seconds * 1000),
+    ...createTestAuthenticator(setup, settings),
+    server: setup.server,
+    advance: (seconds) => advanceTime(setup, seconds * 1000),
     close,
   }
 }
@@ -72,7 +72,7 @@ export async function openFixtureAuthenticator(
   stage: KeyServerStage,
   settings: AuthSettings,
 ): Promise<OpenAuthenticator> {
-  const server = await LoopbackJwks.start(stage, ownAddress())
+  const server = await LoopbackJwks.start(stage, pickLoopbackAddress())
   const keys = openJwksClient(server.url, settings.contract, systemClock)
   const close = async (): Promise<void> => {
     keys.close()
@@ -82,10 +82,10 @@ export async function openFixtureAuthenticator(
 }
 
 /** One of sixteen million: all of 127.0.0.0/8 is this machine (RFC 1122, 3.2.1.3). */
-const ownAddress = (): string =>
+const pickLoopbackAddress = (): string =>
   `127.${randomInt(1, 255)}.${randomInt(0, 256)}.${randomInt(1, 255)}`
 
-interface Scene {
+interface TestSetup {
   readonly server: LoopbackJwks
   readonly clock: ManualClock
   readonly keys: JwksClient
@@ -95,30 +95,30 @@ interface Scene {
 }
 
 /** Does something that may fetch; when the server leaves it without an end, its time-out comes at once, and once. */
-async function played<T>(scene: Scene, work: () => Promise<T>): Promise<T> {
+async function withVirtualTime<T>(setup: TestSetup, work: () => Promise<T>): Promise<T> {
   const done = work()
   let over = false
   const ended = done.finally(() => {
     over = true
   })
   while (!over) {
-    await Promise.race([ended, scene.server.stalled(scene.handled)])
+    await Promise.race([ended, setup.server.stalled(setup.handled)])
     if (over) break
     await setImmediate() // Whoever does not have to wait for the server is done by now.
-    if (!over) timeOut(scene)
+    if (!over) expireStalledFetches(setup)
   }
   return ended
 }
 
 /** Whatever was left without an end runs into its time-out; several who wait for one fetch have one. */
-function timeOut(scene: Scene): void {
-  if (scene.handled === scene.server.stalls) return
-  scene.handled = scene.server.stalls
-  scene.clock.step(scene.timeout_ms)
+function expireStalledFetches(setup: TestSetup): void {
+  if (setup.handled === setup.server.stalls) return
+  setup.handled = setup.server.stalls
+  setup.clock.step(setup.timeout_ms)
 }
 
 /** Lets time pass, with all that is due in it: a fetch without an end costs the time that it has, and no more. */
-async function pass({ server, clock, keys }: Scene, ms: number): Promise<void> {
+async function advanceTime({ server, clock, keys }: TestSetup, ms: number): Promise<void> {
   const end = clock.now() + ms
   for (let left: number | null = ms; left !== null;) {
     const since = server.stalls
@@ -127,8 +127,8 @@ async function pass({ server, clock, keys }: Scene, ms: number): Promise<void> {
   }
 }
 
-const playedVerifier = (scene: Scene, verifier: TokenVerifier): TokenVerifier => ({
-  verify: (token, at) => played(scene, () => verifier.verify(token, at)),
-  explain: (token, at) => played(scene, () => verifier.explain(token, at)),
-  signature: (token) => played(scene, () => verifier.signature(token)),
+const createVirtualTimeVerifier = (setup: TestSetup, verifier: TokenVerifier): TokenVerifier => ({
+  verify: (token, at) => withVirtualTime(setup, () => verifier.verify(token, at)),
+  explain: (token, at) => withVirtualTime(setup, () => verifier.explain(token, at)),
+  signature: (token) => withVirtualTime(setup, () => verifier.signature(token)),
 })

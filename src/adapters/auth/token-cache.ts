@@ -31,7 +31,7 @@ export class TokenCache {
   }
 
   get(digest: string, generation: number): VerifiedToken | null {
-    this.turnTo(generation)
+    this.startGeneration(generation)
     const found = this.entries.get(digest)
     const fresh = found !== undefined && found.until > this.clock.now()
     if (fresh) this.hits += 1
@@ -42,7 +42,7 @@ export class TokenCache {
   put(digest: string, generation: number, proven: VerifiedToken): void {
     // Of keys that have gone meanwhile.
     if (generation < this.generation) return
-    this.turnTo(generation)
+    this.startGeneration(generation)
     this.entries.delete(digest)
     // The oldest goes: a map keeps the order in which its entries came.
     if (this.entries.size >= this.limits.max_entries)
@@ -57,7 +57,7 @@ export class TokenCache {
     return { hits: this.hits, misses: this.misses, entries: this.entries.size }
   }
 
-  private turnTo(generation: number): void {
+  private startGeneration(generation: number): void {
     if (generation !== this.generation) this.entries.clear()
     this.generation = generation
   }

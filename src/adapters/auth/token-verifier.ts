@@ -38,7 +38,7 @@ interface Proof {
   /** Of the keys under which the signature was seen to hold. */
   readonly generation?: number
 }
-const ended = (condition: Condition): Proof => ({
+const buildFailedProof = (condition: Condition): Proof => ({
   conditions: [condition],
   claims: null,
   age_ms: 0,
@@ -76,15 +76,15 @@ export class JwksVerifier implements TokenVerifier {
   /** What is known of this very token under the keys of now, or else what the checks come to. */
   private proof(token: string): Proof | Promise<Proof> {
     const held = token.length > this.rules.max_bytes ? null : this.keys.current()
-    if (held === null) return this.proveAnew(token, null)
+    if (held === null) return this.computeProof(token, null)
     const digest = hashToken(token)
     const proven = this.cache.get(digest, held.generation)
     return proven === null
-      ? this.proveAnew(token, digest)
-      : getProof(proven.claims, proven.kid, held)
+      ? this.computeProof(token, digest)
+      : buildProof(proven.claims, proven.kid, held)
   }
 
-  private async proveAnew(token: string, known: string | null): Promise<Proof> {
+  private async computeProof(token: string, known: string | null): Promise<Proof> {
     const proof = await this.prove(token, parseClaims)
     const { claims, generation, conditions } = proof
     if (claims !== null && generation !== undefined) {
@@ -105,7 +105,7 @@ export class JwksVerifier implements TokenVerifier {
       const authentication = this.rules.modes(fault, at.environment) as AuthRefusal
       return { authentication, conditions: [fault], claims }
     }
-    const { mode, source, warnings } = together(outcomes as readonly AuthGrant[])
+    const { mode, source, warnings } = mergeGrants(outcomes as readonly AuthGrant[])
     if (mode === 'decode-only') this.decodeOnly += 1
     const { user_id, tenant_id, scopes } = readIdentity(claims)
     const authentication: AuthResult = {
@@ -123,10 +123,11 @@ export class JwksVerifier implements TokenVerifier {
   private async prove(token: string, read: (payload: Buffer) => Claims | null): Promise<Proof> {
     const form = parseCompactJws(token, this.rules.max_bytes)
     const claims = form === null ? null : read(form.payload)
-    if (form === null || claims === null) return ended('token_malformed')
+    if (form === null || claims === null) return buildFailedProof('token_malformed')
     const { alg, kid = null } = form.header
-    if (asksForMore(form.header)) return ended('crit_unsupported')
-    if (typeof alg !== 'string' || !this.rules.algorithms.has(alg)) return ended('alg_not_allowed')
+    if (hasUnsupportedExtension(form.header)) return buildFailedProof('crit_unsupported')
+    if (typeof alg !== 'string' || !this.rules.algorithms.has(alg))
+      return buildFailedProof('alg_not_allowed')
     return this.hold(token, { alg, kid, claims })
   }
 
@@ -139,14 +140,15 @@ export class JwksVerifier implements TokenVerifier {
     const selected = await held.set.select(kid, alg)
     if (selected.status === 'kid_absent' && refreshed !== 'ok')
       return { conditions: [`refresh_${refreshed}`], claims, age_ms: 0 }
-    if (selected.status !== 'found') return ended(selected.status)
+    if (selected.status !== 'found') return buildFailedProof(selected.status)
     const holds = verifySignatureBytes(token, selected.key, alg as Algorithm)
-    return holds ? getProof(claims, kid !== null, held) : ended('signature_invalid')
+    return holds ? buildProof(claims, kid !== null, held) : buildFailedProof('signature_invalid')
   }
 }
 
 /** No extension is understood here (RFC 7515, 4.1.11), and `b64` is one whether or not it says so (RFC 7797). */
-const asksForMore = ({ crit, b64 }: Claims): boolean => crit !== undefined || b64 === false
+const hasUnsupportedExtension = ({ crit, b64 }: Claims): boolean =>
+  crit !== undefined || b64 === false
 
 /** What of a token names its key. */
 interface KeyedToken {
@@ -156,14 +158,18 @@ interface KeyedToken {
 }
 
 /** A signature that holds; a token without kid and a set past its time are told as well. */
-function getProof(claims: Claims, kid: boolean, { stale, age_ms, generation }: HeldKeySet): Proof {
+function buildProof(
+  claims: Claims,
+  kid: boolean,
+  { stale, age_ms, generation }: HeldKeySet,
+): Proof {
   const named: Condition = kid ? 'verified' : 'verified_without_kid'
   const conditions: readonly Condition[] = stale ? [named, 'verified_stale'] : [named]
   return { conditions, claims, age_ms, generation }
 }
 
 /** One standing with the warnings of all. */
-function together(outcomes: readonly AuthGrant[]): AuthGrant {
+function mergeGrants(outcomes: readonly AuthGrant[]): AuthGrant {
   const [first, ...more] = outcomes as readonly [AuthGrant, ...AuthGrant[]]
   if (more.length === 0) return first
   const warnings = [...new Set(outcomes.flatMap((one) => one.warnings))].sort()

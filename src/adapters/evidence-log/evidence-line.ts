@@ -19,7 +19,7 @@ export type LineRead =
   /** `edited`: it is not what its own hash says. `recomputed`: its hash was made to fit, its signature was not. */
   | { readonly ok: false; readonly fault: 'edited' | 'recomputed' }
 
-const recordHash = (text: string): string => createHash('sha256').update(text).digest('hex')
+const hashRecord = (text: string): string => createHash('sha256').update(text).digest('hex')
 const TYP = 'ff-evidence+jws'
 
 /** A record as a line, signed. */
@@ -30,7 +30,7 @@ export function writeLine(
   const content = canonicalizeValue(record)
   const signed = { typ: TYP, kid: runner.kid, content } as const
   const signature = formatDetachedJws(signed, runner.sign(buildSigningInput(signed)))
-  const hash = recordHash(content)
+  const hash = hashRecord(content)
   const line: EvidenceLine = { hash, record, runner: runner.jwk, signature }
   return { text: canonicalizeValue(line), entry: { record, hash, runner: runner.kid } }
 }
@@ -49,7 +49,7 @@ export class LineReader {
     const line = this.parse(text)
     if (line === null) return { ok: false, fault: 'edited' }
     const content = canonicalizeValue(line.record)
-    if (recordHash(content) !== line.hash) return { ok: false, fault: 'edited' }
+    if (hashRecord(content) !== line.hash) return { ok: false, fault: 'edited' }
     const kid = computeThumbprint(line.runner)
     if (!this.holds(line, kid, content)) return { ok: false, fault: 'recomputed' }
     return { ok: true, entry: { record: line.record, hash: line.hash, runner: kid } }
@@ -73,8 +73,8 @@ export class LineReader {
   private getKey(jwk: PublicJwk): KeyObject | null {
     const known = this.keys.get(jwk.x)
     if (known !== undefined) return known
-    const made = importPublicKey(jwk)
-    this.keys.set(jwk.x, made)
-    return made
+    const imported = importPublicKey(jwk)
+    this.keys.set(jwk.x, imported)
+    return imported
   }
 }

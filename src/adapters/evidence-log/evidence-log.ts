@@ -24,7 +24,7 @@ export type Fits = (value: unknown) => boolean
  * @throws FfError `evidence_locked` while somebody writes there, or reads
  */
 export async function readEvidence(folder: string): Promise<EvidenceTexts> {
-  const lock = await lockIfThere(folder)
+  const lock = await lockOrNull(folder)
   try {
     return (await readTexts(folder)).texts
   } finally {
@@ -37,10 +37,10 @@ export function judgeTexts({ log, head }: EvidenceTexts, fits: Fits): EvidenceLo
   // What follows the last line feed was being written when its writer died, and nobody was told of it: if anybody
   // was, the head says so.
   const lines = log === null ? [] : log.split('\n').slice(0, -1)
-  if (head === null) return lines.length === 0 ? judgeChain([], EMPTY_CHAIN) : gone(HEAD)
+  if (head === null) return lines.length === 0 ? judgeChain([], EMPTY_CHAIN) : reportMissing(HEAD)
   const noted = readHead(head)
-  if (noted === null) return fault('evidence_edited', HEAD)
-  if (log === null) return noted.seq > 0 ? gone(LOG) : judgeChain([], noted)
+  if (noted === null) return buildUntrusted('evidence_edited', HEAD)
+  if (log === null) return noted.seq > 0 ? reportMissing(LOG) : judgeChain([], noted)
   return judgeLines(lines, noted, fits)
 }
 
@@ -56,11 +56,11 @@ export async function openEvidence(
 ): Promise<EvidenceWriter> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const lock = await tryLock(join(folder, LOCK))
-  if (lock === null) throw locked(folder)
+  if (lock === null) throw buildLockedError(folder)
   try {
     const { texts, bytes } = await readTexts(folder)
     const log = judgeTexts(texts, fits)
-    if (log.status === 'untrusted') throw untrusted(log)
+    if (log.status === 'untrusted') throw buildUntrustedError(log)
     if (log.head.seq === 0) await writeHead(folder, EMPTY_CHAIN)
     const file = await open(join(folder, LOG), 'a', 0o600)
     await file.truncate(bytes)
@@ -96,7 +96,7 @@ class Writer implements EvidenceWriter {
     // What an append before this one left behind when it failed.
     await file.truncate(this.bytes)
     const line = Buffer.from(`${text}\n`)
-    await writing(folder, async () => {
+    await reportDiskFull(folder, async () => {
       await file.writeFile(line)
       await file.sync()
       await writeHead(folder, { seq: record.seq, hash: entry.hash })
@@ -112,7 +112,7 @@ class Writer implements EvidenceWriter {
   }
 }
 
-async function writing(folder: string, work: () => Promise<void>): Promise<void> {
+async function reportDiskFull(folder: string, work: () => Promise<void>): Promise<void> {
   try {
     await work()
   } catch (cause) {
@@ -127,8 +127,8 @@ async function writing(folder: string, work: () => Promise<void>): Promise<void>
 /** The whole lines of the log, how many bytes they are, and the head. */
 async function readTexts(folder: string): Promise<{ texts: EvidenceTexts; bytes: number }> {
   const [log, head] = await Promise.all([
-    bytesIfThere(join(folder, LOG)),
-    bytesIfThere(join(folder, HEAD)),
+    readBytesOrNull(join(folder, LOG)),
+    readBytesOrNull(join(folder, HEAD)),
   ])
   const bytes = log === null ? 0 : log.lastIndexOf('\n') + 1
   const texts = {
@@ -146,17 +146,18 @@ function judgeLines(lines: readonly string[], noted: ChainHead, fits: Fits): Evi
   const entries: EvidenceEntry[] = []
   for (const [at, line] of lines.entries()) {
     const read = reader.read(line)
-    if (!read.ok) return fault(`evidence_${read.fault}`, `line ${at + 1}`)
+    if (!read.ok) return buildUntrusted(`evidence_${read.fault}`, `line ${at + 1}`)
     entries.push(read.entry)
   }
   return judgeChain(entries, noted)
 }
 
-const fault = (
+const buildUntrusted = (
   code: Extract<EvidenceLog, { status: 'untrusted' }>['code'],
   detail: string,
 ): EvidenceLog => ({ status: 'untrusted', code, detail })
-const gone = (name: string): EvidenceLog => fault('evidence_missing', `${name} is gone`)
+const reportMissing = (name: string): EvidenceLog =>
+  buildUntrusted('evidence_missing', `${name} is gone`)
 
 /** The head as it was written, byte for byte; null for anything else. */
 function readHead(text: string): ChainHead | null {
@@ -171,7 +172,7 @@ const writeHead = (folder: string, { hash, seq }: ChainHead): Promise<void> =>
     mode: 0o600,
   })
 
-async function bytesIfThere(path: string): Promise<Buffer | null> {
+async function readBytesOrNull(path: string): Promise<Buffer | null> {
   try {
     return await readOrNull(path)
   } catch (error) {
@@ -183,10 +184,10 @@ async function bytesIfThere(path: string): Promise<Buffer | null> {
 }
 
 /** Null where there is no folder to lock, or none that this user, or anybody here, could write to. */
-async function lockIfThere(folder: string): Promise<FileHandle | null> {
+async function lockOrNull(folder: string): Promise<FileHandle | null> {
   try {
     const lock = await tryLock(join(folder, LOCK))
-    if (lock === null) throw locked(folder)
+    if (lock === null) throw buildLockedError(folder)
     return lock
   } catch (error) {
     if (['ENOENT', 'ENOTDIR', 'EACCES', 'EROFS'].includes(getErrorCode(error) ?? '')) return null
@@ -194,12 +195,18 @@ async function lockIfThere(folder: string): Promise<FileHandle | null> {
   }
 }
 
-const locked = (folder: string): FfError =>
+const buildLockedError = (folder: string): FfError =>
   new FfError('evidence_locked', `Another run reads or adds evidence in ${folder}.`, {
     hint: 'Wait until it has ended, and run this again.',
   })
 
-const untrusted = ({ code, detail }: { readonly code: string; readonly detail: string }): FfError =>
+const buildUntrustedError = ({
+  code,
+  detail,
+}: {
+  readonly code: string
+  readonly detail: string
+}): FfError =>
   new FfError('evidence_untrusted', `The evidence log is not whole: ${code}, ${detail}.`, {
     hint: 'Keep it for whoever looks into it: move the folder away, and measure again.',
   })

@@ -28,7 +28,7 @@ export interface SigningRunner {
  */
 export async function readRunnerKey(path: string): Promise<SigningRunner> {
   try {
-    return getRunner(createPrivateKey(await readFile(path)))
+    return toRunner(createPrivateKey(await readFile(path)))
   } catch (cause) {
     throw new FfError('runner_key_invalid', `${path} holds no Ed25519 key of a runner.`, {
       hint: 'Point FF_RUNNER_KEY_FILE at a PEM file of `openssl genpkey -algorithm ed25519`.',
@@ -47,7 +47,7 @@ export async function makeRunnerKey(path: string): Promise<SigningRunner> {
   await ignoreKey(path)
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' })
   await createFile(path, pem.toString(), { mode: 0o600 })
-  return getRunner(privateKey)
+  return toRunner(privateKey)
 }
 
 async function ignoreKey(path: string): Promise<void> {
@@ -59,7 +59,7 @@ async function ignoreKey(path: string): Promise<void> {
   }
 }
 
-function getRunner(key: KeyObject): SigningRunner {
+function toRunner(key: KeyObject): SigningRunner {
   if (key.asymmetricKeyType !== 'ed25519') throw new TypeError('not an Ed25519 key')
   const { x = '' } = createPublicKey(key).export({ format: 'jwk' })
   const jwk: PublicJwk = { kty: 'OKP', crv: 'Ed25519', x }

@@ -27,7 +27,7 @@ export function openClient(origin: string): HttpClient {
         const answer = await exchange(url, request, { signal, agent, maxBytes: MAX_ANSWER_BYTES })
         return { status: answer.status, headers: answer.headers, text: decodeUtf8(answer.body) }
       } catch (error) {
-        throw callFault(error, origin)
+        throw toCallError(error, origin)
       }
     },
   }
@@ -36,7 +36,7 @@ export function openClient(origin: string): HttpClient {
 const NAMES: Readonly<Record<string, string>> = { ABORT_ERR: 'timeout' }
 const UNSENDABLE = ['ERR_INVALID_CHAR', 'ERR_UNESCAPED_CHARACTERS', 'ERR_HTTP_INVALID_HEADER_VALUE']
 
-function callFault(error: unknown, origin: string): FfError {
+function toCallError(error: unknown, origin: string): FfError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
   if (UNSENDABLE.includes(code))
     return new FfError('request_unsendable', 'A request holds what no HTTP header can hold.', {

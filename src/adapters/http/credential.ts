@@ -25,12 +25,12 @@ function toToken(authorization: string, { rawHeaders }: IncomingMessage): string
 }
 
 function getDevHeaders({ headers }: IncomingMessage): DevHeaders | null {
-  const user = oneOf(headers['x-ff-user'])
-  const tenant = oneOf(headers['x-ff-tenant'])
-  const scopes = oneOf(headers['x-ff-scopes'])
+  const user = toHeaderText(headers['x-ff-user'])
+  const tenant = toHeaderText(headers['x-ff-tenant'])
+  const scopes = toHeaderText(headers['x-ff-scopes'])
   if (user === null && tenant === null && scopes === null) return null
   const words = (scopes ?? '').split(/[\s,]+/).filter((one) => one !== '')
   return { user_id: user, tenant_id: tenant, scopes: words }
 }
-const oneOf = (value: string | readonly string[] | undefined): string | null =>
+const toHeaderText = (value: string | readonly string[] | undefined): string | null =>
   value === undefined ? null : String(value)

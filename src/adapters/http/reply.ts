@@ -22,7 +22,7 @@ declare module 'fastify' {
   }
   interface FastifyInstance {
     refusalAt: RefusalAt
-    standing: ServerState
+    serverState: ServerState
   }
 }
 
@@ -44,7 +44,7 @@ export function sendReply(
 }
 
 function endIfDraining(reply: FastifyReply): void {
-  if (reply.server.standing.draining) reply.header('connection', 'close')
+  if (reply.server.serverState.draining) reply.header('connection', 'close')
 }
 
 export function sendRefusal(reply: FastifyReply, code: ServerCode): FastifyReply {

@@ -47,15 +47,15 @@ export async function openServer(
   const { at, limits } = options
   const server = makeServer(options)
   server.decorate('refusalAt', options.refusal ?? (() => null))
-  const standing: ServerState = { inFlight: 0, draining: false }
-  server.decorate('standing', standing)
-  watch(server, standing, options)
+  const state: ServerState = { inFlight: 0, draining: false }
+  server.decorate('serverState', state)
+  observeRequests(server, state, options)
   // An expectation that nobody knows may be passed over (RFC 9110, 10.1.1); Node would refuse it without a code.
   server.server.on('checkExpectation', (request, reply) => server.routing(request, reply))
-  takeBodies(server)
+  acceptJsonBodies(server)
   refuseFailures(server, options.httpObserver)
   const replyBatcher = new ReplyBatcher()
-  for (const route of routes) serve(server, route, replyBatcher)
+  for (const route of routes) addRoute(server, route, replyBatcher)
   refuseOtherMethods(server, routes)
   try {
     await server.listen(at)
@@ -64,15 +64,15 @@ export async function openServer(
   }
   return {
     origin: getOrigin(server.server.address() as AddressInfo),
-    inFlight: () => standing.inFlight,
+    inFlight: () => state.inFlight,
     drain: async () => {
       // A connection that the system has taken and we have not would be reset; one that is kept alive is told.
-      standing.draining = true
+      state.draining = true
       await sleep(limits.settle_ms)
       // It only listens no more: to close it would break off what is being sent, which Node takes for idle.
       NetServer.prototype.close.call(server.server)
       const timer = setTimeout(() => server.server.closeAllConnections(), limits.drain_ms)
-      while (standing.inFlight > 0) await sleep(DRAINED_EVERY_MS)
+      while (state.inFlight > 0) await sleep(DRAINED_EVERY_MS)
       await server.close()
       clearTimeout(timer)
     },
@@ -98,15 +98,15 @@ const makeServer = ({ limits, httpObserver }: ServerOptions): FastifyInstance =>
       headersTimeout: limits.headers_ms,
       maxHeaderSize: limits.header_bytes,
       connectionsCheckingInterval: CHECKED_EVERY_MS,
-      // Node would refuse it without a code; `watch` does.
+      // Node would refuse it without a code; `observeRequests` does.
       requireHostHeader: false,
     },
   })
 
 /** Counts what is under way, refuses one too many, and tells the witness of each reply, sent or cut off. */
-function watch(
+function observeRequests(
   server: FastifyInstance,
-  standing: ServerState,
+  state: ServerState,
   { limits, httpObserver }: ServerOptions,
 ): void {
   server.decorateRequest('refusedAs', null)
@@ -114,9 +114,9 @@ function watch(
     const started = process.hrtime.bigint()
     // Whoever does not receive an answer would hold it, and a place among those under way, for ever.
     const late = setTimeout(() => reply.raw.destroy(), limits.request_ms + limits.answer_ms)
-    standing.inFlight += 1
+    state.inFlight += 1
     reply.raw.once('close', () => {
-      standing.inFlight -= 1
+      state.inFlight -= 1
       clearTimeout(late)
       httpObserver.replied({
         route: request.routeOptions.config.id ?? null,
@@ -126,7 +126,7 @@ function watch(
         code: request.refusedAs,
       })
     })
-    if (standing.inFlight > limits.in_flight) sendRefusal(reply, 'too_many_requests_in_flight')
+    if (state.inFlight > limits.in_flight) sendRefusal(reply, 'too_many_requests_in_flight')
     else if (isWithoutHost(request.raw)) sendRefusal(reply, 'request_malformed')
     else done()
   })
@@ -142,7 +142,7 @@ const getRequestId = (named: string | readonly string[] | undefined): string =>
 /** A compact JWS: its header is an object, and `{"` is `eyJ` in base64url. */
 const TOKEN = /eyJ[\w-]*\.[\w-]*\./
 
-function serve(server: FastifyInstance, route: Route, replyBatcher: ReplyBatcher): void {
+function addRoute(server: FastifyInstance, route: Route, replyBatcher: ReplyBatcher): void {
   const { id, method, path, handle, body_bytes } = route
   server.route({
     method,
@@ -161,7 +161,7 @@ function serve(server: FastifyInstance, route: Route, replyBatcher: ReplyBatcher
 }
 
 /** A body is the text of a JSON value, whoever reads it; nothing is parsed twice, and nothing is lost (page 4). */
-function takeBodies(server: FastifyInstance): void {
+function acceptJsonBodies(server: FastifyInstance): void {
   server.removeAllContentTypeParsers()
   server.addContentTypeParser(
     'application/json',

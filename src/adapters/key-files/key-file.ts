@@ -33,7 +33,7 @@ export async function makeKeyFile(
     kdf: { ...KDF, salt: salt.toString('base64url') },
     cipher: { name: 'aes-256-gcm', iv: iv.toString('base64url') },
   }
-  const cipher = createCipheriv('aes-256-gcm', await derive(head, passphrase), iv)
+  const cipher = createCipheriv('aes-256-gcm', await deriveKey(head, passphrase), iv)
   cipher.setAAD(Buffer.from(canonicalizeObject(head)))
   const sealed = Buffer.concat([cipher.update(pkcs8), cipher.final(), cipher.getAuthTag()])
   return { ...head, sealed: sealed.toString('base64url') }
@@ -42,11 +42,15 @@ export async function makeKeyFile(
 /** @throws FfError `passphrase_wrong`; an altered file shows in the same way, for its head is authenticated too */
 export async function unsealKey(file: KeyFile, passphrase: string): Promise<ByteSigner> {
   const { sealed, ...head } = file
-  const pkcs8 = open256(head, await derive(head, passphrase), Buffer.from(sealed, 'base64url'))
+  const pkcs8 = decryptAesGcm(
+    head,
+    await deriveKey(head, passphrase),
+    Buffer.from(sealed, 'base64url'),
+  )
   return (bytes) => Promise.resolve(signBytes(pkcs8, bytes))
 }
 
-function open256(head: Head, key: Buffer, sealed: Buffer): Buffer {
+function decryptAesGcm(head: Head, key: Buffer, sealed: Buffer): Buffer {
   const iv = Buffer.from(head.cipher.iv, 'base64url')
   try {
     const options = { authTagLength: TAG_BYTES }
@@ -62,7 +66,7 @@ function open256(head: Head, key: Buffer, sealed: Buffer): Buffer {
   }
 }
 
-function derive({ kdf: { n, r, p, salt } }: Head, passphrase: string): Promise<Buffer> {
+function deriveKey({ kdf: { n, r, p, salt } }: Head, passphrase: string): Promise<Buffer> {
   // One spelling of a passphrase, whichever way a keyboard composes its letters (RFC 8265, 4.2).
   const secret = passphrase.normalize('NFC')
   const options = { N: n, r, p, maxmem: 256 * n * r }
@@ -97,14 +101,14 @@ export async function readKeyFile(path: string): Promise<string> {
       throw new FfError('key_file_malformed', `${path} is no key file.`, {
         hint: 'Name a file that `ff key new` made.',
       })
-    if ((read.mode & 0o077) !== 0) throw looseMode(path, read.mode)
+    if ((read.mode & 0o077) !== 0) throw buildLooseModeError(path, read.mode)
     return read.bytes.toString('utf8')
   } catch (error) {
-    throw unreadable(path, error)
+    throw toReadError(path, error)
   }
 }
 
-const looseMode = (path: string, mode: number): FfError =>
+const buildLooseModeError = (path: string, mode: number): FfError =>
   new FfError(
     'key_file_loose',
     `${path} has mode ${(mode & 0o777).toString(8)}: others may have read it.`,
@@ -113,7 +117,7 @@ const looseMode = (path: string, mode: number): FfError =>
     },
   )
 
-function unreadable(path: string, error: unknown): unknown {
+function toReadError(path: string, error: unknown): unknown {
   const code = getErrorCode(error)
   if (error instanceof FfError || code === null) return error
   if (isMissing(error))

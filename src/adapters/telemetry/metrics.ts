@@ -21,7 +21,7 @@ export interface Metrics {
 /** Counts in a registry of its own. Every label has few values that stand in the code: no id, key or tenant is one. */
 export function createMetrics(readings: MetricReadings): Metrics {
   const registry = new Registry()
-  const { seconds, ...counters } = counted([registry])
+  const { seconds, ...counters } = createCounters([registry])
   for (const action of ACTIONS)
     for (const outcome of OUTCOMES) counters.changes.inc({ action, outcome }, 0)
   const read = registerReadings([registry], readings)
@@ -40,7 +40,7 @@ export function createMetrics(readings: MetricReadings): Metrics {
       changed: (action, outcome) => changes.add(action, outcome),
     },
     text: async () => {
-      for (const summary of [requests, refusals, decisions, changes]) summary.tell()
+      for (const summary of [requests, refusals, decisions, changes]) summary.flush()
       await read()
       const [own, process] = await Promise.all([
         registry.metrics(),
@@ -51,7 +51,7 @@ export function createMetrics(readings: MetricReadings): Metrics {
   }
 }
 
-const counted = (registers: Registry[]) => ({
+const createCounters = (registers: Registry[]) => ({
   requests: new Counter({
     name: 'ff_http_requests_total',
     help: 'Requests that were answered, by route and status.',
@@ -101,7 +101,7 @@ export class CounterBatch {
     else held.value += 1
   }
 
-  tell(): void {
+  flush(): void {
     for (const held of this.counts.values()) {
       this.counter.labels(...held.labels).inc(held.value)
       held.value = 0
@@ -112,14 +112,14 @@ export class CounterBatch {
 /** Sums of what else is told by type, under names that Prometheus keeps for counters. */
 const MISNAMED = ['handles', 'requests', 'resources'].map((one) => `nodejs_active_${one}_total`)
 
-let made: Registry | null = null
+let processRegistry: Registry | null = null
 
 /** What there is to say of this process: one for all services in it, for its parts watch it as long as it lives. */
 export function collectProcessMetrics(): Registry {
-  if (made === null) {
-    made = new Registry()
-    collectDefaultMetrics({ register: made })
-    for (const name of MISNAMED) made.removeSingleMetric(name)
+  if (processRegistry === null) {
+    processRegistry = new Registry()
+    collectDefaultMetrics({ register: processRegistry })
+    for (const name of MISNAMED) processRegistry.removeSingleMetric(name)
   }
-  return made
+  return processRegistry
 }

@@ -29,7 +29,7 @@ export function registerReadings(
 }
 
 /** A counter that somebody else keeps. */
-const total = (counter: Counter, value: number, labels: Record<string, string> = {}): void => {
+const setTotal = (counter: Counter, value: number, labels: Record<string, string> = {}): void => {
   counter.remove(labels)
   counter.inc(labels, value)
 }
@@ -64,8 +64,8 @@ function keyMetrics({ gauge, counter }: MetricFactory, { authenticator }: Metric
   const age = gauge('ff_jwks_age_seconds', 'Since the key set was fetched.')
   return () => {
     const { keys } = authenticator()
-    total(fetches, keys?.fetches ?? 0)
-    total(failures, keys?.failures ?? 0)
+    setTotal(fetches, keys?.fetches ?? 0)
+    setTotal(failures, keys?.failures ?? 0)
     loaded.remove()
     age.remove()
     // Before the first token nobody has asked for a set, and none is missed.
@@ -87,10 +87,10 @@ function tokenMetrics(
   )
   return () => {
     const { tokens, decode_only } = authenticator()
-    total(hits, tokens.hits)
-    total(misses, tokens.misses)
+    setTotal(hits, tokens.hits)
+    setTotal(misses, tokens.misses)
     entries.set(tokens.entries)
-    total(unverified, decode_only)
+    setTotal(unverified, decode_only)
   }
 }
 
@@ -105,7 +105,7 @@ function adminMetrics({ gauge, counter }: MetricFactory, { admin }: MetricReadin
   ])
   return () => {
     const now = admin()
-    for (const outcome of CALLS) total(made, now.calls[outcome], { outcome })
+    for (const outcome of CALLS) setTotal(made, now.calls[outcome], { outcome })
     for (const state of BREAKER) breaker.set({ state }, now.breaker === state ? 1 : 0)
   }
 }
