@@ -31,13 +31,13 @@ export async function replaceFile(
   content: Content,
   { temporary, ...options }: ReplaceOptions = {},
 ): Promise<void> {
-  const beside = join(dirname(path), temporary ?? `.ff-output-${crypto.randomUUID()}`)
-  if (temporary !== undefined) await rm(beside, { force: true })
-  await writeNewFile(beside, content, options)
+  const temporaryPath = join(dirname(path), temporary ?? `.ff-output-${crypto.randomUUID()}`)
+  if (temporary !== undefined) await rm(temporaryPath, { force: true })
+  await writeNewFile(temporaryPath, content, options)
   try {
-    await rename(beside, path)
+    await rename(temporaryPath, path)
   } catch (error) {
-    await rm(beside, { force: true })
+    await rm(temporaryPath, { force: true })
     throw error
   }
   if (options.durable !== false) await syncFolder(dirname(path))
