@@ -1,4 +1,4 @@
-/** Maps a list with at most so many calls at a time. @returns the results in the order of the list */
+/** Maps a list with at most `atOnce` calls in flight. @returns the results in list order @throws the first error */
 export async function mapConcurrently<T, R>(
   list: readonly T[],
   atOnce: number,

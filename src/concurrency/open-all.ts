@@ -1,19 +1,23 @@
-/** Something that stays open until it is closed. */
+/** A resource that stays open until `close` is called. */
 export interface Closable {
   close(): unknown
 }
 
-/** Waits for something that is being opened, and has it closed with the rest. @param close how, where not by its own `close` */
+/**
+ * Registers a resource that is being opened, to be closed with the others, and returns the same promise.
+ *
+ * @param close closes a resource that has no `close` method of its own
+ */
 export interface KeepOpen {
   <C extends Closable>(opening: Promise<C>): Promise<C>
   <R>(opening: Promise<R>, close: (opened: R) => unknown): Promise<R>
 }
 
 /**
- * Opens several things, in sequence or at once, that stay open until `close` is called.
+ * Opens several resources, in sequence or in parallel, that stay open until `close` is called.
  *
- * When `open` fails, it closes everything that was kept, also what was still being opened at that moment, and throws
- * what `open` threw. What is kept after that, by work that was still under way, is closed as soon as it is open.
+ * When `open` fails, `openAll` closes every registered resource, also one that is still being opened, and throws the
+ * error of `open`. A resource that is registered later, by work still in flight, is closed as soon as it is open.
  */
 export async function openAll<T>(
   open: (keep: KeepOpen) => Promise<T>,
@@ -26,7 +30,7 @@ export async function openAll<T>(
     )
     closable.catch(() => undefined) // The caller gets the error from `opening`.
     if (closed)
-      closeAll([closable]).catch(() => undefined) // The result of the whole is out already.
+      closeAll([closable]).catch(() => undefined) // The promise of `openAll` is settled already.
     else kept.push(closable)
     return opening
   }
@@ -42,7 +46,7 @@ export async function openAll<T>(
   }
 }
 
-/** Runs `use` and then closes everything that it kept. Throws the first error of all. */
+/** Runs `use`, then closes every resource that it registered. @throws the first error of `use` or a close */
 export async function closeAfter<T>(use: (keep: KeepOpen) => Promise<T>): Promise<T> {
   const { value, close } = await openAll(use)
   await close()
@@ -50,8 +54,9 @@ export async function closeAfter<T>(use: (keep: KeepOpen) => Promise<T>): Promis
 }
 
 /**
- * Opens everything at once, runs `use` on it and closes everything. Throws the first error of all; of several that
- * cannot be opened, the error of the one that stands first.
+ * Opens all resources in parallel, runs `use` on them and closes them.
+ *
+ * @throws the first error; of several failed openings, that of the first in the list
  */
 export const withAll = <R extends Closable[] | [], T>(
   openers: { readonly [K in keyof R]: () => Promise<R[K]> },
@@ -64,8 +69,10 @@ export const withAll = <R extends Closable[] | [], T>(
   })
 
 /**
- * Closes what is open or still being opened, one after the other. A close that fails does not keep the others from
- * being closed; the first such error is thrown at the end. What could not be opened needs no closing.
+ * Closes resources one after the other, once each is open; an opening that fails is skipped. A failed close does not
+ * keep the others open.
+ *
+ * @throws the first error of a close, after all were closed
  */
 export async function closeAll(all: Iterable<Promise<Closable>>): Promise<void> {
   const failures: unknown[] = []

@@ -1,24 +1,26 @@
 const NEWLINE = 0x0a
 
+/** One line of an input, as bytes. */
 export interface ByteLine {
-  /** Without its line feed; of a line that is too long only the beginning. */
+  /** Without the line feed; the first `maxBytes` of a line that is too long. */
   readonly bytes: Buffer
-  /** Offset of its first byte. */
+  /** Offset of the first byte in the input. */
   readonly offset: number
-  /** Whether a line feed ended it; false for the rest of an input that ends without one. */
+  /** Whether a line feed ended it; false for a rest without one, and for a line reported early as too long. */
   readonly ended: boolean
+  /** Whether the line exceeds `maxBytes`. */
   readonly tooLong: boolean
 }
 
 /**
- * Splits an input at line feeds, and never holds more than a chunk and `maxBytes`. A line that is longer comes out
- * once, as soon as that is known, and its rest is passed over.
+ * Splits an input at line feeds, holding at most one chunk and `maxBytes`. A line over `maxBytes` is reported once, as
+ * soon as its length is known, and its rest is skipped.
  */
 export class LineSplitter {
   private readonly maxBytes: number
   private offset: number
   private rest: Buffer = Buffer.alloc(0)
-  /** Whether the line that is passed over has come out as too long. */
+  /** Whether the current line was reported as too long and is being skipped. */
   private skipping = false
 
   constructor(maxBytes: number, offset = 0) {
@@ -26,7 +28,7 @@ export class LineSplitter {
     this.offset = offset
   }
 
-  /** The lines that end in this chunk, and one that is too long by now. */
+  /** Yields the lines that end in this chunk, and the current one once it is too long. */
   *push(chunk: Buffer): Generator<ByteLine> {
     let data = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk])
     for (let end = data.indexOf(NEWLINE); end >= 0; end = data.indexOf(NEWLINE)) {
@@ -43,7 +45,7 @@ export class LineSplitter {
     this.rest = this.skipping ? Buffer.alloc(0) : data
   }
 
-  /** What no line feed ended, where there is something. */
+  /** Yields the rest of the input, if it does not end with a line feed. */
   *end(): Generator<ByteLine> {
     if (this.rest.length > 0) yield this.line(this.rest, false)
     this.rest = Buffer.alloc(0)

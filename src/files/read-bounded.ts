@@ -1,15 +1,16 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 
+/** The bytes and permission bits of a file; or why it was not read. */
 export type BoundedRead =
   | { readonly ok: true; readonly bytes: Buffer; readonly mode: number }
   | { readonly ok: false; readonly fault: 'not_a_file' | 'too_large' }
 
-/** Opens a path for reading without waiting: a pipe that no process writes to would never open. */
+/** Opens a path for reading. Non-blocking, because opening a pipe without a writer would wait for ever. */
 export const openToRead = (path: string): Promise<FileHandle> =>
   open(path, constants.O_RDONLY | constants.O_NONBLOCK)
 
-/** Reads a file that is not larger than it may be. @throws the system's error */
+/** Reads a regular file of at most `maxBytes`. @throws the system's error */
 export async function readBounded(path: string, maxBytes: number): Promise<BoundedRead> {
   const file = await openToRead(path)
   try {

@@ -1,14 +1,14 @@
 import { readdir, readFile } from 'node:fs/promises'
 
-/** The code of a system error, such as ENOENT; null where an error has none. */
+/** The code of an error, such as `ENOENT`; null for a value without one. */
 export const getErrorCode = (error: unknown): string | null =>
   error instanceof Error && 'code' in error ? String(error.code) : null
 
-/** Whether a path leads nowhere: there is no such name, or a file stands where one of its folders should be. */
+/** Whether an error says that a path does not exist: `ENOENT`, or `ENOTDIR` where a parent is a file. */
 export const isMissing = (error: unknown): boolean =>
   ['ENOENT', 'ENOTDIR'].includes(getErrorCode(error) ?? '')
 
-/** What a call comes to, or null where its path leads nowhere. */
+/** The result of a call; null where it fails because its path does not exist. */
 export async function nullIfMissing<T>(call: Promise<T>): Promise<T | null> {
   try {
     return await call
@@ -18,10 +18,10 @@ export async function nullIfMissing<T>(call: Promise<T>): Promise<T | null> {
   }
 }
 
-/** The bytes of a file, or null where there is none. */
+/** The bytes of a file; null where it does not exist. @throws the system's other errors */
 export const readOrNull = (path: string): Promise<Buffer | null> => nullIfMissing(readFile(path))
 
-/** The names in a folder; none where there is no folder. @throws ENOTDIR where it is a file */
+/** The names in a folder, in the order of the system; empty where it does not exist. @throws `ENOTDIR` for a file */
 export async function listOrEmpty(folder: string): Promise<readonly string[]> {
   try {
     return await readdir(folder)

@@ -3,28 +3,28 @@ import { dirname, join } from 'node:path'
 import { getErrorCode } from './read-or-null.ts'
 
 type Piece = string | Uint8Array
-/** A text, or what is written piece by piece. */
+/** Content of a file: a text, or pieces that are written one after the other. */
 export type Content = string | Iterable<Piece> | AsyncIterable<Piece>
 
 interface NewFileOptions {
-  /** Default: what the umask leaves of 666. */
+  /** Permission bits. Default: 666 less the umask. */
   readonly mode?: number
-  /** Whether it has to survive a power cut. Default true. */
+  /** Whether to sync file and folder, so that the file survives a power cut. Default true. */
   readonly durable?: boolean
 }
 interface ReplaceOptions extends NewFileOptions {
   /**
-   * Name of the temporary file beside the path, for a caller that holds a lock on the folder: what a killed run left
-   * there is removed. Default: a name of its own, so that two writers do not meet.
+   * Name of the temporary file in the same folder, for a caller that holds a lock on it: a leftover of a killed run is
+   * replaced. Default: a random name, so that two writers do not collide.
    */
   readonly temporary?: string
 }
 
 /**
- * Replaces a file whole: written beside its path, synced, renamed, and the folder synced, without which a power cut
- * could take the new name back. A reader sees the old content or the new, never a part.
+ * Replaces a file atomically: writes a temporary file, syncs it, renames it, and syncs the folder; without that, a power
+ * cut could undo the rename. A reader sees the old content or the new, never a part.
  *
- * @throws the system's error, or what `content` throws; then the path holds what it held
+ * @throws the system's error, or the error of `content`; the path then keeps its old content
  */
 export async function replaceFile(
   path: string,
@@ -43,7 +43,7 @@ export async function replaceFile(
   if (options.durable !== false) await syncFolder(dirname(path))
 }
 
-/** Creates a file, and makes it and its name durable. @throws the system's `EEXIST` rather than overwrite one */
+/** Creates a file and syncs it and its folder. Never overwrites. @throws the system's `EEXIST` */
 export async function createFile(
   path: string,
   content: Content,
@@ -53,7 +53,7 @@ export async function createFile(
   if (options.durable !== false) await syncFolder(dirname(path))
 }
 
-/** As `createFile`, but its name is durable only once the caller has synced the folder. */
+/** As `createFile`, without the sync of the folder: the caller calls `syncFolder`. */
 export async function writeNewFile(
   path: string,
   content: Content,
@@ -72,13 +72,13 @@ export async function writeNewFile(
   }
 }
 
-/** Makes the names in a folder durable. */
+/** Syncs a folder, so that the names of its files survive a power cut. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder)
   try {
     await handle.sync()
   } catch (error) {
-    // A file system without an fsync for folders, such as CIFS, says EINVAL (fsync(2)): there is nothing to wait for.
+    // A file system without fsync for folders, such as CIFS, fails with EINVAL (fsync(2)); no sync is possible.
     if (getErrorCode(error) !== 'EINVAL') throw error
   } finally {
     await handle.close()

@@ -9,7 +9,7 @@ import { fixedKeySource, type KeySource, NO_KEYS } from './key-source.ts'
 import { TokenCache } from './token-cache.ts'
 import { JwksVerifier } from './token-verifier.ts'
 
-/** A door whose tokens are held to these keys. */
+/** Builds an authenticator that verifies tokens with these keys. */
 export function createAuthenticator(
   keys: KeySource,
   { contract, issuer, audience, leeway_s, algorithms, dev_scopes }: AuthSettings,
@@ -36,7 +36,7 @@ export function createAuthenticator(
   }
 }
 
-/** A door over an endpoint, a set that was given, or no keys at all; to be closed. */
+/** Opens an authenticator over an endpoint, given keys, or no keys. Closing it ends the background refresh. */
 export async function openAuthenticator(
   from: KeySourceSpec,
   settings: AuthSettings,
@@ -50,7 +50,7 @@ export async function openAuthenticator(
   return { ...createAuthenticator(keys, settings), close: () => Promise.resolve() }
 }
 
-/** The keys of a live endpoint; to be closed. */
+/** Creates the client of a JWKS endpoint; it fetches on first use. Closing it ends the background refresh. */
 export const openJwksClient = (
   url: URL,
   { client, keys }: AuthSettings['contract'],

@@ -12,6 +12,7 @@ import { createAuthenticator } from './authenticator.ts'
 import { NO_KEYS } from './key-source.ts'
 import { openFixtureAuthenticator } from './test-authenticator.ts'
 
+/** One credential per mode; `close` stops their key servers. */
 export interface CellCredentials {
   readonly byMode: Readonly<
     Record<
@@ -19,7 +20,7 @@ export interface CellCredentials {
       {
         readonly credential: Credential
         readonly authenticator: Authenticator
-        /** What another process makes the same door of. */
+        /** The script from which another process opens an equal authenticator; null for a service without keys. */
         readonly script: KeyServerScript | null
       }
     >
@@ -28,8 +29,10 @@ export interface CellCredentials {
 }
 
 /**
- * A credential of each mode for the user and tenant of the cells, signed with the fixtures' own key, and the
- * door that it is for: a key server that is up, one that refuses connections, or none.
+ * Signs a credential per mode for the user and tenant of the parity cells, with the fixtures' key, and opens its
+ * authenticator: over a key server that is up, one that refuses connections, or none.
+ *
+ * @param root folder of the package, which holds `vectors/jwt/keys.json`
  */
 export async function openCellCredentials(
   root: string,

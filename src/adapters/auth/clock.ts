@@ -1,19 +1,19 @@
-/** Time that only goes forward, in milliseconds, and what is to be done at a later one. */
+/** A monotonic clock in milliseconds, with timers. */
 export interface Clock {
   now(): number
-  /** @returns how to call it off; a process that has nothing else to do does not wait for it */
+  /** Runs `work` after `ms`; the timer does not keep the process alive. @returns cancels the timer */
   later(ms: number, work: () => void): () => void
 }
 
 /**
- * The clock of this machine. While it is suspended its monotonic clock stands still (CLOCK_MONOTONIC) and the
- * wall clock does not: of the two, whichever went further. A wall clock that is set back changes nothing; one
- * that is set forward makes keys older than they are, which costs a fetch.
+ * The clock of this machine, which also counts the time that the machine was suspended: CLOCK_MONOTONIC stops then, the
+ * wall clock does not. Setting the wall clock back has no effect; setting it forward makes keys look older, which costs
+ * a fetch.
  */
 export class SystemClock implements Clock {
   private readonly monotonic: () => number
   private readonly wall: () => number
-  /** By how much the wall clock is ahead of the other. */
+  /** Wall clock minus monotonic clock. */
   private lead: number
   private slept = 0
 
@@ -26,7 +26,7 @@ export class SystemClock implements Clock {
   now(): number {
     const monotonic = this.monotonic()
     const lead = this.wall() - monotonic
-    // Below a second it is drift.
+    // A difference below one second is drift, not a suspension.
     if (Math.abs(lead - this.lead) >= 1_000) {
       this.slept += Math.max(lead - this.lead, 0)
       this.lead = lead
@@ -39,9 +39,10 @@ export class SystemClock implements Clock {
     return () => clearTimeout(timer)
   }
 }
+/** The one `SystemClock` of this process. */
 export const systemClock: Clock = new SystemClock()
 
-/** A clock that its owner moves: half an hour without a key server passes in no time. */
+/** A fake clock, at 0 to begin with, that a test moves by `step`. */
 export class ManualClock implements Clock {
   private time = 0
   private readonly due = new Set<{ readonly at: number; readonly work: () => void }>()
@@ -56,7 +57,11 @@ export class ManualClock implements Clock {
     return () => void this.due.delete(entry)
   }
 
-  /** Goes to the next thing that is due within `ms` and does it. @returns the time that is left, null when all has passed */
+  /**
+   * Moves to the next timer due within `ms` and runs it.
+   *
+   * @returns the ms that remain; null once all `ms` have passed
+   */
   step(ms: number): number | null {
     const end = this.time + ms
     const next = [...this.due].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0]

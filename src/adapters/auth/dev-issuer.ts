@@ -3,7 +3,7 @@ import { generateSigningKey, signClaims } from '../jose/compact.ts'
 import type { DevIssuer } from '../../ports/auth.ts'
 import { LoopbackJwks } from './loopback-jwks.ts'
 
-/** An issuer for one developer: its key lives as long as the process, its key server is on loopback. */
+/** Starts an issuer for local development: a new key that is never stored, and its key server on loopback. */
 export async function openDevIssuer(claims: Readonly<Record<string, unknown>>): Promise<DevIssuer> {
   const key = await generateSigningKey()
   const server = await LoopbackJwks.start({ behaviour: 'up', keys: [toPublicJwk(key)] })

@@ -5,16 +5,18 @@ import type { KeyLimits } from './key-filter.ts'
 import { KeySet } from './key-set.ts'
 import type { HeldKeySet, KeyAnswer, KeySource, RefreshOutcome } from './key-source.ts'
 
-/** In seconds; `contracts/jwks_integration_notes.json` has the figures. */
+/** Times of the JWKS client in seconds, from `contracts/jwks_integration_notes.json`. */
 export interface CacheTimes {
-  /** Between the beginnings of two fetches, whatever became of the first. */
+  /** Least time between the starts of two fetches, successful or not. */
   readonly cooldown_s: number
   readonly cache_min_s: number
   readonly cache_max_s: number
-  /** Where the endpoint says nothing. */
+  /** For a response without a cache lifetime. */
   readonly cache_default_s: number
+  /** Longest use of a set after its fetch, while newer fetches fail. */
   readonly last_known_good_s: number
 }
+/** The fetch, the times, the limits on keys and the clock of a JWKS client. */
 export interface JwksClientOptions {
   readonly fetch: () => Promise<FetchedKeySet>
   readonly times: CacheTimes
@@ -31,12 +33,13 @@ interface LoadedKeySet {
   readonly expiresAt: number
 }
 
-/** How much of the cache time passes before the set is fetched anew. */
+/** Share of the cache time after which the background refresh begins. */
 const REFRESH_AT = 0.8
 
 /**
- * Keeps one key set up to date (page 2, "The JWKS client"): one fetch at a time, one a cooldown, in the
- * background before the set ends; the last good set for as long as it may serve. Who names a known kid never waits.
+ * Keeps one key set up to date (docs/reference/auth.md): at most one fetch in flight and one per cooldown, in the
+ * background before the set expires. While fetches fail it serves the last good set, up to `last_known_good_s`. A token
+ * with a known `kid` never waits for a fetch.
  */
 export class JwksClient implements KeySource {
   private readonly options: JwksClientOptions
@@ -48,7 +51,7 @@ export class JwksClient implements KeySource {
   private closed = false
   private fetches = 0
   private failures = 0
-  /** Never starts again, not even when a set has run out. */
+  /** Only grows; an expired set does not reset it. */
   private generation = 0
 
   constructor(options: JwksClientOptions) {
@@ -70,11 +73,11 @@ export class JwksClient implements KeySource {
     const held = this.getUsableSet(then)
     if (held !== null)
       return { status: 'held', held: toHeldKeySet(held, then), refreshed: this.outcome }
-    // A set that was refreshed and is gone has run out: whoever waits that long is told as of a dead endpoint.
+    // The key set expired while this request waited for the refresh; report it as an unreachable endpoint.
     return { status: this.outcome === 'ok' ? 'unreachable' : this.outcome }
   }
 
-  /** Counts since the start, and the age of the set in milliseconds, null while there is none. */
+  /** Counts since the start; `age_ms` is null while no set is loaded. */
   metrics(): {
     readonly fetches: number
     readonly failures: number
@@ -89,7 +92,7 @@ export class JwksClient implements KeySource {
     }
   }
 
-  /** When no fetch is under way. */
+  /** Resolves once no fetch is in flight. */
   async idle(): Promise<void> {
     await this.running
   }
@@ -106,7 +109,7 @@ export class JwksClient implements KeySource {
     return this.loaded
   }
 
-  /** Past its time though nobody has tried since the refresh was due: a machine that slept. */
+  /** Whether the set expired without a fetch since its refresh was due, as after a suspension of the machine. */
   private isOverdue(loaded: LoadedKeySet, now: number): boolean {
     return now >= loaded.expiresAt && this.startedAt < loaded.refreshAt
   }
@@ -148,7 +151,7 @@ export class JwksClient implements KeySource {
     }
   }
 
-  /** The next fetch in the background: before the set ends, or as soon as the cooldown lets it after a failure. */
+  /** Schedules the next background fetch: before the set expires, or at the end of the cooldown after a failure. */
   private scheduleRefresh(): void {
     if (this.closed) return
     const { clock, times } = this.options
@@ -157,7 +160,7 @@ export class JwksClient implements KeySource {
     const due = this.outcome === 'ok' && this.loaded !== null ? this.loaded.refreshAt : retry
     this.cancel = clock.later(Math.max(Math.max(due, retry) - now, 1), () => {
       void this.refresh()
-      // A timer may come a breath before its time: then the cooldown still stands, and it has to come again.
+      // A timer may fire slightly early, while the cooldown still runs; schedule it again.
       if (this.running === null) this.scheduleRefresh()
     })
   }
@@ -173,13 +176,13 @@ const toHeldKeySet = (
   age_ms: now - at,
 })
 
-/** How long a set may be kept: `max-age` less `Age` (RFC 9111, 4.2), within the bounds. */
+/** Seconds that a set may be cached: `max-age` less `Age` (RFC 9111, 4.2), within the limits. */
 export function computeCacheSeconds(headers: IncomingHttpHeaders, times: CacheTimes): number {
   const { 'cache-control': control = '', age = '0' } = headers
   const { cache_min_s, cache_max_s, cache_default_s } = times
   if (/\bno-(store|cache)\b/i.test(control)) return cache_min_s
   const said = /(?:^|[\s,])max-age="?(\d+)\b/i.exec(control)?.[1]
-  // What cannot be read counts as short-lived (RFC 9111, 4.2.1).
+  // A max-age that cannot be parsed counts as stale (RFC 9111, 4.2.1), so take the least lifetime.
   const unsaid = /(?:^|[\s,])max-age/i.test(control) ? cache_min_s : cache_default_s
   const seconds = said === undefined ? unsaid : Number(said) - Math.max(Number(age) || 0, 0)
   return Math.min(Math.max(seconds, cache_min_s), cache_max_s)

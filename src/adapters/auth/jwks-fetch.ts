@@ -10,17 +10,22 @@ import type { Clock } from './clock.ts'
 import type { UntrustedJwk } from './key-filter.ts'
 import { parseJsonObject } from './token-form.ts'
 
+/** Limits of one fetch of a key set. */
 export interface FetchLimits {
-  /** For everything: name, connection, redirects, the last byte. */
+  /** Deadline of the whole fetch: name lookup, connection, redirects, last byte. */
   readonly timeout_ms: number
   readonly max_bytes: number
   readonly max_redirects: number
 }
-/** `unreachable` may pass by itself; `misconfigured` (4xx, no JSON, too large, led elsewhere) needs somebody to act. */
+/**
+ * `unreachable` may pass by itself; `misconfigured` (4xx, no JSON, too large, foreign redirect) needs a change of the
+ * set-up.
+ */
 export interface FetchFault {
   readonly kind: 'unreachable' | 'misconfigured'
   readonly detail: string
 }
+/** A fetched key set, its keys not yet judged; or why the fetch failed. */
 export type FetchedKeySet =
   | {
       readonly ok: true
@@ -38,19 +43,19 @@ class Fault extends Error {
   }
 }
 
-/** One look at the endpoint, within all limits. What went wrong is told by what was seen, not by an exception's class. */
+/** Fetches a key set once, within the limits. A failure of the endpoint is a result, never an exception. */
 export async function fetchJwks(
   url: URL,
   limits: FetchLimits,
   clock: Clock,
 ): Promise<FetchedKeySet> {
   const controller = new AbortController()
-  const late = new Fault('unreachable', `no whole answer within ${limits.timeout_ms} ms`)
+  const late = new Fault('unreachable', `no whole response within ${limits.timeout_ms} ms`)
   const stop = clock.later(limits.timeout_ms, () => controller.abort(late))
   try {
     const { body, headers } = await fetchFollowingRedirects(url, limits, controller.signal)
     const keys = readJwks(body)
-    if (keys === null) throw new Fault('misconfigured', 'the answer is no JWK set')
+    if (keys === null) throw new Fault('misconfigured', 'the response is not a JWK set')
     return { ok: true, body, keys, headers }
   } catch (error) {
     const seen: unknown = controller.signal.aborted ? controller.signal.reason : error
@@ -65,7 +70,7 @@ export async function fetchJwks(
   }
 }
 
-/** What is no HTTP, has more headers than anybody needs, or a certificate that does not hold: it does not pass by itself. */
+/** Codes of errors that do not pass by themselves: malformed HTTP, too many headers, an invalid certificate. */
 const LASTING = /^(HPE|CERT|ERR_TLS|ERR_SSL|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|HOSTNAME)_/
 const classifyError = (error: Error): FetchFault['kind'] =>
   LASTING.test(getErrorCode(error)) ? 'misconfigured' : 'unreachable'
@@ -92,7 +97,7 @@ async function fetchFollowingRedirects(
     if (status < 300 || status >= 400 || headers.location === undefined)
       throw new Fault('misconfigured', `status ${status}`)
     if (!URL.canParse(headers.location, url.href))
-      throw new Fault('misconfigured', 'a redirect to nowhere')
+      throw new Fault('misconfigured', 'a redirect to an invalid URL')
     url = new URL(headers.location, url)
     if (url.origin !== first.origin)
       throw new Fault('misconfigured', 'a redirect to another origin')
@@ -100,18 +105,20 @@ async function fetchFollowingRedirects(
   throw new Fault('misconfigured', `more than ${max_redirects} redirects`)
 }
 
-/** Whether the head is one of a key set. @throws Fault where it is, and its body would not do */
+/** Whether a response may carry a key set. @throws Fault for a 200 whose body is too large or encoded */
 function isKeySet({ status, headers }: ResponseHead, maxBytes: number): boolean {
   if (status !== 200) return false
   const { 'content-length': length, 'content-encoding': encoding = 'identity' } = headers
   if (Number(length ?? 0) > maxBytes)
     throw new Fault('misconfigured', `more than ${maxBytes} bytes`)
   if (encoding.toLowerCase() !== 'identity')
-    throw new Fault('misconfigured', 'an encoding that was not asked for')
+    throw new Fault('misconfigured', 'a content encoding that was not requested')
   return true
 }
 
-/** The keys of a JWK set (RFC 7517, 5); null where the bytes are none. A member of `keys` that is no object is no set. */
+/**
+ * The keys of a JWK set (RFC 7517, 5); null for bytes that are no such set, also if a member of `keys` is no object.
+ */
 export function readJwks(bytes: Buffer): readonly UntrustedJwk[] | null {
   const keys: unknown = parseJsonObject(bytes)?.['keys']
   return Array.isArray(keys) && keys.every(isObject) ? keys : null

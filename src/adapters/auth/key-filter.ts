@@ -1,10 +1,10 @@
 import { isSmallOrderPoint } from '../jose/ed25519.ts'
 import { isBase64url } from './token-form.ts'
 
-/** A key as a document holds it (RFC 7517): nothing is said of its members yet. */
+/** A JWK (RFC 7517) as received; its members are not checked. */
 export type UntrustedJwk = Readonly<Record<string, unknown>>
 
-/** Why a key verifies nothing (M-16). */
+/** Why a key is unusable for every algorithm. */
 export type KeyFault =
   | 'kty_unknown'
   | 'symmetric'
@@ -21,13 +21,14 @@ export type KeyFault =
   | 'roca'
   | 'small_order'
 
+/** Limits on the modulus of an RSA key. */
 export interface KeyLimits {
   readonly rsa_min_bits: number
-  /** Beyond it one signature costs more than a request may. */
+  /** Above it, one verification costs more time than a request may take. */
   readonly rsa_max_bits: number
 }
 
-/** Which key each algorithm wants (RFC 7518, 3.1; RFC 8037, 3.1). */
+/** The key type or curve of each algorithm (RFC 7518, 3.1; RFC 8037, 3.1). */
 const KEY_OF = {
   RS256: 'RSA',
   RS384: 'RSA',
@@ -40,7 +41,7 @@ const KEY_OF = {
   ES512: 'P-521',
   EdDSA: 'Ed25519',
 } as const satisfies Readonly<Record<string, string>>
-/** Bytes of a coordinate (RFC 7518, 6.2.1.2; RFC 8037, 2), by type and curve. */
+/** Names and byte length of the coordinates (RFC 7518, 6.2.1.2; RFC 8037, 2), by type and curve. */
 const COORDINATES: Readonly<Record<string, readonly [names: readonly string[], bytes: number]>> = {
   'EC P-256': [['x', 'y'], 32],
   'EC P-384': [['x', 'y'], 48],
@@ -50,16 +51,16 @@ const COORDINATES: Readonly<Record<string, readonly [names: readonly string[], b
 
 const isKnown = (alg: unknown): alg is keyof typeof KEY_OF =>
   typeof alg === 'string' && Object.hasOwn(KEY_OF, alg)
-/** What the key is, in the words of `KEY_OF`. */
+/** The key's type or curve, as `KEY_OF` names it. */
 const getKeyFamily = ({ kty, crv }: UntrustedJwk): unknown => (kty === 'RSA' ? kty : crv)
 
-/** Whether a token of this algorithm may be held to this key, which has no fault. */
+/** Whether a key without a fault may verify tokens of this algorithm. */
 export const isKeyUsableFor = (jwk: UntrustedJwk, alg: string): boolean =>
   isKnown(alg) &&
   KEY_OF[alg] === getKeyFamily(jwk) &&
   (jwk['alg'] === undefined || jwk['alg'] === alg)
 
-/** The first thing that keeps a key from verifying whatever token; null where nothing does. */
+/** The first fault of a key; null for a usable one. */
 export const findKeyFault = (jwk: UntrustedJwk, limits: KeyLimits): KeyFault | null =>
   RULES.find(([, breaks]) => breaks(jwk))?.[0] ??
   (jwk['kty'] === 'RSA' ? findRsaFault(jwk, limits) : findPointFault(jwk))
@@ -79,7 +80,7 @@ const RULES: readonly (readonly [KeyFault, (jwk: UntrustedJwk) => boolean])[] = 
   ['alg_not_of_key', (jwk) => isKnown(jwk['alg']) && !isKeyUsableFor(jwk, jwk['alg'])],
 ]
 
-/** How many bits a modulus has, zeros before it not counted; null where it is none. */
+/** Bit length of a base64url modulus, without leading zeros; null for a value that is no base64url. */
 export function countModulusBits(n: unknown): number | null {
   const bytes = toBytes(n)
   const first = bytes?.findIndex((byte) => byte !== 0) ?? -1
@@ -93,7 +94,7 @@ function findRsaFault(
 ): KeyFault | null {
   const [modulus, exponent, bits] = [toBytes(n), toBytes(e), countModulusBits(n)]
   if (modulus === null || exponent === null || bits === null) return 'malformed'
-  // Before any arithmetic: a number of a megabyte is never made. Zeros before it count as well.
+  // Before any arithmetic, so that no huge number is built. Leading zeros count as well.
   if (modulus.length * 8 > rsa_max_bits + 8 || bits > rsa_max_bits) return 'rsa_too_long'
   if (bits < rsa_min_bits) return 'rsa_too_short'
   const value = BigInt(`0x${modulus.toString('hex')}`)
@@ -102,7 +103,7 @@ function findRsaFault(
   return value % 2n === 0n ? 'malformed' : null
 }
 
-/** Odd, at least 3, and within four bytes: an exponent of 1 makes each message its own signature. */
+/** Odd, at least 3, at most four bytes. With an exponent of 1 each message is its own signature. */
 function isExponentValid(bytes: Buffer): boolean {
   if (bytes.length > 4) return false
   const value = bytes.readUIntBE(0, bytes.length)
@@ -125,20 +126,21 @@ function toBytes(member: unknown): Buffer | null {
 }
 
 /**
- * Moduli made by the broken generator of CVE-2017-15361 ("ROCA", Nemec et al., ACM CCS 2017, section 3):
- * each of its primes is a power of 65537 modulo a product of small primes, and so is their product.
+ * Small primes that expose moduli of the broken generator of CVE-2017-15361 ("ROCA", Nemec et al., ACM CCS 2017,
+ * section 3): each of its primes is a power of 65537 modulo a product of small primes, and so is their product.
  */
 const PRIMES = [
   3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101,
   103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
 ] as const
 
-/** For each prime, what a power of 65537 can be modulo it. A sound modulus passes all by a chance of 2^-27. */
+/** For each prime, the powers of 65537 modulo it. A sound modulus matches all with a probability of 2^-27. */
 const POWERS = PRIMES.map((prime) => {
   const powers = new Set<number>()
   for (let power = 1; !powers.has(power); power = (power * 65_537) % prime) powers.add(power)
   return [BigInt(prime), powers] as const
 })
 
+/** Whether a modulus has the ROCA fingerprint (CVE-2017-15361). */
 export const isRoca = (modulus: bigint): boolean =>
   POWERS.every(([prime, powers]) => powers.has(Number(modulus % prime)))

@@ -7,7 +7,7 @@ import {
   type KeyLimits,
 } from './key-filter.ts'
 
-/** Which key a token is held to. */
+/** The key that verifies a token, or why there is none. */
 export type KeySelection =
   | { readonly status: 'found'; readonly key: VerificationKey }
   | { readonly status: 'kid_absent' | 'kid_ambiguous' | 'key_not_usable' }
@@ -19,7 +19,7 @@ interface Entry {
   readonly imported: Map<string, Promise<VerificationKey | null>>
 }
 
-/** The keys of one document, each judged once and imported when it is first asked for. */
+/** The keys of one JWK set. Each is judged once, and imported once per algorithm on first use. */
 export class KeySet {
   readonly entries: readonly Entry[]
   private readonly byKid = new Map<unknown, Entry[]>()
@@ -42,7 +42,11 @@ export class KeySet {
     return this.byKid.has(kid)
   }
 
-  /** @param kid null for a token that names none: then the set must leave no choice (M-11) */
+  /**
+   * Selects the key of a token.
+   *
+   * @param kid null for a token without one: the set must then have exactly one sound key
+   */
   async select(kid: string | null, alg: string): Promise<KeySelection> {
     const named = kid === null ? this.entries : this.byKid.get(kid)
     if (named === undefined) return { status: 'kid_absent' }

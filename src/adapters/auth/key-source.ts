@@ -1,31 +1,38 @@
 import type { AuthenticatorMetrics } from '../../ports/auth.ts'
 import type { KeySet } from './key-set.ts'
 
-/** A set that tokens may be held to now. */
+/** A key set that may verify tokens now. */
 export interface HeldKeySet {
   readonly set: KeySet
-  /** Grows with each document of other bytes; what was verified under another generation is verified again. */
+  /** Grows when the bytes of the fetched set change; a token cached under another generation is verified again. */
   readonly generation: number
-  /** Past its cache time: the last that was good. */
+  /** Whether the cache time has passed, so that this is the last good set. */
   readonly stale: boolean
+  /** Time since the fetch. */
   readonly age_ms: number
 }
+/** Outcome of the last fetch. */
 export type RefreshOutcome = 'ok' | 'unreachable' | 'misconfigured'
+/** The key set with the outcome of the last fetch, or why there is none. */
 export type KeyAnswer =
   | { readonly status: 'held'; readonly held: HeldKeySet; readonly refreshed: RefreshOutcome }
   | { readonly status: 'unreachable' | 'misconfigured' | 'unconfigured' }
 
-/** Where a verifier has its keys from. */
+/** Supplies the keys of a verifier. */
 export interface KeySource {
-  /** The set, where it can be had at once; null where somebody has to wait. */
+  /** The key set, if it is available without waiting; else null. */
   current(): HeldKeySet | null
-  /** The set, refreshed first if it lacks the kid and a refresh is due. @param kid null where the token names none */
+  /**
+   * The key set, refreshed first if it lacks the kid and the cooldown is over.
+   *
+   * @param kid null for a token without one
+   */
   forKid(kid: string | null): Promise<KeyAnswer>
-  /** Of an endpoint: what was fetched from it. */
+  /** Counts of the fetches from an endpoint. */
   metrics?(): NonNullable<AuthenticatorMetrics['keys']>
 }
 
-/** Keys that were given, and never change. */
+/** A source over given keys, which never change. */
 export function fixedKeySource(set: KeySet): KeySource {
   const held: HeldKeySet = { set, generation: 0, stale: false, age_ms: 0 }
   return {
@@ -34,7 +41,7 @@ export function fixedKeySource(set: KeySet): KeySource {
   }
 }
 
-/** No endpoint is set: no token is ever accepted (page 2). */
+/** The source without an endpoint: every token is refused as `keys_unconfigured`. */
 export const NO_KEYS: KeySource = {
   current: () => null,
   forKid: () => Promise.resolve({ status: 'unconfigured' }),

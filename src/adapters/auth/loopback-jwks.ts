@@ -10,7 +10,7 @@ type Answer = (response: ServerResponse, keys: readonly object[]) => void
 const json = (response: ServerResponse, status: number, body: object): void =>
   void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 
-/** What each behaviour answers; null leaves the asker without an end. */
+/** The response of each behaviour; null never ends the response (a stall). */
 const ANSWERS: Readonly<Record<Exclude<KeyServerBehaviour, 'refused'>, Answer | null>> = {
   up: (response, keys) => json(response, 200, { keys }),
   hanging: null,
@@ -23,7 +23,7 @@ const ANSWERS: Readonly<Record<Exclude<KeyServerBehaviour, 'refused'>, Answer | 
   not_json: (response) => void response.writeHead(200).end('<!doctype html>'),
 }
 
-/** A real key server on this machine alone, which behaves as it is told. */
+/** A JWKS server on loopback whose behaviour the caller sets. */
 export class LoopbackJwks {
   private readonly server: Server
   private readonly host: string
@@ -39,7 +39,7 @@ export class LoopbackJwks {
     this.server = createServer({ keepAlive: false }, (_, response) => this.answer(response))
   }
 
-  /** @param host a loopback address; one of its own keeps a port that it gave up from being taken by somebody else */
+  /** @param host a loopback address; an address of its own keeps other processes off its port while it is closed */
   static async start(stage: KeyServerStage, host = '127.0.0.1'): Promise<LoopbackJwks> {
     const started = new LoopbackJwks(stage, host)
     await started.listen()
@@ -54,23 +54,23 @@ export class LoopbackJwks {
     return new URL(PATH, this.origin)
   }
 
-  /** From now on. */
+  /** Changes the behaviour for all requests from now on. */
   async setBehaviour(stage: KeyServerStage): Promise<void> {
     this.stage = stage
     if (stage.behaviour === 'refused') await this.close()
     else if (!this.server.listening) await this.listen()
   }
 
-  /** How many have asked so far, whatever they were told. */
+  /** Requests received so far, whatever the response. */
   requests(): number {
     return this.received
   }
 
-  /** How many askers were left without an end so far. */
+  /** Requests stalled so far. */
   get stalls(): number {
     return this.stallCount
   }
-  /** When one more than so many was left without an end. */
+  /** Resolves once `stalls` exceeds `since`. */
   async stalled(since: number): Promise<void> {
     while (this.stallCount <= since) await new Promise<void>((resolve) => this.waiting.add(resolve))
   }

@@ -10,7 +10,7 @@ import { KeySet } from './key-set.ts'
 
 const CACHING = ['cache-control', 'age', 'date', 'expires', 'etag', 'last-modified'] as const
 
-/** What an endpoint serves now, and what each key of it is good for. */
+/** Fetches a key set once and judges each of its keys against the limits and the allowed algorithms. */
 export async function fetchKeys(
   url: URL,
   contract: AuthContract,
@@ -36,7 +36,7 @@ export async function fetchKeys(
   }
 }
 
-/** What keeps a sound key from verifying a token all the same; null where nothing does. */
+/** Why no token selects this sound key; null where some token can. */
 async function findUseFault(
   jwk: UntrustedJwk,
   all: readonly UntrustedJwk[],
@@ -64,5 +64,5 @@ function toServed(jwk: UntrustedJwk, fault: string | null): ServedKey {
   }
 }
 
-/** What a stranger wrote, for a terminal: short, and without what would move its cursor. */
+/** Untrusted text for a terminal: at most 80 characters, control characters escaped. */
 const toDisplayText = (text: string): string => escapeLine(text.slice(0, 80))

@@ -14,7 +14,9 @@ import { openJwksClient, createAuthenticator } from './authenticator.ts'
 import type { JwksClient } from './jwks-client.ts'
 import { LoopbackJwks } from './loopback-jwks.ts'
 
-/** A door with a real key server behind it that goes through the script. Only time is played: no wait is waited out. */
+/**
+ * Opens an authenticator whose loopback key server follows the script. Time is virtual, so no timeout is waited out.
+ */
 export async function openScriptedAuthenticator(
   script: KeyServerScript,
   settings: AuthSettings,
@@ -49,11 +51,11 @@ function createTestAuthenticator(setup: TestSetup, settings: AuthSettings): Auth
   return { ...authenticator, verifier: createVirtualTimeVerifier(setup, authenticator.verifier) }
 }
 
-/** A key server that its holder commands. */
+/** Starts a loopback key server whose behaviour the caller sets. */
 export const openKeyServer = (stage: KeyServerStage): Promise<KeyServer> =>
   LoopbackJwks.start(stage, pickLoopbackAddress())
 
-/** A door with such a server behind it, in a time that its holder makes pass. */
+/** Opens an authenticator over a loopback key server, with a clock that the caller moves. */
 export async function openTestAuthenticator(
   stage: KeyServerStage,
   settings: AuthSettings,
@@ -67,7 +69,7 @@ export async function openTestAuthenticator(
   }
 }
 
-/** A door with a key server that stays as it is, in real time. */
+/** Opens an authenticator over a loopback key server of fixed behaviour, in real time. */
 export async function openFixtureAuthenticator(
   stage: KeyServerStage,
   settings: AuthSettings,
@@ -81,7 +83,7 @@ export async function openFixtureAuthenticator(
   return { ...createAuthenticator(keys, settings), close }
 }
 
-/** One of sixteen million: all of 127.0.0.0/8 is this machine (RFC 1122, 3.2.1.3). */
+/** A random address of 127.0.0.0/8, all of which is this machine (RFC 1122, 3.2.1.3). */
 const pickLoopbackAddress = (): string =>
   `127.${randomInt(1, 255)}.${randomInt(0, 256)}.${randomInt(1, 255)}`
 
@@ -90,11 +92,11 @@ interface TestSetup {
   readonly clock: ManualClock
   readonly keys: JwksClient
   readonly timeout_ms: number
-  /** How many of the server's stalls have had their time-out. */
+  /** How many of the server's stalls have timed out. */
   handled: number
 }
 
-/** Does something that may fetch; when the server leaves it without an end, its time-out comes at once, and once. */
+/** Runs work that may fetch; a fetch that the server stalls times out at once in virtual time. */
 async function withVirtualTime<T>(setup: TestSetup, work: () => Promise<T>): Promise<T> {
   const done = work()
   let over = false
@@ -104,20 +106,20 @@ async function withVirtualTime<T>(setup: TestSetup, work: () => Promise<T>): Pro
   while (!over) {
     await Promise.race([ended, setup.server.stalled(setup.handled)])
     if (over) break
-    await setImmediate() // Whoever does not have to wait for the server is done by now.
+    await setImmediate() // Work that does not wait for the server settles by now.
     if (!over) expireStalledFetches(setup)
   }
   return ended
 }
 
-/** Whatever was left without an end runs into its time-out; several who wait for one fetch have one. */
+/** Times out the stalled fetch; several requests that wait for one fetch share its timeout. */
 function expireStalledFetches(setup: TestSetup): void {
   if (setup.handled === setup.server.stalls) return
   setup.handled = setup.server.stalls
   setup.clock.step(setup.timeout_ms)
 }
 
-/** Lets time pass, with all that is due in it: a fetch without an end costs the time that it has, and no more. */
+/** Moves the clock forward and runs the timers that fall due; a stalled fetch costs its timeout, and no more. */
 async function advanceTime({ server, clock, keys }: TestSetup, ms: number): Promise<void> {
   const end = clock.now() + ms
   for (let left: number | null = ms; left !== null;) {

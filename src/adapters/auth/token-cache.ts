@@ -2,20 +2,21 @@ import { hash } from 'node:crypto'
 import type { Claims } from '../../core/auth/claims.ts'
 import type { Clock } from './clock.ts'
 
+/** Limits of the token cache; `max_age_s` counts from the verification. */
 export interface TokenCacheLimits {
   readonly max_entries: number
   readonly max_age_s: number
 }
-/** A token whose signature was seen to hold. */
+/** The claims of a token whose signature was verified. */
 export interface VerifiedToken {
   readonly claims: Claims
-  /** Whether it named its key. */
+  /** Whether its header has a `kid`. */
   readonly kid: boolean
 }
 
 /**
- * Tokens whose signatures held, by their SHA-256, for the generation of keys that they were held to. Claims
- * are judged again at each use, so nothing here outlives `exp`; an entry goes after a minute at the latest.
+ * Caches verified tokens by their SHA-256, for one generation of keys. The claims are checked again at each use, so an
+ * entry never outlives `exp`; it expires after `max_age_s` at the latest.
  */
 export class TokenCache {
   private readonly limits: TokenCacheLimits
@@ -40,11 +41,11 @@ export class TokenCache {
   }
 
   put(digest: string, generation: number, proven: VerifiedToken): void {
-    // Of keys that have gone meanwhile.
+    // The keys changed during the verification.
     if (generation < this.generation) return
     this.startGeneration(generation)
     this.entries.delete(digest)
-    // The oldest goes: a map keeps the order in which its entries came.
+    // Evict the oldest: a map keeps insertion order.
     if (this.entries.size >= this.limits.max_entries)
       this.entries.delete(this.entries.keys().next().value as string)
     this.entries.set(digest, {
@@ -63,5 +64,5 @@ export class TokenCache {
   }
 }
 
-/** What a token is kept under: the cache never holds one. */
+/** The cache key of a token: SHA-256 in base64, so that the cache holds no token. */
 export const hashToken = (token: string): string => hash('sha256', token, 'base64')

@@ -13,13 +13,14 @@ import type { HeldKeySet, KeySource } from './key-source.ts'
 import { hashToken, type TokenCache } from './token-cache.ts'
 import { parseClaims, parseCompactJws } from './token-form.ts'
 
+/** Rules of a verifier: mode matrix, algorithms, expected claims, limits. */
 export interface VerifierRules {
   readonly modes: ModeMatrix
-  /** The allow-list: asymmetric ones alone, by the contract's schema. */
+  /** Allowed algorithms; the contract's schema admits asymmetric ones only. */
   readonly algorithms: ReadonlySet<string>
   readonly claims: ClaimExpectations
   readonly max_bytes: number
-  /** A set older than this verifies, but not for sensitive flags. */
+  /** Above this age a key set no longer serves sensitive flags. */
   readonly sensitive_max_age_s: number
 }
 interface VerificationMoment {
@@ -27,15 +28,15 @@ interface VerificationMoment {
   readonly environment: Environment
 }
 
-/** What the signature half of the checks came to. */
+/** Result of the checks up to the signature. */
 interface Proof {
-  /** Several only where each of them lets the caller in. */
+  /** Several only where each of them grants access. */
   readonly conditions: readonly Condition[]
-  /** Null where the checks ended before anybody could go on with them. */
+  /** Null where a failed check makes the claims irrelevant. */
   readonly claims: Claims | null
-  /** Of the set that it was held to; 0 where it was held to none. */
+  /** Age of the key set used; 0 without one. */
   readonly age_ms: number
-  /** Of the keys under which the signature was seen to hold. */
+  /** Generation of the key set that verified the signature; absent without a verified signature. */
   readonly generation?: number
 }
 const buildFailedProof = (condition: Condition): Proof => ({
@@ -45,14 +46,14 @@ const buildFailedProof = (condition: Condition): Proof => ({
 })
 
 /**
- * Verifies tokens in page 2's order of checks: form, crit, alg, key, signature, then the claims. What is found
- * out is a condition; what follows from it in an environment stands in the mode matrix and nowhere else.
+ * Verifies tokens in a fixed order: form, crit, alg, key, signature, claims (docs/reference/auth.md). A check yields a
+ * condition; the mode matrix alone decides what a condition means in an environment.
  */
 export class JwksVerifier implements TokenVerifier {
   private readonly keys: KeySource
   private readonly rules: VerifierRules
   private readonly cache: TokenCache
-  /** How many were let in by a token that nobody verified. */
+  /** Requests accepted with an unverified token. */
   decodeOnly = 0
 
   constructor(keys: KeySource, rules: VerifierRules, cache: TokenCache) {
@@ -73,7 +74,7 @@ export class JwksVerifier implements TokenVerifier {
     return (await this.prove(token, () => ({}))).conditions[0] as Condition
   }
 
-  /** What is known of this very token under the keys of now, or else what the checks come to. */
+  /** The cached result for this token under the current keys, or else a new verification. */
   private proof(token: string): Proof | Promise<Proof> {
     const held = token.length > this.rules.max_bytes ? null : this.keys.current()
     if (held === null) return this.computeProof(token, null)
@@ -94,12 +95,12 @@ export class JwksVerifier implements TokenVerifier {
     return proof
   }
 
-  /** The claims half of the checks, and what follows from both. */
+  /** Checks the claims and looks up the outcome of all conditions. */
   private judge({ conditions, claims, age_ms }: Proof, at: VerificationMoment): ExplainedToken {
     const outcomes = conditions.map((one) => this.rules.modes(one, at.environment))
     const refusal = outcomes.find(isRefusal)
     if (refusal !== undefined) return { authentication: refusal, conditions, claims }
-    if (claims === null) throw new Error(`${conditions.join()} lets somebody in without claims`)
+    if (claims === null) throw new Error(`${conditions.join()} grants access without claims`)
     const fault = findClaimFault(claims, this.rules.claims, at.now)
     if (fault !== null) {
       const authentication = this.rules.modes(fault, at.environment) as AuthRefusal
@@ -131,7 +132,7 @@ export class JwksVerifier implements TokenVerifier {
     return this.hold(token, { alg, kid, claims })
   }
 
-  /** Holds a token whose form is good to its key. */
+  /** Verifies a well-formed token with its key. */
   private async hold(token: string, { alg, kid, claims }: KeyedToken): Promise<Proof> {
     const answer = await this.keys.forKid(kid)
     if (answer.status !== 'held')
@@ -146,18 +147,18 @@ export class JwksVerifier implements TokenVerifier {
   }
 }
 
-/** No extension is understood here (RFC 7515, 4.1.11), and `b64` is one whether or not it says so (RFC 7797). */
+/** No extension is supported (RFC 7515, 4.1.11); `b64: false` is one even if `crit` does not list it (RFC 7797). */
 const hasUnsupportedExtension = ({ crit, b64 }: Claims): boolean =>
   crit !== undefined || b64 === false
 
-/** What of a token names its key. */
+/** The parts of a token that select its key, and its claims. */
 interface KeyedToken {
   readonly alg: string
   readonly kid: string | null
   readonly claims: Claims
 }
 
-/** A signature that holds; a token without kid and a set past its time are told as well. */
+/** The proof of a verified signature; adds conditions for a token without `kid` and for a stale key set. */
 function buildProof(
   claims: Claims,
   kid: boolean,
@@ -168,7 +169,7 @@ function buildProof(
   return { conditions, claims, age_ms, generation }
 }
 
-/** One standing with the warnings of all. */
+/** Merges grants of one mode into one with the warnings of all. */
 function mergeGrants(outcomes: readonly AuthGrant[]): AuthGrant {
   const [first, ...more] = outcomes as readonly [AuthGrant, ...AuthGrant[]]
   if (more.length === 0) return first

@@ -9,20 +9,20 @@ import {
 } from 'jose'
 
 export type { JWK } from 'jose'
-/** A key that jose has taken in; never shown. */
+/** An imported public key. */
 export interface VerificationKey {
   readonly object: KeyObject
-  /** How long a signature must be; null where the scheme says it by itself. */
+  /** Required signature length in bytes for RSA; null for schemes that check it themselves. */
   readonly signatureBytes: number | null
 }
 
-/** Null where the members name no key: a point that is not on its curve, for one. */
+/** Imports a JWK for an algorithm; null for an invalid key, such as a point that is not on its curve. */
 export async function importKey(jwk: object, alg: string): Promise<VerificationKey | null> {
   try {
     const key = await importJWK({ ...jwk, alg, key_ops: ['verify'] } as JWK, alg)
     return key instanceof Uint8Array ? null : toKey(KeyObject.from(key))
   } catch {
-    return null // Whatever the reason, it is no key for this algorithm.
+    return null // jose throws for every invalid key.
   }
 }
 
@@ -35,7 +35,7 @@ const { RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST } = con
 const PKCS1 = { padding: RSA_PKCS1_PADDING }
 const PSS = { padding: RSA_PKCS1_PSS_PADDING, saltLength: RSA_PSS_SALTLEN_DIGEST }
 const ECDSA = { dsaEncoding: 'ieee-p1363' } as const
-/** How each algorithm signs (RFC 7518, 3.3 to 3.5; RFC 8037, 3.1). */
+/** Hash and scheme of each algorithm (RFC 7518, 3.3 to 3.5; RFC 8037, 3.1). */
 const SCHEMES = {
   RS256: ['sha256', PKCS1],
   RS384: ['sha384', PKCS1],
@@ -48,13 +48,14 @@ const SCHEMES = {
   ES512: ['sha512', ECDSA],
   EdDSA: [null, {}],
 } as const satisfies Readonly<Record<string, readonly [hash: string | null, scheme: object]>>
+/** JWS algorithms that `verifySignatureBytes` supports. */
 export type Algorithm = keyof typeof SCHEMES
 
 /**
- * Whether the signature of a compact JWS holds (RFC 7515, 5.2). jose takes the keys in and signs; this one step
- * goes to node:crypto at once, because the way through WebCrypto's threads costs more than the check itself.
+ * Whether the signature of a compact JWS is valid (RFC 7515, 5.2). Calls node:crypto directly, because jose's way through
+ * WebCrypto's threads costs more than the check itself.
  *
- * @param token whose three segments are base64url, one spelling for each byte string
+ * @param token three segments of canonical base64url
  */
 export function verifySignatureBytes(
   token: string,
@@ -65,19 +66,19 @@ export function verifySignatureBytes(
   const [hash, scheme] = SCHEMES[algorithm]
   const input = Buffer.from(token.slice(0, dot), 'latin1')
   const signature = Buffer.from(token.slice(dot + 1), 'base64url')
-  // RFC 8017, 8.1.2: exactly as long as the modulus; OpenSSL takes a PSS signature without its leading zero.
+  // RFC 8017, 8.1.2: as long as the modulus. OpenSSL accepts a PSS signature without its leading zero.
   if (signatureBytes !== null && signature.length !== signatureBytes) return false
   return verify(hash, input, { key: object, ...scheme }, signature)
 }
 
-/** An Ed25519 key, named by its thumbprint (RFC 7638). */
+/** Generates a private Ed25519 JWK whose `kid` is its thumbprint (RFC 7638). */
 export async function generateSigningKey(): Promise<JWK> {
   const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
   const jwk = await exportJWK(privateKey)
   return { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: 'EdDSA', use: 'sig' }
 }
 
-/** Signs claims as a compact JWS. Only test credentials are ever signed here. */
+/** Signs claims as a compact JWS, for test and development credentials. `alg` defaults to RS256. */
 export async function signClaims(claims: object, jwk: JWK): Promise<string> {
   const { alg = 'RS256', kid = '' } = jwk
   const payload = new TextEncoder().encode(JSON.stringify(claims))

@@ -10,30 +10,34 @@ import {
 import type { PublicJwk } from '../../core/signoff/types.ts'
 import { thumbprintInput } from '../../core/text/jwk.ts'
 
-/** RFC 7638: SHA-256, base64url. */
+/** The JWK thumbprint (RFC 7638): SHA-256 in base64url. */
 export const computeThumbprint = (jwk: PublicJwk): string =>
   createHash('sha256').update(thumbprintInput(jwk)).digest('base64url')
 
-/** Whether an Ed25519 signature (RFC 8032, 5.1.7) holds over the ASCII bytes of `input`. */
+/**
+ * Whether a base64url Ed25519 signature (RFC 8032, 5.1.7) of the ASCII bytes of `input` is valid; false for an
+ * invalid key.
+ */
 export function verifyEd25519(jwk: PublicJwk, input: string, signature: string): boolean {
   const key = importPublicKey(jwk)
   if (key === null) return false
   return verify(null, Buffer.from(input, 'latin1'), key, Buffer.from(signature, 'base64url'))
 }
 
-/** Not a point of small order, under which anybody can sign, and a point at all. */
+/** Whether a key is a valid point and not of small order, under which signatures can be forged. */
 export const isSoundKey = (jwk: PublicJwk): boolean =>
   importPublicKey(jwk) !== null && !isSmallOrderPoint(Buffer.from(jwk.x, 'base64url'))
 
+/** Imports a public Ed25519 key; null for an invalid one. */
 export function importPublicKey(jwk: PublicJwk): KeyObject | null {
   try {
     return createPublicKey({ key: { ...jwk }, format: 'jwk' })
   } catch {
-    return null // Whatever the reason, it is no key.
+    return null // node:crypto throws for every invalid key.
   }
 }
 
-/** A new key: what may be shown, and the private half as PKCS#8 (RFC 8410). */
+/** Generates an Ed25519 key: the public JWK, and the private key as PKCS#8 DER (RFC 8410). */
 export function makeKeyPair(): { readonly jwk: PublicJwk; readonly pkcs8: Buffer } {
   const { privateKey, publicKey: shown } = generateKeyPairSync('ed25519')
   const { x = '' } = shown.export({ format: 'jwk' })
@@ -43,13 +47,13 @@ export function makeKeyPair(): { readonly jwk: PublicJwk; readonly pkcs8: Buffer
   }
 }
 
-/** Signs bytes with a private key (PKCS#8). */
+/** Signs bytes with a private key (PKCS#8 DER). @returns 64 bytes */
 export const signBytes = (pkcs8: Buffer, bytes: Uint8Array): Uint8Array =>
   sign(null, bytes, createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' }))
 
 const P = 2n ** 255n - 19n
 
-/** The ordinates of all points of order 1, 2, 4 and 8 of Ed25519 (RFC 8032, 5.1); their signs do not matter. */
+/** The y coordinates of all Ed25519 points of order 1, 2, 4 and 8 (RFC 8032, 5.1). */
 const SMALL: ReadonlySet<bigint> = new Set([
   0n,
   1n,
@@ -59,10 +63,10 @@ const SMALL: ReadonlySet<bigint> = new Set([
 ])
 
 /**
- * A public key under which signatures can be made without a private one, or an encoding that is not the one
- * of its point: what an exponent of 1 is to RSA.
+ * Whether a public key has small order, so that signatures can be made without the private key, or is a non-canonical
+ * encoding of its point.
  *
- * @param x the 32 bytes of the key, least significant first
+ * @param x the 32 bytes of the key, little-endian
  */
 export function isSmallOrderPoint(x: Uint8Array): boolean {
   const hex = Buffer.from(x.toReversed()).toString('hex')

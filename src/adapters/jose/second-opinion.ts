@@ -1,7 +1,7 @@
 import { flattenedVerify, importJWK } from 'jose'
 import type { JwsSignature, PublicJwk } from '../../core/signoff/types.ts'
 
-/** Whether jose, which made none of it, takes the signature: asked of each before it is written down. */
+/** Verifies a sign-off signature with jose, independently of the code that made it, before it is stored. */
 export async function isAcceptedByJose(
   jwk: PublicJwk,
   payload: string,
@@ -13,6 +13,6 @@ export async function isAcceptedByJose(
     await flattenedVerify({ payload, ...signature }, key, options)
     return true
   } catch {
-    return false // jose throws for every signature that it does not take.
+    return false // jose throws for every invalid signature.
   }
 }

@@ -352,7 +352,7 @@ describe('an endpoint that cannot be reached', () => {
     expect(await fetched(url, { timeout_ms: 60 })).toEqual({
       ok: false,
       kind: 'unreachable',
-      detail: 'no whole answer within 60 ms',
+      detail: 'no whole response within 60 ms',
     })
     expect(performance.now() - started).toBeLessThan(1_000)
     await left()

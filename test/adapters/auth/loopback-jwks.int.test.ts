@@ -30,13 +30,13 @@ async function seen({ url }: LoopbackJwks): Promise<string> {
 const BEHAVIOURS: Readonly<Record<KeyServerBehaviour, string>> = {
   up: 'ok',
   refused: 'unreachable: ECONNREFUSED',
-  hanging: 'unreachable: no whole answer within 60 ms',
-  slow: 'unreachable: no whole answer within 60 ms',
+  hanging: 'unreachable: no whole response within 60 ms',
+  slow: 'unreachable: no whole response within 60 ms',
   error_500: 'unreachable: status 500',
   not_found: 'misconfigured: status 404',
   redirect_away: 'misconfigured: a redirect to another origin',
   oversize: 'misconfigured: more than 1048576 bytes',
-  not_json: 'misconfigured: the answer is no JWK set',
+  not_json: 'misconfigured: the response is not a JWK set',
 }
 const ROWS = Object.entries(BEHAVIOURS) as [KeyServerBehaviour, string][]
 
