@@ -10,10 +10,10 @@ import type { AdminConnection } from './admin-connection.ts'
 import { Breaker } from './breaker.ts'
 
 const UNREACHABLE: ApprovalAnswer = { status: 'unreachable' }
-/** A machine that slept comes back with its deadlines over; the wall clock may be set, this one not. */
+/** Monotonic, so that setting the wall clock moves no deadline. */
 const now = (): number => performance.now()
 
-/** Asks Admin over its connection, within the limits (page 5). Answers are shared by calls in flight and never kept. */
+/** Checks approvals with Admin, within the limits. Coalesces identical questions in flight; caches no answer. */
 export class AdminClient implements ApprovalService {
   private readonly connection: AdminConnection
   private readonly limits: AdminLimits
@@ -68,7 +68,7 @@ export class AdminClient implements ApprovalService {
     }
   }
 
-  /** Who asks what somebody else is asking at this moment waits for the same answer. */
+  /** Coalesces identical questions in flight. */
   private sharedCall(question: ApprovalQuery): Promise<ApprovalAnswer> {
     const key = formatCheckRequest(question)
     const running = this.shared.get(key)
@@ -78,7 +78,7 @@ export class AdminClient implements ApprovalService {
     return call
   }
 
-  /** Never rejects: whatever goes wrong is the same for whoever asked. */
+  /** Calls Admin through the circuit breaker. Never rejects: every failure is `unreachable`. */
   private async call(question: ApprovalQuery): Promise<ApprovalAnswer> {
     const send = (): Promise<CheckAnswer> => this.send(question)
     try {
@@ -99,7 +99,7 @@ export class AdminClient implements ApprovalService {
     try {
       const body = await this.connection.post(formatCheckRequest(question), controller.signal)
       const answer = parseCheckAnswer(body, question)
-      if (answer === null) throw new Error('no answer to this question')
+      if (answer === null) throw new Error('the response does not answer this question')
       return answer
     } finally {
       clearTimeout(timer)

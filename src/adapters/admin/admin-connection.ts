@@ -5,23 +5,24 @@ import { decodeUtf8 } from '../../core/text/utf8.ts'
 import type { ApprovalsPlan } from '../../ports/admin.ts'
 import { createSharedLookup } from './shared-lookup.ts'
 
-/** Connections to Admin that nothing else has a part in. */
+/** A connection pool of its own for Admin. */
 export interface AdminConnection {
-  /** Sends one body, and brings back the whole answer; anything but a 2xx in JSON rejects. */
+  /** Posts one body. @returns the body of the response @throws for anything but a whole 2xx response in JSON */
   post(body: string, signal: AbortSignal): Promise<string>
-  /** How many connections there are. */
+  /** Connections that are open or connecting. */
   sockets(): number
   close(): void
 }
 
-/** More than Admin will be asked at once; whoever comes on top of it waits within its deadline. */
+/** More than the expected calls in flight; a further call waits for a connection within its deadline. */
 const MOST_SOCKETS = 64
 const MOST_IDLE_SOCKETS = 8
-/** Below what servers commonly allow, so that none is closed in the moment in which it is used again. */
+/** Below the keep-alive timeout of common servers, so that no server closes a connection just as it is reused. */
 const IDLE_MS = 3_000
-/** Fifty times an answer. */
+/** Fifty times the size of an answer. */
 const MAX_BODY_BYTES = 16_384
 
+/** Opens the connection pool of the plan; connects on the first call. */
 export async function openAdminConnection({
   url,
   credential: { token, client, ca },
@@ -34,7 +35,7 @@ export async function openAdminConnection({
     maxFreeSockets: MOST_IDLE_SOCKETS,
     timeout: IDLE_MS,
     lookup: createSharedLookup(),
-    // Said, because an environment variable can switch it off for the whole process.
+    // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED can turn it off for the whole process.
     ...(secure ? { ...client, ...(ca === null ? {} : { ca }), rejectUnauthorized: true } : {}),
   })
   const headers = {
@@ -51,7 +52,7 @@ export async function openAdminConnection({
       const request = { method: 'POST', headers: own, body: bytes }
       const bounds = { signal, agent, maxBytes: MAX_BODY_BYTES, wantsBody: isJson }
       const response = await exchange(target, request, bounds)
-      if (!isJson(response)) throw new Error('no answer')
+      if (!isJson(response)) throw new Error('not a 2xx response in JSON')
       return decodeUtf8(response.body)
     },
     sockets: () =>
@@ -62,7 +63,7 @@ export async function openAdminConnection({
 
 const JSON_TYPE = /^application\/json[ \t]*(;|$)/i
 
-/** A redirect is no answer either: none is followed. */
+/** Whether a response carries an answer. A redirect does not: none is followed. */
 function isJson({ status, headers }: ResponseHead): boolean {
   const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers
   return status >= 200 && status <= 299 && JSON_TYPE.test(type) && encoding === 'identity'

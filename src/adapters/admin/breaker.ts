@@ -8,17 +8,17 @@ type State =
 const CLOSED: State = { name: 'closed', failedAt: [] }
 
 /**
- * A circuit breaker: lets nothing through for a while after too many failures, and then a single call, whose end decides
- * whether it closes or opens again. What ends after the state has changed is of an earlier time, and counts for nothing.
+ * A circuit breaker: after too many failures it opens and refuses calls for a while, then lets one trial call through,
+ * whose outcome closes or reopens it. A call that ends after the state has changed does not count.
  */
 export class Breaker {
   private readonly limits: BreakerLimits
   private readonly now: () => number
   private current: State = CLOSED
-  /** Goes up with each change of the name of the state. */
+  /** Number of state changes; tells whether the state changed during a call. */
   private period = 0
 
-  /** @param now milliseconds that only go forward */
+  /** @param now a monotonic clock in milliseconds */
   constructor(limits: BreakerLimits, now: () => number) {
     this.limits = limits
     this.now = now
@@ -28,7 +28,7 @@ export class Breaker {
     return this.current.name
   }
 
-  /** @returns null where nothing was let through; what `work` throws counts as a failure and passes through */
+  /** Runs `work` unless the breaker is open. @returns null for a refused call @throws the error of `work`, a failure */
   async run<T>(work: () => Promise<T>): Promise<T | null> {
     const { current } = this
     if (current.name === 'half_open') return null

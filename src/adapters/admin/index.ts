@@ -3,7 +3,7 @@ import type { CheckApproval, ApprovalService, ApprovalsPlan } from '../../ports/
 import { AdminClient } from './admin-client.ts'
 import { openAdminConnection } from './admin-connection.ts'
 
-/** Opens whoever answers for approvals; to be closed. */
+/** Opens the approval service of a plan: Admin over HTTP, a given list, or none. */
 export async function openApprovals(plan: ApprovalsPlan): Promise<ApprovalService> {
   if (plan.kind === 'admin') return new AdminClient(await openAdminConnection(plan), plan.limits)
   if (plan.kind === 'none')
@@ -11,7 +11,7 @@ export async function openApprovals(plan: ApprovalsPlan): Promise<ApprovalServic
   return createLocalService((question) => Promise.resolve(answerApproval(plan.approvals, question)))
 }
 
-/** Answers without a call, which can neither fail nor be counted. */
+/** An approval service without network calls, so that its counts stay 0. */
 const createLocalService = (check: CheckApproval): ApprovalService => ({
   begin: () => check,
   metrics: () => ({

@@ -3,8 +3,8 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 
-/** It listens, and then does nothing at all until it is let go. */
-const DEAF = `
+/** Listens and then blocks its event loop until the gate opens, so that it accepts no connection. */
+const BLOCKED_SERVER = `
 const { parentPort, workerData } = require('node:worker_threads')
 const { port, host, gate } = workerData
 const server = require('node:net').createServer()
@@ -14,11 +14,11 @@ server.listen({ port, host, backlog: 1 }, () => {
   process.exit()
 })
 `
-/** The kernel takes one more than the backlog, and some more while it counts. */
+/** The kernel queues one connection more than the backlog, and may queue a few more. */
 const MOST_FILLERS = 8
 const CONNECT_MS = 100
 
-/** A port on which connections are neither accepted nor refused: its backlog is full, and nobody empties it. */
+/** A port that neither accepts nor refuses connections: its backlog is full, and no process accepts from it. */
 export class SaturatedPort {
   private readonly worker: Worker
   private readonly gate: Int32Array<SharedArrayBuffer>
@@ -26,7 +26,10 @@ export class SaturatedPort {
 
   private constructor(port: number, host: string) {
     this.gate = new Int32Array(new SharedArrayBuffer(4))
-    this.worker = new Worker(DEAF, { eval: true, workerData: { port, host, gate: this.gate } })
+    this.worker = new Worker(BLOCKED_SERVER, {
+      eval: true,
+      workerData: { port, host, gate: this.gate },
+    })
   }
 
   static async open(port: number, host: string): Promise<SaturatedPort> {

@@ -4,8 +4,8 @@ import type { LookupFunction } from 'node:net'
 type LookupCallback = Parameters<LookupFunction>[2]
 
 /**
- * Asks for a name once, however many wait for it; nothing is kept. A lookup holds one of the few threads that
- * files are read by, and cannot be called off: many of them would stop whoever has nothing to do with Admin.
+ * Creates a DNS lookup that coalesces identical lookups in flight and caches nothing. A lookup occupies a thread of
+ * libuv's small pool and cannot be cancelled, so many of them would block all file access of the process.
  */
 export function createSharedLookup(): LookupFunction {
   const waiting = new Map<string, LookupCallback[]>()

@@ -16,7 +16,7 @@ const ELSEWHERE = '/elsewhere'
 const JSON_TYPE = { 'content-type': 'application/json' }
 const DRIP_MS = 200
 
-/** @param body what an honest Admin would say */
+/** @param body the correct answer */
 type Answer = (response: ServerResponse, body: string) => unknown
 const status =
   (code: number, headers: object = {}): Answer =>
@@ -25,7 +25,7 @@ const status =
 const sendWhole = (response: ServerResponse, body: string): unknown =>
   response.writeHead(200, { ...JSON_TYPE, 'content-length': Buffer.byteLength(body) }).end(body)
 
-/** Those that no request is met in have no answer. */
+/** The response of each behaviour under which requests arrive. */
 const ANSWERS: Readonly<Record<Exclude<AdminBehaviour, 'refused' | 'no_accept'>, Answer>> = {
   honest: sendWhole,
   reset: ({ socket }) => socket?.resetAndDestroy(),
@@ -55,11 +55,14 @@ const ANSWERS: Readonly<Record<Exclude<AdminBehaviour, 'refused' | 'no_accept'>,
   },
 }
 
-/** A real Admin on this machine alone, which behaves as it is told; its clock is the machine's. */
+/** An Admin on loopback whose behaviour the caller sets. It uses the system clock. */
 export class TestAdminServer implements AdminServer {
   readonly token = randomBytes(24).toString('base64url')
   private readonly server: Server
-  /** All of 127.0.0.0/8 is this machine (RFC 1122, 3.2.1.3): a port that is given up here nobody else takes. */
+  /**
+   * An address of its own in 127.0.0.0/8 (RFC 1122, 3.2.1.3), so that no other process takes its port while it is
+   * closed.
+   */
   private readonly host = `127.${randomInt(1, 255)}.${randomInt(0, 256)}.${randomInt(1, 255)}`
   private readonly approvals: readonly Approval[]
   private readonly open = new Set<Socket>()
@@ -127,7 +130,7 @@ export class TestAdminServer implements AdminServer {
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.received += 1
-    // Whoever asks may go away at any time.
+    // The client may disconnect at any time.
     response.on('error', () => undefined)
     const requestBody = await text(request).catch(() => '')
     const { behaviour, delay_ms } = this.stage
@@ -139,7 +142,10 @@ export class TestAdminServer implements AdminServer {
     await ANSWERS[behaviour](response, body)
   }
 
-  /** Where a redirect leads to it answers as well: who follows it has an approval. */
+  /**
+   * The correct status and answer. It also answers at the redirect's target, so that a client that follows gets an
+   * approval.
+   */
   private buildHonestAnswer(
     { method, url, headers }: IncomingMessage,
     requestBody: string,

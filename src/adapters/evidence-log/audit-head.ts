@@ -9,7 +9,7 @@ import { readRunnerKey } from './runner-key.ts'
 const TYP = 'ff-audit-head+jws'
 const FRAME = { kind: 'audit_head', schemaVersion: 1 } as const
 
-/** A file of a signed head (`contracts/schemas/audit-head.schema.json`). */
+/** Content of a signed head's file (`contracts/schemas/audit-head.schema.json`). */
 interface HeadFile {
   readonly head: SignedHead
   readonly runner: PublicJwk
@@ -17,13 +17,18 @@ interface HeadFile {
   readonly signature: string
 }
 
-/** Who signs with a runner's key file. @throws FfError `runner_key_invalid` */
+/** Loads a runner's key file to sign audit heads with. @throws FfError `runner_key_invalid` */
 export async function openAuditSigner(path: string): Promise<AuditSigner> {
   const { jwk, sign } = await readRunnerKey(path)
   return { jwk, sign: (bytes) => Promise.resolve(sign(Buffer.from(bytes).toString('latin1'))) }
 }
 
-/** The text of a head, signed. @throws FfError `signature_not_accepted` where the signature is none of the key's */
+/**
+ * Signs a head.
+ *
+ * @returns the text of its file
+ * @throws FfError `signature_not_accepted` where the signature does not verify
+ */
 export async function signHead(head: SignedHead, { jwk, sign }: AuditSigner): Promise<string> {
   const signed = {
     typ: TYP,
@@ -35,12 +40,20 @@ export async function signHead(head: SignedHead, { jwk, sign }: AuditSigner): Pr
   const key = importPublicKey(jwk)
   if (key !== null && verifyDetachedJws(signature, signed, key))
     return `${canonicalizeValue({ ...FRAME, head, runner: jwk, signature })}\n`
-  throw new FfError('signature_not_accepted', 'What was signed is not a signature of the key.', {
-    hint: 'See that --runner names the public half of the key that --signer-cmd signs with.',
-  })
+  throw new FfError(
+    'signature_not_accepted',
+    'The signature of the audit head does not verify with the public key of its runner.',
+    {
+      hint: 'Check that --runner names the public half of the key that --signer-cmd signs with.',
+    },
+  )
 }
 
-/** A head and whose key signed it, byte for byte as it was written. @param fits whether a value is of the file's schema */
+/**
+ * Reads the text of a signed head, which must be byte for byte as written, and verifies its signature.
+ *
+ * @param fits whether a value matches the file's schema
+ */
 export function readSignedHead(text: string, fits: (value: unknown) => boolean): AuditHeadRead {
   const file = parse(text, fits)
   if (file === null) return { ok: false, code: 'head_malformed' }

@@ -5,13 +5,13 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 const GIT_MS = 5_000
 const MOST_BYTES = 67_108_864
-/** Everything but what `ff` itself writes. */
+/** All files but those that `ff` writes. */
 const WHERE = ['--', ':(top)', ':(top,exclude).ff']
 
 /**
- * The commit of a folder; where something there is changed, `<commit>-dirty-<digest of the changes>`, so that two
- * states of work in progress are not the same code. Of files that git does not know only the names are in it. Null
- * where git cannot tell.
+ * The git commit of a folder, or `<commit>-dirty-<digest>` with uncommitted changes, so that two states of work in
+ * progress differ. The digest covers the diff of tracked files and the names of untracked ones. Null without git, a
+ * repository or a commit, and where git fails or takes longer than 5 s.
  */
 export async function codeVersion(folder: string): Promise<string | null> {
   const git = async (...args: string[]): Promise<string> => {
@@ -33,6 +33,6 @@ export async function codeVersion(folder: string): Promise<string | null> {
     const digest = createHash('sha256').update(changes).digest('hex').slice(0, 16)
     return `${commit}-dirty-${digest}`
   } catch {
-    return null // No git, no repository, no commit: nothing is said, and nothing agrees with that.
+    return null // An unknown version matches no evidence.
   }
 }

@@ -1,32 +1,33 @@
 import { type KeyObject, verify } from 'node:crypto'
 import { canonicalizeValue } from '../../core/json/plain.ts'
 
-/** What a signature is about, so that none counts for anything else. */
+/** The `typ` of a signature, so that a signature of one kind does not verify as another. */
 export type SignedType = 'ff-evidence+jws' | 'ff-audit-head+jws'
 interface DetachedInput {
   readonly typ: SignedType
   readonly kid: string
-  /** In RFC 8785 form. */
+  /** The signed text, in RFC 8785 form. */
   readonly content: string
 }
 
 const base64url = (text: string): string => Buffer.from(text).toString('base64url')
-/** The one header there is: whatever else a header could say, nobody listens to. */
+/** The only accepted header. */
 const toHeader = ({ typ, kid }: DetachedInput): string =>
   base64url(canonicalizeValue({ alg: 'Ed25519', kid, typ }))
 
-/** What is signed of a compact JWS with detached content (RFC 7515, appendix F). */
+/** The signing input of a compact JWS with detached content (RFC 7515, 5.1 and appendix F). */
 export const buildSigningInput = (signed: DetachedInput): string =>
   `${toHeader(signed)}.${base64url(signed.content)}`
 
+/** The compact JWS with detached content: `header..signature`. */
 export const formatDetachedJws = (signed: DetachedInput, signature: Uint8Array): string =>
   `${toHeader(signed)}..${Buffer.from(signature).toString('base64url')}`
 
-/** Whether such a JWS is a signature of this key, in its only spelling. */
+/** Whether a detached JWS is a valid signature of this key with exactly the expected header. */
 export function verifyDetachedJws(jws: string, signed: DetachedInput, key: KeyObject): boolean {
   const [header = '', , bytes = ''] = jws.split('.')
   const raw = Buffer.from(bytes, 'base64url')
-  // One spelling for each signature: the last character carries bits that nothing reads.
+  // Canonical base64url only: the last character has unused bits.
   if (header !== toHeader(signed) || raw.toString('base64url') !== bytes) return false
   return verify(null, Buffer.from(buildSigningInput(signed)), key, raw)
 }

@@ -14,15 +14,16 @@ interface EvidenceLine {
   /** Compact JWS with detached content (RFC 7515, appendix F) over the record's RFC 8785 form. */
   readonly signature: string
 }
+/** A verified line; or why it is not. */
 export type LineRead =
   | { readonly ok: true; readonly entry: EvidenceEntry }
-  /** `edited`: it is not what its own hash says. `recomputed`: its hash was made to fit, its signature was not. */
+  /** `edited`: the hash does not match the record. `recomputed`: the hash matches, the signature does not. */
   | { readonly ok: false; readonly fault: 'edited' | 'recomputed' }
 
 const hashRecord = (text: string): string => createHash('sha256').update(text).digest('hex')
 const TYP = 'ff-evidence+jws'
 
-/** A record as a line, signed. */
+/** Signs a record. @returns its line without line feed, and its entry */
 export function writeLine(
   record: EvidenceRecord,
   runner: SigningRunner,
@@ -35,7 +36,7 @@ export function writeLine(
   return { text: canonicalizeValue(line), entry: { record, hash, runner: runner.kid } }
 }
 
-/** Reads lines, and keeps the keys it has taken in. @param fits whether a value is of the line's schema */
+/** Reads and verifies lines, importing each key once. @param fits whether a value matches the schema of a line */
 export class LineReader {
   private readonly fits: (value: unknown) => boolean
   private readonly keys = new Map<string, KeyObject | null>()
@@ -44,7 +45,7 @@ export class LineReader {
     this.fits = fits
   }
 
-  /** One line, byte for byte: another spelling of the same values is an edit. */
+  /** Verifies one line. Any text but the RFC 8785 form of the values is `edited`. */
   read(text: string): LineRead {
     const line = this.parse(text)
     if (line === null) return { ok: false, fault: 'edited' }

@@ -15,13 +15,14 @@ import type { SigningRunner } from './runner-key.ts'
 const LOG = 'evidence.ndjson'
 const HEAD = 'head.json'
 const LOCK = 'lock'
-/** Whether a value is of the schema of a line. */
+/** Whether a value matches the schema of a line (`contracts/schemas/evidence-line.schema.json`). */
 export type Fits = (value: unknown) => boolean
 
 /**
- * Reads the log of a folder under its lock, as far as its lines are whole. A folder that is not there holds no evidence, which is no fault.
+ * Reads the whole lines and the head of a folder's log, under its lock. A missing folder holds no evidence, which is no
+ * fault.
  *
- * @throws FfError `evidence_locked` while somebody writes there, or reads
+ * @throws FfError `evidence_locked` while another run reads or writes there, `evidence_unreadable`
  */
 export async function readEvidence(folder: string): Promise<EvidenceTexts> {
   const lock = await lockOrNull(folder)
@@ -32,10 +33,10 @@ export async function readEvidence(folder: string): Promise<EvidenceTexts> {
   }
 }
 
-/** What the texts of a log come to: whole, or why it is nobody's. */
+/** Verifies the lines and the head of a log: trusted, or `untrusted` with the first fault. */
 export function judgeTexts({ log, head }: EvidenceTexts, fits: Fits): EvidenceLog {
-  // What follows the last line feed was being written when its writer died, and nobody was told of it: if anybody
-  // was, the head says so.
+  // A rest without line feed is an append that its writer did not finish. Had it been acknowledged, the head would name
+  // it.
   const lines = log === null ? [] : log.split('\n').slice(0, -1)
   if (head === null) return lines.length === 0 ? judgeChain([], EMPTY_CHAIN) : reportMissing(HEAD)
   const noted = readHead(head)
@@ -45,10 +46,10 @@ export function judgeTexts({ log, head }: EvidenceTexts, fits: Fits): EvidenceLo
 }
 
 /**
- * Opens a log to add to it, and keeps others from it until it is closed. What a process that died had begun to
- * write, and nobody was told of, is cut off.
+ * Opens a log for appending, creating the folder if it is missing, and holds its lock until it is closed. Truncates the
+ * unacknowledged rest that a killed process left.
  *
- * @throws FfError `evidence_locked`, and `evidence_untrusted` where the log is not whole: nothing is added to such a one
+ * @throws FfError `evidence_locked`, `evidence_unreadable`, `evidence_untrusted`: no record is added to a damaged log
  */
 export async function openEvidence(
   folder: string,
@@ -80,7 +81,7 @@ interface LockedLog {
 class Writer implements EvidenceWriter {
   private readonly held: LockedLog
   private head: ChainHead
-  /** Of the log up to its last whole line. */
+  /** Length of the log up to its last whole line. */
   private bytes: number
 
   constructor(held: LockedLog, at: { readonly head: ChainHead; readonly bytes: number }) {
@@ -93,7 +94,7 @@ class Writer implements EvidenceWriter {
     const { folder, file, runner } = this.held
     const record = { ...draft, seq: this.head.seq + 1, prev_hash: this.head.hash }
     const { text, entry } = writeLine(record, runner)
-    // What an append before this one left behind when it failed.
+    // Removes the rest of a failed append.
     await file.truncate(this.bytes)
     const line = Buffer.from(`${text}\n`)
     await reportDiskFull(folder, async () => {
@@ -117,14 +118,18 @@ async function reportDiskFull(folder: string, work: () => Promise<void>): Promis
     await work()
   } catch (cause) {
     if (!['ENOSPC', 'EDQUOT'].includes(getErrorCode(cause) ?? '')) throw cause
-    throw new FfError('disk_full', `There is no room for evidence in ${folder}.`, {
-      hint: 'Make room, and measure again: this record was not kept.',
-      cause,
-    })
+    throw new FfError(
+      'disk_full',
+      `Cannot add evidence to ${folder}: the disk is full (${getErrorCode(cause)}).`,
+      {
+        hint: 'Free some space and run this again: the record was not stored.',
+        cause,
+      },
+    )
   }
 }
 
-/** The whole lines of the log, how many bytes they are, and the head. */
+/** The whole lines of the log, their length in bytes, and the head. */
 async function readTexts(folder: string): Promise<{ texts: EvidenceTexts; bytes: number }> {
   const [log, head] = await Promise.all([
     readBytesOrNull(join(folder, LOG)),
@@ -138,7 +143,7 @@ async function readTexts(folder: string): Promise<{ texts: EvidenceTexts; bytes:
   return { texts, bytes }
 }
 
-/** Bytes that are no UTF-8 are kept as what no line and no head can be: nothing is repaired. */
+/** Decodes UTF-8; bytes that are not UTF-8 become a text that no line and no head can match. */
 const toText = (bytes: Uint8Array): string => decodeUtf8OrNull(bytes) ?? '\ufffd\n'
 
 function judgeLines(lines: readonly string[], noted: ChainHead, fits: Fits): EvidenceLog {
@@ -157,15 +162,15 @@ const buildUntrusted = (
   detail: string,
 ): EvidenceLog => ({ status: 'untrusted', code, detail })
 const reportMissing = (name: string): EvidenceLog =>
-  buildUntrusted('evidence_missing', `${name} is gone`)
+  buildUntrusted('evidence_missing', `${name} is missing`)
 
-/** The head as it was written, byte for byte; null for anything else. */
+/** Parses a head, which must be byte for byte as written; null for any other text. */
 function readHead(text: string): ChainHead | null {
   const [, hash, seq] = /^\{"hash":"([0-9a-f]{64})","seq":(0|[1-9]\d{0,14})\}\n$/.exec(text) ?? []
   return hash === undefined ? null : { hash, seq: Number(seq) }
 }
 
-/** The last thing that is written: a log may go on beyond its head, by what nobody was told of, and never end before it. */
+/** Written last: a log may have unacknowledged lines past its head, and never ends before it. */
 const writeHead = (folder: string, { hash, seq }: ChainHead): Promise<void> =>
   replaceFile(join(folder, HEAD), `${canonicalizeValue({ hash, seq })}\n`, {
     temporary: `${HEAD}.new`,
@@ -176,14 +181,14 @@ async function readBytesOrNull(path: string): Promise<Buffer | null> {
   try {
     return await readOrNull(path)
   } catch (error) {
-    throw new FfError('evidence_unreadable', `${path} cannot be read (${getErrorCode(error)}).`, {
-      hint: 'Name a folder of evidence that you may read with --evidence.',
+    throw new FfError('evidence_unreadable', `Cannot read ${path} (${getErrorCode(error)}).`, {
+      hint: 'Name an evidence folder that you may read with --evidence.',
       cause: error,
     })
   }
 }
 
-/** Null where there is no folder to lock, or none that this user, or anybody here, could write to. */
+/** The lock of a folder; null where the folder is missing, or not writable for this user or on this file system. */
 async function lockOrNull(folder: string): Promise<FileHandle | null> {
   try {
     const lock = await tryLock(join(folder, LOCK))
@@ -196,8 +201,8 @@ async function lockOrNull(folder: string): Promise<FileHandle | null> {
 }
 
 const buildLockedError = (folder: string): FfError =>
-  new FfError('evidence_locked', `Another run reads or adds evidence in ${folder}.`, {
-    hint: 'Wait until it has ended, and run this again.',
+  new FfError('evidence_locked', `Another run holds the lock of the evidence folder ${folder}.`, {
+    hint: 'Wait until it has ended, then run this again.',
   })
 
 const buildUntrustedError = ({
@@ -207,6 +212,10 @@ const buildUntrustedError = ({
   readonly code: string
   readonly detail: string
 }): FfError =>
-  new FfError('evidence_untrusted', `The evidence log is not whole: ${code}, ${detail}.`, {
-    hint: 'Keep it for whoever looks into it: move the folder away, and measure again.',
-  })
+  new FfError(
+    'evidence_untrusted',
+    `Cannot add to the evidence log, it is damaged: ${code}, ${detail}.`,
+    {
+      hint: 'Move the folder away to keep it for an investigation, then run this again.',
+    },
+  )

@@ -3,7 +3,11 @@ import type { OpenedEvidence } from '../../ports/evidence.ts'
 import { type Fits, openEvidence } from './evidence-log.ts'
 import { makeRunnerKey, readRunnerKey, type SigningRunner } from './runner-key.ts'
 
-/** The log of a folder, open, with the key of whoever writes to it. @throws FfError as `openEvidence` and `readRunnerKey` */
+/**
+ * Opens the log of a folder for appending with the runner's key, which `make` creates if its file is missing.
+ *
+ * @throws FfError as `openEvidence` and `readRunnerKey`
+ */
 export async function openEvidenceLog(
   folder: string,
   {
@@ -25,6 +29,6 @@ async function isThere(path: string): Promise<boolean> {
     await access(path)
     return true
   } catch {
-    return false // Whatever keeps us from it also keeps us from making one, which then says why.
+    return false // Any other reason also makes the creation fail, which reports it.
   }
 }

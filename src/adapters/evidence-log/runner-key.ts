@@ -12,17 +12,17 @@ import { FfError } from '../../errors.ts'
 import { createFile } from '../../files/replace-file.ts'
 import { computeThumbprint } from '../jose/ed25519.ts'
 
-/** What signs evidence. The key itself is never shown. */
+/** Signs evidence with a runner's key. The private key is never shown. */
 export interface SigningRunner {
-  /** The public half, as it stands in each line. */
+  /** The public key, as each line holds it. */
   readonly jwk: PublicJwk
-  /** RFC 7638 thumbprint, by which a trust file names it. */
+  /** RFC 7638 thumbprint of the key; a trust file names the runner by it. */
   readonly kid: string
   readonly sign: (text: string) => Uint8Array
 }
 
 /**
- * Reads a runner's key: PKCS#8 in PEM, Ed25519, without a passphrase, for a runner asks nobody.
+ * Reads a runner's key: an Ed25519 key as PKCS#8 in PEM, without a passphrase, because a runner is not interactive.
  *
  * @throws FfError `runner_key_invalid`
  */
@@ -30,16 +30,22 @@ export async function readRunnerKey(path: string): Promise<SigningRunner> {
   try {
     return toRunner(createPrivateKey(await readFile(path)))
   } catch (cause) {
-    throw new FfError('runner_key_invalid', `${path} holds no Ed25519 key of a runner.`, {
-      hint: 'Point FF_RUNNER_KEY_FILE at a PEM file of `openssl genpkey -algorithm ed25519`.',
-      cause,
-    })
+    throw new FfError(
+      'runner_key_invalid',
+      `Cannot read an Ed25519 key without a passphrase from ${path}.`,
+      {
+        hint: 'Set FF_RUNNER_KEY_FILE to the output of `openssl genpkey -algorithm ed25519 -out runner.pem`.',
+        cause,
+      },
+    )
   }
 }
 
 /**
- * Makes a key that nobody names yet, for its owner alone to read. Never replaces one.
- * Its folder gets a `.gitignore` first, unless it has one: evidence may be committed, the key may not.
+ * Creates a runner's key file with mode 600, which no trust file names yet. Its folder first gets a
+ * `.gitignore`, unless it has one: evidence may be committed, the key may not.
+ *
+ * @throws the system's `EEXIST`: a file is never overwritten
  */
 export async function makeRunnerKey(path: string): Promise<SigningRunner> {
   const { privateKey } = generateKeyPairSync('ed25519')

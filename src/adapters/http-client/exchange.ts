@@ -1,44 +1,49 @@
 import type { Agent, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 
-/** Node's own limit, said because NODE_OPTIONS can raise it for the whole process. */
+/** Node's default, explicit because NODE_OPTIONS can raise it for the whole process. */
 const MAX_HEADER_BYTES = 16_384
 
+/** One request; method and headers are sent as given. */
 export interface OutgoingRequest {
   readonly method: string
-  /** As it goes out, not normalised; default the path of the URL. */
+  /** Sent as given, not normalised. Default: path and query of the URL. */
   readonly path?: string
   readonly headers: OutgoingHttpHeaders
   readonly body?: string | Buffer | null
 }
+/** Status and headers of a response; header names are lower-case. */
 export interface ResponseHead {
   readonly status: number
   readonly headers: IncomingHttpHeaders
 }
+/** A response with its whole body; the body is empty where `wantsBody` was false. */
 export interface WholeResponse extends ResponseHead {
   readonly body: Buffer
 }
+/** Limits of one exchange, and the connections that it uses. */
 export interface ExchangeBounds {
-  /** The deadline of the whole exchange, from the name to the last byte. */
+  /** Aborts the exchange: carries the deadline for everything from the name lookup to the last byte. */
   readonly signal: AbortSignal
-  /** Of the body. */
+  /** Limit of the body. */
   readonly maxBytes: number
-  /** Whose connections are used; false is a connection for this exchange alone. */
+  /** Connection pool; false opens one connection for this exchange. */
   readonly agent: Agent | false
-  /** Whether the body of such an answer is read; without it the connection is closed. May throw. Default: always. */
+  /** Whether to read the body; if not, the connection is closed. May throw. Default: always. */
   readonly wantsBody?: (head: ResponseHead) => boolean
 }
 
+/** The body exceeds `maxBytes`. */
 export class ResponseTooLarge extends Error {
   readonly code = 'answer_too_large'
 }
+/** The server answered 101. */
 export class UnexpectedUpgrade extends Error {}
 
 /**
- * Sends one request and reads its whole answer, within a deadline and a size. A redirect is an answer like any other
- * and not followed, no proxy of the environment is used, and a certificate has to hold whatever
- * NODE_TLS_REJECT_UNAUTHORIZED says.
+ * Sends one request and reads the whole response, within a deadline and a size limit. Follows no redirect, uses no
+ * proxy of the environment, and verifies certificates whatever NODE_TLS_REJECT_UNAUTHORIZED says.
  *
- * @throws the system's error, ResponseTooLarge, UnexpectedUpgrade, or what `wantsBody` throws
+ * @throws the system's error, ResponseTooLarge, UnexpectedUpgrade, or the error of `wantsBody`
  */
 export async function exchange(
   url: URL,
@@ -72,11 +77,11 @@ async function sendRequest(
     rejectUnauthorized: true,
   }
   return new Promise((resolve, reject) => {
-    // Node throws at a header that none can be before anything is sent.
+    // For an invalid header Node throws here, before it sends a byte.
     const sent = request(url, options)
     sent
       .once('response', (response) => {
-        // A body that breaks off without a length would else look whole.
+        // Otherwise a body without a length that breaks off would look whole.
         sent.on('error', (error) => response.destroy(error))
         resolve(response)
       })
@@ -93,7 +98,7 @@ async function sendRequest(
 async function readBody(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let bytes = 0
-  // What is thrown inside the loop closes the connection.
+  // An error inside the loop destroys the response and its connection.
   for await (const chunk of response as AsyncIterable<Buffer>) {
     bytes += chunk.length
     if (bytes > maxBytes) throw new ResponseTooLarge(`more than ${maxBytes} bytes`)

@@ -5,13 +5,13 @@ import { decodeUtf8 } from '../../core/text/utf8.ts'
 import { FfError } from '../../errors.ts'
 import type { HttpClient } from '../../ports/http.ts'
 
-/** How long one call may take from its beginning to the last byte of its answer. */
+/** Deadline of one call, up to the last byte of the response. */
 const CALL_MS = 30_000
-/** More than a page of the registry takes. */
-const MAX_ANSWER_BYTES = 16_777_216
+/** Larger than one page of the flag list. */
+const MAX_RESPONSE_BYTES = 16_777_216
 const MAX_SOCKETS = 64
 
-/** @param origin `http://host:port` or `https://host:port` */
+/** Opens a client with a connection pool of its own. @param origin `http://host:port` or `https://host:port` */
 export function openClient(origin: string): HttpClient {
   const url = new URL(origin)
   const Agent = url.protocol === 'https:' ? SecureAgent : PlainAgent
@@ -24,7 +24,7 @@ export function openClient(origin: string): HttpClient {
       const request = { method, path, headers: { ...typed, ...headers }, body }
       const signal = AbortSignal.timeout(CALL_MS)
       try {
-        const answer = await exchange(url, request, { signal, agent, maxBytes: MAX_ANSWER_BYTES })
+        const answer = await exchange(url, request, { signal, agent, maxBytes: MAX_RESPONSE_BYTES })
         return { status: answer.status, headers: answer.headers, text: decodeUtf8(answer.body) }
       } catch (error) {
         throw toCallError(error, origin)
@@ -39,15 +39,19 @@ const UNSENDABLE = ['ERR_INVALID_CHAR', 'ERR_UNESCAPED_CHARACTERS', 'ERR_HTTP_IN
 function toCallError(error: unknown, origin: string): FfError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
   if (UNSENDABLE.includes(code))
-    return new FfError('request_unsendable', 'A request holds what no HTTP header can hold.', {
-      hint: 'Ask the stores themselves: file:DIR and postgres://... take any text.',
-      cause: error,
-    })
+    return new FfError(
+      'request_unsendable',
+      'Cannot send the request: a header value has characters that HTTP does not allow.',
+      {
+        hint: 'Name the stores instead of the service: file:DIR and postgres://... accept any text.',
+        cause: error,
+      },
+    )
   return new FfError(
     'target_unreachable',
-    `${origin} gave no whole answer (${NAMES[code] ?? code}).`,
+    `${origin} sent no whole response (${NAMES[code] ?? code}).`,
     {
-      hint: 'Check that the service is up, and that this machine may reach it.',
+      hint: `Check that the service is up and reachable: curl -i ${origin}/health/live`,
       cause: error,
     },
   )

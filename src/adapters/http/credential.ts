@@ -1,10 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { Credential, DevHeaders } from '../../core/auth/types.ts'
 
-/** A scheme that is not Bearer, or two credentials at once: no token that anybody could have issued. */
+/** Stands for a scheme other than Bearer and for repeated credentials; the verifier refuses it as malformed. */
 const NO_TOKEN = ''
 
-/** What a request brings to the door (RFC 6750, 2.1). What is there and cannot be read is refused there as malformed. */
+/**
+ * Reads the bearer token (RFC 6750, 2.1) and the dev headers of a request. An unreadable token is '', which is
+ * refused.
+ */
 export function readCredential(request: IncomingMessage): Credential {
   const { authorization } = request.headers
   return {
@@ -16,7 +19,7 @@ export function readCredential(request: IncomingMessage): Credential {
 function toToken(authorization: string, { rawHeaders }: IncomingMessage): string {
   const bearer = /^bearer +([^ ]+)$/i.exec(authorization)
   if (bearer === null) return NO_TOKEN
-  // Node keeps the first of several and drops the rest without a word.
+  // Node keeps the first of several Authorization headers and silently drops the rest.
   let seen = 0
   for (let at = 0; at < rawHeaders.length; at += 2)
     if (rawHeaders[at]?.length === 13 && rawHeaders[at]?.toLowerCase() === 'authorization')

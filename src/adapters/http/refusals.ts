@@ -7,10 +7,10 @@ import { PROBLEM_TYPE, sendRefusal } from './reply.ts'
 
 const METHODS = ['GET', 'PUT', 'POST', 'DELETE', 'PATCH'] as const
 
-/** What a route throws, and what met none. */
+/** Answers errors of routes, reporting each bug to the observer, and requests without a route. */
 export function refuseFailures(server: FastifyInstance, httpObserver: HttpObserver): void {
   server.setErrorHandler((error, request, reply) => {
-    // Who went away before the end of its request is told by nobody that it is malformed, and is no bug of ours.
+    // A client that disconnected within its request caused the error; it is no bug.
     const gone = request.raw.destroyed && !request.raw.complete
     const code = gone ? 'request_malformed' : getErrorCode(error)
     if (code === null) httpObserver.failed(error, request.id)
@@ -19,7 +19,7 @@ export function refuseFailures(server: FastifyInstance, httpObserver: HttpObserv
   server.setNotFoundHandler((_request, reply) => sendRefusal(reply, 'route_unknown'))
 }
 
-/** What of fastify's own errors is the caller's doing. */
+/** The errors of fastify and the body parser that the client caused. */
 const CODES: Readonly<Record<string, RequestCode>> = {
   utf8_invalid: 'utf8_invalid',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'media_type_unsupported',
@@ -30,7 +30,7 @@ const CODES: Readonly<Record<string, RequestCode>> = {
 const getErrorCode = (error: unknown): RequestCode | null =>
   error instanceof Error && 'code' in error ? (CODES[String(error.code)] ?? null) : null
 
-/** A path that is served, with a method that it is not served with (RFC 9110, 15.5.6). */
+/** Answers 405 with `Allow` for other methods of a served path (RFC 9110, 15.5.6). */
 export function refuseOtherMethods(server: FastifyInstance, routes: readonly Route[]): void {
   for (const path of new Set(routes.map((route) => route.path))) {
     const taken = routes.filter((route) => route.path === path).map(({ method }) => method)
@@ -43,13 +43,13 @@ export function refuseOtherMethods(server: FastifyInstance, routes: readonly Rou
   }
 }
 
-/** What Node refuses before there is a request to answer. */
+/** Errors of Node's parser, which come before there is a request. */
 const SOCKET_CODES: Readonly<Record<string, RequestCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 }
 
-/** No hook hears of what never came to a route. */
+/** Reports a refusal that fastify's hooks do not see, because it reached no route. */
 export const reportUnrouted = (
   httpObserver: HttpObserver,
   code: RequestCode,
@@ -63,12 +63,13 @@ export const reportUnrouted = (
     code,
   })
 
+/** Answers a request that Node could not parse with a problem detail, and closes the connection. */
 export function refuseSocket(
   error: NodeJS.ErrnoException,
   socket: Socket,
   httpObserver: HttpObserver,
 ): void {
-  // The other end is gone: there is nobody to tell.
+  // The client has disconnected, so no response is possible.
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   const code = SOCKET_CODES[error.code ?? ''] ?? 'request_malformed'
   const id = randomUUID()

@@ -1,13 +1,12 @@
 interface PendingReply {
   readonly send: () => unknown
-  /** Hears why it could not be sent. */
+  /** Receives the error of `send`. */
   readonly failed: (error: unknown) => unknown
 }
 
 /**
- * Answers that were made in one turn of the event loop go out together at its end. Whoever reads them is woken once:
- * on virtual cores a wake costs more than an answer does, and a service that answers one by one wakes its callers for
- * each.
+ * Sends the responses of one turn of the event loop together at its end. A client is then woken once: on virtual cores
+ * a wake-up costs more than a response, and sending one by one would cause a wake-up for each.
  */
 export class ReplyBatcher {
   private replies: PendingReply[] = []

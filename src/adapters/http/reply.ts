@@ -2,22 +2,23 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { SERVICE_PROBLEMS, formatProblem, type ServerCode } from '../../core/http-api/problems.ts'
 import type { RouteResponse, RefusalAt } from '../../ports/http.ts'
 
+/** Media type of a problem detail (RFC 9457). */
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
-/** How a server stands. */
+/** Requests in flight and drain state of a server. */
 export interface ServerState {
   inFlight: number
-  /** Whether each connection ends with the answer that is under way on it. */
+  /** Whether each response also closes its connection. */
   draining: boolean
 }
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Name of the route that was met. */
+    /** Name of the matched route. */
     id?: string
   }
   interface FastifyRequest {
-    /** A code of the contract. */
+    /** Error code of the contract; null for success. */
     refusedAs: string | null
   }
   interface FastifyInstance {
@@ -28,6 +29,7 @@ declare module 'fastify' {
 
 const getPath = (url: string): string => url.split('?', 1)[0] as string
 
+/** Sends the response of a route. */
 export function sendReply(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -35,7 +37,7 @@ export function sendReply(
 ): FastifyReply {
   request.refusedAs = code
   endIfDraining(reply)
-  // An empty text would be a body of no bytes, which a 304 does not have (RFC 9110, 15.4.5).
+  // fastify would send an empty text as a body of 0 bytes; a 304 has no body (RFC 9110, 15.4.5).
   return reply
     .code(status)
     .headers(headers)
@@ -47,6 +49,7 @@ function endIfDraining(reply: FastifyReply): void {
   if (reply.server.serverState.draining) reply.header('connection', 'close')
 }
 
+/** Sends a refusal of the server: as the routes' owner words it, else as a problem detail. */
 export function sendRefusal(reply: FastifyReply, code: ServerCode): FastifyReply {
   const { request } = reply
   const worded = reply.server.refusalAt(getPath(request.url), code)

@@ -21,13 +21,14 @@ import type { FastifyRequest } from 'fastify'
 import { readCredential } from './credential.ts'
 import { FfError } from '../../errors.ts'
 
-/** How often the server looks for requests that are too slow, in milliseconds. */
+/** Interval of the check for slow requests. */
 const CHECKED_EVERY_MS = 1_000
-/** How often a drain looks whether anything is still under way, in milliseconds. */
+/** Interval at which a drain checks the number of requests in flight. */
 const DRAINED_EVERY_MS = 20
-/** Longer than any id in a path, so that what is too long is refused by its own name. */
+/** Longer than any valid id in a path, so that the route refuses a long id with the code of that parameter. */
 const MAX_PARAM = 1_024
 
+/** Address, limits, observer and optional refusals of a server. */
 export interface ServerOptions {
   readonly at: ListenAt
   readonly limits: HttpLimits
@@ -36,7 +37,7 @@ export interface ServerOptions {
 }
 
 /**
- * Serves routes over HTTP/1.1, bounded in sizes and times (page 5, limits).
+ * Serves routes over HTTP/1.1, within the limits; resolves once it listens.
  *
  * @throws FfError `listen_failed`
  */
@@ -50,7 +51,7 @@ export async function openServer(
   const state: ServerState = { inFlight: 0, draining: false }
   server.decorate('serverState', state)
   observeRequests(server, state, options)
-  // An expectation that nobody knows may be passed over (RFC 9110, 10.1.1); Node would refuse it without a code.
+  // An unknown expectation may be ignored (RFC 9110, 10.1.1); Node would answer 417 without a code.
   server.server.on('checkExpectation', (request, reply) => server.routing(request, reply))
   acceptJsonBodies(server)
   refuseFailures(server, options.httpObserver)
@@ -66,10 +67,10 @@ export async function openServer(
     origin: getOrigin(server.server.address() as AddressInfo),
     inFlight: () => state.inFlight,
     drain: async () => {
-      // A connection that the system has taken and we have not would be reset; one that is kept alive is told.
+      // Closing now would reset connections in the kernel's backlog; kept-alive ones get `connection: close`.
       state.draining = true
       await sleep(limits.settle_ms)
-      // It only listens no more: to close it would break off what is being sent, which Node takes for idle.
+      // Only stop listening: http.Server.close would also cut connections that still send, which Node counts as idle.
       NetServer.prototype.close.call(server.server)
       const timer = setTimeout(() => server.server.closeAllConnections(), limits.drain_ms)
       while (state.inFlight > 0) await sleep(DRAINED_EVERY_MS)
@@ -98,12 +99,12 @@ const makeServer = ({ limits, httpObserver }: ServerOptions): FastifyInstance =>
       headersTimeout: limits.headers_ms,
       maxHeaderSize: limits.header_bytes,
       connectionsCheckingInterval: CHECKED_EVERY_MS,
-      // Node would refuse it without a code; `observeRequests` does.
+      // Node would answer 400 without a code; `observeRequests` refuses it with one.
       requireHostHeader: false,
     },
   })
 
-/** Counts what is under way, refuses one too many, and tells the witness of each reply, sent or cut off. */
+/** Counts requests in flight, refuses those over the limit, and reports each response, sent or cut off. */
 function observeRequests(
   server: FastifyInstance,
   state: ServerState,
@@ -112,7 +113,7 @@ function observeRequests(
   server.decorateRequest('refusedAs', null)
   server.addHook('onRequest', (request, reply, done) => {
     const started = process.hrtime.bigint()
-    // Whoever does not receive an answer would hold it, and a place among those under way, for ever.
+    // A client that does not read its response would keep its place in flight for ever.
     const late = setTimeout(() => reply.raw.destroy(), limits.request_ms + limits.answer_ms)
     state.inFlight += 1
     reply.raw.once('close', () => {
@@ -132,14 +133,14 @@ function observeRequests(
   })
 }
 
-/** RFC 9112, 3.2. */
+/** HTTP/1.1 requires a Host header (RFC 9112, 3.2). */
 const isWithoutHost = ({ httpVersion, headers }: IncomingMessage): boolean =>
   httpVersion === '1.1' && headers.host === undefined
 
-/** A caller's own id where it is one, so that its logs and ours can be laid side by side; a token is none. */
+/** The client's request id, if it is valid and no token, so that both sides' logs can be matched; else a new one. */
 const getRequestId = (named: string | readonly string[] | undefined): string =>
   typeof named === 'string' && isRequestId(named) && !TOKEN.test(named) ? named : randomUUID()
-/** A compact JWS: its header is an object, and `{"` is `eyJ` in base64url. */
+/** The beginning of a compact JWS: its header is an object, and `{"` is `eyJ` in base64url. */
 const TOKEN = /eyJ[\w-]*\.[\w-]*\./
 
 function addRoute(server: FastifyInstance, route: Route, replyBatcher: ReplyBatcher): void {
@@ -149,7 +150,7 @@ function addRoute(server: FastifyInstance, route: Route, replyBatcher: ReplyBatc
     url: path,
     config: { id },
     ...(body_bytes === undefined ? {} : { bodyLimit: body_bytes }),
-    // Not async: what fastify does beside to wait for a promise costs more than the wait.
+    // Not async: fastify's handling of a returned promise costs more than this call.
     handler: (request, reply) => {
       const failed = (error: unknown): unknown => reply.send(error)
       void handle(toRouteRequest(request)).then(
@@ -160,7 +161,7 @@ function addRoute(server: FastifyInstance, route: Route, replyBatcher: ReplyBatc
   })
 }
 
-/** A body is the text of a JSON value, whoever reads it; nothing is parsed twice, and nothing is lost (page 4). */
+/** Accepts JSON bodies as text: the route parses them once and losslessly. Other media types are refused. */
 function acceptJsonBodies(server: FastifyInstance): void {
   server.removeAllContentTypeParsers()
   server.addContentTypeParser(
@@ -176,7 +177,7 @@ function acceptJsonBodies(server: FastifyInstance): void {
 const getOrigin = ({ address, family, port }: AddressInfo): string =>
   `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 
-/** A request as a route sees it. What it asks for is taken apart when somebody looks at it. */
+/** The request as its route receives it; the query is parsed on access. */
 export const toRouteRequest = (request: FastifyRequest): RouteRequest => ({
   request_id: request.id,
   params: request.params as RouteRequest['params'],
@@ -193,13 +194,13 @@ export const toRouteRequest = (request: FastifyRequest): RouteRequest => ({
   body: typeof request.body === 'string' ? request.body : '',
 })
 
-/** Why a place cannot be listened at. */
+/** The `listen_failed` error of an address. */
 export function toListenError(error: unknown, { host, port }: ListenAt): FfError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return new FfError('listen_failed', `${host}:${port} cannot be listened at (${code}).`, {
+  return new FfError('listen_failed', `Cannot listen on ${host}:${port} (${code}).`, {
     hint:
       code === 'EADDRINUSE'
-        ? 'Stop whoever listens there, or set FF_LISTEN to another port; 0 takes a free one.'
+        ? 'Stop the process that listens there, or set FF_LISTEN to another port; port 0 takes a free one.'
         : 'Set FF_LISTEN to an address of this machine, such as 127.0.0.1:8420.',
     cause: error,
   })

@@ -52,8 +52,8 @@ const SCHEMES = {
 export type Algorithm = keyof typeof SCHEMES
 
 /**
- * Whether the signature of a compact JWS is valid (RFC 7515, 5.2). Calls node:crypto directly, because jose's way through
- * WebCrypto's threads costs more than the check itself.
+ * Whether the signature of a compact JWS is valid (RFC 7515, 5.2). Calls node:crypto directly, because the way through
+ * WebCrypto's threads, which jose takes, costs more than the check itself.
  *
  * @param token three segments of canonical base64url
  */

@@ -4,7 +4,7 @@ import { signoffCrypto } from './crypto.ts'
 import { makeKeyFile, readKeyFile, unsealKey, writeKeyFile } from './key-file.ts'
 import { signerCommand } from './signer-command.ts'
 
-/** Everything about people's keys. */
+/** The operations on the signers' key files, and the signer command. */
 export const signoffKeys: SignoffKeys = {
   crypto: signoffCrypto,
   make: makeKeyFile,

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto'
+import { dirname } from 'node:path'
 import { canonicalizeObject } from '../../core/signoff/read-document.ts'
 import type { KeyFile } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
@@ -8,16 +9,16 @@ import { createFile } from '../../files/replace-file.ts'
 import { makeKeyPair, signBytes, computeThumbprint } from '../jose/ed25519.ts'
 import type { ByteSigner } from '../../ports/signoff.ts'
 
-/** 128 MiB and about half a second for each guess (RFC 7914; OWASP's first choice). */
+/** 128 MiB and about half a second per guess (RFC 7914; OWASP's recommended parameters). */
 const KDF = { name: 'scrypt', n: 131_072, r: 8, p: 1 } as const
 const KEY_BYTES = 32
 const TAG_BYTES = 16
-/** Far more than a key file has. */
+/** Far above the size of a key file. */
 const MAX_BYTES = 65_536
 
 type Head = Omit<KeyFile, 'sealed'>
 
-/** A new key, sealed under a passphrase. */
+/** Creates an Ed25519 key, encrypted under a passphrase (scrypt, AES-256-GCM). */
 export async function makeKeyFile(
   owner: { readonly person: string; readonly name: string },
   passphrase: string,
@@ -39,7 +40,11 @@ export async function makeKeyFile(
   return { ...head, sealed: sealed.toString('base64url') }
 }
 
-/** @throws FfError `passphrase_wrong`; an altered file shows in the same way, for its head is authenticated too */
+/**
+ * Decrypts a key to sign with.
+ *
+ * @throws FfError `passphrase_wrong`, also for an altered file: the head is authenticated too
+ */
 export async function unsealKey(file: KeyFile, passphrase: string): Promise<ByteSigner> {
   const { sealed, ...head } = file
   const pkcs8 = decryptAesGcm(
@@ -59,15 +64,19 @@ function decryptAesGcm(head: Head, key: Buffer, sealed: Buffer): Buffer {
     decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
     return Buffer.concat([decipher.update(sealed.subarray(0, -TAG_BYTES)), decipher.final()])
   } catch {
-    // The cause says no more than that the tag is not right, and nothing of a key belongs into an error.
-    throw new FfError('passphrase_wrong', 'The passphrase is wrong, or the key file was altered.', {
-      hint: 'Try again; if the passphrase is right, take the key file from its backup.',
-    })
+    // No `cause`: it only says that the tag is wrong, and an error should hold nothing of a key.
+    throw new FfError(
+      'passphrase_wrong',
+      'Cannot decrypt the key file: the passphrase is wrong, or the file was altered.',
+      {
+        hint: 'Try again. If the passphrase is right, restore the key file from its backup.',
+      },
+    )
   }
 }
 
 function deriveKey({ kdf: { n, r, p, salt } }: Head, passphrase: string): Promise<Buffer> {
-  // One spelling of a passphrase, whichever way a keyboard composes its letters (RFC 8265, 4.2).
+  // Normalise, because keyboards compose the same letters differently (RFC 8265, 4.2).
   const secret = passphrase.normalize('NFC')
   const options = { N: n, r, p, maxmem: 256 * n * r }
   return new Promise((resolve, reject) => {
@@ -77,30 +86,42 @@ function deriveKey({ kdf: { n, r, p, salt } }: Head, passphrase: string): Promis
   })
 }
 
-/** Writes a key file for its owner alone. @throws FfError `file_exists` rather than overwrite a key */
+/** Writes a key file with mode 600. Never overwrites. @throws FfError `file_exists`, `output_failed` */
 export async function writeKeyFile(path: string, file: KeyFile): Promise<void> {
   try {
     await createFile(path, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 })
   } catch (cause) {
     throw getErrorCode(cause) === 'EEXIST'
-      ? new FfError('file_exists', `${path} is there already.`, {
+      ? new FfError('file_exists', `${path} exists already.`, {
           hint: 'Name another file: a key is never overwritten.',
         })
-      : new FfError('output_failed', `The key could not be written to ${path}.`, {
-          hint: 'Check that its folder is there and may be written.',
-          cause,
-        })
+      : new FfError(
+          'output_failed',
+          `Cannot write the key file ${path} (${getErrorCode(cause)}).`,
+          {
+            hint: `Check that its folder exists and is writable: ls -ld ${dirname(path)}`,
+            cause,
+          },
+        )
   }
 }
 
-/** The text of a key file that nobody but its owner can read. */
+/**
+ * Reads the text of a key file that only its owner may read.
+ *
+ * @throws FfError `key_file_malformed`, `key_file_loose`, `key_file_missing`, `key_file_unreadable`
+ */
 export async function readKeyFile(path: string): Promise<string> {
   try {
     const read = await readBounded(path, MAX_BYTES)
     if (!read.ok)
-      throw new FfError('key_file_malformed', `${path} is no key file.`, {
-        hint: 'Name a file that `ff key new` made.',
-      })
+      throw new FfError(
+        'key_file_malformed',
+        `${path} is not a key file: it is no regular file, or larger than ${MAX_BYTES} bytes.`,
+        {
+          hint: 'Name a file that `ff key new` created.',
+        },
+      )
     if ((read.mode & 0o077) !== 0) throw buildLooseModeError(path, read.mode)
     return read.bytes.toString('utf8')
   } catch (error) {
@@ -111,9 +132,9 @@ export async function readKeyFile(path: string): Promise<string> {
 const buildLooseModeError = (path: string, mode: number): FfError =>
   new FfError(
     'key_file_loose',
-    `${path} has mode ${(mode & 0o777).toString(8)}: others may have read it.`,
+    `${path} has mode ${(mode & 0o777).toString(8)}: other users may have read it. A key file needs mode 600.`,
     {
-      hint: `Make it 600 if nobody else was on this machine; else make a new key and revoke this one.`,
+      hint: `Without other users on this machine: chmod 600 ${path}. Else create a new key and revoke this one.`,
     },
   )
 
@@ -122,10 +143,10 @@ function toReadError(path: string, error: unknown): unknown {
   if (error instanceof FfError || code === null) return error
   if (isMissing(error))
     return new FfError('key_file_missing', `There is no key file ${path}.`, {
-      hint: 'Make one with `ff key new`, or name the right one with --key.',
+      hint: 'Create one with `ff key new`, or name another with --key.',
     })
-  return new FfError('key_file_unreadable', `The key file ${path} cannot be read (${code}).`, {
-    hint: 'Check that it belongs to you.',
+  return new FfError('key_file_unreadable', `Cannot read the key file ${path} (${code}).`, {
+    hint: `Check its owner and mode: ls -l ${path}`,
     cause: error,
   })
 }

@@ -2,7 +2,7 @@ import { read } from 'read'
 import { FfError } from '../../errors.ts'
 import type { Terminal } from '../../ports/signoff.ts'
 
-/** Asks on a terminal. What is typed as a secret is not shown. */
+/** Creates the terminal on a pair of TTY streams. `secret` does not echo. */
 export function terminalOn(input: NodeJS.ReadStream, output: NodeJS.WriteStream): Terminal {
   const prompt = (text: string, silent: boolean): Promise<string> =>
     new Promise((resolve, reject) => {
@@ -13,7 +13,7 @@ export function terminalOn(input: NodeJS.ReadStream, output: NodeJS.WriteStream)
             cause,
           }),
         )
-      // Ctrl-D closes the line and answers nothing; a line that was typed has been answered by the next turn.
+      // Ctrl-D pauses the input without an answer. A typed line pauses it too, but resolves before the next turn.
       const closed = (): void => void setImmediate(cancelled)
       input.once('pause', closed)
       read({ prompt: text, silent, input, output })
@@ -25,7 +25,7 @@ export function terminalOn(input: NodeJS.ReadStream, output: NodeJS.WriteStream)
     ask: (question) => prompt(question, false),
     secret: async (question) => {
       const typed = await prompt(question, true)
-      // The line feed that was typed was not shown either.
+      // The typed line feed was not echoed.
       output.write('\n')
       return typed
     },

@@ -5,7 +5,7 @@ import { createMetrics } from './metrics.ts'
 
 const TEXT_FORMAT = 'text/plain; version=0.0.4; charset=utf-8'
 
-/** Logs and counts what a service does. */
+/** Opens the observers that log and count the work of a service, and its metrics. */
 export async function openTelemetry(log: ServiceLog, readings: MetricReadings): Promise<Telemetry> {
   const metrics = createMetrics(readings)
   const logging = createLoggingObserver(log)

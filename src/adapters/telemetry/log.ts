@@ -2,12 +2,12 @@ import pino from 'pino'
 import type { HttpObserver } from '../../ports/http.ts'
 import type { ServiceLog } from '../../ports/telemetry.ts'
 
-/** Members that could hold a secret or a flag's value, wherever they stand. */
+/** Members that could hold a secret or a flag's value, at the top level or one level below. */
 const REDACTED = ['token', 'authorization', 'password', 'url', 'value', 'body', 'headers'].flatMap(
   (name) => [name, `*.${name}`],
 )
 
-/** A log of JSON lines. @param write takes a whole line */
+/** Opens a log of JSON lines. @param write receives one whole line with its line feed */
 export const openServiceLog = (write: (line: string) => void): ServiceLog =>
   pino(
     {
@@ -19,19 +19,19 @@ export const openServiceLog = (write: (line: string) => void): ServiceLog =>
     { write },
   ) as ServiceLog
 
-/** Tells a log of what was refused, and of bugs; what went well is for the metrics. */
+/** Logs refused and failed requests, and bugs. Successful requests appear in the metrics only. */
 export const createLoggingObserver = (log: ServiceLog): HttpObserver => ({
   replied: ({ route, status, seconds, request_id, code }) => {
     if (status < 400) return
     const fields = { route, status, code, request_id, ms: Math.round(seconds * 1e4) / 10 }
-    if (status >= 500) log.error(fields, 'failed')
-    else log.info(fields, 'refused')
+    if (status >= 500) log.error(fields, 'request failed')
+    else log.info(fields, 'request refused')
   },
   failed: (error, request_id) => log.error({ request_id, error: getTrace(error) }, 'bug'),
 })
 
 const FRAME = /^at .*:\d+:\d+\)?$/
-/** Where a bug came up. Its message is left out: that may hold anything that a caller sent, or a store said. */
+/** Name and stack frames of an error, without its message, which may quote a request or a row. */
 function getTrace(error: unknown): { readonly name: string; readonly at: readonly string[] } {
   if (!(error instanceof Error)) return { name: typeof error, at: [] }
   const { name, message, stack = '' } = error
@@ -40,10 +40,10 @@ function getTrace(error: unknown): { readonly name: string; readonly at: readonl
 }
 
 const MINUTE_MS = 60_000
-/** How many names a minute; more are counted, and not named. */
+/** Callers logged per minute; further ones are only counted in the metrics. */
 const MOST_NAMES = 100
 
-/** Logs each caller whose token nobody verified once a minute (page 2, containment). @param now in milliseconds */
+/** Logs each caller with an unverified token at most once a minute. @param now monotonic, in milliseconds */
 export function createUnverifiedLog(log: ServiceLog, now = performance.now.bind(performance)) {
   const named = new Set<string>()
   let since = Number.NEGATIVE_INFINITY
@@ -54,6 +54,6 @@ export function createUnverifiedLog(log: ServiceLog, now = performance.now.bind(
     }
     if (named.has(sub) || named.size >= MOST_NAMES) return
     named.add(sub)
-    log.warn({ caller: `unverified:${sub}` }, 'a token was not verified')
+    log.warn({ caller: `unverified:${sub}` }, 'accepted an unverified token')
   }
 }

@@ -3,22 +3,26 @@ import type { HttpObserver } from '../../ports/http.ts'
 import type { MetricReadings, ServiceObserver } from '../../ports/telemetry.ts'
 import { registerReadings } from './reading-metrics.ts'
 
-/** Resolves half a millisecond, and the time that a caller of a deny would wait at most. In seconds. */
+/** Upper bounds in seconds: fine around half a millisecond, up to the longest wait for a deny. */
 const BUCKETS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 1, 1.5, 2,
 ]
-/** Stands for a request that met no route. */
+/** Label of a request without a route. */
 const NO_ROUTE = 'none'
 const ACTIONS = ['put', 'delete'] as const
 const OUTCOMES = ['applied', 'refused', 'failed'] as const
 
+/** Counts the events of a service; `text` renders them in Prometheus text format. */
 export interface Metrics {
   readonly replied: HttpObserver['replied']
   readonly observer: Pick<ServiceObserver, 'decided' | 'changed'>
   readonly text: () => Promise<string>
 }
 
-/** Counts in a registry of its own. Every label has few values that stand in the code: no id, key or tenant is one. */
+/**
+ * Creates the metrics of one service in a registry of its own. Label values are few and fixed: never an id, key or
+ * tenant.
+ */
 export function createMetrics(readings: MetricReadings): Metrics {
   const registry = new Registry()
   const { seconds, ...counters } = createCounters([registry])
@@ -54,38 +58,41 @@ export function createMetrics(readings: MetricReadings): Metrics {
 const createCounters = (registers: Registry[]) => ({
   requests: new Counter({
     name: 'ff_http_requests_total',
-    help: 'Requests that were answered, by route and status.',
+    help: 'Requests answered, by route and status.',
     labelNames: ['route', 'status'],
     registers,
   }),
   seconds: new Histogram({
     name: 'ff_http_request_duration_seconds',
-    help: 'From the head of a request to the end of its answer.',
+    help: 'Seconds from the headers of a request to the end of its response.',
     labelNames: ['route'],
     buckets: BUCKETS,
     registers,
   }),
   refusals: new Counter({
     name: 'ff_http_refusals_total',
-    help: 'Requests that were refused, by code of the contract.',
+    help: 'Requests refused, by error code of the contract.',
     labelNames: ['code'],
     registers,
   }),
   decisions: new Counter({
     name: 'ff_decisions_total',
-    help: 'Flags that were decided, by decision and reason.',
+    help: 'Flags decided, by decision and reason.',
     labelNames: ['decision', 'reason'],
     registers,
   }),
   changes: new Counter({
     name: 'ff_changes_total',
-    help: 'Changes that somebody who was let in asked for, by action and outcome.',
+    help: 'Writes requested by authenticated callers, by action and outcome.',
     labelNames: ['action', 'outcome'],
     registers,
   }),
 })
 
-/** Counts by one or two labels for less than a registry asks for each: that is told the sums when it is scraped. */
+/**
+ * Counts by one or two labels in memory and adds the sums to a counter at each scrape: cheaper than prom-client's
+ * `inc`.
+ */
 export class CounterBatch {
   private readonly counter: Counter
   private readonly counts = new Map<string, { readonly labels: string[]; value: number }>()
@@ -109,12 +116,12 @@ export class CounterBatch {
   }
 }
 
-/** Sums of what else is told by type, under names that Prometheus keeps for counters. */
+/** Gauges that repeat the sum of a metric by type, under the suffix that Prometheus reserves for counters. */
 const MISNAMED = ['handles', 'requests', 'resources'].map((one) => `nodejs_active_${one}_total`)
 
 let processRegistry: Registry | null = null
 
-/** What there is to say of this process: one for all services in it, for its parts watch it as long as it lives. */
+/** The registry of the process metrics: one for all services, because its collectors run as long as the process. */
 export function collectProcessMetrics(): Registry {
   if (processRegistry === null) {
     processRegistry = new Registry()

@@ -8,10 +8,10 @@ interface MetricFactory {
   readonly gauge: (name: string, help: string, labels?: string[]) => Gauge
   readonly counter: (name: string, help: string, labels?: string[]) => Counter
 }
-/** Sets metrics to what was read. */
+/** Sets metrics to the current readings. */
 type Setter = () => void | Promise<void>
 
-/** Metrics that others count, read when they are asked for. */
+/** Registers the metrics that other components count. @returns sets them to the current readings, at each scrape */
 export function registerReadings(
   registers: Registry[],
   readings: MetricReadings,
@@ -28,7 +28,7 @@ export function registerReadings(
   }
 }
 
-/** A counter that somebody else keeps. */
+/** Sets a counter to a total that another component counts. */
 const setTotal = (counter: Counter, value: number, labels: Record<string, string> = {}): void => {
   counter.remove(labels)
   counter.inc(labels, value)
@@ -38,8 +38,11 @@ function requestGauges(
   { gauge }: MetricFactory,
   { inFlight, in_flight_limit }: MetricReadings,
 ): Setter {
-  const now = gauge('ff_http_requests_in_flight', 'Requests under way.')
-  const limit = gauge('ff_http_requests_in_flight_limit', 'One more is refused.')
+  const now = gauge('ff_http_requests_in_flight', 'Requests in flight.')
+  const limit = gauge(
+    'ff_http_requests_in_flight_limit',
+    'Most requests in flight; one more is refused.',
+  )
   return () => {
     now.set(inFlight())
     limit.set(in_flight_limit)
@@ -47,7 +50,7 @@ function requestGauges(
 }
 
 function storeGauges({ gauge }: MetricFactory, { head }: MetricReadings): Setter {
-  const up = gauge('ff_store_up', 'Whether the store gave an answer, 1 or 0.')
+  const up = gauge('ff_store_up', 'Whether the store answered, 1 or 0.')
   const seq = gauge('ff_audit_head_seq', 'Records in the audit chain of the store.')
   return async () => {
     const found = await head()
@@ -58,17 +61,17 @@ function storeGauges({ gauge }: MetricFactory, { head }: MetricReadings): Setter
 }
 
 function keyMetrics({ gauge, counter }: MetricFactory, { authenticator }: MetricReadings): Setter {
-  const fetches = counter('ff_jwks_fetches_total', 'Times that the key set was asked for.')
-  const failures = counter('ff_jwks_fetch_failures_total', 'Times that it could not be had.')
-  const loaded = gauge('ff_jwks_loaded', 'Whether there is a key set that may be used, 1 or 0.')
-  const age = gauge('ff_jwks_age_seconds', 'Since the key set was fetched.')
+  const fetches = counter('ff_jwks_fetches_total', 'Fetches of the key set.')
+  const failures = counter('ff_jwks_fetch_failures_total', 'Failed fetches of the key set.')
+  const loaded = gauge('ff_jwks_loaded', 'Whether a usable key set is loaded, 1 or 0.')
+  const age = gauge('ff_jwks_age_seconds', 'Seconds since the key set was fetched.')
   return () => {
     const { keys } = authenticator()
     setTotal(fetches, keys?.fetches ?? 0)
     setTotal(failures, keys?.failures ?? 0)
     loaded.remove()
     age.remove()
-    // Before the first token nobody has asked for a set, and none is missed.
+    // Before the first token no set was fetched, and none is missing.
     if (keys !== null && keys.fetches > 0) loaded.set(keys.age_ms === null ? 0 : 1)
     if (keys !== null && keys.age_ms !== null) age.set(keys.age_ms / 1000)
   }
@@ -78,12 +81,15 @@ function tokenMetrics(
   { gauge, counter }: MetricFactory,
   { authenticator }: MetricReadings,
 ): Setter {
-  const hits = counter('ff_token_cache_hits_total', 'Tokens that were known to be verified.')
-  const misses = counter('ff_token_cache_misses_total', 'Tokens that had to be verified.')
-  const entries = gauge('ff_token_cache_entries', 'Tokens that are known to be verified.')
+  const hits = counter('ff_token_cache_hits_total', 'Tokens found in the cache of verified tokens.')
+  const misses = counter(
+    'ff_token_cache_misses_total',
+    'Tokens not found in the cache of verified tokens.',
+  )
+  const entries = gauge('ff_token_cache_entries', 'Tokens in the cache of verified tokens.')
   const unverified = counter(
     'ff_auth_decode_only_total',
-    'Callers who were let in by a token that nobody verified.',
+    'Requests accepted with an unverified token.',
   )
   return () => {
     const { tokens, decode_only } = authenticator()
@@ -95,14 +101,14 @@ function tokenMetrics(
 }
 
 function adminMetrics({ gauge, counter }: MetricFactory, { admin }: MetricReadings): Setter {
-  const made = counter(
-    'ff_admin_calls_total',
-    'Questions to Admin about an approval, by what became of them.',
-    ['outcome'],
-  )
-  const breaker = gauge('ff_admin_breaker', 'Which state the breaker is in, 1 or 0 each.', [
-    'state',
+  const made = counter('ff_admin_calls_total', 'Approval checks with Admin, by outcome.', [
+    'outcome',
   ])
+  const breaker = gauge(
+    'ff_admin_breaker',
+    'State of the circuit breaker: 1 for the current state, else 0.',
+    ['state'],
+  )
   return () => {
     const now = admin()
     for (const outcome of CALLS) setTotal(made, now.calls[outcome], { outcome })
