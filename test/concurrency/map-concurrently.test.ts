@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { mapConcurrently } from '../../src/concurrency/map-concurrently.ts'
 
-test('results stand in the order of the list, and never more calls run than are allowed', async () => {
+test('results are in list order, and no more calls run than allowed', async () => {
   let [running, most] = [0, 0]
   const results = await mapConcurrently([3, 1, 2, 0, 1], 2, async (turns) => {
     running += 1
@@ -19,7 +19,7 @@ test('an empty list has no results', async () => {
   expect(await mapConcurrently([], 2, () => Promise.reject(new Error('called')))).toEqual([])
 })
 
-test('a call that fails fails the whole', async () => {
+test('a failed call rejects the whole', async () => {
   const failing = mapConcurrently([1, 2], 1, (one) =>
     one === 2 ? Promise.reject(new Error('two')) : Promise.resolve(one),
   )

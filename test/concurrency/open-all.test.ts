@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
 import { closeAfter, closeAll, openAll, withAll } from '../../src/concurrency/open-all.ts'
 
-/** Opens and closes things by their names, and records each close. */
+/** Opens and closes named resources, and records each close. */
 function recorder() {
   const closed: string[] = []
   const thing = (name: string, closing: () => unknown = () => undefined) => ({
@@ -20,7 +20,7 @@ const fail = (message: string) => (): never => {
 }
 
 describe('openAll', () => {
-  test('leaves everything open until it is closed, the last first', async () => {
+  test('keeps everything open until close, which closes the last first', async () => {
     const { closed, open } = recorder()
     const { value, close } = await openAll(async (keep) => {
       const one = await keep(open('one'))
@@ -34,7 +34,7 @@ describe('openAll', () => {
     expect(closed).toEqual(['two', 'one'])
   })
 
-  test('closes what is open when a later step fails, and throws its error', async () => {
+  test('closes open resources when a later step fails, and throws its error', async () => {
     const { closed, open } = recorder()
     const opening = openAll(async (keep) => {
       await keep(open('one'))
@@ -45,7 +45,7 @@ describe('openAll', () => {
     expect(closed).toEqual(['two', 'one'])
   })
 
-  test('waits for what is still being opened, and closes it', async () => {
+  test('waits for a resource that is still being opened, and closes it', async () => {
     const { closed, open } = recorder()
     const opening = openAll((keep) =>
       Promise.all([
@@ -57,7 +57,7 @@ describe('openAll', () => {
     expect(closed).toEqual(['slow'])
   })
 
-  test('closes what work that is still under way opens afterwards', async () => {
+  test('closes a resource that work in flight opens afterwards', async () => {
     const { closed, open } = recorder()
     const opening = openAll((keep) =>
       Promise.all([Promise.reject(new Error('at once')), sleep(20).then(() => keep(open('late')))]),
@@ -78,7 +78,7 @@ describe('openAll', () => {
     expect(closed).toEqual(['two', 'one'])
   })
 
-  test('closes by another way where one is given', async () => {
+  test('closes with the given function', async () => {
     const drained: string[] = []
     const server = { drain: () => void drained.push('server') }
     const { close } = await openAll((keep) => keep(Promise.resolve(server), (one) => one.drain()))
@@ -88,7 +88,7 @@ describe('openAll', () => {
 })
 
 describe('closeAfter', () => {
-  test('closes at the end and returns what was made of it', async () => {
+  test('closes at the end and returns the result', async () => {
     const { closed, open } = recorder()
     const made = await closeAfter(async (keep) => {
       const { name } = await keep(open('one'))
@@ -98,7 +98,7 @@ describe('closeAfter', () => {
     expect([made, closed]).toEqual(['one', ['one']])
   })
 
-  test('throws the error of a close where nothing else failed', async () => {
+  test('throws the error of a close if nothing else failed', async () => {
     const { closed, open } = recorder()
     const done = closeAfter(async (keep) => {
       await keep(open('one'))
@@ -110,7 +110,7 @@ describe('closeAfter', () => {
 })
 
 describe('withAll', () => {
-  test('hands over everything in its order, and closes all of it', async () => {
+  test('passes the resources in order, and closes all of them', async () => {
     const { closed, open } = recorder()
     const names = await withAll(
       [() => sleep(10).then(() => open('one')), () => open('two')],
@@ -132,7 +132,7 @@ describe('withAll', () => {
     expect(closed.toSorted()).toEqual(['1', '2', '3', '4', '5'].filter((at) => at !== String(bad)))
   })
 
-  test('of two that fail reports the one that stands first, also when it fails later', async () => {
+  test('of two failures reports the first in the list, even if it fails later', async () => {
     const openers = [() => sleep(10).then(fail('first')), () => sleep(0).then(fail('second'))]
     await expect(withAll(openers, () => Promise.resolve())).rejects.toThrow('first')
   })
@@ -153,7 +153,7 @@ describe('closeAll', () => {
     expect(closed).toEqual(['one', 'two', 'three'])
   })
 
-  test('passes over what could not be opened', async () => {
+  test('skips a resource that could not be opened', async () => {
     const { closed, open } = recorder()
     await closeAll([Promise.reject(new Error('not opened')), open('two')])
     expect(closed).toEqual(['two'])

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { LineSplitter } from '../../src/files/line-splitter.ts'
 
 const MAX = 4
-/** Each line as `offset:text`, with `!` behind one that is too long and `…` behind one that did not end. */
+/** Each line as `offset:text`, with `!` after one that is too long and `…` after one without line feed. */
 function split(text: string, chunkBytes: number, offset = 0): readonly string[] {
   const splitter = new LineSplitter(MAX, offset)
   const bytes = Buffer.from(text)
@@ -31,11 +31,11 @@ test.each(CASES)('%s comes out alike, however it is cut into chunks', (_situatio
     expect(split(text, chunkBytes), `chunks of ${chunkBytes}`).toEqual(lines)
 })
 
-test('offsets go on from where the input was entered', () => {
+test('offsets begin at the given offset', () => {
   expect(split('a\nb\n', 3, 100)).toEqual(['100:a', '102:b'])
 })
 
-test('a line that is too long comes out before it ends', () => {
+test('a line that is too long is reported before it ends', () => {
   const splitter = new LineSplitter(MAX)
   expect([...splitter.push(Buffer.from('abcde'))]).toMatchObject([{ ended: false, tooLong: true }])
   expect([...splitter.push(Buffer.from('fgh'))]).toEqual([])

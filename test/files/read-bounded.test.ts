@@ -13,7 +13,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-test('a file of the limit is read, with its mode', async () => {
+test('a file at the limit is read, with its mode', async () => {
   const read = await readBounded(join(folder, 'file'), 4)
   expect(read).toMatchObject({ ok: true, bytes: Buffer.from('text') })
   expect(read.ok && read.mode & 0o777).toBe(0o640)
@@ -28,6 +28,6 @@ test.each([['.'], ['pipe']])('%s is not a file, and is not waited for', async (n
   expect(read).toEqual({ ok: false, fault: 'not_a_file' })
 })
 
-test('one that is not there is the error of the system', async () => {
+test('a missing file is the error of the system', async () => {
   await expect(readBounded(join(folder, 'gone'), 4)).rejects.toMatchObject({ code: 'ENOENT' })
 })

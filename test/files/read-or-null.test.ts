@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-test('a file that is there is read', async () => {
+test('an existing file is read', async () => {
   expect((await readOrNull(join(folder, 'file')))?.toString()).toBe('text')
 })
 
@@ -20,11 +20,11 @@ test.each([['gone'], ['gone/file'], ['file/below-a-file']])('%s holds nothing', 
   expect(await readOrNull(join(folder, path))).toBeNull()
 })
 
-test('what is there and cannot be read is an error', async () => {
+test('an unreadable file is an error', async () => {
   await expect(readOrNull(join(folder, 'inner'))).rejects.toMatchObject({ code: 'EISDIR' })
 })
 
-test('a folder is listed, and one that is not there is empty', async () => {
+test('a folder is listed, a missing one is empty', async () => {
   expect([...(await listOrEmpty(folder))].sort()).toEqual(['file', 'inner'])
   expect(await listOrEmpty(join(folder, 'gone'))).toEqual([])
 })
@@ -33,6 +33,6 @@ test('a file in the place of a folder is an error', async () => {
   await expect(listOrEmpty(join(folder, 'file'))).rejects.toMatchObject({ code: 'ENOTDIR' })
 })
 
-test('what is no error of the system has no code', () => {
+test('a value without a code has none', () => {
   expect([new Error('no'), 'ENOENT', null].map(getErrorCode)).toEqual([null, null, null])
 })

@@ -26,7 +26,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** Notes what is synced, in order, and whether the file had its name by then; the real sync is called too. */
+/** Records each sync in order, and whether the file had its final name; also calls the real sync. */
 async function watchSyncs(): Promise<string[]> {
   const handle = await open(folder)
   const prototype = Object.getPrototypeOf(handle) as FileHandle
@@ -49,7 +49,7 @@ const failingSync = async (code: string): Promise<void> => {
 }
 
 describe('a file is replaced', () => {
-  test('bytes are synced before the name, and the folder after it', async () => {
+  test('syncs the bytes before the rename, and the folder after it', async () => {
     const seen = await watchSyncs()
     await replaceFile(path, 'new')
     expect(await readFile(path, 'utf8')).toBe('new')
@@ -57,14 +57,14 @@ describe('a file is replaced', () => {
     expect(await readdir(folder)).toEqual(['report'])
   })
 
-  test('nothing is synced where it need not outlive a power cut', async () => {
+  test('syncs nothing for a file that need not be durable', async () => {
     const seen = await watchSyncs()
     await replaceFile(path, 'new', { durable: false })
     expect(await readFile(path, 'utf8')).toBe('new')
     expect(seen).toEqual([])
   })
 
-  test('piece by piece, under a temporary name that a killed run left behind', async () => {
+  test('in pieces, over the temporary file of a killed run', async () => {
     await writeFile(join(folder, '.report.new'), 'half')
     await replaceFile(path, ['a', Buffer.from('b')], { temporary: '.report.new', mode: 0o600 })
     expect(await readFile(path, 'utf8')).toBe('ab')
@@ -72,7 +72,7 @@ describe('a file is replaced', () => {
     expect(await readdir(folder)).toEqual(['report'])
   })
 
-  test('the old content stays, alone, where the new one breaks off', async () => {
+  test('keeps the old content and no temporary file if the new content fails', async () => {
     await writeFile(path, 'old')
     const broken = (function* (): Generator<string> {
       yield 'half'
@@ -83,7 +83,7 @@ describe('a file is replaced', () => {
     expect(await readdir(folder)).toEqual(['report'])
   })
 
-  test('nothing is left behind where the name is taken by a folder', async () => {
+  test('leaves no temporary file if the path is a folder', async () => {
     await mkdir(path)
     await writeFile(join(path, 'kept'), '')
     await expect(replaceFile(path, 'new')).rejects.toMatchObject({ syscall: 'rename' })
@@ -92,20 +92,20 @@ describe('a file is replaced', () => {
 })
 
 describe('a file is created', () => {
-  test('bytes and name are synced', async () => {
+  test('syncs bytes and name', async () => {
     const seen = await watchSyncs()
     await createFile(path, 'key', { mode: 0o600 })
     expect((await stat(path)).mode & 0o777).toBe(0o600)
     expect(seen).toEqual(['file, named', 'folder, named'])
   })
 
-  test('one that is there is never written over', async () => {
+  test('never overwrites a file', async () => {
     await writeFile(path, 'old')
     await expect(createFile(path, 'new')).rejects.toMatchObject({ code: 'EEXIST' })
     expect(await readFile(path, 'utf8')).toBe('old')
   })
 
-  test('half a file is not left behind', async () => {
+  test('removes a file that was written in part', async () => {
     await failingSync('EIO')
     await expect(createFile(path, 'key')).rejects.toMatchObject({ code: 'EIO' })
     expect(await readdir(folder)).toEqual([])
@@ -113,12 +113,12 @@ describe('a file is created', () => {
 })
 
 describe('a folder is synced', () => {
-  test('a file system that cannot sync folders is no failure', async () => {
+  test('accepts a file system that cannot sync folders', async () => {
     await failingSync('EINVAL')
     await expect(syncFolder(folder)).resolves.toBeUndefined()
   })
 
-  test('any other failure is one', async () => {
+  test('throws any other error', async () => {
     await failingSync('EIO')
     await expect(syncFolder(folder)).rejects.toMatchObject({ code: 'EIO' })
   })

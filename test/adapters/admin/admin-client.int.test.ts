@@ -46,9 +46,9 @@ describe('an Admin that fails', () => {
     const { ms, result } = await timed(() => client.begin()(QUESTION))
     expect(result).toEqual(UNREACHABLE)
     expect(ms).toBeLessThan(1_200)
-    // A redirect that were followed would be a second one.
+    // A followed redirect would be a second request.
     expect(admin.requests() - met).toBe(['refused', 'no_accept'].includes(behaviour) ? 0 : 1)
-    // What was read to its end keeps its connection, as a good answer does.
+    // A response read to its end keeps its connection.
     const whole = ['malformed', 'empty', 'unknown_state'].includes(behaviour)
     await soon(() => client.metrics().sockets === (whole ? 1 : 0))
     expect(client.metrics().calls).toEqual({ answered: 1, failed: 1, refused: 0 })
@@ -79,7 +79,7 @@ describe('an Admin that fails', () => {
     await soon(() => client.metrics().sockets === 0)
   })
 
-  test('that lets nobody in without a token', async () => {
+  test('that refuses requests without a token', async () => {
     const admin = await startAdmin()
     for (const token of [null, `${admin.token}x`]) {
       const client = await getClient(admin, { credential: { token } })
@@ -89,7 +89,7 @@ describe('an Admin that fails', () => {
   })
 })
 
-describe('answers that are none', () => {
+describe('invalid answers', () => {
   const type = { 'content-type': 'application/json' }
   const said =
     (body: string | Buffer, headers: object = type, status = 200): RequestListener =>
@@ -182,7 +182,7 @@ describe('the deadline', () => {
     await soon(() => client.metrics().sockets === 0 && admin.sockets() === 0)
   })
 
-  test('is one for all that a request asks, however many', async () => {
+  test('is shared by all checks of a request', async () => {
     const admin = await startAdmin()
     const client = await getClient(admin, { limits: { breaker: null } })
     await admin.setBehaviour({ behaviour: 'never', delay_ms: 0 })
@@ -194,18 +194,18 @@ describe('the deadline', () => {
     ])
     expect(result).toEqual(Array.from({ length: 5 }, () => UNREACHABLE))
     expect(ms).toBeLessThan(1_200)
-    // Once the time is over nothing more is sent.
+    // After the deadline nothing is sent.
     expect(admin.requests()).toBe(1)
   })
 
-  test('begins with the first question, and ends for whoever joins another call', async () => {
+  test('begins with the first check, and also ends one that joined another call', async () => {
     const admin = await startAdmin()
     await admin.setBehaviour({ behaviour: 'honest', delay_ms: 700 })
     const client = await getClient(admin)
     const check = client.begin()
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(await check(asked(1))).toMatchObject({ status: 'known' })
-    // 300 ms are left of it, and the shared call takes 700.
+    // 300 ms of the deadline are left, and the shared call takes 700 ms.
     const other = client.begin()(asked(2))
     const { ms, result } = await timed(() => check(asked(2)))
     expect([result, ms < 650]).toEqual([UNREACHABLE, true])
@@ -242,7 +242,7 @@ describe('calls in flight', () => {
     expect(admin.requests()).toBe(2)
   })
 
-  test('have few connections, which are used again', async () => {
+  test('use few connections, and reuse them', async () => {
     const admin = await startAdmin()
     await admin.setBehaviour({ behaviour: 'honest', delay_ms: 100 })
     const client = await getClient(admin, { limits: { timeout_ms: 10_000 } })

@@ -5,7 +5,7 @@ import { ADMIN_LIMITS } from '../../../src/core/admin/contract.ts'
 import type { ApprovalService } from '../../../src/ports/admin.ts'
 import { asked, getClient, startAdmin, timed, UNREACHABLE } from './stage.ts'
 
-/** One with a clock that the test moves. */
+/** A breaker with a clock that the test moves. */
 function breaker() {
   let time = 0
   const made = new Breaker(ADMIN_LIMITS.breaker, () => time)
@@ -24,7 +24,7 @@ function breaker() {
 }
 
 describe('a breaker', () => {
-  test('opens at the fifth failure, and passes on what was thrown until then', async () => {
+  test('opens at the fifth failure, and rethrows each error', async () => {
     const { made, fails } = breaker()
     await fails(4)
     expect(made.state).toBe('closed')
@@ -32,7 +32,7 @@ describe('a breaker', () => {
     expect(made.state).toBe('open')
   })
 
-  test('counts failures within 10 s, whatever succeeds between them', async () => {
+  test('counts failures within 10 s, despite successes between them', async () => {
     const { made, fails, succeeds, pass } = breaker()
     await fails(4)
     pass(10_000)
@@ -44,7 +44,7 @@ describe('a breaker', () => {
     expect(made.state).toBe('open')
   })
 
-  test('lets one through after 5 s, and nobody before or beside it', async () => {
+  test('lets one call through after 5 s, and none before or in parallel', async () => {
     const { made, fails, succeeds, pass } = breaker()
     await fails(5)
     pass(4_999)
@@ -61,7 +61,7 @@ describe('a breaker', () => {
     expect([made.state, await succeeds()]).toEqual(['closed', 'done'])
   })
 
-  test('that closed has forgotten what failed before', async () => {
+  test('that closed has forgotten earlier failures', async () => {
     const { made, fails, succeeds, pass } = breaker()
     await fails(5)
     pass(5_000)
@@ -70,7 +70,7 @@ describe('a breaker', () => {
     expect(made.state).toBe('closed')
   })
 
-  test('opens for another 5 s where the one fails, again and again', async () => {
+  test('opens for another 5 s each time the trial call fails', async () => {
     const { made, fails, succeeds, pass } = breaker()
     await fails(5)
     for (let round = 0; round < 5; round += 1) {
@@ -136,7 +136,7 @@ describe('a call that ends after the state has changed', () => {
   )
 })
 
-/** What happens to a breaker: time passes, a call comes, or the call that has been under way longest (or shortest) ends. */
+/** An event of a breaker: time passes, a call begins, or the oldest (or newest) call in flight ends. */
 type Event =
   | { readonly kind: 'pass'; readonly ms: number }
   | { readonly kind: 'call' }
@@ -157,7 +157,7 @@ const EVENT: fc.Arbitrary<Event> = fc.oneof(
   },
 )
 
-/** The same by its definition: a list of what happened in the present state, looked through anew each time. */
+/** A model of the breaker: it keeps all events of the current state and searches them each time. */
 class Model {
   time = 0
   state: 'closed' | 'open' | 'half_open' = 'closed'
@@ -165,7 +165,7 @@ class Model {
   private failed: number[] = []
   private changes = 0
 
-  /** @returns in which state it is let through; null where it is refused */
+  /** @returns the state in which the call is let through; null for a refused call */
   call(): number | null {
     const waits = this.state === 'open' && this.time - this.since < 5_000
     if (waits || this.state === 'half_open') return null
@@ -187,7 +187,7 @@ class Model {
   }
 }
 
-test('whatever happens in whatever order, a breaker does what its definition says', async () => {
+test('under any sequence of events a breaker agrees with the model', async () => {
   const states = new Set<string>()
   await fc.assert(
     fc.asyncProperty(fc.array(EVENT, { minLength: 20, maxLength: 80 }), async (events) => {
@@ -238,7 +238,7 @@ describe('a client whose Admin is dead', () => {
       expect(result).toEqual(UNREACHABLE)
       took.push(ms)
     }
-    // One of them may meet a machine that does something else.
+    // One call may be slow on a busy machine.
     expect(took.filter((ms) => ms >= 10).length).toBeLessThanOrEqual(1)
     expect(admin.requests()).toBe(5)
     expect(client.metrics().calls).toEqual({ answered: 0, failed: 5, refused: 20 })
@@ -254,7 +254,7 @@ describe('a client whose Admin is dead', () => {
     expect(await client.begin()(asked(1))).toMatchObject({ status: 'known' })
   })
 
-  test('without a breaker goes on asking', async () => {
+  test('without a breaker keeps sending', async () => {
     const admin = await startAdmin()
     await admin.setBehaviour({ behaviour: 'error_500', delay_ms: 0 })
     const client = await getClient(admin, { limits: { breaker: null } })

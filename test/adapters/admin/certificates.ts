@@ -18,7 +18,7 @@ const toPair = (folder: string, name: string): Pair => ({
 })
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
 
-/** An authority of this test alone. */
+/** Creates a certificate authority for one test. */
 export function makeAuthority(folder: string, name: string): Pair {
   const out = ['-keyout', `${name}.key`, '-out', `${name}.pem`]
   openssl(folder, 'req', '-x509', ...KEY, ...out, '-subj', `/CN=${name}`, '-days', '2')
@@ -39,7 +39,7 @@ export function makeCertificate(
   return toPair(folder, name)
 }
 
-/** TLS before a server that speaks none. @returns where */
+/** Starts a TLS proxy before a plain HTTP server. @returns its URL */
 export async function before(plain: URL, options: TlsOptions): Promise<URL> {
   const server = createServer(options, (socket) => {
     const inner = connectPlain(Number(plain.port), plain.hostname)

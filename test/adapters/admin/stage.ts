@@ -15,7 +15,7 @@ export const QUESTION: ApprovalQuery = {
   tenant_id: TENANT,
   user_id: USER,
 }
-/** Refs of approvals that the stage holds, each for the same flag, tenant and user. */
+/** References of the server's approvals, all for the same flag, tenant and user. */
 export const formatRef = (at: number): string => `APP-${at}-x`
 export const asked = (at: number): ApprovalQuery => ({ ...QUESTION, approval_ref: formatRef(at) })
 export const approval = (change: Partial<Approval> = {}): Approval => ({
@@ -36,7 +36,7 @@ const toAnswer = ({ not_before, expires_at, revoked }: Approval): CheckAnswer =>
   stated: 'valid',
 })
 const HERS = approval()
-/** What the stage says to `QUESTION`. */
+/** The answer to `QUESTION`. */
 export const ANSWER = toAnswer(HERS)
 const HELD: readonly Approval[] = [
   HERS,
@@ -45,7 +45,7 @@ const HELD: readonly Approval[] = [
 export const UNREACHABLE: ApprovalAnswer = { status: 'unreachable' }
 
 const closers: (() => unknown)[] = []
-/** Closed after the test, the last one first. */
+/** Closes a resource after the test, in reverse order. */
 export const closing = <T extends { close(): unknown }>(opened: T): T => {
   closers.push(() => opened.close())
   return opened
@@ -79,11 +79,12 @@ export async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; re
   const result = await work()
   return { ms: performance.now() - began, result }
 }
-/** Resolves when it holds; fails the test where it does not within a while. */
+/** Resolves once the condition is true; fails the test after one second. */
 export async function soon(holds: () => boolean): Promise<void> {
   const until = performance.now() + 1_000
   while (!holds()) {
-    if (performance.now() > until) throw new Error('it did not come to hold')
+    if (performance.now() > until)
+      throw new Error('the condition did not become true within one second')
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }

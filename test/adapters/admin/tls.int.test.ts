@@ -42,7 +42,7 @@ async function status(
 }
 
 describe('Admin over TLS', () => {
-  test('is believed by an authority that was named', async () => {
+  test('is trusted with a certificate of the configured authority', async () => {
     expect(await status({ pair: good }, { ca: ours.cert })).toBe('known')
   })
   test.each([
@@ -50,10 +50,10 @@ describe('Admin over TLS', () => {
     ['of an authority that this machine does not know', () => good, () => null],
     ['for another host', () => elsewhere, () => ours.cert],
     ['that is over', () => over, () => ours.cert],
-  ])('with a certificate %s hears nothing', async (_what, pair, ca) => {
+  ])('with a certificate %s hears nothing', async (_situation, pair, ca) => {
     expect(await status({ pair: pair() }, { ca: ca() })).toBe('unreachable')
   })
-  test('is not believed because the environment says that nothing is checked', async () => {
+  test('is not trusted because of NODE_TLS_REJECT_UNAUTHORIZED=0', async () => {
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
     try {
       expect(await status({ pair: good }, { ca: null })).toBe('unreachable')
@@ -66,13 +66,13 @@ describe('Admin over TLS', () => {
 describe('mutual TLS', () => {
   const asking = (client: Pair | null): Promise<string> =>
     status({ pair: good, mutual: true }, { ca: ours.cert, client })
-  test('lets in who has a certificate of the authority', async () => {
+  test('accepts a client certificate of the authority', async () => {
     expect(await asking(known)).toBe('known')
   })
   test.each([
     ['none', () => null],
-    ["somebody else's", () => stranger],
-  ])('and not who has %s', async (_what, client) => {
+    ['of another authority', () => stranger],
+  ])('refuses a client certificate: %s', async (_what, client) => {
     expect(await asking(client())).toBe('unreachable')
   })
 })

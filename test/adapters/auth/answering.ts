@@ -3,30 +3,30 @@ import { createServer, type RequestListener, type Server as HttpServer } from 'n
 import { createServer as createHttps } from 'node:https'
 import { type AddressInfo, createServer as createTcp, type Server, type Socket } from 'node:net'
 
-/** A server on this machine, and what it saw. */
+/** A loopback server with the requests that it received. */
 export interface Answering {
   readonly url: URL
-  /** The paths that were asked for. */
+  /** The requested paths. */
   readonly asked: string[]
-  /** When nobody is connected any more. */
+  /** Resolves once all connections are closed. */
   readonly left: () => Promise<void>
 }
 
-/** Every server of a test, closed at its end. */
+/** The servers of a test; `close` ends all of them. */
 export class Servers {
   private readonly open: { readonly server: Server; readonly sockets: Set<Socket> }[] = []
 
-  /** Answers over HTTP. */
+  /** Starts an HTTP server. */
   http(listener: RequestListener): Promise<Answering> {
     return this.listen(createServer(), { scheme: 'http', listener })
   }
 
-  /** Answers over TLS, with a certificate that nobody vouches for. */
+  /** Starts an HTTPS server with a self-signed certificate. */
   https(listener: RequestListener): Promise<Answering> {
     return this.listen(createHttps({ key: KEY, cert: CERTIFICATE }), { scheme: 'https', listener })
   }
 
-  /** Says these bytes as soon as it is asked, then does something with the connection. */
+  /** Starts a TCP server that answers the first data with these bytes, then runs `then` on the socket. */
   async bytes(said: string | Uint8Array, then: (socket: Socket) => void): Promise<Answering> {
     const server = createTcp((socket) => {
       socket.once('data', () => socket.write(said, () => then(socket)))
@@ -52,7 +52,7 @@ export class Servers {
     this.open.push({ server, sockets })
     server.on('connection', (socket) => {
       sockets.add(socket)
-      // Whoever asks may hang up; that is what these tests are about.
+      // Clients hang up in these tests.
       socket.on('error', () => undefined).on('close', () => sockets.delete(socket))
     })
     if (listener !== undefined)
@@ -70,7 +70,7 @@ export class Servers {
   }
 }
 
-// Made for these tests, for 127.0.0.1 alone; guards nothing.
+// Created for these tests, for 127.0.0.1; protects nothing.
 const KEY = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgmT90rdtOM+HFH9OJ
 iUpL6KnBZHUBy+SBLpe3bcvNK8ChRANCAASLlK0rAgnfH1maDeAx6rg7AybDU8g5

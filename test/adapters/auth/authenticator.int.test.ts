@@ -28,7 +28,7 @@ async function opened(from: KeySourceSpec, settings = SETTINGS): Promise<OpenAut
   return authenticator
 }
 
-describe('a door', () => {
+describe('an authenticator', () => {
   test('over an endpoint', async () => {
     const { url, asked } = await servers.http(
       (_, response) => void response.end(JSON.stringify({ keys: KEYS })),
@@ -40,7 +40,7 @@ describe('a door', () => {
     expect(asked).toHaveLength(1)
   })
 
-  test('counts what it fetched, what it knew, and whom nobody verified', async () => {
+  test('counts fetches, cache hits and unverified requests', async () => {
     const { url } = await servers.http(
       (_, response) => void response.end(JSON.stringify({ keys: KEYS })),
     )
@@ -60,7 +60,7 @@ describe('a door', () => {
     expect((await opened(null)).metrics().keys).toBeNull()
   })
 
-  test('over a set that was given', async () => {
+  test('over given keys', async () => {
     const { verifier } = await opened({ keys: KEYS })
     expect(await verifier.verify(signed(), AT)).toMatchObject({
       mode: 'verified',
@@ -74,7 +74,7 @@ describe('a door', () => {
       })
   })
 
-  test('over no keys lets no token in', async () => {
+  test('without keys accepts no token', async () => {
     const { verifier } = await opened(null)
     for (const environment of ENVIRONMENTS)
       expect(await verifier.verify(signed(), { now: NOW, environment })).toEqual({
@@ -83,12 +83,12 @@ describe('a door', () => {
       })
   })
 
-  test('goes by the allow-list that was set', async () => {
+  test('applies the configured allow-list', async () => {
     const { verifier } = await opened({ keys: KEYS }, { ...SETTINGS, algorithms: ['ES256'] })
     expect(await verifier.verify(signed(), AT)).toMatchObject({ refused: 'alg_not_allowed' })
   })
 
-  test('goes by issuer, audience and leeway', async () => {
+  test('applies issuer, audience and leeway', async () => {
     const verify = async (settings: object, claims: object = {}) => {
       const { verifier } = await opened({ keys: KEYS }, { ...SETTINGS, ...settings })
       return verifier.verify(signed({ claims }), AT)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { ManualClock, SystemClock, systemClock } from '../../../src/adapters/auth/clock.ts'
 
 describe('ManualClock', () => {
-  test('does what is due one after the other, each at its time', () => {
+  test('runs the timers in order, each at its time', () => {
     const clock = new ManualClock()
     const done: (readonly [string, number])[] = []
     const note = (name: string) => (): void => void done.push([name, clock.now()])
@@ -20,7 +20,7 @@ describe('ManualClock', () => {
     expect(clock.now()).toBe(30)
   })
 
-  test('leaves out what was called off', () => {
+  test('does not run a cancelled timer', () => {
     const clock = new ManualClock()
     const off = clock.later(1, () => {
       throw new Error('it was called off')
@@ -30,7 +30,7 @@ describe('ManualClock', () => {
     expect(clock.step(2)).toBeNull()
   })
 
-  test('does what is due in no time', () => {
+  test('runs a timer of 0 ms', () => {
     const clock = new ManualClock()
     let done = 0
     clock.later(0, () => (done += 1))
@@ -38,7 +38,7 @@ describe('ManualClock', () => {
     expect(done).toBe(1)
   })
 
-  test('never goes back, not even for what should have been done before', () => {
+  test('never goes back, not even for a timer of the past', () => {
     const clock = new ManualClock()
     clock.step(1_000)
     clock.later(-500, () => undefined)
@@ -48,17 +48,17 @@ describe('ManualClock', () => {
 })
 
 describe('systemClock', () => {
-  test('goes forward, and does what is due when it is due', async () => {
+  test('goes forward and runs a timer when it is due', async () => {
     const started = systemClock.now()
     const came = await new Promise<number>((resolve) => {
       systemClock.later(20.9, () => resolve(systemClock.now()))
-      // Keeps the process for as long as it takes.
+      // Keeps the process alive meanwhile.
       setTimeout(() => undefined, 60)
     })
     expect(came - started).toBeLessThan(1_000)
   })
 
-  test('what was called off is not done', async () => {
+  test('does not run a cancelled timer', async () => {
     let done = false
     systemClock.later(5, () => {
       done = true
@@ -80,7 +80,7 @@ describe('the clock of a machine that is suspended', () => {
     at.wall += wall
   }
 
-  test('counts the time that only the wall clock saw', () => {
+  test('counts the time of the suspension', () => {
     const own = clock()
     const before = own.now()
     pass(10, 3_600_010)
@@ -98,7 +98,7 @@ describe('the clock of a machine that is suspended', () => {
     expect(own.now() - before).toBe(86_400_020)
   })
 
-  test('takes no drift for a suspension', () => {
+  test('does not count drift as a suspension', () => {
     const own = clock()
     const before = own.now()
     pass(1_000, 1_999)

@@ -16,7 +16,7 @@ export const ISSUER = 'https://idp.example'
 export const AUDIENCE = 'pty-feature-flags'
 const SECONDS = instantToMs(NOW) / 1000
 
-// Keys and who signs with them ----------------------------------------------------------------------------------
+// Keys and signers ----------------------------------------------------------------------------------------------
 
 const file = new URL('../../../vectors/jwt/keys.json', import.meta.url)
 const { keys } = JSON.parse(readFileSync(file, 'utf8')) as { keys: readonly Jwk[] }
@@ -26,7 +26,7 @@ const getKey = (kid: string): Jwk => {
   return found
 }
 const MEMBERS = ['kty', 'kid', 'alg', 'use', 'n', 'e', 'crv', 'x', 'y']
-/** What of a key may be published. */
+/** The public members of a key. */
 export const publicPart = (jwk: Jwk): Jwk =>
   Object.fromEntries(Object.entries(jwk).filter(([name]) => MEMBERS.includes(name)))
 export const [RSA, EC, ED, ATTACKER] = [
@@ -35,7 +35,7 @@ export const [RSA, EC, ED, ATTACKER] = [
   getKey('ff-fixture-ed-1'),
   getKey('ff-fixture-attacker'),
 ] as const
-/** What the service holds tokens to. */
+/** The expected claims. */
 export const GOOD_KEYS: readonly Jwk[] = [RSA, EC, ED].map(publicPart)
 const GOOD_PEM = createPublicKey({ key: publicPart(RSA), format: 'jwk' }).export({
   type: 'spki',
@@ -46,7 +46,7 @@ const HASH: Readonly<Record<string, string | null>> = { EdDSA: null }
 const getHash = (alg: string): string | null =>
   alg in HASH ? (HASH[alg] ?? null) : `sha${alg.slice(2)}`
 export interface Signer {
-  /** What an honest header would say of it. */
+  /** The correct header of the key. */
   readonly alg: string
   readonly kid: string
   readonly sign: (input: string) => Buffer
@@ -73,7 +73,7 @@ const FALSE = [
   hmac(GOOD_PEM),
   hmac(JSON.stringify(publicPart(RSA))),
   { alg: 'none', kid, sign: () => Buffer.of() },
-  // Zeros are a signature to whoever forgets to look at them (CVE-2022-21449).
+  // A verifier without range checks accepts zeros (CVE-2022-21449).
   { alg: 'ES256', kid: EC['kid'] ?? '', sign: () => Buffer.alloc(64) },
   { alg: 'EdDSA', kid: ED['kid'] ?? '', sign: () => Buffer.alloc(64) },
 ]
@@ -81,7 +81,7 @@ const STRETCHED = [getSigner(RSA, 'RS384'), getSigner(RSA, 'PS256')]
 
 // Headers -------------------------------------------------------------------------------------------------------
 
-/** What is written into a segment: a value, or bytes that no JSON library would write. */
+/** Content of a segment: a value, or bytes that no JSON library writes. */
 type Written = object | Buffer
 const toBytes = (written: Written): Buffer =>
   Buffer.isBuffer(written) ? written : Buffer.from(JSON.stringify(written))
@@ -121,7 +121,7 @@ const KIDS: readonly unknown[] = [
 const anyAlg = fc.constantFrom<unknown>(...ALGS)
 const anyKid = fc.oneof(fc.constantFrom<unknown>(...KIDS), fc.string({ unit: 'binary' }))
 
-/** @param url where the attacker listens: asked for when a token is made, not before */
+/** @param url the attacker's URL, read only when a token is built */
 const headerMembers = (url: () => string): fc.Arbitrary<object> => {
   const place = fc.constantFrom('/jwks.json', '/cert.pem').map((path) => url() + path)
   return fc.record(
@@ -152,7 +152,7 @@ const headerMembers = (url: () => string): fc.Arbitrary<object> => {
 const anyMembers = fc.dictionary(fc.string({ maxLength: 8 }), fc.jsonValue({ maxDepth: 2 }), {
   maxKeys: 3,
 })
-/** Mostly one member is strange, and not all of them at once. */
+/** A header with mostly one hostile member. */
 const getFew = (members: fc.Arbitrary<object>): fc.Arbitrary<object> =>
   fc.tuple(members, fc.nat(20), fc.integer({ min: 1, max: 3 })).map(([all, from, count]) => {
     const entries = Object.entries(all)
@@ -166,7 +166,7 @@ const getFew = (members: fc.Arbitrary<object>): fc.Arbitrary<object> =>
 const nested = (levels: number): string => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
 const spliced = (written: object, member: string): Buffer =>
   Buffer.from(JSON.stringify(written).replace(/^\{/, `{${member}${written ? ',' : ''}`))
-/** Ways to write an object down that a parser may see in its own way. */
+/** Spellings of an object that parsers read differently. */
 const SPELLINGS: readonly ((written: object) => Written)[] = [
   (one) => spliced(one, '"alg":"none"'),
   (one) => spliced(one, '"kid":"ff-fixture-attacker"'),
@@ -243,7 +243,7 @@ const anyClaims = fc.oneof(
   { arbitrary: anyMembers.map((more) => ({ ...more, ...CLAIMS })), weight: 1 },
 )
 
-// Tokens and what is done to them -------------------------------------------------------------------------------
+// Tokens and their mutations ------------------------------------------------------------------------------------
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 const at = (text: string, share: number): number => Math.floor(share * text.length)
@@ -257,7 +257,7 @@ const inSegment =
     const which = at(token, share) % segments.length
     return segments.map((one, index) => (index === which ? change(one) : one)).join('.')
   }
-/** The last letter, spelled so that a lenient decoder sees the same bytes. */
+/** Another last letter that a lenient decoder reads as the same bytes. */
 const respelled = (segment: string): string => {
   const last = LETTERS.indexOf(segment.slice(-1))
   return last === -1 ? segment : segment.slice(0, -1) + LETTERS.charAt(last ^ 1)
@@ -292,7 +292,7 @@ const changes = fc
       (token: string) =>
         change(token, share, bit),
   )
-/** Another header or payload in the place of the one that was signed. */
+/** Replaces the signed header or payload by another. */
 const exchanged = (headers: fc.Arbitrary<Written>): fc.Arbitrary<(token: string) => string> =>
   fc.oneof(
     headers.map((one) => (token: string) => [b64(one), ...token.split('.').slice(1)].join('.')),
@@ -327,7 +327,7 @@ const strangeMembers = (url: () => string): fc.Arbitrary<object> =>
     { arbitrary: anyMembers, weight: 1 },
   )
 
-/** Any header that somebody may put before a payload. */
+/** Any header. */
 export const anyHeader = (url: () => string): fc.Arbitrary<string> =>
   spelled(
     fc
@@ -336,7 +336,7 @@ export const anyHeader = (url: () => string): fc.Arbitrary<string> =>
   ).map(b64)
 
 const plain = { more: fc.constant({}), write: fc.constant((one: object): Written => one) }
-/** Under a good name, and signed by somebody else, or for other claims. */
+/** With a good kid, but signed by another key or for other claims. */
 export const forgedToken: fc.Arbitrary<string> = fc.oneof(
   fc
     .record({ ...plain, signer: fc.constantFrom(...FALSE), payload: anyClaims })
@@ -349,7 +349,7 @@ export const forgedToken: fc.Arbitrary<string> = fc.oneof(
     }),
 )
 
-/** From tokens that are as they should be to such as nobody ever issued. */
+/** All kinds of tokens, from valid to arbitrary. */
 export function anyToken(url: () => string): fc.Arbitrary<string> {
   const members = strangeMembers(url)
   const headers = spelled(members.map((more) => ({ alg: 'RS256', kid, ...more })))
@@ -378,7 +378,7 @@ export function anyToken(url: () => string): fc.Arbitrary<string> {
   )
 }
 
-/** Signed with a good key, and strange in one member of the header: each of those that the others are made of. */
+/** Signed with a good key, with one hostile member of the header; lists each such member. */
 export const strangeTokens = (): readonly string[] =>
   [...ALGS.map((alg) => ({ alg })), ...KIDS.map((named) => ({ kid: named }))].flatMap((more) =>
     HONEST.map((signer) => toToken({ signer, more, write: (one) => one, payload: CLAIMS })),

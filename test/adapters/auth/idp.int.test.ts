@@ -26,7 +26,7 @@ let idp: Idp
 let clock: ManualClock
 let keys: JwksClient
 let authenticator: Authenticator
-/** Seconds since the door was opened. */
+/** Seconds since the authenticator was opened. */
 let passed = 0
 
 beforeEach(async () => {
@@ -46,7 +46,7 @@ function openAuthenticator(): void {
   keys = openJwksClient(idp.jwks, CONTRACT, clock)
   authenticator = createAuthenticator(keys, settings, clock)
 }
-/** Lets time pass, with all that is due in it, until so many seconds after the door was opened. */
+/** Moves the clock to this many seconds after the authenticator was opened, and runs the timers that fall due. */
 async function until(seconds: number): Promise<void> {
   let left: number | null = (seconds - passed) * 1000
   passed = seconds
@@ -55,7 +55,7 @@ async function until(seconds: number): Promise<void> {
     await keys.idle()
   }
 }
-/** The claims are judged as of the real date, or of so many seconds after it. */
+/** The time of the claim checks: the real date, plus this many seconds. */
 const ask = (token: string, environment: Environment = 'prod', after = 0): Promise<AuthResult> =>
   authenticator.verifier.verify(token, {
     now: instantFromMs(Date.now() + after * 1000),
@@ -87,7 +87,7 @@ const dev = (one: AuthResult, elsewhere: AuthResult): readonly AuthResult[] => [
   elsewhere,
 ]
 
-/** A token that nobody issued, under any name of a key. */
+/** A token that the provider did not issue, with any kid. */
 function forged(kid: string): string {
   const seconds = Math.floor(Date.now() / 1000)
   const claims = { iss: idp.issuer, aud: 'pty-feature-flags', sub: 'U-admin', exp: seconds + 300 }
@@ -101,7 +101,7 @@ const strangers = (count: number): readonly string[] =>
   Array.from({ length: count }, () => forged(randomBytes(12).toString('hex')))
 
 describe('a token of a real provider', () => {
-  test('says who it is, and what it may', async () => {
+  test('has subject, tenant and scopes', async () => {
     const token = await idp.issue(K1, { scope: 'ff:registry:read ff:evaluate:any' })
     const scopes = ['ff:registry:read', 'ff:evaluate:any']
     expect(await everywhere(token)).toEqual(all({ ...verified(), scopes }))
@@ -121,28 +121,28 @@ describe('a token of a real provider', () => {
     expect(await ask(token)).toEqual(verified())
   })
 
-  test('is refused where it is for another audience', async () => {
+  test('is refused for another audience', async () => {
     const token = await idp.issue(K1, { resource: OTHERS })
     expect(await everywhere(token)).toEqual(all(makeAuthRefusal('audience_mismatch')))
   })
 
-  test('is refused where another issuer has the same key', async () => {
+  test('is refused from another issuer with the same key', async () => {
     const token = await idp.issue(K1, { issuerPath: 'other' })
     expect(await everywhere(token)).toEqual(all(makeAuthRefusal('issuer_mismatch')))
   })
 
-  test('is refused where its client is no id of ours', async () => {
+  test('is refused for a client id that is no valid id', async () => {
     const token = await idp.issue(K1, { client: 'svc:checkout' })
     expect(await everywhere(token)).toEqual(all(makeAuthRefusal('context_invalid')))
   })
 
-  test('is refused when its time is over', async () => {
+  test('is refused after its expiry', async () => {
     const token = await idp.issue(K1)
     expect(await ask(token, 'prod', 290)).toEqual(verified())
     expect(await ask(token, 'prod', 300)).toEqual(makeAuthRefusal('token_expired'))
   })
 
-  test('is refused where somebody else signed it under the name of its key', async () => {
+  test('is refused if another key signed it under the same kid', async () => {
     expect(await everywhere(forged(K1.kid))).toEqual(all(makeAuthRefusal('signature_invalid')))
   })
 })
@@ -186,7 +186,7 @@ describe('a rotation of keys', () => {
     expect(idp.requests).toBe(5)
   })
 
-  test('a key that was taken out goes sooner where an unknown one makes the set be fetched', async () => {
+  test('a removed key stops verifying sooner if an unknown kid causes a fetch', async () => {
     await idp.rotate(K1, K2)
     expect(await both()).toEqual([all(verified()), all(verified())])
     await idp.rotate(K2)
@@ -199,7 +199,7 @@ describe('a rotation of keys', () => {
     expect(idp.requests).toBe(2)
   })
 
-  test('keys that only change their order verify nothing anew, and nothing worse', async () => {
+  test('keys in another order change no result', async () => {
     await idp.rotate(K1, K2)
     await both()
     await idp.rotate(K2, K1)
@@ -219,11 +219,11 @@ describe('an outage in the middle', () => {
     await idp.goAway()
   })
   afterEach(async () => {
-    // Whatever the test found: what is closed at the end must be open.
+    // The end of the test closes the provider, so it must be open.
     await idp.comeBack().catch(() => undefined)
   })
 
-  test('is not seen before the cache time has passed, but for keys that came later', async () => {
+  test('has no effect within the cache time, except for newer keys', async () => {
     await until(cooldown_s)
     expect(await everywhere(known)).toEqual(all(verified()))
     expect(await everywhere(later)).toEqual(dev(unverified('kid_not_found'), NOT_FOUND))
@@ -231,7 +231,7 @@ describe('an outage in the middle', () => {
     expect(await everywhere(known)).toEqual(all(verified()))
   })
 
-  test('leaves the last good set for an hour, and says that it is old', async () => {
+  test('serves the last good set for an hour, with a warning', async () => {
     await until(cache_default_s)
     expect(await everywhere(known)).toEqual(all(verified('jwks_stale')))
     await until(cache_default_s + 1)
@@ -244,13 +244,13 @@ describe('an outage in the middle', () => {
     expect(await everywhere(later)).toEqual(dev(unverified('jwks_unreachable'), UNREACHABLE))
   })
 
-  // The age of a set says how well it vouches; it vouches for nobody here.
-  test('does not call old what nobody verified', async () => {
+  // No set verified the token, so the age of a set does not matter.
+  test('adds no stale warning to an unverified token', async () => {
     await until(cache_default_s + 1)
     expect(await everywhere(later)).toEqual(dev(unverified('kid_not_found'), NOT_FOUND))
   })
 
-  test('lets nobody in whom the claims or the form keep out', async () => {
+  test('accepts no token with invalid form or claims', async () => {
     await idp.comeBack()
     const other = await idp.issue(K1, { resource: OTHERS })
     const strange = await idp.issue(K2, { client: 'svc:checkout' })
@@ -277,7 +277,7 @@ describe('an outage in the middle', () => {
     expect(idp.requests).toBe(2)
   })
 
-  test('tries no more often than once a cooldown', async () => {
+  test('fetches at most once per cooldown', async () => {
     const before = keys.metrics()
     for (let second = 1; second <= cache_default_s; second += 7) {
       await until(second)
@@ -292,7 +292,7 @@ describe('an outage in the middle', () => {
 })
 
 describe('the endpoint', () => {
-  test('is asked once for a thousand unknown keys, and a good token is verified throughout', async () => {
+  test('gets one request for a thousand unknown kids, and a good token is verified throughout', async () => {
     const token = await idp.issue(K1)
     const tokens = strangers(1000)
     const outcomes = await Promise.all(tokens.map((one) => ask(one)))
@@ -306,7 +306,7 @@ describe('the endpoint', () => {
     expect(idp.requests).toBe(2)
   })
 
-  test('is asked once a cooldown by whoever brings an unknown key each second', async () => {
+  test('gets one request per cooldown for an unknown kid each second', async () => {
     const token = await idp.issue(K1)
     for (let second = 0; second <= 300; second += 1) {
       await until(second)
@@ -316,7 +316,7 @@ describe('the endpoint', () => {
     expect(idp.requests).toBe(1 + 300 / cooldown_s)
   })
 
-  test('is asked four times in half an hour where all keys are known', async () => {
+  test('gets four requests in half an hour while all kids are known', async () => {
     const token = await idp.issue(K1)
     for (let second = 0; second <= 1800; second += 60) {
       await until(second)
@@ -325,7 +325,7 @@ describe('the endpoint', () => {
     expect(idp.requests).toBe(1 + Math.floor(1800 / REFRESH_S))
   })
 
-  test('is not asked by whoever brings no token that could be verified', async () => {
+  test('gets no request for a token that could never be verified', async () => {
     const token = await idp.issue(K1)
     const [head = '', body = '', signature = ''] = token.split('.')
     const none = Buffer.from('{"alg":"none"}').toString('base64url')

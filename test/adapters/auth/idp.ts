@@ -6,7 +6,7 @@ import type { JWK } from 'oidc-provider'
 import { vi } from 'vitest'
 
 const file = new URL('../../../vectors/jwt/keys.json', import.meta.url)
-/** The fixtures' own keys, private members and all, by kid. */
+/** A key of the fixtures by kid, with its private members. @throws for an unknown kid */
 export function fixtureKey(kid: string): JWK & { readonly kid: string; readonly alg: string } {
   const { keys } = JSON.parse(readFileSync(file, 'utf8')) as {
     keys: ReturnType<typeof fixtureKey>[]
@@ -23,19 +23,19 @@ const AUDIENCES: Readonly<Record<string, string>> = {
   [OURS]: 'pty-feature-flags',
   [OTHERS]: 'pty-admin',
 }
-/** The id of the one is an id of ours, that of the other is not. */
+/** The first id is valid for FF, the second is not. */
 export const CLIENTS = ['U1001', 'svc:checkout'] as const
-const SECRET = 'a secret of nobody'
+const SECRET = 'a secret of these tests'
 
 export interface IssueOptions {
   readonly client?: (typeof CLIENTS)[number]
   readonly resource?: string
   readonly scope?: string
-  /** Added to the issuer, behind a slash. */
+  /** Appended to the issuer after a slash. */
   readonly issuerPath?: string
 }
 
-/** What it warns of is its fitness for production, and of that nobody asks it here. */
+/** Mutes the provider's warnings that it is not fit for production. */
 async function quietly<T>(work: () => Promise<T>): Promise<T> {
   const muted = [vi.spyOn(console, 'warn'), vi.spyOn(console, 'info')]
   for (const one of muted) one.mockImplementation(() => undefined)
@@ -46,7 +46,7 @@ async function quietly<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The requests of an identity provider, which issues JWT access tokens with the first of the keys. */
+/** The request listener of an identity provider that signs JWT access tokens with the first key. */
 async function getProvider(issuer: string, keys: readonly JWK[]): Promise<RequestListener> {
   const { Provider } = await import('oidc-provider')
   const alg = keys[0]?.alg as 'RS256'
@@ -81,7 +81,7 @@ async function getProvider(issuer: string, keys: readonly JWK[]): Promise<Reques
   return provider.callback() as RequestListener
 }
 
-/** An identity provider on this machine alone, whose keys are exchanged by putting another in its place. */
+/** An identity provider on loopback. To change its keys it starts a new provider on the same port. */
 export class Idp {
   private readonly server: Server
   private port = 0
@@ -109,17 +109,17 @@ export class Idp {
   get jwks(): URL {
     return new URL('/jwks', this.issuer)
   }
-  /** How often its keys were asked for. */
+  /** Requests for its key set so far. */
   get requests(): number {
     return this.asked
   }
 
-  /** From now on it has these keys and signs with the first. */
+  /** Serves these keys from now on, and signs with the first. */
   async rotate(...keys: readonly JWK[]): Promise<void> {
     this.serve = await quietly(() => getProvider(this.issuer, keys))
   }
 
-  /** An access token signed with this key, whichever keys it shows. */
+  /** Issues an access token signed with this key, whether or not it serves the key. */
   async issue(key: JWK, options: IssueOptions = {}): Promise<string> {
     const { client = CLIENTS[0], resource = OURS, scope, issuerPath } = options
     const shown = this.serve
@@ -142,14 +142,14 @@ export class Idp {
     return answer.access_token
   }
 
-  /** Cuts every connection and takes no more. */
+  /** Closes all connections and stops listening. */
   async goAway(): Promise<void> {
     this.server.close()
     this.server.closeAllConnections()
     await once(this.server, 'close')
   }
 
-  /** At the same place. */
+  /** Listens again on the same port. */
   async comeBack(): Promise<void> {
     this.server.listen(this.port, '127.0.0.1')
     await once(this.server, 'listening')

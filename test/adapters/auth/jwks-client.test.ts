@@ -15,7 +15,7 @@ const getHeld = (answer: KeyAnswer) => {
   if (answer.status !== 'held') throw new Error(`no set is held: ${answer.status}`)
   return answer.held
 }
-/** Whether a promise has an answer already, without waiting for it. */
+/** Whether a promise is settled. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false
   void promise.finally(() => {
@@ -24,7 +24,7 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   for (let turns = 0; turns < 20; turns += 1) await Promise.resolve()
   return settled
 }
-/** A client that has its set, and the endpoint behind it. */
+/** A client with a loaded set, and its endpoint. */
 async function loaded(
   outcome: KeyEndpoint['outcome'] = ONE,
 ): Promise<{ endpoint: KeyEndpoint; client: JwksClient }> {
@@ -50,7 +50,7 @@ describe('single flight', () => {
   })
 
   test.each(['unreachable', 'misconfigured'] as const)(
-    'a thousand callers are told of one failure: %s',
+    'a thousand callers share one failure: %s',
     async (kind) => {
       const endpoint = new KeyEndpoint(kind)
       const client = endpoint.client()
@@ -62,7 +62,7 @@ describe('single flight', () => {
     },
   )
 
-  test('whoever misses a kid while a fetch runs waits for that one', async () => {
+  test('a caller with an unknown kid waits for the fetch in flight', async () => {
     const { endpoint, client } = await loaded()
     await pass(endpoint, client, 30)
     endpoint.hold()
@@ -113,7 +113,7 @@ describe('the cooldown', () => {
     ['after a failure', 'unreachable'],
   ] as const)('ends after 30 s and not before: %s', async (_situation, outcome) => {
     const endpoint = new KeyEndpoint(outcome)
-    // Only what is asked for: no step is taken in which the background would act.
+    // The clock makes no step, so the background refresh does not run.
     const client = endpoint.client()
     await client.forKid('a')
     client.close()
@@ -151,7 +151,7 @@ describe('the cooldown', () => {
     expect(endpoint.asked).toEqual([0, 30_000, 60_000])
   })
 
-  test('whoever names no kid asks for no fetch when there is a set', async () => {
+  test('a token without a kid causes no fetch while a set is loaded', async () => {
     const { endpoint, client } = await loaded()
     endpoint.clock.step(100_000)
     expect(await isSettled(client.forKid(null))).toBe(true)
@@ -191,7 +191,7 @@ describe('the background refresh', () => {
     expect(endpoint.asked).toEqual([0, 30_000])
   })
 
-  test('a rotated key is there without anybody asking for it', async () => {
+  test('loads a rotated key without a request', async () => {
     const { endpoint, client } = await loaded()
     endpoint.outcome = { keys: [R2] }
     await pass(endpoint, client, 480)
@@ -199,7 +199,7 @@ describe('the background refresh', () => {
     expect([held?.set.has(RSA_1.kid), held?.set.has(RSA_2.kid)]).toEqual([false, true])
   })
 
-  test('a kid that is found starts its time anew', async () => {
+  test('a fetch for an unknown kid restarts the cache time', async () => {
     const { endpoint, client } = await loaded()
     await pass(endpoint, client, 400)
     await client.forKid('a')
@@ -209,7 +209,7 @@ describe('the background refresh', () => {
     expect(endpoint.asked).toEqual([0, 400_000, 880_000])
   })
 
-  test('a timer that goes off a moment early does not end it', async () => {
+  test('continues after a timer that fires early', async () => {
     // A timer keeps whole milliseconds and counts from the turn it was set in: it may go off before its time.
     const clock = new (class extends ManualClock {
       override later(ms: number, work: () => void): () => void {
@@ -227,7 +227,7 @@ describe('the background refresh', () => {
     expect(client.current()).toMatchObject({ stale: false })
   })
 
-  test('goes on with the clock of this machine, failure after failure', async () => {
+  test('continues with the system clock, failure after failure', async () => {
     const endpoint = new KeyEndpoint('unreachable')
     const { fetch } = endpoint
     const times = { ...TIMES, cooldown_s: 0.005 }
@@ -243,7 +243,7 @@ describe('the background refresh', () => {
   })
 })
 
-describe('who names a known kid', () => {
+describe('a token with a known kid', () => {
   test('never waits for a refresh that runs', async () => {
     const { endpoint, client } = await loaded()
     endpoint.hold()
@@ -260,7 +260,7 @@ describe('who names a known kid', () => {
     await client.idle()
   })
 
-  test('does not wait while the endpoint is away', async () => {
+  test('does not wait while the endpoint is unreachable', async () => {
     const { endpoint, client } = await loaded()
     endpoint.outcome = 'unreachable'
     await pass(endpoint, client, 1_800)
@@ -314,7 +314,7 @@ describe('how old a set may be', () => {
     expect(client.current()).toMatchObject({ stale: false })
   })
 
-  test('a set that is no longer held has no age', async () => {
+  test('a set that has expired has no age', async () => {
     const { endpoint, client } = await loaded()
     endpoint.outcome = 'unreachable'
     await pass(endpoint, client, 3_601)
@@ -322,8 +322,8 @@ describe('how old a set may be', () => {
   })
 })
 
-describe('a machine that slept', () => {
-  /** Time passes, and no timer goes off. */
+describe('a machine that was suspended', () => {
+  /** Moves the time without running timers. */
   async function slept(seconds: number) {
     const { endpoint, client } = await loaded()
     client.close()
@@ -331,7 +331,7 @@ describe('a machine that slept', () => {
     return { endpoint, client }
   }
 
-  test('does not vouch for a set that has ended', async () => {
+  test('does not serve an expired set as fresh', async () => {
     const { endpoint, client } = await slept(600)
     endpoint.outcome = { keys: [R2] }
     expect(client.current()).toBeNull()
@@ -340,14 +340,14 @@ describe('a machine that slept', () => {
     expect(endpoint.asked).toEqual([0, 600_000])
   })
 
-  test('goes on with a set that has not', async () => {
+  test('keeps serving a set that has not expired', async () => {
     const { endpoint, client } = await slept(599.999)
     expect(client.current()).not.toBeNull()
     await client.forKid(RSA_1.kid)
     expect(endpoint.asked).toEqual([0])
   })
 
-  test('falls back on the last good set when the endpoint is away', async () => {
+  test('falls back on the last good set while the endpoint is unreachable', async () => {
     const { endpoint, client } = await slept(700)
     endpoint.outcome = 'unreachable'
     expect(await client.forKid(RSA_1.kid)).toMatchObject({ status: 'held', held: { stale: true } })
@@ -373,7 +373,7 @@ describe('generations', () => {
     expect(client.current()?.age_ms).toBe(0)
   })
 
-  test('never come again, not even with the same bytes after another or after none', async () => {
+  test('are never reused, not even for the same bytes after another set or none', async () => {
     const endpoint = new KeyEndpoint(ONE)
     const client = endpoint.client()
     const seen: number[] = []
@@ -398,8 +398,8 @@ describe('generations', () => {
   })
 })
 
-describe('a set that is hard to take in', () => {
-  test('of as many keys as there are costs no more than they are many', async () => {
+describe('an unusual set', () => {
+  test('with many keys costs time in proportion to their number', async () => {
     const keys = Array.from({ length: 20_000 }, () => ({}))
     const endpoint = new KeyEndpoint({ keys })
     const started = performance.now()
@@ -407,7 +407,7 @@ describe('a set that is hard to take in', () => {
     expect(performance.now() - started).toBeLessThan(500)
   })
 
-  test('with a key of which nothing makes sense still gives the others', async () => {
+  test('with a malformed key still serves the other keys', async () => {
     const nonsense = { kty: 'EC', kid: 'x', crv: { toString: null } }
     const endpoint = new KeyEndpoint({ keys: [nonsense, R1] })
     expect(await endpoint.client().forKid(RSA_1.kid)).toMatchObject({ status: 'held' })
@@ -422,7 +422,7 @@ describe('close', () => {
     expect(endpoint.asked).toEqual([0])
   })
 
-  test('while a fetch runs: nothing comes after it', async () => {
+  test('during a fetch schedules no other', async () => {
     const endpoint = new KeyEndpoint(ONE)
     const client = endpoint.client()
     endpoint.hold()
@@ -434,7 +434,7 @@ describe('close', () => {
     expect(endpoint.asked).toEqual([0])
   })
 
-  test('twice is as good as once, and before the first fetch as well', async () => {
+  test('can be called twice, and before the first fetch', async () => {
     const endpoint = new KeyEndpoint(ONE)
     const client = endpoint.client()
     client.close()
@@ -450,7 +450,7 @@ describe('the timers of this machine', () => {
     process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   afterEach(() => vi.useRealTimers())
 
-  test('keep no process alive', async () => {
+  test('do not keep the process alive', async () => {
     const endpoint = new KeyEndpoint(ONE)
     const before = timers()
     const client = new JwksClient({
@@ -464,7 +464,7 @@ describe('the timers of this machine', () => {
     client.close()
   })
 
-  test('are none after close', async () => {
+  test('are cleared by close', async () => {
     vi.useFakeTimers()
     const endpoint = new KeyEndpoint(ONE)
     const client = new JwksClient({
@@ -480,7 +480,7 @@ describe('the timers of this machine', () => {
   })
 })
 
-describe('cacheSeconds', () => {
+describe('computeCacheSeconds', () => {
   test.each<[string, string | undefined, string | undefined, number]>([
     ['nothing said', undefined, undefined, 600],
     ['within the bounds', 'max-age=300', undefined, 300],
@@ -535,7 +535,7 @@ describe('cacheSeconds', () => {
   })
 })
 
-test('a set may hold other keys than those that were asked for', async () => {
+test('a set may hold keys other than the requested one', async () => {
   const { client } = await loaded({ keys: [published(EC)] })
   const held = getHeld(await client.forKid(EC.kid))
   expect(held.set.has(RSA_1.kid)).toBe(false)

@@ -17,12 +17,12 @@ const answer =
   (status: number, headers: object, body: string | Uint8Array = BODY): RequestListener =>
   (_, response) =>
     void response.writeHead(status, { ...headers }).end(body)
-/** A key set of exactly so many bytes. */
+/** A key set of exactly this many bytes. */
 const padded = (bytes: number): string => BODY + ' '.repeat(bytes - BODY.length)
 
 const fetched = (url: URL, limits: object = {}): Promise<FetchedKeySet> =>
   fetchJwks(url, { ...LIMITS, ...limits }, systemClock)
-/** How an answer is classed: `ok`, `unreachable` or `misconfigured`. */
+/** Class of a response: `ok`, `unreachable` or `misconfigured`. */
 async function classed(url: URL, limits: object = {}): Promise<string> {
   const result = await fetched(url, limits)
   return result.ok ? 'ok' : result.kind
@@ -30,7 +30,7 @@ async function classed(url: URL, limits: object = {}): Promise<string> {
 const ofHttp = async (listener: RequestListener): Promise<string> =>
   classed((await servers.http(listener)).url)
 
-describe('an answer that is whole', () => {
+describe('a whole response', () => {
   test('gives the keys, the bytes and the headers', async () => {
     const { url } = await servers.http(answer(200, { 'cache-control': 'max-age=120', age: '7' }))
     expect(await fetched(url)).toMatchObject({
@@ -41,7 +41,7 @@ describe('an answer that is whole', () => {
     })
   })
 
-  test('is asked for as it should be', async () => {
+  test('is requested with the expected headers', async () => {
     let headers: object = {}
     const { url, asked } = await servers.http((request, response) => {
       headers = { method: request.method, ...request.headers }
@@ -93,7 +93,7 @@ describe('an answer that is whole', () => {
   })
 })
 
-describe('an answer that needs somebody to act', () => {
+describe('a response of a misconfigured endpoint', () => {
   test.each([201, 202, 203, 204, 205, 206, 304, 400, 401, 403, 404, 408, 410, 429, 451])(
     'status %i',
     async (status) => {
@@ -170,7 +170,7 @@ describe('a redirect', () => {
     expect(asked).toEqual(['/jwks.json', '/keys?v=2'])
   })
 
-  /** A server that leads on so many times before it answers. */
+  /** A server that redirects this many times before it answers. */
   const chain = (length: number): Promise<Answering> =>
     servers.http((request, response) => {
       const hop = Number(new URL(request.url ?? '', 'http://a').searchParams.get('hop'))
@@ -178,7 +178,7 @@ describe('a redirect', () => {
       else response.end(BODY)
     })
 
-  test('is followed as often as the limit says, and not once more', async () => {
+  test('is followed up to the limit, and no further', async () => {
     const [three, four] = [await chain(3), await chain(4)]
     expect(await classed(three.url)).toBe('ok')
     expect(three.asked).toHaveLength(4)
@@ -246,7 +246,7 @@ describe('a redirect', () => {
     expect(await ofHttp(led(place))).toBe('misconfigured')
   })
 
-  test('without a place', async () => {
+  test('without a location', async () => {
     expect(await ofHttp(answer(302, {}))).toBe('misconfigured')
   })
 })
@@ -256,7 +256,7 @@ describe('an endpoint that cannot be reached', () => {
     expect(await ofHttp(answer(status, {}))).toBe('unreachable')
   })
 
-  test('a redirect to a broken page', async () => {
+  test('a redirect to a broken response', async () => {
     const kind = await ofHttp((request, response) => {
       if (request.url === '/jwks.json') response.writeHead(302, { location: '/a' }).end()
       else response.writeHead(500).end()
@@ -264,13 +264,13 @@ describe('an endpoint that cannot be reached', () => {
     expect(kind).toBe('unreachable')
   })
 
-  test('nobody listens', async () => {
+  test('a port without a listener', async () => {
     const { url } = await servers.http(answer(200, {}))
     await servers.close()
     expect(await fetched(url)).toEqual({ ok: false, kind: 'unreachable', detail: 'ECONNREFUSED' })
   })
 
-  test('a certificate that nobody vouches for', async () => {
+  test('a self-signed certificate', async () => {
     const { url, asked } = await servers.https(answer(200, {}))
     expect(await fetched(url)).toEqual({
       ok: false,
@@ -280,7 +280,7 @@ describe('an endpoint that cannot be reached', () => {
     expect(asked).toEqual([])
   })
 
-  test('a certificate that nobody vouches for, where the process was told not to look', async () => {
+  test('a self-signed certificate with NODE_TLS_REJECT_UNAUTHORIZED=0', async () => {
     const before = process.env['NODE_TLS_REJECT_UNAUTHORIZED']
     process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0'
     try {
@@ -358,7 +358,7 @@ describe('an endpoint that cannot be reached', () => {
     await left()
   })
 
-  test('the time is for all redirects together', async () => {
+  test('the deadline covers all redirects together', async () => {
     const { url, asked } = await servers.http((_, response) => {
       void sleep(40).then(() => response.writeHead(302, { location: '/jwks.json' }).end())
     })
@@ -366,7 +366,7 @@ describe('an endpoint that cannot be reached', () => {
     expect(asked.length).toBeLessThan(4)
   })
 
-  test('hints without an end', async () => {
+  test('early hints without an end', async () => {
     const { url } = await servers.bytes('', (socket) => {
       const timer = setInterval(() => socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'), 5)
       socket.on('close', () => clearInterval(timer))
@@ -374,7 +374,7 @@ describe('an endpoint that cannot be reached', () => {
     expect(await classed(url, { timeout_ms: 60 })).toBe('unreachable')
   })
 
-  test('a server that goes over to another protocol is not waited for', async () => {
+  test('a protocol upgrade ends the fetch at once', async () => {
     const said = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'
     const { url } = await servers.bytes(said, () => undefined)
     const waited = sleep(100, 'without an end')
@@ -382,7 +382,7 @@ describe('an endpoint that cannot be reached', () => {
     expect(['unreachable', 'misconfigured']).toContain(kind)
   })
 
-  test('the clock that was given decides when it is late', async () => {
+  test('the given clock decides about the timeout', async () => {
     const { url } = await servers.http(() => undefined)
     const clock = new ManualClock()
     const going = fetchJwks(url, { ...LIMITS, timeout_ms: 5_000 }, clock)
@@ -394,7 +394,7 @@ describe('an endpoint that cannot be reached', () => {
   })
 })
 
-test('many at once do not get in each other’s way', async () => {
+test('parallel fetches do not disturb each other', async () => {
   const { url } = await servers.http((request, response) => {
     const status = request.url === '/jwks.json?1' ? 500 : 200
     response.writeHead(status).end(BODY)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseJwksUrl } from '../../../src/core/auth/jwks-url.ts'
 
-describe('jwksUrl', () => {
+describe('parseJwksUrl', () => {
   test.each([
     ['https://idp.pty.example/jwks.json', 'https://idp.pty.example/jwks.json'],
     ['https://10.0.0.1/', 'https://10.0.0.1/'],

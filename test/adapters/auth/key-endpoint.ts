@@ -9,11 +9,11 @@ type Outcome =
   | FetchFault['kind']
   | { readonly keys: readonly UntrustedJwk[]; readonly headers?: IncomingHttpHeaders }
 
-/** What a client would fetch, as the test says; a fetch that is held ends when the test lets it go. */
+/** A fake endpoint whose outcome the test sets; `hold` suspends its fetches until `release`. */
 export class KeyEndpoint {
-  /** What the next fetch comes to. */
+  /** Outcome of the next fetch. */
   outcome: Outcome
-  /** When each fetch began, in milliseconds. */
+  /** Start of each fetch, in ms of the clock. */
   readonly asked: number[] = []
   readonly clock: ManualClock
   private gate: Promise<void> | null = null
@@ -33,13 +33,13 @@ export class KeyEndpoint {
     return { ok: true, keys, headers, body: Buffer.from(JSON.stringify({ keys })) }
   }
 
-  /** From now on no fetch ends. */
+  /** Suspends all fetches from now on. */
   hold(): void {
     this.gate = new Promise((resolve) => {
       this.open = resolve
     })
   }
-  /** All that were held end, and those that come. */
+  /** Ends the suspension. */
   release(): void {
     this.gate = null
     this.open()
@@ -56,7 +56,7 @@ export class KeyEndpoint {
   }
 }
 
-/** Lets so many seconds pass, with all that is due in them. */
+/** Moves the clock forward and runs the timers that fall due. */
 export async function pass(
   { clock }: { readonly clock: ManualClock },
   client: JwksClient,

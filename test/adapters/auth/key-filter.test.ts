@@ -13,20 +13,20 @@ import { examples } from '../../support/scale.ts'
 
 const LIMITS = CONTRACT.keys
 const [R1, EC1, ED1] = [RSA_1, EC, ED].map(published) as [UntrustedJwk, UntrustedJwk, UntrustedJwk]
-/** The 32 bytes of a point, zeros after those that are given. */
+/** The 32 bytes of a point: the given ones, then zeros. */
 const point = (hex: string): string => encoded(Buffer.from(hex.padEnd(64, '0'), 'hex'))
 const curve = (namedCurve: string): UntrustedJwk =>
   generateKeyPairSync('ec', { namedCurve }).publicKey.export({ format: 'jwk' }) as UntrustedJwk
 const P384 = curve('P-384')
 const P521 = curve('P-521')
 
-/** A number of so many bits that no generator ever made, with leading zeros if asked for. */
+/** A modulus of this many bits, not of the ROCA generator, with this many leading zero bytes. */
 function modulus(bits: number, zeros = 0): string {
   const hex = ((1n << BigInt(bits - 1)) + 1n).toString(16)
   const bytes = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex')
   return encoded(Buffer.concat([Buffer.alloc(zeros), bytes]))
 }
-/** What that generator makes, as far as anybody can see: 2048 bits, a power of 65537 modulo every small prime. */
+/** A modulus with the ROCA fingerprint: 2048 bits, a power of 65537 modulo every small prime. */
 function powerOf65537(): string {
   const product = [3n, 5n, 7n, 11n, 13n, 17n, 19n, 23n, 29n, 31n, 37n, 41n, 43n, 47n, 53n, 59n, 61n]
     .concat([67n, 71n, 73n, 79n, 83n, 89n, 97n, 101n, 103n, 107n, 109n, 113n, 127n, 131n, 137n])
@@ -39,7 +39,7 @@ const without = (jwk: UntrustedJwk, name: string): UntrustedJwk =>
   Object.fromEntries(Object.entries(jwk).filter(([one]) => one !== name))
 const bytes = (...values: number[]): string => encoded(Buffer.from(values))
 
-describe('keyFault', () => {
+describe('findKeyFault', () => {
   test.each<[string, UntrustedJwk]>([
     ['RSA of 2048 bits', R1],
     ['another', published(RSA_2)],
@@ -51,7 +51,7 @@ describe('keyFault', () => {
     ['no alg', without(R1, 'alg')],
     ['no kid', without(R1, 'kid')],
     ['a certificate beside it', { ...R1, x5c: ['AAAA'], x5t: 'x', x5u: 'https://a.example' }],
-    ['members that nobody knows', { ...R1, constructor: 1, ['__proto__x']: {} }],
+    ['unknown members', { ...R1, constructor: 1, ['__proto__x']: {} }],
     ['operations with verify among them', { ...R1, key_ops: ['sign', 'verify'] }],
     ['the shortest modulus', { ...R1, n: modulus(2048) }],
     ['the longest modulus', { ...R1, n: modulus(8192) }],
@@ -161,18 +161,18 @@ describe('keyFault', () => {
     expect(findKeyFault(jwk, LIMITS)).toBe(fault)
   })
 
-  test('the modulus among the fixtures is refused for its generator, and not for its length', () => {
+  test('the ROCA fixture is refused for its generator, not its length', () => {
     expect(findKeyFault(published(ROCA), LIMITS)).toBe('roca')
   })
 
-  test('a megabyte of modulus costs next to nothing', () => {
+  test('a modulus of one megabyte costs almost no time', () => {
     const started = performance.now()
     expect(findKeyFault({ ...R1, n: 'A'.repeat(1_048_000) }, LIMITS)).toBe('rsa_too_long')
     expect(findKeyFault({ ...R1, n: 'A'.repeat(1_048_001) }, LIMITS)).toBe('malformed')
     expect(performance.now() - started).toBeLessThan(1_000)
   })
 
-  test('answers whatever the members are', () => {
+  test('answers for any members', () => {
     const member = fc.oneof(
       fc.jsonValue(),
       fc.constantFrom('RSA', 'EC', 'OKP', 'P-256', 'Ed25519', 'sig', 'RS256', R1['n'], 'AQAB'),
@@ -191,7 +191,7 @@ describe('keyFault', () => {
   })
 })
 
-describe('keyFits', () => {
+describe('isKeyUsableFor', () => {
   const bare = (jwk: UntrustedJwk): UntrustedJwk => without(jwk, 'alg')
   const KEYS: Readonly<Record<string, readonly [UntrustedJwk, readonly string[]]>> = {
     'an RSA key': [bare(R1), ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']],
@@ -208,7 +208,7 @@ describe('keyFits', () => {
     expect(ALGS.filter((alg) => isKeyUsableFor(jwk, alg))).toEqual(fitting)
   })
 
-  test('every algorithm that may be allowed has a key that it fits', () => {
+  test('every allowable algorithm has a key type', () => {
     expect(CONTRACT.algorithms.allowable.length).toBeGreaterThan(0)
     for (const alg of CONTRACT.algorithms.allowable)
       expect(Object.values(KEYS).some(([jwk]) => isKeyUsableFor(jwk, alg))).toBe(true)

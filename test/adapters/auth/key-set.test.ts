@@ -22,19 +22,19 @@ const anyAlg = without('alg')
 const status = async (set: KeySet, kid: string | null, alg = 'RS256'): Promise<string> =>
   (await set.select(kid, alg)).status
 
-/** Whether what is selected is the key that this pair signs for. */
+/** Whether the selected key verifies signatures of this pair. */
 async function selects(set: KeySet, kid: string | null, pair: Pair): Promise<boolean> {
   const selected = await set.select(kid, pair.alg)
   if (selected.status !== 'found') return false
   return verifySignatureBytes(signed({ key: pair }), selected.key, pair.alg as Algorithm)
 }
 
-describe('a token that names its key', () => {
+describe('a token with a kid', () => {
   test.each([
     ['RS256', RSA_2],
     ['ES256', EC],
     ['EdDSA', ED],
-  ])('gets it: %s', async (_alg, pair) => {
+  ])('selects its key: %s', async (_alg, pair) => {
     const set = getSet(R1, R2, EC1, ED1)
     expect(await selects(set, pair.kid, pair)).toBe(true)
     expect(await selects(set, RSA_1.kid, pair)).toBe(false)
@@ -109,7 +109,7 @@ describe('two keys of one kid', () => {
   })
 })
 
-describe('a token that names no key', () => {
+describe('a token without a kid', () => {
   test.each<[string, readonly UntrustedJwk[], string, string]>([
     ['one key', [R1], 'RS256', 'found'],
     ['one key without a kid', [bare(R1)], 'RS256', 'found'],
@@ -130,7 +130,7 @@ describe('a token that names no key', () => {
   })
 })
 
-test('a key is taken in once for each algorithm', async () => {
+test('a key is imported once for each algorithm', async () => {
   const set = getSet(anyAlg(R1))
   const [once, again, other] = await Promise.all(
     ['RS256', 'RS256', 'RS512'].map((alg) => set.select(KID, alg)),

@@ -40,7 +40,7 @@ const BEHAVIOURS: Readonly<Record<KeyServerBehaviour, string>> = {
 }
 const ROWS = Object.entries(BEHAVIOURS) as [KeyServerBehaviour, string][]
 
-describe('a key server of our own', () => {
+describe('a loopback key server', () => {
   test.each(ROWS)('that is %s: %s', async (behaviour, expected) => {
     expect(await seen(await started(behaviour))).toBe(expected)
   })
@@ -54,7 +54,7 @@ describe('a key server of our own', () => {
     expect(await seen(server)).toBe('ok')
   })
 
-  test('is at the same place when it comes back', async () => {
+  test('keeps its address over a restart', async () => {
     const server = await started('refused')
     const { href } = server.url
     await server.setBehaviour(stage('up'))
@@ -62,14 +62,14 @@ describe('a key server of our own', () => {
     expect(await seen(server)).toBe('ok')
   })
 
-  test('is on this machine alone', async () => {
+  test('listens on one loopback address only', async () => {
     const { url } = await started('up')
     expect(url.hostname).toBe('127.0.0.1')
     const others = Object.values(networkInterfaces())
       .flatMap((all) => all ?? [])
       .filter(({ address, family }) => family === 'IPv4' && address !== '127.0.0.1')
       .map(({ address }) => address)
-    // Every machine has more of 127.0.0.0/8 than the one.
+    // 127.0.0.2 is the same machine, and no address that the server listens on.
     for (const host of ['127.0.0.2', ...others]) {
       const refused = await new Promise((resolve) => {
         const socket = connect(Number(url.port), host, () => resolve('connected'))
@@ -79,7 +79,7 @@ describe('a key server of our own', () => {
     }
   })
 
-  test('counts whom it left without an end', async () => {
+  test('counts stalled requests', async () => {
     const server = await started('up')
     await seen(server)
     expect(server.stalls).toBe(0)
@@ -90,7 +90,7 @@ describe('a key server of our own', () => {
     expect(server.stalls).toBe(2)
   })
 
-  test('can be closed twice, and before it was reached', async () => {
+  test('can be closed twice, and before the first request', async () => {
     const server = await started('up')
     await server.close()
     await server.close()

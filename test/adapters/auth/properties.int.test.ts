@@ -109,7 +109,7 @@ interface Case {
   readonly environment: Environment
   readonly result: AuthResult
 }
-/** Everybody brings dev headers as well: nothing may come of them. */
+/** Each request also has dev headers, which must have no effect. */
 const dev_headers = { user_id: 'U-admin', tenant_id: null, scopes: ['ff:registry:read'] }
 const ask = (
   authenticator: Authenticator,
@@ -133,11 +133,11 @@ const getMode = (result: AuthResult): AuthMode | null =>
   isAuthRefusal(result) ? null : result.mode
 const UNVERIFIED: readonly (AuthMode | null)[] = ['decode-only', 'dev-headers']
 
-// The codes that are seen are counted, so every run has all examples.
+// The tests count the codes, so a run needs all examples.
 const RUNS = { ...examples(400), numRuns: 400 }
 const tokens = anyToken(trapUrl)
 const opinion = makeOpinion(GOOD_KEYS)
-/** Of each token what came of it everywhere, one after the other. */
+/** Each token with its results under every source and environment. */
 const forAll = (
   holds: (cases: readonly Case[], token: string) => void | Promise<void>,
 ): Promise<void> =>
@@ -146,20 +146,20 @@ const forAll = (
     RUNS,
   )
 
-// Nobody but the key server is ever spoken to, and here is none.
+// No test may open a connection other than to the key server; here is none.
 const dials = vi.spyOn(Socket.prototype, 'connect')
 beforeEach(() => {
   dials.mockClear()
 })
 afterAll(() => dials.mockRestore())
 
-describe('a token that anybody may write', () => {
+describe('an arbitrary token', () => {
   afterEach(() => {
     expect(dials).not.toHaveBeenCalled()
     expect(connections).toBe(0)
   })
 
-  test('they are of every kind', async () => {
+  test('the examples reach every kind of result', async () => {
     const seen = new Set<string>()
     const sample = fc.sample(tokens, { numRuns: 4000, seed: 20260115 })
     for (const token of sample) {
@@ -184,7 +184,7 @@ describe('a token that anybody may write', () => {
     ])
   })
 
-  test('is never let in unverified outside dev, nor where dev headers are not allowed', async () => {
+  test('is never accepted unverified outside dev, nor without dev headers allowed', async () => {
     let unverified = 0
     await forAll((cases) => {
       for (const { environment, result } of cases) {
@@ -195,7 +195,7 @@ describe('a token that anybody may write', () => {
     expect(unverified).toBeGreaterThan(0)
   })
 
-  test('is verified if and only if its signature over these very bytes holds', async () => {
+  test('is verified if and only if the signature of its exact bytes is valid', async () => {
     const told = { verified: 0, refused: 0 }
     await forAll(async (cases, token) => {
       const { signed, condition } = opinion(token)
@@ -210,10 +210,10 @@ describe('a token that anybody may write', () => {
         now: NOW,
         environment: 'prod',
       })
-      // What is wrong with the claims is said of those alone whose signature held.
+      // Claim faults are reported only for tokens with a valid signature.
       if (condition === 'verified') expect(claims).not.toBeNull()
       else expect(conditions).toEqual([condition])
-      // Without the claims: their form is not looked at.
+      // `signature` does not check the form of the claims.
       if (condition !== 'token_malformed')
         expect(await up.verifier.signature(token)).toBe(condition)
     })
@@ -221,7 +221,7 @@ describe('a token that anybody may write', () => {
     expect(told.refused).toBeGreaterThan(10)
   })
 
-  test('goes by alg and kid exactly as they are spelled', async () => {
+  test('matches alg and kid exactly', async () => {
     const strange = strangeTokens()
     expect(strange.length).toBeGreaterThan(100)
     for (const token of strange) {
@@ -231,7 +231,7 @@ describe('a token that anybody may write', () => {
     }
   })
 
-  test('is never said to hold where no second opinion says so', async () => {
+  test('is never verified where node:crypto alone refuses it', async () => {
     await forAll(async (_cases, token) => {
       const { signed } = opinion(token)
       const condition = await up.verifier.signature(token)
@@ -240,7 +240,7 @@ describe('a token that anybody may write', () => {
     })
   })
 
-  test('has the warning auth_not_verified where nobody verified it, and nowhere else', async () => {
+  test('has the warning auth_not_verified if and only if it was not verified', async () => {
     await forAll((cases) => {
       for (const { result } of cases) {
         if (isAuthRefusal(result)) continue
@@ -251,14 +251,14 @@ describe('a token that anybody may write', () => {
     })
   })
 
-  test('that is refused never becomes dev headers, or nobody', async () => {
+  test('that is refused never falls back to dev headers or anonymous', async () => {
     await forAll((cases) => {
       for (const { result } of cases)
         expect(['verified', 'decode-only', null]).toContain(getMode(result))
     })
   })
 
-  // Page 2, M-05, M-07, M-08, M-10 and M-18.
+  // Refusals that do not depend on the keys.
   const KEPT: readonly AuthRefusalCode[] = [
     'alg_not_allowed',
     'token_expired',
@@ -270,7 +270,7 @@ describe('a token that anybody may write', () => {
     'token_malformed',
     'crit_unsupported',
   ]
-  test('that is refused for what it is stays refused when the key server is switched off', async () => {
+  test('that is refused for its content stays refused while the key server is down', async () => {
     const seen = new Set<AuthRefusalCode>()
     await forAll(async (_cases, token) => {
       for (const environment of ENVIRONMENTS) {
@@ -284,12 +284,12 @@ describe('a token that anybody may write', () => {
     expect(seen.size).toBeGreaterThan(5)
   })
 
-  test('that is refused while there is a set is refused alike, whatever became of the last refresh', async () => {
+  test('that is refused with a key set is refused alike after any refresh outcome', async () => {
     const seen = new Set<AuthRefusalCode>()
     await forAll(async (_cases, token) => {
       for (const environment of ENVIRONMENTS) {
         const result = await ask(up, token, environment)
-        // A kid that the set has not is the one thing that a refresh could have changed.
+        // Only the outcome for an unknown kid depends on the refresh.
         if (!isAuthRefusal(result) || result.refused === 'kid_not_found') continue
         seen.add(result.refused)
         for (const authenticator of holding.values())
@@ -300,7 +300,7 @@ describe('a token that anybody may write', () => {
     expect(seen.size).toBeGreaterThan(7)
   })
 
-  test('whose signature does not hold is not verified by any other header', async () => {
+  test('with an invalid signature is not verified under any other header', async () => {
     let forged = 0
     await fc.assert(
       fc.asyncProperty(
@@ -323,7 +323,7 @@ describe('a token that anybody may write', () => {
     expect(forged).toBeGreaterThan(10)
   })
 
-  test('is answered with a mode, or with a code and its status, and the same a second time', async () => {
+  test('results in a mode, or in a code and status, and the same a second time', async () => {
     await forAll(async (cases, token) => {
       for (const { result } of cases) {
         if (!isAuthRefusal(result)) continue
@@ -336,7 +336,7 @@ describe('a token that anybody may write', () => {
   })
 })
 
-describe('a signature under each algorithm that may be allowed', () => {
+describe('a signature under each allowable algorithm', () => {
   const KEYS: Readonly<Record<string, Jwk>> = {
     ...Object.fromEntries(['RS', 'PS'].map((family) => [family, RSA])),
     ES256: EC,
@@ -421,8 +421,8 @@ function getDer(signature: Buffer): Buffer {
   return Buffer.concat([head, r, s])
 }
 
-describe('a token that names a place where keys are', () => {
-  test('makes nobody go there, nor anywhere else but once to the key server', async () => {
+describe('a token that names a URL of keys', () => {
+  test('causes no request but one to the key server', async () => {
     const server = await LoopbackJwks.start({ behaviour: 'up', keys: GOOD_KEYS })
     const keys = openJwksClient(server.url, CONTRACT, new ManualClock())
     const live = new Map([['live', createAuthenticator(keys, settings, new ManualClock())]])
@@ -446,7 +446,7 @@ describe('a token that names a place where keys are', () => {
       keys.close()
       await server.close()
     }
-    // Whoever did go there would have been seen.
+    // The attacker's server records every request.
     await once(connect(port, '127.0.0.1'), 'close')
     expect(connections).toBe(1)
   })

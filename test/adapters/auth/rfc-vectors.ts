@@ -1,17 +1,17 @@
 import type { AuthRefusalCode } from '../../../src/core/auth/types.ts'
 import { CONTRACT } from '../../core/auth-contract.ts'
 
-/** A published signature, and what must come of it under every algorithm that the allow-list can hold. */
+/** A published signature, and its expected verdict with every possible algorithm allowed. */
 export interface PublishedVector {
-  /** Where it was published. */
+  /** RFC and section. */
   readonly id: string
   readonly token: string
   readonly jwks: { readonly keys: readonly Jwk[] }
   readonly algs: readonly string[]
   readonly verdict: 'verified' | 'refused'
-  /** Why it is refused; null where it is not. */
+  /** Condition of the refusal; null for a verified one. */
   readonly code: AuthRefusalCode | null
-  /** Of a payload that is not in the token, base64url. */
+  /** Detached payload, base64url. */
   readonly detached?: string
 }
 export type Jwk = Readonly<Record<string, string>>
@@ -70,7 +70,7 @@ const A6_SECOND = { protected: ES256, header: { kid: A6_EC.kid }, signature: A3_
 
 // RFC 7520, section 4 -------------------------------------------------------------------------------------------
 
-/** "It’s a dangerous business, Frodo, going out your door. ..." */
+/** The payload of RFC 7520, section 4. */
 const FRODO =
   'SXTigJlzIGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9vci4gWW91IHN0ZXAgb250byB0aGUg' +
   'cm9hZCwgYW5kIGlmIHlvdSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIGtub3dpbmcgd2hlcmUgeW91IG1pZ2h0' +
@@ -187,7 +187,7 @@ const refused = (
   code,
 })
 
-/** Compact and asymmetric is accepted; what is symmetric, unsecured or in a JSON serialisation is not. */
+/** Compact asymmetric tokens are accepted; symmetric, unsecured and JSON-serialised ones are not. */
 export const PUBLISHED_VECTORS: readonly PublishedVector[] = [
   refused('alg_not_allowed', 'RFC 7515 A.1', compact(HS256, JOE, A1_SIGNATURE), A1_KEY),
   accepted('RFC 7515 A.2', compact(RS256, JOE, A2_SIGNATURE), A2_KEY),

@@ -25,7 +25,7 @@ describe('isRoca', () => {
     },
   )
 
-  test('not one of a thousand numbers out of the air', () => {
+  test('not one of a thousand random numbers', () => {
     const numbers = Array.from(
       { length: 1_000 },
       () => BigInt(`0x${randomBytes(256).toString('hex')}`) | 1n,
@@ -41,11 +41,11 @@ describe('isRoca', () => {
     }
   })
 
-  test('each of the primes is asked', () => {
+  test('tests each of the primes', () => {
     expect(PRIMES).toHaveLength(38)
     const broken = getModulus(ROCA)
     for (const prime of PRIMES) {
-      // Divisible by this prime, and as broken as before modulo every other.
+      // Divisible by this prime; still a power of 65537 modulo every other.
       let sound = broken
       while (sound % prime !== 0n) sound += PRODUCT / prime
       expect(isRoca(sound)).toBe(false)

@@ -2,11 +2,11 @@ import { createPublicKey, type KeyObject, verify as verifyBytes } from 'node:cry
 import type { Condition } from '../../../src/core/auth/modes.ts'
 import type { Jwk } from './hostile-tokens.ts'
 
-/** What somebody else makes of a token: node:crypto and `JSON.parse`, and nothing of the verifier. */
+/** Result of an independent verification with node:crypto and `JSON.parse`, without code of the verifier. */
 export interface Opinion {
-  /** Whether the signature over exactly these bytes holds under a key of the set. */
+  /** Whether the signature of exactly these bytes is valid under a key of the set. */
   readonly signed: boolean
-  /** What the checks before the claims come to. Null where its JSON is written as `JSON.stringify` would not. */
+  /** Condition of the checks before the claims; null for JSON in a form that `JSON.stringify` does not produce. */
   readonly condition: Condition | null
 }
 
@@ -17,7 +17,7 @@ const HASH: Readonly<Record<string, string | null>> = {
 }
 const decode = (segment: string): Buffer => Buffer.from(segment, 'base64url')
 
-/** @param keys each with a kid and an alg of its own, several of them */
+/** @param keys several, each with a distinct kid and an alg */
 export function makeOpinion(keys: readonly Jwk[]): (token: string) => Opinion {
   const held = keys.map((jwk) => ({ jwk, key: createPublicKey({ key: jwk, format: 'jwk' }) }))
   return (token) => {
@@ -67,12 +67,12 @@ function conditionOfForm(
   return holds(named) ? 'verified' : 'signature_invalid'
 }
 
-/** The segment is what encoding its bytes gives. */
+/** Whether a segment is the canonical encoding of its bytes. */
 const isOneSpelling = (segment: string): boolean =>
   decode(segment).toString('base64url') === segment
 
 type Plain = Readonly<Record<string, unknown>>
-/** An object that comes out of `JSON.stringify` as it went in; null where it is none. */
+/** Parses an object in the form of `JSON.stringify`; null for any other text. */
 function plainObject(text: string): Plain | null {
   const value = parsed(text)
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -80,7 +80,7 @@ function plainObject(text: string): Plain | null {
   return isObject && !isDeep && JSON.stringify(value) === text ? (value as Plain) : null
 }
 
-/** Whether an object, read to its end, has two members of one name, in whatever spelling. */
+/** Whether the top-level object has two members of one name, also if escaped differently. */
 function repeatsName(text: string): boolean {
   if (parsed(text) === undefined) return false
   const names: unknown[] = []
@@ -97,6 +97,6 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    return undefined // Not JSON: nothing is said of it.
+    return undefined // Not JSON.
   }
 }

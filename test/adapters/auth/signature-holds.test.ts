@@ -26,7 +26,7 @@ const toPair = (alg: string) => {
 }
 const ALGORITHMS = CONTRACT.algorithms.allowable as readonly Algorithm[]
 
-/** A token as RFC 7518 wants it, but for what is said otherwise. */
+/** A token signed as RFC 7518 requires, except for the given changes. */
 function token(
   alg: string,
   changes: { hash?: string; padding?: number; saltLength?: number } = {},
@@ -45,8 +45,8 @@ async function getKey(alg: string): Promise<VerificationKey> {
   return key
 }
 
-describe('signatureHolds', () => {
-  test.each(ALGORITHMS)('%s: what was signed, and nothing else', async (alg) => {
+describe('verifySignatureBytes', () => {
+  test.each(ALGORITHMS)('%s: the signed bytes, and no others', async (alg) => {
     const key = await getKey(alg)
     const text = token(alg)
     const [head = '', body = '', signature = ''] = text.split('.')
@@ -84,7 +84,7 @@ describe('signatureHolds', () => {
       expect(verifySignatureBytes(token(alg, { hash }), key, alg)).toBe(false)
   })
 
-  test('one key says nothing of another algorithm', async () => {
+  test('a key does not verify another algorithm', async () => {
     expect(verifySignatureBytes(token('RS256'), await getKey('PS256'), 'PS256')).toBe(false)
     expect(verifySignatureBytes(token('PS256'), await getKey('RS256'), 'RS256')).toBe(false)
     expect(verifySignatureBytes(token('RS256'), await getKey('RS512'), 'RS512')).toBe(false)
@@ -129,7 +129,7 @@ describe('importKey', () => {
     ['nothing', {}, 'RS256'],
     ['a secret', { kty: 'oct', k: 'c2VjcmV0' }, 'HS256'],
     ['a secret of another algorithm', { kty: 'oct', k: 'c2VjcmV0' }, 'RS256'],
-    ['an algorithm that nobody knows', jwk, 'XS256'],
+    ['an unknown algorithm', jwk, 'XS256'],
     ['a key of another type', jwk, 'ES256'],
   ])('null: %s', async (_situation, given, alg) => {
     expect(await importKey(given, alg)).toBeNull()

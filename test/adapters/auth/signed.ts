@@ -4,7 +4,7 @@ import type { UntrustedJwk } from '../../../src/adapters/auth/key-filter.ts'
 import { instantToMs } from '../../../src/core/rows/instant.ts'
 import { NOW } from '../../core/builders.ts'
 
-/** A key pair that was made for the purpose: `vectors/jwt/keys.json`. */
+/** A key pair of the fixtures (`vectors/jwt/keys.json`). */
 export interface Pair {
   readonly kid: string
   readonly alg: string
@@ -22,7 +22,7 @@ export const [RSA_1, RSA_2, EC, ED, ATTACKER, WEAK, ROCA] = keys as readonly [
   Pair,
 ]
 
-/** What of a pair stands in a key set. */
+/** The public members of a pair. */
 export function published(pair: Pair): UntrustedJwk {
   const { d: _d, p: _p, q: _q, dp: _dp, dq: _dq, qi: _qi, ...open } = pair
   return open
@@ -49,7 +49,7 @@ const HASH: Readonly<Record<string, string | null>> = {
 export const encoded = (data: string | Uint8Array): string =>
   Buffer.from(data as Uint8Array).toString('base64url')
 
-/** A token; members of header and claims are left out where they are undefined. */
+/** Signs a token; an undefined member of header or claims is left out. */
 export function signed(
   given: {
     readonly key?: Pair
@@ -67,5 +67,5 @@ export function signed(
   return `${input}.${encoded(signature)}`
 }
 
-/** Another token of each number, all good. */
+/** A valid token, different for each number. */
 export const numbered = (at: number): string => signed({ claims: { jti: `${at}` } })

@@ -41,7 +41,7 @@ const STALE = { mode: 'verified', warnings: ['jwks_stale'], key_set_stale: true 
 const GONE = { refused: 'jwks_unreachable', http: 503 }
 const MISSING = { refused: 'kid_not_found', http: 401 }
 
-describe('a door with a script', () => {
+describe('an authenticator with a script', () => {
   test.each<[string, KeyServerScript, object]>([
     ['a server that is up', up(R1), FRESH],
     ['a server that is up without the key', up(R2), MISSING],
@@ -60,7 +60,7 @@ describe('a door with a script', () => {
     ['hanging until just before the end', { ...is('hanging'), ...before(599) }, FRESH],
     ['there for two hours', { ...up(R1), ...before(7_200) }, FRESH],
     ['back with the key gone', { ...up(R2), ...before(481) }, MISSING],
-    ['back with the key gone, and nobody has looked', { ...up(R2), ...before(479) }, FRESH],
+    ['back with the key gone, before the refresh', { ...up(R2), ...before(479) }, FRESH],
   ])('%s', async (_situation, script, expected) => {
     const started = performance.now()
     expect(await asked(script)).toMatchObject(expected)
@@ -90,7 +90,7 @@ describe('a door with a script', () => {
       expect(answer).toMatchObject(at % 2 === 0 ? FRESH : GONE)
   })
 
-  test('several may ask at once of a server that hangs', async () => {
+  test('parallel requests to a hanging server share its timeout', async () => {
     const { verifier } = await opened({ ...is('hanging'), ...before(31) })
     const later = Array.from({ length: 3 }, () => verifier.verify(signed({ key: RSA_2 }), AT))
     for (const answer of await Promise.all(later)) expect(answer).toEqual(MISSING)
@@ -98,7 +98,7 @@ describe('a door with a script', () => {
   })
 })
 
-describe('a door with a server that stays', () => {
+describe('an authenticator over a server of fixed behaviour', () => {
   test.each<[KeyServerScript, object]>([
     [up(R1), FRESH],
     [is('refused'), GONE],
@@ -109,7 +109,7 @@ describe('a door with a server that stays', () => {
     expect(await authenticator.verifier.verify(signed(), AT)).toMatchObject(expected)
   })
 
-  test('verifies what it knows after it was closed', async () => {
+  test('verifies cached tokens after it was closed', async () => {
     const authenticator = await openFixtureAuthenticator(up(R1), SETTINGS)
     await authenticator.verifier.verify(signed(), AT)
     await authenticator.close()

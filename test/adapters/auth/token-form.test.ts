@@ -17,8 +17,8 @@ const withHeader = (text: string | Uint8Array): string => `${encoded(text)}.${BO
 const nested = (levels: number): string => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
 const bytes = (text: string): Buffer => Buffer.from(text)
 
-describe('compactForm', () => {
-  test('takes a token apart', () => {
+describe('parseCompactJws', () => {
+  test('splits a token into header and payload', () => {
     const form = parseCompactJws(TOKEN, MAX)
     expect(form?.header).toEqual({ alg: 'RS256', kid: RSA_1.kid })
     expect(JSON.parse(Buffer.from(form?.payload ?? []).toString())).toEqual(CLAIMS)
@@ -103,13 +103,13 @@ describe('compactForm', () => {
     expect(parseCompactJws(withHeader(header), MAX)).toBeNull()
   })
 
-  test('a header cannot lend itself a kid by its prototype', () => {
+  test('a prototype supplies no kid', () => {
     const form = parseCompactJws(withHeader('{"__proto__":{"kid":"x","alg":"none"}}'), MAX)
     expect(form?.header.kid).toBeUndefined()
     expect(form?.header['alg']).toBeUndefined()
   })
 
-  test('a token of nothing but dots is not taken to pieces', () => {
+  test('a long token of dots is refused without splitting it', () => {
     expect(parseCompactJws('.'.repeat(MAX), MAX)).toBeNull()
     expect(parseCompactJws('.'.repeat(5_000_000), MAX)).toBeNull()
   })
@@ -117,7 +117,7 @@ describe('compactForm', () => {
 
 describe('isBase64url', () => {
   const alphabet = fc.constantFrom(...'ABIQZagwz0489-_+/= .\n\r\u2028é'.split(''))
-  test('exactly what comes back the same when it is read and written', () => {
+  test('exactly the texts that survive decoding and encoding', () => {
     const texts = fc.string({ unit: alphabet, maxLength: 12 })
     fc.assert(
       fc.property(texts, (text) => {
@@ -142,14 +142,14 @@ describe('isBase64url', () => {
   })
 })
 
-describe('jsonObject', () => {
+describe('parseJsonObject', () => {
   test.each<[string, readonly number[]]>([
     ['an overlong slash', [0xc0, 0xaf]],
     ['half a surrogate pair', [0xed, 0xa0, 0x80]],
     ['a character that is cut off', [0xe2, 0x82]],
     ['a byte that stands alone', [0x80]],
     ['a character beyond all', [0xf5, 0x80, 0x80, 0x80]],
-  ])('null: %s, and what comes after it is read again', (_situation, bad) => {
+  ])('null: %s; valid UTF-8 is still parsed', (_situation, bad) => {
     const open = [...bytes('{"a":"')]
     expect(parseJsonObject(Buffer.from([...open, ...bad, ...bytes('"}')]))).toBeNull()
     expect(parseJsonObject(Buffer.from([...open, ...bad]))).toBeNull()
@@ -157,7 +157,7 @@ describe('jsonObject', () => {
   })
 })
 
-describe('claimsSet', () => {
+describe('parseClaims', () => {
   test.each([
     ['no times', '{"sub":"U1"}'],
     ['times', '{"exp":1,"nbf":-0.5}'],
@@ -183,7 +183,7 @@ describe('claimsSet', () => {
     expect(parseClaims(bytes(text))).toBeNull()
   })
 
-  test('nobody is named by a prototype', () => {
+  test('a prototype supplies no claims', () => {
     const claims = parseClaims(bytes('{"__proto__":{"sub":"U-admin","exp":9999999999}}'))
     expect(claims?.['sub']).toBeUndefined()
     expect(claims?.['exp']).toBeUndefined()

@@ -49,7 +49,7 @@ function verifying(keys: KeySource, endpoint: KeyEndpoint) {
     verifier.verify(token, { now, environment })
   return { verifier, cache, verify }
 }
-/** A verifier, and the endpoint that its keys come from. */
+/** A verifier, and the endpoint of its keys. */
 function opened(outcome: KeyEndpoint['outcome'] = jwks(R1)) {
   const endpoint = new KeyEndpoint(outcome)
   const client = endpoint.client()
@@ -61,7 +61,7 @@ describe('the order of checks', () => {
     ['token_malformed', { payload: '{"sub":"a","sub":"b"}' }],
     ['crit_unsupported', { header: { crit: ['x'] } }],
     ['alg_not_allowed', { header: { alg: 'RS512' } }],
-    ['kid_not_found', { header: { kid: 'nobody' } }],
+    ['kid_not_found', { header: { kid: 'unknown' } }],
     ['signature_invalid', { key: { ...ATTACKER, kid: RSA_1.kid } }],
     ['claim_missing', { claims: { aud: undefined } }],
     ['issuer_mismatch', { claims: { iss: 'x' } }],
@@ -70,7 +70,7 @@ describe('the order of checks', () => {
     ['token_expired', { claims: { exp: SECONDS } }],
     ['context_invalid', { claims: { sub: '*' } }],
   ]
-  /** A token with this defect and all that come after it. */
+  /** A token with this defect and all later ones. */
   function defective(first: number): string {
     const given = DEFECTS.slice(first)
       .toReversed()
@@ -82,7 +82,7 @@ describe('the order of checks', () => {
   }
 
   test.each(DEFECTS.map(([code], at) => [code, at] as const))(
-    '%s comes before all that follows',
+    '%s is checked before all later defects',
     async (code, at) => {
       const token = defective(at)
       for (const environment of ENVIRONMENTS)
@@ -91,20 +91,20 @@ describe('the order of checks', () => {
   )
 
   test.each(DEFECTS.map(([code], at) => [code, at] as const))(
-    '%s, and no set: the form comes first, the set before all else',
+    '%s without a key set: form first, then the key set, then the rest',
     async (code, at) => {
       const token = defective(at)
       const expected = at < 3 ? refusal(code) : UNREACHABLE
       for (const environment of ['prod', 'dev-H'] as const)
         expect(await opened('unreachable').verify(token, environment)).toEqual(expected)
       const inDev = await opened('unreachable').verify(token, 'dev+H')
-      // Key and signature are all that nobody can check.
+      // Without a key set only key and signature cannot be checked.
       const skipped = at === 3 || at === 4
       expect(inDev).toMatchObject({ refused: skipped ? 'claim_missing' : code })
     },
   )
 
-  test('nobody is asked for a key before form, crit and alg hold', async () => {
+  test('fetches no keys before form, crit and alg are valid', async () => {
     const { endpoint, verify } = opened()
     for (const at of [0, 1, 2]) await verify(defective(at))
     await verify('')
@@ -113,7 +113,7 @@ describe('the order of checks', () => {
   })
 })
 
-describe('a token that holds', () => {
+describe('a valid token', () => {
   test.each([
     ['RS256', RSA_1],
     ['ES256', EC],
@@ -124,21 +124,21 @@ describe('a token that holds', () => {
       expect(await verify(signed({ key }), environment)).toEqual({ ...VERIFIED, scopes: [] })
   })
 
-  test('has the scopes that it says', async () => {
+  test('has the scopes of its claims', async () => {
     const token = signed({ claims: { scope: 'ff:operator ff:evaluate:any' } })
     expect(await opened().verify(token)).toMatchObject({
       scopes: ['ff:operator', 'ff:evaluate:any'],
     })
   })
 
-  test('names no key, and there is one', async () => {
+  test('without a kid is verified by the only key', async () => {
     const { verify } = opened()
     const token = signed({ header: { kid: undefined } })
     for (const _ of [1, 2])
       expect(await verify(token)).toMatchObject({ ...VERIFIED, warnings: ['kid_missing'] })
   })
 
-  test('says which conditions it met, and its claims', async () => {
+  test('explains its conditions and claims', async () => {
     const { verifier } = opened()
     const at = { now: NOW, environment: 'prod' } as const
     expect(await verifier.explain(TOKEN, at)).toMatchObject({
@@ -163,7 +163,7 @@ describe('a forged token', () => {
   const servers = new Servers()
   afterEach(() => servers.close())
 
-  test('that leads to a key of the attacker is refused, and nobody is asked', async () => {
+  test('that names a key of the attacker is refused without a request', async () => {
     const trap = await servers.http((_, response) => void response.end('{}'))
     const { endpoint, verify } = opened()
     await verify(TOKEN)
@@ -212,7 +212,7 @@ describe('a forged token', () => {
     ['empty crit', { crit: [] }],
     ['crit of null', { crit: null }],
     ['crit that is a text', { crit: 'exp' }],
-    ['crit of what stands there', { crit: ['alg'] }],
+    ['crit of a standard member', { crit: ['alg'] }],
     ['b64 false and critical', { crit: ['b64'], b64: false }],
     ['b64 true and critical', { crit: ['b64'], b64: true }],
     ['b64 false', { b64: false }],
@@ -253,7 +253,7 @@ describe('a forged token', () => {
 describe('without a set', () => {
   const token = signed({ claims: { scope: 'ff:operator' } })
 
-  test('a developer goes on unverified, and without scopes', async () => {
+  test('dev accepts it unverified, and without scopes', async () => {
     const { verify, cache } = opened('unreachable')
     expect(await verify(token, 'dev+H')).toEqual({
       mode: 'decode-only',
@@ -266,7 +266,7 @@ describe('without a set', () => {
     expect(cache.metrics().entries).toBe(0)
   })
 
-  test('whoever went on unverified is verified as soon as that can be done', async () => {
+  test('a token accepted unverified is verified as soon as keys are available', async () => {
     const { endpoint, client, verify } = opened('unreachable')
     const forged = signed({ key: { ...ATTACKER, kid: RSA_1.kid } })
     expect(await verify(forged, 'dev+H')).toMatchObject({ mode: 'decode-only' })
@@ -279,12 +279,12 @@ describe('without a set', () => {
   test.each([
     ['misconfigured', ENVIRONMENTS],
     ['unreachable', ['prod', 'dev-H']],
-  ] as const)('nobody goes on: %s', async (outcome, environments) => {
+  ] as const)('is refused: %s', async (outcome, environments) => {
     for (const environment of environments)
       expect(await opened(outcome).verify(token, environment)).toEqual(UNREACHABLE)
   })
 
-  test('where no endpoint is set no token is accepted', async () => {
+  test('without a configured endpoint no token is accepted', async () => {
     const { verifier, verify } = verifying(NO_KEYS, new KeyEndpoint('unreachable'))
     for (const environment of ENVIRONMENTS) {
       expect(await verify(token, environment)).toEqual(UNREACHABLE)
@@ -296,7 +296,7 @@ describe('without a set', () => {
   })
 })
 
-describe('a kid that the set has not', () => {
+describe('an unknown kid', () => {
   const later = signed({ key: RSA_2 })
 
   test('is found by one refresh', async () => {
@@ -342,14 +342,14 @@ describe('a kid that the set has not', () => {
   })
 })
 
-describe('a token that is known', () => {
+describe('a cached token', () => {
   test('is not verified again', async () => {
     const { verify, cache } = opened()
     for (const _ of [1, 2, 3]) expect(await verify(TOKEN)).toMatchObject(VERIFIED)
     expect(cache.metrics()).toEqual({ hits: 2, misses: 0, entries: 1 })
   })
 
-  test('is judged by its claims each time', async () => {
+  test('has its claims checked each time', async () => {
     const { verify, cache } = opened()
     await verify(TOKEN)
     expect(await verify(TOKEN, 'prod', fromNow(3_599_999))).toMatchObject(VERIFIED)
@@ -358,13 +358,13 @@ describe('a token that is known', () => {
     expect(cache.metrics().hits).toBe(3)
   })
 
-  test('and was expired when it came is no better the second time', async () => {
+  test('that was expired at first stays refused', async () => {
     const { verify } = opened()
     const token = signed({ claims: { exp: SECONDS } })
     for (const _ of [1, 2]) expect(await verify(token)).toEqual(refusal('token_expired'))
   })
 
-  test('is refused as soon as its key is gone', async () => {
+  test('is refused as soon as its key is removed', async () => {
     const { endpoint, client, verify, cache } = opened()
     await verify(TOKEN)
     endpoint.clock.step(470_000)
@@ -395,7 +395,7 @@ describe('a token that is known', () => {
     expect(await verify(TOKEN)).toEqual(refusal('signature_invalid'))
   })
 
-  test('is not vouched for by a machine that slept past the end of its set', async () => {
+  test('is verified anew after a suspension past the expiry of its key set', async () => {
     const { endpoint, client, verify } = opened()
     endpoint.outcome = { ...jwks(R1), headers: { 'cache-control': 'no-store' } }
     endpoint.clock.step(0)
@@ -408,7 +408,7 @@ describe('a token that is known', () => {
     expect(await verify(TOKEN)).toEqual(refusal('kid_not_found'))
   })
 
-  test('is too long: it is never looked for', async () => {
+  test('that is too long is not looked up', async () => {
     const { verify, cache } = opened()
     await verify(TOKEN)
     expect(await verify(TOKEN + 'A'.repeat(8_192))).toEqual(refusal('token_malformed'))
@@ -427,8 +427,8 @@ describe('a token that is known', () => {
   })
 })
 
-describe('an endpoint that stays away', () => {
-  /** What a token gets so many seconds after the set was loaded. */
+describe('an endpoint that stays unreachable', () => {
+  /** The result for a token this many seconds after the set was loaded. */
   async function after(seconds: number, token = TOKEN) {
     const authenticator = opened()
     await authenticator.verify(TOKEN)
@@ -456,19 +456,19 @@ describe('an endpoint that stays away', () => {
     expect(await verify(TOKEN, 'dev+H')).toMatchObject({ mode: 'decode-only' })
   })
 
-  test('a known token is told that the set has become stale', async () => {
+  test('a cached token gets the warning of a stale set', async () => {
     const { endpoint, client, verify, cache } = await after(590)
     await pass(endpoint, client, 20)
     expect(await verify(TOKEN)).toMatchObject({ warnings: ['jwks_stale'], key_set_stale: true })
     expect(cache.metrics().hits).toBe(1)
   })
 
-  test('all that is to be told is told', async () => {
+  test('a token gets all warnings', async () => {
     const { answer } = await after(700, signed({ header: { kid: undefined } }))
     expect(answer).toMatchObject({ mode: 'verified', warnings: ['jwks_stale', 'kid_missing'] })
   })
 
-  test('scopes hold as long as the set does', async () => {
+  test('scopes are kept as long as the set', async () => {
     const { answer } = await after(1_200, signed({ claims: { scope: 'ff:operator' } }))
     expect(answer).toMatchObject({ mode: 'verified', scopes: ['ff:operator'] })
   })
@@ -495,14 +495,14 @@ describe('signature', () => {
     expect(cache.metrics().entries).toBe(0)
   })
 
-  test('lets nobody in by the cache', async () => {
+  test('does not use the cache', async () => {
     const { verifier, verify } = opened()
     const token = signed({ payload: 'hello' })
     expect(await verifier.signature(token)).toBe('verified')
     expect(await verify(token)).toEqual(refusal('token_malformed'))
   })
 
-  test('of an endpoint that is away', async () => {
+  test('with an unreachable endpoint', async () => {
     expect(await opened('unreachable').verifier.signature(TOKEN)).toBe('keys_unreachable')
     expect(await opened('misconfigured').verifier.signature(TOKEN)).toBe('keys_misconfigured')
   })

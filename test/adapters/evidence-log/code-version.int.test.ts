@@ -16,7 +16,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-test('code is the commit, and each state of changes beside it another', async () => {
+test('the version is the commit, and differs for each state of changes', async () => {
   expect(await codeVersion(folder)).toBeNull()
   git('init', '-q')
   await writeFile(join(folder, 'a'), '1')

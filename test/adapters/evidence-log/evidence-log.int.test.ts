@@ -50,8 +50,8 @@ const write = (folder: string, lines: readonly string[]): Promise<void> =>
   writeFile(getLog(folder), lines.map((line) => `${line}\n`).join(''))
 const said = (log: EvidenceLog): string => (log.status === 'whole' ? 'whole' : log.code)
 
-describe('what was appended', () => {
-  test('is read back in order, signed by its runner, by whoever writes next too', async () => {
+describe('an appended record', () => {
+  test('is read back in order with its runner, also by the next writer', async () => {
     const folder = await written()
     const again = await openEvidence(folder, {
       fits,
@@ -70,14 +70,14 @@ describe('what was appended', () => {
     expect(log.entries[3]?.record.measured).toEqual(tiny.measured)
     expect(log.head).toEqual({ seq: 4, hash: entry.hash })
   })
-  test('nothing is no fault', async () => {
+  test('an empty log is no fault', async () => {
     expect(await readLog(join(parent, 'nowhere'))).toMatchObject({
       status: 'whole',
       entries: [],
     })
     expect(said(await readLog(await written([])))).toBe('whole')
   })
-  test('a line that a dead process had begun is left out, and cut off by the next', async () => {
+  test('an unfinished line of a killed process is ignored, and truncated by the next writer', async () => {
     const folder = await written()
     await appendFile(getLog(folder), '{"hash":"12')
     expect(said(await readLog(folder))).toBe('whole')
@@ -87,7 +87,7 @@ describe('what was appended', () => {
     expect(await getLines(folder)).toHaveLength(4)
     expect(said(await readLog(folder))).toBe('whole')
   })
-  test('a head that was not written any more is behind, which is no fault', async () => {
+  test('a head behind the log is no fault', async () => {
     const folder = await written(['A1'])
     const head = await readFile(getHead(folder), 'utf8')
     const log = await openEvidence(folder, { fits, runner })
@@ -96,7 +96,7 @@ describe('what was appended', () => {
     await writeFile(getHead(folder), head)
     expect(said(await readLog(folder))).toBe('whole')
   })
-  test('one at a time', async () => {
+  test('allows one writer at a time', async () => {
     const folder = await written()
     const log = await openEvidence(folder, { fits, runner })
     const busy = { code: 'evidence_locked', exitName: 'busy' }
@@ -107,7 +107,7 @@ describe('what was appended', () => {
   })
 })
 
-describe('a log that somebody had their hands on', () => {
+describe('a log that was tampered with', () => {
   type Change = (lines: string[], folder: string) => Promise<unknown>
   const replaced = (text: string, from: string | RegExp, to: string): string => {
     const made = text.replace(from, to)
@@ -209,14 +209,14 @@ describe('a log that somebody had their hands on', () => {
     const folder = await written()
     await change(await getLines(folder), folder)
     expect(said(await readLog(folder))).toBe(code)
-    // Nothing is added to it either.
+    // It cannot be appended to either.
     await expect(openEvidence(folder, { fits, runner })).rejects.toMatchObject({
       code: 'evidence_untrusted',
       exitName: 'untrusted',
     })
   })
 
-  test('any bit of any byte, of the log or of its head', async () => {
+  test('a flipped bit in any byte of the log or its head', async () => {
     const folder = await written()
     const files = await Promise.all(
       [getLog(folder), getHead(folder)].map(async (path) => ({
@@ -254,7 +254,7 @@ describe("a runner's key", () => {
     })
     expect((await readRunnerKey(join(parent, 'runner.pem'))).kid).toBe(runner.kid)
   })
-  test('is ignored by Git, with the lock of the evidence beside it and nothing else', async () => {
+  test('is ignored by Git, as is the evidence lock, and nothing else', async () => {
     const home = join(await mkdtemp(join(parent, 'git-')), '.ff')
     await makeRunnerKey(join(home, 'ci.pem'))
     await mkdir(join(home, 'evidence'))
@@ -269,13 +269,13 @@ describe("a runner's key", () => {
       'evidence/head.json',
     ])
   })
-  test('leaves a .gitignore that is there as it is', async () => {
+  test('keeps an existing .gitignore', async () => {
     const home = await mkdtemp(join(parent, 'mine-'))
     await writeFile(join(home, '.gitignore'), 'mine\n')
     await makeRunnerKey(join(home, 'ci.pem'))
     expect(await readFile(join(home, '.gitignore'), 'utf8')).toBe('mine\n')
   })
-  test('of another kind is none', async () => {
+  test('of another kind is refused', async () => {
     const path = join(parent, 'x.pem')
     await writeFile(path, 'x')
     await expect(readRunnerKey(path)).rejects.toMatchObject({ code: 'runner_key_invalid' })

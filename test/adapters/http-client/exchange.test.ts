@@ -37,7 +37,7 @@ const get = (url: URL, bounds: Partial<ExchangeBounds> = {}) =>
     { signal: AbortSignal.timeout(5_000), maxBytes: 100, agent: false, ...bounds },
   )
 
-test('an answer is its status, its headers and its bytes', async () => {
+test('a response has status, headers and bytes', async () => {
   const url = await serve((_, reply) => void reply.writeHead(201, { etag: '"1"' }).end('a'))
   expect(await get(url)).toMatchObject({
     status: 201,
@@ -91,7 +91,7 @@ test.each<[string, RequestListener]>([
   })
 })
 
-test('a body that breaks off is no answer', async () => {
+test('a body that breaks off is an error', async () => {
   const url = await serve((_, reply) => {
     reply.writeHead(200, { 'content-length': 9 }).write('a')
     setImmediate(() => reply.destroy())
@@ -99,7 +99,7 @@ test('a body that breaks off is no answer', async () => {
   await expect(get(url)).rejects.toMatchObject({ code: 'ECONNRESET' })
 })
 
-test('an upgrade that was not asked for is no answer', async () => {
+test('an unexpected upgrade is an error', async () => {
   const url = await serve((request) => {
     request.socket.end('HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n')
   })
@@ -114,7 +114,7 @@ test('no proxy of the environment is used', async () => {
   expect((await get(url)).body.toString()).toBe('the service')
 })
 
-test('a certificate has to hold, whatever the environment says', async () => {
+test('verifies certificates despite NODE_TLS_REJECT_UNAUTHORIZED', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'ff-exchange-'))
   try {
     const out = ['-keyout', 'key', '-out', 'cert', '-subj', '/CN=x', '-days', '2']

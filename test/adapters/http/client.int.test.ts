@@ -6,7 +6,7 @@ import { openClient } from '../../../src/adapters/http/client.ts'
 import type { HttpClient } from '../../../src/ports/http.ts'
 
 const MEBIBYTE = 1_048_576
-/** What a path answers. */
+/** The response of each path. */
 const ANSWERS: Readonly<Record<string, (reply: ServerResponse) => void>> = {
   '/fine': (reply) => void reply.writeHead(201, { etag: '"1"' }).end('{"a":"\u00fc"}'),
   '/elsewhere': (reply) => void reply.writeHead(302, { location: '/fine' }).end(),
@@ -38,7 +38,7 @@ afterAll(async () => {
 
 const get = (path: string) => client.send({ method: 'GET', path })
 
-test('an answer is its status, its headers and its text', async () => {
+test('a response has status, headers and text', async () => {
   const { status, headers, text } = await get('/fine')
   expect({ status, etag: headers['etag'], text }).toEqual({
     status: 201,
@@ -47,7 +47,7 @@ test('an answer is its status, its headers and its text', async () => {
   })
 })
 
-test('a redirect is an answer, and nobody follows it', async () => {
+test('a redirect is returned, not followed', async () => {
   const before = asked
   expect(await get('/elsewhere')).toMatchObject({ status: 302, text: '' })
   expect(asked).toBe(before + 1)
@@ -64,7 +64,7 @@ test.each([
   })
 })
 
-test('what no header can hold is never sent, and never shown', async () => {
+test('an invalid header value is neither sent nor shown', async () => {
   const before = asked
   const headers = { authorization: 'Bearer hush\n' }
   const failed = client.send({ method: 'GET', path: '/fine', headers })
@@ -73,7 +73,7 @@ test('what no header can hold is never sent, and never shown', async () => {
   expect(asked).toBe(before)
 })
 
-test('nobody who listens is no answer', async () => {
+test('a port without a listener is target_unreachable', async () => {
   const anonymous = openClient('http://127.0.0.1:1')
   await expect(anonymous.send({ method: 'GET', path: '/' })).rejects.toMatchObject({
     code: 'target_unreachable',

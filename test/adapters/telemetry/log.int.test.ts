@@ -25,7 +25,7 @@ const tokenFor = (change: object): string =>
   signTestToken(testKeys.keys.rsa, testKeys.claims({ exp: inAnHour, ...change }))
 const SCOPES = 'ff:registry:read ff:registry:write ff:override:write'
 
-/** What nobody may find again: a value of a sensitive flag, tokens, and what a caller wrote in any other place. */
+/** Secrets that must not appear: a value of a sensitive flag, tokens, and text of a request in any other place. */
 const VALUE = canary('value')
 const WORDS: string[] = [VALUE]
 const word = (what: string): string => {
@@ -97,7 +97,7 @@ async function auditRecords(): Promise<readonly string[]> {
     .map((line) => JSON.stringify(toRecord(line)))
 }
 
-/** A line is a checksum and an object. */
+/** Each line is a checksum and an object. */
 const toRecord = (line: string): object =>
   (JSON.parse(line.slice(line.indexOf('{'))) as { readonly audit: object }).audit
 
@@ -105,13 +105,13 @@ const FLAG = '/v1/flags/ff.secret.flag'
 const OVERRIDE = '/v1/flags/override/tenant/T-pty-pilot-01/ff.secret.flag'
 const overrideBody = (value: string): string => JSON.stringify({ value, approval_ref: 'APP-1-ab' })
 
-test('nothing that a caller planted stands in a log line or an audit record', async () => {
+test('no planted secret appears in a log line or an audit record', async () => {
   const statuses: number[] = []
   const sent = async (response: Promise<Response>): Promise<void> => {
     const { status } = await response
     statuses.push(status)
   }
-  // Changes of the value, taken and refused.
+  // Writes of the value, applied and refused.
   await sent(call('PUT', OVERRIDE, { body: overrideBody(word('kept')) }))
   await sent(
     call('PUT', OVERRIDE, { body: overrideBody(word('late')), headers: { 'if-match': '"9"' } }),
@@ -121,7 +121,7 @@ test('nothing that a caller planted stands in a log line or an audit record', as
   await sent(call('PUT', OVERRIDE, { body: `{"value":"${word('cut')}` }))
   await sent(call('PUT', OVERRIDE, { body: `{"${word('member')}":1}` }))
   await sent(call('PUT', OVERRIDE, { body: `"${word('big')}${'x'.repeat(300_000)}"` }))
-  // Tokens in the right place, and everywhere else.
+  // Tokens in the Authorization header, and everywhere else.
   const short = formatToken({ alg: 'HS256' }, { a: 1 }, (text) =>
     createHmac('sha256', 'x').update(text).digest(),
   )
@@ -142,7 +142,7 @@ test('nothing that a caller planted stands in a log line or an audit record', as
   await raw(`GET ${FLAG} HTTP/1.1\r\nhost: x\r\nx-request-id: a\r\n ${word('folded')}\r\n\r\n`)
   await raw(`${word('noise')}\r\n\r\n`)
   await raw(`GET /x HTTP/1.1\r\nhost: x\r\nx-request-id: one\n${word('line')}: b\r\n\r\n`)
-  // A bug whose message holds it all.
+  // A bug whose message has all secrets.
   const bug = `${VALUE} of ${word('bug')}\n    at ${word('frame')} in ${good}`
   trouble.error = Object.assign(new Error(bug), { detail: word('detail'), cause: word('cause') })
   await sent(askFlag(service.origin, { flag_key: 'ff.secret.flag' }))
@@ -159,7 +159,7 @@ test('nothing that a caller planted stands in a log line or an audit record', as
   expect(WORDS.filter((one) => written.includes(one))).toEqual([])
 })
 
-test('each line is one object, and says where a bug came up', () => {
+test('each line is one object, and a bug has its stack frames', () => {
   for (const line of service.lines) {
     expect(line.indexOf('\n')).toBe(line.length - 1)
     expect(JSON.parse(line)).toMatchObject({ level: expect.any(String), time: expect.any(String) })
@@ -174,8 +174,8 @@ test("a caller's own id is in the line, so that two logs can be laid side by sid
   expect(service.lines.some((line) => line.includes('"request_id":"trace-0815"'))).toBe(true)
 })
 
-describe('whose token nobody verified', () => {
-  test('is logged by an unverified name, and again after a minute', () => {
+describe('a caller with an unverified token', () => {
+  test('is logged under an unverified name, and again after a minute', () => {
     const told: object[] = []
     let now = 5_000
     const log = { info: () => undefined, warn: (fields: object) => void told.push(fields) }
@@ -190,7 +190,7 @@ describe('whose token nobody verified', () => {
     for (let at = 0; at < 1_000; at += 1) unverified(`V${at}`)
     expect(told.length).toBeLessThan(110)
   })
-  test('is named by the real service, once, however often it calls', async () => {
+  test('is logged once by the real service for many requests', async () => {
     const dead = await adapters.openKeyServer({ behaviour: 'refused', keys: [] })
     const { issuer, audience } = testKeys.settings
     const running = await getService({

@@ -36,8 +36,8 @@ async function scrape(origin: string) {
   return { response, text, ...read, value }
 }
 
-describe('what is scraped', () => {
-  test('is Prometheus text, with the metrics of the contract, and nothing more of ours', async () => {
+describe('a scrape', () => {
+  test('is Prometheus text with exactly the metrics of the contract', async () => {
     const { origin } = await started()
     await askFlag(origin, { flag_key: SAMPLE_FLAG })
     const { response, text, families } = await scrape(origin)
@@ -57,7 +57,7 @@ describe('what is scraped', () => {
       ]),
     )
   })
-  test('has the labels of the contract, and never what a caller sent', async () => {
+  test('has the labels of the contract, and no value of a request', async () => {
     const { origin } = await started()
     for (let at = 0; at < 30; at += 1) {
       await askFlag(origin, { flag_key: `ff.canary.n${at}`, user_id: `canary${at}` })
@@ -71,7 +71,7 @@ describe('what is scraped', () => {
         expect(Object.keys(sample.labels).sort()).toEqual([...labels].sort())
     expect(samples.length).toBeLessThan(250)
   })
-  test('stands on the admin port alone where there is one', async () => {
+  test('is served on the admin port only, if there is one', async () => {
     const { origin, admin_origin } = await started({ settings: { FF_ADMIN_LISTEN: '127.0.0.1:0' } })
     expect((await fetch(`${origin}/metrics`)).status).toBe(404)
     await askFlag(origin, { flag_key: SAMPLE_FLAG })
@@ -80,11 +80,11 @@ describe('what is scraped', () => {
   })
 })
 
-describe('what is counted', () => {
+describe('the metrics count', () => {
   test('requests by route and status, refusals by code, decisions by reason', async () => {
     const { origin } = await started()
     await askFlag(origin, { flag_key: SAMPLE_FLAG })
-    await askFlag(origin, { flag_keys: [SAMPLE_FLAG, 'ff.nobody.knows'] })
+    await askFlag(origin, { flag_keys: [SAMPLE_FLAG, 'ff.unknown.flag'] })
     await askFlag(origin, { flag: 'none' })
     await fetch(`${origin}/v1/flags`)
     await fetch(`${origin}/nothing`)
@@ -98,7 +98,7 @@ describe('what is counted', () => {
     expect(value('ff_decisions_total', { decision: 'allow', reason: 'global_default' })).toBe(2)
     expect(value('ff_decisions_total', { decision: 'deny', reason: 'flag_unknown' })).toBe(1)
   })
-  test('what is refused before there is a route, or a request', async () => {
+  test('refusals before there is a route or a request', async () => {
     const { origin } = await started()
     expect((await fetch(`${origin}/%zz`)).status).toBe(400)
     const headers = { 'x-long': 'x'.repeat(20_000) }
@@ -108,7 +108,7 @@ describe('what is counted', () => {
     expect(value('ff_http_refusals_total', { code: 'headers_too_large' })).toBe(1)
     expect(value('ff_http_requests_total', { route: 'none', status: '431' })).toBe(1)
   })
-  test('changes by what became of them', async () => {
+  test('writes by outcome', async () => {
     const auth = {
       FF_ENV: 'dev',
       FF_ALLOW_DEV_HEADERS: 'true',
@@ -152,7 +152,7 @@ describe('what is counted', () => {
     expect(value('ff_changes_total', { action: 'put', outcome: 'applied' })).toBe(0)
     expect(value('ff_audit_head_seq')).toBe(2)
   })
-  test('what Admin counts, and the state of its breaker', async () => {
+  test('approval checks, and the state of the breaker', async () => {
     const anonymous = await adapters.openApprovals({ kind: 'none' })
     const metrics = (): AdminMetrics => ({
       ...anonymous.metrics(),
@@ -169,7 +169,7 @@ describe('what is counted', () => {
     expect(value('ff_admin_breaker', { state: 'half_open' })).toBe(1)
     expect(value('ff_admin_breaker', { state: 'open' })).toBe(0)
   })
-  test('requests under way, and a store that hangs as one that is down', async () => {
+  test('requests in flight, and a hanging store as down', async () => {
     const { origin } = await started({
       deps: {
         openSampleStore: async (sample, tools) => {
