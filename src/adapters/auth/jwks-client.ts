@@ -181,9 +181,9 @@ export function computeCacheSeconds(headers: IncomingHttpHeaders, times: CacheTi
   const { 'cache-control': control = '', age = '0' } = headers
   const { cache_min_s, cache_max_s, cache_default_s } = times
   if (/\bno-(store|cache)\b/i.test(control)) return cache_min_s
-  const said = /(?:^|[\s,])max-age="?(\d+)\b/i.exec(control)?.[1]
+  const maxAge = /(?:^|[\s,])max-age="?(\d+)\b/i.exec(control)?.[1]
   // A max-age that cannot be parsed counts as stale (RFC 9111, 4.2.1), so take the least lifetime.
-  const unsaid = /(?:^|[\s,])max-age/i.test(control) ? cache_min_s : cache_default_s
-  const seconds = said === undefined ? unsaid : Number(said) - Math.max(Number(age) || 0, 0)
+  const fallback = /(?:^|[\s,])max-age/i.test(control) ? cache_min_s : cache_default_s
+  const seconds = maxAge === undefined ? fallback : Number(maxAge) - Math.max(Number(age) || 0, 0)
   return Math.min(Math.max(seconds, cache_min_s), cache_max_s)
 }

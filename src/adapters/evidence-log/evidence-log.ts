@@ -38,10 +38,10 @@ export function judgeTexts({ log, head }: EvidenceTexts, fits: Fits): EvidenceLo
   // A rest without line feed is an append that its writer did not finish. Had it been acknowledged, the head would name
   // it.
   const lines = log === null ? [] : log.split('\n').slice(0, -1)
-  if (head === null) return lines.length === 0 ? judgeChain([], EMPTY_CHAIN) : reportMissing(HEAD)
+  if (head === null) return lines.length === 0 ? judgeChain([], EMPTY_CHAIN) : buildMissing(HEAD)
   const noted = readHead(head)
   if (noted === null) return buildUntrusted('evidence_edited', HEAD)
-  if (log === null) return noted.seq > 0 ? reportMissing(LOG) : judgeChain([], noted)
+  if (log === null) return noted.seq > 0 ? buildMissing(LOG) : judgeChain([], noted)
   return judgeLines(lines, noted, fits)
 }
 
@@ -97,7 +97,7 @@ class Writer implements EvidenceWriter {
     // Removes the rest of a failed append.
     await file.truncate(this.bytes)
     const line = Buffer.from(`${text}\n`)
-    await reportDiskFull(folder, async () => {
+    await mapDiskFull(folder, async () => {
       await file.writeFile(line)
       await file.sync()
       await writeHead(folder, { seq: record.seq, hash: entry.hash })
@@ -113,7 +113,7 @@ class Writer implements EvidenceWriter {
   }
 }
 
-async function reportDiskFull(folder: string, work: () => Promise<void>): Promise<void> {
+async function mapDiskFull(folder: string, work: () => Promise<void>): Promise<void> {
   try {
     await work()
   } catch (cause) {
@@ -161,7 +161,7 @@ const buildUntrusted = (
   code: Extract<EvidenceLog, { status: 'untrusted' }>['code'],
   detail: string,
 ): EvidenceLog => ({ status: 'untrusted', code, detail })
-const reportMissing = (name: string): EvidenceLog =>
+const buildMissing = (name: string): EvidenceLog =>
   buildUntrusted('evidence_missing', `${name} is missing`)
 
 /** Parses a head, which must be byte for byte as written; null for any other text. */

@@ -18,10 +18,12 @@ export async function openEvidenceLog(
     readonly key: { readonly path: string; readonly make: boolean }
   },
 ): Promise<OpenedEvidence> {
-  const made = key.make && !(await isThere(key.path))
-  const runner: SigningRunner = made ? await makeRunnerKey(key.path) : await readRunnerKey(key.path)
+  const create = key.make && !(await isThere(key.path))
+  const runner: SigningRunner = create
+    ? await makeRunnerKey(key.path)
+    : await readRunnerKey(key.path)
   const writer = await openEvidence(folder, { fits, runner })
-  return { writer, runner: { kid: runner.kid, made } }
+  return { writer, runner: { kid: runner.kid, made: create } }
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -22,9 +22,9 @@ import { readCredential } from './credential.ts'
 import { FfError } from '../../errors.ts'
 
 /** Interval of the check for slow requests. */
-const CHECKED_EVERY_MS = 1_000
+const SLOW_CHECK_MS = 1_000
 /** Interval at which a drain checks the number of requests in flight. */
-const DRAINED_EVERY_MS = 20
+const DRAIN_CHECK_MS = 20
 /** Longer than any valid id in a path, so that the route refuses a long id with the code of that parameter. */
 const MAX_PARAM = 1_024
 
@@ -73,7 +73,7 @@ export async function openServer(
       // Only stop listening: http.Server.close would also cut connections that still send, which Node counts as idle.
       NetServer.prototype.close.call(server.server)
       const timer = setTimeout(() => server.server.closeAllConnections(), limits.drain_ms)
-      while (state.inFlight > 0) await sleep(DRAINED_EVERY_MS)
+      while (state.inFlight > 0) await sleep(DRAIN_CHECK_MS)
       await server.close()
       clearTimeout(timer)
     },
@@ -98,7 +98,7 @@ const makeServer = ({ limits, httpObserver }: ServerOptions): FastifyInstance =>
     http: {
       headersTimeout: limits.headers_ms,
       maxHeaderSize: limits.header_bytes,
-      connectionsCheckingInterval: CHECKED_EVERY_MS,
+      connectionsCheckingInterval: SLOW_CHECK_MS,
       // Node would answer 400 without a code; `observeRequests` refuses it with one.
       requireHostHeader: false,
     },

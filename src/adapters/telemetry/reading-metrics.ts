@@ -16,12 +16,12 @@ export function registerReadings(
   registers: Registry[],
   readings: MetricReadings,
 ): () => Promise<void> {
-  const made: MetricFactory = {
+  const factory: MetricFactory = {
     gauge: (name, help, labelNames = []) => new Gauge({ name, help, labelNames, registers }),
     counter: (name, help, labelNames = []) => new Counter({ name, help, labelNames, registers }),
   }
   const setters = [requestGauges, storeGauges, keyMetrics, tokenMetrics, adminMetrics].map((make) =>
-    make(made, readings),
+    make(factory, readings),
   )
   return async () => {
     for (const set of setters) await set()
@@ -101,7 +101,7 @@ function tokenMetrics(
 }
 
 function adminMetrics({ gauge, counter }: MetricFactory, { admin }: MetricReadings): Setter {
-  const made = counter('ff_admin_calls_total', 'Approval checks with Admin, by outcome.', [
+  const calls = counter('ff_admin_calls_total', 'Approval checks with Admin, by outcome.', [
     'outcome',
   ])
   const breaker = gauge(
@@ -111,7 +111,7 @@ function adminMetrics({ gauge, counter }: MetricFactory, { admin }: MetricReadin
   )
   return () => {
     const now = admin()
-    for (const outcome of CALLS) setTotal(made, now.calls[outcome], { outcome })
+    for (const outcome of CALLS) setTotal(calls, now.calls[outcome], { outcome })
     for (const state of BREAKER) breaker.set({ state }, now.breaker === state ? 1 : 0)
   }
 }
