@@ -18,14 +18,14 @@ import type { CheckApproval } from '../../ports/admin.ts'
 import type { Authenticator, VerificationTime } from '../../ports/auth.ts'
 import type { FlagReader } from '../../ports/store.ts'
 
-/** One question with everything that the answer may depend on. */
+/** One question with every input of its answer: credential, request, clock and environment. */
 export interface EvaluationQuestion {
   readonly credential: Credential
   readonly request: VectorQuestion
   readonly now: Instant
   readonly environment: Environment
 }
-/** What a question is put to: a store, behind the door and beside Admin. */
+/** The parts that answer a question: the authenticator, the store and the approvals of Admin. */
 export interface EvaluationDependencies {
   readonly store: FlagReader
   readonly authenticator: Authenticator
@@ -33,7 +33,7 @@ export interface EvaluationDependencies {
 }
 export interface EvaluatedAnswer {
   readonly answer: SideAnswer
-  /** Null where the door refused, or the store could not be read. */
+  /** The rows that the decision used; null if the authenticator refused or the store failed. */
   readonly rows: RowsOfFlag | null
 }
 
@@ -41,10 +41,10 @@ export type EvaluateQuestion = (
   counter: EvaluationDependencies,
   question: EvaluationQuestion,
 ) => Promise<EvaluatedAnswer>
-/** The rules of a decision, as the core has them or with a fault in them. */
+/** The decision function: `evaluate` of the core, or a copy with a planted fault. */
 export type Evaluate = typeof evaluate
 
-/** Puts one question: through the door, to the rows, past Admin if rule 4 wants it, to a decision. */
+/** Authenticates the caller, reads the rows and decides; asks Admin for an approval only if rule 4 needs it. */
 export const evaluateQuestion: EvaluateQuestion = (counter, question) =>
   evaluateQuestionWith(evaluate, counter, question)
 
@@ -72,13 +72,13 @@ export async function evaluateQuestionWith(
     const decision = await decideWithApproval(rules, counter.approvals, facts)
     return { answer: { status: 'decided', text: serializeDecision(decision) }, rows }
   } catch (error) {
-    // A store that cannot be read is no decision (page 1); anything else is a bug and goes on up.
+    // A store that cannot be read yields no decision. Any other error is a bug and is thrown on.
     if (!(error instanceof FfError)) throw error
     return { answer: { status: 'unanswered', code: error.code }, rows: null }
   }
 }
 
-/** Past Admin, if rule 4 wants it, to a decision. */
+/** Runs the rules, and runs them again with the answer of Admin if they ask for an approval. */
 export async function decideWithApproval(
   rules: Evaluate,
   approvals: CheckApproval,
@@ -90,7 +90,7 @@ export async function decideWithApproval(
   throw new Error('the rules asked for an approval that they had been given')
 }
 
-/** Admin as a vector or a cell gives it. */
+/** A fake Admin that answers with the approvals of a vector or a cell. */
 export const toApprovalCheck =
   ({ admin, approvals }: Pick<VectorInput, 'admin' | 'approvals'>): CheckApproval =>
   (question) =>
@@ -98,7 +98,7 @@ export const toApprovalCheck =
       admin === 'unreachable' ? { status: 'unreachable' } : answerApproval(approvals, question),
     )
 
-/** Through the door. A token that is present wins over dev headers, whatever becomes of it (page 2). */
+/** Authenticates one credential. A token, valid or not, takes precedence over dev headers. */
 export async function authenticate(
   { rules, verifier }: Authenticator,
   credential: Credential,

@@ -7,7 +7,7 @@ import { type CheckResult, passResult } from '../../core/report/check-report.ts'
 import { mergeRows } from './merge-rows.ts'
 import { findPairDifferences } from './row-report.ts'
 
-/** Rows made for the purpose, enough that a difference can stand first, last and in between. */
+/** Three rows, so that a difference can be first, last or in between. */
 const LINES = ['a', 'b', 'c'].map((scope) =>
   formatRowLine(
     'tenant_override',
@@ -18,7 +18,7 @@ type Lines = readonly string[]
 const replaced = (at: number): Lines =>
   LINES.map((line, index) => (index === at ? line.replace('"value":1', '"value":2') : line))
 const without = (at: number): Lines => LINES.filter((_, index) => index !== at)
-/** Two sides, and how many differences lie between them. */
+/** Two sides and the number of differences between them. */
 const CASES: readonly (readonly [Lines, Lines, number])[] = [
   [LINES, LINES, 0],
   ...LINES.flatMap((_, at): (readonly [Lines, Lines, number])[] => [
@@ -30,22 +30,22 @@ const CASES: readonly (readonly [Lines, Lines, number])[] = [
 ]
 
 /**
- * What is judged before a diff is believed: the comparer on pairs whose answer is known, and the walk on
- * sides that differ by one row, at every place, and on a side with itself.
+ * Checks the comparer and the merge before a diff relies on them: the comparer on pairs with a known answer,
+ * the merge on a side with itself and on sides that differ by one row, at each position.
  */
 export async function runDiffControls(compare: JsonComparer): Promise<readonly CheckResult[]> {
   const comparer = findComparerFaults(compare)
   const walk = await walkFaults(compare)
   return [
-    control('control.comparer', 'pairs whose answer is known', comparer),
-    control('control.walk', `${CASES.length} small sides, walked whole and a line at a time`, walk),
+    control('control.comparer', 'pairs with a known answer', comparer),
+    control('control.walk', `${CASES.length} small sides, in one batch and line by line`, walk),
   ]
 }
 
 function control(id: string, title: string, faults: readonly string[]): CheckResult {
   if (faults.length === 0) return passResult(id, title)
   const findings = faults.map((detail) => ({ code: 'control_not_held', pointer: null, detail }))
-  return { id, title, state: 'inconclusive', findings, next: 'Nothing that this diff says counts.' }
+  return { id, title, state: 'inconclusive', findings, next: 'Do not rely on this diff.' }
 }
 
 async function walkFaults(compare: JsonComparer): Promise<readonly string[]> {

@@ -14,41 +14,41 @@ import {
   formatRowPointer,
 } from './row-report.ts'
 
-/** How often a difference is looked at again while its rows keep changing. */
+/** Rereads of a differing row at most, while it keeps changing. */
 const LOOKS = 3
-/** A row that is on its way between two sides is there within it. */
+/** Time within which a replicated row arrives on the other side, in milliseconds. */
 export const SETTLE_MS = 250
 
 export interface DiffOptions {
-  /** After so many the walk ends. */
+  /** The comparison ends after this many differences. */
   readonly maxDiffs: number
-  /** Told how many rows lie behind. */
+  /** Receives the number of rows compared so far. */
   readonly progress: (rows: number) => void
   readonly stopped: () => boolean
   readonly compare: JsonComparer
-  /** How long is waited before each further look at what differs. */
+  /** Wait before each reread of the differing rows. */
   readonly pauseMs: number
-  /** Which share of the baseline's rows is looked at, 0 to 1; null for all of both sides. */
+  /** Share of the baseline's rows that is compared, 0 to 1; null for all rows of both sides. */
   readonly sample: number | null
 }
-/** What came of one table. */
+/** Result of one table. */
 export interface TableDiff {
   readonly table: TableName
-  /** Keys that stand on either side. */
+  /** Keys that exist on at least one side. */
   readonly rows: number
   readonly findings: readonly RowFinding[]
-  /** Rows that were different and are not any more. */
+  /** Rows that differed at first and were equal when read again. */
   readonly settled: number
-  /** Rows that changed at each look. */
+  /** Rows that changed at each reread, so they count neither as equal nor as different. */
   readonly inFlight: readonly RowKey[]
 }
 export interface DiffResult {
   readonly tables: readonly TableDiff[]
-  /** False where the walk ended at `maxDiffs`. */
+  /** False if the comparison ended at `maxDiffs`. */
   readonly complete: boolean
 }
 
-/** Compares all rows of two sides; each difference is looked at once more before it is called one. */
+/** Compares the rows of two sides and rereads each differing row before it reports a difference. */
 export async function diffSources(
   sides: Readonly<Record<SideName, RowSource>>,
   options: DiffOptions,
@@ -65,7 +65,7 @@ export async function diffSources(
   return { tables, complete: !visitor.full }
 }
 
-/** A key whose rows were not the same bytes; null where a side has none. */
+/** A key whose rows are not the same bytes; the list of a side is empty if the side has no row. */
 export interface Suspect {
   readonly key: RowKey
   readonly lines: Readonly<Record<SideName, readonly string[]>>
@@ -137,7 +137,7 @@ class DiffVisitor implements MergeVisitor {
     this.differing += 1
   }
 
-  /** What breaks page 1 is a finding on either side, and on both alike. */
+  /** An invalid row is a finding even if both sides hold the same bytes. */
   private hold(table: TableName, findings: readonly RowFinding[]): void {
     if (findings.length === 0) return
     this.found[table].broken.push(...findings)
@@ -149,7 +149,7 @@ interface SettleOptions extends Pick<DiffOptions, 'compare' | 'pauseMs'> {
   readonly table: TableName
 }
 
-/** Looks again at what differs: a row that was on its way is the same by then, and one that stays is a difference. */
+/** Rereads the differing rows: a row in replication is equal by then; a row that stays different is a finding. */
 async function settle(
   sides: Readonly<Record<SideName, RowSource>>,
   suspects: readonly Suspect[],
@@ -208,7 +208,7 @@ const sameLines = (a: Suspect, b: Suspect): boolean =>
   a.lines.baseline.join('\n') === b.lines.baseline.join('\n') &&
   a.lines.candidate.join('\n') === b.lines.candidate.join('\n')
 
-/** What is different about one key by now. */
+/** The differences of one key as last read. */
 function suspectFindings({ key, lines }: Suspect, compare: JsonComparer): readonly RowFinding[] {
   const { baseline, candidate } = lines
   const row = formatRowPointer(key)
@@ -218,6 +218,6 @@ function suspectFindings({ key, lines }: Suspect, compare: JsonComparer): readon
     return findPairDifferences(key, [left, right], compare)
   if (left === undefined && right === undefined) return []
   return left === undefined
-    ? [{ code: 'row_extra', pointer: row, detail: 'in the candidate alone' }]
+    ? [{ code: 'row_extra', pointer: row, detail: 'only in the candidate' }]
     : [{ code: 'row_missing', pointer: row, detail: 'not in the candidate' }]
 }

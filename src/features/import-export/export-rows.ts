@@ -12,7 +12,7 @@ import { LineSequence, type RowFinding } from './row-report.ts'
 export interface ExportRequest {
   readonly root: string
   readonly database: TargetSpec
-  /** Where the store will be: a new folder, or an empty one. */
+  /** Target of the store: a folder that is empty or does not exist yet. */
   readonly folder: string
   readonly signal: AbortSignal
   readonly now: () => Date
@@ -21,14 +21,14 @@ export interface ExportRequest {
 }
 
 /**
- * `ff export`: every row of a database as a file store, which begins where the database's audit chain ends.
- * A row that no store could hold ends it with no store written.
+ * `ff export`: writes every row of a database into a new file store, whose audit chain continues the chain of
+ * the database. Writes no store if a row is invalid.
  */
 export async function exportRows(request: ExportRequest): Promise<CheckReport> {
   const { adapters, database, folder, now } = request
   if (database.kind !== 'postgres')
     throw new FfError('target_invalid', 'Only a database can be exported.', {
-      hint: 'A file store is a folder: copy it while nothing writes to it.',
+      hint: 'A file store is a folder: stop all writers and copy it.',
     })
   const started = now()
   const source = await adapters.openRows(database, await loadPersistence(request.root))
@@ -39,9 +39,9 @@ export async function exportRows(request: ExportRequest): Promise<CheckReport> {
     if (faults.length > 0)
       throw new FfError(
         'row_refused',
-        `The tables are not as in the contract: ${faults[0]?.detail}.`,
+        `The tables differ from contracts/persistence_schema.json: ${faults[0]?.detail}.`,
         {
-          hint: 'Run `ff migrate verify`; a store has no place for what it names.',
+          hint: 'Run `ff migrate verify` and correct what it lists; a file store cannot hold it.',
         },
       )
     sha256 = await adapters.writeNewStore(folder, source, lines.batches())
@@ -56,7 +56,7 @@ export async function exportRows(request: ExportRequest): Promise<CheckReport> {
   })
 }
 
-/** Ends the writing; what is wrong is with the rows. */
+/** Stops the writer of the store; the findings of the rows say why. */
 class RowRefusedError extends Error {}
 const MOST_FINDINGS = 1_000
 
@@ -75,7 +75,7 @@ class ExportedRows {
     this.source = source
   }
 
-  /** The lines as they are written. @throws Refused at the end, where any of them breaks page 1 */
+  /** The lines of the store. @throws RowRefusedError at the end if a row is invalid */
   async *batches(): AsyncGenerator<Buffer> {
     const { signal, progress } = this.request
     const of = Object.values(this.source.counts).reduce((all, one) => all + one, 0)
@@ -84,8 +84,8 @@ class ExportedRows {
       throwIfEnded(
         signal,
         (ending) =>
-          new FfError(ending, 'The export was ended before it was done.', {
-            hint: 'No store was written; run it again.',
+          new FfError(ending, 'The export was stopped before it was complete.', {
+            hint: 'No store was written; run the same command again.',
           }),
       )
       this.judge(batch)
@@ -97,7 +97,7 @@ class ExportedRows {
     if (TABLE_NAMES.some((table) => this.broken[table].length > 0)) throw new RowRefusedError()
   }
 
-  /** @param sha256 of the store that was written; null where none was */
+  /** @param sha256 digest of the snapshot that was written; null if none was */
   items(sha256: string | null): readonly CheckResult[] {
     const rows = TABLE_NAMES.map((table): CheckResult => {
       const item = passResult(table, `${this.source.counts[table]} rows`)
@@ -119,6 +119,6 @@ class ExportedRows {
   }
 }
 
-/** About what a row takes, for the progress alone. */
+/** Approximate size of a row; only the progress display uses it. */
 const ROW_BYTES = 240
-const NEXT = 'Correct these rows in the database; no store was written.'
+const NEXT = 'Correct these rows in the database and run the export again; no store was written.'

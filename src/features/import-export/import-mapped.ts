@@ -18,18 +18,17 @@ import { readImportDocument } from './read-document.ts'
 import type { RowFinding } from './row-report.ts'
 
 export interface MappedRequest extends Omit<ImportRequest, 'source' | 'database'> {
-  /** The file of another service, in its own format. */
+  /** Path of the flag file of another service, in the format of that service. */
   readonly file: string
-  /** How that format is read: contracts/schemas/incumbent-mapping.schema.json. */
+  /** Path of the mapping from that format: contracts/schemas/incumbent-mapping.schema.json. */
   readonly mapping: string
-  /** A database, or the folder of a store that is made. */
+  /** A database, or the folder of a new store. */
   readonly into: TargetSpec
 }
 
 /**
- * `ff import FILE --mapping MAPPING`: the flags and overrides that another service keeps in its own format
- * (page 7, phase 0). All that is refused is listed with its place in that file, and then nothing is written; so is
- * each value that a row holds otherwise (page 4).
+ * `ff import FILE --mapping MAPPING`: imports the flags and overrides of another service. Lists each refused
+ * value with its place in the file, and then writes nothing. Lists each value that changes on the way.
  */
 export async function importMapped(request: MappedRequest): Promise<CheckReport> {
   const started = request.now()
@@ -41,9 +40,11 @@ export async function importMapped(request: MappedRequest): Promise<CheckReport>
   if (document === null || items.some(({ state }) => state === 'fail'))
     return buildCheckReport('import', items)
   if (document.rows.length === 0)
-    throw new FfError('nothing_to_check', `${request.file} holds no row that the mapping names.`, {
-      hint: 'Name the file that the service keeps its flags in, and a mapping that was made for it.',
-    })
+    throw new FfError(
+      'nothing_to_check',
+      `The mapping finds no flag and no override in ${request.file}.`,
+      { hint: 'Name the flag file of the service and a mapping that was written for its format.' },
+    )
   const source = toSource(document.rows)
   const { into } = request
   if (into.kind !== 'file')
@@ -60,7 +61,7 @@ export async function importMapped(request: MappedRequest): Promise<CheckReport>
   })
 }
 
-/** @throws FfError `artefact_invalid` with all that is wrong with it */
+/** @throws FfError `artefact_invalid` with every problem of the mapping */
 async function loadMapping(path: string): Promise<ImportMapping> {
   const result = await loadArtefact('incumbent_mapping', { path, shown: path })
   const problems = result.ok ? findMappingProblems(result.loaded) : result.problems
@@ -81,10 +82,10 @@ function documentItems(
       : { id: 'mapping', title: `${refused} refused`, state: 'fail', findings, next: NEXT }
   return document === null ? [item] : [item, changesItem(document.changes)]
 }
-const NEXT = 'Correct the file, or its mapping; nothing was written.'
+const NEXT = 'Correct the file or the mapping and run the import again; nothing was written.'
 
 const changesItem = ({ count, kept }: BoundedList<MappingChange>): CheckResult => ({
-  ...passResult('changes', `values that a row holds otherwise: ${count}, listed: ${kept.length}`),
+  ...passResult('changes', `values changed by the mapping: ${count}, listed: ${kept.length}`),
   findings: kept.map(({ code, pointer, was, becomes }) => ({
     code,
     pointer,
@@ -99,7 +100,7 @@ const shown = (text: string | null): string =>
       ? `${text.slice(0, MOST_SHOWN)}... (${text.length} characters)`
       : text
 
-/** @param folder null makes no store: a temporary one would be gone */
+/** @param folder null is refused: a temporary store would be removed at the end of the run */
 async function storeItems(
   { adapters, dryRun, signal }: MappedRequest,
   folder: string | null,
@@ -107,7 +108,7 @@ async function storeItems(
 ): Promise<readonly CheckResult[]> {
   if (folder === null)
     throw new FfError('target_invalid', 'No folder was named for the store.', {
-      hint: 'Write --into file:DIR, for a new folder or an empty one.',
+      hint: 'Add --into file:DIR with a folder that is empty or does not exist yet.',
     })
   const words = dryRun ? 'to write' : 'written'
   const rows = TABLE_NAMES.map((table) =>
@@ -124,8 +125,8 @@ async function* toBytes(source: ImportSource, signal: AbortSignal): AsyncGenerat
     throwIfEnded(
       signal,
       (ending) =>
-        new FfError(ending, 'The import was ended before it was done.', {
-          hint: 'No store was written; run it again.',
+        new FfError(ending, 'The import was stopped before it was complete.', {
+          hint: 'No store was written; run the same command again.',
         }),
     )
     yield bytes

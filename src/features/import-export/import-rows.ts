@@ -13,7 +13,7 @@ import { loadPersistence, type DdlContract } from '../migrate/load-persistence.t
 import { ImportVisitor, type TableImport } from './import-visitor.ts'
 import { mergeRows } from './merge-rows.ts'
 
-/** Rows that are at hand, as a store would hold them; they may be gone through more than once. */
+/** The rows to import, in the order of a store; `lines` may be read more than once. */
 export type ImportSource = Pick<RowSource, 'counts' | 'lines' | 'faults' | 'close'>
 
 export interface ImportRequest {
@@ -29,14 +29,14 @@ export interface ImportRequest {
 }
 
 /**
- * `ff import`: every row of a store into a database (page 7, backfill). All rows are judged before the first
- * is written. What is there already, or is newer there, stays; so it can be stopped anywhere and run again.
+ * `ff import`: writes every row of a store into a database. Validates all rows before it writes the first one.
+ * Leaves rows that are equal or newer in the database, so an import can stop anywhere and run again.
  */
 export async function importRows(request: ImportRequest): Promise<CheckReport> {
   return importInto(request, await loadPersistence(request.root))
 }
 
-/** The same, with the contract at hand. @param before what was judged before the rows */
+/** As `importRows`, with a contract that is already loaded. @param before items for the start of the report */
 export async function importInto(
   request: ImportRequest,
   inputs: DdlContract,
@@ -62,8 +62,8 @@ export async function importInto(
 }
 
 const changed = (): FfError =>
-  new FfError('backing_unavailable', 'The source was changed while it was imported.', {
-    hint: 'What was written is right as far as it goes; run the import again for the rest.',
+  new FfError('backing_unavailable', 'The source changed during the import.', {
+    hint: 'The rows written so far are correct; run the same command again for the rest.',
   })
 
 interface WalkResult {
@@ -73,7 +73,7 @@ interface WalkResult {
   readonly digest: string
 }
 
-/** Goes through the source beside what the database holds. @param sink null only judges */
+/** Merges the source with the rows of the database. @param sink null validates and writes nothing */
 async function walk(
   { source, database, adapters, signal, progress }: ImportRequest,
   inputs: DdlContract,
@@ -96,8 +96,8 @@ async function walk(
       throwIfEnded(
         signal,
         (ending) =>
-          new FfError(ending, 'The import was ended before it was done.', {
-            hint: 'Run it again: it goes on where it stopped.',
+          new FfError(ending, 'The import was stopped before it was complete.', {
+            hint: 'Run the same command again: the import continues where it stopped.',
           }),
       )
       return { visitor, faults: rows.faults(), digest: hash.digest('hex') }
@@ -141,7 +141,7 @@ function toReport(
     ...source,
     state: 'fail',
     findings: faults.map(({ code, detail }) => ({ code, pointer: null, detail })),
-    next: 'Restore the store from its last good copy; nothing was written.',
+    next: 'Restore the store from its last good copy and run the import again; nothing was written.',
   }
   const empty: CheckResult = {
     ...source,
@@ -154,7 +154,7 @@ function toReport(
     'import',
     [...before, faults.length > 0 ? broken : visitor.rows === 0 ? empty : source, ...items],
     {
-      // Nothing was changed yet: that is not the state that an import leaves.
+      // A dry run with rows left to write: the database is not in the state after an import.
       exits:
         dryRun && visitor.refused === 0 && faults.length === 0 && visitor.writes > 0
           ? ['not_ready']
@@ -163,7 +163,7 @@ function toReport(
     },
   )
 }
-const NEXT = 'Correct these rows, or decide what they shall be; nothing was written.'
+const NEXT = 'Correct these rows in the source or in the database; nothing was written.'
 
 function words(counts: Omit<TableImport, 'findings'>, written: boolean): string {
   const { rows, inserted, updated, same, newer, extra, writes } = counts

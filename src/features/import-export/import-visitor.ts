@@ -16,23 +16,23 @@ import {
   formatRowPointer,
 } from './row-report.ts'
 
-/** A chunk is one transaction: its locks are held for some tenths of a second. */
+/** Rows of one transaction; bounds the time that its locks are held to some tenths of a second. */
 const CHUNK_ROWS = 5_000
-/** Of a table; the count says how many there are. */
+/** Findings kept for each table; `refused` counts all of them. */
 const MOST_FINDINGS = 1_000
 
-/** What came of the rows of one table. */
+/** Result of the rows of one table. */
 export interface TableImport {
   rows: number
   inserted: number
   updated: number
-  /** Rows that stand in the database as they are in the source. */
+  /** Rows that are equal in the source and the database. */
   same: number
-  /** Rows whose revision in the database is past that of the source. */
+  /** Rows with a higher revision in the database than in the source. */
   newer: number
-  /** Rows of the database that the source has not. */
+  /** Rows of the database that the source does not have. */
   extra: number
-  /** Rows that were sent, or would be. */
+  /** Rows that are sent, or in a dry run would be. */
   writes: number
   readonly findings: RowFinding[]
 }
@@ -52,7 +52,7 @@ interface ImportOptions {
   readonly progress: (rows: number) => void
 }
 
-/** Decides of each row of the source what becomes of it; the source is the baseline of the walk. */
+/** Decides for each row of the source: write, keep or refuse. The source is the baseline of the merge. */
 export class ImportVisitor implements MergeVisitor {
   readonly tables: Readonly<Record<TableName, TableImport>> = {
     flag_registry: none(),
@@ -63,13 +63,13 @@ export class ImportVisitor implements MergeVisitor {
   refused = 0
   private readonly sink: RowSink | null
   private readonly options: ImportOptions
-  /** Of every flag of either side, the type of its values. */
+  /** Value type by flag key, for the flags of both sides. */
   private readonly types = new Map<string, string>()
-  /** What waits to be sent, in the order of the tables. */
+  /** Rows that wait to be sent, in the order of the tables. */
   private chunks: Chunk[] = []
   private readonly sequence = new LineSequence()
 
-  /** @param sink null where nothing is to be written */
+  /** @param sink null in a dry run */
   constructor(sink: RowSink | null, options: ImportOptions) {
     this.sink = sink
     this.options = options
@@ -79,7 +79,7 @@ export class ImportVisitor implements MergeVisitor {
     return Object.values(this.tables).reduce((all, { writes }) => all + writes, 0)
   }
 
-  /** What the database holds, its flags noted as they come by: an override may be of one that only it has. */
+  /** Passes the rows of the database on and notes its flags: an override may name a flag that only it has. */
   seeFlags(held: RowSource): Pick<RowSource, 'lines'> {
     const note = (line: string): void =>
       this.noteFlag(parseImportRow('flag_registry', line), 'flag_registry')
@@ -140,13 +140,13 @@ export class ImportVisitor implements MergeVisitor {
     return this.goesOn()
   }
 
-  /** A chunk that is full, or followed by one of another table, goes out before the walk goes on. */
+  /** Sends a chunk that is full, or that a chunk of another table follows, before the merge continues. */
   pending(): Promise<void> | undefined {
     const full = this.chunks.length > 1 || (this.chunks[0]?.rows.length ?? 0) >= CHUNK_ROWS
     return full ? this.finish() : undefined
   }
 
-  /** Sends what is waiting. */
+  /** Sends all waiting rows. */
   async finish(): Promise<void> {
     const { chunks, sink } = this
     this.chunks = []
@@ -156,7 +156,7 @@ export class ImportVisitor implements MergeVisitor {
       const counts = this.tables[table]
       counts.inserted += inserted
       counts.updated += updated
-      // Somebody was faster, with a newer one.
+      // Another writer stored a newer row after the merge read this one.
       counts.newer += rows.length - inserted - updated
     }
   }
@@ -177,7 +177,7 @@ export class ImportVisitor implements MergeVisitor {
     held.push(...findings.slice(0, Math.max(0, MOST_FINDINGS - held.length)))
   }
 
-  /** The row, or null where it is refused, which is noted. */
+  /** The row; null if it is invalid, after adding the findings. */
   private judged({ table, key, line, repeated }: MergedLine): ImportRow | null {
     if (repeated) this.refuse(table, [makeRepeatedFinding(key)])
     const read = parseImportRow(table, line)
@@ -192,7 +192,7 @@ export class ImportVisitor implements MergeVisitor {
     return null
   }
 
-  /** What a row says that its flag does not allow (page 1, state). */
+  /** The first problem of a row with its flag: the flag is unknown, or a value has another type. */
   private misfits(
     table: TableName,
     { flag_key }: RowKey,
@@ -207,19 +207,19 @@ export class ImportVisitor implements MergeVisitor {
     return at < 0 ? null : ['value_type_mismatch', names[at] ?? '']
   }
 
-  /** A row that the database keeps must go with its flag as it will be (page 1, `type_in_use`). */
+  /** Refuses the type of a flag that does not fit a row that the database keeps (`type_in_use`). */
   private stays({ table, key, line }: MergedLine): void {
     if (table === 'flag_registry') return
     const read = parseImportRow(table, line)
     const wrong = read.ok ? this.misfits(table, key, read.row) : null
     if (wrong === null) return
-    const detail = 'stands in the database, and its flag would be of another type'
+    const detail = 'the database keeps this row, and the import would change the type of its flag'
     this.refuse(table, [
       { code: 'type_in_use', pointer: `${formatRowPointer(key)}${wrong[1]}`, detail },
     ])
   }
 
-  /** Told of every flag that stands, or will. */
+  /** Keeps the type of each flag that exists, or will after the import. */
   private noteFlag(read: ReturnType<typeof parseImportRow>, table: TableName): void {
     if (!read.ok || table !== 'flag_registry') return
     const [flag_key, type] = read.row.texts
@@ -234,7 +234,7 @@ export class ImportVisitor implements MergeVisitor {
   }
 }
 
-/** Of a row that breaks page 1; no number where it has none, which is past none and before none. */
+/** Revision of an invalid row; NaN if it has none, which is neither above nor below any revision. */
 function getRevision(line: string): number {
   const revision = getMember(parseRowLine(line)?.node ?? null, 'revision') ?? null
   return typeof revision === 'object' && revision !== null && isJsonNumber(revision)

@@ -3,7 +3,7 @@ import { type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
 
-/** One row of a side: what it is about, and its line without the newline. */
+/** One row of a side: its table, its key and its line without the newline. */
 export interface MergedLine extends RowLine {
   readonly line: string
   /** Whether the row before it has the same key. */
@@ -11,23 +11,23 @@ export interface MergedLine extends RowLine {
 }
 export type SideName = 'baseline' | 'candidate'
 
-/** What two sides come to, row by row. Returning false ends the merge. */
+/** Receives the rows of two sides in order. A method that returns false ends the merge. */
 export interface MergeVisitor {
-  /** Rows that are the same bytes on both sides. @param uncertain those of them that nobody held to page 1 */
+  /** Rows that are the same bytes on both sides. @param uncertain the lines that neither side validated */
   same(table: TableName, count: number, uncertain: readonly string[]): boolean
-  /** One key, other bytes. */
+  /** The same key with different bytes. */
   pair(baseline: MergedLine, candidate: MergedLine): boolean
-  /** A key that the other side has not. */
+  /** A key that the other side does not have. */
   only(side: SideName, row: MergedLine): boolean
-  /** Work of the visitor that the walk waits for before it goes on; undefined where there is none. */
+  /** Work that the merge awaits before it continues; undefined if there is none. */
   pending?(): Promise<void> | undefined
 }
 
 /**
- * Walks two sides by key, in one pass and with a batch of each in memory. What is equal is compared as
- * bytes, many rows at a time, and never taken apart.
+ * Merges two sides by key, in one pass and with one batch of each side in memory. Compares equal rows as
+ * bytes, many at a time, without parsing them.
  *
- * @throws FfError `store_corrupt` where a side is not sorted, or has a row without a key
+ * @throws FfError `store_corrupt` if a side is not sorted or has a row without a key
  */
 export async function mergeRows(
   baseline: Pick<RowSource, 'lines'>,
@@ -49,7 +49,7 @@ export async function mergeRows(
   }
 }
 
-/** As far as one look goes. @returns false where the visitor wants no more */
+/** Merges the next run of equal rows or the next difference. @returns false if the visitor ends the merge */
 function step(left: Cursor, right: Cursor, visitor: MergeVisitor): boolean {
   if (left.batch?.table !== right.batch?.table) return visitor.only(...alone(left, right))
   const length = Math.min(left.left, right.left)
@@ -58,7 +58,7 @@ function step(left: Cursor, right: Cursor, visitor: MergeVisitor): boolean {
     : firstDifference(left, right, visitor)
 }
 
-/** Where one side has a table, or rows of it, that the other has come past. */
+/** Takes a row from the side whose table comes first; the other side has no more rows of that table. */
 function alone(left: Cursor, right: Cursor): readonly [SideName, MergedLine] {
   const rank = ({ batch }: Cursor): number =>
     batch === null ? TABLE_NAMES.length : TABLE_NAMES.indexOf(batch.table)
@@ -66,7 +66,7 @@ function alone(left: Cursor, right: Cursor): readonly [SideName, MergedLine] {
   return [cursor.side, cursor.take()]
 }
 
-/** The equal lines up to the first that differs, and that one. */
+/** Visits the equal lines up to the first difference, then the difference. */
 function firstDifference(left: Cursor, right: Cursor, visitor: MergeVisitor): boolean {
   let length = 0
   for (;;) {
@@ -82,11 +82,11 @@ function firstDifference(left: Cursor, right: Cursor, visitor: MergeVisitor): bo
 }
 
 interface Region {
-  /** In bytes; it ends with a line. */
+  /** In bytes; ends at the end of a line. */
   readonly length: number
   readonly visitor: MergeVisitor
 }
-/** Passes what is the same on both sides. */
+/** Passes a region that is the same on both sides and reports its rows. */
 function skip(left: Cursor, right: Cursor, { length, visitor }: Region): boolean {
   const table = left.table
   const { count, uncertain } = left.looked ? left.describe(length) : right.describe(length)
@@ -97,13 +97,13 @@ function skip(left: Cursor, right: Cursor, { length, visitor }: Region): boolean
 
 const NEWLINE = 0x0a
 
-/** Where one side stands. */
+/** Position in one side. */
 class Cursor {
   readonly side: SideName
   batch: RowBatch | null = null
   private readonly batches: AsyncIterator<RowBatch>
   private at = 0
-  /** Of `unsure`, how many lie behind. */
+  /** Number of entries of `unsure` that lie before `at`. */
   private passed = 0
   private head: MergedLine | null = null
   private before: RowLine | null = null
@@ -114,12 +114,12 @@ class Cursor {
     this.side = side
   }
 
-  /** Whether there is nothing loaded, and more may come. */
+  /** Whether the loaded batch is used up and the source may have another one. */
   get spent(): boolean {
     return !this.ended && (this.batch === null || this.at >= this.batch.bytes.length)
   }
 
-  /** Loads the batch that the next line is in; none is left at the end. */
+  /** Loads the batch with the next line; leaves `batch` null at the end of the source. */
   async load(): Promise<void> {
     while (this.spent) {
       const { value, done } = await this.batches.next()
@@ -130,7 +130,7 @@ class Cursor {
     }
   }
 
-  /** Stops the source where it was left in the middle. */
+  /** Closes the source, also in the middle. */
   async end(): Promise<void> {
     await this.batches.return?.()
   }
@@ -138,11 +138,11 @@ class Cursor {
   get table(): TableName {
     return this.loaded.table
   }
-  /** Bytes that are loaded and not passed. */
+  /** Loaded bytes after the position. */
   get left(): number {
     return this.loaded.bytes.length - this.at
   }
-  /** Whether the source itself held its rows to page 1. */
+  /** Whether the source validated its rows and lists the lines in doubt. */
   get looked(): boolean {
     return this.loaded.unsure !== null
   }
@@ -155,12 +155,12 @@ class Cursor {
     )
   }
 
-  /** Where the line ends that begins `from` bytes further on, its newline included. */
+  /** End of the line that begins `from` bytes after the position, newline included; in bytes after the position. */
   lineEnd(from: number): number {
     return this.loaded.bytes.indexOf(NEWLINE, this.at + from) + 1 - this.at
   }
 
-  /** How many lines the next bytes are, and which of them take a closer look. */
+  /** The number of lines in the next bytes, and the lines that still need validation. */
   describe(length: number): { readonly count: number; readonly uncertain: readonly string[] } {
     const { bytes, unsure } = this.loaded
     const end = this.at + length
@@ -189,7 +189,7 @@ class Cursor {
     while (unsure !== null && (unsure[this.passed] ?? Infinity) < this.at) this.passed += 1
   }
 
-  /** Passes whole lines that were not taken apart; the last of them is what the next one follows. */
+  /** Passes whole lines without parsing them, and keeps the key of the last one for the check of the order. */
   passLines(length: number): void {
     const { table, bytes } = this.loaded
     const end = this.at + length - 1
@@ -198,7 +198,7 @@ class Cursor {
     this.pass(length)
   }
 
-  /** The next row, taken apart as far as its key. */
+  /** The next row, parsed as far as its key. */
   peek(): MergedLine {
     if (this.head !== null) return this.head
     const { table, bytes } = this.loaded
@@ -219,12 +219,12 @@ class Cursor {
   }
 
   private get loaded(): RowBatch {
-    if (this.batch === null) throw new Error('a side that has ended is asked for more')
+    if (this.batch === null) throw new Error('read past the end of a side')
     return this.batch
   }
 }
 
 const corrupt = (side: SideName, what: string): FfError =>
-  new FfError('store_corrupt', `The ${side} cannot be walked through: ${what}.`, {
-    hint: 'A store keeps its rows sorted, each under its key; restore it from its last good copy.',
+  new FfError('store_corrupt', `Cannot read the rows of the ${side}: ${what}.`, {
+    hint: 'A store holds its rows sorted by key; restore it from its last good copy.',
   })

@@ -3,13 +3,13 @@ import { formatRowKey, type TableName } from '../../core/rows/rows.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
 import type { MergedLine, MergeVisitor, SideName } from './merge-rows.ts'
 
-/** How many rows are asked for at once. */
+/** Rows of one lookup. */
 const CHUNK_ROWS = 100_000
 const WHOLE = 2 ** 32
 
 /**
- * Walks a share of the baseline's rows and asks the candidate for those alone. Which ones follows from their
- * keys, so another run takes the same. Rows that only the candidate has are not seen.
+ * Merges a share of the baseline's rows and looks up only those in the candidate. A hash of the key selects a
+ * row, so each run takes the same rows. Does not see rows that only the candidate has.
  */
 export async function mergeSample(
   sides: Readonly<Record<SideName, RowSource>>,
@@ -40,7 +40,7 @@ function sampled({ table, bytes }: RowBatch, share: number): readonly MergedLine
   })
 }
 
-/** FNV-1a with a last mixing step (murmur3's): it spreads keys evenly, and nothing is compared by it. */
+/** FNV-1a with the first mixing step of MurmurHash3 at the end; 0 to 2^32 - 1, spread evenly over the keys. */
 function spread(text: string): number {
   let hash = 0x811c9dc5
   for (let at = 0; at < text.length; at += 1)

@@ -2,29 +2,29 @@ import { readTextFile } from '../../artefacts/read-text.ts'
 import { type JsonNode, parseLosslessJson } from '../../core/json/read.ts'
 import { FfError } from '../../errors.ts'
 
-/** A whole document is held in memory while it is looked at. */
+/** 64 MiB; the whole document is held in memory. */
 const MAX_BYTES = 67_108_864
 
-/** What is wrong with a document as a whole. */
+/** A fault of a document as a whole. */
 interface DocumentFault {
   readonly code: 'utf8_invalid' | 'byte_order_mark' | 'too_deep'
   readonly detail: string
 }
-/** The real file of a service; its node is null where it could not be taken apart. */
+/** The flag file of another service; `node` is null if it cannot be parsed. */
 interface Document {
   readonly node: JsonNode | null
   readonly faults: readonly DocumentFault[]
 }
 
 /**
- * Reads the real file of a service without loss.
+ * Reads the flag file of another service without loss: numbers and repeated members stay as they are written.
  *
- * @throws FfError `artefact_invalid` where it is no JSON document that can be looked at
+ * @throws FfError `artefact_invalid` if the file cannot be read or is not a JSON document
  */
 export async function readImportDocument(path: string): Promise<Document> {
   const read = await readTextFile(path, path, MAX_BYTES)
   if (!read.ok) {
-    // Nothing more can be said of bytes that are no text.
+    // Bytes that are not UTF-8 have no lines and columns to report.
     if (read.problem.code === 'utf8_invalid')
       return { node: null, faults: [{ code: 'utf8_invalid', detail: 'the file' }] }
     throw unusable(path, `${read.problem.code} (${read.problem.detail})`)
@@ -41,6 +41,6 @@ export async function readImportDocument(path: string): Promise<Document> {
 }
 
 const unusable = (path: string, what: string): FfError =>
-  new FfError('artefact_invalid', `${path} cannot be looked at: ${what}.`, {
-    hint: 'Name a JSON document of at most 64 MiB that you may read.',
+  new FfError('artefact_invalid', `Cannot read ${path}: ${what}.`, {
+    hint: 'Name a readable JSON document of at most 64 MiB.',
   })

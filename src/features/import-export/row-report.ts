@@ -17,17 +17,17 @@ const MOST_SHOWN = 120
 const cut = (text: string): string =>
   text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}... (${text.length} characters)` : text
 
-/** The place of a row among those of its table, as a JSON pointer. */
+/** The key of a row as a JSON pointer: `/SCOPE/FLAG`, or `/FLAG` for a flag; long parts are cut. */
 export const formatRowPointer = ({ scope_id, flag_key }: RowKey): string =>
   [...(scope_id === null ? [] : [scope_id]), flag_key].reduce(
     (path, one) => appendPointer(path, cut(one)),
     '',
   )
 
-/** How many fields a row of a table has that can differ, absent ones included. */
+/** Number of fields of a row of the table, optional fields included. */
 export const countFields = (table: TableName): number => Object.keys(ROW_MEMBERS[table]).length
 
-/** What breaks page 1 in a stored line; nothing for most, which are plain. */
+/** The rules of a row that a stored line breaks; empty for a valid line. @param side named in the findings */
 export function findLineProblems(
   table: TableName,
   line: string,
@@ -37,7 +37,7 @@ export function findLineProblems(
   return makeBrokenFindings(row?.key ?? NO_KEY, problems, side)
 }
 
-/** The same of lines that follow one another, which are also held to their order. */
+/** Validates consecutive lines: each line alone, and its key against the key before it. */
 export class LineSequence {
   private before: RowLine | null = null
 
@@ -60,10 +60,10 @@ export const makeRepeatedFinding = (key: RowKey): RowFinding => ({
 const unsortedFinding = (key: RowKey): RowFinding => ({
   code: 'row_unsorted',
   pointer: formatRowPointer(key),
-  detail: 'stands behind a row that it comes before',
+  detail: 'sorts before the row in front of it',
 })
 
-/** What is said of a line that is no row of anything. */
+/** Key in the findings of a line without a readable key. */
 const NO_KEY: RowKey = { scope_id: null, flag_key: '' }
 
 interface ExaminedRow {
@@ -78,7 +78,7 @@ function lookAt(table: TableName, line: string): ExaminedRow {
   return { row: read, problems: decodeRow(table, read.node, 'stored').broken ?? [] }
 }
 
-/** @param side whose row it is; null for both */
+/** One finding for each problem of a row. @param side the side of the row; null for both */
 export const makeBrokenFindings = (
   key: RowKey,
   problems: readonly Problem[],
@@ -87,17 +87,17 @@ export const makeBrokenFindings = (
   problems.map(({ code, pointer: at }) => ({
     code,
     pointer: `${formatRowPointer(key)}${at}`,
-    detail: `breaks the form of a row${side === null ? '' : ` in the ${side}`}`,
+    detail: `invalid row${side === null ? '' : ` in the ${side}`}`,
   }))
 
-/** Every field in which two lines of one key differ; none where they are the same row, spelled otherwise. */
+/** Every field in which two lines of one key differ; empty if only their spelling differs. */
 export function findPairDifferences(
   key: RowKey,
   [left, right]: readonly [string, string],
   compare: JsonComparer = compareJson,
 ): readonly RowFinding[] {
   const [a, b] = [parseRowLine(left), parseRowLine(right)]
-  if (a === null || b === null) throw new Error('a line that was walked past cannot be read')
+  if (a === null || b === null) throw new Error('a merged line cannot be parsed')
   const { differences } = compare(a.node, b.node)
   return classifyDifferences(a.node, b.node, differences).map((one): RowFinding => {
     const [kind, what] = REPRESENTATIONS[one.representation]
