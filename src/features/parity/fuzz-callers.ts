@@ -14,15 +14,15 @@ import { FfError } from '../../errors.ts'
 import type { Authenticator, OpenAuthenticator } from '../../ports/auth.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 
-/** Who asks in a scene: the fixture whose token it is, and where it holds. */
+/** A caller of a scene: the fixture of its token, and the environment and authenticator that judge it. */
 export interface FuzzCaller {
   readonly authenticator: Authenticator
   readonly token: string | null
   readonly fixture: string | null
   readonly environment: Environment
-  /** As it may be told from the credential; a token that is refused has none. */
+  /** Auth mode that the credential leads to; `none` for a token that is refused. */
   readonly mode: AuthMode
-  /** The claims of the token; null where the caller says it itself. */
+  /** The claims of the token; null if the request or the dev headers name tenant and user. */
   readonly claims: { readonly tenant_id: string | null; readonly user_id: string } | null
   /** Whether the request may name tenant and user. */
   readonly names: boolean
@@ -35,7 +35,7 @@ type Row = readonly [
   mode: AuthMode,
   more?: { readonly names?: true; readonly tenant_id?: null },
 ]
-/** The fixtures say of themselves what must come of them (`vectors/jwt`); all are of one moment. */
+/** Each caller with its fixture of vectors/jwt/fixtures.json, which also states the expected result. */
 const ROWS: Readonly<Record<CallerName, Row>> = {
   verified: ['JWT-EX-01', 'prod', 'verified'],
   'decode-only': ['JWT-EX-02', 'dev+H', 'decode-only'],
@@ -48,7 +48,7 @@ const ROWS: Readonly<Record<CallerName, Row>> = {
   'for-another': ['JWT-EX-10', 'prod', 'none'],
 }
 
-/** Opens one door a key server, for all whose tokens are held to it. */
+/** Opens the callers; callers with the same key server share one authenticator. */
 export async function openCallers(
   { adapters, settings, fixtures }: CallerInputs,
   keep: KeepOpen,
@@ -92,8 +92,8 @@ export interface CallerInputs {
 function named(fixtures: readonly Fixture[], id: string): Fixture {
   const fixture = fixtures.find((one) => one.id === id)
   if (fixture !== undefined) return fixture
-  throw new FfError('artefact_invalid', `The fixture ${id} is missing, so nothing was measured.`, {
-    hint: 'Restore vectors/jwt/fixtures.json.',
+  throw new FfError('artefact_invalid', `vectors/jwt/fixtures.json has no fixture ${id}.`, {
+    hint: 'Restore vectors/jwt/fixtures.json from the package of this version.',
   })
 }
 
@@ -104,7 +104,7 @@ export const toCredential = (
   token: callers[caller].token,
   dev_headers: caller === 'dev-headers' ? { tenant_id, user_id, scopes: [] } : null,
 })
-/** Only some may name a context; the others bring theirs. */
+/** The request of a question. Names tenant and user only for a caller that may; tokens and headers name their own. */
 export const toQuestion = (
   { caller, flag_key, tenant_id, user_id, approval_ref }: SceneQuestion,
   callers: FuzzCallers,

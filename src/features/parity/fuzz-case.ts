@@ -9,7 +9,7 @@ import {
 import { type AnyRow, type RowsByTable, serializeRow } from '../../core/rows/rows.ts'
 import { type FuzzCallers, toCredential, toQuestion } from './fuzz-callers.ts'
 
-/** A question on which the sides part: what was asked, and the rows that stood by then. */
+/** A question that the sides answer differently, with the rows at that moment. */
 export interface EvaluatedCase {
   readonly ask: SceneQuestion
   readonly state: RowsByTable
@@ -17,7 +17,7 @@ export interface EvaluatedCase {
   readonly baseline: SideAnswer
 }
 
-/** A matrix of one vector, ready to be put into a file: what the baseline said is what must come. */
+/** A test matrix of one vector, whose expectation is the answer of the baseline. */
 export function toVectorFile(
   { ask, state, given, baseline }: EvaluatedCase,
   callers: FuzzCallers,
@@ -38,7 +38,7 @@ export function toVectorFile(
     vectors: [
       {
         id: 'PF-01',
-        title: 'Found at random, and made as small as it gets',
+        title: 'Found by ff parity fuzz, and shrunk',
         use_cases: [],
         covers,
         given: {
@@ -50,7 +50,7 @@ export function toVectorFile(
           credential: fixture === null ? toHeaders(ask, callers) : { fixture },
         },
         when: { request: withoutNulls(request) },
-        // The baseline is the side that is trusted; look at it before you commit this.
+        // The baseline is the trusted side; a reader checks this answer before committing the vector.
         ...Object.fromEntries(
           baseline.status === 'decided' ? [['then', toExpectation(baseline.text)]] : [],
         ),
@@ -59,7 +59,7 @@ export function toVectorFile(
   }
 }
 
-/** What no vector can hold, such as a write: the rows before it, and all that was done until the sides parted. */
+/** A scene that no vector can hold, such as one with a write: the rows at its start, and each step. */
 export const toSceneFile = ({ given, steps }: Scene): object => ({
   kind: 'parity_fuzz_scene',
   given: {
@@ -71,7 +71,7 @@ export const toSceneFile = ({ given, steps }: Scene): object => ({
   steps: steps.map(toStep),
 })
 
-/** A body stands as the text that was sent: its numbers and members are what it may be about. */
+/** Keeps the body of a write as the text that was sent: its spelling of numbers and members may be the cause. */
 const toStep = ({ ask, write }: SceneStep): object => (ask === undefined ? { write } : { ask })
 
 const toRows = (state: RowsByTable): object => ({
@@ -89,7 +89,7 @@ function toHeaders(ask: SceneQuestion, callers: FuzzCallers): object | null {
   return dev_headers === null ? null : { dev_headers: withoutNulls(dev_headers) }
 }
 
-/** The whole envelope but the side's own mark. */
+/** The envelope without `meta.backing_state`, in which the two sides always differ. */
 function toExpectation(text: string): object {
   const { meta, ...rest } = JSON.parse(text) as { meta: Record<string, unknown> }
   const { backing_state: _, ...shared } = meta

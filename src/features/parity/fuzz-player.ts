@@ -37,34 +37,34 @@ export interface FuzzContext {
   readonly dependencies: ParityDependencies
   readonly callers: FuzzCallers
 }
-/** What gave a scene away: the step, the field, and what either side says there. */
+/** The first divergence of a scene: its step, its field and both values. */
 export interface FuzzMiss {
-  /** A decision, what came of a write, the row that stands after it, or rows that count and must not. */
+  /** Differs: a decision, the outcome of a write, the row after it; or unrelated rows change an answer. */
   readonly kind: 'divergence' | 'write_differs' | 'row_differs' | 'metamorphic'
   readonly at: Pick<Divergence, 'pointer' | 'left' | 'right'>
   /** Null where the step is a write. */
   readonly asked: { readonly ask: SceneQuestion; readonly baseline: SideAnswer } | null
-  /** The rows that stood, and the writes that had been taken to the sides. */
+  /** The rows at that moment, and the writes before it. */
   readonly state: RowsByTable
   readonly written: readonly SceneWrite[]
 }
 type FoundMiss = Pick<FuzzMiss, 'kind' | 'at' | 'asked'>
 
-/** What both sides said to one question. */
+/** The answers of both sides to one question. */
 interface Pair {
   readonly ask: SceneQuestion
   readonly baseline: SideAnswer
   readonly candidate: SideAnswer
 }
-/** A write as it was sent, and what came of it on the candidate. */
+/** A write as it was sent, and its outcome on the candidate. */
 interface WrittenStep {
   readonly request: WriteRequest
   readonly outcome: WriteOutcome
 }
-/** Questions that were asked at once, or one write. */
+/** Questions of one parallel round, or one write. */
 type Turn = { readonly pairs: readonly Pair[] } | { readonly written: WrittenStep }
 
-/** One scene as far as it has been played. */
+/** Progress of one scene. */
 interface ScenePlay {
   readonly scene: Scene
   readonly ledger: WrittenRows
@@ -74,11 +74,11 @@ interface ScenePlay {
 
 /** Plays scenes on both sides, one after the other. */
 export class ScenePlayer {
-  /** Pairs of answers in which somebody decided: two refusals say little. */
+  /** Pairs in which at least one side decided; two refusals compare no decision. */
   compared = 0
   writes = 0
   twins = 0
-  /** Questions put to one side twice, and those of them that it answered in two ways. */
+  /** Questions that one side answered twice, and how many of them got two different answers (`noise`). */
   twice = 0
   noise = 0
   private readonly context: FuzzContext
@@ -89,7 +89,7 @@ export class ScenePlayer {
     this.rules = rules
   }
 
-  /** @returns the first thing in which the sides differ, or in which rows count that must not */
+  /** @returns the first divergence of the sides or of the twin with unrelated rows; null if there is none */
   async play(scene: Scene): Promise<FuzzMiss | null> {
     const { baseline, candidate } = this.context.sides
     const { state } = scene.given
@@ -105,7 +105,7 @@ export class ScenePlayer {
       const request = write === null ? null : this.toRequest(playing, write)
       const refused = request === null ? null : await this.writeOne(playing, request)
       if (refused !== null) return refused
-      // Nobody writes meanwhile, so the row is read back among the questions.
+      // No write is in flight here, so the row can be read back in parallel with the questions.
       const [row, answer] = await Promise.all([
         request === null ? null : this.readBack(request),
         asks.length === 0 ? null : this.askAll(playing, asks),
@@ -142,7 +142,7 @@ export class ScenePlayer {
     return null
   }
 
-  /** The A/A control (page 4): each side against itself, on the first question of the scene. */
+  /** A/A control: compares each side with itself, on the first question of the scene. */
   private async askAgain(scene: Scene, [first]: readonly Pair[]): Promise<void> {
     if (first === undefined) return
     const { sides, dependencies } = this.context
@@ -160,7 +160,7 @@ export class ScenePlayer {
     return buildWriteRequest(write, scene.given, ledger.get(write.table, write.key))
   }
 
-  /** One write on both sides, and what came of it. */
+  /** Sends one write to both sides and compares the outcomes. */
   private async writeOne(
     { ledger, turns }: ScenePlay,
     request: WriteRequest,
@@ -178,7 +178,7 @@ export class ScenePlayer {
     return null
   }
 
-  /** What stands under the key of a write on both sides. */
+  /** Compares the rows of both sides under the key of a write. */
   private async readBack(request: WriteRequest): Promise<FoundMiss | null> {
     const { baseline, candidate } = this.context.sides
     const [here, there] = await Promise.all([held(baseline, request), held(candidate, request)])
@@ -186,7 +186,7 @@ export class ScenePlayer {
     return at === null ? null : { kind: 'row_differs', at, asked: null }
   }
 
-  /** The same steps on the candidate, among rows of other flags, tenants and users, all in another order. */
+  /** Plays the scene again on the candidate, among rows of other flags, tenants and users, in another order. */
   private async playTwin({ scene, turns }: ScenePlay): Promise<FoundMiss | null> {
     const { sides, dependencies } = this.context
     const side = sides.candidate
@@ -226,7 +226,7 @@ export class ScenePlayer {
     return at === null ? null : { kind: 'metamorphic', at, asked: null }
   }
 
-  /** The first place in which two texts that no rule excuses are not the same. */
+  /** The first difference of two documents, without field rules; null if they are equal. */
   private unequal(left: JsonNode, right: JsonNode): FuzzMiss['at'] | null {
     const [first] = this.context.dependencies.compare(left, right).differences
     if (first === undefined) return null
@@ -240,7 +240,7 @@ export class ScenePlayer {
     answer: SideAnswer,
     right: { readonly side: OpenScratchStore; readonly answer: SideAnswer },
   ): FuzzMiss['at'] | null {
-    // The same characters from the same side are the same answer, without a look at what they say.
+    // Shortcut: the same text from the same side needs no comparison by field.
     if (left === right.side && sameText(answer, right.answer)) return null
     const terms = { rules: this.rules, compare: this.context.dependencies.compare } as const
     const { divergences } = compareParties(
@@ -254,7 +254,7 @@ export class ScenePlayer {
     return divergences.find((one) => one.class === 'blocker') ?? null
   }
 
-  /** @throws FfError `backing_unavailable` where the side gave no answer: that is no decision */
+  /** @throws FfError `backing_unavailable` if the side gives no answer, so that an outage is never a divergence */
   private async put(
     { given }: Scene,
     ask: SceneQuestion,
@@ -270,9 +270,13 @@ export class ScenePlayer {
       environment,
     })
     if (answer.status !== 'unanswered') return answer
-    throw new FfError('backing_unavailable', `A side gave no answer: ${answer.code}.`, {
-      hint: 'Check the server and run again.',
-    })
+    throw new FfError(
+      'backing_unavailable',
+      `${side.facts.target} gave no answer: ${answer.code}.`,
+      {
+        hint: 'Check that its server runs, and run the same command again.',
+      },
+    )
   }
 }
 
@@ -282,7 +286,7 @@ const sameText = (one: SideAnswer, other: SideAnswer): boolean =>
 const someoneDecided = ({ baseline, candidate }: Pair): boolean =>
   baseline.status === 'decided' || candidate.status === 'decided'
 
-/** A write, and what is asked until the next one; it waits for all before it. The first round has no write. */
+/** A write and the questions until the next write. Rounds run one after the other; the first has no write. */
 interface Round {
   readonly write: SceneWrite | null
   readonly asks: SceneQuestion[]
@@ -296,7 +300,7 @@ function toRounds({ steps }: Scene): readonly Round[] {
   return rounds
 }
 
-/** @throws what the store throws but for a row that its own constraints refuse: that is what came of the write */
+/** The outcome of a write. A row that the store's own constraints refuse is an outcome; other errors are thrown. */
 async function toOutcome(
   { store }: OpenScratchStore,
   request: WriteRequest,
@@ -309,7 +313,7 @@ async function toOutcome(
   }
 }
 
-/** The row under the key of a write, as the store reads it. */
+/** The row under the key of a write, as the store reads it; null if there is none. */
 async function held(
   { store }: OpenScratchStore,
   { table, key: { flag_key, scope_id } }: WriteRequest,
@@ -322,9 +326,9 @@ async function held(
   return { flag_registry: rows.flag, tenant_override: rows.tenant, user_override: rows.user }[table]
 }
 
-/** As it was said; what is no JSON differs from everything. */
+/** An answer as a party of the comparison; text that is not JSON becomes a string that equals no answer. */
 function toParty({ store }: OpenScratchStore, answer: SideAnswer): ComparedParty {
-  if (answer.status === 'unanswered') throw new Error('an answer that was not given is compared')
+  if (answer.status === 'unanswered') throw new Error('cannot compare a missing answer')
   const read = answer.status === 'decided' ? parseLosslessJson(answer.text) : null
   const node =
     read?.ok === false ? `no JSON: ${(answer as { text: string }).text}` : answerToNode(answer)

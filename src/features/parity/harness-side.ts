@@ -16,9 +16,9 @@ import { readProblemCode, evaluateOverHttp } from './service-client.ts'
 type Service = Extract<TargetSpec, { kind: 'http' }>
 
 /**
- * `ff serve --harness` as a side: rows and scenes are put into it, questions go through its sockets.
+ * Opens `ff serve --harness` as a side: loads rows and scenes into it and evaluates over HTTP.
  *
- * @throws FfError `target_invalid` where it is none, and nothing was written to it
+ * @throws FfError `target_invalid` if the target is not a harness; writes nothing to it then
  */
 export async function openHarnessSide(
   spec: Service,
@@ -36,7 +36,7 @@ export async function openHarnessSide(
 class HarnessSide implements ParitySide {
   readonly facts: SideFacts
   private readonly client: HttpClient
-  /** Of each question, asked how often it may be. */
+  /** Scene id by question, so that a repeated question reuses its scene. */
   private readonly scenes = new WeakMap<PreparedQuestion, Promise<string>>()
   private made = 0
 
@@ -83,8 +83,8 @@ class HarnessSide implements ParitySide {
     if (status === 200) return
     throw new FfError(
       'backing_unavailable',
-      `The harness did not take ${path} (${readProblemCode(text) ?? status}).`,
-      { hint: 'Start ff serve --harness of the same version anew, and run again.' },
+      `The harness refused PUT ${path}: ${readProblemCode(text) ?? status}.`,
+      { hint: 'Restart ff serve --harness with the same version of ff, and run again.' },
     )
   }
 }
@@ -95,9 +95,13 @@ function toFacts({ status, text }: HttpResponse, spec: Service): SideFacts {
   const { harness, backing, server } = said as Record<string, unknown>
   const known = backing === 'file' || backing === 'db'
   if (harness !== HARNESS_PROTOCOL || !known)
-    throw new FfError('target_invalid', `${spec.origin} is a harness of another version.`, {
-      hint: 'Start ff serve --harness of this version.',
-    })
+    throw new FfError(
+      'target_invalid',
+      `The harness at ${spec.origin} does not speak protocol ${HARNESS_PROTOCOL}.`,
+      {
+        hint: 'Start ff serve --harness with this version of ff.',
+      },
+    )
   return { target: spec.origin, backing, server: typeof server === 'string' ? server : null }
 }
 
@@ -105,14 +109,14 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    return null // Whatever it is, it is no harness.
+    return null // A harness answers with JSON.
   }
 }
 
 const noHarness = ({ origin }: Service): FfError =>
   new FfError(
     'target_invalid',
-    `${origin} is no ff serve --harness, so it takes no rows and no clock of ours.`,
+    `${origin} is not a harness on this machine, so a proof cannot load its rows and clock.`,
     {
       hint: 'Start ff serve --harness on this machine, or use ff parity replay, which only reads.',
     },

@@ -25,7 +25,7 @@ export interface DiffRequest {
   readonly baseline: TargetSpec
   readonly candidate: TargetSpec
   readonly maxDiffs: number
-  /** Which share of the baseline's rows is looked at, 0 to 1; null for all. Such a run never ends 0. */
+  /** Share of the baseline's rows that is compared, 0 to 1; null for all. A run with a share never exits 0. */
   readonly sample: number | null
   readonly signal: AbortSignal
   readonly now: () => Date
@@ -34,10 +34,10 @@ export interface DiffRequest {
 }
 
 /**
- * `ff parity diff`: every field of every stored row of two live stores, neither of which is written to.
- * A private server is no store of anybody's: the baseline is imported into it first.
+ * `ff parity diff`: compares every field of every stored row of two live stores, and writes to neither.
+ * For an `embedded` candidate, starts a private server and imports the baseline into it first.
  *
- * @throws FfError `target_invalid` where a side is no store, or both are the same one
+ * @throws FfError `target_invalid` if a side is not a store, or both sides are the same store
  */
 export async function parityDiff(request: DiffRequest): Promise<CheckReport> {
   const { baseline, candidate, adapters, root } = request
@@ -50,7 +50,7 @@ export async function parityDiff(request: DiffRequest): Promise<CheckReport> {
       { ...request, source: baseline, database, dryRun: false },
       inputs,
     )
-    // What could not be imported is the answer already: the sides cannot be the same.
+    // A failed import is the result: rows that cannot be imported cannot be equal.
     return report.exitName === 'ok'
       ? diffStores({ ...request, candidate: database }, inputs)
       : report
@@ -108,10 +108,10 @@ const NOTHING: CheckResult = {
 
 const sampled = (rows: number, of: number): CheckResult => ({
   id: 'sample',
-  title: `${rows} of about ${of} rows of the baseline; rows that only the candidate has are not seen`,
+  title: `${rows} of about ${of} rows of the baseline; rows that only the candidate has are not compared`,
   state: 'inconclusive',
   findings: [],
-  next: 'Run it without --sample.',
+  next: 'Run ff parity diff again without --sample.',
 })
 
 function tableItem(diff: TableDiff, { complete }: DiffResult): CheckResult {
@@ -120,22 +120,26 @@ function tableItem(diff: TableDiff, { complete }: DiffResult): CheckResult {
   const title = [
     `${rows} rows, ${rows * countFields(table)} fields compared`,
     `${differing} rows differ`,
-    ...(settled === 0 ? [] : [`${settled} were on their way`]),
-    ...(complete ? [] : ['not all rows were come to']),
+    ...(settled === 0 ? [] : [`${settled} were in replication`]),
+    ...(complete ? [] : ['ended before all rows were compared']),
   ].join(', ')
   const moving = inFlight.map((key) => ({
     code: 'in_flight',
     pointer: formatRowPointer(key),
-    detail: 'changed at each look',
+    detail: 'changed at each reread',
   }))
   const item = { ...passResult(table, title), findings: [...findings, ...moving] }
   if (findings.length > 0) return { ...item, state: 'fail', next: NEXT }
   if (complete && moving.length === 0) return item
-  return { ...item, state: 'inconclusive', next: 'Run it again, while less is written.' }
+  return {
+    ...item,
+    state: 'inconclusive',
+    next: 'Run ff parity diff again while fewer writes run.',
+  }
 }
-const NEXT = 'Import again where the file is right, or correct the row; then run this again.'
+const NEXT = 'Import again if the file is right, or correct the row; then run ff parity diff again.'
 
-/** The row that a finding is about: the first steps of its pointer. */
+/** The pointer of the row of a finding: the first parts of the finding's pointer. */
 const toRow = (pointer: string, table: TableName): string =>
   pointer
     .split('/')
@@ -152,6 +156,6 @@ function sideItem(id: SideName, source: RowSource): CheckResult {
     ...item,
     state: 'fail',
     findings,
-    next: 'Find out who changed the store, and restore it.',
+    next: 'Find the change that was made past ff, and restore the store from its last good copy.',
   }
 }

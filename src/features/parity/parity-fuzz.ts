@@ -17,10 +17,10 @@ export interface FuzzRequest extends ParityRequest {
   readonly runs: number
   readonly seed: number
   readonly timeMs: number | null
-  /** Told how many scenes are done. */
+  /** Receives the number of finished scenes. */
   readonly progress: (done: number, of: number) => void
 }
-/** `ff parity fuzz`: scenes at random on both sides; a divergence is made as small as it gets. */
+/** `ff parity fuzz`: plays random scenes on both sides and shrinks the first divergence. */
 export async function parityFuzz(request: FuzzRequest): Promise<CheckReport> {
   const { adapters, root } = request
   const inputs = await requireParityInputs(root, [])
@@ -56,8 +56,8 @@ export async function runFuzz(
   throwIfEnded(
     signal,
     (ending) =>
-      new FfError(ending, 'The fuzz was ended before it was done.', {
-        hint: `Run it again; --seed ${seed} begins with the same scenes.`,
+      new FfError(ending, 'The fuzz run was stopped before it was complete.', {
+        hint: `Run it again with --seed ${seed} to begin with the same scenes.`,
       }),
   )
   const items = toItems(player, { played, seed })
@@ -73,7 +73,7 @@ export async function runFuzz(
   })
 }
 
-/** What was looked at, by the kind of look. */
+/** The items of the report, each with the number of its comparisons. */
 type Items = Readonly<Record<'decisions' | 'writes' | 'metamorphic', CountedItem>>
 interface CountedItem {
   readonly item: CheckResult
@@ -97,27 +97,29 @@ function toItems(
     metamorphic: looked(
       'metamorphic',
       twins,
-      `${twins} decisions among rows that do not concern them`,
+      `${twins} decisions compared again among unrelated rows`,
     ),
   }
 }
 const unlessIdle = ({ item, count }: CountedItem): CheckResult =>
-  count > 0 ? item : { ...item, state: 'inconclusive', next: 'Give more --runs or --time.' }
+  count > 0
+    ? item
+    : { ...item, state: 'inconclusive', next: 'Run again with more --runs or --time.' }
 
-/** A comparer that is blind finds nothing in any scene. */
+/** Control of the comparer: one that finds no known difference would find none in any scene. */
 function comparerControl({ compare }: ParityDependencies): CheckResult {
-  const item = passResult('control.comparer', 'pairs whose answer is known')
+  const item = passResult('control.comparer', 'pairs with a known answer')
   const faults = findComparerFaults(compare)
   if (faults.length === 0) return item
   const findings = faults.map((detail) => ({ code: 'control_not_held', pointer: null, detail }))
   return { ...item, state: 'inconclusive', findings }
 }
 
-/** Whether the sides agreed with themselves; nobody asked twice is no control. */
+/** A/A control: each side agrees with itself. Inconclusive if no question was put twice. */
 function aaControl({ twice, noise }: ScenePlayer): CheckResult {
   const item = passResult('control.a_a', `${twice} questions put to one side twice`)
   if (noise === 0 && twice > 0) return item
-  const detail = `${noise} were answered in two ways`
+  const detail = `${noise} got two different answers`
   const findings = [{ code: 'control_not_held', pointer: null, detail }]
   return { ...item, state: 'inconclusive', findings }
 }
@@ -135,7 +137,7 @@ const ITEM_OF: Readonly<Record<FuzzMiss['kind'], keyof Items>> = {
   metamorphic: 'metamorphic',
 }
 
-/** The difference, and every write until then: a fault may need them to show. */
+/** The failed item: the difference, and every write before it, which the fault may depend on. */
 function failed({ kind, at, written }: FuzzMiss, items: Items, seed: number): CheckResult {
   const { pointer, left, right } = at
   const writes = written.map((write) => ({
@@ -150,13 +152,13 @@ function failed({ kind, at, written }: FuzzMiss, items: Items, seed: number): Ch
       { code: kind, pointer, detail: `${left ?? 'absent'} | ${right ?? 'absent'}` },
       ...writes,
     ],
-    next: `ff parity fuzz --seed ${seed} finds it again; what follows is the smallest case of it.`,
+    next: `Run ff parity fuzz --seed ${seed} to find it again; its smallest case follows.`,
   }
 }
 
-/** A vector where a decision differs; what a vector cannot hold is shown as the scene that it is. */
+/** The counterexample: a vector if a decision differs, else a scene. */
 function getCase(scene: Scene, { asked, state }: FuzzMiss, { callers }: FuzzContext): object {
-  // A credential that is refused covers nothing, so no matrix takes it.
+  // A refused credential has no coverage, so a matrix cannot hold it.
   if (asked?.baseline.status !== 'decided') return toSceneFile(scene)
   return toVectorFile({ ...asked, state, given: scene.given }, callers)
 }

@@ -14,7 +14,7 @@ import { findPersistenceProblems } from '../../artefacts/rules/persistence-rules
 import { buildVectors, type RunnableVector } from '../../artefacts/vectors.ts'
 import type { Migration } from '../../core/migrations/plan.ts'
 
-/** Everything a parity run rests on, held to schemas and rules. */
+/** The artefacts of a parity run, validated by their schemas and rules. */
 export interface ParityInputs {
   readonly contract: LoadedArtefact<'cutover_parity_matrix'>
   readonly auth: LoadedArtefact<'jwks_integration_notes'>
@@ -25,11 +25,11 @@ export interface ParityInputs {
 }
 
 /**
- * Loads the package's own artefacts and any further matrices.
+ * Loads the artefacts of the package and any further matrices.
  *
  * @param root the package folder
- * @param more paths of matrices beside the gate's own
- * @returns every problem of every file at once, where there is any
+ * @param more paths of matrices to run beside that of the gate
+ * @returns the inputs, or every problem of every file
  */
 export async function loadParityInputs(
   root: string,
@@ -87,7 +87,7 @@ export async function loadParityInputs(
 
 const findPlace = (path: string): ArtefactPlace => ({ path, shown: basename(path) })
 
-/** Ids name vectors in reports and options, so no two matrices of one run may share one. */
+/** The vector ids that two matrices of one run share; reports and options name a vector by its id alone. */
 function repeatedAcross(
   matrices: readonly LoadedArtefact<'parity_test_matrix'>[],
 ): readonly ArtefactProblem[] {

@@ -28,24 +28,24 @@ import { toJudgedCase } from './run-parity.ts'
 import { PRODUCTION } from './dependencies.ts'
 
 export interface ReplayRequest extends ParityRequest {
-  /** Path of the recorded requests, one a line. */
+  /** Path of the recorded requests, one JSON object a line. */
   readonly file: string
-  /** Where a line finds the token that it names. */
+  /** The environment variables, from which a line names its token. */
   readonly env: Readonly<Record<string, string | undefined>>
-  /** How many requests that are no pass are listed; all are counted. */
+  /** Differing requests that the report lists; it counts all of them. */
   readonly maxDiffs: number
   readonly progress: (done: number, of: number) => void
 }
-/** So many requests are under way at once: enough to keep a database busy, and little to hold. */
+/** Requests in flight at once: enough to keep a database busy, few enough to hold in memory. */
 const WINDOW = 32
-/** Of lines that are no requests; the count says how many there are. */
+/** Problems of invalid lines that an error lists; its message counts all such lines. */
 const MOST_PROBLEMS = 100
 
 /**
- * `ff parity replay FILE`: recorded requests against two live stores, or two services, each asked twice.
+ * `ff parity replay FILE`: sends each recorded request twice to two live stores, or to two services.
  *
- * @throws FfError `artefact_invalid` with each line that is no request, before anybody is asked;
- *   `nothing_to_check` for a file without one
+ * @throws FfError `artefact_invalid` with the invalid lines, before the first request is sent;
+ *   `nothing_to_check` for a file without a request
  */
 export async function parityReplay(request: ReplayRequest): Promise<ParityReport> {
   const services = parseServices(request)
@@ -83,7 +83,7 @@ async function runReplay(
   const { signal, now, progress } = request
   const started = now()
   const summary = new RunningSummary(request.maxDiffs)
-  // Of two rules for one place the first counts.
+  // The first of two rules for one field takes precedence.
   const comparing = {
     rules: [...sides.rules, ...contract.value.decision],
     compare: PRODUCTION.compare,
@@ -94,7 +94,7 @@ async function runReplay(
     const answered = await Promise.all(
       window.map((line) => putOne(line, request, { sides, comparing })),
     )
-    // Of what was under way behind the first that got no answer nothing is counted, and nothing more is asked.
+    // The replay ends at the first request without an answer, and drops the answers of later ones in its window.
     const silent = answered.findIndex(({ verdict }) => verdict.status === 'unanswered')
     answered.slice(0, silent < 0 ? undefined : silent + 1).forEach((one) => summary.add(one))
     if (silent >= 0) break
@@ -115,7 +115,7 @@ interface ReplayPair {
   readonly comparing: ComparisonRules
 }
 
-/** One request to both sides, twice each: the second answer is the A/A control. */
+/** Sends one request twice to each side; the second answer is the A/A control. */
 async function putOne(
   recorded: RecordedRequest,
   { file }: Pick<ReplayRequest, 'file'>,
@@ -145,13 +145,13 @@ async function putOne(
   return { ...toJudgedCase(subject, verdict, shown), verdict, decided }
 }
 
-/** A service that has decided nothing yet has said nothing that it could go by. */
+/** The backing of a side. A service names it in its first decision; until then `file` stands in. */
 const getKind = ({ facts }: ReplaySide): BackingKind => facts.backing ?? 'file'
 
 async function openRequests(path: string): Promise<RegularFile> {
   const unusable = (what: string, cause?: unknown): FfError =>
-    new FfError('artefact_invalid', `${path} cannot be replayed: ${what}.`, {
-      hint: 'Name a file of recorded requests, one JSON object a line, that you may read.',
+    new FfError('artefact_invalid', `Cannot replay ${path}: ${what}.`, {
+      hint: 'Name a readable file of recorded requests, one JSON object a line.',
       cause,
     })
   try {
@@ -164,7 +164,7 @@ async function openRequests(path: string): Promise<RegularFile> {
   throw unusable('it is not a file')
 }
 
-/** Holds every line to its schema. @returns how many requests there are */
+/** Validates every line. @returns the number of requests */
 async function countRequests(
   file: RegularFile,
   terms: ReplayInputs,
@@ -182,28 +182,28 @@ async function countRequests(
   }
   if (lines > 0) throw brokenLines(path, lines, broken)
   if (requests > 0) return requests
-  throw new FfError('nothing_to_check', `${path} holds no request.`, {
-    hint: 'Record some, one JSON object a line.',
+  throw new FfError('nothing_to_check', `${path} holds no recorded request.`, {
+    hint: 'Name a file with one JSON object a line: contracts/schemas/replay-request.schema.json.',
   })
 }
 
 const neverBegun = (ending: Ending): FfError =>
-  new FfError(ending, 'The replay was ended before anything was asked.', {
-    hint: 'Run it again.',
+  new FfError(ending, 'The replay was stopped before it sent the first request.', {
+    hint: 'Run the same command again.',
   })
 
 function brokenLines(path: string, lines: number, problems: readonly LineProblem[]): FfError {
   return new FfError(
     'artefact_invalid',
-    `${path} has ${lines} line${lines === 1 ? '' : 's'} that are no request, so nothing was measured.`,
+    `${path} has ${lines} invalid line${lines === 1 ? '' : 's'}; no request was sent.`,
     {
-      hint: 'Correct what is listed; contracts/schemas/replay-request.schema.json says what a line holds.',
+      hint: 'Correct these lines by contracts/schemas/replay-request.schema.json.',
       details: problems.map(({ line, pointer, code }) => `line ${line} ${pointer} ${code}`),
     },
   )
 }
 
-/** The same lines again. @throws FfError `artefact_invalid` where one has been changed since */
+/** Reads the validated lines again. @throws FfError `artefact_invalid` if a line has changed since */
 async function* recordedLines(
   file: RegularFile,
   terms: ReplayInputs,
@@ -214,9 +214,9 @@ function unchanged({ recorded }: RecordedRequestLine): RecordedRequest {
   if (recorded !== undefined) return recorded
   throw new FfError(
     'artefact_invalid',
-    'The recorded requests were changed while they were read.',
+    'The file of recorded requests changed during the replay.',
     {
-      hint: 'Replay a copy that nobody writes to.',
+      hint: 'Copy the file, and replay the copy.',
     },
   )
 }

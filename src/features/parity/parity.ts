@@ -31,15 +31,15 @@ export interface ParityRequest {
   readonly adapters: Adapters
 }
 
-/** `ff parity run`: the vectors, on both sides. @param more further matrices @param only one vector's id */
+/** `ff parity run`: the vectors on both sides. @param more further matrices @param only id of the one vector to run */
 export async function parityRun(
   request: ParityRequest & { readonly more: readonly string[]; readonly only: string | null },
 ): Promise<ParityReport> {
   const inputs = await requireParityInputs(request.root, request.more)
   const { only, signal, now } = request
   if (only !== null && !inputs.vectors.some(({ id }) => id === only)) {
-    throw new FfError('nothing_to_check', `No vector is called ${only}.`, {
-      hint: 'Name one of vectors/parity_test_matrix.json.',
+    throw new FfError('nothing_to_check', `There is no vector ${only}.`, {
+      hint: 'Name an id of vectors/parity_test_matrix.json, such as --vector PV-01.',
     })
   }
   return withAuthenticators(inputs, request.adapters, (authenticatorFor) =>
@@ -53,7 +53,7 @@ export async function parityRun(
   )
 }
 
-/** `ff parity exhaustive`: every cell at every boundary, held to the oracle. @param only one cell's four dimensions */
+/** `ff parity exhaustive`: every cell at every boundary, compared with the oracle. @param only one `MODE/SCOPE/PATH/TTL` */
 export async function parityExhaustive(
   request: ParityRequest & { readonly only: string | null },
 ): Promise<ParityReport> {
@@ -61,8 +61,8 @@ export async function parityExhaustive(
   const inputs = await requireParityInputs(root, [])
   const { cells, oracle, time } = await loadCells(root, inputs)
   if (only !== null && !cells.some((cell) => formatCellGroup(cell) === only)) {
-    throw new FfError('nothing_to_check', `No cell is called ${only}.`, {
-      hint: 'Write MODE/SCOPE/PATH/TTL, such as verified/user/SP-2/valid.',
+    throw new FfError('nothing_to_check', `There is no cell ${only}.`, {
+      hint: 'Write MODE/SCOPE/PATH/TTL, such as --cell verified/user/SP-2/valid.',
     })
   }
   return withCredentials(root, { inputs, adapters, time }, (credentials) =>
@@ -79,7 +79,7 @@ export async function parityExhaustive(
   )
 }
 
-/** The cells, the oracle's predictions for them, and the moment that they are put at. @throws FfError `artefact_invalid` */
+/** The cells, the predictions of the oracle, and the time of evaluation. @throws FfError `artefact_invalid` */
 export async function loadCells(
   root: string,
   inputs: ParityInputs,
@@ -101,7 +101,7 @@ interface CredentialInputs {
   readonly adapters: Adapters
   readonly time: Instant
 }
-/** Credentials of each mode, whose key servers close at the end. */
+/** Opens a credential for each auth mode, and closes their key servers at the end. */
 export function withCredentials<T>(
   root: string,
   { inputs, adapters, time }: CredentialInputs,
@@ -113,7 +113,7 @@ export function withCredentials<T>(
   )
 }
 
-/** Opens both sides, each in scratch state of its own, and closes them whatever happens. */
+/** Opens both sides, each with its own scratch state, and closes them at the end, also after an error. */
 export function withSides<T>(
   { baseline, candidate, adapters }: ParityRequest,
   { migrations, persistence }: ParityInputs,
@@ -127,10 +127,10 @@ export function withSides<T>(
 }
 
 /**
- * The same, of sides that may be services: only a harness takes the rows and the clock of a proof, and one holds those
- * of one side alone.
+ * As `withSides`, for sides that may be services. A service must be a harness, which holds the rows and the clock of
+ * one side.
  *
- * @throws FfError `target_invalid` where both are the same service
+ * @throws FfError `target_invalid` if both sides are the same service
  */
 function withParitySides<T>(
   { baseline, candidate, adapters }: ParityRequest,
@@ -147,7 +147,7 @@ function withParitySides<T>(
   return withAll([open(baseline), open(candidate)], (b, c) => use({ baseline: b, candidate: c }))
 }
 
-/** One door a fixture that a vector names, and one for the vectors that name none; all close at the end. */
+/** Opens an authenticator for each fixture of the vectors, and one for vectors without; closes all at the end. */
 export function withAuthenticators<T>(
   { fixtures, auth, vectors }: ParityInputs,
   adapters: Adapters,
@@ -167,7 +167,7 @@ export function withAuthenticators<T>(
   )
 }
 
-/** @throws FfError `artefact_invalid` with every problem */
+/** As `loadParityInputs`. @throws FfError `artefact_invalid` with every problem of every file */
 export async function requireParityInputs(
   root: string,
   more: readonly string[],

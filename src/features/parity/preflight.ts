@@ -10,20 +10,20 @@ import { FfError } from '../../errors.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { readImportDocument } from '../import-export/read-document.ts'
 
-/** Of one hazard; the count says how many there are. */
+/** Findings listed for each hazard; the title counts all of them. */
 const MOST_FINDINGS = 100
 
 /**
- * `ff parity preflight FILE`: each value of the real file that PostgreSQL, its driver or JSON parsing would
- * change or refuse, before anything is imported.
+ * `ff parity preflight FILE`: lists each value of a flag file that PostgreSQL, its driver or JSON parsing would
+ * change or refuse.
  *
- * @throws FfError `artefact_invalid` where the file is no JSON document that can be looked at
+ * @throws FfError `artefact_invalid` if the file cannot be read or is not a JSON document
  */
 export async function preflight(path: string): Promise<CheckReport> {
   const { hits, values } = await lookAt(path)
   if (values === 0)
     throw new FfError('nothing_to_check', `${path} holds no value.`, {
-      hint: 'Name the file that the service keeps its flags in.',
+      hint: 'Name the file in which the service keeps its flags.',
     })
   const codes = Object.keys(HAZARDS) as HazardCode[]
   return buildCheckReport(
@@ -35,7 +35,7 @@ export async function preflight(path: string): Promise<CheckReport> {
   )
 }
 
-/** What was found, among how many values; null where the document could not be taken apart. */
+/** The hazards found, and the number of values; null if the document cannot be parsed. */
 interface PreflightResult {
   readonly hits: readonly HazardHit[]
   readonly values: number | null
@@ -47,7 +47,7 @@ async function lookAt(path: string): Promise<PreflightResult> {
   return { hits: [...hits, ...findHazards(node)], values: getLeaves(node) }
 }
 
-/** Texts, numbers, truths and nulls; an empty list or object holds nothing. */
+/** Number of strings, numbers, booleans and nulls; 0 for an empty array or object. */
 function getLeaves(node: JsonNode): number {
   if (typeof node !== 'object' || node === null || isJsonNumber(node)) return 1
   const below = isJsonArray(node) ? node : node.members.map(([, value]) => value)
@@ -55,7 +55,7 @@ function getLeaves(node: JsonNode): number {
 }
 
 const unseen = (code: HazardCode): CheckResult => ({
-  ...passResult(code, 'not looked at: the document could not be taken apart'),
+  ...passResult(code, 'not checked: the document cannot be parsed'),
   state: 'inconclusive',
 })
 
@@ -72,6 +72,6 @@ function toItem(code: HazardCode, hits: readonly HazardHit[]): CheckResult {
     next:
       hits.length > MOST_FINDINGS
         ? `The first ${MOST_FINDINGS} of ${hits.length} are shown.`
-        : 'Correct the file, or decide what it shall be and write that.',
+        : 'Correct these values in the file, and run ff parity preflight again.',
   }
 }

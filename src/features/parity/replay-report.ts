@@ -13,9 +13,10 @@ interface EndedReplay {
   readonly now: () => Date
 }
 
-/** Each side is asked twice, so one request is two pairs. */
+/** Pairs of answers per request: each side answers it twice. */
 const ASKED_EACH = 2
 
+/** The report of a replay that is over, complete or not. */
 export function replayReport(
   runningSummary: RunningSummary,
   expected: number,

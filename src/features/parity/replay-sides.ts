@@ -19,21 +19,25 @@ import { evaluateOverHttp } from './service-client.ts'
 import { makeSameSidesError } from './resolve-target.ts'
 import { PRODUCTION } from './dependencies.ts'
 
-/** Who answers recorded requests, and is never written to. */
+/** One side of a replay: a store or a service; read only. */
 export interface ReplaySide {
-  /** As far as it is known by now. */
+  /** The facts known so far; the backing of a service is null until its first decision. */
   readonly facts: ReportSide
   ask(recorded: RecordedRequest): Promise<EvaluatedAnswer>
 }
 export interface ReplaySides {
   readonly baseline: ReplaySide
   readonly candidate: ReplaySide
-  /** What holds beside the contract, where the sides are no stores of ours. */
+  /** Field rules in addition to the contract; empty for two stores. */
   readonly rules: readonly FieldRule[]
 }
 type Services = Readonly<Record<'baseline' | 'candidate', Extract<TargetSpec, { kind: 'http' }>>>
 
-/** @throws FfError `target_invalid` where one is a service and the other is none, or both are the same one */
+/**
+ * Both sides as services; null if both are stores.
+ *
+ * @throws FfError `target_invalid` for one service and one store, or for the same service twice
+ */
 export function parseServices({
   baseline,
   candidate,
@@ -45,12 +49,12 @@ export function parseServices({
   if (baseline.kind !== 'http' && candidate.kind !== 'http') return null
   throw new FfError(
     'target_invalid',
-    'One side is a service, which has a clock, keys and approvals of its own, and the other is a store, which has none.',
-    { hint: 'Start ff serve on the store, and name its URL.' },
+    'Cannot replay against a service and a store: a service has its own clock, keys and approvals.',
+    { hint: 'Start ff serve on the store, and name the URL of that service instead.' },
   )
 }
 
-/** Two services have two clocks, and no request can set them. */
+/** Two services have two clocks, and a request cannot set them. */
 const SERVICE_RULES: readonly FieldRule[] = [
   {
     pointer: '/meta/evaluated_at',
@@ -59,7 +63,7 @@ const SERVICE_RULES: readonly FieldRule[] = [
   },
 ]
 
-/** Two services as their callers meet them. */
+/** Opens an HTTP client for each service, and closes both at the end. */
 export function withServices<T>(
   { baseline, candidate }: Services,
   { adapters }: Pick<ParityRequest, 'adapters'>,
@@ -77,7 +81,7 @@ export function withServices<T>(
 
 class ServiceSide implements ReplaySide {
   private readonly client: HttpClient
-  /** What its first decision said; another one later is a difference. */
+  /** Backing that the first decision named; a later decision that names another is a difference. */
   private backing: BackingKind | null = null
 
   constructor(client: HttpClient) {
@@ -91,7 +95,7 @@ class ServiceSide implements ReplaySide {
   async ask({ request, credential }: RecordedRequest): Promise<EvaluatedAnswer> {
     const answer = await evaluateOverHttp(this.client, { request, credential })
     if (answer.status !== 'decided') return { answer, rows: null }
-    // Two pages for a person to sign in at are alike, and no decisions.
+    // A 200 that is no envelope, such as a login page, is not a decision: two equal ones must not pass.
     const backing = readBacking(answer.text, request)
     if (backing === null)
       return { answer: { status: 'unanswered', code: 'no_envelope' }, rows: null }
@@ -101,9 +105,9 @@ class ServiceSide implements ReplaySide {
 }
 
 /**
- * Both stores as they stand, the baseline first: a private candidate is filled with its rows. All closes at the end.
+ * Opens both live stores, the baseline first: an `embedded` candidate gets a copy of its rows. Closes both at the end.
  *
- * @throws FfError `target_invalid` where both are the same one
+ * @throws FfError `target_invalid` if both sides are the same store
  */
 export function withStores<T>(
   { baseline, candidate, adapters }: ParityRequest,
@@ -145,7 +149,7 @@ const storeSide = (
   },
 })
 
-/** Admin as the line has it; one that was not recorded cannot be reached. */
+/** A fake Admin with the approvals of the line; unreachable if the line has none. */
 const createAdmin =
   ({ approvals }: RecordedRequest): CheckApproval =>
   (question) =>

@@ -6,33 +6,33 @@ const REFUSALS: Readonly<
 > = {
   target_unknown: [
     'target_invalid',
-    'is no target',
+    'is not a target',
     'Use file, file:DIR, embedded, postgres://..., http://... or env:NAME.',
   ],
   target_url_malformed: [
     'target_invalid',
-    'is not a URL that can be read',
+    'is not a valid URL',
     'Write postgres://user@host:port/database.',
   ],
   secret_in_option: [
     'secret_in_option',
-    'holds a password, which options must not',
-    'Put the URL of a database into FF_DATABASE_URL and name env:FF_DATABASE_URL, or use PGPASSFILE; that of a service has none.',
+    'holds a password; an option must not hold a secret',
+    'Put the URL of a database into FF_DATABASE_URL and name env:FF_DATABASE_URL, or use PGPASSFILE. The URL of a service has no password.',
   ],
   service_url_malformed: [
     'target_invalid',
     'is not the URL of a service',
-    'Write https://host:port, with nothing behind it.',
+    'Write https://host:port, without a path.',
   ],
   service_not_https: [
     'target_invalid',
-    'is a service on another machine that is not asked over https',
-    'Write https://, for tokens are sent there.',
+    'is a service on another machine without https',
+    'Write https://host:port: requests carry tokens.',
   ],
   variable_unset: [
     'target_invalid',
-    'names a variable that is not set',
-    'Set it, or name another.',
+    'names an environment variable that is not set',
+    'Set the variable, or name another one.',
   ],
 }
 
@@ -46,17 +46,17 @@ export function parseTargetOrThrow(
   throw makeTargetError(text, parsed.refusal)
 }
 
-/** @param text shown only where it can hold no secret */
+/** @param text shown in the message only if it cannot hold a secret */
 export function makeTargetError(text: string, refusal: TargetRefusal): FfError {
   const [code, what, hint] = REFUSALS[refusal]
-  // What is not plainly a word or a path may hold a secret.
+  // A text that is not plainly a word or a path may hold a secret.
   const plain = /^[\w:./-]{1,80}$/.test(text) && !/^(postgres|http)/i.test(text)
   const shown = plain ? `The target "${text}"` : 'The target'
   return new FfError(code, `${shown} ${what}.`, { hint })
 }
 
-/** What is compared with itself is never different, so that would prove nothing. */
+/** The error for a side compared with itself, which would always pass. */
 export const makeSameSidesError = (what: 'store' | 'service'): FfError =>
   new FfError('target_invalid', `Both sides are the same ${what}.`, {
-    hint: 'Name another with --baseline or --candidate.',
+    hint: `Name another ${what} with --baseline or --candidate.`,
   })

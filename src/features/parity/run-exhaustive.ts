@@ -11,10 +11,10 @@ import type { Credentials } from '../../ports/auth.ts'
 import type { ParitySide, ParitySides } from './sides.ts'
 import { buildReport, toJudgedCase, toSkippedCase, type RunDependencies } from './run-parity.ts'
 
-/** How many cells are under way at once: enough to keep a connection pool busy. */
+/** Cells in flight at once: enough to keep a connection pool busy. */
 const AT_ONCE = 16
 
-/** What the oracle of test/oracle predicts, by the key of a cell. */
+/** Predictions of the oracle: `cells` maps the key of a cell to its index in `outcomes`. */
 export interface Oracle {
   readonly outcomes: readonly JsonNode[]
   readonly cells: Readonly<Record<string, number>>
@@ -24,14 +24,14 @@ export interface ExhaustiveOptions {
   readonly rules: readonly FieldRule[]
   readonly oracle: Oracle
   readonly credentials: Credentials
-  /** How many cells there must be, boundaries apart. */
+  /** Number of cells that the contract requires, boundaries not counted. */
   readonly expected: number
   /** The one cell to run, by its four dimensions; the others count as skipped. Null runs all. */
   readonly only: string | null
   readonly around: Pick<RunDependencies, 'signal' | 'now' | 'compare'>
 }
 
-/** Puts every cell to both sides; all their rows are loaded once, for no two cells share a flag. */
+/** Evaluates every cell on both sides. Loads the rows of all cells once: no two cells share a flag. */
 export async function runExhaustive(
   cells: readonly Cell[],
   sides: ParitySides,
@@ -106,11 +106,12 @@ async function runCell(
 function toOutcome({ outcomes, cells }: Oracle, { key }: Cell): JsonObject {
   const outcome = outcomes[cells[key] ?? -1]
   if (outcome !== undefined) return outcome as JsonObject
-  throw new FfError('nothing_to_check', `The oracle predicts nothing for ${key}.`, {
+  throw new FfError('nothing_to_check', `The oracle has no prediction for the cell ${key}.`, {
     hint: 'Run `npm run oracle`.',
   })
 }
 
+/** The cell as `MODE/SCOPE/PATH/TTL`, the argument of `--cell`. */
 export const formatCellGroup = ({ covers }: Cell): string =>
   [covers.auth_mode, covers.scope, covers.sensitive_path, covers.ttl_state].join('/')
 const toSubject = (cell: Cell) => ({

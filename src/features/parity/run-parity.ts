@@ -26,11 +26,11 @@ export interface ScratchSides {
   readonly baseline: OpenScratchStore
   readonly candidate: OpenScratchStore
 }
-/** What a run takes from outside itself. */
+/** Dependencies of a run. */
 export interface RunDependencies {
   readonly authenticatorFor: (credential: VectorCredential) => AuthenticatorWithScript
   readonly compare: JsonComparer
-  /** Aborted with the exit name that the run then has. */
+  /** The abort reason is the exit name of the run. */
   readonly signal: AbortSignal
   readonly now: () => Date
 }
@@ -38,11 +38,11 @@ type Runnable = Vector<VectorCredential>
 
 export interface RunOptions {
   readonly rules: readonly FieldRule[]
-  /** The one vector to run; the others count as skipped. Null runs all. */
+  /** Id of the one vector to run; the others count as skipped. Null runs all. */
   readonly only: string | null
 }
 
-/** Runs vectors against two sides, one after the other, and reports. */
+/** Runs the vectors one after the other on both sides. Ends at the first vector that a side does not answer. */
 export async function runParity(
   vectors: readonly Runnable[],
   sides: ParitySides,
@@ -85,11 +85,11 @@ interface ReportInputs {
   readonly cases: readonly JudgedCase[]
   readonly expected: number
   readonly covers: readonly VectorCoverage[]
-  /** How long the asking took, in milliseconds. */
+  /** Duration of the evaluations. */
   readonly askedMs: number
 }
 
-/** The same for every kind of parity run: counts, controls, verdict, exit. */
+/** Builds the report of every kind of parity run: counts, controls, verdict and exit. */
 export function buildReport(
   { kind, cases, expected, covers, askedMs }: ReportInputs,
   { baseline, candidate }: ParitySides,
@@ -122,10 +122,10 @@ export function buildReport(
   }
 }
 
-/** Once for the answer, once for the A/A control. */
+/** Evaluations per side: one for the answer, one for the A/A control. */
 const ASKED_EACH = 2
 
-/** The end of a run that came to this verdict, or that was ended before. */
+/** Verdict and exit of a run, or its ending if a signal or a deadline stopped it first. */
 export const deriveParityEnd = (verdict: Summary['verdict'], signal: AbortSignal): RunEnding =>
   deriveRunEnd(EXIT_BY_STATE[verdict], ...[getEnding(signal)].filter((ending) => ending !== null))
 
@@ -175,6 +175,7 @@ interface CaseDetails {
   readonly command: string
 }
 
+/** A case with its verdict; has details for reproduction unless it passes without noise. */
 export function toJudgedCase(
   subject: Subject,
   verdict: VectorVerdict,
@@ -186,6 +187,7 @@ export function toJudgedCase(
   return { ...subject, state: verdict.status, detail, verdict }
 }
 
+/** A case that was not evaluated. */
 export const toSkippedCase = (subject: Subject, state: ItemState): JudgedCase => ({
   ...subject,
   state,

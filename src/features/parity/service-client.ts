@@ -6,14 +6,14 @@ import type { VectorQuestion } from '../../core/parity/vector.ts'
 import { FfError } from '../../errors.ts'
 import type { HttpClient, HttpResponse } from '../../ports/http.ts'
 
-/** What is put to a service, as a caller does it. */
+/** One evaluation request to a service. */
 export interface ServiceQuestion {
   readonly credential: Credential
   readonly request: VectorQuestion
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** `POST /v1/flags/evaluate`, which writes nothing. Whatever comes of it is an answer. */
+/** Sends `POST /v1/flags/evaluate`, which writes nothing. A failure is the answer `unanswered`, not an error. */
 export async function evaluateOverHttp(
   client: HttpClient,
   { credential, request, headers = {} }: ServiceQuestion,
@@ -34,7 +34,7 @@ export async function evaluateOverHttp(
   }
 }
 
-/** A credential as HTTP carries it (page 2). */
+/** A credential as request headers: `authorization: Bearer` for a token, `x-ff-*` for dev headers. */
 export function toCredentialHeaders({
   token,
   dev_headers,
@@ -51,7 +51,7 @@ export function toCredentialHeaders({
   return headers
 }
 
-/** A decision is its very text; a refusal of the door is one; anything else is no answer to the question. */
+/** Status 200 is a decision, kept as text; an auth problem is a refusal; any other response is `unanswered`. */
 function toAnswer({ status, text }: HttpResponse): SideAnswer {
   if (status === 200) return { status: 'decided', text }
   const code = readProblemCode(text)
@@ -60,9 +60,9 @@ function toAnswer({ status, text }: HttpResponse): SideAnswer {
   return { status: 'unanswered', code: code ?? `http_${status}` }
 }
 
-/** The code of a problem detail; null where there is none. */
+/** The `code` of a problem detail (RFC 9457); null if there is none. */
 export const readProblemCode = (text: string): string | null => wordAt(text, 'code')
-/** In a word what an answer says: the code of a problem detail or of OFREP, or the reason of a decision. */
+/** The one word of a response: the code of a problem detail, else of OFREP, else the reason of a decision; or null. */
 export const readAnswerWord = (text: string): string | null =>
   readProblemCode(text) ?? wordAt(text, 'errorCode') ?? wordAt(text, 'reason')
 

@@ -9,21 +9,21 @@ import {
   type EvaluationQuestion,
 } from '../evaluation/answer-question.ts'
 
-/** A question with everything that its answer depends on but the rows. */
+/** A question with every input of its answer except the rows. */
 export interface PreparedQuestion extends AuthenticatorWithScript {
   readonly question: EvaluationQuestion
   readonly given: Pick<VectorInput, 'approvals' | 'admin'>
 }
-/** Who answers in a run: a store behind our own door, or a service that takes rows and scenes. */
+/** One side of a proof: a store with an authenticator of this process, or a harness service. */
 export interface ParitySide {
   readonly facts: SideFacts
-  /** Replaces all rows. @throws FfError where it does not */
+  /** Replaces all rows. @throws FfError if the side refuses them or is unavailable */
   load(state: RowsByTable): Promise<void>
   ask(prepared: PreparedQuestion): Promise<EvaluatedAnswer>
 }
 export type ParitySides = Readonly<Record<'baseline' | 'candidate', ParitySide>>
 
-/** A store of this process. */
+/** A side from a store that this process opened. */
 export const createStoreSide = (
   { facts, store }: OpenScratchStore,
   ask: EvaluateQuestion,
@@ -33,7 +33,7 @@ export const createStoreSide = (
   ask: ({ question, given, authenticator }) =>
     ask({ store, authenticator, approvals: toApprovalCheck(given) }, question),
 })
-/** Both stores of this process, with whatever asks them. */
+/** Both sides from stores that this process opened. @param ask the evaluation of each side */
 export const createStoreSides = (
   { baseline, candidate }: Readonly<Record<'baseline' | 'candidate', OpenScratchStore>>,
   ask: Readonly<Record<'baseline' | 'candidate', EvaluateQuestion>>,
