@@ -4,7 +4,7 @@ import { findPersistenceProblems } from '../../artefacts/rules/persistence-rules
 import type { Migration } from '../../core/migrations/plan.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
 
-/** What a migration rests on. */
+/** The persistence contract, its roles and its migrations. */
 export interface DdlContract {
   readonly contract: LoadedArtefact<'persistence_schema'>['value']
   readonly versions: { readonly oldest: number; readonly newest: number }
@@ -12,7 +12,7 @@ export interface DdlContract {
   readonly migrations: readonly Migration[]
 }
 
-/** The name of the last migration; null where there is none that can be read. */
+/** Name of the last migration; null if there is none or they cannot be read. */
 export async function newestMigration(root: string): Promise<string | null> {
   const migrations = await loadMigrations(root)
   return (migrations.ok ? migrations.loaded.at(-1)?.name : null) ?? null

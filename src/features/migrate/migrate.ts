@@ -19,16 +19,16 @@ export interface MigrateRequest {
   readonly root: string
   readonly database: TargetSpec
   readonly adapters: Adapters
-  /** Looked at between two steps; a step that has begun is finished. */
+  /** Checked between two steps; a step that has begun is completed. */
   readonly signal: AbortSignal
 }
 export interface StepRequest extends MigrateRequest {
-  /** The version to come to; null for the newest on the way up, one step on the way down. */
+  /** The target version; null for the newest (up) or one step back (down). */
   readonly to: number | null
   readonly dryRun: boolean
 }
 
-/** `ff migrate up`. */
+/** `ff migrate up`: applies the pending migrations. Reports SQL for a role admin if roles are missing. */
 export async function migrateUp(request: StepRequest): Promise<CheckReport> {
   return inSession(request, !request.dryRun, async (session, { migrations }) => {
     const steps = requireSteps(planUp(await session.applied(), migrations, request.to))
@@ -38,18 +38,18 @@ export async function migrateUp(request: StepRequest): Promise<CheckReport> {
     await session.grant()
     const items =
       done.length === 0
-        ? [passResult('head', 'nothing was left to apply')]
+        ? [passResult('head', 'no migration is pending')]
         : done.map(({ name }) => passResult(name, 'applied'))
     return buildCheckReport('migrate_up', items, {
       sql:
         sql.length === 0
           ? []
-          : ['-- For whoever may make roles; then run ff migrate up again.', ...sql],
+          : ['-- Run as a role with CREATEROLE; then run ff migrate up again.', ...sql],
     })
   })
 }
 
-/** `ff migrate down`. */
+/** `ff migrate down`: reverts migrations, newest first. */
 export async function migrateDown(request: StepRequest): Promise<CheckReport> {
   return inSession(request, !request.dryRun, async (session, { migrations }) => {
     const steps = requireSteps(planDown(await session.applied(), migrations, request.to))
@@ -57,13 +57,13 @@ export async function migrateDown(request: StepRequest): Promise<CheckReport> {
     const done = await applyAll(session, steps, { direction: 'down', signal: request.signal })
     const items =
       done.length === 0
-        ? [passResult('base', 'nothing was applied')]
-        : done.map(({ name }) => passResult(name, 'taken back'))
+        ? [passResult('base', 'no migration to revert')]
+        : done.map(({ name }) => passResult(name, 'reverted'))
     return buildCheckReport('migrate_down', items)
   })
 }
 
-/** `ff migrate status`: each migration, applied or pending (21). */
+/** `ff migrate status`: each migration, applied or pending; exits 21 if one is pending. */
 export async function migrateStatus(request: MigrateRequest): Promise<CheckReport> {
   return inSession(request, false, async (session, { migrations }) => {
     const applied = await session.applied()
@@ -85,7 +85,7 @@ export async function migrateStatus(request: MigrateRequest): Promise<CheckRepor
   })
 }
 
-/** `ff migrate verify`: the live catalogue against the contract; each drift is named (20). */
+/** `ff migrate verify`: compares the live catalogue with the contract; exits 20 and names each drift. */
 export async function migrateVerify(request: MigrateRequest): Promise<CheckReport> {
   return inSession(request, false, async (session, { contract, migrations }) => {
     refuse(findHistoryFault(await session.applied(), migrations))
@@ -97,16 +97,16 @@ export async function migrateVerify(request: MigrateRequest): Promise<CheckRepor
         title: `${have ?? 'nothing'} instead of ${want ?? 'nothing'}`,
         state: 'fail',
         findings: [{ code, pointer: null, detail: `${want ?? 'nothing'} is in the contract` }],
-        next: 'Bring it back with a migration, or change the contract with one.',
+        next: 'Restore it with a migration, or change the contract with a migration.',
       }),
     )
     const absent = Object.keys(contract.roles).filter((role) => !roles.has(role))
     const missing = absent.map((role): CheckResult => ({
       id: `role ${role}`,
-      title: 'is not there, so its grants are not either',
+      title: 'the role and its grants are missing',
       state: 'fail',
       findings: [{ code: 'role_missing', pointer: null, detail: role }],
-      next: `Have CREATE ROLE ${role} NOLOGIN run, then run \`ff migrate up\`.`,
+      next: `Run CREATE ROLE ${role} NOLOGIN as a role with CREATEROLE, then run \`ff migrate up\`.`,
     }))
     const whole = passResult('catalogue', `${expected.size} objects as in the contract`)
     return buildCheckReport(
@@ -153,12 +153,12 @@ function refuse(refusal: MigrationRefusal | null): void {
   const { code, name } = refusal
   const said = {
     migration_edited: [
-      `The migration ${name} was changed after it was applied.`,
-      'Bring the file back to what was applied, and put the change into a new migration.',
+      `The migration ${name} changed after it was applied.`,
+      'Restore the file as it was applied, and put the change into a new migration: ff migrate new NAME.',
     ],
     migration_unknown: [
-      `The migration ${name} is not one of this version's.`,
-      'Use the version of ff that the database was migrated with, or a version number that exists.',
+      `This version of ff has no migration ${name}.`,
+      'Use the version of ff that migrated the database, or name a version that ff migrate status lists.',
     ],
   }[code] as [string, string]
   throw new FfError(code, said[0], { hint: said[1] })
@@ -169,11 +169,11 @@ function dryRun(
   steps: readonly Migration[],
   direction: 'up' | 'down',
 ): CheckReport {
-  const items = steps.map(({ name }) => passResult(name, 'would be run; nothing was changed'))
+  const items = steps.map(({ name }) => passResult(name, 'would run; nothing was changed'))
   const sql = steps.flatMap((step) => [`-- ${step.name}, ${direction}`, step[direction].trim()])
   return buildCheckReport(
     kind,
-    items.length === 0 ? [passResult('plan', 'there is nothing to run')] : items,
+    items.length === 0 ? [passResult('plan', 'no migration to run')] : items,
     { sql },
   )
 }

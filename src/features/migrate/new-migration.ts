@@ -12,16 +12,16 @@ const TEMPLATE = `-- What this changes, and why.
 -- Where rows would be lost: RAISE EXCEPTION ... USING ERRCODE = 'FFM01'.
 `
 
-/** `ff migrate new`: an empty migration after the last. @returns what was made, and what is still to do */
+/** `ff migrate new`: writes an empty migration after the last one. @returns its path and the next step, for the user */
 export async function newMigration(root: string, name: string): Promise<string> {
   if (!/^[a-z][a-z0-9_]{0,59}$/.test(name)) {
-    throw new FfError('migration_invalid', `"${name}" is no name for a migration.`, {
-      hint: 'Use lower-case letters, digits and underscores.',
+    throw new FfError('migration_invalid', `"${name}" is not a valid name of a migration.`, {
+      hint: 'Use at most 60 lower-case letters, digits and underscores, the first a letter.',
     })
   }
   const known = await loadMigrations(root)
   if (!known.ok) throw toArtefactError(known.problems)
   const file = `${MIGRATIONS_FOLDER}/${String(known.loaded.length + 1).padStart(4, '0')}_${name}.sql`
   await writeFile(join(root, file), TEMPLATE, { flag: 'wx' })
-  return `${file}\nWrite both parts, then add its name and what it changes to contracts/persistence_schema.json.`
+  return `${file}\nWrite both parts, then add its name and its changes to contracts/persistence_schema.json.`
 }

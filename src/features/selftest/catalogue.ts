@@ -7,7 +7,7 @@ import { RULE_FAULTS } from './rule-faults.ts'
 import { SERVED_FAULTS } from './served-faults.ts'
 import { STORED_FAULTS } from './stored-faults.ts'
 
-/** Every fault that we know how to plant. A part of the project that comes later adds its own. */
+/** Every fault that the selftest plants. A new proof adds its faults here. */
 export const FAULT_CATALOGUE: readonly PlantedFault[] = [
   ...COMPARER_FAULTS,
   ...ROW_FAULTS,

@@ -4,7 +4,7 @@ import { type PlantedFault, inComparer, type FaultRow } from './fault.ts'
 
 type Change = (compare: JsonComparer) => JsonComparer
 
-/** Both sides are changed alike before they are compared: what the change hides, the comparer does not see. */
+/** Applies one change to both sides before the comparison, which then misses each difference that the change hides. */
 const through =
   (change: (node: JsonNode) => JsonNode): Change =>
   (compare) =>
@@ -79,14 +79,14 @@ const COMPARERS: readonly FaultRow<Change>[] = [
   ],
   [
     'nulls-dropped',
-    'null is as good as absent',
+    'null counts as absent',
     through((node) =>
       typeof node === 'object' && node !== null && !isJsonNumber(node) && !isJsonArray(node)
         ? { members: node.members.filter(([, value]) => value !== null) }
         : node,
     ),
   ],
-  ['empties-alike', '[] is as good as {}', through((node) => (isEmpty(node) ? [] : node))],
+  ['empties-alike', '[] counts as {}', through((node) => (isEmpty(node) ? [] : node))],
   [
     'separators-joined',
     'lists compared as joined texts',
@@ -98,7 +98,7 @@ const COMPARERS: readonly FaultRow<Change>[] = [
   ],
   [
     'left-members-only',
-    'what is extra on the right is not seen',
+    'a member that only the right side has is not compared',
     (compare) => (left, right) => {
       const { differences, fields } = compare(left, right)
       return { fields, differences: differences.filter((one) => one.left !== undefined) }
@@ -106,7 +106,7 @@ const COMPARERS: readonly FaultRow<Change>[] = [
   ],
   [
     'shallow',
-    'what lies deep is not looked at',
+    'nested members are not compared',
     (compare) => (left, right) => {
       const { differences, fields } = compare(left, right)
       return {
@@ -127,7 +127,7 @@ const COMPARERS: readonly FaultRow<Change>[] = [
   ['idle', 'nothing is compared', () => () => ({ differences: [], fields: 0 })],
 ]
 
-/** The judge itself, before anything that it says is believed. */
+/** Faults of the comparer, which the known pairs of the comparer control have to find. */
 export const COMPARER_FAULTS: readonly PlantedFault[] = COMPARERS.map(([name, models, change]) => ({
   id: `comparer.${name}`,
   models,

@@ -7,7 +7,7 @@ import { type PlantedFault, inAnswer, inDependencies, type FaultRow } from './fa
 
 const BOTH = ['baseline', 'candidate'] as const
 
-/** The door takes who comes with a token for somebody else. */
+/** The authenticator returns a changed principal for each token that it accepts. */
 const mistaken =
   (change: (who: Principal) => Principal) =>
   (counter: EvaluationDependencies): EvaluationDependencies => {
@@ -33,19 +33,19 @@ const AUTHENTICATOR_FAULTS: readonly FaultRow<
 >[] = [
   [
     'unverified-as-verified',
-    'a token is believed that nobody checked',
+    'an unverified token counts as verified',
     mistaken((who) => ({ ...who, mode: 'verified', source: 'jwt', warnings: [] })),
   ],
   [
     'verified-as-unverified',
-    'a signature that holds is thrown away',
+    'a verified token counts as unverified',
     mistaken((who) => ({ ...who, mode: 'decode-only' })),
   ],
   ['tenant-lost', 'tid is not read', mistaken((who) => ({ ...who, tenant_id: null }))],
   ['user-lost', 'sub is not read', mistaken((who) => ({ ...who, user_id: null }))],
   [
     'warning-lost',
-    'nobody hears that a token was not verified',
+    'the warning of an unverified token is lost',
     mistaken((who) => ({ ...who, warnings: [] })),
   ],
   [
@@ -75,17 +75,17 @@ const FOREVER = {
 const ADMIN: readonly FaultRow<(counter: EvaluationDependencies) => EvaluationDependencies>[] = [
   [
     'unreachable-as-allowed',
-    'no answer is taken for a good one',
+    'an unreachable Admin counts as approval',
     admin((answer) => (answer.status === 'unreachable' ? FOREVER : answer)),
   ],
   [
     'unreachable-as-unknown',
-    'no answer is taken for a bad one',
+    'an unreachable Admin counts as refusal',
     admin((answer) => (answer.status === 'unreachable' ? { status: 'unknown' } : answer)),
   ],
   [
     'unknown-as-allowed',
-    'an approval of somebody else is taken',
+    'an unknown approval is accepted',
     admin((answer) => (answer.status === 'unknown' ? FOREVER : answer)),
   ],
   [
@@ -103,7 +103,7 @@ const ADMIN: readonly FaultRow<(counter: EvaluationDependencies) => EvaluationDe
 ]
 
 const TEXTS: readonly FaultRow<(text: string) => string>[] = [
-  ['member-extra', 'a field that nobody named', (text) => text.replace(/\}$/, ',"extra":null}')],
+  ['member-extra', 'an undeclared field', (text) => text.replace(/\}$/, ',"extra":null}')],
   [
     'member-twice',
     'a repeated member',
@@ -146,7 +146,7 @@ const TEXTS: readonly FaultRow<(text: string) => string>[] = [
   ],
   [
     'backing-state-copied',
-    'an answer of the other side',
+    'an answer with the backing state of the other side',
     (text) =>
       text.replace(
         /("backing_state":")(db|file)/,
@@ -159,7 +159,7 @@ const TEXTS: readonly FaultRow<(text: string) => string>[] = [
     'a value is put into quotes',
     (text) => text.replace(/"value":(true|false)/, '"value":"$1"'),
   ],
-  ['cut-short', 'an answer that breaks off', (text) => text.slice(0, -1)],
+  ['cut-short', 'a truncated answer', (text) => text.slice(0, -1)],
 ]
 
 const toFault =
@@ -171,7 +171,7 @@ const toFault =
     plant: plant(does),
   })
 
-/** What surrounds a decision: the door before it, Admin beside it, the way back. */
+/** Faults around a decision: in the authenticator, in Admin and in the text of the answer. */
 export const EDGE_FAULTS: readonly PlantedFault[] = [
   ...AUTHENTICATOR_FAULTS.map(toFault('door', (change) => inDependencies(BOTH, change))),
   ...ADMIN.map(toFault('admin', (change) => inDependencies(['candidate'], change))),

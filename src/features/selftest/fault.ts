@@ -15,15 +15,15 @@ import {
 import type { ScratchSides } from '../parity/run-parity.ts'
 import type { ParityDependencies } from '../parity/dependencies.ts'
 
-/** Everything that a proof is made with, and that a fault can be put into. */
+/** The parts of a proof into which a fault can be planted. */
 export interface SelftestContext {
   readonly sides: ScratchSides
   readonly dependencies: ParityDependencies
-  /** The stored rows that a diff walks, as the lines of a snapshot. */
+  /** The stored rows that a diff compares, as the lines of a snapshot. */
   readonly lines: Readonly<Record<FaultSide, readonly StoredLine[]>>
   readonly served: WrappedSides
 }
-/** What stands between the routes of a service and its sockets: how each route is really answered. */
+/** Replaces the handler of each route between the service and its socket. */
 export type WrapRoute = (route: Route) => Route['handle']
 export type WrappedSides = Readonly<Record<FaultSide, WrapRoute>>
 /** A line of a table, without its newline. */
@@ -34,17 +34,17 @@ export interface StoredLine {
 export type FaultSide = keyof ScratchSides
 export type ProofName = 'comparer' | 'vectors' | 'cells' | 'rows' | 'served'
 
-/** One planted fault. A fault that does nothing is caught by nothing, and so found out. */
+/** One fault of the catalogue. A fault without effect is not caught, so the selftest reports it. */
 export interface PlantedFault {
   readonly id: string
-  /** What goes wrong in the field, in a few words. */
+  /** The real defect that the fault stands for, in a few words. */
   readonly models: string
   /** The proof that must catch it. */
   readonly proof: ProofName
   readonly plant: (context: SelftestContext) => SelftestContext
 }
 
-/** How a kind of fault is written down: its name, what it models, what it does. */
+/** A fault as a row of a table: its name, the defect it stands for, its effect and its proof. */
 export type FaultRow<T> = readonly [name: string, models: string, does: T, proof?: ProofName]
 
 const SIDES: readonly FaultSide[] = ['baseline', 'candidate']
@@ -57,7 +57,7 @@ const perSide = <T>(
   candidate: sides.includes('candidate') ? change(held.candidate) : held.candidate,
 })
 
-/** Other rows are stored than those that were given. */
+/** The stores of `sides` load changed rows. */
 export const inStore =
   (sides: readonly FaultSide[], change: (state: RowsByTable) => RowsByTable) =>
   (context: SelftestContext): SelftestContext => ({
@@ -70,7 +70,7 @@ export const inStore =
     ),
   })
 
-/** Rows come out of the store in another way. @param make one reader a store: it may keep what it saw */
+/** The stores of `sides` read rows in a changed way. @param make called once per store, so that a fault can keep state */
 export const inReading =
   (sides: readonly FaultSide[], make: (store: ScratchStore) => Partial<ScratchStore>) =>
   (context: SelftestContext): SelftestContext => ({
@@ -80,18 +80,18 @@ export const inReading =
     ),
   })
 
-/** The rules of a decision are others, on both sides: comparing them with each other shows nothing. */
+/** Both sides decide by changed rules. They still agree, so only the expectation can find it. */
 export const inRules = (
   change: (rules: readonly Rule[]) => readonly Rule[],
 ): PlantedFault['plant'] => {
   const rules = change(RULES)
   return deciding((facts, answer) => evaluate(facts, answer, rules))
 }
-/** What the rules are told is not what is so, on both sides. */
+/** Both sides evaluate changed inputs. */
 export const inFacts = (
   change: (facts: EvaluationInput) => EvaluationInput,
 ): PlantedFault['plant'] => deciding((facts, answer) => evaluate(change(facts), answer))
-/** The envelope is made wrongly, on both sides. */
+/** Both sides return a changed decision. */
 export const inDecision = (change: (decision: Decision) => Decision): PlantedFault['plant'] =>
   deciding((facts, answer) => {
     const walk = evaluate(facts, answer)
@@ -106,7 +106,7 @@ const deciding =
       () => (counter, question) => evaluateQuestionWith(rules, counter, question),
     )(context)
 
-/** The door, or Admin behind it, is another one. */
+/** The sides evaluate with a changed authenticator, Admin or store. */
 export const inDependencies =
   (
     sides: readonly FaultSide[],
@@ -115,7 +115,7 @@ export const inDependencies =
   (context) =>
     asking(sides, (ask) => (counter, question) => ask(change(counter), question))(context)
 
-/** The answer is changed on its way. */
+/** The candidate returns a changed text of its decision. */
 export const inAnswer =
   (change: (text: string) => string): PlantedFault['plant'] =>
   (context) =>
@@ -137,6 +137,7 @@ const asking =
     dependencies: { ...dependencies, ask: perSide(sides, dependencies.ask, change) },
   })
 
+/** The proof compares with a changed comparer. */
 export const inComparer =
   (change: (compare: JsonComparer) => JsonComparer): PlantedFault['plant'] =>
   ({ dependencies, ...context }) => ({
@@ -144,7 +145,7 @@ export const inComparer =
     dependencies: { ...dependencies, compare: change(dependencies.compare) },
   })
 
-/** The candidate holds other rows than the baseline, in ways that no question about a decision would show. */
+/** The candidate of a diff holds changed lines, some of which change no decision. */
 export const inLines =
   (change: (lines: readonly StoredLine[]) => readonly StoredLine[]): PlantedFault['plant'] =>
   ({ lines, ...context }) => ({
@@ -152,7 +153,7 @@ export const inLines =
     lines: { ...lines, candidate: change(lines.candidate) },
   })
 
-/** Services answer in another way. @param make for each of them: it may keep what it saw */
+/** The services of `sides` have changed handlers. @param make called once per service, so that a fault can keep state */
 export const inService =
   (sides: readonly FaultSide[], make: () => WrapRoute): PlantedFault['plant'] =>
   ({ served, ...context }) => ({ ...context, served: perSide(sides, served, make) })
@@ -166,7 +167,7 @@ const withStore = (
   close: () => scratch.close(),
 })
 
-/** A store is an object with a state of its own, so its methods are called on it. */
+/** A plain object that calls the methods of the store on the store itself, which keeps its `this`. */
 const delegate = (store: ScratchStore): ScratchStore => ({
   kind: store.kind,
   read: (query) => store.read(query),

@@ -18,10 +18,9 @@ import { withServed } from './served-sides.ts'
 import { STORED_ROWS } from './stored-rows.ts'
 
 /**
- * `ff parity selftest`: whether the proofs would notice.
+ * `ff parity selftest`: plants each fault of the catalogue and checks that its proof catches it.
  *
- * @param progress told how many faults are done
- * @param catalogue another one than ours: with an entry that does nothing, for one
+ * @param catalogue the faults; a test passes others, such as one without effect
  */
 export async function paritySelftest(
   request: ParityRequest & { readonly progress: (done: number, of: number) => void },

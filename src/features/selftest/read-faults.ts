@@ -5,11 +5,11 @@ import { type PlantedFault, inReading, type FaultRow } from './fault.ts'
 
 type Make = (store: ScratchStore) => Partial<ScratchStore>
 
-/** The query is another one. */
+/** Reads with a changed query. */
 const asked =
   (change: (query: RowQuery) => RowQuery): Make =>
   (store) => ({ read: (query) => store.read(change(query)) })
-/** The rows are decoded in another way. */
+/** Changes the rows that were read. */
 const decoded =
   (change: (rows: RowsOfFlag) => RowsOfFlag): Make =>
   (store) => ({ read: async (query) => change(await store.read(query)) })
@@ -24,7 +24,7 @@ const expiry = (change: (time: Instant) => Instant): Make =>
     row.expires_at === undefined ? row : { ...row, expires_at: change(row.expires_at) },
   )
 
-/** Answers from rows that it saw before, as a cache without invalidation does. */
+/** Returns the rows of the read before, as a cache without invalidation does. */
 const stale: Make = (store) => {
   let before: RowsOfFlag | null = null
   return {
@@ -37,7 +37,7 @@ const stale: Make = (store) => {
   }
 }
 
-/** Keeps what was loaded, and takes any tenant's override for the one that was asked for. */
+/** Returns the override of any other tenant for the queried one. */
 const anyTenant: Make = (store) => {
   let held: RowsByTable | null = null
   return {
@@ -59,7 +59,7 @@ const anyTenant: Make = (store) => {
   }
 }
 
-/** Every other answer misses the user's row: a replica that lags, a pool of two servers. */
+/** Every second read finds no row, as a pool with one lagging replica does. */
 const wavering: Make = (store) => {
   let count = 0
   return {
@@ -71,7 +71,7 @@ const wavering: Make = (store) => {
   }
 }
 
-/** An error that is taken for an absent row. */
+/** Takes an error of decoding for an absent row. */
 const swallowed: Make = (store) => ({
   read: async (query) => {
     const rows = await store.read(query)
@@ -85,7 +85,7 @@ const READS: readonly FaultRow<Make>[] = [
     'the query binds another tenant',
     asked((query) => ({ ...query, tenant_id: 'T-other' })),
   ],
-  ['tenant-filter-lost', 'the query forgets whose override it wants', anyTenant],
+  ['tenant-filter-lost', 'the query has no filter by tenant', anyTenant],
   [
     'user-of-another',
     'the query binds another user',
@@ -103,12 +103,12 @@ const READS: readonly FaultRow<Make>[] = [
   ],
   [
     'flag-skipped',
-    'an inner join where an outer one was meant',
+    'an inner join instead of an outer join',
     decoded((rows) =>
       rows.user === null && rows.tenant === null ? { ...rows, flag: null } : rows,
     ),
   ],
-  ['stale-entry', 'a cache serves what it saw before', stale],
+  ['stale-entry', 'a cache serves stale rows', stale],
   [
     'time-to-the-second',
     'a driver that drops milliseconds',
@@ -131,11 +131,11 @@ const READS: readonly FaultRow<Make>[] = [
           },
     ),
   ],
-  ['deep-value-swallowed', 'an error of decoding is taken for no row', swallowed],
-  ['wavering', 'every other answer comes from a replica that lags', wavering],
+  ['deep-value-swallowed', 'an error of decoding counts as no row', swallowed],
+  ['wavering', 'every second answer comes from a lagging replica', wavering],
 ]
 
-/** What is stored is right, and what comes out is not: SQL, drivers, caches. */
+/** Faults of reading rows that are stored correctly: in SQL, drivers and caches. */
 export const READ_FAULTS: readonly PlantedFault[] = READS.map(
   ([name, models, make, proof = 'vectors']) => ({
     id: `reading.${name}`,

@@ -23,7 +23,7 @@ const values = (change: (text: string) => string): Change => {
 }
 const numbers = (change: (text: string) => string): Change =>
   values((text) => (/^-?\d/.test(text) ? change(text) : text))
-/** Texts, whether they stand alone or within an object. */
+/** Changes each string value, alone or in an object, but no member name. */
 const texts = (change: (text: string) => string): Change =>
   values((text) =>
     text.replaceAll(/"(?:[^"\\]|\\.)*"(?!:)/g, (one) =>
@@ -53,7 +53,7 @@ function without<T extends AnyOverrideRow>(row: T, ...names: readonly (keyof Any
   ) as T
 }
 
-/** Neighbours change places, but for their keys. */
+/** Swaps the contents of neighbouring rows and leaves their keys in place. */
 function swapped<T extends AnyRow>(rows: readonly T[], key: keyof T): readonly T[] {
   return rows.map((row, at) => {
     const other = rows[at % 2 === 0 ? at + 1 : at - 1]
@@ -61,7 +61,7 @@ function swapped<T extends AnyRow>(rows: readonly T[], key: keyof T): readonly T
   })
 }
 
-/** An override for everybody who has none, with what the flag serves when it is withheld. */
+/** Adds a user override with the safe value to each flag without one. */
 const extraUser: Change = (state) => ({
   ...state,
   user_override: [
@@ -111,7 +111,7 @@ const ROWS: readonly FaultRow<Change>[] = [
   ['number-off-by-one', 'a rounded integer', numbers((text) => String(Number(text) + 1))],
   [
     'integer-past-2-53',
-    'a parser that counts in doubles',
+    'a parser that reads integers as doubles',
     values((text) => text.replaceAll('9007199254740991', '9007199254740992')),
   ],
   ['text-trailing-space', 'char(n) pads', texts((text) => `${text} `)],
@@ -155,12 +155,12 @@ const ROWS: readonly FaultRow<Change>[] = [
   ],
   [
     'value-nulled',
-    'a value that nobody wrote',
+    'a value lost to null',
     mapOverrides((row) => ({ ...row, value: value('null') })),
   ],
   [
     'defaults-swapped',
-    'default and safe value in each other\u2019s column',
+    'the columns of default and safe value are swapped',
     mapFlags((row) => ({ ...row, default_value: row.safe_value, safe_value: row.default_value })),
   ],
   [
@@ -183,7 +183,7 @@ const ROWS: readonly FaultRow<Change>[] = [
     'tenant overrides were not copied',
     (state) => ({ ...state, tenant_override: [] }),
   ],
-  ['user-extra', 'a row that nobody made', extraUser],
+  ['user-extra', 'a row that no writer made', extraUser],
   [
     'users-swapped',
     'a join by row number',
@@ -197,7 +197,7 @@ const ROWS: readonly FaultRow<Change>[] = [
   ],
   [
     'tombstoned',
-    'a deleted row comes back, or a live one goes',
+    'a live row is loaded as deleted',
     mapOverrides((row) => ({
       ...without(row, 'value', 'approval_ref', 'note', 'expires_at'),
       deleted_at: row.updated_at,
@@ -232,8 +232,8 @@ const ROWS: readonly FaultRow<Change>[] = [
     'required_auth of another flag',
     mapFlags((row) => ({ ...row, required_auth: 'verified' })),
   ],
-  ['kill-lost', 'a killed flag lives again', mapFlags((row) => ({ ...row, state: 'active' }))],
-  ['archived', 'a live flag is archived', mapFlags((row) => ({ ...row, state: 'archived' }))],
+  ['kill-lost', 'a killed flag is active again', mapFlags((row) => ({ ...row, state: 'active' }))],
+  ['archived', 'an active flag is archived', mapFlags((row) => ({ ...row, state: 'archived' }))],
   [
     'sensitive-lost',
     'a flag is no longer sensitive',
@@ -242,26 +242,26 @@ const ROWS: readonly FaultRow<Change>[] = [
   ['sensitive-gained', 'every flag is sensitive', mapFlags((row) => ({ ...row, sensitive: true }))],
   [
     'approval-lost',
-    'an override forgets its approval',
+    'an override loses its approval',
     mapOverrides((row) => without(row, 'approval_ref')),
   ],
   [
     'approval-of-another',
-    'an approval of the row beside',
+    'an override with the approval of another row',
     mapOverrides((row) =>
       row.approval_ref === undefined ? row : { ...row, approval_ref: 'APP-1-other' },
     ),
   ],
 ]
 
-/** Which sides a fault is planted in. On both at once the sides still agree: only the expectation shows it. */
+/** The sides that get a fault. With the fault in both, the sides agree, and only the expectation can find it. */
 const PLACES: Readonly<Record<string, readonly FaultSide[]>> = {
   file: ['baseline'],
   database: ['candidate'],
   both: ['baseline', 'candidate'],
 }
 
-/** What is stored is not what was given: in the file, in the database, and in both alike. */
+/** Faults of storing rows: in the file, in the database, and in both. */
 export const ROW_FAULTS: readonly PlantedFault[] = Object.entries(PLACES).flatMap(
   ([place, sides]) =>
     ROWS.map(([name, models, change, proof = 'vectors']) => ({

@@ -14,7 +14,7 @@ const exchanged =
   (a: number, b: number): Rules =>
   (rules) =>
     rules.map((rule, at) => rules[at === a ? b : at === b ? a : at] ?? rule)
-/** One rule is told something else. */
+/** One rule evaluates a changed input. */
 const told =
   (at: number, change: (facts: EvaluationInput) => EvaluationInput): Rules =>
   (rules) =>
@@ -31,7 +31,7 @@ const both =
   (first: Rules, second: Rules): Rules =>
   (rules) =>
     second(first(rules))
-/** A rule that always lets the walk go on, and says that it did. */
+/** One rule always passes, with this entry in the reason chain. */
 const waved =
   (at: number, entry: ChainEntry): Rules =>
   (rules) =>
@@ -40,50 +40,46 @@ const waved =
 const RULE_ROWS: readonly FaultRow<Rules>[] = [
   [
     'precedence-swapped',
-    'the tenant\u2019s override beats the user\u2019s',
+    'a tenant override takes precedence over a user override',
     exchanged(USER, TENANT),
   ],
-  ['user-rule-lost', 'user overrides are not looked at', dropped(USER)],
-  ['tenant-rule-lost', 'tenant overrides are not looked at', dropped(TENANT)],
+  ['user-rule-lost', 'user overrides are ignored', dropped(USER)],
+  ['tenant-rule-lost', 'tenant overrides are ignored', dropped(TENANT)],
   ['kill-rule-lost', 'a killed flag is served', dropped(KILL)],
   [
     'kill-after-approval',
-    'the kill switch is looked at too late',
+    'the kill switch is evaluated too late',
     exchanged(KILL, APPROVAL),
     'cells',
   ],
-  ['auth-rule-lost', 'nobody is asked who they are', dropped(AUTH)],
+  ['auth-rule-lost', 'required_auth is not checked', dropped(AUTH)],
   [
     'auth-waved-through',
-    'everybody counts as known',
+    'every caller counts as authenticated',
     waved(AUTH, { prec: 3, rule: 'authentication', outcome: 'pass' }),
     'cells',
   ],
-  ['approval-rule-lost', 'sensitive flags are ordinary ones', dropped(APPROVAL)],
+  ['approval-rule-lost', 'sensitive flags need no approval', dropped(APPROVAL)],
   [
     'approval-waved-through',
-    'every approval is taken to hold',
+    'every sensitive flag counts as approved',
     waved(APPROVAL, { prec: 4, rule: 'sensitive_overlay', outcome: 'not_sensitive' }),
   ],
-  ['registered-rule-lost', 'the registry is not asked', dropped(REGISTERED)],
+  ['registered-rule-lost', 'the registry is not checked', dropped(REGISTERED)],
   [
     'expiry-one-late',
-    '> where >= was meant, at an override\u2019s end',
+    '> instead of >= at the end of an override',
     both(told(USER, moved(-1)), told(TENANT, moved(-1))),
   ],
   [
     'expiry-one-early',
-    'an override ends a millisecond too soon',
+    'an override ends a millisecond too early',
     both(told(USER, moved(1)), told(TENANT, moved(1))),
   ],
-  [
-    'approval-one-late',
-    '> where >= was meant, at an approval\u2019s end',
-    told(APPROVAL, moved(-1)),
-  ],
+  ['approval-one-late', '> instead of >= at the end of an approval', told(APPROVAL, moved(-1))],
   [
     'approval-one-early',
-    'an approval ends a millisecond too soon',
+    'an approval ends a millisecond too early',
     told(APPROVAL, moved(1)),
     'cells',
   ],
@@ -94,7 +90,7 @@ const RULE_ROWS: readonly FaultRow<Rules>[] = [
   ],
   [
     'request-ref-ignored',
-    'the approval named on the request is not asked about',
+    'the approval that the request names is ignored',
     told(APPROVAL, (facts) => ({ ...facts, request: { ...facts.request, approval_ref: null } })),
   ],
 ]
@@ -103,7 +99,7 @@ const FACT_ROWS: readonly FaultRow<(facts: EvaluationInput) => EvaluationInput>[
   ['clock-late', 'a clock that is a minute behind', moved(-60_000)],
   [
     'everybody-verified',
-    'the mode of the door is not passed on',
+    'the auth mode is not passed on',
     (facts) => ({ ...facts, principal: { ...facts.principal, mode: 'verified' } }),
   ],
   [
@@ -113,7 +109,7 @@ const FACT_ROWS: readonly FaultRow<(facts: EvaluationInput) => EvaluationInput>[
   ],
   [
     'warnings-lost',
-    'what the door warned of is not passed on',
+    'the warnings of the authenticator are not passed on',
     (facts) => ({ ...facts, principal: { ...facts.principal, warnings: [] } }),
   ],
 ]
@@ -127,12 +123,12 @@ const meta =
 const DECISION_ROWS: readonly FaultRow<(decision: Decision) => Decision>[] = [
   [
     'chain-entry-lost',
-    'the chain forgets its last entry',
+    'the chain lacks its last entry',
     (decision) => ({ ...decision, reason_chain: decision.reason_chain.slice(0, -1) }),
   ],
   [
     'chain-first-lost',
-    'the chain begins too late',
+    'the chain lacks its first entry',
     (decision) => ({ ...decision, reason_chain: decision.reason_chain.slice(1) }),
   ],
   [
@@ -153,15 +149,15 @@ const DECISION_ROWS: readonly FaultRow<(decision: Decision) => Decision>[] = [
   ['reason-lost', 'one reason for all', (decision) => ({ ...decision, reason: 'global_default' })],
   [
     'scope-lost',
-    'where a value came from is not said',
+    'the scope of the value is missing',
     (decision) => ({ ...decision, matched_scope: null }),
   ],
-  ['ttl-state-lost', 'what the approval came to is not said', meta({ ttl_state: null })],
-  ['approval-ref-lost', 'which approval it was is not said', meta({ approval_ref: null })],
-  ['revision-lost', 'the revision that was served is not said', meta({ override_revision: null })],
-  ['flag-revision-lost', 'the revision of the flag is not said', meta({ flag_revision: null })],
-  ['request-id-lost', 'every decision answers the same request', meta({ request_id: 'r' })],
-  ['mode-lost', 'everybody is nobody', meta({ auth_mode: 'none', auth_source: 'none' })],
+  ['ttl-state-lost', 'the TTL state of the approval is missing', meta({ ttl_state: null })],
+  ['approval-ref-lost', 'the id of the approval is missing', meta({ approval_ref: null })],
+  ['revision-lost', 'the revision of the override is missing', meta({ override_revision: null })],
+  ['flag-revision-lost', 'the revision of the flag is missing', meta({ flag_revision: null })],
+  ['request-id-lost', 'every decision has the same request id', meta({ request_id: 'r' })],
+  ['mode-lost', 'every caller is anonymous', meta({ auth_mode: 'none', auth_source: 'none' })],
 ]
 
 const toFault =
@@ -173,7 +169,7 @@ const toFault =
     plant: plant(does),
   })
 
-/** Both sides share the core, so each of these is wrong on both: the expectation and the oracle have to show it. */
+/** Faults of the core, which both sides share: the sides agree, so only the expectation and the oracle can find them. */
 export const RULE_FAULTS: readonly PlantedFault[] = [
   ...RULE_ROWS.map(toFault(inRules)),
   ...FACT_ROWS.map(toFault(inFacts)),

@@ -9,26 +9,26 @@ import type { SelftestContext, PlantedFault, ProofName, StoredLine } from './fau
 import { UNCHANGED_SERVICES } from './served-sides.ts'
 import { findInRows } from './stored-rows.ts'
 
-/** The proofs of a parity run, made on a bench that may have a fault in it. */
+/** Runs one proof in a context that may hold a planted fault. */
 export type RunProof = (context: SelftestContext) => Promise<ParityReport>
 export interface SelftestOptions {
   readonly vectors: RunProof
   readonly cells: RunProof
   readonly served: RunProof
-  /** The rows that both sides of a diff hold while there is no fault. */
+  /** The rows that both sides of a diff hold without a fault. */
   readonly lines: readonly StoredLine[]
   readonly signal: AbortSignal
   readonly now: () => Date
-  /** Told what came of each fault as it comes. */
+  /** Receives the number of finished faults. */
   readonly progress: (done: number, of: number) => void
 }
 
-/** By what a fault was seen; null where nothing saw it. */
+/** The proof and the finding that caught a fault. */
 type SeenBy = NonNullable<CheckItem['seen_by']>
 
 /**
- * Plants each fault of the catalogue, one after the other, and makes the proof that has to catch it. The proofs
- * without any fault come first and last: an alarm there would make every other one worthless.
+ * Plants each fault of the catalogue, one after the other, and runs the proof that has to catch it. Runs each proof
+ * without a fault first and last: a false alarm there would discredit every catch.
  */
 export async function runSelftest(
   catalogue: readonly PlantedFault[],
@@ -53,13 +53,13 @@ export async function runSelftest(
     ms[fault.id] = now().getTime() - from
     progress(Object.keys(ms).length, catalogue.length)
   }
-  // A side that went wrong on the way would have seemed to catch all that came after.
+  // A side that broke during the run would seem to catch every later fault.
   if (!signal.aborted) items.push(...(await controls('after', sound, options)))
   throwIfEnded(
     signal,
     (ending) =>
-      new FfError(ending, 'The selftest was ended before it was done.', {
-        hint: 'Run it again: a part of the catalogue proves nothing.',
+      new FfError(ending, 'The selftest was stopped before it was complete.', {
+        hint: 'Run ff parity selftest again: a part of the catalogue proves nothing.',
       }),
   )
   const timing = {
@@ -82,12 +82,12 @@ async function controls(
     const id = `control.${proof}.${when}`
     items.push(
       seen === null
-        ? passResult(id, 'no fault, and no alarm')
+        ? passResult(id, 'no alarm without a fault')
         : {
-            ...passResult(id, 'no fault, and an alarm all the same'),
+            ...passResult(id, 'a false alarm without a fault'),
             state: 'inconclusive',
             findings: [{ code: 'false_alarm', pointer: seen.pointer, detail: seen.subject }],
-            next: `Run ff parity ${COMMANDS[proof]} and mend what it shows.`,
+            next: `Run ff parity ${COMMANDS[proof]} and correct the cause of what it reports.`,
             seen_by: seen,
           },
     )
@@ -95,7 +95,7 @@ async function controls(
   return items
 }
 
-/** What makes each proof for a person. */
+/** The subcommand of `ff parity` that runs each proof. */
 const COMMANDS: Readonly<Record<ProofName, string>> = {
   comparer: 'run',
   vectors: 'run',
@@ -116,12 +116,15 @@ async function tried(
     ...passResult(id, models),
     state: 'fail',
     findings: [{ code: 'fault_not_caught', pointer: null, detail: `by ${proof}` }],
-    next: 'Either the fault does nothing, or the proof is blind to it.',
+    next: 'Correct the fault if it has no effect, or else the proof that misses it.',
     seen_by: null,
   }
 }
 
-/** @returns the first thing that gave the fault away @throws FfError where a side was lost: that catches nothing */
+/**
+ * @returns the first finding; null if the proof found nothing
+ * @throws FfError `backing_unavailable` if a side gave no answer: an outage does not count as a catch
+ */
 async function prove(
   proof: ProofName,
   context: SelftestContext,
@@ -140,7 +143,7 @@ async function prove(
       'backing_unavailable',
       `A side gave no answer to ${lost.subject}: ${lost.left ?? ''}.`,
       {
-        hint: 'Check the server and run again: what a side does not answer catches no fault.',
+        hint: 'Check that the server runs, and run ff parity selftest again.',
       },
     )
   return seenIn(proof, report)
@@ -152,7 +155,7 @@ function seenIn(proof: ProofName, { findings, controls, verdict }: ParityReport)
   return { proof, subject, pointer: finding?.pointer ?? null }
 }
 
-/** A row that a store does not let in, or finds damaged, is caught before anybody asks for it. */
+/** Errors that catch a fault: the store refuses a row, or finds it damaged, before an evaluation reads it. */
 const REFUSALS: readonly string[] = ['row_refused', 'store_corrupt']
 async function refusable(work: () => Promise<ParityReport>): Promise<ParityReport | string> {
   try {

@@ -2,7 +2,7 @@ import type { RouteRequest, RouteResponse, Route } from '../../ports/http.ts'
 import { type PlantedFault, inService, type WrapRoute, type FaultSide } from './fault.ts'
 
 type Handle = Route['handle']
-/** Made anew for each service: it may keep what it saw. */
+/** Called once per service, so that a fault can keep state. */
 type Make = () => WrapRoute
 const at =
   (id: string, make: () => (handle: Handle) => Handle): Make =>
@@ -12,16 +12,16 @@ const at =
   }
 
 const evaluating = (make: () => (handle: Handle) => Handle): Make => at('flags.evaluate', make)
-/** The answer is another. */
+/** Changes the text of each response. */
 const saying = (change: (text: string) => string): Make =>
   evaluating(() => (handle) => async (call) => {
     const reply = await handle(call)
     return { ...reply, text: change(reply.text) }
   })
-/** The service takes the question for another. */
+/** Changes each request before the service handles it. */
 const asked = (change: (call: RouteRequest) => Partial<RouteRequest>): Make =>
   evaluating(() => (handle) => (call) => handle({ ...call, ...change(call) }))
-/** What the service works with is another. @param change of a scene, as JSON */
+/** Changes each scene before the harness takes it. @param change receives the parsed scene */
 const standing = (change: (scene: object) => object): Make =>
   at('harness.scene', () => (handle) => (call) => {
     const scene: unknown = JSON.parse(call.body)
@@ -46,14 +46,14 @@ const BOTH: readonly FaultSide[] = ['baseline', 'candidate']
 const PLANTED: readonly ServedFaultRow[] = [
   [
     'environment-forgotten',
-    'a service that takes every place for production',
+    'a service that ignores its environment',
     standing((scene) => ({ ...scene, environment: 'prod' })),
     BOTH,
   ],
   ['token-dropped', 'the token is lost on the way', asked(() => ({ credential: ANONYMOUS })), BOTH],
   [
     'who-by-connection',
-    'who came first is believed for all that follow',
+    'the first credential counts for all later requests',
     evaluating(() => {
       let first: RouteRequest['credential'] | null = null
       return (handle) => (call) => {
@@ -65,7 +65,7 @@ const PLANTED: readonly ServedFaultRow[] = [
   ],
   [
     'cached-by-caller',
-    'an answer about another flag, out of a cache',
+    'a cached answer for another flag',
     evaluating(() => {
       const kept = new Map<string, RouteResponse>()
       return (handle) => async (call) => {
@@ -79,7 +79,7 @@ const PLANTED: readonly ServedFaultRow[] = [
   ],
   [
     'answer-behind',
-    'the answer to the question before',
+    'the answer to the request before',
     evaluating(() => {
       let before: RouteResponse | null = null
       return (handle) => async (call) => {
@@ -92,7 +92,7 @@ const PLANTED: readonly ServedFaultRow[] = [
   ],
   [
     'rows-stale',
-    'what came after the first rows is not seen',
+    'rows loaded after the first ones are ignored',
     at('harness.rows', () => {
       let loaded = false
       return (handle) => async (call) => {
@@ -104,7 +104,7 @@ const PLANTED: readonly ServedFaultRow[] = [
   ],
   [
     'clock-behind',
-    'a service whose clock is wrong by a day',
+    'a service whose clock is a day behind',
     standing((scene) => ({ ...scene, now: dayBefore(scene) })),
     BOTH,
   ],
@@ -116,7 +116,7 @@ const PLANTED: readonly ServedFaultRow[] = [
   ],
   [
     'admin-always-there',
-    'an Admin that is away is not noticed',
+    'an unreachable Admin counts as reachable',
     standing((scene) => ({ ...scene, admin: 'reachable' })),
     BOTH,
   ],
@@ -128,7 +128,7 @@ const PLANTED: readonly ServedFaultRow[] = [
   ],
   [
     'approval-dropped',
-    'what a question says of an approval is not read',
+    'approval_ref of the request is ignored',
     asked(({ body }) => ({ body: without(body, 'approval_ref') })),
     BOTH,
   ],
@@ -138,18 +138,18 @@ const PLANTED: readonly ServedFaultRow[] = [
     asked(({ request_id }) => ({ request_id: `${request_id}-2` })),
     BOTH,
   ],
-  ['cut-short', 'an answer that breaks off', saying((text) => text.slice(0, -1))],
+  ['cut-short', 'a truncated answer', saying((text) => text.slice(0, -1))],
   ['empty', 'an answer without a body', saying(() => '')],
-  ['byte-order-mark', 'three bytes before the answer', saying((text) => `\uFEFF${text}`)],
+  ['byte-order-mark', 'a byte order mark before the answer', saying((text) => `\uFEFF${text}`)],
   [
     'latin-1',
-    'a gateway that takes UTF-8 for another encoding',
+    'a gateway that reads UTF-8 as Latin-1',
     saying((text) => Buffer.from(text, 'utf8').toString('latin1')),
   ],
-  ['wrapped', 'a gateway that puts answers into an envelope', saying((text) => `{"data":${text}}`)],
+  ['wrapped', 'a gateway that wraps each answer', saying((text) => `{"data":${text}}`)],
   [
     'rounded',
-    'numbers that went through 32 bits',
+    'numbers rounded to 32-bit floats',
     saying((text) =>
       text.replace(/"value":(-?\d[\d.e+-]*)/, (_, value: string) => {
         return `"value":${JSON.stringify(Math.fround(Number(value)))}`
@@ -165,7 +165,7 @@ const dayBefore = (scene: object): string => {
   return new Date(Date.parse(now) - DAY_MS).toISOString()
 }
 
-/** A service between its store and whoever asks over HTTP. */
+/** Faults of a service between its store and its HTTP callers. */
 export const SERVED_FAULTS: readonly PlantedFault[] = PLANTED.map(
   ([name, models, make, sides = ['candidate']]) => ({
     id: `served.${name}`,

@@ -9,10 +9,10 @@ import type { ParitySide, ParitySides } from '../parity/sides.ts'
 import { startHarness } from '../serve/serve-harness.ts'
 import type { WrapRoute, WrappedSides, FaultSide } from './fault.ts'
 
-/** Both sides as services of this process, asked over their sockets. */
+/** Both sides as services of this process, evaluated over their sockets. */
 export interface ServedSides {
   readonly paritySides: ParitySides
-  /** From now on they serve so. */
+  /** Replaces the handlers of both services from now on. */
   serve(by: WrappedSides): void
 }
 type Scratches = Readonly<Record<FaultSide, ScratchServiceStore>>
@@ -20,7 +20,7 @@ type Scratches = Readonly<Record<FaultSide, ScratchServiceStore>>
 const AS_THEY_ARE: WrapRoute = ({ handle }) => handle
 export const UNCHANGED_SERVICES: WrappedSides = { baseline: AS_THEY_ARE, candidate: AS_THEY_ARE }
 
-/** Lends a service on each scratch side; the scratch itself stays open. */
+/** Starts a service on each scratch store for the duration of `use`; the stores stay open. */
 export const withServed = <T>(
   request: Pick<ParityRequest, 'root' | 'adapters' | 'now'>,
   sides: Scratches,

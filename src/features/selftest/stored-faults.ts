@@ -2,7 +2,7 @@ import { type PlantedFault, inLines, type StoredLine } from './fault.ts'
 
 type Change = (lines: readonly StoredLine[]) => readonly StoredLine[]
 
-/** The lines of one flag's override for a tenant, or those of every line that holds a text. */
+/** Replaces a text in the tenant override of one flag. */
 const inLine =
   (flag: string, from: string, to: string): Change =>
   (lines) =>
@@ -15,7 +15,7 @@ const everywhere =
   (from: string, to: string): Change =>
   (lines) =>
     lines.map((one) => ({ ...one, line: one.line.replaceAll(from, to) }))
-/** The values of two neighbours change places: every sum over the table stays what it was. */
+/** Swaps the values of two rows, so that each checksum over the whole column stays the same. */
 const swapped: Change = (lines) => {
   const getValue = (flag: string): string =>
     /"value":(.*)\},"table"/.exec(
@@ -36,16 +36,16 @@ const dropped =
     return lines.filter((_, index) => index !== at)
   }
 
-/** What a backfill can do to rows, much of which no decision would show: who changed one, and why. */
+/** Damage that a backfill can do to rows. Much of it changes no decision, such as a lost author or note. */
 const STORED: readonly (readonly [name: string, models: string, does: Change])[] = [
   [
     'who-created',
-    'created_by is whoever ran the import',
+    'created_by is the account of the import',
     everywhere('"created_by":"U-a"', '"created_by":"import"'),
   ],
   [
     'who-updated',
-    'updated_by is whoever ran the import',
+    'updated_by is the account of the import',
     everywhere('"updated_by":"U-b"', '"updated_by":"import"'),
   ],
   [
@@ -53,7 +53,11 @@ const STORED: readonly (readonly [name: string, models: string, does: Change])[]
     'created_at is the time of the import',
     everywhere('"created_at":"2026-01-15T09', '"created_at":"2026-01-16T09'),
   ],
-  ['note-lost', 'a column that nobody reads was left out', everywhere('"note":"as agreed",', '')],
+  [
+    'note-lost',
+    'a column that no decision reads is left out',
+    everywhere('"note":"as agreed",', ''),
+  ],
   [
     'note-empty',
     'NULL loaded as an empty text',
@@ -78,11 +82,7 @@ const STORED: readonly (readonly [name: string, models: string, does: Change])[]
     'one revision not advanced',
     inLine('ff.int', '"revision":4', '"revision":3'),
   ],
-  [
-    'boolean-flipped',
-    'a boolean read the other way round',
-    inLine('ff.bool', '"value":true', '"value":false'),
-  ],
+  ['boolean-flipped', 'a boolean is inverted', inLine('ff.bool', '"value":true', '"value":false')],
   ['list-for-object', 'an empty object bound as a list', inLine('ff.object', '{"a":{}', '{"a":[]')],
   [
     'microsecond',
@@ -109,7 +109,7 @@ const STORED: readonly (readonly [name: string, models: string, does: Change])[]
   ['member-twice', 'a member kept twice', inLine('ff.object', '{"d":1}', '{"d":1,"d":1}')],
   [
     'separator-shifted',
-    'a key put together without an escape',
+    'a key joined without an escape',
     (lines) =>
       lines.map((one) => ({
         ...one,

@@ -36,7 +36,7 @@ const VALUES: readonly (readonly [key: string, type: string, value: string])[] =
   ['ff.text', 'string', '"caf\u00e9"'],
 ]
 
-/** Rows with a value of each kind to spoil, sorted as a snapshot is. */
+/** Rows with a value of each type that a fault can corrupt, sorted as in a snapshot. */
 export const STORED_ROWS: readonly StoredLine[] = [
   ...VALUES.map(([key, type, value]) => flag(key, type, value)),
   ...VALUES.map(([key, , value]) =>
@@ -45,7 +45,7 @@ export const STORED_ROWS: readonly StoredLine[] = [
   ...VALUES.map(([key, , value]) => override('user_override', [key, '', value])),
 ]
 
-/** @returns the first thing that a diff of the bench's rows finds; null where it finds nothing */
+/** Diffs the stored rows of the context. @returns the first finding; null if there is none */
 export async function findInRows({
   lines,
   dependencies,
@@ -68,7 +68,7 @@ export async function findInRows({
     if (first === undefined) return null
     return { proof: 'rows', subject: `${first.table} ${first.code}`, pointer: first.pointer }
   } catch (error) {
-    // Rows that cannot even be walked past were noticed.
+    // Rows that the diff cannot read count as caught.
     if (error instanceof FfError && error.code === 'store_corrupt')
       return { proof: 'rows', subject: error.code, pointer: null }
     throw error

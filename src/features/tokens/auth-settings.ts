@@ -4,7 +4,7 @@ import type { Environment } from '../../core/auth/types.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
 import { FfError } from '../../errors.ts'
 
-/** The start-up check: nothing is served, and no token judged, before it holds. @throws FfError `setting_invalid` */
+/** The environment of FF_ENV; commands check it before they serve or verify. @throws FfError `setting_invalid` */
 export function checkEnvironment(
   settings: Pick<SettingValues, 'FF_ENV' | 'FF_ALLOW_DEV_HEADERS'>,
 ): Environment {
@@ -12,15 +12,15 @@ export function checkEnvironment(
   if (environment !== null) return environment
   throw new FfError(
     'setting_invalid',
-    'FF_ALLOW_DEV_HEADERS=true would let anybody in, and FF_ENV is not dev.',
-    { hint: 'Unset FF_ALLOW_DEV_HEADERS, or set FF_ENV=dev on a machine of your own.' },
+    'FF_ALLOW_DEV_HEADERS=true accepts callers without a token, and FF_ENV is not dev.',
+    { hint: 'Unset FF_ALLOW_DEV_HEADERS, or set FF_ENV=dev on a development machine.' },
   )
 }
 
 /**
- * Settings over the contract.
+ * The auth settings: each FF_JWT_* setting, or the value of the contract if it is not set.
  *
- * @param issuer taken for FF_JWT_ISSUER where that is not set; null where it has to be
+ * @param issuer default for FF_JWT_ISSUER; null if that setting is required
  * @throws FfError `setting_invalid`
  */
 export function checkAuth(
@@ -45,30 +45,34 @@ export function checkAuth(
 }
 
 function missingIssuer(): never {
-  throw new FfError('setting_invalid', 'FF_JWT_ISSUER is not set, so no token could be judged.', {
-    hint: 'Set it to the iss of your tokens.',
+  throw new FfError('setting_invalid', 'FF_JWT_ISSUER is not set, so no token can be verified.', {
+    hint: 'Set FF_JWT_ISSUER to the iss claim of your tokens.',
   })
 }
 
-/** An allow-list that is not empty and holds asymmetric algorithms alone. @throws FfError `setting_invalid` */
+/** The named algorithms, at least one and each in the allowable ones of the contract. @throws FfError `setting_invalid` */
 export function checkAlgorithms(
   { algorithms: { allowable } }: AuthContract,
   named: readonly string[],
 ): readonly string[] {
   const strange = named.filter((one) => !allowable.includes(one))
   if (named.length > 0 && strange.length === 0) return named
-  throw new FfError('setting_invalid', 'The allow-list of algorithms cannot be used.', {
-    hint: `Name one or more of ${allowable.join(', ')}.`,
-  })
+  throw new FfError(
+    'setting_invalid',
+    'The list of algorithms is empty or holds one that is not allowed.',
+    {
+      hint: `Name one or more of ${allowable.join(', ')}.`,
+    },
+  )
 }
 
 function checkLeeway({ claims: { max_leeway_s } }: AuthContract, seconds: number): number {
   if (seconds <= max_leeway_s) return seconds
   throw new FfError(
     'setting_invalid',
-    'FF_JWT_LEEWAY is no number of seconds that clocks may differ by.',
+    `FF_JWT_LEEWAY is ${seconds}, above the maximum of ${max_leeway_s} seconds.`,
     {
-      hint: `Give 0 to ${max_leeway_s}.`,
+      hint: `Set FF_JWT_LEEWAY to 0 to ${max_leeway_s} seconds.`,
     },
   )
 }

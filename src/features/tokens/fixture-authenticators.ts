@@ -4,7 +4,7 @@ import type { AuthSettings } from '../../core/auth/contract.ts'
 import type { Authenticator, OpenAuthenticator } from '../../ports/auth.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 
-/** A door for each fixture whose token comes, opened when it first does. */
+/** One authenticator for each fixture, opened at its first use. */
 export class FixtureAuthenticators {
   private readonly adapters: Pick<Adapters, 'openScriptedAuthenticator'>
   private readonly settings: AuthSettings
@@ -21,7 +21,7 @@ export class FixtureAuthenticators {
     this.keep = keep
   }
 
-  /** @param fixture null for who comes without a token */
+  /** @param fixture null for a caller without a token */
   of(fixture: Fixture | null): Promise<Authenticator> {
     const id = fixture?.id ?? null
     const opened =

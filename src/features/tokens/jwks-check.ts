@@ -14,14 +14,14 @@ import { authenticate } from '../evaluation/answer-question.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { buildCheckReport, type CheckResult, passResult } from '../../core/report/check-report.ts'
 
-/** How many key servers stand at once. */
+/** Key servers that run at once. */
 const AT_ONCE = 16
 
 export interface JwksCheckRequest {
   /** The package folder. */
   readonly root: string
   readonly adapters: Adapters
-  /** Aborted with the exit name that the run then has. */
+  /** The abort reason is the exit name of the run. */
   readonly signal: AbortSignal
 }
 
@@ -32,12 +32,12 @@ interface Case {
   readonly environment: Environment
   readonly expected: Expected
 }
-/** What came of a case; null where it was not run any more. */
+/** A case with its result; `came` is null if the run ended before it. */
 type Outcome = { readonly one: Case; readonly came: AuthResult | null }
 
 /**
- * `ff jwks check`: every fixture in every environment, each through a door of its own with a real key server
- * behind it. A line for each row of the mode matrix, and one for the comparison itself.
+ * `ff jwks check`: authenticates every fixture in every environment, each with its own authenticator and a real key
+ * server. Reports one item for each row of the mode matrix, and one for the control of the comparison.
  */
 export async function jwksCheck({
   root,
@@ -57,13 +57,15 @@ export async function jwksCheck({
   throwIfEnded(
     signal,
     (ending) =>
-      new FfError(ending, 'The check was ended.', { hint: 'Run it again: nothing of it is kept.' }),
+      new FfError(ending, 'The check was stopped before it was complete.', {
+        hint: 'Run ff jwks check again.',
+      }),
   )
   const rows = notes.modes.map(({ id, title }) => rowItem(id, title, outcomes))
   return buildCheckReport('jwks_check', [...rows, control(outcomes)])
 }
 
-/** @throws FfError `artefact_invalid` */
+/** The auth contract and the fixtures of the package. @throws FfError `artefact_invalid` with every problem */
 export async function loadAuth(
   root: string,
 ): Promise<{ readonly notes: JwksIntegrationNotes; readonly fixtures: JwtFixtures }> {
@@ -96,7 +98,7 @@ async function run(
   }
 }
 
-/** Every case whose outcome is this row's; a row that no case came to was not measured. */
+/** The cases of one row of the mode matrix; inconclusive if it has none. */
 function rowItem(id: string, title: string, outcomes: readonly Outcome[]): CheckResult {
   const own = outcomes.filter(({ one }) => one.expected.row === id)
   const findings = own.filter(misses).map(({ one, came }) => ({
@@ -105,14 +107,15 @@ function rowItem(id: string, title: string, outcomes: readonly Outcome[]): Check
     detail: `${one.fixture.id} in ${one.environment}: ${one.fixture.title}: expected ${toText(one.expected)}, came ${came === null ? 'nothing' : toText(came)}`,
   }))
   const state = own.length === 0 ? 'inconclusive' : findings.length === 0 ? 'pass' : 'fail'
-  const next = state === 'pass' ? null : 'ff token verify --explain'
+  const next =
+    state === 'pass' ? null : 'Run ff token verify --explain with the token of that fixture.'
   return { id, title: `${title} (${own.length} cases)`, state, findings, next }
 }
 
 const misses = ({ one, came }: Outcome): boolean =>
   came === null || toText(came) !== toText(one.expected)
 
-/** All that counts, in one line: what differs in it is a miss. */
+/** Every compared member of an outcome in one line; two outcomes match if their lines are equal. */
 function toText(outcome: AuthResult | Expected): string {
   if ('refused' in outcome) return `${outcome.http} ${outcome.refused}`
   const { mode, source, user_id, tenant_id, scopes, warnings, key_set_stale } = outcome
@@ -121,7 +124,7 @@ function toText(outcome: AuthResult | Expected): string {
   return `200 ${mode} (${source}) ${who} [${warnings.join(', ')}]${stale}`
 }
 
-/** Each outcome that is right, put beside the expectation of a case that wants another, has to be found out. */
+/** Control: compares each correct outcome with the expectation of another case, which has to count as a miss. */
 function control(outcomes: readonly Outcome[]): CheckResult {
   const id = 'control'
   const right = outcomes.filter((one) => !misses(one))
@@ -131,12 +134,12 @@ function control(outcomes: readonly Outcome[]): CheckResult {
   })
   const missed = pairs.filter((pair) => !misses(pair)).length
   if (pairs.length > 0 && pairs.length === right.length && missed === 0)
-    return passResult(id, `a wrong expectation is found out (${pairs.length} cases)`)
+    return passResult(id, `a wrong expectation is found (${pairs.length} cases)`)
   return {
     id,
-    title: 'a wrong expectation is found out',
+    title: 'a wrong expectation is found',
     state: 'inconclusive',
-    findings: [{ code: 'control_not_held', pointer: null, detail: `${missed} were not` }],
+    findings: [{ code: 'control_not_held', pointer: null, detail: `${missed} were not found` }],
     next: null,
   }
 }

@@ -14,7 +14,7 @@ export interface JwksFetchRequest {
   readonly adapters: Adapters
 }
 
-/** `ff jwks fetch`: what an endpoint serves now, which of its keys verify, which do not and why. */
+/** `ff jwks fetch`: fetches a key set and reports each key: usable, for another purpose, or faulty and why. */
 export async function jwksFetch(request: JwksFetchRequest): Promise<CheckReport> {
   const { root, adapters, settings, url } = request
   const { notes } = await loadAuth(root)
@@ -24,7 +24,7 @@ export async function jwksFetch(request: JwksFetchRequest): Promise<CheckReport>
     const { kind, detail } = fetched
     const state = kind === 'unreachable' ? 'inconclusive' : 'fail'
     const findings = [{ code: `jwks_${kind}`, pointer: null, detail }]
-    const next = 'Look at the endpoint with a browser, from this machine.'
+    const next = 'Request the endpoint from this machine with curl -i, and correct what it reports.'
     return buildCheckReport('jwks_fetch', [
       { id: 'endpoint', title: detail, state, findings, next },
     ])
@@ -47,7 +47,7 @@ export async function jwksFetch(request: JwksFetchRequest): Promise<CheckReport>
   ])
 }
 
-/** Keys for other purposes, which belong in a set as well as ours; what else is wrong with a key is a fault of it. */
+/** Faults that only mark a key for another purpose, which a key set may hold; any other fault fails the key. */
 const OTHERS: ReadonlySet<string> = new Set([
   'kty_unknown',
   'use_not_sig',
@@ -66,6 +66,6 @@ function toItem({ kid, words, fault }: ServedKey, at: number): CheckResult {
     title: words.join(' '),
     state: 'fail',
     findings: [{ code: fault, pointer: `/keys/${at}`, detail: '' }],
-    next: 'Have it taken out of the set.',
+    next: 'Correct this key at the issuer, or remove it from the key set.',
   }
 }

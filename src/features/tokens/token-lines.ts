@@ -13,7 +13,7 @@ import {
   type VerifyOptions,
 } from './token-verify.ts'
 
-/** What one line asks: a token, and where it does not go by the settings, the keys and algorithms to hold it to. */
+/** One line of input: a token, with the key set and algorithms that replace those of the settings. */
 interface TokenLine {
   readonly id: unknown
   readonly token: string
@@ -28,13 +28,13 @@ export interface LineAnswer {
   readonly checks?: readonly VerificationStep[]
 }
 
-/** Whether a line begins a run of lines; another JSON text is itself taken for a token, and malformed. */
+/** Whether the input is lines of JSON; any other text is verified as a single token. */
 export function isTokenLine(text: string): boolean {
   const { token, id } = toObject(text) ?? {}
   return token !== undefined || id !== undefined
 }
 
-/** Judges lines one after the other, with one door for those that go by the settings. */
+/** Verifies lines one after the other; lines without their own keys share the authenticator of the settings. */
 export class TokenLines {
   private readonly adapters: Adapters
   private readonly settings: AuthSettings
@@ -89,7 +89,7 @@ const error = (id: unknown, code: string): { answer: LineAnswer; exit: ExitName 
   exit: 'usage',
 })
 
-/** Null where the line is not of the form; keys are inline, never a URL (page 2). */
+/** The parsed line; null if its form is wrong. Keys are inline: a line never makes ff fetch a URL. */
 function readLine(text: string): TokenLine | null {
   const { id: named = null, token, jwks, algs } = toObject(text) ?? {}
   const id = getId(named)
@@ -97,12 +97,12 @@ function readLine(text: string): TokenLine | null {
   const keys = jwks === undefined ? null : getKeys(jwks)
   if (typeof token !== 'string' || keys === undefined) return null
   if (algs !== undefined && !isTexts(algs)) return null
-  // Algorithms go with the keys of the line; those of the endpoint are the settings'.
+  // A line may narrow the algorithms only for its own keys; the settings hold those of the endpoint.
   if (algs !== undefined && keys === null) return null
   return { id, token, jwks: keys, algs: algs ?? null }
 }
 
-/** What can be given back as it came: a text, null, or an integer that a double holds. */
+/** An id that JSON returns unchanged: a string, null, or a safe integer; undefined for any other value. */
 const getId = (id: unknown): string | number | null | undefined =>
   id === null || typeof id === 'string' || Number.isSafeInteger(id)
     ? (id as string | number | null)

@@ -15,29 +15,30 @@ export interface MintRequest {
   readonly adapters: Adapters
   readonly user: string
   readonly tenant: string
-  /** With commas. */
+  /** Separated by commas. */
   readonly scopes: string
   readonly now: Instant
 }
 
 /**
- * A token for one developer, and the settings with which a service takes it; its key server stands on loopback
- * until it is closed.
+ * Mints a token for one developer, with the settings of a service that accepts it. Its key server runs on loopback
+ * until `close`.
  *
- * @throws FfError `setting_invalid` where FF_ENV is not dev: nobody else may have a token that anybody can make
+ * @returns `NAME=value` lines
+ * @throws FfError `setting_invalid` unless FF_ENV is dev: any local user can mint such a token
  */
 export async function mintToken(
   request: MintRequest,
 ): Promise<{ readonly lines: readonly string[]; close(): Promise<void> }> {
   const { root, settings, adapters, user, tenant, scopes, now } = request
   if (checkEnvironment(settings) === 'prod')
-    throw new FfError('setting_invalid', 'Dev tokens are minted with FF_ENV=dev alone.', {
-      hint: 'Set FF_ENV=dev on a machine of your own.',
+    throw new FfError('setting_invalid', 'Cannot mint a dev token: FF_ENV is not dev.', {
+      hint: 'Set FF_ENV=dev on a development machine.',
     })
   for (const id of [user, tenant]) {
     if (!isScopeId(id))
-      throw new FfError('option_invalid', `"${id}" is no id.`, {
-        hint: 'Letters, digits, . _ @ and -, at most 128, the first a letter or digit.',
+      throw new FfError('option_invalid', `"${id}" is not a valid user or tenant id.`, {
+        hint: 'Use at most 128 letters, digits, . _ @ and -, the first a letter or digit.',
       })
   }
   const { notes } = await loadAuth(root)

@@ -10,18 +10,18 @@ import { type CheckResult, buildCheckReport, passResult } from '../../core/repor
 
 export interface VerifyOptions {
   readonly environment: Environment
-  /** Read for each token: lines may come for hours. */
+  /** Called for each token: the input may last for hours. */
   readonly now: () => Instant
-  /** Stop before the claims: for collections whose payload is none. */
+  /** Verifies the signature only, for test collections whose payload holds no claims. */
   readonly signatureOnly: boolean
-  /** Show each check in turn. */
+  /** Reports each check in order. */
   readonly explain: boolean
 }
 
-/** What became of one token. */
+/** Result of one token. */
 export interface TokenVerdict {
   readonly verdict: 'verified' | 'decode-only' | 'refused'
-  /** Why it was not verified; null where it was. */
+  /** Why the token is not verified; null if it is. */
   readonly code: string | null
   readonly conditions: readonly Condition[]
   readonly claims: Claims | null
@@ -50,15 +50,15 @@ export async function judgeToken(
     : { verdict: 'decode-only', code: 'auth_not_verified', conditions, claims }
 }
 
-/** Nobody could say whose token it is: a key server that is away, or none. */
+/** Whether the key set was missing: the endpoint is unreachable, misconfigured or not configured. */
 const isOpen = ({ conditions }: TokenVerdict): boolean =>
   conditions.some((one) => one.startsWith('keys_') || one.startsWith('refresh_'))
 
-/** A token that no key server could speak for is no NO-GO, and no pass. */
+/** `inconclusive` for a token that could not be verified for want of keys; it is neither a pass nor a NO-GO. */
 export const toTokenExit = (verdict: TokenVerdict): ExitName =>
   verdict.verdict === 'verified' ? 'ok' : isOpen(verdict) ? 'inconclusive' : 'no_go'
 
-/** The order of checks (page 2), with what each can come to, and the claim that it looks at. */
+/** The checks in the order of the verifier, each with the conditions that end it and the claim that it reads. */
 export const TOKEN_CHECKS: readonly (readonly [
   id: string,
   ends: readonly Condition[],
@@ -89,7 +89,7 @@ export const TOKEN_CHECKS: readonly (readonly [
   ['ids', ['context_invalid'], 'sub'],
 ]
 
-/** What each check came to: `pass`, the one that ended it, and what was left out or never reached. */
+/** The state of each check; checks after the one that failed are `pending`. */
 export function listChecks(
   judged: TokenVerdict,
   signatureOnly: boolean,
@@ -126,7 +126,7 @@ export function buildTokenReport(
           title: verdict.verdict,
           state: toTokenExit(verdict) === 'inconclusive' ? 'inconclusive' : 'fail',
           findings: [{ code, pointer: null, detail: verdict.conditions.join(', ') }],
-          next: explain ? null : 'Run again with --explain.',
+          next: explain ? null : 'Run ff token verify again with --explain.',
         }
   const wanted: Readonly<Record<string, string>> = {
     iss: issuer,
