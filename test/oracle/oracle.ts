@@ -1,6 +1,6 @@
 /**
- * A second opinion on every cell, as a decision table written from page 1. It imports nothing of `src`:
- * both sides of a comparison share one core, so only this can see a rule that is wrong on both.
+ * A second implementation of the rules, as a decision table over every cell. Shares no code with `src`: both sides of
+ * a parity run share one core, so only this oracle can find a rule that is wrong on both.
  */
 export const NOW = '2026-01-15T09:00:00.000Z'
 const REF = 'APP-900000-cell'
@@ -35,7 +35,7 @@ interface Where {
 }
 type Entry = Record<string, string | number>
 
-/** Rule 3 and the first half of rule 4, by mode and `required_auth`; '' lets through. */
+/** Refusals of rule 3, by `required_auth` and auth mode; '' passes. */
 const CREDENTIAL_REFUSALS: Record<string, Record<string, string>> = {
   none: { verified: '', 'decode-only': '', 'dev-headers': '', none: '' },
   any: { verified: '', 'decode-only': '', 'dev-headers': '', none: 'auth_required' },
@@ -46,7 +46,7 @@ const CREDENTIAL_REFUSALS: Record<string, Record<string, string>> = {
     none: 'auth_required',
   },
 }
-/** What each TTL state makes of a sensitive flag; '' lets through. */
+/** Refusal of a sensitive flag by the TTL state of its approval; '' passes. */
 const APPROVAL: Record<string, string> = {
   unknown: 'approval_unknown',
   revoked: 'approval_revoked',
@@ -82,7 +82,7 @@ function predict(where: Where): object {
   })
   if (mode !== 'verified')
     return denied(where, 'auth_not_verified', [...chain, no('auth_not_verified')])
-  // SP-4 names nothing; SP-3 with global names it on a row that has expired, which is nothing too.
+  // SP-4 names no approval. SP-3 with scope global names one on an expired row, which does not count.
   if (path === 'SP-4' || (path === 'SP-3' && scope === 'global')) {
     return denied(where, 'approval_missing', [...chain, no('approval_missing')])
   }
@@ -101,7 +101,7 @@ function predict(where: Where): object {
   return allowed(where, chain, ttl)
 }
 
-/** @param asked what Admin said of the ref; left out where Admin was not asked, null where it did not answer */
+/** @param asked TTL state by the answer of Admin; null if it did not answer, absent if it was not asked */
 function denied(where: Where, reason: string, chain: Entry[], asked?: string | null): object {
   const meta = getMeta(where, {
     ref: asked === undefined ? null : REF,
@@ -122,7 +122,7 @@ function denied(where: Where, reason: string, chain: Entry[], asked?: string | n
 
 function allowed(where: Where, chain: Entry[], ttl: string | null): object {
   const { scope, path, mode } = where
-  // Above what is served lies a row that expired at this very millisecond; global has one for SP-3 alone.
+  // A narrower scope than the served one holds a row that expired at NOW; with scope global only for SP-3.
   const above = { outcome: 'expired', expires_at: NOW }
   const user = { prec: 5, rule: 'user_override' }
   const tenant = { prec: 6, rule: 'tenant_override' }
@@ -169,7 +169,7 @@ function getMeta(
   }
 }
 
-/** The artefact `vectors/oracle_cells.json`: the distinct outcomes, and which of them each cell comes to. */
+/** The artefact `vectors/oracle_cells.json`: the distinct outcomes, and the index of the outcome of each cell. */
 export function oracleCells(): object {
   const outcomes: string[] = []
   const cells: Record<string, number> = {}

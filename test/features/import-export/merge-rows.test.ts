@@ -24,7 +24,7 @@ const toLine = ({ table, scope, value }: Row): string =>
   )
 const getKey = ({ table, scope }: Row): string => `${TABLE_NAMES.indexOf(table)} ${scope}`
 
-/** A side whose rows come in batches of the sizes given, over and over. */
+/** A side whose batches have the given sizes, in a cycle. */
 const side = (
   rows: readonly Row[],
   sizes: readonly number[],
@@ -38,7 +38,7 @@ const side = (
         const piece = own.slice(at, at + (sizes[turn % sizes.length] ?? 1))
         at += piece.length
         const bytes = Buffer.from(piece.map((row) => `${toLine(row)}\n`).join(''))
-        // The first of each batch is the one that nobody looked at.
+        // The first line of each batch is the one that the source did not validate.
         yield { table, bytes, unsure: looked ? [0] : null }
       }
     }
@@ -69,8 +69,8 @@ const rows = fc
   .map((made) => made.toSorted((a, b) => (getKey(a) < getKey(b) ? -1 : 1)))
 const sizes = fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 4 })
 
-describe('a walk of two sides', () => {
-  test('finds what a look at all rows at once finds, however they come in batches', async () => {
+describe('a merge of two sides', () => {
+  test('finds the same as a comparison of all rows at once, for any sizes of batches', async () => {
     await fc.assert(
       fc.asyncProperty(
         rows,
@@ -101,7 +101,7 @@ describe('a walk of two sides', () => {
               )
               .toSorted(),
           )
-          // Nobody looked on either side: each equal row is told; where one side looked, only those it was unsure of.
+          // Without validation on either side each equal row is reported; with it only the rows in doubt.
           if (!looked) expect(seen.uncertain).toBe(seen.same)
           else expect(seen.uncertain).toBeLessThanOrEqual(seen.same)
         },
@@ -118,7 +118,7 @@ describe('a walk of two sides', () => {
   test.each([
     ['is not sorted', [b, a], [{ ...a, scope: 'c' }]],
     ['has a row without a key', [{ ...a, table: 'user_override' as TableName }], [b]],
-  ] as const)('a side that %s cannot be walked through', async (what, left, right) => {
+  ] as const)('refuses a side that %s', async (what, left, right) => {
     const broken =
       what === 'is not sorted'
         ? side(left, [1], true)
@@ -133,7 +133,7 @@ describe('a walk of two sides', () => {
     })
   })
 
-  test('ends where the visitor wants no more, and waits for what the visitor does', async () => {
+  test('ends when the visitor returns false, and waits for the work of the visitor', async () => {
     const [many, none] = [side([a, b], [1], true), side([], [1], true)]
     const seen: string[] = []
     await mergeRows(many, none, {

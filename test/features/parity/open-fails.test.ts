@@ -30,7 +30,7 @@ const common = {
   now: () => new Date(),
   progress: () => undefined,
 } as const
-/** Of a run that is ended before its first question: it opens all that it needs, and measures nothing. */
+/** Ends a run before its first question: the run opens everything and measures nothing. */
 const signal = AbortSignal.abort('interrupted')
 const parity = { ...common, baseline: SCRATCH, candidate: SCRATCH }
 
@@ -62,7 +62,7 @@ const harness = (adapters: Adapters) => ({
   now: () => new Date(),
   log: { info: () => undefined, warn: () => undefined, error: () => undefined },
 })
-/** Two harnesses whose own opens all succeed. */
+/** Two harnesses in which no open fails. */
 async function withServices(
   use: (sides: Pick<ParityRequest, 'baseline' | 'candidate'>) => Promise<unknown>,
 ): Promise<void> {
@@ -126,7 +126,7 @@ const RUNS: Readonly<Record<string, Run>> = {
   'ff probe run F3': probing('F3', 'measure', { modes: 2 }),
 }
 
-/** Servers of this process that listen. */
+/** Number of listening servers of this process. */
 const listening = (): number =>
   process.getActiveResourcesInfo().filter((one) => one === 'TCPServerWrap').length
 
@@ -142,7 +142,7 @@ describe.each(Object.entries(RUNS))('%s closes everything', (_name, run) => {
   beforeAll(() => {
     before = listening()
   })
-  /** What runs beside the open that failed may take a moment to end. */
+  /** Work in parallel to the failed open may take a moment to end. */
   const expectClosed = (opens: FailingOpens): Promise<void> =>
     vi.waitFor(() => {
       expect(opens.stillOpen()).toEqual([])

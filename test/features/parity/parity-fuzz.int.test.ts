@@ -31,7 +31,7 @@ import { ROOT } from '../../support/run-ff.ts'
 
 let inputs: ParityInputs
 let context: FuzzContext
-/** A fuzz walks no stored rows. */
+/** A fuzz run compares no stored rows. */
 const NO_LINES = { baseline: [], candidate: [] }
 let close: () => Promise<void>
 beforeAll(async () => {
@@ -80,7 +80,7 @@ interface Matrix {
   }[]
 }
 
-/** What `ff artefacts validate` would say of a matrix that was printed. */
+/** The problems that `ff artefacts validate` reports for a printed matrix. */
 function vectorProblems(printed: object | undefined): readonly object[] {
   const text = JSON.stringify(printed)
   const read = parseLosslessJson(text)
@@ -93,8 +93,8 @@ function vectorProblems(printed: object | undefined): readonly object[] {
   ]
 }
 
-describe('a fuzz', () => {
-  test('that finds nothing says how much it looked at, and the same seed says the same', async () => {
+describe('ff parity fuzz', () => {
+  test('reports how much it compared when it finds nothing, and the same for the same seed', async () => {
     const [first, second] = [
       await runFuzz(request({ runs: 40 }), inputs, context),
       await runFuzz(request({ runs: 40 }), inputs, context),
@@ -106,7 +106,7 @@ describe('a fuzz', () => {
     )
   })
 
-  test('finds an expiry that is off by one, and makes it one flag with one override', async () => {
+  test('finds an expiry that is off by one, and shrinks it to one flag with one override', async () => {
     const late = RULES.map((rule, at): typeof rule =>
       at === 4 || at === 5
         ? (facts, answer) =>
@@ -126,7 +126,7 @@ describe('a fuzz', () => {
     expect(overrides[0]?.expires_at).toBe('2026-01-15T09:00:00.000Z')
   })
 
-  test('prints a vector that holds to its schema and its rules', async () => {
+  test('prints a vector that is valid by its schema and its rules', async () => {
     const fault = FAULT_CATALOGUE.find(({ id }) => id === 'database.users-missing')
     const { sides, dependencies } =
       fault?.plant({ ...context, lines: NO_LINES, served: UNCHANGED_SERVICES }) ?? context
@@ -155,7 +155,7 @@ describe('a fuzz', () => {
     expect(found.exitName).toBe('no_go')
   })
 
-  /** The candidate with something wrong in its store. */
+  /** The context with a faulty store of the candidate. */
   const withStore = (make: (store: ScratchStore) => Partial<ScratchStore>): FuzzContext => {
     const { baseline, candidate } = context.sides
     const { store } = candidate
@@ -185,7 +185,7 @@ describe('a fuzz', () => {
         }),
       ],
       [
-        'a delete that leaves no tombstone',
+        'a delete without a tombstone',
         'row_differs',
         (store) => ({
           read: async (query) => {
@@ -195,12 +195,12 @@ describe('a fuzz', () => {
         }),
       ],
       [
-        'an expected revision that nobody looks at',
+        'a store that ignores the expected revision',
         'write_differs',
         (store) => ({ write: (one) => store.write({ ...one, expected: null }) }),
       ],
       [
-        'an approval that nobody asks for',
+        'a store that ignores the approval',
         'write_differs',
         (store) => ({ write: (one) => store.write({ ...one, approval: null }) }),
       ],
@@ -221,16 +221,16 @@ describe('a fuzz', () => {
     expect(found.findings[0]).toMatchObject({ code, subject: 'writes' })
     const written = found.findings.filter((one) => one.code === 'written_before')
     expect(written.length).toBeGreaterThan(0)
-    // What is shown is what to do again: the rows, and each step.
+    // The counterexample holds all that a replay needs: the rows and each step.
     const { kind, steps } = found.counterexample as { kind: string; steps: readonly object[] }
     expect(kind).toBe('parity_fuzz_scene')
     expect(steps).toContainEqual({ write: JSON.parse(written.at(-1)?.detail ?? '') as object })
-    // The same seed does find it again.
+    // The same seed finds it again.
     const again = await runFuzz(request({ runs: 1_000 }), inputs, withStore(make))
     expect(again).toEqual(found)
   })
 
-  test('finds an answer from before a write, as the vector of the rows after it', async () => {
+  test('finds an answer that is older than a write, and prints a vector of the rows after it', async () => {
     const stale = withStore((store) => {
       const seen = new Map<string, ReturnType<ScratchStore['read']>>()
       return {
@@ -251,15 +251,15 @@ describe('a fuzz', () => {
     expect(vectorProblems(found.counterexample)).toEqual([])
   })
 
-  test('with a comparer that is blind is no pass', async () => {
+  test('does not pass with a comparer that finds no difference', async () => {
     const blind = { ...PRODUCTION, compare: () => ({ differences: [], fields: 1 }) }
     const done = await runFuzz(request({ runs: 5 }), inputs, { ...context, dependencies: blind })
-    // A blind comparer does not even see what has to differ, so it may fail before its control speaks.
+    // The scenes also need differences, which such a comparer misses: the run may fail before its control.
     expect(done.exitName).not.toBe('ok')
     expect(done.findings.map(({ subject }) => subject)).toContain('control.comparer')
   })
 
-  test('that may look at nothing is no pass', async () => {
+  test('does not pass without a scene', async () => {
     const nothing: FuzzRequest['adapters']['searchScenes'] = () =>
       Promise.resolve({ played: 0, smallest: null })
     const adapters = { searchScenes: nothing } as unknown as FuzzRequest['adapters']
@@ -268,7 +268,7 @@ describe('a fuzz', () => {
     })
   })
 
-  test('takes a side that is lost for no divergence', async () => {
+  test('reports an unavailable side as an error, not as a divergence', async () => {
     const { baseline, candidate } = context.sides
     const lost = new FfError('backing_unavailable', 'It is gone.', { hint: 'Look.' })
     const store = { ...candidate.store, kind: 'file' as const, load: () => Promise.reject(lost) }
@@ -279,7 +279,7 @@ describe('a fuzz', () => {
     await expect(runFuzz(request(), inputs, { ...context, sides })).rejects.toBe(lost)
   })
 
-  test('that is ended says with which seed to go on', async () => {
+  test('names the seed to go on with when it is stopped', async () => {
     const controller = new AbortController()
     const progress = (): void => controller.abort('interrupted')
     const run = runFuzz(request({ signal: controller.signal, progress, seed: 77 }), inputs, context)

@@ -7,7 +7,7 @@ import type { ExitName } from '../../../src/core/exit.ts'
 import { FfError } from '../../../src/errors.ts'
 import type { ScratchSides } from '../../../src/features/parity/run-parity.ts'
 
-/** What a proof came to, as far as the selftest looks at it. */
+/** A report with the members that the selftest reads. */
 const report = (verdict: string, findings: readonly Partial<Finding>[] = []): ParityReport =>
   ({ verdict, findings, controls: [] }) as unknown as ParityReport
 const SIDES = {} as unknown as ScratchSides
@@ -38,20 +38,20 @@ const options = (more: Partial<SelftestOptions> = {}): SelftestOptions => ({
 })
 
 describe('the catalogue', () => {
-  test('has 60 faults or more, no two of one name, each saying what it models', () => {
+  test('has at least 60 faults, each with a unique id and a description', () => {
     expect(FAULT_CATALOGUE.length).toBeGreaterThanOrEqual(60)
     expect(new Set(FAULT_CATALOGUE.map(({ id }) => id)).size).toBe(FAULT_CATALOGUE.length)
     expect(FAULT_CATALOGUE.every(({ models }) => models.length > 5)).toBe(true)
   })
 
-  test('three quarters of it act below the rules', () => {
+  test('plants three quarters of its faults outside the rules', () => {
     const above = FAULT_CATALOGUE.filter(({ id }) => id.startsWith('core.'))
     expect(above.length / FAULT_CATALOGUE.length).toBeLessThan(0.25)
   })
 })
 
 describe('a selftest', () => {
-  test('that catches all is a pass, and says by what', async () => {
+  test('passes if it catches each fault, and names the finding that caught it', async () => {
     const done = await runSelftest([real], SIDES, options())
     expect(done).toMatchObject({ verdict: 'pass', exitName: 'ok', counts: { expected: 11 } })
     expect(done.items.find(({ id }) => id === 'real')).toMatchObject({
@@ -61,18 +61,18 @@ describe('a selftest', () => {
     })
   })
 
-  test('finds out a fault that does nothing', async () => {
+  test('fails if a fault has no effect', async () => {
     const done = await runSelftest([real, idle], SIDES, options())
     expect(done).toMatchObject({ verdict: 'fail', exitName: 'no_go' })
     expect(done.findings).toMatchObject([{ subject: 'idle', code: 'fault_not_caught' }])
   })
 
-  test('finds out a proof that is blind', async () => {
+  test('fails if a proof finds nothing', async () => {
     const blind = options({ vectors: () => Promise.resolve(report('pass')) })
     expect(await runSelftest([real], SIDES, blind)).toMatchObject({ exitName: 'no_go' })
   })
 
-  test('whose proof raises an alarm without a fault is no pass', async () => {
+  test('is inconclusive if a proof raises a false alarm', async () => {
     const nervous = options({ cells: () => Promise.resolve(report('fail', [DIVERGENCE])) })
     const done = await runSelftest([real], SIDES, nervous)
     expect(done.exitName).toBe('inconclusive')
@@ -82,7 +82,7 @@ describe('a selftest', () => {
     ])
   })
 
-  test('whose side goes wrong on the way is no pass, whatever it seemed to catch', async () => {
+  test('is inconclusive if a side breaks during the run, although each fault seems caught', async () => {
     let asked = 0
     const rotting: SelftestOptions['vectors'] = () => {
       asked += 1
@@ -93,7 +93,7 @@ describe('a selftest', () => {
     expect(done.exitName).toBe('inconclusive')
   })
 
-  test.each(['row_refused', 'store_corrupt'])('takes %s for a catch', async (left) => {
+  test.each(['row_refused', 'store_corrupt'])('counts %s as a catch', async (left) => {
     const vectors: SelftestOptions['vectors'] = (context: Planted) =>
       Promise.resolve(
         context.planted === true
@@ -105,7 +105,7 @@ describe('a selftest', () => {
     expect(done.items.find(({ id }) => id === 'real')?.seen_by).toMatchObject({ subject: 'PV-02' })
   })
 
-  test('takes a side that was lost for none', async () => {
+  test('does not count an unavailable side as a catch', async () => {
     const vectors: SelftestOptions['vectors'] = (context: Planted) =>
       Promise.resolve(
         context.planted === true
@@ -119,13 +119,13 @@ describe('a selftest', () => {
     })
   })
 
-  test('passes on what a side threw', async () => {
+  test('throws the error that a side throws', async () => {
     const lost = new FfError('backing_unavailable', 'It is gone.', { hint: 'Look.' })
     const cells: SelftestOptions['cells'] = () => Promise.reject(lost)
     await expect(runSelftest([real], SIDES, options({ cells }))).rejects.toBe(lost)
   })
 
-  test('that is ended says nothing', async () => {
+  test('reports nothing if it is stopped', async () => {
     const controller = new AbortController()
     const signal = controller.signal
     const progress = (): void => controller.abort('interrupted' satisfies ExitName)
