@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { formatDecisionFile, gateOffline } from '../features/gate/decision-file.ts'
 import { runGateCheck, judgeFolder, toReport } from '../features/gate/gate.ts'
-import { newestMigration } from '../features/migrate/load-persistence.ts'
+import { findNewestMigration } from '../features/migrate/load-persistence.ts'
 import type { GateReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
 import type { GateRequest } from '../features/item-states/gate-inputs.ts'
@@ -76,7 +76,7 @@ export async function buildGateRequest(
   const { FF_CODE_VERSION, FF_TRUST_SHA256 } = settings.values
   const [code, schema_head] = await Promise.all([
     FF_CODE_VERSION ?? adapters.codeVersion(root),
-    newestMigration(root),
+    findNewestMigration(root),
   ])
   return {
     folder: { root, cwd, checklist },

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { newestMigration } from '../features/migrate/load-persistence.ts'
+import { findNewestMigration } from '../features/migrate/load-persistence.ts'
 import {
   probeList,
   type ProbeRequest,
@@ -50,7 +50,7 @@ async function toRequest(
   const path = FF_RUNNER_KEY_FILE ?? join(cwd, '.ff', 'runner.pem')
   const [code, schema_head] = await Promise.all([
     FF_CODE_VERSION ?? adapters.codeVersion(root),
-    newestMigration(root),
+    findNewestMigration(root),
   ])
   return {
     folder: { root, cwd, checklist: options.checklist },

@@ -38,23 +38,23 @@ export interface EvaluatedAnswer {
 }
 
 export type EvaluateQuestion = (
-  counter: EvaluationDependencies,
+  dependencies: EvaluationDependencies,
   question: EvaluationQuestion,
 ) => Promise<EvaluatedAnswer>
 /** The decision function: `evaluate` of the core, or a copy with a planted fault. */
 export type Evaluate = typeof evaluate
 
 /** Authenticates the caller, reads the rows and decides; asks Admin for an approval only if rule 4 needs it. */
-export const evaluateQuestion: EvaluateQuestion = (counter, question) =>
-  evaluateQuestionWith(evaluate, counter, question)
+export const evaluateQuestion: EvaluateQuestion = (dependencies, question) =>
+  evaluateQuestionWith(evaluate, dependencies, question)
 
 export async function evaluateQuestionWith(
   rules: Evaluate,
-  counter: EvaluationDependencies,
+  dependencies: EvaluationDependencies,
   question: EvaluationQuestion,
 ): Promise<EvaluatedAnswer> {
   const principal = resolveNamedContext(
-    await authenticate(counter.authenticator, question.credential, question),
+    await authenticate(dependencies.authenticator, question.credential, question),
     question.request,
   )
   if (isAuthRefusal(principal)) {
@@ -63,13 +63,13 @@ export async function evaluateQuestionWith(
       rows: null,
     }
   }
-  const { store } = counter
+  const { store } = dependencies
   const { request, now } = question
   const { tenant_id, user_id } = principal
   try {
     const rows = await store.read({ flag_key: request.flag_key, tenant_id, user_id })
-    const facts = { request, principal, rows, now, backing_state: store.kind }
-    const decision = await decideWithApproval(rules, counter.approvals, facts)
+    const input = { request, principal, rows, now, backing_state: store.kind }
+    const decision = await decideWithApproval(rules, dependencies.approvals, input)
     return { answer: { status: 'decided', text: serializeDecision(decision) }, rows }
   } catch (error) {
     // A store that cannot be read yields no decision. Any other error is a bug and is thrown on.
@@ -82,10 +82,10 @@ export async function evaluateQuestionWith(
 export async function decideWithApproval(
   rules: Evaluate,
   approvals: CheckApproval,
-  facts: EvaluationInput,
+  input: EvaluationInput,
 ): Promise<Decision> {
-  const walk = rules(facts)
-  const { decision } = walk.ask === undefined ? walk : rules(facts, await approvals(walk.ask))
+  const walk = rules(input)
+  const { decision } = walk.ask === undefined ? walk : rules(input, await approvals(walk.ask))
   if (decision !== undefined) return decision
   throw new Error('the rules asked for an approval that they had been given')
 }

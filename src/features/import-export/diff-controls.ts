@@ -15,17 +15,17 @@ const LINES = ['a', 'b', 'c'].map((scope) =>
   ),
 )
 type Lines = readonly string[]
-const replaced = (at: number): Lines =>
+const replaceLine = (at: number): Lines =>
   LINES.map((line, index) => (index === at ? line.replace('"value":1', '"value":2') : line))
-const without = (at: number): Lines => LINES.filter((_, index) => index !== at)
+const dropLine = (at: number): Lines => LINES.filter((_, index) => index !== at)
 /** Two sides and the number of differences between them. */
 const CASES: readonly (readonly [Lines, Lines, number])[] = [
   [LINES, LINES, 0],
   ...LINES.flatMap((_, at): (readonly [Lines, Lines, number])[] => [
-    [LINES, replaced(at), 1],
-    [LINES, without(at), 1],
-    [without(at), LINES, 1],
-    [replaced(at), without(at), 1],
+    [LINES, replaceLine(at), 1],
+    [LINES, dropLine(at), 1],
+    [dropLine(at), LINES, 1],
+    [replaceLine(at), dropLine(at), 1],
   ]),
 ]
 
@@ -35,24 +35,28 @@ const CASES: readonly (readonly [Lines, Lines, number])[] = [
  */
 export async function runDiffControls(compare: JsonComparer): Promise<readonly CheckResult[]> {
   const comparer = findComparerFaults(compare)
-  const walk = await walkFaults(compare)
+  const walk = await findMergeFaults(compare)
   return [
-    control('control.comparer', 'pairs with a known answer', comparer),
-    control('control.walk', `${CASES.length} small sides, in one batch and line by line`, walk),
+    buildControlItem('control.comparer', 'pairs with a known answer', comparer),
+    buildControlItem(
+      'control.walk',
+      `${CASES.length} small sides, in one batch and line by line`,
+      walk,
+    ),
   ]
 }
 
-function control(id: string, title: string, faults: readonly string[]): CheckResult {
+function buildControlItem(id: string, title: string, faults: readonly string[]): CheckResult {
   if (faults.length === 0) return passResult(id, title)
   const findings = faults.map((detail) => ({ code: 'control_not_held', pointer: null, detail }))
   return { id, title, state: 'inconclusive', findings, next: 'Do not rely on this diff.' }
 }
 
-async function walkFaults(compare: JsonComparer): Promise<readonly string[]> {
+async function findMergeFaults(compare: JsonComparer): Promise<readonly string[]> {
   const faults: string[] = []
   for (const [index, [left, right, expected]] of CASES.entries()) {
     for (const lines of [LINES.length, 1]) {
-      const found = await getDifferences(inBatches(left, lines), inBatches(right, 2), compare)
+      const found = await countDifferences(toSide(left, lines), toSide(right, 2), compare)
       if (found !== expected)
         faults.push(`case ${index}: ${found} differences instead of ${expected}`)
     }
@@ -60,7 +64,7 @@ async function walkFaults(compare: JsonComparer): Promise<readonly string[]> {
   return faults
 }
 
-async function getDifferences(left: Side, right: Side, compare: JsonComparer): Promise<number> {
+async function countDifferences(left: Side, right: Side, compare: JsonComparer): Promise<number> {
   let found = 0
   await mergeRows(left, right, {
     same: () => true,
@@ -77,7 +81,7 @@ async function getDifferences(left: Side, right: Side, compare: JsonComparer): P
 }
 
 type Side = Pick<RowSource, 'lines'>
-const inBatches = (lines: Lines, size: number): Side => ({
+const toSide = (lines: Lines, size: number): Side => ({
   lines: () => {
     const starts = lines.map((_, at) => at).filter((at) => at % size === 0)
     const batches = starts.map((at): RowBatch => {

@@ -15,7 +15,7 @@ import {
 } from './row-report.ts'
 
 /** Rereads of a differing row at most, while it keeps changing. */
-const LOOKS = 3
+const MAX_REREADS = 3
 /** Time within which a replicated row arrives on the other side, in milliseconds. */
 export const SETTLE_MS = 250
 
@@ -59,8 +59,8 @@ export async function diffSources(
   const tables: TableDiff[] = []
   for (const table of TABLE_NAMES) {
     const { rows, broken, suspects } = visitor.found[table]
-    const looked = await settle(sides, suspects, { ...options, table })
-    tables.push({ ...looked, table, rows, findings: [...broken, ...looked.findings] })
+    const result = await settle(sides, suspects, { ...options, table })
+    tables.push({ ...result, table, rows, findings: [...broken, ...result.findings] })
   }
   return { tables, complete: !visitor.full }
 }
@@ -94,34 +94,34 @@ class DiffVisitor implements MergeVisitor {
 
   same(table: TableName, count: number, uncertain: readonly string[]): boolean {
     for (const line of uncertain) {
-      if (!this.goesOn()) break
-      this.hold(table, this.sequence.findings(table, line))
+      if (!this.shouldContinue()) break
+      this.addFindings(table, this.sequence.findings(table, line))
     }
     this.count(table, count)
-    return this.goesOn()
+    return this.shouldContinue()
   }
 
   pair(baseline: MergedLine, candidate: MergedLine): boolean {
     const { table, key } = baseline
     this.count(table, 1)
-    this.hold(table, findLineProblems(table, baseline.line, 'baseline'))
-    this.hold(table, findLineProblems(table, candidate.line, 'candidate'))
+    this.addFindings(table, findLineProblems(table, baseline.line, 'baseline'))
+    this.addFindings(table, findLineProblems(table, candidate.line, 'candidate'))
     if (findPairDifferences(key, [baseline.line, candidate.line], this.options.compare).length > 0)
       this.suspect(table, {
         key,
         lines: { baseline: [baseline.line], candidate: [candidate.line] },
       })
-    return this.goesOn()
+    return this.shouldContinue()
   }
 
   only(side: SideName, { table, key, line }: MergedLine): boolean {
     this.count(table, 1)
-    this.hold(table, findLineProblems(table, line, side))
+    this.addFindings(table, findLineProblems(table, line, side))
     this.suspect(table, { key, lines: { baseline: [], candidate: [], [side]: [line] } })
-    return this.goesOn()
+    return this.shouldContinue()
   }
 
-  private goesOn(): boolean {
+  private shouldContinue(): boolean {
     this.full ||= this.differing >= this.options.maxDiffs
     return !this.full && !this.options.stopped()
   }
@@ -138,7 +138,7 @@ class DiffVisitor implements MergeVisitor {
   }
 
   /** An invalid row is a finding even if both sides hold the same bytes. */
-  private hold(table: TableName, findings: readonly RowFinding[]): void {
+  private addFindings(table: TableName, findings: readonly RowFinding[]): void {
     if (findings.length === 0) return
     this.found[table].broken.push(...findings)
     this.differing += 1
@@ -158,14 +158,14 @@ async function settle(
   const findings: RowFinding[] = []
   let settled = 0
   let waiting = suspects
-  for (let look = 0; look < LOOKS && waiting.length > 0; look += 1) {
+  for (let reread = 0; reread < MAX_REREADS && waiting.length > 0; reread += 1) {
     await sleep(pauseMs)
-    const now = await lookAgain(sides, waiting, table)
+    const now = await readSuspects(sides, waiting, table)
     const moving: Suspect[] = []
     for (const [index, suspect] of now.entries()) {
-      const own = suspectFindings(suspect, compare)
-      if (own.length === 0) settled += 1
-      else if (sameLines(suspect, waiting[index] as Suspect)) findings.push(...own)
+      const differences = findSuspectDifferences(suspect, compare)
+      if (differences.length === 0) settled += 1
+      else if (hasSameLines(suspect, waiting[index] as Suspect)) findings.push(...differences)
       else moving.push(suspect)
     }
     waiting = moving
@@ -173,7 +173,7 @@ async function settle(
   return { findings, settled, inFlight: waiting.map(({ key }) => key) }
 }
 
-async function lookAgain(
+async function readSuspects(
   sides: Readonly<Record<SideName, RowSource>>,
   suspects: readonly Suspect[],
   table: TableName,
@@ -181,7 +181,7 @@ async function lookAgain(
   const keys = suspects.map(({ key }) => key)
   const [baseline, candidate] = (
     await Promise.all([sides.baseline.lookup(table, keys), sides.candidate.lookup(table, keys)])
-  ).map((lines) => byKey(lines, table)) as [Lines, Lines]
+  ).map((lines) => groupByKey(lines, table)) as [Lines, Lines]
   return suspects.map(({ key }) => ({
     key,
     lines: {
@@ -193,7 +193,7 @@ async function lookAgain(
 
 type Lines = ReadonlyMap<string, readonly string[]>
 
-function byKey(lines: readonly string[], table: TableName): Lines {
+function groupByKey(lines: readonly string[], table: TableName): Lines {
   const found = new Map<string, string[]>()
   for (const line of lines) {
     const read = readLineKey(table, line)
@@ -204,12 +204,15 @@ function byKey(lines: readonly string[], table: TableName): Lines {
   return found
 }
 
-const sameLines = (a: Suspect, b: Suspect): boolean =>
+const hasSameLines = (a: Suspect, b: Suspect): boolean =>
   a.lines.baseline.join('\n') === b.lines.baseline.join('\n') &&
   a.lines.candidate.join('\n') === b.lines.candidate.join('\n')
 
 /** The differences of one key as last read. */
-function suspectFindings({ key, lines }: Suspect, compare: JsonComparer): readonly RowFinding[] {
+function findSuspectDifferences(
+  { key, lines }: Suspect,
+  compare: JsonComparer,
+): readonly RowFinding[] {
   const { baseline, candidate } = lines
   const row = formatRowPointer(key)
   if (baseline.length > 1 || candidate.length > 1) return [makeRepeatedFinding(key)]

@@ -58,7 +58,7 @@ export async function exportRows(request: ExportRequest): Promise<CheckReport> {
 
 /** Stops the writer of the store; the findings of the rows say why. */
 class RowRefusedError extends Error {}
-const MOST_FINDINGS = 1_000
+const MAX_FINDINGS = 1_000
 
 class ExportedRows {
   private readonly request: ExportRequest
@@ -114,7 +114,7 @@ class ExportedRows {
         : unsure.map((at) => bytes.toString('utf8', at, bytes.indexOf('\n', at)))
     for (const line of lines) {
       const findings = this.sequence.findings(table, line)
-      if (this.broken[table].length < MOST_FINDINGS) this.broken[table].push(...findings)
+      if (this.broken[table].length < MAX_FINDINGS) this.broken[table].push(...findings)
     }
   }
 }

@@ -36,7 +36,7 @@ export async function importMapped(request: MappedRequest): Promise<CheckReport>
   const { node, faults } = await readImportDocument(request.file)
   const document = node === null ? null : mapDocument(node, mapping)
   const whole = faults.map(({ code, detail }) => ({ code, pointer: '', detail }))
-  const items = documentItems(whole, document)
+  const items = buildDocumentItems(whole, document)
   if (document === null || items.some(({ state }) => state === 'fail'))
     return buildCheckReport('import', items)
   if (document.rows.length === 0)
@@ -53,7 +53,7 @@ export async function importMapped(request: MappedRequest): Promise<CheckReport>
       await loadPersistence(request.root),
       items,
     )
-  const written = await storeItems(request, into.folder, source)
+  const written = await writeStore(request, into.folder, source)
   const duration_ms = request.now().getTime() - started.getTime()
   return buildCheckReport('import', [...items, ...written], {
     exits: request.dryRun ? ['not_ready'] : [],
@@ -69,7 +69,7 @@ async function loadMapping(path: string): Promise<ImportMapping> {
   return result.loaded.value
 }
 
-function documentItems(
+function buildDocumentItems(
   faults: readonly RowFinding[],
   document: MappedDocument | null,
 ): readonly CheckResult[] {
@@ -80,28 +80,28 @@ function documentItems(
     refused === 0
       ? passResult('mapping', title)
       : { id: 'mapping', title: `${refused} refused`, state: 'fail', findings, next: NEXT }
-  return document === null ? [item] : [item, changesItem(document.changes)]
+  return document === null ? [item] : [item, buildChangesItem(document.changes)]
 }
 const NEXT = 'Correct the file or the mapping and run the import again; nothing was written.'
 
-const changesItem = ({ count, kept }: BoundedList<MappingChange>): CheckResult => ({
+const buildChangesItem = ({ count, kept }: BoundedList<MappingChange>): CheckResult => ({
   ...passResult('changes', `values changed by the mapping: ${count}, listed: ${kept.length}`),
   findings: kept.map(({ code, pointer, was, becomes }) => ({
     code,
     pointer,
-    detail: `${shown(was)} -> ${shown(becomes)}`,
+    detail: `${formatText(was)} -> ${formatText(becomes)}`,
   })),
 })
-const MOST_SHOWN = 60
-const shown = (text: string | null): string =>
+const MAX_SHOWN = 60
+const formatText = (text: string | null): string =>
   text === null
     ? 'absent'
-    : text.length > MOST_SHOWN
-      ? `${text.slice(0, MOST_SHOWN)}... (${text.length} characters)`
+    : text.length > MAX_SHOWN
+      ? `${text.slice(0, MAX_SHOWN)}... (${text.length} characters)`
       : text
 
 /** @param folder null is refused: a temporary store would be removed at the end of the run */
-async function storeItems(
+async function writeStore(
   { adapters, dryRun, signal }: MappedRequest,
   folder: string | null,
   source: ImportSource,
@@ -116,11 +116,11 @@ async function storeItems(
   )
   if (dryRun) return rows
   const about = { counts: source.counts, head: EMPTY_HEAD, epoch: 0 }
-  const sha256 = await adapters.writeNewStore(folder, about, toBytes(source, signal))
+  const sha256 = await adapters.writeNewStore(folder, about, streamBytes(source, signal))
   return [...rows, passResult('store', `snapshot sha256 ${sha256}`)]
 }
 
-async function* toBytes(source: ImportSource, signal: AbortSignal): AsyncGenerator<Buffer> {
+async function* streamBytes(source: ImportSource, signal: AbortSignal): AsyncGenerator<Buffer> {
   for await (const { bytes } of source.lines()) {
     throwIfEnded(
       signal,

@@ -50,10 +50,11 @@ export async function importInto(
   const { adapters, database } = request
   const done = await adapters.withRowSink(database, inputs, async (sink) => {
     const merged = await walk(request, inputs, sink)
-    if (merged.visitor.refused > 0 || merged.digest !== judged.digest) throw changed()
+    if (merged.visitor.refused > 0 || merged.digest !== judged.digest)
+      throw makeSourceChangedError()
     await sink.record({
       target: `import/${merged.digest}`,
-      after: boundaryText(merged),
+      after: serializeBoundary(merged),
       request_id: `import-${merged.digest.slice(0, 16)}`,
     })
     return merged
@@ -61,7 +62,7 @@ export async function importInto(
   return toReport(request, started, { ...done, written: true, before })
 }
 
-const changed = (): FfError =>
+const makeSourceChangedError = (): FfError =>
   new FfError('backing_unavailable', 'The source changed during the import.', {
     hint: 'The rows written so far are correct; run the same command again for the rest.',
   })
@@ -91,7 +92,7 @@ async function walk(
         progress: (done) => progress(Math.min(done, of), of),
       })
       const hash = createHash('sha256')
-      await mergeRows(hashed(rows, hash), visitor.seeFlags(held), visitor)
+      await mergeRows(withHash(rows, hash), visitor.seeFlags(held), visitor)
       await visitor.finish()
       throwIfEnded(
         signal,
@@ -105,7 +106,7 @@ async function walk(
   )
 }
 
-const hashed = (
+const withHash = (
   source: ImportSource,
   hash: ReturnType<typeof createHash>,
 ): Pick<RowSource, 'lines'> => ({
@@ -117,7 +118,7 @@ const hashed = (
   },
 })
 
-function boundaryText({ visitor, digest }: WalkResult): CanonicalJson {
+function serializeBoundary({ visitor, digest }: WalkResult): CanonicalJson {
   const counts = TABLE_NAMES.map((table) => `"${table}":${visitor.tables[table].rows}`).join(',')
   return `{"rows":{${counts}},"sha256":"${digest}"}` as CanonicalJson
 }
@@ -133,7 +134,7 @@ function toReport(
 ): CheckReport {
   const items = TABLE_NAMES.map((table): CheckResult => {
     const { findings, ...counts } = visitor.tables[table]
-    const item = { ...passResult(table, words(counts, written)), findings }
+    const item = { ...passResult(table, describeCounts(counts, written)), findings }
     return findings.length === 0 ? item : { ...item, state: 'fail', next: NEXT }
   })
   const source = passResult('source', `sha256 ${digest} over ${visitor.rows} rows`)
@@ -165,7 +166,7 @@ function toReport(
 }
 const NEXT = 'Correct these rows in the source or in the database; nothing was written.'
 
-function words(counts: Omit<TableImport, 'findings'>, written: boolean): string {
+function describeCounts(counts: Omit<TableImport, 'findings'>, written: boolean): string {
   const { rows, inserted, updated, same, newer, extra, writes } = counts
   const done = written ? `${inserted} inserted, ${updated} updated` : `${writes} to write`
   const more = [

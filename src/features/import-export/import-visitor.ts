@@ -19,7 +19,7 @@ import {
 /** Rows of one transaction; bounds the time that its locks are held to some tenths of a second. */
 const CHUNK_ROWS = 5_000
 /** Findings kept for each table; `refused` counts all of them. */
-const MOST_FINDINGS = 1_000
+const MAX_FINDINGS = 1_000
 
 /** Result of the rows of one table. */
 export interface TableImport {
@@ -36,7 +36,7 @@ export interface TableImport {
   writes: number
   readonly findings: RowFinding[]
 }
-const none = (): TableImport => ({
+const makeEmptyResult = (): TableImport => ({
   rows: 0,
   inserted: 0,
   updated: 0,
@@ -55,9 +55,9 @@ interface ImportOptions {
 /** Decides for each row of the source: write, keep or refuse. The source is the baseline of the merge. */
 export class ImportVisitor implements MergeVisitor {
   readonly tables: Readonly<Record<TableName, TableImport>> = {
-    flag_registry: none(),
-    tenant_override: none(),
-    user_override: none(),
+    flag_registry: makeEmptyResult(),
+    tenant_override: makeEmptyResult(),
+    user_override: makeEmptyResult(),
   }
   rows = 0
   refused = 0
@@ -99,22 +99,22 @@ export class ImportVisitor implements MergeVisitor {
     counts.same += count
     this.count(table, count)
     for (const line of uncertain) this.refuse(table, this.sequence.findings(table, line))
-    return this.goesOn()
+    return this.shouldContinue()
   }
 
   pair(source: MergedLine, held: MergedLine): boolean {
     const { table, key } = source
     const counts = this.tables[table]
     this.count(table, 1)
-    const row = this.judged(source)
-    const there = parseImportRow(table, held.line)
-    const revision = there.ok ? there.row.revision : getRevision(held.line)
-    if (row === null) return this.goesOn()
+    const row = this.validateRow(source)
+    const stored = parseImportRow(table, held.line)
+    const revision = stored.ok ? stored.row.revision : getRevision(held.line)
+    if (row === null) return this.shouldContinue()
     if (row.revision > revision) this.write(table, row)
     else if (row.revision < revision) {
       counts.newer += 1
-      this.noteFlag(there, table)
-      this.stays(held)
+      this.noteFlag(stored, table)
+      this.checkKeptRow(held)
     } else {
       const differing = findPairDifferences(key, [source.line, held.line], compareJson)
       if (differing.length === 0) counts.same += 1
@@ -124,20 +124,20 @@ export class ImportVisitor implements MergeVisitor {
           differing.map((one) => ({ ...one, code: 'revision_conflict' })),
         )
     }
-    return this.goesOn()
+    return this.shouldContinue()
   }
 
   only(side: SideName, held: MergedLine): boolean {
     const { table } = held
     if (side === 'candidate') {
       this.tables[table].extra += 1
-      this.stays(held)
-      return this.goesOn()
+      this.checkKeptRow(held)
+      return this.shouldContinue()
     }
     this.count(table, 1)
-    const row = this.judged(held)
+    const row = this.validateRow(held)
     if (row !== null) this.write(table, row)
-    return this.goesOn()
+    return this.shouldContinue()
   }
 
   /** Sends a chunk that is full, or that a chunk of another table follows, before the merge continues. */
@@ -161,7 +161,7 @@ export class ImportVisitor implements MergeVisitor {
     }
   }
 
-  private goesOn(): boolean {
+  private shouldContinue(): boolean {
     return !this.options.stopped()
   }
 
@@ -174,11 +174,11 @@ export class ImportVisitor implements MergeVisitor {
   private refuse(table: TableName, findings: readonly RowFinding[]): void {
     this.refused += findings.length
     const { findings: held } = this.tables[table]
-    held.push(...findings.slice(0, Math.max(0, MOST_FINDINGS - held.length)))
+    held.push(...findings.slice(0, Math.max(0, MAX_FINDINGS - held.length)))
   }
 
   /** The row; null if it is invalid, after adding the findings. */
-  private judged({ table, key, line, repeated }: MergedLine): ImportRow | null {
+  private validateRow({ table, key, line, repeated }: MergedLine): ImportRow | null {
     if (repeated) this.refuse(table, [makeRepeatedFinding(key)])
     const read = parseImportRow(table, line)
     if (!read.ok) {
@@ -186,14 +186,14 @@ export class ImportVisitor implements MergeVisitor {
       return null
     }
     this.noteFlag(read, table)
-    const wrong = this.misfits(table, key, read.row)
+    const wrong = this.findTypeMismatch(table, key, read.row)
     if (wrong === null) return read.row
     this.refuse(table, makeBrokenFindings(key, [makeProblem(...wrong)], null))
     return null
   }
 
   /** The first problem of a row with its flag: the flag is unknown, or a value has another type. */
-  private misfits(
+  private findTypeMismatch(
     table: TableName,
     { flag_key }: RowKey,
     { values }: ImportRow,
@@ -208,10 +208,10 @@ export class ImportVisitor implements MergeVisitor {
   }
 
   /** Refuses the type of a flag that does not fit a row that the database keeps (`type_in_use`). */
-  private stays({ table, key, line }: MergedLine): void {
+  private checkKeptRow({ table, key, line }: MergedLine): void {
     if (table === 'flag_registry') return
     const read = parseImportRow(table, line)
-    const wrong = read.ok ? this.misfits(table, key, read.row) : null
+    const wrong = read.ok ? this.findTypeMismatch(table, key, read.row) : null
     if (wrong === null) return
     const detail = 'the database keeps this row, and the import would change the type of its flag'
     this.refuse(table, [

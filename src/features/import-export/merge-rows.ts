@@ -38,7 +38,7 @@ export async function mergeRows(
   const right = new Cursor(candidate.lines(), 'candidate')
   try {
     for (;;) {
-      if (left.spent || right.spent) await Promise.all([left.load(), right.load()])
+      if (left.isExhausted || right.isExhausted) await Promise.all([left.load(), right.load()])
       if (left.batch === null && right.batch === null) return
       if (!step(left, right, visitor)) return
       const pending = visitor.pending?.()
@@ -51,15 +51,16 @@ export async function mergeRows(
 
 /** Merges the next run of equal rows or the next difference. @returns false if the visitor ends the merge */
 function step(left: Cursor, right: Cursor, visitor: MergeVisitor): boolean {
-  if (left.batch?.table !== right.batch?.table) return visitor.only(...alone(left, right))
+  if (left.batch?.table !== right.batch?.table)
+    return visitor.only(...takeUnmatchedRow(left, right))
   const length = Math.min(left.left, right.left)
   return left.equals(right, length)
     ? skip(left, right, { length, visitor })
-    : firstDifference(left, right, visitor)
+    : visitFirstDifference(left, right, visitor)
 }
 
 /** Takes a row from the side whose table comes first; the other side has no more rows of that table. */
-function alone(left: Cursor, right: Cursor): readonly [SideName, MergedLine] {
+function takeUnmatchedRow(left: Cursor, right: Cursor): readonly [SideName, MergedLine] {
   const rank = ({ batch }: Cursor): number =>
     batch === null ? TABLE_NAMES.length : TABLE_NAMES.indexOf(batch.table)
   const cursor = rank(left) < rank(right) ? left : right
@@ -67,7 +68,7 @@ function alone(left: Cursor, right: Cursor): readonly [SideName, MergedLine] {
 }
 
 /** Visits the equal lines up to the first difference, then the difference. */
-function firstDifference(left: Cursor, right: Cursor, visitor: MergeVisitor): boolean {
+function visitFirstDifference(left: Cursor, right: Cursor, visitor: MergeVisitor): boolean {
   let length = 0
   for (;;) {
     const [a, b] = [left.lineEnd(length), right.lineEnd(length)]
@@ -89,7 +90,7 @@ interface Region {
 /** Passes a region that is the same on both sides and reports its rows. */
 function skip(left: Cursor, right: Cursor, { length, visitor }: Region): boolean {
   const table = left.table
-  const { count, uncertain } = left.looked ? left.describe(length) : right.describe(length)
+  const { count, uncertain } = left.isValidated ? left.describe(length) : right.describe(length)
   left.passLines(length)
   right.passLines(length)
   return visitor.same(table, count, uncertain)
@@ -115,13 +116,13 @@ class Cursor {
   }
 
   /** Whether the loaded batch is used up and the source may have another one. */
-  get spent(): boolean {
+  get isExhausted(): boolean {
     return !this.ended && (this.batch === null || this.at >= this.batch.bytes.length)
   }
 
   /** Loads the batch with the next line; leaves `batch` null at the end of the source. */
   async load(): Promise<void> {
-    while (this.spent) {
+    while (this.isExhausted) {
       const { value, done } = await this.batches.next()
       this.ended = done === true
       this.batch = done === true ? null : value
@@ -143,7 +144,7 @@ class Cursor {
     return this.loaded.bytes.length - this.at
   }
   /** Whether the source validated its rows and lists the lines in doubt. */
-  get looked(): boolean {
+  get isValidated(): boolean {
     return this.loaded.unsure !== null
   }
 
@@ -204,9 +205,9 @@ class Cursor {
     const { table, bytes } = this.loaded
     const line = bytes.toString('utf8', this.at, bytes.indexOf(NEWLINE, this.at))
     const read = readLineKey(table, line)
-    if (read === null) throw corrupt(this.side, `${table} has a row without a key`)
+    if (read === null) throw makeCorruptError(this.side, `${table} has a row without a key`)
     const order = this.before === null ? -1 : compareRowLines(this.before, read)
-    if (order > 0) throw corrupt(this.side, `${table} is not sorted by its key`)
+    if (order > 0) throw makeCorruptError(this.side, `${table} is not sorted by its key`)
     this.before = read
     this.head = { ...read, line, repeated: order === 0 }
     return this.head
@@ -224,7 +225,7 @@ class Cursor {
   }
 }
 
-const corrupt = (side: SideName, what: string): FfError =>
+const makeCorruptError = (side: SideName, what: string): FfError =>
   new FfError('store_corrupt', `Cannot read the rows of the ${side}: ${what}.`, {
     hint: 'A store holds its rows sorted by key; restore it from its last good copy.',
   })

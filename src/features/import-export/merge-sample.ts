@@ -25,23 +25,23 @@ export async function mergeSample(
       if (!(await visit(sides.candidate, chosen, visitor))) return
       chosen = []
     }
-    chosen.push(...sampled(batch, share))
+    chosen.push(...selectSample(batch, share))
   }
   await visit(sides.candidate, chosen, visitor)
 }
 
-function sampled({ table, bytes }: RowBatch, share: number): readonly MergedLine[] {
+function selectSample({ table, bytes }: RowBatch, share: number): readonly MergedLine[] {
   const lines = bytes.toString('utf8').split('\n').slice(0, -1)
   return lines.flatMap((line): MergedLine[] => {
     const read = readLineKey(table, line)
-    return read !== null && spread(formatRowKey(read.key)) < share * WHOLE
+    return read !== null && hashKey(formatRowKey(read.key)) < share * WHOLE
       ? [{ ...read, line, repeated: false }]
       : []
   })
 }
 
 /** FNV-1a with the first mixing step of MurmurHash3 at the end; 0 to 2^32 - 1, spread evenly over the keys. */
-function spread(text: string): number {
+function hashKey(text: string): number {
   let hash = 0x811c9dc5
   for (let at = 0; at < text.length; at += 1)
     hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
@@ -61,16 +61,16 @@ async function visit(
     table,
     chosen.map(({ key }) => key),
   )
-  const there = byKey(table, lines)
+  const candidateRows = indexByKey(table, lines)
   return chosen.every((row) => {
-    const other = there.get(formatRowKey(row.key))
+    const other = candidateRows.get(formatRowKey(row.key))
     if (other === undefined) return visitor.only('baseline', row)
     if (other.line !== row.line) return visitor.pair(row, other)
     return visitor.same(table, 1, [row.line])
   })
 }
 
-function byKey(table: TableName, lines: readonly string[]): ReadonlyMap<string, MergedLine> {
+function indexByKey(table: TableName, lines: readonly string[]): ReadonlyMap<string, MergedLine> {
   const found = new Map<string, MergedLine>()
   for (const line of lines) {
     const read = readLineKey(table, line)

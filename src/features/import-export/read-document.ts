@@ -27,20 +27,20 @@ export async function readImportDocument(path: string): Promise<Document> {
     // Bytes that are not UTF-8 have no lines and columns to report.
     if (read.problem.code === 'utf8_invalid')
       return { node: null, faults: [{ code: 'utf8_invalid', detail: 'the file' }] }
-    throw unusable(path, `${read.problem.code} (${read.problem.detail})`)
+    throw makeUnreadableError(path, `${read.problem.code} (${read.problem.detail})`)
   }
-  const marked = read.text.startsWith('\ufeff')
-  const mark: readonly DocumentFault[] = marked
+  const hasMark = read.text.startsWith('\ufeff')
+  const mark: readonly DocumentFault[] = hasMark
     ? [{ code: 'byte_order_mark', detail: 'the file' }]
     : []
-  const json = parseLosslessJson(marked ? read.text.slice(1) : read.text)
+  const json = parseLosslessJson(hasMark ? read.text.slice(1) : read.text)
   if (json.ok) return { node: json.node, faults: mark }
   const place = `line ${json.line}, column ${json.column}`
-  if (json.code !== 'json_too_deep') throw unusable(path, `${json.code} at ${place}`)
+  if (json.code !== 'json_too_deep') throw makeUnreadableError(path, `${json.code} at ${place}`)
   return { node: null, faults: [...mark, { code: 'too_deep', detail: place }] }
 }
 
-const unusable = (path: string, what: string): FfError =>
+const makeUnreadableError = (path: string, what: string): FfError =>
   new FfError('artefact_invalid', `Cannot read ${path}: ${what}.`, {
     hint: 'Name a readable JSON document of at most 64 MiB.',
   })

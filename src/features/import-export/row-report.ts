@@ -13,14 +13,14 @@ import type { RowKey, TableName } from '../../core/rows/rows.ts'
 
 export type RowFinding = Omit<CheckFinding, 'subject'>
 
-const MOST_SHOWN = 120
-const cut = (text: string): string =>
-  text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}... (${text.length} characters)` : text
+const MAX_SHOWN = 120
+const truncate = (text: string): string =>
+  text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}... (${text.length} characters)` : text
 
 /** The key of a row as a JSON pointer: `/SCOPE/FLAG`, or `/FLAG` for a flag; long parts are cut. */
 export const formatRowPointer = ({ scope_id, flag_key }: RowKey): string =>
   [...(scope_id === null ? [] : [scope_id]), flag_key].reduce(
-    (path, one) => appendPointer(path, cut(one)),
+    (path, one) => appendPointer(path, truncate(one)),
     '',
   )
 
@@ -33,7 +33,7 @@ export function findLineProblems(
   line: string,
   side: string | null,
 ): readonly RowFinding[] {
-  const { row, problems } = lookAt(table, line)
+  const { row, problems } = parseLine(table, line)
   return makeBrokenFindings(row?.key ?? NO_KEY, problems, side)
 }
 
@@ -42,13 +42,13 @@ export class LineSequence {
   private before: RowLine | null = null
 
   findings(table: TableName, line: string): readonly RowFinding[] {
-    const { row, problems } = lookAt(table, line)
+    const { row, problems } = parseLine(table, line)
     const found = makeBrokenFindings(row?.key ?? NO_KEY, problems, null)
     if (row === null) return found
     const order = this.before === null ? -1 : compareRowLines(this.before, row)
     this.before = row
     if (order < 0) return found
-    return [...found, order === 0 ? makeRepeatedFinding(row.key) : unsortedFinding(row.key)]
+    return [...found, order === 0 ? makeRepeatedFinding(row.key) : makeUnsortedFinding(row.key)]
   }
 }
 
@@ -57,7 +57,7 @@ export const makeRepeatedFinding = (key: RowKey): RowFinding => ({
   pointer: formatRowPointer(key),
   detail: 'more than one row of this key',
 })
-const unsortedFinding = (key: RowKey): RowFinding => ({
+const makeUnsortedFinding = (key: RowKey): RowFinding => ({
   code: 'row_unsorted',
   pointer: formatRowPointer(key),
   detail: 'sorts before the row in front of it',
@@ -70,7 +70,7 @@ interface ExaminedRow {
   readonly row: RowLine | null
   readonly problems: readonly Problem[]
 }
-function lookAt(table: TableName, line: string): ExaminedRow {
+function parseLine(table: TableName, line: string): ExaminedRow {
   const plain = parsePlainRow(table, line)
   if (plain !== null) return { row: { table, key: plain.key }, problems: [] }
   const read = parseRowLine(line)
@@ -104,10 +104,10 @@ export function findPairDifferences(
     return {
       code: one.representation,
       pointer: `${formatRowPointer(key)}${one.pointer}`,
-      detail: `${shown(one.left)} | ${shown(one.right)} (${kind}: ${what})`,
+      detail: `${formatNode(one.left)} | ${formatNode(one.right)} (${kind}: ${what})`,
     }
   })
 }
 
-const shown = (node: JsonNode | undefined): string =>
-  node === undefined ? 'absent' : cut(serializeNode(node))
+const formatNode = (node: JsonNode | undefined): string =>
+  node === undefined ? 'absent' : truncate(serializeNode(node))

@@ -13,7 +13,7 @@ export interface DdlContract {
 }
 
 /** Name of the last migration; null if there is none or they cannot be read. */
-export async function newestMigration(root: string): Promise<string | null> {
+export async function findNewestMigration(root: string): Promise<string | null> {
   const migrations = await loadMigrations(root)
   return (migrations.ok ? migrations.loaded.at(-1)?.name : null) ?? null
 }

@@ -30,7 +30,7 @@ export interface StepRequest extends MigrateRequest {
 
 /** `ff migrate up`: applies the pending migrations. Reports SQL for a role admin if roles are missing. */
 export async function migrateUp(request: StepRequest): Promise<CheckReport> {
-  return inSession(request, !request.dryRun, async (session, { migrations }) => {
+  return withSession(request, !request.dryRun, async (session, { migrations }) => {
     const steps = requireSteps(planUp(await session.applied(), migrations, request.to))
     if (request.dryRun) return dryRun('migrate_up', steps, 'up')
     const sql = await session.prepare()
@@ -51,7 +51,7 @@ export async function migrateUp(request: StepRequest): Promise<CheckReport> {
 
 /** `ff migrate down`: reverts migrations, newest first. */
 export async function migrateDown(request: StepRequest): Promise<CheckReport> {
-  return inSession(request, !request.dryRun, async (session, { migrations }) => {
+  return withSession(request, !request.dryRun, async (session, { migrations }) => {
     const steps = requireSteps(planDown(await session.applied(), migrations, request.to))
     if (request.dryRun) return dryRun('migrate_down', steps, 'down')
     const done = await applyAll(session, steps, { direction: 'down', signal: request.signal })
@@ -65,9 +65,9 @@ export async function migrateDown(request: StepRequest): Promise<CheckReport> {
 
 /** `ff migrate status`: each migration, applied or pending; exits 21 if one is pending. */
 export async function migrateStatus(request: MigrateRequest): Promise<CheckReport> {
-  return inSession(request, false, async (session, { migrations }) => {
+  return withSession(request, false, async (session, { migrations }) => {
     const applied = await session.applied()
-    refuse(findHistoryFault(applied, migrations))
+    throwIfRefused(findHistoryFault(applied, migrations))
     const when = new Map(applied.map(({ version, applied_at }) => [version, applied_at]))
     const items = migrations.map(({ version, name }): CheckResult => {
       const at = when.get(version)
@@ -87,8 +87,8 @@ export async function migrateStatus(request: MigrateRequest): Promise<CheckRepor
 
 /** `ff migrate verify`: compares the live catalogue with the contract; exits 20 and names each drift. */
 export async function migrateVerify(request: MigrateRequest): Promise<CheckReport> {
-  return inSession(request, false, async (session, { contract, migrations }) => {
-    refuse(findHistoryFault(await session.applied(), migrations))
+  return withSession(request, false, async (session, { contract, migrations }) => {
+    throwIfRefused(findHistoryFault(await session.applied(), migrations))
     const { found, roles } = await session.catalogue()
     const expected = buildCatalogue(contract, roles)
     const drifts = findDrift(expected, found).map(
@@ -116,7 +116,7 @@ export async function migrateVerify(request: MigrateRequest): Promise<CheckRepor
   })
 }
 
-async function inSession<T>(
+async function withSession<T>(
   { root, database, adapters }: MigrateRequest,
   locked: boolean,
   use: (session: MigrationSession, inputs: DdlContract) => Promise<T>,
@@ -143,15 +143,15 @@ async function applyAll(
 
 function requireSteps(plan: MigrationPlan): readonly Migration[] {
   if (plan.ok) return plan.steps
-  return refuse(plan.refusal)
+  return throwIfRefused(plan.refusal)
 }
 
-function refuse(refusal: MigrationRefusal): never
-function refuse(refusal: MigrationRefusal | null): void
-function refuse(refusal: MigrationRefusal | null): void {
+function throwIfRefused(refusal: MigrationRefusal): never
+function throwIfRefused(refusal: MigrationRefusal | null): void
+function throwIfRefused(refusal: MigrationRefusal | null): void {
   if (refusal === null) return
   const { code, name } = refusal
-  const said = {
+  const texts = {
     migration_edited: [
       `The migration ${name} changed after it was applied.`,
       'Restore the file as it was applied, and put the change into a new migration: ff migrate new NAME.',
@@ -161,7 +161,7 @@ function refuse(refusal: MigrationRefusal | null): void {
       'Use the version of ff that migrated the database, or name a version that ff migrate status lists.',
     ],
   }[code] as [string, string]
-  throw new FfError(code, said[0], { hint: said[1] })
+  throw new FfError(code, texts[0], { hint: texts[1] })
 }
 
 function dryRun(

@@ -25,7 +25,7 @@ export interface FuzzCaller {
   /** The claims of the token; null if the request or the dev headers name tenant and user. */
   readonly claims: { readonly tenant_id: string | null; readonly user_id: string } | null
   /** Whether the request may name tenant and user. */
-  readonly names: boolean
+  readonly mayNameContext: boolean
 }
 export type FuzzCallers = Readonly<Record<CallerName, FuzzCaller>>
 
@@ -33,15 +33,15 @@ type Row = readonly [
   fixture: string | null,
   environment: Environment,
   mode: AuthMode,
-  more?: { readonly names?: true; readonly tenant_id?: null },
+  more?: { readonly mayNameContext?: true; readonly tenant_id?: null },
 ]
 /** Each caller with its fixture of vectors/jwt/fixtures.json, which also states the expected result. */
 const ROWS: Readonly<Record<CallerName, Row>> = {
   verified: ['JWT-EX-01', 'prod', 'verified'],
   'decode-only': ['JWT-EX-02', 'dev+H', 'decode-only'],
   'dev-headers': [null, 'dev+H', 'dev-headers'],
-  none: [null, 'prod', 'none', { names: true }],
-  'any-tenant': ['JWT-EX-29', 'prod', 'verified', { names: true }],
+  none: [null, 'prod', 'none', { mayNameContext: true }],
+  'any-tenant': ['JWT-EX-29', 'prod', 'verified', { mayNameContext: true }],
   'no-tenant': ['JWT-EX-30', 'prod', 'verified', { tenant_id: null }],
   expired: ['JWT-EX-03', 'prod', 'none'],
   forged: ['JWT-EX-04', 'prod', 'none'],
@@ -56,7 +56,7 @@ export async function openCallers(
   const authenticators = new Map<string, OpenAuthenticator>()
   const callers: Partial<Record<CallerName, FuzzCaller>> = {}
   for (const [name, row] of Object.entries(ROWS)) {
-    const fixture = row[0] === null ? null : named(fixtures, row[0])
+    const fixture = row[0] === null ? null : findFixture(fixtures, row[0])
     const keys = fixture?.jwks ?? null
     const script = JSON.stringify(keys)
     const authenticator =
@@ -71,7 +71,7 @@ function toCaller(
   authenticator: Authenticator,
   fixture: Fixture | null,
 ): FuzzCaller {
-  const { names = false, tenant_id = TEST_TENANT } = more
+  const { mayNameContext = false, tenant_id = TEST_TENANT } = more
   const claims = fixture === null ? null : { tenant_id, user_id: TEST_USER }
   return {
     authenticator,
@@ -80,7 +80,7 @@ function toCaller(
     environment,
     mode,
     claims,
-    names,
+    mayNameContext,
   }
 }
 export interface CallerInputs {
@@ -89,7 +89,7 @@ export interface CallerInputs {
   readonly fixtures: readonly Fixture[]
 }
 
-function named(fixtures: readonly Fixture[], id: string): Fixture {
+function findFixture(fixtures: readonly Fixture[], id: string): Fixture {
   const fixture = fixtures.find((one) => one.id === id)
   if (fixture !== undefined) return fixture
   throw new FfError('artefact_invalid', `vectors/jwt/fixtures.json has no fixture ${id}.`, {
@@ -109,11 +109,11 @@ export const toQuestion = (
   { caller, flag_key, tenant_id, user_id, approval_ref }: SceneQuestion,
   callers: FuzzCallers,
 ): VectorQuestion => {
-  const { names } = callers[caller]
+  const { mayNameContext } = callers[caller]
   return {
     flag_key,
-    tenant_id: names ? tenant_id : null,
-    user_id: names ? user_id : null,
+    tenant_id: mayNameContext ? tenant_id : null,
+    user_id: mayNameContext ? user_id : null,
     approval_ref,
     request_id: 'fuzz',
   }

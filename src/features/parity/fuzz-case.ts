@@ -75,11 +75,11 @@ export const toSceneFile = ({ given, steps }: Scene): object => ({
 const toStep = ({ ask, write }: SceneStep): object => (ask === undefined ? { write } : { ask })
 
 const toRows = (state: RowsByTable): object => ({
-  flags: rows(state.flag_registry),
-  tenant_overrides: rows(state.tenant_override),
-  user_overrides: rows(state.user_override),
+  flags: rowsToJson(state.flag_registry),
+  tenant_overrides: rowsToJson(state.tenant_override),
+  user_overrides: rowsToJson(state.user_override),
 })
-const rows = (held: readonly AnyRow[]): readonly unknown[] =>
+const rowsToJson = (held: readonly AnyRow[]): readonly unknown[] =>
   held.map((row) => JSON.parse(serializeRow(row)) as unknown)
 const withoutNulls = (held: object): object =>
   Object.fromEntries(Object.entries(held).filter(([, value]) => value !== null))

@@ -43,12 +43,12 @@ export interface FuzzMiss {
   readonly kind: 'divergence' | 'write_differs' | 'row_differs' | 'metamorphic'
   readonly at: Pick<Divergence, 'pointer' | 'left' | 'right'>
   /** Null where the step is a write. */
-  readonly asked: { readonly ask: SceneQuestion; readonly baseline: SideAnswer } | null
+  readonly evaluated: { readonly ask: SceneQuestion; readonly baseline: SideAnswer } | null
   /** The rows at that moment, and the writes before it. */
   readonly state: RowsByTable
   readonly written: readonly SceneWrite[]
 }
-type FoundMiss = Pick<FuzzMiss, 'kind' | 'at' | 'asked'>
+type FoundMiss = Pick<FuzzMiss, 'kind' | 'at' | 'evaluated'>
 
 /** The answers of both sides to one question. */
 interface Pair {
@@ -103,19 +103,19 @@ export class ScenePlayer {
   private async playSteps(playing: ScenePlay): Promise<FoundMiss | null> {
     for (const { write, asks } of toRounds(playing.scene)) {
       const request = write === null ? null : this.toRequest(playing, write)
-      const refused = request === null ? null : await this.writeOne(playing, request)
+      const refused = request === null ? null : await this.compareWrite(playing, request)
       if (refused !== null) return refused
       // No write is in flight here, so the row can be read back in parallel with the questions.
       const [row, answer] = await Promise.all([
         request === null ? null : this.readBack(request),
-        asks.length === 0 ? null : this.askAll(playing, asks),
+        asks.length === 0 ? null : this.evaluateAll(playing, asks),
       ])
       if (row !== null || answer !== null) return row ?? answer
     }
     return null
   }
 
-  private async askAll(
+  private async evaluateAll(
     { scene, turns }: ScenePlay,
     asks: readonly SceneQuestion[],
   ): Promise<FoundMiss | null> {
@@ -123,34 +123,34 @@ export class ScenePlayer {
     const pairs = await Promise.all(
       asks.map(async (ask): Promise<Pair> => {
         const [baseline, candidate] = await Promise.all([
-          this.put(scene, ask, { side: sides.baseline, by: dependencies.ask.baseline }),
-          this.put(scene, ask, { side: sides.candidate, by: dependencies.ask.candidate }),
+          this.evaluate(scene, ask, { side: sides.baseline, by: dependencies.ask.baseline }),
+          this.evaluate(scene, ask, { side: sides.candidate, by: dependencies.ask.candidate }),
         ])
         return { ask, baseline, candidate }
       }),
     )
-    this.compared += pairs.filter(someoneDecided).length
-    if (turns.every((turn) => !('pairs' in turn))) await this.askAgain(scene, pairs)
+    this.compared += pairs.filter(hasDecision).length
+    if (turns.every((turn) => !('pairs' in turn))) await this.runControl(scene, pairs)
     turns.push({ pairs })
     for (const { ask, baseline, candidate } of pairs) {
-      const at = this.differs(sides.baseline, baseline, {
+      const at = this.findDivergence(sides.baseline, baseline, {
         side: sides.candidate,
         answer: candidate,
       })
-      if (at !== null) return { kind: 'divergence', at, asked: { ask, baseline } }
+      if (at !== null) return { kind: 'divergence', at, evaluated: { ask, baseline } }
     }
     return null
   }
 
   /** A/A control: compares each side with itself, on the first question of the scene. */
-  private async askAgain(scene: Scene, [first]: readonly Pair[]): Promise<void> {
+  private async runControl(scene: Scene, [first]: readonly Pair[]): Promise<void> {
     if (first === undefined) return
     const { sides, dependencies } = this.context
     const again = async (name: keyof ScratchSides): Promise<void> => {
       const side = sides[name]
-      const answer = await this.put(scene, first.ask, { side, by: dependencies.ask[name] })
+      const answer = await this.evaluate(scene, first.ask, { side, by: dependencies.ask[name] })
       this.twice += 1
-      if (this.differs(side, first[name], { side, answer }) !== null) this.noise += 1
+      if (this.findDivergence(side, first[name], { side, answer }) !== null) this.noise += 1
     }
     await Promise.all([again('baseline'), again('candidate')])
   }
@@ -161,7 +161,7 @@ export class ScenePlayer {
   }
 
   /** Sends one write to both sides and compares the outcomes. */
-  private async writeOne(
+  private async compareWrite(
     { ledger, turns }: ScenePlay,
     request: WriteRequest,
   ): Promise<FoundMiss | null> {
@@ -172,8 +172,8 @@ export class ScenePlayer {
     ])
     this.writes += 1
     turns.push({ written: { request, outcome: theirs } })
-    const at = this.unequal(outcomeToNode(ours), outcomeToNode(theirs))
-    if (at !== null) return { kind: 'write_differs', at, asked: null }
+    const at = this.findDifference(outcomeToNode(ours), outcomeToNode(theirs))
+    if (at !== null) return { kind: 'write_differs', at, evaluated: null }
     if ('ok' in ours && ours.ok) ledger.put(request.table, ours.row)
     return null
   }
@@ -181,9 +181,12 @@ export class ScenePlayer {
   /** Compares the rows of both sides under the key of a write. */
   private async readBack(request: WriteRequest): Promise<FoundMiss | null> {
     const { baseline, candidate } = this.context.sides
-    const [here, there] = await Promise.all([held(baseline, request), held(candidate, request)])
-    const at = this.unequal(storedToNode(here), storedToNode(there))
-    return at === null ? null : { kind: 'row_differs', at, asked: null }
+    const [here, there] = await Promise.all([
+      readRow(baseline, request),
+      readRow(candidate, request),
+    ])
+    const at = this.findDifference(storedToNode(here), storedToNode(there))
+    return at === null ? null : { kind: 'row_differs', at, evaluated: null }
   }
 
   /** Plays the scene again on the candidate, among rows of other flags, tenants and users, in another order. */
@@ -194,40 +197,43 @@ export class ScenePlayer {
     for (const turn of turns) {
       const found =
         'pairs' in turn
-          ? await this.askTwins(scene, turn.pairs, { side, by: dependencies.ask.candidate })
-          : await this.writeTwin(turn.written, side)
+          ? await this.evaluateTwins(scene, turn.pairs, { side, by: dependencies.ask.candidate })
+          : await this.compareTwinWrite(turn.written, side)
       if (found !== null) return found
     }
     return null
   }
 
-  private async askTwins(
+  private async evaluateTwins(
     scene: Scene,
     pairs: readonly Pair[],
     to: { readonly side: OpenScratchStore; readonly by: EvaluateQuestion },
   ): Promise<FoundMiss | null> {
-    const again = await Promise.all(pairs.map(({ ask }) => this.put(scene, ask, to)))
-    this.twins += pairs.filter(someoneDecided).length
+    const again = await Promise.all(pairs.map(({ ask }) => this.evaluate(scene, ask, to)))
+    this.twins += pairs.filter(hasDecision).length
     for (const [index, { ask, baseline, candidate }] of pairs.entries()) {
-      const at = this.differs(to.side, candidate, {
+      const at = this.findDivergence(to.side, candidate, {
         side: to.side,
         answer: again[index] as SideAnswer,
       })
-      if (at !== null) return { kind: 'metamorphic', at, asked: { ask, baseline } }
+      if (at !== null) return { kind: 'metamorphic', at, evaluated: { ask, baseline } }
     }
     return null
   }
 
-  private async writeTwin(
+  private async compareTwinWrite(
     { request, outcome }: WrittenStep,
     side: OpenScratchStore,
   ): Promise<FoundMiss | null> {
-    const at = this.unequal(outcomeToNode(outcome), outcomeToNode(await toOutcome(side, request)))
-    return at === null ? null : { kind: 'metamorphic', at, asked: null }
+    const at = this.findDifference(
+      outcomeToNode(outcome),
+      outcomeToNode(await toOutcome(side, request)),
+    )
+    return at === null ? null : { kind: 'metamorphic', at, evaluated: null }
   }
 
   /** The first difference of two documents, without field rules; null if they are equal. */
-  private unequal(left: JsonNode, right: JsonNode): FuzzMiss['at'] | null {
+  private findDifference(left: JsonNode, right: JsonNode): FuzzMiss['at'] | null {
     const [first] = this.context.dependencies.compare(left, right).differences
     if (first === undefined) return null
     const text = (node: JsonNode | undefined): string | null =>
@@ -235,13 +241,13 @@ export class ScenePlayer {
     return { pointer: first.pointer, left: text(first.left), right: text(first.right) }
   }
 
-  private differs(
+  private findDivergence(
     left: OpenScratchStore,
     answer: SideAnswer,
     right: { readonly side: OpenScratchStore; readonly answer: SideAnswer },
   ): FuzzMiss['at'] | null {
     // Shortcut: the same text from the same side needs no comparison by field.
-    if (left === right.side && sameText(answer, right.answer)) return null
+    if (left === right.side && hasSameText(answer, right.answer)) return null
     const terms = { rules: this.rules, compare: this.context.dependencies.compare } as const
     const { divergences } = compareParties(
       toParty(left, answer),
@@ -255,15 +261,15 @@ export class ScenePlayer {
   }
 
   /** @throws FfError `backing_unavailable` if the side gives no answer, so that an outage is never a divergence */
-  private async put(
+  private async evaluate(
     { given }: Scene,
     ask: SceneQuestion,
     { side, by }: { readonly side: OpenScratchStore; readonly by: EvaluateQuestion },
   ): Promise<SideAnswer> {
     const { callers } = this.context
     const { authenticator, environment } = callers[ask.caller]
-    const counter = { store: side.store, authenticator, approvals: toApprovalCheck(given) }
-    const { answer } = await by(counter, {
+    const dependencies = { store: side.store, authenticator, approvals: toApprovalCheck(given) }
+    const { answer } = await by(dependencies, {
       credential: toCredential(ask, callers),
       request: toQuestion(ask, callers),
       now: SCENE_TIME,
@@ -280,10 +286,10 @@ export class ScenePlayer {
   }
 }
 
-const sameText = (one: SideAnswer, other: SideAnswer): boolean =>
+const hasSameText = (one: SideAnswer, other: SideAnswer): boolean =>
   one.status === 'decided' && other.status === 'decided' && one.text === other.text
 
-const someoneDecided = ({ baseline, candidate }: Pair): boolean =>
+const hasDecision = ({ baseline, candidate }: Pair): boolean =>
   baseline.status === 'decided' || candidate.status === 'decided'
 
 /** A write and the questions until the next write. Rounds run one after the other; the first has no write. */
@@ -314,7 +320,7 @@ async function toOutcome(
 }
 
 /** The row under the key of a write, as the store reads it; null if there is none. */
-async function held(
+async function readRow(
   { store }: OpenScratchStore,
   { table, key: { flag_key, scope_id } }: WriteRequest,
 ): Promise<RowOrBroken<AnyRow> | null> {

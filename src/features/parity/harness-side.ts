@@ -24,7 +24,7 @@ export async function openHarnessSide(
   spec: Service,
   { openClient }: Pick<Adapters, 'openClient'>,
 ): Promise<ParitySide & { close(): Promise<void> }> {
-  if (!isLoopback(spec)) throw noHarness(spec)
+  if (!isLoopback(spec)) throw makeNoHarnessError(spec)
   const { value } = await openAll(async (keep) => {
     const client = await keep(openClient(spec.origin))
     const facts = toFacts(await client.send({ method: 'GET', path: '/harness' }), spec)
@@ -38,7 +38,7 @@ class HarnessSide implements ParitySide {
   private readonly client: HttpClient
   /** Scene id by question, so that a repeated question reuses its scene. */
   private readonly scenes = new WeakMap<PreparedQuestion, Promise<string>>()
-  private made = 0
+  private sceneCount = 0
 
   constructor(client: HttpClient, facts: SideFacts) {
     this.client = client
@@ -73,7 +73,7 @@ class HarnessSide implements ParitySide {
     const { now, environment } = question
     const { approvals, admin } = given
     const scene: HarnessScene = { now, environment, approvals, admin, keys: script }
-    const id = `scene-${(this.made += 1)}`
+    const id = `scene-${(this.sceneCount += 1)}`
     await this.put(`/harness/scenes/${id}`, JSON.stringify(scene))
     return id
   }
@@ -90,9 +90,10 @@ class HarnessSide implements ParitySide {
 }
 
 function toFacts({ status, text }: HttpResponse, spec: Service): SideFacts {
-  const said: unknown = status === 200 ? parsed(text) : null
-  if (typeof said !== 'object' || said === null || !('harness' in said)) throw noHarness(spec)
-  const { harness, backing, server } = said as Record<string, unknown>
+  const body: unknown = status === 200 ? parseJsonOrNull(text) : null
+  if (typeof body !== 'object' || body === null || !('harness' in body))
+    throw makeNoHarnessError(spec)
+  const { harness, backing, server } = body as Record<string, unknown>
   const known = backing === 'file' || backing === 'db'
   if (harness !== HARNESS_PROTOCOL || !known)
     throw new FfError(
@@ -105,7 +106,7 @@ function toFacts({ status, text }: HttpResponse, spec: Service): SideFacts {
   return { target: spec.origin, backing, server: typeof server === 'string' ? server : null }
 }
 
-function parsed(text: string): unknown {
+function parseJsonOrNull(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
@@ -113,7 +114,7 @@ function parsed(text: string): unknown {
   }
 }
 
-const noHarness = ({ origin }: Service): FfError =>
+const makeNoHarnessError = ({ origin }: Service): FfError =>
   new FfError(
     'target_invalid',
     `${origin} is not a harness on this machine, so a proof cannot load its rows and clock.`,

@@ -72,7 +72,7 @@ async function diffSides(
   if (sides.baseline.identity === sides.candidate.identity) throw makeSameSidesError('store')
   const started = now()
   const controls = await runDiffControls(compareJson)
-  const of = Math.max(toRows(sides.baseline), toRows(sides.candidate))
+  const of = Math.max(countRows(sides.baseline), countRows(sides.candidate))
   const result = await diffSources(sides, {
     maxDiffs,
     progress: (rows) => progress(Math.min(rows, of), of),
@@ -82,23 +82,23 @@ async function diffSides(
     sample,
   })
   const items = [
-    ...result.tables.map((table) => tableItem(table, result)),
-    sideItem('baseline', sides.baseline),
-    sideItem('candidate', sides.candidate),
+    ...result.tables.map((table) => buildTableItem(table, result)),
+    buildSideItem('baseline', sides.baseline),
+    buildSideItem('candidate', sides.candidate),
     ...controls,
   ]
   const rows = result.tables.reduce((all, table) => all + table.rows, 0)
-  if (sample !== null) items.push(sampled(rows, toRows(sides.baseline)))
+  if (sample !== null) items.push(buildSampleItem(rows, countRows(sides.baseline)))
   const duration_ms = now().getTime() - started.getTime()
-  return buildCheckReport('parity_diff', rows === 0 ? [...items, NOTHING] : items, {
+  return buildCheckReport('parity_diff', rows === 0 ? [...items, NO_ROWS] : items, {
     timing: { started_at: started.toISOString(), duration_ms, ms: {} },
   })
 }
 
-const toRows = ({ counts }: RowSource): number =>
+const countRows = ({ counts }: RowSource): number =>
   Object.values(counts).reduce((all, one) => all + one, 0)
 
-const NOTHING: CheckResult = {
+const NO_ROWS: CheckResult = {
   id: 'rows',
   title: 'neither side holds a row',
   state: 'inconclusive',
@@ -106,7 +106,7 @@ const NOTHING: CheckResult = {
   next: 'Name the stores that hold the rows.',
 }
 
-const sampled = (rows: number, of: number): CheckResult => ({
+const buildSampleItem = (rows: number, of: number): CheckResult => ({
   id: 'sample',
   title: `${rows} of about ${of} rows of the baseline; rows that only the candidate has are not compared`,
   state: 'inconclusive',
@@ -114,9 +114,9 @@ const sampled = (rows: number, of: number): CheckResult => ({
   next: 'Run ff parity diff again without --sample.',
 })
 
-function tableItem(diff: TableDiff, { complete }: DiffResult): CheckResult {
+function buildTableItem(diff: TableDiff, { complete }: DiffResult): CheckResult {
   const { table, rows, findings, settled, inFlight } = diff
-  const differing = new Set(findings.map(({ pointer }) => toRow(pointer ?? '', table))).size
+  const differing = new Set(findings.map(({ pointer }) => getRowPointer(pointer ?? '', table))).size
   const title = [
     `${rows} rows, ${rows * countFields(table)} fields compared`,
     `${differing} rows differ`,
@@ -140,13 +140,13 @@ function tableItem(diff: TableDiff, { complete }: DiffResult): CheckResult {
 const NEXT = 'Import again if the file is right, or correct the row; then run ff parity diff again.'
 
 /** The pointer of the row of a finding: the first parts of the finding's pointer. */
-const toRow = (pointer: string, table: TableName): string =>
+const getRowPointer = (pointer: string, table: TableName): string =>
   pointer
     .split('/')
     .slice(0, table === 'flag_registry' ? 2 : 3)
     .join('/')
 
-function sideItem(id: SideName, source: RowSource): CheckResult {
+function buildSideItem(id: SideName, source: RowSource): CheckResult {
   const { target, server } = source.facts
   const item = passResult(id, server === null ? target : `${target} PostgreSQL ${server}`)
   const faults = source.faults()

@@ -61,14 +61,18 @@ export async function runFuzz(
       }),
   )
   const items = toItems(player, { played, seed })
-  const controls = [comparerControl(context.dependencies), aaControl(player)]
-  const timing = timed(started, now(), player.compared + player.twins)
+  const controls = [buildComparerControl(context.dependencies), buildAaControl(player)]
+  const timing = buildTiming(started, now(), player.compared + player.twins)
   if (smallest === null || miss === null)
-    return buildCheckReport('parity_fuzz', [...Object.values(items).map(unlessIdle), ...controls], {
-      timing,
-    })
-  return buildCheckReport('parity_fuzz', [failed(miss, items, seed), ...controls], {
-    counterexample: getCase(smallest, miss, context),
+    return buildCheckReport(
+      'parity_fuzz',
+      [...Object.values(items).map(toCheckResult), ...controls],
+      {
+        timing,
+      },
+    )
+  return buildCheckReport('parity_fuzz', [buildFailedItem(miss, items, seed), ...controls], {
+    counterexample: buildCounterexample(smallest, miss, context),
     timing,
   })
 }
@@ -83,31 +87,31 @@ function toItems(
   { compared, writes, twins }: ScenePlayer,
   { played, seed }: { readonly played: number; readonly seed: number },
 ): Items {
-  const looked = (id: string, count: number, title: string): CountedItem => ({
+  const countItem = (id: string, count: number, title: string): CountedItem => ({
     item: passResult(id, title),
     count,
   })
   return {
-    decisions: looked(
+    decisions: countItem(
       'decisions',
       compared,
       `${played} scenes of seed ${seed}, ${compared} decisions compared`,
     ),
-    writes: looked('writes', writes, `${writes} writes, each compared and its row read back`),
-    metamorphic: looked(
+    writes: countItem('writes', writes, `${writes} writes, each compared and its row read back`),
+    metamorphic: countItem(
       'metamorphic',
       twins,
       `${twins} decisions compared again among unrelated rows`,
     ),
   }
 }
-const unlessIdle = ({ item, count }: CountedItem): CheckResult =>
+const toCheckResult = ({ item, count }: CountedItem): CheckResult =>
   count > 0
     ? item
     : { ...item, state: 'inconclusive', next: 'Run again with more --runs or --time.' }
 
 /** Control of the comparer: one that finds no known difference would find none in any scene. */
-function comparerControl({ compare }: ParityDependencies): CheckResult {
+function buildComparerControl({ compare }: ParityDependencies): CheckResult {
   const item = passResult('control.comparer', 'pairs with a known answer')
   const faults = findComparerFaults(compare)
   if (faults.length === 0) return item
@@ -116,7 +120,7 @@ function comparerControl({ compare }: ParityDependencies): CheckResult {
 }
 
 /** A/A control: each side agrees with itself. Inconclusive if no question was put twice. */
-function aaControl({ twice, noise }: ScenePlayer): CheckResult {
+function buildAaControl({ twice, noise }: ScenePlayer): CheckResult {
   const item = passResult('control.a_a', `${twice} questions put to one side twice`)
   if (noise === 0 && twice > 0) return item
   const detail = `${noise} got two different answers`
@@ -124,13 +128,13 @@ function aaControl({ twice, noise }: ScenePlayer): CheckResult {
   return { ...item, state: 'inconclusive', findings }
 }
 
-function timed(from: Date, to: Date, decisions: number): NonNullable<CheckReport['timing']> {
+function buildTiming(from: Date, to: Date, decisions: number): NonNullable<CheckReport['timing']> {
   const duration_ms = to.getTime() - from.getTime()
   const decisions_per_second = Math.round((decisions * 1000) / Math.max(duration_ms, 1))
   return { started_at: from.toISOString(), duration_ms, ms: {}, decisions_per_second }
 }
 
-const ITEM_OF: Readonly<Record<FuzzMiss['kind'], keyof Items>> = {
+const ITEM_BY_KIND: Readonly<Record<FuzzMiss['kind'], keyof Items>> = {
   divergence: 'decisions',
   write_differs: 'writes',
   row_differs: 'writes',
@@ -138,7 +142,7 @@ const ITEM_OF: Readonly<Record<FuzzMiss['kind'], keyof Items>> = {
 }
 
 /** The failed item: the difference, and every write before it, which the fault may depend on. */
-function failed({ kind, at, written }: FuzzMiss, items: Items, seed: number): CheckResult {
+function buildFailedItem({ kind, at, written }: FuzzMiss, items: Items, seed: number): CheckResult {
   const { pointer, left, right } = at
   const writes = written.map((write) => ({
     code: 'written_before',
@@ -146,7 +150,7 @@ function failed({ kind, at, written }: FuzzMiss, items: Items, seed: number): Ch
     detail: JSON.stringify(write),
   }))
   return {
-    ...items[ITEM_OF[kind]].item,
+    ...items[ITEM_BY_KIND[kind]].item,
     state: 'fail',
     findings: [
       { code: kind, pointer, detail: `${left ?? 'absent'} | ${right ?? 'absent'}` },
@@ -157,8 +161,12 @@ function failed({ kind, at, written }: FuzzMiss, items: Items, seed: number): Ch
 }
 
 /** The counterexample: a vector if a decision differs, else a scene. */
-function getCase(scene: Scene, { asked, state }: FuzzMiss, { callers }: FuzzContext): object {
+function buildCounterexample(
+  scene: Scene,
+  { evaluated, state }: FuzzMiss,
+  { callers }: FuzzContext,
+): object {
   // A refused credential has no coverage, so a matrix cannot hold it.
-  if (asked?.baseline.status !== 'decided') return toSceneFile(scene)
-  return toVectorFile({ ...asked, state, given: scene.given }, callers)
+  if (evaluated?.baseline.status !== 'decided') return toSceneFile(scene)
+  return toVectorFile({ ...evaluated, state, given: scene.given }, callers)
 }

@@ -45,7 +45,7 @@ export async function loadParityInputs(
     own('persistence_schema'),
     loadMigrations(root),
     own('parity_test_matrix'),
-    ...more.map((path) => loadArtefact('parity_test_matrix', findPlace(path))),
+    ...more.map((path) => loadArtefact('parity_test_matrix', toArtefactPlace(path))),
   ])
   const parts = [contract, auth, fixtures, persistence, migrations, gate, ...extended]
   const broken = parts.flatMap((one) => (one.ok ? [] : one.problems))
@@ -69,7 +69,7 @@ export async function loadParityInputs(
     ...findPersistenceProblems(persistence.loaded, migrations.loaded),
     ...built.flatMap((one) => one.problems),
     ...findGateMatrixProblems(gate.loaded, contract.loaded),
-    ...repeatedAcross(matrices),
+    ...findRepeatedIds(matrices),
   ]
   if (problems.length > 0) return { ok: false, problems }
   return {
@@ -85,10 +85,10 @@ export async function loadParityInputs(
   }
 }
 
-const findPlace = (path: string): ArtefactPlace => ({ path, shown: basename(path) })
+const toArtefactPlace = (path: string): ArtefactPlace => ({ path, shown: basename(path) })
 
 /** The vector ids that two matrices of one run share; reports and options name a vector by its id alone. */
-function repeatedAcross(
+function findRepeatedIds(
   matrices: readonly LoadedArtefact<'parity_test_matrix'>[],
 ): readonly ArtefactProblem[] {
   const seen = new Set<string>()

@@ -16,7 +16,7 @@ import { FfError } from '../../errors.ts'
 import type { EvaluatedAnswer } from '../evaluation/answer-question.ts'
 import { requireParityInputs, type ParityRequest } from './parity.ts'
 import type { ParityInputs } from './parity-inputs.ts'
-import { replayReport } from './replay-report.ts'
+import { buildReplayReport } from './replay-report.ts'
 import {
   type ReplaySide,
   type ReplaySides,
@@ -39,7 +39,7 @@ export interface ReplayRequest extends ParityRequest {
 /** Requests in flight at once: enough to keep a database busy, few enough to hold in memory. */
 const WINDOW = 32
 /** Problems of invalid lines that an error lists; its message counts all such lines. */
-const MOST_PROBLEMS = 100
+const MAX_PROBLEMS = 100
 
 /**
  * `ff parity replay FILE`: sends each recorded request twice to two live stores, or to two services.
@@ -89,19 +89,21 @@ async function runReplay(
     compare: PRODUCTION.compare,
   }
   let done = 0
-  for await (const window of windows(recordedLines(file, terms))) {
+  for await (const window of splitIntoWindows(rereadRequests(file, terms))) {
     if (signal.aborted) break
     const answered = await Promise.all(
-      window.map((line) => putOne(line, request, { sides, comparing })),
+      window.map((line) => replayOne(line, request, { sides, comparing })),
     )
     // The replay ends at the first request without an answer, and drops the answers of later ones in its window.
-    const silent = answered.findIndex(({ verdict }) => verdict.status === 'unanswered')
-    answered.slice(0, silent < 0 ? undefined : silent + 1).forEach((one) => summary.add(one))
-    if (silent >= 0) break
+    const firstUnanswered = answered.findIndex(({ verdict }) => verdict.status === 'unanswered')
+    answered
+      .slice(0, firstUnanswered < 0 ? undefined : firstUnanswered + 1)
+      .forEach((one) => summary.add(one))
+    if (firstUnanswered >= 0) break
     done += window.length
     progress(done, expected)
   }
-  return replayReport(summary, expected, {
+  return buildReplayReport(summary, expected, {
     sides,
     compare: PRODUCTION.compare,
     started,
@@ -116,22 +118,27 @@ interface ReplayPair {
 }
 
 /** Sends one request twice to each side; the second answer is the A/A control. */
-async function putOne(
+async function replayOne(
   recorded: RecordedRequest,
   { file }: Pick<ReplayRequest, 'file'>,
   { sides, comparing }: ReplayPair,
 ): Promise<SummaryLine> {
   const { line, request } = recorded
-  const put = async (side: ReplaySide): Promise<readonly [EvaluatedAnswer, EvaluatedAnswer]> => [
+  const evaluateTwice = async (
+    side: ReplaySide,
+  ): Promise<readonly [EvaluatedAnswer, EvaluatedAnswer]> => [
     await side.ask(recorded),
     await side.ask(recorded),
   ]
-  const [[b, b2], [c, c2]] = await Promise.all([put(sides.baseline), put(sides.candidate)])
+  const [[b, b2], [c, c2]] = await Promise.all([
+    evaluateTwice(sides.baseline),
+    evaluateTwice(sides.candidate),
+  ])
   const verdict = judgeVector(
     null,
     {
-      baseline: { kind: getKind(sides.baseline), answer: b.answer, again: b2.answer },
-      candidate: { kind: getKind(sides.candidate), answer: c.answer, again: c2.answer },
+      baseline: { kind: getBackingKind(sides.baseline), answer: b.answer, again: b2.answer },
+      candidate: { kind: getBackingKind(sides.candidate), answer: c.answer, again: c2.answer },
     },
     comparing,
   )
@@ -146,10 +153,10 @@ async function putOne(
 }
 
 /** The backing of a side. A service names it in its first decision; until then `file` stands in. */
-const getKind = ({ facts }: ReplaySide): BackingKind => facts.backing ?? 'file'
+const getBackingKind = ({ facts }: ReplaySide): BackingKind => facts.backing ?? 'file'
 
 async function openRequests(path: string): Promise<RegularFile> {
-  const unusable = (what: string, cause?: unknown): FfError =>
+  const makeUnusableError = (what: string, cause?: unknown): FfError =>
     new FfError('artefact_invalid', `Cannot replay ${path}: ${what}.`, {
       hint: 'Name a readable file of recorded requests, one JSON object a line.',
       cause,
@@ -158,10 +165,11 @@ async function openRequests(path: string): Promise<RegularFile> {
     const file = await openRegularFile(path)
     if (file !== null) return file
   } catch (error) {
-    if (error instanceof Error && 'code' in error) throw unusable(String(error.code), error)
+    if (error instanceof Error && 'code' in error)
+      throw makeUnusableError(String(error.code), error)
     throw error
   }
-  throw unusable('it is not a file')
+  throw makeUnusableError('it is not a file')
 }
 
 /** Validates every line. @returns the number of requests */
@@ -173,26 +181,30 @@ async function countRequests(
   const broken: LineProblem[] = []
   let [requests, lines] = [0, 0]
   for await (const { problems } of readRecordedRequests(file, terms)) {
-    throwIfEnded(signal, neverBegun)
+    throwIfEnded(signal, makeNeverBegunError)
     if (problems === undefined) requests += 1
     else {
       lines += 1
-      if (broken.length < MOST_PROBLEMS) broken.push(...problems)
+      if (broken.length < MAX_PROBLEMS) broken.push(...problems)
     }
   }
-  if (lines > 0) throw brokenLines(path, lines, broken)
+  if (lines > 0) throw makeInvalidLinesError(path, lines, broken)
   if (requests > 0) return requests
   throw new FfError('nothing_to_check', `${path} holds no recorded request.`, {
     hint: 'Name a file with one JSON object a line: contracts/schemas/replay-request.schema.json.',
   })
 }
 
-const neverBegun = (ending: Ending): FfError =>
+const makeNeverBegunError = (ending: Ending): FfError =>
   new FfError(ending, 'The replay was stopped before it sent the first request.', {
     hint: 'Run the same command again.',
   })
 
-function brokenLines(path: string, lines: number, problems: readonly LineProblem[]): FfError {
+function makeInvalidLinesError(
+  path: string,
+  lines: number,
+  problems: readonly LineProblem[],
+): FfError {
   return new FfError(
     'artefact_invalid',
     `${path} has ${lines} invalid line${lines === 1 ? '' : 's'}; no request was sent.`,
@@ -204,13 +216,13 @@ function brokenLines(path: string, lines: number, problems: readonly LineProblem
 }
 
 /** Reads the validated lines again. @throws FfError `artefact_invalid` if a line has changed since */
-async function* recordedLines(
+async function* rereadRequests(
   file: RegularFile,
   terms: ReplayInputs,
 ): AsyncGenerator<RecordedRequest> {
-  for await (const line of readRecordedRequests(file, terms)) yield unchanged(line)
+  for await (const line of readRecordedRequests(file, terms)) yield requireUnchanged(line)
 }
-function unchanged({ recorded }: RecordedRequestLine): RecordedRequest {
+function requireUnchanged({ recorded }: RecordedRequestLine): RecordedRequest {
   if (recorded !== undefined) return recorded
   throw new FfError(
     'artefact_invalid',
@@ -221,7 +233,7 @@ function unchanged({ recorded }: RecordedRequestLine): RecordedRequest {
   )
 }
 
-async function* windows(
+async function* splitIntoWindows(
   lines: AsyncIterable<RecordedRequest>,
 ): AsyncGenerator<readonly RecordedRequest[]> {
   let window: RecordedRequest[] = []

@@ -154,14 +154,14 @@ export function withAuthenticators<T>(
   use: (authenticatorFor: (credential: VectorCredential) => AuthenticatorWithScript) => Promise<T>,
 ): Promise<T> {
   const settings = settingsFromContract(auth.value, fixtures.value)
-  const named = [...new Set(vectors.map(({ credential }) => credential.fixture))]
+  const vectorFixtures = [...new Set(vectors.map(({ credential }) => credential.fixture))]
   return withAll(
-    named.map(
+    vectorFixtures.map(
       (fixture) => () => adapters.openScriptedAuthenticator(fixture?.jwks ?? null, settings),
     ),
     (...authenticators) =>
       use(({ fixture }) => ({
-        authenticator: authenticators[named.indexOf(fixture)] as OpenAuthenticator,
+        authenticator: authenticators[vectorFixtures.indexOf(fixture)] as OpenAuthenticator,
         script: fixture?.jwks ?? null,
       })),
   )

@@ -11,7 +11,7 @@ import { type CheckResult, buildCheckReport, passResult } from '../../core/repor
 import { readImportDocument } from '../import-export/read-document.ts'
 
 /** Findings listed for each hazard; the title counts all of them. */
-const MOST_FINDINGS = 100
+const MAX_FINDINGS = 100
 
 /**
  * `ff parity preflight FILE`: lists each value of a flag file that PostgreSQL, its driver or JSON parsing would
@@ -20,7 +20,7 @@ const MOST_FINDINGS = 100
  * @throws FfError `artefact_invalid` if the file cannot be read or is not a JSON document
  */
 export async function preflight(path: string): Promise<CheckReport> {
-  const { hits, values } = await lookAt(path)
+  const { hits, values } = await findFileHazards(path)
   if (values === 0)
     throw new FfError('nothing_to_check', `${path} holds no value.`, {
       hint: 'Name the file in which the service keeps its flags.',
@@ -30,7 +30,7 @@ export async function preflight(path: string): Promise<CheckReport> {
     'parity_preflight',
     codes.map((code) => {
       const own = hits.filter((hit) => hit.code === code)
-      return own.length === 0 && values === null ? unseen(code) : toItem(code, own)
+      return own.length === 0 && values === null ? buildUncheckedItem(code) : toItem(code, own)
     }),
   )
 }
@@ -40,21 +40,21 @@ interface PreflightResult {
   readonly hits: readonly HazardHit[]
   readonly values: number | null
 }
-async function lookAt(path: string): Promise<PreflightResult> {
+async function findFileHazards(path: string): Promise<PreflightResult> {
   const { node, faults } = await readImportDocument(path)
   const hits = faults.map(({ code, detail }) => ({ code, pointer: '', shown: detail }))
   if (node === null) return { hits, values: null }
-  return { hits: [...hits, ...findHazards(node)], values: getLeaves(node) }
+  return { hits: [...hits, ...findHazards(node)], values: countLeaves(node) }
 }
 
 /** Number of strings, numbers, booleans and nulls; 0 for an empty array or object. */
-function getLeaves(node: JsonNode): number {
+function countLeaves(node: JsonNode): number {
   if (typeof node !== 'object' || node === null || isJsonNumber(node)) return 1
   const below = isJsonArray(node) ? node : node.members.map(([, value]) => value)
-  return below.reduce((all: number, one) => all + getLeaves(one), 0)
+  return below.reduce((all: number, one) => all + countLeaves(one), 0)
 }
 
-const unseen = (code: HazardCode): CheckResult => ({
+const buildUncheckedItem = (code: HazardCode): CheckResult => ({
   ...passResult(code, 'not checked: the document cannot be parsed'),
   state: 'inconclusive',
 })
@@ -67,11 +67,11 @@ function toItem(code: HazardCode, hits: readonly HazardHit[]): CheckResult {
     title: `${hits.length}, ${kind}: ${what}`,
     state: 'fail',
     findings: hits
-      .slice(0, MOST_FINDINGS)
+      .slice(0, MAX_FINDINGS)
       .map(({ pointer, shown }) => ({ code, pointer, detail: shown })),
     next:
-      hits.length > MOST_FINDINGS
-        ? `The first ${MOST_FINDINGS} of ${hits.length} are shown.`
+      hits.length > MAX_FINDINGS
+        ? `The first ${MAX_FINDINGS} of ${hits.length} are shown.`
         : 'Correct these values in the file, and run ff parity preflight again.',
   }
 }

@@ -17,7 +17,7 @@ interface EndedReplay {
 const ASKED_EACH = 2
 
 /** The report of a replay that is over, complete or not. */
-export function replayReport(
+export function buildReplayReport(
   runningSummary: RunningSummary,
   expected: number,
   { sides, compare, started, signal, now }: EndedReplay,

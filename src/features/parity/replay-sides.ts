@@ -126,14 +126,14 @@ export function withStores<T>(
     const second = await keep(adapters.openLiveStore(candidate, { ...needs, copied }))
     if (first.identity === second.identity) throw makeSameSidesError('store')
     return use({
-      baseline: storeSide(first, { ask: PRODUCTION.ask.baseline, authenticators }),
-      candidate: storeSide(second, { ask: PRODUCTION.ask.candidate, authenticators }),
+      baseline: createStoreReplaySide(first, { ask: PRODUCTION.ask.baseline, authenticators }),
+      candidate: createStoreReplaySide(second, { ask: PRODUCTION.ask.candidate, authenticators }),
       rules: [],
     })
   })
 }
 
-const storeSide = (
+const createStoreReplaySide = (
   { store, facts }: LiveStore,
   {
     ask,
@@ -143,9 +143,9 @@ const storeSide = (
   facts,
   ask: async (recorded) => {
     const { request, credential, now, environment } = recorded
-    const authenticator = await authenticators.of(credential.fixture)
-    const counter = { store, authenticator, approvals: createAdmin(recorded) }
-    return ask(counter, { credential, request, now, environment })
+    const authenticator = await authenticators.open(credential.fixture)
+    const dependencies = { store, authenticator, approvals: createAdmin(recorded) }
+    return ask(dependencies, { credential, request, now, environment })
   },
 })
 

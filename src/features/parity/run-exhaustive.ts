@@ -45,7 +45,7 @@ export async function runExhaustive(
   const cases = Array.from<JudgedCase>({ length: cells.length })
   let next = 0
   let lost = false
-  const take = async (cell: Cell): Promise<JudgedCase> => {
+  const judgeCell = async (cell: Cell): Promise<JudgedCase> => {
     if (only !== null && formatCellGroup(cell) !== only)
       return toSkippedCase(toSubject(cell), 'skipped')
     if (lost || around.signal.aborted) return toSkippedCase(toSubject(cell), 'never_reached')
@@ -54,7 +54,7 @@ export async function runExhaustive(
   const work = async (): Promise<void> => {
     for (let at = next++; at < cells.length; at = next++) {
       const cell = cells[at] as Cell
-      const one = await take(cell)
+      const one = await judgeCell(cell)
       lost ||= one.state === 'unanswered'
       cases[at] = one
     }
@@ -80,7 +80,7 @@ async function runCell(
   const { credential, ...authenticator } = credentials[covers.auth_mode]
   const question = { credential, request, now: given.now, environment: given.environment }
   const prepared = { question, given, ...authenticator }
-  const put = async (side: ParitySide) => {
+  const evaluateTwice = async (side: ParitySide) => {
     const first = await side.ask(prepared)
     const again = await side.ask(prepared)
     return {
@@ -90,9 +90,12 @@ async function runCell(
       rows: first.rows,
     }
   }
-  const [baseline, candidate] = await Promise.all([put(sides.baseline), put(sides.candidate)])
+  const [baseline, candidate] = await Promise.all([
+    evaluateTwice(sides.baseline),
+    evaluateTwice(sides.candidate),
+  ])
   const verdict = judgeVector(
-    buildExpectedEnvelope(toOutcome(oracle, cell), cell),
+    buildExpectedEnvelope(findPrediction(oracle, cell), cell),
     { baseline, candidate },
     { rules, compare },
   )
@@ -103,7 +106,7 @@ async function runCell(
   })
 }
 
-function toOutcome({ outcomes, cells }: Oracle, { key }: Cell): JsonObject {
+function findPrediction({ outcomes, cells }: Oracle, { key }: Cell): JsonObject {
   const outcome = outcomes[cells[key] ?? -1]
   if (outcome !== undefined) return outcome as JsonObject
   throw new FfError('nothing_to_check', `The oracle has no prediction for the cell ${key}.`, {

@@ -137,7 +137,9 @@ async function runVector(
   const { given, credential, request } = vector
   const question = { credential, request, now: given.now, environment: given.environment }
   const prepared: PreparedQuestion = { question, given, ...around.authenticatorFor(credential) }
-  const put = async (side: ParitySide): Promise<readonly [EvaluatedAnswer, EvaluatedAnswer]> => {
+  const evaluateTwice = async (
+    side: ParitySide,
+  ): Promise<readonly [EvaluatedAnswer, EvaluatedAnswer]> => {
     try {
       await side.load(given.state)
     } catch (error) {
@@ -150,7 +152,10 @@ async function runVector(
     }
     return [await side.ask(prepared), await side.ask(prepared)]
   }
-  const [[b, b2], [c, c2]] = await Promise.all([put(sides.baseline), put(sides.candidate)])
+  const [[b, b2], [c, c2]] = await Promise.all([
+    evaluateTwice(sides.baseline),
+    evaluateTwice(sides.candidate),
+  ])
   const verdict = judgeVector(
     vector.expected,
     {
@@ -182,7 +187,7 @@ export function toJudgedCase(
   { rows, command: reproduce }: CaseDetails,
 ): JudgedCase {
   const clean = verdict.status === 'pass' && verdict.noise.length === 0
-  const read = { baseline: rowTexts(rows.baseline), candidate: rowTexts(rows.candidate) }
+  const read = { baseline: toRowTexts(rows.baseline), candidate: toRowTexts(rows.candidate) }
   const detail = clean ? null : { chains: verdict.chains, rows: read, reproduce }
   return { ...subject, state: verdict.status, detail, verdict }
 }
@@ -197,7 +202,7 @@ export const toSkippedCase = (subject: Subject, state: ItemState): JudgedCase =>
 
 const toSubject = ({ id, title }: Runnable): Subject => ({ id, group: id, title })
 
-function rowTexts(rows: RowsOfFlag | null): RowTexts {
+function toRowTexts(rows: RowsOfFlag | null): RowTexts {
   const text = (stored: RowOrBroken<AnyRow> | null | undefined): string | null => {
     if (stored == null) return null
     return stored.row === undefined

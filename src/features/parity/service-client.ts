@@ -18,14 +18,14 @@ export async function evaluateOverHttp(
   client: HttpClient,
   { credential, request, headers = {} }: ServiceQuestion,
 ): Promise<SideAnswer> {
-  const { request_id, ...asked } = request
-  const named = Object.entries(asked).filter(([, value]) => value !== null)
+  const { request_id, ...question } = request
+  const members = Object.entries(question).filter(([, value]) => value !== null)
   try {
     const response = await client.send({
       method: 'POST',
       path: '/v1/flags/evaluate',
       headers: { ...toCredentialHeaders(credential), ...headers, 'x-request-id': request_id },
-      body: JSON.stringify(Object.fromEntries(named)),
+      body: JSON.stringify(Object.fromEntries(members)),
     })
     return toAnswer(response)
   } catch (error) {
@@ -61,12 +61,12 @@ function toAnswer({ status, text }: HttpResponse): SideAnswer {
 }
 
 /** The `code` of a problem detail (RFC 9457); null if there is none. */
-export const readProblemCode = (text: string): string | null => wordAt(text, 'code')
+export const readProblemCode = (text: string): string | null => readWord(text, 'code')
 /** The one word of a response: the code of a problem detail, else of OFREP, else the reason of a decision; or null. */
 export const readAnswerWord = (text: string): string | null =>
-  readProblemCode(text) ?? wordAt(text, 'errorCode') ?? wordAt(text, 'reason')
+  readProblemCode(text) ?? readWord(text, 'errorCode') ?? readWord(text, 'reason')
 
-function wordAt(text: string, name: string): string | null {
+function readWord(text: string, name: string): string | null {
   const read = parseLosslessJson(text)
   const value = read.ok ? nodeToValue(read.node) : null
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return null

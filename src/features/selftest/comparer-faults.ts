@@ -5,23 +5,23 @@ import { type PlantedFault, inComparer, type FaultRow } from './fault.ts'
 type Change = (compare: JsonComparer) => JsonComparer
 
 /** Applies one change to both sides before the comparison, which then misses each difference that the change hides. */
-const through =
+const changeNodes =
   (change: (node: JsonNode) => JsonNode): Change =>
   (compare) =>
   (left, right) =>
-    compare(deep(left, change), deep(right, change))
+    compare(mapNodes(left, change), mapNodes(right, change))
 
-function deep(node: JsonNode, change: (node: JsonNode) => JsonNode): JsonNode {
+function mapNodes(node: JsonNode, change: (node: JsonNode) => JsonNode): JsonNode {
   if (typeof node !== 'object' || node === null || isJsonNumber(node)) return change(node)
-  if (isJsonArray(node)) return change(node.map((one) => deep(one, change)))
+  if (isJsonArray(node)) return change(node.map((one) => mapNodes(one, change)))
   return change({
-    members: node.members.map(([name, value]) => [name, deep(value, change)] as const),
+    members: node.members.map(([name, value]) => [name, mapNodes(value, change)] as const),
   })
 }
-const texts = (change: (text: string) => string): Change =>
-  through((node) => (typeof node === 'string' ? change(node) : node))
-const numbers = (change: (lexeme: string) => string): Change =>
-  through((node) => (isLexeme(node) ? { lexeme: change(node.lexeme) } : node))
+const changeStrings = (change: (text: string) => string): Change =>
+  changeNodes((node) => (typeof node === 'string' ? change(node) : node))
+const changeNumbers = (change: (lexeme: string) => string): Change =>
+  changeNodes((node) => (isLexeme(node) ? { lexeme: change(node.lexeme) } : node))
 const isLexeme = (node: JsonNode): node is { readonly lexeme: string } =>
   typeof node === 'object' && node !== null && isJsonNumber(node)
 const isEmpty = (node: JsonNode): boolean =>
@@ -34,35 +34,43 @@ const COMPARERS: readonly FaultRow<Change>[] = [
   [
     'numbers-as-doubles',
     'JSON.parse before comparing',
-    numbers((lexeme) => String(Number(lexeme))),
+    changeNumbers((lexeme) => String(Number(lexeme))),
   ],
-  ['numbers-rounded', 'a tolerance for floats', numbers((lexeme) => Number(lexeme).toFixed(6))],
+  [
+    'numbers-rounded',
+    'a tolerance for floats',
+    changeNumbers((lexeme) => Number(lexeme).toFixed(6)),
+  ],
   [
     'zero-without-sign',
     '-0 is written as 0',
-    numbers((lexeme) => (Number(lexeme) === 0 ? '0' : lexeme)),
+    changeNumbers((lexeme) => (Number(lexeme) === 0 ? '0' : lexeme)),
   ],
   [
     'types-loose',
     '== where === was meant',
-    through((node) =>
+    changeNodes((node) =>
       isLexeme(node) ? node.lexeme : node === true ? '1' : node === false ? '0' : node,
     ),
   ],
-  ['null-as-false', 'truthiness', through((node) => (node === null ? false : node))],
-  ['empty-as-null', 'coalesce before comparing', through((node) => (node === '' ? null : node))],
-  ['normalised', 'NFC before comparing', texts((text) => text.normalize('NFC'))],
-  ['trimmed', 'trim before comparing', texts((text) => text.trim())],
-  ['case-folded', 'lower case before comparing', texts((text) => text.toLowerCase())],
+  ['null-as-false', 'truthiness', changeNodes((node) => (node === null ? false : node))],
+  [
+    'empty-as-null',
+    'coalesce before comparing',
+    changeNodes((node) => (node === '' ? null : node)),
+  ],
+  ['normalised', 'NFC before comparing', changeStrings((text) => text.normalize('NFC'))],
+  ['trimmed', 'trim before comparing', changeStrings((text) => text.trim())],
+  ['case-folded', 'lower case before comparing', changeStrings((text) => text.toLowerCase())],
   [
     'surrogates-replaced',
     'through UTF-8 before comparing',
-    texts((text) => Buffer.from(text, 'utf8').toString('utf8')),
+    changeStrings((text) => Buffer.from(text, 'utf8').toString('utf8')),
   ],
   [
     'order-ignored',
     'lists as sets',
-    through((node) =>
+    changeNodes((node) =>
       typeof node === 'object' && node !== null && !isJsonNumber(node) && isJsonArray(node)
         ? node.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
         : node,
@@ -71,7 +79,7 @@ const COMPARERS: readonly FaultRow<Change>[] = [
   [
     'duplicates-lost',
     'members as a map',
-    through((node) =>
+    changeNodes((node) =>
       typeof node === 'object' && node !== null && !isJsonNumber(node) && !isJsonArray(node)
         ? { members: [...new Map(node.members)] }
         : node,
@@ -80,17 +88,17 @@ const COMPARERS: readonly FaultRow<Change>[] = [
   [
     'nulls-dropped',
     'null counts as absent',
-    through((node) =>
+    changeNodes((node) =>
       typeof node === 'object' && node !== null && !isJsonNumber(node) && !isJsonArray(node)
         ? { members: node.members.filter(([, value]) => value !== null) }
         : node,
     ),
   ],
-  ['empties-alike', '[] counts as {}', through((node) => (isEmpty(node) ? [] : node))],
+  ['empties-alike', '[] counts as {}', changeNodes((node) => (isEmpty(node) ? [] : node))],
   [
     'separators-joined',
     'lists compared as joined texts',
-    through((node) =>
+    changeNodes((node) =>
       typeof node === 'object' && node !== null && !isJsonNumber(node) && isJsonArray(node)
         ? [node.map((one) => JSON.stringify(one).replaceAll('"', '')).join(',')]
         : node,

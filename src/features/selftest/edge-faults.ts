@@ -8,18 +8,18 @@ import { type PlantedFault, inAnswer, inDependencies, type FaultRow } from './fa
 const BOTH = ['baseline', 'candidate'] as const
 
 /** The authenticator returns a changed principal for each token that it accepts. */
-const mistaken =
-  (change: (who: Principal) => Principal) =>
-  (counter: EvaluationDependencies): EvaluationDependencies => {
-    const { verifier } = counter.authenticator
+const changePrincipal =
+  (change: (principal: Principal) => Principal) =>
+  (dependencies: EvaluationDependencies): EvaluationDependencies => {
+    const { verifier } = dependencies.authenticator
     const changed: TokenVerifier['verify'] = async (token, at) => {
-      const came: AuthResult = await verifier.verify(token, at)
-      return isAuthRefusal(came) ? came : change(came)
+      const result: AuthResult = await verifier.verify(token, at)
+      return isAuthRefusal(result) ? result : change(result)
     }
     return {
-      ...counter,
+      ...dependencies,
       authenticator: {
-        ...counter.authenticator,
+        ...dependencies.authenticator,
         verifier: {
           verify: changed,
           explain: (token, at) => verifier.explain(token, at),
@@ -29,78 +29,105 @@ const mistaken =
     }
   }
 const AUTHENTICATOR_FAULTS: readonly FaultRow<
-  (counter: EvaluationDependencies) => EvaluationDependencies
+  (dependencies: EvaluationDependencies) => EvaluationDependencies
 >[] = [
   [
     'unverified-as-verified',
     'an unverified token counts as verified',
-    mistaken((who) => ({ ...who, mode: 'verified', source: 'jwt', warnings: [] })),
+    changePrincipal((principal) => ({
+      ...principal,
+      mode: 'verified',
+      source: 'jwt',
+      warnings: [],
+    })),
   ],
   [
     'verified-as-unverified',
     'a verified token counts as unverified',
-    mistaken((who) => ({ ...who, mode: 'decode-only' })),
+    changePrincipal((principal) => ({ ...principal, mode: 'decode-only' })),
   ],
-  ['tenant-lost', 'tid is not read', mistaken((who) => ({ ...who, tenant_id: null }))],
-  ['user-lost', 'sub is not read', mistaken((who) => ({ ...who, user_id: null }))],
+  [
+    'tenant-lost',
+    'tid is not read',
+    changePrincipal((principal) => ({ ...principal, tenant_id: null })),
+  ],
+  [
+    'user-lost',
+    'sub is not read',
+    changePrincipal((principal) => ({ ...principal, user_id: null })),
+  ],
   [
     'warning-lost',
     'the warning of an unverified token is lost',
-    mistaken((who) => ({ ...who, warnings: [] })),
+    changePrincipal((principal) => ({ ...principal, warnings: [] })),
   ],
   [
     'keys-too-old',
     'every key set counts as too old',
-    mistaken((who) => ({ ...who, key_set_stale: true })),
+    changePrincipal((principal) => ({ ...principal, key_set_stale: true })),
   ],
 ]
 
-const admin =
+const changeApproval =
   (change: (answer: ApprovalAnswer, question: ApprovalQuery) => ApprovalAnswer) =>
-  (counter: EvaluationDependencies): EvaluationDependencies => ({
-    ...counter,
-    approvals: async (question) => change(await counter.approvals(question), question),
+  (dependencies: EvaluationDependencies): EvaluationDependencies => ({
+    ...dependencies,
+    approvals: async (question) => change(await dependencies.approvals(question), question),
   })
-const known = (
+const changeKnownApproval = (
   change: (
     answer: Extract<ApprovalAnswer, { status: 'known' }>,
   ) => Partial<Extract<ApprovalAnswer, { status: 'known' }>>,
-) => admin((answer) => (answer.status === 'known' ? { ...answer, ...change(answer) } : answer))
+) =>
+  changeApproval((answer) =>
+    answer.status === 'known' ? { ...answer, ...change(answer) } : answer,
+  )
 const FOREVER = {
   status: 'known',
   revoked: false,
   not_before: '2000-01-01T00:00:00.000Z' as Instant,
   expires_at: '2100-01-01T00:00:00.000Z' as Instant,
 } as const
-const ADMIN: readonly FaultRow<(counter: EvaluationDependencies) => EvaluationDependencies>[] = [
+const ADMIN: readonly FaultRow<(dependencies: EvaluationDependencies) => EvaluationDependencies>[] =
   [
-    'unreachable-as-allowed',
-    'an unreachable Admin counts as approval',
-    admin((answer) => (answer.status === 'unreachable' ? FOREVER : answer)),
-  ],
-  [
-    'unreachable-as-unknown',
-    'an unreachable Admin counts as refusal',
-    admin((answer) => (answer.status === 'unreachable' ? { status: 'unknown' } : answer)),
-  ],
-  [
-    'unknown-as-allowed',
-    'an unknown approval is accepted',
-    admin((answer) => (answer.status === 'unknown' ? FOREVER : answer)),
-  ],
-  [
-    'known-as-unknown',
-    'an approval is not found',
-    admin((answer) => (answer.status === 'known' ? { status: 'unknown' } : answer)),
-  ],
-  ['revoked-ignored', 'a revoked approval holds', known(() => ({ revoked: false }))],
-  [
-    'start-ignored',
-    'an approval holds before its start',
-    known(() => ({ not_before: FOREVER.not_before })),
-  ],
-  ['end-ignored', 'an approval never ends', known(() => ({ expires_at: FOREVER.expires_at }))],
-]
+    [
+      'unreachable-as-allowed',
+      'an unreachable Admin counts as approval',
+      changeApproval((answer) => (answer.status === 'unreachable' ? FOREVER : answer)),
+    ],
+    [
+      'unreachable-as-unknown',
+      'an unreachable Admin counts as refusal',
+      changeApproval((answer) =>
+        answer.status === 'unreachable' ? { status: 'unknown' } : answer,
+      ),
+    ],
+    [
+      'unknown-as-allowed',
+      'an unknown approval is accepted',
+      changeApproval((answer) => (answer.status === 'unknown' ? FOREVER : answer)),
+    ],
+    [
+      'known-as-unknown',
+      'an approval is not found',
+      changeApproval((answer) => (answer.status === 'known' ? { status: 'unknown' } : answer)),
+    ],
+    [
+      'revoked-ignored',
+      'a revoked approval holds',
+      changeKnownApproval(() => ({ revoked: false })),
+    ],
+    [
+      'start-ignored',
+      'an approval holds before its start',
+      changeKnownApproval(() => ({ not_before: FOREVER.not_before })),
+    ],
+    [
+      'end-ignored',
+      'an approval never ends',
+      changeKnownApproval(() => ({ expires_at: FOREVER.expires_at })),
+    ],
+  ]
 
 const TEXTS: readonly FaultRow<(text: string) => string>[] = [
   ['member-extra', 'an undeclared field', (text) => text.replace(/\}$/, ',"extra":null}')],
@@ -163,12 +190,12 @@ const TEXTS: readonly FaultRow<(text: string) => string>[] = [
 ]
 
 const toFault =
-  <T>(layer: string, plant: (does: T) => PlantedFault['plant']) =>
-  ([name, models, does, proof = 'vectors']: FaultRow<T>): PlantedFault => ({
+  <T>(layer: string, plant: (effect: T) => PlantedFault['plant']) =>
+  ([name, models, effect, proof = 'vectors']: FaultRow<T>): PlantedFault => ({
     id: `${layer}.${name}`,
     models,
     proof,
-    plant: plant(does),
+    plant: plant(effect),
   })
 
 /** Faults around a decision: in the authenticator, in Admin and in the text of the answer. */

@@ -45,10 +45,10 @@ export interface PlantedFault {
 }
 
 /** A fault as a row of a table: its name, the defect it stands for, its effect and its proof. */
-export type FaultRow<T> = readonly [name: string, models: string, does: T, proof?: ProofName]
+export type FaultRow<T> = readonly [name: string, models: string, effect: T, proof?: ProofName]
 
 const SIDES: readonly FaultSide[] = ['baseline', 'candidate']
-const perSide = <T>(
+const mapSides = <T>(
   sides: readonly FaultSide[],
   held: Readonly<Record<FaultSide, T>>,
   change: (one: T) => T,
@@ -62,7 +62,7 @@ export const inStore =
   (sides: readonly FaultSide[], change: (state: RowsByTable) => RowsByTable) =>
   (context: SelftestContext): SelftestContext => ({
     ...context,
-    sides: perSide(sides, context.sides, (scratch) =>
+    sides: mapSides(sides, context.sides, (scratch) =>
       withStore(scratch, (store) => ({
         ...delegate(store),
         load: (state) => store.load(change(state)),
@@ -75,7 +75,7 @@ export const inReading =
   (sides: readonly FaultSide[], make: (store: ScratchStore) => Partial<ScratchStore>) =>
   (context: SelftestContext): SelftestContext => ({
     ...context,
-    sides: perSide(sides, context.sides, (scratch) =>
+    sides: mapSides(sides, context.sides, (scratch) =>
       withStore(scratch, (store) => ({ ...delegate(store), ...make(store) })),
     ),
   })
@@ -85,56 +85,56 @@ export const inRules = (
   change: (rules: readonly Rule[]) => readonly Rule[],
 ): PlantedFault['plant'] => {
   const rules = change(RULES)
-  return deciding((facts, answer) => evaluate(facts, answer, rules))
+  return withRules((input, answer) => evaluate(input, answer, rules))
 }
 /** Both sides evaluate changed inputs. */
 export const inFacts = (
-  change: (facts: EvaluationInput) => EvaluationInput,
-): PlantedFault['plant'] => deciding((facts, answer) => evaluate(change(facts), answer))
+  change: (input: EvaluationInput) => EvaluationInput,
+): PlantedFault['plant'] => withRules((input, answer) => evaluate(change(input), answer))
 /** Both sides return a changed decision. */
 export const inDecision = (change: (decision: Decision) => Decision): PlantedFault['plant'] =>
-  deciding((facts, answer) => {
-    const walk = evaluate(facts, answer)
+  withRules((input, answer) => {
+    const walk = evaluate(input, answer)
     return walk.decision === undefined ? walk : { decision: change(walk.decision) }
   })
 
-const deciding =
+const withRules =
   (rules: Evaluate): PlantedFault['plant'] =>
   (context) =>
-    asking(
+    withEvaluation(
       SIDES,
-      () => (counter, question) => evaluateQuestionWith(rules, counter, question),
+      () => (target, question) => evaluateQuestionWith(rules, target, question),
     )(context)
 
 /** The sides evaluate with a changed authenticator, Admin or store. */
 export const inDependencies =
   (
     sides: readonly FaultSide[],
-    change: (counter: EvaluationDependencies) => EvaluationDependencies,
+    change: (target: EvaluationDependencies) => EvaluationDependencies,
   ): PlantedFault['plant'] =>
   (context) =>
-    asking(sides, (ask) => (counter, question) => ask(change(counter), question))(context)
+    withEvaluation(sides, (ask) => (target, question) => ask(change(target), question))(context)
 
 /** The candidate returns a changed text of its decision. */
 export const inAnswer =
   (change: (text: string) => string): PlantedFault['plant'] =>
   (context) =>
-    asking(['candidate'], (ask) => async (counter, question) => {
-      const asked = await ask(counter, question)
-      const { answer } = asked
+    withEvaluation(['candidate'], (ask) => async (target, question) => {
+      const evaluated = await ask(target, question)
+      const { answer } = evaluated
       return answer.status === 'decided'
-        ? { ...asked, answer: { ...answer, text: change(answer.text) } }
-        : asked
+        ? { ...evaluated, answer: { ...answer, text: change(answer.text) } }
+        : evaluated
     })(context)
 
-const asking =
+const withEvaluation =
   (
     sides: readonly FaultSide[],
     change: (ask: EvaluateQuestion) => EvaluateQuestion,
   ): PlantedFault['plant'] =>
   ({ dependencies, ...context }) => ({
     ...context,
-    dependencies: { ...dependencies, ask: perSide(sides, dependencies.ask, change) },
+    dependencies: { ...dependencies, ask: mapSides(sides, dependencies.ask, change) },
   })
 
 /** The proof compares with a changed comparer. */
@@ -156,7 +156,7 @@ export const inLines =
 /** The services of `sides` have changed handlers. @param make called once per service, so that a fault can keep state */
 export const inService =
   (sides: readonly FaultSide[], make: () => WrapRoute): PlantedFault['plant'] =>
-  ({ served, ...context }) => ({ ...context, served: perSide(sides, served, make) })
+  ({ served, ...context }) => ({ ...context, served: mapSides(sides, served, make) })
 
 const withStore = (
   scratch: OpenScratchStore,

@@ -29,17 +29,17 @@ export async function paritySelftest(
   const { root, adapters, signal, now, progress, baseline, candidate } = request
   const inputs = await requireParityInputs(root, [])
   const { cells, oracle, time } = await loadCells(root, inputs)
-  const { decision: rules, cells: owed } = inputs.contract.value
-  const expected = owed.count
+  const { decision: rules, cells: cellContract } = inputs.contract.value
+  const expected = cellContract.count
   const { migrations, persistence } = inputs
   const open = (spec: TargetSpec) => () =>
     adapters.openScratchServiceStore(spec, { migrations, versions: persistence.value.postgres })
   return withAuthenticators(inputs, adapters, (authenticatorFor) =>
     withCredentials(root, { inputs, adapters, time }, (credentials) =>
       withAll([open(baseline), open(candidate)], (b, c) => {
-        const own = { baseline: b, candidate: c }
-        return withServed(request, own, (services) =>
-          runSelftest(catalogue, own, {
+        const scratches = { baseline: b, candidate: c }
+        return withServed(request, scratches, (services) =>
+          runSelftest(catalogue, scratches, {
             signal,
             now,
             progress,

@@ -6,21 +6,21 @@ import { type PlantedFault, inReading, type FaultRow } from './fault.ts'
 type Make = (store: ScratchStore) => Partial<ScratchStore>
 
 /** Reads with a changed query. */
-const asked =
+const changeQuery =
   (change: (query: RowQuery) => RowQuery): Make =>
   (store) => ({ read: (query) => store.read(change(query)) })
 /** Changes the rows that were read. */
-const decoded =
+const changeRows =
   (change: (rows: RowsOfFlag) => RowsOfFlag): Make =>
   (store) => ({ read: async (query) => change(await store.read(query)) })
 
-function overrides(change: <T extends AnyOverrideRow>(row: T) => T): Make {
+function changeOverrides(change: <T extends AnyOverrideRow>(row: T) => T): Make {
   const of = <T extends AnyOverrideRow>(stored: RowOrBroken<T> | null): RowOrBroken<T> | null =>
     stored?.row === undefined ? stored : { row: change(stored.row) }
-  return decoded(({ flag, tenant, user }) => ({ flag, tenant: of(tenant), user: of(user) }))
+  return changeRows(({ flag, tenant, user }) => ({ flag, tenant: of(tenant), user: of(user) }))
 }
-const expiry = (change: (time: Instant) => Instant): Make =>
-  overrides((row) =>
+const changeExpiry = (change: (time: Instant) => Instant): Make =>
+  changeOverrides((row) =>
     row.expires_at === undefined ? row : { ...row, expires_at: change(row.expires_at) },
   )
 
@@ -83,28 +83,28 @@ const READS: readonly FaultRow<Make>[] = [
   [
     'tenant-of-another',
     'the query binds another tenant',
-    asked((query) => ({ ...query, tenant_id: 'T-other' })),
+    changeQuery((query) => ({ ...query, tenant_id: 'T-other' })),
   ],
   ['tenant-filter-lost', 'the query has no filter by tenant', anyTenant],
   [
     'user-of-another',
     'the query binds another user',
-    asked((query) => ({ ...query, user_id: 'U-other' })),
+    changeQuery((query) => ({ ...query, user_id: 'U-other' })),
   ],
   [
     'user-layer-skipped',
     'a join that drops the user\u2019s row',
-    decoded((rows) => ({ ...rows, user: null })),
+    changeRows((rows) => ({ ...rows, user: null })),
   ],
   [
     'tenant-layer-skipped',
     'a join that drops the tenant\u2019s row',
-    decoded((rows) => ({ ...rows, tenant: null })),
+    changeRows((rows) => ({ ...rows, tenant: null })),
   ],
   [
     'flag-skipped',
     'an inner join instead of an outer join',
-    decoded((rows) =>
+    changeRows((rows) =>
       rows.user === null && rows.tenant === null ? { ...rows, flag: null } : rows,
     ),
   ],
@@ -112,17 +112,17 @@ const READS: readonly FaultRow<Make>[] = [
   [
     'time-to-the-second',
     'a driver that drops milliseconds',
-    expiry((time) => `${time.slice(0, 19)}.000Z` as Instant),
+    changeExpiry((time) => `${time.slice(0, 19)}.000Z` as Instant),
   ],
   [
     'time-zone',
     'a timestamp read in the zone of the client',
-    expiry((time) => instantFromMs(instantToMs(time) - 5 * 3_600_000)),
+    changeExpiry((time) => instantFromMs(instantToMs(time) - 5 * 3_600_000)),
   ],
   [
     'number-in-doubles',
     'JSON.parse in the driver',
-    overrides((row) =>
+    changeOverrides((row) =>
       row.value === undefined
         ? row
         : {

@@ -7,7 +7,7 @@ type Change = (state: RowsByTable) => RowsByTable
 const value = (text: string): CanonicalJson => text as CanonicalJson
 
 /** Every value of every row: defaults, safe values, overrides. */
-const values = (change: (text: string) => string): Change => {
+const changeValues = (change: (text: string) => string): Change => {
   const of = (text: CanonicalJson): CanonicalJson => value(change(text))
   return ({ flag_registry, ...overrides }) => ({
     ...mapOverrides((row) => (row.value === undefined ? row : { ...row, value: of(row.value) }))({
@@ -21,11 +21,11 @@ const values = (change: (text: string) => string): Change => {
     })),
   })
 }
-const numbers = (change: (text: string) => string): Change =>
-  values((text) => (/^-?\d/.test(text) ? change(text) : text))
+const changeNumbers = (change: (text: string) => string): Change =>
+  changeValues((text) => (/^-?\d/.test(text) ? change(text) : text))
 /** Changes each string value, alone or in an object, but no member name. */
-const texts = (change: (text: string) => string): Change =>
-  values((text) =>
+const changeStrings = (change: (text: string) => string): Change =>
+  changeValues((text) =>
     text.replaceAll(/"(?:[^"\\]|\\.)*"(?!:)/g, (one) =>
       JSON.stringify(change(JSON.parse(one) as string)),
     ),
@@ -41,20 +41,23 @@ const mapOverrides =
     tenant_override: state.tenant_override.map(change),
     user_override: state.user_override.map(change),
   })
-const expiries = (ms: number): Change =>
+const moveExpiries = (ms: number): Change =>
   mapOverrides((row) =>
-    row.expires_at === undefined ? row : { ...row, expires_at: later(row.expires_at, ms) },
+    row.expires_at === undefined ? row : { ...row, expires_at: addMs(row.expires_at, ms) },
   )
-const later = (time: Instant, ms: number): Instant => instantFromMs(instantToMs(time) + ms)
+const addMs = (time: Instant, ms: number): Instant => instantFromMs(instantToMs(time) + ms)
 
-function without<T extends AnyOverrideRow>(row: T, ...names: readonly (keyof AnyOverrideRow)[]): T {
+function dropMembers<T extends AnyOverrideRow>(
+  row: T,
+  ...names: readonly (keyof AnyOverrideRow)[]
+): T {
   return Object.fromEntries(
     Object.entries(row).filter(([name]) => !(names as readonly string[]).includes(name)),
   ) as T
 }
 
 /** Swaps the contents of neighbouring rows and leaves their keys in place. */
-function swapped<T extends AnyRow>(rows: readonly T[], key: keyof T): readonly T[] {
+function swapContents<T extends AnyRow>(rows: readonly T[], key: keyof T): readonly T[] {
   return rows.map((row, at) => {
     const other = rows[at % 2 === 0 ? at + 1 : at - 1]
     return other === undefined ? row : { ...other, [key]: row[key], flag_key: row.flag_key }
@@ -85,53 +88,53 @@ const ROWS: readonly FaultRow<Change>[] = [
   [
     'boolean-flipped',
     'true is stored as false',
-    values((text) => (text === 'true' ? 'false' : text === 'false' ? 'true' : text)),
+    changeValues((text) => (text === 'true' ? 'false' : text === 'false' ? 'true' : text)),
   ],
   [
     'boolean-as-number',
     'a boolean column read as 0 and 1',
-    values((text) => (text === 'true' ? '1' : text === 'false' ? '0' : text)),
+    changeValues((text) => (text === 'true' ? '1' : text === 'false' ? '0' : text)),
   ],
   [
     'number-as-float4',
     'a double through a shorter float',
-    numbers((text) => String(Math.fround(Number(text)))),
+    changeNumbers((text) => String(Math.fround(Number(text)))),
   ],
   [
     'number-last-digit',
     'extra_float_digits cut the last digit',
-    numbers((text) => String(Number(Number(text).toPrecision(15)))),
+    changeNumbers((text) => String(Number(Number(text).toPrecision(15)))),
   ],
   [
     'number-trailing-zero',
     'numeric keeps the scale of 1.0',
-    numbers((text) => (text.includes('.') ? `${text}0` : `${text}.0`)),
+    changeNumbers((text) => (text.includes('.') ? `${text}0` : `${text}.0`)),
   ],
-  ['number-as-text', 'int8 arrives as a string', numbers((text) => `"${text}"`)],
-  ['number-off-by-one', 'a rounded integer', numbers((text) => String(Number(text) + 1))],
+  ['number-as-text', 'int8 arrives as a string', changeNumbers((text) => `"${text}"`)],
+  ['number-off-by-one', 'a rounded integer', changeNumbers((text) => String(Number(text) + 1))],
   [
     'integer-past-2-53',
     'a parser that reads integers as doubles',
-    values((text) => text.replaceAll('9007199254740991', '9007199254740992')),
+    changeValues((text) => text.replaceAll('9007199254740991', '9007199254740992')),
   ],
-  ['text-trailing-space', 'char(n) pads', texts((text) => `${text} `)],
-  ['text-decomposed', 'NFC is stored as NFD', texts((text) => text.normalize('NFD'))],
-  ['text-upper-case', 'citext, or a helpful lower()', texts((text) => text.toUpperCase())],
+  ['text-trailing-space', 'char(n) pads', changeStrings((text) => `${text} `)],
+  ['text-decomposed', 'NFC is stored as NFD', changeStrings((text) => text.normalize('NFD'))],
+  ['text-upper-case', 'citext, or a helpful lower()', changeStrings((text) => text.toUpperCase())],
   [
     'text-replacement',
     'a character outside the BMP becomes U+FFFD',
-    texts((text) => text.replaceAll(/[\u{10000}-\u{10ffff}]/gu, '\ufffd')),
+    changeStrings((text) => text.replaceAll(/[\u{10000}-\u{10ffff}]/gu, '\ufffd')),
   ],
   [
     'text-latin1',
     'UTF-8 read as Latin-1',
-    texts((text) => Buffer.from(text, 'utf8').toString('latin1')),
+    changeStrings((text) => Buffer.from(text, 'utf8').toString('latin1')),
   ],
-  ['text-emptied', 'NULL through coalesce', texts(() => '')],
+  ['text-emptied', 'NULL through coalesce', changeStrings(() => '')],
   [
     'list-reversed',
     'an array without an ordinal',
-    values((text) =>
+    changeValues((text) =>
       text.replaceAll(
         /\[([^[\]]*)\]/g,
         (_, inner: string) => `[${inner.split(',').reverse().join(',')}]`,
@@ -141,17 +144,17 @@ const ROWS: readonly FaultRow<Change>[] = [
   [
     'empty-object-as-list',
     'an empty object bound as an array',
-    values((text) => text.replaceAll('{}', '[]')),
+    changeValues((text) => text.replaceAll('{}', '[]')),
   ],
   [
     'member-lost',
     'a member that a column does not have',
-    values((text) => text.replace(/"columns":\d+,?/, '')),
+    changeValues((text) => text.replace(/"columns":\d+,?/, '')),
   ],
   [
     'member-null',
     'absent comes back as null',
-    values((text) => text.replace(/^\{(?=")/, '{"absent":null,')),
+    changeValues((text) => text.replace(/^\{(?=")/, '{"absent":null,')),
   ],
   [
     'value-nulled',
@@ -187,29 +190,29 @@ const ROWS: readonly FaultRow<Change>[] = [
   [
     'users-swapped',
     'a join by row number',
-    (state) => ({ ...state, user_override: swapped(state.user_override, 'user_id') }),
+    (state) => ({ ...state, user_override: swapContents(state.user_override, 'user_id') }),
     'cells',
   ],
   [
     'tenants-swapped',
     'a shifted column of a load',
-    (state) => ({ ...state, tenant_override: swapped(state.tenant_override, 'tenant_id') }),
+    (state) => ({ ...state, tenant_override: swapContents(state.tenant_override, 'tenant_id') }),
   ],
   [
     'tombstoned',
     'a live row is loaded as deleted',
     mapOverrides((row) => ({
-      ...without(row, 'value', 'approval_ref', 'note', 'expires_at'),
+      ...dropMembers(row, 'value', 'approval_ref', 'note', 'expires_at'),
       deleted_at: row.updated_at,
     })),
   ],
-  ['expiry-later', 'a time rounded up by a millisecond', expiries(1)],
-  ['expiry-earlier', 'a time truncated by a millisecond', expiries(-1)],
-  ['expiry-zone', 'a timestamp without zone, read in another', expiries(5 * 3_600_000)],
+  ['expiry-later', 'a time rounded up by a millisecond', moveExpiries(1)],
+  ['expiry-earlier', 'a time truncated by a millisecond', moveExpiries(-1)],
+  ['expiry-zone', 'a timestamp without zone, read in another', moveExpiries(5 * 3_600_000)],
   [
     'expiry-lost',
     'a column that was not copied',
-    mapOverrides((row) => without(row, 'expires_at')),
+    mapOverrides((row) => dropMembers(row, 'expires_at')),
   ],
   [
     'revision-advanced',
@@ -243,7 +246,7 @@ const ROWS: readonly FaultRow<Change>[] = [
   [
     'approval-lost',
     'an override loses its approval',
-    mapOverrides((row) => without(row, 'approval_ref')),
+    mapOverrides((row) => dropMembers(row, 'approval_ref')),
   ],
   [
     'approval-of-another',

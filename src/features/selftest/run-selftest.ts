@@ -49,7 +49,7 @@ export async function runSelftest(
   for (const fault of catalogue) {
     if (signal.aborted) break
     const from = now().getTime()
-    items.push(await tried(fault, sound, options))
+    items.push(await tryFault(fault, sound, options))
     ms[fault.id] = now().getTime() - from
     progress(Object.keys(ms).length, catalogue.length)
   }
@@ -104,7 +104,7 @@ const COMMANDS: Readonly<Record<ProofName, string>> = {
   served: 'run',
 }
 
-async function tried(
+async function tryFault(
   fault: PlantedFault,
   sound: SelftestContext,
   options: SelftestOptions,
@@ -130,9 +130,9 @@ async function prove(
   context: SelftestContext,
   options: SelftestOptions,
 ): Promise<SeenBy | null> {
-  if (proof === 'comparer') return seenByPairs(context.dependencies)
+  if (proof === 'comparer') return findInPairs(context.dependencies)
   if (proof === 'rows') return findInRows(context)
-  const report = await refusable(() => options[proof](context))
+  const report = await getReportOrRefusal(() => options[proof](context))
   if (typeof report === 'string') return { proof, subject: report, pointer: null }
   if (report.verdict === 'pass' || report.verdict === 'cancelled') return null
   const lost = report.findings.find(
@@ -146,10 +146,10 @@ async function prove(
         hint: 'Check that the server runs, and run ff parity selftest again.',
       },
     )
-  return seenIn(proof, report)
+  return toSeenBy(proof, report)
 }
 
-function seenIn(proof: ProofName, { findings, controls, verdict }: ParityReport): SeenBy {
+function toSeenBy(proof: ProofName, { findings, controls, verdict }: ParityReport): SeenBy {
   const [finding] = findings
   const subject = finding?.subject ?? controls.find(({ held }) => !held)?.id ?? verdict
   return { proof, subject, pointer: finding?.pointer ?? null }
@@ -157,7 +157,9 @@ function seenIn(proof: ProofName, { findings, controls, verdict }: ParityReport)
 
 /** Errors that catch a fault: the store refuses a row, or finds it damaged, before an evaluation reads it. */
 const REFUSALS: readonly string[] = ['row_refused', 'store_corrupt']
-async function refusable(work: () => Promise<ParityReport>): Promise<ParityReport | string> {
+async function getReportOrRefusal(
+  work: () => Promise<ParityReport>,
+): Promise<ParityReport | string> {
   try {
     return await work()
   } catch (error) {
@@ -166,7 +168,7 @@ async function refusable(work: () => Promise<ParityReport>): Promise<ParityRepor
   }
 }
 
-function seenByPairs({ compare }: ParityDependencies): SeenBy | null {
+function findInPairs({ compare }: ParityDependencies): SeenBy | null {
   const [pair] = findComparerFaults(compare)
   return pair === undefined ? null : { proof: 'comparer', subject: pair, pointer: null }
 }

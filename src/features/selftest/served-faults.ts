@@ -4,36 +4,36 @@ import { type PlantedFault, inService, type WrapRoute, type FaultSide } from './
 type Handle = Route['handle']
 /** Called once per service, so that a fault can keep state. */
 type Make = () => WrapRoute
-const at =
+const onRoute =
   (id: string, make: () => (handle: Handle) => Handle): Make =>
   () => {
     const change = make()
     return (route) => (route.id === id ? change(route.handle) : route.handle)
   }
 
-const evaluating = (make: () => (handle: Handle) => Handle): Make => at('flags.evaluate', make)
+const onEvaluate = (make: () => (handle: Handle) => Handle): Make => onRoute('flags.evaluate', make)
 /** Changes the text of each response. */
-const saying = (change: (text: string) => string): Make =>
-  evaluating(() => (handle) => async (call) => {
+const changeText = (change: (text: string) => string): Make =>
+  onEvaluate(() => (handle) => async (call) => {
     const reply = await handle(call)
     return { ...reply, text: change(reply.text) }
   })
 /** Changes each request before the service handles it. */
-const asked = (change: (call: RouteRequest) => Partial<RouteRequest>): Make =>
-  evaluating(() => (handle) => (call) => handle({ ...call, ...change(call) }))
+const changeRequest = (change: (call: RouteRequest) => Partial<RouteRequest>): Make =>
+  onEvaluate(() => (handle) => (call) => handle({ ...call, ...change(call) }))
 /** Changes each scene before the harness takes it. @param change receives the parsed scene */
-const standing = (change: (scene: object) => object): Make =>
-  at('harness.scene', () => (handle) => (call) => {
+const changeScene = (change: (scene: object) => object): Make =>
+  onRoute('harness.scene', () => (handle) => (call) => {
     const scene: unknown = JSON.parse(call.body)
     return handle({ ...call, body: JSON.stringify(change(scene as object)) })
   })
 
 const ANONYMOUS = { token: null, dev_headers: null } as const
-const without = (body: string, left: string): string => {
+const dropMember = (body: string, dropped: string): string => {
   const members = Object.entries(JSON.parse(body) as object)
-  return JSON.stringify(Object.fromEntries(members.filter(([name]) => name !== left)))
+  return JSON.stringify(Object.fromEntries(members.filter(([name]) => name !== dropped)))
 }
-const inOwnName = (text: string, id: string): string =>
+const withRequestId = (text: string, id: string): string =>
   text.replace(/("request_id":")[^"]+/, (_, name: string) => name + id)
 
 type ServedFaultRow = readonly [
@@ -47,14 +47,19 @@ const PLANTED: readonly ServedFaultRow[] = [
   [
     'environment-forgotten',
     'a service that ignores its environment',
-    standing((scene) => ({ ...scene, environment: 'prod' })),
+    changeScene((scene) => ({ ...scene, environment: 'prod' })),
     BOTH,
   ],
-  ['token-dropped', 'the token is lost on the way', asked(() => ({ credential: ANONYMOUS })), BOTH],
+  [
+    'token-dropped',
+    'the token is lost on the way',
+    changeRequest(() => ({ credential: ANONYMOUS })),
+    BOTH,
+  ],
   [
     'who-by-connection',
     'the first credential counts for all later requests',
-    evaluating(() => {
+    onEvaluate(() => {
       let first: RouteRequest['credential'] | null = null
       return (handle) => (call) => {
         first ??= call.credential
@@ -66,13 +71,13 @@ const PLANTED: readonly ServedFaultRow[] = [
   [
     'cached-by-caller',
     'a cached answer for another flag',
-    evaluating(() => {
+    onEvaluate(() => {
       const kept = new Map<string, RouteResponse>()
       return (handle) => async (call) => {
         const caller = JSON.stringify(call.credential)
         const reply = kept.get(caller) ?? (await handle(call))
         kept.set(caller, reply)
-        return { ...reply, text: inOwnName(reply.text, call.request_id) }
+        return { ...reply, text: withRequestId(reply.text, call.request_id) }
       }
     }),
     BOTH,
@@ -80,20 +85,20 @@ const PLANTED: readonly ServedFaultRow[] = [
   [
     'answer-behind',
     'the answer to the request before',
-    evaluating(() => {
+    onEvaluate(() => {
       let before: RouteResponse | null = null
       return (handle) => async (call) => {
         const reply = await handle(call)
-        const told = before ?? reply
+        const served = before ?? reply
         before = reply
-        return { ...told, text: inOwnName(told.text, call.request_id) }
+        return { ...served, text: withRequestId(served.text, call.request_id) }
       }
     }),
   ],
   [
     'rows-stale',
     'rows loaded after the first ones are ignored',
-    at('harness.rows', () => {
+    onRoute('harness.rows', () => {
       let loaded = false
       return (handle) => async (call) => {
         const reply = await handle(loaded ? { ...call, body: NO_ROWS } : call)
@@ -105,52 +110,52 @@ const PLANTED: readonly ServedFaultRow[] = [
   [
     'clock-behind',
     'a service whose clock is a day behind',
-    standing((scene) => ({ ...scene, now: dayBefore(scene) })),
+    changeScene((scene) => ({ ...scene, now: toDayBefore(scene) })),
     BOTH,
   ],
   [
     'approvals-forgotten',
     'no approval reaches the service',
-    standing((scene) => ({ ...scene, approvals: [] })),
+    changeScene((scene) => ({ ...scene, approvals: [] })),
     BOTH,
   ],
   [
     'admin-always-there',
     'an unreachable Admin counts as reachable',
-    standing((scene) => ({ ...scene, admin: 'reachable' })),
+    changeScene((scene) => ({ ...scene, admin: 'reachable' })),
     BOTH,
   ],
   [
     'keys-forgotten',
     'a service that was started without keys',
-    standing((scene) => ({ ...scene, keys: null })),
+    changeScene((scene) => ({ ...scene, keys: null })),
     BOTH,
   ],
   [
     'approval-dropped',
     'approval_ref of the request is ignored',
-    asked(({ body }) => ({ body: without(body, 'approval_ref') })),
+    changeRequest(({ body }) => ({ body: dropMember(body, 'approval_ref') })),
     BOTH,
   ],
   [
     'request-id-of-another',
     'the id of another request',
-    asked(({ request_id }) => ({ request_id: `${request_id}-2` })),
+    changeRequest(({ request_id }) => ({ request_id: `${request_id}-2` })),
     BOTH,
   ],
-  ['cut-short', 'a truncated answer', saying((text) => text.slice(0, -1))],
-  ['empty', 'an answer without a body', saying(() => '')],
-  ['byte-order-mark', 'a byte order mark before the answer', saying((text) => `\uFEFF${text}`)],
+  ['cut-short', 'a truncated answer', changeText((text) => text.slice(0, -1))],
+  ['empty', 'an answer without a body', changeText(() => '')],
+  ['byte-order-mark', 'a byte order mark before the answer', changeText((text) => `\uFEFF${text}`)],
   [
     'latin-1',
     'a gateway that reads UTF-8 as Latin-1',
-    saying((text) => Buffer.from(text, 'utf8').toString('latin1')),
+    changeText((text) => Buffer.from(text, 'utf8').toString('latin1')),
   ],
-  ['wrapped', 'a gateway that wraps each answer', saying((text) => `{"data":${text}}`)],
+  ['wrapped', 'a gateway that wraps each answer', changeText((text) => `{"data":${text}}`)],
   [
     'rounded',
     'numbers rounded to 32-bit floats',
-    saying((text) =>
+    changeText((text) =>
       text.replace(/"value":(-?\d[\d.e+-]*)/, (_, value: string) => {
         return `"value":${JSON.stringify(Math.fround(Number(value)))}`
       }),
@@ -160,7 +165,7 @@ const PLANTED: readonly ServedFaultRow[] = [
 
 const NO_ROWS = '{"flags":[],"tenant_overrides":[],"user_overrides":[]}'
 const DAY_MS = 86_400_000
-const dayBefore = (scene: object): string => {
+const toDayBefore = (scene: object): string => {
   const { now } = scene as { readonly now: string }
   return new Date(Date.parse(now) - DAY_MS).toISOString()
 }

@@ -47,7 +47,7 @@ async function openService(
   const deps: Adapters = {
     ...adapters,
     openScratchServiceStore: () => Promise.resolve({ ...scratch, close: () => Promise.resolve() }),
-    openServer: (routes, options) => adapters.openServer(routes.map(through(serving)), options),
+    openServer: (routes, options) => adapters.openServer(routes.map(wrapRoute(serving)), options),
   }
   const { value: side, close } = await openAll(async (keep) => {
     const service = await keep(
@@ -69,7 +69,7 @@ async function openService(
   }
 }
 
-const through =
+const wrapRoute =
   (serving: WrapRoute) =>
   (route: Route): Route => ({ ...route, handle: (call) => serving(route)(call) })
 

@@ -3,7 +3,7 @@ import { type PlantedFault, inLines, type StoredLine } from './fault.ts'
 type Change = (lines: readonly StoredLine[]) => readonly StoredLine[]
 
 /** Replaces a text in the tenant override of one flag. */
-const inLine =
+const replaceInFlag =
   (flag: string, from: string, to: string): Change =>
   (lines) =>
     lines.map((one) =>
@@ -11,25 +11,25 @@ const inLine =
         ? { ...one, line: one.line.replace(from, to) }
         : one,
     )
-const everywhere =
+const replaceEverywhere =
   (from: string, to: string): Change =>
   (lines) =>
     lines.map((one) => ({ ...one, line: one.line.replaceAll(from, to) }))
 /** Swaps the values of two rows, so that each checksum over the whole column stays the same. */
-const swapped: Change = (lines) => {
+const swapValues: Change = (lines) => {
   const getValue = (flag: string): string =>
     /"value":(.*)\},"table"/.exec(
       lines.find(({ line }) => line.includes(`"flag_key":"${flag}"`) && line.includes('"value":'))
         ?.line ?? '',
     )?.[1] ?? ''
   const [big, int] = [getValue('ff.big'), getValue('ff.int')]
-  return inLine(
+  return replaceInFlag(
     'ff.int',
     `"value":${int}`,
     `"value":${big}`,
-  )(inLine('ff.big', `"value":${big}`, `"value":${int}`)(lines))
+  )(replaceInFlag('ff.big', `"value":${big}`, `"value":${int}`)(lines))
 }
-const dropped =
+const dropFirst =
   (holds: (one: StoredLine) => boolean): Change =>
   (lines) => {
     const at = lines.findIndex(holds)
@@ -37,76 +37,112 @@ const dropped =
   }
 
 /** Damage that a backfill can do to rows. Much of it changes no decision, such as a lost author or note. */
-const STORED: readonly (readonly [name: string, models: string, does: Change])[] = [
+const STORED: readonly (readonly [name: string, models: string, change: Change])[] = [
   [
     'who-created',
     'created_by is the account of the import',
-    everywhere('"created_by":"U-a"', '"created_by":"import"'),
+    replaceEverywhere('"created_by":"U-a"', '"created_by":"import"'),
   ],
   [
     'who-updated',
     'updated_by is the account of the import',
-    everywhere('"updated_by":"U-b"', '"updated_by":"import"'),
+    replaceEverywhere('"updated_by":"U-b"', '"updated_by":"import"'),
   ],
   [
     'when-created',
     'created_at is the time of the import',
-    everywhere('"created_at":"2026-01-15T09', '"created_at":"2026-01-16T09'),
+    replaceEverywhere('"created_at":"2026-01-15T09', '"created_at":"2026-01-16T09'),
   ],
   [
     'note-lost',
     'a column that no decision reads is left out',
-    everywhere('"note":"as agreed",', ''),
+    replaceEverywhere('"note":"as agreed",', ''),
   ],
   [
     'note-empty',
     'NULL loaded as an empty text',
-    inLine('ff.int', '"note":"as agreed"', '"note":""'),
+    replaceInFlag('ff.int', '"note":"as agreed"', '"note":""'),
   ],
   [
     'note-null',
     'an absent member written as null',
-    inLine('ff.int', '"note":"as agreed"', '"note":null'),
+    replaceInFlag('ff.int', '"note":"as agreed"', '"note":null'),
   ],
   [
     'note-marker',
     'the null marker of a loader kept as a text',
-    inLine('ff.int', '"note":"as agreed"', '"note":"\\\\N"'),
+    replaceInFlag('ff.int', '"note":"as agreed"', '"note":"\\\\N"'),
   ],
-  ['note-blank', 'char(n) pads', inLine('ff.int', '"note":"as agreed"', '"note":"as agreed "')],
-  ['owner-folded', 'lower() over an owner', everywhere('"owner":"team-a"', '"owner":"TEAM-A"')],
-  ['description-cut', 'varchar(n) cuts', everywhere('Made for the selftest', 'Made for the self')],
-  ['revision-reset', 'revisions begin again at 1', everywhere('"revision":4', '"revision":1')],
+  [
+    'note-blank',
+    'char(n) pads',
+    replaceInFlag('ff.int', '"note":"as agreed"', '"note":"as agreed "'),
+  ],
+  [
+    'owner-folded',
+    'lower() over an owner',
+    replaceEverywhere('"owner":"team-a"', '"owner":"TEAM-A"'),
+  ],
+  [
+    'description-cut',
+    'varchar(n) cuts',
+    replaceEverywhere('Made for the selftest', 'Made for the self'),
+  ],
+  [
+    'revision-reset',
+    'revisions begin again at 1',
+    replaceEverywhere('"revision":4', '"revision":1'),
+  ],
   [
     'revision-behind',
     'one revision not advanced',
-    inLine('ff.int', '"revision":4', '"revision":3'),
+    replaceInFlag('ff.int', '"revision":4', '"revision":3'),
   ],
-  ['boolean-flipped', 'a boolean is inverted', inLine('ff.bool', '"value":true', '"value":false')],
-  ['list-for-object', 'an empty object bound as a list', inLine('ff.object', '{"a":{}', '{"a":[]')],
+  [
+    'boolean-flipped',
+    'a boolean is inverted',
+    replaceInFlag('ff.bool', '"value":true', '"value":false'),
+  ],
+  [
+    'list-for-object',
+    'an empty object bound as a list',
+    replaceInFlag('ff.object', '{"a":{}', '{"a":[]'),
+  ],
   [
     'microsecond',
     'a wider column, rounded',
-    inLine('ff.int', '09:00:00.000Z","updated_by"', '09:00:00.000001Z","updated_by"'),
+    replaceInFlag('ff.int', '09:00:00.000Z","updated_by"', '09:00:00.000001Z","updated_by"'),
   ],
   [
     'offset',
     'an offset instead of Z',
-    inLine('ff.int', '09:00:00.000Z","updated_by"', '14:30:00.000+05:30","updated_by"'),
+    replaceInFlag('ff.int', '09:00:00.000Z","updated_by"', '14:30:00.000+05:30","updated_by"'),
   ],
   [
     'zone-shifted',
     'a time read in a session of another zone',
-    everywhere('23:59:59.999Z', '18:59:59.999Z'),
+    replaceEverywhere('23:59:59.999Z', '18:59:59.999Z'),
   ],
-  ['normal-form', 'NFD for NFC', inLine('ff.text', 'caf\u00e9', 'cafe\u0301')],
-  ['integer-rounded', '2^53+1 for 2^53', inLine('ff.big', '9007199254740992', '9007199254740993')],
-  ['list-order', 'elements in another order', inLine('ff.object', '[1,2,3]', '[3,2,1]')],
-  ['text-for-number', 'a number quoted', inLine('ff.int', '"value":1', '"value":"1"')],
-  ['truth-for-number', 'a number cast to boolean', inLine('ff.int', '"value":1', '"value":true')],
-  ['scale', '1.0 for 1', inLine('ff.int', '"value":1', '"value":1.0')],
-  ['double-shortened', 'extra_float_digits = 0', inLine('ff.double', '0.30000000000000004', '0.3')],
-  ['member-twice', 'a member kept twice', inLine('ff.object', '{"d":1}', '{"d":1,"d":1}')],
+  ['normal-form', 'NFD for NFC', replaceInFlag('ff.text', 'caf\u00e9', 'cafe\u0301')],
+  [
+    'integer-rounded',
+    '2^53+1 for 2^53',
+    replaceInFlag('ff.big', '9007199254740992', '9007199254740993'),
+  ],
+  ['list-order', 'elements in another order', replaceInFlag('ff.object', '[1,2,3]', '[3,2,1]')],
+  ['text-for-number', 'a number quoted', replaceInFlag('ff.int', '"value":1', '"value":"1"')],
+  [
+    'truth-for-number',
+    'a number cast to boolean',
+    replaceInFlag('ff.int', '"value":1', '"value":true'),
+  ],
+  ['scale', '1.0 for 1', replaceInFlag('ff.int', '"value":1', '"value":1.0')],
+  [
+    'double-shortened',
+    'extra_float_digits = 0',
+    replaceInFlag('ff.double', '0.30000000000000004', '0.3'),
+  ],
+  ['member-twice', 'a member kept twice', replaceInFlag('ff.object', '{"d":1}', '{"d":1,"d":1}')],
   [
     'separator-shifted',
     'a key joined without an escape',
@@ -122,12 +158,12 @@ const STORED: readonly (readonly [name: string, models: string, does: Change])[]
   [
     'row-missing',
     'the last row of a table lost',
-    dropped(({ table, line }) => table === 'user_override' && line.includes('ff.text')),
+    dropFirst(({ table, line }) => table === 'user_override' && line.includes('ff.text')),
   ],
   [
     'row-missing-first',
     'the first row of a table lost',
-    dropped(({ table }) => table === 'tenant_override'),
+    dropFirst(({ table }) => table === 'tenant_override'),
   ],
   [
     'table-missing',
@@ -139,13 +175,13 @@ const STORED: readonly (readonly [name: string, models: string, does: Change])[]
     'a row loaded twice',
     (lines) => lines.flatMap((one) => (one.line.includes('ff.int') ? [one, one] : [one])),
   ],
-  ['values-swapped', "two values in each other's place: sums agree", swapped],
+  ['values-swapped', "two values in each other's place: sums agree", swapValues],
   ['rows-unsorted', 'rows in the order of another collation', (lines) => lines.toReversed()],
 ]
 
-export const STORED_FAULTS: readonly PlantedFault[] = STORED.map(([name, models, does]) => ({
+export const STORED_FAULTS: readonly PlantedFault[] = STORED.map(([name, models, change]) => ({
   id: `stored.${name}`,
   models,
   proof: 'rows',
-  plant: inLines(does),
+  plant: inLines(change),
 }))

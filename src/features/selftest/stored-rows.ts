@@ -8,7 +8,7 @@ import { diffSources } from '../import-export/diff-sources.ts'
 import type { SelftestContext, StoredLine } from './fault.ts'
 
 const AT = '"2026-01-15T09:00:00.000Z"'
-const flag = (key: string, type: string, value: string): StoredLine => ({
+const makeFlagLine = (key: string, type: string, value: string): StoredLine => ({
   table: 'flag_registry',
   line: formatRowLine(
     'flag_registry',
@@ -16,7 +16,7 @@ const flag = (key: string, type: string, value: string): StoredLine => ({
   ),
 })
 type Override = readonly [key: string, more: string, value: string]
-const override = (table: TableName, [key, more, value]: Override): StoredLine => {
+const makeOverrideLine = (table: TableName, [key, more, value]: Override): StoredLine => {
   const scope = table === 'tenant_override' ? '"tenant_id":"T-1",' : ''
   const user = table === 'user_override' ? ',"user_id":"U-1"' : ''
   return {
@@ -38,11 +38,11 @@ const VALUES: readonly (readonly [key: string, type: string, value: string])[] =
 
 /** Rows with a value of each type that a fault can corrupt, sorted as in a snapshot. */
 export const STORED_ROWS: readonly StoredLine[] = [
-  ...VALUES.map(([key, type, value]) => flag(key, type, value)),
+  ...VALUES.map(([key, type, value]) => makeFlagLine(key, type, value)),
   ...VALUES.map(([key, , value]) =>
-    override('tenant_override', [key, '"note":"as agreed",', value]),
+    makeOverrideLine('tenant_override', [key, '"note":"as agreed",', value]),
   ),
-  ...VALUES.map(([key, , value]) => override('user_override', [key, '', value])),
+  ...VALUES.map(([key, , value]) => makeOverrideLine('user_override', [key, '', value])),
 ]
 
 /** Diffs the stored rows of the context. @returns the first finding; null if there is none */

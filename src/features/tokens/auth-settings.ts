@@ -32,7 +32,7 @@ export function checkAuth(
     settings
   return {
     contract,
-    issuer: FF_JWT_ISSUER ?? issuer ?? missingIssuer(),
+    issuer: FF_JWT_ISSUER ?? issuer ?? throwMissingIssuer(),
     audience: FF_JWT_AUDIENCE ?? contract.claims.audience,
     algorithms:
       FF_JWT_ALGORITHMS === null
@@ -44,7 +44,7 @@ export function checkAuth(
   }
 }
 
-function missingIssuer(): never {
+function throwMissingIssuer(): never {
   throw new FfError('setting_invalid', 'FF_JWT_ISSUER is not set, so no token can be verified.', {
     hint: 'Set FF_JWT_ISSUER to the iss claim of your tokens.',
   })
@@ -53,10 +53,10 @@ function missingIssuer(): never {
 /** The named algorithms, at least one and each in the allowable ones of the contract. @throws FfError `setting_invalid` */
 export function checkAlgorithms(
   { algorithms: { allowable } }: AuthContract,
-  named: readonly string[],
+  names: readonly string[],
 ): readonly string[] {
-  const strange = named.filter((one) => !allowable.includes(one))
-  if (named.length > 0 && strange.length === 0) return named
+  const forbidden = names.filter((one) => !allowable.includes(one))
+  if (names.length > 0 && forbidden.length === 0) return names
   throw new FfError(
     'setting_invalid',
     'The list of algorithms is empty or holds one that is not allowed.',

@@ -22,7 +22,7 @@ export class FixtureAuthenticators {
   }
 
   /** @param fixture null for a caller without a token */
-  of(fixture: Fixture | null): Promise<Authenticator> {
+  open(fixture: Fixture | null): Promise<Authenticator> {
     const id = fixture?.id ?? null
     const opened =
       this.authenticators.get(id) ??

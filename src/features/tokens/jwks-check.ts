@@ -32,8 +32,8 @@ interface Case {
   readonly environment: Environment
   readonly expected: Expected
 }
-/** A case with its result; `came` is null if the run ended before it. */
-type Outcome = { readonly one: Case; readonly came: AuthResult | null }
+/** A case with its result; `actual` is null if the run ended before it. */
+type Outcome = { readonly one: Case; readonly actual: AuthResult | null }
 
 /**
  * `ff jwks check`: authenticates every fixture in every environment, each with its own authenticator and a real key
@@ -52,7 +52,7 @@ export async function jwksCheck({
     }),
   )
   const outcomes = await mapConcurrently(cases, AT_ONCE, async (one): Promise<Outcome> => {
-    return { one, came: signal.aborted ? null : await run(one, settings, adapters) }
+    return { one, actual: signal.aborted ? null : await run(one, settings, adapters) }
   })
   throwIfEnded(
     signal,
@@ -61,8 +61,8 @@ export async function jwksCheck({
         hint: 'Run ff jwks check again.',
       }),
   )
-  const rows = notes.modes.map(({ id, title }) => rowItem(id, title, outcomes))
-  return buildCheckReport('jwks_check', [...rows, control(outcomes)])
+  const rows = notes.modes.map(({ id, title }) => buildRowItem(id, title, outcomes))
+  return buildCheckReport('jwks_check', [...rows, buildControlItem(outcomes)])
 }
 
 /** The auth contract and the fixtures of the package. @throws FfError `artefact_invalid` with every problem */
@@ -99,12 +99,12 @@ async function run(
 }
 
 /** The cases of one row of the mode matrix; inconclusive if it has none. */
-function rowItem(id: string, title: string, outcomes: readonly Outcome[]): CheckResult {
+function buildRowItem(id: string, title: string, outcomes: readonly Outcome[]): CheckResult {
   const own = outcomes.filter(({ one }) => one.expected.row === id)
-  const findings = own.filter(misses).map(({ one, came }) => ({
+  const findings = own.filter(isMiss).map(({ one, actual }) => ({
     code: 'outcome_differs',
     pointer: null,
-    detail: `${one.fixture.id} in ${one.environment}: ${one.fixture.title}: expected ${toText(one.expected)}, came ${came === null ? 'nothing' : toText(came)}`,
+    detail: `${one.fixture.id} in ${one.environment}: ${one.fixture.title}: expected ${formatOutcome(one.expected)}, came ${actual === null ? 'nothing' : formatOutcome(actual)}`,
   }))
   const state = own.length === 0 ? 'inconclusive' : findings.length === 0 ? 'pass' : 'fail'
   const next =
@@ -112,11 +112,11 @@ function rowItem(id: string, title: string, outcomes: readonly Outcome[]): Check
   return { id, title: `${title} (${own.length} cases)`, state, findings, next }
 }
 
-const misses = ({ one, came }: Outcome): boolean =>
-  came === null || toText(came) !== toText(one.expected)
+const isMiss = ({ one, actual }: Outcome): boolean =>
+  actual === null || formatOutcome(actual) !== formatOutcome(one.expected)
 
 /** Every compared member of an outcome in one line; two outcomes match if their lines are equal. */
-function toText(outcome: AuthResult | Expected): string {
+function formatOutcome(outcome: AuthResult | Expected): string {
   if ('refused' in outcome) return `${outcome.http} ${outcome.refused}`
   const { mode, source, user_id, tenant_id, scopes, warnings, key_set_stale } = outcome
   const who = JSON.stringify([user_id, tenant_id, scopes])
@@ -125,14 +125,16 @@ function toText(outcome: AuthResult | Expected): string {
 }
 
 /** Control: compares each correct outcome with the expectation of another case, which has to count as a miss. */
-function control(outcomes: readonly Outcome[]): CheckResult {
+function buildControlItem(outcomes: readonly Outcome[]): CheckResult {
   const id = 'control'
-  const right = outcomes.filter((one) => !misses(one))
-  const pairs = right.flatMap(({ one, came }) => {
-    const other = outcomes.find((any) => toText(any.one.expected) !== toText(one.expected))
-    return other === undefined ? [] : [{ one: other.one, came }]
+  const right = outcomes.filter((one) => !isMiss(one))
+  const pairs = right.flatMap(({ one, actual }) => {
+    const other = outcomes.find(
+      (any) => formatOutcome(any.one.expected) !== formatOutcome(one.expected),
+    )
+    return other === undefined ? [] : [{ one: other.one, actual }]
   })
-  const missed = pairs.filter((pair) => !misses(pair)).length
+  const missed = pairs.filter((pair) => !isMiss(pair)).length
   if (pairs.length > 0 && pairs.length === right.length && missed === 0)
     return passResult(id, `a wrong expectation is found (${pairs.length} cases)`)
   return {

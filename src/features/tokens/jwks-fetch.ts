@@ -30,10 +30,13 @@ export async function jwksFetch(request: JwksFetchRequest): Promise<CheckReport>
     ])
   }
   const { keys, headers, cache_s } = fetched.served
-  const said = headers.map(([name, value]) => `${name}: ${value}`).join('; ')
+  const caching = headers.map(([name, value]) => `${name}: ${value}`).join('; ')
   const usable = keys.filter(({ fault }) => fault === null).length
   return buildCheckReport('jwks_fetch', [
-    passResult('endpoint', `kept for ${cache_s} s (${said === '' ? 'no caching headers' : said})`),
+    passResult(
+      'endpoint',
+      `kept for ${cache_s} s (${caching === '' ? 'no caching headers' : caching})`,
+    ),
     usable > 0
       ? passResult('usable', `${usable} of ${keys.length} keys`)
       : {
@@ -48,7 +51,7 @@ export async function jwksFetch(request: JwksFetchRequest): Promise<CheckReport>
 }
 
 /** Faults that only mark a key for another purpose, which a key set may hold; any other fault fails the key. */
-const OTHERS: ReadonlySet<string> = new Set([
+const OTHER_PURPOSE_FAULTS: ReadonlySet<string> = new Set([
   'kty_unknown',
   'use_not_sig',
   'key_ops_without_verify',
@@ -60,7 +63,8 @@ const OTHERS: ReadonlySet<string> = new Set([
 function toItem({ kid, words, fault }: ServedKey, at: number): CheckResult {
   const id = kid === null ? `key ${at + 1}, without kid` : `key ${kid}`
   if (fault === null) return passResult(id, words.join(' '))
-  if (OTHERS.has(fault)) return passResult(id, `${words.join(' ')}: left alone (${fault})`)
+  if (OTHER_PURPOSE_FAULTS.has(fault))
+    return passResult(id, `${words.join(' ')}: left alone (${fault})`)
   return {
     id,
     title: words.join(' '),

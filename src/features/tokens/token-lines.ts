@@ -53,11 +53,12 @@ export class TokenLines {
   }
 
   async answer(text: string): Promise<{ readonly answer: LineAnswer; readonly exit: ExitName }> {
-    const line = readLine(text)
-    if (line === null) return error(getId(toObject(text)?.['id']) ?? null, 'line_invalid')
+    const line = parseTokenLine(text)
+    if (line === null)
+      return makeErrorAnswer(parseId(toObject(text)?.['id']) ?? null, 'line_invalid')
     const { id, token, jwks, algs } = line
     if (algs?.some((one) => !this.settings.contract.algorithms.allowable.includes(one)) === true)
-      return error(id, 'algorithm_not_allowable')
+      return makeErrorAnswer(id, 'algorithm_not_allowable')
     const authenticator = await this.authenticatorFor(jwks, algs)
     try {
       const verdict = await judgeToken(authenticator, token, this.options)
@@ -84,37 +85,37 @@ export class TokenLines {
   }
 }
 
-const error = (id: unknown, code: string): { answer: LineAnswer; exit: ExitName } => ({
+const makeErrorAnswer = (id: unknown, code: string): { answer: LineAnswer; exit: ExitName } => ({
   answer: { id, verdict: 'error', code },
   exit: 'usage',
 })
 
 /** The parsed line; null if its form is wrong. Keys are inline: a line never makes ff fetch a URL. */
-function readLine(text: string): TokenLine | null {
-  const { id: named = null, token, jwks, algs } = toObject(text) ?? {}
-  const id = getId(named)
+function parseTokenLine(text: string): TokenLine | null {
+  const { id: givenId = null, token, jwks, algs } = toObject(text) ?? {}
+  const id = parseId(givenId)
   if (id === undefined) return null
-  const keys = jwks === undefined ? null : getKeys(jwks)
+  const keys = jwks === undefined ? null : parseKeys(jwks)
   if (typeof token !== 'string' || keys === undefined) return null
-  if (algs !== undefined && !isTexts(algs)) return null
+  if (algs !== undefined && !isStringList(algs)) return null
   // A line may narrow the algorithms only for its own keys; the settings hold those of the endpoint.
   if (algs !== undefined && keys === null) return null
   return { id, token, jwks: keys, algs: algs ?? null }
 }
 
 /** An id that JSON returns unchanged: a string, null, or a safe integer; undefined for any other value. */
-const getId = (id: unknown): string | number | null | undefined =>
+const parseId = (id: unknown): string | number | null | undefined =>
   id === null || typeof id === 'string' || Number.isSafeInteger(id)
     ? (id as string | number | null)
     : undefined
 
-function getKeys(jwks: unknown): readonly Jwk[] | undefined {
+function parseKeys(jwks: unknown): readonly Jwk[] | undefined {
   const keys: unknown = Array.isArray(jwks) ? jwks : isRecord(jwks) ? jwks['keys'] : undefined
   return Array.isArray(keys) && keys.every(isRecord) ? keys : undefined
 }
 const isRecord = (value: unknown): value is Jwk =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-const isTexts = (value: unknown): value is readonly string[] =>
+const isStringList = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string')
 
 function toObject(text: string): Jwk | null {

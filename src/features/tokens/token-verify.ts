@@ -51,12 +51,12 @@ export async function judgeToken(
 }
 
 /** Whether the key set was missing: the endpoint is unreachable, misconfigured or not configured. */
-const isOpen = ({ conditions }: TokenVerdict): boolean =>
+const lacksKeys = ({ conditions }: TokenVerdict): boolean =>
   conditions.some((one) => one.startsWith('keys_') || one.startsWith('refresh_'))
 
 /** `inconclusive` for a token that could not be verified for want of keys; it is neither a pass nor a NO-GO. */
 export const toTokenExit = (verdict: TokenVerdict): ExitName =>
-  verdict.verdict === 'verified' ? 'ok' : isOpen(verdict) ? 'inconclusive' : 'no_go'
+  verdict.verdict === 'verified' ? 'ok' : lacksKeys(verdict) ? 'inconclusive' : 'no_go'
 
 /** The checks in the order of the verifier, each with the conditions that end it and the claim that it reads. */
 export const TOKEN_CHECKS: readonly (readonly [
@@ -103,7 +103,7 @@ export function listChecks(
     if (verdict === 'decode-only')
       return { id, state: at === end || id === 'signature' ? 'inconclusive' : 'pass' }
     if (end === -1 || at < end) return { id, state: 'pass' }
-    return { id, state: at > end ? 'pending' : isOpen(judged) ? 'inconclusive' : 'fail' }
+    return { id, state: at > end ? 'pending' : lacksKeys(judged) ? 'inconclusive' : 'fail' }
   })
 }
 export interface VerificationStep {
