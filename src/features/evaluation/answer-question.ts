@@ -31,12 +31,14 @@ export interface EvaluationDependencies {
   readonly authenticator: Authenticator
   readonly approvals: CheckApproval
 }
+/** The answer to one question, with the rows behind it. */
 export interface EvaluatedAnswer {
   readonly answer: SideAnswer
   /** The rows that the decision used; null if the authenticator refused or the store failed. */
   readonly rows: RowsOfFlag | null
 }
 
+/** Evaluates one question; a store that fails is the answer `unanswered`, not an error. */
 export type EvaluateQuestion = (
   dependencies: EvaluationDependencies,
   question: EvaluationQuestion,
@@ -48,6 +50,7 @@ export type Evaluate = typeof evaluate
 export const evaluateQuestion: EvaluateQuestion = (dependencies, question) =>
   evaluateQuestionWith(evaluate, dependencies, question)
 
+/** As `evaluateQuestion`, with other decision rules. */
 export async function evaluateQuestionWith(
   rules: Evaluate,
   dependencies: EvaluationDependencies,
@@ -87,7 +90,7 @@ export async function decideWithApproval(
   const walk = rules(input)
   const { decision } = walk.ask === undefined ? walk : rules(input, await approvals(walk.ask))
   if (decision !== undefined) return decision
-  throw new Error('the rules asked for an approval that they had been given')
+  throw new Error('the rules asked twice for the same approval')
 }
 
 /** A fake Admin that answers with the approvals of a vector or a cell. */

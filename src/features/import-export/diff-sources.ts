@@ -42,6 +42,7 @@ export interface TableDiff {
   /** Rows that changed at each reread, so they count neither as equal nor as different. */
   readonly inFlight: readonly RowKey[]
 }
+/** Result of a comparison, one entry for each table. */
 export interface DiffResult {
   readonly tables: readonly TableDiff[]
   /** False if the comparison ended at `maxDiffs`. */

@@ -9,6 +9,7 @@ import { type CheckResult, buildCheckReport, passResult } from '../../core/repor
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { LineSequence, type RowFinding } from './row-report.ts'
 
+/** Input of `ff export`. */
 export interface ExportRequest {
   readonly root: string
   readonly database: TargetSpec

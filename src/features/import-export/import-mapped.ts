@@ -17,6 +17,7 @@ import { loadPersistence } from '../migrate/load-persistence.ts'
 import { readImportDocument } from './read-document.ts'
 import type { RowFinding } from './row-report.ts'
 
+/** Input of `ff import FILE --mapping MAPPING`. */
 export interface MappedRequest extends Omit<ImportRequest, 'source' | 'database'> {
   /** Path of the flag file of another service, in the format of that service. */
   readonly file: string

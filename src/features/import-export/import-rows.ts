@@ -16,6 +16,7 @@ import { mergeRows } from './merge-rows.ts'
 /** The rows to import, in the order of a store; `lines` may be read more than once. */
 export type ImportSource = Pick<RowSource, 'counts' | 'lines' | 'faults' | 'close'>
 
+/** Input of `ff import`. */
 export interface ImportRequest {
   readonly root: string
   readonly source: TargetSpec | ImportSource

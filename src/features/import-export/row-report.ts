@@ -11,6 +11,7 @@ import { compareRowLines, parseRowLine, type RowLine } from '../../core/row-form
 import { decodeRow, ROW_MEMBERS } from '../../core/rows/decode-row.ts'
 import type { RowKey, TableName } from '../../core/rows/rows.ts'
 
+/** A finding about one row; `pointer` names the row and the field. */
 export type RowFinding = Omit<CheckFinding, 'subject'>
 
 const MAX_SHOWN = 120
@@ -52,6 +53,7 @@ export class LineSequence {
   }
 }
 
+/** The finding for a key with more than one row. */
 export const makeRepeatedFinding = (key: RowKey): RowFinding => ({
   code: 'row_repeated',
   pointer: formatRowPointer(key),

@@ -15,6 +15,7 @@ import type { Adapters } from '../../ports/adapters.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { loadPersistence, type DdlContract } from './load-persistence.ts'
 
+/** Input of each `ff migrate` command that opens a database. */
 export interface MigrateRequest {
   readonly root: string
   readonly database: TargetSpec
@@ -22,6 +23,7 @@ export interface MigrateRequest {
   /** Checked between two steps; a step that has begun is completed. */
   readonly signal: AbortSignal
 }
+/** Input of `ff migrate up` and `ff migrate down`. */
 export interface StepRequest extends MigrateRequest {
   /** The target version; null for the newest (up) or one step back (down). */
   readonly to: number | null

@@ -15,9 +15,13 @@ const TEMPLATE = `-- What this changes, and why.
 /** `ff migrate new`: writes an empty migration after the last one. @returns its path and the next step, for the user */
 export async function newMigration(root: string, name: string): Promise<string> {
   if (!/^[a-z][a-z0-9_]{0,59}$/.test(name)) {
-    throw new FfError('migration_invalid', `"${name}" is not a valid name of a migration.`, {
-      hint: 'Use at most 60 lower-case letters, digits and underscores, the first a letter.',
-    })
+    throw new FfError(
+      'migration_invalid',
+      `"${name.slice(0, 120)}" is not a valid name of a migration.`,
+      {
+        hint: 'Use at most 60 lower-case letters, digits and underscores, the first a letter.',
+      },
+    )
   }
   const known = await loadMigrations(root)
   if (!known.ok) throw toArtefactError(known.problems)

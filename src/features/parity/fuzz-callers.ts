@@ -27,6 +27,7 @@ export interface FuzzCaller {
   /** Whether the request may name tenant and user. */
   readonly mayNameContext: boolean
 }
+/** The callers of the scenes, by name. */
 export type FuzzCallers = Readonly<Record<CallerName, FuzzCaller>>
 
 type Row = readonly [
@@ -97,6 +98,7 @@ function findFixture(fixtures: readonly Fixture[], id: string): Fixture {
   })
 }
 
+/** The credential of a question: the token of its caller, or dev headers with its tenant and user. */
 export const toCredential = (
   { caller, tenant_id, user_id }: SceneQuestion,
   callers: FuzzCallers,

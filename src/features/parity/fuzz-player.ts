@@ -32,6 +32,7 @@ import type { FieldRule } from '../../core/parity/field-rules.ts'
 import type { ScratchSides } from './run-parity.ts'
 import type { ParityDependencies } from './dependencies.ts'
 
+/** Sides, dependencies and callers of a fuzz run. */
 export interface FuzzContext {
   readonly sides: ScratchSides
   readonly dependencies: ParityDependencies

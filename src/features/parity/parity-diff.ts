@@ -20,6 +20,7 @@ import type { SideName } from '../import-export/merge-rows.ts'
 import { countFields, formatRowPointer } from '../import-export/row-report.ts'
 import { makeSameSidesError } from './resolve-target.ts'
 
+/** Input of `ff parity diff`. */
 export interface DiffRequest {
   readonly root: string
   readonly baseline: TargetSpec

@@ -13,6 +13,7 @@ import { requireParityInputs, type ParityRequest, withSides } from './parity.ts'
 import type { ParityInputs } from './parity-inputs.ts'
 import { PRODUCTION, type ParityDependencies } from './dependencies.ts'
 
+/** Input of `ff parity fuzz`; the run ends after `runs` scenes or `timeMs`. */
 export interface FuzzRequest extends ParityRequest {
   readonly runs: number
   readonly seed: number
@@ -34,6 +35,7 @@ export async function parityFuzz(request: FuzzRequest): Promise<CheckReport> {
   })
 }
 
+/** The fuzz run on sides that are open. Inconclusive if it compared nothing or a control failed. */
 export async function runFuzz(
   { adapters, runs, seed, timeMs, signal, now, progress }: FuzzRequest,
   inputs: Pick<ParityInputs, 'contract'>,

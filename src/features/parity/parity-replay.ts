@@ -27,6 +27,7 @@ import {
 import { toJudgedCase } from './run-parity.ts'
 import { PRODUCTION } from './dependencies.ts'
 
+/** Input of `ff parity replay`. */
 export interface ReplayRequest extends ParityRequest {
   /** Path of the recorded requests, one JSON object a line. */
   readonly file: string

@@ -21,6 +21,7 @@ import { runParity, type ScratchSides } from './run-parity.ts'
 import { makeSameSidesError } from './resolve-target.ts'
 import { PRODUCTION } from './dependencies.ts'
 
+/** Input of every parity command with two sides. */
 export interface ParityRequest {
   /** The package folder. */
   readonly root: string

@@ -22,6 +22,7 @@ import type { EvaluatedAnswer } from '../evaluation/answer-question.ts'
 import type { ParitySide, ParitySides, PreparedQuestion } from './sides.ts'
 import type { AuthenticatorWithScript } from '../../ports/auth.ts'
 
+/** Both sides as stores of their own scratch state. */
 export interface ScratchSides {
   readonly baseline: OpenScratchStore
   readonly candidate: OpenScratchStore

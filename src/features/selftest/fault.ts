@@ -25,6 +25,7 @@ export interface SelftestContext {
 }
 /** Replaces the handler of each route between the service and its socket. */
 export type WrapRoute = (route: Route) => Route['handle']
+/** The replaced handlers of each side. */
 export type WrappedSides = Readonly<Record<FaultSide, WrapRoute>>
 /** A line of a table, without its newline. */
 export interface StoredLine {
@@ -32,6 +33,7 @@ export interface StoredLine {
   readonly line: string
 }
 export type FaultSide = keyof ScratchSides
+/** The proofs of the selftest: comparer controls, vectors, cells, stored rows, vectors over HTTP. */
 export type ProofName = 'comparer' | 'vectors' | 'cells' | 'rows' | 'served'
 
 /** One fault of the catalogue. A fault without effect is not caught, so the selftest reports it. */

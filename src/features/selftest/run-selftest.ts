@@ -11,6 +11,7 @@ import { findInRows } from './stored-rows.ts'
 
 /** Runs one proof in a context that may hold a planted fault. */
 export type RunProof = (context: SelftestContext) => Promise<ParityReport>
+/** The proofs to run for each fault, and the frame of the run. */
 export interface SelftestOptions {
   readonly vectors: RunProof
   readonly cells: RunProof

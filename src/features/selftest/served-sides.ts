@@ -18,6 +18,7 @@ export interface ServedSides {
 type Scratches = Readonly<Record<FaultSide, ScratchServiceStore>>
 
 const AS_THEY_ARE: WrapRoute = ({ handle }) => handle
+/** Both services with their own handlers. */
 export const UNCHANGED_SERVICES: WrappedSides = { baseline: AS_THEY_ARE, candidate: AS_THEY_ARE }
 
 /** Starts a service on each scratch store for the duration of `use`; the stores stay open. */

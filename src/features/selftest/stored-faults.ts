@@ -179,6 +179,7 @@ const STORED: readonly (readonly [name: string, models: string, change: Change])
   ['rows-unsorted', 'rows in the order of another collation', (lines) => lines.toReversed()],
 ]
 
+/** Faults of the stored rows, which the diff has to find. */
 export const STORED_FAULTS: readonly PlantedFault[] = STORED.map(([name, models, change]) => ({
   id: `stored.${name}`,
   models,

@@ -59,7 +59,9 @@ export function checkAlgorithms(
   if (names.length > 0 && forbidden.length === 0) return names
   throw new FfError(
     'setting_invalid',
-    'The list of algorithms is empty or holds one that is not allowed.',
+    forbidden[0] === undefined
+      ? 'The list of algorithms is empty.'
+      : `The algorithm "${forbidden[0].slice(0, 120)}" is not allowed.`,
     {
       hint: `Name one or more of ${allowable.join(', ')}.`,
     },

@@ -104,7 +104,7 @@ function buildRowItem(id: string, title: string, outcomes: readonly Outcome[]): 
   const findings = own.filter(isMiss).map(({ one, actual }) => ({
     code: 'outcome_differs',
     pointer: null,
-    detail: `${one.fixture.id} in ${one.environment}: ${one.fixture.title}: expected ${formatOutcome(one.expected)}, came ${actual === null ? 'nothing' : formatOutcome(actual)}`,
+    detail: `${one.fixture.id} in ${one.environment}: ${one.fixture.title}: expected ${formatOutcome(one.expected)}, got ${actual === null ? 'nothing' : formatOutcome(actual)}`,
   }))
   const state = own.length === 0 ? 'inconclusive' : findings.length === 0 ? 'pass' : 'fail'
   const next =

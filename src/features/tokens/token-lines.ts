@@ -21,6 +21,7 @@ interface TokenLine {
   readonly algs: readonly string[] | null
 }
 type Jwk = Readonly<Record<string, unknown>>
+/** One line of output; `id` is that of the input line. */
 export interface LineAnswer {
   readonly id: unknown
   readonly verdict: 'verified' | 'decode-only' | 'refused' | 'error'

@@ -8,6 +8,7 @@ import { checkEnvironment } from './auth-settings.ts'
 
 const LIFETIME_S = 3_600
 
+/** Input of `ff token mint`. */
 export interface MintRequest {
   /** The package folder. */
   readonly root: string
@@ -37,9 +38,13 @@ export async function mintToken(
     })
   for (const id of [user, tenant]) {
     if (!isScopeId(id))
-      throw new FfError('option_invalid', `"${id}" is not a valid user or tenant id.`, {
-        hint: 'Use at most 128 letters, digits, . _ @ and -, the first a letter or digit.',
-      })
+      throw new FfError(
+        'option_invalid',
+        `"${id.slice(0, 120)}" is not a valid user or tenant id.`,
+        {
+          hint: 'Use at most 128 letters, digits, . _ @ and -, the first a letter or digit.',
+        },
+      )
   }
   const { notes } = await loadAuth(root)
   const { FF_JWT_ISSUER } = settings

@@ -8,6 +8,7 @@ import type { Instant } from '../../core/rows/instant.ts'
 import type { Authenticator } from '../../ports/auth.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 
+/** Options of `ff token verify`. */
 export interface VerifyOptions {
   readonly environment: Environment
   /** Called for each token: the input may last for hours. */
@@ -27,6 +28,7 @@ export interface TokenVerdict {
   readonly claims: Claims | null
 }
 
+/** Verifies one token. With `signatureOnly`, judges the signature as in production and skips the claims. */
 export async function judgeToken(
   { verifier, rules }: Authenticator,
   token: string,
@@ -106,6 +108,7 @@ export function listChecks(
     return { id, state: at > end ? 'pending' : lacksKeys(judged) ? 'inconclusive' : 'fail' }
   })
 }
+/** The state of one check of `TOKEN_CHECKS`. */
 export interface VerificationStep {
   readonly id: string
   readonly state: CheckResult['state']
