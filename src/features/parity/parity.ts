@@ -54,7 +54,7 @@ export async function parityRun(
   )
 }
 
-/** `ff parity exhaustive`: every cell at every boundary, compared with the oracle. @param only one `MODE/SCOPE/PATH/TTL` */
+/** `ff parity exhaustive`: every cell at every boundary, against the oracle. @param only one `MODE/SCOPE/PATH/TTL` */
 export async function parityExhaustive(
   request: ParityRequest & { readonly only: string | null },
 ): Promise<ParityReport> {

@@ -50,7 +50,7 @@ function throwMissingIssuer(): never {
   })
 }
 
-/** The named algorithms, at least one and each in the allowable ones of the contract. @throws FfError `setting_invalid` */
+/** Requires at least one name, each allowable by the contract. @throws FfError `setting_invalid` */
 export function checkAlgorithms(
   { algorithms: { allowable } }: AuthContract,
   names: readonly string[],
