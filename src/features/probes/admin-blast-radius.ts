@@ -20,11 +20,11 @@ import { createOrdinaryLoad, createSensitiveLoad, LOAD_ROWS } from './testbed/lo
 import { overrideMethods } from './testbed/faulty-store.ts'
 
 /** What a decision waits for. */
-interface ServiceParts {
+interface DecisionDependencies {
   readonly store: ServiceStore
   readonly approvals: ApprovalService
 }
-type Pools = (waits: ServiceParts) => ServiceParts
+type ConnectDependencies = (dependencies: DecisionDependencies) => DecisionDependencies
 
 /** How Admin is away in each run. */
 const OUTAGES: readonly AdminBehaviour[] = ['never', 'refused', 'slow_body']
@@ -33,18 +33,18 @@ const WARM_REQUESTS = 100
 const SENSITIVE_SHARE = 0.5
 
 /** F5: decisions that ask nobody, while others ask an Admin that is away. */
-export const adminBlastRadius = defineProbe<Pools>({
+export const adminBlastRadius = defineProbe<ConnectDependencies>({
   version: 1,
   site: 'scratch',
   isolation: 'exclusive',
-  sound: fromValue((): Pools => (waits) => waits),
-  faulty: fromValue((): Pools => throughOne),
-  measure: async (pools, context) => {
+  sound: fromValue((): ConnectDependencies => (dependencies) => dependencies),
+  faulty: fromValue((): ConnectDependencies => shareOneConnection),
+  measure: async (connect, context) => {
     const count = readNumberParam(context, 'runs')
     const runs: Run[] = []
     for (let at = 0; at < count; at += 1) {
       const outage = OUTAGES[at % OUTAGES.length] as AdminBehaviour
-      runs.push(await played(outage, pools, context))
+      runs.push(await runOutage(outage, connect, context))
       context.progress(at + 1, count)
     }
     const sum = (of: (run: Run) => number): number => runs.reduce((all, run) => all + of(run), 0)
@@ -60,7 +60,7 @@ export const adminBlastRadius = defineProbe<Pools>({
         failed: sum(({ during }) => during.failed),
         calls_failed: sum(({ calls }) => calls.failed),
         calls_kept_back: sum(({ calls }) => calls.refused),
-        ...Object.fromEntries(runs.map(told)),
+        ...Object.fromEntries(runs.map(formatRun)),
       },
       sample_size: sum(({ during }) => during.requests),
       example: null,
@@ -72,13 +72,17 @@ interface Run extends BeforeAndDuring {
   readonly outage: AdminBehaviour
   readonly calls: ReturnType<ApprovalService['metrics']>['calls']
 }
-const told = ({ outage, before, during }: Run, at: number): readonly [string, string] => [
+const formatRun = ({ outage, before, during }: Run, at: number): readonly [string, string] => [
   `run ${at + 1}, Admin ${outage}`,
   `p99 ${before.p99_ms} ms before, ${during.p99_ms} ms then`,
 ]
 
 /** One outage, of a service and an Admin that are new: no breaker remembers another one. */
-function played(outage: AdminBehaviour, pools: Pools, context: ProbeContext): Promise<Run> {
+function runOutage(
+  outage: AdminBehaviour,
+  connect: ConnectDependencies,
+  context: ProbeContext,
+): Promise<Run> {
   const pace = planPace({
     least_per_s: 0,
     requests: readNumberParam(context, 'requests'),
@@ -88,23 +92,23 @@ function played(outage: AdminBehaviour, pools: Pools, context: ProbeContext): Pr
     const admin = await open()
     return withScratchService(context, { kind: 'file', folder: null }, async (scratch) => {
       await scratch.store.load(LOAD_ROWS)
-      const { store, approvals } = pools({ store: scratch.store, approvals: admin })
+      const { store, approvals } = connect({ store: scratch.store, approvals: admin })
       const adapters = { openApprovals: () => Promise.resolve(approvals) }
-      return withLoadService(context, { store, deps: adapters }, async (client, stage) => {
-        const load = new MixedLoad(client, stage.token(), context)
-        await load.put({ ...pace, requests: WARM_REQUESTS })
-        const before = await load.put(pace)
+      return withLoadService(context, { store, deps: adapters }, async (client, service) => {
+        const load = new MixedLoad(client, service.token(), context)
+        await load.run({ ...pace, requests: WARM_REQUESTS })
+        const before = await load.run(pace)
         await server.setBehaviour({ behaviour: outage, delay_ms: 0 })
-        const during = await load.put(pace)
+        const during = await load.run(pace)
         const { calls } = admin.metrics()
-        if (calls.answered === 0 || calls.failed === 0) throw notAsked()
+        if (calls.answered === 0 || calls.failed === 0) throw makeNoCallError()
         return { outage, before, during, calls }
       })
     })
   })
 }
 
-const notAsked = (): FfError =>
+const makeNoCallError = (): FfError =>
   new FfError('proof_inconclusive', 'Nobody asked Admin, so nobody could notice that it is away.', {
     hint: 'It is a bug of the probe: report it.',
   })
@@ -115,7 +119,7 @@ class MixedLoad {
   private readonly token: string
   private readonly signal: AbortSignal
   /** No two ask about one approval, which would share a call. */
-  private asked = 0
+  private nextApproval = 0
 
   constructor(client: HttpClient, token: string, { signal }: ProbeContext) {
     this.client = client
@@ -123,34 +127,34 @@ class MixedLoad {
     this.signal = signal
   }
 
-  async put(pace: LoadPace): Promise<LoadSummary> {
-    const beside = {
+  async run(pace: LoadPace): Promise<LoadSummary> {
+    const sensitivePace = {
       per_s: pace.per_s * SENSITIVE_SHARE,
       requests: Math.ceil(pace.requests * SENSITIVE_SHARE),
     }
-    const ask = createSensitiveLoad(this.client, this.token)
+    const sendSensitive = createSensitiveLoad(this.client, this.token)
     const [measured] = await Promise.all([
       runLoad(createOrdinaryLoad(this.client), pace, this.signal),
-      runLoad(() => ask(this.asked++), beside, this.signal),
+      runLoad(() => sendSensitive(this.nextApproval++), sensitivePace, this.signal),
     ])
     return summarizeLoad([measured], pace)
   }
 }
 
 /** The fault: whatever a decision waits for, it waits for it on the one connection that there is. */
-function throughOne({ store, approvals }: ServiceParts): ServiceParts {
+function shareOneConnection({ store, approvals }: DecisionDependencies): DecisionDependencies {
   let last: Promise<unknown> = Promise.resolve()
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+  const enqueue = <T>(work: () => Promise<T>): Promise<T> => {
     const done = last.then(work)
     last = done.catch(() => undefined) // Whoever asked is told.
     return done
   }
   return {
-    store: overrideMethods(store, () => ({ read: (query) => inTurn(() => store.read(query)) })),
+    store: overrideMethods(store, () => ({ read: (query) => enqueue(() => store.read(query)) })),
     approvals: {
       begin: () => {
         const check = approvals.begin()
-        return (question) => inTurn(() => check(question))
+        return (question) => enqueue(() => check(question))
       },
       metrics: () => approvals.metrics(),
       close: () => approvals.close(),

@@ -8,7 +8,7 @@ import { defineProbe, fromValue, readNumberParam } from './framework/probe.ts'
 
 const { failures, half_open_after_ms } = ADMIN_LIMITS.breaker
 /** Long enough for all callers to come while the one is on its way. */
-const PROBED_MS = 200
+const HALF_OPEN_DELAY_MS = 200
 /** A timer may come a breath before its time. */
 const MARGIN_MS = 50
 
@@ -24,22 +24,22 @@ export const adminBreaker = defineProbe<AdminLimits>({
     const approvals = Array.from({ length: callers }, (_, at) => buildApproval(at, context))
     return withAdmin(context, { approvals, limits }, async ({ server, open }) => {
       const run = new Outage(server, await open())
-      const opened_as_declared = await run.dies()
-      const { calls, took } = await run.isOpen(callers)
-      const half_open_calls = await run.comesBack(callers)
+      const opened_as_declared = await run.failUntilOpen()
+      const { calls, latency } = await run.callWhileOpen(callers)
+      const half_open_calls = await run.callHalfOpen(callers)
       return {
         measured: {
           opened_as_declared,
-          open_answer_ms: took.p99_ms,
+          open_answer_ms: latency.p99_ms,
           open_calls: calls,
           half_open_calls,
-          closed_on_success: await run.isClosed(),
+          closed_on_success: await run.closesOnSuccess(),
         },
         met: {
           admin: 'one on loopback',
           requests: server.requests(),
           callers,
-          slowest_open_answer_ms: took.slowest_ms,
+          slowest_open_answer_ms: latency.slowest_ms,
         },
         sample_size: callers,
         example: half_open_calls === 1 ? null : `${half_open_calls} of ${callers} were let through`,
@@ -69,7 +69,7 @@ class Outage {
   }
 
   /** @returns whether it was closed until the last failure that it takes, and open after it */
-  async dies(): Promise<boolean> {
+  async failUntilOpen(): Promise<boolean> {
     await this.server.setBehaviour({ behaviour: 'error_500', delay_ms: 0 })
     const states: unknown[] = []
     for (let at = 0; at < failures; at += 1) {
@@ -82,36 +82,38 @@ class Outage {
   }
 
   /** @returns what was sent all the same, at once and just before the end, and how long the answers took */
-  async isOpen(callers: number): Promise<{ readonly calls: number; readonly took: Latency }> {
-    const met = this.server.requests()
-    const took: number[] = []
+  async callWhileOpen(
+    callers: number,
+  ): Promise<{ readonly calls: number; readonly latency: Latency }> {
+    const before = this.server.requests()
+    const latenciesMs: number[] = []
     for (let at = 0; at < callers; at += 1) {
       const began = performance.now()
       await this.ask(at)
-      took.push(performance.now() - began)
+      latenciesMs.push(performance.now() - began)
     }
-    await sleep(this.untilHalfOpen() - MARGIN_MS)
+    await sleep(this.msUntilHalfOpen() - MARGIN_MS)
     await this.ask(0)
-    return { calls: this.server.requests() - met, took: measureLatency(took) }
+    return { calls: this.server.requests() - before, latency: measureLatency(latenciesMs) }
   }
 
   /** @returns how many of all callers were let through to an Admin that is healthy again */
-  async comesBack(callers: number): Promise<number> {
-    await this.server.setBehaviour({ behaviour: 'honest', delay_ms: PROBED_MS })
-    const met = this.server.requests()
-    await sleep(this.untilHalfOpen() + MARGIN_MS)
+  async callHalfOpen(callers: number): Promise<number> {
+    await this.server.setBehaviour({ behaviour: 'honest', delay_ms: HALF_OPEN_DELAY_MS })
+    const before = this.server.requests()
+    await sleep(this.msUntilHalfOpen() + MARGIN_MS)
     await Promise.all(Array.from({ length: callers }, (_, at) => this.ask(at)))
-    return this.server.requests() - met
+    return this.server.requests() - before
   }
 
   /** Whether it is, and lets the next caller through. */
-  async isClosed(): Promise<boolean> {
+  async closesOnSuccess(): Promise<boolean> {
     const { breaker } = this.client.metrics()
     const { status } = await this.ask(0)
     return breaker === 'closed' && status === 'known'
   }
 
-  private untilHalfOpen(): number {
+  private msUntilHalfOpen(): number {
     return Math.max(this.openedAt + half_open_after_ms - performance.now(), 0)
   }
 

@@ -30,37 +30,39 @@ export const adminContract = defineProbe<string>({
   sound: fromValue(() => ADMIN_CONTRACT_SHA256),
   faulty: fromValue(() => '0'.repeat(64)),
   measure: async (pin, context): Promise<Measurement> => {
-    const pinned = (await contractDigest(context)) === pin
+    const pinned = (await computeContractDigest(context)) === pin
     const approvals = STATES.flatMap(
-      ([, hold], at) => hold?.(buildApproval(at, context), context) ?? [],
+      ([, change], at) => change?.(buildApproval(at, context), context) ?? [],
     )
-    return withAdmin(context, { approvals, limits: ADMIN_LIMITS }, async (scene) => {
-      const strange = await strangeStates(scene, context)
-      const known = await foreignKnown(scene)
-      const anonymous = await anonymousAnswered(scene)
-      const exchanges = scene.server.exchanges()
+    return withAdmin(context, { approvals, limits: ADMIN_LIMITS }, async (admin) => {
+      const wrongStates = await findWrongStates(admin, context)
+      const known = await findForeignApprovals(admin)
+      const anonymous = await countAnonymousAnswers(admin)
+      const exchanges = admin.server.exchanges()
       // Under another contract nobody has said what any of the messages should be.
-      const broken = pinned ? exchanges.flatMap(breaches) : exchanges.flatMap(getMessages)
+      const broken = pinned
+        ? exchanges.flatMap(findInvalidMessages)
+        : exchanges.flatMap(getMessages)
       return {
         measured: {
-          contract_differences: broken.length + strange.length,
+          contract_differences: broken.length + wrongStates.length,
           anonymous_answered: anonymous,
           foreign_approvals_known: known.length,
         },
         met: {
           admin: 'one on loopback',
-          requests: scene.server.requests(),
+          requests: admin.server.requests(),
           messages: exchanges.length * 2,
           contract: pinned ? 'as it is pinned' : 'not the one that is pinned',
         },
         sample_size: exchanges.length * 2,
-        example: [...strange, ...known, ...broken][0] ?? null,
+        example: [...wrongStates, ...known, ...broken][0] ?? null,
       }
     })
   },
 })
 
-async function contractDigest({ root }: ProbeContext): Promise<string> {
+async function computeContractDigest({ root }: ProbeContext): Promise<string> {
   const [request, response, common] = await Promise.all([
     readSchema(root, MESSAGES.request),
     readSchema(root, MESSAGES.response),
@@ -84,21 +86,21 @@ async function readSchema(root: string, name: string): Promise<Schema> {
 
 const HOUR_MS = 3_600_000
 /** A time so many hours from now. */
-const hours = (count: number, { now }: ProbeContext) =>
+const hoursFromNow = (count: number, { now }: ProbeContext) =>
   instantFromMs(now().getTime() + count * HOUR_MS)
-type Hold = (approval: Approval, context: ProbeContext) => Approval
+type ChangeApproval = (approval: Approval, context: ProbeContext) => Approval
 /** Each state, and the approval that is in it; null where there is none. */
-const STATES: readonly (readonly [ApprovalTtlState, Hold | null])[] = [
+const STATES: readonly (readonly [ApprovalTtlState, ChangeApproval | null])[] = [
   ['unknown', null],
   ['revoked', (one) => ({ ...one, revoked: true })],
-  ['not_yet_valid', (one, context) => ({ ...one, not_before: hours(1, context) })],
-  ['expired', (one, context) => ({ ...one, expires_at: hours(-1, context) })],
-  ['expiring_soon', (one, context) => ({ ...one, expires_at: hours(1, context) })],
+  ['not_yet_valid', (one, context) => ({ ...one, not_before: hoursFromNow(1, context) })],
+  ['expired', (one, context) => ({ ...one, expires_at: hoursFromNow(-1, context) })],
+  ['expiring_soon', (one, context) => ({ ...one, expires_at: hoursFromNow(1, context) })],
   ['valid', (one) => one],
 ]
 
 /** Approvals whose state came out as another one. */
-async function strangeStates(
+async function findWrongStates(
   { open }: TestAdmin,
   context: ProbeContext,
 ): Promise<readonly string[]> {
@@ -114,7 +116,7 @@ async function strangeStates(
 
 const FOREIGN = [{ flag_key: 'ff.other' }, { tenant_id: 'T-other' }, { user_id: 'U-other' }]
 /** Whose approval was not said to be unknown. */
-async function foreignKnown({ open }: TestAdmin): Promise<readonly string[]> {
+async function findForeignApprovals({ open }: TestAdmin): Promise<readonly string[]> {
   const check = (await open()).begin()
   const valid = buildApprovalQuery(STATES.length - 1)
   const answers = await Promise.all(FOREIGN.map((change) => check({ ...valid, ...change })))
@@ -124,9 +126,9 @@ async function foreignKnown({ open }: TestAdmin): Promise<readonly string[]> {
 }
 
 /** How many who do not say who they are, or are somebody else, were answered. */
-async function anonymousAnswered({ open }: TestAdmin): Promise<number> {
+async function countAnonymousAnswers({ open }: TestAdmin): Promise<number> {
   const answers = await Promise.all(
-    [null, 'a-token-of-nobody'].map(async (token) =>
+    [null, 'an-unknown-token'].map(async (token) =>
       (await open({ token })).begin()(buildApprovalQuery(STATES.length - 1)),
     ),
   )
@@ -139,7 +141,7 @@ const getMessages = (exchange: AdminExchange): readonly string[] => [
   exchange.response,
 ]
 /** Messages that break their schema. */
-const breaches = (exchange: AdminExchange): readonly string[] =>
+const findInvalidMessages = (exchange: AdminExchange): readonly string[] =>
   (['request', 'response'] as const)
     .filter((kind) => {
       const plain: unknown = JSON.parse(exchange[kind])

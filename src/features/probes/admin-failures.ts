@@ -17,7 +17,7 @@ interface Failure {
   /** Where the client looks for it; absent where it is. */
   readonly url?: (there: URL) => URL
   /** How many calls fail before it is healthy again and nobody notices. */
-  readonly before?: number
+  readonly failedCalls?: number
 }
 const FAILURES: readonly Failure[] = [
   { name: 'refused', behaviour: 'refused' },
@@ -36,14 +36,14 @@ const FAILURES: readonly Failure[] = [
   { name: 'wrong type', behaviour: 'wrong_type' },
   { name: 'unknown state', behaviour: 'unknown_state' },
   { name: 'time-out', behaviour: 'never' },
-  { name: 'breaker open', behaviour: 'error_500', before: ADMIN_LIMITS.breaker.failures },
+  { name: 'breaker open', behaviour: 'error_500', failedCalls: ADMIN_LIMITS.breaker.failures },
 ]
 
 /** What becomes of an answer on its way to a decision. */
-type Belief = (check: CheckApproval) => CheckApproval
+type DecorateCheck = (check: CheckApproval) => CheckApproval
 
 /** F3: whatever goes wrong with Admin, a sensitive flag is denied, and says why. */
-export const adminFailures = defineProbe<Belief>({
+export const adminFailures = defineProbe<DecorateCheck>({
   version: 1,
   site: 'scratch',
   isolation: 'parallel',
@@ -54,9 +54,9 @@ export const adminFailures = defineProbe<Belief>({
     if (answer.status !== 'unreachable') return answer
     return { status: 'known', not_before, expires_at, revoked }
   }),
-  measure: async (belief, context): Promise<Measurement> => {
+  measure: async (decorate, context): Promise<Measurement> => {
     const failures = FAILURES.slice(0, readNumberParam(context, 'modes'))
-    const seen = await Promise.all(failures.map((one) => played(one, belief, context)))
+    const seen = await Promise.all(failures.map((one) => runFailure(one, decorate, context)))
     const denied = seen.filter(({ failing }) => isFailSafe(failing))
     const wrong = seen.filter((one) => !isFailSafe(one.failing) || one.healthy.decision === 'deny')
     const [first] = wrong
@@ -71,16 +71,16 @@ export const adminFailures = defineProbe<Belief>({
       example:
         first === undefined
           ? null
-          : `${first.name}: ${said(first.healthy)} before, then ${said(first.failing)}`,
+          : `${first.name}: ${formatDecision(first.healthy)} before, then ${formatDecision(first.failing)}`,
     }
   },
 })
 
-const said = ({ decision, reason }: Decision): string => `${decision} ${reason}`
+const formatDecision = ({ decision, reason }: Decision): string => `${decision} ${reason}`
 
-function played(
-  { name, behaviour, url, before = 0 }: Failure,
-  belief: Belief,
+function runFailure(
+  { name, behaviour, url, failedCalls = 0 }: Failure,
+  decorate: DecorateCheck,
   context: ProbeContext,
 ) {
   const terms = { approvals: [buildApproval(1, context)], limits: ADMIN_LIMITS }
@@ -88,10 +88,11 @@ function played(
     const client = await open()
     const healthy = await decideSensitiveFlag(client.begin(), 1, context)
     await server.setBehaviour({ behaviour, delay_ms: 0 })
-    const asked = url === undefined ? client : await open({ url: url(server.url) })
-    for (let time = 0; time < before; time += 1) await asked.begin()(buildApprovalQuery(1))
-    if (before > 0) await server.setBehaviour({ behaviour: 'honest', delay_ms: 0 })
-    const failing = await decideSensitiveFlag(belief(asked.begin()), 1, context)
+    const failingClient = url === undefined ? client : await open({ url: url(server.url) })
+    for (let time = 0; time < failedCalls; time += 1)
+      await failingClient.begin()(buildApprovalQuery(1))
+    if (failedCalls > 0) await server.setBehaviour({ behaviour: 'honest', delay_ms: 0 })
+    const failing = await decideSensitiveFlag(decorate(failingClient.begin()), 1, context)
     return { name, healthy, failing, requests: server.requests() }
   })
 }

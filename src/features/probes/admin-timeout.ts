@@ -28,7 +28,7 @@ export const adminTimeout = defineProbe<AdminLimits>({
   faulty: fromValue(() => ({ ...ADMIN_LIMITS, timeout_ms: 5_000 })),
   measure: async (limits, context): Promise<Measurement> => {
     const cases = CASES.slice(0, readNumberParam(context, 'cases'))
-    const seen = await Promise.all(cases.map((one) => played(one, limits, context)))
+    const seen = await Promise.all(cases.map((one) => runCase(one, limits, context)))
     const wrong = seen.filter(({ in_time, denied }) => in_time === denied)
     const slowest = Math.max(...seen.map(({ ms }) => ms))
     return {
@@ -49,18 +49,18 @@ export const adminTimeout = defineProbe<AdminLimits>({
   },
 })
 
-function played(stage: Case, limits: AdminLimits, context: ProbeContext) {
-  return withAdmin(context, { approvals: [buildApproval(1, context)], limits }, async (scene) => {
-    const { server } = scene
-    await server.setBehaviour(stage)
-    const client = await scene.open()
+function runCase(one: Case, limits: AdminLimits, context: ProbeContext) {
+  return withAdmin(context, { approvals: [buildApproval(1, context)], limits }, async (admin) => {
+    const { server } = admin
+    await server.setBehaviour(one)
+    const client = await admin.open()
     const began = performance.now()
     const decision = await decideSensitiveFlag(client.begin(), 1, context)
     const ms = Math.round(performance.now() - began)
     // A call that was answered may keep its connection for the next one.
-    if (stage.in_time) await client.close()
+    if (one.in_time) await client.close()
     await sleep(SETTLING_MS)
     const sockets = Math.max(client.metrics().sockets, server.sockets())
-    return { ...stage, ms, sockets, denied: isFailSafe(decision), requests: server.requests() }
+    return { ...one, ms, sockets, denied: isFailSafe(decision), requests: server.requests() }
   })
 }

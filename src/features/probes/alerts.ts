@@ -8,7 +8,7 @@ import { TestService } from './testbed/test-service.ts'
 /** From one scrape to the next, in the time that is played: windows are not waited out, and all else is real. */
 const SCRAPE_S = 15
 /** How long a rule is given to fire and to clear: longer than any of its windows. */
-const MOST_SCRAPES = 120
+const MAX_SCRAPES = 120
 /** What no window of a rule reaches beyond. */
 const KEPT_SCRAPES = 120
 const REMOVED = 'store_down'
@@ -20,27 +20,27 @@ export const alerts = defineProbe<(rules: readonly AlertRule[]) => readonly Aler
   isolation: 'exclusive',
   sound: (_context, use) => use((rules) => rules),
   faulty: (_context, use) => use((rules) => rules.filter(({ id }) => id !== REMOVED)),
-  measure: async (made, context) => {
-    const rules = made((await loadAlerts(context.root)).rules)
+  measure: async (selectRules, context) => {
+    const rules = selectRules((await loadAlerts(context.root)).rules)
     const ids = [...new Set([...rules.map(({ id }) => id), ...Object.keys(ALERT_DRILLS)])]
-    const exercise = await TestService.lend(
+    const run = await TestService.withRunning(
       context,
       (adapters) => adapters,
-      async (stage) => {
-        const exercising = new Exercise(stage, context)
+      async (service) => {
+        const alertRun = new AlertRun(service, context)
         for (const [at, id] of ids.entries()) {
           const rule = rules.find((one) => one.id === id)
-          await exercising.run(
+          await alertRun.run(
             id,
             rule,
             Object.hasOwn(ALERT_DRILLS, id) ? ALERT_DRILLS[id] : undefined,
           )
           context.progress(at + 1, ids.length)
         }
-        return exercising
+        return alertRun
       },
     )
-    const { silent, stuck, fired, scrapes } = exercise
+    const { silent, stuck, fired, scrapes } = run
     return {
       measured: { rules_silent: silent.length, rules_stuck: stuck.length },
       met: {
@@ -57,18 +57,18 @@ export const alerts = defineProbe<(rules: readonly AlertRule[]) => readonly Aler
   },
 })
 
-class Exercise {
+class AlertRun {
   readonly silent: string[] = []
   readonly stuck: string[] = []
   /** Seconds of the time that is played, from the fault to the alert. */
   readonly fired: number[] = []
   scrapes = 0
-  private readonly stage: TestService
+  private readonly service: TestService
   private readonly signal: AbortSignal
   private history: Scrape[] = []
 
-  constructor(stage: TestService, { signal }: ProbeContext) {
-    this.stage = stage
+  constructor(service: TestService, { signal }: ProbeContext) {
+    this.service = service
     this.signal = signal
   }
 
@@ -77,31 +77,31 @@ class Exercise {
     if (rule === undefined) return void this.silent.push(`${id}: there is no such rule`)
     if (drill === undefined) return void this.silent.push(`${id}: nobody knows how to make it fire`)
     this.history = []
-    if (!(await this.settles(rule, drill)))
+    if (!(await this.staysClear(rule, drill)))
       return void this.stuck.push(`${id}: it fires where there is no fault`)
-    const lift = await drill.inject(this.stage)
-    const since = this.stage.passed_s
-    const fires = await this.comes(rule, 'firing', drill.meanwhile)
-    if (fires) this.fired.push(this.stage.passed_s - since)
+    const removeFault = await drill.inject(this.service)
+    const since = this.service.elapsed_s
+    const hasFired = await this.reaches(rule, 'firing', drill.meanwhile)
+    if (hasFired) this.fired.push(this.service.elapsed_s - since)
     else this.silent.push(`${id}: it did not fire on its fault`)
-    await lift()
-    if (!(await this.comes(rule, 'clear', drill.usual)))
+    await removeFault()
+    if (!(await this.reaches(rule, 'clear', drill.usual)))
       this.stuck.push(`${id}: it did not clear after its fault`)
   }
 
   /** Whether it is clear when it has had the time to fire. */
-  private async settles(rule: AlertRule, { usual }: AlertDrill): Promise<boolean> {
+  private async staysClear(rule: AlertRule, { usual }: AlertDrill): Promise<boolean> {
     for (let passed = 0; passed < rule.for_s + 3 * SCRAPE_S; passed += SCRAPE_S)
       await this.scrape(usual)
-    return this.comes(rule, 'clear', usual)
+    return this.reaches(rule, 'clear', usual)
   }
 
-  private async comes(
+  private async reaches(
     rule: AlertRule,
     state: AlertState,
     traffic: AlertDrill['usual'],
   ): Promise<boolean> {
-    for (let at = 0; at < MOST_SCRAPES && !this.signal.aborted; at += 1) {
+    for (let at = 0; at < MAX_SCRAPES && !this.signal.aborted; at += 1) {
       await this.scrape(traffic)
       if (evaluateAlert(rule, this.history) === state) return true
     }
@@ -109,11 +109,11 @@ class Exercise {
   }
 
   private async scrape(traffic: AlertDrill['usual']): Promise<void> {
-    await this.stage.pass(SCRAPE_S)
-    await traffic(this.stage)
-    const read = await this.stage.scrape()
+    await this.service.advance(SCRAPE_S)
+    await traffic(this.service)
+    const read = await this.service.scrape()
     const samples = read?.ok === true ? read.samples : []
-    this.history = [...this.history, { at_ms: this.stage.passed_s * 1000, samples }].slice(
+    this.history = [...this.history, { at_ms: this.service.elapsed_s * 1000, samples }].slice(
       -KEPT_SCRAPES,
     )
     this.scrapes += 1

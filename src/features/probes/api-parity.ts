@@ -34,16 +34,16 @@ import {
 } from './testbed/test-tokens.ts'
 
 /** What the database's side is served from. */
-type Serve = (store: ServiceStore) => ServiceStore
+type DecorateStore = (store: ServiceStore) => ServiceStore
 
 /** E4: the contract suite of the management API, put to a service on a file and to one on a database. */
-export const apiParity = defineProbe<Serve>({
+export const apiParity = defineProbe<DecorateStore>({
   version: 1,
   site: 'scratch',
   isolation: 'parallel',
-  sound: fromValue((): Serve => (store) => store),
-  faulty: fromValue((): Serve => createReversedListing),
-  measure: async (serve, context): Promise<Measurement> => {
+  sound: fromValue((): DecorateStore => (store) => store),
+  faulty: fromValue((): DecorateStore => createReversedListing),
+  measure: async (decorate, context): Promise<Measurement> => {
     const testKeys = await loadTestKeys(context)
     const tokens = mintTokens(testKeys)
     const { settings, keys } = testKeys
@@ -53,10 +53,10 @@ export const apiParity = defineProbe<Serve>({
       (authenticator) =>
         withScratchPair(context, async ({ file, db }) => {
           await Promise.all([file.store.load(SUITE_STATE), db.store.load(SUITE_STATE)])
-          return withRoutes(context, routesOn(file.store, authenticator), (left) =>
-            withRoutes(context, routesOn(serve(db.store), authenticator), async (right) => {
+          return withRoutes(context, buildRoutesOn(file.store, authenticator), (left) =>
+            withRoutes(context, buildRoutesOn(decorate(db.store), authenticator), async (right) => {
               const suite = new Suite([left, right], { tokens, context })
-              await suite.put()
+              await suite.run()
               return toMeasurement(suite, db)
             }),
           )
@@ -79,7 +79,7 @@ const toMeasurement = (
   example: differing[0] ?? null,
 })
 
-const routesOn = (store: ServiceStore, authenticator: Authenticator) => {
+const buildRoutesOn = (store: ServiceStore, authenticator: Authenticator) => {
   const approvals = {
     begin: () => toApprovalCheck({ admin: 'reachable', approvals: SUITE_APPROVALS }),
     metrics: () => NULL_ADMIN_METRICS,
@@ -139,7 +139,7 @@ class Suite {
     this.context = context
   }
 
-  async put(): Promise<void> {
+  async run(): Promise<void> {
     for (const [at, step] of SUITE.entries()) {
       const [left, right] = await Promise.all(
         this.services.map((client) => this.send(client, step, at)),

@@ -9,7 +9,7 @@ import { loadPersistence } from '../migrate/load-persistence.ts'
 import { requireDatabase, type WithResource, defineProbe } from './framework/probe.ts'
 
 /** The trail of the database that is cut over, each record passed on through `change`. */
-const readTrail =
+const withTrail =
   (
     change: (records: AuditReading['records']) => AuditReading['records'],
   ): WithResource<AuditTrail> =>
@@ -29,7 +29,7 @@ const readTrail =
   }
 
 /** Of the first record that has an actor, as all have, the last letter is another one. */
-async function* oneAltered(records: AuditReading['records']): AuditReading['records'] {
+async function* alterOneRecord(records: AuditReading['records']): AuditReading['records'] {
   let altered = false
   for await (const record of records) {
     if (altered || record === null) yield record
@@ -43,16 +43,16 @@ export const auditAppendOnly = defineProbe<AuditTrail>({
   version: 1,
   site: 'database',
   isolation: 'parallel',
-  sound: readTrail((records) => records),
-  faulty: readTrail(oneAltered),
+  sound: withTrail((records) => records),
+  faulty: withTrail(alterOneRecord),
   measure: async (trail, context) => {
     const { versions, contract } = await loadPersistence(context.root)
     const database = requireDatabase(context)
     const role = await context.adapters.inspectRole(database, versions)
     const schema = await context.adapters.inspectSchema(database, versions)
-    const { tried, allowed } = toChanges(role, schema, contract)
-    const { records, breaks, head } = await walkWhole(trail, context.signal)
-    if (records === 0) throw noRecords()
+    const { tried, allowed } = findForbiddenChanges(role, schema, contract)
+    const { records, breaks, head } = await walkTrail(trail, context.signal)
+    if (records === 0) throw makeEmptyTrailError()
     const examples = [...allowed.map((what) => `${role.role} may: ${what}`), ...breaks]
     return {
       measured: { forbidden_allowed: allowed.length, chain_breaks: breaks.length },
@@ -64,7 +64,7 @@ export const auditAppendOnly = defineProbe<AuditTrail>({
 })
 
 /** What would change the trail, with every trigger that is missing or off; and what of it the server would let this role do. */
-function toChanges(
+function findForbiddenChanges(
   { forbidden }: RoleFacts,
   { triggers }: SchemaFacts,
   { tables }: SchemaContract,
@@ -79,23 +79,23 @@ function toChanges(
   }
 }
 
-async function walkWhole(trail: AuditTrail, signal: AbortSignal) {
+async function walkTrail(trail: AuditTrail, signal: AbortSignal) {
   return trail.read(0, async (reading) => {
     const { head } = reading.said
     const walk = new ChainWalk(hashAuditText, { marks: [head] })
     const records = await walkRecords(walk, reading, () => endIfAborted(signal, 'Measure again.'))
-    const whole = walk.findPlace(head) === 'held' && walk.head.seq === head.seq
+    const reachesHead = walk.findPlace(head) === 'held' && walk.head.seq === head.seq
     const breaks =
       walk.fault !== null
         ? [walk.fault.detail]
-        : whole
+        : reachesHead
           ? []
           : [`the end of the chain is not the one that the store keeps`]
     return { records, breaks, head }
   })
 }
 
-const noRecords = (): FfError =>
+const makeEmptyTrailError = (): FfError =>
   new FfError('target_missing', 'The audit trail is empty: there is nothing to verify.', {
     hint: 'Name the database that was migrated and imported into.',
   })

@@ -29,31 +29,31 @@ import {
 import { type Issuer, openIssuer } from './testbed/issuer.ts'
 
 /** Both stores, and how much of what is asked for is put to them. */
-interface Audit {
+interface AuditInput {
   readonly targets: readonly [CrashTarget, CrashTarget]
   readonly share: number
 }
-const audit =
-  (late: boolean, share: number): WithResource<Audit> =>
+const withAudit =
+  (late: boolean, share: number): WithResource<AuditInput> =>
   (context, use) =>
     withCrashTargets(context, late, (targets) => use({ targets, share }))
 
 /** G1: whether every change that somebody known asked for is in the trail once, also where the service is killed. */
-export const auditOnce = defineProbe<Audit>({
+export const auditOnce = defineProbe<AuditInput>({
   version: 1,
   site: 'scratch',
   isolation: 'parallel',
-  sound: audit(false, 1),
+  sound: withAudit(false, 1),
   // The fault is there all the time, and a tenth of it is enough to see it.
-  faulty: audit(true, 0.1),
+  faulty: withAudit(true, 0.1),
   measure: ({ targets, share }, context) => {
     return closeAfter(async (keep) => {
       const issuer = await keep(openIssuer(context), ({ server }) => server.close())
-      const told = await Promise.all(
-        targets.map((target) => new AuditRun(target, issuer, context).through(share)),
+      const runs = await Promise.all(
+        targets.map((target) => new AuditRun(target, issuer, context).run(share)),
       )
       const all = <K extends keyof AuditCounts>(name: K): readonly AuditCounts[K][] =>
-        told.map((one) => one[name])
+        runs.map((one) => one[name])
       const count = (lists: readonly (readonly string[])[]): number => lists.flat().length
       return {
         measured: {
@@ -69,7 +69,7 @@ export const auditOnce = defineProbe<Audit>({
           of_them_written: all('written').join(', '),
         },
         sample_size: Math.min(...all('sample')),
-        example: listExamples(told)[0] ?? null,
+        example: listExamples(runs)[0] ?? null,
       }
     })
   },
@@ -87,17 +87,17 @@ interface AuditCounts {
   readonly sample: number
 }
 
-const listExamples = (told: readonly AuditCounts[]): readonly string[] => [
-  ...told.flatMap(({ halves }) => halves),
-  ...told.flatMap(({ missing }) => missing.map((id) => `no record of the request ${id}`)),
-  ...told.flatMap(({ tooMany }) => tooMany.map((id) => `a record too many of ${id}`)),
+const listExamples = (runs: readonly AuditCounts[]): readonly string[] => [
+  ...runs.flatMap(({ halves }) => halves),
+  ...runs.flatMap(({ missing }) => missing.map((id) => `no record of the request ${id}`)),
+  ...runs.flatMap(({ tooMany }) => tooMany.map((id) => `a record too many of ${id}`)),
 ]
 
 /** How many turns are asked for at once, and how many write when the kill comes. */
-const AT_ONCE = 8
+const CONCURRENCY = 8
 const WRITERS = 4
 /** How long after the first change that is answered a kill comes, in milliseconds: each at another moment. */
-const toMoment = (kill: number): number => (kill * 37) % 150
+const toDelayMs = (kill: number): number => (kill * 37) % 150
 
 /** One ground on its way through operations and kills. */
 class AuditRun {
@@ -106,7 +106,7 @@ class AuditRun {
   private readonly context: ProbeContext
   private readonly due = new Map<string, ExpectedRecord>()
   private readonly halves: string[] = []
-  private struck = 0
+  private killCount = 0
 
   constructor(target: CrashTarget, issuer: Issuer, context: ProbeContext) {
     this.target = target
@@ -114,19 +114,19 @@ class AuditRun {
     this.context = context
   }
 
-  async through(share: number): Promise<AuditCounts> {
+  async run(share: number): Promise<AuditCounts> {
     const { context, target } = this
     const [operations = 0, kills = 0] = ['operations', 'kills'].map((name) =>
       Math.ceil(readNumberParam(context, name) * share),
     )
-    await this.served(({ client }) =>
-      mapConcurrently(buildRounds(operations), AT_ONCE, async (turn) => {
+    await this.withService(({ client }) =>
+      mapConcurrently(buildRounds(operations), CONCURRENCY, async (turn) => {
         for (const one of turn) await this.ask(client, one)
       }),
     )
     for (let kill = 1; kill <= kills; kill += 1) {
       context.signal.throwIfAborted()
-      await this.served((running) => this.killed(running, kill))
+      await this.withService((running) => this.killDuringWrites(running, kill))
       await this.compare(kill)
       context.progress(kill, kills)
     }
@@ -139,11 +139,11 @@ class AuditRun {
       records: records.length,
       cutOff: cut.length,
       written: cut.filter((id) => recorded.has(id)).length,
-      sample: operations + this.struck,
+      sample: operations + this.killCount,
     }
   }
 
-  private served<T>(use: (running: RunningService) => Promise<T>): Promise<T> {
+  private withService<T>(use: (running: RunningService) => Promise<T>): Promise<T> {
     const { context, target, issuer } = this
     return withRunningService(context, { crashTarget: target, keys: issuer.keys }, use)
   }
@@ -169,7 +169,7 @@ class AuditRun {
     return request_id
   }
 
-  private async killed({ client, kill }: RunningService, at: number): Promise<void> {
+  private async killDuringWrites({ client, kill }: RunningService, at: number): Promise<void> {
     const change = { method: 'PUT', author: 'writer', due: 'applied' } as const
     const write = async (tenant: string, value: number): Promise<void> =>
       this.ask(client, { ...change, path: overridePath(tenant), body: `{"value":${value}}` })
@@ -183,20 +183,22 @@ class AuditRun {
       }
     })
     await Promise.any(first).catch(() => undefined)
-    await sleep(toMoment(at))
-    await this.target.strike(kill, at)
+    await sleep(toDelayMs(at))
+    await this.target.killDuringWrite(kill, at)
     const other = (await Promise.all(writing)).find((end) => !isCutOff(end))
     if (other !== undefined) throw other
-    this.struck += 1
+    this.killCount += 1
   }
 
   private async compare(kill: number): Promise<void> {
     const { context, target } = this
     const keys = getTenants(kill).map((scope_id) => ({ scope_id, flag_key: MADE_FLAG }))
-    const { stand, said } = await readStoredLines(context, target, keys)
-    const [half] = [...stand, ...said].filter((line) => !stand.has(line) || !said.has(line))
+    const { stored, recorded } = await readStoredLines(context, target, keys)
+    const [half] = [...stored, ...recorded].filter(
+      (line) => !stored.has(line) || !recorded.has(line),
+    )
     if (half === undefined) return
-    const which = stand.has(half) ? 'a row without its record' : 'a record without its row'
+    const which = stored.has(half) ? 'a row without its record' : 'a record without its row'
     this.halves.push(`${which} on ${target.name} after the kill ${kill}: ${half}`)
   }
 }

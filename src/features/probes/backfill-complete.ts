@@ -41,15 +41,15 @@ export const backfillComplete = defineProbe<StorePair>({
     const behind = findings.some(({ code }) => code !== 'row_extra')
     const changed = imported.length === 0 || (!imported.includes(digest) && behind)
     const [first] = [...missing, ...extra]
-    const why = imported.length === 0 ? NO_IMPORT : OTHER_STORE
+    const detail = imported.length === 0 ? NO_IMPORT : OTHER_STORE
     return {
       measured: { missing: missing.length, extra: extra.length, source_changed: changed },
       met: {
         rows: countRows(result),
         source_sha256: digest,
         imports: imported.length,
-        missing_by: places(missing),
-        extra_by: places(extra),
+        missing_by: formatPlaces(missing),
+        extra_by: formatPlaces(extra),
         to_the_end: result.complete,
       },
       sample_size: countRows(result),
@@ -57,7 +57,7 @@ export const backfillComplete = defineProbe<StorePair>({
         first !== undefined
           ? `${first.table}${first.pointer ?? ''}: ${first.detail}`
           : changed
-            ? why
+            ? detail
             : null,
     }
   },
@@ -83,15 +83,15 @@ async function computeDigest(
   }
 }
 
-const MOST_PLACES = 5
+const MAX_PLACES = 5
 /** How many by table, and by tenant or user within it. */
-function places(findings: readonly TableFinding[]): string {
+function formatPlaces(findings: readonly TableFinding[]): string {
   const counts = new Map<string, number>()
   for (const { table, pointer } of findings) {
     const scope = table === 'flag_registry' ? '' : `/${(pointer ?? '').split('/')[1]}`
     counts.set(table + scope, (counts.get(table + scope) ?? 0) + 1)
   }
-  const most = [...counts].sort(([, a], [, b]) => b - a).slice(0, MOST_PLACES)
+  const most = [...counts].sort(([, a], [, b]) => b - a).slice(0, MAX_PLACES)
   const rest = counts.size - most.length
   const named = most.map(([place, count]) => `${place} ${count}`)
   return [...named, ...(rest > 0 ? [`${rest} more places`] : [])].join(', ') || 'none'

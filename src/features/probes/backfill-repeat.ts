@@ -26,11 +26,15 @@ const WRITES_A_ROW = 2
 /** A write that the import comes in the way of is refused, and made again, as a person would. */
 const ATTEMPTS = 5
 
-const backfill =
+const withBackfill =
   (faulty: boolean): WithResource<Backfill> =>
   (context, use) =>
     withMigratedDatabase(context, (scratch, inputs) =>
-      use({ scratch, inputs, getSink: (sink) => (faulty ? unguarded(sink, scratch) : sink) }),
+      use({
+        scratch,
+        inputs,
+        getSink: (sink) => (faulty ? createUnguardedSink(sink, scratch) : sink),
+      }),
     )
 
 /** C4: whether an import may be run again, and while people write. */
@@ -38,24 +42,24 @@ export const backfillRepeat = defineProbe<Backfill>({
   version: 1,
   site: 'scratch',
   isolation: 'parallel',
-  sound: backfill(false),
-  faulty: backfill(true),
+  sound: withBackfill(false),
+  faulty: withBackfill(true),
   measure: async ({ scratch, inputs, getSink }, context) => {
     const tenants = madeTenants(readNumberParam(context, 'writes'))
-    const bring = (revision: number, wrap: (sink: RowSink) => RowSink): Promise<void> =>
+    const importRevision = (revision: number, wrap: (sink: RowSink) => RowSink): Promise<void> =>
       withMadeStore(context, { tenants, revision }, (source) => {
-        const adapters = wrapping(context, (sink) => wrap(getSink(sink)))
+        const adapters = withWrappedSink(context, (sink) => wrap(getSink(sink)))
         return importStore(context, inputs, { source, database: scratch.target, adapters })
       })
-    await bring(1, (sink) => sink)
+    await importRevision(1, (sink) => sink)
     const store = scratch.openStore()
     try {
       const race = new Race(store, tenants.slice(0, tenants.length / WRITES_A_ROW), context)
       // The file is one revision further by now, so every row of it is sent.
-      await bring(2, (sink) => race.beside(sink))
-      const lost = await race.lost()
+      await importRevision(2, (sink) => race.raceWith(sink))
+      const lost = await race.findLost()
       const again = new CountingSink()
-      await bring(2, (sink) => again.counting(sink))
+      await importRevision(2, (sink) => again.wrap(sink))
       return {
         measured: { rows_changed_again: again.changed, writes_lost: lost.length },
         met: { server: scratch.server, rows: tenants.length + 1, writes: race.written },
@@ -68,7 +72,10 @@ export const backfillRepeat = defineProbe<Backfill>({
   },
 })
 
-const wrapping = ({ adapters }: ProbeContext, wrap: (sink: RowSink) => RowSink): Adapters => ({
+const withWrappedSink = (
+  { adapters }: ProbeContext,
+  wrap: (sink: RowSink) => RowSink,
+): Adapters => ({
   ...adapters,
   withRowSink: (spec, needs, use) => adapters.withRowSink(spec, needs, (sink) => use(wrap(sink))),
 })
@@ -77,7 +84,7 @@ const wrapping = ({ adapters }: ProbeContext, wrap: (sink: RowSink) => RowSink):
 class CountingSink {
   changed = 0
 
-  counting(sink: RowSink): RowSink {
+  wrap(sink: RowSink): RowSink {
     return {
       record: (event) => sink.record(event),
       merge: async (table, rows) => {
@@ -95,7 +102,7 @@ class Race {
   private readonly tenants: readonly string[]
   private readonly context: ProbeContext
   /** The row that each tenant was told of last. */
-  private readonly told = new Map<string, AnyRow>()
+  private readonly acknowledged = new Map<string, AnyRow>()
   written = 0
 
   constructor(store: FlagStore, tenants: readonly string[], context: ProbeContext) {
@@ -104,7 +111,7 @@ class Race {
     this.context = context
   }
 
-  beside(sink: RowSink): RowSink {
+  raceWith(sink: RowSink): RowSink {
     return {
       record: (event) => sink.record(event),
       merge: async (table, rows) => {
@@ -119,12 +126,12 @@ class Race {
   }
 
   /** Tenants whose row is not the one that they were told, once for each write. */
-  async lost(): Promise<readonly string[]> {
+  async findLost(): Promise<readonly string[]> {
     const lost: string[] = []
-    for (const [tenant_id, row] of this.told) {
+    for (const [tenant_id, row] of this.acknowledged) {
       const { tenant } = await this.store.read({ flag_key: MADE_FLAG, tenant_id, user_id: null })
-      const held = tenant?.row
-      if (held !== undefined && serializeRow(held) === serializeRow(row)) continue
+      const current = tenant?.row
+      if (current !== undefined && serializeRow(current) === serializeRow(row)) continue
       lost.push(...Array.from({ length: WRITES_A_ROW }, () => tenant_id))
     }
     return lost
@@ -140,14 +147,14 @@ class Race {
       table: 'tenant_override',
       key: { scope_id: tenant, flag_key: MADE_FLAG },
       expected: null,
-      actor: 'somebody',
+      actor: 'probe-writer',
       occurred_at: this.context.now().toISOString() as Instant,
       body: { value: String(100 + time), note: '"written meanwhile"' },
     })
     for (let left = ATTEMPTS; left > 0; left -= 1) {
       const result = await this.store.write(write)
       if (!result.ok) continue // The import was faster, which its writer was told.
-      this.told.set(tenant, result.row)
+      this.acknowledged.set(tenant, result.row)
       this.written += 1
       return
     }
@@ -155,7 +162,7 @@ class Race {
 }
 
 /** The fault: an upsert that looks at no revision. Its rows are made ones, so their texts hold nothing but words. */
-function unguarded(sink: RowSink, scratch: ScratchDatabase): RowSink {
+function createUnguardedSink(sink: RowSink, scratch: ScratchDatabase): RowSink {
   return {
     record: (event) => sink.record(event),
     merge: async (table: TableName, rows: readonly ColumnTexts[]) => {

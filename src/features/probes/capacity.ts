@@ -19,7 +19,7 @@ import { LOAD_ROWS, createOrdinaryLoad } from './testbed/load-rows.ts'
 import { overrideMethods } from './testbed/faulty-store.ts'
 
 /** What lies between the service and its database. */
-type Link = (store: ServiceStore) => ServiceStore
+type DecorateStore = (store: ServiceStore) => ServiceStore
 const ADDED_MS = 100
 /** Sides take short turns, so that what else the machine does meets both. */
 const TURNS = 24
@@ -29,13 +29,13 @@ const WARM_REQUESTS = 200
  * E5: a service on a file and one on a database under the same load, of what the plan declares as peak and more. One
  * instance is asked all of it, however many replicas there will be.
  */
-export const capacity = defineProbe<Link>({
+export const capacity = defineProbe<DecorateStore>({
   version: 1,
   site: 'scratch',
   isolation: 'exclusive',
-  sound: fromValue((): Link => (store) => store),
+  sound: fromValue((): DecorateStore => (store) => store),
   faulty: fromValue(
-    (): Link => (store) =>
+    (): DecorateStore => (store) =>
       overrideMethods(store, () => ({
         read: async (query) => {
           await sleep(ADDED_MS)
@@ -43,7 +43,7 @@ export const capacity = defineProbe<Link>({
         },
       })),
   ),
-  measure: async (link, context) => {
+  measure: async (decorate, context) => {
     const peak = requirePlan(context).peak_requests_per_second
     const least_per_s = peak * readNumberParam(context, 'peak_factor')
     const requests = readNumberParam(context, 'requests')
@@ -51,12 +51,12 @@ export const capacity = defineProbe<Link>({
     return withScratchPair(context, async (scratch) => {
       await Promise.all([scratch.file.store.load(LOAD_ROWS), scratch.db.store.load(LOAD_ROWS)])
       const { file, db } = await withLoadService(context, { store: scratch.file.store }, (left) =>
-        withLoadService(context, { store: link(scratch.db.store) }, (right) =>
-          inTurn({ file: left, db: right }, pace, context),
+        withLoadService(context, { store: decorate(scratch.db.store) }, (right) =>
+          alternateLoad({ file: left, db: right }, pace, context),
         ),
       )
       const per_s = Math.min(file.per_s, db.per_s)
-      if (per_s < least_per_s) throw notReached(per_s, least_per_s)
+      if (per_s < least_per_s) throw makeRateError(per_s, least_per_s)
       return {
         measured: {
           file_p99_ms: file.p99_ms,
@@ -84,7 +84,7 @@ interface Sides<T> {
   readonly file: T
   readonly db: T
 }
-async function inTurn(
+async function alternateLoad(
   { file, db }: Sides<HttpClient>,
   pace: LoadPace,
   { signal, progress }: ProbeContext,
@@ -102,7 +102,7 @@ async function inTurn(
   return { file: summarizeLoad(bursts.file, pace), db: summarizeLoad(bursts.db, pace) }
 }
 
-const notReached = (per_s: number, least: number): FfError =>
+const makeRateError = (per_s: number, least: number): FfError =>
   new FfError(
     'proof_inconclusive',
     `Too few samples: ${Math.floor(per_s)} requests a second were sent, and ${Math.ceil(least)} are the load.`,

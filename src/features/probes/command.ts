@@ -3,7 +3,7 @@ import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './framework/probe.ts'
 
 /** 22 is how a program says that it could not look (page 3). */
-const COULD_NOT_LOOK = 22
+const INCONCLUSIVE_STATUS = 22
 
 /** A team's own command in the place of a probe: what it ends with is what was measured. */
 export const commandProbe = defineProbe<readonly string[]>({
@@ -17,7 +17,7 @@ export const commandProbe = defineProbe<readonly string[]>({
     const timeoutMs = readNumberParam(context, 'timeout_s') * 1000
     const outcome = await adapters.runCommand(argv, { cwd, timeoutMs, signal })
     const [file = ''] = argv
-    if (outcome.kind === 'unanswered' || outcome.status === COULD_NOT_LOOK)
+    if (outcome.kind === 'unanswered' || outcome.status === INCONCLUSIVE_STATUS)
       throw new FfError('command_unanswered', `${file} did not say whether it holds.`, {
         hint: `Run it by hand: ${outcome.kind === 'unanswered' ? outcome.detail : outcome.last_line}.`,
       })

@@ -15,12 +15,12 @@ import {
 } from './framework/probe.ts'
 
 /** Both stores, and what writers say of the revision that they saw. */
-interface Editing {
+interface EditInput {
   readonly sides: readonly [OpenScratchStore, OpenScratchStore]
-  readonly expecting: (seen: number) => number | null
+  readonly toExpected: (seen: number) => number | null
 }
-const editing =
-  (expecting: Editing['expecting']): WithResource<Editing> =>
+const withBothStores =
+  (toExpected: EditInput['toExpected']): WithResource<EditInput> =>
   async (context, use) => {
     const { adapters, root, targets } = context
     const inputs = await loadPersistence(root)
@@ -31,25 +31,27 @@ const editing =
         () => adapters.openScratch({ kind: 'file', folder: null }, inputs),
         () => adapters.openScratch(targets.scratch, inputs),
       ],
-      (file, database) => use({ sides: [file, database], expecting }),
+      (file, database) => use({ sides: [file, database], toExpected }),
     )
   }
 
 /** C5: whether of all who edit one flag at once each learns what became of the edit, on either side alike. */
-export const concurrentEdits = defineProbe<Editing>({
+export const concurrentEdits = defineProbe<EditInput>({
   version: 1,
   site: 'scratch',
   isolation: 'parallel',
-  sound: editing((seen) => seen),
+  sound: withBothStores((seen) => seen),
   // The fault: read, change, write, and whoever was faster is overwritten without a word.
-  faulty: editing(() => null),
-  measure: async ({ sides, expecting }, context) => {
+  faulty: withBothStores(() => null),
+  measure: async ({ sides, toExpected }, context) => {
     const [file, database] = sides
-    const told = await Promise.all(sides.map(({ store }) => editAll(store, expecting, context)))
-    const gaps = told.map(({ start, accepted, revision }) => Math.abs(revision - start - accepted))
-    const unreported = told.map((one) => one.unreported)
-    const rows = new Set(told.map(({ row }) => row))
-    const [first] = told.flatMap((one, at) =>
+    const counts = await Promise.all(sides.map(({ store }) => editAll(store, toExpected, context)))
+    const gaps = counts.map(({ start, accepted, revision }) =>
+      Math.abs(revision - start - accepted),
+    )
+    const unreported = counts.map((one) => one.unreported)
+    const rows = new Set(counts.map(({ row }) => row))
+    const [first] = counts.flatMap((one, at) =>
       one.unreported > 0 ? [`${one.unreported} on ${at === 0 ? 'the file' : 'the database'}`] : [],
     )
     return {
@@ -61,10 +63,10 @@ export const concurrentEdits = defineProbe<Editing>({
       met: {
         server: database.facts.server ?? 'none',
         sides: `${file.facts.target}, ${database.facts.target}`,
-        accepted: told.map(({ accepted }) => accepted).join(', '),
-        refused: told.map(({ refused }) => refused).join(', '),
+        accepted: counts.map(({ accepted }) => accepted).join(', '),
+        refused: counts.map(({ refused }) => refused).join(', '),
       },
-      sample_size: Math.min(...told.map((one) => one.accepted + one.refused + one.unreported)),
+      sample_size: Math.min(...counts.map((one) => one.accepted + one.refused + one.unreported)),
       example: first === undefined ? null : `edits that went over one they had not seen: ${first}`,
     }
   },
@@ -85,13 +87,13 @@ interface EditCounts {
 /** Round after round, all writers see one revision and then write at the same moment. */
 async function editAll(
   store: FlagStore,
-  expecting: Editing['expecting'],
+  toExpected: EditInput['toExpected'],
   context: ProbeContext,
 ): Promise<EditCounts> {
   const [writers, edits] = [readNumberParam(context, 'writers'), readNumberParam(context, 'edits')]
   await store.write(flagEdit({ round: 0, writer: 0, expected: null }))
-  const start = (await standing(store)).revision
-  const told: EditCounts = {
+  const start = (await readFlagRow(store)).revision
+  const counts: EditCounts = {
     start,
     accepted: 0,
     refused: 0,
@@ -101,17 +103,17 @@ async function editAll(
   }
   for (let round = 1; round <= edits && !context.signal.aborted; round += 1) {
     const all = Array.from({ length: writers }, (_, writer) => writer)
-    const seen = await Promise.all(all.map(async () => (await standing(store)).revision))
+    const seen = await Promise.all(all.map(async () => (await readFlagRow(store)).revision))
     await Promise.all(
       all.map(async (writer) => {
         const saw = seen[writer] as number
-        const edit = flagEdit({ round, writer, expected: expecting(saw) })
-        told[await toOutcome(store, edit, saw)] += 1
+        const edit = flagEdit({ round, writer, expected: toExpected(saw) })
+        counts[await toOutcome(store, edit, saw)] += 1
       }),
     )
   }
-  const row = await standing(store)
-  return { ...told, revision: row.revision, row: serializeRow(row) }
+  const row = await readFlagRow(store)
+  return { ...counts, revision: row.revision, row: serializeRow(row) }
 }
 
 async function toOutcome(
@@ -124,7 +126,7 @@ async function toOutcome(
   return result.problems.some(({ code }) => code === 'revision_conflict') ? 'refused' : 'unreported'
 }
 
-async function standing(store: FlagStore) {
+async function readFlagRow(store: FlagStore) {
   const { flag } = await store.read({ flag_key: MADE_FLAG, tenant_id: null, user_id: null })
   if (flag?.row !== undefined) return flag.row
   throw new FfError('store_corrupt', 'The flag that was just written is not there.', {

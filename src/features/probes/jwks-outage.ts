@@ -12,20 +12,23 @@ import {
   withAuthenticator,
 } from './testbed/test-tokens.ts'
 
-/** A4: the key server is away for nearly as long as the last good set may serve; then kids that nobody knows arrive. */
+/** A4: the key server is elapsed_s for nearly as long as the last good set may serve; then kids that nobody knows arrive. */
 export const jwksOutage = defineAuthenticatorProbe({
   version: 1,
-  faulty: (adapters) => async (stage, settings) => {
-    const staged = await adapters.openTestAuthenticator(stage, settings)
+  faulty: (adapters) => async (keyServer, settings) => {
+    const testAuthenticator = await adapters.openTestAuthenticator(keyServer, settings)
     const verify: TokenVerifier['verify'] = async (token, at) => {
-      const authenticator = await adapters.openAuthenticator({ url: staged.server.url }, settings)
+      const authenticator = await adapters.openAuthenticator(
+        { url: testAuthenticator.server.url },
+        settings,
+      )
       try {
         return await authenticator.verifier.verify(token, at)
       } finally {
         await authenticator.close()
       }
     }
-    return { ...staged, verifier: { ...staged.verifier, verify } }
+    return { ...testAuthenticator, verifier: { ...testAuthenticator.verifier, verify } }
   },
   measure: async (openAuthenticator, context): Promise<Measurement> => {
     const kids = readNumberParam(context, 'unknown_kids')
@@ -36,7 +39,7 @@ export const jwksOutage = defineAuthenticatorProbe({
       { keys: [keys.rsa], settings },
       async (authenticator) => {
         const run = new Outage(authenticator, testKeys)
-        await run.outage()
+        await run.runOutage()
         await authenticator.server.setBehaviour({ behaviour: 'up', keys: [toPublicJwk(keys.rsa)] })
         await authenticator.advance(settings.contract.client.cooldown_s + 1)
         const fetches = await run.flood(kids)
@@ -49,7 +52,7 @@ export const jwksOutage = defineAuthenticatorProbe({
           met: {
             key_server: 'one on loopback, up, gone for a while, and up again',
             key_server_requests: authenticator.server.requests(),
-            outage_s: run.away,
+            outage_s: run.elapsed_s,
             known_kid_tokens: run.known,
             unknown_kids: run.unknown,
             cooldowns: fetches.length,
@@ -70,7 +73,7 @@ class Outage {
   known = 0
   unknown = 0
   accepted = 0
-  away = 0
+  elapsed_s = 0
   readonly refused: string[] = []
   private readonly authenticator: TestAuthenticator
   private readonly testKeys: TestKeys
@@ -81,13 +84,13 @@ class Outage {
   }
 
   /** From a good set to just before it runs out. */
-  async outage(): Promise<void> {
-    await this.knownKid('before')
+  async runOutage(): Promise<void> {
+    await this.sendKnownKid('before')
     await this.authenticator.server.setBehaviour({ behaviour: 'refused', keys: [] })
     const { last_known_good_s } = this.testKeys.settings.contract.client
-    for (; this.away + STEP_S < last_known_good_s; this.away += STEP_S) {
+    for (; this.elapsed_s + STEP_S < last_known_good_s; this.elapsed_s += STEP_S) {
       await this.authenticator.advance(STEP_S)
-      await this.knownKid(`${this.away + STEP_S} s into the outage`)
+      await this.sendKnownKid(`${this.elapsed_s + STEP_S} s into the outage`)
     }
   }
 
@@ -97,25 +100,25 @@ class Outage {
     for (let at = 0; at < COOLDOWNS; at += 1) {
       const before = this.authenticator.server.requests()
       const until = Math.ceil((kids * (at + 1)) / COOLDOWNS)
-      while (this.unknown < until) await this.unknownKid()
-      await this.knownKid('amid unknown kids')
+      while (this.unknown < until) await this.sendUnknownKid()
+      await this.sendKnownKid('amid unknown kids')
       fetches.push(this.authenticator.server.requests() - before)
       await this.authenticator.advance(this.testKeys.settings.contract.client.cooldown_s)
     }
     return fetches
   }
 
-  private async knownKid(when: string): Promise<void> {
+  private async sendKnownKid(when: string): Promise<void> {
     this.known += 1
-    if (!(await this.isLetIn({}))) this.refused.push(`a known kid, ${when}`)
+    if (!(await this.isAccepted({}))) this.refused.push(`a known kid, ${when}`)
   }
 
-  private async unknownKid(): Promise<void> {
+  private async sendUnknownKid(): Promise<void> {
     this.unknown += 1
-    if (await this.isLetIn({ kid: `unknown-${this.unknown}` })) this.accepted += 1
+    if (await this.isAccepted({ kid: `unknown-${this.unknown}` })) this.accepted += 1
   }
 
-  private async isLetIn(change: object): Promise<boolean> {
+  private async isAccepted(change: object): Promise<boolean> {
     const key = { ...this.testKeys.keys.rsa, ...change }
     const claims = this.testKeys.claims({ jti: `outage-${this.known}-${this.unknown}` })
     const at = { now: TEST_NOW, environment: 'prod' } as const

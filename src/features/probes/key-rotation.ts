@@ -19,12 +19,12 @@ import {
  */
 export const keyRotation = defineAuthenticatorProbe({
   version: 2,
-  faulty: (adapters) => async (stage, settings) => {
+  faulty: (adapters) => async (keyServer, settings) => {
     const { value, close } = await openAll(async (keep) => {
-      const staged = await keep(adapters.openTestAuthenticator(stage, settings))
-      const keys = stage.keys as readonly TestJwk[]
+      const testAuthenticator = await keep(adapters.openTestAuthenticator(keyServer, settings))
+      const keys = keyServer.keys as readonly TestJwk[]
       const { verifier, metrics } = await keep(adapters.openAuthenticator({ keys }, settings))
-      return { ...staged, verifier, metrics }
+      return { ...testAuthenticator, verifier, metrics }
     })
     return { ...value, close }
   },
@@ -34,7 +34,7 @@ export const keyRotation = defineAuthenticatorProbe({
     return withAuthenticator(openAuthenticator, { keys: [keys.rsa], settings }, (authenticator) =>
       withEndpoint(context, authenticator, async (sendToken) => {
         const run = new Rotation({ authenticator, sendToken }, testKeys)
-        await run.steady(keys.rsa)
+        await run.publishFirst(keys.rsa)
         const accepted = await run.introduce([keys.rsa, keys.next])
         const refused = await run.retire(keys.rsa, keys.next)
         return {
@@ -84,10 +84,10 @@ class Rotation {
   }
 
   /** Until the key has been published for longer than the cooldown. */
-  async steady(key: TestJwk): Promise<void> {
-    await this.mustHold(key)
-    await this.pass(this.times.cooldown_s + 1)
-    await this.mustHold(key)
+  async publishFirst(key: TestJwk): Promise<void> {
+    await this.expectAccepted(key)
+    await this.advance(this.times.cooldown_s + 1)
+    await this.expectAccepted(key)
   }
 
   /** @returns after how many seconds a token of the new key was let in; where it never was, how long that was */
@@ -99,22 +99,22 @@ class Rotation {
     const began = this.second
     // Twice as long as it may take: longer ago than that it is a failure anyway.
     while (this.second - began <= 2 * this.times.cooldown_s) {
-      if (await this.isHeld(fresh)) return this.second - began
-      await this.mustHold(old)
-      await this.pass(1)
+      if (await this.isAccepted(fresh)) return this.second - began
+      await this.expectAccepted(old)
+      await this.advance(1)
     }
     return this.second - began
   }
 
   /** @returns after how many seconds the key that was taken back was refused; null where it never was */
   async retire(old: TestJwk, fresh: TestJwk): Promise<number | null> {
-    await this.pass(this.times.cooldown_s + 1)
+    await this.advance(this.times.cooldown_s + 1)
     await this.authenticator.server.setBehaviour({ behaviour: 'up', keys: [toPublicJwk(fresh)] })
     const began = this.second
     while (this.second - began <= this.times.cache_max_s) {
-      await this.mustHold(fresh)
-      if (!(await this.isHeld(old))) return this.second - began
-      await this.pass(STEP_S)
+      await this.expectAccepted(fresh)
+      if (!(await this.isAccepted(old))) return this.second - began
+      await this.advance(STEP_S)
     }
     return null
   }
@@ -123,7 +123,7 @@ class Rotation {
     return this.testKeys.settings.contract.client
   }
 
-  private async pass(seconds: number): Promise<void> {
+  private async advance(seconds: number): Promise<void> {
     await this.authenticator.advance(seconds)
     this.second += seconds
     const fetches = this.authenticator.metrics().keys?.fetches ?? 0
@@ -131,12 +131,12 @@ class Rotation {
     this.fetches = fetches
   }
 
-  private async mustHold(key: TestJwk): Promise<void> {
-    if (!(await this.isHeld(key))) this.refused.push(`${key['kid']} after ${this.second} s`)
+  private async expectAccepted(key: TestJwk): Promise<void> {
+    if (!(await this.isAccepted(key))) this.refused.push(`${key['kid']} after ${this.second} s`)
   }
 
   /** Each token is a new one, so that no cache of tokens answers for the keys. */
-  private async isHeld(key: TestJwk): Promise<boolean> {
+  private async isAccepted(key: TestJwk): Promise<boolean> {
     this.tokens += 1
     const token = signTestToken(key, this.testKeys.claims({ jti: `rotation-${this.tokens}` }))
     const status = await this.sendToken(token, 'prod')

@@ -55,7 +55,7 @@ export const migrationRoundTrip = defineProbe<Head>({
       const watch = await scratch.watchLocks()
       const trip = new RoundTrip(head, source, context)
       try {
-        await trip.make()
+        await trip.run()
       } finally {
         trip.longest_lock_ms = await watch.end()
       }
@@ -97,7 +97,7 @@ class RoundTrip {
     this.context = context
   }
 
-  async make(): Promise<void> {
+  async run(): Promise<void> {
     const { scratch } = this.head
     await this.step('down')
     await this.step('up')
@@ -106,7 +106,7 @@ class RoundTrip {
     await this.downWithRows()
     await this.step('up')
     if (this.refused) await this.load()
-    else this.lost += ROWS - (await this.rows())
+    else this.lost += ROWS - (await this.countRows())
     const after = await scratch.fingerprint()
     this.differing = [...TABLE_NAMES, 'schema'].filter(
       (name) => before.get(name) !== after.get(name),
@@ -121,7 +121,7 @@ class RoundTrip {
       if (!(error instanceof FfError) || error.code !== 'rows_would_be_lost') throw error
       this.refused = true
       this.steps += 1
-      this.lost += ROWS - (await this.rows())
+      this.lost += ROWS - (await this.countRows())
       await this.head.scratch.run('DELETE FROM ff.tenant_override; DELETE FROM ff.flag_registry')
       await this.step('down')
     }
@@ -141,13 +141,13 @@ class RoundTrip {
     return importStore(this.context, inputs, { source: this.source, database: scratch.target })
   }
 
-  private async rows(): Promise<number> {
+  private async countRows(): Promise<number> {
     const { scratch, inputs } = this.head
-    const held = await this.context.adapters.openRows(scratch.target, inputs)
+    const rows = await this.context.adapters.openRows(scratch.target, inputs)
     try {
-      return Object.values(held.counts).reduce((all, one) => all + one, 0)
+      return Object.values(rows.counts).reduce((all, one) => all + one, 0)
     } finally {
-      await held.close()
+      await rows.close()
     }
   }
 }

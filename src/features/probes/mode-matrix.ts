@@ -21,7 +21,7 @@ import { type ServicePair, withHarnessPair } from './testbed/served-endpoints.ts
 /** What the second of both services answers with. */
 type Routes = (parts: GetServiceDependencies) => readonly Route[]
 /** How many callers come at once, each with a key server of its own. */
-const AT_ONCE = 16
+const CONCURRENCY = 16
 
 /**
  * A5: every row of the mode matrix, and every credential at every endpoint of a service on a file and of one on a
@@ -41,7 +41,7 @@ export const modeMatrixProbe = defineProbe<Routes>({
     const input = { settings, routes: { file: buildServiceRoutes, db: routes } }
     return withHarnessPair(context, input, async (services) => {
       const pairs = new Pairs(services, context)
-      await pairs.ask(fixtures.value.fixtures)
+      await pairs.run(fixtures.value.fixtures)
       const wrong = matrix.items.filter(({ state }) => state !== 'pass')
       return {
         measured: { rows_wrong: wrong.length, differences: pairs.differing.length },
@@ -49,11 +49,11 @@ export const modeMatrixProbe = defineProbe<Routes>({
           server: `PostgreSQL ${services.server ?? 'none'}`,
           rows_of_the_matrix: matrix.items.length,
           endpoints: ENDPOINTS.length,
-          pairs: pairs.asked,
-          let_in: pairs.letIn,
+          pairs: pairs.count,
+          let_in: pairs.accepted,
           unsendable: pairs.unsendable,
         },
-        sample_size: pairs.asked,
+        sample_size: pairs.count,
         example: pairs.differing[0] ?? wrong[0]?.title ?? null,
       }
     })
@@ -66,9 +66,9 @@ interface Caller {
 }
 
 class Pairs {
-  asked = 0
+  count = 0
   /** Of them, those that both services answered with 2xx. */
-  letIn = 0
+  accepted = 0
   /** Callers whose credential no header can hold. */
   unsendable = 0
   readonly differing: string[] = []
@@ -81,51 +81,54 @@ class Pairs {
   }
 
   /** Every fixture in its own environment, then in the others until there are so many pairs. */
-  async ask(fixtures: readonly Fixture[]): Promise<void> {
+  async run(fixtures: readonly Fixture[]): Promise<void> {
     const wanted = readNumberParam(this.context, 'pairs')
-    await this.both((client) => put(client, '/harness/rows', serializeRows(SAMPLE_ROWS)))
+    await this.sendToBoth((client) => put(client, '/harness/rows', serializeRows(SAMPLE_ROWS)))
     const own = fixtures.map((fixture): Caller => ({ fixture, environment: fixture.environment }))
-    await mapConcurrently(own, AT_ONCE, (caller) => this.visit(caller))
+    await mapConcurrently(own, CONCURRENCY, (caller) => this.visit(caller))
     for (const environment of ENVIRONMENTS) {
-      if (this.asked >= wanted) return
+      if (this.count >= wanted) return
       const others = fixtures.filter((fixture) => fixture.environment !== environment)
-      await mapConcurrently(others, AT_ONCE, (fixture) => this.visit({ fixture, environment }))
+      await mapConcurrently(others, CONCURRENCY, (fixture) => this.visit({ fixture, environment }))
     }
   }
 
   /** One caller at each endpoint, with rows that nobody else has to do with. */
   private async visit({ fixture, environment }: Caller): Promise<void> {
-    const scene = `${fixture.id}.${environment.replace('+', '.')}`
-    const given: HarnessScene = {
+    const scenario = `${fixture.id}.${environment.replace('+', '.')}`
+    const script: HarnessScene = {
       now: fixture.clock as Instant,
       environment,
       approvals: [],
       admin: 'unreachable',
       keys: fixture.jwks,
     }
-    const path = `/harness/scenes/${scene}`
-    await this.both((client) => put(client, path, JSON.stringify(given)))
-    const flag_key = `ff.pair.${scene.toLowerCase()}`
-    const headers = { ...toCredentialHeaders(toCredential(fixture)), [SCENE_HEADER]: scene }
+    const path = `/harness/scenes/${scenario}`
+    await this.sendToBoth((client) => put(client, path, JSON.stringify(script)))
+    const flag_key = `ff.pair.${scenario.toLowerCase()}`
+    const headers = { ...toCredentialHeaders(toCredential(fixture)), [SCENE_HEADER]: scenario }
     for (const endpoint of ENDPOINTS) {
       const request = endpointRequest(endpoint, flag_key)
-      const sendable = await this.pair({ ...request, headers }, `${scene} at ${endpoint.id}`)
+      const sendable = await this.comparePair(
+        { ...request, headers },
+        `${scenario} at ${endpoint.id}`,
+      )
       if (!sendable) return void (this.unsendable += 1)
     }
   }
 
   /** @returns whether the request could be sent at all */
-  private async pair(request: HttpRequest, what: string): Promise<boolean> {
+  private async comparePair(request: HttpRequest, what: string): Promise<boolean> {
     try {
-      const [left, right] = await this.both(async (client) => {
+      const [left, right] = await this.sendToBoth(async (client) => {
         const { status, text } = await client.send(request)
-        return { status, said: readAnswerWord(text) }
+        return { status, code: readAnswerWord(text) }
       })
-      this.asked += 1
-      if (left.status < 300 && right.status < 300) this.letIn += 1
-      if (left.status !== right.status || left.said !== right.said)
+      this.count += 1
+      if (left.status < 300 && right.status < 300) this.accepted += 1
+      if (left.status !== right.status || left.code !== right.code)
         this.differing.push(
-          `${what}: ${left.status} ${left.said} on the file, ${right.status} ${right.said} on the database`,
+          `${what}: ${left.status} ${left.code} on the file, ${right.status} ${right.code} on the database`,
         )
       return true
     } catch (error) {
@@ -134,7 +137,7 @@ class Pairs {
     }
   }
 
-  private both<T>(work: (client: HttpClient) => Promise<T>): Promise<[T, T]> {
+  private sendToBoth<T>(work: (client: HttpClient) => Promise<T>): Promise<[T, T]> {
     const { file, db } = this.services
     return Promise.all([work(file), work(db)])
   }

@@ -16,7 +16,7 @@ export const parityBreadth = defineParityProbe(async (adapters, context) => {
   const wanted = readNumberParam(context, 'cases')
   const request = { ...proofRequest(context, adapters), only: null }
   const cells = requireMeasured(await parityExhaustive(request))
-  const random = await randomCases(wanted, adapters, context)
+  const random = await runRandomCases(wanted, adapters, context)
   const { counts, findings, items } = cells
   return {
     measured: {
@@ -48,41 +48,44 @@ const QUESTIONS = 20
 const SEEDS = 2 ** 31
 
 /** Fuzzes until so many questions were put to both sides, or until they differ. */
-async function randomCases(
+async function runRandomCases(
   wanted: number,
   adapters: Adapters,
   context: ProbeContext,
 ): Promise<Random> {
-  const counted = { scenes: 0, cases: 0, failed: false }
-  const deps: Adapters = { ...adapters, searchScenes: counting(adapters.searchScenes, counted) }
+  const totals = { scenes: 0, cases: 0, failed: false }
+  const deps: Adapters = {
+    ...adapters,
+    searchScenes: countQuestions(adapters.searchScenes, totals),
+  }
   const seeds: number[] = []
-  while (counted.cases < wanted) {
-    const perScene = counted.cases / Math.max(counted.scenes, 1)
-    const left = Math.ceil((wanted - counted.cases) / Math.max(perScene, 1))
-    const runs = counted.scenes === 0 ? Math.min(FIRST_RUNS, Math.ceil(wanted / QUESTIONS)) : left
+  while (totals.cases < wanted) {
+    const perScene = totals.cases / Math.max(totals.scenes, 1)
+    const left = Math.ceil((wanted - totals.cases) / Math.max(perScene, 1))
+    const runs = totals.scenes === 0 ? Math.min(FIRST_RUNS, Math.ceil(wanted / QUESTIONS)) : left
     const seed = (context.now().getTime() + seeds.length) % SEEDS
     seeds.push(seed)
-    const progress = (): void => context.progress(Math.min(counted.cases, wanted), wanted)
+    const progress = (): void => context.progress(Math.min(totals.cases, wanted), wanted)
     const report = requireMeasured(
       await parityFuzz({ ...proofRequest(context, deps), runs, seed, timeMs: null, progress }),
     )
     if (report.verdict === 'fail')
-      return { cases: counted.cases, divergences: 1, seeds, example: formatExample(report) }
+      return { cases: totals.cases, divergences: 1, seeds, example: formatExample(report) }
   }
-  return { cases: counted.cases, divergences: 0, seeds, example: null }
+  return { cases: totals.cases, divergences: 0, seeds, example: null }
 }
 
 /** Counts the questions of every scene that is played. One that fails is enough: ff parity fuzz makes it small. */
-const counting =
+const countQuestions =
   (
     search: SearchScenes,
-    counted: { scenes: number; cases: number; failed: boolean },
+    totals: { scenes: number; cases: number; failed: boolean },
   ): SearchScenes =>
   (fails, options) =>
     search(async (scene) => {
-      if (counted.failed) return false
-      counted.failed = await fails(scene)
-      counted.scenes += 1
-      counted.cases += scene.steps.filter(({ ask }) => ask !== undefined).length
-      return counted.failed
+      if (totals.failed) return false
+      totals.failed = await fails(scene)
+      totals.scenes += 1
+      totals.cases += scene.steps.filter(({ ask }) => ask !== undefined).length
+      return totals.failed
     }, options)

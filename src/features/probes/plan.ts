@@ -26,12 +26,12 @@ export const plan = defineProbe<Plan>({
       new Date(context.now().getTime() - hours * HOUR_MS).toISOString() as Instant
     return use({ ...requirePlan(context), window: { from: past(8), until: past(4) } })
   },
-  measure: async (found, context): Promise<Measurement> => {
-    const { window, on_call, admin, runbook_digest } = found
+  measure: async (cutoverPlan, context): Promise<Measurement> => {
+    const { window, on_call, admin, runbook_digest } = cutoverPlan
     const now = context.now().getTime()
-    const digest = await runbookDigest(context)
+    const digest = await computeRunbookDigest(context)
     const named = on_call.filter((one) => isFilled([one.role, one.name, one.contact]))
-    const faults = findFaults(found, { now, digest })
+    const faults = findFaults(cutoverPlan, { now, digest })
     return {
       measured: {
         plan_faults: faults.length,
@@ -42,7 +42,7 @@ export const plan = defineProbe<Plan>({
         runbook_matches: digest === runbook_digest,
       },
       met: {
-        cutover: `${found.cutover_id}, attempt ${found.attempt}`,
+        cutover: `${cutoverPlan.cutover_id}, attempt ${cutoverPlan.attempt}`,
         window: `${window.from} to ${window.until}`,
         admin_checklist: admin.checklist_digest,
         admin_date: admin.date,
@@ -63,7 +63,7 @@ export function requirePlan({ plan: found }: Pick<ProbeContext, 'plan'>): Plan {
 }
 
 /** @throws FfError `target_missing` */
-async function runbookDigest({ cwd }: ProbeContext): Promise<string> {
+async function computeRunbookDigest({ cwd }: ProbeContext): Promise<string> {
   try {
     return createHash('sha256')
       .update(await readFile(join(cwd, RUNBOOK)))

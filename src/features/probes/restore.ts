@@ -11,15 +11,15 @@ import { importStore, requireStore, withMigratedDatabase } from './testbed/scrat
 /** A store, and what becomes of the backup of its database before it is restored. */
 interface Backup {
   readonly store: TargetSpec
-  readonly kept: (dump: string) => Promise<void>
+  readonly damage: (dump: string) => Promise<void>
 }
 const sound: WithResource<Backup> = (context, use) =>
-  use({ store: requireStore(context), kept: () => Promise.resolve() })
+  use({ store: requireStore(context), damage: () => Promise.resolve() })
 /** The fault: half of the dump is gone. */
 const faulty: WithResource<Backup> = (context, use) =>
   use({
     store: requireStore(context),
-    kept: async (dump) => truncate(dump, Math.floor((await stat(dump)).size / 2)),
+    damage: async (dump) => truncate(dump, Math.floor((await stat(dump)).size / 2)),
   })
 
 /** I3: whether what a backup holds comes back, and whether the last snapshot of the file is sound. */
@@ -29,7 +29,7 @@ export const restore = defineProbe<Backup>({
   isolation: 'parallel',
   sound,
   faulty,
-  measure: async ({ store, kept }, context) => {
+  measure: async ({ store, damage }, context) => {
     const snapshot = await readSnapshot(store, context)
     const measured = {
       snapshot_readable: snapshot.readable,
@@ -39,7 +39,7 @@ export const restore = defineProbe<Backup>({
     if (fault !== null) return { measured, met: { rows }, sample_size: rows, example: fault }
     return withMigratedDatabase(context, async (scratch, inputs) => {
       await importStore(context, inputs, { source: store, database: scratch.target })
-      const { differing, compared, ...met } = await roundTrip(scratch, kept, { context, inputs })
+      const { differing, compared, ...met } = await roundTrip(scratch, damage, { context, inputs })
       return {
         measured: { ...measured, fingerprints_differing: differing.length },
         met: { rows, server: scratch.server, compared, ...met },
@@ -50,7 +50,7 @@ export const restore = defineProbe<Backup>({
   },
 })
 
-interface SnapshotFound {
+interface SnapshotState {
   readonly rows: number
   readonly readable: boolean
   readonly matches: boolean
@@ -60,7 +60,7 @@ interface SnapshotFound {
 async function readSnapshot(
   store: TargetSpec,
   { adapters, root }: ProbeContext,
-): Promise<SnapshotFound> {
+): Promise<SnapshotState> {
   try {
     const source = await adapters.openRows(store, await loadPersistence(root))
     try {
@@ -77,7 +77,7 @@ async function readSnapshot(
   }
 }
 
-interface Surroundings {
+interface RoundTripInput {
   readonly context: ProbeContext
   readonly inputs: DdlContract
 }
@@ -92,11 +92,11 @@ interface RoundTrip {
 /** Dumps a database, and restores it into another one. */
 async function roundTrip(
   scratch: ScratchDatabase,
-  kept: Backup['kept'],
-  { context, inputs }: Surroundings,
+  damage: Backup['damage'],
+  { context, inputs }: RoundTripInput,
 ): Promise<RoundTrip> {
   const { adapters } = context
-  const tools = await toolsFor(scratch.server, context)
+  const tools = await findTools(scratch.server, context)
   const before = await scratch.fingerprint()
   return adapters.withScratchFolder((folder) =>
     adapters.withScratchDatabase(scratch.target, inputs.versions, async (elsewhere) => {
@@ -108,8 +108,14 @@ async function roundTrip(
           hint: `Run it by hand: ${toWords(dumped)}.`,
         })
       const dump_bytes = (await stat(dump)).size
-      await kept(dump)
-      const into = ['--exit-on-error', '--no-password', '--dbname', databaseIn(elsewhere), dump]
+      await damage(dump)
+      const into = [
+        '--exit-on-error',
+        '--no-password',
+        '--dbname',
+        getDatabaseName(elsewhere),
+        dump,
+      ]
       const restored = await run([tools.pg_restore, ...into], elsewhere, context)
       const after = await elsewhere.fingerprint()
       const names = [...new Set([...before.keys(), ...after.keys()])]
@@ -125,7 +131,8 @@ async function roundTrip(
   )
 }
 
-const databaseIn = ({ environment }: ScratchDatabase): string => environment['PGDATABASE'] ?? ''
+const getDatabaseName = ({ environment }: ScratchDatabase): string =>
+  environment['PGDATABASE'] ?? ''
 const toWords = (outcome: CommandOutcome): string =>
   outcome.kind === 'unanswered'
     ? outcome.detail
@@ -143,14 +150,14 @@ const run = (
 const findPlaces = (major: string): readonly string[] => [`/usr/lib/postgresql/${major}/bin/`, '']
 
 /** The programs of the server's own version: one that is older refuses, and one that is newer writes what that server does not read. */
-async function toolsFor(
+async function findTools(
   server: string,
   context: ProbeContext,
 ): Promise<{ readonly pg_dump: string; readonly pg_restore: string; readonly version: string }> {
   const [major = ''] = server.split('.')
   for (const place of findPlaces(major)) {
-    const asked = await run([`${place}pg_dump`, '--version'], { environment: {} }, context)
-    const version = asked.kind === 'exited' ? (VERSION.exec(asked.last_line)?.[1] ?? '') : ''
+    const outcome = await run([`${place}pg_dump`, '--version'], { environment: {} }, context)
+    const version = outcome.kind === 'exited' ? (VERSION.exec(outcome.last_line)?.[1] ?? '') : ''
     if (version.split('.', 1)[0] === major)
       return { pg_dump: `${place}pg_dump`, pg_restore: `${place}pg_restore`, version }
   }

@@ -31,23 +31,23 @@ export const signals = defineProbe<AdaptersDecorator>({
     const contract = await loadAlerts(context.root)
     const required = contract.signals.filter(({ moves }) => moves).map(({ metric }) => metric)
     const constant = contract.signals.filter(({ moves }) => !moves).map(({ metric }) => metric)
-    const watch = await TestService.lend(context, deps, async (stage) => {
-      const watching = new Watch(stage, context)
-      await watching.isThere(constant)
-      for (const metric of required) await watching.moves(metric)
+    const metricWatch = await TestService.withRunning(context, deps, async (service) => {
+      const watching = new MetricWatch(service, context)
+      await watching.requirePresent(constant)
+      for (const metric of required) await watching.requireChange(metric)
       return watching
     })
-    const { missing, still, took } = watch
+    const { missing, still, delaysSeconds } = metricWatch
     return {
       measured: {
         metrics_missing: missing.length,
         metrics_still: still.length,
-        slowest_s: took.length === 0 ? WITHIN_S : Math.max(...took),
+        slowest_s: delaysSeconds.length === 0 ? WITHIN_S : Math.max(...delaysSeconds),
       },
       met: {
         service: 'one of this process, over HTTP on loopback, on a file',
         metrics: contract.signals.length,
-        moved: took.length,
+        moved: delaysSeconds.length,
       },
       sample_size: contract.signals.length,
       example:
@@ -60,42 +60,42 @@ export const signals = defineProbe<AdaptersDecorator>({
 })
 
 /** Makes something happen, and makes it be over afterwards. */
-type Event = (stage: TestService) => Promise<() => Promise<unknown>>
-const over = (): Promise<void> => Promise.resolve()
-const after =
-  (work: (stage: TestService) => Promise<unknown>): Event =>
-  async (stage) => {
-    await work(stage)
-    return over
+type Event = (service: TestService) => Promise<() => Promise<unknown>>
+const noUndo = (): Promise<void> => Promise.resolve()
+const withoutUndo =
+  (work: (service: TestService) => Promise<unknown>): Event =>
+  async (service) => {
+    await work(service)
+    return noUndo
   }
-const plain = after((stage) => stage.evaluate())
+const plain = withoutUndo((service) => service.evaluate())
 /** One that is new, and known when it comes again. */
-const token = after(async (stage) => {
-  stage.renewToken()
-  await stage.evaluateSensitive()
-  await stage.evaluateSensitive()
+const token = withoutUndo(async (service) => {
+  service.renewToken()
+  await service.evaluateSensitive()
+  await service.evaluateSensitive()
 })
-const keysOlder = after(async (stage) => {
-  await stage.evaluateSensitive()
-  await stage.pass(1)
+const keysOlder = withoutUndo(async (service) => {
+  await service.evaluateSensitive()
+  await service.advance(1)
 })
-const change = after((stage) => stage.change())
+const change = withoutUndo((service) => service.change())
 /** A fetch of the key set is due, and finds nobody. */
-const keysAway: Event = async (stage) => {
-  await stage.evaluateSensitive()
-  await stage.keyServer('refused')
-  await stage.pass(31)
-  await stage.evaluateUnverified()
-  return () => stage.keyServer('up')
+const keysAway: Event = async (service) => {
+  await service.evaluateSensitive()
+  await service.keyServer('refused')
+  await service.advance(31)
+  await service.evaluateUnverified()
+  return () => service.keyServer('up')
 }
 /** The last good set has run out. */
-const keysLost: Event = async (stage) => {
-  await stage.evaluateSensitive()
-  await stage.keyServer('refused')
-  await stage.pass(3_700)
+const keysLost: Event = async (service) => {
+  await service.evaluateSensitive()
+  await service.keyServer('refused')
+  await service.advance(3_700)
   return async () => {
-    await stage.keyServer('up')
-    await stage.pass(31)
+    await service.keyServer('up')
+    await service.advance(31)
   }
 }
 const storeDown: Event = async ({ fault }) => {
@@ -110,14 +110,14 @@ const breakerOpen: Event = async ({ fault }) => {
     fault.admin = 'none'
   }
 }
-const underWay: Event = async (stage) => stage.hold(1)
+const requestsInFlight: Event = async (service) => service.hold(1)
 
 /** What moves each metric. To add one: its line. */
 const EVENTS: Readonly<Record<string, Event>> = {
   ff_http_requests_total: plain,
   ff_http_request_duration_seconds: plain,
-  ff_http_requests_in_flight: underWay,
-  ff_http_refusals_total: after((stage) => stage.getNothing()),
+  ff_http_requests_in_flight: requestsInFlight,
+  ff_http_refusals_total: withoutUndo((service) => service.requestUnknownPath()),
   ff_decisions_total: plain,
   ff_changes_total: change,
   ff_store_up: storeDown,
@@ -135,40 +135,40 @@ const EVENTS: Readonly<Record<string, Event>> = {
 }
 
 /** What of the metrics is seen, on a stage where things are made to happen. */
-class Watch {
+class MetricWatch {
   readonly missing: string[] = []
   readonly still: string[] = []
   /** Seconds from each event to the scrape that shows it. */
-  readonly took: number[] = []
-  private readonly stage: TestService
+  readonly delaysSeconds: number[] = []
+  private readonly service: TestService
   private readonly signal: AbortSignal
 
-  constructor(stage: TestService, { signal }: ProbeContext) {
-    this.stage = stage
+  constructor(service: TestService, { signal }: ProbeContext) {
+    this.service = service
     this.signal = signal
   }
 
-  async isThere(metrics: readonly string[]): Promise<void> {
-    const read = await this.stage.scrape()
+  async requirePresent(metrics: readonly string[]): Promise<void> {
+    const read = await this.service.scrape()
     this.missing.push(...metrics.filter((metric) => findSeries(read, metric) === null))
   }
 
-  async moves(metric: string): Promise<void> {
-    const before = findSeries(await this.stage.scrape(), metric)
+  async requireChange(metric: string): Promise<void> {
+    const before = findSeries(await this.service.scrape(), metric)
     const event = Object.hasOwn(EVENTS, metric) ? EVENTS[metric] : undefined
     if (before === null) this.missing.push(metric)
     else if (event === undefined) this.still.push(metric)
-    else await this.shows(metric, before, event)
+    else await this.waitForChange(metric, before, event)
   }
 
-  private async shows(metric: string, before: string, event: Event): Promise<void> {
-    const undo = await event(this.stage)
+  private async waitForChange(metric: string, before: string, event: Event): Promise<void> {
+    const undo = await event(this.service)
     const since = performance.now()
     const seconds = (): number => (performance.now() - since) / 1000
     try {
       while (seconds() < WITHIN_S && !this.signal.aborted) {
-        if (findSeries(await this.stage.scrape(), metric) !== before)
-          return void this.took.push(seconds())
+        if (findSeries(await this.service.scrape(), metric) !== before)
+          return void this.delaysSeconds.push(seconds())
         await sleep(EVERY_MS)
       }
       this.still.push(metric)

@@ -7,7 +7,7 @@ import { type WithResource, type Probe, defineProbe } from './framework/probe.ts
 import { createSignoffScenario } from './testbed/signoff-cases.ts'
 
 /** The verifier of the gate, with what a change makes of its cryptography. */
-const lending =
+const withCrypto =
   (
     change: (tools: SignoffDependencies) => SignoffDependencies,
   ): WithResource<SignoffDependencies> =>
@@ -23,9 +23,9 @@ export const signoffRole = (role: SignoffRole): Probe =>
     version: 1,
     site: 'scratch',
     isolation: 'parallel',
-    sound: lending((tools) => tools),
+    sound: withCrypto((tools) => tools),
     // Every signature holds: the negatives are refused by their bytes alone, and some are not.
-    faulty: lending((tools) => ({ ...tools, holds: () => true })),
+    faulty: withCrypto((tools) => ({ ...tools, holds: () => true })),
     measure: async (tools, context): Promise<Measurement> => {
       const { trust, present, now, good, negatives } = createSignoffScenario(
         role,
@@ -33,15 +33,16 @@ export const signoffRole = (role: SignoffRole): Probe =>
         tools,
       )
       const toOutcome = (envelope: string) => judgeSignoff({ trust, envelope, present, now }, tools)
-      const taken = toOutcome(good)
+      const goodOutcome = toOutcome(good)
       const accepted = negatives.filter(({ envelope }) => toOutcome(envelope).status === 'verified')
       return Promise.resolve({
         measured: {
           signature_verifies:
-            taken.status === 'verified' && taken.signatures.some((one) => one.role === role),
+            goodOutcome.status === 'verified' &&
+            goodOutcome.signatures.some((one) => one.role === role),
           negatives_accepted: accepted.length,
         },
-        met: { role, envelopes: negatives.length + 1, good: taken.status },
+        met: { role, envelopes: negatives.length + 1, good: goodOutcome.status },
         sample_size: negatives.length,
         example: accepted[0] === undefined ? null : `accepted: ${accepted[0].what}`,
       })

@@ -29,11 +29,11 @@ interface Case {
 /** A2: each claim that is wrong, and either side of each second that counts. */
 export const tokenClaims = defineAuthenticatorProbe({
   version: 1,
-  faulty: (adapters) => async (stage, settings) => {
-    const authenticator = await adapters.openTestAuthenticator(stage, settings)
+  faulty: (adapters) => async (keyServer, settings) => {
+    const authenticator = await adapters.openTestAuthenticator(keyServer, settings)
     return {
       ...authenticator,
-      verifier: { ...authenticator.verifier, verify: stoppedClock(authenticator) },
+      verifier: { ...authenticator.verifier, verify: stopClock(authenticator) },
     }
   },
   measure: async (openAuthenticator, context): Promise<Measurement> => {
@@ -48,14 +48,14 @@ export const tokenClaims = defineAuthenticatorProbe({
         openAuthenticator,
         { keys: [testKeys.keys.rsa], settings },
         async (authenticator) => {
-          for (const one of [...FAULTS, ...edges(leeway, edge)])
-            summary.add(one, getCode(await put(one, authenticator, testKeys)))
+          for (const one of [...FAULTS, ...buildEdges(leeway, edge)])
+            summary.add(one, getCode(await verifyCase(one, authenticator, testKeys)))
           return authenticator.server.requests()
         },
       )
     }
     return {
-      measured: { wrong_outcomes: summary.wrong.length, codes_shared: summary.shared() },
+      measured: { wrong_outcomes: summary.wrong.length, codes_shared: summary.countShared() },
       met: { key_server: 'one on loopback', key_server_requests: requests, tokens: summary.judged },
       sample_size: summary.judged,
       example: summary.wrong[0] ?? null,
@@ -69,23 +69,23 @@ class ClaimCounts {
   /** With which codes each kind of fault was refused. */
   private readonly codes = new Map<string, Set<string>>()
 
-  add({ what, code }: Case, came: string | null): void {
+  add({ what, code }: Case, result: string | null): void {
     this.judged += 1
-    if (came !== code)
-      this.wrong.push(`${what}: ${came ?? 'let in'} instead of ${code ?? 'let in'}`)
-    if (code !== null && came !== null)
-      this.codes.set(code, (this.codes.get(code) ?? new Set()).add(came))
+    if (result !== code)
+      this.wrong.push(`${what}: ${result ?? 'let in'} instead of ${code ?? 'let in'}`)
+    if (code !== null && result !== null)
+      this.codes.set(code, (this.codes.get(code) ?? new Set()).add(result))
   }
 
   /** How many codes stand for more than one thing that can be wrong. */
-  shared(): number {
+  countShared(): number {
     const all = [...this.codes.values()].flatMap((codes) => [...codes])
     return all.length - new Set(all).size
   }
 }
 
 /** A clock that stands still at what it was first asked. */
-function stoppedClock({ verifier }: TestAuthenticator): TestAuthenticator['verifier']['verify'] {
+function stopClock({ verifier }: TestAuthenticator): TestAuthenticator['verifier']['verify'] {
   let stopped: Instant | null = null
   return (token, at) => {
     stopped ??= at.now
@@ -124,7 +124,7 @@ const FAULTS: readonly Case[] = [
 ]
 
 /** RFC 7519, 4.1.4 and 4.1.5: not on or after `exp`, and not before `nbf`, give or take the leeway. */
-function edges(leeway: number, edge: number): readonly Case[] {
+function buildEdges(leeway: number, edge: number): readonly Case[] {
   const lasts = 600
   const change = { nbf: TEST_NOW_SECONDS + lasts, exp: TEST_NOW_SECONDS + 2 * lasts }
   const [begin, end] = [lasts - leeway, 2 * lasts + leeway]
@@ -144,15 +144,16 @@ function edges(leeway: number, edge: number): readonly Case[] {
   }))
 }
 
-async function put(
+async function verifyCase(
   { change, after, tenant_id }: Case,
   authenticator: TestAuthenticator,
   testKeys: TestKeys,
 ): Promise<AuthResult> {
   const token = signTestToken(testKeys.keys.rsa, testKeys.claims(change))
   const now = instantFromMs((TEST_NOW_SECONDS + after) * 1000)
-  const came = await authenticator.verifier.verify(token, { now, environment: 'prod' })
-  return resolveNamedContext(came, { tenant_id: tenant_id ?? null, user_id: null })
+  const result = await authenticator.verifier.verify(token, { now, environment: 'prod' })
+  return resolveNamedContext(result, { tenant_id: tenant_id ?? null, user_id: null })
 }
 
-const getCode = (came: AuthResult): string | null => (isAuthRefusal(came) ? came.refused : null)
+const getCode = (result: AuthResult): string | null =>
+  isAuthRefusal(result) ? result.refused : null

@@ -21,13 +21,13 @@ const LET_IN = 200
 /** A1: forged tokens at a door and at a served endpoint behind it, in every environment, beside good ones. */
 export const tokenForgeries = defineAuthenticatorProbe({
   version: 2,
-  faulty: (adapters) => async (stage, settings) => {
-    const authenticator = await adapters.openTestAuthenticator(stage, settings)
+  faulty: (adapters) => async (keyServer, settings) => {
+    const authenticator = await adapters.openTestAuthenticator(keyServer, settings)
     return {
       ...authenticator,
       verifier: {
         ...authenticator.verifier,
-        ...createInsecureVerifier(stage.keys as TestJwk[], adapters),
+        ...createInsecureVerifier(keyServer.keys as TestJwk[], adapters),
       },
     }
   },
@@ -39,19 +39,19 @@ export const tokenForgeries = defineAuthenticatorProbe({
       withAuthenticator(openAuthenticator, { keys: good, settings }, (authenticator) =>
         withEndpoint(context, authenticator, async (sendToken) => {
           const forged = buildForgedTokens({ settings, keys, claims }, theirs.url.href)
-          const accepted = (await visits(authenticator, sendToken, forged)).filter(
-            ({ authenticator: came, endpoint }) =>
-              came !== UNAUTHORISED || endpoint !== UNAUTHORISED,
+          const accepted = (await sendTokens(authenticator, sendToken, forged)).filter(
+            ({ authenticator: status, endpoint }) =>
+              status !== UNAUTHORISED || endpoint !== UNAUTHORISED,
           )
           const valid = good.map((key) => ({ what: 'valid', token: signTestToken(key, claims()) }))
-          const known = (await visits(authenticator, sendToken, valid)).filter(
-            ({ authenticator: came, endpoint }) => came === LET_IN && endpoint === LET_IN,
+          const validAccepted = (await sendTokens(authenticator, sendToken, valid)).filter(
+            ({ authenticator: status, endpoint }) => status === LET_IN && endpoint === LET_IN,
           )
           return {
             measured: {
               forged_accepted: accepted.length,
               attacker_key_requests: theirs.requests(),
-              valid_accepted: known.length,
+              valid_accepted: validAccepted.length,
             },
             met: {
               key_server: "one on loopback, and the attacker's beside it",
@@ -77,21 +77,21 @@ interface Visit {
   readonly endpoint: number
 }
 /** Each token in each environment, at the door itself and at the endpoint. */
-async function visits(
+async function sendTokens(
   { verifier }: TestAuthenticator,
   sendToken: SendToken,
   tokens: readonly ForgedToken[],
 ): Promise<readonly Visit[]> {
-  const made: Visit[] = []
+  const visits: Visit[] = []
   for (const environment of ENVIRONMENTS) {
     for (const { what, token } of tokens) {
-      const came = await verifier.verify(token, { now: TEST_NOW, environment })
-      made.push({
+      const result = await verifier.verify(token, { now: TEST_NOW, environment })
+      visits.push({
         what: `${what}, in ${environment}`,
-        authenticator: isAuthRefusal(came) ? came.http : LET_IN,
+        authenticator: isAuthRefusal(result) ? result.http : LET_IN,
         endpoint: await sendToken(token, environment),
       })
     }
   }
-  return made
+  return visits
 }

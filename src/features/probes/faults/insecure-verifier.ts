@@ -17,8 +17,8 @@ export const createInsecureVerifier = (
 ): Pick<TokenVerifier, 'verify'> => ({
   verify: async (token) => {
     const [head = '', payload = '', signature = ''] = token.split('.')
-    const header = parsed(head)
-    const holds = await believed(
+    const header = parseSegment(head)
+    const isValid = await isAccepted(
       header,
       { keys, openClient },
       {
@@ -26,7 +26,7 @@ export const createInsecureVerifier = (
         signature: Buffer.from(signature, 'base64url'),
       },
     )
-    return holds ? principal(parsed(payload)) : makeAuthRefusal('signature_invalid')
+    return isValid ? toAuthResult(parseSegment(payload)) : makeAuthRefusal('signature_invalid')
   },
 })
 
@@ -39,10 +39,14 @@ interface SignedInput {
   readonly signature: Buffer
 }
 
-async function believed(header: Header, source: KeySource, signed: SignedInput): Promise<boolean> {
+async function isAccepted(
+  header: Header,
+  source: KeySource,
+  signed: SignedInput,
+): Promise<boolean> {
   const alg = typeof header['alg'] === 'string' ? header['alg'] : ''
   if (['', 'none'].includes(alg.toLowerCase())) return true
-  const key = await getKey(header, source)
+  const key = await findKey(header, source)
   if (key === undefined) return false
   if (alg.startsWith('HS')) {
     const mac = createHmac(`sha${alg.slice(2)}`, publicPem(key))
@@ -50,10 +54,10 @@ async function believed(header: Header, source: KeySource, signed: SignedInput):
       .digest()
     return mac.equals(signed.signature)
   }
-  return holds(alg, key, signed)
+  return verifySignature(alg, key, signed)
 }
 
-function holds(alg: string, jwk: TestJwk, { input, signature }: SignedInput): boolean {
+function verifySignature(alg: string, jwk: TestJwk, { input, signature }: SignedInput): boolean {
   const padding = alg.startsWith('PS')
     ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
     : {}
@@ -71,17 +75,17 @@ function holds(alg: string, jwk: TestJwk, { input, signature }: SignedInput): bo
 }
 
 /** Wherever the header points: into itself, to an address, and only then into the set. */
-async function getKey(
+async function findKey(
   header: Header,
   { keys, openClient }: KeySource,
 ): Promise<TestJwk | undefined> {
   if (header['jwk'] !== undefined) return header['jwk'] as TestJwk
   const url = header['jku'] ?? header['x5u']
-  if (typeof url === 'string') return firstServed(new URL(url), openClient)
+  if (typeof url === 'string') return fetchFirstKey(new URL(url), openClient)
   return keys.find((one) => one['kid'] === header['kid']) ?? keys[0]
 }
 
-async function firstServed(
+async function fetchFirstKey(
   { origin, pathname, search }: URL,
   openClient: Adapters['openClient'],
 ): Promise<TestJwk | undefined> {
@@ -94,10 +98,10 @@ async function firstServed(
   }
 }
 
-const parsed = (text: string): Header =>
+const parseSegment = (text: string): Header =>
   JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Header
 
-const principal = (claims: Header): AuthResult => ({
+const toAuthResult = (claims: Header): AuthResult => ({
   mode: 'verified',
   source: 'jwt',
   user_id: String(claims['sub']),

@@ -18,7 +18,7 @@ const ANY_CALLER: AuthResult = {
 
 /** A service in which somebody forgot to guard one route: whoever lists the registry is somebody. */
 export const createUnguardedRoutes = (parts: GetServiceDependencies): readonly Route[] => {
-  const open = buildServiceRoutes(() => {
+  const unguarded = buildServiceRoutes(() => {
     const { authenticator, ...rest } = parts()
     const verifier = { ...authenticator.verifier, verify: () => Promise.resolve(ANY_CALLER) }
     return { ...rest, authenticator: { ...authenticator, verifier } }
@@ -26,7 +26,7 @@ export const createUnguardedRoutes = (parts: GetServiceDependencies): readonly R
   const credential = { token: 'any', dev_headers: null }
   return buildServiceRoutes(parts).map((route, at) =>
     route.id === 'flags.list'
-      ? { ...route, handle: (call) => (open[at] ?? route).handle({ ...call, credential }) }
+      ? { ...route, handle: (call) => (unguarded[at] ?? route).handle({ ...call, credential }) }
       : route,
   )
 }
@@ -38,7 +38,7 @@ export const withoutUserOverrides = (adapters: Adapters): Adapters => ({
     const scratch = await adapters.openScratch(spec, needs)
     const { store, facts } = scratch
     if (facts.backing === 'file') return scratch
-    const forgetting: ScratchStore = {
+    const faulty: ScratchStore = {
       kind: store.kind,
       read: (query) => store.read(query),
       write: (request) => store.write(request),
@@ -46,7 +46,7 @@ export const withoutUserOverrides = (adapters: Adapters): Adapters => ({
       auditHead: () => store.auditHead(),
       close: () => store.close(),
     }
-    return { facts, store: forgetting, close: () => scratch.close() }
+    return { facts, store: faulty, close: () => scratch.close() }
   },
 })
 

@@ -42,7 +42,7 @@ export interface ProbeSpec<S> {
   /** Scratch it makes itself; the database is one that somebody named; a team's command goes where its item says. */
   readonly site: 'scratch' | 'database' | 'declared'
   /** Whether what others do beside it may change what it measures. */
-  readonly isolation: 'parallel' | 'exclusive' | 'alone'
+  readonly isolation: 'parallel' | 'exclusive'
   /** The real thing. */
   readonly sound: WithResource<S>
   /** The same with a deliberate fault in it, which has to come out as a failure (page 3, controls). */

@@ -49,21 +49,21 @@ export async function runProbe(
   const place = await attempt(() => findPlace(item, probe, own))
   const first =
     place.ok === true
-      ? await measured(item, probe, { context: own, terms })
-      : unmeasured(place.error)
-  const { control, ...last } = await controlled(item, probe, { context: own, first })
+      ? await measureRepeatedly(item, probe, { context: own, terms })
+      : toFailedAttempt(place.error)
+  const { control, ...last } = await addControl(item, probe, { context: own, first })
   const { where, database } = place.ok === true ? place.value : elsewhere
   return {
     schemaVersion: 1,
     kind: 'measurement',
-    ...described(item, probe),
+    ...describeItem(item, probe),
     where,
     result: last.result,
     codes: last.codes,
     measured: last.found.measured,
     met: last.found.met,
     sample_size: last.found.sample_size,
-    example: last.detail === '' ? last.found.example : clipped(last.detail),
+    example: last.detail === '' ? last.found.example : truncate(last.detail),
     control,
     started_at,
     ended_at: toInstant(context),
@@ -85,14 +85,14 @@ export async function runControl(
   return {
     schemaVersion: 1,
     kind: 'control',
-    ...described(item, probe),
+    ...describeItem(item, probe),
     where: 'scratch',
     result: outcome?.outcome === 'detected' ? 'pass' : 'inconclusive',
     codes: outcome?.outcome === 'detected' ? [] : [tried.code],
     measured: tried.found.measured,
     met: tried.found.met,
     sample_size: tried.found.sample_size,
-    example: tried.detail === '' ? null : clipped(tried.detail),
+    example: tried.detail === '' ? null : truncate(tried.detail),
     control: outcome,
     started_at,
     ended_at: toInstant(context),
@@ -101,7 +101,7 @@ export async function runControl(
   }
 }
 
-const described = (item: ChecklistItem, { version }: Probe) => ({
+const describeItem = (item: ChecklistItem, { version }: Probe) => ({
   item: item.id,
   probe: { ...item.probe, version },
   effect: item.effect,
@@ -109,11 +109,11 @@ const described = (item: ChecklistItem, { version }: Probe) => ({
 })
 const toInstant = ({ now }: ProbeContext): Instant => now().toISOString() as Instant
 /** What a record has room for. */
-const MOST_CHARACTERS = 2_000
-const clipped = (text: string): string => text.slice(0, MOST_CHARACTERS)
+const MAX_CHARACTERS = 2_000
+const truncate = (text: string): string => text.slice(0, MAX_CHARACTERS)
 
 /** Several times where that was asked for; one answer that differs from another is none. */
-async function measured(
+async function measureRepeatedly(
   item: ChecklistItem,
   probe: Probe,
   { context, terms }: { readonly context: ProbeContext; readonly terms: ProbeRecordTerms },
@@ -124,7 +124,7 @@ async function measured(
     attempts.push(
       tried.ok
         ? { ...judgeMeasurement(item, tried.value), found: tried.value }
-        : unmeasured(tried.error),
+        : toFailedAttempt(tried.error),
     )
   }
   const last = attempts.at(-1) as Attempt
@@ -149,7 +149,7 @@ async function attempt<T>(work: () => Promise<T>): Promise<Outcome<T>> {
 const ENDINGS: ReadonlySet<string> = new Set(['interrupted', 'terminated', 'timeout'])
 
 /** What a probe says when it could not look, and what a probe that broke is taken for. */
-function unmeasured(error: unknown): Attempt {
+function toFailedAttempt(error: unknown): Attempt {
   const text = error instanceof Error ? error.message : String(error)
   const code = findReason(error)
   const more = error instanceof FfError ? [...error.details.slice(0, 3), error.hint] : []
@@ -180,8 +180,8 @@ async function findPlace(
 ): Promise<Place> {
   const changes = item.effect !== 'observe'
   const spec = toSpec(site, context)
-  const asked = site !== 'scratch' || (spec?.kind === 'postgres' && changes)
-  const database = asked && spec !== null ? await identifyTarget(spec, context) : null
+  const needsIdentity = site !== 'scratch' || (spec?.kind === 'postgres' && changes)
+  const database = needsIdentity && spec !== null ? await identifyTarget(spec, context) : null
   if (changes && isDeclaredLive(item, site, context)) throw makeProductionError()
   if (changes) refuseProduction(database, context)
   return {
@@ -228,13 +228,13 @@ interface Control {
 }
 
 /** A measurement is worth something where the same probe has seen the planted fault. */
-async function controlled(
+async function addControl(
   item: ChecklistItem,
   probe: Probe,
   { context, first }: { readonly context: ProbeContext; readonly first: Attempt },
 ): Promise<Attempt & { readonly control: ControlOutcome | null }> {
-  const looked = first.result === 'pass' || first.result === 'fail'
-  if (item.control.run !== 'with_probe' || !looked) return { ...first, control: null }
+  const isMeasured = first.result === 'pass' || first.result === 'fail'
+  if (item.control.run !== 'with_probe' || !isMeasured) return { ...first, control: null }
   const { outcome, code, detail } = await tryControl(item, probe, context)
   if (outcome?.outcome === 'detected') return { ...first, control: outcome }
   return { ...first, result: 'inconclusive', codes: [code], detail, control: outcome }
@@ -249,7 +249,7 @@ async function tryControl(
   const tried = await attempt(() => probe.control(context))
   const at = toInstant(context)
   if (!tried.ok) {
-    const { detail } = unmeasured(tried.error)
+    const { detail } = toFailedAttempt(tried.error)
     return { outcome: null, code: 'control_not_run', detail: `${name}: ${detail}`, found: NOTHING }
   }
   const { result, detail } = judgeMeasurement(item, tried.value)

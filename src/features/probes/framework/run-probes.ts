@@ -70,7 +70,7 @@ export async function probeList(folder: GateFolder): Promise<readonly ProbeRow[]
 }
 
 /** How many probes are at work at once: each has a server of its own, or two. */
-const AT_ONCE = 3
+const CONCURRENCY = 3
 
 async function runAll(
   kind: 'probe_run' | 'probe_selftest',
@@ -79,13 +79,13 @@ async function runAll(
 ): Promise<CheckReport> {
   const started = request.now()
   const files = await loadGateFiles(request.folder)
-  const chosen = choose(files.checklist.value.items, request.ids)
+  const chosen = selectItems(files.checklist.value.items, request.ids)
   const { adapters, evidence, key } = request
   const { writer, runner } = await adapters.openEvidence(evidence, { fits: files.isLine, key })
   try {
     request.onRunner(runner)
     const run = new ProbeRun(request, files, { writer, work })
-    const checked = await run.all(chosen)
+    const checked = await run.runAll(chosen)
     const { now, signal } = request
     const ending = getEnding(signal)
     const timing = {
@@ -103,7 +103,10 @@ async function runAll(
 }
 
 /** Those that were named, in the order of the checklist; else all that can be measured. @throws FfError `option_invalid` */
-function choose(items: readonly ChecklistItem[], ids: readonly string[]): readonly ProbeLookup[] {
+function selectItems(
+  items: readonly ChecklistItem[],
+  ids: readonly string[],
+): readonly ProbeLookup[] {
   const unknown = ids.find((id) => !items.some((one) => one.id === id))
   if (unknown !== undefined)
     throw new FfError('option_invalid', `The checklist has no item ${unknown}.`, {
@@ -135,7 +138,7 @@ class ProbeRun implements Progress {
     const { folder, adapters, targets, now, signal, tool_version, repeat } = request
     this.request = request
     this.deps = deps
-    this.ended = whenEnded(signal)
+    this.ended = resolveOnAbort(signal)
     this.terms = { identity: buildIdentity(request, files), tool_version, repeat }
     const { root, cwd } = folder
     const { plan } = files
@@ -144,30 +147,32 @@ class ProbeRun implements Progress {
   }
 
   /** Those that get on with each other first and side by side, then each of the others by itself. */
-  async all(chosen: readonly ProbeLookup[]): Promise<readonly CheckResult[]> {
+  async runAll(chosen: readonly ProbeLookup[]): Promise<readonly CheckResult[]> {
     for (const { item } of chosen) this.count(item.group, [0, 1])
-    this.tell()
+    this.reportProgress()
     const places = chosen.map((one, at) => [one, at] as const)
-    const alone = places.filter(([one]) => one.ok && one.probe.isolation === 'exclusive')
-    const together = places.filter(([one]) => !(one.ok && one.probe.isolation === 'exclusive'))
+    const exclusive = places.filter(([one]) => one.ok && one.probe.isolation === 'exclusive')
+    const parallel = places.filter(([one]) => !(one.ok && one.probe.isolation === 'exclusive'))
     const checked: (CheckResult | null)[] = chosen.map(() => null)
-    const take = async ([one, at]: readonly [ProbeLookup, number]): Promise<void> => {
+    const runAt = async ([one, at]: readonly [ProbeLookup, number]): Promise<void> => {
       if (this.request.signal.aborted) return
-      checked[at] = await this.one(one)
+      checked[at] = await this.runItem(one)
     }
-    await mapConcurrently(together, AT_ONCE, take)
-    await mapConcurrently(alone, 1, take)
-    return checked.map((one, at) => one ?? left(chosen[at] as ProbeLookup))
+    await mapConcurrently(parallel, CONCURRENCY, runAt)
+    await mapConcurrently(exclusive, 1, runAt)
+    return checked.map((one, at) => one ?? toPendingResult(chosen[at] as ProbeLookup))
   }
 
-  private async one(found: ProbeLookup): Promise<CheckResult | null> {
+  private async runItem(found: ProbeLookup): Promise<CheckResult | null> {
     const { item } = found
     const draft = found.ok ? await this.measure(item, found.probe) : null
     if (found.ok && draft === null) return null
     this.running.delete(item.id)
     this.count(item.group, [1, 0])
-    this.tell()
-    return draft === null ? unmet(found as Exclude<ProbeLookup, { ok: true }>) : toLine(item, draft)
+    this.reportProgress()
+    return draft === null
+      ? toUnmeasuredResult(found as Exclude<ProbeLookup, { ok: true }>)
+      : toCheckResult(item, draft)
   }
 
   /** Null where the run was ended meanwhile: then nothing is recorded. */
@@ -177,7 +182,7 @@ class ProbeRun implements Progress {
     try {
       const progress = (done: number, of: number): void => {
         this.running.set(item.id, [done, of])
-        this.tell()
+        this.reportProgress()
       }
       const context = { ...this.context, progress }
       const work = this.deps.work(item, probe, { context, terms: this.terms })
@@ -203,23 +208,27 @@ class ProbeRun implements Progress {
     this.groups.set(group, [before + done, all + of])
   }
 
-  private tell(): void {
+  private reportProgress(): void {
     this.request.progress(this)
   }
 }
 
 /** When the run is ended. */
-const whenEnded = (signal: AbortSignal): Promise<null> =>
+const resolveOnAbort = (signal: AbortSignal): Promise<null> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }))
 
-const left = ({ item }: ProbeLookup): CheckResult => ({
+const toPendingResult = ({ item }: ProbeLookup): CheckResult => ({
   ...passResult(item.id, item.title),
   state: 'pending',
   next: `ff probe run ${item.id}`,
 })
 
 /** An item that no probe measures: what it needs. */
-const unmet = ({ item, code, needs }: Exclude<ProbeLookup, { ok: true }>): CheckResult => ({
+const toUnmeasuredResult = ({
+  item,
+  code,
+  needs,
+}: Exclude<ProbeLookup, { ok: true }>): CheckResult => ({
   ...passResult(item.id, item.title),
   state: 'inconclusive',
   findings: [{ code, pointer: null, detail: `needs ${needs}` }],
@@ -227,7 +236,7 @@ const unmet = ({ item, code, needs }: Exclude<ProbeLookup, { ok: true }>): Check
 })
 
 /** What came of an item, in one line; where it is no pass, each limit and what to do. */
-function toLine(item: ChecklistItem, draft: EvidenceDraft): CheckResult {
+function toCheckResult(item: ChecklistItem, draft: EvidenceDraft): CheckResult {
   const { result, codes, example, control, sample_size, kind } = draft
   const seen = control === null ? 'no control' : `control ${control.outcome.replace('_', ' ')}`
   const title = `${item.title} (${kind === 'control' ? '' : `${sample_size} looked at, `}${seen})`

@@ -26,9 +26,9 @@ export interface CrashTarget {
    *
    * @param at which kill it is: every second one comes between a change and its record, where that can be chosen
    */
-  readonly strike: (kill: () => Promise<void>, at: number) => Promise<void>
+  readonly killDuringWrite: (kill: () => Promise<void>, at: number) => Promise<void>
   /** What of its trail counts as written. */
-  readonly kept: (records: readonly AuditRecord[]) => readonly AuditRecord[]
+  readonly selectWritten: (records: readonly AuditRecord[]) => readonly AuditRecord[]
 }
 
 /** Lends both, alike. @param late whether records are written outside the transactions of their changes */
@@ -49,19 +49,19 @@ const openFileTarget = (store: Store, late: boolean): CrashTarget => ({
   name: 'the file',
   store,
   server: null,
-  strike: (kill) => kill(),
-  kept: (records) => (late ? withLateRecords(records) : records),
+  killDuringWrite: (kill) => kill(),
+  selectWritten: (records) => (late ? withLateRecords(records) : records),
 })
 
 const openDatabaseTarget = (scratch: ScratchDatabase): CrashTarget => ({
   name: 'the database',
   store: scratch.target as Store,
   server: scratch.server,
-  strike: async (kill, at) => {
-    await (at % 2 === 0 ? killBehindTheRow(scratch, kill) : kill())
+  killDuringWrite: async (kill, at) => {
+    await (at % 2 === 0 ? killBeforeRecord(scratch, kill) : kill())
     await scratch.run(SETTLE)
   },
-  kept: (records) => records,
+  selectWritten: (records) => records,
 })
 
 /** For so long nobody writes a record, seconds; the kill is in the middle. */
@@ -71,7 +71,7 @@ const HOLD = `BEGIN; LOCK TABLE ff.audit IN SHARE MODE; SELECT pg_sleep(${HELD_S
 const SETTLE = 'BEGIN; LOCK TABLE ff.audit_head IN ACCESS EXCLUSIVE MODE; COMMIT'
 
 /** Whoever writes meanwhile has written the row, and waits to write the record. */
-async function killBehindTheRow(
+async function killBeforeRecord(
   scratch: ScratchDatabase,
   kill: () => Promise<void>,
 ): Promise<void> {
@@ -87,7 +87,7 @@ export interface RunningService {
 /** No service of a measurement runs for longer. */
 const LIFE_MS = 300_000
 /** The service's own role, whoever the connection is made as; it serves as nobody else. */
-const AS_SERVICE = 'options=-c%20role%3Dff_app'
+const SERVICE_ROLE_OPTION = 'options=-c%20role%3Dff_app'
 
 /**
  * Lends the program as it serves a ground in production's ways; it is killed at the latest afterwards.
@@ -115,12 +115,12 @@ export const withRunningService = <T>(
     const limits = { cwd, env, signal, timeoutMs: LIFE_MS }
     return closeAfter(async (keep) => {
       const program = await keep(adapters.startFf(['serve'], limits), (one) => one.kill())
-      const said = await program.says(/Listening on (\S+)/)
-      if (!said.ok)
+      const started = await program.says(/Listening on (\S+)/)
+      if (!started.ok)
         throw new FfError('command_unanswered', `ff serve did not start on ${crashTarget.name}.`, {
-          hint: `It said: ${said.last_line.slice(0, 300)}`,
+          hint: `It said: ${started.last_line.slice(0, 300)}`,
         })
-      const client = await keep(adapters.openClient(said.text))
+      const client = await keep(adapters.openClient(started.text))
       return use({ client, kill: () => program.kill() })
     })
   })
@@ -129,20 +129,20 @@ function getSettings(store: Store): Readonly<Record<string, string>> {
   if (store.kind === 'file') return { FF_BACKING: 'file', FF_STORE_DIR: store.folder ?? '' }
   const { url } = store
   const joint = url.includes('?') ? '&' : '?'
-  return { FF_BACKING: 'db', FF_DATABASE_URL: `${url}${joint}${AS_SERVICE}` }
+  return { FF_BACKING: 'db', FF_DATABASE_URL: `${url}${joint}${SERVICE_ROLE_OPTION}` }
 }
 
 /** All records of changes that count as written. */
 export async function readAuditRecords(
   { adapters, root }: ProbeContext,
-  { store, kept }: CrashTarget,
+  { store, selectWritten }: CrashTarget,
 ): Promise<readonly AuditRecord[]> {
   const { versions } = await loadPersistence(root)
   return withAll([() => adapters.openTrail(store, versions)], (trail) =>
     trail.read(0, async (reading) => {
       const records: AuditRecord[] = []
       for await (const record of reading.records) if (record !== null) records.push(record)
-      return kept(records).filter(({ action }) => action !== 'audit.boundary')
+      return selectWritten(records).filter(({ action }) => action !== 'audit.boundary')
     }),
   )
 }
@@ -152,16 +152,16 @@ export async function readStoredLines(
   context: ProbeContext,
   crashTarget: CrashTarget,
   keys: readonly RowKey[],
-): Promise<{ readonly stand: ReadonlySet<string>; readonly said: ReadonlySet<string> }> {
+): Promise<{ readonly stored: ReadonlySet<string>; readonly recorded: ReadonlySet<string> }> {
   const inputs = await loadPersistence(context.root)
   return withAll([() => context.adapters.openRows(crashTarget.store, inputs)], async (rows) => {
-    const stand = new Set(await rows.lookup('tenant_override', keys))
+    const stored = new Set(await rows.lookup('tenant_override', keys))
     const records = await readAuditRecords(context, crashTarget)
     const last = new Map(records.map(({ target, after }) => [target, after]))
-    const said = keys.flatMap(({ scope_id, flag_key }) => {
+    const recorded = keys.flatMap(({ scope_id, flag_key }) => {
       const after = last.get(`tenant/${scope_id}/${flag_key}`)
       return after == null ? [] : [formatRowLine('tenant_override', after)]
     })
-    return { stand, said: new Set(said) }
+    return { stored, recorded: new Set(recorded) }
   })
 }

@@ -15,13 +15,13 @@ type Overrides = Partial<Omit<ServiceStore, 'kind'>>
 
 const SLOW_MS = 80
 /** The end of a chain that no change reaches. */
-const STANDING = { seq: 7, hash: '7'.repeat(64) }
+const FROZEN_HEAD = { seq: 7, hash: '7'.repeat(64) }
 
-const refusing = (code: 'backing_unavailable' | 'disk_full', what: string) => () =>
+const rejectWith = (code: 'backing_unavailable' | 'disk_full', what: string) => () =>
   Promise.reject(new FfError(code, what, { hint: 'This is a drill.' }))
-const down = refusing('backing_unavailable', 'The store is away.')
+const down = rejectWith('backing_unavailable', 'The store is away.')
 
-const TROUBLES: Readonly<
+const FAULTS: Readonly<
   Record<StoreFaultKind, (store: ServiceStore, fault: StoreFault) => Overrides>
 > = {
   none: () => ({}),
@@ -33,7 +33,7 @@ const TROUBLES: Readonly<
     refuse: down,
     auditHead: down,
   }),
-  full: () => ({ write: refusing('disk_full', 'The disk is full.') }),
+  full: () => ({ write: rejectWith('disk_full', 'The disk is full.') }),
   slow: (store) => ({
     read: async (query) => {
       await sleep(SLOW_MS)
@@ -46,23 +46,23 @@ const TROUBLES: Readonly<
       return store.read(query)
     },
   }),
-  unaudited: () => ({ auditHead: () => Promise.resolve(STANDING) }),
+  unaudited: () => ({ auditHead: () => Promise.resolve(FROZEN_HEAD) }),
 }
 
 /** A store with whatever its holder has set against it. */
 export const createFaultyStore = (store: ServiceStore, fault: StoreFault): ServiceStore =>
-  overrideMethods(store, () => TROUBLES[fault.store](store, fault))
+  overrideMethods(store, () => FAULTS[fault.store](store, fault))
 
 /** A store of which some is done otherwise, looked up at each call. */
-export function overrideMethods(store: ServiceStore, over: () => Overrides): ServiceStore {
+export function overrideMethods(store: ServiceStore, getOverrides: () => Overrides): ServiceStore {
   return {
     kind: store.kind,
-    read: (query) => over().read?.(query) ?? store.read(query),
-    readMany: (query) => over().readMany?.(query) ?? store.readMany(query),
-    page: (query) => over().page?.(query) ?? store.page(query),
-    write: (request) => over().write?.(request) ?? store.write(request),
-    refuse: (refused) => over().refuse?.(refused) ?? store.refuse(refused),
-    auditHead: () => over().auditHead?.() ?? store.auditHead(),
+    read: (query) => getOverrides().read?.(query) ?? store.read(query),
+    readMany: (query) => getOverrides().readMany?.(query) ?? store.readMany(query),
+    page: (query) => getOverrides().page?.(query) ?? store.page(query),
+    write: (request) => getOverrides().write?.(request) ?? store.write(request),
+    refuse: (refused) => getOverrides().refuse?.(refused) ?? store.refuse(refused),
+    auditHead: () => getOverrides().auditHead?.() ?? store.auditHead(),
     close: () => store.close(),
   }
 }
@@ -72,14 +72,14 @@ export interface AdminFault {
   admin: AdminFaultKind
 }
 
-const BECOMES = { none: 'answered', failing: 'failed', open: 'refused' } as const
+const COUNTED_AS = { none: 'answered', failing: 'failed', open: 'refused' } as const
 
 /** An Admin that knows no approval, and does as its holder has set. */
 export function createControllableAdmin(fault: AdminFault): ApprovalService {
   const calls = { answered: 0, failed: 0, refused: 0 }
   return {
     begin: () => () => {
-      calls[BECOMES[fault.admin]] += 1
+      calls[COUNTED_AS[fault.admin]] += 1
       return Promise.resolve({ status: fault.admin === 'none' ? 'unknown' : 'unreachable' })
     },
     metrics: () => ({

@@ -15,27 +15,27 @@ export interface ForgedToken {
   readonly what: string
   readonly token: string
 }
-const nothing: SignInput = () => Buffer.of()
-const zeros: SignInput = () => Buffer.alloc(64)
+const noSignature: SignInput = () => Buffer.of()
+const zeroSignature: SignInput = () => Buffer.alloc(64)
 
 type ForgeryRow = readonly [what: string, header: object, sign: SignInput]
 
-/** Tokens that a verifier has to refuse, whatever else it accepts. @param place where the attacker serves a key */
-export function buildForgedTokens(testKeys: TestKeys, place: string): readonly ForgedToken[] {
+/** Tokens that a verifier has to refuse, whatever else it accepts. @param attackerUrl where the attacker serves a key */
+export function buildForgedTokens(testKeys: TestKeys, attackerUrl: string): readonly ForgedToken[] {
   const { keys } = testKeys
   const claims = testKeys.claims({ scope: 'ff:operator' })
   const rows = [
     ...withoutSignature(keys),
     ...withSharedSecret(keys),
     ...withOtherAlgorithm(keys),
-    ...withAttackersKey(keys, place),
+    ...withAttackersKey(keys, attackerUrl),
     ...withBrokenForm(keys),
   ]
-  const made = rows.map(([what, header, sign]) => ({
+  const signed = rows.map(([what, header, sign]) => ({
     what,
     token: formatToken(header, claims, sign),
   }))
-  return [...made, ...changed(testKeys)]
+  return [...signed, ...withChangedPart(testKeys)]
 }
 
 function withoutSignature({ rsa, attacker }: TestKeys['keys']): readonly ForgeryRow[] {
@@ -44,10 +44,10 @@ function withoutSignature({ rsa, attacker }: TestKeys['keys']): readonly Forgery
     ...['none', 'None', 'NONE', 'nOnE', ''].map((alg): ForgeryRow => [
       `alg "${alg}", no signature`,
       { alg, kid },
-      nothing,
+      noSignature,
     ]),
-    ['alg null', { alg: null, kid }, nothing],
-    ['no alg', { kid }, nothing],
+    ['alg null', { alg: null, kid }, noSignature],
+    ['no alg', { kid }, noSignature],
     ['alg none over a signature', { alg: 'none', kid }, createSigner(attacker)],
   ]
 }
@@ -81,7 +81,7 @@ function withOtherAlgorithm({ rsa, ec, ed }: TestKeys['keys']): readonly Forgery
   ]
 }
 
-function withAttackersKey(keys: TestKeys['keys'], place: string): readonly ForgeryRow[] {
+function withAttackersKey(keys: TestKeys['keys'], attackerUrl: string): readonly ForgeryRow[] {
   const kid = keys.rsa['kid']
   const stolen = toPublicJwk(keys.attacker)
   const x5c = [Buffer.from(publicPem(keys.attacker)).toString('base64')]
@@ -90,9 +90,9 @@ function withAttackersKey(keys: TestKeys['keys'], place: string): readonly Forge
     ["the attacker's key under its own kid", { kid: stolen['kid'] }],
     ['an embedded jwk', { kid, jwk: stolen }],
     ['an embedded jwk, no kid', { jwk: stolen }],
-    ['a jku', { kid, jku: place }],
-    ["a jku, the attacker's kid", { kid: stolen['kid'], jku: place }],
-    ['an x5u', { kid, x5u: place }],
+    ['a jku', { kid, jku: attackerUrl }],
+    ["a jku, the attacker's kid", { kid: stolen['kid'], jku: attackerUrl }],
+    ['an x5u', { kid, x5u: attackerUrl }],
     ['an x5c', { kid, x5c }],
   ]
   const sign = createSigner(keys.attacker)
@@ -105,14 +105,14 @@ function withBrokenForm({ rsa, ec, ed }: TestKeys['keys']): readonly ForgeryRow[
     ['an unknown crit', { alg: 'RS256', kid, crit: ['exp'], exp: 1 }, createSigner(rsa)],
     ['an empty crit', { alg: 'RS256', kid, crit: [] }, createSigner(rsa)],
     ['b64 false', { alg: 'RS256', kid, crit: ['b64'], b64: false }, createSigner(rsa)],
-    ['an empty signature', { alg: 'RS256', kid }, nothing],
-    ['zeros for a signature', { alg: 'ES256', kid: ec['kid'] }, zeros],
-    ['zeros for an Ed25519 signature', { alg: 'EdDSA', kid: ed['kid'] }, zeros],
+    ['an empty signature', { alg: 'RS256', kid }, noSignature],
+    ['zeros for a signature', { alg: 'ES256', kid: ec['kid'] }, zeroSignature],
+    ['zeros for an Ed25519 signature', { alg: 'EdDSA', kid: ed['kid'] }, zeroSignature],
   ]
 }
 
 /** Good tokens that were changed after they were signed. */
-function changed(testKeys: TestKeys): readonly ForgedToken[] {
+function withChangedPart(testKeys: TestKeys): readonly ForgedToken[] {
   const [head, payload, signature = ''] = signTestToken(testKeys.keys.rsa, testKeys.claims()).split(
     '.',
   )

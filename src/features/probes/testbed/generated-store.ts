@@ -25,21 +25,21 @@ export const withMadeStore = <T>(
     const folder = join(parent, 'store')
     const counts = { flag_registry: 1, tenant_override: tenants.length, user_override: 0 }
     const lines = [
-      formatRowLine('flag_registry', serializeRow(flagRow(revision))),
+      formatRowLine('flag_registry', serializeRow(buildFlagRow(revision))),
       ...tenants.map((one) =>
-        formatRowLine('tenant_override', serializeRow(overrideRow(one, revision))),
+        formatRowLine('tenant_override', serializeRow(buildOverrideRow(one, revision))),
       ),
     ]
     const about = { epoch: 0, head: EMPTY_HEAD, counts }
-    await adapters.writeNewStore(folder, about, inOne(lines))
+    await adapters.writeNewStore(folder, about, encodeLines(lines))
     return use({ kind: 'file', folder })
   })
 
-async function* inOne(lines: readonly string[]): AsyncGenerator<Buffer> {
+async function* encodeLines(lines: readonly string[]): AsyncGenerator<Buffer> {
   yield Buffer.from(lines.map((line) => `${line}\n`).join(''))
 }
 
-const flagRow = (revision: number): FlagRow => ({
+const buildFlagRow = (revision: number): FlagRow => ({
   flag_key: MADE_FLAG,
   value_type: 'number',
   default_value: '0' as CanonicalJson,
@@ -54,7 +54,7 @@ const flagRow = (revision: number): FlagRow => ({
   updated_at: MADE_AT,
 })
 
-const overrideRow = (tenant_id: string, revision: number): TenantOverrideRow => ({
+const buildOverrideRow = (tenant_id: string, revision: number): TenantOverrideRow => ({
   tenant_id,
   flag_key: MADE_FLAG,
   value: String(revision) as CanonicalJson,

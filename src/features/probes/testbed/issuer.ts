@@ -26,8 +26,8 @@ export async function openIssuer(context: ProbeContext): Promise<Issuer> {
     forger: bearer(signTestToken(forged, writes)),
     anonymous: {},
   }
-  const stage = { behaviour: 'up', keys: [toPublicJwk(keys.rsa)] } as const
-  const server = await context.adapters.openKeyServer(stage)
+  const script = { behaviour: 'up', keys: [toPublicJwk(keys.rsa)] } as const
+  const server = await context.adapters.openKeyServer(script)
   return {
     server,
     keys: {

@@ -20,7 +20,7 @@ export async function runLoad(
     const due_ms = (sent.length * 1000) / per_s
     const early_ms = due_ms - passed()
     if (early_ms > 0) await sleep(early_ms)
-    else sent.push(arrival(send, { at: sent.length, due_ms, passed }))
+    else sent.push(sendWhenDue(send, { at: sent.length, due_ms, passed }))
   }
   return Promise.all(sent)
 }
@@ -30,7 +30,7 @@ interface DueRequest {
   readonly due_ms: number
   readonly passed: () => number
 }
-async function arrival(
+async function sendWhenDue(
   send: SendRequest,
   { at, due_ms, passed }: DueRequest,
 ): Promise<LoadArrival> {

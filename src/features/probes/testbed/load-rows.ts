@@ -24,16 +24,16 @@ const VALUES: readonly (readonly [ValueType, string, string, string])[] = [
   ['number', '0', '0.1', '2'],
   ['object', '{}', '{"of":"a tenant"}', '{"of":["a","user"]}'],
 ]
-const valuesAt = (at: number) => VALUES[at % VALUES.length] as (typeof VALUES)[number]
-const count = <T>(length: number, make: (at: number) => T): readonly T[] =>
+const getValues = (at: number) => VALUES[at % VALUES.length] as (typeof VALUES)[number]
+const buildRows = <T>(length: number, make: (at: number) => T): readonly T[] =>
   Array.from({ length }, (_, at) => make(at))
 
-const flagKey = (at: number): string => `ff.load.f${at}`
-const flag = (at: number): FlagRow => ({
-  flag_key: flagKey(at),
-  value_type: valuesAt(at)[0],
-  default_value: valuesAt(at)[1] as CanonicalJson,
-  safe_value: valuesAt(at)[1] as CanonicalJson,
+const toFlagKey = (at: number): string => `ff.load.f${at}`
+const buildFlag = (at: number): FlagRow => ({
+  flag_key: toFlagKey(at),
+  value_type: getValues(at)[0],
+  default_value: getValues(at)[1] as CanonicalJson,
+  safe_value: getValues(at)[1] as CanonicalJson,
   sensitive: false,
   required_auth: 'any',
   state: at % 10 === 9 ? 'killed' : 'active',
@@ -43,8 +43,8 @@ const flag = (at: number): FlagRow => ({
   created_at: TEST_NOW,
   updated_at: TEST_NOW,
 })
-const override = (at: number, value: string) => ({
-  flag_key: flagKey(at),
+const buildOverride = (at: number, value: string) => ({
+  flag_key: toFlagKey(at),
   value: value as CanonicalJson,
   created_by: 'ff',
   updated_by: 'ff',
@@ -53,20 +53,24 @@ const override = (at: number, value: string) => ({
   updated_at: TEST_NOW,
 })
 /** Every second tenant has all flags otherwise, and every second user every other flag. */
-const tenantRow = (tenant: number, at: number): TenantOverrideRow => ({
-  ...override(at, valuesAt(at)[2]),
+const buildTenantRow = (tenant: number, at: number): TenantOverrideRow => ({
+  ...buildOverride(at, getValues(at)[2]),
   tenant_id: `T-load-${tenant * 2}`,
 })
-const userRow = (user: number, at: number): UserOverrideRow => ({
-  ...override(at * 2, valuesAt(at * 2)[3]),
+const buildUserRow = (user: number, at: number): UserOverrideRow => ({
+  ...buildOverride(at * 2, getValues(at * 2)[3]),
   user_id: `U-load-${user * 2}`,
 })
 
 /** What is asked about under load, beside the rows of the stage. */
 export const LOAD_ROWS: RowsByTable = {
-  flag_registry: [...TEST_ROWS.flag_registry, ...count(FLAGS, flag)],
-  tenant_override: count(TENANTS / 2, (one) => count(FLAGS, (at) => tenantRow(one, at))).flat(),
-  user_override: count(USERS / 2, (one) => count(FLAGS / 2, (at) => userRow(one, at))).flat(),
+  flag_registry: [...TEST_ROWS.flag_registry, ...buildRows(FLAGS, buildFlag)],
+  tenant_override: buildRows(TENANTS / 2, (one) =>
+    buildRows(FLAGS, (at) => buildTenantRow(one, at)),
+  ).flat(),
+  user_override: buildRows(USERS / 2, (one) =>
+    buildRows(FLAGS / 2, (at) => buildUserRow(one, at)),
+  ).flat(),
 }
 
 /** Asks for a decision that needs no Admin: of flags, tenants and users in turn, one flag of them unknown. */
@@ -76,22 +80,26 @@ export const createOrdinaryLoad =
     const tenant_id = `T-load-${at % TENANTS}`
     const user_id = `U-load-${Math.floor(at / TENANTS) % USERS}`
     const dev_headers = { tenant_id, user_id, scopes: [] }
-    return decided(client, { token: null, dev_headers }, { flag_key: flagKey(at % (FLAGS + 1)) })
+    return isDecided(
+      client,
+      { token: null, dev_headers },
+      { flag_key: toFlagKey(at % (FLAGS + 1)) },
+    )
   }
 /** Asks for one that Admin is asked about, by an approval that nobody else names. */
 export const createSensitiveLoad =
   (client: HttpClient, token: string): SendRequest =>
   (at) => {
-    const asked = { flag_key: SENSITIVE_FLAG, approval_ref: `APP-${at}-load` }
-    return decided(client, { token, dev_headers: null }, asked)
+    const question = { flag_key: SENSITIVE_FLAG, approval_ref: `APP-${at}-load` }
+    return isDecided(client, { token, dev_headers: null }, question)
   }
 
-async function decided(
+async function isDecided(
   client: HttpClient,
   credential: Credential,
-  asked: { readonly flag_key: string; readonly approval_ref?: string },
+  question: { readonly flag_key: string; readonly approval_ref?: string },
 ): Promise<boolean> {
-  const named = { tenant_id: null, user_id: null, approval_ref: null, ...asked }
+  const named = { tenant_id: null, user_id: null, approval_ref: null, ...question }
   const request = { ...named, request_id: randomUUID() }
   return (await evaluateOverHttp(client, { credential, request })).status === 'decided'
 }

@@ -15,12 +15,12 @@ export interface LoadServiceInput {
 export const withLoadService = <T>(
   context: ProbeContext,
   { store, deps = {} }: LoadServiceInput,
-  use: (client: HttpClient, stage: TestService) => Promise<T>,
+  use: (client: HttpClient, service: TestService) => Promise<T>,
 ): Promise<T> =>
-  TestService.lend(
+  TestService.withRunning(
     context,
-    (staged) => ({
-      ...staged,
+    (testAdapters) => ({
+      ...testAdapters,
       openServer: (routes, options) => context.adapters.openServer(routes, options),
       openTelemetry: (log, readings) => context.adapters.openTelemetry(log, readings),
       // Whoever lent the store closes it.
@@ -32,6 +32,8 @@ export const withLoadService = <T>(
         }),
       ...deps,
     }),
-    (stage) =>
-      withAll([() => context.adapters.openClient(stage.origin)], (client) => use(client, stage)),
+    (service) =>
+      withAll([() => context.adapters.openClient(service.origin)], (client) =>
+        use(client, service),
+      ),
   )

@@ -44,11 +44,11 @@ export function createSignoffScenario(
   const [signer, other, stranger] = [role, OTHER[role], role].map((one, index) =>
     makePerson(`person-${index}`, one, tools),
   ) as [Person, Person, Person]
-  const file = readTrust([signer, other], at)
+  const file = buildTrust([signer, other], at)
   const text = canonicalizeObject(file)
   const sha256 = tools.sha256(text)
   const trust = checkTrust({ text, chain: null, pin: sha256 }, at(0), tools)
-  const present = getPresent(tools)
+  const present = buildPresent(tools)
   const prepared: StatementInput = {
     subjects: present.subjects,
     decision: 'go',
@@ -75,29 +75,44 @@ interface CaseInputs {
 function toEnvelopes({ signer, other, stranger, prepared, signedAt, later }: CaseInputs) {
   const payload = encode(formatStatement(prepared))
   const header = (who: Person): object => toHeader(who, signedAt)
-  const good = signed(payload, header(signer), signer.key)
-  const beside = (one: object, over = payload): string =>
-    envelopeText(over, [signed(over, header(other), other.key), one])
-  const both = (over: string): string => beside(signed(over, header(signer), signer.key), over)
+  const good = signPayload(payload, header(signer), signer.key)
+  const withOther = (one: object, over = payload): string =>
+    envelopeText(over, [signPayload(over, header(other), other.key), one])
+  const both = (over: string): string =>
+    withOther(signPayload(over, header(signer), signer.key), over)
   const named = (more: object): object => ({ ...header(signer), ...more })
   const negatives: readonly (readonly [what: string, envelope: string])[] = [
-    ['the other role alone', envelopeText(payload, [signed(payload, header(other), other.key)])],
-    ["another's key under a known kid", beside(signed(payload, header(signer), stranger.key))],
-    ['a key that nobody named', beside(signed(payload, header(stranger), stranger.key))],
-    ['a key that comes along', beside(signed(payload, named({ jwk: stranger.jwk }), stranger.key))],
+    [
+      'the other role alone',
+      envelopeText(payload, [signPayload(payload, header(other), other.key)]),
+    ],
+    [
+      "another's key under a known kid",
+      withOther(signPayload(payload, header(signer), stranger.key)),
+    ],
+    ['a key that nobody named', withOther(signPayload(payload, header(stranger), stranger.key))],
+    [
+      'a key that comes along',
+      withOther(signPayload(payload, named({ jwk: stranger.jwk }), stranger.key)),
+    ],
     [
       'the other role claimed',
-      beside(signed(payload, toHeader({ ...signer, role: other.role }, signedAt), signer.key)),
+      withOther(
+        signPayload(payload, toHeader({ ...signer, role: other.role }, signedAt), signer.key),
+      ),
     ],
-    ['another type', beside(signed(payload, named({ typ: 'ff-trust+jws' }), signer.key))],
-    ['alg none', beside({ ...signed(payload, named({ alg: 'none' }), signer.key), signature: '' })],
-    ['HS256 with the public key', beside(symmetric(payload, named({ alg: 'HS256' }), signer))],
-    ['an unprotected header', beside({ ...good, header: { kid: signer.kid } })],
+    ['another type', withOther(signPayload(payload, named({ typ: 'ff-trust+jws' }), signer.key))],
+    [
+      'alg none',
+      withOther({ ...signPayload(payload, named({ alg: 'none' }), signer.key), signature: '' }),
+    ],
+    ['HS256 with the public key', withOther(signHmac(payload, named({ alg: 'HS256' }), signer))],
+    ['an unprotected header', withOther({ ...good, header: { kid: signer.kid } })],
     [
       'a signature of zeros',
-      beside({ ...good, signature: Buffer.alloc(64).toString('base64url') }),
+      withOther({ ...good, signature: Buffer.alloc(64).toString('base64url') }),
     ],
-    ['signed ahead of time', beside(signed(payload, toHeader(signer, later), signer.key))],
+    ['signed ahead of time', withOther(signPayload(payload, toHeader(signer, later), signer.key))],
     ['the same signature twice', envelopeText(payload, [good, good])],
     ['a no-go', both(encode(formatStatement({ ...prepared, decision: 'no-go' })))],
     [
@@ -108,12 +123,12 @@ function toEnvelopes({ signer, other, stranger, prepared, signedAt, later }: Cas
       'another payload',
       envelopeText(encode(formatStatement({ ...prepared, not_after: later })), [
         good,
-        signed(payload, header(other), other.key),
+        signPayload(payload, header(other), other.key),
       ]),
     ],
   ]
   return {
-    good: beside(good),
+    good: withOther(good),
     negatives: negatives.map(([what, envelope]) => ({ what, envelope })),
   }
 }
@@ -125,7 +140,7 @@ function makePerson(person: string, role: SignoffRole, tools: SignoffDependencie
   return { person, role, jwk, kid: tools.thumbprint(jwk), key: privateKey }
 }
 
-const readTrust = (people: readonly Person[], at: (hours: number) => Instant): TrustFile => ({
+const buildTrust = (people: readonly Person[], at: (hours: number) => Instant): TrustFile => ({
   kind: 'trust',
   schemaVersion: 1,
   version: 1,
@@ -145,7 +160,7 @@ const readTrust = (people: readonly Person[], at: (hours: number) => Instant): T
   revoked: { keys: [], statements: [] },
 })
 
-function getPresent({ sha256 }: SignoffDependencies): PresentFacts {
+function buildPresent({ sha256 }: SignoffDependencies): PresentFacts {
   const digest = sha256('made for the occasion')
   return {
     identity: {
@@ -172,18 +187,18 @@ const toHeader = ({ person, role, kid }: Person, signed_at: Instant): object => 
   ff: { person, name: person, role, meaning: 'approves-decision', signed_at, attests: [] },
 })
 
-function signed(payload: string, header: object, key: KeyObject): object {
-  const shown = encode(JSON.stringify(header))
-  const bytes = sign(null, Buffer.from(`${shown}.${payload}`), key)
-  return { protected: shown, signature: bytes.toString('base64url') }
+function signPayload(payload: string, header: object, key: KeyObject): object {
+  const encodedHeader = encode(JSON.stringify(header))
+  const bytes = sign(null, Buffer.from(`${encodedHeader}.${payload}`), key)
+  return { protected: encodedHeader, signature: bytes.toString('base64url') }
 }
 
 /** The confusion of RFC 8725, 2.1: the public key as a shared secret. */
-function symmetric(payload: string, header: object, { jwk }: Person): object {
-  const shown = encode(JSON.stringify(header))
+function signHmac(payload: string, header: object, { jwk }: Person): object {
+  const encodedHeader = encode(JSON.stringify(header))
   const secret = Buffer.from(jwk.x, 'base64url')
-  const mac = createHmac('sha256', secret).update(`${shown}.${payload}`).digest('base64url')
-  return { protected: shown, signature: mac }
+  const mac = createHmac('sha256', secret).update(`${encodedHeader}.${payload}`).digest('base64url')
+  return { protected: encodedHeader, signature: mac }
 }
 
 const envelopeText = (payload: string, signatures: readonly object[]): string =>

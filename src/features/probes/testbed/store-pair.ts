@@ -29,7 +29,7 @@ export const withCorruptedCopy =
     })
 
 /** After so many differences nobody needs another one to know that it fails. */
-const MOST_DIFFERENCES = 1_000
+const MAX_DIFFERENCES = 1_000
 
 /**
  * Every row of the store beside every row of the database.
@@ -49,7 +49,7 @@ export async function compareStores(
       const result = await diffSources(
         { baseline, candidate },
         {
-          maxDiffs: MOST_DIFFERENCES,
+          maxDiffs: MAX_DIFFERENCES,
           progress: (rows) => progress(Math.min(rows, of), of),
           stopped: () => signal.aborted,
           compare: compareJson,

@@ -55,7 +55,7 @@ export interface TestAdmin {
 export function withAdmin<T>(
   { adapters }: ProbeContext,
   { approvals, limits }: { readonly approvals: readonly Approval[]; readonly limits: AdminLimits },
-  use: (scene: TestAdmin) => Promise<T>,
+  use: (admin: TestAdmin) => Promise<T>,
 ): Promise<T> {
   return closeAfter(async (keep) => {
     const server = await keep(adapters.openAdminServer(approvals))
@@ -74,9 +74,9 @@ export const decideSensitiveFlag = (
   check: CheckApproval,
   at: number,
   context: ProbeContext,
-): Promise<Decision> => decideWithApproval(evaluate, check, toFacts(at, context))
+): Promise<Decision> => decideWithApproval(evaluate, check, toEvaluationInput(at, context))
 
-const toFacts = (at: number, { now }: ProbeContext): EvaluationInput => ({
+const toEvaluationInput = (at: number, { now }: ProbeContext): EvaluationInput => ({
   request: { flag_key: FLAG_KEY, approval_ref: formatRef(at), request_id: `probe-${at}` },
   principal: PRINCIPAL,
   rows: { flag: { row: SENSITIVE }, tenant: null, user: null },

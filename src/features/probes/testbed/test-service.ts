@@ -51,14 +51,14 @@ export class TestService {
     released: Promise.resolve(),
   }
   /** How much of that time has passed. */
-  passed_s = 0
+  elapsed_s = 0
   private readonly context: ProbeContext
   private readonly deps: AdaptersDecorator
   private readonly testKeys: TestKeys
   private service: Service | null = null
   /** Null while the service is stopped. */
   private clients: { readonly service: HttpClient; readonly admin: HttpClient } | null = null
-  private staged: TestAuthenticator | null = null
+  private authenticator: TestAuthenticator | null = null
   private tokens = 0
   private readonly signed = new Map<string, string>()
 
@@ -69,17 +69,17 @@ export class TestService {
   }
 
   /** Lends a stage whose service runs. @throws FfError `artefact_invalid` */
-  static async lend<T>(
+  static async withRunning<T>(
     context: ProbeContext,
     deps: AdaptersDecorator,
-    use: (stage: TestService) => Promise<T>,
+    use: (service: TestService) => Promise<T>,
   ): Promise<T> {
-    const stage = new TestService(context, deps, await loadTestKeys(context))
+    const service = new TestService(context, deps, await loadTestKeys(context))
     try {
-      await stage.start()
-      return await use(stage)
+      await service.start()
+      return await use(service)
     } finally {
-      await stage.stop()
+      await service.stop()
     }
   }
 
@@ -114,13 +114,13 @@ export class TestService {
   }
 
   /** In the time of the door: of keys and of tokens. */
-  async pass(seconds: number): Promise<void> {
-    this.passed_s += seconds
-    await this.staged?.advance(seconds)
+  async advance(seconds: number): Promise<void> {
+    this.elapsed_s += seconds
+    await this.authenticator?.advance(seconds)
   }
 
   async keyServer(behaviour: 'up' | 'refused'): Promise<void> {
-    await this.staged?.server.setBehaviour({
+    await this.authenticator?.server.setBehaviour({
       behaviour,
       keys: [toPublicJwk(this.testKeys.keys.rsa)],
     })
@@ -150,9 +150,9 @@ export class TestService {
   }
   /** Brings a token of a key that nobody knows. */
   evaluateUnverified(): Promise<number> {
-    return this.evaluate({}, this.token('a-kid-of-nobody'))
+    return this.evaluate({}, this.token('an-unknown-kid'))
   }
-  getNothing(): Promise<number> {
+  requestUnknownPath(): Promise<number> {
     return this.call('GET', '/nothing', {})
   }
 
@@ -161,11 +161,11 @@ export class TestService {
     let release = (): void => undefined
     this.fault.released = new Promise((resolve) => (release = resolve))
     this.fault.store = 'stuck'
-    const held = Array.from({ length: count }, () => this.evaluate())
+    const pending = Array.from({ length: count }, () => this.evaluate())
     return async () => {
       this.fault.store = 'none'
       release()
-      await Promise.all(held)
+      await Promise.all(pending)
     }
   }
   /** From now on another one is brought. */
@@ -205,13 +205,13 @@ export class TestService {
     return {
       ...adapters,
       openServiceStore: async (_spec, { tools }) => {
-        const made = await adapters.openSampleStore(TEST_ROWS, tools)
-        return { ...made, store: createFaultyStore(made.store, this.fault) }
+        const opened = await adapters.openSampleStore(TEST_ROWS, tools)
+        return { ...opened, store: createFaultyStore(opened.store, this.fault) }
       },
       openAuthenticator: async (_keys, settings) => {
-        const stage = { behaviour: 'up', keys: [toPublicJwk(keys.rsa)] } as const
-        this.staged = await adapters.openTestAuthenticator(stage, settings)
-        return this.staged
+        const keyServer = { behaviour: 'up', keys: [toPublicJwk(keys.rsa)] } as const
+        this.authenticator = await adapters.openTestAuthenticator(keyServer, settings)
+        return this.authenticator
       },
       openApprovals: () => Promise.resolve(createControllableAdmin(this.fault)),
       openTelemetry: (log, readings) =>

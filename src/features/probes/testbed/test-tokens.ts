@@ -27,8 +27,8 @@ export function withAuthenticator<T>(
   { keys, settings }: { readonly keys: readonly TestJwk[]; readonly settings: AuthSettings },
   use: (authenticator: TestAuthenticator) => Promise<T>,
 ): Promise<T> {
-  const stage = { behaviour: 'up', keys: keys.map(toPublicJwk) } as const
-  return withAll([() => openAuthenticator(stage, settings)], use)
+  const keyServer = { behaviour: 'up', keys: keys.map(toPublicJwk) } as const
+  return withAll([() => openAuthenticator(keyServer, settings)], use)
 }
 
 export type TestJwk = Readonly<Record<string, string>>
