@@ -17,7 +17,7 @@ const RUNS = sized(9, 1)
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
 
 /** Wall time of a whole process, in seconds; what it printed comes along. */
-function timed(args, env = {}) {
+function runTimed(args, env = {}) {
   const started = process.hrtime.bigint()
   const { status, stdout } = spawnSync(process.execPath, args, {
     env: { ...process.env, ...env },
@@ -35,7 +35,7 @@ function medians(cases, runs = RUNS) {
   const taken = Object.fromEntries(Object.keys(cases).map((name) => [name, []]))
   for (let run = -1; run < runs; run += 1) {
     for (const [name, [args, env, expected = 0]] of Object.entries(cases)) {
-      const { seconds, status } = timed(args, env)
+      const { seconds, status } = runTimed(args, env)
       if (status !== expected) throw new Error(`${name} ended ${status}`)
       if (run >= 0) taken[name].push(seconds) // The first is a warm-up.
     }
@@ -44,13 +44,13 @@ function medians(cases, runs = RUNS) {
 }
 
 const lines = []
-const hold = (what, figure, bound, holds) => lines.push({ what, figure, bound, holds })
+const addBound = (what, figure, bound, holds) => lines.push({ what, figure, bound, holds })
 const below = (what, value, bound, unit) =>
-  hold(what, `${value.toFixed(2)} ${unit}`, `at most ${bound} ${unit}`, value <= bound)
+  addBound(what, `${value.toFixed(2)} ${unit}`, `at most ${bound} ${unit}`, value <= bound)
 const above = (what, value, bound, unit) =>
-  hold(what, `${value.toFixed(2)} ${unit}`, `at least ${bound} ${unit}`, value >= bound)
+  addBound(what, `${value.toFixed(2)} ${unit}`, `at least ${bound} ${unit}`, value >= bound)
 
-const startUp = medians(
+const startup = medians(
   {
     bare: [['-e', '0']],
     version: [[FF, '--version']],
@@ -59,9 +59,9 @@ const startUp = medians(
   },
   sized(15, 1),
 )
-below('ff --version', startUp.version / startUp.bare, 1.5, 'x node -e 0')
-below('ff --help', startUp.help / startUp.bare, 1.5, 'x node -e 0')
-below('a usage error', startUp.usage / startUp.bare, 1.5, 'x node -e 0')
+below('ff --version', startup.version / startup.bare, 1.5, 'x node -e 0')
+below('ff --help', startup.help / startup.bare, 1.5, 'x node -e 0')
+below('a usage error', startup.usage / startup.bare, 1.5, 'x node -e 0')
 
 const server = await startEmbedded()
 const { host, user, database } = server.database.config
@@ -75,11 +75,11 @@ below('ff parity run, PostgreSQL up', run.database - run.version, 0.6, 's over f
 below('ff parity run, embedded', run.embedded, 3, 's')
 
 const pairs = Array.from({ length: sized(5, 1) }, () =>
-  timed([FF, 'parity', 'exhaustive', '--format', 'json'], env),
+  runTimed([FF, 'parity', 'exhaustive', '--format', 'json'], env),
 ).map(({ stdout }) => JSON.parse(stdout).timing.pairs_per_second)
 above('ff parity exhaustive, PostgreSQL up', median(pairs), 2000, 'pairs/s')
 const fuzzed = sized([1, 2, 3, 4, 5], [1])
-  .map((seed) => timed([FF, 'parity', 'fuzz', '--seed', String(seed), '--format', 'json'], env))
+  .map((seed) => runTimed([FF, 'parity', 'fuzz', '--seed', String(seed), '--format', 'json'], env))
   .map(({ stdout }) => JSON.parse(stdout).timing.decisions_per_second)
 above('ff parity fuzz, PostgreSQL up, writes between', median(fuzzed), 1500, 'decisions/s')
 

@@ -40,7 +40,7 @@ async function cpuSeconds(work) {
 /** Ratios of medians, each case in each round. */
 export async function tokenSpeed() {
   const tokens = Array.from({ length: TOKENS }, (_, at) => sign(at))
-  const strangers = tokens.map((token, at) => {
+  const unknownKids = tokens.map((token, at) => {
     const [, payload, signature] = token.split('.')
     return `${b64({ alg: 'RS256', kid: `no-${at}`, typ: 'at+jwt' })}.${payload}.${signature}`
   })
@@ -56,7 +56,7 @@ export async function tokenSpeed() {
     for (const item of list) await one(item)
   }
   /** A door that has seen none of the tokens. */
-  const fresh = async () => {
+  const openVerifier = async () => {
     const keys = openJwksClient(server.url, contract)
     const settings = settingsFromContract(contract, {
       issuer: ISSUER,
@@ -78,27 +78,27 @@ export async function tokenSpeed() {
       }),
     jose: async () => () => each(tokens, (token) => jwtVerify(token, key, options)),
     plain: async () => {
-      const verify = await fresh()
+      const verify = await openVerifier()
       return () => each(tokens.slice(1), verify)
     },
     cached: async () => {
-      const verify = await fresh()
+      const verify = await openVerifier()
       await each(tokens, verify)
       return () => each(tokens, verify)
     },
     good: async () => {
-      const verify = await fresh()
+      const verify = await openVerifier()
       return () => each(tokens, verify)
     },
     random: async () => {
-      const verify = await fresh()
-      return () => each(strangers, verify)
+      const verify = await openVerifier()
+      return () => each(unknownKids, verify)
     },
     both: async () => {
-      const verify = await fresh()
+      const verify = await openVerifier()
       return () =>
         each(
-          tokens.flatMap((token, n) => [token, strangers[n]]),
+          tokens.flatMap((token, n) => [token, unknownKids[n]]),
           verify,
         )
     },

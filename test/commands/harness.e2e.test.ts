@@ -5,12 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connect, createDatabase, type TestDatabase } from '../support/database.ts'
 import { runFf } from '../support/run-ff.ts'
 import { openMeddler } from '../support/meddler.ts'
-import { type Started, startService } from '../support/service.ts'
+import { type StartedService, startService } from '../support/service.ts'
 import { ERROR_FORM, toError, getParity } from './outcome.ts'
 
 let database: TestDatabase
-let file: Started
-let db: Started
+let file: StartedService
+let db: StartedService
 beforeAll(async () => {
   database = await createDatabase('18')
   file = await startService({}, ['--harness'])

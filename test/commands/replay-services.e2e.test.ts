@@ -8,7 +8,7 @@ import type { DevIssuer } from '../../src/ports/auth.ts'
 import { flagRow, json, tenantRow, userRow } from '../core/builders.ts'
 import { type Run, runFf } from '../support/run-ff.ts'
 import { type Meddler, openMeddler } from '../support/meddler.ts'
-import { type Started, startService } from '../support/service.ts'
+import { type StartedService, startService } from '../support/service.ts'
 import { toError, getParity } from './outcome.ts'
 
 const FLAG = 'ff.checkout.new-flow'
@@ -24,9 +24,9 @@ const STATE = {
 
 let folder: string
 let issuer: DevIssuer
-let incumbent: Started
-let successor: Started
-const services: Started[] = []
+let incumbent: StartedService
+let successor: StartedService
+const services: StartedService[] = []
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ff-replay-services-'))
   issuer = await openDevIssuer({
@@ -45,7 +45,7 @@ afterAll(async () => {
 })
 
 /** A service on a store of its own that holds these rows. */
-async function serveStore(name: string, state: typeof STATE): Promise<Started> {
+async function serveStore(name: string, state: typeof STATE): Promise<StartedService> {
   const store = join(folder, name)
   await createStore(store)
   const file = await FileStore.open(store, { digestKey: new Uint8Array(32), phase: 'file' })

@@ -4,8 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** @param from the folder of a file store, or a client of a database */
-export async function auditTrail({ folder, sql }) {
-  const records = folder === undefined ? await ofDatabase(sql) : ofFolder(folder)
+export async function readAuditTrail({ folder, sql }) {
+  const records = folder === undefined ? await readDatabase(sql) : readFolder(folder)
   let [seq, hash, whole] = [0, '0'.repeat(64), true]
   for (const record of records) {
     whole &&= record.seq === seq + 1 && record.prev_hash === hash
@@ -25,7 +25,7 @@ function digest(text, prev) {
     .digest('hex')
 }
 
-function ofFolder(folder) {
+function readFolder(folder) {
   const names = readdirSync(folder)
     .filter((name) => name.startsWith('log-'))
     .sort()
@@ -40,7 +40,7 @@ function ofFolder(folder) {
   )
 }
 
-async function ofDatabase(sql) {
+async function readDatabase(sql) {
   const { rows } = await sql.query(
     'SELECT seq::int, prev_hash, hash, request_id, outcome, target FROM ff.audit ORDER BY seq',
   )

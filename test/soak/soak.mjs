@@ -17,7 +17,7 @@ import { startEmbedded } from '../../dist/src/adapters/postgres/embedded.js'
 import { toPublicJwk } from '../../dist/src/core/text/jwk.js'
 import { generateSigningKey, signClaims } from '../../dist/src/adapters/jose/compact.js'
 import { SERVICE_PROBLEMS } from '../../dist/src/core/http-api/problems.js'
-import { auditTrail } from './audit-trail.mjs'
+import { readAuditTrail } from './audit-trail.mjs'
 import { hostile } from './requests.mjs'
 
 const FF = fileURLToPath(new URL('../../dist/bin/ff.js', import.meta.url))
@@ -108,27 +108,27 @@ function judge(service, asked, answer) {
 }
 
 /** One caller with keys of its own, who knows what must be stored under them. */
-async function work(service, token, { id, until, tallies }) {
+async function work(service, token, { id, until, counters }) {
   const rows = new Map(
     ['a', 'b', 'c'].map((name) => [`/v1/flags/override/tenant/T${id}/ff.soak.${name}`, null]),
   )
-  const nasty = fc.sample(hostile, { seed: seed + id, numRuns: 2_000 })
+  const hostileRequests = fc.sample(hostile, { seed: seed + id, numRuns: 2_000 })
   for (let turn = 0; Date.now() < until(); turn += 1) {
     await service.up.catch(() => sleep(50))
     if (turn % 3 === 0) {
-      const one = nasty[(turn / 3) % nasty.length]
+      const one = hostileRequests[(turn / 3) % hostileRequests.length]
       judge(service, one, await ask(service, turn % 2 === 0 ? token : null, one).catch(() => null))
-      tallies.hostile += 1
+      counters.hostile += 1
       continue
     }
     const path = [...rows.keys()][randomInt(rows.size)]
-    await change(service, token, { path, rows, tallies, value: turn })
+    await change(service, token, { path, rows, counters, value: turn })
   }
   return rows
 }
 
 /** @param rows by path what is stored: a revision and a value, or null before the first change */
-async function change(service, token, { path, rows, tallies, value }) {
+async function change(service, token, { path, rows, counters, value }) {
   const held = rows.get(path)
   const stale = value % 7 === 0 && held !== null
   const gone = value % 5 === 0 && held?.value != null
@@ -147,13 +147,13 @@ async function change(service, token, { path, rows, tallies, value }) {
   const after = { revision: (held?.revision ?? 0) + 1, value: gone ? null : value }
   if (answer === null) rows.set(path, await settle(service, token, { path, held, after }))
   else if (stale) {
-    if (answer.status === 412) tallies.refused.add(request_id)
+    if (answer.status === 412) counters.refused.add(request_id)
     else breach(`${service.name}: ${path} took a stale revision: ${answer.status}`)
   } else if (answer.status < 300) {
     const { revision } = JSON.parse(answer.text)
     if (revision !== after.revision)
       breach(`${service.name}: ${path} is at ${revision} where ${after.revision} follows`)
-    tallies.applied.add(request_id)
+    counters.applied.add(request_id)
     rows.set(path, after)
   } else
     breach(`${service.name}: ${asked.method} ${path} was answered ${answer.status} ${answer.text}`)
@@ -180,7 +180,7 @@ async function settle(service, token, { path, held, after }) {
   throw new Error(`${service.name} did not come back`)
 }
 
-async function run(service, token, auditOf) {
+async function run(service, token, readTrail) {
   await service.start()
   const flags = ['a', 'b', 'c'].map((name) => `/v1/flags/ff.soak.${name}`)
   const flag = {
@@ -196,9 +196,9 @@ async function run(service, token, auditOf) {
   for (const path of flags)
     await ask(service, token, { method: 'PUT', path, body: JSON.stringify(flag) })
   const end = Date.now() + SECONDS * 1000
-  const tallies = { applied: new Set(), refused: new Set(), hostile: 0 }
+  const counters = { applied: new Set(), refused: new Set(), hostile: 0 }
   const workers = Array.from({ length: WORKERS }, (_, id) =>
-    work(service, token, { id, until: () => end, tallies }),
+    work(service, token, { id, until: () => end, counters }),
   )
   const killer = (async () => {
     for (;;) {
@@ -217,11 +217,11 @@ async function run(service, token, auditOf) {
     breach(
       `${service.name} logged ${/[^\n]*(?:"bug"|Unhandled|uncaught)[^\n]*/i.exec(service.log)?.[0]}`,
     )
-  holdAudit(service, await auditOf(), { tallies, models })
-  return `${service.name}: ${tallies.applied.size} changes, ${tallies.refused.size} refused, ${tallies.hostile} hostile requests, ${service.starts} starts`
+  checkAudit(service, await readTrail(), { counters, models })
+  return `${service.name}: ${counters.applied.size} changes, ${counters.refused.size} refused, ${counters.hostile} hostile requests, ${service.starts} starts`
 }
 
-function holdAudit({ name }, { records, whole }, { tallies, models }) {
+function checkAudit({ name }, { records, whole }, { counters, models }) {
   if (!whole) breach(`${name}: the audit chain is broken`)
   const counts = (outcome) => {
     const seen = new Map()
@@ -230,10 +230,10 @@ function holdAudit({ name }, { records, whole }, { tallies, models }) {
     return seen
   }
   const [applied, refused] = [counts('applied'), counts('refused')]
-  for (const id of tallies.applied)
+  for (const id of counters.applied)
     if (applied.get(id) !== 1)
       breach(`${name}: the change ${id} has ${applied.get(id) ?? 0} records`)
-  for (const id of tallies.refused)
+  for (const id of counters.refused)
     if (refused.get(id) !== 1)
       breach(`${name}: the refusal ${id} has ${refused.get(id) ?? 0} records`)
   for (const rows of models)
@@ -250,9 +250,9 @@ const key = await generateSigningKey()
 const keys = await LoopbackJwks.start({ behaviour: 'up', keys: [toPublicJwk(key)] })
 const server = await startEmbedded()
 const { host, user, database } = server.database.config
-const urlOf = (role) => `postgres://${role}@/${database}?host=${encodeURIComponent(host)}`
+const toUrl = (role) => `postgres://${role}@/${database}?host=${encodeURIComponent(host)}`
 const migrated = spawnSync(process.execPath, [FF, 'migrate', 'up'], {
-  env: { ...process.env, FF_DATABASE_URL: urlOf(user) },
+  env: { ...process.env, FF_DATABASE_URL: toUrl(user) },
 })
 if (migrated.status !== 0) throw new Error(String(migrated.stderr))
 const admin = new pg.Client({ host, user, database })
@@ -264,7 +264,7 @@ const env = {
   FF_JWKS_URL: keys.url.href,
   FF_JWT_ISSUER: keys.origin,
   FF_STORE_DIR: join(place, 'store'),
-  FF_DATABASE_URL: urlOf('soak_app'),
+  FF_DATABASE_URL: toUrl('soak_app'),
   FF_AUDIT_DIGEST_KEY_FILE: join(place, 'digest.key'),
 }
 const port = 20_000 + randomInt(10_000)
@@ -279,12 +279,12 @@ const said = await Promise.all([
   run(
     new Service('file', { ...env, FF_BACKING: 'file', FF_LISTEN: `127.0.0.1:${port}` }),
     token,
-    () => auditTrail({ folder: join(place, 'store') }),
+    () => readAuditTrail({ folder: join(place, 'store') }),
   ),
   run(
     new Service('db', { ...env, FF_BACKING: 'db', FF_LISTEN: `127.0.0.1:${port + 1}` }),
     token,
-    () => auditTrail({ sql: admin }),
+    () => readAuditTrail({ sql: admin }),
   ),
 ])
 await admin.end()

@@ -49,7 +49,7 @@ export const spawnFf = (args: readonly string[], options: RunOptions = {}): Prom
   finished(startFf(args, options))
 
 /** The runs in this process at this moment, all of them in one working directory. */
-const here = { cwd: '', runs: 0, before: '' }
+const inProcess = { cwd: '', runs: 0, before: '' }
 
 /**
  * Runs one command of the built program to its end, in this process, which saves its start.
@@ -59,11 +59,11 @@ const here = { cwd: '', runs: 0, before: '' }
  */
 export function runFf(args: readonly string[], options: RunOptions = {}): Promise<Run> {
   const { root, env = {}, cwd = tmpdir() } = options
-  const alone =
+  const needsOwnProcess =
     root !== undefined ||
     Object.keys(env).some((name) => !name.startsWith('FF_')) ||
-    (here.runs > 0 && here.cwd !== cwd)
-  return alone ? spawnFf(args, options) : runHere(args, options)
+    (inProcess.runs > 0 && inProcess.cwd !== cwd)
+  return needsOwnProcess ? spawnFf(args, options) : runHere(args, options)
 }
 
 async function runHere(
@@ -80,19 +80,19 @@ async function runHere(
     stderrIsTerminal: false,
   }
   const onSignal = () => () => undefined
-  const given = { cwd, env: { ...cleanEnv(), ...env }, io, onSignal }
-  if (here.runs === 0) here.before = process.cwd()
-  here.cwd = cwd
-  here.runs += 1
+  const program = { cwd, env: { ...cleanEnv(), ...env }, io, onSignal }
+  if (inProcess.runs === 0) inProcess.before = process.cwd()
+  inProcess.cwd = cwd
+  inProcess.runs += 1
   process.chdir(cwd) // Paths in options are read as typed.
   try {
     const url = pathToFileURL(join(ROOT, 'dist/src/main.js')).href
     const { main } = (await import(url)) as typeof Main
-    const status = await main(given, [process.execPath, 'ff', ...args])
+    const status = await main(program, [process.execPath, 'ff', ...args])
     return { status, signal: null, stdout, stderr }
   } finally {
-    here.runs -= 1
-    if (here.runs === 0) process.chdir(here.before)
+    inProcess.runs -= 1
+    if (inProcess.runs === 0) process.chdir(inProcess.before)
   }
 }
 

@@ -48,7 +48,7 @@ export async function openIssuer(): Promise<Issuer> {
 }
 
 /** A service in a process of its own. */
-export interface Started {
+export interface StartedService {
   readonly origin: string
   readonly child: ChildProcess
   readonly stderr: () => string
@@ -61,7 +61,7 @@ export interface Started {
 export async function startService(
   env: Readonly<Record<string, string>> = {},
   args: readonly string[] = [],
-): Promise<Started> {
+): Promise<StartedService> {
   const child = startFf(['serve', ...args], { env: { FF_LISTEN: '127.0.0.1:0', ...env } })
   let [stdout, stderr] = ['', '']
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text))
@@ -84,7 +84,7 @@ export async function startService(
 }
 
 /** What a service is started on: a fresh store of a kind, and how it is taken away again. */
-export interface Ground {
+export interface ServiceTarget {
   readonly name: string
   readonly env: Readonly<Record<string, string>>
   /** The folder of a file store, or the database of a db. */
@@ -93,7 +93,7 @@ export interface Ground {
   remove(): Promise<void>
 }
 
-export async function openFileTarget(): Promise<Ground> {
+export async function openFileTarget(): Promise<ServiceTarget> {
   const folder = await mkdtemp(join(tmpdir(), 'ff-test-serve-'))
   const store = join(folder, 'store')
   await makeEmptyStore(store)
@@ -115,7 +115,7 @@ async function digestKey(folder: string): Promise<string> {
 }
 
 /** A migrated database, served by a role that is a member of ff_app alone. */
-export async function openDatabaseTarget(version: Migratable): Promise<Ground> {
+export async function openDatabaseTarget(version: Migratable): Promise<ServiceTarget> {
   const database = await migratedDatabase(version)
   const folder = await mkdtemp(join(tmpdir(), 'ff-test-serve-'))
   const role = `svc_${randomBytes(6).toString('hex')}`
@@ -142,7 +142,7 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly text: string
 }
-export interface Asked {
+export interface AskOptions {
   readonly method?: string
   readonly token?: string
   readonly headers?: Readonly<Record<string, string | readonly string[]>>
@@ -150,13 +150,13 @@ export interface Asked {
 }
 
 /** One request, its path sent as it is written. */
-export function ask(origin: string, path: string, given: Asked = {}): Promise<Answer> {
+export function ask(origin: string, path: string, options: AskOptions = {}): Promise<Answer> {
   const { hostname, port } = new URL(origin)
-  const { method = given.body === undefined ? 'GET' : 'POST', token, body } = given
+  const { method = options.body === undefined ? 'GET' : 'POST', token, body } = options
   const headers = {
     ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    ...given.headers,
+    ...options.headers,
   }
   return new Promise((resolve, reject) => {
     const sent = httpRequest({ hostname, port, method, path, headers }, (answer) => {

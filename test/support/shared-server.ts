@@ -23,7 +23,7 @@ const PACKAGES = {
 
 /** Makes what the tests share when a test first asks for it, and ends all of it after the last test. */
 class SharedServer {
-  readonly #made = new Map<string, Promise<unknown>>()
+  readonly #values = new Map<string, Promise<unknown>>()
   readonly #stops: (() => Promise<void>)[] = []
   readonly #makers: { readonly [K in keyof Shared]: () => Promise<Shared[K]> } = {
     'postgres-13': () => this.#postgres('13'),
@@ -38,9 +38,9 @@ class SharedServer {
   }
 
   get<K extends keyof Shared>(name: K): Promise<Shared[K]> {
-    const made = this.#made.get(name) ?? this.#makers[name]()
-    this.#made.set(name, made)
-    return made as Promise<Shared[K]>
+    const value = this.#values.get(name) ?? this.#makers[name]()
+    this.#values.set(name, value)
+    return value as Promise<Shared[K]>
   }
 
   has(name: string): name is keyof Shared {
@@ -49,7 +49,7 @@ class SharedServer {
 
   async stop(): Promise<void> {
     // What is still being made has to be there before it can be ended.
-    await Promise.allSettled(this.#made.values())
+    await Promise.allSettled(this.#values.values())
     await Promise.all(this.#stops.map((stop) => stop()))
   }
 

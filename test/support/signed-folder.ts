@@ -44,7 +44,7 @@ export interface SignedFolder {
   /** What a process needs to be told. */
   readonly env: Readonly<Record<'FF_CODE_VERSION' | 'FF_TRUST_SHA256', string>>
 }
-interface Wanted {
+interface SignedFolderOptions {
   /** H4 fails within the bound of a waiver that both approved. */
   readonly waived?: boolean
   /** What becomes of a record before it is written. */
@@ -57,8 +57,8 @@ const window = () => ({ from: soon(-DAY_MS), until: soon(90 * DAY_MS) })
 
 export async function signedFolder({
   waived = false,
-  change = asIs,
-}: Wanted = {}): Promise<SignedFolder> {
+  change = keepDraft,
+}: SignedFolderOptions = {}): Promise<SignedFolder> {
   const cwd = await gateFolder()
   const put = (name: string, text: string): Promise<void> =>
     writeFile(join(cwd, 'checklists', name), text)
@@ -67,7 +67,7 @@ export async function signedFolder({
   await put('trust.json', trust)
   if (waived) await put('waivers.json', JSON.stringify(WAIVERS(waiver()), null, 2))
   const pin = tools.sha256(trust)
-  const { envelope, attests } = await requested(cwd, pin)
+  const { envelope, attests } = await prepareSignoff(cwd, pin)
   const signatures = [alice, bob].map((who) =>
     signAs(envelope.payload, who, { signed_at: soon(0), attests: [...attests[who.role]] }),
   )
@@ -75,7 +75,7 @@ export async function signedFolder({
   return { cwd, runner, env: { FF_CODE_VERSION: CODE, FF_TRUST_SHA256: pin } }
 }
 
-const asIs = (draft: EvidenceDraft): EvidenceDraft => draft
+const keepDraft = (draft: EvidenceDraft): EvidenceDraft => draft
 
 /** Changes the trust file of the folder. @returns the pin of the new one */
 export async function changeTrust(cwd: string, change: Partial<TrustFile>): Promise<string> {
@@ -127,7 +127,7 @@ export const ADAPTERS = {
 } as const satisfies Pick<Adapters, 'readEvidence' | 'judgeEvidence' | 'signoffCrypto'>
 
 /** What the library prepares to be signed, by what the gate says of the folder. */
-async function requested(cwd: string, pin: string) {
+async function prepareSignoff(cwd: string, pin: string) {
   const state = await readGateState(await requestIn(cwd, pin), ADAPTERS)
   const context = await loadSignoffContext({
     root: ROOT,

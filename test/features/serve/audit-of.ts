@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { type AuditRecord, EMPTY_HEAD, hashRecord } from '../../../src/core/audit/record.ts'
 import { loggedRecords, selectedRecords } from '../../adapters/store-contract/opened-store.ts'
 import { connect } from '../../support/database.ts'
-import type { Ground } from '../../support/service.ts'
+import type { ServiceTarget } from '../../support/service.ts'
 
 const sha256 = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex')
 
@@ -13,7 +13,7 @@ type Shown = Omit<AuditRecord, 'after' | 'before'> & {
 
 /** The audit trail of a service as its store keeps it, read past the service. */
 export async function getAudit(
-  target: Ground,
+  target: ServiceTarget,
 ): Promise<{ readonly records: readonly Shown[]; readonly whole: boolean }> {
   const records = await getRecords(target)
   let link = EMPTY_HEAD
@@ -32,7 +32,7 @@ export async function getAudit(
 }
 const getValue = (text: string | null): unknown => (text === null ? null : JSON.parse(text))
 
-async function getRecords({ folder, database }: Ground): Promise<readonly AuditRecord[]> {
+async function getRecords({ folder, database }: ServiceTarget): Promise<readonly AuditRecord[]> {
   if (folder !== null) return loggedRecords(folder)
   if (database === null) throw new Error('a ground has a folder or a database')
   const sql = await connect(database.version, database.database)

@@ -12,10 +12,10 @@ import {
   ask,
   openDatabaseTarget,
   openFileTarget,
-  type Ground,
+  type ServiceTarget,
   type Issuer,
   openIssuer,
-  type Started,
+  type StartedService,
   startService,
 } from '../../support/service.ts'
 import { getAudit } from './audit-of.ts'
@@ -31,9 +31,9 @@ const FLAG = JSON.stringify({
   owner: '',
 })
 const TENANT = '/v1/flags/override/tenant/T1/ff.count'
-const put = (service: Started, token: string, value: number): Promise<Answer> =>
+const put = (service: StartedService, token: string, value: number): Promise<Answer> =>
   ask(service.origin, TENANT, { method: 'PUT', token, body: JSON.stringify({ value }) })
-const stored = async (service: Started, token: string) => {
+const stored = async (service: StartedService, token: string) => {
   const { text } = await ask(service.origin, TENANT, { token })
   return JSON.parse(text) as { readonly value: number; readonly revision: number }
 }
@@ -50,12 +50,12 @@ describe.each([
   ['file', openFileTarget],
   ['PostgreSQL 15', () => openDatabaseTarget('15')],
 ] as const)('%s', (_name, openCrashTarget) => {
-  let crashTarget: Ground
+  let crashTarget: ServiceTarget
   beforeAll(async () => {
     crashTarget = await openCrashTarget()
   })
   afterAll(() => crashTarget.remove())
-  const started = (): Promise<Started> => startService({ ...crashTarget.env, ...issuer.env })
+  const started = (): Promise<StartedService> => startService({ ...crashTarget.env, ...issuer.env })
 
   test('killed while it writes, it has lost nothing that it acknowledged, and every change has its record', async () => {
     let service = await started()
@@ -115,8 +115,8 @@ describe.each([
 })
 
 describe('a database', () => {
-  let crashTarget: Ground
-  let service: Started
+  let crashTarget: ServiceTarget
+  let service: StartedService
   beforeAll(async () => {
     crashTarget = await openDatabaseTarget('15')
     service = await startService({ ...crashTarget.env, ...issuer.env })

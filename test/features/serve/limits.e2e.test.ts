@@ -10,19 +10,19 @@ import { type RunningService, getService } from '../../support/service-here.ts'
 import {
   type Answer,
   ask,
-  type Asked,
+  type AskOptions,
   openFileTarget,
-  type Ground,
+  type ServiceTarget,
   type Issuer,
   openIssuer,
-  type Started,
+  type StartedService,
   startService,
 } from '../../support/service.ts'
 import { adapters } from '../../../src/composition.ts'
 
-let target: Ground
+let target: ServiceTarget
 let issuer: Issuer
-let service: Started
+let service: StartedService
 let token = ''
 beforeAll(async () => {
   ;[target, issuer] = await Promise.all([openFileTarget(), openIssuer()])
@@ -39,7 +39,7 @@ afterAll(async () => {
 })
 
 const EVALUATE = '/v1/flags/evaluate'
-const call = (path: string, asked: Asked = {}): Promise<Answer> =>
+const call = (path: string, asked: AskOptions = {}): Promise<Answer> =>
   ask(service.origin, path, { token, ...asked })
 const getCode = ({ text }: Answer): string => (JSON.parse(text) as { code: string }).code
 

@@ -9,13 +9,13 @@ import type { Route } from '../../../src/ports/http.ts'
 import {
   type Answer,
   ask,
-  type Asked,
+  type AskOptions,
   openDatabaseTarget,
   openFileTarget,
-  type Ground,
+  type ServiceTarget,
   type Issuer,
   openIssuer,
-  type Started,
+  type StartedService,
   startService,
 } from '../../support/service.ts'
 import { connect } from '../../support/database.ts'
@@ -58,9 +58,9 @@ describe.each([
   ['file', openFileTarget],
   ['PostgreSQL 15', () => openDatabaseTarget('15')],
 ] as const)('OFREP on %s', (_name, openCrashTarget) => {
-  let target: Ground
+  let target: ServiceTarget
   let issuer: Issuer
-  let service: Started
+  let service: StartedService
   let token = ''
   let plain = ''
   beforeAll(async () => {
@@ -77,9 +77,9 @@ describe.each([
     await target.remove()
     await issuer.close()
   })
-  const ofrep = (path: string, asked: Asked = {}): Promise<Answer> =>
+  const ofrep = (path: string, asked: AskOptions = {}): Promise<Answer> =>
     ask(service.origin, path, { method: 'POST', body: ANONYMOUS, ...asked })
-  const one = (key: string, context: object, asked: Asked = {}): Promise<Answer> =>
+  const one = (key: string, context: object, asked: AskOptions = {}): Promise<Answer> =>
     ofrep(`${ONE}${key}`, { body: JSON.stringify({ context }), ...asked })
 
   describe('a stock OpenFeature client', () => {
@@ -237,7 +237,7 @@ describe.each([
       'GENERAL',
       'token_malformed',
     ],
-  ] as const)('%s', async (_what, asked: Asked, status, errorCode, code) => {
+  ] as const)('%s', async (_what, asked: AskOptions, status, errorCode, code) => {
     const expected = { errorCode, metadata: { code } }
     // The flag is unknown: whoever asks is refused before it is looked for.
     const single = await ofrep(`${ONE}ff.none`, asked)
@@ -281,7 +281,7 @@ describe.each([
   })
 
   describe('all flags', () => {
-    const all = (asked: Asked = {}): Promise<Answer> => ofrep(ALL, { token: plain, ...asked })
+    const all = (asked: AskOptions = {}): Promise<Answer> => ofrep(ALL, { token: plain, ...asked })
 
     test('are those whose required_auth the caller meets, in their order, each as it is alone', async () => {
       const answer = await all()

@@ -5,12 +5,12 @@ import { finished, startFf } from '../../support/run-ff.ts'
 import {
   type Answer,
   ask,
-  type Asked,
+  type AskOptions,
   openFileTarget,
-  type Ground,
+  type ServiceTarget,
   type Issuer,
   openIssuer,
-  type Started,
+  type StartedService,
   startService,
 } from '../../support/service.ts'
 
@@ -27,9 +27,9 @@ interface Response {
   readonly content?: Readonly<Record<string, unknown>>
 }
 
-let target: Ground
+let target: ServiceTarget
 let issuer: Issuer
-let service: Started
+let service: StartedService
 let token = ''
 let document: Described
 const ajv = new Ajv2020({ strict: false, allErrors: true })
@@ -57,7 +57,7 @@ const fragment = (...tokens: readonly string[]): string =>
     .join('')
 
 /** Asks, and holds the answer to what the document says of that path, method, status and media type. */
-async function walk(path: string, template: string, asked: Asked & { method: string }) {
+async function walk(path: string, template: string, asked: AskOptions & { method: string }) {
   const answer = await ask(service.origin, path, { token, ...asked })
   const method = asked.method.toLowerCase()
   const operation = document.paths[template]?.[method]
@@ -122,7 +122,7 @@ test('every answer of a walk through the routes is one that is described', async
   const steps: readonly (readonly [
     path: string,
     template: string,
-    asked: Asked & { method: string },
+    asked: AskOptions & { method: string },
   ])[] = [
     ['/v1/flags/ff.a', FLAGS, put(FLAG)],
     ['/v1/flags/ff.a', FLAGS, put({ ...FLAG, description: 'again' })],

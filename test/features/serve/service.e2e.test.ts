@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   type Answer,
   ask,
-  type Asked,
+  type AskOptions,
   openDatabaseTarget,
   openFileTarget,
-  type Ground,
+  type ServiceTarget,
   type Issuer,
   openIssuer,
-  type Started,
+  type StartedService,
   startService,
 } from '../../support/service.ts'
 import { getAudit } from './audit-of.ts'
@@ -31,9 +31,9 @@ describe.each([
   ['PostgreSQL 15', () => openDatabaseTarget('15')],
   ['PostgreSQL 18', () => openDatabaseTarget('18')],
 ] as const)('%s', (_name, openCrashTarget) => {
-  let crashTarget: Ground
+  let crashTarget: ServiceTarget
   let issuer: Issuer
-  let service: Started
+  let service: StartedService
   let token = ''
   beforeAll(async () => {
     ;[crashTarget, issuer] = await Promise.all([openCrashTarget(), openIssuer()])
@@ -46,15 +46,18 @@ describe.each([
     await issuer.close()
   })
 
-  const call = (path: string, asked: Asked = {}): Promise<Answer> =>
+  const call = (path: string, asked: AskOptions = {}): Promise<Answer> =>
     ask(service.origin, path, { token, ...asked })
-  const anonymous = (path: string, asked: Asked = {}): Promise<Answer> =>
+  const anonymous = (path: string, asked: AskOptions = {}): Promise<Answer> =>
     ask(service.origin, path, asked)
-  const put = (path: string, body: object, headers: Asked['headers'] = {}): Promise<Answer> =>
+  const put = (path: string, body: object, headers: AskOptions['headers'] = {}): Promise<Answer> =>
     call(path, { method: 'PUT', body: json(body), headers })
-  const remove = (path: string, headers: Asked['headers'] = {}): Promise<Answer> =>
+  const remove = (path: string, headers: AskOptions['headers'] = {}): Promise<Answer> =>
     call(path, { method: 'DELETE', headers })
-  const evaluate = async (body: object, asked: Asked = {}): Promise<Record<string, unknown>> => {
+  const evaluate = async (
+    body: object,
+    asked: AskOptions = {},
+  ): Promise<Record<string, unknown>> => {
     const answer = await call('/v1/flags/evaluate', { body: json(body), ...asked })
     expect(answer.status).toBe(200)
     return JSON.parse(answer.text) as Record<string, unknown>
@@ -173,7 +176,7 @@ describe.each([
   test('all flags are those whose required_auth the caller meets', async () => {
     await put('/v1/flags/ff.all.open', { ...FLAG, required_auth: 'none' })
     await put('/v1/flags/ff.all.any', { ...FLAG, required_auth: 'any' })
-    const keysFor = async (asked: Asked): Promise<readonly string[]> => {
+    const keysFor = async (asked: AskOptions): Promise<readonly string[]> => {
       const answer = await anonymous('/v1/flags/evaluate', { body: '{"all":true}', ...asked })
       const { decisions } = JSON.parse(answer.text) as { decisions: { flag_key: string }[] }
       return decisions.map(({ flag_key }) => flag_key).filter((key) => key.startsWith('ff.all.'))

@@ -7,7 +7,7 @@ import {
   ask,
   openDatabaseTarget,
   openFileTarget,
-  type Ground,
+  type ServiceTarget,
   startService,
 } from '../../support/service.ts'
 
@@ -37,8 +37,8 @@ test('Ctrl-C ends it, too, and says so', async () => {
 })
 
 describe('it does not start', () => {
-  let file: Ground
-  let database: Ground
+  let file: ServiceTarget
+  let database: ServiceTarget
   beforeAll(async () => {
     ;[file, database] = await Promise.all([openFileTarget(), openDatabaseTarget('15')])
   })
