@@ -19,20 +19,20 @@ import { withLoadService } from './testbed/load-service.ts'
 import { createOrdinaryLoad, createSensitiveLoad, LOAD_ROWS } from './testbed/load-rows.ts'
 import { overrideMethods } from './testbed/faulty-store.ts'
 
-/** What a decision waits for. */
+/** The store and the Admin client that a decision waits for. */
 interface DecisionDependencies {
   readonly store: ServiceStore
   readonly approvals: ApprovalService
 }
 type ConnectDependencies = (dependencies: DecisionDependencies) => DecisionDependencies
 
-/** How Admin is away in each run. */
+/** Admin's failure in each run, in this order. */
 const OUTAGES: readonly AdminBehaviour[] = ['never', 'refused', 'slow_body']
 const WARM_REQUESTS = 100
-/** One decision in three is about a sensitive flag. */
+/** Sensitive requests for each ordinary one: one decision in three. */
 const SENSITIVE_SHARE = 0.5
 
-/** F5: decisions that ask nobody, while others ask an Admin that is away. */
+/** F5: p99 and errors of decisions without Admin while sensitive decisions call an Admin that fails. */
 export const adminBlastRadius = defineProbe<ConnectDependencies>({
   version: 1,
   site: 'scratch',
@@ -55,8 +55,8 @@ export const adminBlastRadius = defineProbe<ConnectDependencies>({
         runs: runs.length,
       },
       met: {
-        service: 'one of this process for each run, over HTTP on loopback, on a file',
-        admin: 'one on loopback for each run, healthy before',
+        service: 'a new one in this process for each run, over HTTP on loopback, on a file store',
+        admin: 'a new one on loopback for each run, healthy at first',
         failed: sum(({ during }) => during.failed),
         calls_failed: sum(({ calls }) => calls.failed),
         calls_kept_back: sum(({ calls }) => calls.refused),
@@ -74,10 +74,10 @@ interface Run extends BeforeAndDuring {
 }
 const formatRun = ({ outage, before, during }: Run, at: number): readonly [string, string] => [
   `run ${at + 1}, Admin ${outage}`,
-  `p99 ${before.p99_ms} ms before, ${during.p99_ms} ms then`,
+  `p99 ${before.p99_ms} ms before, ${during.p99_ms} ms during`,
 ]
 
-/** One outage, of a service and an Admin that are new: no breaker remembers another one. */
+/** Measures one outage with a new service and a new Admin, so that no breaker is open from an earlier run. */
 function runOutage(
   outage: AdminBehaviour,
   connect: ConnectDependencies,
@@ -109,16 +109,20 @@ function runOutage(
 }
 
 const makeNoCallError = (): FfError =>
-  new FfError('proof_inconclusive', 'Nobody asked Admin, so nobody could notice that it is away.', {
-    hint: 'It is a bug of the probe: report it.',
-  })
+  new FfError(
+    'proof_inconclusive',
+    'The load caused no successful or no failed call to Admin, so its outage was not measured.',
+    {
+      hint: 'This is a bug of the probe: report it with the output of ff version.',
+    },
+  )
 
-/** Ordinary evaluations, which are measured, and sensitive ones at the same time. */
+/** Ordinary evaluations, which are measured, with sensitive evaluations at the same time. */
 class MixedLoad {
   private readonly client: HttpClient
   private readonly token: string
   private readonly signal: AbortSignal
-  /** No two ask about one approval, which would share a call. */
+  /** Each sensitive request names another approval: two requests for one approval would share a call. */
   private nextApproval = 0
 
   constructor(client: HttpClient, token: string, { signal }: ProbeContext) {
@@ -141,12 +145,12 @@ class MixedLoad {
   }
 }
 
-/** The fault: whatever a decision waits for, it waits for it on the one connection that there is. */
+/** The planted fault: store reads and Admin calls queue for one connection. */
 function shareOneConnection({ store, approvals }: DecisionDependencies): DecisionDependencies {
   let last: Promise<unknown> = Promise.resolve()
   const enqueue = <T>(work: () => Promise<T>): Promise<T> => {
     const done = last.then(work)
-    last = done.catch(() => undefined) // Whoever asked is told.
+    last = done.catch(() => undefined) // The caller gets the rejection from `done`.
     return done
   }
   return {

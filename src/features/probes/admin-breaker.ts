@@ -7,12 +7,12 @@ import { buildApproval, buildApprovalQuery, withAdmin } from './testbed/test-adm
 import { defineProbe, fromValue, readNumberParam } from './framework/probe.ts'
 
 const { failures, half_open_after_ms } = ADMIN_LIMITS.breaker
-/** Long enough for all callers to come while the one is on its way. */
+/** Delay of Admin's reply to the half-open call: long enough for all callers to arrive meanwhile. */
 const HALF_OPEN_DELAY_MS = 200
-/** A timer may come a breath before its time. */
+/** A timer can fire slightly early. */
 const MARGIN_MS = 50
 
-/** F4: Admin dies, everybody asks, and it comes back. The waits are real. */
+/** F4: the circuit breaker opens, half-opens and closes as declared. The waits are real. */
 export const adminBreaker = defineProbe<AdminLimits>({
   version: 1,
   site: 'scratch',
@@ -42,14 +42,17 @@ export const adminBreaker = defineProbe<AdminLimits>({
           slowest_open_answer_ms: latency.slowest_ms,
         },
         sample_size: callers,
-        example: half_open_calls === 1 ? null : `${half_open_calls} of ${callers} were let through`,
+        example:
+          half_open_calls === 1
+            ? null
+            : `the half-open breaker let ${half_open_calls} of ${callers} calls through`,
       }
     })
   },
 })
 
 interface Latency {
-  /** One of a hundred may meet a machine that does something else for a moment: that is not the breaker's. */
+  /** Excludes the one call in a hundred that a busy machine delays. */
   readonly p99_ms: number
   readonly slowest_ms: number
 }
@@ -68,7 +71,7 @@ class Outage {
     this.client = client
   }
 
-  /** @returns whether it was closed until the last failure that it takes, and open after it */
+  /** @returns whether the breaker was closed until the declared number of failures, and open after it */
   async failUntilOpen(): Promise<boolean> {
     await this.server.setBehaviour({ behaviour: 'error_500', delay_ms: 0 })
     const states: unknown[] = []
@@ -81,7 +84,7 @@ class Outage {
     return closed && this.client.metrics().breaker === 'open'
   }
 
-  /** @returns what was sent all the same, at once and just before the end, and how long the answers took */
+  /** @returns the calls that reached Admin at once and just before half-open time, and the latency of the answers */
   async callWhileOpen(
     callers: number,
   ): Promise<{ readonly calls: number; readonly latency: Latency }> {
@@ -97,7 +100,7 @@ class Outage {
     return { calls: this.server.requests() - before, latency: measureLatency(latenciesMs) }
   }
 
-  /** @returns how many of all callers were let through to an Admin that is healthy again */
+  /** @returns how many of the concurrent callers reached Admin, which is healthy again */
   async callHalfOpen(callers: number): Promise<number> {
     await this.server.setBehaviour({ behaviour: 'honest', delay_ms: HALF_OPEN_DELAY_MS })
     const before = this.server.requests()
@@ -106,7 +109,7 @@ class Outage {
     return this.server.requests() - before
   }
 
-  /** Whether it is, and lets the next caller through. */
+  /** Whether the breaker is closed and the next call reaches Admin. */
   async closesOnSuccess(): Promise<boolean> {
     const { breaker } = this.client.metrics()
     const { status } = await this.ask(0)
@@ -117,7 +120,7 @@ class Outage {
     return Math.max(this.openedAt + half_open_after_ms - performance.now(), 0)
   }
 
-  /** As a request of its own. */
+  /** Checks an approval as a request of its own, so that no answer of another request is reused. */
   private ask(at: number): ReturnType<CheckApproval> {
     return this.client.begin()(buildApprovalQuery(at))
   }

@@ -22,7 +22,7 @@ import {
 } from './testbed/test-admin.ts'
 import { defineProbe, fromValue, type ProbeContext } from './framework/probe.ts'
 
-/** F1: what FF and Admin say to each other, whom Admin lets in, and whose approvals it knows. */
+/** F1: the messages between FF and Admin follow the contract; Admin authenticates callers and scopes approvals. */
 export const adminContract = defineProbe<string>({
   version: 1,
   site: 'scratch',
@@ -39,7 +39,7 @@ export const adminContract = defineProbe<string>({
       const known = await findForeignApprovals(admin)
       const anonymous = await countAnonymousAnswers(admin)
       const exchanges = admin.server.exchanges()
-      // Under another contract nobody has said what any of the messages should be.
+      // Under another contract no message is known to be right, so each counts as a difference.
       const broken = pinned
         ? exchanges.flatMap(findInvalidMessages)
         : exchanges.flatMap(getMessages)
@@ -53,7 +53,7 @@ export const adminContract = defineProbe<string>({
           admin: 'one on loopback',
           requests: admin.server.requests(),
           messages: exchanges.length * 2,
-          contract: pinned ? 'as it is pinned' : 'not the one that is pinned',
+          contract: pinned ? 'the pinned digest' : 'another digest than the pinned one',
         },
         sample_size: exchanges.length * 2,
         example: [...wrongStates, ...known, ...broken][0] ?? null,
@@ -85,11 +85,11 @@ async function readSchema(root: string, name: string): Promise<Schema> {
 }
 
 const HOUR_MS = 3_600_000
-/** A time so many hours from now. */
+/** A time `count` hours from now; negative for the past. */
 const hoursFromNow = (count: number, { now }: ProbeContext) =>
   instantFromMs(now().getTime() + count * HOUR_MS)
 type ChangeApproval = (approval: Approval, context: ProbeContext) => Approval
-/** Each state, and the approval that is in it; null where there is none. */
+/** Each state with the change that puts a valid approval into it; null where no approval exists. */
 const STATES: readonly (readonly [ApprovalTtlState, ChangeApproval | null])[] = [
   ['unknown', null],
   ['revoked', (one) => ({ ...one, revoked: true })],
@@ -99,7 +99,7 @@ const STATES: readonly (readonly [ApprovalTtlState, ChangeApproval | null])[] = 
   ['valid', (one) => one],
 ]
 
-/** Approvals whose state came out as another one. */
+/** Approvals that were reported in another state than expected. */
 async function findWrongStates(
   { open }: TestAdmin,
   context: ProbeContext,
@@ -115,7 +115,7 @@ async function findWrongStates(
 }
 
 const FOREIGN = [{ flag_key: 'ff.other' }, { tenant_id: 'T-other' }, { user_id: 'U-other' }]
-/** Whose approval was not said to be unknown. */
+/** Queries for another flag, tenant or user that Admin did not answer with `unknown`. */
 async function findForeignApprovals({ open }: TestAdmin): Promise<readonly string[]> {
   const check = (await open()).begin()
   const valid = buildApprovalQuery(STATES.length - 1)
@@ -125,7 +125,7 @@ async function findForeignApprovals({ open }: TestAdmin): Promise<readonly strin
   )
 }
 
-/** How many who do not say who they are, or are somebody else, were answered. */
+/** How many calls without a token or with an unknown token Admin answered. */
 async function countAnonymousAnswers({ open }: TestAdmin): Promise<number> {
   const answers = await Promise.all(
     [null, 'an-unknown-token'].map(async (token) =>
@@ -140,7 +140,7 @@ const getMessages = (exchange: AdminExchange): readonly string[] => [
   exchange.request,
   exchange.response,
 ]
-/** Messages that break their schema. */
+/** Messages of the exchange that break their schema. */
 const findInvalidMessages = (exchange: AdminExchange): readonly string[] =>
   (['request', 'response'] as const)
     .filter((kind) => {

@@ -14,17 +14,17 @@ import { defineProbe, fromValue, type ProbeContext, readNumberParam } from './fr
 interface Failure {
   readonly name: string
   readonly behaviour: AdminBehaviour
-  /** Where the client looks for it; absent where it is. */
+  /** Changes the URL that the client calls; absent for Admin's own. */
   readonly url?: (there: URL) => URL
-  /** How many calls fail before it is healthy again and nobody notices. */
+  /** Calls that fail before Admin is healthy again: enough to open the breaker. */
   readonly failedCalls?: number
 }
 const FAILURES: readonly Failure[] = [
   { name: 'refused', behaviour: 'refused' },
   { name: 'reset', behaviour: 'reset' },
-  // Longer than a label of a name may be (RFC 1035, 2.3.4): no server is asked for it.
+  // A label over 63 octets (RFC 1035, 2.3.4) fails to resolve without a DNS query.
   { name: 'dns', behaviour: 'honest', url: () => new URL(`http://${'a'.repeat(64)}.invalid`) },
-  // It speaks none.
+  // The server speaks no TLS.
   { name: 'tls', behaviour: 'honest', url: ({ host }) => new URL(`https://${host}`) },
   { name: '500', behaviour: 'error_500' },
   { name: '503', behaviour: 'error_503' },
@@ -39,10 +39,10 @@ const FAILURES: readonly Failure[] = [
   { name: 'breaker open', behaviour: 'error_500', failedCalls: ADMIN_LIMITS.breaker.failures },
 ]
 
-/** What becomes of an answer on its way to a decision. */
+/** Wraps the approval check of a decision; the control plants its fault there. */
 type DecorateCheck = (check: CheckApproval) => CheckApproval
 
-/** F3: whatever goes wrong with Admin, a sensitive flag is denied, and says why. */
+/** F3: a sensitive flag is denied with reason `admin_unreachable` in every failure mode of Admin. */
 export const adminFailures = defineProbe<DecorateCheck>({
   version: 1,
   site: 'scratch',
@@ -63,7 +63,7 @@ export const adminFailures = defineProbe<DecorateCheck>({
     return {
       measured: { modes_denied: denied.length, wrong_reasons: wrong.length },
       met: {
-        admin: 'one on loopback for each mode, healthy first',
+        admin: 'a new one on loopback for each mode, healthy at first',
         allowed_before: seen.filter(({ healthy }) => healthy.decision === 'allow').length,
         requests: seen.reduce((sum, { requests }) => sum + requests, 0),
       },

@@ -16,10 +16,10 @@ const CASES: readonly Case[] = [
   { name: 'a byte every 200 ms', behaviour: 'slow_body', delay_ms: 0, in_time: false },
   { name: 'no connection', behaviour: 'no_accept', delay_ms: 0, in_time: false },
 ]
-/** A socket that was given up is gone when its end was told, which is no matter of milliseconds. */
+/** Time for an aborted socket to close on both sides. */
 const SETTLING_MS = 200
 
-/** F2: what a slow Admin costs one decision, in every way in which it can be slow. */
+/** F2: the time that one decision waits for an Admin that is slow, in each way of being slow. */
 export const adminTimeout = defineProbe<AdminLimits>({
   version: 1,
   site: 'scratch',
@@ -39,7 +39,7 @@ export const adminTimeout = defineProbe<AdminLimits>({
         sockets_left: seen.reduce((sum, { sockets }) => sum + sockets, 0),
       },
       met: {
-        admin: 'one on loopback for each case',
+        admin: 'a new one on loopback for each case',
         requests: seen.reduce((sum, { requests }) => sum + requests, 0),
         ...Object.fromEntries(seen.map(({ name, ms }) => [name, `${ms} ms`])),
       },
@@ -57,7 +57,7 @@ function runCase(one: Case, limits: AdminLimits, context: ProbeContext) {
     const began = performance.now()
     const decision = await decideSensitiveFlag(client.begin(), 1, context)
     const ms = Math.round(performance.now() - began)
-    // A call that was answered may keep its connection for the next one.
+    // An answered call keeps its connection open for reuse; closing the client ends it.
     if (one.in_time) await client.close()
     await sleep(SETTLING_MS)
     const sockets = Math.max(client.metrics().sockets, server.sockets())

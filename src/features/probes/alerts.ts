@@ -5,15 +5,15 @@ import { defineProbe, type ProbeContext } from './framework/probe.ts'
 import { type AlertDrill, ALERT_DRILLS } from './testbed/alert-drills.ts'
 import { TestService } from './testbed/test-service.ts'
 
-/** From one scrape to the next, in the time that is played: windows are not waited out, and all else is real. */
+/** Seconds of virtual time between two scrapes. Windows are not waited out; everything else is real. */
 const SCRAPE_S = 15
-/** How long a rule is given to fire and to clear: longer than any of its windows. */
+/** Scrapes within which a rule has to fire or clear: longer than any window of a rule. */
 const MAX_SCRAPES = 120
-/** What no window of a rule reaches beyond. */
+/** Scrapes kept for evaluation: no window of a rule is longer. */
 const KEPT_SCRAPES = 120
 const REMOVED = 'store_down'
 
-/** H2: whether each rule of the contract fires on its fault, in a real service that is scraped, and clears after it. */
+/** H2: each alert rule of the contract fires on its fault in a real, scraped service, and clears after it. */
 export const alerts = defineProbe<(rules: readonly AlertRule[]) => readonly AlertRule[]>({
   version: 1,
   site: 'scratch',
@@ -44,11 +44,11 @@ export const alerts = defineProbe<(rules: readonly AlertRule[]) => readonly Aler
     return {
       measured: { rules_silent: silent.length, rules_stuck: stuck.length },
       met: {
-        service: 'one of this process, over HTTP on loopback, on a file',
+        service: 'in this process, over HTTP on loopback, on a file store',
         rules: rules.length,
         fired: fired.length,
         scrapes,
-        time: `played: ${SCRAPE_S} s from one scrape to the next`,
+        time: `virtual: ${SCRAPE_S} s from one scrape to the next`,
         slowest_to_fire_s: Math.max(0, ...fired),
       },
       sample_size: ids.length,
@@ -57,10 +57,11 @@ export const alerts = defineProbe<(rules: readonly AlertRule[]) => readonly Aler
   },
 })
 
+/** Injects the fault of each rule in turn, and records the rules that stay silent or stay firing. */
 class AlertRun {
   readonly silent: string[] = []
   readonly stuck: string[] = []
-  /** Seconds of the time that is played, from the fault to the alert. */
+  /** Virtual seconds from each fault to its alert. */
   readonly fired: number[] = []
   scrapes = 0
   private readonly service: TestService
@@ -72,13 +73,14 @@ class AlertRun {
     this.signal = signal
   }
 
-  /** A rule that is not there, and one whose fault nobody can make, are silent. */
+  /** Runs the drill of one rule. A missing rule and a rule without a drill count as silent. */
   async run(id: string, rule: AlertRule | undefined, drill: AlertDrill | undefined): Promise<void> {
-    if (rule === undefined) return void this.silent.push(`${id}: there is no such rule`)
-    if (drill === undefined) return void this.silent.push(`${id}: nobody knows how to make it fire`)
+    if (rule === undefined) return void this.silent.push(`${id}: the contract has no such rule`)
+    if (drill === undefined)
+      return void this.silent.push(`${id}: the probe has no drill for this rule`)
     this.history = []
     if (!(await this.staysClear(rule, drill)))
-      return void this.stuck.push(`${id}: it fires where there is no fault`)
+      return void this.stuck.push(`${id}: it fires without its fault`)
     const removeFault = await drill.inject(this.service)
     const since = this.service.elapsed_s
     const hasFired = await this.reaches(rule, 'firing', drill.meanwhile)
@@ -89,7 +91,7 @@ class AlertRun {
       this.stuck.push(`${id}: it did not clear after its fault`)
   }
 
-  /** Whether it is clear when it has had the time to fire. */
+  /** Whether the rule is clear after longer than its `for_s` without a fault. */
   private async staysClear(rule: AlertRule, { usual }: AlertDrill): Promise<boolean> {
     for (let passed = 0; passed < rule.for_s + 3 * SCRAPE_S; passed += SCRAPE_S)
       await this.scrape(usual)

@@ -33,10 +33,10 @@ import {
   withAuthenticator,
 } from './testbed/test-tokens.ts'
 
-/** What the database's side is served from. */
+/** Wraps the store of the service on a database; the control plants its fault there. */
 type DecorateStore = (store: ServiceStore) => ServiceStore
 
-/** E4: the contract suite of the management API, put to a service on a file and to one on a database. */
+/** E4: a service on a file and one on a database answer the contract suite of the management API alike. */
 export const apiParity = defineProbe<DecorateStore>({
   version: 1,
   site: 'scratch',
@@ -113,7 +113,7 @@ const mintTokens = ({ keys, claims }: TestKeys): Tokens => ({
   expired: signTestToken(keys.rsa, claims({ exp: TEST_NOW_SECONDS - 1 })),
 })
 
-/** Headers that a caller goes by. */
+/** Response headers that callers rely on. */
 const HEADERS = [
   'content-type',
   'etag',
@@ -123,6 +123,7 @@ const HEADERS = [
   'retry-after',
 ] as const
 
+/** Sends each request of the suite to both services, and collects the differences. */
 class Suite {
   readonly differing: string[] = []
   readonly statuses = new Set<number>()
@@ -164,7 +165,7 @@ class Suite {
     })
   }
 
-  /** Both have to answer alike, and with the status that the contract wants: two that fail alike do not hold. */
+  /** Requires equal answers with the status of the contract: two services that fail alike differ from it. */
   private compare(step: SuiteStep, left: HttpResponse, right: HttpResponse): void {
     this.statuses.add(left.status)
     const places = [
@@ -181,7 +182,7 @@ class Suite {
   }
 }
 
-/** What is no JSON is compared as the text that it is. */
+/** A body that is not JSON is compared as text. */
 function toNode({ text }: HttpResponse): JsonNode {
   const read = parseLosslessJson(text)
   return read.ok ? read.node : text

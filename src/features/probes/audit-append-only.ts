@@ -8,7 +8,7 @@ import { hashAuditText, walkRecords } from '../audit/verify.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { requireDatabase, type WithResource, defineProbe } from './framework/probe.ts'
 
-/** The trail of the database that is cut over, each record passed on through `change`. */
+/** Lends the audit trail of the database that is cut over, its records passed through `change`. */
 const withTrail =
   (
     change: (records: AuditReading['records']) => AuditReading['records'],
@@ -28,7 +28,7 @@ const withTrail =
     }
   }
 
-/** Of the first record that has an actor, as all have, the last letter is another one. */
+/** The planted fault: changes the last character of the actor of the first record. */
 async function* alterOneRecord(records: AuditReading['records']): AuditReading['records'] {
   let altered = false
   for await (const record of records) {
@@ -38,7 +38,7 @@ async function* alterOneRecord(records: AuditReading['records']): AuditReading['
   }
 }
 
-/** G2: whether the service could change its trail, and whether the trail is whole. */
+/** G2: the service's role cannot change the audit trail, and its hash chain is whole. */
 export const auditAppendOnly = defineProbe<AuditTrail>({
   version: 1,
   site: 'database',
@@ -63,7 +63,7 @@ export const auditAppendOnly = defineProbe<AuditTrail>({
   },
 })
 
-/** What would change the trail, with every trigger that is missing or off; and what of it the server would let this role do. */
+/** @returns the number of statements and triggers checked, and those by which this role can change the trail */
 function findForbiddenChanges(
   { forbidden }: RoleFacts,
   { triggers }: SchemaFacts,
@@ -75,7 +75,10 @@ function findForbiddenChanges(
   const allowed = statements.filter((one) => one.allowed).map(({ what }) => what)
   return {
     tried: statements.length + guards.length,
-    allowed: [...allowed, ...off.map((name) => `change records, for the trigger ${name} is off`)],
+    allowed: [
+      ...allowed,
+      ...off.map((name) => `change records: the trigger ${name} is missing or disabled`),
+    ],
   }
 }
 
@@ -90,12 +93,16 @@ async function walkTrail(trail: AuditTrail, signal: AbortSignal) {
         ? [walk.fault.detail]
         : reachesHead
           ? []
-          : [`the end of the chain is not the one that the store keeps`]
+          : ['the chain does not end at the head that the store keeps']
     return { records, breaks, head }
   })
 }
 
 const makeEmptyTrailError = (): FfError =>
-  new FfError('target_missing', 'The audit trail is empty: there is nothing to verify.', {
-    hint: 'Name the database that was migrated and imported into.',
-  })
+  new FfError(
+    'target_missing',
+    'The audit trail of the database is empty, so there is nothing to verify.',
+    {
+      hint: 'Set FF_DATABASE_URL to the database that ff migrate up and ff import wrote to.',
+    },
+  )

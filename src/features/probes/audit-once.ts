@@ -28,7 +28,7 @@ import {
 } from './testbed/crash-targets.ts'
 import { type Issuer, openIssuer } from './testbed/issuer.ts'
 
-/** Both stores, and how much of what is asked for is put to them. */
+/** Both stores, and the share (0..1) of the item's operations and kills to run. */
 interface AuditInput {
   readonly targets: readonly [CrashTarget, CrashTarget]
   readonly share: number
@@ -38,13 +38,13 @@ const withAudit =
   (context, use) =>
     withCrashTargets(context, late, (targets) => use({ targets, share }))
 
-/** G1: whether every change that somebody known asked for is in the trail once, also where the service is killed. */
+/** G1: the trail holds every change of an authenticated caller exactly once, also when the service is killed. */
 export const auditOnce = defineProbe<AuditInput>({
   version: 1,
   site: 'scratch',
   isolation: 'parallel',
   sound: withAudit(false, 1),
-  // The fault is there all the time, and a tenth of it is enough to see it.
+  // The fault is permanent, so a tenth of the operations shows it.
   faulty: withAudit(true, 0.1),
   measure: ({ targets, share }, context) => {
     return closeAfter(async (keep) => {
@@ -78,11 +78,12 @@ export const auditOnce = defineProbe<AuditInput>({
 interface AuditCounts {
   readonly missing: readonly string[]
   readonly tooMany: readonly string[]
-  /** Kills after which a row and its record do not say the same, each with the first difference. */
+  /** Kills after which a row and its record differ, each with the first difference. */
   readonly halves: readonly string[]
   readonly records: number
-  /** Changes that were under way at a kill, and those of them that were written. */
+  /** Changes in flight at a kill. */
   readonly cutOff: number
+  /** Changes of `cutOff` that were written. */
   readonly written: number
   readonly sample: number
 }
@@ -90,16 +91,17 @@ interface AuditCounts {
 const listExamples = (runs: readonly AuditCounts[]): readonly string[] => [
   ...runs.flatMap(({ halves }) => halves),
   ...runs.flatMap(({ missing }) => missing.map((id) => `no record of the request ${id}`)),
-  ...runs.flatMap(({ tooMany }) => tooMany.map((id) => `a record too many of ${id}`)),
+  ...runs.flatMap(({ tooMany }) => tooMany.map((id) => `one record too many of the request ${id}`)),
 ]
 
-/** How many turns are asked for at once, and how many write when the kill comes. */
+/** Rounds of operations that run at once. */
 const CONCURRENCY = 8
+/** Concurrent writers at each kill. */
 const WRITERS = 4
-/** How long after the first change that is answered a kill comes, in milliseconds: each at another moment. */
+/** Milliseconds from the first answered change to the kill: different for each kill. */
 const toDelayMs = (kill: number): number => (kill * 37) % 150
 
-/** One ground on its way through operations and kills. */
+/** Runs operations and kills against one target, and compares its rows with its audit records. */
 class AuditRun {
   private readonly target: CrashTarget
   private readonly issuer: Issuer
@@ -148,7 +150,7 @@ class AuditRun {
     return withRunningService(context, { crashTarget: target, keys: issuer.keys }, use)
   }
 
-  /** @throws FfError `proof_inconclusive` where it is answered in another way than the operation is for */
+  /** @throws FfError `proof_inconclusive` where the status is not one that the operation expects */
   private async ask(client: HttpClient, operation: AuditedOperation): Promise<void> {
     const request_id = this.expect('either')
     const { author, due, headers, ...request } = operation
@@ -157,8 +159,8 @@ class AuditRun {
     if (!isExpectedAnswer(status, due))
       throw new FfError(
         'proof_inconclusive',
-        `${request.method} ${request.path} was answered ${status} on ${this.target.name}.`,
-        { hint: 'Run ff serve on a scratch store, and ask it the same.' },
+        `${request.method} ${request.path} on ${this.target.name}: unexpected status ${status}.`,
+        { hint: 'Run ff serve on a scratch store, and send it the same request.' },
       )
     this.due.set(request_id, due)
   }

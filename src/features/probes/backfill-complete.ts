@@ -11,7 +11,7 @@ import {
 } from './testbed/store-pair.ts'
 import { defineProbe, type ProbeContext } from './framework/probe.ts'
 
-/** One row, of whichever table has one that nothing hangs on. */
+/** The planted fault: deletes one row that no other row references. */
 const DELETED = `WITH from_users AS (
     DELETE FROM ff.user_override WHERE (user_id, flag_key) =
       (SELECT user_id, flag_key FROM ff.user_override LIMIT 1)),
@@ -22,7 +22,7 @@ const DELETED = `WITH from_users AS (
     AND NOT EXISTS (SELECT FROM ff.tenant_override)
     AND flag_key = (SELECT flag_key FROM ff.flag_registry LIMIT 1)`
 
-/** C1: whether every row came over and no other is there. */
+/** C1: the database holds every row of the store, and no other. */
 export const backfillComplete = defineProbe<StorePair>({
   version: 1,
   site: 'database',
@@ -37,7 +37,7 @@ export const backfillComplete = defineProbe<StorePair>({
     const findings = listTableFindings(result)
     const missing = findings.filter(({ code }) => code === 'row_missing')
     const extra = findings.filter(({ code }) => code === 'row_extra')
-    // What was written after the import is there too, where nothing is missing and nothing is older.
+    // A changed store is accepted where the database holds its later writes too: only extra rows differ.
     const behind = findings.some(({ code }) => code !== 'row_extra')
     const changed = imported.length === 0 || (!imported.includes(digest) && behind)
     const [first] = [...missing, ...extra]
@@ -63,9 +63,8 @@ export const backfillComplete = defineProbe<StorePair>({
   },
 })
 
-const NO_IMPORT = 'no import is recorded in the database'
-const OTHER_STORE =
-  'the store is not the one that was imported, and what was written there since is not in the database'
+const NO_IMPORT = 'the database records no import'
+const OTHER_STORE = 'the store is not the imported one, and the database lacks its later writes'
 
 /** SHA-256 of the store's rows, as an import records it. */
 async function computeDigest(
@@ -84,7 +83,7 @@ async function computeDigest(
 }
 
 const MAX_PLACES = 5
-/** How many by table, and by tenant or user within it. */
+/** Counts the findings by table, and by tenant or user within it; the five largest places. */
 function formatPlaces(findings: readonly TableFinding[]): string {
   const counts = new Map<string, number>()
   for (const { table, pointer } of findings) {

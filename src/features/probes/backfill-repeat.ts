@@ -15,15 +15,15 @@ import {
 } from './framework/probe.ts'
 import { importStore, withMigratedDatabase } from './testbed/scratch-database.ts'
 
-/** A database to import into, and how rows are merged there. */
+/** A database to import into; `getSink` plants the fault of the control. */
 interface Backfill {
   readonly scratch: ScratchDatabase
   readonly inputs: DdlContract
   readonly getSink: (sink: RowSink) => RowSink
 }
-/** Each raced row is written twice, so that it ends newer than the file's whichever side was first. */
+/** Each raced row is written twice, so that it ends newer than the file's row in either order. */
 const WRITES_A_ROW = 2
-/** A write that the import comes in the way of is refused, and made again, as a person would. */
+/** Attempts of one write: a write that conflicts with the import is retried. */
 const ATTEMPTS = 5
 
 const withBackfill =
@@ -37,7 +37,7 @@ const withBackfill =
       }),
     )
 
-/** C4: whether an import may be run again, and while people write. */
+/** C4: a repeated import changes nothing, and an import during writes loses none of them. */
 export const backfillRepeat = defineProbe<Backfill>({
   version: 1,
   site: 'scratch',
@@ -55,7 +55,7 @@ export const backfillRepeat = defineProbe<Backfill>({
     const store = scratch.openStore()
     try {
       const race = new Race(store, tenants.slice(0, tenants.length / WRITES_A_ROW), context)
-      // The file is one revision further by now, so every row of it is sent.
+      // Every row of the file has a newer revision now, so the import sends all of them.
       await importRevision(2, (sink) => race.raceWith(sink))
       const lost = await race.findLost()
       const again = new CountingSink()
@@ -64,7 +64,7 @@ export const backfillRepeat = defineProbe<Backfill>({
         measured: { rows_changed_again: again.changed, writes_lost: lost.length },
         met: { server: scratch.server, rows: tenants.length + 1, writes: race.written },
         sample_size: race.written,
-        example: lost[0] === undefined ? null : `what was written for ${lost[0]} is gone`,
+        example: lost[0] === undefined ? null : `the import overwrote the write of ${lost[0]}`,
       }
     } finally {
       await store.close()
@@ -80,7 +80,7 @@ const withWrappedSink = (
   withRowSink: (spec, needs, use) => adapters.withRowSink(spec, needs, (sink) => use(wrap(sink))),
 })
 
-/** Counts what is written, whatever it is. */
+/** Counts the rows that an import inserts or updates. */
 class CountingSink {
   changed = 0
 
@@ -96,12 +96,12 @@ class CountingSink {
   }
 }
 
-/** People who write to rows that are being imported: half after they were read and before they are sent, half at that moment. */
+/** Writes to rows during their import: half between read and merge, half at the same time as the merge. */
 class Race {
   private readonly store: FlagStore
   private readonly tenants: readonly string[]
   private readonly context: ProbeContext
-  /** The row that each tenant was told of last. */
+  /** The last acknowledged row of each tenant. */
   private readonly acknowledged = new Map<string, AnyRow>()
   written = 0
 
@@ -125,7 +125,7 @@ class Race {
     }
   }
 
-  /** Tenants whose row is not the one that they were told, once for each write. */
+  /** Tenants whose row is not the last acknowledged one, once for each write. */
   async findLost(): Promise<readonly string[]> {
     const lost: string[] = []
     for (const [tenant_id, row] of this.acknowledged) {
@@ -153,7 +153,7 @@ class Race {
     })
     for (let left = ATTEMPTS; left > 0; left -= 1) {
       const result = await this.store.write(write)
-      if (!result.ok) continue // The import was faster, which its writer was told.
+      if (!result.ok) continue // The import won; the store reported the conflict.
       this.acknowledged.set(tenant, result.row)
       this.written += 1
       return
@@ -161,7 +161,7 @@ class Race {
   }
 }
 
-/** The fault: an upsert that looks at no revision. Its rows are made ones, so their texts hold nothing but words. */
+/** The planted fault: an upsert without a revision check. The generated texts need no SQL escaping. */
 function createUnguardedSink(sink: RowSink, scratch: ScratchDatabase): RowSink {
   return {
     record: (event) => sink.record(event),

@@ -18,16 +18,16 @@ import { withLoadService } from './testbed/load-service.ts'
 import { LOAD_ROWS, createOrdinaryLoad } from './testbed/load-rows.ts'
 import { overrideMethods } from './testbed/faulty-store.ts'
 
-/** What lies between the service and its database. */
+/** Wraps the store of the service on a database; the control adds latency there. */
 type DecorateStore = (store: ServiceStore) => ServiceStore
 const ADDED_MS = 100
-/** Sides take short turns, so that what else the machine does meets both. */
+/** The sides take short turns, so that other load on the machine affects both. */
 const TURNS = 24
 const WARM_REQUESTS = 200
 
 /**
- * E5: a service on a file and one on a database under the same load, of what the plan declares as peak and more. One
- * instance is asked all of it, however many replicas there will be.
+ * E5: p99 and errors of a service on a file and of one on a database under the same load: the plan's peak times
+ * `peak_factor`. One instance takes all of it, whatever the plan's number of replicas.
  */
 export const capacity = defineProbe<DecorateStore>({
   version: 1,
@@ -65,7 +65,7 @@ export const capacity = defineProbe<DecorateStore>({
           load_share: roundToHundredths(per_s / peak),
         },
         met: {
-          service: 'one of this process on each store, over HTTP on loopback',
+          service: 'one in this process on each store, over HTTP on loopback',
           server: `PostgreSQL ${scratch.db.facts.server ?? 'none'}`,
           declared_peak_per_s: peak,
           sent_per_s: roundToHundredths(per_s),
@@ -105,6 +105,6 @@ async function alternateLoad(
 const makeRateError = (per_s: number, least: number): FfError =>
   new FfError(
     'proof_inconclusive',
-    `Too few samples: ${Math.floor(per_s)} requests a second were sent, and ${Math.ceil(least)} are the load.`,
-    { hint: 'Run it where less else is at work, or on a machine that can send as much.' },
+    `Too few samples: ${Math.floor(per_s)} requests a second were sent, and ${Math.ceil(least)} are required.`,
+    { hint: 'Run ff probe run E5 on an idle or a faster machine.' },
   )

@@ -2,10 +2,10 @@ import { FfError } from '../../errors.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './framework/probe.ts'
 
-/** 22 is how a program says that it could not look (page 3). */
+/** The exit status of a command that could not measure: the same as of `ff` (inconclusive). */
 const INCONCLUSIVE_STATUS = 22
 
-/** A team's own command in the place of a probe: what it ends with is what was measured. */
+/** A command of the team as a probe: it measures the exit status. */
 export const commandProbe = defineProbe<readonly string[]>({
   version: 1,
   site: 'declared',
@@ -18,8 +18,8 @@ export const commandProbe = defineProbe<readonly string[]>({
     const outcome = await adapters.runCommand(argv, { cwd, timeoutMs, signal })
     const [file = ''] = argv
     if (outcome.kind === 'unanswered' || outcome.status === INCONCLUSIVE_STATUS)
-      throw new FfError('command_unanswered', `${file} did not say whether it holds.`, {
-        hint: `Run it by hand: ${outcome.kind === 'unanswered' ? outcome.detail : outcome.last_line}.`,
+      throw new FfError('command_unanswered', `The command ${file} came to no result.`, {
+        hint: `Run it by hand: ${argv.join(' ')}. It said: ${outcome.kind === 'unanswered' ? outcome.detail : outcome.last_line}`,
       })
     return {
       measured: { exit_status: outcome.status },
@@ -34,7 +34,7 @@ function toWords({ params }: ProbeContext, name: string): readonly string[] {
   const words = params[name]
   if (Array.isArray(words) && words.length > 0 && words.every((one) => typeof one === 'string'))
     return words as readonly string[]
-  throw new FfError('option_invalid', `The item has no ${name}.`, {
-    hint: 'Give it a program and its arguments, as in checklists/templates/team_commands.json.',
+  throw new FfError('option_invalid', `The parameter ${name} of the item is not a list of words.`, {
+    hint: 'Set it to a program and its arguments, as in checklists/templates/team_commands.json.',
   })
 }

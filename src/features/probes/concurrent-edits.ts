@@ -14,7 +14,7 @@ import {
   type WithResource,
 } from './framework/probe.ts'
 
-/** Both stores, and what writers say of the revision that they saw. */
+/** Both stores; `toExpected` maps the revision that a writer read to the one that it sends. */
 interface EditInput {
   readonly sides: readonly [OpenScratchStore, OpenScratchStore]
   readonly toExpected: (seen: number) => number | null
@@ -35,13 +35,13 @@ const withBothStores =
     )
   }
 
-/** C5: whether of all who edit one flag at once each learns what became of the edit, on either side alike. */
+/** C5: of concurrent edits of one flag, each is accepted or reported as a conflict, and both stores end alike. */
 export const concurrentEdits = defineProbe<EditInput>({
   version: 1,
   site: 'scratch',
   isolation: 'parallel',
   sound: withBothStores((seen) => seen),
-  // The fault: read, change, write, and whoever was faster is overwritten without a word.
+  // The planted fault: writes without an expected revision, which overwrite each other.
   faulty: withBothStores(() => null),
   measure: async ({ sides, toExpected }, context) => {
     const [file, database] = sides
@@ -67,24 +67,24 @@ export const concurrentEdits = defineProbe<EditInput>({
         refused: counts.map(({ refused }) => refused).join(', '),
       },
       sample_size: Math.min(...counts.map((one) => one.accepted + one.refused + one.unreported)),
-      example: first === undefined ? null : `edits that went over one they had not seen: ${first}`,
+      example: first === undefined ? null : `edits that overwrote an unread one: ${first}`,
     }
   },
 })
 
 interface EditCounts {
   readonly start: number
-  /** Edits that were taken on the revision that their writer saw. */
+  /** Edits accepted on the revision that their writer read. */
   accepted: number
-  /** Edits that were refused as conflicts. */
+  /** Edits refused as conflicts. */
   refused: number
-  /** Edits that were taken on another revision, or ended in neither way. */
+  /** Edits accepted on another revision, or refused for another reason. */
   unreported: number
   revision: number
   row: string
 }
 
-/** Round after round, all writers see one revision and then write at the same moment. */
+/** In each round all writers read one revision, then write at the same time. */
 async function editAll(
   store: FlagStore,
   toExpected: EditInput['toExpected'],
@@ -129,13 +129,13 @@ async function toOutcome(
 async function readFlagRow(store: FlagStore) {
   const { flag } = await store.read({ flag_key: MADE_FLAG, tenant_id: null, user_id: null })
   if (flag?.row !== undefined) return flag.row
-  throw new FfError('store_corrupt', 'The flag that was just written is not there.', {
-    hint: 'Run ff parity run: a store of this version does not keep what it takes.',
+  throw new FfError('store_corrupt', 'The store does not return the flag that was just written.', {
+    hint: 'Run ff parity run to compare the stores of this version.',
   })
 }
 
 const START = Date.parse('2026-01-01T00:00:00.000Z')
-/** What an edit of a round writes is the same whoever wins it, so that both sides must end with the same row. */
+/** All writers of a round write the same values, so that both sides end with the same row in any order. */
 const flagEdit = ({
   round,
   writer,

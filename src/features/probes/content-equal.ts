@@ -9,14 +9,14 @@ import {
 } from './testbed/store-pair.ts'
 import { defineProbe } from './framework/probe.ts'
 
-/** Every store that holds a row holds a flag. The last bit of a revision is one byte of it, never carried and never 0. */
+/** The planted fault: flips the last bit of the revision of one flag, without a carry and never to 0. */
 const FLIPPED = `UPDATE ff.flag_registry
   SET revision = CASE WHEN revision = 1 THEN 3 ELSE revision::bigint # 1 END
   WHERE flag_key = (SELECT min(flag_key::text) FROM ff.flag_registry)`
-/** Rows that are on one side alone are C1's. */
+/** Rows on one side only: C1 measures them. */
 const ABSENT: ReadonlySet<string> = new Set(['row_missing', 'row_extra'])
 
-/** C2: whether what is on both sides is the same, field by field. */
+/** C2: rows that are on both sides are equal, field by field. */
 export const contentEqual = defineProbe<StorePair>({
   version: 1,
   site: 'database',
@@ -44,7 +44,7 @@ export const contentEqual = defineProbe<StorePair>({
   },
 })
 
-/** The row that a finding is about: the first steps of its pointer. */
+/** The row of a finding: the first segments of its pointer. */
 const toRow = ({ table, pointer }: TableFinding): string =>
   (pointer ?? '')
     .split('/')

@@ -33,7 +33,7 @@ import { schemaHead } from './schema-head.ts'
 import { signals } from './signals.ts'
 import { signoffRole } from './signoff-role.ts'
 
-/** Every probe by the name that the checklist calls it. To add one: its file, and its line here. */
+/** Every probe by its name in the checklist. A new probe is one file and one line here. */
 export const PROBES: Readonly<Record<string, Probe>> = {
   alerts,
   command: commandProbe,
@@ -69,7 +69,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'signoff-security': signoffRole('security-lead'),
 }
 
-/** How an item is measured, or why it is not. */
+/** The probe of an item, or the code and the missing part of an item without one. */
 export type ProbeLookup =
   | { readonly ok: true; readonly item: ChecklistItem; readonly probe: Probe }
   | {
@@ -79,10 +79,16 @@ export type ProbeLookup =
       readonly needs: string
     }
 
+/** Finds the probe of an item. An item that cannot be waived takes no command of the team. */
 export function findProbe(item: ChecklistItem): ProbeLookup {
   const { name } = item.probe
   if (item.kind === 'command' && item.waivable === 'no')
-    return { ok: false, item, code: 'command_refused', needs: 'its own probe: nobody may waive it' }
+    return {
+      ok: false,
+      item,
+      code: 'command_refused',
+      needs: 'its own probe: the item cannot be waived',
+    }
   const found = Object.hasOwn(PROBES, name) ? PROBES[name] : undefined
   if (found !== undefined && (name === 'command') === (item.kind === 'command'))
     return { ok: true, item, probe: found }

@@ -12,7 +12,10 @@ import {
   withAuthenticator,
 } from './testbed/test-tokens.ts'
 
-/** A4: the key server is elapsed_s for nearly as long as the last good set may serve; then kids that nobody knows arrive. */
+/**
+ * A4: known keys stay valid while the key server is down for nearly `last_known_good_s`. Unknown kids then cause at most
+ * one fetch in each cooldown.
+ */
 export const jwksOutage = defineAuthenticatorProbe({
   version: 1,
   faulty: (adapters) => async (keyServer, settings) => {
@@ -50,7 +53,7 @@ export const jwksOutage = defineAuthenticatorProbe({
             unknown_kid_accepted: run.accepted,
           },
           met: {
-            key_server: 'one on loopback, up, gone for a while, and up again',
+            key_server: 'one on loopback: up, then down, then up again',
             key_server_requests: authenticator.server.requests(),
             outage_s: run.elapsed_s,
             known_kid_tokens: run.known,
@@ -66,7 +69,7 @@ export const jwksOutage = defineAuthenticatorProbe({
 })
 
 const STEP_S = 60
-/** Over how many cooldowns the unknown kids are spread. */
+/** Cooldowns over which the unknown kids are spread. */
 const COOLDOWNS = 4
 
 class Outage {
@@ -83,7 +86,7 @@ class Outage {
     this.testKeys = testKeys
   }
 
-  /** From a good set to just before it runs out. */
+  /** Stops the key server until just before the last good key set expires. */
   async runOutage(): Promise<void> {
     await this.sendKnownKid('before')
     await this.authenticator.server.setBehaviour({ behaviour: 'refused', keys: [] })
@@ -94,7 +97,7 @@ class Outage {
     }
   }
 
-  /** @returns how many requests the key server met in each cooldown */
+  /** @returns the requests that the key server received in each cooldown */
   async flood(kids: number): Promise<readonly number[]> {
     const fetches: number[] = []
     for (let at = 0; at < COOLDOWNS; at += 1) {

@@ -14,7 +14,7 @@ import {
 } from './testbed/test-tokens.ts'
 
 /**
- * A3: a key comes, and the one before it goes, while tokens of both arrive at a served endpoint; time is played, the key
+ * A3: a served endpoint accepts a new key and refuses a retired one in time, without a restart. Time is virtual; the key
  * server and the sockets are real.
  */
 export const keyRotation = defineAuthenticatorProbe({
@@ -59,14 +59,14 @@ export const keyRotation = defineAuthenticatorProbe({
   },
 })
 
-/** How often tokens of a key that is known arrive between two steps. */
+/** Seconds of virtual time between two tokens of a known key. */
 const STEP_S = 10
 
 class Rotation {
   tokens = 0
-  /** Tokens that had to be let in, and were not. */
+  /** Valid tokens that were refused. */
   readonly refused: string[] = []
-  /** How often the door's own count of fetches began anew, which it does with the process alone. */
+  /** How often the authenticator's fetch counter fell, which only a restart of the process causes. */
   restarts = 0
   private fetches = 0
   private second = 0
@@ -83,21 +83,21 @@ class Rotation {
     this.testKeys = testKeys
   }
 
-  /** Until the key has been published for longer than the cooldown. */
+  /** Waits until the first key has been published for longer than the cooldown. */
   async publishFirst(key: TestJwk): Promise<void> {
     await this.expectAccepted(key)
     await this.advance(this.times.cooldown_s + 1)
     await this.expectAccepted(key)
   }
 
-  /** @returns after how many seconds a token of the new key was let in; where it never was, how long that was */
+  /** @returns seconds until a token of the new key was accepted; the seconds waited where it never was */
   async introduce([old, fresh]: readonly [TestJwk, TestJwk]): Promise<number> {
     await this.authenticator.server.setBehaviour({
       behaviour: 'up',
       keys: [old, fresh].map(toPublicJwk),
     })
     const began = this.second
-    // Twice as long as it may take: longer ago than that it is a failure anyway.
+    // Twice the limit: a longer wait is a failure anyway.
     while (this.second - began <= 2 * this.times.cooldown_s) {
       if (await this.isAccepted(fresh)) return this.second - began
       await this.expectAccepted(old)
@@ -106,7 +106,7 @@ class Rotation {
     return this.second - began
   }
 
-  /** @returns after how many seconds the key that was taken back was refused; null where it never was */
+  /** @returns seconds until the retired key was refused; null where it never was */
   async retire(old: TestJwk, fresh: TestJwk): Promise<number | null> {
     await this.advance(this.times.cooldown_s + 1)
     await this.authenticator.server.setBehaviour({ behaviour: 'up', keys: [toPublicJwk(fresh)] })
@@ -135,14 +135,18 @@ class Rotation {
     if (!(await this.isAccepted(key))) this.refused.push(`${key['kid']} after ${this.second} s`)
   }
 
-  /** Each token is a new one, so that no cache of tokens answers for the keys. */
+  /** Signs a new token each time, so that the token cache is not hit. */
   private async isAccepted(key: TestJwk): Promise<boolean> {
     this.tokens += 1
     const token = signTestToken(key, this.testKeys.claims({ jti: `rotation-${this.tokens}` }))
     const status = await this.sendToken(token, 'prod')
     if (status === 200 || status === 401) return status === 200
-    throw new FfError('proof_inconclusive', `The endpoint answered with ${status}.`, {
-      hint: 'Run ff serve, and see what its log says.',
-    })
+    throw new FfError(
+      'proof_inconclusive',
+      `POST /v1/flags/evaluate answered with the unexpected status ${status}.`,
+      {
+        hint: 'Run ff serve, send it a token, and read its log.',
+      },
+    )
   }
 }

@@ -8,7 +8,7 @@ import { madeTenants, withMadeStore } from './testbed/generated-store.ts'
 import { type WithResource, defineProbe, type ProbeContext } from './framework/probe.ts'
 import { importStore, withMigratedDatabase } from './testbed/scratch-database.ts'
 
-/** A database at the head, and the last step to it. */
+/** A database at the head of the migrations, and the last step to it. */
 interface Head {
   readonly scratch: ScratchDatabase
   readonly inputs: DdlContract
@@ -22,7 +22,7 @@ const sound: WithResource<Head> = (context, use) =>
     use({ scratch, inputs, last: getLast(inputs) }),
   )
 
-/** The fault: a step that writes every row anew, 4 ms for each, which is what a large table would take in all. */
+/** The planted fault: a step that rewrites every row, at 4 ms each, to take as long as on a large table. */
 const REWRITE = `ALTER TABLE tenant_override ALTER COLUMN note TYPE prose
   USING CASE WHEN pg_sleep(0.004)::text = '' THEN note END`
 const faulty: WithResource<Head> = (context, use) =>
@@ -37,12 +37,16 @@ const faulty: WithResource<Head> = (context, use) =>
 function getLast({ migrations }: DdlContract): Migration {
   const last = migrations.at(-1)
   if (last !== undefined) return last
-  throw new FfError('artefact_invalid', 'There is no migration to take back.', {
-    hint: 'Bring contracts/migrations back; ff artefacts validate says what is missing.',
-  })
+  throw new FfError(
+    'artefact_invalid',
+    'contracts/migrations holds no migration, so there is none to revert.',
+    {
+      hint: 'Run ff artefacts validate, and restore the files that it names.',
+    },
+  )
 }
 
-/** B3: whether the last step can be taken back and put on again beside a service that answers, and loses nothing. */
+/** B3: the last migration can be reverted and applied again with short locks, no rewrite and no lost row. */
 export const migrationRoundTrip = defineProbe<Head>({
   version: 1,
   site: 'scratch',
@@ -61,8 +65,8 @@ export const migrationRoundTrip = defineProbe<Head>({
       }
       const { refused, lost, rewritten, differing, steps } = trip
       const examples = [
-        ...[...rewritten].map((table) => `${table} is written anew, and nobody reads it meanwhile`),
-        ...differing.map((name) => `${name} is not the same afterwards`),
+        ...[...rewritten].map((table) => `${table} is rewritten, which blocks its readers`),
+        ...differing.map((name) => `${name} differs after the round trip`),
       ]
       return {
         measured: {
@@ -79,7 +83,7 @@ export const migrationRoundTrip = defineProbe<Head>({
     }),
 })
 
-/** Down and up without rows, then with them. */
+/** Reverts and applies the last step, first without rows, then with rows. */
 class RoundTrip {
   longest_lock_ms = 0
   steps = 0
@@ -113,7 +117,7 @@ class RoundTrip {
     )
   }
 
-  /** A step that would lose rows has to refuse; whoever wants it all the same clears them away first. */
+  /** Expects the down step to refuse while rows exist; deletes them and repeats it. */
   private async downWithRows(): Promise<void> {
     try {
       await this.step('down')
@@ -159,6 +163,6 @@ const apply = (
 ): Promise<void> =>
   adapters.withMigrationSession(scratch.target, { ...inputs, locked: true }, async (session) => {
     await session.apply(last, direction)
-    // As ff migrate does it: what a step made anew has its grants again.
+    // As ff migrate does: objects that a step created need their grants.
     if (direction === 'up') await session.grant()
   })

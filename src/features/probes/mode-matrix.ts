@@ -18,14 +18,14 @@ import { createUnguardedRoutes } from './faults/unguarded-route.ts'
 import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './framework/probe.ts'
 import { type ServicePair, withHarnessPair } from './testbed/served-endpoints.ts'
 
-/** What the second of both services answers with. */
+/** Builds the routes of the service on a database; the control plants its fault there. */
 type Routes = (parts: GetServiceDependencies) => readonly Route[]
-/** How many callers come at once, each with a key server of its own. */
+/** Callers at once, each with a key server of its own. */
 const CONCURRENCY = 16
 
 /**
- * A5: every row of the mode matrix, and every credential at every endpoint of a service on a file and of one on a
- * database, which have to answer alike in status and code.
+ * A5: every row of the mode matrix holds, and a service on a file and one on a database answer every credential at
+ * every endpoint with the same status and code.
  */
 export const modeMatrixProbe = defineProbe<Routes>({
   version: 2,
@@ -67,9 +67,9 @@ interface Caller {
 
 class Pairs {
   count = 0
-  /** Of them, those that both services answered with 2xx. */
+  /** Pairs that both services answered with 2xx. */
   accepted = 0
-  /** Callers whose credential no header can hold. */
+  /** Callers whose credential cannot be sent in a header. */
   unsendable = 0
   readonly differing: string[] = []
   private readonly services: ServicePair
@@ -80,7 +80,7 @@ class Pairs {
     this.context = context
   }
 
-  /** Every fixture in its own environment, then in the others until there are so many pairs. */
+  /** Sends every fixture in its own environment, then in the others up to `pairs` of the item. */
   async run(fixtures: readonly Fixture[]): Promise<void> {
     const wanted = readNumberParam(this.context, 'pairs')
     await this.sendToBoth((client) => put(client, '/harness/rows', serializeRows(SAMPLE_ROWS)))
@@ -93,7 +93,7 @@ class Pairs {
     }
   }
 
-  /** One caller at each endpoint, with rows that nobody else has to do with. */
+  /** Sends one caller to each endpoint, with rows of its own. */
   private async visit({ fixture, environment }: Caller): Promise<void> {
     const scenario = `${fixture.id}.${environment.replace('+', '.')}`
     const script: HarnessScene = {
@@ -117,7 +117,7 @@ class Pairs {
     }
   }
 
-  /** @returns whether the request could be sent at all */
+  /** @returns whether the request could be sent */
   private async comparePair(request: HttpRequest, what: string): Promise<boolean> {
     try {
       const [left, right] = await this.sendToBoth(async (client) => {
@@ -151,7 +151,11 @@ const toCredential = ({ token, dev_headers }: Fixture): Credential => ({
 async function put(client: HttpClient, path: string, body: string): Promise<void> {
   const { status, text } = await client.send({ method: 'PUT', path, body })
   if (status === 200) return
-  throw new FfError('proof_inconclusive', `The service took no ${path}: ${readAnswerWord(text)}.`, {
-    hint: 'Run ff parity run against ff serve --harness, and mend what it shows.',
-  })
+  throw new FfError(
+    'proof_inconclusive',
+    `PUT ${path} was answered ${status} ${readAnswerWord(text)}.`,
+    {
+      hint: 'Run ff parity run against ff serve --harness, and correct the failures that it shows.',
+    },
+  )
 }

@@ -11,7 +11,7 @@ import {
   describeSides,
 } from './testbed/parity-proofs.ts'
 
-/** E2: every cell at every boundary, and as many random cases as the item says. */
+/** E2: both sides decide alike in every cell at every boundary, and in `cases` random cases. */
 export const parityBreadth = defineParityProbe(async (adapters, context) => {
   const wanted = readNumberParam(context, 'cases')
   const request = { ...proofRequest(context, adapters), only: null }
@@ -42,12 +42,14 @@ interface Random {
   readonly seeds: readonly number[]
   readonly example: string | null
 }
-/** Scenes of the first run at most, and about how many questions are in one: how many there are is seen then. */
+/** Most scenes of the first run, which shows how many questions a scene holds. */
 const FIRST_RUNS = 100
+/** Estimated questions in a scene, for the first run. */
 const QUESTIONS = 20
+/** Seeds are below this. */
 const SEEDS = 2 ** 31
 
-/** Fuzzes until so many questions were put to both sides, or until they differ. */
+/** Fuzzes until both sides answered `wanted` questions, or until they differ. */
 async function runRandomCases(
   wanted: number,
   adapters: Adapters,
@@ -75,7 +77,7 @@ async function runRandomCases(
   return { cases: totals.cases, divergences: 0, seeds, example: null }
 }
 
-/** Counts the questions of every scene that is played. One that fails is enough: ff parity fuzz makes it small. */
+/** Counts the questions of every scene. Stops at the first failing scene: `ff parity fuzz` shrinks it. */
 const countQuestions =
   (
     search: SearchScenes,

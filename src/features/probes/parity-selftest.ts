@@ -8,14 +8,14 @@ import { fromValue, defineProbe } from './framework/probe.ts'
 import { formatExample, proofRequest } from './testbed/parity-proofs.ts'
 
 const PROOFS = [...new Set(FAULT_CATALOGUE.map(({ proof }) => proof))]
-/** An entry that does nothing, for each proof: it has to be found out. */
+/** A fault that changes nothing, for each proof: no proof can catch it. */
 const IDLE = PROOFS.map((proof): PlantedFault => ({
   id: `idle.${proof}`,
   models: 'nothing at all',
   proof,
   plant: (context) => context,
 }))
-/** As many entries as ours, so that only those that do nothing make the difference; the others are quickly caught. */
+/** A catalogue of the same size with the idle faults; the rest are comparer faults, which are caught fast. */
 const idleAmong = (catalogue: readonly PlantedFault[]): readonly PlantedFault[] => [
   ...IDLE,
   ...catalogue.slice(IDLE.length).map((_, at) => {
@@ -23,7 +23,7 @@ const idleAmong = (catalogue: readonly PlantedFault[]): readonly PlantedFault[] 
   }),
 ]
 
-/** E3: whether every fault of the catalogue is caught. */
+/** E3: the parity proofs catch every fault of the catalogue. */
 export const selftestCatches = defineProbe<readonly PlantedFault[]>({
   version: 1,
   site: 'scratch',
@@ -39,8 +39,8 @@ export const selftestCatches = defineProbe<readonly PlantedFault[]>({
     const alarms = report.items.filter(isAlarm)
     const faults = report.items.filter(({ id }) => !id.startsWith(CONTROL))
     if (alarms.some(({ state }) => state !== 'pass'))
-      throw new FfError('proof_inconclusive', 'A proof raised an alarm without any fault.', {
-        hint: 'Run ff parity run and ff parity exhaustive, and mend what they show.',
+      throw new FfError('proof_inconclusive', 'A parity proof failed without a planted fault.', {
+        hint: 'Run ff parity run and ff parity exhaustive, and correct the failures that they show.',
       })
     const caught = faults.filter(({ state }) => state === 'pass').length
     return {

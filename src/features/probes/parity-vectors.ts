@@ -7,7 +7,7 @@ import {
   describeSides,
 } from './testbed/parity-proofs.ts'
 
-/** E1: the vectors of the gate, on a file and a database. */
+/** E1: a file store and a database answer the vectors of the gate alike. */
 export const parityVectors = defineParityProbe(async (adapters, context) => {
   const request = { ...proofRequest(context, adapters), more: [], only: null }
   const report = requireMeasured(await parityRun(request))

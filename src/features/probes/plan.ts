@@ -9,13 +9,13 @@ import type { GateFiles } from '../team-folder/load-gate-files.ts'
 import { defineProbe, type ProbeContext } from './framework/probe.ts'
 
 type Plan = NonNullable<GateFiles['plan']>
-/** What the digest of the plan is taken of. */
+/** The file that the plan names by its digest, relative to the team's folder. */
 const RUNBOOK = 'checklists/runbook.md'
-/** What a template leaves to be filled in. */
+/** Placeholders of the template, in lower case. */
 const BLANKS: ReadonlySet<string> = new Set(['to be named', ''])
 const HOUR_MS = 3_600_000
 
-/** J1: whether somebody could go by the plan now. That it is well formed was seen when it was loaded. */
+/** J1: the cutover plan is complete and its window is ahead. Loading has already validated its form. */
 export const plan = defineProbe<Plan>({
   version: 1,
   site: 'scratch',
@@ -54,15 +54,15 @@ export const plan = defineProbe<Plan>({
   },
 })
 
-/** @throws FfError `target_missing` */
+/** The cutover plan of the team's folder. @throws FfError `target_missing` where there is none */
 export function requirePlan({ plan: found }: Pick<ProbeContext, 'plan'>): Plan {
   if (found !== null) return found
-  throw new FfError('target_missing', 'It needs checklists/plan.json.', {
-    hint: 'Copy checklists/templates/plan.json there, and fill it in with the Admin team.',
+  throw new FfError('target_missing', 'The probe needs checklists/plan.json, and there is none.', {
+    hint: 'Copy checklists/templates/plan.json to checklists/plan.json, and fill it in with the Admin team.',
   })
 }
 
-/** @throws FfError `target_missing` */
+/** SHA-256 of the runbook, in hex. @throws FfError `target_missing` where it cannot be read */
 async function computeRunbookDigest({ cwd }: ProbeContext): Promise<string> {
   try {
     return createHash('sha256')
@@ -71,9 +71,9 @@ async function computeRunbookDigest({ cwd }: ProbeContext): Promise<string> {
   } catch (cause) {
     throw new FfError(
       'target_missing',
-      `It needs ${RUNBOOK}, which the plan names by its digest.`,
+      `Cannot read ${RUNBOOK}, which the plan names by its digest.`,
       {
-        hint: 'Put the runbook there, and its SHA-256 into runbook_digest of the plan.',
+        hint: `Write the runbook, and put its digest (sha256sum ${RUNBOOK}) into runbook_digest of the plan.`,
         cause,
       },
     )
@@ -84,7 +84,7 @@ const isFilled = (texts: readonly string[]): boolean =>
   texts.every((text) => !BLANKS.has(text.trim().toLowerCase()))
 const NO_DIGEST = '0'.repeat(64)
 
-/** Admin goes first or at the same time, and has said so: GO, of a checklist that has a digest, on a day that has been. */
+/** Whether Admin, which cuts over first or at the same time, has given its GO for a checklist with a digest, in the past. */
 const isInStep = (
   { verdict, checklist_digest, date, contact }: Plan['admin'],
   now: number,
@@ -105,9 +105,12 @@ function findFaults(
       freeze.from > window.from || freeze.until < window.until,
       'the freeze does not cover the window',
     ],
-    [!on_call.every((one) => isFilled([one.name, one.contact])), 'somebody on call is not named'],
-    [!isInStep(admin, now), `Admin says ${admin.verdict} as of ${admin.date}`],
-    [digest !== runbook_digest, `${RUNBOOK} is not the one that the plan names`],
+    [
+      !on_call.every((one) => isFilled([one.name, one.contact])),
+      'a person on call has no name or no contact',
+    ],
+    [!isInStep(admin, now), `Admin's verdict is ${admin.verdict} as of ${admin.date}`],
+    [digest !== runbook_digest, `${RUNBOOK} does not match runbook_digest of the plan`],
     [database.startsWith('0/'), 'the plan names no database'],
   ]
   return rows.flatMap(([broken, fault]) => (broken ? [fault] : []))

@@ -10,13 +10,13 @@ import {
 } from './framework/probe.ts'
 import { withMigratedDatabase } from './testbed/scratch-database.ts'
 
-/** B4: what the role of the connection string could do that the service must not, and whether all of it fits the server. */
+/** B4: the service's role has no forbidden privilege, has its timeouts set, and its connections fit the server's limit. */
 export const privileges = defineProbe<TargetSpec>({
   version: 1,
   site: 'database',
   isolation: 'parallel',
   sound: fromValue(requireDatabase),
-  // Whoever makes a database is its owner, and on a private server a superuser.
+  // The planted fault: the role that creates the scratch database owns it.
   faulty: (context, use) => withMigratedDatabase(context, ({ target }) => use(target)),
   measure: async (database, context) => {
     const { versions } = await loadPersistence(context.root)
@@ -46,9 +46,9 @@ function getReplicas({ plan }: ProbeContext): number {
   if (plan !== null) return plan.replicas
   throw new FfError(
     'target_missing',
-    'It needs checklists/plan.json, for the number of replicas.',
+    'The probe needs the number of replicas from checklists/plan.json, and there is none.',
     {
-      hint: 'Copy checklists/templates/plan.json there, and say how many instances will serve.',
+      hint: 'Copy checklists/templates/plan.json to checklists/plan.json, and set replicas.',
     },
   )
 }

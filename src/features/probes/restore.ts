@@ -8,21 +8,21 @@ import { loadPersistence, type DdlContract } from '../migrate/load-persistence.t
 import { type WithResource, defineProbe, type ProbeContext } from './framework/probe.ts'
 import { importStore, requireStore, withMigratedDatabase } from './testbed/scratch-database.ts'
 
-/** A store, and what becomes of the backup of its database before it is restored. */
+/** A store; `damage` plants the fault of the control in the dump before it is restored. */
 interface Backup {
   readonly store: TargetSpec
   readonly damage: (dump: string) => Promise<void>
 }
 const sound: WithResource<Backup> = (context, use) =>
   use({ store: requireStore(context), damage: () => Promise.resolve() })
-/** The fault: half of the dump is gone. */
+/** The planted fault: cuts the dump to half its size. */
 const faulty: WithResource<Backup> = (context, use) =>
   use({
     store: requireStore(context),
     damage: async (dump) => truncate(dump, Math.floor((await stat(dump)).size / 2)),
   })
 
-/** I3: whether what a backup holds comes back, and whether the last snapshot of the file is sound. */
+/** I3: a restored dump equals its database, and the store's snapshot is readable and matches its digest. */
 export const restore = defineProbe<Backup>({
   version: 1,
   site: 'scratch',
@@ -44,7 +44,8 @@ export const restore = defineProbe<Backup>({
         measured: { ...measured, fingerprints_differing: differing.length },
         met: { rows, server: scratch.server, compared, ...met },
         sample_size: compared,
-        example: differing.length === 0 ? null : `${differing[0]} is not as it was: ${met.said}`,
+        example:
+          differing.length === 0 ? null : `${differing[0]} differs after the restore: ${met.said}`,
       }
     })
   },
@@ -56,7 +57,7 @@ interface SnapshotState {
   readonly matches: boolean
   readonly fault: string | null
 }
-/** Reads the store from end to end. @throws FfError where there is none */
+/** Reads the whole store. @throws FfError where it cannot be opened for another reason than damage */
 async function readSnapshot(
   store: TargetSpec,
   { adapters, root }: ProbeContext,
@@ -82,14 +83,14 @@ interface RoundTripInput {
   readonly inputs: DdlContract
 }
 interface RoundTrip {
-  /** Tables, and the schema, that are not the same where the dump was restored. */
+  /** Tables, and the schema, that differ after the restore. */
   readonly differing: readonly string[]
   readonly compared: number
   readonly dump_bytes: number
   readonly pg_dump: string
   readonly said: string
 }
-/** Dumps a database, and restores it into another one. */
+/** Dumps a database with pg_dump, and restores it into another one with pg_restore. */
 async function roundTrip(
   scratch: ScratchDatabase,
   damage: Backup['damage'],
@@ -104,8 +105,8 @@ async function roundTrip(
       const dumping = ['--format=custom', '--schema=ff', '--no-password', `--file=${dump}`]
       const dumped = await run([tools.pg_dump, ...dumping], scratch, context)
       if (dumped.kind === 'unanswered' || dumped.status !== 0)
-        throw new FfError('command_unanswered', 'pg_dump did not make a backup.', {
-          hint: `Run it by hand: ${toWords(dumped)}.`,
+        throw new FfError('command_unanswered', 'pg_dump did not write a backup.', {
+          hint: `Run pg_dump by hand. It said: ${toWords(dumped)}`,
         })
       const dump_bytes = (await stat(dump)).size
       await damage(dump)
@@ -136,7 +137,7 @@ const getDatabaseName = ({ environment }: ScratchDatabase): string =>
 const toWords = (outcome: CommandOutcome): string =>
   outcome.kind === 'unanswered'
     ? outcome.detail
-    : `it ended ${outcome.status} ${outcome.last_line}`.trimEnd()
+    : `exit status ${outcome.status}: ${outcome.last_line}`.trimEnd()
 
 const LIMIT_MS = 600_000
 const run = (
@@ -146,10 +147,10 @@ const run = (
 ): Promise<CommandOutcome> =>
   adapters.runCommand(argv, { cwd, signal, timeoutMs: LIMIT_MS, env: environment })
 
-/** Where Debian keeps the programs of each version; elsewhere they are on the path. */
+/** Debian's folder of the programs of a version, then the PATH. */
 const findPlaces = (major: string): readonly string[] => [`/usr/lib/postgresql/${major}/bin/`, '']
 
-/** The programs of the server's own version: one that is older refuses, and one that is newer writes what that server does not read. */
+/** The programs of the server's major version: an older pg_dump refuses the server, and a newer dump may not restore. */
 async function findTools(
   server: string,
   context: ProbeContext,
@@ -161,8 +162,12 @@ async function findTools(
     if (version.split('.', 1)[0] === major)
       return { pg_dump: `${place}pg_dump`, pg_restore: `${place}pg_restore`, version }
   }
-  throw new FfError('target_missing', `It needs a pg_dump of PostgreSQL ${major}.`, {
-    hint: `Install postgresql-client-${major}, or name a server of another version with --scratch.`,
-  })
+  throw new FfError(
+    'target_missing',
+    `The probe needs pg_dump of PostgreSQL ${major}, and none is installed.`,
+    {
+      hint: `Install postgresql-client-${major}, or use --scratch URL with a server of another version.`,
+    },
+  )
 }
 const VERSION = /^pg_dump \(PostgreSQL\) (\d+(?:\.\d+)?)/

@@ -4,7 +4,7 @@ import { loadPersistence } from '../migrate/load-persistence.ts'
 import { requireDatabase, fromValue, defineProbe } from './framework/probe.ts'
 import { withMigratedDatabase } from './testbed/scratch-database.ts'
 
-/** B2: whether constraints and indexes do what they are there for. */
+/** B2: constraints are validated, indexes are usable, foreign keys follow the contract, and hot queries use an index. */
 export const schemaConstraints = defineProbe<TargetSpec>({
   version: 1,
   site: 'database',
@@ -28,8 +28,8 @@ export const schemaConstraints = defineProbe<TargetSpec>({
     const examples = [
       ...constraints.invalid.map((name) => `the constraint ${name} is not validated`),
       ...indexes.unusable.map((name) => `the index ${name} is not usable`),
-      ...rules.map((name) => `the rule ${name} is not the contract's`),
-      ...scanning.map(({ name, scans }) => `the query ${name} reads all of ${scans.join(', ')}`),
+      ...rules.map((name) => `the foreign key ${name} differs from the contract`),
+      ...scanning.map(({ name, scans }) => `the query ${name} scans all of ${scans.join(', ')}`),
     ]
     return {
       measured: {
@@ -50,7 +50,7 @@ export const schemaConstraints = defineProbe<TargetSpec>({
   },
 })
 
-/** Foreign keys, with what they do on update and delete, that are not as the contract has them. */
+/** Foreign keys that differ from the contract, their actions on update and delete included. */
 function ruleFaults(
   { tables }: SchemaContract,
   found: ReadonlyMap<string, string>,

@@ -4,7 +4,7 @@ import { loadPersistence } from '../migrate/load-persistence.ts'
 import { requireDatabase, fromValue, defineProbe } from './framework/probe.ts'
 import { withMigratedDatabase } from './testbed/scratch-database.ts'
 
-/** B1: whether the schema is the one of this version, and nobody changed it by hand. */
+/** B1: the schema is at the head of this version's migrations, without drift. */
 export const schemaHead = defineProbe<TargetSpec>({
   version: 1,
   site: 'database',
@@ -31,9 +31,9 @@ export const schemaHead = defineProbe<TargetSpec>({
       const absent = Object.keys(contract.roles).filter((role) => !roles.has(role))
       const head = applied.at(-1)?.name ?? 'none'
       const examples = [
-        ...drifts.map((one) => `${one.object}: ${one.found ?? 'nothing'} was found`),
-        ...absent.map((role) => `the role ${role} is not there`),
-        ...others.map(({ name }) => `${name} was applied with other content`),
+        ...drifts.map((one) => `${one.object}: found ${one.found ?? 'nothing'}`),
+        ...absent.map((role) => `the role ${role} is missing`),
+        ...others.map(({ name }) => `${name} was applied with another checksum`),
       ]
       return {
         measured: {

@@ -5,11 +5,11 @@ import { METRICS_ROUTE } from '../serve/health.ts'
 import { defineProbe, type ProbeContext } from './framework/probe.ts'
 import { type AdaptersDecorator, TestService } from './testbed/test-service.ts'
 
-/** How long a metric may take to show what happened (page 3, H1). */
+/** Limit of the time from an event to its metric: a metric is `still` after this. */
 const WITHIN_S = 60
 const EVERY_MS = 50
 
-/** H1: whether each metric of the contract is there, and moves when what it counts is made to happen. */
+/** H1: each metric of the contract exists, and changes when its event is triggered. */
 export const signals = defineProbe<AdaptersDecorator>({
   version: 2,
   site: 'scratch',
@@ -45,7 +45,7 @@ export const signals = defineProbe<AdaptersDecorator>({
         slowest_s: delaysSeconds.length === 0 ? WITHIN_S : Math.max(...delaysSeconds),
       },
       met: {
-        service: 'one of this process, over HTTP on loopback, on a file',
+        service: 'in this process, over HTTP on loopback, on a file store',
         metrics: contract.signals.length,
         moved: delaysSeconds.length,
       },
@@ -59,7 +59,7 @@ export const signals = defineProbe<AdaptersDecorator>({
   },
 })
 
-/** Makes something happen, and makes it be over afterwards. */
+/** Triggers an event. @returns its undo */
 type Event = (service: TestService) => Promise<() => Promise<unknown>>
 const noUndo = (): Promise<void> => Promise.resolve()
 const withoutUndo =
@@ -69,7 +69,7 @@ const withoutUndo =
     return noUndo
   }
 const plain = withoutUndo((service) => service.evaluate())
-/** One that is new, and known when it comes again. */
+/** Sends a new token twice: a cache miss, then a hit. */
 const token = withoutUndo(async (service) => {
   service.renewToken()
   await service.evaluateSensitive()
@@ -80,7 +80,7 @@ const keysOlder = withoutUndo(async (service) => {
   await service.advance(1)
 })
 const change = withoutUndo((service) => service.change())
-/** A fetch of the key set is due, and finds nobody. */
+/** A fetch of the key set is due, and the key server refuses it. */
 const keysAway: Event = async (service) => {
   await service.evaluateSensitive()
   await service.keyServer('refused')
@@ -88,7 +88,7 @@ const keysAway: Event = async (service) => {
   await service.evaluateUnverified()
   return () => service.keyServer('up')
 }
-/** The last good set has run out. */
+/** The last good key set has expired. */
 const keysLost: Event = async (service) => {
   await service.evaluateSensitive()
   await service.keyServer('refused')
@@ -112,7 +112,7 @@ const breakerOpen: Event = async ({ fault }) => {
 }
 const requestsInFlight: Event = async (service) => service.hold(1)
 
-/** What moves each metric. To add one: its line. */
+/** The event that changes each metric. */
 const EVENTS: Readonly<Record<string, Event>> = {
   ff_http_requests_total: plain,
   ff_http_request_duration_seconds: plain,
@@ -134,7 +134,7 @@ const EVENTS: Readonly<Record<string, Event>> = {
   ff_admin_breaker: breakerOpen,
 }
 
-/** What of the metrics is seen, on a stage where things are made to happen. */
+/** Triggers the event of each metric, and watches its series. */
 class MetricWatch {
   readonly missing: string[] = []
   readonly still: string[] = []
@@ -178,7 +178,7 @@ class MetricWatch {
   }
 }
 
-/** All series of a metric as a text but those that looking itself moves; null where it is not there. */
+/** The series of a metric as JSON, without those that the scrape itself changes; null where the metric is missing. */
 function findSeries(read: Exposition | null, metric: string): string | null {
   if (read?.ok !== true || !read.families.has(metric)) return null
   const own = read.samples.filter(

@@ -6,7 +6,7 @@ import type { SignoffDependencies } from '../../core/signoff/types.ts'
 import { type WithResource, type Probe, defineProbe } from './framework/probe.ts'
 import { createSignoffScenario } from './testbed/signoff-cases.ts'
 
-/** The verifier of the gate, with what a change makes of its cryptography. */
+/** Lends the cryptography of the gate's verifier, changed by `change`. */
 const withCrypto =
   (
     change: (tools: SignoffDependencies) => SignoffDependencies,
@@ -15,8 +15,8 @@ const withCrypto =
     use(change(createSignoffDependencies(await context.adapters.signoffCrypto())))
 
 /**
- * J2 and J3: whether a signature of the role is taken, and spoiled ones are not. That people signed is for the
- * gate to see, at each verdict; this is about whether it would see what they did not.
+ * J2 and J3: the gate's verifier accepts a valid signature of the role, and refuses spoiled ones. The real signatures
+ * are verified by the gate at each verdict, not here.
  */
 export const signoffRole = (role: SignoffRole): Probe =>
   defineProbe<SignoffDependencies>({
@@ -24,7 +24,7 @@ export const signoffRole = (role: SignoffRole): Probe =>
     site: 'scratch',
     isolation: 'parallel',
     sound: withCrypto((tools) => tools),
-    // Every signature holds: the negatives are refused by their bytes alone, and some are not.
+    // The planted fault: every signature verifies, so some negatives are accepted.
     faulty: withCrypto((tools) => ({ ...tools, holds: () => true })),
     measure: async (tools, context): Promise<Measurement> => {
       const { trust, present, now, good, negatives } = createSignoffScenario(

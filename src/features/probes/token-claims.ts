@@ -14,19 +14,19 @@ import {
   type TestKeys,
 } from './testbed/test-tokens.ts'
 
-/** One token at one moment. */
+/** One token, verified at one instant. */
 interface Case {
   readonly what: string
   readonly change: object
-  /** Seconds after the moment that the tokens are made for. */
+  /** Seconds after TEST_NOW. */
   readonly after: number
-  /** The code that it is refused with; null where it is let in. */
+  /** The expected refusal code; null where the token is accepted. */
   readonly code: string | null
-  /** Whose decision it asks for; null is its own. */
+  /** The tenant that the request names; absent where it names none. */
   readonly tenant_id?: string
 }
 
-/** A2: each claim that is wrong, and either side of each second that counts. */
+/** A2: each wrong claim has its own refusal code, and `exp` and `nbf` hold to the second. */
 export const tokenClaims = defineAuthenticatorProbe({
   version: 1,
   faulty: (adapters) => async (keyServer, settings) => {
@@ -66,25 +66,25 @@ export const tokenClaims = defineAuthenticatorProbe({
 class ClaimCounts {
   judged = 0
   readonly wrong: string[] = []
-  /** With which codes each kind of fault was refused. */
+  /** Refusal codes seen, by the expected code. */
   private readonly codes = new Map<string, Set<string>>()
 
   add({ what, code }: Case, result: string | null): void {
     this.judged += 1
     if (result !== code)
-      this.wrong.push(`${what}: ${result ?? 'let in'} instead of ${code ?? 'let in'}`)
+      this.wrong.push(`${what}: ${result ?? 'accepted'} instead of ${code ?? 'accepted'}`)
     if (code !== null && result !== null)
       this.codes.set(code, (this.codes.get(code) ?? new Set()).add(result))
   }
 
-  /** How many codes stand for more than one thing that can be wrong. */
+  /** How many codes are shared between faults that expect different ones. */
   countShared(): number {
     const all = [...this.codes.values()].flatMap((codes) => [...codes])
     return all.length - new Set(all).size
   }
 }
 
-/** A clock that stands still at what it was first asked. */
+/** The planted fault: verifies every token at the time of the first one. */
 function stopClock({ verifier }: TestAuthenticator): TestAuthenticator['verifier']['verify'] {
   let stopped: Instant | null = null
   return (token, at) => {
@@ -94,7 +94,7 @@ function stopClock({ verifier }: TestAuthenticator): TestAuthenticator['verifier
 }
 
 const HOUR_S = 3_600
-/** The first is good: whoever refuses everything is not right either. */
+/** The first token is good, so that a verifier that refuses everything fails. */
 const FAULTS: readonly Case[] = [
   { what: 'a good token', change: {}, after: 0, code: null },
   {
@@ -123,7 +123,7 @@ const FAULTS: readonly Case[] = [
   { what: 'another tenant', change: {}, after: 0, code: 'context_mismatch', tenant_id: 'T-other' },
 ]
 
-/** RFC 7519, 4.1.4 and 4.1.5: not on or after `exp`, and not before `nbf`, give or take the leeway. */
+/** RFC 7519, 4.1.4 and 4.1.5: valid from `nbf` minus the leeway until before `exp` plus the leeway. */
 function buildEdges(leeway: number, edge: number): readonly Case[] {
   const lasts = 600
   const change = { nbf: TEST_NOW_SECONDS + lasts, exp: TEST_NOW_SECONDS + 2 * lasts }
@@ -137,7 +137,7 @@ function buildEdges(leeway: number, edge: number): readonly Case[] {
     [end + edge, 'token_expired'],
   ]
   return rows.map(([after, code]) => ({
-    what: `${after} s on, with ${leeway} s of leeway`,
+    what: `${after} s later, with ${leeway} s of leeway`,
     change,
     after,
     code,

@@ -16,9 +16,9 @@ import {
 } from './testbed/test-tokens.ts'
 
 const UNAUTHORISED = 401
-const LET_IN = 200
+const ACCEPTED = 200
 
-/** A1: forged tokens at a door and at a served endpoint behind it, in every environment, beside good ones. */
+/** A1: the authenticator and a served endpoint refuse forged tokens and accept good ones, in every environment. */
 export const tokenForgeries = defineAuthenticatorProbe({
   version: 2,
   faulty: (adapters) => async (keyServer, settings) => {
@@ -45,7 +45,7 @@ export const tokenForgeries = defineAuthenticatorProbe({
           )
           const valid = good.map((key) => ({ what: 'valid', token: signTestToken(key, claims()) }))
           const validAccepted = (await sendTokens(authenticator, sendToken, valid)).filter(
-            ({ authenticator: status, endpoint }) => status === LET_IN && endpoint === LET_IN,
+            ({ authenticator: status, endpoint }) => status === ACCEPTED && endpoint === ACCEPTED,
           )
           return {
             measured: {
@@ -54,12 +54,12 @@ export const tokenForgeries = defineAuthenticatorProbe({
               valid_accepted: validAccepted.length,
             },
             met: {
-              key_server: "one on loopback, and the attacker's beside it",
+              key_server: 'one on loopback, and another one of the attacker',
               key_server_requests: authenticator.server.requests(),
               forged_tokens: forged.length,
               valid_tokens: valid.length,
               environments: ENVIRONMENTS.length,
-              ways_in: 'the door, and POST /v1/flags/evaluate behind it',
+              ways_in: 'the authenticator, and POST /v1/flags/evaluate',
             },
             sample_size: forged.length + valid.length,
             example: accepted[0]?.what ?? null,
@@ -72,11 +72,11 @@ export const tokenForgeries = defineAuthenticatorProbe({
 
 interface Visit {
   readonly what: string
-  /** HTTP status of each. */
+  /** HTTP status that the authenticator's result stands for, and status of the endpoint. */
   readonly authenticator: number
   readonly endpoint: number
 }
-/** Each token in each environment, at the door itself and at the endpoint. */
+/** Sends each token in each environment to the authenticator and to the endpoint. */
 async function sendTokens(
   { verifier }: TestAuthenticator,
   sendToken: SendToken,
@@ -88,7 +88,7 @@ async function sendTokens(
       const result = await verifier.verify(token, { now: TEST_NOW, environment })
       visits.push({
         what: `${what}, in ${environment}`,
-        authenticator: isAuthRefusal(result) ? result.http : LET_IN,
+        authenticator: isAuthRefusal(result) ? result.http : ACCEPTED,
         endpoint: await sendToken(token, environment),
       })
     }

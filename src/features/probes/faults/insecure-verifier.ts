@@ -8,8 +8,8 @@ import { type TestJwk, publicPem } from '../testbed/test-tokens.ts'
 type Header = Readonly<Record<string, unknown>>
 
 /**
- * A verifier without an allow-list, and wrong on purpose: it does what the header of a token says, to the algorithm
- * and to the key that is fetched. It guards nothing; it is what the probe of forged tokens has to find out.
+ * The planted fault of A1: a verifier without an allow-list. It uses the algorithm that the token's header names, and
+ * the key that the header holds or links. It protects nothing; the probe of forged tokens has to detect it.
  */
 export const createInsecureVerifier = (
   keys: readonly TestJwk[],
@@ -30,7 +30,7 @@ export const createInsecureVerifier = (
   },
 })
 
-/** The set of keys, and how an address is fetched. */
+/** The key set, and the client that fetches a `jku` or `x5u`. */
 interface KeySource extends Pick<Adapters, 'openClient'> {
   readonly keys: readonly TestJwk[]
 }
@@ -70,11 +70,11 @@ function verifySignature(alg: string, jwk: TestJwk, { input, signature }: Signed
       signature,
     )
   } catch {
-    return false // The algorithm is not one of the key's: OpenSSL says so by throwing.
+    return false // OpenSSL throws where the algorithm does not fit the key.
   }
 }
 
-/** Wherever the header points: into itself, to an address, and only then into the set. */
+/** The key of the header: its `jwk`, else the first key at its `jku` or `x5u`, else one of the key set. */
 async function findKey(
   header: Header,
   { keys, openClient }: KeySource,

@@ -1,8 +1,8 @@
 import type { AuditRecord } from '../../../core/audit/record.ts'
 
 /**
- * Makes a database write the record of each change with the one after it, and so outside the transaction of its own
- * change: there is always one that has none yet.
+ * The planted fault of G1 on a database: triggers write the audit record of each change together with the next one, so
+ * outside the transaction of its own change. The last change never has a record.
  */
 export const LATE_AUDIT_SQL = `
 CREATE TABLE ff.audit_late (LIKE ff.audit);
@@ -21,6 +21,6 @@ END $$;
 CREATE TRIGGER audit_comes_late BEFORE INSERT ON ff.audit
   FOR EACH ROW EXECUTE FUNCTION ff.audit_comes_late();`
 
-/** The same of a file, where a line is a change with its record: the trail as it would then be read. */
+/** The same fault on a file store, where one line holds a change and its record: the trail without its last record. */
 export const withLateRecords = (records: readonly AuditRecord[]): readonly AuditRecord[] =>
   records.slice(0, -1)

@@ -16,7 +16,7 @@ const ANY_CALLER: AuthResult = {
   key_set_stale: false,
 }
 
-/** A service in which somebody forgot to guard one route: whoever lists the registry is somebody. */
+/** The planted fault of A5: a service whose route `flags.list` accepts every caller. */
 export const createUnguardedRoutes = (parts: GetServiceDependencies): readonly Route[] => {
   const unguarded = buildServiceRoutes(() => {
     const { authenticator, ...rest } = parts()
@@ -31,7 +31,7 @@ export const createUnguardedRoutes = (parts: GetServiceDependencies): readonly R
   )
 }
 
-/** Databases that lose the overrides of users as they are loaded: one fault, and the stores decide apart. */
+/** The planted fault of the parity probes: scratch databases drop user overrides on load. */
 export const withoutUserOverrides = (adapters: Adapters): Adapters => ({
   ...adapters,
   openScratch: async (spec, needs) => {
@@ -50,6 +50,6 @@ export const withoutUserOverrides = (adapters: Adapters): Adapters => ({
   },
 })
 
-/** A store that lists the wrong way round. */
+/** The planted fault of E4: a store that lists in reverse order. */
 export const createReversedListing = (store: ServiceStore): ServiceStore =>
   overrideMethods(store, () => ({ page: async (query) => (await store.page(query)).toReversed() }))

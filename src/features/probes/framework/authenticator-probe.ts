@@ -6,11 +6,11 @@ interface AuthenticatorProbeSpec extends Pick<
   ProbeSpec<OpenTestAuthenticator>,
   'version' | 'measure'
 > {
-  /** Opens what the control is measured on: the same with a deliberate fault. */
+  /** Opens the authenticator of the control: the real one with a planted fault. */
   readonly faulty: (adapters: Adapters) => OpenTestAuthenticator
 }
 
-/** A probe of what authenticates callers, with a key server on loopback behind it. */
+/** Defines a probe of the authenticator, with a key server on loopback. */
 export const defineAuthenticatorProbe = ({
   version,
   faulty,

@@ -5,52 +5,53 @@ import { FfError } from '../../../errors.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
 import type { GateFiles } from '../../team-folder/load-gate-files.ts'
 
-/** What probes are pointed at. */
+/** The stores that probes measure. */
 export interface ProbeTargets {
-  /** Where scratch state is made, and gone afterwards: on this machine. */
+  /** Holds scratch state, which the probe creates and removes. */
   readonly scratch: TargetSpec
-  /** The database that is to be cut over, and the store that it takes over from; null where nobody named one. */
+  /** The database that is to be cut over; null where no option or setting names one. */
   readonly database: TargetSpec | null
+  /** The store that the database takes over from; null where no option or setting names one. */
   readonly store: TargetSpec | null
 }
-/** All that a probe may touch. */
+/** Everything that a probe may use. */
 export interface ProbeContext {
-  /** The package folder, whose contracts and fixtures it goes by. */
+  /** The package folder, with its contracts and fixtures. */
   readonly root: string
-  /** The folder of whoever cuts over. */
+  /** The team's folder. */
   readonly cwd: string
   readonly adapters: Adapters
   readonly targets: ProbeTargets
   readonly plan: GateFiles['plan']
-  /** Of its item: data, like the limits. */
+  /** The parameters of the item in the checklist. */
   readonly params: ProbeCall['params']
   readonly now: () => Date
   readonly signal: AbortSignal
-  /** Told how far it has come. */
+  /** Reports progress, as counts in the probe's own unit. */
   readonly progress: (done: number, of: number) => void
 }
 
-/** Lends a thing, and takes it back whatever happens. */
+/** Opens a resource, passes it to `use`, and closes it, also when `use` fails. */
 export type WithResource<S> = <T>(
   context: ProbeContext,
   use: (subject: S) => Promise<T>,
 ) => Promise<T>
-/** How a probe is written down: without a control it does not compile. */
+/** The declaration of a probe: one without a control does not compile. */
 export interface ProbeSpec<S> {
-  /** Goes up when it measures something else; older evidence is stale then. */
+  /** Rises when the probe measures something else; older evidence is then stale. */
   readonly version: number
-  /** Scratch it makes itself; the database is one that somebody named; a team's command goes where its item says. */
+  /** `scratch`: state that the probe creates; `database`: the named database; `declared`: the place that the item names. */
   readonly site: 'scratch' | 'database' | 'declared'
-  /** Whether what others do beside it may change what it measures. */
+  /** `exclusive` where other probes at the same time would change the measurement. */
   readonly isolation: 'parallel' | 'exclusive'
-  /** The real thing. */
+  /** Opens the real subject. */
   readonly sound: WithResource<S>
-  /** The same with a deliberate fault in it, which has to come out as a failure (page 3, controls). */
+  /** Opens the subject with a planted fault; its measurement has to fail, or the probe's own result is inconclusive. */
   readonly faulty: WithResource<S>
-  /** @throws FfError saying what is missing, where nothing can be measured; its hint says what to set */
+  /** @throws FfError that names the missing part where nothing can be measured; its hint names the setting */
   readonly measure: (subject: S, context: ProbeContext) => Promise<Measurement>
 }
-/** A probe whose control is made by the same code as its measurement. */
+/** A probe whose control runs the same measuring code on the planted fault. */
 export interface Probe extends Pick<ProbeSpec<unknown>, 'version' | 'site' | 'isolation'> {
   readonly measure: (context: ProbeContext) => Promise<Measurement>
   readonly control: (context: ProbeContext) => Promise<Measurement>
@@ -70,25 +71,29 @@ export const defineProbe = <S>({
   control: (context) => faulty(context, (subject) => measure(subject, context)),
 })
 
-/** Lends what needs no closing. */
+/** Lends a value that needs no closing. */
 export const fromValue =
   <S>(make: (context: ProbeContext) => S): WithResource<S> =>
   (context, use) =>
     use(make(context))
 
-/** A number of the item's parameters. @throws FfError `option_invalid` where it is none */
+/** Reads a parameter of the item. @throws FfError `option_invalid` where it is not a finite number */
 export function readNumberParam({ params }: Pick<ProbeContext, 'params'>, name: string): number {
   const value = params[name]
   if (typeof value === 'number' && Number.isFinite(value)) return value
-  throw new FfError('option_invalid', `The parameter ${name} of the probe is no number.`, {
-    hint: 'Correct the item in the checklist; ff checklist validate says where.',
+  throw new FfError('option_invalid', `The parameter ${name} of the item is not a number.`, {
+    hint: 'Run ff checklist validate, and correct the item in the checklist.',
   })
 }
 
 /** The database that is cut over. @throws FfError `target_missing` */
 export function requireDatabase({ targets }: Pick<ProbeContext, 'targets'>): TargetSpec {
   if (targets.database !== null) return targets.database
-  throw new FfError('target_missing', 'It needs the database that is to be cut over.', {
-    hint: 'Set FF_DATABASE_URL, or name one with --database.',
-  })
+  throw new FfError(
+    'target_missing',
+    'The probe needs the database that is to be cut over, and none is named.',
+    {
+      hint: 'Set FF_DATABASE_URL, or use --database URL.',
+    },
+  )
 }

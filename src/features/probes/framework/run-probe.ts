@@ -20,14 +20,14 @@ import {
 } from '../testbed/production-guard.ts'
 import { requireDatabase, type Probe, type ProbeContext } from './probe.ts'
 
-/** What a record says beside what was measured. */
+/** The parts of a record that do not come from the measurement. */
 export interface ProbeRecordTerms {
   readonly identity: CutoverIdentity
   readonly tool_version: string
-  /** How often it is measured; those have to agree. */
+  /** Number of measurements; results that differ are `inconclusive` (`flaky`). */
   readonly repeat: number
 }
-/** Where a probe was, and on which database. */
+/** The place of a measurement; `database` is `system_identifier/oid/schema`, null for scratch. */
 interface Place {
   readonly where: Where
   readonly database: string | null
@@ -37,7 +37,7 @@ interface Attempt extends MeasurementResult {
 }
 const NOTHING: Measurement = { measured: {}, met: {}, sample_size: 0, example: null }
 
-/** Measures one item, runs its control where that goes with it, and says all that a record holds. */
+/** Measures one item, with its control where the item runs it `with_probe`. */
 export async function runProbe(
   item: ChecklistItem,
   probe: Probe,
@@ -72,7 +72,7 @@ export async function runProbe(
   }
 }
 
-/** The control alone: what `ff probe selftest` keeps. */
+/** Runs the control of one item alone, for `ff probe selftest`. */
 export async function runControl(
   item: ChecklistItem,
   probe: Probe,
@@ -108,11 +108,11 @@ const describeItem = (item: ChecklistItem, { version }: Probe) => ({
   limits: item.limits,
 })
 const toInstant = ({ now }: ProbeContext): Instant => now().toISOString() as Instant
-/** What a record has room for. */
+/** The longest example in a record. */
 const MAX_CHARACTERS = 2_000
 const truncate = (text: string): string => text.slice(0, MAX_CHARACTERS)
 
-/** Several times where that was asked for; one answer that differs from another is none. */
+/** Measures `repeat` times; results that differ make the attempt inconclusive. */
 async function measureRepeatedly(
   item: ChecklistItem,
   probe: Probe,
@@ -141,14 +141,14 @@ async function attempt<T>(work: () => Promise<T>): Promise<Outcome<T>> {
   try {
     return { ok: true, value: await work() }
   } catch (error) {
-    // The end of the run is no answer of a probe.
+    // The end of the run is not a result of the probe.
     if (error instanceof FfError && ENDINGS.has(error.code)) throw error
     return { ok: false, error }
   }
 }
 const ENDINGS: ReadonlySet<string> = new Set(['interrupted', 'terminated', 'timeout'])
 
-/** What a probe says when it could not look, and what a probe that broke is taken for. */
+/** `inconclusive` where the probe could not measure, `error` where it threw an unexpected error. */
 function toFailedAttempt(error: unknown): Attempt {
   const text = error instanceof Error ? error.message : String(error)
   const code = findReason(error)
@@ -161,17 +161,17 @@ function toFailedAttempt(error: unknown): Attempt {
   }
 }
 
-/** Why nothing could be seen: what was foreseen, or what this machine refused. Null for a bug. */
+/** The code of an expected failure, `system_refused` for a system call; null for a bug. */
 function findReason(error: unknown): string | null {
   if (error instanceof FfError) return error.code === 'internal' ? null : error.code
   return error instanceof Error && 'syscall' in error ? 'system_refused' : null
 }
 
 /**
- * Where the probe goes. One that only looks goes anywhere; one that writes or disturbs goes nowhere near what is
- * in production, and not where nobody can say whether it is (page 3, effect).
+ * Finds the place of a measurement. A probe of effect `observe` may run anywhere. One that writes or disrupts never runs
+ * on a server of production, and not on a database that cannot be identified.
  *
- * @throws FfError `production_refused`, `target_missing`, or why the database could not be asked who it is
+ * @throws FfError `production_refused`, `target_missing`, or the error of identifying the database
  */
 async function findPlace(
   item: ChecklistItem,
@@ -220,14 +220,14 @@ const isDeclaredLive = (
 ): boolean => site === 'declared' && where === 'target' && plan?.environment === 'production'
 
 interface Control {
-  /** Null where it could not be run. */
+  /** Null where the control could not run. */
   readonly outcome: ControlOutcome | null
   readonly code: 'control_not_run' | 'control_not_detected'
   readonly detail: string
   readonly found: Measurement
 }
 
-/** A measurement is worth something where the same probe has seen the planted fault. */
+/** A result counts only where the same probe detects the planted fault. */
 async function addControl(
   item: ChecklistItem,
   probe: Probe,
@@ -250,14 +250,19 @@ async function tryControl(
   const at = toInstant(context)
   if (!tried.ok) {
     const { detail } = toFailedAttempt(tried.error)
-    return { outcome: null, code: 'control_not_run', detail: `${name}: ${detail}`, found: NOTHING }
+    return {
+      outcome: null,
+      code: 'control_not_run',
+      detail: `the control ${name} did not run: ${detail}`,
+      found: NOTHING,
+    }
   }
   const { result, detail } = judgeMeasurement(item, tried.value)
   const outcome = result === 'fail' ? 'detected' : 'not_detected'
   return {
     outcome: { name, outcome, at },
     code: 'control_not_detected',
-    detail: result === 'fail' ? detail : `${name}: it came out as ${result}`,
+    detail: result === 'fail' ? detail : `the control ${name} came out as ${result}`,
     found: tried.value,
   }
 }

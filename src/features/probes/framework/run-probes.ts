@@ -24,24 +24,24 @@ import { type ProbeRecordTerms, runControl, runProbe } from './run-probe.ts'
 export interface ProbeRequest
   extends RunningVersion, Pick<ProbeContext, 'adapters' | 'targets' | 'now' | 'signal'> {
   readonly folder: GateFolder
-  /** Folder of the evidence log. */
+  /** The folder of the evidence log. */
   readonly evidence: string
-  /** The runner's key, and whether it is made where there is none. */
+  /** The runner's key file, and whether to create a missing one. */
   readonly key: { readonly path: string; readonly make: boolean }
   readonly tool_version: string
   readonly repeat: number
-  /** Which items; none is all that can be measured. */
+  /** Ids of items; empty for every item that has a probe. */
   readonly ids: readonly string[]
-  /** Told who signs, before anything is measured. */
+  /** Called with the signing runner before the first measurement. */
   readonly onRunner: (runner: OpenedEvidence['runner']) => void
-  /** Told how far it is, as often as something says so. */
+  /** Called on each change of the progress. */
   readonly progress: (progress: Progress) => void
 }
 type Count = readonly [done: number, of: number]
 export interface Progress {
-  /** Items by group. */
+  /** Finished items and all items, by group of the checklist. */
   readonly groups: ReadonlyMap<string, Count>
-  /** What items that are under way say of themselves. */
+  /** Progress of each running item, by id, in its probe's own unit. */
   readonly running: ReadonlyMap<string, Count>
 }
 type Work = (
@@ -50,15 +50,15 @@ type Work = (
   around: { readonly context: ProbeContext; readonly terms: ProbeRecordTerms },
 ) => Promise<EvidenceDraft>
 
-/** `ff probe run`: measures items, their cheap controls with them, and adds a signed record for each. */
+/** `ff probe run`: measures items, with their `with_probe` controls, and appends a signed record for each. */
 export const probeRun = (request: ProbeRequest): Promise<CheckReport> =>
   runAll('probe_run', request, runProbe)
 
-/** `ff probe selftest`: the controls alone, which is how the dear ones are kept. */
+/** `ff probe selftest`: runs the controls alone, which records the expensive ones. */
 export const probeSelftest = (request: ProbeRequest): Promise<CheckReport> =>
   runAll('probe_selftest', request, runControl)
 
-/** `ff probe list`: each item with what measures it, or what it needs to be measured at all. */
+/** `ff probe list`: each item with its probe, or with the missing part that it needs. */
 export async function probeList(folder: GateFolder): Promise<readonly ProbeRow[]> {
   const { checklist } = await loadChecklist(folder)
   return checklist.value.items.map((item) => {
@@ -69,7 +69,7 @@ export async function probeList(folder: GateFolder): Promise<readonly ProbeRow[]
   })
 }
 
-/** How many probes are at work at once: each has a server of its own, or two. */
+/** Probes that run at once: each starts one or two servers of its own. */
 const CONCURRENCY = 3
 
 async function runAll(
@@ -102,7 +102,7 @@ async function runAll(
   }
 }
 
-/** Those that were named, in the order of the checklist; else all that can be measured. @throws FfError `option_invalid` */
+/** The items of `ids` in the order of the checklist; all items with a probe where `ids` is empty. @throws FfError `option_invalid` */
 function selectItems(
   items: readonly ChecklistItem[],
   ids: readonly string[],
@@ -110,7 +110,7 @@ function selectItems(
   const unknown = ids.find((id) => !items.some((one) => one.id === id))
   if (unknown !== undefined)
     throw new FfError('option_invalid', `The checklist has no item ${unknown}.`, {
-      hint: 'Run ff checklist show for the items that there are.',
+      hint: 'Run ff checklist show to list the items.',
     })
   const all = items.map(findProbe)
   return ids.length === 0
@@ -118,6 +118,7 @@ function selectItems(
     : all.filter(({ item }) => ids.includes(item.id))
 }
 
+/** One run over the selected items, and its progress. */
 class ProbeRun implements Progress {
   readonly ms: Record<string, number> = {}
   private readonly ended: Promise<null>
@@ -127,7 +128,7 @@ class ProbeRun implements Progress {
   private readonly deps: { readonly writer: EvidenceWriter; readonly work: Work }
   readonly groups = new Map<string, Count>()
   readonly running = new Map<string, Count>()
-  /** Records go to the log one at a time. */
+  /** Serializes the appends to the log. */
   private written: Promise<unknown> = Promise.resolve()
 
   constructor(
@@ -146,7 +147,7 @@ class ProbeRun implements Progress {
     this.context = { root, cwd, adapters, targets, plan, params: {}, now, signal, progress }
   }
 
-  /** Those that get on with each other first and side by side, then each of the others by itself. */
+  /** Runs parallel probes first, then exclusive ones one at a time. */
   async runAll(chosen: readonly ProbeLookup[]): Promise<readonly CheckResult[]> {
     for (const { item } of chosen) this.count(item.group, [0, 1])
     this.reportProgress()
@@ -175,7 +176,7 @@ class ProbeRun implements Progress {
       : toCheckResult(item, draft)
   }
 
-  /** Null where the run was ended meanwhile: then nothing is recorded. */
+  /** Null where the run was ended meanwhile; nothing is recorded then. */
   private async measure(item: ChecklistItem, probe: Probe): Promise<EvidenceDraft | null> {
     const { now, signal } = this.request
     const from = now().getTime()
@@ -186,7 +187,7 @@ class ProbeRun implements Progress {
       }
       const context = { ...this.context, progress }
       const work = this.deps.work(item, probe, { context, terms: this.terms })
-      // What takes long to end is not waited for: the report is due now, and it cleans up behind itself.
+      // The report does not wait for a probe that is slow to end; the probe cleans up by itself.
       const draft = await Promise.race([work, this.ended])
       if (draft === null || signal.aborted) return null
       await this.append(draft)
@@ -213,7 +214,7 @@ class ProbeRun implements Progress {
   }
 }
 
-/** When the run is ended. */
+/** Resolves when the run is ended. */
 const resolveOnAbort = (signal: AbortSignal): Promise<null> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }))
 
@@ -223,7 +224,7 @@ const toPendingResult = ({ item }: ProbeLookup): CheckResult => ({
   next: `ff probe run ${item.id}`,
 })
 
-/** An item that no probe measures: what it needs. */
+/** The result of an item without a probe: the missing part that it needs. */
 const toUnmeasuredResult = ({
   item,
   code,
@@ -235,11 +236,11 @@ const toUnmeasuredResult = ({
   next: null,
 })
 
-/** What came of an item, in one line; where it is no pass, each limit and what to do. */
+/** The result of an item; one that is not a pass has its codes and the next command. */
 function toCheckResult(item: ChecklistItem, draft: EvidenceDraft): CheckResult {
   const { result, codes, example, control, sample_size, kind } = draft
   const seen = control === null ? 'no control' : `control ${control.outcome.replace('_', ' ')}`
-  const title = `${item.title} (${kind === 'control' ? '' : `${sample_size} looked at, `}${seen})`
+  const title = `${item.title} (${kind === 'control' ? '' : `${sample_size} checked, `}${seen})`
   if (result === 'pass') return passResult(item.id, title)
   const required = item.limits.map(formatLimit).join('; ')
   return {

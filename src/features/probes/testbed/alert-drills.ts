@@ -2,20 +2,20 @@ import type { AdminFaultKind, StoreFaultKind } from './faulty-store.ts'
 import { TEST_IN_FLIGHT_LIMIT, type TestService } from './test-service.ts'
 
 type Traffic = (service: TestService) => Promise<unknown>
-/** How the fault that a rule is about comes about in a real service. */
+/** Injects the fault of an alert rule into a real service. */
 export interface AlertDrill {
-  /** @returns what takes the fault away again */
+  /** @returns the undo that removes the fault */
   readonly inject: (service: TestService) => Promise<() => Promise<void>>
-  /** What is asked between two scrapes. */
+  /** Requests between two scrapes without the fault. */
   readonly usual: Traffic
-  /** And while the fault is there. */
+  /** Requests between two scrapes with the fault. */
   readonly meanwhile: Traffic
 }
 
-/** Something of everything. */
+/** One request of each kind. */
 const usual: Traffic = (service) =>
   Promise.all([service.evaluate(), service.evaluateSensitive(), service.change()])
-/** So many that one which is slow by chance is less than one in a hundred. */
+/** Enough requests that one that is slow by chance does not move the p99. */
 const manyRequests: Traffic = async (service) => {
   for (let batch = 0; batch < 2; batch += 1)
     await Promise.all(Array.from({ length: 10 }, () => service.evaluate()))
@@ -44,7 +44,7 @@ const admin =
       fault.admin = 'none'
     }
   }
-/** The key server has been away for so many seconds. */
+/** Stops the key server, and advances virtual time. */
 const stopKeyServer =
   (seconds: number): AlertDrill['inject'] =>
   async (service) => {
@@ -57,10 +57,10 @@ const holdRequests =
   async (service) =>
     service.hold(count)
 
-/** Past the last good set, past what sensitive flags take, past the cooldown of a fetch. */
+/** Virtual seconds past the expiry of the last good key set, past the age that sensitive flags accept, and past the cooldown of a fetch. */
 const [LOST_S, STALE_S, COOLDOWN_S] = [3_700, 660, 31]
 
-/** A drill for each rule of the contract. To add one: its line. */
+/** The drill of each alert rule, by its id in the contract. */
 export const ALERT_DRILLS: Readonly<Record<string, AlertDrill>> = {
   error_rate: drill(store('down')),
   latency_p99: drill(store('slow'), { usual: manyRequests, meanwhile: manyRequests }),

@@ -2,9 +2,9 @@ import type { AuditRecord } from '../../../core/audit/record.ts'
 import type { HttpRequest } from '../../../ports/http.ts'
 import { MADE_FLAG } from './generated-store.ts'
 
-/** What the trail has to hold of a request: one record, none, or whichever where nobody was told what became of it. */
+/** The audit record that a request requires: one of an outcome, `none`, or `either` where the request was cut off. */
 export type ExpectedRecord = AuditRecord['outcome'] | 'none' | 'either'
-/** By whom a change is asked for: with or without the scope, by a token that somebody forged, by nobody. */
+/** The caller of a change: with the scope, without it, with a forged token, or without a token. */
 export type ChangeAuthor = 'writer' | 'reader' | 'forger' | 'anonymous'
 
 export interface AuditedOperation extends Omit<HttpRequest, 'path'> {
@@ -21,7 +21,7 @@ const DELETE = { method: 'DELETE', author: 'writer', due: 'applied' } as const
 export const overridePath = (tenant: string): string =>
   `/v1/flags/override/tenant/${tenant}/${MADE_FLAG}`
 
-/** What one tenant is asked for, one after the other. */
+/** Operations on one tenant, in this order. */
 const buildRound = (tenant: string): readonly AuditedOperation[] => {
   const path = overridePath(tenant)
   const user = `/v1/flags/override/user/${tenant}/${MADE_FLAG}`
@@ -33,13 +33,13 @@ const buildRound = (tenant: string): readonly AuditedOperation[] => {
     { ...REFUSED, path, author: 'reader' },
     { ...UNKNOWN, path, author: 'forger' },
     { ...UNKNOWN, path, author: 'anonymous' },
-    { ...REFUSED, path: `${path}.of-nobody` },
+    { ...REFUSED, path: `${path}.unknown` },
     { ...PUT, path: user },
     { ...DELETE, path: user },
   ]
 }
 
-/** Turns of so many operations together. */
+/** Rounds that hold `count` operations in all. The operations of one round run in order. */
 export function buildRounds(count: number): readonly (readonly AuditedOperation[])[] {
   const all: (readonly AuditedOperation[])[] = []
   for (let left = count; left > 0; left -= all.at(-1)?.length ?? left)
@@ -47,7 +47,7 @@ export function buildRounds(count: number): readonly (readonly AuditedOperation[
   return all
 }
 
-/** Whether an answer is of the kind that is due: what was not answered so says nothing of the trail. */
+/** Whether the status fits the expected record; another status makes the measurement inconclusive. */
 export const isExpectedAnswer = (status: number, due: AuditedOperation['due']): boolean =>
   ({
     applied: status >= 200 && status < 300,
@@ -55,7 +55,7 @@ export const isExpectedAnswer = (status: number, due: AuditedOperation['due']): 
     none: status === 401,
   })[due]
 
-/** Held to what is due, requests whose record is not there, and those that have one too many. */
+/** Compares the records with the expected ones. @returns ids of requests without their record, and with one too many */
 export function compareRecords(
   due: ReadonlyMap<string, ExpectedRecord>,
   records: readonly AuditRecord[],

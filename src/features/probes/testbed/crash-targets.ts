@@ -16,22 +16,22 @@ import type { ProbeContext } from '../framework/probe.ts'
 import { importStore, withMigratedDatabase } from './scratch-database.ts'
 
 type Store = Extract<TargetSpec, { kind: 'file' | 'postgres' }>
-/** Scratch state that the program serves in a process of its own: one flag, and what is changed. */
+/** A scratch store with one flag, served by `ff serve` in a process of its own. */
 export interface CrashTarget {
   readonly name: 'the file' | 'the database'
   readonly store: Store
   readonly server: string | null
   /**
-   * Kills whoever is writing, and resolves when all of it is over.
+   * Kills the service during writes, and resolves when every begun transaction has ended.
    *
-   * @param at which kill it is: every second one comes between a change and its record, where that can be chosen
+   * @param at number of the kill: on a database every second one comes between a row and its audit record
    */
   readonly killDuringWrite: (kill: () => Promise<void>, at: number) => Promise<void>
-  /** What of its trail counts as written. */
+  /** Selects the records of the trail that count as written; the control plants its fault there. */
   readonly selectWritten: (records: readonly AuditRecord[]) => readonly AuditRecord[]
 }
 
-/** Lends both, alike. @param late whether records are written outside the transactions of their changes */
+/** Lends a file store and a database with the same rows. @param late plants the fault: records outside the transactions of their changes */
 export const withCrashTargets = <T>(
   context: ProbeContext,
   late: boolean,
@@ -64,13 +64,13 @@ const openDatabaseTarget = (scratch: ScratchDatabase): CrashTarget => ({
   selectWritten: (records) => records,
 })
 
-/** For so long nobody writes a record, seconds; the kill is in the middle. */
+/** Seconds for which a lock blocks audit records; the kill comes in the middle. */
 const HELD_S = 0.3
 const HOLD = `BEGIN; LOCK TABLE ff.audit IN SHARE MODE; SELECT pg_sleep(${HELD_S}); COMMIT`
 /** Waits for every transaction that has begun to write. */
 const SETTLE = 'BEGIN; LOCK TABLE ff.audit_head IN ACCESS EXCLUSIVE MODE; COMMIT'
 
-/** Whoever writes meanwhile has written the row, and waits to write the record. */
+/** Kills the service while its writers have written rows and wait for the lock on the audit table. */
 async function killBeforeRecord(
   scratch: ScratchDatabase,
   kill: () => Promise<void>,
@@ -79,21 +79,21 @@ async function killBeforeRecord(
   await Promise.all([scratch.run(HOLD), middle.then(kill)])
 }
 
-/** A service that runs, and what ends it. */
+/** A running service. */
 export interface RunningService {
   readonly client: HttpClient
   readonly kill: () => Promise<void>
 }
-/** No service of a measurement runs for longer. */
+/** Upper limit of the lifetime of a service, milliseconds. */
 const LIFE_MS = 300_000
-/** The service's own role, whoever the connection is made as; it serves as nobody else. */
+/** Makes the service connect with its own role, whatever the role of the URL. */
 const SERVICE_ROLE_OPTION = 'options=-c%20role%3Dff_app'
 
 /**
- * Lends the program as it serves a ground in production's ways; it is killed at the latest afterwards.
+ * Lends `ff serve` on a target, with the settings of production; kills it afterwards.
  *
- * @param keys what it verifies tokens with
- * @throws FfError `command_unanswered` where it does not start
+ * @param keys settings of the key set that the service verifies tokens with
+ * @throws FfError `command_unanswered` where the service does not start
  */
 export const withRunningService = <T>(
   { adapters, signal }: ProbeContext,
@@ -132,7 +132,7 @@ function getSettings(store: Store): Readonly<Record<string, string>> {
   return { FF_BACKING: 'db', FF_DATABASE_URL: `${url}${joint}${SERVICE_ROLE_OPTION}` }
 }
 
-/** All records of changes that count as written. */
+/** All audit records of changes that count as written. */
 export async function readAuditRecords(
   { adapters, root }: ProbeContext,
   { store, selectWritten }: CrashTarget,
@@ -147,7 +147,7 @@ export async function readAuditRecords(
   )
 }
 
-/** Lines of the overrides of these tenants, as they stand and as the last record of each says. */
+/** Row lines of these overrides: as stored, and as the last audit record of each says. */
 export async function readStoredLines(
   context: ProbeContext,
   crashTarget: CrashTarget,

@@ -5,12 +5,12 @@ import { HttpRefusal } from '../../serve/reply.ts'
 
 export type Endpoint = Pick<Route, 'id' | 'method' | 'path'>
 
-/** Every route that a service has, by the table that serves them: a new one is asked as well. */
+/** Every route of the service, from its own route table: a new route is included. */
 export const ENDPOINTS: readonly Endpoint[] = buildServiceRoutes(() => {
   throw new HttpRefusal('internal')
 })
 
-/** A flag as somebody writes it. */
+/** The body of a PUT of a flag, as JSON text. */
 export const flagBody = (more: object = {}): string =>
   JSON.stringify({
     value_type: 'string',
@@ -25,7 +25,7 @@ export const flagBody = (more: object = {}): string =>
   })
 
 const OVERRIDE = JSON.stringify({ value: 'other' })
-/** What is sent to a route; to any other an object without members, where it takes one. */
+/** The body for each route; other routes that take a body get `{}`. */
 const BODIES: Readonly<Record<string, (flag_key: string) => string>> = {
   'flags.evaluate': (flag_key) => JSON.stringify({ flag_key }),
   'flags.put': () => flagBody(),
@@ -33,7 +33,7 @@ const BODIES: Readonly<Record<string, (flag_key: string) => string>> = {
   'user_overrides.put': () => OVERRIDE,
 }
 
-/** A request that a route takes, if it takes the caller. */
+/** A request that the route accepts from an authorized caller. */
 export function endpointRequest({ id, method, path }: Endpoint, flag_key: string): HttpRequest {
   const params: Readonly<Record<string, string>> = {
     flag: flag_key,

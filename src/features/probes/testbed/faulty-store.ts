@@ -3,23 +3,23 @@ import { FfError } from '../../../errors.ts'
 import type { ServiceStore } from '../../../ports/store.ts'
 import type { ApprovalService } from '../../../ports/admin.ts'
 
-/** What is the matter with a store. */
+/** The fault of a store. */
 export type StoreFaultKind = 'none' | 'down' | 'full' | 'slow' | 'stuck' | 'unaudited'
-/** What its holder sets while the store is at work. */
+/** The current fault; a drill changes it while the store is in use. */
 export interface StoreFault {
   store: StoreFaultKind
-  /** Resolves when whoever is stuck goes on. */
+  /** Resolves when reads of a `stuck` store continue. */
   released: Promise<void>
 }
 type Overrides = Partial<Omit<ServiceStore, 'kind'>>
 
 const SLOW_MS = 80
-/** The end of a chain that no change reaches. */
+/** The audit head that an `unaudited` store reports after every change. */
 const FROZEN_HEAD = { seq: 7, hash: '7'.repeat(64) }
 
 const rejectWith = (code: 'backing_unavailable' | 'disk_full', what: string) => () =>
-  Promise.reject(new FfError(code, what, { hint: 'This is a drill.' }))
-const down = rejectWith('backing_unavailable', 'The store is away.')
+  Promise.reject(new FfError(code, what, { hint: 'A drill of a probe injects this error.' }))
+const down = rejectWith('backing_unavailable', 'The store is down.')
 
 const FAULTS: Readonly<
   Record<StoreFaultKind, (store: ServiceStore, fault: StoreFault) => Overrides>
@@ -49,11 +49,11 @@ const FAULTS: Readonly<
   unaudited: () => ({ auditHead: () => Promise.resolve(FROZEN_HEAD) }),
 }
 
-/** A store with whatever its holder has set against it. */
+/** A store with the current fault of `fault`. */
 export const createFaultyStore = (store: ServiceStore, fault: StoreFault): ServiceStore =>
   overrideMethods(store, () => FAULTS[fault.store](store, fault))
 
-/** A store of which some is done otherwise, looked up at each call. */
+/** A store with some methods replaced; `getOverrides` runs at each call. */
 export function overrideMethods(store: ServiceStore, getOverrides: () => Overrides): ServiceStore {
   return {
     kind: store.kind,
@@ -74,7 +74,7 @@ export interface AdminFault {
 
 const COUNTED_AS = { none: 'answered', failing: 'failed', open: 'refused' } as const
 
-/** An Admin that knows no approval, and does as its holder has set. */
+/** An approval service that knows no approval, and behaves as `fault` says. */
 export function createControllableAdmin(fault: AdminFault): ApprovalService {
   const calls = { answered: 0, failed: 0, refused: 0 }
   return {

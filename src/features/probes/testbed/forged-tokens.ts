@@ -10,7 +10,7 @@ import {
   type TestKeys,
 } from './test-tokens.ts'
 
-/** A token that nobody issued, and how it came to be. */
+/** A forged token; `what` says how it was forged. */
 export interface ForgedToken {
   readonly what: string
   readonly token: string
@@ -20,7 +20,7 @@ const zeroSignature: SignInput = () => Buffer.alloc(64)
 
 type ForgeryRow = readonly [what: string, header: object, sign: SignInput]
 
-/** Tokens that a verifier has to refuse, whatever else it accepts. @param attackerUrl where the attacker serves a key */
+/** Tokens that every verifier has to refuse. @param attackerUrl URL of the attacker's key set */
 export function buildForgedTokens(testKeys: TestKeys, attackerUrl: string): readonly ForgedToken[] {
   const { keys } = testKeys
   const claims = testKeys.claims({ scope: 'ff:operator' })
@@ -52,7 +52,7 @@ function withoutSignature({ rsa, attacker }: TestKeys['keys']): readonly Forgery
   ]
 }
 
-/** Public parts are no secret: a verifier that takes one for the secret of an HMAC accepts any token. */
+/** HMACs keyed with the public key (RFC 8725, 2.1): a verifier that accepts one accepts any token. */
 function withSharedSecret({ rsa }: TestKeys['keys']): readonly ForgeryRow[] {
   const kid = rsa['kid']
   const jwk = JSON.stringify(toPublicJwk(rsa))

@@ -7,15 +7,15 @@ import type { Instant } from '../../../core/rows/instant.ts'
 import { type FlagRow, serializeRow, type TenantOverrideRow } from '../../../core/rows/rows.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 
-/** The one flag of a store that a probe makes. */
+/** The only flag of a generated store. */
 export const MADE_FLAG = 'ff.probe'
 const MADE_AT = '2026-01-01T00:00:00.000Z' as Instant
 
-/** Ids of tenants, in the order of their bytes. */
+/** Ids of tenants, in byte order. */
 export const madeTenants = (count: number): readonly string[] =>
   Array.from({ length: count }, (_, at) => `T${String(at).padStart(6, '0')}`)
 
-/** Lends a file store of one flag of numbers and an override of each tenant, all rows at one revision. */
+/** Lends a file store with one number flag and one override for each tenant, all at `revision`. */
 export const withMadeStore = <T>(
   { adapters }: Pick<ProbeContext, 'adapters'>,
   { tenants, revision }: { readonly tenants: readonly string[]; readonly revision: number },

@@ -4,16 +4,16 @@ import type { ProbeContext } from '../framework/probe.ts'
 import { signTestToken, loadTestKeys } from './test-tokens.ts'
 import type { ChangeAuthor } from './audited-changes.ts'
 
-/** Who issues the tokens of those who ask. */
+/** Issues the tokens of callers, and serves the key set. */
 export interface Issuer {
   readonly server: KeyServer
-  /** Settings by which a service takes them. */
+  /** Settings with which a service accepts the tokens. */
   readonly keys: Readonly<Record<string, string>>
   readonly toHeaders: (author: ChangeAuthor) => Readonly<Record<string, string>>
 }
 const HOUR_S = 3_600
 
-/** @throws FfError `artefact_invalid` where there are no test keys */
+/** Starts the key server, and signs one token for each kind of caller. @throws FfError `artefact_invalid` where the test keys are missing */
 export async function openIssuer(context: ProbeContext): Promise<Issuer> {
   const { keys, settings, claims } = await loadTestKeys(context)
   const exp = Math.floor(context.now().getTime() / 1000) + HOUR_S

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LoadArrival, LoadPace } from '../../../core/load-stats/load.ts'
 
-/** Sends one request. @param at which of the load @returns whether it was answered as it should be; never rejects */
+/** Sends one request. @param at its index in the load @returns whether the answer was the expected one; never rejects */
 export type SendRequest = (at: number) => Promise<boolean>
 
 /**
- * Puts a load to a service whose requests go out when they are due, however long those before them take: an open
- * loop. What comes too late to be sent in its time is sent at once, and its time counts all the same.
+ * Runs an open-loop load: requests go out when they are due, however long earlier ones take. An overdue request goes out
+ * at once, and its latency still counts from its due time.
  */
 export async function runLoad(
   send: SendRequest,

@@ -17,7 +17,7 @@ import { SENSITIVE_FLAG, TEST_ROWS } from './test-service.ts'
 const FLAGS = 20
 const TENANTS = 50
 const USERS = 10
-/** A value of each type, one for the flag, one for a tenant and one for a user. */
+/** For each type the value of the flag, of a tenant and of a user. */
 const VALUES: readonly (readonly [ValueType, string, string, string])[] = [
   ['boolean', 'false', 'true', 'true'],
   ['string', '"of all"', '"of a tenant"', '"of a user"'],
@@ -52,7 +52,7 @@ const buildOverride = (at: number, value: string) => ({
   created_at: TEST_NOW,
   updated_at: TEST_NOW,
 })
-/** Every second tenant has all flags otherwise, and every second user every other flag. */
+/** Every second tenant overrides all flags, and every second user every other flag. */
 const buildTenantRow = (tenant: number, at: number): TenantOverrideRow => ({
   ...buildOverride(at, getValues(at)[2]),
   tenant_id: `T-load-${tenant * 2}`,
@@ -62,7 +62,7 @@ const buildUserRow = (user: number, at: number): UserOverrideRow => ({
   user_id: `U-load-${user * 2}`,
 })
 
-/** What is asked about under load, beside the rows of the stage. */
+/** Rows of the load, with the rows of the test service. */
 export const LOAD_ROWS: RowsByTable = {
   flag_registry: [...TEST_ROWS.flag_registry, ...buildRows(FLAGS, buildFlag)],
   tenant_override: buildRows(TENANTS / 2, (one) =>
@@ -73,7 +73,7 @@ export const LOAD_ROWS: RowsByTable = {
   ).flat(),
 }
 
-/** Asks for a decision that needs no Admin: of flags, tenants and users in turn, one flag of them unknown. */
+/** Evaluations without Admin: flags, tenants and users in turn, one flag of them unknown. */
 export const createOrdinaryLoad =
   (client: HttpClient): SendRequest =>
   (at) => {
@@ -86,7 +86,7 @@ export const createOrdinaryLoad =
       { flag_key: toFlagKey(at % (FLAGS + 1)) },
     )
   }
-/** Asks for one that Admin is asked about, by an approval that nobody else names. */
+/** Evaluations that call Admin, each with an approval of its own. */
 export const createSensitiveLoad =
   (client: HttpClient, token: string): SendRequest =>
   (at) => {

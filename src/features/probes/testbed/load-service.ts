@@ -5,13 +5,13 @@ import type { ServiceStore } from '../../../ports/store.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 import { TestService } from './test-service.ts'
 
-/** What a service under load is made of: its store, and whatever of the stage is otherwise. */
+/** The store of a service under load, and adapters that replace those of the test service. */
 export interface LoadServiceInput {
   readonly store: ServiceStore
   readonly deps?: Partial<Adapters>
 }
 
-/** Lends a stage within the limits of the service, and who asks it over connections that are kept. */
+/** Lends a test service with the production limits, and a client with keep-alive connections. */
 export const withLoadService = <T>(
   context: ProbeContext,
   { store, deps = {} }: LoadServiceInput,
@@ -23,7 +23,7 @@ export const withLoadService = <T>(
       ...testAdapters,
       openServer: (routes, options) => context.adapters.openServer(routes, options),
       openTelemetry: (log, readings) => context.adapters.openTelemetry(log, readings),
-      // Whoever lent the store closes it.
+      // The caller owns the store and closes it.
       openServiceStore: () =>
         Promise.resolve({
           facts: { target: 'scratch', backing: store.kind, server: null },

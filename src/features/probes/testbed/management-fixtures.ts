@@ -5,7 +5,7 @@ import type { Instant } from '../../../core/rows/instant.ts'
 import type { FlagRow, RowsByTable } from '../../../core/rows/rows.ts'
 import { TEST_NOW } from './test-tokens.ts'
 
-/** Who sends a request of the suite: with these scopes, or with a credential that does not hold. */
+/** Scopes of the authenticated callers of the suite. */
 export const SUITE_SCOPES = {
   admin: 'ff:registry:read ff:registry:write ff:override:write ff:tenant:any',
   reader: 'ff:registry:read',
@@ -14,7 +14,7 @@ export const SUITE_SCOPES = {
 } as const
 export type SuiteCaller = keyof typeof SUITE_SCOPES | 'anonymous' | 'forged' | 'expired'
 
-/** Each with what is wrong with it; the first holds. */
+/** References of approvals, each with its defect; the first is valid. */
 export const APPROVALS: readonly (readonly [ref: string, change: Partial<Approval>])[] = [
   ['APP-1-valid', {}],
   ['APP-2-revoked', { revoked: true }],
@@ -23,7 +23,7 @@ export const APPROVALS: readonly (readonly [ref: string, change: Partial<Approva
   ['APP-5-another', { flag_key: 'ff.api.one' }],
 ]
 export const GUARDED = 'ff.api.guarded'
-/** What Admin knows while the suite is put. */
+/** The approvals that Admin knows during the suite. */
 export const SUITE_APPROVALS: readonly Approval[] = APPROVALS.map(([approval_ref, change]) => ({
   approval_ref,
   flag_key: GUARDED,
@@ -35,7 +35,7 @@ export const SUITE_APPROVALS: readonly Approval[] = APPROVALS.map(([approval_ref
   ...change,
 }))
 
-/** Keys whose order by bytes is another than by any language. */
+/** Flag names whose byte order differs from the order of a collation. */
 const LISTED: readonly string[] = [
   'a',
   'a-b',
@@ -53,7 +53,7 @@ const LISTED: readonly string[] = [
   .concat(Array.from({ length: 105 }, (_, at) => `n.${at}`))
   .map((name) => `ff.list.${name}`)
 
-/** What both stores hold when the suite begins: more than one page. */
+/** Initial rows of both stores: more than one page. */
 export const SUITE_STATE: RowsByTable = {
   flag_registry: LISTED.map((flag_key, at): FlagRow => ({
     flag_key,

@@ -3,7 +3,7 @@ import type { HttpRequest } from '../../../ports/http.ts'
 import { flagBody } from './endpoints.ts'
 import { APPROVALS, GUARDED, type SuiteCaller } from './management-fixtures.ts'
 
-/** One request, and the status that both services owe it. */
+/** One request, and the status that both services have to answer with. */
 export interface SuiteStep extends HttpRequest {
   readonly by: SuiteCaller
   readonly status: number
@@ -45,7 +45,7 @@ const AUTH_STEPS: readonly Row[] = [
   ['tenant', 'GET', '/v1/flags', 403],
 ]
 
-/** RFC 9110, 13.1: right, stale, weak, any, none, and what is no tag. */
+/** RFC 9110, 13.1: current, stale, weak, `*`, absent and malformed entity tags. */
 const PRECONDITIONS: readonly Row[] = [
   ['admin', 'PUT', FLAG, 412, matching('"1"')],
   ['admin', 'PUT', FLAG, 412, matching('*')],
@@ -76,7 +76,7 @@ const PRECONDITIONS: readonly Row[] = [
 ]
 
 const nested = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`
-/** A flag whose default is written in these very characters. */
+/** The body of a flag whose values are exactly this JSON text. */
 const valued = (value_type: string, text: string): string =>
   flagBody({ value_type, default_value: 0, safe_value: 1 })
     .replace('"default_value":0', `"default_value":${text}`)
@@ -111,7 +111,7 @@ const BODIES: readonly Row[] = [
   ['admin', 'PUT', FLAG, 415, { body: flagBody(), headers: { 'content-type': 'text/plain' } }],
 ]
 
-/** What columns, drivers and JSON parsers are known to change. */
+/** Values that columns, drivers or JSON parsers are known to change. */
 const VALUES: readonly (readonly [type: string, text: string])[] = [
   ['number', '9007199254740991'],
   ['number', '-9007199254740991'],
@@ -246,7 +246,7 @@ const ARCHIVED: readonly Row[] = [
   list('?limit=2'),
 ]
 
-/** The requests in their order, each of which may rest on those before it. */
+/** The requests in order; later ones depend on earlier ones. */
 export const SUITE: readonly SuiteStep[] = [
   AUTH_STEPS,
   PRECONDITIONS,

@@ -6,7 +6,7 @@ import type { ParityRequest } from '../../parity/parity.ts'
 import { withoutUserOverrides } from '../faults/unguarded-route.ts'
 import { type Probe, defineProbe, type ProbeSpec, type ProbeContext } from '../framework/probe.ts'
 
-/** A probe of a proof of parity; its control forgets the overrides of users. */
+/** Defines a probe of a parity proof; its control drops user overrides. */
 export const defineParityProbe = (measure: ProbeSpec<Adapters>['measure']): Probe =>
   defineProbe<Adapters>({
     version: 1,
@@ -17,7 +17,7 @@ export const defineParityProbe = (measure: ProbeSpec<Adapters>['measure']): Prob
     measure,
   })
 
-/** A proof of parity between a file of its own and scratch state in a database. */
+/** The request of a parity proof between a temporary file store and scratch state in a database. */
 export const proofRequest = (
   { root, targets, signal, now }: ProbeContext,
   adapters: Adapters,
@@ -30,22 +30,23 @@ export const proofRequest = (
   adapters,
 })
 
-/** A report that measured something. @throws FfError `proof_inconclusive` where it could not */
+/** Returns a report whose verdict is pass or fail. @throws FfError `proof_inconclusive` on any other verdict */
 export function requireMeasured<R extends ParityReport | CheckReport>(report: R): R {
   if (report.verdict === 'pass' || report.verdict === 'fail') return report
   const [first] = report.findings
   const what = first === undefined ? report.exitName : `${first.code} at ${first.subject}`
-  throw new FfError('proof_inconclusive', `The proof came to no answer: ${what}.`, {
-    hint: `Run ff ${report.kind.replace('_', ' ')} and mend what it shows.`,
+  throw new FfError('proof_inconclusive', `The parity proof was inconclusive: ${what}.`, {
+    hint: `Run ff ${report.kind.replace('_', ' ')}, and correct the failures that it shows.`,
   })
 }
 
-/** The sides of a parity report, as they may be shown. */
+/** The sides of a parity report, without credentials. */
 export const describeSides = ({ sides }: ParityReport): Readonly<Record<string, Scalar>> => ({
   baseline: sides.baseline.target,
   candidate: sides.candidate.target,
   server: `PostgreSQL ${sides.candidate.server ?? 'none'}`,
 })
+/** The first finding of a report; null where there is none. */
 export const formatExample = ({ findings }: ParityReport | CheckReport): string | null => {
   const [first] = findings
   if (first === undefined) return null

@@ -3,13 +3,13 @@ import { FfError } from '../../../errors.ts'
 import { loadPersistence } from '../../migrate/load-persistence.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 
-/** `system_identifier/oid/schema` (page 9). @throws FfError saying why it cannot be asked */
+/** Identifies a database as `system_identifier/oid/schema`. @throws FfError where the database cannot be queried */
 export const identifyTarget = async (
   spec: TargetSpec,
   { adapters, root }: ProbeContext,
 ): Promise<string> => adapters.identifyDatabase(spec, (await loadPersistence(root)).versions)
 
-/** @throws FfError `production_refused` where the plan says that this is the server that is in production */
+/** @throws FfError `production_refused` where the plan's environment is production and the database is on its server */
 export function refuseProduction(
   database: string | null,
   { plan }: Pick<ProbeContext, 'plan'>,
@@ -19,9 +19,13 @@ export function refuseProduction(
 }
 
 export const makeProductionError = (): FfError =>
-  new FfError('production_refused', 'It writes, and the server is that of production.', {
-    hint: 'Point it at staging, or at a scratch server: no probe writes to production.',
-  })
+  new FfError(
+    'production_refused',
+    'The probe writes or disrupts, and the server is the one of production.',
+    {
+      hint: 'Use a server of staging, or a scratch server with --scratch URL.',
+    },
+  )
 
-/** The server that a database is on: scratch state is made in other databases and schemas of it. */
+/** The server of a database: scratch state lies in other databases and schemas of the same server. */
 const getCluster = (database: string): string => database.split('/', 1)[0] as string

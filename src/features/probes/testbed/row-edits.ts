@@ -3,7 +3,7 @@ import type { Instant } from '../../../core/rows/instant.ts'
 import type { RowKey, TableName } from '../../../core/rows/rows.ts'
 import type { WriteRequest } from '../../../core/rows/write-request.ts'
 
-/** Who edits what, as of when. */
+/** An edit of one row by an actor. */
 export interface RowEdit extends Pick<WriteRequest, 'expected'> {
   readonly table: TableName
   readonly key: RowKey
@@ -13,7 +13,7 @@ export interface RowEdit extends Pick<WriteRequest, 'expected'> {
   readonly body: Readonly<Record<string, string>>
 }
 
-/** The edit as a store takes it. */
+/** Converts an edit into the write request of a store. */
 export function toWriteRequest({ body, actor, ...edit }: RowEdit): WriteRequest {
   const text = Object.entries(body).map(([name, json]) => `${JSON.stringify(name)}:${json}`)
   const read = parseLosslessJson(`{${text.join(',')}}`)

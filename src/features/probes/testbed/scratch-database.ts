@@ -7,7 +7,7 @@ import { loadPersistence, type DdlContract } from '../../migrate/load-persistenc
 import { identifyTarget, refuseProduction } from './production-guard.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 
-/** Lends a database of the scratch server, at the head of the migrations. @throws FfError `production_refused` */
+/** Lends a new database on the scratch server, at the head of the migrations. @throws FfError `production_refused` */
 export async function withMigratedDatabase<T>(
   context: ProbeContext,
   use: (scratch: ScratchDatabase, inputs: DdlContract) => Promise<T>,
@@ -26,12 +26,16 @@ export async function withMigratedDatabase<T>(
 /** The store that the database takes over from. @throws FfError `target_missing` */
 export function requireStore({ targets }: Pick<ProbeContext, 'targets'>): TargetSpec {
   if (targets.store !== null) return targets.store
-  throw new FfError('target_missing', 'It needs the store that is to be taken over from.', {
-    hint: 'Set FF_STORE_DIR, or name one with --store file:DIR.',
-  })
+  throw new FfError(
+    'target_missing',
+    'The probe needs the store that the database takes over from, and none is named.',
+    {
+      hint: 'Set FF_STORE_DIR, or use --store file:DIR.',
+    },
+  )
 }
 
-/** Imports a store into a scratch database. @throws FfError `row_refused` where not every row came over */
+/** Imports a store into a scratch database. @throws FfError `row_refused` where a row was refused */
 export async function importStore(
   { root, signal, now, adapters }: ProbeContext,
   inputs: DdlContract,
@@ -41,8 +45,12 @@ export async function importStore(
   const request = { root, signal, now, adapters, dryRun: false, progress, ...way }
   const { exitName, findings } = await importInto(request, inputs)
   if (exitName === 'ok') return
-  throw new FfError('row_refused', 'The store does not go into a copy of the database.', {
-    hint: 'Run ff import --dry-run on it, and correct what that names.',
-    details: findings.map(({ code, pointer }) => `${code} ${pointer ?? ''}`),
-  })
+  throw new FfError(
+    'row_refused',
+    'The import of the store into a scratch database refused rows.',
+    {
+      hint: 'Run ff import --dry-run on the store, and correct the rows that it names.',
+      details: findings.map(({ code, pointer }) => `${code} ${pointer ?? ''}`),
+    },
+  )
 }

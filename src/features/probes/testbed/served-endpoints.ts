@@ -15,7 +15,7 @@ import { toCredentialHeaders } from '../../parity/service-client.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 import { TEST_NOW } from './test-tokens.ts'
 
-/** Lends routes over a socket of this machine, and who asks them. */
+/** Serves routes on a loopback port, and lends a client of it. */
 export function withRoutes<T>(
   { adapters }: Pick<ProbeContext, 'adapters'>,
   routes: readonly Route[],
@@ -28,10 +28,10 @@ export function withRoutes<T>(
     return use(await keep(adapters.openClient(server.origin)))
   })
 }
-/** What a service fails at is in its answers, which are measured. */
+/** Records nothing: a failure of the service shows in its answers, which are measured. */
 const ANONYMOUS: HttpObserver = { replied: () => undefined, failed: () => undefined }
 
-/** Lends a store that can be served, of scratch state. */
+/** Lends a scratch store for a service. */
 export async function withScratchService<T>(
   { adapters, root }: Pick<ProbeContext, 'adapters' | 'root'>,
   spec: TargetSpec,
@@ -41,10 +41,10 @@ export async function withScratchService<T>(
   return withAll([() => adapters.openScratchServiceStore(spec, { migrations, versions })], use)
 }
 
-/** Brings a token to the endpoint of evaluations. One at a time. @returns the status of the answer */
+/** Sends a token to `POST /v1/flags/evaluate`; one call at a time. @returns the status of the answer */
 export type SendToken = (token: string, environment: Environment) => Promise<number>
 
-/** Lends a served endpoint behind a door. */
+/** Lends a served endpoint behind an authenticator. */
 export const withEndpoint = <T>(
   context: ProbeContext,
   authenticator: Authenticator,
@@ -52,19 +52,19 @@ export const withEndpoint = <T>(
 ): Promise<T> =>
   withScratchService(context, { kind: 'file', folder: null }, async ({ store }) => {
     await store.load(SAMPLE_ROWS)
-    let standing: Environment = 'prod'
+    let current: Environment = 'prod'
     const now = () => TEST_NOW
     const routes = buildServiceRoutes(() => ({
       store,
       authenticator,
       approvals: NULL_APPROVALS,
-      environment: standing,
+      environment: current,
       now,
       observer: NULL_OBSERVER,
     }))
     return withRoutes(context, routes, (client) =>
       use(async (token, environment) => {
-        standing = environment
+        current = environment
         const { status } = await client.send({
           method: 'POST',
           path: '/v1/flags/evaluate',
@@ -76,11 +76,11 @@ export const withEndpoint = <T>(
     )
   })
 
-/** A service on a file and one on a database, and who asks them. */
+/** Clients of a service on a file and of one on a database. */
 export interface ServicePair {
   readonly file: HttpClient
   readonly db: HttpClient
-  /** Version of the database. */
+  /** Version of the PostgreSQL server. */
   readonly server: string | null
 }
 export interface ServicePairInput<R> {
@@ -88,7 +88,7 @@ export interface ServicePairInput<R> {
   readonly routes: { readonly file: R; readonly db: R }
 }
 
-/** Lends two harnesses on scratch state. */
+/** Lends clients of two harness services, on a file and on a database. */
 export const withHarnessPair = <T>(
   context: ProbeContext,
   { settings, routes }: ServicePairInput<HarnessDependencies['routes']>,
@@ -106,7 +106,7 @@ export const withHarnessPair = <T>(
   )
 }
 
-/** Lends a folder and scratch state of the database. */
+/** Lends scratch stores: a file store and a database. */
 export const withScratchPair = <T>(
   context: ProbeContext,
   use: (two: {

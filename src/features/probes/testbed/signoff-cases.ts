@@ -11,7 +11,7 @@ import type {
 } from '../../../core/signoff/types.ts'
 import { instantFromMs, type Instant } from '../../../core/rows/instant.ts'
 
-/** Somebody who was made for the occasion, and whose key nobody keeps. */
+/** A generated signer, whose key is never stored. */
 interface Person {
   readonly person: string
   readonly role: SignoffRole
@@ -19,7 +19,7 @@ interface Person {
   readonly kid: string
   readonly key: KeyObject
 }
-/** A sign-off that counts, and others that must not, all of this moment's making. */
+/** A valid sign-off, and negatives that the verifier has to refuse; all are generated. */
 export interface SignoffScenario {
   readonly trust: TrustOutcome
   readonly present: PresentFacts
@@ -34,7 +34,7 @@ const OTHER: Readonly<Record<SignoffRole, SignoffRole>> = {
   'security-lead': 'platform-lead',
 }
 
-/** @param role whose signature is spoiled in each of the negatives; the other one's stays good */
+/** Builds a trust file, a valid sign-off and its negatives. @param role the role whose signature each negative spoils; the other signature stays valid */
 export function createSignoffScenario(
   role: SignoffRole,
   nowMs: number,
@@ -75,36 +75,30 @@ interface CaseInputs {
 function toEnvelopes({ signer, other, stranger, prepared, signedAt, later }: CaseInputs) {
   const payload = encode(formatStatement(prepared))
   const header = (who: Person): object => toHeader(who, signedAt)
-  const good = signPayload(payload, header(signer), signer.key)
+  const good = signRaw(payload, header(signer), signer.key)
   const withOther = (one: object, over = payload): string =>
-    envelopeText(over, [signPayload(over, header(other), other.key), one])
-  const both = (over: string): string =>
-    withOther(signPayload(over, header(signer), signer.key), over)
+    envelopeText(over, [signRaw(over, header(other), other.key), one])
+  const both = (over: string): string => withOther(signRaw(over, header(signer), signer.key), over)
   const named = (more: object): object => ({ ...header(signer), ...more })
   const negatives: readonly (readonly [what: string, envelope: string])[] = [
+    ['the other role alone', envelopeText(payload, [signRaw(payload, header(other), other.key)])],
+    ["another's key under a known kid", withOther(signRaw(payload, header(signer), stranger.key))],
     [
-      'the other role alone',
-      envelopeText(payload, [signPayload(payload, header(other), other.key)]),
+      'a key that is not in the trust file',
+      withOther(signRaw(payload, header(stranger), stranger.key)),
     ],
     [
-      "another's key under a known kid",
-      withOther(signPayload(payload, header(signer), stranger.key)),
-    ],
-    ['a key that nobody named', withOther(signPayload(payload, header(stranger), stranger.key))],
-    [
-      'a key that comes along',
-      withOther(signPayload(payload, named({ jwk: stranger.jwk }), stranger.key)),
+      'a key in the header',
+      withOther(signRaw(payload, named({ jwk: stranger.jwk }), stranger.key)),
     ],
     [
       'the other role claimed',
-      withOther(
-        signPayload(payload, toHeader({ ...signer, role: other.role }, signedAt), signer.key),
-      ),
+      withOther(signRaw(payload, toHeader({ ...signer, role: other.role }, signedAt), signer.key)),
     ],
-    ['another type', withOther(signPayload(payload, named({ typ: 'ff-trust+jws' }), signer.key))],
+    ['another type', withOther(signRaw(payload, named({ typ: 'ff-trust+jws' }), signer.key))],
     [
       'alg none',
-      withOther({ ...signPayload(payload, named({ alg: 'none' }), signer.key), signature: '' }),
+      withOther({ ...signRaw(payload, named({ alg: 'none' }), signer.key), signature: '' }),
     ],
     ['HS256 with the public key', withOther(signHmac(payload, named({ alg: 'HS256' }), signer))],
     ['an unprotected header', withOther({ ...good, header: { kid: signer.kid } })],
@@ -112,7 +106,7 @@ function toEnvelopes({ signer, other, stranger, prepared, signedAt, later }: Cas
       'a signature of zeros',
       withOther({ ...good, signature: Buffer.alloc(64).toString('base64url') }),
     ],
-    ['signed ahead of time', withOther(signPayload(payload, toHeader(signer, later), signer.key))],
+    ['signed ahead of time', withOther(signRaw(payload, toHeader(signer, later), signer.key))],
     ['the same signature twice', envelopeText(payload, [good, good])],
     ['a no-go', both(encode(formatStatement({ ...prepared, decision: 'no-go' })))],
     [
@@ -123,7 +117,7 @@ function toEnvelopes({ signer, other, stranger, prepared, signedAt, later }: Cas
       'another payload',
       envelopeText(encode(formatStatement({ ...prepared, not_after: later })), [
         good,
-        signPayload(payload, header(other), other.key),
+        signRaw(payload, header(other), other.key),
       ]),
     ],
   ]
@@ -161,11 +155,11 @@ const buildTrust = (people: readonly Person[], at: (hours: number) => Instant): 
 })
 
 function buildPresent({ sha256 }: SignoffDependencies): PresentFacts {
-  const digest = sha256('made for the occasion')
+  const digest = sha256('generated by a probe')
   return {
     identity: {
       environment: 'scratch',
-      cutover_id: 'made-for-the-occasion',
+      cutover_id: 'generated-by-a-probe',
       attempt: 1,
       database: '1/1/ff',
       schema_head: '0001',
@@ -187,13 +181,13 @@ const toHeader = ({ person, role, kid }: Person, signed_at: Instant): object => 
   ff: { person, name: person, role, meaning: 'approves-decision', signed_at, attests: [] },
 })
 
-function signPayload(payload: string, header: object, key: KeyObject): object {
+function signRaw(payload: string, header: object, key: KeyObject): object {
   const encodedHeader = encode(JSON.stringify(header))
   const bytes = sign(null, Buffer.from(`${encodedHeader}.${payload}`), key)
   return { protected: encodedHeader, signature: bytes.toString('base64url') }
 }
 
-/** The confusion of RFC 8725, 2.1: the public key as a shared secret. */
+/** RFC 8725, 2.1: an HMAC with the public key as its secret. */
 function signHmac(payload: string, header: object, { jwk }: Person): object {
   const encodedHeader = encode(JSON.stringify(header))
   const secret = Buffer.from(jwk.x, 'base64url')

@@ -8,16 +8,17 @@ import type { RowFinding } from '../../import-export/row-report.ts'
 import { requireDatabase, type WithResource, type ProbeContext } from '../framework/probe.ts'
 import { importStore, requireStore, withMigratedDatabase } from './scratch-database.ts'
 
-/** The store that is taken over from, and a database that is to hold the same. */
+/** The store that is replaced, and the database that has to hold the same rows. */
 export interface StorePair {
   readonly store: TargetSpec
   readonly database: TargetSpec
 }
 
+/** Lends the named store and the named database. */
 export const withLiveStores: WithResource<StorePair> = (context, use) =>
   use({ store: requireStore(context), database: requireDatabase(context) })
 
-/** The same store beside a copy of it in a scratch database, in which a fault is planted. */
+/** Lends the named store and a copy of it in a scratch database. @param fault SQL that corrupts the copy */
 export const withCorruptedCopy =
   (fault: string): WithResource<StorePair> =>
   (context, use) =>
@@ -28,14 +29,14 @@ export const withCorruptedCopy =
       return use(stores)
     })
 
-/** After so many differences nobody needs another one to know that it fails. */
+/** The comparison stops after this many differences. */
 const MAX_DIFFERENCES = 1_000
 
 /**
- * Every row of the store beside every row of the database.
+ * Compares every row of the store with every row of the database.
  *
- * @throws FfError `store_corrupt` where a side is not what it says of itself, `backing_unavailable` where rows
- *   changed at each look
+ * @throws FfError `store_corrupt` where a side does not match its own digest or counts, `backing_unavailable` where rows
+ *   changed at each read
  */
 export async function compareStores(
   { store, database }: StorePair,
@@ -59,26 +60,34 @@ export async function compareStores(
       )
       const [fault] = [...baseline.faults(), ...candidate.faults()]
       if (fault !== undefined)
-        throw new FfError('store_corrupt', `A side is not what it says: ${fault.detail}.`, {
-          hint: 'Restore the store, or run ff migrate verify on the database.',
-        })
+        throw new FfError(
+          'store_corrupt',
+          `A side does not match its own digest or counts: ${fault.detail}.`,
+          {
+            hint: 'Restore the store, or run ff migrate verify on the database.',
+          },
+        )
       const moving = result.tables.reduce((all, { inFlight }) => all + inFlight.length, 0)
       if (moving > 0)
-        throw new FfError('backing_unavailable', `${moving} rows changed at each look.`, {
-          hint: 'Run it again while less is written.',
-        })
+        throw new FfError(
+          'backing_unavailable',
+          `${moving} rows changed at each read, so they could not be compared.`,
+          {
+            hint: 'Run ff probe run again while fewer writes arrive.',
+          },
+        )
       return { ...result, inputs }
     },
   )
 }
 
-/** What was found of one table. */
+/** A finding in one table. */
 export interface TableFinding extends RowFinding {
   readonly table: string
 }
 export const listTableFindings = ({ tables }: DiffResult): readonly TableFinding[] =>
   tables.flatMap(({ table, findings }) => findings.map((one) => ({ ...one, table })))
 
-/** Keys that stand on either side. */
+/** The number of keys on either side. */
 export const countRows = ({ tables }: DiffResult): number =>
   tables.reduce((all, { rows }) => all + rows, 0)

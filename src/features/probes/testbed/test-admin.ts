@@ -22,7 +22,7 @@ const PRINCIPAL = {
 const FLAG_KEY = 'ff.probe'
 const MADE_AT = '2026-01-01T00:00:00.000Z' as Instant
 
-/** Refs of approvals that differ in nothing else: whoever asks about two of them shares no call. */
+/** References of approvals that differ in nothing else; queries for two of them share no call. */
 const formatRef = (at: number): string => `APP-${at}-probe`
 export const buildApprovalQuery = (at: number): ApprovalQuery => ({
   approval_ref: formatRef(at),
@@ -30,7 +30,7 @@ export const buildApprovalQuery = (at: number): ApprovalQuery => ({
   tenant_id: PRINCIPAL.tenant_id,
   user_id: PRINCIPAL.user_id,
 })
-/** One that holds for a month. */
+/** An approval that is valid for 30 days from now. */
 export const buildApproval = (at: number, { now }: ProbeContext): Approval => ({
   approval_ref: formatRef(at),
   flag_key: FLAG_KEY,
@@ -44,14 +44,14 @@ export const buildApproval = (at: number, { now }: ProbeContext): Approval => ({
 /** An Admin on loopback, and clients of it. */
 export interface TestAdmin {
   readonly server: AdminServer
-  /** @param change what of the way to the server is different */
+  /** Opens a client. @param change another URL or token than the server's own */
   readonly open: (change?: {
     readonly url?: URL
     readonly token?: string | null
   }) => Promise<ApprovalService>
 }
 
-/** Lends an Admin that holds these; it is gone afterwards, with all that was opened. */
+/** Lends an Admin that holds these approvals; closes it and its clients afterwards. */
 export function withAdmin<T>(
   { adapters }: ProbeContext,
   { approvals, limits }: { readonly approvals: readonly Approval[]; readonly limits: AdminLimits },
@@ -69,7 +69,7 @@ export function withAdmin<T>(
   })
 }
 
-/** What a sensitive flag is decided to be, for a request that names one of the approvals. */
+/** Decides a sensitive flag for a request that names the approval number `at`. */
 export const decideSensitiveFlag = (
   check: CheckApproval,
   at: number,
@@ -98,6 +98,6 @@ const SENSITIVE = {
   updated_at: MADE_AT,
 } as const
 
-/** Whether a decision is what every failure of Admin has to end in. */
+/** Whether a decision is the one that every failure of Admin has to end in. */
 export const isFailSafe = ({ decision, reason }: Decision): boolean =>
   decision === 'deny' && reason === 'admin_unreachable'

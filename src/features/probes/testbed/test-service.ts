@@ -18,18 +18,17 @@ import {
 import type { CanonicalJson } from '../../../core/json/canonical.ts'
 import type { FlagRow, RowsByTable } from '../../../core/rows/rows.ts'
 
-/** So few that a drill can have them all under way. */
+/** Limit of requests in flight: low enough for a drill to reach it. */
 export const TEST_IN_FLIGHT_LIMIT = 20
 const SCOPES = 'ff:override:write'
 const SILENT: ServiceLog = { info: () => undefined, warn: () => undefined, error: () => undefined }
-/** Who is let in by an unverified token is let in on a developer's machine alone. */
 const ANY_PORT = { host: '127.0.0.1', port: 0 }
-/** Without Admin, for the stage brings one of its own. */
+/** Settings of a developer's machine, on loopback. They name no Admin: the test service has its own. */
 const SETTINGS: SettingValues = {
   ...DEFAULT_SETTINGS,
   FF_ENV: 'dev',
   FF_ALLOW_DEV_HEADERS: true,
-  // The stage brings a key server of its own; this says only that there is one.
+  // Enables tokens only; the test service opens its own key server instead of this one.
   FF_JWKS_URL: new URL('http://127.0.0.1:9/jwks.json'),
   FF_BACKING: 'file',
   FF_STORE_DIR: 'a scratch folder',
@@ -37,12 +36,12 @@ const SETTINGS: SettingValues = {
   FF_ADMIN_LISTEN: ANY_PORT,
 }
 
-/** How a service is started, or with what of it changed. */
+/** Changes the adapters that the test service starts with. */
 export type AdaptersDecorator = (adapters: Adapters) => Adapters
 
 /**
- * The real service in this process, on loopback, over a scratch file store: asked over HTTP, with a store, an Admin and a
- * key server that can be made to fail. Only the time of its door is played.
+ * The real service in this process, on loopback, over a scratch file store. Its store, Admin and key server can be made to
+ * fail. Only the clock of its authenticator is virtual.
  */
 export class TestService {
   readonly fault: StoreFault & AdminFault = {
@@ -50,7 +49,7 @@ export class TestService {
     admin: 'none',
     released: Promise.resolve(),
   }
-  /** How much of that time has passed. */
+  /** Seconds that the virtual clock has advanced. */
   elapsed_s = 0
   private readonly context: ProbeContext
   private readonly deps: AdaptersDecorator
@@ -68,7 +67,7 @@ export class TestService {
     this.testKeys = testKeys
   }
 
-  /** Lends a stage whose service runs. @throws FfError `artefact_invalid` */
+  /** Starts a test service, passes it to `use`, and stops it. @throws FfError `artefact_invalid` where the test keys are missing */
   static async withRunning<T>(
     context: ProbeContext,
     deps: AdaptersDecorator,
@@ -108,12 +107,12 @@ export class TestService {
     this.clients = null
   }
 
-  /** Where it is asked. */
+  /** Base URL of the service; empty while it is stopped. */
   get origin(): string {
     return this.service?.origin ?? ''
   }
 
-  /** In the time of the door: of keys and of tokens. */
+  /** Advances the clock of the authenticator. */
   async advance(seconds: number): Promise<void> {
     this.elapsed_s += seconds
     await this.authenticator?.advance(seconds)
@@ -126,29 +125,30 @@ export class TestService {
     })
   }
 
-  /** What the service says of itself; null where it does not answer. */
+  /** Reads the metrics of the service; null while it is stopped. */
   async scrape(): Promise<Exposition | null> {
     if (this.clients === null) return null
     const { text } = await this.clients.admin.send({ method: 'GET', path: '/metrics' })
     return parseExposition(text)
   }
 
-  /** @returns the status */
+  /** Evaluates a flag. @returns the status of the answer, as the other requests do */
   evaluate(change: object = {}, token: string | null = null): Promise<number> {
     return this.call('POST', '/v1/flags/evaluate', {
       token,
       body: { flag_key: PLAIN_FLAG, ...change },
     })
   }
-  /** Admin is asked. */
+  /** Evaluates a sensitive flag, which calls Admin. */
   evaluateSensitive(): Promise<number> {
     return this.evaluate({ flag_key: SENSITIVE_FLAG, approval_ref: 'APP-1-drill' }, this.token())
   }
+  /** Writes an override. */
   change(): Promise<number> {
     const path = `/v1/flags/override/tenant/${TEST_TENANT}/${PLAIN_FLAG}`
     return this.call('PUT', path, { token: this.token(), body: { value: true } })
   }
-  /** Brings a token of a key that nobody knows. */
+  /** Evaluates with a token whose key is in no key set. */
   evaluateUnverified(): Promise<number> {
     return this.evaluate({}, this.token('an-unknown-kid'))
   }
@@ -156,7 +156,7 @@ export class TestService {
     return this.call('GET', '/nothing', {})
   }
 
-  /** Requests that wait for the store. @returns what lets them go on, and comes to an end with them */
+  /** Sends requests that wait for the store. @returns a function that releases them, and resolves when all are answered */
   hold(count: number): () => Promise<void> {
     let release = (): void => undefined
     this.fault.released = new Promise((resolve) => (release = resolve))
@@ -168,12 +168,12 @@ export class TestService {
       await Promise.all(pending)
     }
   }
-  /** From now on another one is brought. */
+  /** Later requests carry a new token. */
   renewToken(): void {
     this.tokens += 1
   }
 
-  /** Of somebody who may do it all. Signed once, and then the same. */
+  /** A token with every scope of the drills. Signed once for each `kid` and reused. */
   token(kid = String(this.testKeys.keys.rsa['kid'])): string {
     const jti = `drill-${this.tokens}`
     const name = `${kid} ${jti}`
@@ -188,7 +188,7 @@ export class TestService {
     path: string,
     { token = null, body }: { readonly token?: string | null; readonly body?: object },
   ): Promise<number> {
-    if (this.clients === null) throw new Error('the service of the stage is stopped')
+    if (this.clients === null) throw new Error('the test service is stopped')
     const { status } = await this.clients.service.send({
       method,
       path,
@@ -198,7 +198,7 @@ export class TestService {
     return status
   }
 
-  /** The real ones, with what can be made to fail in the place of what they would open. */
+  /** The real adapters, with a store, an Admin and a key server that can be made to fail. */
   private adapters(): Adapters {
     const { adapters } = this.context
     const { keys } = this.testKeys
@@ -226,9 +226,9 @@ export class TestService {
   }
 }
 
-export const PLAIN_FLAG = 'ff.stage.plain'
-/** Nobody decides it without asking Admin. */
-export const SENSITIVE_FLAG = 'ff.stage.sensitive'
+export const PLAIN_FLAG = 'ff.test.plain'
+/** A flag that is not decided without a call to Admin. */
+export const SENSITIVE_FLAG = 'ff.test.sensitive'
 
 const flag = (flag_key: string, sensitive: boolean): FlagRow => ({
   flag_key,

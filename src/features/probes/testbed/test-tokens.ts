@@ -18,10 +18,10 @@ import type { Adapters } from '../../../ports/adapters.ts'
 import type { TestAuthenticator } from '../../../ports/auth.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 
-/** How a door is made, with a key server on loopback behind it. */
+/** Opens an authenticator with a key server on loopback. */
 export type OpenTestAuthenticator = Adapters['openTestAuthenticator']
 
-/** Lends a door whose key server serves the public halves of some keys. */
+/** Lends an authenticator whose key server serves the public parts of the keys. */
 export function withAuthenticator<T>(
   openAuthenticator: OpenTestAuthenticator,
   { keys, settings }: { readonly keys: readonly TestJwk[]; readonly settings: AuthSettings },
@@ -31,17 +31,18 @@ export function withAuthenticator<T>(
   return withAll([() => openAuthenticator(keyServer, settings)], use)
 }
 
+/** A JWK with its private members. */
 export type TestJwk = Readonly<Record<string, string>>
-/** The moment that tokens of the shop are made for. */
+/** The time at which the test tokens are valid. */
 export const TEST_NOW: Instant = SCENE_TIME
 export const TEST_NOW_SECONDS = instantToMs(TEST_NOW) / 1000
 
-/** Test keys, and what a door is set to that takes their tokens. */
+/** Test keys, and the settings of an authenticator that accepts their tokens. */
 export interface TestKeys {
   readonly settings: AuthSettings
-  /** Keys that a key server may serve: RSA, a second RSA, EC and Ed25519. */
+  /** RSA, a second RSA, EC, Ed25519, and an attacker's RSA key, which the key set of the authenticator never holds. */
   readonly keys: Readonly<Record<'rsa' | 'next' | 'ec' | 'ed' | 'attacker', TestJwk>>
-  /** Claims that hold, with some of them changed; undefined takes one away. */
+  /** Valid claims, with some of them changed; undefined removes one. */
   readonly claims: (change?: object) => object
 }
 
@@ -53,7 +54,7 @@ const KIDS = {
   attacker: 'ff-fixture-attacker',
 } as const
 
-/** @throws FfError `artefact_invalid` where the contract, the fixtures or their keys are not there */
+/** Loads the test keys of `vectors/jwt`. @throws FfError `artefact_invalid` where the contract, the fixtures or a key are missing */
 export async function loadTestKeys({ root }: ProbeContext): Promise<TestKeys> {
   const { notes, fixtures } = await loadAuth(root)
   const settings = settingsFromContract(notes, fixtures)
@@ -82,14 +83,15 @@ export async function loadTestKeys({ root }: ProbeContext): Promise<TestKeys> {
   }
 }
 
+/** The public key as SPKI PEM. */
 export const publicPem = (jwk: TestJwk): string =>
   createPublicKey({ key: toPublicJwk(jwk), format: 'jwk' })
     .export({ type: 'spki', format: 'pem' })
     .toString()
 
-/** What makes the last segment of a token out of the first two. */
+/** Computes the signature bytes over the first two segments of a token. */
 export type SignInput = (input: string) => Buffer
-/** Signs as the algorithm says (RFC 7518, 3.1), whatever a header will say. */
+/** Signs with `alg` (RFC 7518, 3.1), whatever the header of the token names. */
 export function createSigner(jwk: TestJwk, alg = jwk['alg'] ?? ''): SignInput {
   const key = createPrivateKey({ key: jwk, format: 'jwk' })
   const padding = alg.startsWith('PS')
@@ -99,17 +101,18 @@ export function createSigner(jwk: TestJwk, alg = jwk['alg'] ?? ''): SignInput {
   return (input) =>
     signBytes(hash, Buffer.from(input), { key, dsaEncoding: 'ieee-p1363', ...padding })
 }
+/** Signs with HMAC-SHA. @param bits `256`, `384` or `512` */
 export const signHmac =
   (bits: string, secret: string | Buffer): SignInput =>
   (input) =>
     createHmac(`sha${bits}`, secret).update(input).digest()
 
 const segment = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-/** A compact JWS with these very parts. */
+/** A compact JWS with exactly this header and these claims. */
 export function formatToken(header: object, claims: object, sign: SignInput): string {
   const input = `${segment(header)}.${segment(claims)}`
   return `${input}.${sign(input).toString('base64url')}`
 }
-/** As an issuer would write it. */
+/** Signs claims as an issuer does: `alg` and `kid` of the key, `typ` at+jwt. */
 export const signTestToken = (key: TestJwk, claims: object): string =>
   formatToken({ alg: key['alg'], kid: key['kid'], typ: 'at+jwt' }, claims, createSigner(key))
