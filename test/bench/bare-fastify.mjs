@@ -1,4 +1,4 @@
-// The peer of the service's speed: fastify as it comes, which takes the same POST and answers a JSON constant.
+// The baseline of the service's speed: plain fastify, which answers the same POST with a JSON constant.
 import fastify from 'fastify'
 
 const [, , answer] = process.argv

@@ -1,4 +1,4 @@
-// One boolean flag, on for three users: our core with its whole reason chain against @openfeature/flagd-core.
+// One boolean flag, on for three users: the core of ff with its whole reason chain against @openfeature/flagd-core.
 import { FlagdCore } from '@openfeature/flagd-core'
 import { evaluate } from '../../dist/src/core/evaluate/evaluate.js'
 import { sized } from './smoke.mjs'
@@ -14,12 +14,12 @@ export function decisionsPerCpuSecond() {
   const [ours, theirs] = [makeOurs(), makeTheirs()]
   for (const user of USERS) {
     if (ours(user) !== theirs(user) || ours(user) !== ON.includes(user))
-      throw new Error(`not the same decision for ${user}`)
+      throw new Error(`the two decisions for ${user} differ`)
   }
   const rates = { ours: [], theirs: [] }
   for (let round = -1; round < ROUNDS; round += 1) {
     const [a, b] = [rate(ours), rate(theirs)]
-    if (round < 0) continue // A warm-up.
+    if (round < 0) continue // Round -1 is a warm-up.
     rates.ours.push(a)
     rates.theirs.push(b)
   }
@@ -33,7 +33,7 @@ function rate(decide) {
   for (let at = 0; at < DECISIONS; at += 1) on += decide(USERS[at % USERS.length]) ? 1 : 0
   const { user, system } = process.cpuUsage(before)
   if (Math.abs(on / DECISIONS - ON.length / USERS.length) > 0.01)
-    throw new Error('decisions went wrong')
+    throw new Error('unexpected share of decisions that are on')
   return (DECISIONS * 1e6) / (user + system)
 }
 

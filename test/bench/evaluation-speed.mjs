@@ -1,4 +1,4 @@
-// The whole way of an evaluation, its token cached, against a thousand overrides and against a million.
+// p99 of a whole evaluation with a cached token, with a thousand overrides and with a million.
 import { readFileSync } from 'node:fs'
 import { evaluateQuestion } from '../../dist/src/features/evaluation/answer-question.js'
 import { openFixtureAuthenticator } from '../../dist/src/adapters/auth/test-authenticator.js'
@@ -14,7 +14,7 @@ const root = new URL('../../', import.meta.url)
 const read = (path) => JSON.parse(readFileSync(new URL(path, root), 'utf8'))
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
 
-/** Microseconds of each of so many evaluations, one after the other, of one window. @returns their p99 */
+/** Runs `count` evaluations one after the other. @returns their p99 in microseconds */
 async function p99(dependencies, { token, keys, count }) {
   const taken = new Float64Array(count)
   for (let at = 0; at < count; at += 1) {
@@ -35,14 +35,14 @@ async function p99(dependencies, { token, keys, count }) {
     })
     taken[at] = Number(process.hrtime.bigint() - started) / 1e3
     if (answer.status !== 'decided' || !answer.text.includes('"reason":"tenant_override"'))
-      throw new Error(`the bench was answered ${JSON.stringify(answer)}`)
+      throw new Error(`unexpected answer ${JSON.stringify(answer)}`)
   }
   return taken.sort()[Math.floor(count * 0.99)]
 }
 
 /**
- * The median of five p99s on each side, in microseconds. The sides take turns, so that a machine that slows
- * down slows all of them.
+ * The median of five p99s of each side, in microseconds. The sides take turns, so that a slower machine slows all of
+ * them.
  *
  * @param sizes by name: a folder and the URL of a database that hold the same rows, and the flags' keys
  */
@@ -80,7 +80,7 @@ export async function evaluationSpeed(sizes) {
   for (let window = -1; window < WINDOWS; window += 1) {
     for (const [at, { store, keys, count }] of sides.entries()) {
       const taken = await p99({ store, authenticator, approvals }, { token, keys, count })
-      if (window >= 0) windows[at].push(taken) // The first is a warm-up.
+      if (window >= 0) windows[at].push(taken) // Window -1 is a warm-up.
     }
   }
   for (const { close } of sides) await close()

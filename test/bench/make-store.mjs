@@ -1,4 +1,4 @@
-// A file store of so many tenant overrides, and the same rows for psql's \copy.
+// Writes a file store with tenant overrides, and the same rows for psql's \copy.
 import { createHash } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ const valueOf = (type, at) =>
     object: `{"a":${at},"b":{"c":"x${at}"}}`,
   })[type]
 const AT = '2026-01-01T00:00:00.000Z'
-/** Whom the bench's token is for comes last, so that his rows are among the others'. */
+/** The tenant of the bench's token; sorted among the others, so that its rows lie between theirs. */
 export const TENANT = 'T-pty-pilot-01'
 
 /** @returns the paths of the store and of the two files for \copy */

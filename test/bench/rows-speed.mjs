@@ -1,4 +1,4 @@
-// diff, import and export of a million overrides beside psql's \copy, on one server in one run.
+// Speed of diff, import and export of a million overrides against psql's \copy, on one server in one run.
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,11 +22,11 @@ function measured(args, env, expected = 0) {
     child.stdout.on('data', (chunk) => (said += chunk))
     const timer = setInterval(() => {
       try {
-        // VmHWM only grows, so the last look is the peak but for its last moments.
+        // VmHWM only grows, so the last sample is the peak, except for growth after it.
         const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))
         megabytes = Math.max(megabytes, Number(peak?.[1] ?? 0) / 1024)
       } catch {
-        // It has ended.
+        // The process has ended.
       }
     }, POLL_MS)
     child.on('close', (status) => {
@@ -55,10 +55,10 @@ function psql(url, command) {
 }
 
 /**
- * Each size in a database of its own, which stay filled until all was measured.
+ * Measures each size in a database of its own; the databases stay filled until the evaluations are measured.
  *
  * @param place a folder for the stores
- * @param server `{url, urlOf(database)}` of a server whose databases may be made
+ * @param server `{url, urlOf(database)}` of a server on which databases can be created
  */
 export async function rowsSpeed(place, { url: home, urlOf }) {
   const found = {}

@@ -1,4 +1,4 @@
-// The served evaluation against bare fastify, in one run: 32 connections on loopback, the same body and answer size.
+// A served evaluation against bare fastify in one run: 32 connections on loopback, equal bodies and answer sizes.
 import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -21,7 +21,7 @@ const ROUNDS = sized(3, 1)
 const SECONDS = sized(5, 1)
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
 
-/** A server in a process of its own. */
+/** Starts a server in a process of its own. */
 function started(args, env = {}) {
   const child = spawn(process.execPath, args, { env: { ...process.env, ...env } })
   child.stderr.pipe(process.stderr)
@@ -38,7 +38,7 @@ function started(args, env = {}) {
   })
 }
 
-/** Puts load on one evaluation. @returns what autocannon measured; every answer has to be a 200 */
+/** Repeats one evaluation. @returns the result of autocannon @throws where an answer is not a 200 */
 async function load({ origin }, { token, body }, more) {
   const result = await autocannon({
     url: `${origin}/v1/flags/evaluate`,
@@ -56,10 +56,10 @@ async function load({ origin }, { token, body }, more) {
 const residentMb = (pid) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
 
-/** The least of the resident megabytes seen while so many requests are answered, early on and at the end: a leak raises it. */
+/** The least resident memory in MB in the first and in the second half of the requests: a leak raises the second. */
 async function memory(service, question, requests) {
   const tenth = { amount: requests / 10 }
-  await load(service, question, tenth) // Until the heap has found its size.
+  await load(service, question, tenth) // Lets the heap reach its size.
   const early = []
   const late = []
   for (let part = 1; part < 10; part += 1) {
@@ -69,7 +69,7 @@ async function memory(service, question, requests) {
   return { early: Math.min(...early), late: Math.min(...late) }
 }
 
-/** Everything that a service is measured on; gone afterwards. */
+/** Lends the measured services and the question; removes all of it afterwards. */
 async function withServices(use) {
   const place = mkdtempSync(join(tmpdir(), 'ff-bench-serve-'))
   const key = await generateSigningKey()
@@ -124,14 +124,14 @@ async function withServices(use) {
   }
 }
 
-/** Requests a second as ratios, p99 at half of the own top rate in milliseconds, and memory over so many requests. */
+/** Requests a second, p99 in milliseconds at half of each service's top rate, and memory over `requests` requests. */
 export const serviceSpeed = (requests = sized(1_000_000, 2_000)) =>
   withServices(async (services, question) => {
     const rates = { bare: [], file: [], db: [] }
     for (let round = -1; round < ROUNDS; round += 1)
       for (const [name, service] of Object.entries(services)) {
         const { requests: done } = await load(service, question, { duration: SECONDS })
-        if (round >= 0) rates[name].push(done.average) // The first is a warm-up.
+        if (round >= 0) rates[name].push(done.average) // Round -1 is a warm-up.
       }
     const top = Object.fromEntries(Object.entries(rates).map(([name, all]) => [name, median(all)]))
     const p99 = {}

@@ -1,5 +1,5 @@
-// CPU time of the way to a verified token, beside a bare verify and jose alone, on the same tokens. All keys here
-// are made for the run; the key server is a real one on loopback.
+// CPU time of verifying a token, against a bare signature check and against jose alone, on the same tokens. The keys are
+// generated for the run; the key server is a real one on loopback.
 import { createSign, generateKeyPairSync, verify as verifyBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { importJWK, jwtVerify } from 'jose'
@@ -29,7 +29,7 @@ function sign(number, kid = 'bench') {
   return `${input}.${createSign('sha256').update(input).sign(privateKey, 'base64url')}`
 }
 
-/** Seconds of CPU, all threads, that the work took. */
+/** CPU seconds of the work, over all threads. */
 async function cpuSeconds(work) {
   const before = process.cpuUsage()
   await work()
@@ -55,7 +55,7 @@ export async function tokenSpeed() {
   const each = async (list, one) => {
     for (const item of list) await one(item)
   }
-  /** A door that has seen none of the tokens. */
+  /** A verifier with an empty token cache. */
   const openVerifier = async () => {
     const keys = openJwksClient(server.url, contract)
     const settings = settingsFromContract(contract, {
@@ -68,13 +68,15 @@ export async function tokenSpeed() {
     keys.close()
     return async (token) => {
       const { refused, mode } = await verifier.verify(token, at)
-      if (refused !== 'kid_not_found' && mode !== 'verified') throw new Error(`came ${refused}`)
+      if (refused !== 'kid_not_found' && mode !== 'verified')
+        throw new Error(`unexpected refusal ${refused}`)
     }
   }
   const cases = {
     bare: async () => () =>
       each(parts, ([input, signature]) => {
-        if (!verifyBytes('sha256', input, publicKey, signature)) throw new Error('bare')
+        if (!verifyBytes('sha256', input, publicKey, signature))
+          throw new Error('the bare signature check failed')
       }),
     jose: async () => () => each(tokens, (token) => jwtVerify(token, key, options)),
     plain: async () => {
@@ -107,7 +109,7 @@ export async function tokenSpeed() {
   for (let round = -1; round < ROUNDS; round += 1) {
     for (const [name, prepare] of Object.entries(cases)) {
       const seconds = await cpuSeconds(await prepare())
-      if (round >= 0) taken[name].push(seconds) // The first is a warm-up.
+      if (round >= 0) taken[name].push(seconds) // Round -1 is a warm-up.
     }
   }
   await server.close()

@@ -8,20 +8,20 @@ import {
   type Socket,
 } from 'node:net'
 
-/** What the wire does to whoever talks over it. */
+/** The fault of the connection. */
 export type Fault =
   | { readonly kind: 'none' }
   /** Every chunk is late by this much, each way. */
   | { readonly kind: 'latency'; readonly ms: number }
-  /** Bytes vanish without a sign; `to_client` loses answers alone, `to_server` questions alone. */
+  /** Bytes are dropped silently: in both directions, of responses (`to_client`) or of requests (`to_server`). */
   | { readonly kind: 'blackhole'; readonly direction: 'both' | 'to_client' | 'to_server' }
-  /** Connections are cut with RST once so many bytes of answers went through. */
+  /** Connections are reset (RST) after so many bytes of responses. */
   | { readonly kind: 'cut_after'; readonly bytes: number }
-  /** Connections are cut with RST, those that stand and those that come. */
+  /** Open and new connections are reset (RST). */
   | { readonly kind: 'reset' }
-  /** Nobody listens. */
+  /** The port is closed. */
   | { readonly kind: 'refuse' }
-  /** The server answers with bytes of no protocol. */
+  /** The server answers with bytes of another protocol. */
   | { readonly kind: 'garbage' }
 
 interface Link {
@@ -29,7 +29,7 @@ interface Link {
   readonly upstream: Socket
 }
 
-/** A TCP proxy between two real parts, whose fault can be changed while connections stand. */
+/** A TCP proxy between two real programs; its fault can change while connections are open. */
 export class FaultProxy {
   private readonly target: NetConnectOpts
   private server: Server | null = null
@@ -88,7 +88,7 @@ export class FaultProxy {
     }
     for (const socket of [client, link.upstream]) {
       socket.setNoDelay(true)
-      socket.on('error', drop) // Cut connections are what this is for.
+      socket.on('error', drop) // The faults reset connections on purpose.
       socket.on('close', drop)
     }
     client.on('data', (chunk) => this.pass(chunk, link.upstream, 'to_server'))

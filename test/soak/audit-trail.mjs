@@ -1,9 +1,9 @@
-// An audit trail as its store keeps it, read past the service, and whether its chain is whole.
+// Reads an audit trail from its store, without the service, and verifies its hash chain.
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** @param from the folder of a file store, or a client of a database */
+/** Reads the trail of a file store's folder, or of a database by its `sql` client. */
 export async function readAuditTrail({ folder, sql }) {
   const records = folder === undefined ? await readDatabase(sql) : readFolder(folder)
   let [seq, hash, whole] = [0, '0'.repeat(64), true]
@@ -15,7 +15,7 @@ export async function readAuditTrail({ folder, sql }) {
   return { records, whole }
 }
 
-/** Page 5: SHA-256 over `prev_hash` and the canonical form without the two hashes. */
+/** SHA-256 over `prev_hash` and the record's canonical form without `hash` and `prev_hash`. */
 function digest(text, prev) {
   const hashed = text
     .replace(/"hash":"[0-9a-f]{64}",/, '')

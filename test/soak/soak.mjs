@@ -1,6 +1,6 @@
-// npm run soak [-- SECONDS]: a property run over the HTTP surface, on a file store and on PostgreSQL at once, killed
-// and started again now and then. No status of 500 or more that is not declared, no bug in the log, no acknowledged
-// change lost, no change without its audit record. Ends 1 where one of these does not hold.
+// npm run soak [-- SECONDS [SEED]]: a property run over the HTTP API, on a file store and on PostgreSQL at once, with
+// kills and restarts. It requires: no undeclared status of 500 or more, no bug in the log, no lost acknowledged change,
+// no change without its audit record. Exits 1 where one of these does not hold.
 import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -49,7 +49,7 @@ class Service {
         reject(new Error(`${this.name} ended ${status}: ${this.log}`)),
       )
     })
-    this.up.catch(() => undefined) // Whoever waits for it is told.
+    this.up.catch(() => undefined) // Callers that await `up` get the rejection.
     await this.up
   }
   async end(signal) {
@@ -59,7 +59,7 @@ class Service {
   }
 }
 
-/** One request. @returns null where it was cut off, so that nobody knows what came of it */
+/** Sends one request. @returns the answer; null where the connection was cut, so the outcome is unknown */
 function ask({ env }, token, { method, path, body, headers = {} }) {
   const [host, port] = env.FF_LISTEN.split(':')
   return new Promise((resolve) => {
@@ -88,7 +88,7 @@ function ask({ env }, token, { method, path, body, headers = {} }) {
   })
 }
 
-/** Holds an answer to what is declared. */
+/** Records a breach where an answer is not a declared one. */
 function judge(service, asked, answer) {
   if (answer === null || answer.status < 400) return
   let code = null
@@ -107,7 +107,7 @@ function judge(service, asked, answer) {
     )
 }
 
-/** One caller with keys of its own, who knows what must be stored under them. */
+/** Runs one caller with rows of its own. @returns the rows that the store has to hold */
 async function work(service, token, { id, until, counters }) {
   const rows = new Map(
     ['a', 'b', 'c'].map((name) => [`/v1/flags/override/tenant/T${id}/ff.soak.${name}`, null]),
@@ -127,7 +127,7 @@ async function work(service, token, { id, until, counters }) {
   return rows
 }
 
-/** @param rows by path what is stored: a revision and a value, or null before the first change */
+/** Makes one change, and checks its answer. @param rows by path the stored revision and value; null before the first change */
 async function change(service, token, { path, rows, counters, value }) {
   const held = rows.get(path)
   const stale = value % 7 === 0 && held !== null
@@ -159,7 +159,7 @@ async function change(service, token, { path, rows, counters, value }) {
     breach(`${service.name}: ${asked.method} ${path} was answered ${answer.status} ${answer.text}`)
 }
 
-/** A request that was cut off was taken or not: the row is as before, or as after. */
+/** Reads the row of a request that was cut off. @returns the row before or after it, whichever is stored */
 async function settle(service, token, { path, held, after }) {
   for (let tries = 0; tries < 600; tries += 1) {
     await service.up.catch(() => undefined)
@@ -173,7 +173,7 @@ async function settle(service, token, { path, held, after }) {
       )
       return { revision, value }
     }
-    // A tombstone is not shown: which of two it is, the next change tells by its revision.
+    // A tombstone is not readable; the revision of the next change shows which of the two is stored.
     if (answer?.status === 404) return after.value === null ? after : held
     await sleep(50)
   }
@@ -292,6 +292,6 @@ await server.stop()
 await keys.close()
 rmSync(place, { recursive: true })
 process.stdout.write(
-  `${[...said, ...breaches].join('\n')}\n${breaches.length === 0 ? 'All of it holds.' : 'It does not hold.'}\n`,
+  `${[...said, ...breaches].join('\n')}\n${breaches.length === 0 ? 'All properties hold.' : 'A property does not hold.'}\n`,
 )
 process.exitCode = breaches.length === 0 ? 0 : 1

@@ -15,7 +15,7 @@ import type { TestDatabase } from './database.ts'
 
 type Store = FlagStore & ServiceStore
 
-/** Changes of several kinds, and refusals among them: five records. */
+/** Writes five records: changes of several kinds, and refusals. */
 export async function fiveRecords(store: Store, flag: string): Promise<void> {
   await taken(store, putFlag(flag, { ...NUMBER, description: '"\\u2028 é 😀"' }))
   await taken(store, putTenant('A1', flag, overrideText('0.30000000000000004')))
@@ -25,7 +25,7 @@ export async function fiveRecords(store: Store, flag: string): Promise<void> {
 }
 const NUMBER = { value_type: '"number"', default_value: '9007199254740991', safe_value: '0.1' }
 
-/** A file store with ten records, five of them behind its snapshot. */
+/** Creates a file store with ten records, five of them after its snapshot. */
 export async function auditedFolder(folder: string): Promise<void> {
   await createStore(folder)
   await inStore(folder, async (store) => {
@@ -46,26 +46,26 @@ export async function inStore<T>(
   }
 }
 
-/** A store on the schema that `ff migrate up` made. */
+/** A store on a schema created by `ff migrate up`. */
 export const serviceStore = (database: TestDatabase): PostgresStore =>
   new PostgresStore(openPool(database, 2), 'ff', { name: database.name, tools: TOOLS })
 
-/** Somebody with every right changes what they like. */
+/** Runs SQL as a superuser without the triggers. */
 export async function tamper(sql: pg.Client, text: string): Promise<void> {
   await sql.query(`SET session_replication_role = replica; ${text}; RESET session_replication_role`)
 }
 
-/** The hash that a record has once it was changed. */
+/** The hash that fits a changed record. */
 export function hashAnew(record: AuditRecord): string {
   const { hash: _, ...hashed } = record
   return hashRecord(hashed, sha256)
 }
 
-/** A log line whose checksum fits, whatever was done to it. */
+/** A changed log line with a fitting checksum. */
 export const resealed = (line: string, change: (json: string) => string): string =>
   sealLogLine(change(line.slice(9)))
 
-/** A runner's key in a folder, with its public half as a file. */
+/** Creates a runner's key in a folder, with its public part as a file. */
 export async function runnerIn(folder: string, name: string): Promise<SigningRunner> {
   const runner = await makeRunnerKey(join(folder, `${name}.pem`))
   const { kid, jwk } = runner

@@ -1,8 +1,8 @@
 // Compares two outputs of `vitest list --json`, so that a move or a rename of test files loses no case.
 //   node test/support/compare-cases.mjs BEFORE.json AFTER.json [NAMES.tsv]
-// A file is known by its name alone: its folder and the suffixes `.int` and `.e2e` do not count. NAMES.tsv has one
-// line `old name<TAB>new name` for each test file that got another name or was merged into another.
-// Prints each file with fewer cases than before and each case that is gone; exits 1 if there is one.
+// A file is identified by its name alone: its folder and the suffixes `.int` and `.e2e` do not count. NAMES.tsv has one
+// line `old name<TAB>new name` for each test file that was renamed or merged into another.
+// Prints each file with fewer cases than before and each missing case; exits 1 if there is one.
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 

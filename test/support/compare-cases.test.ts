@@ -47,7 +47,7 @@ test.each<[situation: string, before: Cases, after: Cases, names: string]>([
     ],
     '',
   ],
-  ['a file got a known name', [['x.test.ts', 'one']], [['y.test.ts', 'one']], 'x\ty\n'],
+  ['a file was renamed by NAMES.tsv', [['x.test.ts', 'one']], [['y.test.ts', 'one']], 'x\ty\n'],
   [
     'a file was divided',
     [
@@ -60,14 +60,14 @@ test.each<[situation: string, before: Cases, after: Cases, names: string]>([
     ],
     '',
   ],
-])('%s: no case is gone', async (_situation, before, after, names) => {
+])('%s: no case is missing', async (_situation, before, after, names) => {
   expect((await compare(before, after, names))[0]).toBe(0)
 })
 
 test.each<[situation: string, before: Cases, after: Cases, said: string]>([
-  ['a file is gone', [['x.test.ts', 'one']], [['y.test.ts', 'one']], 'x: 1 cases before, 0 now'],
+  ['a file is missing', [['x.test.ts', 'one']], [['y.test.ts', 'one']], 'x: 1 cases before, 0 now'],
   [
-    'a case has another name',
+    'a case was renamed',
     [
       ['x.test.ts', 'one'],
       ['x.test.ts', 'two'],
@@ -79,7 +79,7 @@ test.each<[situation: string, before: Cases, after: Cases, said: string]>([
     'x: gone: two',
   ],
   [
-    'one of two cases of a name is gone',
+    'one of two cases of one name is missing',
     [
       ['x.test.ts', 'one'],
       ['x.test.ts', 'one'],
@@ -87,8 +87,8 @@ test.each<[situation: string, before: Cases, after: Cases, said: string]>([
     [['x.test.ts', 'one']],
     'x: gone: one',
   ],
-  ['there was no case to compare', [], [['x.test.ts', 'one']], 'lists no case'],
-])('%s: it is said, and the exit is 1', async (_situation, before, after, said) => {
+  ['the first list is empty', [], [['x.test.ts', 'one']], 'lists no case'],
+])('%s: the script reports it and exits 1', async (_situation, before, after, said) => {
   const [status, text] = await compare(before, after)
   expect(status).toBe(1)
   expect(text).toContain(said)

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type TestDatabase, getUrl } from './database.ts'
 
-/** A copy of a database with all that it holds, made by the server. Nothing may be connected to the original. */
+/** Copies a database on its server. The original must have no open connection. */
 export async function copyDatabase(original: TestDatabase): Promise<TestDatabase> {
   const { version, config } = original
   const database = `test_${randomBytes(6).toString('hex')}`

@@ -5,26 +5,30 @@ import { shared } from './shared.ts'
 
 export type Version = '13' | '15' | '18'
 export const SUPPORTED = ['15', '18'] as const
-/** A version that our migrations run on. */
+/** A version that the migrations support. */
 export type Migratable = (typeof SUPPORTED)[number]
 
 const sockets = new Map<Version, string>()
 
-/** Starts the server of a version, unless it runs. Who makes a database or connects has done so. */
+/**
+ * Starts the server of a version, unless it runs. Creating a database or connecting does so too.
+ *
+ * @returns its socket folder
+ */
 export async function startServer(version: Version): Promise<string> {
   const socket = sockets.get(version) ?? (await shared(`postgres-${version}`))
   sockets.set(version, socket)
   return socket
 }
 
-/** Where a server that was started listens. */
+/** The socket folder of a started server. */
 export function getSocket(version: Version): string {
   const socket = sockets.get(version)
   if (socket === undefined) throw new Error(`call startServer('${version}') first`)
   return socket
 }
 
-/** A connection of the test's own, as superuser unless another user is named. */
+/** Opens a connection, as superuser unless another user is named. */
 export async function connect(
   version: Version,
   database = 'postgres',
@@ -47,7 +51,7 @@ export interface TestDatabase extends DatabaseConfig {
 export const createDatabase = (version: Version): Promise<TestDatabase> =>
   getCopy(version, 'template1')
 
-/** A fresh database on which `ff migrate up` was run: a copy of one that was migrated. */
+/** A fresh migrated database: a copy of one on which `ff migrate up` ran. */
 export async function migratedDatabase(version: Migratable): Promise<TestDatabase> {
   await shared(`migrated-${version}`)
   return getCopy(version, 'migrated_template')

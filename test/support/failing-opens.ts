@@ -2,7 +2,7 @@ import { adapters as real } from '../../src/composition.ts'
 import type { Adapters } from '../../src/ports/adapters.ts'
 
 type Name = keyof Adapters
-/** Adapters that open something which has to be closed. */
+/** Adapters whose result has to be closed. */
 const OPENERS: readonly Name[] = [
   'cellCredentials',
   'openAdminServer',
@@ -24,22 +24,22 @@ const OPENERS: readonly Name[] = [
 const CLOSERS = ['close', 'drain'] as const
 
 export const NEVER = 0
-/** The fault that was injected, to tell it from every other error. */
+/** The injected error, distinct from every other one. */
 export class OpenFailed extends Error {}
 
 export interface FailingOpens {
   readonly adapters: Adapters
   /** Names of all calls so far, in order. */
   readonly calls: readonly Name[]
-  /** Names of what was opened and is not closed. */
+  /** Adapters whose result is open. */
   stillOpen(): readonly Name[]
 }
 
 /**
- * The real adapters, of whose opening calls one fails.
+ * The real adapters; one of their opening calls fails.
  *
  * @param failing number of the call that fails, from 1; `NEVER` for none
- * @param closing how a close ends, once it has really closed
+ * @param closing runs after each real close; its rejection becomes the close's
  */
 export function failOpen(
   failing: number,

@@ -11,12 +11,12 @@ vi.mock(import('../../src/adapters/auth/clock.ts'), replaceable)
 describe('a fault', () => {
   const open = replace(satisfiesRequiredAuth, () => () => true)
 
-  test('is in the program while something runs, and gone afterwards', async () => {
+  test('is active during the run, and removed afterwards', async () => {
     const seen = await withFault(open, async () => satisfiesRequiredAuth('none', 'verified'))
     expect([seen, satisfiesRequiredAuth('none', 'verified')]).toEqual([true, false])
   })
 
-  test('can be a class', async () => {
+  test('can replace a class', async () => {
     const fault = replace(
       ManualClock,
       (real) =>
@@ -31,19 +31,19 @@ describe('a fault', () => {
     expect([clock.now(), new ManualClock().now()]).toEqual([7, 0])
   })
 
-  test('whose place the program never comes to is an error', async () => {
+  test('that the run never calls is an error', async () => {
     await expect(withFault(open, async () => 'done')).rejects.toThrow(
       'satisfiesRequiredAuth was replaced and never called',
     )
   })
 
-  test('of a run that fails is gone too', async () => {
+  test('is removed after a failed run too', async () => {
     const failing = withFault(open, () => Promise.reject(new Error('no')))
     await expect(failing).rejects.toThrow('no')
     expect(satisfiesRequiredAuth('none', 'verified')).toBe(false)
   })
 
-  test('in a module that is not replaceable is an error', () => {
+  test('in a module that is not mocked is an error', () => {
     expect(() => replace(computeTtlState, (real) => real)).toThrow('not replaceable')
   })
 })

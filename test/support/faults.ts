@@ -5,12 +5,12 @@ interface Handle {
   current: Replaceable
   calls: number
 }
-// What a function or class takes does not matter here; `replace` holds the types of both to each other.
+// Parameter types do not matter here; `replace` requires both functions or classes to have one type.
 type Replaceable = ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown)
 
 const handles = new WeakMap<object, Handle>()
 
-/** For `vi.mock(import('...'), replaceable)`: the module as it is, and `replace` takes each function and class of it. */
+/** For `vi.mock(import('...'), replaceable)`: makes the functions and classes of the module replaceable. */
 export async function replaceable<M extends object>(load: () => Promise<M>): Promise<M> {
   const entries = Object.entries(await load()).map(([name, value]: [string, unknown]) => [
     name,
@@ -36,20 +36,24 @@ function wrap(name: string, real: Replaceable): object {
   return wrapped
 }
 
-/** A fault of the program: one of its functions or classes does something else. */
+/** A fault injection: the replacement of one function or class of the program. */
 export interface Fault {
   readonly handle: Handle
   readonly change: (real: never) => unknown
 }
 
-/** @throws where the module of `target` is not mocked as `replaceable`: then nothing would be replaced */
+/** Describes the replacement of an export. @throws where the module of `target` is not mocked as `replaceable` */
 export function replace<T extends Replaceable>(target: T, change: (real: T) => T): Fault {
   const handle = handles.get(target)
   if (handle === undefined) throw new Error(`${target.name} is of a module that is not replaceable`)
   return { handle, change }
 }
 
-/** Runs something while a fault is in the program. @throws where the program never came to the place of the fault */
+/**
+ * Runs a function with an active fault.
+ *
+ * @throws where the run never called the replaced function or class
+ */
 export async function withFault<T>({ handle, change }: Fault, run: () => Promise<T>): Promise<T> {
   handle.current = change(handle.real as never) as Replaceable
   handle.calls = 0

@@ -1,4 +1,4 @@
-/** Copies with one bit of one byte turned over: in the first byte, the last, and as many as named, spread between. */
+/** Copies with one flipped bit: in the first byte, in the last, and in `between` bytes spread between them. */
 export function* flipped(
   bytes: Buffer,
   between: number,

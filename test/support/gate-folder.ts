@@ -36,14 +36,18 @@ export async function gateFolder(): Promise<string> {
   return cwd
 }
 
-/** The identity that evidence needs there, as the process with FF_CODE_VERSION finds it. */
+/** The identity that evidence in the folder needs, as a process with FF_CODE_VERSION=CODE computes it. */
 export async function identityIn(cwd: string): Promise<CutoverIdentity> {
   const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
   const settings = behaviouralSettings(await loadSettings({}, cwd))
   return buildIdentity({ code: CODE, settings, schema_head: '0002_flags' }, files)
 }
 
-/** A record by which each item passes now, but for those that are changed; signed by a new key, or by a known one. */
+/**
+ * Writes a passing record for each item, passed through `change`; signed by `known` or a new key.
+ *
+ * @returns the runner
+ */
 export async function fullEvidence(
   cwd: string,
   change: (draft: EvidenceDraft) => EvidenceDraft = (draft) => draft,

@@ -2,15 +2,15 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** Something between a caller and a service that may change what is answered, and sees what is asked. */
+/** An HTTP proxy that can change response bodies, and lists the requests. */
 export interface Meddler {
   readonly origin: string
-  /** Of each request that came, its method and path. */
+  /** Method and path of each request. */
   readonly seen: string[]
   close(): Promise<void>
 }
 
-/** @param change of the body of each answer; the status stays */
+/** @param change maps each response body; the status stays */
 export async function openMeddler(
   target: string,
   change: (body: string, path: string) => string = (body) => body,
@@ -27,7 +27,7 @@ export async function openMeddler(
       const text = change(await toText(answer), asked.url ?? '')
       const { 'transfer-encoding': _, 'content-length': __, ...kept } = answer.headers
       reply.writeHead(answer.statusCode ?? 500, kept).end(text)
-    })().catch(() => void reply.destroy()) // The other end is gone, and so are we.
+    })().catch(() => void reply.destroy()) // The target closed the connection, so the proxy does too.
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

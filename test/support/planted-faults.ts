@@ -6,10 +6,10 @@ import { ROOT } from './run-ff.ts'
 import { oneOfEach } from './scale.ts'
 import { adapters } from '../../src/composition.ts'
 
-/** The faults that a run of the tests plants: by proof and place all of them, or one of each. */
+/** The faults that a test run plants: all in a full run, else one for each proof and place. */
 export const FAULTS = oneOfEach(FAULT_CATALOGUE, ({ id, proof }) => `${proof} ${id.split('.')[0]}`)
 
-/** `ff parity selftest` over these, in this process. */
+/** Runs `ff parity selftest` over these faults in this process. */
 export const getSelftest = (candidate: TargetSpec): Promise<CheckReport> =>
   paritySelftest(
     {

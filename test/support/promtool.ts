@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process'
 
 /**
- * Puts a text to Prometheus' own checker. @returns what it has against it, empty where nothing; also where this machine has
- * none (`npm run setup:machine` brings it on Debian): whoever asks has to hold the text to something else as well
+ * Runs Prometheus' own checker. Empty also where promtool is not installed (`npm run setup:machine` installs it on
+ * Debian), so a caller has to check the text in another way as well.
+ *
+ * @returns the exit status and output of a failed check; empty otherwise
  */
 export function promtoolSays(args: readonly string[], input = ''): string {
   const { error, status, stdout, stderr } = spawnSync('promtool', args, { input, encoding: 'utf8' })

@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os'
 
 export interface PtyRun {
   readonly status: number | null
-  /** All that a person saw. */
+  /** Everything that the terminal showed. */
   readonly screen: string
 }
-/** What is typed when a text appears; in this order. */
+/** Texts to wait for and the input to type after each, in order. */
 export type Script = readonly (readonly [seen: string, typed: string])[]
 
 const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
 
-/** Runs a program on a real pseudo-terminal (`script` of util-linux), and types as a person would. */
+/** Runs a program on a real pseudo-terminal (`script` of util-linux), and types the input of the script. */
 export function onTerminal(
   command: readonly string[],
   script: Script,
@@ -20,7 +20,7 @@ export function onTerminal(
   const clean = { PATH: process.env['PATH'], HOME: process.env['HOME'], TMPDIR: tmpdir() }
   const line = command.map(quoted).join(' ')
   const child = spawn('script', ['-qefc', line, '/dev/null'], { cwd, env: { ...clean, ...env } })
-  child.stdin.on('error', () => undefined) // It may end before all is typed.
+  child.stdin.on('error', () => undefined) // The program can end before all input is typed.
   let [screen, from, at] = ['', 0, 0]
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     screen += text
@@ -36,7 +36,7 @@ export function onTerminal(
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (status) => {
-      if (at < script.length) reject(new Error(`"${script[at]?.[0]}" was never asked:\n${screen}`))
+      if (at < script.length) reject(new Error(`"${script[at]?.[0]}" never appeared:\n${screen}`))
       else resolve({ status, screen })
     })
   })

@@ -17,13 +17,13 @@ export interface Run {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
-  /** Another package folder: a copy with something changed in it. */
+  /** Another package folder: a changed copy. */
   readonly root?: string
-  /** What it reads on standard input; nothing, and the end of it, where none is given. */
+  /** Standard input; empty where absent. */
   readonly input?: string
 }
 
-/** What the program has of this environment in every test. */
+/** The only variables of this environment that the program gets in a test. */
 const cleanEnv = () => ({
   PATH: process.env['PATH'],
   HOME: process.env['HOME'],
@@ -39,23 +39,23 @@ export function startFf(
     cwd: cwd ?? tmpdir(),
     env: { ...cleanEnv(), ...env },
   })
-  child.stdin.on('error', () => undefined) // It may end without reading.
+  child.stdin.on('error', () => undefined) // The program can end without reading.
   child.stdin.end(input)
   return child
 }
 
-/** Runs it to its end in a process of its own: where that process is what a test is about. */
+/** Runs `ff` in a process of its own, for tests about the process. */
 export const spawnFf = (args: readonly string[], options: RunOptions = {}): Promise<Run> =>
   finished(startFf(args, options))
 
-/** The runs in this process at this moment, all of them in one working directory. */
+/** The current runs in this process; all share one working directory. */
 const inProcess = { cwd: '', runs: 0, before: '' }
 
 /**
- * Runs one command of the built program to its end, in this process, which saves its start.
+ * Runs one command of the built program in this process, which saves the start of a process.
  *
- * A process of their own get: a copy of the package, a variable that is not ours and so may be read by a library or by
- * Node itself, and a run in another directory than the runs of this moment, for a process has one.
+ * A run gets a process of its own where it uses a copy of the package, sets a variable that Node or a library may read
+ * (not `FF_...`), or needs another working directory than the current runs.
  */
 export function runFf(args: readonly string[], options: RunOptions = {}): Promise<Run> {
   const { root, env = {}, cwd = tmpdir() } = options
@@ -84,7 +84,7 @@ async function runHere(
   if (inProcess.runs === 0) inProcess.before = process.cwd()
   inProcess.cwd = cwd
   inProcess.runs += 1
-  process.chdir(cwd) // Paths in options are read as typed.
+  process.chdir(cwd) // Relative paths in options are resolved against it.
   try {
     const url = pathToFileURL(join(ROOT, 'dist/src/main.js')).href
     const { main } = (await import(url)) as typeof Main
@@ -106,7 +106,7 @@ export function finished(child: ChildProcess): Promise<Run> {
   })
 }
 
-/** A copy of the package that a test may change: artefacts and the built program, without its dependencies. */
+/** Copies the package for a test to change: artefacts and the built program; dependencies are linked. */
 export async function copyPackage(): Promise<{ readonly root: string; remove(): Promise<void> }> {
   const root = await mkdtemp(join(tmpdir(), 'ff-copy-'))
   for (const part of ['dist', 'checklists', 'contracts', 'vectors', 'package.json']) {

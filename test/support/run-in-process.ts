@@ -4,8 +4,8 @@ import type { Context } from '../../src/commands/context.ts'
 import { ROOT, type Run, type RunOptions } from './run-ff.ts'
 
 /**
- * Runs a command in this process, and loads the program anew: modules that a test replaced with `vi.doMock` are
- * replaced in it. The status is what the process would end with.
+ * Runs a command in this process with a newly loaded program, so that mocks of `vi.doMock` apply. The status is the exit
+ * status of the process.
  */
 export async function runInProcess(
   args: readonly string[],

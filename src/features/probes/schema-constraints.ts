@@ -4,7 +4,9 @@ import { loadPersistence } from '../migrate/load-persistence.ts'
 import { requireDatabase, fromValue, defineProbe } from './framework/probe.ts'
 import { withMigratedDatabase } from './testbed/scratch-database.ts'
 
-/** B2: constraints are validated, indexes are usable, foreign keys follow the contract, and hot queries use an index. */
+/**
+ * B2: constraints are validated, indexes are usable, foreign keys follow the contract, and hot queries use an index.
+ */
 export const schemaConstraints = defineProbe<TargetSpec>({
   version: 1,
   site: 'database',

@@ -9,7 +9,7 @@ import { toAdapters, toItem, TERMS, toContext } from './context.ts'
 
 const IDS = ['F1', 'F2', 'F3', 'F4'] as const
 const controls = new Map<string, ReturnType<Probe['control']>>()
-/** The probe, whose control waits for real time-outs and so is run once for all cases here that look at it. */
+/** The probe; its control waits for real timeouts, so the cases of this file share one run of it. */
 function getProbe(id: string): Probe {
   const probe = PROBES[toItem(id).probe.name] as Probe
   const control: Probe['control'] = (context) => {
@@ -24,8 +24,8 @@ const contextFor = (id: string, change: Partial<Adapters> = {}): ProbeContext =>
 const measured = (id: string, change: Partial<Adapters>) =>
   getProbe(id).measure(contextFor(id, change))
 
-/** A client that is the real one, but for what becomes of what it is asked. */
-const asking = (change: (check: CheckApproval) => CheckApproval): Partial<Adapters> => ({
+/** The real client with its approval check wrapped by `change`. */
+const wrapCheck = (change: (check: CheckApproval) => CheckApproval): Partial<Adapters> => ({
   openApprovals: async (plan) => {
     const opened = await adapters.openApprovals(plan)
     return {
@@ -35,8 +35,8 @@ const asking = (change: (check: CheckApproval) => CheckApproval): Partial<Adapte
     }
   },
 })
-/** An Admin that does one thing in the place of another. */
-const serving = (from: AdminBehaviour, to: AdminBehaviour): Partial<Adapters> => ({
+/** An Admin that shows the behaviour `to` instead of `from`. */
+const replaceBehaviour = (from: AdminBehaviour, to: AdminBehaviour): Partial<Adapters> => ({
   openAdminServer: async (approvals) => {
     const server = await adapters.openAdminServer(approvals)
     const setBehaviour = server.setBehaviour.bind(server)
@@ -58,8 +58,8 @@ describe.each(IDS)('%s', (id) => {
   })
 })
 
-describe('F1 sees', () => {
-  test('every message under a contract that is not pinned', async () => {
+describe('F1 detects', () => {
+  test('every message, where the contract is not the pinned one', async () => {
     const { measured: found, example } = await getProbe('F1').control(contextFor('F1'))
     expect(found).toEqual({
       contract_differences: 18,
@@ -68,7 +68,7 @@ describe('F1 sees', () => {
     })
     expect(example).toContain('sensitive.check.2b')
   })
-  test('an Admin that lets in whoever asks', async () => {
+  test('an Admin that accepts callers without a token', async () => {
     const found = await measured('F1', {
       openApprovals: async (plan) =>
         adapters.openApprovals(
@@ -79,13 +79,13 @@ describe('F1 sees', () => {
     })
     expect(found.measured).toMatchObject({ anonymous_answered: 1 })
   })
-  test('approvals that are known to somebody else', async () => {
+  test('approvals that Admin confirms for another flag, tenant or user', async () => {
     const here = { flag_key: 'ff.probe', tenant_id: 'T-probe', user_id: 'U-probe' }
-    const generous = asking((check) => (question) => check({ ...question, ...here }))
-    expect((await measured('F1', generous)).measured).toMatchObject({ foreign_approvals_known: 3 })
+    const unscoped = wrapCheck((check) => (question) => check({ ...question, ...here }))
+    expect((await measured('F1', unscoped)).measured).toMatchObject({ foreign_approvals_known: 3 })
   })
-  test('a state that comes out as another one', async () => {
-    const blind = asking((check) => async (question) => {
+  test('an approval reported in the wrong state', async () => {
+    const blind = wrapCheck((check) => async (question) => {
       const answer = await check(question)
       if (answer.status !== 'known') return answer
       const { stated: _, ...rest } = answer
@@ -97,13 +97,13 @@ describe('F1 sees', () => {
   })
 })
 
-describe('F2 sees', () => {
-  test('a client that waits too long, and then believes what it hears', async () => {
+describe('F2 detects', () => {
+  test('a client that waits too long and then uses the late answer', async () => {
     const { measured: found } = await getProbe('F2').control(contextFor('F2'))
     expect(found).toMatchObject({ slow_allowed: 1, in_time_refused: 0 })
     expect(found['slowest_ms']).toBeGreaterThan(4_900)
   })
-  test('a client that gives up too early', async () => {
+  test('a client with too short a timeout', async () => {
     const hasty: Partial<Adapters> = {
       openApprovals: (plan) =>
         adapters.openApprovals(
@@ -114,7 +114,7 @@ describe('F2 sees', () => {
     expect(found.measured).toMatchObject({ in_time_refused: 1, slow_allowed: 0 })
     expect(found.example).toBe('an answer after 0.9 s')
   })
-  test('sockets that stay', async () => {
+  test('sockets that stay open', async () => {
     const leaky: Partial<Adapters> = {
       openApprovals: async (plan) => {
         const opened = await adapters.openApprovals(plan)
@@ -129,28 +129,28 @@ describe('F2 sees', () => {
   })
 })
 
-describe('F3 sees', () => {
-  test('what is allowed, in every mode', async () => {
+describe('F3 detects', () => {
+  test('a client that allows in every failure mode', async () => {
     const { measured: found, example } = await getProbe('F3').control(contextFor('F3'))
     expect(found).toEqual({ modes_denied: 0, wrong_reasons: 15 })
     expect(example).toBe('refused: allow global_default before, then allow global_default')
   })
-  test('a failure that is no failure', async () => {
-    const found = await measured('F3', serving('cut_short', 'honest'))
+  test('a failure mode that does not fail', async () => {
+    const found = await measured('F3', replaceBehaviour('cut_short', 'honest'))
     expect(found.measured).toEqual({ modes_denied: 14, wrong_reasons: 1 })
     expect(found.example).toContain('cut short')
   })
-  test('a client that denies whatever it is asked', async () => {
+  test('a client that denies every request', async () => {
     const found = await measured(
       'F3',
-      asking(() => () => Promise.resolve({ status: 'unreachable' })),
+      wrapCheck(() => () => Promise.resolve({ status: 'unreachable' })),
     )
     expect(found.measured).toEqual({ modes_denied: 15, wrong_reasons: 15 })
   })
-  test('another reason than the one', async () => {
+  test('a denial for another reason', async () => {
     const found = await measured(
       'F3',
-      asking((check) => async (question) => {
+      wrapCheck((check) => async (question) => {
         const answer = await check(question)
         return answer.status === 'unreachable' ? { status: 'unknown' } : answer
       }),
@@ -159,7 +159,7 @@ describe('F3 sees', () => {
   })
 })
 
-test('F4 sees a client without a breaker', async () => {
+test('F4 detects a client without a circuit breaker', async () => {
   const { measured: found } = await getProbe('F4').control(contextFor('F4'))
   expect(found).toMatchObject({
     opened_as_declared: false,

@@ -15,7 +15,7 @@ export function toItem(id: string): ChecklistItem {
   return found
 }
 
-/** The real thing, pointed at what a test has. */
+/** The context of a probe with the real adapters and an embedded server. */
 export const toContext = (change: Partial<ProbeContext> = {}): ProbeContext => ({
   root: ROOT,
   cwd: tmpdir(),
@@ -28,7 +28,7 @@ export const toContext = (change: Partial<ProbeContext> = {}): ProbeContext => (
   progress: () => undefined,
   ...change,
 })
-/** With some adapters replaced. */
+/** The real adapters with some replaced. */
 export const toAdapters = (change: Partial<Adapters>): Adapters => ({ ...adapters, ...change })
 
 export const TERMS: ProbeRecordTerms = {

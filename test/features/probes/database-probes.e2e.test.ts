@@ -50,22 +50,22 @@ afterAll(async () => {
   await database.drop()
   await rm(store, { recursive: true, force: true })
 })
-/** What takes back what a test did to the database or to its role. */
+/** SQL that undoes the change of a test to the database or its role. */
 let undo = ''
 afterEach(async () => {
   if (undo !== '') await admin.query(undo)
   undo = ''
 })
-async function spoil(sql: string, back: string): Promise<void> {
+async function corrupt(sql: string, back: string): Promise<void> {
   undo = back
   await admin.query(sql)
 }
 
-/** Past the triggers. */
+/** Runs SQL without the triggers. */
 const unguarded = (sql: string): string =>
   `SET session_replication_role = replica; ${sql}; RESET session_replication_role`
 
-/** What a probe says without its control, or its control alone. */
+/** The judged measurement of a probe, or of its control alone. */
 async function measured(
   id: string,
   change: Partial<ProbeContext> & { readonly user?: string; readonly folder?: string } = {},
@@ -85,7 +85,7 @@ async function measured(
   return { ...measurement, ...judgeMeasurement(item, measurement) }
 }
 
-describe('each planted fault is seen for what it is', () => {
+describe('the planted fault breaks its own measure', () => {
   test.each([
     ['B1', { drift: 1, head_matches: true, unapplied: 0 }],
     ['B2', { constraints_invalid: 1, rules_differing: 0, hot_queries_without_index: 0 }],
@@ -101,7 +101,7 @@ describe('each planted fault is seen for what it is', () => {
   })
 })
 
-describe('what is spoiled fails, and by the right measure', () => {
+describe('a corrupted database or store fails by the right measure', () => {
   test.each([
     [
       'B1',
@@ -128,14 +128,14 @@ describe('what is spoiled fails, and by the right measure', () => {
     ],
     [
       'B2',
-      'an index that is gone, though another one holds the column',
+      'a dropped index, though another one holds the column',
       'DROP INDEX ff.tenant_override_flag_idx',
       'CREATE INDEX tenant_override_flag_idx ON ff.tenant_override (flag_key)',
       { hot_queries_without_index: 1, indexes_invalid: 0 },
     ],
     [
       'B2',
-      'an index that was left half made',
+      'an index whose build did not finish',
       `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ff.user_override_pkey'::regclass`,
       `UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'ff.user_override_pkey'::regclass`,
       { indexes_invalid: 1, constraints_invalid: 0 },
@@ -163,7 +163,7 @@ describe('what is spoiled fails, and by the right measure', () => {
     ],
     [
       'C1',
-      'a row too many',
+      'one row too many',
       `INSERT INTO ff.user_override SELECT 'U1', flag_key, value, NULL, NULL, NULL, created_by, updated_by, revision,
          created_at, updated_at FROM ff.tenant_override LIMIT 1`,
       'DELETE FROM ff.user_override',
@@ -171,7 +171,7 @@ describe('what is spoiled fails, and by the right measure', () => {
     ],
     [
       'C2',
-      'a note that is another',
+      'a changed note',
       `UPDATE ff.tenant_override SET note = 'as it is' WHERE note IS NOT NULL`,
       `UPDATE ff.tenant_override SET note = 'as it was' WHERE note IS NOT NULL`,
       { differing: 1 },
@@ -185,14 +185,14 @@ describe('what is spoiled fails, and by the right measure', () => {
     ],
     [
       'G2',
-      'a trigger that is off',
+      'a disabled trigger',
       'ALTER TABLE ff.audit DISABLE TRIGGER audit_rows_stay',
       'ALTER TABLE ff.audit ENABLE TRIGGER audit_rows_stay',
       { forbidden_allowed: 1, chain_breaks: 0 },
     ],
     [
       'G2',
-      'a trigger that is gone',
+      'a dropped trigger',
       'DROP TRIGGER audit_table_stays ON ff.audit',
       `CREATE TRIGGER audit_table_stays BEFORE TRUNCATE ON ff.audit
          FOR EACH STATEMENT EXECUTE FUNCTION ff.audit_is_append_only()`,
@@ -200,7 +200,7 @@ describe('what is spoiled fails, and by the right measure', () => {
     ],
     [
       'G2',
-      'a record that is another',
+      'a changed record',
       unguarded(`UPDATE ff.audit SET phase = 'x' || phase WHERE seq = 2`),
       unguarded('UPDATE ff.audit SET phase = substr(phase, 2) WHERE seq = 2'),
       { chain_breaks: 1, forbidden_allowed: 0 },
@@ -213,13 +213,13 @@ describe('what is spoiled fails, and by the right measure', () => {
       { chain_breaks: 1, forbidden_allowed: 0 },
     ],
   ])('%s: %s', async (id, _what, sql, back, expected) => {
-    await spoil(sql, back)
+    await corrupt(sql, back)
     const found = await measured(id)
     expect([found.result, found.measured]).toEqual(['fail', expect.objectContaining(expected)])
   })
 
-  test('B2: a table of many rows that is read whole, though an index is there', async () => {
-    await spoil(
+  test('B2: a full scan of a large table in spite of its index', async () => {
+    await corrupt(
       `INSERT INTO ff.tenant_override (tenant_id, flag_key, value, created_by, updated_by, revision, created_at, updated_at)
          SELECT 'many-' || at, 'ff.a', 'true', 'U1', 'U1', 1, '${NOW}', '${NOW}' FROM generate_series(1, 10000) at;
        ANALYZE ff.tenant_override`,
@@ -237,14 +237,14 @@ describe('what is spoiled fails, and by the right measure', () => {
     expect([found.result, found.met['role']]).toEqual(['fail', 'postgres'])
   })
 
-  test('G2: is passed by the records of migrations and imports, whose number it names', async () => {
+  test('G2: passes on the records of migrations and imports, and reports their number', async () => {
     const found = await measured('G2')
     expect([found.result, found.sample_size]).toEqual(['pass', 3])
     expect(found.measured).toEqual({ forbidden_allowed: 0, chain_breaks: 0 })
     expect(found.met).toMatchObject({ role: service, records: 3 })
   })
 
-  test('C1: what the file took since the import, until it is imported too', async () => {
+  test('C1: writes to the file since the import, until they are imported too', async () => {
     const folder = await storeFolder([])
     await cp(store, folder, { recursive: true, force: true })
     const written = await FileStore.open(folder, { digestKey: Buffer.alloc(32, 1), phase: 'file' })
@@ -255,7 +255,7 @@ describe('what is spoiled fails, and by the right measure', () => {
     const found = await measured('C1', { folder })
     expect(found.measured).toEqual({ missing: 1, extra: 0, source_changed: true })
     expect(found.met['missing_by']).toBe('tenant_override/T9 1')
-    await spoil(
+    await corrupt(
       `INSERT INTO ff.tenant_override (tenant_id, flag_key, value, created_by, updated_by, revision, created_at, updated_at)
        VALUES ('T9', 'ff.a', 'true', 'U1', 'U1', 1, '${NOW}', '${NOW}')`,
       `DELETE FROM ff.tenant_override WHERE tenant_id = 'T9'`,
@@ -264,7 +264,7 @@ describe('what is spoiled fails, and by the right measure', () => {
     await rm(folder, { recursive: true })
   })
 
-  test('B3: a step down that does not refuse', async () => {
+  test('B3: a down step that drops rows instead of refusing', async () => {
     const copy = await copyPackage()
     const file = join(copy.root, 'contracts/migrations/0002_flags.sql')
     await edit(file, 'IF EXISTS (SELECT FROM flag_registry) OR', 'IF false AND')
@@ -292,7 +292,7 @@ describe('what is spoiled fails, and by the right measure', () => {
   })
 })
 
-test('what B4 asks and explains is what the server refuses when it is tried', async () => {
+test('the server refuses each statement that B4 counts as forbidden', async () => {
   const client = await connect('15', database.database, service)
   const ddl = [
     'CREATE TABLE ff.more (a int)',
@@ -309,7 +309,7 @@ test('what B4 asks and explains is what the server refuses when it is tried', as
   await client.end()
 })
 
-test('a backup needs the programs of the version of the server, and says which', async () => {
+test('I3 without pg_dump of the version of the server names the package to install', async () => {
   await startServer('18')
   const targets = { scratch: spec(getUrl('18', 'postgres')), database: null }
   const runCommand = async () =>

@@ -8,7 +8,7 @@ import { toItem, toContext } from './context.ts'
 const getProbe = (name: string): Probe => PROBES[name] as Probe
 const contextFor = (id: string) => toContext({ params: toItem(id).probe.params })
 
-test('E4 puts every kind of answer to both stores, and finds a list that is turned round', async () => {
+test('E4 gets every kind of status from both stores, and detects a list in reverse order', async () => {
   const sound = await getProbe('api-parity').measure(contextFor('E4'))
   expect(sound.example).toBeNull()
   expect(sound.measured).toEqual({ differences: 0 })
@@ -20,7 +20,7 @@ test('E4 puts every kind of answer to both stores, and finds a list that is turn
   expect(faulty.example).toContain('/v1/flags')
 })
 
-test('A5 brings every credential to every endpoint, and finds the one that nobody guards', async () => {
+test('A5 sends every credential to every endpoint, and detects an unguarded endpoint', async () => {
   const sound = await getProbe('mode-matrix').measure(contextFor('A5'))
   expect(sound.example).toBeNull()
   expect(sound.measured).toEqual({ rows_wrong: 0, differences: 0 })
@@ -32,7 +32,7 @@ test('A5 brings every credential to every endpoint, and finds the one that nobod
   expect(faulty.example).toContain('at flags.list')
 })
 
-test('A1 and A3 go through the endpoint', async () => {
+test('A1 and A3 measure the endpoint of evaluations', async () => {
   const forged = await getProbe('token-forgeries').measure(contextFor('A1'))
   expect(forged.measured).toEqual({
     forged_accepted: 0,

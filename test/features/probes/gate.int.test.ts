@@ -42,7 +42,7 @@ async function requestFor(ids: readonly string[]): Promise<ProbeRequest> {
     progress: () => undefined,
   }
 }
-/** What the gate says where the trust file names the runner, and people have not signed. */
+/** States and codes at the gate, with the runner in the trust file and no signature. */
 async function getStates(ids: readonly string[]): Promise<readonly unknown[]> {
   const trust = trustText(readTrust(await readRunnerKey(join(cwd, '.ff/runner.pem'))))
   await writeFile(join(cwd, 'checklists/trust.json'), trust)
@@ -52,7 +52,7 @@ async function getStates(ids: readonly string[]): Promise<readonly unknown[]> {
     .map(({ id, state, codes }) => [id, state, codes])
 }
 
-test('what probes recorded passes at the gate, where the trust file names their runner', async () => {
+test('records of probes pass at the gate where the trust file names their runner', async () => {
   const groups: string[] = []
   const request = await requestFor(['A1', 'A2', 'A3', 'A4'])
   const report = await probeRun({
@@ -74,13 +74,13 @@ test('what probes recorded passes at the gate, where the trust file names their 
   ])
 })
 
-test('a record of a control alone is no measurement', async () => {
+test('a record of a control alone does not change the state of its item', async () => {
   const report = await probeSelftest(await requestFor(['A1']))
   expect([report.exitCode, report.kind]).toEqual([0, 'probe_selftest'])
   expect(await getStates(['A1'])).toEqual([['A1', 'pass', []]])
 })
 
-test('a run that was ended says cancelled, and records nothing of what it had not finished', async () => {
+test('a terminated run is cancelled, and records no unfinished item', async () => {
   const controller = new AbortController()
   const request = await requestFor(['A1', 'A2', 'E3'])
   const running = probeRun({

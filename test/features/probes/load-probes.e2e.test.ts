@@ -11,7 +11,7 @@ import { createDatabase, type TestDatabase } from '../../support/database.ts'
 import { toAdapters, toContext, toItem } from './context.ts'
 
 const getProbe = (id: string): Probe => PROBES[toItem(id).probe.name] as Probe
-/** No shorter than what it takes to have seen enough. */
+/** Parameters for a short run that still reaches the minimum sample. */
 const SHORT: Readonly<Record<string, object>> = { E5: { requests: 1_000, seconds: 2.5 } }
 const planned = (peak_requests_per_second: number): ProbeContext['plan'] =>
   ({ peak_requests_per_second }) as ProbeContext['plan']
@@ -36,13 +36,13 @@ const contextFor = (
     ...change,
   })
 const getValue = ({ measured }: Measurement, name: string): number => Number(measured[name])
-/** What the limits of an item make of a measurement in which these values are chosen by the test. */
+/** The result of an item for a measurement with these values. */
 const getResult = (id: string, measured: Measurement['measured']) =>
   judgeMeasurement(toItem(id), { measured, met: {}, sample_size: 1_000, example: null }).result
 const LONG = { timeout: 120_000 }
 
-/** One read in so many of a scratch store fails. */
-const breaking = (backing: 'file' | 'db', every = 50): Partial<Adapters> => ({
+/** Fails one read in `every` of a scratch store. */
+const withFailingReads = (backing: 'file' | 'db', every = 50): Partial<Adapters> => ({
   openScratchServiceStore: async (spec, needs) => {
     const scratch = await adapters.openScratchServiceStore(spec, needs)
     if (scratch.store.kind !== backing) return scratch
@@ -58,7 +58,7 @@ const breaking = (backing: 'file' | 'db', every = 50): Partial<Adapters> => ({
 
 describe('a load', () => {
   const { signal } = new AbortController()
-  test('goes on while nothing is answered, and counts from when a request was due', async () => {
+  test('continues while no request is answered, and measures latency from the due time', async () => {
     let open = (): void => undefined
     const opened = new Promise<void>((resolve) => (open = resolve))
     let sent = 0
@@ -79,7 +79,7 @@ describe('a load', () => {
     expect(Number(arrivals[0]?.done_ms)).toBeGreaterThan(Number(arrivals[39]?.due_ms))
     expect(arrivals.flatMap(({ ok }, at) => (ok ? [] : [at]))).toEqual([11])
   })
-  test('that was kept from sending owns up to it', async () => {
+  test('includes the delay of requests that could not be sent in time', async () => {
     const block = (): void => {
       const until = performance.now() + 200
       while (performance.now() < until);
@@ -96,14 +96,14 @@ describe('a load', () => {
     expect(Number(waited[0])).toBeGreaterThanOrEqual(200)
     expect(Number(waited[5])).toBeGreaterThanOrEqual(150)
   })
-  test('ends when the run does', async () => {
+  test('ends when the run is aborted', async () => {
     const ended = AbortSignal.abort()
     expect(await runLoad(() => Promise.resolve(true), { per_s: 1, requests: 9 }, ended)).toEqual([])
   })
 })
 
 describe.concurrent('E5', () => {
-  test('measures both real stores, and its limits are held to what it measured', LONG, async () => {
+  test('measures both real stores, and the result follows the limits', LONG, async () => {
     const found = await getProbe('E5').measure(contextFor('E5'))
     const [file, db] = [getValue(found, 'file_p99_ms'), getValue(found, 'db_p99_ms')]
     expect(file).toBeGreaterThan(0)
@@ -128,21 +128,21 @@ describe.concurrent('E5', () => {
     expect(getResult('E5', { ...bound, ...change })).toBe(result)
   })
   const short = { requests: 240, seconds: 1 }
-  test('sees a tenth of a second on each query', async () => {
+  test('detects 100 ms added to each query', async () => {
     const found = await getProbe('E5').control(contextFor('E5', short))
     expect(getValue(found, 'db_p99_ms')).toBeGreaterThanOrEqual(100)
     expect(found.measured['error_share']).toBe(0)
-    // The least that the added delay comes to breaks the limit beside any file that answers within 79 ms.
+    // The added delay alone breaks the limit where the file answers within 79 ms.
     const least = { ...found.measured, db_p99_ms: 100, file_p99_ms: 79 }
     expect(getResult('E5', least)).toBe('fail')
   })
-  test.each(['file', 'db'] as const)('sees answers of the %s that are none', async (side) => {
-    const context = contextFor('E5', short, { adapters: toAdapters(breaking(side)) })
+  test.each(['file', 'db'] as const)('detects failed answers of the %s', async (side) => {
+    const context = contextFor('E5', short, { adapters: toAdapters(withFailingReads(side)) })
     const found = await getProbe('E5').measure(context)
     expect(found.measured['error_share']).toBeCloseTo(0.02, 2)
     expect(judgeMeasurement(toItem('E5'), found)).toMatchObject({ result: 'fail' })
   })
-  test('says nothing about a peak that nobody declared, or that could not be sent', async () => {
+  test('is inconclusive where the plan is missing or the rate cannot be sent', async () => {
     await expect(
       getProbe('E5').measure(contextFor('E5', {}, { plan: null })),
     ).rejects.toMatchObject({
@@ -157,11 +157,11 @@ describe.concurrent('E5', () => {
 })
 
 describe('F5', () => {
-  test('measures the real client, and its limits are held to what it measured', LONG, async () => {
+  test('measures the real client, and the result follows the limits', LONG, async () => {
     const found = await getProbe('F5').measure(contextFor('F5', { seconds: 1.2 }))
     const [before, change] = [getValue(found, 'p99_before_ms'), getValue(found, 'p99_change_ms')]
     expect(before).toBeGreaterThan(0)
-    // Less than one call to Admin takes: no decision waited for one.
+    // Less than the timeout of one call to Admin: no ordinary decision waited for one.
     expect(change).toBeLessThan(ADMIN_LIMITS.timeout_ms)
     expect(found.measured).toMatchObject({ error_share: 0, runs: 3 })
     expect(Number(found.met['calls_failed'])).toBeGreaterThanOrEqual(3 * 5)
@@ -189,17 +189,17 @@ describe('F5', () => {
         plan.kind === 'admin' ? { ...plan, limits: { ...plan.limits, timeout_ms: 300 } } : plan,
       ),
   }
-  test('sees one connection for everything', async () => {
+  test('detects a connection that ordinary and sensitive decisions share', async () => {
     const context = contextFor('F5', short, { adapters: toAdapters(hasty) })
     const { measured } = await getProbe('F5').control(context)
     const during = Number(measured['p99_before_ms']) + Number(measured['p99_change_ms'])
-    // Ordinary decisions waited until a call to Admin had timed out.
+    // Ordinary decisions waited until a call to Admin timed out.
     expect(during).toBeGreaterThanOrEqual(300)
     const least = { ...measured, runs: 3, p99_before_ms: 100, p99_change_ms: 200 }
     expect(getResult('F5', least)).toBe('fail')
   })
-  test.concurrent('sees answers that are none', async () => {
-    const context = contextFor('F5', short, { adapters: toAdapters(breaking('file', 5)) })
+  test.concurrent('detects failed answers', async () => {
+    const context = contextFor('F5', short, { adapters: toAdapters(withFailingReads('file', 5)) })
     const found = await getProbe('F5').measure(context)
     expect(getValue(found, 'error_share')).toBeGreaterThan(0.001)
     expect(judgeMeasurement(toItem('F5'), found)).toMatchObject({
@@ -207,7 +207,7 @@ describe('F5', () => {
       detail: expect.stringContaining('error_share'),
     })
   })
-  test.concurrent('says nothing where nobody asked Admin', async () => {
+  test.concurrent('is inconclusive where no call reaches Admin', async () => {
     const anonymous = toAdapters({ openApprovals: () => adapters.openApprovals({ kind: 'none' }) })
     await expect(
       getProbe('F5').measure(contextFor('F5', short, { adapters: anonymous })),

@@ -13,23 +13,23 @@ import { adapters } from '../../../src/composition.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
 import { ITEMS, toItem, TERMS, toContext } from './context.ts'
 
-/** Each item that a probe measures, and the probe. */
+/** Each item that has a probe, and the probe. */
 const MEASURED = ITEMS.flatMap((item): readonly (readonly [string, ChecklistItem, Probe])[] => {
   const found = findProbe(item)
   return found.ok ? [[item.id, item, found.probe]] : []
 })
-/** Small enough for a test; how many is data. */
+/** Parameters for a short run. */
 const SMALL: Readonly<Record<string, object>> = {
   A4: { unknown_kids: 40 },
   A5: { pairs: 1 },
   E2: { cells: 360, cases: 60 },
   G1: { operations: 30, kills: 1 },
 }
-/** Whose control takes as long as the selftest of the harness does: its own test runs a part of it. */
+/** Probes whose control is as slow as `ff parity selftest`; a test of its own runs it. */
 const SLOW: ReadonlySet<string> = new Set(['E3'])
-/** They look at stores that hold rows: `database-probes.e2e.test.ts` makes those, and spoils them. */
+/** Probes of stores with rows; `database-probes.e2e.test.ts` runs them. */
 const FILLED: ReadonlySet<string> = new Set(['B1', 'B2', 'B4', 'C1', 'C2', 'G2', 'I3'])
-/** What else the machine does is in their numbers: `load-probes.e2e.test.ts` knows how to live with that. */
+/** Probes whose numbers depend on the load of the machine; `load-probes.e2e.test.ts` runs them. */
 const PACED: ReadonlySet<string> = new Set(['E5', 'F5'])
 const getParams = (item: ChecklistItem): ProbeContext['params'] => ({
   ...item.probe.params,
@@ -54,7 +54,7 @@ const here = (item: ChecklistItem, change: Partial<ProbeContext> = {}): ProbeCon
 
 const HOUR_MS = 3_600_000
 const RUNBOOK = 'turn the key'
-/** A plan that somebody could go by; the runbook that it names lies beside it. */
+/** A complete plan whose window is ahead; its runbook lies in the same folder. */
 function planAhead(change: object = {}): NonNullable<ProbeContext['plan']> {
   const at = (hours: number): string => new Date(Date.now() + hours * HOUR_MS).toISOString()
   return {
@@ -76,25 +76,25 @@ function planAhead(change: object = {}): NonNullable<ProbeContext['plan']> {
 }
 const RUNBOOK_DIGEST = '5f87cb774049414f61f3d283c2a3d2f2d72340cefc62b914b5d0d1afa7cddf29'
 
-describe('the table', () => {
-  test('has probes for these, and every other item says what it needs', () => {
+describe('the table of probes', () => {
+  test('holds these items, and no probe that is listed as unimplemented', () => {
     expect(MEASURED.map(([id]) => id)).toEqual(
       expect.arrayContaining(['A1', 'A2', 'A3', 'A4', 'A5', 'E1', 'E2', 'E3', 'F1', 'F4', 'J1']),
     )
     const both = Object.keys(PROBES).filter((name) => Object.hasOwn(UNIMPLEMENTED_PROBES, name))
     expect(both).toEqual([])
   })
-  test.each(MEASURED)('%s is of the version that the checklist wants', (_id, item, probe) => {
+  test.each(MEASURED)('%s has the version that the checklist names', (_id, item, probe) => {
     expect(probe.version).toBe(item.probe.version)
   })
 })
 
-/** They meet nothing but the verifier of the gate, or an Admin of their own, which are always at hand. */
+/** Probes that need only the verifier of the gate or an Admin of their own, which are always available. */
 const SELF_CONTAINED: ReadonlySet<string> = new Set(['F2', 'F3', 'J2', 'J3'])
 describe('pointed at a closed port and an empty folder', () => {
   const closed = { kind: 'postgres', url: 'postgres://127.0.0.1:1/x', name: 'x' } as const
   const pointed = MEASURED.filter(([id]) => !SELF_CONTAINED.has(id))
-  test.each(pointed)('%s is inconclusive, and says what it needs', async (_id, item, probe) => {
+  test.each(pointed)('%s is inconclusive, and names the missing part', async (_id, item, probe) => {
     const nowhere = join(tmpdir(), `ff-none-${randomBytes(6).toString('hex')}`)
     const targets = {
       scratch: closed,
@@ -108,7 +108,7 @@ describe('pointed at a closed port and an empty folder', () => {
     expect(draft.example?.length).toBeGreaterThan(20)
   })
   test.each(MEASURED.filter(([, item]) => ['write', 'disrupt'].includes(item.effect)))(
-    '%s is inconclusive with all its artefacts at hand',
+    '%s is inconclusive with all its artefacts available',
     async (_id, item, probe) => {
       const targets = { scratch: closed, database: closed, store: null }
       const draft = await runProbe(item, probe, { context: toContext({ targets }), terms: TERMS })
@@ -117,11 +117,11 @@ describe('pointed at a closed port and an empty folder', () => {
   )
 })
 
-describe('put to the real thing, and to the deliberate fault', () => {
+describe('on the real subject, and on the planted fault', () => {
   const elsewhere = new Set([...SLOW, ...FILLED, ...PACED])
   const quick = MEASURED.filter(([id]) => !elsewhere.has(id))
   test.each(quick)(
-    '%s holds, is no constant, and sees the fault',
+    '%s passes, is not constant, and detects the fault',
     async (_id, item, probe) => {
       await mkdir(join(cwd, 'checklists'), { recursive: true })
       await writeFile(join(cwd, 'checklists/runbook.md'), RUNBOOK)
@@ -139,7 +139,7 @@ describe('put to the real thing, and to the deliberate fault', () => {
     },
     120_000,
   )
-  test('E3 finds out an entry that does nothing, for each proof', async () => {
+  test('E3 detects a fault that changes nothing, for each proof', async () => {
     const probe = PROBES['parity-selftest'] as Probe
     const { measured, example } = await probe.control(here(toItem('E3')))
     expect(measured).toMatchObject({ caught_gap: 5 })
@@ -148,7 +148,7 @@ describe('put to the real thing, and to the deliberate fault', () => {
   })
 })
 
-test('a database says who it is, whatever it is called', async () => {
+test('a database keeps its identity under another name', async () => {
   const versions = { oldest: 15, newest: 18 }
   const other = await createDatabase('18')
   const [one, again, two] = await Promise.all(
@@ -165,14 +165,14 @@ test('a database says who it is, whatever it is called', async () => {
   ])
 })
 
-test('a verifier that believes headers lets most forgeries in, and asks the attacker for a key', async () => {
+test('a verifier that trusts headers accepts most forgeries, and fetches the key of the attacker', async () => {
   const item = toItem('A1')
   const { measured } = await (PROBES['token-forgeries'] as Probe).control(here(item))
   expect(measured['forged_accepted']).toBeGreaterThan(45)
   expect(measured['attacker_key_requests']).toBeGreaterThan(0)
 })
 
-describe('a plan', () => {
+describe('J1 on a plan', () => {
   const measured = async (change: object) => {
     const plan = planAhead(change)
     return (await (PROBES['plan'] as Probe).measure(here(toItem('J1'), { plan }))).measured
@@ -195,7 +195,7 @@ describe('a plan', () => {
       { on_call: 1 },
     ],
     [
-      'with somebody to be named',
+      'with a person on call still to be named',
       { on_call: [{ role: 'r', name: 'to be named', contact: 'c' }] },
       { on_call: 0, plan_faults: 1 },
     ],

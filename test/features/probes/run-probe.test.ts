@@ -16,7 +16,7 @@ const item: ChecklistItem = {
   effect: 'observe',
 }
 type Lost = number | (() => Promise<never>)
-/** A probe of how many rows are lost: by its subject, and by that of its control. */
+/** A probe that measures these numbers of lost rows: `sound` for itself, `faulty` for its control. */
 function losing(sound: Lost, faulty: Lost, change: Partial<ProbeSpec<Lost>> = {}) {
   return defineProbe<Lost>({
     version: 3,
@@ -34,7 +34,7 @@ function losing(sound: Lost, faulty: Lost, change: Partial<ProbeSpec<Lost>> = {}
   })
 }
 const unreachable = (): Promise<never> =>
-  Promise.reject(new FfError('target_unreachable', 'Nobody answers.', { hint: 'Set FF_X.' }))
+  Promise.reject(new FfError('target_unreachable', 'No server answers.', { hint: 'Set FF_X.' }))
 const broken = (): Promise<never> => Promise.reject(new TypeError('x is undefined'))
 const shown = ({ result, codes, control }: EvidenceDraft) => [
   result,
@@ -43,40 +43,40 @@ const shown = ({ result, codes, control }: EvidenceDraft) => [
 ]
 
 test.each([
-  ['holds, and the fault is seen', 0, 1, ['pass', [], 'detected']],
-  ['breaks, and the fault is seen', 1, 1, ['fail', ['limit_broken'], 'detected']],
+  ['passes, and whose control is detected', 0, 1, ['pass', [], 'detected']],
+  ['fails, and whose control is detected', 1, 1, ['fail', ['limit_broken'], 'detected']],
   [
-    'holds, and the fault is not seen',
+    'passes, and whose control is not detected',
     0,
     0,
     ['inconclusive', ['control_not_detected'], 'not_detected'],
   ],
   [
-    'breaks, and the fault is not seen',
+    'fails, and whose control is not detected',
     1,
     0,
     ['inconclusive', ['control_not_detected'], 'not_detected'],
   ],
   [
-    'holds, and the control cannot be run',
+    'passes, and whose control cannot run',
     0,
     unreachable,
     ['inconclusive', ['control_not_run'], null],
   ],
-  ['cannot look', unreachable, 1, ['inconclusive', ['target_unreachable'], null]],
-  ['broke', broken, 1, ['error', ['probe_broke'], null]],
+  ['cannot measure', unreachable, 1, ['inconclusive', ['target_unreachable'], null]],
+  ['throws an unexpected error', broken, 1, ['error', ['probe_broke'], null]],
 ] as const)('a probe that %s', async (_what, sound, faulty, outcome) => {
   const draft = await runProbe(item, losing(sound, faulty), { context: toContext(), terms: TERMS })
   expect(shown(draft)).toEqual(outcome)
   expect(draft).toMatchObject({ item: 'C5', where: 'scratch', probe: { version: 3 } })
 })
 
-test('what cannot look says what to set', async () => {
+test('a probe that cannot measure names the setting in its example', async () => {
   const draft = await runProbe(item, losing(unreachable, 1), { context: toContext(), terms: TERMS })
-  expect(draft.example).toBe('Nobody answers. Set FF_X.')
+  expect(draft.example).toBe('No server answers. Set FF_X.')
 })
 
-test('answers that differ from one time to the next are none', async () => {
+test('repeated results that differ are inconclusive', async () => {
   let time = 0
   const flaky = losing(0, 1, {
     measure: async () => ({ measured: { lost: time++ }, met: {}, sample_size: 1, example: null }),
@@ -90,15 +90,15 @@ test('answers that differ from one time to the next are none', async () => {
 })
 
 test.each([
-  ['is seen', 1, ['pass', [], 'detected']],
-  ['is not seen', 0, ['inconclusive', ['control_not_detected'], 'not_detected']],
+  ['is detected', 1, ['pass', [], 'detected']],
+  ['is not detected', 0, ['inconclusive', ['control_not_detected'], 'not_detected']],
   ['cannot be planted', unreachable, ['inconclusive', ['control_not_run'], null]],
-] as const)('a control by itself whose fault %s', async (_what, faulty, outcome) => {
+] as const)('a control run alone, whose fault %s', async (_what, faulty, outcome) => {
   const draft = await runControl(item, losing(0, faulty), { context: toContext(), terms: TERMS })
   expect([draft.kind, ...shown(draft)]).toEqual(['control', ...outcome])
 })
 
-describe('where a probe goes', () => {
+describe('the place of a measurement', () => {
   const LIVE = '42/7/ff'
   const adapters = toAdapters({ identifyDatabase: () => Promise.resolve(LIVE) })
   const database = {
@@ -118,11 +118,11 @@ describe('where a probe goes', () => {
     const measured = losing(0, 1, { site })
     return runProbe({ ...item, effect }, measured, { context, terms: TERMS })
   }
-  test('is what was found there', async () => {
+  test('is the target where the plan names the database', async () => {
     const draft = await of({ database }, 'observe', 'database')
     expect([draft.where, draft.identity.database, draft.result]).toEqual(['target', LIVE, 'pass'])
   })
-  test('is staging, or scratch, where it is not what the plan names', async () => {
+  test('is staging, or scratch on loopback, where the plan names another database', async () => {
     const other = toAdapters({ identifyDatabase: () => Promise.resolve('43/7/ff') })
     const at = async (spec: typeof database | typeof local) => {
       const targets = { scratch: local, database: spec, store: null }
@@ -136,10 +136,10 @@ describe('where a probe goes', () => {
     ['write', 'database', 'production_refused'],
     ['disrupt', 'database', 'production_refused'],
     ['write', 'scratch', 'production_refused'],
-  ] as const)('is never production where it would %s (%s)', async (effect, site, code) => {
+  ] as const)('is never production for the effect %s (%s)', async (effect, site, code) => {
     expect((await of({ database }, effect, site)).codes).toEqual([code])
   })
-  test('is where the item says, for a command of the team', async () => {
+  test('is the place that the item declares, for a command of the team', async () => {
     const at = async (where: ChecklistItem['where'], effect: ChecklistItem['effect']) => {
       const targets = { scratch: local, database: null, store: null }
       const context = toContext({ adapters, plan, targets })
@@ -152,7 +152,7 @@ describe('where a probe goes', () => {
     const refused = await at('target', 'write')
     expect(refused.slice(1)).toEqual(['inconclusive', ['production_refused']])
   })
-  test('is nowhere where no database is named', async () => {
+  test('is missing where no database is named', async () => {
     const draft = await of({}, 'observe', 'database')
     expect([draft.result, draft.codes]).toEqual(['inconclusive', ['target_missing']])
     expect(draft.example).toContain('FF_DATABASE_URL')

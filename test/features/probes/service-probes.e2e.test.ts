@@ -13,7 +13,7 @@ const getProbe = (name: string): Probe => {
   return found
 }
 
-test('H1: every metric moves, and one under another name is missed', async () => {
+test('H1: every metric changes, and a renamed metric is missing', async () => {
   const sound = await getProbe('signals').measure(toContext())
   expect(sound).toMatchObject({
     measured: { metrics_missing: 0, metrics_still: 0 },
@@ -26,7 +26,7 @@ test('H1: every metric moves, and one under another name is missed', async () =>
   expect(faulty.example).toBe('ff_decisions_total is not there')
 })
 
-test('H1: a scrape is not what a metric of requests has to show', async () => {
+test('H1: a request metric that counts only scrapes does not change', async () => {
   const forgetful = toAdapters({
     openTelemetry: async (log, readings) => {
       const telemetry = await adapters.openTelemetry(log, readings)
@@ -39,13 +39,13 @@ test('H1: a scrape is not what a metric of requests has to show', async () => {
       return { ...telemetry, httpObserver }
     },
   })
-  // Nobody waits a minute for what never moves.
+  // Ends the wait for a metric that never changes.
   const signal = AbortSignal.timeout(10_000)
   const seen = await getProbe('signals').measure(toContext({ adapters: forgetful, signal }))
   expect(seen.example).toBe('ff_http_requests_total did not move')
 })
 
-/** H2 against a contract with other rules in it. */
+/** Measures H2 with other rules in the contract. */
 async function getAlerts(rules: (own: Rule[]) => readonly object[]) {
   const copy = await copyPackage()
   try {
@@ -67,7 +67,7 @@ const named = (rules: readonly Rule[], id: string): Rule => {
   return found
 }
 
-test('H2 names a rule that cannot fire, one that always does, one that nobody can make fire, and those that are gone', async () => {
+test('H2 reports a rule that cannot fire, one that always fires, one without a drill, and missing rules', async () => {
   const { measured, met, example } = await getAlerts((rules) => [
     { ...named(rules, 'store_down'), threshold: -1 },
     { ...named(rules, 'service_absent'), op: 'below', threshold: 2 },

@@ -40,13 +40,18 @@ export type WithResource<S> = <T>(
 export interface ProbeSpec<S> {
   /** Rises when the probe measures something else; older evidence is then stale. */
   readonly version: number
-  /** `scratch`: state that the probe creates; `database`: the named database; `declared`: the place that the item names. */
+  /**
+   * `scratch`: state that the probe creates; `database`: the named database; `declared`: the place that the item
+   * names.
+   */
   readonly site: 'scratch' | 'database' | 'declared'
   /** `exclusive` where other probes at the same time would change the measurement. */
   readonly isolation: 'parallel' | 'exclusive'
   /** Opens the real subject. */
   readonly sound: WithResource<S>
-  /** Opens the subject with a planted fault; its measurement has to fail, or the probe's own result is inconclusive. */
+  /**
+   * Opens the subject with a planted fault; its measurement has to fail, or the probe's own result is inconclusive.
+   */
   readonly faulty: WithResource<S>
   /** @throws FfError that names the missing part where nothing can be measured; its hint names the setting */
   readonly measure: (subject: S, context: ProbeContext) => Promise<Measurement>

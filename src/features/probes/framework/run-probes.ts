@@ -102,7 +102,11 @@ async function runAll(
   }
 }
 
-/** The items of `ids` in the order of the checklist; all items with a probe where `ids` is empty. @throws FfError `option_invalid` */
+/**
+ * The items of `ids` in the order of the checklist; all items with a probe where `ids` is empty.
+ *
+ * @throws FfError `option_invalid`
+ */
 function selectItems(
   items: readonly ChecklistItem[],
   ids: readonly string[],

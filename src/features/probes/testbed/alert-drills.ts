@@ -57,7 +57,10 @@ const holdRequests =
   async (service) =>
     service.hold(count)
 
-/** Virtual seconds past the expiry of the last good key set, past the age that sensitive flags accept, and past the cooldown of a fetch. */
+/**
+ * Virtual seconds past the expiry of the last good key set, past the age that sensitive flags accept, and past the
+ * cooldown of a fetch.
+ */
 const [LOST_S, STALE_S, COOLDOWN_S] = [3_700, 660, 31]
 
 /** The drill of each alert rule, by its id in the contract. */

@@ -55,7 +55,11 @@ export const isExpectedAnswer = (status: number, due: AuditedOperation['due']): 
     none: status === 401,
   })[due]
 
-/** Compares the records with the expected ones. @returns ids of requests without their record, and with one too many */
+/**
+ * Compares the records with the expected ones.
+ *
+ * @returns ids of requests without their record, and with one too many
+ */
 export function compareRecords(
   due: ReadonlyMap<string, ExpectedRecord>,
   records: readonly AuditRecord[],

@@ -31,7 +31,11 @@ export interface CrashTarget {
   readonly selectWritten: (records: readonly AuditRecord[]) => readonly AuditRecord[]
 }
 
-/** Lends a file store and a database with the same rows. @param late plants the fault: records outside the transactions of their changes */
+/**
+ * Lends a file store and a database with the same rows.
+ *
+ * @param late plants the fault: records outside the transactions of their changes
+ */
 export const withCrashTargets = <T>(
   context: ProbeContext,
   late: boolean,

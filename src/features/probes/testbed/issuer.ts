@@ -13,7 +13,11 @@ export interface Issuer {
 }
 const HOUR_S = 3_600
 
-/** Starts the key server, and signs one token for each kind of caller. @throws FfError `artefact_invalid` where the test keys are missing */
+/**
+ * Starts the key server, and signs one token for each kind of caller.
+ *
+ * @throws FfError `artefact_invalid` where the test keys are missing
+ */
 export async function openIssuer(context: ProbeContext): Promise<Issuer> {
   const { keys, settings, claims } = await loadTestKeys(context)
   const exp = Math.floor(context.now().getTime() / 1000) + HOUR_S

@@ -1,7 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LoadArrival, LoadPace } from '../../../core/load-stats/load.ts'
 
-/** Sends one request. @param at its index in the load @returns whether the answer was the expected one; never rejects */
+/**
+ * Sends one request.
+ *
+ * @param at its index in the load
+ * @returns whether the answer was the expected one; never rejects
+ */
 export type SendRequest = (at: number) => Promise<boolean>
 
 /**

@@ -9,7 +9,9 @@ export const identifyTarget = async (
   { adapters, root }: ProbeContext,
 ): Promise<string> => adapters.identifyDatabase(spec, (await loadPersistence(root)).versions)
 
-/** @throws FfError `production_refused` where the plan's environment is production and the database is on its server */
+/**
+ * @throws FfError `production_refused` where the plan's environment is production and the database is on its server
+ */
 export function refuseProduction(
   database: string | null,
   { plan }: Pick<ProbeContext, 'plan'>,

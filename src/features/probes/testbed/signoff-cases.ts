@@ -34,7 +34,11 @@ const OTHER: Readonly<Record<SignoffRole, SignoffRole>> = {
   'security-lead': 'platform-lead',
 }
 
-/** Builds a trust file, a valid sign-off and its negatives. @param role the role whose signature each negative spoils; the other signature stays valid */
+/**
+ * Builds a trust file, a valid sign-off and its negatives.
+ *
+ * @param role the role whose signature each negative spoils; the other signature stays valid
+ */
 export function createSignoffScenario(
   role: SignoffRole,
   nowMs: number,

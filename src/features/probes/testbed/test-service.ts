@@ -67,7 +67,11 @@ export class TestService {
     this.testKeys = testKeys
   }
 
-  /** Starts a test service, passes it to `use`, and stops it. @throws FfError `artefact_invalid` where the test keys are missing */
+  /**
+   * Starts a test service, passes it to `use`, and stops it.
+   *
+   * @throws FfError `artefact_invalid` where the test keys are missing
+   */
   static async withRunning<T>(
     context: ProbeContext,
     deps: AdaptersDecorator,
@@ -156,7 +160,11 @@ export class TestService {
     return this.call('GET', '/nothing', {})
   }
 
-  /** Sends requests that wait for the store. @returns a function that releases them, and resolves when all are answered */
+  /**
+   * Sends requests that wait for the store.
+   *
+   * @returns a function that releases them, and resolves when all are answered
+   */
   hold(count: number): () => Promise<void> {
     let release = (): void => undefined
     this.fault.released = new Promise((resolve) => (release = resolve))

@@ -54,7 +54,11 @@ const KIDS = {
   attacker: 'ff-fixture-attacker',
 } as const
 
-/** Loads the test keys of `vectors/jwt`. @throws FfError `artefact_invalid` where the contract, the fixtures or a key are missing */
+/**
+ * Loads the test keys of `vectors/jwt`.
+ *
+ * @throws FfError `artefact_invalid` where the contract, the fixtures or a key are missing
+ */
 export async function loadTestKeys({ root }: ProbeContext): Promise<TestKeys> {
   const { notes, fixtures } = await loadAuth(root)
   const settings = settingsFromContract(notes, fixtures)
