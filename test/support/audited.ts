@@ -34,6 +34,7 @@ export async function auditedFolder(folder: string): Promise<void> {
     await fiveRecords(store, 'ff.b')
   })
 }
+/** Opens the file store of a folder, passes it to `use`, and closes it. */
 export async function inStore<T>(
   folder: string,
   use: (store: FileStore) => Promise<T>,

@@ -3,6 +3,7 @@ import pg from 'pg'
 import type { DatabaseConfig } from '../../src/adapters/postgres/connect.ts'
 import { shared } from './shared.ts'
 
+/** Major versions of PostgreSQL: one too old, and the oldest and newest supported ones. */
 export type Version = '13' | '15' | '18'
 export const SUPPORTED = ['15', '18'] as const
 /** A version that the migrations support. */
@@ -39,6 +40,7 @@ export async function connect(
   return client
 }
 
+/** A database of one test. */
 export interface TestDatabase extends DatabaseConfig {
   readonly version: Version
   /** For `--candidate` and FF_DATABASE_URL; it holds no password. */
@@ -76,5 +78,6 @@ async function getCopy(version: Version, template: string): Promise<TestDatabase
   }
 }
 
+/** The URL of a database on a started server. */
 export const getUrl = (version: Version, database: string, user = 'postgres'): string =>
   `postgres://${user}@/${database}?host=${encodeURIComponent(getSocket(version))}`

@@ -23,10 +23,12 @@ const OPENERS: readonly Name[] = [
 ]
 const CLOSERS = ['close', 'drain'] as const
 
+/** For `failOpen`: no call fails. */
 export const NEVER = 0
 /** The injected error, distinct from every other one. */
 export class OpenFailed extends Error {}
 
+/** Adapters with an injected failure, and a record of their calls. */
 export interface FailingOpens {
   readonly adapters: Adapters
   /** Names of all calls so far, in order. */

@@ -11,6 +11,7 @@ import { makeRunnerKey, type SigningRunner } from '../../src/adapters/evidence-l
 import { CHECKLIST, passing } from '../core/gate/builders.ts'
 import { ROOT } from './run-ff.ts'
 
+/** The code version of evidence in tests. */
 export const CODE = 'sha256:of-a-test'
 const HOUR_MS = 3_600_000
 const ahead = (ms: number): Instant => instantFromMs(Date.now() + ms)

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { tmpdir } from 'node:os'
 
+/** The result of a run on a pseudo-terminal. */
 export interface PtyRun {
   readonly status: number | null
   /** Everything that the terminal showed. */

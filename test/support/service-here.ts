@@ -6,6 +6,7 @@ import type { SettingName } from '../../src/core/settings/settings.ts'
 import type { ServiceStore } from '../../src/ports/store.ts'
 import { ROOT } from './run-ff.ts'
 
+/** A service in this process. */
 export interface RunningService extends Service {
   /** Lines of its log. */
   readonly lines: readonly string[]
@@ -32,6 +33,7 @@ export async function getService({
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' }
+/** Evaluates a flag over HTTP. @param body the request, as JSON */
 export const askFlag = (origin: string, body: object, headers: object = {}): Promise<Response> =>
   fetch(`${origin}/v1/flags/evaluate`, {
     method: 'POST',

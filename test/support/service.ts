@@ -22,9 +22,11 @@ export interface Issuer {
   token(claims?: Readonly<Record<string, unknown>>): Promise<string>
   close(): Promise<void>
 }
+/** Every scope of the service, as a `scope` claim. */
 export const EVERY_SCOPE =
   'ff:registry:read ff:registry:write ff:override:write ff:tenant:any ff:operator ff:evaluate:any'
 
+/** Starts an issuer with a new key. */
 export async function openIssuer(): Promise<Issuer> {
   const key = await generateSigningKey()
   const server = await LoopbackJwks.start({ behaviour: 'up', keys: [toPublicJwk(key)] })
@@ -58,6 +60,7 @@ export interface StartedService {
   stop(signal?: NodeJS.Signals): Promise<Run>
 }
 
+/** Starts `ff serve` on a free port, and waits until it listens. @throws with its stderr where it ends before */
 export async function startService(
   env: Readonly<Record<string, string>> = {},
   args: readonly string[] = [],
@@ -93,6 +96,7 @@ export interface ServiceTarget {
   remove(): Promise<void>
 }
 
+/** An empty file store in a temporary folder. */
 export async function openFileTarget(): Promise<ServiceTarget> {
   const folder = await mkdtemp(join(tmpdir(), 'ff-test-serve-'))
   const store = join(folder, 'store')
@@ -137,11 +141,13 @@ export async function openDatabaseTarget(version: Migratable): Promise<ServiceTa
   return { name: `PostgreSQL ${version}`, env, folder: null, database, remove }
 }
 
+/** A response; `text` is the body as UTF-8. */
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly text: string
 }
+/** Options of a request; the method is GET without a body, else POST. */
 export interface AskOptions {
   readonly method?: string
   readonly token?: string

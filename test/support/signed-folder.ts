@@ -55,6 +55,7 @@ const DAY_MS = 86_400_000
 const soon = (ms: number): Instant => instantFromMs(Date.now() + ms)
 const window = () => ({ from: soon(-DAY_MS), until: soon(90 * DAY_MS) })
 
+/** Creates a signed folder. */
 export async function signedFolder({
   waived = false,
   change = keepDraft,

@@ -24,6 +24,7 @@ export async function writeStore(folder: string, lines: readonly StoredLine[]): 
   return folder
 }
 
+/** Writes a store into a new temporary folder. @returns the folder */
 export const storeFolder = async (lines: readonly StoredLine[]): Promise<string> =>
   writeStore(await mkdtemp(join(tmpdir(), 'ff-test-store-')), lines)
 
@@ -57,6 +58,7 @@ export const flagLine = (flag_key: string, value_type: string, more: Members = {
 ]
 const DEFAULTS: Members = { boolean: 'false', string: '""', number: '0', object: '{}' }
 
+/** A tenant override; `more` sets members, as JSON text. */
 export const tenantLine = (tenant: string, flag_key: string, more: Members): StoredLine => [
   'tenant_override',
   toRow({

@@ -3,7 +3,7 @@ import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
 import { closeAfter } from '../../concurrency/open-all.ts'
 import { FfError } from '../../errors.ts'
 import type { HttpClient } from '../../ports/http.ts'
-import { MADE_FLAG } from './testbed/generated-store.ts'
+import { GENERATED_FLAG } from './testbed/generated-store.ts'
 import {
   type WithResource,
   readNumberParam,
@@ -15,7 +15,7 @@ import {
   type ExpectedRecord,
   compareRecords,
   type AuditedOperation,
-  overridePath,
+  toOverridePath,
   buildRounds,
 } from './testbed/audited-changes.ts'
 import {
@@ -174,7 +174,7 @@ class AuditRun {
   private async killDuringWrites({ client, kill }: RunningService, at: number): Promise<void> {
     const change = { method: 'PUT', author: 'writer', due: 'applied' } as const
     const write = async (tenant: string, value: number): Promise<void> =>
-      this.ask(client, { ...change, path: overridePath(tenant), body: `{"value":${value}}` })
+      this.ask(client, { ...change, path: toOverridePath(tenant), body: `{"value":${value}}` })
     const first = getTenants(at).map((tenant) => write(tenant, 1))
     const writing = getTenants(at).map(async (tenant, writer): Promise<unknown> => {
       try {
@@ -194,7 +194,7 @@ class AuditRun {
 
   private async compare(kill: number): Promise<void> {
     const { context, target } = this
-    const keys = getTenants(kill).map((scope_id) => ({ scope_id, flag_key: MADE_FLAG }))
+    const keys = getTenants(kill).map((scope_id) => ({ scope_id, flag_key: GENERATED_FLAG }))
     const { stored, recorded } = await readStoredLines(context, target, keys)
     const [half] = [...stored, ...recorded].filter(
       (line) => !stored.has(line) || !recorded.has(line),

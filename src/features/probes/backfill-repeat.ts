@@ -6,7 +6,7 @@ import type { ScratchDatabase } from '../../ports/database.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import type { DdlContract } from '../migrate/load-persistence.ts'
 import { toWriteRequest } from './testbed/row-edits.ts'
-import { MADE_FLAG, madeTenants, withMadeStore } from './testbed/generated-store.ts'
+import { GENERATED_FLAG, generateTenants, withGeneratedStore } from './testbed/generated-store.ts'
 import {
   defineProbe,
   type ProbeContext,
@@ -45,9 +45,9 @@ export const backfillRepeat = defineProbe<Backfill>({
   sound: withBackfill(false),
   faulty: withBackfill(true),
   measure: async ({ scratch, inputs, getSink }, context) => {
-    const tenants = madeTenants(readNumberParam(context, 'writes'))
+    const tenants = generateTenants(readNumberParam(context, 'writes'))
     const importRevision = (revision: number, wrap: (sink: RowSink) => RowSink): Promise<void> =>
-      withMadeStore(context, { tenants, revision }, (source) => {
+      withGeneratedStore(context, { tenants, revision }, (source) => {
         const adapters = withWrappedSink(context, (sink) => wrap(getSink(sink)))
         return importStore(context, inputs, { source, database: scratch.target, adapters })
       })
@@ -129,7 +129,11 @@ class Race {
   async findLost(): Promise<readonly string[]> {
     const lost: string[] = []
     for (const [tenant_id, row] of this.acknowledged) {
-      const { tenant } = await this.store.read({ flag_key: MADE_FLAG, tenant_id, user_id: null })
+      const { tenant } = await this.store.read({
+        flag_key: GENERATED_FLAG,
+        tenant_id,
+        user_id: null,
+      })
       const current = tenant?.row
       if (current !== undefined && serializeRow(current) === serializeRow(row)) continue
       lost.push(...Array.from({ length: WRITES_A_ROW }, () => tenant_id))
@@ -145,7 +149,7 @@ class Race {
   private async writeOne(tenant: string, time: number): Promise<void> {
     const write = toWriteRequest({
       table: 'tenant_override',
-      key: { scope_id: tenant, flag_key: MADE_FLAG },
+      key: { scope_id: tenant, flag_key: GENERATED_FLAG },
       expected: null,
       actor: 'probe-writer',
       occurred_at: this.context.now().toISOString() as Instant,

@@ -106,5 +106,5 @@ const makeRateError = (per_s: number, least: number): FfError =>
   new FfError(
     'proof_inconclusive',
     `Too few samples: ${Math.floor(per_s)} requests a second were sent, and ${Math.ceil(least)} are required.`,
-    { hint: 'Run ff probe run E5 on an idle or a faster machine.' },
+    { hint: 'Run ff probe run again on an idle or a faster machine.' },
   )

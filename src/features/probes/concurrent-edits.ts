@@ -6,7 +6,7 @@ import type { FlagStore, OpenScratchStore } from '../../ports/store.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { toWriteRequest } from './testbed/row-edits.ts'
 import { identifyTarget, refuseProduction } from './testbed/production-guard.ts'
-import { MADE_FLAG } from './testbed/generated-store.ts'
+import { GENERATED_FLAG } from './testbed/generated-store.ts'
 import {
   defineProbe,
   type ProbeContext,
@@ -91,7 +91,7 @@ async function editAll(
   context: ProbeContext,
 ): Promise<EditCounts> {
   const [writers, edits] = [readNumberParam(context, 'writers'), readNumberParam(context, 'edits')]
-  await store.write(flagEdit({ round: 0, writer: 0, expected: null }))
+  await store.write(buildFlagEdit({ round: 0, writer: 0, expected: null }))
   const start = (await readFlagRow(store)).revision
   const counts: EditCounts = {
     start,
@@ -107,7 +107,7 @@ async function editAll(
     await Promise.all(
       all.map(async (writer) => {
         const saw = seen[writer] as number
-        const edit = flagEdit({ round, writer, expected: toExpected(saw) })
+        const edit = buildFlagEdit({ round, writer, expected: toExpected(saw) })
         counts[await toOutcome(store, edit, saw)] += 1
       }),
     )
@@ -127,7 +127,7 @@ async function toOutcome(
 }
 
 async function readFlagRow(store: FlagStore) {
-  const { flag } = await store.read({ flag_key: MADE_FLAG, tenant_id: null, user_id: null })
+  const { flag } = await store.read({ flag_key: GENERATED_FLAG, tenant_id: null, user_id: null })
   if (flag?.row !== undefined) return flag.row
   throw new FfError('store_corrupt', 'The store does not return the flag that was just written.', {
     hint: 'Run ff parity run to compare the stores of this version.',
@@ -136,7 +136,7 @@ async function readFlagRow(store: FlagStore) {
 
 const START = Date.parse('2026-01-01T00:00:00.000Z')
 /** All writers of a round write the same values, so that both sides end with the same row in any order. */
-const flagEdit = ({
+const buildFlagEdit = ({
   round,
   writer,
   expected,
@@ -147,7 +147,7 @@ const flagEdit = ({
 }): ReturnType<typeof toWriteRequest> =>
   toWriteRequest({
     table: 'flag_registry',
-    key: { scope_id: null, flag_key: MADE_FLAG },
+    key: { scope_id: null, flag_key: GENERATED_FLAG },
     expected,
     actor: `writer-${writer}`,
     occurred_at: new Date(START + round).toISOString() as Instant,

@@ -31,7 +31,7 @@ import { restore } from './restore.ts'
 import { schemaConstraints } from './schema-constraints.ts'
 import { schemaHead } from './schema-head.ts'
 import { signals } from './signals.ts'
-import { signoffRole } from './signoff-role.ts'
+import { defineSignoffProbe } from './signoff-role.ts'
 
 /** Every probe by its name in the checklist. A new probe is one file and one line here. */
 export const PROBES: Readonly<Record<string, Probe>> = {
@@ -65,8 +65,8 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'audit-append-only': auditAppendOnly,
   'audit-once': auditOnce,
   signals,
-  'signoff-platform': signoffRole('platform-lead'),
-  'signoff-security': signoffRole('security-lead'),
+  'signoff-platform': defineSignoffProbe('platform-lead'),
+  'signoff-security': defineSignoffProbe('security-lead'),
 }
 
 /** The probe of an item, or the code and the missing part of an item without one. */

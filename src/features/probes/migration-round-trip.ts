@@ -4,7 +4,7 @@ import { TABLE_NAMES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { ScratchDatabase } from '../../ports/database.ts'
 import type { DdlContract } from '../migrate/load-persistence.ts'
-import { madeTenants, withMadeStore } from './testbed/generated-store.ts'
+import { generateTenants, withGeneratedStore } from './testbed/generated-store.ts'
 import { type WithResource, defineProbe, type ProbeContext } from './framework/probe.ts'
 import { importStore, withMigratedDatabase } from './testbed/scratch-database.ts'
 
@@ -14,12 +14,12 @@ interface Head {
   readonly inputs: DdlContract
   readonly last: Migration
 }
-const TENANTS = madeTenants(600)
+const TENANTS = generateTenants(600)
 const ROWS = TENANTS.length + 1
 
 const sound: WithResource<Head> = (context, use) =>
   withMigratedDatabase(context, (scratch, inputs) =>
-    use({ scratch, inputs, last: getLast(inputs) }),
+    use({ scratch, inputs, last: getLastMigration(inputs) }),
   )
 
 /** The planted fault: a step that rewrites every row, at 4 ms each, to take as long as on a large table. */
@@ -27,14 +27,14 @@ const REWRITE = `ALTER TABLE tenant_override ALTER COLUMN note TYPE prose
   USING CASE WHEN pg_sleep(0.004)::text = '' THEN note END`
 const faulty: WithResource<Head> = (context, use) =>
   withMigratedDatabase(context, async (scratch, inputs) => {
-    const version = getLast(inputs).version + 1
+    const version = getLastMigration(inputs).version + 1
     const terms = { version, name: 'a-rewrite', checksum: '0'.repeat(64) }
     const head = { scratch, inputs, last: { ...terms, up: REWRITE, down: 'SELECT 1' } }
     await apply(head, 'up', context)
     return use(head)
   })
 
-function getLast({ migrations }: DdlContract): Migration {
+function getLastMigration({ migrations }: DdlContract): Migration {
   const last = migrations.at(-1)
   if (last !== undefined) return last
   throw new FfError(
@@ -54,7 +54,7 @@ export const migrationRoundTrip = defineProbe<Head>({
   sound,
   faulty,
   measure: (head, context) =>
-    withMadeStore(context, { tenants: TENANTS, revision: 1 }, async (source) => {
+    withGeneratedStore(context, { tenants: TENANTS, revision: 1 }, async (source) => {
       const { scratch, last } = head
       const watch = await scratch.watchLocks()
       const trip = new RoundTrip(head, source, context)

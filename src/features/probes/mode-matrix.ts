@@ -13,7 +13,7 @@ import type { GetServiceDependencies } from '../serve/dependencies.ts'
 import { buildServiceRoutes } from '../serve/routes.ts'
 import { SAMPLE_ROWS } from '../serve/sample.ts'
 import { toCredentialHeaders, readAnswerWord } from '../parity/service-client.ts'
-import { endpointRequest, ENDPOINTS } from './testbed/endpoints.ts'
+import { buildEndpointRequest, ENDPOINTS } from './testbed/endpoints.ts'
 import { createUnguardedRoutes } from './faults/unguarded-route.ts'
 import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './framework/probe.ts'
 import { type ServicePair, withHarnessPair } from './testbed/served-endpoints.ts'
@@ -108,7 +108,7 @@ class Pairs {
     const flag_key = `ff.pair.${scenario.toLowerCase()}`
     const headers = { ...toCredentialHeaders(toCredential(fixture)), [SCENE_HEADER]: scenario }
     for (const endpoint of ENDPOINTS) {
-      const request = endpointRequest(endpoint, flag_key)
+      const request = buildEndpointRequest(endpoint, flag_key)
       const sendable = await this.comparePair(
         { ...request, headers },
         `${scenario} at ${endpoint.id}`,

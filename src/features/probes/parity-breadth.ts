@@ -7,14 +7,14 @@ import {
   formatExample,
   requireMeasured,
   defineParityProbe,
-  proofRequest,
+  buildProofRequest,
   describeSides,
 } from './testbed/parity-proofs.ts'
 
 /** E2: both sides decide alike in every cell at every boundary, and in `cases` random cases. */
 export const parityBreadth = defineParityProbe(async (adapters, context) => {
   const wanted = readNumberParam(context, 'cases')
-  const request = { ...proofRequest(context, adapters), only: null }
+  const request = { ...buildProofRequest(context, adapters), only: null }
   const cells = requireMeasured(await parityExhaustive(request))
   const random = await runRandomCases(wanted, adapters, context)
   const { counts, findings, items } = cells
@@ -69,7 +69,7 @@ async function runRandomCases(
     seeds.push(seed)
     const progress = (): void => context.progress(Math.min(totals.cases, wanted), wanted)
     const report = requireMeasured(
-      await parityFuzz({ ...proofRequest(context, deps), runs, seed, timeMs: null, progress }),
+      await parityFuzz({ ...buildProofRequest(context, deps), runs, seed, timeMs: null, progress }),
     )
     if (report.verdict === 'fail')
       return { cases: totals.cases, divergences: 1, seeds, example: formatExample(report) }

@@ -5,7 +5,7 @@ import type { PlantedFault } from '../selftest/fault.ts'
 import { paritySelftest } from '../selftest/parity-selftest.ts'
 import { FfError } from '../../errors.ts'
 import { fromValue, defineProbe } from './framework/probe.ts'
-import { formatExample, proofRequest } from './testbed/parity-proofs.ts'
+import { formatExample, buildProofRequest } from './testbed/parity-proofs.ts'
 
 const PROOFS = [...new Set(FAULT_CATALOGUE.map(({ proof }) => proof))]
 /** A fault that changes nothing, for each proof: no proof can catch it. */
@@ -16,7 +16,7 @@ const IDLE = PROOFS.map((proof): PlantedFault => ({
   plant: (context) => context,
 }))
 /** A catalogue of the same size with the idle faults; the rest are comparer faults, which are caught fast. */
-const idleAmong = (catalogue: readonly PlantedFault[]): readonly PlantedFault[] => [
+const replaceWithIdle = (catalogue: readonly PlantedFault[]): readonly PlantedFault[] => [
   ...IDLE,
   ...catalogue.slice(IDLE.length).map((_, at) => {
     return COMPARER_FAULTS[at % COMPARER_FAULTS.length] as PlantedFault
@@ -29,10 +29,10 @@ export const selftestCatches = defineProbe<readonly PlantedFault[]>({
   site: 'scratch',
   isolation: 'parallel',
   sound: fromValue(() => FAULT_CATALOGUE),
-  faulty: fromValue(() => idleAmong(FAULT_CATALOGUE)),
+  faulty: fromValue(() => replaceWithIdle(FAULT_CATALOGUE)),
   measure: async (catalogue, probeContext): Promise<Measurement> => {
     const request = {
-      ...proofRequest(probeContext, probeContext.adapters),
+      ...buildProofRequest(probeContext, probeContext.adapters),
       progress: probeContext.progress,
     }
     const report = await paritySelftest(request, catalogue)

@@ -3,13 +3,13 @@ import {
   formatExample,
   requireMeasured,
   defineParityProbe,
-  proofRequest,
+  buildProofRequest,
   describeSides,
 } from './testbed/parity-proofs.ts'
 
 /** E1: a file store and a database answer the vectors of the gate alike. */
 export const parityVectors = defineParityProbe(async (adapters, context) => {
-  const request = { ...proofRequest(context, adapters), more: [], only: null }
+  const request = { ...buildProofRequest(context, adapters), more: [], only: null }
   const report = requireMeasured(await parityRun(request))
   const { items, counts, coverage, findings } = report
   return {

@@ -39,7 +39,10 @@ export const restore = defineProbe<Backup>({
     if (fault !== null) return { measured, met: { rows }, sample_size: rows, example: fault }
     return withMigratedDatabase(context, async (scratch, inputs) => {
       await importStore(context, inputs, { source: store, database: scratch.target })
-      const { differing, compared, ...met } = await roundTrip(scratch, damage, { context, inputs })
+      const { differing, compared, ...met } = await dumpAndRestore(scratch, damage, {
+        context,
+        inputs,
+      })
       return {
         measured: { ...measured, fingerprints_differing: differing.length },
         met: { rows, server: scratch.server, compared, ...met },
@@ -91,7 +94,7 @@ interface RoundTrip {
   readonly said: string
 }
 /** Dumps a database with pg_dump, and restores it into another one with pg_restore. */
-async function roundTrip(
+async function dumpAndRestore(
   scratch: ScratchDatabase,
   damage: Backup['damage'],
   { context, inputs }: RoundTripInput,

@@ -25,7 +25,7 @@ export const schemaConstraints = defineProbe<TargetSpec>({
     const { contract, versions } = await loadPersistence(root)
     const facts = await adapters.inspectSchema(database, versions)
     const { constraints, indexes, queries } = facts
-    const rules = ruleFaults(contract, facts.foreign_keys)
+    const rules = findRuleFaults(contract, facts.foreign_keys)
     const scanning = queries.filter(({ scans }) => scans.length > 0)
     const examples = [
       ...constraints.invalid.map((name) => `the constraint ${name} is not validated`),
@@ -53,7 +53,7 @@ export const schemaConstraints = defineProbe<TargetSpec>({
 })
 
 /** Foreign keys that differ from the contract, their actions on update and delete included. */
-function ruleFaults(
+function findRuleFaults(
   { tables }: SchemaContract,
   found: ReadonlyMap<string, string>,
 ): readonly string[] {

@@ -18,7 +18,7 @@ const withCrypto =
  * J2 and J3: the gate's verifier accepts a valid signature of the role, and refuses spoiled ones. The real signatures
  * are verified by the gate at each verdict, not here.
  */
-export const signoffRole = (role: SignoffRole): Probe =>
+export const defineSignoffProbe = (role: SignoffRole): Probe =>
   defineProbe<SignoffDependencies>({
     version: 1,
     site: 'scratch',

@@ -3,7 +3,7 @@ import { constants, createHmac, createPublicKey, verify } from 'node:crypto'
 import type { AuthResult } from '../../../core/auth/types.ts'
 import { makeAuthRefusal } from '../../../core/auth/types.ts'
 import type { TokenVerifier } from '../../../ports/auth.ts'
-import { type TestJwk, publicPem } from '../testbed/test-tokens.ts'
+import { type TestJwk, toPublicPem } from '../testbed/test-tokens.ts'
 
 type Header = Readonly<Record<string, unknown>>
 
@@ -49,7 +49,7 @@ async function isAccepted(
   const key = await findKey(header, source)
   if (key === undefined) return false
   if (alg.startsWith('HS')) {
-    const mac = createHmac(`sha${alg.slice(2)}`, publicPem(key))
+    const mac = createHmac(`sha${alg.slice(2)}`, toPublicPem(key))
       .update(signed.input)
       .digest()
     return mac.equals(signed.signature)

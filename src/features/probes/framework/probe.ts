@@ -61,6 +61,7 @@ export interface Probe extends Pick<ProbeSpec<unknown>, 'version' | 'site' | 'is
   readonly measure: (context: ProbeContext) => Promise<Measurement>
   readonly control: (context: ProbeContext) => Promise<Measurement>
 }
+/** Builds the probe of a declaration. */
 export const defineProbe = <S>({
   version,
   site,

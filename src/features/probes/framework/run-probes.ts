@@ -21,6 +21,7 @@ import { findProbe, type ProbeLookup } from '../index.ts'
 import type { Probe, ProbeContext } from './probe.ts'
 import { type ProbeRecordTerms, runControl, runProbe } from './run-probe.ts'
 
+/** The options of `ff probe run` and `ff probe selftest`, loaded. */
 export interface ProbeRequest
   extends RunningVersion, Pick<ProbeContext, 'adapters' | 'targets' | 'now' | 'signal'> {
   readonly folder: GateFolder
@@ -37,7 +38,9 @@ export interface ProbeRequest
   /** Called on each change of the progress. */
   readonly progress: (progress: Progress) => void
 }
+/** Finished and all, in the unit of the counter. */
 type Count = readonly [done: number, of: number]
+/** The progress of a run. */
 export interface Progress {
   /** Finished items and all items, by group of the checklist. */
   readonly groups: ReadonlyMap<string, Count>

@@ -1,12 +1,13 @@
 import type { AuditRecord } from '../../../core/audit/record.ts'
 import type { HttpRequest } from '../../../ports/http.ts'
-import { MADE_FLAG } from './generated-store.ts'
+import { GENERATED_FLAG } from './generated-store.ts'
 
 /** The audit record that a request requires: one of an outcome, `none`, or `either` where the request was cut off. */
 export type ExpectedRecord = AuditRecord['outcome'] | 'none' | 'either'
 /** The caller of a change: with the scope, without it, with a forged token, or without a token. */
 export type ChangeAuthor = 'writer' | 'reader' | 'forger' | 'anonymous'
 
+/** A request of the management API, its caller, and the audit record that it requires. */
 export interface AuditedOperation extends Omit<HttpRequest, 'path'> {
   readonly path: string
   readonly author: ChangeAuthor
@@ -18,13 +19,14 @@ const REFUSED = { ...PUT, due: 'refused' } as const
 const UNKNOWN = { ...PUT, due: 'none' } as const
 const DELETE = { method: 'DELETE', author: 'writer', due: 'applied' } as const
 
-export const overridePath = (tenant: string): string =>
-  `/v1/flags/override/tenant/${tenant}/${MADE_FLAG}`
+/** The path of a tenant's override of the generated flag. */
+export const toOverridePath = (tenant: string): string =>
+  `/v1/flags/override/tenant/${tenant}/${GENERATED_FLAG}`
 
 /** Operations on one tenant, in this order. */
 const buildRound = (tenant: string): readonly AuditedOperation[] => {
-  const path = overridePath(tenant)
-  const user = `/v1/flags/override/user/${tenant}/${MADE_FLAG}`
+  const path = toOverridePath(tenant)
+  const user = `/v1/flags/override/user/${tenant}/${GENERATED_FLAG}`
   return [
     { ...PUT, path },
     { ...PUT, path, headers: { 'if-match': '"1"' } },

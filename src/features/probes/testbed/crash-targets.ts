@@ -11,7 +11,7 @@ import type { HttpClient } from '../../../ports/http.ts'
 import type { ScratchDatabase } from '../../../ports/database.ts'
 import { loadPersistence } from '../../migrate/load-persistence.ts'
 import { LATE_AUDIT_SQL, withLateRecords } from '../faults/late-audit.ts'
-import { withMadeStore } from './generated-store.ts'
+import { withGeneratedStore } from './generated-store.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 import { importStore, withMigratedDatabase } from './scratch-database.ts'
 
@@ -41,7 +41,7 @@ export const withCrashTargets = <T>(
   late: boolean,
   use: (targets: readonly [CrashTarget, CrashTarget]) => Promise<T>,
 ): Promise<T> =>
-  withMadeStore(context, { tenants: [], revision: 1 }, (store) =>
+  withGeneratedStore(context, { tenants: [], revision: 1 }, (store) =>
     withMigratedDatabase(context, async (scratch, inputs) => {
       await importStore(context, inputs, { source: store, database: scratch.target })
       if (late) await scratch.run(LATE_AUDIT_SQL)

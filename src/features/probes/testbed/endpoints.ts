@@ -3,6 +3,7 @@ import type { HttpRequest, Route } from '../../../ports/http.ts'
 import { buildServiceRoutes } from '../../serve/routes.ts'
 import { HttpRefusal } from '../../serve/reply.ts'
 
+/** A route without its handler; `path` holds `:name` parameters. */
 export type Endpoint = Pick<Route, 'id' | 'method' | 'path'>
 
 /** Every route of the service, from its own route table: a new route is included. */
@@ -11,7 +12,7 @@ export const ENDPOINTS: readonly Endpoint[] = buildServiceRoutes(() => {
 })
 
 /** The body of a PUT of a flag, as JSON text. */
-export const flagBody = (more: object = {}): string =>
+export const buildFlagBody = (more: object = {}): string =>
   JSON.stringify({
     value_type: 'string',
     default_value: 'on',
@@ -28,13 +29,16 @@ const OVERRIDE = JSON.stringify({ value: 'other' })
 /** The body for each route; other routes that take a body get `{}`. */
 const BODIES: Readonly<Record<string, (flag_key: string) => string>> = {
   'flags.evaluate': (flag_key) => JSON.stringify({ flag_key }),
-  'flags.put': () => flagBody(),
+  'flags.put': () => buildFlagBody(),
   'tenant_overrides.put': () => OVERRIDE,
   'user_overrides.put': () => OVERRIDE,
 }
 
 /** A request that the route accepts from an authorized caller. */
-export function endpointRequest({ id, method, path }: Endpoint, flag_key: string): HttpRequest {
+export function buildEndpointRequest(
+  { id, method, path }: Endpoint,
+  flag_key: string,
+): HttpRequest {
   const params: Readonly<Record<string, string>> = {
     flag: flag_key,
     key: flag_key,

@@ -67,7 +67,9 @@ export function overrideMethods(store: ServiceStore, getOverrides: () => Overrid
   }
 }
 
+/** The fault of Admin: `failing` calls fail, `open` stands for an open circuit breaker. */
 export type AdminFaultKind = 'none' | 'failing' | 'open'
+/** The current fault of Admin. */
 export interface AdminFault {
   admin: AdminFaultKind
 }

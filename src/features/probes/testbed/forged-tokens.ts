@@ -2,7 +2,7 @@ import { TEST_TENANT } from '../../../core/parity/scene.ts'
 import { toPublicJwk } from '../../../core/text/jwk.ts'
 import {
   signTestToken,
-  publicPem,
+  toPublicPem,
   signHmac,
   createSigner,
   type SignInput,
@@ -60,7 +60,7 @@ function withSharedSecret({ rsa }: TestKeys['keys']): readonly ForgeryRow[] {
     ...['256', '384', '512'].map((bits): ForgeryRow => [
       `HS${bits} keyed with the public key`,
       { alg: `HS${bits}`, kid },
-      signHmac(bits, publicPem(rsa)),
+      signHmac(bits, toPublicPem(rsa)),
     ]),
     ['HS256 keyed with the JWK', { alg: 'HS256', kid }, signHmac('256', jwk)],
     ['HS256 keyed with nothing', { alg: 'HS256', kid: '../../dev/null' }, signHmac('256', '')],
@@ -84,7 +84,7 @@ function withOtherAlgorithm({ rsa, ec, ed }: TestKeys['keys']): readonly Forgery
 function withAttackersKey(keys: TestKeys['keys'], attackerUrl: string): readonly ForgeryRow[] {
   const kid = keys.rsa['kid']
   const stolen = toPublicJwk(keys.attacker)
-  const x5c = [Buffer.from(publicPem(keys.attacker)).toString('base64')]
+  const x5c = [Buffer.from(toPublicPem(keys.attacker)).toString('base64')]
   const headers: readonly (readonly [what: string, header: object])[] = [
     ["the attacker's key under a good kid", { kid }],
     ["the attacker's key under its own kid", { kid: stolen['kid'] }],

@@ -8,15 +8,15 @@ import { type FlagRow, serializeRow, type TenantOverrideRow } from '../../../cor
 import type { ProbeContext } from '../framework/probe.ts'
 
 /** The only flag of a generated store. */
-export const MADE_FLAG = 'ff.probe'
-const MADE_AT = '2026-01-01T00:00:00.000Z' as Instant
+export const GENERATED_FLAG = 'ff.probe'
+const CREATED_AT = '2026-01-01T00:00:00.000Z' as Instant
 
 /** Ids of tenants, in byte order. */
-export const madeTenants = (count: number): readonly string[] =>
+export const generateTenants = (count: number): readonly string[] =>
   Array.from({ length: count }, (_, at) => `T${String(at).padStart(6, '0')}`)
 
 /** Lends a file store with one number flag and one override for each tenant, all at `revision`. */
-export const withMadeStore = <T>(
+export const withGeneratedStore = <T>(
   { adapters }: Pick<ProbeContext, 'adapters'>,
   { tenants, revision }: { readonly tenants: readonly string[]; readonly revision: number },
   use: (store: TargetSpec) => Promise<T>,
@@ -40,7 +40,7 @@ async function* encodeLines(lines: readonly string[]): AsyncGenerator<Buffer> {
 }
 
 const buildFlagRow = (revision: number): FlagRow => ({
-  flag_key: MADE_FLAG,
+  flag_key: GENERATED_FLAG,
   value_type: 'number',
   default_value: '0' as CanonicalJson,
   safe_value: '0' as CanonicalJson,
@@ -50,18 +50,18 @@ const buildFlagRow = (revision: number): FlagRow => ({
   description: 'made by a probe',
   owner: 'ff',
   revision,
-  created_at: MADE_AT,
-  updated_at: MADE_AT,
+  created_at: CREATED_AT,
+  updated_at: CREATED_AT,
 })
 
 const buildOverrideRow = (tenant_id: string, revision: number): TenantOverrideRow => ({
   tenant_id,
-  flag_key: MADE_FLAG,
+  flag_key: GENERATED_FLAG,
   value: String(revision) as CanonicalJson,
   note: 'as it was imported',
   created_by: 'importer',
   updated_by: 'importer',
   revision,
-  created_at: MADE_AT,
-  updated_at: MADE_AT,
+  created_at: CREATED_AT,
+  updated_at: CREATED_AT,
 })

@@ -12,6 +12,7 @@ export const SUITE_SCOPES = {
   tenant: 'ff:override:write',
   unscoped: '',
 } as const
+/** A caller of the suite; the last three have no valid credential. */
 export type SuiteCaller = keyof typeof SUITE_SCOPES | 'anonymous' | 'forged' | 'expired'
 
 /** References of approvals, each with its defect; the first is valid. */
@@ -22,6 +23,7 @@ export const APPROVALS: readonly (readonly [ref: string, change: Partial<Approva
   ['APP-4-over', { expires_at: '2026-01-02T00:00:00.000Z' as Instant }],
   ['APP-5-another', { flag_key: 'ff.api.one' }],
 ]
+/** Key of the flag that is loosened with and without approvals. */
 export const GUARDED = 'ff.api.guarded'
 /** The approvals that Admin knows during the suite. */
 export const SUITE_APPROVALS: readonly Approval[] = APPROVALS.map(([approval_ref, change]) => ({

@@ -1,6 +1,6 @@
 import { TEST_TENANT, TEST_USER } from '../../../core/parity/scene.ts'
 import type { HttpRequest } from '../../../ports/http.ts'
-import { flagBody } from './endpoints.ts'
+import { buildFlagBody } from './endpoints.ts'
 import { APPROVALS, GUARDED, type SuiteCaller } from './management-fixtures.ts'
 
 /** One request, and the status that both services have to answer with. */
@@ -24,11 +24,11 @@ const tenantAt = (tenant: string, key: string): string =>
 const userAt = (user: string, key: string): string => `/v1/flags/override/user/${user}/${key}`
 const FLAG = flagAt('ff.api.one')
 const body = (text: string): StepExtras => ({ body: text })
-const matching = (tag: string, text = flagBody()): StepExtras => ({
+const matching = (tag: string, text = buildFlagBody()): StepExtras => ({
   body: text,
   headers: { 'if-match': tag },
 })
-const creating = (text = flagBody()): StepExtras => ({
+const creating = (text = buildFlagBody()): StepExtras => ({
   body: text,
   headers: { 'if-none-match': '*' },
 })
@@ -36,10 +36,10 @@ const creating = (text = flagBody()): StepExtras => ({
 const AUTH_STEPS: readonly Row[] = [
   ['anonymous', 'GET', FLAG, 401],
   ['forged', 'GET', FLAG, 401],
-  ['expired', 'PUT', FLAG, 401, body(flagBody())],
+  ['expired', 'PUT', FLAG, 401, body(buildFlagBody())],
   ['unscoped', 'GET', FLAG, 403],
   ['reader', 'GET', FLAG, 404],
-  ['reader', 'PUT', FLAG, 403, body(flagBody())],
+  ['reader', 'PUT', FLAG, 403, body(buildFlagBody())],
   ['tenant', 'DELETE', FLAG, 403],
   ['anonymous', 'GET', '/v1/flags', 401],
   ['tenant', 'GET', '/v1/flags', 403],
@@ -53,11 +53,11 @@ const PRECONDITIONS: readonly Row[] = [
   ['admin', 'PUT', FLAG, 201, creating()],
   ['admin', 'PUT', FLAG, 412, creating()],
   ['reader', 'GET', FLAG, 200],
-  ['admin', 'PUT', FLAG, 200, matching('"1"', flagBody({ owner: 'second' }))],
-  ['admin', 'PUT', FLAG, 412, matching('"1"', flagBody({ owner: 'stale' }))],
+  ['admin', 'PUT', FLAG, 200, matching('"1"', buildFlagBody({ owner: 'second' }))],
+  ['admin', 'PUT', FLAG, 412, matching('"1"', buildFlagBody({ owner: 'stale' }))],
   ['admin', 'PUT', FLAG, 412, matching('W/"2"')],
   ['admin', 'PUT', FLAG, 412, matching('"two"')],
-  ['admin', 'PUT', FLAG, 200, matching('*', flagBody({ owner: 'third' }))],
+  ['admin', 'PUT', FLAG, 200, matching('*', buildFlagBody({ owner: 'third' }))],
   ['admin', 'PUT', FLAG, 400, matching('"2", "3"')],
   ['admin', 'PUT', FLAG, 400, matching('3')],
   [
@@ -66,19 +66,19 @@ const PRECONDITIONS: readonly Row[] = [
     FLAG,
     400,
     {
-      body: flagBody(),
+      body: buildFlagBody(),
       headers: { 'if-match': '"3"', 'if-none-match': '*' },
     },
   ],
-  ['admin', 'PUT', FLAG, 400, { body: flagBody(), headers: { 'if-none-match': '"3"' } }],
+  ['admin', 'PUT', FLAG, 400, { body: buildFlagBody(), headers: { 'if-none-match': '"3"' } }],
   ['admin', 'DELETE', FLAG, 412, { headers: { 'if-match': '"2"' } }],
   ['reader', 'GET', FLAG, 200],
 ]
 
-const nested = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`
+const nestObject = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`
 /** The body of a flag whose values are exactly this JSON text. */
-const valued = (value_type: string, text: string): string =>
-  flagBody({ value_type, default_value: 0, safe_value: 1 })
+const buildValueBody = (value_type: string, text: string): string =>
+  buildFlagBody({ value_type, default_value: 0, safe_value: 1 })
     .replace('"default_value":0', `"default_value":${text}`)
     .replace('"safe_value":1', `"safe_value":${text}`)
 const BAD_BODIES: readonly (readonly [status: number, text: string])[] = [
@@ -87,28 +87,28 @@ const BAD_BODIES: readonly (readonly [status: number, text: string])[] = [
   [400, '[]'],
   [400, 'null'],
   [400, '"x"'],
-  [400, flagBody().replace('{', '{"owner":"x",')],
-  [400, flagBody({ revision: 7 })],
+  [400, buildFlagBody().replace('{', '{"owner":"x",')],
+  [400, buildFlagBody({ revision: 7 })],
   [400, '{"value_type":"string"}'],
-  [400, flagBody({ sensitive: 'yes' })],
-  [400, flagBody({ state: 'asleep' })],
-  [422, flagBody({ default_value: 1 })],
-  [400, valued('object', 'null')],
-  [400, valued('object', '[1]')],
-  [400, valued('string', String.raw`"\ud800"`)],
-  [400, valued('string', String.raw`"\u0000"`)],
-  [400, valued('number', '1e-7')],
-  [400, valued('number', '5e-324')],
-  [400, valued('number', '9007199254740993')],
-  [400, valued('number', '1e400')],
-  [400, valued('object', nested(70))],
-  [400, flagBody({ description: 'x'.repeat(3_000) })],
-  [400, flagBody({ default_value: 'x'.repeat(70_000) })],
-  [413, flagBody({ default_value: 'x'.repeat(300_000) })],
+  [400, buildFlagBody({ sensitive: 'yes' })],
+  [400, buildFlagBody({ state: 'asleep' })],
+  [422, buildFlagBody({ default_value: 1 })],
+  [400, buildValueBody('object', 'null')],
+  [400, buildValueBody('object', '[1]')],
+  [400, buildValueBody('string', String.raw`"\ud800"`)],
+  [400, buildValueBody('string', String.raw`"\u0000"`)],
+  [400, buildValueBody('number', '1e-7')],
+  [400, buildValueBody('number', '5e-324')],
+  [400, buildValueBody('number', '9007199254740993')],
+  [400, buildValueBody('number', '1e400')],
+  [400, buildValueBody('object', nestObject(70))],
+  [400, buildFlagBody({ description: 'x'.repeat(3_000) })],
+  [400, buildFlagBody({ default_value: 'x'.repeat(70_000) })],
+  [413, buildFlagBody({ default_value: 'x'.repeat(300_000) })],
 ]
 const BODIES: readonly Row[] = [
   ...BAD_BODIES.map(([status, text]): Row => ['admin', 'PUT', FLAG, status, body(text)]),
-  ['admin', 'PUT', FLAG, 415, { body: flagBody(), headers: { 'content-type': 'text/plain' } }],
+  ['admin', 'PUT', FLAG, 415, { body: buildFlagBody(), headers: { 'content-type': 'text/plain' } }],
 ]
 
 /** Values that columns, drivers or JSON parsers are known to change. */
@@ -132,7 +132,7 @@ const VALUES: readonly (readonly [type: string, text: string])[] = [
 const STORED = VALUES.flatMap(([type, text], at): readonly Row[] => {
   const path = flagAt(`ff.api.value.${at}`)
   return [
-    ['admin', 'PUT', path, 201, creating(valued(type, text))],
+    ['admin', 'PUT', path, 201, creating(buildValueBody(type, text))],
     ['reader', 'GET', path, 200],
   ]
 })
@@ -140,13 +140,13 @@ const STORED = VALUES.flatMap(([type, text], at): readonly Row[] => {
 const NAMES: readonly Row[] = [
   ['reader', 'GET', flagAt('FF.API'), 400],
   ['reader', 'GET', flagAt('nothing'), 400],
-  ['admin', 'PUT', flagAt('ff..x'), 400, body(flagBody())],
-  ['admin', 'PUT', flagAt(`ff.${'x'.repeat(126)}`), 400, body(flagBody())],
+  ['admin', 'PUT', flagAt('ff..x'), 400, body(buildFlagBody())],
+  ['admin', 'PUT', flagAt(`ff.${'x'.repeat(126)}`), 400, body(buildFlagBody())],
   ['admin', 'DELETE', flagAt('ff.api%00'), 400],
   ['reader', 'GET', flagAt('%ZZ'), 400],
   ['reader', 'GET', '/v1/nothing', 404],
-  ['admin', 'PATCH', FLAG, 405, body(flagBody())],
-  ['admin', 'POST', FLAG, 405, body(flagBody())],
+  ['admin', 'PATCH', FLAG, 405, body(buildFlagBody())],
+  ['admin', 'POST', FLAG, 405, body(buildFlagBody())],
   ['admin', 'DELETE', '/v1/flags', 405],
   ['admin', 'PUT', tenantAt('-x', 'ff.api.one'), 400, body('{"value":"x"}')],
   ['admin', 'GET', userAt('%20', 'ff.api.one'), 400],
@@ -157,7 +157,7 @@ const guard = (status: number, more: object): Row => [
   'PUT',
   flagAt(GUARDED),
   status,
-  body(flagBody(more)),
+  body(buildFlagBody(more)),
 ]
 const LOOSENED: readonly Row[] = [
   guard(201, { sensitive: true, required_auth: 'verified' }),
@@ -203,7 +203,7 @@ const OVERRIDES: readonly Row[] = [
   ['tenant', 'GET', THEIRS, 403],
   ['tenant', 'PUT', THEIRS, 403, body(VALUE)],
   ['admin', 'PUT', THEIRS, 201, body(VALUE)],
-  ['admin', 'PUT', FLAG, 409, body(valued('boolean', 'true'))],
+  ['admin', 'PUT', FLAG, 409, body(buildValueBody('boolean', 'true'))],
   ['tenant', 'DELETE', OURS, 412, { headers: { 'if-match': '"1"' } }],
   ['tenant', 'DELETE', OURS, 200, { headers: { 'if-match': '"2"' } }],
   ['tenant', 'GET', OURS, 404],
@@ -240,7 +240,7 @@ const ARCHIVED: readonly Row[] = [
   ['admin', 'DELETE', FLAG, 200, { headers: { 'if-match': '"3"' } }],
   ['reader', 'GET', FLAG, 200],
   ['admin', 'DELETE', FLAG, 409],
-  ['admin', 'PUT', FLAG, 409, body(flagBody())],
+  ['admin', 'PUT', FLAG, 409, body(buildFlagBody())],
   ['tenant', 'PUT', OURS, 409, body(VALUE)],
   ['tenant', 'GET', OURS, 200],
   list('?limit=2'),

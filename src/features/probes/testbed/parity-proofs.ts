@@ -18,7 +18,7 @@ export const defineParityProbe = (measure: ProbeSpec<Adapters>['measure']): Prob
   })
 
 /** The request of a parity proof between a temporary file store and scratch state in a database. */
-export const proofRequest = (
+export const buildProofRequest = (
   { root, targets, signal, now }: ProbeContext,
   adapters: Adapters,
 ): ParityRequest => ({

@@ -20,6 +20,7 @@ export function refuseProduction(
   if (getCluster(database) === getCluster(plan.database)) throw makeProductionError()
 }
 
+/** The error of a probe that writes or disrupts, pointed at production. */
 export const makeProductionError = (): FfError =>
   new FfError(
     'production_refused',

@@ -83,6 +83,7 @@ export interface ServicePair {
   /** Version of the PostgreSQL server. */
   readonly server: string | null
 }
+/** Settings and routes of a pair of harness services. */
 export interface ServicePairInput<R> {
   readonly settings: AuthSettings
   readonly routes: { readonly file: R; readonly db: R }

@@ -81,11 +81,11 @@ function toEnvelopes({ signer, other, stranger, prepared, signedAt, later }: Cas
   const header = (who: Person): object => toHeader(who, signedAt)
   const good = signRaw(payload, header(signer), signer.key)
   const withOther = (one: object, over = payload): string =>
-    envelopeText(over, [signRaw(over, header(other), other.key), one])
+    formatEnvelope(over, [signRaw(over, header(other), other.key), one])
   const both = (over: string): string => withOther(signRaw(over, header(signer), signer.key), over)
   const named = (more: object): object => ({ ...header(signer), ...more })
   const negatives: readonly (readonly [what: string, envelope: string])[] = [
-    ['the other role alone', envelopeText(payload, [signRaw(payload, header(other), other.key)])],
+    ['the other role alone', formatEnvelope(payload, [signRaw(payload, header(other), other.key)])],
     ["another's key under a known kid", withOther(signRaw(payload, header(signer), stranger.key))],
     [
       'a key that is not in the trust file',
@@ -111,7 +111,7 @@ function toEnvelopes({ signer, other, stranger, prepared, signedAt, later }: Cas
       withOther({ ...good, signature: Buffer.alloc(64).toString('base64url') }),
     ],
     ['signed ahead of time', withOther(signRaw(payload, toHeader(signer, later), signer.key))],
-    ['the same signature twice', envelopeText(payload, [good, good])],
+    ['the same signature twice', formatEnvelope(payload, [good, good])],
     ['a no-go', both(encode(formatStatement({ ...prepared, decision: 'no-go' })))],
     [
       'white space',
@@ -119,7 +119,7 @@ function toEnvelopes({ signer, other, stranger, prepared, signedAt, later }: Cas
     ],
     [
       'another payload',
-      envelopeText(encode(formatStatement({ ...prepared, not_after: later })), [
+      formatEnvelope(encode(formatStatement({ ...prepared, not_after: later })), [
         good,
         signRaw(payload, header(other), other.key),
       ]),
@@ -199,5 +199,5 @@ function signHmac(payload: string, header: object, { jwk }: Person): object {
   return { protected: encodedHeader, signature: mac }
 }
 
-const envelopeText = (payload: string, signatures: readonly object[]): string =>
+const formatEnvelope = (payload: string, signatures: readonly object[]): string =>
   `${canonicalizeObject({ payload, signatures })}\n`

@@ -85,6 +85,7 @@ export async function compareStores(
 export interface TableFinding extends RowFinding {
   readonly table: string
 }
+/** The findings of all tables, in the order of the tables. */
 export const listTableFindings = ({ tables }: DiffResult): readonly TableFinding[] =>
   tables.flatMap(({ table, findings }) => findings.map((one) => ({ ...one, table })))
 

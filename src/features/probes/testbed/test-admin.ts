@@ -20,17 +20,18 @@ const PRINCIPAL = {
   key_set_stale: false,
 } as const
 const FLAG_KEY = 'ff.probe'
-const MADE_AT = '2026-01-01T00:00:00.000Z' as Instant
+const CREATED_AT = '2026-01-01T00:00:00.000Z' as Instant
 
 /** References of approvals that differ in nothing else; queries for two of them share no call. */
 const formatRef = (at: number): string => `APP-${at}-probe`
+/** The query for the approval number `at`. */
 export const buildApprovalQuery = (at: number): ApprovalQuery => ({
   approval_ref: formatRef(at),
   flag_key: FLAG_KEY,
   tenant_id: PRINCIPAL.tenant_id,
   user_id: PRINCIPAL.user_id,
 })
-/** An approval that is valid for 30 days from now. */
+/** The approval number `at`, valid from a day ago for 30 days from now. */
 export const buildApproval = (at: number, { now }: ProbeContext): Approval => ({
   approval_ref: formatRef(at),
   flag_key: FLAG_KEY,
@@ -94,8 +95,8 @@ const SENSITIVE = {
   description: 'made by a probe',
   owner: 'ff',
   revision: 1,
-  created_at: MADE_AT,
-  updated_at: MADE_AT,
+  created_at: CREATED_AT,
+  updated_at: CREATED_AT,
 } as const
 
 /** Whether a decision is the one that every failure of Admin has to end in. */

@@ -234,6 +234,7 @@ export class TestService {
   }
 }
 
+/** A flag that is decided without Admin. */
 export const PLAIN_FLAG = 'ff.test.plain'
 /** A flag that is not decided without a call to Admin. */
 export const SENSITIVE_FLAG = 'ff.test.sensitive'
@@ -252,6 +253,7 @@ const flag = (flag_key: string, sensitive: boolean): FlagRow => ({
   created_at: TEST_NOW,
   updated_at: TEST_NOW,
 })
+/** The rows of the test service. */
 export const TEST_ROWS: RowsByTable = {
   flag_registry: [flag(PLAIN_FLAG, false), flag(SENSITIVE_FLAG, true)],
   tenant_override: [],

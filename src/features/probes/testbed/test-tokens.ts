@@ -35,6 +35,7 @@ export function withAuthenticator<T>(
 export type TestJwk = Readonly<Record<string, string>>
 /** The time at which the test tokens are valid. */
 export const TEST_NOW: Instant = SCENE_TIME
+/** TEST_NOW in seconds since 1970, as a NumericDate (RFC 7519, 2). */
 export const TEST_NOW_SECONDS = instantToMs(TEST_NOW) / 1000
 
 /** Test keys, and the settings of an authenticator that accepts their tokens. */
@@ -88,7 +89,7 @@ export async function loadTestKeys({ root }: ProbeContext): Promise<TestKeys> {
 }
 
 /** The public key as SPKI PEM. */
-export const publicPem = (jwk: TestJwk): string =>
+export const toPublicPem = (jwk: TestJwk): string =>
   createPublicKey({ key: toPublicJwk(jwk), format: 'jwk' })
     .export({ type: 'spki', format: 'pem' })
     .toString()
@@ -111,10 +112,11 @@ export const signHmac =
   (input) =>
     createHmac(`sha${bits}`, secret).update(input).digest()
 
-const segment = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+const encodeSegment = (value: object): string =>
+  Buffer.from(JSON.stringify(value)).toString('base64url')
 /** A compact JWS with exactly this header and these claims. */
 export function formatToken(header: object, claims: object, sign: SignInput): string {
-  const input = `${segment(header)}.${segment(claims)}`
+  const input = `${encodeSegment(header)}.${encodeSegment(claims)}`
   return `${input}.${sign(input).toString('base64url')}`
 }
 /** Signs claims as an issuer does: `alg` and `kid` of the key, `typ` at+jwt. */
