@@ -39,7 +39,7 @@ function rate(decide) {
 
 function makeOurs() {
   const flag_key = 'ff.bench'
-  const made = { revision: 1, created_at: TIME, updated_at: TIME }
+  const metadata = { revision: 1, created_at: TIME, updated_at: TIME }
   const flag = {
     row: {
       flag_key,
@@ -51,7 +51,7 @@ function makeOurs() {
       state: 'active',
       description: '',
       owner: 'bench',
-      ...made,
+      ...metadata,
     },
   }
   const overrides = new Map(
@@ -64,7 +64,7 @@ function makeOurs() {
           value: 'true',
           created_by: 'bench',
           updated_by: 'bench',
-          ...made,
+          ...metadata,
         },
       },
     ]),

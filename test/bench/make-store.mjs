@@ -70,16 +70,16 @@ export function makeStore(folder, { tenants, flags }) {
 
 function writer(path, seen = () => undefined) {
   const file = openSync(path, 'w')
-  let held = ''
+  let buffer = ''
   const out = () => {
-    seen(held)
-    writeSync(file, held)
-    held = ''
+    seen(buffer)
+    writeSync(file, buffer)
+    buffer = ''
   }
   return {
     put: (text) => {
-      held += text
-      if (held.length > 1_000_000) out()
+      buffer += text
+      if (buffer.length > 1_000_000) out()
     },
     flush: out,
     tail: (text) => {

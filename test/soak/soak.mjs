@@ -89,21 +89,21 @@ function ask({ env }, token, { method, path, body, headers = {} }) {
 }
 
 /** Records a breach where an answer is not a declared one. */
-function judge(service, asked, answer) {
+function judge(service, call, answer) {
   if (answer === null || answer.status < 400) return
   let code = null
   try {
-    const said = JSON.parse(answer.text)
-    code = said.code ?? said.errorCode ?? said.status
+    const problem = JSON.parse(answer.text)
+    code = problem.code ?? problem.errorCode ?? problem.status
   } catch {
     breach(
-      `${service.name}: ${asked.method} ${asked.path} was answered ${answer.status} with ${answer.text.slice(0, 200)}`,
+      `${service.name}: ${call.method} ${call.path} was answered ${answer.status} with ${answer.text.slice(0, 200)}`,
     )
   }
   const undeclared = answer.status >= 500 && SERVICE_PROBLEMS[code]?.[0] !== answer.status
   if (undeclared || code === 'internal')
     breach(
-      `${service.name}: ${asked.method} ${asked.path} was answered ${answer.status} ${answer.text}`,
+      `${service.name}: ${call.method} ${call.path} was answered ${answer.status} ${answer.text}`,
     )
 }
 
@@ -129,23 +129,23 @@ async function work(service, token, { id, until, counters }) {
 
 /** Makes one change, and checks its answer. @param rows by path the stored revision and value; null before the first change */
 async function change(service, token, { path, rows, counters, value }) {
-  const held = rows.get(path)
-  const stale = value % 7 === 0 && held !== null
-  const gone = value % 5 === 0 && held?.value != null
+  const stored = rows.get(path)
+  const stale = value % 7 === 0 && stored !== null
+  const gone = value % 5 === 0 && stored?.value != null
   const request_id = randomUUID()
-  const asked = {
+  const call = {
     method: gone ? 'DELETE' : 'PUT',
     path,
     headers: {
       'x-request-id': request_id,
-      ...(stale ? { 'if-match': `"${held.revision + 5}"` } : {}),
+      ...(stale ? { 'if-match': `"${stored.revision + 5}"` } : {}),
     },
     ...(gone ? {} : { body: JSON.stringify({ value }) }),
   }
-  const answer = await ask(service, token, asked)
-  judge(service, asked, answer)
-  const after = { revision: (held?.revision ?? 0) + 1, value: gone ? null : value }
-  if (answer === null) rows.set(path, await settle(service, token, { path, held, after }))
+  const answer = await ask(service, token, call)
+  judge(service, call, answer)
+  const after = { revision: (stored?.revision ?? 0) + 1, value: gone ? null : value }
+  if (answer === null) rows.set(path, await settle(service, token, { path, stored, after }))
   else if (stale) {
     if (answer.status === 412) counters.refused.add(request_id)
     else breach(`${service.name}: ${path} took a stale revision: ${answer.status}`)
@@ -156,25 +156,25 @@ async function change(service, token, { path, rows, counters, value }) {
     counters.applied.add(request_id)
     rows.set(path, after)
   } else
-    breach(`${service.name}: ${asked.method} ${path} was answered ${answer.status} ${answer.text}`)
+    breach(`${service.name}: ${call.method} ${path} was answered ${answer.status} ${answer.text}`)
 }
 
 /** Reads the row of a request that was cut off. @returns the row before or after it, whichever is stored */
-async function settle(service, token, { path, held, after }) {
+async function settle(service, token, { path, stored, after }) {
   for (let tries = 0; tries < 600; tries += 1) {
     await service.up.catch(() => undefined)
     const answer = await ask(service, token, { method: 'GET', path })
     if (answer?.status === 200) {
       const { revision, value } = JSON.parse(answer.text)
-      for (const one of [held, after])
+      for (const one of [stored, after])
         if (one !== null && one.revision === revision && one.value === value) return one
       breach(
-        `${service.name}: ${path} holds ${answer.text}, neither ${JSON.stringify(held)} nor ${JSON.stringify(after)}`,
+        `${service.name}: ${path} holds ${answer.text}, neither ${JSON.stringify(stored)} nor ${JSON.stringify(after)}`,
       )
       return { revision, value }
     }
     // A tombstone is not readable; the revision of the next change shows which of the two is stored.
-    if (answer?.status === 404) return after.value === null ? after : held
+    if (answer?.status === 404) return after.value === null ? after : stored
     await sleep(50)
   }
   throw new Error(`${service.name} did not come back`)
@@ -224,10 +224,10 @@ async function run(service, token, readTrail) {
 function checkAudit({ name }, { records, whole }, { counters, models }) {
   if (!whole) breach(`${name}: the audit chain is broken`)
   const counts = (outcome) => {
-    const seen = new Map()
+    const perRequest = new Map()
     for (const one of records.filter((record) => record.outcome === outcome))
-      seen.set(one.request_id, (seen.get(one.request_id) ?? 0) + 1)
-    return seen
+      perRequest.set(one.request_id, (perRequest.get(one.request_id) ?? 0) + 1)
+    return perRequest
   }
   const [applied, refused] = [counts('applied'), counts('refused')]
   for (const id of counters.applied)
@@ -237,11 +237,11 @@ function checkAudit({ name }, { records, whole }, { counters, models }) {
     if (refused.get(id) !== 1)
       breach(`${name}: the refusal ${id} has ${refused.get(id) ?? 0} records`)
   for (const rows of models)
-    for (const [path, held] of rows) {
+    for (const [path, stored] of rows) {
       const target = path.replace('/v1/flags/override/', '')
       const found = records.filter((one) => one.target === target && one.outcome === 'applied')
-      if (held !== null && found.length !== held.revision)
-        breach(`${name}: ${target} is at ${held.revision} and has ${found.length} records`)
+      if (stored !== null && found.length !== stored.revision)
+        breach(`${name}: ${target} is at ${stored.revision} and has ${found.length} records`)
     }
 }
 
@@ -275,7 +275,7 @@ const token = await signClaims(
   key,
 )
 process.stdout.write(`seed ${seed}, ${SECONDS} s\n`)
-const said = await Promise.all([
+const summaries = await Promise.all([
   run(
     new Service('file', { ...env, FF_BACKING: 'file', FF_LISTEN: `127.0.0.1:${port}` }),
     token,
@@ -292,6 +292,6 @@ await server.stop()
 await keys.close()
 rmSync(place, { recursive: true })
 process.stdout.write(
-  `${[...said, ...breaches].join('\n')}\n${breaches.length === 0 ? 'All properties hold.' : 'A property does not hold.'}\n`,
+  `${[...summaries, ...breaches].join('\n')}\n${breaches.length === 0 ? 'All properties hold.' : 'A property does not hold.'}\n`,
 )
 process.exitCode = breaches.length === 0 ? 0 : 1

@@ -16,15 +16,15 @@ export async function openMeddler(
   change: (body: string, path: string) => string = (body) => body,
 ): Promise<Meddler> {
   const seen: string[] = []
-  const server = createServer((asked, reply) => {
+  const server = createServer((incoming, reply) => {
     void (async () => {
-      seen.push(`${asked.method} ${asked.url}`)
-      const body = await toText(asked)
-      const { method, headers } = asked
-      const onward = request(new URL(asked.url ?? '/', target), { method, headers })
+      seen.push(`${incoming.method} ${incoming.url}`)
+      const body = await toText(incoming)
+      const { method, headers } = incoming
+      const onward = request(new URL(incoming.url ?? '/', target), { method, headers })
       onward.end(body)
       const [answer] = (await once(onward, 'response')) as [IncomingMessage]
-      const text = change(await toText(answer), asked.url ?? '')
+      const text = change(await toText(answer), incoming.url ?? '')
       const { 'transfer-encoding': _, 'content-length': __, ...kept } = answer.headers
       reply.writeHead(answer.statusCode ?? 500, kept).end(text)
     })().catch(() => void reply.destroy()) // The target closed the connection, so the proxy does too.

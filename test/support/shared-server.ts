@@ -102,8 +102,8 @@ async function installChromium(): Promise<string | null> {
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'ff-shared-'))
   const shared = new SharedServer()
-  const server = createServer((asked, reply) => {
-    const name = asked.url?.slice(1) ?? ''
+  const server = createServer((request, reply) => {
+    const name = request.url?.slice(1) ?? ''
     if (!shared.has(name)) return void reply.writeHead(404).end(`there is no shared value ${name}`)
     shared.get(name).then(
       (value) => void reply.end(JSON.stringify(value)),

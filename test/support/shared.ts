@@ -31,7 +31,7 @@ declare module 'vitest' {
 /** Waits for a shared value. @throws with the reason where it cannot start */
 export function shared<K extends keyof Shared>(name: K): Promise<Shared[K]> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath: inject('sharedSocket'), path: `/${name}` }, (response) => {
+    const call = request({ socketPath: inject('sharedSocket'), path: `/${name}` }, (response) => {
       let text = ''
       response.setEncoding('utf8').on('data', (part: string) => (text += part))
       response.once('end', () => {
@@ -39,6 +39,6 @@ export function shared<K extends keyof Shared>(name: K): Promise<Shared[K]> {
         else reject(new Error(text))
       })
     })
-    asked.once('error', reject).end()
+    call.once('error', reject).end()
   })
 }

@@ -154,7 +154,7 @@ const leaking = (draft: EvidenceDraft): EvidenceDraft =>
 
 const WAIVERS = (one: WaiverEntry) => ({ kind: 'waivers', schemaVersion: 1, waivers: [one] })
 function waiver(): WaiverEntry {
-  const asked: WaiverEntry = {
+  const entry: WaiverEntry = {
     id: 'WV-1',
     item: 'H4',
     covers: { state: 'fail', bounds: [{ measure: 'memory_share', op: 'at_most', value: 0.9 }] },
@@ -166,14 +166,14 @@ function waiver(): WaiverEntry {
     expires_at: soon(DAY_MS),
     approvals: [],
   }
-  return { ...asked, approvals: [alice, bob].map((who) => approval(asked, who)) }
+  return { ...entry, approvals: [alice, bob].map((who) => approval(entry, who)) }
 }
 
-function approval(asked: WaiverEntry, who: Person): WaiverEntry['approvals'][number] {
+function approval(entry: WaiverEntry, who: Person): WaiverEntry['approvals'][number] {
   const { person, role, kid } = who
   const own = toHeader(who, { meaning: 'approves-waiver', attests: [], signed_at: soon(-1_000) })
   const header = { ...own, typ: 'ff-waiver+jws' }
-  const payload = encode(formatWaiver(asked))
+  const payload = encode(formatWaiver(entry))
   const { protected: shown, signature } = signRaw(payload, header, who.key)
   return { person, role, kid, jws: `${shown}.${payload}.${signature}` }
 }

@@ -149,9 +149,9 @@ class MixedLoad {
 function shareOneConnection({ store, approvals }: DecisionDependencies): DecisionDependencies {
   let last: Promise<unknown> = Promise.resolve()
   const enqueue = <T>(work: () => Promise<T>): Promise<T> => {
-    const done = last.then(work)
-    last = done.catch(() => undefined) // The caller gets the rejection from `done`.
-    return done
+    const result = last.then(work)
+    last = result.catch(() => undefined) // The caller gets the rejection from `result`.
+    return result
   }
   return {
     store: overrideMethods(store, () => ({ read: (query) => enqueue(() => store.read(query)) })),

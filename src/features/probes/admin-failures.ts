@@ -56,18 +56,20 @@ export const adminFailures = defineProbe<DecorateCheck>({
   }),
   measure: async (decorate, context): Promise<Measurement> => {
     const failures = FAILURES.slice(0, readNumberParam(context, 'modes'))
-    const seen = await Promise.all(failures.map((one) => runFailure(one, decorate, context)))
-    const denied = seen.filter(({ failing }) => isFailSafe(failing))
-    const wrong = seen.filter((one) => !isFailSafe(one.failing) || one.healthy.decision === 'deny')
+    const results = await Promise.all(failures.map((one) => runFailure(one, decorate, context)))
+    const denied = results.filter(({ failing }) => isFailSafe(failing))
+    const wrong = results.filter(
+      (one) => !isFailSafe(one.failing) || one.healthy.decision === 'deny',
+    )
     const [first] = wrong
     return {
       measured: { modes_denied: denied.length, wrong_reasons: wrong.length },
       met: {
         admin: 'a new one on loopback for each mode, healthy at first',
-        allowed_before: seen.filter(({ healthy }) => healthy.decision === 'allow').length,
-        requests: seen.reduce((sum, { requests }) => sum + requests, 0),
+        allowed_before: results.filter(({ healthy }) => healthy.decision === 'allow').length,
+        requests: results.reduce((sum, { requests }) => sum + requests, 0),
       },
-      sample_size: seen.length,
+      sample_size: results.length,
       example:
         first === undefined
           ? null

@@ -28,23 +28,23 @@ export const adminTimeout = defineProbe<AdminLimits>({
   faulty: fromValue(() => ({ ...ADMIN_LIMITS, timeout_ms: 5_000 })),
   measure: async (limits, context): Promise<Measurement> => {
     const cases = CASES.slice(0, readNumberParam(context, 'cases'))
-    const seen = await Promise.all(cases.map((one) => runCase(one, limits, context)))
-    const wrong = seen.filter(({ in_time, denied }) => in_time === denied)
-    const slowest = Math.max(...seen.map(({ ms }) => ms))
+    const results = await Promise.all(cases.map((one) => runCase(one, limits, context)))
+    const wrong = results.filter(({ in_time, denied }) => in_time === denied)
+    const slowest = Math.max(...results.map(({ ms }) => ms))
     return {
       measured: {
         slowest_ms: slowest,
         slow_allowed: wrong.filter(({ in_time }) => !in_time).length,
         in_time_refused: wrong.filter(({ in_time }) => in_time).length,
-        sockets_left: seen.reduce((sum, { sockets }) => sum + sockets, 0),
+        sockets_left: results.reduce((sum, { sockets }) => sum + sockets, 0),
       },
       met: {
         admin: 'a new one on loopback for each case',
-        requests: seen.reduce((sum, { requests }) => sum + requests, 0),
-        ...Object.fromEntries(seen.map(({ name, ms }) => [name, `${ms} ms`])),
+        requests: results.reduce((sum, { requests }) => sum + requests, 0),
+        ...Object.fromEntries(results.map(({ name, ms }) => [name, `${ms} ms`])),
       },
-      sample_size: seen.length,
-      example: wrong[0]?.name ?? seen.find(({ ms }) => ms === slowest)?.name ?? null,
+      sample_size: results.length,
+      example: wrong[0]?.name ?? results.find(({ ms }) => ms === slowest)?.name ?? null,
     }
   },
 })

@@ -50,13 +50,13 @@ export const auditAppendOnly = defineProbe<AuditTrail>({
     const database = requireDatabase(context)
     const role = await context.adapters.inspectRole(database, versions)
     const schema = await context.adapters.inspectSchema(database, versions)
-    const { tried, allowed } = findForbiddenChanges(role, schema, contract)
+    const { checked, allowed } = findForbiddenChanges(role, schema, contract)
     const { records, breaks, head } = await walkTrail(trail, context.signal)
     if (records === 0) throw makeEmptyTrailError()
     const examples = [...allowed.map((what) => `${role.role} may: ${what}`), ...breaks]
     return {
       measured: { forbidden_allowed: allowed.length, chain_breaks: breaks.length },
-      met: { server: role.server, role: role.role, records, head: head.hash, statements: tried },
+      met: { server: role.server, role: role.role, records, head: head.hash, statements: checked },
       sample_size: records,
       example: examples[0] ?? null,
     }
@@ -68,13 +68,13 @@ function findForbiddenChanges(
   { forbidden }: RoleFacts,
   { triggers }: SchemaFacts,
   { tables }: SchemaContract,
-): { readonly tried: number; readonly allowed: readonly string[] } {
+): { readonly checked: number; readonly allowed: readonly string[] } {
   const statements = forbidden.filter(({ what }) => /\baudit(_head)?\b/.test(what))
   const guards = Object.keys(tables['audit']?.triggers ?? {})
   const off = guards.filter((name) => triggers.get(`audit.${name}`) !== true)
   const allowed = statements.filter((one) => one.allowed).map(({ what }) => what)
   return {
-    tried: statements.length + guards.length,
+    checked: statements.length + guards.length,
     allowed: [
       ...allowed,
       ...off.map((name) => `change records: the trigger ${name} is missing or disabled`),

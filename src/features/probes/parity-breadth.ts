@@ -63,8 +63,9 @@ async function runRandomCases(
   const seeds: number[] = []
   while (totals.cases < wanted) {
     const perScene = totals.cases / Math.max(totals.scenes, 1)
-    const left = Math.ceil((wanted - totals.cases) / Math.max(perScene, 1))
-    const runs = totals.scenes === 0 ? Math.min(FIRST_RUNS, Math.ceil(wanted / QUESTIONS)) : left
+    const remaining = Math.ceil((wanted - totals.cases) / Math.max(perScene, 1))
+    const runs =
+      totals.scenes === 0 ? Math.min(FIRST_RUNS, Math.ceil(wanted / QUESTIONS)) : remaining
     const seed = (context.now().getTime() + seeds.length) % SEEDS
     seeds.push(seed)
     const progress = (): void => context.progress(Math.min(totals.cases, wanted), wanted)

@@ -23,24 +23,24 @@ export const schemaHead = defineProbe<TargetSpec>({
       const applied = await session.applied()
       const { found, roles } = await session.catalogue()
       const known = new Map(migrations.map(({ name, checksum }) => [name, checksum]))
-      const others = applied.filter(({ name, checksum }) => known.get(name) !== checksum)
+      const changedMigrations = applied.filter(({ name, checksum }) => known.get(name) !== checksum)
       const names = new Set(applied.map(({ name }) => name))
-      const left = migrations.filter(({ name }) => !names.has(name))
+      const unapplied = migrations.filter(({ name }) => !names.has(name))
       const expected = buildCatalogue(contract, roles)
       const drifts = findDrift(expected, found)
-      const absent = Object.keys(contract.roles).filter((role) => !roles.has(role))
+      const missingRoles = Object.keys(contract.roles).filter((role) => !roles.has(role))
       const head = applied.at(-1)?.name ?? 'none'
       const examples = [
         ...drifts.map((one) => `${one.object}: found ${one.found ?? 'nothing'}`),
-        ...absent.map((role) => `the role ${role} is missing`),
-        ...others.map(({ name }) => `${name} was applied with another checksum`),
+        ...missingRoles.map((role) => `the role ${role} is missing`),
+        ...changedMigrations.map(({ name }) => `${name} was applied with another checksum`),
       ]
       return {
         measured: {
           head_matches: head === migrations.at(-1)?.name,
-          checksum_differences: others.length,
-          unapplied: left.length,
-          drift: drifts.length + absent.length,
+          checksum_differences: changedMigrations.length,
+          unapplied: unapplied.length,
+          drift: drifts.length + missingRoles.length,
         },
         met: { head, objects: found.size },
         sample_size: expected.size,

@@ -80,19 +80,19 @@ export async function runControl(
 ): Promise<EvidenceDraft> {
   const started_at = toInstant(context)
   const own: ProbeContext = { ...context, params: item.probe.params }
-  const tried = await tryControl(item, probe, own)
-  const { outcome } = tried
+  const control = await tryControl(item, probe, own)
+  const { outcome } = control
   return {
     schemaVersion: 1,
     kind: 'control',
     ...describeItem(item, probe),
     where: 'scratch',
     result: outcome?.outcome === 'detected' ? 'pass' : 'inconclusive',
-    codes: outcome?.outcome === 'detected' ? [] : [tried.code],
-    measured: tried.found.measured,
-    met: tried.found.met,
-    sample_size: tried.found.sample_size,
-    example: tried.detail === '' ? null : truncate(tried.detail),
+    codes: outcome?.outcome === 'detected' ? [] : [control.code],
+    measured: control.found.measured,
+    met: control.found.met,
+    sample_size: control.found.sample_size,
+    example: control.detail === '' ? null : truncate(control.detail),
     control: outcome,
     started_at,
     ended_at: toInstant(context),
@@ -120,11 +120,11 @@ async function measureRepeatedly(
 ): Promise<Attempt> {
   const attempts: Attempt[] = []
   for (let time = 0; time < terms.repeat; time++) {
-    const tried = await attempt(() => probe.measure(context))
+    const measurement = await attempt(() => probe.measure(context))
     attempts.push(
-      tried.ok
-        ? { ...judgeMeasurement(item, tried.value), found: tried.value }
-        : toFailedAttempt(tried.error),
+      measurement.ok
+        ? { ...judgeMeasurement(item, measurement.value), found: measurement.value }
+        : toFailedAttempt(measurement.error),
     )
   }
   const last = attempts.at(-1) as Attempt
@@ -246,10 +246,10 @@ async function tryControl(
   context: ProbeContext,
 ): Promise<Control> {
   const { name } = item.control
-  const tried = await attempt(() => probe.control(context))
+  const measurement = await attempt(() => probe.control(context))
   const at = toInstant(context)
-  if (!tried.ok) {
-    const { detail } = toFailedAttempt(tried.error)
+  if (!measurement.ok) {
+    const { detail } = toFailedAttempt(measurement.error)
     return {
       outcome: null,
       code: 'control_not_run',
@@ -257,12 +257,12 @@ async function tryControl(
       found: NOTHING,
     }
   }
-  const { result, detail } = judgeMeasurement(item, tried.value)
+  const { result, detail } = judgeMeasurement(item, measurement.value)
   const outcome = result === 'fail' ? 'detected' : 'not_detected'
   return {
     outcome: { name, outcome, at },
     code: 'control_not_detected',
     detail: result === 'fail' ? detail : `the control ${name} came out as ${result}`,
-    found: tried.value,
+    found: measurement.value,
   }
 }

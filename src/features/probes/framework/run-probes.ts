@@ -246,8 +246,9 @@ const toUnmeasuredResult = ({
 /** The result of an item; one that is not a pass has its codes and the next command. */
 function toCheckResult(item: ChecklistItem, draft: EvidenceDraft): CheckResult {
   const { result, codes, example, control, sample_size, kind } = draft
-  const seen = control === null ? 'no control' : `control ${control.outcome.replace('_', ' ')}`
-  const title = `${item.title} (${kind === 'control' ? '' : `${sample_size} checked, `}${seen})`
+  const controlText =
+    control === null ? 'no control' : `control ${control.outcome.replace('_', ' ')}`
+  const title = `${item.title} (${kind === 'control' ? '' : `${sample_size} checked, `}${controlText})`
   if (result === 'pass') return passResult(item.id, title)
   const required = item.limits.map(formatLimit).join('; ')
   return {
