@@ -48,6 +48,7 @@ export const adminFailures = defineProbe<DecorateCheck>({
   site: 'scratch',
   isolation: 'parallel',
   sound: fromValue(() => (check) => check),
+  // The planted fault: an unreachable Admin is taken for a valid approval.
   faulty: fromValue((context) => (check) => async (question) => {
     const { not_before, expires_at, revoked } = buildApproval(1, context)
     const answer = await check(question)

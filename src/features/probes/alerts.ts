@@ -11,6 +11,7 @@ const SCRAPE_S = 15
 const MAX_SCRAPES = 120
 /** Scrapes kept for evaluation: no window of a rule is longer. */
 const KEPT_SCRAPES = 120
+/** The planted fault: the contract lacks this rule. */
 const REMOVED = 'store_down'
 
 /** H2: each alert rule of the contract fires on its fault in a real, scraped service, and clears after it. */

@@ -18,6 +18,7 @@ import {
  */
 export const jwksOutage = defineAuthenticatorProbe({
   version: 1,
+  // The planted fault: a new authenticator for each token, so no key set survives the outage.
   faulty: (adapters) => async (keyServer, settings) => {
     const testAuthenticator = await adapters.openTestAuthenticator(keyServer, settings)
     const verify: TokenVerifier['verify'] = async (token, at) => {

@@ -19,6 +19,7 @@ import {
  */
 export const keyRotation = defineAuthenticatorProbe({
   version: 2,
+  // The planted fault: a verifier with a fixed key set, which never fetches.
   faulty: (adapters) => async (keyServer, settings) => {
     const { value, close } = await openAll(async (keep) => {
       const testAuthenticator = await keep(adapters.openTestAuthenticator(keyServer, settings))

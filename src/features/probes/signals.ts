@@ -15,6 +15,7 @@ export const signals = defineProbe<AdaptersDecorator>({
   site: 'scratch',
   isolation: 'parallel',
   sound: (_context, use) => use((adapters) => adapters),
+  // The planted fault: one metric has another name.
   faulty: (_context, use) =>
     use((adapters) => ({
       ...adapters,
