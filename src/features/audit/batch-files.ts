@@ -21,7 +21,7 @@ export async function listHeads(folder: string): Promise<readonly string[]> {
   try {
     return (await listOrEmpty(folder)).filter((name) => HEAD.test(name)).sort()
   } catch (error) {
-    throw unusable(folder, error)
+    throw toFolderError(folder, error)
   }
 }
 /** Of the head that comes to the furthest record. */
@@ -34,7 +34,7 @@ export async function createBatchFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
   } catch (error) {
-    throw unusable(folder, error)
+    throw toFolderError(folder, error)
   }
 }
 
@@ -52,7 +52,7 @@ export class NewBatchFile {
 
   /** Writes what `pieces` yields, durably; what a killed run left there goes. */
   async write(pieces: AsyncIterable<string> | Iterable<string>): Promise<void> {
-    await this.guarded(async () => {
+    await this.withFolderErrors(async () => {
       await rm(this.temporary, { force: true })
       await writeNewFile(this.temporary, inLargePieces(pieces), { mode: 0o600 })
     })
@@ -60,7 +60,7 @@ export class NewBatchFile {
 
   /** Puts it in its place. @returns whether nothing was there: nothing is ever written over */
   async place(name: string): Promise<boolean> {
-    return this.guarded(async () => {
+    return this.withFolderErrors(async () => {
       const placed = await link(this.temporary, join(this.folder, name)).then(
         () => true,
         (error: unknown) => {
@@ -78,11 +78,11 @@ export class NewBatchFile {
     await rm(this.temporary, { force: true })
   }
 
-  private async guarded<T>(work: () => Promise<T>): Promise<T> {
+  private async withFolderErrors<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      throw unusable(this.folder, error)
+      throw toFolderError(this.folder, error)
     }
   }
 }
@@ -101,7 +101,7 @@ async function* inLargePieces(
   yield waiting
 }
 
-function unusable(folder: string, error: unknown): unknown {
+function toFolderError(folder: string, error: unknown): unknown {
   if (!(error instanceof Error && 'syscall' in error)) return error
   const code = getErrorCode(error)
   if (code === 'ENOSPC' || code === 'EDQUOT')

@@ -26,13 +26,13 @@ export async function withBatch<T>(
   })
   if (file === null) return use(null)
   try {
-    return await use({ records: getRecords(file), digest: () => computeDigest(file) })
+    return await use({ records: readRecords(file), digest: () => computeDigest(file) })
   } finally {
     await file.handle.close()
   }
 }
 
-async function* getRecords(file: RegularFile): AsyncGenerator<AuditRecord | null> {
+async function* readRecords(file: RegularFile): AsyncGenerator<AuditRecord | null> {
   for await (const { text } of readTextLines(file, MAX_LINE_BYTES)) {
     const read = text === undefined ? null : parseLosslessJson(text)
     yield read?.ok === true ? parseAuditRecord(read.node) : null

@@ -42,12 +42,12 @@ export async function exportAudit(request: AuditExportRequest): Promise<CheckRep
   await createBatchFolder(folder)
   return closeAfter(async (hold) => {
     const lock = await hold(adapters.tryLock(join(folder, '.lock')), (one) => one?.close())
-    if (lock === null) throw locked(folder)
-    const way = await toWay(request)
+    if (lock === null) throw makeLockedError(folder)
+    const startPoint = await findStart(request)
     const trail = await hold(adapters.openTrail(target, versions))
     // The record that the last batch ended with comes first: it has to be there as it was.
-    const from = Math.max(0, way.start.seq - 1)
-    return trail.read(from, (reading) => exportBatch(reading, way, request))
+    const from = Math.max(0, startPoint.start.seq - 1)
+    return trail.read(from, (reading) => exportBatch(reading, startPoint, request))
   })
 }
 
@@ -58,7 +58,7 @@ interface ExportStart {
   readonly last: AuditChainHead
 }
 
-async function toWay({ folder, since, adapters }: AuditExportRequest): Promise<ExportStart> {
+async function findStart({ folder, since, adapters }: AuditExportRequest): Promise<ExportStart> {
   const name = findFurthestHead(await listHeads(folder))
   if (name === null) return { start: EMPTY_HEAD, last: EMPTY_HEAD }
   const read = await readHeadFile(join(folder, name), adapters)
@@ -72,22 +72,22 @@ async function toWay({ folder, since, adapters }: AuditExportRequest): Promise<E
 
 async function exportBatch(
   reading: AuditReading,
-  way: ExportStart,
+  startPoint: ExportStart,
   request: AuditExportRequest,
 ): Promise<CheckReport> {
-  const since = request.since ?? way.start.seq
-  const batch = new Batch(reading, { ...way, since })
+  const since = request.since ?? startPoint.start.seq
+  const batch = new Batch(reading, { ...startPoint, since })
   const file = new NewBatchFile(request.folder, 'records')
   try {
     await file.write(batch.lines(request))
     const fault = batch.fault()
-    if (fault !== null) throw altered(fault)
+    if (fault !== null) throw makeAlteredError(fault)
     const { head } = batch
-    if (head.seq === since) return nothingNew(since)
-    if (head.seq < since) throw beyond(since, head.seq)
+    if (head.seq === since) return buildNothingNewReport(since)
+    if (head.seq < since) throw makeBeyondError(since, head.seq)
     const names = batchNames(since + 1, head.seq)
     const time = instantFromMs(request.now().getTime())
-    await keep(file, { ...batch.signed(), time, file: names.records }, request)
+    await publishBatch(file, { ...batch.signed(), time, file: names.records }, request)
     return buildCheckReport('audit_export', [
       passResult('records', `${head.seq - since} records, to ${head.seq}: ${names.records}`),
       passResult('signed_head', `${head.hash}: ${names.head}`),
@@ -170,17 +170,17 @@ class Batch {
   }
 }
 
-const altered = (fault: string): FfError =>
+const makeAlteredError = (fault: string): FfError =>
   new FfError('audit_altered', `The audit trail is not whole: ${fault}.`, {
     hint: 'Nothing was signed. Run `ff audit verify` with the last head.',
   })
-const beyond = (since: number, last: number): FfError =>
+const makeBeyondError = (since: number, last: number): FfError =>
   new FfError('option_invalid', `There is no record ${since}: the last is ${last}.`, {
     hint: 'Leave --since out, to go on from the last head of the folder.',
   })
 
 /** The records first, then the head: a head never names what is not there. */
-async function keep(
+async function publishBatch(
   file: NewBatchFile,
   head: SignedHead,
   { folder, adapters, signer }: AuditExportRequest,
@@ -190,14 +190,14 @@ async function keep(
   const fresh = await file.place(head.file)
   const path = join(folder, head.file)
   const there = fresh ? null : await withBatch(path, async (lines) => lines?.digest() ?? '')
-  if (there !== null && there !== head.sha256) throw exists(head.file)
+  if (there !== null && there !== head.sha256) throw makeExistsError(head.file)
   const names = batchNames(head.first_seq, head.count)
   const headFile = new NewBatchFile(folder, 'head')
   await headFile.write([text])
-  if (!(await headFile.place(names.head))) throw exists(names.head)
+  if (!(await headFile.place(names.head))) throw makeExistsError(names.head)
 }
 
-function nothingNew(since: number): CheckReport {
+function buildNothingNewReport(since: number): CheckReport {
   const item: CheckResult =
     since > 0
       ? passResult('records', `none since ${since}`)
@@ -210,11 +210,11 @@ function nothingNew(since: number): CheckReport {
   return buildCheckReport('audit_export', [item])
 }
 
-const exists = (name: string): FfError =>
+const makeExistsError = (name: string): FfError =>
   new FfError('file_exists', `${name} is there already, and is another one.`, {
     hint: 'Name another folder: what was exported is never written over.',
   })
-const locked = (folder: string): FfError =>
+const makeLockedError = (folder: string): FfError =>
   new FfError('export_locked', `Another run exports to ${folder}.`, {
     hint: 'Wait until it has ended, and run this again.',
   })

@@ -41,24 +41,24 @@ export async function loadKnownSigners(trust: HeadTrust): Promise<IsKnownSigner>
   const { root, cwd, now, pin } = trust
   const texts = await readSignoffFiles({ root, cwd, checklist: null })
   const input = { text: texts.trust, chain: texts.trust_chain, pin: checkPin(pin) }
-  const found = checkTrust(input, now, tools)
-  if (found.status !== 'trusted') return () => false
-  const { runners, revoked } = found.trust
-  const gone = new Set(revoked.keys.map(({ kid }) => kid))
+  const outcome = checkTrust(input, now, tools)
+  if (outcome.status !== 'trusted') return () => false
+  const { runners, revoked } = outcome.trust
+  const revokedKids = new Set(revoked.keys.map(({ kid }) => kid))
   return (kid, at) =>
-    !gone.has(kid) &&
+    !revokedKids.has(kid) &&
     runners.some((runner) => runner.kid === kid && runner.from <= at && at < runner.until)
 }
 
 /** The head of a file, believed only where a known key signed it. @throws FfError `artefact_invalid` where there is no such file */
 export async function judgeHead(
   path: string,
-  knows: IsKnownSigner,
+  isKnown: IsKnownSigner,
   adapters: Adapters,
 ): Promise<HeadResult> {
   const read = await readHeadFile(path, adapters)
   if (!read.ok) return { ok: false, code: read.code, detail: path }
-  if (knows(read.kid, read.head.time)) return { ok: true, head: read.head }
+  if (isKnown(read.kid, read.head.time)) return { ok: true, head: read.head }
   return { ok: false, code: 'head_signer_unknown', detail: `nobody names the key ${read.kid}` }
 }
 

@@ -16,11 +16,11 @@ export async function* tailRecords(
   trail: AuditTrail,
   { lines, follow, signal }: TailOptions,
 ): AsyncGenerator<readonly AuditRecord[]> {
-  const last = await lastRecords(trail, lines)
+  const last = await readLastRecords(trail, lines)
   yield last
   let after = last.at(-1)?.seq ?? 0
   while (follow && !signal.aborted) {
-    const more = await trail.read(after, firstRecords)
+    const more = await trail.read(after, readFirstRecords)
     if (more.length > 0) yield more
     after = more.at(-1)?.seq ?? after
     // Woken by the signal, which the loop then sees.
@@ -33,14 +33,14 @@ export interface TailOptions {
   readonly signal: AbortSignal
 }
 
-async function lastRecords(trail: AuditTrail, most: number): Promise<readonly AuditRecord[]> {
+async function readLastRecords(trail: AuditTrail, most: number): Promise<readonly AuditRecord[]> {
   // A store that does not keep where its chain ends is read from the start.
   const end = await trail.read(0, ({ said: { head, as } }) =>
     Promise.resolve(as === 'end' ? head.seq : 0),
   )
   return trail.read(Math.max(0, end - most), async (reading) => {
     const kept: AuditRecord[] = []
-    for await (const record of whole(reading)) {
+    for await (const record of requireRecords(reading)) {
       kept.push(record)
       if (kept.length > most) kept.shift()
     }
@@ -48,16 +48,16 @@ async function lastRecords(trail: AuditTrail, most: number): Promise<readonly Au
   })
 }
 
-async function firstRecords(reading: AuditReading): Promise<readonly AuditRecord[]> {
+async function readFirstRecords(reading: AuditReading): Promise<readonly AuditRecord[]> {
   const found: AuditRecord[] = []
-  for await (const record of whole(reading)) {
+  for await (const record of requireRecords(reading)) {
     found.push(record)
     if (found.length === MOST_AT_ONCE) break
   }
   return found
 }
 
-async function* whole({ records }: AuditReading): AsyncGenerator<AuditRecord> {
+async function* requireRecords({ records }: AuditReading): AsyncGenerator<AuditRecord> {
   for await (const record of records) {
     if (record === null)
       throw new FfError('audit_altered', 'The audit trail holds what is no record.', {

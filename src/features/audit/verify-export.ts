@@ -36,10 +36,10 @@ const getEnd = ({ count, hash }: SignedHead): AuditChainHead => ({ seq: count, h
 /** `ff audit verify --export`: batches by their signed heads alone, where no store is at hand. */
 export async function verifyExport(request: VerifyExportRequest): Promise<CheckReport> {
   const { path, adapters, signal } = request
-  const knows = await loadKnownSigners(request)
-  const paths = await headPaths(path)
+  const isKnown = await loadKnownSigners(request)
+  const paths = await findHeadPaths(path)
   const judged: [name: string, judged: HeadResult][] = []
-  for (const one of paths) judged.push([one, await judgeHead(one, knows, adapters)])
+  for (const one of paths) judged.push([one, await judgeHead(one, isKnown, adapters)])
   const heads = judged.flatMap(([, one]) => (one.ok ? [one.head] : []))
   const marks = heads.flatMap((head) => [getStart(head), getEnd(head)])
   const items: CheckResult[] = []
@@ -55,32 +55,32 @@ export async function verifyExport(request: VerifyExportRequest): Promise<CheckR
     }
   }
   const whole = items.every(({ state }) => state === 'pass')
-  if (whole && walked.length > 1) items.push(continuity(walked))
+  if (whole && walked.length > 1) items.push(continuityItem(walked))
   const failed = items.some(({ state }) => state === 'fail')
-  return buildCheckReport('audit_verify', items.length > 0 ? items : [EMPTY], {
+  return buildCheckReport('audit_verify', items.length > 0 ? items : [EMPTY_RESULT], {
     exits: failed ? ['untrusted'] : [],
   })
 }
 
-async function headPaths(path: string): Promise<readonly string[]> {
+async function findHeadPaths(path: string): Promise<readonly string[]> {
   const found = await stat(path).catch(() => null)
   if (found?.isDirectory() !== true) return [path.replace(/\.ndjson$/, '.head.json')]
   return (await listHeads(path)).map((name) => join(path, name))
 }
 
-const EMPTY: CheckResult = {
+const EMPTY_RESULT: CheckResult = {
   id: 'export',
   title: 'nothing to check',
   state: 'inconclusive',
   findings: [{ code: 'audit_empty', pointer: null, detail: 'there is no signed head' }],
   next: 'Name the folder that ff audit export wrote to.',
 }
-const NEXT = 'Take the batch from where it was kept, and find out who changed it here.'
+const BATCH_NEXT = 'Take the batch from where it was kept, and find out who changed it here.'
 
 function batchItem(name: string, path: string, { head, walk }: WalkedBatch): Promise<CheckResult> {
   const title = `records ${head.first_seq} to ${head.count}, ${head.time}`
   const wrong = (code: string, detail: string): CheckResult =>
-    failResult(name, title, { code, detail, next: NEXT })
+    failResult(name, title, { code, detail, next: BATCH_NEXT })
   return withBatch(path, async (lines) => {
     if (lines === null) return wrong('export_missing', `${head.file} is not there`)
     await walkRecords(walk, lines)
@@ -95,11 +95,11 @@ function batchItem(name: string, path: string, { head, walk }: WalkedBatch): Pro
 }
 
 /** Whether the batches are parts of one chain, with none between them left out; the first may begin anywhere. */
-function continuity(walked: readonly WalkedBatch[]): CheckResult {
+function continuityItem(walked: readonly WalkedBatch[]): CheckResult {
   const first = Math.min(...walked.map(({ head }) => head.first_seq))
   const title = `${walked.length} batches, from record ${first}`
   const wrong = (code: string, detail: string): CheckResult =>
-    failResult('continuity', title, { code, detail, next: NEXT })
+    failResult('continuity', title, { code, detail, next: BATCH_NEXT })
   for (const { head } of walked) {
     const others = walked.filter((one) => one.head !== head).map(({ walk }) => walk)
     const findPlaces = (mark: AuditChainHead) => others.map((walk) => walk.findPlace(mark))

@@ -47,7 +47,7 @@ function walkTrail(
 ): Promise<CheckReport> {
   return trail.read(0, async (reading) => {
     const { said } = reading
-    const marks = signed?.ok === true ? [said.head, headAt(signed)] : [said.head]
+    const marks = signed?.ok === true ? [said.head, toChainHead(signed)] : [said.head]
     const walk = new ChainWalk(hashAuditText, { marks })
     const records = await walkRecords(walk, reading, (done) => {
       endIfAborted(signal, 'Run it again: a part of a chain proves nothing.')
@@ -55,7 +55,7 @@ function walkTrail(
     })
     const items = [
       chainItem(walk, records),
-      saidItem(walk, said),
+      storeHeadItem(walk, said),
       ...(signed === null ? [] : [signedItem(walk, signed)]),
     ]
     const failed = items.some(({ state }) => state === 'fail')
@@ -77,16 +77,17 @@ export async function walkRecords(
   return done
 }
 
-const headAt = ({ head }: HeadResult & { readonly ok: true }): AuditChainHead => ({
+const toChainHead = ({ head }: HeadResult & { readonly ok: true }): AuditChainHead => ({
   seq: head.count,
   hash: head.hash,
 })
 
-const ALTERED =
+const ALTERED_NEXT =
   'Keep the store as it is for whoever looks into it, and compare it with what was exported.'
 
 function chainItem({ fault, head }: ChainWalk, records: number): CheckResult {
-  if (fault !== null) return failResult('chain', `${records} records`, { ...fault, next: ALTERED })
+  if (fault !== null)
+    return failResult('chain', `${records} records`, { ...fault, next: ALTERED_NEXT })
   if (records > 0) return passResult('chain', `${records} records, the last hash ${head.hash}`)
   const findings = [{ code: 'audit_empty', pointer: null, detail: 'there are no records' }]
   const next = 'Name the store that changes are written to.'
@@ -94,19 +95,23 @@ function chainItem({ fault, head }: ChainWalk, records: number): CheckResult {
 }
 
 /** What the store itself says: its head, or where its snapshot stands. */
-function saidItem(walk: ChainWalk, { head, as }: AuditReading['said']): CheckResult {
+function storeHeadItem(walk: ChainWalk, { head, as }: AuditReading['said']): CheckResult {
   const what = as === 'end' ? 'the end that the store keeps' : 'where the snapshot stands'
-  const item = placedItem(walk, head, { id: 'store_head', what, differs: 'audit_head_differs' })
+  const item = markItem(walk, head, { id: 'store_head', what, differs: 'audit_head_differs' })
   if (item.state !== 'pass' || as === 'passed' || walk.head.seq === head.seq) return item
   const detail = `the store says ${head.seq} records, and ${walk.head.seq} are there`
-  return failResult('store_head', what, { code: 'audit_head_differs', detail, next: ALTERED })
+  return failResult('store_head', what, { code: 'audit_head_differs', detail, next: ALTERED_NEXT })
 }
 
 function signedItem(walk: ChainWalk, signed: HeadResult): CheckResult {
   if (!signed.ok)
     return failResult('signed_head', 'nobody is believed', { ...signed, next: HEAD_NEXT })
   const what = `a head of ${signed.head.time}`
-  return placedItem(walk, headAt(signed), { id: 'signed_head', what, differs: 'audit_rewritten' })
+  return markItem(walk, toChainHead(signed), {
+    id: 'signed_head',
+    what,
+    differs: 'audit_rewritten',
+  })
 }
 
 interface Place {
@@ -114,7 +119,7 @@ interface Place {
   readonly what: string
   readonly differs: string
 }
-function placedItem(
+function markItem(
   walk: ChainWalk,
   mark: AuditChainHead,
   { id, what, differs }: Place,
@@ -124,13 +129,13 @@ function placedItem(
   if (placed === 'held') return passResult(id, title)
   if (placed === 'differs') {
     const detail = `record ${mark.seq} has another hash`
-    return failResult(id, title, { code: differs, detail, next: ALTERED })
+    return failResult(id, title, { code: differs, detail, next: ALTERED_NEXT })
   }
   // Behind a fault nothing is known.
   if (walk.fault !== null)
     return { id, title, state: 'inconclusive', findings: [], next: 'Nobody comes that far.' }
   const detail = `${walk.head.seq} records are there: the rest was cut off`
-  return failResult(id, title, { code: 'audit_cut', detail, next: ALTERED })
+  return failResult(id, title, { code: 'audit_cut', detail, next: ALTERED_NEXT })
 }
 
 export const failResult = (

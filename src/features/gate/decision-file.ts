@@ -51,17 +51,17 @@ export async function gateOffline(
   const { evidence: log, evidence_head: head, ...own } = decision.files
   const texts = { ...own, evidence: { log, head } }
   const files = await toGateFiles(root, texts)
-  const identity = { ...buildIdentity(ANONYMOUS, files), ...toldBy(decision) }
+  const identity = { ...buildIdentity(UNKNOWN_VERSION, files), ...pickRunning(decision) }
   const at = now().toISOString() as Instant
   const judged = await judgeInputs({ texts, files, identity, trust_pin, at }, adapters)
-  if (judged.judgement.verdict === 'go') refuseOther(decision, identity)
+  if (judged.judgement.verdict === 'go') refuseAltered(decision, identity)
   return toReport(judged, now)
 }
 
 /** What the folder's plan and checklist say of an identity, and nothing of what runs. */
-const ANONYMOUS = { code: null, settings: {}, schema_head: null }
+const UNKNOWN_VERSION = { code: null, settings: {}, schema_head: null }
 /** What of the identity no file of the decision says: it was the program's that decided. */
-const toldBy = ({ identity: { code, schema_head, config_digest } }: DecisionFile) => ({
+const pickRunning = ({ identity: { code, schema_head, config_digest } }: DecisionFile) => ({
   code,
   schema_head,
   config_digest,
@@ -85,7 +85,7 @@ async function readDecision(
 }
 
 /** What says of itself that it was no GO, or that it was about something else, is not made one by its files. */
-function refuseOther({ verdict, identity }: DecisionFile, found: CutoverIdentity): void {
+function refuseAltered({ verdict, identity }: DecisionFile, found: CutoverIdentity): void {
   const members = Object.keys(found) as (keyof CutoverIdentity)[]
   const details = [
     ...('verdict' in verdict && verdict.verdict === 'go' ? [] : ['verdict']),

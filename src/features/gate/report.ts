@@ -35,7 +35,7 @@ export function buildGateReport(
   const items = checklist.value.items.flatMap((item) =>
     judgement.items
       .filter(({ id }) => id === item.id)
-      .map((found) => gateItem(item, found, entries)),
+      .map((found) => toGateItem(item, found, entries)),
   )
   const measured = items.filter(({ state, evidence: one }) => MEASURED.has(state) && one !== null)
   const remeasure = buildRemeasureCommand(judgement)
@@ -70,7 +70,7 @@ export function buildGateReport(
     valid_until: judgement.valid_until,
     expires_next: judgement.expires_next.slice(0, MOST_ENDS),
     remeasure,
-    next: firstCommand(items, remeasure),
+    next: findFirstCommand(items, remeasure),
     identity,
     signatures: signoff.status === 'verified' ? signoff.signatures : [],
     evidence_head: evidence.status === 'whole' ? evidence.head : null,
@@ -88,12 +88,12 @@ const countStates = (
   ) as GateReport['counts']['states']
 
 /** What fails comes first; then what can be measured in one go; then whatever is left. */
-function firstCommand(items: readonly GateItem[], remeasure: string | null): string | null {
+function findFirstCommand(items: readonly GateItem[], remeasure: string | null): string | null {
   const failing = items.find(({ state }) => state === 'fail')
   return failing?.next ?? remeasure ?? items.find(({ next }) => next !== null)?.next ?? null
 }
 
-function gateItem(
+function toGateItem(
   item: ChecklistItem,
   { measured, evidence, ...found }: ItemResult,
   entries: readonly EvidenceEntry[],

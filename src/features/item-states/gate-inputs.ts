@@ -37,14 +37,14 @@ export async function readGateInputs(
   const at = request.now().toISOString() as Instant
   // The lock of the evidence takes as long as reading all the rest.
   const [{ own, files }, evidence] = await Promise.all([
-    readOwn(folder),
+    readTeamFiles(folder),
     readEvidence(request.evidence),
   ])
   const texts = { ...own, evidence }
   return { texts, files, identity: buildIdentity(request, files), trust_pin, at }
 }
 
-async function readOwn(folder: GateFolder): Promise<{ own: SignoffTexts; files: GateFiles }> {
+async function readTeamFiles(folder: GateFolder): Promise<{ own: SignoffTexts; files: GateFiles }> {
   const own = await readSignoffFiles(folder)
   return { own, files: await toGateFiles(folder.root, own) }
 }

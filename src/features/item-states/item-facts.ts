@@ -44,7 +44,7 @@ export async function loadItemFacts(
       checklist: files.checklist.value,
       evidence,
       waivers,
-      policy: stricter(files.contract.waivers, trust?.waiver_policy ?? null),
+      policy: pickStricter(files.contract.waivers, trust?.waiver_policy ?? null),
       expected: identity,
       runners: listRunners(outcome),
       unmeasurable: UNIMPLEMENTED_PROBES,
@@ -70,16 +70,16 @@ export function checkPin(pin: string | null): string | null {
 }
 
 /** The runners that the trust file names and has not revoked; none where it is not under its pin. */
-function listRunners(found: TrustOutcome): readonly RunnerKey[] {
-  if (found.status !== 'trusted') return []
-  const { runners, revoked } = found.trust
-  const gone = new Set(revoked.keys.map(({ kid }) => kid))
+function listRunners(outcome: TrustOutcome): readonly RunnerKey[] {
+  if (outcome.status !== 'trusted') return []
+  const { runners, revoked } = outcome.trust
+  const revokedKids = new Set(revoked.keys.map(({ kid }) => kid))
   return runners
-    .filter(({ kid }) => !gone.has(kid))
+    .filter(({ kid }) => !revokedKids.has(kid))
     .map(({ kid, from, until }) => ({ kid, from: from as Instant, until: until as Instant }))
 }
 
-const stricter = (contract: WaiverPolicy, trust: WaiverPolicy | null): WaiverPolicy => ({
+const pickStricter = (contract: WaiverPolicy, trust: WaiverPolicy | null): WaiverPolicy => ({
   max_active: Math.min(contract.max_active, trust?.max_active ?? contract.max_active),
   max_days: Math.min(contract.max_days, trust?.max_days ?? contract.max_days),
 })

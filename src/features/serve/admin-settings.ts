@@ -57,10 +57,10 @@ function checkCredential(url: URL, { token, client }: AdminCredential): void {
 
 async function readCredential(settings: ApprovalSettings): Promise<AdminCredential> {
   const [token, cert, key, ca] = await Promise.all([
-    readOr(settings, 'FF_ADMIN_TOKEN_FILE', true),
-    readOr(settings, 'FF_ADMIN_CERT_FILE', false),
-    readOr(settings, 'FF_ADMIN_KEY_FILE', true),
-    readOr(settings, 'FF_ADMIN_CA_FILE', false),
+    readIfSet(settings, 'FF_ADMIN_TOKEN_FILE', true),
+    readIfSet(settings, 'FF_ADMIN_CERT_FILE', false),
+    readIfSet(settings, 'FF_ADMIN_KEY_FILE', true),
+    readIfSet(settings, 'FF_ADMIN_CA_FILE', false),
   ])
   return {
     token: token === null ? null : checkToken(token),
@@ -68,7 +68,7 @@ async function readCredential(settings: ApprovalSettings): Promise<AdminCredenti
     ca: ca === null ? null : checkAuthorities(ca),
   }
 }
-function readOr(
+function readIfSet(
   settings: ApprovalSettings,
   setting: Exclude<keyof ApprovalSettings, 'FF_ADMIN_URL'>,
   secret: boolean,
@@ -88,7 +88,7 @@ function checkToken(text: string): string {
 
 function checkClient(cert: string | null, key: string | null): AdminCredential['client'] {
   if (cert === null && key === null) return null
-  if (cert !== null && key !== null && fits(() => createSecureContext({ cert, key })))
+  if (cert !== null && key !== null && isAccepted(() => createSecureContext({ cert, key })))
     return { cert, key }
   // What OpenSSL says of a key belongs into no error.
   throw new FfError('setting_invalid', 'There is no certificate for FF with the key that fits.', {
@@ -97,13 +97,13 @@ function checkClient(cert: string | null, key: string | null): AdminCredential['
 }
 
 function checkAuthorities(ca: string): string {
-  if (fits(() => new X509Certificate(ca))) return ca
+  if (isAccepted(() => new X509Certificate(ca))) return ca
   throw new FfError('setting_invalid', 'The file of FF_ADMIN_CA_FILE holds no certificate.', {
     hint: 'Name a file of certificates in PEM.',
   })
 }
 
-function fits(use: () => unknown): boolean {
+function isAccepted(use: () => unknown): boolean {
   try {
     use()
     return true

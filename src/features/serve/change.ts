@@ -31,7 +31,7 @@ export const createChangeRoute =
     const caller = await authenticateCaller(service, call, now)
     const { observer } = service
     try {
-      const reply = await changeBy(service, changed, { call, caller, now })
+      const reply = await applyChange(service, changed, { call, caller, now })
       observer.changed(changed.action, 'applied')
       return reply
     } catch (error) {
@@ -40,18 +40,18 @@ export const createChangeRoute =
     }
   }
 
-async function changeBy(
+async function applyChange(
   service: ServiceDependencies,
   changed: ChangedRow,
-  met: ChangeCall,
+  received: ChangeCall,
 ): Promise<RouteResponse> {
-  const { call, caller } = met
+  const { call, caller } = received
   // A mode that never writes has no name that could be held to it, and is refused without a record.
-  if (!WRITES.has(caller.mode)) requireScopes(caller, changed.need(changed.key(call.params)))
-  const bare = bareRequest(changed, met)
+  if (!WRITING_MODES.has(caller.mode)) requireScopes(caller, changed.need(changed.key(call.params)))
+  const bare = toBareRequest(changed, received)
   try {
     requireScopes(caller, changed.need(bare.key))
-    const request = await fullRequest(service, bare, met)
+    const request = await completeRequest(service, bare, received)
     const written = await service.store.write(request)
     if (!written.ok)
       throw new HttpRefusal(written.problems[0]?.code as ServiceCode, written.problems)
@@ -60,12 +60,12 @@ async function changeBy(
       changed.action === 'put' && written.row.revision === 1 ? 201 : 200,
     )
   } catch (error) {
-    await record(service, bare, error)
+    await recordRefusal(service, bare, error)
     throw error
   }
 }
 
-const WRITES: ReadonlySet<Principal['mode']> = new Set(['verified', 'dev-headers'])
+const WRITING_MODES: ReadonlySet<Principal['mode']> = new Set(['verified', 'dev-headers'])
 
 /** The row as it stands, with its tag. */
 export const toRowResponse = (row: AnyRow, status = 200): RouteResponse =>
@@ -78,7 +78,7 @@ interface ChangeCall {
 }
 
 /** Who wants to change what: all that a refusal is recorded by. @throws Refusal where it names nothing that there can be */
-function bareRequest(
+function toBareRequest(
   { table, action, key }: ChangedRow,
   { call, caller, now }: ChangeCall,
 ): WriteRequest {
@@ -100,7 +100,7 @@ function bareRequest(
   return request
 }
 
-async function fullRequest(
+async function completeRequest(
   service: ServiceDependencies,
   bare: WriteRequest,
   { call, caller }: ChangeCall,
@@ -110,14 +110,16 @@ async function fullRequest(
   if (bare.action === 'delete') return { ...bare, expected }
   const node = parseJsonBody(call.body)
   if (bare.table !== 'flag_registry') return { ...bare, expected, body: node }
-  const { named, rest } = withoutApproval(node)
+  const { named, rest } = splitApproval(node)
   const approval =
-    named === null ? null : await getApproval(service, caller, { ...bare.key, approval_ref: named })
+    named === null
+      ? null
+      : await fetchApproval(service, caller, { ...bare.key, approval_ref: named })
   return { ...bare, expected, body: rest, approval }
 }
 
 /** Three changes of a flag take an approval, which is named beside the members of the row (page 1, State). */
-function withoutApproval(node: JsonObject): {
+function splitApproval(node: JsonObject): {
   readonly named: string | null
   readonly rest: JsonNode
 } {
@@ -130,7 +132,7 @@ function withoutApproval(node: JsonObject): {
 }
 
 /** Asked for this flag and the caller's own tenant and user. */
-async function getApproval(
+async function fetchApproval(
   { approvals }: ServiceDependencies,
   { tenant_id, user_id }: Principal,
   { approval_ref, flag_key }: { readonly approval_ref: string; readonly flag_key: string },
@@ -140,7 +142,7 @@ async function getApproval(
 }
 
 /** What could not be recorded was not refused either: the caller is told what is wrong with the store. */
-async function record(
+async function recordRefusal(
   { store }: ServiceDependencies,
   request: WriteRequest,
   error: unknown,

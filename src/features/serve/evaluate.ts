@@ -39,14 +39,14 @@ export const createEvaluateRoute =
     const now = service.now()
     const caller = await authenticateCaller(service, call, now)
     const body = parseJsonBody(call.body)
-    const [, answer] = FORMS.find(([member]) => has(body, member)) ?? ONE
+    const [, answer] = FORMS.find(([member]) => hasMember(body, member)) ?? ONE
     return toJsonResponse(await answer(service, body, { call, caller, now }))
   }
 
-const has = ({ members }: JsonObject, name: string): boolean =>
+const hasMember = ({ members }: JsonObject, name: string): boolean =>
   members.some(([member]) => member === name)
 
-function getLength({ members }: JsonObject, name: string): number {
+function countMembers({ members }: JsonObject, name: string): number {
   const held = members.find(([member]) => member === name)?.[1]
   return Array.isArray(held) ? held.length : 0
 }
@@ -62,35 +62,38 @@ type Answer = (
   met: EvaluationCall,
 ) => Promise<string>
 
-const getAsking = (named: NamedCaller, { call, caller, now }: EvaluationCall): EvaluationTerms => ({
+const resolveTerms = (
+  named: NamedCaller,
+  { call, caller, now }: EvaluationCall,
+): EvaluationTerms => ({
   principal: resolvePrincipal(caller, named),
   approval_ref: named.approval_ref ?? null,
   request_id: call.request_id,
   now,
 })
 
-const answerOne: Answer = async (service, body, met) => {
+const answerOne: Answer = async (service, body, received) => {
   const { flag_key, ...named } = requireSchema<NamedCaller & { flag_key: string }>(
     'evaluate-one',
     body,
   )
-  return serializeDecision(await decideOne(service, flag_key, getAsking(named, met)))
+  return serializeDecision(await decideOne(service, flag_key, resolveTerms(named, received)))
 }
-const answerMany: Answer = async (service, body, met) => {
+const answerMany: Answer = async (service, body, received) => {
   // Counted first: to hold so many to a schema would take longer than to answer those that may be asked for.
-  if (getLength(body, 'flag_keys') > MAX_BULK)
+  if (countMembers(body, 'flag_keys') > MAX_BULK)
     throw new HttpRefusal('too_many_flags', [makeProblem('form_wrong', '/flag_keys')])
   const { flag_keys, ...named } = requireSchema<NamedCaller & { flag_keys: string[] }>(
     'evaluate-many',
     body,
   )
-  return listText(await decideMany(service, flag_keys, getAsking(named, met)))
+  return formatDecisions(await decideMany(service, flag_keys, resolveTerms(named, received)))
 }
-const answerAll: Answer = async (service, body, met) => {
+const answerAll: Answer = async (service, body, received) => {
   const named = requireSchema<NamedCaller>('evaluate-all', body)
-  const asking = getAsking(named, met)
-  return listText(
-    await decideMany(service, await listReachableFlags(service, asking.principal), asking),
+  const terms = resolveTerms(named, received)
+  return formatDecisions(
+    await decideMany(service, await listReachableFlags(service, terms.principal), terms),
   )
 }
 const ONE = ['flag_key', answerOne] as const
@@ -99,7 +102,7 @@ const FORMS: readonly (readonly [member: string, answer: Answer])[] = [
   ['all', answerAll],
 ]
 
-const listText = (decisions: readonly Decision[]): string =>
+const formatDecisions = (decisions: readonly Decision[]): string =>
   `{"decisions":[${decisions.map(serializeDecision).join(',')}]}`
 
 export async function decideOne(

@@ -14,7 +14,7 @@ export function planHarness(settings: SettingValues): TargetSpec {
   const fault = FAULTS.find(([holds]) => holds(settings))
   if (fault !== undefined) throw makeSettingError(fault[1], fault[2])
   const inDatabase = FF_BACKING === 'db'
-  const named = inDatabase ? settings.FF_DATABASE_URL : getFolder(FF_STORE_DIR)
+  const named = inDatabase ? settings.FF_DATABASE_URL : toFileTarget(FF_STORE_DIR)
   if (named === null) return inDatabase ? { kind: 'embedded' } : { kind: 'file', folder: null }
   if (FF_ENV === 'dev') return named
   throw makeSettingError(
@@ -42,5 +42,5 @@ const FAULTS: readonly Fault[] = [
   ],
 ]
 
-const getFolder = (folder: string | null): TargetSpec | null =>
+const toFileTarget = (folder: string | null): TargetSpec | null =>
   folder === null ? null : { kind: 'file', folder }

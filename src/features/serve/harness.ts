@@ -57,7 +57,7 @@ export class Harness {
   }
 
   routes(): readonly Route[] {
-    const inScenes = this.context.routes(noParts).map((route) => ({
+    const inScenes = this.context.routes(refuseUnknownScene).map((route) => ({
       ...route,
       handle: withRefusals((call: RouteRequest) => this.toScene(call, route.id).handle(call)),
     }))
@@ -100,7 +100,7 @@ export class Harness {
 
   /** All rows anew, and with them what was played on those before. */
   private async putRows({ body }: RouteRequest): Promise<RouteResponse> {
-    const state = toState(parseJsonBody(body))
+    const state = parseRows(parseJsonBody(body))
     await this.close()
     await this.context.scratch.store.load(state)
     return DONE
@@ -133,8 +133,8 @@ export class Harness {
 
   private getAuthenticator(script: HarnessScene['keys']): Promise<OpenAuthenticator> {
     const name = JSON.stringify(script)
-    const held = this.authenticators.get(name)
-    if (held !== undefined) return held
+    const existing = this.authenticators.get(name)
+    if (existing !== undefined) return existing
     if (this.authenticators.size >= MAX_AUTHENTICATORS) throw new HttpRefusal('too_many_scenes')
     const opened = this.context.openAuthenticator(script)
     this.authenticators.set(name, opened)
@@ -146,7 +146,7 @@ export class Harness {
 
 const DONE = toJsonResponse('{}')
 /** Until a scene is named there is nothing to answer with. */
-const noParts: GetServiceDependencies = () => {
+const refuseUnknownScene: GetServiceDependencies = () => {
   throw new HttpRefusal('scene_unknown')
 }
 
@@ -157,7 +157,7 @@ const createAdmin = (scene: HarnessScene): ApprovalService => ({
 })
 
 /** @throws Refusal with each row that does not fit page 1 */
-function toState({ members }: JsonObject): RowsByTable {
+function parseRows({ members }: JsonObject): RowsByTable {
   const places: Problem[] = []
   const toRows = (table: TableName): readonly AnyRow[] => {
     const list = members.find(([name]) => name === ROW_LISTS[table])?.[1]

@@ -75,15 +75,15 @@ export type StoreProbe =
 /** Asks a store for the little that only one that works can say. */
 export async function probeStore(store: Pick<ServiceStore, 'auditHead'>): Promise<StoreProbe> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<StoreProbe>((resolve) => {
+  const timeout = new Promise<StoreProbe>((resolve) => {
     timer = setTimeout(() => resolve({ head: null, fault: 'timeout' }), STORE_MS)
   })
-  const asked = store.auditHead().then(
+  const answer = store.auditHead().then(
     (head): StoreProbe => ({ head, fault: null }),
     (error: unknown): StoreProbe => ({ head: null, fault: getErrorCode(error) }),
   )
   try {
-    return await Promise.race([asked, late])
+    return await Promise.race([answer, timeout])
   } finally {
     clearTimeout(timer)
   }

@@ -34,11 +34,11 @@ export function toOfrepRefusal(
  */
 export function toOfrepRefusalAt(path: string, code: ServiceCode): RouteResponse | null {
   if (!path.startsWith(PREFIX)) return null
-  const key = path.startsWith(FLAGS) ? decoded(path.slice(FLAGS.length)) : null
+  const key = path.startsWith(FLAGS) ? decodeKey(path.slice(FLAGS.length)) : null
   return toOfrepRefusal(code === 'route_unknown' && key !== null ? 'flag_unknown' : code, key)
 }
 
-function decoded(text: string): string {
+function decodeKey(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {

@@ -19,17 +19,17 @@ export const createOfrepRoutes = (parts: GetServiceDependencies): readonly Route
     id: 'ofrep.evaluate',
     method: 'POST',
     path: '/ofrep/v1/evaluate/flags/:key',
-    handle: answering(parts, answerOne),
+    handle: withOfrepRefusals(parts, answerOne),
   },
   {
     id: 'ofrep.evaluate_all',
     method: 'POST',
     path: '/ofrep/v1/evaluate/flags',
-    handle: answering(parts, answerAll),
+    handle: withOfrepRefusals(parts, answerAll),
   },
 ]
 
-const answering =
+const withOfrepRefusals =
   (parts: GetServiceDependencies, answer: Answer): Route['handle'] =>
   async (call) => {
     try {
@@ -42,10 +42,10 @@ const answering =
   }
 
 const answerOne: Answer = async (service, call) => {
-  const asking = await getAsking(service, call)
+  const terms = await resolveTerms(service, call)
   const { key = '' } = call.params
   if (!isFlagKey(key)) throw new HttpRefusal('flag_unknown')
-  const { text, failure } = toOfrepAnswer(await decideOne(service, key, asking))
+  const { text, failure } = toOfrepAnswer(await decideOne(service, key, terms))
   if (failure !== undefined) throw new HttpRefusal(failure)
   return toOfrepResponse(text, 200)
 }
@@ -55,11 +55,11 @@ const answerOne: Answer = async (service, call) => {
  * The strong tag is over all that is sent, so nothing that the answer depends on is left out of it.
  */
 const answerAll: Answer = async (service, call) => {
-  const asking = await getAsking(service, call)
+  const terms = await resolveTerms(service, call)
   const decisions = await decideMany(
     service,
-    await listReachableFlags(service, asking.principal),
-    asking,
+    await listReachableFlags(service, terms.principal),
+    terms,
   )
   const items = decisions.map((decision) => {
     const { text, failure } = toOfrepAnswer(decision)
@@ -72,7 +72,7 @@ const answerAll: Answer = async (service, call) => {
 }
 
 /** Who asks, before what is asked is looked at (page 2). @throws Refusal */
-async function getAsking(
+async function resolveTerms(
   service: ServiceDependencies,
   call: RouteRequest,
 ): Promise<EvaluationTerms> {

@@ -23,29 +23,30 @@ export const createListRoute =
   async (call: RouteRequest): Promise<RouteResponse> => {
     const service = parts()
     requireScopes(await authenticateCaller(service, call, service.now()), READ_REGISTRY)
-    const { limit, after } = getPage(call.query)
+    const { limit, after } = parsePageQuery(call.query)
     const entries = await service.store.page({ after, limit: limit + 1 })
     const shown = entries.slice(0, limit)
     const next = entries.length > limit ? (shown.at(-1)?.flag_key ?? null) : null
-    const rows = shown.map(({ held }) => serializeRow(fit(held) as AnyRow))
+    const rows = shown.map(({ held }) => serializeRow(requireWholeRow(held) as AnyRow))
     return toJsonResponse(`{"flags":[${rows.join(',')}],"next":${JSON.stringify(next)}}`)
   }
 
-function getPage(query: URLSearchParams): {
+function parsePageQuery(query: URLSearchParams): {
   readonly limit: number
   readonly after: string | null
 } {
   const unknown = [...query.keys()].find((name) => name !== 'limit' && name !== 'after')
   const repeated = ['limit', 'after'].find((name) => query.getAll(name).length > 1)
-  if (unknown !== undefined || repeated !== undefined) throw badQuery(unknown ?? repeated ?? '')
+  if (unknown !== undefined || repeated !== undefined)
+    throw makeQueryRefusal(unknown ?? repeated ?? '')
   const text = query.get('limit') ?? String(DEFAULT_PAGE)
   const limit = /^[1-9]\d{0,2}$/.test(text) ? Number(text) : Number.NaN
-  if (!(limit <= MAX_PAGE)) throw badQuery('limit')
+  if (!(limit <= MAX_PAGE)) throw makeQueryRefusal('limit')
   const after = query.get('after')
-  if (after !== null && !isFlagKey(after)) throw badQuery('after')
+  if (after !== null && !isFlagKey(after)) throw makeQueryRefusal('after')
   return { limit, after }
 }
-const badQuery = (name: string): HttpRefusal =>
+const makeQueryRefusal = (name: string): HttpRefusal =>
   new HttpRefusal('query_invalid', [makeProblem('form_wrong', `/${name}`)])
 
 /** `GET` of one row. */
@@ -66,13 +67,13 @@ export const createRowRoute =
     const { flag_key, scope_id } = key
     if (!isFlagKey(flag_key) || (scope_id !== null && !isScopeId(scope_id)))
       throw new HttpRefusal('form_wrong', [makeProblem('form_wrong', '')])
-    const row = fit(await heldRow(service.store, shown.table, key))
+    const row = requireWholeRow(await readRow(service.store, shown.table, key))
     if (row === null || ('deleted_at' in row && row.deleted_at !== undefined))
       throw new HttpRefusal(shown.table === 'flag_registry' ? 'flag_unknown' : 'override_unknown')
     return toRowResponse(row)
   }
 
-async function heldRow(
+async function readRow(
   store: ServiceStore,
   table: TableName,
   { flag_key, scope_id }: RowKey,
@@ -86,7 +87,7 @@ async function heldRow(
 }
 
 /** @throws Refusal `row_broken`: what does not fit its schema is not shown as if it did */
-function fit(held: RowOrBroken<AnyRow> | null): AnyRow | null {
+function requireWholeRow(held: RowOrBroken<AnyRow> | null): AnyRow | null {
   if (held === null) return null
   if (held.row === undefined) throw new HttpRefusal('row_broken')
   return held.row

@@ -2,9 +2,9 @@ import type { CanonicalJson } from '../../core/json/canonical.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { FlagRow, RowsByTable } from '../../core/rows/rows.ts'
 
-const MADE = '2026-01-01T00:00:00.000Z' as Instant
-const json = (text: string): CanonicalJson => text as CanonicalJson
-const flag = (
+const CREATED_AT = '2026-01-01T00:00:00.000Z' as Instant
+const toCanonical = (text: string): CanonicalJson => text as CanonicalJson
+const makeFlag = (
   flag_key: string,
   held: Pick<FlagRow, 'value_type' | 'default_value' | 'safe_value' | 'description'>,
 ): FlagRow => ({
@@ -15,8 +15,8 @@ const flag = (
   state: 'active',
   owner: 'sample',
   revision: 1,
-  created_at: MADE,
-  updated_at: MADE,
+  created_at: CREATED_AT,
+  updated_at: CREATED_AT,
 })
 
 /** The one flag that the first question is about. */
@@ -24,16 +24,16 @@ export const SAMPLE_FLAG = 'ff.sample.banner'
 /** Something to ask a service about that nobody gave a store. */
 export const SAMPLE_ROWS: RowsByTable = {
   flag_registry: [
-    flag(SAMPLE_FLAG, {
+    makeFlag(SAMPLE_FLAG, {
       value_type: 'boolean',
-      default_value: json('true'),
-      safe_value: json('false'),
+      default_value: toCanonical('true'),
+      safe_value: toCanonical('false'),
       description: 'whether the banner is shown',
     }),
-    flag('ff.sample.colours', {
+    makeFlag('ff.sample.colours', {
       value_type: 'object',
-      default_value: json('{"accent":"#663399","dark":false}'),
-      safe_value: json('{"accent":"#000000","dark":false}'),
+      default_value: toCanonical('{"accent":"#663399","dark":false}'),
+      safe_value: toCanonical('{"accent":"#000000","dark":false}'),
       description: 'colours of the page',
     }),
   ],
@@ -42,12 +42,12 @@ export const SAMPLE_ROWS: RowsByTable = {
     {
       user_id: 'U1001',
       flag_key: SAMPLE_FLAG,
-      value: json('false'),
+      value: toCanonical('false'),
       created_by: 'sample',
       updated_by: 'sample',
       revision: 1,
-      created_at: MADE,
-      updated_at: MADE,
+      created_at: CREATED_AT,
+      updated_at: CREATED_AT,
     },
   ],
 }

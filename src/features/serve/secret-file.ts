@@ -23,20 +23,20 @@ export const readNamedFile = async (file: NamedFile): Promise<string> =>
  *   read it: that is how secrets are mounted for a service that is not root.
  */
 export async function readNamedBytes({ setting, path, secret }: NamedFile): Promise<Buffer> {
-  const refused = (what: string, hint: string, cause?: unknown): FfError =>
+  const makeError = (what: string, hint: string, cause?: unknown): FfError =>
     new FfError('setting_invalid', `${setting} names a file that ${what}.`, { hint, cause })
   try {
     const read = await readBounded(path, MAX_BYTES)
-    if (!read.ok) throw refused('is no small file', 'Name a file of at most 64 KiB.')
+    if (!read.ok) throw makeError('is no small file', 'Name a file of at most 64 KiB.')
     if (secret && (read.mode & 0o007) !== 0)
-      throw refused(
+      throw makeError(
         'everybody on this machine may read',
         'Make a new secret, and give its file mode 600.',
       )
     return read.bytes
   } catch (error) {
     if (error instanceof FfError || !(error instanceof Error && 'code' in error)) throw error
-    throw refused(
+    throw makeError(
       `cannot be read (${String(error.code)})`,
       'Check that it is there, and that the service may read it.',
       error,

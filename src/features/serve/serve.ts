@@ -59,12 +59,12 @@ export async function startService(request: ServeRequest): Promise<Service> {
   const { notes } = await loadAuth(root)
   // Without a key server no token is accepted, so no issuer is needed.
   const auth = checkAuth(notes, settings, FF_JWKS_URL === null ? '' : null)
-  const answering = await resolveApprovalsPlan(settings, environment)
+  const approvalsPlan = await resolveApprovalsPlan(settings, environment)
   const { value: servers, close } = await openAll(async (keep) => {
     const { store } = await keep(openStore(request, target))
     const keys = FF_JWKS_URL === null ? null : { url: FF_JWKS_URL }
     const authenticator = await keep(adapters.openAuthenticator(keys, auth))
-    const approvals = await keep(adapters.openApprovals(answering))
+    const approvals = await keep(adapters.openApprovals(approvalsPlan))
     const now = () => instantFromMs(request.now().getTime())
     const sockets: Sockets = { server: null }
     const telemetry = await adapters.openTelemetry(request.log, {
@@ -122,14 +122,17 @@ async function listen(
     () => parts,
     () => draining,
   )
-  const beside = [...health, createMetricsRoute(telemetry)]
-  const own = [...beside, await createOpenapiRoute(root, [...routes, ...beside], LIMITS)]
+  const operational = [...health, createMetricsRoute(telemetry)]
+  const operationalRoutes = [
+    ...operational,
+    await createOpenapiRoute(root, [...routes, ...operational], LIMITS),
+  ]
   const open = (served: typeof routes, where: ListenAt): Promise<HttpServer> => {
     const options = { at: where, limits: LIMITS, httpObserver, refusal: toOfrepRefusalAt }
     return keep(adapters.openServer(served, options), (server) => server.drain())
   }
-  const admin = FF_ADMIN_LISTEN === null ? null : await open(own, FF_ADMIN_LISTEN)
-  const main = await open(admin === null ? [...routes, ...own] : routes, FF_LISTEN)
+  const admin = FF_ADMIN_LISTEN === null ? null : await open(operationalRoutes, FF_ADMIN_LISTEN)
+  const main = await open(admin === null ? [...routes, ...operationalRoutes] : routes, FF_LISTEN)
   sockets.server = main
   // The first to be undone: readiness says so before anything is closed.
   await keep(Promise.resolve(), () => {

@@ -36,14 +36,14 @@ export function planServe(settings: SettingValues, environment: Environment): Ta
 
 function requireStore(settings: SettingValues): TargetSpec | null {
   const { FF_BACKING, FF_ENV, FF_STORE_DIR } = settings
-  if (FF_BACKING === 'db') return getDatabase(settings)
+  if (FF_BACKING === 'db') return requireDatabase(settings)
   if (FF_STORE_DIR !== null) return { kind: 'file', folder: FF_STORE_DIR }
   // A sample must never be served to those who meant a store of their own.
   if (FF_BACKING === null && FF_ENV === null) return null
   throw makeSettingError('FF_STORE_DIR is not set.', STORE_HINT)
 }
 
-function getDatabase({ FF_DATABASE_URL }: SettingValues): TargetSpec {
+function requireDatabase({ FF_DATABASE_URL }: SettingValues): TargetSpec {
   if (FF_DATABASE_URL !== null) return FF_DATABASE_URL
   throw new FfError('target_invalid', 'FF_BACKING is db, and FF_DATABASE_URL is not set.', {
     hint: "Set it to the connection string of the service's own role.",

@@ -45,7 +45,7 @@ export async function initFolder(
   for (const name of COPIED) texts.set(name, await readFile(join(root, name), 'utf8'))
   texts.set(WORKFLOW.to, await readFile(join(root, WORKFLOW.from), 'utf8'))
   const names = [...texts.keys(), RUNNER.ignore, RUNNER.key, RUNNER.public]
-  await refuseExisting(cwd, names)
+  await requireAbsent(cwd, names)
   const written: string[] = []
   try {
     for (const [name, text] of texts) await writeNew(cwd, name, { text, written })
@@ -66,13 +66,13 @@ export async function initFolder(
 
 const jsonText = (value: object): string => `${JSON.stringify(value, null, 2)}\n`
 
-async function refuseExisting(cwd: string, names: readonly string[]): Promise<void> {
-  const there: string[] = []
-  for (const name of names) if (await isThere(join(cwd, name))) there.push(name)
-  if (there.length === 0) return
+async function requireAbsent(cwd: string, names: readonly string[]): Promise<void> {
+  const existing: string[] = []
+  for (const name of names) if (await isThere(join(cwd, name))) existing.push(name)
+  if (existing.length === 0) return
   throw new FfError('file_exists', 'Some of the files are there already, so none was written.', {
     hint: 'Run `ff init` in another folder, or move them away.',
-    details: there,
+    details: existing,
   })
 }
 

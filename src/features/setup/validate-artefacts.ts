@@ -72,7 +72,7 @@ async function validatePackage(root: string): Promise<readonly CheckResult[]> {
     ...KINDS.map((kind) => toItem(ARTEFACTS[kind].file, problems)),
     ...(migrations.ok
       ? migrations.loaded.map(({ name }) => toItem(`${MIGRATIONS_FOLDER}/${name}.sql`, problems))
-      : strayItems(problems)),
+      : toStrayItems(problems)),
     passResult('contracts/schemas', `${schemaFiles.length} schemas`),
   ]
 }
@@ -130,45 +130,50 @@ async function validateFiles(
   root: string,
   files: readonly string[],
 ): Promise<readonly CheckResult[]> {
-  const own: Own = (kind) => loadArtefact(kind, packagedArtefact(root, kind))
-  const problems = await Promise.all(files.map((path) => fileProblems({ path, shown: path }, own)))
+  const loadOwn: LoadOwn = (kind) => loadArtefact(kind, packagedArtefact(root, kind))
+  const problems = await Promise.all(
+    files.map((path) => fileProblems({ path, shown: path }, loadOwn)),
+  )
   return files.map((path, at) => toItem(path, problems[at] ?? []))
 }
 
-type Own = <K extends ArtefactKind>(kind: K) => Promise<LoadResult<LoadedArtefact<K>>>
+type LoadOwn = <K extends ArtefactKind>(kind: K) => Promise<LoadResult<LoadedArtefact<K>>>
 
 /** A file is held to its own rules, beside the package's own artefacts where a rule takes two. */
-async function fileProblems(place: ArtefactPlace, own: Own): Promise<readonly ArtefactProblem[]> {
-  const kind = await getKind(place)
+async function fileProblems(
+  place: ArtefactPlace,
+  loadOwn: LoadOwn,
+): Promise<readonly ArtefactProblem[]> {
+  const kind = await readKind(place)
   if (typeof kind !== 'string') return [kind]
   const result = await loadArtefact(kind, place)
   if (!result.ok) return result.problems
   // A matrix beside the gate's own owes no coverage; all else about its vectors holds.
   if (kind === 'parity_test_matrix') {
-    const fixtures = await own('jwt_fixtures')
+    const fixtures = await loadOwn('jwt_fixtures')
     const known = fixtures.ok ? fixtures.loaded.value.fixtures : []
     return buildVectors(result.loaded as LoadedArtefact<'parity_test_matrix'>, known).problems
   }
-  const beside = await Promise.all(
-    BESIDE[kind]?.map(async (one) => {
-      const loaded = await own(one)
+  const needed = await Promise.all(
+    NEEDED_ARTEFACTS[kind]?.map(async (one) => {
+      const loaded = await loadOwn(one)
       return loaded.ok ? { [one]: loaded.loaded } : {}
     }) ?? [],
   )
   const problems = ruleProblems(
-    Object.assign({}, ...beside, { [kind]: result.loaded }) as AnyLoaded,
+    Object.assign({}, ...needed, { [kind]: result.loaded }) as AnyLoaded,
   )
   return problems.filter(({ file }) => file === place.shown)
 }
 
 /** Which of the package's own artefacts the rules of a file need. */
-const BESIDE: Readonly<Partial<Record<ArtefactKind, readonly ArtefactKind[]>>> = {
+const NEEDED_ARTEFACTS: Readonly<Partial<Record<ArtefactKind, readonly ArtefactKind[]>>> = {
   cutover_readiness_checklist: ['readiness_gate'],
   waivers: ['readiness_gate', 'cutover_readiness_checklist'],
 }
 
 /** An artefact says in its member `kind` what it is. */
-async function getKind({ path, shown }: ArtefactPlace): Promise<ArtefactKind | ArtefactProblem> {
+async function readKind({ path, shown }: ArtefactPlace): Promise<ArtefactKind | ArtefactProblem> {
   const read = await readTextFile(path, shown)
   if (!read.ok) return read.problem
   const json = parseLosslessJson(read.text)
@@ -180,11 +185,11 @@ async function getKind({ path, shown }: ArtefactPlace): Promise<ArtefactKind | A
       detail: `line ${json.line}, column ${json.column}`,
     }
   const { node } = json
-  const said =
+  const named =
     node !== null && typeof node === 'object' && isJsonObject(node)
       ? node.members.find(([name]) => name === 'kind')?.[1]
       : undefined
-  const kind = KINDS.find((one) => one === said)
+  const kind = KINDS.find((one) => one === named)
   return (
     kind ?? {
       file: shown,
@@ -209,7 +214,7 @@ function toItem(file: string, problems: readonly ArtefactProblem[]): CheckResult
 }
 
 /** Where a migration could not be read, each file that has a problem is an item. */
-const strayItems = (problems: readonly ArtefactProblem[]): readonly CheckResult[] =>
+const toStrayItems = (problems: readonly ArtefactProblem[]): readonly CheckResult[] =>
   [...new Set(problems.map(({ file }) => file))]
     .filter((file) => file.startsWith(MIGRATIONS_FOLDER))
     .map((file) => toItem(file, problems))

@@ -29,16 +29,16 @@ export async function newKey(
     })
   const file = await context.keys.make(owner, passphrase)
   await context.keys.write(path, file)
-  return publicPart(file)
+  return toPublicKey(file)
 }
 
 /** `ff key show`: what a trust file needs of a key. */
 export const showKey = async (
   context: Pick<SignoffContext, 'keys' | 'tools'>,
   path: string,
-): Promise<PublicKey> => publicPart(await readKey(context, path))
+): Promise<PublicKey> => toPublicKey(await readKey(context, path))
 
-const publicPart = ({
+const toPublicKey = ({
   person,
   name,
   kid,

@@ -8,7 +8,7 @@ import { type SignoffContext, buildPresentFacts, requireTrusted } from './contex
 import { PAST_SIGNOFFS, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
 
 /** Page 3, J2 and J3: a signature is 72 hours old at most. */
-const LASTS_MS = 72 * 3_600_000
+const VALIDITY_MS = 72 * 3_600_000
 
 export interface SignoffRequestResult {
   readonly decision: 'go' | 'no-go'
@@ -24,7 +24,7 @@ export async function requestSignoff(context: SignoffContext): Promise<SignoffRe
   const measured = state.items.filter(({ kind }) => kind !== 'signature')
   const accepted = measured.filter(({ id }) => Object.hasOwn(state.accepted, id)).length
   const decision = accepted === measured.length ? 'go' : 'no-go'
-  const prepared: StatementInput = {
+  const input: StatementInput = {
     subjects: buildPresentFacts(context, state).subjects,
     decision,
     identity: toTarget(state),
@@ -32,16 +32,16 @@ export async function requestSignoff(context: SignoffContext): Promise<SignoffRe
     seen: state.seen,
     trust: { version: trust.version, sha256 },
     prepared_at: context.now,
-    not_after: after(context.now),
+    not_after: addValidity(context.now),
   }
-  const text = formatStatement(prepared)
-  await keepAside(context)
+  const text = formatStatement(input)
+  await archiveSigned(context)
   const envelope = { payload: context.tools.encode(text), signatures: [] }
   await writeBelow(context.cwd, SIGNOFF_FILES.signoff, formatEnvelope(envelope))
   return { decision, sha256: context.tools.sha256(text), accepted, of: measured.length }
 }
 
-const after = (now: Instant): Instant => instantFromMs(instantToMs(now) + LASTS_MS)
+const addValidity = (now: Instant): Instant => instantFromMs(instantToMs(now) + VALIDITY_MS)
 
 /** @throws FfError `identity_incomplete`: nobody signs for what could not be told */
 function toTarget({ identity }: GateState): SignedTarget {
@@ -54,7 +54,7 @@ function toTarget({ identity }: GateState): SignedTarget {
 }
 
 /** A sign-off that somebody signed is kept, so that they can be told what changed since. */
-async function keepAside({ cwd, texts, tools }: SignoffContext): Promise<void> {
+async function archiveSigned({ cwd, texts, tools }: SignoffContext): Promise<void> {
   if (texts.signoff === null) return
   const read = parseEnvelope(texts.signoff, tools)
   if (!read.ok || read.value.signatures.length === 0) return

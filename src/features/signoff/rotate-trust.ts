@@ -35,9 +35,9 @@ export async function rotateTrust(
   choice: SigningKeyChoice,
 ): Promise<{ readonly missing: string | null; readonly sha256: string }> {
   const terminal = requireTerminal(context)
-  const before = presentTrust(context)
+  const before = requireCurrentTrust(context)
   const envelope = await loadRotation(context, path)
-  const next = textFrom(context, envelope)
+  const next = decodePayload(context, envelope)
   const after = requireWholeTrust(context, next)
   if (after.version !== before.version + 1)
     throw new FfError('artefact_invalid', `The next version is ${after.version}.`, {
@@ -57,14 +57,14 @@ export async function rotateTrust(
   } as const
   const signature = await signAndVerify(context, signingKey, toSign)
   const signed = { ...envelope, signatures: [...envelope.signatures, signature] }
-  const missing = missingRoles(context, signed, before)
+  const missing = findMissingRoles(context, signed, before)
   await writeBelow(context.cwd, TRUST_ROTATION, formatEnvelope(signed))
-  if (missing === null) await takePlace(context, next, signed)
+  if (missing === null) await installTrust(context, next, signed)
   return { missing, sha256: context.tools.sha256(next) }
 }
 
 /** @throws FfError `trust_refused`, but for one that has expired */
-function presentTrust(context: SignoffContext): TrustFile {
+function requireCurrentTrust(context: SignoffContext): TrustFile {
   const { trust, texts } = context
   if (trust.status === 'trusted') return trust.trust
   const { code, detail } = toTrustFault(trust)
@@ -76,15 +76,15 @@ function presentTrust(context: SignoffContext): TrustFile {
 }
 
 async function loadRotation(context: SignoffContext, path: string | null): Promise<Envelope> {
-  const begun = await readFileIfPresent(join(context.cwd, TRUST_ROTATION), TRUST_ROTATION)
+  const pending = await readFileIfPresent(join(context.cwd, TRUST_ROTATION), TRUST_ROTATION)
   const payload = path === null ? null : context.tools.encode(await readNamedText(path))
-  if (begun === null) {
+  if (pending === null) {
     if (payload !== null) return { payload, signatures: [] }
     throw new FfError('nothing_to_check', 'There is no next version of the trust file.', {
       hint: `Write one, for one to ${TRUST_NEXT}, and name it.`,
     })
   }
-  const read = parseEnvelope(begun, context.tools)
+  const read = parseEnvelope(pending, context.tools)
   // Another next version than the one that was begun: its signatures are begun anew.
   if (payload !== null && (!read.ok || read.value.payload !== payload))
     return { payload, signatures: [] }
@@ -95,11 +95,11 @@ async function loadRotation(context: SignoffContext, path: string | null): Promi
   })
 }
 
-const textFrom = ({ tools }: SignoffContext, { payload }: Envelope): string =>
+const decodePayload = ({ tools }: SignoffContext, { payload }: Envelope): string =>
   new TextDecoder().decode(tools.decode(payload) ?? new Uint8Array())
 
 /** @throws FfError `signed_already`, `signoff_refused` where a signature that was there does not hold */
-function missingRoles(
+function findMissingRoles(
   { now, tools }: SignoffContext,
   signed: Envelope,
   trust: TrustFile,
@@ -121,7 +121,11 @@ function missingRoles(
 }
 
 /** The chain first: until the file follows, it counts as rolled back, and nobody goes by it. */
-async function takePlace(context: SignoffContext, next: string, signed: Envelope): Promise<void> {
+async function installTrust(
+  context: SignoffContext,
+  next: string,
+  signed: Envelope,
+): Promise<void> {
   const { texts, tools, cwd } = context
   const read =
     texts.trust_chain === null ? null : parseSignedDocument('trust_chain', texts.trust_chain, tools)
@@ -136,14 +140,14 @@ async function takePlace(context: SignoffContext, next: string, signed: Envelope
 
 /** `ff signoff revoke`: the next version of the trust file, with the present statement revoked; both roles sign it. */
 export async function revokeSignoff(context: SignoffContext, reason: string): Promise<string> {
-  const before = presentTrust(context)
+  const before = requireCurrentTrust(context)
   const { texts, tools, now, cwd } = context
   const read = texts.signoff === null ? null : parseEnvelope(texts.signoff, tools)
   if (read === null || !read.ok)
     throw new FfError('nothing_to_check', 'There is no sign-off that could be revoked.', {
       hint: `${SIGNOFF_FILES.signoff} is where it would be.`,
     })
-  const sha256 = tools.sha256(textFrom(context, read.value))
+  const sha256 = tools.sha256(decodePayload(context, read.value))
   await writeBelow(
     cwd,
     TRUST_NEXT,

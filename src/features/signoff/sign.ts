@@ -31,10 +31,10 @@ export async function signSignoff(
   const terminal = requireTerminal(context)
   const { trust } = requireTrusted(context)
   const signingKey = await resolveSigningKey(context, trust, choice)
-  const envelope = toEnvelope(context)
+  const envelope = requireEnvelope(context)
   const state = await context.readGate()
   const present = buildPresentFacts(context, state)
-  const statement = getVerified(context, envelope, present)
+  const statement = requireVerified(context, envelope, present)
   refuseRepeated(context, envelope, signingKey.signer.kid)
   refuseClock(context, statement)
   terminal.show(
@@ -57,8 +57,8 @@ export async function signSignoff(
 /** `ff signoff add FILE`: takes over the signatures of another copy of the same statement, if all of them hold. */
 export async function addSignatures(context: SignoffContext, path: string): Promise<number> {
   requireTrusted(context)
-  const own = toEnvelope(context)
-  const other = unwrap(parseEnvelope(await readNamedText(path), context.tools), path)
+  const own = requireEnvelope(context)
+  const other = requireStep(parseEnvelope(await readNamedText(path), context.tools), path)
   if (other.payload !== own.payload)
     throw new FfError('signoff_refused', `${path} signs another statement.`, {
       hint: 'Have both people sign the same request.',
@@ -66,22 +66,22 @@ export async function addSignatures(context: SignoffContext, path: string): Prom
   const known = new Set(own.signatures.map(({ protected: shown }) => shown))
   const more = other.signatures.filter(({ protected: shown }) => !known.has(shown))
   const merged = { ...own, signatures: [...own.signatures, ...more] }
-  getVerified(context, merged, buildPresentFacts(context, await context.readGate()))
+  requireVerified(context, merged, buildPresentFacts(context, await context.readGate()))
   await writeBelow(context.cwd, SIGNOFF_FILES.signoff, formatEnvelope(merged))
   return more.length
 }
 
 /** @throws FfError `nothing_to_check`, `signoff_refused` */
-function toEnvelope({ texts, tools }: SignoffContext): Envelope {
+function requireEnvelope({ texts, tools }: SignoffContext): Envelope {
   if (texts.signoff === null)
     throw new FfError('nothing_to_check', 'There is nothing to sign.', {
       hint: 'Prepare it with `ff signoff request`.',
     })
-  return unwrap(parseEnvelope(texts.signoff, tools), SIGNOFF_FILES.signoff)
+  return requireStep(parseEnvelope(texts.signoff, tools), SIGNOFF_FILES.signoff)
 }
 
 /** All that the gate would ask of it, but for those who have not signed yet. */
-function getVerified(
+function requireVerified(
   context: SignoffContext,
   envelope: Envelope,
   present: ReturnType<typeof buildPresentFacts>,
@@ -89,16 +89,17 @@ function getVerified(
   const trust = requireTrusted(context)
   const step = verifyEnvelope(envelope, { trust, present, now: context.now }, context.tools)
   // A no-go can be signed: it is then on record, and lets nothing through.
-  if (!step.ok && step.fault.code !== 'decision_no_go') throw refusal(step.fault, 'The sign-off')
-  return unwrap(parseStatement(envelope.payload, context.tools), 'The statement').statement
+  if (!step.ok && step.fault.code !== 'decision_no_go')
+    throw makeRefusal(step.fault, 'The sign-off')
+  return requireStep(parseStatement(envelope.payload, context.tools), 'The statement').statement
 }
 
-const unwrap = <T>(step: SignatureStep<T>, what: string): T => {
+const requireStep = <T>(step: SignatureStep<T>, what: string): T => {
   if (step.ok) return step.value
-  throw refusal(step.fault, what)
+  throw makeRefusal(step.fault, what)
 }
 
-function refusal({ code, detail }: SignoffFault, what: string): FfError {
+function makeRefusal({ code, detail }: SignoffFault, what: string): FfError {
   const stale = SIGNOFF_REFUSALS[code] === 'stale'
   return new FfError(
     stale ? 'signoff_stale' : 'signoff_refused',

@@ -41,14 +41,14 @@ export async function resolveSigningKey(
   if (key !== null && signerCommand === null) {
     const file = await readKey(context, key)
     const signer = trust.signers.find(({ kid }) => kid === file.kid)
-    if (signer === undefined) throw unknownSigner(`the key ${file.kid}`)
+    if (signer === undefined) throw makeUnknownSigner(`the key ${file.kid}`)
     return { signer, unlock: () => unseal(context, file) }
   }
   if (key === null && signerCommand !== null && person !== null) {
     const own = trust.signers.filter((one) => one.person === person && isLive(one, context.now))
     const [signer] = own
     if (signer === undefined || own.length > 1)
-      throw unknownSigner(`${own.length} keys of ${person}`)
+      throw makeUnknownSigner(`${own.length} keys of ${person}`)
     return { signer, unlock: () => Promise.resolve(context.keys.byCommand(signerCommand)) }
   }
   throw new FfError('option_invalid', 'It is not clear with which key to sign.', {
@@ -58,7 +58,7 @@ export async function resolveSigningKey(
 
 const isLive = ({ from, until }: Signer, now: string): boolean => from <= now && now < until
 
-const unknownSigner = (what: string): FfError =>
+const makeUnknownSigner = (what: string): FfError =>
   new FfError('signer_unknown', `The trust file does not say who signs here: ${what}.`, {
     hint: 'See `ff trust show` for those whose signatures count.',
   })
@@ -106,9 +106,9 @@ export async function signAndVerify(
   const shown = context.tools.encode(JSON.stringify(header))
   const sign = await unlock()
   const bytes = await sign(new TextEncoder().encode(`${shown}.${payload}`))
-  const made = { protected: shown, signature: Buffer.from(bytes).toString('base64url') }
-  const checked = verifySignature(made, { payload, typ, trust, now: context.now }, context.tools)
-  if (checked.ok && (await context.keys.accepts(jwk, payload, made))) return made
+  const signed = { protected: shown, signature: Buffer.from(bytes).toString('base64url') }
+  const checked = verifySignature(signed, { payload, typ, trust, now: context.now }, context.tools)
+  if (checked.ok && (await context.keys.accepts(jwk, payload, signed))) return signed
   const why = checked.ok ? 'a second implementation refuses it' : checked.fault.code
   throw new FfError('signature_not_accepted', 'What was signed does not count, and was not kept.', {
     hint: 'See that the key is the one of the trust file, and within its time.',

@@ -21,9 +21,9 @@ export interface SigningSummaryInput {
 /** What somebody sees before they are asked: decision, target, counts, waivers, what changed since they last signed. */
 export async function formatSigningSummary(
   context: SignoffContext,
-  matter: SigningSummaryInput,
+  input: SigningSummaryInput,
 ): Promise<string> {
-  const { statement, state, signer, waivers } = matter
+  const { statement, state, signer, waivers } = input
   const { decision, identity, not_after, accepted } = statement.predicate
   const counts = Object.entries(state.counts).filter(([, count]) => count > 0)
   const lines = [
@@ -35,17 +35,17 @@ export async function formatSigningSummary(
     ...waivers.map(
       ({ id, item, reason, expires_at }) => `  ${id} for ${item} until ${expires_at}: ${reason}`,
     ),
-    ...(await changeLines(context, matter)),
+    ...(await formatChanges(context, input)),
   ]
   // Line by line, so that no reason or name can add a line of its own.
   return `${lines.map(escapeLine).join('\n')}\n\n`
 }
 
-async function changeLines(
+async function formatChanges(
   context: SignoffContext,
   { statement, signer }: SigningSummaryInput,
 ): Promise<readonly string[]> {
-  const before = await lastSigned(context, signer)
+  const before = await findLastSigned(context, signer)
   if (before === null) return ['Changes     you have not signed before']
   const changes = diffStatements(before, statement)
   if (changes.length === 0) return ['Changes     none since you last signed']
@@ -56,7 +56,7 @@ async function changeLines(
 }
 
 /** The newest statement under which a signature of this key holds, whatever became of it. */
-async function lastSigned(
+async function findLastSigned(
   { cwd, tools }: SignoffContext,
   signer: Signer,
 ): Promise<SignedStatement | null> {
@@ -84,7 +84,7 @@ export async function askAttestations(
   { items }: GateState,
 ): Promise<void> {
   for (const id of attests) {
-    const title = escapeLine(getTitle(id, items))
+    const title = escapeLine(findTitle(id, items))
     const answer = await terminal.ask(`Do you attest ${id} (${title})? (yes/no)`)
     if (answer !== 'yes')
       throw new FfError('not_attested', `${id} was not attested, so nothing was signed.`, {
@@ -93,7 +93,7 @@ export async function askAttestations(
   }
 }
 
-function getTitle(id: string, items: readonly ChecklistItem[]): string {
+function findTitle(id: string, items: readonly ChecklistItem[]): string {
   const item = items.find((one) => one.id === id)
   if (item !== undefined) return item.title
   const group = items.filter((one) => one.group === id).map((one) => one.id)

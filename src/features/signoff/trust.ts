@@ -85,9 +85,9 @@ export function formatPin(context: SignoffContext): string {
   const { texts, tools, now } = context
   const sha256 = tools.sha256(texts.trust ?? '')
   const input = { text: texts.trust, chain: texts.trust_chain, pin: sha256 }
-  const found = checkTrust(input, now, tools)
-  if (found.status === 'trusted') return `FF_TRUST_SHA256=${sha256}`
-  const { code, detail } = toTrustFault(found)
+  const outcome = checkTrust(input, now, tools)
+  if (outcome.status === 'trusted') return `FF_TRUST_SHA256=${sha256}`
+  const { code, detail } = toTrustFault(outcome)
   throw new FfError('trust_refused', 'There is no trust file that could be pinned.', {
     hint: 'Make one with `ff trust init`, or take the last good one from the history.',
     details: [`${code}: ${detail}`],
@@ -109,7 +109,7 @@ export function showTrust(context: SignoffContext): CheckReport {
           next: NEXT[fault.code] ?? null,
         }
   const read = texts.trust === null ? null : parseTrust(texts.trust, tools)
-  const people = read?.ok === true ? findMembers(read.value, now) : []
+  const people = read?.ok === true ? listMembers(read.value, now) : []
   return buildCheckReport('trust_show', [head, ...people], {
     exits: fault === null ? [] : ['untrusted'],
   })
@@ -123,25 +123,27 @@ const NEXT: Readonly<Record<string, string>> = {
   trust_expired: 'Run ff trust rotate with a next version.',
 }
 
-function findMembers(
+function listMembers(
   { version, expires, signers, runners, revoked }: TrustFile,
   now: string,
 ): readonly CheckResult[] {
-  const gone = new Set(revoked.keys.map(({ kid }) => kid))
+  const revokedKids = new Set(revoked.keys.map(({ kid }) => kid))
   return [
     passResult('version', `${version}, until ${expires}`),
-    ...signers.map((one) => member(one, `${one.person}, ${one.role}`, { gone, now })),
-    ...runners.map((one) => member(one, `runner ${one.name}`, { gone, now })),
+    ...signers.map((one) =>
+      toMemberResult(one, `${one.person}, ${one.role}`, { revokedKids, now }),
+    ),
+    ...runners.map((one) => toMemberResult(one, `runner ${one.name}`, { revokedKids, now })),
     ...revoked.statements.map(({ sha256, reason }) => passResult(sha256, `revoked: ${reason}`)),
   ]
 }
 
-function member(
+function toMemberResult(
   { kid, from, until }: TrustFile['runners'][number],
   who: string,
-  { gone, now }: { readonly gone: ReadonlySet<string>; readonly now: string },
+  { revokedKids, now }: { readonly revokedKids: ReadonlySet<string>; readonly now: string },
 ): CheckResult {
-  const code = gone.has(kid)
+  const code = revokedKids.has(kid)
     ? 'key_revoked'
     : from <= now && now < until
       ? null

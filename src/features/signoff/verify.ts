@@ -5,7 +5,7 @@ import type { ExitName } from '../../core/exit.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { type SignoffContext, judgeSignoffNow } from './context.ts'
 
-const EXIT: Readonly<Record<SignoffOutcome['status'], ExitName>> = {
+const EXIT_BY_STATUS: Readonly<Record<SignoffOutcome['status'], ExitName>> = {
   verified: 'ok',
   missing: 'not_ready',
   stale: 'not_ready',
@@ -17,14 +17,14 @@ export async function verifySignoff(context: SignoffContext): Promise<CheckRepor
   const outcome = judgeSignoffNow(context, await context.readGate())
   return buildCheckReport(
     'signoff_verify',
-    ROLES.map((role) => roleItem(role, outcome)),
+    ROLES.map((role) => toRoleResult(role, outcome)),
     {
-      exits: [EXIT[outcome.status]],
+      exits: [EXIT_BY_STATUS[outcome.status]],
     },
   )
 }
 
-function roleItem(role: (typeof ROLES)[number], outcome: SignoffOutcome): CheckResult {
+function toRoleResult(role: (typeof ROLES)[number], outcome: SignoffOutcome): CheckResult {
   if (outcome.status === 'verified') {
     const signed = outcome.signatures.find((one) => one.role === role)
     return passResult(

@@ -25,13 +25,13 @@ import {
 export type WaiverRequest = Omit<WaiverEntry, 'id' | 'requested_at' | 'approvals'>
 
 /** `ff waiver new`: adds a waiver that nobody has approved yet. @throws FfError `artefact_invalid` where it breaks a rule */
-export async function newWaiver(context: SignoffContext, asked: WaiverRequest): Promise<string> {
+export async function newWaiver(context: SignoffContext, request: WaiverRequest): Promise<string> {
   const before = parseWaivers(context)
   const numbers = before.waivers.map(({ id }) => Number(id.replace(/^\D+/, '')))
   const id = `WV-${Math.max(0, ...numbers) + 1}`
-  const entry: WaiverEntry = { id, ...asked, requested_at: context.now, approvals: [] }
+  const entry: WaiverEntry = { id, ...request, requested_at: context.now, approvals: [] }
   const after = { ...before, waivers: [...before.waivers, entry] }
-  const wrong = (await formFaults(context, after)).filter((one) => one.id === id)
+  const wrong = (await findFormFaults(context, after)).filter((one) => one.id === id)
   const shaped = context.tools.shape('waivers', after)
   const details = [
     ...(shaped.ok ? [] : [shaped.detail]),
@@ -42,7 +42,7 @@ export async function newWaiver(context: SignoffContext, asked: WaiverRequest): 
       hint: 'Ask for less, or for another item.',
       details,
     })
-  await write(context, after)
+  await writeWaivers(context, after)
   return id
 }
 
@@ -74,11 +74,11 @@ export async function signWaiver(
   const approval = { person, role, kid, jws: `${shown}.${payload}.${signature}` }
   const approvals = [...entry.approvals.filter((one) => one.kid !== kid), approval]
   const waivers = before.waivers.map((one) => (one.id === id ? { ...one, approvals } : one))
-  await write(context, { ...before, waivers })
+  await writeWaivers(context, { ...before, waivers })
   return `${person} approved ${id}`
 }
 
-const write = (context: SignoffContext, waivers: Waivers): Promise<void> =>
+const writeWaivers = (context: SignoffContext, waivers: Waivers): Promise<void> =>
   writeBelow(context.cwd, SIGNOFF_FILES.waivers, `${JSON.stringify(waivers, null, 2)}\n`)
 
 interface WaiverProblem {
@@ -91,10 +91,10 @@ interface WaiverProblem {
 export async function lintWaivers(context: SignoffContext): Promise<CheckReport> {
   const written = parseWaivers(context)
   const { faults } = verifyWaiverApprovals(context, written)
-  const problems = [...(await formFaults(context, written)), ...faults]
+  const problems = [...(await findFormFaults(context, written)), ...faults]
   const items = written.waivers.map(({ id, item }) => {
     const own = problems.filter((one) => one.id === id)
-    return own.length === 0 ? passResult(id, `for ${item}`) : failed(id, `for ${item}`, own)
+    return own.length === 0 ? passResult(id, `for ${item}`) : toFailedResult(id, `for ${item}`, own)
   })
   const none = passResult(SIGNOFF_FILES.waivers, 'no waivers')
   return buildCheckReport('waiver_lint', items.length === 0 ? [none] : items, {
@@ -105,7 +105,7 @@ export async function lintWaivers(context: SignoffContext): Promise<CheckReport>
 const toUsageExit = (problems: readonly WaiverProblem[]) =>
   problems.length === 0 ? [] : (['usage'] as const)
 
-const failed = (id: string, title: string, own: readonly WaiverProblem[]): CheckResult => ({
+const toFailedResult = (id: string, title: string, own: readonly WaiverProblem[]): CheckResult => ({
   id,
   title,
   state: 'fail',
@@ -120,13 +120,13 @@ export async function listWaivers(context: SignoffContext): Promise<CheckReport>
   const active = new Set(activeWaivers(waivers, context.now).map(({ id }) => id))
   const items = waivers.map((one) => {
     const waivable = rules.items.find(({ id }) => id === one.item)?.waivable ?? 'no'
-    return listed(one, { active: active.has(one.id), approved: isApproved(one, waivable) })
+    return toWaiverResult(one, { active: active.has(one.id), approved: isApproved(one, waivable) })
   })
   const none = passResult(SIGNOFF_FILES.waivers, 'no waivers')
   return buildCheckReport('waiver_list', items.length === 0 ? [none] : items)
 }
 
-function listed(
+function toWaiverResult(
   { id, item, expires_at, approvals }: Waiver,
   { active, approved }: { readonly active: boolean; readonly approved: boolean },
 ): CheckResult {
@@ -142,7 +142,7 @@ function listed(
 export const verifyWaiverApprovals = ({ trust, now, tools }: SignoffContext, waivers: Waivers) =>
   verifyWaivers(waivers, { trust: trust.status === 'trusted' ? trust.trust : null, now }, tools)
 
-async function formFaults(
+async function findFormFaults(
   context: SignoffContext,
   { waivers }: Waivers,
 ): Promise<readonly WaiverProblem[]> {

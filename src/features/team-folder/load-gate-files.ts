@@ -53,7 +53,7 @@ export async function loadChecklist(
     loadArtefact('cutover_readiness_checklist', place),
     loadContract(folder.root),
   ])
-  return { checklist: checkedList(requireLoaded(loaded), contract), contract: contract.value }
+  return { checklist: toLoadedChecklist(requireLoaded(loaded), contract), contract: contract.value }
 }
 
 /** @throws FfError `artefact_invalid` with every problem of every file */
@@ -70,14 +70,14 @@ export async function toGateFiles(root: string, texts: SignoffTexts): Promise<Ga
   const contract = await loadContract(root)
   const { file: shown } = ARTEFACTS.cutover_readiness_checklist
   const own = { text: texts.checklist ?? '', shown }
-  const checklist = checkedList(
+  const checklist = toLoadedChecklist(
     requireLoaded(parseArtefact('cutover_readiness_checklist', own)),
     contract,
   )
-  const plan = parsed('cutover_plan', texts)
-  const triggers = parsed('rollback_triggers', texts)
-  const waivers = parsed('waivers', texts)
-  refuse([
+  const plan = parseOwn('cutover_plan', texts)
+  const triggers = parseOwn('rollback_triggers', texts)
+  const waivers = parseOwn('waivers', texts)
+  throwIfProblems([
     ...(plan === null ? [] : findPlanProblems(plan)),
     ...(triggers === null ? [] : findTriggerProblems(triggers)),
     ...(waivers === null ? [] : findWaiverProblems(waivers, checklist, contract)),
@@ -95,11 +95,11 @@ export async function toGateFiles(root: string, texts: SignoffTexts): Promise<Ga
 const loadContract = async (root: string): Promise<LoadedArtefact<'readiness_gate'>> =>
   requireLoaded(await loadArtefact('readiness_gate', packagedArtefact(root, 'readiness_gate')))
 
-function checkedList(
+function toLoadedChecklist(
   loaded: LoadedArtefact<'cutover_readiness_checklist'>,
   contract: LoadedArtefact<'readiness_gate'>,
 ): LoadedChecklist {
-  refuse(findChecklistProblems(loaded, contract))
+  throwIfProblems(findChecklistProblems(loaded, contract))
   return { ...loaded, digest: digestArtefact(loaded) }
 }
 
@@ -113,17 +113,17 @@ export function digestArtefact({ node }: Pick<LoadedArtefact<ArtefactKind>, 'nod
 }
 
 /** What a team fills in has its own place; a template is nobody's plan. */
-function parsed<K extends keyof typeof OWN>(
+function parseOwn<K extends keyof typeof OWN_SUBJECTS>(
   kind: K,
   texts: SignoffTexts,
 ): LoadedArtefact<K> | null {
-  const subject: keyof typeof SIGNOFF_FILES = OWN[kind]
+  const subject: keyof typeof SIGNOFF_FILES = OWN_SUBJECTS[kind]
   const text = texts[subject]
   return text === null
     ? null
     : requireLoaded(parseArtefact(kind, { text, shown: SIGNOFF_FILES[subject] }))
 }
-const OWN = {
+const OWN_SUBJECTS = {
   cutover_plan: 'plan',
   rollback_triggers: 'rollback_triggers',
   waivers: 'waivers',
@@ -134,6 +134,6 @@ const requireLoaded = <T>(result: LoadResult<T>): T => {
   throw toArtefactError(result.problems)
 }
 
-function refuse(problems: readonly ArtefactProblem[]): void {
+function throwIfProblems(problems: readonly ArtefactProblem[]): void {
   if (problems.length > 0) throw toArtefactError(problems)
 }

@@ -32,7 +32,7 @@ export function buildOpenapiDocument(
     'x-limits': { ...limits, bulk_flags: MAX_BULK, all_flags: MAX_ALL, page_flags: MAX_PAGE },
     paths: Object.fromEntries(
       [...new Set(routes.map(({ path }) => path))].map((path) => [
-        templated(path),
+        toTemplatePath(path),
         Object.fromEntries(
           described
             .filter(([route]) => route.path === path)
@@ -59,7 +59,7 @@ export function buildOpenapiDocument(
   }
 }
 
-const templated = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}')
+const toTemplatePath = (path: string): string => path.replaceAll(/:(\w+)/g, '{$1}')
 
 function toOperation({ id, path }: DescribedRoute, operation: ApiOperation): Json {
   const { summary, who, body } = operation

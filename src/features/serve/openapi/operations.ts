@@ -57,7 +57,7 @@ interface Rows {
   /** Beside the scopes: whose row it is. */
   readonly also: readonly ServiceCode[]
 }
-function get({ a, schema, read, unknown, also }: Rows): ApiOperation {
+function describeGet({ a, schema, read, unknown, also }: Rows): ApiOperation {
   return {
     summary: `Shows ${a}.`,
     who: read,
@@ -73,7 +73,7 @@ function get({ a, schema, read, unknown, also }: Rows): ApiOperation {
     ],
   }
 }
-function put({ a, schema, body, write, put: more, also }: Rows): ApiOperation {
+function describePut({ a, schema, body, write, put: more, also }: Rows): ApiOperation {
   return {
     summary: `Makes or changes ${a}.`,
     who: write,
@@ -83,7 +83,7 @@ function put({ a, schema, body, write, put: more, also }: Rows): ApiOperation {
     refusals: [...ANY_CODES, ...PUT_CODES, ...also, ...more],
   }
 }
-function remove({ a, schema, write, unknown, also }: Rows, what: string): ApiOperation {
+function describeDelete({ a, schema, write, unknown, also }: Rows, what: string): ApiOperation {
   return {
     summary: `${what} ${a}.`,
     who: write,
@@ -153,15 +153,15 @@ export const OPERATIONS: Readonly<Record<string, ApiOperation>> = {
     answers: { 200: { what: 'A page.', schemas: ['flag-page'] } },
     refusals: [...ANY_CODES, ...SCOPED_CODES, ...READ_CODES, 'query_invalid', 'row_broken'],
   },
-  'flags.get': get(FLAG),
-  'flags.put': put(FLAG),
-  'flags.delete': remove(FLAG, 'Archives, which is final,'),
-  'tenant_overrides.get': get(TENANT),
-  'tenant_overrides.put': put(TENANT),
-  'tenant_overrides.delete': remove(TENANT, 'Deletes'),
-  'user_overrides.get': get(USER),
-  'user_overrides.put': put(USER),
-  'user_overrides.delete': remove(USER, 'Deletes'),
+  'flags.get': describeGet(FLAG),
+  'flags.put': describePut(FLAG),
+  'flags.delete': describeDelete(FLAG, 'Archives, which is final,'),
+  'tenant_overrides.get': describeGet(TENANT),
+  'tenant_overrides.put': describePut(TENANT),
+  'tenant_overrides.delete': describeDelete(TENANT, 'Deletes'),
+  'user_overrides.get': describeGet(USER),
+  'user_overrides.put': describePut(USER),
+  'user_overrides.delete': describeDelete(USER, 'Deletes'),
   'ofrep.evaluate': {
     summary: 'Decides one flag for an OpenFeature client (OFREP).',
     who: 'optional',

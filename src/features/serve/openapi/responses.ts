@@ -10,17 +10,19 @@ export function buildResponses(path: string, { answers, refusals }: ApiOperation
   const found = new Map<string, Json>()
   const responses: readonly Response[] = [
     ...Object.entries(answers).map(([status, answer]) => [status, toAnswer(answer)] as const),
-    ...(path.startsWith('/ofrep/') ? ofrepRefusals(path, refusals) : problems(refusals)),
+    ...(path.startsWith('/ofrep/')
+      ? toOfrepResponses(path, refusals)
+      : toProblemResponses(refusals)),
   ]
   for (const [status, response] of responses) {
     const before = found.get(status)
-    found.set(status, before === undefined ? response : both(before, response))
+    found.set(status, before === undefined ? response : mergeResponses(before, response))
   }
   return Object.fromEntries(found)
 }
 
 /** A status may be an answer and a refusal, each of a media type of its own. */
-const both = (answer: Json, refusal: Json): Json => ({
+const mergeResponses = (answer: Json, refusal: Json): Json => ({
   ...refusal,
   ...answer,
   content: { ...(answer['content'] as Json), ...(refusal['content'] as Json) },
@@ -29,7 +31,7 @@ const both = (answer: Json, refusal: Json): Json => ({
 function toAnswer({ what, schemas, type, etag }: ApiAnswer): Json {
   return {
     description: what,
-    ...(etag === undefined ? {} : { headers: { ETag: header(etag) } }),
+    ...(etag === undefined ? {} : { headers: { ETag: toHeader(etag) } }),
     ...(schemas.length === 0 ? {} : { content: buildJsonContent(schemas) }),
     ...(type === undefined ? {} : { content: { [type]: { schema: { type: 'string' } } } }),
   }
@@ -39,22 +41,22 @@ export const buildJsonContent = (names: readonly string[]): Json => {
   const schemas = names.map(schemaRef)
   return { 'application/json': { schema: schemas.length === 1 ? schemas[0] : { oneOf: schemas } } }
 }
-const header = (description: string): Json => ({ description, schema: { type: 'string' } })
+const toHeader = (description: string): Json => ({ description, schema: { type: 'string' } })
 
-const problems = (codes: readonly ServiceCode[]): readonly Response[] =>
-  byStatus(codes, (code) => SERVICE_PROBLEMS[code][0]).map(([status, listed]) => [
+const toProblemResponses = (codes: readonly ServiceCode[]): readonly Response[] =>
+  groupByStatus(codes, (code) => SERVICE_PROBLEMS[code][0]).map(([status, listed]) => [
     status,
-    refusal(status, listed, {
+    toRefusal(status, listed, {
       'application/problem+json': {
         schema: { allOf: [schemaRef('problem'), { properties: { code: { enum: listed } } }] },
       },
     }),
   ])
 
-const ofrepRefusals = (path: string, codes: readonly ServiceCode[]): readonly Response[] =>
-  byStatus(codes, toOfrepStatus).map(([status, listed]) => [
+const toOfrepResponses = (path: string, codes: readonly ServiceCode[]): readonly Response[] =>
+  groupByStatus(codes, toOfrepStatus).map(([status, listed]) => [
     status,
-    refusal(status, listed, {
+    toRefusal(status, listed, {
       'application/json': {
         schema: {
           allOf: [
@@ -67,7 +69,7 @@ const ofrepRefusals = (path: string, codes: readonly ServiceCode[]): readonly Re
     }),
   ])
 
-function byStatus(
+function groupByStatus(
   codes: readonly ServiceCode[],
   getStatus: (code: ServiceCode) => number,
 ): readonly (readonly [status: string, codes: readonly ServiceCode[]])[] {
@@ -81,16 +83,18 @@ function byStatus(
     .map(([status, listed]) => [String(status), [...listed].sort()])
 }
 
-const TOLD: Readonly<Record<string, readonly [name: string, what: string]>> = {
+const REFUSAL_HEADERS: Readonly<Record<string, readonly [name: string, what: string]>> = {
   401: ['WWW-Authenticate', 'Bearer'],
   503: ['Retry-After', 'Seconds to wait.'],
 }
 
-function refusal(status: string, codes: readonly ServiceCode[], content: Json): Json {
-  const told = TOLD[status]
+function toRefusal(status: string, codes: readonly ServiceCode[], content: Json): Json {
+  const refusalHeader = REFUSAL_HEADERS[status]
   return {
     description: codes.join(', '),
-    ...(told === undefined ? {} : { headers: { [told[0]]: header(told[1]) } }),
+    ...(refusalHeader === undefined
+      ? {}
+      : { headers: { [refusalHeader[0]]: toHeader(refusalHeader[1]) } }),
     content,
   }
 }

@@ -11,28 +11,28 @@ export const schemaRef = (name: string): Json => ({ $ref: `${COMPONENTS}${name}`
 /** A schema as a component: each reference to another file's leads to the component of that name. */
 export function rewriteRefs(schema: Json): Json {
   const { $schema: _, $id: __, ...kept } = schema
-  return moved(kept) as Json
+  return rewriteValue(kept) as Json
 }
 
-function moved(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(moved)
+function rewriteValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(rewriteValue)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
-    Object.entries(value).map(([name, held]) => [
+    Object.entries(value).map(([name, member]) => [
       name,
-      name === '$ref' ? String(held).replace(FILE, placed) : moved(held),
+      name === '$ref' ? String(member).replace(FILE, toComponentRef) : rewriteValue(member),
     ]),
   )
 }
-const placed = (_: string, name: string, within = ''): string =>
+const toComponentRef = (_: string, name: string, within = ''): string =>
   `${COMPONENTS}${name}${within.replace(/^#/, '')}`
 
 /** The names of the schemas that a value refers to, in the files' own spelling. */
 export function listReferences(value: unknown): readonly string[] {
   if (Array.isArray(value)) return value.flatMap(listReferences)
   if (typeof value !== 'object' || value === null) return []
-  return Object.entries(value).flatMap(([name, held]) => {
-    const file = name === '$ref' ? FILE.exec(String(held))?.[1] : undefined
-    return file === undefined ? listReferences(held) : [file]
+  return Object.entries(value).flatMap(([name, member]) => {
+    const file = name === '$ref' ? FILE.exec(String(member))?.[1] : undefined
+    return file === undefined ? listReferences(member) : [file]
   })
 }
