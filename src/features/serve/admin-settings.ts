@@ -5,12 +5,13 @@ import { ADMIN_LIMITS } from '../../core/admin/contract.ts'
 import { isLoopbackUrl } from '../../core/auth/jwks-url.ts'
 import type { Environment } from '../../core/auth/types.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
+import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { AdminCredential, ApprovalsPlan } from '../../ports/admin.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { readNamedFile } from './secret-file.ts'
 
-/** Who answers for approvals. */
+/** The settings that choose the source of approvals. */
 export type ApprovalSettings = Pick<
   SettingValues,
   | 'FF_ADMIN_URL'
@@ -22,9 +23,10 @@ export type ApprovalSettings = Pick<
 >
 
 /**
- * Admin, else a file of approvals outside prod, else no one. All files are read here, once.
+ * Chooses the source of approvals: Admin, else an approvals file (FF_ENV=dev only), else none. Reads every named file
+ * once.
  *
- * @throws FfError `setting_invalid`, `secret_in_option`, `artefact_invalid` for a file of approvals that is none
+ * @throws FfError `setting_invalid`, `secret_in_option`, `artefact_invalid` where the approvals file breaks its schema
  */
 export async function resolveApprovalsPlan(
   settings: ApprovalSettings,
@@ -40,8 +42,10 @@ export async function resolveApprovalsPlan(
   if (environment === 'prod')
     throw new FfError(
       'setting_invalid',
-      'FF_APPROVALS_FILE would stand in for Admin, and FF_ENV is not dev.',
-      { hint: 'Unset it and set FF_ADMIN_URL, or set FF_ENV=dev on a machine of your own.' },
+      `FF_APPROVALS_FILE is ${quoteValue(FF_APPROVALS_FILE)}, and FF_ENV is not dev: an approvals file replaces Admin only with FF_ENV=dev.`,
+      {
+        hint: 'Run `unset FF_APPROVALS_FILE` and set FF_ADMIN_URL; on a development machine, run `export FF_ENV=dev`.',
+      },
     )
   const read = await loadApprovals({ path: FF_APPROVALS_FILE, shown: FF_APPROVALS_FILE })
   if (!read.ok) throw toArtefactError(read.problems)
@@ -50,9 +54,13 @@ export async function resolveApprovalsPlan(
 
 function checkCredential(url: URL, { token, client }: AdminCredential): void {
   if (token !== null || client !== null || isLoopbackUrl(url)) return
-  throw new FfError('setting_invalid', 'Nothing says to Admin who asks.', {
-    hint: 'Set FF_ADMIN_TOKEN_FILE, or FF_ADMIN_CERT_FILE and FF_ADMIN_KEY_FILE.',
-  })
+  throw new FfError(
+    'setting_invalid',
+    `FF has no credential for Admin at ${quoteValue(url.origin)}: only an Admin on a loopback address takes requests without one.`,
+    {
+      hint: 'Set FF_ADMIN_TOKEN_FILE, or FF_ADMIN_CERT_FILE and FF_ADMIN_KEY_FILE, then run `ff doctor`.',
+    },
+  )
 }
 
 async function readCredential(settings: ApprovalSettings): Promise<AdminCredential> {
@@ -77,30 +85,38 @@ function readIfSet(
   return path === null ? Promise.resolve(null) : readNamedFile({ setting, path, secret })
 }
 
-/** RFC 6750, 2.1; a file ends with a line feed. */
+/** The form of a token is RFC 6750, section 2.1; white space at the end of the file is ignored. */
 function checkToken(text: string): string {
   const token = text.trimEnd()
   if (/^[\w.~+/-]{16,8192}=*$/.test(token)) return token
-  throw new FfError('setting_invalid', 'The file of FF_ADMIN_TOKEN_FILE holds no bearer token.', {
-    hint: 'Write the token into it and nothing else: one line, at least 16 characters.',
-  })
+  throw new FfError(
+    'setting_invalid',
+    'The file that FF_ADMIN_TOKEN_FILE names does not hold one bearer token: one line of 16 to 8192 characters, as RFC 6750, section 2.1 allows them.',
+    { hint: 'Write the token alone into the file, then run `ff doctor`.' },
+  )
 }
 
 function checkClient(cert: string | null, key: string | null): AdminCredential['client'] {
   if (cert === null && key === null) return null
   if (cert !== null && key !== null && isAccepted(() => createSecureContext({ cert, key })))
     return { cert, key }
-  // What OpenSSL says of a key belongs into no error.
-  throw new FfError('setting_invalid', 'There is no certificate for FF with the key that fits.', {
-    hint: 'Set FF_ADMIN_CERT_FILE and FF_ADMIN_KEY_FILE to a pair in PEM, the key without a passphrase.',
-  })
+  // The error of OpenSSL is not quoted: it may show parts of the key.
+  throw new FfError(
+    'setting_invalid',
+    'FF_ADMIN_CERT_FILE and FF_ADMIN_KEY_FILE do not name a certificate and its private key, both in PEM.',
+    {
+      hint: 'Set both settings to a pair, the key without a passphrase, then run `ff doctor`.',
+    },
+  )
 }
 
 function checkAuthorities(ca: string): string {
   if (isAccepted(() => new X509Certificate(ca))) return ca
-  throw new FfError('setting_invalid', 'The file of FF_ADMIN_CA_FILE holds no certificate.', {
-    hint: 'Name a file of certificates in PEM.',
-  })
+  throw new FfError(
+    'setting_invalid',
+    'The file that FF_ADMIN_CA_FILE names holds no X.509 certificate in PEM.',
+    { hint: 'Name a file with the certificates of the authority in PEM, then run `ff doctor`.' },
+  )
 }
 
 function isAccepted(use: () => unknown): boolean {

@@ -8,7 +8,7 @@ import { authenticate } from '../evaluation/answer-question.ts'
 import type { ServiceDependencies } from './dependencies.ts'
 import { HttpRefusal } from './reply.ts'
 
-/** Who calls. @throws Refusal with the door's code */
+/** Authenticates the caller of a request. @throws HttpRefusal with the code of the authenticator */
 export async function authenticateCaller(
   { authenticator, environment, observer }: ServiceDependencies,
   { credential }: RouteRequest,
@@ -20,7 +20,11 @@ export async function authenticateCaller(
   return caller
 }
 
-/** Whose decision it is. @throws Refusal `context_mismatch` */
+/**
+ * The tenant and user that a decision is for: those named in the request, else those of the caller.
+ *
+ * @throws HttpRefusal `context_mismatch` where the caller may not speak for them
+ */
 export function resolvePrincipal(caller: Principal, named: Partial<NamedContext>): Principal {
   const { tenant_id = null, user_id = null } = named
   const principal = resolveNamedContext(caller, { tenant_id, user_id })
@@ -28,7 +32,7 @@ export function resolvePrincipal(caller: Principal, named: Partial<NamedContext>
   return principal
 }
 
-/** @throws Refusal where a caller may not do what takes this */
+/** @throws HttpRefusal where the caller lacks a scope, or the row belongs to another tenant */
 export function requireScopes(caller: Principal, need: ScopeRequirement): void {
   const refusal = findAccessRefusal(caller, need)
   if (refusal !== null) throw new HttpRefusal(refusal)

@@ -10,7 +10,7 @@ import {
 import { type Problem, makeProblem, type ProblemCode } from '../../core/problem.ts'
 import { HttpRefusal } from './reply.ts'
 
-/** A JSON object as it was written. @throws Refusal with where it is none */
+/** Parses a body as an I-JSON object (RFC 7493), numbers and member order kept. @throws HttpRefusal with each place that breaks it */
 export function parseJsonBody(body: string): JsonObject {
   const read = parseLosslessJson(body)
   if (!read.ok) throw new HttpRefusal(read.code, [makeProblem(read.code, '')])
@@ -22,14 +22,14 @@ export function parseJsonBody(body: string): JsonObject {
   return node
 }
 
-/** What a breach of a schema is called here; any other is of the form. */
+/** Problem codes by code of a schema breach; every other breach is `form_wrong`. */
 const CODES: Readonly<Record<string, ProblemCode>> = {
   schema_required: 'member_missing',
   schema_additional_properties: 'member_unknown',
   schema_type: 'type_wrong',
 }
 
-/** The values of an object that fits a schema. @throws Refusal with each place that does not */
+/** The plain value of a JSON node that is valid by a schema. @throws HttpRefusal with each place that is not */
 export function requireSchema<T>(schema: string, node: JsonNode): T {
   const value = nodeToValue(node)
   const breaches = validateSchema(schema, value, '')

@@ -14,7 +14,7 @@ import { parseJsonBody } from './body.ts'
 import type { GetServiceDependencies, ServiceDependencies } from './dependencies.ts'
 import { HttpRefusal, toJsonResponse } from './reply.ts'
 
-/** What a route changes. */
+/** The row that a route changes, the action, and the scopes that it requires. */
 export interface ChangedRow {
   readonly table: TableName
   readonly action: WriteRequest['action']
@@ -22,7 +22,7 @@ export interface ChangedRow {
   readonly need: (key: RowKey) => ScopeRequirement
 }
 
-/** A change by somebody who may make it; a refusal of somebody who is known goes into the audit trail (page 5). */
+/** The handler of a route that changes a row. A refused change of an authenticated user is recorded in the audit trail. */
 export const createChangeRoute =
   (parts: GetServiceDependencies, changed: ChangedRow) =>
   async (call: RouteRequest): Promise<RouteResponse> => {
@@ -46,7 +46,7 @@ async function applyChange(
   received: ChangeCall,
 ): Promise<RouteResponse> {
   const { call, caller } = received
-  // A mode that never writes has no name that could be held to it, and is refused without a record.
+  // These modes do not prove a user id, so the refusal has no actor and no audit record.
   if (!WRITING_MODES.has(caller.mode)) requireScopes(caller, changed.need(changed.key(call.params)))
   const bare = toBareRequest(changed, received)
   try {
@@ -67,7 +67,7 @@ async function applyChange(
 
 const WRITING_MODES: ReadonlySet<Principal['mode']> = new Set(['verified', 'dev-headers'])
 
-/** The row as it stands, with its tag. */
+/** The current row, with its revision as ETag. */
 export const toRowResponse = (row: AnyRow, status = 200): RouteResponse =>
   toJsonResponse(serializeRow(row), { status, headers: { etag: formatEntityTag(row.revision) } })
 
@@ -77,7 +77,11 @@ interface ChangeCall {
   readonly now: Instant
 }
 
-/** Who wants to change what: all that a refusal is recorded by. @throws Refusal where it names nothing that there can be */
+/**
+ * The request without its body and precondition: all that the audit record of a refusal needs.
+ *
+ * @throws HttpRefusal `actor_missing` for a token without a user, `form_wrong` for a key that no row can have
+ */
 function toBareRequest(
   { table, action, key }: ChangedRow,
   { call, caller, now }: ChangeCall,
@@ -118,7 +122,7 @@ async function completeRequest(
   return { ...bare, expected, body: rest, approval }
 }
 
-/** Three changes of a flag take an approval, which is named beside the members of the row (page 1, State). */
+/** A change of a flag may name an approval: the body holds `approval_ref` beside the members of the row. */
 function splitApproval(node: JsonObject): {
   readonly named: string | null
   readonly rest: JsonNode
@@ -131,7 +135,7 @@ function splitApproval(node: JsonObject): {
   return { named: ref, rest: { members: node.members.filter((one) => one !== member) } }
 }
 
-/** Asked for this flag and the caller's own tenant and user. */
+/** Asks for the approval of this flag and the caller's own tenant and user. */
 async function fetchApproval(
   { approvals }: ServiceDependencies,
   { tenant_id, user_id }: Principal,
@@ -141,7 +145,7 @@ async function fetchApproval(
   return { approval_ref, answer }
 }
 
-/** What could not be recorded was not refused either: the caller is told what is wrong with the store. */
+/** Where the record cannot be written, the error of the store replaces the refusal. */
 async function recordRefusal(
   { store }: ServiceDependencies,
   request: WriteRequest,

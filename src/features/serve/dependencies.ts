@@ -5,7 +5,7 @@ import type { Authenticator } from '../../ports/auth.ts'
 import type { ServiceStore } from '../../ports/store.ts'
 import type { ServiceObserver } from '../../ports/telemetry.ts'
 
-/** What a service answers with. A harness puts others in their place between two requests. */
+/** All that the routes of a service use. A harness replaces them between two requests. */
 export interface ServiceDependencies {
   readonly store: ServiceStore
   readonly authenticator: Authenticator
@@ -16,25 +16,25 @@ export interface ServiceDependencies {
 }
 export type GetServiceDependencies = () => ServiceDependencies
 
-/** Page 5: how much one answer holds. */
+/** Limits of one response, in flags: named in one request, all flags, and a page of the registry. */
 export const MAX_BULK = 500
 export const MAX_ALL = 5_000
 export const MAX_PAGE = 500
 export const DEFAULT_PAGE = 100
 
-/** Is told of what a service does and keeps none of it: a proof reads it off the answers. */
+/** An observer that records nothing. */
 export const NULL_OBSERVER: ServiceObserver = {
   decided: () => undefined,
   changed: () => undefined,
   unverified: () => undefined,
 }
-/** What an Admin counts that is played, or is none. */
+/** The metrics of an Admin that is scripted or not configured. */
 export const NULL_ADMIN_METRICS: AdminMetrics = {
   calls: { answered: 0, failed: 0, refused: 0 },
   breaker: null,
   sockets: 0,
 }
-/** Nobody answers for approvals. */
+/** Approvals without a source: each check is `unreachable`. */
 export const NULL_APPROVALS: ApprovalService = {
   begin: () => () => Promise.resolve({ status: 'unreachable' }),
   metrics: () => NULL_ADMIN_METRICS,

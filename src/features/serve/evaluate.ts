@@ -22,12 +22,12 @@ interface NamedCaller {
   readonly user_id?: string
   readonly approval_ref?: string
 }
-/** What is asked, besides of which flags. */
+/** The terms of an evaluation that are the same for each of its flags. */
 export interface EvaluationTerms {
   readonly principal: Principal
   readonly approval_ref: string | null
   readonly request_id: string
-  /** One for the whole request (page 1). */
+  /** One instant for the whole request, so that all its decisions agree. */
   readonly now: Instant
 }
 
@@ -80,7 +80,7 @@ const answerOne: Answer = async (service, body, received) => {
   return serializeDecision(await decideOne(service, flag_key, resolveTerms(named, received)))
 }
 const answerMany: Answer = async (service, body, received) => {
-  // Counted first: to hold so many to a schema would take longer than to answer those that may be asked for.
+  // Counted first: validating an unbounded list takes longer than answering a list of the allowed length.
   if (countMembers(body, 'flag_keys') > MAX_BULK)
     throw new HttpRefusal('too_many_flags', [makeProblem('form_wrong', '/flag_keys')])
   const { flag_keys, ...named } = requireSchema<NamedCaller & { flag_keys: string[] }>(
@@ -119,7 +119,7 @@ export async function decideOne(
   return decision
 }
 
-/** Decisions in the order of the keys, of one snapshot and one deadline of Admin. */
+/** Decisions in the order of `flag_keys`, from one snapshot of the store, with one Admin deadline for all of them. */
 export async function decideMany(
   { store, approvals, observer }: ServiceDependencies,
   flag_keys: readonly string[],
@@ -139,7 +139,7 @@ export async function decideMany(
   return decisions
 }
 
-/** Every flag whose required_auth a caller meets. @throws Refusal `too_many_flags` rather than leave some out */
+/** Keys of the flags whose required_auth the caller satisfies. @throws HttpRefusal `too_many_flags` above MAX_ALL flags */
 export async function listReachableFlags(
   { store }: ServiceDependencies,
   principal: Principal,

@@ -1,44 +1,49 @@
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
+import { quoteValue } from '../../core/text/quote.ts'
 import { makeSettingError, LOOPBACK } from './start-plan.ts'
 
 /**
- * What the scratch state of a harness is made on. A harness believes every caller, and makes schemas: it is for this
- * machine, and for a place that a setting names only where FF_ENV says that this is dev. With nothing set at all it
- * touches nothing but what it makes itself.
+ * The target of the scratch state of a harness. A harness trusts every caller and creates schemas, so it listens on a
+ * loopback address and uses a named store or database only with FF_ENV=dev. With nothing set it creates its own.
  *
  * @throws FfError `setting_invalid`, `target_invalid`
  */
 export function planHarness(settings: SettingValues): TargetSpec {
   const { FF_BACKING, FF_ENV, FF_STORE_DIR } = settings
   const fault = FAULTS.find(([holds]) => holds(settings))
-  if (fault !== undefined) throw makeSettingError(fault[1], fault[2])
+  if (fault !== undefined) throw makeSettingError(fault[1](settings), fault[2])
   const inDatabase = FF_BACKING === 'db'
   const named = inDatabase ? settings.FF_DATABASE_URL : toFileTarget(FF_STORE_DIR)
   if (named === null) return inDatabase ? { kind: 'embedded' } : { kind: 'file', folder: null }
   if (FF_ENV === 'dev') return named
   throw makeSettingError(
-    'A store or database is named and FF_ENV is not set, so it may be that of production.',
-    'Set FF_ENV=dev where it is not, or unset FF_STORE_DIR and FF_DATABASE_URL: what is needed is then made.',
+    `${inDatabase ? 'FF_DATABASE_URL' : 'FF_STORE_DIR'} is set and FF_ENV is not: a harness uses a named store or database only with FF_ENV=dev.`,
+    'Run `export FF_ENV=dev` if it is not a production store, or `unset FF_STORE_DIR FF_DATABASE_URL`: the harness then creates its own.',
   )
 }
 
-type Fault = readonly [holds: (settings: SettingValues) => boolean, what: string, hint: string]
+type Fault = readonly [
+  holds: (settings: SettingValues) => boolean,
+  what: (settings: SettingValues) => string,
+  hint: string,
+]
 const FAULTS: readonly Fault[] = [
   [
     ({ FF_ENV }) => FF_ENV === 'prod',
-    'FF_ENV is not dev, and a harness is for nothing else.',
-    'Unset it, or set it to dev.',
+    () => 'FF_ENV is not dev: a harness trusts every caller, so it never runs in production.',
+    'Run `export FF_ENV=dev`, or `unset FF_ENV`.',
   ],
   [
     ({ FF_LISTEN }) => !LOOPBACK.test(FF_LISTEN.host),
-    'A harness listens on this machine alone, and FF_LISTEN names another address.',
-    'Set FF_LISTEN to 127.0.0.1:8420.',
+    ({ FF_LISTEN }) =>
+      `FF_LISTEN names the host ${quoteValue(FF_LISTEN.host)}: a harness listens on a loopback address only.`,
+    'Run `export FF_LISTEN=127.0.0.1:8420`.',
   ],
   [
     ({ FF_ADMIN_LISTEN }) => FF_ADMIN_LISTEN !== null,
-    'A harness has one port.',
-    'Unset FF_ADMIN_LISTEN.',
+    () => 'FF_ADMIN_LISTEN is set: a harness serves all its routes on the port of FF_LISTEN.',
+    'Run `unset FF_ADMIN_LISTEN`.',
   ],
 ]
 

@@ -23,33 +23,33 @@ import { type GetServiceDependencies, NULL_ADMIN_METRICS } from './dependencies.
 import { HttpRefusal, toJsonResponse } from './reply.ts'
 import { withRefusals } from './routes.ts'
 
-/** The rows of all cells at once, several times over. */
+/** In bytes: several times the rows of all oracle cells. */
 const MAX_ROWS_BYTES = 33_554_432
-/** Until rows are put again. */
+/** Between two puts of rows. */
 const MAX_SCENES = 10_000
 const MAX_AUTHENTICATORS = 256
 
-/** What a harness is made of. */
+/** All that a harness uses. */
 export interface HarnessDependencies {
   readonly scratch: ScratchServiceStore
-  /** A door whose key server goes through the script. */
+  /** Opens an authenticator whose key server follows the script. */
   readonly openAuthenticator: (
     script: HarnessScene['keys'],
   ) => ReturnType<Adapters['openScriptedAuthenticator']>
   readonly observer: ServiceObserver
-  /** The routes that a service has, over these parts. */
+  /** Builds the routes of a service over the dependencies of a scene. */
   readonly routes: (parts: GetServiceDependencies) => readonly Route[]
 }
 type Scene = ReadonlyMap<string, Route>
 
 /**
- * A service whose rows, clock, environment, approvals and keys are put into it, for proofs alone (page 4, targets).
- * Each request names its scene, so that many are answered at once.
+ * A service whose rows, clock, environment, approvals and keys come over HTTP, for parity proofs only. Each request
+ * names its scene in a header, so that many scenes are served at once.
  */
 export class Harness {
   private readonly context: HarnessDependencies
   private readonly scenes = new Map<string, Scene>()
-  /** By their script: what is the same is one, as it is for the proofs in a process. */
+  /** By script, as JSON: scenes with the same script share one authenticator, as in-process proofs do. */
   private readonly authenticators = new Map<string, Promise<OpenAuthenticator>>()
 
   constructor(context: HarnessDependencies) {
@@ -98,7 +98,7 @@ export class Harness {
     )
   }
 
-  /** All rows anew, and with them what was played on those before. */
+  /** Replaces all rows, and drops the scenes over the rows before. */
   private async putRows({ body }: RouteRequest): Promise<RouteResponse> {
     const state = parseRows(parseJsonBody(body))
     await this.close()
@@ -138,14 +138,14 @@ export class Harness {
     if (this.authenticators.size >= MAX_AUTHENTICATORS) throw new HttpRefusal('too_many_scenes')
     const opened = this.context.openAuthenticator(script)
     this.authenticators.set(name, opened)
-    // One that did not open is not held: it would be asked for again, and closed.
+    // A failed open is not kept: the next scene tries again, and close() has nothing to close.
     opened.catch(() => this.authenticators.delete(name))
     return opened
   }
 }
 
 const DONE = toJsonResponse('{}')
-/** Until a scene is named there is nothing to answer with. */
+/** A request without a scene has no dependencies. */
 const refuseUnknownScene: GetServiceDependencies = () => {
   throw new HttpRefusal('scene_unknown')
 }
@@ -156,7 +156,7 @@ const createAdmin = (scene: HarnessScene): ApprovalService => ({
   close: () => Promise.resolve(),
 })
 
-/** @throws Refusal with each row that does not fit page 1 */
+/** Rows by table from the body of a put. @throws HttpRefusal with each row that breaks the rules of its table */
 function parseRows({ members }: JsonObject): RowsByTable {
   const places: Problem[] = []
   const toRows = (table: TableName): readonly AnyRow[] => {
@@ -178,7 +178,7 @@ function parseRows({ members }: JsonObject): RowsByTable {
   return state as unknown as RowsByTable
 }
 
-/** What a schema cannot say: times that exist. */
+/** A schema checks the form of a time; this checks that its date exists. @throws HttpRefusal `time_not_canonical` */
 function checkTimes({ now, approvals }: HarnessScene): void {
   const times = [
     ['/now', now] as const,

@@ -11,7 +11,7 @@ interface Dependency {
   readonly detail?: string
 }
 
-/** Liveness, and readiness with each dependency's state (page 5). @param draining whether the service is going down */
+/** Liveness, and readiness with the state of each dependency. @param draining whether the service is shutting down */
 export const createHealthRoutes = (
   parts: GetServiceDependencies,
   draining: () => boolean,
@@ -45,7 +45,7 @@ const storeState = ({ fault }: StoreProbe): Dependency =>
 
 function keysState(keys: AuthenticatorMetrics['keys']): Dependency {
   if (keys === null) return { state: 'not_configured' }
-  // Nobody has asked for a set yet: that says nothing of the key server.
+  // No key set was requested yet, so the state of the key server is unknown.
   if (keys.fetches === 0) return { state: 'unknown' }
   return keys.age_ms === null ? { state: 'down' } : { state: 'up' }
 }
@@ -55,24 +55,24 @@ const adminState = (breaker: 'closed' | 'open' | 'half_open' | null): Dependency
   return breaker === 'closed' ? { state: 'up' } : { state: 'down', detail: `breaker ${breaker}` }
 }
 
-/** Which route it is. */
+/** The route without its handler. */
 export const METRICS_ROUTE = { id: 'metrics', method: 'GET', path: '/metrics' } as const
 
-/** `GET /metrics`, for Prometheus to scrape (page 5). */
+/** `GET /metrics`, for Prometheus to scrape. */
 export const createMetricsRoute = ({ metrics }: Telemetry): Route => ({
   ...METRICS_ROUTE,
   handle: async () => ({ status: 200, ...(await metrics()), headers: NO_STORE, code: null }),
 })
 
-/** How long a store may take to answer before it counts as down. */
+/** A store that takes longer counts as down. */
 const STORE_MS = 1_000
 
-/** The end of the chain, or why there was no answer: a code, or `timeout`. */
+/** The head of the audit chain, or why the store gave none: an error code, or `timeout`. */
 export type StoreProbe =
   | { readonly head: AuditChainHead; readonly fault: null }
   | { readonly head: null; readonly fault: string }
 
-/** Asks a store for the little that only one that works can say. */
+/** Checks a store by reading the head of its audit chain. Never throws; gives up after a second. */
 export async function probeStore(store: Pick<ServiceStore, 'auditHead'>): Promise<StoreProbe> {
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<StoreProbe>((resolve) => {

@@ -7,7 +7,7 @@ import { toJsonResponse, refusalHeaders } from './reply.ts'
 const PREFIX = '/ofrep/'
 const FLAGS = `${PREFIX}v1/evaluate/flags/`
 
-/** What is answered belongs to who asked. */
+/** The response depends on the caller, hence `vary: Authorization`. */
 export const toOfrepResponse = (
   text: string,
   status: number,
@@ -27,8 +27,8 @@ export function toOfrepRefusal(
 }
 
 /**
- * What a server refuses before any route, or instead of one, as the clients of that path read it: a path that no flag
- * has below the flags is an unknown flag, for stock clients do not encode a key.
+ * The OFREP form of a refusal that the server makes outside a route. An unknown path below the flags is `flag_unknown`,
+ * because stock clients do not percent-encode a key.
  *
  * @returns null where the path is not of OFREP
  */
@@ -42,6 +42,6 @@ function decodeKey(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {
-    return text // What cannot be decoded is named as it came.
+    return text // A key that cannot be decoded is reported as received.
   }
 }

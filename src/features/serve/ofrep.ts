@@ -13,7 +13,7 @@ import { HttpRefusal, toHttpRefusal } from './reply.ts'
 
 type Answer = (service: ServiceDependencies, call: RouteRequest) => Promise<RouteResponse>
 
-/** The OpenFeature Remote Evaluation Protocol (`ofrep.md`), of a bearer token alone: `X-API-Key` is not looked at. */
+/** The routes of the OpenFeature Remote Evaluation Protocol. They take a bearer token and ignore `X-API-Key`. */
 export const createOfrepRoutes = (parts: GetServiceDependencies): readonly Route[] => [
   {
     id: 'ofrep.evaluate',
@@ -51,8 +51,8 @@ const answerOne: Answer = async (service, call) => {
 }
 
 /**
- * Every flag whose required_auth the caller meets, in the order of the keys; one that cannot be served fails alone.
- * The strong tag is over all that is sent, so nothing that the answer depends on is left out of it.
+ * Evaluates every flag whose required_auth the caller satisfies, in the order of the keys; a flag that fails does not
+ * fail the others. The strong ETag is a hash of the whole response, so it changes with all that the response depends on.
  */
 const answerAll: Answer = async (service, call) => {
   const terms = await resolveTerms(service, call)
@@ -71,7 +71,7 @@ const answerAll: Answer = async (service, call) => {
   return toOfrepResponse(known ? '' : text, known ? 304 : 200, { etag })
 }
 
-/** Who asks, before what is asked is looked at (page 2). @throws Refusal */
+/** Authenticates the caller, then parses the body: a refused credential is reported before a bad body. @throws HttpRefusal */
 async function resolveTerms(
   service: ServiceDependencies,
   call: RouteRequest,

@@ -9,9 +9,9 @@ import { FfError } from '../../errors.ts'
 import type { RouteResponse } from '../../ports/http.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
-/** How long whoever is refused with 503 is asked to wait, in seconds. */
+/** `Retry-After` of a 503, in seconds. */
 const RETRY_AFTER = '1'
-/** No answer is of use to anybody else, or later. */
+/** A response is valid for one caller and one moment, so no cache may keep it. */
 export const NO_STORE = { 'cache-control': 'no-store' } as const
 
 export const toJsonResponse = (
@@ -25,7 +25,7 @@ export const toJsonResponse = (
   code: null,
 })
 
-/** Ends a request from wherever it is; the reply is a problem detail (RFC 9457). */
+/** Thrown to end a request at any depth; the response is a problem detail (RFC 9457). */
 export class HttpRefusal extends Error {
   readonly code: ServiceCode
   readonly places: readonly Problem[]
@@ -51,13 +51,13 @@ export function toProblemResponse(
   }
 }
 
-/** What a caller is told beside the reason. */
+/** Headers of a refusal: the scheme of a 401 (RFC 6750, section 3) and the wait of a 503. */
 export const refusalHeaders = (status: number): RouteResponse['headers'] => ({
   ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
   ...(status === 503 ? { 'retry-after': RETRY_AFTER } : {}),
 })
 
-/** The refusal that an error stands for; undefined for a bug. */
+/** The refusal that an error maps to; undefined for a bug. */
 export function toHttpRefusal(error: unknown): HttpRefusal | undefined {
   if (error instanceof HttpRefusal) return error
   if (error instanceof FfError && isServiceCode(error.code)) return new HttpRefusal(error.code)

@@ -10,7 +10,7 @@ import { createListRoute, READ_REGISTRY, createRowRoute } from './rows.ts'
 const WRITE_OVERRIDE = 'ff:override:write'
 type Target = Pick<ChangedRow, 'table' | 'key' | 'need'>
 
-/** What a path is about, and who may change it. */
+/** The row that a path names, and the scopes that a change requires. */
 const FLAG: Target = {
   table: 'flag_registry',
   key: ({ flag = '' }) => ({ scope_id: null, flag_key: flag }),
@@ -21,7 +21,7 @@ const TENANT_OVERRIDE: Target = {
   key: ({ tenant = '', flag = '' }) => ({ scope_id: tenant, flag_key: flag }),
   need: ({ scope_id }) => ({ scopes: [WRITE_OVERRIDE], tenant: scope_id }),
 }
-/** User rows have no tenant, so whoever changes them may change any tenant's. */
+/** User rows have no tenant, so changing one requires the scope for any tenant. */
 const USER_OVERRIDE: Target = {
   table: 'user_override',
   key: ({ user = '', flag = '' }) => ({ scope_id: user, flag_key: flag }),
@@ -61,7 +61,7 @@ const ROUTES: readonly Row[] = [
   ['user_overrides.delete', 'DELETE', USER_PATH, (parts) => remove(parts, USER_OVERRIDE)],
 ]
 
-/** What the service answers, under `/v1` and by OFREP. To add one: its row. */
+/** The routes under `/v1` and those of OFREP. A new `/v1` route is a row of ROUTES. */
 export const buildServiceRoutes = (parts: GetServiceDependencies): readonly Route[] => [
   ...ROUTES.map(([id, method, path, make]) => ({
     id,
@@ -72,7 +72,7 @@ export const buildServiceRoutes = (parts: GetServiceDependencies): readonly Rout
   ...createOfrepRoutes(parts),
 ]
 
-/** Whatever is refused on purpose becomes a problem detail; a bug goes on up. */
+/** Turns a refusal into a problem detail (RFC 9457); a bug is thrown on to the server. */
 export const withRefusals =
   (handle: Route['handle']): Route['handle'] =>
   async (call) => {

@@ -17,7 +17,7 @@ import { HttpRefusal, toJsonResponse } from './reply.ts'
 
 export const READ_REGISTRY: ScopeRequirement = { scopes: ['ff:registry:read'], tenant: null }
 
-/** `GET /v1/flags`: the registry by key; `next` is where the following page begins, null at the end. */
+/** `GET /v1/flags`: one page by key. `next` is the `after` of the following page, null on the last page. */
 export const createListRoute =
   (parts: GetServiceDependencies) =>
   async (call: RouteRequest): Promise<RouteResponse> => {
@@ -49,7 +49,7 @@ function parsePageQuery(query: URLSearchParams): {
 const makeQueryRefusal = (name: string): HttpRefusal =>
   new HttpRefusal('query_invalid', [makeProblem('form_wrong', `/${name}`)])
 
-/** `GET` of one row. */
+/** `GET` of one row. A deleted override is `override_unknown`. */
 export const createRowRoute =
   (
     parts: GetServiceDependencies,
@@ -86,7 +86,7 @@ async function readRow(
   return { flag_registry: set.flag, tenant_override: set.tenant, user_override: set.user }[table]
 }
 
-/** @throws Refusal `row_broken`: what does not fit its schema is not shown as if it did */
+/** @throws HttpRefusal `row_broken`: a stored row that breaks its schema is never served */
 function requireWholeRow(held: RowOrBroken<AnyRow> | null): AnyRow | null {
   if (held === null) return null
   if (held.row === undefined) throw new HttpRefusal('row_broken')

@@ -19,9 +19,9 @@ const makeFlag = (
   updated_at: CREATED_AT,
 })
 
-/** The one flag that the first question is about. */
+/** The flag of the example request that `ff serve` prints. */
 export const SAMPLE_FLAG = 'ff.sample.banner'
-/** Something to ask a service about that nobody gave a store. */
+/** Rows of the sample that `ff serve` serves without a configured store. */
 export const SAMPLE_ROWS: RowsByTable = {
   flag_registry: [
     makeFlag(SAMPLE_FLAG, {

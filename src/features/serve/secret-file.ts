@@ -1,54 +1,58 @@
+import { quoteForShell, quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import { readBounded } from '../../files/read-bounded.ts'
 import { randomBytes } from 'node:crypto'
 
-/** Far more than a token, a key or a chain of certificates has. */
+/** Far above the size of a token, a key or a certificate chain. */
 const MAX_BYTES = 65_536
 
-/** A file that a setting names, and whether it holds what nobody else may read. */
+/** A file that a setting names. `secret`: other users of the machine must not be able to read it. */
 export interface NamedFile {
   readonly setting: string
   readonly path: string
   readonly secret: boolean
 }
 
-/** The text of such a file. @throws FfError as the bytes */
+/** The text of a file that a setting names, as UTF-8. @throws FfError `setting_invalid`, as `readNamedBytes` does */
 export const readNamedFile = async (file: NamedFile): Promise<string> =>
   (await readNamedBytes(file)).toString('utf8')
 
 /**
  * The bytes of a file that a setting names.
  *
- * @throws FfError `setting_invalid`, of a secret also where it is open to everybody on the machine. A group may
- *   read it: that is how secrets are mounted for a service that is not root.
+ * @throws FfError `setting_invalid` where it is missing, unreadable or above 64 KiB, and for a secret with any
+ *   permission for other users. Group permissions are allowed: a mounted secret is readable through its group.
  */
 export async function readNamedBytes({ setting, path, secret }: NamedFile): Promise<Buffer> {
   const makeError = (what: string, hint: string, cause?: unknown): FfError =>
-    new FfError('setting_invalid', `${setting} names a file that ${what}.`, { hint, cause })
+    new FfError('setting_invalid', `${setting} names ${quoteValue(path)}, which ${what}.`, {
+      hint,
+      cause,
+    })
+  const look = `See what is there with \`ls -ld ${quoteForShell(path)}\`; the user of the service needs to read it.`
   try {
     const read = await readBounded(path, MAX_BYTES)
-    if (!read.ok) throw makeError('is no small file', 'Name a file of at most 64 KiB.')
+    if (!read.ok) throw makeError(`is not a regular file of at most ${MAX_BYTES} bytes`, look)
     if (secret && (read.mode & 0o007) !== 0)
       throw makeError(
-        'everybody on this machine may read',
-        'Make a new secret, and give its file mode 600.',
+        `every user of this machine may read or write (mode ${toMode(read.mode)})`,
+        `Replace the secret, because it may be known, then run \`chmod 600 ${quoteForShell(path)}\`.`,
       )
     return read.bytes
   } catch (error) {
     if (error instanceof FfError || !(error instanceof Error && 'code' in error)) throw error
-    throw makeError(
-      `cannot be read (${String(error.code)})`,
-      'Check that it is there, and that the service may read it.',
-      error,
-    )
+    throw makeError(`cannot be read (${String(error.code)})`, look, error)
   }
 }
+
+const toMode = (mode: number): string => (mode & 0o777).toString(8).padStart(4, '0')
 
 const SETTING = 'FF_AUDIT_DIGEST_KEY_FILE'
 const MIN_BYTES = 32
 
 /**
- * The key of the digests that stand for sensitive values in audit records; one of this moment where none is named.
+ * The key of the digests that replace sensitive values in audit records; a random key for this run where no file is
+ * named.
  *
  * @throws FfError `setting_invalid`
  */
@@ -56,7 +60,11 @@ export async function readDigestKey(path: string | null): Promise<Uint8Array> {
   if (path === null) return randomBytes(MIN_BYTES)
   const bytes = await readNamedBytes({ setting: SETTING, path, secret: true })
   if (bytes.length >= MIN_BYTES) return bytes
-  throw new FfError('setting_invalid', `${SETTING} names a file of ${bytes.length} bytes.`, {
-    hint: 'Make a key of 32 bytes: openssl rand -out digest.key 32',
-  })
+  throw new FfError(
+    'setting_invalid',
+    `${SETTING} names ${quoteValue(path)}, which has ${bytes.length} bytes: a digest key has at least ${MIN_BYTES}.`,
+    {
+      hint: 'Make a key with `openssl rand -out digest.key 32 && chmod 600 digest.key`, and name that file.',
+    },
+  )
 }

@@ -30,15 +30,15 @@ export interface ServeRequest {
 /** A service that listens. */
 export interface Service {
   readonly origin: string
-  /** Null where health and metrics are served beside the rest. */
+  /** Null where health and metrics share the main port. */
   readonly admin_origin: string | null
-  /** Whether what is served is a sample, for nobody named a store. */
+  /** Whether the service serves the sample, because no store is configured. */
   readonly sample: boolean
-  /** Lets what is under way come to its end, and closes all that was opened. */
+  /** Drains the requests in flight, then closes everything that was opened. */
   close(): Promise<void>
 }
 
-/** Page 5, limits. */
+/** Limits of the server; `x-limits` of the OpenAPI document shows them. */
 export const LIMITS = {
   body_bytes: 262_144,
   header_bytes: 16_384,
@@ -50,14 +50,14 @@ export const LIMITS = {
   drain_ms: 25_000,
 }
 
-/** `ff serve`: checks everything that it starts with, then listens. @throws FfError saying why it does not start */
+/** `ff serve`: checks settings, contracts and store, then listens. @throws FfError with the reason why it does not start */
 export async function startService(request: ServeRequest): Promise<Service> {
   const { adapters, root, settings } = request
   const environment = checkEnvironment(settings)
   const target = planServe(settings, environment)
   const { FF_LISTEN, FF_ADMIN_LISTEN, FF_JWKS_URL } = settings
   const { notes } = await loadAuth(root)
-  // Without a key server no token is accepted, so no issuer is needed.
+  // Without a key server every token is refused, so the issuer is optional.
   const auth = checkAuth(notes, settings, FF_JWKS_URL === null ? '' : null)
   const approvalsPlan = await resolveApprovalsPlan(settings, environment)
   const { value: servers, close } = await openAll(async (keep) => {
@@ -99,7 +99,7 @@ async function openStore(
   return adapters.openServiceStore(target, { migrations, versions, tools })
 }
 
-/** Whose requests under way are counted: there is none before it listens. */
+/** The server whose requests in flight are counted; null before it listens. */
 interface Sockets {
   server: HttpServer | null
 }
@@ -134,7 +134,7 @@ async function listen(
   const admin = FF_ADMIN_LISTEN === null ? null : await open(operationalRoutes, FF_ADMIN_LISTEN)
   const main = await open(admin === null ? [...routes, ...operationalRoutes] : routes, FF_LISTEN)
   sockets.server = main
-  // The first to be undone: readiness says so before anything is closed.
+  // Opened last, so undone first: readiness reports `draining` before anything closes.
   await keep(Promise.resolve(), () => {
     draining = true
   })

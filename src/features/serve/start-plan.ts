@@ -1,15 +1,17 @@
 import type { Environment } from '../../core/auth/types.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
+import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 
-const STORE_HINT = 'Set it to the folder of the file store.'
+const STORE_HINT =
+  'Name the folder of the file store, for example with `export FF_STORE_DIR=./store`.'
 export const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
 
 /**
- * The store that is served, once what is set goes together.
+ * The store to serve, after checking that the settings agree.
  *
- * @returns null where no store was named: then a sample is served, from a folder that goes with the service
+ * @returns null where no store is named: the service then serves a sample from a temporary folder
  * @throws FfError `setting_invalid`, `target_invalid`
  */
 export function planServe(settings: SettingValues, environment: Environment): TargetSpec | null {
@@ -17,19 +19,19 @@ export function planServe(settings: SettingValues, environment: Environment): Ta
   const { FF_LISTEN, FF_AUDIT_DIGEST_KEY_FILE } = settings
   if (store === null && !LOOPBACK.test(FF_LISTEN.host))
     throw makeSettingError(
-      'FF_STORE_DIR is not set, and a sample is for this machine alone.',
+      `FF_STORE_DIR is not set, and FF_LISTEN names the host ${quoteValue(FF_LISTEN.host)}: the sample is served on a loopback address only.`,
       STORE_HINT,
     )
-  // Callers that are let in unverified are let in from this machine alone.
+  // Unverified callers are accepted from this machine only.
   if (environment === 'dev+H' && !LOOPBACK.test(FF_LISTEN.host))
     throw makeSettingError(
-      `FF_ALLOW_DEV_HEADERS lets anybody in, and ${FF_LISTEN.host} is not this machine alone.`,
-      'Set FF_LISTEN to 127.0.0.1, or unset FF_ALLOW_DEV_HEADERS.',
+      `FF_ALLOW_DEV_HEADERS accepts callers without a token, and FF_LISTEN names the host ${quoteValue(FF_LISTEN.host)}: the two go together on a loopback address only.`,
+      'Run `export FF_LISTEN=127.0.0.1:8420`, or `unset FF_ALLOW_DEV_HEADERS`.',
     )
   if (store !== null && environment === 'prod' && FF_AUDIT_DIGEST_KEY_FILE === null)
     throw makeSettingError(
-      'FF_AUDIT_DIGEST_KEY_FILE is not set, and audit records hold digests of sensitive values.',
-      'Make one with `openssl rand -out digest.key 32`, and keep it: digests of another key differ.',
+      'FF_AUDIT_DIGEST_KEY_FILE is not set: in production, audit records hold digests of sensitive values under a key that is kept.',
+      'Run `openssl rand -out digest.key 32 && chmod 600 digest.key && export FF_AUDIT_DIGEST_KEY_FILE=digest.key`, and keep the key: another key gives other digests.',
     )
   return store
 }
@@ -38,15 +40,18 @@ function requireStore(settings: SettingValues): TargetSpec | null {
   const { FF_BACKING, FF_ENV, FF_STORE_DIR } = settings
   if (FF_BACKING === 'db') return requireDatabase(settings)
   if (FF_STORE_DIR !== null) return { kind: 'file', folder: FF_STORE_DIR }
-  // A sample must never be served to those who meant a store of their own.
+  // Either setting shows that a real store was meant, so the sample is not served.
   if (FF_BACKING === null && FF_ENV === null) return null
-  throw makeSettingError('FF_STORE_DIR is not set.', STORE_HINT)
+  throw makeSettingError(
+    'FF_STORE_DIR is not set: with FF_ENV or FF_BACKING set, the service needs a store and does not serve the sample.',
+    STORE_HINT,
+  )
 }
 
 function requireDatabase({ FF_DATABASE_URL }: SettingValues): TargetSpec {
   if (FF_DATABASE_URL !== null) return FF_DATABASE_URL
   throw new FfError('target_invalid', 'FF_BACKING is db, and FF_DATABASE_URL is not set.', {
-    hint: "Set it to the connection string of the service's own role.",
+    hint: 'Name the database as the role of the service, for example with `export FF_DATABASE_URL=postgres://ff_app@127.0.0.1:5432/ff`.',
   })
 }
 

@@ -79,7 +79,7 @@ describe('Admin', () => {
       expect(plan).toMatchObject({ kind: 'admin', credential: { token: null, client: null } })
     },
   )
-  test('counts before a file of approvals, which nobody then reads', async () => {
+  test('takes precedence over an approvals file, which is then not read', async () => {
     const texts = {
       FF_ADMIN_URL: url,
       FF_ADMIN_TOKEN_FILE: at('token'),
@@ -98,53 +98,53 @@ describe('Admin', () => {
     ['http elsewhere', { FF_ADMIN_URL: 'http://admin.example' }, 'not https'],
     ['no URL', { FF_ADMIN_URL: 'admin' }, 'not https'],
     ['a query', { FF_ADMIN_URL: 'https://admin.example?a' }, 'not https'],
-    ['nobody who asks', { FF_ADMIN_URL: url }, 'who asks'],
+    ['no credential', { FF_ADMIN_URL: url }, 'no credential'],
     [
       'a certificate without its key',
       { FF_ADMIN_URL: url, FF_ADMIN_CERT_FILE: 'ff.pem' },
-      'key that fits',
+      'FF_ADMIN_KEY_FILE',
     ],
     [
       'a key without its certificate',
       { FF_ADMIN_URL: url, FF_ADMIN_KEY_FILE: 'ff.key' },
-      'key that fits',
+      'FF_ADMIN_CERT_FILE',
     ],
     [
-      'two that do not fit',
+      'a certificate with another key',
       { FF_ADMIN_URL: url, FF_ADMIN_CERT_FILE: 'ff.pem', FF_ADMIN_KEY_FILE: 'other.key' },
-      'key that fits',
+      'private key',
     ],
     [
-      'a key that is none',
+      'a file that is not a key',
       { FF_ADMIN_URL: url, FF_ADMIN_CERT_FILE: 'ff.pem', FF_ADMIN_KEY_FILE: 'token' },
-      'key that fits',
+      'private key',
     ],
     [
-      'authorities that are none',
+      'a file that is not a CA certificate',
       { FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE: 'token', FF_ADMIN_CA_FILE: 'token' },
       'FF_ADMIN_CA_FILE',
     ],
-    ['a token that is not there', { FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE: 'none' }, 'ENOENT'],
-    ['a folder for a token', { FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE: 'folder' }, 'no small file'],
+    ['a missing token file', { FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE: 'none' }, 'ENOENT'],
+    ['a folder for a token', { FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE: 'folder' }, 'regular file'],
   ])('%s is refused', async (_what, { FF_ADMIN_URL: place = '', ...files }, text) => {
     const there = Object.entries(files).map(([name, file]) => [name, at(file)])
     const error = await fault({ FF_ADMIN_URL: place, ...Object.fromEntries(there) })
     expect([error.code, error.message]).toEqual(['setting_invalid', expect.stringContaining(text)])
   })
   test.each([
-    ['empty', '', 0o600, 'no bearer token'],
-    ['short', 'hunter2', 0o600, 'no bearer token'],
-    ['of two lines', `${TOKEN}\n${TOKEN}`, 0o600, 'no bearer token'],
-    ['with a header in it', `${TOKEN}\r\nx: y`, 0o600, 'no bearer token'],
-    ['that is too large', TOKEN.repeat(10_000), 0o600, 'no small file'],
-    ['that everybody may read', TOKEN, 0o604, 'everybody'],
-    ['that everybody may write', TOKEN, 0o602, 'everybody'],
+    ['empty', '', 0o600, 'one bearer token'],
+    ['short', 'hunter2', 0o600, 'one bearer token'],
+    ['of two lines', `${TOKEN}\n${TOKEN}`, 0o600, 'one bearer token'],
+    ['with a header in it', `${TOKEN}\r\nx: y`, 0o600, 'one bearer token'],
+    ['that is too large', TOKEN.repeat(10_000), 0o600, 'regular file'],
+    ['readable by other users', TOKEN, 0o604, '0604'],
+    ['writable by other users', TOKEN, 0o602, '0602'],
   ])('a token %s is refused', async (_what, text, mode, said) => {
     const FF_ADMIN_TOKEN_FILE = await put('bad-token', text, mode)
     const error = await fault({ FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE })
     expect([error.code, error.message]).toEqual(['setting_invalid', expect.stringContaining(said)])
   })
-  test('a key that everybody may read is refused', async () => {
+  test('a key that other users may read is refused', async () => {
     await chmod(at('other.key'), 0o644)
     const error = await fault({
       FF_ADMIN_URL: url,
@@ -161,11 +161,11 @@ describe('Admin', () => {
   )
 })
 
-describe('a file of approvals', () => {
+describe('an approvals file', () => {
   const file = (approvals: readonly object[]): Promise<string> =>
     put('approvals.json', JSON.stringify({ approvals }))
 
-  test('answers where there is no Admin, for the same ref, flag, tenant and user', async () => {
+  test('answers without Admin, for the same ref, flag, tenant and user only', async () => {
     const FF_APPROVALS_FILE = await file([approval()])
     const opened = await openApprovals(
       await resolveApprovalsPlan(getSettings({ FF_APPROVALS_FILE }), 'dev-H'),
@@ -179,7 +179,7 @@ describe('a file of approvals', () => {
     await opened.close()
   })
 
-  test('does not in prod', async () => {
+  test('is refused in prod', async () => {
     const error = await fault({ FF_APPROVALS_FILE: await file([]) })
     expect([error.code, error.message]).toEqual([
       'setting_invalid',
@@ -188,8 +188,8 @@ describe('a file of approvals', () => {
   })
 
   test.each([
-    ['is not there', null, 'file_missing'],
-    ['is no JSON', '{"approvals":[', 'json_malformed'],
+    ['is missing', null, 'file_missing'],
+    ['is not JSON', '{"approvals":[', 'json_malformed'],
     ['is a list', '[]', 'schema_type'],
     ['has a member twice', '{"approvals":[],"approvals":[]}', 'duplicate_member'],
     ['has more members', '{"approvals":[],"more":1}', 'schema_additional_properties'],
@@ -200,7 +200,7 @@ describe('a file of approvals', () => {
       'row_repeated',
     ],
     [
-      'has a day that there is not',
+      'has a date that does not exist',
       JSON.stringify({
         approvals: [approval({ not_before: '2026-02-30T00:00:00.000Z' as never })],
       }),
@@ -216,7 +216,7 @@ describe('a file of approvals', () => {
   })
 })
 
-test('with neither of them no approval can be asked about', async () => {
+test('without Admin and without an approvals file every approval is unreachable', async () => {
   const opened = await openApprovals(await resolveApprovalsPlan(getSettings({}), 'prod'))
   expect(await opened.begin()(QUESTION)).toEqual({ status: 'unreachable' })
 })
@@ -225,9 +225,9 @@ describe('ff doctor', () => {
   test.each([
     ['nothing is set', {}, 0, 'no approval holds'],
     ['Admin is set', { FF_ADMIN_URL: 'http://127.0.0.1:1' }, 0, 'from Admin at http://127.0.0.1:1'],
-    ['nobody asks', { FF_ADMIN_URL: 'https://admin.example' }, 2, 'who asks'],
-    ['a file stands in for Admin in prod', { FF_APPROVALS_FILE: 'x.json' }, 2, 'stand in'],
-  ])('says so where %s', async (_what, env, status, text) => {
+    ['Admin has no credential', { FF_ADMIN_URL: 'https://admin.example' }, 2, 'no credential'],
+    ['a file replaces Admin in prod', { FF_APPROVALS_FILE: 'x.json' }, 2, 'setting_invalid'],
+  ])('reports that %s', async (_what, env, status, text) => {
     const run = await runFf(['doctor'], { cwd: folder, env })
     expect([run.status, run.stdout]).toEqual([status, expect.stringContaining(text)])
   })

@@ -1,7 +1,7 @@
 import { AUTH_REFUSALS, type AuthRefusalCode } from '../../../core/auth/types.ts'
 import type { ServiceCode } from '../../../core/http-api/problems.ts'
 
-/** Why any request may be refused, whatever it is about. */
+/** Codes of any request. */
 export const ANY_CODES: readonly ServiceCode[] = [
   'request_malformed',
   'request_timeout',
@@ -10,11 +10,11 @@ export const ANY_CODES: readonly ServiceCode[] = [
   'internal',
 ]
 const ABOUT_SOMETHING: readonly AuthRefusalCode[] = ['token_missing', 'context_mismatch']
-/** Why a credential may be refused. */
+/** Codes of a refused credential. */
 export const CREDENTIAL_CODES = (Object.keys(AUTH_REFUSALS) as AuthRefusalCode[]).filter(
   (code) => !ABOUT_SOMETHING.includes(code),
 )
-/** Why somebody may be refused what takes a scope. */
+/** Codes of a route that requires a scope. */
 export const SCOPED_CODES: readonly ServiceCode[] = [
   ...CREDENTIAL_CODES,
   'token_missing',
@@ -28,7 +28,7 @@ export const READ_CODES: readonly ServiceCode[] = [
   'store_corrupt',
   'lock_timeout',
 ]
-/** Why a body is not even looked at, or is no JSON object that could be kept (RFC 7493). */
+/** Codes of a body that is not read, or is not an I-JSON object (RFC 7493). */
 export const BODY_CODES: readonly ServiceCode[] = [
   'body_too_large',
   'media_type_unsupported',
@@ -47,7 +47,7 @@ export const STRICT_CODES: readonly ServiceCode[] = [
   'member_unknown',
   'form_wrong',
 ]
-/** Why a change may be refused, besides its body. */
+/** Codes of a change, without those of its body. */
 export const CHANGE_CODES: readonly ServiceCode[] = [
   ...SCOPED_CODES,
   ...READ_CODES,
@@ -61,7 +61,7 @@ export const CHANGE_CODES: readonly ServiceCode[] = [
   'target_read_only',
   'disk_full',
 ]
-/** Why a row that is put may be refused. */
+/** Codes of a put. */
 export const PUT_CODES: readonly ServiceCode[] = [
   ...CHANGE_CODES,
   ...BODY_CODES,

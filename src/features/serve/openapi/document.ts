@@ -7,9 +7,9 @@ import { type Json, rewriteRefs } from './schema-refs.ts'
 type DescribedRoute = Pick<Route, 'id' | 'method' | 'path'>
 
 /**
- * The interface as OpenAPI 3.1: pure data, of the routes that are served and of the schemas that validate.
+ * The interface as an OpenAPI 3.1 document, from the served routes and the schemas that validate their bodies.
  *
- * @param schemas by name, all that the operations name and whatever these name
+ * @param schemas by name: every schema that the operations name, and every schema that those refer to
  */
 export function buildOpenapiDocument(
   routes: readonly DescribedRoute[],
@@ -26,7 +26,7 @@ export function buildOpenapiDocument(
       title: 'Feature Flags',
       version: '1',
       description:
-        'Decisions, flags and overrides. Every refusal has a stable `code`; those of OFREP have it in `metadata`.',
+        'Decides feature flags; reads and changes flags and overrides. Every refusal has a stable `code`; a refusal of OFREP has it in `metadata`.',
     },
     servers: [{ url: '/' }],
     'x-limits': { ...limits, bulk_flags: MAX_BULK, all_flags: MAX_ALL, page_flags: MAX_PAGE },
@@ -52,7 +52,8 @@ export function buildOpenapiDocument(
           type: 'http',
           scheme: 'bearer',
           bearerFormat: 'JWT',
-          description: 'An asymmetric JWS whose `sub` is the user and whose `tid` is the tenant.',
+          description:
+            'A JWT with an asymmetric signature. `sub` is the user and `tid` is the tenant.',
         },
       },
     },
@@ -76,7 +77,7 @@ function toOperation({ id, path }: DescribedRoute, operation: ApiOperation): Jso
   }
 }
 
-/** What stands in a path; any other is a flag's key to OFREP, which answers an unknown flag to what is none. */
+/** Schemas of path parameters. `key` of OFREP has none: OFREP answers any text that is not a flag key with `flag_unknown`. */
 const PATH_SCHEMAS: Readonly<Record<string, string>> = {
   flag: 'common.schema.json#/$defs/flag_key',
   tenant: 'common.schema.json#/$defs/scope_id',

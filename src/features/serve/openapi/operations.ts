@@ -12,38 +12,38 @@ import {
   STRICT_CODES,
 } from './codes.ts'
 
-/** What a route takes and answers, in the names of the schemas that it is held to. */
+/** The parameters, bodies and responses of a route, by the names of their schemas. */
 export interface ApiOperation {
   readonly summary: string
-  /** Scopes of the token; `optional` goes on as nobody without one, `open` looks at none. */
+  /** Required scopes; `optional` also takes a request without a token, `open` ignores tokens. */
   readonly who: 'open' | 'optional' | readonly string[]
   readonly query?: Readonly<Record<string, object>>
-  /** Names of request headers and what they say. */
+  /** Descriptions by request header. */
   readonly headers?: Readonly<Record<string, string>>
-  /** A body of one of these schemas. */
+  /** The body is valid by one of these schemas. */
   readonly body?: readonly string[]
   readonly answers: Readonly<Record<number, ApiAnswer>>
   readonly refusals: readonly ServiceCode[]
 }
 export interface ApiAnswer {
   readonly what: string
-  /** One of these schemas; none is an answer without a body. */
+  /** The body is valid by one of these schemas; an empty list is a response without a body. */
   readonly schemas: readonly string[]
-  /** Of what media type, where it is not JSON; then it is a text. */
+  /** The media type of a text body; absent for JSON. */
   readonly type?: string
-  /** What its ETag is. */
+  /** Description of the ETag header. */
   readonly etag?: string
 }
 
 const REVISION = 'The revision of the row, in quotes.'
-const row = (schema: string, what = 'The row as it stands.'): ApiAnswer => ({
+const row = (schema: string, what = 'The current row.'): ApiAnswer => ({
   what,
   schemas: [schema],
   etag: REVISION,
 })
 const PRECONDITIONS = {
-  'If-Match': 'The tag of the row that is to be changed, or * for any row that is there.',
-  'If-None-Match': '* where there may be no row yet.',
+  'If-Match': 'The ETag of the row to change, or * for any existing row.',
+  'If-None-Match': '* to create a row that does not exist yet.',
 }
 
 interface Rows {
@@ -54,12 +54,12 @@ interface Rows {
   readonly write: readonly string[]
   readonly put: readonly ServiceCode[]
   readonly unknown: ServiceCode
-  /** Beside the scopes: whose row it is. */
+  /** Codes beyond the scopes: the row belongs to another tenant. */
   readonly also: readonly ServiceCode[]
 }
 function describeGet({ a, schema, read, unknown, also }: Rows): ApiOperation {
   return {
-    summary: `Shows ${a}.`,
+    summary: `Returns ${a}.`,
     who: read,
     answers: { 200: row(schema) },
     refusals: [
@@ -75,17 +75,17 @@ function describeGet({ a, schema, read, unknown, also }: Rows): ApiOperation {
 }
 function describePut({ a, schema, body, write, put: more, also }: Rows): ApiOperation {
   return {
-    summary: `Makes or changes ${a}.`,
+    summary: `Creates or changes ${a}.`,
     who: write,
     headers: PRECONDITIONS,
     body: [body],
-    answers: { 200: row(schema), 201: row(schema, 'The row, made.') },
+    answers: { 200: row(schema), 201: row(schema, 'The created row.') },
     refusals: [...ANY_CODES, ...PUT_CODES, ...also, ...more],
   }
 }
-function describeDelete({ a, schema, write, unknown, also }: Rows, what: string): ApiOperation {
+function describeDelete({ a, schema, write, unknown, also }: Rows, verb: string): ApiOperation {
   return {
-    summary: `${what} ${a}.`,
+    summary: `${verb} ${a}.`,
     who: write,
     headers: PRECONDITIONS,
     answers: { 200: row(schema) },
@@ -105,7 +105,7 @@ const FLAG: Rows = {
   also: [],
 }
 const TENANT: Rows = {
-  a: 'an override of a tenant: the own one, or with ff:tenant:any any',
+  a: "an override of the caller's tenant, or of any tenant with ff:tenant:any",
   schema: 'tenant-override-row',
   body: 'override-put',
   read: WRITE_OVERRIDE,
@@ -132,30 +132,31 @@ const EVALUATE: readonly ServiceCode[] = [
 ]
 const REST: readonly ServiceCode[] = [...EVALUATE, 'member_missing', 'form_wrong', 'row_broken']
 
-/** Every route by its id. To add one: its line here, then `npm run openapi`. */
+/** The description of every route, by the id of the route. After a change run `npm run openapi`. */
 export const OPERATIONS: Readonly<Record<string, ApiOperation>> = {
   'flags.evaluate': {
-    summary: 'Decides one flag, several, or all whose required_auth the caller meets.',
+    summary:
+      'Decides one flag, several flags, or all flags whose required_auth the caller satisfies.',
     who: 'optional',
     body: ['evaluate-one', 'evaluate-many', 'evaluate-all'],
     answers: {
-      200: { what: 'Allow or deny alike.', schemas: ['decision', 'decision-list'] },
+      200: { what: 'The decision, allow or deny.', schemas: ['decision', 'decision-list'] },
     },
     refusals: [...EVALUATE, ...STRICT_CODES, 'too_many_flags'],
   },
   'flags.list': {
-    summary: 'Shows flags in the order of their keys.',
+    summary: 'Returns flags in the order of their keys.',
     who: ['ff:registry:read'],
     query: {
       limit: { type: 'integer', minimum: 1, maximum: MAX_PAGE, default: DEFAULT_PAGE },
       after: { $ref: 'common.schema.json#/$defs/flag_key' },
     },
-    answers: { 200: { what: 'A page.', schemas: ['flag-page'] } },
+    answers: { 200: { what: 'One page of flags.', schemas: ['flag-page'] } },
     refusals: [...ANY_CODES, ...SCOPED_CODES, ...READ_CODES, 'query_invalid', 'row_broken'],
   },
   'flags.get': describeGet(FLAG),
   'flags.put': describePut(FLAG),
-  'flags.delete': describeDelete(FLAG, 'Archives, which is final,'),
+  'flags.delete': describeDelete(FLAG, 'Permanently archives'),
   'tenant_overrides.get': describeGet(TENANT),
   'tenant_overrides.put': describePut(TENANT),
   'tenant_overrides.delete': describeDelete(TENANT, 'Deletes'),
@@ -166,46 +167,57 @@ export const OPERATIONS: Readonly<Record<string, ApiOperation>> = {
     summary: 'Decides one flag for an OpenFeature client (OFREP).',
     who: 'optional',
     body: ['ofrep-request'],
-    answers: { 200: { what: 'Allow or deny alike.', schemas: ['ofrep-success'] } },
+    answers: { 200: { what: 'The decision, allow or deny.', schemas: ['ofrep-success'] } },
     refusals: [...REST, 'flag_unknown'],
   },
   'ofrep.evaluate_all': {
-    summary: 'Decides all flags whose required_auth the caller meets, for an OpenFeature client.',
+    summary:
+      'Decides all flags whose required_auth the caller satisfies, for an OpenFeature client (OFREP).',
     who: 'optional',
-    headers: { 'If-None-Match': 'Tags of answers that are at hand, compared weakly, or *.' },
+    headers: {
+      'If-None-Match': 'ETags of the responses that the client holds, compared weakly, or *.',
+    },
     query: { flagConfigEtag: { type: 'string' }, flagConfigLastModified: { type: 'string' } },
     body: ['ofrep-request'],
     answers: {
-      200: { what: 'The flags.', schemas: ['ofrep-bulk'], etag: 'Strong, over the whole answer.' },
-      304: { what: 'The answer is at hand.', schemas: [], etag: 'Of that answer.' },
+      200: {
+        what: 'The decisions.',
+        schemas: ['ofrep-bulk'],
+        etag: 'A strong tag of the whole response body.',
+      },
+      304: {
+        what: 'The response that the client holds is current.',
+        schemas: [],
+        etag: 'The tag of that response.',
+      },
     },
     refusals: [...REST, 'too_many_flags'],
   },
   'health.live': {
-    summary: 'Whether the process answers.',
+    summary: 'Reports whether the process runs.',
     who: 'open',
-    answers: { 200: { what: 'It does.', schemas: ['health-live'] } },
+    answers: { 200: { what: 'The process runs.', schemas: ['health-live'] } },
     refusals: ANY_CODES,
   },
   'health.ready': {
-    summary: 'Whether requests should come here, with the state of each dependency.',
+    summary: 'Reports whether the service takes requests, with the state of each dependency.',
     who: 'open',
     answers: {
-      200: { what: 'They should.', schemas: ['health-ready'] },
-      503: { what: 'They should not.', schemas: ['health-ready'] },
+      200: { what: 'The service takes requests.', schemas: ['health-ready'] },
+      503: { what: 'The store is down, or the service is draining.', schemas: ['health-ready'] },
     },
     refusals: ANY_CODES,
   },
   metrics: {
-    summary: 'What the service counts, for Prometheus.',
+    summary: 'Returns the metrics of the service for Prometheus.',
     who: 'open',
-    answers: { 200: { what: "Prometheus' text format.", type: 'text/plain', schemas: [] } },
+    answers: { 200: { what: 'The text format of Prometheus.', type: 'text/plain', schemas: [] } },
     refusals: ANY_CODES,
   },
   openapi: {
-    summary: 'This document.',
+    summary: 'Returns this document.',
     who: 'open',
-    answers: { 200: { what: 'OpenAPI 3.1.', schemas: ['openapi'] } },
+    answers: { 200: { what: 'An OpenAPI 3.1 document.', schemas: ['openapi'] } },
     refusals: ANY_CODES,
   },
 }

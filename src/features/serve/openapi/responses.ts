@@ -5,7 +5,7 @@ import { type Json, schemaRef } from './schema-refs.ts'
 
 type Response = readonly [status: string, response: Json]
 
-/** Every status of a route: its answers, then its refusals, each with the codes that it may have. */
+/** The responses of a route by status: its answers, and its refusals with the codes of each status. */
 export function buildResponses(path: string, { answers, refusals }: ApiOperation): Json {
   const found = new Map<string, Json>()
   const responses: readonly Response[] = [
@@ -21,7 +21,7 @@ export function buildResponses(path: string, { answers, refusals }: ApiOperation
   return Object.fromEntries(found)
 }
 
-/** A status may be an answer and a refusal, each of a media type of its own. */
+/** Joins an answer and a refusal of the same status; their media types differ. */
 const mergeResponses = (answer: Json, refusal: Json): Json => ({
   ...refusal,
   ...answer,
@@ -85,7 +85,7 @@ function groupByStatus(
 
 const REFUSAL_HEADERS: Readonly<Record<string, readonly [name: string, what: string]>> = {
   401: ['WWW-Authenticate', 'Bearer'],
-  503: ['Retry-After', 'Seconds to wait.'],
+  503: ['Retry-After', 'Seconds to wait before a retry.'],
 }
 
 function toRefusal(status: string, codes: readonly ServiceCode[], content: Json): Json {

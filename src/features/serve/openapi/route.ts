@@ -7,15 +7,15 @@ import { buildOpenapiDocument } from './document.ts'
 import { OPERATIONS } from './operations.ts'
 import { type Json, listReferences } from './schema-refs.ts'
 
-/** What every description names, whatever the routes are. */
+/** Schemas that the document always needs, independent of the routes. */
 const ALWAYS = ['common', 'problem', 'ofrep-failure']
 export const OPENAPI_ROUTE = { id: 'openapi', method: 'GET', path: '/openapi.json' } as const
 
 /**
- * `GET /openapi.json`: what is served, this route included. The document is made once, at the start.
+ * `GET /openapi.json`: describes all served routes, itself included. The document is built once, at the start.
  *
  * @param root the package folder
- * @throws FfError `artefact_invalid` where a schema of the package is not there
+ * @throws FfError `artefact_invalid` where a schema of the package is missing
  */
 export async function createOpenapiRoute(
   root: string,
@@ -27,7 +27,7 @@ export async function createOpenapiRoute(
   return { ...OPENAPI_ROUTE, handle: () => Promise.resolve(reply) }
 }
 
-/** The schemas that operations name, and those that they refer to, in the order of their names. */
+/** The schemas that operations name and the schemas that those refer to, by name, sorted. */
 export async function readSchemas(root: string): Promise<Readonly<Record<string, Json>>> {
   const named = Object.values(OPERATIONS).flatMap(({ body = [], answers }) => [
     ...body,

@@ -1,4 +1,4 @@
-/** A value of JSON's own kinds, as this program writes it. */
+/** A JSON object under construction. */
 export interface Json {
   readonly [member: string]: unknown
 }
@@ -8,7 +8,7 @@ const COMPONENTS = '#/components/schemas/'
 
 export const schemaRef = (name: string): Json => ({ $ref: `${COMPONENTS}${name}` })
 
-/** A schema as a component: each reference to another file's leads to the component of that name. */
+/** A schema as an OpenAPI component: a `$ref` to another schema file becomes a `$ref` to its component. */
 export function rewriteRefs(schema: Json): Json {
   const { $schema: _, $id: __, ...kept } = schema
   return rewriteValue(kept) as Json
@@ -27,7 +27,7 @@ function rewriteValue(value: unknown): unknown {
 const toComponentRef = (_: string, name: string, within = ''): string =>
   `${COMPONENTS}${name}${within.replace(/^#/, '')}`
 
-/** The names of the schemas that a value refers to, in the files' own spelling. */
+/** The names of the schema files that a value refers to by `$ref`, in order of appearance, with repeats. */
 export function listReferences(value: unknown): readonly string[] {
   if (Array.isArray(value)) return value.flatMap(listReferences)
   if (typeof value !== 'object' || value === null) return []
