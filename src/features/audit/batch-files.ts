@@ -1,22 +1,23 @@
 import { link, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { quoteForShell, quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import { getErrorCode, listOrEmpty } from '../../files/read-or-null.ts'
 import { syncFolder, writeNewFile } from '../../files/replace-file.ts'
 
-/** A batch in a folder: its records, one a line, and the head that was signed with them. */
+/** The file names of an exported batch: its records as NDJSON, and its signed head. */
 export interface BatchNames {
   readonly records: string
   readonly head: string
 }
-/** @param first number of the first record @param last of the last */
+/** @param first sequence number of the first record @param last that of the last */
 export function batchNames(first: number, last: number): BatchNames {
   const name = `audit-${[first, last].map((seq) => String(seq).padStart(20, '0')).join('-')}`
   return { records: `${name}.ndjson`, head: `${name}.head.json` }
 }
 const HEAD = /^audit-(\d{20})-(\d{20})\.head\.json$/
 
-/** Heads of a folder by where their batches begin and end; none where it is not there. */
+/** The names of the signed heads in a folder, sorted by first record; none for a missing folder. @throws FfError `output_failed` */
 export async function listHeads(folder: string): Promise<readonly string[]> {
   try {
     return (await listOrEmpty(folder)).filter((name) => HEAD.test(name)).sort()
@@ -24,12 +25,12 @@ export async function listHeads(folder: string): Promise<readonly string[]> {
     throw toFolderError(folder, error)
   }
 }
-/** Of the head that comes to the furthest record. */
+/** The name of the head with the highest last record; null for none. */
 export const findFurthestHead = (heads: readonly string[]): string | null =>
   heads.toSorted((a, b) => getEnd(a) - getEnd(b)).at(-1) ?? null
 const getEnd = (name: string): number => Number(HEAD.exec(name)?.[2])
 
-/** Makes the folder of a batch, for its owner alone. @throws FfError `output_failed` */
+/** Creates the folder of a batch with mode 0700. @throws FfError `output_failed`, `disk_full` */
 export async function createBatchFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -40,7 +41,7 @@ export async function createBatchFolder(folder: string): Promise<void> {
 
 const WRITE_CHARACTERS = 262_144
 
-/** A file on its way: written beside its place, and linked there when it is whole. One writer holds the folder. */
+/** A file of a batch: written under a temporary name, then linked to its final name. The caller holds the lock of the folder. */
 export class NewBatchFile {
   private readonly folder: string
   private readonly temporary: string
@@ -50,7 +51,7 @@ export class NewBatchFile {
     this.temporary = join(folder, `.audit-export-${kind}`)
   }
 
-  /** Writes what `pieces` yields, durably; what a killed run left there goes. */
+  /** Writes `pieces` and fsyncs them; replaces the temporary file of a killed run. @throws FfError `output_failed`, `disk_full` */
   async write(pieces: AsyncIterable<string> | Iterable<string>): Promise<void> {
     await this.withFolderErrors(async () => {
       await rm(this.temporary, { force: true })
@@ -58,7 +59,7 @@ export class NewBatchFile {
     })
   }
 
-  /** Puts it in its place. @returns whether nothing was there: nothing is ever written over */
+  /** Links the file to its final name. @returns false where that name is taken: no file is ever overwritten */
   async place(name: string): Promise<boolean> {
     return this.withFolderErrors(async () => {
       const placed = await link(this.temporary, join(this.folder, name)).then(
@@ -105,12 +106,16 @@ function toFolderError(folder: string, error: unknown): unknown {
   if (!(error instanceof Error && 'syscall' in error)) return error
   const code = getErrorCode(error)
   if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new FfError('disk_full', `There is no room in ${folder}.`, {
-      hint: 'Make room, and export again.',
+    return new FfError('disk_full', `The disk of ${quoteValue(folder)} is full (${code}).`, {
+      hint: `See its free space with \`df -h ${quoteForShell(folder)}\`, make room, and export again.`,
       cause: error,
     })
-  return new FfError('output_failed', `${folder} cannot be used (${code}).`, {
-    hint: 'Check that it is a folder that may be read and written.',
-    cause: error,
-  })
+  return new FfError(
+    'output_failed',
+    `The folder ${quoteValue(folder)} cannot be read or written (${code}).`,
+    {
+      hint: `See its owner and mode with \`ls -ld ${quoteForShell(folder)}\`, or name another folder with --out.`,
+      cause: error,
+    },
+  )
 }

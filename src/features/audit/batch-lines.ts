@@ -4,18 +4,18 @@ import { parseAuditRecord } from '../../core/audit/read-record.ts'
 import type { AuditRecord } from '../../core/audit/record.ts'
 import { parseLosslessJson } from '../../core/json/read.ts'
 
-/** Longer than any record: values stand in it twice. */
+/** Above the longest record, which holds a value twice: before and after. */
 const MAX_LINE_BYTES = 1_048_576
 
-/** A file of records, in bounded memory. */
+/** The records of a batch file, read in bounded memory. */
 export interface BatchLines {
-  /** Null for a line that is no record. */
+  /** Null for a line that is not a record. */
   readonly records: AsyncIterable<AuditRecord | null>
-  /** SHA-256 of its bytes. */
+  /** SHA-256 of the whole file, in hexadecimal. */
   digest(): Promise<string>
 }
 
-/** Lends the records of a file; null where there is none that can be read. */
+/** Opens a batch file for the duration of `use`; null where the file is missing or unreadable. */
 export async function withBatch<T>(
   path: string,
   use: (lines: BatchLines | null) => Promise<T>,

@@ -6,6 +6,7 @@ import { ChainWalk } from '../../core/audit/walk.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import { instantFromMs } from '../../core/rows/instant.ts'
+import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { AuditReading, AuditSigner, SignedHead } from '../../ports/audit.ts'
 import type { Adapters } from '../../ports/adapters.ts'
@@ -26,7 +27,7 @@ export interface AuditExportRequest {
   readonly root: string
   readonly target: TargetSpec
   readonly folder: string
-  /** The record behind which the batch begins; null for where the last head of the folder ends. */
+  /** Sequence number before the first record of the batch; null to continue after the last head in the folder. */
   readonly since: number | null
   readonly signer: AuditSigner
   readonly now: () => Date
@@ -35,7 +36,13 @@ export interface AuditExportRequest {
   readonly progress: (done: number, of: number) => void
 }
 
-/** `ff audit export`: records as lines, and the signed head that shows later if the tail was cut (page 5). */
+/**
+ * `ff audit export`: writes records as NDJSON, and a signed head by which `ff audit verify` later detects a truncated
+ * chain.
+ *
+ * @throws FfError `export_locked`, `audit_altered`, `option_invalid`, `file_exists`, `disk_full`, `output_failed`, and
+ *   the errors of the store
+ */
 export async function exportAudit(request: AuditExportRequest): Promise<CheckReport> {
   const { root, adapters, folder, target } = request
   const { versions } = await loadPersistence(root)
@@ -45,16 +52,16 @@ export async function exportAudit(request: AuditExportRequest): Promise<CheckRep
     if (lock === null) throw makeLockedError(folder)
     const startPoint = await findStart(request)
     const trail = await hold(adapters.openTrail(target, versions))
-    // The record that the last batch ended with comes first: it has to be there as it was.
+    // Reads from the last exported record on, to check that it is unchanged.
     const from = Math.max(0, startPoint.start.seq - 1)
     return trail.read(from, (reading) => exportBatch(reading, startPoint, request))
   })
 }
 
 interface ExportStart {
-  /** Where the walk begins: at the last head, where the batch does; else with the first record. */
+  /** Where the walk starts: at the last head if the batch continues there, else before the first record. */
   readonly start: AuditChainHead
-  /** What the last head of the folder says, which has to hold still. */
+  /** The last head in the folder; the chain still has to contain it. */
   readonly last: AuditChainHead
 }
 
@@ -63,7 +70,7 @@ async function findStart({ folder, since, adapters }: AuditExportRequest): Promi
   if (name === null) return { start: EMPTY_HEAD, last: EMPTY_HEAD }
   const read = await readHeadFile(join(folder, name), adapters)
   if (!read.ok)
-    throw new FfError('audit_altered', `${name} is not as it was written: ${read.code}.`, {
+    throw new FfError('audit_altered', `The head ${quoteValue(name)} was altered: ${read.code}.`, {
       hint: HEAD_NEXT,
     })
   const last = { seq: read.head.count, hash: read.head.hash }
@@ -97,7 +104,7 @@ async function exportBatch(
   }
 }
 
-/** The records of one batch as they are walked through. */
+/** One batch during its export: checks the chain while it yields the lines. */
 class Batch {
   private readonly reading: AuditReading
   private readonly start: AuditChainHead
@@ -105,7 +112,7 @@ class Batch {
   private readonly since: number
   private readonly walk: ChainWalk
   private readonly hash = createHash('sha256')
-  /** Whether the record that the walk begins behind is there as it was. */
+  /** Whether the record before the start of the walk was found unchanged. */
   private anchored: boolean
   private before: AuditChainHead
 
@@ -129,7 +136,7 @@ class Batch {
   async *lines({ signal, progress }: AuditExportRequest): AsyncGenerator<string> {
     const { start, since, walk, reading } = this
     for await (const record of reading.records) {
-      endIfAborted(signal, 'Nothing was exported; run it again.')
+      endIfAborted(signal, 'Nothing was exported: run the same command again.')
       if (!this.anchored && record?.seq === start.seq && record.hash === start.hash)
         this.anchored = true
       else if (walk.take(record) && record !== null) {
@@ -140,17 +147,17 @@ class Batch {
     }
   }
 
-  /** Known when the lines are through. */
+  /** The fault of the chain, null for none; complete after the last line. */
   fault(): string | null {
     const { walk, start, last } = this
     const { head, as } = this.reading.said
     if (walk.fault !== null) return walk.fault.detail
     if (!this.anchored || walk.findPlace(last) !== 'held')
-      return `record ${last.seq} is not there as it was exported`
+      return `record ${last.seq} is missing or differs from its export`
     if (head.seq >= start.seq && walk.findPlace(head) !== 'held')
-      return `record ${head.seq} is not the one that the store says`
+      return `record ${head.seq} is not the one that the store names as its head`
     const goesOn = as === 'end' && walk.head.seq !== head.seq
-    return goesOn ? `the store says ${head.seq} records, and ${walk.head.seq} are there` : null
+    return goesOn ? `the store counts ${head.seq} records, and it holds ${walk.head.seq}` : null
   }
 
   signed(): Omit<SignedHead, 'time' | 'file'> {
@@ -172,21 +179,21 @@ class Batch {
 
 const makeAlteredError = (fault: string): FfError =>
   new FfError('audit_altered', `The audit trail is not whole: ${fault}.`, {
-    hint: 'Nothing was signed. Run `ff audit verify` with the last head.',
+    hint: 'Nothing was signed. Run `ff audit verify` with the same store, and --head with the last exported head.',
   })
 const makeBeyondError = (since: number, last: number): FfError =>
-  new FfError('option_invalid', `There is no record ${since}: the last is ${last}.`, {
-    hint: 'Leave --since out, to go on from the last head of the folder.',
+  new FfError('option_invalid', `--since is ${since}, and the last record is ${last}.`, {
+    hint: 'Leave --since out to continue after the last head in the folder.',
   })
 
-/** The records first, then the head: a head never names what is not there. */
+/** Publishes the records before the head, so that a head never names a missing file. @throws FfError `file_exists` */
 async function publishBatch(
   file: NewBatchFile,
   head: SignedHead,
   { folder, adapters, signer }: AuditExportRequest,
 ): Promise<void> {
   const text = await adapters.signHead(head, signer)
-  // A run that was killed between the two has left the same bytes.
+  // A run that was killed between the two left the records: they are accepted if the bytes are the same.
   const fresh = await file.place(head.file)
   const path = join(folder, head.file)
   const there = fresh ? null : await withBatch(path, async (lines) => lines?.digest() ?? '')
@@ -200,21 +207,25 @@ async function publishBatch(
 function buildNothingNewReport(since: number): CheckReport {
   const item: CheckResult =
     since > 0
-      ? passResult('records', `none since ${since}`)
+      ? passResult('records', `no records after ${since}`)
       : {
-          ...passResult('records', 'there are none'),
+          ...passResult('records', 'no records'),
           state: 'inconclusive',
           findings: [{ code: 'audit_empty', pointer: null, detail: 'there are no records' }],
-          next: 'Name the store that changes are written to.',
+          next: 'Name the store that the service writes to with --store or --database.',
         }
   return buildCheckReport('audit_export', [item])
 }
 
 const makeExistsError = (name: string): FfError =>
-  new FfError('file_exists', `${name} is there already, and is another one.`, {
-    hint: 'Name another folder: what was exported is never written over.',
-  })
+  new FfError(
+    'file_exists',
+    `${quoteValue(name)} exists already with other content: an export is never overwritten.`,
+    {
+      hint: 'Name another folder with --out.',
+    },
+  )
 const makeLockedError = (folder: string): FfError =>
-  new FfError('export_locked', `Another run exports to ${folder}.`, {
-    hint: 'Wait until it has ended, and run this again.',
+  new FfError('export_locked', `Another run exports to ${quoteValue(folder)}.`, {
+    hint: 'Wait until it ends, then run the same command again.',
   })

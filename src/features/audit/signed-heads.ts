@@ -10,24 +10,28 @@ import { checkPin } from '../item-states/item-facts.ts'
 import { readNamedText, readSignoffFiles } from '../team-folder/signoff-files.ts'
 import { readPublicKey } from '../signoff/trust.ts'
 
-/** Whose heads count: runners that are named by their public keys, else those of the trust file under its pin. */
+/** The keys whose heads count: the named public keys, else the runners of the trust file, if it matches its pin. */
 export interface HeadTrust {
   readonly root: string
   readonly cwd: string
-  /** Files of public keys. */
+  /** Paths of public key files; empty to use the trust file. */
   readonly runners: readonly string[]
   /** FF_TRUST_SHA256. */
   readonly pin: string | null
   readonly now: Instant
   readonly adapters: Adapters
 }
-/** Whether a key may sign a head of that time. */
+/** Whether a key, by its thumbprint (RFC 7638), counts for a head of that time. */
 export type IsKnownSigner = (kid: string, at: string) => boolean
 export type HeadResult =
   | { readonly ok: true; readonly head: SignedHead }
   | { readonly ok: false; readonly code: string; readonly detail: string }
 
-/** @throws FfError `artefact_invalid` where a file is no public key */
+/**
+ * Loads the keys whose heads count. Without a trusted trust file and without named keys, none counts.
+ *
+ * @throws FfError `artefact_invalid` where a file is not a public key, `setting_invalid` for a malformed pin
+ */
 export async function loadKnownSigners(trust: HeadTrust): Promise<IsKnownSigner> {
   const tools = createSignoffDependencies(await trust.adapters.signoffCrypto())
   if (trust.runners.length > 0) {
@@ -50,7 +54,7 @@ export async function loadKnownSigners(trust: HeadTrust): Promise<IsKnownSigner>
     runners.some((runner) => runner.kid === kid && runner.from <= at && at < runner.until)
 }
 
-/** The head of a file, believed only where a known key signed it. @throws FfError `artefact_invalid` where there is no such file */
+/** Reads a signed head and verifies its signature and signer. @throws FfError `artefact_invalid` where the file is missing */
 export async function judgeHead(
   path: string,
   isKnown: IsKnownSigner,
@@ -59,21 +63,25 @@ export async function judgeHead(
   const read = await readHeadFile(path, adapters)
   if (!read.ok) return { ok: false, code: read.code, detail: path }
   if (isKnown(read.kid, read.head.time)) return { ok: true, head: read.head }
-  return { ok: false, code: 'head_signer_unknown', detail: `nobody names the key ${read.kid}` }
+  return {
+    ok: false,
+    code: 'head_signer_unknown',
+    detail: `no trusted runner has the key ${read.kid}`,
+  }
 }
 
 export const HEAD_NEXT =
-  'Name the runner with --runner, or in the trust file; take the head from where it was kept.'
+  'Name the public key of the runner with --runner, or list the runner in checklists/trust.json; take the head from its protected copy.'
 
-/** @throws FfError `artefact_invalid` where there is no such file */
+/** Reads a signed head; its signer may be unknown. @throws FfError `artefact_invalid` where the file is missing */
 export const readHeadFile = async (path: string, adapters: Adapters): Promise<AuditHeadRead> =>
   adapters.readHead(
     await readNamedText(path),
     (value) => validateSchema('audit-head', value, '').length === 0,
   )
 
-/** @throws FfError where the run is to end */
+/** @throws FfError `timeout`, `interrupted` or `terminated` once the signal is aborted */
 export function endIfAborted(signal: AbortSignal, hint: string): void {
-  const message = 'The audit trail was not read to its end.'
+  const message = 'The run ended before the end of the audit trail.'
   throwIfEnded(signal, (ending) => new FfError(ending, message, { hint }))
 }

@@ -4,25 +4,29 @@ import type { AuditSigner } from '../../ports/audit.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { readPublicKey } from '../signoff/trust.ts'
 
-/** With which key heads are signed, as it was named. */
+/** The key that signs heads, as the options name it. */
 export interface SignerChoice {
-  /** A runner's key file; not looked at where a program signs. */
+  /** A runner's key file in PEM; ignored with `command`. */
   readonly key: string
-  /** A program that signs, with the file of the public key it signs by. */
+  /** A program that signs; `runner` is then the public key file of its key. */
   readonly command: string | null
   readonly runner: string | null
 }
 
-/** @throws FfError `runner_key_invalid`, `option_invalid`, `artefact_invalid` */
+/** Opens the signer of heads. @throws FfError `runner_key_invalid`, `option_invalid`, `artefact_invalid` */
 export async function openSigner(
   { key, command, runner }: SignerChoice,
   adapters: Adapters,
 ): Promise<AuditSigner> {
   if (command === null) return adapters.auditSigner(key)
   if (runner === null)
-    throw new FfError('option_invalid', '--signer-cmd does not say whose key it signs with.', {
-      hint: 'Name its public half with --runner.',
-    })
+    throw new FfError(
+      'option_invalid',
+      '--signer-cmd was given without --runner, so the public key of its signatures is unknown.',
+      {
+        hint: 'Add the public key file, for example `--runner .ff/runner.pub.json`.',
+      },
+    )
   const keys = await adapters.signoffKeys()
   const tools = createSignoffDependencies(keys.crypto)
   const { jwk } = await readPublicKey({ tools }, runner)

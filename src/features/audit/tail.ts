@@ -4,13 +4,13 @@ import { FfError } from '../../errors.ts'
 import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
 
 const POLL_MS = 1_000
-/** At once; what is more comes with the next reading. */
+/** Records of one reading; the next reading brings the rest. */
 const MOST_AT_ONCE = 1_000
 
 /**
- * The last records of a trail, and those that come after them until the signal.
+ * Yields the last `lines` records of a trail, then with `follow` new records until the signal.
  *
- * @throws FfError `audit_altered` at what is kept there and is no record, and as the store does
+ * @throws FfError `audit_altered` at an entry that is not a record, and the errors of the store
  */
 export async function* tailRecords(
   trail: AuditTrail,
@@ -23,7 +23,7 @@ export async function* tailRecords(
     const more = await trail.read(after, readFirstRecords)
     if (more.length > 0) yield more
     after = more.at(-1)?.seq ?? after
-    // Woken by the signal, which the loop then sees.
+    // The signal ends the sleep, and the loop then ends.
     if (more.length < MOST_AT_ONCE) await sleep(POLL_MS, null, { signal }).catch(() => null)
   }
 }
@@ -34,7 +34,7 @@ export interface TailOptions {
 }
 
 async function readLastRecords(trail: AuditTrail, most: number): Promise<readonly AuditRecord[]> {
-  // A store that does not keep where its chain ends is read from the start.
+  // A store that does not keep the end of its chain is read from the start.
   const end = await trail.read(0, ({ said: { head, as } }) =>
     Promise.resolve(as === 'end' ? head.seq : 0),
   )
@@ -60,8 +60,8 @@ async function readFirstRecords(reading: AuditReading): Promise<readonly AuditRe
 async function* requireRecords({ records }: AuditReading): AsyncGenerator<AuditRecord> {
   for await (const record of records) {
     if (record === null)
-      throw new FfError('audit_altered', 'The audit trail holds what is no record.', {
-        hint: 'Run `ff audit verify`, which names the first place.',
+      throw new FfError('audit_altered', 'The audit trail holds an entry that is not a record.', {
+        hint: 'Run `ff audit verify` with the same store: it names the first altered entry.',
       })
     yield record
   }

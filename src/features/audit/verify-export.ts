@@ -18,7 +18,7 @@ import {
 import { failResult, hashAuditText, walkRecords } from './verify.ts'
 
 export interface VerifyExportRequest extends HeadTrust {
-  /** A folder of batches, or one: the file of its head, or that of its records. */
+  /** A folder of batches, or a single batch: its head file or its records file. */
   readonly path: string
   readonly signal: AbortSignal
 }
@@ -33,7 +33,12 @@ const getStart = ({ first_seq, prev_hash }: SignedHead): AuditChainHead => ({
 })
 const getEnd = ({ count, hash }: SignedHead): AuditChainHead => ({ seq: count, hash })
 
-/** `ff audit verify --export`: batches by their signed heads alone, where no store is at hand. */
+/**
+ * `ff audit verify --export`: verifies exported batches by their signed heads, without a store.
+ *
+ * @returns exit `untrusted` for any fault; `inconclusive` without batches
+ * @throws FfError `artefact_invalid`, `setting_invalid`, `interrupted` and the like
+ */
 export async function verifyExport(request: VerifyExportRequest): Promise<CheckReport> {
   const { path, adapters, signal } = request
   const isKnown = await loadKnownSigners(request)
@@ -45,9 +50,9 @@ export async function verifyExport(request: VerifyExportRequest): Promise<CheckR
   const items: CheckResult[] = []
   const walked: WalkedBatch[] = []
   for (const [at, one] of judged) {
-    endIfAborted(signal, 'Run it again: a part of a chain proves nothing.')
+    endIfAborted(signal, 'Run the same command again: a part of the chain proves nothing.')
     const name = basename(at)
-    if (!one.ok) items.push(failResult(name, 'nobody is believed', { ...one, next: HEAD_NEXT }))
+    if (!one.ok) items.push(failResult(name, 'head not trusted', { ...one, next: HEAD_NEXT }))
     else {
       const walk = new ChainWalk(hashAuditText, { from: getStart(one.head), marks })
       items.push(await batchItem(name, join(dirname(at), one.head.file), { head: one.head, walk }))
@@ -73,28 +78,28 @@ const EMPTY_RESULT: CheckResult = {
   title: 'nothing to check',
   state: 'inconclusive',
   findings: [{ code: 'audit_empty', pointer: null, detail: 'there is no signed head' }],
-  next: 'Name the folder that ff audit export wrote to.',
+  next: 'Name the folder that ff audit export --out wrote to.',
 }
-const BATCH_NEXT = 'Take the batch from where it was kept, and find out who changed it here.'
+const BATCH_NEXT = 'Verify the protected copy of the batch, and find out who changed this one.'
 
 function batchItem(name: string, path: string, { head, walk }: WalkedBatch): Promise<CheckResult> {
   const title = `records ${head.first_seq} to ${head.count}, ${head.time}`
   const wrong = (code: string, detail: string): CheckResult =>
     failResult(name, title, { code, detail, next: BATCH_NEXT })
   return withBatch(path, async (lines) => {
-    if (lines === null) return wrong('export_missing', `${head.file} is not there`)
+    if (lines === null) return wrong('export_missing', `${head.file} is missing`)
     await walkRecords(walk, lines)
     const { fault } = walk
     if (fault !== null) return wrong(fault.code, fault.detail)
     if (walk.head.seq !== head.count || walk.head.hash !== head.hash)
       return wrong('audit_cut', `${head.file} ends with record ${walk.head.seq}`)
     if ((await lines.digest()) !== head.sha256)
-      return wrong('export_altered', `${head.file} is not as it was written`)
+      return wrong('export_altered', `${head.file} was altered after its export`)
     return passResult(name, title)
   })
 }
 
-/** Whether the batches are parts of one chain, with none between them left out; the first may begin anywhere. */
+/** Checks that the batches are parts of one chain without a gap; the first may start at any record. */
 function continuityItem(walked: readonly WalkedBatch[]): CheckResult {
   const first = Math.min(...walked.map(({ head }) => head.first_seq))
   const title = `${walked.length} batches, from record ${first}`
@@ -106,7 +111,7 @@ function continuityItem(walked: readonly WalkedBatch[]): CheckResult {
     const [starts, ends] = [findPlaces(getStart(head)), findPlaces(getEnd(head))]
     const batch = `the batch of ${head.first_seq} to ${head.count}`
     if (starts.includes('differs'))
-      return wrong('audit_rewritten', `${batch} goes on from another record`)
+      return wrong('audit_rewritten', `${batch} continues from another record`)
     if (ends.includes('differs'))
       return wrong('audit_rewritten', `${batch} ends with another record`)
     if (head.first_seq > first && !starts.includes('held'))

@@ -17,16 +17,22 @@ import {
 
 export interface VerifyRequest extends HeadTrust {
   readonly target: TargetSpec
-  /** A file of a head that was exported; null where there is none to hold the chain to. */
+  /** An exported head file that the chain has to contain; null for none. */
   readonly head: string | null
   readonly signal: AbortSignal
   readonly progress: (done: number, of: number) => void
 }
 
+/** SHA-256 of the UTF-8 text, in hexadecimal. */
 export const hashAuditText: Sha256 = (text) =>
   createHash('sha256').update(text, 'utf8').digest('hex')
 
-/** `ff audit verify`: walks the whole chain of a store, and holds its end to what is said of it (page 5). */
+/**
+ * `ff audit verify`: walks the whole hash chain of a store, and compares it with the head that the store keeps and with
+ * an exported one.
+ *
+ * @throws FfError `artefact_invalid`, `setting_invalid`, `interrupted` and the like, and the errors of the store
+ */
 export async function verifyAudit(request: VerifyRequest): Promise<CheckReport> {
   const { root, adapters, target, head } = request
   const { versions } = await loadPersistence(root)
@@ -50,7 +56,7 @@ function walkTrail(
     const marks = signed?.ok === true ? [said.head, toChainHead(signed)] : [said.head]
     const walk = new ChainWalk(hashAuditText, { marks })
     const records = await walkRecords(walk, reading, (done) => {
-      endIfAborted(signal, 'Run it again: a part of a chain proves nothing.')
+      endIfAborted(signal, 'Run the same command again: a part of the chain proves nothing.')
       progress(done, Math.max(done, said.head.seq))
     })
     const items = [
@@ -63,7 +69,7 @@ function walkTrail(
   })
 }
 
-/** @returns how many records there are */
+/** Walks all records. @returns how many entries were read, broken ones included */
 export async function walkRecords(
   walk: ChainWalk,
   { records }: Pick<AuditReading, 'records'>,
@@ -83,29 +89,29 @@ const toChainHead = ({ head }: HeadResult & { readonly ok: true }): AuditChainHe
 })
 
 const ALTERED_NEXT =
-  'Keep the store as it is for whoever looks into it, and compare it with what was exported.'
+  'Keep the store unchanged for the investigation, and compare it with the exported batches: ff audit verify --export DIR.'
 
 function chainItem({ fault, head }: ChainWalk, records: number): CheckResult {
   if (fault !== null)
     return failResult('chain', `${records} records`, { ...fault, next: ALTERED_NEXT })
   if (records > 0) return passResult('chain', `${records} records, the last hash ${head.hash}`)
   const findings = [{ code: 'audit_empty', pointer: null, detail: 'there are no records' }]
-  const next = 'Name the store that changes are written to.'
+  const next = 'Name the store that the service writes to with --store or --database.'
   return { id: 'chain', title: 'nothing to check', state: 'inconclusive', findings, next }
 }
 
-/** What the store itself says: its head, or where its snapshot stands. */
+/** Compares the chain with the head that the store keeps, or with the record of its snapshot. */
 function storeHeadItem(walk: ChainWalk, { head, as }: AuditReading['said']): CheckResult {
-  const what = as === 'end' ? 'the end that the store keeps' : 'where the snapshot stands'
+  const what = as === 'end' ? 'the head that the store keeps' : 'the record of the snapshot'
   const item = markItem(walk, head, { id: 'store_head', what, differs: 'audit_head_differs' })
   if (item.state !== 'pass' || as === 'passed' || walk.head.seq === head.seq) return item
-  const detail = `the store says ${head.seq} records, and ${walk.head.seq} are there`
+  const detail = `the store counts ${head.seq} records, and it holds ${walk.head.seq}`
   return failResult('store_head', what, { code: 'audit_head_differs', detail, next: ALTERED_NEXT })
 }
 
 function signedItem(walk: ChainWalk, signed: HeadResult): CheckResult {
   if (!signed.ok)
-    return failResult('signed_head', 'nobody is believed', { ...signed, next: HEAD_NEXT })
+    return failResult('signed_head', 'head not trusted', { ...signed, next: HEAD_NEXT })
   const what = `a head of ${signed.head.time}`
   return markItem(walk, toChainHead(signed), {
     id: 'signed_head',
@@ -131,10 +137,16 @@ function markItem(
     const detail = `record ${mark.seq} has another hash`
     return failResult(id, title, { code: differs, detail, next: ALTERED_NEXT })
   }
-  // Behind a fault nothing is known.
+  // Records after a fault prove nothing.
   if (walk.fault !== null)
-    return { id, title, state: 'inconclusive', findings: [], next: 'Nobody comes that far.' }
-  const detail = `${walk.head.seq} records are there: the rest was cut off`
+    return {
+      id,
+      title,
+      state: 'inconclusive',
+      findings: [],
+      next: 'Resolve the fault of the chain first.',
+    }
+  const detail = `${walk.head.seq} records are there, and the rest was cut off`
   return failResult(id, title, { code: 'audit_cut', detail, next: ALTERED_NEXT })
 }
 

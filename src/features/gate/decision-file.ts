@@ -5,6 +5,7 @@ import type { DecisionFile } from '../../core/signoff/types.ts'
 import type { CutoverIdentity } from '../../core/gate/types.ts'
 import type { GateReport } from '../../core/report/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
+import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
@@ -12,10 +13,10 @@ import { toGateFiles } from '../team-folder/load-gate-files.ts'
 import { buildIdentity } from '../team-folder/identity.ts'
 import { judgeInputs, type JudgedGate, toReport } from './gate.ts'
 
-/** A log of evidence as long as it may be, in the spelling of JSON, and the files beside it. */
+/** Room for the longest evidence log as a JSON string, and for the other files. */
 const MAX_DECISION_BYTES = 268_435_456
 
-/** decision.json: the report, and every file that it followed from. */
+/** The text of decision.json: the report, and every file that it was decided from. */
 export function formatDecisionFile(
   { texts, identity, at }: JudgedGate,
   { report, tool_version }: { readonly report: GateReport; readonly tool_version: string },
@@ -33,15 +34,16 @@ export function formatDecisionFile(
 export interface OfflineRequest {
   readonly root: string
   readonly path: string
-  /** From whoever asks, never from the file. */
+  /** FF_TRUST_SHA256 of the caller; never taken from the decision file. */
   readonly trust_pin: string | null
   readonly now: () => Date
 }
 
 /**
- * `ff gate --offline FILE`: the verdict over what decision.json holds, as of now, by this program's own rules.
+ * `ff gate --offline FILE`: judges the files in decision.json anew, as of now, by the rules of this version.
  *
- * @throws FfError `artefact_invalid`, `waiver_invalid`, and `decision_altered` where the file says one thing and is another
+ * @throws FfError `artefact_invalid`, `waiver_invalid`, and `decision_altered` where the verdict or identity
+ *   in the file differs from the one that its files give
  */
 export async function gateOffline(
   { root, path, trust_pin, now }: OfflineRequest,
@@ -58,9 +60,9 @@ export async function gateOffline(
   return toReport(judged, now)
 }
 
-/** What the folder's plan and checklist say of an identity, and nothing of what runs. */
+/** No running version: the identity then comes from the plan and the checklist alone. */
 const UNKNOWN_VERSION = { code: null, settings: {}, schema_head: null }
-/** What of the identity no file of the decision says: it was the program's that decided. */
+/** The identity members that no file of a decision holds; they describe the program that decided. */
 const pickRunning = ({ identity: { code, schema_head, config_digest } }: DecisionFile) => ({
   code,
   schema_head,
@@ -78,13 +80,13 @@ async function readDecision(
     createSignoffDependencies(await adapters.signoffCrypto()),
   )
   if (decision.ok) return decision.value
-  throw new FfError('artefact_invalid', `${path} is no decision of a gate.`, {
-    hint: 'Name a file that `ff gate --decision FILE` wrote.',
+  throw new FfError('artefact_invalid', `${quoteValue(path)} is not a decision file.`, {
+    hint: 'Name a file that `ff gate --decision decision.json` wrote.',
     details: [decision.detail],
   })
 }
 
-/** What says of itself that it was no GO, or that it was about something else, is not made one by its files. */
+/** A file that does not claim a GO for this identity is never a GO by its files. @throws FfError `decision_altered` */
 function refuseAltered({ verdict, identity }: DecisionFile, found: CutoverIdentity): void {
   const members = Object.keys(found) as (keyof CutoverIdentity)[]
   const details = [
@@ -92,8 +94,12 @@ function refuseAltered({ verdict, identity }: DecisionFile, found: CutoverIdenti
     ...members.filter((name) => identity[name] !== found[name]),
   ]
   if (details.length === 0) return
-  throw new FfError('decision_altered', 'The decision does not say what its files come to.', {
-    hint: 'Take the file as `ff gate --decision FILE` wrote it.',
-    details,
-  })
+  throw new FfError(
+    'decision_altered',
+    'The verdict or identity in the decision file is not the one that its files give.',
+    {
+      hint: 'Get the file again from the run that wrote it with `ff gate --decision decision.json`.',
+      details,
+    },
+  )
 }

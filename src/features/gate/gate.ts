@@ -16,7 +16,7 @@ export interface JudgedGate extends GateInputs {
 }
 
 /**
- * `ff gate`: all that is on disk, and the verdict that follows from it. It measures nothing itself.
+ * `ff gate`: judges the checklist, evidence, waivers and signatures on disk. Measures nothing.
  *
  * @throws FfError `artefact_invalid`, `waiver_invalid`, `evidence_locked`
  */
@@ -25,20 +25,20 @@ export const runGateCheck = async (
   adapters: GateAdapters,
 ): Promise<GateReport> => toReport(await judgeFolder(request, adapters), request.now)
 
-/** A judgement as a report. */
+/** Formats a judgement as a report, timed from `judged.at` to now. */
 export function toReport(judged: JudgedGate, now: () => Date): GateReport {
   const { judgement, at } = judged
   const duration_ms = now().getTime() - Date.parse(at)
   return buildGateReport(judgement, { ...judged, timing: { started_at: at, duration_ms } })
 }
 
-/** The judgement itself, for whoever wants more than a report. */
+/** The judgement with its inputs, which a decision file needs. @throws FfError as `runGateCheck` does */
 export const judgeFolder = async (
   request: GateRequest,
   adapters: GateAdapters,
 ): Promise<JudgedGate> => judgeInputs(await readGateInputs(request, adapters), adapters)
 
-/** The verdict over texts: the same whether they were read from a folder or from decision.json. */
+/** Judges texts, read from a folder or from decision.json. @throws FfError `waiver_invalid`, `setting_invalid` */
 export async function judgeInputs(
   inputs: GateInputs,
   adapters: Pick<GateAdapters, 'judgeEvidence' | 'signoffCrypto'>,

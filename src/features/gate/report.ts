@@ -21,11 +21,11 @@ interface ReportFacts {
   readonly signoff: SignoffOutcome
   readonly timing: GateReport['timing']
 }
-/** How many records of an item are shown beside the one that counted, and how many ends. */
+/** Limits of the report: older records of an item, and expiries. */
 const MOST_HISTORY = 5
 const MOST_ENDS = 3
 
-/** The judgement with what people need beside it. */
+/** Builds the report: the judgement with titles, owners, remediation, evidence and next commands. */
 export function buildGateReport(
   judgement: GateJudgement,
   { files, evidence, identity, signoff, timing }: ReportFacts,
@@ -87,7 +87,7 @@ const countStates = (
     Object.keys(states).map((state) => [state, items.filter((one) => one.state === state).length]),
   ) as GateReport['counts']['states']
 
-/** What fails comes first; then what can be measured in one go; then whatever is left. */
+/** The first command to run: for a failing item, else to measure again, else for any other item. Null where none is left. */
 function findFirstCommand(items: readonly GateItem[], remeasure: string | null): string | null {
   const failing = items.find(({ state }) => state === 'fail')
   return failing?.next ?? remeasure ?? items.find(({ next }) => next !== null)?.next ?? null

@@ -9,17 +9,17 @@ import type { EvidenceTexts } from '../../ports/evidence.ts'
 
 export interface GateRequest extends RunningVersion {
   readonly folder: GateFolder
-  /** Folder of the evidence log. */
+  /** The folder of the evidence log. */
   readonly evidence: string
-  /** FF_TRUST_SHA256. */
+  /** The value of FF_TRUST_SHA256; null where it is not set. */
   readonly trust_pin: string | null
   readonly now: () => Date
 }
-/** Every file that a verdict follows from, as it was at one moment. */
+/** The texts of every file that a verdict is decided from, read at one moment. */
 export interface GateTexts extends SignoffTexts {
   readonly evidence: EvidenceTexts
 }
-/** The files of a gate, and what they are held to. */
+/** The files of a gate, and the identity, pin and time that they are judged by. */
 export interface GateInputs {
   readonly texts: GateTexts
   readonly files: GateFiles
@@ -28,14 +28,14 @@ export interface GateInputs {
   readonly at: Instant
 }
 
-/** Reads a folder once. @throws FfError `artefact_invalid`, `evidence_locked`, `evidence_unreadable` */
+/** Reads the team folder and the evidence log once. @throws FfError `artefact_invalid`, `evidence_locked`, `evidence_unreadable` */
 export async function readGateInputs(
   request: GateRequest,
   { readEvidence }: Pick<Adapters, 'readEvidence'>,
 ): Promise<GateInputs> {
   const { folder, trust_pin } = request
   const at = request.now().toISOString() as Instant
-  // The lock of the evidence takes as long as reading all the rest.
+  // In parallel: locking the evidence takes as long as reading all other files.
   const [{ own, files }, evidence] = await Promise.all([
     readTeamFiles(folder),
     readEvidence(request.evidence),

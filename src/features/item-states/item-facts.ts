@@ -8,22 +8,23 @@ import { checkTrust, type TrustOutcome } from '../../core/signoff/trust.ts'
 import type { SignoffDependencies } from '../../core/signoff/types.ts'
 import { verifyWaivers } from '../../core/signoff/waivers.ts'
 import type { Instant } from '../../core/rows/instant.ts'
+import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { GateInputs } from './gate-inputs.ts'
 
-/** What the states of the items follow from, but for the end of the log that was signed for. */
+/** The input of the item states, except for the head of the log that the sign-off covers. */
 export interface ItemFacts {
   readonly judged: Omit<ItemsInput, 'signed_head'>
   readonly trust: TrustOutcome
-  /** The first approval of a waiver whose signature does not hold. */
+  /** The first waiver approval with an invalid signature; null for none. */
   readonly forged: (SignoffFault & { readonly id: string }) | null
   readonly tools: SignoffDependencies
 }
 
 /**
- * Judges the log, and verifies the trust file and the approvals of the waivers.
+ * Judges the evidence log, and verifies the trust file and the approvals of the waivers.
  *
- * @throws FfError `setting_invalid` where the pin is no SHA-256
+ * @throws FfError `setting_invalid` where the pin is not a SHA-256
  */
 export async function loadItemFacts(
   { texts, files, identity, trust_pin, at: now }: GateInputs,
@@ -57,19 +58,19 @@ export async function loadItemFacts(
   }
 }
 
-/** @throws FfError `setting_invalid` where it is no SHA-256 */
+/** Returns the pin if it is null or 64 lower-case hexadecimal digits. @throws FfError `setting_invalid` */
 export function checkPin(pin: string | null): string | null {
   if (pin === null || /^[0-9a-f]{64}$/.test(pin)) return pin
   throw new FfError(
     'setting_invalid',
-    'FF_TRUST_SHA256 is no SHA-256 in small hexadecimal letters.',
+    `FF_TRUST_SHA256 is ${quoteValue(pin)}: a pin is a SHA-256 in 64 lower-case hexadecimal digits.`,
     {
-      hint: 'Take what `ff trust pin` prints.',
+      hint: 'Set it to the value that `ff trust pin` prints.',
     },
   )
 }
 
-/** The runners that the trust file names and has not revoked; none where it is not under its pin. */
+/** The runners of a trusted trust file whose keys are not revoked; none where the file is not trusted. */
 function listRunners(outcome: TrustOutcome): readonly RunnerKey[] {
   if (outcome.status !== 'trusted') return []
   const { runners, revoked } = outcome.trust
@@ -84,15 +85,15 @@ const pickStricter = (contract: WaiverPolicy, trust: WaiverPolicy | null): Waive
   max_days: Math.min(contract.max_days, trust?.max_days ?? contract.max_days),
 })
 
-/** Waivers that are against the rules stop the gate before anything is said. @throws FfError `waiver_invalid` */
+/** Stops the gate where a waiver breaks a rule: no verdict is made. @throws FfError `waiver_invalid` */
 export function refuseWaivers(faults: GateJudgement['faults']): void {
   const own = faults.filter(({ code }) => code.startsWith('waiver'))
   if (own.length === 0) return
   throw new FfError(
     'waiver_invalid',
-    'The waivers are against the rules, so no verdict was made.',
+    `checklists/waivers.json breaks ${own.length} rule${own.length === 1 ? '' : 's'}, so no verdict was made.`,
     {
-      hint: 'Correct checklists/waivers.json, then run this again.',
+      hint: 'Correct the file until `ff waiver lint` passes, then run the same command again.',
       details: own.map(({ code, detail }) => `${code}: ${detail}`),
     },
   )

@@ -1,4 +1,4 @@
-/** What a probe needs that `ff` does not have yet, by the probe's name. Whoever brings it takes the line away. */
+/** By probe name, the part that the probe needs and `ff` does not have yet. A commit that adds the part removes the line. */
 export const UNIMPLEMENTED_PROBES: Readonly<Record<string, string>> = {
   'dual-write': 'dual writes',
   propagation: 'the cache',

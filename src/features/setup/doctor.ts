@@ -13,15 +13,15 @@ import { validateArtefacts } from './validate-artefacts.ts'
 export interface DoctorRequest {
   readonly root: string
   readonly nodeVersion: string
-  /** Name and target of each side that a run without options would use. */
+  /** Name and target of each side that a run without options uses. */
   readonly targets: readonly (readonly [name: string, spec: TargetSpec])[]
-  /** Each setting with where it came from; a secret is never shown. */
+  /** Each setting with its value and origin; of a secret only whether it is set. */
   readonly shown: readonly (readonly [name: string, shown: string])[]
   readonly settings: SettingValues
   readonly adapters: Adapters
 }
 
-/** `ff doctor`: whether a run could work here, found out by doing what a run does first. */
+/** `ff doctor`: performs the first steps of a run, and reports each as an item. A failed step does not stop the others. */
 export async function doctor(request: DoctorRequest): Promise<CheckReport> {
   const { root, adapters, targets } = request
   const checks: readonly (readonly [string, () => Promise<string>])[] = [
@@ -49,48 +49,52 @@ export async function doctor(request: DoctorRequest): Promise<CheckReport> {
       })
     }
   }
-  // What is wrong with a setting or an artefact is a usage fault, not a measured failure.
+  // A bad setting or artefact exits as `usage`, not as a measured failure.
   return buildCheckReport('doctor', items, { exits })
 }
 
-/** What a service refuses to start with. */
+/** Runs the checks of the settings that a service makes before it starts. */
 async function checkStartUp(root: string, settings: SettingValues): Promise<string> {
   const environment = checkEnvironment(settings)
   const url = settings.FF_JWKS_URL
   const column = `counts as ${environment}`
   const { notes } = await loadAuth(root)
-  // Without a key server no token is accepted, so no issuer is needed; what is set has to be right all the same.
+  // Without a key server no token is accepted, so the issuer is optional; a value that is set is still checked.
   checkAuth(notes, settings, url === null ? '' : null)
   if (url === null) return `${column}; without FF_JWKS_URL no token is accepted`
   return `${column}; keys from ${url.origin}`
 }
 
-/** Who would answer for approvals; nobody is called. */
+/** The source of approvals, by the settings alone: Admin is not called. */
 async function checkApprovals({ settings }: DoctorRequest): Promise<string> {
   const plan = await resolveApprovalsPlan(settings, checkEnvironment(settings))
   if (plan.kind === 'admin') return `from Admin at ${plan.url.origin}`
-  if (plan.kind === 'file') return `from a file of ${plan.approvals.length}`
-  return 'without FF_ADMIN_URL no approval holds'
+  if (plan.kind === 'file') return `from a file with ${plan.approvals.length} approvals`
+  return 'FF_ADMIN_URL is not set, so no approval holds'
 }
 
 function checkNode(version: string): Promise<string> {
   const [major = 0, minor = 0] = version.replace('v', '').split('.').map(Number)
   if (major > 20 || (major === 20 && minor >= 19)) return Promise.resolve(version)
-  throw new FfError('setting_invalid', `Node ${version} is too old.`, {
-    hint: 'Use Node 20.19 or newer.',
+  throw new FfError('setting_invalid', `Node.js is ${version}, and ff needs 20.19 or newer.`, {
+    hint: 'Install a newer Node.js, then run `ff doctor` again.',
   })
 }
 
 async function checkArtefacts(root: string): Promise<string> {
   const report = await validateArtefacts(root, [])
   const broken = report.items.filter(({ state }) => state !== 'pass').map(({ id }) => id)
-  if (broken.length === 0) return `${report.items.length} hold to their schemas and rules`
-  throw new FfError('artefact_invalid', `${broken.join(', ')} cannot be used.`, {
-    hint: 'Run `ff artefacts validate`.',
-  })
+  if (broken.length === 0) return `${report.items.length} artefacts are valid`
+  throw new FfError(
+    'artefact_invalid',
+    `Artefacts of the package are not valid: ${broken.join(', ')}.`,
+    {
+      hint: 'Run `ff artefacts validate` to see each problem, or install the package again.',
+    },
+  )
 }
 
-/** Opens the target as a run would, with scratch state of its own, and closes it again. */
+/** Opens the target with scratch state of its own, as a run does, and closes it again. */
 async function checkTarget(root: string, spec: TargetSpec, adapters: Adapters): Promise<string> {
   const { migrations, versions } = await loadPersistence(root)
   const scratch = await adapters.openScratch(spec, { migrations, versions })

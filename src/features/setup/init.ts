@@ -1,10 +1,11 @@
 import { lstat, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { quoteForShell, quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import { getErrorCode } from '../../files/read-or-null.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 
-/** Files of the package that a team begins with, under the same names. */
+/** Files of the package that are copied under the same names. */
 const COPIED = [
   'checklists/cutover_readiness_checklist.json',
   'checklists/templates/plan.json',
@@ -17,14 +18,14 @@ const WORKFLOW = {
   from: 'checklists/templates/ff-gate.yml',
   to: '.github/workflows/ff-gate.yml',
 } as const
-/** Made with the key: the `.gitignore` that keeps it out of the repository. */
+/** The key of the runner; the `.gitignore` beside it keeps the key out of the repository. */
 const RUNNER = {
   ignore: '.ff/.gitignore',
   key: '.ff/runner.pem',
   public: '.ff/runner.pub.json',
 } as const
 
-/** The defaults, written out so that somebody sees what there is to set. */
+/** The default values, written out to show which settings exist. */
 const CONFIG = {
   jwtAudience: 'pty-feature-flags',
   jwtAlgorithms: 'RS256,ES256,EdDSA',
@@ -32,10 +33,10 @@ const CONFIG = {
 }
 
 /**
- * `ff init`: what a team begins with, in its own folder.
+ * `ff init`: creates the starter files of a team in its own folder.
  *
- * @returns the names of the files that were written
- * @throws FfError `file_exists` where one of them is there already: then nothing is written
+ * @returns the names of the files that were written, relative to the folder
+ * @throws FfError `file_exists` where one of them exists: then none is written; `output_failed` after removing all
  */
 export async function initFolder(
   { root, cwd }: { readonly root: string; readonly cwd: string },
@@ -56,10 +57,14 @@ export async function initFolder(
     await writeNew(cwd, RUNNER.public, { text: jsonText(own), written })
   } catch (cause) {
     for (const name of written) await rm(join(cwd, name), { force: true })
-    throw new FfError('output_failed', 'The files could not be written, so none was kept.', {
-      hint: 'Check that the folder may be written and has room.',
-      cause,
-    })
+    throw new FfError(
+      'output_failed',
+      `The starter files could not be written to ${quoteValue(cwd)}, so none was kept.`,
+      {
+        hint: `Check the folder and its free space with \`ls -ld ${quoteForShell(cwd)} && df -h ${quoteForShell(cwd)}\`, then run \`ff init\` again.`,
+        cause,
+      },
+    )
   }
   return names
 }
@@ -70,17 +75,21 @@ async function requireAbsent(cwd: string, names: readonly string[]): Promise<voi
   const existing: string[] = []
   for (const name of names) if (await isThere(join(cwd, name))) existing.push(name)
   if (existing.length === 0) return
-  throw new FfError('file_exists', 'Some of the files are there already, so none was written.', {
-    hint: 'Run `ff init` in another folder, or move them away.',
-    details: existing,
-  })
+  throw new FfError(
+    'file_exists',
+    `${existing.length} of the starter files exist already, so none was written.`,
+    {
+      hint: 'Start in an empty folder with `mkdir cutover && cd cutover && ff init`, or move the listed files away.',
+      details: existing,
+    },
+  )
 }
 
-/** A link that leads nowhere is there as well. */
+/** Whether a path is taken, also by a dangling link. */
 const isThere = (path: string): Promise<boolean> =>
   lstat(path).then(
     () => true,
-    // Anything else stands in the way, such as a file in place of a folder.
+    // Any other error means that the path is blocked, for example by a file in place of a folder.
     (error: unknown) => getErrorCode(error) !== 'ENOENT',
   )
 

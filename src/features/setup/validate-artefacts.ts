@@ -34,8 +34,8 @@ import { type CheckResult, buildCheckReport, passResult } from '../../core/repor
 type AnyLoaded = { readonly [K in ArtefactKind]?: LoadedArtefact<K> }
 
 /**
- * `ff artefacts validate`: the package's own artefacts, or the files named, each held to its schema and
- * rules; every problem of every file at once. What breaks makes the run end 2: nothing may be measured with it.
+ * `ff artefacts validate`: checks the artefacts of the package, or the named files, by their schemas and rules. Reports
+ * every problem of every file. A problem exits as `usage`, since nothing may be measured with a bad artefact.
  */
 export async function validateArtefacts(
   root: string,
@@ -77,7 +77,7 @@ async function validatePackage(root: string): Promise<readonly CheckResult[]> {
   ]
 }
 
-/** What a schema cannot say, as far as the artefacts that it needs are whole. */
+/** Problems that a schema cannot express. A rule is skipped where an artefact that it needs did not load. */
 function ruleProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
   const {
     parity_test_matrix: matrix,
@@ -104,7 +104,7 @@ function ruleProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
   ]
 }
 
-/** The checklist, what it may not loosen, and what is filled in beside it. */
+/** Problems of the gate contract, the checklist, the plan, the rollback triggers and the waivers. */
 function gateProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
   const {
     readiness_gate: gate,
@@ -139,7 +139,7 @@ async function validateFiles(
 
 type LoadOwn = <K extends ArtefactKind>(kind: K) => Promise<LoadResult<LoadedArtefact<K>>>
 
-/** A file is held to its own rules, beside the package's own artefacts where a rule takes two. */
+/** Problems of one named file; a rule over two artefacts takes the other one from the package. */
 async function fileProblems(
   place: ArtefactPlace,
   loadOwn: LoadOwn,
@@ -148,7 +148,7 @@ async function fileProblems(
   if (typeof kind !== 'string') return [kind]
   const result = await loadArtefact(kind, place)
   if (!result.ok) return result.problems
-  // A matrix beside the gate's own owes no coverage; all else about its vectors holds.
+  // Only the matrix of the gate has to cover the contract; all other rules of vectors apply.
   if (kind === 'parity_test_matrix') {
     const fixtures = await loadOwn('jwt_fixtures')
     const known = fixtures.ok ? fixtures.loaded.value.fixtures : []
@@ -166,13 +166,13 @@ async function fileProblems(
   return problems.filter(({ file }) => file === place.shown)
 }
 
-/** Which of the package's own artefacts the rules of a file need. */
+/** The artefacts of the package that the rules of a named file need. */
 const NEEDED_ARTEFACTS: Readonly<Partial<Record<ArtefactKind, readonly ArtefactKind[]>>> = {
   cutover_readiness_checklist: ['readiness_gate'],
   waivers: ['readiness_gate', 'cutover_readiness_checklist'],
 }
 
-/** An artefact says in its member `kind` what it is. */
+/** The artefact kind, from the member `kind` of the file; a problem where it is unknown or the file is not JSON. */
 async function readKind({ path, shown }: ArtefactPlace): Promise<ArtefactKind | ArtefactProblem> {
   const read = await readTextFile(path, shown)
   if (!read.ok) return read.problem
@@ -202,7 +202,7 @@ async function readKind({ path, shown }: ArtefactPlace): Promise<ArtefactKind | 
 
 function toItem(file: string, problems: readonly ArtefactProblem[]): CheckResult {
   const own = problems.filter((one) => one.file === file)
-  if (own.length === 0) return passResult(file, 'fits its schema and its rules')
+  if (own.length === 0) return passResult(file, 'valid by its schema and rules')
   const title = `${own.length} problem${own.length === 1 ? '' : 's'}`
   return {
     id: file,
@@ -213,7 +213,7 @@ function toItem(file: string, problems: readonly ArtefactProblem[]): CheckResult
   }
 }
 
-/** Where a migration could not be read, each file that has a problem is an item. */
+/** Without loaded migrations, each migration file that has a problem is an item. */
 const toStrayItems = (problems: readonly ArtefactProblem[]): readonly CheckResult[] =>
   [...new Set(problems.map(({ file }) => file))]
     .filter((file) => file.startsWith(MIGRATIONS_FOLDER))

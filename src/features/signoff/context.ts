@@ -25,22 +25,22 @@ export interface SignoffContextInput {
   readonly root: string
   readonly cwd: string
   readonly now: Instant
-  /** FF_TRUST_SHA256. */
+  /** The value of FF_TRUST_SHA256: the SHA-256 of the trust file, 64 hexadecimal digits. */
   readonly pin: string | null
   readonly keys: SignoffKeys
-  /** Null where nobody is there to be asked. */
+  /** Null without an interactive terminal. */
   readonly terminal: Terminal | null
-  /** What there is to sign now. */
+  /** Reads the state of the gate, which a statement is made from. */
   readonly readGate: () => Promise<GateState>
 }
-/** What every use case of the sign-off works with: the files as they are, and whom to trust. */
+/** The input of every sign-off command: the texts of the team folder, and the outcome of the trust check. */
 export interface SignoffContext extends SignoffContextInput {
   readonly tools: SignoffDependencies
   readonly texts: SignoffTexts
   readonly trust: TrustOutcome
 }
 
-/** @throws FfError `setting_invalid` where the pin is no SHA-256, `artefact_invalid` where a file cannot be read */
+/** @throws FfError `setting_invalid` where the pin is not a SHA-256, `artefact_invalid` where a file cannot be read */
 export async function loadSignoffContext(needs: SignoffContextInput): Promise<SignoffContext> {
   const { root, cwd, now } = needs
   const pin = checkPin(needs.pin)
@@ -50,24 +50,24 @@ export async function loadSignoffContext(needs: SignoffContextInput): Promise<Si
   return { ...needs, pin, tools, texts, trust }
 }
 
-/** The trust file, where it may be gone by. @throws FfError `trust_refused` */
+/** The trust file, if it matches the pin or follows from it. @throws FfError `trust_refused` */
 export function requireTrusted({
   trust,
 }: SignoffContext): Extract<TrustOutcome, { status: 'trusted' }> {
   if (trust.status === 'trusted') return trust
   const { code, detail } = toTrustFault(trust)
-  throw new FfError('trust_refused', 'The trust file cannot be gone by.', {
-    hint: 'Run `ff trust show`, which says what to do.',
+  throw new FfError('trust_refused', `${SIGNOFF_FILES.trust} is not trusted: ${code}.`, {
+    hint: 'Run `ff trust show`, which names the next step.',
     details: [`${code}: ${detail}`],
   })
 }
 
-/** What of the gate's state a signature is held against; of the items no more than who attests them. */
+/** The part of the gate's state that signatures are checked against. */
 export interface PresentItems {
   readonly identity: CutoverIdentity
   readonly items: readonly AttestableItem[]
 }
-/** What a statement is held against now. */
+/** The current facts that a statement has to match. @throws FfError `artefact_invalid` for a bad waivers file */
 export function buildPresentFacts(
   { texts, tools }: Pick<SignoffContext, 'texts' | 'tools'>,
   { identity, items }: PresentItems,
@@ -82,7 +82,7 @@ export function buildPresentFacts(
   }
 }
 
-/** What the sign-off of a folder comes to now: for the verdict, and for `ff signoff verify`. */
+/** Judges the sign-off of a folder as of `context.now`, for the verdict and for `ff signoff verify`. */
 export const judgeSignoffNow = (
   context: Pick<SignoffContext, 'texts' | 'tools' | 'trust' | 'now'>,
   state: PresentItems,
@@ -97,13 +97,13 @@ export const judgeSignoffNow = (
     context.tools,
   )
 
-/** The waivers as they are written; none where there is no file. @throws FfError `artefact_invalid` */
+/** The waivers file, approvals not verified; no waivers where the file is missing. @throws FfError `artefact_invalid` */
 export function parseWaivers({ texts, tools }: Pick<SignoffContext, 'texts' | 'tools'>): Waivers {
   if (texts.waivers === null) return { kind: 'waivers', schemaVersion: 1, waivers: [] }
   const read = parseSignedDocument('waivers', texts.waivers, tools)
   if (read.ok) return read.value
-  throw new FfError('artefact_invalid', `${SIGNOFF_FILES.waivers} is not a file of waivers.`, {
-    hint: 'Correct it, then run `ff waiver lint`.',
+  throw new FfError('artefact_invalid', `${SIGNOFF_FILES.waivers} is not a valid waivers file.`, {
+    hint: 'Correct the place that is named, then run `ff waiver lint`.',
     details: [read.detail],
   })
 }

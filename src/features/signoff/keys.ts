@@ -1,38 +1,50 @@
 import { isScopeId } from '../../core/rows/grammar.ts'
 import type { PublicKey } from '../../core/signoff/types.ts'
+import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { SignoffContext } from './context.ts'
 import { readKey, requireTerminal } from './signing-key.ts'
 
-/** Long enough that scrypt outlasts whoever has the file. */
+/** In characters: with scrypt, enough against guessing by a thief of the key file. */
 const MIN_PASSPHRASE = 12
 
-/** `ff key new`: asks for a passphrase twice and writes a sealed key. @returns what may be shown of it */
+/**
+ * `ff key new`: asks twice for a passphrase and writes a key that is encrypted under it.
+ *
+ * @returns the public half
+ * @throws FfError `option_invalid`, `terminal_missing`, `passphrase_weak`, `passphrase_wrong`, `file_exists`
+ */
 export async function newKey(
   context: Pick<SignoffContext, 'terminal' | 'keys'>,
   path: string,
   owner: { readonly person: string; readonly name: string },
 ): Promise<PublicKey> {
   if (!isScopeId(owner.person) || owner.name === '')
-    throw new FfError('option_invalid', `"${owner.person}" is no id of a person, or has no name.`, {
-      hint: 'Give --person with letters, digits, . _ @ and -, and --name.',
-    })
+    throw new FfError(
+      'option_invalid',
+      `--person is ${quoteValue(owner.person)} and --name is ${quoteValue(owner.name)}: an id has 1 to 128 letters, digits, . _ @ or - and begins with a letter or digit, and a name is not empty.`,
+      {
+        hint: 'Run for example `ff key new --person alice --name "Alice Example" --out alice.key.json`.',
+      },
+    )
   const terminal = requireTerminal(context)
   const passphrase = await terminal.secret(`New passphrase for ${owner.person}:`)
   if (passphrase.length < MIN_PASSPHRASE)
-    throw new FfError('passphrase_weak', 'The passphrase is too short.', {
-      hint: `Take at least ${MIN_PASSPHRASE} characters: five random words do well.`,
-    })
-  if ((await terminal.secret('The same again:')) !== passphrase)
-    throw new FfError('passphrase_wrong', 'The two passphrases are not the same.', {
-      hint: 'Nothing was written; try again.',
+    throw new FfError(
+      'passphrase_weak',
+      `The passphrase has fewer than ${MIN_PASSPHRASE} characters, so no key was written.`,
+      { hint: 'Run the same command again with a longer passphrase, such as five random words.' },
+    )
+  if ((await terminal.secret('The same passphrase again:')) !== passphrase)
+    throw new FfError('passphrase_wrong', 'The two passphrases differ, so no key was written.', {
+      hint: 'Run the same command again, and type the same passphrase twice.',
     })
   const file = await context.keys.make(owner, passphrase)
   await context.keys.write(path, file)
   return toPublicKey(file)
 }
 
-/** `ff key show`: what a trust file needs of a key. */
+/** `ff key show`: the public half of a key, as a trust file takes it. @throws FfError as `readKey` does */
 export const showKey = async (
   context: Pick<SignoffContext, 'keys' | 'tools'>,
   path: string,

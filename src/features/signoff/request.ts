@@ -7,7 +7,7 @@ import { FfError } from '../../errors.ts'
 import { type SignoffContext, buildPresentFacts, requireTrusted } from './context.ts'
 import { PAST_SIGNOFFS, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
 
-/** Page 3, J2 and J3: a signature is 72 hours old at most. */
+/** Checklist items J2 and J3 require signatures that are at most 72 hours old. */
 const VALIDITY_MS = 72 * 3_600_000
 
 export interface SignoffRequestResult {
@@ -17,7 +17,12 @@ export interface SignoffRequestResult {
   readonly of: number
 }
 
-/** `ff signoff request`: prepares what is true now for two people to sign. What stood before is kept aside. */
+/**
+ * `ff signoff request`: writes a statement of the current state for two people to sign. A signed statement that it
+ * replaces is archived.
+ *
+ * @throws FfError `trust_refused`, `identity_incomplete`, `output_failed`, and the errors of `readGate`
+ */
 export async function requestSignoff(context: SignoffContext): Promise<SignoffRequestResult> {
   const { trust, sha256 } = requireTrusted(context)
   const state = await context.readGate()
@@ -43,17 +48,21 @@ export async function requestSignoff(context: SignoffContext): Promise<SignoffRe
 
 const addValidity = (now: Instant): Instant => instantFromMs(instantToMs(now) + VALIDITY_MS)
 
-/** @throws FfError `identity_incomplete`: nobody signs for what could not be told */
+/** @throws FfError `identity_incomplete`: a statement names every member of the identity */
 function toTarget({ identity }: GateState): SignedTarget {
   const unknown = Object.entries(identity).filter(([, value]) => value === null)
   if (unknown.length === 0) return identity as SignedTarget
-  throw new FfError('identity_incomplete', 'Not all that is signed for is known.', {
-    hint: 'Set what is missing, then measure again with `ff probe run`.',
-    details: unknown.map(([member]) => `${member}: not known`),
-  })
+  throw new FfError(
+    'identity_incomplete',
+    `The cutover is not identified: ${unknown.map(([member]) => member).join(', ')} ${unknown.length === 1 ? 'is' : 'are'} unknown, and a statement names every member.`,
+    {
+      hint: `Complete ${SIGNOFF_FILES.plan}, set FF_CODE_VERSION, then measure again with \`ff probe run\`.`,
+      details: unknown.map(([member]) => `${member}: unknown`),
+    },
+  )
 }
 
-/** A sign-off that somebody signed is kept, so that they can be told what changed since. */
+/** Archives a signed statement, so that `ff signoff sign` can show its signers what changed since. */
 async function archiveSigned({ cwd, texts, tools }: SignoffContext): Promise<void> {
   if (texts.signoff === null) return
   const read = parseEnvelope(texts.signoff, tools)

@@ -24,10 +24,13 @@ import {
 import { trustText, requireWholeTrust } from './trust.ts'
 
 /**
- * `ff trust rotate [FILE]`: signs the next version; once both roles of the present one have, it takes its place.
- * An expired trust file can still be followed by another, by the people whom it names.
+ * `ff trust rotate [FILE]`: signs the next version of the trust file. Once both roles of the current version have
+ * signed, the next version replaces it. The signers of an expired trust file can still sign its successor.
  *
- * @returns the roles that have still to sign; none where the next version stands
+ * @param path the next version; null to sign the rotation that is in progress
+ * @returns the roles that still have to sign, null once the next version is installed; the SHA-256 of the next version
+ * @throws FfError `terminal_missing`, `trust_refused`, `artefact_invalid`, `nothing_to_check`, `not_attested`,
+ * `signed_already`, `signoff_refused`, and the errors of the key and its signer
  */
 export async function rotateTrust(
   context: SignoffContext,
@@ -40,15 +43,26 @@ export async function rotateTrust(
   const next = decodePayload(context, envelope)
   const after = requireWholeTrust(context, next)
   if (after.version !== before.version + 1)
-    throw new FfError('artefact_invalid', `The next version is ${after.version}.`, {
-      hint: `Write ${before.version + 1}: versions go up by one.`,
-    })
+    throw new FfError(
+      'artefact_invalid',
+      `The next trust file has version ${after.version}, and the current one ${before.version}: versions go up by one.`,
+      {
+        hint: `Write "version": ${before.version + 1} into the next trust file, then run the same command again.`,
+      },
+    )
   const signingKey = await resolveSigningKey(context, before, choice)
   terminal.show(`Version ${after.version} of the trust file:\n${escapeForTerminal(next)}`)
-  if ((await terminal.ask(`Do you approve it, ${signingKey.signer.person}? (yes/no)`)) !== 'yes')
-    throw new FfError('not_attested', 'It was not approved, so nothing was signed.', {
-      hint: 'Change the next version, or throw it away.',
-    })
+  if (
+    (await terminal.ask(`Do you approve this version, ${signingKey.signer.person}? (yes/no)`)) !==
+    'yes'
+  )
+    throw new FfError(
+      'not_attested',
+      `Version ${after.version} of the trust file was not approved, so nothing was signed.`,
+      {
+        hint: 'Correct the next version and run `ff trust rotate` with it again, or delete it.',
+      },
+    )
   const toSign = {
     trust: before,
     payload: envelope.payload,
@@ -63,16 +77,20 @@ export async function rotateTrust(
   return { missing, sha256: context.tools.sha256(next) }
 }
 
-/** @throws FfError `trust_refused`, but for one that has expired */
+/** The current trust file; an expired one counts, since its signers sign the next. @throws FfError `trust_refused` */
 function requireCurrentTrust(context: SignoffContext): TrustFile {
   const { trust, texts } = context
   if (trust.status === 'trusted') return trust.trust
   const { code, detail } = toTrustFault(trust)
   if (code === 'trust_expired') return requireWholeTrust(context, texts.trust ?? '')
-  throw new FfError('trust_refused', 'The trust file cannot be gone by, so none can follow it.', {
-    hint: 'Run `ff trust show`, which says what to do.',
-    details: [`${code}: ${detail}`],
-  })
+  throw new FfError(
+    'trust_refused',
+    `${SIGNOFF_FILES.trust} is not trusted, so it cannot have a next version: ${code}.`,
+    {
+      hint: 'Run `ff trust show`, which names the next step.',
+      details: [`${code}: ${detail}`],
+    },
+  )
 }
 
 async function loadRotation(context: SignoffContext, path: string | null): Promise<Envelope> {
@@ -80,25 +98,33 @@ async function loadRotation(context: SignoffContext, path: string | null): Promi
   const payload = path === null ? null : context.tools.encode(await readNamedText(path))
   if (pending === null) {
     if (payload !== null) return { payload, signatures: [] }
-    throw new FfError('nothing_to_check', 'There is no next version of the trust file.', {
-      hint: `Write one, for one to ${TRUST_NEXT}, and name it.`,
-    })
+    throw new FfError(
+      'nothing_to_check',
+      `There is no next version of the trust file: none was named, and ${TRUST_ROTATION} does not exist.`,
+      {
+        hint: `Run \`cp ${SIGNOFF_FILES.trust} ${TRUST_NEXT}\`, change the copy and raise its version by one, then name it to \`ff trust rotate\`.`,
+      },
+    )
   }
   const read = parseEnvelope(pending, context.tools)
-  // Another next version than the one that was begun: its signatures are begun anew.
+  // The named file differs from the rotation in progress, so its signatures start anew.
   if (payload !== null && (!read.ok || read.value.payload !== payload))
     return { payload, signatures: [] }
   if (read.ok) return read.value
-  throw new FfError('artefact_invalid', `${TRUST_ROTATION} cannot be read.`, {
-    hint: 'Name the next version again, and have it signed anew.',
-    details: [`${read.fault.code}: ${read.fault.detail}`],
-  })
+  throw new FfError(
+    'artefact_invalid',
+    `${TRUST_ROTATION} is not a valid envelope: ${read.fault.code}.`,
+    {
+      hint: `Name the next version again, as in \`ff trust rotate ${TRUST_NEXT} --key alice.key.json\`; both roles then sign anew.`,
+      details: [`${read.fault.code}: ${read.fault.detail}`],
+    },
+  )
 }
 
 const decodePayload = ({ tools }: SignoffContext, { payload }: Envelope): string =>
   new TextDecoder().decode(tools.decode(payload) ?? new Uint8Array())
 
-/** @throws FfError `signed_already`, `signoff_refused` where a signature that was there does not hold */
+/** The roles that still have to sign; null for none. @throws FfError `signed_already`, `signoff_refused` for a bad signature */
 function findMissingRoles(
   { now, tools }: SignoffContext,
   signed: Envelope,
@@ -112,15 +138,15 @@ function findMissingRoles(
     fault.code === 'person_repeated' || fault.code === 'key_repeated'
       ? 'signed_already'
       : 'signoff_refused',
-    'The signatures under the next version do not go together.',
+    `The signatures of the next version do not count together: ${fault.code}.`,
     {
-      hint: 'Each role signs once, by another person.',
+      hint: 'Each role signs once, by different people: the other lead runs `ff trust rotate` with their own key.',
       details: [`${fault.code}: ${fault.detail}`],
     },
   )
 }
 
-/** The chain first: until the file follows, it counts as rolled back, and nobody goes by it. */
+/** Writes the chain before the file: after a crash between the two, the old file counts as rolled back and is refused. */
 async function installTrust(
   context: SignoffContext,
   next: string,
@@ -138,15 +164,25 @@ async function installTrust(
   await writeBelow(cwd, SIGNOFF_FILES.trust, next)
 }
 
-/** `ff signoff revoke`: the next version of the trust file, with the present statement revoked; both roles sign it. */
+/**
+ * `ff signoff revoke`: writes a next trust file in which the current statement is revoked. It takes effect when both
+ * roles have signed it with `ff trust rotate`.
+ *
+ * @returns the SHA-256 of the revoked statement
+ * @throws FfError `trust_refused`, `nothing_to_check` without a readable sign-off, `output_failed`
+ */
 export async function revokeSignoff(context: SignoffContext, reason: string): Promise<string> {
   const before = requireCurrentTrust(context)
   const { texts, tools, now, cwd } = context
   const read = texts.signoff === null ? null : parseEnvelope(texts.signoff, tools)
   if (read === null || !read.ok)
-    throw new FfError('nothing_to_check', 'There is no sign-off that could be revoked.', {
-      hint: `${SIGNOFF_FILES.signoff} is where it would be.`,
-    })
+    throw new FfError(
+      'nothing_to_check',
+      `There is no sign-off to revoke: ${SIGNOFF_FILES.signoff} is missing or not a valid envelope.`,
+      {
+        hint: `See its history with \`git log -- ${SIGNOFF_FILES.signoff}\`, and restore the one to revoke.`,
+      },
+    )
   const sha256 = tools.sha256(decodePayload(context, read.value))
   await writeBelow(
     cwd,

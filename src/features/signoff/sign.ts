@@ -7,6 +7,7 @@ import {
 } from '../../core/signoff/refusals.ts'
 import { parseStatement } from '../../core/signoff/statement.ts'
 import type { Envelope, SignedStatement } from '../../core/signoff/types.ts'
+import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import { askAttestations, formatSigningSummary } from './summary.ts'
 import { type SignoffContext, buildPresentFacts, requireTrusted, parseWaivers } from './context.ts'
@@ -19,10 +20,11 @@ import {
 } from './signing-key.ts'
 
 /**
- * `ff signoff sign`: verifies, shows, asks for each attestation, and only then for the passphrase.
+ * `ff signoff sign`: verifies the statement, shows it, asks for each attestation, and only then for the passphrase.
  *
+ * @returns a line that names the signer and the role
  * @throws FfError `terminal_missing`, `trust_refused`, `signoff_refused`, `signoff_stale`, `signed_already`,
- * `clock_set_back`, `not_attested`, and what the key or the signer throws
+ * `clock_set_back`, `not_attested`, and the errors of the key and its signer
  */
 export async function signSignoff(
   context: SignoffContext,
@@ -54,15 +56,27 @@ export async function signSignoff(
   return `${signingKey.signer.person} signed as ${signingKey.signer.role}`
 }
 
-/** `ff signoff add FILE`: takes over the signatures of another copy of the same statement, if all of them hold. */
+/**
+ * `ff signoff add FILE`: adds the signatures of another copy of the same statement, if all of them verify.
+ *
+ * @returns how many were added; zero where all were there already
+ * @throws FfError `trust_refused`, `nothing_to_check`, `signoff_refused`, `signoff_stale`, `artefact_invalid`
+ */
 export async function addSignatures(context: SignoffContext, path: string): Promise<number> {
   requireTrusted(context)
   const own = requireEnvelope(context)
-  const other = requireStep(parseEnvelope(await readNamedText(path), context.tools), path)
+  const other = requireStep(
+    parseEnvelope(await readNamedText(path), context.tools),
+    quoteValue(path),
+  )
   if (other.payload !== own.payload)
-    throw new FfError('signoff_refused', `${path} signs another statement.`, {
-      hint: 'Have both people sign the same request.',
-    })
+    throw new FfError(
+      'signoff_refused',
+      `${quoteValue(path)} signs another statement than ${SIGNOFF_FILES.signoff}.`,
+      {
+        hint: 'Both people sign copies of one statement: run `ff signoff request` once, and send the file to both.',
+      },
+    )
   const known = new Set(own.signatures.map(({ protected: shown }) => shown))
   const more = other.signatures.filter(({ protected: shown }) => !known.has(shown))
   const merged = { ...own, signatures: [...own.signatures, ...more] }
@@ -74,13 +88,17 @@ export async function addSignatures(context: SignoffContext, path: string): Prom
 /** @throws FfError `nothing_to_check`, `signoff_refused` */
 function requireEnvelope({ texts, tools }: SignoffContext): Envelope {
   if (texts.signoff === null)
-    throw new FfError('nothing_to_check', 'There is nothing to sign.', {
-      hint: 'Prepare it with `ff signoff request`.',
-    })
+    throw new FfError(
+      'nothing_to_check',
+      `There is nothing to sign: ${SIGNOFF_FILES.signoff} does not exist.`,
+      {
+        hint: 'Prepare it with `ff signoff request`.',
+      },
+    )
   return requireStep(parseEnvelope(texts.signoff, tools), SIGNOFF_FILES.signoff)
 }
 
-/** All that the gate would ask of it, but for those who have not signed yet. */
+/** Verifies an envelope by the rules of the gate, except that signatures may be missing. @throws FfError `signoff_refused`, `signoff_stale` */
 function requireVerified(
   context: SignoffContext,
   envelope: Envelope,
@@ -88,7 +106,7 @@ function requireVerified(
 ): SignedStatement {
   const trust = requireTrusted(context)
   const step = verifyEnvelope(envelope, { trust, present, now: context.now }, context.tools)
-  // A no-go can be signed: it is then on record, and lets nothing through.
+  // A no-go statement can be signed: it is on record and opens no gate.
   if (!step.ok && step.fault.code !== 'decision_no_go')
     throw makeRefusal(step.fault, 'The sign-off')
   return requireStep(parseStatement(envelope.payload, context.tools), 'The statement').statement
@@ -103,9 +121,11 @@ function makeRefusal({ code, detail }: SignoffFault, what: string): FfError {
   const stale = SIGNOFF_REFUSALS[code] === 'stale'
   return new FfError(
     stale ? 'signoff_stale' : 'signoff_refused',
-    stale ? `${what} is about what is no more.` : `${what} cannot be gone by.`,
+    stale ? `${what} covers an earlier state: ${code}.` : `${what} does not count: ${code}.`,
     {
-      hint: stale ? 'Prepare it anew with `ff signoff request`.' : 'Find out where it came from.',
+      hint: stale
+        ? 'Prepare a new one with `ff signoff request`, then sign it with `ff signoff sign`.'
+        : 'Do not sign it: find out who changed it with `git log -p -- checklists`.',
       details: [`${code}: ${detail}`],
     },
   )
@@ -119,21 +139,21 @@ function refuseRepeated({ tools }: SignoffContext, { signatures }: Envelope, kid
     return header.kid
   })
   if (kids.includes(kid))
-    throw new FfError('signed_already', 'This key has signed this statement.', {
-      hint: 'The other role has to sign; see `ff signoff verify`.',
+    throw new FfError('signed_already', `The key ${kid} has already signed this statement.`, {
+      hint: 'The other role signs next; `ff signoff verify` shows which roles are missing.',
     })
 }
 
-/** A clock that was set back would date the signature before what it is about. */
+/** A clock that was set back would date the signature before the measurements that it covers. @throws FfError `clock_set_back` */
 function refuseClock({ now }: SignoffContext, { predicate }: SignedStatement): void {
   const times = [predicate.prepared_at, ...predicate.seen.records.map(({ ended_at }) => ended_at)]
   const later = times.find((time) => time > now)
   if (later === undefined) return
   throw new FfError(
     'clock_set_back',
-    `It is ${now} here, and what is to be signed is of ${later}.`,
+    `The clock of this machine says ${now}, and the statement holds the later time ${later}.`,
     {
-      hint: 'Set the clock of this machine right.',
+      hint: 'Compare the clock with `date -u`, correct it, and sign again.',
     },
   )
 }

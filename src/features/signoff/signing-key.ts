@@ -8,31 +8,36 @@ import type {
   Signer,
   TrustFile,
 } from '../../core/signoff/types.ts'
+import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { ByteSigner, Terminal } from '../../ports/signoff.ts'
 import type { SignoffContext } from './context.ts'
 
-/** With which key somebody signs, as it was named on the command line. */
+/** The signing key as the options name it: a key file, or a command with the person whose key it uses. */
 export interface SigningKeyChoice {
   readonly key: string | null
   readonly signerCommand: string | null
   readonly person: string | null
 }
-/** One person's way to sign. The passphrase is asked for when it is taken up, and not before. */
+/** A signer of the trust file with its key. `unlock` asks for the passphrase, so call it last. */
 export interface SigningKey {
   readonly signer: Signer
   readonly unlock: () => Promise<ByteSigner>
 }
 
-/** @throws FfError `terminal_missing`: nobody signs unasked */
+/** @throws FfError `terminal_missing`: every signature needs an answer of a person */
 export function requireTerminal({ terminal }: Pick<SignoffContext, 'terminal'>): Terminal {
   if (terminal !== null) return terminal
-  throw new FfError('terminal_missing', 'People sign on a terminal, and this is none.', {
-    hint: 'Run it by hand; the keys of people are never in CI.',
-  })
+  throw new FfError(
+    'terminal_missing',
+    'This command asks a person, and standard input is not a terminal.',
+    {
+      hint: 'Run it by hand in a terminal: the keys of people never belong in CI.',
+    },
+  )
 }
 
-/** Finds whom the trust file knows by the key named. @throws FfError `signer_unknown`, and what reading a key throws */
+/** Finds the signer of the trust file that a chosen key belongs to. @throws FfError `signer_unknown`, `option_invalid`, and the errors of `readKey` */
 export async function resolveSigningKey(
   context: SignoffContext,
   trust: TrustFile,
@@ -41,37 +46,43 @@ export async function resolveSigningKey(
   if (key !== null && signerCommand === null) {
     const file = await readKey(context, key)
     const signer = trust.signers.find(({ kid }) => kid === file.kid)
-    if (signer === undefined) throw makeUnknownSigner(`the key ${file.kid}`)
+    if (signer === undefined) throw makeUnknownSigner(`does not name the key ${file.kid}`)
     return { signer, unlock: () => unseal(context, file) }
   }
   if (key === null && signerCommand !== null && person !== null) {
     const own = trust.signers.filter((one) => one.person === person && isLive(one, context.now))
     const [signer] = own
     if (signer === undefined || own.length > 1)
-      throw makeUnknownSigner(`${own.length} keys of ${person}`)
+      throw makeUnknownSigner(
+        `names ${own.length} valid keys of ${quoteValue(person)}, and one is needed`,
+      )
     return { signer, unlock: () => Promise.resolve(context.keys.byCommand(signerCommand)) }
   }
-  throw new FfError('option_invalid', 'It is not clear with which key to sign.', {
-    hint: 'Give --key FILE, or --signer-cmd COMMAND with --person ID.',
-  })
+  throw new FfError(
+    'option_invalid',
+    'The signing key is not clear: give either --key, or --signer-cmd with --person.',
+    {
+      hint: 'Add for example `--key alice.key.json`, or `--signer-cmd "sign-with-card 9c" --person bob`.',
+    },
+  )
 }
 
 const isLive = ({ from, until }: Signer, now: string): boolean => from <= now && now < until
 
-const makeUnknownSigner = (what: string): FfError =>
-  new FfError('signer_unknown', `The trust file does not say who signs here: ${what}.`, {
-    hint: 'See `ff trust show` for those whose signatures count.',
+const makeUnknownSigner = (fault: string): FfError =>
+  new FfError('signer_unknown', `The trust file ${fault}.`, {
+    hint: 'Run `ff trust show` to see the keys whose signatures count.',
   })
 
-/** @throws FfError `key_file_malformed`, and what reading it throws */
+/** @throws FfError `key_file_malformed`, `key_file_missing`, `key_file_unreadable`, `key_file_loose` */
 export async function readKey(
   { keys, tools }: Pick<SignoffContext, 'keys' | 'tools'>,
   path: string,
 ): Promise<KeyFile> {
   const read = parseSignedDocument('key_file', await keys.read(path), tools)
   if (read.ok) return read.value
-  throw new FfError('key_file_malformed', `${path} is no key file.`, {
-    hint: 'Name a file that `ff key new` made.',
+  throw new FfError('key_file_malformed', `${quoteValue(path)} is not a key file.`, {
+    hint: 'Name a file that `ff key new` wrote.',
     details: [read.detail],
   })
 }
@@ -90,9 +101,9 @@ export interface SigningInput {
 }
 
 /**
- * Signs, and takes the signature only where it verifies by the same rules as everybody else's, and by jose.
+ * Signs a payload, and returns the signature only if the verifier of the gate and jose both accept it.
  *
- * @throws FfError `signature_not_accepted`
+ * @throws FfError `signature_not_accepted`, and the errors of unlocking the key
  */
 export async function signAndVerify(
   context: SignoffContext,
@@ -109,9 +120,13 @@ export async function signAndVerify(
   const signed = { protected: shown, signature: Buffer.from(bytes).toString('base64url') }
   const checked = verifySignature(signed, { payload, typ, trust, now: context.now }, context.tools)
   if (checked.ok && (await context.keys.accepts(jwk, payload, signed))) return signed
-  const why = checked.ok ? 'a second implementation refuses it' : checked.fault.code
-  throw new FfError('signature_not_accepted', 'What was signed does not count, and was not kept.', {
-    hint: 'See that the key is the one of the trust file, and within its time.',
-    details: [`${why}: ${checked.ok ? kid : checked.fault.detail}`],
-  })
+  const why = checked.ok ? 'a second implementation rejects it' : checked.fault.code
+  throw new FfError(
+    'signature_not_accepted',
+    `The signature of ${person} does not verify, so it was not written.`,
+    {
+      hint: 'Check with `ff trust show` that the trust file names this key and that its window is open.',
+      details: [`${why}: ${checked.ok ? kid : checked.fault.detail}`],
+    },
+  )
 }

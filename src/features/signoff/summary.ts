@@ -18,7 +18,7 @@ export interface SigningSummaryInput {
   readonly waivers: readonly WaiverEntry[]
 }
 
-/** What somebody sees before they are asked: decision, target, counts, waivers, what changed since they last signed. */
+/** The text that a signer reads before the questions: decision, target, counts, waivers, and the changes since their last signature. */
 export async function formatSigningSummary(
   context: SignoffContext,
   input: SigningSummaryInput,
@@ -37,7 +37,7 @@ export async function formatSigningSummary(
     ),
     ...(await formatChanges(context, input)),
   ]
-  // Line by line, so that no reason or name can add a line of its own.
+  // Escaped line by line, so that a reason or a name cannot forge a line.
   return `${lines.map(escapeLine).join('\n')}\n\n`
 }
 
@@ -55,7 +55,7 @@ async function formatChanges(
   ]
 }
 
-/** The newest statement under which a signature of this key holds, whatever became of it. */
+/** The newest archived statement with a valid signature of this key, revoked or expired ones included; null for none. */
 async function findLastSigned(
   { cwd, tools }: SignoffContext,
   signer: Signer,
@@ -77,7 +77,7 @@ async function findLastSigned(
   return found.sort((a, b) => (a.at < b.at ? 1 : -1))[0]?.statement ?? null
 }
 
-/** Asks for each attestation. @throws FfError `not_attested` at the first that is not given */
+/** Asks for each attestation. @throws FfError `not_attested` at the first answer other than yes */
 export async function askAttestations(
   terminal: Terminal,
   attests: readonly string[],
@@ -88,7 +88,7 @@ export async function askAttestations(
     const answer = await terminal.ask(`Do you attest ${id} (${title})? (yes/no)`)
     if (answer !== 'yes')
       throw new FfError('not_attested', `${id} was not attested, so nothing was signed.`, {
-        hint: 'Sign when you can say yes to each.',
+        hint: 'Run `ff signoff sign` again when you can answer yes to every question.',
       })
   }
 }

@@ -4,26 +4,37 @@ import { parseSignedDocument } from '../../core/signoff/read-document.ts'
 import { checkTrust, parseTrust, toTrustFault } from '../../core/signoff/trust.ts'
 import type { PublicKey, TrustFile } from '../../core/signoff/types.ts'
 import { instantFromMs, type Instant, instantToMs } from '../../core/rows/instant.ts'
+import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import type { SignoffContext } from './context.ts'
-import { readNamedText, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
+import {
+  readNamedText,
+  SIGNOFF_FILES,
+  TRUST_NEXT,
+  writeBelow,
+} from '../team-folder/signoff-files.ts'
 
 export interface TrustMembers {
-  /** Files that `ff key show` printed. */
+  /** Public key file of each role, as `ff key show` prints it. */
   readonly signers: Readonly<Record<SignoffRole, string>>
   readonly runners: readonly string[]
   readonly until: Instant
 }
 
-/** Keys outlive the trust file, so that its people can sign the one that follows it. */
+/** Keys are valid longer than the trust file, so that its signers can sign its successor. */
 const KEYS_LONGER_MS = 90 * 86_400_000
 
-/** `ff trust init`: version 1, which nobody signs; the pin is what vouches for it. @returns its SHA-256 */
+/**
+ * `ff trust init`: writes version 1, which has no signatures: the pin authenticates it.
+ *
+ * @returns its SHA-256, the pin
+ * @throws FfError `file_exists`, `artefact_invalid`, `output_failed`
+ */
 export async function initTrust(context: SignoffContext, members: TrustMembers): Promise<string> {
   if (context.texts.trust !== null)
-    throw new FfError('file_exists', `${SIGNOFF_FILES.trust} is there already.`, {
-      hint: 'Change it with `ff trust rotate`, so that both roles sign the change.',
+    throw new FfError('file_exists', `${SIGNOFF_FILES.trust} exists already.`, {
+      hint: `To change it, run \`cp ${SIGNOFF_FILES.trust} ${TRUST_NEXT}\`, edit the copy, and have both roles sign it with \`ff trust rotate\`.`,
     })
   const end = instantToMs(members.until) + KEYS_LONGER_MS
   const window = { from: context.now, until: instantFromMs(end) }
@@ -55,32 +66,32 @@ export async function initTrust(context: SignoffContext, members: TrustMembers):
   return context.tools.sha256(text)
 }
 
-/** @throws FfError `artefact_invalid` */
+/** @throws FfError `artefact_invalid` where the file is missing or not a public key */
 export async function readPublicKey(
   { tools }: Pick<SignoffContext, 'tools'>,
   path: string,
 ): Promise<PublicKey> {
   const read = parseSignedDocument('public_key', await readNamedText(path), tools)
   if (read.ok) return read.value
-  throw new FfError('artefact_invalid', `${path} is no public key.`, {
-    hint: 'Name a file with what `ff key show` prints.',
+  throw new FfError('artefact_invalid', `${quoteValue(path)} is not a public key file.`, {
+    hint: 'Write one with `ff key show alice.key.json > alice.pub.json`, and name it.',
     details: [read.detail],
   })
 }
 
 export const trustText = (trust: TrustFile): string => `${JSON.stringify(trust, null, 2)}\n`
 
-/** @throws FfError `artefact_invalid` */
+/** Parses a trust file and checks its rules; neither pin nor expiry. @throws FfError `artefact_invalid` */
 export function requireWholeTrust({ tools }: SignoffContext, text: string): TrustFile {
   const read = parseTrust(text, tools)
   if (read.ok) return read.value
-  throw new FfError('artefact_invalid', 'The trust file breaks a rule.', {
-    hint: 'Correct what is named.',
+  throw new FfError('artefact_invalid', `The trust file breaks a rule: ${read.fault.code}.`, {
+    hint: 'Correct the place that is named, then run the same command again.',
     details: [`${read.fault.code}: ${read.fault.detail}`],
   })
 }
 
-/** `ff trust pin`: the line that goes into a protected variable of CI. @throws FfError `trust_refused` */
+/** `ff trust pin`: the assignment of FF_TRUST_SHA256 for a protected CI variable. @throws FfError `trust_refused` */
 export function formatPin(context: SignoffContext): string {
   const { texts, tools, now } = context
   const sha256 = tools.sha256(texts.trust ?? '')
@@ -88,22 +99,22 @@ export function formatPin(context: SignoffContext): string {
   const outcome = checkTrust(input, now, tools)
   if (outcome.status === 'trusted') return `FF_TRUST_SHA256=${sha256}`
   const { code, detail } = toTrustFault(outcome)
-  throw new FfError('trust_refused', 'There is no trust file that could be pinned.', {
-    hint: 'Make one with `ff trust init`, or take the last good one from the history.',
+  throw new FfError('trust_refused', `${SIGNOFF_FILES.trust} cannot be pinned: ${code}.`, {
+    hint: `Create one with \`ff trust init\`, or restore a good version from \`git log -- ${SIGNOFF_FILES.trust}\`.`,
     details: [`${code}: ${detail}`],
   })
 }
 
-/** `ff trust show`: whether it may be gone by, and whose signatures count. */
+/** `ff trust show`: whether the trust file is trusted, and which keys count until when. */
 export function showTrust(context: SignoffContext): CheckReport {
   const { trust, texts, tools, now } = context
   const fault = trust.status === 'trusted' ? null : toTrustFault(trust)
   const head: CheckResult =
     fault === null
-      ? passResult('trust', 'pinned from outside, or signed on from what is')
+      ? passResult('trust', 'matches the pin, or follows from the pinned version by signatures')
       : {
           id: 'trust',
-          title: 'nobody is trusted',
+          title: 'no key is trusted',
           state: 'fail',
           findings: [{ ...fault, pointer: null }],
           next: NEXT[fault.code] ?? null,
@@ -116,11 +127,13 @@ export function showTrust(context: SignoffContext): CheckReport {
 }
 
 const NEXT: Readonly<Record<string, string>> = {
-  trust_missing: 'Run ff trust init.',
+  trust_missing: 'Run ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json.',
   trust_pin_missing:
-    'Set FF_TRUST_SHA256, from outside the repository, to what ff trust pin prints.',
-  trust_pin_mismatch: 'Find out who changed the file, then take back the one that is pinned.',
-  trust_expired: 'Run ff trust rotate with a next version.',
+    'Set FF_TRUST_SHA256, outside the repository, to the value that ff trust pin prints.',
+  trust_pin_mismatch:
+    'Find out who changed the file with git log -p -- checklists, then restore the pinned version.',
+  trust_expired:
+    'Write the next version to checklists/trust-next.json, then run ff trust rotate checklists/trust-next.json --key alice.key.json.',
 }
 
 function listMembers(

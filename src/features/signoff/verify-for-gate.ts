@@ -8,7 +8,7 @@ import { type ItemFacts, loadItemFacts, refuseWaivers } from '../item-states/ite
 import type { Adapters } from '../../ports/adapters.ts'
 import { judgeSignoffNow } from './context.ts'
 
-/** The sign-off in the texts of a folder or of decision.json, as the gate counts it. */
+/** The outcome of the sign-off in a folder or in decision.json, as the gate counts it. */
 export function verifySignoffForGate(
   { texts, identity }: Pick<GateInputs, 'texts' | 'identity'>,
   { judged, trust, forged, tools }: ItemFacts,
@@ -16,17 +16,17 @@ export function verifySignoffForGate(
   const { checklist, now } = judged
   const state = { identity, items: checklist.items }
   const outcome = judgeSignoffNow({ texts, tools, trust, now }, state)
-  // An approval that does not hold is a signature that does not hold: somebody is not to be trusted.
+  // A forged approval of a waiver is a forged signature, so it refuses the whole sign-off.
   return forged === null || outcome.status === 'refused'
     ? outcome
     : { status: 'refused', code: forged.code, detail: `${forged.id}: ${forged.detail}` }
 }
 
 /**
- * What there is to sign now.
+ * The current state of the gate, which a statement is made from.
  *
- * @throws FfError `artefact_invalid`, `waiver_invalid`, `evidence_locked`, and `evidence_untrusted` where the log
- *   is not whole: such a log is not signed for
+ * @throws FfError `artefact_invalid`, `waiver_invalid`, `evidence_locked`, and `evidence_untrusted` where the log is
+ *   not whole: a statement never covers such a log
  */
 export async function readGateState(
   request: GateRequest,
@@ -40,7 +40,7 @@ export async function readGateState(
   refuseWaivers([...(signoff.status === 'refused' ? [signoff] : []), ...states.waiver_faults])
   if (evidence.status !== 'whole')
     throw new FfError('evidence_untrusted', `The evidence cannot be trusted: ${evidence.detail}.`, {
-      hint: 'Restore the evidence folder as it was written, or begin a new one and measure again.',
+      hint: 'Restore the evidence folder from a backup, or start a new one with `mv .ff/evidence .ff/evidence.old && ff probe run`.',
     })
   return toGateState(states.items, {
     checklist,

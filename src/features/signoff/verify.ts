@@ -12,7 +12,7 @@ const EXIT_BY_STATUS: Readonly<Record<SignoffOutcome['status'], ExitName>> = {
   refused: 'untrusted',
 }
 
-/** `ff signoff verify` */
+/** `ff signoff verify`: one item for each role, as of `context.now`. @throws the errors of `readGate` */
 export async function verifySignoff(context: SignoffContext): Promise<CheckReport> {
   const outcome = judgeSignoffNow(context, await context.readGate())
   return buildCheckReport(
@@ -39,7 +39,7 @@ function toRoleResult(role: (typeof ROLES)[number], outcome: SignoffOutcome): Ch
           title: 'has not signed',
           state: 'pending',
           findings: [{ code: 'role_missing', pointer: null, detail: role }],
-          next: 'Run ff signoff sign, after ff signoff request.',
+          next: 'Run ff signoff request if there is no statement yet, then ff signoff sign --key alice.key.json.',
         }
       : passResult(role, 'has signed')
   }
@@ -49,6 +49,9 @@ function toRoleResult(role: (typeof ROLES)[number], outcome: SignoffOutcome): Ch
     title: status,
     state: status === 'stale' ? 'pending' : 'fail',
     findings: [{ code, pointer: null, detail }],
-    next: status === 'stale' ? 'Run ff signoff request, and have it signed anew.' : null,
+    next:
+      status === 'stale'
+        ? 'Run ff signoff request, then both leads sign it with ff signoff sign.'
+        : null,
   }
 }

@@ -10,6 +10,7 @@ import { verifyWaivers, formatWaiver } from '../../core/signoff/waivers.ts'
 import type { WaiverEntry, Waivers } from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { escapeForTerminal } from '../../core/text/terminal.ts'
+import { quoteForShell, quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { loadChecklist } from '../team-folder/load-gate-files.ts'
@@ -24,7 +25,7 @@ import {
 
 export type WaiverRequest = Omit<WaiverEntry, 'id' | 'requested_at' | 'approvals'>
 
-/** `ff waiver new`: adds a waiver that nobody has approved yet. @throws FfError `artefact_invalid` where it breaks a rule */
+/** `ff waiver new`: adds a waiver without approvals. @returns its id @throws FfError `artefact_invalid` where it breaks a rule */
 export async function newWaiver(context: SignoffContext, request: WaiverRequest): Promise<string> {
   const before = parseWaivers(context)
   const numbers = before.waivers.map(({ id }) => Number(id.replace(/^\D+/, '')))
@@ -38,15 +39,24 @@ export async function newWaiver(context: SignoffContext, request: WaiverRequest)
     ...wrong.map(({ code, detail }) => `${code}: ${detail}`),
   ]
   if (details.length > 0)
-    throw new FfError('artefact_invalid', 'The waiver breaks a rule, so it was not written.', {
-      hint: 'Ask for less, or for another item.',
-      details,
-    })
+    throw new FfError(
+      'artefact_invalid',
+      `The waiver for ${quoteValue(request.item)} breaks a rule, so it was not written.`,
+      {
+        hint: `See with \`ff checklist explain ${quoteForShell(request.item)}\` what may be waived, and request less.`,
+        details,
+      },
+    )
   await writeWaivers(context, after)
   return id
 }
 
-/** `ff waiver sign ID`: one person approves. A change after it takes the approval away. */
+/**
+ * `ff waiver sign ID`: adds the approval of one person. A later change of the waiver invalidates it.
+ *
+ * @returns a line that names the person and the waiver
+ * @throws FfError `terminal_missing`, `trust_refused`, `option_invalid`, `not_attested`, and the errors of the key
+ */
 export async function signWaiver(
   context: SignoffContext,
   id: string,
@@ -57,16 +67,20 @@ export async function signWaiver(
   const before = parseWaivers(context)
   const entry = before.waivers.find((one) => one.id === id)
   if (entry === undefined)
-    throw new FfError('option_invalid', `There is no waiver "${id}".`, {
-      hint: '`ff waiver list` shows them.',
-    })
+    throw new FfError(
+      'option_invalid',
+      `There is no waiver ${quoteValue(id)} in ${SIGNOFF_FILES.waivers}.`,
+      {
+        hint: 'List the waivers with `ff waiver list`.',
+      },
+    )
   const signingKey = await resolveSigningKey(context, trust, choice)
   const { person, role, kid } = signingKey.signer
   const text = formatWaiver(entry)
   terminal.show(`${escapeForTerminal(text)}\n`)
   if ((await terminal.ask(`Do you approve ${id} for ${entry.item}, ${person}? (yes/no)`)) !== 'yes')
-    throw new FfError('not_attested', `${id} was not approved.`, {
-      hint: 'Measure the item again when it is mended.',
+    throw new FfError('not_attested', `${id} was not approved, so nothing was signed.`, {
+      hint: `Without the waiver the item has to pass: repair it, then run \`ff probe run ${quoteForShell(entry.item)}\`.`,
     })
   const payload = context.tools.encode(text)
   const toSign = { trust, payload, typ: 'ff-waiver+jws', attests: [] } as const
@@ -87,7 +101,7 @@ interface WaiverProblem {
   readonly detail: string
 }
 
-/** `ff waiver lint`: every rule, and every approval. A file that is none is `artefact_invalid`. */
+/** `ff waiver lint`: checks every rule and every approval. @throws FfError `artefact_invalid` for a file that cannot be parsed */
 export async function lintWaivers(context: SignoffContext): Promise<CheckReport> {
   const written = parseWaivers(context)
   const { faults } = verifyWaiverApprovals(context, written)
@@ -113,7 +127,7 @@ const toFailedResult = (id: string, title: string, own: readonly WaiverProblem[]
   next: null,
 })
 
-/** `ff waiver list`: who approved what until when; one that is in force is a pass. */
+/** `ff waiver list`: approvals and expiry of each waiver. A waiver in force passes; any other is pending. */
 export async function listWaivers(context: SignoffContext): Promise<CheckReport> {
   const { waivers } = verifyWaiverApprovals(context, parseWaivers(context))
   const rules = await loadRules(context)
@@ -131,14 +145,14 @@ function toWaiverResult(
   { active, approved }: { readonly active: boolean; readonly approved: boolean },
 ): CheckResult {
   const who = approvals.map(({ person, role }) => `${person} (${role})`).join(', ')
-  const title = `for ${item} until ${expires_at}, ${who === '' ? 'approved by nobody' : `approved by ${who}`}`
+  const title = `for ${item} until ${expires_at}, ${who === '' ? 'not approved' : `approved by ${who}`}`
   if (active && approved) return passResult(id, title)
   const code = active ? 'waiver_not_approved' : 'waiver_expired'
-  const next = active ? `Run ff waiver sign ${id}.` : null
+  const next = active ? `Run ff waiver sign ${id} --key alice.key.json.` : null
   return { id, title, state: 'pending', findings: [{ code, pointer: null, detail: item }], next }
 }
 
-/** The waivers with the approvals that hold, for the verdict too; without a trust file there are none. */
+/** The waivers with their valid approvals only; without a trusted trust file no approval is valid. */
 export const verifyWaiverApprovals = ({ trust, now, tools }: SignoffContext, waivers: Waivers) =>
   verifyWaivers(waivers, { trust: trust.status === 'trusted' ? trust.trust : null, now }, tools)
 
@@ -163,7 +177,7 @@ async function findFormFaults(
   return [...broken, ...many]
 }
 
-/** The contract's rules; the trust file's where they are stricter. */
+/** The waiver policy of the contract, or that of the trust file where it is stricter. */
 async function loadRules({ root, cwd, trust }: SignoffContext): Promise<WaiverRules> {
   const { checklist, contract } = await loadChecklist({ root, cwd, checklist: null })
   const own = trust.status === 'trusted' ? trust.trust.waiver_policy : contract.waivers
@@ -177,13 +191,21 @@ async function loadRules({ root, cwd, trust }: SignoffContext): Promise<WaiverRu
 }
 
 const BOUND = /^([a-z][a-z0-9_]{0,63})(<=|>=)(-?\d+(?:\.\d+)?)$/
-/** What a waiver covers, as it is typed: `p99_ms<=80` for a fail, a reason code for an inconclusive. */
+/**
+ * Parses the cover of a waiver: bounds such as `p99_ms<=80` for a fail, or a reason code for an inconclusive.
+ *
+ * @throws FfError `option_invalid`
+ */
 export function parseWaiverCover(bounds: readonly string[], code: string | null): WaiverCover {
   const read = bounds.map((text) => BOUND.exec(text))
   if ((code === null) === (bounds.length === 0) || read.includes(null))
-    throw new FfError('option_invalid', 'It is not clear what the waiver covers.', {
-      hint: 'Give --bound MEASURE<=VALUE or MEASURE>=VALUE for a fail, or --code CODE for an inconclusive.',
-    })
+    throw new FfError(
+      'option_invalid',
+      `The waiver has --bound ${quoteValue(bounds.join(' '))} and --code ${quoteValue(code ?? '')}: it takes either bounds, MEASURE<=VALUE or MEASURE>=VALUE, or a code.`,
+      {
+        hint: 'Add for example `--bound "p99_ms<=80"` to cover a fail, or `--code pg_dump_missing` to cover an inconclusive.',
+      },
+    )
   if (code !== null) return { state: 'inconclusive', code }
   return {
     state: 'fail',

@@ -3,16 +3,17 @@ import type { CutoverIdentity } from '../../core/gate/types.ts'
 import { canonicalizeValue } from '../../core/json/plain.ts'
 import type { GateFiles } from './load-gate-files.ts'
 
-/** What runs, as whoever runs it says. */
+/** The version of the service, as its settings state it. */
 export interface RunningVersion {
+  /** FF_CODE_VERSION, an image digest or a commit; null where unknown. */
   readonly code: string | null
-  /** Behavioural settings by name; null is the default. */
+  /** Settings that change decisions, by name; null is the default value. */
   readonly settings: Readonly<Record<string, string | null>>
   /** The newest migration that the package knows. */
   readonly schema_head: string | null
 }
 
-/** The identity that evidence has to have to count (page 9): where and which cutover the plan says, the rest is what runs. */
+/** The identity that evidence and signatures must match: environment, cutover and database from the plan, the rest from the running version. */
 export function buildIdentity(
   { code, settings, schema_head }: RunningVersion,
   { plan, checklist }: Pick<GateFiles, 'plan' | 'checklist'>,

@@ -25,25 +25,25 @@ import { readSignoffFiles, SIGNOFF_FILES } from './signoff-files.ts'
 export type { GateFolder }
 
 export type LoadedChecklist = LoadedArtefact<'cutover_readiness_checklist'> & {
-  /** SHA-256 of its RFC 8785 form: what evidence and signatures name. */
+  /** SHA-256 of its canonical form (RFC 8785), in hexadecimal: evidence and signatures name it. */
   readonly digest: string
 }
-/** What people fill in and sign; null where it is not there yet. */
+/** The files that a team fills in and signs; null for a missing file. */
 export interface GateFiles {
   readonly checklist: LoadedChecklist
   readonly contract: LoadedArtefact<'readiness_gate'>['value']
   readonly plan: LoadedArtefact<'cutover_plan'>['value'] | null
   readonly triggers: LoadedArtefact<'rollback_triggers'>['value'] | null
-  /** As they are written: no approval is verified. */
+  /** As written; no approval is verified. */
   readonly waivers: readonly WaiverEntry[]
-  /** Whether a value is of the schema of a line of evidence. */
+  /** Whether a value is valid by the schema of an evidence line. */
   readonly isLine: (value: unknown) => boolean
 }
 
 /**
- * The checklist named, else the folder's own, else the package's.
+ * Loads the named checklist, else that of the team folder, else that of the package.
  *
- * @throws FfError `artefact_invalid` where it breaks its schema or its rules: other than the contract's count of items, for one
+ * @throws FfError `artefact_invalid` where it breaks its schema or loosens the gate contract
  */
 export async function loadChecklist(
   folder: GateFolder,
@@ -56,13 +56,14 @@ export async function loadChecklist(
   return { checklist: toLoadedChecklist(requireLoaded(loaded), contract), contract: contract.value }
 }
 
-/** @throws FfError `artefact_invalid` with every problem of every file */
+/** Reads and parses the files of a team folder. @throws FfError `artefact_invalid` with every problem of every file */
 export async function loadGateFiles(folder: GateFolder): Promise<GateFiles> {
   return toGateFiles(folder.root, await readSignoffFiles(folder))
 }
 
 /**
- * The same of texts, wherever they come from. What a checklist may not loosen is the package's own.
+ * Parses the texts of a team folder or of a decision file. The gate contract, which a checklist may not loosen, always
+ * comes from the package.
  *
  * @throws FfError `artefact_invalid`
  */
@@ -103,16 +104,16 @@ function toLoadedChecklist(
   return { ...loaded, digest: digestArtefact(loaded) }
 }
 
-/** The digest by which people sign a file: another layout of the same document is the same document. */
+/** The digest that signatures name: SHA-256 of the canonical form (RFC 8785), so layout does not matter. */
 export function digestArtefact({ node }: Pick<LoadedArtefact<ArtefactKind>, 'node'>): string {
   const form = canonicalize(node)
-  // An artefact that was loaded has been held to the same rule.
+  // A loaded artefact always has a canonical form: the loader checks it.
   return createHash('sha256')
     .update(form.ok ? form.text : '')
     .digest('hex')
 }
 
-/** What a team fills in has its own place; a template is nobody's plan. */
+/** Parses the team's own file of a kind; null where it is missing. The templates of the package never count. */
 function parseOwn<K extends keyof typeof OWN_SUBJECTS>(
   kind: K,
   texts: SignoffTexts,

@@ -3,14 +3,14 @@ import { join } from 'node:path'
 import { isMissing } from '../../files/read-or-null.ts'
 import { ARTEFACTS, packagedArtefact, type ArtefactPlace } from '../../artefacts/load.ts'
 
-/** Where somebody looks for the files of a gate; a null path is looked for in `checklists` below the folder. */
+/** The package folder, the team folder, and the checklist that `--checklist` names; null for the default one. */
 export interface GateFolder {
   readonly root: string
   readonly cwd: string
   readonly checklist: string | null
 }
 
-/** The checklist named, else the folder's own, else the package's. */
+/** The place of the named checklist, else of that in the team folder, else of that in the package. */
 export async function locateChecklist({
   root,
   cwd,
@@ -27,5 +27,5 @@ export async function locateChecklist({
 const isThere = (path: string): Promise<boolean> =>
   access(path).then(
     () => true,
-    (error: unknown) => !isMissing(error), // One that is there and cannot be read: reading it says why.
+    (error: unknown) => !isMissing(error), // Reading an inaccessible file reports why.
   )

@@ -2,13 +2,14 @@ import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { readTextFile } from '../../artefacts/read-text.ts'
 import type { SignoffTexts } from '../../core/signoff/types.ts'
+import { quoteForShell, quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
-import { listOrEmpty } from '../../files/read-or-null.ts'
+import { getErrorCode, listOrEmpty } from '../../files/read-or-null.ts'
 import { replaceFile } from '../../files/replace-file.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { locateChecklist, type GateFolder } from './locate-checklist.ts'
 
-/** Where a team's folder keeps what is signed and who signs; the checklist may be the package's own. */
+/** Paths below the team folder, of the files that are signed and of the signatures. */
 export const SIGNOFF_FILES = {
   waivers: 'checklists/waivers.json',
   plan: 'checklists/plan.json',
@@ -17,12 +18,12 @@ export const SIGNOFF_FILES = {
   trust_chain: 'checklists/trust-chain.json',
   signoff: 'checklists/signoff.json',
 } as const
-/** A next version of the trust file on its way, and the sign-offs that were replaced. */
+/** The next trust file, the rotation with its signatures, and the folder of archived sign-offs. */
 export const TRUST_NEXT = 'checklists/trust-next.json'
 export const TRUST_ROTATION = 'checklists/trust-rotation.json'
 export const PAST_SIGNOFFS = 'checklists/signoffs'
 
-/** @throws FfError `artefact_invalid` where a file is there and cannot be read */
+/** Reads all signed files; null for each missing one. @throws FfError `artefact_invalid` where a file is unreadable */
 export async function readSignoffFiles(where: GateFolder): Promise<SignoffTexts> {
   const checklist = await locateChecklist(where)
   const names = Object.keys(SIGNOFF_FILES) as (keyof typeof SIGNOFF_FILES)[]
@@ -36,6 +37,7 @@ export async function readSignoffFiles(where: GateFolder): Promise<SignoffTexts>
   return Object.fromEntries(entries) as SignoffTexts
 }
 
+/** The text of a file; null where it is missing. @throws FfError `artefact_invalid` where it is unreadable */
 export async function readFileIfPresent(path: string, shown: string): Promise<string | null> {
   const read = await readTextFile(path, shown)
   if (read.ok) return read.text
@@ -43,28 +45,33 @@ export async function readFileIfPresent(path: string, shown: string): Promise<st
   throw toArtefactError([read.problem])
 }
 
-/** @throws FfError `artefact_invalid` where it is not there either */
+/** The text of a file that the user named. @throws FfError `artefact_invalid` where it is missing or unreadable */
 export async function readNamedText(path: string): Promise<string> {
   const read = await readTextFile(path, path)
   if (read.ok) return read.text
   throw toArtefactError([read.problem])
 }
 
-/** Writes a file below the folder, whole or not at all. @throws FfError `output_failed` */
+/** Replaces a file below the team folder atomically. @throws FfError `output_failed` */
 export async function writeBelow(cwd: string, shown: string, text: string): Promise<void> {
   const path = join(cwd, shown)
+  const folder = quoteForShell(dirname(path))
   try {
     await mkdir(dirname(path), { recursive: true })
     await replaceFile(path, text)
   } catch (cause) {
-    throw new FfError('output_failed', `${shown} could not be written.`, {
-      hint: 'Check that its folder may be written and has room.',
-      cause,
-    })
+    throw new FfError(
+      'output_failed',
+      `${quoteValue(path)} could not be written (${getErrorCode(cause) ?? 'unknown cause'}).`,
+      {
+        hint: `Check the folder and its free space with \`ls -ld ${folder} && df -h ${folder}\`, then run the same command again.`,
+        cause,
+      },
+    )
   }
 }
 
-/** The texts of the sign-offs that were replaced. */
+/** The texts of the archived sign-offs, in no order. */
 export async function readPastSignoffs(cwd: string): Promise<readonly string[]> {
   const names = await listOrEmpty(join(cwd, PAST_SIGNOFFS))
   return Promise.all(names.map((name) => readNamedText(join(cwd, PAST_SIGNOFFS, name))))
