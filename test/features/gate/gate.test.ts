@@ -20,11 +20,11 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder.cwd, { recursive: true, force: true }))
 
-/** What the gate says of a folder, which is the signed one unless another is named. */
+/** The gate report of a folder; by default of the signed one. */
 async function judged({ cwd, env }: SignedFolder = folder): Promise<GateReport> {
   return runGateCheck(await requestIn(cwd, env.FF_TRUST_SHA256), ADAPTERS)
 }
-/** The same, of a folder of its own, which is not signed and whose trust file is another. */
+/** The gate report of a new folder without a sign-off, with a changed trust file. */
 async function judgedUnder(
   trust: Partial<TrustFile>,
   wanted: Parameters<typeof signedFolder>[0] = {},
@@ -39,8 +39,8 @@ async function judgedUnder(
   }
 }
 
-describe('all 42 records, a runner that is named, and two people', () => {
-  test('are a GO, with what expires first', async () => {
+describe('all 42 records of a trusted runner and two signatures', () => {
+  test('are a GO, with the first expiries', async () => {
     const report = await judged()
     expect(report).toMatchObject({
       verdict: 'go',
@@ -55,26 +55,26 @@ describe('all 42 records, a runner that is named, and two people', () => {
     expect(Date.parse(report.valid_until ?? '')).toBeLessThan(Date.now() + 3_600_000)
   })
   test.each(Object.keys(REPORTERS) as (keyof typeof REPORTERS)[])(
-    'say so as %s',
+    'are a GO in the format %s',
     async (format) => {
       const text = REPORTERS[format](await judged(), { color: false })
       const words = { junit: 'failures="0"', json: '"verdict": "go"', sarif: '"results": []' }
       expect(text).toContain(format in words ? words[format as 'json'] : 'GO, valid until')
     },
   )
-  test('of a runner that nobody names are none', async () => {
+  test('do not count for a runner that the trust file does not name', async () => {
     const report = await judgedUnder({ runners: [] })
     expect([report.verdict, report.exitCode]).toEqual(['inconclusive', 22])
     expect(report.counts.states.pass).toBe(0)
   })
-  test('are no GO where trust allows fewer waivers than there are', async () => {
+  test('are an error with more waivers than the trust file allows', async () => {
     const policy = { waiver_policy: { max_active: 0, max_days: 14 } }
     const refused = judgedUnder(policy, { waived: true })
     await expect(refused).rejects.toMatchObject({ code: 'waiver_invalid', exitName: 'usage' })
   })
 })
 
-test('a failure names what was measured, what is required, why, what to do, who, and how to check again', async () => {
+test('a failure names the measured value, the limit, an example, the owner and the next command', async () => {
   const failing = await signedFolder({
     change: (draft) =>
       draft.item === 'D1'

@@ -36,7 +36,7 @@ async function fault(texts: Texts, env: 'prod' | 'dev-H' = 'prod'): Promise<FfEr
     () => null,
     (thrown: unknown) => thrown,
   )
-  if (!(error instanceof FfError)) throw new Error('it was taken')
+  if (!(error instanceof FfError)) throw new Error('the settings were accepted')
   expect(`${error.message} ${error.hint} ${error.details.join()}`).not.toContain('hunter2')
   expect(error.exitName).toBe('usage')
   return error
@@ -44,7 +44,7 @@ async function fault(texts: Texts, env: 'prod' | 'dev-H' = 'prod'): Promise<FfEr
 
 describe('Admin', () => {
   const url = 'https://admin.example/base'
-  test('with a token', async () => {
+  test('is used with a token', async () => {
     expect(
       await resolveApprovalsPlan(
         getSettings({ FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE: at('token') }),
@@ -57,7 +57,7 @@ describe('Admin', () => {
       limits: { timeout_ms: 1_000, breaker: { failures: 5, within_ms: 10_000 } },
     })
   })
-  test('with a certificate, and an authority', async () => {
+  test('is used with a certificate and an authority', async () => {
     const files = {
       FF_ADMIN_CERT_FILE: at('ff.pem'),
       FF_ADMIN_KEY_FILE: at('ff.key'),
@@ -73,7 +73,7 @@ describe('Admin', () => {
     })
   })
   test.each(['http://127.0.0.1:1', 'http://localhost:1', 'https://[::1]:1'])(
-    'on this machine without either: %s',
+    'needs no credential on a loopback address: %s',
     async (own) => {
       const plan = await resolveApprovalsPlan(getSettings({ FF_ADMIN_URL: own }), 'prod')
       expect(plan).toMatchObject({ kind: 'admin', credential: { token: null, client: null } })
@@ -87,7 +87,7 @@ describe('Admin', () => {
     }
     expect(await resolveApprovalsPlan(getSettings(texts), 'prod')).toMatchObject({ kind: 'admin' })
   })
-  test('takes a token that a group may read', async () => {
+  test('accepts a token file that its group may read', async () => {
     const FF_ADMIN_TOKEN_FILE = await put('group', TOKEN, 0o640)
     expect(
       await resolveApprovalsPlan(getSettings({ FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE }), 'prod'),
@@ -95,8 +95,8 @@ describe('Admin', () => {
   })
 
   test.each<[string, Texts, string]>([
-    ['http elsewhere', { FF_ADMIN_URL: 'http://admin.example' }, 'not https'],
-    ['no URL', { FF_ADMIN_URL: 'admin' }, 'not https'],
+    ['http on another machine', { FF_ADMIN_URL: 'http://admin.example' }, 'not https'],
+    ['a text that is not a URL', { FF_ADMIN_URL: 'admin' }, 'not https'],
     ['a query', { FF_ADMIN_URL: 'https://admin.example?a' }, 'not https'],
     ['no credential', { FF_ADMIN_URL: url }, 'no credential'],
     [

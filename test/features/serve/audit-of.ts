@@ -11,7 +11,7 @@ type Shown = Omit<AuditRecord, 'after' | 'before'> & {
   readonly after: unknown
 }
 
-/** The audit trail of a service as its store keeps it, read past the service. */
+/** Reads the audit trail of a service directly from its store, and whether its hash chain is whole. */
 export async function getAudit(
   target: ServiceTarget,
 ): Promise<{ readonly records: readonly Shown[]; readonly whole: boolean }> {
@@ -34,7 +34,7 @@ const getValue = (text: string | null): unknown => (text === null ? null : JSON.
 
 async function getRecords({ folder, database }: ServiceTarget): Promise<readonly AuditRecord[]> {
   if (folder !== null) return loggedRecords(folder)
-  if (database === null) throw new Error('a ground has a folder or a database')
+  if (database === null) throw new Error('a target has a folder or a database')
   const sql = await connect(database.version, database.database)
   try {
     return await selectedRecords(sql, 'ff')

@@ -57,7 +57,7 @@ describe.each([
   afterAll(() => crashTarget.remove())
   const started = (): Promise<StartedService> => startService({ ...crashTarget.env, ...issuer.env })
 
-  test('killed while it writes, it has lost nothing that it acknowledged, and every change has its record', async () => {
+  test('a service killed while it writes loses no acknowledged change, and every change has its record', async () => {
     let service = await started()
     await ask(service.origin, '/v1/flags/ff.count', { method: 'PUT', token, body: FLAG })
     let acknowledged = 0
@@ -76,7 +76,7 @@ describe.each([
       await until('some writes', () => Promise.resolve(acknowledged >= before + 3))
       await sleep(kill)
       const ended = doomed.stop('SIGKILL')
-      // Each is cut off by the kill, and by nothing before it.
+      // Every writer ends by the kill; an earlier failure is a failed expectation.
       for (const { status } of await Promise.allSettled(writers)) expect(status).toBe('rejected')
       await ended
       service = await started()
@@ -84,7 +84,7 @@ describe.each([
       const { records, whole } = await getAudit(crashTarget)
       const written = records.filter(({ target }) => target === 'tenant/T1/ff.count')
       expect(whole).toBe(true)
-      // What was under way may have been written or not: with its record, or without either.
+      // A request in flight was written with its record, or not at all.
       expect(written).toHaveLength(revision)
       expect(revision).toBeGreaterThanOrEqual(acknowledged)
       expect(revision).toBeLessThanOrEqual(acknowledged + 4)
@@ -95,13 +95,13 @@ describe.each([
     expect(acknowledged).toBeGreaterThan(5)
   })
 
-  test('asked to end, it answers all that is under way, and takes nothing more', async () => {
+  test('on SIGTERM the service answers all requests in flight and accepts no more', async () => {
     const service = await started()
     const asked = Array.from({ length: 40 }, (_, at) => put(service, token, at))
     await sleep(15)
     const ended = service.stop()
     const answers = await Promise.allSettled(asked)
-    // Taken or never connected: none is cut off in the middle.
+    // Each request was answered or never connected: none was cut off.
     for (const answer of answers) {
       if (answer.status === 'fulfilled') expect(answer.value.status).toBe(200)
       else expect(answer.reason).toMatchObject({ code: 'ECONNREFUSED' })
@@ -137,7 +137,7 @@ describe('a database', () => {
   const name = (): string => crashTarget.database?.database ?? ''
   const getCode = ({ text }: Answer): string => (JSON.parse(text) as { code: string }).code
 
-  test('that drops every connection is had again at once', async () => {
+  test('that drops every connection is reconnected at once', async () => {
     expect((await put(service, token, 1)).status).toBe(201)
     await admin(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name()}'`,
@@ -150,7 +150,7 @@ describe('a database', () => {
     expect((await put(service, token, 2)).status).toBe(200)
   })
 
-  test('that takes no connections is named by readiness, and its requests are refused until it is back', async () => {
+  test('that takes no connections makes the service not ready, and requests are refused until it is back', async () => {
     await admin(`ALTER DATABASE ${name()} ALLOW_CONNECTIONS false`)
     await admin(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name()}'`,
@@ -171,7 +171,7 @@ describe('a database', () => {
     expect((await ask(service.origin, '/health/ready')).status).toBe(200)
   })
 
-  test('that is read-only refuses changes by name, and goes on being read', async () => {
+  test('that is read-only refuses changes with target_read_only, and is still read', async () => {
     await admin(`ALTER DATABASE ${name()} SET default_transaction_read_only = on`)
     await admin(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name()}'`,
@@ -190,9 +190,9 @@ describe('a database', () => {
   })
 })
 
-test('a disk that is full loses nothing, says so, and is written to again when there is room', async () => {
+test('a full disk loses no change, is reported as disk_full, and is written to again after space is freed', async () => {
   const place = await mkdtemp(join(tmpdir(), 'ff-test-full-'))
-  // A namespace of its own, with a small disk in it, where the whole scene is played.
+  // The script runs in a mount namespace of its own, with a small tmpfs as the disk.
   const scene = join(ROOT, 'test/features/serve/full-disk.mjs')
   const child = spawn('unshare', ['-rm', process.execPath, scene, place, token], {
     env: { ...process.env, ...issuer.env },

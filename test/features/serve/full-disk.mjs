@@ -1,4 +1,4 @@
-// Played in a mount namespace of its own: a service whose store is on a small disk, until the disk is full.
+// Runs in a mount namespace of its own: fills the small tmpfs that holds the store of a service, then frees space.
 import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'

@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(async () => {
   const ended = await service.stop()
   expect(ended.status).toBe(0)
-  // Whatever was sent, nothing of it was a bug.
+  // No request may end as an internal error.
   expect(ended.stderr).not.toContain('"level":"error"')
   await target.remove()
   await issuer.close()
@@ -58,9 +58,14 @@ describe('a body', () => {
       415,
       'media_type_unsupported',
     ],
-    ['of no type', { body: '{}', headers: { 'content-type': '' } }, 415, 'media_type_unsupported'],
+    [
+      'without a content type',
+      { body: '{}', headers: { 'content-type': '' } },
+      415,
+      'media_type_unsupported',
+    ],
     ['of broken UTF-8', { body: Buffer.from([0x7b, 0xff, 0x7d]) }, 400, 'utf8_invalid'],
-    ['with a mark at its beginning', { body: '\ufeff{"flag_key":"ff.x"}' }, 400, 'json_malformed'],
+    ['with a byte order mark', { body: '\ufeff{"flag_key":"ff.x"}' }, 400, 'json_malformed'],
     [
       'nested a thousand deep',
       { body: `{"flag_key":${'['.repeat(1_000)}${']'.repeat(1_000)}}` },
@@ -83,14 +88,14 @@ describe('a body', () => {
     ],
     ['of one flag twice', { body: '{"flag_keys":["ff.x","ff.x"]}' }, 400, 'form_wrong'],
     ['of no flags', { body: '{"flag_keys":[]}' }, 400, 'form_wrong'],
-    ['that asks for all, and does not', { body: '{"all":false}' }, 400, 'form_wrong'],
+    ['with all: false', { body: '{"all":false}' }, 400, 'form_wrong'],
   ] as const)('%s', async (_what, asked, status, code) => {
     const answer = await call(EVALUATE, asked)
     expect([answer.status, getCode(answer)]).toEqual([status, code])
     expect(answer.headers['content-type']).toContain('application/problem+json')
   })
 
-  test('of thousands of breaches under a long name is refused at once, in few words', async () => {
+  test('with thousands of bad numbers under a long name is refused at once, with a short answer', async () => {
     const breaches = Array.from({ length: 30_000 }, () => '1e99').join(',')
     const started = Date.now()
     const answer = await call(EVALUATE, { body: `{"${'a'.repeat(100_000)}":[${breaches}]}` })
@@ -111,12 +116,12 @@ describe('a path', () => {
     ['with a star', '/v1/flags/override/tenant/*/ff.x'],
     ['with a colon', '/v1/flags/override/tenant/a:b/ff.x'],
     ['with a line break', '/v1/flags/override/tenant/a%0D%0Ab/ff.x'],
-    ['with a nought', '/v1/flags/override/tenant/a%00/ff.x'],
+    ['with a NUL', '/v1/flags/override/tenant/a%00/ff.x'],
     ['with a flag in capitals', '/v1/flags/FF.X'],
-    ['with a prototype', '/v1/flags/__proto__'],
-    ['with a constructor', '/v1/flags/override/user/constructor/constructor'],
+    ['with __proto__', '/v1/flags/__proto__'],
+    ['with constructor', '/v1/flags/override/user/constructor/constructor'],
     ['with an id of 129 characters', `/v1/flags/override/user/${'a'.repeat(129)}/ff.x`],
-  ])('%s is refused, read or written', async (_what, path) => {
+  ])('%s is refused for reads and writes', async (_what, path) => {
     for (const asked of [{}, { method: 'PUT', body: '{"value":true}' }, { method: 'DELETE' }]) {
       const answer = await call(path, asked)
       expect([answer.status, getCode(answer)]).toEqual([400, 'form_wrong'])
@@ -124,15 +129,15 @@ describe('a path', () => {
   })
 
   test.each([
-    ['of a broken escape', '/v1/flags/%E0%A4%A', 400, 'request_malformed'],
-    ['that nobody serves', '/v2/flags', 404, 'route_unknown'],
+    ['with a broken percent escape', '/v1/flags/%E0%A4%A', 400, 'request_malformed'],
+    ['without a route', '/v2/flags', 404, 'route_unknown'],
     ['in capitals', '/V1/FLAGS', 404, 'route_unknown'],
   ] as const)('%s', async (_what, path, status, code) => {
     const answer = await call(path)
     expect([answer.status, getCode(answer)]).toEqual([status, code])
   })
 
-  test('that is served with other methods says with which', async () => {
+  test('with other methods is refused with an Allow header', async () => {
     const answer = await call('/v1/flags/ff.x', { method: 'POST', body: '{}' })
     expect([answer.status, getCode(answer)]).toEqual([405, 'method_not_allowed'])
     expect(answer.headers['allow']).toBe('GET, PUT, DELETE')
@@ -140,7 +145,7 @@ describe('a path', () => {
 })
 
 describe('a credential', () => {
-  test('that stands twice is none', async () => {
+  test('that is sent twice is malformed', async () => {
     const twice = [`Bearer ${token}`, 'Bearer x']
     const answer = await ask(service.origin, EVALUATE, {
       body: '{"flag_key":"ff.x"}',
@@ -149,7 +154,7 @@ describe('a credential', () => {
     expect([answer.status, getCode(answer)]).toEqual([401, 'token_malformed'])
   })
 
-  test("of developers is ignored in production, and their changes are nobody's", async () => {
+  test('in dev headers is ignored in production: the caller is anonymous', async () => {
     const headers = { 'x-ff-user': 'U1', 'x-ff-scopes': 'ff:registry:write' }
     const answer = await ask(service.origin, '/v1/flags/ff.x', { method: 'DELETE', headers })
     expect([answer.status, getCode(answer)]).toEqual([401, 'token_missing'])
@@ -158,34 +163,34 @@ describe('a credential', () => {
   })
 })
 
-/** What a socket was answered, until the service closed it. */
+/** Everything that the service sends on a socket before it closes it. */
 function raw(send: (socket: Socket) => void, origin = service.origin): Promise<string> {
   const { hostname, port } = new URL(origin)
   return new Promise((resolve) => {
     const socket = connect(Number(port), hostname)
     let text = ''
     socket.on('data', (chunk) => (text += chunk.toString('latin1')))
-    socket.on('error', () => undefined) // It was closed from the other side; `close` follows.
+    socket.on('error', () => undefined) // The service may reset the socket; `close` follows.
     socket.once('close', () => resolve(text))
     socket.once('connect', () => send(socket))
   })
 }
 
 describe('a connection', () => {
-  test('that speaks no HTTP is told so', async () => {
+  test('that sends no HTTP gets request_malformed', async () => {
     expect(await raw((socket) => socket.write('\x16\x03\x01 hello\r\n\r\n'))).toContain(
       'request_malformed',
     )
   })
 
-  test('of endless headers is told so', async () => {
+  test('with headers above the limit gets headers_too_large', async () => {
     const answer = await raw((socket) =>
       socket.write(`GET / HTTP/1.1\r\nx: ${'a'.repeat(20_000)}\r\n\r\n`),
     )
     expect(answer).toContain('headers_too_large')
   })
 
-  test('with two lengths of one body is told so', async () => {
+  test('with two content lengths gets a 400', async () => {
     const answer = await raw((socket) =>
       socket.write(
         'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab',
@@ -196,7 +201,7 @@ describe('a connection', () => {
 
   describe('that is slow', () => {
     const SHORT = { headers_ms: 500, request_ms: 1_500 }
-    /** How often the server looks for slow requests, and what a busy machine adds. */
+    /** The server checks for slow requests at intervals, and a busy machine adds to it. */
     const SLACK_MS = 4_000
     let usual: HttpLimits | undefined
     let hasty: RunningService
@@ -215,11 +220,11 @@ describe('a connection', () => {
     })
     afterAll(() => hasty.close())
 
-    test('has 10 s for its headers and 20 s for all of a request', () => {
+    test('has 10 s for its headers and 20 s for the whole request', () => {
       expect(usual).toMatchObject({ headers_ms: 10_000, request_ms: 20_000 })
     })
 
-    test('in its headers ends within its time', async () => {
+    test('in its headers ends at the timeout of headers', async () => {
       const started = Date.now()
       const answer = await raw(
         (socket) =>
@@ -232,7 +237,7 @@ describe('a connection', () => {
       expect(took).toBeLessThan(SHORT.headers_ms + SLACK_MS)
     })
 
-    test('in its body ends within its time', async () => {
+    test('in its body ends at the timeout of a request', async () => {
       const started = Date.now()
       const head = `POST ${EVALUATE} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n`
       const answer = await raw((socket) => {
@@ -246,7 +251,7 @@ describe('a connection', () => {
     })
   })
 
-  test('that is cut in the middle of a body harms nobody', async () => {
+  test('that breaks in the middle of a body does not affect other requests', async () => {
     await raw((socket) => {
       socket.write(`POST ${EVALUATE} HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{"fl`)
       setTimeout(() => socket.destroy(), 50)
@@ -254,7 +259,7 @@ describe('a connection', () => {
     expect((await call('/health/live')).status).toBe(200)
   })
 
-  test('that is cut does not hold up whoever stops the service', async () => {
+  test('that broke does not delay the stop of the service', async () => {
     const stopped = await startService()
     const socket = connect(Number(new URL(stopped.origin).port), '127.0.0.1')
     socket.write(
@@ -279,7 +284,7 @@ describe('a connection', () => {
   })
 })
 
-describe('an answer', () => {
+describe('a response', () => {
   const text = JSON.stringify('x'.repeat(20_000_000))
   const serve = (handle: Route['handle'], more: Partial<HttpLimits>): Promise<HttpServer> =>
     openServer([{ id: 'big', method: 'GET', path: '/big', handle }], {
@@ -288,7 +293,7 @@ describe('an answer', () => {
       httpObserver: { replied: () => undefined, failed: () => undefined },
     })
 
-  test('that is on its way when the server drains comes to its end', async () => {
+  test('that is being sent when the server drains is sent completely', async () => {
     const server = await serve(() => Promise.resolve(toJsonResponse(text)), {})
     const { port } = new URL(server.origin)
     const answer = await new Promise<IncomingMessage>((resolve) =>
@@ -302,7 +307,7 @@ describe('an answer', () => {
     await drained
   })
 
-  test('that a drain waits for is the last of its connection', async () => {
+  test('that a drain waits for closes its connection', async () => {
     const server = await serve(async () => {
       await sleep(300)
       return toJsonResponse('{}')
@@ -318,7 +323,7 @@ describe('an answer', () => {
     expect((await answered).headers.connection).toBe('close')
   })
 
-  test('that is not received is given up, and gives back its place', async () => {
+  test('that the client does not read is given up, and frees its place in flight', async () => {
     const server = await serve(() => Promise.resolve(toJsonResponse(text)), {
       request_ms: 500,
       answer_ms: 1_000,
@@ -328,7 +333,7 @@ describe('an answer', () => {
       asking.on('error', () => undefined).pause()
       asking.write('GET /big HTTP/1.1\r\nhost: a\r\n\r\n')
       await expect.poll(() => server.inFlight()).toBe(1)
-      // Whoever receives it is answered meanwhile.
+      // A client that reads is answered meanwhile.
       expect((await ask(server.origin, '/big')).text).toHaveLength(text.length)
       await expect.poll(() => server.inFlight(), { timeout: 5_000 }).toBe(0)
     } finally {

@@ -1,8 +1,8 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 
 /**
- * The answers of OFREP 0.3.0 in our own words, repaired: values are any of the types (the published `oneOf` rejects its
- * own examples), and reasons and error codes are all that OpenFeature knows. What answers hold beside is open, as there.
+ * The responses of OFREP 0.3.0 with two repairs: a value has any of the types (the published `oneOf` rejects its own
+ * examples), and reasons and error codes are all that OpenFeature knows. Additional members are allowed, as published.
  */
 const metadata = {
   type: 'object',
@@ -71,7 +71,7 @@ const compiled = {
   bulkFailure: ajv.compile(bulkFailure),
 }
 
-/** What an answer breaks of the protocol; nothing where it fits. */
+/** The schema errors of a response; empty for a valid one. */
 export function breaches(shape: keyof typeof compiled, text: string): readonly unknown[] {
   const validate: ValidateFunction = compiled[shape]
   return validate(JSON.parse(text)) ? [] : (validate.errors ?? [])

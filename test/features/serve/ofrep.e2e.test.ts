@@ -41,7 +41,7 @@ const PUTS: readonly Put[] = [
   flag('ff.number', 'number', ['0.25', '0']),
   flag('ff.object', 'object', ['{"b":1,"10":2,"9":3}', '{}']),
   flag('ff.killed', 'boolean', ['true', 'false'], { state: 'killed' }),
-  flag('ff.open', 'string', ['"everybody"', '"nobody"'], OPEN),
+  flag('ff.open', 'string', ['"shown"', '"hidden"'], OPEN),
   flag('ff.sensitive', 'boolean', ['true', 'false'], { sensitive: true }),
   flag('ff.layers', 'string', ['"default"', '"safe"'], OPEN),
   ['/v1/flags/override/tenant/T1/ff.layers', '{"value":"of the tenant"}'],
@@ -91,7 +91,7 @@ describe.each([
     }
     afterAll(() => OpenFeature.close())
 
-    test('has every type of value, with reason and metadata', async () => {
+    test('gets every type of value, with reason and metadata', async () => {
       const client = await findClient('types', plain)
       const context = { targetingKey: 'U1', tenant_id: 'T1' }
       expect(await client.getBooleanDetails('ff.bool', false, context)).toMatchObject({
@@ -109,7 +109,7 @@ describe.each([
       })
     })
 
-    test('a killed flag is off, even for whoever would have it on', async () => {
+    test('gets the safe value of a killed flag, also with true as the default of the call', async () => {
       const client = await findClient('killed', plain)
       const details = await client.getBooleanDetails('ff.killed', true, {})
       expect(details).toMatchObject({ value: false, reason: 'DISABLED' })
@@ -119,19 +119,19 @@ describe.each([
 
     test.each([
       ['an unknown flag', 'ff.none', {}, 'FLAG_NOT_FOUND'],
-      ['a key of another grammar', 'New_Flow', {}, 'FLAG_NOT_FOUND'],
-      // 0.1.3 does not encode a key: what arrives is another path.
+      ['a malformed key', 'New_Flow', {}, 'FLAG_NOT_FOUND'],
+      // The provider 0.1.3 does not percent-encode a key, so the path has more segments.
       ['a key with a slash', 'a/b c', {}, 'FLAG_NOT_FOUND'],
       ['a key that cannot be decoded', 'a%zz', {}, 'GENERAL'],
       ['a tenant of another type', 'ff.bool', { tenant_id: 7 }, 'INVALID_CONTEXT'],
       ['a value of another type', 'ff.text', {}, 'TYPE_MISMATCH'],
-    ])('%s ends in its default and %s', async (_what, key, context, errorCode) => {
+    ])('gets its default for %s, with %s', async (_what, key, context, errorCode) => {
       const client = await findClient('errors', plain)
       const details = await client.getBooleanDetails(key, true, context)
       expect(details).toMatchObject({ value: true, reason: 'ERROR', errorCode })
     })
 
-    test('a token that is refused ends in the default of the caller', async () => {
+    test('gets its default with a refused token', async () => {
       const client = await findClient('refused', await issuer.token({ exp: 1 }))
       expect(await client.getBooleanDetails('ff.bool', false, {})).toMatchObject({
         value: false,
@@ -146,13 +146,13 @@ describe.each([
     ['a killed flag', 'ff.killed', {}, 'DISABLED', false],
     ['a sensitive flag without approval', 'ff.sensitive', {}, 'DISABLED', false],
     [
-      'Admin cannot be asked for an approval',
+      'a sensitive flag with Admin unreachable',
       'ff.sensitive',
       { approval_ref: 'APP-1-a' },
       'DISABLED',
       false,
     ],
-  ])('%s fits the repaired schema', async (_what, key, context, reason, value) => {
+  ])('%s is valid by the repaired schema', async (_what, key, context, reason, value) => {
     const answer = await one(key, context, { token: plain })
     expect(answer.status).toBe(200)
     expect(breaches('success', answer.text)).toEqual([])
@@ -164,12 +164,12 @@ describe.each([
     })
   })
 
-  test('a value arrives as it is stored', async () => {
+  test('a value arrives with the member order of the store', async () => {
     const { text } = await one('ff.object', {}, { token: plain })
     expect(text).toContain('"value":{"10":2,"9":3,"b":1}')
   })
 
-  test('without a token the context says who asks, and what it does not say is skipped', async () => {
+  test('without a token the context names tenant and user, and a scope without a name is skipped', async () => {
     const value = async (context: object): Promise<unknown> =>
       said(await one('ff.layers', context))['value']
     expect(await value({})).toBe('default')
@@ -182,7 +182,7 @@ describe.each([
     })
   })
 
-  test('a decision is the one of the other interface', async () => {
+  test('a decision equals that of POST /v1/flags/evaluate', async () => {
     const body = '{"flag_key":"ff.layers"}'
     for (const bearer of [token, plain]) {
       const { text } = await ask(service.origin, '/v1/flags/evaluate', { token: bearer, body })
@@ -210,12 +210,18 @@ describe.each([
 
   test.each([
     ['no body', { body: '' }, 400, 'PARSE_ERROR', 'json_empty'],
-    ['no JSON', { body: '{' }, 400, 'PARSE_ERROR', 'json_malformed'],
-    ['no UTF-8', { body: new Uint8Array([0xff]) }, 400, 'PARSE_ERROR', 'utf8_invalid'],
+    ['a body that is not JSON', { body: '{' }, 400, 'PARSE_ERROR', 'json_malformed'],
+    [
+      'a body that is not UTF-8',
+      { body: new Uint8Array([0xff]) },
+      400,
+      'PARSE_ERROR',
+      'utf8_invalid',
+    ],
     ['no context', { body: '{}' }, 400, 'INVALID_CONTEXT', 'member_missing'],
     ['a list', { body: '{"context":[]}' }, 400, 'INVALID_CONTEXT', 'type_wrong'],
     [
-      'a tenant that is no id',
+      'a malformed tenant',
       { body: '{"context":{"tenant_id":"*"}}' },
       400,
       'INVALID_CONTEXT',
@@ -239,7 +245,7 @@ describe.each([
     ],
   ] as const)('%s', async (_what, asked: AskOptions, status, errorCode, code) => {
     const expected = { errorCode, metadata: { code } }
-    // The flag is unknown: whoever asks is refused before it is looked for.
+    // The flag is unknown, and the request is refused before the flag is read.
     const single = await ofrep(`${ONE}ff.none`, asked)
     expect([single.status, said(single)]).toMatchObject([status, { key: 'ff.none', ...expected }])
     expect(breaches('failure', single.text)).toEqual([])
@@ -253,12 +259,12 @@ describe.each([
       })
   })
 
-  test('a body of no type is none', async () => {
+  test('a request without a content type has no body', async () => {
     const answer = await ask(service.origin, `${ONE}ff.bool`, { method: 'POST' })
     expect(said(answer)).toMatchObject({ key: 'ff.bool', errorCode: 'PARSE_ERROR' })
   })
 
-  test('a refused token is its 401, before the flag is looked for', async () => {
+  test('a refused token gets its 401 before the flag is read', async () => {
     const expired = await issuer.token({ exp: 1 })
     for (const path of [`${ONE}ff.none`, ALL]) {
       const answer = await ofrep(path, { token: expired, body: 'no JSON' })
@@ -267,7 +273,7 @@ describe.each([
     }
   })
 
-  test('nothing else of the protocol is served, and clients are told so in its own words', async () => {
+  test('an unknown path of the protocol gets an OFREP error', async () => {
     const below = await ofrep(`${ONE}a/b%20c?d`)
     expect([below.status, said(below)]).toMatchObject([
       404,
@@ -283,7 +289,7 @@ describe.each([
   describe('all flags', () => {
     const all = (asked: AskOptions = {}): Promise<Answer> => ofrep(ALL, { token: plain, ...asked })
 
-    test('are those whose required_auth the caller meets, in their order, each as it is alone', async () => {
+    test('are those whose required_auth the caller satisfies, sorted by key, each as evaluated alone', async () => {
       const answer = await all()
       expect(breaches('bulk', answer.text)).toEqual([])
       const { flags } = said(answer) as { flags: { key: string }[] }
@@ -294,7 +300,7 @@ describe.each([
       expect(open.flags.map(({ key }) => key)).toEqual(['ff.layers', 'ff.open'])
     })
 
-    test('have a strong tag over the whole answer, which stays as long as the answer does', async () => {
+    test('have a strong ETag of the whole response, stable while the response is', async () => {
       const first = await all()
       const { etag = '' } = first.headers as { etag?: string }
       expect(etag).toBe(`"${createHash('sha256').update(first.text).digest('hex')}"`)
@@ -311,7 +317,7 @@ describe.each([
       expect((await all({ headers: other })).status).toBe(200)
     })
 
-    test('are another answer for another context, and for another caller', async () => {
+    test('have another ETag for another context and another caller', async () => {
       const tags = await Promise.all(
         [
           { token: '', body: ANONYMOUS },
@@ -326,14 +332,14 @@ describe.each([
       expect(new Set(tags).size).toBe(tags.length)
     })
 
-    test('come whole to whoever names an event that it heard of', async () => {
+    test('come whole to a request that names a change event', async () => {
       const etag = String((await all()).headers['etag'])
       const query = `?flagConfigEtag=${encodeURIComponent(etag)}&flagConfigLastModified=2999-01-01T00:00:00Z`
       const answer = await ofrep(`${ALL}${query}`, { token: plain })
       expect([answer.status, answer.headers['etag']]).toEqual([200, etag])
     })
 
-    test('have another tag after a change', async () => {
+    test('have another ETag after a change', async () => {
       const before = (await all()).headers['etag']
       const [path, body] = flag('ff.text', 'string', ['"green"', '""'])
       expect((await ask(service.origin, path, { method: 'PUT', token, body })).status).toBe(200)
@@ -344,7 +350,7 @@ describe.each([
   })
 })
 
-test('a store that is away is a 500 that clients can read', async () => {
+test('an unreachable store gets an OFREP error with status 500', async () => {
   const target = await openDatabaseTarget('15')
   const service = await startService(target.env)
   try {
@@ -355,7 +361,7 @@ test('a store that is away is a 500 that clients can read', async () => {
       {
         key: 'ff.bool',
         errorCode: 'GENERAL',
-        // As it was lost in the middle, or is not there any more.
+        // The code depends on whether the connection was open when the database was dropped.
         metadata: { code: expect.stringMatching(/^(backing_unavailable|target_unreachable)$/) },
       },
     ])
@@ -364,13 +370,13 @@ test('a store that is away is a 500 that clients can read', async () => {
   } finally {
     await service.stop()
     const sql = await connect('15')
-    await sql.query(`CREATE DATABASE ${target.database?.database}`) // For it is taken away once more.
+    await sql.query(`CREATE DATABASE ${target.database?.database}`) // target.remove() drops it again.
     await sql.end()
     await target.remove()
   }
 })
 
-test('a row that nothing can be served of fails alone', async () => {
+test('a broken row does not fail the other flags', async () => {
   const open = { required_auth: '"none"' }
   const folder = await storeFolder([
     flagLine('ff.broken', 'boolean', { ...open, owner: undefined }),
@@ -395,7 +401,7 @@ test('a row that nothing can be served of fails alone', async () => {
   }
 })
 
-test('more flags than one answer holds are refused, not cut', async () => {
+test('more flags than the limit are refused, not truncated', async () => {
   const flags = Array.from({ length: 5_001 }, (_, at) =>
     flagLine(`ff.n${String(at).padStart(4, '0')}`, 'boolean'),
   )
@@ -414,7 +420,7 @@ test('more flags than one answer holds are refused, not cut', async () => {
   }
 })
 
-test('a key server that is away is a 503, and no other token', async () => {
+test('an unreachable key server gets a 503', async () => {
   const jwks = { FF_JWKS_URL: 'http://127.0.0.1:1/jwks', FF_JWT_ISSUER: 'https://idp.example' }
   const [service, issuer] = await Promise.all([startService(jwks), openIssuer()])
   try {
@@ -431,7 +437,7 @@ test('a key server that is away is a 503, and no other token', async () => {
   }
 })
 
-describe('what a server refuses itself', () => {
+describe('a refusal of the server outside a route', () => {
   const route: Route = {
     id: 'bug',
     method: 'POST',

@@ -33,7 +33,7 @@ let service: StartedService
 let token = ''
 let document: Described
 const ajv = new Ajv2020({ strict: false, allErrors: true })
-/** `operation status`, of all that was asked. */
+/** `operation status` of every response seen. */
 const seen = new Set<string>()
 
 beforeAll(async () => {
@@ -56,7 +56,7 @@ const fragment = (...tokens: readonly string[]): string =>
     .map((one) => `/${encodeURIComponent(one.replaceAll('~', '~0').replaceAll('/', '~1'))}`)
     .join('')
 
-/** Asks, and holds the answer to what the document says of that path, method, status and media type. */
+/** Sends a request, and validates the response by the document for its path, method, status and media type. */
 async function walk(path: string, template: string, asked: AskOptions & { method: string }) {
   const answer = await ask(service.origin, path, { token, ...asked })
   const method = asked.method.toLowerCase()
@@ -72,10 +72,10 @@ async function walk(path: string, template: string, asked: AskOptions & { method
 
 function fitsResponse(
   { headers, text }: Answer,
-  { headers: told = {}, content }: Response,
+  { headers: described = {}, content }: Response,
   at: readonly string[],
 ) {
-  for (const name of Object.keys(told)) expect(headers).toHaveProperty(name.toLowerCase())
+  for (const name of Object.keys(described)) expect(headers).toHaveProperty(name.toLowerCase())
   if (content === undefined) return expect(text).toBe('')
   const [type = ''] = String(headers['content-type']).split(';')
   expect(Object.keys(content)).toContain(type)
@@ -116,7 +116,7 @@ const GET = { method: 'GET' }
 const DELETE = { method: 'DELETE' }
 const BAD_TOKEN = { authorization: 'Basic eDp5' }
 
-test('every answer of a walk through the routes is one that is described', async () => {
+test('every response of a walk through the routes is described', async () => {
   const at = (path: string): string =>
     path.replace('{flag}', 'ff.a').replace(/\{(tenant|user)\}/, '$11')
   const steps: readonly (readonly [
@@ -178,11 +178,11 @@ test('every answer of a walk through the routes is one that is described', async
   for (const [path, template, asked] of steps) await walk(path, template, asked)
 })
 
-test('what is served is the contract that is kept', () => {
+test('the served document equals contracts/openapi.json', () => {
   expect(document).toEqual(JSON.parse(readArtefact('contracts/openapi.json')))
 })
 
-test('the walk met every operation, with each of its successes', () => {
+test('the walk reached every operation with each of its success statuses', () => {
   const successes = Object.values(document.paths).flatMap((methods) =>
     Object.values(methods).flatMap(({ operationId, responses }) =>
       Object.keys(responses)
@@ -211,7 +211,7 @@ test('the walk met every operation, with each of its successes', () => {
   )
 })
 
-test('where health has a port of its own, the document is there', async () => {
+test('with FF_ADMIN_LISTEN the document is served on that port', async () => {
   const env = { FF_LISTEN: '127.0.0.1:0', FF_ADMIN_LISTEN: '127.0.0.1:0' }
   const apart = startFf(['serve'], { env })
   const ended = finished(apart)
@@ -233,7 +233,7 @@ test('where health has a port of its own, the document is there', async () => {
   }
 })
 
-test('where nobody may ask it is refused as it is described', async () => {
+test('a request without the required scope is refused as described', async () => {
   const plain = await issuer.token({ scope: '' })
   await walk('/v1/flags', '/v1/flags', { ...GET, token: plain })
   await walk(ALL, ALL, { ...post('{"context":{"tenant_id":"T2"}}'), token: plain })

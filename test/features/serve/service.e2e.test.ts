@@ -63,7 +63,7 @@ describe.each([
     return JSON.parse(answer.text) as Record<string, unknown>
   }
 
-  test('a change is shown by the next evaluation, and by the row with its tag', async () => {
+  test('a change shows in the next evaluation, and in the row with its ETag', async () => {
     const path = '/v1/flags/ff.shown'
     const made = await put(path, FLAG)
     expect([made.status, made.headers['etag']]).toEqual([201, '"1"'])
@@ -81,7 +81,7 @@ describe.each([
     expect(row.headers['etag']).toBe('"2"')
   })
 
-  test('an override of a tenant and of a user, in their order, and gone again', async () => {
+  test('a user override takes precedence over a tenant override, until it is deleted', async () => {
     await put('/v1/flags/ff.layers', {
       ...FLAG,
       value_type: 'string',
@@ -98,7 +98,7 @@ describe.each([
     expect(getCode(await call(user))).toBe('override_unknown')
     expect(getCode(await remove(user))).toBe('override_unknown')
     expect(await evaluate({ flag_key: 'ff.layers' })).toMatchObject({ value: 'of the tenant' })
-    // A tombstone's revision goes on.
+    // A created row continues the revision of its tombstone.
     expect((await put(user, { value: 'again' }, { 'if-none-match': '*' })).headers['etag']).toBe(
       '"3"',
     )
@@ -114,19 +114,19 @@ describe.each([
     ['a list', { 'if-match': '"1", "2"' }, 400, 'precondition_invalid'],
     ['both', { 'if-match': '"1"', 'if-none-match': '*' }, 400, 'precondition_invalid'],
     ['another tag to be absent', { 'if-none-match': '"1"' }, 400, 'precondition_invalid'],
-  ] as const)('a change that expects %s', async (name, headers, status, code) => {
+  ] as const)('a change with a precondition of %s', async (name, headers, status, code) => {
     const path = `/v1/flags/ff.expects-${name.replaceAll(' ', '-')}`
     await put(path, FLAG)
     const answer = await put(path, { ...FLAG, description: 'changed' }, headers)
     expect([answer.status, code === null ? null : getCode(answer)]).toEqual([status, code])
   })
 
-  test('only a row that is there can be expected', async () => {
+  test('If-Match: * is refused for a missing row', async () => {
     const answer = await put('/v1/flags/ff.nowhere', FLAG, { 'if-match': '*' })
     expect([answer.status, getCode(answer)]).toEqual([412, 'revision_conflict'])
   })
 
-  test('the registry comes in pages, in the order of the keys', async () => {
+  test('the registry is listed in pages, sorted by key', async () => {
     const keys = ['ff.page.a', 'ff.page.b', 'ff.page.b-1', 'ff.page.b.1', 'ff.page.c']
     for (const key of keys) await put(`/v1/flags/${key}`, FLAG)
     const seen: string[] = []
@@ -159,7 +159,7 @@ describe.each([
     },
   )
 
-  test('many flags at once, in the order in which they are asked for, at one moment', async () => {
+  test('many flags are evaluated in the order of the request, at one instant', async () => {
     await put('/v1/flags/ff.many.a', FLAG)
     await put('/v1/flags/ff.many.b', { ...FLAG, state: 'killed' })
     const { decisions } = (await evaluate({
@@ -173,7 +173,7 @@ describe.each([
     expect(new Set(decisions.map(({ meta }) => meta.evaluated_at)).size).toBe(1)
   })
 
-  test('all flags are those whose required_auth the caller meets', async () => {
+  test('all flags are those whose required_auth the caller satisfies', async () => {
     await put('/v1/flags/ff.all.open', { ...FLAG, required_auth: 'none' })
     await put('/v1/flags/ff.all.any', { ...FLAG, required_auth: 'any' })
     const keysFor = async (asked: AskOptions): Promise<readonly string[]> => {
@@ -185,7 +185,7 @@ describe.each([
     expect(await keysFor({ token })).toEqual(['ff.all.any', 'ff.all.open'])
   })
 
-  test('who may do what', async () => {
+  test('each route requires its scopes', async () => {
     const path = '/v1/flags/ff.scopes'
     await put(path, FLAG)
     const tenant = '/v1/flags/override/tenant/T1/ff.scopes'
@@ -226,7 +226,7 @@ describe.each([
     expect(JSON.parse(text)).toMatchObject({ meta: { user_id: 'U2' } })
   })
 
-  test('a token that is refused is its 401, whatever else the request holds', async () => {
+  test('a refused token gets its 401, also with a bad body', async () => {
     const expired = await issuer.token({ exp: 1 })
     for (const asked of [
       { token: expired },
@@ -242,30 +242,43 @@ describe.each([
 
   test.each([
     ['nothing', '', 'json_empty', ''],
-    ['no JSON', '{', 'json_malformed', ''],
+    ['a text that is not JSON', '{', 'json_malformed', ''],
     ['a list', '[]', 'type_wrong', ''],
     ['no key', '{}', 'member_missing', '/flag_key'],
-    ['a key of another form', '{"flag_key":"FF.X"}', 'form_wrong', '/flag_key'],
-    ['a member twice', '{"flag_key":"ff.x","flag_key":"ff.y"}', 'duplicate_member', '/flag_key'],
-    ['a member that is not known', '{"flag_key":"ff.x","x":1}', 'member_unknown', '/x'],
-    ['a prototype', '{"flag_key":"ff.x","__proto__":{}}', 'member_unknown', '/__proto__'],
-    ['a constructor', '{"flag_key":"ff.x","constructor":1}', 'member_unknown', '/constructor'],
+    ['a malformed key', '{"flag_key":"FF.X"}', 'form_wrong', '/flag_key'],
     [
-      'a tenant of line breaks',
+      'a duplicate member',
+      '{"flag_key":"ff.x","flag_key":"ff.y"}',
+      'duplicate_member',
+      '/flag_key',
+    ],
+    ['an unknown member', '{"flag_key":"ff.x","x":1}', 'member_unknown', '/x'],
+    ['a member __proto__', '{"flag_key":"ff.x","__proto__":{}}', 'member_unknown', '/__proto__'],
+    [
+      'a member constructor',
+      '{"flag_key":"ff.x","constructor":1}',
+      'member_unknown',
+      '/constructor',
+    ],
+    [
+      'a tenant with a line break',
       '{"flag_key":"ff.x","tenant_id":"T\\r\\n1"}',
       'form_wrong',
       '/tenant_id',
     ],
-    ['a tenant of stars', '{"flag_key":"ff.x","tenant_id":"*"}', 'form_wrong', '/tenant_id'],
-    ['half a pair', '{"flag_key":"\\ud800"}', 'lone_surrogate', '/flag_key'],
-  ] as const)('an evaluation of %s says what is wrong and where', async (_what, body, code, at) => {
-    const answer = await call('/v1/flags/evaluate', { body })
-    expect(answer.status).toBe(400)
-    const problem = JSON.parse(answer.text) as { code: string; errors: { pointer: string }[] }
-    expect([problem.code, problem.errors[0]?.pointer]).toEqual([code, at])
-  })
+    ['a tenant of *', '{"flag_key":"ff.x","tenant_id":"*"}', 'form_wrong', '/tenant_id'],
+    ['a lone surrogate', '{"flag_key":"\\ud800"}', 'lone_surrogate', '/flag_key'],
+  ] as const)(
+    'an evaluation of %s is refused with a code and a pointer',
+    async (_what, body, code, at) => {
+      const answer = await call('/v1/flags/evaluate', { body })
+      expect(answer.status).toBe(400)
+      const problem = JSON.parse(answer.text) as { code: string; errors: { pointer: string }[] }
+      expect([problem.code, problem.errors[0]?.pointer]).toEqual([code, at])
+    },
+  )
 
-  test('a change that is refused says so with the code of the store, and is recorded', async () => {
+  test('a refused change gets the code of the store, and is recorded', async () => {
     const path = '/v1/flags/ff.refused'
     await put(path, { ...FLAG, required_auth: 'verified', sensitive: true })
     const cases = [
@@ -288,7 +301,7 @@ describe.each([
     )
   })
 
-  test('whoever is known and may not is recorded, whoever is not known is not', async () => {
+  test('a change without its scope is recorded for an authenticated user, and not for an anonymous one', async () => {
     const path = '/v1/flags/override/tenant/T9/ff.recorded'
     const change = { method: 'PUT', body: json({ value: true }) }
     const token = await issuer.token({ scope: 'ff:override:write', sub: 'U-nosy' })
@@ -301,7 +314,7 @@ describe.each([
     ])
   })
 
-  test('a number is kept to its last digit, and members in their order', async () => {
+  test('a number keeps its digits, and members their order; a number that would lose digits is refused', async () => {
     const path = '/v1/flags/ff.exact'
     const body = (value: string): string =>
       `{"value_type":"object","default_value":${value},"safe_value":{},"sensitive":false,"required_auth":"any","state":"active","description":"","owner":""}`
@@ -322,13 +335,13 @@ describe.each([
     expect(await evaluate({ flag_key: 'ff.final' })).toMatchObject({ reason: 'flag_archived' })
   })
 
-  test('the audit chain is whole after all of it', async () => {
+  test('the audit chain is whole after all these changes', async () => {
     const { records, whole } = await getAudit(crashTarget)
     expect(records.length).toBeGreaterThan(10)
     expect(whole).toBe(true)
   })
 
-  test('it is ready, and says on what it stands', async () => {
+  test('readiness lists the state of each dependency', async () => {
     const { status, text } = await anonymous('/health/ready')
     expect(status).toBe(200)
     expect(JSON.parse(text)).toMatchObject({

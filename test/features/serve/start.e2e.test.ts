@@ -13,7 +13,7 @@ import {
 
 const LISTEN = { FF_LISTEN: '127.0.0.1:0' }
 
-test('with nothing set, sample flags are served, with a line to try', async () => {
+test('with nothing set the service serves sample flags and prints an example request', async () => {
   const service = await startService({})
   const { text } = await ask(service.origin, '/v1/flags/evaluate', {
     body: '{"flag_key":"ff.sample.banner"}',
@@ -24,19 +24,19 @@ test('with nothing set, sample flags are served, with a line to try', async () =
   expect(stdout).toContain(`curl -s ${service.origin}/v1/flags/evaluate`)
 })
 
-test('health has a port of its own where one is set', async () => {
+test('FF_ADMIN_LISTEN moves health to its own port', async () => {
   const service = await startService({ FF_ADMIN_LISTEN: '127.0.0.1:0' })
   expect((await ask(service.origin, '/health/ready')).status).toBe(404)
   const { stdout } = await service.stop()
   expect(stdout).toMatch(/Health and metrics on http:\/\/127\.0\.0\.1:\d+/)
 })
 
-test('Ctrl-C ends it, too, and says so', async () => {
+test('Ctrl-C ends the service with status 130', async () => {
   const service = await startService({})
   expect((await service.stop('SIGINT')).status).toBe(130)
 })
 
-describe('it does not start', () => {
+describe('the service does not start', () => {
   let file: ServiceTarget
   let database: ServiceTarget
   beforeAll(async () => {
@@ -53,47 +53,48 @@ describe('it does not start', () => {
 
   test('with dev headers outside dev', () =>
     refused({ FF_ALLOW_DEV_HEADERS: 'true', FF_ENV: 'staging' }, 2, 'setting_invalid'))
-  test('with dev headers for others than this machine', () =>
+  test('with dev headers on a public address', () =>
     refused(
       { ...file.env, FF_ALLOW_DEV_HEADERS: 'true', FF_ENV: 'dev', FF_LISTEN: '0.0.0.0:0' },
       2,
       'setting_invalid',
     ))
-  test('with a sample where an environment is named', () =>
+  test('without a store where FF_ENV is set', () =>
     refused({ FF_ENV: 'prod' }, 2, 'setting_invalid'))
-  test('with a sample for others than this machine', () =>
+  test('without a store on a public address', () =>
     refused({ FF_LISTEN: '0.0.0.0:0' }, 2, 'setting_invalid'))
   test('without a database for FF_BACKING=db', () =>
     refused({ FF_BACKING: 'db' }, 2, 'target_invalid'))
-  test('in a phase that nobody recorded', () =>
+  test('with FF_BACKING=managed and no recorded phase', () =>
     refused({ FF_BACKING: 'managed' }, 2, 'setting_invalid'))
-  test('at no place', () => refused({ FF_LISTEN: 'here' }, 2, 'setting_invalid'))
-  test('at a port that there is not', () =>
+  test('with FF_LISTEN that is not an address', () =>
+    refused({ FF_LISTEN: 'here' }, 2, 'setting_invalid'))
+  test('with a port above 65535', () =>
     refused({ FF_LISTEN: '127.0.0.1:70000' }, 2, 'setting_invalid'))
-  test('in production without a key for digests', () =>
+  test('in production without a digest key', () =>
     refused({ FF_STORE_DIR: file.folder ?? '' }, 2, 'setting_invalid'))
-  test('on a folder that is no store', () =>
+  test('on a folder that is not a store', () =>
     refused({ ...file.env, FF_STORE_DIR: `${file.folder}/none` }, 22, 'target_unreachable'))
-  test('on a store that somebody else writes to', async () => {
+  test('on a store that another process writes to', async () => {
     const first = await startService(file.env)
     await refused(file.env, 24, 'store_locked')
     await first.stop()
   })
-  test('at a port that is taken', async () => {
+  test('on a port that is in use', async () => {
     const taken = createServer().listen(0, '127.0.0.1')
     await new Promise((resolve) => taken.once('listening', resolve))
     const { port } = taken.address() as { port: number }
     await refused({ FF_LISTEN: `127.0.0.1:${port}` }, 2, 'listen_failed')
     taken.close()
   })
-  test('with a key that others may read', async () => {
+  test('with a digest key that other users may read', async () => {
     await chmod(file.env['FF_AUDIT_DIGEST_KEY_FILE'] ?? '', 0o644)
     await refused(file.env, 2, 'setting_invalid')
     await chmod(file.env['FF_AUDIT_DIGEST_KEY_FILE'] ?? '', 0o600)
   })
-  test('by the role that owns the schema', () =>
+  test('as the role that owns the schema', () =>
     refused({ ...database.env, FF_DATABASE_URL: database.database?.url ?? '' }, 2, 'owner_refused'))
-  test('on a schema of another head, and on one that lost what was imported', async () => {
+  test('on a schema whose ledger has another checksum', async () => {
     const { version = '15', database: name = '' } = database.database ?? {}
     const admin = await connect(version, name)
     await admin.query(`UPDATE ff.migration_ledger SET checksum = 'x' WHERE version = 2`)
@@ -101,7 +102,7 @@ describe('it does not start', () => {
     await admin.query(`UPDATE ff.migration_ledger SET checksum = checksum`)
     await admin.end()
   })
-  test('where nobody answers', () =>
+  test('on a database that does not answer', () =>
     refused(
       { ...database.env, FF_DATABASE_URL: 'postgres://x@127.0.0.1:1/x' },
       22,

@@ -48,7 +48,7 @@ const getCode = (given: Given): string => {
   return 'code' in outcome ? outcome.code : outcome.status
 }
 
-/** Both signatures over any payload text, validly made. */
+/** An envelope over any payload text with two valid signatures. */
 const over = (text: string): Envelope => {
   const payload = encode(text)
   return { payload, signatures: [signAs(payload, alice), signAs(payload, bob)] }
@@ -61,7 +61,7 @@ const bobWith = (header: object): object =>
   pair(signRaw(good.payload, { ...toHeader(bob), ...header }, bob.key))
 const withTrust = (change: Partial<TrustFile>, now?: Instant): TrustOutcome =>
   trusted({ ...TRUST, ...change }, now)
-/** A trust file, and a statement that was signed under it. */
+/** A changed trust file, and a statement that was signed under it. */
 const under = (change: Partial<TrustFile>, people = [alice, bob]): Given => {
   const sha256 = digest(trustText({ ...TRUST, ...change }))
   return { trust: withTrust(change), envelope: signedBy(people, { trust: { version: 1, sha256 } }) }
@@ -76,7 +76,7 @@ const flipped = (text: string, at: number): string =>
 const mallory = makePerson('mallory', 'security-lead')
 const aliceAgain = { ...makePerson('alice', 'security-lead'), name: alice.name }
 
-/** HS256 with the bytes of the public key as its secret (the confusion of RFC 8725, 2.1). */
+/** HS256 with the bytes of the public key as its secret (the algorithm confusion of RFC 8725, section 2.1). */
 function symmetric(): object {
   const shown = encode(JSON.stringify({ ...toHeader(bob), alg: 'HS256' }))
   const secret = Buffer.from(bob.jwk.x, 'base64url')
@@ -84,7 +84,7 @@ function symmetric(): object {
   return { protected: shown, signature: mac }
 }
 
-/** The 30 cases of the sign-off: the pair that counts, and 29 that do not; some in several spellings. */
+/** The 30 cases of the sign-off: one that is verified and 29 that are not; one of them has two rows. */
 const CASES: readonly (readonly [what: string, code: string, given: () => Given])[] = [
   ['a valid pair', 'verified', () => ({})],
   ['one role only', 'role_missing:security-lead', () => ({ envelope: signedBy([alice]) })],
@@ -244,25 +244,21 @@ const CASES: readonly (readonly [what: string, code: string, given: () => Given]
 
 describe('the 30 cases of the sign-off', () => {
   test.each(CASES)('%s: %s', (_what, code, given) => expect(getCode(given())).toBe(code))
-  test('there are 30, two of them in two spellings, and each refused one has a code of its own', () => {
+  test('there are 30 cases in 31 rows, and each row has its own code', () => {
     const codes = CASES.map(([, code]) => code)
     expect(new Set(codes).size).toBe(codes.length)
-    expect(CASES.length).toBe(31) // Another image and another configuration are one case of two.
+    expect(CASES.length).toBe(31) // Another image and another configuration are one case with two rows.
   })
 })
 
-/** Refusals that the 30 do not name. */
+/** Refusals beyond the 30 cases. */
 const MORE: typeof CASES = [
   ['another cutover', 'cutover_differs', () => ({ present: present({ cutover_id: 'other' }) })],
   ['another database', 'database_changed', () => ({ present: present({ database: '8/1/ff' }) })],
   ['a schema moved on', 'schema_changed', () => ({ present: present({ schema_head: '0003' }) })],
-  ['code that nobody knows', 'code_changed', () => ({ present: present({ code: null }) })],
+  ['an unknown code version', 'code_changed', () => ({ present: present({ code: null }) })],
   ['a later attempt signed', 'attempt_ahead', () => ({ present: present({ attempt: 1 }) })],
-  [
-    'an attempt that nobody knows',
-    'attempt_ahead',
-    () => ({ present: present({ attempt: null }) }),
-  ],
+  ['an unknown attempt', 'attempt_ahead', () => ({ present: present({ attempt: null }) })],
   [
     'another form of the checklist',
     'checklist_changed',
@@ -297,7 +293,7 @@ const MORE: typeof CASES = [
     () => ({ envelope: signedBy([alice, bob], { trust: { version: 1, sha256: digest('v1') } }) }),
   ],
   [
-    'a name that is not the signer',
+    'another person than the signer',
     'person_not_of_signer',
     () => ({ envelope: pair(signAs(good.payload, bob, { person: 'carol' })) }),
   ],
@@ -307,38 +303,42 @@ const MORE: typeof CASES = [
     () => ({ envelope: pair(signAs(good.payload, bob, { meaning: 'approves-waiver' })) }),
   ],
   ['RS256', 'alg_not_allowed', () => ({ envelope: bobWith({ alg: 'RS256' }) })],
-  ['alg that is no text', 'alg_not_allowed', () => ({ envelope: bobWith({ alg: 1 }) })],
-  ['crit that is more', 'header_malformed', () => ({ envelope: bobWith({ crit: ['ff', 'exp'] }) })],
+  ['an alg that is not a string', 'alg_not_allowed', () => ({ envelope: bobWith({ alg: 1 }) })],
+  [
+    'a crit with another member',
+    'header_malformed',
+    () => ({ envelope: bobWith({ crit: ['ff', 'exp'] }) }),
+  ],
   ['a strange header member', 'header_malformed', () => ({ envelope: bobWith({ cty: 'json' }) })],
   [
-    'a day that does not exist',
+    'a date that does not exist',
     'header_malformed',
     () => ({ envelope: signedBy([alice, bob], {}, { signed_at: '2026-02-30T00:00:00.000Z' }) }),
   ],
   [
-    'a header that is no object',
+    'a header that is not an object',
     'header_malformed',
     () => ({ envelope: pair(signRaw(good.payload, [], bob.key)) }),
   ],
   [
-    'a header that is no JSON',
+    'a header that is not JSON',
     'header_malformed',
     () => ({ envelope: pair({ ...byBob, protected: encode('{') }) }),
   ],
   [
-    'a header that is no UTF-8',
+    'a header that is not UTF-8',
     'header_malformed',
     () => ({ envelope: pair({ ...byBob, protected: '_w' }) }),
   ],
   [
-    'a header in two spellings of base64',
+    'a header that is not canonical base64url',
     'header_malformed',
     () => ({ envelope: pair({ ...byBob, protected: 'AB' }) }),
   ],
-  ['a member too many', 'envelope_malformed', () => ({ envelope: { ...good, extra: 1 } })],
-  ['no JSON signed', 'statement_malformed', () => ({ envelope: over('{') })],
+  ['an unknown member', 'envelope_malformed', () => ({ envelope: { ...good, extra: 1 } })],
+  ['a signed text that is not JSON', 'statement_malformed', () => ({ envelope: over('{') })],
   [
-    'a payload that is no text',
+    'a payload that is not UTF-8',
     'statement_malformed',
     () => {
       const payload = Buffer.from([0xff]).toString('base64url')
@@ -346,7 +346,7 @@ const MORE: typeof CASES = [
     },
   ],
   [
-    'a payload in another spelling of base64',
+    'a payload that is not canonical base64url',
     'statement_malformed',
     () => ({ envelope: { payload: 'AB', signatures: [signAs('AB', alice), signAs('AB', bob)] } }),
   ],
@@ -355,16 +355,16 @@ const MORE: typeof CASES = [
   ['no trust file', 'trust_missing', () => ({ trust: { status: 'absent' } })],
   ['no pin', 'trust_pin_missing', () => ({ trust: { status: 'unpinned', sha256: '' } })],
   [
-    'nobody signed yet',
+    'no signature yet',
     'role_missing:platform-lead+security-lead',
     () => ({
       envelope: { ...good, signatures: [] },
     }),
   ],
 ]
-describe('what else is refused', () => {
+describe('further refusals', () => {
   test.each(MORE)('%s: %s', (_what, code, given) => expect(getCode(given())).toBe(code))
-  test('each code has one outcome, and the outcome is that of the table', () => {
+  test('each code has the outcome that the table of refusals gives', () => {
     for (const [, code, given] of [...CASES, ...MORE]) {
       const { status } = toOutcome(given())
       const [name = ''] = code.split(':')
@@ -376,7 +376,7 @@ describe('what else is refused', () => {
   })
 })
 
-test('no envelope is missing, whatever the trust file; a refused trust file is refused without one', () => {
+test('without an envelope the sign-off is missing, or refused if the trust file is', () => {
   const judge = (trust: TrustOutcome) =>
     judgeSignoff({ trust, envelope: null, present: PRESENT, now: NOW }, tools).status
   expect(judge(trusted())).toBe('missing')
@@ -385,12 +385,16 @@ test('no envelope is missing, whatever the trust file; a refused trust file is r
 })
 
 test.each([
-  ['no JSON', '{', 'envelope_malformed'],
+  ['not JSON', '{', 'envelope_malformed'],
   ['a list', '[]', 'envelope_malformed'],
-  ['signatures that are none', '{"payload":"e30","signatures":null}\n', 'envelope_malformed'],
-  ['signatures that are no objects', '{"payload":"e30","signatures":[1]}\n', 'envelope_malformed'],
-  ['another spelling', JSON.stringify(good, null, 2), 'envelope_not_canonical'],
-  ['no line feed', envelopeText(good).trimEnd(), 'envelope_not_canonical'],
+  ['without signatures', '{"payload":"e30","signatures":null}\n', 'envelope_malformed'],
+  [
+    'one with signatures that are not objects',
+    '{"payload":"e30","signatures":[1]}\n',
+    'envelope_malformed',
+  ],
+  ['not canonical', JSON.stringify(good, null, 2), 'envelope_not_canonical'],
+  ['without its line feed', envelopeText(good).trimEnd(), 'envelope_not_canonical'],
 ])('an envelope that is %s: %s', (_what, envelope, code) => {
   expect(
     judgeSignoff({ trust: trusted(), envelope, present: PRESENT, now: NOW }, tools),
@@ -400,14 +404,14 @@ test.each([
   })
 })
 
-test('what is no I-JSON is never written as a document', () => {
+test('a document that is not I-JSON is never written', () => {
   expect(() => canonicalizeObject({ a: '\ud800' })).toThrow('I-JSON')
   let deep: object = {}
   for (let level = 0; level < 70; level += 1) deep = { deep }
   expect(() => canonicalizeObject(deep)).toThrow('I-JSON')
 })
 
-test('a verified pair says who signed, what was accepted, and until when it holds', () => {
+test('a verified sign-off names the signers, the accepted items and its expiry', () => {
   const until = '2026-01-16T00:00:00.000Z'
   const given = under({ signers: [asSigner(alice), { ...asSigner(bob), until }] })
   expect(toOutcome(given)).toMatchObject({
@@ -420,7 +424,7 @@ test('a verified pair says who signed, what was accepted, and until when it hold
   expect(toOutcome({})).toMatchObject({ valid_until: PREPARED.not_after })
 })
 
-test('others come to the same: jose, and node:crypto over the signing input', async () => {
+test('jose and node:crypto verify the same signatures', async () => {
   for (const [at, who] of [alice, bob].entries()) {
     const signature = good.signatures[at] as Envelope['signatures'][number]
     const key = createPublicKey({ key: { ...who.jwk }, format: 'jwk' })
@@ -435,7 +439,7 @@ test('others come to the same: jose, and node:crypto over the signing input', as
   }
 })
 
-describe('each byte counts', () => {
+describe('a changed byte is refused', () => {
   const text = Buffer.from(envelopeText(good))
   const judge = (envelope: Buffer): string =>
     judgeSignoff(
@@ -448,13 +452,13 @@ describe('each byte counts', () => {
     return copy
   }
 
-  test('of the envelope, every one', () => {
+  test('at every place of the envelope', () => {
     expect(judge(text)).toBe('verified')
     for (let at = 0; at < text.length; at += 1) {
       expect([at, judge(changed(text, at, 1))]).not.toEqual([at, 'verified'])
     }
   })
-  test('of the envelope, in any way', () => {
+  test('in any way in the envelope', () => {
     fc.assert(
       fc.property(
         fc.nat({ max: text.length - 1 }),
@@ -464,14 +468,14 @@ describe('each byte counts', () => {
       examples(1_000),
     )
   })
-  test('of the payload, every one, though it be signed by one of the two', () => {
+  test('at every place of the payload, also if one of the two signed the change', () => {
     for (let at = 0; at < good.payload.length; at += 1) {
       const payload = flipped(good.payload, at)
       const envelope = { payload, signatures: [signAs(payload, alice), byBob] }
       expect([at, toOutcome({ envelope }).status]).toEqual([at, 'refused'])
     }
   })
-  test('of the trust file, every one, against the pin', () => {
+  test('at every place of the trust file, by the pin', () => {
     const file = trustText(TRUST)
     const pin = digest(file)
     const judgeTrust = (one: string) => checkTrust({ text: one, chain: null, pin }, NOW, tools)

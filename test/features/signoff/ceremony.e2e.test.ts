@@ -15,7 +15,7 @@ const CHILD = [process.execPath, new URL('./gate-child.mjs', import.meta.url).pa
 const SECRET = 'correct horse battery'
 let folder = ''
 let pin = ''
-/** What runs, as the environment says it. */
+/** The value of FF_CODE_VERSION. */
 let code = CODE
 
 const ff = (args: readonly string[], script: Script = []): Promise<PtyRun> =>
@@ -23,7 +23,7 @@ const ff = (args: readonly string[], script: Script = []): Promise<PtyRun> =>
 const plain = (args: readonly string[]): Promise<Run> =>
   runFf(args, { cwd: folder, env: { FF_TRUST_SHA256: pin } })
 const soon = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString()
-/** At a time of our choosing. */
+/** Runs ff on a terminal, with its clock at `now`. */
 const gated = (args: readonly string[], script: Script = [], now = soon(0)): Promise<PtyRun> =>
   onTerminal([...CHILD, now, ...args], script, {
     cwd: folder,
@@ -41,7 +41,7 @@ const yes = (count: number): Script =>
   Array.from({ length: count }, () => ['(yes/no)', 'yes\n'] as const)
 const withPassphrase: Script = [['Passphrase of', `${SECRET}\n`]]
 
-/** Records by which each item passes now, by a runner that the trust file names from now on. */
+/** Writes evidence of `runner` by which each item passes now. */
 async function measureAll(runner: SigningRunner): Promise<void> {
   const at = instantFromMs(Date.now())
   const now = (draft: EvidenceDraft): EvidenceDraft => ({
@@ -77,8 +77,8 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-describe('keys at rest', () => {
-  test('a key file is for its owner alone, says nothing of the private half, and is never overwritten', async () => {
+describe('key files', () => {
+  test('a key file has no private half in the clear, and is never overwritten', async () => {
     const text = await readFile(join(folder, 'alice.key.json'), 'utf8')
     expect(Object.keys(JSON.parse(text).jwk)).toEqual(['kty', 'crv', 'x'])
     const again = await newKey('mallory', 'alice.key.json')
@@ -105,14 +105,14 @@ describe('keys at rest', () => {
     const run = await ff(asked, script)
     expect([run.status, run.screen]).toEqual([status, expect.stringContaining(`[${code},`)])
   })
-  test('nobody makes a key without a terminal', async () => {
+  test('a key is not made without a terminal', async () => {
     const run = await plain(asked)
     expect([run.status, run.stderr]).toEqual([2, expect.stringContaining('[terminal_missing,')])
   })
 })
 
 describe('the trust file', () => {
-  test('is gone by under its pin alone', async () => {
+  test('is trusted under its own pin only', async () => {
     const show = async (value: string) => {
       const env = { FF_TRUST_SHA256: value }
       const run = await runFf(['trust', 'show', '--format', 'json'], { cwd: folder, env })
@@ -126,7 +126,7 @@ describe('the trust file', () => {
     expect(await show(digest('other'))).toEqual([23, 'trust_pin_mismatch'])
     expect(await show('ABC')).toEqual([2, 'setting_invalid'])
   })
-  test('is not made twice', async () => {
+  test('is not overwritten by a second init', async () => {
     const init = [
       'trust',
       'init',
@@ -170,7 +170,7 @@ describe('two people sign', () => {
     expect(header.ff.attests).toEqual(['I4', 'J1'])
   })
 
-  test('what changed since somebody last signed is shown before they are asked again', async () => {
+  test('a signer sees the changes since their last signature before the questions', async () => {
     code = 'sha256:bb'
     const stale = await gated(['signoff', 'verify'])
     expect([stale.status, stale.screen]).toEqual([21, expect.stringContaining('code_changed')])
@@ -185,7 +185,7 @@ describe('two people sign', () => {
     code = CODE
   })
 
-  test('copies are put together with add', async () => {
+  test('signed copies are merged with add', async () => {
     await gated(['signoff', 'request'])
     const empty = await readFile(join(folder, 'checklists/signoff.json'), 'utf8')
     await sign('alice', [...yes(2), ...withPassphrase])
@@ -197,7 +197,7 @@ describe('two people sign', () => {
     expect((await gated(['signoff', 'verify'])).status).toBe(0)
   })
 
-  test('a revocation is a next version that both roles sign; then it holds, under the old pin too', async () => {
+  test('a revocation takes effect when both roles have signed the next trust file, also under the old pin', async () => {
     await gated(['signoff', 'revoke', '--reason', 'the image was withdrawn'])
     const rotate = (who: string, file: readonly string[]) =>
       gated(
@@ -214,7 +214,7 @@ describe('two people sign', () => {
   })
 })
 
-describe('what keeps somebody from signing', () => {
+describe('signing is refused for', () => {
   beforeAll(async () => {
     await gated(['signoff', 'request'])
   })
@@ -232,8 +232,8 @@ describe('what keeps somebody from signing', () => {
     await chmod(join(folder, 'alice.key.json'), 0o600)
     expect([run.status, run.screen]).toEqual([status, expect.stringContaining(`[${code},`)])
   })
-  test('a key file that is not there, is none, or cannot be read', async () => {
-    expect((await sign('nobody', [])).screen).toContain('[key_file_missing, exit usage]')
+  test('a key file that is missing, malformed or unreadable', async () => {
+    expect((await sign('missing', [])).screen).toContain('[key_file_missing, exit usage]')
     await writeFile(join(folder, 'bad.key.json'), '{}', { mode: 0o600 })
     expect((await sign('bad', [])).screen).toContain('[key_file_malformed, exit usage]')
     expect((await gated(['signoff', 'sign', '--key', '/proc/self/mem'])).screen).toContain(
@@ -243,7 +243,7 @@ describe('what keeps somebody from signing', () => {
   test('each altered member of a key file', async () => {
     const text = await readFile(join(folder, 'alice.key.json'), 'utf8')
     const file = JSON.parse(text)
-    const altered = { ...file, name: 'Somebody Else' }
+    const altered = { ...file, name: 'Mallory Example' }
     await writeFile(join(folder, 'altered.key.json'), JSON.stringify(altered), { mode: 0o600 })
     expect((await sign('altered', [...yes(2), ...withPassphrase])).screen).toContain(
       '[passphrase_wrong,',
@@ -258,10 +258,10 @@ describe('what keeps somebody from signing', () => {
     const run = await plain(['signoff', 'sign', '--key', 'alice.key.json'])
     expect([run.status, run.stderr]).toEqual([2, expect.stringContaining('[terminal_missing,')])
   })
-  test('no way to sign, or two', async () => {
+  test('a missing key option', async () => {
     expect((await gated(['signoff', 'sign'])).screen).toContain('[option_invalid,')
   })
-  test('an identity that is not whole', async () => {
+  test('an incomplete identity', async () => {
     const plan = join(folder, 'checklists/plan.json')
     const text = await readFile(plan, 'utf8')
     await rm(plan)
@@ -269,7 +269,7 @@ describe('what keeps somebody from signing', () => {
     await writeFile(plan, text)
     expect([run.status, run.screen]).toEqual([22, expect.stringContaining('[identity_incomplete,')])
   })
-  test('a no-go can be signed, and lets nothing through', async () => {
+  test('a no-go can be signed, and is refused by verify', async () => {
     code = 'sha256:never-measured'
     expect((await gated(['signoff', 'request'])).screen).toContain('NO-GO, with 0 of 40')
     expect((await sign('alice', [...yes(2), ...withPassphrase])).status).toBe(0)
@@ -287,7 +287,7 @@ describe('--signer-cmd', () => {
   const card = generateKeyPairSync('ed25519')
 
   beforeAll(async () => {
-    // A person whose key is on a card comes in as platform lead, in a folder of their own.
+    // A new trust file names a platform lead whose key is on a smart card.
     const jwk = card.publicKey.export({ format: 'jwk' }) as never
     const pem = card.privateKey.export({ type: 'pkcs8', format: 'pem' })
     expect(createPrivateKey(pem).asymmetricKeyType).toBe('ed25519')
@@ -317,12 +317,12 @@ describe('--signer-cmd', () => {
   })
   const cases: readonly (readonly [string, string, number, string])[] = [
     ['a signature by another key', 'node sign.mjs other.pem', 23, 'signature_not_accepted'],
-    ['a program that is not there', 'no-such-program', 22, 'signer_failed'],
+    ['a missing program', 'no-such-program', 22, 'signer_failed'],
     ['a program that fails', 'false', 22, 'signer_failed'],
-    ['a program that says nothing', 'true', 23, 'signature_not_accepted'],
-    ['a program that says too much', 'head -c 100000 /dev/zero', 22, 'signer_failed'],
+    ['a program that writes nothing', 'true', 23, 'signature_not_accepted'],
+    ['a program that writes too much', 'head -c 100000 /dev/zero', 22, 'signer_failed'],
     [
-      'no shell: a pipe is but a word',
+      'a pipe, which is an argument because there is no shell',
       'node sign.mjs card.pem | cat',
       0,
       'signed as platform-lead',
@@ -370,7 +370,7 @@ describe('waivers', () => {
       const found = await plain(['waiver', 'list', '--format', 'json'])
       return [found.status, JSON.parse(found.stdout).items[0].title]
     }
-    // The item wants both leads.
+    // The item requires the approval of both leads.
     expect(await list()).toEqual([21, expect.stringContaining('approved by bob (security-lead)')])
     const second = await gated(
       ['waiver', 'sign', 'WV-1', '--signer-cmd', 'node sign.mjs card.pem', '--person', 'card'],
@@ -382,9 +382,9 @@ describe('waivers', () => {
   test.each<readonly [string, string, Readonly<Record<string, string>>, string]>([
     ['no expiry', 'E5', { '--expires': '' }, 'option_invalid'],
     ['longer than 14 days', 'E5', { '--expires': soon(15) }, 'waiver_too_long'],
-    ['an item that nobody may waive', 'A1', {}, 'waiver_item_unwaivable'],
-    ['an item that there is not', 'Z9', {}, 'waiver_item_unknown'],
-    ['an item that has one', 'E5', {}, 'waiver_item_repeated'],
+    ['an item that cannot be waived', 'A1', {}, 'waiver_item_unwaivable'],
+    ['an unknown item', 'Z9', {}, 'waiver_item_unknown'],
+    ['an item that has a waiver', 'E5', {}, 'waiver_item_repeated'],
     ['no bound and no code', 'E5', { '--bound': 'p99' }, 'option_invalid'],
   ])('%s', async (_what, item, change, code) => {
     const options = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== ''))
@@ -407,7 +407,7 @@ describe('waivers', () => {
       : asked(options, item))
     expect([run.status, run.stderr]).toEqual([2, expect.stringContaining(code)])
   })
-  test('an edited waiver loses its approvals, and lint says so with 23', async () => {
+  test('an edited waiver loses its approvals, and lint exits 23', async () => {
     const path = join(folder, 'checklists/waivers.json')
     const text = await readFile(path, 'utf8')
     await writeFile(path, text.replace('"value": 80', '"value": 800'))
@@ -417,7 +417,7 @@ describe('waivers', () => {
   })
 })
 
-test('an expired trust file is refused, and followed by one that its people sign', async () => {
+test('an expired trust file is refused, and its signers can sign its successor', async () => {
   const later = soon(181)
   const at = (args: readonly string[], script: Script = []) => gated(args, script, later)
   expect((await at(['trust', 'show'])).screen).toContain('trust_expired')

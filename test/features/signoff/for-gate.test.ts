@@ -54,7 +54,7 @@ const item = (id: string, attest_role: 'platform-lead' | 'security-lead') => ({
 })
 const items = [item('I4', 'platform-lead'), item('G3', 'security-lead')]
 const none = { log: null, head: null }
-/** A folder of no measured item, under the pin of its trust file. */
+/** Inputs without evidence, under the pin of their trust file. */
 const inputs = (change: Partial<GateInputs> = {}, files: object = {}): GateInputs => ({
   texts: { ...texts, evidence: none },
   files: {
@@ -75,8 +75,8 @@ async function told(given: GateInputs) {
   return { outcome: verifySignoffForGate(given, facts), trust: facts.trust, ...facts.judged }
 }
 
-describe('what the gate is told of people', () => {
-  test('the outcome, the runners that are not revoked, and the stricter policy', async () => {
+describe('the sign-off as the gate counts it', () => {
+  test('has the outcome, the runners that are not revoked, and the stricter policy', async () => {
     expect(await told(inputs())).toMatchObject({
       outcome: { status: 'verified', accepted: PREPARED.accepted },
       runners: [{ kid: runner.kid, from: runner.from, until: runner.until }],
@@ -84,7 +84,7 @@ describe('what the gate is told of people', () => {
       trust: { status: 'trusted' },
     })
   })
-  test('without a pin nobody and no runner counts, and there is no sign-off', async () => {
+  test('is refused without a pin, and no runner counts', async () => {
     expect(await told(inputs({ trust_pin: null }))).toMatchObject({
       outcome: { status: 'refused', code: 'trust_pin_missing', detail: expect.any(String) },
       runners: [],
@@ -92,16 +92,16 @@ describe('what the gate is told of people', () => {
       policy: { max_active: 5, max_days: 7 },
     })
   })
-  test('a folder with nothing in it is missing both, and no more', async () => {
+  test('is missing both roles in an empty folder', async () => {
     const nothing = { ...texts, trust: null, signoff: null, evidence: none }
     const { outcome } = await told(inputs({ texts: nothing, trust_pin: null }))
     expect(outcome).toEqual({ status: 'missing', roles: ['platform-lead', 'security-lead'] })
   })
-  test('a pin that is no SHA-256 is refused', async () => {
+  test('is an error for a pin that is not a SHA-256', async () => {
     const refused = told(inputs({ trust_pin: 'ABC' }))
     await expect(refused).rejects.toMatchObject({ code: 'setting_invalid' })
   })
-  test('of a folder, from its files as they are', async () => {
+  test('follows the files of a folder', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'ff-people-'))
     await mkdir(join(folder, 'checklists'))
     const written = {
@@ -121,7 +121,7 @@ describe('what the gate is told of people', () => {
     expect((await ask()).outcome).toMatchObject({ status: 'stale', code: 'plan_changed' })
     await rm(folder, { recursive: true })
   })
-  test('an approval that does not hold is refused as a whole', async () => {
+  test('is refused as a whole for a forged waiver approval', async () => {
     const waiver: WaiverEntry = {
       id: 'WV-1',
       item: 'E5',
@@ -140,7 +140,7 @@ describe('what the gate is told of people', () => {
   })
 })
 
-describe('what of the states people sign', () => {
+describe('the state that a statement covers', () => {
   const verdict = (id: string, state: ItemResult['state'], more: Partial<ItemResult> = {}) =>
     ({ id, state, codes: [], measured: [], evidence: null, ...more }) as unknown as ItemResult
   const evidence = { seq: 3, hash: digest('record'), ended_at: NOW }
@@ -151,7 +151,7 @@ describe('what of the states people sign', () => {
     verdict('J1', 'pending', { codes: ['evidence_missing'] }),
     verdict('J2', 'pass'),
   ]
-  test('what is accepted and is no signature, and the records that counted', () => {
+  test('holds the accepted items that are not signatures, and the records that counted', () => {
     const checklist = {
       items: states.map(({ id }) => ({ id, kind: id === 'J2' ? 'signature' : 'probe' })),
     } as unknown as Checklist

@@ -70,7 +70,7 @@ export const TRUST: TrustFile = {
 export const trustText = (trust: TrustFile): string => `${JSON.stringify(trust, null, 2)}\n`
 export const digest = (word: string): string => tools.sha256(word)
 
-/** The trust file under a pin that names it. */
+/** The outcome of a trust file under its own pin. */
 export const trusted = (trust: TrustFile = TRUST, now: Instant = NOW): TrustOutcome => {
   const text = trustText(trust)
   return checkTrust({ text, chain: null, pin: tools.sha256(text) }, now, tools)
@@ -146,7 +146,7 @@ export const signAs = (
 
 export const envelopeText = (envelope: object): string => `${canonicalizeObject(envelope)}\n`
 
-/** A statement that both have signed. */
+/** A statement with the signatures of `people`. */
 export function signedBy(
   people: readonly Person[],
   prepared: Partial<StatementInput> = {},

@@ -28,7 +28,7 @@ const summaryWith = (reason: string): Promise<string> =>
     waivers: [{ id: 'WV-1', item: 'E5', reason, expires_at: '2026-01-20T09:00:00.000Z' }],
   } as unknown as SigningSummaryInput)
 
-test('a reason cannot add a line to what a person signs', async () => {
+test('a reason of a waiver cannot forge a line of the summary', async () => {
   const lines = (await summaryWith('late\nWaivers     none')).split('\n')
   expect(lines.filter((line) => line.startsWith('Waivers'))).toEqual(['Waivers     1'])
   expect(lines).toContain(
@@ -36,24 +36,20 @@ test('a reason cannot add a line to what a person signs', async () => {
   )
 })
 
-/** The reports escaped the marks, and the summary did not; neither escaped the separators. */
 test.each([
   ['a left-to-right mark', '\u200e', '\\u200e'],
   ['an override of the direction', '\u202e', '\\u202e'],
   ['a line separator', '\u2028', '\\u2028'],
   ['a control', '\u001b[2J', '\\u001b[2J'],
-])(
-  '%s shows as an escape in the summary and in what a person is asked',
-  async (_what, raw, shown) => {
-    const summary = await summaryWith(raw)
-    expect(summary).toContain(shown)
-    expect(summary).not.toContain(raw)
-    const asked: string[] = []
-    const terminal = { ask: (text: string) => (asked.push(text), Promise.resolve('yes')) }
-    const items = [{ id: 'E5', title: raw }]
-    await askAttestations(terminal as unknown as Terminal, ['E5'], {
-      items,
-    } as unknown as SigningSummaryInput['state'])
-    expect(asked).toEqual([`Do you attest E5 (${shown})? (yes/no)`])
-  },
-)
+])('%s is escaped in the summary and in the questions', async (_what, raw, shown) => {
+  const summary = await summaryWith(raw)
+  expect(summary).toContain(shown)
+  expect(summary).not.toContain(raw)
+  const asked: string[] = []
+  const terminal = { ask: (text: string) => (asked.push(text), Promise.resolve('yes')) }
+  const items = [{ id: 'E5', title: raw }]
+  await askAttestations(terminal as unknown as Terminal, ['E5'], {
+    items,
+  } as unknown as SigningSummaryInput['state'])
+  expect(asked).toEqual([`Do you attest E5 (${shown})? (yes/no)`])
+})

@@ -51,7 +51,7 @@ const WHOLE = getChain(first, link(second, [alice, bob]))
 
 describe('the chain of a trust file', () => {
   const cases: readonly (readonly [string, string, Given])[] = [
-    ['a pin of the version before', 'trusted', {}],
+    ['a pin of the previous version', 'trusted', {}],
     ['a pin of the version itself', 'trusted', { pinned: second }],
     [
       'three versions',
@@ -61,7 +61,7 @@ describe('the chain of a trust file', () => {
         chain: getChain(first, link(second, [alice, bob]), link(third, [alice, carol])),
       },
     ],
-    ['a pin of neither', 'trust_pin_mismatch', { pinned: third }],
+    ['a pin of another file', 'trust_pin_mismatch', { pinned: third }],
     ['version 2 without a chain', 'trust_unsigned', { chain: null, pinned: second }],
     ['a file that is not in its chain', 'trust_unsigned', { trust: third }],
     ['the file rolled back', 'trust_rolled_back', { trust: TRUST, pinned: second }],
@@ -71,12 +71,12 @@ describe('the chain of a trust file', () => {
       { chain: getChain(first, link(second, [alice])) },
     ],
     [
-      'a link signed by those whom it brings in',
+      'a link signed by a signer that it adds',
       'key_unknown',
       { chain: getChain(first, link(second, [alice, carol])) },
     ],
     [
-      'a link signed before its signer was one',
+      'a link signed before the window of its signer',
       'key_outside_window',
       {
         chain: getChain(
@@ -91,30 +91,30 @@ describe('the chain of a trust file', () => {
       { trust: third, chain: getChain(first, link(third, [alice, bob])) },
     ],
     [
-      'a version that goes down',
+      'a version below the one before',
       'trust_rolled_back',
       { chain: getChain(first, link(second, [alice, bob]), link(TRUST, [alice, carol])) },
     ],
-    ['a chain that is none', 'trust_chain_broken', { chain: '{}' }],
+    ['a malformed chain', 'trust_chain_broken', { chain: '{}' }],
     [
-      'a link that is no text',
+      'a link that is not UTF-8',
       'trust_chain_broken',
       { chain: getChain({ payload: '_w', signatures: [] }) },
     ],
     [
-      'a link in another spelling of base64',
+      'a link that is not canonical base64url',
       'trust_chain_broken',
       { chain: getChain({ payload: 'AB', signatures: [] }) },
     ],
     [
-      'a link that is no trust file',
+      'a link that is not a trust file',
       'trust_malformed',
       { chain: getChain({ payload: encode('{}'), signatures: [] }) },
     ],
   ]
   test.each(cases)('%s: %s', (_what, code, given) => expect(getCode(given)).toBe(code))
 
-  test('no file: absent without a pin, refused with one; no pin: nobody is believed', () => {
+  test('a missing file is absent without a pin and refused with one; a file without a pin is not trusted', () => {
     const text = trustText(TRUST)
     const check = (one: string | null, pin: string | null) =>
       checkTrust({ text: one, chain: null, pin }, NOW, tools)
@@ -134,14 +134,14 @@ describe('the rules of a trust file', () => {
   const runner = { ...asSigner(alice), name: 'ci' }
   const { person: _p, role: _r, ...plain } = runner
   const cases: readonly (readonly [string, string, Partial<TrustFile>])[] = [
-    ['as it is', 'ok', {}],
+    ['the unchanged file', 'ok', {}],
     [
       'a kid of another key',
       'trust_kid_differs',
       { signers: [{ ...asSigner(alice), kid: bob.kid }] },
     ],
     ['a runner with the key of a person', 'trust_key_shared', { runners: [plain] }],
-    ['nobody for a role', 'trust_role_unfilled', { signers: [asSigner(alice)] }],
+    ['a role without a signer', 'trust_role_unfilled', { signers: [asSigner(alice)] }],
     [
       'a window that never opens',
       'trust_malformed',
@@ -153,7 +153,7 @@ describe('the rules of a trust file', () => {
       'trust_malformed',
       { waiver_policy: { max_active: 4, max_days: 14 } },
     ],
-    ['no such day', 'trust_malformed', { expires: '2026-02-30T00:00:00.000Z' }],
+    ['a date that does not exist', 'trust_malformed', { expires: '2026-02-30T00:00:00.000Z' }],
   ]
   const codeOfFile = (text: string): string => {
     const read = parseTrust(text, tools)
@@ -162,20 +162,20 @@ describe('the rules of a trust file', () => {
   test.each(cases)('%s: %s', (_what, code, change) =>
     expect(codeOfFile(trustText({ ...TRUST, ...change }))).toBe(code),
   )
-  test('a key of small order, under which anybody could sign', () => {
+  test('a key of small order, for which signatures can be forged', () => {
     const jwk = { kty: 'OKP', crv: 'Ed25519', x: 'A'.repeat(43) } as const
     const weak = { ...asSigner(bob), jwk, kid: tools.thumbprint(jwk) }
     expect(codeOfFile(trustText({ ...TRUST, signers: [asSigner(alice), weak] }))).toBe(
       'trust_key_weak',
     )
   })
-  test('what is no JSON, or repeats a member', () => {
+  test('a text that is not JSON, or repeats a member', () => {
     expect(codeOfFile('{')).toBe('trust_malformed')
     expect(codeOfFile(trustText(TRUST).replace('{', '{"version": 1,'))).toBe('trust_malformed')
   })
 })
 
-test('a revocation is the next version', () => {
+test('a revocation makes the next version', () => {
   const revoked = { sha256: digest('x'), at: NOW, reason: 'withdrawn' }
   expect(withRevokedStatement(TRUST, revoked)).toEqual({
     ...TRUST,

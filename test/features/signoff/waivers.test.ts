@@ -80,7 +80,7 @@ describe('approvals of a waiver', () => {
     WaiverEntry['approvals'][number],
     WaiverEntry['approvals'][number],
   ]
-  test('those whose signatures hold are handed on, by person and role', () => {
+  test('valid ones are returned by person and role', () => {
     expect(verify(approved)).toEqual({
       waivers: [
         {
@@ -94,48 +94,44 @@ describe('approvals of a waiver', () => {
       faults: [],
     })
   })
-  test('without a trust file nobody has approved', () => {
+  test('none is valid without a trust file', () => {
     expect(verify(approved, null).waivers[0]?.approvals).toEqual([])
   })
   const changed: readonly (readonly [string, string, WaiverEntry])[] = [
-    ['the waiver edited after it', 'waiver_altered', { ...approved, expires_at: NOW }],
+    ['for a waiver that was edited later', 'waiver_altered', { ...approved, expires_at: NOW }],
     [
-      'of another waiver',
+      'for another waiver',
       'waiver_altered',
       { ...WAIVER, approvals: [approval({ ...WAIVER, item: 'A3' }, alice)] },
     ],
     [
-      'more than a compact JWS',
+      'with a fourth part in the JWS',
       'waiver_altered',
       { ...WAIVER, approvals: [{ ...first, jws: `${first.jws}.x` }] },
     ],
+    ['with an empty JWS', 'waiver_altered', { ...WAIVER, approvals: [{ ...first, jws: '' }] }],
     [
-      'less than a compact JWS',
-      'waiver_altered',
-      { ...WAIVER, approvals: [{ ...first, jws: '' }] },
-    ],
-    [
-      'another person than it says',
+      'under the name of another person',
       'person_not_of_signer',
       { ...WAIVER, approvals: [{ ...first, person: 'dora' }] },
     ],
     [
-      'another role than it says',
+      'under another role',
       'person_not_of_signer',
       { ...WAIVER, approvals: [{ ...first, role: 'security-lead' }] },
     ],
     [
-      'another key than it says',
+      'under another kid',
       'person_not_of_signer',
       { ...WAIVER, approvals: [{ ...first, kid: second.kid }] },
     ],
     [
-      'meant as a sign-off',
+      'with the meaning of a sign-off',
       'meaning_wrong',
       { ...WAIVER, approvals: [approval(WAIVER, alice, { meaning: 'approves-decision' })] },
     ],
   ]
-  test.each(changed)('%s: %s, and it counts for nothing', (_what, code, waiver) => {
+  test.each(changed)('one %s is invalid: %s', (_what, code, waiver) => {
     expect(new Set(codes(waiver))).toEqual(new Set([code]))
     expect(verify(waiver).waivers[0]?.approvals).toEqual([])
   })
@@ -166,7 +162,7 @@ test('each role attests its own items, and the security lead A, F, G and each wa
   })
 })
 
-test('what changed since somebody last signed', () => {
+test('two statements differ in code and in accepted items', () => {
   const before = JSON.parse(formatStatement(PREPARED)) as SignedStatement
   const after = JSON.parse(
     formatStatement({
@@ -202,7 +198,7 @@ describe('decision.json', () => {
     identity: PRESENT.identity,
     files,
   })
-  test('gives back every file byte for byte, and says nothing for itself', () => {
+  test('returns every file byte for byte, and its trust file only counts under a pin of the caller', () => {
     const read = unpackDecision(text, tools)
     expect(read).toMatchObject({ ok: true, value: { files, decided_at: NOW } })
     if (!read.ok) return
@@ -214,7 +210,7 @@ describe('decision.json', () => {
       'refused',
     ])
   })
-  test('a third party comes to the same outcome from it, under the pin alone', () => {
+  test('gives a third party the same outcome under the pin', () => {
     const subjects = subjectDigests(files, tools)
     const own = { ...PREPARED, subjects }
     const signoff = envelopeText(signedBy([alice, bob], own))
@@ -242,10 +238,10 @@ describe('decision.json', () => {
     expect(judge(digest(trustText(TRUST)))).toBe('verified')
     expect(judge(null)).toBe('refused')
   })
-  test('is refused where a member is missing', () => {
+  test('is refused without a required member', () => {
     expect(unpackDecision(text.replace('"tool_version"', '"tool"'), tools).ok).toBe(false)
   })
-  test('its files are bound by their bytes, and one that is not there counts as empty', () => {
+  test('has the digest of each file, that of an empty text for a missing one', () => {
     expect(subjectDigests(files, tools)).toEqual({
       checklist: digest('{}\n'),
       waivers: digest(''),
