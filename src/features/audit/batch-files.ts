@@ -62,7 +62,7 @@ export class NewBatchFile {
   /** Links the file to its final name. @returns false where that name is taken: no file is ever overwritten */
   async place(name: string): Promise<boolean> {
     return this.withFolderErrors(async () => {
-      const placed = await link(this.temporary, join(this.folder, name)).then(
+      const isPlaced = await link(this.temporary, join(this.folder, name)).then(
         () => true,
         (error: unknown) => {
           if (getErrorCode(error) === 'EEXIST') return false
@@ -71,7 +71,7 @@ export class NewBatchFile {
       )
       await this.drop()
       await syncFolder(this.folder)
-      return placed
+      return isPlaced
     })
   }
 
@@ -92,14 +92,14 @@ export class NewBatchFile {
 async function* inLargePieces(
   pieces: AsyncIterable<string> | Iterable<string>,
 ): AsyncGenerator<string> {
-  let waiting = ''
+  let buffer = ''
   for await (const piece of pieces) {
-    waiting += piece
-    if (waiting.length < WRITE_CHARACTERS) continue
-    yield waiting
-    waiting = ''
+    buffer += piece
+    if (buffer.length < WRITE_CHARACTERS) continue
+    yield buffer
+    buffer = ''
   }
-  yield waiting
+  yield buffer
 }
 
 function toFolderError(folder: string, error: unknown): unknown {

@@ -20,11 +20,11 @@ export async function* tailRecords(
   yield last
   let after = last.at(-1)?.seq ?? 0
   while (follow && !signal.aborted) {
-    const more = await trail.read(after, readFirstRecords)
-    if (more.length > 0) yield more
-    after = more.at(-1)?.seq ?? after
+    const next = await trail.read(after, readFirstRecords)
+    if (next.length > 0) yield next
+    after = next.at(-1)?.seq ?? after
     // The signal ends the sleep, and the loop then ends.
-    if (more.length < MOST_AT_ONCE) await sleep(POLL_MS, null, { signal }).catch(() => null)
+    if (next.length < MOST_AT_ONCE) await sleep(POLL_MS, null, { signal }).catch(() => null)
   }
 }
 export interface TailOptions {
@@ -49,12 +49,12 @@ async function readLastRecords(trail: AuditTrail, most: number): Promise<readonl
 }
 
 async function readFirstRecords(reading: AuditReading): Promise<readonly AuditRecord[]> {
-  const found: AuditRecord[] = []
+  const first: AuditRecord[] = []
   for await (const record of requireRecords(reading)) {
-    found.push(record)
-    if (found.length === MOST_AT_ONCE) break
+    first.push(record)
+    if (first.length === MOST_AT_ONCE) break
   }
-  return found
+  return first
 }
 
 async function* requireRecords({ records }: AuditReading): AsyncGenerator<AuditRecord> {

@@ -48,7 +48,7 @@ export async function verifyExport(request: VerifyExportRequest): Promise<CheckR
   const heads = judged.flatMap(([, one]) => (one.ok ? [one.head] : []))
   const marks = heads.flatMap((head) => [getStart(head), getEnd(head)])
   const items: CheckResult[] = []
-  const walked: WalkedBatch[] = []
+  const batches: WalkedBatch[] = []
   for (const [at, one] of judged) {
     endIfAborted(signal, 'Run the same command again: a part of the chain proves nothing.')
     const name = basename(at)
@@ -56,11 +56,11 @@ export async function verifyExport(request: VerifyExportRequest): Promise<CheckR
     else {
       const walk = new ChainWalk(hashAuditText, { from: getStart(one.head), marks })
       items.push(await batchItem(name, join(dirname(at), one.head.file), { head: one.head, walk }))
-      walked.push({ head: one.head, walk })
+      batches.push({ head: one.head, walk })
     }
   }
   const whole = items.every(({ state }) => state === 'pass')
-  if (whole && walked.length > 1) items.push(continuityItem(walked))
+  if (whole && batches.length > 1) items.push(continuityItem(batches))
   const failed = items.some(({ state }) => state === 'fail')
   return buildCheckReport('audit_verify', items.length > 0 ? items : [EMPTY_RESULT], {
     exits: failed ? ['untrusted'] : [],
@@ -68,8 +68,8 @@ export async function verifyExport(request: VerifyExportRequest): Promise<CheckR
 }
 
 async function findHeadPaths(path: string): Promise<readonly string[]> {
-  const found = await stat(path).catch(() => null)
-  if (found?.isDirectory() !== true) return [path.replace(/\.ndjson$/, '.head.json')]
+  const stats = await stat(path).catch(() => null)
+  if (stats?.isDirectory() !== true) return [path.replace(/\.ndjson$/, '.head.json')]
   return (await listHeads(path)).map((name) => join(path, name))
 }
 
@@ -100,13 +100,13 @@ function batchItem(name: string, path: string, { head, walk }: WalkedBatch): Pro
 }
 
 /** Checks that the batches are parts of one chain without a gap; the first may start at any record. */
-function continuityItem(walked: readonly WalkedBatch[]): CheckResult {
-  const first = Math.min(...walked.map(({ head }) => head.first_seq))
-  const title = `${walked.length} batches, from record ${first}`
+function continuityItem(batches: readonly WalkedBatch[]): CheckResult {
+  const first = Math.min(...batches.map(({ head }) => head.first_seq))
+  const title = `${batches.length} batches, from record ${first}`
   const wrong = (code: string, detail: string): CheckResult =>
     failResult('continuity', title, { code, detail, next: BATCH_NEXT })
-  for (const { head } of walked) {
-    const others = walked.filter((one) => one.head !== head).map(({ walk }) => walk)
+  for (const { head } of batches) {
+    const others = batches.filter((one) => one.head !== head).map(({ walk }) => walk)
     const findPlaces = (mark: AuditChainHead) => others.map((walk) => walk.findPlace(mark))
     const [starts, ends] = [findPlaces(getStart(head)), findPlaces(getEnd(head))]
     const batch = `the batch of ${head.first_seq} to ${head.count}`

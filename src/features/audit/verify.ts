@@ -131,9 +131,9 @@ function markItem(
   { id, what, differs }: Place,
 ): CheckResult {
   const title = `${what}: ${mark.seq} records`
-  const placed = walk.findPlace(mark)
-  if (placed === 'held') return passResult(id, title)
-  if (placed === 'differs') {
+  const position = walk.findPlace(mark)
+  if (position === 'held') return passResult(id, title)
+  if (position === 'differs') {
     const detail = `record ${mark.seq} has another hash`
     return failResult(id, title, { code: differs, detail, next: ALTERED_NEXT })
   }

@@ -14,9 +14,9 @@ export function planHarness(settings: SettingValues): TargetSpec {
   const fault = FAULTS.find(([holds]) => holds(settings))
   if (fault !== undefined) throw makeSettingError(fault[1](settings), fault[2])
   const inDatabase = FF_BACKING === 'db'
-  const named = inDatabase ? settings.FF_DATABASE_URL : toFileTarget(FF_STORE_DIR)
-  if (named === null) return inDatabase ? { kind: 'embedded' } : { kind: 'file', folder: null }
-  if (FF_ENV === 'dev') return named
+  const configured = inDatabase ? settings.FF_DATABASE_URL : toFileTarget(FF_STORE_DIR)
+  if (configured === null) return inDatabase ? { kind: 'embedded' } : { kind: 'file', folder: null }
+  if (FF_ENV === 'dev') return configured
   throw makeSettingError(
     `${inDatabase ? 'FF_DATABASE_URL' : 'FF_STORE_DIR'} is set and FF_ENV is not: a harness uses a named store or database only with FF_ENV=dev.`,
     'Run `export FF_ENV=dev` if it is not a production store, or `unset FF_STORE_DIR FF_DATABASE_URL`: the harness then creates its own.',

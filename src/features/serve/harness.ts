@@ -126,9 +126,9 @@ export class Harness {
   }
 
   private toScene(call: RouteRequest, route: string): Route {
-    const found = this.scenes.get(call.header(SCENE_HEADER) ?? '')?.get(route)
-    if (found === undefined) throw new HttpRefusal('scene_unknown')
-    return found
+    const sceneRoute = this.scenes.get(call.header(SCENE_HEADER) ?? '')?.get(route)
+    if (sceneRoute === undefined) throw new HttpRefusal('scene_unknown')
+    return sceneRoute
   }
 
   private getAuthenticator(script: HarnessScene['keys']): Promise<OpenAuthenticator> {

@@ -67,8 +67,8 @@ const answerAll: Answer = async (service, call) => {
   })
   const text = `{"flags":[${items.join(',')}]}`
   const etag = `"${createHash('sha256').update(text).digest('hex')}"`
-  const known = matchesTag(call.header('if-none-match'), etag)
-  return toOfrepResponse(known ? '' : text, known ? 304 : 200, { etag })
+  const isCurrent = matchesTag(call.header('if-none-match'), etag)
+  return toOfrepResponse(isCurrent ? '' : text, isCurrent ? 304 : 200, { etag })
 }
 
 /** Authenticates the caller, then parses the body: a refused credential is reported before a bad body. @throws HttpRefusal */

@@ -25,9 +25,9 @@ export const createListRoute =
     requireScopes(await authenticateCaller(service, call, service.now()), READ_REGISTRY)
     const { limit, after } = parsePageQuery(call.query)
     const entries = await service.store.page({ after, limit: limit + 1 })
-    const shown = entries.slice(0, limit)
-    const next = entries.length > limit ? (shown.at(-1)?.flag_key ?? null) : null
-    const rows = shown.map(({ held }) => serializeRow(requireWholeRow(held) as AnyRow))
+    const listed = entries.slice(0, limit)
+    const next = entries.length > limit ? (listed.at(-1)?.flag_key ?? null) : null
+    const rows = listed.map(({ held }) => serializeRow(requireWholeRow(held) as AnyRow))
     return toJsonResponse(`{"flags":[${rows.join(',')}],"next":${JSON.stringify(next)}}`)
   }
 
@@ -53,7 +53,7 @@ const makeQueryRefusal = (name: string): HttpRefusal =>
 export const createRowRoute =
   (
     parts: GetServiceDependencies,
-    shown: {
+    listed: {
       readonly table: TableName
       readonly key: (params: RouteRequest['params']) => RowKey
       readonly need: (key: RowKey) => ScopeRequirement
@@ -62,14 +62,14 @@ export const createRowRoute =
   async (call: RouteRequest): Promise<RouteResponse> => {
     const service = parts()
     const caller = await authenticateCaller(service, call, service.now())
-    const key = shown.key(call.params)
-    requireScopes(caller, shown.need(key))
+    const key = listed.key(call.params)
+    requireScopes(caller, listed.need(key))
     const { flag_key, scope_id } = key
     if (!isFlagKey(flag_key) || (scope_id !== null && !isScopeId(scope_id)))
       throw new HttpRefusal('form_wrong', [makeProblem('form_wrong', '')])
-    const row = requireWholeRow(await readRow(service.store, shown.table, key))
+    const row = requireWholeRow(await readRow(service.store, listed.table, key))
     if (row === null || ('deleted_at' in row && row.deleted_at !== undefined))
-      throw new HttpRefusal(shown.table === 'flag_registry' ? 'flag_unknown' : 'override_unknown')
+      throw new HttpRefusal(listed.table === 'flag_registry' ? 'flag_unknown' : 'override_unknown')
     return toRowResponse(row)
   }
 

@@ -53,8 +53,15 @@ export async function initFolder(
     written.push(RUNNER.ignore)
     const { kid, jwk } = await makeRunner(join(cwd, RUNNER.key))
     written.push(RUNNER.key)
-    const own = { kind: 'public_key', schemaVersion: 1, person: 'runner', name: 'runner', kid, jwk }
-    await writeNew(cwd, RUNNER.public, { text: jsonText(own), written })
+    const publicKey = {
+      kind: 'public_key',
+      schemaVersion: 1,
+      person: 'runner',
+      name: 'runner',
+      kid,
+      jwk,
+    }
+    await writeNew(cwd, RUNNER.public, { text: jsonText(publicKey), written })
   } catch (cause) {
     for (const name of written) await rm(join(cwd, name), { force: true })
     throw new FfError(

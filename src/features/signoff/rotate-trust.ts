@@ -130,8 +130,10 @@ function findMissingRoles(
   signed: Envelope,
   trust: TrustFile,
 ): string | null {
-  const checked = checkApprovals(signed, { trust, now }, tools)
-  const fault = checked.ok ? findCoverageFault(checked.value, trust.required_roles) : checked.fault
+  const approvals = checkApprovals(signed, { trust, now }, tools)
+  const fault = approvals.ok
+    ? findCoverageFault(approvals.value, trust.required_roles)
+    : approvals.fault
   if (fault === null) return null
   if (fault.code === 'role_missing') return fault.detail
   throw new FfError(

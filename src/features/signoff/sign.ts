@@ -64,12 +64,12 @@ export async function signSignoff(
  */
 export async function addSignatures(context: SignoffContext, path: string): Promise<number> {
   requireTrusted(context)
-  const own = requireEnvelope(context)
-  const other = requireStep(
+  const envelope = requireEnvelope(context)
+  const otherEnvelope = requireStep(
     parseEnvelope(await readNamedText(path), context.tools),
     quoteValue(path),
   )
-  if (other.payload !== own.payload)
+  if (otherEnvelope.payload !== envelope.payload)
     throw new FfError(
       'signoff_refused',
       `${quoteValue(path)} signs another statement than ${SIGNOFF_FILES.signoff}.`,
@@ -77,12 +77,14 @@ export async function addSignatures(context: SignoffContext, path: string): Prom
         hint: 'Both people sign copies of one statement: run `ff signoff request` once, and send the file to both.',
       },
     )
-  const known = new Set(own.signatures.map(({ protected: shown }) => shown))
-  const more = other.signatures.filter(({ protected: shown }) => !known.has(shown))
-  const merged = { ...own, signatures: [...own.signatures, ...more] }
-  requireVerified(context, merged, buildPresentFacts(context, await context.readGate()))
-  await writeBelow(context.cwd, SIGNOFF_FILES.signoff, formatEnvelope(merged))
-  return more.length
+  const knownHeaders = new Set(envelope.signatures.map(({ protected: shown }) => shown))
+  const newSignatures = otherEnvelope.signatures.filter(
+    ({ protected: shown }) => !knownHeaders.has(shown),
+  )
+  const mergedEnvelope = { ...envelope, signatures: [...envelope.signatures, ...newSignatures] }
+  requireVerified(context, mergedEnvelope, buildPresentFacts(context, await context.readGate()))
+  await writeBelow(context.cwd, SIGNOFF_FILES.signoff, formatEnvelope(mergedEnvelope))
+  return newSignatures.length
 }
 
 /** @throws FfError `nothing_to_check`, `signoff_refused` */

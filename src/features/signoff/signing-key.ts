@@ -50,11 +50,13 @@ export async function resolveSigningKey(
     return { signer, unlock: () => unseal(context, file) }
   }
   if (key === null && signerCommand !== null && person !== null) {
-    const own = trust.signers.filter((one) => one.person === person && isLive(one, context.now))
-    const [signer] = own
-    if (signer === undefined || own.length > 1)
+    const candidates = trust.signers.filter(
+      (one) => one.person === person && isLive(one, context.now),
+    )
+    const [signer] = candidates
+    if (signer === undefined || candidates.length > 1)
       throw makeUnknownSigner(
-        `names ${own.length} valid keys of ${quoteValue(person)}, and one is needed`,
+        `names ${candidates.length} valid keys of ${quoteValue(person)}, and one is needed`,
       )
     return { signer, unlock: () => Promise.resolve(context.keys.byCommand(signerCommand)) }
   }
@@ -117,16 +119,20 @@ export async function signAndVerify(
   const shown = context.tools.encode(JSON.stringify(header))
   const sign = await unlock()
   const bytes = await sign(new TextEncoder().encode(`${shown}.${payload}`))
-  const signed = { protected: shown, signature: Buffer.from(bytes).toString('base64url') }
-  const checked = verifySignature(signed, { payload, typ, trust, now: context.now }, context.tools)
-  if (checked.ok && (await context.keys.accepts(jwk, payload, signed))) return signed
-  const why = checked.ok ? 'a second implementation rejects it' : checked.fault.code
+  const signature = { protected: shown, signature: Buffer.from(bytes).toString('base64url') }
+  const verification = verifySignature(
+    signature,
+    { payload, typ, trust, now: context.now },
+    context.tools,
+  )
+  if (verification.ok && (await context.keys.accepts(jwk, payload, signature))) return signature
+  const why = verification.ok ? 'a second implementation rejects it' : verification.fault.code
   throw new FfError(
     'signature_not_accepted',
     `The signature of ${person} does not verify, so it was not written.`,
     {
       hint: 'Check with `ff trust show` that the trust file names this key and that its window is open.',
-      details: [`${why}: ${checked.ok ? kid : checked.fault.detail}`],
+      details: [`${why}: ${verification.ok ? kid : verification.fault.detail}`],
     },
   )
 }

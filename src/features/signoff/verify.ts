@@ -26,10 +26,10 @@ export async function verifySignoff(context: SignoffContext): Promise<CheckRepor
 
 function toRoleResult(role: (typeof ROLES)[number], outcome: SignoffOutcome): CheckResult {
   if (outcome.status === 'verified') {
-    const signed = outcome.signatures.find((one) => one.role === role)
+    const signature = outcome.signatures.find((one) => one.role === role)
     return passResult(
       role,
-      `${signed?.person ?? ''} at ${signed?.signed_at ?? ''}, until ${outcome.valid_until}`,
+      `${signature?.person ?? ''} at ${signature?.signed_at ?? ''}, until ${outcome.valid_until}`,
     )
   }
   if (outcome.status === 'missing') {

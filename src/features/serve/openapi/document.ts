@@ -16,7 +16,7 @@ export function buildOpenapiDocument(
   schemas: Readonly<Record<string, Json>>,
   limits: HttpLimits,
 ): Json {
-  const described = routes.flatMap((route) => {
+  const describedRoutes = routes.flatMap((route) => {
     const operation = OPERATIONS[route.id]
     return operation === undefined ? [] : [[route, operation] as const]
   })
@@ -34,7 +34,7 @@ export function buildOpenapiDocument(
       [...new Set(routes.map(({ path }) => path))].map((path) => [
         toTemplatePath(path),
         Object.fromEntries(
-          described
+          describedRoutes
             .filter(([route]) => route.path === path)
             .map(([route, operation]) => [
               route.method.toLowerCase(),
@@ -85,13 +85,13 @@ const PATH_SCHEMAS: Readonly<Record<string, string>> = {
 }
 
 function toParameters(path: string, { query = {}, headers = {} }: ApiOperation): readonly Json[] {
-  const named = [...path.matchAll(/:(\w+)/g)].map(([, name = '']): Json => {
+  const pathParameters = [...path.matchAll(/:(\w+)/g)].map(([, name = '']): Json => {
     const $ref = PATH_SCHEMAS[name]
     const schema = $ref === undefined ? { type: 'string' } : rewriteRefs({ $ref })
     return { name, in: 'path', required: true, schema }
   })
   return [
-    ...named,
+    ...pathParameters,
     ...Object.entries(query).map(([name, schema]) => ({
       name,
       in: 'query',

@@ -29,24 +29,24 @@ export async function createOpenapiRoute(
 
 /** The schemas that operations name and the schemas that those refer to, by name, sorted. */
 export async function readSchemas(root: string): Promise<Readonly<Record<string, Json>>> {
-  const named = Object.values(OPERATIONS).flatMap(({ body = [], answers }) => [
+  const names = Object.values(OPERATIONS).flatMap(({ body = [], answers }) => [
     ...body,
     ...Object.values(answers).flatMap(({ schemas }) => schemas),
   ])
   const read = new Map<string, Json>()
-  const wanted = [...ALWAYS, ...named]
-  for (let name = wanted.pop(); name !== undefined; name = wanted.pop()) {
+  const pending = [...ALWAYS, ...names]
+  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     if (read.has(name)) continue
     const schema = await readSchema(root, name)
     read.set(name, schema)
-    wanted.push(...listReferences(schema))
+    pending.push(...listReferences(schema))
   }
   return Object.fromEntries([...read].sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 async function readSchema(root: string, name: string): Promise<Json> {
   const file = `contracts/schemas/${name}.schema.json`
-  const found = await readTextFile(join(root, file), file)
-  if (!found.ok) throw toArtefactError([found.problem])
-  return JSON.parse(found.text) as Json
+  const schemaText = await readTextFile(join(root, file), file)
+  if (!schemaText.ok) throw toArtefactError([schemaText.problem])
+  return JSON.parse(schemaText.text) as Json
 }
