@@ -24,19 +24,22 @@ export const readNamedFile = async (file: NamedFile): Promise<string> =>
  *   permission for other users. Group permissions are allowed: a mounted secret is readable through its group.
  */
 export async function readNamedBytes({ setting, path, secret }: NamedFile): Promise<Buffer> {
+  // A secret that was set in place of its path must not show up in a message.
+  const shown = secret ? 'a file' : quoteValue(path)
+  const word = secret ? `"$${setting}"` : quoteForShell(path)
   const makeError = (what: string, hint: string, cause?: unknown): FfError =>
-    new FfError('setting_invalid', `${setting} names ${quoteValue(path)}, which ${what}.`, {
+    new FfError('setting_invalid', `${setting} names ${shown}, which ${what}.`, {
       hint,
       cause,
     })
-  const look = `See what is there with \`ls -ld ${quoteForShell(path)}\`; the user of the service needs to read it.`
+  const look = `See what is there with \`ls -ld ${word}\`; the user of the service needs to read it.`
   try {
     const read = await readBounded(path, MAX_BYTES)
     if (!read.ok) throw makeError(`is not a regular file of at most ${MAX_BYTES} bytes`, look)
     if (secret && (read.mode & 0o007) !== 0)
       throw makeError(
         `every user of this machine may read or write (mode ${toMode(read.mode)})`,
-        `Replace the secret, because it may be known, then run \`chmod 600 ${quoteForShell(path)}\`.`,
+        `Replace the secret, because it may be known, then run \`chmod 600 ${word}\`.`,
       )
     return read.bytes
   } catch (error) {
@@ -62,7 +65,7 @@ export async function readDigestKey(path: string | null): Promise<Uint8Array> {
   if (bytes.length >= MIN_BYTES) return bytes
   throw new FfError(
     'setting_invalid',
-    `${SETTING} names ${quoteValue(path)}, which has ${bytes.length} bytes: a digest key has at least ${MIN_BYTES}.`,
+    `${SETTING} names a file of ${bytes.length} bytes: a digest key has at least ${MIN_BYTES}.`,
     {
       hint: 'Make a key with `openssl rand -out digest.key 32 && chmod 600 digest.key`, and name that file.',
     },

@@ -125,6 +125,7 @@ describe('Admin', () => {
       'FF_ADMIN_CA_FILE',
     ],
     ['a missing token file', { FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE: 'none' }, 'ENOENT'],
+    ['a token in place of its path', { FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE: TOKEN }, 'ENOENT'],
     ['a folder for a token', { FF_ADMIN_URL: url, FF_ADMIN_TOKEN_FILE: 'folder' }, 'regular file'],
   ])('%s is refused', async (_what, { FF_ADMIN_URL: place = '', ...files }, text) => {
     const there = Object.entries(files).map(([name, file]) => [name, at(file)])
