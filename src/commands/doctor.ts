@@ -1,4 +1,4 @@
-import { doctor as examine } from '../features/setup/doctor.ts'
+import { checkSetup } from '../features/setup/doctor.ts'
 import type { Invocation } from './context.ts'
 import type { REPORT } from './declarations/options.ts'
 import { runReportCommand } from './run-report.ts'
@@ -18,7 +18,7 @@ export const runDoctor = (invocation: Invocation<typeof REPORT>): Promise<void> 
       ['baseline', getDefaultBaseline(values)],
       ['candidate', getDefaultCandidate(values)],
     ] as const
-    return examine({
+    return checkSetup({
       root,
       nodeVersion,
       targets,

@@ -11,7 +11,7 @@ export interface BatchNames {
   readonly head: string
 }
 /** @param first sequence number of the first record @param last that of the last */
-export function batchNames(first: number, last: number): BatchNames {
+export function makeBatchNames(first: number, last: number): BatchNames {
   const name = `audit-${[first, last].map((seq) => String(seq).padStart(20, '0')).join('-')}`
   return { records: `${name}.ndjson`, head: `${name}.head.json` }
 }

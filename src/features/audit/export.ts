@@ -13,7 +13,7 @@ import type { Adapters } from '../../ports/adapters.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import {
-  batchNames,
+  makeBatchNames,
   findFurthestHead,
   listHeads,
   createBatchFolder,
@@ -92,7 +92,7 @@ async function exportBatch(
     const { head } = batch
     if (head.seq === since) return buildNothingNewReport(since)
     if (head.seq < since) throw makeBeyondError(since, head.seq)
-    const names = batchNames(since + 1, head.seq)
+    const names = makeBatchNames(since + 1, head.seq)
     const time = instantFromMs(request.now().getTime())
     await publishBatch(file, { ...batch.signed(), time, file: names.records }, request)
     return buildCheckReport('audit_export', [
@@ -198,7 +198,7 @@ async function publishBatch(
   const path = join(folder, head.file)
   const there = fresh ? null : await withBatch(path, async (lines) => lines?.digest() ?? '')
   if (there !== null && there !== head.sha256) throw makeExistsError(head.file)
-  const names = batchNames(head.first_seq, head.count)
+  const names = makeBatchNames(head.first_seq, head.count)
   const headFile = new NewBatchFile(folder, 'head')
   await headFile.write([text])
   if (!(await headFile.place(names.head))) throw makeExistsError(names.head)

@@ -2,7 +2,7 @@ import { formatOfrepFailure, toOfrepStatus } from '../../core/ofrep/failure.ts'
 import type { Problem } from '../../core/problem.ts'
 import type { ServiceCode } from '../../core/http-api/problems.ts'
 import type { RouteResponse } from '../../ports/http.ts'
-import { toJsonResponse, refusalHeaders } from './reply.ts'
+import { toJsonResponse, buildRefusalHeaders } from './reply.ts'
 
 const PREFIX = '/ofrep/'
 const FLAGS = `${PREFIX}v1/evaluate/flags/`
@@ -21,7 +21,7 @@ export function toOfrepRefusal(
 ): RouteResponse {
   const status = toOfrepStatus(code)
   return {
-    ...toOfrepResponse(formatOfrepFailure(code, key, places), status, refusalHeaders(status)),
+    ...toOfrepResponse(formatOfrepFailure(code, key, places), status, buildRefusalHeaders(status)),
     code,
   }
 }

@@ -45,14 +45,14 @@ export function toProblemResponse(
   return {
     status,
     type: 'application/problem+json; charset=utf-8',
-    headers: { ...NO_STORE, ...refusalHeaders(status) },
+    headers: { ...NO_STORE, ...buildRefusalHeaders(status) },
     text: formatProblem(code, request_id, places),
     code,
   }
 }
 
 /** Headers of a refusal: the scheme of a 401 (RFC 6750, section 3) and the wait of a 503. */
-export const refusalHeaders = (status: number): RouteResponse['headers'] => ({
+export const buildRefusalHeaders = (status: number): RouteResponse['headers'] => ({
   ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
   ...(status === 503 ? { 'retry-after': RETRY_AFTER } : {}),
 })

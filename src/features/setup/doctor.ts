@@ -22,7 +22,7 @@ export interface DoctorRequest {
 }
 
 /** `ff doctor`: performs the first steps of a run, and reports each as an item. A failed step does not stop the others. */
-export async function doctor(request: DoctorRequest): Promise<CheckReport> {
+export async function checkSetup(request: DoctorRequest): Promise<CheckReport> {
   const { root, adapters, targets } = request
   const checks: readonly (readonly [string, () => Promise<string>])[] = [
     ['node', () => checkNode(request.nodeVersion)],

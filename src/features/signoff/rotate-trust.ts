@@ -21,7 +21,7 @@ import {
   signAndVerify,
   requireTerminal,
 } from './signing-key.ts'
-import { trustText, requireWholeTrust } from './trust.ts'
+import { formatTrustFile, requireWholeTrust } from './trust.ts'
 
 /**
  * `ff trust rotate [FILE]`: signs the next version of the trust file. Once both roles of the current version have
@@ -189,7 +189,7 @@ export async function revokeSignoff(context: SignoffContext, reason: string): Pr
   await writeBelow(
     cwd,
     TRUST_NEXT,
-    trustText(withRevokedStatement(before, { sha256, at: now, reason })),
+    formatTrustFile(withRevokedStatement(before, { sha256, at: now, reason })),
   )
   return sha256
 }

@@ -60,7 +60,7 @@ export async function initTrust(context: SignoffContext, members: TrustMembers):
     waiver_policy: { max_active: 3, max_days: 14 },
     revoked: { keys: [], statements: [] },
   }
-  const text = trustText(trust)
+  const text = formatTrustFile(trust)
   requireWholeTrust(context, text)
   await writeBelow(context.cwd, SIGNOFF_FILES.trust, text)
   return context.tools.sha256(text)
@@ -79,7 +79,7 @@ export async function readPublicKey(
   })
 }
 
-export const trustText = (trust: TrustFile): string => `${JSON.stringify(trust, null, 2)}\n`
+export const formatTrustFile = (trust: TrustFile): string => `${JSON.stringify(trust, null, 2)}\n`
 
 /** Parses a trust file and checks its rules; neither pin nor expiry. @throws FfError `artefact_invalid` */
 export function requireWholeTrust({ tools }: SignoffContext, text: string): TrustFile {

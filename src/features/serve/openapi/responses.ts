@@ -1,7 +1,7 @@
 import { toOfrepStatus } from '../../../core/ofrep/failure.ts'
 import { SERVICE_PROBLEMS, type ServiceCode } from '../../../core/http-api/problems.ts'
 import type { ApiAnswer, ApiOperation } from './operations.ts'
-import { type Json, schemaRef } from './schema-refs.ts'
+import { type Json, makeSchemaRef } from './schema-refs.ts'
 
 type Response = readonly [status: string, response: Json]
 
@@ -38,7 +38,7 @@ function toAnswer({ what, schemas, type, etag }: ApiAnswer): Json {
 }
 
 export const buildJsonContent = (names: readonly string[]): Json => {
-  const schemas = names.map(schemaRef)
+  const schemas = names.map(makeSchemaRef)
   return { 'application/json': { schema: schemas.length === 1 ? schemas[0] : { oneOf: schemas } } }
 }
 const toHeader = (description: string): Json => ({ description, schema: { type: 'string' } })
@@ -48,7 +48,7 @@ const toProblemResponses = (codes: readonly ServiceCode[]): readonly Response[] 
     status,
     toRefusal(status, listed, {
       'application/problem+json': {
-        schema: { allOf: [schemaRef('problem'), { properties: { code: { enum: listed } } }] },
+        schema: { allOf: [makeSchemaRef('problem'), { properties: { code: { enum: listed } } }] },
       },
     }),
   ])
@@ -60,7 +60,7 @@ const toOfrepResponses = (path: string, codes: readonly ServiceCode[]): readonly
       'application/json': {
         schema: {
           allOf: [
-            schemaRef('ofrep-failure'),
+            makeSchemaRef('ofrep-failure'),
             { properties: { metadata: { properties: { code: { enum: listed } } } } },
           ],
           ...(path.endsWith('/:key') ? { required: ['key'] } : {}),

@@ -6,7 +6,7 @@ export interface Json {
 const FILE = /^([a-z-]+)\.schema\.json(#.*)?$/
 const COMPONENTS = '#/components/schemas/'
 
-export const schemaRef = (name: string): Json => ({ $ref: `${COMPONENTS}${name}` })
+export const makeSchemaRef = (name: string): Json => ({ $ref: `${COMPONENTS}${name}` })
 
 /** A schema as an OpenAPI component: a `$ref` to another schema file becomes a `$ref` to its component. */
 export function rewriteRefs(schema: Json): Json {
