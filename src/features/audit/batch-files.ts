@@ -17,7 +17,11 @@ export function makeBatchNames(first: number, last: number): BatchNames {
 }
 const HEAD = /^audit-(\d{20})-(\d{20})\.head\.json$/
 
-/** The names of the signed heads in a folder, sorted by first record; none for a missing folder. @throws FfError `output_failed` */
+/**
+ * The names of the signed heads in a folder, sorted by first record; none for a missing folder.
+ *
+ * @throws FfError `output_failed`
+ */
 export async function listHeads(folder: string): Promise<readonly string[]> {
   try {
     return (await listOrEmpty(folder)).filter((name) => HEAD.test(name)).sort()
@@ -41,7 +45,10 @@ export async function createBatchFolder(folder: string): Promise<void> {
 
 const WRITE_CHARACTERS = 262_144
 
-/** A file of a batch: written under a temporary name, then linked to its final name. The caller holds the lock of the folder. */
+/**
+ * A file of a batch: written under a temporary name, then linked to its final name. The caller holds the lock of the
+ * folder.
+ */
 export class NewBatchFile {
   private readonly folder: string
   private readonly temporary: string
@@ -51,7 +58,11 @@ export class NewBatchFile {
     this.temporary = join(folder, `.audit-export-${kind}`)
   }
 
-  /** Writes `pieces` and fsyncs them; replaces the temporary file of a killed run. @throws FfError `output_failed`, `disk_full` */
+  /**
+   * Writes `pieces` and fsyncs them; replaces the temporary file of a killed run.
+   *
+   * @throws FfError `output_failed`, `disk_full`
+   */
   async write(pieces: AsyncIterable<string> | Iterable<string>): Promise<void> {
     await this.withFolderErrors(async () => {
       await rm(this.temporary, { force: true })

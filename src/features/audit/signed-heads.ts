@@ -23,6 +23,7 @@ export interface HeadTrust {
 }
 /** Whether a key, by its thumbprint (RFC 7638), counts for a head of that time. */
 export type IsKnownSigner = (kid: string, at: string) => boolean
+/** A verified head, or the code and detail of its fault. */
 export type HeadResult =
   | { readonly ok: true; readonly head: SignedHead }
   | { readonly ok: false; readonly code: string; readonly detail: string }
@@ -54,7 +55,11 @@ export async function loadKnownSigners(trust: HeadTrust): Promise<IsKnownSigner>
     runners.some((runner) => runner.kid === kid && runner.from <= at && at < runner.until)
 }
 
-/** Reads a signed head and verifies its signature and signer. @throws FfError `artefact_invalid` where the file is missing */
+/**
+ * Reads a signed head and verifies its signature and signer.
+ *
+ * @throws FfError `artefact_invalid` where the file is missing
+ */
 export async function judgeHead(
   path: string,
   isKnown: IsKnownSigner,
@@ -70,6 +75,7 @@ export async function judgeHead(
   }
 }
 
+/** The next step after a head that is not trusted. */
 export const HEAD_NEXT =
   'Name the public key of the runner with --runner, or list the runner in checklists/trust.json; take the head from its protected copy.'
 

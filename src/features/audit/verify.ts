@@ -150,6 +150,7 @@ function markItem(
   return failResult(id, title, { code: 'audit_cut', detail, next: ALTERED_NEXT })
 }
 
+/** A failed item with one finding and its next step. */
 export const failResult = (
   id: string,
   title: string,

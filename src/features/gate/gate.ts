@@ -9,6 +9,7 @@ import { verifySignoffForGate } from '../signoff/verify-for-gate.ts'
 
 type GateAdapters = Pick<Adapters, 'readEvidence' | 'judgeEvidence' | 'signoffCrypto'>
 
+/** The verdict with all its inputs. */
 export interface JudgedGate extends GateInputs {
   readonly judgement: GateJudgement
   readonly evidence: EvidenceLog

@@ -87,7 +87,10 @@ const countStates = (
     Object.keys(states).map((state) => [state, items.filter((one) => one.state === state).length]),
   ) as GateReport['counts']['states']
 
-/** The first command to run: for a failing item, else to measure again, else for any other item. Null where none is left. */
+/**
+ * The first command to run: for a failing item, else to measure again, else for any other item. Null where none is
+ * left.
+ */
 function findFirstCommand(items: readonly GateItem[], remeasure: string | null): string | null {
   const failing = items.find(({ state }) => state === 'fail')
   return failing?.next ?? remeasure ?? items.find(({ next }) => next !== null)?.next ?? null

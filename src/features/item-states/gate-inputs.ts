@@ -7,6 +7,7 @@ import type { SignoffTexts } from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { EvidenceTexts } from '../../ports/evidence.ts'
 
+/** The places and settings that a gate is read by. */
 export interface GateRequest extends RunningVersion {
   readonly folder: GateFolder
   /** The folder of the evidence log. */
@@ -28,7 +29,11 @@ export interface GateInputs {
   readonly at: Instant
 }
 
-/** Reads the team folder and the evidence log once. @throws FfError `artefact_invalid`, `evidence_locked`, `evidence_unreadable` */
+/**
+ * Reads the team folder and the evidence log once.
+ *
+ * @throws FfError `artefact_invalid`, `evidence_locked`, `evidence_unreadable`
+ */
 export async function readGateInputs(
   request: GateRequest,
   { readEvidence }: Pick<Adapters, 'readEvidence'>,

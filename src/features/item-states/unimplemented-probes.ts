@@ -1,4 +1,7 @@
-/** By probe name, the part that the probe needs and `ff` does not have yet. A commit that adds the part removes the line. */
+/**
+ * By probe name, the part that the probe needs and `ff` does not have yet. A commit that adds the part removes the
+ * line.
+ */
 export const UNIMPLEMENTED_PROBES: Readonly<Record<string, string>> = {
   'dual-write': 'dual writes',
   propagation: 'the cache',

@@ -10,7 +10,11 @@ import {
 import { type Problem, makeProblem, type ProblemCode } from '../../core/problem.ts'
 import { HttpRefusal } from './reply.ts'
 
-/** Parses a body as an I-JSON object (RFC 7493), numbers and member order kept. @throws HttpRefusal with each place that breaks it */
+/**
+ * Parses a body as an I-JSON object (RFC 7493), numbers and member order kept.
+ *
+ * @throws HttpRefusal with each place that breaks it
+ */
 export function parseJsonBody(body: string): JsonObject {
   const read = parseLosslessJson(body)
   if (!read.ok) throw new HttpRefusal(read.code, [makeProblem(read.code, '')])

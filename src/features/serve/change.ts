@@ -22,7 +22,10 @@ export interface ChangedRow {
   readonly need: (key: RowKey) => ScopeRequirement
 }
 
-/** The handler of a route that changes a row. A refused change of an authenticated user is recorded in the audit trail. */
+/**
+ * The handler of a route that changes a row. A refused change of an authenticated user is recorded in the audit
+ * trail.
+ */
 export const createChangeRoute =
   (parts: GetServiceDependencies, changed: ChangedRow) =>
   async (call: RouteRequest): Promise<RouteResponse> => {

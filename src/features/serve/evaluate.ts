@@ -105,6 +105,7 @@ const FORMS: readonly (readonly [member: string, answer: Answer])[] = [
 const formatDecisions = (decisions: readonly Decision[]): string =>
   `{"decisions":[${decisions.map(serializeDecision).join(',')}]}`
 
+/** Decides one flag, and reports the decision to the observer. */
 export async function decideOne(
   { store, approvals, observer }: ServiceDependencies,
   flag_key: string,
@@ -139,7 +140,11 @@ export async function decideMany(
   return decisions
 }
 
-/** Keys of the flags whose required_auth the caller satisfies. @throws HttpRefusal `too_many_flags` above MAX_ALL flags */
+/**
+ * Keys of the flags whose required_auth the caller satisfies.
+ *
+ * @throws HttpRefusal `too_many_flags` above MAX_ALL flags
+ */
 export async function listReachableFlags(
   { store }: ServiceDependencies,
   principal: Principal,

@@ -71,7 +71,11 @@ const answerAll: Answer = async (service, call) => {
   return toOfrepResponse(isCurrent ? '' : text, isCurrent ? 304 : 200, { etag })
 }
 
-/** Authenticates the caller, then parses the body: a refused credential is reported before a bad body. @throws HttpRefusal */
+/**
+ * Authenticates the caller, then parses the body: a refused credential is reported before a bad body.
+ *
+ * @throws HttpRefusal
+ */
 async function resolveTerms(
   service: ServiceDependencies,
   call: RouteRequest,

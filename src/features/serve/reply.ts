@@ -14,6 +14,7 @@ const RETRY_AFTER = '1'
 /** A response is valid for one caller and one moment, so no cache may keep it. */
 export const NO_STORE = { 'cache-control': 'no-store' } as const
 
+/** A JSON response with status 200 and `no-store`, unless given otherwise. */
 export const toJsonResponse = (
   text: string,
   { status = 200, headers = {} }: Partial<Pick<RouteResponse, 'status' | 'headers'>> = {},
@@ -36,6 +37,7 @@ export class HttpRefusal extends Error {
   }
 }
 
+/** The problem detail of a refusal (RFC 9457), with its status by the table of codes. */
 export function toProblemResponse(
   code: ServiceCode,
   request_id: string,

@@ -15,6 +15,7 @@ import { toRowResponse } from './change.ts'
 import { DEFAULT_PAGE, type GetServiceDependencies, MAX_PAGE } from './dependencies.ts'
 import { HttpRefusal, toJsonResponse } from './reply.ts'
 
+/** The scope to read flags, of any tenant. */
 export const READ_REGISTRY: ScopeRequirement = { scopes: ['ff:registry:read'], tenant: null }
 
 /** `GET /v1/flags`: one page by key. `next` is the `after` of the following page, null on the last page. */

@@ -10,7 +10,11 @@ import { planHarness } from './harness-plan.ts'
 import { NULL_APPROVALS } from './dependencies.ts'
 import { buildServiceRoutes } from './routes.ts'
 
-/** `ff serve --harness`: a service over scratch state, which is deleted at the end. @throws FfError with the reason why it does not start */
+/**
+ * `ff serve --harness`: a service over scratch state, which is deleted at the end.
+ *
+ * @throws FfError with the reason why it does not start
+ */
 export async function startHarness(request: ServeRequest): Promise<Service> {
   const { adapters, root, log, settings } = request
   const target = planHarness(settings)

@@ -50,7 +50,11 @@ export const LIMITS = {
   drain_ms: 25_000,
 }
 
-/** `ff serve`: checks settings, contracts and store, then listens. @throws FfError with the reason why it does not start */
+/**
+ * `ff serve`: checks settings, contracts and store, then listens.
+ *
+ * @throws FfError with the reason why it does not start
+ */
 export async function startService(request: ServeRequest): Promise<Service> {
   const { adapters, root, settings } = request
   const environment = checkEnvironment(settings)

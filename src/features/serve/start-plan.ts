@@ -6,6 +6,7 @@ import { FfError } from '../../errors.ts'
 
 const STORE_HINT =
   'Name the folder of the file store, for example with `export FF_STORE_DIR=./store`.'
+/** Host names and addresses of the loopback interface. */
 export const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
 
 /**

@@ -21,7 +21,10 @@ export interface DoctorRequest {
   readonly adapters: Adapters
 }
 
-/** `ff doctor`: performs the first steps of a run, and reports each as an item. A failed step does not stop the others. */
+/**
+ * `ff doctor`: performs the first steps of a run, and reports each as an item. A failed step does not stop the
+ * others.
+ */
 export async function checkSetup(request: DoctorRequest): Promise<CheckReport> {
   const { root, adapters, targets } = request
   const checks: readonly (readonly [string, () => Promise<string>])[] = [

@@ -97,7 +97,11 @@ export const judgeSignoffNow = (
     context.tools,
   )
 
-/** The waivers file, approvals not verified; no waivers where the file is missing. @throws FfError `artefact_invalid` */
+/**
+ * The waivers file, approvals not verified; no waivers where the file is missing.
+ *
+ * @throws FfError `artefact_invalid`
+ */
 export function parseWaivers({ texts, tools }: Pick<SignoffContext, 'texts' | 'tools'>): Waivers {
   if (texts.waivers === null) return { kind: 'waivers', schemaVersion: 1, waivers: [] }
   const read = parseSignedDocument('waivers', texts.waivers, tools)

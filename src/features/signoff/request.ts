@@ -10,6 +10,7 @@ import { PAST_SIGNOFFS, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff
 /** Checklist items J2 and J3 require signatures that are at most 72 hours old. */
 const VALIDITY_MS = 72 * 3_600_000
 
+/** The SHA-256 of the statement, and how many of the measured items it accepts. */
 export interface SignoffRequestResult {
   readonly decision: 'go' | 'no-go'
   readonly sha256: string

@@ -124,7 +124,11 @@ async function loadRotation(context: SignoffContext, path: string | null): Promi
 const decodePayload = ({ tools }: SignoffContext, { payload }: Envelope): string =>
   new TextDecoder().decode(tools.decode(payload) ?? new Uint8Array())
 
-/** The roles that still have to sign; null for none. @throws FfError `signed_already`, `signoff_refused` for a bad signature */
+/**
+ * The roles that still have to sign; null for none.
+ *
+ * @throws FfError `signed_already`, `signoff_refused` for a bad signature
+ */
 function findMissingRoles(
   { now, tools }: SignoffContext,
   signed: Envelope,
@@ -148,7 +152,9 @@ function findMissingRoles(
   )
 }
 
-/** Writes the chain before the file: after a crash between the two, the old file counts as rolled back and is refused. */
+/**
+ * Writes the chain before the file: after a crash between the two, the old file counts as rolled back and is refused.
+ */
 async function installTrust(
   context: SignoffContext,
   next: string,

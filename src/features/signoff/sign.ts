@@ -100,7 +100,11 @@ function requireEnvelope({ texts, tools }: SignoffContext): Envelope {
   return requireStep(parseEnvelope(texts.signoff, tools), SIGNOFF_FILES.signoff)
 }
 
-/** Verifies an envelope by the rules of the gate, except that signatures may be missing. @throws FfError `signoff_refused`, `signoff_stale` */
+/**
+ * Verifies an envelope by the rules of the gate, except that signatures may be missing.
+ *
+ * @throws FfError `signoff_refused`, `signoff_stale`
+ */
 function requireVerified(
   context: SignoffContext,
   envelope: Envelope,
@@ -146,7 +150,11 @@ function refuseRepeated({ tools }: SignoffContext, { signatures }: Envelope, kid
     })
 }
 
-/** A clock that was set back would date the signature before the measurements that it covers. @throws FfError `clock_set_back` */
+/**
+ * A clock that was set back would date the signature before the measurements that it covers.
+ *
+ * @throws FfError `clock_set_back`
+ */
 function refuseClock({ now }: SignoffContext, { predicate }: SignedStatement): void {
   const times = [predicate.prepared_at, ...predicate.seen.records.map(({ ended_at }) => ended_at)]
   const later = times.find((time) => time > now)

@@ -37,7 +37,11 @@ export function requireTerminal({ terminal }: Pick<SignoffContext, 'terminal'>):
   )
 }
 
-/** Finds the signer of the trust file that a chosen key belongs to. @throws FfError `signer_unknown`, `option_invalid`, and the errors of `readKey` */
+/**
+ * Finds the signer of the trust file that a chosen key belongs to.
+ *
+ * @throws FfError `signer_unknown`, `option_invalid`, and the errors of `readKey`
+ */
 export async function resolveSigningKey(
   context: SignoffContext,
   trust: TrustFile,

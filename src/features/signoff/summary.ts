@@ -18,7 +18,10 @@ export interface SigningSummaryInput {
   readonly waivers: readonly WaiverEntry[]
 }
 
-/** The text that a signer reads before the questions: decision, target, counts, waivers, and the changes since their last signature. */
+/**
+ * The text that a signer reads before the questions: decision, target, counts, waivers, and the changes since their
+ * last signature.
+ */
 export async function formatSigningSummary(
   context: SignoffContext,
   input: SigningSummaryInput,
@@ -55,7 +58,9 @@ async function formatChanges(
   ]
 }
 
-/** The newest archived statement with a valid signature of this key, revoked or expired ones included; null for none. */
+/**
+ * The newest archived statement with a valid signature of this key, revoked or expired ones included; null for none.
+ */
 async function findLastSigned(
   { cwd, tools }: SignoffContext,
   signer: Signer,

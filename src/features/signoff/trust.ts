@@ -79,6 +79,7 @@ export async function readPublicKey(
   })
 }
 
+/** The text of a trust file; its SHA-256 is the pin. */
 export const formatTrustFile = (trust: TrustFile): string => `${JSON.stringify(trust, null, 2)}\n`
 
 /** Parses a trust file and checks its rules; neither pin nor expiry. @throws FfError `artefact_invalid` */

@@ -25,7 +25,12 @@ import {
 
 export type WaiverRequest = Omit<WaiverEntry, 'id' | 'requested_at' | 'approvals'>
 
-/** `ff waiver new`: adds a waiver without approvals. @returns its id @throws FfError `artefact_invalid` where it breaks a rule */
+/**
+ * `ff waiver new`: adds a waiver without approvals.
+ *
+ * @returns its id
+ * @throws FfError `artefact_invalid` where it breaks a rule
+ */
 export async function newWaiver(context: SignoffContext, request: WaiverRequest): Promise<string> {
   const before = parseWaivers(context)
   const numbers = before.waivers.map(({ id }) => Number(id.replace(/^\D+/, '')))
@@ -101,7 +106,11 @@ interface WaiverProblem {
   readonly detail: string
 }
 
-/** `ff waiver lint`: checks every rule and every approval. @throws FfError `artefact_invalid` for a file that cannot be parsed */
+/**
+ * `ff waiver lint`: checks every rule and every approval.
+ *
+ * @throws FfError `artefact_invalid` for a file that cannot be parsed
+ */
 export async function lintWaivers(context: SignoffContext): Promise<CheckReport> {
   const written = parseWaivers(context)
   const { faults } = verifyWaiverApprovals(context, written)

@@ -13,7 +13,10 @@ export interface RunningVersion {
   readonly schema_head: string | null
 }
 
-/** The identity that evidence and signatures must match: environment, cutover and database from the plan, the rest from the running version. */
+/**
+ * The identity that evidence and signatures must match: environment, cutover and database from the plan, the rest
+ * from the running version.
+ */
 export function buildIdentity(
   { code, settings, schema_head }: RunningVersion,
   { plan, checklist }: Pick<GateFiles, 'plan' | 'checklist'>,

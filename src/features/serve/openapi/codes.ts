@@ -21,6 +21,7 @@ export const SCOPED_CODES: readonly ServiceCode[] = [
   'scope_missing',
 ]
 
+/** Codes of a route that reads the store. */
 export const READ_CODES: readonly ServiceCode[] = [
   'backing_unavailable',
   'target_unreachable',
@@ -39,6 +40,7 @@ export const BODY_CODES: readonly ServiceCode[] = [
   'duplicate_member',
   'type_wrong',
 ]
+/** Codes of a body that breaks I-JSON (RFC 7493) or its schema. */
 export const STRICT_CODES: readonly ServiceCode[] = [
   'lone_surrogate',
   'nul_character',
@@ -72,6 +74,7 @@ export const PUT_CODES: readonly ServiceCode[] = [
   'value_too_large',
   'text_too_long',
 ]
+/** Codes of a change that requires an approval. */
 export const APPROVAL_CODES: readonly ServiceCode[] = [
   'approval_missing',
   'approval_unknown',

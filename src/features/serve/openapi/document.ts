@@ -77,7 +77,10 @@ function toOperation({ id, path }: DescribedRoute, operation: ApiOperation): Jso
   }
 }
 
-/** Schemas of path parameters. `key` of OFREP has none: OFREP answers any text that is not a flag key with `flag_unknown`. */
+/**
+ * Schemas of path parameters. `key` of OFREP has none: OFREP answers any text that is not a flag key with
+ * `flag_unknown`.
+ */
 const PATH_SCHEMAS: Readonly<Record<string, string>> = {
   flag: 'common.schema.json#/$defs/flag_key',
   tenant: 'common.schema.json#/$defs/scope_id',

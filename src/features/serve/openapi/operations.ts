@@ -25,6 +25,7 @@ export interface ApiOperation {
   readonly answers: Readonly<Record<number, ApiAnswer>>
   readonly refusals: readonly ServiceCode[]
 }
+/** A response other than a refusal. */
 export interface ApiAnswer {
   readonly what: string
   /** The body is valid by one of these schemas; an empty list is a response without a body. */

@@ -37,6 +37,7 @@ function toAnswer({ what, schemas, type, etag }: ApiAnswer): Json {
   }
 }
 
+/** The `content` of a JSON body that is valid by one of the named schemas. */
 export const buildJsonContent = (names: readonly string[]): Json => {
   const schemas = names.map(makeSchemaRef)
   return { 'application/json': { schema: schemas.length === 1 ? schemas[0] : { oneOf: schemas } } }

@@ -6,6 +6,7 @@ export interface Json {
 const FILE = /^([a-z-]+)\.schema\.json(#.*)?$/
 const COMPONENTS = '#/components/schemas/'
 
+/** A `$ref` to the component of a schema, by the name of its file without `.schema.json`. */
 export const makeSchemaRef = (name: string): Json => ({ $ref: `${COMPONENTS}${name}` })
 
 /** A schema as an OpenAPI component: a `$ref` to another schema file becomes a `$ref` to its component. */
