@@ -14,7 +14,7 @@ export const EXIT_STATUSES = {
 } as const satisfies Readonly<Record<string, readonly [status: number, meaning: string]>>
 export type ExitName = keyof typeof EXIT_STATUSES
 
-/** Which of several outcomes decides: the lowest number. */
+/** Precedence among several outcomes: the lowest number decides. */
 const PRECEDENCE: Readonly<Record<ExitName, number>> = {
   internal: 1,
   untrusted: 2,
@@ -29,14 +29,14 @@ const PRECEDENCE: Readonly<Record<ExitName, number>> = {
   ok: 11,
 }
 
-/** The outcome that decides. One has to be given: the absence of outcomes is not a pass. */
+/** The outcome that decides. At least one is required: the absence of outcomes is not a pass. */
 export const decideExit = <N extends ExitName>(first: N, ...others: readonly N[]): N =>
   others.reduce(
     (decides, other) => (PRECEDENCE[other] < PRECEDENCE[decides] ? other : decides),
     first,
   )
 
-/** The outcome that each state of an item stands for; a run passes only when each of its items does. */
+/** The outcome for each state of an item; a run passes only when every item does. */
 export const EXIT_BY_STATE = {
   pass: 'ok',
   waived: 'ok',

@@ -1,4 +1,4 @@
-/** Every way in which one place of an input can be wrong. Reporters own the words for them. */
+/** Every rule that one place of an input can break. Reporters own the words for them. */
 export type ProblemCode =
   // the text
   | 'json_empty'
@@ -33,10 +33,10 @@ export type ProblemCode =
   | 'approval_expired'
   | 'admin_unreachable'
 
-/** What is wrong with one place of an input: a stable code and where, never prose. */
+/** One fault of an input: a stable code and a place, never prose. */
 export interface Problem {
   readonly code: ProblemCode
-  /** JSON pointer (RFC 6901) from the root of what was handed in. */
+  /** JSON pointer (RFC 6901) from the root of the input. */
   readonly pointer: string
 }
 

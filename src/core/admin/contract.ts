@@ -1,16 +1,16 @@
 import { canonicalizeObject } from '../signoff/read-document.ts'
 
 /**
- * The contract with Admin that FF was made for: SHA-256 of its text. Whoever changes a schema agrees it with Admin
- * first, and then changes it here.
+ * SHA-256 of the contract with Admin (`formatAdminContract`). A schema change is agreed with Admin first, then pinned
+ * here.
  */
 export const ADMIN_CONTRACT_SHA256 =
   '8175ccb54281b67eeeb3796aceb296b72695c70a9e450cbbedf07f5064fca77c'
 
-/** Forms of the common schema that the two messages name. */
+/** Definitions of the common schema that both messages use. */
 const FORMS = ['approval_ref', 'flag_key', 'scope_id', 'instant', 'ttl_state']
 
-/** All that the contract says, in one text: both schemas, and of the common one what they name (RFC 8785). */
+/** The contract as one text in RFC 8785 form: both schemas, and the definitions that they use. */
 export function formatAdminContract(schemas: {
   readonly request: object
   readonly response: object
@@ -21,19 +21,19 @@ export function formatAdminContract(schemas: {
   return canonicalizeObject({ request, response, forms })
 }
 
-/** Within what Admin is asked (page 5). */
+/** Limits of the client that calls Admin. */
 export interface AdminLimits {
-  /** For a whole call, from the name of the host to the last byte; for all calls of a request together too. */
+  /** For one call, from the name lookup to the last byte; also for all calls of one request together. */
   readonly timeout_ms: number
-  /** Null where nothing stands before it. */
+  /** Null without a circuit breaker. */
   readonly breaker: BreakerLimits | null
 }
 export interface BreakerLimits {
-  /** It opens at this many failures... */
+  /** Failures that open the breaker. */
   readonly failures: number
-  /** ...within this long... */
+  /** The window in which the failures count. */
   readonly within_ms: number
-  /** ...and lets one call through after this long. */
+  /** The delay until an open breaker lets one call through. */
   readonly half_open_after_ms: number
 }
 

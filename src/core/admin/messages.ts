@@ -8,12 +8,12 @@ import { isJsonObject, type JsonNode, parseLosslessJson } from '../json/read.ts'
 import { isApprovalRef, isFlagKey, isScopeId } from '../rows/grammar.ts'
 import { type Instant, parseInstant } from '../rows/instant.ts'
 
-/** What Admin answers (page 5), as far as it is no failure. */
+/** A valid answer of Admin, that is, any but a failure. */
 export type CheckAnswer = Exclude<ApprovalAnswer, { status: 'unreachable' }>
 
 const CHECK = 'sensitive.check.2b'
 
-/** The body of a question: `contracts/schemas/admin-check-request.schema.json`. */
+/** The body of a check request: `contracts/schemas/admin-check-request.schema.json`. */
 export const formatCheckRequest = ({
   approval_ref,
   flag_key,
@@ -22,7 +22,7 @@ export const formatCheckRequest = ({
 }: ApprovalQuery): string =>
   JSON.stringify({ check: CHECK, approval_ref, flag_key, tenant_id, user_id })
 
-/** A body as a question; null where it is none. */
+/** Parses the body of a check request; null where it breaks the schema. */
 export function parseCheckRequest(text: string): ApprovalQuery | null {
   const members = findMembers(text, { check: (node) => node === CHECK, ...ECHO })
   if (members === null) return null
@@ -35,8 +35,8 @@ export function parseCheckRequest(text: string): ApprovalQuery | null {
 }
 
 /**
- * A body as the answer to this very question; null where it is none: what breaks
- * `contracts/schemas/admin-check-response.schema.json`, names a day that there is not, or answers somebody else.
+ * Parses the answer to a question. Null where the body breaks `contracts/schemas/admin-check-response.schema.json`,
+ * has an impossible date, or echoes another question.
  */
 export function parseCheckAnswer(text: string, question: ApprovalQuery): CheckAnswer | null {
   const unknown = findMembers(text, UNKNOWN)
@@ -73,7 +73,7 @@ const text =
   (holds: (text: string) => boolean): Holds =>
   (node) =>
     typeof node === 'string' && holds(node)
-/** A caller that has no tenant or user is no approval's, and is asked about all the same. */
+/** Null for a caller without tenant or user: no approval covers it, but Admin decides that. */
 const scopeId: Holds = (node) => node === null || text(isScopeId)(node)
 const time = text((one) => parseInstant(one) !== undefined)
 const flag: Holds = (node) => typeof node === 'boolean'
@@ -96,7 +96,7 @@ const KNOWN = {
   expires_at: time,
   revoked: flag,
 }
-/** Of what it does not know Admin has nothing to say. */
+/** Admin gives no details of an unknown approval. */
 const UNKNOWN = {
   ...ECHO,
   ttl_state: text((one) => one === 'unknown'),
@@ -105,7 +105,7 @@ const UNKNOWN = {
   revoked: maybe(flag),
 }
 
-/** The members of an object that has these, each once, and no others; null where the text is no such object. */
+/** The members of an object that has exactly these, each once; null for any other text. */
 function findMembers(
   body: string,
   shape: Readonly<Record<string, Holds>>,

@@ -2,15 +2,15 @@ import type { Principal } from '../evaluate/types.ts'
 import type { AuthRefusalCode } from '../auth/types.ts'
 import type { AccessCode } from './problems.ts'
 
-/** What a route takes of whoever calls it (page 5, "who"). */
+/** The access that a route requires of its caller. */
 export interface ScopeRequirement {
   readonly scopes: readonly string[]
-  /** Whose data it is about; another tenant's takes `ff:tenant:any`. */
+  /** The tenant whose data the route touches; null for none. Another tenant's data also requires `ff:tenant:any`. */
   readonly tenant: string | null
 }
 export const ANY_TENANT = 'ff:tenant:any'
 
-/** Why somebody who was let in may not do this; null where nothing speaks against it. */
+/** Why an authenticated caller may not use a route; null where it may. */
 export function findAccessRefusal(
   { mode, scopes, tenant_id }: Principal,
   need: ScopeRequirement,

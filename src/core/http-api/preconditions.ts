@@ -1,11 +1,11 @@
 import type { WriteRequest } from '../rows/write-request.ts'
 
-/** An entity tag that no row has. */
+/** A revision that no row has, so the precondition fails. */
 const NEVER = 0
 
 /**
- * What a change expects of the row that it meets (RFC 9110, 13.1.1 and 13.1.2): a revision, that there is one, that
- * there is none, or nothing. Undefined where the headers cannot be used.
+ * The state of the row that a write requires (RFC 9110, 13.1.1 and 13.1.2): a revision, `present`, `absent`, or null
+ * for any. Undefined where the headers are malformed or contradict each other.
  */
 export function parseExpectation(
   ifMatch: string | null,
@@ -16,21 +16,21 @@ export function parseExpectation(
   if (ifMatch === null) return null
   const tag = ifMatch.trim()
   if (tag === '*') return 'present'
-  // A weak tag matches nothing in a strong comparison; neither does a tag that is no revision.
+  // Strong comparison: a weak tag matches nothing, nor does a tag that is not a revision.
   if (/^W\/"[^"]*"$/.test(tag)) return NEVER
   const revision = /^"([^"]*)"$/.exec(tag)?.[1]
   if (revision === undefined) return undefined
   return /^[1-9]\d{0,15}$/.test(revision) ? Number(revision) : NEVER
 }
 
-/** The strong tag of a row: its revision, for each write gives it another. */
+/** The strong entity tag of a row: its revision, which every write changes. */
 export const formatEntityTag = (revision: number): string => `"${revision}"`
 
 /**
- * Whether If-None-Match names what would be sent, compared weakly (RFC 9110, 13.1.2): `*`, or a list with the tag in it.
+ * Whether If-None-Match matches a tag by weak comparison (RFC 9110, 13.1.2): `*`, or a list that contains the tag.
  *
- * @param header several of them are one, joined with commas
- * @param tag a strong one, in its quotes
+ * @param header repeated headers joined with commas; null where there is none
+ * @param tag a strong tag with its quotes
  */
 export function matchesTag(header: string | null, tag: string): boolean {
   if (header === null) return false

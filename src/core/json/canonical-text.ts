@@ -1,18 +1,18 @@
-/** Levels that a value may have (page 1); what is nested deeper is not looked at here. */
+/** Levels of nesting that a flag's value may have; a deeper text is left to the lossless parser. */
 const MAX_DEPTH = 56
 
 /**
- * Whether an object's text is canonical JSON (RFC 8785) that also keeps page 1's rules. `JSON.parse` loses
- * repeated members, digits and exponents, so a text that comes back the same when it is written anew, its
- * members sorted, had none of them to lose. False only says that it takes a closer look.
+ * Whether an object's text is certainly canonical JSON (RFC 8785) that a row may hold. `JSON.parse` loses repeated
+ * members, digits and exponents, so a text that survives parsing and rewriting with sorted members contains none of
+ * them. False decides nothing: the lossless parser then decides.
  */
 export function isCanonicalText(text: string): boolean {
-  // Escapes that JSON.stringify writes too, but page 1 refuses: U+0000 and half surrogates; and exponents.
+  // JSON.stringify writes these unchanged, but rows refuse them: U+0000, lone surrogates, exponents.
   if (text.includes('\\u') || /[0-9]e[+-]/.test(text)) return false
   try {
     return written(JSON.parse(text), 0) === text
   } catch {
-    return false // No JSON, or too deep: the lossless reader says which.
+    return false // Malformed or too deep: the lossless parser reports which.
   }
 }
 

@@ -13,7 +13,7 @@ export type CanonicalResult =
   | { readonly ok: true; readonly text: CanonicalJson }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
-/** What is submitted may spell a number in another way (`1.0` is taken as `1`); what is stored is already in form. */
+/** A submitted text may spell a number differently (`1.0` counts as `1`); a stored text must already be canonical. */
 export type TextOrigin = 'submitted' | 'stored'
 export interface JsonPlace {
   readonly at: string
@@ -21,7 +21,7 @@ export interface JsonPlace {
 }
 const ROOT: JsonPlace = { at: '', origin: 'submitted' }
 
-/** Holds a node to page 1's rule for values and writes it in RFC 8785 form, or says all that is wrong. */
+/** Writes a node in RFC 8785 form, or returns every breach that `findJsonProblems` finds. */
 export function canonicalize(node: JsonNode, place: JsonPlace = ROOT): CanonicalResult {
   const problems = findJsonProblems(node, place)
   return problems.length > 0
@@ -29,7 +29,7 @@ export function canonicalize(node: JsonNode, place: JsonPlace = ROOT): Canonical
     : { ok: true, text: write(node) as CanonicalJson }
 }
 
-/** Every breach of I-JSON and of the number rule: code and JSON pointer. */
+/** Every breach of I-JSON (RFC 7493) and of the number rule of `canonicalizeNumber`, each with its JSON pointer. */
 export function findJsonProblems(node: JsonNode, place: JsonPlace = ROOT): readonly Problem[] {
   const found: Problem[] = []
   inspect(node, place, found)
@@ -76,8 +76,8 @@ function inspectString(text: string, at: string, found: Problem[]): void {
 }
 
 /**
- * The RFC 8785 form of a number, or undefined where that form denotes another decimal or needs an
- * exponent: then a double, or `jsonb`, would not hold what was written.
+ * The RFC 8785 form of a number. Undefined where that form denotes another decimal or needs an exponent: a double
+ * or `jsonb` would then change the number.
  */
 export function canonicalizeNumber(lexeme: string): string | undefined {
   const form = String(Number(lexeme))
@@ -86,7 +86,7 @@ export function canonicalizeNumber(lexeme: string): string | undefined {
   return normalizeDecimal(lexeme) === normalizeDecimal(form) ? form : undefined
 }
 
-/** One spelling for each decimal: digits without outer zeros, and the power of ten of the last one. */
+/** One spelling for each decimal: digits without outer zeros, `e`, and the power of ten of the last digit. */
 export function normalizeDecimal(lexeme: string): string {
   const [mantissa, exponent = '0'] = lexeme.toLowerCase().split('e') as [string, string?]
   const [whole, fraction = ''] = mantissa.replace('-', '').split('.') as [string, string?]
@@ -97,7 +97,7 @@ export function normalizeDecimal(lexeme: string): string {
   return `${mantissa.startsWith('-') ? '-' : ''}${kept}e${power}`
 }
 
-/** In one pass: `/0+$/` tries again at every zero, and a number may be as long as a request. */
+/** One pass: `/0+$/` restarts at every zero, which is quadratic in the length of the number. */
 function withoutTrailingZeros(digits: string): string {
   let end = digits.length
   while (digits[end - 1] === '0') end -= 1

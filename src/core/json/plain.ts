@@ -1,6 +1,6 @@
 import { isJsonArray, isJsonNumber, type JsonNode } from './read.ts'
 
-/** A node as JavaScript values. Only for nodes that `strictProblems` has passed: then nothing is lost but the order of members. */
+/** Converts a node to JavaScript values. Lossless, but for the order of members, only where `findJsonProblems` finds nothing. */
 export function nodeToValue(node: JsonNode): unknown {
   if (typeof node !== 'object' || node === null) return node
   if (isJsonNumber(node)) return Number(node.lexeme)
@@ -21,7 +21,7 @@ export function nodeToValue(node: JsonNode): unknown {
   return plain
 }
 
-/** JavaScript values as a node: the way back from `toPlain`, for values that lost nothing on the way there. */
+/** Converts JavaScript values to a node: the inverse of `nodeToValue`. */
 export function valueToNode(value: unknown): JsonNode {
   if (typeof value === 'number') return { lexeme: String(value) }
   if (typeof value !== 'object' || value === null) return value as null | boolean | string
@@ -30,9 +30,9 @@ export function valueToNode(value: unknown): JsonNode {
 }
 
 /**
- * The RFC 8785 form of plain values of this program's own: members sorted by the UTF-16 code units of their names,
- * numbers and strings as ECMAScript writes them, members that are undefined left out. What comes from outside is
- * canonicalised as a node instead, by which nothing is lost.
+ * The RFC 8785 form of values that this program built: members sorted by the UTF-16 code units of their names,
+ * numbers and strings as ECMAScript writes them, undefined members left out. Untrusted input goes through
+ * `canonicalize` instead, which keeps number lexemes and repeated members.
  */
 export function canonicalizeValue(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)

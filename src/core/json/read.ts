@@ -1,10 +1,10 @@
 /**
- * A JSON text as it was written: number lexemes, member order and repeated members are all kept.
- * `JSON.parse` loses the last digit of 2^53+1 and every duplicate member but one before anybody can look.
+ * A JSON text without loss: number lexemes, member order and repeated members are kept.
+ * `JSON.parse` silently rounds 2^53+1 and drops all but the last of repeated members.
  */
 export type JsonNode = null | boolean | string | JsonNumber | readonly JsonNode[] | JsonObject
 export interface JsonNumber {
-  /** The characters of the number, exactly as they stand in the text. */
+  /** The characters of the number, exactly as in the text. */
   readonly lexeme: string
 }
 export interface JsonObject {
@@ -23,7 +23,7 @@ export type JsonRead =
       readonly column: number
     }
 
-/** Deeper than any artefact or stored value has reason to be, and far from any stack limit. */
+/** Levels of nesting: more than any artefact or stored value uses, and far below any stack limit. */
 export const MAX_DEPTH = 64
 
 export const isJsonNumber = (node: JsonNode): node is JsonNumber =>
@@ -32,7 +32,7 @@ export const isJsonObject = (node: JsonNode): node is JsonObject =>
   typeof node === 'object' && node !== null && 'members' in node
 export const isJsonArray = (node: JsonNode): node is readonly JsonNode[] => Array.isArray(node)
 
-/** Reads one JSON text (RFC 8259). A byte order mark is not JSON and is refused. */
+/** Parses one JSON text (RFC 8259). A byte order mark is refused as malformed. */
 export function parseLosslessJson(text: string): JsonRead {
   const reader = new Reader(text)
   try {
@@ -188,7 +188,7 @@ function position(text: string, offset: number): { line: number; column: number 
   return { line, column: offset - before.lastIndexOf('\n') }
 }
 
-/** Whether an object anywhere in it has two members of one name: readers do not agree on which one counts (RFC 8259, 4). */
+/** Whether any object has two members of one name, which parsers resolve differently (RFC 8259, 4). */
 export function hasRepeatedMember(node: JsonNode): boolean {
   if (typeof node !== 'object' || node === null || isJsonNumber(node)) return false
   if (isJsonArray(node)) return node.some(hasRepeatedMember)

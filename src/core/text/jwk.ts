@@ -1,13 +1,13 @@
 import type { PublicJwk } from '../signoff/types.ts'
 
-/** What the thumbprint of an Ed25519 key is taken of (RFC 7638, 3): the members that RFC 8037, 2 requires, sorted. */
+/** The input of the thumbprint of an Ed25519 key (RFC 7638, 3): the members that RFC 8037, 2 requires, sorted. */
 export const thumbprintInput = ({ crv, kty, x }: PublicJwk): string =>
   JSON.stringify({ crv, kty, x })
 
 /** Members of RFC 7517, 4, RFC 7518, 6.2 and 6.3, and RFC 8037, 2 that are public; any other may be private. */
 const PUBLIC_MEMBERS = ['kty', 'kid', 'alg', 'use', 'n', 'e', 'crv', 'x', 'y']
 
-/** The part of a key that may be published. */
+/** The public members of a key. */
 export const toPublicJwk = <Jwk extends object>(jwk: Jwk): Jwk =>
   Object.fromEntries(
     Object.entries(jwk).filter(

@@ -1,12 +1,12 @@
 /**
- * What a terminal would obey and a reader would not see, by the general categories of Unicode: controls (C0, DEL,
- * C1), format characters (direction marks and overrides, zero-width and tag characters), separators of lines and
- * paragraphs, and surrogates without their other half.
+ * Characters that a terminal interprets or that are invisible, by Unicode general category: controls (C0, DEL, C1),
+ * format characters (direction marks and overrides, zero-width and tag characters), line and paragraph separators,
+ * and lone surrogates.
  */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 const UNSEEN_BUT_LINE_FEED = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 
-/** A value whose texts are safe to show, as JSON would escape them. Line feeds stay: a text may have several lines. */
+/** Escapes such characters in every text of a value as JSON does, except line feeds. */
 export function escapeForTerminal<T>(value: T): T
 export function escapeForTerminal(value: unknown): unknown {
   if (typeof value === 'string') return value.replaceAll(UNSEEN_BUT_LINE_FEED, escapeUnits)
@@ -17,7 +17,7 @@ export function escapeForTerminal(value: unknown): unknown {
   )
 }
 
-/** The same of a text that has to stay on its line. */
+/** Escapes one text including its line feeds, so that it stays on one line. */
 export const escapeLine = (text: string): string => text.replaceAll(UNSEEN, escapeUnits)
 
 /** `\uXXXX` for each UTF-16 code unit. */

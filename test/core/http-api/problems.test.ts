@@ -27,7 +27,7 @@ test('a problem says what, how bad, which request, and where', () => {
   const text = formatProblem('form_wrong', 'r-1', [makeProblem('form_wrong', '/flag_key')])
   expect(JSON.parse(text)).toEqual({
     type: 'about:blank',
-    title: 'A value has another form.',
+    title: SERVICE_PROBLEMS.form_wrong[1],
     status: 400,
     code: 'form_wrong',
     request_id: 'r-1',

@@ -46,7 +46,7 @@ describe('a refusal as OFREP has it', () => {
     const places = [{ code: 'type_wrong', pointer: '/context/tenant_id' }] as const
     expect(JSON.parse(formatOfrepFailure('type_wrong', null, places))).toStrictEqual({
       errorCode: 'INVALID_CONTEXT',
-      errorDetails: 'A value is of another type. (/context/tenant_id)',
+      errorDetails: `${SERVICE_PROBLEMS.type_wrong[1]} (/context/tenant_id)`,
       metadata: { code: 'type_wrong' },
     })
   })
@@ -55,6 +55,6 @@ describe('a refusal as OFREP has it', () => {
     const text = formatOfrepFailure('json_malformed', null, [
       { code: 'json_malformed', pointer: '' },
     ])
-    expect(JSON.parse(text).errorDetails).toBe('The body is not JSON.')
+    expect(JSON.parse(text).errorDetails).toBe(SERVICE_PROBLEMS.json_malformed[1])
   })
 })
