@@ -9,14 +9,14 @@ import {
   makeAuthRefusal,
 } from './types.ts'
 
-/** By what the door goes. */
+/** The rules for callers without a token. */
 export interface CallerRules {
   readonly modes: ModeMatrix
-  /** The only scopes that dev headers can give (`FF_DEV_SCOPES`). */
+  /** The only scopes that dev headers can grant (`FF_DEV_SCOPES`). */
   readonly dev_scopes: readonly string[]
 }
 
-/** Who comes without a token. Dev headers count where the matrix lets them, and are ignored elsewhere. */
+/** The principal of a caller without a token. Dev headers count only where the matrix accepts them. */
 export function authenticateWithoutToken(
   { dev_headers }: Credential,
   environment: Environment,
@@ -38,12 +38,12 @@ export function authenticateWithoutToken(
   }
 }
 
-/** Lets a verified caller speak for others (page 5). */
+/** The scope that lets a verified caller evaluate for other tenants and users. */
 export const EVALUATE_ANY = 'ff:evaluate:any'
 
 /**
- * Whose decision it is (page 1, identity by mode): the credential's own, but mode none takes the
- * request's word, and a verified caller with the scope may name another.
+ * The identity that a decision is made for: the credential's own. Mode `none` takes the tenant and user that the
+ * request names, and so does a verified caller with `EVALUATE_ANY`. Refused as `context_mismatch` otherwise.
  */
 export function resolveNamedContext(result: AuthResult, named: NamedContext): AuthResult {
   if (isAuthRefusal(result)) return result

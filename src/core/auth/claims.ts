@@ -2,13 +2,13 @@ import { type Instant, instantToMs } from '../rows/instant.ts'
 import { isScopeId } from '../rows/grammar.ts'
 import type { Condition } from './modes.ts'
 
-/** What the claims of a token are held to. */
+/** Requirements for the claims of a token. */
 export interface ClaimExpectations {
-  /** Names of the claims that have to be there. */
+  /** Names of the required claims. */
   readonly required: readonly string[]
   readonly issuer: string
   readonly audience: string
-  /** By how much clocks may differ, in seconds: at most 60 (page 2). */
+  /** Allowed clock difference in seconds, at most 60. */
   readonly leeway_s: number
 }
 export type Claims = Readonly<Record<string, unknown>>
@@ -23,10 +23,10 @@ export type ClaimCondition = Extract<
 >
 
 /**
- * The first thing that is wrong with the claims, in page 2's order: present, iss, aud, nbf, exp, ids.
- * Null where nothing is. decode-only skips the signature and none of this.
+ * The first fault of the claims, checked in this order: required claims, iss, aud, nbf, exp, ids. Null where they
+ * hold. Mode decode-only skips the signature but none of these checks.
  *
- * @param claims of a token whose form holds: `exp` and `nbf` are finite numbers where they are there
+ * @param claims of a token that `hasFiniteTimes`
  */
 export function findClaimFault(
   claims: Claims,
@@ -57,7 +57,7 @@ const CHECKS: readonly (readonly [ClaimCondition, Check])[] = [
 ]
 const isId = (claim: unknown): boolean => typeof claim === 'string' && isScopeId(claim)
 
-/** `exp` and `nbf`, where there, are numbers that end somewhere; `1e400` is none. */
+/** Whether `exp` and `nbf`, where present, are finite numbers; `1e400` is not. */
 export const hasFiniteTimes = (claims: Claims): boolean =>
   ['exp', 'nbf'].every(
     (name) =>
@@ -65,7 +65,7 @@ export const hasFiniteTimes = (claims: Claims): boolean =>
       (typeof claims[name] === 'number' && Number.isFinite(claims[name])),
   )
 
-/** Who the claims say it is; `scope` as RFC 8693, 4.2 has it. Nothing here says that they are true. */
+/** The identity that the claims state, verified or not; `scope` is space-separated (RFC 8693, 4.2). */
 export const readIdentity = (
   claims: Claims,
 ): {

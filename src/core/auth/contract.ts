@@ -1,10 +1,10 @@
 import type { ModeRow } from './modes.ts'
 
-/** What `contracts/jwks_integration_notes.json` says, as far as the way to a verified token goes by it (page 2). */
+/** The members of `contracts/jwks_integration_notes.json` that token verification uses. */
 export interface AuthContract {
   readonly algorithms: {
     readonly default: readonly string[]
-    /** What the allow-list may be set to. */
+    /** Algorithms that an operator may allow. */
     readonly allowable: readonly string[]
   }
   readonly token: { readonly max_bytes: number }
@@ -30,17 +30,17 @@ export interface AuthContract {
   readonly modes: readonly ModeRow[]
 }
 
-/** What is left to whoever runs the service. */
+/** Settings that the operator chooses. */
 export interface AuthSettings {
   readonly contract: AuthContract
   readonly issuer: string
   readonly audience: string
   readonly leeway_s: number
-  /** The allow-list. */
+  /** The allowed signature algorithms. */
   readonly algorithms: readonly string[]
   readonly dev_scopes: readonly string[]
 }
-/** Who issues, for whom; the rest as the contract has it. */
+/** Settings with every other value at the contract's default. */
 export const settingsFromContract = (
   contract: AuthContract,
   { issuer, audience, dev_scopes }: Pick<AuthSettings, 'issuer' | 'audience' | 'dev_scopes'>,
@@ -53,7 +53,7 @@ export const settingsFromContract = (
   algorithms: contract.algorithms.default,
 })
 
-/** What a key server does, for whoever plays one (page 9, "Vectors and credentials"). */
+/** Behaviours that a test key server can play. */
 export type KeyServerBehaviour =
   | 'up'
   | 'refused'
@@ -68,7 +68,7 @@ export interface KeyServerStage {
   readonly behaviour: KeyServerBehaviour
   readonly keys: readonly object[]
 }
-/** What it does when the token comes, and what it did when the set was first asked for. */
+/** The behaviour when the token arrives, and optionally the one when the key set was first loaded. */
 export interface KeyServerScript extends KeyServerStage {
   readonly before?: KeyServerStage & { readonly elapsed_s: number }
 }

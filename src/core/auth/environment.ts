@@ -2,8 +2,8 @@ import type { SettingValues } from '../settings/settings.ts'
 import type { Environment } from './types.ts'
 
 /**
- * The column of the mode matrix that a process stands in: dev is said in so many letters, and everything else, an unset
- * or unknown name included, is prod. Null at dev headers outside dev, which are a fault.
+ * The column of the mode matrix for this process: `FF_ENV` is exactly `dev`, or the process counts as prod, also with
+ * an unset or unknown name. Null for dev headers outside dev, which is a configuration fault.
  */
 export function readEnvironment({
   FF_ENV,

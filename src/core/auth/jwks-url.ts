@@ -1,6 +1,6 @@
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
-/** A place keys may come from: https, or http on this machine alone; null where the text is neither. */
+/** Parses the URL of a key set: https, or http on loopback, without user or password; null for any other text. */
 export function parseJwksUrl(text: string): URL | null {
   if (!URL.canParse(text)) return null
   const url = new URL(text)
@@ -9,8 +9,8 @@ export function parseJwksUrl(text: string): URL | null {
   return safe ? url : null
 }
 
-/** Whether what is sent there never leaves this machine. */
+/** Whether requests to this URL stay on this machine. */
 export const isLoopbackUrl = ({ hostname }: URL): boolean => LOOPBACK.test(hostname)
 
-/** Whether a user or password stands in a URL, even in one that cannot be taken apart. */
+/** Whether a URL contains a user or password, even one that `URL` cannot parse. */
 export const hasUserPart = (text: string): boolean => /^[a-z]+:\/\/[^/]*@/i.test(text)

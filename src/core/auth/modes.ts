@@ -7,7 +7,7 @@ import {
   AUTH_REFUSALS,
 } from './types.ts'
 
-/** What was found out about a credential, before anybody says what follows from it (page 2). */
+/** The results of checking a credential; the mode matrix maps each to an outcome. */
 export const CONDITIONS = [
   'verified',
   'verified_without_kid',
@@ -35,7 +35,7 @@ export const CONDITIONS = [
 ] as const
 export type Condition = (typeof CONDITIONS)[number]
 
-/** As what somebody is let in. */
+/** The principal's mode, source and warnings that the matrix grants. */
 export type AuthGrant = Pick<Principal, 'mode' | 'source' | 'warnings'>
 export type ModeOutcome = AuthGrant | AuthRefusal
 
@@ -55,10 +55,10 @@ export interface ModeRow {
     | { readonly refused: AuthRefusalCode; readonly http: number }
 }
 
-/** The matrix as the door asks it: a condition and an environment to what follows. */
+/** The outcome for a condition in an environment. */
 export type ModeMatrix = (condition: Condition, environment: Environment) => ModeOutcome
 
-/** @param rows without a fault (`modeFaults`), so every place is filled */
+/** @param rows without faults (`findModeFaults`), so every combination has an outcome */
 export function buildModeMatrix(rows: readonly ModeRow[]): ModeMatrix {
   const places = new Map<string, ModeOutcome>()
   for (const { when, outcome: said } of rows) {
@@ -78,12 +78,12 @@ export type ModeFaultCode =
   | 'status_differs'
 export interface ModeFault {
   readonly code: ModeFaultCode
-  /** Index of the row; null where it is a row that is missing. */
+  /** Index of the row; null where a row is missing. */
   readonly row: number | null
   readonly detail: string
 }
 
-/** Every way in which rows would let somebody in whom page 2 keeps out, or leave a case without an answer. */
+/** Every row that breaks a rule of the mode matrix, and every combination without a unique outcome (docs/reference/auth.md). */
 export const findModeFaults = (rows: readonly ModeRow[]): readonly ModeFault[] => [
   ...placeFaults(rows),
   ...rows.flatMap((row, at) =>
@@ -118,7 +118,7 @@ const toText = ({ outcome }: ModeRow): string =>
 
 const UNVERIFIED: ReadonlySet<AuthMode> = new Set(['decode-only', 'dev-headers'])
 type RowRule = readonly [code: ModeFaultCode, breaks: (row: ModeRow) => boolean]
-/** Page 2, "What holds beside the rows". */
+/** Rules that every row must keep, whatever the matrix says. */
 const ROW_RULES: readonly RowRule[] = [
   [
     'not_outside_dev',

@@ -1,13 +1,13 @@
 import type { Principal } from '../evaluate/types.ts'
 
 /**
- * The three columns of the mode matrix (page 2): dev with and without the headers allowed, and
- * everything else. Staging, an unset and an unknown `FF_ENV` are all prod.
+ * The three columns of the mode matrix: dev with and without dev headers, and everything else. Staging, an unset and
+ * an unknown `FF_ENV` all count as prod.
  */
 export const ENVIRONMENTS = ['dev+H', 'dev-H', 'prod'] as const
 export type Environment = (typeof ENVIRONMENTS)[number]
 
-/** Each refusal of a credential and its HTTP status (page 2, mode matrix). */
+/** Each refusal of a credential with its HTTP status. */
 export const AUTH_REFUSALS = {
   token_malformed: 401,
   crit_unsupported: 401,
@@ -28,7 +28,7 @@ export const AUTH_REFUSALS = {
 } as const
 export type AuthRefusalCode = keyof typeof AUTH_REFUSALS
 
-/** A variant of its own: nothing downstream can take it for a principal of mode `none`. */
+/** A separate variant, so that no code can take a refusal for a principal of mode `none`. */
 export interface AuthRefusal {
   readonly refused: AuthRefusalCode
   readonly http: number
@@ -41,9 +41,9 @@ export const makeAuthRefusal = (code: AuthRefusalCode): AuthRefusal => ({
 export type AuthResult = Principal | AuthRefusal
 export const isAuthRefusal = (result: AuthResult): result is AuthRefusal => 'refused' in result
 
-/** What somebody brings to the door. */
+/** The credentials of one request. */
 export interface Credential {
-  /** A compact JWS, exactly as it came; null where there is none. */
+  /** A compact JWS, unchanged; null without one. */
   readonly token: string | null
   readonly dev_headers: DevHeaders | null
 }
@@ -53,7 +53,7 @@ export interface DevHeaders {
   readonly scopes: readonly string[]
 }
 
-/** Who a caller without a verified token may say that it is. */
+/** The tenant and user that a request asks to be evaluated for. */
 export interface NamedContext {
   readonly tenant_id: string | null
   readonly user_id: string | null

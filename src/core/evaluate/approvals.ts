@@ -12,7 +12,7 @@ export interface Approval {
   readonly revoked: boolean
 }
 
-/** Admin's answer from a list: `unknown` unless one covers this flag, tenant and user (page 5). */
+/** Answers as Admin would from a list: `unknown` unless one approval matches ref, flag, tenant and user. */
 export function answerApproval(
   approvals: readonly Approval[],
   question: ApprovalQuery,

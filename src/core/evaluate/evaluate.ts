@@ -15,10 +15,10 @@ export type EvaluationResult =
   | { readonly ask: ApprovalQuery; readonly decision?: never }
 
 /**
- * Decides one flag for one principal (page 1, precedence).
+ * Decides one flag for one principal: the first rule that does not continue decides (docs/reference/decisions.md).
  *
- * @param answer what Admin said to the question that an earlier call with the same facts came back with
- * @returns the decision, or the one question that has to be asked first
+ * @param answer Admin's answer to the question that an earlier call with the same facts returned
+ * @returns the decision, or the approval question that Admin must answer first
  */
 export function evaluate(
   facts: EvaluationInput,
@@ -74,11 +74,11 @@ function seal(facts: EvaluationInput, reason_chain: readonly ChainEntry[], end: 
   }
 }
 
-/** A row of another flag is not even a source of a safe value. */
+/** The flag's row; undefined where the store returned none, or one of another flag, which gives no safe value either. */
 const ownFlag = ({ rows, request }: EvaluationInput): FlagRow | undefined =>
   rows.flag?.row?.flag_key === request.flag_key ? rows.flag.row : undefined
 
-/** What a deny serves: the safe value; one that does not fit is not safe, and then it is null. */
+/** The outcome of a deny: the safe value, or null where that does not fit the flag's type. */
 function withheld(flag: FlagRow | undefined, reason: Decision['reason']): Outcome {
   const fits = flag !== undefined && detectValueType(flag.safe_value) === flag.value_type
   return { value: fits ? flag.safe_value : null, reason, scope: null, revision: null }
@@ -94,7 +94,7 @@ const NO_CALLS = { approval_ref: null, ttl_state: null } as const
 const consultedBy = ({ step, consulted }: End): ApprovalLookup | typeof NO_CALLS =>
   (step.kind === 'deny' ? step.consulted : undefined) ?? consulted ?? NO_CALLS
 
-// The approval's warning sorts before all of the door's, which come sorted.
+// The approval's warning sorts before those of the authenticator, which are sorted.
 const collectWarnings = (
   warnings: readonly Warning[],
   asked: Pick<ApprovalLookup, 'ttl_state'>,

@@ -3,7 +3,7 @@ import type { AnyOverrideRow, RowOrBroken } from '../rows/rows.ts'
 import type { EvaluationInput, FailSafeCause } from './types.ts'
 
 export type OverrideScope = 'user' | 'tenant'
-/** How one override layer meets a request. */
+/** The state of one override layer for one request. */
 export type OverrideLayer =
   | { readonly outcome: 'absent' }
   | { readonly outcome: 'expired'; readonly row: AnyOverrideRow }
@@ -12,7 +12,7 @@ export type OverrideLayer =
 
 const ABSENT: OverrideLayer = { outcome: 'absent' }
 
-/** A principal without the id skips the layer, and a tombstone is no override (page 1, rules 5 and 6). */
+/** Absent also where the principal lacks the id of the layer, and for a tombstone. */
 export function readOverrideLayer(facts: EvaluationInput, scope: OverrideScope): OverrideLayer {
   const { principal, rows, request, now } = facts
   const id = scope === 'user' ? principal.user_id : principal.tenant_id
@@ -28,6 +28,6 @@ export function readOverrideLayer(facts: EvaluationInput, scope: OverrideScope):
   return { outcome: isExpired(row.expires_at, now) ? 'expired' : 'matched', row }
 }
 
-// Passive, at the read: `now >= expires_at` is expired (page 1).
+// Expiry is decided at the read: an override is expired from `expires_at` on.
 const isExpired = (expiresAt: Instant | undefined, now: Instant): boolean =>
   expiresAt !== undefined && now >= expiresAt

@@ -14,8 +14,8 @@ import {
 } from './step.ts'
 
 /**
- * The eight rules of page 1 but the last, which is where the walk ends when one of these cannot go on.
- * The first that does not `go` decides.
+ * Rules 1 to 7 of the precedence (docs/reference/decisions.md). The first that does not return `go` decides; rule 8,
+ * the fail-safe, applies where one of them cannot decide.
  */
 export const RULES: readonly Rule[] = [
   registered,
@@ -99,5 +99,5 @@ function globalDefault(facts: EvaluationInput): RuleResult {
   )
 }
 
-/** After rule 1 there is a flag row that fits. */
+/** Only after rule 1, which guarantees a readable flag row. */
 const toFlag = (facts: EvaluationInput): FlagRow => facts.rows.flag?.row as FlagRow

@@ -16,7 +16,7 @@ import type {
 const AT = { prec: 4, rule: 'sensitive_overlay' } as const
 const NOT_SENSITIVE = continueWith({ ...AT, outcome: 'not_sensitive' })
 
-/** The refusal that each TTL state ends in; null where the approval holds. Writes are held to it too (page 1, state). */
+/** The refusal for each TTL state; null where the approval is valid. Writes of sensitive flags use it too. */
 export const APPROVAL_REFUSALS = {
   unknown: 'approval_unknown',
   revoked: 'approval_revoked',
@@ -27,15 +27,15 @@ export const APPROVAL_REFUSALS = {
 } as const satisfies Record<ApprovalTtlState, DenyReason | null>
 
 /**
- * Rule 4. Verified auth is asked for first, so whoever is not verified learns nothing about approvals
- * and Admin hears nothing of them (UC-B4-14).
+ * Rule 4: a sensitive flag requires verified authentication and a valid approval. Authentication is checked first, so
+ * an unverified caller learns nothing about approvals, and causes no call to Admin.
  */
 export function evaluateApprovalRule(
   facts: EvaluationInput,
   answer: ApprovalAnswer | undefined,
 ): RuleResult {
   const { principal, request, rows, now } = facts
-  const flag = rows.flag?.row as FlagRow // Rule 1 has seen to it.
+  const flag = rows.flag?.row as FlagRow // Rule 1 guarantees it.
   if (!flag.sensitive) return NOT_SENSITIVE
   if (principal.mode !== 'verified') return refuse('auth_not_verified')
   if (principal.key_set_stale) return refuse('auth_not_verified', { jwks_stale: true })
@@ -82,8 +82,8 @@ type NamedApproval =
   | { readonly cause: FailSafeCause }
 
 /**
- * The request's ref wins, with no way back when it is bad; else that of the override that would be
- * served, which borrows none from another. An override that cannot be read leaves nothing to ask about.
+ * The approval that the request names, without falling back when it is bad; else the approval of the override that
+ * would be served, never of another. An unreadable override engages the fail-safe.
  */
 function namedApproval(facts: EvaluationInput): NamedApproval {
   if (facts.request.approval_ref !== null) {

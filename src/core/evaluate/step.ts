@@ -11,12 +11,12 @@ import type {
   ApprovalTtlState,
 } from './types.ts'
 
-/** What Admin was asked and what it said; null where it gave no answer. */
+/** The approval that Admin was asked for and its TTL state; null where Admin did not answer. */
 export interface ApprovalLookup {
   readonly approval_ref: string
   readonly ttl_state: ApprovalTtlState | null
 }
-/** What an allowing rule serves. */
+/** The value that an allowing rule serves. */
 export interface ServedValue {
   readonly scope: Scope
   readonly value: CanonicalJson
@@ -24,7 +24,7 @@ export interface ServedValue {
   readonly reason: AllowReason
 }
 
-/** What one rule says: go on, ask Admin first, or an end. */
+/** The result of one rule: continue, ask Admin first, or a final decision. */
 export type RuleResult =
   | { readonly kind: 'go'; readonly entry: ChainEntry; readonly consulted?: ApprovalLookup }
   | { readonly kind: 'ask'; readonly question: ApprovalQuery }
@@ -56,6 +56,6 @@ export const allowWith = (entry: ChainEntry, served: ServedValue): RuleResult =>
   served,
 })
 
-/** Rule 8: nothing is guessed. @param at the rule that could not go on */
+/** Rule 8: deny rather than guess. @param at number of the rule that could not decide */
 export const failSafeAt = (at: number, cause: FailSafeCause): RuleResult =>
   denyWith({ prec: 8, rule: 'fail_safe', outcome: 'engaged', cause, at }, 'fail_safe')

@@ -4,8 +4,8 @@ import { type ApprovalAnswer, TTL_STATES, type ApprovalTtlState } from './types.
 const SOON_MS = 24 * 60 * 60 * 1000
 
 /**
- * The TTL state of an approval at `now`, in the order of page 1; what Admin does not know is `unknown`. Where
- * Admin states another one, the earlier of the two in that order counts: those that deny come first (page 5).
+ * The TTL state of an approval at `now`. Where Admin states another one, the earlier of the two in `TTL_STATES`
+ * counts, so that a state that denies wins.
  */
 export function computeTtlState(
   answer: Exclude<ApprovalAnswer, { status: 'unreachable' }>,
@@ -17,7 +17,7 @@ export function computeTtlState(
   return TTL_STATES.indexOf(stated) < TTL_STATES.indexOf(told) ? stated : told
 }
 
-/** By its times alone. */
+/** The state by the approval's times and revocation alone. */
 function stateAt(
   answer: Extract<ApprovalAnswer, { status: 'known' }>,
   now: Instant,

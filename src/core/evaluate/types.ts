@@ -5,7 +5,7 @@ import type { RowsOfFlag } from '../rows/rows.ts'
 export const AUTH_MODES = ['verified', 'decode-only', 'dev-headers', 'none'] as const
 export const OVERRIDE_SCOPES = ['user', 'tenant', 'global'] as const
 export const SENSITIVE_PATHS = ['SP-1', 'SP-2', 'SP-3', 'SP-4', 'SP-5'] as const
-/** In the order in which they are tried (page 1). */
+/** In the order in which they are checked: the earlier state wins. */
 export const TTL_STATES = [
   'unknown',
   'revoked',
@@ -30,7 +30,7 @@ export type Warning =
   | 'kid_not_found'
   | 'unauthenticated'
 
-/** Who asks, after the door (page 2). A refused credential never becomes one of these. */
+/** The caller after authentication. A refused credential never becomes a principal. */
 export interface Principal {
   readonly mode: AuthMode
   readonly source: AuthSource
@@ -39,7 +39,7 @@ export interface Principal {
   readonly scopes: readonly string[]
   /** Sorted, without repeats. */
   readonly warnings: readonly Warning[]
-  /** Verified by a key set older than ten minutes: good for all but sensitive flags. */
+  /** Verified by a key set older than ten minutes: accepted for all but sensitive flags. */
   readonly key_set_stale: boolean
 }
 
@@ -51,7 +51,7 @@ export interface EvaluationRequest {
 
 export type BackingKind = 'file' | 'db'
 
-/** All that a decision depends on, but for what Admin says of an approval. */
+/** Everything that a decision depends on, except Admin's answer. */
 export interface EvaluationInput {
   readonly request: EvaluationRequest
   readonly principal: Principal
@@ -60,7 +60,7 @@ export interface EvaluationInput {
   readonly backing_state: BackingKind
 }
 
-/** What is asked of Admin: `sensitive.check.2b` (page 5). */
+/** A question to Admin: the check `sensitive.check.2b`. */
 export interface ApprovalQuery {
   readonly approval_ref: string
   readonly flag_key: string
@@ -75,7 +75,7 @@ export type ApprovalAnswer =
       readonly revoked: boolean
       readonly not_before: Instant
       readonly expires_at: Instant
-      /** What Admin itself takes it for; absent where nobody said. */
+      /** The state that Admin itself states; absent where the source states none. */
       readonly stated?: Exclude<ApprovalTtlState, 'unknown'>
     }
 
@@ -97,7 +97,7 @@ export type AllowReason = 'user_override' | 'tenant_override' | 'global_default'
 export type FailSafeCause = 'row_broken' | 'row_foreign' | 'value_type_mismatch' | 'rules_exhausted'
 export type NamedBy = 'request' | 'user_override' | 'tenant_override'
 
-/** One entry for each rule reached; a closed set of details for each rule. */
+/** One entry for each rule that was evaluated, with a closed set of details for each rule. */
 export type ChainEntry =
   | {
       readonly prec: 1
@@ -131,15 +131,15 @@ export type ChainEntry =
       readonly rule: 'fail_safe'
       readonly outcome: 'engaged'
       readonly cause: FailSafeCause
-      /** The rule that could not go on. */
+      /** Number of the rule that could not decide. */
       readonly at: number
     }
 
-/** The decision envelope (page 1). */
+/** The answer to one evaluation. */
 export interface Decision {
   readonly flag_key: string
   readonly decision: 'allow' | 'deny'
-  /** Null where there is nothing safe to serve. */
+  /** Null where no safe value exists. */
   readonly value: CanonicalJson | null
   readonly reason: AllowReason | DenyReason
   readonly matched_scope: Scope | null

@@ -2,7 +2,7 @@ import { parseAdminUrl } from '../admin/admin-url.ts'
 import { hasUserPart, parseJwksUrl } from '../auth/jwks-url.ts'
 import { parseTarget, type TargetRefusal, type TargetSpec } from '../parity/target.ts'
 
-/** Why the text of a setting is no value of it. */
+/** Why a text is not a valid value of its setting. */
 export type SettingFault =
   | 'backing_unknown'
   | 'backing_managed'
@@ -17,7 +17,7 @@ export type ParsedSetting<Value> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly fault: SettingFault | TargetRefusal }
 
-/** Where a server listens. */
+/** The address that a server listens on. */
 export interface ListenAddress {
   readonly host: string
   readonly port: number
@@ -28,7 +28,7 @@ const fault = (code: SettingFault): ParsedSetting<never> => ({ ok: false, fault:
 
 export const parseTextSetting = (given: string): ParsedSetting<string> => value(given)
 
-/** Words with commas between them. */
+/** Splits a list at its commas; blanks and empty words are dropped. */
 export const parseWords = (given: string): ParsedSetting<readonly string[]> =>
   value(
     given
@@ -42,14 +42,14 @@ export const parseBacking = (given: string): ParsedSetting<'file' | 'db'> => {
   return fault(given === 'managed' ? 'backing_managed' : 'backing_unknown')
 }
 
-/** `dev` in so many letters; every other name counts as prod. */
+/** Exactly `dev`; every other name counts as prod. */
 export const parseEnvironmentName = (given: string): ParsedSetting<'dev' | 'prod'> =>
   value(given === 'dev' ? 'dev' : 'prod')
 
 export const parseTrueOrFalse = (given: string): ParsedSetting<boolean> =>
   given === 'true' || given === 'false' ? value(given === 'true') : fault('switch_unreadable')
 
-/** No contract may allow more (`contracts/schemas/jwks-integration-notes.schema.json`); one may allow less. */
+/** In seconds: the upper limit of every contract (`contracts/schemas/jwks-integration-notes.schema.json`). */
 export const MAX_LEEWAY_S = 60
 
 export const parseLeewaySeconds = (given: string): ParsedSetting<number> =>
@@ -57,7 +57,7 @@ export const parseLeewaySeconds = (given: string): ParsedSetting<number> =>
     ? value(Number(given))
     : fault('leeway_unreadable')
 
-/** `HOST:PORT`, the host of an IPv6 address in brackets. */
+/** Parses `HOST:PORT`, with an IPv6 host in brackets. */
 export function parseListenAddress(given: string): ParsedSetting<ListenAddress> {
   const [, ipv6, name = '', digits] =
     /^(?:\[([0-9a-fA-F:]+)\]|([\w.-]+)):(\d{1,5})$/.exec(given) ?? []
@@ -77,7 +77,7 @@ export function parseAdminSetting(given: string): ParsedSetting<URL> {
   return url === null ? fault('admin_not_https') : value(url)
 }
 
-/** As the variable named in an option, so a password may stand in it. */
+/** Parsed like a variable that an option names, so it may contain a password. */
 export function parseDatabase(given: string): ParsedSetting<TargetSpec> {
   const parsed = parseTarget('env:FF_DATABASE_URL', { FF_DATABASE_URL: given })
   return parsed.ok ? value(parsed.spec) : { ok: false, fault: parsed.refusal }

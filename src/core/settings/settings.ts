@@ -17,116 +17,116 @@ import {
 export interface SettingDeclaration<Value = unknown> {
   readonly what: string
   readonly parse: (given: string) => ParsedSetting<Value>
-  /** The value where nothing is given; null where the row has none, and the reader or a contract says what follows. */
+  /** The default; absent where the default is null, or comes from a contract. */
   readonly otherwise?: Value
-  /** Never shown, and only from the environment. */
+  /** Never shown, and read only from the environment. */
   readonly secret?: true
-  /** Decides which checks may be left out: only from the environment. */
+  /** Controls which checks may be skipped, so it is read only from the environment. */
   readonly environmentOnly?: true
-  /** Decides what the service does, wherever it runs; what differs from place to place, such as a URL, does not. */
+  /** Part of the service's behaviour, and so of the config digest; a setting that varies by place, such as a URL, is not. */
   readonly behavioural?: true
 }
 const DEFAULT_LISTEN: ListenAddress = { host: '127.0.0.1', port: 8420 }
 const NO_WORDS: readonly string[] = []
 
-/** Every setting there is. A file key is the name without `FF_`, in camelCase. */
+/** Every setting. Its key in the file is the name without `FF_`, in camelCase. */
 export const SETTINGS = {
   FF_BACKING: {
     behavioural: true,
     parse: parseBacking,
-    what: 'where decisions are served from: file (the default) or db',
+    what: 'backing that serves decisions: file (the default) or db',
   },
   FF_LISTEN: {
     parse: parseListenAddress,
     otherwise: DEFAULT_LISTEN,
-    what: 'where the service listens; default 127.0.0.1:8420',
+    what: 'HOST:PORT of the service; default 127.0.0.1:8420',
   },
   FF_ADMIN_LISTEN: {
     parse: parseListenAddress,
-    what: 'a port of its own for health, metrics and the description; default FF_LISTEN',
+    what: 'separate HOST:PORT for health, metrics and the API description; default FF_LISTEN',
   },
   FF_AUDIT_DIGEST_KEY_FILE: {
     parse: parseTextSetting,
-    what: 'key of the digests that stand for sensitive values in audit records, 32 bytes or more',
+    what: 'file of the key for digests of sensitive values in audit records, at least 32 bytes',
   },
   FF_STORE_DIR: { parse: parseTextSetting, what: 'folder of the file store; the default baseline' },
   FF_DATABASE_URL: {
     secret: true,
     parse: parseDatabase,
-    what: 'PostgreSQL database; the default candidate',
+    what: 'URL of the PostgreSQL database; the default candidate',
   },
   FF_ENV: {
     environmentOnly: true,
     parse: parseEnvironmentName,
-    what: 'dev, or else it counts as prod',
+    what: 'environment: dev; any other name counts as prod',
   },
   FF_ALLOW_DEV_HEADERS: {
     environmentOnly: true,
     behavioural: true,
     parse: parseTrueOrFalse,
     otherwise: false as boolean,
-    what: 'true lets developers in without a token, with FF_ENV=dev alone',
+    what: 'true accepts dev headers instead of a token, only with FF_ENV=dev',
   },
   FF_JWKS_URL: {
     parse: parseKeyServerSetting,
-    what: 'key server: https, or http on this machine; without it no token counts',
+    what: 'URL of the key set: https, or http on this machine; without it no token is accepted',
   },
-  FF_JWT_ISSUER: { parse: parseTextSetting, what: 'who issues tokens: the iss of each' },
+  FF_JWT_ISSUER: { parse: parseTextSetting, what: 'issuer of tokens: the iss of each' },
   FF_JWT_AUDIENCE: {
     behavioural: true,
     parse: parseTextSetting,
-    what: 'for whom: in the aud of each; default pty-feature-flags',
+    what: 'audience of tokens, in the aud of each; default pty-feature-flags',
   },
   FF_JWT_ALGORITHMS: {
     behavioural: true,
     parse: parseWords,
-    what: 'allow-list, with commas; default RS256,ES256,EdDSA',
+    what: 'allowed signature algorithms, separated by commas; default RS256,ES256,EdDSA',
   },
   FF_JWT_LEEWAY: {
     behavioural: true,
     parse: parseLeewaySeconds,
-    what: `seconds by which clocks may differ, at most ${MAX_LEEWAY_S}; default 0`,
+    what: `allowed clock difference in seconds, at most ${MAX_LEEWAY_S}; default 0`,
   },
   FF_ADMIN_URL: {
     parse: parseAdminSetting,
-    what: 'Admin, which knows approvals: https, or http on this machine',
+    what: 'base URL of Admin, which holds approvals: https, or http on this machine',
   },
   FF_ADMIN_TOKEN_FILE: {
     parse: parseTextSetting,
-    what: 'file of the bearer token that Admin knows FF by',
+    what: 'file of the bearer token for requests to Admin',
   },
   FF_ADMIN_CERT_FILE: {
     parse: parseTextSetting,
-    what: 'the certificate that Admin knows FF by, with its key',
+    what: 'file of the client certificate for requests to Admin, with FF_ADMIN_KEY_FILE',
   },
-  FF_ADMIN_KEY_FILE: { parse: parseTextSetting, what: 'the key of that certificate' },
+  FF_ADMIN_KEY_FILE: { parse: parseTextSetting, what: 'file of the key of that certificate' },
   FF_ADMIN_CA_FILE: {
     parse: parseTextSetting,
-    what: "authorities for Admin's certificate; default those of this machine",
+    what: "file of the authorities for Admin's certificate; default those of this machine",
   },
   FF_APPROVALS_FILE: {
     parse: parseTextSetting,
-    what: 'approvals that answer where there is no FF_ADMIN_URL, with FF_ENV=dev',
+    what: 'file of approvals, used without FF_ADMIN_URL, only with FF_ENV=dev',
   },
   FF_CODE_VERSION: {
     environmentOnly: true,
     parse: parseTextSetting,
-    what: 'what runs: an image digest; default the commit',
+    what: 'version of the running code: an image digest; default the commit',
   },
   FF_TRUST_SHA256: {
     environmentOnly: true,
     parse: parseTextSetting,
-    what: 'pin of the trust file, from outside the repository; without it nobody is trusted',
+    what: 'SHA-256 of the trust file, from outside the repository; without it no signature is trusted',
   },
   FF_RUNNER_KEY_FILE: {
     parse: parseTextSetting,
-    what: 'signs evidence and audit heads; default .ff/runner.pem, made there',
+    what: 'file of the key that signs evidence and audit heads; default .ff/runner.pem, created on demand',
   },
   FF_DEV_SCOPES: {
     behavioural: true,
     parse: parseWords,
     otherwise: NO_WORDS,
-    what: 'the scopes that dev headers can give, with commas',
+    what: 'scopes that dev headers can grant, separated by commas',
   },
 } as const satisfies Readonly<Record<string, SettingDeclaration>>
 
@@ -136,19 +136,19 @@ export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[]
 type ValueOf<Row extends SettingDeclaration> =
   | Extract<ReturnType<Row['parse']>, { ok: true }>['value']
   | (Row extends { readonly otherwise: unknown } ? never : null)
-/** Each setting under its one name, as a value of its own type. */
+/** The value of each setting by its name. */
 export type SettingValues = {
   readonly [Name in SettingName]: ValueOf<(typeof SETTINGS)[Name]>
 }
 
 export const getSettingRow = (name: SettingName): SettingDeclaration => SETTINGS[name]
 
-/** What holds where nothing is given. */
+/** The values of settings that are not given. */
 export const DEFAULT_SETTINGS = Object.fromEntries(
   SETTING_NAMES.map((name) => [name, getSettingRow(name).otherwise ?? null]),
 ) as SettingValues
 
-/** Settings that the file may hold. */
+/** Settings that `ff.config.json` may hold. */
 export const FILE_SETTINGS = SETTING_NAMES.filter((name) => {
   const { secret, environmentOnly } = getSettingRow(name)
   return secret !== true && environmentOnly !== true
