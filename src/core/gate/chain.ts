@@ -3,8 +3,8 @@ import type { ChainHead, EvidenceEntry, EvidenceLog } from './types.ts'
 export const EMPTY_CHAIN: ChainHead = { seq: 0, hash: '0'.repeat(64) }
 
 /**
- * Whether entries, each good by itself, are the log: in order, none left out, each after the one before it, and
- * going on from the head that was written down beside them.
+ * Whether entries that are valid one by one form the whole log: in order, without gaps, each linked to its
+ * predecessor, and extending the head that is stored beside the log.
  */
 export function judgeChain(entries: readonly EvidenceEntry[], noted: ChainHead): EvidenceLog {
   const places = entries.map(({ record }) => record.seq)

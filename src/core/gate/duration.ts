@@ -5,16 +5,16 @@ const FORM = /^P(?:T(\d+)H|(\d+)D)$/
 const HOUR_MS = 3_600_000
 const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z')
 
-/** Milliseconds; 0 for what is no duration, so that nothing counts as fresh by it. */
+/** Milliseconds; 0 for a malformed duration, so that no evidence counts as fresh by it. */
 export function parseDurationMs(text: Duration): number {
   const [, hours = 0, days = 0] = FORM.exec(text) ?? []
   return (Number(hours) + Number(days) * 24) * HOUR_MS
 }
 
-/** The moment that lies so many milliseconds after another, at most the end of the year 9999. */
+/** The time so many milliseconds later, at most the end of the year 9999. */
 export const addMs = (from: Instant, milliseconds: number): Instant =>
   instantFromMs(Math.min(instantToMs(from) + milliseconds, LATEST_MS))
 
-/** The first of those that are there; null where none is. */
+/** The earliest of the times that are not null; null where there is none. */
 export const findEarliest = (times: readonly (Instant | null)[]): Instant | null =>
   times.filter((time) => time !== null).sort()[0] ?? null

@@ -10,26 +10,26 @@ import type {
   RunnerKey,
 } from './types.ts'
 
-/** What evidence is held to, beside its item. */
+/** The inputs of the judgement of evidence besides the item. */
 export interface EvidenceContext {
   readonly entries: readonly EvidenceEntry[]
-  /** What is to be cut over now; null members were not said, and nothing agrees with them. */
+  /** The identity of the planned cutover; a null member was not stated, and matches nothing. */
   readonly expected: CutoverIdentity
-  /** Keys that the trust file names. */
+  /** Runner keys that the trust file names. */
   readonly runners: readonly RunnerKey[]
-  /** What a probe needs that is not there yet, by its name. */
+  /** Probes that cannot run yet: the missing prerequisite by probe name. */
   readonly unmeasurable: Readonly<Record<string, string>>
-  /** The end of the plan's window; null where there is no plan. */
+  /** The end of the plan's window; null without a plan. */
   readonly plan_until: Instant | null
   readonly now: Instant
 }
 
 type Finding = readonly [state: GateItemState, code: string, detail: string]
 
-/** What the records of one item come to, before waivers and attestations. */
+/** Judges the records of one item, before waivers and attestations. */
 export function judgeEvidence(item: ChecklistItem, context: EvidenceContext): ItemResult {
   const own = context.entries.filter(({ record }) => record.item === item.id)
-  // The newest by its place in the chain counts, whatever its time says (page 3).
+  // The last measurement in the chain counts, whatever its time stamp.
   const entry = own.findLast(({ record }) => record.kind === 'measurement')
   if (entry === undefined) return verdict(item, null, unmeasured(item, context.unmeasurable))
   const controls = own.filter(({ record }) => record.control !== null).slice(-1)
@@ -64,7 +64,7 @@ function verdict(
   }
 }
 
-/** Nothing was measured: because nobody did, or because nobody could (page 3). */
+/** Without a record: pending, or inconclusive where the probe cannot run yet. */
 function unmeasured(
   { probe }: ChecklistItem,
   unmeasurable: EvidenceContext['unmeasurable'],
@@ -78,7 +78,7 @@ function unmeasured(
 interface EvidenceUnderReview {
   readonly item: ChecklistItem
   readonly entry: EvidenceEntry
-  /** The newest record that says whether the planted fault was seen, where there is one. */
+  /** The newest record with a control's outcome; empty where there is none. */
   readonly controls: readonly EvidenceEntry[]
   readonly context: EvidenceContext
 }
@@ -105,7 +105,7 @@ const checkWhere: Check = ({ item, entry: { record } }) =>
         ],
       ]
 
-/** The newest time in the log is one that has been: before it, no age is known. */
+/** With a record in the future the clock cannot be trusted, so no age is known. */
 const checkClock: Check = ({ context: { entries, now } }) =>
   entries.some(({ record }) => record.ended_at > now)
     ? [['inconclusive', 'clock_set_back', 'the log holds a record from after now']]
@@ -139,13 +139,13 @@ const checkAge: Check = ({ item, entry: { record }, context: { now } }) =>
     : [['stale', 'evidence_old', `measured at ${record.ended_at}`]]
 
 const PLAN = 'plan'
-/** A plan whose window is over is nobody's plan, however young the evidence is. */
+/** Evidence for a plan is stale once the plan's window is over, however young it is. */
 const checkPlan: Check = ({ item, context: { plan_until, now } }) =>
   item.probe.name !== PLAN || (plan_until !== null && now < plan_until)
     ? []
     : [['stale', 'plan_over', plan_until ?? 'there is no plan']]
 
-/** What a probe could not measure, it says itself. */
+/** The probe's own reasons for not having measured. */
 function checkAnswer({ entry: { record } }: EvidenceUnderReview): readonly Finding[] {
   const { result } = record
   if (result !== 'inconclusive' && result !== 'error') return []
@@ -176,7 +176,7 @@ function checkControl(weighed: EvidenceUnderReview): readonly Finding[] {
   return same && fresh ? [] : inconclusive('control_stale')
 }
 
-/** The limits of the checklist decide, on the values of the record; a probe that says fail is believed. */
+/** The checklist's limits decide on the recorded values; a probe's own `fail` stays a fail. */
 function checkLimits({ item, entry: { record } }: EvidenceUnderReview): readonly Finding[] {
   const judged = judgeLimits(item.limits, record.measured)
   const broken = judged.filter(({ held, value }) => !held && value !== null)
@@ -202,7 +202,7 @@ function checkLimits({ item, entry: { record } }: EvidenceUnderReview): readonly
   ]
 }
 
-/** When the first of measurement and control becomes too old. */
+/** The earliest time at which the measurement or its control becomes too old. */
 const expiry = (
   item: ChecklistItem,
   { record }: EvidenceEntry,
@@ -213,7 +213,7 @@ const expiry = (
     ...controls.map((one) => addMs(one.record.ended_at, parseDurationMs(item.control.max_age))),
   ])
 
-/** In the order in which they decide: whose record, of what, how old, what it says, and whether the probe sees at all. */
+/** In order of precedence: signer, place, clock, identity, age, plan, the probe's result, its control, the limits. */
 const CHECKS: readonly Check[] = [
   checkRunner,
   checkWhere,

@@ -12,14 +12,14 @@ import type {
   SignoffOutcome,
 } from './types.ts'
 
-/** All that the verdict follows from. */
+/** All inputs of the verdict. */
 export interface GateInput extends Omit<ItemsInput, 'signed_head'> {
   readonly signoff: SignoffOutcome
 }
 
 /**
- * The verdict: every item of the checklist in one of seven states, and of all that holds what weighs most
- * (page 8). A GO needs every item passed or waived, and the checklist says which items there are, never what ran.
+ * The verdict: each item of the checklist in one of seven states, and the exit of highest precedence among them.
+ * A GO needs every item passed or waived. The checklist, not the evidence, says which items exist.
  */
 export function judgeGate(input: GateInput): GateJudgement {
   const { signoff } = input
@@ -44,7 +44,7 @@ export interface SignedItemsInput {
   readonly signoff: SignoffOutcome
   readonly now: ItemsInput['now']
 }
-/** The second step: the same items with what the sign-off adds to them or takes from them. */
+/** The second step: the sign-off changes the states of the items. */
 export function listSignedItems(
   states: readonly ItemResult[],
   { checklist, signoff, now }: SignedItemsInput,
@@ -54,7 +54,7 @@ export function listSignedItems(
   return pairs.map(({ item, found }) => attest(item, found, { signoff, others, now }))
 }
 
-/** The half that people answer for: a signature item's own, and what a role attests to of a measured one. */
+/** Adds the human part: the state of a signature item, and the attestation of a measured item. */
 function attest(
   item: ChecklistItem,
   found: ItemResult,
@@ -98,7 +98,7 @@ function summed(
 ): GateJudgement {
   const held: GateJudgement['exitName'][] = items.map(({ state }) => EXIT_BY_STATE[state])
   if (!trusted) held.push('untrusted')
-  // Neither nothing at all nor a sign-off that was not verified is a GO, whatever the items say.
+  // An empty checklist or an unverified sign-off is never a GO.
   if (items.length === 0 || signoff.status !== 'verified') held.push('not_ready')
   const ends = items.flatMap(({ id, valid_until }) =>
     valid_until === null ? [] : [{ id, at: valid_until }],

@@ -12,26 +12,26 @@ import type {
 } from './types.ts'
 import { activeWaivers, findWaiverFaults, findWaiverMismatch } from './waivers.ts'
 
-/** All that the states of the items follow from. */
+/** All inputs of the items' states. */
 export interface ItemsInput extends Omit<EvidenceContext, 'entries'> {
   readonly checklist: Checklist
   readonly evidence: EvidenceLog
-  /** With those approvals whose signatures hold. */
+  /** Each with only those approvals whose signatures are valid. */
   readonly waivers: readonly Waiver[]
   readonly policy: WaiverPolicy
-  /** The end of the log when it was signed for; null without a verified sign-off. */
+  /** The head of the log that was signed; null without a verified sign-off. */
   readonly signed_head: ChainHead | null
 }
-/** The items by their evidence and waivers alone, in the order of the checklist: the state that people sign. */
+/** The items by evidence and waivers alone, in the order of the checklist: the states that people sign. */
 export interface ItemStates {
   readonly items: readonly ItemResult[]
-  /** The log, held to its own order and to the signed head. */
+  /** The log after the checks of its order and of the signed head. */
   readonly log: EvidenceLog
-  /** Waivers in force that are against the rules. */
+  /** Active waivers that break the rules. */
   readonly waiver_faults: GateJudgement['faults']
 }
 
-/** The first step of the gate: what was measured and what is waived, before signatures are asked for. */
+/** The first step of the gate: states by measurements and waivers, before signatures. */
 export function judgeItems(input: ItemsInput): ItemStates {
   const { checklist, now } = input
   const log = soundLog(input)
@@ -46,8 +46,8 @@ export function judgeItems(input: ItemsInput): ItemStates {
 }
 
 /**
- * A log whose records are not the first to the last of its chain, or that does not go on from where it stood when
- * people signed, is nobody's evidence.
+ * Untrusted where the records have gaps, do not end at the head of the log, or do not extend the head that people
+ * signed.
  */
 function soundLog({
   evidence: log,
@@ -97,7 +97,7 @@ const untrusted = (
   waiver: null,
 })
 
-/** With more waivers in force than may be, none of them counts; one that is against the rules never does. */
+/** Above the limit of active waivers, none counts; a waiver that breaks a rule never counts. */
 function usableWaivers({ waivers, checklist, policy, now }: ItemsInput): {
   readonly usable: readonly Waiver[]
   readonly faults: GateJudgement['faults']
@@ -106,15 +106,15 @@ function usableWaivers({ waivers, checklist, policy, now }: ItemsInput): {
   const found = findWaiverFaults(active, { items: checklist.items, policy })
   const faults = found.map(({ waiver, code }) => ({ code, detail: waiver.id }))
   if (active.length > policy.max_active) {
-    const detail = `${active.length} are in force, and ${policy.max_active} may be`
+    const detail = `${active.length} are active, at most ${policy.max_active} are allowed`
     return { usable: [], faults: [...faults, { code: 'waivers_too_many', detail }] }
   }
-  // An expired one is kept, so that its item can say so.
+  // Expired waivers stay, so that their items can report them.
   const bad = new Set(found.map(({ waiver }) => waiver))
   return { usable: waivers.filter((one) => !bad.has(one)), faults }
 }
 
-/** Turns a failure or an inconclusive item into a waived one, where a waiver covers just that. */
+/** Turns a failed or inconclusive item into a waived one where a waiver covers exactly its state. */
 function waive(
   item: ChecklistItem,
   found: ItemResult,

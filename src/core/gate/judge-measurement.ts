@@ -1,21 +1,21 @@
 import { formatLimit, judgeLimits } from './limits.ts'
 import type { ChecklistItem, EvidenceDraft, Scalar } from './types.ts'
 
-/** What a probe found out, before anybody holds it to a limit. */
+/** The result of a probe before it is compared with limits. */
 export interface Measurement {
   readonly measured: Readonly<Record<string, Scalar>>
-  /** The server, the rows, the requests that it met. */
+  /** Properties of the server, the rows and the requests of the run. */
   readonly met: Readonly<Record<string, Scalar>>
   readonly sample_size: number
-  /** One concrete case, where something was found. */
+  /** One concrete case; null where nothing was found. */
   readonly example: string | null
 }
-/** What a measurement comes to, and why it is no pass. */
+/** The result of a measurement, and the reasons where it is no pass. */
 export type MeasurementResult = Pick<EvidenceDraft, 'result' | 'codes'> & {
   readonly detail: string
 }
 
-/** Holds a measurement to the limits of its item, which are data: the probe itself decides nothing. */
+/** Compares a measurement with the limits of its checklist item; the probe itself decides nothing. */
 export function judgeMeasurement(
   { limits, min_sample }: Pick<ChecklistItem, 'limits' | 'min_sample'>,
   { measured, sample_size, example }: Measurement,

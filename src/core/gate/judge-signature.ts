@@ -8,22 +8,22 @@ import type {
 } from './types.ts'
 import type { Instant } from '../rows/instant.ts'
 
-/** What the sign-off says about one item, beside its evidence. */
+/** The inputs of one signature item besides its evidence. */
 export interface SignatureItemContext {
   readonly signoff: SignoffOutcome
-  /** The other items, as they are now. */
+  /** The other items in their present state. */
   readonly others: readonly ItemResult[]
   readonly now: Instant
 }
 type SignatureResult = Pick<ItemResult, 'state' | 'codes' | 'detail' | 'valid_until'>
 
-/** The signature of one role: whether it holds, covers what is accepted now, and names what it has to name. */
+/** Judges the signature of one role: present, young enough, covering all accepted items, and attesting what it must. */
 export function judgeSignature(
   item: ChecklistItem,
   { signoff, others, now }: SignatureItemContext,
 ): SignatureResult {
   const role = item.attest_role
-  if (role === null) return half('pending', 'signature_missing', 'of no role')
+  if (role === null) return half('pending', 'signature_missing', 'the item names no role')
   if (signoff.status === 'missing') return missing(signoff.roles, role)
   if (signoff.status !== 'verified')
     return half(signoff.status === 'stale' ? 'stale' : 'fail', signoff.code, signoff.detail)
@@ -37,7 +37,7 @@ const half = (state: SignatureResult['state'], code: string, detail: string): Si
   valid_until: null,
 })
 
-/** Whose name is not on the list has signed, and validly: that is asked before anybody is missed. */
+/** A role that did sign passes here: another role's signature is the one that is missing. */
 const missing = (roles: readonly SignoffRole[], role: SignoffRole): SignatureResult =>
   roles.includes(role)
     ? half('pending', 'signature_missing', role)
@@ -65,7 +65,7 @@ function ofRole(
   }
 }
 
-/** Items that are accepted now, and were not when it was signed, or were for another reason (page 3, "Bound"). */
+/** Items that are accepted now but were not at signing time, or were for another reason. */
 const acceptedSince = (
   { accepted }: VerifiedSignoff,
   others: readonly ItemResult[],
@@ -76,7 +76,7 @@ const acceptedSince = (
     return state === 'waived' && then !== 'waived' ? [id] : []
   })
 
-/** The checklist says which groups a signer names; `waivers` there is each waiver that is made use of. */
+/** The ids that the checklist requires the signer to attest; `waivers` stands for each waiver in use. */
 function toName({ probe }: ChecklistItem, others: readonly ItemResult[]): readonly string[] {
   const asked: readonly unknown[] = [probe.params['attests'] ?? []].flat()
   return asked.flatMap((one) =>
@@ -84,7 +84,7 @@ function toName({ probe }: ChecklistItem, others: readonly ItemResult[]): readon
   )
 }
 
-/** Whether the role of a measured item has attested to it. */
+/** Whether the role of a measured item has attested it. */
 export function isAttested({ id, attest_role }: ChecklistItem, signoff: SignoffOutcome): boolean {
   if (signoff.status !== 'verified') return false
   return signoff.signatures.some(

@@ -2,7 +2,7 @@ import type { ItemResult, Limit, Scalar } from './types.ts'
 
 type Measured = Readonly<Record<string, Scalar>>
 
-/** Holds what was measured to each limit; a value that is not there, or of another type, holds nothing. */
+/** Compares measured values with each limit. A missing value, or one of another type, does not hold the limit. */
 export const judgeLimits = (limits: readonly Limit[], measured: Measured): ItemResult['measured'] =>
   limits.map((limit) => {
     const value = getValue(measured, limit.measure)
@@ -22,7 +22,7 @@ function holds({ op, value: bound, or_times }: Limit, value: Scalar, measured: M
     : value >= Math.min(bound, looser ?? bound)
 }
 
-/** Undefined where the other value was not measured: then the bound stays as strict as it is written. */
+/** Undefined where the other value is missing: the bound then stays as strict as written. */
 function scaled(
   { factor, measure }: NonNullable<Limit['or_times']>,
   measured: Measured,
@@ -33,7 +33,7 @@ function scaled(
 
 const WORDS = { at_most: 'at most', at_least: 'at least', equals: 'is' } as const
 
-/** A limit as people read it: `p99_ms at most 2000 ms`. */
+/** A limit as text: `p99_ms at most 2000 ms`. */
 export function formatLimit({ measure, op, value, unit, or_times }: Limit): string {
   const looser =
     or_times === undefined

@@ -4,7 +4,7 @@ const MEASURE = (id: string): string => `ff probe run ${id}`
 const SIGN = (): string => 'ff signoff sign'
 const ANEW = (): string => 'mv .ff/evidence .ff/evidence.old && ff probe run'
 
-/** What leaves a state, where it is not measuring again. */
+/** The next command by code, where it is not `ff probe run`. */
 const COMMANDS: Readonly<Record<string, (id: string) => string>> = {
   signature_missing: SIGN,
   attestation_missing: SIGN,
@@ -17,7 +17,7 @@ const COMMANDS: Readonly<Record<string, (id: string) => string>> = {
   evidence_missing: ANEW,
 }
 
-/** The command that leaves the state of an item; null where there is none to leave. */
+/** The command that leaves the state of an item; null for an accepted item. */
 export function findNextCommand(
   { id, kind, control }: ChecklistItem,
   { state, codes }: Pick<ItemResult, 'state' | 'codes'>,
@@ -28,7 +28,7 @@ export function findNextCommand(
   if (known !== undefined) return known(id)
   if (control.run === 'selftest' && codes.some((code) => code.startsWith('control_')))
     return `ff probe selftest ${id}`
-  // A signature that was refused, or went stale by what it covers, is looked at; one that was never measured is measured.
+  // A refused or stale signature is verified; a signature item without a measurement is measured.
   const measured = codes.some((code) => MEASURED.has(code))
   return kind === 'signature' && !measured ? 'ff signoff verify' : MEASURE(id)
 }
@@ -44,7 +44,7 @@ const MEASURED: ReadonlySet<string> = new Set([
   'limit_broken',
 ])
 
-/** One command that measures again all that is stale, or was never measured and can be; null where nothing is. */
+/** One command that measures again every stale or never measured item; null where there is none. */
 export function buildRemeasureCommand({ items }: Pick<GateJudgement, 'items'>): string | null {
   const ids = items.filter(({ codes }) => codes.some((code) => AGAIN.has(code))).map(({ id }) => id)
   return ids.length === 0 ? null : `ff probe run ${ids.join(' ')}`

@@ -1,12 +1,12 @@
 import type { Instant } from '../rows/instant.ts'
 
 export type SignoffRole = 'platform-lead' | 'security-lead'
-/** Where an item is measured: what is cut over, its staging, or scratch on loopback. */
+/** The database that an item is measured on: the cutover target, its staging, or a scratch database on loopback. */
 export type Where = 'target' | 'staging' | 'scratch'
-/** What a probe does to what it is pointed at; the last two refuse a production target. */
+/** A probe's effect on its target; `write` and `disrupt` refuse a production target. */
 export type Effect = 'observe' | 'write' | 'disrupt'
 export type ItemKind = 'probe' | 'probe_and_attestation' | 'signature' | 'command'
-/** Who may waive: nobody, the platform lead, or both leads. */
+/** Required approvals of a waiver: `no` forbids one, `one` is the platform lead, `two` is both leads. */
 export type Waivable = 'no' | 'one' | 'two'
 export type Scalar = number | boolean | string
 
@@ -15,7 +15,7 @@ export interface Limit {
   readonly measure: string
   readonly op: 'at_most' | 'at_least' | 'equals'
   readonly value: Scalar
-  /** For people: `ms`, `rows`, `share`. */
+  /** A unit for display: `ms`, `rows`, `share`. */
   readonly unit: string
   readonly or_times?: { readonly factor: number; readonly measure: string }
 }
@@ -35,10 +35,10 @@ export interface ChecklistItem {
   readonly kind: ItemKind
   readonly probe: ProbeCall
   readonly limits: readonly Limit[]
-  /** How many things have to have been looked at. */
+  /** The least `sample_size` of a conclusive measurement. */
   readonly min_sample: number
   readonly max_age: Duration
-  /** A change of any of these makes evidence stale. */
+  /** Evidence becomes stale when one of these changes. */
   readonly identity: readonly IdentityField[]
   readonly control: ControlRule
   readonly waivable: Waivable
@@ -49,7 +49,7 @@ export interface ChecklistItem {
   readonly remediation: string
   readonly docs: string
 }
-/** The deliberate fault that the probe has to report; a dear one runs with `ff probe selftest` and is kept for `max_age`. */
+/** The planted fault that the probe must detect; an expensive one runs with `ff probe selftest` and counts for `max_age`. */
 export interface ControlRule {
   readonly name: string
   readonly run: 'with_probe' | 'selftest'
@@ -60,7 +60,7 @@ export interface Checklist {
   readonly items: readonly ChecklistItem[]
 }
 
-/** What was measured (page 9). Null where whoever measured could not say. */
+/** The identity of the measured system. Null where the runner could not determine it. */
 export interface CutoverIdentity {
   readonly environment: string | null
   readonly cutover_id: string | null
@@ -74,25 +74,25 @@ export interface CutoverIdentity {
 }
 export type IdentityField = keyof CutoverIdentity
 
-/** What a probe hands over to be recorded. */
+/** A record of a probe before it is chained and signed. */
 export interface EvidenceDraft {
   readonly schemaVersion: 1
-  /** A control's record says only whether the planted fault was seen. */
+  /** A control's record tells only whether the planted fault was detected. */
   readonly kind: 'measurement' | 'control'
   readonly item: string
   readonly probe: ProbeCall
   readonly where: Where
   readonly effect: Effect
   readonly result: 'pass' | 'fail' | 'inconclusive' | 'error'
-  /** Why it is no pass. */
+  /** Reasons where the result is no pass. */
   readonly codes: readonly string[]
   readonly measured: Readonly<Record<string, Scalar>>
   readonly limits: readonly Limit[]
   readonly sample_size: number
   readonly control: ControlOutcome | null
-  /** The server, the rows, the requests that it met. */
+  /** Properties of the server, the rows and the requests of the run. */
   readonly met: Readonly<Record<string, Scalar>>
-  /** One concrete case, where something was found. */
+  /** One concrete case; null where nothing was found. */
   readonly example: string | null
   readonly started_at: Instant
   readonly ended_at: Instant
@@ -104,7 +104,7 @@ export interface ControlOutcome {
   readonly outcome: 'detected' | 'not_detected'
   readonly at: Instant
 }
-/** A record in its place in the log. */
+/** A draft with its place in the log. */
 export interface EvidenceRecord extends EvidenceDraft {
   readonly seq: number
   readonly prev_hash: string
@@ -116,7 +116,7 @@ export interface EvidenceEntry {
   /** RFC 7638 thumbprint of the key that signed it. */
   readonly runner: string
 }
-/** The last link of the log; `seq` 0 and zeros where it is empty. */
+/** The last entry of the log; `seq` 0 and a hash of zeros where the log is empty. */
 export interface ChainHead {
   readonly seq: number
   readonly hash: string
@@ -136,7 +136,7 @@ export type EvidenceFault =
   | 'evidence_recomputed'
   | 'evidence_missing'
 
-/** A key whose evidence counts, while it may sign; `until` is outside. */
+/** A key whose evidence counts from `from` until before `until`. */
 export interface RunnerKey {
   readonly kid: string
   readonly from: Instant
@@ -153,14 +153,14 @@ export interface Waiver {
   readonly requester: string
   readonly requested_at: Instant
   readonly expires_at: Instant
-  /** Only those whose signatures were verified. */
+  /** Only approvals whose signatures were verified. */
   readonly approvals: readonly { readonly person: string; readonly role: SignoffRole }[]
 }
-/** A failure within bounds, or one reason for which nothing could be measured. */
+/** A failure within bounds, or one reason for an inconclusive result. */
 export type WaiverCover =
   | { readonly state: 'fail'; readonly bounds: readonly WaiverBound[] }
   | { readonly state: 'inconclusive'; readonly code: string }
-/** Past it the waiver does not apply. */
+/** A limit on the measured value, beyond which the waiver does not apply. */
 export interface WaiverBound {
   readonly measure: string
   readonly op: 'at_most' | 'at_least'
@@ -171,7 +171,7 @@ export interface WaiverPolicy {
   readonly max_days: number
 }
 
-/** What verification of the sign-off came to. */
+/** The result of verifying the sign-off. */
 export type SignoffOutcome =
   | { readonly status: 'missing'; readonly roles: readonly SignoffRole[] }
   | { readonly status: 'stale'; readonly code: string; readonly detail: string }
@@ -187,9 +187,9 @@ export interface VerifiedSignoff {
     /** Ids of items, groups and waivers. */
     readonly attests: readonly string[]
   }[]
-  /** Which of the other items were accepted when it was signed. */
+  /** The other items that were accepted at signing time. */
   readonly accepted: Readonly<Record<string, 'pass' | 'waived'>>
-  /** The end of the evidence log as it was then; the log has to extend it. */
+  /** The head of the evidence log at signing time; the log must extend it. */
   readonly evidence_head: ChainHead
   readonly valid_until: Instant
 }
@@ -198,24 +198,24 @@ export type GateItemState =
   'pass' | 'fail' | 'inconclusive' | 'error' | 'stale' | 'pending' | 'waived'
 export type GateVerdict = 'go' | 'no_go' | 'not_ready' | 'inconclusive' | 'untrusted'
 
-/** What one item came to. */
+/** The judgement of one item. */
 export interface ItemResult {
   readonly id: string
   readonly group: string
   readonly state: GateItemState
-  /** Why; none for a pass. */
+  /** Reasons; empty for a pass. */
   readonly codes: readonly string[]
-  /** An argument to the codes, for people. */
+  /** An argument of the codes, for display. */
   readonly detail: string
-  /** Each limit with what was measured; null where it was not. */
+  /** Each limit with its measured value; null where none was measured. */
   readonly measured: readonly {
     readonly limit: Limit
     readonly value: Scalar | null
     readonly held: boolean
   }[]
-  /** The first moment at which this state may change by time alone; null where time does nothing. */
+  /** The first time at which this state may change by time alone; null where time changes nothing. */
   readonly valid_until: Instant | null
-  /** The record that counted. */
+  /** The record that counts. */
   readonly evidence: {
     readonly seq: number
     readonly hash: string
@@ -223,17 +223,17 @@ export interface ItemResult {
   } | null
   readonly waiver: string | null
 }
-/** What the gate says, of which every number is counted from `items`. */
+/** The judgement of the gate; every number is counted from `items`. */
 export interface GateJudgement {
   readonly verdict: GateVerdict
-  /** Of all that hold, the name of the exit that decides (page 8). */
+  /** The exit of highest precedence among all that apply. */
   readonly exitName: 'ok' | 'no_go' | 'not_ready' | 'inconclusive' | 'untrusted'
   readonly items: readonly ItemResult[]
   readonly counts: Readonly<Record<GateItemState, number>>
-  /** Set for a GO alone. */
+  /** Set only for a GO. */
   readonly valid_until: Instant | null
-  /** What of the counted evidence expires first, in that order. */
+  /** The items by the time at which their evidence expires. */
   readonly expires_next: readonly { readonly id: string; readonly at: Instant }[]
-  /** What is wrong with the run as a whole. */
+  /** Faults of the run as a whole. */
   readonly faults: readonly { readonly code: string; readonly detail: string }[]
 }

@@ -11,7 +11,7 @@ import type {
   WaiverPolicy,
 } from './types.ts'
 
-/** Why a waiver is refused as it is written, whatever was measured. */
+/** Why a waiver is refused as written, whatever was measured. */
 export type WaiverFault =
   | 'waiver_item_unknown'
   | 'waiver_item_unwaivable'
@@ -20,7 +20,7 @@ export type WaiverFault =
   | 'waiver_ends_before_it_begins'
   | 'waiver_self_approved'
   | 'waivers_too_many'
-/** Why a good waiver does not apply now. */
+/** Why a valid waiver does not apply now. */
 export type WaiverMismatch =
   | 'waiver_expired'
   | 'waiver_not_yet_requested'
@@ -29,7 +29,7 @@ export type WaiverMismatch =
   | 'waiver_covers_another_state'
   | 'waiver_covers_another_reason'
 
-/** A waiver as far as its form goes; approvals may be unverified here. */
+/** The members of a waiver that its rules check; approvals may be unverified here. */
 export type WaiverForm = Pick<
   Waiver,
   'id' | 'item' | 'requester' | 'requested_at' | 'expires_at'
@@ -41,7 +41,7 @@ export interface WaiverRules {
   readonly policy: WaiverPolicy
 }
 
-/** What is wrong with each waiver of a list, by the rules of page 3. */
+/** The rules that each waiver of a list breaks (docs/reference/gate.md). */
 export function findWaiverFaults<W extends WaiverForm>(
   waivers: readonly W[],
   { items, policy }: WaiverRules,
@@ -66,7 +66,7 @@ function spanFaults(
   const span = instantToMs(expires_at) - instantToMs(requested_at)
   return [
     span > parseDurationMs(`P${max_days}D`) && 'waiver_too_long',
-    // Not `<= 0`: a time that is none makes NaN, and is no good either.
+    // Not `<= 0`: an invalid time makes NaN, and must be a fault too.
     !(span > 0) && 'waiver_ends_before_it_begins',
   ]
 }
@@ -74,7 +74,7 @@ function spanFaults(
 const isSelfApproved = ({ approvals, requester }: WaiverForm): boolean =>
   approvals.length > 0 && approvals.every(({ person }) => person === requester)
 
-/** Those that are in force now, whatever they cover; an expired one counts no more. */
+/** Waivers that have not expired, whatever they cover. */
 export const activeWaivers = <W extends WaiverForm>(
   waivers: readonly W[],
   now: Instant,
@@ -85,7 +85,7 @@ const APPROVERS: Readonly<Record<Exclude<Waivable, 'no'>, readonly SignoffRole[]
   two: ['platform-lead', 'security-lead'],
 }
 
-/** Why the waiver does not turn this state into `waived`; null where it does. */
+/** Why a waiver does not turn this state into `waived`; null where it does. */
 export function findWaiverMismatch(
   waiver: Waiver,
   item: ChecklistItem,
@@ -108,7 +108,7 @@ export function findWaiverMismatch(
       : 'waiver_covers_another_reason'
 }
 
-/** All approvers that the item wants, two people where there are two roles, and one at least who did not ask for it. */
+/** Whether every required role approved, by as many people as roles, at least one of them not the requester. */
 export function isApproved({ approvals, requester }: Waiver, waivable: Waivable): boolean {
   if (waivable === 'no') return false
   const roles = APPROVERS[waivable]
@@ -121,7 +121,7 @@ export function isApproved({ approvals, requester }: Waiver, waivable: Waivable)
   )
 }
 
-/** Each limit that is broken has to be within a bound of the waiver, and one at least has to be broken. */
+/** Null where at least one limit is broken and each broken one is within a bound of the waiver. */
 function missOfFailure(
   { bounds }: Extract<WaiverCover, { state: 'fail' }>,
   measured: ItemResult['measured'],

@@ -2,7 +2,7 @@ import { EXIT_BY_STATE, type ExitName } from '../exit.ts'
 import { deriveRunEnd } from './run-end.ts'
 import type { CheckFinding, CheckItem, CheckReport } from './types.ts'
 
-/** An item with what is wrong with it; nothing wrong is a pass. */
+/** The findings of one item; an item without findings is a pass. */
 export interface CheckResult {
   readonly id: string
   readonly title: string
@@ -12,7 +12,7 @@ export interface CheckResult {
   readonly seen_by?: CheckItem['seen_by']
 }
 
-/** A report whose exit follows from its items: the weightiest decides, and no item at all is no pass. */
+/** Builds a report whose exit follows from its items by precedence; a report without items is inconclusive. */
 export function buildCheckReport(
   kind: CheckReport['kind'],
   checked: readonly CheckResult[],

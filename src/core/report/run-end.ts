@@ -1,7 +1,7 @@
 import { EXIT_STATUSES, type ExitName, decideExit } from '../exit.ts'
 import type { ReportVerdict } from './types.ts'
 
-/** How a run ended, as its report states it. */
+/** The verdict and the exit status of a run. */
 export interface RunEnding {
   readonly verdict: ReportVerdict
   readonly exitName: ExitName
@@ -22,7 +22,7 @@ const VERDICT: Readonly<Record<ExitName, ReportVerdict>> = {
   terminated: 'cancelled',
 }
 
-/** The end of a run with these outcomes: one of them decides the verdict and the exit status alike. */
+/** Derives the end of a run from its outcomes: one outcome decides both the verdict and the exit status. */
 export function deriveRunEnd(first: ExitName, ...others: readonly ExitName[]): RunEnding {
   const exitName = decideExit(first, ...others)
   return { verdict: VERDICT[exitName], exitName, exitCode: EXIT_STATUSES[exitName][0] }

@@ -12,14 +12,14 @@ import type { ChainSplit, ComparedPair } from '../parity/judge.ts'
 import type { FieldRule } from '../parity/field-rules.ts'
 import type { CoverageLine } from '../parity/coverage.ts'
 
-/** What `ff` answers with, whatever it measured; the words of page 9's JSON report. */
+/** The verdict of every report except the gate's. */
 export type ReportVerdict = 'pass' | 'fail' | 'inconclusive' | 'cancelled'
 export type ItemState = 'pass' | 'fail' | 'unanswered' | 'skipped' | 'never_reached'
 
-/** A finding is a code with arguments; reporters own the words. Values are JSON texts, null where a side has nothing. */
+/** A code with arguments; reporters own the words. `left` and `right` are JSON texts, null where a side has no value. */
 export interface Finding {
   readonly code: 'divergence' | 'noise' | 'unanswered' | 'comparer_fault' | 'nothing_decided'
-  /** The vector, cell or control it was found on. */
+  /** Id of the vector, the cell or the control. */
   readonly subject: string
   readonly sides: ComparedPair | 'baseline' | 'candidate' | null
   readonly pointer: string | null
@@ -27,7 +27,7 @@ export interface Finding {
   readonly left: string | null
   readonly right: string | null
 }
-/** A deliberate check of the harness itself; the run is worth nothing where one does not hold. */
+/** A control of the harness itself; a run whose control fails proves nothing. */
 export interface ReportControl {
   readonly id: 'comparer' | 'a_a_baseline' | 'a_a_candidate'
   readonly held: boolean
@@ -35,7 +35,7 @@ export interface ReportControl {
 }
 export interface ReportSide {
   readonly target: string
-  /** Null of a service that has not said it. */
+  /** Null where a service did not state it. */
   readonly backing: 'file' | 'db' | null
   readonly server: string | null
 }
@@ -43,18 +43,18 @@ export interface ReportItem {
   readonly id: string
   readonly title: string
   readonly state: ItemState
-  /** Only where the item is not a pass. */
+  /** Null for a pass. */
   readonly detail: ItemDetail | null
 }
 export interface ItemDetail {
   readonly chains: readonly (ChainSplit & { readonly sides: ComparedPair })[]
-  /** The rows each side read, as JSON texts by table. */
+  /** The rows that each side read, as JSON texts by table. */
   readonly rows: { readonly baseline: RowTexts; readonly candidate: RowTexts }
   readonly reproduce: string
 }
 export type RowTexts = Readonly<Record<'flag' | 'tenant' | 'user', string | null>>
 
-/** Of vectors or cells; `cases` counts the single comparisons, of which a cell has several. */
+/** Counts of vectors or cells; `cases` counts single comparisons, of which a cell has several. */
 export interface ReportCounts {
   readonly expected: number
   readonly compared: number
@@ -62,7 +62,7 @@ export interface ReportCounts {
   readonly skipped: number
   readonly neverReached: number
   readonly cases: number
-  /** Of a replay: how many differ, listed or not. */
+  /** Requests of a replay that differ, listed or not. */
   readonly differing?: number
   readonly fields: {
     readonly compared: number
@@ -74,7 +74,7 @@ export interface ReportCounts {
 export interface ReportTiming {
   readonly started_at: string
   readonly duration_ms: number
-  /** Questions put to both sides, each side's second asking included, a second; loading the rows is not counted. */
+  /** Questions answered by both sides in a second, the second answer of each included; loading the rows is not counted. */
   readonly pairs_per_second: number
 }
 export interface ParityReport {
@@ -84,41 +84,41 @@ export interface ParityReport {
   readonly exitName: ExitName
   readonly exitCode: number
   readonly sides: { readonly baseline: ReportSide; readonly candidate: ReportSide }
-  /** Rules that held beside those of the contract, and before them. */
+  /** Extra rules, which take precedence over those of the contract. */
   readonly rules?: readonly FieldRule[]
   readonly counts: ReportCounts
   readonly coverage: readonly CoverageLine[]
   readonly controls: readonly ReportControl[]
   readonly findings: readonly Finding[]
   readonly items: readonly ReportItem[]
-  /** Everything that differs between two runs on the same inputs stands here. */
+  /** The only member that differs between two runs on the same inputs. */
   readonly timing: ReportTiming
 }
 
-/** One line of a check that compares nothing: an artefact, a migration, a part of this machine. */
+/** One item of a check that compares nothing: an artefact, a migration, a component of the machine. */
 export interface CheckItem {
   readonly id: string
   readonly title: string
   readonly state: 'pass' | 'fail' | 'inconclusive' | 'pending'
-  /** Each code of its findings once. */
+  /** The distinct codes of its findings. */
   readonly codes: readonly string[]
-  /** What to do, where there is something to do. */
+  /** The next step; null where there is none. */
   readonly next: string | null
-  /** Of a planted fault: what gave it away, or null where nothing did. */
+  /** For a planted fault: the proof that detected it, or null where none did. */
   readonly seen_by?: SeenBy | null
 }
-/** A vector, cell, control or pair of the comparer, and the field where it showed. */
+/** The vector, cell, control or row of the proof, and the field that differed. */
 export interface SeenBy {
   readonly proof: 'comparer' | 'vectors' | 'cells' | 'rows' | 'served'
   readonly subject: string
   readonly pointer: string | null
 }
-/** One thing that is wrong with an item. */
+/** One fault of an item. */
 export interface CheckFinding {
   readonly code: string
   /** The item's id. */
   readonly subject: string
-  /** JSON pointer into it, where it is an artefact. */
+  /** JSON pointer into the artefact; null for any other item. */
   readonly pointer: string | null
   readonly detail: string
 }
@@ -151,25 +151,25 @@ export interface CheckReport {
   readonly verdict: ReportVerdict
   readonly exitName: ExitName
   readonly exitCode: number
-  /** Of items; those that are pending or could not be looked at were never reached. */
+  /** Counts of items; a pending or inconclusive item was never reached. */
   readonly counts: Pick<ReportCounts, 'expected' | 'compared' | 'neverReached'>
   readonly findings: readonly CheckFinding[]
   readonly items: readonly CheckItem[]
-  /** Statements for somebody to read or run: a dry run's, or those that this role may not run itself. */
+  /** SQL statements to review or run: those of a dry run, or those that the current role may not run. */
   readonly sql: readonly string[]
-  /** The smallest case that fails: a matrix of one vector, or the scene where no vector can hold it. */
+  /** The smallest failing case: a matrix of one vector, or the scene where no vector can express it. */
   readonly counterexample?: object
-  /** Everything that differs between two runs on the same inputs stands here; milliseconds by item. */
+  /** The only member that differs between two runs on the same inputs; `ms` holds milliseconds by item. */
   readonly timing?: {
     readonly started_at: string
     readonly duration_ms: number
     readonly ms: Readonly<Record<string, number>>
-    /** Of a fuzz: pairs of decisions, loading the rows included. */
+    /** Only of a fuzz run: pairs of decisions, loading the rows included. */
     readonly decisions_per_second?: number
   }
 }
 
-/** How an item is measured. */
+/** The way in which an item is measured. */
 export interface ProbeRow {
   readonly id: string
   readonly title: string
@@ -177,28 +177,28 @@ export interface ProbeRow {
   readonly where: string
   readonly effect: string
   readonly control: string
-  /** Null where it can be measured. */
+  /** The missing prerequisite; null where the item can be measured. */
   readonly needs: string | null
 }
 
-/** One of the 42, with all that somebody needs who has to leave its state. */
+/** One item of the checklist with everything needed to leave its state. */
 export interface GateItem extends Omit<ItemResult, 'measured' | 'evidence'> {
   readonly title: string
   readonly why: string
   readonly owner: string
   readonly remediation: string
-  /** Each limit in words, what was measured, and whether that holds it; null where nothing was. */
+  /** Each limit in words with its measured value; null where none was measured. */
   readonly measured: readonly {
     readonly measure: string
     readonly required: string
     readonly value: string | null
     readonly held: boolean
   }[]
-  /** The record that counted. */
+  /** The record that counts. */
   readonly evidence: GateEvidence | null
-  /** The records before it, newest first, and no more than a few. */
+  /** A few earlier records, newest first. */
   readonly history: readonly Pick<GateEvidence, 'seq' | 'ended_at' | 'result' | 'where'>[]
-  /** The command that leaves this state. */
+  /** The command that leaves this state; null for an accepted item. */
   readonly next: string | null
 }
 export interface GateEvidence extends Pick<
@@ -214,7 +214,7 @@ export interface GateReport {
   readonly verdict: GateVerdict
   readonly exitName: ExitName
   readonly exitCode: number
-  /** Measured are those that passed, failed, or failed and are waived. */
+  /** `compared` counts items that passed, failed, or failed and are waived. */
   readonly counts: Pick<ReportCounts, 'expected' | 'compared' | 'neverReached'> & {
     readonly states: Readonly<Record<GateItemState, number>>
   }
@@ -226,15 +226,15 @@ export interface GateReport {
   }[]
   readonly findings: readonly CheckFinding[]
   readonly items: readonly GateItem[]
-  /** Of a GO alone. */
+  /** Set only for a GO. */
   readonly valid_until: string | null
   readonly expires_next: readonly { readonly id: string; readonly at: string }[]
-  /** One command that measures again all that is stale or was never measured; null where nothing is. */
+  /** One command that measures again every stale or never measured item; null where there is none. */
   readonly remeasure: string | null
-  /** What to do first. */
+  /** The first step; null for a GO. */
   readonly next: string | null
   readonly identity: CutoverIdentity
-  /** Those that were verified. */
+  /** Only verified signatures. */
   readonly signatures: VerifiedSignoff['signatures']
   readonly evidence_head: ChainHead | null
   readonly timing: { readonly started_at: string; readonly duration_ms: number }

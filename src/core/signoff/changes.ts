@@ -1,13 +1,13 @@
 import type { SignedStatement, SignedTarget } from './types.ts'
 
-/** One thing that is not as it was; null where it was not there. */
+/** One member that differs between two statements; null where a statement lacks it. */
 export interface StatementChange {
   readonly what: string
   readonly before: string | null
   readonly after: string | null
 }
 
-/** What differs between two statements, for somebody who signed the first and is asked to sign the second. */
+/** The differences between two statements, for a signer of the first who must sign the second. */
 export function diffStatements(
   before: SignedStatement,
   after: SignedStatement,

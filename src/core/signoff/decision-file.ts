@@ -2,17 +2,17 @@ import { canonicalizeObject, parseSignedDocument } from './read-document.ts'
 import type { DecisionFile, ShapeResult, SignoffDependencies, BoundSubject } from './types.ts'
 import { BOUND_SUBJECTS } from './types.ts'
 
-/** decision.json as it is written: RFC 8785 form and a line feed. */
+/** The text of decision.json: RFC 8785 form and a line feed. */
 export const packDecision = (decision: Omit<DecisionFile, 'kind' | 'schemaVersion'>): string =>
   `${canonicalizeObject({ kind: 'gate_decision', schemaVersion: 1, ...decision })}\n`
 
-/** Reads decision.json; nothing in it is believed yet. */
+/** Parses decision.json; its content is not verified yet. */
 export const unpackDecision = (
   text: string,
   tools: SignoffDependencies,
 ): ShapeResult<DecisionFile> => parseSignedDocument('gate_decision', text, tools)
 
-/** The digests of bound files: SHA-256 of their bytes; a file that is not there counts as empty. */
+/** The digests of the bound files: SHA-256 of their bytes; a missing file counts as empty. */
 export const subjectDigests = (
   files: Readonly<Record<BoundSubject, string | null>>,
   { sha256 }: SignoffDependencies,

@@ -3,10 +3,10 @@ import { canonicalizeObject, checkNodeShape } from './read-document.ts'
 import { refuseStep, type SignatureStep } from './refusals.ts'
 import type { Envelope, SignoffDependencies } from './types.ts'
 
-/** An envelope as a file holds it: RFC 8785 form and a line feed, so that no byte of it is idle. */
+/** The text of an envelope file: RFC 8785 form and a line feed, so that every byte is determined. */
 export const formatEnvelope = (envelope: Envelope): string => `${canonicalizeObject(envelope)}\n`
 
-/** Reads an envelope: its form alone, nothing of what it carries. */
+/** Parses an envelope; checks its form, not its payload or signatures. */
 export function parseEnvelope(
   text: string,
   { shape }: SignoffDependencies,
@@ -19,10 +19,10 @@ export function parseEnvelope(
   if (!shaped.ok) return refuseStep('envelope_malformed', shaped.detail)
   return text === formatEnvelope(shaped.value)
     ? shaped
-    : refuseStep('envelope_not_canonical', 'the file is not as ff signoff wrote it')
+    : refuseStep('envelope_not_canonical', 'the file is not in the form that ff signoff writes')
 }
 
-/** RFC 7515, 7.2.1: what stands in `header` is signed by nobody. */
+/** No signature covers `header` (RFC 7515, 7.2.1). */
 function hasUnprotectedHeader(node: JsonNode): boolean {
   if (node === null || typeof node !== 'object' || !isJsonObject(node)) return false
   return node.members.some(([name, value]) => {

@@ -8,18 +8,18 @@ import type {
 } from '../gate/types.ts'
 import type { AcceptedStates, PresentFacts, SeenEvidence } from './types.ts'
 
-/** What the gate says of this moment, for people to sign. */
+/** The present state of the gate, which people sign. */
 export interface GateState {
   readonly identity: CutoverIdentity
   readonly items: readonly ChecklistItem[]
-  /** Of the items that are no signatures; of a P+A its probe half. */
+  /** Accepted items other than signatures; of an item with an attestation, its measured half. */
   readonly accepted: AcceptedStates
-  /** How many items are in each state now, signatures included. */
+  /** Number of items in each state, signatures included. */
   readonly counts: Readonly<Record<string, number>>
   readonly seen: SeenEvidence
 }
 
-/** Takes from the states of the items what a statement holds: nothing that has to be signed first is among it. */
+/** Selects the part of the items' states that a statement holds: none of it depends on signatures. */
 export function toGateState(
   states: readonly ItemResult[],
   {
@@ -58,8 +58,8 @@ const getKind = ({ items }: Checklist, id: string): ChecklistItem['kind'] | unde
 export type AttestableItem = Pick<ChecklistItem, 'id' | 'kind' | 'attest_role' | 'probe'>
 
 /**
- * What each role has to attest: the P+A items of the role, and what its signature item names; `waivers` there is
- * every waiver, by its id.
+ * The ids that each role must attest: the role's items with an attestation, and the ids that its signature item
+ * names, where `waivers` stands for the id of every waiver.
  */
 export function listRequiredAttestations(
   items: readonly AttestableItem[],

@@ -17,21 +17,21 @@ import {
 
 export interface SignoffInput {
   readonly trust: TrustOutcome
-  /** Text of signoff.json; null where there is none. */
+  /** Text of signoff.json; null where the file is missing. */
   readonly envelope: string | null
   readonly present: PresentFacts
   readonly now: Instant
 }
 
-/** What was signed, and by whom, before it is asked whether everybody did who has to. */
+/** A statement with its verified signatures, before the required roles are checked. */
 export interface VerifiedStatement {
   readonly statement: SignedStatement
   readonly signed: readonly VerifiedSignature[]
 }
 
 /**
- * What the sign-off comes to, in the order of page 3: trust file, envelope, each signature singly, and only then
- * the payload; target, subjects, times; both roles by two persons with two keys.
+ * Judges the sign-off in this order: trust file, envelope, each signature, then the payload with its target, subjects
+ * and times, and last both roles by two persons with two keys (docs/reference/gate.md).
  */
 export function judgeSignoff(input: SignoffInput, tools: SignoffDependencies): SignoffOutcome {
   const { trust, envelope } = input
@@ -64,7 +64,7 @@ function refused({ code, detail }: SignoffFault): SignoffOutcome {
 const missingRoles = ({ required_roles }: TrustFile, signed: readonly VerifiedSignature[]) =>
   required_roles.filter((role) => !signed.some((one) => one.role === role))
 
-/** Everything but who is missing: for those who sign, and for the verdict. */
+/** Verifies everything except that all required roles signed; also used before a person signs. */
 export function verifyEnvelope(
   envelope: Envelope,
   {
@@ -93,7 +93,7 @@ export function verifyEnvelope(
     : { ok: false, fault: found }
 }
 
-/** Each singly. Where none holds although each is in form, it is the payload that was altered. */
+/** Verifies each signature. Where all are well-formed and none is valid, the payload was altered. */
 function checkSignatures(
   { payload, signatures }: Envelope,
   { trust, now }: { readonly trust: TrustFile; readonly now: Instant },
@@ -108,12 +108,12 @@ function checkSignatures(
   }
   const invalid = faults.filter(({ code }) => code === 'signature_invalid')
   if (invalid.length > 1 && invalid.length === signatures.length)
-    return { ok: false, fault: makeFault('payload_altered', 'no signature holds over it') }
+    return { ok: false, fault: makeFault('payload_altered', 'no signature over it is valid') }
   const [first] = faults
   return first === undefined ? { ok: true, value: signed } : { ok: false, fault: first }
 }
 
-/** The first moment at which one of these ends: the statement, the trust file, a key. */
+/** The earliest end of the statement, the trust file and the signers' keys. */
 function earliest(
   { signers, expires }: TrustFile,
   { statement, signed }: VerifiedStatement,

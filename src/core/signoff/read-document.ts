@@ -4,7 +4,7 @@ import { type JsonNode, parseLosslessJson } from '../json/read.ts'
 import { parseInstant } from '../rows/instant.ts'
 import type { SignedDocuments, ShapeResult, SignoffDependencies } from './types.ts'
 
-/** A JSON text as a value of its schema, its times real ones; or the first thing that is wrong with it. */
+/** Parses a JSON text and checks it against its schema and its times; on failure returns the first fault. */
 export function parseSignedDocument<K extends keyof SignedDocuments>(
   kind: K,
   text: string,
@@ -16,7 +16,7 @@ export function parseSignedDocument<K extends keyof SignedDocuments>(
   return checkNodeShape(kind, read.node, shape)
 }
 
-/** The same, of a text that has been read. */
+/** Like `parseSignedDocument`, for JSON that is already parsed. */
 export function checkNodeShape<K extends keyof SignedDocuments>(
   kind: K,
   node: JsonNode,
@@ -28,11 +28,11 @@ export function checkNodeShape<K extends keyof SignedDocuments>(
   const strange = noInstant(value)
   return strange === null
     ? shape(kind, value)
-    : { ok: false, detail: `${strange} is no time that exists` }
+    : { ok: false, detail: `${strange} is not a valid date and time` }
 }
 
 const LOOKS_LIKE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
-/** A text of the form of a time that is none, such as 30 February, which a pattern cannot see. */
+/** The first text with the form of a time that does not exist, such as 30 February, which a pattern cannot detect. */
 function noInstant(value: unknown): string | null {
   if (typeof value === 'string')
     return LOOKS_LIKE_TIME.test(value) && parseInstant(value) === undefined ? value : null
@@ -44,10 +44,10 @@ function noInstant(value: unknown): string | null {
   return null
 }
 
-/** RFC 8785 form of plain values of ours. @throws Error where they are not I-JSON: then this program is at fault */
+/** RFC 8785 form of a value that this program built. @throws Error where it is not I-JSON, which is a bug */
 export function canonicalizeObject(value: object): string {
   const read = parseLosslessJson(JSON.stringify(value))
   const made = read.ok ? canonicalize(read.node) : null
-  if (made?.ok !== true) throw new Error('a document of our own is not I-JSON')
+  if (made?.ok !== true) throw new Error('a document that this program built is not I-JSON')
   return made.text
 }

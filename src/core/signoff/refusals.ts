@@ -1,6 +1,6 @@
 /**
- * Every reason for which a sign-off does not count, and what follows: `refused` is 23 (somebody or something
- * is not to be trusted), `stale` and `missing` are 21 (it has to be signed anew, or still).
+ * Every reason that a sign-off does not count, with its consequence: `refused` means that a signature or a file
+ * cannot be trusted (exit 23), `stale` that it must be signed again, `missing` that a signature is absent (exit 21).
  */
 export const SIGNOFF_REFUSALS = {
   // the trust file
@@ -70,7 +70,7 @@ export type SignoffRefusalCode = keyof typeof SIGNOFF_REFUSALS
 
 export interface SignoffFault {
   readonly code: SignoffRefusalCode
-  /** For people: which key, member or file it is about. Never a secret. */
+  /** The key, member or file concerned, for display. Never a secret. */
   readonly detail: string
 }
 export const makeFault = (code: SignoffRefusalCode, detail: string): SignoffFault => ({
@@ -78,7 +78,7 @@ export const makeFault = (code: SignoffRefusalCode, detail: string): SignoffFaul
   detail,
 })
 
-/** What a step came to: a value, or the reason why there is none. */
+/** The result of one step of verification: a value, or the fault. */
 export type SignatureStep<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: SignoffFault }
 export const refuseStep = (

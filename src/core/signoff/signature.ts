@@ -15,8 +15,8 @@ import type {
 } from './types.ts'
 
 /**
- * What each kind of signature means, and whether its key has to be within its time still. A step of the trust
- * file was signed once and for all; a sign-off or a waiver ends with the key.
+ * The meaning of each kind of signature, and whether its key must still be valid now. An approval of a trust file
+ * stays valid after its key ends; a sign-off or a waiver approval ends with the key.
  */
 export const SIGNATURE_KINDS: Readonly<
   Record<HeaderType, { readonly meaning: SignatureMeaning; readonly live: boolean }>
@@ -27,14 +27,14 @@ export const SIGNATURE_KINDS: Readonly<
 }
 
 export interface SignatureContext {
-  /** Base64url, as it is signed. */
+  /** Base64url, as signed. */
   readonly payload: string
   readonly typ: HeaderType
   readonly trust: TrustFile
   readonly now: Instant
 }
 
-/** Verifies one signature and nothing of what it signs: header, key, signature, and then who claims what. */
+/** Verifies one signature but not its payload: header, key, signature, and the signer's claims. */
 export function verifySignature(
   signature: JwsSignature,
   context: SignatureContext,
@@ -52,11 +52,11 @@ export function verifySignature(
   return { ok: true, value: { role, person, kid, signed_at: signed_at as Instant, attests } }
 }
 
-/** Members by which a header could bring a key of its own (RFC 7515, 4.1). */
+/** Header members that could supply a key (RFC 7515, 4.1). */
 const KEY_MEMBERS = ['jwk', 'jku', 'x5u', 'x5c', 'x5t', 'x5t#S256']
 
 type Members = ReadonlyMap<string, JsonNode>
-/** In order; the first that says something decides. */
+/** In order of precedence. */
 const HEADER_CHECKS: readonly ((members: Members, typ: HeaderType) => SignoffFault | null)[] = [
   (members) => algFault(members.get('alg')),
   (members) => {
@@ -116,16 +116,16 @@ interface Claim {
   readonly signer: Signer
   readonly context: SignatureContext
 }
-/** What a signer says of themselves, against the trust file; in order. */
+/** The signer's claims against the trust file, in order of precedence. */
 const CLAIM_CHECKS: readonly ((claim: Claim) => SignoffFault | null)[] = [
   ({ header: { ff }, signer }) =>
     ff.role === signer.role
       ? null
-      : makeFault('role_not_of_signer', `${ff.person} signs as ${ff.role} and is ${signer.role}`),
+      : makeFault('role_not_of_signer', `${ff.person} signed as ${ff.role}, but is ${signer.role}`),
   ({ header: { ff }, signer }) =>
     ff.person === signer.person && ff.name === signer.name
       ? null
-      : makeFault('person_not_of_signer', `${ff.person} with the key of ${signer.person}`),
+      : makeFault('person_not_of_signer', `${ff.person} signed with the key of ${signer.person}`),
   ({ signer, context }) => {
     const revoked = context.trust.revoked.keys.find(({ kid }) => kid === signer.kid)
     return revoked === undefined
@@ -134,7 +134,10 @@ const CLAIM_CHECKS: readonly ((claim: Claim) => SignoffFault | null)[] = [
   },
   ({ header: { ff }, context }) =>
     ff.signed_at > context.now
-      ? makeFault('signed_in_future', `${ff.person}: ${ff.signed_at}, and it is ${context.now}`)
+      ? makeFault(
+          'signed_in_future',
+          `${ff.person}: signed at ${ff.signed_at}, now is ${context.now}`,
+        )
       : null,
   ({ header: { ff }, signer, context }) => {
     const times = SIGNATURE_KINDS[context.typ].live ? [ff.signed_at, context.now] : [ff.signed_at]
@@ -152,7 +155,7 @@ function claimFault(claim: Claim): SignoffFault | null {
   return null
 }
 
-/** Two distinct persons with two distinct keys, and every role; the first thing that is missing. */
+/** The first fault among: two signatures by one key, two by one person, a missing role. Null where there is none. */
 export function findCoverageFault(
   signed: readonly VerifiedSignature[],
   required: TrustFile['required_roles'],

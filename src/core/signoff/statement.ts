@@ -21,7 +21,7 @@ import {
   type VerifiedSignature,
 } from './types.ts'
 
-/** What is prepared for people to sign. */
+/** The content of a statement to be signed. */
 export interface StatementInput extends Omit<SignedStatement['predicate'], 'trust'> {
   readonly subjects: PresentFacts['subjects']
   readonly trust: SignedStatement['predicate']['trust']
@@ -40,11 +40,11 @@ export function formatStatement({ subjects, ...predicate }: StatementInput): str
 
 export interface ParsedStatement {
   readonly statement: SignedStatement
-  /** SHA-256 of its bytes: by it a statement is revoked. */
+  /** SHA-256 of the statement's bytes, by which it can be revoked. */
   readonly sha256: string
 }
 
-/** Reads a payload whose signatures hold: one spelling alone, and every member known. */
+/** Parses the payload of verified signatures: RFC 8785 form, no repeated or unknown members. */
 export function parseStatement(
   payload: string,
   tools: SignoffDependencies,
@@ -54,7 +54,7 @@ export function parseStatement(
   const read = text === null ? null : parseLosslessJson(text)
   if (read === null || !read.ok) return refuseStep('statement_malformed', 'not JSON')
   if (hasRepeatedMember(read.node))
-    return refuseStep('duplicate_member', 'readers would not agree on it')
+    return refuseStep('duplicate_member', 'parsers disagree about which one counts')
   const form = canonicalize(read.node)
   if (!form.ok || form.text !== text)
     return refuseStep('payload_not_canonical', 'not in RFC 8785 form')
@@ -72,7 +72,7 @@ export interface StatementContext extends ParsedStatement {
 }
 type Check = (context: StatementContext) => SignoffFault | null
 
-/** The first thing that keeps a statement from counting here and now; in the order of page 3. */
+/** The first reason that a statement does not count here and now (docs/reference/gate.md), or null. */
 export function findStatementFault(context: StatementContext): SignoffFault | null {
   for (const check of CHECKS) {
     const found = check(context)
@@ -81,7 +81,7 @@ export function findStatementFault(context: StatementContext): SignoffFault | nu
   return null
 }
 
-/** What a difference in each member of the identity means; the attempt has an order, and its own check. */
+/** The code for a difference in each member of the identity; `attemptFault` handles the attempt, which has an order. */
 const TARGET: readonly (readonly [
   member: Exclude<keyof SignedTarget, 'attempt'>,
   code: SignoffRefusalCode,
@@ -114,23 +114,23 @@ const CHECKS: readonly Check[] = [
     predicate.not_after > now ? null : makeFault('signoff_expired', predicate.not_after),
   evidenceFault,
   attestationFault,
-  // Last, so that whoever is asked to sign one hears of all else that is wrong with it.
+  // Last, so that a person who is about to sign a no-go sees every other fault first.
   ({ statement: { predicate } }) =>
     predicate.decision === 'go'
       ? null
-      : makeFault('decision_no_go', 'they signed that it is a no-go'),
+      : makeFault('decision_no_go', 'the signed decision is no-go'),
 ]
 
-/** A trust file older than the one they signed under would undo what was changed since: a revocation, for one. */
+/** A trust file older than the signed one would undo changes, for example a revocation. */
 function trustFault({ statement, trust }: StatementContext): SignoffFault | null {
   const { version, sha256 } = statement.predicate.trust
   if (version > trust.file.version)
     return makeFault(
       'trust_rolled_back',
-      `signed under version ${version}, here is ${trust.file.version}`,
+      `signed under version ${version}, but the trust file is version ${trust.file.version}`,
     )
   return version === trust.file.version && sha256 !== trust.sha256
-    ? makeFault('trust_forked', `two files say that they are version ${version}`)
+    ? makeFault('trust_forked', `two different files claim to be version ${version}`)
     : null
 }
 
@@ -141,18 +141,18 @@ function targetFault({ statement, present }: StatementContext): SignoffFault | n
   const [member, code] = found
   return makeFault(
     code,
-    `${member}: signed ${identity[member]}, here ${present.identity[member] ?? 'none'}`,
+    `${member}: signed ${identity[member]}, now ${present.identity[member] ?? 'none'}`,
   )
 }
 
-/** A rollback raises the attempt, which ends the signatures of the one before. */
+/** A rollback raises the attempt, which ends the signatures of the previous attempt. */
 function attemptFault({ statement, present }: StatementContext): SignoffFault | null {
   const signed = statement.predicate.identity.attempt
   const { attempt } = present.identity
   if (signed === attempt) return null
   return makeFault(
     signed < (attempt ?? 0) ? 'attempt_ended' : 'attempt_ahead',
-    `signed for attempt ${signed}, this is ${attempt ?? 'not known'}`,
+    `signed for attempt ${signed}, now is ${attempt ?? 'unknown'}`,
   )
 }
 
@@ -162,12 +162,12 @@ function subjectFault({ statement, present }: StatementContext): SignoffFault | 
     if (named.length !== 1)
       return makeFault('subject_not_covered', `${name}: ${named.length} times`)
     if (named[0]?.digest.sha256 !== present.subjects[name])
-      return makeFault(CHANGED[name], `${name} is not the one that was signed`)
+      return makeFault(CHANGED[name], `${name} differs from the signed file`)
   }
   return null
 }
 
-/** Nobody can have looked at a record before it ended. */
+/** A record that ended after the signature cannot have been reviewed by the signer. */
 function evidenceFault({ statement, signed }: StatementContext): SignoffFault | null {
   for (const { person, signed_at } of signed) {
     const later = statement.predicate.seen.records.find(({ ended_at }) => ended_at > signed_at)

@@ -5,32 +5,32 @@ import { type SignoffFault, makeFault, refuseStep, type SignatureStep } from './
 import { verifySignature, findCoverageFault } from './signature.ts'
 import type { Envelope, VerifiedSignature, SignoffDependencies, TrustFile } from './types.ts'
 
-/** What the trust file came to. Only of one that is `trusted` do signers and runners count. */
+/** The result of checking the trust file. Signers and runners count only where it is `trusted`. */
 export type TrustOutcome =
   | { readonly status: 'absent' }
-  /** There is one, and nothing outside the repository says that it is the right one. */
+  /** The file exists, but no pin from outside the repository confirms it. */
   | { readonly status: 'unpinned'; readonly sha256: string }
   | { readonly status: 'refused'; readonly fault: SignoffFault }
   | { readonly status: 'trusted'; readonly trust: TrustFile; readonly sha256: string }
 
-/** Why nobody is trusted. */
+/** The fault of a trust file that is not trusted. */
 export function toTrustFault(outcome: Exclude<TrustOutcome, { status: 'trusted' }>): SignoffFault {
   if (outcome.status === 'refused') return outcome.fault
   return outcome.status === 'absent'
-    ? makeFault('trust_missing', 'there is none, so that nothing says whose signatures count')
+    ? makeFault('trust_missing', 'no trust file exists, so no signature counts')
     : makeFault('trust_pin_missing', 'FF_TRUST_SHA256 is not set')
 }
 
 export interface TrustInput {
-  /** Text of trust.json; null where there is none. */
+  /** Text of trust.json; null where the file is missing. */
   readonly text: string | null
-  /** Text of trust-chain.json; null where there is none, which is right for version 1. */
+  /** Text of trust-chain.json; null where the file is missing, which is valid for version 1. */
   readonly chain: string | null
-  /** From outside the repository: SHA-256 of this trust file, or of one that leads to it. */
+  /** SHA-256 of this trust file or of an earlier version, from outside the repository; null without a pin. */
   readonly pin: string | null
 }
 
-/** Whether the trust file may be gone by: pin, shape, rules, the chain of its versions, its end. */
+/** Checks the trust file: pin, schema, rules, the chain of its versions, its expiry. */
 export function checkTrust(
   input: TrustInput,
   now: Instant,
@@ -42,7 +42,7 @@ export function checkTrust(
       ? { status: 'absent' }
       : {
           status: 'refused',
-          fault: makeFault('trust_missing', 'a pin is set, and no trust file is there'),
+          fault: makeFault('trust_missing', 'a pin is set, but no trust file exists'),
         }
   const sha256 = tools.sha256(text)
   if (pin === null) return { status: 'unpinned', sha256 }
@@ -56,7 +56,7 @@ export function checkTrust(
   return { status: 'trusted', trust, sha256 }
 }
 
-/** A trust file that fits its schema and its rules; whether anybody stands behind it is not asked. */
+/** Parses a trust file by its schema and rules; does not check that it is trusted. */
 export function parseTrust(text: string, tools: SignoffDependencies): SignatureStep<TrustFile> {
   const shaped = parseSignedDocument('trust', text, tools)
   if (!shaped.ok) return refuseStep('trust_malformed', shaped.detail)
@@ -68,7 +68,7 @@ export function parseTrust(text: string, tools: SignoffDependencies): SignatureS
 }
 
 const getKeys = ({ signers, runners }: TrustFile) => [...signers, ...runners]
-/** What a schema cannot say of a trust file. */
+/** Rules of a trust file that its schema cannot express. */
 const RULES: readonly ((trust: TrustFile, tools: SignoffDependencies) => SignoffFault | null)[] = [
   (trust, { thumbprint }) => {
     const found = getKeys(trust).find(({ kid, jwk }) => kid !== thumbprint(jwk))
@@ -102,7 +102,7 @@ interface TrustContext {
   readonly now: Instant
   readonly tools: SignoffDependencies
 }
-/** Whether the pin names this file, or one from which signatures lead to it. */
+/** Whether the pin names this file, or an earlier version from which signatures lead to it. */
 function pinFault(
   {
     text,
@@ -122,15 +122,15 @@ function pinFault(
   if (!read.ok) return read.fault
   const texts = read.value
   if (!texts.some((one) => tools.sha256(one) === pin))
-    return makeFault('trust_pin_mismatch', `none of ${texts.length} versions is the one pinned`)
+    return makeFault('trust_pin_mismatch', `none of ${texts.length} versions matches the pin`)
   const here = texts.indexOf(text)
   if (here === -1) return makeFault('trust_unsigned', 'the file is not in its chain')
   return here === texts.length - 1
     ? null
-    : makeFault('trust_rolled_back', `version ${trust.version}, and the chain goes on`)
+    : makeFault('trust_rolled_back', `version ${trust.version} is not the newest in the chain`)
 }
 
-/** The text of each version, when every one follows from the one before. */
+/** The text of each version, where each one is approved by the version before it. */
 function readChain(
   text: string,
   now: Instant,
@@ -143,7 +143,8 @@ function readChain(
   for (const link of shaped.value.links) {
     const bytes = tools.decode(link.payload)
     const version = bytes === null ? null : decodeUtf8OrNull(bytes)
-    if (version === null) return refuseStep('trust_chain_broken', 'a link is no text')
+    if (version === null)
+      return refuseStep('trust_chain_broken', 'a link is not base64url of UTF-8')
     const read = parseTrust(version, tools)
     if (!read.ok) return read
     const broken = linkFault(link, { before, after: read.value }, { now, tools })
@@ -173,7 +174,7 @@ function linkFault(
     : makeFault('trust_unsigned', `version ${after.version}: ${uncovered.code} ${uncovered.detail}`)
 }
 
-/** The signatures of a next version of the trust file, by people of the version before it. */
+/** Verifies the signatures of a new version of the trust file by the signers of the version before. */
 export function checkApprovals(
   { payload, signatures }: Envelope,
   { trust, now }: { readonly trust: TrustFile; readonly now: Instant },
@@ -188,7 +189,7 @@ export function checkApprovals(
   return { ok: true, value: signed }
 }
 
-/** The next version, with a statement that nobody shall go by any more; both roles have to sign it. */
+/** The next version of the trust file, which revokes a statement; both roles must sign it. */
 export const withRevokedStatement = (
   trust: TrustFile,
   statement: TrustFile['revoked']['statements'][number],

@@ -7,10 +7,10 @@ import type {
 } from '../gate/types.ts'
 import type { Instant } from '../rows/instant.ts'
 
-/** Who has to sign (page 3); a trust file requires both. */
+/** The roles that must sign; a trust file requires both. */
 export const ROLES: readonly SignoffRole[] = ['platform-lead', 'security-lead']
 
-/** Times in documents are `Instant`s once their reader has passed them; before that they are texts of that form. */
+/** A time in a document: checked by its parser, then an `Instant`. */
 type Time = string
 
 /** An Ed25519 public key (RFC 8037). */
@@ -19,7 +19,7 @@ export interface PublicJwk {
   readonly crv: 'Ed25519'
   readonly x: string
 }
-/** A key with the time within which it may sign: `from` is inside, `until` is not. */
+/** A key that may sign from `from` until before `until`. */
 interface KeyWindow {
   readonly kid: string
   readonly jwk: PublicJwk
@@ -34,7 +34,7 @@ export interface Signer extends KeyWindow {
 export interface TrustedRunner extends KeyWindow {
   readonly name: string
 }
-/** trust.json: whose signatures count. */
+/** trust.json: the persons and runners whose signatures count. */
 export interface TrustFile {
   readonly kind: 'trust'
   readonly schemaVersion: 1
@@ -56,7 +56,7 @@ export interface TrustFile {
 export interface TrustChain {
   readonly kind: 'trust_chain'
   readonly schemaVersion: 1
-  /** The bytes of each version, oldest first, each but the first signed by both roles of the one before. */
+  /** The text of each version, oldest first; every version but the first is signed by both roles of the one before. */
   readonly links: readonly Envelope[]
 }
 
@@ -86,11 +86,11 @@ export interface SignatureHeader {
   }
 }
 
-/** What a signature is about (page 9): all of it is bound, and all of it known. */
+/** The identity that a signature binds; every member is known. */
 export type SignedTarget = {
   readonly [K in keyof CutoverIdentity]: NonNullable<CutoverIdentity[K]>
 }
-/** The files that are bound by the SHA-256 of their bytes. */
+/** Files that a signature binds by the SHA-256 of their bytes. */
 export type BoundSubject = 'checklist' | 'waivers' | 'plan' | 'rollback_triggers'
 export const BOUND_SUBJECTS: readonly BoundSubject[] = [
   'checklist',
@@ -99,7 +99,7 @@ export const BOUND_SUBJECTS: readonly BoundSubject[] = [
   'rollback_triggers',
 ]
 
-/** Every file that a sign-off is judged by, as it is; null where it is not there. */
+/** The text of every file that a sign-off is judged by; null where the file is missing. */
 export type SignoffTexts = Readonly<
   Record<BoundSubject | 'trust' | 'trust_chain' | 'signoff', string | null>
 >
@@ -115,7 +115,7 @@ export interface SignedStatement {
   readonly predicate: {
     readonly decision: 'go' | 'no-go'
     readonly identity: SignedTarget
-    /** Of the 40 items that are not signatures, those that were accepted. */
+    /** The accepted items among those that are not signatures. */
     readonly accepted: AcceptedStates
     readonly seen: SeenEvidence
     readonly trust: { readonly version: number; readonly sha256: string }
@@ -124,7 +124,7 @@ export interface SignedStatement {
   }
 }
 export type AcceptedStates = Readonly<Record<string, 'pass' | 'waived'>>
-/** The evidence that was there: recorded, so that later evidence may take its place. */
+/** The evidence at signing time, recorded so that later evidence may replace it. */
 export interface SeenEvidence {
   readonly head: ChainHead
   readonly bundle: string | null
@@ -135,11 +135,11 @@ export interface SeenEvidence {
   }[]
 }
 
-/** What is there now, that a statement is held against. */
+/** The present state that a statement is compared with. */
 export interface PresentFacts {
   readonly identity: CutoverIdentity
   readonly subjects: Readonly<Record<BoundSubject, string>>
-  /** What each role has to attest. */
+  /** The ids that each role must attest. */
   readonly attestations: Readonly<Record<SignoffRole, readonly string[]>>
 }
 
@@ -159,7 +159,7 @@ export interface WaiverEntry {
   readonly requester: string
   readonly requested_at: Time
   readonly expires_at: Time
-  /** Who says that they approve; nothing of it is believed before the signature is verified. */
+  /** Claimed approvals, which count only after their signatures are verified. */
   readonly approvals: readonly {
     readonly person: string
     readonly role: SignoffRole
@@ -169,7 +169,7 @@ export interface WaiverEntry {
   }[]
 }
 
-/** A person's key at rest; `sealed` is the private key (PKCS#8) under scrypt and AES-256-GCM. */
+/** A person's key file; `sealed` is the private key (PKCS#8), encrypted by scrypt and AES-256-GCM. */
 export interface KeyFile {
   readonly kind: 'key_file'
   readonly schemaVersion: 1
@@ -196,7 +196,7 @@ export interface PublicKey {
   readonly jwk: PublicJwk
 }
 
-/** decision.json: every file that the verdict came from, byte for byte; null where there was none. */
+/** decision.json: every file that the verdict follows from, byte for byte; null where a file was missing. */
 export interface DecisionFile {
   readonly kind: 'gate_decision'
   readonly schemaVersion: 1
@@ -208,7 +208,7 @@ export interface DecisionFile {
   readonly files: SignoffTexts & Readonly<Record<'evidence' | 'evidence_head', string | null>>
 }
 
-/** Documents that have a schema, by the name of its kind. */
+/** Documents with a schema, by their kind. */
 export interface SignedDocuments {
   readonly trust: TrustFile
   readonly trust_chain: TrustChain
@@ -221,22 +221,22 @@ export interface SignedDocuments {
   readonly gate_decision: DecisionFile
 }
 
-/** What the checks are handed, for core has no cryptography of its own. */
+/** Cryptography that the caller supplies, as core has none of its own. */
 export interface SignoffCrypto {
-  /** Of the UTF-8 bytes, in hexadecimal. */
+  /** SHA-256 of the UTF-8 bytes, in hexadecimal. */
   readonly sha256: (text: string) => string
-  /** RFC 7638, SHA-256, base64url. */
+  /** RFC 7638 thumbprint: SHA-256 in base64url. */
   readonly thumbprint: (jwk: PublicJwk) => string
-  /** Whether signatures under the key mean anything: not so of a point of small order. */
+  /** False for a public key of small order, under which signatures prove nothing. */
   readonly isSound: (jwk: PublicJwk) => boolean
-  /** Whether the Ed25519 signature is one over the ASCII bytes of `input`. */
+  /** Whether `signature` is a valid Ed25519 signature over the ASCII bytes of `input`. */
   readonly holds: (jwk: PublicJwk, input: string, signature: string) => boolean
-  /** The bytes of base64url in its only spelling; null for any other text. */
+  /** The bytes of a base64url text in its only spelling; null for any other text. */
   readonly decode: (base64url: string) => Uint8Array | null
   /** Base64url of the UTF-8 bytes. */
   readonly encode: (text: string) => string
 }
-/** The same, with the schemas that documents are held to. */
+/** Cryptography and the schemas of the documents. */
 export interface SignoffDependencies extends SignoffCrypto {
   readonly shape: <K extends keyof SignedDocuments>(
     kind: K,
@@ -246,7 +246,7 @@ export interface SignoffDependencies extends SignoffCrypto {
 export type ShapeResult<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly detail: string }
 
-/** One signature that holds, by a key that the trust file names, within its time. */
+/** A valid signature by a key of the trust file, within the key's window. */
 export interface VerifiedSignature {
   readonly role: SignoffRole
   readonly person: string

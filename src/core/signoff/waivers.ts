@@ -11,19 +11,19 @@ import type {
   Waivers,
 } from './types.ts'
 
-/** What the approvers of a waiver sign: its RFC 8785 form without the approvals. */
+/** The text that approvers of a waiver sign: its RFC 8785 form without the approvals. */
 export const formatWaiver = (entry: WaiverEntry): string =>
   canonicalizeObject(
     Object.fromEntries(Object.entries(entry).filter(([name]) => name !== 'approvals')),
   )
 
 export interface WaiverApprovalContext {
-  /** Null where nobody's signature counts: then no approval does. */
+  /** Null where the trust file is not trusted: no approval counts then. */
   readonly trust: TrustFile | null
   readonly now: Instant
 }
 
-/** The waivers with the approvals whose signatures hold, and what is wrong with those that do not. */
+/** The waivers with only their verified approvals, and the fault of every other approval. */
 export function verifyWaivers(
   { waivers }: Waivers,
   context: WaiverApprovalContext,
@@ -58,7 +58,7 @@ function checkApprovals(
     if (carried !== payload || rest.length > 0)
       return {
         ok: false,
-        fault: makeFault('waiver_altered', `${approval.person} signed something else`),
+        fault: makeFault('waiver_altered', `${approval.person} signed another text`),
       }
     const checked = verifySignature(
       { protected: header, signature },
@@ -69,6 +69,9 @@ function checkApprovals(
     const { person, role, kid } = checked.value
     return person === approval.person && role === approval.role && kid === approval.kid
       ? { ok: true, value: { person, role } }
-      : { ok: false, fault: makeFault('person_not_of_signer', `${approval.person} is ${person}`) }
+      : {
+          ok: false,
+          fault: makeFault('person_not_of_signer', `${approval.person}: the key is of ${person}`),
+        }
   })
 }
