@@ -21,9 +21,9 @@ import {
 } from '../rows/rows.ts'
 import type { VectorCaller, VectorCoverage, VectorInput, VectorQuestion } from './vector.ts'
 
-/** One of the 360 cells (page 1) at one boundary of its TTL state, for one `required_auth`. */
+/** One of the 360 combinations of the dimensions, at one boundary of its TTL state, for one `required_auth`. */
 export interface Cell {
-  /** What the oracle's prediction goes by: the id without the boundary. */
+  /** The key of the oracle's prediction: the id without the boundary. */
   readonly key: string
   /** `verified/user/SP-2/valid/one_ms_over_a_day/any`: the four dimensions, the boundary, the flag's `required_auth`. */
   readonly id: string
@@ -38,7 +38,7 @@ const USER = 'U1001'
 const REF = 'APP-900000-cell'
 const DAY = 24 * 60 * 60 * 1000
 
-/** How an approval comes to be in each TTL state: both sides of each boundary, one millisecond apart. */
+/** Approvals in each TTL state, on both sides of each boundary, one millisecond apart. */
 const BOUNDARIES: Readonly<
   Record<ApprovalTtlState, Readonly<Record<string, Partial<ApprovalShape>>>>
 > = {
@@ -59,12 +59,12 @@ const BOUNDARIES: Readonly<
   valid: { one_ms_over_a_day: { ends: DAY + 1 }, from_now: { starts: 0 } },
 }
 interface ApprovalShape extends Omit<Approval, 'not_before' | 'expires_at'> {
-  /** Milliseconds from now. */
+  /** Milliseconds from now; `ends` likewise. */
   readonly starts: number
   readonly ends: number
 }
 
-/** What every cell is: 360 by the four dimensions, and more with the boundaries of each. */
+/** Every cell: 360 combinations of the dimensions, times the boundaries of each TTL state and `required_auth`. */
 export function buildCells(now: Instant): readonly Cell[] {
   const cells: Cell[] = []
   for (const covers of everyCover()) cells.push(...buildCellsFor(covers, now, cells.length))
@@ -85,7 +85,7 @@ function buildCellsFor(
   now: Instant,
   from: number,
 ): readonly Cell[] {
-  // Where no ref is named there is no other ref to name.
+  // SP-4 names no ref, so there is no other ref to name.
   const boundaries = Object.entries(BOUNDARIES[covers.ttl_state]).filter(
     ([boundary]) => boundary !== 'another_ref' || covers.sensitive_path !== 'SP-4',
   )
@@ -138,7 +138,7 @@ function buildCell(
   }
 }
 
-/** Mode none says who it is on the request; the others bring it. */
+/** Mode `none` names its tenant and user in the request; the other modes have them in the credential. */
 const askedId = (mode: AuthMode, id: string): string | null => (mode === 'none' ? id : null)
 
 interface Rows {
@@ -150,8 +150,8 @@ interface Rows {
 }
 
 /**
- * Rows at the edge of their expiry: what is served has one millisecond left, what is above it expired
- * this very millisecond. Global has no overrides, but for SP-3 the expired one that names the approval.
+ * Rows at the edge of their expiry: the served override expires in one millisecond, a more specific one expires now.
+ * Scope `global` has no override, except for SP-3 the expired one that names the approval.
  */
 function toState({ flag_key, required_auth, scope, path, now }: Rows): RowsByTable {
   const expired = now

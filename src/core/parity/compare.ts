@@ -8,7 +8,7 @@ import {
   type JsonObject,
 } from '../json/read.ts'
 
-/** One place where two JSON texts are not the same; undefined where one of them has nothing there. */
+/** One place where two JSON values differ; undefined where a value lacks the place. */
 export interface Difference {
   readonly pointer: string
   readonly left: JsonNode | undefined
@@ -16,16 +16,16 @@ export interface Difference {
 }
 export interface Comparison {
   readonly differences: readonly Difference[]
-  /** Leaves looked at on either side; zero means that nothing was compared. */
+  /** Compared leaves of either side; zero means that nothing was compared. */
   readonly fields: number
 }
 
-/** What compares two answers; a fault of it has to be found out before anything it says is believed. */
+/** Compares two answers. The controls check a comparer before its results count. */
 export type JsonComparer = (left: JsonNode, right: JsonNode) => Comparison
 
 /**
- * Compares without loss (page 4): JSON type, number lexeme, code points, members with their
- * multiplicity, array order and presence all count; the order of members does not.
+ * Compares two values without loss: JSON type, number lexeme, code points, repeated members, array order and presence
+ * count; the order of members does not.
  */
 export function compareJson(left: JsonNode, right: JsonNode): Comparison {
   const differences: Difference[] = []
@@ -33,7 +33,7 @@ export function compareJson(left: JsonNode, right: JsonNode): Comparison {
   return { differences, fields }
 }
 
-/** The way to a place, last step first: a pointer is written only where there is a difference to name. */
+/** A place as a linked list, last token first: the pointer is built only where a difference is found. */
 interface Path {
   readonly parent: Path | null
   readonly token: string | number
@@ -77,7 +77,7 @@ function walkObject(left: JsonObject, right: JsonObject, place: Place): number {
 }
 
 type Pair = readonly [name: string, left: Maybe, right: Maybe]
-/** Members of one name side by side, the first with the first, repeated ones too. */
+/** The members of both sides paired by name; repeated members by their order. */
 function pairs(left: readonly JsonMember[], right: readonly JsonMember[]): readonly Pair[] {
   const aligned =
     left.length === right.length && left.every(([name], at) => right[at]?.[0] === name)

@@ -1,7 +1,7 @@
 import { parseLosslessJson } from '../json/read.ts'
 import { type JsonComparer, compareJson } from './compare.ts'
 
-/** Pairs of texts that are not equal, each for a reason of its own; judged before the comparer is believed. */
+/** Pairs of unequal texts, each for a different reason; checked before a comparer's results count. */
 export const UNEQUAL: readonly (readonly [why: string, left: string, right: string])[] = [
   ['the last digit of a large integer', '9007199254740993', '9007199254740992'],
   ['the last digit of a double', '0.30000000000000004', '0.3'],
@@ -26,14 +26,14 @@ export const UNEQUAL: readonly (readonly [why: string, left: string, right: stri
   ['a separator shifted', '["a,b","c"]', '["a","b,c"]'],
   ['a difference deep inside', '{"a":[{"b":[0,1]}]}', '{"a":[{"b":[0,2]}]}'],
 ]
-/** Pairs that are equal: a comparer that calls everything unequal is no comparer. */
+/** Pairs of equal texts: a comparer must not call everything unequal. */
 export const EQUAL: readonly (readonly [why: string, left: string, right: string])[] = [
   ['the order of members', '{"a":1,"b":[2]}', '{"b":[2],"a":1}'],
   ['white space', '{ "a" : [ 1 , 2 ] }', '{"a":[1,2]}'],
   ['an escape', '"\\u0061"', '"a"'],
 ]
 
-/** @returns what the comparer got wrong; empty when it may be believed */
+/** @returns the reasons of the pairs that the comparer judges wrongly; empty for a correct comparer */
 export function findComparerFaults(compare: JsonComparer = compareJson): readonly string[] {
   const differ = ([, left, right]: readonly [string, string, string]): boolean => {
     const [a, b] = [parseLosslessJson(left), parseLosslessJson(right)]

@@ -12,7 +12,7 @@ import type { Approval } from '../evaluate/approvals.ts'
 import { instantToMs } from '../rows/instant.ts'
 import type { AnyOverrideRow } from '../rows/rows.ts'
 
-/** What a set of vectors must reach: the four dimensions of page 1, each value at least once. */
+/** The four dimensions of the matrix; a set of vectors must cover each value at least once. */
 export const DIMENSIONS = {
   auth_mode: AUTH_MODES,
   scope: OVERRIDE_SCOPES,
@@ -27,7 +27,7 @@ export interface CoverageLine {
   readonly vectors: number
 }
 
-/** One line for each value of each dimension, those that nobody covers included, at zero. */
+/** One line for each value of each dimension; a value without vectors has the count 0. */
 export function countCoverage(covers: readonly VectorCoverage[]): readonly CoverageLine[] {
   return (Object.keys(DIMENSIONS) as Dimension[]).flatMap((dimension) =>
     DIMENSIONS[dimension].map((value) => ({
@@ -38,7 +38,7 @@ export function countCoverage(covers: readonly VectorCoverage[]): readonly Cover
   )
 }
 
-/** What a vector covers, told from its inputs alone: what it says of itself is held against this (page 1). */
+/** The coverage of a vector by its inputs alone; the coverage that the vector states must equal it. */
 export function deriveCoverage(
   given: VectorInput,
   author: VectorCaller,
@@ -78,7 +78,7 @@ function getScope({ user, tenant }: Overrides, { now }: VectorInput): Scope {
   return served(tenant) ? 'tenant' : 'global'
 }
 
-/** First hit, in the order of page 1: SP-1, SP-5, SP-2, SP-3, SP-4. */
+/** The first path that applies in this order: SP-1, SP-5, SP-2, SP-3, SP-4. */
 function getPath(given: VectorInput, request: VectorQuestion, overrides: Overrides): SensitivePath {
   const flag = given.state.flag_registry.find(({ flag_key }) => flag_key === request.flag_key)
   if (flag?.sensitive !== true) return 'SP-1'
@@ -97,9 +97,8 @@ interface CoverageInput {
 }
 
 /**
- * Of the approval that is named, else of the only one that Admin holds; null where none is in play. Told
- * here once more, and not by the rule of `evaluate`: a rule that is wrong must end as a divergence of the
- * vectors that see it, never as a matrix that is refused.
+ * The TTL state of the named approval, else of the first that Admin holds; null without one. Deliberately independent
+ * of the rule in `evaluate`: a wrong rule must then show as a divergence of vectors, not as a refused matrix.
  */
 function computeTtl({ given, author, request, overrides }: CoverageInput): ApprovalTtlState | null {
   const { approvals } = given

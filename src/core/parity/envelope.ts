@@ -3,9 +3,9 @@ import type { VectorQuestion } from './vector.ts'
 import { isJsonObject, type JsonNode, parseLosslessJson } from '../json/read.ts'
 
 /**
- * What the answer of a service names as its backing.
+ * The backing that the answer of a service names.
  *
- * @returns null where the text is no decision on this very request, whatever else it is
+ * @returns null where the text is not a decision on this flag and request
  */
 export function readBacking(
   text: string,
@@ -15,7 +15,7 @@ export function readBacking(
   const envelope = read.ok ? read.node : null
   const meta = member(envelope, 'meta')
   const backing = member(meta, 'backing_state')
-  // A cache on the way would answer for somebody else, on both sides alike.
+  // A cache on the way could return another request's answer, to both sides alike.
   const about =
     member(envelope, 'flag_key') === flag_key && member(meta, 'request_id') === request_id
   return about && (backing === 'file' || backing === 'db') ? backing : null

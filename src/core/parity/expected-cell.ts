@@ -1,7 +1,7 @@
 import type { JsonMember, JsonObject } from '../json/read.ts'
 import type { Cell } from './cells.ts'
 
-/** The oracle's outcome with what is the cell's own: the whole envelope that a cell must come to. */
+/** The expected envelope of a cell: the oracle's outcome with the cell's flag and request id. */
 export function buildExpectedEnvelope(outcome: JsonObject, { request }: Cell): JsonObject {
   const members = outcome.members.map(([name, value]): JsonMember => {
     if (name !== 'meta') return [name, value]

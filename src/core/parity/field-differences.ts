@@ -4,7 +4,7 @@ import type { Difference } from './compare.ts'
 import { serializeNode } from './node-text.ts'
 import { type Representation, classifyRepresentation } from './representation.ts'
 
-/** One difference of two stored rows, with what it comes from. */
+/** One difference between two stored rows, with its cause. */
 export interface FieldDifference {
   readonly pointer: string
   readonly representation: Representation
@@ -13,8 +13,8 @@ export interface FieldDifference {
 }
 
 /**
- * What the differences of two rows come from. Lists of the same elements and objects that repeat a member
- * are told as one thing, at their own place, rather than element by element.
+ * The causes of the differences between two rows. A list in another order, or an object that lost a repeated member, is
+ * reported once at its own place instead of element by element.
  */
 export function classifyDifferences(
   left: JsonNode,
@@ -30,7 +30,7 @@ export function classifyDifferences(
   return [...told.values()]
 }
 
-/** The list or object around a difference, where that as a whole says what happened. */
+/** The list or object around a difference, where the whole explains it. */
 function getWhole(left: JsonNode, right: JsonNode, whole: string): FieldDifference | null {
   const steps = parsePointer(whole)
   for (let length = 1; length < steps.length; length += 1) {

@@ -1,5 +1,5 @@
 export type ParityRule = 'MUST_MATCH' | 'MUST_DIFFER' | 'MAY_DIFFER'
-/** One line of `cutover_parity_matrix.json`: a field, by JSON pointer; `*` stands for any one token. */
+/** A line of `contracts/cutover_parity_matrix.json`: a field by JSON pointer; `*` stands for any one token. */
 export interface FieldRule {
   readonly pointer: string
   readonly rule: ParityRule
@@ -7,8 +7,8 @@ export interface FieldRule {
 }
 
 /**
- * The rule that holds at a place: that of the longest pointer that leads to it. A field that no line
- * names is MUST_MATCH, so a new field cannot slip past the matrix (page 1, the parity rule).
+ * The rule for a field: that of the longest matching pointer. A field without a matching pointer is MUST_MATCH, so a
+ * new field cannot escape the matrix.
  */
 export function findRule(rules: readonly FieldRule[], at: string): ParityRule {
   const tokens = at.split('/')

@@ -10,28 +10,28 @@ import {
   type TableName,
 } from '../rows/rows.ts'
 
-/** What `GET /harness` says in `harness`: goes up when a scene means something else. */
+/** The protocol version in the answer of `GET /harness`; it rises when the meaning of a scene changes. */
 export const HARNESS_PROTOCOL = 1
-/** Names the scene that a request is put in. */
+/** The header that names the scene of a request. */
 export const SCENE_HEADER = 'x-ff-scene'
-/** What every table is called where rows are given. */
+/** The member that holds the rows of each table. */
 export const ROW_LISTS: Readonly<Record<TableName, string>> = {
   flag_registry: 'flags',
   tenant_override: 'tenant_overrides',
   user_override: 'user_overrides',
 }
 
-/** All that an answer depends on but the rows and the request, as it is put to `PUT /harness/scenes/{scene}`. */
+/** The body of `PUT /harness/scenes/{scene}`: every input of an answer except the rows and the request. */
 export interface HarnessScene {
   readonly now: Instant
   readonly environment: Environment
   readonly approvals: readonly Approval[]
   readonly admin: 'reachable' | 'unreachable'
-  /** What the key server does; null is a service without keys. */
+  /** The behaviour of the key server; null for a service without one. */
   readonly keys: KeyServerScript | null
 }
 
-/** All rows as JSON, without loss. */
+/** All rows as JSON text, without loss. */
 export function serializeRows(state: RowsByTable): string {
   const toList = (table: TableName): string => {
     const rows: readonly AnyRow[] = state[table]

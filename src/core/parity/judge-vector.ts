@@ -12,7 +12,7 @@ import {
   type ComparedPair,
 } from './judge.ts'
 
-/** Both sides' answers to one question; each is asked twice, and the second answer is the A/A control. */
+/** Both sides' answers to one question; `again` is each side's second answer, the A/A control. */
 export interface VectorAnswers {
   readonly baseline: SideAnswers
   readonly candidate: SideAnswers
@@ -25,11 +25,11 @@ export interface SideAnswers {
 
 export interface VectorVerdict {
   readonly status: 'pass' | 'fail' | 'unanswered'
-  /** Differences that break a rule, and sides that gave no answer. */
+  /** Differences that break a rule. */
   readonly divergences: readonly Divergence[]
   readonly chains: readonly (ChainSplit & { readonly sides: ComparedPair })[]
   readonly unanswered: readonly { readonly side: 'baseline' | 'candidate'; readonly code: string }[]
-  /** Differences between a side and itself: the harness's own noise. */
+  /** Differences between two answers of one side: the noise of the harness. */
   readonly noise: readonly {
     readonly side: 'baseline' | 'candidate'
     readonly divergence: Divergence
@@ -43,11 +43,11 @@ export interface VectorVerdict {
 }
 
 /**
- * Judges one vector: both sides must equal each other field by field, and each must equal the
- * expectation (page 1). Someone who stayed silent leaves it `unanswered`, whatever the other said.
+ * Judges one vector: both sides must equal each other field by field, and each must equal the expectation. A missing
+ * answer of one side makes it `unanswered`, whatever the other side answered.
  *
- * @param expected the whole envelope but `meta.backing_state`, which each side owes by its kind; null where
- *   nobody knows what must come: then the sides owe it to each other alone
+ * @param expected the envelope without `meta.backing_state`, which depends on each side's kind; null where no
+ *   expectation is known, so that only the sides are compared with each other
  */
 export function judgeVector(
   expected: JsonObject | null,
@@ -117,14 +117,14 @@ function silent(asked: VectorAnswers): VectorVerdict['unanswered'] {
   })
 }
 
-/** A side against itself. Only called, as the next, where `silent` found nobody. */
+/** Compares the two answers of one side. Both exist here: `silent` returned before otherwise. */
 function computeNoise(
   side: 'baseline' | 'candidate',
   answers: SideAnswers,
   comparing: ComparisonRules,
 ): VectorVerdict['noise'] {
   const { kind, answer, again } = answers
-  // The same characters are the same answer, without a look at what they say.
+  // Identical texts need no parsing.
   if (answer.status === 'decided' && again.status === 'decided' && answer.text === again.text)
     return []
   const control = compareParties(toParty(answers), toParty({ kind, answer: again }), {
@@ -139,7 +139,7 @@ const toParty = ({ kind, answer }: Pick<SideAnswers, 'kind' | 'answer'>): Compar
   kind,
 })
 
-/** The expectation of one side: the vector's, with the backing state that a side of this kind must name. */
+/** The expectation of one side: the vector's, plus the backing state of the side's kind. */
 export function withBackingKind(expected: JsonObject, kind: BackingKind): JsonObject {
   return {
     members: expected.members.map(([name, value]) =>

@@ -6,27 +6,27 @@ import { type JsonComparer, compareJson } from './compare.ts'
 import { type FieldRule, type ParityRule, findRule } from './field-rules.ts'
 import { serializeNode } from './node-text.ts'
 
-/** What one side said to one question. */
+/** The answer of one side to one question. */
 export type SideAnswer =
   | { readonly status: 'decided'; readonly text: string }
   | { readonly status: 'refused'; readonly code: AuthRefusalCode; readonly http: number }
-  /** Could not be asked, or gave no answer in time: never a match, never a mismatch. */
+  /** The side was unreachable or answered too late: neither a match nor a mismatch. */
   | { readonly status: 'unanswered'; readonly code: string }
 
 export type ComparedPair =
   'baseline-candidate' | 'baseline-expected' | 'candidate-expected' | 'control'
 export type DivergenceClass = 'blocker' | 'expected' | 'allowed'
-/** One difference between two sides, classed by the matrix. */
+/** One difference between two sides with its class by the parity matrix. */
 export interface Divergence {
   readonly sides: ComparedPair
   readonly pointer: string
   readonly class: DivergenceClass
   readonly rule: ParityRule
-  /** As JSON; null where that side has nothing there. */
+  /** JSON text; null where that side has no value. */
   readonly left: string | null
   readonly right: string | null
 }
-/** The first entry of the reason chains that is not the same; null where the chains agree. */
+/** The first differing entry of the reason chains; null where the chains agree. */
 export interface ChainSplit {
   readonly step: number
   readonly left: string | null
@@ -38,23 +38,23 @@ export interface ComparisonResult {
   readonly chain: ChainSplit | null
 }
 
-/** What one side of a comparison says, and of what kind that side is. */
+/** The answer of one side of a comparison, and the side's backing kind. */
 export interface ComparedParty {
   readonly node: JsonNode
   readonly kind: BackingKind
 }
-/** What every comparison of a run goes by. */
+/** The rules of every comparison of a run. */
 export interface ComparisonRules {
   readonly rules: readonly FieldRule[]
-  /** The lossless one where none is named. */
+  /** Default: `compareJson`. */
   readonly compare?: JsonComparer
 }
-/** How two parties are compared. */
+/** The rules and the pair of one comparison. */
 export interface ComparisonTerms extends ComparisonRules {
   readonly sides: ComparedPair
 }
 
-/** Compares two answers by the matrix. */
+/** Compares two answers by the parity matrix. */
 export function compareParties(
   left: ComparedParty,
   right: ComparedParty,
@@ -75,14 +75,14 @@ export function compareParties(
       right: toText(difference.right),
     }
   })
-  // Two refusals have no envelope, so there is no field that would have to differ.
+  // Two refusals have no envelope, so no field must differ.
   const exempt = alike || (isRefusal(left.node) && isRefusal(right.node))
   const missed = exempt ? [] : unchanged(left, right, terms)
   const chain = differences.length === 0 ? null : chainSplit(left.node, right.node)
   return { divergences: [...classed, ...missed], fields, chain }
 }
 
-/** A refusal as JSON: it shares no member with an envelope, so a refused side never equals a decided one. */
+/** A refusal becomes an object without any member of an envelope, so it never equals a decision. */
 export function answerToNode(answer: Exclude<SideAnswer, { status: 'unanswered' }>): JsonNode {
   if (answer.status === 'refused') {
     return {
@@ -93,17 +93,17 @@ export function answerToNode(answer: Exclude<SideAnswer, { status: 'unanswered' 
     }
   }
   const read = parseLosslessJson(answer.text)
-  // What a side sends is untrusted: text that is not JSON is compared as the text it is, and equals no decision.
+  // A side's text is untrusted: a text that is not JSON is compared as a string, and equals no decision.
   return read.ok ? read.node : answer.text
 }
 
-/** MUST_DIFFER holds between sides of different kinds; between equal kinds the field must match (page 1). */
+/** MUST_DIFFER applies between sides of different kinds; between equal kinds the field must match. */
 function classify(rule: ParityRule, alike: boolean): DivergenceClass {
   if (rule === 'MAY_DIFFER') return 'allowed'
   return rule === 'MUST_DIFFER' && !alike ? 'expected' : 'blocker'
 }
 
-/** The MUST_DIFFER fields that are the same on both sides, though their kinds are not. */
+/** The MUST_DIFFER fields that are equal on sides of different kinds. */
 function unchanged(
   left: ComparedParty,
   right: ComparedParty,
@@ -139,7 +139,7 @@ function getChain(node: JsonNode): readonly JsonNode[] {
 
 const isRefusal = (node: JsonNode): boolean => nodeAt(node, '/refused') !== undefined
 
-/** The node behind a pointer that leads through objects only. */
+/** The node at a pointer that passes only through objects. */
 function nodeAt(node: JsonNode, pointer: string): JsonNode | undefined {
   let here: JsonNode | undefined = node
   for (const token of parsePointer(pointer)) {

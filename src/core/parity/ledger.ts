@@ -8,7 +8,7 @@ import {
   TABLE_NAMES,
 } from '../rows/rows.ts'
 
-/** The rows that stand after a number of writes, as whoever wrote them was told. */
+/** The rows after a number of acknowledged writes. */
 export class WrittenRows {
   private readonly rows: Readonly<Record<TableName, Map<string, AnyRow>>> = {
     flag_registry: new Map(),
@@ -24,7 +24,7 @@ export class WrittenRows {
     this.rows[table].set(formatRowKey(getRowKey(row)), row)
   }
 
-  /** Tombstones included. */
+  /** Includes tombstones. */
   get(table: TableName, key: RowKey): AnyRow | null {
     return this.rows[table].get(formatRowKey(key)) ?? null
   }

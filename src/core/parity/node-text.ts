@@ -1,6 +1,6 @@
 import { isJsonArray, isJsonNumber, type JsonNode } from '../json/read.ts'
 
-/** A node as JSON, every lexeme and repeated member as it was read: for people who look at a divergence. */
+/** A node as JSON text for display: every lexeme and repeated member as read. */
 export function serializeNode(node: JsonNode): string {
   if (typeof node !== 'object' || node === null) return JSON.stringify(node)
   if (isJsonNumber(node)) return node.lexeme

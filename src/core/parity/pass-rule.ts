@@ -1,17 +1,17 @@
 import type { ReportControl } from '../report/types.ts'
 
 export interface ComparerCheck {
-  /** The pairs with a known answer that the comparer got wrong. */
+  /** The pairs with a known answer that the comparer judged wrongly. */
   readonly faults: readonly string[]
   readonly pairs: number
 }
 type SideName = 'baseline' | 'candidate'
 
 /**
- * The controls of a run. A control that rests on no comparison does not hold.
+ * The controls of a run. A control without any comparison does not hold.
  *
- * @param compared comparisons with an answer from both sides
- * @param noise differences between a side and itself, by side
+ * @param compared comparisons with an answer of both sides
+ * @param noise differences between two answers of one side, by side
  */
 export function judgeParityControls(
   { faults, pairs }: ComparerCheck,
@@ -34,14 +34,14 @@ export interface ParityTotals {
   readonly expected: number
   readonly compared: number
   readonly differing: number
-  /** Comparisons in which a flag was decided: a run of refusals compares no flag. */
+  /** Comparisons with a decision on a flag: a run of refusals compares no flag. */
   readonly decided: number
   readonly fields: number
 }
 
 /**
- * When a parity run passes: its controls hold, nothing differs, and everything expected was compared, at least
- * one decision and one field among it. A control that does not hold leaves even a difference in doubt.
+ * A parity run passes where its controls hold, no answer differs, and everything expected was compared, with at least
+ * one decision and one field. A control that does not hold makes even a difference inconclusive.
  */
 export function deriveParityVerdict(
   controls: readonly ReportControl[],

@@ -2,59 +2,59 @@ import { normalizeDecimal } from '../json/canonical.ts'
 import { isJsonArray, isJsonNumber, isJsonObject, type JsonNode } from '../json/read.ts'
 import type { Difference } from './compare.ts'
 
-/** What kind of cause a difference of stored rows has (page 4, diff). */
+/** The kind of cause of a difference between stored rows. */
 export type CauseClass = 'absent' | 'type' | 'precision' | 'time' | 'encoding' | 'order' | 'value'
 
-/** The representation classes that a difference can be told to be of, and what each one is. */
+/** The causes of a difference between stored rows, each with its kind and a description. */
 export const REPRESENTATIONS = {
-  null_for_absent: ['absent', 'null where the other side has no member'],
-  empty_for_absent: ['absent', 'an empty text where the other side has no member'],
+  null_for_absent: ['absent', 'null where the other side lacks the member'],
+  empty_for_absent: ['absent', 'an empty text where the other side lacks the member'],
   marker_for_absent: [
     'absent',
-    'a text that some loader takes for null, where the other has no member',
+    'a text that loaders read as null, where the other side lacks the member',
   ],
-  member_absent: ['absent', 'a member that the other side has not'],
-  empty_for_null: ['absent', 'an empty text for null'],
+  member_absent: ['absent', 'a member that the other side lacks'],
+  empty_for_null: ['absent', 'an empty text instead of null'],
   duplicate_member_lost: [
     'encoding',
-    'an object with a repeated member that the other side kept once',
+    'an object with a repeated member that the other side holds once',
   ],
-  list_for_object: ['type', 'an empty list for an empty object'],
-  text_for_number: ['type', 'the text of a number for the number'],
-  text_for_truth: ['type', 'the text of a truth for the truth'],
-  truth_for_number: ['type', 'a truth for 1 or 0'],
+  list_for_object: ['type', 'an empty list instead of an empty object'],
+  text_for_number: ['type', 'the text of a number instead of the number'],
+  text_for_truth: ['type', 'the text of a boolean instead of the boolean'],
+  truth_for_number: ['type', 'a boolean instead of 1 or 0'],
   type_differs: ['type', 'another JSON type'],
-  number_spelled: ['precision', 'the same decimal, spelled otherwise'],
-  integer_past_doubles: ['precision', 'integers that are one double'],
-  number_rounded: ['precision', 'decimals that are one double, or the next'],
+  number_spelled: ['precision', 'the same decimal, spelled differently'],
+  integer_past_doubles: ['precision', 'integers with the same double'],
+  number_rounded: ['precision', 'decimals with the same double, or adjacent ones'],
   number_close: ['precision', 'numbers that agree in their first digits'],
   number_differs: ['value', 'another number'],
-  truth_flipped: ['value', 'the other truth'],
-  time_spelled: ['time', 'the same moment, spelled otherwise'],
+  truth_flipped: ['value', 'the opposite boolean'],
+  time_spelled: ['time', 'the same time, spelled differently'],
   time_truncated: ['time', 'less than a millisecond apart'],
   time_zone_shifted: ['time', 'whole quarters of an hour apart'],
-  time_differs: ['time', 'another moment'],
+  time_differs: ['time', 'another time'],
   normal_form: ['encoding', 'the same letters in another normal form'],
-  blanks: ['encoding', 'blanks at an end'],
+  blanks: ['encoding', 'leading or trailing blanks'],
   letter_case: ['encoding', 'letters of another case'],
-  replacement_character: ['encoding', 'U+FFFD, or nothing, for what cannot be decoded'],
+  replacement_character: ['encoding', 'U+FFFD on one side only, for bytes that cannot be decoded'],
   text_differs: ['value', 'another text'],
   list_order: ['order', 'the same elements in another order'],
-  revision_behind: ['value', 'a revision that was not advanced'],
+  revision_behind: ['value', 'a revision that one side did not advance'],
 } as const satisfies Readonly<Record<string, readonly [CauseClass, string]>>
 export type Representation = keyof typeof REPRESENTATIONS
 
 type Side = JsonNode | undefined
 type Rule = readonly [Representation, (a: Side, b: Side) => boolean]
 
-/** Tells what a difference comes from: the first rule that holds, either way round. */
+/** The cause of a difference: the first rule that applies in either direction. */
 export function classifyRepresentation({ pointer, left, right }: Difference): Representation {
   if (pointer === '/revision' && numeric(left) && numeric(right)) return 'revision_behind'
   const found = RULES.find(([, holds]) => holds(left, right) || holds(right, left))
   return found?.[0] ?? 'type_differs'
 }
 
-/** How loaders write that there is nothing. */
+/** Texts that loaders write for a missing value. */
 const MARKER = /^(?:<null>|null|nil|none|\\N|n\/a|undefined)$/i
 
 const text = (node: Side): node is string => typeof node === 'string'
@@ -75,7 +75,7 @@ const times = (holds: (apartMs: number) => boolean): Rule[1] =>
   texts((a, b) => TIME.test(a) && TIME.test(b) && holds(Math.abs(toMoment(a) - toMoment(b))))
 
 const TIME = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)?$/
-/** Milliseconds since 1970, digits beyond them included. */
+/** Milliseconds since 1970, with fractions. */
 function toMoment(time: string): number {
   const digits = /\.(\d+)/.exec(time)?.[1] ?? ''
   const zone = /(?:Z|[+-]\d\d(?::?\d\d)?)$/.exec(time.slice(19))?.[0] ?? 'Z'
@@ -86,12 +86,12 @@ function toMoment(time: string): number {
   )
 }
 const QUARTER_MS = 900_000
-/** From UTC: +14:00. */
+/** The largest offset from UTC: +14:00. */
 const FARTHEST_ZONE_MS = 50_400_000
 
 const relative = (a: string, b: string): number =>
   Math.abs(Number(a) - Number(b)) / Math.max(Math.abs(Number(a)), Math.abs(Number(b)))
-/** Doubles that follow one another are so far apart, in parts of their size. */
+/** The largest relative distance of adjacent doubles. */
 const NEXT_DOUBLE = 2 ** -51
 const CLOSE = 1e-3
 

@@ -3,21 +3,20 @@ import { EMPTY_FINDING, listFindings, type JudgedCase, type Summary } from './su
 import type { VectorVerdict } from './judge-vector.ts'
 import { type ComparerCheck, judgeParityControls, deriveParityVerdict } from './pass-rule.ts'
 
-/** Where a tally ends: nothing said is no number, and fewer compared than there were is never a pass. */
+/** The inputs of the summary that are known at the end of a run. */
 export interface RunningSummaryEnd {
   readonly expected: number
   readonly comparer: ComparerCheck
 }
 
-/** One request that was put, and whether anybody decided it: at a door that refuses all, no flag is compared. */
+/** One answered request; `decided` is false where the authenticator refused it, as no flag is compared then. */
 export type SummaryLine = JudgedCase & {
   readonly verdict: VectorVerdict
   readonly decided: boolean
 }
 
 /**
- * What a number of requests comes to that is too large to be held: all are counted, and of those that are no
- * pass the first ones are kept.
+ * Summarizes a run with too many requests to keep: it counts them all, and keeps the first ones that are not a pass.
  */
 export class RunningSummary {
   private readonly mostListed: number
@@ -30,7 +29,7 @@ export class RunningSummary {
   private differing = 0
   private allowed = 0
 
-  /** @param mostListed how many requests are listed with what was found */
+  /** @param mostListed how many requests that are not a pass are kept with their findings */
   constructor(mostListed: number) {
     this.mostListed = mostListed
   }

@@ -6,7 +6,7 @@ import type { WriteRequest } from '../rows/write-request.ts'
 import type { Problem } from '../problem.ts'
 import { type Scene, SCENE_TIME, type SceneWrite } from './scene.ts'
 
-/** The request of a scene's write. @param standing the row under its key when it comes */
+/** The store's request for a write of a scene. @param standing the row under its key at that time */
 export function buildWriteRequest(
   { table, key, action, body, expected, approval }: SceneWrite,
   given: Scene['given'],
@@ -29,7 +29,7 @@ export function buildWriteRequest(
   }
 }
 
-/** What the caller believes: `stale` is what stood before, and of a tombstone its own revision. */
+/** The expected revision: `stale` is the previous one, and for a tombstone the tombstone's own. */
 const REVISIONS: Readonly<
   Record<NonNullable<SceneWrite['expected']>, (standing: AnyRow | null) => number | 'absent'>
 > = {
@@ -52,13 +52,13 @@ function adminSays(
   return answerApproval(approvals, { approval_ref, flag_key, tenant_id, user_id })
 }
 
-/** What came of a write; a refusal by the store's own constraints is an answer, too. */
+/** The result of a write; `failed` is a refusal by the store's own constraints. */
 export type WriteOutcome =
   | { readonly ok: true; readonly row: AnyRow }
   | { readonly ok: false; readonly problems: readonly Problem[] }
   | { readonly failed: string }
 
-/** As JSON, so that two of them are compared without loss. */
+/** Converts a result to JSON, so that two results can be compared without loss. */
 export function outcomeToNode(outcome: WriteOutcome): JsonNode {
   if ('failed' in outcome) return { members: [['failed', outcome.failed]] }
   return outcome.ok
@@ -66,7 +66,7 @@ export function outcomeToNode(outcome: WriteOutcome): JsonNode {
     : { members: [['problems', outcome.problems.map(problemNode)]] }
 }
 
-/** A row as a store hands it out; null where there is none. */
+/** Converts a stored row to JSON; null without a row. */
 export function storedToNode(stored: RowOrBroken<AnyRow> | null): JsonNode {
   if (stored === null) return null
   return stored.row === undefined
@@ -81,7 +81,7 @@ const problemNode = ({ code, pointer }: Problem): JsonNode => ({
   ],
 })
 
-/** What a row says of itself is JSON; text that is none is compared as the text it is. */
+/** Text that is not JSON is compared as a string. */
 function toNode(text: string): JsonNode {
   const read = parseLosslessJson(text)
   return read.ok ? read.node : text

@@ -2,7 +2,7 @@ import type { Instant } from '../rows/instant.ts'
 import type { RowKey, TableName } from '../rows/rows.ts'
 import type { VectorInput } from './vector.ts'
 
-/** Who asks in a scene: each of the four modes, and tokens that say more, less, or nothing that holds. */
+/** Callers of a scene: one for each authentication mode, tokens with more or fewer rights, and invalid tokens. */
 export const CALLERS = [
   'verified',
   'decode-only',
@@ -16,7 +16,7 @@ export const CALLERS = [
 ] as const
 export type CallerName = (typeof CALLERS)[number]
 
-/** One question of a scene. Whoever comes with a token is the fixtures' user; the others say who they are. */
+/** One question of a scene. A token names the user of the fixtures; other callers name themselves. */
 export interface SceneQuestion {
   readonly caller: CallerName
   readonly flag_key: string
@@ -24,14 +24,14 @@ export interface SceneQuestion {
   readonly user_id: string | null
   readonly approval_ref: string | null
 }
-/** One write of a scene, as somebody sends it: page 1 may refuse it. */
+/** One write of a scene as a client would send it; the store may refuse it. */
 export interface SceneWrite {
   readonly table: TableName
   readonly key: RowKey
   readonly action: 'put' | 'delete'
-  /** A JSON text that can be read; null on delete. */
+  /** A JSON text; null on delete. */
   readonly body: string | null
-  /** Said of the row that stands when the write comes; null takes whatever is there. */
+  /** The precondition, relative to the row at the time of the write; null for none. */
   readonly expected: 'right' | 'stale' | 'absent' | null
   readonly approval: {
     readonly approval_ref: string
@@ -39,18 +39,18 @@ export interface SceneWrite {
     readonly user_id: string
   } | null
 }
-/** Steps are taken in their order; questions between two writes may be asked at once. */
+/** Steps run in order; the questions between two writes may run concurrently. */
 export type SceneStep =
   | { readonly ask: SceneQuestion; readonly write?: never }
   | { readonly write: SceneWrite; readonly ask?: never }
-/** Rows, approvals, questions and writes made at random; all their times lie around one moment. */
+/** Random rows, approvals, questions and writes; all times lie around `SCENE_TIME`. */
 export interface Scene {
   readonly given: Pick<VectorInput, 'state' | 'approvals' | 'admin'>
   readonly steps: readonly SceneStep[]
 }
 
-/** The moment of the fixtures, which is that of every scene: their tokens hold then. */
+/** The time of every scene, at which the tokens of the fixtures are valid. */
 export const SCENE_TIME = '2026-01-15T09:00:00.000Z' as Instant
-/** Who the fixtures' tokens are for. */
+/** The subject and tenant of the fixtures' tokens. */
 export const TEST_USER = 'U1001'
 export const TEST_TENANT = 'T-pty-pilot-01'

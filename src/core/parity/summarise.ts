@@ -10,16 +10,16 @@ import type {
 import type { VectorVerdict } from './judge-vector.ts'
 import { type ComparerCheck, judgeParityControls, deriveParityVerdict } from './pass-rule.ts'
 
-/** One case, after it was asked or left out. A vector is one case; a cell has one for each boundary. */
+/** One case after it was asked or skipped. A vector is one case; a cell has one for each boundary. */
 export interface JudgedCase {
-  /** What findings name. */
+  /** The name of the case in findings. */
   readonly id: string
-  /** The vector or cell that it belongs to: what is counted and listed. */
+  /** Id of the vector or cell, by which cases are counted and listed. */
   readonly group: string
   readonly title: string
   readonly state: ItemState
   readonly detail: ItemDetail | null
-  /** Null where it was skipped or never reached. */
+  /** Null where the case was skipped or never reached. */
   readonly verdict: VectorVerdict | null
 }
 export interface Summary {
@@ -31,10 +31,10 @@ export interface Summary {
 }
 
 /**
- * What all of it comes to.
+ * Summarizes the judged cases of a run.
  *
- * @param expected how many there must be; fewer compared is never a pass
- * @param comparerFaults what the comparer got wrong on the pairs it is judged by
+ * @param expected number of vectors or cells; comparing fewer is never a pass
+ * @param comparer the comparer's results on pairs with a known answer
  */
 export function summarizeCases(
   judged: readonly JudgedCase[],
@@ -51,7 +51,7 @@ export function summarizeCases(
     expected,
     compared: counts.compared,
     differing: judged.filter((one) => one.verdict?.status === 'fail').length,
-    // A refusal is what a vector or cell may expect, so each comparison decides.
+    // A vector or cell may expect a refusal, so every comparison counts as decided.
     decided: counts.compared,
     fields: counts.fields.compared,
   })
@@ -69,7 +69,7 @@ export function summarizeCases(
 const computeNoise = (judged: readonly JudgedCase[], of: 'baseline' | 'candidate'): number =>
   judged.flatMap(({ verdict }) => verdict?.noise ?? []).filter(({ side }) => side === of).length
 
-/** The worst state of a group's cases is the group's. */
+/** The state of a group is the worst state of its cases. */
 const WORST_FIRST: readonly ItemState[] = ['fail', 'unanswered', 'never_reached', 'skipped', 'pass']
 
 function toItems(judged: readonly JudgedCase[]): readonly ReportItem[] {

@@ -1,10 +1,10 @@
-/** What can be a side of a comparison (page 4, targets). */
+/** A side of a comparison. */
 export type TargetSpec =
-  /** A null folder is a temporary one. */
+  /** A null folder stands for a temporary one. */
   | { readonly kind: 'file'; readonly folder: string | null }
   | { readonly kind: 'postgres'; readonly url: string; readonly name: string }
   | { readonly kind: 'embedded' }
-  /** A service: `http://host:port`, and nothing behind it. */
+  /** A service: `http://host:port` without a path. */
   | { readonly kind: 'http'; readonly origin: string }
 
 export type TargetRefusal =
@@ -19,8 +19,8 @@ export type ParsedTarget =
   | { readonly ok: false; readonly refusal: TargetRefusal }
 
 /**
- * Reads a target as it stands in an option: `file`, `file:DIR`, `embedded`, `http://...` or `https://...`,
- * `postgres://...` without a password, or `env:NAME` for a variable that holds one of these, password allowed.
+ * Parses a target option: `file`, `file:DIR`, `embedded`, `http://...` or `https://...`, `postgres://...` without a
+ * password, or `env:NAME` for a variable that holds one of these, with a password if need be.
  */
 export function parseTarget(
   text: string,
@@ -46,19 +46,19 @@ function parse(text: string, secret: boolean): ParsedTarget {
 
 const SERVICE = /^(https?):\/\/([\w.-]+|\[[\da-fA-F:]+\])(?::(\d{1,5}))?\/?$/
 
-/** A service is asked with credentials of its own, so its URL has none, wherever it stands. */
+/** The URL of a service never has credentials, also in a variable: requests carry their own. */
 function parseService(text: string): ParsedTarget {
   if (text.includes('@')) return { ok: false, refusal: 'secret_in_option' }
   const [, scheme, host = '', port] = SERVICE.exec(text) ?? []
   if (scheme === undefined || Number(port ?? 1) > 65_535)
     return { ok: false, refusal: 'service_url_malformed' }
-  // What a token is sent to is known to be who it is, or is this machine.
+  // Tokens are sent only to an authenticated server or to this machine.
   if (scheme === 'http' && !LOOPBACK.test(host)) return { ok: false, refusal: 'service_not_https' }
   return { ok: true, spec: { kind: 'http', origin: text.replace(/\/$/, '') } }
 }
 
-// postgres://user:password@host:port,host:port/name?option=x; a host may be empty (a socket). Nothing that
-// belongs to a password can slip into the parts that are shown: a '/', '?' or '@' in one must be escaped.
+// postgres://user:password@host:port,host:port/name?option=x; a host may be empty (a socket). No part of a password
+// can end up in the parts that are shown: '/', '?' and '@' in a password must be escaped.
 const URL_PARTS =
   /^postgres(?:ql)?:\/\/(?:([^@/?#]*)@)?((?:[\w.-]*|\[[\da-fA-F:]+\])(?::\d+)?(?:,[\w.-]*(?::\d+)?)*)(?:\/([^@/?#]*))?(?:\?([^#\s]*))?$/
 
@@ -69,15 +69,15 @@ function parseUrl(url: string, secret: boolean): ParsedTarget {
     return { ok: false, refusal: 'secret_in_option' }
   if (parts === null || options === null) return { ok: false, refusal: 'target_url_malformed' }
   const [, , authority = '', database = ''] = parts
-  // Never the credentials, and not the query: a socket's path may stand there.
+  // Without the credentials and the query, which may hold the path of a socket.
   return { ok: true, spec: { kind: 'postgres', url, name: `postgres://${authority}/${database}` } }
 }
 
-/** Asked of any text, taken apart or not: a ':' with an '@' after it, or an option of that name. */
+/** Also for a URL that cannot be parsed: a ':' with an '@' after it, or an option whose name contains "password". */
 const holdsPassword = (url: string, options: readonly string[]): boolean =>
   /:[^:]*@/.test(url.slice(url.indexOf('//'))) || options.some((name) => /password/i.test(name))
 
-/** Ports that exist, and escapes that the driver can undo. */
+/** Whether ports are in range and the driver can decode the escapes. */
 function canBeUsed([whole, , authority = '']: RegExpExecArray): boolean {
   const ports = authority.match(/:\d+(?=,|$)/g) ?? []
   return (
@@ -85,17 +85,17 @@ function canBeUsed([whole, , authority = '']: RegExpExecArray): boolean {
   )
 }
 
-/** The names in a query, decoded as the driver does; null where they cannot be. */
+/** The names in a query, decoded as the driver does; null where an escape is malformed. */
 function optionNames(query: string): readonly string[] | null {
   try {
     return query.split('&').map((pair) => decodeURIComponent(pair.split('=', 1)[0] as string))
   } catch {
-    return null // A broken escape: URIError is all that this can throw.
+    return null // `decodeURIComponent` throws only at a malformed escape.
   }
 }
 
 type DatabaseSpec = Extract<TargetSpec, { kind: 'postgres' }>
-/** Another database of the same server. @param database letters, digits and underscores */
+/** The target of another database on the same server. @param database letters, digits and underscores */
 export const withDatabaseName = ({ url, name }: DatabaseSpec, database: string): DatabaseSpec => ({
   kind: 'postgres',
   url: url.replace(/^(\w+:\/\/[^/?]*)(?:\/[^?]*)?/, `$1/${database}`),
@@ -103,8 +103,8 @@ export const withDatabaseName = ({ url, name }: DatabaseSpec, database: string):
 })
 
 /**
- * Whether a target is of this machine: a folder, a private server, or a service or database whose hosts are all
- * loopback addresses or sockets. A URL without a host is none, for then the environment decides where it leads.
+ * Whether a target is on this machine: a folder, an embedded server, or a service or database whose hosts are all
+ * loopback addresses or sockets. False for a URL without a host, as the environment then chooses it.
  */
 export function isLoopback(spec: TargetSpec): boolean {
   if (spec.kind === 'http') return LOOPBACK.test(spec.origin.replace(/^\w+:\/\//, ''))
@@ -116,6 +116,6 @@ export function isLoopback(spec: TargetSpec): boolean {
 }
 const LOOPBACK = /^(\/.*|(localhost|127(\.\d{1,3}){3}|\[::1\]|::1)(:\d+)?)$/
 
-/** Whether both are services that answer at one origin, however that is spelled (RFC 6454, section 4). */
+/** Whether both targets are services of the same origin (RFC 6454, section 4), however it is spelled. */
 export const isSameService = (a: TargetSpec, b: TargetSpec): boolean =>
   a.kind === 'http' && b.kind === 'http' && new URL(a.origin).origin === new URL(b.origin).origin

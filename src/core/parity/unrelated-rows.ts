@@ -1,9 +1,9 @@
 import type { FlagRow, RowsByTable } from '../rows/rows.ts'
 import type { Scene } from './scene.ts'
 
-/** The rows of a scene among rows that concern nobody in it, and every list backwards. */
+/** The rows of a scene with rows that concern none of its callers, and with every list reversed. */
 export function withUnrelatedRows({ given: { state }, steps }: Scene): RowsByTable {
-  // A flag's type cannot change while anybody has an override (page 1), so a stranger's would concern that write.
+  // A flag's type cannot change while it has overrides, so an unrelated override would affect a write of the flag.
   const written = new Set(
     steps
       .filter(({ write }) => write?.table === 'flag_registry')

@@ -5,7 +5,7 @@ import type { JsonObject } from '../json/read.ts'
 import type { Instant } from '../rows/instant.ts'
 import type { RowsByTable } from '../rows/rows.ts'
 
-/** What a vector is there for; `null` where no approval is in play. */
+/** The dimensions that a vector covers; `ttl_state` is null where no approval is involved. */
 export interface VectorCoverage {
   readonly auth_mode: AuthMode
   readonly scope: Scope
@@ -19,7 +19,7 @@ export interface VectorQuestion {
   readonly approval_ref: string | null
   readonly request_id: string
 }
-/** Who asks, as far as it can be told before the door was passed. */
+/** The caller as known before authentication. */
 export interface VectorCaller {
   readonly auth_mode: AuthMode
   readonly tenant_id: string | null
@@ -32,7 +32,7 @@ export interface VectorInput {
   readonly approvals: readonly Approval[]
   readonly admin: 'reachable' | 'unreachable'
 }
-/** A vector whose every part has been held to page 1. */
+/** A validated vector. */
 export interface Vector<Credential> {
   readonly id: string
   readonly title: string
@@ -40,6 +40,6 @@ export interface Vector<Credential> {
   readonly given: VectorInput
   readonly credential: Credential
   readonly request: VectorQuestion
-  /** The whole envelope but `meta.backing_state`. */
+  /** The envelope without `meta.backing_state`. */
   readonly expected: JsonObject
 }

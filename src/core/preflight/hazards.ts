@@ -4,52 +4,52 @@ import { isJsonArray, isJsonNumber, type JsonNode, type JsonObject } from '../js
 import { utf8Bytes } from '../rows/grammar.ts'
 
 /**
- * What PostgreSQL, its driver or JSON parsing would change or refuse without anybody asking for it, and what
- * becomes of it. `refused` ends an import with an error; `changed` goes through in silence.
+ * Values that PostgreSQL, its driver or JSON parsing silently changes or refuses, and the effect. `refused` ends an
+ * import with an error; `changed` passes without one.
  */
 export const HAZARDS = {
-  byte_order_mark: ['refused', 'jsonb takes no byte order mark'],
-  utf8_invalid: ['changed', 'the bytes are read as U+FFFD'],
+  byte_order_mark: ['refused', 'jsonb refuses a byte order mark'],
+  utf8_invalid: ['changed', 'the bytes are decoded as U+FFFD'],
   duplicate_member: ['changed', 'jsonb and JSON.parse keep the last of them'],
   nul_character: ['refused', 'neither text nor jsonb can hold U+0000'],
   lone_surrogate: ['changed', 'jsonb refuses it, and as text it becomes U+FFFD'],
-  proto_member: ['changed', 'an object that is copied in JavaScript may lose it'],
+  proto_member: ['changed', 'copying the object in JavaScript may lose it'],
   names_alike: [
     'changed',
-    'names that differ by case, blanks or normal form alone may fall together',
+    'names that differ only by case, blanks or normal form may become one name',
   ],
-  name_too_long: ['refused', 'an index takes no key over 2,704 bytes'],
-  too_deep: ['refused', 'a value may be nested 56 levels, and a parser gives up somewhere'],
-  integer_past_doubles: ['changed', 'a double, and so JSON.parse, keeps another integer'],
-  number_past_doubles: ['changed', 'it is read as Infinity and written back as null'],
-  number_rounded: ['changed', 'a double keeps fewer digits'],
+  name_too_long: ['refused', 'an index accepts no key over 2,704 bytes'],
+  too_deep: ['refused', 'a value may have 56 levels, and parsers have a limit of their own'],
+  integer_past_doubles: ['changed', 'a double, and so JSON.parse, holds another integer'],
+  number_past_doubles: ['changed', 'it is read as Infinity and written as null'],
+  number_rounded: ['changed', 'a double holds fewer digits'],
   number_rewritten: [
     'changed',
-    'jsonb keeps the scale and drops the exponent: it comes back as another text',
+    'jsonb keeps the scale and drops the exponent, so the text differs',
   ],
   zero_sign_lost: ['changed', 'jsonb stores 0'],
-  time_truncated: ['changed', 'a time keeps three digits of a second'],
+  time_truncated: ['changed', 'a time holds three digits of a second'],
   time_offset_lost: ['changed', 'the instant is kept, its offset is not'],
-  time_zone_absent: ['changed', 'it is read in the zone of whoever reads it'],
+  time_zone_absent: ['changed', 'it is read in the time zone of the reader'],
   time_moved: ['changed', 'second 60 and hour 24 become the next second and the next day'],
-  time_out_of_range: ['refused', 'PostgreSQL has no year 0, and the contract none past 9999'],
+  time_out_of_range: ['refused', 'PostgreSQL has no year 0, and the contract has none past 9999'],
 } as const satisfies Readonly<Record<string, readonly ['refused' | 'changed', string]>>
 export type HazardCode = keyof typeof HAZARDS
 
-/** One value that would not come out as it went in. */
+/** One value that would be changed or refused. */
 export interface HazardHit {
   readonly code: HazardCode
   readonly pointer: string
-  /** The value as it stands in the file, cut where it is long. */
+  /** The value as written in the file, cut to 60 characters. */
   readonly shown: string
 }
 
-/** A btree entry may take a third of a page; what compresses may be longer, and is not counted on. */
+/** A btree entry may take a third of a database page; compression may allow more, but not reliably. */
 const MAX_NAME_BYTES = 2_704
 const MAX_DEPTH = 56
 const MAX_SHOWN = 60
 
-/** Every place of a document where a hazard stands, in the order of the document. */
+/** Every hazard of a document, in the order of the document. */
 export function findHazards(node: JsonNode): readonly HazardHit[] {
   const hits: HazardHit[] = []
   visit(node, { at: '', depth: 0 }, hits)
@@ -67,7 +67,7 @@ function visit(node: JsonNode, place: Place, hits: HazardHit[]): void {
   if (typeof node !== 'object' || node === null) return
   if (isJsonNumber(node))
     return void hits.push(...hitsAt(at, numberHazards(node.lexeme), node.lexeme))
-  // Told once, at the level that is too many; what lies below is looked at all the same.
+  // Reported once, at the first level beyond the limit; deeper values are still checked.
   if (depth === MAX_DEPTH) hits.push(...hitsAt(at, ['too_deep'], `${depth + 1} levels`))
   if (isJsonArray(node))
     return node.forEach((one, index) =>
@@ -92,7 +92,7 @@ function visitObject({ members }: JsonObject, { at, depth }: Place, hits: Hazard
   }
 }
 
-/** What was found in one place. @param text as it stands there */
+/** The hits at one place. @param text the value as written */
 function hitsAt(at: string, codes: readonly HazardCode[], text: string): readonly HazardHit[] {
   const shown = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text
   return codes.map((code) => ({ code, pointer: at, shown }))
@@ -118,12 +118,12 @@ const nameHazards = (name: string): readonly HazardCode[] =>
     name,
   )
 
-/** What a number would be kept as, and whether that is the number that was written. */
+/** At most one hazard: the first that applies. */
 const numberHazards = (lexeme: string): readonly HazardCode[] =>
   NUMBERS.filter(([, holds]) => holds(lexeme))
     .slice(0, 1)
     .map(([code]) => code)
-/** The first that holds is told. */
+/** In order of precedence. */
 const NUMBERS: readonly Rule<string>[] = [
   ['number_past_doubles', (lexeme) => !Number.isFinite(Number(lexeme))],
   ['zero_sign_lost', (lexeme) => /^-0(\.0+)?$/.test(lexeme)],
@@ -135,7 +135,7 @@ const NUMBERS: readonly Rule<string>[] = [
   ['number_rewritten', (lexeme) => canonicalizeNumber(lexeme) !== lexeme],
 ]
 
-/** RFC 3339, or what looks enough like it that a database would take it for a time. */
+/** RFC 3339, or a text so close to it that a database would read it as a time. */
 const TIME = /^(\d{4,6})-\d\d-\d\d[T ](\d\d):\d\d:(\d\d)(\.\d+)?(Z|[+-]\d\d(?::?\d\d)?)?$/i
 const textHazards = (text: string): readonly HazardCode[] => {
   const time = TIME.exec(text)
