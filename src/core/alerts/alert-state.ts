@@ -2,10 +2,10 @@ import { estimateQuantile, computeRises, selectSamples } from './series.ts'
 import type { AlertMeasure, AlertRule, AlertState, Scrape, Selector } from './types.ts'
 
 /**
- * Whether a rule fires at the time of the last scrape. What cannot be told, because nothing was seen or nothing
- * happened, holds not: that something is missing is a rule of its own.
+ * The state of a rule at the time of the last scrape. A measure without data does not fire: `absent` is a measure of its
+ * own.
  *
- * @param scrapes the oldest first
+ * @param scrapes oldest first
  */
 export function evaluateAlert(rule: AlertRule, scrapes: readonly Scrape[]): AlertState {
   const now = scrapes.at(-1)?.at_ms ?? 0
@@ -22,7 +22,7 @@ function holds({ measure, op, threshold }: AlertRule, scrapes: readonly Scrape[]
   return values.some((value) => (op === 'above' ? value > threshold : value < threshold))
 }
 
-/** What is held to the threshold: for a value each series by itself. */
+/** The values that are compared with the threshold; for kind `value`, one for each series. */
 function measured(measure: AlertMeasure, scrapes: readonly Scrape[]): readonly number[] {
   const last = scrapes.at(-1) as Scrape
   if (measure.kind === 'value') return selectSamples(last, measure.of).map(({ value }) => value)
@@ -39,7 +39,7 @@ function measured(measure: AlertMeasure, scrapes: readonly Scrape[]): readonly n
   return rate === null ? [] : [rate]
 }
 
-/** Null where there is no series. */
+/** Null without a series. */
 const total = (values: readonly number[]): number | null =>
   values.length === 0 ? null : values.reduce((all, one) => all + one, 0)
 const sum = (scrape: Scrape, of: Selector): number | null =>
@@ -47,6 +47,6 @@ const sum = (scrape: Scrape, of: Selector): number | null =>
 const computeRate = (scrapes: readonly Scrape[], of: Selector): number | null =>
   total(computeRises(scrapes, of).map(({ per_second }) => per_second))
 
-/** Nothing of nothing is no part; something of nothing is more than any. */
+/** The ratio; empty for 0 of 0, Infinity for a part of 0. */
 const parted = (part: number | null, whole: number | null): readonly number[] =>
   part === null || whole === null || (part === 0 && whole === 0) ? [] : [part / whole]

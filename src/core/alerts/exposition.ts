@@ -2,7 +2,7 @@ import type { Sample } from './types.ts'
 
 export type ExpositionFault =
   'line_malformed' | 'type_missing' | 'type_repeated' | 'sample_repeated' | 'end_missing'
-/** A metric as its head says. */
+/** A metric family: its type and help text. */
 export interface Family {
   readonly type: string
   readonly help: string
@@ -18,7 +18,7 @@ export type Exposition =
 const NAME = '[a-zA-Z_:][a-zA-Z0-9_:]*'
 const HELP = new RegExp(`^# HELP (${NAME}) (.*)$`)
 const TYPE = new RegExp(`^# TYPE (${NAME}) (counter|gauge|histogram|summary|untyped)$`)
-/** prom-client writes `Nan`, which Prometheus takes as well. */
+/** prom-client writes `Nan`, which Prometheus accepts too. */
 const SAMPLE = new RegExp(
   `^(${NAME})(?:\\{(.*)\\})? (Na[Nn]|[+-]Inf|[+-]?[0-9.]+(?:e[+-]?[0-9]+)?)$`,
 )
@@ -26,7 +26,7 @@ const LABELS = /^(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\]|\\[\\"n])*"(?:,|$))*$/
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\[\\"n])*)"/g
 const SUFFIX = /_(?:bucket|sum|count)$/
 
-/** Reads Prometheus' text format 0.0.4 strictly: each metric has its type before its samples, and no series twice. */
+/** Parses Prometheus' text format 0.0.4 strictly: the type of a metric precedes its samples, and no series repeats. */
 export function parseExposition(text: string): Exposition {
   const reading = new ExpositionReader()
   const lines = text.split('\n')

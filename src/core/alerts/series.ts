@@ -1,6 +1,6 @@
 import type { Sample, Scrape, Selector } from './types.ts'
 
-/** Samples of a scrape that a selector names. */
+/** The samples of a scrape that match a selector. */
 export const selectSamples = (
   { samples }: Scrape,
   { metric, labels }: Selector,
@@ -13,15 +13,15 @@ export const selectSamples = (
   )
 }
 
-/** How one series rises. */
+/** The rate of increase of one series. */
 export interface SeriesRise {
   readonly labels: Sample['labels']
   readonly per_second: number
 }
 
 /**
- * How fast each series rises over the scrapes of a window. One that was seen once says nothing yet; a counter that falls
- * began again at nothing.
+ * The rate of increase of each series over the scrapes of a window. A series with one sample has no rate; a counter that
+ * decreases was reset to 0.
  */
 export function computeRises(scrapes: readonly Scrape[], of: Selector): readonly SeriesRise[] {
   const series = new Map<
@@ -51,8 +51,8 @@ function perSecond(seen: readonly SamplePoint[]): number {
 }
 
 /**
- * A quantile of a histogram, from how fast its buckets rise, as `histogram_quantile` of Prometheus has it: between
- * bounds as if evenly spread, past the last bound that bound. Null where nothing was observed.
+ * Estimates a quantile from the rates of a histogram's buckets like Prometheus' `histogram_quantile`: linear within a
+ * bucket, and the last finite bound beyond it. Null without observations.
  */
 export function estimateQuantile(buckets: readonly SeriesRise[], quantile: number): number | null {
   const sums = new Map<number, number>()

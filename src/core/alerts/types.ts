@@ -4,24 +4,24 @@ export interface Sample {
   readonly labels: Readonly<Record<string, string>>
   readonly value: number
 }
-/** What a service said of itself at one time; nothing where it said nothing. */
+/** The samples of a service at one time; empty where it did not answer. */
 export interface Scrape {
   readonly at_ms: number
   readonly samples: readonly Sample[]
 }
 
-/** Series of a metric. Each label that is named has one of its values; the others have any. */
+/** Selects series of a metric: each named label must have one of the listed values. */
 export interface Selector {
   readonly metric: string
   readonly labels: Readonly<Record<string, readonly string[]>>
 }
-/** What is looked at; windows in seconds. */
+/** The measure of a rule; windows in seconds. */
 export type AlertMeasure =
-  /** The last value; of several series, the one that is worst. */
+  /** The last value; with several series, the rule fires for any of them. */
   | { readonly kind: 'value'; readonly of: Selector }
-  /** The last values of all series, as a part of others. */
+  /** The sum of the last values, divided by the sum of other series. */
   | { readonly kind: 'share'; readonly of: Selector; readonly to: Selector }
-  /** By how much counters rise in a second, all together. */
+  /** The summed rate of increase of counters, per second. */
   | { readonly kind: 'rate'; readonly of: Selector; readonly window_s: number }
   | {
       readonly kind: 'ratio'
@@ -35,7 +35,7 @@ export type AlertMeasure =
       readonly quantile: number
       readonly window_s: number
     }
-  /** 1 where there is no such series, 0 where there is. */
+  /** 1 without a matching series, else 0. */
   | { readonly kind: 'absent'; readonly of: Selector }
 
 /** A rule of `contracts/alert_rules.json`. */
@@ -44,8 +44,8 @@ export interface AlertRule {
   readonly measure: AlertMeasure
   readonly op: 'above' | 'below'
   readonly threshold: number
-  /** How long it has to hold before it fires. */
+  /** Seconds that the condition must hold before the rule fires. */
   readonly for_s: number
 }
-/** `pending` holds, but not for long enough yet. */
+/** `pending`: the condition holds, but not for `for_s` yet. */
 export type AlertState = 'clear' | 'pending' | 'firing'

@@ -2,7 +2,7 @@ import { canonicalize, findJsonProblems } from '../json/canonical.ts'
 import { isJsonNumber, isJsonObject, type JsonNode } from '../json/read.ts'
 import type { AuditRecord } from './record.ts'
 
-/** A member as a record has it; undefined where it is none. */
+/** Converts a member to its value in a record; undefined where it has another form. */
 type Form = (held: JsonNode) => string | number | null | undefined
 const STORED = { at: '', origin: 'stored' } as const
 
@@ -37,8 +37,8 @@ const FORMS: Readonly<Record<keyof AuditRecord, Form>> = {
 }
 
 /**
- * A record as it is kept, read without loss: its sink members left out, every other one there once, numbers in the
- * form they were stored in. Null where it is none: nothing that this program wrote reads like that.
+ * Parses a stored record without loss: every member once, the sink members left out, numbers in stored form. Null for
+ * any other JSON, which this program cannot have written.
  */
 export function parseAuditRecord(node: JsonNode): AuditRecord | null {
   if (typeof node !== 'object' || node === null || !isJsonObject(node)) return null

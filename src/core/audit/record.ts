@@ -5,7 +5,7 @@ import type { RowChange } from '../rows/plan-write.ts'
 import type { WriteRequest } from '../rows/write-request.ts'
 import { type AnyRow, type FlagRow, serializeRow, type TableName } from '../rows/rows.ts'
 
-/** The last link of a chain: how many records it has, and the hash of the last. */
+/** The last record of a chain: its number, which is the number of records, and its hash. */
 export interface AuditChainHead {
   readonly seq: number
   /** SHA-256, 64 lower-case hexadecimal digits. */
@@ -13,12 +13,12 @@ export interface AuditChainHead {
 }
 export const EMPTY_HEAD: AuditChainHead = { seq: 0, hash: '0'.repeat(64) }
 
-/** The `admin.audit` envelope (page 5, Audit) without its place in the chain and its sink members. */
+/** The `admin.audit` envelope without its place in the chain and its sink members. */
 export interface AuditEvent {
   readonly audit_id: string
   readonly occurred_at: Instant
   readonly actor: string
-  /** Null where nobody came through the door: a migration, an import. */
+  /** Null where no caller was authenticated: a migration, an import. */
   readonly auth_mode: AuthMode | null
   readonly action: string
   readonly outcome: 'applied' | 'refused'
@@ -38,7 +38,7 @@ export interface AuditRecord extends AuditEvent {
 /** Hex SHA-256 of a text in UTF-8. */
 export type Sha256 = (text: string) => string
 
-/** Puts an event at the end of a chain. */
+/** Links an event to the end of a chain. */
 export function appendToChain(
   event: AuditEvent,
   head: AuditChainHead,
@@ -49,15 +49,15 @@ export function appendToChain(
 }
 
 /**
- * SHA-256 over `prev_hash` (of fixed length, so the two parts cannot run into each other) and the
- * RFC 8785 form of the record without its hashes and sink members (page 5).
+ * SHA-256 over `prev_hash`, which has a fixed length so that the two parts stay separate, and the RFC 8785 form of the
+ * record without its hashes and sink members.
  */
 export function hashRecord(record: Omit<AuditRecord, 'hash'>, sha256: Sha256): string {
   const { prev_hash, ...hashed } = record
   return sha256(prev_hash + memberText(hashed))
 }
 
-/** The record as canonical JSON, as it stands in a log line. */
+/** The record as canonical JSON, as in a log line. */
 export const serializeRecord = (record: AuditRecord): CanonicalJson => memberText(record)
 
 const RAW: ReadonlySet<string> = new Set(['before', 'after'])
@@ -69,15 +69,15 @@ function memberText(members: object): CanonicalJson {
   return `{${written.join(',')}}` as CanonicalJson
 }
 
-/** What the event of a change takes from outside the change. */
+/** Inputs of an audit event besides the change. */
 export interface AuditContext {
   readonly audit_id: string
   readonly phase: string
-  /** Keyed digest of a sensitive value: it never stands in an audit record in clear (page 5). */
+  /** Keyed digest of a sensitive value, which never appears in clear in an audit record. */
   readonly digest: (value: CanonicalJson) => string
 }
 
-/** The event of one accepted change. @param sensitive whether the flag is, or was before, sensitive */
+/** The event of an accepted change. @param sensitive whether the flag is or was sensitive */
 export function buildChangeEvent(
   request: WriteRequest,
   change: RowChange & { readonly sensitive: boolean },
@@ -112,7 +112,7 @@ const ASKED: Readonly<
   user_override: { put: 'override.put', delete: 'override.delete' },
 }
 
-/** The event of a change that was refused: what was asked of which row, and why not; of what was sent nothing else. */
+/** The event of a refused change: the row, the action and the reason, but nothing else of the request's content. */
 export function buildRefusalEvent(
   { request, code }: { readonly request: WriteRequest; readonly code: string },
   context: Omit<AuditContext, 'digest'>,
@@ -138,17 +138,17 @@ const TARGETS: Readonly<Record<TableName, string>> = {
   tenant_override: 'tenant',
   user_override: 'user',
 }
-/** The Kafka key of the record: one order per target (page 5). */
+/** Also the record's Kafka key, so that the records of one target keep their order. */
 const toTarget = (table: TableName, scopeId: string | null, flagKey: string): string =>
   [TARGETS[table], ...(scopeId === null ? [] : [scopeId]), flagKey].join('/')
 
-/** Whether a change touches values that must not stand in clear. */
+/** Whether a change involves values that must not appear in clear. */
 export function isSensitiveChange(change: RowChange, flag: FlagRow | null): boolean {
   const was = change.before !== null && 'sensitive' in change.before && change.before.sensitive
   const is = 'sensitive' in change.after && change.after.sensitive
   return was || is || (flag?.sensitive ?? false)
 }
 
-/** An override carries the ref it was made under. */
+/** The approval ref of an override; null without one. */
 const formatRef = (row: AnyRow): string | null =>
   'approval_ref' in row && row.approval_ref !== undefined ? row.approval_ref : null

@@ -6,18 +6,18 @@ import {
   type Sha256,
 } from './record.ts'
 
-/** The first thing that is wrong with a chain, and with which record. */
+/** The first fault of a chain and the record concerned. */
 export interface ChainFault {
   readonly code: 'audit_changed' | 'audit_dropped' | 'audit_reordered'
   readonly seq: number
   readonly detail: string
 }
-/** Whether a place is on the chain: `cut` where the chain ends before it. */
+/** Whether the chain contains a head: `cut` where the chain ends before it. */
 export type ChainPosition = 'held' | 'differs' | 'cut'
 
 /**
- * Walks a chain record by record, in the order in which they are kept, and recomputes each hash. Behind the first
- * fault it only looks for the record that should have stood there, which tells a moved one from one that is gone.
+ * Verifies a chain record by record in stored order and recomputes each hash. After the first fault it only looks for
+ * the expected record, to distinguish a moved record from a missing one.
  */
 export class ChainWalk {
   private readonly sha256: Sha256
@@ -26,7 +26,7 @@ export class ChainWalk {
   private reached: AuditChainHead
   private found: ChainFault | null = null
 
-  /** @param way.from where it begins @param way.marks places that are asked for afterwards */
+  /** @param way.from the head to start after @param way.marks heads that `findPlace` is called with later */
   constructor(
     sha256: Sha256,
     way: { readonly from?: AuditChainHead; readonly marks?: readonly AuditChainHead[] } = {},
@@ -38,7 +38,7 @@ export class ChainWalk {
     this.passed.set(from.seq, from.hash)
   }
 
-  /** The end of what holds. */
+  /** The last record of the valid part. */
   get head(): AuditChainHead {
     return this.reached
   }
@@ -46,7 +46,7 @@ export class ChainWalk {
     return this.found
   }
 
-  /** @param record null where what is kept there is no record @returns whether all holds so far */
+  /** @param record null for an unreadable record @returns whether the chain is valid so far */
   take(record: AuditRecord | null): boolean {
     if (this.found === null && record !== null && this.follows(record)) {
       this.reached = { seq: record.seq, hash: record.hash }
@@ -58,7 +58,7 @@ export class ChainWalk {
     return false
   }
 
-  /** Of a mark, when the chain was walked to its end. */
+  /** Whether the chain contains a mark; to be called after the last record. */
   findPlace({ seq, hash }: AuditChainHead): ChainPosition {
     const there = this.passed.get(seq)
     if (there === undefined) return 'cut'
@@ -69,7 +69,7 @@ export class ChainWalk {
     return record.seq === this.reached.seq + 1 && this.belongsHere(record)
   }
 
-  /** Whether it is the next record, whatever number it stands under now. */
+  /** Whether it is the next record, whatever its present number. */
   private belongsHere(record: AuditRecord): boolean {
     const { hash, ...hashed } = record
     const { seq, hash: prev_hash } = this.reached
@@ -86,17 +86,17 @@ export class ChainWalk {
       seq: at,
       detail: `record ${at} ${detail}`,
     })
-    if (record === null) return fault('audit_changed', seq, 'cannot be read as one')
+    if (record === null) return fault('audit_changed', seq, 'is not a readable record')
     if (record.seq > seq)
-      return fault('audit_dropped', seq, `is not there: ${record.seq} stands in its place`)
+      return fault('audit_dropped', seq, `is missing: record ${record.seq} follows instead`)
     if (record.seq < seq)
-      return fault('audit_reordered', record.seq, `stands where ${seq} should, too`)
+      return fault('audit_reordered', record.seq, `stands in the place of record ${seq}`)
     const { hash, ...hashed } = record
     const sealed = hashRecord(hashed, this.sha256) === hash
-    // Its own hash holds, so it goes on from another record than the one that is there before it.
+    // Its own hash is valid, so it was linked to another predecessor than the present one.
     if (sealed && seq > 1)
-      return fault('audit_changed', seq - 1, 'was changed, and its hash was made to fit')
-    return fault('audit_changed', seq, 'is not what its hash says')
+      return fault('audit_changed', seq - 1, 'was changed and its hash recomputed')
+    return fault('audit_changed', seq, 'does not match its hash')
   }
 
   private movedTo({ seq: now }: AuditRecord): ChainFault {

@@ -3,7 +3,7 @@ import { isJsonArray, isJsonNumber, type JsonNode } from '../json/read.ts'
 import { instantFromMs, type Instant, parseInstant } from '../rows/instant.ts'
 import type { Conversion } from './types.ts'
 
-/** Reads a value in a form that is not ours. @returns undefined where it is not in that form, or would be rounded */
+/** Converts a foreign form to ours. @returns undefined for another form, or where rounding would be needed */
 export function convert(as: Conversion, node: JsonNode): string | undefined {
   return CONVERSIONS[as](node)
 }
@@ -32,7 +32,7 @@ const CONVERSIONS: Readonly<Record<Conversion, (node: JsonNode) => string | unde
 const RFC3339 =
   /^(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.(\d+))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/
 
-/** RFC 3339, section 5.6. A digit beyond milliseconds that is not 0, second 60 and hour 24 would be another time. */
+/** RFC 3339, section 5.6. Nonzero digits beyond milliseconds, second 60 and hour 24 would become another time. */
 function fromRfc3339(text: string): Instant | undefined {
   const [, date = '', time = '', digits = '', sign, hours = '0', minutes = '0'] =
     RFC3339.exec(text) ?? []
@@ -43,7 +43,7 @@ function fromRfc3339(text: string): Instant | undefined {
   return fromUnix(Date.parse(local) + (sign === '-' ? offset : -offset))
 }
 
-/** Decimals are taken apart as text: a double of seconds has no exact milliseconds. */
+/** Converts the decimal as text: a double of seconds has no exact milliseconds. */
 function fromSeconds(form: string): Instant | undefined {
   const [, sign = '', whole = '', digits = ''] = /^(-?)(\d+)(?:\.(\d{1,3}))?$/.exec(form) ?? []
   return whole === '' ? undefined : fromUnix(Number(`${sign}${whole}${digits.padEnd(3, '0')}`))

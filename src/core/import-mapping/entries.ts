@@ -1,7 +1,7 @@
 import { appendPointer, parsePointer } from '../json/pointer.ts'
 import { isJsonArray, isJsonNumber, type JsonNode } from '../json/read.ts'
 
-/** A place of the file, and the names that the wildcards on the way to it stood for. */
+/** A place of the file, and the names that the wildcards of its path matched. */
 export interface MappingEntry {
   readonly node: JsonNode
   readonly at: string
@@ -16,19 +16,19 @@ interface Child {
   readonly node: JsonNode
 }
 
-/** Members by name, elements by number; nothing lies below anything else. */
+/** Members by name, elements by index; empty for any other value. */
 export function listChildren(node: JsonNode): readonly Child[] {
   if (typeof node !== 'object' || node === null || isJsonNumber(node)) return []
   if (isJsonArray(node)) return node.map((one, index) => ({ name: index, node: one }))
   return node.members.map(([name, one]) => ({ name, node: one }))
 }
 
-/** Every place that a pattern matches below a place, in the order of the file; one at a time, for there may be many. */
+/** Every place below `from` that matches a pattern, in the order of the file; lazily, as there may be many. */
 export function* findEntries(from: MappingEntry, pattern: string): Generator<MappingEntry> {
   yield* below(from, parsePointer(pattern))
 }
 
-/** The first of them; undefined where there is none. */
+/** The first match; undefined without one. */
 export const findFirstEntry = (from: MappingEntry, pattern: string): MappingEntry | undefined =>
   findEntries(from, pattern).next().value ?? undefined
 

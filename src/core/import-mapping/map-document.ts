@@ -21,21 +21,21 @@ import { BoundedList, surveyDocument } from './survey.ts'
 import { readRow, type RowRead } from './read-row.ts'
 import type { EntryRule, ImportMapping, MappedRow, MappingChange, MappingRefusal } from './types.ts'
 
-/** A document as rows: all that is refused of it, and all that a row holds otherwise than the file. */
+/** The rows of a document, the refusals, and every value that a row holds differently. */
 export interface MappedDocument {
-  /** In the order of a snapshot; worth nothing where anything is refused. */
+  /** In the order of a snapshot; unusable where there is any refusal. */
   readonly rows: readonly MappedRow[]
   readonly refusals: BoundedList<MappingRefusal>
   readonly changes: BoundedList<MappingChange>
-  /** How many places were left behind on purpose. */
+  /** Number of places that the mapping ignores. */
   readonly ignored: number
 }
 
-/** Converts a document by its mapping. The same texts give the same rows, whoever converts them and when. */
+/** Converts a document by its mapping. Deterministic: the same texts always give the same rows. */
 export function mapDocument(root: JsonNode, mapping: ImportMapping): MappedDocument {
   const { refusals, ignored } = surveyDocument(root, mapping)
   const maker = new RowMaker(refusals)
-  // Flags come first: an override is held to its flag.
+  // Flags come first, as overrides are validated against them.
   maker.take('flag_registry', mapping.flags, root)
   maker.take('tenant_override', mapping.tenant_overrides, root)
   maker.take('user_override', mapping.user_overrides, root)
@@ -46,9 +46,9 @@ class RowMaker {
   readonly rows: MappedRow[] = []
   readonly changes = new BoundedList<MappingChange>()
   private readonly refusals: BoundedList<MappingRefusal>
-  /** Of every flag that the file names, the type of its values; null where the flag itself is refused. */
+  /** The value type of every flag in the file; null where the flag was refused. */
   private readonly types = new Map<string, ValueType | null>()
-  /** Where each row came from first. */
+  /** The place of the first entry of each row. */
   private readonly seen = new Map<string, string>()
 
   constructor(refusals: BoundedList<MappingRefusal>) {
@@ -78,7 +78,7 @@ class RowMaker {
     this.rows.push({ table, key: getRowKey(row), line: formatRowLine(table, serializeRow(row)) })
   }
 
-  /** Two entries that come to one row. */
+  /** Refuses the second of two entries with one row key. */
   private repeated(table: TableName, row: AnyRow, { refusal }: RowRead): readonly MappingRefusal[] {
     const key = `${table} ${formatRowKey(getRowKey(row))}`
     const repeat = refusal('row_repeated', 'flag_key')
@@ -88,7 +88,7 @@ class RowMaker {
     return []
   }
 
-  /** What a row says that its flag does not allow (page 1, state). */
+  /** Refuses a row whose flag is unknown, or whose values do not fit the flag's type. */
   private misfits(row: AnyRow, { refusal }: RowRead): readonly MappingRefusal[] {
     const type = this.types.get(row.flag_key)
     if (type === undefined) return [refusal('flag_unknown', 'flag_key')]
@@ -107,7 +107,7 @@ class RowMaker {
   }
 }
 
-/** Of a pattern, what comes before its first wildcard: that part has to be there. */
+/** The part of a pattern before its first wildcard, which must exist in the document. */
 const literalPart = (at: string): string => {
   const parts = at.split('/')
   const first = parts.indexOf(WILDCARD)

@@ -8,18 +8,18 @@ import { findSpellingChanges } from './spelling.ts'
 import { readMember, type MemberRead } from './take-member.ts'
 import type { MappingChange, EntryRule, MappingRefusal } from './types.ts'
 
-/** One entry as a row; null where it is refused. */
+/** The row of one entry; null where it is refused. */
 export interface RowRead {
   readonly row: AnyRow | null
   readonly refusals: readonly MappingRefusal[]
   readonly changes: readonly MappingChange[]
-  /** As the mapping has it, whether the row is fit or not; null where it is no text. */
+  /** The flag key by the mapping, also of an invalid row; null where it is not a text. */
   readonly flagKey: string | null
-  /** A refusal of one of the row's members. */
+  /** Builds a refusal of one of the row's members. */
   readonly refusal: (code: MappingRefusal['code'], member: string) => MappingRefusal
 }
 
-/** Makes a row of an entry and holds it to page 1; every pointer leads into the file. */
+/** Builds and validates the row of an entry; every pointer leads into the file. */
 export function readRow(table: TableName, { members }: EntryRule, entry: MappingEntry): RowRead {
   const taken = new Map(
     Object.entries(members).map(([name, rule]) => [name, readMember(rule, entry)]),
@@ -50,7 +50,7 @@ export function readRow(table: TableName, { members }: EntryRule, entry: Mapping
 const present = ([name, { node, fault }]: readonly [string, MemberRead]): readonly JsonMember[] =>
   node === undefined || fault !== null ? [] : [[name, node]]
 
-/** What breaks I-JSON was found where it stands in the file (`survey`); a member that is at fault is not missing. */
+/** Whether the fault is new: the survey already reported breaches of I-JSON, and a faulty member is not also missing. */
 function isOwn({ code, pointer: at }: Problem, taken: ReadonlyMap<string, MemberRead>): boolean {
   return !IN_THE_FILE.has(code) && (taken.get(findMember(at))?.fault ?? null) === null
 }
@@ -61,10 +61,10 @@ const IN_THE_FILE: ReadonlySet<Problem['code']> = new Set([
   'number_not_canonical',
 ])
 
-/** Whatever is wrong with an object lies in a member. @param at JSON pointer into the row */
+/** The member that a fault of a row lies in. @param at JSON pointer into the row */
 const findMember = (at: string): string => parsePointer(at)[0] as string
 
-/** Two members may be read from one place. */
+/** Two members may read one place. */
 const once = (changes: readonly MappingChange[]): readonly MappingChange[] => [
   ...new Map(changes.map((one) => [`${one.code} ${one.becomes} ${one.pointer}`, one])).values(),
 ]

@@ -4,7 +4,7 @@ import { isJsonNumber, isJsonObject, type JsonNode } from '../json/read.ts'
 import { listChildren } from './entries.ts'
 import type { MappingChange } from './types.ts'
 
-/** What of a flag value is written otherwise in its RFC 8785 form, of one that has such a form. */
+/** The differences between a flag value as written and its RFC 8785 form. */
 export function findSpellingChanges(node: JsonNode, at: string): readonly MappingChange[] {
   if (typeof node !== 'object' || node === null) return []
   if (isJsonNumber(node)) {

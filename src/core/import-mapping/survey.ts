@@ -4,15 +4,15 @@ import { isJsonObject, type JsonNode, type JsonObject } from '../json/read.ts'
 import { listChildren, WILDCARD } from './entries.ts'
 import type { EntryRule, ImportMapping, MappingRefusal, MemberRule } from './types.ts'
 
-/** What becomes of a document's places: what nothing reads, and how many are left behind on purpose. */
+/** The result of a survey: the refusals, and the number of ignored places. */
 export interface Survey {
   readonly refusals: BoundedList<MappingRefusal>
   ignored: number
 }
 
 /**
- * Goes through the whole document. A place that nothing reads and nothing ignores is refused, so is the name of a
- * member that no row has, and whatever breaks I-JSON in what is read. The rest of what is ignored is not looked at.
+ * Visits the whole document. Refuses each place that the mapping neither reads nor ignores, each name that no row holds,
+ * and each breach of I-JSON in a place that is read. Other content of ignored places is not checked.
  */
 export function surveyDocument(root: JsonNode, mapping: ImportMapping): Survey {
   const found: Survey = { refusals: new BoundedList(), ignored: 0 }
@@ -20,10 +20,10 @@ export function surveyDocument(root: JsonNode, mapping: ImportMapping): Survey {
   return found
 }
 
-/** A way down that the mapping knows. */
+/** A path that the mapping names. */
 interface Pattern {
   readonly tokens: readonly string[]
-  /** Which of its tokens stand for names that come into a row, or are given up. */
+  /** Whether the name at a depth becomes part of a row or is ignored. */
   readonly keeps: (depth: number) => boolean
   readonly kind: 'entry' | 'read' | 'ignored'
 }
@@ -56,7 +56,7 @@ function entryPatterns({ at, members }: EntryRule): readonly Pattern[] {
   ]
 }
 
-/** To tell the type of a value is not to read it. */
+/** `type` detects the type of a value without reading the value. */
 const reads = (rule: MemberRule): rule is Extract<MemberRule, { from: string }> =>
   'from' in rule && rule.as !== 'type'
 
@@ -64,7 +64,7 @@ interface Place {
   readonly node: JsonNode
   readonly at: string
   readonly depth: number
-  /** Whether it lies in what is ignored: what is read there is read all the same. */
+  /** Whether an ignored place contains it; places that are read are still read within. */
   readonly spared: boolean
 }
 
@@ -74,7 +74,7 @@ function visit(place: Place, patterns: readonly Pattern[], found: Survey): void 
   if (ends.includes('read')) return strict(node, at, found)
   const spared = place.spared || ends.includes('ignored')
   const further = patterns.filter((one) => one.tokens.length > depth)
-  // An entry may have nothing below it that is read: its names are what it holds.
+  // An entry may have no readable members: its names are its content.
   const passes = isContainer(node) && (further.length > 0 || (ends.length > 0 && !spared))
   if (passes) return visitBelow({ ...place, spared }, further, found)
   if (spared) found.ignored += 1
@@ -102,15 +102,15 @@ const matches = (token: string | undefined, name: string): boolean =>
   token === WILDCARD || token === name
 
 const WORDS = {
-  member_unmapped: 'nothing reads it',
-  name_unmapped: 'no row has this name',
-  duplicate_member: 'readers do not agree on which one counts',
+  member_unmapped: 'the mapping does not read it',
+  name_unmapped: 'no row holds this name',
+  duplicate_member: 'parsers disagree about which one counts',
 } as const
 function refuse(code: keyof typeof WORDS, at: string, { refusals }: Survey): void {
   refusals.add([{ code, pointer: at, detail: WORDS[code] }])
 }
 
-/** Of an object that is passed through; one that is read is held to I-JSON as a whole. */
+/** Checks the names of an object on the path; an object that is read is checked as a whole. */
 function visitNames({ members }: JsonObject, at: string, found: Survey): void {
   const seen = new Set<string>()
   for (const [name] of members) {
@@ -127,10 +127,10 @@ function strict(node: JsonNode, at: string, { refusals }: Survey): void {
   )
 }
 
-/** Of a document that does not fit at all, nobody reads more. */
+/** Enough for a reader of a document that does not fit at all. */
 const MOST_KEPT = 1_000
 
-/** Counts all that it is told, and keeps the first of them. */
+/** Counts all items, and keeps the first 1,000. */
 export class BoundedList<T> {
   count = 0
   readonly kept: T[] = []

@@ -12,15 +12,15 @@ import type {
   MemberRule,
 } from './types.ts'
 
-/** One member of a row to be: where it comes from, and what the row has; undefined where it has none. */
+/** One member of a future row; `node` is undefined where the row lacks it. */
 export interface MemberRead {
-  /** JSON pointer into the file; of what the mapping itself says, to the entry. */
+  /** JSON pointer into the file; for a constant of the mapping, to the entry. */
   readonly at: string
   readonly node: JsonNode | undefined
   readonly changes: readonly MappingChange[]
-  /** Why what stands there cannot be read in the form that the mapping names. */
+  /** Why the value does not have the form that the mapping names; null where it does. */
   readonly fault: MappingRefusal['code'] | null
-  /** Whether it is as it stands in the file, so far. */
+  /** Whether the value is still as in the file. */
   readonly untouched: boolean
 }
 
@@ -76,7 +76,7 @@ function converted(taken: MemberRead, { as }: ConversionSteps): MemberRead {
       : changed(taken, 'time_converted', text)
 }
 
-/** What is no text stays as it is: its row is refused for it. */
+/** A value that is not a text stays unchanged, and validation of the row refuses it. */
 function prefixed(taken: MemberRead, { prefix = '' }: ConversionSteps): MemberRead {
   return typeof taken.node === 'string'
     ? changed(taken, 'prefixed', `${prefix}${taken.node}`)
@@ -87,7 +87,7 @@ function withDefault(taken: MemberRead, spare: unknown): MemberRead {
   return changed(taken, 'default_taken', valueToNode(spare))
 }
 
-/** What becomes the same is no change. */
+/** Records no change where the text stays the same. */
 function changed(
   taken: MemberRead,
   code: MappingChangeCode,

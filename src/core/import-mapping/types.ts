@@ -1,15 +1,15 @@
 import type { ProblemCode } from '../problem.ts'
 import type { RowLine } from '../row-format/row-line.ts'
 
-/** How a text or a number that is no time of ours is read; `type` tells the JSON type of a value. */
+/** The foreign form of a time; `type` detects the JSON type of a value instead. */
 export type Conversion = 'rfc3339' | 'unix_s' | 'unix_ms' | 'date' | 'type'
-/** What becomes of what was read, in this order. */
+/** The steps applied to a value, in this order. */
 export interface ConversionSteps {
   readonly map?: readonly { readonly was: unknown; readonly becomes?: unknown }[]
   readonly as?: Conversion
   readonly prefix?: string
 }
-/** Where a member of a row comes from: said once for all, the n-th `*` of the entry, or a place below the entry. */
+/** The source of a member: a constant, the name that the n-th `*` matched, or a place below the entry. */
 export type MemberRule =
   | { readonly const: unknown }
   | (ConversionSteps & { readonly key: number })
@@ -19,21 +19,21 @@ export interface EntryRule {
   readonly at: string
   readonly members: Readonly<Record<string, MemberRule>>
 }
-/** contracts/schemas/incumbent-mapping.schema.json, as far as rows are made of it. */
+/** The part of contracts/schemas/incumbent-mapping.schema.json that rows are built from. */
 export interface ImportMapping {
   readonly flags: readonly EntryRule[]
   readonly tenant_overrides: readonly EntryRule[]
   readonly user_overrides: readonly EntryRule[]
-  /** Places that are left behind on purpose. */
+  /** Places that are ignored on purpose. */
   readonly ignored: readonly string[]
 }
 
-/** Something of the file that no row can hold as it stands. */
+/** A place of the file that cannot become part of a row. */
 export interface MappingRefusal {
   readonly code: MappingRefusalCode
   /** JSON pointer into the file. */
   readonly pointer: string
-  /** Of which row and member, where that is known; for people. */
+  /** The row and member where known, for display. */
   readonly detail: string
 }
 export type MappingRefusalCode =
@@ -44,7 +44,7 @@ export type MappingRefusalCode =
   | 'row_repeated'
   | 'time_not_convertible'
 
-/** Something that a row does not hold as the file has it; both sides as JSON, null for nothing. */
+/** A value that a row holds differently from the file; both as JSON, null for no value. */
 export interface MappingChange {
   readonly code: MappingChangeCode
   /** JSON pointer into the file. */
@@ -61,7 +61,7 @@ export type MappingChangeCode =
   | 'number_respelled'
   | 'members_sorted'
 
-/** A row as a store's snapshot holds it. */
+/** A row as a line of a snapshot. */
 export interface MappedRow extends RowLine {
   readonly line: string
 }

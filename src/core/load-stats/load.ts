@@ -1,32 +1,32 @@
-/** One request of a load whose requests go out by a schedule; in milliseconds since the load began. */
+/** One request of a load with a schedule; times in milliseconds since the load began. */
 export interface LoadArrival {
   readonly due_ms: number
   readonly sent_ms: number
   readonly done_ms: number
-  /** Whether it was answered as it should be. */
+  /** Whether the answer was as expected. */
   readonly ok: boolean
 }
 export interface LoadPace {
   readonly per_s: number
   readonly requests: number
 }
-/** What a load came to. */
+/** The statistics of a load. */
 export interface LoadSummary {
   readonly requests: number
   readonly failed: number
   readonly failed_share: number
-  /** From when each request was due, so that whoever is kept from sending hides nothing. */
+  /** Measured from the due time of each request, so that a delayed send counts as latency. */
   readonly p99_ms: number
-  /** How many a second went out in truth. */
+  /** Requests sent in a second, as achieved. */
   readonly per_s: number
 }
 
-/** What one service and its caller can be expected to do in one process. */
+/** The highest rate that one process can run a service and its client at. */
 const MOST_PER_S = 5_000
-/** A timer is late now and then, and a load that is promised has to be reached all the same. */
+/** Timers run late at times; the headroom keeps the promised rate reachable. */
 const HEADROOM = 1.1
 
-/** A load of at least so many requests a second, and of at least so many within its time. */
+/** The pace that reaches at least both the rate and the number of requests. */
 export function planPace({
   least_per_s,
   requests,
@@ -40,13 +40,13 @@ export function planPace({
   return { per_s, requests: Math.ceil(per_s * seconds) }
 }
 
-/** The value that the share of all is no greater than, by nearest rank; of nothing, no bound holds. */
+/** The percentile of a share (0 to 1) by nearest rank; Infinity for an empty list, so that no limit holds. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.max(Math.ceil(sorted.length * share) - 1, 0)] ?? Infinity
 }
 
-/** @param bursts each with a beginning of its own, all by one schedule */
+/** @param bursts parts of the load, each with its own start, all at one pace */
 export function summarizeLoad(
   bursts: readonly (readonly LoadArrival[])[],
   { per_s }: Pick<LoadPace, 'per_s'>,
@@ -64,18 +64,18 @@ export function summarizeLoad(
   }
 }
 
-/** What is done faster than it was due makes no faster schedule. */
+/** In milliseconds. Sending faster than the schedule does not count as a higher rate. */
 const computeSpan = (burst: readonly LoadArrival[], every_ms: number): number =>
   burst.reduce((span, { sent_ms }) => Math.max(span, sent_ms + every_ms), burst.length * every_ms)
 
 export const roundToHundredths = (value: number): number => Math.round(value * 100) / 100
 
-/** The same load before something happened, and while it did. */
+/** Statistics of the same load before and during an event. */
 export interface BeforeAndDuring {
   readonly before: LoadSummary
   readonly during: LoadSummary
 }
-/** The widest change of all runs, beside the least that any of them was before: what holds for these holds for each. */
+/** The worst case over all runs: the largest change of p99 and the smallest p99 before. A limit on both holds for each run. */
 export const findWidestChange = (
   runs: readonly BeforeAndDuring[],
 ): { readonly p99_before_ms: number; readonly p99_change_ms: number } => ({

@@ -1,6 +1,6 @@
 /**
- * What a schema is made of, one line for each object: `table audit, column seq` -> `bigint NOT NULL`.
- * The contract and a live database are both brought into this form, so a drift is a line that differs.
+ * The objects of a schema, each with its definition: `table audit, column seq` -> `bigint NOT NULL`. The contract and a
+ * live database are both brought into this form, so that every drift is a differing entry.
  */
 export type Catalogue = ReadonlyMap<string, string>
 
@@ -11,7 +11,7 @@ export interface Drift {
   readonly found: string | null
 }
 
-/** Every difference between the contract and what is there, in the order of the objects' names. */
+/** Every difference between the contract and a live database, sorted by object name. */
 export function findDrift(expected: Catalogue, found: Catalogue): readonly Drift[] {
   const objects = [...new Set([...expected.keys(), ...found.keys()])].sort()
   return objects.flatMap((object): Drift[] => {
@@ -23,7 +23,7 @@ export function findDrift(expected: Catalogue, found: Catalogue): readonly Drift
   })
 }
 
-/** The part of `persistence_schema.json` that says what must be in a database. */
+/** The part of `contracts/persistence_schema.json` that describes the objects of a database. */
 export interface SchemaContract {
   /** Privileges of each role on the schema itself. */
   readonly schema: { readonly grants: Grants }
@@ -33,7 +33,7 @@ export interface SchemaContract {
   readonly functions: Readonly<Record<string, { readonly source_sha256: string }>>
   readonly tables: Readonly<Record<string, TableContract>>
 }
-/** Role to its privileges, as `SELECT` or, for one column, `UPDATE(sink_status)`. */
+/** Privileges by role, as `SELECT` or, for one column, `UPDATE(sink_status)`. */
 type Grants = Readonly<Record<string, readonly string[]>>
 export interface TableContract {
   readonly columns: Readonly<
@@ -45,7 +45,7 @@ export interface TableContract {
   readonly grants: Grants
 }
 
-/** The contract in catalogue form. @param roles those that exist on the server; the others have no grants */
+/** The contract in catalogue form. @param roles the roles of the server; grants to other roles are left out */
 export function buildCatalogue(contract: SchemaContract, roles: ReadonlySet<string>): Catalogue {
   const lines: [string, string][] = [...grantLines('schema', contract.schema.grants, roles)]
   for (const [name, { type, checks }] of Object.entries(contract.domains)) {

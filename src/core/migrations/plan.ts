@@ -3,7 +3,7 @@ export interface Migration {
   readonly version: number
   /** `0001_audit` */
   readonly name: string
-  /** SHA-256 of the file with its line ends normalised. */
+  /** SHA-256 of the file with normalised line ends. */
   readonly checksum: string
   readonly up: string
   readonly down: string
@@ -19,13 +19,13 @@ export interface AppliedMigration {
 export type MigrationRefusal =
   /** A file was changed after it was applied. */
   | { readonly code: 'migration_edited'; readonly name: string }
-  /** The database is ahead of these files, or has another history, or there is no such version. */
+  /** The database has a migration that these files lack, or another history, or the target version does not exist. */
   | { readonly code: 'migration_unknown'; readonly name: string }
 export type MigrationPlan =
   | { readonly ok: true; readonly steps: readonly Migration[] }
   | { readonly ok: false; readonly refusal: MigrationRefusal }
 
-/** What to apply, in order, to come to `to`; null means the newest. */
+/** The migrations to apply, in order, to reach version `to`; null stands for the newest. */
 export function planUp(
   applied: readonly AppliedMigration[],
   available: readonly Migration[],
@@ -40,7 +40,7 @@ export function planUp(
   }
 }
 
-/** What to take back, newest first, to come down to `to` (0: all); null means one step. */
+/** The migrations to revert, newest first, to reach version `to` (0 reverts all); null stands for one step. */
 export function planDown(
   applied: readonly AppliedMigration[],
   available: readonly Migration[],
@@ -58,7 +58,7 @@ export function planDown(
   }
 }
 
-/** What has been applied must be the first of what is available, unchanged. */
+/** The applied migrations must be the first available ones, unchanged; null where they are. */
 export function findHistoryFault(
   applied: readonly AppliedMigration[],
   available: readonly Migration[],

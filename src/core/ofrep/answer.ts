@@ -1,11 +1,11 @@
 import type { Decision, Scope } from '../evaluate/types.ts'
 
-/** What OFREP says of one flag: the text of a success, or the code of ours that stands in its place. */
+/** The OFREP success of one flag as JSON text, or the service code of the failure. */
 export type OfrepAnswer =
   | { readonly text: string; readonly failure?: never }
   | { readonly failure: 'flag_unknown' | 'row_broken'; readonly text?: never }
 
-/** An allow by the scope that it came from; every deny is DISABLED, a word that clients know. */
+/** The OFREP reason of an allow by scope; every deny is DISABLED, a reason that clients know. */
 const REASONS: Readonly<Record<Scope, string>> = {
   user: 'TARGETING_MATCH',
   tenant: 'TARGETING_MATCH',
@@ -13,10 +13,10 @@ const REASONS: Readonly<Record<Scope, string>> = {
 }
 
 /**
- * A decision as an OFREP success. A deny serves its safe value, for without a value the caller's own default would
- * apply and keep a killed feature on. The value goes out as it is stored; `variant` is left out, as no flag has any.
+ * Converts a decision to an OFREP success. A deny serves the safe value: without a value the client's own default would
+ * apply and keep a killed feature on. The value is sent as stored; `variant` is omitted, as flags have none.
  *
- * @returns `row_broken` where there is nothing safe to serve, which only a row that breaks page 1 leaves
+ * @returns `row_broken` where there is no safe value, that is, for an invalid flag row
  */
 export function toOfrepAnswer(decision: Decision): OfrepAnswer {
   const { flag_key, value, matched_scope } = decision
@@ -27,7 +27,7 @@ export function toOfrepAnswer(decision: Decision): OfrepAnswer {
   return { text: `${head},"value":${value},"metadata":${metadataText(decision)}}` }
 }
 
-/** Flat, and without nulls: clients drop whatever is neither boolean, string nor number. */
+/** Flat and without nulls: clients drop members that are not a boolean, string or number. */
 function metadataText({ reason, matched_scope, reason_chain, warnings, meta }: Decision): string {
   return JSON.stringify({
     reason,

@@ -3,7 +3,7 @@ import { isJsonObject, type JsonNode, type JsonObject, parseLosslessJson } from 
 import { type Problem, makeProblem } from '../problem.ts'
 import { isApprovalRef, isScopeId } from '../rows/grammar.ts'
 
-/** What of an OFREP context is looked at; null where it is not there. Any other attribute is the client's own. */
+/** The attributes of an OFREP context that are used; null where absent. Other attributes are ignored. */
 export interface OfrepContext {
   readonly user_id: string | null
   readonly tenant_id: string | null
@@ -21,8 +21,8 @@ const ATTRIBUTES: { readonly [K in keyof OfrepContext]: Attribute } = {
 }
 
 /**
- * Reads the body of an OFREP request. Numbers and texts that page 1 would not store may stand in attributes that
- * nobody looks at; a member that is looked at and stands twice is refused, for two readers could read two of them.
+ * Parses the body of an OFREP request. Ignored attributes may hold numbers and texts that a row could not; a repeated
+ * member among those that are used is refused, as parsers disagree about which one counts.
  */
 export function parseOfrepRequest(body: string): OfrepRequest {
   const read = parseLosslessJson(body)

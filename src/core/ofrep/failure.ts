@@ -1,10 +1,10 @@
 import type { Problem } from '../problem.ts'
 import { SERVICE_PROBLEMS, type ServiceCode } from '../http-api/problems.ts'
 
-/** The error codes of OFREP that are ever sent. TARGETING_KEY_MISSING is none of them: no flag needs one to be decided. */
+/** The OFREP error codes in use. TARGETING_KEY_MISSING is not: no flag requires a targeting key. */
 export type OfrepErrorCode = 'PARSE_ERROR' | 'INVALID_CONTEXT' | 'FLAG_NOT_FOUND' | 'GENERAL'
 
-/** What our codes are called there; any other is GENERAL. */
+/** The OFREP code of each service code; GENERAL for any other. */
 const ERROR_CODES: Readonly<Partial<Record<ServiceCode, OfrepErrorCode>>> = {
   json_empty: 'PARSE_ERROR',
   json_malformed: 'PARSE_ERROR',
@@ -18,23 +18,23 @@ const ERROR_CODES: Readonly<Partial<Record<ServiceCode, OfrepErrorCode>>> = {
   flag_unknown: 'FLAG_NOT_FOUND',
 }
 
-/** A 503 that is not about the store: come again, or with another token. */
+/** 503 for other reasons than the store: the client may retry, or use another token. */
 const ELSEWHERE: ReadonlySet<ServiceCode> = new Set([
   'jwks_unreachable',
   'too_many_requests_in_flight',
 ])
 
-/** The HTTP status of a refusal: ours, but a store that is away is 500, the only failure that clients read. */
+/** The HTTP status in OFREP: a failure of the store becomes 500, the only server error that OFREP clients handle. */
 export function toOfrepStatus(code: ServiceCode): number {
   const [status] = SERVICE_PROBLEMS[code]
   return status >= 500 && !ELSEWHERE.has(code) ? 500 : status
 }
 
 /**
- * A failure as OFREP has it: without `key` and `errorCode` clients take it for an answer that nobody expected.
+ * The body of an OFREP failure; without `key` and `errorCode` clients report an unexpected answer.
  *
- * @param key null where the request was not about one flag
- * @param places what of the request is wrong
+ * @param key null for a request that is not about one flag
+ * @param places faults of the request
  */
 export function formatOfrepFailure(
   code: ServiceCode,

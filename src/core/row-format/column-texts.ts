@@ -4,11 +4,11 @@ import type { Problem } from '../problem.ts'
 import { parsePlainRow } from './plain-row.ts'
 import { parseRowLine } from './row-line.ts'
 
-/** A stored line as a database takes it: a text for each column in the order of the DDL. */
+/** A stored row as the database takes it: one text for each column in the order of the DDL. */
 export interface ImportRow {
   readonly texts: readonly (string | null)[]
   readonly revision: number
-  /** Its first characters tell its JSON type; null on a tombstone. */
+  /** JSON texts, whose first characters tell the JSON type; null on a tombstone. */
   readonly values: readonly (string | null)[]
 }
 export type ImportRead =
@@ -21,7 +21,7 @@ const NAMES: Readonly<Record<TableName, readonly string[]>> = {
   user_override: Object.keys(ROW_MEMBERS.user_override),
 }
 
-/** Takes a line apart, or says what in it breaks page 1. */
+/** Parses a stored line into column texts, or returns every rule of a row that it breaks. */
 export function parseImportRow(table: TableName, line: string): ImportRead {
   const plain = parsePlainRow(table, line)
   if (plain !== null) {
@@ -40,7 +40,7 @@ export function parseImportRow(table: TableName, line: string): ImportRead {
     : { ok: false, problems: broken }
 }
 
-/** A plain text has nothing to unescape. */
+/** The content of a plain text needs no unescaping. */
 function unquoted(name: string, text: string | undefined): string | null {
   if (text === undefined) return null
   return name !== 'value' && text.startsWith('"') ? text.slice(1, -1) : text

@@ -1,12 +1,12 @@
 import { isCanonicalText } from '../json/canonical-text.ts'
 import type { RowKey, TableName } from '../rows/rows.ts'
 
-/** A row that is in form as it stands: its members as texts, null where it has none. */
+/** A row whose line is already canonical. */
 export interface PlainRow {
   readonly key: RowKey
-  /** Digits. */
+  /** Decimal digits. */
   readonly revision: string
-  /** JSON texts by name. */
+  /** JSON texts by member name. */
   readonly members: Readonly<Record<string, string | undefined>>
 }
 
@@ -16,7 +16,7 @@ const TIME = `"[1-9]\\d{3}-${DAY}T(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d\\.\\d{3}Z
 const ID = '"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}"'
 const FLAG = '"ff\\.[a-z0-9]+(?:[._-][a-z0-9]+)*"'
 const REF = '"APP-\\d{1,60}-[A-Za-z0-9]{1,60}"'
-/** Printable ASCII without quote and backslash, shorter than any bound of page 1. */
+/** Printable ASCII without quote and backslash, shorter than any limit of a row's text. */
 const TEXT = '"[ !#-\\[\\]-~]{0,2000}"'
 const SCALAR = `true|false|0|-?[1-9]\\d{0,14}|${TEXT}`
 
@@ -38,7 +38,7 @@ const overrideParts = (scope: string): readonly Part[] =>
     ] satisfies readonly Part[]
   ).toSorted(([a], [b]) => (a < b ? -1 : 1))
 
-/** A snapshot's line of one table, its members in the order of RFC 8785; the value comes last, if there is one. */
+/** One line of a snapshot: the members in the order of RFC 8785; the value comes last, where there is one. */
 function lineForm(table: TableName, parts: readonly Part[]): RegExp {
   const members = parts.map(([name, form, optional], index) => {
     const member = `"${name}":(?<${name}>${form})${index === parts.length - 1 ? '' : ','}`
@@ -53,9 +53,8 @@ const LINES = {
 } as const
 
 /**
- * Recognises at a glance what most lines of a snapshot are: an override whose every member is in the form
- * of page 1. Null says nothing against a line, only that it takes a closer look (`decodeRow`), as a flag
- * always does.
+ * A fast path for most lines of a snapshot: overrides whose every member matches a plain form. Null decides nothing:
+ * `decodeRow` then decides, as it always does for flags.
  */
 export function parsePlainRow(table: TableName, line: string): PlainRow | null {
   if (table === 'flag_registry' || line.length > MAX_PLAIN) return null
@@ -69,7 +68,7 @@ export function parsePlainRow(table: TableName, line: string): PlainRow | null {
 type MatchedParts = Readonly<Record<'flag_key' | 'revision', string>> &
   Readonly<Partial<Record<string, string>>>
 
-/** What the form of the line leaves open: live with a value, or a bare tombstone; and what takes more than a form. */
+/** The rules that the pattern leaves open: live with a value, or a bare tombstone; the length of the key; an object's form. */
 function isWhole({
   flag_key,
   value,
@@ -82,10 +81,10 @@ function isWhole({
   if (deleted_at === undefined ? value === undefined : extra !== undefined) return false
   return flag_key.length <= MAX_FLAG_KEY && isPlainValue(value)
 }
-/** Page 1, and its quotes. */
+/** 128 bytes and two quotes. */
 const MAX_FLAG_KEY = 130
-/** What is no object was seen to be in form by its own look. */
+/** The pattern already matched any value that is not an object. */
 const isPlainValue = (value: string | undefined): boolean =>
   value === undefined || !value.startsWith('{') || isCanonicalText(value)
-/** A value may be longer; then it takes the closer look. */
+/** A longer line goes to `decodeRow`. */
 const MAX_PLAIN = 8_192

@@ -2,28 +2,28 @@ import { isJsonObject, type JsonNode, parseLosslessJson } from '../json/read.ts'
 import { type RowKey, SCOPE_MEMBER, type TableName, TABLE_NAMES } from '../rows/rows.ts'
 import { parsePlainRow } from './plain-row.ts'
 
-/** What a snapshot's line is about. */
+/** The table and the key of a snapshot's line. */
 export interface RowLine {
   readonly table: TableName
   readonly key: RowKey
 }
 
-/** A line taken apart: the row's own node, nothing lost. */
+/** A line with the lossless node of its row. */
 export interface ParsedRowLine extends RowLine {
   readonly node: JsonNode
 }
 
-/** The line of a row. @param row JSON */
+/** The line of a row. @param row JSON text */
 export const formatRowLine = (table: TableName, row: string): string =>
   `{"row":${row},"table":"${table}"}`
 
-/** What `decodeRow` or a comparison takes; null where the line has no table or no key and so is no row. */
+/** Parses a line for `decodeRow` or a comparison; null where it has no table or no key. */
 export function parseRowLine(line: string): ParsedRowLine | null {
   const read = parseLosslessJson(line)
   return read.ok ? toRowLine(read.node) : null
 }
 
-/** The same of JSON that was read before. */
+/** Like `parseRowLine`, for JSON that is already parsed. */
 export function toRowLine(node: JsonNode): ParsedRowLine | null {
   const table = TABLE_NAMES.find((name) => name === getMember(node, 'table'))
   const row = getMember(node, 'row')
@@ -36,7 +36,7 @@ export function toRowLine(node: JsonNode): ParsedRowLine | null {
   return { table, key: { scope_id, flag_key }, node: row }
 }
 
-/** Table and key alone, the fast way where the line allows it. */
+/** Table and key of a line, by the fast path where it applies. */
 export function readLineKey(table: TableName, line: string): RowLine | null {
   const plain = parsePlainRow(table, line)
   return plain === null ? parseRowLine(line) : { table, key: plain.key }
@@ -48,7 +48,7 @@ export function getMember(node: JsonNode, name: string): JsonNode | undefined {
   return node.members.find(([held]) => held === name)?.[1]
 }
 
-/** By table, scope id and flag key, as bytes of UTF-8 sort: the order of a snapshot, and of collation C. */
+/** Orders by table, scope id and flag key in the byte order of UTF-8: the order of a snapshot and of collation C. */
 export function compareRowLines(a: RowLine, b: RowLine): number {
   return (
     TABLE_NAMES.indexOf(a.table) - TABLE_NAMES.indexOf(b.table) ||
@@ -57,12 +57,12 @@ export function compareRowLines(a: RowLine, b: RowLine): number {
   )
 }
 
-/** By code point, which is the order of UTF-8: `<` goes by UTF-16 units and puts U+FF61 after an emoji (hazard 40). */
+/** By code point, which is the byte order of UTF-8: `<` compares UTF-16 units and puts U+FF61 after an emoji. */
 function compareText(a: string, b: string): number {
   if (a === b) return 0
   let at = 0
   while (a.charCodeAt(at) === b.charCodeAt(at)) at += 1
-  // At the first difference; half a surrogate pair stands for what lies beyond all single units.
+  // At the first difference: a surrogate stands for a code point beyond all single units.
   const [x, y] = [a.charCodeAt(at), b.charCodeAt(at)].map((unit) =>
     Number.isNaN(unit) ? -1 : unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit,
   ) as [number, number]

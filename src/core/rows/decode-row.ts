@@ -27,10 +27,10 @@ import {
   VALUE_TYPES,
 } from './rows.ts'
 
-/** Reads one member: the value a row holds, or the code of what is wrong with it. */
+/** Parses one member: its value, or the code of its fault. */
 type Member = (node: JsonNode) => { readonly value: unknown } | { readonly code: ProblemCode }
 interface MemberRule {
-  /** A flag value is read apart (see `Draft.value`), for its problems carry their own pointers. */
+  /** A flag value is parsed separately (see `Draft.value`), as its faults have pointers of their own. */
   readonly read: Member | 'value'
   readonly required: boolean
 }
@@ -78,7 +78,7 @@ const OVERRIDE = {
   updated_at: must(time),
   deleted_at: may(time),
 }
-/** The members of each table in the order of the DDL; what a row may hold, and nothing else. */
+/** The members of each table in the order of the DDL; a row may hold no others. */
 export const ROW_MEMBERS: { readonly [T in TableName]: Readonly<Record<string, MemberRule>> } = {
   flag_registry: {
     flag_key: must(text(isFlagKey)),
@@ -107,10 +107,10 @@ const REQUIRED: Readonly<Record<TableName, readonly string[]>> = {
 }
 
 /**
- * Holds one row to page 1. Whether a value fits its flag's `value_type` is not asked here: that needs
- * the flag.
+ * Validates one row (contracts/persistence_schema.json). Does not check that a value fits its flag's `value_type`, which
+ * requires the flag.
  *
- * @param origin a store holds canonical rows only, so in what is stored `1.0` is a fault (page 4)
+ * @param origin a store holds only canonical rows, so a stored `1.0` is a fault
  */
 export function decodeRow<T extends TableName>(
   table: T,
@@ -130,7 +130,7 @@ export function decodeRow<T extends TableName>(
   return broken.length > 0 ? { broken } : { row: row.members as unknown as RowOf[T] }
 }
 
-/** A row as far as it has been read, and what was wrong with it so far. */
+/** The members of a row parsed so far, and their faults. */
 class Draft {
   readonly members: Record<string, unknown> = {}
   readonly broken: Problem[] = []
@@ -172,14 +172,14 @@ class Draft {
   }
 }
 
-/** How many objects and arrays lie in one another; 0 for a value that is neither. */
+/** Levels of nested objects and arrays; 0 for a value that is neither. */
 export function measureDepth(node: JsonNode): number {
   if (typeof node !== 'object' || node === null || isJsonNumber(node)) return 0
   const inner = isJsonArray(node) ? node : node.members.map(([, value]) => value)
   return 1 + Math.max(0, ...inner.map(measureDepth))
 }
 
-/** A live override has a value; a tombstone has none, and no ref, note or expiry either (page 1). */
+/** A live override has a value; a tombstone has no value, ref, note or expiry. */
 function tombstoneProblems(row: Readonly<Record<string, unknown>>): readonly Problem[] {
   if (!('deleted_at' in row)) return 'value' in row ? [] : [makeProblem('member_missing', '/value')]
   return ['value', 'approval_ref', 'note', 'expires_at']

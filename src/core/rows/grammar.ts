@@ -1,23 +1,23 @@
-/** Page 1, "Identifiers and values": one ASCII grammar for all; they also build Redis keys. */
+/** ASCII grammar of identifiers, which also form Redis keys (contracts/schemas/common.schema.json). */
 const FLAG_KEY = /^ff\.[a-z0-9]+([._-][a-z0-9]+)*$/
 const SCOPE_ID = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/
 const APPROVAL_REF = /^APP-[0-9]+-[A-Za-z0-9]+$/
 
 export const isFlagKey = (text: string): boolean => text.length <= 128 && FLAG_KEY.test(text)
-/** Tenant ids, user ids, and whoever made or changed a row. */
+/** Tenant ids, user ids, and the actors of changes. */
 export const isScopeId = (text: string): boolean => SCOPE_ID.test(text)
 export const isApprovalRef = (text: string): boolean =>
   text.length <= 128 && APPROVAL_REF.test(text)
 
-/** Bounds where page 1 sets none: sizes are bounded everywhere. All in UTF-8 bytes, which both backings count alike. */
+/** Limits of a row's texts in UTF-8 bytes, which both backings count alike. */
 export const MAX_VALUE_BYTES = 65_536
-/** Below the reader's bound, for a value stands some levels deep in a log line. */
+/** Lower than the limit of `parseLosslessJson`, as a log line nests the value some levels deep. */
 export const MAX_VALUE_DEPTH = 56
 export const MAX_TEXT_BYTES = 2_048
-/** Beyond it a double no longer counts by one. */
+/** Above it, doubles skip integers. */
 export const MAX_REVISION = Number.MAX_SAFE_INTEGER
 
-/** Length in UTF-8; `length` counts UTF-16 units and `char_length` code points, so neither agrees with the other. */
+/** Length in UTF-8 bytes; `length` counts UTF-16 units and PostgreSQL's `char_length` counts code points. */
 export function utf8Bytes(text: string): number {
   let bytes = 0
   for (const character of text) {

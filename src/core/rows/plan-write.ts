@@ -18,10 +18,10 @@ import {
   detectValueType,
 } from './rows.ts'
 
-/** What a backing holds at the moment of the write, under its own lock. */
+/** The stored rows that a write depends on, read under the store's lock. */
 export interface ExistingRows {
   readonly flag: RowOrBroken<FlagRow> | null
-  /** The row under the key, tombstones included; the flag row itself where the table is the registry. */
+  /** The row under the key, tombstones included; for the registry, the flag row itself. */
   readonly row: RowOrBroken<AnyRow> | null
   /** Whether any override of the flag is live. */
   readonly has_overrides: boolean
@@ -37,7 +37,7 @@ export type WritePlan =
   | { readonly ok: true; readonly change: RowChange }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
-/** What a caller may set; the rest of a row is the store's to write. */
+/** The members that a caller may set; the store sets the others. */
 const BODY: Readonly<Record<TableName, readonly string[]>> = {
   flag_registry: [
     'value_type',
@@ -53,7 +53,7 @@ const BODY: Readonly<Record<TableName, readonly string[]>> = {
   user_override: ['value', 'approval_ref', 'note', 'expires_at'],
 }
 
-/** Decides one write (page 1, state): the same function under both backings, so they refuse alike. */
+/** Decides one write. Both backings call it, so that they accept and refuse alike. */
 export function planWrite(request: WriteRequest, standing: ExistingRows): WritePlan {
   const { row, flag } = standing
   const problems = findRequestProblems(request)
@@ -163,7 +163,7 @@ function planOverridePut(
   const decoded = decodeBody(request, {
     created_by: standing?.created_by ?? actor,
     updated_by: actor,
-    // A tombstone's revision goes on: two rows under one key never share a revision.
+    // The revision continues from a tombstone: two rows under one key never share a revision.
     revision: revisionAfter(before),
     created_at: standing?.created_at ?? occurred_at,
     updated_at: occurred_at,
@@ -172,7 +172,7 @@ function planOverridePut(
   const after = decoded.row as AnyOverrideRow
   if (flag === null) return refuse('flag_unknown', '/flag_key')
   if (flag.state === 'archived') return refuse('flag_archived', '/flag_key')
-  // A body sets no `deleted_at`, so a row made of one has a value.
+  // A body cannot set `deleted_at`, so its row has a value.
   if (detectValueType(after.value as CanonicalJson) !== flag.value_type) {
     return refuse('value_type_mismatch', '/value')
   }
@@ -181,7 +181,7 @@ function planOverridePut(
 
 const revisionAfter = (before: AnyRow | null): number => (before?.revision ?? 0) + 1
 
-/** Puts the caller's members and the store's own together and holds the whole row to page 1. */
+/** Combines the caller's members with those of the store, and validates the whole row. */
 function decodeBody(
   request: WriteRequest,
   own: Readonly<Record<string, string | number>>,
@@ -205,7 +205,7 @@ function decodeBody(
   return decodeRow(table, { members })
 }
 
-/** Page 1, state: these three loosen a guard. */
+/** Three changes loosen a protection: less sensitive, lower required auth, reactivation. They need an approval. */
 function needsApproval(before: FlagRow, after: FlagRow): boolean {
   const rank = (flag: FlagRow): number => REQUIRED_AUTH.indexOf(flag.required_auth)
   return (

@@ -9,7 +9,7 @@ export type ValueType = (typeof VALUE_TYPES)[number]
 export type RequiredAuth = (typeof REQUIRED_AUTH)[number]
 export type FlagState = (typeof FLAG_STATES)[number]
 
-/** A row of `ff.flag_registry` (page 1, state). */
+/** A row of `ff.flag_registry`. */
 export interface FlagRow {
   readonly flag_key: string
   readonly value_type: ValueType
@@ -27,7 +27,7 @@ export interface FlagRow {
 
 interface OverrideRow {
   readonly flag_key: string
-  /** Absent on a tombstone, as are the three optional members after it. */
+  /** Absent on a tombstone, as are the next three members. */
   readonly value?: CanonicalJson
   readonly approval_ref?: string
   readonly note?: string
@@ -49,7 +49,7 @@ export interface UserOverrideRow extends OverrideRow {
 }
 export type AnyOverrideRow = TenantOverrideRow | UserOverrideRow
 
-/** In the order in which files, dumps and reports list them. */
+/** In the order of files, dumps and reports. */
 export const TABLE_NAMES = ['flag_registry', 'tenant_override', 'user_override'] as const
 export type TableName = (typeof TABLE_NAMES)[number]
 export interface RowOf {
@@ -59,19 +59,19 @@ export interface RowOf {
 }
 export type AnyRow = RowOf[TableName]
 
-/** A stored row as a backing hands it out: fit, or with what is wrong with it. */
+/** A stored row: valid, or with its faults. */
 export type RowOrBroken<Row> =
   | { readonly row: Row; readonly broken?: never }
   | { readonly broken: readonly Problem[]; readonly row?: never }
 
-/** The rows one evaluation needs, read in one snapshot; null where there is no row. */
+/** The rows of one evaluation, read in one snapshot; null where there is no row. */
 export interface RowsOfFlag {
   readonly flag: RowOrBroken<FlagRow> | null
   readonly tenant: RowOrBroken<TenantOverrideRow> | null
   readonly user: RowOrBroken<UserOverrideRow> | null
 }
 
-/** What a key is made of: the scope id where the table has one, then the flag key. */
+/** The key of a row: its scope id where the table has one, and its flag key. */
 export interface RowKey {
   /** Tenant or user id; null in the registry. */
   readonly scope_id: string | null
@@ -94,10 +94,10 @@ export function getRowKey(row: AnyRow): RowKey {
   return { scope_id, flag_key: row.flag_key }
 }
 
-/** Ids and flag keys hold no space (page 1), so the pair can be read back from it. */
+/** Ids and flag keys contain no space, so the text is unambiguous. */
 export const formatRowKey = (key: RowKey): string => `${key.scope_id ?? ''} ${key.flag_key}`
 
-/** The JSON type that a canonical text denotes, or null where no flag can hold it. */
+/** The JSON type of a canonical text; null for null and lists, which no flag may hold. */
 export function detectValueType(value: CanonicalJson): ValueType | null {
   const first = value.charAt(0)
   if (first === 't' || first === 'f') return 'boolean'
@@ -108,7 +108,7 @@ export function detectValueType(value: CanonicalJson): ValueType | null {
 
 const VALUE_MEMBERS: ReadonlySet<string> = new Set(['value', 'default_value', 'safe_value'])
 
-/** A row as canonical JSON (RFC 8785). @param seal what stands in place of each flag value */
+/** A row as canonical JSON (RFC 8785). @param seal replaces each flag value */
 export function serializeRow(
   row: AnyRow,
   seal: (value: CanonicalJson) => string = (value) => value,

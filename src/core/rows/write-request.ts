@@ -6,29 +6,29 @@ import type { JsonNode } from '../json/read.ts'
 import type { Instant } from './instant.ts'
 import { type RowKey, SCOPE_MEMBER, type TableName } from './rows.ts'
 
-/** One change that somebody asks for. Untrusted: nothing in it has been held to page 1 yet. */
+/** One requested change. Untrusted: not validated yet. */
 export interface WriteRequest {
   readonly table: TableName
   readonly key: RowKey
   readonly action: 'put' | 'delete'
-  /** What the caller sets, as it was read; null on delete. */
+  /** The members that the caller sets, as parsed; null on delete. */
   readonly body: JsonNode
-  /** The revision the caller saw, `absent` to create only, `present` to replace only, null to take whatever is there. */
+  /** The revision that the caller saw, `absent` to create only, `present` to replace only, null for any state. */
   readonly expected: number | 'absent' | 'present' | null
   readonly actor: string
   readonly auth_mode: AuthMode | null
   readonly request_id: string
   readonly occurred_at: Instant
-  /** What Admin said of the approval the caller named, asked for this flag, tenant and user. */
+  /** Admin's answer about the approval that the caller named, for this flag, tenant and user. */
   readonly approval: { readonly approval_ref: string; readonly answer: ApprovalAnswer } | null
 }
 
-/** As `common.schema.json` has it. */
+/** The limit of `contracts/schemas/common.schema.json`. */
 const MAX_REQUEST_ID = 128
 
 /**
- * What is wrong with a write before any row is looked at: its key, who acts, and what goes into the audit
- * record. A store asks this before it asks its database, which could not even be sent some of it.
+ * The faults of a write that need no stored row: its key, its actor, and the members of its audit record. A store calls
+ * this before it queries its database, which would reject some of these values.
  */
 export function findRequestProblems(request: WriteRequest): readonly Problem[] {
   const { table, key, actor, request_id, approval } = request
